@@ -1,0 +1,30 @@
+/** The method: quantizers, their gradients, inferred bitwidths, memory budgets. Numbers in, numbers out. */
+export type { ElementQuantizer } from './elementQuantizer.js';
+export {
+  elementQuantizers,
+  inputGradient,
+  quantizeGradient,
+  quantizeValue,
+  rangeContribution0,
+  rangeContribution1,
+} from './elementQuantizer.js';
+export { floatBits, inferredBits, inferredBitsGradient } from './inferredBitwidth.js';
+export { effectiveRange, parameterGradients } from './parametrization.js';
+export type { Budget, Penalty } from './penalty.js';
+export { addPenaltyGradient, penalty } from './penalty.js';
+export { limitGradients, limitMargin, projectParameters } from './projection.js';
+export type {
+  Interval,
+  ParameterName,
+  Pow2Kind,
+  Quantizer,
+  QuantizerCore,
+  QuantizerKind,
+  UniformKind,
+} from './quantizer.js';
+export { coreOf, parameterNames, quantizerKinds, wideLimitsOfM } from './quantizer.js';
+export { bitLength, nearestPowerOfTwo, powerOfTwo, roundHalfAway } from './rounding.js';
+export type { TableSizes, Unquantized } from './sizes.js';
+export { bitsPerKbyte, tableSizes } from './sizes.js';
+export type { StartDescription, StartValues } from './startValues.js';
+export { startActivation, startFresh, startFromWeights } from './startValues.js';

@@ -1,0 +1,117 @@
+/**
+ * A quantizer as data: one row of the table that holds every quantizer of a network.
+ *
+ * What is learned is two numbers, `[p0, p1]`, kept apart from the row in a table of numbers; the row is the static
+ * description: which parametrization, signed or not, how many elements, which limits. A parametrization picks two of
+ * the three quantities that describe a quantizer. For uniform quantizers these are bitwidth b, step size d and dynamic
+ * range q_max (`xmax`), tied by q_max = (2^(b-1) - 1) d when signed and (2^b - 1) d when not:
+ *
+ * | paper | learned  | kind                        |
+ * | ----- | -------- | --------------------------- |
+ * | U1    | b, d     | `parametric_fp_d_b`         |
+ * | U2    | b, q_max | `parametric_fp_b_xmax`      |
+ * | U3    | d, q_max | `parametric_fp_d_xmax`      |
+ *
+ * For powers of two the third quantity is the smallest magnitude q_min (`xmin`):
+ *
+ * | paper | learned      | kind                        |
+ * | ----- | ------------ | --------------------------- |
+ * | P1    | b, q_min     | `parametric_pow2_b_xmin`    |
+ * | P2    | b, q_max     | `parametric_pow2_b_xmax`    |
+ * | P3    | q_min, q_max | `parametric_pow2_xmin_xmax` |
+ *
+ * `fp` and `pow2` learn nothing; `parametric_fp` and `parametric_pow2` are older forms that learn b and the exponent
+ * m of the range, 2^m.
+ *
+ * Source: S. Uhlich et al., "Mixed Precision DNNs: All you need is a good parametrization", arXiv 1905.11452.
+ */
+
+/** Quantizers whose levels are equally spaced. */
+export type UniformKind =
+  | 'fp'
+  | 'parametric_fp'
+  | 'parametric_fp_d_xmax'
+  | 'parametric_fp_b_xmax'
+  | 'parametric_fp_d_b';
+
+/** Quantizers whose levels are plus and minus powers of two. */
+export type Pow2Kind =
+  | 'pow2'
+  | 'parametric_pow2'
+  | 'parametric_pow2_xmin_xmax'
+  | 'parametric_pow2_b_xmax'
+  | 'parametric_pow2_b_xmin';
+
+/** Base kinds; the `_relu` ending of the .cfg files is `signed: false`. */
+export type QuantizerKind = UniformKind | Pow2Kind;
+
+/** What an element goes through; element-wise kernels know only these four. */
+export type QuantizerCore = 'uniform' | 'pow2' | 'fixedUniform' | 'fixedPow2';
+
+/** Learnable values: bitwidth n, exponent of the range m, step size d, smallest and largest magnitude. */
+export type ParameterName = 'n' | 'm' | 'd' | 'xmin' | 'xmax';
+
+/** Limits of a scalar, both included. */
+export interface Interval {
+  readonly min: number;
+  readonly max: number;
+}
+
+/** The static description of a quantizer. */
+export interface Quantizer {
+  /** Prefix of its parameters' names, for example `conv1/quantized_conv/Wquant`. */
+  readonly name: string;
+  readonly role: 'weight' | 'bias' | 'activation';
+  readonly kind: QuantizerKind;
+  /** Unsigned quantizers replace the ReLU; an unsigned power-of-two quantizer has zero among its levels. */
+  readonly signed: boolean;
+  /** Elements quantized; for activations those of one image. */
+  readonly count: number;
+  /** Configured bits: the width of a fixed kind, the start of a learned one. */
+  readonly bitwidth: number;
+  /** Limits that the forward pass clamps the parameters to. */
+  readonly bounds: Readonly<Record<ParameterName, Interval>>;
+  /** Limits of xmin in size accounting and projection, which the published code keeps apart from `bounds.xmin`. */
+  readonly accountingXmin: Interval;
+  /** Fixed kinds: (n, delta) or (n, m); null for learned ones. */
+  readonly fixed: readonly [number, number] | null;
+  /**
+   * `parametric_fp_b_xmax` only: clip at the n-bit range of the rounded step instead of at xmax, so that n bits can
+   * number every level. Off by default, as published.
+   */
+  readonly recomputeRange?: boolean;
+}
+
+/** Limits of m that bind nothing: the exponents of normal float32 numbers. */
+export const wideLimitsOfM: Interval = { min: -126, max: 127 };
+
+interface KindDescription {
+  readonly core: QuantizerCore;
+  readonly parameters: readonly ParameterName[];
+}
+
+const kinds: Readonly<Record<QuantizerKind, KindDescription>> = {
+  fp: { core: 'fixedUniform', parameters: [] },
+  parametric_fp: { core: 'uniform', parameters: ['n', 'm'] },
+  parametric_fp_d_xmax: { core: 'uniform', parameters: ['d', 'xmax'] },
+  parametric_fp_b_xmax: { core: 'uniform', parameters: ['n', 'xmax'] },
+  parametric_fp_d_b: { core: 'uniform', parameters: ['n', 'd'] },
+  pow2: { core: 'fixedPow2', parameters: [] },
+  parametric_pow2: { core: 'pow2', parameters: ['n', 'm'] },
+  parametric_pow2_xmin_xmax: { core: 'pow2', parameters: ['xmin', 'xmax'] },
+  parametric_pow2_b_xmax: { core: 'pow2', parameters: ['n', 'xmax'] },
+  parametric_pow2_b_xmin: { core: 'pow2', parameters: ['n', 'xmin'] },
+};
+
+/** Every kind, uniform ones first. */
+export const quantizerKinds = Object.keys(kinds) as readonly QuantizerKind[];
+
+/** The element-wise function that a kind uses. */
+export function coreOf(kind: QuantizerKind): QuantizerCore {
+  return kinds[kind].core;
+}
+
+/** What `[p0, p1]` mean for a kind, in this order; empty for fixed kinds. */
+export function parameterNames(kind: QuantizerKind): readonly ParameterName[] {
+  return kinds[kind].parameters;
+}
