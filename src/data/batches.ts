@@ -1,0 +1,60 @@
+/**
+ * Which image goes where in an epoch, and how it is augmented. A whole epoch is drawn at once into one small table;
+ * the engine gathers from its resident images, so that no pixel passes through JavaScript while training.
+ */
+import { InputError } from '../errors.js';
+import { identityWord, maximumShift, packAugmentation } from './augmentation.js';
+import type { Random } from './random.js';
+
+export interface BatchTable {
+  /** [batches, batchSize, 2]: image index (-1: padding, no image), augmentation word (see augmentation.ts). */
+  readonly entries: Int32Array;
+  readonly batches: number;
+  readonly batchSize: number;
+}
+
+/**
+ * One epoch of training: every image at most once, shuffled; the last partial batch is dropped.
+ * @param count images in the set
+ * @param augment shift: dy and dx are drawn from [-shift, shift]; mirror: half of the images are mirrored
+ * @throws InputError if not a single batch can be filled, or the shift does not fit into a word.
+ */
+export function trainingEpoch(
+  count: number,
+  batchSize: number,
+  random: Random,
+  augment: { readonly shift: number; readonly mirror: boolean },
+): BatchTable {
+  const { shift, mirror } = augment;
+  if (!(Number.isInteger(shift) && shift >= 0 && shift <= maximumShift)) {
+    throw new InputError(`augmentation shift ${shift}: give a whole number of pixels from 0 to ${maximumShift}`);
+  }
+  const batches = Math.floor(count / batchSize);
+  if (batches < 1) {
+    throw new InputError(`batch size ${batchSize}: the training set has only ${count} images; give at most ${count}`);
+  }
+  const order = Int32Array.from({ length: count }, (_, index) => index);
+  random.shuffle(order);
+  const offset = () => random.below(2 * shift + 1) - shift;
+  const entries = new Int32Array(batches * batchSize * 2);
+  for (let entry = 0; entry < batches * batchSize; entry++) {
+    entries[2 * entry] = order[entry]!;
+    entries[2 * entry + 1] = packAugmentation({
+      dy: offset(),
+      dx: offset(),
+      mirror: mirror && random.below(2) === 1,
+    });
+  }
+  return { entries, batches, batchSize };
+}
+
+/** Every image once, in order, as it is; the last batch is padded with index -1. */
+export function evaluationBatches(count: number, batchSize: number): BatchTable {
+  const batches = Math.ceil(count / batchSize);
+  const entries = new Int32Array(batches * batchSize * 2);
+  for (let entry = 0; entry < batches * batchSize; entry++) {
+    entries[2 * entry] = entry < count ? entry : -1;
+    entries[2 * entry + 1] = identityWord;
+  }
+  return { entries, batches, batchSize };
+}

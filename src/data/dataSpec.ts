@@ -1,0 +1,34 @@
+/** `--data SPEC`: which dataset, and where it lies. */
+import { InputError } from '../errors.js';
+
+export interface DataSpec {
+  readonly kind: 'cifar10' | 'mnist' | 'images' | 'synthetic';
+  /** A folder, or for CIFAR-10 also an archive; absent: the usual places. */
+  readonly location?: string;
+  /** Synthetic training images. */
+  readonly count?: number;
+}
+
+const allowedForms = 'cifar10[:FOLDER or ARCHIVE], mnist[:FOLDER], images:FOLDER or synthetic[:COUNT]';
+
+/** @throws InputError that lists the allowed forms. */
+export function parseDataSpec(text: string): DataSpec {
+  // Only the first colon separates: a Windows path has its own.
+  const [, kind = '', , rest] = /^([^:]*)(:(.*))?$/s.exec(text.trim()) ?? [];
+  const fault = (what: string) => new InputError(`data "${text}": ${what}; allowed: ${allowedForms}`);
+  if (rest === '') throw fault('nothing follows the colon');
+  switch (kind) {
+    case 'cifar10':
+    case 'mnist':
+      return rest === undefined ? { kind } : { kind, location: rest };
+    case 'images':
+      if (rest === undefined) throw fault('the folder is missing');
+      return { kind, location: rest };
+    case 'synthetic':
+      if (rest === undefined) return { kind };
+      if (!/^\d+$/.test(rest) || Number(rest) < 1) throw fault('the count must be a positive whole number');
+      return { kind, count: Number(rest) };
+    default:
+      throw fault('no such dataset');
+  }
+}

@@ -1,0 +1,87 @@
+/**
+ * Images as resident bytes, the form in which every dataset reaches the engines: normalisation and augmentation happen
+ * on the device, from these bytes. Subsets are seeded choices, so that a limited run can be repeated.
+ */
+import { InputError } from '../errors.js';
+import { createRandom } from './random.js';
+
+export interface ImageSet {
+  /** [count, height, width, channels], NHWC. */
+  readonly images: Uint8Array;
+  /** [count], each an index into the dataset's classes. */
+  readonly labels: Int32Array;
+  readonly count: number;
+  readonly height: number;
+  readonly width: number;
+  readonly channels: number;
+}
+
+export interface Dataset {
+  readonly name: string;
+  readonly classes: readonly string[];
+  readonly train: ImageSet;
+  readonly test: ImageSet;
+}
+
+/** One typed array holds at most 4 GiB in the oldest supported Node (20). */
+const maximumBytes = 2 ** 32;
+
+/**
+ * A set of black images with label 0, to be filled.
+ * @throws InputError if the images would need more than 4 GiB.
+ */
+export function emptyImageSet(count: number, height: number, width: number, channels: number): ImageSet {
+  const bytes = count * height * width * channels;
+  if (bytes > maximumBytes) {
+    throw new InputError(
+      `${count} images of ${height}x${width}x${channels} need ${(bytes / 2 ** 30).toFixed(1)} GiB: ` +
+        'at most 4 GiB can be resident; use a smaller image size or fewer images',
+    );
+  }
+  return { images: new Uint8Array(bytes), labels: new Int32Array(count), count, height, width, channels };
+}
+
+/**
+ * `count` images chosen by `seed`, in their old order.
+ * @throws InputError if `count` is not a whole number between 1 and the set's size; `what` names the set in it.
+ */
+export function limit(set: ImageSet, count: number, seed: number, what = 'set'): ImageSet {
+  if (!Number.isInteger(count) || count < 1 || count > set.count) {
+    throw new InputError(
+      `limit of ${count} images: the ${what} has ${set.count}; give a whole number from 1 to ${set.count}, ` +
+        'or no limit to use all',
+    );
+  }
+  return choose(set, shuffledIndices(set.count, seed).subarray(0, count));
+}
+
+/**
+ * Holds out `count` images chosen by `seed`, for validation; both parts keep their old order.
+ * @throws InputError if `count` is not a whole number that leaves both parts at least one image.
+ */
+export function split(set: ImageSet, count: number, seed: number): { rest: ImageSet; held: ImageSet } {
+  if (!Number.isInteger(count) || count < 1 || count >= set.count) {
+    throw new InputError(
+      `cannot hold out ${count} of ${set.count} images: give a whole number from 1 to ${set.count - 1}`,
+    );
+  }
+  const indices = shuffledIndices(set.count, seed);
+  return { rest: choose(set, indices.subarray(count)), held: choose(set, indices.subarray(0, count)) };
+}
+
+function shuffledIndices(count: number, seed: number): Int32Array {
+  const indices = Int32Array.from({ length: count }, (_, index) => index);
+  createRandom(seed).shuffle(indices);
+  return indices;
+}
+
+function choose(set: ImageSet, chosen: Int32Array): ImageSet {
+  const { height, width, channels } = set;
+  const size = height * width * channels;
+  const result = emptyImageSet(chosen.length, height, width, channels);
+  chosen.toSorted().forEach((source, target) => {
+    result.images.set(set.images.subarray(source * size, (source + 1) * size), target * size);
+    result.labels[target] = set.labels[source]!;
+  });
+  return result;
+}

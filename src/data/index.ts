@@ -1,0 +1,9 @@
+/** Datasets as resident bytes, their batches, and random numbers whose state can be saved. */
+export * from './augmentation.js';
+export * from './batches.js';
+export * from './dataSpec.js';
+export { type Dataset, type ImageSet, limit, split } from './imageSet.js';
+export * from './loadDataset.js';
+export * from './progress.js';
+export * from './random.js';
+export { generateSynthetic } from './synthetic.js';

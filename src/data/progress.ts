@@ -1,0 +1,8 @@
+/** What a slow load reports: a task in words, and how much of it is done (images or bytes). */
+export interface Progress {
+  readonly task: string;
+  readonly done: number;
+  readonly total: number;
+}
+
+export type OnProgress = (progress: Progress) => void;
