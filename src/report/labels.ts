@@ -1,0 +1,95 @@
+/**
+ * The words on the plots: names of runs and layers short enough to read, and a run's final numbers in one line.
+ */
+import { textWidth } from './fontMetrics.js';
+import type { RunRecord } from './runRecord.js';
+import { LABEL_SIZE, RUN_COLORS } from './theme.js';
+
+/** Names of the runs, numbered where two folders are called the same, so that a name tells one run. */
+export function displayNames(runs: readonly RunRecord[]): string[] {
+  return runs.map((run, i) => {
+    const sameBefore = runs.slice(0, i).filter((other) => other.name === run.name).length;
+    return sameBefore === 0 ? run.name : `${run.name} (${sameBefore + 1})`;
+  });
+}
+
+/** Two lines under a run's title: its name, then what came out at {@link shownEpoch}. */
+export function headline(run: RunRecord): string[] {
+  const epoch = shownEpoch(run);
+  const accuracy = run.validationAccuracy.find((point) => point.epoch === epoch);
+  const size = run.sizes.find((row) => row.epoch === epoch);
+  const numbers: string[] = [];
+  if (accuracy !== undefined) {
+    const best = typeof run.bestEpoch === 'number' ? 'best ' : '';
+    numbers.push(`${best}validation error ${(100 - accuracy.value).toFixed(2)} % (epoch ${epoch})`);
+  }
+  if (size !== undefined) {
+    numbers.push(`weights ${kbytes(size.weightsKbytes)}`);
+    numbers.push(`activations ${kbytes(size.activationsMaxKbytes)} max, ${kbytes(size.activationsSumKbytes)} sum`);
+  }
+  const lines = numbers.length === 0 ? [run.name] : [run.name, numbers.join(' · ')];
+  return run.bestEpoch === null ? [...lines, 'no epoch obeyed the budget'] : lines;
+}
+
+/** The epoch whose numbers stand for a run: its best one, or its last where it has none (yet). */
+export function shownEpoch(run: RunRecord): number | undefined {
+  return run.bestEpoch ?? run.sizes.at(-1)?.epoch ?? run.quantizers.at(-1)?.epoch;
+}
+
+/** kB with three to four digits: 7.94 kB, 69.8 kB, 1048 kB; a configured number (`exact`) as it was written: 70 kB. */
+export function kbytes(value: number, exact = false): string {
+  return `${exact ? Number(value.toPrecision(6)) : value.toFixed(value >= 100 ? 0 : value >= 10 ? 1 : 2)} kB`;
+}
+
+/**
+ * Layer names without what every one of them repeats: `res1/layer1/basicblock1/quantized_conv/W` is shown as
+ * `res1/layer1/basicblock1`, `layer1.0.conv1.weight` as `layer1.0.conv1`. Names that would become alike stay whole.
+ */
+export function layerLabels(tensors: readonly string[]): string[] {
+  const short = tensors.map((tensor) => {
+    const cut = tensor
+      .replace(/\/quantized_\w+/, '')
+      .replace(/\/(W|Aquant)$/, '')
+      .replace(/\.weight$/, '');
+    return cut === '' ? tensor : cut;
+  });
+  return short.map((label, i) => (short.filter((other) => other === label).length === 1 ? label : (tensors[i] ?? '')));
+}
+
+/** Breaks a name at `_`, `-`, `/` and spaces into lines no wider than `width` pixels where its parts allow it. */
+export function wrapName(name: string, width: number, fontSize: number): string[] {
+  const lines: string[] = [];
+  let line = '';
+  for (const part of name.match(/[^_\-/ ]*[_\-/ ]*/g) ?? []) {
+    if (line !== '' && textWidth(line + part, fontSize, 'bold') > width) {
+      lines.push(line);
+      line = '';
+    }
+    line += part;
+  }
+  if (line !== '') lines.push(line);
+  return lines.length === 0 ? [name] : lines;
+}
+
+/** The runs' colours, with a legend above the plot in as many columns as `width` pixels and the names allow. */
+export function runColor(names: readonly string[], width: number): Record<string, unknown> {
+  const widest = Math.max(...names.map((name) => textWidth(name, LABEL_SIZE)));
+  const columns = Math.max(1, Math.min(names.length, Math.floor(width / (widest + 40))));
+  return {
+    field: 'run',
+    type: 'nominal',
+    scale:
+      names.length <= RUN_COLORS.length
+        ? { domain: names, range: RUN_COLORS.slice(0, names.length) }
+        : { domain: names, scheme: 'turbo' },
+    legend: {
+      title: null,
+      orient: 'top',
+      direction: 'horizontal',
+      columns,
+      symbolType: 'stroke',
+      symbolSize: 220,
+      offset: 12,
+    },
+  };
+}

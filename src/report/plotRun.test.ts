@@ -1,0 +1,185 @@
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import sharp from 'sharp';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type ExampleRun, resnet20Run, writeExampleRun } from '../../test/report/exampleRun.js';
+import { InputError } from '../errors.js';
+import { plotRun } from './plotRun.js';
+import { plotRuns } from './plotRuns.js';
+
+let parent: string;
+beforeAll(() => {
+  parent = mkdtempSync(join(tmpdir(), 'mpdnn-report-'));
+});
+afterAll(() => rmSync(parent, { recursive: true, force: true }));
+
+/** Plots an example run; returns the names of its plots and their SVG texts. */
+async function plotted(run: ExampleRun): Promise<{ folder: string; names: string[]; svg: (name: string) => string }> {
+  const folder = writeExampleRun(parent, run);
+  const paths = await plotRun(folder);
+  return {
+    folder,
+    names: paths.map((path) => basename(path)),
+    svg: (name) => readFileSync(join(folder, 'plots', `${name}.svg`), 'utf8'),
+  };
+}
+
+/** The texts drawn by an SVG, in order. */
+function texts(svg: string): string[] {
+  return [...svg.matchAll(/<(?:text|tspan)[^>]*>([^<]+)</g)].map((match) => match[1] ?? '');
+}
+
+/** How many marks of a kind carry one of `colors` as `attribute`. */
+function marks(svg: string, attribute: 'fill' | 'stroke', ...colors: string[]): number {
+  return colors.reduce((count, color) => count + svg.split(`${attribute}="${color}"`).length - 1, 0);
+}
+
+/** Whether the outermost `width` pixels are white all around, as they are unless something is cut off. */
+async function hasClearBorder(png: string, width: number): Promise<boolean> {
+  const { data, info } = await sharp(png).removeAlpha().raw().toBuffer({ resolveWithObject: true });
+  for (let y = 0; y < info.height; y++) {
+    for (let x = 0; x < info.width; x++) {
+      const inside = x >= width && x < info.width - width && y >= width && y < info.height - width;
+      const at = (y * info.width + x) * info.channels;
+      if (!inside && data.subarray(at, at + info.channels).some((value) => value !== 255)) return false;
+    }
+  }
+  return true;
+}
+
+describe('plotRun', () => {
+  it('draws the five plots of a quantized run, as SVG and as PNG of twice the size, and nothing else', async () => {
+    const { folder, names, svg } = await plotted(resnet20Run);
+    const plots = ['losses', 'accuracy', 'bitwidths', 'bitwidths_history', 'sizes'];
+    expect(names).toEqual(plots.flatMap((name) => [`${name}.svg`, `${name}.png`]));
+    expect(readdirSync(join(folder, 'plots')).sort()).toEqual([...names].sort());
+    for (const name of plots) {
+      const png = join(folder, 'plots', `${name}.png`);
+      expect(readFileSync(png).subarray(0, 8).toString('latin1')).toBe('\x89PNG\r\n\x1a\n');
+      const [, width, height] = /<svg[^>]* width="([\d.]+)" height="([\d.]+)"/.exec(svg(name)) ?? [];
+      const image = await sharp(png).metadata();
+      expect(Math.abs(image.width - 2 * Number(width))).toBeLessThan(2);
+      expect(Math.abs(image.height - 2 * Number(height))).toBeLessThan(2);
+      expect(await hasClearBorder(png, 16), `${name} is cut off`).toBe(true);
+    }
+  });
+
+  it('draws a labelled bar for every quantizer', async () => {
+    const { svg } = await plotted(resnet20Run);
+    const bars = svg('bitwidths');
+    expect(marks(bars, 'fill', '#0072B2')).toBe(20);
+    expect(marks(bars, 'fill', '#56B4E9')).toBe(1);
+    expect(marks(bars, 'fill', '#D55E00')).toBe(19);
+    const labels = texts(bars);
+    expect(labels.filter((label) => label === 'res2/layer3/basicblock1')).toHaveLength(2);
+    expect(labels.filter((label) => label === 'fc' || label === 'fc/b')).toHaveLength(2);
+    expect(labels).toContain('PARAMETRIC_FP_WAQ_DELTA_XMAX_CON_WAMQ');
+  });
+
+  it('names every layer of a deep network', async () => {
+    const { svg, folder } = await plotted({ ...resnet20Run, name: 'DEEP', layers: 61, epochs: 6 });
+    for (const name of ['bitwidths', 'bitwidths_history']) {
+      const labels = texts(svg(name)).filter((label) => /^(conv1|res|fc)/.test(label));
+      expect(labels, name).toHaveLength(61 + 2 + 61);
+      expect(await hasClearBorder(join(folder, 'plots', `${name}.png`), 16)).toBe(true);
+    }
+  });
+
+  it('shows a budget as a labelled dashed line, only where there is one', async () => {
+    const { svg } = await plotted(resnet20Run);
+    expect(texts(svg('sizes')).filter((label) => label.startsWith('budget'))).toEqual(['budget 70 kB', 'budget 8 kB']);
+    expect(svg('sizes').split('stroke-dasharray="5,4"')).toHaveLength(3);
+  });
+
+  it('draws a float run without bitwidths', async () => {
+    const { names, svg } = await plotted({ name: 'FLOAT', epochs: 20, layers: 19, quantized: false });
+    expect(names.filter((name) => name.endsWith('.svg'))).toEqual(['losses.svg', 'accuracy.svg', 'sizes.svg']);
+    expect(texts(svg('sizes')).some((label) => label.startsWith('budget'))).toBe(false);
+    expect(texts(svg('sizes')).join()).toContain('weights 1048 kB');
+  });
+
+  it('draws one epoch as points above a single whole number', async () => {
+    const { names, svg } = await plotted({ ...resnet20Run, name: 'ONE', epochs: 1 });
+    expect(names).not.toContain('bitwidths_history.svg');
+    expect(marks(svg('losses').replace(/<text.*?<\/text>/gs, ''), 'fill', '#0072B2', '#D55E00')).toBe(2);
+    const afterTitle = texts(svg('losses')).filter((label) => /^\d+$/.test(label));
+    expect(afterTitle).toEqual(['1']);
+  });
+
+  it('keeps the labels of curves that end at the same value apart', async () => {
+    const { svg } = await plotted({ ...resnet20Run, name: 'HIGH_LOSS', epochs: 3, penalty: 1e6 });
+    const heights = [
+      ...svg('losses').matchAll(/<text[^>]*translate\([\d.]+,([\d.]+)\)[^>]*>(?:training|validation) /g),
+    ];
+    expect(heights).toHaveLength(2);
+    expect(Math.abs(Number(heights[0]?.[1]) - Number(heights[1]?.[1]))).toBeGreaterThan(12);
+  });
+
+  it('switches to a logarithmic axis with plain numbers where the loss falls a hundredfold', async () => {
+    const { svg } = await plotted({ ...resnet20Run, name: 'PENALTY', epochs: 60, penalty: 900 });
+    expect(texts(svg('losses'))).toEqual(expect.arrayContaining(['loss (logarithmic)', '1000', '10', '0.1']));
+  });
+
+  it('says which epoch is shown, and when none obeyed the budget', async () => {
+    const finished = await plotted({ ...resnet20Run, name: 'OVER', epochs: 7, overBudget: true });
+    expect(texts(finished.svg('losses'))).toContain('no epoch obeyed the budget');
+    expect(texts(finished.svg('bitwidths'))).toContain('Bitwidths after epoch 7');
+    const running = await plotted({ ...resnet20Run, name: 'RUNNING', epochs: 7, unfinished: true });
+    expect(texts(running.svg('losses')).some((text) => /^validation error .* \(epoch 7\)/.test(text))).toBe(true);
+  });
+
+  it('draws the same bytes again', async () => {
+    const run = { ...resnet20Run, name: 'AGAIN', epochs: 8 };
+    const first = await plotted(run);
+    const before = first.names.map((name) => readFileSync(join(first.folder, 'plots', name)));
+    await plotRun(first.folder);
+    expect(first.names.map((name) => readFileSync(join(first.folder, 'plots', name)))).toEqual(before);
+  });
+
+  it('writes nothing before the first epoch has ended', async () => {
+    const { folder, names } = await plotted({ ...resnet20Run, name: 'JUST_STARTED', epochs: 0, unfinished: true });
+    expect(names).toEqual([]);
+    expect(existsSync(join(folder, 'plots'))).toBe(false);
+  });
+
+  it('refuses a folder that is no run, saying what is missing', async () => {
+    const empty = mkdtempSync(join(parent, 'empty-'));
+    await expect(plotRun(empty)).rejects.toThrow(InputError);
+    await expect(plotRun(empty)).rejects.toThrow('config.json');
+    await expect(plotRun(join(parent, 'nowhere'))).rejects.toThrow(InputError);
+  });
+});
+
+describe('plotRuns', () => {
+  it('lays curves over each other with a legend, and bitwidths side by side', async () => {
+    const runs = [
+      writeExampleRun(parent, { ...resnet20Run, name: 'FIRST', epochs: 30 }),
+      writeExampleRun(parent, { ...resnet20Run, name: 'SECOND', epochs: 20, targetWeightKbytes: 50 }),
+      writeExampleRun(parent, { name: 'BASELINE', epochs: 30, layers: 19, quantized: false }),
+    ];
+    const out = join(parent, 'compared');
+    const paths = await plotRuns(runs, out);
+    expect(paths).toHaveLength(8);
+    const svg = (name: string) => readFileSync(join(out, `${name}.svg`), 'utf8');
+    for (const name of ['losses', 'accuracy', 'sizes']) {
+      expect(texts(svg(name)), name).toEqual(expect.arrayContaining(['FIRST', 'SECOND', 'BASELINE']));
+      expect(marks(svg(name), 'stroke', '#009E73'), name).toBeGreaterThan(0);
+    }
+    expect(texts(svg('sizes'))).toEqual(expect.arrayContaining(['70 kB', '50 kB', '1024']));
+    expect(texts(svg('bitwidths'))).not.toContain('BASELINE');
+    expect(marks(svg('bitwidths'), 'fill', '#D55E00')).toBe(2 * 19);
+    expect(texts(svg('bitwidths')).filter((label) => label === 'fc/b')).toHaveLength(1);
+    for (const path of paths.filter((name) => name.endsWith('.png'))) {
+      expect(await hasClearBorder(path, 16), path).toBe(true);
+    }
+  });
+
+  it('tells runs of the same name apart', async () => {
+    const other = mkdtempSync(join(parent, 'other-'));
+    const run = { ...resnet20Run, name: 'SAME', epochs: 4 };
+    await plotRuns([writeExampleRun(parent, run), writeExampleRun(other, run)], join(parent, 'same'));
+    const svg = readFileSync(join(parent, 'same', 'accuracy.svg'), 'utf8');
+    expect(texts(svg)).toEqual(expect.arrayContaining(['SAME', 'SAME (2)']));
+  });
+});

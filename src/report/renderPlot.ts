@@ -1,0 +1,78 @@
+/**
+ * From a Vega-Lite specification to an SVG and a PNG, without a browser, a canvas or installed fonts.
+ *
+ * Vega, Vega-Lite and the rasterizer are imported at the first plot and not before: a training run or `mpdnn --help`
+ * should not wait for them.
+ */
+import { mkdir, rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { TopLevelSpec } from 'vega-lite';
+import { FONT_FAMILY, fontFile, textWidth } from './fontMetrics.js';
+import { plotTheme } from './theme.js';
+
+/** Pixels of the PNG for one of the SVG: sharp in print and on dense screens. */
+export const PNG_SCALE = 2;
+
+/** Draws `spec` in the house's theme and returns the SVG's text. */
+export async function renderSvg(spec: TopLevelSpec): Promise<string> {
+  const [vega, vegaLite] = await Promise.all([import('vega'), import('vega-lite')]);
+  measureByFont(vega as unknown as VegaText);
+  const { spec: compiled } = vegaLite.compile(spec, { config: plotTheme });
+  const view = new vega.View(vega.parse(compiled), { renderer: 'none', logLevel: vega.Warn });
+  try {
+    return await view.toSVG();
+  } finally {
+    view.finalize();
+  }
+}
+
+/** Rasterizes an SVG at {@link PNG_SCALE} with the packaged font only, so that every machine draws the same picture. */
+export async function renderPng(svg: string): Promise<Buffer> {
+  const { Resvg } = await import('@resvg/resvg-js');
+  const image = new Resvg(svg, {
+    fitTo: { mode: 'zoom', value: PNG_SCALE },
+    background: '#ffffff',
+    font: {
+      loadSystemFonts: false,
+      fontFiles: [fontFile('normal'), fontFile('bold')],
+      defaultFontFamily: FONT_FAMILY,
+    },
+  });
+  return image.render().asPng();
+}
+
+/** Writes `NAME.svg` and `NAME.png` into `folder`, each aside and then renamed; returns the two paths. */
+export async function writePlot(spec: TopLevelSpec, folder: string, name: string): Promise<string[]> {
+  const svg = await renderSvg(spec);
+  const png = await renderPng(svg);
+  await mkdir(folder, { recursive: true });
+  const paths: string[] = [];
+  for (const [suffix, content] of [
+    ['svg', svg],
+    ['png', png],
+  ] as const) {
+    const path = join(folder, `${name}.${suffix}`);
+    const aside = `${path}.${process.pid}.partial`;
+    await writeFile(aside, content);
+    await rename(aside, path);
+    paths.push(path);
+  }
+  return paths;
+}
+
+/** What Vega's types leave out: the hook through which text is measured. */
+interface VegaText {
+  readonly textMetrics: { width: (item: TextItem, text: unknown) => number };
+}
+
+interface TextItem {
+  readonly fontSize?: number;
+  readonly fontWeight?: string | number;
+}
+
+function measureByFont(vega: VegaText): void {
+  vega.textMetrics.width = (item, text) => {
+    const bold = item.fontWeight === 'bold' || Number(item.fontWeight) >= 600;
+    return textWidth(String(text ?? ''), item.fontSize ?? 11, bold ? 'bold' : 'normal');
+  };
+}

@@ -1,0 +1,107 @@
+/**
+ * What the plots show of one run, read from its folder.
+ *
+ * A run may be unfinished, unquantized or a single epoch long: a curve without rows is an empty list, and whoever draws
+ * it decides what that means.
+ */
+import { existsSync } from 'node:fs';
+import { basename, resolve } from 'node:path';
+import {
+  openRunFolder,
+  type RunConfig,
+  readCurves,
+  readQuantizers,
+  readSizes,
+  readSummary,
+} from '../experiment/runFolder.js';
+import type { QuantizerRow } from '../experiment/runTables.js';
+
+export interface CurvePoint {
+  readonly epoch: number;
+  readonly value: number;
+}
+
+export type QuantizerRecord = Pick<QuantizerRow, 'epoch' | 'tensor' | 'role' | 'bits'>;
+
+export interface SizeRecord {
+  readonly epoch: number;
+  readonly weightsKbytes: number;
+  readonly activationsMaxKbytes: number;
+  readonly activationsSumKbytes: number;
+}
+
+/** Limits the run was trained under, in kB of 1024 bytes; absent where there is none. */
+export interface Budget {
+  readonly weightsKbytes?: number;
+  readonly activationsMaxKbytes?: number;
+  readonly activationsSumKbytes?: number;
+}
+
+export interface RunRecord {
+  readonly name: string;
+  readonly trainingLoss: readonly CurvePoint[];
+  readonly validationLoss: readonly CurvePoint[];
+  /** Accuracies in percent. */
+  readonly trainingAccuracy: readonly CurvePoint[];
+  readonly validationAccuracy: readonly CurvePoint[];
+  /** In network order within an epoch; empty for a float run. */
+  readonly quantizers: readonly QuantizerRecord[];
+  readonly sizes: readonly SizeRecord[];
+  readonly budget: Budget;
+  /** The epoch whose parameters were kept as the best; `null` if none obeyed the budget, absent in an unfinished run. */
+  readonly bestEpoch?: number | null;
+}
+
+/**
+ * Reads a run folder.
+ *
+ * @throws InputError where `root` is missing, is no run, or holds a file that is not what the run folder's contract says
+ */
+export function readRunRecord(root: string): RunRecord {
+  const { folder, config } = openRunFolder(root);
+  const curves = readCurves(folder);
+  return {
+    name: basename(resolve(root)),
+    trainingLoss: points(curves.trainLosses, 'loss'),
+    validationLoss: points(curves.testLosses, 'loss'),
+    trainingAccuracy: inPercent(points(curves.trainAccuracies, 'accuracy')),
+    validationAccuracy: inPercent(points(curves.testAccuracies, 'accuracy')),
+    quantizers: readQuantizers(folder),
+    sizes: readSizes(folder).map((row) => ({
+      epoch: row.epoch,
+      weightsKbytes: row.weights_kb,
+      activationsMaxKbytes: row.activations_max_kb,
+      activationsSumKbytes: row.activations_sum_kb,
+    })),
+    budget: budgetOf(config.settings),
+    ...(existsSync(folder.summary) ? { bestEpoch: readSummary(folder).best_epoch } : {}),
+  };
+}
+
+/** A column over the epochs, without those in which it was not finite. */
+function points<Column extends string>(
+  rows: readonly ({ readonly epoch: number } & Readonly<Record<Column, number>>)[],
+  column: Column,
+): CurvePoint[] {
+  return rows.map((row) => ({ epoch: row.epoch, value: row[column] })).filter((point) => Number.isFinite(point.value));
+}
+
+/** Accuracies are written as fractions; no run worth a plot stays below 1 %, so values above 1 are percent already. */
+function inPercent(fractions: readonly CurvePoint[]): CurvePoint[] {
+  const scale = fractions.every((point) => point.value <= 1) ? 100 : 1;
+  return fractions.map((point) => ({ epoch: point.epoch, value: scale * point.value }));
+}
+
+function budgetOf(settings: RunConfig['settings']): Budget {
+  const limit = (key: string) => {
+    const value = settings[key];
+    return typeof value === 'number' && value > 0 ? value : undefined;
+  };
+  const weights = limit('target_weight_kbytes');
+  const activations = limit('target_activation_kbytes');
+  const measure = settings.target_activation_type === 'sum' ? 'activationsSumKbytes' : 'activationsMaxKbytes';
+  return {
+    ...(weights === undefined ? {} : { weightsKbytes: weights }),
+    ...(activations === undefined ? {} : { [measure]: activations }),
+  };
+}

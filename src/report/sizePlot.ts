@@ -1,0 +1,149 @@
+/**
+ * Memory of weights and activations over the epochs, a panel each because their magnitudes differ, with the budget the
+ * run was trained under as a labelled dashed line.
+ */
+import type { TopLevelSpec } from 'vega-lite';
+import { curveMarks } from './curveMarks.js';
+import { epochAxis, epochDomain } from './epochAxis.js';
+import { displayNames, headline, kbytes, runColor } from './labels.js';
+import type { Budget, RunRecord, SizeRecord } from './runRecord.js';
+import { ACTIVATION_COLOR, INK, LABEL_SIZE, PANEL_TITLE, WEIGHT_COLOR } from './theme.js';
+
+const WIDTH = 210;
+const HEIGHT = 210;
+
+/** Runs whose sizes lie further apart than this, a float one beside quantized ones, are compared by doublings. */
+const LOGARITHMIC_RATIO = 6;
+
+interface Quantity {
+  readonly title: string;
+  readonly of: (size: SizeRecord) => number;
+  readonly budgetKey: keyof Budget;
+  readonly color: string;
+}
+
+const QUANTITIES: readonly Quantity[] = [
+  { title: 'weights', of: (size) => size.weightsKbytes, budgetKey: 'weightsKbytes', color: WEIGHT_COLOR },
+  {
+    title: 'activations, maximum',
+    of: (size) => size.activationsMaxKbytes,
+    budgetKey: 'activationsMaxKbytes',
+    color: ACTIVATION_COLOR,
+  },
+  {
+    title: 'activations, sum',
+    of: (size) => size.activationsSumKbytes,
+    budgetKey: 'activationsSumKbytes',
+    color: ACTIVATION_COLOR,
+  },
+];
+
+/** Sizes of one or several runs, or `undefined` where no epoch has ended yet. */
+export function sizePlot(runs: readonly RunRecord[]): TopLevelSpec | undefined {
+  const measured = runs.filter((run) => run.sizes.length > 0);
+  const first = measured[0];
+  if (first === undefined) return undefined;
+  const single = runs.length === 1;
+  return {
+    title: { text: 'Memory', subtitle: single ? headline(first) : 'dashed: budget' },
+    spacing: 30,
+    hconcat: QUANTITIES.map((quantity, i) => panelSpec(quantity, measured, single, i === 0)),
+  } as TopLevelSpec;
+}
+
+function panelSpec(quantity: Quantity, runs: readonly RunRecord[], single: boolean, first: boolean): object {
+  const names = displayNames(runs);
+  const values = runs.flatMap((run, i) =>
+    run.sizes.map((size) => ({ run: names[i] ?? run.name, epoch: size.epoch, kbytes: quantity.of(size) })),
+  );
+  const epochs = values.map((value) => value.epoch);
+  const budgets = [...new Set(runs.flatMap((run) => run.budget[quantity.budgetKey] ?? []))].sort((a, b) => b - a);
+  const last = values.at(-1)?.kbytes ?? 0;
+  const drawn = [...values.map((value) => value.kbytes), ...budgets];
+  const lowest = Math.min(...drawn);
+  const highest = Math.max(...drawn);
+  const logarithmic = !single && lowest > 0 && highest > LOGARITHMIC_RATIO * lowest;
+  const domain: [number, number] = logarithmic ? [lowest / 1.25, highest * 1.25] : [0, highest * 1.04];
+  return {
+    title: { ...PANEL_TITLE, text: quantity.title },
+    width: WIDTH,
+    height: HEIGHT,
+    encoding: {
+      x: {
+        type: 'quantitative',
+        scale: { domain: epochDomain(epochs), nice: false },
+        axis: { ...epochAxis(), tickCount: 5 },
+      },
+      y: {
+        type: 'quantitative',
+        scale: logarithmic ? { type: 'log', base: 2, domain, nice: false } : { domain },
+        axis: {
+          title: first ? 'kB' : null,
+          ...(logarithmic ? { format: '~f', values: powersOfTwo(domain) } : { format: 'f', tickCount: 5 }),
+        },
+      },
+    },
+    layer: [
+      {
+        data: { values },
+        encoding: {
+          x: { field: 'epoch' },
+          y: { field: 'kbytes' },
+          color: single ? { value: quantity.color } : runColor(names, 3 * WIDTH),
+        },
+        layer: curveMarks(epochs),
+      },
+      ...budgetRules(budgets),
+      ...(single
+        ? budgets.map((budget) => insideLabel(budget, last, highest))
+        : [outsideLabels(budgets, domain, logarithmic)]),
+    ],
+  };
+}
+
+function powersOfTwo([low, high]: readonly [number, number]): number[] {
+  const ticks: number[] = [];
+  for (let k = Math.ceil(Math.log2(low)); 2 ** k <= high; k++) ticks.push(2 ** k);
+  return ticks;
+}
+
+function budgetRules(budgets: readonly number[]): object[] {
+  return budgets.map((budget) => ({
+    data: { values: [{ budget }] },
+    mark: { type: 'rule', strokeDash: [5, 4], strokeWidth: 1, color: INK },
+    encoding: { x: { value: 0 }, x2: { value: 'width' }, y: { field: 'budget' } },
+  }));
+}
+
+/** One run: the label stands on the side of the line where the curve does not end and the frame leaves room. */
+function insideLabel(budget: number, last: number, highest: number): object {
+  const below = (last > budget && budget > 0.1 * highest) || budget > 0.92 * highest;
+  return {
+    data: { values: [{ budget, label: `budget ${kbytes(budget, true)}` }] },
+    mark: {
+      type: 'text',
+      align: 'right',
+      baseline: below ? 'top' : 'bottom',
+      dy: below ? 4 : -4,
+      fontSize: LABEL_SIZE,
+    },
+    encoding: { x: { value: 'width' }, y: { field: 'budget' }, text: { field: 'label' } },
+  };
+}
+
+/** Several runs: right of the frame, where no curve passes, leaving out what would lie on the label above it. */
+function outsideLabels(budgets: readonly number[], domain: readonly [number, number], logarithmic: boolean): object {
+  const position = (value: number) => (logarithmic ? Math.log(value) : value);
+  const pixels = (value: number) =>
+    (HEIGHT * (position(domain[1]) - position(value))) / (position(domain[1]) - position(domain[0]));
+  const labelled: number[] = [];
+  for (const budget of budgets) {
+    const above = labelled.at(-1);
+    if (above === undefined || pixels(budget) - pixels(above) >= 1.2 * LABEL_SIZE) labelled.push(budget);
+  }
+  return {
+    data: { values: labelled.map((budget) => ({ budget, label: kbytes(budget, true) })) },
+    mark: { type: 'text', align: 'left', baseline: 'middle', dx: 8, fontSize: LABEL_SIZE },
+    encoding: { x: { value: 'width' }, y: { field: 'budget' }, text: { field: 'label' } },
+  };
+}

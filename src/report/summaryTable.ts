@@ -1,0 +1,55 @@
+/** The table a terminal shows at the end of training and evaluation: bits and memory, layer by layer. */
+
+export interface LayerSummary {
+  readonly layer: string;
+  /** Bits of the layer's weights; absent where it has none. */
+  readonly weightBits?: number;
+  readonly activationBits?: number;
+  readonly weightKbytes?: number;
+  readonly activationKbytes?: number;
+}
+
+/**
+ * Aligned columns `layer`, `bits W`, `bits A`, `kB W`, `kB A`, closed by a row of totals: the sum of the weights, and
+ * of the activations the sum and the largest. No line break at the end.
+ */
+export function summaryTable(layers: readonly LayerSummary[]): string {
+  const activations = layers.flatMap((layer) => layer.activationKbytes ?? []);
+  const weights = layers.flatMap((layer) => layer.weightKbytes ?? []);
+  const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
+  const header = ['layer', 'bits W', 'bits A', 'kB W', 'kB A'];
+  const body = layers.map((layer) => [
+    layer.layer,
+    bits(layer.weightBits),
+    bits(layer.activationBits),
+    kilobytes(layer.weightKbytes),
+    kilobytes(layer.activationKbytes),
+  ]);
+  const totals = [
+    [
+      'sum',
+      '',
+      '',
+      weights.length > 0 ? kilobytes(sum(weights)) : '',
+      activations.length > 0 ? kilobytes(sum(activations)) : '',
+    ],
+    ['largest', '', '', '', activations.length > 0 ? kilobytes(Math.max(...activations)) : ''],
+  ];
+  const all = [header, ...body, ...totals];
+  const widths = header.map((_, column) => Math.max(...all.map((row) => (row[column] ?? '').length)));
+  const line = (row: readonly string[]) =>
+    row
+      .map((cell, column) => (column === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[column] ?? 0)))
+      .join('  ')
+      .trimEnd();
+  const rule = widths.map((width) => '-'.repeat(width)).join('  ');
+  return [line(header), rule, ...body.map(line), rule, ...totals.map(line)].join('\n');
+}
+
+function bits(value: number | undefined): string {
+  return value === undefined ? '-' : String(value);
+}
+
+function kilobytes(value: number | undefined): string {
+  return value === undefined ? '-' : value.toFixed(2);
+}

@@ -1,0 +1,169 @@
+/**
+ * Losses and accuracies over the epochs, of one run or of several laid over each other.
+ *
+ * A single run's two curves carry their names and last values at their ends. With several runs the colour is the run,
+ * the solid line validation and the thin dashed one training, so that the curves that count stand out.
+ */
+import type { TopLevelSpec } from 'vega-lite';
+import { curveMarks } from './curveMarks.js';
+import { epochAxis, epochDomain } from './epochAxis.js';
+import { displayNames, headline, runColor } from './labels.js';
+import type { CurvePoint, RunRecord } from './runRecord.js';
+import { LABEL_SIZE, TRAINING_COLOR, VALIDATION_COLOR } from './theme.js';
+
+const WIDTH = 460;
+const HEIGHT = 270;
+
+interface Curve {
+  readonly run: string;
+  readonly part: 'training' | 'validation';
+  readonly points: readonly CurvePoint[];
+}
+
+interface Measure {
+  readonly what: string;
+  readonly axisTitle: string;
+  readonly scale: Record<string, unknown>;
+  readonly axis: Record<string, unknown>;
+  readonly format: (value: number) => string;
+}
+
+/** The loss of one or several runs, or `undefined` where no epoch has ended yet. */
+export function lossPlot(runs: readonly RunRecord[]): TopLevelSpec | undefined {
+  const curves = curvesOf(runs, (run) => [run.trainingLoss, run.validationLoss]);
+  const values = curves.flatMap((curve) => curve.points.map((point) => point.value));
+  return curvePlot(runs, curves, lossMeasure(values));
+}
+
+/** The accuracy of one or several runs in percent, or `undefined` where no epoch has ended yet. */
+export function accuracyPlot(runs: readonly RunRecord[]): TopLevelSpec | undefined {
+  const curves = curvesOf(runs, (run) => [run.trainingAccuracy, run.validationAccuracy]);
+  const lowest = Math.min(100, ...curves.flatMap((curve) => curve.points.map((point) => point.value)));
+  const floor = Math.max(0, Math.min(90, 10 * Math.floor(lowest / 10)));
+  return curvePlot(runs, curves, {
+    what: 'accuracy',
+    axisTitle: 'accuracy (%)',
+    scale: { domain: [floor, 100], nice: false },
+    axis: { format: 'f', tickCount: 6 },
+    format: (value) => `${value.toFixed(2)} %`,
+  });
+}
+
+function curvesOf(
+  runs: readonly RunRecord[],
+  pick: (run: RunRecord) => readonly [readonly CurvePoint[], readonly CurvePoint[]],
+): Curve[] {
+  const names = displayNames(runs);
+  return runs
+    .flatMap((run, i): Curve[] => {
+      const [training, validation] = pick(run);
+      const name = names[i] ?? run.name;
+      return [
+        { run: name, part: 'training', points: training },
+        { run: name, part: 'validation', points: validation },
+      ];
+    })
+    .filter((curve) => curve.points.length > 0);
+}
+
+/** A loss that falls a hundredfold, as it does under a strong budget penalty, is only readable on a logarithmic axis. */
+function lossMeasure(values: readonly number[]): Measure {
+  const lowest = Math.min(...values);
+  const highest = Math.max(...values);
+  const logarithmic = lowest > 0 && highest > 100 * lowest;
+  return {
+    what: 'loss',
+    axisTitle: logarithmic ? 'loss (logarithmic)' : 'loss',
+    scale: logarithmic
+      ? { type: 'log', domain: [lowest, highest], nice: true }
+      : { domain: [Math.min(0, lowest), highest], nice: true },
+    axis: logarithmic ? { format: '~f', values: decades(lowest, highest) } : { format: 'f', tickCount: 6 },
+    format: (value) => value.toPrecision(3),
+  };
+}
+
+function decades(lowest: number, highest: number): number[] {
+  const ticks: number[] = [];
+  for (let k = Math.floor(Math.log10(lowest)); k <= Math.ceil(Math.log10(highest)); k++) ticks.push(10 ** k);
+  return ticks;
+}
+
+function curvePlot(runs: readonly RunRecord[], curves: readonly Curve[], measure: Measure): TopLevelSpec | undefined {
+  if (curves.length === 0) return undefined;
+  const values = curves.flatMap((curve) =>
+    curve.points.map((point) => ({ run: curve.run, part: curve.part, ...point })),
+  );
+  const epochs = values.map((value) => value.epoch);
+  const overlaid = runs.length > 1;
+  const names = displayNames(runs);
+  const title = measure.what[0]?.toUpperCase() + measure.what.slice(1);
+  return {
+    title: overlaid
+      ? { text: title, subtitle: 'solid: validation, dashed: training' }
+      : { text: title, subtitle: headline(runs[0]!) },
+    data: { values },
+    width: WIDTH,
+    height: HEIGHT,
+    encoding: {
+      x: {
+        field: 'epoch',
+        type: 'quantitative',
+        scale: { domain: epochDomain(epochs), nice: false },
+        axis: epochAxis(),
+      },
+      y: {
+        field: 'value',
+        type: 'quantitative',
+        scale: measure.scale,
+        axis: { title: measure.axisTitle, ...measure.axis },
+      },
+    },
+    layer: overlaid
+      ? [
+          curveLayer('training', epochs, runColor(names, WIDTH)),
+          curveLayer('validation', epochs, runColor(names, WIDTH)),
+        ]
+      : [
+          curveLayer('training', epochs, { value: TRAINING_COLOR }, false),
+          curveLayer('validation', epochs, { value: VALIDATION_COLOR }),
+          ...endLabels(curves, measure),
+        ],
+  } as TopLevelSpec;
+}
+
+function curveLayer(
+  part: Curve['part'],
+  epochs: readonly number[],
+  color: object,
+  dashed = part === 'training',
+): object {
+  return {
+    transform: [{ filter: { field: 'part', equal: part } }],
+    encoding: { color },
+    layer: curveMarks(epochs, dashed),
+  };
+}
+
+/** Name and last value beside each curve's end, moved apart where the ends meet. */
+function endLabels(curves: readonly Curve[], measure: Measure): object[] {
+  const position = (value: number) => (measure.scale.type === 'log' ? Math.log(value) : value);
+  const heights = curves.flatMap((curve) => curve.points.map((point) => position(point.value)));
+  const [low, high] = (measure.scale.domain as [number, number]).map(position) as [number, number];
+  const span = Math.max(high, ...heights) - Math.min(low, ...heights) || 1;
+  const ends = curves.map((curve) => ({ curve, end: curve.points.at(-1)! })).sort((a, b) => b.end.value - a.end.value);
+  const gapPixels =
+    ends.length === 2 ? (HEIGHT * (position(ends[0]!.end.value) - position(ends[1]!.end.value))) / span : HEIGHT;
+  const shift = Math.max(0, (1.6 * LABEL_SIZE - gapPixels) / 2);
+  return ends.map(({ curve, end }, i) => ({
+    data: { values: [{ ...end, label: `${curve.part} ${measure.format(end.value)}` }] },
+    mark: {
+      type: 'text',
+      align: 'left',
+      baseline: 'middle',
+      dx: 8,
+      dy: i === 0 ? -shift : shift,
+      color: curve.part === 'training' ? TRAINING_COLOR : VALIDATION_COLOR,
+    },
+    encoding: { text: { field: 'label' } },
+  }));
+}
