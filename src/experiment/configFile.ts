@@ -1,0 +1,155 @@
+/**
+ * Reads .cfg files by the rules of Python's configparser, in which the published experiments are written: a [DEFAULT]
+ * section that all others inherit from, `=` or `:` between key and value, keys without regard to case, whole-line
+ * remarks behind `#` or `;`, values that go on in indented lines, `%(key)s` for the value of another key.
+ *
+ * The INI packages of npm know neither inheritance nor continued values nor line numbers, and an error message is worth
+ * little without a line number, so the reader is our own. Format: https://docs.python.org/3/library/configparser.html
+ */
+import { readdirSync, readFileSync } from 'node:fs';
+import { basename, dirname } from 'node:path';
+import { InputError } from '../errors.js';
+import { didYouMean } from './didYouMean.js';
+
+/** A key's value and where it stands. `section` is 'DEFAULT' for an inherited key; `line` counts from 1. */
+export interface ConfigEntry {
+  readonly section: string;
+  readonly key: string;
+  readonly value: string;
+  readonly line: number;
+}
+
+type Section = ReadonlyMap<string, ConfigEntry>;
+
+/** A .cfg file as written: values are not interpolated yet and nothing is inherited yet. */
+export interface ConfigFile {
+  readonly path: string;
+  readonly defaults: Section;
+  /** In the order of the file, without [DEFAULT]. */
+  readonly sections: ReadonlyMap<string, Section>;
+}
+
+export const defaultSection = 'DEFAULT';
+
+// configparser gives up at the same depth.
+const maxInterpolationDepth = 10;
+
+/** Reads a .cfg file. Throws an `InputError` if it cannot be read or breaks a rule of the format. */
+export function readConfigFile(path: string): ConfigFile {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    throw new InputError(unreadable(path, (error as NodeJS.ErrnoException).code));
+  }
+  return parseConfig(text, path);
+}
+
+/** Reads the text of a .cfg file; `path` is used in messages only. */
+export function parseConfig(text: string, path: string): ConfigFile {
+  const defaults = new Map<string, ConfigEntry>();
+  const sections = new Map<string, Map<string, ConfigEntry>>();
+  const headerLines = new Map<string, number>();
+  let name = '';
+  let section: Map<string, ConfigEntry> | undefined;
+  let key: string | undefined;
+  let keyIndent = 0;
+
+  const lines = text.replace(/^\uFEFF/, '').split(/\r\n|\r|\n/);
+  for (const [index, raw] of lines.entries()) {
+    const line = index + 1;
+    const content = raw.trim();
+    const fail = (message: string) => new InputError(`${path}:${line}: ${message}`);
+    if (content.startsWith('#') || content.startsWith(';')) continue;
+
+    const current = key === undefined ? undefined : section?.get(key);
+    if (content === '') {
+      if (current) section?.set(current.key, { ...current, value: `${current.value}\n` });
+      continue;
+    }
+    const indent = raw.search(/\S/);
+    if (current && indent > keyIndent) {
+      section?.set(current.key, { ...current, value: `${current.value}\n${content}` });
+      continue;
+    }
+    keyIndent = indent;
+
+    const header = /^\[([^\]]+)\]/.exec(content)?.[1];
+    if (header !== undefined) {
+      const earlier = headerLines.get(header);
+      if (earlier !== undefined && header !== defaultSection) {
+        throw fail(`section [${header}] stands twice, first in line ${earlier}: rename or remove one`);
+      }
+      headerLines.set(header, line);
+      name = header;
+      key = undefined;
+      section = header === defaultSection ? defaults : new Map();
+      if (header !== defaultSection) sections.set(header, section as Map<string, ConfigEntry>);
+      continue;
+    }
+    if (!section) throw fail(`'${content}' stands before the first section: begin with a [SECTION] line`);
+
+    const option = /^([^=:]*)[=:](.*)$/.exec(content);
+    key = option?.[1]?.trim().toLowerCase();
+    if (!option || !key) throw fail(`'${content}' in [${name}] is no setting: write 'key = value'`);
+    const earlier = section.get(key);
+    if (earlier) {
+      throw fail(`key ${key} stands twice in [${name}], first in line ${earlier.line}: remove one`);
+    }
+    section.set(key, { section: name, key, value: option[2]?.trim() ?? '', line });
+  }
+  return { path, defaults: trimmed(defaults), sections: new Map([...sections].map(([n, s]) => [n, trimmed(s)])) };
+}
+
+/**
+ * The settings of one section with those inherited from [DEFAULT], interpolated. [DEFAULT] itself can be asked for.
+ * Throws an `InputError` for an unknown section or a broken `%(key)s`.
+ */
+export function sectionEntries(file: ConfigFile, name: string): Map<string, ConfigEntry> {
+  const own = name === defaultSection ? file.defaults : file.sections.get(name);
+  if (!own) {
+    const known = [...file.sections.keys(), defaultSection];
+    throw new InputError(
+      `${file.path}: no section [${name}]${didYouMean(name, known)}; mpdnn experiments --cfg ${file.path} lists all`,
+    );
+  }
+  const merged = new Map([...file.defaults, ...own]);
+  return new Map(
+    [...merged].map(([key, entry]) => [
+      key,
+      { ...entry, value: interpolate(file.path, merged, entry, entry.value, 0) },
+    ]),
+  );
+}
+
+function interpolate(path: string, entries: Section, origin: ConfigEntry, text: string, depth: number): string {
+  const fail = (message: string) =>
+    new InputError(`${path}:${origin.line}: [${origin.section}] ${origin.key} = ${origin.value}: ${message}`);
+  if (depth > maxInterpolationDepth) throw fail('%(…)s refers to itself');
+  return text.replace(/%(%|\(([^)]*)\)s|)/g, (_, token: string, name: string | undefined) => {
+    if (token === '%') return '%';
+    if (name === undefined) throw fail("a single '%': write '%%' for a percent sign or '%(key)s' for another key");
+    const entry = entries.get(name.toLowerCase());
+    if (!entry) throw fail(`%(${name})s: no such key here or in [DEFAULT]${didYouMean(name, [...entries.keys()])}`);
+    return interpolate(path, entries, origin, entry.value, depth + 1);
+  });
+}
+
+/** Blank lines behind a value belong to it while reading on, since an indented line may still follow. */
+function trimmed(section: Section): Section {
+  return new Map([...section].map(([key, entry]) => [key, { ...entry, value: entry.value.trimEnd() }]));
+}
+
+function unreadable(path: string, code: string | undefined): string {
+  if (code === 'ENOENT') return `${path}: no such file${didYouMean(basename(path), neighbours(path), dirname(path))}`;
+  if (code === 'EISDIR') return `${path}: is a folder; name the .cfg file in it`;
+  return `${path}: cannot be read (${code ?? 'unknown reason'})`;
+}
+
+function neighbours(path: string): string[] {
+  try {
+    return readdirSync(dirname(path)).filter((file) => file.endsWith('.cfg'));
+  } catch {
+    return [];
+  }
+}

@@ -1,0 +1,81 @@
+/**
+ * Writing files so that a crash, a full disk or a cut of power leaves either the old content or the new one: written
+ * aside, forced to the disk, renamed. Faults of the file system come out in words.
+ */
+import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { InputError } from '../errors.js';
+
+/** Replaces the file at `path` as a whole. Throws what `fileFault` makes of an error; the old file is then unharmed. */
+export function writeDurably(path: string, content: string | Uint8Array): void {
+  const aside = `${path}.${process.pid}.tmp`;
+  try {
+    writeAndSync(aside, 'w', content);
+    renameSync(aside, path);
+    syncFolder(dirname(path));
+  } catch (error) {
+    discard(aside);
+    throw fileFault(error, path);
+  }
+}
+
+/** Adds to the end of a file and forces it to the disk. */
+export function appendDurably(path: string, content: string): void {
+  try {
+    writeAndSync(path, 'a', content);
+  } catch (error) {
+    throw fileFault(error, path);
+  }
+}
+
+/** Removes what a failed start left. A fault of its own is passed over: the first fault is the one to report. */
+export function discard(path: string): void {
+  try {
+    rmSync(path, { recursive: true, force: true });
+  } catch {}
+}
+
+/** A rename is on the disk only once its folder is. Windows cannot open folders, and does not need it. */
+export function syncFolder(folder: string): void {
+  if (process.platform === 'win32') return;
+  const descriptor = openSync(folder, 'r');
+  try {
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+/**
+ * The error to throw for a failed write: an `InputError` where the call named a place that cannot be written, an
+ * `Error` with a plain message where the disk is full, the error itself otherwise.
+ */
+export function fileFault(error: unknown, path: string): unknown {
+  const code = (error as NodeJS.ErrnoException).code;
+  switch (code) {
+    case 'ENOSPC':
+    case 'EDQUOT':
+      return new Error(`${path}: no space left on the disk; free some (a run goes on with --resume)`, { cause: error });
+    case 'EACCES':
+    case 'EPERM':
+    case 'EROFS':
+      return new InputError(`${path}: no permission to write; choose another folder with --out`);
+    case 'ENOTDIR':
+    case 'EEXIST':
+      return new InputError(`${path}: a file stands where a folder is needed; choose another folder with --out`);
+    case 'ENOENT':
+      return new Error(`${path}: its folder is gone`, { cause: error });
+    default:
+      return error;
+  }
+}
+
+function writeAndSync(path: string, flag: 'a' | 'w', content: string | Uint8Array): void {
+  const descriptor = openSync(path, flag);
+  try {
+    writeFileSync(descriptor, content);
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+}

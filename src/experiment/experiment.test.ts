@@ -1,0 +1,194 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { InputError } from '../errors.js';
+import { parseConfig } from './configFile.js';
+import { type Experiment, experimentFromSettings, type Overrides, resolveExperiment } from './experiment.js';
+import { quantizerBounds } from './quantizerBounds.js';
+import { settingKeys } from './settings.js';
+
+const experiment = (body: string, overrides?: Overrides): Experiment =>
+  resolveExperiment(parseConfig(`[DEFAULT]\n[A]\n${body}\n`, 'a.cfg'), 'A', overrides);
+
+const fault = (body: string, overrides?: Overrides): string => {
+  try {
+    experiment(body, overrides);
+  } catch (error) {
+    expect(error).toBeInstanceOf(InputError);
+    expect((error as Error).message).not.toContain('\n');
+    return (error as Error).message;
+  }
+  return 'no error';
+};
+
+describe('defaults', () => {
+  it('are those of the published experiments', () => {
+    const { network, data, training, weights, activations, budget } = experiment('');
+    expect(network).toEqual({ model: 'resnet20', numLayers: 20, shortcutType: '', scaleLayer: false });
+    expect(data).toMatchObject({ source: { kind: 'cifar10' }, augmentShift: 4, augmentMirror: true });
+    expect(data).toMatchObject({ mean: [0.5], std: [0.5], limitTrain: null, validationSplit: 0, imageSize: null });
+    expect(training).toEqual({
+      epochs: 160,
+      batchSize: 128,
+      seed: 313,
+      optimizer: 'momentum',
+      initialLearningRate: 0.1,
+      learningRateDrops: [80, 120],
+      momentum: 0.9,
+      weightDecay: 2e-4,
+      startFrom: null,
+      select: 'test',
+    });
+    expect(weights).toMatchObject({ kind: null, bitwidth: 4, xminMin: 2 ** -16, xmaxMax: 127, stepSizeMin: 2 ** -8 });
+    expect(activations).toMatchObject({ kind: null, bitwidthMin: 1, xminMin: 2 ** -14, xmaxMax: 255 });
+    expect(budget).toMatchObject({ targetWeightKbytes: -1, lambda2: 0.1, lambda3: 0.1 });
+  });
+
+  it('that depend on other keys', () => {
+    expect(experiment('epochs = 10').training.learningRateDrops).toEqual([5, 8]);
+    expect(experiment('epochs = 1').training.learningRateDrops).toEqual([]);
+    expect(experiment('epochs = 10\nlearning_rate_drops = none').training.learningRateDrops).toEqual([]);
+    expect(experiment('data = mnist').data.augmentMirror).toBe(false);
+    expect(experiment('select = validation').data.validationSplit).toBe(5000);
+    expect(experiment('num_layers = 56').network.model).toBe('resnet56');
+    expect(experiment('num_layers = 20\nmodel = resnet110').network.numLayers).toBe(110);
+    expect(experiment('model = resnet18').network.numLayers).toBeNull();
+  });
+});
+
+describe('values', () => {
+  it.each([
+    ['True', true],
+    ['False', false],
+    ['no', false],
+    ['ON', true],
+    ['1', true],
+    ['0', false],
+  ])('scale_layer = %s', (text, expected) => {
+    // differs from the published code: there every word, False too, means true.
+    expect(experiment(`scale_layer = ${text}`).network.scaleLayer).toBe(expected);
+  });
+
+  it('of kinds: activations end in _relu', () => {
+    const { weights, activations } = experiment('w_quantize = parametric_pow2\na_quantize = parametric_fp_relu');
+    expect(weights.kind).toBe('parametric_pow2');
+    expect(activations.kind).toBe('parametric_fp');
+  });
+
+  it.each([
+    ['cifar10:/data/cifar-10.tar.gz', { kind: 'cifar10', location: '/data/cifar-10.tar.gz' }],
+    ['mnist', { kind: 'mnist' }],
+    ['images:C:\\pets', { kind: 'images', location: 'C:\\pets' }],
+    ['synthetic:512', { kind: 'synthetic', count: 512 }],
+  ])('data = %s', (text, expected) => {
+    expect(experiment(`data = ${text}`).data.source).toEqual(expected);
+  });
+
+  it('of the command line win, in any spelling', () => {
+    const overrides = { batchSize: 32, 'limit-train': '100', seed: undefined, weights: 'none', numLayers: 32 };
+    const resolved = experiment('batch_size = 64\nseed = 7\nweightfile = x.h5\nmodel = resnet44', overrides);
+    expect(resolved.training).toMatchObject({ batchSize: 32, seed: 7, startFrom: null });
+    expect(resolved.data.limitTrain).toBe(100);
+    expect(resolved.network.model).toBe('resnet32');
+  });
+
+  it("weights and weightfile are one key: the section's own wins over an inherited one", () => {
+    const file = parseConfig('[DEFAULT]\nweights = a.h5\n[A]\nweightfile = b.h5\n[B]\n', 'a.cfg');
+    expect(resolveExperiment(file, 'A').training.startFrom).toBe('b.h5');
+    expect(resolveExperiment(file, 'B').training.startFrom).toBe('a.h5');
+    expect(fault('weights = a.h5\nweightfile = b.h5')).toContain(
+      'a.cfg:4: [A] weightfile = b.h5: weights and weightfile',
+    );
+  });
+});
+
+describe('faults name file, line, section, key, value, what is allowed and the nearest name', () => {
+  it.each([
+    ['w_bitwidht = 3', "a.cfg:3: [A] w_bitwidht = 3: unknown key; did you mean 'w_bitwidth'?"],
+    ['w_bitwidth = 40', 'a.cfg:3: [A] w_bitwidth = 40: must be an integer from 2 to 16'],
+    [
+      'w_bitwidth = 9',
+      'a.cfg:3: [A] w_bitwidth = 9: must be from 2 to 8, the limits w_bitwidth_min and w_bitwidth_max',
+    ],
+    ['w_bitwidth_max = 3', 'a.cfg: [A] w_bitwidth = 4 (the default): must be from 2 to 3'],
+    ['w_bitwidth = 2.5', 'must be an integer from 2 to 16'],
+    ['w_bitwidth = 2 # bits', 'must be an integer from 2 to 16 (a remark needs a line of its own)'],
+    [
+      'epochs = 3\n  seed = 4',
+      'epochs = 3\\nseed = 4: must be an integer from 1 to 100000 (an indented line continues',
+    ],
+    ['epochs = 0', 'must be an integer from 1 to 100000'],
+    ['initial_learning_rate = 0', 'must be a number above 0, at most 10'],
+    ['initial_learning_rate = nan', 'must be a number above 0, at most 10'],
+    ['w_quantize = parametric_fp_delta_xmax', "did you mean 'parametric_fp_d_xmax'?"],
+    ['a_quantize = parametric_fp_d_xmax', "did you mean 'parametric_fp_d_xmax_relu'?"],
+    ['optimizer = adm', "must be one of momentum, sgd (the same), adam; did you mean 'adam'?"],
+    ['target_activation_type = mean', "must be one of max, sum; did you mean 'max'?"],
+    ['scale_layer = maybe', 'must be one of true, yes, on, 1, false, no, off, 0'],
+    ['shortcut_type = d', "must be empty (identity), 'b' or 'c'"],
+    ['num_layers = 21', 'must be one of 20, 32, 44, 56, 110'],
+    ['model = resnet19', "mobilenetv2, or auto; did you mean 'resnet18'?"],
+    ['data = cifar', "did you mean 'cifar10'?"],
+    ['data = images', 'images:DIR'],
+    ['data = synthetic:0', 'synthetic[:number of images]'],
+    ['learning_rate_drops = 120,80', 'must be epochs in rising order such as 80,120, or none, or auto'],
+    ['mean = 0.5,0.5', 'must be one number or three'],
+    ['mean = 0.5,0.5,0.5', 'a.cfg: [A] std = 0.5 (the default): must have as many numbers as mean (3)'],
+    ['w_xmax_min = 128', 'must be below w_xmax_max = 127'],
+    ['a_bitwidth_min = 5\na_bitwidth_max = 4', 'a_bitwidth_min = 5: must not exceed a_bitwidth_max = 4'],
+    [
+      'w_quantize = parametric_fp_d_b\nw_bitwidth_min = 1',
+      'must be at least 2 for parametric_fp_d_b: one bit is the sign',
+    ],
+    ['a_quantize = pow2_relu\na_bitwidth = 1', 'must be at least 2 for pow2_relu: one bit is the zero'],
+    ['target_weight_kbytes = 70', 'needs quantized weights: set w_quantize, or no target (-1)'],
+    ['target_activation_kbytes = 8', 'needs quantized activations'],
+    ['model = resnet18\nshortcut_type = b', 'must be empty for model resnet18'],
+    ['select = validation\nvalidation_split = 0', 'must be at least 1 with select = validation'],
+    ['validation_split = 100', 'must be 0 with select = test'],
+  ])('%j', (body, message) => {
+    expect(fault(body)).toContain(message);
+  });
+
+  it('of [DEFAULT] and of the command line say so', () => {
+    const file = parseConfig('[DEFAULT]\nseed = x\n[A]\n', 'a.cfg');
+    expect(() => resolveExperiment(file, 'A')).toThrow('a.cfg:2: [DEFAULT] seed = x: must be an integer');
+    expect(fault('', { batchSize: 0 })).toBe('--batch-size = 0: must be an integer from 1 to 65536');
+    expect(fault('', { epoch: 3 })).toBe("--epoch = 3: unknown key; did you mean 'epochs'?");
+  });
+});
+
+it('comes back from the settings that config.json keeps', () => {
+  const bodies = [
+    '',
+    'model = mobilenetv2\nepochs = 1\nmean = 0.1,0.2,0.3\nstd = 0.3,0.2,0.1\nlimit_val = 9\nthreads = 2',
+    'w_quantize = pow2\na_quantize = fp_relu\nselect = validation\nweightfile = X/params_best.h5\ndata = synthetic:8',
+  ];
+  for (const body of bodies) {
+    const { settings, sources, overrides, configPath, ...rest } = experiment(body);
+    const back = experimentFromSettings('A', 'config.json', JSON.parse(JSON.stringify(settings)));
+    expect(back).toMatchObject({ ...rest, settings });
+  }
+});
+
+it('gives the limits of every learned value', () => {
+  const { weights, activations } = experiment(
+    'w_quantize = parametric_pow2_xmin_xmax\na_quantize = parametric_pow2_xmin_xmax_relu\n' +
+      'w_xmin_max = 5\na_xmin_max = 6\na_xmax_max = 8\na_xmax_min = 0.5',
+  );
+  expect(quantizerBounds(weights, 'weight').bounds.xmin).toEqual({ min: 2 ** -16, max: 5 });
+  const { bounds, accountingXmin } = quantizerBounds(activations, 'activation');
+  expect(bounds).toEqual({
+    n: { min: 1, max: 8 },
+    d: { min: 2 ** -8, max: 1 },
+    xmin: { min: 2 ** -14, max: 8 },
+    xmax: { min: 0.5, max: 8 },
+    m: { min: -126, max: 127 },
+  });
+  expect(accountingXmin).toEqual({ min: 2 ** -14, max: 6 });
+  expect(quantizerBounds({ ...activations, kind: 'parametric_pow2_b_xmax' }, 'activation').bounds.xmin.max).toBe(6);
+});
+
+it('has every key in the documentation', () => {
+  const docs = readFileSync(new URL('../../docs/experiments.md', import.meta.url), 'utf8');
+  expect(settingKeys.filter((key) => !docs.includes(`\`${key}\``))).toEqual([]);
+});

@@ -1,0 +1,276 @@
+/**
+ * Turns one section of a .cfg file, with what the command line overrides, into an `Experiment`: typed, complete,
+ * checked key by key and keys against each other. Everything after this point may trust it. The first fault found is
+ * thrown as an `InputError` that names file, line, section, key, value and what would be right.
+ */
+import { type DataSpec, parseDataSpec } from '../data/dataSpec.js';
+import { InputError } from '../errors.js';
+import type { QuantizerKind } from '../quant/index.js';
+import { type ConfigFile, sectionEntries } from './configFile.js';
+import { didYouMean } from './didYouMean.js';
+import { checkKeysTogether, complete, type Fail, type Settings } from './settingRules.js';
+import { type ModelName, type SettingKey, settingKeys, settingsSchema } from './settings.js';
+
+/** How the weights (or the activations) are quantized. The two roles differ in sign: activations are unsigned. */
+export interface QuantizerSettings {
+  /** `null`: not quantized. Without the ending `_relu` that the .cfg puts behind kinds of activations. */
+  readonly kind: QuantizerKind | null;
+  /** Bits at the start (fixed kinds: for good), and the limits of what is learned. */
+  readonly bitwidth: number;
+  readonly bitwidthMin: number;
+  readonly bitwidthMax: number;
+  /** Step d: start value where it does not follow from the weights, and its limits. */
+  readonly stepSize: number;
+  readonly stepSizeMin: number;
+  readonly stepSizeMax: number;
+  readonly xminMin: number;
+  readonly xminMax: number;
+  readonly xmaxMin: number;
+  readonly xmaxMax: number;
+  /** `parametric_fp_b_xmax`: clip at a range that the bits can number, which the published code does not. */
+  readonly recomputeRange: boolean;
+}
+
+/** Where a value was written, for messages: `configs/a.cfg:12: [NAME] key` or `--key`. */
+export interface SettingSource {
+  readonly where: string;
+  readonly fromCommandLine: boolean;
+}
+
+export interface Experiment {
+  readonly name: string;
+  /** The .cfg file it was read from. */
+  readonly configPath: string;
+  readonly network: {
+    readonly model: ModelName;
+    /** Layers of a CIFAR ResNet, `null` for other models. */
+    readonly numLayers: number | null;
+    /** Shortcut where channels change: '' takes every second pixel and pads with zeros, 'b' and 'c' convolve. */
+    readonly shortcutType: '' | 'b' | 'c';
+    /** Multiply the logits by a learned number. */
+    readonly scaleLayer: boolean;
+  };
+  readonly data: {
+    readonly source: DataSpec;
+    /** Images used, `null` for all. */
+    readonly limitTrain: number | null;
+    readonly limitVal: number | null;
+    /** Training images held out to select the best parameters, 0 for none. */
+    readonly validationSplit: number;
+    /** Side of the square images in pixels, `null` for the dataset's own. */
+    readonly imageSize: number | null;
+    /** Random shift in pixels, up to this many each way. */
+    readonly augmentShift: number;
+    readonly augmentMirror: boolean;
+    /** (x/255 - mean)/std; one number for all channels or one each. */
+    readonly mean: readonly number[];
+    readonly std: readonly number[];
+  };
+  readonly training: {
+    readonly epochs: number;
+    readonly batchSize: number;
+    readonly seed: number;
+    readonly optimizer: 'momentum' | 'adam';
+    readonly initialLearningRate: number;
+    /** The learning rate is divided by 10 after each of these epochs. */
+    readonly learningRateDrops: readonly number[];
+    readonly momentum: number;
+    readonly weightDecay: number;
+    /** Parameters to start from as written, `null` for none; `resolveStartingWeights` finds the file. */
+    readonly startFrom: string | null;
+    /** Which images choose the best parameters. */
+    readonly select: 'test' | 'validation';
+  };
+  readonly weights: QuantizerSettings;
+  readonly activations: QuantizerSettings;
+  /** Targets in kB of 1024 bytes; -1 for none. */
+  readonly budget: {
+    readonly targetWeightKbytes: number;
+    readonly targetActivationKbytes: number;
+    readonly targetActivationType: 'max' | 'sum';
+    readonly lambda2: number;
+    readonly lambda3: number;
+  };
+  readonly device: 'auto' | 'cpu' | 'gpu' | 'reference';
+  /** `null`: as many as the machine has. */
+  readonly threads: number | null;
+  /** The folder that run folders go to. */
+  readonly out: string;
+  readonly resume: boolean;
+  readonly settings: Settings;
+  /** Where each key that was given stands. */
+  readonly sources: ReadonlyMap<string, SettingSource>;
+  /** What the command line gave, under the keys of the .cfg. */
+  readonly overrides: ReadonlyMap<string, string>;
+}
+
+/** Options of the command line: `batchSize`, `batch-size` and `batch_size` are the same key. */
+export type Overrides = Readonly<Record<string, string | number | boolean | undefined>>;
+
+interface Entry extends SettingSource {
+  readonly value: string;
+}
+
+/** Reads and checks the section `name` (which may be DEFAULT). Throws an `InputError` for the first fault. */
+export function resolveExperiment(file: ConfigFile, name: string, overrides: Overrides = {}): Experiment {
+  const entries = fromSection(file, name);
+  const given = fromCommandLine(overrides);
+  if (given.has('num_layers') && !given.has('model')) entries.delete('model');
+  return build(name, file.path, new Map([...entries, ...given]), given);
+}
+
+/** The experiment that a run folder's config.json describes: `settings` is what `Experiment.settings` was. */
+export function experimentFromSettings(
+  name: string,
+  path: string,
+  settings: Readonly<Record<string, unknown>>,
+  overrides: Overrides = {},
+): Experiment {
+  const entries = new Map<string, Entry>();
+  for (const [key, value] of Object.entries(settings)) {
+    if (value === null) continue;
+    const text = Array.isArray(value) ? value.join(',') || 'none' : String(value);
+    entries.set(key, { value: text, where: `${path}: ${key}`, fromCommandLine: false });
+  }
+  const given = fromCommandLine(overrides);
+  return build(name, path, new Map([...entries, ...given]), given);
+}
+
+function fromSection(file: ConfigFile, name: string): Map<string, Entry> {
+  const entries = new Map<string, Entry>();
+  const sections = new Map<string, string>();
+  for (const { section, key: written, value, line } of sectionEntries(file, name).values()) {
+    const key = canonicalKey(written);
+    const where = `${file.path}:${line}: [${section}] ${written}`;
+    const other = sections.get(key);
+    if (other === section) throw new InputError(`${where} = ${value}: weights and weightfile mean the same, keep one`);
+    if (other === name) continue;
+    sections.set(key, section);
+    entries.set(key, { value, where, fromCommandLine: false });
+  }
+  return entries;
+}
+
+function fromCommandLine(overrides: Overrides): Map<string, Entry> {
+  const entries = new Map<string, Entry>();
+  for (const [option, value] of Object.entries(overrides)) {
+    if (value === undefined) continue;
+    const key = option.replace(/[A-Z]/g, (letter) => `_${letter}`).replaceAll('-', '_');
+    const where = `--${key.replaceAll('_', '-').toLowerCase()}`;
+    entries.set(canonicalKey(key.toLowerCase()), { value: String(value), where, fromCommandLine: true });
+  }
+  return entries;
+}
+
+/** The command line calls it --weights; the published files, weightfile. */
+function canonicalKey(key: string): string {
+  return key === 'weights' ? 'weightfile' : key;
+}
+
+function build(
+  name: string,
+  configPath: string,
+  entries: ReadonlyMap<string, Entry>,
+  given: ReadonlyMap<string, Entry>,
+): Experiment {
+  for (const [key, { where, value }] of entries) {
+    if (settingKeys.some((known) => known === key)) continue;
+    throw new InputError(`${where} = ${shown(value)}: unknown key${didYouMean(key, [...settingKeys, 'weights'])}`);
+  }
+  const parsed = settingsSchema.safeParse(Object.fromEntries([...entries].map(([key, { value }]) => [key, value])));
+  const fail: Fail = (key, value, message) => {
+    const entry = entries.get(key);
+    const where = entry?.where ?? `${configPath}: [${name}] ${key}`;
+    return new InputError(`${where} = ${shown(entry?.value ?? `${value} (the default)`)}: ${message}`);
+  };
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0]!;
+    const key = String(issue.path[0]);
+    throw fail(key as SettingKey, '', issue.message + remarkHint(entries.get(key)?.value ?? ''));
+  }
+  const settings = complete(parsed.data);
+  checkKeysTogether(settings, fail);
+  return {
+    ...grouped(settings),
+    name,
+    configPath,
+    settings,
+    sources: entries,
+    overrides: new Map([...given].map(([key, { value }]) => [key, value])),
+  };
+}
+
+function shown(value: string): string {
+  return value.replaceAll('\n', '\\n');
+}
+
+/** configparser's two surprises, which no message about the value itself would explain. */
+function remarkHint(value: string): string {
+  if (value.includes('\n')) return ' (an indented line continues the value above it)';
+  return /\s[#;]/.test(value) ? ' (a remark needs a line of its own)' : '';
+}
+
+function grouped(s: Settings): Omit<Experiment, 'name' | 'configPath' | 'settings' | 'sources' | 'overrides'> {
+  return {
+    network: {
+      model: s.model,
+      numLayers: s.num_layers,
+      shortcutType: s.shortcut_type,
+      scaleLayer: s.scale_layer,
+    },
+    data: {
+      source: parseDataSpec(s.data),
+      limitTrain: s.limit_train,
+      limitVal: s.limit_val,
+      validationSplit: s.validation_split,
+      imageSize: s.image_size,
+      augmentShift: s.augment_shift,
+      augmentMirror: s.augment_mirror,
+      mean: s.mean,
+      std: s.std,
+    },
+    training: {
+      epochs: s.epochs,
+      batchSize: s.batch_size,
+      seed: s.seed,
+      optimizer: s.optimizer,
+      initialLearningRate: s.initial_learning_rate,
+      learningRateDrops: s.learning_rate_drops,
+      momentum: s.momentum,
+      weightDecay: s.weight_decay,
+      startFrom: s.weightfile,
+      select: s.select,
+    },
+    weights: quantizerSettings(s, 'w'),
+    activations: quantizerSettings(s, 'a'),
+    budget: {
+      targetWeightKbytes: s.target_weight_kbytes > 0 ? s.target_weight_kbytes : -1,
+      targetActivationKbytes: s.target_activation_kbytes > 0 ? s.target_activation_kbytes : -1,
+      targetActivationType: s.target_activation_type,
+      lambda2: s.initial_cost_lambda2,
+      lambda3: s.initial_cost_lambda3,
+    },
+    device: s.device,
+    threads: s.threads,
+    out: s.out,
+    resume: s.resume,
+  };
+}
+
+function quantizerSettings(s: Settings, prefix: 'w' | 'a'): QuantizerSettings {
+  const kind = prefix === 'w' ? s.w_quantize : ((s.a_quantize?.replace(/_relu$/, '') ?? null) as QuantizerKind | null);
+  return {
+    kind,
+    bitwidth: s[`${prefix}_bitwidth`],
+    bitwidthMin: s[`${prefix}_bitwidth_min`],
+    bitwidthMax: s[`${prefix}_bitwidth_max`],
+    stepSize: s[`${prefix}_stepsize`],
+    stepSizeMin: s[`${prefix}_stepsize_min`],
+    stepSizeMax: s[`${prefix}_stepsize_max`],
+    xminMin: s[`${prefix}_xmin_min`],
+    xminMax: s[`${prefix}_xmin_max`],
+    xmaxMin: s[`${prefix}_xmax_min`],
+    xmaxMax: s[`${prefix}_xmax_max`],
+    recomputeRange: s.recompute_range,
+  };
+}

@@ -1,0 +1,16 @@
+export { type ConfigEntry, type ConfigFile, readConfigFile } from './configFile.js';
+export { writeDurably } from './durableFile.js';
+export {
+  type Experiment,
+  experimentFromSettings,
+  type Overrides,
+  type QuantizerSettings,
+  resolveExperiment,
+} from './experiment.js';
+export { type ExperimentRow, listExperiments } from './listExperiments.js';
+export { type QuantizerBounds, quantizerBounds } from './quantizerBounds.js';
+export * from './runFolder.js';
+export type { AccuracyRow, LossRow, QuantizerRow, RunRow, SizesRow } from './runTables.js';
+export type { Settings } from './settingRules.js';
+export { type ModelName, modelNames } from './settings.js';
+export { resolveStartingWeights } from './startingWeights.js';

@@ -1,0 +1,53 @@
+/** The JSON files of a run folder: what is in config.json and summary.json, under the names that stand in the files. */
+import { readFileSync } from 'node:fs';
+import { z } from 'zod';
+import { InputError } from '../errors.js';
+
+export const configSchema = z.object({
+  experiment: z.string(),
+  cfg: z.string(),
+  /** Every key of the .cfg with its final value. */
+  settings: z.record(z.string(), z.unknown()),
+  /** Of this program, Node and whatever else decides the numbers. */
+  versions: z.record(z.string(), z.string()),
+  /** The engine that ran, in words. */
+  device: z.string(),
+  seed: z.number(),
+});
+export type RunConfig = z.output<typeof configSchema>;
+
+export const summarySchema = z.object({
+  /** `null` if no epoch obeyed the budget. */
+  best_val_err: z.number().nullable(),
+  best_epoch: z.number().nullable(),
+  last_val_err: z.number(),
+  weights_kb: z.number(),
+  activations_max_kb: z.number(),
+  activations_sum_kb: z.number(),
+  bits: z.record(z.string(), z.number()),
+  images_per_second: z.number(),
+  seconds: z.number(),
+  epochs: z.number(),
+  device: z.string(),
+  select: z.string(),
+});
+export type RunSummary = z.output<typeof summarySchema>;
+
+/** JSON for people too: indented, with a line break at the end. */
+export function json(value: unknown): string {
+  return `${JSON.stringify(value, null, 2)}\n`;
+}
+
+/** Reads one of the documents. Throws an `InputError` naming file and key if it is damaged. */
+export function readJson<T>(path: string, schema: z.ZodType<T>): T {
+  let value: unknown;
+  try {
+    value = JSON.parse(readFileSync(path, 'utf8'));
+  } catch (error) {
+    throw new InputError(`${path}: cannot be read (${(error as Error).message})`);
+  }
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0]!;
+  throw new InputError(`${path}: ${issue.path.join('.')}: ${issue.message}`);
+}

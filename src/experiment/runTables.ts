@@ -1,0 +1,111 @@
+/**
+ * The CSV files of a run folder: what their columns are, how rows are written, read and cut back. A row's keys are the
+ * column names. Numbers are written in the shortest form that reads back as the same number, so that equal runs give
+ * equal bytes; a value that a quantizer does not have is an empty cell.
+ */
+import { readFileSync } from 'node:fs';
+import { z } from 'zod';
+import { InputError } from '../errors.js';
+import { appendDurably, writeDurably } from './durableFile.js';
+
+const numberCell = z.string().transform((cell, context) => {
+  if (cell === 'NaN' || (cell !== '' && !Number.isNaN(Number(cell)))) return Number(cell);
+  context.issues.push({ code: 'custom', message: 'is no number', input: cell });
+  return z.NEVER;
+});
+const optionalNumberCell = z
+  .literal('')
+  .transform(() => null)
+  .or(numberCell);
+
+/** A row an epoch: errors as fractions, the whole loss, cross-entropy, weight penalty, activation penalty. */
+export const resultsTable = z.object({
+  iter: numberCell,
+  train_err: numberCell,
+  val_err: numberCell,
+  loss: numberCell,
+  loss1: numberCell,
+  loss2: numberCell,
+  loss3: numberCell,
+});
+export const lossTable = z.object({ epoch: numberCell, loss: numberCell });
+export const accuracyTable = z.object({ epoch: numberCell, accuracy: numberCell });
+export const quantizersTable = z.object({
+  epoch: numberCell,
+  tensor: z.string(),
+  role: z.enum(['weight', 'bias', 'activation']),
+  kind: z.string(),
+  bits: numberCell,
+  d: optionalNumberCell,
+  xmin: optionalNumberCell,
+  xmax: optionalNumberCell,
+});
+export const sizesTable = z.object({
+  epoch: numberCell,
+  weights_kb: numberCell,
+  activations_max_kb: numberCell,
+  activations_sum_kb: numberCell,
+});
+
+/** A table is its columns, in order; the first one holds the epoch, counted from 1. */
+export type Table<Row> = z.ZodType<Row> & { readonly shape: Readonly<Record<keyof Row, unknown>> };
+
+/** One epoch of results.csv; `iter` is the epoch. */
+export type RunRow = z.output<typeof resultsTable>;
+export type LossRow = z.output<typeof lossTable>;
+export type AccuracyRow = z.output<typeof accuracyTable>;
+export type QuantizerRow = z.output<typeof quantizersTable>;
+export type SizesRow = z.output<typeof sizesTable>;
+
+/** The header line of a table. */
+export function tableHeader<Row extends object>(table: Table<Row>): string {
+  return `${Object.keys(table.shape).join(',')}\n`;
+}
+
+/** Adds rows to the end of a table's file, durably. */
+export function appendRows<Row extends object>(path: string, table: Table<Row>, rows: readonly Row[]): void {
+  const columns = Object.keys(table.shape) as (keyof Row)[];
+  appendDurably(path, rows.map((row) => `${columns.map((column) => row[column] ?? '').join(',')}\n`).join(''));
+}
+
+/** Reads a table's file. Throws an `InputError` naming file and line if it is not such a table. */
+export function readRows<Row extends object>(path: string, table: Table<Row>): Row[] {
+  const [header, ...lines] = readText(path).split('\n');
+  const columns = Object.keys(table.shape);
+  if (header !== columns.join(',')) {
+    throw new InputError(`${path}:1: the columns are '${header}', they must be '${columns.join(',')}'`);
+  }
+  // What stands behind the last line break is empty, or a row that a crash cut off.
+  return lines.slice(0, -1).map((line, index) => {
+    const cells = line.split(',');
+    const row = table.safeParse(Object.fromEntries(columns.map((column, i) => [column, cells[i]])));
+    if (row.success && cells.length === columns.length) return row.data;
+    const issue = row.error?.issues[0];
+    const fault =
+      issue && cells.length === columns.length ? `${String(issue.path[0])} ${issue.message}` : 'wrong number of cells';
+    throw new InputError(`${path}:${index + 2}: '${line}': ${fault}`);
+  });
+}
+
+/**
+ * Cuts a table's file back to its rows up to `lastEpoch`, byte for byte as they were: what an interrupted epoch left
+ * behind goes. Returns the epoch of the last row that stays, 0 if none does.
+ */
+export function truncateRows(path: string, lastEpoch: number): number {
+  const [header, ...lines] = readText(path).split('\n');
+  const kept = lines.slice(0, -1).filter((line) => epochOf(line) <= lastEpoch);
+  writeDurably(path, [header, ...kept].map((line) => `${line}\n`).join(''));
+  return kept.length === 0 ? 0 : epochOf(kept.at(-1)!);
+}
+
+function epochOf(line: string): number {
+  return Number(line.split(',', 1)[0]);
+}
+
+function readText(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    throw new InputError(`${path}: cannot be read (${(error as NodeJS.ErrnoException).code}); is this a run folder?`);
+  }
+}

@@ -1,0 +1,100 @@
+/**
+ * What one key means for another: the defaults that depend on other keys, and the combinations that make no sense.
+ */
+import { parseDataSpec } from '../data/dataSpec.js';
+import type { InputError } from '../errors.js';
+import { coreOf, parameterNames, type QuantizerKind } from '../quant/index.js';
+import type { ModelName, ReadSettings, SettingKey } from './settings.js';
+
+/** Every key with its final value, as config.json keeps them: the defaults that depend on other keys are filled in. */
+export type Settings = Omit<ReadSettings, 'model' | 'num_layers' | 'validation_split' | 'augment_mirror'> & {
+  readonly model: ModelName;
+  /** `null` for models that have one depth only. */
+  readonly num_layers: number | null;
+  readonly learning_rate_drops: readonly number[];
+  readonly validation_split: number;
+  readonly augment_mirror: boolean;
+};
+
+/** Makes the error for a key: `value` is shown if it was left at its default. */
+export type Fail = (key: SettingKey, value: unknown, message: string) => InputError;
+
+/** Fills in the defaults that depend on other keys. */
+export function complete(read: ReadSettings): Settings {
+  const model = read.model ?? (`resnet${read.num_layers}` as const);
+  const isCifarResnet = model.startsWith('resnet') && model !== 'resnet18';
+  return {
+    ...read,
+    model,
+    num_layers: isCifarResnet ? Number(model.slice('resnet'.length)) : null,
+    learning_rate_drops: read.learning_rate_drops ?? proportionalDrops(read.epochs),
+    validation_split: read.validation_split ?? (read.select === 'validation' ? 5000 : 0),
+    // A mirrored digit is no digit.
+    augment_mirror: read.augment_mirror ?? parseDataSpec(read.data).kind !== 'mnist',
+  };
+}
+
+/** The published 80 and 120 of 160 epochs, for any number of epochs: after a half and after three quarters. */
+function proportionalDrops(epochs: number): number[] {
+  const drops = [Math.round(epochs / 2), Math.round((3 * epochs) / 4)];
+  return drops.filter((drop, i) => drop > 0 && drop < epochs && drop !== drops[i - 1]);
+}
+
+/** Throws what `fail` makes of the first key that contradicts another. */
+export function checkKeysTogether(settings: Settings, fail: Fail): void {
+  for (const prefix of ['w', 'a'] as const) {
+    for (const range of ['stepsize', 'xmin', 'xmax'] as const) {
+      const max = settings[`${prefix}_${range}_max`];
+      const min = settings[`${prefix}_${range}_min`];
+      if (min >= max) throw fail(`${prefix}_${range}_min`, min, `must be below ${prefix}_${range}_max = ${max}`);
+    }
+    checkBits(prefix, settings, fail);
+  }
+
+  const weightTarget = settings.target_weight_kbytes;
+  if (weightTarget > 0 && settings.w_quantize === null) {
+    throw fail('target_weight_kbytes', weightTarget, 'needs quantized weights: set w_quantize, or no target (-1)');
+  }
+  const activationTarget = settings.target_activation_kbytes;
+  if (activationTarget > 0 && settings.a_quantize === null) {
+    throw fail('target_activation_kbytes', activationTarget, 'needs quantized activations: set a_quantize, or -1');
+  }
+
+  if (settings.shortcut_type !== '' && settings.num_layers === null) {
+    throw fail('shortcut_type', settings.shortcut_type, `must be empty for model ${settings.model}, which has its own`);
+  }
+  if (settings.mean.length !== settings.std.length) {
+    throw fail('std', settings.std, `must have as many numbers as mean (${settings.mean.length})`);
+  }
+  const split = settings.validation_split;
+  if (settings.select === 'validation' && split === 0) {
+    throw fail('validation_split', split, 'must be at least 1 with select = validation');
+  }
+  if (settings.select === 'test' && split > 0) {
+    throw fail('validation_split', split, 'must be 0 with select = test; to use these images set select = validation');
+  }
+}
+
+function checkBits(prefix: 'w' | 'a', settings: Settings, fail: Fail): void {
+  const kind = settings[`${prefix}_quantize`];
+  const bits = settings[`${prefix}_bitwidth`];
+  const min = settings[`${prefix}_bitwidth_min`];
+  const max = settings[`${prefix}_bitwidth_max`];
+  if (min > max) throw fail(`${prefix}_bitwidth_min`, min, `must not exceed ${prefix}_bitwidth_max = ${max}`);
+  if (bits < min || bits > max) {
+    const limits = `${prefix}_bitwidth_min and ${prefix}_bitwidth_max`;
+    throw fail(`${prefix}_bitwidth`, bits, `must be from ${min} to ${max}, the limits ${limits}`);
+  }
+  // A sign alone (or, for powers of two, a zero alone) leaves no bit for the value.
+  const weightKind = settings.w_quantize;
+  if (prefix === 'w' && weightKind !== null && learnsUniformBits(weightKind) && min < 2) {
+    throw fail('w_bitwidth_min', min, `must be at least 2 for ${weightKind}: one bit is the sign`);
+  }
+  if (kind === 'pow2_relu' && bits < 2) {
+    throw fail('a_bitwidth', bits, 'must be at least 2 for pow2_relu: one bit is the zero');
+  }
+}
+
+function learnsUniformBits(kind: QuantizerKind): boolean {
+  return coreOf(kind) === 'uniform' && parameterNames(kind).includes('n');
+}

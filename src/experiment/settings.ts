@@ -1,0 +1,215 @@
+/**
+ * Every key of an experiment: how its text is read, which values are allowed, what it is if left out. Defaults are
+ * written as in a .cfg file and are those of the published experiments (CIFAR-10, ResNet-20, 160 epochs).
+ *
+ * The settings stay flat here, under the names of the .cfg keys, since that is also how config.json keeps them;
+ * `experiment.ts` fills the defaults that depend on other keys, checks keys against each other and groups them.
+ */
+import { z } from 'zod';
+import { parseDataSpec } from '../data/dataSpec.js';
+import { type QuantizerKind, quantizerKinds } from '../quant/index.js';
+import { didYouMean } from './didYouMean.js';
+
+export const cifarResnetDepths = [20, 32, 44, 56, 110] as const;
+
+export const modelNames = [
+  'resnet20',
+  'resnet32',
+  'resnet44',
+  'resnet56',
+  'resnet110',
+  'resnet18',
+  'mobilenetv2',
+] as const;
+export type ModelName = (typeof modelNames)[number];
+
+const on = ['true', 'yes', 'on', '1'];
+const off = ['false', 'no', 'off', '0'];
+
+const flag = setting(`one of ${[...on, ...off].join(', ')}`, (text) => {
+  const word = text.toLowerCase();
+  return on.includes(word) ? true : off.includes(word) ? false : undefined;
+});
+
+const text = setting('a text', (value) => value || undefined);
+
+/** The grammar of `data` belongs to the data; here its fault is put into the words of a key's fault. */
+const dataSpec: Reader<string> = {
+  allowed: 'cifar10[:DIR or archive], mnist[:DIR], images:DIR or synthetic[:number of images]',
+  names: ['cifar10', 'mnist', 'images', 'synthetic'],
+  read: (value) => {
+    try {
+      parseDataSpec(value);
+      return value;
+    } catch {
+      return undefined;
+    }
+  },
+};
+
+// 2^-16 is the smallest published bound; a bound beyond 2^16 could not be told from no bound.
+const bound = number(0, 65536, 'above');
+const bits = integer(1, 16);
+
+/** Text in, values out, both under the names of the .cfg keys. `null` in a value means `auto`, `all` or `none`. */
+export const settingsSchema = z.strictObject({
+  model: key('auto', optional(choice(modelNames), 'auto')),
+  num_layers: key(
+    '20',
+    setting(`one of ${cifarResnetDepths.join(', ')}`, (value) =>
+      cifarResnetDepths.find((depth) => String(depth) === value),
+    ),
+  ),
+  shortcut_type: key(
+    '',
+    setting("empty (identity), 'b' or 'c'", (value) =>
+      value === '' || value === 'b' || value === 'c' ? value : undefined,
+    ),
+  ),
+  scale_layer: key('false', flag),
+
+  data: key('cifar10', dataSpec),
+  limit_train: key('all', optional(integer(1, 1e9), 'all')),
+  limit_val: key('all', optional(integer(1, 1e9), 'all')),
+  validation_split: key('auto', optional(integer(0, 1e9), 'auto')),
+  image_size: key('auto', optional(integer(8, 1024), 'auto')),
+  augment_shift: key('4', integer(0, 64)),
+  augment_mirror: key('auto', optional(flag, 'auto')),
+  mean: key('0.5', perChannel(0, 1)),
+  std: key('0.5', perChannel(0.001, 1)),
+
+  epochs: key('160', integer(1, 100_000)),
+  batch_size: key('128', integer(1, 65_536)),
+  seed: key('313', integer(0, 2 ** 32 - 1)),
+  optimizer: key(
+    'momentum',
+    setting(
+      'one of momentum, sgd (the same), adam',
+      (value) => (value === 'momentum' || value === 'sgd' ? 'momentum' : value === 'adam' ? 'adam' : undefined),
+      ['momentum', 'sgd', 'adam'],
+    ),
+  ),
+  initial_learning_rate: key('0.1', number(0, 10, 'above')),
+  learning_rate_drops: key('auto', setting('epochs in rising order such as 80,120, or none, or auto', readDrops)),
+  momentum: key('0.9', number(0, 0.9999)),
+  weight_decay: key('2e-4', number(0, 1)),
+  weightfile: key('none', optional(text)),
+  select: key('test', choice(['test', 'validation'])),
+
+  w_quantize: key('none', optional(choice(quantizerKinds))),
+  w_stepsize: key('0.125', bound),
+  w_stepsize_min: key('0.00390625', bound),
+  w_stepsize_max: key('1', bound),
+  w_xmin_min: key('1.52587890625e-05', bound),
+  w_xmin_max: key('127', bound),
+  w_xmax_min: key('0.00390625', bound),
+  w_xmax_max: key('127', bound),
+  w_bitwidth: key('4', integer(2, 16)),
+  w_bitwidth_min: key('2', bits),
+  w_bitwidth_max: key('8', bits),
+
+  a_quantize: key('none', optional(choice(quantizerKinds.map((kind): `${QuantizerKind}_relu` => `${kind}_relu`)))),
+  a_stepsize: key('0.125', bound),
+  a_stepsize_min: key('0.00390625', bound),
+  a_stepsize_max: key('1', bound),
+  a_xmin_min: key('6.103515625e-05', bound),
+  a_xmin_max: key('255', bound),
+  a_xmax_min: key('0.00390625', bound),
+  a_xmax_max: key('255', bound),
+  a_bitwidth: key('4', bits),
+  a_bitwidth_min: key('1', bits),
+  a_bitwidth_max: key('8', bits),
+
+  recompute_range: key('false', flag),
+
+  target_weight_kbytes: key('-1', number(-1, 1e9)),
+  target_activation_kbytes: key('-1', number(-1, 1e9)),
+  target_activation_type: key('max', choice(['max', 'sum'])),
+  initial_cost_lambda2: key('0.1', number(0, 1e6)),
+  initial_cost_lambda3: key('0.1', number(0, 1e6)),
+
+  device: key('auto', choice(['auto', 'cpu', 'gpu', 'reference'])),
+  threads: key('auto', optional(integer(1, 1024), 'auto')),
+  out: key('experiments', text),
+  resume: key('false', flag),
+});
+
+/** Settings as read, before the defaults that depend on other keys are filled in. */
+export type ReadSettings = z.output<typeof settingsSchema>;
+
+export type SettingKey = keyof ReadSettings;
+
+export const settingKeys = Object.keys(settingsSchema.shape) as readonly SettingKey[];
+
+/** How the text of a value is read: `undefined` for what is not allowed. `names` are looked through for typing errors. */
+interface Reader<T> {
+  readonly allowed: string;
+  readonly read: (text: string) => T | undefined;
+  readonly names?: readonly string[];
+}
+
+function key<T>(defaultText: string, { allowed, read, names = [] }: Reader<T>) {
+  const schema = z.string().transform((value, context): T => {
+    const result = read(value);
+    if (result !== undefined) return result;
+    context.issues.push({ code: 'custom', message: `must be ${allowed}${didYouMean(value, names)}`, input: value });
+    return z.NEVER;
+  });
+  return schema.prefault(defaultText);
+}
+
+function setting<T>(allowed: string, read: Reader<T>['read'], names: readonly string[] = []): Reader<T> {
+  return { allowed, read, names };
+}
+
+function choice<const T extends string>(names: readonly T[]) {
+  return setting(`one of ${names.join(', ')}`, (value) => names.find((name) => name === value), names);
+}
+
+/** `inner`, or `null` for an empty text or the given word. */
+function optional<T>(inner: Reader<T>, word = 'none'): Reader<T | null> {
+  const read = (value: string) => (value === '' || value === word ? null : inner.read(value));
+  return { allowed: `${inner.allowed}, or ${word}`, read, names: [...(inner.names ?? []), word] };
+}
+
+function integer(min: number, max: number) {
+  return setting(`an integer from ${min} to ${max}`, (value) => {
+    if (!/^[+-]?\d+$/.test(value)) return undefined;
+    return within(Number(value), min, max);
+  });
+}
+
+function number(min: number, max: number, lower: 'from' | 'above' = 'from') {
+  const allowed = lower === 'from' ? `a number from ${min} to ${max}` : `a number above ${min}, at most ${max}`;
+  return setting(allowed, (value) => {
+    const result = readNumber(value);
+    return result === undefined || (lower === 'above' && result === min) ? undefined : within(result, min, max);
+  });
+}
+
+/** One number for all channels, or three separated by commas. */
+function perChannel(min: number, max: number) {
+  return setting(`one number or three (a channel each, commas between) from ${min} to ${max}`, (value) => {
+    const numbers = value.split(',').map((part) => within(readNumber(part.trim()) ?? Number.NaN, min, max));
+    const valid = numbers.filter((n) => n !== undefined);
+    return valid.length === numbers.length && (valid.length === 1 || valid.length === 3) ? valid : undefined;
+  });
+}
+
+/** Epochs after which the learning rate drops; `null` if they follow from the number of epochs. */
+function readDrops(value: string): number[] | null | undefined {
+  if (value === '' || value === 'auto') return null;
+  if (value === 'none') return [];
+  const parts = value.split(',').map((part) => part.trim());
+  if (!parts.every((part) => /^[1-9]\d{0,5}$/.test(part))) return undefined;
+  const epochs = parts.map(Number);
+  return epochs.every((epoch, i) => i === 0 || epoch > epochs[i - 1]!) ? epochs : undefined;
+}
+
+function readNumber(value: string): number | undefined {
+  return /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(value) ? Number(value) : undefined;
+}
+
+function within(value: number, min: number, max: number): number | undefined {
+  return value >= min && value <= max ? value : undefined;
+}
