@@ -204,4 +204,10 @@ describe('durable files', () => {
     expect(() => appendDurably('/dev/full', 'x')).toThrow(/no space left on the disk; free some/);
     expect(fileFault(Object.assign(new Error(), { code: 'ENOSPC' }), 'x')).not.toBeInstanceOf(InputError);
   });
+
+  it('a place without permission is a fault of the call', () => {
+    for (const code of ['EACCES', 'EROFS', 'ENOTDIR']) {
+      expect(fileFault(Object.assign(new Error(), { code }), 'x')).toBeInstanceOf(InputError);
+    }
+  });
 });
