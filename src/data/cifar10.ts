@@ -30,6 +30,8 @@ const wantedFiles = [...cifar10BinaryFiles, ...cifar10PythonFiles];
 export interface Cifar10Options extends DownloadOptions {
   readonly cacheDirectory: string;
   readonly download?: boolean | undefined;
+  /** Where to look first when no location is given; absent: ./data. */
+  readonly dataDirectory?: string | undefined;
 }
 
 /**
@@ -45,7 +47,7 @@ export async function loadCifar10(location: string | undefined, options: Cifar10
         `${cifar10BinaryFiles.join(', ')} or with ${cifar10PythonFiles.join(', ')}`,
     );
   }
-  const found = (await find('data')) ?? (await find(options.cacheDirectory));
+  const found = (await find(options.dataDirectory ?? 'data')) ?? (await find(options.cacheDirectory));
   return read(found ?? (await fetchArchive(options)));
 }
 

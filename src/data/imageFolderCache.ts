@@ -9,7 +9,7 @@
  * A cache that is damaged, or does not fit the folder as it is now, counts as absent.
  */
 import { createHash, randomUUID } from 'node:crypto';
-import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, rename, unlink } from 'node:fs/promises';
 import path from 'node:path';
 import type { ImageFile, ImageFolderOptions } from './imageFolder.js';
 import { emptyImageSet, type ImageSet } from './imageSet.js';
@@ -94,7 +94,7 @@ export async function writeCachedImages(
     await rename(aside, target);
   } catch {
     // A cache that cannot be written (full disk, read-only home) costs time at the next start, nothing else.
-    await rm(aside, { force: true });
+    await unlink(aside).catch(() => undefined);
   }
 }
 

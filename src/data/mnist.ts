@@ -94,8 +94,8 @@ function toImageSet(images: IdxFile, labels: IdxFile): ImageSet {
       const source = (image * rows + row) * columns;
       const target = ((image * side + top + row) * side + left) * channels;
       for (let column = 0; column < columns; column++) {
-        const start = target + column * channels;
-        set.images.fill(images.values[source + column]!, start, start + channels);
+        const grey = images.values[source + column]!;
+        for (let channel = 0; channel < channels; channel++) set.images[target + column * channels + channel] = grey;
       }
     }
   }

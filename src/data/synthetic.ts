@@ -56,12 +56,13 @@ function draw(pixels: Uint8Array, label: number, random: Random): void {
   const phase = random.uniform();
   const ground = color(between);
   const stripes = color(between);
-  const figure = color(between);
+  // Always well off the ground's mean, darker or brighter by chance of the ground.
+  const figure = ground.map((level, channel) => (level + stripes[channel]! < 255 ? between(170, 255) : between(0, 85)));
   const contrast = between(0.35, 1);
-  const radius = between(5, 9);
+  const radius = between(6, 10);
   const centerX = between(radius, side - radius);
   const centerY = between(radius, side - radius);
-  const noise = between(10, 40);
+  const noise = between(10, 30);
 
   for (let y = 0; y < side; y++) {
     for (let x = 0; x < side; x++) {

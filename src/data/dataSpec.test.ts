@@ -1,0 +1,29 @@
+import { expect, it } from 'vitest';
+import { InputError } from '../errors.js';
+import { parseDataSpec } from './dataSpec.js';
+
+it.each([
+  ['cifar10', { kind: 'cifar10' }],
+  ['cifar10:some/cifar-10-binary.tar.gz', { kind: 'cifar10', location: 'some/cifar-10-binary.tar.gz' }],
+  ['mnist', { kind: 'mnist' }],
+  ['mnist:/data', { kind: 'mnist', location: '/data' }],
+  ['images:C:\\pictures', { kind: 'images', location: 'C:\\pictures' }],
+  ['synthetic', { kind: 'synthetic' }],
+  [' synthetic:500 ', { kind: 'synthetic', count: 500 }],
+])('understands %s', (text, spec) => {
+  expect(parseDataSpec(text)).toEqual(spec);
+});
+
+it.each([
+  ['imagenet', 'no such dataset'],
+  ['', 'no such dataset'],
+  ['images', 'the folder is missing'],
+  ['cifar10:', 'nothing follows the colon'],
+  ['synthetic:0', 'positive whole number'],
+  ['synthetic:-5', 'positive whole number'],
+  ['synthetic:1e3', 'positive whole number'],
+])('refuses "%s" and lists what is allowed', (text, reason) => {
+  expect(() => parseDataSpec(text)).toThrow(InputError);
+  expect(() => parseDataSpec(text)).toThrow(reason);
+  expect(() => parseDataSpec(text)).toThrow('synthetic[:COUNT]');
+});
