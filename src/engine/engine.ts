@@ -1,0 +1,30 @@
+/**
+ * The interface of all engines: load a plan, write storages, replay phases, read storages.
+ *
+ * Calls are ordered: a `write` takes effect between the runs before and after it, a `read` sees all runs before it.
+ * `run` may return before the work is done; the promise resolves when the engine takes more work.
+ */
+
+import type { Plan } from '../graph/plan.js';
+
+/** Floats are Float64Array on the reference engine and Float32Array on all others. */
+export type StorageArray = Float64Array | Float32Array | Int32Array | Uint8Array;
+
+export interface Engine {
+  readonly name: 'reference' | 'cpu' | 'gpu';
+  /** One line about the hardware in use: threads, SIMD level, adapter. */
+  readonly description: string;
+  load(plan: Plan, onProgress?: (done: number, total: number) => void): Promise<Program>;
+  dispose(): Promise<void>;
+}
+
+export interface Program {
+  /** Bytes of all storages and transient buffers: what the plan needs. */
+  readonly planBytes: number;
+  /** Copies `data` into a storage from element `offset` on; numbers are converted to the storage's type. */
+  write(storage: string, data: ArrayLike<number>, offset?: number): void;
+  /** Copies `length` elements (all, by default) out of a storage. */
+  read(storage: string, offset?: number, length?: number): Promise<StorageArray>;
+  run(phase: string): Promise<void>;
+  dispose(): Promise<void>;
+}

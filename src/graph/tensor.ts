@@ -1,0 +1,51 @@
+/**
+ * Tensors: typed values with static shapes that flow between the operations of a graph.
+ *
+ * A tensor either lives in a *storage* (a named vector that outlives a step: parameters, gradients, the dataset …), as a
+ * view at an offset, or it is transient and gets its memory from the memory plan. Activations are NHWC, convolution
+ * weights HWIO, matrices (in, out); row-major.
+ */
+
+/** `float` is the engine's number: float64 on the reference engine, float32 on all others. */
+export type DType = 'float' | 'int32' | 'uint8';
+
+export type Shape = readonly number[];
+
+/** A named vector that keeps its contents between steps and that the host may read and write. */
+export interface Storage {
+  readonly name: string;
+  readonly dtype: DType;
+  readonly length: number;
+}
+
+/** Where in which storage a tensor lies; the offset counts elements. */
+export interface StorageView {
+  readonly storage: Storage;
+  readonly offset: number;
+}
+
+export interface Tensor {
+  readonly id: number;
+  readonly name: string;
+  readonly dtype: DType;
+  readonly shape: Shape;
+  /** Null for transient tensors. Set once, at the latest before the plan is made. */
+  view: StorageView | null;
+}
+
+export function elementCount(shape: Shape): number {
+  return shape.reduce((product, size) => product * size, 1);
+}
+
+/** One size of a shape; throws where the shape is shorter (a fault of the program, not of the input). */
+export function dimension(tensor: Tensor, axis: number): number {
+  const size = tensor.shape[axis];
+  if (size === undefined) throw new Error(`tensor ${tensor.name} of shape [${tensor.shape}] has no axis ${axis}`);
+  return size;
+}
+
+/** The four sizes of an NHWC tensor. */
+export function nhwc(tensor: Tensor): [batch: number, height: number, width: number, channels: number] {
+  if (tensor.shape.length !== 4) throw new Error(`tensor ${tensor.name} of shape [${tensor.shape}] is not NHWC`);
+  return [dimension(tensor, 0), dimension(tensor, 1), dimension(tensor, 2), dimension(tensor, 3)];
+}
