@@ -32,7 +32,7 @@
  * | softmaxCrossEntropyGradient | logits, labels | dlogits (of Σ loss / B) |
  * | parameterUpdate | parameters, gradients, velocity, [secondMoment], control | (the first, third and fourth in place) |
  * | quantizerUpdate | table [Q,2], sums [Q,2], velocity, [secondMoment], control | gradients [Q,2] (of the whole loss), limited [Q,2] (after decay and limiting), penalties → view [5] |
- * | recordMetrics | loss [2], penalties [5], statistics | (metrics storage, in place: see METRICS) |
+ * | recordMetrics | loss [2], penalties [5], statistics of all layers | metrics → view [8], in place (see METRICS) |
  *
  * `control` holds what changes from step to step (see CONTROL). `ranges` are the effective ranges of all quantizers; an
  * activation names its row. `sums` are the two reductions of quantizer gradients (see `quant/`).
@@ -55,7 +55,13 @@ export const CONTROL = { learningRate: 0, lambdaWeight: 1, lambdaActivation: 2 }
 export const CONTROL_LENGTH = 4;
 
 /** Positions in the `penalties` view: λ-free losses and sizes in kB. */
-export const PENALTIES = { loss2: 0, loss3: 1, weightKbytes: 2, activationMaxKbytes: 3, activationSumKbytes: 4 } as const;
+export const PENALTIES = {
+  loss2: 0,
+  loss3: 1,
+  weightKbytes: 2,
+  activationMaxKbytes: 3,
+  activationSumKbytes: 4,
+} as const;
 export const PENALTIES_LENGTH = 5;
 
 /**
@@ -109,7 +115,9 @@ export interface Attributes {
     readonly solver: Solver;
     readonly weightDecay: number;
   };
-  recordMetrics: { readonly layers: readonly { readonly name: string; readonly offset: number; readonly length: number }[] };
+  recordMetrics: {
+    readonly layers: readonly { readonly name: string; readonly offset: number; readonly length: number }[];
+  };
 }
 
 export type OpName = keyof Attributes;

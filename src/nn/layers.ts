@@ -1,0 +1,177 @@
+/**
+ * Layers: what models are written in. Each creates its variables, its quantizers and its nodes; the same calls build
+ * the network for training (batch statistics) and for evaluation (running ones).
+ */
+
+import { dimension, elementCount, type Graph, type Tensor } from '../graph/index.js';
+import { activation } from '../ops/activation.js';
+import type { Window } from '../ops/attributes.js';
+import { batchNorm, batchStatistics, runningStatistics } from '../ops/batchNorm.js';
+import { conv2d } from '../ops/convolution.js';
+import { linear } from '../ops/linear.js';
+import {
+  coreOf,
+  parameterNames,
+  type Quantizer,
+  startActivation,
+  startFresh,
+  startFromWeights,
+} from '../quant/index.js';
+import type { Layout } from './layouts.js';
+import type { QuantizerSettings } from './quantizerSettings.js';
+import type { Variables } from './variables.js';
+
+export interface Network {
+  readonly graph: Graph;
+  readonly variables: Variables;
+  /** Batch statistics and their running values, or the running values alone. */
+  readonly training: boolean;
+  /** Effective ranges of all quantizers, [Q, 2]. */
+  readonly ranges: Tensor;
+  readonly weights: QuantizerSettings;
+  readonly activations: QuantizerSettings;
+}
+
+/** Start values of a weight of the given inside shape. */
+export type Initializer = (shape: readonly number[]) => Float64Array;
+
+export interface BatchNormNames {
+  readonly gamma: string;
+  readonly beta: string;
+  readonly mean: string;
+  readonly variance: string;
+}
+
+/** ε and the weight of the old running value, as in the published code; torchvision's models have the same. */
+const BATCH_NORM = { epsilon: 1e-5, decay: 0.9 } as const;
+
+export interface ConvolutionOptions extends Window {
+  readonly name: string;
+  readonly channels: number;
+  readonly size: number;
+  readonly initialize: Initializer;
+}
+
+/** Convolution with a quantized weight, followed by batch normalisation. */
+export function convolutionBatchNorm(
+  network: Network,
+  x: Tensor,
+  options: ConvolutionOptions,
+  names: BatchNormNames,
+): Tensor {
+  const { graph, variables } = network;
+  const shape = [options.size, options.size, dimension(x, 3), options.channels];
+  const w = quantizedWeight(network, options.name, shape, 'convolution', options.initialize);
+  const { y, moments } = conv2d(graph, x, w, { stride: options.stride, padding: options.padding }, network.training);
+  const ones = () => new Float64Array(options.channels).fill(1);
+  const zeros = () => new Float64Array(options.channels);
+  const beta = variables.parameter(graph, names.beta, [options.channels], 'plain', zeros);
+  const gamma = variables.parameter(graph, names.gamma, [options.channels], 'plain', ones);
+  const running = {
+    mean: variables.runningValue(graph, names.mean, options.channels, 0),
+    variance: variables.runningValue(graph, names.variance, options.channels, 1),
+  };
+  const view = variables.statistics(options.name, options.channels);
+  const statistics = moments
+    ? batchStatistics(graph, y, moments, running, { ...BATCH_NORM, view })
+    : runningStatistics(graph, running, BATCH_NORM.epsilon);
+  return batchNorm(graph, y, statistics, gamma, beta);
+}
+
+/** The activation quantizer, or a ReLU where activations are not quantized. `name` is the scope of the output. */
+export function nonlinearity(network: Network, x: Tensor, name: string, float: 'relu' | 'relu6' = 'relu'): Tensor {
+  const { graph, variables, activations } = network;
+  const count = elementCount(x.shape) / dimension(x, 0);
+  if (!activations.kind) {
+    variables.countUnquantized('activation', name, count);
+    return activation(graph, x, network.ranges, { type: float });
+  }
+  const row = quantizerRow(network, `${name}/Aquant`, 'activation', count, null);
+  return activation(graph, x, network.ranges, {
+    type: 'quantize',
+    row,
+    core: coreOf(activations.kind),
+    signed: false,
+  });
+}
+
+export interface AffineNames {
+  readonly weight: string;
+  readonly bias: string;
+  readonly layout: Layout;
+}
+
+/** Fully connected layer; weight and bias have quantizers of their own, both starting from the weight. */
+export function affine(
+  network: Network,
+  x: Tensor,
+  outputs: number,
+  names: AffineNames,
+  initialize: { readonly weight: Initializer; readonly bias: Initializer },
+): Tensor {
+  const shape = [dimension(x, 1), outputs];
+  const w = quantizedWeight(network, names.weight, shape, names.layout, initialize.weight);
+  const b = quantizedWeight(network, names.bias, [outputs], 'plain', initialize.bias, names.weight);
+  return linear(network.graph, x, w, b);
+}
+
+/** A parameter and its quantizer, whose start follows `startsFrom`, by default the parameter itself. */
+function quantizedWeight(
+  network: Network,
+  name: string,
+  shape: readonly number[],
+  layout: Layout,
+  initialize: Initializer,
+  startsFrom = name,
+): Tensor {
+  const { graph, variables, weights } = network;
+  const parameter = variables.parameter(graph, name, shape, layout, () => initialize(shape));
+  const count = elementCount(shape);
+  if (!weights.kind) {
+    variables.countUnquantized('weight', name, count);
+    return parameter;
+  }
+  const role = startsFrom === name ? 'weight' : 'bias';
+  const row = quantizerRow(network, `${name}quant`, role, count, startsFrom);
+  return activation(graph, parameter, network.ranges, {
+    type: 'quantize',
+    row,
+    core: coreOf(weights.kind),
+    signed: true,
+  });
+}
+
+/** Where a file gives the learned values of this very parametrization they are the start, else data or settings are. */
+function quantizerRow(
+  { variables, weights, activations }: Network,
+  name: string,
+  role: Quantizer['role'],
+  count: number,
+  startsFrom: string | null,
+): number {
+  return variables.quantizer(name, () => {
+    const settings = role === 'activation' ? activations : weights;
+    const { kind } = settings;
+    if (!kind) throw new Error(`${name}: no quantizer is configured`);
+    const description = { kind, bitwidth: settings.bitwidth, ...settings.bounds };
+    const known = startsFrom && variables.starting?.get(startsFrom) ? variables.find(startsFrom)?.start : undefined;
+    const start =
+      role === 'activation'
+        ? startActivation(description, settings.stepSize)
+        : known
+          ? startFromWeights(description, known)
+          : startFresh(description, settings.stepSize);
+    const given = parameterNames(kind).map((p) => variables.starting?.get(`${name}/${kind}/${p}`)?.values[0]);
+    const parameters = start.parameters.map((value, index) => given[index] ?? value) as [number, number];
+    const quantizer: Quantizer = {
+      ...description,
+      name,
+      role,
+      signed: role !== 'activation',
+      count,
+      fixed: start.fixed,
+      recomputeRange: settings.recomputeRange,
+    };
+    return { quantizer, start: parameters };
+  });
+}

@@ -1,0 +1,55 @@
+/**
+ * Layouts at the borders (weight files, golden files, exports) and inside: convolutions are OIHW outside and HWIO
+ * inside; torchvision's matrices are (out, in) outside and (in, out) inside; all else is the same on both sides.
+ */
+
+import type { Shape } from '../graph/index.js';
+
+export type Layout = 'convolution' | 'transposed' | 'plain';
+
+/** For each border axis, the inside axis it comes from. */
+const BORDER_AXES: Readonly<Record<Layout, readonly number[] | null>> = {
+  convolution: [3, 2, 0, 1],
+  transposed: [1, 0],
+  plain: null,
+};
+
+/** The shape outside of a tensor whose shape inside is given. */
+export function borderShape(shape: Shape, layout: Layout): number[] {
+  return BORDER_AXES[layout]?.map((axis) => shape[axis]!) ?? [...shape];
+}
+
+/** Values in the inside layout from those outside; `shape` is the inside shape. */
+export function fromBorder(values: ArrayLike<number>, shape: Shape, layout: Layout): Float64Array {
+  const result = new Float64Array(values.length);
+  forEachPair(shape, layout, (inside, outside) => {
+    result[inside] = values[outside]!;
+  });
+  return result;
+}
+
+/** Values in the border layout from those inside; `shape` is the inside shape. The array type is kept. */
+export function toBorder<T extends Float32Array | Float64Array>(values: T, shape: Shape, layout: Layout): T {
+  const result = values.slice() as T;
+  forEachPair(shape, layout, (inside, outside) => {
+    result[outside] = values[inside]!;
+  });
+  return result;
+}
+
+function forEachPair(shape: Shape, layout: Layout, visit: (inside: number, outside: number) => void): void {
+  const axes = BORDER_AXES[layout] ?? shape.map((_, axis) => axis);
+  const strides = shape.map((_, axis) => shape.slice(axis + 1).reduce((product, size) => product * size, 1));
+  const index = axes.map(() => 0);
+  const count = shape.reduce((product, size) => product * size, 1);
+  for (let outside = 0; outside < count; outside++) {
+    let inside = 0;
+    for (let k = 0; k < axes.length; k++) inside += index[k]! * strides[axes[k]!]!;
+    visit(inside, outside);
+    for (let k = axes.length - 1; k >= 0; k--) {
+      index[k]!++;
+      if (index[k]! < shape[axes[k]!]!) break;
+      index[k] = 0;
+    }
+  }
+}

@@ -1,0 +1,34 @@
+/** Names of the storages of a training program: what the host writes and reads between steps. */
+export const STORAGE = {
+  /** Learnable values but those of quantizers. */
+  parameters: 'parameters',
+  gradients: 'gradients',
+  velocity: 'velocity',
+  secondMoment: 'secondMoment',
+  /** Running means and variances of batch normalisation. */
+  running: 'running',
+  /** Mean and 1/√(var + ε) of every layer's batch. */
+  statistics: 'statistics',
+  /** Learnable values of quantizers, two a row. */
+  quantizers: 'quantizers',
+  quantizerSums: 'quantizerSums',
+  quantizerVelocity: 'quantizerVelocity',
+  quantizerSecondMoment: 'quantizerSecondMoment',
+  quantizerGradients: 'quantizerGradients',
+  quantizerLimited: 'quantizerLimited',
+  penalties: 'penalties',
+  loss: 'loss',
+  logits: 'logits',
+  control: 'control',
+  metrics: 'metrics',
+  evaluationMetrics: 'evaluationMetrics',
+  trainImages: 'trainImages',
+  trainLabels: 'trainLabels',
+  trainBatches: 'trainBatches',
+  evaluationImages: 'evaluationImages',
+  evaluationLabels: 'evaluationLabels',
+  evaluationBatches: 'evaluationBatches',
+  position: 'position',
+  batchImages: 'batchImages',
+  batchLabels: 'batchLabels',
+} as const;

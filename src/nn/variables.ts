@@ -1,0 +1,162 @@
+/**
+ * What a network learns: parameters, running moments and quantizers, each a view of one of a few long vectors, so that
+ * an update is one call over a vector and a checkpoint a list of named views.
+ *
+ * The layers ask for their variables by name; the first request creates them with start values, later ones (the same
+ * network built for evaluation) get the same views.
+ */
+
+import type { Random } from '../data/random.js';
+import { InputError } from '../errors.js';
+import { elementCount, type Graph, type Shape, type Storage, type StorageView, type Tensor } from '../graph/index.js';
+import type { Quantizer, Unquantized } from '../quant/index.js';
+import { borderShape, fromBorder, type Layout } from './layouts.js';
+import { STORAGE } from './storages.js';
+
+/** Sizes an engine may want to load vectors in; every parameter begins at a multiple of this many elements. */
+const ALIGNMENT = 16;
+
+export interface Variable {
+  readonly name: string;
+  readonly layout: Layout;
+  /** Inside: HWIO for convolutions. */
+  readonly shape: Shape;
+  readonly view: StorageView;
+  /** Start values in the inside layout. */
+  readonly start: Float64Array;
+}
+
+/** Named values in the border layout to start from: another run's parameters. */
+export interface StartingWeights {
+  /** What error messages call it: the file. */
+  readonly source: string;
+  get(name: string): { readonly shape: Shape; readonly values: ArrayLike<number> } | undefined;
+}
+
+/** A storage that grows while a network is built for the first time. */
+interface GrowingStorage extends Storage {
+  length: number;
+}
+
+export class Variables {
+  readonly parameters: Variable[] = [];
+  readonly running: Variable[] = [];
+  readonly quantizers: Quantizer[] = [];
+  /** Start values of the quantizers' table, two a row. */
+  readonly table: number[] = [];
+  /** Names, offsets and lengths of the batch statistics, in forward order. */
+  readonly layers: { readonly name: string; readonly offset: number; readonly length: number }[] = [];
+  readonly random: Random;
+  readonly #storages = new Map<string, GrowingStorage>();
+  readonly #byName = new Map<string, Variable>();
+  readonly #rows = new Map<string, number>();
+  readonly #unquantizedWeights = new Map<string, number>();
+  readonly #unquantizedActivations = new Map<string, number>();
+
+  /** Where values come from that a file gives; null if the network starts afresh. */
+  readonly starting: StartingWeights | null;
+
+  constructor(random: Random, starting: StartingWeights | null = null) {
+    this.random = random;
+    this.starting = starting;
+  }
+
+  /** A learnable tensor; `start` gives its values in the inside layout and is called once. */
+  parameter(graph: Graph, name: string, shape: Shape, layout: Layout, start: () => Float64Array): Tensor {
+    return this.#variable(this.parameters, STORAGE.parameters, graph, name, shape, layout, start);
+  }
+
+  /** A running value of batch normalisation. */
+  runningValue(graph: Graph, name: string, channels: number, start: number): Tensor {
+    const values = () => new Float64Array(channels).fill(start);
+    return this.#variable(this.running, STORAGE.running, graph, name, [channels], 'plain', values);
+  }
+
+  /** Where a layer's batch statistics go, [2, channels]. */
+  statistics(name: string, channels: number): StorageView {
+    const storage = this.storage(STORAGE.statistics);
+    let layer = this.layers.find((known) => known.name === name);
+    if (!layer) {
+      layer = { name, offset: storage.length, length: 2 * channels };
+      this.layers.push(layer);
+      storage.length += Math.ceil(layer.length / ALIGNMENT) * ALIGNMENT;
+    }
+    return { storage, offset: layer.offset };
+  }
+
+  /** The row of a quantizer; `create` describes it with its two start values and is called once. */
+  quantizer(name: string, create: () => { quantizer: Quantizer; start: readonly [number, number] }): number {
+    const known = this.#rows.get(name);
+    if (known !== undefined) return known;
+    const { quantizer, start } = create();
+    const row = this.quantizers.push(quantizer) - 1;
+    this.table.push(...start);
+    this.#rows.set(name, row);
+    return row;
+  }
+
+  /** Counts a tensor that no quantizer handles: 32 bits an element. */
+  countUnquantized(role: 'weight' | 'activation', name: string, count: number): void {
+    (role === 'weight' ? this.#unquantizedWeights : this.#unquantizedActivations).set(name, count);
+  }
+
+  get unquantized(): Unquantized {
+    return {
+      weights: [...this.#unquantizedWeights.values()].reduce((sum, count) => sum + count, 0),
+      activations: [...this.#unquantizedActivations.values()],
+    };
+  }
+
+  /** Names and counts of the unquantized tensors of a role, in the order of the network. */
+  unquantizedTensors(role: 'weight' | 'activation'): readonly (readonly [name: string, count: number])[] {
+    return [...(role === 'weight' ? this.#unquantizedWeights : this.#unquantizedActivations)];
+  }
+
+  find(name: string): Variable | undefined {
+    return this.#byName.get(name);
+  }
+
+  /** The storage of a name, of floats unless it exists already; vectors that follow the parameters have their length. */
+  storage(name: string, length = 0): GrowingStorage {
+    const known = this.#storages.get(name);
+    if (known) return known;
+    const storage: GrowingStorage = { name, dtype: 'float', length };
+    this.#storages.set(name, storage);
+    return storage;
+  }
+
+  #variable(
+    list: Variable[],
+    storageName: string,
+    graph: Graph,
+    name: string,
+    shape: Shape,
+    layout: Layout,
+    start: () => Float64Array,
+  ): Tensor {
+    let variable = this.#byName.get(name);
+    if (!variable) {
+      const storage = this.storage(storageName);
+      const values = this.#given(name, shape, layout) ?? start();
+      variable = { name, layout, shape, view: { storage, offset: storage.length }, start: values };
+      storage.length += Math.ceil(elementCount(shape) / ALIGNMENT) * ALIGNMENT;
+      list.push(variable);
+      this.#byName.set(name, variable);
+    }
+    return graph.tensor(name, variable.shape, variable.view);
+  }
+
+  /** Shapes of one element more or less (NNabla's [1,C,1,1] for [C]) are the same; other differences are an error. */
+  #given(name: string, shape: Shape, layout: Layout): Float64Array | null {
+    const given = this.starting?.get(name);
+    if (!given) return null;
+    const wanted = borderShape(shape, layout);
+    const squeeze = (sizes: Shape) => sizes.filter((size) => size !== 1).join('×');
+    if (squeeze(given.shape) !== squeeze(wanted)) {
+      throw new InputError(
+        `${this.starting?.source}: ${name} has shape [${given.shape}], this network wants [${wanted}]`,
+      );
+    }
+    return fromBorder(given.values, shape, layout);
+  }
+}

@@ -1,0 +1,24 @@
+/** The gradient rule of every operation that can stand between parameters and loss. */
+
+import { activationGradient } from './activation.js';
+import type { OpName } from './attributes.js';
+import { batchNormGradient } from './batchNorm.js';
+import { conv2dGradient } from './convolution.js';
+import type { GradientRule } from './gradientRule.js';
+import { linearGradient, scaleGradient } from './linear.js';
+import { softmaxCrossEntropyGradient } from './loss.js';
+import { globalAveragePoolGradient, maxPoolGradient } from './pooling.js';
+import { addGradient, subsampleGradient } from './shortcut.js';
+
+export const gradientRules: { readonly [K in OpName]?: GradientRule<K> } = {
+  activation: activationGradient,
+  conv2d: conv2dGradient,
+  batchNorm: batchNormGradient,
+  add: addGradient,
+  subsample: subsampleGradient,
+  globalAveragePool: globalAveragePoolGradient,
+  maxPool: maxPoolGradient,
+  linear: linearGradient,
+  scale: scaleGradient,
+  softmaxCrossEntropy: softmaxCrossEntropyGradient,
+};

@@ -1,0 +1,217 @@
+/**
+ * The whole training step as one plan: batch gather and augmentation, forward, loss, backward, penalty, gradient
+ * limiting, update, projection, metrics; beside it the evaluation step on the same parameters.
+ */
+
+import { createRandom } from '../data/random.js';
+import {
+  appendGradients,
+  type DType,
+  elementCount,
+  fuse,
+  Graph,
+  makePlan,
+  type Plan,
+  prune,
+  type Storage,
+  type StorageView,
+  type Tensor,
+} from '../graph/index.js';
+import {
+  buildModel,
+  type ModelOptions,
+  type QuantizerSettings,
+  STORAGE,
+  type StartingWeights,
+  Variables,
+} from '../nn/index.js';
+import { CONTROL_LENGTH, METRICS_LENGTH, PENALTIES_LENGTH, type Solver } from '../ops/attributes.js';
+import { softmaxCrossEntropy } from '../ops/loss.js';
+import type { Budget } from '../quant/index.js';
+
+/** Where a phase's images come from. */
+export type ImageSource =
+  /** The dataset lies on the device as bytes; a table names the images of each batch. */
+  | {
+      readonly type: 'dataset';
+      readonly count: number;
+      /** Rows of the batch table: batches of an epoch. */
+      readonly batches: number;
+      readonly scale: readonly number[];
+      readonly offset: readonly number[];
+    }
+  /** The host writes every batch as numbers. */
+  | { readonly type: 'batch' };
+
+export interface ProgramOptions {
+  readonly model: ModelOptions;
+  readonly batchSize: number;
+  readonly imageShape: readonly [height: number, width: number, channels: number];
+  readonly weights: QuantizerSettings;
+  readonly activations: QuantizerSettings;
+  readonly budget: Budget;
+  readonly solver: Solver;
+  readonly weightDecay: number;
+  readonly seed: number;
+  readonly starting: StartingWeights | null;
+  readonly train: ImageSource;
+  readonly evaluation: ImageSource;
+}
+
+export interface TrainingProgram {
+  /** Phases `train` and `evaluate`. */
+  readonly plan: Plan;
+  readonly variables: Variables;
+  readonly options: ProgramOptions;
+}
+
+/** Builds both phases and the start values of everything they learn. */
+export function buildTrainingProgram(options: ProgramOptions): TrainingProgram {
+  const variables = new Variables(createRandom(options.seed, START_STREAM), options.starting);
+  const builder = new PhaseBuilder(options, variables);
+  // The first build only declares the variables: from then on the lengths of all vectors are known.
+  builder.forward(new Graph(), true);
+  return { plan: makePlan({ train: builder.train(), evaluate: builder.evaluate() }), variables, options };
+}
+
+/** The stream of random numbers that start values come from; batches use another one of the same seed. */
+const START_STREAM = 1;
+
+class PhaseBuilder {
+  readonly #ids = { next: 0 };
+  readonly #storages = new Map<string, Storage>();
+
+  constructor(
+    readonly options: ProgramOptions,
+    readonly variables: Variables,
+  ) {}
+
+  train(): Graph {
+    const graph = new Graph(this.#ids);
+    const { loss } = this.forward(graph, true);
+    fuse(graph);
+    const gradients = this.#parameterVector(STORAGE.gradients);
+    const places = new Map<number, StorageView>();
+    for (const input of graph.nodes.flatMap((node) => node.inputs)) {
+      if (input?.view?.storage.name !== STORAGE.parameters) continue;
+      places.set(input.id, { storage: gradients, offset: input.view.offset });
+    }
+    const sums = this.#quantizerTable(graph, STORAGE.quantizerSums);
+    appendGradients(graph, loss, places, sums);
+    this.#appendUpdate(graph, loss, sums);
+    prune(graph);
+    return graph;
+  }
+
+  evaluate(): Graph {
+    const graph = new Graph(this.#ids);
+    const { loss } = this.forward(graph, false);
+    fuse(graph);
+    const metrics = graph.whole(this.#storage(STORAGE.evaluationMetrics, METRICS_LENGTH));
+    const penalties = graph.whole(this.#storage(STORAGE.penalties, PENALTIES_LENGTH));
+    graph.append('recordMetrics', [loss, penalties, this.#statistics(graph)], [metrics], { layers: [] });
+    prune(graph);
+    return graph;
+  }
+
+  /** Images to loss. */
+  forward(graph: Graph, training: boolean): { loss: Tensor } {
+    const { options, variables } = this;
+    const { images, labels } = this.#batch(graph, training);
+    const table = this.#quantizerTable(graph, STORAGE.quantizers);
+    const ranges = graph.tensor('ranges', table.shape);
+    graph.append('prepareQuantizers', [table], [ranges], { rows: variables.quantizers });
+    const { weights, activations } = options;
+    const network = { graph, variables, training, ranges, weights, activations };
+    const logits = buildModel(network, images, options.model);
+    logits.view = { storage: this.#storage(STORAGE.logits, elementCount(logits.shape)), offset: 0 };
+    const view = { storage: this.#storage(STORAGE.loss, 2), offset: 0 };
+    return { loss: softmaxCrossEntropy(graph, logits, labels, view) };
+  }
+
+  #batch(graph: Graph, training: boolean): { images: Tensor; labels: Tensor } {
+    const { batchSize, imageShape } = this.options;
+    const source = training ? this.options.train : this.options.evaluation;
+    const shape = [batchSize, ...imageShape];
+    const labels = graph.whole(this.#storage(STORAGE.batchLabels, batchSize, 'int32'));
+    if (source.type === 'batch') {
+      return { images: graph.whole(this.#storage(STORAGE.batchImages, elementCount(shape)), shape), labels };
+    }
+    const names = training
+      ? [STORAGE.trainImages, STORAGE.trainLabels, STORAGE.trainBatches]
+      : [STORAGE.evaluationImages, STORAGE.evaluationLabels, STORAGE.evaluationBatches];
+    const [bytes, classes, batches] = names as [string, string, string];
+    const images = graph.tensor('images', shape);
+    graph.append(
+      'gatherBatch',
+      [
+        graph.whole(this.#storage(bytes, source.count * elementCount(imageShape), 'uint8'), [
+          source.count,
+          ...imageShape,
+        ]),
+        graph.whole(this.#storage(classes, source.count, 'int32')),
+        graph.whole(this.#storage(batches, source.batches * batchSize * 2, 'int32'), [source.batches, batchSize, 2]),
+        graph.whole(this.#storage(STORAGE.position, 1, 'int32')),
+      ],
+      [images, labels],
+      { scale: source.scale, offset: source.offset },
+    );
+    return { images, labels };
+  }
+
+  #appendUpdate(graph: Graph, loss: Tensor, sums: Tensor): void {
+    const { options, variables } = this;
+    const { solver, weightDecay, budget } = options;
+    const adam = solver.type === 'adam';
+    const control = graph.whole(this.#storage(STORAGE.control, CONTROL_LENGTH));
+    const penalties = graph.whole(this.#storage(STORAGE.penalties, PENALTIES_LENGTH));
+    const table = (name: string) => this.#quantizerTable(graph, name);
+    const quantizers = [
+      table(STORAGE.quantizers),
+      sums,
+      table(STORAGE.quantizerVelocity),
+      adam ? table(STORAGE.quantizerSecondMoment) : null,
+      control,
+    ];
+    graph.append(
+      'quantizerUpdate',
+      quantizers,
+      [table(STORAGE.quantizerGradients), table(STORAGE.quantizerLimited), penalties],
+      { rows: variables.quantizers, unquantized: variables.unquantized, budget, solver, weightDecay },
+    );
+    const vector = (name: string) => graph.whole(this.#parameterVector(name));
+    const parameters = [
+      vector(STORAGE.parameters),
+      vector(STORAGE.gradients),
+      vector(STORAGE.velocity),
+      adam ? vector(STORAGE.secondMoment) : null,
+      control,
+    ];
+    graph.append('parameterUpdate', parameters, [], { solver, weightDecay });
+    const metrics = graph.whole(this.#storage(STORAGE.metrics, METRICS_LENGTH));
+    graph.append('recordMetrics', [loss, penalties, this.#statistics(graph)], [metrics], { layers: variables.layers });
+  }
+
+  #statistics(graph: Graph): Tensor {
+    return graph.whole(this.variables.storage(STORAGE.statistics));
+  }
+
+  #parameterVector(name: string): Storage {
+    const parameters = this.variables.storage(STORAGE.parameters);
+    return name === STORAGE.parameters ? parameters : this.#storage(name, parameters.length);
+  }
+
+  /** Two numbers a quantizer; never empty, since no engine likes empty buffers. */
+  #quantizerTable(graph: Graph, name: string): Tensor {
+    const rows = Math.max(1, this.variables.quantizers.length);
+    return graph.whole(this.#storage(name, 2 * rows), [rows, 2]);
+  }
+
+  #storage(name: string, length: number, dtype: DType = 'float'): Storage {
+    const known = this.#storages.get(name);
+    if (known?.length === length) return known;
+    const storage = { name, dtype, length };
+    this.#storages.set(name, storage);
+    return storage;
+  }
+}
