@@ -1,0 +1,109 @@
+/** Chains of operations whose transient tensors may share memory and be overwritten in place. */
+
+import type { Activation } from '../../../src/ops/attributes.js';
+import { type ConformanceCase, caseBuilder } from '../conformanceCase.js';
+import { activationName, activations, randomValues, rangesOf } from '../randomValues.js';
+
+export function chainCases(): ConformanceCase[] {
+  return [
+    elementwiseChain(),
+    convolutionChain(),
+    ...activations.map((activation, i) => batchNormChain(activation, 2200 + i)),
+    lossChain(),
+  ];
+}
+
+function elementwiseChain(): ConformanceCase {
+  const random = randomValues(2100);
+  const shape = [3, 67];
+  const c = caseBuilder();
+  const [a, b] = [c.input('a', shape, random.dyadic(201)), c.input('b', shape, random.dyadic(201))];
+  const two = c.input('two', [1], [2]);
+  const activation: Activation = { type: 'relu' };
+  const t = ['t0', 't1', 't2', 't3', 't4'].map((name) => c.transient(name, shape));
+  c.graph.append('add', [a, b], [t[0]!], {});
+  c.graph.append('scale', [t[0]!, two], [t[1]!], {});
+  c.graph.append('activation', [t[1]!, null], [t[2]!], { activation });
+  c.graph.append('add', [b, t[2]!], [t[3]!], {});
+  c.graph.append('add', [t[3]!, t[3]!], [t[4]!], {});
+  c.graph.append('activationGradient', [t[4]!, null, t[3]!], [c.output('y', shape, { exact: true })], { activation });
+  return c.build('add, scale, relu, add, add to itself, gradient');
+}
+
+function convolutionChain(): ConformanceCase {
+  const random = randomValues(2150);
+  const shape = [2, 4, 4, 16];
+  const window = { stride: 1, padding: 1 };
+  const c = caseBuilder();
+  const dy = c.input('dy', shape, random.dyadic(512));
+  const a = c.input('a', shape, random.dyadic(512));
+  const w = c.input('w', [3, 3, 16, 16], random.dyadic(2304));
+  const one = c.input('one', [1], [0.5]);
+  const [sum, dx, scaled, y] = [
+    c.transient('sum', shape),
+    c.transient('dx', shape),
+    c.transient('scaled', shape),
+    c.transient('y', shape),
+  ];
+  c.graph.append('add', [a, dy], [sum], {});
+  c.graph.append('conv2dInputGradient', [dy, w, sum], [dx], window);
+  c.graph.append('scale', [dx, one], [scaled], {});
+  c.graph.append('conv2d', [scaled, w], [y], window);
+  c.graph.append('conv2dWeightGradient', [scaled, y], [c.output('dw', [3, 3, 16, 16])], window);
+  c.graph.append('add', [scaled, y], [c.output('both', shape)], {});
+  return c.build('convolution gradient over its addend');
+}
+
+/** Values lie on a grid, so the quantizers' ties are the same on every engine. */
+function batchNormChain(activation: Activation, seed: number): ConformanceCase {
+  const random = randomValues(seed);
+  const shape = [2, 4, 4, 5];
+  const values = () => random.dyadic(160);
+  const exact = { exact: activation.type !== 'quantize' || activation.core !== 'pow2' };
+  const c = caseBuilder();
+  const [x, s, dy] = [c.input('x', shape, values()), c.input('s', shape, values()), c.input('dy', shape, values())];
+  const statistics = c.input('statistics', [2, 5], [0, 0.5, -0.25, 1, 0, 1, 2, 0.5, 1, 4]);
+  const gamma = c.input('gamma', [5], [1, 0.5, 2, 1, 1]);
+  const beta = c.input('beta', [5], [0, 0.125, -0.5, 1, 0]);
+  const ranges = activation.type === 'quantize' ? c.input('ranges', [3, 2], rangesOf[activation.core]) : null;
+  const transient = (name: string) => c.transient(name, shape);
+  const [x2, s2, s3, y] = [transient('x2'), transient('s2'), transient('s3'), transient('y')];
+  const [dy2, dz, dx, shared] = [transient('dy2'), transient('dz'), transient('dx'), transient('shared')];
+  const dgamma = c.output('dgamma', [5], exact);
+  const dbeta = c.output('dbeta', [5], exact);
+  const sums = ranges ? [c.output('sums', [2], { exact: true })] : [];
+  c.graph.append('add', [x, x], [x2], {});
+  c.graph.append('add', [s, s], [s2], {});
+  c.graph.append('add', [s, x], [s3], {});
+  c.graph.append('batchNorm', [x2, statistics, gamma, beta, s2, ranges], [y], { activation });
+  c.graph.append('add', [y, dy], [dy2], {});
+  c.graph.append(
+    'batchNormGradientReduce',
+    [x2, statistics, gamma, beta, s3, ranges, dy2],
+    [dz, dgamma, dbeta, ...sums],
+    {
+      activation,
+    },
+  );
+  c.graph.append('batchNormGradientApply', [dz, x2, statistics, gamma, dgamma, dbeta], [dx], {});
+  c.graph.append('add', [dx, s3], [shared], {});
+  c.graph.append('add', [shared, s], [c.output('result', shape)], {});
+  return c.build(`batch norm over its shortcut, gradients over each other: ${activationName(activation)}`);
+}
+
+function lossChain(): ConformanceCase {
+  const random = randomValues(2300);
+  const c = caseBuilder();
+  const x = c.input('x', [5, 9], random.numbers(45));
+  const w = c.input('w', [9, 7], random.numbers(63));
+  const b = c.input('b', [7], random.numbers(7));
+  const labels = c.input('labels', [5], [0, 6, -1, 3, 2], 'int32');
+  const [logits, dlogits] = [c.transient('logits', [5, 7]), c.transient('dlogits', [5, 7])];
+  c.graph.append('linear', [x, w, b], [logits], {});
+  c.graph.append('softmaxCrossEntropy', [logits, labels], [c.output('loss', [2])], {});
+  c.graph.append('softmaxCrossEntropyGradient', [logits, labels], [dlogits], {});
+  const results = [c.output('dw', [9, 7]), c.output('db', [7])];
+  c.graph.append('linearWeightGradient', [x, dlogits], results, {});
+  c.graph.append('linearInputGradient', [dlogits, w], [c.output('dx', [5, 9])], {});
+  return c.build('gradient of the loss over the logits');
+}

@@ -1,0 +1,50 @@
+/** Batches picked from the images: shifts in all directions, mirrors, padding entries, several positions. */
+
+import { identityWord, packAugmentation } from '../../../src/data/augmentation.js';
+import { type ConformanceCase, caseBuilder } from '../conformanceCase.js';
+import { randomValues } from '../randomValues.js';
+
+const entries = [
+  [2, identityWord],
+  [0, packAugmentation({ dy: 1, dx: -2, mirror: false })],
+  [5, packAugmentation({ dy: -2, dx: 1, mirror: true })],
+  [3, packAugmentation({ dy: 0, dx: 0, mirror: true })],
+  [4, packAugmentation({ dy: 3, dx: 3, mirror: true })],
+  [1, packAugmentation({ dy: -4, dx: 100, mirror: false })],
+  [5, identityWord],
+  [-1, identityWord],
+  [-1, packAugmentation({ dy: 1, dx: 1, mirror: true })],
+] as const;
+
+export function gatherCases(): ConformanceCase[] {
+  return [
+    gathered([5, 7], [1 / 128, 1 / 64, 1 / 256], [-1, 0, 0.5], true),
+    gathered([8, 8], [2 / 255, 2 / 255, 1 / 255], [-1, -1, 0], false),
+    gathered([7, 7], [1 / 128], [-1], true),
+  ];
+}
+
+function gathered(
+  [height, width]: readonly [number, number],
+  scale: readonly number[],
+  offset: readonly number[],
+  exact: boolean,
+): ConformanceCase {
+  const random = randomValues(1700 + height);
+  const channels = scale.length;
+  const c = caseBuilder();
+  const images = c.input(
+    'images',
+    [6, height, width, channels],
+    random.integers(6 * height * width * channels, 0, 255),
+    'uint8',
+  );
+  const labels = c.input('labels', [6], random.integers(6, 0, 9), 'int32');
+  const table = c.input('batchTable', [3, 3, 2], entries.flat(), 'int32');
+  const position = c.input('position', [1], [0], 'int32');
+  const x = c.output('x', [3, height, width, channels], { exact });
+  const y = c.output('y', [3], { exact: true }, 'int32');
+  c.graph.append('gatherBatch', [images, labels, table, position], [x, y], { scale, offset });
+  const steps = [0, 2, 1].map((step) => ({ writes: { position: [step] } }));
+  return c.build(`${height}x${width}x${channels}${exact ? ', exactly' : ''}`, steps);
+}

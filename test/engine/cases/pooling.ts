@@ -1,0 +1,88 @@
+/** Pooling and subsampling; maxima with many ties, and below zero beside the padding. */
+
+import { type ConformanceCase, caseBuilder } from '../conformanceCase.js';
+import { randomValues } from '../randomValues.js';
+
+export function poolingCases(): ConformanceCase[] {
+  const averages = [
+    [2, 8, 8, 64],
+    [3, 7, 7, 5],
+    [1, 4, 4, 16],
+    [1, 1, 1, 3],
+    [5, 2, 4, 7],
+  ] as const;
+  const windows = [
+    [2, 2, 0],
+    [3, 2, 1],
+    [3, 1, 1],
+    [2, 1, 0],
+  ] as const;
+  const maximumShapes = [
+    [2, 8, 8, 16],
+    [1, 7, 7, 5],
+    [3, 4, 7, 3],
+  ] as const;
+  const samples = [
+    [2, 16],
+    [2, 0],
+    [2, 3],
+    [1, 2],
+    [3, 1],
+  ] as const;
+  const sampleShapes = [
+    [2, 8, 8, 16],
+    [1, 7, 5, 3],
+    [3, 4, 4, 5],
+    [1, 1, 1, 4],
+  ] as const;
+  return [
+    ...averages.map(average),
+    ...windows.flatMap((window) => maximumShapes.map((shape, i) => maximum(window, shape, 1200 + i))),
+    ...samples.flatMap((sample) => sampleShapes.map((shape, i) => subsampled(sample, shape, 1300 + i))),
+  ];
+}
+
+type Nhwc = readonly [number, number, number, number];
+
+function average(shape: Nhwc, seed: number): ConformanceCase {
+  const random = randomValues(1100 + seed);
+  const pooled = [shape[0], shape[3]];
+  const c = caseBuilder();
+  const x = c.input('x', shape, random.numbers(shape[0] * shape[1] * shape[2] * shape[3]));
+  const dy = c.input('dy', pooled, random.numbers(shape[0] * shape[3]));
+  c.graph.append('globalAveragePool', [x], [c.output('y', pooled, { scale: 1 })], {});
+  c.graph.append('globalAveragePoolGradient', [dy], [c.output('dx', shape)], {});
+  return c.build(`global average of [${shape}]`);
+}
+
+function maximum(
+  [size, stride, padding]: readonly [number, number, number],
+  shape: Nhwc,
+  seed: number,
+): ConformanceCase {
+  const random = randomValues(seed);
+  const [batch, height, width, channels] = shape;
+  const out = (length: number) => Math.floor((length + 2 * padding - size) / stride) + 1;
+  const pooled = [batch, out(height), out(width), channels];
+  const c = caseBuilder();
+  const xs = random.integers(batch * height * width * channels, -5, -1);
+  const x = c.input('x', shape, xs);
+  const dy = c.input('dy', pooled, random.dyadic(pooled.reduce((a, b) => a * b, 1)));
+  const attributes = { size, stride, padding };
+  c.graph.append('maxPool', [x], [c.output('y', pooled, { exact: true })], attributes);
+  c.graph.append('maxPoolGradient', [x, dy], [c.output('dx', shape, { exact: true })], attributes);
+  return c.build(`maximum of ${size}x${size}/${stride}+${padding} on [${shape}]`);
+}
+
+function subsampled([stride, extraChannels]: readonly [number, number], shape: Nhwc, seed: number): ConformanceCase {
+  const random = randomValues(seed);
+  const [batch, height, width, channels] = shape;
+  const sampled = [batch, Math.ceil(height / stride), Math.ceil(width / stride), channels + extraChannels];
+  const c = caseBuilder();
+  const x = c.input('x', shape, random.numbers(batch * height * width * channels));
+  const dy = c.input('dy', sampled, random.numbers(sampled.reduce((a, b) => a * b, 1)));
+  const attributes = { stride, extraChannels };
+  c.graph.append('subsample', [x], [c.output('y', sampled, { exact: true })], attributes);
+  c.graph.append('subsampleGradient', [dy], [c.output('dx', shape, { exact: true })], attributes);
+  return c.build(`every ${stride}. pixel of [${shape}], ${extraChannels} channels appended`);
+}

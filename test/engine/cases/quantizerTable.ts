@@ -1,0 +1,143 @@
+/** The table of quantizers: effective ranges and updates of every kind, with and without a budget. */
+
+import type { Solver } from '../../../src/ops/attributes.js';
+import {
+  type Budget,
+  effectiveRange,
+  inferredBits,
+  type ParameterName,
+  parameterNames,
+  type Quantizer,
+  type QuantizerKind,
+  quantizerKinds,
+  wideLimitsOfM,
+} from '../../../src/quant/index.js';
+import { type ConformanceCase, caseBuilder } from '../conformanceCase.js';
+import { type RandomValues, randomValues } from '../randomValues.js';
+import { solvers } from './update.js';
+
+const none = {
+  weightKbytes: 0,
+  activationKbytes: 0,
+  activationType: 'max',
+  lambdaWeight: 9,
+  lambdaActivation: 9,
+} as const;
+const budgets: Readonly<Record<string, Budget>> = {
+  'no budget': none,
+  'a budget of weights': { ...none, weightKbytes: 3 },
+  'a budget of the largest activation': { ...none, activationKbytes: 0.4 },
+  'budgets of weights and all activations': { ...none, weightKbytes: 3, activationKbytes: 2, activationType: 'sum' },
+  'budgets that are kept': { ...none, weightKbytes: 3000, activationKbytes: 2000 },
+};
+
+export function quantizerTableCases(): ConformanceCase[] {
+  const updates = solvers.flatMap((solver) =>
+    Object.entries(budgets).flatMap(([name, budget]) =>
+      [0, 2e-4].map((weightDecay, i) => update(solver, name, budget, weightDecay, 2000 + i)),
+    ),
+  );
+  return [ranges(1900), ranges(1901), ...updates];
+}
+
+function ranges(seed: number): ConformanceCase {
+  const { rows, table } = randomTable(randomValues(seed));
+  const c = caseBuilder();
+  const attributes = { rows };
+  const tensor = c.input('table', [rows.length, 2], table);
+  const result = c.output('ranges', [rows.length, 2], { elementwise: true });
+  c.graph.append('prepareQuantizers', [tensor], [result], attributes);
+  return c.build(`ranges of all kinds, seed ${seed}`);
+}
+
+function update(solver: Solver, name: string, budget: Budget, weightDecay: number, seed: number): ConformanceCase {
+  const random = randomValues(seed);
+  const { rows, table } = randomTable(random);
+  const shape = [rows.length, 2];
+  const length = 2 * rows.length;
+  const elementwise = { elementwise: true };
+  const c = caseBuilder();
+  const operands = [
+    c.state('table', shape, table, elementwise),
+    c.input('sums', shape, random.numbers(length)),
+    c.state('velocity', shape, random.numbers(length, 0.001, 0.01), elementwise),
+    solver.type === 'adam' ? c.state('secondMoment', shape, random.numbers(length, 0.01, 0.1), elementwise) : null,
+    c.input('control', [4], [0.015625, 0.5, 0.25, 0]),
+  ];
+  const results = [
+    c.output('gradients', shape, elementwise),
+    c.output('limited', shape, elementwise),
+    c.output('penalties', [5], elementwise),
+  ];
+  const unquantized = { weights: 100, activations: [60, 20] };
+  c.graph.append('quantizerUpdate', operands, results, { rows, unquantized, budget, solver, weightDecay });
+  return c.build(`${solver.type}, ${name}, weight decay ${weightDecay}`, [
+    {},
+    { writes: { sums: random.numbers(length), control: [0.0078125, 0.25, 0.5, 0] } },
+  ]);
+}
+
+/** Ranges of powers of two grow like 2^2^n; gradients of more bits than these leave float32. */
+const largestBits = 5;
+
+/** Every kind, signed and unsigned, as a weight and as an activation, with values away from where anything jumps. */
+function randomTable(random: RandomValues): { rows: Quantizer[]; table: number[] } {
+  const rows = quantizerKinds.flatMap((kind) =>
+    [true, false].flatMap((signed) =>
+      (['weight', 'activation'] as const).map((role) => row(kind, signed, role, random.integers(1, 100, 999)[0]!)),
+    ),
+  );
+  return { rows, table: rows.flatMap((quantizer) => steadyParameters(quantizer, random)) };
+}
+
+function row(kind: QuantizerKind, signed: boolean, role: Quantizer['role'], count: number): Quantizer {
+  const fixed = { fp: [4, 0.125], pow2: [3, 0] } as const;
+  return {
+    name: `${role}/${kind}`,
+    role,
+    kind,
+    signed,
+    count,
+    bitwidth: 4,
+    bounds: {
+      n: { min: 2, max: largestBits },
+      m: wideLimitsOfM,
+      d: { min: 2 ** -8, max: 1 },
+      xmin: { min: 2 ** -16, max: 127 },
+      xmax: { min: 2 ** -8, max: 127 },
+    },
+    accountingXmin: { min: 2 ** -16, max: 127 },
+    fixed: kind === 'fp' || kind === 'pow2' ? fixed[kind] : null,
+  };
+}
+
+const intervals: Readonly<Record<ParameterName, readonly [number, number]>> = {
+  n: [2.1, 4.9],
+  m: [-2, 1],
+  d: [0.01, 0.2],
+  xmin: [0.001, 0.05],
+  xmax: [0.5, 4],
+};
+
+function steadyParameters(quantizer: Quantizer, random: RandomValues): [number, number] {
+  const [first, second] = parameterNames(quantizer.kind);
+  if (!first || !second) return [0, 0];
+  for (;;) {
+    const p0 = random.number(...intervals[first]);
+    const p1 = random.number(...intervals[second]);
+    if (isSteady(quantizer, p0, p1)) return [p0, p1];
+  }
+}
+
+/** Whether bits and range stay as they are, or move a little only, when the values do. */
+function isSteady(quantizer: Quantizer, p0: number, p1: number): boolean {
+  const bits = inferredBits(quantizer, p0, p1);
+  const range = effectiveRange(quantizer, p0, p1);
+  return [0.999, 1.001].every((a) =>
+    [0.999, 1.001].every((b) => {
+      const moved = effectiveRange(quantizer, p0 * a, p1 * b);
+      const close = moved.every((value, i) => Math.abs(value / range[i]! - 1) < 0.02);
+      return close && inferredBits(quantizer, p0 * a, p1 * b) === bits;
+    }),
+  );
+}

@@ -1,0 +1,192 @@
+/** Whole training steps of a small quantized network, several in a row, and an evaluation between them. */
+
+import { identityWord, packAugmentation } from '../../../src/data/augmentation.js';
+import { type Activation, CONTROL_LENGTH, METRICS_LENGTH, PENALTIES_LENGTH } from '../../../src/ops/attributes.js';
+import { type Quantizer, wideLimitsOfM } from '../../../src/quant/index.js';
+import { type ConformanceCase, caseBuilder } from '../conformanceCase.js';
+import { randomValues } from '../randomValues.js';
+
+const [batch, side, channels, classes] = [4, 8, 16, 10];
+const count = batch * side * side;
+const epsilon = 1e-5;
+const window = { stride: 1, padding: 1 };
+const solver = { type: 'momentum', momentum: 0.9 } as const;
+const weightDecay = 2e-4;
+/** Where parameters lie, packed without gaps. */
+const parts = { w1: 0, gamma: 432, beta: 448, w2: 464, b2: 624 } as const;
+const parameterCount = 634;
+
+const quantizer: Quantizer = {
+  name: 'conv1/Wquant',
+  role: 'weight',
+  kind: 'parametric_fp_d_xmax',
+  signed: true,
+  count: 432,
+  bitwidth: 4,
+  bounds: {
+    n: { min: 2, max: 8 },
+    m: wideLimitsOfM,
+    d: { min: 2 ** -8, max: 1 },
+    xmin: { min: 2 ** -16, max: 127 },
+    xmax: { min: 2 ** -8, max: 127 },
+  },
+  accountingXmin: { min: 2 ** -16, max: 127 },
+  fixed: null,
+};
+
+export function trainingCases(): ConformanceCase[] {
+  return [training()];
+}
+
+/** gather → quantized convolution → batch norm, relu → average → linear → loss, backward, updates, metrics. */
+function training(): ConformanceCase {
+  const random = randomValues(2400);
+  const c = caseBuilder();
+  const relu: Activation = { type: 'relu' };
+  const quantize: Activation = { type: 'quantize', row: 0, core: 'uniform', signed: true };
+
+  const imageShape = [batch, side, side, 3];
+  const mapShape = [batch, side, side, channels];
+  const images = c.input('images', [6, side, side, 3], random.integers(6 * side * side * 3, 0, 255), 'uint8');
+  const labels = c.input('labels', [6], [0, 9, 3, 4, 5, 1], 'int32');
+  const shifted = packAugmentation({ dy: -1, dx: 2, mirror: true });
+  const entries = [
+    2,
+    shifted,
+    0,
+    identityWord,
+    5,
+    shifted,
+    1,
+    identityWord,
+    3,
+    shifted,
+    4,
+    shifted,
+    2,
+    65793 * 128,
+    1,
+    shifted,
+  ];
+  const padded = [5, identityWord, 3, identityWord, -1, identityWord, -1, identityWord];
+  const batchTable = c.input('batchTable', [3, batch, 2], [...entries, ...padded], 'int32');
+  const position = c.input('position', [1], [0], 'int32');
+  const control = c.input('control', [CONTROL_LENGTH], [0.125, 0.5, 0, 0]);
+
+  const start = [
+    ...random.numbers(432, -0.3, 0.3),
+    ...random.numbers(channels, 0.5, 1.5),
+    ...random.numbers(channels, -0.2, 0.2),
+    ...random.numbers(channels * classes, -0.5, 0.5),
+    ...random.numbers(classes, -0.1, 0.1),
+  ];
+  const parameters = c.state('parameters', [parameterCount], start);
+  const gradients = c.output('gradients', [parameterCount]);
+  const velocity = c.state('velocity', [parameterCount], new Array(parameterCount).fill(0));
+  const shapes = {
+    w1: [3, 3, 3, channels],
+    gamma: [channels],
+    beta: [channels],
+    w2: [channels, classes],
+    b2: [classes],
+  };
+  const parameter = (name: keyof typeof parts) => c.part(parameters, name, parts[name], shapes[name]);
+  const gradient = (name: keyof typeof parts) => c.part(gradients, `d${name}`, parts[name], shapes[name]);
+  const [w1, gamma, beta, w2, b2] = [
+    parameter('w1'),
+    parameter('gamma'),
+    parameter('beta'),
+    parameter('w2'),
+    parameter('b2'),
+  ];
+  const runningMean = c.state('runningMean', [channels], new Array(channels).fill(0));
+  const runningVariance = c.state('runningVariance', [channels], new Array(channels).fill(1));
+  const table = c.state('table', [1, 2], [0.11, 0.27]);
+  const tableVelocity = c.state('tableVelocity', [1, 2], [0, 0]);
+  const sums = c.output('sums', [1, 2]);
+  const penalties = c.output('penalties', [PENALTIES_LENGTH]);
+  const loss = c.output('loss', [2]);
+  const statistics = c.output('statistics', [2, channels]);
+  const metrics = c.state('metrics', [METRICS_LENGTH], new Array(METRICS_LENGTH).fill(0));
+
+  const t = c.transient;
+  const gatherAttributes = { scale: [2 / 255, 2 / 255, 2 / 255], offset: [-1, -1, -1] };
+  const step = c.graph;
+  const [x, y] = [t('x', imageShape), t('labels', [batch], 'int32')];
+  const [ranges, q1] = [t('ranges', [1, 2]), t('q1', shapes.w1)];
+  const [map, moments, normal] = [t('map', mapShape), t('moments', [2, channels]), t('normal', mapShape)];
+  const [pooled, logits] = [t('pooled', [batch, channels]), t('logits', [batch, classes])];
+  step.append('gatherBatch', [images, labels, batchTable, position], [x, y], gatherAttributes);
+  step.append('prepareQuantizers', [table], [ranges], { rows: [quantizer] });
+  step.append('activation', [w1, ranges], [q1], { activation: quantize });
+  step.append('conv2d', [x, q1], [map, moments], window);
+  step.append('batchStatistics', [moments, runningMean, runningVariance], [statistics], { count, epsilon, decay: 0.9 });
+  step.append('batchNorm', [map, statistics, gamma, beta, null, null], [normal], { activation: relu });
+  step.append('globalAveragePool', [normal], [pooled], {});
+  step.append('linear', [pooled, w2, b2], [logits], {});
+  step.append('softmaxCrossEntropy', [logits, y], [loss], {});
+
+  const [dlogits, dpooled] = [t('dlogits', [batch, classes]), t('dpooled', [batch, channels])];
+  const [dnormal, dz, dmap, dq1] = [
+    t('dnormal', mapShape),
+    t('dz', mapShape),
+    t('dmap', mapShape),
+    t('dq1', shapes.w1),
+  ];
+  const [dgamma, dbeta] = [gradient('gamma'), gradient('beta')];
+  const activation = relu;
+  step.append('softmaxCrossEntropyGradient', [logits, y], [dlogits], {});
+  step.append('linearWeightGradient', [pooled, dlogits], [gradient('w2'), gradient('b2')], {});
+  step.append('linearInputGradient', [dlogits, w2], [dpooled], {});
+  step.append('globalAveragePoolGradient', [dpooled], [dnormal], {});
+  step.append('batchNormGradientReduce', [map, statistics, gamma, beta, null, null, dnormal], [dz, dgamma, dbeta], {
+    activation,
+  });
+  step.append('batchNormGradientApply', [dz, map, statistics, gamma, dgamma, dbeta], [dmap], {});
+  step.append('conv2dWeightGradient', [x, dmap], [dq1], window);
+  step.append('activationGradient', [w1, ranges, dq1], [gradient('w1'), c.part(sums, 'sums', 0, [2])], {
+    activation: quantize,
+  });
+
+  const budget = {
+    weightKbytes: 0.1,
+    activationKbytes: 0,
+    activationType: 'max',
+    lambdaWeight: 0,
+    lambdaActivation: 0,
+  } as const;
+  const [tableGradients, limited] = [t('tableGradients', [1, 2]), t('limited', [1, 2])];
+  step.append('quantizerUpdate', [table, sums, tableVelocity, null, control], [tableGradients, limited, penalties], {
+    rows: [quantizer],
+    unquantized: { weights: 202, activations: [1024] },
+    budget,
+    solver,
+    weightDecay,
+  });
+  step.append('parameterUpdate', [parameters, gradients, velocity, null, control], [], { solver, weightDecay });
+  const layers = [{ name: 'conv1', offset: 0, length: 2 * channels }];
+  step.append('recordMetrics', [loss, penalties, statistics], [metrics], { layers });
+
+  const evaluation = c.phase('evaluation');
+  const [ex, ey] = [t('ex', imageShape), t('ey', [batch], 'int32')];
+  const [eranges, eq1, emap] = [t('eranges', [1, 2]), t('eq1', shapes.w1), t('emap', mapShape)];
+  const [estatistics, enormal] = [t('estatistics', [2, channels]), t('enormal', mapShape)];
+  const [epooled, elogits] = [t('epooled', [batch, channels]), t('elogits', [batch, classes])];
+  evaluation.append('gatherBatch', [images, labels, batchTable, position], [ex, ey], gatherAttributes);
+  evaluation.append('prepareQuantizers', [table], [eranges], { rows: [quantizer] });
+  evaluation.append('activation', [w1, eranges], [eq1], { activation: quantize });
+  evaluation.append('conv2d', [ex, eq1], [emap], window);
+  evaluation.append('runningStatistics', [runningMean, runningVariance], [estatistics], { epsilon });
+  evaluation.append('batchNorm', [emap, estatistics, gamma, beta, null, null], [enormal], { activation: relu });
+  evaluation.append('globalAveragePool', [enormal], [epooled], {});
+  evaluation.append('linear', [epooled, w2, b2], [elogits], {});
+  evaluation.append('softmaxCrossEntropy', [elogits, ey], [loss], {});
+
+  return c.build('three steps, an evaluation with padding, another step', [
+    {},
+    { writes: { position: [1] } },
+    { writes: { position: [0], control: [0.0625, 0.25, 0, 0] } },
+    { phase: 'evaluation', writes: { position: [2] } },
+    { writes: { position: [1] } },
+  ]);
+}
