@@ -1,0 +1,257 @@
+/**
+ * Direct convolution on NHWC tensors, forward and input gradient alike. An item is some whole images or a band of rows
+ * of one image; its source window is copied into padded scratch, then every tile of 4 pixels × 8 result channels sums
+ * over the rows of taps: within a row, taps and channels lie in one run. Eight accumulators are what V8 keeps in
+ * registers; more spill.
+ *
+ * The result is computed in classes: one for a forward convolution; for the input gradient one for each parity of the
+ * stride (pixels y, x with the same (y + padding) mod stride meet the same taps), each a plain convolution of stride 1.
+ */
+
+import { accumulateMoments, momentsBytes } from './convMoments';
+import { padImage, word } from './convPad';
+import { mad } from './mad';
+
+/**
+ * Arguments: 0 source, images, height, width, channels; 5 result, height, width, channels; 9 addend or 0; 10 images an
+ * item, rows an item (of a class), bands an image, items, chunks; 15 scratch, its stride by worker; 17 stride in the
+ * source, stride in the result; 19 window's top, left (for band 0), rows, columns; 23 moments blocks or 0; 24 classes;
+ * then for each class of 9 words: rows, columns, first row and column of the result, rows of taps, columns of taps,
+ * first row and column in the window, packed weights.
+ */
+export function convolve(args: usize, chunk: i32, worker: i32): void {
+  const source = <usize>word(args, 0);
+  const images = word(args, 1);
+  const height = word(args, 2);
+  const width = word(args, 3);
+  const depth = word(args, 4);
+  const result = <usize>word(args, 5);
+  const resultHeight = word(args, 6);
+  const resultWidth = word(args, 7);
+  const channels = word(args, 8);
+  const addend = <usize>word(args, 9);
+  const itemImages = word(args, 10);
+  const itemRows = word(args, 11);
+  const bands = word(args, 12);
+  const items = word(args, 13);
+  const chunks = word(args, 14);
+  const scratch = <usize>word(args, 15) + <usize>worker * word(args, 16);
+  const sourceStride = word(args, 17);
+  const resultStride = word(args, 18);
+  const top = word(args, 19);
+  const left = word(args, 20);
+  const windowRows = word(args, 21);
+  const windowColumns = word(args, 22);
+  const moments = <usize>word(args, 23);
+  const classes = word(args, 24);
+
+  const windowBytes = windowRows * windowColumns * depth * 4;
+  const table = scratch + <usize>(itemImages * windowBytes + 63 & -64);
+  const firstItem = chunk * items / chunks;
+  const lastItem = (chunk + 1) * items / chunks;
+  for (let item = firstItem; item < lastItem; item++) {
+    const band = item % bands;
+    const image = (item / bands) * itemImages;
+    const count = min(itemImages, images - image);
+    const firstRow = band * itemRows;
+    for (let i = 0; i < count; i++) {
+      const from = source + <usize>(image + i) * (height * width * depth * 4);
+      const to = scratch + <usize>i * windowBytes;
+      const y = top + firstRow * sourceStride;
+      padImage(to, from, height, width, depth, y, left, windowRows, windowColumns, 0, depth);
+    }
+    const imageBytes = <usize>(resultHeight * resultWidth * channels * 4);
+    for (let index = 0; index < classes; index++) {
+      const block = args + 100 + <usize>index * 36;
+      const rows = min(itemRows, word(block, 0) - firstRow);
+      const columns = word(block, 1);
+      if (rows <= 0 || columns <= 0) continue;
+      const tapRows = word(block, 4);
+      const run = word(block, 5) * depth;
+      const weights = <usize>word(block, 8);
+      const x = scratch + <usize>((word(block, 6) * windowColumns + word(block, 7)) * depth * 4);
+      const resultRow = word(block, 2) + firstRow * resultStride;
+      const y = result + <usize>image * imageBytes + <usize>((resultRow * resultWidth + word(block, 3)) * channels * 4);
+      const tiles = tabulate(
+        table,
+        count,
+        rows,
+        columns,
+        windowBytes,
+        sourceStride * windowColumns * depth * 4,
+        sourceStride * depth * 4,
+        <i32>imageBytes,
+        resultStride * resultWidth * channels * 4,
+        resultStride * channels * 4,
+      );
+      for (let channel = 0; channel < channels; channel += 8) {
+        const at = <usize>(channel << 2);
+        const w = weights + <usize>(channel << 2) * (tapRows * run);
+        const rowBytes = windowColumns * depth * 4;
+        const lanes = min(8, channels - channel);
+        panel(table, tiles, x, y + at, addend ? addend - result : 0, addend != 0, w, tapRows, run, rowBytes, lanes);
+      }
+    }
+    if (moments) {
+      const y = result + <usize>image * imageBytes + <usize>(firstRow * resultWidth * channels * 4);
+      const rows = min(itemRows, resultHeight - firstRow);
+      const pixels = count * rows * resultWidth;
+      accumulateMoments(moments + <usize>chunk * momentsBytes(channels), y, pixels, channels, item == firstItem);
+    }
+  }
+}
+
+/**
+ * Writes for each pixel of an item the byte offsets of its window and its result, and repeats the last to fill the last
+ * tile; the number of tiles. With them a tile may span rows and images of any size.
+ */
+function tabulate(
+  table: usize,
+  images: i32,
+  rows: i32,
+  columns: i32,
+  imageIn: i32,
+  rowIn: i32,
+  columnIn: i32,
+  imageOut: i32,
+  rowOut: i32,
+  columnOut: i32,
+): i32 {
+  let entry = table;
+  for (let image = 0; image < images; image++) {
+    for (let row = 0; row < rows; row++) {
+      let from = image * imageIn + row * rowIn;
+      let to = image * imageOut + row * rowOut;
+      for (let column = 0; column < columns; column++, entry += 8, from += columnIn, to += columnOut) {
+        store<i32>(entry, from);
+        store<i32>(entry, to, 4);
+      }
+    }
+  }
+  const pixels = images * rows * columns;
+  const tiles = (pixels + 3) >> 2;
+  const last = load<i64>(entry - 8);
+  for (let pixel = pixels; pixel < tiles * 4; pixel++, entry += 8) store<i64>(entry, last);
+  return tiles;
+}
+
+/** All tiles of an item in one panel of result channels; an addend is as far from the result as `addendDistance`. */
+function panel(
+  table: usize,
+  tiles: i32,
+  x: usize,
+  y: usize,
+  addendDistance: usize,
+  adds: bool,
+  weights: usize,
+  tapRows: i32,
+  run: i32,
+  rowBytes: i32,
+  lanes: i32,
+): void {
+  const nextRow = rowBytes - (run << 2);
+  for (let tile = 0; tile < tiles; tile++, table += 32) {
+    let p0 = x + load<u32>(table);
+    let p1 = x + load<u32>(table, 8);
+    let p2 = x + load<u32>(table, 16);
+    let p3 = x + load<u32>(table, 24);
+    let w = weights;
+    let c00 = f32x4.splat(0);
+    let c01 = f32x4.splat(0);
+    let c10 = f32x4.splat(0);
+    let c11 = f32x4.splat(0);
+    let c20 = f32x4.splat(0);
+    let c21 = f32x4.splat(0);
+    let c30 = f32x4.splat(0);
+    let c31 = f32x4.splat(0);
+    for (let row = 0; row < tapRows; row++) {
+      const end = p0 + (run << 2);
+      while (p0 < end) {
+        const b0 = v128.load(w);
+        const b1 = v128.load(w, 16);
+        let a = v128.load32_splat(p0);
+        c00 = mad(a, b0, c00);
+        c01 = mad(a, b1, c01);
+        a = v128.load32_splat(p1);
+        c10 = mad(a, b0, c10);
+        c11 = mad(a, b1, c11);
+        a = v128.load32_splat(p2);
+        c20 = mad(a, b0, c20);
+        c21 = mad(a, b1, c21);
+        a = v128.load32_splat(p3);
+        c30 = mad(a, b0, c30);
+        c31 = mad(a, b1, c31);
+        w += 32;
+        p0 += 4;
+        p1 += 4;
+        p2 += 4;
+        p3 += 4;
+      }
+      p0 += nextRow;
+      p1 += nextRow;
+      p2 += nextRow;
+      p3 += nextRow;
+    }
+    const y0 = y + load<u32>(table, 4);
+    const y1 = y + load<u32>(table, 12);
+    const y2 = y + load<u32>(table, 20);
+    const y3 = y + load<u32>(table, 28);
+    if (lanes == 8) {
+      if (adds) {
+        // All are read before any is written: repeated pixels and an addend in the result's place then do no harm.
+        c00 = f32x4.add(c00, v128.load(y0 + addendDistance));
+        c01 = f32x4.add(c01, v128.load(y0 + addendDistance, 16));
+        c10 = f32x4.add(c10, v128.load(y1 + addendDistance));
+        c11 = f32x4.add(c11, v128.load(y1 + addendDistance, 16));
+        c20 = f32x4.add(c20, v128.load(y2 + addendDistance));
+        c21 = f32x4.add(c21, v128.load(y2 + addendDistance, 16));
+        c30 = f32x4.add(c30, v128.load(y3 + addendDistance));
+        c31 = f32x4.add(c31, v128.load(y3 + addendDistance, 16));
+      }
+      v128.store(y0, c00);
+      v128.store(y0, c01, 16);
+      v128.store(y1, c10);
+      v128.store(y1, c11, 16);
+      v128.store(y2, c20);
+      v128.store(y2, c21, 16);
+      v128.store(y3, c30);
+      v128.store(y3, c31, 16);
+      continue;
+    }
+    if (adds) {
+      c00 = f32x4.add(c00, loadLanes(y0 + addendDistance, lanes));
+      c01 = f32x4.add(c01, loadLanes(y0 + addendDistance + 16, lanes - 4));
+      c10 = f32x4.add(c10, loadLanes(y1 + addendDistance, lanes));
+      c11 = f32x4.add(c11, loadLanes(y1 + addendDistance + 16, lanes - 4));
+      c20 = f32x4.add(c20, loadLanes(y2 + addendDistance, lanes));
+      c21 = f32x4.add(c21, loadLanes(y2 + addendDistance + 16, lanes - 4));
+      c30 = f32x4.add(c30, loadLanes(y3 + addendDistance, lanes));
+      c31 = f32x4.add(c31, loadLanes(y3 + addendDistance + 16, lanes - 4));
+    }
+    storeLanes(y0, c00, lanes);
+    storeLanes(y0 + 16, c01, lanes - 4);
+    storeLanes(y1, c10, lanes);
+    storeLanes(y1 + 16, c11, lanes - 4);
+    storeLanes(y2, c20, lanes);
+    storeLanes(y2 + 16, c21, lanes - 4);
+    storeLanes(y3, c30, lanes);
+    storeLanes(y3 + 16, c31, lanes - 4);
+  }
+}
+
+/** The first `lanes` floats at `p`, zeros after them; none for a count below one, four for one above. */
+export function loadLanes(p: usize, lanes: i32): v128 {
+  let values = f32x4.splat(0);
+  if (lanes > 0) values = v128.load32_lane(p, values, 0);
+  if (lanes > 1) values = v128.load32_lane(p, values, 1, 4);
+  if (lanes > 2) values = v128.load32_lane(p, values, 2, 8);
+  if (lanes > 3) values = v128.load32_lane(p, values, 3, 12);
+  return values;
+}
+
+export function storeLanes(p: usize, values: v128, lanes: i32): void {
+  if (lanes > 0) v128.store32_lane(p, values, 0);
+  if (lanes > 1) v128.store32_lane(p, values, 1, 4);
+  if (lanes > 2) v128.store32_lane(p, values, 2, 8);
+  if (lanes > 3) v128.store32_lane(p, values, 3, 12);
+}

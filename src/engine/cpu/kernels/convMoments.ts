@@ -1,0 +1,106 @@
+/**
+ * Mean and variance of a convolution's result by channel, gathered while it is still in the cache. A chunk sums its
+ * values' distances from its first pixel (a pivot near the mean: no cancellation) in float32 vectors, carried over to
+ * float64 after each item; the chunks are combined in their order (Chan, Golub, LeVeque 1983), so the number of workers
+ * changes nothing.
+ *
+ * A chunk's block, for `channels` rounded up to 8 = C: count (f64), sums (f64 × C), sums of squares (f64 × C), pivots
+ * (f32 × C).
+ */
+
+import { mad } from './mad';
+import { word } from './convPad';
+
+@inline
+export function momentsBytes(channels: i32): usize {
+  return 16 + <usize>((channels + 7) & -8) * 20;
+}
+
+/** Adds the `pixels` × `channels` values at `y` to a chunk's block; `first` begins the block anew. */
+export function accumulateMoments(block: usize, y: usize, pixels: i32, channels: i32, first: bool): void {
+  const padded = <usize>((channels + 7) & -8);
+  const sums = block + 8;
+  const squares = sums + (padded << 3);
+  const pivots = squares + (padded << 3);
+  if (first) {
+    store<f64>(block, 0);
+    for (let c = 0; c < channels; c++) {
+      store<f64>(sums + (c << 3), 0);
+      store<f64>(squares + (c << 3), 0);
+      store<f32>(pivots + (c << 2), load<f32>(y + (c << 2)));
+    }
+  }
+  store<f64>(block, load<f64>(block) + <f64>pixels);
+  const stride = channels << 2;
+  let c = 0;
+  for (; c + 8 <= channels; c += 8) {
+    const pivot0 = v128.load(pivots + (c << 2));
+    const pivot1 = v128.load(pivots + (c << 2), 16);
+    let sum0 = f32x4.splat(0);
+    let sum1 = f32x4.splat(0);
+    let square0 = f32x4.splat(0);
+    let square1 = f32x4.splat(0);
+    let p = y + (c << 2);
+    for (let pixel = 0; pixel < pixels; pixel++, p += stride) {
+      const a = f32x4.sub(v128.load(p), pivot0);
+      const b = f32x4.sub(v128.load(p, 16), pivot1);
+      sum0 = f32x4.add(sum0, a);
+      sum1 = f32x4.add(sum1, b);
+      square0 = mad(a, a, square0);
+      square1 = mad(b, b, square1);
+    }
+    carry(sums + (c << 3), sum0);
+    carry(sums + (c << 3) + 32, sum1);
+    carry(squares + (c << 3), square0);
+    carry(squares + (c << 3) + 32, square1);
+  }
+  for (; c < channels; c++) {
+    const pivot = load<f32>(pivots + (c << 2));
+    let sum: f64 = 0;
+    let square: f64 = 0;
+    let p = y + (c << 2);
+    for (let pixel = 0; pixel < pixels; pixel++, p += stride) {
+      const a = <f64>(load<f32>(p) - pivot);
+      sum += a;
+      square += a * a;
+    }
+    store<f64>(sums + (c << 3), load<f64>(sums + (c << 3)) + sum);
+    store<f64>(squares + (c << 3), load<f64>(squares + (c << 3)) + square);
+  }
+}
+
+/** Adds four floats to four doubles. */
+@inline
+function carry(target: usize, values: v128): void {
+  v128.store(target, f64x2.add(v128.load(target), f64x2.promote_low_f32x4(values)));
+  const high = i8x16.shuffle(values, values, 8, 9, 10, 11, 12, 13, 14, 15, 8, 9, 10, 11, 12, 13, 14, 15);
+  v128.store(target, f64x2.add(v128.load(target, 16), f64x2.promote_low_f32x4(high)), 16);
+}
+
+/** Arguments: first block, blocks, channels, moments [2, channels]. */
+export function combineMoments(args: usize, chunk: i32, worker: i32): void {
+  const blocks = <usize>word(args, 0);
+  const count = word(args, 1);
+  const channels = word(args, 2);
+  const moments = <usize>word(args, 3);
+  const padded = <usize>((channels + 7) & -8);
+  const bytes = momentsBytes(channels);
+  for (let c = 0; c < channels; c++) {
+    let n: f64 = 0;
+    let mean: f64 = 0;
+    let m2: f64 = 0;
+    for (let b = 0; b < count; b++) {
+      const block = blocks + <usize>b * bytes;
+      const m = load<f64>(block);
+      const sum = load<f64>(block + 8 + (c << 3));
+      const square = load<f64>(block + 8 + (padded << 3) + (c << 3));
+      const pivot = <f64>load<f32>(block + 8 + (padded << 4) + (c << 2));
+      const difference = pivot + sum / m - mean;
+      mean += (difference * m) / (n + m);
+      m2 += square - (sum * sum) / m + (difference * difference * n * m) / (n + m);
+      n += m;
+    }
+    store<f32>(moments + (c << 2), <f32>mean);
+    store<f32>(moments + ((channels + c) << 2), <f32>(m2 / n));
+  }
+}

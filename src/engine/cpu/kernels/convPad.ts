@@ -1,0 +1,70 @@
+/**
+ * Copies a window of an NHWC image into worker scratch, zeros where the window leaves the image, so that the tiles of a
+ * convolution need no tests at borders.
+ */
+
+/** Word `index` of an argument block. */
+@inline
+export function word(args: usize, index: i32): i32 {
+  return load<i32>(args + (<usize>index << 2));
+}
+
+export function copyBytes(target: usize, source: usize, bytes: i32): void {
+  let done = 0;
+  for (; done + 32 <= bytes; done += 32) {
+    const first = v128.load(source + done);
+    const second = v128.load(source + done, 16);
+    v128.store(target + done, first);
+    v128.store(target + done, second, 16);
+  }
+  for (; done < bytes; done += 4) store<f32>(target + done, load<f32>(source + done));
+}
+
+export function zeroBytes(target: usize, bytes: i32): void {
+  const zero = f32x4.splat(0);
+  let done = 0;
+  for (; done + 16 <= bytes; done += 16) v128.store(target + done, zero);
+  for (; done < bytes; done += 4) store<f32>(target + done, 0);
+}
+
+/**
+ * target [rows, columns, taken] = source rows from `top`, columns from `left`, channels from `channel` of an image
+ * [height, width, channels].
+ */
+export function padImage(
+  target: usize,
+  image: usize,
+  height: i32,
+  width: i32,
+  channels: i32,
+  top: i32,
+  left: i32,
+  rows: i32,
+  columns: i32,
+  channel: i32,
+  taken: i32,
+): void {
+  const pixelBytes = taken << 2;
+  const rowBytes = columns * pixelBytes;
+  const before = min(max(-left, 0), columns);
+  const inside = max(min(width - left, columns) - before, 0);
+  for (let row = 0; row < rows; row++, target += rowBytes) {
+    const y = top + row;
+    if (y < 0 || y >= height || inside == 0) {
+      zeroBytes(target, rowBytes);
+      continue;
+    }
+    let from = image + <usize>((((y * width + left + before) * channels) + channel) << 2);
+    let to = target + before * pixelBytes;
+    zeroBytes(target, before * pixelBytes);
+    if (taken == channels) {
+      copyBytes(to, from, inside * pixelBytes);
+      to += inside * pixelBytes;
+    } else {
+      for (let pixel = 0; pixel < inside; pixel++, from += channels << 2, to += pixelBytes) {
+        copyBytes(to, from, pixelBytes);
+      }
+    }
+    zeroBytes(to, (columns - before - inside) * pixelBytes);
+  }
+}

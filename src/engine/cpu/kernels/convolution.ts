@@ -1,0 +1,6 @@
+/** The convolution kernels that `lowering/convolution.ts` calls. */
+
+export { convolve } from './convDirect';
+export { combineMoments } from './convMoments';
+export { convolutionWeightGradient, reduceWeightGradient } from './convWeightGradient';
+export { packConvolutionWeights } from './convWeights';

@@ -1,0 +1,263 @@
+/**
+ * The three convolutions as kernel calls: weights packed first, then items of some whole images or a band of rows, small
+ * enough for a core's second cache (first cache for the weight gradient), shared out in about 32 chunks.
+ */
+
+import type { Node } from '../../../graph/graph.js';
+import { nhwc, type Tensor } from '../../../graph/tensor.js';
+import type { KernelCall, Lowering, LoweringContext } from '../lowered.js';
+
+/** Enough for 16 workers to finish within a few percent of each other. */
+const TARGET_CHUNKS = 32;
+/** Leaves half of a 512 KiB second cache to weights and result. */
+const WINDOW_BYTES = 160 * 1024;
+/** Results an item should have at least, so that its fixed costs vanish. */
+const ITEM_PIXELS = 64;
+/** What a tile of the weight gradient runs through again and again: the first cache of 32 KiB and more. */
+const GRADIENT_WINDOW_BYTES = 32 * 1024;
+const PARTIAL_GRADIENT_BYTES = 16 * 1024 * 1024;
+const PANEL = 8;
+
+/** Pixels of the result whose rows (or columns) meet the same taps. See `kernels/convDirect.ts`. */
+interface AxisClass {
+  /** First row of the result, and how many. */
+  readonly first: number;
+  readonly count: number;
+  readonly taps: number;
+  /** First tap in the kernel and step between taps, in the order in which the window is read. */
+  readonly firstTap: number;
+  readonly tapStep: number;
+  /** Row of the source that the first result's first tap meets. */
+  readonly source: number;
+}
+
+export const lowerConv2d: Lowering<'conv2d'> = (node, context) => {
+  const [x, w] = operands(node);
+  const [y, moments] = node.outputs;
+  const { stride, padding } = node.attributes;
+  const [, height, width, channels] = nhwc(y!);
+  const [tapRows, tapColumns, depth] = nhwc(w);
+  const axis = (count: number, taps: number): AxisClass[] => [
+    { first: 0, count, taps, firstTap: 0, tapStep: 1, source: -padding },
+  ];
+  return lowerDirect(context, {
+    source: x,
+    weights: w,
+    weightStrides: { channel: 1, depth: channels, column: depth * channels, row: tapColumns * depth * channels },
+    result: y!,
+    addend: null,
+    moments: moments ?? null,
+    sourceStride: stride,
+    resultStride: 1,
+    rowClasses: axis(height, tapRows),
+    columnClasses: axis(width, tapColumns),
+  });
+};
+
+export const lowerConv2dInputGradient: Lowering<'conv2dInputGradient'> = (node, context) => {
+  const [dy, w] = operands(node);
+  const dx = node.outputs[0]!;
+  const { stride, padding } = node.attributes;
+  const [, height, width, channels] = nhwc(dx);
+  const [tapRows, tapColumns, , depth] = nhwc(w);
+  return lowerDirect(context, {
+    source: dy,
+    weights: w,
+    weightStrides: { channel: depth, depth: 1, column: channels * depth, row: tapColumns * channels * depth },
+    result: dx,
+    addend: node.inputs[2] ?? null,
+    moments: null,
+    sourceStride: 1,
+    resultStride: stride,
+    rowClasses: parityClasses(height, tapRows, stride, padding),
+    columnClasses: parityClasses(width, tapColumns, stride, padding),
+  });
+};
+
+export const lowerConv2dWeightGradient: Lowering<'conv2dWeightGradient'> = (node, context) => {
+  const [x, dy] = operands(node);
+  const dw = node.outputs[0]!;
+  const { stride, padding } = node.attributes;
+  const [images, height, width, depth] = nhwc(x);
+  const [, resultHeight, resultWidth, channels] = nhwc(dy);
+  const [tapRows, tapColumns] = nhwc(dw);
+  const panels = Math.ceil(channels / PANEL);
+  const kernelRows = tapRows * tapColumns * depth;
+  const partialBytes = panels * kernelRows * PANEL * 4;
+  const mostPixelChunks = Math.min(TARGET_CHUNKS, Math.max(1, Math.floor(PARTIAL_GRADIENT_BYTES / partialBytes)));
+
+  const channelChunks = Math.ceil(TARGET_CHUNKS / mostPixelChunks);
+  // A block of input channels must be a multiple of the tile's four.
+  const wantedDepthBlocks = depth % 4 === 0 ? Math.ceil(Math.sqrt(channelChunks)) : 1;
+  const blockDepth = depth % 4 === 0 ? Math.ceil(depth / 4 / wantedDepthBlocks) * 4 : depth;
+  const depthBlocks = Math.ceil(depth / blockDepth);
+  const blockPanels = Math.ceil(panels / Math.min(panels, Math.ceil(channelChunks / depthBlocks)));
+  const panelBlocks = Math.ceil(panels / blockPanels);
+
+  const rowBytes = ((resultWidth - 1) * stride + tapColumns) * blockDepth * 4;
+  const windowBytes = (rows: number) => ((rows - 1) * stride + tapRows) * rowBytes;
+  const item = chooseItem(images, resultHeight, resultWidth, windowBytes, GRADIENT_WINDOW_BYTES, 4 * ITEM_PIXELS);
+  const pixelChunks = Math.min(mostPixelChunks, item.count);
+  const packedBytes = item.images * item.rows * resultWidth * blockPanels * PANEL * 4;
+  const scratch = context.workerScratch(item.images * windowBytes(item.rows) + packedBytes + 128);
+  const partials = context.scratch(pixelChunks * partialBytes);
+  const reduceChunks = Math.min(TARGET_CHUNKS, Math.ceil((panels * kernelRows) / 64));
+  return [
+    {
+      kernel: 'convolutionWeightGradient',
+      chunks: pixelChunks * depthBlocks * panelBlocks,
+      args: [
+        ...[context.address(x), images, height, width, depth],
+        ...[context.address(dy), resultHeight, resultWidth, channels, partials],
+        ...[item.images, item.rows, item.bands, item.count, pixelChunks],
+        ...[blockDepth, depthBlocks, blockPanels, panelBlocks, scratch.base, scratch.stride],
+        ...[tapRows, tapColumns, stride, padding],
+      ],
+    },
+    {
+      kernel: 'reduceWeightGradient',
+      chunks: reduceChunks,
+      args: [partials, pixelChunks, context.address(dw), kernelRows, channels, reduceChunks],
+    },
+  ];
+};
+
+interface DirectConvolution {
+  readonly source: Tensor;
+  readonly weights: Tensor;
+  /** Distances in elements between neighbours; `channel` and `depth` are those of the result and of the source. */
+  readonly weightStrides: Readonly<Record<'channel' | 'depth' | 'column' | 'row', number>>;
+  readonly result: Tensor;
+  readonly addend: Tensor | null;
+  readonly moments: Tensor | null;
+  readonly sourceStride: number;
+  readonly resultStride: number;
+  readonly rowClasses: readonly AxisClass[];
+  readonly columnClasses: readonly AxisClass[];
+}
+
+function lowerDirect(context: LoweringContext, convolution: DirectConvolution): KernelCall[] {
+  const { source, weights, weightStrides, result, addend, moments, sourceStride, resultStride } = convolution;
+  const { rowClasses, columnClasses } = convolution;
+  const [images, height, width, depth] = nhwc(source);
+  const [, resultHeight, resultWidth, channels] = nhwc(result);
+  const panels = Math.ceil(channels / PANEL);
+
+  const top = Math.min(...rowClasses.map((c) => c.source));
+  const left = Math.min(...columnClasses.map((c) => c.source));
+  const span = (classes: readonly AxisClass[], origin: number, count: (c: AxisClass) => number) =>
+    Math.max(...classes.map((c) => c.source - origin + (count(c) - 1) * sourceStride + Math.max(c.taps, 1)));
+  const windowColumns = span(columnClasses, left, (c) => c.count);
+  const windowRows = (rows: number) => span(rowClasses, top, () => rows);
+  const windowBytes = (rows: number) => windowRows(rows) * windowColumns * depth * 4;
+
+  const classRows = Math.max(...rowClasses.map((c) => c.count));
+  const classColumns = Math.max(...columnClasses.map((c) => c.count));
+  const item = chooseItem(images, classRows, classColumns, windowBytes, WINDOW_BYTES, ITEM_PIXELS);
+  const chunks = Math.min(TARGET_CHUNKS, item.count);
+  const tableBytes = (item.images * item.rows * classColumns + 3) * 8;
+  const scratch = context.workerScratch(item.images * windowBytes(item.rows) + tableBytes + 64);
+  const blocks = moments ? context.scratch(chunks * momentsBlockBytes(channels)) : 0;
+
+  const packed: number[] = [];
+  const classes: number[] = [];
+  for (const row of rowClasses) {
+    for (const column of columnClasses) {
+      const target = context.scratch(Math.max(1, panels * row.taps * column.taps * depth) * PANEL * 4);
+      packed.push(
+        ...[target, row.firstTap * weightStrides.row + column.firstTap * weightStrides.column],
+        ...[row.taps, row.tapStep * weightStrides.row, column.taps, column.tapStep * weightStrides.column],
+      );
+      classes.push(
+        ...[row.count, column.count, row.first, column.first, row.taps, column.taps],
+        ...[row.source - top, column.source - left, target],
+      );
+    }
+  }
+  const classCount = rowClasses.length * columnClasses.length;
+  const calls: KernelCall[] = [
+    {
+      kernel: 'packConvolutionWeights',
+      chunks: classCount * panels,
+      args: [context.address(weights), channels, weightStrides.channel, depth, weightStrides.depth, panels, ...packed],
+    },
+    {
+      kernel: 'convolve',
+      chunks,
+      args: [
+        ...[context.address(source), images, height, width, depth],
+        ...[context.address(result), resultHeight, resultWidth, channels, addend ? context.address(addend) : 0],
+        ...[item.images, item.rows, item.bands, item.count, chunks, scratch.base, scratch.stride],
+        ...[sourceStride, resultStride, top, left, windowRows(item.rows), windowColumns, blocks],
+        ...[classCount, ...classes],
+      ],
+    },
+  ];
+  if (moments) {
+    calls.push({ kernel: 'combineMoments', chunks: 1, args: [blocks, chunks, channels, context.address(moments)] });
+  }
+  return calls;
+}
+
+/**
+ * Row y of the input and output row o meet at tap k = y + padding − stride·o, so the rows with the same
+ * a = (y + padding) mod stride share the taps a, a + stride, … and o falls by one from each to the next.
+ */
+function parityClasses(size: number, taps: number, stride: number, padding: number): AxisClass[] {
+  return Array.from({ length: stride }, (_, parity) => {
+    const first = (((parity - padding) % stride) + stride) % stride;
+    const classTaps = Math.max(0, Math.ceil((taps - parity) / stride));
+    const lastTap = parity + (classTaps - 1) * stride;
+    return {
+      first,
+      count: Math.max(0, Math.ceil((size - first) / stride)),
+      taps: classTaps,
+      firstTap: Math.max(0, lastTap),
+      tapStep: -stride,
+      source: (first + padding - parity) / stride - Math.max(0, classTaps - 1),
+    };
+  });
+}
+
+interface Item {
+  readonly images: number;
+  readonly rows: number;
+  readonly bands: number;
+  /** Items of the whole batch. */
+  readonly count: number;
+}
+
+/** Whole images while they are small, else bands of rows whose source window stays within `budget` bytes. */
+function chooseItem(
+  images: number,
+  rows: number,
+  columns: number,
+  windowBytes: (rows: number) => number,
+  budget: number,
+  pixels: number,
+): Item {
+  // Bands of fewer than four rows would mostly copy each other's borders.
+  const rowsForChunks = Math.max(4, Math.ceil(rows / Math.ceil(TARGET_CHUNKS / images)));
+  let bandRows = Math.min(rows, rowsForChunks);
+  while (bandRows > 1 && windowBytes(bandRows) > budget) bandRows--;
+  const bands = Math.ceil(rows / bandRows);
+  if (bands > 1) {
+    const evenRows = Math.ceil(rows / bands);
+    return { images: 1, rows: evenRows, bands: Math.ceil(rows / evenRows), count: images * Math.ceil(rows / evenRows) };
+  }
+  const wanted = Math.ceil(pixels / (rows * columns));
+  const affordable = Math.floor(budget / windowBytes(rows));
+  const itemImages = Math.max(1, Math.min(wanted, affordable, Math.floor(images / TARGET_CHUNKS)));
+  return { images: itemImages, rows, bands: 1, count: Math.ceil(images / itemImages) };
+}
+
+/** As `kernels/convMoments.ts` lays a block out. */
+function momentsBlockBytes(channels: number): number {
+  return 16 + Math.ceil(channels / 8) * 8 * 20;
+}
+
+function operands(node: Node<'conv2d' | 'conv2dInputGradient' | 'conv2dWeightGradient'>): [Tensor, Tensor] {
+  const [first, second] = node.inputs;
+  if (!first || !second) throw new Error(`${node.op} lacks an operand`);
+  return [first, second];
+}
