@@ -1,0 +1,367 @@
+/**
+ * The reference engine against checks that share nothing with it: finite differences for every gradient, values worked
+ * out by hand, and the same plans with memory of its own for every tensor.
+ */
+
+import { describe, expect, it } from 'vitest';
+import { createReferenceEngine } from '../../src/engine/reference/index.js';
+import { Graph, makePlan, type Plan } from '../../src/graph/index.js';
+import { elementCount, type Shape, type Tensor } from '../../src/graph/tensor.js';
+import type { Activation, Attributes, OpName } from '../../src/ops/attributes.js';
+import { chainCases } from './cases/chains.js';
+import { trainingCases } from './cases/training.js';
+import type { ConformanceCase } from './conformanceCase.js';
+import { randomValues } from './randomValues.js';
+
+type Values = Record<string, ArrayLike<number>>;
+
+interface Check {
+  readonly shapes: Readonly<Record<string, Shape>>;
+  /** Appends the forward pass, of which `y` is the result. */
+  forward(graph: Graph, t: (name: string) => Tensor): void;
+  /** Appends the backward pass from `dy`; gradients are called d and the operand's name. */
+  backward(graph: Graph, t: (name: string) => Tensor): void;
+  /** Operands whose gradients are checked. */
+  readonly operands: readonly string[];
+  readonly integers?: readonly string[];
+  readonly values?: Values;
+}
+
+/** Runs a graph on storages of the given contents; returns all of them. */
+async function computed(
+  { shapes, integers = [] }: Pick<Check, 'shapes' | 'integers'>,
+  append: (graph: Graph, t: (name: string) => Tensor) => void,
+  values: Values,
+): Promise<Record<string, number[]>> {
+  const graph = new Graph();
+  const tensors = new Map<string, Tensor>();
+  append(graph, (name) => {
+    const known = tensors.get(name);
+    if (known) return known;
+    const shape = shapes[name] ?? shapes[name.slice(1)];
+    if (!shape) throw new Error(`no shape of ${name}`);
+    const dtype = integers.includes(name) ? 'int32' : 'float';
+    const tensor = graph.whole({ name, dtype, length: elementCount(shape) }, shape);
+    tensors.set(name, tensor);
+    return tensor;
+  });
+  const program = await createReferenceEngine().load(makePlan({ step: graph }));
+  for (const name of tensors.keys()) if (values[name]) program.write(name, values[name]);
+  await program.run('step');
+  const contents: Record<string, number[]> = {};
+  for (const name of tensors.keys()) contents[name] = [...(await program.read(name))];
+  return contents;
+}
+
+/** Compares the gradients of Σ y·dy with central differences. */
+async function expectGradients(check: Check): Promise<void> {
+  const random = randomValues(7);
+  const values: Record<string, ArrayLike<number>> = {};
+  for (const [name, shape] of Object.entries(check.shapes))
+    values[name] = random.numbers(elementCount(shape), 0.2, 1.8);
+  values.dy = random.numbers(elementCount(check.shapes.y!), -1, 1);
+  Object.assign(values, check.values);
+  const both = (graph: Graph, t: (name: string) => Tensor) => {
+    check.forward(graph, t);
+    check.backward(graph, t);
+  };
+  const gradients = await computed(check, both, values);
+  const weighted = async (changed: Values) => {
+    const { y } = await computed(check, check.forward, { ...values, ...changed });
+    return y!.reduce((sum, value, i) => sum + value * values.dy![i]!, 0);
+  };
+  const epsilon = 1e-5;
+  for (const name of check.operands) {
+    for (let i = 0; i < elementCount(check.shapes[name]!); i++) {
+      const moved = (by: number) => ({ [name]: Array.from(values[name]!, (v, j) => (j === i ? v + by : v)) });
+      const difference = ((await weighted(moved(epsilon))) - (await weighted(moved(-epsilon)))) / (2 * epsilon);
+      expect(gradients[`d${name}`]![i]!, `d${name}[${i}]`).toBeCloseTo(difference, 6);
+    }
+  }
+}
+
+describe('gradients agree with finite differences', () => {
+  it.each([
+    { size: 3, stride: 1, padding: 1, side: 4 },
+    { size: 3, stride: 2, padding: 1, side: 5 },
+    { size: 1, stride: 2, padding: 0, side: 4 },
+    { size: 3, stride: 2, padding: 0, side: 6 },
+  ])('conv2d $size/$stride+$padding', async ({ size, stride, padding, side }) => {
+    const out = Math.floor((side + 2 * padding - size) / stride) + 1;
+    const window = { stride, padding };
+    await expectGradients({
+      shapes: {
+        x: [2, side, side + 1, 2],
+        w: [size, size, 2, 3],
+        y: [2, out, Math.floor((side + 1 + 2 * padding - size) / stride) + 1, 3],
+      },
+      forward: (graph, t) => graph.append('conv2d', [t('x'), t('w')], [t('y')], window),
+      backward: (graph, t) => {
+        graph.append('conv2dInputGradient', [t('dy'), t('w'), null], [t('dx')], window);
+        graph.append('conv2dWeightGradient', [t('x'), t('dy')], [t('dw')], window);
+      },
+      operands: ['x', 'w'],
+    });
+  });
+
+  it.each<{ activation: Activation | null; name: string }>([
+    { activation: null, name: 'alone' },
+    { activation: { type: 'relu' }, name: 'with relu' },
+    { activation: { type: 'relu6' }, name: 'with relu6' },
+  ])('batch norm of a convolution’s moments, with a shortcut, $name', async ({ activation }) => {
+    const shape = [2, 2, 3, 2];
+    const batchStatistics = { count: 12, epsilon: 1e-3, decay: 0.9 };
+    const spread = activation?.type === 'relu6' ? 4 : 1;
+    await expectGradients({
+      shapes: {
+        x: shape,
+        w: [1, 1, 2, 2],
+        u: shape,
+        y: shape,
+        z: shape,
+        s: shape,
+        moments: [2, 2],
+        statistics: [2, 2],
+        gamma: [2],
+        beta: [2],
+        runningMean: [2],
+        runningVariance: [2],
+      },
+      forward: (graph, t) => {
+        graph.append('conv2d', [t('x'), t('w')], [t('u'), t('moments')], { stride: 1, padding: 0 });
+        const running = [t('runningMean'), t('runningVariance')];
+        graph.append('batchStatistics', [t('moments'), ...running], [t('statistics')], batchStatistics);
+        const operands = [t('u'), t('statistics'), t('gamma'), t('beta'), t('s'), null];
+        graph.append('batchNorm', operands, [t('y')], { activation });
+      },
+      backward: (graph, t) => {
+        const operands = [t('u'), t('statistics'), t('gamma'), t('beta'), t('s'), null, t('dy')];
+        graph.append('batchNormGradientReduce', operands, [t('ds'), t('dgamma'), t('dbeta')], { activation });
+        const again = [t('ds'), t('u'), t('statistics'), t('gamma'), t('dgamma'), t('dbeta')];
+        graph.append('batchNormGradientApply', again, [t('du')], {});
+        graph.append('conv2dInputGradient', [t('du'), t('w'), null], [t('dx')], { stride: 1, padding: 0 });
+      },
+      operands: ['x', 'gamma', 'beta', 's'],
+      values: { s: randomValues(8).numbers(24, -spread, 2 * spread) },
+    });
+  });
+
+  const simple = async <F extends OpName, B extends OpName>(
+    forward: F,
+    backward: B,
+    attributes: Attributes[F] & Attributes[B],
+    x: Shape,
+    y: Shape,
+    withX = false,
+  ) =>
+    expectGradients({
+      shapes: { x, y },
+      forward: (graph, t) => graph.append(forward, [t('x')], [t('y')], attributes),
+      backward: (graph, t) => graph.append(backward, withX ? [t('x'), t('dy')] : [t('dy')], [t('dx')], attributes),
+      operands: ['x'],
+    });
+
+  it('subsample', async () => {
+    const attributes = { stride: 2, extraChannels: 2 };
+    await simple('subsample', 'subsampleGradient', attributes, [2, 3, 4, 2], [2, 2, 2, 4]);
+  });
+
+  it('global average pool', async () => {
+    await simple('globalAveragePool', 'globalAveragePoolGradient', {}, [2, 3, 4, 2], [2, 2]);
+  });
+
+  it('max pool', async () => {
+    const attributes = { size: 3, stride: 2, padding: 1 };
+    await simple('maxPool', 'maxPoolGradient', attributes, [2, 5, 4, 2], [2, 3, 2, 2], true);
+  });
+
+  it.each<Activation>([{ type: 'relu' }, { type: 'relu6' }])('$type', async (activation) => {
+    await expectGradients({
+      shapes: { x: [40], y: [40] },
+      forward: (graph, t) => graph.append('activation', [t('x'), null], [t('y')], { activation }),
+      backward: (graph, t) => graph.append('activationGradient', [t('x'), null, t('dy')], [t('dx')], { activation }),
+      operands: ['x'],
+      values: { x: randomValues(9).numbers(40, -4, 9) },
+    });
+  });
+
+  it('linear', async () => {
+    await expectGradients({
+      shapes: { x: [3, 4], w: [4, 5], b: [5], y: [3, 5] },
+      forward: (graph, t) => graph.append('linear', [t('x'), t('w'), t('b')], [t('y')], {}),
+      backward: (graph, t) => {
+        graph.append('linearInputGradient', [t('dy'), t('w')], [t('dx')], {});
+        graph.append('linearWeightGradient', [t('x'), t('dy')], [t('dw'), t('db')], {});
+      },
+      operands: ['x', 'w', 'b'],
+    });
+  });
+
+  it('scale', async () => {
+    await expectGradients({
+      shapes: { x: [6], factor: [1], y: [6] },
+      forward: (graph, t) => graph.append('scale', [t('x'), t('factor')], [t('y')], {}),
+      backward: (graph, t) =>
+        graph.append('scaleGradient', [t('x'), t('factor'), t('dy')], [t('dx'), t('dfactor')], {}),
+      operands: ['x', 'factor'],
+    });
+  });
+
+  it('softmax cross-entropy, with a padding label', async () => {
+    await expectGradients({
+      shapes: { x: [4, 3], labels: [4], y: [2] },
+      integers: ['labels'],
+      forward: (graph, t) => graph.append('softmaxCrossEntropy', [t('x'), t('labels')], [t('y')], {}),
+      backward: (graph, t) => graph.append('softmaxCrossEntropyGradient', [t('x'), t('labels')], [t('dx')], {}),
+      operands: ['x'],
+      values: { labels: [2, 0, -1, 1], dy: [1, 0] },
+    });
+  });
+});
+
+describe('values worked out by hand', () => {
+  it('convolution: taps are not flipped, padding is zero, moments are biased', async () => {
+    const { y, moments } = await computed(
+      { shapes: { x: [1, 1, 3, 1], w: [3, 3, 1, 1], y: [1, 1, 3, 1], moments: [2, 1] } },
+      (graph, t) => graph.append('conv2d', [t('x'), t('w')], [t('y'), t('moments')], { stride: 1, padding: 1 }),
+      { x: [1, 2, 3], w: [9, 9, 9, 10, 1, 100, 9, 9, 9] },
+    );
+    expect(y).toEqual([201, 312, 23]);
+    expect(moments![0]).toBeCloseTo(536 / 3, 10);
+    expect(moments![1]).toBeCloseTo((201 ** 2 + 312 ** 2 + 23 ** 2) / 3 - (536 / 3) ** 2, 8);
+  });
+
+  it('batch statistics: biased for the batch, unbiased for the running variance', async () => {
+    const { statistics, runningMean, runningVariance } = await computed(
+      { shapes: { moments: [2, 1], runningMean: [1], runningVariance: [1], statistics: [2, 1] } },
+      (graph, t) =>
+        graph.append('batchStatistics', [t('moments'), t('runningMean'), t('runningVariance')], [t('statistics')], {
+          count: 5,
+          epsilon: 0.01,
+          decay: 0.75,
+        }),
+      { moments: [3, 0.24], runningMean: [1], runningVariance: [2] },
+    );
+    expect(statistics![0]).toBe(3);
+    expect(statistics![1]).toBeCloseTo(2, 12);
+    expect(runningMean![0]).toBeCloseTo(1.5, 12);
+    expect(runningVariance![0]).toBeCloseTo(1.575, 12);
+  });
+
+  it('softmax cross-entropy: log K for equal logits, the first is the prediction, −1 counts nowhere', async () => {
+    const { loss } = await computed(
+      { shapes: { logits: [4, 2], labels: [4], loss: [2] }, integers: ['labels'] },
+      (graph, t) => graph.append('softmaxCrossEntropy', [t('logits'), t('labels')], [t('loss')], {}),
+      { logits: [5, 5, 800, 800, 1, 9, 0, 0], labels: [0, 1, -1, -1] },
+    );
+    expect(loss![0]).toBeCloseTo((2 * Math.log(2)) / 4, 12);
+    expect(loss![1]).toBe(1);
+  });
+
+  it('max pool: the first of equal maxima gets the gradient, padding never wins', async () => {
+    const attributes = { size: 2, stride: 2, padding: 1 };
+    const { y, dx } = await computed(
+      { shapes: { x: [1, 2, 2, 1], y: [1, 2, 2, 1] } },
+      (graph, t) => {
+        graph.append('maxPool', [t('x')], [t('y')], attributes);
+        graph.append('maxPoolGradient', [t('x'), t('dy')], [t('dx')], attributes);
+      },
+      { x: [-1, -2, -3, -4], dy: [1, 2, 3, 4] },
+    );
+    expect(y).toEqual([-1, -2, -3, -4]);
+    expect(dx).toEqual([1, 2, 3, 4]);
+    const whole = { size: 2, stride: 1, padding: 0 };
+    const tied = await computed(
+      { shapes: { x: [1, 2, 2, 1], y: [1, 1, 1, 1] } },
+      (graph, t) => graph.append('maxPoolGradient', [t('x'), t('dy')], [t('dx')], whole),
+      { x: [1, 2, 2, 2], dy: [3] },
+    );
+    expect(tied.dx).toEqual([0, 3, 0, 0]);
+  });
+
+  it('quantization: halves away from zero, the gradient of a range from what lies beyond it', async () => {
+    const activation: Activation = { type: 'quantize', row: 0, core: 'uniform', signed: true };
+    const { y, dx, sums } = await computed(
+      { shapes: { x: [5], ranges: [1, 2], y: [5], sums: [2] } },
+      (graph, t) => {
+        graph.append('activation', [t('x'), t('ranges')], [t('y')], { activation });
+        graph.append('activationGradient', [t('x'), t('ranges'), t('dy')], [t('dx'), t('sums')], { activation });
+      },
+      { x: [-3, -0.75, 0.25, 0.375, 2], ranges: [0.5, 1], dy: [1, 2, 4, 8, 16] },
+    );
+    expect(y).toEqual([-1, -1, 0.5, 0.5, 1]);
+    expect(dx).toEqual([0, 2, 4, 8, 0]);
+    expect(sums).toEqual([2 * -0.5 + 4 * 0.5 + 8 * 0.25, -1 + 16]);
+  });
+
+  it.each([
+    { solver: { type: 'momentum', momentum: 0.5 } as const, v: 0.5 * 5 + 0.5 * 4, p: 10 - 4.5 },
+    { solver: { type: 'adam', beta1: 0.5, beta2: 0.75, epsilon: 1 } as const, v: 4.5, p: 10 - (0.5 * 4.5) / (2 + 1) },
+  ])('$solver.type with weight decay', async ({ solver, v, p }) => {
+    const state = await computed(
+      { shapes: { p: [1], g: [1], v: [1], m: [1], control: [4] } },
+      (graph, t) => {
+        const secondMoment = solver.type === 'adam' ? t('m') : null;
+        const operands = [t('p'), t('g'), t('v'), secondMoment, t('control')];
+        graph.append('parameterUpdate', operands, [], { solver, weightDecay: 0.1 });
+      },
+      { p: [10], g: [3], v: [5], m: [0], control: [0.5, 0, 0, 0] },
+    );
+    expect(state.v![0]).toBeCloseTo(v, 12);
+    expect(state.p![0]).toBeCloseTo(p, 12);
+    expect(state.g).toEqual([3]);
+  });
+});
+
+describe('memory', () => {
+  it.each([...chainCases(), ...trainingCases()])(
+    'shared and overwritten in place, does not change: $name',
+    async (given) => {
+      const shared = await finalState(given, given.plan);
+      expect(shared).toEqual(await finalState(given, withoutSharing(given.plan)));
+    },
+  );
+
+  it('is shared at all', async () => {
+    const [first] = trainingCases();
+    const bytes = async (plan: Plan) => (await createReferenceEngine().load(plan)).planBytes;
+    expect(await bytes(first!.plan)).toBeLessThan(0.8 * (await bytes(withoutSharing(first!.plan))));
+  });
+});
+
+async function finalState({ start, steps, offset, compared }: ConformanceCase, plan: Plan) {
+  const program = await createReferenceEngine().load(plan);
+  for (const [storage, values] of start) program.write(storage, values);
+  for (const { phase = 'step', writes = {} } of steps) {
+    for (const [storage, values] of Object.entries(writes)) program.write(storage, values, offset);
+    await program.run(phase);
+  }
+  return Promise.all(compared.map(({ storage }) => program.read(storage.name)));
+}
+
+/** The plan with a storage for every transient tensor. */
+function withoutSharing(plan: Plan): Plan {
+  const copies = new Map<Tensor, Tensor>();
+  const own = (tensor: Tensor): Tensor => {
+    if (tensor.view) return tensor;
+    const known = copies.get(tensor);
+    if (known) return known;
+    const storage = { name: `own${tensor.id}`, dtype: tensor.dtype, length: elementCount(tensor.shape) };
+    const copy = { ...tensor, view: { storage, offset: 0 } };
+    copies.set(tensor, copy);
+    return copy;
+  };
+  const phases = Object.entries(plan.phases).map(([name, nodes]) => {
+    const graph = new Graph();
+    for (const { op, inputs, outputs, attributes } of nodes) {
+      graph.append(
+        op,
+        inputs.map((tensor) => tensor && own(tensor)),
+        outputs.map(own),
+        attributes,
+      );
+    }
+    return [name, graph] as const;
+  });
+  return makePlan(Object.fromEntries(phases));
+}
