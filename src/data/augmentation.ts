@@ -4,7 +4,7 @@
  *
  *     word = ((dy + 128) << 16) | ((dx + 128) << 8) | mirror        dy, dx in [-127, 127], mirror 0 or 1
  *
- * The image is mirrored first, then shifted; what is shifted in is zero (black):
+ * The image is mirrored first, then shifted; what is shifted in is zero after normalisation:
  *
  *     m(h, w)   = mirror ? x(h, W - 1 - w) : x(h, w)
  *     out(h, w) = m(h + dy, w + dx)   where 0 <= h + dy < H and 0 <= w + dx < W, else 0
