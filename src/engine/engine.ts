@@ -18,6 +18,15 @@ export interface Engine {
   dispose(): Promise<void>;
 }
 
+/** Time of one call of a phase, or of one kernel where an engine makes several of it. */
+export interface ProfileEntry {
+  readonly phase: string;
+  readonly op: string;
+  /** What tells it from others of the same operation: a kernel, a tensor. */
+  readonly label: string;
+  readonly ms: number;
+}
+
 export interface Program {
   /** Bytes of all storages and transient buffers: what the plan needs. */
   readonly planBytes: number;
@@ -26,5 +35,7 @@ export interface Program {
   /** Copies `length` elements (all, by default) out of a storage. */
   read(storage: string, offset?: number, length?: number): Promise<StorageArray>;
   run(phase: string): Promise<void>;
+  /** Time of each call, summed over the runs so far; all zero unless the engine was made to time its calls. */
+  profile(): Promise<readonly ProfileEntry[]>;
   dispose(): Promise<void>;
 }

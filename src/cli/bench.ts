@@ -1,0 +1,190 @@
+/**
+ * `mpdnn bench`: images a second of whole training steps on generated images, medians of several rounds; with
+ * `--profile` where a step's time goes, kernel by kernel.
+ */
+
+import { cpus } from 'node:os';
+import { Command, InvalidArgumentError } from 'commander';
+import { createRandom, generateSynthetic, trainingEpoch } from '../data/index.js';
+import type { Engine } from '../engine/engine.js';
+import { type Device, selectEngine } from '../engine/selectEngine.js';
+import { InputError } from '../errors.js';
+import { experimentFromSettings } from '../experiment/index.js';
+import { STORAGE } from '../nn/index.js';
+import { METRICS } from '../ops/attributes.js';
+import { programOptions } from '../train/programOptions.js';
+import { openSession, type Session } from '../train/session.js';
+import { buildTrainingProgram } from '../train/trainingProgram.js';
+import { deviceOption, threadsOption } from './options.js';
+import { percent } from './progress.js';
+import { textTable } from './textTable.js';
+
+interface Workload {
+  readonly model: string;
+  readonly imageSize: number;
+  readonly classes: number;
+  readonly batchSize: number;
+  readonly settings: Readonly<Record<string, unknown>>;
+}
+
+const quantizedWeights = { w_quantize: 'parametric_fp_d_xmax' };
+const quantized = { ...quantizedWeights, a_quantize: 'parametric_fp_d_xmax_relu' };
+const resnet20 = { model: 'resnet20', imageSize: 32, classes: 10, batchSize: 128 };
+const resnet18 = { model: 'resnet18', imageSize: 224, classes: 1000, batchSize: 128 };
+
+const workloads: Readonly<Record<string, Workload>> = {
+  'resnet20-float': { ...resnet20, settings: {} },
+  'resnet20-wq': { ...resnet20, settings: quantizedWeights },
+  'resnet20-waq': { ...resnet20, settings: quantized },
+  'resnet18-float': { ...resnet18, settings: {} },
+  'resnet18-waq': { ...resnet18, settings: quantized },
+};
+
+interface Result {
+  readonly workload: string;
+  readonly device: string;
+  readonly batch: number;
+  /** Median over the rounds. */
+  readonly millisecondsPerStep: number;
+  readonly imagesPerSecond: number;
+  readonly rounds: readonly number[];
+  readonly planMebibytes: number;
+  readonly residentMebibytes: number;
+  readonly firstStepSeconds: number;
+}
+
+interface BenchOptions {
+  readonly device: Device;
+  readonly threads?: number;
+  readonly batchSize?: number;
+  readonly rounds: number;
+  readonly steps: number;
+  readonly json?: boolean;
+  readonly profile?: boolean;
+}
+
+export function benchCommand(): Command {
+  return new Command('bench')
+    .description(`time training steps: ${Object.keys(workloads).join(', ')}`)
+    .argument('[workload...]', 'workloads', ['resnet20-float', 'resnet20-waq'])
+    .addOption(deviceOption('auto'))
+    .addOption(threadsOption())
+    .option('--batch-size <n>', 'images a step', count)
+    .option('--rounds <n>', 'rounds, of which the median counts', count, 5)
+    .option('--steps <n>', 'steps a round', count, 3)
+    .option('--profile', 'time of each kernel')
+    .option('--json', 'one JSON array on stdout')
+    .action(async (names: string[], options: BenchOptions) => {
+      const results: Result[] = [];
+      for (const name of names) results.push(await measure(name, options));
+      if (options.json) process.stdout.write(`${JSON.stringify(results)}\n`);
+    });
+}
+
+function count(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError('give a whole number from 1 on');
+  return value;
+}
+
+async function measure(name: string, options: BenchOptions): Promise<Result> {
+  const found = workloads[name];
+  if (!found) throw new InputError(`no workload ${name}; there are ${Object.keys(workloads).join(', ')}`);
+  const workload = { ...found, batchSize: options.batchSize ?? found.batchSize };
+  const engine = await selectEngine(options.device, options);
+  try {
+    const session = await open(engine, workload);
+    await step(session, 1);
+    const firstStepSeconds = performance.now() / 1000;
+    await step(session, 2);
+    const rounds: number[] = [];
+    for (let round = 0; round < options.rounds; round++) rounds.push(await step(session, options.steps));
+    const milliseconds = [...rounds].sort((a, b) => a - b)[rounds.length >> 1]!;
+    const result: Result = {
+      workload: name,
+      device: `${engine.name}: ${engine.description}`,
+      batch: workload.batchSize,
+      millisecondsPerStep: milliseconds,
+      imagesPerSecond: (workload.batchSize * 1000) / milliseconds,
+      rounds,
+      planMebibytes: session.program.planBytes / 2 ** 20,
+      residentMebibytes: process.memoryUsage().rss / 2 ** 20,
+      firstStepSeconds,
+    };
+    if (!options.json) process.stdout.write(`${describe(result)}\n`);
+    if (options.profile) process.stdout.write(`${await profile(session)}\n`);
+    return result;
+  } finally {
+    await engine.dispose();
+  }
+}
+
+async function open(engine: Engine, workload: Workload): Promise<Session> {
+  const { imageSize, classes, batchSize } = workload;
+  const experiment = experimentFromSettings('bench', 'bench', {
+    ...workload.settings,
+    model: workload.model,
+    batch_size: batchSize,
+  });
+  const images = 2 * batchSize;
+  const shape = {
+    classes,
+    imageShape: [imageSize, imageSize, 3] as const,
+    trainImages: images,
+    evaluationImages: batchSize,
+  };
+  const session = await openSession(engine, buildTrainingProgram(programOptions(experiment, shape, null)));
+  const random = createRandom(1);
+  const side = imageSize / 32;
+  const { train } = generateSynthetic(1, Math.max(images, 10));
+  const bytes = new Uint8Array(images * imageSize * imageSize * 3);
+  for (let pixel = 0; pixel < bytes.length / 3; pixel++) {
+    const image = Math.floor(pixel / (imageSize * imageSize));
+    const [row, column] = [Math.floor(pixel / imageSize) % imageSize, pixel % imageSize];
+    const source = (image * 1024 + Math.floor(row / side) * 32 + Math.floor(column / side)) * 3;
+    for (let channel = 0; channel < 3; channel++) bytes[3 * pixel + channel] = train.images[source + channel]!;
+  }
+  const labels = Int32Array.from({ length: images }, () => random.below(classes));
+  session.setTrainingImages({ images: bytes, labels, count: images, height: imageSize, width: imageSize, channels: 3 });
+  session.setBatches(trainingEpoch(images, batchSize, random, { shift: 4, mirror: true }));
+  session.program.write(STORAGE.control, [0.01, 0.1, 0.1, 0]);
+  return session;
+}
+
+/** Milliseconds a step, of `steps` in a row with one wait at the end. */
+async function step({ program }: Session, steps: number): Promise<number> {
+  const start = performance.now();
+  for (let index = 0; index < steps; index++) {
+    program.write(STORAGE.position, [index % 2]);
+    await program.run('train');
+  }
+  await program.read(STORAGE.loss);
+  return (performance.now() - start) / steps;
+}
+
+function describe(result: Result): string {
+  const memory = `plan ${result.planMebibytes.toFixed(0)} MiB, resident ${result.residentMebibytes.toFixed(0)} MiB`;
+  const start = `first step ${result.firstStepSeconds.toFixed(2)} s after start`;
+  const speed = `${result.millisecondsPerStep.toFixed(2)} ms, ${result.imagesPerSecond.toFixed(0)} img/s`;
+  return `mpdnn ${result.workload} batch ${result.batch} on ${result.device} (${cpus()[0]?.model}): ${speed}, ${memory}, ${start}`;
+}
+
+/** Time of a step by operation, longest first: means over the steps so far. */
+async function profile({ program }: Session): Promise<string> {
+  const entries = (await program.profile()).filter(({ phase }) => phase === 'train');
+  const steps = (await program.read(STORAGE.metrics))[METRICS.steps]!;
+  const total = entries.reduce((sum, { ms }) => sum + ms, 0);
+  const byOp = new Map<string, { ms: number; calls: number }>();
+  for (const { op, ms } of entries) {
+    const known = byOp.get(op) ?? { ms: 0, calls: 0 };
+    byOp.set(op, { ms: known.ms + ms, calls: known.calls + 1 });
+  }
+  const row = (op: string, calls: number, ms: number) => [
+    op,
+    String(calls),
+    (ms / steps).toFixed(3),
+    percent(ms / total),
+  ];
+  const rows = [...byOp].sort((a, b) => b[1].ms - a[1].ms).map(([op, { ms, calls }]) => row(op, calls, ms));
+  return textTable([['operation', 'kernels', 'ms a step', 'share'], ...rows, row('all', entries.length, total)]);
+}

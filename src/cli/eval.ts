@@ -1,0 +1,84 @@
+/** `mpdnn eval`: error and sizes of a trained run. */
+
+import { existsSync } from 'node:fs';
+import { Command } from 'commander';
+import { selectEngine } from '../engine/selectEngine.js';
+import { InputError } from '../errors.js';
+import { experimentFromSettings, openRunFolder } from '../experiment/index.js';
+import { STORAGE } from '../nn/index.js';
+import { dataShape, programOptions } from '../train/programOptions.js';
+import { quantizerReport } from '../train/quantizerReport.js';
+import { openSession } from '../train/session.js';
+import { buildTrainingProgram } from '../train/trainingProgram.js';
+import { readStartingWeights } from '../weights/startingWeights.js';
+import { loadData } from './loadData.js';
+import { percent, progressDisplay } from './progress.js';
+
+export function evalCommand(): Command {
+  return new Command('eval')
+    .description('error and sizes of a trained run')
+    .argument('<run>', 'a run folder')
+    .option('--data <spec>', "other images than the run's own")
+    .option('--limit-val <n>', 'use only so many images')
+    .option('--device <name>', 'auto, cpu, gpu or reference', 'auto')
+    .option('--threads <n>', 'threads of the CPU engine')
+    .option('--last', 'the last parameters instead of the best')
+    .option('--json', 'one JSON object on stdout')
+    .action(async (root: string, options: Record<string, string | boolean | undefined>) => {
+      const { last, json, ...overrides } = options;
+      const result = await evaluateRun(root, overrides, last === true);
+      process.stdout.write(json ? `${JSON.stringify(result)}\n` : `${describe(result)}\n`);
+    });
+}
+
+interface EvalResult {
+  readonly run: string;
+  readonly parameters: string;
+  readonly error: number;
+  readonly loss: number;
+  readonly images: number;
+  readonly weights_kb: number;
+  readonly activations_max_kb: number;
+  readonly activations_sum_kb: number;
+  readonly bits: Readonly<Record<string, number>>;
+  readonly device: string;
+}
+
+async function evaluateRun(
+  root: string,
+  overrides: Record<string, string | boolean | undefined>,
+  last: boolean,
+): Promise<EvalResult> {
+  const { folder, config } = openRunFolder(root);
+  const experiment = experimentFromSettings(config.experiment, folder.config, config.settings, overrides);
+  const parameters = last ? folder.paramsLast : folder.paramsBest;
+  if (!existsSync(parameters)) {
+    throw new InputError(`${parameters}: not there${last ? '' : ' (no epoch obeyed the budget yet); try --last'}`);
+  }
+  const starting = await readStartingWeights(parameters);
+  const display = progressDisplay(1, { weightKbytes: -1, activationKbytes: -1, activationType: 'max' });
+  const data = await loadData(experiment, display.task);
+  display.stop();
+  const shape = dataShape({ classes: data.classes, train: data.train }, data.evaluation.count);
+  const training = buildTrainingProgram(programOptions(experiment, shape, starting));
+  const engine = await selectEngine(experiment.device, { threads: experiment.threads ?? undefined });
+  try {
+    const session = await openSession(engine, training);
+    session.setEvaluationImages(data.evaluation);
+    const { error, loss } = await session.evaluate();
+    const table = await session.program.read(STORAGE.quantizers);
+    const { sizes, bits } = quantizerReport(training.variables, table, 0);
+    const device = `${engine.name}: ${engine.description}`;
+    return { run: config.experiment, parameters, error, loss, images: data.evaluation.count, ...sizes, bits, device };
+  } finally {
+    await engine.dispose();
+  }
+}
+
+function describe(result: EvalResult): string {
+  const { weights_kb, activations_max_kb, activations_sum_kb } = result;
+  return [
+    `${result.run}  error ${percent(result.error)}  loss ${result.loss.toFixed(4)}  on ${result.images} images`,
+    `weights ${weights_kb.toFixed(2)} kB  activations max ${activations_max_kb.toFixed(2)} kB, sum ${activations_sum_kb.toFixed(2)} kB`,
+  ].join('\n');
+}

@@ -1,0 +1,30 @@
+/** `mpdnn golden`: checks every golden file of a folder on an engine. */
+
+import { Command } from 'commander';
+import { type Device, selectEngine } from '../engine/selectEngine.js';
+import { checkGolden } from '../golden/index.js';
+import { deviceOption, threadsOption } from './options.js';
+
+export function goldenCommand(): Command {
+  return new Command('golden')
+    .description('check every golden file in a folder')
+    .argument('<dir>', 'folder with golden files')
+    .addOption(deviceOption('reference'))
+    .addOption(threadsOption())
+    .action(async (directory: string, { device, threads }: { device: Device; threads?: number }) => {
+      const engine = await selectEngine(device, { threads });
+      try {
+        const { passed, failed } = await checkGolden(directory, engine, (file) => {
+          const verdict = file.passed ? 'passed' : 'FAILED';
+          const fault = file.firstFailure ? `  ${file.firstFailure}` : '';
+          process.stdout.write(
+            `${verdict}  ${file.file}  ${file.cases} cases  worst ${file.worst.toPrecision(3)} of tolerance${fault}\n`,
+          );
+        });
+        process.stdout.write(`${passed} passed, ${failed} failed\n`);
+        if (failed) process.exitCode = 1;
+      } finally {
+        await engine.dispose();
+      }
+    });
+}

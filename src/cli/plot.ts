@@ -1,0 +1,16 @@
+/** `mpdnn plot`: the pictures of a run, or of several side by side. */
+
+import { Command } from 'commander';
+
+export function plotCommand(): Command {
+  return new Command('plot')
+    .description('training curves and bitwidths as SVG and PNG; several runs are laid side by side')
+    .argument('<run...>', 'run folders')
+    .option('--out <dir>', 'where the pictures of several runs go', 'plots')
+    .action(async (runs: string[], { out }: { out: string }) => {
+      const { plotRun, plotRuns } = await import('../report/index.js');
+      const [only] = runs;
+      const paths = runs.length === 1 && only ? await plotRun(only) : await plotRuns(runs, out);
+      process.stdout.write(paths.length ? `${paths.join('\n')}\n` : 'no epoch is finished yet: nothing to draw\n');
+    });
+}

@@ -1,0 +1,142 @@
+/** `mpdnn train`: one section of a .cfg file, from images to weights, tables and pictures. */
+
+import { Command } from 'commander';
+import { selectEngine } from '../engine/selectEngine.js';
+import {
+  type ConfigFile,
+  createRunFolder,
+  type Experiment,
+  type RunSummary,
+  readConfigFile,
+  resolveExperiment,
+  resolveStartingWeights,
+  resumeRunFolder,
+  writeSummary,
+} from '../experiment/index.js';
+import { readCheckpoint } from '../train/checkpoint.js';
+import { dataShape, programOptions } from '../train/programOptions.js';
+import { openSession } from '../train/session.js';
+import { initialState, train } from '../train/train.js';
+import { buildTrainingProgram } from '../train/trainingProgram.js';
+import { loadReport, readStartingWeights } from '../weights/startingWeights.js';
+import { layerTable } from './layerTable.js';
+import { loadData } from './loadData.js';
+import { duration, type ProgressDisplay, percent, progressDisplay } from './progress.js';
+import { packageVersion } from './version.js';
+
+export function trainCommand(): Command {
+  return new Command('train')
+    .description('train one section of a .cfg file')
+    .argument('<experiment>', 'name of the section')
+    .requiredOption('--cfg <file>', 'the .cfg file')
+    .option('--data <spec>', 'cifar10[:DIR or archive], mnist[:DIR], images:DIR, synthetic[:N]')
+    .option('--model <name>', 'resnet20 32 44 56 110, resnet18')
+    .option('--epochs <n>', 'epochs to train')
+    .option('--batch-size <n>', 'images a step')
+    .option('--seed <n>', 'fixes everything random')
+    .option('--limit-train <n>', 'use only so many training images')
+    .option('--limit-val <n>', 'use only so many test images')
+    .option('--device <name>', 'auto, cpu, gpu or reference')
+    .option('--threads <n>', 'threads of the CPU engine')
+    .option('--weights <file>', 'start from these parameters (.safetensors, .h5), or none')
+    .option('--out <dir>', 'where run folders go')
+    .option('--resume', 'go on with an interrupted run')
+    .option('--force', 'replace an existing run folder')
+    .option('--no-plots', 'leave the pictures out')
+    .action(async (name: string, options: Record<string, string | boolean | undefined>) => {
+      const { cfg, force, plots, weights, ...overrides } = options;
+      const file = readConfigFile(String(cfg));
+      const experiment = resolveExperiment(file, name, { ...overrides, weightfile: weights });
+      const summary = await trainExperiment(experiment, file, { force: force === true, plots: plots !== false });
+      if (!summary) process.exitCode = 130;
+    });
+}
+
+/** Null if the run was interrupted; it can be resumed. */
+async function trainExperiment(
+  experiment: Experiment,
+  file: ConfigFile,
+  options: { readonly force: boolean; readonly plots: boolean },
+): Promise<RunSummary | null> {
+  const display = progressDisplay(experiment.training.epochs, {
+    weightKbytes: experiment.budget.targetWeightKbytes,
+    activationKbytes: experiment.budget.targetActivationKbytes,
+    activationType: experiment.budget.targetActivationType,
+  });
+  const interrupt = new AbortController();
+  const onSignal = (): void => interrupt.abort();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, onSignal);
+  try {
+    return await run(experiment, file, options, display, interrupt.signal);
+  } finally {
+    display.stop();
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, onSignal);
+  }
+}
+
+async function run(
+  experiment: Experiment,
+  file: ConfigFile,
+  options: { readonly force: boolean; readonly plots: boolean },
+  display: ProgressDisplay,
+  signal: AbortSignal,
+): Promise<RunSummary | null> {
+  const { training } = experiment;
+  // A run that goes on has its parameters in the checkpoint.
+  const startFile = experiment.resume ? null : resolveStartingWeights(experiment, file);
+  const starting = startFile ? await readStartingWeights(startFile) : null;
+  const data = await loadData(experiment, display.task);
+  const shape = dataShape({ classes: data.classes, train: data.train }, data.evaluation.count);
+  const program = buildTrainingProgram(programOptions(experiment, shape, starting));
+  if (starting) display.line(startLine(program.variables, starting));
+  const folderToResume = experiment.resume ? resumeRunFolder(experiment) : null;
+  const checkpoint = folderToResume ? await readCheckpoint(folderToResume.checkpoint, program) : null;
+  const engine = await selectEngine(experiment.device, { threads: experiment.threads ?? undefined });
+  try {
+    const session = await openSession(engine, program, (done, total) => display.task('compiling', done, total));
+    session.setTrainingImages(data.train);
+    session.setEvaluationImages(data.evaluation);
+    checkpoint?.restore(session.program);
+    const device = `${engine.name}: ${engine.description}`;
+    const versions = { 'mixed-precision-dnns': packageVersion(), node: process.version };
+    const folder = folderToResume ?? createRunFolder(experiment, { device, versions, force: options.force });
+    display.line(`${experiment.name}  ${experiment.network.model}  ${data.train.count} images  ${device}`);
+    const state = checkpoint?.state ?? initialState(experiment);
+    const summary = await train({
+      experiment,
+      session,
+      trainImages: data.train.count,
+      folder,
+      device,
+      state,
+      signal,
+      events: display,
+    });
+    if (!summary) {
+      display.line(`interrupted; go on with: mpdnn train ${experiment.name} --cfg ${file.path} … --resume`);
+      return null;
+    }
+    writeSummary(folder, summary);
+    if (options.plots) {
+      const { plotRun } = await import('../report/index.js');
+      await plotRun(folder.root);
+    }
+    process.stdout.write(`${layerTable(folder)}\n${closing(summary, training.epochs, folder.root)}\n`);
+    return summary;
+  } finally {
+    await engine.dispose();
+  }
+}
+
+function startLine(variables: Parameters<typeof loadReport>[0], starting: Parameters<typeof loadReport>[1]): string {
+  const { matched, missing, unused } = loadReport(variables, starting);
+  return `starts from ${starting.source}: ${matched.length} tensors taken, ${missing.length} fresh, ${unused.length} unused`;
+}
+
+function closing(summary: RunSummary, epochs: number, root: string): string {
+  const best =
+    summary.best_val_err === null
+      ? 'no epoch obeyed the budget'
+      : `best error ${percent(summary.best_val_err)} in epoch ${summary.best_epoch}`;
+  return `${best}, last ${percent(summary.last_val_err)}; ${epochs} epochs in ${duration(summary.seconds)}, ${summary.images_per_second.toFixed(0)} img/s; see ${root}/plots`;
+}

@@ -1,0 +1,133 @@
+/**
+ * Where everything that a network has learned lies in the storages of its program, under the names and in the layout
+ * that files use; one list serves for reading the values out, for checking a file and for putting values back.
+ */
+
+import type { Program, StorageArray } from '../engine/engine.js';
+import { InputError } from '../errors.js';
+import { elementCount, type Shape } from '../graph/index.js';
+import { borderShape, fromBorder, type Layout, STORAGE, type StartingWeights, toBorder } from '../nn/index.js';
+import { METRICS_LENGTH } from '../ops/attributes.js';
+import { type ParameterName, parameterNames, type Quantizer } from '../quant/index.js';
+import type { NamedTensor } from '../weights/index.js';
+import type { TrainingProgram } from './trainingProgram.js';
+
+/** A named value in a storage. */
+export interface Place {
+  readonly name: string;
+  readonly storage: string;
+  readonly offset: number;
+  /** Inside. */
+  readonly shape: Shape;
+  readonly layout: Layout;
+}
+
+/** Parameters, running moments and the learned values of quantizers (scalars). */
+export function learnedPlaces({ variables }: TrainingProgram): Place[] {
+  const tensors = [...variables.parameters, ...variables.running].map(
+    ({ name, shape, layout, view }): Place => ({
+      name,
+      storage: view.storage.name,
+      offset: view.offset,
+      shape,
+      layout,
+    }),
+  );
+  const scalars = variables.quantizers.flatMap((quantizer, row) =>
+    parameterNames(quantizer.kind).map((parameter, column): Place => {
+      const name = quantizerValueName(quantizer, parameter);
+      return { name, storage: STORAGE.quantizers, offset: 2 * row + column, shape: [], layout: 'plain' };
+    }),
+  );
+  return [...tensors, ...scalars];
+}
+
+/** The published name of a value of a quantizer. */
+export function quantizerValueName({ name, kind }: Quantizer, parameter: ParameterName): string {
+  return `${name}/${kind}/${parameter}`;
+}
+
+/** What the optimizer remembers of the learned values, and the metrics of the epoch so far. */
+export function optimizerPlaces(program: TrainingProgram): Place[] {
+  const inPlan = new Set(program.plan.storages.map(({ name }) => name));
+  const learned = learnedPlaces(program);
+  const followers = [
+    [STORAGE.parameters, STORAGE.velocity, 'velocity'],
+    [STORAGE.parameters, STORAGE.secondMoment, 'secondMoment'],
+    [STORAGE.quantizers, STORAGE.quantizerVelocity, 'velocity'],
+    [STORAGE.quantizers, STORAGE.quantizerSecondMoment, 'secondMoment'],
+  ] as const;
+  const places = followers.flatMap(([followed, storage, prefix]) =>
+    inPlan.has(storage)
+      ? learned
+          .filter((place) => place.storage === followed)
+          .map((place): Place => ({ ...place, storage, name: `${prefix}:${place.name}` }))
+      : [],
+  );
+  const metrics: Place = {
+    name: 'metrics:',
+    storage: STORAGE.metrics,
+    offset: 0,
+    shape: [METRICS_LENGTH],
+    layout: 'plain',
+  };
+  return [...places, metrics];
+}
+
+/** The values at some places in the border layout, as float64 from the reference engine and as float32 from others. */
+export async function readPlaces(program: Program, places: readonly Place[]): Promise<NamedTensor[]> {
+  const storages = new Map<string, StorageArray>();
+  for (const { storage } of places) {
+    if (!storages.has(storage)) storages.set(storage, await program.read(storage));
+  }
+  return places.map(({ name, storage, offset, shape, layout }) => {
+    const values = storages.get(storage);
+    if (!(values instanceof Float32Array || values instanceof Float64Array)) {
+      throw new Error(`storage ${storage} does not hold floats`);
+    }
+    const own = values.subarray(offset, offset + elementCount(shape));
+    return { name, shape: borderShape(shape, layout), data: toBorder(own, shape, layout) };
+  });
+}
+
+/**
+ * Refuses values that do not fill the places one by one. `names` are those the file has: a deeper network has
+ * everything a shallow one needs, and more. Sizes of 1 do not count, since NNabla's [1, C, 1, 1] is our [C].
+ */
+export function checkPlaces(places: readonly Place[], weights: StartingWeights, names: readonly string[]): void {
+  const fail = (fault: string): never => {
+    throw new InputError(`${weights.source}: ${fault}; it belongs to another network or to other settings`);
+  };
+  for (const { name, shape, layout } of places) {
+    const given = weights.get(name);
+    if (!given) return fail(`has no ${name}`);
+    const wanted = borderShape(shape, layout);
+    if (squeezed(given.shape) !== squeezed(wanted)) {
+      return fail(`${name} has shape [${given.shape}] instead of [${wanted}]`);
+    }
+  }
+  const known = new Set(places.map(({ name }) => name));
+  const strange = names.find((name) => !known.has(name));
+  if (strange !== undefined) fail(`has ${strange}, which this network does not have`);
+}
+
+/** Puts checked values at their places; what lies between them becomes zero, as it is in a fresh program. */
+export function writePlaces(
+  training: TrainingProgram,
+  program: Program,
+  places: readonly Place[],
+  weights: StartingWeights,
+): void {
+  const storages = new Map<string, Float64Array>();
+  for (const { name, length } of training.plan.storages) {
+    if (places.some(({ storage }) => storage === name)) storages.set(name, new Float64Array(length));
+  }
+  for (const { name, storage, offset, shape, layout } of places) {
+    storages.get(storage)!.set(fromBorder(weights.get(name)!.values, shape, layout), offset);
+  }
+  for (const [name, values] of storages) program.write(name, values);
+}
+
+function squeezed(shape: Shape): string {
+  return shape.filter((size) => size !== 1).join('×');
+}

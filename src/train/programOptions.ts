@@ -1,0 +1,94 @@
+/** From an experiment and its data to what the training program is built from. */
+
+import type { Dataset } from '../data/imageSet.js';
+import { type Experiment, type QuantizerSettings as ExperimentQuantizer, quantizerBounds } from '../experiment/index.js';
+import type { QuantizerSettings, StartingWeights } from '../nn/index.js';
+import type { Solver } from '../ops/attributes.js';
+import type { Budget, Quantizer } from '../quant/index.js';
+import type { ImageSource, ProgramOptions } from './trainingProgram.js';
+
+/** The sizes of a dataset that a program is built for. */
+export interface DataShape {
+  readonly classes: number;
+  readonly imageShape: readonly [height: number, width: number, channels: number];
+  readonly trainImages: number;
+  readonly evaluationImages: number;
+}
+
+export function dataShape(dataset: Pick<Dataset, 'classes' | 'train'>, evaluationImages: number): DataShape {
+  const { train } = dataset;
+  return {
+    classes: dataset.classes.length,
+    imageShape: [train.height, train.width, train.channels],
+    trainImages: train.count,
+    evaluationImages,
+  };
+}
+
+export function programOptions(
+  experiment: Experiment,
+  data: DataShape,
+  starting: StartingWeights | null,
+): ProgramOptions {
+  const { network, training } = experiment;
+  const { batchSize } = training;
+  return {
+    model: {
+      model: network.model,
+      classes: data.classes,
+      shortcutType: network.shortcutType,
+      scaleLayer: network.scaleLayer,
+    },
+    batchSize,
+    imageShape: data.imageShape,
+    weights: quantizerSettings(experiment.weights, 'weight'),
+    activations: quantizerSettings(experiment.activations, 'activation'),
+    budget: budgetOf(experiment),
+    solver: solverOf(training),
+    weightDecay: training.weightDecay,
+    seed: training.seed,
+    starting,
+    train: source(experiment, data, data.trainImages, Math.floor(data.trainImages / batchSize)),
+    evaluation: source(experiment, data, data.evaluationImages, Math.ceil(data.evaluationImages / batchSize)),
+  };
+}
+
+export function quantizerSettings(settings: ExperimentQuantizer, role: Quantizer['role']): QuantizerSettings {
+  return {
+    kind: settings.kind,
+    bitwidth: settings.bitwidth,
+    stepSize: settings.stepSize,
+    bounds: quantizerBounds(settings, role),
+    recomputeRange: settings.recomputeRange,
+  };
+}
+
+export function budgetOf({ budget }: Experiment): Budget {
+  return {
+    weightKbytes: budget.targetWeightKbytes,
+    activationKbytes: budget.targetActivationKbytes,
+    activationType: budget.targetActivationType,
+    lambdaWeight: budget.lambda2,
+    lambdaActivation: budget.lambda3,
+  };
+}
+
+/** β and ε of Adam as published. */
+function solverOf(training: Experiment['training']): Solver {
+  if (training.optimizer === 'momentum') return { type: 'momentum', momentum: training.momentum };
+  return { type: 'adam', beta1: 0.9, beta2: 0.999, epsilon: 1e-8 };
+}
+
+/** Bytes become (x/255 − mean)/std. */
+function source(experiment: Experiment, data: DataShape, count: number, batches: number): ImageSource {
+  const { mean, std } = experiment.data;
+  const channels = Array.from({ length: data.imageShape[2] }, (_, channel) => channel);
+  const of = (values: readonly number[], channel: number) => values[channel % values.length]!;
+  return {
+    type: 'dataset',
+    count,
+    batches,
+    scale: channels.map((channel) => 1 / (255 * of(std, channel))),
+    offset: channels.map((channel) => -of(mean, channel) / of(std, channel)),
+  };
+}

@@ -1,0 +1,47 @@
+/** What the quantizers have learned, in words and numbers: rows of quantizers.csv, sizes, bits by tensor. */
+
+import type { QuantizerRow, SizesRow } from '../experiment/index.js';
+import type { Variables } from '../nn/index.js';
+import { coreOf, effectiveRange, floatBits, tableSizes } from '../quant/index.js';
+
+export interface QuantizerReport {
+  readonly rows: readonly QuantizerRow[];
+  readonly sizes: Omit<SizesRow, 'epoch'>;
+  /** Bits by tensor; 32 for what is not quantized. */
+  readonly bits: Readonly<Record<string, number>>;
+}
+
+/** `table`: the learned values, two a quantizer. */
+export function quantizerReport(variables: Variables, table: ArrayLike<number>, epoch: number): QuantizerReport {
+  const { quantizers, unquantized } = variables;
+  const sizes = tableSizes(quantizers, table, unquantized);
+  const bits: Record<string, number> = {};
+  for (const role of ['weight', 'activation'] as const) {
+    for (const [name] of variables.unquantizedTensors(role)) bits[name] = floatBits;
+  }
+  const rows = quantizers.map((quantizer, row): QuantizerRow => {
+    const tensor = quantizer.name.replace(/(\/A)?quant$/, '');
+    bits[tensor] = sizes.bits[row]!;
+    const [e0, e1] = effectiveRange(quantizer, table[2 * row]!, table[2 * row + 1]!);
+    const uniform = /uniform/i.test(coreOf(quantizer.kind));
+    return {
+      epoch,
+      tensor,
+      role: quantizer.role,
+      kind: quantizer.kind,
+      bits: sizes.bits[row]!,
+      d: uniform ? e0 : null,
+      xmin: uniform ? null : e0,
+      xmax: e1,
+    };
+  });
+  return {
+    rows,
+    bits,
+    sizes: {
+      weights_kb: sizes.weightKbytes,
+      activations_max_kb: sizes.activationMaxKbytes,
+      activations_sum_kb: sizes.activationSumKbytes,
+    },
+  };
+}

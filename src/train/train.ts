@@ -1,0 +1,251 @@
+/**
+ * The training loop: epochs of replayed steps, an evaluation after each, rows and parameters in the run folder.
+ *
+ * Everything random comes from one generator whose state at the start of the epoch is kept, so a run that stops anywhere
+ * goes on with the same bits. The host reads metrics back a few times a second at most.
+ */
+
+import { setImmediate } from 'node:timers/promises';
+import { createRandom, type RandomState, trainingEpoch } from '../data/index.js';
+import { appendEpoch, type Experiment, type RunFolder, type RunSummary, truncateRun } from '../experiment/index.js';
+import { STORAGE } from '../nn/index.js';
+import { CONTROL_LENGTH, METRICS, METRICS_LENGTH } from '../ops/attributes.js';
+import { type CheckpointState, writeCheckpoint, writeParameters } from './checkpoint.js';
+import type { Evaluation } from './evaluate.js';
+import { type QuantizerReport, quantizerReport } from './quantizerReport.js';
+import { learningRate, stepSize } from './schedule.js';
+import type { Session } from './session.js';
+
+/** Sums over the steps of the present epoch, as means: errors as fractions. */
+export interface TrainingMetrics {
+  readonly error: number;
+  readonly loss1: number;
+  readonly loss2: number;
+  readonly loss3: number;
+}
+
+export interface EpochReport {
+  /** Counted from 1. */
+  readonly epoch: number;
+  readonly training: TrainingMetrics;
+  /** loss1 and the penalties with their factors. */
+  readonly loss: number;
+  readonly evaluation: Evaluation;
+  readonly quantizers: QuantizerReport;
+  readonly obeysBudget: boolean;
+  readonly isBest: boolean;
+  readonly imagesPerSecond: number;
+}
+
+export interface TrainingEvents {
+  /** Some batches further; `metrics` are of this epoch so far. */
+  onStep?(at: { epoch: number; batch: number; batches: number; metrics: TrainingMetrics; imagesPerSecond: number }): void;
+  onEpoch?(report: EpochReport): void;
+}
+
+export interface TrainingRun {
+  readonly experiment: Experiment;
+  readonly session: Session;
+  readonly trainImages: number;
+  readonly folder: RunFolder;
+  readonly device: string;
+  /** Where to go on; a fresh run begins with `initialState`. */
+  readonly state: CheckpointState;
+  /** Aborted by Ctrl-C: the run stops between two steps with a checkpoint. */
+  readonly signal?: AbortSignal | undefined;
+  readonly events?: TrainingEvents | undefined;
+}
+
+/** A run that cannot go on: the message names the step and the first layer whose numbers are not finite. */
+export class TrainingFault extends Error {
+  override readonly name = 'TrainingFault';
+}
+
+/** The stream of random numbers that shuffles and augments; start values come from another one. */
+const BATCH_STREAM = 2;
+
+const METRICS_INTERVAL_MS = 250;
+
+export function initialState(experiment: Experiment): CheckpointState {
+  return {
+    epoch: 0,
+    batch: 0,
+    step: 0,
+    random: createRandom(experiment.training.seed, BATCH_STREAM).getState(),
+    best: null,
+    trainingSeconds: 0,
+    imagesTrained: 0,
+    lastError: 1,
+  };
+}
+
+/**
+ * Trains to the last epoch, or until the signal: then returns null with a checkpoint written.
+ *
+ * @throws TrainingFault if the loss is no longer finite; the last checkpoint stays.
+ */
+export async function train(run: TrainingRun): Promise<RunSummary | null> {
+  const { experiment, session, folder } = run;
+  const { epochs, batchSize, seed } = experiment.training;
+  const random = createRandom(seed, BATCH_STREAM);
+  let state = run.state;
+  truncateRun(folder, state.epoch);
+  const started = performance.now();
+  const secondsBefore = state.trainingSeconds;
+  while (state.epoch < epochs) {
+    random.setState(state.random);
+    const epochRandom: RandomState = state.random;
+    const { augmentShift: shift, augmentMirror: mirror } = experiment.data;
+    const table = trainingEpoch(run.trainImages, batchSize, random, { shift, mirror });
+    session.setBatches(table);
+    if (state.batch === 0) session.program.write(STORAGE.metrics, new Float64Array(METRICS_LENGTH));
+    const before = performance.now();
+    const stop = await runBatches(run, state, table.batches);
+    const metrics = await readMetrics(run, state);
+    state = {
+      ...state,
+      step: state.step + stop - state.batch,
+      imagesTrained: state.imagesTrained + (stop - state.batch) * batchSize,
+      trainingSeconds: state.trainingSeconds + (performance.now() - before) / 1000,
+      batch: stop,
+    };
+    if (stop < table.batches) {
+      await writeCheckpoint(folder.checkpoint, session.training, session.program, { ...state, random: epochRandom });
+      return null;
+    }
+    state = await finishEpoch(run, { ...state, epoch: state.epoch + 1, batch: 0, random: random.getState() }, metrics);
+    if (run.signal?.aborted && state.epoch < epochs) return null;
+  }
+  const seconds = secondsBefore + (performance.now() - started) / 1000;
+  return summarize(run, state, seconds);
+}
+
+/** Runs the rest of the epoch's batches; returns how many of it are done, fewer than all if the signal came. */
+async function runBatches(run: TrainingRun, state: CheckpointState, batches: number): Promise<number> {
+  const { experiment, session, signal, events } = run;
+  const { program, training } = session;
+  const rate = learningRate(experiment.training, state.epoch);
+  const { lambda2, lambda3 } = experiment.budget;
+  const control = new Float64Array(CONTROL_LENGTH);
+  const started = performance.now();
+  let reported = started;
+  for (let batch = state.batch; batch < batches; batch++) {
+    if (signal?.aborted) return batch;
+    control.set([stepSize(training.options.solver, rate, state.step + batch - state.batch + 1), lambda2, lambda3]);
+    program.write(STORAGE.control, control);
+    program.write(STORAGE.position, [batch]);
+    await program.run('train');
+    // Lets signals and timers in: an engine on this very thread would otherwise keep them out for the whole epoch.
+    await setImmediate();
+    const now = performance.now();
+    if (now - reported < METRICS_INTERVAL_MS) continue;
+    reported = now;
+    const metrics = await readMetrics(run, state);
+    const imagesPerSecond = ((batch + 1 - state.batch) * training.options.batchSize * 1000) / (performance.now() - started);
+    events?.onStep?.({ epoch: state.epoch + 1, batch: batch + 1, batches, metrics, imagesPerSecond });
+  }
+  return batches;
+}
+
+/** Means over the epoch so far; waits for the steps under way. */
+async function readMetrics(run: TrainingRun, state: CheckpointState): Promise<TrainingMetrics> {
+  const { program, training } = run.session;
+  const sums = await program.read(STORAGE.metrics);
+  const at = (position: number) => sums[position]!;
+  if (at(METRICS.badStep) > 0) {
+    const layer = training.variables.layers[at(METRICS.badLayer)]?.name ?? 'the loss';
+    const step = at(METRICS.badStep);
+    throw new TrainingFault(
+      `${run.experiment.name}: not a finite number in step ${step} of epoch ${state.epoch + 1}, first in ${layer}; ` +
+        'the last checkpoint is kept: lower initial_learning_rate',
+    );
+  }
+  const steps = Math.max(1, at(METRICS.steps));
+  return {
+    error: at(METRICS.wrong) / (steps * training.options.batchSize),
+    loss1: at(METRICS.loss1) / steps,
+    loss2: at(METRICS.loss2) / steps,
+    loss3: at(METRICS.loss3) / steps,
+  };
+}
+
+/** Evaluates, then writes rows, parameters and, last of all, the checkpoint that makes the epoch count. */
+async function finishEpoch(
+  run: TrainingRun,
+  finished: CheckpointState,
+  training: TrainingMetrics,
+): Promise<CheckpointState> {
+  const { session, folder, experiment } = run;
+  const { program } = session;
+  const evaluation = await session.evaluate();
+  const table = await program.read(STORAGE.quantizers);
+  const quantizers = quantizerReport(session.training.variables, table, finished.epoch);
+  const obeysBudget = isInsideBudget(experiment, quantizers);
+  const isBest = obeysBudget && evaluation.error < (finished.best?.error ?? Number.POSITIVE_INFINITY);
+  const state: CheckpointState = {
+    ...finished,
+    best: isBest ? { error: evaluation.error, epoch: finished.epoch } : finished.best,
+    lastError: evaluation.error,
+  };
+  const { lambda2, lambda3 } = experiment.budget;
+  const loss = training.loss1 + lambda2 * training.loss2 + lambda3 * training.loss3;
+  appendEpoch(folder, {
+    results: {
+      iter: finished.epoch,
+      train_err: training.error,
+      val_err: evaluation.error,
+      loss,
+      loss1: training.loss1,
+      loss2: training.loss2,
+      loss3: training.loss3,
+    },
+    trainLoss: loss,
+    testLoss: evaluation.loss,
+    trainAccuracy: 1 - training.error,
+    testAccuracy: 1 - evaluation.error,
+    quantizers: quantizers.rows,
+    sizes: quantizers.sizes,
+  });
+  if (isBest) await writeParameters(folder.paramsBest, session.training, program);
+  await writeParameters(folder.paramsLast, session.training, program);
+  await writeCheckpoint(folder.checkpoint, session.training, program, state);
+  const imagesPerSecond = state.imagesTrained / state.trainingSeconds;
+  run.events?.onEpoch?.({
+    epoch: finished.epoch,
+    training,
+    loss,
+    evaluation,
+    quantizers,
+    obeysBudget,
+    isBest,
+    imagesPerSecond,
+  });
+  return state;
+}
+
+function isInsideBudget({ budget }: Experiment, { sizes }: QuantizerReport): boolean {
+  const { targetWeightKbytes, targetActivationKbytes, targetActivationType } = budget;
+  const activations = targetActivationType === 'max' ? sizes.activations_max_kb : sizes.activations_sum_kb;
+  return (
+    (targetWeightKbytes <= 0 || sizes.weights_kb <= targetWeightKbytes) &&
+    (targetActivationKbytes <= 0 || activations <= targetActivationKbytes)
+  );
+}
+
+async function summarize(run: TrainingRun, state: CheckpointState, seconds: number): Promise<RunSummary> {
+  const { session, experiment } = run;
+  const table = await session.program.read(STORAGE.quantizers);
+  const { sizes, bits } = quantizerReport(session.training.variables, table, state.epoch);
+  return {
+    best_val_err: state.best?.error ?? null,
+    best_epoch: state.best?.epoch ?? null,
+    last_val_err: state.lastError,
+    ...sizes,
+    bits: { ...bits },
+    images_per_second: state.imagesTrained / Math.max(state.trainingSeconds, 1e-9),
+    seconds,
+    epochs: state.epoch,
+    device: run.device,
+    select: experiment.training.select,
+  };
+}

@@ -1,0 +1,66 @@
+/** Every published experiment builds and takes two training steps on a few generated images. */
+
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { generateSynthetic, trainingEpoch } from '../../src/data/index.js';
+import { createRandom } from '../../src/data/random.js';
+import { selectEngine } from '../../src/engine/selectEngine.js';
+import { readConfigFile, resolveExperiment } from '../../src/experiment/index.js';
+import { STORAGE } from '../../src/nn/index.js';
+import { METRICS } from '../../src/ops/attributes.js';
+import { programOptions } from '../../src/train/programOptions.js';
+import { openSession } from '../../src/train/session.js';
+import { buildTrainingProgram } from '../../src/train/trainingProgram.js';
+
+const BATCH = 2;
+const { train: images } = generateSynthetic(1, 20);
+const shape = {
+  classes: 10,
+  imageShape: [32, 32, 3] as const,
+  trainImages: images.count,
+  evaluationImages: images.count,
+};
+
+for (const [path, sections] of [
+  ['configs/train_resnet_quant_fp.cfg', 73],
+  ['configs/train_resnet_quant_pow2.cfg', 82],
+] as const) {
+  const file = readConfigFile(path);
+  const names = [...file.sections.keys()];
+
+  describe(path, () => {
+    it(`has ${sections} sections`, () => {
+      expect(names).toHaveLength(sections);
+      expect(readFileSync(path, 'utf8')).toContain('[DEFAULT]');
+    });
+
+    it.each(names)('%s takes two steps', async (name) => {
+      const experiment = resolveExperiment(file, name, { batchSize: BATCH });
+      const engine = await selectEngine('cpu', { threads: 1 });
+      try {
+        const session = await openSession(engine, buildTrainingProgram(programOptions(experiment, shape, null)));
+        session.setTrainingImages(images);
+        session.setBatches(trainingEpoch(images.count, BATCH, createRandom(1), { shift: 4, mirror: true }));
+        const { initialLearningRate } = experiment.training;
+        session.program.write(STORAGE.control, [
+          initialLearningRate,
+          experiment.budget.lambda2,
+          experiment.budget.lambda3,
+          0,
+        ]);
+        for (let step = 0; step < 2; step++) {
+          session.program.write(STORAGE.position, [step]);
+          await session.program.run('train');
+        }
+        const metrics = await session.program.read(STORAGE.metrics);
+        expect(metrics[METRICS.steps]).toBe(2);
+        expect(metrics[METRICS.badStep]).toBe(0);
+        expect(Number.isFinite(metrics[METRICS.loss1])).toBe(true);
+        const hasBudget = experiment.budget.targetWeightKbytes > 0;
+        if (!hasBudget) expect(metrics[METRICS.loss2]).toBe(0);
+      } finally {
+        await engine.dispose();
+      }
+    });
+  });
+}
