@@ -1,0 +1,205 @@
+/**
+ * The CPU engine: WebAssembly SIMD kernels over one shared memory, replayed by all threads.
+ *
+ * A loaded plan is a list of kernel calls in memory. A run wakes the workers, and all of them, the calling thread as
+ * worker 0, walk the list inside WebAssembly (`kernels/replay.ts`). Results are the same bits for any thread count.
+ */
+import { InputError } from '../../errors.js';
+import type { Plan } from '../../graph/plan.js';
+import type { Engine, Program, StorageArray } from '../engine.js';
+import { compileKernels, instantiateKernels, type KernelModule } from './kernelModule.js';
+import { argumentBytes, type LoweredPhase, placePlan, RECORD_BYTES } from './placement.js';
+import { availableThreads, startWorker, type WorkerThread, yieldToEventLoop } from './platform.js';
+
+export interface CpuEngineOptions {
+  /** Threads, the calling one included; all that the machine has by default. */
+  readonly threads?: number;
+  readonly simd?: 'auto' | 'relaxed' | 'simd';
+  /** Whether programs time each call (a clock reading per call). */
+  readonly profile?: boolean;
+}
+
+/** Time of one lowered call, summed over the runs so far. */
+export interface ProfileEntry {
+  readonly phase: string;
+  readonly op: string;
+  /** The kernel, and the tensor that the operation writes. */
+  readonly label: string;
+  readonly ms: number;
+}
+
+export interface CpuProgram extends Program {
+  /** Where the time went, in order of the calls; all zero unless the engine was made with `profile`. */
+  profile(): ProfileEntry[];
+}
+
+export interface CpuEngine extends Engine {
+  readonly name: 'cpu';
+  load(plan: Plan, onProgress?: (done: number, total: number) => void): Promise<CpuProgram>;
+}
+
+/** Words of the control block, see `kernels/replay.ts`. */
+const WORD = { run: 0, list: 16, calls: 17, stop: 18, failed: 19, spins: 20, workers: 21, timed: 22 } as const;
+
+/** A barrier costs 3 µs with so many looks before sleeping, 20 µs without (Node 20); more threads than cores must not. */
+const SPINS = 10_000;
+
+/** The event loop gets a turn this often. */
+const YIELD_MS = 50;
+
+const LARGEST_THREADS = 256;
+
+/** @throws InputError if the thread count is not a whole number from 1 to 256. */
+export async function createCpuEngine(options: CpuEngineOptions = {}): Promise<CpuEngine> {
+  const available = await availableThreads();
+  const threads = options.threads ?? available;
+  if (!(Number.isInteger(threads) && threads >= 1 && threads <= LARGEST_THREADS)) {
+    throw new InputError(`threads ${threads}: give a whole number from 1 to ${LARGEST_THREADS}`);
+  }
+  const kernels = await compileKernels(options.simd ?? 'auto');
+  const programs = new Set<CpuProgram>();
+  return {
+    name: 'cpu',
+    description: `${threads} ${threads === 1 ? 'thread' : 'threads'}, WebAssembly ${kernels.level === 'relaxed' ? 'relaxed SIMD' : 'SIMD'}`,
+    load: async (plan, onProgress) => {
+      const spins = threads > available ? 0 : SPINS;
+      const program = await loadProgram(plan, kernels, threads, spins, options.profile ?? false);
+      programs.add(program);
+      onProgress?.(1, 1);
+      return program;
+    },
+    dispose: async () => {
+      await Promise.all([...programs].map((program) => program.dispose()));
+      programs.clear();
+    },
+  };
+}
+
+async function loadProgram(
+  plan: Plan,
+  kernels: KernelModule,
+  threads: number,
+  spins: number,
+  timed: boolean,
+): Promise<CpuProgram> {
+  const placement = placePlan(plan, staticEnd(kernels), threads);
+  const { control, pages } = placement;
+  const memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
+  const phases = placement.lower(memory);
+  const hosts: (() => void)[] = [];
+  let hostError: unknown;
+  const host = {
+    now: () => performance.now(),
+    // An exception must not leave the loop while other workers wait at its barrier.
+    call: (index: number) => {
+      try {
+        hosts[index]!();
+      } catch (error) {
+        hostError ??= error;
+      }
+    },
+  };
+  const { exports, indexOf } = instantiateKernels(kernels, memory, host);
+  for (const phase of phases.values()) writeCalls(phase, memory, indexOf, hosts);
+  const words = new Int32Array(memory.buffer, control, 64);
+  words[WORD.spins] = spins;
+  words[WORD.workers] = threads;
+  words[WORD.timed] = timed ? 1 : 0;
+
+  const workers: WorkerThread[] = await Promise.all(Array.from({ length: threads - 1 }, startWorker));
+  workers.forEach((worker, index) => {
+    worker.post({ module: kernels.module, memory, kernels: kernels.kernels, control, worker: index + 1 });
+  });
+  await Promise.all(workers.map(({ ready }) => ready));
+
+  const views = new Map<string, StorageArray>();
+  for (const [name, { storage, address }] of placement.storages) {
+    const View = { float: Float32Array, int32: Int32Array, uint8: Uint8Array }[storage.dtype];
+    views.set(name, new View(memory.buffer, address, storage.length));
+  }
+  const view = (name: string) => {
+    const found = views.get(name);
+    if (!found) throw new Error(`the plan has no storage ${name}`);
+    return found;
+  };
+
+  let lastYield = performance.now();
+  let disposed = false;
+  return {
+    planBytes: placement.bytes,
+    write: (storage, data, offset = 0) => view(storage).set(data, offset),
+    read: async (storage, offset = 0, length = view(storage).length - offset) =>
+      view(storage).slice(offset, offset + length),
+    run: async (name) => {
+      const phase = phases.get(name);
+      if (!phase) throw new Error(`the plan has no phase ${name}`);
+      if (disposed) throw new Error('the program has been disposed of');
+      words[WORD.list] = phase.records;
+      words[WORD.calls] = phase.calls.length;
+      if (exports.replay(control)) throw new Error('a worker thread of the CPU engine failed');
+      if (hostError) throw hostError;
+      if (performance.now() - lastYield > YIELD_MS) {
+        await yieldToEventLoop();
+        lastYield = performance.now();
+      }
+    },
+    profile: () => [...phases].flatMap(([name, phase]) => profileOf(name, phase, memory)),
+    dispose: async () => {
+      if (disposed) return;
+      disposed = true;
+      Atomics.store(words, WORD.stop, 1);
+      Atomics.add(words, WORD.run, 1);
+      Atomics.notify(words, WORD.run);
+      await Promise.all(workers.map((worker) => worker.terminate()));
+    },
+  };
+}
+
+/** Static data ends at the same address in every instance; the smallest memory is enough to ask. */
+function staticEnd(kernels: KernelModule): number {
+  const memory = new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true });
+  const unused = () => 0;
+  return instantiateKernels(kernels, memory, { call: unused, now: unused }).exports.staticEnd();
+}
+
+/** Writes the call records of a phase and, behind them, the arguments. */
+function writeCalls(
+  { calls, records }: LoweredPhase,
+  memory: WebAssembly.Memory,
+  indexOf: ReadonlyMap<string, number>,
+  hosts: (() => void)[],
+): void {
+  const data = new DataView(memory.buffer);
+  let args = records + calls.length * RECORD_BYTES;
+  calls.forEach(({ lowered }, position) => {
+    const record = records + position * RECORD_BYTES;
+    if ('host' in lowered) {
+      data.setInt32(record, -1, true);
+      data.setInt32(record + 8, hosts.push(lowered.host) - 1, true);
+      return;
+    }
+    const index = indexOf.get(lowered.kernel);
+    if (index === undefined) throw new Error(`there is no kernel ${lowered.kernel}`);
+    data.setInt32(record, index, true);
+    data.setInt32(record + 4, lowered.chunks, true);
+    data.setUint32(record + 8, args, true);
+    lowered.args.forEach((argument, word) => {
+      if (typeof argument === 'number') data.setUint32(args + 4 * word, argument, true);
+      else data.setFloat32(args + 4 * word, argument.float, true);
+    });
+    args += argumentBytes(lowered);
+  });
+}
+
+function profileOf(phase: string, { calls, records }: LoweredPhase, memory: WebAssembly.Memory): ProfileEntry[] {
+  const data = new DataView(memory.buffer);
+  return calls.map(({ node, lowered }, position) => {
+    const written = node.outputs[0]?.name ?? node.inputs[0]?.name ?? '';
+    return {
+      phase,
+      op: node.op,
+      label: `${'kernel' in lowered ? lowered.kernel : 'host'} ${written}`,
+      ms: data.getFloat64(records + position * RECORD_BYTES + 16, true),
+    };
+  });
+}

@@ -1,0 +1,295 @@
+/**
+ * Batch normalization with what follows it, in one pass: y = act(z), z = γ·invstd·(x − mean) + β + shortcut.
+ *
+ * Backward, the reduction recomputes z instead of having stored it, replaces dy by dz = dy · act'(z) and sums over each
+ * chunk of rows; `batchNormGradientFinish` adds the chunks' sums in order.
+ */
+import {
+  activate,
+  FIXED_POW2_SIGNED,
+  FIXED_POW2_UNSIGNED,
+  FIXED_UNIFORM_SIGNED,
+  FIXED_UNIFORM_UNSIGNED,
+  IDENTITY,
+  POW2_SIGNED,
+  POW2_UNSIGNED,
+  RELU,
+  RELU6,
+  UNIFORM_SIGNED,
+  UNIFORM_UNSIGNED,
+  inputGradient,
+  isLearned,
+  rangeContribution0,
+  rangeContribution1,
+} from './activationElement';
+import { accumulate, laneSum, loadPart, paddedBytes, storePart } from './vector';
+
+/** Arguments: x, statistics, γ, β, shortcut or 0, range, y, rows, channels, rows a chunk, scratch, stride of scratch. */
+@inline
+function forward(kind: i32, args: usize, chunk: i32, worker: i32): void {
+  const channels = load<i32>(args, 32);
+  const coefficients = load<usize>(args, 40) + <usize>worker * load<usize>(args, 44);
+  loadCoefficients(coefficients, load<usize>(args, 4), load<usize>(args, 8), load<usize>(args, 12), channels);
+  if (channels & 3) forwardRows(kind, false, args, chunk, channels, coefficients);
+  else forwardRows(kind, true, args, chunk, channels, coefficients);
+}
+
+@inline
+function forwardRows(kind: i32, whole: bool, args: usize, chunk: i32, channels: i32, coefficients: usize): void {
+  const range = load<usize>(args, 20);
+  const e0 = v128.load32_splat(range);
+  const e1 = v128.load32_splat(range, 4);
+  const inverse = f32x4.div(f32x4.splat(1), e0);
+  const rowsPerChunk = load<i32>(args, 36);
+  const first = chunk * rowsPerChunk;
+  const rows = min(rowsPerChunk, load<i32>(args, 28) - first);
+  const start = <usize>first * channels * 4;
+  let x = load<usize>(args) + start;
+  let y = load<usize>(args, 24) + start;
+  const hasShortcut = load<usize>(args, 16) != 0;
+  let shortcut = load<usize>(args, 16) + start;
+  for (let row = 0; row < rows; row++) {
+    let k = coefficients;
+    for (let c = channels; c > 0; c -= 4) {
+      const lanes = whole ? 4 : min(4, c);
+      let z = normalise(loadPart(x, lanes), k);
+      if (hasShortcut) z = f32x4.add(z, loadPart(shortcut, lanes));
+      storePart(y, activate(kind, z, e0, e1, inverse), lanes);
+      k += 48;
+      x += <usize>lanes << 2;
+      y += <usize>lanes << 2;
+      shortcut += <usize>lanes << 2;
+    }
+  }
+}
+
+/**
+ * Arguments: x, statistics, γ, β, shortcut or 0, range, dz, rows, channels, rows a chunk, scratch, stride of scratch, dy,
+ * sums of each chunk: [chunks, (dγ of padded channels, dβ of padded channels, s0, s1, 0, 0)].
+ */
+@inline
+function reduce(kind: i32, args: usize, chunk: i32, worker: i32): void {
+  const channels = load<i32>(args, 32);
+  const coefficients = load<usize>(args, 40) + <usize>worker * load<usize>(args, 44);
+  loadCoefficients(coefficients, load<usize>(args, 4), load<usize>(args, 8), load<usize>(args, 12), channels);
+  if (channels & 3) reduceRows(kind, false, args, chunk, channels, coefficients);
+  else reduceRows(kind, true, args, chunk, channels, coefficients);
+}
+
+@inline
+function reduceRows(kind: i32, whole: bool, args: usize, chunk: i32, channels: i32, coefficients: usize): void {
+  const range = load<usize>(args, 20);
+  const e0 = v128.load32_splat(range);
+  const e1 = v128.load32_splat(range, 4);
+  const inverse = f32x4.div(f32x4.splat(1), e0);
+  const rowsPerChunk = load<i32>(args, 36);
+  const first = chunk * rowsPerChunk;
+  const rows = min(rowsPerChunk, load<i32>(args, 28) - first);
+  const start = <usize>first * channels * 4;
+  let x = load<usize>(args) + start;
+  let dz = load<usize>(args, 24) + start;
+  let dy = load<usize>(args, 48) + start;
+  const hasShortcut = load<usize>(args, 16) != 0;
+  let shortcut = load<usize>(args, 16) + start;
+  const padded = paddedBytes(channels);
+  const gammaSums = load<usize>(args, 52) + <usize>chunk * (2 * padded + 16);
+  const betaSums = gammaSums + padded;
+  memory.fill(gammaSums, 0, 2 * padded);
+  let sum0 = f32x4.splat(0);
+  let sum1 = f32x4.splat(0);
+  for (let row = 0; row < rows; row++) {
+    let k = coefficients;
+    let sum = gammaSums;
+    for (let c = channels; c > 0; c -= 4) {
+      const lanes = whole ? 4 : min(4, c);
+      const centred = f32x4.sub(loadPart(x, lanes), v128.load(k));
+      let g = loadPart(dy, lanes);
+      if (kind != IDENTITY) {
+        let z = f32x4.add(f32x4.mul(centred, v128.load(k, 16)), v128.load(k, 32));
+        if (hasShortcut) z = f32x4.add(z, loadPart(shortcut, lanes));
+        if (isLearned(kind)) {
+          sum0 = f32x4.add(sum0, rangeContribution0(kind, z, e0, e1, inverse, g));
+          sum1 = f32x4.add(sum1, rangeContribution1(kind, z, e1, g));
+        }
+        g = inputGradient(kind, z, e0, e1, g);
+      }
+      storePart(dz, g, lanes);
+      accumulate(sum, f32x4.mul(g, centred));
+      accumulate(sum + padded, g);
+      k += 48;
+      sum += 16;
+      x += <usize>lanes << 2;
+      dy += <usize>lanes << 2;
+      dz += <usize>lanes << 2;
+      shortcut += <usize>lanes << 2;
+    }
+  }
+  store<f32>(betaSums + padded, laneSum(sum0));
+  store<f32>(betaSums + padded, laneSum(sum1), 4);
+}
+
+/** Arguments: sums of each chunk, chunks, channels, statistics, dγ, dβ, sums or 0. */
+export function batchNormGradientFinish(args: usize, chunk: i32, worker: i32): void {
+  const partial = load<usize>(args);
+  const chunks = load<i32>(args, 4);
+  const channels = load<i32>(args, 8);
+  const invstd = load<usize>(args, 12) + (<usize>channels << 2);
+  const dgamma = load<usize>(args, 16);
+  const dbeta = load<usize>(args, 20);
+  const sums = load<usize>(args, 24);
+  const padded = paddedBytes(channels);
+  const stride = 2 * padded + 16;
+  for (let c: usize = 0; c < <usize>channels; c++) {
+    const at = partial + (c << 2);
+    store<f32>(dgamma + (c << 2), <f32>(<f64>load<f32>(invstd + (c << 2)) * sumOverChunks(at, chunks, stride)));
+    store<f32>(dbeta + (c << 2), <f32>sumOverChunks(at + padded, chunks, stride));
+  }
+  if (sums) {
+    store<f32>(sums, <f32>sumOverChunks(partial + 2 * padded, chunks, stride));
+    store<f32>(sums, <f32>sumOverChunks(partial + 2 * padded + 4, chunks, stride), 4);
+  }
+}
+
+/**
+ * dx = γ·invstd·(dz − dβ/n − x̂·dγ/n), n being the number of rows.
+ *
+ * Arguments: dz, x, statistics, γ, dγ, dβ, dx, rows, channels, rows a chunk, scratch, stride of scratch.
+ */
+export function batchNormGradientApply(args: usize, chunk: i32, worker: i32): void {
+  const channels = load<i32>(args, 32);
+  const coefficients = load<usize>(args, 40) + <usize>worker * load<usize>(args, 44);
+  const n = f32x4.splat(<f32>load<i32>(args, 28));
+  const statistics = load<usize>(args, 8);
+  let k = coefficients;
+  for (let c = 0; c < channels; c += 4, k += 64) {
+    const lanes = channels - c;
+    const at = <usize>c << 2;
+    const invstd = loadPart(statistics + (<usize>channels << 2) + at, lanes);
+    const slope = f32x4.mul(loadPart(load<usize>(args, 12) + at, lanes), invstd);
+    const slopePerRow = f32x4.div(slope, n);
+    v128.store(k, loadPart(statistics + at, lanes));
+    v128.store(k, slope, 16);
+    v128.store(k, f32x4.mul(slopePerRow, loadPart(load<usize>(args, 20) + at, lanes)), 32);
+    v128.store(k, f32x4.mul(f32x4.mul(slopePerRow, invstd), loadPart(load<usize>(args, 16) + at, lanes)), 48);
+  }
+  if (channels & 3) applyRows(false, args, chunk, channels, coefficients);
+  else applyRows(true, args, chunk, channels, coefficients);
+}
+
+@inline
+function applyRows(whole: bool, args: usize, chunk: i32, channels: i32, coefficients: usize): void {
+  const rowsPerChunk = load<i32>(args, 36);
+  const first = chunk * rowsPerChunk;
+  const rows = min(rowsPerChunk, load<i32>(args, 28) - first);
+  const start = <usize>first * channels * 4;
+  let dz = load<usize>(args) + start;
+  let x = load<usize>(args, 4) + start;
+  let dx = load<usize>(args, 24) + start;
+  for (let row = 0; row < rows; row++) {
+    let k = coefficients;
+    for (let c = channels; c > 0; c -= 4) {
+      const lanes = whole ? 4 : min(4, c);
+      const fromZ = f32x4.sub(f32x4.mul(loadPart(dz, lanes), v128.load(k, 16)), v128.load(k, 32));
+      const fromX = f32x4.mul(f32x4.sub(loadPart(x, lanes), v128.load(k)), v128.load(k, 48));
+      storePart(dx, f32x4.sub(fromZ, fromX), lanes);
+      k += 64;
+      dz += <usize>lanes << 2;
+      x += <usize>lanes << 2;
+      dx += <usize>lanes << 2;
+    }
+  }
+}
+
+/** Lays out (mean, γ·invstd, β) a vector of channels after the other, zero beyond the last channel. */
+@inline
+function loadCoefficients(to: usize, statistics: usize, gamma: usize, beta: usize, channels: i32): void {
+  const invstd = statistics + (<usize>channels << 2);
+  for (let c = 0; c < channels; c += 4, to += 48) {
+    const lanes = channels - c;
+    const at = <usize>c << 2;
+    v128.store(to, loadPart(statistics + at, lanes));
+    v128.store(to, f32x4.mul(loadPart(gamma + at, lanes), loadPart(invstd + at, lanes)), 16);
+    v128.store(to, loadPart(beta + at, lanes), 32);
+  }
+}
+
+@inline
+function normalise(x: v128, k: usize): v128 {
+  return f32x4.add(f32x4.mul(f32x4.sub(x, v128.load(k)), v128.load(k, 16)), v128.load(k, 32));
+}
+
+function sumOverChunks(at: usize, chunks: i32, stride: usize): f64 {
+  let sum: f64 = 0;
+  for (let i = 0; i < chunks; i++, at += stride) sum += load<f32>(at);
+  return sum;
+}
+
+/* One entry a kind: the bodies are inlined, so that nothing branches on the kind where elements are many. */
+
+export function batchNormIdentity(args: usize, chunk: i32, worker: i32): void {
+  forward(IDENTITY, args, chunk, worker);
+}
+export function batchNormRelu(args: usize, chunk: i32, worker: i32): void {
+  forward(RELU, args, chunk, worker);
+}
+export function batchNormRelu6(args: usize, chunk: i32, worker: i32): void {
+  forward(RELU6, args, chunk, worker);
+}
+export function batchNormUniformSigned(args: usize, chunk: i32, worker: i32): void {
+  forward(UNIFORM_SIGNED, args, chunk, worker);
+}
+export function batchNormUniformUnsigned(args: usize, chunk: i32, worker: i32): void {
+  forward(UNIFORM_UNSIGNED, args, chunk, worker);
+}
+export function batchNormPow2Signed(args: usize, chunk: i32, worker: i32): void {
+  forward(POW2_SIGNED, args, chunk, worker);
+}
+export function batchNormPow2Unsigned(args: usize, chunk: i32, worker: i32): void {
+  forward(POW2_UNSIGNED, args, chunk, worker);
+}
+export function batchNormFixedUniformSigned(args: usize, chunk: i32, worker: i32): void {
+  forward(FIXED_UNIFORM_SIGNED, args, chunk, worker);
+}
+export function batchNormFixedUniformUnsigned(args: usize, chunk: i32, worker: i32): void {
+  forward(FIXED_UNIFORM_UNSIGNED, args, chunk, worker);
+}
+export function batchNormFixedPow2Signed(args: usize, chunk: i32, worker: i32): void {
+  forward(FIXED_POW2_SIGNED, args, chunk, worker);
+}
+export function batchNormFixedPow2Unsigned(args: usize, chunk: i32, worker: i32): void {
+  forward(FIXED_POW2_UNSIGNED, args, chunk, worker);
+}
+
+export function batchNormGradientReduceIdentity(args: usize, chunk: i32, worker: i32): void {
+  reduce(IDENTITY, args, chunk, worker);
+}
+export function batchNormGradientReduceRelu(args: usize, chunk: i32, worker: i32): void {
+  reduce(RELU, args, chunk, worker);
+}
+export function batchNormGradientReduceRelu6(args: usize, chunk: i32, worker: i32): void {
+  reduce(RELU6, args, chunk, worker);
+}
+export function batchNormGradientReduceUniformSigned(args: usize, chunk: i32, worker: i32): void {
+  reduce(UNIFORM_SIGNED, args, chunk, worker);
+}
+export function batchNormGradientReduceUniformUnsigned(args: usize, chunk: i32, worker: i32): void {
+  reduce(UNIFORM_UNSIGNED, args, chunk, worker);
+}
+export function batchNormGradientReducePow2Signed(args: usize, chunk: i32, worker: i32): void {
+  reduce(POW2_SIGNED, args, chunk, worker);
+}
+export function batchNormGradientReducePow2Unsigned(args: usize, chunk: i32, worker: i32): void {
+  reduce(POW2_UNSIGNED, args, chunk, worker);
+}
+export function batchNormGradientReduceFixedUniformSigned(args: usize, chunk: i32, worker: i32): void {
+  reduce(FIXED_UNIFORM_SIGNED, args, chunk, worker);
+}
+export function batchNormGradientReduceFixedUniformUnsigned(args: usize, chunk: i32, worker: i32): void {
+  reduce(FIXED_UNIFORM_UNSIGNED, args, chunk, worker);
+}
+export function batchNormGradientReduceFixedPow2Signed(args: usize, chunk: i32, worker: i32): void {
+  reduce(FIXED_POW2_SIGNED, args, chunk, worker);
+}
+export function batchNormGradientReduceFixedPow2Unsigned(args: usize, chunk: i32, worker: i32): void {
+  reduce(FIXED_POW2_UNSIGNED, args, chunk, worker);
+}

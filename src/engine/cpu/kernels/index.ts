@@ -1,0 +1,12 @@
+/** Everything that the WebAssembly module exports: the replay loop and all kernels. */
+export * from './activation';
+export * from './batchNorm';
+export * from './batchStatistics';
+export * from './convolution';
+export * from './elementwise';
+export * from './gatherBatch';
+export * from './linear';
+export * from './parameterUpdate';
+export * from './pooling';
+export * from './replay';
+export * from './softmaxCrossEntropy';

@@ -1,0 +1,89 @@
+/**
+ * The replay loop: every worker walks the same list of calls, takes chunks of each, and meets the others between calls.
+ *
+ * All state lies at addresses handed in, because active data segments are written again at each instantiation. The
+ * control block, in bytes from its address (words that are waited on have a cache line of their own):
+ *
+ *   0 run number (idle workers wait on it)   64 list   68 calls   72 stop   76 failed   80 spins   84 workers
+ *   88 timed   128 arrivals at the barrier   192 barrier generation
+ *
+ * A call record, in bytes: 0 table index of the kernel, or -1 for a host call; 4 chunks; 8 arguments, or the number of
+ * the host call; 16 milliseconds (f64); 64 the next chunk to take. Which worker takes a chunk does not matter for the
+ * result, since a chunk writes memory of its own.
+ */
+
+@external("host", "call")
+declare function hostCall(index: i32): void;
+
+@external("host", "now")
+declare function now(): f64;
+
+const RECORD_BYTES: usize = 128;
+
+/** The first address that this module's static data does not use. */
+export function staticEnd(): usize {
+  return __heap_base;
+}
+
+/** Runs the list once as worker 0. Returns 0, or 1 if another worker failed. */
+export function replay(control: usize): i32 {
+  atomic.add<i32>(control, 1);
+  atomic.notify(control, -1);
+  return walk(control, 0);
+}
+
+/** The life of any other worker: sleep, run, until told to stop. `seen` is the run number at its start. */
+export function serve(control: usize, worker: i32, seen: i32): void {
+  while (true) {
+    while (atomic.load<i32>(control) == seen) atomic.wait<i32>(control, seen, -1);
+    seen = atomic.load<i32>(control);
+    if (atomic.load<i32>(control, 72)) return;
+    if (walk(control, worker)) return;
+  }
+}
+
+function walk(control: usize, worker: i32): i32 {
+  let record = load<usize>(control, 64);
+  const end = record + RECORD_BYTES * load<u32>(control, 68);
+  const timed = worker == 0 && load<i32>(control, 88) != 0;
+  let before = timed ? now() : 0;
+  for (; record < end; record += RECORD_BYTES) {
+    const kernel = load<i32>(record);
+    if (kernel >= 0) {
+      const chunks = load<i32>(record, 4);
+      const args = load<usize>(record, 8);
+      for (let chunk = atomic.add<i32>(record, 1, 64); chunk < chunks; chunk = atomic.add<i32>(record, 1, 64)) {
+        call_indirect<void>(kernel, args, chunk, worker);
+      }
+    } else if (worker == 0) {
+      hostCall(load<i32>(record, 8));
+    }
+    if (meet(control, record)) return 1;
+    if (timed) {
+      const after = now();
+      store<f64>(record, load<f64>(record, 16) + (after - before), 16);
+      before = after;
+    }
+  }
+  return 0;
+}
+
+/** The barrier. The last to arrive puts the call's chunk counter back, which nobody reads any more. */
+function meet(control: usize, record: usize): bool {
+  const generation = atomic.load<i32>(control, 192);
+  if (atomic.add<i32>(control, 1, 128) + 1 == load<i32>(control, 84)) {
+    atomic.store<i32>(record, 0, 64);
+    atomic.store<i32>(control, 0, 128);
+    atomic.store<i32>(control, generation + 1, 192);
+    atomic.notify(control + 192, -1);
+    return false;
+  }
+  for (let spins = load<i32>(control, 80); spins > 0; spins--) {
+    if (atomic.load<i32>(control, 192) != generation) return false;
+  }
+  while (atomic.load<i32>(control, 192) == generation) {
+    if (atomic.load<i32>(control, 76)) return true;
+    atomic.wait<i32>(control + 192, generation, -1);
+  }
+  return false;
+}

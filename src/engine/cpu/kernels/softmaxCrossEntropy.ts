@@ -1,0 +1,67 @@
+/** Softmax cross-entropy in float64. A chunk is one image; label -1 counts nowhere. */
+
+/** Arguments: logits, labels, classes, (loss, wrong) of each image as f64. */
+export function softmaxCrossEntropy(args: usize, chunk: i32, worker: i32): void {
+  const classes = load<i32>(args, 8);
+  const row = <usize>classes << 2;
+  const logits = load<usize>(args) + <usize>chunk * row;
+  const label = load<i32>(load<usize>(args, 4) + (<usize>chunk << 2));
+  const result = load<usize>(args, 12) + (<usize>chunk << 4);
+  if (label < 0) {
+    store<f64>(result, 0);
+    store<f64>(result, 0, 8);
+    return;
+  }
+  const largest = maximum(logits, row);
+  let prediction: usize = 0;
+  while (prediction < row && load<f32>(logits + prediction) != largest) prediction += 4;
+  const target = <f64>load<f32>(logits + (<usize>label << 2));
+  store<f64>(result, Math.log(exponentialSum(logits, row, largest)) - (target - <f64>largest));
+  store<f64>(result, prediction == <usize>label << 2 ? 0 : 1, 8);
+}
+
+/** Arguments: (loss, wrong) of each image, images, result. */
+export function softmaxCrossEntropyFinish(args: usize, chunk: i32, worker: i32): void {
+  let at = load<usize>(args);
+  const images = load<i32>(args, 4);
+  const result = load<usize>(args, 8);
+  let loss: f64 = 0;
+  let wrong: f64 = 0;
+  for (let image = 0; image < images; image++, at += 16) {
+    loss += load<f64>(at);
+    wrong += load<f64>(at, 8);
+  }
+  store<f32>(result, <f32>(loss / <f64>images));
+  store<f32>(result, <f32>wrong, 4);
+}
+
+/** Arguments: logits, labels, dlogits, classes, images. */
+export function softmaxCrossEntropyGradient(args: usize, chunk: i32, worker: i32): void {
+  const row = <usize>load<i32>(args, 12) << 2;
+  const share = 1 / <f64>load<i32>(args, 16);
+  const logits = load<usize>(args) + <usize>chunk * row;
+  const label = load<i32>(load<usize>(args, 4) + (<usize>chunk << 2));
+  const gradient = load<usize>(args, 8) + <usize>chunk * row;
+  if (label < 0) {
+    memory.fill(gradient, 0, row);
+    return;
+  }
+  const largest = maximum(logits, row);
+  const factor = share / exponentialSum(logits, row, largest);
+  for (let k: usize = 0; k < row; k += 4) {
+    const hit = k == <usize>label << 2 ? share : 0;
+    store<f32>(gradient + k, <f32>(factor * Math.exp(<f64>load<f32>(logits + k) - <f64>largest) - hit));
+  }
+}
+
+function maximum(logits: usize, row: usize): f32 {
+  let largest = load<f32>(logits);
+  for (let k: usize = 4; k < row; k += 4) largest = max(largest, load<f32>(logits + k));
+  return largest;
+}
+
+function exponentialSum(logits: usize, row: usize, largest: f32): f64 {
+  let sum: f64 = 0;
+  for (let k: usize = 0; k < row; k += 4) sum += Math.exp(<f64>load<f32>(logits + k) - <f64>largest);
+  return sum;
+}

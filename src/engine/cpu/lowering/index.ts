@@ -1,0 +1,63 @@
+/** How each operation becomes kernel calls and host calls. */
+import type { AnyNode } from '../../../graph/graph.js';
+import type { OpName } from '../../../ops/attributes.js';
+import type { AnyLowering, LoweredCall, Lowering, LoweringContext } from '../lowered.js';
+import { lowerActivation, lowerActivationGradient } from './activation.js';
+import {
+  lowerBatchNorm,
+  lowerBatchNormGradientApply,
+  lowerBatchNormGradientReduce,
+  lowerBatchStatistics,
+  lowerRunningStatistics,
+} from './batchNorm.js';
+import { lowerConv2d, lowerConv2dInputGradient, lowerConv2dWeightGradient } from './convolution.js';
+import { lowerAdd, lowerScale, lowerScaleGradient } from './elementwise.js';
+import { lowerGatherBatch } from './gatherBatch.js';
+import { lowerLinear, lowerLinearInputGradient, lowerLinearWeightGradient } from './linear.js';
+import { lowerSoftmaxCrossEntropy, lowerSoftmaxCrossEntropyGradient } from './loss.js';
+import {
+  lowerGlobalAveragePool,
+  lowerGlobalAveragePoolGradient,
+  lowerMaxPool,
+  lowerMaxPoolGradient,
+  lowerSubsample,
+  lowerSubsampleGradient,
+} from './pooling.js';
+import { lowerParameterUpdate, lowerPrepareQuantizers, lowerQuantizerUpdate, lowerRecordMetrics } from './update.js';
+
+const lowerings: { readonly [K in OpName]: Lowering<K> } = {
+  gatherBatch: lowerGatherBatch,
+  prepareQuantizers: lowerPrepareQuantizers,
+  activation: lowerActivation,
+  activationGradient: lowerActivationGradient,
+  conv2d: lowerConv2d,
+  conv2dInputGradient: lowerConv2dInputGradient,
+  conv2dWeightGradient: lowerConv2dWeightGradient,
+  batchStatistics: lowerBatchStatistics,
+  runningStatistics: lowerRunningStatistics,
+  batchNorm: lowerBatchNorm,
+  batchNormGradientReduce: lowerBatchNormGradientReduce,
+  batchNormGradientApply: lowerBatchNormGradientApply,
+  add: lowerAdd,
+  subsample: lowerSubsample,
+  subsampleGradient: lowerSubsampleGradient,
+  globalAveragePool: lowerGlobalAveragePool,
+  globalAveragePoolGradient: lowerGlobalAveragePoolGradient,
+  maxPool: lowerMaxPool,
+  maxPoolGradient: lowerMaxPoolGradient,
+  linear: lowerLinear,
+  linearInputGradient: lowerLinearInputGradient,
+  linearWeightGradient: lowerLinearWeightGradient,
+  scale: lowerScale,
+  scaleGradient: lowerScaleGradient,
+  softmaxCrossEntropy: lowerSoftmaxCrossEntropy,
+  softmaxCrossEntropyGradient: lowerSoftmaxCrossEntropyGradient,
+  parameterUpdate: lowerParameterUpdate,
+  quantizerUpdate: lowerQuantizerUpdate,
+  recordMetrics: lowerRecordMetrics,
+};
+
+/** The table pairs each name with a lowering of its type, which TypeScript cannot see through a union of nodes. */
+export function lower(node: AnyNode, context: LoweringContext): LoweredCall[] {
+  return (lowerings[node.op] as AnyLowering)(node, context);
+}

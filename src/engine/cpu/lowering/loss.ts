@@ -1,0 +1,24 @@
+/** Softmax cross-entropy: a chunk is an image. */
+import { dimension } from '../../../graph/tensor.js';
+import { operand, result } from '../../operands.js';
+import type { Lowering } from '../lowered.js';
+
+export const lowerSoftmaxCrossEntropy: Lowering<'softmaxCrossEntropy'> = (node, context) => {
+  const logits = operand(node, 0);
+  const images = dimension(logits, 0);
+  const ofImages = context.scratch(images * 16);
+  const args = [context.address(logits), context.address(operand(node, 1)), dimension(logits, 1), ofImages];
+  return [
+    { kernel: 'softmaxCrossEntropy', chunks: images, args },
+    { kernel: 'softmaxCrossEntropyFinish', chunks: 1, args: [ofImages, images, context.address(result(node, 0))] },
+  ];
+};
+
+export const lowerSoftmaxCrossEntropyGradient: Lowering<'softmaxCrossEntropyGradient'> = (node, context) => {
+  const logits = operand(node, 0);
+  const images = dimension(logits, 0);
+  const addresses = [logits, operand(node, 1), result(node, 0)].map(context.address);
+  return [
+    { kernel: 'softmaxCrossEntropyGradient', chunks: images, args: [...addresses, dimension(logits, 1), images] },
+  ];
+};

@@ -1,0 +1,139 @@
+/**
+ * Where everything of a plan lies in the one shared memory:
+ *
+ *     static data | control block | storages | arena of transient tensors | scratch | scratch of each worker | call lists
+ *
+ * Phases share arena and scratch. Sizes of scratch and lists are known only after lowering, and worker scratch begins
+ * where scratch ends, so a plan is lowered twice: to measure, and with the final addresses.
+ */
+import { InputError } from '../../errors.js';
+import type { AnyNode } from '../../graph/graph.js';
+import { arenaLayout } from '../../graph/memory.js';
+import type { Plan } from '../../graph/plan.js';
+import { elementCount, type Storage, type Tensor } from '../../graph/tensor.js';
+import type { LoweredCall, LoweringContext } from './lowered.js';
+import { lower } from './lowering/index.js';
+
+export const CONTROL_BYTES = 256;
+export const RECORD_BYTES = 128;
+const ALIGNMENT = 64;
+const PAGE_BYTES = 65536;
+const LARGEST_BYTES = 2 ** 32;
+
+export interface LoweredPhase {
+  readonly calls: readonly { readonly node: AnyNode; readonly lowered: LoweredCall }[];
+  /** Where the phase's call records begin, and behind them the calls' arguments. */
+  readonly records: number;
+}
+
+export interface Placement {
+  readonly control: number;
+  readonly storages: ReadonlyMap<string, { readonly storage: Storage; readonly address: number }>;
+  readonly pages: number;
+  /** Bytes of storages, transient tensors, scratch and lists. */
+  readonly bytes: number;
+  /** The phases with final addresses; `memory` is there for the views that host calls hold. */
+  lower(memory: WebAssembly.Memory): ReadonlyMap<string, LoweredPhase>;
+}
+
+/**
+ * Lays out a plan from address `base` on.
+ * @throws InputError if it does not fit into the 4 GiB that WebAssembly can address.
+ */
+export function placePlan(plan: Plan, base: number, threads: number): Placement {
+  const control = aligned(base);
+  let end = control + CONTROL_BYTES;
+  const storages = new Map<string, { storage: Storage; address: number }>();
+  for (const storage of plan.storages) {
+    storages.set(storage.name, { storage, address: end });
+    end = aligned(end + storage.length * bytesPerElement(storage.dtype));
+  }
+  const arena = end;
+  const layouts = new Map(
+    Object.entries(plan.phases).map(([name, calls]) => [name, arenaLayout(calls, tensorBytes, ALIGNMENT)]),
+  );
+  const scratch = arena + Math.max(0, ...[...layouts.values()].map(({ bytes }) => bytes));
+
+  const lowerAll = (workerScratch: number, memory: WebAssembly.Memory | null) => {
+    let scratchEnd = scratch;
+    let workerEnd = workerScratch;
+    const phases = new Map<string, LoweredPhase['calls']>();
+    for (const [name, nodes] of Object.entries(plan.phases)) {
+      const offsets = layouts.get(name)!.offsets;
+      const address = (tensor: Tensor) => {
+        const { view } = tensor;
+        if (!view) return arena + offsets.get(tensor.id)!;
+        return storages.get(view.storage.name)!.address + view.offset * bytesPerElement(view.storage.dtype);
+      };
+      const calls = nodes.flatMap((node) => {
+        let next = scratch;
+        let nextOfWorkers = workerScratch;
+        const context: LoweringContext = {
+          address,
+          scratch: (bytes) => {
+            const at = next;
+            next = aligned(at + bytes);
+            scratchEnd = Math.max(scratchEnd, next);
+            return at;
+          },
+          workerScratch: (bytes) => {
+            const at = nextOfWorkers;
+            const stride = aligned(bytes);
+            nextOfWorkers = at + threads * stride;
+            workerEnd = Math.max(workerEnd, nextOfWorkers);
+            return { base: at, stride };
+          },
+          floats: (tensor) =>
+            memory ? new Float32Array(memory.buffer, address(tensor), elementCount(tensor.shape)) : new Float32Array(),
+          integers: (tensor) =>
+            memory ? new Int32Array(memory.buffer, address(tensor), elementCount(tensor.shape)) : new Int32Array(),
+        };
+        return lower(node, context).map((lowered) => ({ node, lowered }));
+      });
+      phases.set(name, calls);
+    }
+    return { phases, scratchEnd, workerEnd };
+  };
+
+  const withRecords = (phases: ReadonlyMap<string, LoweredPhase['calls']>, from: number) => {
+    const placed = new Map<string, LoweredPhase>();
+    let at = from;
+    for (const [name, calls] of phases) {
+      placed.set(name, { calls, records: at });
+      at = aligned(at + calls.reduce((bytes, { lowered }) => bytes + RECORD_BYTES + argumentBytes(lowered), 0));
+    }
+    return { placed, end: at };
+  };
+
+  const measured = lowerAll(scratch, null);
+  const workerScratch = measured.scratchEnd;
+  const lists = measured.scratchEnd + (measured.workerEnd - scratch);
+  const total = withRecords(measured.phases, lists).end;
+  if (total > LARGEST_BYTES) {
+    const gigabytes = (total / 2 ** 30).toFixed(1);
+    throw new InputError(`the CPU engine needs ${gigabytes} GiB but can address 4 GiB: choose a smaller batch size`);
+  }
+  return {
+    control,
+    storages,
+    pages: Math.ceil(total / PAGE_BYTES),
+    bytes: total - control,
+    lower: (memory) => withRecords(lowerAll(workerScratch, memory).phases, lists).placed,
+  };
+}
+
+export function argumentBytes(call: LoweredCall): number {
+  return 'kernel' in call ? call.args.length * 4 : 0;
+}
+
+function tensorBytes(tensor: Tensor): number {
+  return elementCount(tensor.shape) * bytesPerElement(tensor.dtype);
+}
+
+function bytesPerElement(dtype: Storage['dtype']): number {
+  return dtype === 'uint8' ? 1 : 4;
+}
+
+function aligned(bytes: number): number {
+  return Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
+}

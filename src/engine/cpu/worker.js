@@ -1,0 +1,30 @@
+/**
+ * A worker of the CPU engine: makes its instance of the kernels over the shared memory and serves runs until told to
+ * stop. Plain JavaScript, so that it runs from the sources and from `dist`, in Node and in a browser.
+ */
+/* global self */
+function start({ module, memory, kernels, control, worker }, answer) {
+  const unused = () => {
+    throw new Error('only the first worker makes host calls');
+  };
+  const { exports } = new WebAssembly.Instance(module, { env: { memory }, host: { call: unused, now: unused } });
+  const firstKernel = exports.table.grow(kernels.length);
+  for (const [index, name] of kernels.entries()) exports.table.set(firstKernel + index, exports[name]);
+  const words = new Int32Array(memory.buffer, control, 64);
+  const seen = Atomics.load(words, 0);
+  answer('ready');
+  try {
+    exports.serve(control, worker, seen);
+  } catch (error) {
+    Atomics.store(words, 19, 1);
+    Atomics.notify(words, 48);
+    throw error;
+  }
+}
+
+if (globalThis.process?.versions?.node) {
+  const { parentPort } = await import('node:worker_threads');
+  parentPort.once('message', (message) => start(message, (text) => parentPort.postMessage(text)));
+} else {
+  self.onmessage = ({ data }) => start(data, (text) => self.postMessage(text));
+}
