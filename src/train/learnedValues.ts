@@ -95,20 +95,19 @@ export async function readPlaces(program: Program, places: readonly Place[]): Pr
  * everything a shallow one needs, and more. Sizes of 1 do not count, since NNabla's [1, C, 1, 1] is our [C].
  */
 export function checkPlaces(places: readonly Place[], weights: StartingWeights, names: readonly string[]): void {
-  const fail = (fault: string): never => {
-    throw new InputError(`${weights.source}: ${fault}; it belongs to another network or to other settings`);
-  };
+  const fault = (what: string) =>
+    new InputError(`${weights.source}: ${what}; it belongs to another network or to other settings`);
   for (const { name, shape, layout } of places) {
     const given = weights.get(name);
-    if (!given) return fail(`has no ${name}`);
+    if (!given) throw fault(`has no ${name}`);
     const wanted = borderShape(shape, layout);
     if (squeezed(given.shape) !== squeezed(wanted)) {
-      return fail(`${name} has shape [${given.shape}] instead of [${wanted}]`);
+      throw fault(`${name} has shape [${given.shape}] instead of [${wanted}]`);
     }
   }
   const known = new Set(places.map(({ name }) => name));
   const strange = names.find((name) => !known.has(name));
-  if (strange !== undefined) fail(`has ${strange}, which this network does not have`);
+  if (strange !== undefined) throw fault(`has ${strange}, which this network does not have`);
 }
 
 /** Puts checked values at their places; what lies between them becomes zero, as it is in a fresh program. */

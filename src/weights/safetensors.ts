@@ -1,0 +1,188 @@
+/**
+ * The safetensors format: eight bytes of header length, a JSON header of names, types, shapes and offsets, then the
+ * values, row-major and little-endian, without holes (https://github.com/huggingface/safetensors#format). Equal contents
+ * give equal bytes, and a file that breaks any rule of the format is refused: an offset is never trusted.
+ */
+
+import { InputError } from '../errors.js';
+import { elementCount, type Shape } from '../graph/index.js';
+import { repeatedKey } from './repeatedKey.js';
+
+const ARRAYS = {
+  F64: Float64Array,
+  I64: BigInt64Array,
+  F32: Float32Array,
+  I32: Int32Array,
+  U32: Uint32Array,
+  U8: Uint8Array,
+} as const;
+
+/** The types this reader knows, of those the format has. */
+export type SafetensorsType = keyof typeof ARRAYS;
+
+/** The type of a tensor's values is that of its array. */
+export interface NamedTensor {
+  readonly name: string;
+  readonly shape: Shape;
+  readonly data: Float64Array | BigInt64Array | Float32Array | Int32Array | Uint32Array | Uint8Array;
+}
+
+export interface Safetensors {
+  /** By name, in the order of the file. */
+  readonly tensors: ReadonlyMap<string, NamedTensor>;
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+const METADATA = '__metadata__';
+const LENGTH_BYTES = 8;
+/** The header is padded so that values begin at a multiple of this: no reader that maps the file need copy them. */
+const ALIGNMENT = 64;
+/** The limit of the published reader. */
+const HEADER_LIMIT = 100_000_000;
+
+export function typeOf(data: NamedTensor['data']): SafetensorsType {
+  const found = (Object.keys(ARRAYS) as SafetensorsType[]).find((type) => data instanceof ARRAYS[type]);
+  if (!found) throw new Error('an array of this type cannot be written');
+  return found;
+}
+
+export function bytesOf({ buffer, byteOffset, byteLength }: NamedTensor['data']): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength);
+}
+
+/** The bytes of a file. Larger elements come first, so that all are aligned; within a size names are in order. */
+export function encodeSafetensors(
+  tensors: Iterable<NamedTensor>,
+  metadata: Readonly<Record<string, string>> = {},
+): Uint8Array {
+  const sorted = [...tensors].sort(
+    (a, b) => b.data.BYTES_PER_ELEMENT - a.data.BYTES_PER_ELEMENT || (a.name < b.name ? -1 : 1),
+  );
+  const members: string[] = [];
+  const member = (key: string, value: unknown) => members.push(`${JSON.stringify(key)}:${JSON.stringify(value)}`);
+  const pairs = Object.entries(metadata).sort(([a], [b]) => (a < b ? -1 : 1));
+  if (pairs.length > 0) member(METADATA, Object.fromEntries(pairs));
+  let end = 0;
+  for (const { name, shape, data } of sorted) {
+    if (elementCount(shape) !== data.length) throw new Error(`${name}: ${data.length} values for shape [${shape}]`);
+    const begin = end;
+    end += data.byteLength;
+    member(name, { dtype: typeOf(data), shape, data_offsets: [begin, end] });
+  }
+  if (new Set([METADATA, ...sorted.map(({ name }) => name)]).size !== sorted.length + 1) {
+    throw new Error('two tensors have one name');
+  }
+  const header = new TextEncoder().encode(`{${members.join()}}`);
+  const start = Math.ceil((LENGTH_BYTES + header.length) / ALIGNMENT) * ALIGNMENT;
+  const bytes = new Uint8Array(start + end).fill(0x20, LENGTH_BYTES, start);
+  new DataView(bytes.buffer).setBigUint64(0, BigInt(start - LENGTH_BYTES), true);
+  bytes.set(header, LENGTH_BYTES);
+  let position = start;
+  for (const { data } of sorted) {
+    bytes.set(bytesOf(data), position);
+    position += data.byteLength;
+  }
+  return bytes;
+}
+
+/** Reads the bytes of a file called `source`. Throws an `InputError` that says what is wrong with it. */
+export function decodeSafetensors(bytes: Uint8Array, source: string): Safetensors {
+  const fail = (fault: string): never => {
+    throw new InputError(`${source}: no valid safetensors file, ${fault}`);
+  };
+  const { header, values } = splitFile(bytes, fail);
+  const entries: Entry[] = [];
+  let metadata: Readonly<Record<string, string>> = {};
+  for (const [name, value] of Object.entries(parseHeader(header, fail))) {
+    if (name === METADATA) metadata = checkMetadata(value, fail);
+    else entries.push(checkEntry(name, value, fail));
+  }
+  checkOrder(entries, values.length, fail);
+  const tensors = entries.map(({ name, type, shape, begin, end }): [string, NamedTensor] => {
+    // A copy of its own, since the place in the file need not be aligned.
+    const own = new Uint8Array(end - begin);
+    own.set(values.subarray(begin, end));
+    return [name, { name, shape, data: new ARRAYS[type](own.buffer) }];
+  });
+  return { tensors: new Map(tensors), metadata };
+}
+
+type Fail = (fault: string) => never;
+
+interface Entry {
+  readonly name: string;
+  readonly type: SafetensorsType;
+  readonly shape: Shape;
+  readonly begin: number;
+  readonly end: number;
+}
+
+function splitFile(bytes: Uint8Array, fail: Fail): { header: string; values: Uint8Array } {
+  if (bytes.length < LENGTH_BYTES) return fail(`it has ${bytes.length} bytes`);
+  const length = Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true));
+  if (length > HEADER_LIMIT) return fail(`its header would have ${length} bytes`);
+  const start = LENGTH_BYTES + length;
+  if (start > bytes.length) return fail(`it ends within its header (${bytes.length} of ${start} bytes)`);
+  try {
+    const header = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(
+      bytes.subarray(LENGTH_BYTES, start),
+    );
+    return { header, values: bytes.subarray(start) };
+  } catch {
+    return fail('its header is no UTF-8 text');
+  }
+}
+
+function parseHeader(header: string, fail: Fail): object {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(header);
+  } catch {
+    return fail('its header is no JSON');
+  }
+  if (!isRecord(parsed)) return fail('its header is no JSON object');
+  const repeated = repeatedKey(header);
+  if (repeated !== null) return fail(`${JSON.stringify(repeated)} stands twice in its header`);
+  return parsed;
+}
+
+function checkMetadata(value: unknown, fail: Fail): Readonly<Record<string, string>> {
+  if (!isRecord(value) || !Object.values(value).every((text) => typeof text === 'string')) {
+    return fail(`${METADATA} must hold texts`);
+  }
+  return value as Readonly<Record<string, string>>;
+}
+
+function checkEntry(name: string, value: unknown, fail: Fail): Entry {
+  if (!isRecord(value)) return fail(`the entry of ${name} is no JSON object`);
+  const { dtype, shape, data_offsets: offsets } = value;
+  if (typeof dtype !== 'string' || !Object.hasOwn(ARRAYS, dtype)) {
+    return fail(`${name} has dtype ${JSON.stringify(dtype)}; known are ${Object.keys(ARRAYS).join(', ')}`);
+  }
+  if (!isSizes(shape)) return fail(`${name} has shape ${JSON.stringify(shape)}`);
+  if (!isSizes(offsets) || offsets.length !== 2) return fail(`${name} has offsets ${JSON.stringify(offsets)}`);
+  const [begin, end] = offsets as [number, number];
+  const type = dtype as SafetensorsType;
+  const wanted = elementCount(shape) * ARRAYS[type].BYTES_PER_ELEMENT;
+  if (end - begin !== wanted) return fail(`${name} of shape [${shape}] has ${end - begin} bytes instead of ${wanted}`);
+  return { name, type, shape, begin, end };
+}
+
+/** Values must follow each other from the first byte to the last. */
+function checkOrder(entries: readonly Entry[], length: number, fail: Fail): void {
+  let position = 0;
+  for (const { name, begin, end } of [...entries].sort((a, b) => a.begin - b.begin || a.end - b.end)) {
+    if (begin !== position) fail(`${name} begins at byte ${begin} instead of ${position}`);
+    if (end > length) fail(`it ends within ${name} (${length} of ${end} bytes of values)`);
+    position = end;
+  }
+  if (position !== length) fail(`${length - position} bytes at its end belong to no tensor`);
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function isSizes(value: unknown): value is number[] {
+  return Array.isArray(value) && value.every((size) => Number.isSafeInteger(size) && size >= 0);
+}

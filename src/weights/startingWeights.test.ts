@@ -1,0 +1,169 @@
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Dataset, File, ready } from 'h5wasm/node';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { createRandom } from '../data/index.js';
+import { InputError } from '../errors.js';
+import { Graph } from '../graph/index.js';
+import { Variables } from '../nn/index.js';
+import { readNnablaH5 } from './nnablaH5.js';
+import { encodeSafetensors } from './safetensors.js';
+import { readSafetensors, writeSafetensors } from './safetensorsFile.js';
+import { type LoadedWeights, loadReport, readStartingWeights } from './startingWeights.js';
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'mpdnn-'));
+});
+
+const W = Float32Array.from({ length: 18 }, (_, index) => index / 8);
+
+/** What NNabla would write: groups, float32, the attribute `index` against the order of names. */
+async function writeH5(path: string): Promise<void> {
+  await ready;
+  const file = new File(path, 'w');
+  for (const group of ['conv1', 'conv1/bn', 'conv1/quantized_conv', 'conv1/Wquant']) file.create_group(group);
+  const parameters: [name: string, shape: number[], values: Float32Array][] = [
+    ['conv1/quantized_conv/W', [2, 1, 3, 3], W],
+    ['conv1/bn/gamma', [1, 2, 1, 1], Float32Array.of(1, 2)],
+    ['conv1/bn/beta', [1, 2, 1, 1], Float32Array.of(3, 4)],
+    ['conv1/Wquant/d', [], Float32Array.of(0.125)],
+  ];
+  for (const [index, [name, shape, data]] of parameters.entries()) {
+    file.create_dataset({ name, shape, data, dtype: '<f4' });
+    (file.get(name) as Dataset).create_attribute('index', index);
+  }
+  file.close();
+}
+
+describe('reading NNabla files', () => {
+  it('finds every dataset in nested groups, in the order of its index', async () => {
+    const path = join(folder, 'params.h5');
+    await writeH5(path);
+    const parameters = await readNnablaH5(path);
+    expect([...parameters.keys()]).toEqual([
+      'conv1/quantized_conv/W',
+      'conv1/bn/gamma',
+      'conv1/bn/beta',
+      'conv1/Wquant/d',
+    ]);
+    expect(parameters.get('conv1/quantized_conv/W')).toEqual({ shape: [2, 1, 3, 3], values: W });
+    expect(parameters.get('conv1/bn/gamma')).toEqual({ shape: [1, 2, 1, 1], values: Float32Array.of(1, 2) });
+    expect(parameters.get('conv1/Wquant/d')?.shape).toEqual([]);
+    expect(parameters.get('conv1/Wquant/d')?.values[0]).toBe(0.125);
+  });
+
+  it('says that a truncated file is damaged, and prints nothing', async () => {
+    const path = join(folder, 'params.h5');
+    await writeH5(path);
+    const bytes = readFileSync(path);
+    const print = vi.spyOn(console, 'error');
+    for (let length = 8; length < bytes.length - 1; length += 331) {
+      writeFileSync(path, bytes.subarray(0, length));
+      await expect(readNnablaH5(path)).rejects.toThrow(InputError);
+    }
+    expect(print).not.toHaveBeenCalled();
+  });
+
+  it('refuses other files and other types', async () => {
+    const path = join(folder, 'params.h5');
+    writeFileSync(path, 'text');
+    await expect(readNnablaH5(path)).rejects.toThrow(`${path}: no HDF5 file`);
+    await ready;
+    const file = new File(path, 'w');
+    file.create_dataset({ name: 'labels', data: Int32Array.of(1) });
+    file.close();
+    await expect(readNnablaH5(path)).rejects.toThrow('labels must hold floating-point numbers');
+  });
+});
+
+describe('safetensors files', () => {
+  const tensors = [{ name: 'a', shape: [2], data: Float32Array.of(1, 2) }];
+
+  it('come back as written and notice any changed byte', () => {
+    const path = join(folder, 'a.safetensors');
+    writeSafetensors(path, tensors, { epoch: '3' });
+    const read = readSafetensors(path);
+    expect([...read.tensors.values()]).toEqual(tensors);
+    expect(read.metadata).toEqual({ epoch: '3' });
+    const bytes = readFileSync(path);
+    bytes[bytes.length - 1]! ^= 1;
+    writeFileSync(path, bytes);
+    expect(() => readSafetensors(path)).toThrow(InputError);
+    expect(() => readSafetensors(path)).toThrow('damaged, its contents do not fit its checksum');
+  });
+
+  it('of other programs are read without a checksum', async () => {
+    const path = join(folder, 'torch.safetensors');
+    const batches = { name: 'bn1.num_batches_tracked', shape: [], data: BigInt64Array.of(7n) };
+    writeFileSync(path, encodeSafetensors([...tensors, batches], { format: 'pt' }));
+    const weights = await readStartingWeights(path);
+    expect(weights.names).toEqual(['a']);
+    expect(weights.get('a')).toEqual({ shape: [2], values: Float32Array.of(1, 2) });
+  });
+});
+
+describe('starting weights', () => {
+  it('come from both formats', async () => {
+    const path = join(folder, 'params.H5');
+    await writeH5(path);
+    const weights = await readStartingWeights(path);
+    expect(weights.source).toBe(path);
+    expect(weights.get('conv1/bn/beta')?.values).toEqual(Float32Array.of(3, 4));
+    expect(weights.get('conv2/bn/beta')).toBeUndefined();
+  });
+
+  it('say what is wrong with a file', async () => {
+    const fault = async (name: string, prepare: (path: string) => void = () => {}) => {
+      const path = join(folder, name);
+      prepare(path);
+      const error = await readStartingWeights(path).catch((error: unknown) => error);
+      expect(error).toBeInstanceOf(InputError);
+      return (error as Error).message.replace(folder, '');
+    };
+    expect(await fault('none.safetensors')).toBe('/none.safetensors: no such file');
+    expect(await fault('none.h5')).toBe('/none.h5: no such file');
+    expect(await fault('a.pth')).toContain('/a.pth: weights are read from .safetensors');
+    expect(await fault('a.safetensors', (path) => mkdirSync(path))).toContain('is a folder');
+    expect(await fault('b.safetensors', (path) => writeFileSync(path, 'text'))).toContain('no valid safetensors file');
+    if (process.getuid?.() === 0) return;
+    const lock = (path: string) => {
+      writeFileSync(path, '');
+      chmodSync(path, 0);
+    };
+    expect(await fault('c.safetensors', lock)).toContain('no permission to read');
+  });
+});
+
+describe('the report of what was used', () => {
+  const from = (...names: string[]): LoadedWeights => ({
+    source: 'params.h5',
+    names,
+    get: (name) => (names.includes(name) ? { shape: [2], values: [1, 2] } : undefined),
+  });
+  const network = (starting: LoadedWeights) => {
+    const variables = new Variables(createRandom(1), starting);
+    const graph = new Graph();
+    for (const name of ['gamma', 'beta']) variables.parameter(graph, name, [2], 'plain', () => new Float64Array(2));
+    variables.runningValue(graph, 'mean', 2, 0);
+    return variables;
+  };
+
+  it('lists matched, missing and unused names', () => {
+    const starting = from('extra', 'gamma', 'mean');
+    expect(loadReport(network(starting), starting)).toEqual({
+      matched: ['gamma', 'mean'],
+      missing: ['beta'],
+      unused: ['extra'],
+    });
+  });
+
+  it('refuses a file that gives no parameter', () => {
+    const starting = from('a', 'b', 'c', 'd', 'mean');
+    expect(() => loadReport(network(starting), starting)).toThrow(
+      'params.h5: holds parameters of another network: its first names are a, b, c, …; this network has gamma, beta',
+    );
+    expect(() => loadReport(network(from()), from())).toThrow('it holds no floating-point tensor');
+  });
+});
