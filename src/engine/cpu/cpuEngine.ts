@@ -6,7 +6,7 @@
  */
 import { InputError } from '../../errors.js';
 import type { Plan } from '../../graph/plan.js';
-import type { Engine, Program, StorageArray } from '../engine.js';
+import type { Engine, ProfileEntry, Program, StorageArray } from '../engine.js';
 import { compileKernels, instantiateKernels, type KernelModule } from './kernelModule.js';
 import { argumentBytes, type LoweredPhase, placePlan, RECORD_BYTES } from './placement.js';
 import { availableThreads, startWorker, type WorkerThread, yieldToEventLoop } from './platform.js';
@@ -17,25 +17,6 @@ export interface CpuEngineOptions {
   readonly simd?: 'auto' | 'relaxed' | 'simd';
   /** Whether programs time each call (a clock reading per call). */
   readonly profile?: boolean;
-}
-
-/** Time of one lowered call, summed over the runs so far. */
-export interface ProfileEntry {
-  readonly phase: string;
-  readonly op: string;
-  /** The kernel, and the tensor that the operation writes. */
-  readonly label: string;
-  readonly ms: number;
-}
-
-export interface CpuProgram extends Program {
-  /** Where the time went, in order of the calls; all zero unless the engine was made with `profile`. */
-  profile(): ProfileEntry[];
-}
-
-export interface CpuEngine extends Engine {
-  readonly name: 'cpu';
-  load(plan: Plan, onProgress?: (done: number, total: number) => void): Promise<CpuProgram>;
 }
 
 /** Words of the control block, see `kernels/replay.ts`. */
@@ -50,14 +31,14 @@ const YIELD_MS = 50;
 const LARGEST_THREADS = 256;
 
 /** @throws InputError if the thread count is not a whole number from 1 to 256. */
-export async function createCpuEngine(options: CpuEngineOptions = {}): Promise<CpuEngine> {
+export async function createCpuEngine(options: CpuEngineOptions = {}): Promise<Engine> {
   const available = await availableThreads();
   const threads = options.threads ?? available;
   if (!(Number.isInteger(threads) && threads >= 1 && threads <= LARGEST_THREADS)) {
     throw new InputError(`threads ${threads}: give a whole number from 1 to ${LARGEST_THREADS}`);
   }
   const kernels = await compileKernels(options.simd ?? 'auto');
-  const programs = new Set<CpuProgram>();
+  const programs = new Set<Program>();
   return {
     name: 'cpu',
     description: `${threads} ${threads === 1 ? 'thread' : 'threads'}, WebAssembly ${kernels.level === 'relaxed' ? 'relaxed SIMD' : 'SIMD'}`,
@@ -81,7 +62,7 @@ async function loadProgram(
   threads: number,
   spins: number,
   timed: boolean,
-): Promise<CpuProgram> {
+): Promise<Program> {
   const placement = placePlan(plan, staticEnd(kernels), threads);
   const { control, pages } = placement;
   const memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
@@ -143,7 +124,7 @@ async function loadProgram(
         lastYield = performance.now();
       }
     },
-    profile: () => [...phases].flatMap(([name, phase]) => profileOf(name, phase, memory)),
+    profile: async () => [...phases].flatMap(([name, phase]) => profileOf(name, phase, memory)),
     dispose: async () => {
       if (disposed) return;
       disposed = true;

@@ -1,3 +1,3 @@
 /** The CPU engine. */
-export type { CpuEngine, CpuEngineOptions, CpuProgram, ProfileEntry } from './cpuEngine.js';
+export type { CpuEngineOptions } from './cpuEngine.js';
 export { createCpuEngine } from './cpuEngine.js';
