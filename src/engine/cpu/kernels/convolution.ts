@@ -4,3 +4,5 @@ export { convolve } from './convDirect';
 export { combineMoments } from './convMoments';
 export { convolutionWeightGradient, reduceWeightGradient } from './convWeightGradient';
 export { packConvolutionWeights } from './convWeights';
+export { convolveWinograd } from './convWinograd';
+export { packWinogradWeights } from './convWinogradTransforms';

@@ -6,17 +6,14 @@
 import type { Node } from '../../../graph/graph.js';
 import { nhwc, type Tensor } from '../../../graph/tensor.js';
 import type { KernelCall, Lowering, LoweringContext } from '../lowered.js';
+import { chooseItem, ITEM_PIXELS, momentsBlockBytes, PANEL, TARGET_CHUNKS } from './convolutionItems.js';
+import { lowerWinograd, winogradApplies } from './winograd.js';
 
-/** Enough for 16 workers to finish within a few percent of each other. */
-const TARGET_CHUNKS = 32;
 /** Leaves half of a 512 KiB second cache to weights and result. */
 const WINDOW_BYTES = 160 * 1024;
-/** Results an item should have at least, so that its fixed costs vanish. */
-const ITEM_PIXELS = 64;
-/** What a tile of the weight gradient runs through again and again: the first cache of 32 KiB and more. */
-const GRADIENT_WINDOW_BYTES = 32 * 1024;
+/** What the tiles of the weight gradient run through again and again; smaller items flush sums too often (measured). */
+const GRADIENT_WINDOW_BYTES = 96 * 1024;
 const PARTIAL_GRADIENT_BYTES = 16 * 1024 * 1024;
-const PANEL = 8;
 
 /** Pixels of the result whose rows (or columns) meet the same taps. See `kernels/convDirect.ts`. */
 interface AxisClass {
@@ -37,13 +34,20 @@ export const lowerConv2d: Lowering<'conv2d'> = (node, context) => {
   const { stride, padding } = node.attributes;
   const [, height, width, channels] = nhwc(y!);
   const [tapRows, tapColumns, depth] = nhwc(w);
+  const weightStrides = { channel: 1, depth: channels, column: depth * channels, row: tapColumns * depth * channels };
+  if (winogradApplies(w, stride, depth, channels)) {
+    return lowerWinograd(context, {
+      ...{ source: x, weights: w, weightStrides, rotated: false, result: y!, addend: null, moments: moments ?? null },
+      padding,
+    });
+  }
   const axis = (count: number, taps: number): AxisClass[] => [
     { first: 0, count, taps, firstTap: 0, tapStep: 1, source: -padding },
   ];
   return lowerDirect(context, {
     source: x,
     weights: w,
-    weightStrides: { channel: 1, depth: channels, column: depth * channels, row: tapColumns * depth * channels },
+    weightStrides,
     result: y!,
     addend: null,
     moments: moments ?? null,
@@ -60,12 +64,20 @@ export const lowerConv2dInputGradient: Lowering<'conv2dInputGradient'> = (node, 
   const { stride, padding } = node.attributes;
   const [, height, width, channels] = nhwc(dx);
   const [tapRows, tapColumns, , depth] = nhwc(w);
+  const weightStrides = { channel: depth, depth: 1, column: channels * depth, row: tapColumns * channels * depth };
+  const addend = node.inputs[2] ?? null;
+  if (winogradApplies(w, stride, depth, channels)) {
+    return lowerWinograd(context, {
+      ...{ source: dy, weights: w, weightStrides, rotated: true, result: dx, addend, moments: null },
+      padding: 2 - padding,
+    });
+  }
   return lowerDirect(context, {
     source: dy,
     weights: w,
-    weightStrides: { channel: depth, depth: 1, column: channels * depth, row: tapColumns * channels * depth },
+    weightStrides,
     result: dx,
-    addend: node.inputs[2] ?? null,
+    addend,
     moments: null,
     sourceStride: 1,
     resultStride: stride,
@@ -217,43 +229,6 @@ function parityClasses(size: number, taps: number, stride: number, padding: numb
       source: (first + padding - parity) / stride - Math.max(0, classTaps - 1),
     };
   });
-}
-
-interface Item {
-  readonly images: number;
-  readonly rows: number;
-  readonly bands: number;
-  /** Items of the whole batch. */
-  readonly count: number;
-}
-
-/** Whole images while they are small, else bands of rows whose source window stays within `budget` bytes. */
-function chooseItem(
-  images: number,
-  rows: number,
-  columns: number,
-  windowBytes: (rows: number) => number,
-  budget: number,
-  pixels: number,
-): Item {
-  // Bands of fewer than four rows would mostly copy each other's borders.
-  const rowsForChunks = Math.max(4, Math.ceil(rows / Math.ceil(TARGET_CHUNKS / images)));
-  let bandRows = Math.min(rows, rowsForChunks);
-  while (bandRows > 1 && windowBytes(bandRows) > budget) bandRows--;
-  const bands = Math.ceil(rows / bandRows);
-  if (bands > 1) {
-    const evenRows = Math.ceil(rows / bands);
-    return { images: 1, rows: evenRows, bands: Math.ceil(rows / evenRows), count: images * Math.ceil(rows / evenRows) };
-  }
-  const wanted = Math.ceil(pixels / (rows * columns));
-  const affordable = Math.floor(budget / windowBytes(rows));
-  const itemImages = Math.max(1, Math.min(wanted, affordable, Math.floor(images / TARGET_CHUNKS)));
-  return { images: itemImages, rows, bands: 1, count: Math.ceil(images / itemImages) };
-}
-
-/** As `kernels/convMoments.ts` lays a block out. */
-function momentsBlockBytes(channels: number): number {
-  return 16 + Math.ceil(channels / 8) * 8 * 20;
 }
 
 function operands(node: Node<'conv2d' | 'conv2dInputGradient' | 'conv2dWeightGradient'>): [Tensor, Tensor] {

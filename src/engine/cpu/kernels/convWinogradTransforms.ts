@@ -1,0 +1,160 @@
+/**
+ * Winograd's F(2×2, 3×3): two by two results of a 3×3 convolution from four by four inputs with 16 products instead of
+ * 36: Y = Aᵀ[(G g Gᵀ) ⊙ (Bᵀ d B)]A (Lavin and Gray 2016). The transforms hold only ±1 and ½: as accurate as the direct
+ * sum in float32, and exact on quantized operands as long as that is. The weight gradient is the transposed algorithm,
+ * dW = Gᵀ[Σ (A dY Aᵀ) ⊙ (Bᵀ d B)]G over the tiles.
+ */
+
+import { word } from './convPad';
+
+/** Bytes of a tile in the table below: offset in the window, offset in the result, rows and columns inside it (1 or 2). */
+export const TILE_BYTES: i32 = 16;
+
+/**
+ * Lists the tiles of `rows` × `columns` results of each of `images` images, and repeats the last up to a multiple of
+ * four; the number of tiles without the repeated.
+ */
+export function tabulateTiles(
+  table: usize,
+  images: i32,
+  rows: i32,
+  columns: i32,
+  imageIn: i32,
+  rowIn: i32,
+  columnIn: i32,
+  imageOut: i32,
+  rowOut: i32,
+  columnOut: i32,
+): i32 {
+  let entry = table;
+  let tiles = 0;
+  for (let image = 0; image < images; image++) {
+    for (let row = 0; row < rows; row += 2) {
+      for (let column = 0; column < columns; column += 2, entry += TILE_BYTES, tiles++) {
+        store<i32>(entry, image * imageIn + row * rowIn + column * columnIn);
+        store<i32>(entry, image * imageOut + row * rowOut + column * columnOut, 4);
+        store<i32>(entry, min(2, rows - row), 8);
+        store<i32>(entry, min(2, columns - column), 12);
+      }
+    }
+  }
+  const last = v128.load(entry - TILE_BYTES);
+  for (let tile = tiles; (tile & 3) != 0; tile++, entry += TILE_BYTES) v128.store(entry, last);
+  return tiles;
+}
+
+/** Bᵀ d B of four by four pixels at `x`, `depth` channels (a multiple of 4) each, to 16 places `distance` apart. */
+export function transformInput(target: usize, distance: usize, x: usize, rowBytes: usize, depth: i32): void {
+  const pixel = <usize>(depth << 2);
+  const end = x + pixel;
+  const row2 = rowBytes << 1;
+  for (; x < end; x += 16, target += 16) {
+    let to = target;
+    let p = x;
+    let q = x + row2;
+    let t0 = f32x4.sub(v128.load(p), v128.load(q));
+    let t1 = f32x4.sub(v128.load(p + pixel), v128.load(q + pixel));
+    p += pixel << 1;
+    q += pixel << 1;
+    let t2 = f32x4.sub(v128.load(p), v128.load(q));
+    let t3 = f32x4.sub(v128.load(p + pixel), v128.load(q + pixel));
+    to = storeRow(to, distance, t0, t1, t2, t3);
+
+    p = x + rowBytes;
+    q = x + row2;
+    const a0 = v128.load(p);
+    const b0 = v128.load(q);
+    const a1 = v128.load(p + pixel);
+    const b1 = v128.load(q + pixel);
+    p += pixel << 1;
+    q += pixel << 1;
+    const a2 = v128.load(p);
+    const b2 = v128.load(q);
+    const a3 = v128.load(p + pixel);
+    const b3 = v128.load(q + pixel);
+    to = storeRow(to, distance, f32x4.add(a0, b0), f32x4.add(a1, b1), f32x4.add(a2, b2), f32x4.add(a3, b3));
+    to = storeRow(to, distance, f32x4.sub(b0, a0), f32x4.sub(b1, a1), f32x4.sub(b2, a2), f32x4.sub(b3, a3));
+
+    p = x + rowBytes;
+    q = p + row2;
+    t0 = f32x4.sub(v128.load(p), v128.load(q));
+    t1 = f32x4.sub(v128.load(p + pixel), v128.load(q + pixel));
+    p += pixel << 1;
+    q += pixel << 1;
+    t2 = f32x4.sub(v128.load(p), v128.load(q));
+    t3 = f32x4.sub(v128.load(p + pixel), v128.load(q + pixel));
+    storeRow(to, distance, t0, t1, t2, t3);
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function storeRow(target: usize, distance: usize, t0: v128, t1: v128, t2: v128, t3: v128): usize {
+  v128.store(target, f32x4.sub(t0, t2));
+  target += distance;
+  v128.store(target, f32x4.add(t1, t2));
+  target += distance;
+  v128.store(target, f32x4.sub(t2, t1));
+  target += distance;
+  v128.store(target, f32x4.sub(t1, t3));
+  return target + distance;
+}
+
+/**
+ * Packs G g Gᵀ as [panels][16][depth][8]. Arguments: weights, panels, stride of a result channel, depth, stride of the
+ * depth, target, first element, stride of a row, stride of a column (in elements; negative ones rotate). Chunk = panel.
+ */
+export function packWinogradWeights(args: usize, chunk: i32, worker: i32): void {
+  const weights = <usize>word(args, 0);
+  const channelBytes = word(args, 2) << 2;
+  const depth = word(args, 3);
+  const depthStride = word(args, 4);
+  const rowBytes = <usize>(word(args, 7) << 2);
+  const columnBytes = <usize>(word(args, 8) << 2);
+  const start = weights + <usize>(word(args, 6) << 2) + <usize>(chunk * 8 * channelBytes);
+  const distance = <usize>(depth << 5);
+  let target = <usize>word(args, 5) + <usize>chunk * (distance << 4);
+  for (let i = 0; i < depth; i++, target += 32) {
+    let source = start + <usize>((i * depthStride) << 2);
+    for (let lane = 0; lane < 32; lane += 4, source += channelBytes) {
+      let p = source;
+      const g00 = load<f32>(p);
+      const g01 = load<f32>(p + columnBytes);
+      const g02 = load<f32>(p + columnBytes + columnBytes);
+      p += rowBytes;
+      const g10 = load<f32>(p);
+      const g11 = load<f32>(p + columnBytes);
+      const g12 = load<f32>(p + columnBytes + columnBytes);
+      p += rowBytes;
+      const g20 = load<f32>(p);
+      const g21 = load<f32>(p + columnBytes);
+      const g22 = load<f32>(p + columnBytes + columnBytes);
+      let to = target + lane;
+      to = storeWeights(to, distance, g00, g01, g02);
+      const e0: f32 = (g00 + g20) * 0.5;
+      const e1: f32 = (g01 + g21) * 0.5;
+      const e2: f32 = (g02 + g22) * 0.5;
+      const h0: f32 = g10 * 0.5;
+      const h1: f32 = g11 * 0.5;
+      const h2: f32 = g12 * 0.5;
+      to = storeWeights(to, distance, e0 + h0, e1 + h1, e2 + h2);
+      to = storeWeights(to, distance, e0 - h0, e1 - h1, e2 - h2);
+      storeWeights(to, distance, g20, g21, g22);
+    }
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function storeWeights(target: usize, distance: usize, g0: f32, g1: f32, g2: f32): usize {
+  const even: f32 = (g0 + g2) * 0.5;
+  const half: f32 = g1 * 0.5;
+  store<f32>(target, g0);
+  target += distance;
+  store<f32>(target, even + half);
+  target += distance;
+  store<f32>(target, even - half);
+  target += distance;
+  store<f32>(target, g2);
+  return target + distance;
+}

@@ -1,0 +1,57 @@
+/**
+ * How a convolution's batch is cut: into items (some whole images, or a band of rows of one) that a worker treats one
+ * after the other in its scratch, and the items into about 32 chunks. Depends on shapes only.
+ */
+
+/** Enough for 16 workers to finish within a few percent of each other. */
+export const TARGET_CHUNKS = 32;
+/** Results an item should have at least, so that its fixed costs vanish. */
+export const ITEM_PIXELS = 64;
+/** Result channels a register tile computes at once. */
+export const PANEL = 8;
+
+export interface Item {
+  readonly images: number;
+  readonly rows: number;
+  readonly bands: number;
+  /** Items of the whole batch. */
+  readonly count: number;
+}
+
+/**
+ * Whole images while they are small, as many as make `pixels` results, else bands of rows (a multiple of `rowMultiple`)
+ * whose source window stays within `budget` bytes.
+ */
+export function chooseItem(
+  images: number,
+  rows: number,
+  columns: number,
+  windowBytes: (rows: number) => number,
+  budget: number,
+  pixels: number,
+  rowMultiple = 1,
+): Item {
+  // Bands of fewer than four rows would mostly copy each other's borders.
+  const rowsForChunks = Math.max(4, Math.ceil(rows / Math.ceil(TARGET_CHUNKS / images)));
+  let bandRows = Math.min(rows, rowsForChunks);
+  while (bandRows > 1 && windowBytes(bandRows) > budget) bandRows--;
+  const bands = Math.ceil(rows / bandRows);
+  if (bands > 1) {
+    const evenRows = upTo(rowMultiple, Math.ceil(rows / bands));
+    return { images: 1, rows: evenRows, bands: Math.ceil(rows / evenRows), count: images * Math.ceil(rows / evenRows) };
+  }
+  const wanted = Math.ceil(pixels / (rows * columns));
+  const affordable = Math.floor(budget / windowBytes(rows));
+  const itemImages = Math.max(1, Math.min(wanted, affordable, Math.floor(images / TARGET_CHUNKS)));
+  return { images: itemImages, rows, bands: 1, count: Math.ceil(images / itemImages) };
+}
+
+/** The lowest multiple of `multiple` that is not less than `value`. */
+export function upTo(multiple: number, value: number): number {
+  return Math.ceil(value / multiple) * multiple;
+}
+
+/** As `kernels/convMoments.ts` lays a block out. */
+export function momentsBlockBytes(channels: number): number {
+  return 16 + upTo(PANEL, channels) * 20;
+}

@@ -1,0 +1,83 @@
+/** Stride-1 3×3 convolutions, forward and input gradient, as calls of the Winograd kernels. */
+
+import { nhwc, type Tensor } from '../../../graph/tensor.js';
+import type { KernelCall, LoweringContext } from '../lowered.js';
+import { chooseItem, momentsBlockBytes, PANEL, TARGET_CHUNKS, upTo } from './convolutionItems.js';
+
+const WINDOW_BYTES = 96 * 1024;
+/** A block's transformed inputs: with a panel of weights and of products they should stay in the second cache. */
+const BLOCK_BYTES = 128 * 1024;
+/** As in `kernels/convWinograd.ts`. */
+const SKEW_BYTES = 64;
+
+export interface WinogradConvolution {
+  readonly source: Tensor;
+  readonly weights: Tensor;
+  /** Distances in elements between neighbours; `channel` and `depth` are those of the result and of the source. */
+  readonly weightStrides: Readonly<Record<'channel' | 'depth' | 'column' | 'row', number>>;
+  /** Taps from last to first, as the input gradient needs them. */
+  readonly rotated: boolean;
+  readonly result: Tensor;
+  readonly addend: Tensor | null;
+  readonly moments: Tensor | null;
+  readonly padding: number;
+}
+
+/** The kernels take 3×3 taps, stride 1, input channels by four and result channels by eight. */
+export function winogradApplies(weights: Tensor, stride: number, depth: number, channels: number): boolean {
+  const [tapRows, tapColumns] = nhwc(weights);
+  return tapRows === 3 && tapColumns === 3 && stride === 1 && depth % 4 === 0 && channels % PANEL === 0;
+}
+
+/** Tiles a block: more share a panel of weights, fewer stay in the cache. */
+export function winogradBlockTiles(depth: number): number {
+  return Math.min(64, Math.max(16, Math.floor(BLOCK_BYTES / (64 * depth) / 4) * 4));
+}
+
+export function lowerWinograd(context: LoweringContext, convolution: WinogradConvolution): KernelCall[] {
+  const { source, weights, weightStrides, rotated, result, addend, moments, padding } = convolution;
+  const [images, height, width, depth] = nhwc(source);
+  const [, resultHeight, resultWidth, channels] = nhwc(result);
+  const windowColumns = upTo(2, resultWidth) + 2;
+  const windowRows = (rows: number) => upTo(2, rows) + 2;
+  const windowBytes = (rows: number) => windowRows(rows) * windowColumns * depth * 4;
+  const blockTiles = winogradBlockTiles(depth);
+  const item = chooseItem(images, resultHeight, resultWidth, windowBytes, WINDOW_BYTES, 4 * blockTiles, 2);
+  const chunks = Math.min(TARGET_CHUNKS, item.count);
+  const tiles = item.images * Math.ceil(item.rows / 2) * Math.ceil(resultWidth / 2);
+  const scratch = context.workerScratch(
+    item.images * windowBytes(item.rows) +
+      64 +
+      2 * 16 * SKEW_BYTES +
+      blockTiles * (64 * depth + 64 * PANEL) +
+      upTo(4, tiles) * 16,
+  );
+  const blocks = moments ? context.scratch(chunks * momentsBlockBytes(channels)) : 0;
+  const packed = context.scratch(16 * depth * channels * 4);
+  const direction = rotated ? -1 : 1;
+  const calls: KernelCall[] = [
+    {
+      kernel: 'packWinogradWeights',
+      chunks: channels / PANEL,
+      args: [
+        ...[context.address(weights), channels / PANEL, weightStrides.channel, depth, weightStrides.depth, packed],
+        ...[rotated ? 2 * (weightStrides.row + weightStrides.column) : 0],
+        ...[direction * weightStrides.row, direction * weightStrides.column],
+      ],
+    },
+    {
+      kernel: 'convolveWinograd',
+      chunks,
+      args: [
+        ...[context.address(source), images, height, width, depth],
+        ...[context.address(result), resultHeight, resultWidth, channels, addend ? context.address(addend) : 0],
+        ...[item.images, item.rows, item.bands, item.count, chunks, scratch.base, scratch.stride],
+        ...[padding, windowRows(item.rows), windowColumns, blocks, packed, blockTiles],
+      ],
+    },
+  ];
+  if (moments) {
+    calls.push({ kernel: 'combineMoments', chunks: 1, args: [blocks, chunks, channels, context.address(moments)] });
+  }
+  return calls;
+}
