@@ -1,0 +1,262 @@
+import { createHash } from 'node:crypto';
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { beforeEach, describe, expect, it } from 'vitest';
+import type { Program } from '../engine/engine.js';
+import { createReferenceEngine } from '../engine/reference/referenceEngine.js';
+import { InputError } from '../errors.js';
+import { type QuantizerSettings, STORAGE, type StartingWeights } from '../nn/index.js';
+import { wideLimitsOfM } from '../quant/index.js';
+import { readSafetensors, readStartingWeights, weightsOf, writeSafetensors } from '../weights/index.js';
+import {
+  type CheckpointState,
+  parameterTensors,
+  readCheckpoint,
+  restoreParameters,
+  useFixedPairs,
+  writeCheckpoint,
+  writeParameters,
+} from './checkpoint.js';
+import { openSession } from './session.js';
+import { buildTrainingProgram, type ProgramOptions, type TrainingProgram } from './trainingProgram.js';
+
+let folder: string;
+let path: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'mpdnn-'));
+  path = join(folder, 'checkpoint.safetensors');
+});
+
+const batchSize = 2;
+
+function quantizer(kind: QuantizerSettings['kind'], bitwidth = 4): QuantizerSettings {
+  const free = { min: 2 ** -8, max: 8 };
+  const bounds = { n: { min: 2, max: 16 }, m: wideLimitsOfM, d: free, xmin: free, xmax: { min: 2 ** -8, max: 64 } };
+  return { kind, bitwidth, stepSize: 2 ** -3, bounds: { bounds, accountingXmin: free }, recomputeRange: false };
+}
+
+/** ResNet-20 on 8×8 images: every kind of variable, and small enough for the reference engine. */
+function build(changes: Partial<ProgramOptions> = {}): TrainingProgram {
+  return buildTrainingProgram({
+    model: { model: 'resnet20', classes: 3, shortcutType: 'b', scaleLayer: false },
+    batchSize,
+    imageShape: [8, 8, 3],
+    weights: quantizer('parametric_fp_d_xmax'),
+    activations: quantizer('parametric_pow2_b_xmax'),
+    budget: { weightKbytes: 10, activationKbytes: 1, activationType: 'max', lambdaWeight: 0.1, lambdaActivation: 0.1 },
+    solver: { type: 'momentum', momentum: 0.9 },
+    weightDecay: 1e-4,
+    seed: 1,
+    starting: null,
+    train: { type: 'batch' },
+    evaluation: { type: 'batch' },
+    ...changes,
+  });
+}
+
+const load = async (training: TrainingProgram): Promise<Program> =>
+  (await openSession(createReferenceEngine(), training)).program;
+
+async function steps(program: Program, first: number, count: number): Promise<void> {
+  for (let step = first; step < first + count; step++) {
+    const images = Float64Array.from({ length: batchSize * 8 * 8 * 3 }, (_, index) => Math.sin(index * (step + 1)));
+    program.write(STORAGE.batchImages, images);
+    program.write(STORAGE.batchLabels, [step % 3, (step + 1) % 3]);
+    program.write(STORAGE.control, [0.05, 0.1, 0.1]);
+    await program.run('train');
+  }
+}
+
+/** A program of float32 storages that computes nothing: what other engines look like from outside. */
+function float32Program({ plan }: TrainingProgram): Program {
+  const storages = new Map(plan.storages.map(({ name, length }) => [name, new Float32Array(length)]));
+  return {
+    planBytes: 0,
+    write: (name, data, offset = 0) => storages.get(name)!.set(data, offset),
+    read: async (name) => storages.get(name)!.slice(),
+    run: async () => {},
+    profile: async () => [],
+    dispose: async () => {},
+  };
+}
+
+/** Hashes of all that lasts, since comparing long arrays element by element takes seconds. */
+async function contents(training: TrainingProgram, program: Program): Promise<Map<string, string>> {
+  const names = [STORAGE.parameters, STORAGE.running, STORAGE.velocity, STORAGE.secondMoment, STORAGE.quantizers];
+  const more = [STORAGE.quantizerVelocity, STORAGE.quantizerSecondMoment, STORAGE.metrics];
+  const known = [...names, ...more].filter((name) => training.plan.storages.some((storage) => storage.name === name));
+  const hash = async (name: string) =>
+    createHash('sha256')
+      .update(await program.read(name))
+      .digest('hex');
+  return new Map(await Promise.all(known.map(async (name) => [name, await hash(name)] as const)));
+}
+
+const state: CheckpointState = {
+  epoch: 3,
+  batch: 2,
+  step: 17,
+  random: [0, 1, 2 ** 31, 2 ** 32 - 1],
+  best: { error: 1 / 3, epoch: 2 },
+  trainingSeconds: 0.1 + 0.2,
+  imagesTrained: 34,
+  lastError: 0.7,
+};
+
+describe('a checkpoint', () => {
+  it.each<ProgramOptions['solver']>([
+    { type: 'momentum', momentum: 0.9 },
+    { type: 'adam', beta1: 0.9, beta2: 0.999, epsilon: 1e-8 },
+  ])('continues bit for bit with $type', async (solver) => {
+    const training = build({ solver });
+    const whole = await load(training);
+    await steps(whole, 0, 1);
+    await writeCheckpoint(path, training, whole, state);
+    const interrupted = await contents(training, whole);
+    await steps(whole, 1, 1);
+
+    // Other start values, so that nothing can be right by chance.
+    const again = build({ solver });
+    for (const { start } of again.variables.parameters) start.fill(0.5);
+    const checkpoint = await readCheckpoint(path, again);
+    expect(checkpoint.state).toEqual(state);
+    const resumed = await load(again);
+    checkpoint.restore(resumed);
+    expect(await contents(again, resumed)).toEqual(interrupted);
+    await steps(resumed, 1, 1);
+    expect(await contents(again, resumed)).toEqual(await contents(training, whole));
+  });
+
+  it('keeps the bits of float32 engines', async () => {
+    const training = build();
+    const program = float32Program(training);
+    for (const { view, start } of training.variables.parameters) program.write(view.storage.name, start, view.offset);
+    await writeCheckpoint(path, training, program, state);
+    const resumed = float32Program(training);
+    (await readCheckpoint(path, training)).restore(resumed);
+    expect(await contents(training, resumed)).toEqual(await contents(training, program));
+    expect(readSafetensors(path).tensors.get('conv1/quantized_conv/W')?.data).toBeInstanceOf(Float32Array);
+  });
+
+  it('gives fixed quantizers the pairs that the run began with', async () => {
+    const values = new Float64Array(3 * 16 * 9).fill(5);
+    const name = 'conv1/quantized_conv/W';
+    const starting: StartingWeights = {
+      source: 'start',
+      get: (asked) => (asked === name ? { shape: [16, 3, 3, 3], values } : undefined),
+    };
+    const options = { weights: quantizer('fp'), activations: quantizer('pow2') };
+    const training = build({ ...options, starting });
+    await writeCheckpoint(path, training, float32Program(training), state);
+    const again = build(options);
+    expect(again.variables.quantizers).not.toEqual(training.variables.quantizers);
+    await readCheckpoint(path, again);
+    expect(again.variables.quantizers).toEqual(training.variables.quantizers);
+    const update = again.plan.phases.train?.find(({ op }) => op === 'quantizerUpdate');
+    expect(update?.attributes).toMatchObject({ rows: training.variables.quantizers });
+    const otherBits = build({ ...options, weights: quantizer('fp', 8) });
+    expect(() => useFixedPairs(otherBits, weightsOf(readSafetensors(path).tensors, path))).toThrow(
+      'conv1/quantized_conv/Wquant has 4 bits, here it has 8',
+    );
+  });
+
+  it.each<[string, Partial<ProgramOptions>, string]>([
+    ['seed', { seed: 2 }, 'seed was 1, now it is 2'],
+    ['quantizer', { weights: quantizer('fp') }, 'weights.kind was "parametric_fp_d_xmax", now it is "fp"'],
+    [
+      'network',
+      { model: { model: 'resnet32', classes: 3, shortcutType: 'b', scaleLayer: false } },
+      'model.model was "resnet20", now it is "resnet32"',
+    ],
+  ])('of another %s is refused', async (_, changes, message) => {
+    const training = build();
+    await writeCheckpoint(path, training, float32Program(training), state);
+    await expect(readCheckpoint(path, build(changes))).rejects.toThrow(InputError);
+    await expect(readCheckpoint(path, build(changes))).rejects.toThrow(`is of a run with other settings: ${message}`);
+  });
+
+  it('that is missing, cut, changed or incomplete is refused', async () => {
+    const training = build();
+    const fault = async (): Promise<string> => {
+      const error = await readCheckpoint(path, training).catch((error: unknown) => error);
+      expect(error).toBeInstanceOf(InputError);
+      return (error as Error).message;
+    };
+    expect(await fault()).toBe(`${path}: no such file`);
+    await writeCheckpoint(path, training, float32Program(training), state);
+    const bytes = readFileSync(path);
+    writeFileSync(path, bytes.subarray(0, bytes.length - 4));
+    expect(await fault()).toContain('no valid safetensors file, it ends within');
+    writeFileSync(path, Buffer.from(bytes).fill(1, bytes.length - 1));
+    expect(await fault()).toContain('damaged');
+    writeFileSync(path, bytes);
+    const { tensors, metadata } = readSafetensors(path);
+    const rewrite = (changes: Record<string, string>, without?: string) =>
+      writeSafetensors(
+        path,
+        [...tensors.values()].filter(({ name }) => name !== without),
+        { ...metadata, ...changes },
+      );
+    rewrite({}, 'velocity:conv1/bn/gamma');
+    expect(await fault()).toContain('has no velocity:conv1/bn/gamma; it belongs to another network');
+    rewrite({ state: '{}' });
+    expect(await fault()).toContain('its state is incomplete');
+    rewrite({ settings: '{' });
+    expect(await fault()).toContain('its metadata is no JSON');
+    rewrite({ version: '9' });
+    expect(await fault()).toContain('has version 9, this program reads version 1');
+    await writeParameters(path, training, float32Program(training));
+    expect(await fault()).toContain('no checkpoint of a run');
+  });
+});
+
+describe('a file of parameters', () => {
+  it('has the published names and layouts', async () => {
+    const training = build();
+    const program = await load(training);
+    const tensors = new Map((await parameterTensors(training, program)).map((tensor) => [tensor.name, tensor]));
+    expect(tensors.get('conv1/quantized_conv/W')?.shape).toEqual([16, 3, 3, 3]);
+    const { start, shape } = training.variables.find('conv1/quantized_conv/W')!;
+    expect(shape).toEqual([3, 3, 3, 16]);
+    // Output 5, input 1, row 2, column 0: OIHW outside, HWIO inside.
+    expect(tensors.get('conv1/quantized_conv/W')?.data[5 * 27 + 9 + 6]).toBe(start[(2 * 3 * 3 + 1) * 16 + 5]);
+    expect(tensors.get('conv1/bn/var')?.data).toEqual(new Float64Array(16).fill(1));
+    const row = training.variables.quantizers.findIndex(({ name }) => name === 'conv1/Aquant');
+    const xmax = tensors.get('conv1/Aquant/parametric_pow2_b_xmax/xmax');
+    expect(xmax).toMatchObject({ shape: [], data: Float64Array.of(training.variables.table[2 * row + 1]!) });
+  });
+
+  it('is where another run starts, and comes back whole', async () => {
+    const training = build();
+    const program = await load(training);
+    await steps(program, 0, 1);
+    await writeParameters(path, training, program, { epoch: '1' });
+    const starting = await readStartingWeights(path);
+    const started = await load(build({ starting, seed: 2 }));
+    const restoring = build({ seed: 2 });
+    const restored = await load(restoring);
+    restoreParameters(restoring, restored, starting);
+    const wanted = await contents(training, program);
+    for (const other of [started, restored]) {
+      const found = await contents(training, other);
+      for (const name of [STORAGE.parameters, STORAGE.running, STORAGE.quantizers]) {
+        expect(found.get(name)).toBe(wanted.get(name));
+      }
+    }
+  });
+
+  it('of another network is not restored, be it deeper', async () => {
+    const training = build();
+    const deeper = build({ model: { model: 'resnet32', classes: 3, shortcutType: 'b', scaleLayer: false } });
+    await writeParameters(path, deeper, float32Program(deeper));
+    const weights = await readStartingWeights(path);
+    const restore = () => restoreParameters(training, float32Program(training), weights);
+    expect(restore).toThrow(InputError);
+    expect(restore).toThrow(/has res1\/layer4\/\S+, which this network does not have; it belongs to another network/);
+    const classes = build({ model: { model: 'resnet32', classes: 4, shortcutType: 'b', scaleLayer: false } });
+    expect(() => restoreParameters(classes, float32Program(classes), weights)).toThrow(
+      'fc/quantized_affine/W has shape [64,3] instead of [64,4]',
+    );
+  });
+});
