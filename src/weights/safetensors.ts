@@ -157,10 +157,12 @@ function checkEntry(name: string, value: unknown, fail: Fail): Entry {
   if (!isRecord(value)) return fail(`the entry of ${name} is no JSON object`);
   const { dtype, shape, data_offsets: offsets } = value;
   if (typeof dtype !== 'string' || !Object.hasOwn(ARRAYS, dtype)) {
-    return fail(`${name} has dtype ${JSON.stringify(dtype)}; known are ${Object.keys(ARRAYS).join(', ')}`);
+    return fail(
+      `${name} has ${typeof dtype === 'string' ? `dtype ${dtype}` : 'no dtype'}; known are ${Object.keys(ARRAYS).join(', ')}`,
+    );
   }
-  if (!isSizes(shape)) return fail(`${name} has shape ${JSON.stringify(shape)}`);
-  if (!isSizes(offsets) || offsets.length !== 2) return fail(`${name} has offsets ${JSON.stringify(offsets)}`);
+  if (!isSizes(shape)) return fail(`the shape of ${name} is no list of sizes`);
+  if (!isSizes(offsets) || offsets.length !== 2) return fail(`${name} has no two offsets`);
   const [begin, end] = offsets as [number, number];
   const type = dtype as SafetensorsType;
   const wanted = elementCount(shape) * ARRAYS[type].BYTES_PER_ELEMENT;
