@@ -6,11 +6,8 @@
 
 import { accumulateMoments, momentsBytes } from './convMoments';
 import { padImage, word } from './convPad';
-import { TILE_BYTES, tabulateTiles, transformInput } from './convWinogradTransforms';
+import { SKEW, TILE_BYTES, tabulateTiles, transformInput } from './convWinogradTransforms';
 import { mad } from './mad';
-
-/** Between the 16 places of a transformed tile, so that powers of two do not crowd them into one set of the cache. */
-const SKEW: usize = 64;
 
 /**
  * Arguments: 0 source, images, height, width, channels; 5 result, height, width, channels; 9 addend or 0; 10 images an

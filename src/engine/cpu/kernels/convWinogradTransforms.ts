@@ -7,6 +7,9 @@
 
 import { word } from './convPad';
 
+/** Between the 16 places of a transformed tile, so that powers of two do not crowd them into one set of the cache. */
+export const SKEW: usize = 64;
+
 /** Bytes of a tile in the table below: offset in the window, offset in the result, rows and columns inside it (1 or 2). */
 export const TILE_BYTES: i32 = 16;
 

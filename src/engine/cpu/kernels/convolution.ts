@@ -6,3 +6,4 @@ export { convolutionWeightGradient, reduceWeightGradient } from './convWeightGra
 export { packConvolutionWeights } from './convWeights';
 export { convolveWinograd } from './convWinograd';
 export { packWinogradWeights } from './convWinogradTransforms';
+export { reduceWinogradWeightGradient, winogradWeightGradient } from './convWinogradWeightGradient';

@@ -3,18 +3,16 @@
  * enough for a core's second cache (first cache for the weight gradient), shared out in about 32 chunks.
  */
 
-import type { Node } from '../../../graph/graph.js';
 import { nhwc, type Tensor } from '../../../graph/tensor.js';
 import type { KernelCall, Lowering, LoweringContext } from '../lowered.js';
-import { chooseItem, ITEM_PIXELS, momentsBlockBytes, PANEL, TARGET_CHUNKS } from './convolutionItems.js';
+import { chooseItem, ITEM_PIXELS, momentsBlockBytes, operands, PANEL, TARGET_CHUNKS } from './convolutionItems.js';
+
+export { lowerConv2dWeightGradient } from './weightGradient.js';
+
 import { lowerWinograd, winogradApplies } from './winograd.js';
 
 /** Leaves half of a 512 KiB second cache to weights and result. */
 const WINDOW_BYTES = 160 * 1024;
-/** What the tiles of the weight gradient run through again and again; smaller items flush sums too often (measured). */
-const GRADIENT_WINDOW_BYTES = 96 * 1024;
-const PARTIAL_GRADIENT_BYTES = 16 * 1024 * 1024;
-
 /** Pixels of the result whose rows (or columns) meet the same taps. See `kernels/convDirect.ts`. */
 interface AxisClass {
   /** First row of the result, and how many. */
@@ -84,54 +82,6 @@ export const lowerConv2dInputGradient: Lowering<'conv2dInputGradient'> = (node, 
     rowClasses: parityClasses(height, tapRows, stride, padding),
     columnClasses: parityClasses(width, tapColumns, stride, padding),
   });
-};
-
-export const lowerConv2dWeightGradient: Lowering<'conv2dWeightGradient'> = (node, context) => {
-  const [x, dy] = operands(node);
-  const dw = node.outputs[0]!;
-  const { stride, padding } = node.attributes;
-  const [images, height, width, depth] = nhwc(x);
-  const [, resultHeight, resultWidth, channels] = nhwc(dy);
-  const [tapRows, tapColumns] = nhwc(dw);
-  const panels = Math.ceil(channels / PANEL);
-  const kernelRows = tapRows * tapColumns * depth;
-  const partialBytes = panels * kernelRows * PANEL * 4;
-  const mostPixelChunks = Math.min(TARGET_CHUNKS, Math.max(1, Math.floor(PARTIAL_GRADIENT_BYTES / partialBytes)));
-
-  const channelChunks = Math.ceil(TARGET_CHUNKS / mostPixelChunks);
-  // A block of input channels must be a multiple of the tile's four.
-  const wantedDepthBlocks = depth % 4 === 0 ? Math.ceil(Math.sqrt(channelChunks)) : 1;
-  const blockDepth = depth % 4 === 0 ? Math.ceil(depth / 4 / wantedDepthBlocks) * 4 : depth;
-  const depthBlocks = Math.ceil(depth / blockDepth);
-  const blockPanels = Math.ceil(panels / Math.min(panels, Math.ceil(channelChunks / depthBlocks)));
-  const panelBlocks = Math.ceil(panels / blockPanels);
-
-  const rowBytes = ((resultWidth - 1) * stride + tapColumns) * blockDepth * 4;
-  const windowBytes = (rows: number) => ((rows - 1) * stride + tapRows) * rowBytes;
-  const item = chooseItem(images, resultHeight, resultWidth, windowBytes, GRADIENT_WINDOW_BYTES, 4 * ITEM_PIXELS);
-  const pixelChunks = Math.min(mostPixelChunks, item.count);
-  const packedBytes = item.images * item.rows * resultWidth * blockPanels * PANEL * 4;
-  const scratch = context.workerScratch(item.images * windowBytes(item.rows) + packedBytes + 128);
-  const partials = context.scratch(pixelChunks * partialBytes);
-  const reduceChunks = Math.min(TARGET_CHUNKS, Math.ceil((panels * kernelRows) / 64));
-  return [
-    {
-      kernel: 'convolutionWeightGradient',
-      chunks: pixelChunks * depthBlocks * panelBlocks,
-      args: [
-        ...[context.address(x), images, height, width, depth],
-        ...[context.address(dy), resultHeight, resultWidth, channels, partials],
-        ...[item.images, item.rows, item.bands, item.count, pixelChunks],
-        ...[blockDepth, depthBlocks, blockPanels, panelBlocks, scratch.base, scratch.stride],
-        ...[tapRows, tapColumns, stride, padding],
-      ],
-    },
-    {
-      kernel: 'reduceWeightGradient',
-      chunks: reduceChunks,
-      args: [partials, pixelChunks, context.address(dw), kernelRows, channels, reduceChunks],
-    },
-  ];
 };
 
 interface DirectConvolution {
@@ -229,10 +179,4 @@ function parityClasses(size: number, taps: number, stride: number, padding: numb
       source: (first + padding - parity) / stride - Math.max(0, classTaps - 1),
     };
   });
-}
-
-function operands(node: Node<'conv2d' | 'conv2dInputGradient' | 'conv2dWeightGradient'>): [Tensor, Tensor] {
-  const [first, second] = node.inputs;
-  if (!first || !second) throw new Error(`${node.op} lacks an operand`);
-  return [first, second];
 }

@@ -3,6 +3,9 @@
  * after the other in its scratch, and the items into about 32 chunks. Depends on shapes only.
  */
 
+import type { Node } from '../../../graph/graph.js';
+import type { Tensor } from '../../../graph/tensor.js';
+
 /** Enough for 16 workers to finish within a few percent of each other. */
 export const TARGET_CHUNKS = 32;
 /** Results an item should have at least, so that its fixed costs vanish. */
@@ -20,7 +23,7 @@ export interface Item {
 
 /**
  * Whole images while they are small, as many as make `pixels` results, else bands of rows (a multiple of `rowMultiple`)
- * whose source window stays within `budget` bytes.
+ * whose source window stays within `budget` bytes; at least `chunks` items where the batch has them.
  */
 export function chooseItem(
   images: number,
@@ -30,9 +33,10 @@ export function chooseItem(
   budget: number,
   pixels: number,
   rowMultiple = 1,
+  chunks = TARGET_CHUNKS,
 ): Item {
   // Bands of fewer than four rows would mostly copy each other's borders.
-  const rowsForChunks = Math.max(4, Math.ceil(rows / Math.ceil(TARGET_CHUNKS / images)));
+  const rowsForChunks = Math.max(4, Math.ceil(rows / Math.ceil(chunks / images)));
   let bandRows = Math.min(rows, rowsForChunks);
   while (bandRows > 1 && windowBytes(bandRows) > budget) bandRows--;
   const bands = Math.ceil(rows / bandRows);
@@ -42,7 +46,7 @@ export function chooseItem(
   }
   const wanted = Math.ceil(pixels / (rows * columns));
   const affordable = Math.floor(budget / windowBytes(rows));
-  const itemImages = Math.max(1, Math.min(wanted, affordable, Math.floor(images / TARGET_CHUNKS)));
+  const itemImages = Math.max(1, Math.min(wanted, affordable, Math.floor(images / chunks)));
   return { images: itemImages, rows, bands: 1, count: Math.ceil(images / itemImages) };
 }
 
@@ -54,4 +58,11 @@ export function upTo(multiple: number, value: number): number {
 /** As `kernels/convMoments.ts` lays a block out. */
 export function momentsBlockBytes(channels: number): number {
   return 16 + upTo(PANEL, channels) * 20;
+}
+
+/** The two tensors that every convolution takes. */
+export function operands(node: Node<'conv2d' | 'conv2dInputGradient' | 'conv2dWeightGradient'>): [Tensor, Tensor] {
+  const [first, second] = node.inputs;
+  if (!first || !second) throw new Error(`${node.op} lacks an operand`);
+  return [first, second];
 }

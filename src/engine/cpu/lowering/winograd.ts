@@ -7,8 +7,8 @@ import { chooseItem, momentsBlockBytes, PANEL, TARGET_CHUNKS, upTo } from './con
 const WINDOW_BYTES = 96 * 1024;
 /** A block's transformed inputs: with a panel of weights and of products they should stay in the second cache. */
 const BLOCK_BYTES = 128 * 1024;
-/** As in `kernels/convWinograd.ts`. */
-const SKEW_BYTES = 64;
+/** As in `kernels/convWinogradTransforms.ts`. */
+export const SKEW_BYTES = 64;
 
 export interface WinogradConvolution {
   readonly source: Tensor;

@@ -1,0 +1,33 @@
+/**
+ * How the work of a weight gradient is cut: chunks of pixels as long as their partial sums stay small, then blocks of
+ * input channels and of panels of result channels, until there are about 32 chunks.
+ */
+
+import { PANEL, TARGET_CHUNKS } from './convolutionItems.js';
+
+export interface GradientCut {
+  readonly pixelChunks: number;
+  readonly blockDepth: number;
+  readonly depthBlocks: number;
+  readonly blockPanels: number;
+  readonly panelBlocks: number;
+}
+
+/** `budget`: bytes that the partial sums of all chunks of pixels may take; `mostDepth`: largest block of channels. */
+export function cutGradient(
+  depth: number,
+  channels: number,
+  partialBytes: number,
+  budget: number,
+  mostDepth = depth,
+): GradientCut {
+  const panels = Math.ceil(channels / PANEL);
+  const pixelChunks = Math.min(TARGET_CHUNKS, Math.max(1, Math.floor(budget / partialBytes)));
+  const channelChunks = Math.ceil(TARGET_CHUNKS / pixelChunks);
+  const wanted = Math.max(Math.ceil(depth / mostDepth), Math.ceil(Math.sqrt(channelChunks)));
+  // A block of input channels must be a multiple of the tile's four.
+  const blockDepth = depth % 4 === 0 ? Math.ceil(depth / 4 / wanted) * 4 : depth;
+  const depthBlocks = Math.ceil(depth / blockDepth);
+  const blockPanels = Math.ceil(panels / Math.min(panels, Math.ceil(channelChunks / depthBlocks)));
+  return { pixelChunks, blockDepth, depthBlocks, blockPanels, panelBlocks: Math.ceil(panels / blockPanels) };
+}

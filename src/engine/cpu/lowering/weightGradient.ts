@@ -1,0 +1,58 @@
+/**
+ * The weight gradient as kernel calls: chunks of pixels, and of input and result channels where the gradient is large,
+ * leave partial sums that a second call adds in order. Stride-1 3×3 layers go by Winograd, others directly.
+ */
+
+import { nhwc } from '../../../graph/tensor.js';
+import type { Lowering } from '../lowered.js';
+import { chooseItem, ITEM_PIXELS, operands, PANEL, TARGET_CHUNKS } from './convolutionItems.js';
+import { cutGradient } from './gradientCut.js';
+import { winogradApplies } from './winograd.js';
+import { lowerWinogradWeightGradient } from './winogradWeightGradient.js';
+
+/** What a tile runs through again and again; smaller items flush their sums too often (measured). */
+const WINDOW_BYTES = 96 * 1024;
+const PARTIAL_BYTES = 16 * 1024 * 1024;
+
+export const lowerConv2dWeightGradient: Lowering<'conv2dWeightGradient'> = (node, context) => {
+  const [x, dy] = operands(node);
+  const dw = node.outputs[0]!;
+  const { stride, padding } = node.attributes;
+  const [images, height, width, depth] = nhwc(x);
+  const [, resultHeight, resultWidth, channels] = nhwc(dy);
+  const [tapRows, tapColumns] = nhwc(dw);
+  if (winogradApplies(dw, stride, depth, channels)) return lowerWinogradWeightGradient(context, { x, dy, dw, padding });
+
+  const panels = Math.ceil(channels / PANEL);
+  const kernelRows = tapRows * tapColumns * depth;
+  const partialBytes = panels * kernelRows * PANEL * 4;
+  const cut = cutGradient(depth, channels, partialBytes, PARTIAL_BYTES);
+  const rowBytes = ((resultWidth - 1) * stride + tapColumns) * cut.blockDepth * 4;
+  const windowBytes = (rows: number) => ((rows - 1) * stride + tapRows) * rowBytes;
+  const item = chooseItem(
+    ...([images, resultHeight, resultWidth, windowBytes, WINDOW_BYTES, 4 * ITEM_PIXELS, 1, cut.pixelChunks] as const),
+  );
+  const pixelChunks = Math.min(cut.pixelChunks, item.count);
+  const packedBytes = item.images * item.rows * resultWidth * cut.blockPanels * PANEL * 4;
+  const scratch = context.workerScratch(item.images * windowBytes(item.rows) + packedBytes + 128);
+  const partials = context.scratch(pixelChunks * partialBytes);
+  const reduceChunks = Math.min(TARGET_CHUNKS, Math.ceil((panels * kernelRows) / 64));
+  return [
+    {
+      kernel: 'convolutionWeightGradient',
+      chunks: pixelChunks * cut.depthBlocks * cut.panelBlocks,
+      args: [
+        ...[context.address(x), images, height, width, depth],
+        ...[context.address(dy), resultHeight, resultWidth, channels, partials],
+        ...[item.images, item.rows, item.bands, item.count, pixelChunks],
+        ...[cut.blockDepth, cut.depthBlocks, cut.blockPanels, cut.panelBlocks, scratch.base, scratch.stride],
+        ...[tapRows, tapColumns, stride, padding],
+      ],
+    },
+    {
+      kernel: 'reduceWeightGradient',
+      chunks: reduceChunks,
+      args: [partials, pixelChunks, context.address(dw), kernelRows, channels, reduceChunks],
+    },
+  ];
+};

@@ -1,0 +1,58 @@
+/** Weight gradients of stride-1 3×3 convolutions as calls of the transposed Winograd kernels. */
+
+import { nhwc, type Tensor } from '../../../graph/tensor.js';
+import type { KernelCall, LoweringContext } from '../lowered.js';
+import { chooseItem, PANEL, TARGET_CHUNKS, upTo } from './convolutionItems.js';
+import { cutGradient } from './gradientCut.js';
+import { SKEW_BYTES, winogradBlockTiles } from './winograd.js';
+
+const WINDOW_BYTES = 96 * 1024;
+/** The sums are 16/9 of the gradient and are read again by the second call: fewer than a direct gradient may have. */
+const PARTIAL_BYTES = 4 * 1024 * 1024;
+const MOST_DEPTH = 64;
+
+export interface WinogradWeightGradient {
+  readonly x: Tensor;
+  readonly dy: Tensor;
+  readonly dw: Tensor;
+  readonly padding: number;
+}
+
+export function lowerWinogradWeightGradient(context: LoweringContext, gradient: WinogradWeightGradient): KernelCall[] {
+  const { x, dy, dw, padding } = gradient;
+  const [images, height, width, depth] = nhwc(x);
+  const [, resultHeight, resultWidth, channels] = nhwc(dy);
+  const partialBytes = 16 * depth * channels * 4;
+  const cut = cutGradient(depth, channels, partialBytes, PARTIAL_BYTES, MOST_DEPTH);
+  const windowColumns = upTo(2, resultWidth) + 2;
+  const windowRows = (rows: number) => upTo(2, rows) + 2;
+  const windowBytes = (rows: number) => windowRows(rows) * windowColumns * cut.blockDepth * 4;
+  const blockTiles = winogradBlockTiles(cut.blockDepth);
+  const item = chooseItem(
+    ...([images, resultHeight, resultWidth, windowBytes, WINDOW_BYTES, 4 * blockTiles, 2, cut.pixelChunks] as const),
+  );
+  const pixelChunks = Math.min(cut.pixelChunks, item.count);
+  const tiles = item.images * Math.ceil(item.rows / 2) * Math.ceil(resultWidth / 2);
+  const blockBytes = blockTiles * 64 * (cut.blockDepth + PANEL) + 2 * 16 * SKEW_BYTES;
+  const scratch = context.workerScratch(item.images * windowBytes(item.rows) + 64 + blockBytes + upTo(4, tiles) * 16);
+  const partials = context.scratch(pixelChunks * partialBytes);
+  const reduceChunks = Math.min(TARGET_CHUNKS, Math.ceil((depth * channels) / 128));
+  return [
+    {
+      kernel: 'winogradWeightGradient',
+      chunks: pixelChunks * cut.depthBlocks * cut.panelBlocks,
+      args: [
+        ...[context.address(x), images, height, width, depth],
+        ...[context.address(dy), resultHeight, resultWidth, channels, partials],
+        ...[item.images, item.rows, item.bands, item.count, pixelChunks],
+        ...[cut.blockDepth, cut.depthBlocks, cut.blockPanels, cut.panelBlocks, scratch.base, scratch.stride],
+        ...[padding, windowRows(item.rows), windowColumns, blockTiles],
+      ],
+    },
+    {
+      kernel: 'reduceWinogradWeightGradient',
+      chunks: reduceChunks,
+      args: [partials, pixelChunks, context.address(dw), depth, channels, reduceChunks],
+    },
+  ];
+}
