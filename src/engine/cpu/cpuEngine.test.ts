@@ -1,5 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { engineConformance } from '../../../test/engine/conformance.js';
+import { mulberry32 } from '../../../test/mulberry32.js';
+import { Graph, makePlan } from '../../graph/index.js';
+import type { Activation } from '../../ops/attributes.js';
+import type { Quantizer } from '../../quant/index.js';
 import { createCpuEngine } from './cpuEngine.js';
 
 for (const simd of ['relaxed', 'simd'] as const) {
@@ -12,9 +16,113 @@ for (const simd of ['relaxed', 'simd'] as const) {
 }
 
 describe('createCpuEngine', () => {
+  it('gives the same bits for any number of threads', async () => {
+    const { plan, writes, compared } = convolutionStep();
+    const bits = async (threads: number) => {
+      const engine = await createCpuEngine({ threads });
+      const program = await engine.load(plan);
+      for (const [name, values] of Object.entries(writes)) program.write(name, values);
+      for (let step = 0; step < 3; step++) await program.run('step');
+      const states = await Promise.all(compared.map((name) => program.read(name)));
+      await engine.dispose();
+      return states;
+    };
+    const one = await bits(1);
+    expect(one[0]!.some((value) => value !== 0)).toBe(true);
+    expect(await bits(2)).toEqual(one);
+    expect(await bits(3)).toEqual(one);
+  });
+
+  it('times every call when asked to', async () => {
+    const { plan } = convolutionStep();
+    const engine = await createCpuEngine({ threads: 2, profile: true });
+    const program = await engine.load(plan);
+    await program.run('step');
+    const entries = await program.profile();
+    expect(new Set(entries.map(({ op }) => op))).toEqual(new Set(plan.phases.step!.map(({ op }) => op)));
+    expect(entries.reduce((sum, { ms }) => sum + ms, 0)).toBeGreaterThan(0);
+    await engine.dispose();
+  });
+
+  it('hands on what a host call throws, and runs on', async () => {
+    const graph = new Graph();
+    const ranges = graph.whole({ name: 'ranges', dtype: 'float', length: 2 });
+    const broken = { name: 'w', kind: 'fp', fixed: null } as unknown as Quantizer;
+    graph.append('prepareQuantizers', [graph.whole({ name: 'table', dtype: 'float', length: 2 })], [ranges], {
+      rows: [broken],
+    });
+    const engine = await createCpuEngine({ threads: 2 });
+    const program = await engine.load(makePlan({ step: graph }));
+    await expect(program.run('step')).rejects.toThrow('fixed pair');
+    await expect(program.run('step')).rejects.toThrow('fixed pair');
+    await engine.dispose();
+  });
+
+  it('refuses a plan beyond 4 GiB', async () => {
+    const graph = new Graph();
+    const x = graph.whole({ name: 'x', dtype: 'float', length: 2 ** 30 });
+    graph.append('add', [x, x], [x], {});
+    const engine = await createCpuEngine({ threads: 1 });
+    await expect(engine.load(makePlan({ step: graph }))).rejects.toThrow('smaller batch');
+    await engine.dispose();
+  });
+
   it('refuses thread counts that it cannot start', async () => {
     for (const threads of [0, 1.5, 1000]) {
       await expect(createCpuEngine({ threads })).rejects.toThrow('threads');
     }
   });
 });
+
+/** Convolution, batch norm with quantizer, and back, cut into many chunks; the weights learn from step to step. */
+function convolutionStep() {
+  const graph = new Graph();
+  const shape = [6, 24, 24, 20];
+  const length = 6 * 24 * 24 * 20;
+  const window = { stride: 1, padding: 1 };
+  const activation: Activation = { type: 'quantize', row: 0, core: 'uniform', signed: false };
+  const storage = (name: string, of: readonly number[]) =>
+    graph.whole({ name, dtype: 'float', length: of.reduce((product, size) => product * size, 1) }, of);
+  const [x, w] = [storage('x', shape), storage('w', [3, 3, 20, 20])];
+  const [gamma, beta, ranges] = [storage('gamma', [20]), storage('beta', [20]), storage('ranges', [1, 2])];
+  const [mean, variance, statistics] = [
+    storage('mean', [20]),
+    storage('variance', [20]),
+    storage('statistics', [2, 20]),
+  ];
+  const [dw, dgamma, dbeta] = [storage('dw', [3, 3, 20, 20]), storage('dgamma', [20]), storage('dbeta', [20])];
+  const [dx, sums, velocity, control] = [
+    storage('dx', shape),
+    storage('sums', [2]),
+    storage('velocity', [3600]),
+    storage('control', [4]),
+  ];
+  const [y, z, dz, dy] = ['y', 'z', 'dz', 'dy'].map((name) => graph.tensor(name, shape));
+  const moments = graph.tensor('moments', [2, 20]);
+  graph.append('conv2d', [x, w], [y!, moments], window);
+  graph.append('batchStatistics', [moments, mean, variance], [statistics], { count: 3456, epsilon: 1e-5, decay: 0.9 });
+  graph.append('batchNorm', [y!, statistics, gamma, beta, x, ranges], [z!], { activation });
+  const reduceInputs = [y!, statistics, gamma, beta, x, ranges, z!];
+  graph.append('batchNormGradientReduce', reduceInputs, [dz!, dgamma, dbeta, sums], { activation });
+  graph.append('batchNormGradientApply', [dz!, y!, statistics, gamma, dgamma, dbeta], [dy!], {});
+  graph.append('conv2dWeightGradient', [x, dy!], [dw], window);
+  graph.append('conv2dInputGradient', [dy!, w, dz!], [dx], window);
+  graph.append('parameterUpdate', [w, dw, velocity, null, control], [], {
+    solver: { type: 'momentum', momentum: 0.9 },
+    weightDecay: 1e-4,
+  });
+  const random = mulberry32(7);
+  const values = (count: number) => Float32Array.from({ length: count }, () => random() - 0.5);
+  return {
+    plan: makePlan({ step: graph }),
+    writes: {
+      x: values(length),
+      w: values(3600),
+      gamma: values(20),
+      beta: values(20),
+      ranges: [0.25, 1.75],
+      control: [0.01],
+    },
+    compared: ['w', 'dx', 'dgamma', 'dbeta', 'sums', 'statistics', 'variance'],
+  };
+}
