@@ -1,16 +1,25 @@
-/** The bits and kB of every layer of a run, as text. */
+/** The bits and kB of every layer as text: a row a layer, its weights and its output side by side. */
 
-import { type RunFolder, readQuantizers } from '../experiment/index.js';
-import { summaryTable } from '../report/summaryTable.js';
+import type { Variables } from '../nn/index.js';
+import { bitsPerKbyte } from '../quant/index.js';
+import { type LayerSummary, summaryTable } from '../report/summaryTable.js';
 
-/** Empty for a float network. */
-export function layerTable(folder: RunFolder): string {
-  const rows = readQuantizers(folder);
-  const last = rows[rows.length - 1]?.epoch;
-  const layers = rows
-    .filter((row) => row.epoch === last)
-    .map(({ tensor, role, bits }) =>
-      role === 'activation' ? { layer: tensor, activationBits: bits } : { layer: tensor, weightBits: bits },
-    );
-  return layers.length ? summaryTable(layers) : '';
+/** `bits`: by row of the quantizers' table. Empty for a float network. */
+export function layerTable({ quantizers }: Variables, bits: ArrayLike<number>): string {
+  const layers = new Map<string, LayerSummary>();
+  quantizers.forEach(({ name, role, count }, row) => {
+    const layer = layerOf(name);
+    const kbytes = (bits[row]! * count) / bitsPerKbyte;
+    const cells =
+      role === 'activation'
+        ? { activationBits: bits[row]!, activationKbytes: kbytes }
+        : { weightBits: bits[row]!, weightKbytes: kbytes };
+    layers.set(layer, { ...layers.get(layer), layer, ...cells });
+  });
+  return layers.size ? summaryTable([...layers.values()]) : '';
+}
+
+/** What a convolution and the activation behind it have in common; a bias keeps a row of its own. */
+function layerOf(quantizer: string): string {
+  return quantizer.replace(/(\/quantized_(conv|affine)\/W|\.weight)quant$|\/Aquant$/, '').replace(/quant$/, '');
 }

@@ -15,6 +15,7 @@ import {
 } from '../experiment/index.js';
 import { readCheckpoint } from '../train/checkpoint.js';
 import { dataShape, programOptions } from '../train/programOptions.js';
+import { tensorOf } from '../train/quantizerReport.js';
 import { openSession } from '../train/session.js';
 import { initialState, train } from '../train/train.js';
 import { buildTrainingProgram } from '../train/trainingProgram.js';
@@ -121,7 +122,11 @@ async function run(
       const { plotRun } = await import('../report/index.js');
       await plotRun(folder.root);
     }
-    process.stdout.write(`${layerTable(folder)}\n${closing(summary, training.epochs, folder.root)}\n`);
+    const table = layerTable(
+      program.variables,
+      program.variables.quantizers.map(({ name }) => summary.bits[tensorOf(name)] ?? 0),
+    );
+    process.stdout.write(`${table}\n${closing(summary, training.epochs, folder.root)}\n`);
     return summary;
   } finally {
     await engine.dispose();

@@ -1,7 +1,11 @@
 /** From an experiment and its data to what the training program is built from. */
 
 import type { Dataset } from '../data/imageSet.js';
-import { type Experiment, type QuantizerSettings as ExperimentQuantizer, quantizerBounds } from '../experiment/index.js';
+import {
+  type Experiment,
+  type QuantizerSettings as ExperimentQuantizer,
+  quantizerBounds,
+} from '../experiment/index.js';
 import type { QuantizerSettings, StartingWeights } from '../nn/index.js';
 import type { Solver } from '../ops/attributes.js';
 import type { Budget, Quantizer } from '../quant/index.js';

@@ -20,7 +20,7 @@ export function quantizerReport(variables: Variables, table: ArrayLike<number>, 
     for (const [name] of variables.unquantizedTensors(role)) bits[name] = floatBits;
   }
   const rows = quantizers.map((quantizer, row): QuantizerRow => {
-    const tensor = quantizer.name.replace(/(\/A)?quant$/, '');
+    const tensor = tensorOf(quantizer.name);
     bits[tensor] = sizes.bits[row]!;
     const [e0, e1] = effectiveRange(quantizer, table[2 * row]!, table[2 * row + 1]!);
     const uniform = /uniform/i.test(coreOf(quantizer.kind));
@@ -44,4 +44,9 @@ export function quantizerReport(variables: Variables, table: ArrayLike<number>, 
       activations_sum_kb: sizes.activationSumKbytes,
     },
   };
+}
+
+/** The tensor that a quantizer handles: a weight's own name, for an activation the scope whose output it is. */
+export function tensorOf(quantizer: string): string {
+  return quantizer.replace(/(\/A)?quant$/, '');
 }

@@ -6,7 +6,7 @@
 import { type BatchTable, evaluationBatches, type ImageSet } from '../data/index.js';
 import type { Engine, Program } from '../engine/engine.js';
 import { STORAGE } from '../nn/index.js';
-import { evaluate, type Evaluation } from './evaluate.js';
+import { type Evaluation, evaluate } from './evaluate.js';
 import type { TrainingProgram } from './trainingProgram.js';
 
 export interface Session {

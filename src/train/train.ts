@@ -39,7 +39,13 @@ export interface EpochReport {
 
 export interface TrainingEvents {
   /** Some batches further; `metrics` are of this epoch so far. */
-  onStep?(at: { epoch: number; batch: number; batches: number; metrics: TrainingMetrics; imagesPerSecond: number }): void;
+  onStep?(at: {
+    epoch: number;
+    batch: number;
+    batches: number;
+    metrics: TrainingMetrics;
+    imagesPerSecond: number;
+  }): void;
   onEpoch?(report: EpochReport): void;
 }
 
@@ -141,7 +147,8 @@ async function runBatches(run: TrainingRun, state: CheckpointState, batches: num
     if (now - reported < METRICS_INTERVAL_MS) continue;
     reported = now;
     const metrics = await readMetrics(run, state);
-    const imagesPerSecond = ((batch + 1 - state.batch) * training.options.batchSize * 1000) / (performance.now() - started);
+    const imagesPerSecond =
+      ((batch + 1 - state.batch) * training.options.batchSize * 1000) / (performance.now() - started);
     events?.onStep?.({ epoch: state.epoch + 1, batch: batch + 1, batches, metrics, imagesPerSecond });
   }
   return batches;

@@ -21,6 +21,7 @@ export function createReferenceEngine(): Engine {
         if (!storage) throw new Error(`the plan has no storage ${name}`);
         return storage;
       };
+      const times = new Map<AnyNode, number>();
       const program: Program = {
         planBytes,
         write: (storage, data, offset = 0) => storageOf(storage).set(data, offset),
@@ -28,8 +29,21 @@ export function createReferenceEngine(): Engine {
           storageOf(storage).slice(offset, offset + length),
         run: async (phase) => {
           const phaseMemory = memory(phase);
-          for (const node of plan.phases[phase] ?? []) compute(node, phaseMemory);
+          for (const node of plan.phases[phase] ?? []) {
+            const start = performance.now();
+            compute(node, phaseMemory);
+            times.set(node, (times.get(node) ?? 0) + performance.now() - start);
+          }
         },
+        profile: async () =>
+          Object.entries(plan.phases).flatMap(([phase, nodes]) =>
+            nodes.map((node) => ({
+              phase,
+              op: node.op,
+              label: node.outputs[0]?.name ?? '',
+              ms: times.get(node) ?? 0,
+            })),
+          ),
         dispose: async () => {},
       };
       return program;
