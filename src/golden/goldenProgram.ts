@@ -1,0 +1,33 @@
+/** The training program that golden settings describe: CIFAR-10's sizes unless said otherwise, batches from the host. */
+
+import { experimentFromSettings } from '../experiment/index.js';
+import type { StartingWeights } from '../nn/index.js';
+import { programOptions } from '../train/programOptions.js';
+import { buildTrainingProgram, type TrainingProgram } from '../train/trainingProgram.js';
+
+export interface GoldenProgramOptions {
+  /** For messages: file and section. */
+  readonly where: string;
+  /** Keys of a .cfg section. */
+  readonly settings: Readonly<Record<string, unknown>>;
+  readonly batchSize?: number;
+  readonly classes?: number;
+  readonly imageSize?: number;
+  readonly starting?: StartingWeights;
+}
+
+export function goldenProgram(options: GoldenProgramOptions): TrainingProgram {
+  const { where, settings, batchSize = 1, classes = 10, imageSize = 32, starting = null } = options;
+  const experiment = experimentFromSettings(where, where, { ...settings, batch_size: batchSize });
+  const data = {
+    classes,
+    imageShape: [imageSize, imageSize, 3] as const,
+    trainImages: batchSize,
+    evaluationImages: batchSize,
+  };
+  return buildTrainingProgram({
+    ...programOptions(experiment, data, starting),
+    train: { type: 'batch' },
+    evaluation: { type: 'batch' },
+  });
+}

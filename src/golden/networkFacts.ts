@@ -1,0 +1,68 @@
+/** What a built network consists of, read off its evaluation phase: layers with weights, and activations, in order. */
+
+import { dimension, type Tensor } from '../graph/index.js';
+import { borderShape, STORAGE } from '../nn/index.js';
+import type { TrainingProgram } from '../train/trainingProgram.js';
+
+export interface LayerFacts {
+  readonly type: 'conv' | 'linear';
+  /** Name of the weight. */
+  readonly weight: string;
+  /** In the border layout. */
+  readonly weightShape: readonly number[];
+  readonly outputShape: readonly number[];
+  readonly inputChannels: number;
+  readonly outputChannels: number;
+  readonly stride: number;
+  readonly padding: number;
+  readonly hasBias: boolean;
+  readonly multiplyAccumulates: number;
+}
+
+/**
+ * Layers with unquantized weights in forward order.
+ *
+ * @throws {Error} where weights are quantized: their names are then not next to the layers.
+ */
+export function layerFacts({ plan, variables }: TrainingProgram): LayerFacts[] {
+  return (plan.phases.evaluate ?? []).flatMap((node): LayerFacts[] => {
+    if (node.op !== 'conv2d' && node.op !== 'linear') return [];
+    const weight = variables.find(node.inputs[1]?.name ?? '');
+    const [output] = node.outputs;
+    if (!weight || !output) throw new Error(`${node.op}: its weight is quantized`);
+    const outputShape = imageShape(output);
+    const weightShape = borderShape(weight.shape, weight.layout);
+    const pixels = outputShape.slice(1).reduce((product, size) => product * size, 1);
+    return [
+      {
+        type: node.op === 'conv2d' ? 'conv' : 'linear',
+        weight: weight.name,
+        weightShape,
+        outputShape,
+        inputChannels: dimension(node.inputs[0]!, node.inputs[0]!.shape.length - 1),
+        outputChannels: outputShape[0]!,
+        stride: node.op === 'conv2d' ? node.attributes.stride : 1,
+        padding: node.op === 'conv2d' ? node.attributes.padding : 0,
+        hasBias: Boolean(node.inputs[2]),
+        multiplyAccumulates: pixels * weightShape.reduce((product, size) => product * size, 1),
+      },
+    ];
+  });
+}
+
+/** Shapes of the activations of one image, channels first, in forward order. */
+export function activationShapes({ plan }: TrainingProgram): number[][] {
+  return (plan.phases.evaluate ?? []).flatMap((node) => {
+    if (node.op !== 'activation' && node.op !== 'batchNorm') return [];
+    const [output] = node.outputs;
+    const ofParameter = node.inputs[0]?.view?.storage.name === STORAGE.parameters;
+    return node.attributes.activation && !ofParameter && output ? [imageShape(output)] : [];
+  });
+}
+
+/** Without the batch, channels first. */
+function imageShape({ shape }: Tensor): number[] {
+  const [, ...rest] = shape;
+  const channels = rest.pop()!;
+  return [channels, ...rest];
+}
