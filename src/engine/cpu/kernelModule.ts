@@ -20,7 +20,7 @@ export interface ReplayExports {
   staticEnd(): number;
 }
 
-/** Compiles the binary of a level; `auto` takes the best that validates. */
+/** Compiles the binary of a level, as `npm run build:kernels` makes it; `auto` takes the best that validates. */
 export async function compileKernels(simd: 'auto' | SimdLevel): Promise<KernelModule> {
   if (simd !== 'simd') await allowRelaxedSimd();
   const level = simd === 'auto' ? (WebAssembly.validate(relaxedProbe) ? 'relaxed' : 'simd') : simd;
