@@ -7,9 +7,18 @@
 
 import { setImmediate } from 'node:timers/promises';
 import { createRandom, type RandomState, trainingEpoch } from '../data/index.js';
-import { appendEpoch, type Experiment, type RunFolder, type RunSummary, truncateRun } from '../experiment/index.js';
+import {
+  appendEpoch,
+  type Experiment,
+  type RunFolder,
+  type RunSummary,
+  readQuantizers,
+  readSizes,
+  truncateRun,
+} from '../experiment/index.js';
 import { STORAGE } from '../nn/index.js';
 import { CONTROL_LENGTH, METRICS, METRICS_LENGTH } from '../ops/attributes.js';
+import { floatBits } from '../quant/index.js';
 import { type CheckpointState, writeCheckpoint, writeParameters } from './checkpoint.js';
 import type { Evaluation } from './evaluate.js';
 import { type QuantizerReport, quantizerReport } from './quantizerReport.js';
@@ -239,16 +248,26 @@ function isInsideBudget({ budget }: Experiment, { sizes }: QuantizerReport): boo
   );
 }
 
-async function summarize(run: TrainingRun, state: CheckpointState, seconds: number): Promise<RunSummary> {
-  const { session, experiment } = run;
-  const table = await session.program.read(STORAGE.quantizers);
-  const { sizes, bits } = quantizerReport(session.training.variables, table, state.epoch);
+/** Sizes and bits are those of the best parameters, or of the last where no epoch obeyed the budget. */
+function summarize(run: TrainingRun, state: CheckpointState, seconds: number): RunSummary {
+  const { folder, session, experiment } = run;
+  const described = state.best?.epoch ?? state.epoch;
+  const sizes = readSizes(folder).find(({ epoch }) => epoch === described);
+  if (!sizes) throw new Error(`${folder.sizes} has no epoch ${described}`);
+  const quantizers = readQuantizers(folder).filter(({ epoch }) => epoch === described);
+  const { variables } = session.training;
+  const float = [...variables.unquantizedTensors('weight'), ...variables.unquantizedTensors('activation')];
   return {
     best_val_err: state.best?.error ?? null,
     best_epoch: state.best?.epoch ?? null,
     last_val_err: state.lastError,
-    ...sizes,
-    bits: { ...bits },
+    weights_kb: sizes.weights_kb,
+    activations_max_kb: sizes.activations_max_kb,
+    activations_sum_kb: sizes.activations_sum_kb,
+    bits: Object.fromEntries([
+      ...float.map(([name]) => [name, floatBits] as const),
+      ...quantizers.map(({ tensor, bits }) => [tensor, bits] as const),
+    ]),
     images_per_second: state.imagesTrained / Math.max(state.trainingSeconds, 1e-9),
     seconds,
     epochs: state.epoch,
