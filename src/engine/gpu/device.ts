@@ -1,0 +1,116 @@
+/** Choosing an adapter, opening a device on it with all the room it has, and noticing when it fails. */
+
+import { InputError } from '../../errors.js';
+
+export interface DeviceOptions {
+  /** Where adapters come from; by default the browser's or, in Node, Dawn. */
+  readonly gpu?: GPU;
+  /** Whether a software adapter (SwiftShader, llvmpipe) will do: for tests, as it is slower than the CPU engine. */
+  readonly allowSoftware?: boolean;
+  /** Optional features without which the device is of no use. */
+  readonly needs?: readonly string[];
+}
+
+export interface OpenDevice {
+  /** Kept because Dawn's devices do not outlive it. */
+  readonly gpu: GPU;
+  readonly device: GPUDevice;
+  readonly description: string;
+  /** Throws the device's fault, if it has one. */
+  check(): void;
+  /** Rejects when the device fails. */
+  readonly failure: Promise<never>;
+  dispose(): void;
+}
+
+/** Optional features the engine knows how to use. */
+const features: readonly string[] = [
+  'timestamp-query',
+  'shader-f16',
+  'subgroups',
+  'chromium-experimental-subgroup-matrix',
+];
+
+/** Limits to raise as far as the adapter goes: how much one buffer, and one binding, can hold. */
+const limits = [
+  'maxBufferSize',
+  'maxStorageBufferBindingSize',
+  'maxStorageBuffersPerShaderStage',
+  'maxComputeWorkgroupStorageSize',
+  'maxComputeInvocationsPerWorkgroup',
+  'maxComputeWorkgroupSizeX',
+] as const;
+
+/** The WebGPU of this process: the browser's, or Dawn's in Node. */
+export async function availableGpu(): Promise<GPU> {
+  const browser = (globalThis.navigator as Partial<Navigator> | undefined)?.gpu;
+  if (browser) return browser;
+  const { nodeGpu } = await import('./nodeGpu.js');
+  return nodeGpu();
+}
+
+/** Whether an adapter computes on the CPU. */
+export function isSoftware({ vendor, architecture, description, device, isFallbackAdapter }: GPUAdapterInfo): boolean {
+  const names = `${vendor} ${architecture} ${description} ${device}`;
+  return isFallbackAdapter === true || /swiftshader|llvmpipe|lavapipe|softpipe|\bcpu\b|basic render/i.test(names);
+}
+
+/**
+ * Opens the fastest adapter.
+ *
+ * @throws {InputError} if there is none, or only one that computes on the CPU and that will not do.
+ */
+export async function openDevice({ gpu, allowSoftware = false, needs = [] }: DeviceOptions = {}): Promise<OpenDevice> {
+  const source = gpu ?? (await availableGpu());
+  const adapter = await source.requestAdapter({ powerPreference: 'high-performance' });
+  if (!adapter) throw new InputError('no GPU found: WebGPU offers no adapter here; use --device cpu');
+  const { info } = adapter;
+  const name = info.description || info.device || info.vendor || 'unknown adapter';
+  if (isSoftware(info) && !allowSoftware) {
+    throw new InputError(`no GPU found: ${name} computes on the CPU; use --device cpu, which is faster`);
+  }
+  const lacking = needs.find((feature) => !adapter.features.has(feature));
+  if (lacking) throw new InputError(`the GPU ${name} lacks ${lacking}, which this needs`);
+  const device = await adapter.requestDevice({
+    requiredFeatures: features.filter((feature) => adapter.features.has(feature)) as GPUFeatureName[],
+    requiredLimits: Object.fromEntries(limits.map((limit) => [limit, adapter.limits[limit]])),
+  });
+  return watch(source, device, name);
+}
+
+function watch(gpu: GPU, device: GPUDevice, description: string): OpenDevice {
+  let fault: Error | null = null;
+  let disposed = false;
+  let fail: (error: Error) => void = () => {};
+  const failure = new Promise<never>((_, reject) => {
+    fail = (error) => {
+      fault ??= error;
+      reject(fault);
+    };
+  });
+  failure.catch(() => {});
+  device.addEventListener('uncapturederror', (event) => {
+    fail(new Error(`the GPU refused a command: ${event.error.message.split('\n')[0]}`));
+  });
+  device.lost.then(({ message }) => {
+    if (!disposed)
+      fail(
+        new Error(
+          `the GPU was lost (${message.split('\n')[0] || 'no reason given'}): start again from the last checkpoint`,
+        ),
+      );
+  });
+  return {
+    gpu,
+    device,
+    description,
+    failure,
+    check: () => {
+      if (fault) throw fault;
+    },
+    dispose: () => {
+      disposed = true;
+      device.destroy();
+    },
+  };
+}

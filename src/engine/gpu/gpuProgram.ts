@@ -1,0 +1,221 @@
+/**
+ * A loaded plan on a GPU: buffers, pipelines and bind groups made once, each phase a list of dispatches that `run`
+ * encodes into one command buffer. Nothing is read back unless asked for, and the host runs a few steps ahead at most.
+ */
+
+import type { Plan } from '../../graph/plan.js';
+import type { Storage } from '../../graph/tensor.js';
+import type { ProfileEntry, Program, StorageArray } from '../engine.js';
+import type { OpenDevice } from './device.js';
+import type { BufferPlan, KernelCall } from './kernel.js';
+import { type LoweredCall, lowerPhase } from './lowering.js';
+import { compilePipelines } from './pipelines.js';
+import { placePlan } from './placement.js';
+import { timeDispatches } from './profile.js';
+
+export interface Dispatch {
+  readonly op: string;
+  readonly label: string;
+  readonly pipeline: GPUComputePipeline;
+  readonly bindGroup: GPUBindGroup;
+  readonly workgroups: readonly [number, number, number];
+  /** Device time of the runs so far, where they are timed. */
+  ms: number;
+}
+
+/** Steps the host may be ahead of the device: enough to hide the host, few enough to stop soon. */
+const stepsInFlight = 8;
+
+export async function loadProgram(
+  open: OpenDevice,
+  plan: Plan,
+  profile: boolean,
+  onProgress?: (done: number, total: number) => void,
+): Promise<Program> {
+  const { device } = open;
+  const placement = placePlan(plan);
+  const lowered = Object.entries(plan.phases).map(
+    ([phase, nodes]) => [phase, lowerPhase(nodes, placement.forPhase(phase))] as const,
+  );
+  const calls = lowered.flatMap(([, phaseCalls]) => phaseCalls.map(({ call }) => call));
+  checkSizes(device, placement.buffers, calls);
+  const pipelines = await compilePipelines(device, calls, onProgress);
+  const buffers = new Map(placement.buffers.map((buffer) => [buffer, createBuffer(device, buffer)]));
+  const parameters = parameterBuffer(device, calls);
+  const phases = new Map(
+    lowered.map(([phase, phaseCalls]) => [
+      phase,
+      phaseCalls.map((each) => dispatchOf(device, each, pipelines, buffers, parameters)),
+    ]),
+  );
+  open.check();
+
+  const dispatchesOf = (phase: string) => {
+    const dispatches = phases.get(phase);
+    if (!dispatches) throw new Error(`the plan has no phase ${phase}`);
+    return dispatches;
+  };
+  const storageOf = (name: string) => {
+    const storage = plan.storages.find((each) => each.name === name);
+    if (!storage) throw new Error(`the plan has no storage ${name}`);
+    return { storage, buffer: buffers.get(placement.storages.get(name)!)! };
+  };
+  const inFlight: Promise<unknown>[] = [];
+  return {
+    planBytes: placement.buffers.reduce((sum, { bytes }) => sum + bytes, 0),
+    write: (name, data, offset = 0) => {
+      const { storage, buffer } = storageOf(name);
+      writeStorage(device, storage, buffer, data, offset);
+    },
+    read: async (name, offset = 0, length) => {
+      open.check();
+      const { storage, buffer } = storageOf(name);
+      const count = length ?? storage.length - offset;
+      const read = readStorage(device, storage, buffer, offset, count);
+      const values = await Promise.race([read, open.failure]);
+      open.check();
+      return values;
+    },
+    run: async (phase) => {
+      open.check();
+      const dispatches = dispatchesOf(phase);
+      if (profile) {
+        await Promise.race([timeDispatches(device, dispatches), open.failure]);
+        return;
+      }
+      const encoder = device.createCommandEncoder();
+      const pass = encoder.beginComputePass();
+      for (const { pipeline, bindGroup, workgroups } of dispatches) {
+        pass.setPipeline(pipeline);
+        pass.setBindGroup(0, bindGroup);
+        pass.dispatchWorkgroups(...workgroups);
+      }
+      pass.end();
+      device.queue.submit([encoder.finish()]);
+      inFlight.push(device.queue.onSubmittedWorkDone());
+      if (inFlight.length >= stepsInFlight) await Promise.race([inFlight.shift(), open.failure]);
+      open.check();
+    },
+    profile: async () =>
+      [...phases].flatMap(([phase, dispatches]) =>
+        dispatches.map(({ op, label, ms }): ProfileEntry => ({ phase, op, label, ms })),
+      ),
+    dispose: async () => {
+      for (const buffer of [...buffers.values(), parameters]) buffer.destroy();
+    },
+  };
+}
+
+function checkSizes(device: GPUDevice, buffers: readonly BufferPlan[], calls: readonly KernelCall[]): void {
+  const { maxStorageBufferBindingSize, maxBufferSize, maxStorageBuffersPerShaderStage } = device.limits;
+  const most = Math.min(maxStorageBufferBindingSize, maxBufferSize);
+  const tooLarge = buffers.find(({ bytes }) => bytes > most);
+  if (tooLarge) {
+    const mebibytes = (bytes: number) => `${Math.ceil(bytes / 2 ** 20)} MiB`;
+    throw new Error(
+      `${tooLarge.label} needs ${mebibytes(tooLarge.bytes)}, the GPU allows ${mebibytes(most)}: choose a smaller batch`,
+    );
+  }
+  const tooMany = calls.find(({ bindings }) => bindings.length > maxStorageBuffersPerShaderStage);
+  if (tooMany) {
+    throw new Error(
+      `${tooMany.label} binds ${tooMany.bindings.length} buffers, the GPU allows ${maxStorageBuffersPerShaderStage}`,
+    );
+  }
+}
+
+function createBuffer(device: GPUDevice, { label, bytes }: BufferPlan): GPUBuffer {
+  const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
+  return device.createBuffer({ label, size: Math.ceil(bytes / 16) * 16, usage });
+}
+
+/** Every call's uniform in one buffer, at the offsets that WebGPU asks for; in order of the calls. */
+function parameterBuffer(device: GPUDevice, calls: readonly KernelCall[]): GPUBuffer {
+  const bytes = calls.reduce((sum, call) => sum + parameterBytes(call), 0);
+  const words = new Uint32Array(bytes / 4);
+  let start = 0;
+  for (const call of calls) {
+    words.set(call.parameters, start / 4);
+    parameterOffsets.set(call, start);
+    start += parameterBytes(call);
+  }
+  const usage = GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST;
+  const buffer = device.createBuffer({ label: 'parameters', size: Math.max(256, bytes), usage });
+  device.queue.writeBuffer(buffer, 0, words);
+  return buffer;
+}
+
+const parameterOffsets = new WeakMap<KernelCall, number>();
+
+function parameterBytes({ parameters }: KernelCall): number {
+  return Math.ceil((4 * parameters.length) / 256) * 256;
+}
+
+function dispatchOf(
+  device: GPUDevice,
+  { op, call }: LoweredCall,
+  pipelines: ReadonlyMap<string, GPUComputePipeline>,
+  buffers: ReadonlyMap<BufferPlan, GPUBuffer>,
+  parameters: GPUBuffer,
+): Dispatch {
+  const pipeline = pipelines.get(call.code)!;
+  const entries: GPUBindGroupEntry[] = call.bindings.map(({ buffer }, index) => ({
+    binding: index + 1,
+    resource: { buffer: buffers.get(buffer)! },
+  }));
+  if (call.parameters.length > 0) {
+    const size = Math.ceil(call.parameters.length / 4) * 16;
+    entries.push({ binding: 0, resource: { buffer: parameters, offset: parameterOffsets.get(call)!, size } });
+  }
+  const bindGroup = device.createBindGroup({ label: call.label, layout: pipeline.getBindGroupLayout(0), entries });
+  return { op, label: call.label, pipeline, bindGroup, workgroups: call.workgroups, ms: 0 };
+}
+
+const arrays = { float: Float32Array, int32: Int32Array, uint8: Uint8Array } as const;
+
+function writeStorage(
+  device: GPUDevice,
+  { name, dtype, length }: Storage,
+  buffer: GPUBuffer,
+  data: ArrayLike<number>,
+  offset: number,
+): void {
+  const end = offset + data.length;
+  if (end > length) throw new Error(`${data.length} numbers at ${offset} exceed storage ${name} of ${length}`);
+  const values = data instanceof arrays[dtype] ? data : arrays[dtype].from(data);
+  if (dtype !== 'uint8') {
+    device.queue.writeBuffer(buffer, 4 * offset, values as Float32Array<ArrayBuffer>);
+    return;
+  }
+  if (offset % 4 !== 0 || (end % 4 !== 0 && end !== length)) {
+    throw new Error(`bytes of storage ${name} can be written from ${offset} to ${end} only in multiples of 4`);
+  }
+  const whole = values.length - (values.length % 4);
+  device.queue.writeBuffer(buffer, offset, values as Uint8Array<ArrayBuffer>, 0, whole);
+  if (whole === values.length) return;
+  const rest = new Uint8Array(4);
+  rest.set(values.subarray(whole) as Uint8Array);
+  device.queue.writeBuffer(buffer, offset + whole, rest);
+}
+
+async function readStorage(
+  device: GPUDevice,
+  { dtype }: Storage,
+  buffer: GPUBuffer,
+  offset: number,
+  length: number,
+): Promise<StorageArray> {
+  const size = arrays[dtype].BYTES_PER_ELEMENT;
+  const start = Math.floor((offset * size) / 4) * 4;
+  const end = Math.ceil(((offset + length) * size) / 4) * 4;
+  if (end === start) return new arrays[dtype](0);
+  const staging = device.createBuffer({ size: end - start, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST });
+  const encoder = device.createCommandEncoder();
+  encoder.copyBufferToBuffer(buffer, start, staging, 0, end - start);
+  device.queue.submit([encoder.finish()]);
+  await staging.mapAsync(GPUMapMode.READ);
+  const first = offset * size - start;
+  const bytes = staging.getMappedRange().slice(first, first + length * size);
+  staging.destroy();
+  return new arrays[dtype](bytes);
+}

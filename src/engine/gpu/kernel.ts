@@ -1,0 +1,238 @@
+/**
+ * A kernel call as data: WGSL source, what it binds, how many workgroups. Operands become accessors that write the WGSL
+ * of a load or a store, so that kernels need not know where a tensor lies.
+ *
+ * Offsets of storage views and other numbers that differ between layers of one shape reach the shader through a small
+ * uniform, not as constants: layers of one shape then have the same source and share one pipeline. Operands that lie in
+ * one buffer share one variable, as WebGPU forbids to bind a buffer for reading and for writing in the same dispatch.
+ */
+
+import type { DType, Tensor } from '../../graph/tensor.js';
+
+/** A device buffer to be: kernels that need more room raise `bytes` before the buffers are made. */
+export interface BufferPlan {
+  readonly label: string;
+  bytes: number;
+}
+
+export interface KernelBinding {
+  readonly buffer: BufferPlan;
+  readonly writes: boolean;
+}
+
+export interface KernelCall {
+  readonly label: string;
+  readonly code: string;
+  readonly bindings: readonly KernelBinding[];
+  /** Contents of the uniform at binding 0, if there is one. */
+  readonly parameters: readonly number[];
+  readonly workgroups: readonly [number, number, number];
+}
+
+/** Where tensors lie, and room for what only the kernels of one operation see. */
+export interface Placement {
+  place(tensor: Tensor): { readonly buffer: BufferPlan; readonly offset: number };
+  /** Room for `length` numbers that outlives the next few operations. */
+  scratch(length: number): BufferPlan;
+}
+
+export type Access = 'read' | 'write';
+
+/** What an operand wants to be: a tensor or scratch, read or written, four numbers at a time where it can. */
+export interface OperandRequest {
+  readonly buffer: BufferPlan;
+  readonly offset: number;
+  readonly dtype: DType;
+  readonly writes: boolean;
+}
+
+/** WGSL expressions and statements on an operand; indices are WGSL expressions of type u32. */
+export interface Operand {
+  load(index: string): string;
+  store(index: string, value: string): string;
+  /** Four numbers from element 4·index on. */
+  load4(index: string): string;
+  store4(index: string, value: string): string;
+}
+
+export interface KernelSource<Names extends string> {
+  readonly operands: Readonly<Record<Names, Operand>>;
+  /** A number that may differ between calls of the same source, as a WGSL expression of type u32. */
+  parameter(value: number): string;
+  /** A table of words; declares `word(i)`, which loads one. At most one table a kernel. */
+  words(values: ArrayLike<number>): string;
+  finish(label: string, workgroups: readonly number[], body: string): KernelCall;
+}
+
+export function tensorOperand(placement: Placement, tensor: Tensor, access: Access): OperandRequest {
+  return { ...placement.place(tensor), dtype: tensor.dtype, writes: access === 'write' };
+}
+
+export function bufferOperand(buffer: BufferPlan, access: Access): OperandRequest {
+  return { buffer, offset: 0, dtype: 'float', writes: access === 'write' };
+}
+
+/**
+ * Begins a kernel on these operands (absent ones are left out). `wide` names the operands that are accessed four numbers
+ * at a time; where an offset or a neighbour in the same buffer forbids it, their accessors take single numbers.
+ */
+export function kernelSource<Names extends string>(
+  requests: Readonly<Record<Names, OperandRequest | null>>,
+  wide: readonly NoInfer<Names>[] = [],
+): KernelSource<Names> {
+  const parameters: number[] = [];
+  const parameter = (value: number) => {
+    const index = parameters.push(value >>> 0) - 1;
+    return `parameters[${index >> 2}u].${'xyzw'[index & 3]}`;
+  };
+  const variables = new Map<BufferPlan, Variable>();
+  const present = (Object.entries(requests) as [Names, OperandRequest | null][]).filter(([, request]) => request);
+  for (const [name, request] of present) addToVariable(variables, name, request!, wide.includes(name));
+  const operands = Object.fromEntries(
+    present.map(([name, request]) => {
+      const variable = variables.get(request!.buffer)!;
+      return [name, operandAccess(variable, request!.offset, parameter)];
+    }),
+  ) as Record<Names, Operand>;
+  return {
+    operands,
+    parameter,
+    words: (values) => {
+      const start = parameters.length;
+      for (let i = 0; i < values.length; i++) parameters.push(values[i]!);
+      if (values.length === 0) parameters.push(0);
+      const at = `(i + ${start}u)`;
+      return `fn word(i: u32) -> u32 { return parameters[${at} >> 2u][${at} & 3u]; }\n`;
+    },
+    finish: (label, workgroups, body) => {
+      const list = [...variables.values()];
+      const [x = 1, y = 1, z = 1] = workgroups;
+      return {
+        label,
+        code: `${declarations(list, parameters.length)}${body}`,
+        bindings: list.map(({ buffer, writes }) => ({ buffer, writes })),
+        parameters,
+        workgroups: [x, y, z],
+      };
+    },
+  };
+}
+
+interface Variable {
+  readonly name: string;
+  readonly buffer: BufferPlan;
+  readonly dtype: DType;
+  writes: boolean;
+  wide: boolean;
+}
+
+function addToVariable(
+  variables: Map<BufferPlan, Variable>,
+  name: string,
+  request: OperandRequest,
+  wantsWide: boolean,
+): void {
+  const known = variables.get(request.buffer);
+  const wide = wantsWide && request.offset % 4 === 0;
+  if (!known) {
+    const { buffer, dtype, writes } = request;
+    variables.set(buffer, { name: `${name}_`, buffer, dtype, writes, wide });
+    return;
+  }
+  if (known.dtype !== request.dtype) throw new Error(`${request.buffer.label} holds numbers of two types`);
+  known.writes ||= request.writes;
+  known.wide &&= wide;
+}
+
+function operandAccess(
+  { name, dtype, wide }: Variable,
+  elementOffset: number,
+  parameter: (value: number) => string,
+): Operand {
+  if (dtype === 'uint8') return byteAccess(name, elementOffset, parameter);
+  const unit = wide ? 4 : 1;
+  const offset = elementOffset === 0 ? '' : `${parameter(elementOffset / unit)} + `;
+  if (wide) {
+    const narrow = (): never => {
+      throw new Error(`operand ${name} takes four numbers at a time`);
+    };
+    return {
+      load: narrow,
+      store: narrow,
+      load4: (index) => `${name}[${offset}(${index})]`,
+      store4: (index, value) => `${name}[${offset}(${index})] = ${value};`,
+    };
+  }
+  const at = (index: string) => `${name}[${offset}(${index})]`;
+  const vector = dtype === 'int32' ? 'vec4i' : 'vec4f';
+  return {
+    load: at,
+    store: (index, value) => `${at(index)} = ${value};`,
+    load4: (index) => `${vector}(${[0, 1, 2, 3].map((j) => at(`4u * (${index}) + ${j}u`)).join(', ')})`,
+    store4: (index, value) =>
+      `{ let four = ${value}; ${[0, 1, 2, 3].map((j) => `${at(`4u * (${index}) + ${j}u`)} = four[${j}];`).join(' ')} }`,
+  };
+}
+
+/** Bytes lie four in a word, the first lowest. They are data for the network, never results. */
+function byteAccess(name: string, offset: number, parameter: (value: number) => string): Operand {
+  const forbidden = (): never => {
+    throw new Error(`operand ${name}: bytes can only be loaded one by one`);
+  };
+  const start = offset === 0 ? '' : `${parameter(offset)} + `;
+  return {
+    load: (index) => `byteOf_${name}(${start}(${index}))`,
+    store: forbidden,
+    load4: forbidden,
+    store4: forbidden,
+  };
+}
+
+const elementTypes: Readonly<Record<DType, string>> = { float: 'f32', int32: 'i32', uint8: 'u32' };
+
+function declarations(variables: readonly Variable[], parameterCount: number): string {
+  const uniform =
+    parameterCount > 0
+      ? `@group(0) @binding(0) var<uniform> parameters: array<vec4u, ${Math.ceil(parameterCount / 4)}>;\n`
+      : '';
+  const lines = variables.map(({ name, dtype, writes, wide }, index) => {
+    const element = wide ? `vec4<${elementTypes[dtype]}>` : elementTypes[dtype];
+    const access = writes ? 'read_write' : 'read';
+    const variable = `@group(0) @binding(${index + 1}) var<storage, ${access}> ${name}: array<${element}>;\n`;
+    if (dtype !== 'uint8') return variable;
+    return `${variable}fn byteOf_${name}(i: u32) -> u32 { return (${name}[i >> 2u] >> (8u * (i & 3u))) & 255u; }\n`;
+  });
+  return uniform + lines.join('');
+}
+
+/** Most workgroups that WebGPU promises along one dimension. */
+const longestDispatch = 65_535;
+
+/** Workgroups of `size` invocations for `count` elements, folded into two dimensions where one is too short. */
+export function linearDispatch(count: number, size = workgroupSize): [number, number] {
+  const workgroups = Math.ceil(count / size);
+  if (workgroups <= longestDispatch) return [workgroups, 1];
+  const rows = Math.ceil(workgroups / longestDispatch);
+  return [Math.ceil(workgroups / rows), rows];
+}
+
+/** Invocations of the element-wise kernels' workgroups. */
+export const workgroupSize = 256;
+
+/** An entry point that runs `body` for i = 0 … count − 1. */
+export function elementwiseMain(count: number, body: string, prologue = ''): string {
+  return `@compute @workgroup_size(${workgroupSize})
+fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let i = id.y * groups.x * ${workgroupSize}u + id.x;
+  if (i >= ${count}u) { return; }
+  ${prologue}
+  ${body}
+}
+`;
+}
+
+/** A float constant in WGSL, with all its digits. */
+export function float(value: number): string {
+  const text = Math.fround(value).toString();
+  return /[.e]/.test(text) ? `${text}f` : `${text}.0f`;
+}

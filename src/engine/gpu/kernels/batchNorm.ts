@@ -1,0 +1,235 @@
+/**
+ * Batch normalisation in the passes that memory traffic asks for: one forward (normalise, add the shortcut, activate),
+ * two backward (recompute z, reduce all gradients of parameters; then the input's gradient).
+ */
+
+import { dimension, elementCount } from '../../../graph/tensor.js';
+import { operand, optionalOperand, optionalResult, result } from '../../operands.js';
+import {
+  bufferOperand,
+  elementwiseMain,
+  float,
+  kernelSource,
+  linearDispatch,
+  type Operand,
+  tensorOperand,
+  workgroupSize,
+} from '../kernel.js';
+import { lanesFor, wideIf } from '../lanes.js';
+import type { Lowering } from '../lowering.js';
+import { activationFunctions, loadRange } from '../wgsl/activation.js';
+import { finishSums, mostPartials, nextPowerOfTwo } from './sums.js';
+
+export const batchStatistics: Lowering<'batchStatistics'> = (node, placement) => {
+  const [moments, mean, variance] = [operand(node, 0), operand(node, 1), operand(node, 2)];
+  const channels = elementCount(mean.shape);
+  const { operands, finish } = kernelSource({
+    moments: tensorOperand(placement, moments, 'read'),
+    mean: tensorOperand(placement, mean, 'write'),
+    variance: tensorOperand(placement, variance, 'write'),
+    statistics: tensorOperand(placement, result(node, 0), 'write'),
+  });
+  const body = elementwiseMain(
+    channels,
+    `let mean = ${operands.moments.load('i')};
+  let variance = ${operands.moments.load(`i + ${channels}u`)};
+  ${storeStatistics(node.attributes, channels, operands)}`,
+  );
+  return [finish('batchStatistics', linearDispatch(channels), body)];
+};
+
+/** WGSL that, given `mean` and `variance` of channel i, writes the statistics and moves the running ones. */
+export function storeStatistics(
+  { count, epsilon, decay }: { readonly count: number; readonly epsilon: number; readonly decay: number },
+  channels: number,
+  operands: Readonly<Record<'mean' | 'variance' | 'statistics', Operand>>,
+): string {
+  const blend = (running: string, batch: string) => `${float(decay)} * ${running} + ${float(1 - decay)} * ${batch}`;
+  return `${operands.statistics.store('i', 'mean')}
+  ${operands.statistics.store(`i + ${channels}u`, `1.0 / sqrt(variance + ${float(epsilon)})`)}
+  ${operands.mean.store('i', blend(operands.mean.load('i'), 'mean'))}
+  ${operands.variance.store('i', blend(operands.variance.load('i'), `(variance * ${float(count / (count - 1))})`))}`;
+}
+
+export const runningStatistics: Lowering<'runningStatistics'> = (node, placement) => {
+  const [mean, variance] = [operand(node, 0), operand(node, 1)];
+  const channels = elementCount(mean.shape);
+  const { operands, finish } = kernelSource({
+    mean: tensorOperand(placement, mean, 'read'),
+    variance: tensorOperand(placement, variance, 'read'),
+    statistics: tensorOperand(placement, result(node, 0), 'write'),
+  });
+  const deviation = `1.0 / sqrt(${operands.variance.load('i')} + ${float(node.attributes.epsilon)})`;
+  const body = elementwiseMain(
+    channels,
+    `${operands.statistics.store('i', operands.mean.load('i'))}
+  ${operands.statistics.store(`i + ${channels}u`, deviation)}`,
+  );
+  return [finish('runningStatistics', linearDispatch(channels), body)];
+};
+
+export const batchNorm: Lowering<'batchNorm'> = (node, placement) => {
+  const [x, statistics, gamma, beta] = [operand(node, 0), operand(node, 1), operand(node, 2), operand(node, 3)];
+  const [shortcut, ranges, y] = [optionalOperand(node, 4), optionalOperand(node, 5), result(node, 0)];
+  const channels = dimension(x, 3);
+  const lanes = lanesFor(channels);
+  const items = elementCount(x.shape) / lanes.width;
+  const { operands, parameter, finish } = kernelSource(
+    {
+      x: tensorOperand(placement, x, 'read'),
+      statistics: tensorOperand(placement, statistics, 'read'),
+      gamma: tensorOperand(placement, gamma, 'read'),
+      beta: tensorOperand(placement, beta, 'read'),
+      shortcut: shortcut && tensorOperand(placement, shortcut, 'read'),
+      ranges: ranges && tensorOperand(placement, ranges, 'read'),
+      y: tensorOperand(placement, y, 'write'),
+    },
+    wideIf(lanes, ['x', 'statistics', 'gamma', 'beta', 'shortcut', 'y']),
+  );
+  const { activation } = node.attributes;
+  const perPixel = channels / lanes.width;
+  const body = `${activationFunctions(activation)}
+${elementwiseMain(
+  items,
+  `let c = i % ${perPixel}u;
+  let normalized = (${lanes.load(operands.x, 'i')} - ${lanes.load(operands.statistics, 'c')})
+    * ${lanes.load(operands.statistics, `c + ${perPixel}u`)};
+  var z = ${lanes.load(operands.gamma, 'c')} * normalized + ${lanes.load(operands.beta, 'c')};
+  ${shortcut ? `z += ${lanes.load(operands.shortcut, 'i')};` : ''}
+  ${lanes.store(operands.y, 'i', `activate${lanes.suffix}(z, range)`)}`,
+  loadRange(activation, operands.ranges, parameter),
+)}`;
+  return [finish(`batchNorm ${y.name}`, linearDispatch(items), body)];
+};
+
+/**
+ * Each workgroup walks over its own pixels, an invocation over one (or four) of the channels; what the invocations of a
+ * channel have summed is added in workgroup memory, what the workgroups have by the second kernel.
+ */
+export const batchNormGradientReduce: Lowering<'batchNormGradientReduce'> = (node, placement) => {
+  const [x, statistics, gamma, beta] = [operand(node, 0), operand(node, 1), operand(node, 2), operand(node, 3)];
+  const [shortcut, ranges, dy] = [optionalOperand(node, 4), optionalOperand(node, 5), operand(node, 6)];
+  const [dz, dgamma, dbeta, sums] = [result(node, 0), result(node, 1), result(node, 2), optionalResult(node, 3)];
+  const channels = dimension(x, 3);
+  const lanes = lanesFor(channels);
+  const perPixel = channels / lanes.width;
+  const pixels = elementCount(x.shape) / channels;
+  const across = Math.min(nextPowerOfTwo(perPixel), 64);
+  const down = workgroupSize / across;
+  const tiles = Math.ceil(perPixel / across);
+  const groups = Math.min(Math.ceil(pixels / down), mostPartials);
+  const partials = placement.scratch(groups * (2 * channels + 2 * tiles));
+  const endsStart = groups * 2 * channels;
+  const { operands, parameter, finish } = kernelSource(
+    {
+      x: tensorOperand(placement, x, 'read'),
+      statistics: tensorOperand(placement, statistics, 'read'),
+      gamma: tensorOperand(placement, gamma, 'read'),
+      beta: tensorOperand(placement, beta, 'read'),
+      shortcut: shortcut && tensorOperand(placement, shortcut, 'read'),
+      ranges: ranges && tensorOperand(placement, ranges, 'read'),
+      dy: tensorOperand(placement, dy, 'read'),
+      dz: tensorOperand(placement, dz, 'write'),
+      partials: bufferOperand(partials, 'write'),
+    },
+    wideIf(lanes, ['x', 'statistics', 'gamma', 'beta', 'shortcut', 'dy', 'dz']),
+  );
+  const { activation } = node.attributes;
+  const { width: w, type, suffix } = lanes;
+  const components = [...Array(w).keys()].map((j) => ({ j, of: (v: string) => (w === 1 ? v : `${v}[${j}]`) }));
+  const contribution = w === 4 ? 'rangeSums4(z, g, range)' : 'g * rangeFactors(z, range)';
+  const body = `${activationFunctions(activation)}
+var<workgroup> gammas: array<${type}, ${workgroupSize}>;
+var<workgroup> betas: array<${type}, ${workgroupSize}>;
+${sums ? `var<workgroup> ends: array<vec2f, ${workgroupSize}>;` : ''}
+@compute @workgroup_size(${workgroupSize})
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) t: u32) {
+  ${loadRange(activation, operands.ranges, parameter)}
+  let c = group.y * ${across}u + t % ${across}u;
+  var sumGamma = ${type}();
+  var sumBeta = ${type}();
+  var sumEnds = vec2f();
+  if (c < ${perPixel}u) {
+    let mean = ${lanes.load(operands.statistics, 'c')};
+    let deviation = ${lanes.load(operands.statistics, `c + ${perPixel}u`)};
+    let gamma = ${lanes.load(operands.gamma, 'c')};
+    let beta = ${lanes.load(operands.beta, 'c')};
+    for (var pixel = group.x * ${down}u + t / ${across}u; pixel < ${pixels}u; pixel += ${groups * down}u) {
+      let i = pixel * ${perPixel}u + c;
+      let normalized = (${lanes.load(operands.x, 'i')} - mean) * deviation;
+      var z = gamma * normalized + beta;
+      ${shortcut ? `z += ${lanes.load(operands.shortcut, 'i')};` : ''}
+      let g = ${lanes.load(operands.dy, 'i')};
+      let dz = g * inputFactor${suffix}(z, range);
+      ${lanes.store(operands.dz, 'i', 'dz')}
+      sumGamma += dz * normalized;
+      sumBeta += dz;
+      ${sums ? `sumEnds += ${contribution};` : ''}
+    }
+  }
+  gammas[t] = sumGamma;
+  betas[t] = sumBeta;
+  ${sums ? 'ends[t] = sumEnds;' : ''}
+  workgroupBarrier();
+  for (var span = ${workgroupSize / 2}u; span > 0u; span /= 2u) {
+    if (t < span) {
+      if (span >= ${across}u) { gammas[t] += gammas[t + span]; betas[t] += betas[t + span]; }
+      ${sums ? 'ends[t] += ends[t + span];' : ''}
+    }
+    workgroupBarrier();
+  }
+  let row = group.x * ${2 * channels}u;
+  if (t < ${across}u && c < ${perPixel}u) {
+    ${components
+      .map(({ j, of }) => operands.partials.store(`row + ${w}u * c + ${j}u`, of('gammas[t]')))
+      .concat(
+        components.map(({ j, of }) =>
+          operands.partials.store(`row + ${channels}u + ${w}u * c + ${j}u`, of('betas[t]')),
+        ),
+      )
+      .join('\n    ')}
+  }
+  ${sums ? `if (t < 2u) { ${operands.partials.store(`${endsStart}u + 2u * (group.x * ${tiles}u + group.y) + t`, 'ends[0][t]')} }` : ''}
+}
+`;
+  const label = `batchNormGradientReduce ${dz.name}`;
+  return [
+    finish(label, [groups, tiles], body),
+    finishSums(placement, `${label} sums`, [
+      { partials, start: 0, rows: groups, results: [dgamma, dbeta] },
+      ...(sums ? [{ partials, start: endsStart, rows: groups * tiles, results: [sums] }] : []),
+    ]),
+  ];
+};
+
+export const batchNormGradientApply: Lowering<'batchNormGradientApply'> = (node, placement) => {
+  const [dz, x, statistics, gamma] = [operand(node, 0), operand(node, 1), operand(node, 2), operand(node, 3)];
+  const [dgamma, dbeta, dx] = [operand(node, 4), operand(node, 5), result(node, 0)];
+  const channels = dimension(x, 3);
+  const lanes = lanesFor(channels);
+  const items = elementCount(x.shape) / lanes.width;
+  const perPixel = channels / lanes.width;
+  const share = float(channels / elementCount(x.shape));
+  const { operands, finish } = kernelSource(
+    {
+      dz: tensorOperand(placement, dz, 'read'),
+      x: tensorOperand(placement, x, 'read'),
+      statistics: tensorOperand(placement, statistics, 'read'),
+      gamma: tensorOperand(placement, gamma, 'read'),
+      dgamma: tensorOperand(placement, dgamma, 'read'),
+      dbeta: tensorOperand(placement, dbeta, 'read'),
+      dx: tensorOperand(placement, dx, 'write'),
+    },
+    wideIf(lanes, ['dz', 'x', 'statistics', 'gamma', 'dgamma', 'dbeta', 'dx']),
+  );
+  const body = elementwiseMain(
+    items,
+    `let c = i % ${perPixel}u;
+  let deviation = ${lanes.load(operands.statistics, `c + ${perPixel}u`)};
+  let normalized = (${lanes.load(operands.x, 'i')} - ${lanes.load(operands.statistics, 'c')}) * deviation;
+  let common = ${lanes.load(operands.dbeta, 'c')} + normalized * ${lanes.load(operands.dgamma, 'c')};
+  let value = ${lanes.load(operands.gamma, 'c')} * deviation * (${lanes.load(operands.dz, 'i')} - ${share} * common);
+  ${lanes.store(operands.dx, 'i', 'value')}`,
+  );
+  return [finish(`batchNormGradientApply ${dx.name}`, linearDispatch(items), body)];
+};

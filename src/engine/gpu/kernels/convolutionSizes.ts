@@ -1,0 +1,39 @@
+/** The numbers of a convolution, read off its tensors. */
+
+import { dimension, nhwc, type Tensor } from '../../../graph/tensor.js';
+import type { Window } from '../../../ops/attributes.js';
+
+export interface ConvolutionSizes extends Window {
+  readonly inputHeight: number;
+  readonly inputWidth: number;
+  readonly inputChannels: number;
+  /** All images together. */
+  readonly inputPixels: number;
+  readonly outputHeight: number;
+  readonly outputWidth: number;
+  readonly outputChannels: number;
+  readonly outputPixels: number;
+  readonly kernelWidth: number;
+  /** Places of the kernel window. */
+  readonly taps: number;
+}
+
+/** @param x input [B,H,W,I], w weights [kh,kw,I,O], y output [B,H',W',O], or gradients of their shapes */
+export function convolutionSizes(x: Tensor, w: Tensor, y: Tensor, { stride, padding }: Window): ConvolutionSizes {
+  const [batch, inputHeight, inputWidth, inputChannels] = nhwc(x);
+  const [, outputHeight, outputWidth, outputChannels] = nhwc(y);
+  return {
+    stride,
+    padding,
+    inputHeight,
+    inputWidth,
+    inputChannels,
+    inputPixels: batch * inputHeight * inputWidth,
+    outputHeight,
+    outputWidth,
+    outputChannels,
+    outputPixels: batch * outputHeight * outputWidth,
+    kernelWidth: dimension(w, 1),
+    taps: dimension(w, 0) * dimension(w, 1),
+  };
+}

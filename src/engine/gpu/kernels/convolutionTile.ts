@@ -1,0 +1,181 @@
+/**
+ * The matrix product that all three convolutions are: C[m, n] = Σ_k A[m, k]·B[k, n], with A and B read on the fly from
+ * tensors (implicit GEMM). A workgroup computes a tile of C; slices of A and B pass through workgroup memory, the next
+ * ones being fetched into registers meanwhile; an invocation keeps `rows` × `columns` of C in registers.
+ *
+ * Everything is four numbers wide: A lies in workgroup memory as [k][m / 4], B as [k][n / 4]. An operand whose
+ * neighbours in memory run along k is transposed in registers, four by four.
+ */
+
+export interface TileShape {
+  /** Rows and columns of C that a workgroup computes, and the depth of a slice. */
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+  /** Rows and columns of C of one invocation: multiples of four. */
+  readonly rows: number;
+  readonly columns: number;
+}
+
+/** One of the factors as the shader finds it. */
+export interface TileSource {
+  /** Whether four neighbours in memory differ in k, or in m (of A) or n (of B). */
+  readonly along: 'k' | 'across';
+  /**
+   * Names a value that depends on the position across only (row m of A, column n of B), computed before the loop; null
+   * if there is nothing to prepare.
+   */
+  readonly prepare: ((position: string) => string) | null;
+  /** WGSL for four numbers: at k … k + 3 of one position across, or at one k of four. Zero outside of the matrix. */
+  readonly load: (prepared: string, position: string, k: string) => string;
+}
+
+export interface TileProduct {
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+  readonly shape: TileShape;
+  /** The sum over k is cut into so many parts, computed by workgroups of their own (`group.z`). */
+  readonly splits: number;
+  readonly a: TileSource;
+  readonly b: TileSource;
+  /** Declarations the loads need. */
+  readonly declarations: string;
+  /** WGSL for a row of C: `row` and `column` (the first of `columns` ones) are names, `values` the vectors in a row. */
+  readonly store: (row: string, column: string, values: readonly string[]) => string;
+  /** WGSL after the stores; sees `accumulator(i, j)`: rows i, quads j. */
+  readonly epilogue?: (accumulator: (row: number, quad: number) => string) => string;
+}
+
+export function invocations({ m, n, rows, columns }: TileShape): number {
+  return (m / rows) * (n / columns);
+}
+
+/** Bytes of workgroup memory for the slices. */
+export function sliceBytes({ m, n, k }: TileShape): number {
+  return 16 * k * (m / 4 + 1 + n / 4 + 1);
+}
+
+/** Workgroups for the product; tiles of rows along x, of columns along y, parts along z. */
+export function tileDispatch({ m, n, shape, splits }: Pick<TileProduct, 'm' | 'n' | 'shape' | 'splits'>) {
+  return [Math.ceil(m / shape.m), Math.ceil(n / shape.n), splits] as const;
+}
+
+/** Depth of one part of the sum, a multiple of the slice. */
+export function splitDepth({ k, shape, splits }: Pick<TileProduct, 'k' | 'shape' | 'splits'>): number {
+  return Math.ceil(k / splits / shape.k) * shape.k;
+}
+
+export function tileProduct(product: TileProduct): string {
+  const { shape, k, splits, declarations, store, epilogue } = product;
+  const threads = invocations(shape);
+  const a = stager('A', product.a, shape.m, shape.k, threads);
+  const b = stager('B', product.b, shape.n, shape.k, threads);
+  const rowQuads = shape.rows / 4;
+  const quads = shape.columns / 4;
+  const accumulator = (row: number, quad: number) => `c_${row}_${quad}`;
+  const each = <T>(count: number, write: (index: number) => T) => [...Array(count).keys()].map(write);
+  const depth = splitDepth(product);
+  const end = splits > 1 ? `min(begin + ${depth}u, ${k}u)` : `${k}u`;
+  return `${declarations}
+var<workgroup> sliceA: array<vec4f, ${shape.k * (shape.m / 4 + 1)}>;
+var<workgroup> sliceB: array<vec4f, ${shape.k * (shape.n / 4 + 1)}>;
+@compute @workgroup_size(${threads})
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) t: u32) {
+  let firstA = group.x * ${shape.m}u;
+  let firstB = group.y * ${shape.n}u;
+  let down = t / ${shape.n / shape.columns}u;
+  let across = t % ${shape.n / shape.columns}u;
+  ${each(shape.rows, (i) => each(quads, (j) => `var ${accumulator(i, j)} = vec4f();`).join(' ')).join('\n  ')}
+  ${a.prepare}
+  ${b.prepare}
+  let begin = ${splits > 1 ? `group.z * ${depth}u` : '0u'};
+  let end = ${end};
+  var slice = begin;
+  ${a.fetch}
+  ${b.fetch}
+  for (; slice < end;) {
+    workgroupBarrier();
+    ${a.keep}
+    ${b.keep}
+    workgroupBarrier();
+    slice += ${shape.k}u;
+    if (slice < end) {
+      ${a.fetch}
+      ${b.fetch}
+    }
+    for (var k = 0u; k < ${shape.k}u; k++) {
+      ${each(rowQuads, (i) => `let a_${i} = sliceA[k * ${shape.m / 4 + 1}u + down * ${rowQuads}u + ${i}u];`).join('\n      ')}
+      ${each(quads, (j) => `let b_${j} = sliceB[k * ${shape.n / 4 + 1}u + across * ${quads}u + ${j}u];`).join('\n      ')}
+      ${each(shape.rows, (i) =>
+        each(
+          quads,
+          (j) => `${accumulator(i, j)} = fma(vec4f(a_${i >> 2}[${i & 3}]), b_${j}, ${accumulator(i, j)});`,
+        ).join(' '),
+      ).join('\n      ')}
+    }
+  }
+  let column = firstB + across * ${shape.columns}u;
+  ${each(
+    shape.rows,
+    (i) => `{ let row = firstA + down * ${shape.rows}u + ${i}u;
+    ${store(
+      'row',
+      'column',
+      each(quads, (j) => accumulator(i, j)),
+    )} }`,
+  ).join('\n  ')}
+  ${epilogue?.(accumulator) ?? ''}
+}
+`;
+}
+
+/** The code that brings slices of a factor into workgroup memory, each invocation its own fixed places. */
+function stager(name: 'A' | 'B', source: TileSource, across: number, depth: number, threads: number) {
+  const stride = across / 4 + 1;
+  const transposed = source.along === 'k';
+  const perStep = transposed ? depth / 4 : across / 4;
+  const places = transposed ? (across / 4) * (depth / 4) : (across / 4) * depth;
+  const rounds = Math.ceil(places / threads);
+  const guard = (round: number, code: string) =>
+    places % threads === 0 || (round + 1) * threads <= places
+      ? code
+      : `if (place${name}${round} < ${places}u) { ${code} }`;
+  const prepare: string[] = [];
+  const fetch: string[] = [];
+  const keep: string[] = [];
+  for (let round = 0; round < rounds; round++) {
+    const id = `${name}${round}`;
+    // Where k runs fastest in memory neighbours fetch neighbouring k, otherwise neighbouring quads across.
+    prepare.push(
+      `let place${id} = t + ${round * threads}u;`,
+      `let quad${id} = place${id} ${transposed ? '/' : '%'} ${perStep}u;`,
+      `let depth${id} = place${id} ${transposed ? '%' : '/'} ${perStep}u;`,
+    );
+    const vectors = transposed ? 4 : 1;
+    const loads: string[] = [];
+    for (let j = 0; j < vectors; j++) {
+      const position = `(first${name} + 4u * quad${id} + ${j}u)`;
+      if (source.prepare) prepare.push(`let at${id}_${j} = ${source.prepare(position)};`);
+      prepare.push(`var next${id}_${j} = vec4f();`);
+      const k = transposed ? `(slice + 4u * depth${id})` : `(slice + depth${id})`;
+      loads.push(`next${id}_${j} = ${source.load(`at${id}_${j}`, position, k)};`);
+    }
+    fetch.push(guard(round, loads.join(' ')));
+    const place = (step: string) => `slice${name}[${step} * ${stride}u + quad${id}]`;
+    keep.push(
+      guard(
+        round,
+        transposed
+          ? [0, 1, 2, 3]
+              .map((j) => {
+                const column = [0, 1, 2, 3].map((row) => `next${id}_${row}[${j}]`).join(', ');
+                return `${place(`(4u * depth${id} + ${j}u)`)} = vec4f(${column});`;
+              })
+              .join(' ')
+          : `${place(`depth${id}`)} = next${id}_0;`,
+      ),
+    );
+  }
+  return { prepare: prepare.join('\n  '), fetch: fetch.join('\n      '), keep: keep.join('\n    ') };
+}

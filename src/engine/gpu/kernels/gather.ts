@@ -1,0 +1,53 @@
+/** Picks the images of a batch by the batch table, shifted and mirrored, and turns bytes into numbers. */
+
+import { dimension, nhwc } from '../../../graph/tensor.js';
+import { operand, result } from '../../operands.js';
+import { elementwiseMain, float, kernelSource, linearDispatch, tensorOperand } from '../kernel.js';
+import type { Lowering } from '../lowering.js';
+
+export const gatherBatch: Lowering<'gatherBatch'> = (node, placement) => {
+  const images = operand(node, 0);
+  const table = operand(node, 2);
+  const batch = dimension(table, 1);
+  const steps = dimension(table, 0);
+  const [count, height, width, channels] = nhwc(images);
+  const { operands, finish } = kernelSource({
+    images: tensorOperand(placement, images, 'read'),
+    labels: tensorOperand(placement, operand(node, 1), 'read'),
+    table: tensorOperand(placement, table, 'read'),
+    position: tensorOperand(placement, operand(node, 3), 'read'),
+    x: tensorOperand(placement, result(node, 0), 'write'),
+    y: tensorOperand(placement, result(node, 1), 'write'),
+  });
+  const { scale, offset } = node.attributes;
+  const pixels = batch * height * width;
+  const perImage = height * width;
+  const stores = scale.map((factor, c) => {
+    const byte = operands.images.load(`from + ${c}u`);
+    const value = `select(0.0, f32(${byte}) * ${float(factor)} + ${float(offset[c] ?? 0)}, isInside)`;
+    return operands.x.store(`i * ${channels}u + ${c}u`, value);
+  });
+  // Indices come from the host: what points outside of the data set counts as padding instead of reading elsewhere.
+  const body = elementwiseMain(
+    pixels,
+    `let n = i / ${perImage}u;
+  let step = u32(${operands.position.load('0u')});
+  let entry = 2u * (min(step, ${steps - 1}u) * ${batch}u + n);
+  let image = u32(${operands.table.load('entry')});
+  let word = ${operands.table.load('entry + 1u')};
+  let pixel = i % ${perImage}u;
+  let row = i32(pixel / ${width}u) + (word >> 16u) - 128;
+  let shifted = i32(pixel % ${width}u) + ((word >> 8u) & 255) - 128;
+  let column = select(shifted, ${width - 1} - shifted, (word & 1) == 1);
+  let exists = image < ${count}u;
+  let isInside = exists && u32(row) < ${height}u && u32(shifted) < ${width}u;
+  let from = select(0u, ((image * ${height}u + u32(row)) * ${width}u + u32(column)) * ${channels}u, isInside);
+  ${stores.join('\n  ')}
+  if (pixel == 0u) {
+    var label = -1;
+    if (exists) { label = ${operands.labels.load('image')}; }
+    ${operands.y.store('n', 'label')}
+  }`,
+  );
+  return [finish('gatherBatch', linearDispatch(pixels), body)];
+};

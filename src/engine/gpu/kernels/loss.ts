@@ -1,0 +1,85 @@
+/** Softmax cross-entropy in one workgroup (a batch of rows is little work), and its gradient. */
+
+import { dimension } from '../../../graph/tensor.js';
+import { operand, result } from '../../operands.js';
+import {
+  elementwiseMain,
+  float,
+  kernelSource,
+  linearDispatch,
+  type Operand,
+  tensorOperand,
+  workgroupSize,
+} from '../kernel.js';
+import type { Lowering } from '../lowering.js';
+import { treeSum } from './sums.js';
+
+export const softmaxCrossEntropy: Lowering<'softmaxCrossEntropy'> = (node, placement) => {
+  const [logits, labels, loss] = [operand(node, 0), operand(node, 1), result(node, 0)];
+  const [batch, classes] = [dimension(logits, 0), dimension(logits, 1)];
+  const { operands, finish } = kernelSource({
+    logits: tensorOperand(placement, logits, 'read'),
+    labels: tensorOperand(placement, labels, 'read'),
+    loss: tensorOperand(placement, loss, 'write'),
+  });
+  const body = `${logSumExp(operands.logits, classes)}
+var<workgroup> lanes: array<vec2f, ${workgroupSize}>;
+@compute @workgroup_size(${workgroupSize})
+fn main(@builtin(local_invocation_index) t: u32) {
+  var sum = vec2f();
+  for (var n = t; n < ${batch}u; n += ${workgroupSize}u) {
+    let label = ${operands.labels.load('n')};
+    if (label < 0) { continue; }
+    let row = n * ${classes}u;
+    var best = 0u;
+    for (var k = 1u; k < ${classes}u; k++) {
+      if (${operands.logits.load('row + k')} > ${operands.logits.load('row + best')}) { best = k; }
+    }
+    let own = row + min(u32(label), ${classes - 1}u);
+    sum += vec2f(logSumExp(row) - ${operands.logits.load('own')}, select(1.0, 0.0, best == u32(label)));
+  }
+  lanes[t] = sum;
+  ${treeSum('lanes', workgroupSize)}
+  if (t == 0u) {
+    ${operands.loss.store('0u', `lanes[0].x * ${float(1 / batch)}`)}
+    ${operands.loss.store('1u', 'lanes[0].y')}
+  }
+}
+`;
+  return [finish('softmaxCrossEntropy', [1], body)];
+};
+
+/** One invocation a row, which reads all of its logits before it writes: the gradient may lie over the logits. */
+export const softmaxCrossEntropyGradient: Lowering<'softmaxCrossEntropyGradient'> = (node, placement) => {
+  const [logits, labels, dlogits] = [operand(node, 0), operand(node, 1), result(node, 0)];
+  const [batch, classes] = [dimension(logits, 0), dimension(logits, 1)];
+  const { operands, finish } = kernelSource({
+    logits: tensorOperand(placement, logits, 'read'),
+    labels: tensorOperand(placement, labels, 'read'),
+    dlogits: tensorOperand(placement, dlogits, 'write'),
+  });
+  const probability = `exp(${operands.logits.load('row + k')} - total)`;
+  const body = `${logSumExp(operands.logits, classes)}
+${elementwiseMain(
+  batch,
+  `let label = ${operands.labels.load('i')};
+  let row = i * ${classes}u;
+  let total = logSumExp(row);
+  for (var k = 0u; k < ${classes}u; k++) {
+    let value = (${probability} - select(0.0, 1.0, i32(k) == label)) * ${float(1 / batch)};
+    ${operands.dlogits.store('row + k', 'select(value, 0.0, label < 0)')}
+  }`,
+)}`;
+  return [finish('softmaxCrossEntropyGradient', linearDispatch(batch), body)];
+};
+
+/** log Σ exp of a row, shifted by its maximum so that nothing overflows. */
+function logSumExp(logits: Operand, classes: number): string {
+  return `fn logSumExp(row: u32) -> f32 {
+  var largest = ${logits.load('row')};
+  for (var k = 1u; k < ${classes}u; k++) { largest = max(largest, ${logits.load('row + k')}); }
+  var sum = 0.0;
+  for (var k = 0u; k < ${classes}u; k++) { sum += exp(${logits.load('row + k')} - largest); }
+  return largest + log(sum);
+}`;
+}

@@ -1,0 +1,47 @@
+/** Adds the losses of a step to the metrics, and notes the first place where numbers stop being finite. */
+
+import { METRICS, PENALTIES } from '../../../ops/attributes.js';
+import { operand, result } from '../../operands.js';
+import { kernelSource, tensorOperand } from '../kernel.js';
+import type { Lowering } from '../lowering.js';
+import { rounding } from '../wgsl/rounding.js';
+
+export const recordMetrics: Lowering<'recordMetrics'> = (node, placement) => {
+  const { layers } = node.attributes;
+  const { operands, words, finish } = kernelSource({
+    loss: tensorOperand(placement, operand(node, 0), 'read'),
+    penalties: tensorOperand(placement, operand(node, 1), 'read'),
+    statistics: tensorOperand(placement, operand(node, 2), 'read'),
+    metrics: tensorOperand(placement, result(node, 0), 'write'),
+  });
+  const metric = (name: keyof typeof METRICS) => operands.metrics.load(`${METRICS[name]}u`);
+  const set = (name: keyof typeof METRICS, value: string) => operands.metrics.store(`${METRICS[name]}u`, value);
+  const add = (name: keyof typeof METRICS, value: string) => set(name, `${metric(name)} + ${value}`);
+  const body = `${words(layers.flatMap(({ offset, length }) => [offset, length]))}${rounding}
+var<workgroup> firstBad: atomic<u32>;
+@compute @workgroup_size(256)
+fn main(@builtin(local_invocation_index) t: u32) {
+  if (t == 0u) { atomicStore(&firstBad, ${layers.length + 1}u); }
+  workgroupBarrier();
+  for (var layer = 0u; layer < ${layers.length}u; layer++) {
+    for (var i = t; i < word(2u * layer + 1u); i += 256u) {
+      if (isNotFinite(${operands.statistics.load('word(2u * layer) + i')})) { atomicMin(&firstBad, layer); }
+    }
+  }
+  workgroupBarrier();
+  if (t > 0u) { return; }
+  ${add('steps', '1.0')}
+  ${add('loss1', operands.loss.load('0u'))}
+  ${add('wrong', operands.loss.load('1u'))}
+  ${add('loss2', operands.penalties.load(`${PENALTIES.loss2}u`))}
+  ${add('loss3', operands.penalties.load(`${PENALTIES.loss3}u`))}
+  var bad = atomicLoad(&firstBad);
+  if (isNotFinite(${operands.loss.load('0u')})) { bad = min(bad, ${layers.length}u); }
+  if (bad <= ${layers.length}u && ${metric('badStep')} == 0.0) {
+    ${set('badStep', metric('steps'))}
+    ${set('badLayer', 'f32(bad)')}
+  }
+}
+`;
+  return [finish('recordMetrics', [1], body)];
+};

@@ -1,0 +1,88 @@
+/**
+ * Sums in two stages with a fixed order: every workgroup writes a row of partial sums, a second kernel adds the rows.
+ * No atomics, so the same bits come out run after run.
+ */
+
+import { elementCount, type Tensor } from '../../../graph/tensor.js';
+import {
+  type BufferPlan,
+  bufferOperand,
+  type KernelCall,
+  kernelSource,
+  type OperandRequest,
+  type Placement,
+  tensorOperand,
+} from '../kernel.js';
+
+/** Most rows of partial sums: enough workgroups to fill a large GPU, few enough to add quickly. */
+export const mostPartials = 512;
+
+/** A table of partial sums, whose columns belong to the results one after the other. */
+export interface PartialSums {
+  readonly partials: BufferPlan;
+  /** Element where the first row begins. */
+  readonly start: number;
+  readonly rows: number;
+  readonly results: readonly Tensor[];
+}
+
+/** Adds the rows of some tables, each with as many columns as its results have elements together, in one dispatch. */
+export function finishSums(placement: Placement, label: string, tables: readonly PartialSums[]): KernelCall {
+  const requests: Record<string, OperandRequest> = {};
+  tables.forEach(({ partials, results }, table) => {
+    requests[`partials${table}`] = bufferOperand(partials, 'read');
+    results.forEach((tensor, index) => {
+      requests[`result${table}_${index}`] = tensorOperand(placement, tensor, 'write');
+    });
+  });
+  const source = kernelSource(requests);
+  let firstGroup = 0;
+  const branches = tables.map(({ start, rows, results }, table) => {
+    const width = results.reduce((sum, tensor) => sum + elementCount(tensor.shape), 0);
+    const columns = Math.min(nextPowerOfTwo(width), rows >= 64 ? 16 : rows >= 16 ? 64 : 256);
+    const group = firstGroup;
+    firstGroup += Math.ceil(width / columns);
+    const load = source.operands[`partials${table}`]!.load(`${start}u + row * ${width}u + column`);
+    let begin = 0;
+    const stores = results.map((tensor, index) => {
+      const from = begin;
+      begin += elementCount(tensor.shape);
+      const store = source.operands[`result${table}_${index}`]!.store(`column - ${from}u`, 'sum');
+      return `if (column < ${begin}u) { ${store} }`;
+    });
+    return `if (group.x < ${firstGroup}u) {
+    let column = (group.x - ${group}u) * ${columns}u + t % ${columns}u;
+    var sum = 0.0;
+    if (column < ${width}u) {
+      for (var row = t / ${columns}u; row < ${rows}u; row += ${256 / columns}u) { sum += ${load}; }
+    }
+    lanes[t] = sum;
+    ${treeSum('lanes', 256, columns)}
+    sum = lanes[t];
+    if (t < ${columns}u) {
+      ${stores.join(' else ')}
+    }
+  }`;
+  });
+  const body = `
+var<workgroup> lanes: array<f32, 256>;
+@compute @workgroup_size(256)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) t: u32) {
+  ${branches.join(' else ')}
+}
+`;
+  return source.finish(label, [firstGroup], body);
+}
+
+/** Folds a workgroup array of `size` values to its first `down` ones; every invocation t < size has stored its own. */
+export function treeSum(array: string, size: number, down = 1): string {
+  return `workgroupBarrier();
+  for (var span = ${size / 2}u; span >= ${down}u; span /= 2u) {
+    if (t < span) { ${array}[t] += ${array}[t + span]; }
+    workgroupBarrier();
+  }`;
+}
+
+export function nextPowerOfTwo(n: number): number {
+  return 2 ** Math.ceil(Math.log2(n));
+}

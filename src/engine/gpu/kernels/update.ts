@@ -1,0 +1,153 @@
+/** What ends a training step: the update of the parameters, and of the quantizer table with its memory budget. */
+
+import { elementCount } from '../../../graph/tensor.js';
+import { CONTROL, PENALTIES } from '../../../ops/attributes.js';
+import { bitsPerKbyte, floatBits } from '../../../quant/index.js';
+import { operand, optionalOperand, result } from '../../operands.js';
+import { elementwiseMain, float, kernelSource, linearDispatch, type Operand, tensorOperand } from '../kernel.js';
+import { lanesFor, wideIf } from '../lanes.js';
+import type { Lowering } from '../lowering.js';
+import { effectiveRanges, packRows, quantizerCalculus } from '../wgsl/quantizerRows.js';
+import { solverStep } from '../wgsl/solver.js';
+
+export const parameterUpdate: Lowering<'parameterUpdate'> = (node, placement) => {
+  const [parameters, gradients, velocity] = [operand(node, 0), operand(node, 1), operand(node, 2)];
+  const [secondMoment, control] = [optionalOperand(node, 3), operand(node, 4)];
+  const { solver, weightDecay } = node.attributes;
+  const length = elementCount(parameters.shape);
+  const lanes = lanesFor(length);
+  const { operands, finish } = kernelSource(
+    {
+      parameters: tensorOperand(placement, parameters, 'write'),
+      gradients: tensorOperand(placement, gradients, 'read'),
+      velocity: tensorOperand(placement, velocity, 'write'),
+      secondMoment: secondMoment && tensorOperand(placement, secondMoment, 'write'),
+      control: tensorOperand(placement, control, 'read'),
+    },
+    wideIf(lanes, ['parameters', 'gradients', 'velocity', 'secondMoment']),
+  );
+  const state = (stored: Operand) => ({
+    load: lanes.load(stored, 'i'),
+    store: (value: string) => lanes.store(stored, 'i', value),
+  });
+  const body = elementwiseMain(
+    length / lanes.width,
+    `let rate = ${operands.control.load(`${CONTROL.learningRate}u`)};
+  let parameter = ${lanes.load(operands.parameters, 'i')};
+  let gradient = ${lanes.load(operands.gradients, 'i')} + ${float(weightDecay)} * parameter;
+  ${solverStep(solver, state(operands.velocity), secondMoment && state(operands.secondMoment))}
+  ${lanes.store(operands.parameters, 'i', 'parameter - step')}`,
+  );
+  return [finish('parameterUpdate', linearDispatch(length / lanes.width), body)];
+};
+
+export const prepareQuantizers: Lowering<'prepareQuantizers'> = (node, placement) => {
+  const { rows } = node.attributes;
+  const { operands, words, finish } = kernelSource({
+    table: tensorOperand(placement, operand(node, 0), 'read'),
+    ranges: tensorOperand(placement, result(node, 0), 'write'),
+  });
+  const body = `${words(packRows(rows))}${effectiveRanges}
+${elementwiseMain(
+  rows.length,
+  `let range = effective(i, ${pairAt(operands.table, 'i')});
+  ${storePair(operands.ranges, 'i', 'range')}`,
+)}`;
+  return [finish('prepareQuantizers', linearDispatch(rows.length), body)];
+};
+
+/**
+ * One workgroup does it all: bits row by row, then one invocation adds up the sizes in the order of the rows, then the
+ * updates row by row.
+ */
+export const quantizerUpdate: Lowering<'quantizerUpdate'> = (node, placement) => {
+  const { rows, unquantized, budget, solver, weightDecay } = node.attributes;
+  const secondMoment = optionalOperand(node, 3);
+  const { operands, words, finish } = kernelSource({
+    table: tensorOperand(placement, operand(node, 0), 'write'),
+    sums: tensorOperand(placement, operand(node, 1), 'read'),
+    velocity: tensorOperand(placement, operand(node, 2), 'write'),
+    secondMoment: secondMoment && tensorOperand(placement, secondMoment, 'write'),
+    control: tensorOperand(placement, operand(node, 4), 'read'),
+    gradients: tensorOperand(placement, result(node, 0), 'write'),
+    limited: tensorOperand(placement, result(node, 1), 'write'),
+    penalties: tensorOperand(placement, result(node, 2), 'write'),
+  });
+  const excess = (size: string, target: number) => (target > 0 ? `max(${size} - ${float(target)}, 0.0)` : '0.0');
+  const control = (name: keyof typeof CONTROL) => operands.control.load(`${CONTROL[name]}u`);
+  const penalty = (name: keyof typeof PENALTIES, value: string) =>
+    operands.penalties.store(`${PENALTIES[name]}u`, value);
+  const floatActivations = unquantized.activations.map((count) => count * floatBits);
+  const hasBudget = budget.weightKbytes > 0 || budget.activationKbytes > 0;
+  const state = (stored: Operand) => ({
+    load: pairAt(stored, 'row'),
+    store: (value: string) => storePair(stored, 'row', value),
+  });
+  const size = 128;
+  const kbytes = (bits: string) => `f32(${bits}) * ${float(1 / bitsPerKbyte)}`;
+  const body = `${words(packRows(rows))}${quantizerCalculus}
+var<workgroup> bits: array<u32, ${rows.length}>;
+// Weights' kB above their budget, activations' kB above theirs.
+var<workgroup> excesses: vec2f;
+var<workgroup> largestRow: i32;
+fn addUp() {
+  var weightBits = ${unquantized.weights * floatBits}u;
+  var activationBits = ${floatActivations.reduce((sum, size) => sum + size, 0)}u;
+  var largest = 0u;
+  largestRow = -1;
+  for (var row = 0u; row < ${rows.length}u; row++) {
+    let size = bits[row] * integer(row, countField);
+    if (integer(row, isActivationField) == 0u) { weightBits += size; continue; }
+    activationBits += size;
+    if (size > largest) { largest = size; largestRow = i32(row); }
+  }
+  if (${Math.max(0, ...floatActivations)}u > largest) { largest = ${Math.max(0, ...floatActivations)}u; largestRow = -1; }
+  let weights = ${kbytes('weightBits')};
+  let activationSum = ${kbytes('activationBits')};
+  let activationMax = ${kbytes('largest')};
+  excesses = vec2f(${excess('weights', budget.weightKbytes)},
+    ${excess(budget.activationType === 'max' ? 'activationMax' : 'activationSum', budget.activationKbytes)});
+  ${penalty('loss2', 'excesses.x * excesses.x')}
+  ${penalty('loss3', 'excesses.y * excesses.y')}
+  ${penalty('weightKbytes', 'weights')}
+  ${penalty('activationMaxKbytes', 'activationMax')}
+  ${penalty('activationSumKbytes', 'activationSum')}
+}
+@compute @workgroup_size(${size})
+fn main(@builtin(local_invocation_index) t: u32) {
+  for (var row = t; row < ${rows.length}u; row += ${size}u) { bits[row] = inferredBits(row, ${pairAt(operands.table, 'row')}); }
+  workgroupBarrier();
+  if (t == 0u) { addUp(); }
+  workgroupBarrier();
+  let rate = ${control('learningRate')};
+  let slopes = 2.0 * vec2f(${control('lambdaWeight')}, ${control('lambdaActivation')}) * excesses;
+  for (var row = t; row < ${rows.length}u; row += ${size}u) {
+    let p = ${pairAt(operands.table, 'row')};
+    let isActivation = integer(row, isActivationField) == 1u;
+    let counts = !isActivation || ${budget.activationType === 'sum' ? 'true' : 'i32(row) == largestRow'};
+    let slope = select(slopes.x, slopes.y, isActivation) * f32(integer(row, countField)) * ${float(1 / bitsPerKbyte)};
+    var whole = parameterGradients(row, p, ${pairAt(operands.sums, 'row')});
+    if (counts && slope != 0.0) { whole += slope * bitsGradient(row, p); }
+    ${storePair(operands.gradients, 'row', 'whole')}
+    if (integer(row, kindField) <= 1u) {
+      ${storePair(operands.limited, 'row', 'vec2f()')}
+      continue;
+    }
+    let decayed = whole + ${float(weightDecay)} * p;
+    let gradient = ${hasBudget ? 'limited(row, p, decayed)' : 'decayed'};
+    ${storePair(operands.limited, 'row', 'gradient')}
+    ${solverStep(solver, state(operands.velocity), secondMoment && state(operands.secondMoment))}
+    ${storePair(operands.table, 'row', 'projected(row, p - step)')}
+  }
+}
+`;
+  return [finish('quantizerUpdate', [1], body)];
+};
+
+function pairAt(table: Operand, row: string): string {
+  return `vec2f(${table.load(`2u * ${row}`)}, ${table.load(`2u * ${row} + 1u`)})`;
+}
+
+function storePair(table: Operand, row: string, value: string): string {
+  return `{ let stored = ${value}; ${table.store(`2u * ${row}`, 'stored.x')} ${table.store(`2u * ${row} + 1u`, 'stored.y')} }`;
+}

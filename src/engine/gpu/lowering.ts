@@ -1,0 +1,64 @@
+/** From the nodes of a phase to the kernel calls that compute them, in order. */
+
+import type { AnyNode, Node } from '../../graph/graph.js';
+import type { OpName } from '../../ops/attributes.js';
+import type { KernelCall, Placement } from './kernel.js';
+import * as batchNorm from './kernels/batchNorm.js';
+import { conv2d, conv2dInputGradient, conv2dWeightGradient } from './kernels/convolution.js';
+import * as elementwise from './kernels/elementwise.js';
+import { gatherBatch } from './kernels/gather.js';
+import * as linear from './kernels/linear.js';
+import * as loss from './kernels/loss.js';
+import * as pooling from './kernels/pooling.js';
+import { recordMetrics } from './kernels/recordMetrics.js';
+import * as update from './kernels/update.js';
+
+export type Lowering<K extends OpName> = (node: Node<K>, placement: Placement) => KernelCall[];
+
+/** A kernel call and the operation it belongs to. */
+export interface LoweredCall {
+  readonly op: OpName;
+  readonly call: KernelCall;
+}
+
+export function lowerPhase(nodes: readonly AnyNode[], placement: Placement): LoweredCall[] {
+  const absorbed = new Set<AnyNode>();
+  return nodes.flatMap((node): LoweredCall[] => {
+    if (absorbed.has(node)) return [];
+    if (node.op === 'conv2d') {
+      const statistics = statisticsOf(node, nodes);
+      if (statistics) absorbed.add(statistics);
+      return conv2d(node, placement, statistics).map((call) => ({ op: node.op, call }));
+    }
+    return lower(node, placement).map((call) => ({ op: node.op, call }));
+  });
+}
+
+/** The node that turns the moments of a convolution into statistics, if it comes next and nothing else reads them. */
+function statisticsOf(node: Node<'conv2d'>, nodes: readonly AnyNode[]): Node<'batchStatistics'> | null {
+  const moments = node.outputs[1];
+  const readers = nodes.filter((reader) => moments && reader.inputs.includes(moments));
+  const [reader] = readers;
+  const isNext = nodes.indexOf(node as AnyNode) + 1 === (reader ? nodes.indexOf(reader) : -1);
+  return isNext && readers.length === 1 && reader?.op === 'batchStatistics' && !moments?.view ? reader : null;
+}
+
+const lowerings: { readonly [K in OpName]: Lowering<K> } = {
+  gatherBatch,
+  conv2d,
+  conv2dInputGradient,
+  conv2dWeightGradient,
+  recordMetrics,
+  ...elementwise,
+  ...batchNorm,
+  ...pooling,
+  ...linear,
+  ...loss,
+  ...update,
+};
+
+/** The table pairs each name with a lowering of its type, which TypeScript cannot see through a union of nodes. */
+function lower<K extends OpName>(node: Node<K> | AnyNode, placement: Placement): KernelCall[] {
+  const lowering = lowerings[node.op] as (node: Node<OpName> | AnyNode, placement: Placement) => KernelCall[];
+  return lowering(node, placement);
+}

@@ -1,0 +1,34 @@
+/** The solvers' arithmetic in WGSL, for one number or four: see `engine/solver.ts`. */
+
+import type { Solver } from '../../../ops/attributes.js';
+import { float } from '../kernel.js';
+
+/**
+ * WGSL that declares `step`, the amount to subtract from the parameters, given `gradient` and `rate`, and moves the state.
+ *
+ * @param velocity how to load and store the velocity
+ * @param secondMoment the same of Adam's second moment
+ */
+export function solverStep(
+  solver: Solver,
+  velocity: { readonly load: string; readonly store: (value: string) => string },
+  secondMoment: { readonly load: string; readonly store: (value: string) => string } | null,
+): string {
+  switch (solver.type) {
+    case 'momentum':
+      return `let step = ${float(solver.momentum)} * ${velocity.load} + rate * gradient;
+  ${velocity.store('step')}`;
+    case 'adam': {
+      if (!secondMoment) throw new Error('Adam needs a second moment');
+      const blend = (old: string, weight: number, value: string) =>
+        `${float(weight)} * ${old} + ${float(1 - weight)} * ${value}`;
+      return `let mean = ${blend(velocity.load, solver.beta1, 'gradient')};
+  let square = ${blend(secondMoment.load, solver.beta2, 'gradient * gradient')};
+  ${velocity.store('mean')}
+  ${secondMoment.store('square')}
+  let step = rate * mean / (sqrt(square) + ${float(solver.epsilon)});`;
+    }
+    default:
+      return solver satisfies never;
+  }
+}
