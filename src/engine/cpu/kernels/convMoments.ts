@@ -40,8 +40,28 @@ export function accumulateMoments(block: usize, y: usize, pixels: i32, channels:
     let sum1 = f32x4.splat(0);
     let square0 = f32x4.splat(0);
     let square1 = f32x4.splat(0);
+    // Two pixels at a time in sums of their own: one alone would wait for each addition.
+    let otherSum0 = f32x4.splat(0);
+    let otherSum1 = f32x4.splat(0);
+    let otherSquare0 = f32x4.splat(0);
+    let otherSquare1 = f32x4.splat(0);
     let p = y + (c << 2);
-    for (let pixel = 0; pixel < pixels; pixel++, p += stride) {
+    let pixel = 0;
+    for (; pixel + 2 <= pixels; pixel += 2, p += stride << 1) {
+      let a = f32x4.sub(v128.load(p), pivot0);
+      let b = f32x4.sub(v128.load(p, 16), pivot1);
+      sum0 = f32x4.add(sum0, a);
+      sum1 = f32x4.add(sum1, b);
+      square0 = mad(a, a, square0);
+      square1 = mad(b, b, square1);
+      a = f32x4.sub(v128.load(p + stride), pivot0);
+      b = f32x4.sub(v128.load(p + stride, 16), pivot1);
+      otherSum0 = f32x4.add(otherSum0, a);
+      otherSum1 = f32x4.add(otherSum1, b);
+      otherSquare0 = mad(a, a, otherSquare0);
+      otherSquare1 = mad(b, b, otherSquare1);
+    }
+    if (pixel < pixels) {
       const a = f32x4.sub(v128.load(p), pivot0);
       const b = f32x4.sub(v128.load(p, 16), pivot1);
       sum0 = f32x4.add(sum0, a);
@@ -49,6 +69,10 @@ export function accumulateMoments(block: usize, y: usize, pixels: i32, channels:
       square0 = mad(a, a, square0);
       square1 = mad(b, b, square1);
     }
+    sum0 = f32x4.add(sum0, otherSum0);
+    sum1 = f32x4.add(sum1, otherSum1);
+    square0 = f32x4.add(square0, otherSquare0);
+    square1 = f32x4.add(square1, otherSquare1);
     carry(sums + (c << 3), sum0);
     carry(sums + (c << 3) + 32, sum1);
     carry(squares + (c << 3), square0);

@@ -109,55 +109,69 @@ function storeRow(target: usize, distance: usize, t0: v128, t1: v128, t2: v128, 
  */
 export function packWinogradWeights(args: usize, chunk: i32, worker: i32): void {
   const weights = <usize>word(args, 0);
-  const channelBytes = word(args, 2) << 2;
+  const channelBytes = <usize>(word(args, 2) << 2);
   const depth = word(args, 3);
   const depthStride = word(args, 4);
   const rowBytes = <usize>(word(args, 7) << 2);
   const columnBytes = <usize>(word(args, 8) << 2);
-  const start = weights + <usize>(word(args, 6) << 2) + <usize>(chunk * 8 * channelBytes);
+  const start = weights + <usize>(word(args, 6) << 2) + <usize>(chunk << 3) * channelBytes;
   const distance = <usize>(depth << 5);
   let target = <usize>word(args, 5) + <usize>chunk * (distance << 4);
   for (let i = 0; i < depth; i++, target += 32) {
-    let source = start + <usize>((i * depthStride) << 2);
-    for (let lane = 0; lane < 32; lane += 4, source += channelBytes) {
-      let p = source;
-      const g00 = load<f32>(p);
-      const g01 = load<f32>(p + columnBytes);
-      const g02 = load<f32>(p + columnBytes + columnBytes);
+    const source = start + <usize>((i * depthStride) << 2);
+    for (let half = 0; half < 2; half++) {
+      let p = source + <usize>(half << 2) * channelBytes;
+      const g00 = gather(p, channelBytes);
+      const g01 = gather(p + columnBytes, channelBytes);
+      const g02 = gather(p + columnBytes + columnBytes, channelBytes);
       p += rowBytes;
-      const g10 = load<f32>(p);
-      const g11 = load<f32>(p + columnBytes);
-      const g12 = load<f32>(p + columnBytes + columnBytes);
+      const g10 = halved(gather(p, channelBytes));
+      const g11 = halved(gather(p + columnBytes, channelBytes));
+      const g12 = halved(gather(p + columnBytes + columnBytes, channelBytes));
       p += rowBytes;
-      const g20 = load<f32>(p);
-      const g21 = load<f32>(p + columnBytes);
-      const g22 = load<f32>(p + columnBytes + columnBytes);
-      let to = target + lane;
+      const g20 = gather(p, channelBytes);
+      const g21 = gather(p + columnBytes, channelBytes);
+      const g22 = gather(p + columnBytes + columnBytes, channelBytes);
+      const e0 = halved(f32x4.add(g00, g20));
+      const e1 = halved(f32x4.add(g01, g21));
+      const e2 = halved(f32x4.add(g02, g22));
+      let to = target + (half << 4);
       to = storeWeights(to, distance, g00, g01, g02);
-      const e0: f32 = (g00 + g20) * 0.5;
-      const e1: f32 = (g01 + g21) * 0.5;
-      const e2: f32 = (g02 + g22) * 0.5;
-      const h0: f32 = g10 * 0.5;
-      const h1: f32 = g11 * 0.5;
-      const h2: f32 = g12 * 0.5;
-      to = storeWeights(to, distance, e0 + h0, e1 + h1, e2 + h2);
-      to = storeWeights(to, distance, e0 - h0, e1 - h1, e2 - h2);
+      to = storeWeights(to, distance, f32x4.add(e0, g10), f32x4.add(e1, g11), f32x4.add(e2, g12));
+      to = storeWeights(to, distance, f32x4.sub(e0, g10), f32x4.sub(e1, g11), f32x4.sub(e2, g12));
       storeWeights(to, distance, g20, g21, g22);
     }
   }
 }
 
+/** Four floats `stride` bytes apart. */
 // @ts-ignore: decorator
 @inline
-function storeWeights(target: usize, distance: usize, g0: f32, g1: f32, g2: f32): usize {
-  const even: f32 = (g0 + g2) * 0.5;
-  const half: f32 = g1 * 0.5;
-  store<f32>(target, g0);
+function gather(p: usize, stride: usize): v128 {
+  if (stride == 4) return v128.load(p);
+  let values = v128.load32_zero(p);
+  values = v128.load32_lane(p + stride, values, 1);
+  values = v128.load32_lane(p + stride * 2, values, 2);
+  return v128.load32_lane(p + stride * 3, values, 3);
+}
+
+// @ts-ignore: decorator
+@inline
+export function halved(a: v128): v128 {
+  return f32x4.mul(a, f32x4.splat(0.5));
+}
+
+// @ts-ignore: decorator
+@inline
+function storeWeights(target: usize, distance: usize, g0: v128, g1: v128, g2: v128): usize {
+  const even = halved(f32x4.add(g0, g2));
+  const half = halved(g1);
+  v128.store(target, g0);
   target += distance;
-  store<f32>(target, even + half);
+  v128.store(target, f32x4.add(even, half));
   target += distance;
-  store<f32>(target, even - half);
+  v128.store(target, f32x4.sub(even, half));
   target += distance;
-  store<f32>(target, g2);
+  v128.store(target, g2);
   return target + distance;
 }

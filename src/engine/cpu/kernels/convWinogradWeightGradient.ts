@@ -6,7 +6,7 @@
  */
 
 import { padImage, word } from './convPad';
-import { SKEW, TILE_BYTES, tabulateTiles, transformInput } from './convWinogradTransforms';
+import { halved, SKEW, TILE_BYTES, tabulateTiles, transformInput } from './convWinogradTransforms';
 import { mad } from './mad';
 
 /**
@@ -276,12 +276,6 @@ export function reduceWinogradWeightGradient(args: usize, chunk: i32, worker: i3
     to += tapBytes;
     v128.store(to, f32x4.add(f32x4.add(a2, b2), f32x4.add(e, u3)));
   }
-}
-
-// @ts-ignore: decorator
-@inline
-function halved(a: v128): v128 {
-  return f32x4.mul(a, f32x4.splat(0.5));
 }
 
 /** Sums `count` vectors `distance` bytes apart. */
