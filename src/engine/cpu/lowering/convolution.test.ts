@@ -1,0 +1,68 @@
+/** Convolutions large enough to be cut: bands of rows, groups of images, blocks of input and result channels. */
+
+import { describe, expect, it } from 'vitest';
+import { mulberry32 } from '../../../../test/mulberry32.js';
+import { Graph, makePlan } from '../../../graph/index.js';
+import type { Engine } from '../../engine.js';
+import { createReferenceEngine } from '../../reference/index.js';
+import { createCpuEngine } from '../cpuEngine.js';
+
+/** images, height, width, input channels, result channels, taps, stride, padding */
+type Geometry = readonly [number, number, number, number, number, number, number, number];
+
+const cut: readonly (readonly [what: string, geometry: Geometry])[] = [
+  ['Winograd, bands of rows, odd sizes', [1, 41, 39, 64, 16, 3, 1, 1]],
+  ['Winograd, blocks of input channels', [2, 7, 7, 132, 72, 3, 1, 1]],
+  ['Winograd, groups of images, no padding', [70, 4, 4, 8, 8, 3, 1, 0]],
+  ['Winograd, more padding than taps need', [2, 6, 7, 16, 16, 3, 1, 2]],
+  ['direct, bands of rows', [1, 60, 60, 64, 12, 3, 1, 1]],
+  ['direct, groups of images', [70, 2, 2, 6, 10, 3, 1, 1]],
+  ['direct, blocks of channels', [2, 4, 4, 260, 260, 3, 2, 1]],
+  ['direct, stride beyond the taps', [3, 9, 10, 12, 20, 1, 3, 0]],
+];
+
+describe('cut convolutions', () => {
+  it.each(cut)('%s: as in float64, with the same bits for any number of threads', async (_, geometry) => {
+    const want = await results(createReferenceEngine(), geometry);
+    const got = await results(await createCpuEngine({ threads: 1 }), geometry);
+    for (const [name, values] of got) {
+      const expected = want.get(name)!;
+      const scale = expected.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+      const worst = values.reduce((most, value, i) => Math.max(most, Math.abs(value - expected[i]!)), 0);
+      expect(scale).toBeGreaterThan(0);
+      expect(worst / scale, name).toBeLessThan(4e-6);
+    }
+    expect(await results(await createCpuEngine({ threads: 3 }), geometry)).toEqual(got);
+  });
+});
+
+async function results(engine: Engine, geometry: Geometry): Promise<Map<string, number[]>> {
+  const [images, height, width, depth, channels, taps, stride, padding] = geometry;
+  const resultSize = (size: number) => Math.floor((size + 2 * padding - taps) / stride) + 1;
+  const graph = new Graph();
+  const tensor = (name: string, shape: number[]) =>
+    graph.whole({ name, dtype: 'float', length: shape.reduce((a, b) => a * b) }, shape);
+  const xShape = [images, height, width, depth];
+  const yShape = [images, resultSize(height), resultSize(width), channels];
+  const inputs = [tensor('x', xShape), tensor('w', [taps, taps, depth, channels]), tensor('dy', yShape)] as const;
+  const [x, w, dy] = inputs;
+  const outputs = [
+    ...[tensor('y', yShape), tensor('moments', [2, channels])],
+    ...[tensor('dx', xShape), tensor('dw', [taps, taps, depth, channels])],
+  ] as const;
+  const [y, moments, dx, dw] = outputs;
+  graph.append('conv2d', [x, w], [y!, moments!], { stride, padding });
+  graph.append('conv2dInputGradient', [dy, w, x], [dx!], { stride, padding });
+  graph.append('conv2dWeightGradient', [x, dy], [dw!], { stride, padding });
+  const program = await engine.load(makePlan({ step: graph }));
+  const random = mulberry32(7);
+  for (const { view } of inputs) {
+    const values = Float32Array.from({ length: view!.storage.length }, () => random() - 0.4);
+    program.write(view!.storage.name, values);
+  }
+  await program.run('step');
+  const read = new Map<string, number[]>();
+  for (const { name } of outputs) read.set(name, [...(await program.read(name))]);
+  await engine.dispose();
+  return read;
+}
