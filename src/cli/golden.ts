@@ -2,7 +2,7 @@
 
 import { Command } from 'commander';
 import { type Device, selectEngine } from '../engine/selectEngine.js';
-import { checkGolden } from '../golden/index.js';
+import { checkGolden, reportLine } from '../golden/index.js';
 import { deviceOption, threadsOption } from './options.js';
 
 export function goldenCommand(): Command {
@@ -15,11 +15,7 @@ export function goldenCommand(): Command {
       const engine = await selectEngine(device, { threads });
       try {
         const { passed, failed } = await checkGolden(directory, engine, (file) => {
-          const verdict = file.passed ? 'passed' : 'FAILED';
-          const fault = file.firstFailure ? `  ${file.firstFailure}` : '';
-          process.stdout.write(
-            `${verdict}  ${file.file}  ${file.cases} cases  worst ${file.worst.toPrecision(3)} of tolerance${fault}\n`,
-          );
+          process.stdout.write(`${reportLine(file)}\n`);
         });
         process.stdout.write(`${passed} passed, ${failed} failed\n`);
         if (failed) process.exitCode = 1;
