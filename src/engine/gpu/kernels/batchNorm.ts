@@ -227,8 +227,8 @@ export const batchNormGradientApply: Lowering<'batchNormGradientApply'> = (node,
     `let c = i % ${perPixel}u;
   let deviation = ${lanes.load(operands.statistics, `c + ${perPixel}u`)};
   let normalized = (${lanes.load(operands.x, 'i')} - ${lanes.load(operands.statistics, 'c')}) * deviation;
-  let common = ${lanes.load(operands.dbeta, 'c')} + normalized * ${lanes.load(operands.dgamma, 'c')};
-  let value = ${lanes.load(operands.gamma, 'c')} * deviation * (${lanes.load(operands.dz, 'i')} - ${share} * common);
+  let joint = ${lanes.load(operands.dbeta, 'c')} + normalized * ${lanes.load(operands.dgamma, 'c')};
+  let value = ${lanes.load(operands.gamma, 'c')} * deviation * (${lanes.load(operands.dz, 'i')} - ${share} * joint);
   ${lanes.store(operands.dx, 'i', 'value')}`,
   );
   return [finish(`batchNormGradientApply ${dx.name}`, linearDispatch(items), body)];

@@ -23,7 +23,7 @@ export const gatherBatch: Lowering<'gatherBatch'> = (node, placement) => {
   const pixels = batch * height * width;
   const perImage = height * width;
   const stores = scale.map((factor, c) => {
-    const byte = operands.images.load(`from + ${c}u`);
+    const byte = operands.images.load(`place + ${c}u`);
     const value = `select(0.0, f32(${byte}) * ${float(factor)} + ${float(offset[c] ?? 0)}, isInside)`;
     return operands.x.store(`i * ${channels}u + ${c}u`, value);
   });
@@ -41,7 +41,7 @@ export const gatherBatch: Lowering<'gatherBatch'> = (node, placement) => {
   let column = select(shifted, ${width - 1} - shifted, (word & 1) == 1);
   let exists = image < ${count}u;
   let isInside = exists && u32(row) < ${height}u && u32(shifted) < ${width}u;
-  let from = select(0u, ((image * ${height}u + u32(row)) * ${width}u + u32(column)) * ${channels}u, isInside);
+  let place = select(0u, ((image * ${height}u + u32(row)) * ${width}u + u32(column)) * ${channels}u, isInside);
   ${stores.join('\n  ')}
   if (pixel == 0u) {
     var label = -1;
