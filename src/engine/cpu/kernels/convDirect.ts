@@ -11,6 +11,7 @@
 import { accumulateMoments, momentsBytes } from './convMoments';
 import { padImage, word } from './convPad';
 import { mad } from './mad';
+import { loadPart, storePart } from './vector';
 
 /**
  * Arguments: 0 source, images, height, width, channels; 5 result, height, width, channels; 9 addend or 0; 10 images an
@@ -239,19 +240,11 @@ function panel(
   }
 }
 
-/** The first `lanes` floats at `p`, zeros after them; none for a count below one, four for one above. */
+/** As `loadPart`, and zeros for a count below one: the second half of a panel may be empty. */
 export function loadLanes(p: usize, lanes: i32): v128 {
-  let values = f32x4.splat(0);
-  if (lanes > 0) values = v128.load32_lane(p, values, 0);
-  if (lanes > 1) values = v128.load32_lane(p, values, 1, 4);
-  if (lanes > 2) values = v128.load32_lane(p, values, 2, 8);
-  if (lanes > 3) values = v128.load32_lane(p, values, 3, 12);
-  return values;
+  return lanes > 0 ? loadPart(p, lanes) : f32x4.splat(0);
 }
 
 export function storeLanes(p: usize, values: v128, lanes: i32): void {
-  if (lanes > 0) v128.store32_lane(p, values, 0);
-  if (lanes > 1) v128.store32_lane(p, values, 1, 4);
-  if (lanes > 2) v128.store32_lane(p, values, 2, 8);
-  if (lanes > 3) v128.store32_lane(p, values, 3, 12);
+  if (lanes > 0) storePart(p, values, lanes);
 }

@@ -234,7 +234,6 @@ function transformResult(
   }
 }
 
-// @ts-ignore: decorator
 @inline
 function put(target: usize, value: v128, addendDistance: usize, adds: bool): void {
   v128.store(target, adds ? f32x4.add(value, v128.load(target + addendDistance)) : value);

@@ -90,7 +90,6 @@ export function transformInput(target: usize, distance: usize, x: usize, rowByte
   }
 }
 
-// @ts-ignore: decorator
 @inline
 function storeRow(target: usize, distance: usize, t0: v128, t1: v128, t2: v128, t3: v128): usize {
   v128.store(target, f32x4.sub(t0, t2));
@@ -145,7 +144,6 @@ export function packWinogradWeights(args: usize, chunk: i32, worker: i32): void 
 }
 
 /** Four floats `stride` bytes apart. */
-// @ts-ignore: decorator
 @inline
 function gather(p: usize, stride: usize): v128 {
   if (stride == 4) return v128.load(p);
@@ -155,13 +153,11 @@ function gather(p: usize, stride: usize): v128 {
   return v128.load32_lane(p + stride * 3, values, 3);
 }
 
-// @ts-ignore: decorator
 @inline
 export function halved(a: v128): v128 {
   return f32x4.mul(a, f32x4.splat(0.5));
 }
 
-// @ts-ignore: decorator
 @inline
 function storeWeights(target: usize, distance: usize, g0: v128, g1: v128, g2: v128): usize {
   const even = halved(f32x4.add(g0, g2));

@@ -141,7 +141,6 @@ function transformGradient(
   }
 }
 
-// @ts-ignore: decorator
 @inline
 function storeGradient(target: usize, distance: usize, left: v128, right: v128): usize {
   v128.store(target, left);
