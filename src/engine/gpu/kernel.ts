@@ -34,6 +34,17 @@ export interface Placement {
   place(tensor: Tensor): { readonly buffer: BufferPlan; readonly offset: number };
   /** Room for `length` numbers that outlives the next few operations. */
   scratch(length: number): BufferPlan;
+  /** How to use the device's matrix units; null without any. */
+  readonly matrixUnits: MatrixUnits | null;
+}
+
+export interface MatrixUnits {
+  /**
+   * Gradients as operands: rounded to f16's 11 bits (as TF32 has), or split into two such halves, which keeps about 21
+   * bits for twice the products.
+   */
+  readonly gradients: 'f16' | 'split';
+  readonly workgroupBytes: number;
 }
 
 export type Access = 'read' | 'write';
@@ -61,7 +72,8 @@ export interface KernelSource<Names extends string> {
   parameter(value: number): string;
   /** A table of words; declares `word(i)`, which loads one. At most one table a kernel. */
   words(values: ArrayLike<number>): string;
-  finish(label: string, workgroups: readonly number[], body: string): KernelCall;
+  /** @param header directives, which WGSL wants first */
+  finish(label: string, workgroups: readonly number[], body: string, header?: string): KernelCall;
 }
 
 export function tensorOperand(placement: Placement, tensor: Tensor, access: Access): OperandRequest {
@@ -104,12 +116,12 @@ export function kernelSource<Names extends string>(
       const at = `(i + ${start}u)`;
       return `fn word(i: u32) -> u32 { return parameters[${at} >> 2u][${at} & 3u]; }\n`;
     },
-    finish: (label, workgroups, body) => {
+    finish: (label, workgroups, body, header = '') => {
       const list = [...variables.values()];
       const [x = 1, y = 1, z = 1] = workgroups;
       return {
         label,
-        code: `${declarations(list, parameters.length)}${body}`,
+        code: `${header}${declarations(list, parameters.length)}${body}`,
         bindings: list.map(({ buffer, writes }) => ({ buffer, writes })),
         parameters,
         workgroups: [x, y, z],

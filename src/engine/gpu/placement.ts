@@ -6,7 +6,7 @@
 import { slotLayout } from '../../graph/memory.js';
 import type { Plan } from '../../graph/plan.js';
 import { type DType, elementCount, type Tensor } from '../../graph/tensor.js';
-import type { BufferPlan, Placement } from './kernel.js';
+import type { BufferPlan, MatrixUnits, Placement } from './kernel.js';
 
 /** Partial sums of one operation are read by its next kernel, so a short cycle lets neighbours overlap. */
 const scratchBuffers = 4;
@@ -18,7 +18,7 @@ export interface PlanPlacement {
   forPhase(phase: string): Placement;
 }
 
-export function placePlan(plan: Plan): PlanPlacement {
+export function placePlan(plan: Plan, matrixUnits: MatrixUnits | null = null): PlanPlacement {
   const storages = new Map(
     plan.storages.map(({ name, dtype, length }) => [name, { label: name, bytes: bytesOf(dtype, length) }]),
   );
@@ -38,6 +38,7 @@ export function placePlan(plan: Plan): PlanPlacement {
     forPhase: (phase) => {
       const layout = layouts.find(([name]) => name === phase)?.[1];
       return {
+        matrixUnits,
         place: (tensor) => {
           if (tensor.view) {
             const buffer = storages.get(tensor.view.storage.name);

@@ -23,8 +23,9 @@ import type { Lowering } from '../lowering.js';
 import { type ConvolutionSizes, convolutionSizes } from './convolutionSizes.js';
 import { type TileProduct, tileDispatch, tileProduct } from './convolutionTile.js';
 import { gradientSplits, pixelTile, weightTile } from './convolutionTileShapes.js';
+import { matrixDirectives, matrixPixelTile, matrixTileProduct, matrixWeightTile } from './matrixTile.js';
 import { finishMoments, momentsEpilogue } from './moments.js';
-import { finishSums } from './sums.js';
+import { finishSums, nextPowerOfTwo } from './sums.js';
 
 /**
  * The moments of the result are gathered where it is computed. `statistics`, the node that alone reads them, is then done
@@ -38,7 +39,7 @@ export function conv2d(
   const [x, w, y, moments] = [operand(node, 0), operand(node, 1), result(node, 0), optionalResult(node, 1)];
   const sizes = convolutionSizes(x, w, y, node.attributes);
   const { outputPixels: m, outputChannels: n, inputChannels, taps } = sizes;
-  const shape = pixelTile(m, n);
+  const shape = pixelShape(placement, m, n, false);
   const tiles = Math.ceil(m / shape.m);
   const partials = moments ? placement.scratch(tiles * 2 * n) : null;
   const { operands, finish } = kernelSource(
@@ -65,7 +66,7 @@ ${moments ? momentsEpilogue.declarations(shape) : ''}`,
     ...(moments && { epilogue: momentsEpilogue.code(shape, m, n, operands.partials) }),
   };
   const label = `conv2d ${y.name}`;
-  const calls = [finish(label, tileDispatch(product), tileProduct(product))];
+  const calls = [finish(label, tileDispatch(product), ...productSource(product, placement))];
   if (partials) calls.push(finishMoments(placement, label, partials, { m, n, tile: shape.m }, moments, statistics));
   return calls;
 }
@@ -74,7 +75,7 @@ export const conv2dInputGradient: Lowering<'conv2dInputGradient'> = (node, place
   const [dy, w, addend, dx] = [operand(node, 0), operand(node, 1), optionalOperand(node, 2), result(node, 0)];
   const sizes = convolutionSizes(dx, w, dy, node.attributes);
   const { inputPixels: m, inputChannels: n, outputChannels, taps } = sizes;
-  const shape = pixelTile(m, n);
+  const shape = pixelShape(placement, m, n, true);
   const { operands, finish } = kernelSource(
     {
       dy: tensorOperand(placement, dy, 'read'),
@@ -90,13 +91,14 @@ export const conv2dInputGradient: Lowering<'conv2dInputGradient'> = (node, place
     k: taps * outputChannels,
     shape,
     splits: 1,
+    scaledA: gradientScale(sizes),
     a: { along: 'k', prepare: (position) => `inputPixel(${position})`, load: (at, _, k) => `reach(${at}, ${k})` },
     b: { along: 'k', prepare: null, load: (_, position, k) => `rotated(${k}, ${position})` },
     declarations: `${reachFunctions(sizes, operands.dy)}
 ${rotatedFunction(sizes, operands.w)}`,
     store: storeRow(operands.dx, m, n, addend ? operands.addend : undefined),
   };
-  return [finish(`conv2dInputGradient ${dx.name}`, tileDispatch(product), tileProduct(product))];
+  return [finish(`conv2dInputGradient ${dx.name}`, tileDispatch(product), ...productSource(product, placement))];
 };
 
 export const conv2dWeightGradient: Lowering<'conv2dWeightGradient'> = (node, placement) => {
@@ -104,7 +106,7 @@ export const conv2dWeightGradient: Lowering<'conv2dWeightGradient'> = (node, pla
   const sizes = convolutionSizes(x, dw, dy, node.attributes);
   const { inputChannels, outputChannels: n, outputPixels: k, taps } = sizes;
   const m = taps * inputChannels;
-  const shape = weightTile(m, n);
+  const shape = placement.matrixUnits ? matrixWeightTile(m, n, placement.matrixUnits) : weightTile(m, n);
   const splits = gradientSplits(m, n, k, shape);
   const partials = splits > 1 ? placement.scratch(splits * m * n) : null;
   const { operands, finish } = kernelSource(
@@ -122,16 +124,34 @@ export const conv2dWeightGradient: Lowering<'conv2dWeightGradient'> = (node, pla
     shape,
     splits,
     a: { along: 'across', prepare: null, load: (_, place, pixel) => `windowOf(outputPixel(${pixel}), ${place})` },
+    scaledB: gradientScale(sizes),
     b: { along: 'across', prepare: null, load: (_, position, pixel) => `upstream(${pixel}, ${position})` },
     declarations: `${windowFunctions(sizes, operands.x)}
 ${matrixRow('upstream', operands.dy, k, n)}`,
     store: storeRow(operands.dw, m, n, undefined, splits > 1 ? `group.z * ${m * n}u` : undefined),
   };
   const label = `conv2dWeightGradient ${dw.name}`;
-  const call = finish(label, tileDispatch(product), tileProduct(product));
+  const call = finish(label, tileDispatch(product), ...productSource(product, placement));
   if (!partials) return [call];
   return [call, finishSums(placement, `${label} sum`, [{ partials, start: 0, rows: splits, results: [dw] }])];
 };
+
+/** The product on the device's matrix units if it has any, else in float32: source and directives. */
+function productSource(product: TileProduct, { matrixUnits }: Placement): [body: string, header: string] {
+  return matrixUnits ? [matrixTileProduct(product, matrixUnits), matrixDirectives] : [tileProduct(product), ''];
+}
+
+function pixelShape({ matrixUnits }: Placement, m: number, n: number, ofGradients: boolean) {
+  return matrixUnits ? matrixPixelTile(n, matrixUnits, ofGradients) : pixelTile(m, n);
+}
+
+/**
+ * What brings gradients into f16's range, a power of two. The loss is a mean over images, and a convolution's gradient
+ * spreads over the pixels of each: multiplied by their number it is of the order of 1.
+ */
+function gradientScale({ outputPixels }: ConvolutionSizes): number {
+  return nextPowerOfTwo(outputPixels);
+}
 
 /**
  * `outputPixel(m)`: where the window of output pixel m begins in the input: (pixels of earlier images, row, column).
@@ -140,26 +160,23 @@ ${matrixRow('upstream', operands.dy, k, n)}`,
 function windowFunctions(sizes: ConvolutionSizes, x: Operand): string {
   const { inputHeight, inputWidth, outputHeight, outputWidth, inputChannels: channels } = sizes;
   const { stride, padding, taps, kernelWidth } = sizes;
-  const one = (j: number) => `windowValue(at, k + ${j}u)`;
   const place = `let tap = k / ${channels}u;
   let c = k % ${channels}u;
   let y = at.y + i32(tap / ${kernelWidth}u);
   let x = at.z + i32(tap % ${kernelWidth}u);
   let outside = u32(y) >= ${inputHeight}u || u32(x) >= ${inputWidth}u || k >= ${taps * channels}u;
-  let i = u32(at.x + y * ${inputWidth} + x) * ${channels}u + c;`;
+  let i = select(u32(at.x + y * ${inputWidth} + x) * ${channels}u + c, 0u, outside);`;
   const four =
     channels % 4 === 0
       ? `fn windowOf(at: vec3i, k: u32) -> vec4f {
   ${place}
-  if (outside) { return vec4f(); }
-  return ${x.load4('i / 4u')};
+  return select(${x.load4('i / 4u')}, vec4f(), outside);
 }`
       : `fn windowValue(at: vec3i, k: u32) -> f32 {
   ${place}
-  if (outside) { return 0.0; }
-  return ${x.load('i')};
+  return select(${x.load('i')}, 0.0, outside);
 }
-fn windowOf(at: vec3i, k: u32) -> vec4f { return vec4f(${[0, 1, 2, 3].map(one).join(', ')}); }`;
+${fourOf('windowOf', 'at: vec3i, k: u32', 'windowValue(at, k + j)')}`;
   return `${four}
 fn outputPixel(m: u32) -> vec3i {
   let image = m / ${outputHeight * outputWidth}u;
@@ -183,22 +200,18 @@ function reachFunctions(sizes: ConvolutionSizes, dy: Operand): string {
   let y = at.y - i32(tap / ${kernelWidth}u);
   let x = at.z - i32(tap % ${kernelWidth}u);
   let outside = u32(y) >= ${outputHeight * stride}u || u32(x) >= ${outputWidth * stride}u${between} || k >= ${taps * channels}u;
-  let i = u32(at.x + y / ${stride} * ${outputWidth} + x / ${stride}) * ${channels}u + c;`;
+  let i = select(u32(at.x + y / ${stride} * ${outputWidth} + x / ${stride}) * ${channels}u + c, 0u, outside);`;
   const four =
     channels % 4 === 0
       ? `fn reach(at: vec3i, k: u32) -> vec4f {
   ${place}
-  if (outside) { return vec4f(); }
-  return ${dy.load4('i / 4u')};
+  return select(${dy.load4('i / 4u')}, vec4f(), outside);
 }`
       : `fn reachValue(at: vec3i, k: u32) -> f32 {
   ${place}
-  if (outside) { return 0.0; }
-  return ${dy.load('i')};
+  return select(${dy.load('i')}, 0.0, outside);
 }
-fn reach(at: vec3i, k: u32) -> vec4f {
-  return vec4f(${[0, 1, 2, 3].map((j) => `reachValue(at, k + ${j}u)`).join(', ')});
-}`;
+${fourOf('reach', 'at: vec3i, k: u32', 'reachValue(at, k + j)')}`;
   return `${four}
 fn inputPixel(m: u32) -> vec3i {
   let image = m / ${inputHeight * inputWidth}u;
@@ -214,39 +227,45 @@ const farAway = -1_000_000;
 
 /** `rotated(k, n)`: weights of input channel n at k … k + 3, k running over taps and output channels. */
 function rotatedFunction({ inputChannels, outputChannels, taps }: ConvolutionSizes, w: Operand): string {
-  const place = `let i = (k / ${outputChannels}u * ${inputChannels}u + n) * ${outputChannels}u + k % ${outputChannels}u;`;
-  const outside = `k >= ${taps * outputChannels}u || n >= ${inputChannels}u`;
+  const index = `(k / ${outputChannels}u * ${inputChannels}u + n) * ${outputChannels}u + k % ${outputChannels}u`;
+  const place = `let outside = k >= ${taps * outputChannels}u || n >= ${inputChannels}u;
+  let i = select(${index}, 0u, outside);`;
   if (outputChannels % 4 === 0) {
     return `fn rotated(k: u32, n: u32) -> vec4f {
   ${place}
-  if (${outside}) { return vec4f(); }
-  return ${w.load4('i / 4u')};
+  return select(${w.load4('i / 4u')}, vec4f(), outside);
 }`;
   }
   return `fn rotatedValue(k: u32, n: u32) -> f32 {
   ${place}
-  if (${outside}) { return 0.0; }
-  return ${w.load('i')};
+  return select(${w.load('i')}, 0.0, outside);
 }
-fn rotated(k: u32, n: u32) -> vec4f {
-  return vec4f(${[0, 1, 2, 3].map((j) => `rotatedValue(k + ${j}u, n)`).join(', ')});
-}`;
+${fourOf('rotated', 'k: u32, n: u32', 'rotatedValue(k + j, n)')}`;
 }
 
 /** `name(row, column)`: four neighbours in a row of a matrix; zero outside. */
 function matrixRow(name: string, matrix: Operand, rows: number, columns: number): string {
+  const place = `let outside = row >= ${rows}u || column >= ${columns}u;
+  let i = select(row * ${columns}u + column, 0u, outside);`;
   if (columns % 4 === 0) {
     return `fn ${name}(row: u32, column: u32) -> vec4f {
-  if (row >= ${rows}u || column >= ${columns}u) { return vec4f(); }
-  return ${matrix.load4(`(row * ${columns}u + column) / 4u`)};
+  ${place}
+  return select(${matrix.load4('i / 4u')}, vec4f(), outside);
 }`;
   }
   return `fn ${name}Value(row: u32, column: u32) -> f32 {
-  if (row >= ${rows}u || column >= ${columns}u) { return 0.0; }
-  return ${matrix.load(`row * ${columns}u + column`)};
+  ${place}
+  return select(${matrix.load('i')}, 0.0, outside);
 }
-fn ${name}(row: u32, column: u32) -> vec4f {
-  return vec4f(${[0, 1, 2, 3].map((j) => `${name}Value(row, column + ${j}u)`).join(', ')});
+${fourOf(name, 'row: u32, column: u32', `${name}Value(row, column + j)`)}`;
+}
+
+/** A function that makes its four numbers one by one, for rows whose length is no multiple of four. */
+function fourOf(name: string, parameters: string, value: string): string {
+  return `fn ${name}(${parameters}) -> vec4f {
+  var four = vec4f();
+  for (var j = 0u; j < 4u; j++) { four[j] = ${value}; }
+  return four;
 }`;
 }
 

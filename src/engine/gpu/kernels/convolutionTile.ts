@@ -39,6 +39,9 @@ export interface TileProduct {
   readonly splits: number;
   readonly a: TileSource;
   readonly b: TileSource;
+  /** Powers of two that bring a factor with a wide range of magnitudes, a gradient, near 1; absent otherwise. */
+  readonly scaledA?: number;
+  readonly scaledB?: number;
   /** Declarations the loads need. */
   readonly declarations: string;
   /** WGSL for a row of C: `row` and `column` (the first of `columns` ones) are names, `values` the vectors in a row. */
@@ -91,19 +94,12 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) t:
   ${b.prepare}
   let begin = ${splits > 1 ? `group.z * ${depth}u` : '0u'};
   let end = ${end};
-  var slice = begin;
-  ${a.fetch}
-  ${b.fetch}
-  for (; slice < end;) {
-    workgroupBarrier();
-    ${a.keep}
-    ${b.keep}
-    workgroupBarrier();
-    slice += ${shape.k}u;
+  for (var slice = begin; ; slice += ${shape.k}u) {
     if (slice < end) {
       ${a.fetch}
       ${b.fetch}
     }
+    if (slice > begin) {
     for (var k = 0u; k < ${shape.k}u; k++) {
       ${each(rowQuads, (i) => `let a_${i} = sliceA[k * ${shape.m / 4 + 1}u + down * ${rowQuads}u + ${i}u];`).join('\n      ')}
       ${each(quads, (j) => `let b_${j} = sliceB[k * ${shape.n / 4 + 1}u + across * ${quads}u + ${j}u];`).join('\n      ')}
@@ -114,6 +110,12 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) t:
         ).join(' '),
       ).join('\n      ')}
     }
+    }
+    if (slice >= end) { break; }
+    workgroupBarrier();
+    ${a.keep}
+    ${b.keep}
+    workgroupBarrier();
   }
   let column = firstB + across * ${shape.columns}u;
   ${each(

@@ -86,7 +86,8 @@ export const quantizerUpdate: Lowering<'quantizerUpdate'> = (node, placement) =>
   const size = 128;
   const kbytes = (bits: string) => `f32(${bits}) * ${float(1 / bitsPerKbyte)}`;
   const body = `${words(packRows(rows))}${quantizerCalculus}
-var<workgroup> bits: array<u32, ${rows.length}>;
+// A float network has no rows, but WGSL no empty arrays.
+var<workgroup> bits: array<u32, ${Math.max(1, rows.length)}>;
 // Weights' kB above their budget, activations' kB above theirs.
 var<workgroup> excesses: vec2f;
 var<workgroup> largestRow: i32;

@@ -1,0 +1,54 @@
+/** Every kernel of a training program passes the checks of Dawn's null backend, which computes nothing. */
+
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { experimentFromSettings } from '../../experiment/index.js';
+import { programOptions } from '../../train/programOptions.js';
+import { buildTrainingProgram } from '../../train/trainingProgram.js';
+import { type OpenDevice, openDevice } from './device.js';
+import { loadProgram } from './gpuProgram.js';
+import { lowerPhase } from './lowering.js';
+import { nodeGpu } from './nodeGpu.js';
+import { placePlan } from './placement.js';
+
+const quantized = { w_quantize: 'parametric_fp_d_xmax', a_quantize: 'parametric_fp_d_xmax_relu' };
+const uniform = { w_quantize: 'parametric_fp_b_xmax', a_quantize: 'parametric_fp_d_b_relu' };
+const pow2 = { w_quantize: 'parametric_pow2_xmin_xmax', a_quantize: 'parametric_pow2_b_xmax_relu' };
+
+function plan(model: string, imageSize: number, batchSize: number, settings: Record<string, string>) {
+  const experiment = experimentFromSettings('kernels', 'test', { ...settings, model, batch_size: batchSize });
+  const shape = {
+    classes: 10,
+    imageShape: [imageSize, imageSize, 3] as const,
+    trainImages: 2 * batchSize,
+    evaluationImages: batchSize,
+  };
+  return buildTrainingProgram(programOptions(experiment, shape, null)).plan;
+}
+
+describe('kernels pass the checks of the null backend', () => {
+  let open: OpenDevice;
+  beforeAll(async () => {
+    open = await openDevice({ gpu: await nodeGpu('null'), allowSoftware: true });
+  });
+  afterAll(() => open?.dispose());
+
+  it.each([
+    ['resnet20', 32, 128, {}],
+    ['resnet20', 32, 128, quantized],
+    ['resnet20', 32, 20, uniform],
+    ['resnet20', 32, 20, pow2],
+    ['resnet18', 224, 4, quantized],
+  ] as const)('%s at %i, batch %i, %o', async (model, imageSize, batchSize, settings) => {
+    const program = await loadProgram(open, plan(model, imageSize, batchSize, settings), false);
+    await program.run('train');
+    await program.run('evaluate');
+    await program.read('loss');
+    await program.dispose();
+  });
+
+  it('share pipelines between layers of one shape', () => {
+    const training = plan('resnet20', 32, 128, quantized);
+    const calls = lowerPhase(training.phases.train!, placePlan(training).forPhase('train'));
+    expect(new Set(calls.map(({ call }) => call.code)).size).toBeLessThan(calls.length / 2);
+  });
+});

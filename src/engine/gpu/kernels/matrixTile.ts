@@ -1,0 +1,211 @@
+/**
+ * The matrix product of `convolutionTile.ts` on a GPU's matrix units ("tensor cores"): f16 operands, float32 sums.
+ *
+ * Slices of A and B are rounded to f16 on their way into workgroup memory. What is quantized with up to 11 bits and a
+ * power-of-two step loses nothing by that, so that its products are exact. A gradient is first multiplied by a power of
+ * two that brings it into f16's range and, where asked, split into two halves, high and low, whose products are added.
+ * A subgroup owns one column of 16 × 16 tiles and some of its rows. The sums go through workgroup memory to the
+ * invocations, which then store them as the float32 kernel does.
+ *
+ * See the proposal `chromium_experimental_subgroup_matrix` of Dawn.
+ */
+
+import { float, type MatrixUnits } from '../kernel.js';
+import type { TileProduct, TileShape, TileSource } from './convolutionTile.js';
+import { splitDepth } from './convolutionTile.js';
+
+export const matrixDirectives = 'enable f16;\nenable chromium_experimental_subgroup_matrix;\n';
+
+/** Four subgroups of 32. */
+const threads = 128;
+/** Padding of rows in workgroup memory, in vectors of four: keeps them aligned and spreads them over the banks. */
+const padding = 2;
+const fragment = 16;
+
+/** Tile for many rows (pixels) and few columns (channels): 4096 sums, 32 an invocation. */
+export function matrixPixelTile(n: number, units: MatrixUnits, ofGradients: boolean): TileShape {
+  const width = n <= 16 ? 16 : n <= 32 ? 32 : 64;
+  return deepest({ m: 4096 / width, n: width, rows: 8, columns: 4 }, 'k', ofGradients ? 'across' : null, units);
+}
+
+/** Tile for the weight gradient: rows are taps × input channels. */
+export function matrixWeightTile(m: number, n: number, units: MatrixUnits): TileShape {
+  const width = n <= 16 ? 16 : n <= 32 ? 32 : 64;
+  const height = m % 144 === 0 ? 144 : 64;
+  return deepest({ m: height, n: width, rows: 8, columns: width === 16 ? 4 : width / 4 }, 'across', 'k', units);
+}
+
+/** The deepest slice that the workgroup memory holds beside the sums. */
+function deepest(
+  shape: Omit<TileShape, 'k'>,
+  along: TileSource['along'],
+  gradients: 'across' | 'k' | null,
+  { gradients: kind, workgroupBytes }: MatrixUnits,
+): TileShape {
+  const sums = 4 * shape.m * (shape.n + 4) + (shape.m / shape.rows) * shape.n * 4;
+  const bytes = (k: number) => {
+    const a = sliceVectors(along, shape.m, k) * (kind === 'split' && gradients === 'across' ? 2 : 1);
+    const b = Math.max(sliceVectors('k', shape.n, k), sliceVectors('across', shape.n, k));
+    return sums + 8 * (a + b * (kind === 'split' && gradients === 'k' ? 2 : 1));
+  };
+  return { ...shape, k: bytes(32) <= workgroupBytes ? 32 : 16 };
+}
+
+/** A slice lies with the dimension along which four neighbours are loaded fastest. */
+function sliceVectors(along: TileSource['along'], across: number, k: number): number {
+  return along === 'k' ? across * (k / 4 + padding) : k * (across / 4 + padding);
+}
+
+export function matrixTileProduct(product: TileProduct, { gradients }: MatrixUnits): string {
+  const { shape, k, splits, declarations, store, epilogue, scaledA, scaledB } = product;
+  const columnTiles = shape.n / fragment;
+  const subgroupRows = threads / 32 / columnTiles;
+  const rowTiles = shape.m / fragment;
+  const each = <T>(count: number, write: (index: number) => T) => [...Array(count).keys()].map(write);
+  const rounds = each(Math.ceil(rowTiles / subgroupRows), (i) => i);
+  const isEven = rowTiles % subgroupRows === 0;
+  const a = stager('A', product.a, shape.m, shape.k, scaledA, gradients);
+  const b = stager('B', product.b, shape.n, shape.k, scaledB, gradients);
+  const depth = splitDepth(product);
+  const stagedStride = shape.n + 4;
+  const blocks = (shape.m / shape.rows) * (shape.n / shape.columns);
+  const quads = shape.columns / 4;
+  const accumulator = (row: number, quad: number) => `c_${row}_${quad}`;
+  const unscale = float(1 / ((scaledA ?? 1) * (scaledB ?? 1)));
+  const staged = (i: number, j: number) => {
+    const at = `(down * ${shape.rows}u + ${i}u) * ${stagedStride}u + across * ${shape.columns}u + ${4 * j}u`;
+    return `${unscale} * vec4f(${each(4, (c) => `sums[${at} + ${c}u]`).join(', ')})`;
+  };
+  const products = a.halves.flatMap((halfA) => b.halves.map((halfB) => [halfA, halfB] as const));
+  const stores = each(
+    shape.rows,
+    (i) => `{ let row = firstA + down * ${shape.rows}u + ${i}u;
+    ${store(
+      'row',
+      'column',
+      each(quads, (j) => accumulator(i, j)),
+    )} }`,
+  ).join('\n  ');
+  return `${declarations}
+${a.declarations}
+${b.declarations}
+var<workgroup> sums: array<f32, ${shape.m * stagedStride}>;
+alias Left = subgroup_matrix_left<f16, ${fragment}, ${fragment}>;
+alias Right = subgroup_matrix_right<f16, ${fragment}, ${fragment}>;
+alias Result = subgroup_matrix_result<f32, ${fragment}, ${fragment}>;
+@compute @workgroup_size(${threads})
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) t: u32, @builtin(subgroup_id) subgroup: u32) {
+  let firstA = group.x * ${shape.m}u;
+  let firstB = group.y * ${shape.n}u;
+  let tileColumn = subgroup % ${columnTiles}u;
+  let firstTileRow = subgroup / ${columnTiles}u;
+  ${rounds
+    .map((i) => {
+      const tileRow = `firstTileRow + ${i * subgroupRows}u`;
+      return `let tileRow_${i} = ${isEven ? tileRow : `min(${tileRow}, ${rowTiles - 1}u)`}; var sum_${i} = Result();`;
+    })
+    .join('\n  ')}
+  ${a.prepare}
+  ${b.prepare}
+  let begin = ${splits > 1 ? `group.z * ${depth}u` : '0u'};
+  let end = ${splits > 1 ? `min(begin + ${depth}u, ${k}u)` : `${k}u`};
+  for (var slice = begin; ; slice += ${shape.k}u) {
+    if (slice < end) {
+      ${a.fetch}
+      ${b.fetch}
+    }
+    if (slice > begin) {
+    for (var k = 0u; k < ${shape.k}u; k += ${fragment}u) {
+      ${b.halves.map((half) => `let right${half} = ${b.load('Right', half, 'tileColumn')};`).join('\n      ')}
+      ${rounds
+        .map((i) =>
+          [
+            ...a.halves.map((half) => `let left${half}_${i} = ${a.load('Left', half, `tileRow_${i}`)};`),
+            ...products.map(
+              ([halfA, halfB]) =>
+                `sum_${i} = subgroupMatrixMultiplyAccumulate(left${halfA}_${i}, right${halfB}, sum_${i});`,
+            ),
+          ].join('\n      '),
+        )
+        .join('\n      ')}
+    }
+    }
+    if (slice >= end) { break; }
+    workgroupBarrier();
+    ${a.keep}
+    ${b.keep}
+    workgroupBarrier();
+  }
+  ${rounds
+    .map((i) => {
+      const at = `tileRow_${i} * ${fragment * stagedStride}u + tileColumn * ${fragment}u`;
+      const write = `subgroupMatrixStore<row_major>(&sums, ${at}, sum_${i}, ${stagedStride}u);`;
+      const mayBeSpare = !isEven && i === rounds.length - 1;
+      return mayBeSpare ? `if (firstTileRow + ${i * subgroupRows}u < ${rowTiles}u) { ${write} }` : write;
+    })
+    .join('\n  ')}
+  workgroupBarrier();
+  let down = t / ${shape.n / shape.columns}u;
+  let across = t % ${shape.n / shape.columns}u;
+  let column = firstB + across * ${shape.columns}u;
+  ${blocks < threads ? `if (t >= ${blocks}u) { return; }` : ''}
+  ${each(shape.rows, (i) => each(quads, (j) => `let ${accumulator(i, j)} = ${staged(i, j)};`).join('\n  ')).join('\n  ')}
+  ${stores}
+  ${epilogue?.(accumulator) ?? ''}
+}
+`;
+}
+
+/** The code that brings slices of a factor as f16 into workgroup memory, and its fragments to the matrix units. */
+function stager(
+  name: 'A' | 'B',
+  { along, prepare: prepareSource, load }: TileSource,
+  across: number,
+  depth: number,
+  scale: number | undefined,
+  gradients: MatrixUnits['gradients'],
+) {
+  const halves = scale !== undefined && gradients === 'split' ? ['High', 'Low'] : ['High'];
+  const perRow = along === 'k' ? depth / 4 : across / 4;
+  const stride = perRow + padding;
+  const places = (across * depth) / 4;
+  const guard = (round: number, code: string) =>
+    (round + 1) * threads <= places ? code : `if (place${name}${round} < ${places}u) { ${code} }`;
+  const prepare: string[] = [];
+  const fetch: string[] = [];
+  const keep: string[] = [];
+  for (let round = 0; round < Math.ceil(places / threads); round++) {
+    const id = `${name}${round}`;
+    prepare.push(
+      `let place${id} = t + ${round * threads}u;`,
+      `let fast${id} = 4u * (place${id} % ${perRow}u);`,
+      `let slow${id} = place${id} / ${perRow}u;`,
+      `var next${id} = vec4f();`,
+    );
+    const position = `(first${name} + ${along === 'k' ? 'slow' : 'fast'}${id})`;
+    if (prepareSource) prepare.push(`let at${id} = ${prepareSource(position)};`);
+    const value = load(`at${id}`, position, `(slice + ${along === 'k' ? 'fast' : 'slow'}${id})`);
+    fetch.push(guard(round, `next${id} = ${value};`));
+    const place = `slow${id} * ${stride}u + fast${id} / 4u`;
+    const scaled =
+      scale === undefined ? `next${id}` : `clamp(next${id} * ${float(scale)}, vec4f(-65504.0), vec4f(65504.0))`;
+    const low =
+      halves.length > 1 ? ` slice${name}Low[${place}] = vec4<f16>(scaled - vec4f(slice${name}High[${place}]));` : '';
+    keep.push(guard(round, `{ let scaled = ${scaled}; slice${name}High[${place}] = vec4<f16>(scaled);${low} }`));
+  }
+  const order = (along === 'k') === (name === 'A') ? 'row_major' : 'col_major';
+  return {
+    halves,
+    declarations: halves
+      .map((half) => `var<workgroup> slice${name}${half}: array<vec4<f16>, ${sliceVectors(along, across, depth)}>;`)
+      .join('\n'),
+    prepare: prepare.join('\n  '),
+    fetch: fetch.join('\n      '),
+    keep: keep.join('\n    '),
+    load: (matrix: 'Left' | 'Right', half: string, tile: string) => {
+      const at =
+        along === 'k' ? `${tile} * ${fragment * stride}u + k / 4u` : `k * ${stride}u + ${tile} * ${fragment / 4}u`;
+      return `subgroupMatrixLoad<${matrix}, ${order}>(&slice${name}${half}, ${at}, ${stride}u)`;
+    },
+  };
+}
