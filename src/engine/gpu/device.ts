@@ -15,6 +15,7 @@ export interface OpenDevice {
   /** Kept because Dawn's devices do not outlive it. */
   readonly gpu: GPU;
   readonly device: GPUDevice;
+  readonly info: GPUAdapterInfo;
   readonly description: string;
   /** Throws the device's fault, if it has one. */
   check(): void;
@@ -75,10 +76,10 @@ export async function openDevice({ gpu, allowSoftware = false, needs = [] }: Dev
     requiredFeatures: features.filter((feature) => adapter.features.has(feature)) as GPUFeatureName[],
     requiredLimits: Object.fromEntries(limits.map((limit) => [limit, adapter.limits[limit]])),
   });
-  return watch(source, device, name);
+  return watch(source, device, info, name);
 }
 
-function watch(gpu: GPU, device: GPUDevice, description: string): OpenDevice {
+function watch(gpu: GPU, device: GPUDevice, info: GPUAdapterInfo, description: string): OpenDevice {
   let fault: Error | null = null;
   let disposed = false;
   let fail: (error: Error) => void = () => {};
@@ -103,6 +104,7 @@ function watch(gpu: GPU, device: GPUDevice, description: string): OpenDevice {
   return {
     gpu,
     device,
+    info,
     description,
     failure,
     check: () => {

@@ -3,20 +3,27 @@
 import type { Engine } from '../engine.js';
 import { type DeviceOptions, openDevice } from './device.js';
 import { loadProgram } from './gpuProgram.js';
+import { findMatrixUnits } from './matrixUnits.js';
 
 export interface GpuEngineOptions extends DeviceOptions {
   /** Times every kernel, one step at a time, for `Program.profile`. */
   readonly profile?: boolean;
+  /** Whether to use the device's matrix units where it has them and they pass their check; true by default. */
+  readonly matrixUnits?: boolean;
+  /** How matrix units take gradients: rounded to 11 bits (by default), or as two halves with about 21. */
+  readonly gradients?: 'f16' | 'split';
 }
 
 /** @throws {InputError} if there is no GPU, or it cannot time kernels and is asked to. */
 export async function createGpuEngine(options: GpuEngineOptions = {}): Promise<Engine> {
-  const { profile = false } = options;
+  const { profile = false, matrixUnits = true, gradients = 'f16' } = options;
   const open = await openDevice({ ...options, needs: profile ? ['timestamp-query'] : [] });
+  const { units, note } = matrixUnits ? await findMatrixUnits(open, gradients) : { units: null, note: 'float32' };
+  open.check();
   return {
     name: 'gpu',
-    description: open.description,
-    load: (plan, onProgress) => loadProgram(open, plan, profile, onProgress),
+    description: `${open.description}, ${note}`,
+    load: (plan, onProgress) => loadProgram(open, plan, { profile, matrixUnits: units }, onProgress),
     dispose: async () => open.dispose(),
   };
 }

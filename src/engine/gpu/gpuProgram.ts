@@ -7,11 +7,17 @@ import type { Plan } from '../../graph/plan.js';
 import type { Storage } from '../../graph/tensor.js';
 import type { ProfileEntry, Program, StorageArray } from '../engine.js';
 import type { OpenDevice } from './device.js';
-import type { BufferPlan, KernelCall } from './kernel.js';
+import type { BufferPlan, KernelCall, MatrixUnits } from './kernel.js';
 import { type LoweredCall, lowerPhase } from './lowering.js';
 import { compilePipelines } from './pipelines.js';
 import { placePlan } from './placement.js';
 import { timeDispatches } from './profile.js';
+
+export interface LoadOptions {
+  /** Time every dispatch; the device needs the feature `timestamp-query`. */
+  readonly profile?: boolean;
+  readonly matrixUnits?: MatrixUnits | null;
+}
 
 export interface Dispatch {
   readonly op: string;
@@ -29,11 +35,11 @@ const stepsInFlight = 8;
 export async function loadProgram(
   open: OpenDevice,
   plan: Plan,
-  profile: boolean,
+  { profile = false, matrixUnits = null }: LoadOptions = {},
   onProgress?: (done: number, total: number) => void,
 ): Promise<Program> {
   const { device } = open;
-  const placement = placePlan(plan);
+  const placement = placePlan(plan, matrixUnits);
   const lowered = Object.entries(plan.phases).map(
     ([phase, nodes]) => [phase, lowerPhase(nodes, placement.forPhase(phase))] as const,
   );

@@ -1,0 +1,122 @@
+/**
+ * Whether a device's matrix units can be trusted: the feature must be there, in the one size the kernels use, and a small
+ * convolution with its gradients must agree with the float32 kernels.
+ */
+
+import { Graph } from '../../graph/graph.js';
+import { makePlan, type Plan } from '../../graph/plan.js';
+import { elementCount } from '../../graph/tensor.js';
+import type { StorageArray } from '../engine.js';
+import type { OpenDevice } from './device.js';
+import { loadProgram } from './gpuProgram.js';
+import type { MatrixUnits } from './kernel.js';
+
+/** What the subgroup-matrix proposal adds to the adapter's description. */
+interface MatrixAdapterInfo extends GPUAdapterInfo {
+  readonly subgroupMatrixConfigs?: Iterable<{
+    readonly componentType: string;
+    readonly resultComponentType: string;
+    readonly M: number;
+    readonly N: number;
+    readonly K: number;
+  }>;
+}
+
+/** Sums of a few hundred products of operands with 11 bits: an error above this is a fault, not rounding. */
+const tolerance = 2e-3;
+
+export interface MatrixUnitsFinding {
+  readonly units: MatrixUnits | null;
+  /** For the engine's description. */
+  readonly note: string;
+}
+
+export async function findMatrixUnits(
+  open: OpenDevice,
+  gradients: MatrixUnits['gradients'],
+): Promise<MatrixUnitsFinding> {
+  const { device, info } = open;
+  const none = (reason: string) => ({ units: null, note: `float32, ${reason}` });
+  const feature = 'chromium-experimental-subgroup-matrix' as GPUFeatureName;
+  if (!device.features.has(feature) || !device.features.has('shader-f16')) return none('no matrix units offered');
+  const { subgroupMatrixConfigs = [], subgroupMinSize, subgroupMaxSize } = info as MatrixAdapterInfo;
+  const fits = [...subgroupMatrixConfigs].some(
+    ({ componentType, resultComponentType, M, N, K }) =>
+      componentType === 'f16' && resultComponentType === 'f32' && M === 16 && N === 16 && K === 16,
+  );
+  if (!fits || subgroupMinSize !== 32 || subgroupMaxSize !== 32) return none('matrix units of another size');
+  const workgroupBytes = device.limits.maxComputeWorkgroupStorageSize;
+  if (workgroupBytes < 48 * 1024) return none('too little workgroup memory for matrix units');
+  const units: MatrixUnits = { gradients, workgroupBytes };
+  const fault = await faultOf(open, units).catch((error: Error) => error.message);
+  return fault
+    ? none(`matrix units fail their check (${fault})`)
+    : { units, note: `matrix units, ${gradients} gradients` };
+}
+
+/** What is wrong with the matrix units, judged by the float32 kernels; null for nothing. */
+async function faultOf(open: OpenDevice, units: MatrixUnits): Promise<string | null> {
+  const { plan, results } = trialPlan();
+  const expected = await resultsOf(open, plan, results, null);
+  const actual = await resultsOf(open, plan, results, units);
+  for (const [index, name] of results.entries()) {
+    const right = expected[index]!;
+    const largest = right.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+    const isWrong = actual[index]!.some((value, i) => !(Math.abs(value - right[i]!) <= tolerance * largest));
+    if (isWrong) return `${name} differs`;
+  }
+  return null;
+}
+
+/** Convolutions of 16, 32 and 64 channels, with gradients and with moments; every tile's shape occurs. */
+function trialPlan(): { plan: Plan; results: readonly string[] } {
+  const graph = new Graph();
+  const results: string[] = [];
+  const tensor = (name: string, shape: readonly number[]) =>
+    graph.whole({ name, dtype: 'float', length: elementCount(shape) }, shape);
+  const output = (name: string, shape: readonly number[]) => {
+    results.push(name);
+    return tensor(name, shape);
+  };
+  const window = { stride: 1, padding: 1 };
+  for (const [inputs, outputs] of [
+    [3, 16],
+    [16, 32],
+    [32, 64],
+    [64, 16],
+  ] as const) {
+    const name = (base: string) => `${base} ${inputs} to ${outputs}`;
+    const x = tensor(name('x'), [3, 9, 9, inputs]);
+    const w = tensor(name('w'), [3, 3, inputs, outputs]);
+    const dy = tensor(name('dy'), [3, 9, 9, outputs]);
+    const y = output(name('output'), dy.shape);
+    graph.append('conv2d', [x, w], [y, output(name('moments'), [2, outputs])], window);
+    graph.append('conv2dInputGradient', [dy, w, x], [output(name('input gradient'), x.shape)], window);
+    graph.append('conv2dWeightGradient', [x, dy], [output(name('weight gradient'), w.shape)], window);
+  }
+  return { plan: makePlan({ trial: graph }), results };
+}
+
+async function resultsOf(
+  open: OpenDevice,
+  plan: Plan,
+  results: readonly string[],
+  matrixUnits: MatrixUnits | null,
+): Promise<Float32Array[]> {
+  const program = await loadProgram(open, plan, { matrixUnits });
+  let seed = 1;
+  for (const { name, length } of plan.storages) {
+    if (results.includes(name)) continue;
+    // Gradients are as small as training makes them, so that their scale is put to the test too.
+    const magnitude = name.startsWith('dy') ? 2 ** -16 : 1;
+    const values = Float32Array.from({ length }, () => {
+      seed = (Math.imul(seed, 1_664_525) + 1_013_904_223) >>> 0;
+      return magnitude * (seed * 2 ** -31 - 1);
+    });
+    program.write(name, values);
+  }
+  await program.run('trial');
+  const values = await Promise.all(results.map((name): Promise<StorageArray> => program.read(name)));
+  await program.dispose();
+  return values as Float32Array[];
+}
