@@ -1,14 +1,35 @@
 /** The images of an experiment: loaded, limited, split, checked against the batch size. */
 
-import { type ImageSet, loadDataset, split } from '../data/index.js';
+import { Cifar10Missing, type ImageSet, loadDataset, split } from '../data/index.js';
 import { InputError } from '../errors.js';
-import type { Experiment } from '../experiment/index.js';
+import { type ConfigFile, type Experiment, resolveExperiment } from '../experiment/index.js';
+import type { ProgressDisplay } from './progress.js';
 
 export interface ExperimentData {
   readonly classes: readonly string[];
   readonly train: ImageSet;
   /** Chooses the best parameters. */
   readonly evaluation: ImageSet;
+}
+
+/**
+ * The images to train with. Where nobody chose the data, and CIFAR-10, the default, is not to be had, they are the
+ * generated ones: it says so, and the experiment returned has them as its data.
+ */
+export async function loadTrainingData(
+  experiment: Experiment,
+  file: ConfigFile,
+  display: ProgressDisplay,
+): Promise<{ readonly experiment: Experiment; readonly data: ExperimentData }> {
+  try {
+    return { experiment, data: await loadData(experiment, display.task) };
+  } catch (error) {
+    if (!(error instanceof Cifar10Missing) || experiment.sources.has('data')) throw error;
+    display.line(`NOTE: training on GENERATED images (data = synthetic), not on CIFAR-10: ${error.message}`);
+    const overrides = { ...Object.fromEntries(experiment.overrides), data: 'synthetic' };
+    const generated = resolveExperiment(file, experiment.name, overrides);
+    return { experiment: generated, data: await loadData(generated, display.task) };
+  }
 }
 
 export async function loadData(

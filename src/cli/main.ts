@@ -29,11 +29,19 @@ for (const command of [
   program.addCommand(command);
 }
 for (const command of [program, ...program.commands]) {
-  command.exitOverride().configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'mpdnn: ')) });
+  // Commander puts its suggestion on a line of its own.
+  const oneLine = (text: string): string =>
+    `${text
+      .replace(/^error: /, 'mpdnn: ')
+      .trim()
+      .replaceAll('\n', ' ')}\n`;
+  command.exitOverride().configureOutput({ outputError: (text, write) => write(oneLine(text)) });
 }
 
 // A closed pipe (`mpdnn … | head`) is no fault.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
+}
 
 try {
   await program.parseAsync();

@@ -1,13 +1,17 @@
 /** `mpdnn train`: one section of a .cfg file, from images to weights, tables and pictures. */
 
+import { existsSync } from 'node:fs';
 import { Command } from 'commander';
 import { selectEngine } from '../engine/selectEngine.js';
 import {
   type ConfigFile,
+  checkReplaceable,
   createRunFolder,
   type Experiment,
+  type RunFolder,
   type RunSummary,
   readConfigFile,
+  readResults,
   resolveExperiment,
   resolveStartingWeights,
   resumeRunFolder,
@@ -21,7 +25,7 @@ import { initialState, train } from '../train/train.js';
 import { buildTrainingProgram } from '../train/trainingProgram.js';
 import { loadReport, readStartingWeights } from '../weights/startingWeights.js';
 import { layerTable } from './layerTable.js';
-import { loadData } from './loadData.js';
+import { loadTrainingData } from './loadData.js';
 import { duration, type ProgressDisplay, percent, progressDisplay } from './progress.js';
 import { packageVersion } from './version.js';
 
@@ -65,10 +69,21 @@ async function trainExperiment(
     activationType: experiment.budget.targetActivationType,
   });
   const interrupt = new AbortController();
-  const onSignal = (): void => interrupt.abort();
+  let isTraining = false;
+  const onSignal = (): void => {
+    interrupt.abort();
+    if (isTraining) return;
+    // Nothing is begun that a checkpoint could keep, and a download may take long.
+    display.stop();
+    process.exit(130);
+  };
+  const beginTraining = (): AbortSignal => {
+    isTraining = true;
+    return interrupt.signal;
+  };
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, onSignal);
   try {
-    return await run(experiment, file, options, display, interrupt.signal);
+    return await run(experiment, file, options, display, beginTraining);
   } finally {
     display.stop();
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, onSignal);
@@ -76,22 +91,23 @@ async function trainExperiment(
 }
 
 async function run(
-  experiment: Experiment,
+  given: Experiment,
   file: ConfigFile,
   options: { readonly force: boolean; readonly plots: boolean },
   display: ProgressDisplay,
-  signal: AbortSignal,
+  beginTraining: () => AbortSignal,
 ): Promise<RunSummary | null> {
+  if (!given.resume) checkReplaceable(given, options.force);
+  const { experiment, data } = await loadTrainingData(given, file, display);
   const { training } = experiment;
-  // A run that goes on has its parameters in the checkpoint.
-  const startFile = experiment.resume ? null : resolveStartingWeights(experiment, file);
+  const folderToResume = experiment.resume ? resumeRunFolder(experiment) : null;
+  const checkpointFile = folderToResume && hasCheckpoint(folderToResume) ? folderToResume.checkpoint : null;
+  const startFile = checkpointFile ? null : resolveStartingWeights(experiment, file);
   const starting = startFile ? await readStartingWeights(startFile) : null;
-  const data = await loadData(experiment, display.task);
   const shape = dataShape({ classes: data.classes, train: data.train }, data.evaluation.count);
   const program = buildTrainingProgram(programOptions(experiment, shape, starting));
   if (starting) display.line(startLine(program.variables, starting));
-  const folderToResume = experiment.resume ? resumeRunFolder(experiment) : null;
-  const checkpoint = folderToResume ? await readCheckpoint(folderToResume.checkpoint, program) : null;
+  const checkpoint = checkpointFile ? await readCheckpoint(checkpointFile, program) : null;
   const engine = await selectEngine(experiment.device, { threads: experiment.threads ?? undefined });
   try {
     const session = await openSession(engine, program, (done, total) => display.task('compiling', done, total));
@@ -110,7 +126,7 @@ async function run(
       folder,
       device,
       state,
-      signal,
+      signal: beginTraining(),
       events: display,
     });
     if (!summary) {
@@ -126,11 +142,20 @@ async function run(
       program.variables,
       program.variables.quantizers.map(({ name }) => summary.bits[tensorOf(name)] ?? 0),
     );
-    process.stdout.write(`${table}\n${closing(summary, training.epochs, folder.root)}\n`);
+    const lines = [table, closing(summary, training.epochs, options.plots ? folder.plots : folder.root)];
+    process.stdout.write(`${lines.filter(Boolean).join('\n')}\n`);
     return summary;
   } finally {
     await engine.dispose();
   }
+}
+
+/**
+ * False for a run that was interrupted before its first checkpoint, which begins anew: that epoch's row may be there
+ * already, but no other.
+ */
+function hasCheckpoint(folder: RunFolder): boolean {
+  return existsSync(folder.checkpoint) || readResults(folder).length > 1;
 }
 
 function startLine(variables: Parameters<typeof loadReport>[0], starting: Parameters<typeof loadReport>[1]): string {
@@ -138,10 +163,10 @@ function startLine(variables: Parameters<typeof loadReport>[0], starting: Parame
   return `starts from ${starting.source}: ${matched.length} tensors taken, ${missing.length} fresh, ${unused.length} unused`;
 }
 
-function closing(summary: RunSummary, epochs: number, root: string): string {
+function closing(summary: RunSummary, epochs: number, place: string): string {
   const best =
     summary.best_val_err === null
       ? 'no epoch obeyed the budget'
       : `best error ${percent(summary.best_val_err)} in epoch ${summary.best_epoch}`;
-  return `${best}, last ${percent(summary.last_val_err)}; ${epochs} epochs in ${duration(summary.seconds)}, ${summary.images_per_second.toFixed(0)} img/s; see ${root}/plots`;
+  return `${best}, last ${percent(summary.last_val_err)}; ${epochs} epochs in ${duration(summary.seconds)}, ${summary.images_per_second.toFixed(0)} img/s; see ${place}`;
 }

@@ -1,6 +1,7 @@
 /** Datasets as resident bytes, their batches, and random numbers whose state can be saved. */
 export * from './augmentation.js';
 export * from './batches.js';
+export { Cifar10Missing } from './cifar10.js';
 export * from './dataSpec.js';
 export { type Dataset, type ImageSet, limit, split } from './imageSet.js';
 export * from './loadDataset.js';

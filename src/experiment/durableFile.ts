@@ -2,7 +2,7 @@
  * Writing files so that a crash, a full disk or a cut of power leaves either the old content or the new one: written
  * aside, forced to the disk, renamed. Faults of the file system come out in words.
  */
-import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { InputError } from '../errors.js';
 
@@ -25,6 +25,23 @@ export function appendDurably(path: string, content: string): void {
     writeAndSync(path, 'a', content);
   } catch (error) {
     throw fileFault(error, path);
+  }
+}
+
+/**
+ * Makes a folder and those above it. Throws an `InputError` if that is impossible. (Node's recursive `mkdir` never comes
+ * back from places that refuse new folders by claiming that they are not there, such as /proc.)
+ */
+export function makeFolder(folder: string): void {
+  if (existsSync(folder)) return;
+  makeFolder(dirname(folder));
+  try {
+    mkdirSync(folder);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EEXIST' && existsSync(folder)) return;
+    if (code === 'ENOENT') throw new InputError(`${folder}: cannot be made here; choose another folder with --out`);
+    throw fileFault(error, folder);
   }
 }
 

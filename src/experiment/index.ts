@@ -1,5 +1,5 @@
 export { type ConfigEntry, type ConfigFile, readConfigFile } from './configFile.js';
-export { writeDurably } from './durableFile.js';
+export { makeFolder, writeDurably } from './durableFile.js';
 export {
   type Experiment,
   experimentFromSettings,

@@ -10,7 +10,7 @@ import { existsSync, mkdirSync, readdirSync, renameSync, writeFileSync } from 'n
 import { basename, dirname, join } from 'node:path';
 import { InputError } from '../errors.js';
 import { didYouMean } from './didYouMean.js';
-import { discard, fileFault, syncFolder, writeDurably } from './durableFile.js';
+import { discard, fileFault, makeFolder, syncFolder, writeDurably } from './durableFile.js';
 import type { Experiment } from './experiment.js';
 import { configSchema, json, type RunConfig, type RunSummary, readJson, summarySchema } from './runDocuments.js';
 import {
@@ -85,6 +85,19 @@ export function runFolderAt(root: string, quantized: boolean): RunFolder {
 }
 
 /**
+ * Throws the `InputError` that `createRunFolder` would throw for what stands at its place now: a run that cannot begin
+ * should say so before it loads anything.
+ */
+export function checkReplaceable(experiment: Experiment, force: boolean): void {
+  const root = join(experiment.out, folderName(experiment));
+  if (!existsSync(root)) return;
+  if (!existsSync(join(root, 'config.json'))) {
+    throw new InputError(`${root}: is in the way and no run folder (it has no config.json); move it, or choose --out`);
+  }
+  if (!force) throw new InputError(`${root}: exists already; --resume goes on with it, --force replaces it`);
+}
+
+/**
  * Creates the run folder of an experiment, with config.json and empty tables. An existing one is refused, or replaced
  * with `force`. Throws an `InputError` that says so, or that the place cannot be written.
  */
@@ -95,13 +108,13 @@ export function createRunFolder(
   const { out } = experiment;
   const name = folderName(experiment);
   const root = join(out, name);
-  if (existsSync(root)) checkReplaceable(root, run.force ?? false);
+  checkReplaceable(experiment, run.force ?? false);
 
   const folder = runFolderAt(root, isQuantized(experiment));
   const aside = join(out, `.${name}.${process.pid}.new`);
   const old = join(out, `.${name}.${process.pid}.old`);
   try {
-    mkdirSync(out, { recursive: true });
+    makeFolder(out);
     mkdirSync(aside);
     for (const [path, content] of initialFiles(folder, experiment, run)) {
       writeFileSync(join(aside, basename(path)), content, { flush: true });
@@ -247,13 +260,6 @@ function isQuantized(experiment: Experiment): boolean {
 function folderName({ name, configPath }: Experiment): string {
   if (/^[^./\\][^/\\]*$/.test(name)) return name;
   throw new InputError(`${configPath}: [${name}] names the run folder: no slashes, and no dot at the beginning`);
-}
-
-function checkReplaceable(root: string, force: boolean): void {
-  if (!existsSync(join(root, 'config.json'))) {
-    throw new InputError(`${root}: is in the way and no run folder (it has no config.json); move it, or choose --out`);
-  }
-  if (!force) throw new InputError(`${root}: exists already; --resume goes on with it, --force replaces it`);
 }
 
 function runsBeside(root: string): string[] {

@@ -4,9 +4,9 @@
  * Vega, Vega-Lite and the rasterizer are imported at the first plot and not before: a training run or `mpdnn --help`
  * should not wait for them.
  */
-import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TopLevelSpec } from 'vega-lite';
+import { makeFolder, writeDurably } from '../experiment/index.js';
 import { FONT_FAMILY, fontFile, textWidth } from './fontMetrics.js';
 import { plotTheme } from './theme.js';
 
@@ -45,16 +45,14 @@ export async function renderPng(svg: string): Promise<Buffer> {
 export async function writePlot(spec: TopLevelSpec, folder: string, name: string): Promise<string[]> {
   const svg = await renderSvg(spec);
   const png = await renderPng(svg);
-  await mkdir(folder, { recursive: true });
+  makeFolder(folder);
   const paths: string[] = [];
   for (const [suffix, content] of [
     ['svg', svg],
     ['png', png],
   ] as const) {
     const path = join(folder, `${name}.${suffix}`);
-    const aside = `${path}.${process.pid}.partial`;
-    await writeFile(aside, content);
-    await rename(aside, path);
+    writeDurably(path, content);
     paths.push(path);
   }
   return paths;

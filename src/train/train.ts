@@ -171,9 +171,10 @@ async function readMetrics(run: TrainingRun, state: CheckpointState): Promise<Tr
   if (at(METRICS.badStep) > 0) {
     const layer = training.variables.layers[at(METRICS.badLayer)]?.name ?? 'the loss';
     const step = at(METRICS.badStep);
+    const kept = state.epoch > 0 || state.batch > 0 ? 'the last checkpoint is kept; ' : '';
     throw new TrainingFault(
       `${run.experiment.name}: not a finite number in step ${step} of epoch ${state.epoch + 1}, first in ${layer}; ` +
-        'the last checkpoint is kept: lower initial_learning_rate',
+        `${kept}lower initial_learning_rate and start anew`,
     );
   }
   const steps = Math.max(1, at(METRICS.steps));
