@@ -6,6 +6,7 @@ import { selectEngine } from '../engine/selectEngine.js';
 import { InputError } from '../errors.js';
 import { experimentFromSettings, openRunFolder } from '../experiment/index.js';
 import { STORAGE } from '../nn/index.js';
+import { restoreParameters, useFixedPairs } from '../train/checkpoint.js';
 import { dataShape, programOptions } from '../train/programOptions.js';
 import { quantizerReport } from '../train/quantizerReport.js';
 import { openSession } from '../train/session.js';
@@ -61,9 +62,11 @@ async function evaluateRun(
   display.stop();
   const shape = dataShape({ classes: data.classes, train: data.train }, data.evaluation.count);
   const training = buildTrainingProgram(programOptions(experiment, shape, starting));
+  useFixedPairs(training, starting);
   const engine = await selectEngine(experiment.device, { threads: experiment.threads ?? undefined });
   try {
     const session = await openSession(engine, training);
+    restoreParameters(training, session.program, starting);
     session.setEvaluationImages(data.evaluation);
     const { error, loss } = await session.evaluate();
     const table = await session.program.read(STORAGE.quantizers);

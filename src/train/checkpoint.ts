@@ -95,13 +95,16 @@ export function restoreParameters(training: TrainingProgram, program: Program, w
 
 /**
  * Gives fixed quantizers the pairs that a file has for them, instead of those that follow from the weights the program
- * was built with. To be called before an engine loads the program. Throws an `InputError` if the bits differ.
+ * was built with. To be called before an engine loads the program. Throws an `InputError` if a pair is missing or its bits differ.
  */
 export function useFixedPairs({ variables }: TrainingProgram, weights: StartingWeights): void {
   for (const [row, quantizer] of variables.quantizers.entries()) {
     if (!quantizer.fixed) continue;
-    const [bits, second] = fixedValueNames(quantizer).map((name) => weights.get(name)?.values[0]);
-    if (bits === undefined || second === undefined) continue;
+    const names = fixedValueNames(quantizer);
+    const [bits, second] = names.map((name) => weights.get(name)?.values[0]);
+    if (bits === undefined || second === undefined) {
+      throw new InputError(`${weights.source}: lacks ${names.join(' or ')}; it belongs to other settings`);
+    }
     if (bits !== quantizer.fixed[0]) {
       throw new InputError(`${weights.source}: ${quantizer.name} has ${bits} bits, here it has ${quantizer.fixed[0]}`);
     }
