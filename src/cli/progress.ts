@@ -23,11 +23,12 @@ export function progressDisplay(epochs: number, budget: BudgetTargets): Progress
     ? new SingleBar({ hideCursor: true, clearOnComplete: true, format: renderBar }, Presets.shades_classic)
     : null;
   let active = '';
-  let sizes = '';
-  const show = (name: string, total: number): void => {
+  let last: EpochReport | null = null;
+  let begin: { readonly done: number; readonly timeMs: number } | null = null;
+  const show = (name: string, total: number, done: number): void => {
     if (active === name) return;
     if (active) bar?.stop();
-    bar?.start(total, 0, { text: '' });
+    bar?.start(total, done, { words: [], short: [] });
     active = name;
   };
   const stop = (): void => {
@@ -40,38 +41,67 @@ export function progressDisplay(epochs: number, budget: BudgetTargets): Progress
   };
   return {
     task: (name, done, total) => {
-      show(name, total);
-      bar?.update(done, { text: name });
+      show(name, total, done);
+      bar?.update(done, { words: [name], short: [name] });
       if (done >= total) stop();
     },
     line,
     stop,
     onStep: ({ epoch, batch, batches, metrics, imagesPerSecond }) => {
-      show('train', epochs * batches);
-      const text = [
+      const done = (epoch - 1) * batches + batch;
+      const total = epochs * batches;
+      show('train', total, done);
+      const now = performance.now();
+      begin ??= { done, timeMs: now };
+      // From all since the first step of this start: evaluations take their time too.
+      const left = (((now - begin.timeMs) / 1000) * (total - done)) / (done - begin.done);
+      const speed = `${imagesPerSecond.toFixed(0)} img/s`;
+      const known = Number.isFinite(left);
+      const words = [
+        percent(done / total, 1),
         `epoch ${epoch}/${epochs}`,
-        `${imagesPerSecond.toFixed(0)} img/s`,
+        speed,
         `loss ${metrics.loss1.toFixed(3)}`,
-        `err ${percent(metrics.error)}`,
-        sizes,
+        `err ${percent(metrics.error, 1)}`,
+        last ? sizesText(last, budget) : '',
+        known ? `${duration(left)} left` : '',
       ];
-      bar?.update((epoch - 1) * batches + batch, { text: text.filter(Boolean).join('  ') });
+      const short = [
+        `${epoch}/${epochs}`,
+        speed,
+        `loss ${metrics.loss1.toPrecision(3)}`,
+        `err ${percent(metrics.error, 0)}`,
+        last ? shortSizes(last, budget) : '',
+        known ? `${duration(left).replace(' min', '')} left` : '',
+      ];
+      bar?.update(done, { words, short });
     },
     onEpoch: (report) => {
-      sizes = sizesText(report, budget);
-      line(epochLine(report, epochs, sizes));
+      last = report;
+      line(epochLine(report, epochs, sizesText(report, budget)));
     },
   };
 }
 
-function renderBar(options: Options, at: Params, payload: { text: string }): string {
-  const size = 24;
+/** What stands behind the bar: in words, and as short as it can be for narrow terminals. */
+interface BarTexts {
+  readonly words: readonly string[];
+  readonly short: readonly string[];
+}
+
+const BAR_MIN = 8;
+const BAR_MAX = 24;
+
+/** One line that never wraps; the bar takes the room that the texts leave. */
+function renderBar(options: Options, at: Params, { words, short }: BarTexts): string {
+  const columns = (process.stderr.columns || 80) - 1;
+  const [inWords, inShort] = [words, short].map((parts) => parts.filter(Boolean).join('  ')) as [string, string];
+  const text = BAR_MIN + 1 + inWords.length <= columns ? inWords : inShort;
+  const size = Math.max(0, Math.min(BAR_MAX, columns - 1 - text.length));
   const filled = Math.round(at.progress * size);
   const drawn =
     (options.barCompleteString ?? '').slice(0, filled) + (options.barIncompleteString ?? '').slice(0, size - filled);
-  const left = Number.isFinite(at.eta) && at.progress > 0 ? `  ${duration(at.eta)} left` : '';
-  const text = `${drawn} ${percent(at.progress)}  ${payload.text}${left}`;
-  return text.slice(0, (process.stderr.columns ?? 120) - 1);
+  return (drawn ? `${drawn} ${text}` : text).slice(0, columns);
 }
 
 function epochLine(report: EpochReport, epochs: number, sizes: string): string {
@@ -88,18 +118,31 @@ function epochLine(report: EpochReport, epochs: number, sizes: string): string {
     .join('  ');
 }
 
-function sizesText({ quantizers }: EpochReport, budget: BudgetTargets): string {
+function sizesText(report: EpochReport, budget: BudgetTargets): string {
+  const { weights, activations } = sizesAgainst(report, budget);
+  return `W ${weights} kB  A(${budget.activationType}) ${activations} kB`;
+}
+
+function shortSizes(report: EpochReport, budget: BudgetTargets): string {
+  const { weights, activations } = sizesAgainst(report, budget);
+  return `W ${weights}  A ${activations} kB`;
+}
+
+function sizesAgainst({ quantizers }: EpochReport, budget: BudgetTargets): { weights: string; activations: string } {
   const { weights_kb, activations_max_kb, activations_sum_kb } = quantizers.sizes;
   const activations = budget.activationType === 'max' ? activations_max_kb : activations_sum_kb;
-  return `W ${against(weights_kb, budget.weightKbytes)}  A(${budget.activationType}) ${against(activations, budget.activationKbytes)}`;
+  return {
+    weights: against(weights_kb, budget.weightKbytes),
+    activations: against(activations, budget.activationKbytes),
+  };
 }
 
 function against(kbytes: number, target: number): string {
-  return target > 0 ? `${kbytes.toFixed(1)}/${target} kB` : `${kbytes.toFixed(1)} kB`;
+  return target > 0 ? `${kbytes.toFixed(1)}/${target}` : kbytes.toFixed(1);
 }
 
-export function percent(fraction: number): string {
-  return `${(100 * fraction).toFixed(2)} %`;
+export function percent(fraction: number, digits = 2): string {
+  return `${(100 * fraction).toFixed(digits)} %`;
 }
 
 export function duration(seconds: number): string {
