@@ -1,0 +1,95 @@
+/** Equal seeds give equal files: with any number of threads, and with interruptions of every kind in between. */
+
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { readSafetensors } from '../../src/weights/index.js';
+import { type Interruption, mpdnn, resultFiles, succeeds, temporaryFolder, writeTinyConfig } from './runMpdnn.js';
+
+const folder = temporaryFolder();
+const cfg = writeTinyConfig(folder);
+const weights = join(folder, 'start', 'FLOAT', 'params_best.safetensors');
+const data = 'synthetic:160';
+
+function call(name: string, out: string, ...more: string[]): string[] {
+  const start = name === 'BUDGET' ? ['--weights', weights] : [];
+  return ['train', name, '--cfg', cfg, '--data', data, '--out', out, '--no-plots', ...start, ...more];
+}
+
+function positionOf(run: string): { epoch: number; batch: number } {
+  const { metadata } = readSafetensors(join(folder, run, 'checkpoint.safetensors'));
+  return JSON.parse(metadata.state ?? '') as { epoch: number; batch: number };
+}
+
+beforeAll(async () => {
+  await succeeds(['train', 'FLOAT', '--cfg', cfg, '--out', 'start', '--no-plots'], folder);
+});
+
+describe.each(['BUDGET', 'ADAM'])('%s', (name) => {
+  const wanted = join(folder, 'whole', name);
+
+  beforeAll(async () => {
+    await succeeds(call(name, 'whole', '--threads', '1'), folder);
+  });
+
+  it('gives the same files with two threads', async () => {
+    await succeeds(call(name, 'threads', '--threads', '2'), folder);
+    expect([...resultFiles(wanted).keys()]).toEqual([
+      'params_best.safetensors',
+      'params_last.safetensors',
+      'quantizers.csv',
+      'results.csv',
+      'sizes.csv',
+      'test_accs_q.csv',
+      'test_losses_q.csv',
+      'train_accs_q.csv',
+      'train_losses_q.csv',
+    ]);
+    expect(resultFiles(join(folder, 'threads', name))).toEqual(resultFiles(wanted));
+  });
+
+  it('gives the same files after interruptions', async () => {
+    const out = 'interrupted';
+    const run = join(out, name);
+    const checkpoint = join(folder, run, 'checkpoint.safetensors');
+    const interrupted = (interruption: Interruption, ...more: string[]) =>
+      mpdnn(call(name, out, ...more), folder, { interruption });
+
+    const beforeFirstCheckpoint = await interrupted({ after: 'resnet20  160', delayMs: 60, signal: 'SIGKILL' });
+    expect(beforeFirstCheckpoint.code).toBeNull();
+    expect(existsSync(checkpoint)).toBe(false);
+
+    const midFirst = await interrupted({ after: 'resnet20  160', delayMs: 100, signal: 'SIGINT' }, '--resume');
+    expect(midFirst, midFirst.stderr).toMatchObject({ code: 130, stdout: '' });
+    expect(midFirst.stderr).toContain('interrupted; go on with: mpdnn train');
+    expect(positionOf(run)).toMatchObject({ epoch: 0 });
+    expect(positionOf(run).batch).toBeGreaterThan(0);
+
+    const afterFirst = await interrupted({ after: 'epoch 1/3', signal: 'SIGKILL' }, '--resume', '--threads', '2');
+    expect(afterFirst.code).toBeNull();
+    expect(positionOf(run)).toMatchObject({ epoch: 1, batch: 0 });
+
+    const midThird = await interrupted({ after: 'epoch 2/3', delayMs: 60, signal: 'SIGKILL' }, '--resume');
+    expect(midThird.code).toBeNull();
+    expect(positionOf(run)).toMatchObject({ epoch: 2, batch: 0 });
+
+    await succeeds(call(name, out, '--resume'), folder);
+    expect(resultFiles(join(folder, run))).toEqual(resultFiles(wanted));
+  });
+});
+
+it('a finished run resumes to the same end', async () => {
+  const run = join(folder, 'start', 'FLOAT');
+  const before = resultFiles(run);
+  await succeeds(['train', 'FLOAT', '--cfg', cfg, '--out', 'start', '--no-plots', '--resume'], folder);
+  expect(resultFiles(run)).toEqual(before);
+});
+
+it('an interruption before training leaves nothing', async () => {
+  const interruption = { after: 'starts from', signal: 'SIGINT' } as const;
+  const { code } = await mpdnn(call('BUDGET', 'early'), folder, { interruption });
+  // The signal may come an instant too late, when the run has begun: then there is a checkpoint.
+  expect(code).toBe(130);
+  const run = join(folder, 'early', 'BUDGET');
+  expect(existsSync(run)).toBe(existsSync(join(run, 'checkpoint.safetensors')));
+});

@@ -1,0 +1,133 @@
+/**
+ * Runs the built program, `dist/cli/main.js`, as its users do: a process of its own. Tests with it need
+ * `npm run build` before them, which the README and the continuous integration do.
+ *
+ * The program finds no network, and a cache and a home of the test's own, so that no test downloads anything.
+ */
+
+import { spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { afterAll, expect } from 'vitest';
+
+const main = resolve('dist/cli/main.js');
+const offline = `--import=data:text/javascript,${encodeURIComponent("globalThis.fetch=async()=>{throw new Error('offline')}")}`;
+
+export interface Outcome {
+  /** Null if a signal ended it. */
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly seconds: number;
+}
+
+export interface Interruption {
+  /** Sent once this stands in stderr, … */
+  readonly after: string;
+  /** … so much later. */
+  readonly delayMs?: number;
+  readonly signal: 'SIGINT' | 'SIGKILL';
+}
+
+/** An empty folder that is gone after the tests of the file. */
+export function temporaryFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'mpdnn-cli-'));
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+/** Writes a .cfg file with a section a network, small enough for a test; returns its path. */
+export function writeTinyConfig(folder: string): string {
+  const path = join(folder, 'tiny.cfg');
+  writeFileSync(path, tinyConfig);
+  return path;
+}
+
+const tinyConfig = `[DEFAULT]
+data = synthetic:96
+batch_size = 16
+epochs = 3
+device = cpu
+threads = 1
+initial_learning_rate = 0.02
+
+[FLOAT]
+epochs = 1
+
+[BUDGET]
+w_quantize = parametric_fp_d_xmax
+a_quantize = parametric_fp_d_xmax_relu
+target_weight_kbytes = 120
+target_activation_kbytes = 12
+
+[ADAM]
+optimizer = adam
+initial_learning_rate = 0.001
+w_quantize = parametric_pow2_xmin_xmax
+a_quantize = parametric_pow2_xmin_xmax_relu
+
+[FP]
+epochs = 2
+w_quantize = fp
+a_quantize = fp_relu
+
+[POW2]
+epochs = 2
+w_quantize = pow2
+a_quantize = pow2_relu
+
+# Decay times rate is 10: every step multiplies the weights by -9, which float32 holds for some forty steps.
+[DIVERGES]
+data = synthetic:64
+batch_size = 8
+initial_learning_rate = 10
+weight_decay = 1
+`;
+
+export async function mpdnn(
+  args: readonly string[],
+  cwd: string,
+  options: { readonly interruption?: Interruption; readonly closeStdout?: boolean } = {},
+): Promise<Outcome> {
+  const { interruption, closeStdout = false } = options;
+  const started = performance.now();
+  const env = { ...process.env, NODE_OPTIONS: offline, XDG_CACHE_HOME: join(cwd, '.cache'), HOME: cwd };
+  const child = spawn(process.execPath, [main, ...args], { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
+  let stdout = '';
+  let stderr = '';
+  let isSent = false;
+  if (closeStdout) child.stdout.destroy();
+  child.stdout.on('data', (chunk: Buffer) => {
+    stdout += chunk;
+  });
+  child.stderr.on('data', (chunk: Buffer) => {
+    stderr += chunk;
+    if (!interruption || isSent || !stderr.includes(interruption.after)) return;
+    isSent = true;
+    setTimeout(() => child.kill(interruption.signal), interruption.delayMs ?? 0);
+  });
+  const code = await new Promise<number | null>((done, failed) => {
+    child.on('error', failed);
+    child.on('close', done);
+  });
+  return { code, stdout, stderr, seconds: (performance.now() - started) / 1000 };
+}
+
+/** Runs and expects success. */
+export async function succeeds(args: readonly string[], cwd: string): Promise<Outcome> {
+  const outcome = await mpdnn(args, cwd);
+  expect(outcome, outcome.stderr).toMatchObject({ code: 0 });
+  return outcome;
+}
+
+/** All files and folders below `folder`, sorted; empty if it does not exist. */
+export function listing(folder: string): string[] {
+  return existsSync(folder) ? (readdirSync(folder, { recursive: true }) as string[]).sort() : [];
+}
+
+/** The files of a run that depend on the experiment alone, by name. */
+export function resultFiles(run: string): Map<string, string> {
+  const names = readdirSync(run).filter((name) => name.endsWith('.csv') || name.startsWith('params_'));
+  return new Map(names.sort().map((name) => [name, readFileSync(join(run, name)).toString('base64')]));
+}
