@@ -1,0 +1,211 @@
+/** Every command from end to end: what a run leaves, how others read it, what stands on stdout. */
+
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { listing, mpdnn, succeeds, temporaryFolder, writeTinyConfig } from './runMpdnn.js';
+
+const folder = temporaryFolder();
+const cfg = writeTinyConfig(folder);
+
+function json<T>(path: string): T {
+  return JSON.parse(readFileSync(join(folder, path), 'utf8')) as T;
+}
+
+interface Summary {
+  readonly best_val_err: number;
+  readonly last_val_err: number;
+  readonly weights_kb: number;
+  readonly bits: Readonly<Record<string, number>>;
+}
+
+beforeAll(async () => {
+  await succeeds(['train', 'FLOAT', '--cfg', cfg], folder);
+});
+
+describe('train', () => {
+  it('leaves a complete run folder and one line an epoch', async () => {
+    const { stdout, stderr } = await succeeds(['train', 'ADAM', '--cfg', cfg], folder);
+    const epochs = stderr.split('\n').filter((line) => line.startsWith('epoch '));
+    expect(epochs).toHaveLength(3);
+    for (const line of epochs) {
+      expect(line).toMatch(
+        /^epoch \d\/3 {2}loss \d+\.\d{4} {2}train err .* % {2}val err .* % {2}W .* kB {2}A\(max\) .* kB {2}\d+ img\/s/,
+      );
+    }
+    expect(`${stdout}${stderr}`).not.toContain('\u001b');
+    expect(stdout).toMatch(/^layer .* bits W/);
+    expect(listing(join(folder, 'experiments', 'ADAM'))).toEqual([
+      'checkpoint.safetensors',
+      'config.json',
+      'params_best.safetensors',
+      'params_last.safetensors',
+      'plots',
+      ...['accuracy', 'bitwidths', 'losses', 'sizes'].flatMap((name) => [`plots/${name}.png`, `plots/${name}.svg`]),
+      'quantizers.csv',
+      'results.csv',
+      'sizes.csv',
+      'summary.json',
+      'test_accs_q.csv',
+      'test_losses_q.csv',
+      'train_accs_q.csv',
+      'train_losses_q.csv',
+    ]);
+  });
+
+  it('takes its first step within two seconds', async () => {
+    const args = ['train', 'BUDGET', '--cfg', cfg, '--data', 'synthetic:128', '--batch-size', '128', '--epochs', '1'];
+    const { seconds } = await succeeds([...args, '--no-plots', '--threads', '2', '--out', 'quick'], folder);
+    console.log(`a run of one step of 128 images, with start, evaluation and files: ${seconds.toFixed(2)} s`);
+    expect(seconds).toBeLessThan(5);
+  });
+
+  it('starts from the best parameters of another experiment, which has to be there', async () => {
+    const published = resolve('configs/train_resnet_quant_fp.cfg');
+    const options = ['--cfg', published, '--data', 'synthetic:64', '--batch-size', '16', '--epochs', '1', '--no-plots'];
+    const args = [...options, '--device', 'cpu', '--threads', '1', '--out', 'published'];
+    const missing = await mpdnn(['train', 'FP_W2Q_INIT', ...args], folder);
+    expect(missing).toMatchObject({ code: 2, stdout: '' });
+    const command = `mpdnn train DEFAULT --cfg ${published} --data synthetic:64 --out published`;
+    expect(missing.stderr).toMatch(/^mpdnn: [^\n]+\n$/);
+    expect(missing.stderr).toContain(`experiment DEFAULT has not been trained yet; first run: ${command}`);
+    expect(existsSync(join(folder, 'published'))).toBe(false);
+    await succeeds(['train', 'DEFAULT', ...args], folder);
+    const { stderr } = await succeeds(['train', 'FP_W2Q_INIT', ...args], folder);
+    expect(stderr).toMatch(/starts from published\/DEFAULT\/params_best.safetensors: \d+ tensors taken, 0 fresh/);
+  });
+});
+
+describe('the data of an experiment that names none', () => {
+  beforeAll(() => {
+    writeFileSync(join(folder, 'nodata.cfg'), '[A]\nepochs = 1\ndevice = cpu\nbatch_size = 4000\n');
+  });
+
+  it('are generated images where CIFAR-10 cannot be had, with a note', async () => {
+    const args = ['train', 'A', '--cfg', 'nodata.cfg', '--limit-train', '16', '--limit-val', '8', '--batch-size', '16'];
+    const { stderr } = await succeeds([...args, '--no-plots'], folder);
+    const notes = stderr.split('\n').filter((line) => line.startsWith('NOTE: '));
+    expect(notes).toHaveLength(1);
+    expect(notes[0]).toMatch(/GENERATED images \(data = synthetic\), not on CIFAR-10: .* download failed: .*offline/);
+    expect(json<{ settings: { data: string } }>('experiments/A/config.json').settings.data).toBe('synthetic');
+    const resumed = await succeeds([...args, '--no-plots', '--resume'], folder);
+    expect(resumed.stderr).toContain('NOTE: ');
+  });
+
+  it('are not replaced once CIFAR-10 was asked for', async () => {
+    const args = ['train', 'A', '--cfg', 'nodata.cfg', '--data', 'cifar10', '--out', 'asked'];
+    const { code, stderr } = await mpdnn(args, folder);
+    expect(code).toBe(2);
+    expect(stderr).toMatch(/^mpdnn: CIFAR-10 was not found in .\/data and the download failed: .*\n$/);
+    expect(existsSync(join(folder, 'asked'))).toBe(false);
+  });
+});
+
+describe('eval', () => {
+  it.each(['BUDGET', 'FP', 'POW2'])('of %s repeats the errors of the run', async (name) => {
+    await succeeds(['train', name, '--cfg', cfg, '--out', 'evaluated', '--no-plots', '--epochs', '2'], folder);
+    const run = `evaluated/${name}`;
+    const summary = json<Summary>(`${run}/summary.json`);
+    const results = readFileSync(join(folder, run, 'results.csv'), 'utf8')
+      .trim()
+      .split('\n');
+    const losses = readFileSync(join(folder, run, 'test_losses_q.csv'), 'utf8')
+      .trim()
+      .split('\n');
+    const last = await succeeds(['eval', run, '--last', '--json'], folder);
+    expect(last.stdout).toMatch(/^\{[^\n]*\}\n$/);
+    expect(last.stderr).toBe('');
+    const evaluated = JSON.parse(last.stdout) as Record<string, unknown>;
+    expect(evaluated).toMatchObject({
+      run: name,
+      images: 19,
+      error: Number(results.at(-1)?.split(',')[2]),
+      loss: Number(losses.at(-1)?.split(',')[1]),
+      weights_kb: summary.weights_kb,
+      bits: summary.bits,
+    });
+    expect(evaluated.error).toBe(summary.last_val_err);
+    const best = await mpdnn(['eval', run, '--json', '--threads', '2'], folder);
+    if (summary.best_val_err === null) {
+      expect(best).toMatchObject({ code: 2, stdout: '' });
+      expect(best.stderr).toContain('no epoch obeyed the budget yet');
+    } else {
+      expect(JSON.parse(best.stdout)).toMatchObject({ error: summary.best_val_err });
+    }
+  });
+
+  it('says it in words without --json', async () => {
+    const { stdout } = await succeeds(['eval', 'experiments/FLOAT', '--limit-val', '10'], folder);
+    expect(stdout).toMatch(/^FLOAT {2}error .* % {2}loss .* {2}on 10 images\nweights 1048\.23 kB/);
+  });
+});
+
+describe('plot', () => {
+  it('of one run and of two', async () => {
+    const one = await succeeds(['plot', 'experiments/FLOAT'], folder);
+    expect(one.stdout).toContain('experiments/FLOAT/plots/losses.svg\n');
+    await succeeds(['train', 'FLOAT', '--cfg', cfg, '--out', 'second', '--seed', '5', '--no-plots'], folder);
+    const two = await succeeds(['plot', 'experiments/FLOAT', 'second/FLOAT', '--out', 'both/plots'], folder);
+    const paths = two.stdout.trim().split('\n');
+    expect(paths.length).toBeGreaterThanOrEqual(2);
+    expect(listing(join(folder, 'both'))).toEqual(['plots', ...paths.map((path) => path.slice('both/'.length)).sort()]);
+  });
+});
+
+describe('experiments', () => {
+  it('lists every section', async () => {
+    const text = await succeeds(['experiments', '--cfg', cfg], folder);
+    expect(text.stdout).toMatch(/BUDGET .*120/);
+    const { stdout } = await succeeds(['experiments', '--json'], folder);
+    const rows = JSON.parse(stdout) as { name: string; cfg: string }[];
+    const published = rows.filter(({ cfg: path }) => path.includes('train_resnet_quant'));
+    expect(published.filter(({ name }) => name !== 'DEFAULT')).toHaveLength(155);
+  });
+});
+
+describe('bench, devices, golden', () => {
+  it('bench measures', async () => {
+    const args = ['bench', 'resnet20-waq', '--batch-size', '8', '--rounds', '1', '--steps', '1', '--json'];
+    const { stdout } = await succeeds([...args, '--device', 'cpu', '--threads', '2'], folder);
+    const results = JSON.parse(stdout) as { imagesPerSecond: number; firstStepSeconds: number; rounds: number[] }[];
+    expect(results).toMatchObject([{ workload: 'resnet20-waq', batch: 8, rounds: [expect.any(Number)] }]);
+    expect(results[0]!.imagesPerSecond).toBeGreaterThan(0);
+    console.log(`first step ${results[0]!.firstStepSeconds.toFixed(2)} s after the start`);
+    expect(results[0]!.firstStepSeconds).toBeLessThan(5);
+  });
+
+  it('devices names all engines', async () => {
+    const { stdout } = await succeeds(['devices'], folder);
+    expect(stdout.split('\n').map((line) => line.split(' ')[0])).toEqual(['cpu', 'gpu', 'reference', '']);
+    expect(stdout).toMatch(/cpu +\d+ threads?, WebAssembly/);
+  });
+
+  it('golden passes on a part of the files and fails on a changed one', async (context) => {
+    const source = join(process.env.MPDNN_SHARED ?? resolve('../shared'), 'golden', 'bitwidths.json');
+    if (!existsSync(source)) return context.skip('no golden files beside this checkout');
+    const golden = join(folder, 'golden');
+    mkdirSync(golden);
+    const text = readFileSync(source, 'utf8');
+    writeFileSync(join(golden, 'bitwidths.json'), text);
+    const good = await succeeds(['golden', golden], folder);
+    expect(good.stdout).toMatch(/^bitwidths.json: passed.*\n1 passed, 0 failed\n$/);
+    writeFileSync(join(golden, 'bitwidths.json'), text.replace('"bits": 2}', '"bits": 3}'));
+    const bad = await mpdnn(['golden', golden], folder);
+    expect(bad).toMatchObject({ code: 1, stderr: '' });
+    expect(bad.stdout).toMatch(/\n0 passed, 1 failed\n$/);
+  });
+});
+
+describe('the command line itself', () => {
+  it('helps', async () => {
+    for (const args of [['--help'], ['train', '--help'], ['help', 'eval']]) {
+      const { stdout, stderr } = await succeeds(args, folder);
+      expect(stdout).toContain('Usage: mpdnn');
+      expect(stderr).toBe('');
+    }
+  });
+
+  it('takes a closed pipe for no fault', async () => {
+    expect(await mpdnn(['experiments'], folder, { closeStdout: true })).toMatchObject({ code: 0, stderr: '' });
+  });
+});

@@ -1,0 +1,241 @@
+/**
+ * Every fault of input and place ends in one line that names it, the right exit code, and nothing half-written: the
+ * folder of the call holds afterwards what it held before.
+ */
+
+import { execFileSync } from 'node:child_process';
+import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import sharp from 'sharp';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { listing, mpdnn, type Outcome, resultFiles, succeeds, temporaryFolder, writeTinyConfig } from './runMpdnn.js';
+
+const folder = temporaryFolder();
+const cfg = writeTinyConfig(folder);
+const at = (...parts: string[]): string => join(folder, ...parts);
+
+function write(path: string, content: string | Uint8Array): void {
+  mkdirSync(join(at(path), '..'), { recursive: true });
+  writeFileSync(at(path), content);
+}
+
+function expectOneLine({ code, stdout, stderr }: Outcome, wantedCode: number, message: string): void {
+  expect(stderr).toMatch(/^mpdnn: [^\n]+\n$/);
+  expect(stderr).toContain(message);
+  expect({ code, stdout }).toEqual({ code: wantedCode, stdout: '' });
+}
+
+async function expectFault(args: readonly string[], code: number, message: string): Promise<void> {
+  const before = listing(folder);
+  expectOneLine(await mpdnn(args, folder), code, message);
+  expect(listing(folder)).toEqual(before);
+}
+
+/** A header of an IDX file of unsigned bytes and what follows it. */
+function idx(dimensions: readonly number[], bytes: number): Buffer {
+  const header = Buffer.alloc(4 + 4 * dimensions.length);
+  header.set([0, 0, 8, dimensions.length]);
+  for (const [axis, size] of dimensions.entries()) header.writeUInt32BE(size, 4 + 4 * axis);
+  return Buffer.concat([header, Buffer.alloc(bytes)]);
+}
+
+beforeAll(async () => {
+  await succeeds(['train', 'FLOAT', '--cfg', cfg, '--no-plots', '--out', 'runs'], folder);
+  write('key.cfg', '[A]\nbatchsize = 3\n');
+  write('quantizer.cfg', '[A]\nw_quantize = parametric_fp_d_xmx\n');
+  write('twice.cfg', '[A]\n[A]\n');
+  write('noText.cfg', 'epochs = 3\n');
+  write('ownWeights.cfg', '[A]\nweightfile = B/params_best.h5\n[BB]\n');
+  write('file', 'a file');
+  write('noRun/notes.txt', 'no run');
+  write('runInTheWay/FLOAT/notes.txt', 'no run');
+
+  write('cut.tar.gz', gzipSync(Buffer.alloc(5000, 7)).subarray(0, 20));
+  write('noArchive.tar.gz', 'no archive at all');
+  write('records/data_batch_1.bin', Buffer.alloc(3000));
+  for (const [name, images] of [
+    ['train', 60],
+    ['t10k', 10],
+  ] as const) {
+    const cut = name === 'train' ? 100 : 0;
+    write(`idx/${name}-images-idx3-ubyte`, idx([images, 28, 28], images * 784 - cut));
+    write(`idx/${name}-labels-idx1-ubyte`, idx([images], images));
+  }
+  const jpeg = await sharp({ create: { width: 32, height: 32, channels: 3, background: 'red' } })
+    .jpeg()
+    .toBuffer();
+  for (const set of ['train', 'val']) {
+    for (const name of ['cat', 'dog']) write(`images/${set}/${name}/1.jpg`, jpeg);
+  }
+  write('images/train/dog/2.jpg', jpeg.subarray(0, jpeg.length >> 1));
+  mkdirSync(at('noClasses/train'), { recursive: true });
+  mkdirSync(at('noClasses/val'), { recursive: true });
+
+  const parameters = readFileSync(at('runs/FLOAT/params_best.safetensors'));
+  write('cut.safetensors', parameters.subarray(0, 5000));
+  write('changed.safetensors', Buffer.from(parameters).fill(1, 400_000, 400_004));
+  write('text.safetensors', 'these are no tensors');
+  write('text.h5', 'these are no parameters');
+  for (const name of ['cutCheckpoint', 'changedCheckpoint', 'lostCheckpoint', 'otherParameters']) {
+    cpSync(at('runs'), at(name), { recursive: true });
+  }
+  const checkpoint = readFileSync(at('runs/FLOAT/checkpoint.safetensors'));
+  write('cutCheckpoint/FLOAT/checkpoint.safetensors', checkpoint.subarray(0, checkpoint.length - 4));
+  write('changedCheckpoint/FLOAT/checkpoint.safetensors', Buffer.from(checkpoint).fill(1, 900_000, 900_004));
+  await succeeds(['train', 'FP', '--cfg', cfg, '--no-plots', '--out', 'runs', '--epochs', '1'], folder);
+  cpSync(at('runs/FP/params_best.safetensors'), at('otherParameters/FLOAT/params_best.safetensors'));
+  cpSync(at('runs/FP'), at('otherParameters/FP'), { recursive: true });
+  cpSync(at('runs/FLOAT/params_best.safetensors'), at('otherParameters/FP/params_best.safetensors'));
+});
+
+describe('the call', () => {
+  it.each<[string, string[], string]>([
+    ['unknown command', ['trian', 'A'], "unknown command 'trian' (Did you mean train?)"],
+    ['unknown option', ['train', 'FLOAT', '--cfg', 'tiny.cfg', '--limt-train', '3'], '(Did you mean --limit-train?)'],
+    ['missing argument', ['eval'], "missing required argument 'run'"],
+    ['missing option', ['train', 'FLOAT'], "required option '--cfg <file>' not specified"],
+    ['option without value', ['train', 'FLOAT', '--cfg'], "option '--cfg <file>' argument missing"],
+    ['too many arguments', ['eval', 'a', 'b'], 'too many arguments'],
+    ['threads that are no number', ['bench', '--threads', 'two'], 'give a whole number from 1 on'],
+    ['unknown workload', ['bench', 'resnet19'], 'no workload resnet19'],
+    ['unknown device', ['bench', '--device', 'tpu'], 'Allowed choices are auto, cpu, gpu, reference'],
+    ['folder without golden files', ['golden', 'noRun'], 'no golden files'],
+    ['plot of no run', ['plot', 'noRun'], 'is no run folder (it has no config.json)'],
+    ['evaluation of no run', ['eval', 'runs/FLOT'], "no such run folder; did you mean 'runs/FLOAT'?"],
+  ])('%s', (_, args, message) => expectFault(args, 2, message));
+});
+
+describe('the experiment', () => {
+  it.each<[string, string[], string]>([
+    ['no .cfg file', ['FLOAT', '--cfg', 'nowhere.cfg'], 'nowhere.cfg'],
+    ['a folder as .cfg file', ['FLOAT', '--cfg', 'runs'], 'runs'],
+    ['unknown section', ['FLAOT', '--cfg', 'tiny.cfg'], "did you mean 'FLOAT'?"],
+    ['section twice', ['A', '--cfg', 'twice.cfg'], 'twice.cfg:2'],
+    ['key outside sections', ['A', '--cfg', 'noText.cfg'], 'noText.cfg:1'],
+    ['unknown key', ['A', '--cfg', 'key.cfg'], "key.cfg:2: [A] batchsize = 3: unknown key; did you mean 'batch_size'?"],
+    ['unknown quantizer', ['A', '--cfg', 'quantizer.cfg'], "did you mean 'parametric_fp_d_xmax'?"],
+    ['unknown model', ['FLOAT', '--cfg', 'tiny.cfg', '--model', 'resnet21'], "did you mean 'resnet20'?"],
+    ['unknown dataset', ['FLOAT', '--cfg', 'tiny.cfg', '--data', 'cifar100'], "did you mean 'cifar10'?"],
+    ['unknown device', ['FLOAT', '--cfg', 'tiny.cfg', '--device', 'cpus'], '--device = cpus: must be one of auto, cpu'],
+    ['number out of range', ['FLOAT', '--cfg', 'tiny.cfg', '--epochs', '0'], '--epochs = 0: must be an integer from 1'],
+    [
+      'number that is none',
+      ['FLOAT', '--cfg', 'tiny.cfg', '--batch-size', 'x'],
+      '--batch-size = x: must be an integer',
+    ],
+    ['batch beyond the data', ['FLOAT', '--cfg', 'tiny.cfg', '--batch-size', '97'], 'more than the 96 training images'],
+    ['limit beyond the data', ['FLOAT', '--cfg', 'tiny.cfg', '--limit-train', '97'], '96'],
+    ['start from nothing', ['A', '--cfg', 'ownWeights.cfg', '--data', 'synthetic:128'], "did you mean 'BB'?"],
+  ])('%s', (_, args, message) => expectFault(['train', ...args], 2, message));
+});
+
+describe('data', () => {
+  it.each<[string, string, string]>([
+    ['a cut archive', 'cifar10:cut.tar.gz', 'cut.tar.gz: truncated or corrupt archive'],
+    ['an archive that is none', 'cifar10:noArchive.tar.gz', 'noArchive.tar.gz: truncated or corrupt archive'],
+    ['a folder without CIFAR-10', 'cifar10:noRun', 'noRun: no CIFAR-10 here'],
+    ['records that are cut', 'cifar10:records', 'data_batch_1.bin'],
+    ['a cut IDX file', 'mnist:idx', 'train-images-idx3-ubyte'],
+    ['a folder without IDX files', 'mnist:noRun', 'noRun'],
+    ['a cut image', 'images:images', 'images/train/dog/2.jpg: cannot be decoded'],
+    ['a folder without classes', 'images:noClasses', 'noClasses/train: no class folders'],
+    ['a folder that is not there', 'images:nowhere', 'nowhere/train: no such folder'],
+  ])('%s', (_, data, message) => expectFault(['train', 'FLOAT', '--cfg', cfg, '--data', data], 2, message));
+});
+
+describe('weights and checkpoints', () => {
+  it.each<[string, string, string]>([
+    ['cut', 'cut.safetensors', 'cut.safetensors: no valid safetensors file'],
+    ['changed', 'changed.safetensors', 'changed.safetensors: damaged'],
+    ['text', 'text.safetensors', 'text.safetensors: no valid safetensors file'],
+    ['text as .h5', 'text.h5', 'text.h5'],
+    ['missing', 'nowhere.safetensors', 'no such file'],
+    ['of unknown format', 'file', 'weights are read from .safetensors files'],
+  ])('weights: %s', (_, file, message) =>
+    expectFault(['train', 'FLOAT', '--cfg', cfg, '--weights', file, '--out', 'new'], 2, message),
+  );
+
+  it.each<[string, string, string]>([
+    ['cut', 'cutCheckpoint', 'checkpoint.safetensors: no valid safetensors file'],
+    ['changed', 'changedCheckpoint', 'checkpoint.safetensors: damaged'],
+    ['no run', 'nowhere', 'nothing to resume; leave out --resume'],
+  ])('checkpoint: %s', (_, out, message) =>
+    expectFault(['train', 'FLOAT', '--cfg', cfg, '--out', out, '--resume'], 2, message),
+  );
+
+  it('a run with other settings is not resumed', () =>
+    expectFault(
+      ['train', 'FLOAT', '--cfg', cfg, '--out', 'runs', '--resume', '--batch-size', '8'],
+      2,
+      'cannot resume, batch_size was 16, now it is 8',
+    ));
+
+  it('eval refuses parameters with unknown tensors', () =>
+    expectFault(['eval', 'otherParameters/FLOAT'], 2, 'which this network does not have'));
+
+  it('eval refuses parameters without the values of fixed quantizers', () =>
+    expectFault(['eval', 'otherParameters/FP'], 2, 'params_best.safetensors: lacks'));
+});
+
+describe('the place', () => {
+  const train = (out: string): string[] => ['train', 'FLOAT', '--cfg', cfg, '--no-plots', '--out', out];
+
+  it.each<[string, string, string]>([
+    ['a run is there', 'runs', 'runs/FLOAT: exists already; --resume goes on with it, --force replaces it'],
+    ['something else is there', 'runInTheWay', 'is in the way and no run folder'],
+    ['a file is in the way', 'file', 'a file stands where a folder is needed'],
+    ['a file is in the way above', 'file/deep/deeper', 'a file stands where a folder is needed'],
+    ['no folder can be made', '/proc/mpdnn', '/proc/mpdnn: cannot be made here'],
+    ['no folder can be made, deeper', '/proc/mpdnn/deep', 'cannot be made here'],
+  ])('%s', (_, out, message) => expectFault(train(out), 2, message));
+
+  it('nor can pictures be written everywhere', () =>
+    expectFault(['plot', 'runs/FLOAT', 'runs/FP', '--out', '/proc/mpdnn'], 2, 'cannot be made here'));
+
+  it('no space: the run stops with its last checkpoint and goes on where there is space again', async (context) => {
+    const disk = at('disk');
+    mkdirSync(disk);
+    try {
+      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=5m', 'tmpfs', disk], { stdio: 'ignore' });
+    } catch {
+      return context.skip('no right to mount a small disk: full disks are NOT tested here');
+    }
+    try {
+      const args = ['train', 'BUDGET', '--cfg', cfg, '--no-plots', '--out', 'disk'];
+      const full = await mpdnn(args, folder);
+      const lines = full.stderr.trimEnd().split('\n');
+      expect(full).toMatchObject({ code: 1, stdout: '' });
+      expect(lines.filter((line) => line.startsWith('mpdnn: '))).toEqual([lines.at(-1)]);
+      expect(lines.at(-1)).toMatch(/^mpdnn: disk\/BUDGET\/\S+: no space left on the disk; .* goes on with --resume/);
+      expect(listing(disk).filter((name) => name.endsWith('.tmp'))).toEqual([]);
+      execFileSync('mount', ['-o', 'remount,size=20m', disk]);
+      await succeeds([...args, '--resume'], folder);
+      await succeeds([...args.slice(0, -1), 'spacious'], folder);
+      expect(resultFiles(join(disk, 'BUDGET'))).toEqual(resultFiles(at('spacious/BUDGET')));
+    } finally {
+      execFileSync('umount', [disk]);
+    }
+  });
+});
+
+describe('numbers that leave the finite', () => {
+  it('stop the run, name step and layer, and keep the last good checkpoint', async () => {
+    const args = ['train', 'DIVERGES', '--cfg', cfg, '--no-plots', '--out', 'diverged'];
+    const fault =
+      /\nmpdnn: DIVERGES: not a finite number in step \d+ of epoch 2, first in \S+; the last checkpoint is kept;/;
+    const first = await mpdnn(args, folder);
+    expect(first).toMatchObject({ code: 1, stdout: '' });
+    expect(first.stderr).toMatch(fault);
+    expect(first.stderr.trimEnd().split('\n')).toHaveLength(3);
+    expect(listing(at('diverged/DIVERGES'))).toContain('checkpoint.safetensors');
+    expect(listing(at('diverged/DIVERGES'))).not.toContain('summary.json');
+    const kept = resultFiles(at('diverged/DIVERGES'));
+    expect(Buffer.from(kept.get('results.csv')!, 'base64').toString().trim().split('\n')).toHaveLength(2);
+    const again = await mpdnn([...args, '--resume'], folder);
+    expect(again.code).toBe(1);
+    expect(again.stderr.match(fault)?.[0]).toBe(first.stderr.match(fault)?.[0]);
+    expect(resultFiles(at('diverged/DIVERGES'))).toEqual(kept);
+    rmSync(at('diverged'), { recursive: true });
+  });
+});
