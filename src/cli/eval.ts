@@ -21,7 +21,7 @@ export function evalCommand(): Command {
     .argument('<run>', 'a run folder')
     .option('--data <spec>', "other images than the run's own")
     .option('--limit-val <n>', 'use only so many images')
-    .option('--device <name>', 'auto, cpu, gpu or reference', 'auto')
+    .option('--device <name>', "auto, cpu, gpu or reference instead of the run's own")
     .option('--threads <n>', 'threads of the CPU engine')
     .option('--last', 'the last parameters instead of the best')
     .option('--json', 'one JSON object on stdout')
