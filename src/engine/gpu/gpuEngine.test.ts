@@ -1,8 +1,13 @@
 /** The GPU engine on SwiftShader, the software Vulkan driver of Debian's chromium package. */
 
 import { existsSync } from 'node:fs';
-import { describe, it } from 'vitest';
+import { mkdtemp, readFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
 import { engineConformance } from '../../../test/engine/conformance.js';
+import { Graph, makePlan } from '../../graph/index.js';
+import type { StorageArray } from '../engine.js';
 import { createGpuEngine } from './index.js';
 
 const driver = '/usr/lib/chromium/vk_swiftshader_icd.json';
@@ -10,7 +15,55 @@ const driver = '/usr/lib/chromium/vk_swiftshader_icd.json';
 if (existsSync(driver)) {
   process.env.VK_DRIVER_FILES = driver;
   process.env.XDG_RUNTIME_DIR ??= '/tmp';
-  engineConformance('GPU', () => createGpuEngine({ allowSoftware: true }));
+  // The table is computed in float32, where terms of a gradient may cancel; the other engines have float64 there.
+  const tolerances = { relative: 1e-5, table: 1e-4 };
+  engineConformance('GPU', () => createGpuEngine({ allowSoftware: true }), tolerances);
+
+  it('tunes tiles once, and then repeats its results to the bit', async () => {
+    const tuningFile = join(await mkdtemp(join(tmpdir(), 'tuning-')), 'tiles.json');
+    const graph = new Graph();
+    const x = graph.whole({ name: 'x', dtype: 'float', length: 1024 }, [1, 8, 8, 16]);
+    const dy = graph.whole({ name: 'dy', dtype: 'float', length: 1024 }, [1, 8, 8, 16]);
+    const dw = graph.whole({ name: 'dw', dtype: 'float', length: 2304 }, [3, 3, 16, 16]);
+    graph.append('conv2dWeightGradient', [x, dy], [dw], { stride: 1, padding: 1 });
+    const results: StorageArray[] = [];
+    for (let run = 0; run < 2; run++) {
+      const engine = await createGpuEngine({ allowSoftware: true, tuningFile });
+      const program = await engine.load(makePlan({ step: graph }));
+      program.write(
+        'x',
+        Float32Array.from({ length: 1024 }, (_, i) => Math.sin(i)),
+      );
+      program.write(
+        'dy',
+        Float32Array.from({ length: 1024 }, (_, i) => Math.cos(i * i)),
+      );
+      await program.run('step');
+      results.push(await program.read('dw'));
+      await engine.dispose();
+    }
+    expect(results[0]!.some((value) => value !== 0)).toBe(true);
+    expect(results[0]).toEqual(results[1]);
+    expect(await readFile(tuningFile, 'utf8')).toContain('conv2dWeightGradient');
+  });
+
+  it('counts the time of every kernel when it is asked to', async () => {
+    const engine = await createGpuEngine({ allowSoftware: true, profile: true });
+    const graph = new Graph();
+    const x = graph.whole({ name: 'x', dtype: 'float', length: 4096 });
+    const y = graph.whole({ name: 'y', dtype: 'float', length: 4096 });
+    graph.append('add', [x, x], [y], {});
+    const program = await engine.load(makePlan({ step: graph }));
+    await program.run('step');
+    const [entry] = await program.profile();
+    expect(entry).toMatchObject({ phase: 'step', op: 'add' });
+    expect(entry!.ms).toBeGreaterThan(0);
+    await engine.dispose();
+  });
+
+  it('does not pass for a real GPU', async () => {
+    await expect(createGpuEngine()).rejects.toThrow('computes on the CPU');
+  });
 } else {
   describe.skip(`GPU engine: no software Vulkan driver at ${driver}`, () => {
     it('conforms', () => {});

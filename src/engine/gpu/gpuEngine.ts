@@ -1,9 +1,13 @@
 /** The GPU engine: replays a plan on WebGPU, in a browser or through Dawn in Node. */
 
+import type { Plan } from '../../graph/plan.js';
 import type { Engine } from '../engine.js';
-import { type DeviceOptions, openDevice } from './device.js';
+import { type DeviceOptions, type OpenDevice, openDevice } from './device.js';
 import { loadProgram } from './gpuProgram.js';
+import type { MatrixUnits } from './kernel.js';
 import { findMatrixUnits } from './matrixUnits.js';
+import type { TileChoice } from './placement.js';
+import { tune } from './tuning.js';
 
 export interface GpuEngineOptions extends DeviceOptions {
   /** Times every kernel, one step at a time, for `Program.profile`. */
@@ -12,6 +16,8 @@ export interface GpuEngineOptions extends DeviceOptions {
   readonly matrixUnits?: boolean;
   /** How matrix units take gradients: rounded to 11 bits (by default), or as two halves with about 21. */
   readonly gradients?: 'f16' | 'split';
+  /** Tune tiles when a plan is loaded, and remember the best in this JSON file (Node only); fixed tiles by default. */
+  readonly tuningFile?: string;
 }
 
 /** @throws {InputError} if there is no GPU, or it cannot time kernels and is asked to. */
@@ -23,7 +29,15 @@ export async function createGpuEngine(options: GpuEngineOptions = {}): Promise<E
   return {
     name: 'gpu',
     description: `${open.description}, ${note}`,
-    load: (plan, onProgress) => loadProgram(open, plan, { profile, matrixUnits: units }, onProgress),
+    load: async (plan, onProgress) => {
+      const choose = options.tuningFile ? await tuned(open, plan, units, options.tuningFile) : undefined;
+      return loadProgram(open, plan, { profile, matrixUnits: units, choose }, onProgress);
+    },
     dispose: async () => open.dispose(),
   };
+}
+
+async function tuned(open: OpenDevice, plan: Plan, units: MatrixUnits | null, path: string): Promise<TileChoice> {
+  const { tuningFile } = await import('./tuningFile.js');
+  return tune(open, plan, units, tuningFile(path, open.description));
 }

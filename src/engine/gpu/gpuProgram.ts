@@ -10,13 +10,15 @@ import type { OpenDevice } from './device.js';
 import type { BufferPlan, KernelCall, MatrixUnits } from './kernel.js';
 import { type LoweredCall, lowerPhase } from './lowering.js';
 import { compilePipelines } from './pipelines.js';
-import { placePlan } from './placement.js';
+import { placePlan, type TileChoice } from './placement.js';
 import { timeDispatches } from './profile.js';
 
 export interface LoadOptions {
   /** Time every dispatch; the device needs the feature `timestamp-query`. */
   readonly profile?: boolean;
   readonly matrixUnits?: MatrixUnits | null;
+  /** Tiles of products; the first candidates by default. */
+  readonly choose?: TileChoice | undefined;
 }
 
 export interface Dispatch {
@@ -35,11 +37,11 @@ const stepsInFlight = 8;
 export async function loadProgram(
   open: OpenDevice,
   plan: Plan,
-  { profile = false, matrixUnits = null }: LoadOptions = {},
+  { profile = false, matrixUnits = null, choose }: LoadOptions = {},
   onProgress?: (done: number, total: number) => void,
 ): Promise<Program> {
   const { device } = open;
-  const placement = placePlan(plan, matrixUnits);
+  const placement = placePlan(plan, matrixUnits, choose);
   const lowered = Object.entries(plan.phases).map(
     ([phase, nodes]) => [phase, lowerPhase(nodes, placement.forPhase(phase))] as const,
   );

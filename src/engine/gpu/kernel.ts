@@ -36,6 +36,8 @@ export interface Placement {
   scratch(length: number): BufferPlan;
   /** How to use the device's matrix units; null without any. */
   readonly matrixUnits: MatrixUnits | null;
+  /** The tile to take for a product of this name: the first of the candidates, or what tuning has found. */
+  tile<T>(key: string, candidates: readonly T[]): T;
 }
 
 export interface MatrixUnits {

@@ -18,7 +18,14 @@ export interface PlanPlacement {
   forPhase(phase: string): Placement;
 }
 
-export function placePlan(plan: Plan, matrixUnits: MatrixUnits | null = null): PlanPlacement {
+/** Which of the candidates to take for a product, by its name. */
+export type TileChoice = (key: string, candidates: number) => number;
+
+export function placePlan(
+  plan: Plan,
+  matrixUnits: MatrixUnits | null = null,
+  choose: TileChoice = () => 0,
+): PlanPlacement {
   const storages = new Map(
     plan.storages.map(({ name, dtype, length }) => [name, { label: name, bytes: bytesOf(dtype, length) }]),
   );
@@ -39,6 +46,11 @@ export function placePlan(plan: Plan, matrixUnits: MatrixUnits | null = null): P
       const layout = layouts.find(([name]) => name === phase)?.[1];
       return {
         matrixUnits,
+        tile: (key, candidates) => {
+          const tile = candidates[choose(key, candidates.length)];
+          if (!tile) throw new Error(`no tile for ${key}`);
+          return tile;
+        },
         place: (tensor) => {
           if (tensor.view) {
             const buffer = storages.get(tensor.view.storage.name);

@@ -9,6 +9,7 @@
  */
 
 import type { Node } from '../../../graph/graph.js';
+import type { OpName } from '../../../ops/attributes.js';
 import { operand, optionalOperand, optionalResult, result } from '../../operands.js';
 import {
   bufferOperand,
@@ -21,9 +22,9 @@ import {
 import { lanesFor, wideIf } from '../lanes.js';
 import type { Lowering } from '../lowering.js';
 import { type ConvolutionSizes, convolutionSizes } from './convolutionSizes.js';
-import { type TileProduct, tileDispatch, tileProduct } from './convolutionTile.js';
-import { gradientSplits, pixelTile, weightTile } from './convolutionTileShapes.js';
-import { matrixDirectives, matrixPixelTile, matrixTileProduct, matrixWeightTile } from './matrixTile.js';
+import { type TileProduct, type TileShape, tileDispatch, tileProduct } from './convolutionTile.js';
+import { gradientSplits, pixelTiles, weightTiles } from './convolutionTileShapes.js';
+import { matrixDirectives, matrixPixelTiles, matrixTileProduct, matrixWeightTiles } from './matrixTile.js';
 import { finishMoments, momentsEpilogue } from './moments.js';
 import { finishSums, nextPowerOfTwo } from './sums.js';
 
@@ -39,7 +40,7 @@ export function conv2d(
   const [x, w, y, moments] = [operand(node, 0), operand(node, 1), result(node, 0), optionalResult(node, 1)];
   const sizes = convolutionSizes(x, w, y, node.attributes);
   const { outputPixels: m, outputChannels: n, inputChannels, taps } = sizes;
-  const shape = pixelShape(placement, m, n, false);
+  const shape = pixelTile(placement, 'conv2d', sizes, m, n);
   const tiles = Math.ceil(m / shape.m);
   const partials = moments ? placement.scratch(tiles * 2 * n) : null;
   const { operands, finish } = kernelSource(
@@ -75,7 +76,7 @@ export const conv2dInputGradient: Lowering<'conv2dInputGradient'> = (node, place
   const [dy, w, addend, dx] = [operand(node, 0), operand(node, 1), optionalOperand(node, 2), result(node, 0)];
   const sizes = convolutionSizes(dx, w, dy, node.attributes);
   const { inputPixels: m, inputChannels: n, outputChannels, taps } = sizes;
-  const shape = pixelShape(placement, m, n, true);
+  const shape = pixelTile(placement, 'conv2dInputGradient', sizes, m, n);
   const { operands, finish } = kernelSource(
     {
       dy: tensorOperand(placement, dy, 'read'),
@@ -106,7 +107,9 @@ export const conv2dWeightGradient: Lowering<'conv2dWeightGradient'> = (node, pla
   const sizes = convolutionSizes(x, dw, dy, node.attributes);
   const { inputChannels, outputChannels: n, outputPixels: k, taps } = sizes;
   const m = taps * inputChannels;
-  const shape = placement.matrixUnits ? matrixWeightTile(m, n, placement.matrixUnits) : weightTile(m, n);
+  const { matrixUnits } = placement;
+  const tiles = matrixUnits ? matrixWeightTiles(m, n, matrixUnits) : weightTiles(m, n);
+  const shape = placement.tile(tileKey('conv2dWeightGradient', sizes), tiles);
   const splits = gradientSplits(m, n, k, shape);
   const partials = splits > 1 ? placement.scratch(splits * m * n) : null;
   const { operands, finish } = kernelSource(
@@ -141,8 +144,22 @@ function productSource(product: TileProduct, { matrixUnits }: Placement): [body:
   return matrixUnits ? [matrixTileProduct(product, matrixUnits), matrixDirectives] : [tileProduct(product), ''];
 }
 
-function pixelShape({ matrixUnits }: Placement, m: number, n: number, ofGradients: boolean) {
-  return matrixUnits ? matrixPixelTile(n, matrixUnits, ofGradients) : pixelTile(m, n);
+function pixelTile(
+  placement: Placement,
+  op: 'conv2d' | 'conv2dInputGradient',
+  sizes: ConvolutionSizes,
+  m: number,
+  n: number,
+): TileShape {
+  const { matrixUnits } = placement;
+  const tiles = matrixUnits ? matrixPixelTiles(n, matrixUnits, op === 'conv2dInputGradient') : pixelTiles(m, n);
+  return placement.tile(tileKey(op, sizes), tiles);
+}
+
+/** Names a product by all that its time depends on. */
+function tileKey(op: OpName, sizes: ConvolutionSizes): string {
+  const { inputHeight, inputWidth, inputChannels, outputChannels, outputPixels, taps, stride } = sizes;
+  return `${op} ${inputHeight}x${inputWidth}x${inputChannels} to ${outputPixels}x${outputChannels}, ${taps} taps / ${stride}`;
 }
 
 /**

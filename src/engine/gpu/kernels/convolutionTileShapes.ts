@@ -9,19 +9,35 @@ import { sliceBytes, type TileShape } from './convolutionTile.js';
 const enoughWorkgroups = 264;
 const workgroupBytes = 16_384;
 
-/** Tile for many rows (pixels) and few columns (channels). */
-export function pixelTile(m: number, n: number): TileShape {
-  const width = n <= 16 ? 16 : n <= 32 ? 32 : 64;
-  const heights = [4096 / width, 2048 / width, 1024 / width];
-  const height = heights.find((rows) => Math.ceil(m / rows) * Math.ceil(n / width) >= enoughWorkgroups) ?? heights[2]!;
-  return deepest({ m: height, n: width, rows: height === heights[2] ? 4 : 8, columns: 4 });
+/** Tiles for many rows (pixels) and few columns (channels); the first is the one to take untried. */
+export function pixelTiles(m: number, n: number): TileShape[] {
+  const width = tileWidth(n);
+  const tiles = [4096, 2048, 1024].map((sums) => ({
+    m: sums / width,
+    n: width,
+    rows: sums > 1024 ? 8 : 4,
+    columns: 4,
+  }));
+  const fills = tiles.findIndex((tile) => Math.ceil(m / tile.m) * Math.ceil(n / width) >= enoughWorkgroups);
+  return firstFirst(tiles, fills < 0 ? 2 : fills).flatMap(depths);
 }
 
-/** Tile for the weight gradient: `m` is taps × input channels, often a multiple of 144. */
-export function weightTile(m: number, n: number): TileShape {
-  const width = n <= 16 ? 16 : n <= 32 ? 32 : 64;
-  const height = m % 144 === 0 ? 144 : m <= 32 ? 32 : 64;
-  return deepest({ m: height, n: width, rows: height === 32 ? 4 : 8, columns: width === 64 ? 8 : 4 });
+/** Tiles for the weight gradient: `m` is taps × input channels, often a multiple of 144. */
+export function weightTiles(m: number, n: number): TileShape[] {
+  const width = tileWidth(n);
+  const heights = m % 144 === 0 ? [144, 72] : m <= 32 ? [32] : [64, 32];
+  return heights
+    .map((height) => ({ m: height, n: width, rows: height === 32 ? 4 : 8, columns: width === 64 ? 8 : 4 }))
+    .flatMap(depths);
+}
+
+/** Columns of a tile for so many channels. */
+export function tileWidth(n: number): 16 | 32 | 64 {
+  return n <= 16 ? 16 : n <= 32 ? 32 : 64;
+}
+
+function firstFirst<T>(values: readonly T[], index: number): T[] {
+  return [values[index]!, ...values.filter((_, i) => i !== index)];
 }
 
 /** Parts into which the weight gradient's sum over `k` pixels is cut; at least four slices each. */
@@ -32,9 +48,8 @@ export function gradientSplits(m: number, n: number, k: number, shape: TileShape
   return Math.ceil(k / depth);
 }
 
-/** The deeper of two slices that leaves room for a column of sums. */
-function deepest(shape: Omit<TileShape, 'k'>): TileShape {
+/** The slices that leave room for a column of sums, the deepest first. */
+function depths(shape: Omit<TileShape, 'k'>): TileShape[] {
   const sums = (shape.m / shape.rows) * shape.n * 4;
-  const deep = { ...shape, k: 16 };
-  return sliceBytes(deep) + sums <= workgroupBytes ? deep : { ...shape, k: 8 };
+  return [16, 8].map((k) => ({ ...shape, k })).filter((deep) => sliceBytes(deep) + sums <= workgroupBytes);
 }

@@ -13,6 +13,7 @@
 import { float, type MatrixUnits } from '../kernel.js';
 import type { TileProduct, TileShape, TileSource } from './convolutionTile.js';
 import { splitDepth } from './convolutionTile.js';
+import { tileWidth } from './convolutionTileShapes.js';
 
 export const matrixDirectives = 'enable f16;\nenable chromium_experimental_subgroup_matrix;\n';
 
@@ -22,33 +23,36 @@ const threads = 128;
 const padding = 2;
 const fragment = 16;
 
-/** Tile for many rows (pixels) and few columns (channels): 4096 sums, 32 an invocation. */
-export function matrixPixelTile(n: number, units: MatrixUnits, ofGradients: boolean): TileShape {
-  const width = n <= 16 ? 16 : n <= 32 ? 32 : 64;
-  return deepest({ m: 4096 / width, n: width, rows: 8, columns: 4 }, 'k', ofGradients ? 'across' : null, units);
+/** Tiles for many rows (pixels) and few columns (channels); the first is the one to take untried. */
+export function matrixPixelTiles(n: number, units: MatrixUnits, ofGradients: boolean): TileShape[] {
+  const width = tileWidth(n);
+  return [4096, 2048]
+    .map((sums) => ({ m: sums / width, n: width, rows: sums / 512, columns: 4 }))
+    .flatMap((shape) => depths(shape, 'k', ofGradients ? 'across' : null, units));
 }
 
-/** Tile for the weight gradient: rows are taps × input channels. */
-export function matrixWeightTile(m: number, n: number, units: MatrixUnits): TileShape {
-  const width = n <= 16 ? 16 : n <= 32 ? 32 : 64;
-  const height = m % 144 === 0 ? 144 : 64;
-  return deepest({ m: height, n: width, rows: 8, columns: width === 16 ? 4 : width / 4 }, 'across', 'k', units);
+/** Tiles for the weight gradient: rows are taps × input channels. */
+export function matrixWeightTiles(m: number, n: number, units: MatrixUnits): TileShape[] {
+  const width = tileWidth(n);
+  return (m % 144 === 0 ? [144, 48] : [64, 32])
+    .map((height) => ({ m: height, n: width, rows: 8, columns: width === 16 ? 4 : width / 4 }))
+    .flatMap((shape) => depths(shape, 'across', 'k', units));
 }
 
-/** The deepest slice that the workgroup memory holds beside the sums. */
-function deepest(
+/** The slices that the workgroup memory holds beside the sums, the deepest first. */
+function depths(
   shape: Omit<TileShape, 'k'>,
   along: TileSource['along'],
   gradients: 'across' | 'k' | null,
   { gradients: kind, workgroupBytes }: MatrixUnits,
-): TileShape {
+): TileShape[] {
   const sums = 4 * shape.m * (shape.n + 4) + (shape.m / shape.rows) * shape.n * 4;
   const bytes = (k: number) => {
     const a = sliceVectors(along, shape.m, k) * (kind === 'split' && gradients === 'across' ? 2 : 1);
     const b = Math.max(sliceVectors('k', shape.n, k), sliceVectors('across', shape.n, k));
     return sums + 8 * (a + b * (kind === 'split' && gradients === 'k' ? 2 : 1));
   };
-  return { ...shape, k: bytes(32) <= workgroupBytes ? 32 : 16 };
+  return [32, 16].filter((k) => bytes(k) <= workgroupBytes).map((k) => ({ ...shape, k }));
 }
 
 /** A slice lies with the dimension along which four neighbours are loaded fastest. */
