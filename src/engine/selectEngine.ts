@@ -11,24 +11,40 @@ export interface EngineOptions {
   readonly profile?: boolean | undefined;
 }
 
-/** `auto` takes the CPU engine. */
+/**
+ * `auto` takes a GPU where there is a real one, else the CPU. `gpu` takes any adapter there is, one that computes on the
+ * CPU too: its description says so.
+ *
+ * @throws {InputError} where `gpu` is asked for and WebGPU offers no adapter
+ */
 export async function selectEngine(device: Device, options: EngineOptions = {}): Promise<Engine> {
   const { threads, profile = false } = options;
   switch (device) {
+    case 'auto':
+      return (await realGpu(profile)) ?? selectEngine('cpu', options);
     case 'reference': {
       const { createReferenceEngine } = await import('./reference/index.js');
       return createReferenceEngine();
     }
-    case 'auto':
     case 'cpu': {
       const { createCpuEngine } = await import('./cpu/cpuEngine.js');
       return createCpuEngine({ ...(threads && { threads }), profile });
     }
     case 'gpu': {
       const { createGpuEngine } = await import('./gpu/gpuEngine.js');
-      return createGpuEngine({ profile });
+      return createGpuEngine({ profile, allowSoftware: true });
     }
     default:
       throw new Error(`no such engine: ${device satisfies never}`);
+  }
+}
+
+async function realGpu(profile: boolean): Promise<Engine | null> {
+  const { createGpuEngine } = await import('./gpu/gpuEngine.js');
+  try {
+    return await createGpuEngine({ profile });
+  } catch {
+    // No adapter, none but software, or no driver at all: the CPU engine serves everybody.
+    return null;
   }
 }
