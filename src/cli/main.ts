@@ -43,6 +43,9 @@ for (const stream of [process.stdout, process.stderr]) {
   stream.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
 }
 
+// What is thrown outside of the command's own chain of calls, such as in a stream or a worker, ends in one line too.
+process.on('uncaughtException', (error) => process.exit(report(error)));
+
 try {
   await program.parseAsync();
 } catch (error) {

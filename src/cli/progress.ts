@@ -25,10 +25,13 @@ export function progressDisplay(epochs: number, budget: BudgetTargets): Progress
   let active = '';
   let last: EpochReport | null = null;
   let begin: { readonly done: number; readonly timeMs: number } | null = null;
-  const show = (name: string, total: number, done: number): void => {
-    if (active === name) return;
+  const show = (name: string, done: number, total: number, texts: BarTexts): void => {
+    if (active === name) {
+      bar?.update(done, texts);
+      return;
+    }
     if (active) bar?.stop();
-    bar?.start(total, done, { words: [], short: [] });
+    bar?.start(total, done, texts);
     active = name;
   };
   const stop = (): void => {
@@ -41,8 +44,7 @@ export function progressDisplay(epochs: number, budget: BudgetTargets): Progress
   };
   return {
     task: (name, done, total) => {
-      show(name, total, done);
-      bar?.update(done, { words: [name], short: [name] });
+      show(name, done, total, { words: [name], short: [name] });
       if (done >= total) stop();
     },
     line,
@@ -50,7 +52,6 @@ export function progressDisplay(epochs: number, budget: BudgetTargets): Progress
     onStep: ({ epoch, batch, batches, metrics, imagesPerSecond }) => {
       const done = (epoch - 1) * batches + batch;
       const total = epochs * batches;
-      show('train', total, done);
       const now = performance.now();
       begin ??= { done, timeMs: now };
       // From all since the first step of this start: evaluations take their time too.
@@ -74,11 +75,12 @@ export function progressDisplay(epochs: number, budget: BudgetTargets): Progress
         last ? shortSizes(last, budget) : '',
         known ? `${duration(left).replace(' min', '')} left` : '',
       ];
-      bar?.update(done, { words, short });
+      show('train', done, total, { words, short });
     },
     onEpoch: (report) => {
       last = report;
-      line(epochLine(report, epochs, sizesText(report, budget)));
+      const words = epochLine(report, epochs, budget);
+      line(terminal && words.length >= terminalColumns() ? shortEpochLine(report, epochs, budget) : words);
     },
   };
 }
@@ -94,7 +96,7 @@ const BAR_MAX = 24;
 
 /** One line that never wraps; the bar takes the room that the texts leave. */
 function renderBar(options: Options, at: Params, { words, short }: BarTexts): string {
-  const columns = (process.stderr.columns || 80) - 1;
+  const columns = terminalColumns() - 1;
   const [inWords, inShort] = [words, short].map((parts) => parts.filter(Boolean).join('  ')) as [string, string];
   const text = BAR_MIN + 1 + inWords.length <= columns ? inWords : inShort;
   const size = Math.max(0, Math.min(BAR_MAX, columns - 1 - text.length));
@@ -104,18 +106,40 @@ function renderBar(options: Options, at: Params, { words, short }: BarTexts): st
   return (drawn ? `${drawn} ${text}` : text).slice(0, columns);
 }
 
-function epochLine(report: EpochReport, epochs: number, sizes: string): string {
+function terminalColumns(): number {
+  return process.stderr.columns || 80;
+}
+
+function epochLine(report: EpochReport, epochs: number, budget: BudgetTargets): string {
   return [
-    `epoch ${String(report.epoch).padStart(String(epochs).length)}/${epochs}`,
+    epochOf(report, epochs),
     `loss ${report.loss.toFixed(4)}`,
     `train err ${percent(report.training.error)}`,
     `val err ${percent(report.evaluation.error)}`,
-    sizes,
+    sizesText(report, budget),
     `${report.imagesPerSecond.toFixed(0)} img/s`,
     report.isBest ? 'best' : report.obeysBudget ? '' : 'over budget',
   ]
     .filter(Boolean)
     .join('  ');
+}
+
+/** Fits into 80 columns. */
+function shortEpochLine(report: EpochReport, epochs: number, budget: BudgetTargets): string {
+  return [
+    epochOf(report, epochs),
+    `loss ${report.loss.toPrecision(4)}`,
+    `err ${percent(report.training.error, 1)}`,
+    `val ${percent(report.evaluation.error, 1)}`,
+    shortSizes(report, budget),
+    report.isBest ? 'best' : report.obeysBudget ? '' : 'over',
+  ]
+    .filter(Boolean)
+    .join('  ');
+}
+
+function epochOf({ epoch }: EpochReport, epochs: number): string {
+  return `epoch ${String(epoch).padStart(String(epochs).length)}/${epochs}`;
 }
 
 function sizesText(report: EpochReport, budget: BudgetTargets): string {

@@ -15,6 +15,7 @@ import {
   resolveExperiment,
   resolveStartingWeights,
   resumeRunFolder,
+  trainCommandLine,
   writeSummary,
 } from '../experiment/index.js';
 import { readCheckpoint } from '../train/checkpoint.js';
@@ -130,7 +131,9 @@ async function run(
       events: display,
     });
     if (!summary) {
-      display.line(`interrupted; go on with: mpdnn train ${experiment.name} --cfg ${file.path} … --resume`);
+      // The data too where they were generated for want of others: they are an override by now.
+      const call = trainCommandLine(experiment.name, file.path, new Map([...experiment.overrides, ['resume', 'true']]));
+      display.line(`interrupted; go on with: ${call}`);
       return null;
     }
     writeSummary(folder, summary);

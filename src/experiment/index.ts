@@ -1,3 +1,4 @@
+export { trainCommandLine } from './commandLine.js';
 export { type ConfigEntry, type ConfigFile, readConfigFile } from './configFile.js';
 export { makeFolder, writeDurably } from './durableFile.js';
 export {

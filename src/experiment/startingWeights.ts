@@ -6,6 +6,7 @@
 import { existsSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { InputError } from '../errors.js';
+import { trainCommandLine } from './commandLine.js';
 import { type ConfigFile, defaultSection } from './configFile.js';
 import { didYouMean } from './didYouMean.js';
 import type { Experiment } from './experiment.js';
@@ -49,15 +50,11 @@ function whatToDo(experiment: Experiment, file: ConfigFile, prior: string | unde
   if (prior !== defaultSection && !file.sections.has(prior)) {
     return `no such file, and no section [${prior}] in ${file.path}${didYouMean(prior, [...file.sections.keys()])}`;
   }
-  const command = ['mpdnn', 'train', prior, '--cfg', file.path];
   // What shapes the network and the images must be the same in both experiments.
-  for (const key of ['model', 'num_layers', 'data', 'image_size', 'out']) {
+  const shared = ['model', 'num_layers', 'data', 'image_size', 'out'];
+  const options = shared.flatMap((key) => {
     const value = experiment.overrides.get(key);
-    if (value !== undefined) command.push(`--${key.replaceAll('_', '-')}`, value);
-  }
-  return `experiment ${prior} has not been trained yet; first run: ${command.map(shellWord).join(' ')}`;
-}
-
-function shellWord(word: string): string {
-  return /^[\w./:@=,+-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+    return value === undefined ? [] : [[key, value] as const];
+  });
+  return `experiment ${prior} has not been trained yet; first run: ${trainCommandLine(prior, file.path, options)}`;
 }
