@@ -61,7 +61,8 @@ describe.each(['BUDGET', 'ADAM'])('%s', (name) => {
 
     const midFirst = await interrupted({ after: 'resnet20  160', delayMs: 100, signal: 'SIGINT' }, '--resume');
     expect(midFirst, midFirst.stderr).toMatchObject({ code: 130, stdout: '' });
-    expect(midFirst.stderr).toContain('interrupted; go on with: mpdnn train');
+    const options = `--data ${data} --out ${out}${name === 'BUDGET' ? ` --weights ${weights}` : ''} --resume`;
+    expect(midFirst.stderr).toContain(`interrupted; go on with: mpdnn train ${name} --cfg ${cfg} ${options}\n`);
     expect(positionOf(run)).toMatchObject({ epoch: 0 });
     expect(positionOf(run).batch).toBeGreaterThan(0);
 

@@ -11,7 +11,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, expect } from 'vitest';
 
-const main = resolve('dist/cli/main.js');
+export const main = resolve('dist/cli/main.js');
 const offline = `--import=data:text/javascript,${encodeURIComponent("globalThis.fetch=async()=>{throw new Error('offline')}")}`;
 
 export interface Outcome {
