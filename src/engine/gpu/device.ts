@@ -19,8 +19,8 @@ export interface OpenDevice {
   readonly description: string;
   /** Throws the device's fault, if it has one. */
   check(): void;
-  /** Rejects when the device fails. */
-  readonly failure: Promise<never>;
+  /** Waits for what the device does; its fault, if it has one by then, replaces the result. */
+  explain<T>(work: Promise<T>): Promise<T>;
   dispose(): void;
 }
 
@@ -82,14 +82,12 @@ export async function openDevice({ gpu, allowSoftware = false, needs = [] }: Dev
 function watch(gpu: GPU, device: GPUDevice, info: GPUAdapterInfo, description: string): OpenDevice {
   let fault: Error | null = null;
   let disposed = false;
-  let fail: (error: Error) => void = () => {};
-  const failure = new Promise<never>((_, reject) => {
-    fail = (error) => {
-      fault ??= error;
-      reject(fault);
-    };
-  });
-  failure.catch(() => {});
+  const fail = (error: Error) => {
+    fault ??= error;
+  };
+  const check = () => {
+    if (fault) throw fault;
+  };
   device.addEventListener('uncapturederror', (event) => {
     fail(new Error(`the GPU refused a command: ${event.error.message.split('\n')[0]}`));
   });
@@ -106,9 +104,18 @@ function watch(gpu: GPU, device: GPUDevice, info: GPUAdapterInfo, description: s
     device,
     info,
     description,
-    failure,
-    check: () => {
-      if (fault) throw fault;
+    check,
+    explain: async (work) => {
+      try {
+        return await work;
+      } catch (error) {
+        // A lost device rejects what is under way just before it says why.
+        await new Promise((resolve) => setTimeout(resolve));
+        check();
+        throw error;
+      } finally {
+        check();
+      }
     },
     dispose: () => {
       disposed = true;

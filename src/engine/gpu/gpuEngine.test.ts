@@ -8,6 +8,8 @@ import { describe, expect, it } from 'vitest';
 import { engineConformance } from '../../../test/engine/conformance.js';
 import { Graph, makePlan } from '../../graph/index.js';
 import type { StorageArray } from '../engine.js';
+import { openDevice } from './device.js';
+import { loadProgram } from './gpuProgram.js';
 import { createGpuEngine } from './index.js';
 
 const driver = '/usr/lib/chromium/vk_swiftshader_icd.json';
@@ -59,6 +61,18 @@ if (existsSync(driver)) {
     expect(entry).toMatchObject({ phase: 'step', op: 'add' });
     expect(entry!.ms).toBeGreaterThan(0);
     await engine.dispose();
+  });
+
+  it('says in plain words that the device was lost', async () => {
+    const open = await openDevice({ allowSoftware: true });
+    const graph = new Graph();
+    const x = graph.whole({ name: 'x', dtype: 'float', length: 4 });
+    graph.append('add', [x, x], [graph.whole({ name: 'y', dtype: 'float', length: 4 })], {});
+    const program = await loadProgram(open, makePlan({ step: graph }));
+    await program.run('step');
+    open.device.destroy();
+    await expect(program.read('y')).rejects.toThrow('the GPU was lost');
+    await expect(program.run('step')).rejects.toThrow('the GPU was lost');
   });
 
   it('does not pass for a real GPU', async () => {

@@ -12,6 +12,7 @@ import { type LoweredCall, lowerPhase } from './lowering.js';
 import { compilePipelines } from './pipelines.js';
 import { placePlan, type TileChoice } from './placement.js';
 import { timeDispatches } from './profile.js';
+import { schedulePlan } from './schedule.js';
 
 export interface LoadOptions {
   /** Time every dispatch; the device needs the feature `timestamp-query`. */
@@ -36,11 +37,12 @@ const stepsInFlight = 8;
 
 export async function loadProgram(
   open: OpenDevice,
-  plan: Plan,
+  given: Plan,
   { profile = false, matrixUnits = null, choose }: LoadOptions = {},
   onProgress?: (done: number, total: number) => void,
 ): Promise<Program> {
   const { device } = open;
+  const plan = schedulePlan(given);
   const placement = placePlan(plan, matrixUnits, choose);
   const lowered = Object.entries(plan.phases).map(
     ([phase, nodes]) => [phase, lowerPhase(nodes, placement.forPhase(phase))] as const,
@@ -79,16 +81,13 @@ export async function loadProgram(
       open.check();
       const { storage, buffer } = storageOf(name);
       const count = length ?? storage.length - offset;
-      const read = readStorage(device, storage, buffer, offset, count);
-      const values = await Promise.race([read, open.failure]);
-      open.check();
-      return values;
+      return open.explain(readStorage(device, storage, buffer, offset, count));
     },
     run: async (phase) => {
       open.check();
       const dispatches = dispatchesOf(phase);
       if (profile) {
-        await Promise.race([timeDispatches(device, dispatches), open.failure]);
+        await open.explain(timeDispatches(device, dispatches));
         return;
       }
       const encoder = device.createCommandEncoder();
@@ -101,8 +100,7 @@ export async function loadProgram(
       pass.end();
       device.queue.submit([encoder.finish()]);
       inFlight.push(device.queue.onSubmittedWorkDone());
-      if (inFlight.length >= stepsInFlight) await Promise.race([inFlight.shift(), open.failure]);
-      open.check();
+      if (inFlight.length >= stepsInFlight) await open.explain(inFlight.shift()!);
     },
     profile: async () =>
       [...phases].flatMap(([phase, dispatches]) =>

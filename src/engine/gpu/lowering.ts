@@ -23,7 +23,7 @@ export interface LoweredCall {
 
 export function lowerPhase(nodes: readonly AnyNode[], placement: Placement): LoweredCall[] {
   const absorbed = new Set<AnyNode>();
-  return nodes.flatMap((node): LoweredCall[] => {
+  const perNode = nodes.map((node): LoweredCall[] => {
     if (absorbed.has(node)) return [];
     if (node.op === 'conv2d') {
       const statistics = statisticsOf(node, nodes);
@@ -32,6 +32,16 @@ export function lowerPhase(nodes: readonly AnyNode[], placement: Placement): Low
     }
     return lower(node, placement).map((call) => ({ op: node.op, call }));
   });
+  return nodes.flatMap((_, index) => {
+    const [first, ...rest] = perNode[index]!;
+    // The two gradients of a convolution overlap on the device if nothing that waits for one stands between them.
+    if (overlapsNext(nodes, index) && first) return [first, ...perNode[index + 1]!, ...rest];
+    return overlapsNext(nodes, index - 1) ? [] : perNode[index]!;
+  });
+}
+
+function overlapsNext(nodes: readonly AnyNode[], index: number): boolean {
+  return nodes[index]?.op === 'conv2dWeightGradient' && nodes[index + 1]?.op === 'conv2dInputGradient';
 }
 
 /** The node that turns the moments of a convolution into statistics, if it comes next and nothing else reads them. */

@@ -11,10 +11,17 @@ export async function compilePipelines(
   onProgress?: (done: number, total: number) => void,
 ): Promise<ReadonlyMap<string, GPUComputePipeline>> {
   const labels = new Map(calls.map(({ code, label }) => [code, label]));
+  // Faults of sources come back with their pipelines; the scope keeps them from counting as faults of the device.
+  device.pushErrorScope('validation');
+  const modules = [...labels].map(([code, label]) => ({
+    code,
+    label,
+    module: device.createShaderModule({ label, code }),
+  }));
+  await device.popErrorScope();
   let done = 0;
   const pipelines = await Promise.all(
-    [...labels].map(async ([code, label]) => {
-      const module = device.createShaderModule({ label, code });
+    modules.map(async ({ code, label, module }) => {
       const pipeline = await device
         .createComputePipelineAsync({ label, layout: 'auto', compute: { module } })
         .catch(async (error: Error) => {

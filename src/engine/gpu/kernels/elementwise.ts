@@ -42,7 +42,7 @@ export const activationGradient: Lowering<'activationGradient'> = (node, placeme
   const length = elementCount(x.shape);
   const lanes = lanesFor(length);
   const items = length / lanes.width;
-  const groups = sums ? Math.min(Math.ceil(items / workgroupSize), mostPartials) : 0;
+  const groups = sums ? sumGroups(items) : 0;
   const partials = groups > 1 ? placement.scratch(2 * groups) : null;
   const { operands, parameter, finish } = kernelSource(
     {
@@ -85,6 +85,11 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) t:
     ? [reduce, finishSums(placement, `${label} sums`, [{ partials, start: 0, rows: groups, results: [sums] }])]
     : [reduce];
 };
+
+/** One workgroup where a few rounds of it cost no more than a second kernel: the weights of most layers. */
+function sumGroups(items: number): number {
+  return items <= 9 * workgroupSize ? 1 : Math.min(Math.ceil(items / workgroupSize), mostPartials);
+}
 
 export const add: Lowering<'add'> = (node, placement) => {
   const [a, b, y] = [operand(node, 0), operand(node, 1), result(node, 0)];
