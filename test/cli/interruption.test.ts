@@ -61,12 +61,13 @@ describe.each(['BUDGET', 'ADAM'])('%s', (name) => {
 
     const midFirst = await interrupted({ after: 'resnet20  160', delayMs: 100, signal: 'SIGINT' }, '--resume');
     expect(midFirst, midFirst.stderr).toMatchObject({ code: 130, stdout: '' });
-    const options = `--data ${data} --out ${out}${name === 'BUDGET' ? ` --weights ${weights}` : ''} --resume`;
-    expect(midFirst.stderr).toContain(`interrupted; go on with: mpdnn train ${name} --cfg ${cfg} ${options}\n`);
+    const printed = /interrupted; go on with: mpdnn (train .*)\n$/.exec(midFirst.stderr)?.[1]?.split(' ') ?? [];
+    expect(printed).toContain('--resume');
     expect(positionOf(run)).toMatchObject({ epoch: 0 });
     expect(positionOf(run).batch).toBeGreaterThan(0);
 
-    const afterFirst = await interrupted({ after: 'epoch 1/3', signal: 'SIGKILL' }, '--resume', '--threads', '2');
+    const goOn = [...printed, '--threads', '2'];
+    const afterFirst = await mpdnn(goOn, folder, { interruption: { after: 'epoch 1/3', signal: 'SIGKILL' } });
     expect(afterFirst.code).toBeNull();
     expect(positionOf(run)).toMatchObject({ epoch: 1, batch: 0 });
 

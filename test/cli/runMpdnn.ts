@@ -12,6 +12,7 @@ import { join, resolve } from 'node:path';
 import { afterAll, expect } from 'vitest';
 
 export const main = resolve('dist/cli/main.js');
+if (!existsSync(main)) throw new Error(`${main} is not there: run npm run build before these tests`);
 const offline = `--import=data:text/javascript,${encodeURIComponent("globalThis.fetch=async()=>{throw new Error('offline')}")}`;
 
 export interface Outcome {
