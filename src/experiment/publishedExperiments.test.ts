@@ -76,11 +76,11 @@ it('lists what a section trains', () => {
   expect(rows[2]).toEqual({
     name: 'QUICKSTART',
     model: 'resnet20',
-    weights: 'parametric_fp_d_xmax, from 4 bits',
+    weights: 'parametric_fp_d_xmax, from 3 bits',
     activations: 'parametric_fp_d_xmax_relu, from 4 bits',
-    budget: 'weights 70.1 kB, activations 8.1 kB (max)',
+    budget: 'weights 100 kB, activations 12.1 kB (max)',
     startsFrom: 'QUICKSTART_FLOAT',
     optimizer: 'momentum',
-    initialLearningRate: 0.01,
+    initialLearningRate: 0.02,
   });
 });
