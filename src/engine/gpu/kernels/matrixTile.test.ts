@@ -1,0 +1,128 @@
+/**
+ * The matrix-unit kernels, computed on a software adapter that has no matrix units: their source is rewritten so that
+ * every invocation computes whole matrices, in float32 rounded to f16 where the original is. What is left to the real
+ * hardware is the meaning of four built-in functions.
+ */
+
+import { existsSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Graph, makePlan } from '../../../graph/index.js';
+import { elementCount } from '../../../graph/tensor.js';
+import { type OpenDevice, openDevice } from '../device.js';
+import { loadProgram } from '../gpuProgram.js';
+import type { MatrixUnits } from '../kernel.js';
+
+const driver = '/usr/lib/chromium/vk_swiftshader_icd.json';
+
+describe.skipIf(!existsSync(driver))('matrix-unit kernels, emulated', () => {
+  let open: OpenDevice;
+  beforeAll(async () => {
+    process.env.VK_DRIVER_FILES = driver;
+    process.env.XDG_RUNTIME_DIR ??= '/tmp';
+    open = await openDevice({ allowSoftware: true });
+    const create = open.device.createShaderModule.bind(open.device);
+    open.device.createShaderModule = (descriptor) => create({ ...descriptor, code: emulated(descriptor.code) });
+  });
+  afterAll(() => open?.dispose());
+
+  it.each([
+    [16, 16, 1, 'f16', 2e-3],
+    [16, 32, 2, 'f16', 2e-3],
+    [32, 32, 1, 'split', 1e-5],
+    [3, 64, 1, 'f16', 2e-3],
+  ] as const)('%i to %i channels, stride %i, gradients %s', async (inputs, outputs, stride, gradients, tolerance) => {
+    const expected = await results(open, inputs, outputs, stride, null);
+    const actual = await results(open, inputs, outputs, stride, { gradients, workgroupBytes: 49_152 });
+    for (const [name, right] of Object.entries(expected)) {
+      const largest = Math.max(...right.map(Math.abs));
+      const error = Math.max(...right.map((value, i) => Math.abs(value - actual[name]![i]!)));
+      expect(error / largest, name).toBeLessThan(tolerance);
+    }
+    // The forward operands are small multiples of a power of two, so nothing is rounded.
+    expect(actual.y).toEqual(expected.y);
+  });
+});
+
+async function results(
+  open: OpenDevice,
+  inputs: number,
+  outputs: number,
+  stride: number,
+  matrixUnits: MatrixUnits | null,
+): Promise<Record<string, number[]>> {
+  const graph = new Graph();
+  const side = 5;
+  const out = Math.floor((side - 1) / stride) + 1;
+  const tensor = (name: string, shape: readonly number[]) =>
+    graph.whole({ name, dtype: 'float', length: elementCount(shape) }, shape);
+  const window = { stride, padding: 1 };
+  const x = tensor('x', [2, side, side, inputs]);
+  const w = tensor('w', [3, 3, inputs, outputs]);
+  const dy = tensor('dy', [2, out, out, outputs]);
+  graph.append('conv2d', [x, w], [tensor('y', dy.shape), tensor('moments', [2, outputs])], window);
+  graph.append('conv2dInputGradient', [dy, w, null], [tensor('dx', x.shape)], window);
+  graph.append('conv2dWeightGradient', [x, dy], [tensor('dw', w.shape)], window);
+  // The smallest tiles, as emulation takes twice the workgroup memory.
+  const choose = (_: string, candidates: number) => candidates - 1;
+  const program = await loadProgram(open, makePlan({ step: graph }), { matrixUnits, choose });
+  const grid = (length: number, step: number) =>
+    Float32Array.from({ length }, (_, i) => step * ((Math.imul(i + 1, 2_654_435_761) >>> 24) - 128));
+  program.write('x', grid(elementCount(x.shape), 2 ** -4));
+  program.write('w', grid(elementCount(w.shape), 2 ** -9));
+  program.write(
+    'dy',
+    Float32Array.from({ length: elementCount(dy.shape) }, (_, i) => Math.sin(i * i)),
+  );
+  await program.run('step');
+  const names = ['y', 'moments', 'dx', 'dw'];
+  const values = await Promise.all(names.map((name) => program.read(name)));
+  await program.dispose();
+  return Object.fromEntries(names.map((name, i) => [name, [...values[i]!]]));
+}
+
+/**
+ * Plain WGSL for a kernel with subgroup matrices: an operand is where it lies (slice, first element, stride, whether by
+ * rows), and each of a subgroup's 32 invocations keeps eight elements of a result.
+ */
+function emulated(code: string): string {
+  if (!code.includes('enable chromium_experimental_subgroup_matrix')) return code;
+  const slices = [...code.matchAll(/var<workgroup> (slice\w+):/g)].map(([, name]) => name!);
+  return `${code
+    .replace(/enable \w+;\n/g, '')
+    .replace(/alias (Left|Right) = [^;]*;/g, 'alias $1 = vec4u;')
+    .replace(/alias Result = [^;]*;/, 'alias Result = array<f32, 8>;')
+    .replaceAll('array<vec4<f16>,', 'array<vec4f,')
+    .replaceAll('vec4<f16>(', 'quantizeToF16(')
+    .replace(/,\s*@builtin\(subgroup_id\) subgroup: u32,?\s*\) \{/, ') { let subgroup = t / 32u; invocation = t;')
+    .replace(
+      /subgroupMatrixLoad<\w+, (\w+)>\(&(\w+), /g,
+      (_, order: string, slice: string) => `vec4u(${slices.indexOf(slice)}u, ${order === 'row_major' ? 1 : 0}u, `,
+    )
+    .replace(/subgroupMatrixStore<row_major>\(&sums, /g, 'storeMatrix(')
+    .replaceAll('subgroupMatrixMultiplyAccumulate(', 'multiplyMatrices(')}
+var<private> invocation: u32;
+fn element(m: vec4u, row: u32, column: u32) -> f32 {
+  let fast = select(row, column, m.y == 1u);
+  let i = 4u * (m.z + (row + column - fast) * m.w) + fast;
+  switch m.x {
+    ${slices.map((slice, index) => `case ${index}u: { return ${slice}[i / 4u][i % 4u]; }`).join('\n    ')}
+    default: { return 0.0; }
+  }
+}
+fn multiplyMatrices(a: vec4u, b: vec4u, c: array<f32, 8>) -> array<f32, 8> {
+  var sum = c;
+  for (var j = 0u; j < 8u; j++) {
+    let i = invocation % 32u * 8u + j;
+    for (var k = 0u; k < 16u; k++) { sum[j] += element(a, i / 16u, k) * element(b, k, i % 16u); }
+  }
+  return sum;
+}
+fn storeMatrix(at: u32, matrix: array<f32, 8>, stride: u32) {
+  var m = matrix;
+  for (var j = 0u; j < 8u; j++) {
+    let i = invocation % 32u * 8u + j;
+    sums[at + i / 16u * stride + i % 16u] = m[j];
+  }
+}
+`;
+}
