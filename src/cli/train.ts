@@ -48,6 +48,7 @@ export function trainCommand(): Command {
     .option('--out <dir>', 'where run folders go')
     .option('--resume', 'go on with an interrupted run')
     .option('--force', 'replace an existing run folder')
+    .addOption(autotuneOption())
     .option('--no-plots', 'leave the pictures out')
     .action(async (name: string, options: Record<string, string | boolean | undefined>) => {
       const { cfg, force, plots, weights, ...overrides } = options;

@@ -1,6 +1,5 @@
 /** From a `--data` spec to resident bytes: chooses the reader, then applies the limits. */
-import { homedir } from 'node:os';
-import path from 'node:path';
+import { cacheFolder } from '../cacheFolder.js';
 import { InputError } from '../errors.js';
 import { loadCifar10 } from './cifar10.js';
 import type { DataSpec } from './dataSpec.js';
@@ -39,7 +38,7 @@ export async function loadDataset(spec: DataSpec, options: LoadOptions): Promise
 }
 
 async function loadAll(spec: DataSpec, options: LoadOptions): Promise<Dataset> {
-  const cacheDirectory = options.cacheDirectory ?? usersCache();
+  const cacheDirectory = options.cacheDirectory ?? cacheFolder();
   switch (spec.kind) {
     case 'cifar10':
       return loadCifar10(spec.location, { ...options, cacheDirectory });
@@ -53,9 +52,4 @@ async function loadAll(spec: DataSpec, options: LoadOptions): Promise<Dataset> {
     default:
       throw new InputError(`no such dataset: ${spec.kind satisfies never}`);
   }
-}
-
-function usersCache(): string {
-  const base = process.env.XDG_CACHE_HOME || path.join(homedir(), '.cache');
-  return path.join(base, 'mixed-precision-dnns');
 }

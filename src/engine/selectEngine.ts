@@ -1,6 +1,7 @@
 /** An engine by the name the command line uses. Engines are loaded when they are asked for. */
 
 import type { Engine } from './engine.js';
+import type { GpuEngineOptions } from './gpu/gpuEngine.js';
 
 export type Device = 'auto' | 'cpu' | 'gpu' | 'reference';
 
@@ -9,6 +10,8 @@ export interface EngineOptions {
   readonly threads?: number | undefined;
   /** Time every call. */
   readonly profile?: boolean | undefined;
+  /** Of the GPU engine: where it keeps the tiles it found fastest on this adapter; without it tiles are fixed. */
+  readonly tuningFile?: string | undefined;
 }
 
 /**
@@ -18,10 +21,11 @@ export interface EngineOptions {
  * @throws {InputError} where `gpu` is asked for and WebGPU offers no adapter
  */
 export async function selectEngine(device: Device, options: EngineOptions = {}): Promise<Engine> {
-  const { threads, profile = false } = options;
+  const { threads, profile = false, tuningFile } = options;
+  const tuned = tuningFile === undefined ? {} : { tuningFile };
   switch (device) {
     case 'auto':
-      return (await realGpu(profile)) ?? selectEngine('cpu', options);
+      return (await realGpu({ profile, ...tuned })) ?? selectEngine('cpu', options);
     case 'reference': {
       const { createReferenceEngine } = await import('./reference/index.js');
       return createReferenceEngine();
@@ -32,17 +36,17 @@ export async function selectEngine(device: Device, options: EngineOptions = {}):
     }
     case 'gpu': {
       const { createGpuEngine } = await import('./gpu/gpuEngine.js');
-      return createGpuEngine({ profile, allowSoftware: true });
+      return createGpuEngine({ profile, allowSoftware: true, ...tuned });
     }
     default:
       throw new Error(`no such engine: ${device satisfies never}`);
   }
 }
 
-async function realGpu(profile: boolean): Promise<Engine | null> {
+async function realGpu(options: GpuEngineOptions): Promise<Engine | null> {
   const { createGpuEngine } = await import('./gpu/gpuEngine.js');
   try {
-    return await createGpuEngine({ profile });
+    return await createGpuEngine(options);
   } catch {
     // No adapter, none but software, or no driver at all: the CPU engine serves everybody.
     return null;

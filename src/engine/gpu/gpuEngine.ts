@@ -16,7 +16,7 @@ export interface GpuEngineOptions extends DeviceOptions {
   readonly matrixUnits?: boolean;
   /** How matrix units take gradients: rounded to 11 bits (by default), or as two halves with about 21. */
   readonly gradients?: 'f16' | 'split';
-  /** Tune tiles when a plan is loaded, and remember the best in this JSON file (Node only); fixed tiles by default. */
+  /** Tune tiles when a plan is loaded on a real GPU, and remember the best in this JSON file (Node only); fixed tiles by default. */
   readonly tuningFile?: string;
 }
 
@@ -30,7 +30,8 @@ export async function createGpuEngine(options: GpuEngineOptions = {}): Promise<E
     name: 'gpu',
     description: `${open.description}, ${note}`,
     load: async (plan, onProgress) => {
-      const choose = options.tuningFile ? await tuned(open, plan, units, options.tuningFile) : undefined;
+      const choose =
+        options.tuningFile && !open.isSoftware ? await tuned(open, plan, units, options.tuningFile) : undefined;
       return loadProgram(open, plan, { profile, matrixUnits: units, choose }, onProgress);
     },
     dispose: async () => open.dispose(),

@@ -1,0 +1,9 @@
+/** The folder for what can be made again: downloads, decoded images, tile choices of GPUs. */
+
+import { homedir } from 'node:os';
+import path from 'node:path';
+
+export function cacheFolder(): string {
+  const base = process.env.XDG_CACHE_HOME || path.join(homedir(), '.cache');
+  return path.join(base, 'mixed-precision-dnns');
+}
