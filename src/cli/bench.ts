@@ -15,7 +15,7 @@ import { METRICS } from '../ops/attributes.js';
 import { programOptions } from '../train/programOptions.js';
 import { openSession, type Session } from '../train/session.js';
 import { buildTrainingProgram } from '../train/trainingProgram.js';
-import { deviceOption, threadsOption } from './options.js';
+import { autotuneOption, deviceOption, threadsOption, tuningFile } from './options.js';
 import { percent } from './progress.js';
 import { textTable } from './textTable.js';
 
@@ -61,6 +61,7 @@ interface BenchOptions {
   readonly steps: number;
   readonly json?: boolean;
   readonly profile?: boolean;
+  readonly autotune: boolean;
 }
 
 export function benchCommand(): Command {
@@ -73,6 +74,7 @@ export function benchCommand(): Command {
     .option('--rounds <n>', 'rounds, of which the median counts', count, 5)
     .option('--steps <n>', 'steps a round', count, 3)
     .option('--profile', 'time of each kernel')
+    .addOption(autotuneOption())
     .option('--json', 'one JSON array on stdout')
     .action(async (names: string[], options: BenchOptions) => {
       const results: Result[] = [];
@@ -91,7 +93,7 @@ async function measure(name: string, options: BenchOptions): Promise<Result> {
   const found = workloads[name];
   if (!found) throw new InputError(`no workload ${name}; there are ${Object.keys(workloads).join(', ')}`);
   const workload = { ...found, batchSize: options.batchSize ?? found.batchSize };
-  const engine = await selectEngine(options.device, options);
+  const engine = await selectEngine(options.device, { ...options, tuningFile: tuningFile(options.autotune) });
   try {
     const session = await open(engine, workload);
     await step(session, 1);

@@ -1,6 +1,8 @@
 /** Options that several commands share. */
 
+import { join } from 'node:path';
 import { InvalidArgumentError, Option } from 'commander';
+import { cacheFolder } from '../cacheFolder.js';
 import type { Device } from '../engine/selectEngine.js';
 
 export function deviceOption(fallback: Device): Option {
@@ -13,4 +15,14 @@ export function threadsOption(): Option {
     if (!Number.isInteger(threads) || threads < 1) throw new InvalidArgumentError('give a whole number from 1 on');
     return threads;
   });
+}
+
+/** Commander sets `autotune` to false where the option is given. */
+export function autotuneOption(): Option {
+  return new Option('--no-autotune', 'take fixed tiles on a GPU instead of the fastest found');
+}
+
+/** Where the GPU engine remembers tiles; undefined for fixed ones. */
+export function tuningFile(autotune: boolean): string | undefined {
+  return autotune ? join(cacheFolder(), 'gpu-tiles.json') : undefined;
 }

@@ -27,6 +27,7 @@ import { buildTrainingProgram } from '../train/trainingProgram.js';
 import { loadReport, readStartingWeights } from '../weights/startingWeights.js';
 import { layerTable } from './layerTable.js';
 import { loadTrainingData } from './loadData.js';
+import { autotuneOption, tuningFile } from './options.js';
 import { duration, type ProgressDisplay, percent, progressDisplay } from './progress.js';
 import { packageVersion } from './version.js';
 
@@ -51,19 +52,29 @@ export function trainCommand(): Command {
     .addOption(autotuneOption())
     .option('--no-plots', 'leave the pictures out')
     .action(async (name: string, options: Record<string, string | boolean | undefined>) => {
-      const { cfg, force, plots, weights, ...overrides } = options;
+      const { cfg, force, plots, weights, autotune, ...overrides } = options;
       const file = readConfigFile(String(cfg));
       const experiment = resolveExperiment(file, name, { ...overrides, weightfile: weights });
-      const summary = await trainExperiment(experiment, file, { force: force === true, plots: plots !== false });
+      const summary = await trainExperiment(experiment, file, {
+        force: force === true,
+        plots: plots !== false,
+        autotune: autotune !== false,
+      });
       if (!summary) process.exitCode = 130;
     });
+}
+
+interface TrainOptions {
+  readonly force: boolean;
+  readonly plots: boolean;
+  readonly autotune: boolean;
 }
 
 /** Null if the run was interrupted; it can be resumed. */
 async function trainExperiment(
   experiment: Experiment,
   file: ConfigFile,
-  options: { readonly force: boolean; readonly plots: boolean },
+  options: TrainOptions,
 ): Promise<RunSummary | null> {
   const display = progressDisplay(experiment.training.epochs, {
     weightKbytes: experiment.budget.targetWeightKbytes,
@@ -95,7 +106,7 @@ async function trainExperiment(
 async function run(
   given: Experiment,
   file: ConfigFile,
-  options: { readonly force: boolean; readonly plots: boolean },
+  options: TrainOptions,
   display: ProgressDisplay,
   beginTraining: () => AbortSignal,
 ): Promise<RunSummary | null> {
@@ -110,7 +121,10 @@ async function run(
   const program = buildTrainingProgram(programOptions(experiment, shape, starting));
   if (starting) display.line(startLine(program.variables, starting));
   const checkpoint = checkpointFile ? await readCheckpoint(checkpointFile, program) : null;
-  const engine = await selectEngine(experiment.device, { threads: experiment.threads ?? undefined });
+  const engine = await selectEngine(experiment.device, {
+    threads: experiment.threads ?? undefined,
+    tuningFile: tuningFile(options.autotune),
+  });
   try {
     const session = await openSession(engine, program, (done, total) => display.task('compiling', done, total));
     session.setTrainingImages(data.train);

@@ -17,6 +17,8 @@ export interface OpenDevice {
   readonly device: GPUDevice;
   readonly info: GPUAdapterInfo;
   readonly description: string;
+  /** Whether it computes on the CPU. */
+  readonly isSoftware: boolean;
   /** Throws the device's fault, if it has one. */
   check(): void;
   /** Waits for what the device does; its fault, if it has one by then, replaces the result. */
@@ -104,6 +106,7 @@ function watch(gpu: GPU, device: GPUDevice, info: GPUAdapterInfo, description: s
     device,
     info,
     description,
+    isSoftware: isSoftware(info),
     check,
     explain: async (work) => {
       try {
