@@ -82,21 +82,21 @@ export function arenaLayout(calls: readonly AnyNode[], bytesOf: BytesOf, alignme
   return { offsets, bytes };
 }
 
-/** A slot for each tensor; a free slot that wastes least is taken again, else a new one opened. */
+/**
+ * A slot for each tensor, largest tensors first: the smallest slot that is free during its life, else a new one. Slots
+ * come out in falling size, so phases may share them by number.
+ */
 export function slotLayout(calls: readonly AnyNode[], bytesOf: BytesOf): SlotLayout {
   const slots = new Map<number, number>();
   const sizes: number[] = [];
-  const freeFrom: number[] = [];
-  for (const lifetime of lifetimes(calls, bytesOf)) {
-    let best = -1;
-    for (let slot = 0; slot < sizes.length; slot++) {
-      if (freeFrom[slot]! > lifetime.first) continue;
-      if (best < 0 || misfit(sizes[slot]!, lifetime.bytes) < misfit(sizes[best]!, lifetime.bytes)) best = slot;
-    }
-    if (best < 0) best = sizes.push(0) - 1;
-    sizes[best] = Math.max(sizes[best]!, lifetime.bytes);
-    freeFrom[best] = lifetime.last + 1;
-    for (const tensor of lifetime.tensors) slots.set(tensor.id, best);
+  const tenants: Lifetime[][] = [];
+  const bySize = lifetimes(calls, bytesOf).sort((a, b) => b.bytes - a.bytes || a.first - b.first);
+  for (const lifetime of bySize) {
+    let slot = tenants.findLastIndex((others) => !others.some((other) => overlap(other, lifetime)));
+    if (slot < 0) slot = tenants.push([]) - 1;
+    sizes[slot] ??= lifetime.bytes;
+    tenants[slot]!.push(lifetime);
+    for (const tensor of lifetime.tensors) slots.set(tensor.id, slot);
   }
   return { slots, sizes };
 }
@@ -122,9 +122,4 @@ function inPlaceHost(
 
 function overlap(a: Lifetime, b: Lifetime): boolean {
   return a.first <= b.last && b.first <= a.last;
-}
-
-/** Growing a slot costs as much as leaving the same number of bytes unused. */
-function misfit(slotBytes: number, bytes: number): number {
-  return Math.abs(slotBytes - bytes);
 }
