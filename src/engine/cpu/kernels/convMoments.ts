@@ -1,7 +1,7 @@
 /**
  * Mean and variance of a convolution's result by channel, gathered while it is still in the cache. A chunk sums its
  * values' distances from its first pixel (a pivot near the mean: no cancellation) in float32 vectors, carried over to
- * float64 after each item; the chunks are combined in their order (Chan, Golub, LeVeque 1983), so the number of workers
+ * float64 every few pixels (after 1024 of them a sum of squares in float32 would be off by 1e-6); the chunks are combined in their order (Chan, Golub, LeVeque 1983), so the number of workers
  * changes nothing.
  *
  * A chunk's block, for `channels` rounded up to 8 = C: count (f64), sums (f64 × C), sums of squares (f64 × C), pivots
@@ -31,6 +31,15 @@ export function accumulateMoments(block: usize, y: usize, pixels: i32, channels:
     }
   }
   store<f64>(block, load<f64>(block) + <f64>pixels);
+  for (let from = 0; from < pixels; from += RUN) {
+    accumulateRun(sums, squares, pivots, y + ((from * channels) << 2), min(RUN, pixels - from), channels);
+  }
+}
+
+/** Pixels whose distances are summed in float32: two sums of half as many each. */
+const RUN = 64;
+
+function accumulateRun(sums: usize, squares: usize, pivots: usize, y: usize, pixels: i32, channels: i32): void {
   const stride = channels << 2;
   let c = 0;
   for (; c + 8 <= channels; c += 8) {
