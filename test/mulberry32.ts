@@ -1,11 +1,7 @@
-/** The small seeded generator of the golden files (mulberry32): uniform numbers in [0, 1), multiples of 2^-32. */
+/** Uniform numbers in [0, 1) for tests, multiples of 2^-32, from the generator of the golden files. */
+import { mulberry32 as words } from '../src/golden/mulberry32.js';
+
 export function mulberry32(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = state;
-    t = Math.imul(t ^ (t >>> 15), t | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) * 2 ** -32;
-  };
+  const next = words(seed);
+  return () => next() * 2 ** -32;
 }
