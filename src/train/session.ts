@@ -3,7 +3,8 @@
  * `train.ts` drives it epoch by epoch; `mpdnn eval` evaluates with it.
  */
 
-import { type BatchTable, evaluationBatches, type ImageSet } from '../data/index.js';
+import { type BatchTable, evaluationBatches } from '../data/batches.js';
+import type { ImageSet } from '../data/imageSet.js';
 import type { Engine, Program } from '../engine/engine.js';
 import { STORAGE } from '../nn/index.js';
 import { type Evaluation, evaluate } from './evaluate.js';
