@@ -22,6 +22,7 @@ import {
 import { lanesFor, wideIf } from '../lanes.js';
 import type { Lowering } from '../lowering.js';
 import { type ConvolutionSizes, convolutionSizes } from './convolutionSizes.js';
+import { inputPhases, matrixRows, reached, rotated, windowColumns, windows } from './convolutionSources.js';
 import { type TileProduct, type TileShape, tileDispatch, tileProduct } from './convolutionTile.js';
 import { gradientSplits, pixelTiles, weightTiles } from './convolutionTileShapes.js';
 import { matrixDirectives, matrixPixelTiles, matrixTileProduct, matrixWeightTiles } from './matrixTile.js';
@@ -58,11 +59,9 @@ export function conv2d(
     k: taps * inputChannels,
     shape,
     splits: 1,
-    a: { along: 'k', prepare: (position) => `outputPixel(${position})`, load: (at, _, k) => `windowOf(${at}, ${k})` },
-    b: { along: 'across', prepare: null, load: (_, position, k) => `weight(${k}, ${position})` },
-    declarations: `${windowFunctions(sizes, operands.x)}
-${matrixRow('weight', operands.w, taps * inputChannels, n)}
-${moments ? momentsEpilogue.declarations(shape) : ''}`,
+    a: windows(sizes, operands.x, shape.k),
+    b: matrixRows('weight', operands.w, taps * inputChannels, n, shape.k),
+    declarations: moments ? momentsEpilogue.declarations(shape) : '',
     store: storeRow(operands.y, m, n),
     ...(moments && { epilogue: momentsEpilogue.code(shape, m, n, operands.partials) }),
   };
@@ -86,19 +85,21 @@ export const conv2dInputGradient: Lowering<'conv2dInputGradient'> = (node, place
     },
     [...wideIf(lanesFor(outputChannels), ['dy', 'w'] as const), ...wideIf(lanesFor(n), ['addend', 'dx'] as const)],
   );
-  const product: TileProduct = {
-    m,
-    n,
-    k: taps * outputChannels,
-    shape,
-    splits: 1,
-    scaledA: gradientScale(sizes),
-    a: { along: 'k', prepare: (position) => `inputPixel(${position})`, load: (at, _, k) => `reach(${at}, ${k})` },
-    b: { along: 'k', prepare: null, load: (_, position, k) => `rotated(${k}, ${position})` },
-    declarations: `${reachFunctions(sizes, operands.dy)}
-${rotatedFunction(sizes, operands.w)}`,
-    store: storeRow(operands.dx, m, n, addend ? operands.addend : undefined),
-  };
+  const phases = outputChannels % shape.k === 0 ? inputPhases(sizes, operands.dy, operands.w) : null;
+  const store = storeRow(operands.dx, m, n, addend ? operands.addend : undefined);
+  const common = { n, k: taps * outputChannels, shape, scaledA: gradientScale(sizes), declarations: '' };
+  const product: TileProduct = phases
+    ? {
+        ...common,
+        m: phases.pixels,
+        splits: phases.count,
+        range: { begin: '0u', end: phases.end },
+        prologue: phases.prologue,
+        a: phases.a,
+        b: phases.b,
+        store: (row, column, values) => `let pixel = ${phases.pixel(row)}; ${store('pixel', column, values)}`,
+      }
+    : { ...common, m, splits: 1, a: reached(sizes, operands.dy), b: rotated(sizes, operands.w), store };
   return [finish(`conv2dInputGradient ${dx.name}`, tileDispatch(product), ...productSource(product, placement))];
 };
 
@@ -126,11 +127,10 @@ export const conv2dWeightGradient: Lowering<'conv2dWeightGradient'> = (node, pla
     k,
     shape,
     splits,
-    a: { along: 'across', prepare: null, load: (_, place, pixel) => `windowOf(outputPixel(${pixel}), ${place})` },
+    a: windowColumns(sizes, operands.x, shape.k),
     scaledB: gradientScale(sizes),
-    b: { along: 'across', prepare: null, load: (_, position, pixel) => `upstream(${pixel}, ${position})` },
-    declarations: `${windowFunctions(sizes, operands.x)}
-${matrixRow('upstream', operands.dy, k, n)}`,
+    b: matrixRows('upstream', operands.dy, k, n, shape.k),
+    declarations: '',
     store: storeRow(operands.dw, m, n, undefined, splits > 1 ? `group.z * ${m * n}u` : undefined),
   };
   const label = `conv2dWeightGradient ${dw.name}`;
@@ -168,122 +168,6 @@ function tileKey(op: OpName, sizes: ConvolutionSizes): string {
  */
 function gradientScale({ outputPixels }: ConvolutionSizes): number {
   return nextPowerOfTwo(outputPixels);
-}
-
-/**
- * `outputPixel(m)`: where the window of output pixel m begins in the input: (pixels of earlier images, row, column).
- * `windowOf(at, k)`: inputs k … k + 3 of that window, k running over taps and channels; zero in the padding.
- */
-function windowFunctions(sizes: ConvolutionSizes, x: Operand): string {
-  const { inputHeight, inputWidth, outputHeight, outputWidth, inputChannels: channels } = sizes;
-  const { stride, padding, taps, kernelWidth } = sizes;
-  const place = `let tap = k / ${channels}u;
-  let c = k % ${channels}u;
-  let y = at.y + i32(tap / ${kernelWidth}u);
-  let x = at.z + i32(tap % ${kernelWidth}u);
-  let outside = u32(y) >= ${inputHeight}u || u32(x) >= ${inputWidth}u || k >= ${taps * channels}u;
-  let i = select(u32(at.x + y * ${inputWidth} + x) * ${channels}u + c, 0u, outside);`;
-  const four =
-    channels % 4 === 0
-      ? `fn windowOf(at: vec3i, k: u32) -> vec4f {
-  ${place}
-  return select(${x.load4('i / 4u')}, vec4f(), outside);
-}`
-      : `fn windowValue(at: vec3i, k: u32) -> f32 {
-  ${place}
-  return select(${x.load('i')}, 0.0, outside);
-}
-${fourOf('windowOf', 'at: vec3i, k: u32', 'windowValue(at, k + j)')}`;
-  return `${four}
-fn outputPixel(m: u32) -> vec3i {
-  let image = m / ${outputHeight * outputWidth}u;
-  let pixel = m % ${outputHeight * outputWidth}u;
-  let row = i32(pixel / ${outputWidth}u) * ${stride} - ${padding};
-  let column = i32(pixel % ${outputWidth}u) * ${stride} - ${padding};
-  return vec3i(i32(image * ${inputHeight * inputWidth}u), select(row, ${farAway}, m >= ${sizes.outputPixels}u), column);
-}`;
-}
-
-/**
- * `inputPixel(m)`: (output pixels of earlier images, row, column) such that subtracting a tap's place and dividing by
- * the stride gives the output pixel that used input pixel m by that tap; `reach(at, k)`: its gradients k … k + 3.
- */
-function reachFunctions(sizes: ConvolutionSizes, dy: Operand): string {
-  const { inputHeight, inputWidth, outputHeight, outputWidth, outputChannels: channels } = sizes;
-  const { stride, padding, taps, kernelWidth } = sizes;
-  const between = stride > 1 ? ` || y % ${stride} != 0 || x % ${stride} != 0` : '';
-  const place = `let tap = k / ${channels}u;
-  let c = k % ${channels}u;
-  let y = at.y - i32(tap / ${kernelWidth}u);
-  let x = at.z - i32(tap % ${kernelWidth}u);
-  let outside = u32(y) >= ${outputHeight * stride}u || u32(x) >= ${outputWidth * stride}u${between} || k >= ${taps * channels}u;
-  let i = select(u32(at.x + y / ${stride} * ${outputWidth} + x / ${stride}) * ${channels}u + c, 0u, outside);`;
-  const four =
-    channels % 4 === 0
-      ? `fn reach(at: vec3i, k: u32) -> vec4f {
-  ${place}
-  return select(${dy.load4('i / 4u')}, vec4f(), outside);
-}`
-      : `fn reachValue(at: vec3i, k: u32) -> f32 {
-  ${place}
-  return select(${dy.load('i')}, 0.0, outside);
-}
-${fourOf('reach', 'at: vec3i, k: u32', 'reachValue(at, k + j)')}`;
-  return `${four}
-fn inputPixel(m: u32) -> vec3i {
-  let image = m / ${inputHeight * inputWidth}u;
-  let pixel = m % ${inputHeight * inputWidth}u;
-  let row = i32(pixel / ${inputWidth}u) + ${padding};
-  let column = i32(pixel % ${inputWidth}u) + ${padding};
-  return vec3i(i32(image * ${outputHeight * outputWidth}u), select(row, ${farAway}, m >= ${sizes.inputPixels}u), column);
-}`;
-}
-
-/** A row or column that no window reaches. */
-const farAway = -1_000_000;
-
-/** `rotated(k, n)`: weights of input channel n at k … k + 3, k running over taps and output channels. */
-function rotatedFunction({ inputChannels, outputChannels, taps }: ConvolutionSizes, w: Operand): string {
-  const index = `(k / ${outputChannels}u * ${inputChannels}u + n) * ${outputChannels}u + k % ${outputChannels}u`;
-  const place = `let outside = k >= ${taps * outputChannels}u || n >= ${inputChannels}u;
-  let i = select(${index}, 0u, outside);`;
-  if (outputChannels % 4 === 0) {
-    return `fn rotated(k: u32, n: u32) -> vec4f {
-  ${place}
-  return select(${w.load4('i / 4u')}, vec4f(), outside);
-}`;
-  }
-  return `fn rotatedValue(k: u32, n: u32) -> f32 {
-  ${place}
-  return select(${w.load('i')}, 0.0, outside);
-}
-${fourOf('rotated', 'k: u32, n: u32', 'rotatedValue(k + j, n)')}`;
-}
-
-/** `name(row, column)`: four neighbours in a row of a matrix; zero outside. */
-function matrixRow(name: string, matrix: Operand, rows: number, columns: number): string {
-  const place = `let outside = row >= ${rows}u || column >= ${columns}u;
-  let i = select(row * ${columns}u + column, 0u, outside);`;
-  if (columns % 4 === 0) {
-    return `fn ${name}(row: u32, column: u32) -> vec4f {
-  ${place}
-  return select(${matrix.load4('i / 4u')}, vec4f(), outside);
-}`;
-  }
-  return `fn ${name}Value(row: u32, column: u32) -> f32 {
-  ${place}
-  return select(${matrix.load('i')}, 0.0, outside);
-}
-${fourOf(name, 'row: u32, column: u32', `${name}Value(row, column + j)`)}`;
-}
-
-/** A function that makes its four numbers one by one, for rows whose length is no multiple of four. */
-function fourOf(name: string, parameters: string, value: string): string {
-  return `fn ${name}(${parameters}) -> vec4f {
-  var four = vec4f();
-  for (var j = 0u; j < 4u; j++) { four[j] = ${value}; }
-  return four;
-}`;
 }
 
 /** Stores a row of C that begins at element `start`, plus an addend of the same shape. */

@@ -21,13 +21,19 @@ export interface TileShape {
 export interface TileSource {
   /** Whether four neighbours in memory differ in k, or in m (of A) or n (of B). */
   readonly along: 'k' | 'across';
+  /** Declarations that the loads need. */
+  readonly declarations: string;
   /**
-   * Names a value that depends on the position across only (row m of A, column n of B), computed before the loop; null
-   * if there is nothing to prepare.
+   * WGSL for a value that depends on the position across only (row m of A, column n of B) and on how far k lies
+   * `within` its slice, computed before the loop; null if there is nothing to prepare.
    */
-  readonly prepare: ((position: string) => string) | null;
+  readonly prepare: ((position: string, within: string) => string) | null;
+  /** WGSL before the loads of a slice, the same for all invocations; sees its first k, `slice`. Comes with A's first. */
+  readonly perSlice?: string;
+  /** WGSL that puts what a slice's loads need into workgroup memory; sees the invocation, `t`. */
+  readonly ahead?: (slice: string) => string;
   /** WGSL for four numbers: at k … k + 3 of one position across, or at one k of four. Zero outside of the matrix. */
-  readonly load: (prepared: string, position: string, k: string) => string;
+  readonly load: (prepared: string, position: string, k: string, within: string) => string;
 }
 
 export interface TileProduct {
@@ -35,8 +41,12 @@ export interface TileProduct {
   readonly n: number;
   readonly k: number;
   readonly shape: TileShape;
-  /** The sum over k is cut into so many parts, computed by workgroups of their own (`group.z`). */
+  /** Parts computed by workgroups of their own (`group.z`): unless `range` says otherwise the sum over k is cut. */
   readonly splits: number;
+  /** WGSL for the first k and the last k + 1 of a part, the first a multiple of the slice. */
+  readonly range?: { readonly begin: string; readonly end: string };
+  /** WGSL before all else; sees `group`. */
+  readonly prologue?: string;
   readonly a: TileSource;
   readonly b: TileSource;
   /** Powers of two that bring a factor with a wide range of magnitudes, a gradient, near 1; absent otherwise. */
@@ -69,8 +79,33 @@ export function splitDepth({ k, shape, splits }: Pick<TileProduct, 'k' | 'shape'
   return Math.ceil(k / splits / shape.k) * shape.k;
 }
 
+/** The part of the sum that a workgroup computes, as WGSL. */
+export function sumRange(product: TileProduct): { readonly begin: string; readonly end: string } {
+  const { k, splits, range } = product;
+  if (range) return range;
+  if (splits === 1) return { begin: '0u', end: `${k}u` };
+  const depth = splitDepth(product);
+  return { begin: `group.z * ${depth}u`, end: `min(group.z * ${depth}u + ${depth}u, ${k}u)` };
+}
+
+/** What both kernels say of a product's sources: declarations, code before the loop, a slice, and the next one. */
+export function sourceCode({ a, b, shape, prologue, declarations }: TileProduct) {
+  const sources = [a, b];
+  const ahead = (slice: string) => sources.flatMap((source) => source.ahead?.(slice) ?? []).join('\n    ');
+  const first = ahead('begin');
+  return {
+    declarations: [a.declarations, b.declarations, declarations].join('\n'),
+    prologue: prologue ?? '',
+    first: first && `${first}\n  workgroupBarrier();`,
+    perSlice: sources.flatMap((source) => source.perSlice ?? []).join('\n      '),
+    ahead: ahead(`slice + ${shape.k}u`),
+  };
+}
+
 export function tileProduct(product: TileProduct): string {
-  const { shape, k, splits, declarations, store, epilogue } = product;
+  const { shape, store, epilogue } = product;
+  const source = sourceCode(product);
+  const { begin, end } = sumRange(product);
   const threads = invocations(shape);
   const a = stager('A', product.a, shape.m, shape.k, threads);
   const b = stager('B', product.b, shape.n, shape.k, threads);
@@ -78,13 +113,12 @@ export function tileProduct(product: TileProduct): string {
   const quads = shape.columns / 4;
   const accumulator = (row: number, quad: number) => `c_${row}_${quad}`;
   const each = <T>(count: number, write: (index: number) => T) => [...Array(count).keys()].map(write);
-  const depth = splitDepth(product);
-  const end = splits > 1 ? `min(begin + ${depth}u, ${k}u)` : `${k}u`;
-  return `${declarations}
+  return `${source.declarations}
 var<workgroup> sliceA: array<vec4f, ${shape.k * (shape.m / 4 + 1)}>;
 var<workgroup> sliceB: array<vec4f, ${shape.k * (shape.n / 4 + 1)}>;
 @compute @workgroup_size(${threads})
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) t: u32) {
+  ${source.prologue}
   let firstA = group.x * ${shape.m}u;
   let firstB = group.y * ${shape.n}u;
   let down = t / ${shape.n / shape.columns}u;
@@ -92,10 +126,12 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) t:
   ${each(shape.rows, (i) => each(quads, (j) => `var ${accumulator(i, j)} = vec4f();`).join(' ')).join('\n  ')}
   ${a.prepare}
   ${b.prepare}
-  let begin = ${splits > 1 ? `group.z * ${depth}u` : '0u'};
+  let begin = ${begin};
   let end = ${end};
+  ${source.first}
   for (var slice = begin; ; slice += ${shape.k}u) {
     if (slice < end) {
+      ${source.perSlice}
       ${a.fetch}
       ${b.fetch}
     }
@@ -115,6 +151,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) t:
     workgroupBarrier();
     ${a.keep}
     ${b.keep}
+    ${source.ahead}
     workgroupBarrier();
   }
   let column = firstB + across * ${shape.columns}u;
@@ -158,10 +195,10 @@ function stager(name: 'A' | 'B', source: TileSource, across: number, depth: numb
     const loads: string[] = [];
     for (let j = 0; j < vectors; j++) {
       const position = `(first${name} + 4u * quad${id} + ${j}u)`;
-      if (source.prepare) prepare.push(`let at${id}_${j} = ${source.prepare(position)};`);
+      const within = transposed ? `(4u * depth${id})` : `depth${id}`;
+      if (source.prepare) prepare.push(`let at${id}_${j} = ${source.prepare(position, within)};`);
       prepare.push(`var next${id}_${j} = vec4f();`);
-      const k = transposed ? `(slice + 4u * depth${id})` : `(slice + depth${id})`;
-      loads.push(`next${id}_${j} = ${source.load(`at${id}_${j}`, position, k)};`);
+      loads.push(`next${id}_${j} = ${source.load(`at${id}_${j}`, position, `(slice + ${within})`, within)};`);
     }
     fetch.push(guard(round, loads.join(' ')));
     const place = (step: string) => `slice${name}[${step} * ${stride}u + quad${id}]`;

@@ -12,7 +12,7 @@
 
 import { float, type MatrixUnits } from '../kernel.js';
 import type { TileProduct, TileShape, TileSource } from './convolutionTile.js';
-import { splitDepth } from './convolutionTile.js';
+import { sourceCode, sumRange } from './convolutionTile.js';
 import { tileWidth } from './convolutionTileShapes.js';
 
 export const matrixDirectives = 'enable f16;\nenable chromium_experimental_subgroup_matrix;\n';
@@ -61,7 +61,9 @@ function sliceVectors(along: TileSource['along'], across: number, k: number): nu
 }
 
 export function matrixTileProduct(product: TileProduct, { gradients }: MatrixUnits): string {
-  const { shape, k, splits, declarations, store, epilogue, scaledA, scaledB } = product;
+  const { shape, store, epilogue, scaledA, scaledB } = product;
+  const source = sourceCode(product);
+  const { begin, end } = sumRange(product);
   const columnTiles = shape.n / fragment;
   const subgroupRows = threads / 32 / columnTiles;
   const rowTiles = shape.m / fragment;
@@ -70,7 +72,6 @@ export function matrixTileProduct(product: TileProduct, { gradients }: MatrixUni
   const isEven = rowTiles % subgroupRows === 0;
   const a = stager('A', product.a, shape.m, shape.k, scaledA, gradients);
   const b = stager('B', product.b, shape.n, shape.k, scaledB, gradients);
-  const depth = splitDepth(product);
   const stagedStride = shape.n + 4;
   const blocks = (shape.m / shape.rows) * (shape.n / shape.columns);
   const quads = shape.columns / 4;
@@ -90,7 +91,7 @@ export function matrixTileProduct(product: TileProduct, { gradients }: MatrixUni
       each(quads, (j) => accumulator(i, j)),
     )} }`,
   ).join('\n  ');
-  return `${declarations}
+  return `${source.declarations}
 ${a.declarations}
 ${b.declarations}
 var<workgroup> sums: array<f32, ${shape.m * stagedStride}>;
@@ -99,6 +100,7 @@ alias Right = subgroup_matrix_right<f16, ${fragment}, ${fragment}>;
 alias Result = subgroup_matrix_result<f32, ${fragment}, ${fragment}>;
 @compute @workgroup_size(${threads})
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) t: u32, @builtin(subgroup_id) subgroup: u32) {
+  ${source.prologue}
   let firstA = group.x * ${shape.m}u;
   let firstB = group.y * ${shape.n}u;
   let tileColumn = subgroup % ${columnTiles}u;
@@ -111,10 +113,12 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) t:
     .join('\n  ')}
   ${a.prepare}
   ${b.prepare}
-  let begin = ${splits > 1 ? `group.z * ${depth}u` : '0u'};
-  let end = ${splits > 1 ? `min(begin + ${depth}u, ${k}u)` : `${k}u`};
+  let begin = ${begin};
+  let end = ${end};
+  ${source.first}
   for (var slice = begin; ; slice += ${shape.k}u) {
     if (slice < end) {
+      ${source.perSlice}
       ${a.fetch}
       ${b.fetch}
     }
@@ -138,6 +142,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) t:
     workgroupBarrier();
     ${a.keep}
     ${b.keep}
+    ${source.ahead}
     workgroupBarrier();
   }
   ${rounds
@@ -180,15 +185,18 @@ function stager(
   const keep: string[] = [];
   for (let round = 0; round < Math.ceil(places / threads); round++) {
     const id = `${name}${round}`;
+    // Where all rounds load the same columns, what is prepared of them is shared.
+    const isRegular = round > 0 && threads % perRow === 0;
     prepare.push(
       `let place${id} = t + ${round * threads}u;`,
-      `let fast${id} = 4u * (place${id} % ${perRow}u);`,
-      `let slow${id} = place${id} / ${perRow}u;`,
+      `let fast${id} = ${isRegular ? `fast${name}0` : `4u * (place${id} % ${perRow}u)`};`,
+      `let slow${id} = ${isRegular ? `slow${name}0 + ${(round * threads) / perRow}u` : `place${id} / ${perRow}u`};`,
       `var next${id} = vec4f();`,
     );
     const position = `(first${name} + ${along === 'k' ? 'slow' : 'fast'}${id})`;
-    if (prepareSource) prepare.push(`let at${id} = ${prepareSource(position)};`);
-    const value = load(`at${id}`, position, `(slice + ${along === 'k' ? 'fast' : 'slow'}${id})`);
+    const within = `${along === 'k' ? 'fast' : 'slow'}${id}`;
+    if (prepareSource) prepare.push(`let at${id} = ${prepareSource(position, within)};`);
+    const value = load(`at${id}`, position, `(slice + ${within})`, within);
     fetch.push(guard(round, `next${id} = ${value};`));
     const place = `slow${id} * ${stride}u + fast${id} / 4u`;
     const scaled =

@@ -1,0 +1,300 @@
+/**
+ * The factors of the convolutions' matrix products, read on the fly from the tensors.
+ *
+ * Where the channels are a multiple of a slice's depth, a slice lies within one tap. All that depends on the tap is then
+ * computed once a slice, the same for the whole workgroup, and a load is left with a sum and two comparisons. Any other
+ * number of channels takes the general way, which finds the tap of every element.
+ */
+
+import type { Operand } from '../kernel.js';
+import type { ConvolutionSizes } from './convolutionSizes.js';
+import type { TileSource } from './convolutionTile.js';
+
+/** A row or column that no window reaches. */
+const farAway = -1_000_000;
+
+/** Forward, A: output pixels × (taps × input channels); zero in the padding. */
+export function windows(sizes: ConvolutionSizes, x: Operand, depth: number): TileSource {
+  const { inputHeight, inputWidth, inputChannels: channels, kernelWidth, outputPixels } = sizes;
+  if (channels % depth !== 0) {
+    return {
+      along: 'k',
+      declarations: `${outputPixel(sizes)}\n${windowFunction(sizes, x)}`,
+      prepare: (position) => `outputPixel(${position})`,
+      load: (at, _, k) => `windowOf(${at}, ${k})`,
+    };
+  }
+  return {
+    along: 'k',
+    declarations: `${outputPixel(sizes)}
+fn windowPlace(m: u32, c: u32) -> vec3i {
+  let at = outputPixel(m);
+  let first = (at.x + (at.y * ${inputWidth} + at.z) * ${channels} + i32(c)) / 4;
+  return vec3i(first, select(at.y, ${farAway}, m >= ${outputPixels}u), at.z);
+}
+${boundedLoad('windowAt', x, inputHeight, inputWidth)}`,
+    prepare: (position, within) => `windowPlace(${position}, ${within})`,
+    perSlice: `let tap = slice / ${channels}u;
+      let tapRow = i32(tap / ${kernelWidth}u);
+      let tapColumn = i32(tap % ${kernelWidth}u);
+      let tapStart = (tapRow * ${inputWidth} + tapColumn) * ${channels / 4} + i32(slice % ${channels}u / 4u);`,
+    load: (at) => `windowAt(${at} + vec3i(tapStart, tapRow, tapColumn))`,
+  };
+}
+
+/** Weight gradient, A: (taps × input channels) × output pixels. The pixels of a slice are looked up in a table. */
+export function windowColumns(sizes: ConvolutionSizes, x: Operand, depth: number): TileSource {
+  const { inputHeight, inputWidth, inputChannels: channels, kernelWidth, taps, outputPixels } = sizes;
+  const table = {
+    along: 'across' as const,
+    ahead: (slice: string) => `if (t < ${depth}u) { pixels[t] = slicePixel(${slice} + t); }`,
+  };
+  const pixels = `var<workgroup> pixels: array<vec3i, ${depth}>;`;
+  if (channels % 4 !== 0) {
+    return {
+      ...table,
+      declarations: `${outputPixel(sizes)}\n${windowFunction(sizes, x)}\n${pixels}
+fn slicePixel(m: u32) -> vec3i {
+  let at = outputPixel(m);
+  return vec3i(at.x, select(at.y, ${farAway}, m >= ${outputPixels}u), at.z);
+}`,
+      prepare: (_, within) => within,
+      load: (within, position) => `windowOf(pixels[${within}], ${position})`,
+    };
+  }
+  return {
+    ...table,
+    declarations: `${outputPixel(sizes)}\n${pixels}
+fn slicePixel(m: u32) -> vec3i {
+  let at = outputPixel(m);
+  let first = (at.x + (at.y * ${inputWidth} + at.z) * ${channels}) / 4;
+  return vec3i(first, select(at.y, ${farAway}, m >= ${outputPixels}u), at.z);
+}
+fn tapPlace(place: u32) -> vec3i {
+  let tap = place / ${channels}u;
+  let row = i32(tap / ${kernelWidth}u);
+  let column = i32(tap % ${kernelWidth}u);
+  let first = (row * ${inputWidth} + column) * ${channels / 4} + i32(place % ${channels}u / 4u);
+  return vec3i(first, select(row, ${farAway}, place >= ${taps * channels}u), column);
+}
+${boundedLoad('windowAt', x, inputHeight, inputWidth)}`,
+    prepare: (position) => `tapPlace(${position})`,
+    load: (at, _position, _k, within) => `windowAt(${at} + pixels[${within}])`,
+  };
+}
+
+/** Four channels at a place (fourth of an element, row, column) of images of this size; zero outside. */
+function boundedLoad(name: string, x: Operand, height: number, width: number): string {
+  return `fn ${name}(at: vec3i) -> vec4f {
+  let outside = u32(at.y) >= ${height}u || u32(at.z) >= ${width}u;
+  return select(${x.load4('select(u32(at.x), 0u, outside)')}, vec4f(), outside);
+}`;
+}
+
+/** `outputPixel(m)`: where the window of output pixel m begins: (first element of the image, row, column). */
+function outputPixel(sizes: ConvolutionSizes): string {
+  const { inputHeight, inputWidth, outputHeight, outputWidth, inputChannels, stride, padding } = sizes;
+  return `fn outputPixel(m: u32) -> vec3i {
+  let image = m / ${outputHeight * outputWidth}u;
+  let pixel = m % ${outputHeight * outputWidth}u;
+  let row = i32(pixel / ${outputWidth}u) * ${stride} - ${padding};
+  let column = i32(pixel % ${outputWidth}u) * ${stride} - ${padding};
+  return vec3i(i32(image * ${inputHeight * inputWidth * inputChannels}u), row, column);
+}`;
+}
+
+/**
+ * `windowOf(at, k)`: inputs k … k + 3 of the window at an `outputPixel`, k running over taps and channels. A row of the
+ * window lies in memory without gaps.
+ */
+function windowFunction(sizes: ConvolutionSizes, x: Operand): string {
+  const { inputHeight, inputWidth, inputChannels: channels, kernelWidth, taps } = sizes;
+  const line = kernelWidth * channels;
+  const place = `let y = at.y + i32(k / ${line}u);
+  let e = at.z * ${channels} + i32(k % ${line}u);
+  let outside = u32(y) >= ${inputHeight}u || u32(e) >= ${inputWidth * channels}u || k >= ${taps * channels}u;
+  let i = select(u32(at.x + y * ${inputWidth * channels} + e), 0u, outside);`;
+  return channels % 4 === 0
+    ? `fn windowOf(at: vec3i, k: u32) -> vec4f {
+  ${place}
+  return select(${x.load4('i / 4u')}, vec4f(), outside);
+}`
+    : `fn windowValue(at: vec3i, k: u32) -> f32 {
+  ${place}
+  return select(${x.load('i')}, 0.0, outside);
+}
+${fourOf('windowOf', 'at: vec3i, k: u32', 'windowValue(at, k + j)')}`;
+}
+
+/**
+ * Input gradient, A: input pixels × (taps × output channels), the gradients that each tap passed the pixel on to.
+ *
+ * `inputPixel(m)`: (output pixels of earlier images, row, column) such that subtracting a tap's place and dividing by
+ * the stride gives the output pixel that used input pixel m by that tap; `reach(at, k)`: its gradients k … k + 3.
+ */
+export function reached(sizes: ConvolutionSizes, dy: Operand): TileSource {
+  const { inputHeight, inputWidth, outputHeight, outputWidth, outputChannels: channels } = sizes;
+  const { stride, padding, taps, kernelWidth } = sizes;
+  const between = stride > 1 ? ` || y % ${stride} != 0 || x % ${stride} != 0` : '';
+  const place = `let tap = k / ${channels}u;
+  let c = k % ${channels}u;
+  let y = at.y - i32(tap / ${kernelWidth}u);
+  let x = at.z - i32(tap % ${kernelWidth}u);
+  let outside = u32(y) >= ${outputHeight * stride}u || u32(x) >= ${outputWidth * stride}u${between} || k >= ${taps * channels}u;
+  let i = select(u32(at.x + y / ${stride} * ${outputWidth} + x / ${stride}) * ${channels}u + c, 0u, outside);`;
+  const four =
+    channels % 4 === 0
+      ? `fn reach(at: vec3i, k: u32) -> vec4f {
+  ${place}
+  return select(${dy.load4('i / 4u')}, vec4f(), outside);
+}`
+      : `fn reachValue(at: vec3i, k: u32) -> f32 {
+  ${place}
+  return select(${dy.load('i')}, 0.0, outside);
+}
+${fourOf('reach', 'at: vec3i, k: u32', 'reachValue(at, k + j)')}`;
+  return {
+    along: 'k',
+    declarations: `${four}
+fn inputPixel(m: u32) -> vec3i {
+  let image = m / ${inputHeight * inputWidth}u;
+  let pixel = m % ${inputHeight * inputWidth}u;
+  let row = i32(pixel / ${inputWidth}u) + ${padding};
+  let column = i32(pixel % ${inputWidth}u) + ${padding};
+  return vec3i(i32(image * ${outputHeight * outputWidth}u), select(row, ${farAway}, m >= ${sizes.inputPixels}u), column);
+}`,
+    prepare: (position) => `inputPixel(${position})`,
+    load: (at, _, k) => `reach(${at}, ${k})`,
+  };
+}
+
+/** Input gradient, B: (taps × output channels) × input channels. */
+export function rotated({ inputChannels, outputChannels, taps }: ConvolutionSizes, w: Operand): TileSource {
+  const index = `(k / ${outputChannels}u * ${inputChannels}u + n) * ${outputChannels}u + k % ${outputChannels}u`;
+  const place = `let outside = k >= ${taps * outputChannels}u || n >= ${inputChannels}u;
+  let i = select(${index}, 0u, outside);`;
+  return {
+    along: 'k',
+    declarations:
+      outputChannels % 4 === 0
+        ? `fn rotated(k: u32, n: u32) -> vec4f {
+  ${place}
+  return select(${w.load4('i / 4u')}, vec4f(), outside);
+}`
+        : `fn rotatedValue(k: u32, n: u32) -> f32 {
+  ${place}
+  return select(${w.load('i')}, 0.0, outside);
+}
+${fourOf('rotated', 'k: u32, n: u32', 'rotatedValue(k + j, n)')}`,
+    prepare: null,
+    load: (_, position, k) => `rotated(${k}, ${position})`,
+  };
+}
+
+/**
+ * The input gradient's factors by phase: input pixels whose coordinates leave the same remainders by the stride meet
+ * the same taps, every stride-th one, so that each phase is a dense product of its own (`group.z`). Needs a slice within
+ * one tap.
+ */
+export interface InputPhases {
+  readonly a: TileSource;
+  readonly b: TileSource;
+  readonly count: number;
+  /** Most input pixels of a phase. */
+  readonly pixels: number;
+  readonly prologue: string;
+  readonly end: string;
+  /** WGSL for the input pixel of a row, at or past their number where the phase has no such row. */
+  readonly pixel: (row: string) => string;
+}
+
+export function inputPhases(sizes: ConvolutionSizes, dy: Operand, w: Operand): InputPhases {
+  const { inputHeight, inputWidth, inputChannels, inputPixels, outputHeight, outputWidth } = sizes;
+  const { outputChannels: channels, stride, padding, taps, kernelWidth } = sizes;
+  const images = inputPixels / (inputHeight * inputWidth);
+  const [height, width] = [Math.ceil(inputHeight / stride), Math.ceil(inputWidth / stride)];
+  const kernelHeight = taps / kernelWidth;
+  const offset = stride - (padding % stride);
+  return {
+    count: stride * stride,
+    pixels: images * height * width,
+    // Input coordinate first + stride · q is met by taps tap, tap + stride, …; the first of them from output q + shift.
+    prologue: `let phase = vec2u(group.z / ${stride}u, group.z % ${stride}u);
+  let phaseTap = phase;
+  let phaseTaps = (vec2u(${kernelHeight + stride - 1}u, ${kernelWidth + stride - 1}u) - phase) / ${stride}u;
+  let phaseFirst = (phase + ${offset}u) % ${stride}u;`,
+    end: `phaseTaps.x * phaseTaps.y * ${channels}u`,
+    pixel: (row) => (stride === 1 ? row : `phasePixel(${row}, phaseFirst)`),
+    a: {
+      along: 'k',
+      declarations: `fn phasePixel(m: u32, first: vec2u) -> u32 {
+  let row = m / ${width}u % ${height}u * ${stride}u + first.x;
+  let column = m % ${width}u * ${stride}u + first.y;
+  let missing = m >= ${images * height * width}u || row >= ${inputHeight}u || column >= ${inputWidth}u;
+  return select((m / ${height * width}u * ${inputHeight}u + row) * ${inputWidth}u + column, ${inputPixels}u, missing);
+}
+fn reachPlace(m: u32, c: u32, first: vec2u) -> vec3i {
+  let image = m / ${height * width}u;
+  let row = (m / ${width}u % ${height}u * ${stride}u + first.x + ${padding}u) / ${stride}u;
+  let column = (m % ${width}u * ${stride}u + first.y + ${padding}u) / ${stride}u;
+  let place = i32(((image * ${outputHeight}u + row) * ${outputWidth}u + column) * ${channels / 4}u + c / 4u);
+  return vec3i(place, select(i32(row), ${farAway}, m >= ${images * height * width}u), i32(column));
+}
+${boundedLoad('reachAt', dy, outputHeight, outputWidth)}`,
+      prepare: (position, within) => `reachPlace(${position}, ${within}, phaseFirst)`,
+      perSlice: `let tap = slice / ${channels}u;
+      let tapRow = tap / phaseTaps.y;
+      let tapColumn = tap % phaseTaps.y;
+      let reachStart = vec3i(i32(slice % ${channels}u / 4u) - i32(tapRow * ${outputWidth}u + tapColumn) * ${channels / 4}, -i32(tapRow), -i32(tapColumn));
+      let rotatedTap = (phaseTap.x + tapRow * ${stride}u) * ${kernelWidth}u + phaseTap.y + tapColumn * ${stride}u;
+      let rotatedStart = rotatedTap * ${(inputChannels * channels) / 4}u + slice % ${channels}u / 4u;`,
+      load: (at) => `reachAt(${at} + reachStart)`,
+    },
+    b: {
+      along: 'k',
+      declarations: `fn rotatedAt(i: u32, n: u32) -> vec4f {
+  let outside = n >= ${inputChannels}u;
+  return select(${w.load4('select(i, 0u, outside)')}, vec4f(), outside);
+}`,
+      prepare: (position, within) => `(${position} * ${channels}u + ${within}) / 4u`,
+      load: (at, position) => `rotatedAt(${at} + rotatedStart, ${position})`,
+    },
+  };
+}
+
+/** A matrix as it lies in memory, k counting its rows. */
+export function matrixRows(name: string, matrix: Operand, rows: number, columns: number, depth: number): TileSource {
+  if (columns % 4 === 0) {
+    const pastEnd = rows % depth === 0 ? '' : ` || row >= ${rows}u`;
+    return {
+      along: 'across',
+      declarations: `fn ${name}(i: u32, row: u32, column: u32) -> vec4f {
+  let outside = column >= ${columns}u${pastEnd};
+  return select(${matrix.load4('select(i, 0u, outside)')}, vec4f(), outside);
+}`,
+      prepare: (position, within) => `${within} * ${columns / 4}u + ${position} / 4u`,
+      perSlice: `let ${name}Start = slice * ${columns / 4}u;`,
+      load: (at, position, k) => `${name}(${at} + ${name}Start, ${k}, ${position})`,
+    };
+  }
+  return {
+    along: 'across',
+    declarations: `fn ${name}Value(row: u32, column: u32) -> f32 {
+  let outside = row >= ${rows}u || column >= ${columns}u;
+  let i = select(row * ${columns}u + column, 0u, outside);
+  return select(${matrix.load('i')}, 0.0, outside);
+}
+${fourOf(name, 'row: u32, column: u32', `${name}Value(row, column + j)`)}`,
+    prepare: null,
+    load: (_, position, k) => `${name}(${k}, ${position})`,
+  };
+}
+
+/** A function that makes its four numbers one by one, for rows whose length is no multiple of four. */
+function fourOf(name: string, parameters: string, value: string): string {
+  return `fn ${name}(${parameters}) -> vec4f {
+  var four = vec4f();
+  for (var j = 0u; j < 4u; j++) { four[j] = ${value}; }
+  return four;
+}`;
+}
