@@ -56,14 +56,17 @@ ${elementwiseMain(
   return [finish('prepareQuantizers', linearDispatch(rows.length), body)];
 };
 
+/** Rows that a table's shader has room for are a multiple of this, so that tables of similar size share a pipeline. */
+const rowBlock = 16;
+
 /**
  * One workgroup does it all: bits row by row, then one invocation adds up the sizes in the order of the rows, then the
- * updates row by row.
+ * updates row by row. It takes a driver a second to compile, so what differs between networks comes as parameters.
  */
 export const quantizerUpdate: Lowering<'quantizerUpdate'> = (node, placement) => {
   const { rows, unquantized, budget, solver, weightDecay } = node.attributes;
   const secondMoment = optionalOperand(node, 3);
-  const { operands, words, finish } = kernelSource({
+  const { operands, parameter, words, finish } = kernelSource({
     table: tensorOperand(placement, operand(node, 0), 'write'),
     sums: tensorOperand(placement, operand(node, 1), 'read'),
     velocity: tensorOperand(placement, operand(node, 2), 'write'),
@@ -73,41 +76,46 @@ export const quantizerUpdate: Lowering<'quantizerUpdate'> = (node, placement) =>
     limited: tensorOperand(placement, result(node, 1), 'write'),
     penalties: tensorOperand(placement, result(node, 2), 'write'),
   });
-  const excess = (size: string, target: number) => (target > 0 ? `max(${size} - ${float(target)}, 0.0)` : '0.0');
+  const flag = (value: boolean) => `(${parameter(value ? 1 : 0)} == 1u)`;
+  const number = (value: number) => `bitcast<f32>(${parameter(wordOf(value))})`;
+  const excess = (size: string, target: number) => `max(${size} - ${number(target > 0 ? target : noTarget)}, 0.0)`;
   const control = (name: keyof typeof CONTROL) => operands.control.load(`${CONTROL[name]}u`);
   const penalty = (name: keyof typeof PENALTIES, value: string) =>
     operands.penalties.store(`${PENALTIES[name]}u`, value);
   const floatActivations = unquantized.activations.map((count) => count * floatBits);
-  const hasBudget = budget.weightKbytes > 0 || budget.activationKbytes > 0;
+  const hasBudget = flag(budget.weightKbytes > 0 || budget.activationKbytes > 0);
+  const countsAll = flag(budget.activationType === 'sum');
+  const room = rowBlock * Math.max(1, Math.ceil(rows.length / rowBlock));
+  const rowCount = parameter(rows.length);
   const state = (stored: Operand) => ({
     load: pairAt(stored, 'row'),
     store: (value: string) => storePair(stored, 'row', value),
   });
   const size = 128;
   const kbytes = (bits: string) => `f32(${bits}) * ${float(1 / bitsPerKbyte)}`;
-  const body = `${words(packRows(rows))}${quantizerCalculus}
-// A float network has no rows, but WGSL no empty arrays.
-var<workgroup> bits: array<u32, ${Math.max(1, rows.length)}>;
+  const body = `${words(packRows(rows, room))}${quantizerCalculus}
+var<workgroup> bits: array<u32, ${room}>;
 // Weights' kB above their budget, activations' kB above theirs.
 var<workgroup> excesses: vec2f;
 var<workgroup> largestRow: i32;
 fn addUp() {
-  var weightBits = ${unquantized.weights * floatBits}u;
-  var activationBits = ${floatActivations.reduce((sum, size) => sum + size, 0)}u;
+  var weightBits = ${parameter(unquantized.weights * floatBits)};
+  var activationBits = ${parameter(floatActivations.reduce((sum, size) => sum + size, 0))};
   var largest = 0u;
   largestRow = -1;
-  for (var row = 0u; row < ${rows.length}u; row++) {
+  for (var row = 0u; row < ${rowCount}; row++) {
     let size = bits[row] * integer(row, countField);
     if (integer(row, isActivationField) == 0u) { weightBits += size; continue; }
     activationBits += size;
     if (size > largest) { largest = size; largestRow = i32(row); }
   }
-  if (${Math.max(0, ...floatActivations)}u > largest) { largest = ${Math.max(0, ...floatActivations)}u; largestRow = -1; }
+  let largestFloat = ${parameter(Math.max(0, ...floatActivations))};
+  if (largestFloat > largest) { largest = largestFloat; largestRow = -1; }
   let weights = ${kbytes('weightBits')};
   let activationSum = ${kbytes('activationBits')};
   let activationMax = ${kbytes('largest')};
   excesses = vec2f(${excess('weights', budget.weightKbytes)},
-    ${excess(budget.activationType === 'max' ? 'activationMax' : 'activationSum', budget.activationKbytes)});
+    ${excess(`select(activationMax, activationSum, ${countsAll})`, budget.activationKbytes)});
   ${penalty('loss2', 'excesses.x * excesses.x')}
   ${penalty('loss3', 'excesses.y * excesses.y')}
   ${penalty('weightKbytes', 'weights')}
@@ -116,16 +124,16 @@ fn addUp() {
 }
 @compute @workgroup_size(${size})
 fn main(@builtin(local_invocation_index) t: u32) {
-  for (var row = t; row < ${rows.length}u; row += ${size}u) { bits[row] = inferredBits(row, ${pairAt(operands.table, 'row')}); }
+  for (var row = t; row < ${rowCount}; row += ${size}u) { bits[row] = inferredBits(row, ${pairAt(operands.table, 'row')}); }
   workgroupBarrier();
   if (t == 0u) { addUp(); }
   workgroupBarrier();
   let rate = ${control('learningRate')};
   let slopes = 2.0 * vec2f(${control('lambdaWeight')}, ${control('lambdaActivation')}) * excesses;
-  for (var row = t; row < ${rows.length}u; row += ${size}u) {
+  for (var row = t; row < ${rowCount}; row += ${size}u) {
     let p = ${pairAt(operands.table, 'row')};
     let isActivation = integer(row, isActivationField) == 1u;
-    let counts = !isActivation || ${budget.activationType === 'sum' ? 'true' : 'i32(row) == largestRow'};
+    let counts = !isActivation || ${countsAll} || i32(row) == largestRow;
     let slope = select(slopes.x, slopes.y, isActivation) * f32(integer(row, countField)) * ${float(1 / bitsPerKbyte)};
     var whole = parameterGradients(row, p, ${pairAt(operands.sums, 'row')});
     if (counts && slope != 0.0) { whole += slope * bitsGradient(row, p); }
@@ -134,8 +142,8 @@ fn main(@builtin(local_invocation_index) t: u32) {
       ${storePair(operands.limited, 'row', 'vec2f()')}
       continue;
     }
-    let decayed = whole + ${float(weightDecay)} * p;
-    let gradient = ${hasBudget ? 'limited(row, p, decayed)' : 'decayed'};
+    let decayed = whole + ${number(weightDecay)} * p;
+    let gradient = select(decayed, limited(row, p, decayed), ${hasBudget});
     ${storePair(operands.limited, 'row', 'gradient')}
     ${solverStep(solver, state(operands.velocity), secondMoment && state(operands.secondMoment))}
     ${storePair(operands.table, 'row', 'projected(row, p - step)')}
@@ -144,6 +152,14 @@ fn main(@builtin(local_invocation_index) t: u32) {
 `;
   return [finish('quantizerUpdate', [1], body)];
 };
+
+/** Kilobytes that nothing exceeds. */
+const noTarget = 3e38;
+
+/** The bits of a float. */
+function wordOf(value: number): number {
+  return new Uint32Array(Float32Array.of(value).buffer)[0]!;
+}
 
 function pairAt(table: Operand, row: string): string {
   return `vec2f(${table.load(`2u * ${row}`)}, ${table.load(`2u * ${row} + 1u`)})`;

@@ -38,9 +38,9 @@ const rowWords = integerFields.length + 2 * pairFields.length;
 type IntegerField = (typeof integerFields)[number];
 type PairField = (typeof pairFields)[number];
 
-/** The rows as words for `KernelSource.words`. */
-export function packRows(rows: readonly Quantizer[]): Uint32Array {
-  const words = new Uint32Array(rows.length * rowWords);
+/** The rows as words for `KernelSource.words`, with zeros up to `room` rows. */
+export function packRows(rows: readonly Quantizer[], room = rows.length): Uint32Array {
+  const words = new Uint32Array(room * rowWords);
   const floats = new Float32Array(words.buffer);
   rows.forEach((quantizer, row) => {
     const integers = integersOf(quantizer);
