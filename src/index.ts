@@ -1,0 +1,13 @@
+/** The library: what the command line is made of. */
+
+export * as data from './data/index.js';
+export type { Engine, Program } from './engine/engine.js';
+export { type Device, type EngineOptions, selectEngine } from './engine/selectEngine.js';
+export { InputError } from './errors.js';
+export * as experiment from './experiment/index.js';
+export * as quant from './quant/index.js';
+export { plotRun, plotRuns } from './report/index.js';
+export { dataShape, programOptions } from './train/programOptions.js';
+export { openSession, type Session } from './train/session.js';
+export { initialState, type TrainingRun, train } from './train/train.js';
+export { buildTrainingProgram, type ProgramOptions, type TrainingProgram } from './train/trainingProgram.js';
