@@ -12,7 +12,7 @@ export function goldenCommand(): Command {
     .addOption(deviceOption('reference'))
     .addOption(threadsOption())
     .action(async (directory: string, { device, threads }: { device: Device; threads?: number }) => {
-      const engine = await selectEngine(device, { threads });
+      const engine = await selectEngine(device, { threads, exact: true });
       try {
         const { passed, failed } = await checkGolden(directory, engine, (file) => {
           process.stdout.write(`${reportLine(file)}\n`);

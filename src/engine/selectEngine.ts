@@ -12,20 +12,23 @@ export interface EngineOptions {
   readonly profile?: boolean | undefined;
   /** Of the GPU engine: where it keeps the tiles it found fastest on this adapter; without it tiles are fixed. */
   readonly tuningFile?: string | undefined;
+  /** Of the GPU engine: float32 operands throughout, where matrix units would round them to 11 bits. */
+  readonly exact?: boolean | undefined;
 }
 
 /**
- * `auto` takes a GPU where there is a real one, else the CPU. `gpu` takes any adapter there is, one that computes on the
+ * `auto` takes a GPU where there is a real one, else the CPU; where the machine shows no sign of a GPU it does not even
+ * look for a driver, which takes time and may write to stderr. `gpu` takes any adapter there is, one that computes on the
  * CPU too: its description says so.
  *
  * @throws {InputError} where `gpu` is asked for and WebGPU offers no adapter
  */
 export async function selectEngine(device: Device, options: EngineOptions = {}): Promise<Engine> {
-  const { threads, profile = false, tuningFile } = options;
-  const tuned = tuningFile === undefined ? {} : { tuningFile };
+  const { threads, profile = false, tuningFile, exact = false } = options;
+  const gpuOptions = { profile, matrixUnits: !exact, ...(tuningFile !== undefined && { tuningFile }) };
   switch (device) {
     case 'auto':
-      return (await realGpu({ profile, ...tuned })) ?? selectEngine('cpu', options);
+      return (await realGpu(gpuOptions)) ?? selectEngine('cpu', options);
     case 'reference': {
       const { createReferenceEngine } = await import('./reference/index.js');
       return createReferenceEngine();
@@ -36,7 +39,7 @@ export async function selectEngine(device: Device, options: EngineOptions = {}):
     }
     case 'gpu': {
       const { createGpuEngine } = await import('./gpu/gpuEngine.js');
-      return createGpuEngine({ profile, allowSoftware: true, ...tuned });
+      return createGpuEngine({ ...gpuOptions, allowSoftware: true });
     }
     default:
       throw new Error(`no such engine: ${device satisfies never}`);
@@ -44,7 +47,8 @@ export async function selectEngine(device: Device, options: EngineOptions = {}):
 }
 
 async function realGpu(options: GpuEngineOptions): Promise<Engine | null> {
-  const { createGpuEngine } = await import('./gpu/gpuEngine.js');
+  const { createGpuEngine, mayHaveGpu } = await import('./gpu/index.js');
+  if (!(await mayHaveGpu())) return null;
   try {
     return await createGpuEngine(options);
   } catch {

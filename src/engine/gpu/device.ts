@@ -27,7 +27,7 @@ export interface OpenDevice {
 }
 
 /** Optional features the engine knows how to use. */
-const features: readonly string[] = [
+export const usefulFeatures: readonly string[] = [
   'timestamp-query',
   'shader-f16',
   'subgroups',
@@ -44,9 +44,20 @@ const limits = [
   'maxComputeWorkgroupSizeX',
 ] as const;
 
+/** Whether looking for an adapter can find hardware; tells without loading any driver. */
+export async function mayHaveGpu(): Promise<boolean> {
+  if (browserGpu()) return true;
+  const { hasGpuFiles } = await import('./nodeGpu.js');
+  return hasGpuFiles();
+}
+
+function browserGpu(): GPU | undefined {
+  return (globalThis.navigator as Partial<Navigator> | undefined)?.gpu;
+}
+
 /** The WebGPU of this process: the browser's, or Dawn's in Node. */
 export async function availableGpu(): Promise<GPU> {
-  const browser = (globalThis.navigator as Partial<Navigator> | undefined)?.gpu;
+  const browser = browserGpu();
   if (browser) return browser;
   const { nodeGpu } = await import('./nodeGpu.js');
   return nodeGpu();
@@ -56,6 +67,10 @@ export async function availableGpu(): Promise<GPU> {
 export function isSoftware({ vendor, architecture, description, device, isFallbackAdapter }: GPUAdapterInfo): boolean {
   const names = `${vendor} ${architecture} ${description} ${device}`;
   return isFallbackAdapter === true || /swiftshader|llvmpipe|lavapipe|softpipe|\bcpu\b|basic render/i.test(names);
+}
+
+export function adapterName({ description, device, vendor }: GPUAdapterInfo): string {
+  return description || device || vendor || 'unknown adapter';
 }
 
 /**
@@ -68,14 +83,14 @@ export async function openDevice({ gpu, allowSoftware = false, needs = [] }: Dev
   const adapter = await source.requestAdapter({ powerPreference: 'high-performance' });
   if (!adapter) throw new InputError('no GPU found: WebGPU offers no adapter here; use --device cpu');
   const { info } = adapter;
-  const name = info.description || info.device || info.vendor || 'unknown adapter';
+  const name = adapterName(info);
   if (isSoftware(info) && !allowSoftware) {
     throw new InputError(`no GPU found: ${name} computes on the CPU; use --device cpu, which is faster`);
   }
   const lacking = needs.find((feature) => !adapter.features.has(feature));
   if (lacking) throw new InputError(`the GPU ${name} lacks ${lacking}, which this needs`);
   const device = await adapter.requestDevice({
-    requiredFeatures: features.filter((feature) => adapter.features.has(feature)) as GPUFeatureName[],
+    requiredFeatures: usefulFeatures.filter((feature) => adapter.features.has(feature)) as GPUFeatureName[],
     requiredLimits: Object.fromEntries(limits.map((limit) => [limit, adapter.limits[limit]])),
   });
   return watch(source, device, info, name);

@@ -1,4 +1,5 @@
 /** The GPU engine. */
-export { availableGpu, isSoftware } from './device.js';
+export { type AdapterSummary, listAdapters } from './adapters.js';
+export { availableGpu, isSoftware, mayHaveGpu } from './device.js';
 export type { GpuEngineOptions } from './gpuEngine.js';
 export { createGpuEngine } from './gpuEngine.js';

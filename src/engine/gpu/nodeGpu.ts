@@ -1,5 +1,8 @@
 /** WebGPU for Node: Dawn through the `webgpu` package. The only file of the engine that a browser must not load. */
 
+import { existsSync, readdirSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+
 /**
  * Dawn's switches. The first two give access to f16 and tensor cores on NVIDIA; without bounds checks, which browsers
  * insist on, tiled products are up to three times faster; workgroup memory is always written before it is read.
@@ -13,7 +16,20 @@ const dawnFeatures = [
 
 /** @param backend Dawn's name of a backend, `null` for the one that only checks; by default the system's own */
 export async function nodeGpu(backend?: string): Promise<GPU> {
+  // Drivers warn on stderr where it is missing, although nothing is displayed.
+  process.env.XDG_RUNTIME_DIR ??= tmpdir();
   const { create, globals } = await import('webgpu');
   Object.assign(globalThis, globals);
   return create([`enable-dawn-features=${dawnFeatures.join(',')}`, ...(backend ? [`backend=${backend}`] : [])]);
+}
+
+/** Device files of GPUs on Linux: NVIDIA's driver, all of Mesa's, Windows' GPUs in WSL. */
+const gpuFile = /^(nvidia\d+|renderD\d+|dxg)$/;
+
+/** Whether Linux shows a GPU; other systems always have one. */
+export function hasGpuFiles(): boolean {
+  if (process.platform !== 'linux') return true;
+  return ['/dev', '/dev/dri'].some(
+    (folder) => existsSync(folder) && readdirSync(folder).some((file) => gpuFile.test(file)),
+  );
 }

@@ -1,0 +1,30 @@
+/** What WebGPU offers on this machine, for people who want to know before they train. */
+
+import { adapterName, availableGpu, isSoftware, usefulFeatures } from './device.js';
+
+export interface AdapterSummary {
+  readonly name: string;
+  /** Whether it computes on the CPU. */
+  readonly isSoftware: boolean;
+  /** Those of its optional features that the engine knows how to use. */
+  readonly features: readonly string[];
+}
+
+/** Every adapter that WebGPU lets one ask for, each once; the first is the one that the engine opens. */
+export async function listAdapters(): Promise<readonly AdapterSummary[]> {
+  const gpu = await availableGpu();
+  const requests: readonly GPURequestAdapterOptions[] = [
+    { powerPreference: 'high-performance' },
+    { powerPreference: 'low-power' },
+    { forceFallbackAdapter: true },
+  ];
+  const byName = new Map<string, AdapterSummary>();
+  for (const request of requests) {
+    const adapter = await gpu.requestAdapter(request);
+    if (!adapter || byName.has(adapterName(adapter.info))) continue;
+    const name = adapterName(adapter.info);
+    const features = usefulFeatures.filter((feature) => adapter.features.has(feature));
+    byName.set(name, { name, isSoftware: isSoftware(adapter.info), features });
+  }
+  return [...byName.values()];
+}
