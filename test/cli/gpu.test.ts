@@ -1,0 +1,33 @@
+/** The command line on SwiftShader: a short training run and the list of devices. */
+
+import { existsSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { hasGpuFiles } from '../../src/engine/gpu/nodeGpu.js';
+import { listing, succeeds, temporaryFolder } from './runMpdnn.js';
+
+const driver = '/usr/lib/chromium/vk_swiftshader_icd.json';
+
+describe.skipIf(!existsSync(driver))('on a software adapter', () => {
+  process.env.VK_DRIVER_FILES = driver;
+  const folder = temporaryFolder();
+
+  it('train --device gpu trains', { timeout: 120_000 }, async () => {
+    const config = join(folder, 'short.cfg');
+    writeFileSync(config, '[SHORT]\ndata = synthetic:16\nbatch_size = 8\nepochs = 1\n');
+    const args = ['train', 'SHORT', '--cfg', config, '--device', 'gpu', '--no-autotune'];
+    const { stderr } = await succeeds(args, folder);
+    expect(stderr).toMatch(/gpu: SwiftShader/);
+    expect(stderr).toMatch(/epoch 1\/1 +loss \d/);
+    expect(listing(join(folder, 'experiments', 'SHORT'))).toContain('params_last.safetensors');
+  });
+
+  it.skipIf(hasGpuFiles())('devices says that auto takes the CPU', async () => {
+    const { stdout } = await succeeds(['devices', '--json'], folder);
+    expect(JSON.parse(stdout)).toMatchObject([
+      { device: 'cpu', isAuto: true },
+      { device: 'gpu', isAuto: false, description: expect.stringContaining('SwiftShader'), isUsable: true },
+      { device: 'reference', isAuto: false },
+    ]);
+  });
+});

@@ -1,0 +1,39 @@
+/**
+ * Golden files on the GPU engine, on SwiftShader. Of the training steps one configuration, with learned bitwidths of
+ * weights and activations, runs here; `mpdnn golden DIR --device gpu` runs all of them.
+ */
+
+import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { createGpuEngine } from '../src/engine/gpu/index.js';
+import { checkGolden, type FileReport, reportLine } from '../src/golden/index.js';
+
+const driver = '/usr/lib/chromium/vk_swiftshader_icd.json';
+const golden = join(process.env.MPDNN_SHARED ?? '../shared', 'golden');
+const present = existsSync(golden) && existsSync(driver);
+if (!present) console.warn(`skipped: no golden files in ${golden} (set MPDNN_SHARED) or no driver ${driver}`);
+
+const configuration = 'd_waq_pow2_xmin_xmax_sum';
+
+describe.skipIf(!present)('golden files', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'golden-gpu-'));
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  it('agree with the GPU engine', { timeout: 240_000 }, async () => {
+    process.env.VK_DRIVER_FILES = driver;
+    for (const file of ['quantizers.json', 'penalty.json']) copyFileSync(join(golden, file), join(folder, file));
+    const steps = JSON.parse(readFileSync(join(golden, 'resnet20_step.json'), 'utf8'));
+    steps.configs = steps.configs.filter(({ name }: { name: string }) => name === configuration);
+    writeFileSync(join(folder, 'resnet20_step.json'), JSON.stringify(steps));
+    const reports: FileReport[] = [];
+    const engine = await createGpuEngine({ allowSoftware: true, matrixUnits: false });
+    const counts = await checkGolden(folder, engine, (report) => reports.push(report));
+    await engine.dispose();
+    expect(reports.filter(({ passed }) => !passed).map(reportLine)).toEqual([]);
+    expect(counts).toEqual({ passed: 3, failed: 0 });
+    // The generator's numbers, the start, the first step, and three steps by each solver.
+    expect(reports.at(-1)?.cases).toBe(8);
+  });
+});
