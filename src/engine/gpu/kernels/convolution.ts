@@ -110,7 +110,7 @@ export const conv2dWeightGradient: Lowering<'conv2dWeightGradient'> = (node, pla
   const m = taps * inputChannels;
   const { matrixUnits } = placement;
   const tiles = matrixUnits ? matrixWeightTiles(m, n, matrixUnits) : weightTiles(m, n);
-  const shape = placement.tile(tileKey('conv2dWeightGradient', sizes), tiles);
+  const shape = placement.tile(tileKey('conv2dWeightGradient', sizes, tiles.length), tiles);
   const splits = gradientSplits(m, n, k, shape);
   const partials = splits > 1 ? placement.scratch(splits * m * n) : null;
   const { operands, finish } = kernelSource(
@@ -153,13 +153,13 @@ function pixelTile(
 ): TileShape {
   const { matrixUnits } = placement;
   const tiles = matrixUnits ? matrixPixelTiles(n, matrixUnits, op === 'conv2dInputGradient') : pixelTiles(m, n);
-  return placement.tile(tileKey(op, sizes), tiles);
+  return placement.tile(tileKey(op, sizes, tiles.length), tiles);
 }
 
-/** Names a product by all that its time depends on. */
-function tileKey(op: OpName, sizes: ConvolutionSizes): string {
+/** Names a product by all that its time depends on, and by the tiles it chooses from. */
+function tileKey(op: OpName, sizes: ConvolutionSizes, tiles: number): string {
   const { inputHeight, inputWidth, inputChannels, outputChannels, outputPixels, taps, stride } = sizes;
-  return `${op} ${inputHeight}x${inputWidth}x${inputChannels} to ${outputPixels}x${outputChannels}, ${taps} taps / ${stride}`;
+  return `${op} ${inputHeight}x${inputWidth}x${inputChannels} to ${outputPixels}x${outputChannels}, ${taps} taps / ${stride}, of ${tiles}`;
 }
 
 /**

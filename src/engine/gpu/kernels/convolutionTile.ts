@@ -15,6 +15,16 @@ export interface TileShape {
   /** Rows and columns of C of one invocation: multiples of four. */
   readonly rows: number;
   readonly columns: number;
+  /** On matrix units: rows and columns of subgroups, over which fragments go round; a column each if absent. */
+  readonly subgroups?: readonly [down: number, across: number];
+  /** On matrix units: the sums leave through workgroup memory in so many parts, rows by rows; one if absent. */
+  readonly passes?: number;
+}
+
+/** WGSL for the place in the tile of row i of an invocation; sees `down`. */
+export function rowInTile({ m, rows, passes = 1 }: TileShape, i: number): string {
+  const rowsAtOnce = rows / passes;
+  return `${(Math.floor(i / rowsAtOnce) * m) / passes}u + down * ${rowsAtOnce}u + ${i % rowsAtOnce}u`;
 }
 
 /** One of the factors as the shader finds it. */

@@ -4,7 +4,7 @@
  * Slices of A and B are rounded to f16 on their way into workgroup memory. What is quantized with up to 11 bits and a
  * power-of-two step loses nothing by that, so that its products are exact. A gradient is first multiplied by a power of
  * two that brings it into f16's range and, where asked, split into two halves, high and low, whose products are added.
- * A subgroup owns one column of 16 × 16 tiles and some of its rows. The sums go through workgroup memory to the
+ * A subgroup owns some rows and columns of 16 × 16 fragments, more columns needing fewer loads. The sums go through workgroup memory to the
  * invocations, which then store them as the float32 kernel does.
  *
  * See the proposal `chromium_experimental_subgroup_matrix` of Dawn.
@@ -12,13 +12,12 @@
 
 import { float, type MatrixUnits } from '../kernel.js';
 import type { TileProduct, TileShape, TileSource } from './convolutionTile.js';
-import { sourceCode, sumRange } from './convolutionTile.js';
+import { rowInTile, sourceCode, sumRange } from './convolutionTile.js';
 import { tileWidth } from './convolutionTileShapes.js';
 
 export const matrixDirectives = 'enable f16;\nenable chromium_experimental_subgroup_matrix;\n';
 
-/** Four subgroups of 32. */
-const threads = 128;
+const subgroupSize = 32;
 /** Padding of rows in workgroup memory, in vectors of four: keeps them aligned and spreads them over the banks. */
 const padding = 2;
 const fragment = 16;
@@ -26,17 +25,33 @@ const fragment = 16;
 /** Tiles for many rows (pixels) and few columns (channels); the first is the one to take untried. */
 export function matrixPixelTiles(n: number, units: MatrixUnits, ofGradients: boolean): TileShape[] {
   const width = tileWidth(n);
-  return [4096, 2048]
-    .map((sums) => ({ m: sums / width, n: width, rows: sums / 512, columns: 4 }))
-    .flatMap((shape) => depths(shape, 'k', ofGradients ? 'across' : null, units));
+  const [first, ...others] = [4096, 2048].map((sums) => ({ m: sums / width, n: width, rows: sums / 512, columns: 4 }));
+  return [first!, ...blockTiles(n), ...others].flatMap((shape) =>
+    depths(shape, 'k', ofGradients ? 'across' : null, units),
+  );
 }
 
 /** Tiles for the weight gradient: rows are taps × input channels. */
 export function matrixWeightTiles(m: number, n: number, units: MatrixUnits): TileShape[] {
   const width = tileWidth(n);
-  return (m % 144 === 0 ? [144, 48] : [64, 32])
-    .map((height) => ({ m: height, n: width, rows: 8, columns: width === 16 ? 4 : width / 4 }))
-    .flatMap((shape) => depths(shape, 'across', 'k', units));
+  const [first, ...others] = (m % 144 === 0 ? [144, 48] : [64, 32]).map((height) => ({
+    m: height,
+    n: width,
+    rows: 8,
+    columns: width === 16 ? 4 : width / 4,
+  }));
+  return [first!, ...(m >= 128 ? blockTiles(n) : []), ...others].flatMap((shape) =>
+    depths(shape, 'across', 'k', units),
+  );
+}
+
+/** Tiles whose subgroups own blocks of fragments, for many channels. */
+function blockTiles(n: number): Omit<TileShape, 'k'>[] {
+  if (n < 64) return [];
+  const square = { m: 64, n: 64, rows: 8, columns: 4, subgroups: [2, 2], passes: 2 } as const;
+  const tall = { m: 128, n: 64, rows: 8, columns: 4, subgroups: [4, 2], passes: 2 } as const;
+  const large = { m: 128, n: 128, rows: 16, columns: 4, subgroups: [2, 4], passes: 4 } as const;
+  return n < 128 ? [tall, square] : [large, tall, square];
 }
 
 /** The slices that the workgroup memory holds beside the sums, the deepest first. */
@@ -46,7 +61,7 @@ function depths(
   gradients: 'across' | 'k' | null,
   { gradients: kind, workgroupBytes }: MatrixUnits,
 ): TileShape[] {
-  const sums = 4 * shape.m * (shape.n + 4) + (shape.m / shape.rows) * shape.n * 4;
+  const sums = (4 * shape.m * (shape.n + 4)) / (shape.passes ?? 1) + (shape.m / shape.rows) * shape.n * 4;
   const bytes = (k: number) => {
     const a = sliceVectors(along, shape.m, k) * (kind === 'split' && gradients === 'across' ? 2 : 1);
     const b = Math.max(sliceVectors('k', shape.n, k), sliceVectors('across', shape.n, k));
@@ -65,36 +80,54 @@ export function matrixTileProduct(product: TileProduct, { gradients }: MatrixUni
   const source = sourceCode(product);
   const { begin, end } = sumRange(product);
   const columnTiles = shape.n / fragment;
-  const subgroupRows = threads / 32 / columnTiles;
+  const [subgroupRows, subgroupColumns] = shape.subgroups ?? [4 / columnTiles, columnTiles];
+  const threads = subgroupSize * subgroupRows * subgroupColumns;
+  const { passes = 1 } = shape;
   const rowTiles = shape.m / fragment;
   const each = <T>(count: number, write: (index: number) => T) => [...Array(count).keys()].map(write);
   const rounds = each(Math.ceil(rowTiles / subgroupRows), (i) => i);
+  const columnRounds = each(columnTiles / subgroupColumns, (j) => j);
   const isEven = rowTiles % subgroupRows === 0;
-  const a = stager('A', product.a, shape.m, shape.k, scaledA, gradients);
-  const b = stager('B', product.b, shape.n, shape.k, scaledB, gradients);
+  const a = stager('A', product.a, shape.m, shape.k, threads, scaledA, gradients);
+  const b = stager('B', product.b, shape.n, shape.k, threads, scaledB, gradients);
   const stagedStride = shape.n + 4;
   const blocks = (shape.m / shape.rows) * (shape.n / shape.columns);
   const quads = shape.columns / 4;
   const accumulator = (row: number, quad: number) => `c_${row}_${quad}`;
   const unscale = float(1 / ((scaledA ?? 1) * (scaledB ?? 1)));
   const staged = (i: number, j: number) => {
-    const at = `(down * ${shape.rows}u + ${i}u) * ${stagedStride}u + across * ${shape.columns}u + ${4 * j}u`;
+    const rowsAtOnce = shape.rows / passes;
+    const at = `(down * ${rowsAtOnce}u + ${i % rowsAtOnce}u) * ${stagedStride}u + across * ${shape.columns}u + ${4 * j}u`;
     return `${unscale} * vec4f(${each(4, (c) => `sums[${at} + ${c}u]`).join(', ')})`;
   };
   const products = a.halves.flatMap((halfA) => b.halves.map((halfB) => [halfA, halfB] as const));
-  const stores = each(
-    shape.rows,
-    (i) => `{ let row = firstA + down * ${shape.rows}u + ${i}u;
-    ${store(
-      'row',
-      'column',
-      each(quads, (j) => accumulator(i, j)),
-    )} }`,
-  ).join('\n  ');
+  const storeAt = (i: number) => {
+    const values = each(quads, (j) => accumulator(i, j));
+    return `${values.map((value, j) => `let ${value} = ${staged(i, j)};`).join('\n  ')}
+  { let row = firstA + ${rowInTile(shape, i)};
+    ${store('row', 'column', values)} }`;
+  };
+  const stage = (i: number, j: number, firstRow: number) => {
+    const at = `(tileRow_${i} * ${fragment}u - ${firstRow}u) * ${stagedStride}u + tileColumn_${j} * ${fragment}u`;
+    const write = `subgroupMatrixStore<row_major>(&sums, ${at}, sum_${i}_${j}, ${stagedStride}u);`;
+    const mayBeSpare = !isEven && i === rounds.length - 1;
+    return mayBeSpare ? `if (firstTileRow + ${i * subgroupRows}u < ${rowTiles}u) { ${write} }` : write;
+  };
+  /** Rows of fragments and rows of invocations that pass together. */
+  const partOf = <T>(values: readonly T[], pass: number) =>
+    values.slice((pass * values.length) / passes, ((pass + 1) * values.length) / passes);
+  const rows = each(shape.rows, (i) => i);
+  const pass = (index: number) => `${index > 0 ? 'workgroupBarrier();' : ''}
+  ${partOf(rounds, index)
+    .flatMap((i) => columnRounds.map((j) => stage(i, j, (index * shape.m) / passes)))
+    .join('\n  ')}
+  workgroupBarrier();
+  ${index === 0 && blocks < threads ? `if (t >= ${blocks}u) { return; }` : ''}
+  ${partOf(rows, index).map(storeAt).join('\n  ')}`;
   return `${source.declarations}
 ${a.declarations}
 ${b.declarations}
-var<workgroup> sums: array<f32, ${shape.m * stagedStride}>;
+var<workgroup> sums: array<f32, ${(shape.m / passes) * stagedStride}>;
 alias Left = subgroup_matrix_left<f16, ${fragment}, ${fragment}>;
 alias Right = subgroup_matrix_right<f16, ${fragment}, ${fragment}>;
 alias Result = subgroup_matrix_result<f32, ${fragment}, ${fragment}>;
@@ -103,12 +136,12 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) t:
   ${source.prologue}
   let firstA = group.x * ${shape.m}u;
   let firstB = group.y * ${shape.n}u;
-  let tileColumn = subgroup % ${columnTiles}u;
-  let firstTileRow = subgroup / ${columnTiles}u;
+  let firstTileRow = subgroup / ${subgroupColumns}u;
+  ${columnRounds.map((j) => `let tileColumn_${j} = subgroup % ${subgroupColumns}u + ${j * subgroupColumns}u;`).join('\n  ')}
   ${rounds
     .map((i) => {
       const tileRow = `firstTileRow + ${i * subgroupRows}u`;
-      return `let tileRow_${i} = ${isEven ? tileRow : `min(${tileRow}, ${rowTiles - 1}u)`}; var sum_${i} = Result();`;
+      return `let tileRow_${i} = ${isEven ? tileRow : `min(${tileRow}, ${rowTiles - 1}u)`}; ${columnRounds.map((j) => `var sum_${i}_${j} = Result();`).join(' ')}`;
     })
     .join('\n  ')}
   ${a.prepare}
@@ -124,14 +157,18 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) t:
     }
     if (slice > begin) {
     for (var k = 0u; k < ${shape.k}u; k += ${fragment}u) {
-      ${b.halves.map((half) => `let right${half} = ${b.load('Right', half, 'tileColumn')};`).join('\n      ')}
+      ${columnRounds
+        .flatMap((j) => b.halves.map((half) => `let right${half}_${j} = ${b.load('Right', half, `tileColumn_${j}`)};`))
+        .join('\n      ')}
       ${rounds
         .map((i) =>
           [
             ...a.halves.map((half) => `let left${half}_${i} = ${a.load('Left', half, `tileRow_${i}`)};`),
-            ...products.map(
-              ([halfA, halfB]) =>
-                `sum_${i} = subgroupMatrixMultiplyAccumulate(left${halfA}_${i}, right${halfB}, sum_${i});`,
+            ...columnRounds.flatMap((j) =>
+              products.map(
+                ([halfA, halfB]) =>
+                  `sum_${i}_${j} = subgroupMatrixMultiplyAccumulate(left${halfA}_${i}, right${halfB}_${j}, sum_${i}_${j});`,
+              ),
             ),
           ].join('\n      '),
         )
@@ -145,21 +182,10 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) t:
     ${source.ahead}
     workgroupBarrier();
   }
-  ${rounds
-    .map((i) => {
-      const at = `tileRow_${i} * ${fragment * stagedStride}u + tileColumn * ${fragment}u`;
-      const write = `subgroupMatrixStore<row_major>(&sums, ${at}, sum_${i}, ${stagedStride}u);`;
-      const mayBeSpare = !isEven && i === rounds.length - 1;
-      return mayBeSpare ? `if (firstTileRow + ${i * subgroupRows}u < ${rowTiles}u) { ${write} }` : write;
-    })
-    .join('\n  ')}
-  workgroupBarrier();
   let down = t / ${shape.n / shape.columns}u;
   let across = t % ${shape.n / shape.columns}u;
   let column = firstB + across * ${shape.columns}u;
-  ${blocks < threads ? `if (t >= ${blocks}u) { return; }` : ''}
-  ${each(shape.rows, (i) => each(quads, (j) => `let ${accumulator(i, j)} = ${staged(i, j)};`).join('\n  ')).join('\n  ')}
-  ${stores}
+  ${each(passes, pass).join('\n  ')}
   ${epilogue?.(accumulator) ?? ''}
 }
 `;
@@ -171,6 +197,7 @@ function stager(
   { along, prepare: prepareSource, load }: TileSource,
   across: number,
   depth: number,
+  threads: number,
   scale: number | undefined,
   gradients: MatrixUnits['gradients'],
 ) {

@@ -17,7 +17,7 @@ import {
   tensorOperand,
 } from '../kernel.js';
 import { storeStatistics } from './batchNorm.js';
-import type { TileProduct, TileShape } from './convolutionTile.js';
+import { rowInTile, type TileProduct, type TileShape } from './convolutionTile.js';
 import { treeSum } from './sums.js';
 
 /** Partial sums lie as [tiles][sum, squared deviations][n]. */
@@ -29,7 +29,7 @@ fn square(v: vec4f) -> vec4f { return v * v; }`,
     const quads = shape.columns / 4;
     const across = shape.n / 4;
     const size = (shape.m / shape.rows) * across;
-    const rowExists = (i: number) => `firstA + down * ${shape.rows}u + ${i}u < ${m}u`;
+    const rowExists = (i: number) => `firstA + ${rowInTile(shape, i)} < ${m}u`;
     const masked = (value: string, i: number) =>
       m % shape.m === 0 ? value : `select(vec4f(), ${value}, ${rowExists(i)})`;
     const overRows = (value: (i: number, j: number) => string) =>
