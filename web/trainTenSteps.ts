@@ -48,7 +48,14 @@ const range = { min: 2 ** -8, max: 8 };
 function quantizer(bitwidth: number): QuantizerSettings {
   const bounds = { n: { min: 2, max: 16 }, m: wideLimitsOfM, d: range, xmin: range, xmax: { ...range, max: 64 } };
   const kind = 'parametric_fp_d_xmax';
-  return { kind, bitwidth, stepSize: 2 ** -3, bounds: { bounds, accountingXmin: range }, recomputeRange: false };
+  return {
+    kind,
+    bitwidth,
+    stepSize: 2 ** -3,
+    bounds: { bounds, accountingXmin: range },
+    recomputeRange: false,
+    startFromWeights: false,
+  };
 }
 
 const options: ProgramOptions = {

@@ -29,6 +29,8 @@ export interface QuantizerSettings {
   readonly xmaxMax: number;
   /** `parametric_fp_b_xmax`: clip at a range that the bits can number, which the published code does not. */
   readonly recomputeRange: boolean;
+  /** Weights without a file to start from: the step follows from their random start values instead of `stepSize`. */
+  readonly startFromWeights: boolean;
 }
 
 /** Where a value was written, for messages: `configs/a.cfg:12: [NAME] key` or `--key`. */
@@ -272,5 +274,6 @@ function quantizerSettings(s: Settings, prefix: 'w' | 'a'): QuantizerSettings {
     xmaxMin: s[`${prefix}_xmax_min`],
     xmaxMax: s[`${prefix}_xmax_max`],
     recomputeRange: s.recompute_range,
+    startFromWeights: s.w_start === 'weights',
   };
 }

@@ -120,6 +120,7 @@ export const settingsSchema = z.strictObject({
   a_bitwidth_min: key('1', bits),
   a_bitwidth_max: key('8', bits),
 
+  w_start: key('stepsize', choice(['stepsize', 'weights'])),
   recompute_range: key('false', flag),
 
   target_weight_kbytes: key('-1', number(-1, 1e9)),

@@ -154,7 +154,8 @@ function quantizerRow(
     const { kind } = settings;
     if (!kind) throw new Error(`${name}: no quantizer is configured`);
     const description = { kind, bitwidth: settings.bitwidth, ...settings.bounds };
-    const known = startsFrom && variables.starting?.get(startsFrom) ? variables.find(startsFrom)?.start : undefined;
+    const isKnown = startsFrom && (settings.startFromWeights || variables.starting?.get(startsFrom));
+    const known = isKnown ? variables.find(startsFrom)?.start : undefined;
     const start =
       role === 'activation'
         ? startActivation(description, settings.stepSize)

@@ -10,4 +10,6 @@ export interface QuantizerSettings {
   readonly stepSize: number;
   readonly bounds: Pick<Quantizer, 'bounds' | 'accountingXmin'>;
   readonly recomputeRange: boolean;
+  /** Start from the weights' own random start values where no file gives them (the published code does not). */
+  readonly startFromWeights: boolean;
 }

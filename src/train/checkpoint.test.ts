@@ -33,7 +33,14 @@ const batchSize = 2;
 function quantizer(kind: QuantizerSettings['kind'], bitwidth = 4): QuantizerSettings {
   const free = { min: 2 ** -8, max: 8 };
   const bounds = { n: { min: 2, max: 16 }, m: wideLimitsOfM, d: free, xmin: free, xmax: { min: 2 ** -8, max: 64 } };
-  return { kind, bitwidth, stepSize: 2 ** -3, bounds: { bounds, accountingXmin: free }, recomputeRange: false };
+  return {
+    kind,
+    bitwidth,
+    stepSize: 2 ** -3,
+    bounds: { bounds, accountingXmin: free },
+    recomputeRange: false,
+    startFromWeights: false,
+  };
 }
 
 /** ResNet-20 on 8×8 images: every kind of variable, and small enough for the reference engine. */

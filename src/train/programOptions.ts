@@ -64,6 +64,7 @@ export function quantizerSettings(settings: ExperimentQuantizer, role: Quantizer
     stepSize: settings.stepSize,
     bounds: quantizerBounds(settings, role),
     recomputeRange: settings.recomputeRange,
+    startFromWeights: settings.startFromWeights,
   };
 }
 

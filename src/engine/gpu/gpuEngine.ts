@@ -18,6 +18,8 @@ export interface GpuEngineOptions extends DeviceOptions {
   readonly gradients?: 'f16' | 'split';
   /** Tune tiles when a plan is loaded on a real GPU, and remember the best in this JSON file (Node only); fixed tiles by default. */
   readonly tuningFile?: string;
+  /** Whether to tune a software adapter too, where trials take minutes: for tests. */
+  readonly tunesSoftware?: boolean;
 }
 
 /** @throws {InputError} if there is no GPU, or it cannot time kernels and is asked to. */
@@ -31,7 +33,9 @@ export async function createGpuEngine(options: GpuEngineOptions = {}): Promise<E
     description: `${open.description}, ${note}`,
     load: async (plan, onProgress) => {
       const choose =
-        options.tuningFile && !open.isSoftware ? await tuned(open, plan, units, options.tuningFile) : undefined;
+        options.tuningFile && (!open.isSoftware || options.tunesSoftware)
+          ? await tuned(open, plan, units, options.tuningFile)
+          : undefined;
       return loadProgram(open, plan, { profile, matrixUnits: units, choose }, onProgress);
     },
     dispose: async () => open.dispose(),
