@@ -45,13 +45,12 @@ export function matrixWeightTiles(m: number, n: number, units: MatrixUnits): Til
   );
 }
 
-/** Tiles whose subgroups own blocks of fragments, for many channels. */
+/**
+ * Tiles whose subgroups own blocks of fragments, for many channels. Larger ones (128 × 64, 128 × 128) await a check of
+ * their numbers on matrix units.
+ */
 function blockTiles(n: number): Omit<TileShape, 'k'>[] {
-  if (n < 64) return [];
-  const square = { m: 64, n: 64, rows: 8, columns: 4, subgroups: [2, 2], passes: 2 } as const;
-  const tall = { m: 128, n: 64, rows: 8, columns: 4, subgroups: [4, 2], passes: 2 } as const;
-  const large = { m: 128, n: 128, rows: 16, columns: 4, subgroups: [2, 4], passes: 4 } as const;
-  return n < 128 ? [tall, square] : [large, tall, square];
+  return n < 64 ? [] : [{ m: 64, n: 64, rows: 8, columns: 4, subgroups: [2, 2], passes: 2 }];
 }
 
 /** The slices that the workgroup memory holds beside the sums, the deepest first. */
