@@ -17,6 +17,7 @@ import {
   startFresh,
   startFromWeights,
 } from '../quant/index.js';
+import { ones, zeros } from './initializers.js';
 import type { Layout } from './layouts.js';
 import type { QuantizerSettings } from './quantizerSettings.js';
 import type { Variables } from './variables.js';
@@ -63,10 +64,8 @@ export function convolutionBatchNorm(
   const shape = [options.size, options.size, dimension(x, 3), options.channels];
   const w = quantizedWeight(network, options.name, shape, 'convolution', options.initialize);
   const { y, moments } = conv2d(graph, x, w, { stride: options.stride, padding: options.padding }, network.training);
-  const ones = () => new Float64Array(options.channels).fill(1);
-  const zeros = () => new Float64Array(options.channels);
-  const beta = variables.parameter(graph, names.beta, [options.channels], 'plain', zeros);
-  const gamma = variables.parameter(graph, names.gamma, [options.channels], 'plain', ones);
+  const beta = variables.parameter(graph, names.beta, [options.channels], 'plain', () => zeros([options.channels]));
+  const gamma = variables.parameter(graph, names.gamma, [options.channels], 'plain', () => ones([options.channels]));
   const running = {
     mean: variables.runningValue(graph, names.mean, options.channels, 0),
     variance: variables.runningValue(graph, names.variance, options.channels, 1),

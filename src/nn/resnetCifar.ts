@@ -3,8 +3,7 @@
  * channels, global average pooling, a classifier; 6n + 2 layers. Names are those of the published NNabla code.
  */
 
-import type { Tensor } from '../graph/index.js';
-import { dimension } from '../graph/index.js';
+import { dimension, type Tensor } from '../graph/index.js';
 import { scale } from '../ops/linear.js';
 import { globalAveragePool } from '../ops/pooling.js';
 import { add, subsample } from '../ops/shortcut.js';

@@ -1,7 +1,7 @@
 /** 2-D convolution (cross-correlation), NHWC with HWIO weights, the same padding on all sides, no bias. */
 
 import type { Graph } from '../graph/graph.js';
-import { dimension, nhwc, type Tensor } from '../graph/tensor.js';
+import { nhwc, type Tensor } from '../graph/tensor.js';
 import type { Window } from './attributes.js';
 import { type GradientRule, gradientLike, operand } from './gradientRule.js';
 
@@ -41,9 +41,3 @@ export const conv2dGradient: GradientRule<'conv2d'> = (graph, node, [dy]) => {
   graph.append('conv2dInputGradient', [dy, w, null], [dx], node.attributes);
   return [dx, dw];
 };
-
-/** Multiply-adds of one convolution, forward. */
-export function multiplyAdds(y: Tensor, w: Tensor): number {
-  const [batch, height, width, outputs] = nhwc(y);
-  return batch * height * width * outputs * dimension(w, 0) * dimension(w, 1) * dimension(w, 2);
-}
