@@ -45,7 +45,7 @@ export interface QuantizerUpdate extends SolverState {
  * decay, limiting where there is a budget, the solver's step, projection. Rows of fixed kinds stay as they are.
  */
 export function quantizerUpdate(attributes: Attributes['quantizerUpdate'], update: QuantizerUpdate): void {
-  const { rows, unquantized, solver, weightDecay } = attributes;
+  const { rows, unquantized, solver, weightDecay, learningRateFactor = 1 } = attributes;
   const { table, sums, control } = update;
   const budget = {
     ...attributes.budget,
@@ -76,7 +76,7 @@ export function quantizerUpdate(attributes: Attributes['quantizerUpdate'], updat
     const [l0, l1] = limits ? limitGradients(quantizer, p0, p1, ...decayed) : decayed;
     update.limited[i] = l0;
     update.limited[i + 1] = l1;
-    const learningRate = control[CONTROL.learningRate]!;
+    const learningRate = learningRateFactor * control[CONTROL.learningRate]!;
     const next0 = p0 - solverStep(solver, learningRate, l0, i, update);
     const next1 = p1 - solverStep(solver, learningRate, l1, i + 1, update);
     [table[i], table[i + 1]] = projectParameters(quantizer, next0, next1);

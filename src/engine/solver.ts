@@ -1,6 +1,10 @@
 /**
- * The solvers' arithmetic for one value: SGD with momentum, and Adam (Kingma and Ba, arXiv 1412.6980) with the bias
- * corrections in the learning rate. Every engine that computes in JavaScript uses this; float32 arrays round on storing.
+ * The solvers' arithmetic for one value: SGD with momentum, Nesterov's too, and Adam (Kingma and Ba, arXiv 1412.6980)
+ * with the bias corrections in the learning rate. Every engine that computes in JavaScript uses this; float32 arrays
+ * round on storing.
+ *
+ * With velocity v, momentum μ, learning rate η and gradient g: v' = μ·v + η·g, and the step is v', or, after Nesterov,
+ * μ·v' + η·g, the form whose parameters are the points where gradients are taken (Sutskever et al. 2013).
  */
 
 import type { Solver } from '../ops/attributes.js';
@@ -31,9 +35,9 @@ export function solverStep(
 ): number {
   switch (solver.type) {
     case 'momentum': {
-      const step = solver.momentum * velocity[i]! + learningRate * gradient;
-      velocity[i] = step;
-      return step;
+      const moved = solver.momentum * velocity[i]! + learningRate * gradient;
+      velocity[i] = moved;
+      return solver.nesterov ? solver.momentum * moved + learningRate * gradient : moved;
     }
     case 'adam': {
       if (!secondMoment) throw new Error('Adam needs a second moment');

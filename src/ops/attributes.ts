@@ -31,6 +31,7 @@
  * | softmaxCrossEntropy | logits [B,K], labels i32 [B] | loss → view [2]: Σ loss / B, number of wrong predictions (label −1 counts nowhere; the first of equal logits is the prediction) |
  * | softmaxCrossEntropyGradient | logits, labels | dlogits (of Σ loss / B) |
  * | parameterUpdate | parameters, gradients, velocity, [secondMoment], control | (the first, third and fourth in place) |
+ * | movingAverage | values, average, control | (the second in place: average + weight·(values − average)) |
  * | quantizerUpdate | table [Q,2], sums [Q,2], velocity, [secondMoment], control | gradients [Q,2] (of the whole loss), limited [Q,2] (after decay and limiting), penalties → view [5] |
  * | recordMetrics | loss [2], penalties [5], statistics of all layers | metrics → view [8], in place (see METRICS) |
  *
@@ -50,8 +51,11 @@ export interface Window {
   readonly padding: number;
 }
 
-/** Positions in the `control` storage (float). The learning rate of Adam carries its bias corrections. */
-export const CONTROL = { learningRate: 0, lambdaWeight: 1, lambdaActivation: 2 } as const;
+/**
+ * Positions in the `control` storage (float). The learning rate of Adam carries its bias corrections; `averageWeight` is
+ * the weight of a step's values in the moving averages.
+ */
+export const CONTROL = { learningRate: 0, lambdaWeight: 1, lambdaActivation: 2, averageWeight: 3 } as const;
 export const CONTROL_LENGTH = 4;
 
 /** Positions in the `penalties` view: λ-free losses and sizes in kB. */
@@ -73,8 +77,18 @@ export const METRICS = { steps: 0, loss1: 1, wrong: 2, loss2: 3, loss3: 4, badSt
 export const METRICS_LENGTH = 8;
 
 export type Solver =
-  | { readonly type: 'momentum'; readonly momentum: number }
+  | {
+      readonly type: 'momentum';
+      readonly momentum: number;
+      /** Nesterov's momentum: the step looks one velocity ahead. Off by default. */
+      readonly nesterov?: boolean;
+    }
   | { readonly type: 'adam'; readonly beta1: number; readonly beta2: number; readonly epsilon: number };
+
+/** ε of Szegedy et al. 2016: targets are (1 − ε)·[k = label] + ε/K; 0 by default. */
+interface LabelSmoothing {
+  readonly smoothing?: number;
+}
 
 type None = Readonly<Record<never, never>>;
 
@@ -105,15 +119,18 @@ export interface Attributes {
   linearWeightGradient: None;
   scale: None;
   scaleGradient: None;
-  softmaxCrossEntropy: None;
-  softmaxCrossEntropyGradient: None;
+  softmaxCrossEntropy: LabelSmoothing;
+  softmaxCrossEntropyGradient: LabelSmoothing;
   parameterUpdate: { readonly solver: Solver; readonly weightDecay: number };
+  movingAverage: None;
   quantizerUpdate: {
     readonly rows: readonly Quantizer[];
     readonly unquantized: { readonly weights: number; readonly activations: readonly number[] };
     readonly budget: Budget;
     readonly solver: Solver;
     readonly weightDecay: number;
+    /** Learning rate relative to that of the parameters; 1 by default. */
+    readonly learningRateFactor?: number;
   };
   recordMetrics: {
     readonly layers: readonly { readonly name: string; readonly offset: number; readonly length: number }[];

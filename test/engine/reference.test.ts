@@ -207,12 +207,13 @@ describe('gradients agree with finite differences', () => {
     });
   });
 
-  it('softmax cross-entropy, with a padding label', async () => {
+  it.each([0, 0.1, 0.5])('softmax cross-entropy, with a padding label, smoothing %f', async (smoothing) => {
     await expectGradients({
       shapes: { x: [4, 3], labels: [4], y: [2] },
       integers: ['labels'],
-      forward: (graph, t) => graph.append('softmaxCrossEntropy', [t('x'), t('labels')], [t('y')], {}),
-      backward: (graph, t) => graph.append('softmaxCrossEntropyGradient', [t('x'), t('labels')], [t('dx')], {}),
+      forward: (graph, t) => graph.append('softmaxCrossEntropy', [t('x'), t('labels')], [t('y')], { smoothing }),
+      backward: (graph, t) =>
+        graph.append('softmaxCrossEntropyGradient', [t('x'), t('labels')], [t('dx')], { smoothing }),
       operands: ['x'],
       values: { labels: [2, 0, -1, 1], dy: [1, 0] },
     });
@@ -258,6 +259,17 @@ describe('values worked out by hand', () => {
     expect(loss![1]).toBe(1);
   });
 
+  it('smoothed labels: the mean over targets (1 − ε)·[k = label] + ε/K', async () => {
+    const { loss } = await computed(
+      { shapes: { logits: [1, 3], labels: [1], loss: [2] }, integers: ['labels'] },
+      (graph, t) => graph.append('softmaxCrossEntropy', [t('logits'), t('labels')], [t('loss')], { smoothing: 0.3 }),
+      { logits: [0, Math.log(2), Math.log(5)], labels: [1] },
+    );
+    const crossEntropies = [Math.log(8), Math.log(4), Math.log(8 / 5)] as const;
+    expect(loss![0]).toBeCloseTo(0.1 * crossEntropies[0] + 0.8 * crossEntropies[1] + 0.1 * crossEntropies[2], 12);
+    expect(loss![1]).toBe(1);
+  });
+
   it('max pool: the first of equal maxima gets the gradient, padding never wins', async () => {
     const attributes = { size: 2, stride: 2, padding: 1 };
     const { y, dx } = await computed(
@@ -296,8 +308,9 @@ describe('values worked out by hand', () => {
 
   it.each([
     { solver: { type: 'momentum', momentum: 0.5 } as const, v: 0.5 * 5 + 0.5 * 4, p: 10 - 4.5 },
+    { solver: { type: 'momentum', momentum: 0.5, nesterov: true } as const, v: 4.5, p: 10 - (0.5 * 4.5 + 0.5 * 4) },
     { solver: { type: 'adam', beta1: 0.5, beta2: 0.75, epsilon: 1 } as const, v: 4.5, p: 10 - (0.5 * 4.5) / (2 + 1) },
-  ])('$solver.type with weight decay', async ({ solver, v, p }) => {
+  ])('$solver with weight decay', async ({ solver, v, p }) => {
     const state = await computed(
       { shapes: { p: [1], g: [1], v: [1], m: [1], control: [4] } },
       (graph, t) => {
@@ -310,6 +323,15 @@ describe('values worked out by hand', () => {
     expect(state.v![0]).toBeCloseTo(v, 12);
     expect(state.p![0]).toBeCloseTo(p, 12);
     expect(state.g).toEqual([3]);
+  });
+
+  it('a moving average goes its weight of the way', async () => {
+    const state = await computed(
+      { shapes: { x: [2], average: [2], control: [4] } },
+      (graph, t) => graph.append('movingAverage', [t('x'), t('average'), t('control')], [], {}),
+      { x: [3, -1], average: [1, -1], control: [9, 9, 9, 0.25] },
+    );
+    expect(state).toMatchObject({ x: [3, -1], average: [1.5, -1] });
   });
 });
 

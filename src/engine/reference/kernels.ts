@@ -23,7 +23,7 @@ import {
   subsample,
   subsampleGradient,
 } from './pooling.js';
-import { parameterUpdate, prepareQuantizers, quantizerUpdate, recordMetrics } from './update.js';
+import { movingAverage, parameterUpdate, prepareQuantizers, quantizerUpdate, recordMetrics } from './update.js';
 
 export const kernels: { readonly [K in OpName]: Kernel<K> } = {
   gatherBatch,
@@ -53,6 +53,7 @@ export const kernels: { readonly [K in OpName]: Kernel<K> } = {
   softmaxCrossEntropy,
   softmaxCrossEntropyGradient,
   parameterUpdate,
+  movingAverage,
   quantizerUpdate,
   recordMetrics,
 };

@@ -1,4 +1,4 @@
-/** What ends a training step: the solver's update of the parameters and of the quantizer table, and the metrics. */
+/** What ends a training step: the solver's update of parameters and quantizer table, moving averages, and the metrics. */
 
 import { CONTROL } from '../../ops/attributes.js';
 import { operand, optionalOperand, result } from '../operands.js';
@@ -25,6 +25,13 @@ export const parameterUpdate: Kernel<'parameterUpdate'> = (node, memory) => {
     const gradient = gradients[i]! + weightDecay * parameters[i]!;
     parameters[i]! -= solverStep(solver, learningRate, gradient, i, state);
   }
+};
+
+export const movingAverage: Kernel<'movingAverage'> = (node, memory) => {
+  const values = memory.floats(operand(node, 0));
+  const average = memory.floats(operand(node, 1));
+  const weight = memory.floats(operand(node, 2))[CONTROL.averageWeight]!;
+  for (let i = 0; i < average.length; i++) average[i]! += weight * (values[i]! - average[i]!);
 };
 
 export const quantizerUpdate: Kernel<'quantizerUpdate'> = (node, memory) => {

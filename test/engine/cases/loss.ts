@@ -1,4 +1,4 @@
-/** Softmax cross-entropy: padding labels, ties, logits whose exponentials overflow. */
+/** Softmax cross-entropy: padding labels, ties, logits whose exponentials overflow, smoothed labels. */
 
 import { type ConformanceCase, caseBuilder } from '../conformanceCase.js';
 import { randomValues } from '../randomValues.js';
@@ -16,17 +16,21 @@ export function lossCases(): ConformanceCase[] {
     both('padding labels only', 3, random.numbers(6), [-1, -1]),
     both('large logits', 5, random.numbers(20, -200, 200), [0, 1, 2, 4]),
     both('ties: the first is the prediction', 3, [1, 1, 0, 0, 2, 2, 5, 5, 5, 1, 1, 1], [0, 2, 0, 1]),
+    both('smoothed labels', 10, random.numbers(40, -3, 3), labelled(4, 10), 0.1),
+    both('strongly smoothed labels, some of them padding', 3, random.numbers(12, -3, 3), [2, -1, 0, 1], 0.5),
+    both('smoothed labels, large logits', 5, random.numbers(20, -200, 200), [0, 1, 2, 4], 0.25),
+    both('smoothed labels, a batch larger than a workgroup', 10, random.numbers(3000, -3, 3), labelled(300, 10), 0.1),
   ];
 }
 
-function both(name: string, classes: number, values: number[], labelValues: number[]): ConformanceCase {
+function both(name: string, classes: number, values: number[], labelValues: number[], smoothing = 0): ConformanceCase {
   const batch = labelValues.length;
   const c = caseBuilder();
   const logits = c.input('logits', [batch, classes], values);
   const labels = c.input('labels', [batch], labelValues, 'int32');
   const loss = c.output('loss', [2]);
-  c.graph.append('softmaxCrossEntropy', [logits, labels], [loss], {});
+  c.graph.append('softmaxCrossEntropy', [logits, labels], [loss], { smoothing });
   const dlogits = c.output('dlogits', [batch, classes]);
-  c.graph.append('softmaxCrossEntropyGradient', [logits, labels], [dlogits], {});
+  c.graph.append('softmaxCrossEntropyGradient', [logits, labels], [dlogits], { smoothing });
   return c.build(name);
 }

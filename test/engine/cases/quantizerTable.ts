@@ -14,7 +14,7 @@ import {
 } from '../../../src/quant/index.js';
 import { type ConformanceCase, caseBuilder } from '../conformanceCase.js';
 import { type RandomValues, randomValues } from '../randomValues.js';
-import { solvers } from './update.js';
+import { solverName, solvers } from './update.js';
 
 const none = {
   weightKbytes: 0,
@@ -32,12 +32,14 @@ const budgets: Readonly<Record<string, Budget>> = {
 };
 
 export function quantizerTableCases(): ConformanceCase[] {
-  const updates = solvers.flatMap((solver) =>
+  const [momentum, nesterov, adam] = solvers as [Solver, Solver, Solver];
+  const updates = [momentum, adam].flatMap((solver) =>
     Object.entries(budgets).flatMap(([name, budget]) =>
       [0, 2e-4].map((weightDecay, i) => update(solver, name, budget, weightDecay, 2000 + i)),
     ),
   );
-  return [ranges(1900), ranges(1901), ...updates];
+  const slower = [nesterov, adam].map((solver) => update(solver, 'no budget', none, 0, 2002, 0.25));
+  return [ranges(1900), ranges(1901), ...updates, ...slower];
 }
 
 function ranges(seed: number): ConformanceCase {
@@ -50,7 +52,14 @@ function ranges(seed: number): ConformanceCase {
   return c.build(`ranges of all kinds, seed ${seed}`);
 }
 
-function update(solver: Solver, name: string, budget: Budget, weightDecay: number, seed: number): ConformanceCase {
+function update(
+  solver: Solver,
+  name: string,
+  budget: Budget,
+  weightDecay: number,
+  seed: number,
+  learningRateFactor = 1,
+): ConformanceCase {
   const random = randomValues(seed);
   const { rows, table } = randomTable(random);
   const shape = [rows.length, 2];
@@ -70,8 +79,10 @@ function update(solver: Solver, name: string, budget: Budget, weightDecay: numbe
     c.output('penalties', [5], elementwise),
   ];
   const unquantized = { weights: 100, activations: [60, 20] };
-  c.graph.append('quantizerUpdate', operands, results, { rows, unquantized, budget, solver, weightDecay });
-  return c.build(`${solver.type}, ${name}, weight decay ${weightDecay}`, [
+  const attributes = { rows, unquantized, budget, solver, weightDecay, learningRateFactor };
+  c.graph.append('quantizerUpdate', operands, results, attributes);
+  const slower = learningRateFactor === 1 ? '' : `, ${learningRateFactor} of the learning rate`;
+  return c.build(`${solverName(solver)}, ${name}, weight decay ${weightDecay}${slower}`, [
     {},
     { writes: { sums: random.numbers(length), control: [0.0078125, 0.25, 0.5, 0] } },
   ]);

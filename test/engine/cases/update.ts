@@ -1,4 +1,4 @@
-/** The solvers on plain parameters. */
+/** The solvers on plain parameters, one vector in ranges with and without weight decay, and moving averages. */
 
 import type { Solver } from '../../../src/ops/attributes.js';
 import { type ConformanceCase, caseBuilder } from '../conformanceCase.js';
@@ -6,13 +6,23 @@ import { randomValues } from '../randomValues.js';
 
 export const solvers: readonly Solver[] = [
   { type: 'momentum', momentum: 0.9 },
+  { type: 'momentum', momentum: 0.9, nesterov: true },
   { type: 'adam', beta1: 0.9, beta2: 0.999, epsilon: 1e-8 },
 ];
 
 export function updateCases(): ConformanceCase[] {
-  return solvers.flatMap((solver) =>
-    [1, 37, 1000].flatMap((length) => [0, 2e-4].map((weightDecay) => updated(solver, length, weightDecay))),
-  );
+  return [
+    ...solvers.flatMap((solver) => [
+      ...[1, 37, 1000].flatMap((length) => [0, 2e-4].map((weightDecay) => updated(solver, length, weightDecay))),
+      inRanges(solver, [48, 21]),
+      inRanges(solver, [7, 30]),
+    ]),
+    ...[1, 37, 1000, 40_000].map(averaged),
+  ];
+}
+
+export function solverName(solver: Solver): string {
+  return solver.type === 'momentum' && solver.nesterov ? 'nesterov' : solver.type;
 }
 
 function updated(solver: Solver, length: number, weightDecay: number): ConformanceCase {
@@ -26,9 +36,44 @@ function updated(solver: Solver, length: number, weightDecay: number): Conforman
   const control = c.input('control', [4], [0.125, 0, 0, 0]);
   const operands = [parameters, gradients, velocity, secondMoment, control];
   c.graph.append('parameterUpdate', operands, [], { solver, weightDecay });
-  return c.build(`${solver.type}, ${length} parameters, weight decay ${weightDecay}`, [
+  return c.build(`${solverName(solver)}, ${length} parameters, weight decay ${weightDecay}`, [
     {},
     { writes: { gradients: random.numbers(length), control: [0.0625, 0, 0, 0] } },
     {},
+  ]);
+}
+
+/** Two updates of neighbouring parts of the same vectors; only the first part decays. */
+function inRanges(solver: Solver, lengths: readonly [number, number]): ConformanceCase {
+  const length = lengths[0] + lengths[1];
+  const random = randomValues(1850 + length);
+  const c = caseBuilder();
+  const vectors = [
+    c.state('parameters', [length], random.numbers(length)),
+    c.state('gradients', [length], random.numbers(length), { exact: true }),
+    c.state('velocity', [length], random.numbers(length, -0.1, 0.1)),
+    solver.type === 'adam' ? c.state('secondMoment', [length], random.numbers(length, 0.01, 0.1)) : null,
+  ];
+  const control = c.input('control', [4], [0.125, 0, 0, 0]);
+  let start = 0;
+  for (const [index, part] of lengths.entries()) {
+    const operands = vectors.map((whole) => whole && c.part(whole, `${whole.name} ${index}`, start, [part]));
+    c.graph.append('parameterUpdate', [...operands, control], [], { solver, weightDecay: index === 0 ? 0.1 : 0 });
+    start += part;
+  }
+  return c.build(`${solverName(solver)}, ${lengths[0]} parameters with and ${lengths[1]} without decay`, [{}, {}]);
+}
+
+function averaged(length: number): ConformanceCase {
+  const random = randomValues(1890 + length);
+  const c = caseBuilder();
+  const values = c.state('values', [length], random.numbers(length), { exact: true });
+  const average = c.state('average', [length], random.numbers(length));
+  const control = c.input('control', [4], [0.5, 0, 0, 1]);
+  c.graph.append('movingAverage', [values, average, control], [], {});
+  return c.build(`moving average of ${length} values`, [
+    {},
+    { writes: { values: random.numbers(length), control: [0.5, 0, 0, 0.25] } },
+    { writes: { values: random.numbers(length), control: [0.5, 0, 0, 0.001] } },
   ]);
 }

@@ -1,11 +1,15 @@
-/** One step of a solver on a vector of parameters, weight decay added to the gradient. */
+/** One step of a solver on a vector of parameters, weight decay added to the gradient; moving averages of vectors. */
 import { loadPart, storePart } from './vector';
 
-/** Arguments: parameters, gradients, velocity, learning rate, elements, elements a chunk, weight decay, momentum. */
+/**
+ * Arguments: parameters, gradients, velocity, learning rate, elements, elements a chunk, weight decay, momentum, whether
+ * the momentum is Nesterov's.
+ */
 export function momentumUpdate(args: usize, chunk: i32, worker: i32): void {
   const rate = v128.load32_splat(load<usize>(args, 12));
   const decay = v128.load32_splat(args, 24);
   const momentum = v128.load32_splat(args, 28);
+  const looksAhead = load<i32>(args, 32) != 0;
   const perChunk = load<i32>(args, 20);
   const first = <usize>chunk * perChunk;
   const count = min(perChunk, load<i32>(args, 16) - <i32>first);
@@ -17,9 +21,11 @@ export function momentumUpdate(args: usize, chunk: i32, worker: i32): void {
     const lanes = min<i32>(4, (end - p) >> 2);
     const parameter = loadPart(p, lanes);
     const gradient = f32x4.add(loadPart(g, lanes), f32x4.mul(decay, parameter));
-    const velocity = f32x4.add(f32x4.mul(momentum, loadPart(v, lanes)), f32x4.mul(rate, gradient));
+    const share = f32x4.mul(rate, gradient);
+    const velocity = f32x4.add(f32x4.mul(momentum, loadPart(v, lanes)), share);
     storePart(v, velocity, lanes);
-    storePart(p, f32x4.sub(parameter, velocity), lanes);
+    const step = looksAhead ? f32x4.add(f32x4.mul(momentum, velocity), share) : velocity;
+    storePart(p, f32x4.sub(parameter, step), lanes);
   }
 }
 
@@ -54,5 +60,21 @@ export function adamUpdate(args: usize, chunk: i32, worker: i32): void {
     storePart(v, variance, lanes);
     const step = f32x4.div(f32x4.mul(rate, mean), f32x4.add(f32x4.sqrt(variance), epsilon));
     storePart(p, f32x4.sub(parameter, step), lanes);
+  }
+}
+
+/** Arguments: values, average, weight of the values, elements, elements a chunk. */
+export function movingAverage(args: usize, chunk: i32, worker: i32): void {
+  const weight = v128.load32_splat(load<usize>(args, 8));
+  const perChunk = load<i32>(args, 16);
+  const first = <usize>chunk * perChunk;
+  const count = min(perChunk, load<i32>(args, 12) - <i32>first);
+  let x = load<usize>(args) + first * 4;
+  let a = load<usize>(args, 4) + first * 4;
+  const end = x + (<usize>count << 2);
+  for (; x < end; x += 16, a += 16) {
+    const lanes = min<i32>(4, (end - x) >> 2);
+    const average = loadPart(a, lanes);
+    storePart(a, f32x4.add(average, f32x4.mul(weight, f32x4.sub(loadPart(x, lanes), average))), lanes);
   }
 }

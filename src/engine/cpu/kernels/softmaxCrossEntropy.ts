@@ -1,6 +1,6 @@
-/** Softmax cross-entropy in float64. A chunk is one image; label -1 counts nowhere. */
+/** Softmax cross-entropy to smoothed labels in float64. A chunk is one image; label -1 counts nowhere. */
 
-/** Arguments: logits, labels, classes, (loss, wrong) of each image as f64. */
+/** Arguments: logits, labels, classes, (loss, wrong) of each image as f64, smoothing. */
 export function softmaxCrossEntropy(args: usize, chunk: i32, worker: i32): void {
   const classes = load<i32>(args, 8);
   const row = <usize>classes << 2;
@@ -15,7 +15,9 @@ export function softmaxCrossEntropy(args: usize, chunk: i32, worker: i32): void 
   const largest = maximum(logits, row);
   let prediction: usize = 0;
   while (prediction < row && load<f32>(logits + prediction) != largest) prediction += 4;
-  const target = <f64>load<f32>(logits + (<usize>label << 2));
+  const smoothing = <f64>load<f32>(args, 16);
+  let target = <f64>load<f32>(logits + (<usize>label << 2));
+  if (smoothing > 0) target = (1 - smoothing) * target + (smoothing / <f64>classes) * sumOf(logits, row);
   store<f64>(result, Math.log(exponentialSum(logits, row, largest)) - (target - <f64>largest));
   store<f64>(result, prediction == <usize>label << 2 ? 0 : 1, 8);
 }
@@ -35,10 +37,14 @@ export function softmaxCrossEntropyFinish(args: usize, chunk: i32, worker: i32):
   store<f32>(result, <f32>wrong, 4);
 }
 
-/** Arguments: logits, labels, dlogits, classes, images. */
+/** Arguments: logits, labels, dlogits, classes, images, smoothing. */
 export function softmaxCrossEntropyGradient(args: usize, chunk: i32, worker: i32): void {
-  const row = <usize>load<i32>(args, 12) << 2;
+  const classes = load<i32>(args, 12);
+  const row = <usize>classes << 2;
   const share = 1 / <f64>load<i32>(args, 16);
+  const smoothing = <f64>load<f32>(args, 20);
+  const miss = (share * smoothing) / <f64>classes;
+  const hit = share * (1 - smoothing) + miss;
   const logits = load<usize>(args) + <usize>chunk * row;
   const label = load<i32>(load<usize>(args, 4) + (<usize>chunk << 2));
   const gradient = load<usize>(args, 8) + <usize>chunk * row;
@@ -49,8 +55,8 @@ export function softmaxCrossEntropyGradient(args: usize, chunk: i32, worker: i32
   const largest = maximum(logits, row);
   const factor = share / exponentialSum(logits, row, largest);
   for (let k: usize = 0; k < row; k += 4) {
-    const hit = k == <usize>label << 2 ? share : 0;
-    store<f32>(gradient + k, <f32>(factor * Math.exp(<f64>load<f32>(logits + k) - <f64>largest) - hit));
+    const target = k == <usize>label << 2 ? hit : miss;
+    store<f32>(gradient + k, <f32>(factor * Math.exp(<f64>load<f32>(logits + k) - <f64>largest) - target));
   }
 }
 
@@ -58,6 +64,12 @@ function maximum(logits: usize, row: usize): f32 {
   let largest = load<f32>(logits);
   for (let k: usize = 4; k < row; k += 4) largest = max(largest, load<f32>(logits + k));
   return largest;
+}
+
+function sumOf(logits: usize, row: usize): f64 {
+  let sum: f64 = 0;
+  for (let k: usize = 0; k < row; k += 4) sum += <f64>load<f32>(logits + k);
+  return sum;
 }
 
 function exponentialSum(logits: usize, row: usize, largest: f32): f64 {

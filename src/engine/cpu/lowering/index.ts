@@ -23,7 +23,13 @@ import {
   lowerSubsample,
   lowerSubsampleGradient,
 } from './pooling.js';
-import { lowerParameterUpdate, lowerPrepareQuantizers, lowerQuantizerUpdate, lowerRecordMetrics } from './update.js';
+import {
+  lowerMovingAverage,
+  lowerParameterUpdate,
+  lowerPrepareQuantizers,
+  lowerQuantizerUpdate,
+  lowerRecordMetrics,
+} from './update.js';
 
 const lowerings: { readonly [K in OpName]: Lowering<K> } = {
   gatherBatch: lowerGatherBatch,
@@ -53,6 +59,7 @@ const lowerings: { readonly [K in OpName]: Lowering<K> } = {
   softmaxCrossEntropy: lowerSoftmaxCrossEntropy,
   softmaxCrossEntropyGradient: lowerSoftmaxCrossEntropyGradient,
   parameterUpdate: lowerParameterUpdate,
+  movingAverage: lowerMovingAverage,
   quantizerUpdate: lowerQuantizerUpdate,
   recordMetrics: lowerRecordMetrics,
 };

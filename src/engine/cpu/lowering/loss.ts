@@ -7,7 +7,8 @@ export const lowerSoftmaxCrossEntropy: Lowering<'softmaxCrossEntropy'> = (node, 
   const logits = operand(node, 0);
   const images = dimension(logits, 0);
   const ofImages = context.scratch(images * 16);
-  const args = [context.address(logits), context.address(operand(node, 1)), dimension(logits, 1), ofImages];
+  const addresses = [logits, operand(node, 1)].map(context.address);
+  const args = [...addresses, dimension(logits, 1), ofImages, { float: node.attributes.smoothing ?? 0 }];
   return [
     { kernel: 'softmaxCrossEntropy', chunks: images, args },
     { kernel: 'softmaxCrossEntropyFinish', chunks: 1, args: [ofImages, images, context.address(result(node, 0))] },
@@ -18,7 +19,6 @@ export const lowerSoftmaxCrossEntropyGradient: Lowering<'softmaxCrossEntropyGrad
   const logits = operand(node, 0);
   const images = dimension(logits, 0);
   const addresses = [logits, operand(node, 1), result(node, 0)].map(context.address);
-  return [
-    { kernel: 'softmaxCrossEntropyGradient', chunks: images, args: [...addresses, dimension(logits, 1), images] },
-  ];
+  const args = [...addresses, dimension(logits, 1), images, { float: node.attributes.smoothing ?? 0 }];
+  return [{ kernel: 'softmaxCrossEntropyGradient', chunks: images, args }];
 };

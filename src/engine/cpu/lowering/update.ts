@@ -21,7 +21,8 @@ export const lowerParameterUpdate: Lowering<'parameterUpdate'> = (node, context)
   ];
   switch (solver.type) {
     case 'momentum':
-      return [{ kernel: 'momentumUpdate', chunks, args: [...args, { float: solver.momentum }] }];
+      args.push({ float: solver.momentum }, solver.nesterov ? 1 : 0);
+      return [{ kernel: 'momentumUpdate', chunks, args }];
     case 'adam': {
       const constants = [solver.beta1, solver.beta2, solver.epsilon].map((float) => ({ float }));
       const secondMoment = context.address(operand(node, 3));
@@ -30,6 +31,15 @@ export const lowerParameterUpdate: Lowering<'parameterUpdate'> = (node, context)
     default:
       return solver satisfies never;
   }
+};
+
+export const lowerMovingAverage: Lowering<'movingAverage'> = (node, context) => {
+  const values = operand(node, 0);
+  const elements = elementCount(values.shape);
+  const addresses = [values, operand(node, 1)].map(context.address);
+  const weight = context.address(operand(node, 2)) + 4 * CONTROL.averageWeight;
+  const args = [...addresses, weight, elements, CHUNK_ELEMENTS];
+  return [{ kernel: 'movingAverage', chunks: elementChunks(elements), args }];
 };
 
 export const lowerPrepareQuantizers: Lowering<'prepareQuantizers'> = (node, context) => {

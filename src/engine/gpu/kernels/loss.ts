@@ -1,4 +1,4 @@
-/** Softmax cross-entropy in one workgroup (a batch of rows is little work), and its gradient. */
+/** Softmax cross-entropy to smoothed labels in one workgroup (a batch of rows is little work), and its gradient. */
 
 import { dimension } from '../../../graph/tensor.js';
 import { operand, result } from '../../operands.js';
@@ -22,7 +22,11 @@ export const softmaxCrossEntropy: Lowering<'softmaxCrossEntropy'> = (node, place
     labels: tensorOperand(placement, labels, 'read'),
     loss: tensorOperand(placement, loss, 'write'),
   });
-  const body = `${logSumExp(operands.logits, classes)}
+  const { smoothing = 0 } = node.attributes;
+  const own = operands.logits.load('own');
+  const target =
+    smoothing > 0 ? `(${float(1 - smoothing)} * ${own} + ${float(smoothing / classes)} * logitSum(row))` : own;
+  const body = `${logSumExp(operands.logits, classes)}${smoothing > 0 ? logitSum(operands.logits, classes) : ''}
 var<workgroup> lanes: array<vec2f, ${workgroupSize}>;
 @compute @workgroup_size(${workgroupSize})
 fn main(@builtin(local_invocation_index) t: u32) {
@@ -36,7 +40,7 @@ fn main(@builtin(local_invocation_index) t: u32) {
       if (${operands.logits.load('row + k')} > ${operands.logits.load('row + best')}) { best = k; }
     }
     let own = row + min(u32(label), ${classes - 1}u);
-    sum += vec2f(logSumExp(row) - ${operands.logits.load('own')}, select(1.0, 0.0, best == u32(label)));
+    sum += vec2f(logSumExp(row) - ${target}, select(1.0, 0.0, best == u32(label)));
   }
   lanes[t] = sum;
   ${treeSum('lanes', workgroupSize)}
@@ -58,6 +62,9 @@ export const softmaxCrossEntropyGradient: Lowering<'softmaxCrossEntropyGradient'
     labels: tensorOperand(placement, labels, 'read'),
     dlogits: tensorOperand(placement, dlogits, 'write'),
   });
+  const { smoothing = 0 } = node.attributes;
+  const miss = smoothing / classes;
+  const target = `select(${float(miss)}, ${float(1 - smoothing + miss)}, i32(k) == label)`;
   const probability = `exp(${operands.logits.load('row + k')} - total)`;
   const body = `${logSumExp(operands.logits, classes)}
 ${elementwiseMain(
@@ -66,7 +73,7 @@ ${elementwiseMain(
   let row = i * ${classes}u;
   let total = logSumExp(row);
   for (var k = 0u; k < ${classes}u; k++) {
-    let value = (${probability} - select(0.0, 1.0, i32(k) == label)) * ${float(1 / batch)};
+    let value = (${probability} - ${target}) * ${float(1 / batch)};
     ${operands.dlogits.store('row + k', 'select(value, 0.0, label < 0)')}
   }`,
 )}`;
@@ -81,5 +88,14 @@ function logSumExp(logits: Operand, classes: number): string {
   var sum = 0.0;
   for (var k = 0u; k < ${classes}u; k++) { sum += exp(${logits.load('row + k')} - largest); }
   return largest + log(sum);
+}`;
+}
+
+function logitSum(logits: Operand, classes: number): string {
+  return `
+fn logitSum(row: u32) -> f32 {
+  var sum = 0.0;
+  for (var k = 0u; k < ${classes}u; k++) { sum += ${logits.load('row + k')}; }
+  return sum;
 }`;
 }

@@ -1,4 +1,7 @@
-/** What ends a training step: the update of the parameters, and of the quantizer table with its memory budget. */
+/**
+ * What ends a training step: the update of the parameters, and of the quantizer table with its memory budget; moving
+ * averages.
+ */
 
 import { elementCount } from '../../../graph/tensor.js';
 import { CONTROL, PENALTIES } from '../../../ops/attributes.js';
@@ -41,6 +44,27 @@ export const parameterUpdate: Lowering<'parameterUpdate'> = (node, placement) =>
   return [finish('parameterUpdate', linearDispatch(length / lanes.width), body)];
 };
 
+export const movingAverage: Lowering<'movingAverage'> = (node, placement) => {
+  const [values, average, control] = [operand(node, 0), operand(node, 1), operand(node, 2)];
+  const length = elementCount(values.shape);
+  const lanes = lanesFor(length);
+  const { operands, finish } = kernelSource(
+    {
+      values: tensorOperand(placement, values, 'read'),
+      average: tensorOperand(placement, average, 'write'),
+      control: tensorOperand(placement, control, 'read'),
+    },
+    wideIf(lanes, ['values', 'average']),
+  );
+  const body = elementwiseMain(
+    length / lanes.width,
+    `let weight = ${operands.control.load(`${CONTROL.averageWeight}u`)};
+  let average = ${lanes.load(operands.average, 'i')};
+  ${lanes.store(operands.average, 'i', `average + weight * (${lanes.load(operands.values, 'i')} - average)`)}`,
+  );
+  return [finish('movingAverage', linearDispatch(length / lanes.width), body)];
+};
+
 export const prepareQuantizers: Lowering<'prepareQuantizers'> = (node, placement) => {
   const { rows } = node.attributes;
   const { operands, words, finish } = kernelSource({
@@ -64,7 +88,7 @@ const rowBlock = 16;
  * updates row by row. It takes a driver a second to compile, so what differs between networks comes as parameters.
  */
 export const quantizerUpdate: Lowering<'quantizerUpdate'> = (node, placement) => {
-  const { rows, unquantized, budget, solver, weightDecay } = node.attributes;
+  const { rows, unquantized, budget, solver, weightDecay, learningRateFactor = 1 } = node.attributes;
   const secondMoment = optionalOperand(node, 3);
   const { operands, parameter, words, finish } = kernelSource({
     table: tensorOperand(placement, operand(node, 0), 'write'),
@@ -128,7 +152,7 @@ fn main(@builtin(local_invocation_index) t: u32) {
   workgroupBarrier();
   if (t == 0u) { addUp(); }
   workgroupBarrier();
-  let rate = ${control('learningRate')};
+  let rate = ${number(learningRateFactor)} * ${control('learningRate')};
   let slopes = 2.0 * vec2f(${control('lambdaWeight')}, ${control('lambdaActivation')}) * excesses;
   for (var row = t; row < ${rowCount}; row += ${size}u) {
     let p = ${pairAt(operands.table, 'row')};

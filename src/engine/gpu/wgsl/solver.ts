@@ -16,7 +16,11 @@ export function solverStep(
 ): string {
   switch (solver.type) {
     case 'momentum':
-      return `let step = ${float(solver.momentum)} * ${velocity.load} + rate * gradient;
+      return solver.nesterov
+        ? `let moved = ${float(solver.momentum)} * ${velocity.load} + rate * gradient;
+  ${velocity.store('moved')}
+  let step = ${float(solver.momentum)} * moved + rate * gradient;`
+        : `let step = ${float(solver.momentum)} * ${velocity.load} + rate * gradient;
   ${velocity.store('step')}`;
     case 'adam': {
       if (!secondMoment) throw new Error('Adam needs a second moment');
