@@ -9,7 +9,7 @@ import { affine, convolutionBatchNorm, type Network, nonlinearity } from './laye
 /** x [B,H,W,3] → logits [B,classes]. */
 export function resnet18(network: Network, x: Tensor, classes: number): Tensor {
   let h = nonlinearity(network, convolution(network, x, 'conv1', 'bn1', 64, 7, 2), 'relu');
-  h = maxPool(network.graph, h, { size: 3, stride: 2, padding: 1 });
+  h = maxPool(network.graph, h, { size: 3, stride: 2, padding: 1 }, network.training);
   for (const [group, channels] of [64, 128, 256, 512].entries()) {
     for (let layer = 0; layer < 2; layer++) {
       h = block(network, h, `layer${group + 1}.${layer}`, channels, group > 0 && layer === 0 ? 2 : 1);

@@ -21,8 +21,8 @@
  * | subsampleGradient | dy | dx |
  * | globalAveragePool | x [B,H,W,C] | y [B,C] |
  * | globalAveragePoolGradient | dy [B,C] | dx [B,H,W,C] |
- * | maxPool | x | y |
- * | maxPoolGradient | x, dy | dx (to the first maximum of a window in row-major order; padding never wins) |
+ * | maxPool | x | y, [argmax u8: where in its window the first maximum lies, row · size + column; padding never wins] |
+ * | maxPoolGradient | argmax, dy | dx |
  * | linear | x [B,I], w [I,O], b [O] | y [B,O] |
  * | linearInputGradient | dy, w | dx |
  * | linearWeightGradient | x, dy | dw, db |

@@ -21,7 +21,13 @@ export const globalAveragePoolGradient: GradientRule<'globalAveragePool'> = (gra
   return [dx];
 };
 
-export function maxPool(graph: Graph, x: Tensor, options: Window & { readonly size: number }): Tensor {
+/** `withArgmax`: also note where the maxima lie, in a byte each, which is all that the gradient needs. */
+export function maxPool(
+  graph: Graph,
+  x: Tensor,
+  options: Window & { readonly size: number },
+  withArgmax: boolean,
+): Tensor {
   const [batch, height, width, channels] = nhwc(x);
   const shape = [
     batch,
@@ -30,14 +36,14 @@ export function maxPool(graph: Graph, x: Tensor, options: Window & { readonly si
     channels,
   ];
   const y = graph.tensor(`max(${x.name})`, shape);
-  graph.append('maxPool', [x], [y], options);
+  const argmax = withArgmax ? [graph.tensor(`argmax(${x.name})`, shape, null, 'uint8')] : [];
+  graph.append('maxPool', [x], [y, ...argmax], options);
   return y;
 }
 
 export const maxPoolGradient: GradientRule<'maxPool'> = (graph, node, [dy]) => {
   if (!dy) return [null];
-  const x = operand(node, 0);
-  const dx = gradientLike(graph, x);
-  graph.append('maxPoolGradient', [x, dy], [dx], node.attributes);
+  const dx = gradientLike(graph, operand(node, 0));
+  graph.append('maxPoolGradient', [node.outputs[1] ?? null, dy], [dx], node.attributes);
   return [dx];
 };

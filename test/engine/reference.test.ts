@@ -6,7 +6,7 @@
 import { describe, expect, it } from 'vitest';
 import { createReferenceEngine } from '../../src/engine/reference/index.js';
 import { Graph, makePlan, type Plan } from '../../src/graph/index.js';
-import { elementCount, type Shape, type Tensor } from '../../src/graph/tensor.js';
+import { type DType, elementCount, type Shape, type Tensor } from '../../src/graph/tensor.js';
 import type { Activation, Attributes, OpName } from '../../src/ops/attributes.js';
 import { chainCases } from './cases/chains.js';
 import { trainingCases } from './cases/training.js';
@@ -23,13 +23,14 @@ interface Check {
   backward(graph: Graph, t: (name: string) => Tensor): void;
   /** Operands whose gradients are checked. */
   readonly operands: readonly string[];
-  readonly integers?: readonly string[];
+  /** Of what is not `float`. */
+  readonly dtypes?: Readonly<Record<string, DType>>;
   readonly values?: Values;
 }
 
 /** Runs a graph on storages of the given contents; returns all of them. */
 async function computed(
-  { shapes, integers = [] }: Pick<Check, 'shapes' | 'integers'>,
+  { shapes, dtypes = {} }: Pick<Check, 'shapes' | 'dtypes'>,
   append: (graph: Graph, t: (name: string) => Tensor) => void,
   values: Values,
 ): Promise<Record<string, number[]>> {
@@ -40,8 +41,7 @@ async function computed(
     if (known) return known;
     const shape = shapes[name] ?? shapes[name.slice(1)];
     if (!shape) throw new Error(`no shape of ${name}`);
-    const dtype = integers.includes(name) ? 'int32' : 'float';
-    const tensor = graph.whole({ name, dtype, length: elementCount(shape) }, shape);
+    const tensor = graph.whole({ name, dtype: dtypes[name] ?? 'float', length: elementCount(shape) }, shape);
     tensors.set(name, tensor);
     return tensor;
   });
@@ -152,12 +152,11 @@ describe('gradients agree with finite differences', () => {
     attributes: Attributes[F] & Attributes[B],
     x: Shape,
     y: Shape,
-    withX = false,
   ) =>
     expectGradients({
       shapes: { x, y },
       forward: (graph, t) => graph.append(forward, [t('x')], [t('y')], attributes),
-      backward: (graph, t) => graph.append(backward, withX ? [t('x'), t('dy')] : [t('dy')], [t('dx')], attributes),
+      backward: (graph, t) => graph.append(backward, [t('dy')], [t('dx')], attributes),
       operands: ['x'],
     });
 
@@ -172,7 +171,14 @@ describe('gradients agree with finite differences', () => {
 
   it('max pool', async () => {
     const attributes = { size: 3, stride: 2, padding: 1 };
-    await simple('maxPool', 'maxPoolGradient', attributes, [2, 5, 4, 2], [2, 3, 2, 2], true);
+    const pooled = [2, 3, 2, 2];
+    await expectGradients({
+      shapes: { x: [2, 5, 4, 2], y: pooled, argmax: pooled },
+      dtypes: { argmax: 'uint8' },
+      forward: (graph, t) => graph.append('maxPool', [t('x')], [t('y'), t('argmax')], attributes),
+      backward: (graph, t) => graph.append('maxPoolGradient', [t('argmax'), t('dy')], [t('dx')], attributes),
+      operands: ['x'],
+    });
   });
 
   it.each<Activation>([{ type: 'relu' }, { type: 'relu6' }])('$type', async (activation) => {
@@ -210,7 +216,7 @@ describe('gradients agree with finite differences', () => {
   it.each([0, 0.1, 0.5])('softmax cross-entropy, with a padding label, smoothing %f', async (smoothing) => {
     await expectGradients({
       shapes: { x: [4, 3], labels: [4], y: [2] },
-      integers: ['labels'],
+      dtypes: { labels: 'int32' },
       forward: (graph, t) => graph.append('softmaxCrossEntropy', [t('x'), t('labels')], [t('y')], { smoothing }),
       backward: (graph, t) =>
         graph.append('softmaxCrossEntropyGradient', [t('x'), t('labels')], [t('dx')], { smoothing }),
@@ -251,7 +257,7 @@ describe('values worked out by hand', () => {
 
   it('softmax cross-entropy: log K for equal logits, the first is the prediction, −1 counts nowhere', async () => {
     const { loss } = await computed(
-      { shapes: { logits: [4, 2], labels: [4], loss: [2] }, integers: ['labels'] },
+      { shapes: { logits: [4, 2], labels: [4], loss: [2] }, dtypes: { labels: 'int32' } },
       (graph, t) => graph.append('softmaxCrossEntropy', [t('logits'), t('labels')], [t('loss')], {}),
       { logits: [5, 5, 800, 800, 1, 9, 0, 0], labels: [0, 1, -1, -1] },
     );
@@ -261,7 +267,7 @@ describe('values worked out by hand', () => {
 
   it('smoothed labels: the mean over targets (1 − ε)·[k = label] + ε/K', async () => {
     const { loss } = await computed(
-      { shapes: { logits: [1, 3], labels: [1], loss: [2] }, integers: ['labels'] },
+      { shapes: { logits: [1, 3], labels: [1], loss: [2] }, dtypes: { labels: 'int32' } },
       (graph, t) => graph.append('softmaxCrossEntropy', [t('logits'), t('labels')], [t('loss')], { smoothing: 0.3 }),
       { logits: [0, Math.log(2), Math.log(5)], labels: [1] },
     );
@@ -272,11 +278,13 @@ describe('values worked out by hand', () => {
 
   it('max pool: the first of equal maxima gets the gradient, padding never wins', async () => {
     const attributes = { size: 2, stride: 2, padding: 1 };
+    const dtypes = { argmax: 'uint8' } as const;
+    const square = [1, 2, 2, 1];
     const { y, dx } = await computed(
-      { shapes: { x: [1, 2, 2, 1], y: [1, 2, 2, 1] } },
+      { shapes: { x: square, y: square, argmax: square }, dtypes },
       (graph, t) => {
-        graph.append('maxPool', [t('x')], [t('y')], attributes);
-        graph.append('maxPoolGradient', [t('x'), t('dy')], [t('dx')], attributes);
+        graph.append('maxPool', [t('x')], [t('y'), t('argmax')], attributes);
+        graph.append('maxPoolGradient', [t('argmax'), t('dy')], [t('dx')], attributes);
       },
       { x: [-1, -2, -3, -4], dy: [1, 2, 3, 4] },
     );
@@ -284,8 +292,11 @@ describe('values worked out by hand', () => {
     expect(dx).toEqual([1, 2, 3, 4]);
     const whole = { size: 2, stride: 1, padding: 0 };
     const tied = await computed(
-      { shapes: { x: [1, 2, 2, 1], y: [1, 1, 1, 1] } },
-      (graph, t) => graph.append('maxPoolGradient', [t('x'), t('dy')], [t('dx')], whole),
+      { shapes: { x: square, y: [1, 1, 1, 1], argmax: [1, 1, 1, 1] }, dtypes },
+      (graph, t) => {
+        graph.append('maxPool', [t('x')], [t('y'), t('argmax')], whole);
+        graph.append('maxPoolGradient', [t('argmax'), t('dy')], [t('dx')], whole);
+      },
       { x: [1, 2, 2, 2], dy: [3] },
     );
     expect(tied.dx).toEqual([0, 3, 0, 0]);

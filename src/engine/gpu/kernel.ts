@@ -188,17 +188,20 @@ function operandAccess(
   };
 }
 
-/** Bytes lie four in a word, the first lowest. They are data for the network, never results. */
+/** Bytes lie four in a word, the first lowest. Words are stored whole. */
 function byteAccess(name: string, offset: number, parameter: (value: number) => string): Operand {
-  const forbidden = (): never => {
-    throw new Error(`operand ${name}: bytes can only be loaded one by one`);
-  };
   const start = offset === 0 ? '' : `${parameter(offset)} + `;
+  const word = (index: string) => {
+    if (offset % 4 !== 0) throw new Error(`operand ${name}: a view of bytes begins within a word`);
+    return `${name}[${offset === 0 ? '' : `${parameter(offset / 4)} + `}(${index})]`;
+  };
   return {
     load: (index) => `byteOf_${name}(${start}(${index}))`,
-    store: forbidden,
-    load4: forbidden,
-    store4: forbidden,
+    store: () => {
+      throw new Error(`operand ${name}: bytes can only be stored four at a time`);
+    },
+    load4: (index) => `((vec4u(${word(index)}) >> vec4u(0u, 8u, 16u, 24u)) & vec4u(255u))`,
+    store4: (index, value) => `${word(index)} = dot(${value}, vec4u(1u, 256u, 65536u, 16777216u));`,
   };
 }
 

@@ -2,7 +2,7 @@
 
 import { nhwc, type Tensor } from '../../graph/tensor.js';
 import type { Attributes } from '../../ops/attributes.js';
-import { operand, result } from '../operands.js';
+import { operand, optionalResult, result } from '../operands.js';
 import type { Kernel } from './kernel.js';
 
 export const globalAveragePool: Kernel<'globalAveragePool'> = (node, memory) => {
@@ -26,17 +26,21 @@ export const globalAveragePoolGradient: Kernel<'globalAveragePoolGradient'> = (n
 export const maxPool: Kernel<'maxPool'> = (node, memory) => {
   const x = memory.floats(operand(node, 0));
   const y = memory.floats(result(node, 0));
-  forEachMaximum(x, operand(node, 0), result(node, 0), node.attributes, (from, to) => {
-    y[to] = x[from]!;
+  const argmaxTensor = optionalResult(node, 1);
+  const argmax = argmaxTensor && memory.bytes(argmaxTensor);
+  forEachWindow(operand(node, 0), result(node, 0), node.attributes, (places, to) => {
+    const best = places.reduce((first, place) => (x[place.from]! > x[first.from]! ? place : first));
+    y[to] = x[best.from]!;
+    if (argmax) argmax[to] = best.tap;
   });
 };
 
 export const maxPoolGradient: Kernel<'maxPoolGradient'> = (node, memory) => {
-  const x = memory.floats(operand(node, 0));
+  const argmax = memory.bytes(operand(node, 0));
   const dy = memory.floats(operand(node, 1));
   const dx = memory.floats(result(node, 0)).fill(0);
-  forEachMaximum(x, operand(node, 0), operand(node, 1), node.attributes, (from, to) => {
-    dx[from]! += dy[to]!;
+  forEachWindow(result(node, 0), operand(node, 1), node.attributes, (places, to) => {
+    for (const { from, tap } of places) if (tap === argmax[to]) dx[from]! += dy[to]!;
   });
 };
 
@@ -60,13 +64,12 @@ function pooledIndex(i: number, pixels: number, channels: number): number {
   return Math.floor(i / (pixels * channels)) * channels + (i % channels);
 }
 
-/** Calls `visit` with the index of each window's first maximum, and of the output element. */
-function forEachMaximum(
-  x: Float64Array,
+/** Calls `visit` with each window's elements, row by row (index, and place in the window), and the output's index. */
+function forEachWindow(
   input: Tensor,
   output: Tensor,
   { size, stride, padding }: Attributes['maxPool'],
-  visit: (from: number, to: number) => void,
+  visit: (places: readonly { readonly from: number; readonly tap: number }[], to: number) => void,
 ): void {
   const [, height, width, channels] = nhwc(input);
   const [batch, outputHeight, outputWidth] = nhwc(output);
@@ -75,16 +78,13 @@ function forEachMaximum(
     for (let oy = 0; oy < outputHeight; oy++) {
       for (let ox = 0; ox < outputWidth; ox++) {
         for (let c = 0; c < channels; c++) {
-          let best = -1;
-          for (let iy = oy * stride - padding; iy < oy * stride - padding + size; iy++) {
-            if (iy < 0 || iy >= height) continue;
-            for (let ix = ox * stride - padding; ix < ox * stride - padding + size; ix++) {
-              if (ix < 0 || ix >= width) continue;
-              const from = ((n * height + iy) * width + ix) * channels + c;
-              if (best < 0 || x[from]! > x[best]!) best = from;
-            }
+          const places: { from: number; tap: number }[] = [];
+          for (let tap = 0; tap < size * size; tap++) {
+            const [iy, ix] = [oy * stride - padding + Math.floor(tap / size), ox * stride - padding + (tap % size)];
+            const isInside = iy >= 0 && iy < height && ix >= 0 && ix < width;
+            if (isInside) places.push({ from: ((n * height + iy) * width + ix) * channels + c, tap });
           }
-          visit(best, to++);
+          visit(places, to++);
         }
       }
     }

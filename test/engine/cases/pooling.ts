@@ -69,8 +69,10 @@ function maximum(
   const x = c.input('x', shape, xs);
   const dy = c.input('dy', pooled, random.dyadic(pooled.reduce((a, b) => a * b, 1)));
   const attributes = { size, stride, padding };
-  c.graph.append('maxPool', [x], [c.output('y', pooled, { exact: true })], attributes);
-  c.graph.append('maxPoolGradient', [x, dy], [c.output('dx', shape, { exact: true })], attributes);
+  const argmax = c.transient('argmax', pooled, 'uint8');
+  c.graph.append('maxPool', [x], [c.output('y', pooled, { exact: true }), argmax], attributes);
+  c.graph.append('maxPool', [x], [c.output('y alone', pooled, { exact: true })], attributes);
+  c.graph.append('maxPoolGradient', [argmax, dy], [c.output('dx', shape, { exact: true })], attributes);
   return c.build(`maximum of ${size}x${size}/${stride}+${padding} on [${shape}]`);
 }
 

@@ -34,35 +34,51 @@ export function globalAveragePoolGradient(args: usize, chunk: i32, worker: i32):
   }
 }
 
-/** Arguments: x, y, height, width, channels, y's height, y's width, size, stride, padding. */
+/** Arguments: x, y, argmax (0 for none), height, width, channels, y's height, y's width, size, stride, padding. */
 export function maxPool(args: usize, chunk: i32, worker: i32): void {
-  const height = load<i32>(args, 8);
-  const width = load<i32>(args, 12);
-  const channels = load<i32>(args, 16);
-  const outHeight = load<i32>(args, 20);
-  const outWidth = load<i32>(args, 24);
-  const size = load<i32>(args, 28);
-  const stride = load<i32>(args, 32);
-  const padding = load<i32>(args, 36);
+  const height = load<i32>(args, 12);
+  const width = load<i32>(args, 16);
+  const channels = load<i32>(args, 20);
+  const outHeight = load<i32>(args, 24);
+  const outWidth = load<i32>(args, 28);
+  const size = load<i32>(args, 32);
+  const stride = load<i32>(args, 36);
+  const padding = load<i32>(args, 40);
   const row = <usize>channels << 2;
+  const outRows = <usize>outHeight * outWidth;
   const x = load<usize>(args) + <usize>chunk * height * width * row;
-  let y = load<usize>(args, 4) + <usize>chunk * outHeight * outWidth * row;
+  let y = load<usize>(args, 4) + <usize>chunk * outRows * row;
+  const hasArgmax = load<usize>(args, 8) != 0;
+  let argmax = load<usize>(args, 8) + <usize>chunk * outRows * channels;
   for (let oy = 0; oy < outHeight; oy++) {
-    const top = max(0, oy * stride - padding);
-    const bottom = min(height, oy * stride - padding + size);
-    for (let ox = 0; ox < outWidth; ox++, y += row) {
-      const left = max(0, ox * stride - padding);
-      const right = min(width, ox * stride - padding + size);
+    const up = oy * stride - padding;
+    const bottom = min(height, up + size);
+    for (let ox = 0; ox < outWidth; ox++, y += row, argmax += channels) {
+      const left = ox * stride - padding;
+      const right = min(width, left + size);
       for (let c = 0; c < channels; c += 4) {
         const lanes = channels - c;
-        const best = windowMaximum(x + (<usize>c << 2), top, bottom, left, right, width, row, lanes);
+        const at = x + (<usize>c << 2);
+        const firstRow = max(0, up);
+        const firstColumn = max(0, left);
+        let best = loadPart(at + <usize>(firstRow * width + firstColumn) * row, lanes);
+        let places = i32x4.splat((firstRow - up) * size + firstColumn - left);
+        for (let h = firstRow; h < bottom; h++) {
+          for (let w = firstColumn; w < right; w++) {
+            const value = loadPart(at + <usize>(h * width + w) * row, lanes);
+            const isLarger = f32x4.gt(value, best);
+            best = v128.bitselect(value, best, isLarger);
+            places = v128.bitselect(i32x4.splat((h - up) * size + w - left), places, isLarger);
+          }
+        }
         storePart(y + (<usize>c << 2), best, lanes);
+        if (hasArgmax) storeBytes(argmax + c, places, lanes);
       }
     }
   }
 }
 
-/** Arguments: x, dy, dx, height, width, channels, dy's height, dy's width, size, stride, padding. */
+/** Arguments: argmax, dy, dx, height, width, channels, dy's height, dy's width, size, stride, padding. */
 export function maxPoolGradient(args: usize, chunk: i32, worker: i32): void {
   const height = load<i32>(args, 12);
   const width = load<i32>(args, 16);
@@ -74,28 +90,27 @@ export function maxPoolGradient(args: usize, chunk: i32, worker: i32): void {
   const padding = load<i32>(args, 40);
   const row = <usize>channels << 2;
   const imageBytes = <usize>height * width * row;
-  const x = load<usize>(args) + <usize>chunk * imageBytes;
+  const outRows = <usize>outHeight * outWidth;
+  let argmax = load<usize>(args) + <usize>chunk * outRows * channels;
+  let dy = load<usize>(args, 4) + <usize>chunk * outRows * row;
   const dx = load<usize>(args, 8) + <usize>chunk * imageBytes;
-  let dy = load<usize>(args, 4) + <usize>chunk * outHeight * outWidth * row;
   memory.fill(dx, 0, imageBytes);
   for (let oy = 0; oy < outHeight; oy++) {
-    const top = max(0, oy * stride - padding);
-    const bottom = min(height, oy * stride - padding + size);
-    for (let ox = 0; ox < outWidth; ox++, dy += row) {
-      const left = max(0, ox * stride - padding);
-      const right = min(width, ox * stride - padding + size);
+    const up = oy * stride - padding;
+    const bottom = min(height, up + size);
+    for (let ox = 0; ox < outWidth; ox++, dy += row, argmax += channels) {
+      const left = ox * stride - padding;
+      const right = min(width, left + size);
       for (let c = 0; c < channels; c += 4) {
         const lanes = channels - c;
-        const at = <usize>c << 2;
-        const best = windowMaximum(x + at, top, bottom, left, right, width, row, lanes);
-        let g = loadPart(dy + at, lanes);
-        for (let h = top; h < bottom; h++) {
-          for (let w = left; w < right; w++) {
-            const offset = <usize>(h * width + w) * row + at;
-            const isMaximum = f32x4.eq(loadPart(x + offset, lanes), best);
-            const share = v128.and(g, isMaximum);
-            g = v128.andnot(g, isMaximum);
-            storePart(dx + offset, f32x4.add(loadPart(dx + offset, lanes), share), lanes);
+        const at = dx + (<usize>c << 2);
+        const g = loadPart(dy + (<usize>c << 2), lanes);
+        const places = loadBytes(argmax + c, lanes);
+        for (let h = max(0, up); h < bottom; h++) {
+          for (let w = max(0, left); w < right; w++) {
+            const isMaximum = i32x4.eq(places, i32x4.splat((h - up) * size + w - left));
+            const target = at + <usize>(h * width + w) * row;
+            storePart(target, f32x4.add(loadPart(target, lanes), v128.and(g, isMaximum)), lanes);
           }
         }
       }
@@ -103,24 +118,26 @@ export function maxPoolGradient(args: usize, chunk: i32, worker: i32): void {
   }
 }
 
+/** The first `count` of four bytes, each in a lane of 32 bits. */
 @inline
-function windowMaximum(
-  x: usize,
-  top: i32,
-  bottom: i32,
-  left: i32,
-  right: i32,
-  width: i32,
-  row: usize,
-  lanes: i32,
-): v128 {
-  let best = f32x4.splat(-Infinity);
-  for (let h = top; h < bottom; h++) {
-    for (let w = left; w < right; w++) {
-      best = f32x4.pmax(best, loadPart(x + <usize>(h * width + w) * row, lanes));
-    }
+function loadBytes(address: usize, count: i32): v128 {
+  let bytes = i32x4.splat(0);
+  if (count >= 4) {
+    bytes = v128.load32_zero(address);
+  } else {
+    bytes = v128.load_lane<u8>(address, bytes, 0);
+    if (count > 1) bytes = v128.load_lane<u8>(address, bytes, 1, 1);
+    if (count > 2) bytes = v128.load_lane<u8>(address, bytes, 2, 2);
   }
-  return best;
+  return i32x4.extend_low_i16x8_u(i16x8.extend_low_i8x16_u(bytes));
+}
+
+@inline
+function storeBytes(address: usize, lanes: v128, count: i32): void {
+  store<u8>(address, i32x4.extract_lane(lanes, 0));
+  if (count > 1) store<u8>(address, i32x4.extract_lane(lanes, 1), 1);
+  if (count > 2) store<u8>(address, i32x4.extract_lane(lanes, 2), 2);
+  if (count > 3) store<u8>(address, i32x4.extract_lane(lanes, 3), 3);
 }
 
 /** Arguments: x, y, height, width, channels, y's height, y's width, y's channels, stride. */

@@ -1,6 +1,6 @@
 /** Pooling and subsampling: a chunk is an image. */
 import { nhwc } from '../../../graph/tensor.js';
-import { operand, result } from '../../operands.js';
+import { operand, optionalResult, result } from '../../operands.js';
 import type { Lowering } from '../lowered.js';
 
 export const lowerGlobalAveragePool: Lowering<'globalAveragePool'> = (node, context) => {
@@ -21,20 +21,22 @@ export const lowerMaxPool: Lowering<'maxPool'> = (node, context) => {
   const { size, stride, padding } = node.attributes;
   const x = operand(node, 0);
   const y = result(node, 0);
+  const argmax = optionalResult(node, 1);
   const [batch, height, width, channels] = nhwc(x);
   const [, outHeight, outWidth] = nhwc(y);
   const shape = [height, width, channels, outHeight, outWidth, size, stride, padding];
-  return [{ kernel: 'maxPool', chunks: batch, args: [context.address(x), context.address(y), ...shape] }];
+  const addresses = [context.address(x), context.address(y), argmax ? context.address(argmax) : 0];
+  return [{ kernel: 'maxPool', chunks: batch, args: [...addresses, ...shape] }];
 };
 
 export const lowerMaxPoolGradient: Lowering<'maxPoolGradient'> = (node, context) => {
   const { size, stride, padding } = node.attributes;
-  const x = operand(node, 0);
   const dy = operand(node, 1);
-  const [batch, height, width, channels] = nhwc(x);
+  const dx = result(node, 0);
+  const [batch, height, width, channels] = nhwc(dx);
   const [, outHeight, outWidth] = nhwc(dy);
   const shape = [height, width, channels, outHeight, outWidth, size, stride, padding];
-  const addresses = [x, dy, result(node, 0)].map(context.address);
+  const addresses = [operand(node, 0), dy, dx].map(context.address);
   return [{ kernel: 'maxPoolGradient', chunks: batch, args: [...addresses, ...shape] }];
 };
 

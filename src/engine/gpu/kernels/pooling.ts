@@ -1,8 +1,9 @@
 /** Pooling and its gradients, and the subsampling shortcut: one invocation an element, nothing shared. */
 
 import { elementCount, nhwc } from '../../../graph/tensor.js';
-import { operand, result } from '../../operands.js';
+import { operand, optionalResult, result } from '../../operands.js';
 import { elementwiseMain, float, kernelSource, linearDispatch, type Operand, tensorOperand } from '../kernel.js';
+import { type Lanes, lanesFor, wideIf } from '../lanes.js';
 import type { Lowering } from '../lowering.js';
 
 export const subsample: Lowering<'subsample'> = (node, placement) => {
@@ -17,7 +18,7 @@ export const subsample: Lowering<'subsample'> = (node, placement) => {
   const length = elementCount(y.shape);
   const body = elementwiseMain(
     length,
-    `${position(outputHeight, outputWidth, outputChannels)}
+    `${position('i', outputHeight, outputWidth, outputChannels)}
   var value = 0.0;
   if (c < ${channels}u) {
     value = ${operands.x.load(`((n * ${height}u + h * ${stride}u) * ${width}u + w * ${stride}u) * ${channels}u + c`)};
@@ -40,7 +41,7 @@ export const subsampleGradient: Lowering<'subsampleGradient'> = (node, placement
   const at = `((n * ${outputHeight}u + h / ${stride}u) * ${outputWidth}u + w / ${stride}u) * ${outputChannels}u + c`;
   const body = elementwiseMain(
     length,
-    `${position(height, width, channels)}
+    `${position('i', height, width, channels)}
   var value = 0.0;
   if (h % ${stride}u == 0u && w % ${stride}u == 0u) { value = ${operands.dy.load(at)}; }
   ${operands.dx.store('i', 'value')}`,
@@ -81,81 +82,113 @@ export const globalAveragePoolGradient: Lowering<'globalAveragePoolGradient'> = 
   return [finish(`globalAveragePoolGradient ${dx.name}`, linearDispatch(length), body)];
 };
 
+/** Four elements an invocation, as four places of maxima share a word. */
 export const maxPool: Lowering<'maxPool'> = (node, placement) => {
-  const [x, y] = [operand(node, 0), result(node, 0)];
+  const [x, y, argmax] = [operand(node, 0), result(node, 0), optionalResult(node, 1)];
   const [, outputHeight, outputWidth, channels] = nhwc(y);
-  const { operands, finish } = kernelSource({
-    x: tensorOperand(placement, x, 'read'),
-    y: tensorOperand(placement, y, 'write'),
-  });
+  const lanes = lanesFor(channels);
+  const { operands, finish } = kernelSource(
+    {
+      x: tensorOperand(placement, x, 'read'),
+      y: tensorOperand(placement, y, 'write'),
+      argmax: argmax && tensorOperand(placement, argmax, 'write'),
+    },
+    wideIf(lanes, ['x', 'y']),
+  );
   const length = elementCount(y.shape);
-  const body = `${maximumFunction(nhwc(x), node.attributes, operands.x)}
-${elementwiseMain(
-  length,
-  `${position(outputHeight, outputWidth, channels)}
-  ${operands.y.store('i', operands.x.load('maximumOf(n, h, w, c)'))}`,
-)}`;
-  return [finish(`maxPool ${y.name}`, linearDispatch(length), body)];
+  const items = Math.ceil(length / 4);
+  const maximum = (i: string) => `${position(i, outputHeight, outputWidth, channels / lanes.width)}
+  let found = maximumOf(n, h, w, c);
+  ${lanes.store(operands.y, i, 'found.value')}`;
+  const fourMaxima =
+    lanes.width === 4
+      ? `${maximum('i')}
+  let places = found.place;`
+      : `var places = vec4u();
+  for (var j = 0u; j < min(4u, ${length}u - 4u * i); j++) {
+    let at = 4u * i + j;
+    ${maximum('at')}
+    places[j] = found.place;
+  }`;
+  const body = `${maximumFunction(nhwc(x), node.attributes, operands.x, lanes)}
+${elementwiseMain(items, `${fourMaxima}\n  ${argmax ? operands.argmax.store4('i', 'places') : ''}`)}`;
+  return [finish(`maxPool ${y.name}`, linearDispatch(items), body)];
 };
 
-/** Every input asks the windows that see it whether it is their maximum. */
+/** Every input asks the windows that see it whether it is their maximum, in the order of the windows. */
 export const maxPoolGradient: Lowering<'maxPoolGradient'> = (node, placement) => {
-  const [x, dy, dx] = [operand(node, 0), operand(node, 1), result(node, 0)];
-  const [, height, width, channels] = nhwc(x);
+  const [argmax, dy, dx] = [operand(node, 0), operand(node, 1), result(node, 0)];
+  const [, height, width, channels] = nhwc(dx);
   const [, outputHeight, outputWidth] = nhwc(dy);
   const { stride, padding, size } = node.attributes;
-  const { operands, finish } = kernelSource({
-    x: tensorOperand(placement, x, 'read'),
-    dy: tensorOperand(placement, dy, 'read'),
-    dx: tensorOperand(placement, dx, 'write'),
-  });
+  const lanes = lanesFor(channels);
+  const { operands, finish } = kernelSource(
+    {
+      argmax: tensorOperand(placement, argmax, 'read'),
+      dy: tensorOperand(placement, dy, 'read'),
+      dx: tensorOperand(placement, dx, 'write'),
+    },
+    wideIf(lanes, ['dy', 'dx']),
+  );
   const first = (at: string) => `u32(max(0, (i32(${at}) + ${padding - size + stride})) / ${stride})`;
   const end = (at: string, limit: number) => `min(${limit}u, (${at} + ${padding}u) / ${stride}u + 1u)`;
-  const length = elementCount(dx.shape);
-  const body = `${maximumFunction(nhwc(x), node.attributes, operands.x)}
-${elementwiseMain(
-  length,
-  `${position(height, width, channels)}
-  var sum = 0.0;
+  const perPixel = channels / lanes.width;
+  const items = elementCount(dx.shape) / lanes.width;
+  const body = elementwiseMain(
+    items,
+    `${position('i', height, width, perPixel)}
+  var sum = ${lanes.type}();
   for (var oh = ${first('h')}; oh < ${end('h', outputHeight)}; oh++) {
     for (var ow = ${first('w')}; ow < ${end('w', outputWidth)}; ow++) {
-      if (maximumOf(n, oh, ow, c) == i) {
-        sum += ${operands.dy.load(`((n * ${outputHeight}u + oh) * ${outputWidth}u + ow) * ${channels}u + c`)};
-      }
+      let at = ((n * ${outputHeight}u + oh) * ${outputWidth}u + ow) * ${perPixel}u + c;
+      let place = (h + ${padding}u - oh * ${stride}u) * ${size}u + w + ${padding}u - ow * ${stride}u;
+      let isMaximum = ${lanes.load(operands.argmax, 'at')} == ${placeType(lanes)}(place);
+      sum += select(${lanes.type}(), ${lanes.load(operands.dy, 'at')}, isMaximum);
     }
   }
-  ${operands.dx.store('i', 'sum')}`,
-)}`;
-  return [finish(`maxPoolGradient ${dx.name}`, linearDispatch(length), body)];
+  ${lanes.store(operands.dx, 'i', 'sum')}`,
+  );
+  return [finish(`maxPoolGradient ${dx.name}`, linearDispatch(items), body)];
 };
 
-/** Declares n, h, w, c of element i of an NHWC tensor. */
-function position(height: number, width: number, channels: number): string {
-  return `let c = i % ${channels}u;
-  let w = i / ${channels}u % ${width}u;
-  let h = i / ${channels * width}u % ${height}u;
-  let n = i / ${channels * width * height}u;`;
+/** Declares n, h, w, c of element `i` of an NHWC tensor; c counts what an invocation takes at once. */
+function position(i: string, height: number, width: number, channels: number): string {
+  return `let c = ${i} % ${channels}u;
+  let w = ${i} / ${channels}u % ${width}u;
+  let h = ${i} / ${channels * width}u % ${height}u;
+  let n = ${i} / ${channels * width * height}u;`;
 }
 
-/** `maximumOf(n, h, w, c)`: index of the first maximum of output (h, w)'s window, row by row. */
+function placeType({ width }: Lanes): 'vec4u' | 'u32' {
+  return width === 4 ? 'vec4u' : 'u32';
+}
+
+/** `maximumOf(n, h, w, c)`: the first maximum of output (h, w)'s window, row by row, and its place there. */
 function maximumFunction(
   [, height, width, channels]: readonly [number, number, number, number],
   { stride, padding, size }: { readonly stride: number; readonly padding: number; readonly size: number },
   x: Operand,
+  lanes: Lanes,
 ): string {
-  return `fn maximumOf(n: u32, h: u32, w: u32, c: u32) -> u32 {
+  const places = placeType(lanes);
+  const value = lanes.load(x, `((n * ${height}u + row) * ${width}u + column) * ${channels / lanes.width}u + c`);
+  return `struct Found { value: ${lanes.type}, place: ${places} }
+fn maximumOf(n: u32, h: u32, w: u32, c: u32) -> Found {
   let top = i32(h) * ${stride} - ${padding};
   let left = i32(w) * ${stride} - ${padding};
-  var best = 0u;
-  var largest = 0.0;
-  var found = false;
-  for (var row = max(top, 0); row < min(top + ${size}, ${height}); row++) {
-    for (var column = max(left, 0); column < min(left + ${size}, ${width}); column++) {
-      let at = ((n * ${height}u + u32(row)) * ${width}u + u32(column)) * ${channels}u + c;
-      let value = ${x.load('at')};
-      if (!found || value > largest) { best = at; largest = value; found = true; }
+  let firstRow = u32(max(top, 0));
+  let firstColumn = u32(max(left, 0));
+  var found: Found;
+  for (var row = firstRow; row < u32(min(top + ${size}, ${height})); row++) {
+    for (var column = firstColumn; column < u32(min(left + ${size}, ${width})); column++) {
+      let value = ${value};
+      let place = u32((i32(row) - top) * ${size} + i32(column) - left);
+      let isFirst = row == firstRow && column == firstColumn;
+      let isNew = (value > found.value) | ${lanes.width === 4 ? 'vec4<bool>(isFirst)' : 'isFirst'};
+      found.value = select(found.value, value, isNew);
+      found.place = select(found.place, ${places}(place), isNew);
     }
   }
-  return best;
+  return found;
 }`;
 }
