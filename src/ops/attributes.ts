@@ -11,6 +11,9 @@
  * | conv2d | x [B,H,W,I], w [kh,kw,I,O] | y [B,H',W',O], [moments [2,O]: mean and biased variance of y] |
  * | conv2dInputGradient | dy, w, [addend] | dx (+ addend) |
  * | conv2dWeightGradient | x, dy | dw |
+ * | depthwiseConv2d | x [B,H,W,C], w [kh,kw,C] | y [B,H',W',C], [moments [2,C]] |
+ * | depthwiseConv2dInputGradient | dy, w, [addend] | dx (+ addend) |
+ * | depthwiseConv2dWeightGradient | x, dy | dw |
  * | batchStatistics | moments [2,C], runningMean [C], runningVariance [C] (both updated in place) | statistics [2,C]: mean, 1/√(var+ε) |
  * | runningStatistics | runningMean, runningVariance | statistics [2,C] |
  * | batchNorm | x, statistics, gamma, beta, [shortcut], [ranges] | y = act(γ·(x−mean)·invstd + β + shortcut) |
@@ -101,6 +104,9 @@ export interface Attributes {
   conv2d: Window;
   conv2dInputGradient: Window;
   conv2dWeightGradient: Window;
+  depthwiseConv2d: Window;
+  depthwiseConv2dInputGradient: Window;
+  depthwiseConv2dWeightGradient: Window;
   /** `count`: elements a channel; `decay`: weight of the old running value; the running variance takes the unbiased one. */
   batchStatistics: { readonly count: number; readonly epsilon: number; readonly decay: number };
   runningStatistics: { readonly epsilon: number };
