@@ -1,13 +1,10 @@
 /** Progress on a terminal as one bar that is redrawn; elsewhere only whole lines. Both go to stderr. */
 
 import { type Options, type Params, Presets, SingleBar } from 'cli-progress';
-import type { EpochReport, TrainingEvents } from '../train/train.js';
+import type { RunEvents } from '../run/runEvents.js';
+import type { EpochReport } from '../train/train.js';
 
-export interface ProgressDisplay extends TrainingEvents {
-  /** A task before training: loading, decoding, compiling. */
-  task(name: string, done: number, total: number): void;
-  /** A line that stays. */
-  line(text: string): void;
+export interface ProgressDisplay extends RunEvents {
   stop(): void;
 }
 

@@ -48,12 +48,12 @@ export function trainingEpoch(
   return { entries, batches, batchSize };
 }
 
-/** Every image once, in order, as it is; the last batch is padded with index -1. */
-export function evaluationBatches(count: number, batchSize: number): BatchTable {
+/** The `count` images from index `first` on, once each, as they are; the last batch is padded with index -1. */
+export function evaluationBatches(count: number, batchSize: number, first = 0): BatchTable {
   const batches = Math.ceil(count / batchSize);
   const entries = new Int32Array(batches * batchSize * 2);
   for (let entry = 0; entry < batches * batchSize; entry++) {
-    entries[2 * entry] = entry < count ? entry : -1;
+    entries[2 * entry] = entry < count ? first + entry : -1;
     entries[2 * entry + 1] = identityWord;
   }
   return { entries, batches, batchSize };

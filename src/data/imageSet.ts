@@ -69,6 +69,26 @@ export function split(set: ImageSet, count: number, seed: number): { rest: Image
   return { rest: choose(set, indices.subarray(count)), held: choose(set, indices.subarray(0, count)) };
 }
 
+/** The images of several sets of one size, one after the other. */
+export function joined(sets: readonly [ImageSet, ...ImageSet[]]): ImageSet {
+  const [first, ...rest] = sets;
+  if (rest.length === 0) return first;
+  const { height, width, channels } = first;
+  const result = emptyImageSet(
+    sets.reduce((sum, { count }) => sum + count, 0),
+    height,
+    width,
+    channels,
+  );
+  let start = 0;
+  for (const { images, labels, count } of sets) {
+    result.images.set(images, start * height * width * channels);
+    result.labels.set(labels, start);
+    start += count;
+  }
+  return result;
+}
+
 function shuffledIndices(count: number, seed: number): Int32Array {
   const indices = Int32Array.from({ length: count }, (_, index) => index);
   createRandom(seed).shuffle(indices);

@@ -3,7 +3,7 @@ export * from './augmentation.js';
 export * from './batches.js';
 export { Cifar10Missing } from './cifar10.js';
 export * from './dataSpec.js';
-export { type Dataset, type ImageSet, limit, split } from './imageSet.js';
+export { type Dataset, type ImageSet, joined, limit, split } from './imageSet.js';
 export * from './loadDataset.js';
 export * from './progress.js';
 export * from './random.js';

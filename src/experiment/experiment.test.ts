@@ -49,6 +49,8 @@ describe('defaults', () => {
     expect(experiment('epochs = 10\nlearning_rate_drops = none').training.learningRateDrops).toEqual([]);
     expect(experiment('data = mnist').data.augmentMirror).toBe(false);
     expect(experiment('select = validation').data.validationSplit).toBe(5000);
+    expect(experiment('select = validation\nlimit_train = 2000').data.validationSplit).toBe(200);
+    expect(experiment('select = validation\ndata = synthetic:70').data.validationSplit).toBe(7);
     expect(experiment('num_layers = 56').network.model).toBe('resnet56');
     expect(experiment('num_layers = 20\nmodel = resnet110').network.numLayers).toBe(110);
     expect(experiment('model = resnet18').network.numLayers).toBeNull();

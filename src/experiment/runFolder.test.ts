@@ -172,6 +172,8 @@ it('summary.json comes back, and a wrong one is refused', () => {
   const summary: RunSummary = {
     best_val_err: null,
     best_epoch: null,
+    best_test_err: null,
+    last_test_err: 0.26,
     last_val_err: 0.5,
     weights_kb: 131,
     activations_max_kb: 64,

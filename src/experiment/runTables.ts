@@ -28,6 +28,8 @@ export const resultsTable = z.object({
   loss2: numberCell,
   loss3: numberCell,
 });
+/** With `select = validation`, the error on the test images too: it is reported and chooses nothing. */
+export const testedResultsTable = resultsTable.extend({ test_err: numberCell });
 export const lossTable = z.object({ epoch: numberCell, loss: numberCell });
 export const accuracyTable = z.object({ epoch: numberCell, accuracy: numberCell });
 export const quantizersTable = z.object({
@@ -48,10 +50,10 @@ export const sizesTable = z.object({
 });
 
 /** A table is its columns, in order; the first one holds the epoch, counted from 1. */
-export type Table<Row> = z.ZodType<Row> & { readonly shape: Readonly<Record<keyof Row, unknown>> };
+export type Table<Row> = z.ZodType<Row> & { readonly shape: Readonly<Partial<Record<keyof Row, unknown>>> };
 
 /** One epoch of results.csv; `iter` is the epoch. */
-export type RunRow = z.output<typeof resultsTable>;
+export type RunRow = z.output<typeof resultsTable> & Partial<z.output<typeof testedResultsTable>>;
 export type LossRow = z.output<typeof lossTable>;
 export type AccuracyRow = z.output<typeof accuracyTable>;
 export type QuantizerRow = z.output<typeof quantizersTable>;

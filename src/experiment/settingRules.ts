@@ -28,10 +28,16 @@ export function complete(read: ReadSettings): Settings {
     model,
     num_layers: isCifarResnet ? Number(model.slice('resnet'.length)) : null,
     learning_rate_drops: read.learning_rate_drops ?? proportionalDrops(read.epochs),
-    validation_split: read.validation_split ?? (read.select === 'validation' ? 5000 : 0),
+    validation_split: read.validation_split ?? (read.select === 'validation' ? defaultSplit(read) : 0),
     // A mirrored digit is no digit.
     augment_mirror: read.augment_mirror ?? parseDataSpec(read.data).kind !== 'mnist',
   };
+}
+
+/** As many images as the paper's data leave for it easily, or a tenth where fewer are used. */
+function defaultSplit({ limit_train, data }: ReadSettings): number {
+  const images = limit_train ?? parseDataSpec(data).count ?? Number.POSITIVE_INFINITY;
+  return Math.max(1, Math.min(5000, Math.floor(images / 10)));
 }
 
 /** The published 80 and 120 of 160 epochs, for any number of epochs: after a half and after three quarters. */

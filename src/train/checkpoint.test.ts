@@ -105,10 +105,11 @@ const state: CheckpointState = {
   batch: 2,
   step: 17,
   random: [0, 1, 2 ** 31, 2 ** 32 - 1],
-  best: { error: 1 / 3, epoch: 2 },
+  best: { error: 1 / 3, epoch: 2, testError: 0.35 },
   trainingSeconds: 0.1 + 0.2,
   imagesTrained: 34,
   lastError: 0.7,
+  lastTestError: 0.71,
 };
 
 describe('a checkpoint', () => {

@@ -43,11 +43,16 @@ const stateSchema = z.object({
   /** The generator of the batches at the start of the epoch under way. */
   random: z.tuple([word, word, word, word]).readonly(),
   /** The smallest error so far of an epoch that obeys the budget. */
-  best: z.object({ error: z.number(), epoch: count }).readonly().nullable(),
+  best: z
+    .object({ error: z.number(), epoch: count, testError: z.number().nullable().default(null) })
+    .readonly()
+    .nullable(),
   trainingSeconds: z.number().nonnegative(),
   imagesTrained: count,
   /** Error of the last evaluation. */
   lastError: z.number(),
+  /** The same on the test images, where others choose the parameters. */
+  lastTestError: z.number().nullable().default(null),
 });
 
 /** Where a run stands, apart from what lies on the engine. */

@@ -17,15 +17,22 @@ export interface DataShape {
   readonly imageShape: readonly [height: number, width: number, channels: number];
   readonly trainImages: number;
   readonly evaluationImages: number;
+  /** Images of a second evaluation set, behind the first: the test set where another one chooses the parameters. */
+  readonly testImages?: number;
 }
 
-export function dataShape(dataset: Pick<Dataset, 'classes' | 'train'>, evaluationImages: number): DataShape {
+export function dataShape(
+  dataset: Pick<Dataset, 'classes' | 'train'>,
+  evaluationImages: number,
+  testImages = 0,
+): DataShape {
   const { train } = dataset;
   return {
     classes: dataset.classes.length,
     imageShape: [train.height, train.width, train.channels],
     trainImages: train.count,
     evaluationImages,
+    testImages,
   };
 }
 
@@ -36,6 +43,8 @@ export function programOptions(
 ): ProgramOptions {
   const { network, training } = experiment;
   const { batchSize } = training;
+  const { trainImages, evaluationImages, testImages = 0 } = data;
+  const evaluationBatches = Math.ceil(evaluationImages / batchSize) + Math.ceil(testImages / batchSize);
   return {
     model: {
       model: network.model,
@@ -52,8 +61,8 @@ export function programOptions(
     weightDecay: training.weightDecay,
     seed: training.seed,
     starting,
-    train: source(experiment, data, data.trainImages, Math.floor(data.trainImages / batchSize)),
-    evaluation: source(experiment, data, data.evaluationImages, Math.ceil(data.evaluationImages / batchSize)),
+    train: source(experiment, data, trainImages, Math.floor(trainImages / batchSize)),
+    evaluation: source(experiment, data, evaluationImages + testImages, evaluationBatches),
   };
 }
 

@@ -4,19 +4,21 @@
  */
 
 import { type BatchTable, evaluationBatches } from '../data/batches.js';
-import type { ImageSet } from '../data/imageSet.js';
+import { type ImageSet, joined } from '../data/imageSet.js';
 import type { Engine, Program } from '../engine/engine.js';
 import { STORAGE } from '../nn/index.js';
-import { type Evaluation, evaluate } from './evaluate.js';
+import { type Evaluation, type EvaluationSet, evaluate } from './evaluate.js';
 import type { TrainingProgram } from './trainingProgram.js';
 
 export interface Session {
   readonly program: Program;
   readonly training: TrainingProgram;
   setTrainingImages(images: ImageSet): void;
-  setEvaluationImages(images: ImageSet): void;
+  /** One set, or one that chooses parameters and one that is only reported on. */
+  setEvaluationImages(...sets: readonly [ImageSet, ...ImageSet[]]): void;
   setBatches(table: BatchTable): void;
-  evaluate(): Promise<Evaluation>;
+  /** Of the evaluation set with this index. */
+  evaluate(set?: number): Promise<Evaluation>;
 }
 
 /** Loads a program into an engine and writes the start values of everything that is learned. */
@@ -31,7 +33,7 @@ export async function openSession(
     program.write(view.storage.name, start, view.offset);
   }
   if (variables.table.length) program.write(STORAGE.quantizers, variables.table);
-  let evaluation: BatchTable & { count: number } = { ...evaluationBatches(0, 1), count: 0 };
+  let evaluationSets: readonly EvaluationSet[] = [];
   return {
     program,
     training,
@@ -39,13 +41,27 @@ export async function openSession(
       program.write(STORAGE.trainImages, images);
       program.write(STORAGE.trainLabels, labels);
     },
-    setEvaluationImages: ({ images, labels, count }) => {
-      evaluation = { ...evaluationBatches(count, training.options.batchSize), count };
+    setEvaluationImages: (...sets) => {
+      const { images, labels } = joined(sets);
       program.write(STORAGE.evaluationImages, images);
       program.write(STORAGE.evaluationLabels, labels);
-      program.write(STORAGE.evaluationBatches, evaluation.entries);
+      const { batchSize } = training.options;
+      let firstImage = 0;
+      let firstBatch = 0;
+      evaluationSets = sets.map(({ count }) => {
+        const { entries, batches } = evaluationBatches(count, batchSize, firstImage);
+        program.write(STORAGE.evaluationBatches, entries, firstBatch * batchSize * 2);
+        const set = { count, firstBatch, batches, batchSize };
+        firstImage += count;
+        firstBatch += batches;
+        return set;
+      });
     },
     setBatches: ({ entries }) => program.write(STORAGE.trainBatches, entries),
-    evaluate: () => evaluate(program, evaluation),
+    evaluate: (index = 0) => {
+      const set = evaluationSets[index];
+      if (!set) throw new Error(`there is no evaluation set ${index}`);
+      return evaluate(program, set);
+    },
   };
 }

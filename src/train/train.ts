@@ -40,6 +40,8 @@ export interface EpochReport {
   /** loss1 and the penalties with their factors. */
   readonly loss: number;
   readonly evaluation: Evaluation;
+  /** Of the test images, where the evaluation is of a validation split. */
+  readonly test: Evaluation | null;
   readonly quantizers: QuantizerReport;
   readonly obeysBudget: boolean;
   readonly isBest: boolean;
@@ -91,6 +93,7 @@ export function initialState(experiment: Experiment): CheckpointState {
     trainingSeconds: 0,
     imagesTrained: 0,
     lastError: 1,
+    lastTestError: null,
   };
 }
 
@@ -195,14 +198,18 @@ async function finishEpoch(
   const { session, folder, experiment } = run;
   const { program } = session;
   const evaluation = await session.evaluate();
+  // Nothing but the report knows the test images: they choose no parameters and change no state.
+  const test = experiment.training.select === 'validation' ? await session.evaluate(1) : null;
+  const testError = test?.error ?? null;
   const table = await program.read(STORAGE.quantizers);
   const quantizers = quantizerReport(session.training.variables, table, finished.epoch);
   const obeysBudget = isInsideBudget(experiment, quantizers);
   const isBest = obeysBudget && evaluation.error < (finished.best?.error ?? Number.POSITIVE_INFINITY);
   const state: CheckpointState = {
     ...finished,
-    best: isBest ? { error: evaluation.error, epoch: finished.epoch } : finished.best,
+    best: isBest ? { error: evaluation.error, epoch: finished.epoch, testError } : finished.best,
     lastError: evaluation.error,
+    lastTestError: testError,
   };
   const { lambda2, lambda3 } = experiment.budget;
   const loss = training.loss1 + lambda2 * training.loss2 + lambda3 * training.loss3;
@@ -215,6 +222,7 @@ async function finishEpoch(
       loss1: training.loss1,
       loss2: training.loss2,
       loss3: training.loss3,
+      ...(test && { test_err: test.error }),
     },
     trainLoss: loss,
     testLoss: evaluation.loss,
@@ -232,6 +240,7 @@ async function finishEpoch(
     training,
     loss,
     evaluation,
+    test,
     quantizers,
     obeysBudget,
     isBest,
@@ -258,10 +267,13 @@ function summarize(run: TrainingRun, state: CheckpointState, seconds: number): R
   const quantizers = readQuantizers(folder).filter(({ epoch }) => epoch === described);
   const { variables } = session.training;
   const float = [...variables.unquantizedTensors('weight'), ...variables.unquantizedTensors('activation')];
+  const byTest = experiment.training.select === 'test';
   return {
     best_val_err: state.best?.error ?? null,
     best_epoch: state.best?.epoch ?? null,
     last_val_err: state.lastError,
+    best_test_err: (byTest ? state.best?.error : state.best?.testError) ?? null,
+    last_test_err: byTest ? state.lastError : state.lastTestError,
     weights_kb: sizes.weights_kb,
     activations_max_kb: sizes.activations_max_kb,
     activations_sum_kb: sizes.activations_sum_kb,

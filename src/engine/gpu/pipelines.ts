@@ -1,6 +1,11 @@
-/** Compute pipelines by source text, made all at once: a driver compiles on as many threads as it likes. */
+/**
+ * Compute pipelines by source text, made all at once: a driver compiles on as many threads as it likes. A device keeps
+ * what it has compiled, so that the next plan with the same kernels loads at once.
+ */
 
 import type { KernelCall } from './kernel.js';
+
+const known = new WeakMap<GPUDevice, Map<string, GPUComputePipeline>>();
 
 /**
  * @throws {Error} naming the kernel, if the device cannot make one.
@@ -10,7 +15,9 @@ export async function compilePipelines(
   calls: readonly KernelCall[],
   onProgress?: (done: number, total: number) => void,
 ): Promise<ReadonlyMap<string, GPUComputePipeline>> {
-  const labels = new Map(calls.map(({ code, label }) => [code, label]));
+  const compiled = known.get(device) ?? new Map<string, GPUComputePipeline>();
+  known.set(device, compiled);
+  const labels = new Map(calls.filter(({ code }) => !compiled.has(code)).map(({ code, label }) => [code, label]));
   // Faults of sources come back with their pipelines; the scope keeps them from counting as faults of the device.
   device.pushErrorScope('validation');
   const modules = [...labels].map(([code, label]) => ({
@@ -20,7 +27,7 @@ export async function compilePipelines(
   }));
   await device.popErrorScope();
   let done = 0;
-  const pipelines = await Promise.all(
+  await Promise.all(
     modules.map(async ({ code, label, module }) => {
       const pipeline = await device
         .createComputePipelineAsync({ label, layout: 'auto', compute: { module } })
@@ -32,8 +39,8 @@ export async function compilePipelines(
         });
       done++;
       onProgress?.(done, labels.size);
-      return [code, pipeline] as const;
+      compiled.set(code, pipeline);
     }),
   );
-  return new Map(pipelines);
+  return compiled;
 }
