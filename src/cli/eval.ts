@@ -23,6 +23,10 @@ export function evalCommand(): Command {
     .option('--limit-val <n>', 'use only so many images')
     .option('--device <name>', "auto, cpu, gpu or reference instead of the run's own")
     .option('--threads <n>', 'threads of the CPU engine')
+    .option(
+      '--matmul-precision <name>',
+      "of products on a GPU: auto, float16, float16x2 or float32 instead of the run's",
+    )
     .option('--last', 'the last parameters instead of the best')
     .option('--json', 'one JSON object on stdout')
     .action(async (root: string, options: Record<string, string | boolean | undefined>) => {
@@ -65,7 +69,10 @@ async function evaluateRun(
   const shape = dataShape(data, data.test.count);
   const training = buildTrainingProgram(programOptions(experiment, shape, starting));
   useFixedPairs(training, starting);
-  const engine = await selectEngine(experiment.device, { threads: experiment.threads ?? undefined });
+  const engine = await selectEngine(experiment.device, {
+    threads: experiment.threads ?? undefined,
+    matmulPrecision: experiment.matmulPrecision,
+  });
   try {
     const session = await openSession(engine, training);
     restoreParameters(training, session.program, starting);

@@ -3,6 +3,7 @@
 import { join } from 'node:path';
 import { InvalidArgumentError, Option } from 'commander';
 import { cacheFolder } from '../cacheFolder.js';
+import { type MatmulPrecision, matmulPrecisions } from '../engine/matmulPrecision.js';
 import type { Device } from '../engine/selectEngine.js';
 
 export function deviceOption(fallback: Device): Option {
@@ -15,6 +16,10 @@ export function threadsOption(): Option {
     if (!Number.isInteger(threads) || threads < 1) throw new InvalidArgumentError('give a whole number from 1 on');
     return threads;
   });
+}
+
+export function matmulPrecisionOption(fallback: MatmulPrecision): Option {
+  return new Option('--matmul-precision <name>', 'of products on a GPU').choices(matmulPrecisions).default(fallback);
 }
 
 /** Commander sets `autotune` to false where the option is given. */

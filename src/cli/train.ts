@@ -36,6 +36,7 @@ export function trainCommand(): Command {
     .option('--validation-split <n>', 'how many training images that is')
     .option('--device <name>', 'auto, cpu, gpu or reference')
     .option('--threads <n>', 'threads of the CPU engine')
+    .option('--matmul-precision <name>', 'of products on a GPU: auto, float16, float16x2 or float32')
     .option('--weights <file>', 'start from these parameters (.safetensors, .h5), or none')
     .option('--out <dir>', 'where run folders go')
     .option('--resume', 'go on with an interrupted run')

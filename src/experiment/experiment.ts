@@ -96,6 +96,8 @@ export interface Experiment {
   readonly device: 'auto' | 'cpu' | 'gpu' | 'reference';
   /** `null`: as many as the machine has. */
   readonly threads: number | null;
+  /** Of convolutions' operands on a GPU's matrix units. */
+  readonly matmulPrecision: 'auto' | 'float16' | 'float16x2' | 'float32';
   /** The folder that run folders go to. */
   readonly out: string;
   readonly resume: boolean;
@@ -254,6 +256,7 @@ function grouped(s: Settings): Omit<Experiment, 'name' | 'configPath' | 'setting
     },
     device: s.device,
     threads: s.threads,
+    matmulPrecision: s.matmul_precision,
     out: s.out,
     resume: s.resume,
   };

@@ -131,6 +131,7 @@ export const settingsSchema = z.strictObject({
 
   device: key('auto', choice(['auto', 'cpu', 'gpu', 'reference'])),
   threads: key('auto', optional(integer(1, 1024), 'auto')),
+  matmul_precision: key('auto', choice(['auto', 'float16', 'float16x2', 'float32'])),
   out: key('experiments', text),
   resume: key('false', flag),
 });

@@ -28,11 +28,12 @@ export function openWorkbench({ tuningFile }: { readonly tuningFile?: string | u
     await last?.dispose();
   };
   return {
-    engine: async ({ device, threads }) => {
-      const key = JSON.stringify([device, threads]);
+    engine: async ({ device, threads, matmulPrecision }) => {
+      const key = JSON.stringify([device, threads, matmulPrecision]);
       if (engine?.key !== key) {
         await dispose();
-        engine = { key, value: await selectEngine(device, { threads: threads ?? undefined, tuningFile }) };
+        const options = { threads: threads ?? undefined, matmulPrecision, tuningFile };
+        engine = { key, value: await selectEngine(device, options) };
       }
       return engine.value;
     },

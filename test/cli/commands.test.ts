@@ -54,6 +54,16 @@ describe('train', () => {
     ]);
   });
 
+  it('says where a precision that was asked for has no effect', async () => {
+    const args = ['train', 'FLOAT', '--cfg', cfg, '--no-plots', '--matmul-precision', 'float16x2', '--out', 'precise'];
+    const { stderr } = await succeeds(args, folder);
+    const device = 'cpu: 1 thread, WebAssembly (relaxed )?SIMD \\(matmul_precision = float16x2 has no effect\\)';
+    expect(stderr).toMatch(new RegExp(device));
+    expect(json<{ settings: object }>('precise/FLOAT/config.json').settings).toMatchObject({
+      matmul_precision: 'float16x2',
+    });
+  });
+
   it('redraws one line on a terminal of 80 columns, which it never fills', async (context) => {
     if (spawnSync('script', ['--version']).error) return context.skip('no `script` command to open a terminal');
     const options = '--data synthetic:512 --epochs 2 --no-plots --out terminal';

@@ -42,10 +42,10 @@ export interface Placement {
 
 export interface MatrixUnits {
   /**
-   * Gradients as operands: rounded to f16's 11 bits (as TF32 has), or split into two such halves, which keeps about 21
-   * bits for twice the products.
+   * Operands of products: rounded to float16's 11 bits (as TF32 has), or each split into two such halves, which keeps
+   * about 21 bits for three products instead of one.
    */
-  readonly gradients: 'f16' | 'split';
+  readonly precision: 'float16' | 'float16x2';
   readonly workgroupBytes: number;
 }
 

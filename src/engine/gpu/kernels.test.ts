@@ -48,12 +48,12 @@ describe('kernels pass the checks of the null backend', () => {
 
   // The null backend grants 16 KiB of workgroup memory, too little for pipelines of these, so that only sources are checked.
   it.each([
-    ['resnet20', 32, 128, 'f16'],
-    ['resnet20', 32, 20, 'split'],
-    ['resnet18', 224, 4, 'split'],
-  ] as const)('on matrix units: %s at %i, batch %i, gradients %s', async (model, imageSize, batchSize, gradients) => {
+    ['resnet20', 32, 128, 'float16'],
+    ['resnet20', 32, 20, 'float16x2'],
+    ['resnet18', 224, 4, 'float16x2'],
+  ] as const)('on matrix units: %s at %i, batch %i, %s', async (model, imageSize, batchSize, precision) => {
     const training = plan(model, imageSize, batchSize, quantized);
-    const placement = placePlan(training, { gradients, workgroupBytes: 49_152 }).forPhase('train');
+    const placement = placePlan(training, { precision, workgroupBytes: 49_152 }).forPhase('train');
     const codes = new Set(lowerPhase(training.phases.train!, placement).map(({ call }) => call.code));
     const ofMatrices = [...codes].filter((code) => code.includes('subgroupMatrixMultiplyAccumulate'));
     expect(ofMatrices.length).toBeGreaterThan(10);

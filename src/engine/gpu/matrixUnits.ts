@@ -7,6 +7,7 @@ import { Graph } from '../../graph/graph.js';
 import { makePlan, type Plan } from '../../graph/plan.js';
 import { elementCount } from '../../graph/tensor.js';
 import type { StorageArray } from '../engine.js';
+import { type MatmulPrecision, withoutEffect } from '../matmulPrecision.js';
 import type { OpenDevice } from './device.js';
 import { loadProgram } from './gpuProgram.js';
 import type { MatrixUnits } from './kernel.js';
@@ -22,8 +23,8 @@ interface MatrixAdapterInfo extends GPUAdapterInfo {
   }>;
 }
 
-/** Sums of a few hundred products of operands with 11 bits: an error above this is a fault, not rounding. */
-const tolerance = 2e-3;
+/** Sums of a few hundred products of operands with 11 and 21 bits: an error above this is a fault, not rounding. */
+const tolerances = { float16: 2e-3, float16x2: 1e-4 } as const;
 
 export interface MatrixUnitsFinding {
   readonly units: MatrixUnits | null;
@@ -31,12 +32,10 @@ export interface MatrixUnitsFinding {
   readonly note: string;
 }
 
-export async function findMatrixUnits(
-  open: OpenDevice,
-  gradients: MatrixUnits['gradients'],
-): Promise<MatrixUnitsFinding> {
+export async function findMatrixUnits(open: OpenDevice, asked: MatmulPrecision): Promise<MatrixUnitsFinding> {
+  if (asked === 'float32') return { units: null, note: 'float32' };
   const { device, info } = open;
-  const none = (reason: string) => ({ units: null, note: `float32, ${reason}` });
+  const none = (reason: string) => ({ units: null, note: `float32${withoutEffect(asked)}, ${reason}` });
   const feature = 'chromium-experimental-subgroup-matrix' as GPUFeatureName;
   if (!device.features.has(feature) || !device.features.has('shader-f16')) return none('no matrix units offered');
   const { subgroupMatrixConfigs = [], subgroupMinSize, subgroupMaxSize } = info as MatrixAdapterInfo;
@@ -47,11 +46,10 @@ export async function findMatrixUnits(
   if (!fits || subgroupMinSize !== 32 || subgroupMaxSize !== 32) return none('matrix units of another size');
   const workgroupBytes = device.limits.maxComputeWorkgroupStorageSize;
   if (workgroupBytes < 48 * 1024) return none('too little workgroup memory for matrix units');
-  const units: MatrixUnits = { gradients, workgroupBytes };
+  const precision = asked === 'auto' ? 'float16' : asked;
+  const units: MatrixUnits = { precision, workgroupBytes };
   const fault = await faultOf(open, units).catch((error: Error) => error.message);
-  return fault
-    ? none(`matrix units fail their check (${fault})`)
-    : { units, note: `matrix units, ${gradients} gradients` };
+  return fault ? none(`matrix units fail their check (${fault})`) : { units, note: `matrix units, ${precision}` };
 }
 
 /** What is wrong with the matrix units, judged by the float32 kernels; null for nothing. */
@@ -62,7 +60,9 @@ async function faultOf(open: OpenDevice, units: MatrixUnits): Promise<string | n
   for (const [index, name] of results.entries()) {
     const right = expected[index]!;
     const largest = right.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
-    const isWrong = actual[index]!.some((value, i) => !(Math.abs(value - right[i]!) <= tolerance * largest));
+    const isWrong = actual[index]!.some(
+      (value, i) => !(Math.abs(value - right[i]!) <= tolerances[units.precision] * largest),
+    );
     if (isWrong) return `${name} differs`;
   }
   return null;

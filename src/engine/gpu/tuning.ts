@@ -32,7 +32,7 @@ export async function tune(
   store: TuningStore,
 ): Promise<TileChoice> {
   const known: Record<string, number> = { ...(await store.load()) };
-  const named = (key: string) => `${matrixUnits?.gradients ?? 'float32'} ${key}`;
+  const named = (key: string) => `${matrixUnits?.precision ?? 'float32'} ${key}`;
   const choose: TileChoice = (key, candidates) => Math.min(known[named(key)] ?? 0, candidates - 1);
   if (!open.device.features.has('timestamp-query')) return choose;
   const products = productsOf(plan, matrixUnits).filter(({ key }) => known[named(key)] === undefined);
