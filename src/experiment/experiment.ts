@@ -74,10 +74,23 @@ export interface Experiment {
     readonly seed: number;
     readonly optimizer: 'momentum' | 'adam';
     readonly initialLearningRate: number;
+    /** `step` drops it, `cosine` brings it to 0 over the run. */
+    readonly schedule: 'step' | 'cosine';
     /** The learning rate is divided by 10 after each of these epochs. */
     readonly learningRateDrops: readonly number[];
+    /** Epochs in which the learning rate rises from 0, step by step. */
+    readonly warmupEpochs: number;
     readonly momentum: number;
+    readonly nesterov: boolean;
     readonly weightDecay: number;
+    /** Parameters that weight decay leaves alone. */
+    readonly decayExclude: readonly ('bn' | 'bias' | 'quantizers')[];
+    /** ε of smoothed labels in the training loss, 0 for none. */
+    readonly labelSmoothing: number;
+    /** Decay of the moving averages that are evaluated and kept as parameters, 0 for none. */
+    readonly emaDecay: number;
+    /** Learning rate of the quantizers' parameters relative to that of the others. */
+    readonly quantizerLearningRateFactor: number;
     /** Parameters to start from as written, `null` for none; `resolveStartingWeights` finds the file. */
     readonly startFrom: string | null;
     /** Which images choose the best parameters. */
@@ -239,9 +252,16 @@ function grouped(s: Settings): Omit<Experiment, 'name' | 'configPath' | 'setting
       seed: s.seed,
       optimizer: s.optimizer,
       initialLearningRate: s.initial_learning_rate,
+      schedule: s.schedule,
       learningRateDrops: s.learning_rate_drops,
+      warmupEpochs: s.warmup_epochs,
       momentum: s.momentum,
+      nesterov: s.nesterov,
       weightDecay: s.weight_decay,
+      decayExclude: s.decay_exclude,
+      labelSmoothing: s.label_smoothing,
+      emaDecay: s.ema_decay,
+      quantizerLearningRateFactor: s.quantizer_learning_rate_factor,
       startFrom: s.weightfile,
       select: s.select,
     },

@@ -27,7 +27,7 @@ export function complete(read: ReadSettings): Settings {
     ...read,
     model,
     num_layers: isCifarResnet ? Number(model.slice('resnet'.length)) : null,
-    learning_rate_drops: read.learning_rate_drops ?? proportionalDrops(read.epochs),
+    learning_rate_drops: read.learning_rate_drops ?? (read.schedule === 'step' ? proportionalDrops(read.epochs) : []),
     validation_split: read.validation_split ?? (read.select === 'validation' ? defaultSplit(read) : 0),
     // A mirrored digit is no digit.
     augment_mirror: read.augment_mirror ?? parseDataSpec(read.data).kind !== 'mnist',
@@ -56,6 +56,7 @@ export function checkKeysTogether(settings: Settings, fail: Fail): void {
     }
     checkBits(prefix, settings, fail);
   }
+  checkSolver(settings, fail);
 
   const weightTarget = settings.target_weight_kbytes;
   if (weightTarget > 0 && settings.w_quantize === null) {
@@ -78,6 +79,19 @@ export function checkKeysTogether(settings: Settings, fail: Fail): void {
   }
   if (settings.select === 'test' && split > 0) {
     throw fail('validation_split', split, 'must be 0 with select = test; to use these images set select = validation');
+  }
+}
+
+function checkSolver(settings: Settings, fail: Fail): void {
+  const { schedule, learning_rate_drops, warmup_epochs, epochs, nesterov, optimizer } = settings;
+  if (schedule === 'cosine' && learning_rate_drops.length > 0) {
+    throw fail('learning_rate_drops', learning_rate_drops, 'must be none with schedule = cosine');
+  }
+  if (warmup_epochs > 0 && warmup_epochs >= epochs) {
+    throw fail('warmup_epochs', warmup_epochs, `must be below epochs = ${epochs}`);
+  }
+  if (nesterov && optimizer !== 'momentum') {
+    throw fail('nesterov', nesterov, `must be false with optimizer = ${optimizer}: it is a form of momentum`);
   }
 }
 

@@ -91,8 +91,15 @@ export const settingsSchema = z.strictObject({
   ),
   initial_learning_rate: key('0.1', number(0, 10, 'above')),
   learning_rate_drops: key('auto', setting('epochs in rising order such as 80,120, or none, or auto', readDrops)),
+  schedule: key('step', choice(['step', 'cosine'])),
+  warmup_epochs: key('0', number(0, 100_000)),
   momentum: key('0.9', number(0, 0.9999)),
+  nesterov: key('false', flag),
   weight_decay: key('2e-4', number(0, 1)),
+  decay_exclude: key('none', words(['bn', 'bias', 'quantizers'])),
+  label_smoothing: key('0', number(0, 0.5)),
+  ema_decay: key('0', number(0, 0.99999)),
+  quantizer_learning_rate_factor: key('1', number(0, 1000)),
   weightfile: key('none', optional(text)),
   select: key('test', choice(['test', 'validation'])),
 
@@ -166,6 +173,19 @@ function setting<T>(allowed: string, read: Reader<T>['read'], names: readonly st
 
 function choice<const T extends string>(names: readonly T[]) {
   return setting(`one of ${names.join(', ')}`, (value) => names.find((name) => name === value), names);
+}
+
+/** Some of the words, blanks or commas between them; none of them for an empty text or `none`. */
+function words<const T extends string>(names: readonly T[]) {
+  return setting(
+    `words among ${names.join(', ')}, or none`,
+    (value) => {
+      const given = value === 'none' ? [] : value.split(/[\s,]+/).filter(Boolean);
+      const known = names.filter((name) => given.includes(name));
+      return known.length === given.length ? known : undefined;
+    },
+    names,
+  );
 }
 
 /** `inner`, or `null` for an empty text or the given word. */

@@ -59,6 +59,10 @@ export function programOptions(
     budget: budgetOf(experiment),
     solver: solverOf(training),
     weightDecay: training.weightDecay,
+    decayExclude: training.decayExclude,
+    quantizerLearningRateFactor: training.quantizerLearningRateFactor,
+    labelSmoothing: training.labelSmoothing,
+    movingAverages: training.emaDecay > 0,
     seed: training.seed,
     starting,
     train: source(experiment, data, trainImages, Math.floor(trainImages / batchSize)),
@@ -89,7 +93,8 @@ export function budgetOf({ budget }: Experiment): Budget {
 
 /** β and ε of Adam as published. */
 function solverOf(training: Experiment['training']): Solver {
-  if (training.optimizer === 'momentum') return { type: 'momentum', momentum: training.momentum };
+  const { momentum, nesterov } = training;
+  if (training.optimizer === 'momentum') return { type: 'momentum', momentum, nesterov };
   return { type: 'adam', beta1: 0.9, beta2: 0.999, epsilon: 1e-8 };
 }
 

@@ -6,7 +6,7 @@
 import { type BatchTable, evaluationBatches } from '../data/batches.js';
 import { type ImageSet, joined } from '../data/imageSet.js';
 import type { Engine, Program } from '../engine/engine.js';
-import { STORAGE } from '../nn/index.js';
+import { averageStorages, STORAGE } from '../nn/index.js';
 import { type Evaluation, type EvaluationSet, evaluate } from './evaluate.js';
 import type { TrainingProgram } from './trainingProgram.js';
 
@@ -31,6 +31,8 @@ export async function openSession(
   const { variables } = training;
   for (const { view, start } of [...variables.parameters, ...variables.running]) {
     program.write(view.storage.name, start, view.offset);
+    const average = averageStorages.get(view.storage.name);
+    if (average && training.options.movingAverages) program.write(average, start, view.offset);
   }
   if (variables.table.length) program.write(STORAGE.quantizers, variables.table);
   let evaluationSets: readonly EvaluationSet[] = [];

@@ -22,7 +22,7 @@ import { floatBits } from '../quant/index.js';
 import { type CheckpointState, writeCheckpoint, writeParameters } from './checkpoint.js';
 import type { Evaluation } from './evaluate.js';
 import { type QuantizerReport, quantizerReport } from './quantizerReport.js';
-import { learningRate, stepSize } from './schedule.js';
+import { averageWeight, learningRate, stepSize } from './schedule.js';
 import type { Session } from './session.js';
 
 /** Sums over the steps of the present epoch, as means: errors as fractions. */
@@ -142,14 +142,15 @@ export async function train(run: TrainingRun): Promise<RunSummary | null> {
 async function runBatches(run: TrainingRun, state: CheckpointState, batches: number): Promise<number> {
   const { experiment, session, signal, events } = run;
   const { program, training } = session;
-  const rate = learningRate(experiment.training, state.epoch);
   const { lambda2, lambda3 } = experiment.budget;
   const control = new Float64Array(CONTROL_LENGTH);
   const started = performance.now();
   let reported = started;
   for (let batch = state.batch; batch < batches; batch++) {
     if (signal?.aborted) return batch;
-    control.set([stepSize(training.options.solver, rate, state.step + batch - state.batch + 1), lambda2, lambda3]);
+    const step = state.step + batch - state.batch;
+    const rate = stepSize(training.options.solver, learningRate(experiment.training, step, batches), step + 1);
+    control.set([rate, lambda2, lambda3, averageWeight(experiment.training.emaDecay, step + 1)]);
     program.write(STORAGE.control, control);
     program.write(STORAGE.position, [batch]);
     await program.run('train');

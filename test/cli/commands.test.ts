@@ -138,7 +138,7 @@ describe('the data of an experiment that names none', () => {
 });
 
 describe('eval', () => {
-  it.each(['BUDGET', 'FP', 'POW2'])('of %s repeats the errors of the run', async (name) => {
+  it.each(['BUDGET', 'FP', 'POW2', 'EXTENDED'])('of %s repeats the errors of the run', async (name) => {
     await succeeds(['train', name, '--cfg', cfg, '--out', 'evaluated', '--no-plots', '--epochs', '2'], folder);
     const run = `evaluated/${name}`;
     const summary = json<Summary>(`${run}/summary.json`);

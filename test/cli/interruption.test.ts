@@ -29,7 +29,7 @@ beforeAll(async () => {
   await succeeds(['train', 'FLOAT', '--cfg', cfg, '--out', 'start', '--no-plots'], folder);
 });
 
-describe.each(['BUDGET', 'ADAM'])('%s', (name) => {
+describe.each(['BUDGET', 'ADAM', 'EXTENDED'])('%s', (name) => {
   const wanted = join(folder, 'whole', name);
 
   beforeAll(async () => {
