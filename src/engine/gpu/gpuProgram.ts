@@ -43,7 +43,9 @@ export async function loadProgram(
 ): Promise<Program> {
   const { device } = open;
   const plan = schedulePlan(given);
-  const placement = placePlan(plan, matrixUnits, choose);
+  const { maxBufferSize, maxStorageBufferBindingSize } = device.limits;
+  const largestBuffer = Math.min(maxBufferSize, maxStorageBufferBindingSize);
+  const placement = placePlan(plan, { matrixUnits, choose, largestBuffer });
   const lowered = Object.entries(plan.phases).map(
     ([phase, nodes]) => [phase, lowerPhase(nodes, placement.forPhase(phase))] as const,
   );
@@ -167,7 +169,7 @@ function dispatchOf(
   const pipeline = pipelines.get(call.code)!;
   const entries: GPUBindGroupEntry[] = call.bindings.map(({ buffer }, index) => ({
     binding: index + 1,
-    resource: { buffer: buffers.get(buffer)! },
+    resource: bindingOf(buffer, buffers),
   }));
   if (call.parameters.length > 0) {
     const size = Math.ceil(call.parameters.length / 4) * 16;
@@ -175,6 +177,12 @@ function dispatchOf(
   }
   const bindGroup = device.createBindGroup({ label: call.label, layout: pipeline.getBindGroupLayout(0), entries });
   return { op, label: call.label, pipeline, bindGroup, workgroups: call.workgroups, ms: 0 };
+}
+
+function bindingOf(part: BufferPlan, buffers: ReadonlyMap<BufferPlan, GPUBuffer>): GPUBufferBinding {
+  const { bytes, within } = part;
+  if (!within) return { buffer: buffers.get(part)! };
+  return { buffer: buffers.get(within.buffer)!, offset: within.byteOffset, size: bytes };
 }
 
 const arrays = { float: Float32Array, int32: Int32Array, uint8: Uint8Array } as const;

@@ -55,7 +55,7 @@ describe('kernels pass the checks of the null backend', () => {
     ['resnet18', 224, 4, 'float16x2'],
   ] as const)('on matrix units: %s at %i, batch %i, %s', async (model, imageSize, batchSize, precision) => {
     const training = plan(model, imageSize, batchSize, quantized);
-    const placement = placePlan(training, { precision, workgroupBytes: 49_152 }).forPhase('train');
+    const placement = placePlan(training, { matrixUnits: { precision, workgroupBytes: 49_152 } }).forPhase('train');
     const codes = new Set(lowerPhase(training.phases.train!, placement).map(({ call }) => call.code));
     const ofMatrices = [...codes].filter((code) => code.includes('subgroupMatrixMultiplyAccumulate'));
     expect(ofMatrices.length).toBeGreaterThan(10);

@@ -62,9 +62,12 @@ function productsOf(plan: Plan, matrixUnits: MatrixUnits | null) {
         attributes,
       );
       const trial = makePlan({ trial: graph });
-      const placement = placePlan(trial, matrixUnits, (key, candidates) => {
-        if (candidates > 1) products.set(key, products.get(key) ?? { key, candidates, trial });
-        return 0;
+      const placement = placePlan(trial, {
+        matrixUnits,
+        choose: (key, candidates) => {
+          if (candidates > 1) products.set(key, products.get(key) ?? { key, candidates, trial });
+          return 0;
+        },
       });
       lowerPhase(graph.nodes, placement.forPhase('trial'));
     }
