@@ -14,11 +14,11 @@ import { openWorkbench } from '../run/workbench.js';
 import { tensorOf } from '../train/quantizerReport.js';
 import { interruptible } from './interruptible.js';
 import { layerTable } from './layerTable.js';
-import { autotuneOption, tuningFile } from './options.js';
+import { addSettingOptions, autotuneOption, tuningFile } from './options.js';
 import { duration, percent, progressDisplay } from './progress.js';
 
 export function trainCommand(): Command {
-  return new Command('train')
+  const command = new Command('train')
     .description('train one section of a .cfg file')
     .argument('<experiment>', 'name of the section')
     .requiredOption('--cfg <file>', 'the .cfg file')
@@ -54,6 +54,7 @@ export function trainCommand(): Command {
       });
       if (!run.summary) process.exitCode = 130;
     });
+  return addSettingOptions(command);
 }
 
 interface TrainOptions {

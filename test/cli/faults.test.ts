@@ -134,6 +134,11 @@ describe('the experiment', () => {
       ['FLOAT', '--cfg', 'tiny.cfg', '--batch-size', 'x'],
       '--batch-size = x: must be an integer',
     ],
+    [
+      'a key that has no option of its own',
+      ['FLOAT', '--cfg', 'tiny.cfg', '--ema-decay', '1'],
+      '--ema-decay = 1: must',
+    ],
     ['batch beyond the data', ['FLOAT', '--cfg', 'tiny.cfg', '--batch-size', '97'], 'more than the 96 training images'],
     ['limit beyond the data', ['FLOAT', '--cfg', 'tiny.cfg', '--limit-train', '97'], '96'],
     ['start from nothing', ['A', '--cfg', 'ownWeights.cfg', '--data', 'synthetic:128'], "did you mean 'BB'?"],
