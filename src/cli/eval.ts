@@ -45,6 +45,7 @@ interface EvalResult {
   readonly weights_kb: number;
   readonly activations_max_kb: number;
   readonly activations_sum_kb: number;
+  readonly activations_peak_kb: number | null;
   readonly bits: Readonly<Record<string, number>>;
   readonly device: string;
 }
@@ -88,9 +89,9 @@ async function evaluateRun(
 }
 
 function describe(result: EvalResult): string {
-  const { weights_kb, activations_max_kb, activations_sum_kb } = result;
+  const { weights_kb, activations_max_kb, activations_sum_kb, activations_peak_kb } = result;
   return [
     `${result.run}  error ${percent(result.error)}  loss ${result.loss.toFixed(4)}  on ${result.images} images`,
-    `weights ${weights_kb.toFixed(2)} kB  activations max ${activations_max_kb.toFixed(2)} kB, sum ${activations_sum_kb.toFixed(2)} kB`,
+    `weights ${weights_kb.toFixed(2)} kB  activations max ${activations_max_kb.toFixed(2)} kB, sum ${activations_sum_kb.toFixed(2)} kB, peak ${activations_peak_kb?.toFixed(2)} kB`,
   ].join('\n');
 }

@@ -1,6 +1,7 @@
 /** Progress on a terminal as one bar that is redrawn; elsewhere only whole lines. Both go to stderr. */
 
 import { type Options, type Params, Presets, SingleBar } from 'cli-progress';
+import type { ActivationType } from '../quant/index.js';
 import type { RunEvents } from '../run/runEvents.js';
 import type { EpochReport } from '../train/train.js';
 
@@ -11,7 +12,7 @@ export interface ProgressDisplay extends RunEvents {
 export interface BudgetTargets {
   readonly weightKbytes: number;
   readonly activationKbytes: number;
-  readonly activationType: 'max' | 'sum';
+  readonly activationType: ActivationType;
 }
 
 export function progressDisplay(epochs: number, budget: BudgetTargets): ProgressDisplay {
@@ -150,11 +151,10 @@ function shortSizes(report: EpochReport, budget: BudgetTargets): string {
 }
 
 function sizesAgainst({ quantizers }: EpochReport, budget: BudgetTargets): { weights: string; activations: string } {
-  const { weights_kb, activations_max_kb, activations_sum_kb } = quantizers.sizes;
-  const activations = budget.activationType === 'max' ? activations_max_kb : activations_sum_kb;
+  const { sizes } = quantizers;
   return {
-    weights: against(weights_kb, budget.weightKbytes),
-    activations: against(activations, budget.activationKbytes),
+    weights: against(sizes.weights_kb, budget.weightKbytes),
+    activations: against(sizes[`activations_${budget.activationType}_kb`] ?? 0, budget.activationKbytes),
   };
 }
 

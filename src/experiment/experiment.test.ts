@@ -142,7 +142,7 @@ describe('faults name file, line, section, key, value, what is allowed and the n
     ['w_quantize = parametric_fp_delta_xmax', "did you mean 'parametric_fp_d_xmax'?"],
     ['a_quantize = parametric_fp_d_xmax', "did you mean 'parametric_fp_d_xmax_relu'?"],
     ['optimizer = adm', "must be one of momentum, sgd (the same), adam; did you mean 'adam'?"],
-    ['target_activation_type = mean', "must be one of max, sum; did you mean 'max'?"],
+    ['target_activation_type = mean', "must be one of max, sum, peak; did you mean 'max'?"],
     ['scale_layer = maybe', 'must be one of true, yes, on, 1, false, no, off, 0'],
     ['shortcut_type = d', "must be empty (identity), 'b' or 'c'"],
     ['num_layers = 21', 'must be one of 20, 32, 44, 56, 110'],

@@ -5,7 +5,7 @@
  */
 import { type DataSpec, parseDataSpec } from '../data/dataSpec.js';
 import { InputError } from '../errors.js';
-import type { QuantizerKind } from '../quant/index.js';
+import type { ActivationType, QuantizerKind } from '../quant/index.js';
 import { type ConfigFile, sectionEntries } from './configFile.js';
 import { didYouMean } from './didYouMean.js';
 import { checkKeysTogether, complete, type Fail, type Settings } from './settingRules.js';
@@ -102,7 +102,7 @@ export interface Experiment {
   readonly budget: {
     readonly targetWeightKbytes: number;
     readonly targetActivationKbytes: number;
-    readonly targetActivationType: 'max' | 'sum';
+    readonly targetActivationType: ActivationType;
     readonly lambda2: number;
     readonly lambda3: number;
   };

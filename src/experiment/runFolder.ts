@@ -182,8 +182,8 @@ export function resumeRunFolder(experiment: Experiment): RunFolder {
  * table lacks some of them.
  */
 export function truncateRun(folder: RunFolder, epochs: number): void {
-  for (const [path] of tables(folder)) {
-    const last = truncateRows(path, epochs);
+  for (const [path, header] of tables(folder)) {
+    const last = truncateRows(path, header, epochs);
     const isComplete = last === epochs || (path === folder.quantizers && last === 0);
     if (isComplete) continue;
     throw new InputError(`${path}: ends at epoch ${last}, the run had finished ${epochs}; start anew with --force`);

@@ -7,7 +7,7 @@
  */
 import { z } from 'zod';
 import { parseDataSpec } from '../data/dataSpec.js';
-import { type QuantizerKind, quantizerKinds } from '../quant/index.js';
+import { activationTypes, type QuantizerKind, quantizerKinds } from '../quant/index.js';
 import { didYouMean } from './didYouMean.js';
 
 export const cifarResnetDepths = [20, 32, 44, 56, 110] as const;
@@ -132,7 +132,7 @@ export const settingsSchema = z.strictObject({
 
   target_weight_kbytes: key('-1', number(-1, 1e9)),
   target_activation_kbytes: key('-1', number(-1, 1e9)),
-  target_activation_type: key('max', choice(['max', 'sum'])),
+  target_activation_type: key('max', choice(activationTypes)),
   initial_cost_lambda2: key('0.1', number(0, 1e6)),
   initial_cost_lambda3: key('0.1', number(0, 1e6)),
 

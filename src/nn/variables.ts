@@ -9,7 +9,7 @@
 import type { Random } from '../data/random.js';
 import { InputError } from '../errors.js';
 import { elementCount, type Graph, type Shape, type Storage, type StorageView, type Tensor } from '../graph/index.js';
-import type { Quantizer, Unquantized } from '../quant/index.js';
+import type { Quantizer, TensorSet, Unquantized } from '../quant/index.js';
 import { borderShape, fromBorder, type Layout } from './layouts.js';
 import { STORAGE } from './storages.js';
 
@@ -51,6 +51,8 @@ export class Variables {
   readonly table: number[] = [];
   /** Names, offsets and lengths of the batch statistics, in forward order. */
   readonly layers: { readonly name: string; readonly offset: number; readonly length: number }[] = [];
+  /** Activations alive together; known when the network has been built once. */
+  live: readonly TensorSet[] = [];
   readonly random: Random;
   readonly #storages = new Map<string, GrowingStorage>();
   readonly #byName = new Map<string, Variable>();
@@ -134,6 +136,7 @@ export class Variables {
     return {
       weights: [...this.#unquantizedWeights.values()].reduce((sum, count) => sum + count, 0),
       activations: [...this.#unquantizedActivations.values()],
+      live: this.live,
     };
   }
 

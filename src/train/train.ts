@@ -252,7 +252,7 @@ async function finishEpoch(
 
 function isInsideBudget({ budget }: Experiment, { sizes }: QuantizerReport): boolean {
   const { targetWeightKbytes, targetActivationKbytes, targetActivationType } = budget;
-  const activations = targetActivationType === 'max' ? sizes.activations_max_kb : sizes.activations_sum_kb;
+  const activations = sizes[`activations_${targetActivationType}_kb`] ?? Number.NaN;
   return (
     (targetWeightKbytes <= 0 || sizes.weights_kb <= targetWeightKbytes) &&
     (targetActivationKbytes <= 0 || activations <= targetActivationKbytes)
@@ -278,6 +278,7 @@ function summarize(run: TrainingRun, state: CheckpointState, seconds: number): R
     weights_kb: sizes.weights_kb,
     activations_max_kb: sizes.activations_max_kb,
     activations_sum_kb: sizes.activations_sum_kb,
+    activations_peak_kb: sizes.activations_peak_kb,
     bits: Object.fromEntries([
       ...float.map(([name]) => [name, floatBits] as const),
       ...quantizers.map(({ tensor, bits }) => [tensor, bits] as const),

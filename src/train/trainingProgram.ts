@@ -20,6 +20,7 @@ import {
 import {
   averageStorages,
   buildModel,
+  liveActivations,
   type ModelOptions,
   type ParameterGroup,
   type QuantizerSettings,
@@ -99,7 +100,9 @@ class PhaseBuilder {
 
   /** Builds the network once for its variables: from then on the lengths of all vectors are known. */
   declare(): void {
-    this.forward(new Graph(), true);
+    const graph = new Graph();
+    const { images, logits } = this.forward(graph, false);
+    this.variables.live = liveActivations(graph, images, logits);
     this.#decayEnd = this.variables.moveBehind(this.options.decayExclude ?? []);
   }
 
@@ -133,7 +136,7 @@ class PhaseBuilder {
   }
 
   /** Images to loss. */
-  forward(graph: Graph, training: boolean): { loss: Tensor } {
+  forward(graph: Graph, training: boolean): { images: Tensor; logits: Tensor; loss: Tensor } {
     const { options, variables } = this;
     const { images, labels } = this.#batch(graph, training);
     const table = this.#quantizerTable(graph, STORAGE.quantizers);
@@ -144,7 +147,8 @@ class PhaseBuilder {
     const logits = buildModel(network, images, options.model);
     logits.view = { storage: this.#storage(STORAGE.logits, elementCount(logits.shape)), offset: 0 };
     const view = { storage: this.#storage(STORAGE.loss, 2), offset: 0 };
-    return { loss: softmaxCrossEntropy(graph, logits, labels, view, training ? options.labelSmoothing : 0) };
+    const loss = softmaxCrossEntropy(graph, logits, labels, view, training ? options.labelSmoothing : 0);
+    return { images, logits, loss };
   }
 
   #batch(graph: Graph, training: boolean): { images: Tensor; labels: Tensor } {
