@@ -20,6 +20,8 @@ export interface LoadOptions {
   readonly matrixUnits?: MatrixUnits | null;
   /** Tiles of products; the first candidates by default. */
   readonly choose?: TileChoice | undefined;
+  /** Leave out phases with a kernel that the device cannot make, instead of failing. */
+  readonly skipsFaulty?: boolean;
 }
 
 export interface Dispatch {
@@ -38,7 +40,7 @@ const stepsInFlight = 8;
 export async function loadProgram(
   open: OpenDevice,
   given: Plan,
-  { profile = false, matrixUnits = null, choose }: LoadOptions = {},
+  { profile = false, matrixUnits = null, choose, skipsFaulty = false }: LoadOptions = {},
   onProgress?: (done: number, total: number) => void,
 ): Promise<Program> {
   const { device } = open;
@@ -51,14 +53,17 @@ export async function loadProgram(
   );
   const calls = lowered.flatMap(([, phaseCalls]) => phaseCalls.map(({ call }) => call));
   checkSizes(device, placement.buffers, calls);
-  const pipelines = await compilePipelines(device, calls, onProgress);
+  const { pipelines, faults } = await compilePipelines(device, calls, onProgress);
+  if (faults[0] && !skipsFaulty) throw faults[0];
   const buffers = new Map(placement.buffers.map((buffer) => [buffer, createBuffer(device, buffer)]));
   const parameters = parameterBuffer(device, calls);
   const phases = new Map(
-    lowered.map(([phase, phaseCalls]) => [
-      phase,
-      phaseCalls.map((each) => dispatchOf(device, each, pipelines, buffers, parameters)),
-    ]),
+    lowered
+      .filter(([, phaseCalls]) => phaseCalls.every(({ call }) => pipelines.has(call.code)))
+      .map(([phase, phaseCalls]) => [
+        phase,
+        phaseCalls.map((each) => dispatchOf(device, each, pipelines, buffers, parameters)),
+      ]),
   );
   open.check();
 

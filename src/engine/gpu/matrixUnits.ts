@@ -8,6 +8,7 @@ import { makePlan, type Plan } from '../../graph/plan.js';
 import { elementCount } from '../../graph/tensor.js';
 import type { StorageArray } from '../engine.js';
 import { type MatmulPrecision, withoutEffect } from '../matmulPrecision.js';
+import { agrees, gradientMagnitude, trialValues } from './agreement.js';
 import type { OpenDevice } from './device.js';
 import { loadProgram } from './gpuProgram.js';
 import type { MatrixUnits } from './kernel.js';
@@ -22,9 +23,6 @@ interface MatrixAdapterInfo extends GPUAdapterInfo {
     readonly K: number;
   }>;
 }
-
-/** Sums of a few hundred products of operands with 11 and 21 bits: an error above this is a fault, not rounding. */
-const tolerances = { float16: 2e-3, float16x2: 1e-4 } as const;
 
 export interface MatrixUnitsFinding {
   readonly units: MatrixUnits | null;
@@ -57,18 +55,11 @@ async function faultOf(open: OpenDevice, units: MatrixUnits): Promise<string | n
   const { plan, results } = trialPlan();
   const expected = await resultsOf(open, plan, results, null);
   const actual = await resultsOf(open, plan, results, units);
-  for (const [index, name] of results.entries()) {
-    const right = expected[index]!;
-    const largest = right.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
-    const isWrong = actual[index]!.some(
-      (value, i) => !(Math.abs(value - right[i]!) <= tolerances[units.precision] * largest),
-    );
-    if (isWrong) return `${name} differs`;
-  }
-  return null;
+  const wrong = results.find((_, index) => !agrees(actual[index]!, expected[index]!, units.precision));
+  return wrong ? `${wrong} differs` : null;
 }
 
-/** Convolutions of 16, 32 and 64 channels, with gradients and with moments; every tile's shape occurs. */
+/** Convolutions of 16, 32 and 64 channels, with gradients and with moments, by the tiles that are taken untried. */
 function trialPlan(): { plan: Plan; results: readonly string[] } {
   const graph = new Graph();
   const results: string[] = [];
@@ -104,16 +95,9 @@ async function resultsOf(
   matrixUnits: MatrixUnits | null,
 ): Promise<Float32Array[]> {
   const program = await loadProgram(open, plan, { matrixUnits });
-  let seed = 1;
-  for (const { name, length } of plan.storages) {
+  for (const [index, { name, length }] of plan.storages.entries()) {
     if (results.includes(name)) continue;
-    // Gradients are as small as training makes them, so that their scale is put to the test too.
-    const magnitude = name.startsWith('dy') ? 2 ** -16 : 1;
-    const values = Float32Array.from({ length }, () => {
-      seed = (Math.imul(seed, 1_664_525) + 1_013_904_223) >>> 0;
-      return magnitude * (seed * 2 ** -31 - 1);
-    });
-    program.write(name, values);
+    program.write(name, trialValues(length, name.startsWith('dy') ? gradientMagnitude : 1, index + 1));
   }
   await program.run('trial');
   const values = await Promise.all(results.map((name): Promise<StorageArray> => program.read(name)));

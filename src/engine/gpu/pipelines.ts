@@ -7,17 +7,20 @@ import type { KernelCall } from './kernel.js';
 
 const known = new WeakMap<GPUDevice, Map<string, GPUComputePipeline>>();
 
-/**
- * @throws {Error} naming the kernel, if the device cannot make one.
- */
+export interface CompiledPipelines {
+  readonly pipelines: ReadonlyMap<string, GPUComputePipeline>;
+  /** Which kernels the device cannot make, and why. */
+  readonly faults: readonly Error[];
+}
+
 export async function compilePipelines(
   device: GPUDevice,
   calls: readonly KernelCall[],
   onProgress?: (done: number, total: number) => void,
-): Promise<ReadonlyMap<string, GPUComputePipeline>> {
-  const compiled = known.get(device) ?? new Map<string, GPUComputePipeline>();
-  known.set(device, compiled);
-  const labels = new Map(calls.filter(({ code }) => !compiled.has(code)).map(({ code, label }) => [code, label]));
+): Promise<CompiledPipelines> {
+  const pipelines = known.get(device) ?? new Map<string, GPUComputePipeline>();
+  known.set(device, pipelines);
+  const labels = new Map(calls.filter(({ code }) => !pipelines.has(code)).map(({ code, label }) => [code, label]));
   // Faults of sources come back with their pipelines; the scope keeps them from counting as faults of the device.
   device.pushErrorScope('validation');
   const modules = [...labels].map(([code, label]) => ({
@@ -26,21 +29,21 @@ export async function compilePipelines(
     module: device.createShaderModule({ label, code }),
   }));
   await device.popErrorScope();
+  const faults: Error[] = [];
   let done = 0;
   await Promise.all(
     modules.map(async ({ code, label, module }) => {
-      const pipeline = await device
-        .createComputePipelineAsync({ label, layout: 'auto', compute: { module } })
-        .catch(async (error: Error) => {
-          const { messages } = await module.getCompilationInfo();
-          const fault = messages.find(({ type }) => type === 'error');
-          const reason = fault ? `line ${fault.lineNum}: ${fault.message}` : error.message;
-          throw new Error(`the GPU cannot compile kernel ${label}: ${reason}`);
-        });
+      try {
+        pipelines.set(code, await device.createComputePipelineAsync({ label, layout: 'auto', compute: { module } }));
+      } catch (error) {
+        const { messages } = await module.getCompilationInfo();
+        const fault = messages.find(({ type }) => type === 'error');
+        const reason = fault ? `line ${fault.lineNum}: ${fault.message}` : (error as Error).message;
+        faults.push(new Error(`the GPU cannot compile kernel ${label}: ${reason}`));
+      }
       done++;
       onProgress?.(done, labels.size);
-      compiled.set(code, pipeline);
     }),
   );
-  return compiled;
+  return { pipelines, faults };
 }

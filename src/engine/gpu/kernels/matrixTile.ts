@@ -43,12 +43,13 @@ export function matrixWeightTiles(m: number, n: number, units: MatrixUnits): Til
   return [first!, ...(m >= 128 ? blockTiles(n) : []), ...others].flatMap((shape) => depths(shape, 'across', units));
 }
 
-/**
- * Tiles whose subgroups own blocks of fragments, for many channels. Larger ones (128 × 64, 128 × 128) await a check of
- * their numbers on matrix units.
- */
+/** Tiles whose subgroups own blocks of fragments, for many channels: larger ones load less but fill a GPU less evenly. */
 function blockTiles(n: number): Omit<TileShape, 'k'>[] {
-  return n < 64 ? [] : [{ m: 64, n: 64, rows: 8, columns: 4, subgroups: [2, 2], passes: 2 }];
+  const square = { m: 64, n: 64, rows: 8, columns: 4, subgroups: [2, 2], passes: 2 } as const;
+  const tall = { m: 128, n: 64, rows: 8, columns: 4, subgroups: [4, 2], passes: 2 } as const;
+  const taller = { m: 256, n: 64, rows: 16, columns: 4, subgroups: [4, 2], passes: 4 } as const;
+  const large = { m: 128, n: 128, rows: 16, columns: 4, subgroups: [2, 4], passes: 4 } as const;
+  return n < 64 ? [] : [square, tall, taller, ...(n < 128 ? [] : [large])];
 }
 
 /** What an operand becomes: numbers of 11 bits that add up to it. */
