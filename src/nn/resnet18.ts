@@ -42,7 +42,7 @@ function convolution(
   size: number,
   stride: number,
 ): Tensor {
-  const initialize = heNormal(network.variables.random);
+  const initialize = heNormal(network.variables.random, 'out');
   return convolutionBatchNorm(
     network,
     x,

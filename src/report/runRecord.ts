@@ -15,7 +15,6 @@ import {
   readSummary,
 } from '../experiment/runFolder.js';
 import type { QuantizerRow } from '../experiment/runTables.js';
-import { activationTypes } from '../quant/index.js';
 
 export interface CurvePoint {
   readonly epoch: number;
@@ -29,8 +28,6 @@ export interface SizeRecord {
   readonly weightsKbytes: number;
   readonly activationsMaxKbytes: number;
   readonly activationsSumKbytes: number;
-  /** `null` in runs of older versions. */
-  readonly activationsPeakKbytes: number | null;
 }
 
 /** Limits the run was trained under, in kB of 1024 bytes; absent where there is none. */
@@ -38,7 +35,6 @@ export interface Budget {
   readonly weightsKbytes?: number;
   readonly activationsMaxKbytes?: number;
   readonly activationsSumKbytes?: number;
-  readonly activationsPeakKbytes?: number;
 }
 
 export interface RunRecord {
@@ -76,7 +72,6 @@ export function readRunRecord(root: string): RunRecord {
       weightsKbytes: row.weights_kb,
       activationsMaxKbytes: row.activations_max_kb,
       activationsSumKbytes: row.activations_sum_kb,
-      activationsPeakKbytes: row.activations_peak_kb,
     })),
     budget: budgetOf(config.settings),
     ...(existsSync(folder.summary) ? { bestEpoch: readSummary(folder).best_epoch } : {}),
@@ -104,9 +99,7 @@ function budgetOf(settings: RunConfig['settings']): Budget {
   };
   const weights = limit('target_weight_kbytes');
   const activations = limit('target_activation_kbytes');
-  const measures = { max: 'activationsMaxKbytes', sum: 'activationsSumKbytes', peak: 'activationsPeakKbytes' } as const;
-  const type = activationTypes.find((name) => name === settings.target_activation_type) ?? 'max';
-  const measure = measures[type];
+  const measure = settings.target_activation_type === 'sum' ? 'activationsSumKbytes' : 'activationsMaxKbytes';
   return {
     ...(weights === undefined ? {} : { weightsKbytes: weights }),
     ...(activations === undefined ? {} : { [measure]: activations }),

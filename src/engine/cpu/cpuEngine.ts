@@ -45,16 +45,9 @@ export async function createCpuEngine(options: CpuEngineOptions = {}): Promise<E
     load: async (plan, onProgress) => {
       const spins = threads > available ? 0 : SPINS;
       const program = await loadProgram(plan, kernels, threads, spins, options.profile ?? false);
-      const tracked = {
-        ...program,
-        dispose: () => {
-          programs.delete(tracked);
-          return program.dispose();
-        },
-      };
-      programs.add(tracked);
+      programs.add(program);
       onProgress?.(1, 1);
-      return tracked;
+      return program;
     },
     dispose: async () => {
       await Promise.all([...programs].map((program) => program.dispose()));

@@ -20,8 +20,6 @@ export interface LoadOptions {
   readonly matrixUnits?: MatrixUnits | null;
   /** Tiles of products; the first candidates by default. */
   readonly choose?: TileChoice | undefined;
-  /** Leave out phases with a kernel that the device cannot make, instead of failing. */
-  readonly skipsFaulty?: boolean;
 }
 
 export interface Dispatch {
@@ -40,30 +38,25 @@ const stepsInFlight = 8;
 export async function loadProgram(
   open: OpenDevice,
   given: Plan,
-  { profile = false, matrixUnits = null, choose, skipsFaulty = false }: LoadOptions = {},
+  { profile = false, matrixUnits = null, choose }: LoadOptions = {},
   onProgress?: (done: number, total: number) => void,
 ): Promise<Program> {
   const { device } = open;
   const plan = schedulePlan(given);
-  const { maxBufferSize, maxStorageBufferBindingSize } = device.limits;
-  const largestBuffer = Math.min(maxBufferSize, maxStorageBufferBindingSize);
-  const placement = placePlan(plan, { matrixUnits, choose, largestBuffer });
+  const placement = placePlan(plan, matrixUnits, choose);
   const lowered = Object.entries(plan.phases).map(
     ([phase, nodes]) => [phase, lowerPhase(nodes, placement.forPhase(phase))] as const,
   );
   const calls = lowered.flatMap(([, phaseCalls]) => phaseCalls.map(({ call }) => call));
   checkSizes(device, placement.buffers, calls);
-  const { pipelines, faults } = await compilePipelines(device, calls, onProgress);
-  if (faults[0] && !skipsFaulty) throw faults[0];
+  const pipelines = await compilePipelines(device, calls, onProgress);
   const buffers = new Map(placement.buffers.map((buffer) => [buffer, createBuffer(device, buffer)]));
   const parameters = parameterBuffer(device, calls);
   const phases = new Map(
-    lowered
-      .filter(([, phaseCalls]) => phaseCalls.every(({ call }) => pipelines.has(call.code)))
-      .map(([phase, phaseCalls]) => [
-        phase,
-        phaseCalls.map((each) => dispatchOf(device, each, pipelines, buffers, parameters)),
-      ]),
+    lowered.map(([phase, phaseCalls]) => [
+      phase,
+      phaseCalls.map((each) => dispatchOf(device, each, pipelines, buffers, parameters)),
+    ]),
   );
   open.check();
 
@@ -174,7 +167,7 @@ function dispatchOf(
   const pipeline = pipelines.get(call.code)!;
   const entries: GPUBindGroupEntry[] = call.bindings.map(({ buffer }, index) => ({
     binding: index + 1,
-    resource: bindingOf(buffer, buffers),
+    resource: { buffer: buffers.get(buffer)! },
   }));
   if (call.parameters.length > 0) {
     const size = Math.ceil(call.parameters.length / 4) * 16;
@@ -182,12 +175,6 @@ function dispatchOf(
   }
   const bindGroup = device.createBindGroup({ label: call.label, layout: pipeline.getBindGroupLayout(0), entries });
   return { op, label: call.label, pipeline, bindGroup, workgroups: call.workgroups, ms: 0 };
-}
-
-function bindingOf(part: BufferPlan, buffers: ReadonlyMap<BufferPlan, GPUBuffer>): GPUBufferBinding {
-  const { bytes, within } = part;
-  if (!within) return { buffer: buffers.get(part)! };
-  return { buffer: buffers.get(within.buffer)!, offset: within.byteOffset, size: bytes };
 }
 
 const arrays = { float: Float32Array, int32: Int32Array, uint8: Uint8Array } as const;
