@@ -28,7 +28,7 @@ describe.skipIf(!present)('golden files', () => {
     steps.configs = steps.configs.filter(({ name }: { name: string }) => name === configuration);
     writeFileSync(join(folder, 'resnet20_step.json'), JSON.stringify(steps));
     const reports: FileReport[] = [];
-    const engine = await createGpuEngine({ allowSoftware: true, matrixUnits: false });
+    const engine = await createGpuEngine({ allowSoftware: true, matmulPrecision: 'float32' });
     const counts = await checkGolden(folder, engine, (report) => reports.push(report));
     await engine.dispose();
     expect(reports.filter(({ passed }) => !passed).map(reportLine)).toEqual([]);

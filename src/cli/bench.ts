@@ -7,6 +7,7 @@ import { cpus } from 'node:os';
 import { Command, InvalidArgumentError } from 'commander';
 import { createRandom, generateSynthetic, trainingEpoch } from '../data/index.js';
 import type { Engine } from '../engine/engine.js';
+import type { MatmulPrecision } from '../engine/matmulPrecision.js';
 import { type Device, selectEngine } from '../engine/selectEngine.js';
 import { InputError } from '../errors.js';
 import { experimentFromSettings } from '../experiment/index.js';
@@ -15,7 +16,7 @@ import { METRICS } from '../ops/attributes.js';
 import { programOptions } from '../train/programOptions.js';
 import { openSession, type Session } from '../train/session.js';
 import { buildTrainingProgram } from '../train/trainingProgram.js';
-import { autotuneOption, deviceOption, threadsOption, tuningFile } from './options.js';
+import { autotuneOption, deviceOption, matmulPrecisionOption, threadsOption, tuningFile } from './options.js';
 import { percent } from './progress.js';
 import { textTable } from './textTable.js';
 
@@ -56,6 +57,7 @@ interface Result {
 interface BenchOptions {
   readonly device: Device;
   readonly threads?: number;
+  readonly matmulPrecision: MatmulPrecision;
   readonly batchSize?: number;
   readonly rounds: number;
   readonly steps: number;
@@ -70,6 +72,7 @@ export function benchCommand(): Command {
     .argument('[workload...]', 'workloads', ['resnet20-float', 'resnet20-waq'])
     .addOption(deviceOption('auto'))
     .addOption(threadsOption())
+    .addOption(matmulPrecisionOption('auto'))
     .option('--batch-size <n>', 'images a step', count)
     .option('--rounds <n>', 'rounds, of which the median counts', count, 5)
     .option('--steps <n>', 'steps a round', count, 3)

@@ -6,13 +6,13 @@ import { selectEngine } from '../engine/selectEngine.js';
 import { InputError } from '../errors.js';
 import { experimentFromSettings, openRunFolder } from '../experiment/index.js';
 import { STORAGE } from '../nn/index.js';
+import { loadExperimentData } from '../run/experimentData.js';
 import { restoreParameters, useFixedPairs } from '../train/checkpoint.js';
 import { dataShape, programOptions } from '../train/programOptions.js';
 import { quantizerReport } from '../train/quantizerReport.js';
 import { openSession } from '../train/session.js';
 import { buildTrainingProgram } from '../train/trainingProgram.js';
 import { readStartingWeights } from '../weights/startingWeights.js';
-import { loadData } from './loadData.js';
 import { percent, progressDisplay } from './progress.js';
 
 export function evalCommand(): Command {
@@ -23,7 +23,10 @@ export function evalCommand(): Command {
     .option('--limit-val <n>', 'use only so many images')
     .option('--device <name>', "auto, cpu, gpu or reference instead of the run's own")
     .option('--threads <n>', 'threads of the CPU engine')
-    .option('--decode-threads <n>', 'images decoded at a time where they are streamed')
+    .option(
+      '--matmul-precision <name>',
+      "of products on a GPU: auto, float16, float16x2 or float32 instead of the run's",
+    )
     .option('--last', 'the last parameters instead of the best')
     .option('--json', 'one JSON object on stdout')
     .action(async (root: string, options: Record<string, string | boolean | undefined>) => {
@@ -42,6 +45,7 @@ interface EvalResult {
   readonly weights_kb: number;
   readonly activations_max_kb: number;
   readonly activations_sum_kb: number;
+  readonly activations_peak_kb: number | null;
   readonly bits: Readonly<Record<string, number>>;
   readonly device: string;
 }
@@ -52,38 +56,42 @@ async function evaluateRun(
   last: boolean,
 ): Promise<EvalResult> {
   const { folder, config } = openRunFolder(root);
-  const experiment = experimentFromSettings(config.experiment, folder.config, config.settings, overrides);
+  // The test images even where a part of the training images chose the parameters.
+  const tested = { ...overrides, select: 'test', validation_split: 0 };
+  const experiment = experimentFromSettings(config.experiment, folder.config, config.settings, tested);
   const parameters = last ? folder.paramsLast : folder.paramsBest;
   if (!existsSync(parameters)) {
     throw new InputError(`${parameters}: not there${last ? '' : ' (no epoch obeyed the budget yet); try --last'}`);
   }
   const starting = await readStartingWeights(parameters);
   const display = progressDisplay(1, { weightKbytes: -1, activationKbytes: -1, activationType: 'max' });
-  const data = await loadData(experiment, display.task, 'evaluation');
+  const data = await loadExperimentData(experiment, display.task);
   display.stop();
-  const shape = dataShape({ classes: data.classes, train: data.train }, data.evaluation.count);
+  const shape = dataShape(data, data.test.count);
   const training = buildTrainingProgram(programOptions(experiment, shape, starting));
   useFixedPairs(training, starting);
-  const engine = await selectEngine(experiment.device, { threads: experiment.threads ?? undefined });
+  const engine = await selectEngine(experiment.device, {
+    threads: experiment.threads ?? undefined,
+    matmulPrecision: experiment.matmulPrecision,
+  });
   try {
     const session = await openSession(engine, training);
     restoreParameters(training, session.program, starting);
-    session.setEvaluationImages(data.evaluation);
+    session.setEvaluationImages(data.test);
     const { error, loss } = await session.evaluate();
     const table = await session.program.read(STORAGE.quantizers);
     const { sizes, bits } = quantizerReport(training.variables, table, 0);
     const device = `${engine.name}: ${engine.description}`;
-    return { run: config.experiment, parameters, error, loss, images: data.evaluation.count, ...sizes, bits, device };
+    return { run: config.experiment, parameters, error, loss, images: data.test.count, ...sizes, bits, device };
   } finally {
-    await data.close();
     await engine.dispose();
   }
 }
 
 function describe(result: EvalResult): string {
-  const { weights_kb, activations_max_kb, activations_sum_kb } = result;
+  const { weights_kb, activations_max_kb, activations_sum_kb, activations_peak_kb } = result;
   return [
     `${result.run}  error ${percent(result.error)}  loss ${result.loss.toFixed(4)}  on ${result.images} images`,
-    `weights ${weights_kb.toFixed(2)} kB  activations max ${activations_max_kb.toFixed(2)} kB, sum ${activations_sum_kb.toFixed(2)} kB`,
+    `weights ${weights_kb.toFixed(2)} kB  activations max ${activations_max_kb.toFixed(2)} kB, sum ${activations_sum_kb.toFixed(2)} kB, peak ${activations_peak_kb?.toFixed(2)} kB`,
   ].join('\n');
 }

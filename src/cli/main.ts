@@ -3,6 +3,7 @@
 
 import { Command, CommanderError } from 'commander';
 import { InputError } from '../errors.js';
+import { packageVersion } from '../packageVersion.js';
 import { benchCommand } from './bench.js';
 import { devicesCommand } from './devices.js';
 import { evalCommand } from './eval.js';
@@ -10,7 +11,6 @@ import { experimentsCommand } from './experiments.js';
 import { goldenCommand } from './golden.js';
 import { plotCommand } from './plot.js';
 import { trainCommand } from './train.js';
-import { packageVersion } from './version.js';
 
 const program = new Command('mpdnn')
   .description('Train neural networks whose bitwidths are learned, under a memory budget.')

@@ -1,9 +1,11 @@
 /** Options that several commands share. */
 
 import { join } from 'node:path';
-import { InvalidArgumentError, Option } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { cacheFolder } from '../cacheFolder.js';
+import { type MatmulPrecision, matmulPrecisions } from '../engine/matmulPrecision.js';
 import type { Device } from '../engine/selectEngine.js';
+import { settingKeys } from '../experiment/index.js';
 
 export function deviceOption(fallback: Device): Option {
   return new Option('--device <name>', 'engine').choices(['auto', 'cpu', 'gpu', 'reference']).default(fallback);
@@ -15,6 +17,23 @@ export function threadsOption(): Option {
     if (!Number.isInteger(threads) || threads < 1) throw new InvalidArgumentError('give a whole number from 1 on');
     return threads;
   });
+}
+
+export function matmulPrecisionOption(fallback: MatmulPrecision): Option {
+  return new Option('--matmul-precision <name>', 'of products on a GPU').choices(matmulPrecisions).default(fallback);
+}
+
+/** Every key of a .cfg file that the command has no option for, unseen in its help; `weightfile` is --weights. */
+export function addSettingOptions(command: Command): Command {
+  for (const key of settingKeys) {
+    const option = new Option(`--${key.replaceAll('_', '-')} <value>`).hideHelp();
+    const known = command.options.some(({ long }) => long === option.long);
+    if (!known && key !== 'weightfile') command.addOption(option);
+  }
+  return command.addHelpText(
+    'after',
+    '\nEvery other key of a .cfg file is an option too, such as --weight-decay 1e-4.',
+  );
 }
 
 /** Commander sets `autotune` to false where the option is given. */

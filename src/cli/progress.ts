@@ -1,20 +1,18 @@
 /** Progress on a terminal as one bar that is redrawn; elsewhere only whole lines. Both go to stderr. */
 
 import { type Options, type Params, Presets, SingleBar } from 'cli-progress';
-import type { EpochReport, TrainingEvents } from '../train/train.js';
+import type { ActivationType } from '../quant/index.js';
+import type { RunEvents } from '../run/runEvents.js';
+import type { EpochReport } from '../train/train.js';
 
-export interface ProgressDisplay extends TrainingEvents {
-  /** A task before training: loading, decoding, compiling. */
-  task(name: string, done: number, total: number): void;
-  /** A line that stays. */
-  line(text: string): void;
+export interface ProgressDisplay extends RunEvents {
   stop(): void;
 }
 
 export interface BudgetTargets {
   readonly weightKbytes: number;
   readonly activationKbytes: number;
-  readonly activationType: 'max' | 'sum';
+  readonly activationType: ActivationType;
 }
 
 export function progressDisplay(epochs: number, budget: BudgetTargets): ProgressDisplay {
@@ -49,7 +47,7 @@ export function progressDisplay(epochs: number, budget: BudgetTargets): Progress
     },
     line,
     stop,
-    onStep: ({ epoch, batch, batches, metrics, imagesPerSecond, waiting }) => {
+    onStep: ({ epoch, batch, batches, metrics, imagesPerSecond }) => {
       const done = (epoch - 1) * batches + batch;
       const total = epochs * batches;
       const now = performance.now();
@@ -64,7 +62,6 @@ export function progressDisplay(epochs: number, budget: BudgetTargets): Progress
         speed,
         `loss ${metrics.loss1.toFixed(3)}`,
         `err ${percent(metrics.error, 1)}`,
-        waitText(waiting),
         last ? sizesText(last, budget) : '',
         known ? `${duration(left)} left` : '',
       ];
@@ -73,7 +70,6 @@ export function progressDisplay(epochs: number, budget: BudgetTargets): Progress
         speed,
         `loss ${metrics.loss1.toPrecision(3)}`,
         `err ${percent(metrics.error, 0)}`,
-        waiting < NOTABLE_WAIT ? '' : `wait ${percent(waiting, 0)}`,
         last ? shortSizes(last, budget) : '',
         known ? `${duration(left).replace(' min', '')} left` : '',
       ];
@@ -120,7 +116,6 @@ function epochLine(report: EpochReport, epochs: number, budget: BudgetTargets): 
     `val err ${percent(report.evaluation.error)}`,
     sizesText(report, budget),
     `${report.imagesPerSecond.toFixed(0)} img/s`,
-    waitText(report.waiting),
     report.isBest ? 'best' : report.obeysBudget ? '' : 'over budget',
   ]
     .filter(Boolean)
@@ -145,14 +140,6 @@ function epochOf({ epoch }: EpochReport, epochs: number): string {
   return `epoch ${String(epoch).padStart(String(epochs).length)}/${epochs}`;
 }
 
-/** Less is what any two processes that hand something over wait for each other. */
-const NOTABLE_WAIT = 0.05;
-
-/** Where the engine could train faster than images are decoded. */
-function waitText(waiting: number): string {
-  return waiting < NOTABLE_WAIT ? '' : `waits for images ${percent(waiting, 0)}`;
-}
-
 function sizesText(report: EpochReport, budget: BudgetTargets): string {
   const { weights, activations } = sizesAgainst(report, budget);
   return `W ${weights} kB  A(${budget.activationType}) ${activations} kB`;
@@ -164,11 +151,10 @@ function shortSizes(report: EpochReport, budget: BudgetTargets): string {
 }
 
 function sizesAgainst({ quantizers }: EpochReport, budget: BudgetTargets): { weights: string; activations: string } {
-  const { weights_kb, activations_max_kb, activations_sum_kb } = quantizers.sizes;
-  const activations = budget.activationType === 'max' ? activations_max_kb : activations_sum_kb;
+  const { sizes } = quantizers;
   return {
-    weights: against(weights_kb, budget.weightKbytes),
-    activations: against(activations, budget.activationKbytes),
+    weights: against(sizes.weights_kb, budget.weightKbytes),
+    activations: against(sizes[`activations_${budget.activationType}_kb`] ?? 0, budget.activationKbytes),
   };
 }
 

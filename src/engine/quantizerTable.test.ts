@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from 'vitest';
 import type { Attributes } from '../ops/attributes.js';
-import { type Quantizer, wideLimitsOfM } from '../quant/index.js';
+import { inferredBits, type Quantizer, wideLimitsOfM } from '../quant/index.js';
 import { prepareQuantizers, quantizerUpdate } from './quantizerTable.js';
 
 const learned: Quantizer = {
@@ -39,10 +39,11 @@ function state() {
     sums: [1, 1, 0.5, 2],
     velocity: [8, 8, 0.25, 0],
     secondMoment: null,
-    control: [0.125, 0.25, 0, 0],
+    control: [0.125, 0.25, 0, 0, 0, 0],
+    bitCaps: null,
     gradients: [9, 9, 9, 9],
     limited: [9, 9, 9, 9],
-    penalties: [9, 9, 9, 9, 9],
+    penalties: [9, 9, 9, 9, 9, 9],
   };
 }
 
@@ -60,7 +61,7 @@ describe('quantizer table', () => {
     expect(update.limited).toEqual([0, 0, 0.625, 2.875]);
     expect(update.velocity).toEqual([8, 8, 0.203125, 0.359375]);
     expect(update.table).toEqual([3, 5, 0.046875, 1.390625]);
-    expect(update.penalties).toEqual([0, 0, 8, 1, 1]);
+    expect(update.penalties).toEqual([0, 0, 8, 1, 1, 0]);
   });
 
   it('with a budget: λ comes from control, gradients are limited after decay, sizes are from before the update', () => {
@@ -74,7 +75,28 @@ describe('quantizer table', () => {
     expect(update.gradients[3]).toBeCloseTo(2 + slope / 0.25, 10);
     expect(update.limited).toEqual([0, 0, -0.25, 0.25]);
     expect(update.table.slice(2)).toEqual([0.25 - (0.125 - 0.03125), 1.75 - 0.03125]);
-    expect(update.penalties).toEqual([4, 0, 8, 1, 1]);
+    expect(update.penalties).toEqual([4, 0, 8, 1, 1, 0]);
+  });
+
+  it('adds a multiplier to the slope, inside the budget too', () => {
+    const update = { ...state(), control: [0.125, 0.25, 0, 0, 0.75, 0] };
+    quantizerUpdate({ ...attributes, budget: { ...attributes.budget, weightKbytes: 20 } }, update);
+    const slope = 0.75 / (Math.LN2 * (1.75 / 0.25 + 1));
+    expect(update.gradients[3]).toBeCloseTo(2 + slope / 0.25, 10);
+    expect(update.penalties.slice(0, 2)).toEqual([0, 0]);
+  });
+
+  it('caps bits after the projection', () => {
+    const run = (bitCaps: number[] | null) => {
+      const update = { ...state(), sums: [0, 0, 0, 0], velocity: [0, 0, 0, -8], bitCaps };
+      quantizerUpdate(attributes, update);
+      return update;
+    };
+    const [uncapped, capped] = [run(null), run([2, 4])];
+    expect(inferredBits(learned, uncapped.table[2]!, uncapped.table[3]!)).toBeGreaterThan(4);
+    expect(capped.table.slice(0, 3)).toEqual(uncapped.table.slice(0, 3));
+    expect(capped.table[3]).toBeCloseTo(7.5 * 0.25, 5);
+    expect(inferredBits(learned, capped.table[2]!, capped.table[3]!)).toBe(4);
   });
 
   it('projects what an update moves out of its limits', () => {

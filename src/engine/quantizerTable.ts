@@ -7,6 +7,8 @@
 import { type Attributes, CONTROL, PENALTIES } from '../ops/attributes.js';
 import {
   addPenaltyGradient,
+  type Budget,
+  capBits,
   effectiveRange,
   limitGradients,
   parameterGradients,
@@ -26,12 +28,14 @@ export function prepareQuantizers(rows: readonly Quantizer[], table: ArrayLike<n
   });
 }
 
-/** Operands and results of quantizerUpdate; all but `control` and `penalties` have two numbers a row. */
+/** Operands and results of quantizerUpdate; all but `control`, `bitCaps` and `penalties` have two numbers a row. */
 export interface QuantizerUpdate extends SolverState {
   /** Learned values; updated in place, as the solver's state is. */
   readonly table: MutableNumbers;
   readonly sums: ArrayLike<number>;
   readonly control: ArrayLike<number>;
+  /** The largest bits allowed after the update, one number a row; null where nothing is capped. */
+  readonly bitCaps: ArrayLike<number> | null;
   /** Result: gradients of the whole loss, penalties included. */
   readonly gradients: MutableNumbers;
   /** Result: gradients after weight decay and limiting, as the solver gets them. */
@@ -41,16 +45,19 @@ export interface QuantizerUpdate extends SolverState {
 }
 
 /**
- * One update of all learned values: gradients from the sums, those of the penalties (λ taken from `control`), weight
- * decay, limiting where there is a budget, the solver's step, projection. Rows of fixed kinds stay as they are.
+ * One update of all learned values: gradients from the sums, those of the penalties (λ and multipliers taken from
+ * `control`), weight decay, limiting where there is a budget, the solver's step, projection, bit caps. Rows of fixed
+ * kinds stay as they are.
  */
 export function quantizerUpdate(attributes: Attributes['quantizerUpdate'], update: QuantizerUpdate): void {
   const { rows, unquantized, solver, weightDecay, learningRateFactor = 1 } = attributes;
-  const { table, sums, control } = update;
-  const budget = {
+  const { table, sums, control, bitCaps } = update;
+  const budget: Budget = {
     ...attributes.budget,
     lambdaWeight: control[CONTROL.lambdaWeight]!,
     lambdaActivation: control[CONTROL.lambdaActivation]!,
+    multiplierWeight: control[CONTROL.multiplierWeight]!,
+    multiplierActivation: control[CONTROL.multiplierActivation]!,
   };
   const limits = budget.weightKbytes > 0 || budget.activationKbytes > 0;
   const gradients = new Float64Array(2 * rows.length);
@@ -79,13 +86,14 @@ export function quantizerUpdate(attributes: Attributes['quantizerUpdate'], updat
     const learningRate = learningRateFactor * control[CONTROL.learningRate]!;
     const next0 = p0 - solverStep(solver, learningRate, l0, i, update);
     const next1 = p1 - solverStep(solver, learningRate, l1, i + 1, update);
-    [table[i], table[i + 1]] = projectParameters(quantizer, next0, next1);
+    const projected = projectParameters(quantizer, next0, next1);
+    [table[i], table[i + 1]] = bitCaps ? capBits(quantizer, bitCaps[row]!, [p0, p1], projected) : projected;
   });
 }
 
 function writePenalties(
   { rows, unquantized }: Attributes['quantizerUpdate'],
-  budget: Attributes['quantizerUpdate']['budget'],
+  budget: Budget,
   table: ArrayLike<number>,
   penalties: MutableNumbers,
 ): void {
@@ -95,4 +103,5 @@ function writePenalties(
   penalties[PENALTIES.weightKbytes] = sizes.weightKbytes;
   penalties[PENALTIES.activationMaxKbytes] = sizes.activationMaxKbytes;
   penalties[PENALTIES.activationSumKbytes] = sizes.activationSumKbytes;
+  penalties[PENALTIES.activationPeakKbytes] = sizes.activationPeakKbytes;
 }

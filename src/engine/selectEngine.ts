@@ -2,6 +2,7 @@
 
 import type { Engine } from './engine.js';
 import type { GpuEngineOptions } from './gpu/gpuEngine.js';
+import { type MatmulPrecision, withoutEffect } from './matmulPrecision.js';
 
 export type Device = 'auto' | 'cpu' | 'gpu' | 'reference';
 
@@ -12,8 +13,8 @@ export interface EngineOptions {
   readonly profile?: boolean | undefined;
   /** Of the GPU engine: where it keeps the tiles it found fastest on this adapter; without it tiles are fixed. */
   readonly tuningFile?: string | undefined;
-  /** Of the GPU engine: float32 operands throughout, where matrix units would round them to 11 bits. */
-  readonly exact?: boolean | undefined;
+  /** Of the operands of convolutions on a GPU's matrix units; the other engines have none. */
+  readonly matmulPrecision?: MatmulPrecision | undefined;
 }
 
 /**
@@ -24,18 +25,18 @@ export interface EngineOptions {
  * @throws {InputError} where `gpu` is asked for and WebGPU offers no adapter
  */
 export async function selectEngine(device: Device, options: EngineOptions = {}): Promise<Engine> {
-  const { threads, profile = false, tuningFile, exact = false } = options;
-  const gpuOptions = { profile, matrixUnits: !exact, ...(tuningFile !== undefined && { tuningFile }) };
+  const { threads, profile = false, tuningFile, matmulPrecision = 'auto' } = options;
+  const gpuOptions = { profile, matmulPrecision, ...(tuningFile !== undefined && { tuningFile }) };
   switch (device) {
     case 'auto':
       return (await realGpu(gpuOptions)) ?? selectEngine('cpu', options);
     case 'reference': {
       const { createReferenceEngine } = await import('./reference/index.js');
-      return createReferenceEngine();
+      return withoutMatrixUnits(createReferenceEngine(), matmulPrecision);
     }
     case 'cpu': {
       const { createCpuEngine } = await import('./cpu/cpuEngine.js');
-      return createCpuEngine({ ...(threads && { threads }), profile });
+      return withoutMatrixUnits(await createCpuEngine({ ...(threads && { threads }), profile }), matmulPrecision);
     }
     case 'gpu': {
       const { createGpuEngine } = await import('./gpu/gpuEngine.js');
@@ -44,6 +45,10 @@ export async function selectEngine(device: Device, options: EngineOptions = {}):
     default:
       throw new Error(`no such engine: ${device satisfies never}`);
   }
+}
+
+function withoutMatrixUnits(engine: Engine, asked: MatmulPrecision): Engine {
+  return { ...engine, description: engine.description + withoutEffect(asked) };
 }
 
 async function realGpu(options: GpuEngineOptions): Promise<Engine | null> {

@@ -32,9 +32,16 @@ describe('defaults', () => {
       seed: 313,
       optimizer: 'momentum',
       initialLearningRate: 0.1,
+      schedule: 'step',
       learningRateDrops: [80, 120],
+      warmupEpochs: 0,
       momentum: 0.9,
+      nesterov: false,
       weightDecay: 2e-4,
+      decayExclude: [],
+      labelSmoothing: 0,
+      emaDecay: 0,
+      quantizerLearningRateFactor: 1,
       startFrom: null,
       select: 'test',
     });
@@ -47,13 +54,11 @@ describe('defaults', () => {
     expect(experiment('epochs = 10').training.learningRateDrops).toEqual([5, 8]);
     expect(experiment('epochs = 1').training.learningRateDrops).toEqual([]);
     expect(experiment('epochs = 10\nlearning_rate_drops = none').training.learningRateDrops).toEqual([]);
+    expect(experiment('epochs = 10\nschedule = cosine').training.learningRateDrops).toEqual([]);
     expect(experiment('data = mnist').data.augmentMirror).toBe(false);
-    expect(experiment('data = images:x').data).toMatchObject({ augment: 'shift', imageSize: null, stream: null });
-    const crops = experiment('data = images:x\naugment = resized_crop').data;
-    expect(crops).toMatchObject({ augmentShift: 0, augmentMirror: true, imageSize: 224 });
-    expect(experiment('data = images:x\naugment = resized_crop\nimage_size = 96').data.imageSize).toBe(96);
-    expect(experiment('augment = none').data).toMatchObject({ augmentShift: 0, augmentMirror: false, imageSize: null });
     expect(experiment('select = validation').data.validationSplit).toBe(5000);
+    expect(experiment('select = validation\nlimit_train = 2000').data.validationSplit).toBe(200);
+    expect(experiment('select = validation\ndata = synthetic:70').data.validationSplit).toBe(7);
     expect(experiment('num_layers = 56').network.model).toBe('resnet56');
     expect(experiment('num_layers = 20\nmodel = resnet110').network.numLayers).toBe(110);
     expect(experiment('model = resnet18').network.numLayers).toBeNull();
@@ -86,6 +91,16 @@ describe('values', () => {
     ['synthetic:512', { kind: 'synthetic', count: 512 }],
   ])('data = %s', (text, expected) => {
     expect(experiment(`data = ${text}`).data.source).toEqual(expected);
+  });
+
+  it.each([
+    ['bn', ['bn']],
+    ['bias bn', ['bn', 'bias']],
+    ['quantizers, bias', ['bias', 'quantizers']],
+    ['none', []],
+    ['', []],
+  ])('decay_exclude = %s', (text, expected) => {
+    expect(experiment(`decay_exclude = ${text}`).training.decayExclude).toEqual(expected);
   });
 
   it('of the command line win, in any spelling', () => {
@@ -127,7 +142,7 @@ describe('faults name file, line, section, key, value, what is allowed and the n
     ['w_quantize = parametric_fp_delta_xmax', "did you mean 'parametric_fp_d_xmax'?"],
     ['a_quantize = parametric_fp_d_xmax', "did you mean 'parametric_fp_d_xmax_relu'?"],
     ['optimizer = adm', "must be one of momentum, sgd (the same), adam; did you mean 'adam'?"],
-    ['target_activation_type = mean', "must be one of max, sum; did you mean 'max'?"],
+    ['target_activation_type = mean', "must be one of max, sum, peak; did you mean 'max'?"],
     ['scale_layer = maybe', 'must be one of true, yes, on, 1, false, no, off, 0'],
     ['shortcut_type = d', "must be empty (identity), 'b' or 'c'"],
     ['num_layers = 21', 'must be one of 20, 32, 44, 56, 110'],
@@ -150,17 +165,16 @@ describe('faults name file, line, section, key, value, what is allowed and the n
     ['model = resnet18\nshortcut_type = b', 'must be empty for model resnet18'],
     ['select = validation\nvalidation_split = 0', 'must be at least 1 with select = validation'],
     ['validation_split = 100', 'must be 0 with select = test'],
-    ['augment = crop', 'must be one of shift, resized_crop, none'],
-    [
-      'augment = resized_crop',
-      'augment = resized_crop: crops files of images: it needs data = images:DIR, not cifar10',
-    ],
-    ['augment = resized_crop\ndata = images:x\nstream = false', 'stream = false: must be true or auto with augment'],
-    ['augment = resized_crop\ndata = images:x\naugment_shift = 2', 'augment_shift = 2: must be 0 with augment = res'],
-    ['augment = none\naugment_mirror = true', 'augment_mirror = true: must be false with augment = none'],
-    ['stream = true', 'stream = true: needs data = images:DIR; cifar10 is always resident'],
-    ['data = images:x\nstream = true', 'stream = true: needs image_size, such as 224'],
-    ['decode_threads = 0', 'must be an integer from 1 to 1024, or auto'],
+    ['schedule = cosin', "must be one of step, cosine; did you mean 'cosine'?"],
+    ['schedule = cosine\nlearning_rate_drops = 8', 'learning_rate_drops = 8: must be none with schedule = cosine'],
+    ['warmup_epochs = 5\nepochs = 5', 'warmup_epochs = 5: must be below epochs = 5'],
+    ['nesterov = on\noptimizer = adam', 'nesterov = on: must be false with optimizer = adam'],
+    ['label_smoothing = 0.6', 'must be a number from 0 to 0.5'],
+    ['decay_exclude = bn biases', 'must be words among bn, bias, quantizers, or none'],
+    ['decay_exclude = bias bias', 'must be words among bn, bias, quantizers, or none'],
+    ['decay_exclude = quantizer', "did you mean 'quantizers'?"],
+    ['ema_decay = 1', 'must be a number from 0 to 0.99999'],
+    ['quantizer_learning_rate_factor = -1', 'must be a number from 0 to 1000'],
   ])('%j', (body, message) => {
     expect(fault(body)).toContain(message);
   });
@@ -177,7 +191,7 @@ it('comes back from the settings that config.json keeps', () => {
   const bodies = [
     '',
     'model = mobilenetv2\nepochs = 1\nmean = 0.1,0.2,0.3\nstd = 0.3,0.2,0.1\nlimit_val = 9\nthreads = 2',
-    'data = images:x\naugment = resized_crop\ndecode_threads = 3\nstream = true',
+    'schedule = cosine\nwarmup_epochs = 2.5\nnesterov = yes\nlabel_smoothing = 0.1\ndecay_exclude = bn bias\nema_decay = 0.99',
     'w_quantize = pow2\na_quantize = fp_relu\nselect = validation\nweightfile = X/params_best.h5\ndata = synthetic:8',
   ];
   for (const body of bodies) {

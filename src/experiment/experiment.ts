@@ -5,7 +5,7 @@
  */
 import { type DataSpec, parseDataSpec } from '../data/dataSpec.js';
 import { InputError } from '../errors.js';
-import type { QuantizerKind } from '../quant/index.js';
+import type { ActivationType, QuantizerKind } from '../quant/index.js';
 import { type ConfigFile, sectionEntries } from './configFile.js';
 import { didYouMean } from './didYouMean.js';
 import { checkKeysTogether, complete, type Fail, type Settings } from './settingRules.js';
@@ -61,18 +61,12 @@ export interface Experiment {
     readonly validationSplit: number;
     /** Side of the square images in pixels, `null` for the dataset's own. */
     readonly imageSize: number | null;
-    /** While training: shifted and mirrored, or random crops scaled to the image size, or as they are. */
-    readonly augment: 'shift' | 'resized_crop' | 'none';
     /** Random shift in pixels, up to this many each way. */
     readonly augmentShift: number;
     readonly augmentMirror: boolean;
     /** (x/255 - mean)/std; one number for all channels or one each. */
     readonly mean: readonly number[];
     readonly std: readonly number[];
-    /** Whether images are decoded while training; `null`: if they are too many to be resident, or cropped. */
-    readonly stream: boolean | null;
-    /** Images decoded at a time, `null`: as many as the machine has threads. */
-    readonly decodeThreads: number | null;
   };
   readonly training: {
     readonly epochs: number;
@@ -80,10 +74,23 @@ export interface Experiment {
     readonly seed: number;
     readonly optimizer: 'momentum' | 'adam';
     readonly initialLearningRate: number;
+    /** `step` drops it, `cosine` brings it to 0 over the run. */
+    readonly schedule: 'step' | 'cosine';
     /** The learning rate is divided by 10 after each of these epochs. */
     readonly learningRateDrops: readonly number[];
+    /** Epochs in which the learning rate rises from 0, step by step. */
+    readonly warmupEpochs: number;
     readonly momentum: number;
+    readonly nesterov: boolean;
     readonly weightDecay: number;
+    /** Parameters that weight decay leaves alone. */
+    readonly decayExclude: readonly ('bn' | 'bias' | 'quantizers')[];
+    /** ε of smoothed labels in the training loss, 0 for none. */
+    readonly labelSmoothing: number;
+    /** Decay of the moving averages that are evaluated and kept as parameters, 0 for none. */
+    readonly emaDecay: number;
+    /** Learning rate of the quantizers' parameters relative to that of the others. */
+    readonly quantizerLearningRateFactor: number;
     /** Parameters to start from as written, `null` for none; `resolveStartingWeights` finds the file. */
     readonly startFrom: string | null;
     /** Which images choose the best parameters. */
@@ -95,13 +102,15 @@ export interface Experiment {
   readonly budget: {
     readonly targetWeightKbytes: number;
     readonly targetActivationKbytes: number;
-    readonly targetActivationType: 'max' | 'sum';
+    readonly targetActivationType: ActivationType;
     readonly lambda2: number;
     readonly lambda3: number;
   };
   readonly device: 'auto' | 'cpu' | 'gpu' | 'reference';
   /** `null`: as many as the machine has. */
   readonly threads: number | null;
+  /** Of convolutions' operands on a GPU's matrix units. */
+  readonly matmulPrecision: 'auto' | 'float16' | 'float16x2' | 'float32';
   /** The folder that run folders go to. */
   readonly out: string;
   readonly resume: boolean;
@@ -232,13 +241,10 @@ function grouped(s: Settings): Omit<Experiment, 'name' | 'configPath' | 'setting
       limitVal: s.limit_val,
       validationSplit: s.validation_split,
       imageSize: s.image_size,
-      augment: s.augment,
       augmentShift: s.augment_shift,
       augmentMirror: s.augment_mirror,
       mean: s.mean,
       std: s.std,
-      stream: s.stream,
-      decodeThreads: s.decode_threads,
     },
     training: {
       epochs: s.epochs,
@@ -246,9 +252,16 @@ function grouped(s: Settings): Omit<Experiment, 'name' | 'configPath' | 'setting
       seed: s.seed,
       optimizer: s.optimizer,
       initialLearningRate: s.initial_learning_rate,
+      schedule: s.schedule,
       learningRateDrops: s.learning_rate_drops,
+      warmupEpochs: s.warmup_epochs,
       momentum: s.momentum,
+      nesterov: s.nesterov,
       weightDecay: s.weight_decay,
+      decayExclude: s.decay_exclude,
+      labelSmoothing: s.label_smoothing,
+      emaDecay: s.ema_decay,
+      quantizerLearningRateFactor: s.quantizer_learning_rate_factor,
       startFrom: s.weightfile,
       select: s.select,
     },
@@ -263,6 +276,7 @@ function grouped(s: Settings): Omit<Experiment, 'name' | 'configPath' | 'setting
     },
     device: s.device,
     threads: s.threads,
+    matmulPrecision: s.matmul_precision,
     out: s.out,
     resume: s.resume,
   };

@@ -13,5 +13,5 @@ export { type QuantizerBounds, quantizerBounds } from './quantizerBounds.js';
 export * from './runFolder.js';
 export type { AccuracyRow, LossRow, QuantizerRow, RunRow, SizesRow } from './runTables.js';
 export type { Settings } from './settingRules.js';
-export { type ModelName, modelNames } from './settings.js';
+export { type ModelName, modelNames, settingKeys } from './settings.js';
 export { resolveStartingWeights } from './startingWeights.js';

@@ -13,6 +13,8 @@ export const configSchema = z.object({
   /** The engine that ran, in words. */
   device: z.string(),
   seed: z.number(),
+  /** The file of parameters that the run began with, and the hash of its bytes; `null` for none. */
+  starting_weights: z.object({ file: z.string(), sha256: z.string() }).nullable().default(null),
 });
 export type RunConfig = z.output<typeof configSchema>;
 
@@ -21,9 +23,13 @@ export const summarySchema = z.object({
   best_val_err: z.number().nullable(),
   best_epoch: z.number().nullable(),
   last_val_err: z.number(),
+  /** On the test images, which choose nothing unless `select` says so; `null` if no epoch obeyed the budget. */
+  best_test_err: z.number().nullable().default(null),
+  last_test_err: z.number().nullable().default(null),
   weights_kb: z.number(),
   activations_max_kb: z.number(),
   activations_sum_kb: z.number(),
+  activations_peak_kb: z.number().nullable().default(null),
   bits: z.record(z.string(), z.number()),
   images_per_second: z.number(),
   seconds: z.number(),

@@ -42,7 +42,7 @@ const epoch = (iter: number): EpochRows => ({
     { epoch: iter, tensor: 'conv1/W', role: 'weight', kind: 'fp', bits: 4, d: 0.125, xmin: null, xmax: null },
     { epoch: iter, tensor: 'fc/b', role: 'bias', kind: 'fp', bits: 2, d: Math.fround(0.1), xmin: null, xmax: 7 },
   ],
-  sizes: { weights_kb: 131.5, activations_max_kb: 64, activations_sum_kb: 736 },
+  sizes: { weights_kb: 131.5, activations_max_kb: 64, activations_sum_kb: 736, activations_peak_kb: 160 },
 });
 
 const bytes = (folder: RunFolder) =>
@@ -61,7 +61,7 @@ describe('a new run folder', () => {
       'train_accs_q.csv': 'epoch,accuracy\n',
       'test_accs_q.csv': 'epoch,accuracy\n',
       'quantizers.csv': 'epoch,tensor,role,kind,bits,d,xmin,xmax\n',
-      'sizes.csv': 'epoch,weights_kb,activations_max_kb,activations_sum_kb\n',
+      'sizes.csv': 'epoch,weights_kb,activations_max_kb,activations_sum_kb,activations_peak_kb\n',
     });
     const { config } = openRunFolder(folder.root);
     expect(config).toMatchObject({ experiment: 'A', cfg: 'a.cfg', seed: 313, ...run, settings: { batch_size: 64 } });
@@ -139,6 +139,18 @@ describe('tables', () => {
     expect(readResults(resumed)).toEqual([]);
   });
 
+  it('of older versions lack columns at the end, which resuming adds', () => {
+    const folder = createRunFolder(experiment(), run);
+    appendEpoch(folder, epoch(1));
+    const now = readFileSync(folder.sizes, 'utf8');
+    const old = now.replace(',activations_peak_kb', '').replace(/,160$/m, '');
+    writeFileSync(folder.sizes, old);
+    expect(readSizes(folder)).toEqual([{ epoch: 1, ...epoch(1).sizes, activations_peak_kb: null }]);
+    truncateRun(folder, 1);
+    appendEpoch(folder, epoch(2));
+    expect(readSizes(folder).map((row) => row.activations_peak_kb)).toEqual([null, 160]);
+  });
+
   it('that lack epochs, or are none, are refused', () => {
     const folder = createRunFolder(experiment(), run);
     appendEpoch(folder, epoch(1));
@@ -172,10 +184,13 @@ it('summary.json comes back, and a wrong one is refused', () => {
   const summary: RunSummary = {
     best_val_err: null,
     best_epoch: null,
+    best_test_err: null,
+    last_test_err: 0.26,
     last_val_err: 0.5,
     weights_kb: 131,
     activations_max_kb: 64,
     activations_sum_kb: 736,
+    activations_peak_kb: 160,
     bits: { 'conv1/W': 4 },
     images_per_second: 300,
     seconds: 9,

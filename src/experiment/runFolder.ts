@@ -26,7 +26,9 @@ import {
   resultsTable,
   type SizesRow,
   sizesTable,
+  type Table,
   tableHeader,
+  testedResultsTable,
   truncateRows,
 } from './runTables.js';
 
@@ -35,6 +37,8 @@ export type { RunConfig, RunSummary } from './runDocuments.js';
 /** The paths of a run folder's files. */
 export interface RunFolder {
   readonly root: string;
+  /** Whether results.csv has the column `test_err`. */
+  readonly tested: boolean;
   readonly config: string;
   readonly results: string;
   readonly trainLosses: string;
@@ -51,6 +55,13 @@ export interface RunFolder {
   readonly plots: string;
 }
 
+/** What config.json tells of the start of a run, beside the settings. */
+export interface RunStart {
+  readonly device: string;
+  readonly versions: Readonly<Record<string, string>>;
+  readonly startingWeights?: RunConfig['starting_weights'];
+}
+
 /** What one epoch adds to the tables. */
 export interface EpochRows {
   readonly results: RunRow;
@@ -63,11 +74,12 @@ export interface EpochRows {
 }
 
 /** The paths of the run folder at `root`; the curves of a quantized network are named `…_q.csv`. */
-export function runFolderAt(root: string, quantized: boolean): RunFolder {
+function runFolderAt(root: string, { quantized, tested }: { quantized: boolean; tested: boolean }): RunFolder {
   const at = (name: string) => join(root, name);
   const ending = quantized ? '_q.csv' : '.csv';
   return {
     root,
+    tested,
     config: at('config.json'),
     results: at('results.csv'),
     trainLosses: at(`train_losses${ending}`),
@@ -101,16 +113,16 @@ export function checkReplaceable(experiment: Experiment, force: boolean): void {
  * Creates the run folder of an experiment, with config.json and empty tables. An existing one is refused, or replaced
  * with `force`. Throws an `InputError` that says so, or that the place cannot be written.
  */
-export function createRunFolder(
-  experiment: Experiment,
-  run: { readonly device: string; readonly versions: Readonly<Record<string, string>>; readonly force?: boolean },
-): RunFolder {
+export function createRunFolder(experiment: Experiment, run: RunStart & { readonly force?: boolean }): RunFolder {
   const { out } = experiment;
   const name = folderName(experiment);
   const root = join(out, name);
   checkReplaceable(experiment, run.force ?? false);
 
-  const folder = runFolderAt(root, isQuantized(experiment));
+  const folder = runFolderAt(root, {
+    quantized: experiment.weights.kind !== null || experiment.activations.kind !== null,
+    tested: experiment.training.select === 'validation',
+  });
   const aside = join(out, `.${name}.${process.pid}.new`);
   const old = join(out, `.${name}.${process.pid}.old`);
   try {
@@ -139,12 +151,13 @@ export function openRunFolder(root: string): { readonly folder: RunFolder; reado
     throw new InputError(`${root}: ${fault}${didYouMean(basename(root), runsBeside(root), dirname(root))}`);
   }
   const config = readJson(path, configSchema);
-  const { w_quantize, a_quantize } = config.settings;
-  return { folder: runFolderAt(root, Boolean(w_quantize ?? a_quantize)), config };
+  const { w_quantize, a_quantize, select } = config.settings;
+  const quantized = Boolean(w_quantize ?? a_quantize);
+  return { folder: runFolderAt(root, { quantized, tested: select === 'validation' }), config };
 }
 
 // They say where a run happens, not what it computes (another engine changes the last bits: the user's choice).
-const freeOnResume: readonly string[] = ['out', 'resume', 'threads', 'decode_threads', 'device', 'weightfile'];
+const freeOnResume: readonly string[] = ['out', 'resume', 'threads', 'device', 'weightfile'];
 
 /**
  * Opens the run folder of an experiment that is to go on. Throws an `InputError` if there is none, or if the experiment
@@ -169,8 +182,8 @@ export function resumeRunFolder(experiment: Experiment): RunFolder {
  * table lacks some of them.
  */
 export function truncateRun(folder: RunFolder, epochs: number): void {
-  for (const [path] of tables(folder)) {
-    const last = truncateRows(path, epochs);
+  for (const [path, header] of tables(folder)) {
+    const last = truncateRows(path, header, epochs);
     const isComplete = last === epochs || (path === folder.quantizers && last === 0);
     if (isComplete) continue;
     throw new InputError(`${path}: ends at epoch ${last}, the run had finished ${epochs}; start anew with --force`);
@@ -180,7 +193,7 @@ export function truncateRun(folder: RunFolder, epochs: number): void {
 /** Adds an epoch (counted from 1, in `rows.results.iter`) to all tables. */
 export function appendEpoch(folder: RunFolder, rows: EpochRows): void {
   const epoch = rows.results.iter;
-  appendRows(folder.results, resultsTable, [rows.results]);
+  appendRows(folder.results, resultsOf(folder), [rows.results]);
   appendRows(folder.trainLosses, lossTable, [{ epoch, loss: rows.trainLoss }]);
   appendRows(folder.testLosses, lossTable, [{ epoch, loss: rows.testLoss }]);
   appendRows(folder.trainAccuracies, accuracyTable, [{ epoch, accuracy: rows.trainAccuracy }]);
@@ -198,7 +211,7 @@ export function readSummary(folder: RunFolder): RunSummary {
 }
 
 export function readResults(folder: RunFolder): RunRow[] {
-  return readRows(folder.results, resultsTable);
+  return readRows(folder.results, resultsOf(folder));
 }
 
 export function readQuantizers(folder: RunFolder): QuantizerRow[] {
@@ -224,9 +237,13 @@ export function readCurves(folder: RunFolder): {
   };
 }
 
+function resultsOf({ tested }: RunFolder): Table<RunRow> {
+  return tested ? testedResultsTable : resultsTable;
+}
+
 function tables(folder: RunFolder): [path: string, header: string][] {
   return [
-    [folder.results, tableHeader(resultsTable)],
+    [folder.results, tableHeader(resultsOf(folder))],
     [folder.trainLosses, tableHeader(lossTable)],
     [folder.testLosses, tableHeader(lossTable)],
     [folder.trainAccuracies, tableHeader(accuracyTable)],
@@ -239,7 +256,7 @@ function tables(folder: RunFolder): [path: string, header: string][] {
 function initialFiles(
   folder: RunFolder,
   experiment: Experiment,
-  { device, versions }: { readonly device: string; readonly versions: Readonly<Record<string, string>> },
+  { device, versions, startingWeights }: RunStart,
 ): [path: string, content: string][] {
   const { resume: _, ...settings } = experiment.settings;
   const config: RunConfig = {
@@ -249,12 +266,9 @@ function initialFiles(
     versions,
     device,
     seed: experiment.training.seed,
+    starting_weights: startingWeights ?? null,
   };
   return [[folder.config, json(config)], ...tables(folder)];
-}
-
-function isQuantized(experiment: Experiment): boolean {
-  return experiment.weights.kind !== null || experiment.activations.kind !== null;
 }
 
 function folderName({ name, configPath }: Experiment): string {

@@ -28,6 +28,8 @@ export const resultsTable = z.object({
   loss2: numberCell,
   loss3: numberCell,
 });
+/** With `select = validation`, the error on the test images too: it is reported and chooses nothing. */
+export const testedResultsTable = resultsTable.extend({ test_err: numberCell });
 export const lossTable = z.object({ epoch: numberCell, loss: numberCell });
 export const accuracyTable = z.object({ epoch: numberCell, accuracy: numberCell });
 export const quantizersTable = z.object({
@@ -45,13 +47,15 @@ export const sizesTable = z.object({
   weights_kb: numberCell,
   activations_max_kb: numberCell,
   activations_sum_kb: numberCell,
+  /** What a device must hold at once; empty in tables that older versions began. */
+  activations_peak_kb: optionalNumberCell,
 });
 
 /** A table is its columns, in order; the first one holds the epoch, counted from 1. */
-export type Table<Row> = z.ZodType<Row> & { readonly shape: Readonly<Record<keyof Row, unknown>> };
+export type Table<Row> = z.ZodType<Row> & { readonly shape: Readonly<Partial<Record<keyof Row, unknown>>> };
 
 /** One epoch of results.csv; `iter` is the epoch. */
-export type RunRow = z.output<typeof resultsTable>;
+export type RunRow = z.output<typeof resultsTable> & Partial<z.output<typeof testedResultsTable>>;
 export type LossRow = z.output<typeof lossTable>;
 export type AccuracyRow = z.output<typeof accuracyTable>;
 export type QuantizerRow = z.output<typeof quantizersTable>;
@@ -68,16 +72,19 @@ export function appendRows<Row extends object>(path: string, table: Table<Row>, 
   appendDurably(path, rows.map((row) => `${columns.map((column) => row[column] ?? '').join(',')}\n`).join(''));
 }
 
-/** Reads a table's file. Throws an `InputError` naming file and line if it is not such a table. */
+/**
+ * Reads a table's file; columns that it lacks at the end, since an older version wrote it, are empty. Throws an
+ * `InputError` naming file and line if it is not such a table.
+ */
 export function readRows<Row extends object>(path: string, table: Table<Row>): Row[] {
-  const [header, ...lines] = readText(path).split('\n');
+  const [header = '', ...lines] = readText(path).split('\n');
   const columns = Object.keys(table.shape);
-  if (header !== columns.join(',')) {
+  if (header === '' || !`${columns.join(',')},`.startsWith(`${header},`)) {
     throw new InputError(`${path}:1: the columns are '${header}', they must be '${columns.join(',')}'`);
   }
   // What stands behind the last line break is empty, or a row that a crash cut off.
   return lines.slice(0, -1).map((line, index) => {
-    const cells = line.split(',');
+    const cells = (line + missingCells(header, columns)).split(',');
     const row = table.safeParse(Object.fromEntries(columns.map((column, i) => [column, cells[i]])));
     if (row.success && cells.length === columns.length) return row.data;
     const issue = row.error?.issues[0];
@@ -89,13 +96,20 @@ export function readRows<Row extends object>(path: string, table: Table<Row>): R
 
 /**
  * Cuts a table's file back to its rows up to `lastEpoch`, byte for byte as they were: what an interrupted epoch left
- * behind goes. Returns the epoch of the last row that stays, 0 if none does.
+ * behind goes; columns that an older version did not write are added, empty. `header` is the line of the table's columns.
+ * Returns the epoch of the last row that stays, 0 if none does.
  */
-export function truncateRows(path: string, lastEpoch: number): number {
-  const [header, ...lines] = readText(path).split('\n');
+export function truncateRows(path: string, header: string, lastEpoch: number): number {
+  const [old = '', ...lines] = readText(path).split('\n');
+  const missing = missingCells(old, header.split(','));
   const kept = lines.slice(0, -1).filter((line) => epochOf(line) <= lastEpoch);
-  writeDurably(path, [header, ...kept].map((line) => `${line}\n`).join(''));
+  writeDurably(path, header + kept.map((line) => `${line}${missing}\n`).join(''));
   return kept.length === 0 ? 0 : epochOf(kept.at(-1)!);
+}
+
+/** Empty cells for the columns that a header lacks. */
+function missingCells(header: string, columns: readonly string[]): string {
+  return ','.repeat(columns.length - header.split(',').length);
 }
 
 function epochOf(line: string): number {

@@ -7,16 +7,12 @@ import { coreOf, parameterNames, type QuantizerKind } from '../quant/index.js';
 import type { ModelName, ReadSettings, SettingKey } from './settings.js';
 
 /** Every key with its final value, as config.json keeps them: the defaults that depend on other keys are filled in. */
-export type Settings = Omit<
-  ReadSettings,
-  'model' | 'num_layers' | 'validation_split' | 'augment_shift' | 'augment_mirror'
-> & {
+export type Settings = Omit<ReadSettings, 'model' | 'num_layers' | 'validation_split' | 'augment_mirror'> & {
   readonly model: ModelName;
   /** `null` for models that have one depth only. */
   readonly num_layers: number | null;
   readonly learning_rate_drops: readonly number[];
   readonly validation_split: number;
-  readonly augment_shift: number;
   readonly augment_mirror: boolean;
 };
 
@@ -31,14 +27,17 @@ export function complete(read: ReadSettings): Settings {
     ...read,
     model,
     num_layers: isCifarResnet ? Number(model.slice('resnet'.length)) : null,
-    learning_rate_drops: read.learning_rate_drops ?? proportionalDrops(read.epochs),
-    validation_split: read.validation_split ?? (read.select === 'validation' ? 5000 : 0),
-    augment_shift: read.augment_shift ?? (read.augment === 'shift' ? 4 : 0),
+    learning_rate_drops: read.learning_rate_drops ?? (read.schedule === 'step' ? proportionalDrops(read.epochs) : []),
+    validation_split: read.validation_split ?? (read.select === 'validation' ? defaultSplit(read) : 0),
     // A mirrored digit is no digit.
-    augment_mirror: read.augment_mirror ?? (read.augment !== 'none' && parseDataSpec(read.data).kind !== 'mnist'),
-    // Crops of any image have to have one size; this is the usual one.
-    image_size: read.image_size ?? (read.augment === 'resized_crop' ? 224 : null),
+    augment_mirror: read.augment_mirror ?? parseDataSpec(read.data).kind !== 'mnist',
   };
+}
+
+/** As many images as the paper's data leave for it easily, or a tenth where fewer are used. */
+function defaultSplit({ limit_train, data }: ReadSettings): number {
+  const images = limit_train ?? parseDataSpec(data).count ?? Number.POSITIVE_INFINITY;
+  return Math.max(1, Math.min(5000, Math.floor(images / 10)));
 }
 
 /** The published 80 and 120 of 160 epochs, for any number of epochs: after a half and after three quarters. */
@@ -57,6 +56,7 @@ export function checkKeysTogether(settings: Settings, fail: Fail): void {
     }
     checkBits(prefix, settings, fail);
   }
+  checkSolver(settings, fail);
 
   const weightTarget = settings.target_weight_kbytes;
   if (weightTarget > 0 && settings.w_quantize === null) {
@@ -70,7 +70,6 @@ export function checkKeysTogether(settings: Settings, fail: Fail): void {
   if (settings.shortcut_type !== '' && settings.num_layers === null) {
     throw fail('shortcut_type', settings.shortcut_type, `must be empty for model ${settings.model}, which has its own`);
   }
-  checkImages(settings, fail);
   if (settings.mean.length !== settings.std.length) {
     throw fail('std', settings.std, `must have as many numbers as mean (${settings.mean.length})`);
   }
@@ -83,25 +82,16 @@ export function checkKeysTogether(settings: Settings, fail: Fail): void {
   }
 }
 
-/** What is done to images, and whether they can be streamed. */
-function checkImages(settings: Settings, fail: Fail): void {
-  const { augment, augment_shift: shift, augment_mirror: mirror, stream, data } = settings;
-  const isFolder = parseDataSpec(data).kind === 'images';
-  if (augment === 'resized_crop' && !isFolder) {
-    throw fail('augment', augment, `crops files of images: it needs data = images:DIR, not ${data}`);
+function checkSolver(settings: Settings, fail: Fail): void {
+  const { schedule, learning_rate_drops, warmup_epochs, epochs, nesterov, optimizer } = settings;
+  if (schedule === 'cosine' && learning_rate_drops.length > 0) {
+    throw fail('learning_rate_drops', learning_rate_drops, 'must be none with schedule = cosine');
   }
-  if (augment === 'resized_crop' && stream === false) {
-    throw fail('stream', stream, 'must be true or auto with augment = resized_crop, which decodes each crop anew');
+  if (warmup_epochs > 0 && warmup_epochs >= epochs) {
+    throw fail('warmup_epochs', warmup_epochs, `must be below epochs = ${epochs}`);
   }
-  if (augment !== 'shift' && shift > 0) {
-    throw fail('augment_shift', shift, `must be 0 with augment = ${augment}; images are shifted with augment = shift`);
-  }
-  if (augment === 'none' && mirror) {
-    throw fail('augment_mirror', mirror, 'must be false with augment = none; to mirror only set augment_shift = 0');
-  }
-  if (stream && !isFolder) throw fail('stream', stream, `needs data = images:DIR; ${data} is always resident`);
-  if (stream && settings.image_size === null) {
-    throw fail('stream', stream, 'needs image_size, such as 224: the size that images are decoded to');
+  if (nesterov && optimizer !== 'momentum') {
+    throw fail('nesterov', nesterov, `must be false with optimizer = ${optimizer}: it is a form of momentum`);
   }
 }
 

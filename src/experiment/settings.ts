@@ -7,7 +7,7 @@
  */
 import { z } from 'zod';
 import { parseDataSpec } from '../data/dataSpec.js';
-import { type QuantizerKind, quantizerKinds } from '../quant/index.js';
+import { activationTypes, type QuantizerKind, quantizerKinds } from '../quant/index.js';
 import { didYouMean } from './didYouMean.js';
 
 export const cifarResnetDepths = [20, 32, 44, 56, 110] as const;
@@ -73,13 +73,10 @@ export const settingsSchema = z.strictObject({
   limit_val: key('all', optional(integer(1, 1e9), 'all')),
   validation_split: key('auto', optional(integer(0, 1e9), 'auto')),
   image_size: key('auto', optional(integer(8, 1024), 'auto')),
-  augment: key('shift', choice(['shift', 'resized_crop', 'none'])),
-  augment_shift: key('auto', optional(integer(0, 64), 'auto')),
+  augment_shift: key('4', integer(0, 64)),
   augment_mirror: key('auto', optional(flag, 'auto')),
   mean: key('0.5', perChannel(0, 1)),
   std: key('0.5', perChannel(0.001, 1)),
-  stream: key('auto', optional(flag, 'auto')),
-  decode_threads: key('auto', optional(integer(1, 1024), 'auto')),
 
   epochs: key('160', integer(1, 100_000)),
   batch_size: key('128', integer(1, 65_536)),
@@ -94,8 +91,15 @@ export const settingsSchema = z.strictObject({
   ),
   initial_learning_rate: key('0.1', number(0, 10, 'above')),
   learning_rate_drops: key('auto', setting('epochs in rising order such as 80,120, or none, or auto', readDrops)),
+  schedule: key('step', choice(['step', 'cosine'])),
+  warmup_epochs: key('0', number(0, 100_000)),
   momentum: key('0.9', number(0, 0.9999)),
+  nesterov: key('false', flag),
   weight_decay: key('2e-4', number(0, 1)),
+  decay_exclude: key('none', words(['bn', 'bias', 'quantizers'])),
+  label_smoothing: key('0', number(0, 0.5)),
+  ema_decay: key('0', number(0, 0.99999)),
+  quantizer_learning_rate_factor: key('1', number(0, 1000)),
   weightfile: key('none', optional(text)),
   select: key('test', choice(['test', 'validation'])),
 
@@ -128,12 +132,13 @@ export const settingsSchema = z.strictObject({
 
   target_weight_kbytes: key('-1', number(-1, 1e9)),
   target_activation_kbytes: key('-1', number(-1, 1e9)),
-  target_activation_type: key('max', choice(['max', 'sum'])),
+  target_activation_type: key('max', choice(activationTypes)),
   initial_cost_lambda2: key('0.1', number(0, 1e6)),
   initial_cost_lambda3: key('0.1', number(0, 1e6)),
 
   device: key('auto', choice(['auto', 'cpu', 'gpu', 'reference'])),
   threads: key('auto', optional(integer(1, 1024), 'auto')),
+  matmul_precision: key('auto', choice(['auto', 'float16', 'float16x2', 'float32'])),
   out: key('experiments', text),
   resume: key('false', flag),
 });
@@ -168,6 +173,19 @@ function setting<T>(allowed: string, read: Reader<T>['read'], names: readonly st
 
 function choice<const T extends string>(names: readonly T[]) {
   return setting(`one of ${names.join(', ')}`, (value) => names.find((name) => name === value), names);
+}
+
+/** Some of the words, blanks or commas between them; none of them for an empty text or `none`. */
+function words<const T extends string>(names: readonly T[]) {
+  return setting(
+    `words among ${names.join(', ')}, or none`,
+    (value) => {
+      const given = value === 'none' ? [] : value.split(/[\s,]+/).filter(Boolean);
+      const known = names.filter((name) => given.includes(name));
+      return known.length === given.length ? known : undefined;
+    },
+    names,
+  );
 }
 
 /** `inner`, or `null` for an empty text or the given word. */

@@ -45,7 +45,8 @@ export function appendGradients(
 function sum(graph: Graph, known: Tensor, gradient: Tensor): Tensor {
   const last = graph.nodes.findIndex((node) => node.outputs[0] === gradient);
   const producer = graph.nodes[last];
-  if (producer?.op === 'conv2dInputGradient' && !producer.inputs[2]) {
+  const takesAddend = producer?.op === 'conv2dInputGradient' || producer?.op === 'depthwiseConv2dInputGradient';
+  if (takesAddend && !producer.inputs[2]) {
     const [dy, w] = producer.inputs;
     graph.nodes[last] = { ...producer, inputs: [dy ?? null, w ?? null, known] };
     return gradient;

@@ -2,8 +2,8 @@
  * The memory plan: transient tensors that are never alive together share memory.
  *
  * A tensor is alive from the call that writes it to the last call that reads it. Some calls may write a result over an
- * operand that dies there (`inPlace`). Two strategies serve two kinds of engine: offsets in one arena (a CPU), and slots,
- * each a buffer of its own (WebGPU, where one buffer cannot be read and written by the same dispatch).
+ * operand that dies there (`inPlace`). A CPU has one arena; WebGPU, where a dispatch cannot read one part of a buffer and
+ * write another, has a few buffers (`bufferLayout.ts`).
  */
 
 import { inPlace } from '../ops/inPlace.js';
@@ -13,7 +13,7 @@ import { elementCount, type Tensor } from './tensor.js';
 export interface Lifetime {
   /** The tensors that share this memory by in-place calls, in order of writing. */
   readonly tensors: Tensor[];
-  bytes: number;
+  readonly bytes: number;
   readonly first: number;
   last: number;
 }
@@ -22,13 +22,6 @@ export interface ArenaLayout {
   /** Byte offset by tensor id. */
   readonly offsets: ReadonlyMap<number, number>;
   readonly bytes: number;
-}
-
-export interface SlotLayout {
-  /** Slot by tensor id. */
-  readonly slots: ReadonlyMap<number, number>;
-  /** Bytes of each slot. */
-  readonly sizes: readonly number[];
 }
 
 export type BytesOf = (tensor: Tensor) => number;
@@ -45,10 +38,9 @@ export function lifetimes(calls: readonly AnyNode[], bytesOf: BytesOf): Lifetime
     call.outputs.forEach((output, position) => {
       if (output.view || byTensor.has(output.id)) return;
       const last = lastRead.get(output.id) ?? index;
-      const host = inPlaceHost(call, position, index, lastRead, byTensor, elementCount(output.shape));
+      const host = inPlaceHost(call, position, index, lastRead, byTensor, bytesOf);
       if (host) {
         host.tensors.push(output);
-        host.bytes = Math.max(host.bytes, bytesOf(output));
         host.last = last;
         byTensor.set(output.id, host);
       } else {
@@ -64,17 +56,11 @@ export function lifetimes(calls: readonly AnyNode[], bytesOf: BytesOf): Lifetime
 /** Offsets in one arena, largest tensors first, each at the lowest offset that is free during its life. */
 export function arenaLayout(calls: readonly AnyNode[], bytesOf: BytesOf, alignment: number): ArenaLayout {
   const offsets = new Map<number, number>();
-  const placed: { lifetime: Lifetime; start: number; end: number }[] = [];
+  const placed: Placed[] = [];
   let bytes = 0;
-  const bySize = lifetimes(calls, bytesOf).sort((a, b) => b.bytes - a.bytes || a.first - b.first);
-  for (const lifetime of bySize) {
+  for (const lifetime of largestFirst(lifetimes(calls, bytesOf))) {
     const size = Math.ceil(lifetime.bytes / alignment) * alignment;
-    const rivals = placed.filter((other) => overlap(other.lifetime, lifetime)).sort((a, b) => a.start - b.start);
-    let start = 0;
-    for (const rival of rivals) {
-      if (rival.start - start >= size) break;
-      start = Math.max(start, rival.end);
-    }
+    const { start } = gapsDuring(lifetime, placed).find((gap) => gap.end - gap.start >= size)!;
     placed.push({ lifetime, start, end: start + size });
     for (const tensor of lifetime.tensors) offsets.set(tensor.id, start);
     bytes = Math.max(bytes, start + size);
@@ -82,23 +68,29 @@ export function arenaLayout(calls: readonly AnyNode[], bytesOf: BytesOf, alignme
   return { offsets, bytes };
 }
 
-/**
- * A slot for each tensor, largest tensors first: the smallest slot that is free during its life, else a new one. Slots
- * come out in falling size, so phases may share them by number.
- */
-export function slotLayout(calls: readonly AnyNode[], bytesOf: BytesOf): SlotLayout {
-  const slots = new Map<number, number>();
-  const sizes: number[] = [];
-  const tenants: Lifetime[][] = [];
-  const bySize = lifetimes(calls, bytesOf).sort((a, b) => b.bytes - a.bytes || a.first - b.first);
-  for (const lifetime of bySize) {
-    let slot = tenants.findLastIndex((others) => !others.some((other) => overlap(other, lifetime)));
-    if (slot < 0) slot = tenants.push([]) - 1;
-    sizes[slot] ??= lifetime.bytes;
-    tenants[slot]!.push(lifetime);
-    for (const tensor of lifetime.tensors) slots.set(tensor.id, slot);
+export interface Gap {
+  readonly start: number;
+  readonly end: number;
+}
+
+export interface Placed extends Gap {
+  readonly lifetime: Lifetime;
+}
+
+export function largestFirst(all: readonly Lifetime[]): Lifetime[] {
+  return [...all].sort((a, b) => b.bytes - a.bytes || a.first - b.first);
+}
+
+/** What is free during a life between those placed already, in order; the last gap has no end. */
+export function gapsDuring(lifetime: Lifetime, placed: readonly Placed[]): Gap[] {
+  const rivals = placed.filter((other) => overlap(other.lifetime, lifetime)).sort((a, b) => a.start - b.start);
+  const gaps: Gap[] = [];
+  let start = 0;
+  for (const rival of rivals) {
+    if (rival.start > start) gaps.push({ start, end: rival.start });
+    start = Math.max(start, rival.end);
   }
-  return { slots, sizes };
+  return [...gaps, { start, end: Number.POSITIVE_INFINITY }];
 }
 
 function inPlaceHost(
@@ -107,11 +99,13 @@ function inPlaceHost(
   index: number,
   lastRead: ReadonlyMap<number, number>,
   byTensor: ReadonlyMap<number, Lifetime>,
-  length: number,
+  bytesOf: BytesOf,
 ): Lifetime | undefined {
+  const tensor = call.outputs[output]!;
   for (const [result, operand] of inPlace[call.op] ?? []) {
     const input = call.inputs[operand];
-    if (result !== output || !input || input.view || elementCount(input.shape) !== length) continue;
+    if (result !== output || !input || input.view) continue;
+    if (elementCount(input.shape) !== elementCount(tensor.shape) || bytesOf(input) !== bytesOf(tensor)) continue;
     const host = byTensor.get(input.id);
     const dies = lastRead.get(input.id) === index && host?.last === index;
     const readOnce = call.inputs.filter((other) => other && byTensor.get(other.id) === host).length === 1;

@@ -1,6 +1,7 @@
 export type { Initializer, Network } from './layers.js';
 export { borderShape, fromBorder, type Layout, toBorder } from './layouts.js';
+export { liveActivations } from './liveActivations.js';
 export { buildModel, type ModelOptions } from './models.js';
 export type { QuantizerSettings } from './quantizerSettings.js';
-export { STORAGE } from './storages.js';
-export { type StartingWeights, type Variable, Variables } from './variables.js';
+export { averageStorages, STORAGE } from './storages.js';
+export { type ParameterGroup, type StartingWeights, type Variable, Variables } from './variables.js';

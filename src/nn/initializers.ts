@@ -4,13 +4,20 @@ import type { Random } from '../data/random.js';
 import { elementCount } from '../graph/index.js';
 import type { Initializer } from './layers.js';
 
-/** Normal with variance 2 / fan (He et al. 2015); `fan` counts what enters ('in') or leaves ('out') a unit. */
-export function heNormal(random: Random, fan: 'in' | 'out'): Initializer {
+/** Normal with variance 2 / (what leaves a unit), He et al. 2015: torchvision's start of convolutions. */
+export function heNormal(random: Random): Initializer {
   return (shape) => {
-    const units = shape[shape.length - (fan === 'in' ? 2 : 1)]!;
-    const window = elementCount(shape.slice(0, -2));
-    const deviation = Math.sqrt(2 / (window * units));
+    const leaves = elementCount(shape.slice(0, -2)) * shape[shape.length - 1]!;
+    const deviation = Math.sqrt(2 / leaves);
     return fill(shape, () => deviation * random.normal());
+  };
+}
+
+/** Uniform in ±√(6 / (what enters a unit + outputs)): Glorot and Bengio 2010 as NNabla, and so the published code, has it. */
+export function glorotUniform(random: Random): Initializer {
+  return (shape) => {
+    const enters = elementCount(shape.slice(0, -1));
+    return uniform(random, Math.sqrt(6 / (enters + shape[shape.length - 1]!)))(shape);
   };
 }
 

@@ -64,8 +64,10 @@ export function convolutionBatchNorm(
   const shape = [options.size, options.size, dimension(x, 3), options.channels];
   const w = quantizedWeight(network, options.name, shape, 'convolution', options.initialize);
   const { y, moments } = conv2d(graph, x, w, { stride: options.stride, padding: options.padding }, network.training);
-  const beta = variables.parameter(graph, names.beta, [options.channels], 'plain', () => zeros([options.channels]));
-  const gamma = variables.parameter(graph, names.gamma, [options.channels], 'plain', () => ones([options.channels]));
+  const factor = (name: string, start: Initializer) =>
+    variables.parameter(graph, name, [options.channels], 'plain', () => start([options.channels]), 'bn');
+  const beta = factor(names.beta, zeros);
+  const gamma = factor(names.gamma, ones);
   const running = {
     mean: variables.runningValue(graph, names.mean, options.channels, 0),
     variance: variables.runningValue(graph, names.variance, options.channels, 1),
@@ -124,13 +126,13 @@ function quantizedWeight(
   startsFrom = name,
 ): Tensor {
   const { graph, variables, weights } = network;
-  const parameter = variables.parameter(graph, name, shape, layout, () => initialize(shape));
+  const role = startsFrom === name ? 'weight' : 'bias';
+  const parameter = variables.parameter(graph, name, shape, layout, () => initialize(shape), role);
   const count = elementCount(shape);
   if (!weights.kind) {
     variables.countUnquantized('weight', name, count);
     return parameter;
   }
-  const role = startsFrom === name ? 'weight' : 'bias';
   const row = quantizerRow(network, `${name}quant`, role, count, startsFrom);
   return activation(graph, parameter, network.ranges, {
     type: 'quantize',

@@ -42,7 +42,7 @@ function convolution(
   size: number,
   stride: number,
 ): Tensor {
-  const initialize = heNormal(network.variables.random, 'out');
+  const initialize = heNormal(network.variables.random);
   return convolutionBatchNorm(
     network,
     x,

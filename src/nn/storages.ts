@@ -7,6 +7,9 @@ export const STORAGE = {
   secondMoment: 'secondMoment',
   /** Running means and variances of batch normalisation. */
   running: 'running',
+  /** Moving averages, where they are kept. */
+  parameterAverage: 'parameterAverage',
+  runningAverage: 'runningAverage',
   /** Mean and 1/√(var + ε) of every layer's batch. */
   statistics: 'statistics',
   /** Learnable values of quantizers, two a row. */
@@ -32,3 +35,9 @@ export const STORAGE = {
   batchImages: 'batchImages',
   batchLabels: 'batchLabels',
 } as const;
+
+/** The storage of the moving averages of a storage's values. Averages, where there are any, stand in for the values in evaluation. */
+export const averageStorages: ReadonlyMap<string, string> = new Map([
+  [STORAGE.parameters, STORAGE.parameterAverage],
+  [STORAGE.running, STORAGE.runningAverage],
+]);

@@ -9,19 +9,24 @@
 import type { Random } from '../data/random.js';
 import { InputError } from '../errors.js';
 import { elementCount, type Graph, type Shape, type Storage, type StorageView, type Tensor } from '../graph/index.js';
-import type { Quantizer, Unquantized } from '../quant/index.js';
+import type { Quantizer, TensorSet, Unquantized } from '../quant/index.js';
 import { borderShape, fromBorder, type Layout } from './layouts.js';
 import { STORAGE } from './storages.js';
 
 /** Sizes an engine may want to load vectors in; every parameter begins at a multiple of this many elements. */
 const ALIGNMENT = 16;
 
+/** What weight decay may leave alone: γ and β of batch normalisation, biases. */
+export type ParameterGroup = 'weight' | 'bias' | 'bn';
+
 export interface Variable {
   readonly name: string;
   readonly layout: Layout;
   /** Inside: HWIO for convolutions. */
   readonly shape: Shape;
-  readonly view: StorageView;
+  readonly group: ParameterGroup;
+  /** Settled when all variables are declared. */
+  view: StorageView;
   /** Start values in the inside layout. */
   readonly start: Float64Array;
 }
@@ -46,6 +51,8 @@ export class Variables {
   readonly table: number[] = [];
   /** Names, offsets and lengths of the batch statistics, in forward order. */
   readonly layers: { readonly name: string; readonly offset: number; readonly length: number }[] = [];
+  /** Activations alive together; known when the network has been built once. */
+  live: readonly TensorSet[] = [];
   readonly random: Random;
   readonly #storages = new Map<string, GrowingStorage>();
   readonly #byName = new Map<string, Variable>();
@@ -62,14 +69,39 @@ export class Variables {
   }
 
   /** A learnable tensor; `start` gives its values in the inside layout and is called once. */
-  parameter(graph: Graph, name: string, shape: Shape, layout: Layout, start: () => Float64Array): Tensor {
-    return this.#variable(this.parameters, STORAGE.parameters, graph, name, shape, layout, start);
+  parameter(
+    graph: Graph,
+    name: string,
+    shape: Shape,
+    layout: Layout,
+    start: () => Float64Array,
+    group: ParameterGroup = 'weight',
+  ): Tensor {
+    return this.#variable(this.parameters, STORAGE.parameters, graph, name, shape, layout, start, group);
+  }
+
+  /**
+   * Moves the parameters of some groups behind all others; for a network whose variables are all declared and whose
+   * graph will be built anew. Returns the offset at which they begin.
+   */
+  moveBehind(groups: readonly string[]): number {
+    const storage = this.storage(STORAGE.parameters);
+    const isBehind = ({ group }: Variable) => groups.includes(group);
+    const behind = this.parameters.filter(isBehind);
+    let offset = 0;
+    let begin = storage.length;
+    for (const variable of [...this.parameters.filter((each) => !isBehind(each)), ...behind]) {
+      if (variable === behind[0]) begin = offset;
+      variable.view = { storage, offset };
+      offset += paddedLength(variable.shape);
+    }
+    return begin;
   }
 
   /** A running value of batch normalisation. */
   runningValue(graph: Graph, name: string, channels: number, start: number): Tensor {
     const values = () => new Float64Array(channels).fill(start);
-    return this.#variable(this.running, STORAGE.running, graph, name, [channels], 'plain', values);
+    return this.#variable(this.running, STORAGE.running, graph, name, [channels], 'plain', values, 'bn');
   }
 
   /** Where a layer's batch statistics go, [2, channels]. */
@@ -79,7 +111,7 @@ export class Variables {
     if (!layer) {
       layer = { name, offset: storage.length, length: 2 * channels };
       this.layers.push(layer);
-      storage.length += Math.ceil(layer.length / ALIGNMENT) * ALIGNMENT;
+      storage.length += paddedLength([2, channels]);
     }
     return { storage, offset: layer.offset };
   }
@@ -104,6 +136,7 @@ export class Variables {
     return {
       weights: [...this.#unquantizedWeights.values()].reduce((sum, count) => sum + count, 0),
       activations: [...this.#unquantizedActivations.values()],
+      live: this.live,
     };
   }
 
@@ -133,13 +166,14 @@ export class Variables {
     shape: Shape,
     layout: Layout,
     start: () => Float64Array,
+    group: ParameterGroup,
   ): Tensor {
     let variable = this.#byName.get(name);
     if (!variable) {
       const storage = this.storage(storageName);
       const values = this.#given(name, shape, layout) ?? start();
-      variable = { name, layout, shape, view: { storage, offset: storage.length }, start: values };
-      storage.length += Math.ceil(elementCount(shape) / ALIGNMENT) * ALIGNMENT;
+      variable = { name, layout, shape, group, view: { storage, offset: storage.length }, start: values };
+      storage.length += paddedLength(shape);
       list.push(variable);
       this.#byName.set(name, variable);
     }
@@ -159,4 +193,8 @@ export class Variables {
     }
     return fromBorder(given.values, shape, layout);
   }
+}
+
+function paddedLength(shape: Shape): number {
+  return Math.ceil(elementCount(shape) / ALIGNMENT) * ALIGNMENT;
 }

@@ -11,6 +11,9 @@
  * | conv2d | x [B,H,W,I], w [kh,kw,I,O] | y [B,H',W',O], [moments [2,O]: mean and biased variance of y] |
  * | conv2dInputGradient | dy, w, [addend] | dx (+ addend) |
  * | conv2dWeightGradient | x, dy | dw |
+ * | depthwiseConv2d | x [B,H,W,C], w [kh,kw,C] | y [B,H',W',C], [moments [2,C]] |
+ * | depthwiseConv2dInputGradient | dy, w, [addend] | dx (+ addend) |
+ * | depthwiseConv2dWeightGradient | x, dy | dw |
  * | batchStatistics | moments [2,C], runningMean [C], runningVariance [C] (both updated in place) | statistics [2,C]: mean, 1/√(var+ε) |
  * | runningStatistics | runningMean, runningVariance | statistics [2,C] |
  * | batchNorm | x, statistics, gamma, beta, [shortcut], [ranges] | y = act(γ·(x−mean)·invstd + β + shortcut) |
@@ -32,14 +35,15 @@
  * | softmaxCrossEntropyGradient | logits, labels | dlogits (of Σ loss / B) |
  * | parameterUpdate | parameters, gradients, velocity, [secondMoment], control | (the first, third and fourth in place) |
  * | movingAverage | values, average, control | (the second in place: average + weight·(values − average)) |
- * | quantizerUpdate | table [Q,2], sums [Q,2], velocity, [secondMoment], control | gradients [Q,2] (of the whole loss), limited [Q,2] (after decay and limiting), penalties → view [5] |
- * | recordMetrics | loss [2], penalties [5], statistics of all layers | metrics → view [8], in place (see METRICS) |
+ * | quantizerUpdate | table [Q,2], sums [Q,2], velocity, [secondMoment], control, [bitCaps [Q]] | gradients [Q,2] (of the whole loss), limited [Q,2] (after decay and limiting), penalties → view [6] |
+ * | recordMetrics | loss [2], penalties [6], statistics of all layers | metrics → view [8], in place (see METRICS) |
  *
  * `control` holds what changes from step to step (see CONTROL). `ranges` are the effective ranges of all quantizers; an
- * activation names its row. `sums` are the two reductions of quantizer gradients (see `quant/`).
+ * activation names its row. `sums` are the two reductions of quantizer gradients (see `quant/`). `bitCaps` are the
+ * largest bits that an update may leave a quantizer with, row by row.
  */
 
-import type { Budget, Quantizer, QuantizerCore } from '../quant/index.js';
+import type { Budget, Quantizer, QuantizerCore, Unquantized } from '../quant/index.js';
 
 export type Activation =
   | { readonly type: 'relu' }
@@ -52,11 +56,19 @@ export interface Window {
 }
 
 /**
+/**
  * Positions in the `control` storage (float). The learning rate of Adam carries its bias corrections; `averageWeight` is
- * the weight of a step's values in the moving averages.
+ * the weight of a step's values in the moving averages; the penalties' slope is multiplier + 2·λ·excess, in loss per kB.
  */
-export const CONTROL = { learningRate: 0, lambdaWeight: 1, lambdaActivation: 2, averageWeight: 3 } as const;
-export const CONTROL_LENGTH = 4;
+export const CONTROL = {
+  learningRate: 0,
+  lambdaWeight: 1,
+  lambdaActivation: 2,
+  averageWeight: 3,
+  multiplierWeight: 4,
+  multiplierActivation: 5,
+} as const;
+export const CONTROL_LENGTH = 8;
 
 /** Positions in the `penalties` view: λ-free losses and sizes in kB. */
 export const PENALTIES = {
@@ -65,8 +77,9 @@ export const PENALTIES = {
   weightKbytes: 2,
   activationMaxKbytes: 3,
   activationSumKbytes: 4,
+  activationPeakKbytes: 5,
 } as const;
-export const PENALTIES_LENGTH = 5;
+export const PENALTIES_LENGTH = 6;
 
 /**
  * Positions in the `metrics` storage (float): sums over the steps since the host last cleared it, and where numbers
@@ -101,6 +114,9 @@ export interface Attributes {
   conv2d: Window;
   conv2dInputGradient: Window;
   conv2dWeightGradient: Window;
+  depthwiseConv2d: Window;
+  depthwiseConv2dInputGradient: Window;
+  depthwiseConv2dWeightGradient: Window;
   /** `count`: elements a channel; `decay`: weight of the old running value; the running variance takes the unbiased one. */
   batchStatistics: { readonly count: number; readonly epsilon: number; readonly decay: number };
   runningStatistics: { readonly epsilon: number };
@@ -125,7 +141,7 @@ export interface Attributes {
   movingAverage: None;
   quantizerUpdate: {
     readonly rows: readonly Quantizer[];
-    readonly unquantized: { readonly weights: number; readonly activations: readonly number[] };
+    readonly unquantized: Unquantized;
     readonly budget: Budget;
     readonly solver: Solver;
     readonly weightDecay: number;

@@ -4,6 +4,7 @@ import { activationGradient } from './activation.js';
 import type { OpName } from './attributes.js';
 import { batchNormGradient } from './batchNorm.js';
 import { conv2dGradient } from './convolution.js';
+import { depthwiseConv2dGradient } from './depthwiseConvolution.js';
 import type { GradientRule } from './gradientRule.js';
 import { linearGradient, scaleGradient } from './linear.js';
 import { softmaxCrossEntropyGradient } from './loss.js';
@@ -13,6 +14,7 @@ import { addGradient, subsampleGradient } from './shortcut.js';
 export const gradientRules: { readonly [K in OpName]?: GradientRule<K> } = {
   activation: activationGradient,
   conv2d: conv2dGradient,
+  depthwiseConv2d: depthwiseConv2dGradient,
   batchNorm: batchNormGradient,
   add: addGradient,
   subsample: subsampleGradient,

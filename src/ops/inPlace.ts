@@ -12,6 +12,7 @@ export const inPlace: Partial<Record<OpName, readonly (readonly [result: number,
     [0, 0],
   ],
   conv2dInputGradient: [[0, 2]],
+  depthwiseConv2dInputGradient: [[0, 2]],
   batchNorm: [[0, 4]],
   batchNormGradientReduce: [[0, 6]],
   batchNormGradientApply: [

@@ -1,4 +1,5 @@
 /** The method: quantizers, their gradients, inferred bitwidths, memory budgets. Numbers in, numbers out. */
+export { capBits, capMargin, noBitCap } from './bitCap.js';
 export type { ElementQuantizer } from './elementQuantizer.js';
 export {
   elementQuantizers,
@@ -11,7 +12,7 @@ export {
 export { floatBits, inferredBits, inferredBitsGradient } from './inferredBitwidth.js';
 export { effectiveRange, parameterGradients } from './parametrization.js';
 export type { Budget, Penalty } from './penalty.js';
-export { addPenaltyGradient, penalty } from './penalty.js';
+export { activationKbytes, addPenaltyGradient, penalty } from './penalty.js';
 export { limitGradients, limitMargin, projectParameters } from './projection.js';
 export type {
   Interval,
@@ -24,7 +25,7 @@ export type {
 } from './quantizer.js';
 export { coreOf, parameterNames, quantizerKinds, wideLimitsOfM } from './quantizer.js';
 export { bitLength, nearestPowerOfTwo, powerOfTwo, roundHalfAway } from './rounding.js';
-export type { TableSizes, Unquantized } from './sizes.js';
-export { bitsPerKbyte, tableSizes } from './sizes.js';
+export type { ActivationType, MemorySets, TableSizes, TensorSet, Unquantized } from './sizes.js';
+export { activationTypes, bitsPerKbyte, largestSet, memorySets, setBits, tableBits, tableSizes } from './sizes.js';
 export type { StartDescription, StartValues } from './startValues.js';
 export { startActivation, startFresh, startFromWeights } from './startValues.js';

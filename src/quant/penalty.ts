@@ -3,21 +3,36 @@
  *
  *     loss2 = max(S_w - target_w, 0)^2        loss3 = max(S_a - target_a, 0)^2
  *
- * S_a being the largest activation or the sum of all. A size reaches the learned values through the inferred bits.
- * Of a maximum only the largest activation gets a gradient, the first in creation order where several are equal.
+ * S_a being the largest activation, the sum of all, or the peak of what is in memory at once. A size reaches the learned
+ * values through the inferred bits. Where a size is a maximum, only the largest set of tensors gets a gradient, the first
+ * in order of creation where several are equal.
+ *
+ * A multiplier adds a linear term, multiplier * (S - target), inside the budget too: with it the price is that of an
+ * augmented Lagrangian, which does not vanish at the border. Published experiments have none.
  */
 import { inferredBitsGradient } from './inferredBitwidth.js';
 import type { Quantizer } from './quantizer.js';
-import type { TableSizes, Unquantized } from './sizes.js';
-import { bitsPerKbyte, tableSizes } from './sizes.js';
+import {
+  type ActivationType,
+  bitsPerKbyte,
+  largestSet,
+  memorySets,
+  type TableSizes,
+  tableBits,
+  tableSizes,
+  type Unquantized,
+} from './sizes.js';
 
-/** A memory budget; a target of 0 or less switches its term off. */
+/** A memory budget; a target of 0 or less switches its terms off. */
 export interface Budget {
   readonly weightKbytes: number;
   readonly activationKbytes: number;
-  readonly activationType: 'max' | 'sum';
+  readonly activationType: ActivationType;
   readonly lambdaWeight: number;
   readonly lambdaActivation: number;
+  /** Loss per kB; 0 if absent. */
+  readonly multiplierWeight?: number;
+  readonly multiplierActivation?: number;
 }
 
 /** Both penalties, without their lambdas, and the sizes they come from. */
@@ -35,10 +50,31 @@ export function penalty(
   budget: Budget,
 ): Penalty {
   const sizes = tableSizes(rows, table, unquantized);
-  return { loss2: weightExcess(sizes, budget) ** 2, loss3: activationExcess(sizes, budget) ** 2, sizes };
+  return {
+    loss2: excess(sizes.weightKbytes, budget.weightKbytes) ** 2,
+    loss3: excess(activationKbytes(sizes, budget.activationType), budget.activationKbytes) ** 2,
+    sizes,
+  };
 }
 
-/** Adds the gradients of lambdaWeight * loss2 + lambdaActivation * loss3 to `gradTable`, laid out like `table`. */
+/** The activation size of a type. */
+export function activationKbytes(sizes: Omit<TableSizes, 'weightKbytes' | 'bits'>, type: ActivationType): number {
+  switch (type) {
+    case 'max':
+      return sizes.activationMaxKbytes;
+    case 'sum':
+      return sizes.activationSumKbytes;
+    case 'peak':
+      return sizes.activationPeakKbytes;
+    default:
+      return type satisfies never;
+  }
+}
+
+/**
+ * Adds the gradients of lambdaWeight * loss2 + lambdaActivation * loss3, and those of the multipliers' terms, to
+ * `gradTable`, laid out like `table`.
+ */
 export function addPenaltyGradient(
   rows: readonly Quantizer[],
   table: ArrayLike<number>,
@@ -46,30 +82,33 @@ export function addPenaltyGradient(
   budget: Budget,
   gradTable: { [index: number]: number },
 ): void {
-  const sizes = tableSizes(rows, table, unquantized);
-  const weightSlope = 2 * budget.lambdaWeight * weightExcess(sizes, budget);
-  const activationSlope = 2 * budget.lambdaActivation * activationExcess(sizes, budget);
-  rows.forEach((q, row) => {
-    const counts = q.role !== 'activation' || budget.activationType === 'sum' || row === sizes.largestActivationRow;
-    const slope = q.role === 'activation' ? activationSlope : weightSlope;
-    if (!counts || slope === 0) return;
-    const [g0, g1] = inferredBitsGradient(q, table[2 * row]!, table[2 * row + 1]!);
-    const slopePerBit = (slope * q.count) / bitsPerKbyte;
-    gradTable[2 * row] = gradTable[2 * row]! + slopePerBit * g0;
-    gradTable[2 * row + 1] = gradTable[2 * row + 1]! + slopePerBit * g1;
-  });
+  const sets = memorySets(rows, unquantized);
+  const bits = tableBits(rows, table);
+  const { lambdaWeight, lambdaActivation, multiplierWeight = 0, multiplierActivation = 0 } = budget;
+  const terms = [
+    { sets: sets.weights, target: budget.weightKbytes, lambda: lambdaWeight, multiplier: multiplierWeight },
+    {
+      sets: sets[budget.activationType],
+      target: budget.activationKbytes,
+      lambda: lambdaActivation,
+      multiplier: multiplierActivation,
+    },
+  ];
+  for (const { sets, target, lambda, multiplier } of terms) {
+    if (target <= 0) continue;
+    const { set, kbytes } = largestSet(sets, bits);
+    const slope = multiplier + 2 * lambda * excess(kbytes, target);
+    if (slope === 0) continue;
+    for (const { row, count } of set.members) {
+      const [g0, g1] = inferredBitsGradient(rows[row]!, table[2 * row]!, table[2 * row + 1]!);
+      const slopePerBit = (slope * count) / bitsPerKbyte;
+      gradTable[2 * row] = gradTable[2 * row]! + slopePerBit * g0;
+      gradTable[2 * row + 1] = gradTable[2 * row + 1]! + slopePerBit * g1;
+    }
+  }
 }
 
 /** kB above the budget, 0 where it is kept or not set. */
 function excess(kbytes: number, target: number): number {
   return target > 0 ? Math.max(kbytes - target, 0) : 0;
-}
-
-function weightExcess(sizes: TableSizes, budget: Budget): number {
-  return excess(sizes.weightKbytes, budget.weightKbytes);
-}
-
-function activationExcess(sizes: TableSizes, budget: Budget): number {
-  const kbytes = budget.activationType === 'max' ? sizes.activationMaxKbytes : sizes.activationSumKbytes;
-  return excess(kbytes, budget.activationKbytes);
 }

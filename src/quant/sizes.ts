@@ -1,6 +1,10 @@
 /**
- * Memory of a network in kB (1 kB = 1024 bytes): S = sum of bits * count / 8192 over the weights, and the sum or the
- * maximum of the same over the activations of one image. What is not quantized counts 32 bits.
+ * Memory of a network in kB (1 kB = 1024 bytes): bits * count / 8192, summed over the tensors that are in memory at the
+ * same time. What is not quantized counts 32 bits.
+ *
+ * Every size is that of the largest of some sets of tensors: of the weights there is one set; of the activations of one
+ * image there is a set each (`max`), one of all (`sum`), or one for every layer that runs (`peak`: what it reads, what
+ * it writes, and what later layers still need).
  */
 import { floatBits, inferredBits } from './inferredBitwidth.js';
 import type { Quantizer } from './quantizer.js';
@@ -8,55 +12,91 @@ import type { Quantizer } from './quantizer.js';
 /** Bits in a kB. */
 export const bitsPerKbyte = 8192;
 
-/** Element counts of what has no quantizer: all weights together, activations tensor by tensor (per image). */
-export interface Unquantized {
-  readonly weights: number;
-  readonly activations: readonly number[];
+/** Tensors that are in memory at the same time. */
+export interface TensorSet {
+  /** Quantized ones: row of the quantizer, elements. */
+  readonly members: readonly { readonly row: number; readonly count: number }[];
+  /** Bits of the others together. */
+  readonly bits: number;
 }
+
+/** Which activations an activation size counts together. */
+export const activationTypes = ['max', 'sum', 'peak'] as const;
+export type ActivationType = (typeof activationTypes)[number];
+
+/** What sizes depend on beside the quantizers. */
+export interface Unquantized {
+  /** Elements of all unquantized weights. */
+  readonly weights: number;
+  /** Elements of unquantized activations, tensor by tensor (per image). */
+  readonly activations: readonly number[];
+  /** Activations alive together, layer by layer; absent where no schedule is known, which makes the peak 0. */
+  readonly live?: readonly TensorSet[];
+}
+
+/** The sets of tensors behind every size. */
+export type MemorySets = Readonly<Record<'weights' | ActivationType, readonly TensorSet[]>>;
 
 /** Sizes of a network with its present quantizers. */
 export interface TableSizes {
   readonly weightKbytes: number;
   readonly activationMaxKbytes: number;
   readonly activationSumKbytes: number;
+  readonly activationPeakKbytes: number;
   /** Bits of every quantizer, by row. */
-  readonly bits: number[];
-  /** Row of the largest activation, the first of equal ones; -1 if that is not quantized. */
-  readonly largestActivationRow: number;
+  readonly bits: readonly number[];
 }
 
 /** Sizes of a network; `table` holds (p0, p1) of row i at 2i and 2i + 1. */
 export function tableSizes(rows: readonly Quantizer[], table: ArrayLike<number>, unquantized: Unquantized): TableSizes {
-  const bits = rows.map((q, row) => inferredBits(q, table[2 * row]!, table[2 * row + 1]!));
-  let weightBits = unquantized.weights * floatBits;
-  let activationBits = 0;
-  let largestBits = 0;
-  let largestActivationRow = -1;
-  rows.forEach((q, row) => {
-    const size = bits[row]! * q.count;
-    if (q.role !== 'activation') {
-      weightBits += size;
-      return;
-    }
-    activationBits += size;
-    if (size > largestBits) {
-      largestBits = size;
-      largestActivationRow = row;
-    }
-  });
-  for (const count of unquantized.activations) {
-    const size = count * floatBits;
-    activationBits += size;
-    if (size > largestBits) {
-      largestBits = size;
-      largestActivationRow = -1;
-    }
-  }
+  const sets = memorySets(rows, unquantized);
+  const bits = tableBits(rows, table);
+  const kbytes = (name: keyof MemorySets) => largestSet(sets[name], bits).kbytes;
   return {
-    weightKbytes: weightBits / bitsPerKbyte,
-    activationMaxKbytes: largestBits / bitsPerKbyte,
-    activationSumKbytes: activationBits / bitsPerKbyte,
+    weightKbytes: kbytes('weights'),
+    activationMaxKbytes: kbytes('max'),
+    activationSumKbytes: kbytes('sum'),
+    activationPeakKbytes: kbytes('peak'),
     bits,
-    largestActivationRow,
   };
+}
+
+/** Bits of every quantizer, by row. */
+export function tableBits(rows: readonly Quantizer[], table: ArrayLike<number>): number[] {
+  return rows.map((q, row) => inferredBits(q, table[2 * row]!, table[2 * row + 1]!));
+}
+
+/** Quantized tensors come before others, so that they are the first of equal maxima. */
+export function memorySets(rows: readonly Quantizer[], unquantized: Unquantized): MemorySets {
+  const members = (isActivation: boolean) =>
+    rows.flatMap(({ role, count }, row) => ((role === 'activation') === isActivation ? [{ row, count }] : []));
+  const activations = members(true);
+  const floats = unquantized.activations.map((count) => count * floatBits);
+  return {
+    weights: [{ members: members(false), bits: unquantized.weights * floatBits }],
+    max: [
+      ...activations.map((member) => ({ members: [member], bits: 0 })),
+      ...floats.map((bits) => ({ members: [], bits })),
+    ],
+    sum: [{ members: activations, bits: floats.reduce((sum, bits) => sum + bits, 0) }],
+    peak: unquantized.live ?? [],
+  };
+}
+
+/** Bits of a set whose quantizers have these bits. */
+export function setBits(set: TensorSet, bits: readonly number[]): number {
+  return set.members.reduce((sum, { row, count }) => sum + bits[row]! * count, set.bits);
+}
+
+/** The largest set, the first of equal ones, and its size; an empty one of size 0 if there is none. */
+export function largestSet(sets: readonly TensorSet[], bits: readonly number[]): { set: TensorSet; kbytes: number } {
+  let largest: TensorSet = { members: [], bits: 0 };
+  let size = 0;
+  for (const set of sets) {
+    const own = setBits(set, bits);
+    if (own <= size) continue;
+    largest = set;
+    size = own;
+  }
+  return { set: largest, kbytes: size / bitsPerKbyte };
 }

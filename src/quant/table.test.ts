@@ -131,14 +131,57 @@ describe('sizes', () => {
       weightKbytes: 3 + 3 + 1,
       activationMaxKbytes: 2,
       activationSumKbytes: 3,
+      activationPeakKbytes: 0,
       bits: [3, 6, 2, 8],
-      largestActivationRow: 3,
     });
     expect(tableSizes(rows, table, { weights: 0, activations: [256, 512, 1024] })).toMatchObject({
       activationMaxKbytes: 4,
       activationSumKbytes: 10,
-      largestActivationRow: -1,
     });
+  });
+});
+
+describe('the peak', () => {
+  const activation = (count: number) => row({ kind: 'parametric_fp_d_b', role: 'activation', signed: false, count });
+  const rows = [activation(4096), activation(8192), activation(8192)];
+  const table = [4, 1, 3, 1, 3, 1];
+  const live = [
+    { members: [{ row: 0, count: 4096 }], bits: 8192 },
+    {
+      members: [
+        { row: 0, count: 1024 },
+        { row: 1, count: 8192 },
+      ],
+      bits: 4096,
+    },
+    {
+      members: [
+        { row: 0, count: 1024 },
+        { row: 2, count: 8192 },
+      ],
+      bits: 4096,
+    },
+  ];
+  const unquantized = { weights: 0, activations: [], live };
+
+  it('is the largest of the sets that are alive together', () => {
+    expect(tableSizes(rows, table, unquantized).activationPeakKbytes).toBe(0.5 + 3 + 0.5);
+  });
+
+  it('gives its gradient to every member of the first of the largest sets, by elements', () => {
+    const gradients = new Float64Array(6);
+    const budget: Budget = {
+      weightKbytes: 0,
+      activationKbytes: 3,
+      activationType: 'peak',
+      lambdaWeight: 0,
+      lambdaActivation: 0.5,
+      multiplierActivation: 0.25,
+    };
+    addPenaltyGradient(rows, table, unquantized, budget, gradients);
+    expect(penalty(rows, table, unquantized, budget).loss3).toBe(1);
+    const slope = 0.25 + 2 * 0.5 * 1;
+    expect([...gradients]).toEqual([slope / 8, 0, slope, 0, 0, 0]);
   });
 });
 

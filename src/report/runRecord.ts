@@ -15,6 +15,7 @@ import {
   readSummary,
 } from '../experiment/runFolder.js';
 import type { QuantizerRow } from '../experiment/runTables.js';
+import { activationTypes } from '../quant/index.js';
 
 export interface CurvePoint {
   readonly epoch: number;
@@ -28,6 +29,8 @@ export interface SizeRecord {
   readonly weightsKbytes: number;
   readonly activationsMaxKbytes: number;
   readonly activationsSumKbytes: number;
+  /** `null` in runs of older versions. */
+  readonly activationsPeakKbytes: number | null;
 }
 
 /** Limits the run was trained under, in kB of 1024 bytes; absent where there is none. */
@@ -35,6 +38,7 @@ export interface Budget {
   readonly weightsKbytes?: number;
   readonly activationsMaxKbytes?: number;
   readonly activationsSumKbytes?: number;
+  readonly activationsPeakKbytes?: number;
 }
 
 export interface RunRecord {
@@ -72,6 +76,7 @@ export function readRunRecord(root: string): RunRecord {
       weightsKbytes: row.weights_kb,
       activationsMaxKbytes: row.activations_max_kb,
       activationsSumKbytes: row.activations_sum_kb,
+      activationsPeakKbytes: row.activations_peak_kb,
     })),
     budget: budgetOf(config.settings),
     ...(existsSync(folder.summary) ? { bestEpoch: readSummary(folder).best_epoch } : {}),
@@ -99,7 +104,9 @@ function budgetOf(settings: RunConfig['settings']): Budget {
   };
   const weights = limit('target_weight_kbytes');
   const activations = limit('target_activation_kbytes');
-  const measure = settings.target_activation_type === 'sum' ? 'activationsSumKbytes' : 'activationsMaxKbytes';
+  const measures = { max: 'activationsMaxKbytes', sum: 'activationsSumKbytes', peak: 'activationsPeakKbytes' } as const;
+  const type = activationTypes.find((name) => name === settings.target_activation_type) ?? 'max';
+  const measure = measures[type];
   return {
     ...(weights === undefined ? {} : { weightsKbytes: weights }),
     ...(activations === undefined ? {} : { [measure]: activations }),

@@ -17,7 +17,7 @@ const LOGARITHMIC_RATIO = 6;
 
 interface Quantity {
   readonly title: string;
-  readonly of: (size: SizeRecord) => number;
+  readonly of: (size: SizeRecord) => number | null;
   readonly budgetKey: keyof Budget;
   readonly color: string;
 }
@@ -37,6 +37,13 @@ const QUANTITIES: readonly Quantity[] = [
     color: ACTIVATION_COLOR,
   },
 ];
+/** Of interest where it is what a run had to keep to. */
+const PEAK: Quantity = {
+  title: 'activations, peak',
+  of: (size) => size.activationsPeakKbytes,
+  budgetKey: 'activationsPeakKbytes',
+  color: ACTIVATION_COLOR,
+};
 
 /** Sizes of one or several runs, or `undefined` where no epoch has ended yet. */
 export function sizePlot(runs: readonly RunRecord[]): TopLevelSpec | undefined {
@@ -44,17 +51,21 @@ export function sizePlot(runs: readonly RunRecord[]): TopLevelSpec | undefined {
   const first = measured[0];
   if (first === undefined) return undefined;
   const single = runs.length === 1;
+  const quantities = measured.some((run) => run.budget.activationsPeakKbytes) ? [...QUANTITIES, PEAK] : QUANTITIES;
   return {
     title: { text: 'Memory', subtitle: single ? headline(first) : 'dashed: budget' },
     spacing: 30,
-    hconcat: QUANTITIES.map((quantity, i) => panelSpec(quantity, measured, single, i === 0)),
+    hconcat: quantities.map((quantity, i) => panelSpec(quantity, measured, single, i === 0)),
   } as TopLevelSpec;
 }
 
 function panelSpec(quantity: Quantity, runs: readonly RunRecord[], single: boolean, first: boolean): object {
   const names = displayNames(runs);
   const values = runs.flatMap((run, i) =>
-    run.sizes.map((size) => ({ run: names[i] ?? run.name, epoch: size.epoch, kbytes: quantity.of(size) })),
+    run.sizes.flatMap((size) => {
+      const kbytes = quantity.of(size);
+      return kbytes === null ? [] : { run: names[i] ?? run.name, epoch: size.epoch, kbytes };
+    }),
   );
   const epochs = values.map((value) => value.epoch);
   const budgets = [...new Set(runs.flatMap((run) => run.budget[quantity.budgetKey] ?? []))].sort((a, b) => b - a);

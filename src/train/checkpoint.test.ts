@@ -70,7 +70,7 @@ async function steps(program: Program, first: number, count: number): Promise<vo
     const images = Float64Array.from({ length: batchSize * 8 * 8 * 3 }, (_, index) => Math.sin(index * (step + 1)));
     program.write(STORAGE.batchImages, images);
     program.write(STORAGE.batchLabels, [step % 3, (step + 1) % 3]);
-    program.write(STORAGE.control, [0.05, 0.1, 0.1]);
+    program.write(STORAGE.control, [0.05, 0.1, 0.1, 0.25]);
     await program.run('train');
   }
 }
@@ -91,7 +91,8 @@ function float32Program({ plan }: TrainingProgram): Program {
 /** Hashes of all that lasts, since comparing long arrays element by element takes seconds. */
 async function contents(training: TrainingProgram, program: Program): Promise<Map<string, string>> {
   const names = [STORAGE.parameters, STORAGE.running, STORAGE.velocity, STORAGE.secondMoment, STORAGE.quantizers];
-  const more = [STORAGE.quantizerVelocity, STORAGE.quantizerSecondMoment, STORAGE.metrics];
+  const averages = [STORAGE.parameterAverage, STORAGE.runningAverage];
+  const more = [STORAGE.quantizerVelocity, STORAGE.quantizerSecondMoment, STORAGE.metrics, ...averages];
   const known = [...names, ...more].filter((name) => training.plan.storages.some((storage) => storage.name === name));
   const hash = async (name: string) =>
     createHash('sha256')
@@ -105,18 +106,20 @@ const state: CheckpointState = {
   batch: 2,
   step: 17,
   random: [0, 1, 2 ** 31, 2 ** 32 - 1],
-  best: { error: 1 / 3, epoch: 2 },
+  best: { error: 1 / 3, epoch: 2, testError: 0.35 },
   trainingSeconds: 0.1 + 0.2,
   imagesTrained: 34,
   lastError: 0.7,
+  lastTestError: 0.71,
 };
 
 describe('a checkpoint', () => {
-  it.each<ProgramOptions['solver']>([
-    { type: 'momentum', momentum: 0.9 },
-    { type: 'adam', beta1: 0.9, beta2: 0.999, epsilon: 1e-8 },
-  ])('continues bit for bit with $type', async (solver) => {
-    const training = build({ solver });
+  it.each<Partial<ProgramOptions>>([
+    { solver: { type: 'momentum', momentum: 0.9 } },
+    { solver: { type: 'momentum', momentum: 0.9, nesterov: true }, movingAverages: true, decayExclude: ['bn', 'bias'] },
+    { solver: { type: 'adam', beta1: 0.9, beta2: 0.999, epsilon: 1e-8 }, movingAverages: true },
+  ])('continues bit for bit with %o', async (changes) => {
+    const training = build(changes);
     const whole = await load(training);
     await steps(whole, 0, 1);
     await writeCheckpoint(path, training, whole, state);
@@ -124,7 +127,7 @@ describe('a checkpoint', () => {
     await steps(whole, 1, 1);
 
     // Other start values, so that nothing can be right by chance.
-    const again = build({ solver });
+    const again = build(changes);
     for (const { start } of again.variables.parameters) start.fill(0.5);
     const checkpoint = await readCheckpoint(path, again);
     expect(checkpoint.state).toEqual(state);
@@ -251,6 +254,29 @@ describe('a file of parameters', () => {
         expect(found.get(name)).toBe(wanted.get(name));
       }
     }
+  });
+
+  it('holds the moving averages where there are any; the checkpoint, both', async () => {
+    const training = build({ movingAverages: true });
+    const program = await load(training);
+    await steps(program, 0, 1);
+    const name = 'conv1/bn/beta';
+    const { offset } = training.variables.find(name)!.view;
+    const raw = await program.read(STORAGE.parameters, offset, 16);
+    const average = await program.read(STORAGE.parameterAverage, offset, 16);
+    // They start at 0, and a quarter of the step counts.
+    expect(raw.some((value) => value !== 0)).toBe(true);
+    expect([...average]).toEqual([...raw].map((value) => value / 4));
+    await writeParameters(path, training, program);
+    const files = [readSafetensors(path).tensors];
+    await writeCheckpoint(path, training, program, state);
+    files.push(readSafetensors(path).tensors);
+    expect(files.map((file) => file.get(name)?.data)).toEqual([average, raw]);
+    expect(files.map((file) => file.get(`average:${name}`)?.data)).toEqual([undefined, average]);
+    const restored = await load(training);
+    restoreParameters(training, restored, weightsOf(files[0]!, path));
+    expect(await restored.read(STORAGE.parameterAverage)).toEqual(await program.read(STORAGE.parameterAverage));
+    expect(await restored.read(STORAGE.runningAverage)).toEqual(await program.read(STORAGE.runningAverage));
   });
 
   it('of another network is not restored, be it deeper', async () => {

@@ -1,7 +1,7 @@
 /**
  * What a run keeps: files of parameters, for starting other runs and for evaluation, and the checkpoint, from which a
  * run goes on with the same bits as if it had never stopped. Both are safetensors files; the checkpoint adds what the
- * optimizer remembers, the metrics of the epoch so far, and, as JSON in the metadata, the position of the run and the
+ * optimizer remembers, moving averages, the metrics of the epoch so far, and, as JSON in the metadata, the position of the run and the
  * settings it depends on.
  *
  * The pairs (n, d) and (n, m) of fixed quantizers are stored too: they follow the weights that a run started from,
@@ -22,8 +22,10 @@ import {
 } from '../weights/index.js';
 import {
   checkPlaces,
+  evaluatedPlaces,
   learnedPlaces,
   optimizerPlaces,
+  type Place,
   quantizerValueName,
   readPlaces,
   writePlaces,
@@ -43,11 +45,16 @@ const stateSchema = z.object({
   /** The generator of the batches at the start of the epoch under way. */
   random: z.tuple([word, word, word, word]).readonly(),
   /** The smallest error so far of an epoch that obeys the budget. */
-  best: z.object({ error: z.number(), epoch: count }).readonly().nullable(),
+  best: z
+    .object({ error: z.number(), epoch: count, testError: z.number().nullable().default(null) })
+    .readonly()
+    .nullable(),
   trainingSeconds: z.number().nonnegative(),
   imagesTrained: count,
   /** Error of the last evaluation. */
   lastError: z.number(),
+  /** The same on the test images, where others choose the parameters. */
+  lastTestError: z.number().nullable().default(null),
 });
 
 /** Where a run stands, apart from what lies on the engine. */
@@ -64,9 +71,9 @@ const CHECKPOINT = 'mixed-precision-dnns checkpoint';
 /** Counts changes that older programs cannot read. */
 const VERSION = '1';
 
-/** Everything a network has learned, with published names, in the border layout. */
+/** Everything a network has learned, as evaluation uses it, with published names, in the border layout. */
 export async function parameterTensors(training: TrainingProgram, program: Program): Promise<NamedTensor[]> {
-  return [...(await readPlaces(program, learnedPlaces(training))), ...fixedTensors(training)];
+  return tensorsAt(evaluatedPlaces(training), training, program);
 }
 
 /** Replaces a file of parameters. Throws what `writeDurably` throws. */
@@ -85,7 +92,7 @@ export async function writeParameters(
  * `InputError` that says what differs.
  */
 export function restoreParameters(training: TrainingProgram, program: Program, weights: LoadedWeights): void {
-  const places = learnedPlaces(training);
+  const places = evaluatedPlaces(training);
   const fixed = fixedNames(training);
   // A checkpoint is a file of parameters too; what it has more carries a prefix with a colon.
   const names = weights.names.filter((name) => !fixed.has(name) && !name.includes(':'));
@@ -119,10 +126,7 @@ export async function writeCheckpoint(
   program: Program,
   state: CheckpointState,
 ): Promise<void> {
-  const tensors = [
-    ...(await parameterTensors(training, program)),
-    ...(await readPlaces(program, optimizerPlaces(training))),
-  ];
+  const tensors = await tensorsAt(checkpointPlaces(training), training, program);
   writeSafetensors(path, tensors, {
     format: CHECKPOINT,
     version: VERSION,
@@ -146,7 +150,7 @@ export async function readCheckpoint(path: string, training: TrainingProgram): P
   if (!state.success) throw new InputError(`${path}: damaged, its state is incomplete`);
   checkSettings(parse(metadata.settings, path), settingsOf(training), path);
   const weights = weightsOf(tensors, path);
-  const places = [...learnedPlaces(training), ...optimizerPlaces(training)];
+  const places = checkpointPlaces(training);
   const fixed = fixedNames(training);
   checkPlaces(
     places,
@@ -155,6 +159,18 @@ export async function readCheckpoint(path: string, training: TrainingProgram): P
   );
   useFixedPairs(training, weights);
   return { state: state.data, restore: (program) => writePlaces(training, program, places, weights) };
+}
+
+function checkpointPlaces(training: TrainingProgram): Place[] {
+  return [...learnedPlaces(training), ...optimizerPlaces(training)];
+}
+
+async function tensorsAt(
+  places: readonly Place[],
+  training: TrainingProgram,
+  program: Program,
+): Promise<NamedTensor[]> {
+  return [...(await readPlaces(program, places)), ...fixedTensors(training)];
 }
 
 function fixedValueNames(quantizer: Quantizer): [string, string] {

@@ -1,10 +1,8 @@
-/** Error and loss of the present parameters on the evaluation images. */
+/** Error and loss of the present parameters on the evaluation images that lie on the device. */
 
-import { evaluationBatches } from '../data/batches.js';
 import type { Program } from '../engine/engine.js';
 import { STORAGE } from '../nn/index.js';
 import { METRICS, METRICS_LENGTH } from '../ops/attributes.js';
-import type { BatchFeed } from './batchFeed.js';
 
 export interface Evaluation {
   /** Fraction of wrong predictions. */
@@ -13,19 +11,24 @@ export interface Evaluation {
   readonly loss: number;
 }
 
-/** Every image of the feed once. Rejects if one cannot be decoded. */
-export async function evaluate(program: Program, feed: BatchFeed, batchSize: number): Promise<Evaluation> {
-  const table = evaluationBatches(feed.count, batchSize);
-  feed.begin(table);
+/** A part of the evaluation images: the batches in their table that have it, in `count` images. */
+export interface EvaluationSet {
+  readonly count: number;
+  readonly firstBatch: number;
+  readonly batches: number;
+  readonly batchSize: number;
+}
+
+export async function evaluate(program: Program, set: EvaluationSet): Promise<Evaluation> {
   program.write(STORAGE.evaluationMetrics, new Float64Array(METRICS_LENGTH));
-  for (let batch = 0; batch < table.batches; batch++) {
-    await feed.use(batch);
+  for (let batch = 0; batch < set.batches; batch++) {
+    program.write(STORAGE.position, [set.firstBatch + batch]);
     await program.run('evaluate');
   }
   const metrics = await program.read(STORAGE.evaluationMetrics);
   return {
-    error: metrics[METRICS.wrong]! / feed.count,
+    error: metrics[METRICS.wrong]! / set.count,
     // Each batch reports its sum over the batch size, padded entries counting nothing.
-    loss: (metrics[METRICS.loss1]! * batchSize) / feed.count,
+    loss: (metrics[METRICS.loss1]! * set.batchSize) / set.count,
   };
 }

@@ -6,7 +6,15 @@
 import type { Program, StorageArray } from '../engine/engine.js';
 import { InputError } from '../errors.js';
 import { elementCount, type Shape } from '../graph/index.js';
-import { borderShape, fromBorder, type Layout, STORAGE, type StartingWeights, toBorder } from '../nn/index.js';
+import {
+  averageStorages,
+  borderShape,
+  fromBorder,
+  type Layout,
+  STORAGE,
+  type StartingWeights,
+  toBorder,
+} from '../nn/index.js';
 import { METRICS_LENGTH } from '../ops/attributes.js';
 import { type ParameterName, parameterNames, type Quantizer } from '../quant/index.js';
 import type { NamedTensor } from '../weights/index.js';
@@ -42,12 +50,19 @@ export function learnedPlaces({ variables }: TrainingProgram): Place[] {
   return [...tensors, ...scalars];
 }
 
+/** The learned values that evaluation uses: of parameters and running moments the averages, where there are any. */
+export function evaluatedPlaces(training: TrainingProgram): Place[] {
+  const places = learnedPlaces(training);
+  if (!training.options.movingAverages) return places;
+  return places.map((place) => ({ ...place, storage: averageStorages.get(place.storage) ?? place.storage }));
+}
+
 /** The published name of a value of a quantizer. */
 export function quantizerValueName({ name, kind }: Quantizer, parameter: ParameterName): string {
   return `${name}/${kind}/${parameter}`;
 }
 
-/** What the optimizer remembers of the learned values, and the metrics of the epoch so far. */
+/** What the optimizer remembers of the learned values, their averages, and the metrics of the epoch so far. */
 export function optimizerPlaces(program: TrainingProgram): Place[] {
   const inPlan = new Set(program.plan.storages.map(({ name }) => name));
   const learned = learnedPlaces(program);
@@ -56,6 +71,7 @@ export function optimizerPlaces(program: TrainingProgram): Place[] {
     [STORAGE.parameters, STORAGE.secondMoment, 'secondMoment'],
     [STORAGE.quantizers, STORAGE.quantizerVelocity, 'velocity'],
     [STORAGE.quantizers, STORAGE.quantizerSecondMoment, 'secondMoment'],
+    ...[...averageStorages].map(([followed, average]) => [followed, average, 'average'] as const),
   ] as const;
   const places = followers.flatMap(([followed, storage, prefix]) =>
     inPlan.has(storage)

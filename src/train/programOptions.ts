@@ -1,7 +1,6 @@
 /** From an experiment and its data to what the training program is built from. */
 
 import type { Dataset } from '../data/imageSet.js';
-import { type Images, isStream } from '../data/imageStream.js';
 import {
   type Experiment,
   type QuantizerSettings as ExperimentQuantizer,
@@ -18,18 +17,22 @@ export interface DataShape {
   readonly imageShape: readonly [height: number, width: number, channels: number];
   readonly trainImages: number;
   readonly evaluationImages: number;
-  /** Whether images are decoded batch by batch instead of lying on the device. */
-  readonly isStreamed?: boolean;
+  /** Images of a second evaluation set, behind the first: the test set where another one chooses the parameters. */
+  readonly testImages?: number;
 }
 
-export function dataShape(dataset: Pick<Dataset<Images>, 'classes' | 'train'>, evaluationImages: number): DataShape {
+export function dataShape(
+  dataset: Pick<Dataset, 'classes' | 'train'>,
+  evaluationImages: number,
+  testImages = 0,
+): DataShape {
   const { train } = dataset;
   return {
     classes: dataset.classes.length,
     imageShape: [train.height, train.width, train.channels],
     trainImages: train.count,
     evaluationImages,
-    isStreamed: isStream(train),
+    testImages,
   };
 }
 
@@ -40,6 +43,8 @@ export function programOptions(
 ): ProgramOptions {
   const { network, training } = experiment;
   const { batchSize } = training;
+  const { trainImages, evaluationImages, testImages = 0 } = data;
+  const evaluationBatches = Math.ceil(evaluationImages / batchSize) + Math.ceil(testImages / batchSize);
   return {
     model: {
       model: network.model,
@@ -54,10 +59,14 @@ export function programOptions(
     budget: budgetOf(experiment),
     solver: solverOf(training),
     weightDecay: training.weightDecay,
+    decayExclude: training.decayExclude,
+    quantizerLearningRateFactor: training.quantizerLearningRateFactor,
+    labelSmoothing: training.labelSmoothing,
+    movingAverages: training.emaDecay > 0,
     seed: training.seed,
     starting,
-    train: source(experiment, data, data.trainImages, Math.floor(data.trainImages / batchSize)),
-    evaluation: source(experiment, data, data.evaluationImages, Math.ceil(data.evaluationImages / batchSize)),
+    train: source(experiment, data, trainImages, Math.floor(trainImages / batchSize)),
+    evaluation: source(experiment, data, evaluationImages + testImages, evaluationBatches),
   };
 }
 
@@ -84,7 +93,8 @@ export function budgetOf({ budget }: Experiment): Budget {
 
 /** β and ε of Adam as published. */
 function solverOf(training: Experiment['training']): Solver {
-  if (training.optimizer === 'momentum') return { type: 'momentum', momentum: training.momentum };
+  const { momentum, nesterov } = training;
+  if (training.optimizer === 'momentum') return { type: 'momentum', momentum, nesterov };
   return { type: 'adam', beta1: 0.9, beta2: 0.999, epsilon: 1e-8 };
 }
 
@@ -93,9 +103,11 @@ function source(experiment: Experiment, data: DataShape, count: number, batches:
   const { mean, std } = experiment.data;
   const channels = Array.from({ length: data.imageShape[2] }, (_, channel) => channel);
   const of = (values: readonly number[], channel: number) => values[channel % values.length]!;
-  const scale = channels.map((channel) => 1 / (255 * of(std, channel)));
-  const offset = channels.map((channel) => -of(mean, channel) / of(std, channel));
-  return data.isStreamed
-    ? { type: 'stream', count, scale, offset }
-    : { type: 'dataset', count, batches, scale, offset };
+  return {
+    type: 'dataset',
+    count,
+    batches,
+    scale: channels.map((channel) => 1 / (255 * of(std, channel))),
+    offset: channels.map((channel) => -of(mean, channel) / of(std, channel)),
+  };
 }

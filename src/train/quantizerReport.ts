@@ -42,6 +42,7 @@ export function quantizerReport(variables: Variables, table: ArrayLike<number>, 
       weights_kb: sizes.weightKbytes,
       activations_max_kb: sizes.activationMaxKbytes,
       activations_sum_kb: sizes.activationSumKbytes,
+      activations_peak_kb: sizes.activationPeakKbytes,
     },
   };
 }

@@ -1,12 +1,34 @@
-/** What the host sets before every step: the learning rate, with Adam's bias corrections folded in. */
+/** What the host sets before every step: the learning rate, Adam's bias corrections folded in, and the averages' weight. */
 
 import type { Experiment } from '../experiment/index.js';
 import type { Solver } from '../ops/attributes.js';
 
-/** The learning rate of an epoch (counted from 0): divided by 10 after each of the configured epochs. */
-export function learningRate(training: Experiment['training'], epoch: number): number {
-  const drops = training.learningRateDrops.filter((drop) => epoch >= drop).length;
-  return training.initialLearningRate / 10 ** drops;
+/** What of an experiment decides its learning rates. */
+export type RateSettings = Pick<
+  Experiment['training'],
+  'epochs' | 'initialLearningRate' | 'schedule' | 'learningRateDrops' | 'warmupEpochs'
+>;
+
+/**
+ * The learning rate of a step (counted from 0 over the whole run): that of the schedule, and in the W steps of the
+ * warm-up (t + 1)/W of it. `step` divides by 10 after each of the configured epochs; `cosine` (Loshchilov and Hutter
+ * 2017) is (1 + cos π·u)/2, where u goes from 0 to 1 over the steps behind the warm-up.
+ */
+export function learningRate(settings: RateSettings, step: number, stepsPerEpoch: number): number {
+  const warmup = Math.round(settings.warmupEpochs * stepsPerEpoch);
+  const rate = settings.initialLearningRate * Math.min(1, (step + 1) / Math.max(1, warmup));
+  switch (settings.schedule) {
+    case 'step': {
+      const epoch = Math.floor(step / stepsPerEpoch);
+      return rate / 10 ** settings.learningRateDrops.filter((drop) => epoch >= drop).length;
+    }
+    case 'cosine': {
+      const done = Math.max(0, step - warmup) / (settings.epochs * stepsPerEpoch - warmup);
+      return (rate * (1 + Math.cos(Math.PI * done))) / 2;
+    }
+    default:
+      return settings.schedule satisfies never;
+  }
 }
 
 /**
@@ -16,4 +38,12 @@ export function learningRate(training: Experiment['training'], epoch: number): n
 export function stepSize(solver: Solver, rate: number, step: number): number {
   if (solver.type === 'momentum') return rate;
   return (rate * Math.sqrt(1 - solver.beta2 ** step)) / (1 - solver.beta1 ** step);
+}
+
+/**
+ * The weight of the values after step t = 1, 2, … in their moving averages: 1 − decay, but at first more, 9/(10 + t), so
+ * that the random start is soon forgotten (the rule of TensorFlow's ExponentialMovingAverage with `num_updates`).
+ */
+export function averageWeight(decay: number, step: number): number {
+  return Math.max(1 - decay, 9 / (10 + step));
 }

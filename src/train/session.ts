@@ -3,27 +3,22 @@
  * `train.ts` drives it epoch by epoch; `mpdnn eval` evaluates with it.
  */
 
-import type { BatchTable } from '../data/batches.js';
-import type { Images } from '../data/imageStream.js';
+import { type BatchTable, evaluationBatches } from '../data/batches.js';
+import { type ImageSet, joined } from '../data/imageSet.js';
 import type { Engine, Program } from '../engine/engine.js';
-import { STORAGE } from '../nn/index.js';
-import { type BatchFeed, batchFeed, evaluationStorages, trainingStorages } from './batchFeed.js';
-import { type Evaluation, evaluate } from './evaluate.js';
+import { averageStorages, STORAGE } from '../nn/index.js';
+import { type Evaluation, type EvaluationSet, evaluate } from './evaluate.js';
 import type { TrainingProgram } from './trainingProgram.js';
 
 export interface Session {
   readonly program: Program;
   readonly training: TrainingProgram;
-  setTrainingImages(images: Images): void;
-  setEvaluationImages(images: Images): void;
-  /** Begins with batch `first` of an epoch. */
-  setBatches(table: BatchTable, first?: number): void;
-  /** Makes `batch` the one of the next training step. Rejects if one of its images cannot be decoded. */
-  useBatch(batch: number): Promise<void>;
-  /** Milliseconds so far in which `useBatch` waited for images to be decoded. */
-  readonly waitMs: number;
-  /** Rejects if an image cannot be decoded. */
-  evaluate(): Promise<Evaluation>;
+  setTrainingImages(images: ImageSet): void;
+  /** One set, or one that chooses parameters and one that is only reported on. */
+  setEvaluationImages(...sets: readonly [ImageSet, ...ImageSet[]]): void;
+  setBatches(table: BatchTable): void;
+  /** Of the evaluation set with this index. */
+  evaluate(set?: number): Promise<Evaluation>;
 }
 
 /** Loads a program into an engine and writes the start values of everything that is learned. */
@@ -36,29 +31,39 @@ export async function openSession(
   const { variables } = training;
   for (const { view, start } of [...variables.parameters, ...variables.running]) {
     program.write(view.storage.name, start, view.offset);
+    const average = averageStorages.get(view.storage.name);
+    if (average && training.options.movingAverages) program.write(average, start, view.offset);
   }
   if (variables.table.length) program.write(STORAGE.quantizers, variables.table);
-  let trainingFeed: BatchFeed | null = null;
-  let evaluationFeed: BatchFeed | null = null;
+  let evaluationSets: readonly EvaluationSet[] = [];
   return {
     program,
     training,
-    setTrainingImages: (images) => {
-      trainingFeed = batchFeed(program, trainingStorages, images);
+    setTrainingImages: ({ images, labels }) => {
+      program.write(STORAGE.trainImages, images);
+      program.write(STORAGE.trainLabels, labels);
     },
-    setEvaluationImages: (images) => {
-      evaluationFeed = batchFeed(program, evaluationStorages, images);
+    setEvaluationImages: (...sets) => {
+      const { images, labels } = joined(sets);
+      program.write(STORAGE.evaluationImages, images);
+      program.write(STORAGE.evaluationLabels, labels);
+      const { batchSize } = training.options;
+      let firstImage = 0;
+      let firstBatch = 0;
+      evaluationSets = sets.map(({ count }) => {
+        const { entries, batches } = evaluationBatches(count, batchSize, firstImage);
+        program.write(STORAGE.evaluationBatches, entries, firstBatch * batchSize * 2);
+        const set = { count, firstBatch, batches, batchSize };
+        firstImage += count;
+        firstBatch += batches;
+        return set;
+      });
     },
-    setBatches: (table, first) => set(trainingFeed).begin(table, first),
-    useBatch: (batch) => set(trainingFeed).use(batch),
-    get waitMs() {
-      return trainingFeed?.waitMs ?? 0;
+    setBatches: ({ entries }) => program.write(STORAGE.trainBatches, entries),
+    evaluate: (index = 0) => {
+      const set = evaluationSets[index];
+      if (!set) throw new Error(`there is no evaluation set ${index}`);
+      return evaluate(program, set);
     },
-    evaluate: () => evaluate(program, set(evaluationFeed), training.options.batchSize),
   };
-}
-
-function set(feed: BatchFeed | null): BatchFeed {
-  if (!feed) throw new Error('the images have to be set first');
-  return feed;
 }

@@ -6,16 +6,7 @@
  */
 
 import { setImmediate } from 'node:timers/promises';
-import {
-  type BatchTable,
-  createRandom,
-  type Images,
-  type Random,
-  type RandomState,
-  sizesOf,
-  trainingEpoch,
-} from '../data/index.js';
-import { InputError } from '../errors.js';
+import { createRandom, type RandomState, trainingEpoch } from '../data/index.js';
 import {
   appendEpoch,
   type Experiment,
@@ -31,7 +22,7 @@ import { floatBits } from '../quant/index.js';
 import { type CheckpointState, writeCheckpoint, writeParameters } from './checkpoint.js';
 import type { Evaluation } from './evaluate.js';
 import { type QuantizerReport, quantizerReport } from './quantizerReport.js';
-import { learningRate, stepSize } from './schedule.js';
+import { averageWeight, learningRate, stepSize } from './schedule.js';
 import type { Session } from './session.js';
 
 /** Sums over the steps of the present epoch, as means: errors as fractions. */
@@ -49,12 +40,12 @@ export interface EpochReport {
   /** loss1 and the penalties with their factors. */
   readonly loss: number;
   readonly evaluation: Evaluation;
+  /** Of the test images, where the evaluation is of a validation split. */
+  readonly test: Evaluation | null;
   readonly quantizers: QuantizerReport;
   readonly obeysBudget: boolean;
   readonly isBest: boolean;
   readonly imagesPerSecond: number;
-  /** Share of the epoch's training in which the engine waited for images to be decoded. */
-  readonly waiting: number;
 }
 
 export interface TrainingEvents {
@@ -65,8 +56,6 @@ export interface TrainingEvents {
     batches: number;
     metrics: TrainingMetrics;
     imagesPerSecond: number;
-    /** Share of the time in which the engine waited for images to be decoded. */
-    waiting: number;
   }): void;
   onEpoch?(report: EpochReport): void;
 }
@@ -74,7 +63,7 @@ export interface TrainingEvents {
 export interface TrainingRun {
   readonly experiment: Experiment;
   readonly session: Session;
-  readonly trainImages: Images;
+  readonly trainImages: number;
   readonly folder: RunFolder;
   readonly device: string;
   /** Where to go on; a fresh run begins with `initialState`. */
@@ -104,6 +93,7 @@ export function initialState(experiment: Experiment): CheckpointState {
     trainingSeconds: 0,
     imagesTrained: 0,
     lastError: 1,
+    lastTestError: null,
   };
 }
 
@@ -123,71 +113,46 @@ export async function train(run: TrainingRun): Promise<RunSummary | null> {
   while (state.epoch < epochs) {
     random.setState(state.random);
     const epochRandom: RandomState = state.random;
-    const table = drawEpoch(run, random);
-    session.setBatches(table, state.batch);
+    const { augmentShift: shift, augmentMirror: mirror } = experiment.data;
+    const table = trainingEpoch(run.trainImages, batchSize, random, { shift, mirror });
+    session.setBatches(table);
     if (state.batch === 0) session.program.write(STORAGE.metrics, new Float64Array(METRICS_LENGTH));
     const before = performance.now();
-    const waitBefore = session.waitMs;
-    const { done, fault } = await runBatches(run, state, table.batches);
+    const stop = await runBatches(run, state, table.batches);
     const metrics = await readMetrics(run, state);
-    const elapsedMs = performance.now() - before;
     state = {
       ...state,
-      step: state.step + done - state.batch,
-      imagesTrained: state.imagesTrained + (done - state.batch) * batchSize,
-      trainingSeconds: state.trainingSeconds + elapsedMs / 1000,
-      batch: done,
+      step: state.step + stop - state.batch,
+      imagesTrained: state.imagesTrained + (stop - state.batch) * batchSize,
+      trainingSeconds: state.trainingSeconds + (performance.now() - before) / 1000,
+      batch: stop,
     };
-    const paused: CheckpointState = { ...state, random: epochRandom };
-    if (done < table.batches) {
-      if (fault) throw await keptFault(run, paused, fault);
-      await writeCheckpoint(folder.checkpoint, session.training, session.program, paused);
+    if (stop < table.batches) {
+      await writeCheckpoint(folder.checkpoint, session.training, session.program, { ...state, random: epochRandom });
       return null;
     }
-    const results: EpochResults = {
-      training: metrics,
-      evaluation: await session.evaluate().catch(async (error: Error) => {
-        throw await keptFault(run, paused, error);
-      }),
-      waiting: (session.waitMs - waitBefore) / elapsedMs,
-    };
-    state = await finishEpoch(run, { ...state, epoch: state.epoch + 1, batch: 0, random: random.getState() }, results);
+    state = await finishEpoch(run, { ...state, epoch: state.epoch + 1, batch: 0, random: random.getState() }, metrics);
     if (run.signal?.aborted && state.epoch < epochs) return null;
   }
   const seconds = secondsBefore + (performance.now() - started) / 1000;
   return summarize(run, state, seconds);
 }
 
-function drawEpoch({ experiment, trainImages }: TrainingRun, random: Random): BatchTable {
-  const { augment, augmentShift: shift, augmentMirror: mirror } = experiment.data;
-  const cropSizes = augment === 'resized_crop' ? sizesOf(trainImages) : undefined;
-  return trainingEpoch(trainImages.count, experiment.training.batchSize, random, { shift, mirror, cropSizes });
-}
-
-/** The batches done of the epoch: fewer than all if the signal came, or if the images of the next could not be had. */
-interface Progress {
-  readonly done: number;
-  readonly fault?: Error;
-}
-
-async function runBatches(run: TrainingRun, state: CheckpointState, batches: number): Promise<Progress> {
+/** Runs the rest of the epoch's batches; returns how many of it are done, fewer than all if the signal came. */
+async function runBatches(run: TrainingRun, state: CheckpointState, batches: number): Promise<number> {
   const { experiment, session, signal, events } = run;
   const { program, training } = session;
-  const rate = learningRate(experiment.training, state.epoch);
   const { lambda2, lambda3 } = experiment.budget;
   const control = new Float64Array(CONTROL_LENGTH);
   const started = performance.now();
-  const waitBefore = session.waitMs;
   let reported = started;
   for (let batch = state.batch; batch < batches; batch++) {
-    if (signal?.aborted) return { done: batch };
-    try {
-      await session.useBatch(batch);
-    } catch (error) {
-      return { done: batch, fault: error as Error };
-    }
-    control.set([stepSize(training.options.solver, rate, state.step + batch - state.batch + 1), lambda2, lambda3]);
+    if (signal?.aborted) return batch;
+    const step = state.step + batch - state.batch;
+    const rate = stepSize(training.options.solver, learningRate(experiment.training, step, batches), step + 1);
+    control.set([rate, lambda2, lambda3, averageWeight(experiment.training.emaDecay, step + 1)]);
     program.write(STORAGE.control, control);
+    program.write(STORAGE.position, [batch]);
     await program.run('train');
     // Lets signals and timers in: an engine on this very thread would otherwise keep them out for the whole epoch.
     await setImmediate();
@@ -195,28 +160,11 @@ async function runBatches(run: TrainingRun, state: CheckpointState, batches: num
     if (now - reported < METRICS_INTERVAL_MS) continue;
     reported = now;
     const metrics = await readMetrics(run, state);
-    const elapsedMs = performance.now() - started;
-    events?.onStep?.({
-      epoch: state.epoch + 1,
-      batch: batch + 1,
-      batches,
-      metrics,
-      imagesPerSecond: ((batch + 1 - state.batch) * training.options.batchSize * 1000) / elapsedMs,
-      waiting: (session.waitMs - waitBefore) / elapsedMs,
-    });
+    const imagesPerSecond =
+      ((batch + 1 - state.batch) * training.options.batchSize * 1000) / (performance.now() - started);
+    events?.onStep?.({ epoch: state.epoch + 1, batch: batch + 1, batches, metrics, imagesPerSecond });
   }
-  return { done: batches };
-}
-
-/** Keeps what is trained although images cannot be had, where the engine still answers; the fault says so then. */
-async function keptFault({ session, folder }: TrainingRun, state: CheckpointState, fault: Error): Promise<Error> {
-  try {
-    await writeCheckpoint(folder.checkpoint, session.training, session.program, state);
-  } catch {
-    return fault;
-  }
-  const message = `${fault.message}; the run is kept up to here, --resume goes on with it`;
-  return fault instanceof InputError ? new InputError(message) : new Error(message);
+  return batches;
 }
 
 /** Means over the epoch so far; waits for the steps under way. */
@@ -242,28 +190,27 @@ async function readMetrics(run: TrainingRun, state: CheckpointState): Promise<Tr
   };
 }
 
-interface EpochResults {
-  readonly training: TrainingMetrics;
-  readonly evaluation: Evaluation;
-  readonly waiting: number;
-}
-
-/** Writes rows, parameters and, last of all, the checkpoint that makes the epoch count. */
+/** Evaluates, then writes rows, parameters and, last of all, the checkpoint that makes the epoch count. */
 async function finishEpoch(
   run: TrainingRun,
   finished: CheckpointState,
-  { training, evaluation, waiting }: EpochResults,
+  training: TrainingMetrics,
 ): Promise<CheckpointState> {
   const { session, folder, experiment } = run;
   const { program } = session;
+  const evaluation = await session.evaluate();
+  // Nothing but the report knows the test images: they choose no parameters and change no state.
+  const test = experiment.training.select === 'validation' ? await session.evaluate(1) : null;
+  const testError = test?.error ?? null;
   const table = await program.read(STORAGE.quantizers);
   const quantizers = quantizerReport(session.training.variables, table, finished.epoch);
   const obeysBudget = isInsideBudget(experiment, quantizers);
   const isBest = obeysBudget && evaluation.error < (finished.best?.error ?? Number.POSITIVE_INFINITY);
   const state: CheckpointState = {
     ...finished,
-    best: isBest ? { error: evaluation.error, epoch: finished.epoch } : finished.best,
+    best: isBest ? { error: evaluation.error, epoch: finished.epoch, testError } : finished.best,
     lastError: evaluation.error,
+    lastTestError: testError,
   };
   const { lambda2, lambda3 } = experiment.budget;
   const loss = training.loss1 + lambda2 * training.loss2 + lambda3 * training.loss3;
@@ -276,6 +223,7 @@ async function finishEpoch(
       loss1: training.loss1,
       loss2: training.loss2,
       loss3: training.loss3,
+      ...(test && { test_err: test.error }),
     },
     trainLoss: loss,
     testLoss: evaluation.loss,
@@ -293,18 +241,18 @@ async function finishEpoch(
     training,
     loss,
     evaluation,
+    test,
     quantizers,
     obeysBudget,
     isBest,
     imagesPerSecond,
-    waiting,
   });
   return state;
 }
 
 function isInsideBudget({ budget }: Experiment, { sizes }: QuantizerReport): boolean {
   const { targetWeightKbytes, targetActivationKbytes, targetActivationType } = budget;
-  const activations = targetActivationType === 'max' ? sizes.activations_max_kb : sizes.activations_sum_kb;
+  const activations = sizes[`activations_${targetActivationType}_kb`] ?? Number.NaN;
   return (
     (targetWeightKbytes <= 0 || sizes.weights_kb <= targetWeightKbytes) &&
     (targetActivationKbytes <= 0 || activations <= targetActivationKbytes)
@@ -320,13 +268,17 @@ function summarize(run: TrainingRun, state: CheckpointState, seconds: number): R
   const quantizers = readQuantizers(folder).filter(({ epoch }) => epoch === described);
   const { variables } = session.training;
   const float = [...variables.unquantizedTensors('weight'), ...variables.unquantizedTensors('activation')];
+  const byTest = experiment.training.select === 'test';
   return {
     best_val_err: state.best?.error ?? null,
     best_epoch: state.best?.epoch ?? null,
     last_val_err: state.lastError,
+    best_test_err: (byTest ? state.best?.error : state.best?.testError) ?? null,
+    last_test_err: byTest ? state.lastError : state.lastTestError,
     weights_kb: sizes.weights_kb,
     activations_max_kb: sizes.activations_max_kb,
     activations_sum_kb: sizes.activations_sum_kb,
+    activations_peak_kb: sizes.activations_peak_kb,
     bits: Object.fromEntries([
       ...float.map(([name]) => [name, floatBits] as const),
       ...quantizers.map(({ tensor, bits }) => [tensor, bits] as const),

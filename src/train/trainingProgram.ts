@@ -18,8 +18,11 @@ import {
   type Tensor,
 } from '../graph/index.js';
 import {
+  averageStorages,
   buildModel,
+  liveActivations,
   type ModelOptions,
+  type ParameterGroup,
   type QuantizerSettings,
   STORAGE,
   type StartingWeights,
@@ -40,13 +43,6 @@ export type ImageSource =
       readonly scale: readonly number[];
       readonly offset: readonly number[];
     }
-  /** One batch of bytes lies on the device: the host decodes `count` images, batch by batch, and writes over it. */
-  | {
-      readonly type: 'stream';
-      readonly count: number;
-      readonly scale: readonly number[];
-      readonly offset: readonly number[];
-    }
   /** The host writes every batch as numbers. */
   | { readonly type: 'batch' };
 
@@ -59,6 +55,14 @@ export interface ProgramOptions {
   readonly budget: Budget;
   readonly solver: Solver;
   readonly weightDecay: number;
+  /** What weight decay leaves alone: groups of parameters, and the quantizers' values. */
+  readonly decayExclude?: readonly (Exclude<ParameterGroup, 'weight'> | 'quantizers')[];
+  /** Learning rate of the quantizers' values relative to that of the parameters; 1 by default. */
+  readonly quantizerLearningRateFactor?: number;
+  /** ε of smoothed labels in training; 0 by default. */
+  readonly labelSmoothing?: number;
+  /** Keep moving averages of parameters and running moments, and evaluate with them. */
+  readonly movingAverages?: boolean;
   readonly seed: number;
   readonly starting: StartingWeights | null;
   readonly train: ImageSource;
@@ -76,8 +80,7 @@ export interface TrainingProgram {
 export function buildTrainingProgram(options: ProgramOptions): TrainingProgram {
   const variables = new Variables(createRandom(options.seed, START_STREAM), options.starting);
   const builder = new PhaseBuilder(options, variables);
-  // The first build only declares the variables: from then on the lengths of all vectors are known.
-  builder.forward(new Graph(), true);
+  builder.declare();
   return { plan: makePlan({ train: builder.train(), evaluate: builder.evaluate() }), variables, options };
 }
 
@@ -87,11 +90,21 @@ const START_STREAM = 1;
 class PhaseBuilder {
   readonly #ids = { next: 0 };
   readonly #storages = new Map<string, Storage>();
+  /** Where the parameters begin that do not decay. */
+  #decayEnd = 0;
 
   constructor(
     readonly options: ProgramOptions,
     readonly variables: Variables,
   ) {}
+
+  /** Builds the network once for its variables: from then on the lengths of all vectors are known. */
+  declare(): void {
+    const graph = new Graph();
+    const { images, logits } = this.forward(graph, false);
+    this.variables.live = liveActivations(graph, images, logits);
+    this.#decayEnd = this.variables.moveBehind(this.options.decayExclude ?? []);
+  }
 
   train(): Graph {
     const graph = new Graph(this.#ids);
@@ -113,6 +126,7 @@ class PhaseBuilder {
   evaluate(): Graph {
     const graph = new Graph(this.#ids);
     const { loss } = this.forward(graph, false);
+    if (this.options.movingAverages) this.#readAverages(graph);
     fuse(graph);
     const metrics = graph.whole(this.#storage(STORAGE.evaluationMetrics, METRICS_LENGTH));
     const penalties = graph.whole(this.#storage(STORAGE.penalties, PENALTIES_LENGTH));
@@ -122,7 +136,7 @@ class PhaseBuilder {
   }
 
   /** Images to loss. */
-  forward(graph: Graph, training: boolean): { loss: Tensor } {
+  forward(graph: Graph, training: boolean): { images: Tensor; logits: Tensor; loss: Tensor } {
     const { options, variables } = this;
     const { images, labels } = this.#batch(graph, training);
     const table = this.#quantizerTable(graph, STORAGE.quantizers);
@@ -133,7 +147,8 @@ class PhaseBuilder {
     const logits = buildModel(network, images, options.model);
     logits.view = { storage: this.#storage(STORAGE.logits, elementCount(logits.shape)), offset: 0 };
     const view = { storage: this.#storage(STORAGE.loss, 2), offset: 0 };
-    return { loss: softmaxCrossEntropy(graph, logits, labels, view) };
+    const loss = softmaxCrossEntropy(graph, logits, labels, view, training ? options.labelSmoothing : 0);
+    return { images, logits, loss };
   }
 
   #batch(graph: Graph, training: boolean): { images: Tensor; labels: Tensor } {
@@ -144,7 +159,6 @@ class PhaseBuilder {
     if (source.type === 'batch') {
       return { images: graph.whole(this.#storage(STORAGE.batchImages, elementCount(shape)), shape), labels };
     }
-    const resident = source.type === 'dataset' ? source : { count: batchSize, batches: 1 };
     const names = training
       ? [STORAGE.trainImages, STORAGE.trainLabels, STORAGE.trainBatches]
       : [STORAGE.evaluationImages, STORAGE.evaluationLabels, STORAGE.evaluationBatches];
@@ -153,16 +167,12 @@ class PhaseBuilder {
     graph.append(
       'gatherBatch',
       [
-        graph.whole(this.#storage(bytes, resident.count * elementCount(imageShape), 'uint8'), [
-          resident.count,
+        graph.whole(this.#storage(bytes, source.count * elementCount(imageShape), 'uint8'), [
+          source.count,
           ...imageShape,
         ]),
-        graph.whole(this.#storage(classes, resident.count, 'int32')),
-        graph.whole(this.#storage(batches, resident.batches * batchSize * 2, 'int32'), [
-          resident.batches,
-          batchSize,
-          2,
-        ]),
+        graph.whole(this.#storage(classes, source.count, 'int32')),
+        graph.whole(this.#storage(batches, source.batches * batchSize * 2, 'int32'), [source.batches, batchSize, 2]),
         graph.whole(this.#storage(STORAGE.position, 1, 'int32')),
       ],
       [images, labels],
@@ -173,7 +183,7 @@ class PhaseBuilder {
 
   #appendUpdate(graph: Graph, loss: Tensor, sums: Tensor): void {
     const { options, variables } = this;
-    const { solver, weightDecay, budget } = options;
+    const { solver, weightDecay, decayExclude = [], budget, quantizerLearningRateFactor = 1 } = options;
     const adam = solver.type === 'adam';
     const control = graph.whole(this.#storage(STORAGE.control, CONTROL_LENGTH));
     const penalties = graph.whole(this.#storage(STORAGE.penalties, PENALTIES_LENGTH));
@@ -189,19 +199,49 @@ class PhaseBuilder {
       'quantizerUpdate',
       quantizers,
       [table(STORAGE.quantizerGradients), table(STORAGE.quantizerLimited), penalties],
-      { rows: variables.quantizers, unquantized: variables.unquantized, budget, solver, weightDecay },
+      {
+        rows: variables.quantizers,
+        unquantized: variables.unquantized,
+        budget,
+        solver,
+        weightDecay: decayExclude.includes('quantizers') ? 0 : weightDecay,
+        learningRateFactor: quantizerLearningRateFactor,
+      },
     );
-    const vector = (name: string) => graph.whole(this.#parameterVector(name));
-    const parameters = [
-      vector(STORAGE.parameters),
-      vector(STORAGE.gradients),
-      vector(STORAGE.velocity),
-      adam ? vector(STORAGE.secondMoment) : null,
-      control,
-    ];
-    graph.append('parameterUpdate', parameters, [], { solver, weightDecay });
+    this.#appendParameterUpdate(graph, control, 0, this.#decayEnd, weightDecay);
+    this.#appendParameterUpdate(graph, control, this.#decayEnd, this.#parameterVector(STORAGE.parameters).length, 0);
+    if (options.movingAverages) this.#appendAverages(graph, control);
     const metrics = graph.whole(this.#storage(STORAGE.metrics, METRICS_LENGTH));
     graph.append('recordMetrics', [loss, penalties, this.#statistics(graph)], [metrics], { layers: variables.layers });
+  }
+
+  /** Updates the parameters from offset `begin` to `end`. */
+  #appendParameterUpdate(graph: Graph, control: Tensor, begin: number, end: number, weightDecay: number): void {
+    if (begin === end) return;
+    const { solver } = this.options;
+    const part = (name: string) =>
+      graph.tensor(name, [end - begin], { storage: this.#parameterVector(name), offset: begin });
+    const vectors = [STORAGE.parameters, STORAGE.gradients, STORAGE.velocity].map(part);
+    const secondMoment = solver.type === 'adam' ? part(STORAGE.secondMoment) : null;
+    graph.append('parameterUpdate', [...vectors, secondMoment, control], [], { solver, weightDecay });
+  }
+
+  #appendAverages(graph: Graph, control: Tensor): void {
+    for (const [name, average] of averageStorages) {
+      const values = this.variables.storage(name);
+      const operands = [graph.whole(values), graph.whole(this.#storage(average, values.length)), control];
+      graph.append('movingAverage', operands, [], {});
+    }
+  }
+
+  /** Lets a graph read the averages of what it reads. */
+  #readAverages(graph: Graph): void {
+    for (const tensor of graph.nodes.flatMap((node) => node.inputs)) {
+      const average = averageStorages.get(tensor?.view?.storage.name ?? '');
+      if (!tensor?.view || !average) continue;
+      const { storage, offset } = tensor.view;
+      tensor.view = { storage: this.#storage(average, storage.length), offset };
+    }
   }
 
   #statistics(graph: Graph): Tensor {

@@ -54,6 +54,16 @@ describe('train', () => {
     ]);
   });
 
+  it('says where a precision that was asked for has no effect', async () => {
+    const args = ['train', 'FLOAT', '--cfg', cfg, '--no-plots', '--matmul-precision', 'float16x2', '--out', 'precise'];
+    const { stderr } = await succeeds(args, folder);
+    const device = 'cpu: 1 thread, WebAssembly (relaxed )?SIMD \\(matmul_precision = float16x2 has no effect\\)';
+    expect(stderr).toMatch(new RegExp(device));
+    expect(json<{ settings: object }>('precise/FLOAT/config.json').settings).toMatchObject({
+      matmul_precision: 'float16x2',
+    });
+  });
+
   it('redraws one line on a terminal of 80 columns, which it never fills', async (context) => {
     if (spawnSync('script', ['--version']).error) return context.skip('no `script` command to open a terminal');
     const options = '--data synthetic:512 --epochs 2 --no-plots --out terminal';
@@ -128,7 +138,7 @@ describe('the data of an experiment that names none', () => {
 });
 
 describe('eval', () => {
-  it.each(['BUDGET', 'FP', 'POW2'])('of %s repeats the errors of the run', async (name) => {
+  it.each(['BUDGET', 'FP', 'POW2', 'EXTENDED'])('of %s repeats the errors of the run', async (name) => {
     await succeeds(['train', name, '--cfg', cfg, '--out', 'evaluated', '--no-plots', '--epochs', '2'], folder);
     const run = `evaluated/${name}`;
     const summary = json<Summary>(`${run}/summary.json`);
@@ -149,6 +159,8 @@ describe('eval', () => {
       loss: Number(losses.at(-1)?.split(',')[1]),
     });
     expect(evaluated.error).toBe(summary.last_val_err);
+    expect(summary).toMatchObject({ select: 'test', best_test_err: summary.best_val_err });
+    expect(summary).toMatchObject({ last_test_err: summary.last_val_err });
     const best = await mpdnn(['eval', run, '--json', '--threads', '2'], folder);
     const { weights_kb, bits } = summary;
     if (summary.best_val_err === null) {
@@ -158,6 +170,32 @@ describe('eval', () => {
     } else {
       expect(JSON.parse(best.stdout)).toMatchObject({ error: summary.best_val_err, weights_kb, bits });
     }
+  });
+
+  it('of a run whose parameters a validation split chose is of the test images', async () => {
+    const args = ['--select', 'validation', '--validation-split', '16', '--out', 'honest', '--no-plots'];
+    const { stderr, stdout } = await succeeds(['train', 'ADAM', '--cfg', cfg, ...args], folder);
+    expect(stderr).toContain('  80 images  ');
+    expect(stdout).toMatch(/best error .* % \(on the test images .* %\) in epoch \d, last .* % \(on the test images/);
+    const [header, ...lines] = readFileSync(join(folder, 'honest/ADAM/results.csv'), 'utf8').trim().split('\n');
+    expect(header).toBe('iter,train_err,val_err,loss,loss1,loss2,loss3,test_err');
+    const rows = lines.map((line) => line.split(',').map(Number));
+    const chosen = rows.reduce((best, row) => (row[2]! < best[2]! ? row : best));
+    const summary = json<Summary>('honest/ADAM/summary.json');
+    expect(summary).toMatchObject({
+      select: 'validation',
+      best_epoch: chosen[0],
+      best_val_err: chosen[2],
+      best_test_err: chosen[7],
+      last_val_err: rows.at(-1)?.[2],
+      last_test_err: rows.at(-1)?.[7],
+    });
+    // 16 images choose, 19 are reported.
+    expect(Number.isInteger(16 * chosen[2]!)).toBe(true);
+    const best = await succeeds(['eval', 'honest/ADAM', '--json'], folder);
+    expect(JSON.parse(best.stdout)).toMatchObject({ images: 19, error: chosen[7] });
+    const last = await succeeds(['eval', 'honest/ADAM', '--last', '--json'], folder);
+    expect(JSON.parse(last.stdout)).toMatchObject({ images: 19, error: rows.at(-1)?.[7] });
   });
 
   it('says it in words without --json', async () => {

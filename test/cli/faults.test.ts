@@ -100,6 +100,11 @@ describe('the call', () => {
     ['threads that are no number', ['bench', '--threads', 'two'], 'give a whole number from 1 on'],
     ['unknown workload', ['bench', 'resnet19'], 'no workload resnet19'],
     ['unknown device', ['bench', '--device', 'tpu'], 'Allowed choices are auto, cpu, gpu, reference'],
+    [
+      'unknown precision',
+      ['golden', 'x', '--matmul-precision', 'half'],
+      'Allowed choices are auto, float16, float16x2',
+    ],
     ['folder without golden files', ['golden', 'noRun'], 'no golden files'],
     ['plot of no run', ['plot', 'noRun'], 'is no run folder (it has no config.json)'],
     ['evaluation of no run', ['eval', 'runs/FLOT'], "no such run folder; did you mean 'runs/FLOAT'?"],
@@ -118,11 +123,21 @@ describe('the experiment', () => {
     ['unknown model', ['FLOAT', '--cfg', 'tiny.cfg', '--model', 'resnet21'], "did you mean 'resnet20'?"],
     ['unknown dataset', ['FLOAT', '--cfg', 'tiny.cfg', '--data', 'cifar100'], "did you mean 'cifar10'?"],
     ['unknown device', ['FLOAT', '--cfg', 'tiny.cfg', '--device', 'cpus'], '--device = cpus: must be one of auto, cpu'],
+    [
+      'unknown precision',
+      ['FLOAT', '--cfg', 'tiny.cfg', '--matmul-precision', 'float17'],
+      "--matmul-precision = float17: must be one of auto, float16, float16x2, float32; did you mean 'float16'?",
+    ],
     ['number out of range', ['FLOAT', '--cfg', 'tiny.cfg', '--epochs', '0'], '--epochs = 0: must be an integer from 1'],
     [
       'number that is none',
       ['FLOAT', '--cfg', 'tiny.cfg', '--batch-size', 'x'],
       '--batch-size = x: must be an integer',
+    ],
+    [
+      'a key that has no option of its own',
+      ['FLOAT', '--cfg', 'tiny.cfg', '--ema-decay', '1'],
+      '--ema-decay = 1: must',
     ],
     ['batch beyond the data', ['FLOAT', '--cfg', 'tiny.cfg', '--batch-size', '97'], 'more than the 96 training images'],
     ['limit beyond the data', ['FLOAT', '--cfg', 'tiny.cfg', '--limit-train', '97'], '96'],

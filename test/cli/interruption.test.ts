@@ -10,10 +10,14 @@ const folder = temporaryFolder();
 const cfg = writeTinyConfig(folder);
 const weights = join(folder, 'start', 'FLOAT', 'params_best.safetensors');
 const data = 'synthetic:160';
+/** What the experiments need beside the data. */
+const options: Readonly<Record<string, readonly string[]>> = {
+  BUDGET: ['--weights', weights],
+  ADAM: ['--select', 'validation', '--validation-split', '16'],
+};
 
 function call(name: string, out: string, ...more: string[]): string[] {
-  const start = name === 'BUDGET' ? ['--weights', weights] : [];
-  return ['train', name, '--cfg', cfg, '--data', data, '--out', out, '--no-plots', ...start, ...more];
+  return ['train', name, '--cfg', cfg, '--data', data, '--out', out, '--no-plots', ...(options[name] ?? []), ...more];
 }
 
 function positionOf(run: string): { epoch: number; batch: number } {
@@ -25,12 +29,12 @@ beforeAll(async () => {
   await succeeds(['train', 'FLOAT', '--cfg', cfg, '--out', 'start', '--no-plots'], folder);
 });
 
-describe.each(['BUDGET', 'ADAM'])('%s', (name) => {
+describe.each(['BUDGET', 'ADAM', 'EXTENDED'])('%s', (name) => {
   const wanted = join(folder, 'whole', name);
 
   beforeAll(async () => {
     await succeeds(call(name, 'whole', '--threads', '1'), folder);
-  });
+  }, 60_000);
 
   it('gives the same files with two threads', async () => {
     await succeeds(call(name, 'threads', '--threads', '2'), folder);
@@ -55,14 +59,14 @@ describe.each(['BUDGET', 'ADAM'])('%s', (name) => {
     const interrupted = (interruption: Interruption, ...more: string[]) =>
       mpdnn(call(name, out, ...more), folder, { interruption });
 
-    const beforeFirstCheckpoint = await interrupted({ after: 'resnet20  160', delayMs: 60, signal: 'SIGKILL' });
+    const beforeFirstCheckpoint = await interrupted({ after: 'resnet20  1', delayMs: 60, signal: 'SIGKILL' });
     expect(beforeFirstCheckpoint.code).toBeNull();
     expect(existsSync(checkpoint)).toBe(false);
 
     // On a busy machine the first step may take longer.
-    let midFirst = await interrupted({ after: 'resnet20  160', delayMs: 100, signal: 'SIGINT' }, '--resume');
+    let midFirst = await interrupted({ after: 'resnet20  1', delayMs: 100, signal: 'SIGINT' }, '--resume');
     for (let delayMs = 200; positionOf(run).batch === 0 && delayMs <= 1600; delayMs *= 2) {
-      midFirst = await interrupted({ after: 'resnet20  160', delayMs, signal: 'SIGINT' }, '--resume');
+      midFirst = await interrupted({ after: 'resnet20  1', delayMs, signal: 'SIGINT' }, '--resume');
     }
     expect(midFirst, midFirst.stderr).toMatchObject({ code: 130, stdout: '' });
     const printed = /interrupted; go on with: mpdnn (train .*)\n$/.exec(midFirst.stderr)?.[1]?.split(' ') ?? [];

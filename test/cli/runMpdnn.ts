@@ -62,6 +62,18 @@ a_quantize = parametric_fp_d_xmax_relu
 target_weight_kbytes = 120
 target_activation_kbytes = 12
 
+[EXTENDED]
+schedule = cosine
+warmup_epochs = 1.5
+nesterov = true
+decay_exclude = bn bias
+label_smoothing = 0.1
+ema_decay = 0.9
+quantizer_learning_rate_factor = 0.5
+w_quantize = parametric_fp_d_xmax
+a_quantize = parametric_fp_d_xmax_relu
+target_weight_kbytes = 120
+
 [ADAM]
 optimizer = adam
 initial_learning_rate = 0.001

@@ -104,6 +104,24 @@ describe('gradients agree with finite differences', () => {
     });
   });
 
+  it.each([
+    { size: [3, 3], stride: 1, padding: 1 },
+    { size: [3, 3], stride: 2, padding: 1 },
+    { size: [2, 3], stride: 2, padding: 0 },
+  ])('depthwiseConv2d $size/$stride+$padding', async ({ size: [rows, columns], stride, padding }) => {
+    const out = (side: number, taps: number) => Math.floor((side + 2 * padding - taps) / stride) + 1;
+    const window = { stride, padding };
+    await expectGradients({
+      shapes: { x: [2, 5, 6, 3], w: [rows!, columns!, 3], y: [2, out(5, rows!), out(6, columns!), 3] },
+      forward: (graph, t) => graph.append('depthwiseConv2d', [t('x'), t('w')], [t('y')], window),
+      backward: (graph, t) => {
+        graph.append('depthwiseConv2dInputGradient', [t('dy'), t('w'), null], [t('dx')], window);
+        graph.append('depthwiseConv2dWeightGradient', [t('x'), t('dy')], [t('dw')], window);
+      },
+      operands: ['x', 'w'],
+    });
+  });
+
   it.each<{ activation: Activation | null; name: string }>([
     { activation: null, name: 'alone' },
     { activation: { type: 'relu' }, name: 'with relu' },

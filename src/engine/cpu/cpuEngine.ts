@@ -45,9 +45,16 @@ export async function createCpuEngine(options: CpuEngineOptions = {}): Promise<E
     load: async (plan, onProgress) => {
       const spins = threads > available ? 0 : SPINS;
       const program = await loadProgram(plan, kernels, threads, spins, options.profile ?? false);
-      programs.add(program);
+      const tracked = {
+        ...program,
+        dispose: () => {
+          programs.delete(tracked);
+          return program.dispose();
+        },
+      };
+      programs.add(tracked);
       onProgress?.(1, 1);
-      return program;
+      return tracked;
     },
     dispose: async () => {
       await Promise.all([...programs].map((program) => program.dispose()));

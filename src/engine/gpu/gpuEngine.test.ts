@@ -7,7 +7,8 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { engineConformance } from '../../../test/engine/conformance.js';
 import { Graph, makePlan } from '../../graph/index.js';
-import type { StorageArray } from '../engine.js';
+import type { Engine, StorageArray } from '../engine.js';
+import { createReferenceEngine } from '../reference/index.js';
 import { openDevice } from './device.js';
 import { loadProgram } from './gpuProgram.js';
 import { createGpuEngine } from './index.js';
@@ -47,6 +48,35 @@ if (existsSync(driver)) {
     expect(results[0]!.some((value) => value !== 0)).toBe(true);
     expect(results[0]).toEqual(results[1]);
     expect(await readFile(tuningFile, 'utf8')).toContain('conv2dWeightGradient');
+  });
+
+  it('gathers the moments of a depthwise convolution whose invocations take several pixels each', async () => {
+    const graph = new Graph();
+    const length = 66 * 66 * 264;
+    const x = graph.whole({ name: 'x', dtype: 'float', length }, [1, 66, 66, 264]);
+    const w = graph.whole({ name: 'w', dtype: 'float', length: 9 * 264 }, [3, 3, 264]);
+    const moments = graph.whole({ name: 'moments', dtype: 'float', length: 528 }, [2, 264]);
+    graph.append('depthwiseConv2d', [x, w], [graph.tensor('y', x.shape), moments], { stride: 1, padding: 1 });
+    const momentsOf = async (engine: Engine) => {
+      const program = await engine.load(makePlan({ step: graph }));
+      program.write(
+        'x',
+        Float32Array.from({ length }, (_, i) => Math.sin(i % 1009) + 0.5),
+      );
+      program.write(
+        'w',
+        Float32Array.from({ length: 9 * 264 }, (_, i) => Math.cos(i)),
+      );
+      await program.run('step');
+      const values = await program.read('moments');
+      await engine.dispose();
+      return values;
+    };
+    const expected = await momentsOf(createReferenceEngine());
+    const actual = await momentsOf(await createGpuEngine({ allowSoftware: true }));
+    expected.forEach((right, i) => {
+      expect(Math.abs(actual[i]! - right)).toBeLessThan(1e-5 * Math.max(1, Math.abs(right)));
+    });
   });
 
   it('counts the time of every kernel when it is asked to', async () => {

@@ -2,6 +2,7 @@
 
 import type { Plan } from '../../graph/plan.js';
 import type { Engine } from '../engine.js';
+import type { MatmulPrecision } from '../matmulPrecision.js';
 import { type DeviceOptions, type OpenDevice, openDevice } from './device.js';
 import { loadProgram } from './gpuProgram.js';
 import type { MatrixUnits } from './kernel.js';
@@ -12,10 +13,8 @@ import { tune } from './tuning.js';
 export interface GpuEngineOptions extends DeviceOptions {
   /** Times every kernel, one step at a time, for `Program.profile`. */
   readonly profile?: boolean;
-  /** Whether to use the device's matrix units where it has them and they pass their check; true by default. */
-  readonly matrixUnits?: boolean;
-  /** How matrix units take gradients: rounded to 11 bits (by default), or as two halves with about 21. */
-  readonly gradients?: 'f16' | 'split';
+  /** Of the operands of convolutions; `auto` by default. */
+  readonly matmulPrecision?: MatmulPrecision;
   /** Tune tiles when a plan is loaded on a real GPU, and remember the best in this JSON file (Node only); fixed tiles by default. */
   readonly tuningFile?: string;
   /** Whether to tune a software adapter too, where trials take minutes: for tests. */
@@ -24,9 +23,9 @@ export interface GpuEngineOptions extends DeviceOptions {
 
 /** @throws {InputError} if there is no GPU, or it cannot time kernels and is asked to. */
 export async function createGpuEngine(options: GpuEngineOptions = {}): Promise<Engine> {
-  const { profile = false, matrixUnits = true, gradients = 'f16' } = options;
+  const { profile = false, matmulPrecision = 'auto' } = options;
   const open = await openDevice({ ...options, needs: profile ? ['timestamp-query'] : [] });
-  const { units, note } = matrixUnits ? await findMatrixUnits(open, gradients) : { units: null, note: 'float32' };
+  const { units, note } = await findMatrixUnits(open, matmulPrecision);
   open.check();
   return {
     name: 'gpu',

@@ -20,6 +20,8 @@ export interface LoadOptions {
   readonly matrixUnits?: MatrixUnits | null;
   /** Tiles of products; the first candidates by default. */
   readonly choose?: TileChoice | undefined;
+  /** Leave out phases with a kernel that the device cannot make, instead of failing. */
+  readonly skipsFaulty?: boolean;
 }
 
 export interface Dispatch {
@@ -38,25 +40,30 @@ const stepsInFlight = 8;
 export async function loadProgram(
   open: OpenDevice,
   given: Plan,
-  { profile = false, matrixUnits = null, choose }: LoadOptions = {},
+  { profile = false, matrixUnits = null, choose, skipsFaulty = false }: LoadOptions = {},
   onProgress?: (done: number, total: number) => void,
 ): Promise<Program> {
   const { device } = open;
   const plan = schedulePlan(given);
-  const placement = placePlan(plan, matrixUnits, choose);
+  const { maxBufferSize, maxStorageBufferBindingSize } = device.limits;
+  const largestBuffer = Math.min(maxBufferSize, maxStorageBufferBindingSize);
+  const placement = placePlan(plan, { matrixUnits, choose, largestBuffer });
   const lowered = Object.entries(plan.phases).map(
     ([phase, nodes]) => [phase, lowerPhase(nodes, placement.forPhase(phase))] as const,
   );
   const calls = lowered.flatMap(([, phaseCalls]) => phaseCalls.map(({ call }) => call));
   checkSizes(device, placement.buffers, calls);
-  const pipelines = await compilePipelines(device, calls, onProgress);
+  const { pipelines, faults } = await compilePipelines(device, calls, onProgress);
+  if (faults[0] && !skipsFaulty) throw faults[0];
   const buffers = new Map(placement.buffers.map((buffer) => [buffer, createBuffer(device, buffer)]));
   const parameters = parameterBuffer(device, calls);
   const phases = new Map(
-    lowered.map(([phase, phaseCalls]) => [
-      phase,
-      phaseCalls.map((each) => dispatchOf(device, each, pipelines, buffers, parameters)),
-    ]),
+    lowered
+      .filter(([, phaseCalls]) => phaseCalls.every(({ call }) => pipelines.has(call.code)))
+      .map(([phase, phaseCalls]) => [
+        phase,
+        phaseCalls.map((each) => dispatchOf(device, each, pipelines, buffers, parameters)),
+      ]),
   );
   open.check();
 
@@ -167,7 +174,7 @@ function dispatchOf(
   const pipeline = pipelines.get(call.code)!;
   const entries: GPUBindGroupEntry[] = call.bindings.map(({ buffer }, index) => ({
     binding: index + 1,
-    resource: { buffer: buffers.get(buffer)! },
+    resource: bindingOf(buffer, buffers),
   }));
   if (call.parameters.length > 0) {
     const size = Math.ceil(call.parameters.length / 4) * 16;
@@ -175,6 +182,12 @@ function dispatchOf(
   }
   const bindGroup = device.createBindGroup({ label: call.label, layout: pipeline.getBindGroupLayout(0), entries });
   return { op, label: call.label, pipeline, bindGroup, workgroups: call.workgroups, ms: 0 };
+}
+
+function bindingOf(part: BufferPlan, buffers: ReadonlyMap<BufferPlan, GPUBuffer>): GPUBufferBinding {
+  const { bytes, within } = part;
+  if (!within) return { buffer: buffers.get(part)! };
+  return { buffer: buffers.get(within.buffer)!, offset: within.byteOffset, size: bytes };
 }
 
 const arrays = { float: Float32Array, int32: Int32Array, uint8: Uint8Array } as const;

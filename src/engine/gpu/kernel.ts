@@ -5,14 +5,17 @@
  * Offsets of storage views and other numbers that differ between layers of one shape reach the shader through a small
  * uniform, not as constants: layers of one shape then have the same source and share one pipeline. Operands that lie in
  * one buffer share one variable, as WebGPU forbids to bind a buffer for reading and for writing in the same dispatch.
+ * Transient tensors lie in parts of buffers, bound by offset; those that a dispatch reads and those that it writes are in
+ * different buffers, or are the same part.
  */
 
 import type { DType, Tensor } from '../../graph/tensor.js';
 
-/** A device buffer to be: kernels that need more room raise `bytes` before the buffers are made. */
+/** A device buffer to be, or a part of one: kernels that need more room raise `bytes` before the buffers are made. */
 export interface BufferPlan {
   readonly label: string;
   bytes: number;
+  readonly within?: { readonly buffer: BufferPlan; readonly byteOffset: number };
 }
 
 export interface KernelBinding {
@@ -42,10 +45,10 @@ export interface Placement {
 
 export interface MatrixUnits {
   /**
-   * Gradients as operands: rounded to f16's 11 bits (as TF32 has), or split into two such halves, which keeps about 21
-   * bits for twice the products.
+   * Operands of products: rounded to float16's 11 bits (as TF32 has), or each split into two such halves, which keeps
+   * about 21 bits for three products instead of one.
    */
-  readonly gradients: 'f16' | 'split';
+  readonly precision: 'float16' | 'float16x2';
   readonly workgroupBytes: number;
 }
 

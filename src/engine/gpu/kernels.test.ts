@@ -12,6 +12,7 @@ import { placePlan } from './placement.js';
 
 const quantized = { w_quantize: 'parametric_fp_d_xmax', a_quantize: 'parametric_fp_d_xmax_relu' };
 const uniform = { w_quantize: 'parametric_fp_b_xmax', a_quantize: 'parametric_fp_d_b_relu' };
+const extended = { ...quantized, nesterov: 'on', label_smoothing: '0.1', decay_exclude: 'bn bias', ema_decay: '0.9' };
 const pow2 = { w_quantize: 'parametric_pow2_xmin_xmax', a_quantize: 'parametric_pow2_b_xmax_relu' };
 
 function plan(model: string, imageSize: number, batchSize: number, settings: Record<string, string>) {
@@ -37,6 +38,7 @@ describe('kernels pass the checks of the null backend', () => {
     ['resnet20', 32, 128, quantized],
     ['resnet20', 32, 20, uniform],
     ['resnet20', 32, 20, pow2],
+    ['resnet20', 32, 20, extended],
     ['resnet18', 224, 4, quantized],
   ] as const)('%s at %i, batch %i, %o', async (model, imageSize, batchSize, settings) => {
     const program = await loadProgram(open, plan(model, imageSize, batchSize, settings));
@@ -48,12 +50,12 @@ describe('kernels pass the checks of the null backend', () => {
 
   // The null backend grants 16 KiB of workgroup memory, too little for pipelines of these, so that only sources are checked.
   it.each([
-    ['resnet20', 32, 128, 'f16'],
-    ['resnet20', 32, 20, 'split'],
-    ['resnet18', 224, 4, 'split'],
-  ] as const)('on matrix units: %s at %i, batch %i, gradients %s', async (model, imageSize, batchSize, gradients) => {
+    ['resnet20', 32, 128, 'float16'],
+    ['resnet20', 32, 20, 'float16x2'],
+    ['resnet18', 224, 4, 'float16x2'],
+  ] as const)('on matrix units: %s at %i, batch %i, %s', async (model, imageSize, batchSize, precision) => {
     const training = plan(model, imageSize, batchSize, quantized);
-    const placement = placePlan(training, { gradients, workgroupBytes: 49_152 }).forPhase('train');
+    const placement = placePlan(training, { matrixUnits: { precision, workgroupBytes: 49_152 } }).forPhase('train');
     const codes = new Set(lowerPhase(training.phases.train!, placement).map(({ call }) => call.code));
     const ofMatrices = [...codes].filter((code) => code.includes('subgroupMatrixMultiplyAccumulate'));
     expect(ofMatrices.length).toBeGreaterThan(10);

@@ -5,6 +5,7 @@ import type { OpName } from '../../ops/attributes.js';
 import type { KernelCall, Placement } from './kernel.js';
 import * as batchNorm from './kernels/batchNorm.js';
 import { conv2d, conv2dInputGradient, conv2dWeightGradient } from './kernels/convolution.js';
+import { depthwiseConv2d, depthwiseConv2dInputGradient, depthwiseConv2dWeightGradient } from './kernels/depthwise.js';
 import * as elementwise from './kernels/elementwise.js';
 import { gatherBatch } from './kernels/gather.js';
 import * as linear from './kernels/linear.js';
@@ -25,10 +26,12 @@ export function lowerPhase(nodes: readonly AnyNode[], placement: Placement): Low
   const absorbed = new Set<AnyNode>();
   const perNode = nodes.map((node): LoweredCall[] => {
     if (absorbed.has(node)) return [];
-    if (node.op === 'conv2d') {
+    if (node.op === 'conv2d' || node.op === 'depthwiseConv2d') {
       const statistics = statisticsOf(node, nodes);
       if (statistics) absorbed.add(statistics);
-      return conv2d(node, placement, statistics).map((call) => ({ op: node.op, call }));
+      const calls =
+        node.op === 'conv2d' ? conv2d(node, placement, statistics) : depthwiseConv2d(node, placement, statistics);
+      return calls.map((call) => ({ op: node.op, call }));
     }
     return lower(node, placement).map((call) => ({ op: node.op, call }));
   });
@@ -41,11 +44,18 @@ export function lowerPhase(nodes: readonly AnyNode[], placement: Placement): Low
 }
 
 function overlapsNext(nodes: readonly AnyNode[], index: number): boolean {
-  return nodes[index]?.op === 'conv2dWeightGradient' && nodes[index + 1]?.op === 'conv2dInputGradient';
+  const [op, next] = [nodes[index]?.op, nodes[index + 1]?.op];
+  return (
+    (op === 'conv2dWeightGradient' && next === 'conv2dInputGradient') ||
+    (op === 'depthwiseConv2dWeightGradient' && next === 'depthwiseConv2dInputGradient')
+  );
 }
 
 /** The node that turns the moments of a convolution into statistics, if it comes next and nothing else reads them. */
-function statisticsOf(node: Node<'conv2d'>, nodes: readonly AnyNode[]): Node<'batchStatistics'> | null {
+function statisticsOf(
+  node: Node<'conv2d' | 'depthwiseConv2d'>,
+  nodes: readonly AnyNode[],
+): Node<'batchStatistics'> | null {
   const moments = node.outputs[1];
   const readers = nodes.filter((reader) => moments && reader.inputs.includes(moments));
   const [reader] = readers;
@@ -58,6 +68,9 @@ const lowerings: { readonly [K in OpName]: Lowering<K> } = {
   conv2d,
   conv2dInputGradient,
   conv2dWeightGradient,
+  depthwiseConv2d,
+  depthwiseConv2dInputGradient,
+  depthwiseConv2dWeightGradient,
   recordMetrics,
   ...elementwise,
   ...batchNorm,

@@ -7,6 +7,8 @@ import { Graph } from '../../graph/graph.js';
 import { makePlan, type Plan } from '../../graph/plan.js';
 import { elementCount } from '../../graph/tensor.js';
 import type { StorageArray } from '../engine.js';
+import { type MatmulPrecision, withoutEffect } from '../matmulPrecision.js';
+import { agrees, gradientMagnitude, trialValues } from './agreement.js';
 import type { OpenDevice } from './device.js';
 import { loadProgram } from './gpuProgram.js';
 import type { MatrixUnits } from './kernel.js';
@@ -22,21 +24,16 @@ interface MatrixAdapterInfo extends GPUAdapterInfo {
   }>;
 }
 
-/** Sums of a few hundred products of operands with 11 bits: an error above this is a fault, not rounding. */
-const tolerance = 2e-3;
-
 export interface MatrixUnitsFinding {
   readonly units: MatrixUnits | null;
   /** For the engine's description. */
   readonly note: string;
 }
 
-export async function findMatrixUnits(
-  open: OpenDevice,
-  gradients: MatrixUnits['gradients'],
-): Promise<MatrixUnitsFinding> {
+export async function findMatrixUnits(open: OpenDevice, asked: MatmulPrecision): Promise<MatrixUnitsFinding> {
+  if (asked === 'float32') return { units: null, note: 'float32' };
   const { device, info } = open;
-  const none = (reason: string) => ({ units: null, note: `float32, ${reason}` });
+  const none = (reason: string) => ({ units: null, note: `float32${withoutEffect(asked)}, ${reason}` });
   const feature = 'chromium-experimental-subgroup-matrix' as GPUFeatureName;
   if (!device.features.has(feature) || !device.features.has('shader-f16')) return none('no matrix units offered');
   const { subgroupMatrixConfigs = [], subgroupMinSize, subgroupMaxSize } = info as MatrixAdapterInfo;
@@ -47,11 +44,10 @@ export async function findMatrixUnits(
   if (!fits || subgroupMinSize !== 32 || subgroupMaxSize !== 32) return none('matrix units of another size');
   const workgroupBytes = device.limits.maxComputeWorkgroupStorageSize;
   if (workgroupBytes < 48 * 1024) return none('too little workgroup memory for matrix units');
-  const units: MatrixUnits = { gradients, workgroupBytes };
+  const precision = asked === 'auto' ? 'float16' : asked;
+  const units: MatrixUnits = { precision, workgroupBytes };
   const fault = await faultOf(open, units).catch((error: Error) => error.message);
-  return fault
-    ? none(`matrix units fail their check (${fault})`)
-    : { units, note: `matrix units, ${gradients} gradients` };
+  return fault ? none(`matrix units fail their check (${fault})`) : { units, note: `matrix units, ${precision}` };
 }
 
 /** What is wrong with the matrix units, judged by the float32 kernels; null for nothing. */
@@ -59,16 +55,11 @@ async function faultOf(open: OpenDevice, units: MatrixUnits): Promise<string | n
   const { plan, results } = trialPlan();
   const expected = await resultsOf(open, plan, results, null);
   const actual = await resultsOf(open, plan, results, units);
-  for (const [index, name] of results.entries()) {
-    const right = expected[index]!;
-    const largest = right.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
-    const isWrong = actual[index]!.some((value, i) => !(Math.abs(value - right[i]!) <= tolerance * largest));
-    if (isWrong) return `${name} differs`;
-  }
-  return null;
+  const wrong = results.find((_, index) => !agrees(actual[index]!, expected[index]!, units.precision));
+  return wrong ? `${wrong} differs` : null;
 }
 
-/** Convolutions of 16, 32 and 64 channels, with gradients and with moments; every tile's shape occurs. */
+/** Convolutions of 16, 32 and 64 channels, with gradients and with moments, by the tiles that are taken untried. */
 function trialPlan(): { plan: Plan; results: readonly string[] } {
   const graph = new Graph();
   const results: string[] = [];
@@ -104,16 +95,9 @@ async function resultsOf(
   matrixUnits: MatrixUnits | null,
 ): Promise<Float32Array[]> {
   const program = await loadProgram(open, plan, { matrixUnits });
-  let seed = 1;
-  for (const { name, length } of plan.storages) {
+  for (const [index, { name, length }] of plan.storages.entries()) {
     if (results.includes(name)) continue;
-    // Gradients are as small as training makes them, so that their scale is put to the test too.
-    const magnitude = name.startsWith('dy') ? 2 ** -16 : 1;
-    const values = Float32Array.from({ length }, () => {
-      seed = (Math.imul(seed, 1_664_525) + 1_013_904_223) >>> 0;
-      return magnitude * (seed * 2 ** -31 - 1);
-    });
-    program.write(name, values);
+    program.write(name, trialValues(length, name.startsWith('dy') ? gradientMagnitude : 1, index + 1));
   }
   await program.run('trial');
   const values = await Promise.all(results.map((name): Promise<StorageArray> => program.read(name)));

@@ -20,7 +20,12 @@ export async function nodeGpu(backend?: string): Promise<GPU> {
   process.env.XDG_RUNTIME_DIR ??= tmpdir();
   const { create, globals } = await import('webgpu');
   Object.assign(globalThis, globals);
-  return create([`enable-dawn-features=${dawnFeatures.join(',')}`, ...(backend ? [`backend=${backend}`] : [])]);
+  return create([
+    `enable-dawn-features=${dawnFeatures.join(',')}`,
+    // Kernels are timed in microseconds; rounded, as browsers have it, most would take 0 or 65.
+    'disable-dawn-features=timestamp_quantization',
+    ...(backend ? [`backend=${backend}`] : []),
+  ]);
 }
 
 /** Device files of GPUs on Linux: NVIDIA's driver, all of Mesa's, Windows' GPUs in WSL. */

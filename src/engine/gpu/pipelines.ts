@@ -1,16 +1,26 @@
-/** Compute pipelines by source text, made all at once: a driver compiles on as many threads as it likes. */
+/**
+ * Compute pipelines by source text, made all at once: a driver compiles on as many threads as it likes. A device keeps
+ * what it has compiled, so that the next plan with the same kernels loads at once.
+ */
 
 import type { KernelCall } from './kernel.js';
 
-/**
- * @throws {Error} naming the kernel, if the device cannot make one.
- */
+const known = new WeakMap<GPUDevice, Map<string, GPUComputePipeline>>();
+
+export interface CompiledPipelines {
+  readonly pipelines: ReadonlyMap<string, GPUComputePipeline>;
+  /** Which kernels the device cannot make, and why. */
+  readonly faults: readonly Error[];
+}
+
 export async function compilePipelines(
   device: GPUDevice,
   calls: readonly KernelCall[],
   onProgress?: (done: number, total: number) => void,
-): Promise<ReadonlyMap<string, GPUComputePipeline>> {
-  const labels = new Map(calls.map(({ code, label }) => [code, label]));
+): Promise<CompiledPipelines> {
+  const pipelines = known.get(device) ?? new Map<string, GPUComputePipeline>();
+  known.set(device, pipelines);
+  const labels = new Map(calls.filter(({ code }) => !pipelines.has(code)).map(({ code, label }) => [code, label]));
   // Faults of sources come back with their pipelines; the scope keeps them from counting as faults of the device.
   device.pushErrorScope('validation');
   const modules = [...labels].map(([code, label]) => ({
@@ -19,21 +29,21 @@ export async function compilePipelines(
     module: device.createShaderModule({ label, code }),
   }));
   await device.popErrorScope();
+  const faults: Error[] = [];
   let done = 0;
-  const pipelines = await Promise.all(
+  await Promise.all(
     modules.map(async ({ code, label, module }) => {
-      const pipeline = await device
-        .createComputePipelineAsync({ label, layout: 'auto', compute: { module } })
-        .catch(async (error: Error) => {
-          const { messages } = await module.getCompilationInfo();
-          const fault = messages.find(({ type }) => type === 'error');
-          const reason = fault ? `line ${fault.lineNum}: ${fault.message}` : error.message;
-          throw new Error(`the GPU cannot compile kernel ${label}: ${reason}`);
-        });
+      try {
+        pipelines.set(code, await device.createComputePipelineAsync({ label, layout: 'auto', compute: { module } }));
+      } catch (error) {
+        const { messages } = await module.getCompilationInfo();
+        const fault = messages.find(({ type }) => type === 'error');
+        const reason = fault ? `line ${fault.lineNum}: ${fault.message}` : (error as Error).message;
+        faults.push(new Error(`the GPU cannot compile kernel ${label}: ${reason}`));
+      }
       done++;
       onProgress?.(done, labels.size);
-      return [code, pipeline] as const;
     }),
   );
-  return new Map(pipelines);
+  return { pipelines, faults };
 }

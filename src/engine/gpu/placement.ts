@@ -1,12 +1,17 @@
 /**
- * Which buffer a tensor lies in: storages have one each, transient tensors of all phases share slots, and what only the
+ * Which buffer a tensor lies in: storages have one each, transient tensors of all phases share some, and what only the
  * kernels of an operation see goes round a few scratch buffers.
  */
 
-import { slotLayout } from '../../graph/memory.js';
+import { type BufferLayout, type BufferPlace, bufferLayout } from '../../graph/bufferLayout.js';
+import type { AnyNode } from '../../graph/graph.js';
+import { lifetimes } from '../../graph/memory.js';
 import type { Plan } from '../../graph/plan.js';
 import { type DType, elementCount, type Tensor } from '../../graph/tensor.js';
 import type { BufferPlan, MatrixUnits, Placement } from './kernel.js';
+
+/** What every device lets a binding begin at. */
+const offsetAlignment = 256;
 
 /** Partial sums of one operation are read by its next kernel, so a short cycle lets neighbours overlap. */
 const scratchBuffers = 4;
@@ -18,32 +23,41 @@ export interface PlanPlacement {
   forPhase(phase: string): Placement;
 }
 
+export interface PlacementOptions {
+  readonly matrixUnits?: MatrixUnits | null | undefined;
+  /** Tiles of products; the first candidates by default. */
+  readonly choose?: TileChoice | undefined;
+  /** Bytes of the largest buffer that the device makes; no limit by default. */
+  readonly largestBuffer?: number;
+}
+
 /** Which of the candidates to take for a product, by its name. */
 export type TileChoice = (key: string, candidates: number) => number;
 
 export function placePlan(
   plan: Plan,
-  matrixUnits: MatrixUnits | null = null,
-  choose: TileChoice = () => 0,
+  { matrixUnits = null, choose = () => 0, largestBuffer = Number.POSITIVE_INFINITY }: PlacementOptions = {},
 ): PlanPlacement {
   const storages = new Map(
     plan.storages.map(({ name, dtype, length }) => [name, { label: name, bytes: bytesOf(dtype, length) }]),
   );
-  const layouts = Object.entries(plan.phases).map(([phase, calls]) => [phase, slotLayout(calls, tensorBytes)] as const);
-  const slots: BufferPlan[] = [];
-  for (const [, { sizes }] of layouts) {
-    sizes.forEach((bytes, slot) => {
-      slots[slot] ??= { label: `slot ${slot}`, bytes: 0 };
-      slots[slot].bytes = Math.max(slots[slot].bytes, bytes);
-    });
-  }
+  const { layouts, sizes } = layoutPhases(plan, largestBuffer);
+  const transients = sizes.map((bytes, index): BufferPlan => ({ label: `transients ${index}`, bytes }));
+  const parts = new Map<BufferPlace, BufferPlan>();
+  const partOf = (place: BufferPlace): BufferPlan => {
+    const buffer = transients[place.buffer]!;
+    const { label } = buffer;
+    const part = parts.get(place) ?? { label, bytes: place.bytes, within: { buffer, byteOffset: place.offset } };
+    parts.set(place, part);
+    return part;
+  };
   const scratch = Array.from({ length: scratchBuffers }, (_, i) => ({ label: `scratch ${i}`, bytes: 4 }));
   let turn = 0;
   return {
     storages,
-    buffers: [...storages.values(), ...slots, ...scratch],
+    buffers: [...storages.values(), ...transients, ...scratch],
     forPhase: (phase) => {
-      const layout = layouts.find(([name]) => name === phase)?.[1];
+      const places = layouts.get(phase);
       return {
         matrixUnits,
         tile: (key, candidates) => {
@@ -56,9 +70,9 @@ export function placePlan(
             const buffer = storages.get(tensor.view.storage.name);
             if (buffer) return { buffer, offset: tensor.view.offset };
           }
-          const buffer = slots[layout?.slots.get(tensor.id) ?? -1];
-          if (!buffer) throw new Error(`tensor ${tensor.name} is read before it is written`);
-          return { buffer, offset: 0 };
+          const place = places?.get(tensor.id);
+          if (!place) throw new Error(`tensor ${tensor.name} is read before it is written`);
+          return { buffer: partOf(place), offset: 0 };
         },
         scratch: (length) => {
           turn = (turn + 1) % scratchBuffers;
@@ -69,6 +83,20 @@ export function placePlan(
       };
     },
   };
+}
+
+/** Phases never run at once: each has the same buffers to itself, in the order of what they need. */
+function layoutPhases(plan: Plan, largest: number) {
+  const needs = (calls: readonly AnyNode[]) => lifetimes(calls, tensorBytes).reduce((sum, { bytes }) => sum + bytes, 0);
+  const phases = Object.entries(plan.phases).sort(([, a], [, b]) => needs(b) - needs(a));
+  const layouts = new Map<string, BufferLayout['places']>();
+  let sizes: readonly number[] = [];
+  for (const [phase, calls] of phases) {
+    const layout = bufferLayout(calls, tensorBytes, { alignment: offsetAlignment, largest, sizes });
+    layouts.set(phase, layout.places);
+    sizes = layout.sizes;
+  }
+  return { layouts, sizes };
 }
 
 /** Rounded up so that four numbers can be loaded at a time. */

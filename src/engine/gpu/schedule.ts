@@ -5,7 +5,7 @@
 
 import type { AnyNode } from '../../graph/graph.js';
 import type { Plan } from '../../graph/plan.js';
-import { STORAGE } from '../../nn/storages.js';
+import { averageStorages, STORAGE } from '../../nn/storages.js';
 
 export function schedulePlan(plan: Plan): Plan {
   const phases = Object.entries(plan.phases).map(([phase, nodes]) => [phase, weightsFirst(nodes)] as const);
@@ -22,8 +22,12 @@ function weightsFirst(nodes: readonly AnyNode[]): AnyNode[] {
   return [...rest.slice(0, start), ...moved, ...rest.slice(start)];
 }
 
-/** Whether a node makes a transient tensor from parameters, which nothing but the update at the end of a phase writes. */
+/**
+ * Whether a node makes a transient tensor from parameters or their averages, which nothing but the update at the end of
+ * a phase writes.
+ */
 function isOfWeights({ op, inputs, outputs }: AnyNode): boolean {
-  const isOfParameters = inputs[0]?.view?.storage.name === STORAGE.parameters;
+  const storage = inputs[0]?.view?.storage.name;
+  const isOfParameters = storage === STORAGE.parameters || storage === averageStorages.get(STORAGE.parameters);
   return op === 'activation' && isOfParameters && outputs.every(({ view }) => view === null);
 }

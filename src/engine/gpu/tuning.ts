@@ -1,11 +1,13 @@
 /**
- * The autotuner: times every tile that a plan's products could take, once on a device, and remembers the fastest. A tile
- * decides the order of additions, so what is remembered is also what makes runs repeatable.
+ * The autotuner: times every tile that a plan's products could take, once on a device, and remembers the fastest whose
+ * numbers are right. A tile decides the order of additions, so what is remembered is also what makes runs repeatable.
  */
 
-import { Graph } from '../../graph/graph.js';
+import { Graph, type Node } from '../../graph/graph.js';
 import { makePlan, type Plan } from '../../graph/plan.js';
-import { elementCount, type Tensor } from '../../graph/tensor.js';
+import { elementCount, type Storage, type Tensor } from '../../graph/tensor.js';
+import type { Program, StorageArray } from '../engine.js';
+import { agrees, gradientMagnitude, trialValues } from './agreement.js';
 import type { OpenDevice } from './device.js';
 import { loadProgram } from './gpuProgram.js';
 import type { MatrixUnits } from './kernel.js';
@@ -21,86 +23,204 @@ export interface TuningStore {
   save(tuning: Tuning): Promise<void>;
 }
 
-/** Timed runs of a candidate, of which the fastest counts. */
-const trials = 5;
+/** What became of a product's candidates; infinite for a tile that the device cannot make or computes wrongly. */
+export interface TunedProduct {
+  readonly key: string;
+  readonly multiplyAdds: number;
+  readonly milliseconds: readonly number[];
+}
 
-/** Finds tiles for the products of a plan that the store does not know yet; needs `timestamp-query`. */
+/** Timed runs of a candidate, of which the fastest counts. */
+const trials = 3;
+/** A GPU that was waiting runs at a fraction of its clock, at which other tiles win. */
+const warmUpMs = 100;
+/** So many elements of an operand are filled, and of a result compared. */
+const filledElements = 1 << 20;
+const comparedElements = 1 << 14;
+
+/**
+ * Finds tiles for the products of a plan that the store does not know yet; needs `timestamp-query`. All candidates of all
+ * products are phases of one program, so that they compile side by side and share their operands' memory.
+ *
+ * @param onTuned hears of every product that was tried
+ */
 export async function tune(
   open: OpenDevice,
   plan: Plan,
   matrixUnits: MatrixUnits | null,
   store: TuningStore,
+  onTuned?: (product: TunedProduct) => void,
 ): Promise<TileChoice> {
   const known: Record<string, number> = { ...(await store.load()) };
-  const named = (key: string) => `${matrixUnits?.gradients ?? 'float32'} ${key}`;
+  const named = (key: string) => `${matrixUnits?.precision ?? 'float32'} ${key}`;
   const choose: TileChoice = (key, candidates) => Math.min(known[named(key)] ?? 0, candidates - 1);
   if (!open.device.features.has('timestamp-query')) return choose;
   const products = productsOf(plan, matrixUnits).filter(({ key }) => known[named(key)] === undefined);
-  for (const { key, candidates, trial } of products) {
-    const times: number[] = [];
-    for (let candidate = 0; candidate < candidates; candidate++) {
-      times.push(await timeOf(open, trial, matrixUnits, candidate));
+  if (products.length === 0) return choose;
+  const agreesWith = matrixUnits && (await float32Check(open, products, matrixUnits));
+  const program = await loadTrials(open, products, matrixUnits);
+  await warmUp(program, products);
+  for (const [index, product] of products.entries()) {
+    const milliseconds: number[] = [];
+    for (let candidate = 0; candidate < product.candidates; candidate++) {
+      const phase = phaseOf(index, candidate);
+      const isRight = (await runs(program, phase)) && (await agreesWith?.(program, index)) !== false;
+      milliseconds.push(isRight ? await timeOf(program, phase) : Number.POSITIVE_INFINITY);
     }
-    known[named(key)] = times.indexOf(Math.min(...times));
+    known[named(product.key)] = milliseconds.indexOf(Math.min(...milliseconds));
+    onTuned?.({ key: product.key, multiplyAdds: multiplyAdds(product.node), milliseconds });
   }
-  if (products.length > 0) await store.save(known);
+  await program.dispose();
+  await store.save(known);
   return choose;
 }
 
-/** The products of a plan that have a choice, each once, with a plan of its own. */
-function productsOf(plan: Plan, matrixUnits: MatrixUnits | null) {
-  const products = new Map<string, { key: string; candidates: number; trial: Plan }>();
-  for (const nodes of Object.values(plan.phases)) {
-    for (const { op, inputs, outputs, attributes } of nodes) {
-      if (!op.startsWith('conv2d')) continue;
-      const graph = new Graph();
-      const own = ownStorages();
-      graph.append(
-        op,
-        inputs.map((tensor) => tensor && own(graph, tensor)),
-        outputs.map((t) => own(graph, t)),
-        attributes,
-      );
-      const trial = makePlan({ trial: graph });
-      const placement = placePlan(trial, matrixUnits, (key, candidates) => {
-        if (candidates > 1) products.set(key, products.get(key) ?? { key, candidates, trial });
+interface Product {
+  readonly key: string;
+  readonly candidates: number;
+  readonly node: Node;
+}
+
+const phaseOf = (product: number, candidate: number) => `product ${product}, tile ${candidate}`;
+
+/** The products of a plan that have a choice, each once. */
+function productsOf(plan: Plan, matrixUnits: MatrixUnits | null): Product[] {
+  const products = new Map<string, Product>();
+  for (const node of Object.values(plan.phases).flat()) {
+    if (!node.op.startsWith('conv2d')) continue;
+    const graph = trialGraph(node, storagesOf([node]));
+    const placement = placePlan(makePlan({ trial: graph }), {
+      matrixUnits,
+      choose: (key, candidates) => {
+        if (candidates > 1) products.set(key, products.get(key) ?? { key, candidates, node });
         return 0;
-      });
-      lowerPhase(graph.nodes, placement.forPhase('trial'));
-    }
+      },
+    });
+    lowerPhase(graph.nodes, placement.forPhase('trial'));
   }
   return [...products.values()];
 }
 
-/** Gives every tensor of one operation a storage of its own. */
-function ownStorages() {
-  const copies = new Map<Tensor, Tensor>();
-  return (graph: Graph, tensor: Tensor): Tensor => {
-    const { dtype, shape } = tensor;
-    const copy =
-      copies.get(tensor) ?? graph.whole({ name: `operand ${copies.size}`, dtype, length: elementCount(shape) }, shape);
-    copies.set(tensor, copy);
-    return copy;
-  };
+/** What an operand is to a convolution or to one of its gradients: all of one role share a storage. */
+function rolesOf({ op }: Node): { readonly inputs: readonly string[]; readonly outputs: readonly string[] } {
+  if (op === 'conv2d') return { inputs: ['images', 'weights'], outputs: ['result', 'moments'] };
+  if (op === 'conv2dInputGradient') return { inputs: ['gradient', 'weights', 'addend'], outputs: ['result'] };
+  return { inputs: ['images', 'gradient'], outputs: ['result'] };
 }
 
-/** Milliseconds on the device; infinite for a tile that the device cannot make. */
-async function timeOf(
+/** The storages of all roles, as long as the longest operand. */
+function storagesOf(nodes: readonly Node[]): ReadonlyMap<string, Storage> {
+  const lengths = new Map<string, number>();
+  for (const node of nodes) {
+    const { inputs, outputs } = rolesOf(node);
+    const reserve = (tensor: Tensor | null, role: string | undefined) => {
+      if (tensor && role) lengths.set(role, Math.max(lengths.get(role) ?? 0, elementCount(tensor.shape)));
+    };
+    for (const [index, tensor] of node.inputs.entries()) reserve(tensor, inputs[index]);
+    for (const [index, tensor] of node.outputs.entries()) reserve(tensor, outputs[index]);
+  }
+  return new Map([...lengths].map(([name, length]) => [name, { name, dtype: 'float', length }]));
+}
+
+/** The operation alone, on storages by role. */
+function trialGraph(node: Node, storages: ReadonlyMap<string, Storage>): Graph {
+  const { inputs, outputs } = rolesOf(node);
+  const graph = new Graph();
+  const own = (tensor: Tensor, role: string) =>
+    graph.tensor(role, tensor.shape, { storage: storages.get(role)!, offset: 0 });
+  graph.append(
+    node.op,
+    node.inputs.map((tensor, index) => tensor && own(tensor, inputs[index]!)),
+    node.outputs.map((tensor, index) => own(tensor, outputs[index]!)),
+    node.attributes,
+  );
+  return graph;
+}
+
+/** A program with a phase for every candidate of every product, its operands filled. */
+async function loadTrials(
   open: OpenDevice,
-  trial: Plan,
+  products: readonly Product[],
   matrixUnits: MatrixUnits | null,
-  candidate: number,
-): Promise<number> {
-  const program = await loadProgram(open, trial, { profile: true, matrixUnits, choose: () => candidate });
-  let best = Number.POSITIVE_INFINITY;
-  let before = 0;
-  for (let run = 0; run <= trials; run++) {
-    await program.run('trial');
-    const total = (await program.profile()).reduce((sum, { ms }) => sum + ms, 0);
-    // The first run warms up.
-    if (run > 0) best = Math.min(best, total - before);
-    before = total;
+): Promise<Program> {
+  const storages = storagesOf(products.map(({ node }) => node));
+  const phases = products.flatMap(({ node, candidates }, index) =>
+    Array.from({ length: candidates }, (_, candidate) => ({ name: phaseOf(index, candidate), node, candidate })),
+  );
+  const graphs = phases.map(({ name, node }) => [name, trialGraph(node, storages)] as const);
+  // Phases are lowered in order, each asking for one tile.
+  const choices = phases.map(({ candidate }) => candidate);
+  const choose: TileChoice = (_, candidates) => Math.min(choices.shift() ?? 0, candidates - 1);
+  const plan = makePlan(Object.fromEntries(graphs));
+  const program = await loadProgram(open, plan, { profile: true, matrixUnits, choose, skipsFaulty: true });
+  for (const [index, { name, length }] of [...storages.values()].entries()) {
+    if (name === 'result' || name === 'moments') continue;
+    const magnitude = name === 'gradient' || name === 'addend' ? gradientMagnitude : 1;
+    program.write(name, trialValues(Math.min(length, filledElements), magnitude, index + 1));
+  }
+  return program;
+}
+
+/** Whether what a program has just computed of a product is what the float32 kernels make of it. */
+async function float32Check(open: OpenDevice, products: readonly Product[], { precision }: MatrixUnits) {
+  const untuned = products.map((product) => ({ ...product, candidates: 1 }));
+  const program = await loadTrials(open, untuned, null);
+  const expected: StorageArray[] = [];
+  for (const [index, { node }] of products.entries()) {
+    await program.run(phaseOf(index, 0));
+    expected.push(await resultOf(program, node));
   }
   await program.dispose();
+  return async (tuned: Program, index: number) =>
+    agrees(await resultOf(tuned, products[index]!.node), expected[index]!, precision);
+}
+
+function resultOf(program: Program, node: Node): Promise<StorageArray> {
+  return program.read('result', 0, Math.min(elementCount(node.outputs[0]!.shape), comparedElements));
+}
+
+async function warmUp(program: Program, products: readonly Product[]): Promise<void> {
+  const started = performance.now();
+  for (let turn = 0; performance.now() - started < warmUpMs; turn++) {
+    await runs(program, phaseOf(turn % products.length, 0));
+  }
+}
+
+/** False where the device could not make the kernel. */
+async function runs(program: Program, phase: string): Promise<boolean> {
+  try {
+    await program.run(phase);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Milliseconds on the device. */
+async function timeOf(program: Program, phase: string): Promise<number> {
+  let best = Number.POSITIVE_INFINITY;
+  let before = await totalOf(program, phase);
+  for (let run = 0; run < trials; run++) {
+    await program.run(phase);
+    const total = await totalOf(program, phase);
+    best = Math.min(best, total - before);
+    before = total;
+  }
   return best;
+}
+
+async function totalOf(program: Program, phase: string): Promise<number> {
+  const entries = (await program.profile()).filter((entry) => entry.phase === phase);
+  return entries.reduce((sum, { ms }) => sum + ms, 0);
+}
+
+/** Of a convolution or one of its gradients: output pixels × what a window holds × output channels. */
+function multiplyAdds({ op, inputs, outputs }: Node): number {
+  const [gradient, weights] =
+    op === 'conv2d'
+      ? [outputs[0]!, inputs[1]!]
+      : op === 'conv2dInputGradient'
+        ? [inputs[0]!, inputs[1]!]
+        : [inputs[1]!, outputs[0]!];
+  return elementCount(gradient.shape.slice(0, 3)) * elementCount(weights.shape);
 }

@@ -10,6 +10,11 @@ import {
   runningStatistics,
 } from './batchNorm.js';
 import { conv2d, conv2dInputGradient, conv2dWeightGradient } from './convolution.js';
+import {
+  depthwiseConv2d,
+  depthwiseConv2dInputGradient,
+  depthwiseConv2dWeightGradient,
+} from './depthwiseConvolution.js';
 import { add, scale, scaleGradient } from './elementwise.js';
 import { gatherBatch } from './gather.js';
 import type { Kernel } from './kernel.js';
@@ -33,6 +38,9 @@ export const kernels: { readonly [K in OpName]: Kernel<K> } = {
   conv2d,
   conv2dInputGradient,
   conv2dWeightGradient,
+  depthwiseConv2d,
+  depthwiseConv2dInputGradient,
+  depthwiseConv2dWeightGradient,
   batchStatistics,
   runningStatistics,
   batchNorm,

@@ -36,12 +36,14 @@ export const movingAverage: Kernel<'movingAverage'> = (node, memory) => {
 
 export const quantizerUpdate: Kernel<'quantizerUpdate'> = (node, memory) => {
   const secondMoment = optionalOperand(node, 3);
+  const bitCaps = optionalOperand(node, 5);
   table.quantizerUpdate(node.attributes, {
     table: memory.floats(operand(node, 0)),
     sums: memory.floats(operand(node, 1)),
     velocity: memory.floats(operand(node, 2)),
     secondMoment: secondMoment && memory.floats(secondMoment),
     control: memory.floats(operand(node, 4)),
+    bitCaps: bitCaps && memory.floats(bitCaps),
     gradients: memory.floats(result(node, 0)),
     limited: memory.floats(result(node, 1)),
     penalties: memory.floats(result(node, 2)),

@@ -8,6 +8,7 @@ export function chainCases(): ConformanceCase[] {
   return [
     elementwiseChain(),
     convolutionChain(),
+    depthwiseChain(),
     ...activations.map((activation, i) => batchNormChain(activation, 2200 + i)),
     lossChain(),
   ];
@@ -52,6 +53,23 @@ function convolutionChain(): ConformanceCase {
   c.graph.append('conv2dWeightGradient', [scaled, y], [c.output('dw', [3, 3, 16, 16])], window);
   c.graph.append('add', [scaled, y], [c.output('both', shape)], {});
   return c.build('convolution gradient over its addend');
+}
+
+function depthwiseChain(): ConformanceCase {
+  const random = randomValues(2160);
+  const shape = [2, 5, 5, 12];
+  const window = { stride: 1, padding: 1 };
+  const c = caseBuilder();
+  const dy = c.input('dy', shape, random.dyadic(600));
+  const a = c.input('a', shape, random.dyadic(600));
+  const w = c.input('w', [3, 3, 12], random.dyadic(108));
+  const [sum, dx, y] = [c.transient('sum', shape), c.transient('dx', shape), c.transient('y', shape)];
+  c.graph.append('add', [a, dy], [sum], {});
+  c.graph.append('depthwiseConv2dInputGradient', [dy, w, sum], [dx], window);
+  c.graph.append('depthwiseConv2d', [dx, w], [y], window);
+  c.graph.append('depthwiseConv2dWeightGradient', [dx, y], [c.output('dw', [3, 3, 12])], window);
+  c.graph.append('add', [dx, y], [c.output('both', shape)], {});
+  return c.build('depthwise gradient over its addend');
 }
 
 /** Values lie on a grid, so the quantizers' ties are the same on every engine. */

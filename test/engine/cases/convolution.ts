@@ -1,4 +1,4 @@
-/** Convolutions of the sizes that networks have, and of sizes that leave tails in every tiling. */
+/** Convolutions, depthwise ones too, of the sizes that networks have and of sizes that leave tails in every tiling. */
 
 import { type ConformanceCase, caseBuilder } from '../conformanceCase.js';
 import { randomValues } from '../randomValues.js';
@@ -41,21 +41,47 @@ const geometries: readonly Geometry[] = [
   [7, 2, 3, 3, 64, 2, 8, 8],
 ];
 
+/** Inputs and outputs are the same. */
+const depthwiseGeometries: readonly Geometry[] = [
+  [3, 1, 1, 16, 16, 2, 8, 8],
+  [3, 1, 1, 32, 32, 1, 16, 16],
+  [3, 1, 1, 96, 96, 3, 7, 7],
+  [3, 1, 1, 5, 5, 2, 7, 4],
+  [3, 1, 1, 20, 20, 4, 2, 2],
+  [3, 1, 1, 4, 4, 1, 1, 1],
+  [3, 1, 0, 12, 12, 1, 7, 8],
+  [3, 1, 2, 8, 8, 1, 5, 6],
+  [3, 2, 1, 24, 24, 2, 16, 16],
+  [3, 2, 1, 136, 136, 5, 4, 4],
+  [3, 2, 1, 264, 264, 1, 9, 9],
+  [3, 2, 1, 7, 7, 3, 7, 9],
+  [3, 2, 1, 1, 1, 2, 1, 1],
+  [5, 1, 2, 10, 10, 1, 8, 6],
+  [5, 3, 1, 16, 16, 2, 11, 9],
+  [1, 1, 0, 8, 8, 2, 3, 5],
+  [1, 2, 0, 6, 6, 2, 7, 4],
+  [2, 3, 0, 8, 8, 1, 8, 9],
+];
+
 export function convolutionCases(): ConformanceCase[] {
-  return geometries.flatMap((geometry, seed) => [
-    allFour(geometry, 100 + seed, false),
-    allFour(geometry, 200 + seed, true),
-  ]);
+  const cases = (op: ConvolutionOp, sizes: readonly Geometry[], seed: number) =>
+    sizes.flatMap((geometry, index) => [
+      allFour(op, geometry, seed + index, false),
+      allFour(op, geometry, seed + 100 + index, true),
+    ]);
+  return [...cases('conv2d', geometries, 100), ...cases('depthwiseConv2d', depthwiseGeometries, 300)];
 }
 
+type ConvolutionOp = 'conv2d' | 'depthwiseConv2d';
+
 /** Forward and both gradients, with and without moments and addend; `exact`: on a grid where sums have no rounding. */
-function allFour(geometry: Geometry, seed: number, exact: boolean): ConformanceCase {
+function allFour(op: ConvolutionOp, geometry: Geometry, seed: number, exact: boolean): ConformanceCase {
   const [size, stride, padding, inputs, outputs, batch, height, width] = geometry;
   const random = randomValues(seed);
   const values = (count: number) => (exact ? random.dyadic(count) : random.numbers(count));
   const out = (length: number) => Math.floor((length + 2 * padding - size) / stride) + 1;
   const xShape = [batch, height, width, inputs];
-  const wShape = [size, size, inputs, outputs];
+  const wShape = op === 'conv2d' ? [size, size, inputs, outputs] : [size, size, inputs];
   const yShape = [batch, out(height), out(width), outputs];
   const count = (shape: readonly number[]) => shape.reduce((a, b) => a * b, 1);
   const window = { stride, padding };
@@ -65,12 +91,13 @@ function allFour(geometry: Geometry, seed: number, exact: boolean): ConformanceC
   const w = c.input('w', wShape, values(count(wShape)));
   const dy = c.input('dy', yShape, values(count(yShape)));
   const addend = c.input('addend', xShape, values(count(xShape)));
-  c.graph.append('conv2d', [x, w], [c.output('y', yShape, { exact })], window);
-  const moments = c.output('moments', [2, outputs], { scale: Math.sqrt(size * size * inputs) });
-  c.graph.append('conv2d', [x, w], [c.output('yWithMoments', yShape, { exact }), moments], window);
-  c.graph.append('conv2dInputGradient', [dy, w, null], [c.output('dx', xShape, { exact })], window);
-  c.graph.append('conv2dInputGradient', [dy, w, addend], [c.output('dxPlus', xShape, { exact })], window);
-  c.graph.append('conv2dWeightGradient', [x, dy], [c.output('dw', wShape, { exact })], window);
-  const geometryName = `${size}x${size}/${stride}+${padding} ${inputs}→${outputs} on ${batch}x${height}x${width}`;
+  c.graph.append(op, [x, w], [c.output('y', yShape, { exact })], window);
+  const moments = c.output('moments', [2, outputs], { scale: Math.sqrt(count(wShape) / outputs) });
+  c.graph.append(op, [x, w], [c.output('yWithMoments', yShape, { exact }), moments], window);
+  c.graph.append(`${op}InputGradient`, [dy, w, null], [c.output('dx', xShape, { exact })], window);
+  c.graph.append(`${op}InputGradient`, [dy, w, addend], [c.output('dxPlus', xShape, { exact })], window);
+  c.graph.append(`${op}WeightGradient`, [x, dy], [c.output('dw', wShape, { exact })], window);
+  const channels = op === 'conv2d' ? `${inputs}→${outputs}` : `depthwise ${inputs}`;
+  const geometryName = `${size}x${size}/${stride}+${padding} ${channels} on ${batch}x${height}x${width}`;
   return c.build(`${geometryName}${exact ? ', exactly' : ''}`);
 }

@@ -1,5 +1,6 @@
 /** Metrics over several steps, with numbers that stop being finite. */
 
+import { PENALTIES_LENGTH } from '../../../src/ops/attributes.js';
 import { type ConformanceCase, caseBuilder, type Step } from '../conformanceCase.js';
 
 const layers = [
@@ -12,7 +13,7 @@ const finite = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11];
 export function metricsCases(): ConformanceCase[] {
   const bad = (position: number, value: number) => finite.map((old, i) => (i === position ? value : old));
   return [
-    recorded('all finite', [{}, { writes: { loss: [0.25, 2], penalties: [0, 4, 0, 0, 0] } }]),
+    recorded('all finite', [{}, { writes: { loss: [0.25, 2], penalties: [0, 4, 0, 0, 0, 0] } }]),
     recorded('a NaN in the second layer stays noted', [
       {},
       { writes: { statistics: bad(5, Number.NaN) } },
@@ -39,7 +40,7 @@ export function metricsCases(): ConformanceCase[] {
 function recorded(name: string, steps: readonly Step[]): ConformanceCase {
   const c = caseBuilder();
   const loss = c.input('loss', [2], [1.5, 3]);
-  const penalties = c.input('penalties', [5], [0.5, 0.25, 10, 20, 30]);
+  const penalties = c.input('penalties', [PENALTIES_LENGTH], [0.5, 0.25, 10, 20, 30, 40]);
   const statistics = c.input('statistics', [11], finite);
   const metrics = c.state('metrics', [8], new Array(8).fill(0), { exact: true });
   c.graph.append('recordMetrics', [loss, penalties, statistics], [metrics], { layers });

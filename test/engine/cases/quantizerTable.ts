@@ -1,6 +1,6 @@
 /** The table of quantizers: effective ranges and updates of every kind, with and without a budget. */
 
-import type { Solver } from '../../../src/ops/attributes.js';
+import { CONTROL_LENGTH, PENALTIES_LENGTH, type Solver } from '../../../src/ops/attributes.js';
 import {
   type Budget,
   effectiveRange,
@@ -10,6 +10,8 @@ import {
   type Quantizer,
   type QuantizerKind,
   quantizerKinds,
+  type TensorSet,
+  tableBits,
   wideLimitsOfM,
 } from '../../../src/quant/index.js';
 import { type ConformanceCase, caseBuilder } from '../conformanceCase.js';
@@ -29,17 +31,26 @@ const budgets: Readonly<Record<string, Budget>> = {
   'a budget of the largest activation': { ...none, activationKbytes: 0.4 },
   'budgets of weights and all activations': { ...none, weightKbytes: 3, activationKbytes: 2, activationType: 'sum' },
   'budgets that are kept': { ...none, weightKbytes: 3000, activationKbytes: 2000 },
+  'a budget of the peak': { ...none, activationKbytes: 0.6, activationType: 'peak' },
 };
 
 export function quantizerTableCases(): ConformanceCase[] {
   const [momentum, nesterov, adam] = solvers as [Solver, Solver, Solver];
   const updates = [momentum, adam].flatMap((solver) =>
     Object.entries(budgets).flatMap(([name, budget]) =>
-      [0, 2e-4].map((weightDecay, i) => update(solver, name, budget, weightDecay, 2000 + i)),
+      [0, 2e-4].map((weightDecay, i) => update(solver, { name, budget, weightDecay, seed: 2000 + i })),
     ),
   );
-  const slower = [nesterov, adam].map((solver) => update(solver, 'no budget', none, 0, 2002, 0.25));
-  return [ranges(1900), ranges(1901), ...updates, ...slower];
+  const slower = [nesterov, adam].map((solver) =>
+    update(solver, { name: 'no budget', budget: none, weightDecay: 0, seed: 2002, learningRateFactor: 0.25 }),
+  );
+  const capped = [momentum, adam].flatMap((solver) =>
+    [2100, 2101, 2102, 2103].map((seed) => {
+      const budget = budgets['budgets of weights and all activations']!;
+      return update(solver, { name: `bit caps, seed ${seed}`, budget, weightDecay: 2e-4, seed, capped: true });
+    }),
+  );
+  return [ranges(1900), ranges(1901), ...updates, ...slower, ...capped];
 }
 
 function ranges(seed: number): ConformanceCase {
@@ -52,40 +63,58 @@ function ranges(seed: number): ConformanceCase {
   return c.build(`ranges of all kinds, seed ${seed}`);
 }
 
+interface UpdateCase {
+  readonly name: string;
+  readonly budget: Budget;
+  readonly weightDecay: number;
+  readonly seed: number;
+  readonly learningRateFactor?: number;
+  /** Every quantizer may keep the bits it has, and is pushed hard enough to want others. */
+  readonly capped?: boolean;
+}
+
 function update(
   solver: Solver,
-  name: string,
-  budget: Budget,
-  weightDecay: number,
-  seed: number,
-  learningRateFactor = 1,
+  { name, budget, weightDecay, seed, learningRateFactor = 1, capped = false }: UpdateCase,
 ): ConformanceCase {
   const random = randomValues(seed);
   const { rows, table } = randomTable(random);
   const shape = [rows.length, 2];
   const length = 2 * rows.length;
   const elementwise = { elementwise: true };
+  const push = capped ? 0.05 : 0.001;
   const c = caseBuilder();
   const operands = [
     c.state('table', shape, table, elementwise),
     c.input('sums', shape, random.numbers(length)),
-    c.state('velocity', shape, random.numbers(length, 0.001, 0.01), elementwise),
+    c.state('velocity', shape, random.numbers(length, capped ? -push : push, 10 * push), elementwise),
     solver.type === 'adam' ? c.state('secondMoment', shape, random.numbers(length, 0.01, 0.1), elementwise) : null,
-    c.input('control', [4], [0.015625, 0.5, 0.25, 0]),
+    c.input('control', [CONTROL_LENGTH], [0.015625, 0.5, 0.25, 0, 0, 0, 0, 0]),
+    capped ? c.input('bitCaps', [rows.length], tableBits(rows, table)) : null,
   ];
   const results = [
     c.output('gradients', shape, elementwise),
     c.output('limited', shape, elementwise),
-    c.output('penalties', [5], elementwise),
+    c.output('penalties', [PENALTIES_LENGTH], elementwise),
   ];
-  const unquantized = { weights: 100, activations: [60, 20] };
+  const unquantized = { weights: 100, activations: [60, 20], live: livePairs(rows) };
   const attributes = { rows, unquantized, budget, solver, weightDecay, learningRateFactor };
   c.graph.append('quantizerUpdate', operands, results, attributes);
   const slower = learningRateFactor === 1 ? '' : `, ${learningRateFactor} of the learning rate`;
   return c.build(`${solverName(solver)}, ${name}, weight decay ${weightDecay}${slower}`, [
     {},
-    { writes: { sums: random.numbers(length), control: [0.0078125, 0.25, 0.5, 0] } },
+    { writes: { sums: random.numbers(length), control: [0.0078125, 0.25, 0.5, 0, 0.125, 0.0625, 0, 0] } },
   ]);
+}
+
+/** Every activation together with a part of the one before it, and something that is not quantized. */
+function livePairs(rows: readonly Quantizer[]): TensorSet[] {
+  const activations = rows.flatMap(({ role, count }, row) => (role === 'activation' ? [{ row, count }] : []));
+  return activations.map((member, i) => {
+    const before = activations[i - 1];
+    const part = before && { row: before.row, count: Math.ceil(before.count / 4) };
+    return { members: part ? [member, part] : [member], bits: 100 + i };
+  });
 }
 
 /** Ranges of powers of two grow like 2^2^n; gradients of more bits than these leave float32. */

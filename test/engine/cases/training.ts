@@ -71,7 +71,7 @@ function training(): ConformanceCase {
   const padded = [5, identityWord, 3, identityWord, -1, identityWord, -1, identityWord];
   const batchTable = c.input('batchTable', [3, batch, 2], [...entries, ...padded], 'int32');
   const position = c.input('position', [1], [0], 'int32');
-  const control = c.input('control', [CONTROL_LENGTH], [0.125, 0.5, 0, 0]);
+  const control = c.input('control', [CONTROL_LENGTH], [0.125, 0.5, 0, 0, 0, 0, 0, 0]);
 
   const start = [
     ...random.numbers(432, -0.3, 0.3),
@@ -185,7 +185,7 @@ function training(): ConformanceCase {
   return c.build('three steps, an evaluation with padding, another step', [
     {},
     { writes: { position: [1] } },
-    { writes: { position: [0], control: [0.0625, 0.25, 0, 0] } },
+    { writes: { position: [0], control: [0.0625, 0.25] } },
     { phase: 'evaluation', writes: { position: [2] } },
     { writes: { position: [1] } },
   ]);

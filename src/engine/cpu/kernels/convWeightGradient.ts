@@ -177,8 +177,9 @@ function tile(
   if (used > 3) put(target + 96, c30, c31, fresh);
 }
 
+/** Adds two vectors to those at the target, or sets them when fresh. */
 @inline
-function put(target: usize, low: v128, high: v128, fresh: bool): void {
+export function put(target: usize, low: v128, high: v128, fresh: bool): void {
   if (!fresh) {
     low = f32x4.add(low, v128.load(target));
     high = f32x4.add(high, v128.load(target, 16));

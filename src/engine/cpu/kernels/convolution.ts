@@ -1,4 +1,4 @@
-/** The convolution kernels that `lowering/convolution.ts` calls. */
+/** The convolution kernels that `lowering/convolution.ts` and `lowering/depthwise.ts` call. */
 
 export { convolve } from './convDirect';
 export { combineMoments } from './convMoments';
@@ -7,3 +7,5 @@ export { packConvolutionWeights } from './convWeights';
 export { convolveWinograd } from './convWinograd';
 export { packWinogradWeights } from './convWinogradTransforms';
 export { reduceWinogradWeightGradient, winogradWeightGradient } from './convWinogradWeightGradient';
+export { depthwiseConvolve } from './depthwise';
+export { depthwiseWeightGradient } from './depthwiseWeightGradient';

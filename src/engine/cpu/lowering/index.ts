@@ -11,6 +11,11 @@ import {
   lowerRunningStatistics,
 } from './batchNorm.js';
 import { lowerConv2d, lowerConv2dInputGradient, lowerConv2dWeightGradient } from './convolution.js';
+import {
+  lowerDepthwiseConv2d,
+  lowerDepthwiseConv2dInputGradient,
+  lowerDepthwiseConv2dWeightGradient,
+} from './depthwise.js';
 import { lowerAdd, lowerScale, lowerScaleGradient } from './elementwise.js';
 import { lowerGatherBatch } from './gatherBatch.js';
 import { lowerLinear, lowerLinearInputGradient, lowerLinearWeightGradient } from './linear.js';
@@ -39,6 +44,9 @@ const lowerings: { readonly [K in OpName]: Lowering<K> } = {
   conv2d: lowerConv2d,
   conv2dInputGradient: lowerConv2dInputGradient,
   conv2dWeightGradient: lowerConv2dWeightGradient,
+  depthwiseConv2d: lowerDepthwiseConv2d,
+  depthwiseConv2dInputGradient: lowerDepthwiseConv2dInputGradient,
+  depthwiseConv2dWeightGradient: lowerDepthwiseConv2dWeightGradient,
   batchStatistics: lowerBatchStatistics,
   runningStatistics: lowerRunningStatistics,
   batchNorm: lowerBatchNorm,

@@ -50,12 +50,14 @@ export const lowerPrepareQuantizers: Lowering<'prepareQuantizers'> = (node, cont
 
 export const lowerQuantizerUpdate: Lowering<'quantizerUpdate'> = (node, context) => {
   const secondMoment = optionalOperand(node, 3);
+  const bitCaps = optionalOperand(node, 5);
   const update = {
     table: context.floats(operand(node, 0)),
     sums: context.floats(operand(node, 1)),
     velocity: context.floats(operand(node, 2)),
     secondMoment: secondMoment && context.floats(secondMoment),
     control: context.floats(operand(node, 4)),
+    bitCaps: bitCaps && context.floats(bitCaps),
     gradients: context.floats(result(node, 0)),
     limited: context.floats(result(node, 1)),
     penalties: context.floats(result(node, 2)),

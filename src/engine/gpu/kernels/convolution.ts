@@ -61,6 +61,7 @@ export function conv2d(
     splits: 1,
     a: windows(sizes, operands.x, shape.k),
     b: matrixRows('weight', operands.w, taps * inputChannels, n, shape.k),
+    ...weightScale(placement),
     declarations: moments ? momentsEpilogue.declarations(shape) : '',
     store: storeRow(operands.y, m, n),
     ...(moments && { epilogue: momentsEpilogue.code(shape, m, n, operands.partials) }),
@@ -87,7 +88,14 @@ export const conv2dInputGradient: Lowering<'conv2dInputGradient'> = (node, place
   );
   const phases = outputChannels % shape.k === 0 ? inputPhases(sizes, operands.dy, operands.w) : null;
   const store = storeRow(operands.dx, m, n, addend ? operands.addend : undefined);
-  const common = { n, k: taps * outputChannels, shape, scaledA: gradientScale(sizes), declarations: '' };
+  const common = {
+    n,
+    k: taps * outputChannels,
+    shape,
+    scaledA: gradientScale(sizes),
+    ...weightScale(placement),
+    declarations: '',
+  };
   const product: TileProduct = phases
     ? {
         ...common,
@@ -152,7 +160,7 @@ function pixelTile(
   n: number,
 ): TileShape {
   const { matrixUnits } = placement;
-  const tiles = matrixUnits ? matrixPixelTiles(n, matrixUnits, op === 'conv2dInputGradient') : pixelTiles(m, n);
+  const tiles = matrixUnits ? matrixPixelTiles(n, matrixUnits) : pixelTiles(m, n);
   return placement.tile(tileKey(op, sizes, tiles.length), tiles);
 }
 
@@ -168,6 +176,14 @@ function tileKey(op: OpName, sizes: ConvolutionSizes, tiles: number): string {
  */
 function gradientScale({ outputPixels }: ConvolutionSizes): number {
   return nextPowerOfTwo(outputPixels);
+}
+
+/**
+ * What lifts the low halves of weights, which are small numbers, out of f16's subnormal range; a weight above 1023 would
+ * be cut off.
+ */
+function weightScale({ matrixUnits }: Placement): Pick<TileProduct, 'scaledB'> {
+  return matrixUnits?.precision === 'float16x2' ? { scaledB: 2 ** 6 } : {};
 }
 
 /** Stores a row of C that begins at element `start`, plus an addend of the same shape. */

@@ -59,7 +59,7 @@ export interface TileProduct {
   readonly prologue?: string;
   readonly a: TileSource;
   readonly b: TileSource;
-  /** Powers of two that bring a factor with a wide range of magnitudes, a gradient, near 1; absent otherwise. */
+  /** On matrix units: powers of two that bring a factor's magnitudes, such as a gradient's, near 1; absent for 1. */
   readonly scaledA?: number;
   readonly scaledB?: number;
   /** Declarations the loads need. */

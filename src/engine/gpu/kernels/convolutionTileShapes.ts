@@ -40,10 +40,13 @@ function firstFirst<T>(values: readonly T[], index: number): T[] {
   return [values[index]!, ...values.filter((_, i) => i !== index)];
 }
 
-/** Parts into which the weight gradient's sum over `k` pixels is cut; at least four slices each. */
+/**
+ * Parts into which the weight gradient's sum over `k` pixels is cut; at least four slices each. One workgroup more than a
+ * GPU takes at once would cost the time of all.
+ */
 export function gradientSplits(m: number, n: number, k: number, shape: TileShape): number {
   const tiles = Math.ceil(m / shape.m) * Math.ceil(n / shape.n);
-  const wanted = Math.max(1, Math.ceil(enoughWorkgroups / tiles));
+  const wanted = Math.max(1, Math.floor(enoughWorkgroups / tiles));
   const depth = Math.max(4 * shape.k, Math.ceil(k / wanted / shape.k) * shape.k);
   return Math.ceil(k / depth);
 }

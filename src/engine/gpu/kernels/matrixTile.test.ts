@@ -26,34 +26,45 @@ describe.skipIf(!existsSync(driver))('matrix-unit kernels, emulated', () => {
   afterAll(() => open?.dispose());
 
   it.each([
-    [16, 16, 1, 'f16', 2e-3, 1],
-    [16, 32, 2, 'f16', 2e-3, 1],
-    [32, 32, 1, 'split', 1e-5, 1],
-    [3, 64, 1, 'f16', 2e-3, 1],
-    [64, 64, 2, 'f16', 2e-3, 3],
+    [16, 16, 1, 'float16', 'quantized', 2e-3, -1],
+    [16, 32, 2, 'float16', 'quantized', 2e-3, -1],
+    [3, 64, 1, 'float16', 'quantized', 2e-3, -1],
+    [64, 64, 2, 'float16', 'quantized', 2e-3, 3],
+    [16, 16, 1, 'float16', 'float', 2e-3, -1],
+    [32, 32, 1, 'float16x2', 'quantized', 2e-6, -1],
+    [16, 32, 2, 'float16x2', 'float', 2e-6, -1],
+    [3, 16, 1, 'float16x2', 'float', 2e-6, -1],
   ] as const)(
-    '%i to %i channels, stride %i, gradients %s, tolerance %d, tile %i from last',
-    async (inputs, outputs, stride, gradients, tolerance, tile) => {
-      const expected = await results(open, inputs, outputs, stride, null, 1);
-      const actual = await results(open, inputs, outputs, stride, { gradients, workgroupBytes: 49_152 }, tile);
+    '%i to %i channels, stride %i, %s, %s operands, tolerance %d, tile %i',
+    async (inputs, outputs, stride, precision, operands, tolerance, tile) => {
+      const convolutions = { inputs, outputs, stride, operands };
+      const expected = await results(open, convolutions, null, -1);
+      const actual = await results(open, convolutions, { precision, workgroupBytes: 49_152 }, tile);
       for (const [name, right] of Object.entries(expected)) {
         const largest = Math.max(...right.map(Math.abs));
         const error = Math.max(...right.map((value, i) => Math.abs(value - actual[name]![i]!)));
         expect(error / largest, name).toBeLessThan(tolerance);
       }
-      // The forward operands are small multiples of a power of two, so nothing is rounded.
-      expect(actual.y).toEqual(expected.y);
+      // Small multiples of a power of two are not rounded.
+      if (operands === 'quantized') expect(actual.y).toEqual(expected.y);
     },
   );
 });
 
+interface Convolutions {
+  readonly inputs: number;
+  readonly outputs: number;
+  readonly stride: number;
+  /** Of the forward pass: small multiples of a power of two, or any numbers. */
+  readonly operands: 'quantized' | 'float';
+}
+
 async function results(
   open: OpenDevice,
-  inputs: number,
-  outputs: number,
-  stride: number,
+  { inputs, outputs, stride, operands }: Convolutions,
   matrixUnits: MatrixUnits | null,
-  fromLast: number,
+  /** Its index; a negative one counts from the last. */
+  tile: number,
 ): Promise<Record<string, number[]>> {
   const graph = new Graph();
   const side = 5;
@@ -68,12 +79,15 @@ async function results(
   graph.append('conv2dInputGradient', [dy, w, null], [tensor('dx', x.shape)], window);
   graph.append('conv2dWeightGradient', [x, dy], [tensor('dw', w.shape)], window);
   // Small tiles, as emulation takes twice the workgroup memory.
-  const choose = (_: string, candidates: number) => candidates - fromLast;
+  const choose = (_: string, candidates: number) => (tile < 0 ? candidates + tile : tile);
   const program = await loadProgram(open, makePlan({ step: graph }), { matrixUnits, choose });
-  const grid = (length: number, step: number) =>
-    Float32Array.from({ length }, (_, i) => step * ((Math.imul(i + 1, 2_654_435_761) >>> 24) - 128));
-  program.write('x', grid(elementCount(x.shape), 2 ** -4));
-  program.write('w', grid(elementCount(w.shape), 2 ** -9));
+  const numbers = (length: number, step: number) =>
+    Float32Array.from({ length }, (_, i) => {
+      const grid = step * ((Math.imul(i + 1, 2_654_435_761) >>> 24) - 128);
+      return operands === 'quantized' ? grid : grid * (1 + Math.sin(i) / 256);
+    });
+  program.write('x', numbers(elementCount(x.shape), 2 ** -4));
+  program.write('w', numbers(elementCount(w.shape), 2 ** -9));
   program.write(
     'dy',
     Float32Array.from({ length: elementCount(dy.shape) }, (_, i) => Math.sin(i * i)),
@@ -86,8 +100,8 @@ async function results(
 }
 
 /**
- * Plain WGSL for a kernel with subgroup matrices: an operand is where it lies (slice, first element, stride, whether by
- * rows), and each of a subgroup's 32 invocations keeps eight elements of a result.
+ * Plain WGSL for a kernel with subgroup matrices: four halves are packed into two words, an operand is where it lies
+ * (slice, first element, stride, whether by rows), and each of a subgroup's 32 invocations keeps eight elements of a result.
  */
 function emulated(code: string): string {
   if (!code.includes('enable chromium_experimental_subgroup_matrix')) return code;
@@ -96,8 +110,9 @@ function emulated(code: string): string {
     .replace(/enable \w+;\n/g, '')
     .replace(/alias (Left|Right) = [^;]*;/g, 'alias $1 = vec4u;')
     .replace(/alias Result = [^;]*;/, 'alias Result = array<f32, 8>;')
-    .replaceAll('array<vec4<f16>,', 'array<vec4f,')
-    .replaceAll('vec4<f16>(', 'quantizeToF16(')
+    .replaceAll('array<vec4<f16>,', 'array<vec2u,')
+    .replaceAll('vec4<f16>(', 'packHalves(')
+    .replace(/vec4f\((slice\w+High\[[^\]]*\])\)/g, 'unpackHalves($1)')
     .replace(/,\s*@builtin\(subgroup_id\) subgroup: u32,?\s*\) \{/, ') { let subgroup = t / 32u; invocation = t;')
     .replace(
       /subgroupMatrixLoad<\w+, (\w+)>\(&(\w+), /g,
@@ -106,11 +121,13 @@ function emulated(code: string): string {
     .replace(/subgroupMatrixStore<row_major>\(&sums, /g, 'storeMatrix(')
     .replaceAll('subgroupMatrixMultiplyAccumulate(', 'multiplyMatrices(')}
 var<private> invocation: u32;
+fn packHalves(v: vec4f) -> vec2u { return vec2u(pack2x16float(v.xy), pack2x16float(v.zw)); }
+fn unpackHalves(v: vec2u) -> vec4f { return vec4f(unpack2x16float(v.x), unpack2x16float(v.y)); }
 fn element(m: vec4u, row: u32, column: u32) -> f32 {
   let fast = select(row, column, m.y == 1u);
   let i = 4u * (m.z + (row + column - fast) * m.w) + fast;
   switch m.x {
-    ${slices.map((slice, index) => `case ${index}u: { return ${slice}[i / 4u][i % 4u]; }`).join('\n    ')}
+    ${slices.map((slice, index) => `case ${index}u: { return unpackHalves(${slice}[i / 4u])[i % 4u]; }`).join('\n    ')}
     default: { return 0.0; }
   }
 }

@@ -2,10 +2,12 @@
  * The matrix product of `convolutionTile.ts` on a GPU's matrix units ("tensor cores"): f16 operands, float32 sums.
  *
  * Slices of A and B are rounded to f16 on their way into workgroup memory. What is quantized with up to 11 bits and a
- * power-of-two step loses nothing by that, so that its products are exact. A gradient is first multiplied by a power of
- * two that brings it into f16's range and, where asked, split into two halves, high and low, whose products are added.
- * A subgroup owns some rows and columns of 16 × 16 fragments, more columns needing fewer loads. The sums go through workgroup memory to the
- * invocations, which then store them as the float32 kernel does.
+ * power-of-two step loses nothing by that, so that its products are exact. A factor may first be multiplied by a power of
+ * two that brings it into f16's range. With `float16x2` each operand becomes two halves, high and low, and a product the
+ * sum of three: low times low would lie below float32's last bit (Ootomo and Yokota, arXiv 2203.03341).
+ *
+ * A subgroup owns some rows and columns of 16 × 16 fragments, more columns needing fewer loads. The sums go through
+ * workgroup memory to the invocations, which then store them as the float32 kernel does.
  *
  * See the proposal `chromium_experimental_subgroup_matrix` of Dawn.
  */
@@ -23,12 +25,10 @@ const padding = 2;
 const fragment = 16;
 
 /** Tiles for many rows (pixels) and few columns (channels); the first is the one to take untried. */
-export function matrixPixelTiles(n: number, units: MatrixUnits, ofGradients: boolean): TileShape[] {
+export function matrixPixelTiles(n: number, units: MatrixUnits): TileShape[] {
   const width = tileWidth(n);
   const [first, ...others] = [4096, 2048].map((sums) => ({ m: sums / width, n: width, rows: sums / 512, columns: 4 }));
-  return [first!, ...blockTiles(n), ...others].flatMap((shape) =>
-    depths(shape, 'k', ofGradients ? 'across' : null, units),
-  );
+  return [first!, ...blockTiles(n), ...others].flatMap((shape) => depths(shape, 'k', units));
 }
 
 /** Tiles for the weight gradient: rows are taps × input channels. */
@@ -40,31 +40,32 @@ export function matrixWeightTiles(m: number, n: number, units: MatrixUnits): Til
     rows: 8,
     columns: width === 16 ? 4 : width / 4,
   }));
-  return [first!, ...(m >= 128 ? blockTiles(n) : []), ...others].flatMap((shape) =>
-    depths(shape, 'across', 'k', units),
-  );
+  return [first!, ...(m >= 128 ? blockTiles(n) : []), ...others].flatMap((shape) => depths(shape, 'across', units));
 }
 
-/**
- * Tiles whose subgroups own blocks of fragments, for many channels. Larger ones (128 × 64, 128 × 128) await a check of
- * their numbers on matrix units.
- */
+/** Tiles whose subgroups own blocks of fragments, for many channels: larger ones load less but fill a GPU less evenly. */
 function blockTiles(n: number): Omit<TileShape, 'k'>[] {
-  return n < 64 ? [] : [{ m: 64, n: 64, rows: 8, columns: 4, subgroups: [2, 2], passes: 2 }];
+  const square = { m: 64, n: 64, rows: 8, columns: 4, subgroups: [2, 2], passes: 2 } as const;
+  const tall = { m: 128, n: 64, rows: 8, columns: 4, subgroups: [4, 2], passes: 2 } as const;
+  const taller = { m: 256, n: 64, rows: 16, columns: 4, subgroups: [4, 2], passes: 4 } as const;
+  const large = { m: 128, n: 128, rows: 16, columns: 4, subgroups: [2, 4], passes: 4 } as const;
+  return n < 64 ? [] : [square, tall, taller, ...(n < 128 ? [] : [large])];
 }
+
+/** What an operand becomes: numbers of 11 bits that add up to it. */
+const halvesOf = { float16: ['High'], float16x2: ['High', 'Low'] } as const;
 
 /** The slices that the workgroup memory holds beside the sums, the deepest first. */
 function depths(
   shape: Omit<TileShape, 'k'>,
   along: TileSource['along'],
-  gradients: 'across' | 'k' | null,
-  { gradients: kind, workgroupBytes }: MatrixUnits,
+  { precision, workgroupBytes }: MatrixUnits,
 ): TileShape[] {
   const sums = (4 * shape.m * (shape.n + 4)) / (shape.passes ?? 1) + (shape.m / shape.rows) * shape.n * 4;
   const bytes = (k: number) => {
-    const a = sliceVectors(along, shape.m, k) * (kind === 'split' && gradients === 'across' ? 2 : 1);
+    const a = sliceVectors(along, shape.m, k);
     const b = Math.max(sliceVectors('k', shape.n, k), sliceVectors('across', shape.n, k));
-    return sums + 8 * (a + b * (kind === 'split' && gradients === 'k' ? 2 : 1));
+    return sums + 8 * halvesOf[precision].length * (a + b);
   };
   return [32, 16].filter((k) => bytes(k) <= workgroupBytes).map((k) => ({ ...shape, k }));
 }
@@ -74,10 +75,11 @@ function sliceVectors(along: TileSource['along'], across: number, k: number): nu
   return along === 'k' ? across * (k / 4 + padding) : k * (across / 4 + padding);
 }
 
-export function matrixTileProduct(product: TileProduct, { gradients }: MatrixUnits): string {
+export function matrixTileProduct(product: TileProduct, { precision }: MatrixUnits): string {
   const { shape, store, epilogue, scaledA, scaledB } = product;
   const source = sourceCode(product);
   const { begin, end } = sumRange(product);
+  const halves = halvesOf[precision];
   const columnTiles = shape.n / fragment;
   const [subgroupRows, subgroupColumns] = shape.subgroups ?? [4 / columnTiles, columnTiles];
   const threads = subgroupSize * subgroupRows * subgroupColumns;
@@ -87,8 +89,8 @@ export function matrixTileProduct(product: TileProduct, { gradients }: MatrixUni
   const rounds = each(Math.ceil(rowTiles / subgroupRows), (i) => i);
   const columnRounds = each(columnTiles / subgroupColumns, (j) => j);
   const isEven = rowTiles % subgroupRows === 0;
-  const a = stager('A', product.a, shape.m, shape.k, threads, scaledA, gradients);
-  const b = stager('B', product.b, shape.n, shape.k, threads, scaledB, gradients);
+  const a = stager('A', product.a, shape.m, shape.k, threads, scaledA, precision);
+  const b = stager('B', product.b, shape.n, shape.k, threads, scaledB, precision);
   const stagedStride = shape.n + 4;
   const blocks = (shape.m / shape.rows) * (shape.n / shape.columns);
   const quads = shape.columns / 4;
@@ -99,7 +101,9 @@ export function matrixTileProduct(product: TileProduct, { gradients }: MatrixUni
     const at = `(down * ${rowsAtOnce}u + ${i % rowsAtOnce}u) * ${stagedStride}u + across * ${shape.columns}u + ${4 * j}u`;
     return `${unscale} * vec4f(${each(4, (c) => `sums[${at} + ${c}u]`).join(', ')})`;
   };
-  const products = a.halves.flatMap((halfA) => b.halves.map((halfB) => [halfA, halfB] as const));
+  const products = halves
+    .flatMap((halfA) => halves.map((halfB) => [halfA, halfB] as const))
+    .filter(([halfA, halfB]) => halfA === 'High' || halfB === 'High');
   const storeAt = (i: number) => {
     const values = each(quads, (j) => accumulator(i, j));
     return `${values.map((value, j) => `let ${value} = ${staged(i, j)};`).join('\n  ')}
@@ -157,12 +161,12 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) t:
     if (slice > begin) {
     for (var k = 0u; k < ${shape.k}u; k += ${fragment}u) {
       ${columnRounds
-        .flatMap((j) => b.halves.map((half) => `let right${half}_${j} = ${b.load('Right', half, `tileColumn_${j}`)};`))
+        .flatMap((j) => halves.map((half) => `let right${half}_${j} = ${b.load('Right', half, `tileColumn_${j}`)};`))
         .join('\n      ')}
       ${rounds
         .map((i) =>
           [
-            ...a.halves.map((half) => `let left${half}_${i} = ${a.load('Left', half, `tileRow_${i}`)};`),
+            ...halves.map((half) => `let left${half}_${i} = ${a.load('Left', half, `tileRow_${i}`)};`),
             ...columnRounds.flatMap((j) =>
               products.map(
                 ([halfA, halfB]) =>
@@ -198,9 +202,10 @@ function stager(
   depth: number,
   threads: number,
   scale: number | undefined,
-  gradients: MatrixUnits['gradients'],
+  precision: MatrixUnits['precision'],
 ) {
-  const halves = scale !== undefined && gradients === 'split' ? ['High', 'Low'] : ['High'];
+  const halves = halvesOf[precision];
+  const isSplit = precision === 'float16x2';
   const perRow = along === 'k' ? depth / 4 : across / 4;
   const stride = perRow + padding;
   const places = (across * depth) / 4;
@@ -225,15 +230,15 @@ function stager(
     const value = load(`at${id}`, position, `(slice + ${within})`, within);
     fetch.push(guard(round, `next${id} = ${value};`));
     const place = `slow${id} * ${stride}u + fast${id} / 4u`;
-    const scaled =
-      scale === undefined ? `next${id}` : `clamp(next${id} * ${float(scale)}, vec4f(-65504.0), vec4f(65504.0))`;
-    const low =
-      halves.length > 1 ? ` slice${name}Low[${place}] = vec4<f16>(scaled - vec4f(slice${name}High[${place}]));` : '';
+    const needsClamp = scale !== undefined || isSplit;
+    const scaled = needsClamp
+      ? `clamp(next${id} * ${float(scale ?? 1)}, vec4f(-65504.0), vec4f(65504.0))`
+      : `next${id}`;
+    const low = isSplit ? ` slice${name}Low[${place}] = vec4<f16>(scaled - vec4f(slice${name}High[${place}]));` : '';
     keep.push(guard(round, `{ let scaled = ${scaled}; slice${name}High[${place}] = vec4<f16>(scaled);${low} }`));
   }
   const order = (along === 'k') === (name === 'A') ? 'row_major' : 'col_major';
   return {
-    halves,
     declarations: halves
       .map((half) => `var<workgroup> slice${name}${half}: array<vec4<f16>, ${sliceVectors(along, across, depth)}>;`)
       .join('\n'),

@@ -5,6 +5,7 @@ import { operand, optionalResult, result } from '../../operands.js';
 import { elementwiseMain, float, kernelSource, linearDispatch, type Operand, tensorOperand } from '../kernel.js';
 import { type Lanes, lanesFor, wideIf } from '../lanes.js';
 import type { Lowering } from '../lowering.js';
+import { outputsThatSee, position } from './windowPlaces.js';
 
 export const subsample: Lowering<'subsample'> = (node, placement) => {
   const [x, y] = [operand(node, 0), result(node, 0)];
@@ -130,16 +131,16 @@ export const maxPoolGradient: Lowering<'maxPoolGradient'> = (node, placement) =>
     },
     wideIf(lanes, ['dy', 'dx']),
   );
-  const first = (at: string) => `u32(max(0, (i32(${at}) + ${padding - size + stride})) / ${stride})`;
-  const end = (at: string, limit: number) => `min(${limit}u, (${at} + ${padding}u) / ${stride}u + 1u)`;
+  const rows = outputsThatSee('h', size, outputHeight, node.attributes);
+  const columns = outputsThatSee('w', size, outputWidth, node.attributes);
   const perPixel = channels / lanes.width;
   const items = elementCount(dx.shape) / lanes.width;
   const body = elementwiseMain(
     items,
     `${position('i', height, width, perPixel)}
   var sum = ${lanes.type}();
-  for (var oh = ${first('h')}; oh < ${end('h', outputHeight)}; oh++) {
-    for (var ow = ${first('w')}; ow < ${end('w', outputWidth)}; ow++) {
+  for (var oh = ${rows.first}; oh < ${rows.end}; oh++) {
+    for (var ow = ${columns.first}; ow < ${columns.end}; ow++) {
       let at = ((n * ${outputHeight}u + oh) * ${outputWidth}u + ow) * ${perPixel}u + c;
       let place = (h + ${padding}u - oh * ${stride}u) * ${size}u + w + ${padding}u - ow * ${stride}u;
       let isMaximum = ${lanes.load(operands.argmax, 'at')} == ${placeType(lanes)}(place);
@@ -150,14 +151,6 @@ export const maxPoolGradient: Lowering<'maxPoolGradient'> = (node, placement) =>
   );
   return [finish(`maxPoolGradient ${dx.name}`, linearDispatch(items), body)];
 };
-
-/** Declares n, h, w, c of element `i` of an NHWC tensor; c counts what an invocation takes at once. */
-function position(i: string, height: number, width: number, channels: number): string {
-  return `let c = ${i} % ${channels}u;
-  let w = ${i} / ${channels}u % ${width}u;
-  let h = ${i} / ${channels * width}u % ${height}u;
-  let n = ${i} / ${channels * width * height}u;`;
-}
 
 function placeType({ width }: Lanes): 'vec4u' | 'u32' {
   return width === 4 ? 'vec4u' : 'u32';

@@ -5,11 +5,12 @@
 
 import { elementCount } from '../../../graph/tensor.js';
 import { CONTROL, PENALTIES } from '../../../ops/attributes.js';
-import { bitsPerKbyte, floatBits } from '../../../quant/index.js';
+import { bitsPerKbyte, memorySets } from '../../../quant/index.js';
 import { operand, optionalOperand, result } from '../../operands.js';
 import { elementwiseMain, float, kernelSource, linearDispatch, type Operand, tensorOperand } from '../kernel.js';
 import { lanesFor, wideIf } from '../lanes.js';
 import type { Lowering } from '../lowering.js';
+import { memorySets as memorySetSearch, packSets } from '../wgsl/memorySets.js';
 import { effectiveRanges, packRows, quantizerCalculus } from '../wgsl/quantizerRows.js';
 import { solverStep } from '../wgsl/solver.js';
 
@@ -80,8 +81,12 @@ ${elementwiseMain(
   return [finish('prepareQuantizers', linearDispatch(rows.length), body)];
 };
 
-/** Rows that a table's shader has room for are a multiple of this, so that tables of similar size share a pipeline. */
+/**
+ * Rows that a table's shader has room for, and words for its sets of tensors, are multiples of these, so that tables of
+ * similar size share a pipeline.
+ */
 const rowBlock = 16;
+const wordBlock = 512;
 
 /**
  * One workgroup does it all: bits row by row, then one invocation adds up the sizes in the order of the rows, then the
@@ -90,61 +95,64 @@ const rowBlock = 16;
 export const quantizerUpdate: Lowering<'quantizerUpdate'> = (node, placement) => {
   const { rows, unquantized, budget, solver, weightDecay, learningRateFactor = 1 } = node.attributes;
   const secondMoment = optionalOperand(node, 3);
+  const bitCaps = optionalOperand(node, 5);
   const { operands, parameter, words, finish } = kernelSource({
     table: tensorOperand(placement, operand(node, 0), 'write'),
     sums: tensorOperand(placement, operand(node, 1), 'read'),
     velocity: tensorOperand(placement, operand(node, 2), 'write'),
     secondMoment: secondMoment && tensorOperand(placement, secondMoment, 'write'),
     control: tensorOperand(placement, operand(node, 4), 'read'),
+    bitCaps: bitCaps && tensorOperand(placement, bitCaps, 'read'),
     gradients: tensorOperand(placement, result(node, 0), 'write'),
     limited: tensorOperand(placement, result(node, 1), 'write'),
     penalties: tensorOperand(placement, result(node, 2), 'write'),
   });
   const flag = (value: boolean) => `(${parameter(value ? 1 : 0)} == 1u)`;
   const number = (value: number) => `bitcast<f32>(${parameter(wordOf(value))})`;
-  const excess = (size: string, target: number) => `max(${size} - ${number(target > 0 ? target : noTarget)}, 0.0)`;
   const control = (name: keyof typeof CONTROL) => operands.control.load(`${CONTROL[name]}u`);
   const penalty = (name: keyof typeof PENALTIES, value: string) =>
     operands.penalties.store(`${PENALTIES[name]}u`, value);
-  const floatActivations = unquantized.activations.map((count) => count * floatBits);
   const hasBudget = flag(budget.weightKbytes > 0 || budget.activationKbytes > 0);
-  const countsAll = flag(budget.activationType === 'sum');
-  const room = rowBlock * Math.max(1, Math.ceil(rows.length / rowBlock));
+  const room = blocks(rows.length, rowBlock);
   const rowCount = parameter(rows.length);
+  const rowWords = packRows(rows, room);
+  const sets = packSets(memorySets(rows, unquantized), rowWords.length);
   const state = (stored: Operand) => ({
     load: pairAt(stored, 'row'),
     store: (value: string) => storePair(stored, 'row', value),
   });
   const size = 128;
   const kbytes = (bits: string) => `f32(${bits}) * ${float(1 / bitsPerKbyte)}`;
-  const body = `${words(packRows(rows, room))}${quantizerCalculus}
+  /** The slope of a budget's price in loss per kB; counts the elements of its largest set. */
+  const price = (target: number, set: string, loss: 'loss2' | 'loss3', role: 'Weight' | 'Activation') => `
+  if (${flag(target > 0)}) {
+    let excess = max(${kbytes(`${set}.x`)} - ${number(target)}, 0.0);
+    ${penalty(loss, 'excess * excess')}
+    slopes.${role === 'Weight' ? 'x' : 'y'} = ${control(`multiplier${role}`)} + 2.0 * ${control(`lambda${role}`)} * excess;
+    countElements(${set}.y);
+  } else {
+    ${penalty(loss, '0.0')}
+  }`;
+  const stored = 'projected(row, p - step)';
+  const capped = operands.bitCaps ? `capped(row, u32(${operands.bitCaps.load('row')}), p, ${stored})` : stored;
+  const body = `${words(padded([...rowWords, ...sets.words], wordBlock))}${quantizerCalculus}
 var<workgroup> bits: array<u32, ${room}>;
-// Weights' kB above their budget, activations' kB above theirs.
-var<workgroup> excesses: vec2f;
-var<workgroup> largestRow: i32;
+// Elements of each row in the largest set of its budget.
+var<workgroup> elements: array<u32, ${room}>;
+// Loss per kB of weights, of activations.
+var<workgroup> slopes: vec2f;
+${memorySetSearch}
 fn addUp() {
-  var weightBits = ${parameter(unquantized.weights * floatBits)};
-  var activationBits = ${parameter(floatActivations.reduce((sum, size) => sum + size, 0))};
-  var largest = 0u;
-  largestRow = -1;
-  for (var row = 0u; row < ${rowCount}; row++) {
-    let size = bits[row] * integer(row, countField);
-    if (integer(row, isActivationField) == 0u) { weightBits += size; continue; }
-    activationBits += size;
-    if (size > largest) { largest = size; largestRow = i32(row); }
-  }
-  let largestFloat = ${parameter(Math.max(0, ...floatActivations))};
-  if (largestFloat > largest) { largest = largestFloat; largestRow = -1; }
-  let weights = ${kbytes('weightBits')};
-  let activationSum = ${kbytes('activationBits')};
-  let activationMax = ${kbytes('largest')};
-  excesses = vec2f(${excess('weights', budget.weightKbytes)},
-    ${excess(`select(activationMax, activationSum, ${countsAll})`, budget.activationKbytes)});
-  ${penalty('loss2', 'excesses.x * excesses.x')}
-  ${penalty('loss3', 'excesses.y * excesses.y')}
-  ${penalty('weightKbytes', 'weights')}
-  ${penalty('activationMaxKbytes', 'activationMax')}
-  ${penalty('activationSumKbytes', 'activationSum')}
+  slopes = vec2f();
+  for (var row = 0u; row < ${rowCount}; row++) { elements[row] = 0u; }
+  let weights = largestSet(${parameter(sets.starts.weights)});
+  let activations = largestSet(${parameter(sets.starts[budget.activationType])});
+  ${price(budget.weightKbytes, 'weights', 'loss2', 'Weight')}
+  ${price(budget.activationKbytes, 'activations', 'loss3', 'Activation')}
+  ${penalty('weightKbytes', kbytes('weights.x'))}
+  ${penalty('activationMaxKbytes', kbytes(`largestSet(${parameter(sets.starts.max)}).x`))}
+  ${penalty('activationSumKbytes', kbytes(`largestSet(${parameter(sets.starts.sum)}).x`))}
+  ${penalty('activationPeakKbytes', kbytes(`largestSet(${parameter(sets.starts.peak)}).x`))}
 }
 @compute @workgroup_size(${size})
 fn main(@builtin(local_invocation_index) t: u32) {
@@ -153,14 +161,12 @@ fn main(@builtin(local_invocation_index) t: u32) {
   if (t == 0u) { addUp(); }
   workgroupBarrier();
   let rate = ${number(learningRateFactor)} * ${control('learningRate')};
-  let slopes = 2.0 * vec2f(${control('lambdaWeight')}, ${control('lambdaActivation')}) * excesses;
   for (var row = t; row < ${rowCount}; row += ${size}u) {
     let p = ${pairAt(operands.table, 'row')};
-    let isActivation = integer(row, isActivationField) == 1u;
-    let counts = !isActivation || ${countsAll} || i32(row) == largestRow;
-    let slope = select(slopes.x, slopes.y, isActivation) * f32(integer(row, countField)) * ${float(1 / bitsPerKbyte)};
+    let kbSlope = select(slopes.x, slopes.y, integer(row, isActivationField) == 1u);
+    let slope = kbSlope * f32(elements[row]) * ${float(1 / bitsPerKbyte)};
     var whole = parameterGradients(row, p, ${pairAt(operands.sums, 'row')});
-    if (counts && slope != 0.0) { whole += slope * bitsGradient(row, p); }
+    if (slope != 0.0) { whole += slope * bitsGradient(row, p); }
     ${storePair(operands.gradients, 'row', 'whole')}
     if (integer(row, kindField) <= 1u) {
       ${storePair(operands.limited, 'row', 'vec2f()')}
@@ -170,15 +176,20 @@ fn main(@builtin(local_invocation_index) t: u32) {
     let gradient = select(decayed, limited(row, p, decayed), ${hasBudget});
     ${storePair(operands.limited, 'row', 'gradient')}
     ${solverStep(solver, state(operands.velocity), secondMoment && state(operands.secondMoment))}
-    ${storePair(operands.table, 'row', 'projected(row, p - step)')}
+    ${storePair(operands.table, 'row', capped)}
   }
 }
 `;
   return [finish('quantizerUpdate', [1], body)];
 };
 
-/** Kilobytes that nothing exceeds. */
-const noTarget = 3e38;
+function blocks(count: number, block: number): number {
+  return block * Math.max(1, Math.ceil(count / block));
+}
+
+function padded(words: readonly number[], block: number): number[] {
+  return [...words, ...new Array<number>(blocks(words.length, block) - words.length).fill(0)];
+}
 
 /** The bits of a float. */
 function wordOf(value: number): number {

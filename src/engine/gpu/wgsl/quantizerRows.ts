@@ -1,12 +1,13 @@
 /**
  * The quantizer table's static half on a GPU: every row packed into words, and the mathematics of `quant/` in WGSL:
- * effective ranges, gradients of learned values, inferred bits, limiting and projection.
+ * effective ranges, gradients of learned values, inferred bits, limiting, projection and bit caps.
  *
  * One shader serves rows of all kinds by a switch. Numbers are float32, decisions that a bitwidth hangs on (rounding,
  * powers of two, binary digits) are exact for these. See `quant/` for the formulas and their sources.
  */
 
 import {
+  capMargin,
   effectiveRange,
   type Interval,
   limitMargin,
@@ -15,6 +16,7 @@ import {
   type QuantizerKind,
   wideLimitsOfM,
 } from '../../../quant/index.js';
+import { float } from '../kernel.js';
 import { rounding } from './rounding.js';
 
 const kindCodes: Readonly<Record<QuantizerKind, number>> = {
@@ -149,7 +151,7 @@ fn effective(row: u32, p: vec2f) -> vec2f {
 }
 `;
 
-/** `parameterGradients(row, p, s)`, `inferredBits(row, p)`, `bitsGradient(row, p)`, `limited`, `projected`. */
+/** `parameterGradients(row, p, s)`, `inferredBits(row, p)`, `bitsGradient(row, p)`, `limited`, `projected`, `capped`. */
 export const quantizerCalculus = /* wgsl */ `${effectiveRanges}
 const ln2 = ${Math.LN2}f;
 
@@ -251,5 +253,32 @@ fn projected(row: u32, p: vec2f) -> vec2f {
   let apart = vec2f(min(p.x, p.y - ${limitMargin}f), max(p.x + ${limitMargin}f, p.y));
   let ends = select(p, apart, isRangePair(row));
   return vec2f(within(row, project0Limits, ends.x), within(row, project1Limits, ends.y));
+}
+
+fn snapped(row: u32, limits: u32, v: f32) -> f32 { return nearestPowerOfTwo(within(row, limits, v)); }
+
+// A value, or the lower edge of the octave it had before if that was higher.
+fn backToOctave(row: u32, limits: u32, after: f32, before: f32) -> f32 {
+  let octave = snapped(row, limits, before);
+  return select(after, octave * ${float(Math.SQRT1_2 * (1 + capMargin))}, snapped(row, limits, after) < octave);
+}
+
+fn capped(row: u32, cap: u32, before: vec2f, after: vec2f) -> vec2f {
+  if (inferredBits(row, after) <= cap) { return after; }
+  switch integer(row, kindField) {
+    case 0u, 1u: { return after; }
+    case 3u: {
+      let d = backToOctave(row, dLimits, after.x, before.x);
+      let integers = powerOfTwo(i32(cap - integer(row, signedField))) - 1.0;
+      return vec2f(d, min(after.y, (integers + 0.5) * snapped(row, dLimits, d) * ${float(1 - capMargin)}));
+    }
+    case 7u: {
+      let xmin = backToOctave(row, accountingXminLimits, after.x, before.x);
+      let octaves = i32(powerOfTwo(i32(cap) - 1)) - 1;
+      let top = powerOfTwo(exponentOf(snapped(row, accountingXminLimits, xmin)) + octaves);
+      return vec2f(xmin, min(after.y, top * ${float(Math.SQRT2 * (1 - capMargin))}));
+    }
+    default: { return vec2f(min(after.x, f32(cap)), after.y); }
+  }
 }
 `;

@@ -1,0 +1,114 @@
+/** The tables of a depthwise convolution against the definition, and depthwise convolutions large enough to be cut. */
+
+import { describe, expect, it } from 'vitest';
+import { mulberry32 } from '../../../../test/mulberry32.js';
+import { Graph, makePlan } from '../../../graph/index.js';
+import type { Engine } from '../../engine.js';
+import { createReferenceEngine } from '../../reference/index.js';
+import { createCpuEngine } from '../cpuEngine.js';
+import { forwardSpan, gradientSpan, runsOf } from './depthwise.js';
+
+describe('tables of a depthwise convolution', () => {
+  const axes = [1, 2, 3, 7, 12].flatMap((size) =>
+    [1, 2, 3, 5].flatMap((taps) =>
+      [1, 2, 3].flatMap((stride) => [0, 1, 2].map((padding) => ({ size, taps, stride, padding }))),
+    ),
+  );
+
+  it.each(axes)('hold what meets: $size long, $taps taps / $stride + $padding', ({ size, taps, stride, padding }) => {
+    const outputs = Math.floor((size + 2 * padding - taps) / stride) + 1;
+    const window = { stride, padding };
+    const met: string[] = [];
+    for (let output = 0; output < outputs; output++) {
+      for (let tap = 0; tap < taps; tap++) {
+        const input = output * stride + tap - padding;
+        if (input >= 0 && input < size) met.push(`${input} at ${tap} to ${output}`);
+      }
+    }
+    const numbers = (count: number) => Array.from({ length: Math.max(0, count) }, (_, i) => i);
+    const forward = numbers(outputs).map((at) => forwardSpan(at, size, taps, window));
+    const backward = numbers(size).map((at) => gradientSpan(at, outputs, taps, window));
+    const forwardRuns = runsOf(forward, stride, 1);
+    const backwardRuns = runsOf(backward, 1, stride);
+    const ofForward = forwardRuns.flatMap((run) =>
+      numbers(run.count).flatMap((i) =>
+        numbers(run.taps).map((j) => `${run.source + i * stride + j} at ${run.firstTap + j} to ${run.first + i}`),
+      ),
+    );
+    const ofBackward = backwardRuns.flatMap((run) =>
+      numbers(run.count).flatMap((i) =>
+        numbers(run.taps).map(
+          (j) => `${run.first + i * stride} at ${run.firstTap - j * stride} to ${run.source + i + j}`,
+        ),
+      ),
+    );
+    expect(ofForward.sort()).toEqual(met.sort());
+    expect(ofBackward.sort()).toEqual(met);
+    expect(forwardRuns.reduce((sum, { count }) => sum + count, 0)).toBe(Math.max(0, outputs));
+    expect(backwardRuns.reduce((sum, { count }) => sum + count, 0)).toBe(size);
+  });
+
+  it('leave one run between the borders', () => {
+    const spans = Array.from({ length: 56 }, (_, at) => forwardSpan(at, 112, 3, { stride: 2, padding: 1 }));
+    expect(runsOf(spans, 2, 1).map(({ count, taps }) => [count, taps])).toEqual([
+      [1, 2],
+      [55, 3],
+    ]);
+  });
+});
+
+/** images, height, width, channels, taps, stride, padding */
+type Geometry = readonly [number, number, number, number, number, number, number];
+
+const cut: readonly (readonly [what: string, geometry: Geometry])[] = [
+  ['bands of rows', [2, 41, 39, 48, 3, 1, 1]],
+  ['bands of rows, stride 2', [1, 60, 61, 40, 3, 2, 1]],
+  ['groups of images', [70, 4, 4, 24, 3, 1, 1]],
+  ['blocks of channels with a tail', [3, 7, 7, 165, 3, 1, 1]],
+  ['wide windows', [1, 20, 20, 20, 7, 1, 3]],
+];
+
+describe('cut depthwise convolutions', () => {
+  it.each(cut)('%s: as in float64, with the same bits for any number of threads', async (_, geometry) => {
+    const want = await results(createReferenceEngine(), geometry);
+    const got = await results(await createCpuEngine({ threads: 1 }), geometry);
+    for (const [name, values] of got) {
+      const expected = want.get(name)!;
+      const scale = expected.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+      const worst = values.reduce((most, value, i) => Math.max(most, Math.abs(value - expected[i]!)), 0);
+      expect(scale).toBeGreaterThan(0);
+      expect(worst / scale, name).toBeLessThan(4e-6);
+    }
+    expect(await results(await createCpuEngine({ threads: 3 }), geometry)).toEqual(got);
+  });
+});
+
+async function results(engine: Engine, geometry: Geometry): Promise<Map<string, number[]>> {
+  const [images, height, width, channels, taps, stride, padding] = geometry;
+  const resultSize = (size: number) => Math.floor((size + 2 * padding - taps) / stride) + 1;
+  const graph = new Graph();
+  const tensor = (name: string, shape: number[]) =>
+    graph.whole({ name, dtype: 'float', length: shape.reduce((a, b) => a * b) }, shape);
+  const xShape = [images, height, width, channels];
+  const yShape = [images, resultSize(height), resultSize(width), channels];
+  const wShape = [taps, taps, channels];
+  const [x, w, dy] = [tensor('x', xShape), tensor('w', wShape), tensor('dy', yShape)];
+  const [y, moments, dx] = [tensor('y', yShape), tensor('moments', [2, channels]), tensor('dx', xShape)];
+  const dw = tensor('dw', wShape);
+  graph.append('depthwiseConv2d', [x, w], [y, moments], { stride, padding });
+  graph.append('depthwiseConv2dInputGradient', [dy, w, x], [dx], { stride, padding });
+  graph.append('depthwiseConv2dWeightGradient', [x, dy], [dw], { stride, padding });
+  const program = await engine.load(makePlan({ step: graph }));
+  const random = mulberry32(7);
+  for (const { view } of [x, w, dy]) {
+    program.write(
+      view!.storage.name,
+      Float32Array.from({ length: view!.storage.length }, () => random() - 0.4),
+    );
+  }
+  await program.run('step');
+  const read = new Map<string, number[]>();
+  for (const { name } of [y, moments, dx, dw]) read.set(name, [...(await program.read(name))]);
+  await engine.dispose();
+  return read;
+}

@@ -1,0 +1,231 @@
+/**
+ * Depthwise convolution and its two gradients, in float32. Every output needs as many inputs as the kernel has taps, so
+ * memory is what counts: an invocation takes one (or four) of the channels of a pixel, neighbours read neighbours, and
+ * overlapping windows meet in the caches.
+ */
+
+import type { Node } from '../../../graph/graph.js';
+import { dimension, elementCount, nhwc, type Tensor } from '../../../graph/tensor.js';
+import type { Window } from '../../../ops/attributes.js';
+import { operand, optionalOperand, optionalResult, result } from '../../operands.js';
+import {
+  bufferOperand,
+  elementwiseMain,
+  type KernelCall,
+  kernelSource,
+  linearDispatch,
+  type Operand,
+  type Placement,
+  tensorOperand,
+  workgroupSize,
+} from '../kernel.js';
+import { type Lanes, lanesFor, wideIf } from '../lanes.js';
+import type { Lowering } from '../lowering.js';
+import { finishMoments } from './moments.js';
+import { finishSums, mostPartials, nextPowerOfTwo, treeSum } from './sums.js';
+import { outputsThatSee, position } from './windowPlaces.js';
+
+/** Rows of partial moments: a pass over a whole tensor needs more workgroups than one over parameters. */
+const mostTiles = 4 * mostPartials;
+
+/**
+ * The moments of the result are gathered where it is computed. `statistics`, the node that alone reads them, is then done
+ * by the kernel that finishes them.
+ */
+export function depthwiseConv2d(
+  node: Node<'depthwiseConv2d'>,
+  placement: Placement,
+  statistics: Node<'batchStatistics'> | null = null,
+): KernelCall[] {
+  const [x, w, y, moments] = [operand(node, 0), operand(node, 1), result(node, 0), optionalResult(node, 1)];
+  const { channels, pixels, lanes, perPixel, across, down } = workgroupsOf(y);
+  const columnGroups = Math.ceil(perPixel / across);
+  const tile = Math.ceil(pixels / (mostTiles / columnGroups) / down) * down;
+  const tiles = Math.ceil(pixels / tile);
+  const partials = moments ? placement.scratch(tiles * 2 * channels) : null;
+  const { operands, finish } = kernelSource(
+    {
+      x: tensorOperand(placement, x, 'read'),
+      w: tensorOperand(placement, w, 'read'),
+      y: tensorOperand(placement, y, 'write'),
+      partials: partials && bufferOperand(partials, 'write'),
+    },
+    wideIf(lanes, ['x', 'w', 'y']),
+  );
+  const label = `depthwiseConv2d ${y.name}`;
+  const output = outputFunction(x, w, y, node.attributes, lanes, operands);
+  if (!partials) {
+    const count = pixels * perPixel;
+    const store = lanes.store(operands.y, 'i', `output(i / ${perPixel}u, i % ${perPixel}u)`);
+    return [finish(label, linearDispatch(count), `${output}\n${elementwiseMain(count, store)}`)];
+  }
+  const forOwnPixels = (body: string) => `if (c < ${perPixel}u) {
+    for (var pixel = first + t / ${across}u; pixel < end; pixel += ${down}u) { ${body} }
+  }`;
+  const index = `pixel * ${perPixel}u + c`;
+  const body = `${output}
+var<workgroup> sums: array<${lanes.type}, ${workgroupSize}>;
+@compute @workgroup_size(${workgroupSize})
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) t: u32) {
+  let c = group.y * ${across}u + t % ${across}u;
+  let first = group.x * ${tile}u;
+  let end = min(first + ${tile}u, ${pixels}u);
+  var sum = ${lanes.type}();
+  ${forOwnPixels(`let value = output(pixel, c); ${lanes.store(operands.y, index, 'value')} sum += value;`)}
+  sums[t] = sum;
+  ${treeSum('sums', workgroupSize, across)}
+  let total = sums[t % ${across}u];
+  let mean = total / f32(end - first);
+  workgroupBarrier();
+  var squares = ${lanes.type}();
+  ${forOwnPixels(`let deviation = ${lanes.load(operands.y, index)} - mean; squares += deviation * deviation;`)}
+  sums[t] = squares;
+  ${treeSum('sums', workgroupSize, across)}
+  if (t < ${across}u && c < ${perPixel}u) {
+    let row = group.x * ${2 * channels}u + ${lanes.width}u * c;
+    ${storeComponents(lanes, operands.partials, 'row', 'total')}
+    ${storeComponents(lanes, operands.partials, `row + ${channels}u`, 'sums[t]')}
+  }
+}
+`;
+  return [
+    finish(label, [tiles, columnGroups], body),
+    finishMoments(placement, label, partials, { m: pixels, n: channels, tile }, moments, statistics),
+  ];
+}
+
+export const depthwiseConv2dInputGradient: Lowering<'depthwiseConv2dInputGradient'> = (node, placement) => {
+  const [dy, w, addend, dx] = [operand(node, 0), operand(node, 1), optionalOperand(node, 2), result(node, 0)];
+  const [, height, width, channels] = nhwc(dx);
+  const [, outputHeight, outputWidth] = nhwc(dy);
+  const [kernelHeight, kernelWidth] = [dimension(w, 0), dimension(w, 1)];
+  const { stride, padding } = node.attributes;
+  const lanes = lanesFor(channels);
+  const perPixel = channels / lanes.width;
+  const { operands, finish } = kernelSource(
+    {
+      dy: tensorOperand(placement, dy, 'read'),
+      w: tensorOperand(placement, w, 'read'),
+      addend: addend && tensorOperand(placement, addend, 'read'),
+      dx: tensorOperand(placement, dx, 'write'),
+    },
+    wideIf(lanes, ['dy', 'w', 'addend', 'dx']),
+  );
+  const rows = outputsThatSee('h', kernelHeight, outputHeight, node.attributes);
+  const columns = outputsThatSee('w', kernelWidth, outputWidth, node.attributes);
+  const count = elementCount(dx.shape) / lanes.width;
+  const body = elementwiseMain(
+    count,
+    `${position('i', height, width, perPixel)}
+  var sum = ${addend ? lanes.load(operands.addend, 'i') : `${lanes.type}()`};
+  for (var row = ${rows.first}; row < ${rows.end}; row++) {
+    let line = (h + ${padding}u - row * ${stride}u) * ${kernelWidth}u;
+    for (var column = ${columns.first}; column < ${columns.end}; column++) {
+      let tap = line + w + ${padding}u - column * ${stride}u;
+      let pixel = (n * ${outputHeight}u + row) * ${outputWidth}u + column;
+      sum += ${lanes.load(operands.dy, `pixel * ${perPixel}u + c`)} * ${lanes.load(operands.w, `tap * ${perPixel}u + c`)};
+    }
+  }
+  ${lanes.store(operands.dx, 'i', 'sum')}`,
+  );
+  return [finish(`depthwiseConv2dInputGradient ${dx.name}`, linearDispatch(count), body)];
+};
+
+/** A workgroup sums one row of the kernel over pixels of its own; a second kernel adds the workgroups' sums. */
+export const depthwiseConv2dWeightGradient: Lowering<'depthwiseConv2dWeightGradient'> = (node, placement) => {
+  const [x, dy, dw] = [operand(node, 0), operand(node, 1), result(node, 0)];
+  const [, height, width] = nhwc(x);
+  const [, outputHeight, outputWidth] = nhwc(dy);
+  const [kernelHeight, kernelWidth] = [dimension(dw, 0), dimension(dw, 1)];
+  const { stride, padding } = node.attributes;
+  const { channels, pixels, lanes, perPixel, across, down } = workgroupsOf(dy);
+  const columnGroups = Math.ceil(perPixel / across);
+  const groups = Math.min(Math.ceil(pixels / down), Math.ceil(mostPartials / columnGroups));
+  const partials = placement.scratch(groups * elementCount(dw.shape));
+  const { operands, finish } = kernelSource(
+    {
+      x: tensorOperand(placement, x, 'read'),
+      dy: tensorOperand(placement, dy, 'read'),
+      partials: bufferOperand(partials, 'write'),
+    },
+    wideIf(lanes, ['x', 'dy']),
+  );
+  const taps = [...Array(kernelWidth).keys()];
+  const input = (tap: number) => lanes.load(operands.x, `(line + u32(column + ${tap})) * ${perPixel}u + c`);
+  const addTap = (tap: number) => `if (u32(column + ${tap}) < ${width}u) { sum_${tap} += g * ${input(tap)}; }`;
+  const finishTap = (tap: number) => `sums[t] = sum_${tap};
+  ${treeSum('sums', workgroupSize, across)}
+  if (t < ${across}u && c < ${perPixel}u) {
+    ${storeComponents(lanes, operands.partials, `row + ${tap * channels}u`, 'sums[t]')}
+  }
+  workgroupBarrier();`;
+  const body = `var<workgroup> sums: array<${lanes.type}, ${workgroupSize}>;
+@compute @workgroup_size(${workgroupSize})
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) t: u32) {
+  let c = group.y * ${across}u + t % ${across}u;
+  let row = (group.x * ${kernelHeight}u + group.z) * ${kernelWidth * channels}u + ${lanes.width}u * c;
+  ${taps.map((tap) => `var sum_${tap} = ${lanes.type}();`).join('\n  ')}
+  if (c < ${perPixel}u) {
+    for (var pixel = group.x * ${down}u + t / ${across}u; pixel < ${pixels}u; pixel += ${groups * down}u) {
+      let h = i32(pixel / ${outputWidth}u % ${outputHeight}u * ${stride}u + group.z) - ${padding};
+      let column = i32(pixel % ${outputWidth}u) * ${stride} - ${padding};
+      if (u32(h) < ${height}u) {
+        let line = (pixel / ${outputHeight * outputWidth}u * ${height}u + u32(h)) * ${width}u;
+        let g = ${lanes.load(operands.dy, `pixel * ${perPixel}u + c`)};
+        ${taps.map(addTap).join('\n        ')}
+      }
+    }
+  }
+  ${taps.map(finishTap).join('\n  ')}
+}
+`;
+  const label = `depthwiseConv2dWeightGradient ${dw.name}`;
+  return [
+    finish(label, [groups, columnGroups, kernelHeight], body),
+    finishSums(placement, `${label} sum`, [{ partials, start: 0, rows: groups, results: [dw] }]),
+  ];
+};
+
+/** How a workgroup lies over pixels and channels: `across` vectors of channels, `down` pixels. */
+function workgroupsOf(y: Tensor) {
+  const channels = dimension(y, 3);
+  const lanes = lanesFor(channels);
+  const perPixel = channels / lanes.width;
+  const across = Math.min(nextPowerOfTwo(perPixel), 64);
+  return { channels, pixels: elementCount(y.shape) / channels, lanes, perPixel, across, down: workgroupSize / across };
+}
+
+/** `output(pixel, c)`: the sum over the taps inside the image. */
+function outputFunction(
+  x: Tensor,
+  w: Tensor,
+  y: Tensor,
+  { stride, padding }: Window,
+  lanes: Lanes,
+  operands: Readonly<Record<'x' | 'w', Operand>>,
+): string {
+  const [, height, width, channels] = nhwc(x);
+  const [, outputHeight, outputWidth] = nhwc(y);
+  const [kernelHeight, kernelWidth] = [dimension(w, 0), dimension(w, 1)];
+  const perPixel = channels / lanes.width;
+  return `fn output(pixel: u32, c: u32) -> ${lanes.type} {
+  let top = i32(pixel / ${outputWidth}u % ${outputHeight}u) * ${stride} - ${padding};
+  let left = i32(pixel % ${outputWidth}u) * ${stride} - ${padding};
+  let image = pixel / ${outputHeight * outputWidth}u * ${height * width}u;
+  var sum = ${lanes.type}();
+  for (var row = max(0, -top); row < min(${kernelHeight}, ${height} - top); row++) {
+    for (var column = max(0, -left); column < min(${kernelWidth}, ${width} - left); column++) {
+      let at = image + u32(top + row) * ${width}u + u32(left + column);
+      let tap = u32(row * ${kernelWidth} + column);
+      sum += ${lanes.load(operands.x, `at * ${perPixel}u + c`)} * ${lanes.load(operands.w, `tap * ${perPixel}u + c`)};
+    }
+  }
+  return sum;
+}`;
+}
+
+/** Stores the one or four numbers of a vector from element `at` on. */
+function storeComponents(lanes: Lanes, target: Operand, at: string, value: string): string {
+  if (lanes.width === 1) return target.store(at, value);
+  return [0, 1, 2, 3].map((j) => target.store(`${at} + ${j}u`, `${value}[${j}]`)).join(' ');
+}

@@ -1,0 +1,80 @@
+/**
+ * Which activations a device holds at once when it runs the network image by image: the sets of tensors behind the peak
+ * of activation memory.
+ *
+ * The layers run in the order of the graph. An element-wise operation is done by the layer whose output it reads, on the
+ * way to memory; so a tensor is stored if something with a window (convolution, pooling, classifier) reads it, or more
+ * than one operation does. While a layer runs, memory holds what it reads, what it writes (nothing is overwritten while
+ * it is read, since widths differ), and what later layers still need, such as a shortcut.
+ *
+ * Stored tensors have the width of their quantizer; a maximum is one of its operands and keeps their width. Images are
+ * bytes. Anything else, the averages of the last layer and the logits among them, counts 32 bits.
+ */
+
+import { type AnyNode, elementCount, type Graph, type Tensor } from '../graph/index.js';
+import type { OpName } from '../ops/attributes.js';
+import { floatBits, type TensorSet } from '../quant/index.js';
+
+const elementwise: ReadonlySet<OpName> = new Set<OpName>(['batchNorm', 'activation', 'add', 'subsample', 'scale']);
+const byteBits = 8;
+
+/** Width of a tensor: that of a quantizer, or bits. */
+type Width = { readonly row: number } | { readonly bits: number };
+
+interface Stored {
+  readonly tensor: Tensor;
+  readonly width: Width;
+  /** Stored tensors that the layer reads which writes this one. */
+  readonly reads: readonly Tensor[];
+}
+
+/**
+ * The tensors alive together, a set for every layer; elements are those of one image.
+ *
+ * @param graph the network for inference, before fusion
+ */
+export function liveActivations(graph: Graph, images: Tensor, logits: Tensor): TensorSet[] {
+  const stored = storedTensors(graph, images, logits);
+  const lastUse = new Map(stored.flatMap(({ reads }, time) => reads.map((tensor) => [tensor, time] as const)));
+  return stored.slice(1).map((_, before) => {
+    const time = before + 1;
+    const alive = stored.filter(({ tensor }, born) => born === time || (born < time && lastUse.get(tensor)! >= time));
+    const counted = alive.map(({ tensor, width }) => ({ width, count: elementCount(tensor.shape.slice(1)) }));
+    return {
+      members: counted.flatMap(({ width, count }) => ('row' in width ? [{ row: width.row, count }] : [])),
+      bits: counted.reduce((sum, { width, count }) => sum + ('bits' in width ? width.bits * count : 0), 0),
+    };
+  });
+}
+
+/** In the order in which they are written, the images first. */
+function storedTensors(graph: Graph, images: Tensor, logits: Tensor): Stored[] {
+  const widths = new Map<Tensor, Width>([[images, { bits: byteBits }]]);
+  /** What has to be read to compute a tensor. */
+  const sources = new Map<Tensor, readonly Tensor[]>([[images, [images]]]);
+  const stored: Stored[] = [{ tensor: images, width: { bits: byteBits }, reads: [] }];
+  for (const node of graph.nodes) {
+    const operands = node.inputs.filter((input): input is Tensor => input !== null && sources.has(input));
+    const [y] = node.outputs;
+    if (operands.length === 0 || !y) continue;
+    const width = widthOf(node, widths.get(operands[0]!)!);
+    const reads = [...new Set(operands.flatMap((operand) => sources.get(operand)!))];
+    const isStored = y === logits || isReadFromMemory(graph, y);
+    if (isStored) stored.push({ tensor: y, width, reads });
+    sources.set(y, isStored ? [y] : reads);
+    widths.set(y, width);
+    if (y === logits) break;
+  }
+  return stored;
+}
+
+function widthOf(node: AnyNode, operand: Width): Width {
+  if (node.op === 'maxPool' || node.op === 'subsample') return operand;
+  if (node.op !== 'activation' || node.attributes.activation.type !== 'quantize') return { bits: floatBits };
+  return { row: node.attributes.activation.row };
+}
+
+function isReadFromMemory(graph: Graph, tensor: Tensor): boolean {
+  const readers = graph.nodes.filter((node) => node.inputs.includes(tensor));
+  return readers.length > 1 || readers.some(({ op }) => !elementwise.has(op));
+}

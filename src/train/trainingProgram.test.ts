@@ -1,0 +1,146 @@
+import { describe, expect, it } from 'vitest';
+import type { Program } from '../engine/engine.js';
+import { createReferenceEngine } from '../engine/reference/referenceEngine.js';
+import { experimentFromSettings } from '../experiment/index.js';
+import { STORAGE } from '../nn/index.js';
+import { parameterNames, startFresh, startFromWeights } from '../quant/index.js';
+import { learnedPlaces, readPlaces } from './learnedValues.js';
+import { programOptions } from './programOptions.js';
+import { openSession } from './session.js';
+import { buildTrainingProgram, type TrainingProgram } from './trainingProgram.js';
+
+const quantized = { w_quantize: 'parametric_fp_d_xmax', a_quantize: 'parametric_fp_d_xmax_relu' };
+
+/** What a section with these keys trains, on two 8×8 images that the host writes. */
+function build(settings: Readonly<Record<string, unknown>>): TrainingProgram {
+  const experiment = experimentFromSettings('test', 'test', { batch_size: 2, ...settings });
+  const data = { classes: 3, imageShape: [8, 8, 3] as const, trainImages: 2, evaluationImages: 2 };
+  const images = { type: 'batch' } as const;
+  return buildTrainingProgram({ ...programOptions(experiment, data, null), train: images, evaluation: images });
+}
+
+async function load(training: TrainingProgram): Promise<Program> {
+  const { program } = await openSession(createReferenceEngine(), training);
+  program.write(
+    STORAGE.batchImages,
+    Float64Array.from({ length: 2 * 8 * 8 * 3 }, (_, i) => Math.sin(i)),
+  );
+  program.write(STORAGE.batchLabels, [2, 0]);
+  return program;
+}
+
+/** Everything learned after a step from values that are not zero, by name. */
+async function afterStep(settings: Readonly<Record<string, unknown>>): Promise<Map<string, readonly number[]>> {
+  const training = build(settings);
+  for (const { start } of training.variables.parameters) for (const i of start.keys()) start[i]! += 0.125;
+  const program = await load(training);
+  program.write(STORAGE.control, [0.5, 0, 0, 0]);
+  await program.run('train');
+  const tensors = await readPlaces(program, learnedPlaces(training));
+  return new Map(tensors.map(({ name, data }) => [name, Array.from(data, Number)]));
+}
+
+describe('extensions of the solver', () => {
+  it('are off by default', () => {
+    const { plan } = build(quantized);
+    const nodes = plan.phases.train!.filter(({ op }) => /Update$|Average$|CrossEntropy/.test(op));
+    expect(nodes.map(({ op, attributes }) => [op, attributes])).toEqual([
+      ['softmaxCrossEntropy', { smoothing: 0 }],
+      ['softmaxCrossEntropyGradient', { smoothing: 0 }],
+      ['quantizerUpdate', expect.objectContaining({ weightDecay: 2e-4, learningRateFactor: 1 })],
+      ['parameterUpdate', { solver: { type: 'momentum', momentum: 0.9, nesterov: false }, weightDecay: 2e-4 }],
+    ]);
+  });
+
+  it('label smoothing concerns training alone', () => {
+    const { plan } = build({ label_smoothing: 0.1 });
+    const smoothing = (phase: string) =>
+      plan.phases[phase]!.flatMap(({ op, attributes }) => (op.startsWith('softmax') ? [attributes] : []));
+    expect(smoothing('train')).toEqual([{ smoothing: 0.1 }, { smoothing: 0.1 }]);
+    expect(smoothing('evaluate')).toEqual([{ smoothing: 0 }]);
+  });
+
+  it('decay_exclude leaves out what it names', async () => {
+    const settings = { ...quantized, weight_decay: 0.25 };
+    const without = await afterStep({ ...settings, weight_decay: 0 });
+    const whole = await afterStep(settings);
+    for (const [words, excluded] of [
+      ['bn', /bn\/(gamma|beta)$/],
+      ['bias', /affine\/b$/],
+      ['quantizers', /quant\/parametric/],
+    ] as const) {
+      const some = await afterStep({ ...settings, decay_exclude: words });
+      for (const [name, values] of some) {
+        expect(values, `${name}, without ${words}`).toEqual((excluded.test(name) ? without : whole).get(name));
+      }
+      const decays = [...whole.keys()].filter((name) => String(without.get(name)) !== String(whole.get(name)));
+      expect(decays.some((name) => excluded.test(name))).toBe(true);
+    }
+  });
+
+  it('the learning rate of the quantizers has a factor', async () => {
+    const [still, moving] = await Promise.all([
+      afterStep({ ...quantized, quantizer_learning_rate_factor: 0 }),
+      afterStep(quantized),
+    ]);
+    const { variables } = build(quantized);
+    const start = variables.quantizers.flatMap(({ name, kind }, row) =>
+      parameterNames(kind).map((p, i) => [`${name}/${kind}/${p}`, [variables.table[2 * row + i]!]] as const),
+    );
+    expect(start.filter(([name, value]) => still.get(name)![0] === value[0])).toHaveLength(start.length);
+    expect(start.filter(([name, value]) => moving.get(name)![0] !== value[0]).length).toBeGreaterThan(20);
+    expect(still.get('conv1/quantized_conv/W')).toEqual(moving.get('conv1/quantized_conv/W'));
+  });
+
+  it('moving averages are what evaluation sees, with the present quantizers', async () => {
+    const training = build({ ...quantized, ema_decay: 0.9 });
+    const program = await load(training);
+    const logits = async () => {
+      await program.run('evaluate');
+      return [...(await program.read(STORAGE.logits))];
+    };
+    const atStart = await logits();
+    program.write(STORAGE.control, [0.5, 0, 0, 0]);
+    await program.run('train');
+    const table = await program.read(STORAGE.quantizers);
+    program.write(STORAGE.quantizers, training.variables.table);
+    expect(await logits()).toEqual(atStart);
+    program.write(STORAGE.quantizers, table);
+    expect(await logits()).not.toEqual(atStart);
+
+    const before = [...(await program.read(STORAGE.parameterAverage))];
+    program.write(STORAGE.control, [0.5, 0, 0, 0.25]);
+    await program.run('train');
+    const raw = [...(await program.read(STORAGE.parameters))];
+    const mean = before.map((value, i) => value + 0.25 * (raw[i]! - value));
+    expect([...(await program.read(STORAGE.parameterAverage))]).toEqual(mean);
+    expect(await program.read(STORAGE.runningAverage)).not.toEqual(await program.read(STORAGE.running));
+  });
+});
+
+describe('where weights without a file start', () => {
+  const starts = (settings: Readonly<Record<string, unknown>>) => {
+    const { variables } = build({ ...quantized, ...settings });
+    return variables.quantizers.flatMap((quantizer, row) => {
+      if (quantizer.role === 'activation') return [];
+      // A bias follows the weights of its layer.
+      const tensor = quantizer.name.replace(/quant$/, '').replace(/\/b$/, '/W');
+      const table = [variables.table[2 * row], variables.table[2 * row + 1]];
+      return [{ quantizer, table, values: variables.find(tensor)!.start }];
+    });
+  };
+
+  it('w_start = stepsize: the configured step, as published', () => {
+    for (const { quantizer, table } of starts({ w_stepsize: 0.25 })) {
+      expect(table).toEqual(startFresh(quantizer, 0.25).parameters);
+    }
+  });
+
+  it('w_start = weights: the step that follows from the random weights', () => {
+    const all = starts({ w_stepsize: 0.25, w_start: 'weights' });
+    for (const { quantizer, table, values } of all) {
+      expect(table).toEqual(startFromWeights(quantizer, values).parameters);
+    }
+    expect(new Set(all.map(({ table }) => table[0])).size).toBeGreaterThan(1);
+  });
+});
