@@ -4,22 +4,24 @@ import type { Variables } from '../nn/index.js';
 import { bitsPerKbyte } from '../quant/index.js';
 import { type LayerSummary, summaryTable } from '../report/summaryTable.js';
 
-/** `bits`: by row of the quantizers' table. Empty for a float network. */
-export function layerTable({ quantizers }: Variables, bits: ArrayLike<number>): string {
+/** `bits`: by tensor. Empty for a float network. */
+export function layerTable({ tensors, quantizers }: Variables, bits: Readonly<Record<string, number>>): string {
+  if (quantizers.length === 0) return '';
   const layers = new Map<string, LayerSummary>();
-  quantizers.forEach(({ name, role, count }, row) => {
+  for (const { name, role, count } of tensors) {
     const layer = layerOf(name);
-    const kbytes = (bits[row]! * count) / bitsPerKbyte;
+    const ownBits = bits[name] ?? 0;
+    const kbytes = (ownBits * count) / bitsPerKbyte;
     const cells =
       role === 'activation'
-        ? { activationBits: bits[row]!, activationKbytes: kbytes }
-        : { weightBits: bits[row]!, weightKbytes: kbytes };
+        ? { activationBits: ownBits, activationKbytes: kbytes }
+        : { weightBits: ownBits, weightKbytes: kbytes };
     layers.set(layer, { ...layers.get(layer), layer, ...cells });
-  });
-  return layers.size ? summaryTable([...layers.values()]) : '';
+  }
+  return summaryTable([...layers.values()]);
 }
 
 /** What a convolution and the activation behind it have in common; a bias keeps a row of its own. */
-function layerOf(quantizer: string): string {
-  return quantizer.replace(/(\/quantized_(conv|affine)\/W|\.weight)quant$|\/Aquant$/, '').replace(/quant$/, '');
+function layerOf(tensor: string): string {
+  return tensor.replace(/\/quantized_(conv|affine)\/W$|\.weight$/, '');
 }

@@ -11,7 +11,6 @@ import {
 } from '../experiment/index.js';
 import { type FinishedRun, runExperiment } from '../run/runExperiment.js';
 import { openWorkbench } from '../run/workbench.js';
-import { tensorOf } from '../train/quantizerReport.js';
 import { interruptible } from './interruptible.js';
 import { layerTable } from './layerTable.js';
 import { addSettingOptions, autotuneOption, tuningFile } from './options.js';
@@ -92,8 +91,7 @@ async function trainExperiment(
         const { plotRun } = await import('../report/index.js');
         await plotRun(folder.root);
       }
-      const bits = variables.quantizers.map(({ name }) => summary.bits[tensorOf(name)] ?? 0);
-      const lines = [layerTable(variables, bits), closing(summary, epochs, plots ? folder.plots : folder.root)];
+      const lines = [layerTable(variables, summary.bits), closing(summary, epochs, plots ? folder.plots : folder.root)];
       process.stdout.write(`${lines.filter(Boolean).join('\n')}\n`);
       return run;
     } finally {

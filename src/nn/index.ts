@@ -4,4 +4,10 @@ export { liveActivations } from './liveActivations.js';
 export { buildModel, type ModelOptions } from './models.js';
 export type { QuantizerSettings } from './quantizerSettings.js';
 export { averageStorages, STORAGE } from './storages.js';
-export { type ParameterGroup, type StartingWeights, type Variable, Variables } from './variables.js';
+export {
+  type NetworkTensor,
+  type ParameterGroup,
+  type StartingWeights,
+  type Variable,
+  Variables,
+} from './variables.js';

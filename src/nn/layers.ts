@@ -31,6 +31,8 @@ export interface Network {
   readonly ranges: Tensor;
   readonly weights: QuantizerSettings;
   readonly activations: QuantizerSettings;
+  /** Of single tensors, by name, instead of those of their role. */
+  readonly exceptions: Readonly<Record<string, QuantizerSettings>>;
 }
 
 /** Start values of a weight of the given inside shape. */
@@ -81,17 +83,18 @@ export function convolutionBatchNorm(
 
 /** The activation quantizer, or a ReLU where activations are not quantized. `name` is the scope of the output. */
 export function nonlinearity(network: Network, x: Tensor, name: string, float: 'relu' | 'relu6' = 'relu'): Tensor {
-  const { graph, variables, activations } = network;
+  const { graph, variables } = network;
   const count = elementCount(x.shape) / dimension(x, 0);
-  if (!activations.kind) {
+  const settings = network.exceptions[name] ?? network.activations;
+  if (!settings.kind) {
     variables.countUnquantized('activation', name, count);
     return activation(graph, x, network.ranges, { type: float });
   }
-  const row = quantizerRow(network, `${name}/Aquant`, 'activation', count, null);
+  const row = quantizerRow(variables, settings, { name, quantizer: `${name}/Aquant`, role: 'activation', count });
   return activation(graph, x, network.ranges, {
     type: 'quantize',
     row,
-    core: coreOf(activations.kind),
+    core: coreOf(settings.kind),
     signed: false,
   });
 }
@@ -125,33 +128,41 @@ function quantizedWeight(
   initialize: Initializer,
   startsFrom = name,
 ): Tensor {
-  const { graph, variables, weights } = network;
+  const { graph, variables } = network;
   const role = startsFrom === name ? 'weight' : 'bias';
   const parameter = variables.parameter(graph, name, shape, layout, () => initialize(shape), role);
   const count = elementCount(shape);
-  if (!weights.kind) {
-    variables.countUnquantized('weight', name, count);
+  const settings = network.exceptions[name] ?? network.weights;
+  if (!settings.kind) {
+    variables.countUnquantized(role, name, count);
     return parameter;
   }
-  const row = quantizerRow(network, `${name}quant`, role, count, startsFrom);
+  const row = quantizerRow(variables, settings, { name, quantizer: `${name}quant`, role, count, startsFrom });
   return activation(graph, parameter, network.ranges, {
     type: 'quantize',
     row,
-    core: coreOf(weights.kind),
+    core: coreOf(settings.kind),
     signed: true,
   });
 }
 
+interface QuantizedTensor {
+  readonly name: string;
+  /** Name of its quantizer. */
+  readonly quantizer: string;
+  readonly role: Quantizer['role'];
+  readonly count: number;
+  /** Of weights and biases: the parameter whose values decide the start. */
+  readonly startsFrom?: string;
+}
+
 /** Where a file gives the learned values of this very parametrization they are the start, else data or settings are. */
 function quantizerRow(
-  { variables, weights, activations }: Network,
-  name: string,
-  role: Quantizer['role'],
-  count: number,
-  startsFrom: string | null,
+  variables: Variables,
+  settings: QuantizerSettings,
+  { name: tensor, quantizer: name, role, count, startsFrom }: QuantizedTensor,
 ): number {
-  return variables.quantizer(name, () => {
-    const settings = role === 'activation' ? activations : weights;
+  return variables.quantizer(tensor, () => {
     const { kind } = settings;
     if (!kind) throw new Error(`${name}: no quantizer is configured`);
     const description = { kind, bitwidth: settings.bitwidth, ...settings.bounds };

@@ -38,6 +38,17 @@ export interface StartingWeights {
   get(name: string): { readonly shape: Shape; readonly values: ArrayLike<number> } | undefined;
 }
 
+/** A tensor that a quantizer handles, or could. */
+export interface NetworkTensor {
+  /** Its own name if it is learned, else the scope whose output it is. */
+  readonly name: string;
+  readonly role: Quantizer['role'];
+  /** Elements; of an activation, those of one image. */
+  readonly count: number;
+  /** Row of its quantizer, null if it has none. */
+  readonly row: number | null;
+}
+
 /** A storage that grows while a network is built for the first time. */
 interface GrowingStorage extends Storage {
   length: number;
@@ -56,9 +67,7 @@ export class Variables {
   readonly random: Random;
   readonly #storages = new Map<string, GrowingStorage>();
   readonly #byName = new Map<string, Variable>();
-  readonly #rows = new Map<string, number>();
-  readonly #unquantizedWeights = new Map<string, number>();
-  readonly #unquantizedActivations = new Map<string, number>();
+  readonly #tensors = new Map<string, NetworkTensor>();
 
   /** Where values come from that a file gives; null if the network starts afresh. */
   readonly starting: StartingWeights | null;
@@ -116,33 +125,40 @@ export class Variables {
     return { storage, offset: layer.offset };
   }
 
-  /** The row of a quantizer; `create` describes it with its two start values and is called once. */
-  quantizer(name: string, create: () => { quantizer: Quantizer; start: readonly [number, number] }): number {
-    const known = this.#rows.get(name);
-    if (known !== undefined) return known;
+  /** The row of a tensor's quantizer; `create` describes it with its two start values and is called once. */
+  quantizer(tensor: string, create: () => { quantizer: Quantizer; start: readonly [number, number] }): number {
+    const known = this.#tensors.get(tensor)?.row;
+    if (typeof known === 'number') return known;
     const { quantizer, start } = create();
     const row = this.quantizers.push(quantizer) - 1;
     this.table.push(...start);
-    this.#rows.set(name, row);
+    this.#tensors.set(tensor, { name: tensor, role: quantizer.role, count: quantizer.count, row });
     return row;
   }
 
   /** Counts a tensor that no quantizer handles: 32 bits an element. */
-  countUnquantized(role: 'weight' | 'activation', name: string, count: number): void {
-    (role === 'weight' ? this.#unquantizedWeights : this.#unquantizedActivations).set(name, count);
+  countUnquantized(role: Quantizer['role'], name: string, count: number): void {
+    this.#tensors.set(name, { name, role, count, row: null });
+  }
+
+  /** What can be quantized, in the order of the network. */
+  get tensors(): readonly NetworkTensor[] {
+    return [...this.#tensors.values()];
   }
 
   get unquantized(): Unquantized {
-    return {
-      weights: [...this.#unquantizedWeights.values()].reduce((sum, count) => sum + count, 0),
-      activations: [...this.#unquantizedActivations.values()],
-      live: this.live,
-    };
+    const counts = (role: 'weight' | 'activation') => this.unquantizedTensors(role).map(([, count]) => count);
+    const weights = counts('weight').reduce((sum, count) => sum + count, 0);
+    return { weights, activations: counts('activation'), live: this.live };
   }
 
-  /** Names and counts of the unquantized tensors of a role, in the order of the network. */
+  /** Names and counts of the unquantized tensors, biases among the weights, in the order of the network. */
   unquantizedTensors(role: 'weight' | 'activation'): readonly (readonly [name: string, count: number])[] {
-    return [...(role === 'weight' ? this.#unquantizedWeights : this.#unquantizedActivations)];
+    const isActivation = role === 'activation';
+    const ofRole = this.tensors.filter(
+      (tensor) => tensor.row === null && (tensor.role === 'activation') === isActivation,
+    );
+    return ofRole.map(({ name, count }) => [name, count]);
   }
 
   find(name: string): Variable | undefined {

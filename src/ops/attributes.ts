@@ -56,7 +56,6 @@ export interface Window {
 }
 
 /**
-/**
  * Positions in the `control` storage (float). The learning rate of Adam carries its bias corrections; `averageWeight` is
  * the weight of a step's values in the moving averages; the penalties' slope is multiplier + 2·λ·excess, in loss per kB.
  */

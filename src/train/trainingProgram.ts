@@ -52,6 +52,8 @@ export interface ProgramOptions {
   readonly imageShape: readonly [height: number, width: number, channels: number];
   readonly weights: QuantizerSettings;
   readonly activations: QuantizerSettings;
+  /** Settings of single tensors, by name, instead of those of their role. */
+  readonly exceptions?: Readonly<Record<string, QuantizerSettings>>;
   readonly budget: Budget;
   readonly solver: Solver;
   readonly weightDecay: number;
@@ -142,8 +144,8 @@ class PhaseBuilder {
     const table = this.#quantizerTable(graph, STORAGE.quantizers);
     const ranges = graph.tensor('ranges', table.shape);
     graph.append('prepareQuantizers', [table], [ranges], { rows: variables.quantizers });
-    const { weights, activations } = options;
-    const network = { graph, variables, training, ranges, weights, activations };
+    const { weights, activations, exceptions = {} } = options;
+    const network = { graph, variables, training, ranges, weights, activations, exceptions };
     const logits = buildModel(network, images, options.model);
     logits.view = { storage: this.#storage(STORAGE.logits, elementCount(logits.shape)), offset: 0 };
     const view = { storage: this.#storage(STORAGE.loss, 2), offset: 0 };
