@@ -3,7 +3,15 @@
 import { readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
-import { listExperiments, readConfigFile } from '../experiment/index.js';
+import {
+  type Experiment,
+  listExperiments,
+  type ResolvedLayer,
+  readConfigFile,
+  resolveExperiment,
+} from '../experiment/index.js';
+import { resolvedLayers } from '../train/programOptions.js';
+import { resolvedLayerRow, resolvedLayerTable } from './resolvedLayerTable.js';
 import { textTable } from './textTable.js';
 
 export function experimentsCommand(): Command {
@@ -12,17 +20,19 @@ export function experimentsCommand(): Command {
     .option('--cfg <file>', 'a .cfg file; without it, all that come with this program')
     .option('--json', 'one JSON array on stdout')
     .action(({ cfg, json }: { cfg?: string; json?: boolean }) => {
-      const files = (cfg ? [cfg] : shippedFiles()).map((path) => ({
-        path,
-        rows: listExperiments(readConfigFile(path)),
-      }));
+      const files = (cfg ? [cfg] : shippedFiles()).map((path) => {
+        const file = readConfigFile(path);
+        const rows = listExperiments(file);
+        return { path, rows, layers: new Map(rows.map(({ name }) => [name, layersOf(resolveExperiment(file, name))])) };
+      });
       if (json) {
-        process.stdout.write(
-          `${JSON.stringify(files.flatMap(({ path, rows }) => rows.map((row) => ({ cfg: path, ...row }))))}\n`,
+        const all = files.flatMap(({ path, rows, layers }) =>
+          rows.map((row) => ({ cfg: path, ...row, layers: layers.get(row.name)?.map(resolvedLayerRow) })),
         );
+        process.stdout.write(`${JSON.stringify(all)}\n`);
         return;
       }
-      for (const { path, rows } of files) {
+      for (const { path, rows, layers } of files) {
         const header = ['experiment', 'model', 'weights', 'activations', 'budget', 'starts from', 'optimizer', 'rate'];
         const lines = rows.map((row) => [
           row.name,
@@ -35,8 +45,18 @@ export function experimentsCommand(): Command {
           String(row.initialLearningRate),
         ]);
         process.stdout.write(`${path}\n${textTable([header, ...lines])}\n\n`);
+        for (const [name, resolved] of layers) {
+          if (resolved) process.stdout.write(`[${name}] layers\n${resolvedLayerTable(resolved)}\n\n`);
+        }
       }
     });
+}
+
+/** What holds for every tensor, where rules set single ones. Neither images nor classes change that. */
+function layersOf(experiment: Experiment): ResolvedLayer[] | undefined {
+  if (experiment.layers.length === 0) return undefined;
+  const side = experiment.data.imageSize ?? 32;
+  return resolvedLayers(experiment, { classes: 10, imageShape: [side, side, 3] });
 }
 
 function shippedFiles(): string[] {

@@ -4,6 +4,7 @@ import { Command } from 'commander';
 import {
   type ConfigFile,
   type Experiment,
+  type ResolvedLayer,
   type RunSummary,
   readConfigFile,
   resolveExperiment,
@@ -15,6 +16,7 @@ import { interruptible } from './interruptible.js';
 import { layerTable } from './layerTable.js';
 import { addSettingOptions, autotuneOption, tuningFile } from './options.js';
 import { duration, percent, progressDisplay } from './progress.js';
+import { resolvedLayerTable } from './resolvedLayerTable.js';
 
 export function trainCommand(): Command {
   const command = new Command('train')
@@ -77,7 +79,11 @@ async function trainExperiment(
   const bench = openWorkbench({ tuningFile: tuningFile(autotune) });
   return interruptible(display, async (signal, onTraining) => {
     try {
-      const options = { force, generatesData: true, events: display, signal, onTraining };
+      const events = {
+        ...display,
+        onLayers: (layers: readonly ResolvedLayer[]) => display.line(resolvedLayerTable(layers)),
+      };
+      const options = { force, generatesData: true, events, signal, onTraining };
       const run = await runExperiment(experiment, file, bench, options);
       const { summary, folder, variables } = run;
       if (!summary) {

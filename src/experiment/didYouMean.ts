@@ -28,6 +28,16 @@ export function nearestName(given: string, known: readonly string[]): string | u
   return nearest;
 }
 
+/** The known names that have the part most like `given`, nearest first, at most `count` of them. */
+export function namesLike(given: string, known: readonly string[], count: number): string[] {
+  const distance = (name: string) => {
+    const starts = Array.from({ length: Math.max(1, name.length - given.length + 1) }, (_, start) => start);
+    return Math.min(...starts.map((start) => editDistance(given, name.slice(start, start + given.length))));
+  };
+  const near = known.map((name) => ({ name, distance: distance(name) })).sort((a, b) => a.distance - b.distance);
+  return near.slice(0, count).map(({ name }) => name);
+}
+
 function editDistance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, j) => j);
   for (let i = 1; i <= a.length; i++) {

@@ -5,33 +5,13 @@
  */
 import { type DataSpec, parseDataSpec } from '../data/dataSpec.js';
 import { InputError } from '../errors.js';
-import type { ActivationType, QuantizerKind } from '../quant/index.js';
+import type { ActivationType } from '../quant/index.js';
 import { type ConfigFile, sectionEntries } from './configFile.js';
 import { didYouMean } from './didYouMean.js';
+import { type LayerRule, parseLayerRules } from './layerRules.js';
+import { type QuantizerSettings, quantizerSettings } from './quantizerSettings.js';
 import { checkKeysTogether, complete, type Fail, type Settings } from './settingRules.js';
 import { type ModelName, type SettingKey, settingKeys, settingsSchema } from './settings.js';
-
-/** How the weights (or the activations) are quantized. The two roles differ in sign: activations are unsigned. */
-export interface QuantizerSettings {
-  /** `null`: not quantized. Without the ending `_relu` that the .cfg puts behind kinds of activations. */
-  readonly kind: QuantizerKind | null;
-  /** Bits at the start (fixed kinds: for good), and the limits of what is learned. */
-  readonly bitwidth: number;
-  readonly bitwidthMin: number;
-  readonly bitwidthMax: number;
-  /** Step d: start value where it does not follow from the weights, and its limits. */
-  readonly stepSize: number;
-  readonly stepSizeMin: number;
-  readonly stepSizeMax: number;
-  readonly xminMin: number;
-  readonly xminMax: number;
-  readonly xmaxMin: number;
-  readonly xmaxMax: number;
-  /** `parametric_fp_b_xmax`: clip at a range that the bits can number, which the published code does not. */
-  readonly recomputeRange: boolean;
-  /** Weights without a file to start from: the step follows from their random start values instead of `stepSize`. */
-  readonly startFromWeights: boolean;
-}
 
 /** Where a value was written, for messages: `configs/a.cfg:12: [NAME] key` or `--key`. */
 export interface SettingSource {
@@ -98,6 +78,8 @@ export interface Experiment {
   };
   readonly weights: QuantizerSettings;
   readonly activations: QuantizerSettings;
+  /** Settings of single tensors; `resolveLayers` applies them. */
+  readonly layers: readonly LayerRule[];
   /** Targets in kB of 1024 bytes; -1 for none. */
   readonly budget: {
     readonly targetWeightKbytes: number;
@@ -206,9 +188,11 @@ function build(
     throw fail(key as SettingKey, '', issue.message + remarkHint(entries.get(key)?.value ?? ''));
   }
   const settings = complete(parsed.data);
-  checkKeysTogether(settings, fail);
+  const layers = parseLayerRules(settings.layers, entries.get('layers')?.where ?? 'layers');
+  checkKeysTogether(settings, layers, fail);
   return {
     ...grouped(settings),
+    layers,
     name,
     configPath,
     settings,
@@ -227,7 +211,9 @@ function remarkHint(value: string): string {
   return /\s[#;]/.test(value) ? ' (a remark needs a line of its own)' : '';
 }
 
-function grouped(s: Settings): Omit<Experiment, 'name' | 'configPath' | 'settings' | 'sources' | 'overrides'> {
+function grouped(
+  s: Settings,
+): Omit<Experiment, 'name' | 'configPath' | 'layers' | 'settings' | 'sources' | 'overrides'> {
   return {
     network: {
       model: s.model,
@@ -279,24 +265,5 @@ function grouped(s: Settings): Omit<Experiment, 'name' | 'configPath' | 'setting
     matmulPrecision: s.matmul_precision,
     out: s.out,
     resume: s.resume,
-  };
-}
-
-function quantizerSettings(s: Settings, prefix: 'w' | 'a'): QuantizerSettings {
-  const kind = prefix === 'w' ? s.w_quantize : ((s.a_quantize?.replace(/_relu$/, '') ?? null) as QuantizerKind | null);
-  return {
-    kind,
-    bitwidth: s[`${prefix}_bitwidth`],
-    bitwidthMin: s[`${prefix}_bitwidth_min`],
-    bitwidthMax: s[`${prefix}_bitwidth_max`],
-    stepSize: s[`${prefix}_stepsize`],
-    stepSizeMin: s[`${prefix}_stepsize_min`],
-    stepSizeMax: s[`${prefix}_stepsize_max`],
-    xminMin: s[`${prefix}_xmin_min`],
-    xminMax: s[`${prefix}_xmin_max`],
-    xmaxMin: s[`${prefix}_xmax_min`],
-    xmaxMax: s[`${prefix}_xmax_max`],
-    recomputeRange: s.recompute_range,
-    startFromWeights: s.w_start === 'weights',
   };
 }

@@ -5,11 +5,12 @@ export {
   type Experiment,
   experimentFromSettings,
   type Overrides,
-  type QuantizerSettings,
   resolveExperiment,
 } from './experiment.js';
+export { type LayerRule, type ResolvedLayer, resolveLayers } from './layerRules.js';
 export { type ExperimentRow, listExperiments } from './listExperiments.js';
 export { type QuantizerBounds, quantizerBounds } from './quantizerBounds.js';
+export type { QuantizerSettings } from './quantizerSettings.js';
 export * from './runFolder.js';
 export type { AccuracyRow, LossRow, QuantizerRow, RunRow, SizesRow } from './runTables.js';
 export type { Settings } from './settingRules.js';

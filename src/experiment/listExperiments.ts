@@ -1,7 +1,8 @@
 /** What the sections of a .cfg file train, a row each: the table behind `mpdnn experiments`. */
 import { parameterNames } from '../quant/index.js';
 import { type ConfigFile, defaultSection } from './configFile.js';
-import { type Experiment, type Overrides, type QuantizerSettings, resolveExperiment } from './experiment.js';
+import { type Experiment, type Overrides, resolveExperiment } from './experiment.js';
+import type { QuantizerSettings } from './quantizerSettings.js';
 
 export interface ExperimentRow {
   readonly name: string;

@@ -3,7 +3,7 @@
  * step d, ends xmin and xmax, exponent m. No key limits m, which only the older kinds learn.
  */
 import { type Quantizer, wideLimitsOfM } from '../quant/index.js';
-import type { QuantizerSettings } from './experiment.js';
+import type { QuantizerSettings } from './quantizerSettings.js';
 
 /** The limits in the forward pass, and those of xmin for counting bits and for the projection after a step. */
 export type QuantizerBounds = Pick<Quantizer, 'bounds' | 'accountingXmin'>;

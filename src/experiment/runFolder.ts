@@ -12,6 +12,7 @@ import { InputError } from '../errors.js';
 import { didYouMean } from './didYouMean.js';
 import { discard, fileFault, makeFolder, syncFolder, writeDurably } from './durableFile.js';
 import type { Experiment } from './experiment.js';
+import { quantizesAnything } from './layerRules.js';
 import { configSchema, json, type RunConfig, type RunSummary, readJson, summarySchema } from './runDocuments.js';
 import {
   type AccuracyRow,
@@ -120,7 +121,7 @@ export function createRunFolder(experiment: Experiment, run: RunStart & { readon
   checkReplaceable(experiment, run.force ?? false);
 
   const folder = runFolderAt(root, {
-    quantized: experiment.weights.kind !== null || experiment.activations.kind !== null,
+    quantized: quantizesAnything(experiment.settings),
     tested: experiment.training.select === 'validation',
   });
   const aside = join(out, `.${name}.${process.pid}.new`);
@@ -151,8 +152,8 @@ export function openRunFolder(root: string): { readonly folder: RunFolder; reado
     throw new InputError(`${root}: ${fault}${didYouMean(basename(root), runsBeside(root), dirname(root))}`);
   }
   const config = readJson(path, configSchema);
-  const { w_quantize, a_quantize, select } = config.settings;
-  const quantized = Boolean(w_quantize ?? a_quantize);
+  const { select } = config.settings;
+  const quantized = quantizesAnything(config.settings);
   return { folder: runFolderAt(root, { quantized, tested: select === 'validation' }), config };
 }
 

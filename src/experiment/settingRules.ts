@@ -4,6 +4,7 @@
 import { parseDataSpec } from '../data/dataSpec.js';
 import type { InputError } from '../errors.js';
 import { coreOf, parameterNames, type QuantizerKind } from '../quant/index.js';
+import type { LayerRule } from './layerRules.js';
 import type { ModelName, ReadSettings, SettingKey } from './settings.js';
 
 /** Every key with its final value, as config.json keeps them: the defaults that depend on other keys are filled in. */
@@ -46,24 +47,20 @@ function proportionalDrops(epochs: number): number[] {
   return drops.filter((drop, i) => drop > 0 && drop < epochs && drop !== drops[i - 1]);
 }
 
-/** Throws what `fail` makes of the first key that contradicts another. */
-export function checkKeysTogether(settings: Settings, fail: Fail): void {
-  for (const prefix of ['w', 'a'] as const) {
-    for (const range of ['stepsize', 'xmin', 'xmax'] as const) {
-      const max = settings[`${prefix}_${range}_max`];
-      const min = settings[`${prefix}_${range}_min`];
-      if (min >= max) throw fail(`${prefix}_${range}_min`, min, `must be below ${prefix}_${range}_max = ${max}`);
-    }
-    checkBits(prefix, settings, fail);
-  }
+/** Throws what `fail` makes of the first key that contradicts another. `layers` are the rules for single tensors. */
+export function checkKeysTogether(settings: Settings, layers: readonly LayerRule[], fail: Fail): void {
+  checkQuantizer('w', settings, fail);
+  checkQuantizer('a', settings, fail);
   checkSolver(settings, fail);
+  const quantizes = (key: 'w_quantize' | 'a_quantize') =>
+    settings[key] !== null || layers.some(({ values }) => Boolean(values[key]));
 
   const weightTarget = settings.target_weight_kbytes;
-  if (weightTarget > 0 && settings.w_quantize === null) {
+  if (weightTarget > 0 && !quantizes('w_quantize')) {
     throw fail('target_weight_kbytes', weightTarget, 'needs quantized weights: set w_quantize, or no target (-1)');
   }
   const activationTarget = settings.target_activation_kbytes;
-  if (activationTarget > 0 && settings.a_quantize === null) {
+  if (activationTarget > 0 && !quantizes('a_quantize')) {
     throw fail('target_activation_kbytes', activationTarget, 'needs quantized activations: set a_quantize, or -1');
   }
 
@@ -80,6 +77,16 @@ export function checkKeysTogether(settings: Settings, fail: Fail): void {
   if (settings.select === 'test' && split > 0) {
     throw fail('validation_split', split, 'must be 0 with select = test; to use these images set select = validation');
   }
+}
+
+/** The same for the keys of weights or of activations. */
+export function checkQuantizer(prefix: 'w' | 'a', settings: Settings, fail: Fail): void {
+  for (const range of ['stepsize', 'xmin', 'xmax'] as const) {
+    const max = settings[`${prefix}_${range}_max`];
+    const min = settings[`${prefix}_${range}_min`];
+    if (min >= max) throw fail(`${prefix}_${range}_min`, min, `must be below ${prefix}_${range}_max = ${max}`);
+  }
+  checkBits(prefix, settings, fail);
 }
 
 function checkSolver(settings: Settings, fail: Fail): void {

@@ -33,6 +33,12 @@ const flag = setting(`one of ${[...on, ...off].join(', ')}`, (text) => {
 
 const text = setting('a text', (value) => value || undefined);
 
+/** Only the form: `layerRules.ts` reads what stands in a rule. A rule a line, or `;` between them. */
+const rules = setting('rules', (value) => {
+  const lines = value.split(/[\n;]/).map((line) => line.trim());
+  return lines.filter(Boolean).join('; ') || undefined;
+});
+
 /** The grammar of `data` belongs to the data; here its fault is put into the words of a key's fault. */
 const dataSpec: Reader<string> = {
   allowed: 'cifar10[:DIR or archive], mnist[:DIR], images:DIR or synthetic[:number of images]',
@@ -127,6 +133,7 @@ export const settingsSchema = z.strictObject({
   a_bitwidth_min: key('1', bits),
   a_bitwidth_max: key('8', bits),
 
+  layers: key('none', optional(rules)),
   w_start: key('stepsize', choice(['stepsize', 'weights'])),
   recompute_range: key('false', flag),
 

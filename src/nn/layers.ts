@@ -32,7 +32,7 @@ export interface Network {
   readonly weights: QuantizerSettings;
   readonly activations: QuantizerSettings;
   /** Of single tensors, by name, instead of those of their role. */
-  readonly exceptions: Readonly<Record<string, QuantizerSettings>>;
+  readonly exceptions?: Readonly<Record<string, QuantizerSettings>>;
 }
 
 /** Start values of a weight of the given inside shape. */
@@ -85,7 +85,7 @@ export function convolutionBatchNorm(
 export function nonlinearity(network: Network, x: Tensor, name: string, float: 'relu' | 'relu6' = 'relu'): Tensor {
   const { graph, variables } = network;
   const count = elementCount(x.shape) / dimension(x, 0);
-  const settings = network.exceptions[name] ?? network.activations;
+  const settings = network.exceptions?.[name] ?? network.activations;
   if (!settings.kind) {
     variables.countUnquantized('activation', name, count);
     return activation(graph, x, network.ranges, { type: float });
@@ -132,7 +132,7 @@ function quantizedWeight(
   const role = startsFrom === name ? 'weight' : 'bias';
   const parameter = variables.parameter(graph, name, shape, layout, () => initialize(shape), role);
   const count = elementCount(shape);
-  const settings = network.exceptions[name] ?? network.weights;
+  const settings = network.exceptions?.[name] ?? network.weights;
   if (!settings.kind) {
     variables.countUnquantized(role, name, count);
     return parameter;

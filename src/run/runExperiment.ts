@@ -22,7 +22,7 @@ import {
 import type { Variables } from '../nn/index.js';
 import { packageVersion } from '../packageVersion.js';
 import { readCheckpoint } from '../train/checkpoint.js';
-import { dataShape, programOptions } from '../train/programOptions.js';
+import { dataShape, programOptions, resolvedLayers } from '../train/programOptions.js';
 import { openSession } from '../train/session.js';
 import { initialState, train } from '../train/train.js';
 import { buildTrainingProgram } from '../train/trainingProgram.js';
@@ -75,6 +75,7 @@ export async function runExperiment(
   const shape = dataShape(data, chooses.count, reported?.count);
   const program = buildTrainingProgram(programOptions(experiment, shape, starting));
   if (starting) events.line(startLine(program.variables, starting));
+  if (experiment.layers.length > 0) events.onLayers?.(resolvedLayers(experiment, shape));
   const checkpoint = checkpointFile ? await readCheckpoint(checkpointFile, program) : null;
   const engine = await bench.engine(experiment);
   const session = await openSession(engine, program, (done, total) => events.task('compiling', done, total));

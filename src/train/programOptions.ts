@@ -5,8 +5,10 @@ import {
   type Experiment,
   type QuantizerSettings as ExperimentQuantizer,
   quantizerBounds,
+  type ResolvedLayer,
+  resolveLayers,
 } from '../experiment/index.js';
-import type { QuantizerSettings, StartingWeights } from '../nn/index.js';
+import { type ModelOptions, type QuantizerSettings, quantizableTensors, type StartingWeights } from '../nn/index.js';
 import type { Solver } from '../ops/attributes.js';
 import type { Budget, Quantizer } from '../quant/index.js';
 import type { ImageSource, ProgramOptions } from './trainingProgram.js';
@@ -41,21 +43,17 @@ export function programOptions(
   data: DataShape,
   starting: StartingWeights | null,
 ): ProgramOptions {
-  const { network, training } = experiment;
+  const { training } = experiment;
   const { batchSize } = training;
   const { trainImages, evaluationImages, testImages = 0 } = data;
   const evaluationBatches = Math.ceil(evaluationImages / batchSize) + Math.ceil(testImages / batchSize);
   return {
-    model: {
-      model: network.model,
-      classes: data.classes,
-      shortcutType: network.shortcutType,
-      scaleLayer: network.scaleLayer,
-    },
+    model: modelOptions(experiment, data),
     batchSize,
     imageShape: data.imageShape,
     weights: quantizerSettings(experiment.weights, 'weight'),
     activations: quantizerSettings(experiment.activations, 'activation'),
+    exceptions: exceptionsOf(experiment, data),
     budget: budgetOf(experiment),
     solver: solverOf(training),
     weightDecay: training.weightDecay,
@@ -68,6 +66,27 @@ export function programOptions(
     train: source(experiment, data, trainImages, Math.floor(trainImages / batchSize)),
     evaluation: source(experiment, data, evaluationImages + testImages, evaluationBatches),
   };
+}
+
+/** Every tensor that can be quantized, with the settings that hold for it. Throws what `resolveLayers` throws. */
+export function resolvedLayers(
+  experiment: Experiment,
+  data: Pick<DataShape, 'classes' | 'imageShape'>,
+): ResolvedLayer[] {
+  return resolveLayers(experiment, quantizableTensors(modelOptions(experiment, data), data.imageShape));
+}
+
+function exceptionsOf(experiment: Experiment, data: DataShape): Readonly<Record<string, QuantizerSettings>> {
+  if (experiment.layers.length === 0) return {};
+  const exceptions = resolvedLayers(experiment, data).filter(({ patterns }) => patterns.length > 0);
+  return Object.fromEntries(
+    exceptions.map(({ tensor, role, quantizer }) => [tensor, quantizerSettings(quantizer, role)]),
+  );
+}
+
+function modelOptions({ network }: Experiment, { classes }: Pick<DataShape, 'classes'>): ModelOptions {
+  const { model, shortcutType, scaleLayer } = network;
+  return { model, classes, shortcutType, scaleLayer };
 }
 
 export function quantizerSettings(settings: ExperimentQuantizer, role: Quantizer['role']): QuantizerSettings {

@@ -3,7 +3,7 @@ import type { Program } from '../engine/engine.js';
 import { createReferenceEngine } from '../engine/reference/referenceEngine.js';
 import { experimentFromSettings } from '../experiment/index.js';
 import { STORAGE } from '../nn/index.js';
-import { parameterNames, startFresh, startFromWeights } from '../quant/index.js';
+import { parameterNames, startFresh, startFromWeights, tableSizes } from '../quant/index.js';
 import { learnedPlaces, readPlaces } from './learnedValues.js';
 import { programOptions } from './programOptions.js';
 import { openSession } from './session.js';
@@ -142,5 +142,40 @@ describe('where weights without a file start', () => {
       expect(table).toEqual(startFromWeights(quantizer, values).parameters);
     }
     expect(new Set(all.map(({ table }) => table[0])).size).toBeGreaterThan(1);
+  });
+});
+
+describe('rules for single layers', () => {
+  const rules = 'conv1*: w_quantize = none, a_quantize = none; fc/*: w_bitwidth = 8; res1/layer1: a_quantize = fp_relu';
+
+  it('set the quantizers, and what has none counts 32 bits', () => {
+    const { variables } = build({ ...quantized, layers: rules });
+    const plain = build(quantized).variables;
+    expect(variables.tensors.map(({ name }) => name)).toEqual(plain.tensors.map(({ name }) => name));
+    expect(variables.tensors.filter(({ row }) => row === null).map(({ name }) => name)).toEqual([
+      'conv1/quantized_conv/W',
+      'conv1',
+    ]);
+    const of = (name: string) => variables.quantizers[variables.tensors.find((each) => each.name === name)!.row!]!;
+    expect(of('fc/quantized_affine/b')).toMatchObject({ role: 'bias', bitwidth: 8 });
+    expect(of('res1/layer1')).toMatchObject({ kind: 'fp', fixed: [4, 0.125] });
+    expect(of('res1/layer1/basicblock1')).toMatchObject({ kind: 'parametric_fp_d_xmax', bitwidth: 4 });
+
+    const sizes = tableSizes(variables.quantizers, variables.table, variables.unquantized);
+    const plainSizes = tableSizes(plain.quantizers, plain.table, plain.unquantized);
+    const [ofConv1, ofFc] = [3 * 3 * 3 * 16, 64 * 3 + 3];
+    expect(sizes.weightKbytes - plainSizes.weightKbytes).toBeCloseTo((ofConv1 * 28 + ofFc * 4) / 8192, 12);
+    expect(sizes.activationMaxKbytes).toBe((8 * 8 * 16 * 32) / 8192);
+    expect(plainSizes.activationMaxKbytes).toBe((8 * 8 * 16 * 4) / 8192);
+  });
+
+  it('are computed with', async () => {
+    const training = build({ ...quantized, layers: rules });
+    const program = await load(training);
+    program.write(STORAGE.control, [0.5, 0, 0, 0]);
+    await program.run('train');
+    expect(Number.isFinite((await program.read(STORAGE.loss))[0])).toBe(true);
+    const { data } = (await readPlaces(program, learnedPlaces(training)))[0]!;
+    expect(data).not.toEqual(training.variables.parameters[0]!.start);
   });
 });

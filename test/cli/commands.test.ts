@@ -227,6 +227,41 @@ describe('experiments', () => {
   });
 });
 
+describe('rules for single layers', () => {
+  const table =
+    /tensor +quantizer +bits +rules\nconv1\/quantized_conv\/W +parametric_fp_d_xmax +8, 2 or more +conv1\*\nconv1 +none +32 +conv1\*\n/;
+
+  it('are shown resolved by experiments', async () => {
+    const text = await succeeds(['experiments', '--cfg', cfg], folder);
+    expect(text.stdout.match(/layers\n/g)).toEqual(['layers\n']);
+    expect(text.stdout).toMatch(table);
+    const { stdout } = await succeeds(['experiments', '--cfg', cfg, '--json'], folder);
+    const rows = JSON.parse(stdout) as { name: string; layers?: object[] }[];
+    expect(rows.filter(({ layers }) => layers).map(({ name }) => name)).toEqual(['EXTENDED']);
+    expect(rows.find(({ layers }) => layers)?.layers?.at(-1)).toEqual({
+      tensor: 'fc/quantized_affine/b',
+      quantizer: 'none',
+      bits: '32',
+      rules: 'fc/*',
+    });
+  });
+
+  it('are shown where a run starts, and decide bits and sizes', async () => {
+    const options = ['--cfg', cfg, '--epochs', '2', '--no-plots', '--out', 'rules'];
+    const { stdout, stderr } = await succeeds(['train', 'EXTENDED', ...options], folder);
+    expect(stderr).toMatch(table);
+    const { bits, weights_kb } = json<Summary>('rules/EXTENDED/summary.json');
+    expect(bits).toMatchObject({ conv1: 32, 'fc/quantized_affine/W': 32, 'fc/quantized_affine/b': 32 });
+    expect(bits['res1/layer1']).toBeLessThan(32);
+    expect(weights_kb).toBeGreaterThan(((64 * 10 + 10) * 32) / 8192);
+    expect(stdout).toMatch(/\nfc +32 +- +2\.50 +-\n/);
+    const again = await succeeds(['train', 'FLOAT', ...options, '--layers', 'conv1*: a_quantize = fp_relu'], folder);
+    expect(again.stderr).toContain('conv1 ');
+    expect(listing(join(folder, 'rules/FLOAT'))).toContain('train_losses_q.csv');
+    await succeeds(['eval', 'rules/FLOAT', '--last'], folder);
+  });
+});
+
 describe('bench, devices, golden', () => {
   it('bench measures', async () => {
     const args = ['bench', 'resnet20-waq', '--batch-size', '8', '--rounds', '1', '--steps', '1', '--json'];

@@ -139,6 +139,11 @@ describe('the experiment', () => {
       ['FLOAT', '--cfg', 'tiny.cfg', '--ema-decay', '1'],
       '--ema-decay = 1: must',
     ],
+    [
+      'a rule for no layer',
+      ['FLOAT', '--cfg', 'tiny.cfg', '--layers', 'conv9*: w_quantize = fp'],
+      '--layers: conv9*: w_quantize = fp: no weight or bias has a name like conv9*; near are conv1/quantized_conv/W, ',
+    ],
     ['batch beyond the data', ['FLOAT', '--cfg', 'tiny.cfg', '--batch-size', '97'], 'more than the 96 training images'],
     ['limit beyond the data', ['FLOAT', '--cfg', 'tiny.cfg', '--limit-train', '97'], '96'],
     ['start from nothing', ['A', '--cfg', 'ownWeights.cfg', '--data', 'synthetic:128'], "did you mean 'BB'?"],

@@ -70,6 +70,9 @@ decay_exclude = bn bias
 label_smoothing = 0.1
 ema_decay = 0.9
 quantizer_learning_rate_factor = 0.5
+layers =
+  conv1*: w_bitwidth = 8, a_quantize = none
+  fc/*: w_quantize = none
 w_quantize = parametric_fp_d_xmax
 a_quantize = parametric_fp_d_xmax_relu
 target_weight_kbytes = 120

@@ -1,0 +1,34 @@
+/** What holds for every tensor of a network where rules set the quantizers of single ones: a row a tensor. */
+
+import type { ResolvedLayer } from '../experiment/index.js';
+import { floatBits, parameterNames } from '../quant/index.js';
+import { textTable } from './textTable.js';
+
+export interface ResolvedLayerRow {
+  readonly tensor: string;
+  readonly quantizer: string;
+  readonly bits: string;
+  /** Patterns of the rules that concern it. */
+  readonly rules: string;
+}
+
+export function resolvedLayerRow({ tensor, role, quantizer, patterns }: ResolvedLayer): ResolvedLayerRow {
+  const kind = quantizer.kind === null ? 'none' : `${quantizer.kind}${role === 'activation' ? '_relu' : ''}`;
+  return { tensor, quantizer: kind, bits: bitsText(quantizer), rules: patterns.join(', ') };
+}
+
+export function resolvedLayerTable(layers: readonly ResolvedLayer[]): string {
+  const rows = layers
+    .map(resolvedLayerRow)
+    .map(({ tensor, quantizer, bits, rules }) => [tensor, quantizer, bits, rules]);
+  return textTable([['tensor', 'quantizer', 'bits', 'rules'], ...rows]);
+}
+
+/** Bits at the start, and the limits of what is learned. */
+function bitsText({ kind, bitwidth, bitwidthMin, bitwidthMax }: ResolvedLayer['quantizer']): string {
+  if (kind === null) return String(floatBits);
+  const learned = parameterNames(kind);
+  if (learned.length === 0) return String(bitwidth);
+  // Where the bits follow from d and xmax (xmin and xmax), the upper limit of the bits does not bind.
+  return `${bitwidth}, ${bitwidthMin} ${learned.includes('n') ? `to ${bitwidthMax}` : 'or more'}`;
+}

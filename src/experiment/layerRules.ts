@@ -1,0 +1,129 @@
+/**
+ * The key `layers`: settings of single tensors by name. A rule is a pattern and the w_ or a_ keys that hold for what it
+ * matches, a rule a line, later ones winning:
+ *
+ *     layers =
+ *       conv1*: w_bitwidth = 8, a_quantize = none
+ *       fc/*: w_quantize = none
+ *
+ * Patterns are matched with whole names, as quantizers.csv has them: `*` stands for any letters (slashes too), `?` for
+ * one. The w_ keys of a rule concern the weights and biases among the matches, its a_ keys the activations.
+ */
+import { InputError } from '../errors.js';
+import type { Quantizer } from '../quant/index.js';
+import { didYouMean, namesLike } from './didYouMean.js';
+import type { Experiment } from './experiment.js';
+import { type QuantizerSettings, quantizerSettings } from './quantizerSettings.js';
+import { checkQuantizer, type Settings } from './settingRules.js';
+import { type ReadSettings, type SettingKey, settingKeys, settingsSchema } from './settings.js';
+
+/** The keys that can be set for single tensors. */
+export type LayerKey = Exclude<Extract<SettingKey, `${'w' | 'a'}_${string}`>, 'w_start'>;
+
+export interface LayerRule {
+  readonly pattern: string;
+  readonly values: Partial<Pick<ReadSettings, LayerKey>>;
+  /** Where it stands and how it is written, for messages. */
+  readonly where: string;
+}
+
+/** A tensor with the settings that hold for it. */
+export interface ResolvedLayer {
+  readonly tensor: string;
+  readonly role: Quantizer['role'];
+  readonly quantizer: QuantizerSettings;
+  /** Patterns of the rules that concern it. */
+  readonly patterns: readonly string[];
+}
+
+/** Reads the value of `layers`, which stands at `where`. Throws an `InputError` for the first faulty rule. */
+export function parseLayerRules(text: string | null, where: string): LayerRule[] {
+  return (text ?? '').split(';').flatMap((part) => {
+    const rule = part.trim();
+    return rule ? [parseRule(rule, `${where}: ${rule}`)] : [];
+  });
+}
+
+function parseRule(rule: string, where: string): LayerRule {
+  const [, pattern, settings] = /^([^:=]*):(.*)$/.exec(rule) ?? [];
+  if (!pattern?.trim() || !settings?.trim()) {
+    throw new InputError(`${where}: a rule is a pattern, a colon and settings, such as conv1*: w_bitwidth = 8`);
+  }
+  const values = new Map<string, unknown>();
+  for (const setting of settings.split(',')) {
+    const [, name = '', value = ''] = /^\s*(.*?)\s*=\s*(.*?)\s*$/.exec(setting) ?? [];
+    const key = layerKeys.find((known) => known === name.toLowerCase());
+    if (!key) {
+      const allowed = `the w_ and a_ keys but w_start can be set for single layers${didYouMean(name, layerKeys)}`;
+      throw new InputError(`${where}: '${setting.trim()}' is no such setting: ${allowed}`);
+    }
+    if (values.has(key)) throw new InputError(`${where}: ${key} stands twice: remove one`);
+    const parsed = settingsSchema.shape[key].safeParse(value);
+    if (!parsed.success) throw new InputError(`${where}: ${key} = ${value}: ${parsed.error.issues[0]?.message}`);
+    values.set(key, parsed.data);
+  }
+  return { pattern: pattern.trim(), values: Object.fromEntries(values), where };
+}
+
+const layerKeys = settingKeys.filter((key): key is LayerKey => /^[wa]_/.test(key) && key !== 'w_start');
+
+/** Whether any tensor may be quantized by these settings, as config.json keeps them too. */
+export function quantizesAnything({ w_quantize, a_quantize, layers }: Readonly<Record<string, unknown>>): boolean {
+  if (w_quantize || a_quantize) return true;
+  const rules = parseLayerRules(typeof layers === 'string' ? layers : null, 'layers');
+  return rules.some(({ values }) => values.w_quantize || values.a_quantize);
+}
+
+/**
+ * The settings of every tensor of a network, given in its order. Throws an `InputError` for a rule that concerns no
+ * tensor, or that makes keys contradict each other.
+ */
+export function resolveLayers(
+  { settings, layers }: Pick<Experiment, 'settings' | 'layers'>,
+  tensors: readonly { readonly name: string; readonly role: Quantizer['role'] }[],
+): ResolvedLayer[] {
+  for (const rule of layers) checkMatches(rule, tensors);
+  return tensors.map(({ name, role }) => {
+    const prefix = prefixOf(role);
+    const rules = layers.filter((rule) => hasKeys(rule, prefix) && matches(rule, name));
+    const own: Settings = Object.assign({}, settings, ...rules.map(({ values }) => values));
+    checkQuantizer(prefix, own, (key, value, message) => {
+      const where = rules.findLast(({ values }) => key in values)?.where ?? rules.at(-1)?.where;
+      return new InputError(`${where}: ${key} = ${value} for ${name}: ${message}`);
+    });
+    return {
+      tensor: name,
+      role,
+      quantizer: quantizerSettings(own, prefix),
+      patterns: rules.map((rule) => rule.pattern),
+    };
+  });
+}
+
+function checkMatches(
+  rule: LayerRule,
+  tensors: readonly { readonly name: string; readonly role: Quantizer['role'] }[],
+): void {
+  for (const [prefix, noun] of [
+    ['w', 'weight or bias'],
+    ['a', 'activation'],
+  ] as const) {
+    const names = tensors.filter(({ role }) => prefixOf(role) === prefix).map(({ name }) => name);
+    if (!hasKeys(rule, prefix) || names.some((name) => matches(rule, name))) continue;
+    const near = namesLike(rule.pattern.replace(/[*?]/g, ''), names, 3);
+    throw new InputError(`${rule.where}: no ${noun} has a name like ${rule.pattern}; near are ${near.join(', ')}`);
+  }
+}
+
+function prefixOf(role: Quantizer['role']): 'w' | 'a' {
+  return role === 'activation' ? 'a' : 'w';
+}
+
+function hasKeys({ values }: LayerRule, prefix: 'w' | 'a'): boolean {
+  return Object.keys(values).some((key) => key.startsWith(`${prefix}_`));
+}
+
+function matches({ pattern }: LayerRule, name: string): boolean {
+  const letters = pattern.replace(/[.+^${}()|[\]\\]/g, '\\$&');
+  return new RegExp(`^${letters.replaceAll('*', '.*').replaceAll('?', '.')}$`).test(name);
+}

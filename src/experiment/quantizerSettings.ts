@@ -1,0 +1,44 @@
+/** How weights, activations or a single one of them are quantized: the w_ or the a_ keys of an experiment together. */
+import type { QuantizerKind } from '../quant/index.js';
+import type { Settings } from './settingRules.js';
+
+/** The two roles differ in sign: activations are unsigned. */
+export interface QuantizerSettings {
+  /** `null`: not quantized. Without the ending `_relu` that the .cfg puts behind kinds of activations. */
+  readonly kind: QuantizerKind | null;
+  /** Bits at the start (fixed kinds: for good), and the limits of what is learned. */
+  readonly bitwidth: number;
+  readonly bitwidthMin: number;
+  readonly bitwidthMax: number;
+  /** Step d: start value where it does not follow from the weights, and its limits. */
+  readonly stepSize: number;
+  readonly stepSizeMin: number;
+  readonly stepSizeMax: number;
+  readonly xminMin: number;
+  readonly xminMax: number;
+  readonly xmaxMin: number;
+  readonly xmaxMax: number;
+  /** `parametric_fp_b_xmax`: clip at a range that the bits can number, which the published code does not. */
+  readonly recomputeRange: boolean;
+  /** Weights without a file to start from: the step follows from their random start values instead of `stepSize`. */
+  readonly startFromWeights: boolean;
+}
+
+export function quantizerSettings(s: Settings, prefix: 'w' | 'a'): QuantizerSettings {
+  const kind = prefix === 'w' ? s.w_quantize : ((s.a_quantize?.replace(/_relu$/, '') ?? null) as QuantizerKind | null);
+  return {
+    kind,
+    bitwidth: s[`${prefix}_bitwidth`],
+    bitwidthMin: s[`${prefix}_bitwidth_min`],
+    bitwidthMax: s[`${prefix}_bitwidth_max`],
+    stepSize: s[`${prefix}_stepsize`],
+    stepSizeMin: s[`${prefix}_stepsize_min`],
+    stepSizeMax: s[`${prefix}_stepsize_max`],
+    xminMin: s[`${prefix}_xmin_min`],
+    xminMax: s[`${prefix}_xmin_max`],
+    xmaxMin: s[`${prefix}_xmax_min`],
+    xmaxMax: s[`${prefix}_xmax_max`],
+    recomputeRange: s.recompute_range,
+    startFromWeights: s.w_start === 'weights',
+  };
+}
