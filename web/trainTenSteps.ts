@@ -59,7 +59,7 @@ function quantizer(bitwidth: number): QuantizerSettings {
 }
 
 const options: ProgramOptions = {
-  model: { model: 'resnet20', classes, shortcutType: '', scaleLayer: false },
+  model: { model: 'resnet20', classes, shortcutType: '', scaleLayer: false, widthMultiplier: 1 },
   batchSize,
   imageShape: [side, side, 3],
   weights: quantizer(4),

@@ -31,6 +31,8 @@ export interface Experiment {
     readonly shortcutType: '' | 'b' | 'c';
     /** Multiply the logits by a learned number. */
     readonly scaleLayer: boolean;
+    /** Factor of the channels of MobileNetV2; 1 for other models. */
+    readonly widthMultiplier: number;
   };
   readonly data: {
     readonly source: DataSpec;
@@ -220,6 +222,7 @@ function grouped(
       numLayers: s.num_layers,
       shortcutType: s.shortcut_type,
       scaleLayer: s.scale_layer,
+      widthMultiplier: s.width_multiplier,
     },
     data: {
       source: parseDataSpec(s.data),

@@ -67,6 +67,13 @@ export function checkKeysTogether(settings: Settings, layers: readonly LayerRule
   if (settings.shortcut_type !== '' && settings.num_layers === null) {
     throw fail('shortcut_type', settings.shortcut_type, `must be empty for model ${settings.model}, which has its own`);
   }
+  if (settings.width_multiplier !== 1 && settings.model !== 'mobilenetv2') {
+    throw fail(
+      'width_multiplier',
+      settings.width_multiplier,
+      `must be 1 for model ${settings.model}: only mobilenetv2 has it`,
+    );
+  }
   if (settings.mean.length !== settings.std.length) {
     throw fail('std', settings.std, `must have as many numbers as mean (${settings.mean.length})`);
   }

@@ -73,6 +73,7 @@ export const settingsSchema = z.strictObject({
     ),
   ),
   scale_layer: key('false', flag),
+  width_multiplier: key('1', number(0.1, 4)),
 
   data: key('cifar10', dataSpec),
   limit_train: key('all', optional(integer(1, 1e9), 'all')),

@@ -52,7 +52,7 @@ const form = z.object({ networks: z.array(network) });
 type Network = z.output<typeof network>;
 
 /** Models by the names of the file. Others are not built here. */
-const MODELS: Readonly<Record<string, string>> = { resnet18: 'resnet18' };
+const MODELS: Readonly<Record<string, string>> = { resnet18: 'resnet18', 'mobilenet_v2_1.0': 'mobilenetv2' };
 
 export function checkArchitectures(path: string, tally: Tally): void {
   for (const golden of readGolden(path, 'mpdnn-golden/architectures/1', form).networks) {

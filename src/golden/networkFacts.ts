@@ -26,7 +26,8 @@ export interface LayerFacts {
  */
 export function layerFacts({ plan, variables }: TrainingProgram): LayerFacts[] {
   return (plan.phases.evaluate ?? []).flatMap((node): LayerFacts[] => {
-    if (node.op !== 'conv2d' && node.op !== 'linear') return [];
+    const isConvolution = node.op === 'conv2d' || node.op === 'depthwiseConv2d';
+    if (!isConvolution && node.op !== 'linear') return [];
     const weight = variables.find(node.inputs[1]?.name ?? '');
     const [output] = node.outputs;
     if (!weight || !output) throw new Error(`${node.op}: its weight is quantized`);
@@ -35,14 +36,14 @@ export function layerFacts({ plan, variables }: TrainingProgram): LayerFacts[] {
     const pixels = outputShape.slice(1).reduce((product, size) => product * size, 1);
     return [
       {
-        type: node.op === 'conv2d' ? 'conv' : 'linear',
+        type: isConvolution ? 'conv' : 'linear',
         weight: weight.name,
         weightShape,
         outputShape,
         inputChannels: dimension(node.inputs[0]!, node.inputs[0]!.shape.length - 1),
         outputChannels: outputShape[0]!,
-        stride: node.op === 'conv2d' ? node.attributes.stride : 1,
-        padding: node.op === 'conv2d' ? node.attributes.padding : 0,
+        stride: isConvolution ? node.attributes.stride : 1,
+        padding: isConvolution ? node.attributes.padding : 0,
         hasBias: Boolean(node.inputs[2]),
         multiplyAccumulates: pixels * weightShape.reduce((product, size) => product * size, 1),
       },

@@ -8,9 +8,13 @@ import type { Initializer } from './layers.js';
 export function heNormal(random: Random): Initializer {
   return (shape) => {
     const leaves = elementCount(shape.slice(0, -2)) * shape[shape.length - 1]!;
-    const deviation = Math.sqrt(2 / leaves);
-    return fill(shape, () => deviation * random.normal());
+    return normal(random, Math.sqrt(2 / leaves))(shape);
   };
+}
+
+/** Normal with mean 0. */
+export function normal(random: Random, deviation: number): Initializer {
+  return (shape) => fill(shape, () => deviation * random.normal());
 }
 
 /** Uniform in ±√(6 / (what enters a unit + outputs)): Glorot and Bengio 2010 as NNabla, and so the published code, has it. */

@@ -8,6 +8,7 @@ import { activation } from '../ops/activation.js';
 import type { Window } from '../ops/attributes.js';
 import { batchNorm, batchStatistics, runningStatistics } from '../ops/batchNorm.js';
 import { conv2d } from '../ops/convolution.js';
+import { depthwiseConv2d } from '../ops/depthwiseConvolution.js';
 import { linear } from '../ops/linear.js';
 import {
   coreOf,
@@ -48,11 +49,14 @@ export interface BatchNormNames {
 /** ε and the weight of the old running value, as in the published code; torchvision's models have the same. */
 const BATCH_NORM = { epsilon: 1e-5, decay: 0.9 } as const;
 
-export interface ConvolutionOptions extends Window {
+export interface DepthwiseOptions extends Window {
   readonly name: string;
-  readonly channels: number;
   readonly size: number;
   readonly initialize: Initializer;
+}
+
+export interface ConvolutionOptions extends DepthwiseOptions {
+  readonly channels: number;
 }
 
 /** Convolution with a quantized weight, followed by batch normalisation. */
@@ -62,26 +66,49 @@ export function convolutionBatchNorm(
   options: ConvolutionOptions,
   names: BatchNormNames,
 ): Tensor {
-  const { graph, variables } = network;
-  const shape = [options.size, options.size, dimension(x, 3), options.channels];
+  const { size, stride, padding } = options;
+  const shape = [size, size, dimension(x, 3), options.channels];
   const w = quantizedWeight(network, options.name, shape, 'convolution', options.initialize);
-  const { y, moments } = conv2d(graph, x, w, { stride: options.stride, padding: options.padding }, network.training);
+  return normalized(network, conv2d(network.graph, x, w, { stride, padding }, network.training), options.name, names);
+}
+
+/** The same of a depthwise convolution, a filter for each channel of x. */
+export function depthwiseBatchNorm(
+  network: Network,
+  x: Tensor,
+  options: DepthwiseOptions,
+  names: BatchNormNames,
+): Tensor {
+  const { size, stride, padding } = options;
+  const w = quantizedWeight(network, options.name, [size, size, dimension(x, 3)], 'depthwise', options.initialize);
+  const { graph, training } = network;
+  return normalized(network, depthwiseConv2d(graph, x, w, { stride, padding }, training), options.name, names);
+}
+
+/** Batch normalisation of a convolution's result, by its moments or by the running ones. */
+function normalized(
+  { graph, variables }: Network,
+  { y, moments }: { readonly y: Tensor; readonly moments: Tensor | null },
+  name: string,
+  names: BatchNormNames,
+): Tensor {
+  const channels = dimension(y, 3);
   const factor = (name: string, start: Initializer) =>
-    variables.parameter(graph, name, [options.channels], 'plain', () => start([options.channels]), 'bn');
+    variables.parameter(graph, name, [channels], 'plain', () => start([channels]), 'bn');
   const beta = factor(names.beta, zeros);
   const gamma = factor(names.gamma, ones);
   const running = {
-    mean: variables.runningValue(graph, names.mean, options.channels, 0),
-    variance: variables.runningValue(graph, names.variance, options.channels, 1),
+    mean: variables.runningValue(graph, names.mean, channels, 0),
+    variance: variables.runningValue(graph, names.variance, channels, 1),
   };
-  const view = variables.statistics(options.name, options.channels);
+  const view = variables.statistics(name, channels);
   const statistics = moments
     ? batchStatistics(graph, y, moments, running, { ...BATCH_NORM, view })
     : runningStatistics(graph, running, BATCH_NORM.epsilon);
   return batchNorm(graph, y, statistics, gamma, beta);
 }
 
-/** The activation quantizer, or a ReLU where activations are not quantized. `name` is the scope of the output. */
+/** The activation quantizer, or a ReLU (or ReLU6) where activations are not quantized. `name`: scope of the output. */
 export function nonlinearity(network: Network, x: Tensor, name: string, float: 'relu' | 'relu6' = 'relu'): Tensor {
   const { graph, variables } = network;
   const count = elementCount(x.shape) / dimension(x, 0);

@@ -5,6 +5,7 @@ import { globalAveragePool, maxPool } from '../ops/pooling.js';
 import { add } from '../ops/shortcut.js';
 import { heNormal, uniform } from './initializers.js';
 import { affine, convolutionBatchNorm, type Network, nonlinearity } from './layers.js';
+import { batchNormNames } from './torchvisionNames.js';
 
 /** x [B,H,W,3] → logits [B,classes]. */
 export function resnet18(network: Network, x: Tensor, classes: number): Tensor {
@@ -47,11 +48,6 @@ function convolution(
     network,
     x,
     { name: `${name}.weight`, channels, size, stride, padding: (size - 1) / 2, initialize },
-    {
-      gamma: `${norm}.weight`,
-      beta: `${norm}.bias`,
-      mean: `${norm}.running_mean`,
-      variance: `${norm}.running_var`,
-    },
+    batchNormNames(norm),
   );
 }

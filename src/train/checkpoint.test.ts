@@ -46,7 +46,7 @@ function quantizer(kind: QuantizerSettings['kind'], bitwidth = 4): QuantizerSett
 /** ResNet-20 on 8×8 images: every kind of variable, and small enough for the reference engine. */
 function build(changes: Partial<ProgramOptions> = {}): TrainingProgram {
   return buildTrainingProgram({
-    model: { model: 'resnet20', classes: 3, shortcutType: 'b', scaleLayer: false },
+    model: { model: 'resnet20', classes: 3, shortcutType: 'b', scaleLayer: false, widthMultiplier: 1 },
     batchSize,
     imageShape: [8, 8, 3],
     weights: quantizer('parametric_fp_d_xmax'),
@@ -176,7 +176,7 @@ describe('a checkpoint', () => {
     ['quantizer', { weights: quantizer('fp') }, 'weights.kind was "parametric_fp_d_xmax", now it is "fp"'],
     [
       'network',
-      { model: { model: 'resnet32', classes: 3, shortcutType: 'b', scaleLayer: false } },
+      { model: { model: 'resnet32', classes: 3, shortcutType: 'b', scaleLayer: false, widthMultiplier: 1 } },
       'model.model was "resnet20", now it is "resnet32"',
     ],
   ])('of another %s is refused', async (_, changes, message) => {
@@ -281,13 +281,17 @@ describe('a file of parameters', () => {
 
   it('of another network is not restored, be it deeper', async () => {
     const training = build();
-    const deeper = build({ model: { model: 'resnet32', classes: 3, shortcutType: 'b', scaleLayer: false } });
+    const deeper = build({
+      model: { model: 'resnet32', classes: 3, shortcutType: 'b', scaleLayer: false, widthMultiplier: 1 },
+    });
     await writeParameters(path, deeper, float32Program(deeper));
     const weights = await readStartingWeights(path);
     const restore = () => restoreParameters(training, float32Program(training), weights);
     expect(restore).toThrow(InputError);
     expect(restore).toThrow(/has res1\/layer4\/\S+, which this network does not have; it belongs to another network/);
-    const classes = build({ model: { model: 'resnet32', classes: 4, shortcutType: 'b', scaleLayer: false } });
+    const classes = build({
+      model: { model: 'resnet32', classes: 4, shortcutType: 'b', scaleLayer: false, widthMultiplier: 1 },
+    });
     expect(() => restoreParameters(classes, float32Program(classes), weights)).toThrow(
       'fc/quantized_affine/W has shape [64,3] instead of [64,4]',
     );

@@ -85,8 +85,8 @@ function exceptionsOf(experiment: Experiment, data: DataShape): Readonly<Record<
 }
 
 function modelOptions({ network }: Experiment, { classes }: Pick<DataShape, 'classes'>): ModelOptions {
-  const { model, shortcutType, scaleLayer } = network;
-  return { model, classes, shortcutType, scaleLayer };
+  const { model, shortcutType, scaleLayer, widthMultiplier } = network;
+  return { model, classes, shortcutType, scaleLayer, widthMultiplier };
 }
 
 export function quantizerSettings(settings: ExperimentQuantizer, role: Quantizer['role']): QuantizerSettings {
