@@ -31,6 +31,7 @@ interface Workload {
 const quantizedWeights = { w_quantize: 'parametric_fp_d_xmax' };
 const quantized = { ...quantizedWeights, a_quantize: 'parametric_fp_d_xmax_relu' };
 const resnet20 = { model: 'resnet20', imageSize: 32, classes: 10, batchSize: 128 };
+const mobilenetV2 = { model: 'mobilenetv2', imageSize: 224, classes: 1000, batchSize: 128 };
 const resnet18 = { model: 'resnet18', imageSize: 224, classes: 1000, batchSize: 128 };
 
 const workloads: Readonly<Record<string, Workload>> = {
@@ -39,6 +40,8 @@ const workloads: Readonly<Record<string, Workload>> = {
   'resnet20-waq': { ...resnet20, settings: quantized },
   'resnet18-float': { ...resnet18, settings: {} },
   'resnet18-waq': { ...resnet18, settings: quantized },
+  'mobilenetv2-float': { ...mobilenetV2, settings: {} },
+  'mobilenetv2-waq': { ...mobilenetV2, settings: quantized },
 };
 
 interface Result {

@@ -23,7 +23,13 @@ const fault = (body: string, overrides?: Overrides): string => {
 describe('defaults', () => {
   it('are those of the published experiments', () => {
     const { network, data, training, weights, activations, budget } = experiment('');
-    expect(network).toEqual({ model: 'resnet20', numLayers: 20, shortcutType: '', scaleLayer: false });
+    expect(network).toEqual({
+      model: 'resnet20',
+      numLayers: 20,
+      shortcutType: '',
+      scaleLayer: false,
+      widthMultiplier: 1,
+    });
     expect(data).toMatchObject({ source: { kind: 'cifar10' }, augmentShift: 4, augmentMirror: true });
     expect(data).toMatchObject({ mean: [0.5], std: [0.5], limitTrain: null, validationSplit: 0, imageSize: null });
     expect(training).toEqual({
@@ -163,6 +169,8 @@ describe('faults name file, line, section, key, value, what is allowed and the n
     ['target_weight_kbytes = 70', 'needs quantized weights: set w_quantize, or no target (-1)'],
     ['target_activation_kbytes = 8', 'needs quantized activations'],
     ['model = resnet18\nshortcut_type = b', 'must be empty for model resnet18'],
+    ['width_multiplier = 0', 'must be a number from 0.1 to 4'],
+    ['width_multiplier = 0.5', 'must be 1 for model resnet20: only mobilenetv2 has it'],
     ['select = validation\nvalidation_split = 0', 'must be at least 1 with select = validation'],
     ['validation_split = 100', 'must be 0 with select = test'],
     ['schedule = cosin', "must be one of step, cosine; did you mean 'cosine'?"],
@@ -190,7 +198,7 @@ describe('faults name file, line, section, key, value, what is allowed and the n
 it('comes back from the settings that config.json keeps', () => {
   const bodies = [
     '',
-    'model = mobilenetv2\nepochs = 1\nmean = 0.1,0.2,0.3\nstd = 0.3,0.2,0.1\nlimit_val = 9\nthreads = 2',
+    'model = mobilenetv2\nwidth_multiplier = 0.5\nepochs = 1\nmean = 0.1,0.2,0.3\nstd = 0.3,0.2,0.1\nlimit_val = 9\nthreads = 2',
     'schedule = cosine\nwarmup_epochs = 2.5\nnesterov = yes\nlabel_smoothing = 0.1\ndecay_exclude = bn bias\nema_decay = 0.99',
     'w_quantize = pow2\na_quantize = fp_relu\nselect = validation\nweightfile = X/params_best.h5\ndata = synthetic:8',
   ];

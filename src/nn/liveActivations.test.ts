@@ -31,7 +31,14 @@ function livesOf(model: Partial<ModelOptions>, size: number, activations = setti
   const variables = new Variables(createRandom(1, 1));
   const ranges = graph.tensor('ranges', [99, 2]);
   const network = { graph, variables, training: false, ranges, weights: settings, activations };
-  const options = { model: 'resnet20', classes: 10, shortcutType: '', scaleLayer: false, ...model } as const;
+  const options = {
+    model: 'resnet20',
+    classes: 10,
+    shortcutType: '',
+    scaleLayer: false,
+    widthMultiplier: 1,
+    ...model,
+  } as const;
   return liveActivations(graph, images, buildModel(network, images, options));
 }
 

@@ -4,6 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { readSafetensors } from '../../src/weights/index.js';
 import { listing, main, mpdnn, succeeds, temporaryFolder, writeTinyConfig } from './runMpdnn.js';
 
 const folder = temporaryFolder();
@@ -94,6 +95,30 @@ describe('train', () => {
     const { seconds } = await succeeds([...args, '--no-plots', '--threads', '2', '--out', 'quick'], folder);
     console.log(`a run of one step of 128 images, with start, evaluation and files: ${seconds.toFixed(2)} s`);
     expect(seconds).toBeLessThan(5);
+  });
+
+  it('takes MobileNetV2, of any width, for any section', async () => {
+    const options = ['--model', 'mobilenetv2', '--width-multiplier', '0.25', '--out', 'mobile', '--epochs', '1'];
+    const { stderr } = await succeeds(['train', 'BUDGET', '--cfg', cfg, ...options], folder);
+    expect(stderr).toMatch(/^epoch 1\/1 {2}loss \d+\.\d{4} /m);
+    const { settings } = json<{ settings: Record<string, unknown> }>('mobile/BUDGET/config.json');
+    expect(settings).toMatchObject({ model: 'mobilenetv2', width_multiplier: 0.25 });
+    const { tensors } = readSafetensors(join(folder, 'mobile/BUDGET/params_last.safetensors'));
+    const shapes = Object.fromEntries([...tensors.values()].map(({ name, shape }) => [name, shape]));
+    expect(shapes).toMatchObject({
+      'features.1.conv.0.0.weight': [8, 1, 3, 3],
+      'features.17.conv.2.weight': [80, 240, 1, 1],
+      'classifier.1.weight': [10, 1280],
+      'features.17.conv.0.2/Aquant/parametric_fp_d_xmax/d': [],
+    });
+    const evaluated = await succeeds(['eval', 'mobile/BUDGET', '--last', '--json'], folder);
+    const { last_val_err } = json<Summary>('mobile/BUDGET/summary.json');
+    expect(JSON.parse(evaluated.stdout)).toMatchObject({ error: last_val_err });
+    const other = await mpdnn(['train', 'BUDGET', '--cfg', cfg, '--width-multiplier', '0.5', '--out', 'none'], folder);
+    expect(other).toMatchObject({ code: 2, stdout: '' });
+    expect(other.stderr).toBe(
+      'mpdnn: --width-multiplier = 0.5: must be 1 for model resnet20: only mobilenetv2 has it\n',
+    );
   });
 
   it('starts from the best parameters of another experiment, which has to be there', async () => {

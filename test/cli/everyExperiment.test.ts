@@ -1,11 +1,14 @@
-/** Every published experiment builds and takes two training steps on a few generated images. */
+/**
+ * Every published experiment builds and takes two training steps on a few generated images; with MobileNetV2 in place
+ * of its network, one experiment of every pair of quantizers.
+ */
 
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { generateSynthetic, trainingEpoch } from '../../src/data/index.js';
 import { createRandom } from '../../src/data/random.js';
 import { selectEngine } from '../../src/engine/selectEngine.js';
-import { readConfigFile, resolveExperiment } from '../../src/experiment/index.js';
+import { type Experiment, readConfigFile, resolveExperiment } from '../../src/experiment/index.js';
 import { STORAGE } from '../../src/nn/index.js';
 import { METRICS } from '../../src/ops/attributes.js';
 import { programOptions } from '../../src/train/programOptions.js';
@@ -21,6 +24,34 @@ const shape = {
   evaluationImages: images.count,
 };
 
+async function takesTwoSteps(experiment: Experiment): Promise<void> {
+  const engine = await selectEngine('cpu', { threads: 1 });
+  try {
+    const session = await openSession(engine, buildTrainingProgram(programOptions(experiment, shape, null)));
+    session.setTrainingImages(images);
+    session.setBatches(trainingEpoch(images.count, BATCH, createRandom(1), { shift: 4, mirror: true }));
+    const { initialLearningRate } = experiment.training;
+    session.program.write(STORAGE.control, [
+      initialLearningRate,
+      experiment.budget.lambda2,
+      experiment.budget.lambda3,
+      0,
+    ]);
+    for (let step = 0; step < 2; step++) {
+      session.program.write(STORAGE.position, [step]);
+      await session.program.run('train');
+    }
+    const metrics = await session.program.read(STORAGE.metrics);
+    expect(metrics[METRICS.steps]).toBe(2);
+    expect(metrics[METRICS.badStep]).toBe(0);
+    expect(Number.isFinite(metrics[METRICS.loss1])).toBe(true);
+    const hasBudget = experiment.budget.targetWeightKbytes > 0;
+    if (!hasBudget) expect(metrics[METRICS.loss2]).toBe(0);
+  } finally {
+    await engine.dispose();
+  }
+}
+
 for (const [path, sections] of [
   ['configs/train_resnet_quant_fp.cfg', 73],
   ['configs/train_resnet_quant_pow2.cfg', 82],
@@ -35,32 +66,18 @@ for (const [path, sections] of [
     });
 
     it.each(names)('%s takes two steps', async (name) => {
-      const experiment = resolveExperiment(file, name, { batchSize: BATCH });
-      const engine = await selectEngine('cpu', { threads: 1 });
-      try {
-        const session = await openSession(engine, buildTrainingProgram(programOptions(experiment, shape, null)));
-        session.setTrainingImages(images);
-        session.setBatches(trainingEpoch(images.count, BATCH, createRandom(1), { shift: 4, mirror: true }));
-        const { initialLearningRate } = experiment.training;
-        session.program.write(STORAGE.control, [
-          initialLearningRate,
-          experiment.budget.lambda2,
-          experiment.budget.lambda3,
-          0,
-        ]);
-        for (let step = 0; step < 2; step++) {
-          session.program.write(STORAGE.position, [step]);
-          await session.program.run('train');
-        }
-        const metrics = await session.program.read(STORAGE.metrics);
-        expect(metrics[METRICS.steps]).toBe(2);
-        expect(metrics[METRICS.badStep]).toBe(0);
-        expect(Number.isFinite(metrics[METRICS.loss1])).toBe(true);
-        const hasBudget = experiment.budget.targetWeightKbytes > 0;
-        if (!hasBudget) expect(metrics[METRICS.loss2]).toBe(0);
-      } finally {
-        await engine.dispose();
-      }
+      await takesTwoSteps(resolveExperiment(file, name, { batchSize: BATCH }));
+    });
+
+    const mobile = { model: 'mobilenetv2', widthMultiplier: 0.25, batchSize: BATCH };
+    const ofMobileNet = new Map(
+      names.map((name) => {
+        const experiment = resolveExperiment(file, name, mobile);
+        return [`${experiment.weights.kind} weights, ${experiment.activations.kind} activations`, experiment] as const;
+      }),
+    );
+    it.each([...ofMobileNet])('MobileNetV2 with %s takes two steps', async (_, experiment) => {
+      await takesTwoSteps(experiment);
     });
   });
 }

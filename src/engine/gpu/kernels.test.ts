@@ -40,6 +40,8 @@ describe('kernels pass the checks of the null backend', () => {
     ['resnet20', 32, 20, pow2],
     ['resnet20', 32, 20, extended],
     ['resnet18', 224, 4, quantized],
+    ['mobilenetv2', 224, 2, {}],
+    ['mobilenetv2', 224, 2, quantized],
   ] as const)('%s at %i, batch %i, %o', async (model, imageSize, batchSize, settings) => {
     const program = await loadProgram(open, plan(model, imageSize, batchSize, settings));
     await program.run('train');
@@ -53,6 +55,7 @@ describe('kernels pass the checks of the null backend', () => {
     ['resnet20', 32, 128, 'float16'],
     ['resnet20', 32, 20, 'float16x2'],
     ['resnet18', 224, 4, 'float16x2'],
+    ['mobilenetv2', 224, 2, 'float16'],
   ] as const)('on matrix units: %s at %i, batch %i, %s', async (model, imageSize, batchSize, precision) => {
     const training = plan(model, imageSize, batchSize, quantized);
     const placement = placePlan(training, { matrixUnits: { precision, workgroupBytes: 49_152 } }).forPhase('train');
