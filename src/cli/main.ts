@@ -10,6 +10,7 @@ import { evalCommand } from './eval.js';
 import { experimentsCommand } from './experiments.js';
 import { goldenCommand } from './golden.js';
 import { plotCommand } from './plot.js';
+import { reproduceCommand } from './reproduce.js';
 import { trainCommand } from './train.js';
 
 const program = new Command('mpdnn')
@@ -23,6 +24,7 @@ for (const command of [
   plotCommand(),
   experimentsCommand(),
   goldenCommand(),
+  reproduceCommand(),
   benchCommand(),
   devicesCommand(),
 ]) {

@@ -23,12 +23,15 @@ export function matmulPrecisionOption(fallback: MatmulPrecision): Option {
   return new Option('--matmul-precision <name>', 'of products on a GPU').choices(matmulPrecisions).default(fallback);
 }
 
-/** Every key of a .cfg file that the command has no option for, unseen in its help; `weightfile` is --weights. */
-export function addSettingOptions(command: Command): Command {
+/**
+ * Every key of a .cfg file that the command has no option for, unseen in its help, but for those in `without`;
+ * `weightfile` is --weights.
+ */
+export function addSettingOptions(command: Command, without: readonly string[] = []): Command {
   for (const key of settingKeys) {
     const option = new Option(`--${key.replaceAll('_', '-')} <value>`).hideHelp();
     const known = command.options.some(({ long }) => long === option.long);
-    if (!known && key !== 'weightfile') command.addOption(option);
+    if (!known && ![...without, 'weightfile'].includes(key)) command.addOption(option);
   }
   return command.addHelpText(
     'after',

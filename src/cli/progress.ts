@@ -1,9 +1,10 @@
-/** Progress on a terminal as one bar that is redrawn; elsewhere only whole lines. Both go to stderr. */
+/** The progress of a run in words: what stands behind its bar, and a line an epoch. Both go to stderr. */
 
-import { type Options, type Params, Presets, SingleBar } from 'cli-progress';
+import type { Experiment } from '../experiment/index.js';
 import type { ActivationType } from '../quant/index.js';
 import type { RunEvents } from '../run/runEvents.js';
 import type { EpochReport } from '../train/train.js';
+import { type Bar, singleBar, terminalColumns } from './bar.js';
 
 export interface ProgressDisplay extends RunEvents {
   stop(): void;
@@ -15,38 +16,25 @@ export interface BudgetTargets {
   readonly activationType: ActivationType;
 }
 
-export function progressDisplay(epochs: number, budget: BudgetTargets): ProgressDisplay {
+export function budgetTargets({ budget }: Experiment): BudgetTargets {
+  return {
+    weightKbytes: budget.targetWeightKbytes,
+    activationKbytes: budget.targetActivationKbytes,
+    activationType: budget.targetActivationType,
+  };
+}
+
+export function progressDisplay(epochs: number, budget: BudgetTargets, bar: Bar = singleBar()): ProgressDisplay {
   const terminal = process.stderr.isTTY;
-  const bar = terminal
-    ? new SingleBar({ hideCursor: true, clearOnComplete: true, format: renderBar }, Presets.shades_classic)
-    : null;
-  let active = '';
   let last: EpochReport | null = null;
   let begin: { readonly done: number; readonly timeMs: number } | null = null;
-  const show = (name: string, done: number, total: number, texts: BarTexts): void => {
-    if (active === name) {
-      bar?.update(done, texts);
-      return;
-    }
-    if (active) bar?.stop();
-    bar?.start(total, done, texts);
-    active = name;
-  };
-  const stop = (): void => {
-    if (active) bar?.stop();
-    active = '';
-  };
-  const line = (text: string): void => {
-    stop();
-    process.stderr.write(`${text}\n`);
-  };
   return {
     task: (name, done, total) => {
-      show(name, done, total, { words: [name], short: [name] });
-      if (done >= total) stop();
+      bar.show(name, done, total, { words: [name], short: [name] });
+      if (done >= total) bar.stop();
     },
-    line,
-    stop,
+    line: bar.line,
+    stop: bar.stop,
     onStep: ({ epoch, batch, batches, metrics, imagesPerSecond }) => {
       const done = (epoch - 1) * batches + batch;
       const total = epochs * batches;
@@ -73,39 +61,14 @@ export function progressDisplay(epochs: number, budget: BudgetTargets): Progress
         last ? shortSizes(last, budget) : '',
         known ? `${duration(left).replace(' min', '')} left` : '',
       ];
-      show('train', done, total, { words, short });
+      bar.show('train', done, total, { words, short });
     },
     onEpoch: (report) => {
       last = report;
       const words = epochLine(report, epochs, budget);
-      line(terminal && words.length >= terminalColumns() ? shortEpochLine(report, epochs, budget) : words);
+      bar.line(terminal && words.length >= terminalColumns() ? shortEpochLine(report, epochs, budget) : words);
     },
   };
-}
-
-/** What stands behind the bar: in words, and as short as it can be for narrow terminals. */
-interface BarTexts {
-  readonly words: readonly string[];
-  readonly short: readonly string[];
-}
-
-const BAR_MIN = 8;
-const BAR_MAX = 24;
-
-/** One line that never wraps; the bar takes the room that the texts leave. */
-function renderBar(options: Options, at: Params, { words, short }: BarTexts): string {
-  const columns = terminalColumns() - 1;
-  const [inWords, inShort] = [words, short].map((parts) => parts.filter(Boolean).join('  ')) as [string, string];
-  const text = BAR_MIN + 1 + inWords.length <= columns ? inWords : inShort;
-  const size = Math.max(0, Math.min(BAR_MAX, columns - 1 - text.length));
-  const filled = Math.round(at.progress * size);
-  const drawn =
-    (options.barCompleteString ?? '').slice(0, filled) + (options.barIncompleteString ?? '').slice(0, size - filled);
-  return (drawn ? `${drawn} ${text}` : text).slice(0, columns);
-}
-
-function terminalColumns(): number {
-  return process.stderr.columns || 80;
 }
 
 function epochLine(report: EpochReport, epochs: number, budget: BudgetTargets): string {

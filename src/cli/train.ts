@@ -15,7 +15,7 @@ import { openWorkbench } from '../run/workbench.js';
 import { interruptible } from './interruptible.js';
 import { layerTable } from './layerTable.js';
 import { addSettingOptions, autotuneOption, tuningFile } from './options.js';
-import { duration, percent, progressDisplay } from './progress.js';
+import { budgetTargets, duration, percent, progressDisplay } from './progress.js';
 import { resolvedLayerTable } from './resolvedLayerTable.js';
 
 export function trainCommand(): Command {
@@ -71,12 +71,7 @@ async function trainExperiment(
   { force, plots, autotune }: TrainOptions,
 ): Promise<FinishedRun> {
   const { epochs } = experiment.training;
-  const { targetWeightKbytes, targetActivationKbytes, targetActivationType } = experiment.budget;
-  const display = progressDisplay(epochs, {
-    weightKbytes: targetWeightKbytes,
-    activationKbytes: targetActivationKbytes,
-    activationType: targetActivationType,
-  });
+  const display = progressDisplay(epochs, budgetTargets(experiment));
   const bench = openWorkbench({ tuningFile: tuningFile(autotune) });
   return interruptible(display, async (signal, onTraining) => {
     try {

@@ -11,6 +11,11 @@ export function trainCommandLine(
     const option = key === 'weightfile' ? 'weights' : key.replaceAll('_', '-');
     words.push(`--${option}`, ...(key === 'resume' ? [] : [value]));
   }
+  return commandWords(words);
+}
+
+/** Words as a shell takes them. */
+export function commandWords(words: readonly string[]): string {
   return words.map(shellWord).join(' ');
 }
 

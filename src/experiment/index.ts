@@ -1,4 +1,5 @@
-export { trainCommandLine } from './commandLine.js';
+export { hasBudget, obeysBudget } from './budget.js';
+export { commandWords, trainCommandLine } from './commandLine.js';
 export { type ConfigEntry, type ConfigFile, readConfigFile } from './configFile.js';
 export { makeFolder, writeDurably } from './durableFile.js';
 export {
@@ -15,4 +16,5 @@ export * from './runFolder.js';
 export type { AccuracyRow, LossRow, QuantizerRow, RunRow, SizesRow } from './runTables.js';
 export type { Settings } from './settingRules.js';
 export { type ModelName, modelNames, settingKeys } from './settings.js';
-export { resolveStartingWeights } from './startingWeights.js';
+export { settingsDifference } from './settingsDifference.js';
+export { priorExperiment, resolveStartingWeights } from './startingWeights.js';

@@ -32,6 +32,7 @@ import {
   testedResultsTable,
   truncateRows,
 } from './runTables.js';
+import { settingsDifference } from './settingsDifference.js';
 
 export type { RunConfig, RunSummary } from './runDocuments.js';
 
@@ -157,9 +158,6 @@ export function openRunFolder(root: string): { readonly folder: RunFolder; reado
   return { folder: runFolderAt(root, { quantized, tested: select === 'validation' }), config };
 }
 
-// They say where a run happens, not what it computes (another engine changes the last bits: the user's choice).
-const freeOnResume: readonly string[] = ['out', 'resume', 'threads', 'device', 'weightfile'];
-
 /**
  * Opens the run folder of an experiment that is to go on. Throws an `InputError` if there is none, or if the experiment
  * is not the one that was interrupted.
@@ -168,14 +166,9 @@ export function resumeRunFolder(experiment: Experiment): RunFolder {
   const root = join(experiment.out, folderName(experiment));
   if (!existsSync(root)) throw new InputError(`${root}: nothing to resume; leave out --resume to start`);
   const { folder, config } = openRunFolder(root);
-  for (const [key, now] of Object.entries(experiment.settings)) {
-    const then = config.settings[key];
-    // A key younger than the run folder has the default that was built in then.
-    if (freeOnResume.includes(key) || then === undefined || JSON.stringify(then) === JSON.stringify(now)) continue;
-    const change = `${key} was ${JSON.stringify(then)}, now it is ${JSON.stringify(now)}`;
-    throw new InputError(`${root}: cannot resume, ${change}; set it back, or start anew with --force`);
-  }
-  return folder;
+  const change = settingsDifference(config.settings, experiment.settings);
+  if (change === null) return folder;
+  throw new InputError(`${root}: cannot resume, ${change}; set it back, or start anew with --force`);
 }
 
 /**

@@ -33,8 +33,8 @@ export function resolveStartingWeights(experiment: Experiment, file: ConfigFile)
   );
 }
 
-/** NAME in `NAME/params_best.h5` or `params_NAME/params_best.h5`. */
-function priorExperiment(written: string): string | undefined {
+/** The experiment whose best parameters a `weightfile` means: NAME in `NAME/params_best.h5` or `params_NAME/…`. */
+export function priorExperiment(written: string): string | undefined {
   return /^(?:params_)?([^/\\]+)[/\\]params_best\.(?:h5|safetensors)$/.exec(written)?.[1];
 }
 

@@ -38,12 +38,13 @@ export function lossPlot(runs: readonly RunRecord[]): TopLevelSpec | undefined {
 /** The accuracy of one or several runs in percent, or `undefined` where no epoch has ended yet. */
 export function accuracyPlot(runs: readonly RunRecord[]): TopLevelSpec | undefined {
   const curves = curvesOf(runs, (run) => [run.trainingAccuracy, run.validationAccuracy]);
-  const lowest = Math.min(100, ...curves.flatMap((curve) => curve.points.map((point) => point.value)));
-  const floor = Math.max(0, Math.min(90, 10 * Math.floor(lowest / 10)));
+  const values = curves.flatMap((curve) => curve.points.map((point) => point.value));
+  const floor = Math.max(0, Math.min(90, 10 * Math.floor(Math.min(100, ...values) / 10)));
+  const top = Math.min(100, Math.max(floor + 10, 10 * Math.ceil(Math.max(0, ...values) / 10)));
   return curvePlot(runs, curves, {
     what: 'accuracy',
     axisTitle: 'accuracy (%)',
-    scale: { domain: [floor, 100], nice: false },
+    scale: { domain: [floor, top], nice: false },
     axis: { format: 'f', tickCount: 6 },
     format: (value) => `${value.toFixed(2)} %`,
   });

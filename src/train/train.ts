@@ -10,6 +10,7 @@ import { createRandom, type RandomState, trainingEpoch } from '../data/index.js'
 import {
   appendEpoch,
   type Experiment,
+  obeysBudget,
   type RunFolder,
   type RunSummary,
   readQuantizers,
@@ -204,8 +205,8 @@ async function finishEpoch(
   const testError = test?.error ?? null;
   const table = await program.read(STORAGE.quantizers);
   const quantizers = quantizerReport(session.training.variables, table, finished.epoch);
-  const obeysBudget = isInsideBudget(experiment, quantizers);
-  const isBest = obeysBudget && evaluation.error < (finished.best?.error ?? Number.POSITIVE_INFINITY);
+  const isInside = obeysBudget(experiment.budget, quantizers.sizes);
+  const isBest = isInside && evaluation.error < (finished.best?.error ?? Number.POSITIVE_INFINITY);
   const state: CheckpointState = {
     ...finished,
     best: isBest ? { error: evaluation.error, epoch: finished.epoch, testError } : finished.best,
@@ -243,20 +244,11 @@ async function finishEpoch(
     evaluation,
     test,
     quantizers,
-    obeysBudget,
+    obeysBudget: isInside,
     isBest,
     imagesPerSecond,
   });
   return state;
-}
-
-function isInsideBudget({ budget }: Experiment, { sizes }: QuantizerReport): boolean {
-  const { targetWeightKbytes, targetActivationKbytes, targetActivationType } = budget;
-  const activations = sizes[`activations_${targetActivationType}_kb`] ?? Number.NaN;
-  return (
-    (targetWeightKbytes <= 0 || sizes.weights_kb <= targetWeightKbytes) &&
-    (targetActivationKbytes <= 0 || activations <= targetActivationKbytes)
-  );
 }
 
 /** Sizes and bits are those of the best parameters, or of the last where no epoch obeyed the budget. */

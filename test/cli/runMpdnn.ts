@@ -24,7 +24,7 @@ export interface Outcome {
 }
 
 export interface Interruption {
-  /** Sent once this stands in stderr, … */
+  /** Sent once this stands in stderr (empty: from the start on), … */
   readonly after: string;
   /** … so much later. */
   readonly delayMs?: number;
@@ -113,6 +113,11 @@ export async function mpdnn(
   let stdout = '';
   let stderr = '';
   let isSent = false;
+  const interrupt = ({ delayMs = 0, signal }: Interruption): void => {
+    isSent = true;
+    setTimeout(() => child.kill(signal), delayMs);
+  };
+  if (interruption?.after === '') interrupt(interruption);
   if (closeStdout) child.stdout.destroy();
   child.stdout.on('data', (chunk: Buffer) => {
     stdout += chunk;
@@ -120,8 +125,7 @@ export async function mpdnn(
   child.stderr.on('data', (chunk: Buffer) => {
     stderr += chunk;
     if (!interruption || isSent || !stderr.includes(interruption.after)) return;
-    isSent = true;
-    setTimeout(() => child.kill(interruption.signal), interruption.delayMs ?? 0);
+    interrupt(interruption);
   });
   const code = await new Promise<number | null>((done, failed) => {
     child.on('error', failed);

@@ -1,0 +1,94 @@
+/**
+ * The progress of a plan: on a terminal one bar for all runs above the bar of the run under way; elsewhere nothing but
+ * the line that each run leaves when it ends.
+ */
+
+import { MultiBar, Presets } from 'cli-progress';
+import { openRunFolder, readSummary } from '../experiment/index.js';
+import type { PlanEvents, PlanPosition, RunEnd } from '../reproduce/executePlan.js';
+import { runRoot } from '../reproduce/standing.js';
+import { type Bar, type BarTexts, renderBar } from './bar.js';
+import { budgetTargets, duration, percent, progressDisplay } from './progress.js';
+
+export interface PlanDisplay extends PlanEvents {
+  stop(): void;
+}
+
+/** Less than this part of a run tells little about the time of all. */
+const TELLING = 0.05;
+
+export function planDisplay(): PlanDisplay {
+  const bars = twoBars();
+  const started = performance.now();
+  /** Runs trained here; those that are reused take no time. */
+  let trained = 0;
+  const showAll = ({ run, index, total }: PlanPosition, fraction: number): void => {
+    const done = index - 1 + fraction;
+    const worked = trained + fraction;
+    const left = ((performance.now() - started) / 1000) * ((total - done) / worked);
+    const rest = worked > TELLING ? `${duration(left)} left` : '';
+    const words = [`run ${index} of ${total}`, `seed ${run.seed}`, run.experiment.name, rest];
+    bars?.show('all', done, total, { words, short: [`${index}/${total}`, rest] });
+  };
+  const barOf = (at: PlanPosition): Bar => ({
+    show: (name, done, total, texts) => {
+      bars?.show('run', done, total, texts);
+      showAll(at, name === 'train' ? done / total : 0);
+    },
+    // What a run has to say, such as a line an epoch, would be too much of all runs.
+    line: () => {},
+    stop: () => {},
+  });
+  return {
+    runs: (at) => {
+      showAll(at, 0);
+      return progressDisplay(at.run.experiment.training.epochs, budgetTargets(at.run.experiment), barOf(at));
+    },
+    ends: (at, end) => {
+      if (end.type === 'finished' || end.type === 'failed') trained++;
+      const line = `${endLine(at, end)}\n`;
+      if (bars) bars.log(line);
+      else process.stderr.write(line);
+    },
+    stop: () => bars?.stop(),
+  };
+}
+
+/** Null where stderr is no terminal. */
+function twoBars() {
+  if (!process.stderr.isTTY) return null;
+  const bars = new MultiBar({ hideCursor: true, clearOnComplete: true, format: renderBar }, Presets.shades_classic);
+  const nothing: BarTexts = { words: [], short: [] };
+  const all = bars.create(1, 0, nothing);
+  const run = bars.create(1, 0, nothing);
+  return {
+    show: (which: 'all' | 'run', done: number, total: number, texts: BarTexts): void => {
+      const bar = which === 'all' ? all : run;
+      bar.setTotal(total);
+      bar.update(done, texts);
+    },
+    log: (line: string) => bars.log(line),
+    stop: (): void => {
+      // Lines wait for the next drawing.
+      bars.update();
+      bars.stop();
+    },
+  };
+}
+
+function endLine({ run, index, total }: PlanPosition, end: RunEnd): string {
+  const head = `[${String(index).padStart(String(total).length)}/${total}] seed ${run.seed} ${run.experiment.name}`;
+  if (end.type === 'failed' || end.type === 'left out') return `${head}  ${end.type}: ${end.reason}`;
+  const summary = readSummary(openRunFolder(runRoot(run)).folder);
+  const chosen = summary.best_test_err ?? summary.last_test_err;
+  return [
+    head,
+    end.type === 'reused' ? 'finished before' : '',
+    chosen === null ? '' : `test err ${percent(chosen)}`,
+    summary.best_epoch === null ? 'never inside the budget' : '',
+    `W ${summary.weights_kb.toFixed(1)} kB`,
+    end.type === 'finished' ? duration(summary.seconds) : '',
+  ]
+    .filter(Boolean)
+    .join('  ');
+}

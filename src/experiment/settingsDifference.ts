@@ -1,0 +1,19 @@
+/** Whether two runs compute the same: what their settings differ in, leaving out what says only where a run happens. */
+
+import type { Settings } from './settingRules.js';
+
+// Another engine changes the last bits: the user's choice.
+const free: readonly string[] = ['out', 'resume', 'threads', 'device', 'weightfile'];
+
+/**
+ * The first difference in words, `null` if there is none. `then`: the settings of a config.json; a key younger than it
+ * has the default that was built in then.
+ */
+export function settingsDifference(then: Readonly<Record<string, unknown>>, now: Settings): string | null {
+  for (const [key, value] of Object.entries(now)) {
+    const before = then[key];
+    if (free.includes(key) || before === undefined || JSON.stringify(before) === JSON.stringify(value)) continue;
+    return `${key} was ${JSON.stringify(before)}, now it is ${JSON.stringify(value)}`;
+  }
+  return null;
+}

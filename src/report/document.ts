@@ -1,0 +1,64 @@
+/**
+ * A report as data: headings, sentences, tables and pictures, written twice: as Markdown with the pictures beside it,
+ * and as one HTML file that has everything in it.
+ */
+import { join } from 'node:path';
+import type { TopLevelSpec } from 'vega-lite';
+import { makeFolder, writeDurably } from '../experiment/index.js';
+import { htmlOf } from './html.js';
+import { markdownOf } from './markdown.js';
+import { renderPng, renderSvg } from './renderPlot.js';
+
+/** Texts may set words as code, between backticks, and in **bold**. */
+export type Block =
+  | { readonly type: 'heading'; readonly text: string }
+  | { readonly type: 'text'; readonly text: string }
+  | { readonly type: 'list'; readonly items: readonly string[] }
+  | { readonly type: 'table'; readonly columns: readonly Column[]; readonly rows: readonly TableLine[] }
+  | { readonly type: 'commands'; readonly lines: readonly string[] }
+  | { readonly type: 'picture'; readonly name: string; readonly caption: string; readonly plot: TopLevelSpec };
+
+export interface Column {
+  readonly title: string;
+  readonly align: 'left' | 'right';
+}
+
+/** Cells, or a line of its own over all columns. */
+export type TableLine = readonly string[] | { readonly group: string };
+
+export interface Document {
+  readonly title: string;
+  readonly blocks: readonly Block[];
+}
+
+/** A document whose pictures are drawn. */
+export type DrawnBlock =
+  | Exclude<Block, { readonly type: 'picture' }>
+  | { readonly type: 'picture'; readonly name: string; readonly caption: string; readonly svg: string };
+
+export interface DrawnDocument {
+  readonly title: string;
+  readonly blocks: readonly DrawnBlock[];
+}
+
+/** Writes `report.md`, `report.html` and each picture as SVG and PNG into `folder`; returns the paths of the two. */
+export async function writeDocument(document: Document, folder: string): Promise<[markdown: string, html: string]> {
+  makeFolder(folder);
+  const blocks: DrawnBlock[] = [];
+  for (const block of document.blocks) {
+    if (block.type !== 'picture') {
+      blocks.push(block);
+      continue;
+    }
+    const { type, name, caption, plot } = block;
+    const svg = await renderSvg(plot);
+    writeDurably(join(folder, `${name}.svg`), svg);
+    writeDurably(join(folder, `${name}.png`), await renderPng(svg));
+    blocks.push({ type, name, caption, svg });
+  }
+  const drawn = { title: document.title, blocks };
+  const paths: [string, string] = [join(folder, 'report.md'), join(folder, 'report.html')];
+  writeDurably(paths[0], markdownOf(drawn));
+  writeDurably(paths[1], htmlOf(drawn));
+  return paths;
+}

@@ -1,0 +1,38 @@
+/** Runs of one experiment with several seeds as one: what is drawn of them is their mean. */
+import type { CurvePoint, RunRecord, SizeRecord } from './runRecord.js';
+
+/**
+ * The mean of the curves and sizes, epoch by epoch; the bits are those of the first run, since a mean of bits would be
+ * those of no network.
+ */
+export function meanRecord(name: string, runs: readonly [RunRecord, ...RunRecord[]]): RunRecord {
+  const [first] = runs;
+  const curve = (of: (run: RunRecord) => readonly CurvePoint[]): CurvePoint[] =>
+    of(first).flatMap(({ epoch }) => {
+      const points = runs.map((run) => of(run).find((point) => point.epoch === epoch));
+      return points.every((point) => point !== undefined)
+        ? [{ epoch, value: mean(points.map(({ value }) => value)) }]
+        : [];
+    });
+  const size = (of: (size: SizeRecord) => number | null, at: number): number =>
+    mean(runs.flatMap(({ sizes }) => (sizes[at] && of(sizes[at])) ?? []));
+  return {
+    ...first,
+    name,
+    trainingLoss: curve((run) => run.trainingLoss),
+    validationLoss: curve((run) => run.validationLoss),
+    trainingAccuracy: curve((run) => run.trainingAccuracy),
+    validationAccuracy: curve((run) => run.validationAccuracy),
+    sizes: first.sizes.map(({ epoch, activationsPeakKbytes }, at) => ({
+      epoch,
+      weightsKbytes: size((row) => row.weightsKbytes, at),
+      activationsMaxKbytes: size((row) => row.activationsMaxKbytes, at),
+      activationsSumKbytes: size((row) => row.activationsSumKbytes, at),
+      activationsPeakKbytes: activationsPeakKbytes === null ? null : size((row) => row.activationsPeakKbytes, at),
+    })),
+  };
+}
+
+function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}

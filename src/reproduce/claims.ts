@@ -1,0 +1,83 @@
+/** What the numbers say of the paper's claims, in sentences that are computed from them. */
+
+import type { RowResult } from './rowResult.js';
+import { type Spread, spreadOf, spreadText } from './spread.js';
+import type { Claim } from './table.js';
+
+export type Verdict = 'holds' | 'contradicted' | 'undecided' | 'unknown';
+
+export interface JudgedClaim {
+  readonly verdict: Verdict;
+  readonly sentence: string;
+}
+
+/** A difference decides where it exceeds so many of its standard errors. */
+const DECIDING_ERRORS = 2;
+
+/** Judges a claim by the differences of the runs of equal seeds. */
+export function judge(claim: Claim, results: readonly RowResult[]): JudgedClaim {
+  const better = find(results, claim.better);
+  const worse = find(results, claim.than);
+  const lead = `${better.row.group}:`;
+  const [first, second] = [`"${better.row.label}"`, `"${worse.row.label}"`];
+  if (!better.error || !worse.error) return withoutNumbers(better, worse);
+  const subject = `${lead} ${first} has an error of ${errorText(better.error)}, ${second} of ${errorText(worse.error)}.${absent(better)}${absent(worse)}`;
+  const difference = spreadOf(pairedDifferences(better, worse));
+  if (!difference) return { verdict: 'unknown', sentence: `${subject} No seed has both, so nothing can be said.` };
+  const points = `${Math.abs(difference.mean).toFixed(2)} points`;
+  const side = difference.mean > 0 ? 'better' : 'worse';
+  if (difference.deviation === null) {
+    const agreement = difference.mean > 0 ? 'as the paper says' : 'contrary to the paper';
+    const sentence = `${subject} The first is ${points} ${side}, ${agreement}; but one seed decides nothing.`;
+    return { verdict: 'undecided', sentence };
+  }
+  const standardError = difference.deviation / Math.sqrt(difference.count);
+  if (Math.abs(difference.mean) <= DECIDING_ERRORS * standardError) {
+    return {
+      verdict: 'undecided',
+      sentence: `${subject} The first is ${points} ${side}, within ${DECIDING_ERRORS} standard errors (${standardError.toFixed(2)}) over ${difference.count} seeds: these runs do not decide whether the paper is right.`,
+    };
+  }
+  return difference.mean > 0
+    ? { verdict: 'holds', sentence: `${subject} The first is ${points} better: as the paper says.` }
+    : { verdict: 'contradicted', sentence: `${subject} The first is ${points} worse: contrary to the paper.` };
+}
+
+function find(results: readonly RowResult[], id: string): RowResult {
+  const result = results.find(({ row }) => row.id === id);
+  if (!result) throw new Error(`no row ${id}`);
+  return result;
+}
+
+/** Error of the worse row minus that of the better, for every seed that has both. */
+function pairedDifferences(better: RowResult, worse: RowResult): number[] {
+  return better.runs.flatMap(({ run, summary }) => {
+    const other = worse.runs.find((each) => each.run.seed === run.seed)?.summary.best_test_err;
+    return summary.best_test_err === null || typeof other !== 'number' ? [] : 100 * (other - summary.best_test_err);
+  });
+}
+
+/** A network that does not train at all is worse than one that does. */
+function withoutNumbers(better: RowResult, worse: RowResult): JudgedClaim {
+  const { group } = better.row;
+  const [first, second] = [`"${better.row.label}"`, `"${worse.row.label}"`];
+  if (better.error && worse.missing.length > 0) {
+    const sentence = `${group}: ${first} has an error of ${errorText(better.error)}, ${second} gave no result with any seed: as the paper says.`;
+    return { verdict: 'holds', sentence };
+  }
+  if (worse.error && better.missing.length > 0) {
+    const sentence = `${group}: ${first} gave no result with any seed, ${second} has an error of ${errorText(worse.error)}: contrary to the paper.`;
+    return { verdict: 'contradicted', sentence };
+  }
+  return { verdict: 'unknown', sentence: `${group}: ${first} and ${second} have no results to compare.` };
+}
+
+/** Seeds that are not in the numbers. */
+function absent({ row, missing }: RowResult): string {
+  if (missing.length === 0) return '';
+  return ` Without seed ${missing.map(({ seed }) => seed).join(', ')} of "${row.label}", which gave no result.`;
+}
+
+function errorText(error: Spread): string {
+  return `${spreadText(error)} % (${error.count === 1 ? 'one seed' : `${error.count} seeds`})`;
+}

@@ -1,0 +1,112 @@
+/**
+ * Runs a plan: what is finished is reused, what was interrupted goes on, the rest begins. Nothing is remembered beside
+ * the run folders, so a plan may be killed anywhere and started again.
+ */
+
+import { InputError } from '../errors.js';
+import { type Experiment, resolveExperiment } from '../experiment/index.js';
+import type { RunEvents } from '../run/runEvents.js';
+import { runExperiment } from '../run/runExperiment.js';
+import type { Workbench } from '../run/workbench.js';
+import { TrainingFault } from '../train/train.js';
+import type { PlannedRun } from './plan.js';
+import { keepFault, parametersToStartFrom, runRoot, type Standing, standing } from './standing.js';
+
+/** Where a run stands in the plan, for messages. */
+export interface PlanPosition {
+  readonly run: PlannedRun;
+  /** Counted from 1. */
+  readonly index: number;
+  readonly total: number;
+}
+
+export type RunEnd =
+  | { readonly type: 'finished' | 'reused' }
+  | { readonly type: 'failed' | 'left out'; readonly reason: string };
+
+export interface PlanEvents {
+  /** A run begins or goes on. */
+  runs(position: PlanPosition): RunEvents;
+  ends(position: PlanPosition, end: RunEnd): void;
+}
+
+export interface ExecuteOptions {
+  /** Replace run folders of other settings. */
+  readonly force: boolean;
+  readonly bench: Workbench;
+  readonly events: PlanEvents;
+  readonly signal: AbortSignal;
+  readonly onTraining: () => void;
+}
+
+/** How the runs of a plan ended; `complete` is false if the signal came first. */
+export interface PlanEnd {
+  readonly complete: boolean;
+  /** Runs that diverged, or that could not start since another one did. */
+  readonly failed: number;
+}
+
+/**
+ * A run that diverges is a result like others; those that would start from it are left out.
+ *
+ * @throws InputError before anything runs, if a folder is of a run with other settings and `force` is not set
+ */
+export async function executePlan(plan: readonly PlannedRun[], options: ExecuteOptions): Promise<PlanEnd> {
+  const { force, events, signal } = options;
+  if (!force) for (const run of plan) refuseOther(run, standing(run));
+  let failed = 0;
+  const ends = (at: PlanPosition, end: RunEnd): void => {
+    if (end.type === 'failed' || end.type === 'left out') failed++;
+    events.ends(at, end);
+  };
+  for (const [position, run] of plan.entries()) {
+    const at: PlanPosition = { run, index: position + 1, total: plan.length };
+    const now = standing(run);
+    if (now.type === 'finished') ends(at, { type: 'reused' });
+    else if (now.type === 'failed') ends(at, { type: 'failed', reason: now.fault });
+    else if (run.startsFrom && parametersToStartFrom(run) === undefined) {
+      ends(at, {
+        type: 'left out',
+        reason: `${run.startsFrom.experiment.name} has no parameters to start from`,
+      });
+    } else {
+      if (!force) refuseOther(run, now);
+      const end = await execute(at, now, options);
+      if (end === null) return { complete: false, failed };
+      ends(at, end);
+    }
+    if (signal.aborted && at.index < at.total) return { complete: false, failed };
+  }
+  return { complete: true, failed };
+}
+
+function refuseOther(run: PlannedRun, now: Standing): void {
+  if (now.type !== 'other') return;
+  throw new InputError(
+    `${runRoot(run)}: is of a run with other settings: ${now.difference}; set it back, choose another --out, or replace it with --force`,
+  );
+}
+
+/** Null if it was interrupted. */
+async function execute(at: PlanPosition, now: Standing, options: ExecuteOptions): Promise<RunEnd | null> {
+  const { bench, events, signal, onTraining } = options;
+  const experiment = ready(at.run, now.type === 'unfinished');
+  const force = now.type === 'other';
+  try {
+    const run = { force, events: events.runs(at), signal, onTraining };
+    const { summary } = await runExperiment(experiment, at.run.file, bench, run);
+    return summary && { type: 'finished' };
+  } catch (error) {
+    if (!(error instanceof TrainingFault)) throw error;
+    keepFault(at.run, error.message);
+    return { type: 'failed', reason: error.message };
+  }
+}
+
+/** The experiment with what is known only now: whether it goes on, and the file it starts from. */
+function ready(run: PlannedRun, resume: boolean): Experiment {
+  const { experiment, file } = run;
+  const weights = parametersToStartFrom(run);
+  const overrides = { ...Object.fromEntries(experiment.overrides), resume, ...(weights && { weights }) };
+  return resolveExperiment(file, experiment.name, overrides);
+}

@@ -1,0 +1,162 @@
+/**
+ * The report of a table, made from the run folders alone: the same folders give the same report, however often the
+ * runs were interrupted. Only the section of times differs between two executions.
+ */
+
+import { hasBudget, trainCommandLine } from '../experiment/index.js';
+import type { Block, Document } from '../report/document.js';
+import { type JudgedClaim, judge } from './claims.js';
+import { bitwidthPictures, curvePictures, gradientPictures } from './pictures.js';
+import type { PlannedRun } from './plan.js';
+import { resultTable } from './resultTable.js';
+import { type FinishedRunResult, type RowResult, rowResults } from './rowResult.js';
+import type { Table, TableRow } from './table.js';
+
+export interface ReportOptions {
+  readonly table: Table;
+  readonly rows: readonly TableRow[];
+  readonly plan: readonly PlannedRun[];
+  /** The call that made it. */
+  readonly command: string;
+}
+
+/** The epochs of the paper. */
+const PUBLISHED_EPOCHS = 160;
+
+export function reportOf({ table, rows, plan, command }: ReportOptions): Document {
+  const results = rowResults(table, rows, plan);
+  const finished = finishedRuns(results);
+  const claims = table.claims
+    .filter(({ better, than }) => [better, than].every((id) => rows.some((row) => row.id === id)))
+    .map((claim) => judge(claim, results));
+  return {
+    title: table.title,
+    blocks: [
+      { type: 'text', text: table.introduction },
+      { type: 'list', items: conditions(plan, finished) },
+      { type: 'heading', text: 'Results' },
+      resultTable(results, table.published),
+      { type: 'text', text: explanation(table) },
+      ...claimBlocks(table, claims),
+      ...section('Learning curves', curvePictures(table, results)),
+      ...section('Why: the gradients', table.explainsGradients ? gradientPictures() : []),
+      ...section('Bits and sizes', bitwidthPictures(table, results)),
+      { type: 'heading', text: 'Times' },
+      timeTable(finished),
+      { type: 'heading', text: 'How to make this report again' },
+      { type: 'text', text: versionText(finished) },
+      { type: 'commands', lines: [command] },
+      { type: 'text', text: 'It runs these, in this order; each can be run alone:' },
+      { type: 'commands', lines: plan.map(commandOf) },
+    ],
+  };
+}
+
+export function commandOf({ experiment, file }: PlannedRun): string {
+  return trainCommandLine(experiment.name, file.path, experiment.overrides);
+}
+
+/** Runs behind several rows once. */
+function finishedRuns(results: readonly RowResult[]): FinishedRunResult[] {
+  const byRun = new Map(results.flatMap(({ runs }) => runs.map((result) => [result.folder.root, result] as const)));
+  return [...byRun.values()];
+}
+
+/** What is the same for all runs, and where that differs from the paper. */
+function conditions(plan: readonly PlannedRun[], finished: readonly FinishedRunResult[]): string[] {
+  const settings = plan[0]?.experiment.settings;
+  if (!settings) return [];
+  const { data, limit_train, limit_val, validation_split, select, epochs, batch_size } = settings;
+  const seeds = [...new Set(plan.map(({ seed }) => seed))];
+  const images = limit_train === null ? 'all training images' : `${limit_train} training images`;
+  const tests = limit_val === null ? 'all test images' : `${limit_val} test images`;
+  const short = epochs < PUBLISHED_EPOCHS || limit_train !== null;
+  return [
+    `Images: \`${data}\`, ${images}, ${tests}; batches of ${batch_size}.`,
+    `${epochs} ${epochs === 1 ? 'epoch' : 'epochs'}; ${seeds.length === 1 ? `seed ${seeds[0]}` : `seeds ${seeds.join(', ')}, given as mean ± standard deviation`}.`,
+    select === 'validation'
+      ? `Of the training images ${validation_split}, chosen by the seed, choose the parameters (\`select = validation\`); the test images are only reported on. The published numbers were chosen by the test images themselves, which flatters them.`
+      : 'The test images choose the parameters (`select = test`), as in the published numbers: both are flattered by it.',
+    ...(short
+      ? [`The paper trains ${PUBLISHED_EPOCHS} epochs on all images: these numbers cannot be its numbers.`]
+      : []),
+    ...budgetCondition(plan),
+    `Device: ${unique(finished.map(({ summary }) => summary.device)).join('; ') || 'none, nothing has run'}.`,
+  ];
+}
+
+function budgetCondition(plan: readonly PlannedRun[]): string[] {
+  const modes = unique(
+    plan
+      .filter(({ experiment }) => hasBudget(experiment.budget))
+      .map(({ experiment }) => String((experiment.settings as Record<string, unknown>).budget ?? 'penalty')),
+  );
+  if (modes.length === 0) return [];
+  const isPublished = modes.every((mode) => mode === 'penalty');
+  const meaning = isPublished
+    ? 'the penalty of the published code, which holds the budget only in some epochs'
+    : 'every epoch is to end inside the budget, which the penalty of the published code does not achieve';
+  return [`Runs with a budget have \`budget = ${modes.join(', ')}\`: ${meaning}.`];
+}
+
+function explanation({ published }: Table): string {
+  const brackets = Object.keys(published.results).length > 0 ? '; published ones stand in brackets' : '';
+  return (
+    'Errors are of the chosen parameters on the test images; the gap is to the float network of the same seed, in ' +
+    `points. Sizes are those of the chosen parameters${brackets}.`
+  );
+}
+
+function claimBlocks({ published }: Table, claims: readonly JudgedClaim[]): Block[] {
+  const source: Block[] = published.source === '' ? [] : [{ type: 'text', text: published.source }];
+  if (claims.length === 0) return source;
+  const contradicted = claims.filter(({ verdict }) => verdict === 'contradicted').length;
+  const held = claims.filter(({ verdict }) => verdict === 'holds').length;
+  return [
+    ...source,
+    { type: 'heading', text: 'What the paper claims, and what these runs say' },
+    {
+      type: 'text',
+      text: `Of ${claims.length} comparisons ${held} come out as the paper says, ${contradicted} contradict it, ${claims.length - held - contradicted} are undecided.`,
+    },
+    { type: 'list', items: claims.map(({ verdict, sentence }) => `**${verdict}** ${sentence}`) },
+  ];
+}
+
+function section(heading: string, blocks: readonly Block[]): Block[] {
+  return blocks.length === 0 ? [] : [{ type: 'heading', text: heading }, ...blocks];
+}
+
+function timeTable(finished: readonly FinishedRunResult[]): Block {
+  const columns = [
+    { title: 'seed', align: 'right' },
+    { title: 'experiment', align: 'left' },
+    { title: 'epochs', align: 'right' },
+    { title: 'seconds', align: 'right' },
+    { title: 'images/s', align: 'right' },
+  ] as const;
+  const rows = finished.map(({ run, summary }) => [
+    String(run.seed),
+    `\`${run.experiment.name}\``,
+    String(summary.epochs),
+    summary.seconds.toFixed(1),
+    summary.images_per_second.toFixed(0),
+  ]);
+  const seconds = finished.reduce((sum, { summary }) => sum + summary.seconds, 0);
+  return { type: 'table', columns, rows: [...rows, ['', 'all', '', seconds.toFixed(1), '']] };
+}
+
+function versionText(finished: readonly FinishedRunResult[]): string {
+  const versions = unique(
+    finished.map(({ config }) =>
+      Object.entries(config.versions)
+        .map(([name, version]) => `${name} ${version}`)
+        .join(', '),
+    ),
+  );
+  return `Made with ${versions.join('; ') || 'no run'}. An interrupted call goes on where it stopped, and reuses what is finished.`;
+}
+
+function unique(values: readonly string[]): string[] {
+  return [...new Set(values)];
+}

@@ -1,0 +1,79 @@
+/** From the words of a call to a plan, and from a plan to a report. */
+
+import { join } from 'node:path';
+import { InputError } from '../errors.js';
+import { type Overrides, settingKeys } from '../experiment/index.js';
+import { writeDocument } from '../report/document.js';
+import { type ExecuteOptions, executePlan, type PlanEnd } from './executePlan.js';
+import { type PlannedRun, planRuns } from './plan.js';
+import { reportOf } from './report.js';
+import type { Table, TableRow } from './table.js';
+
+export interface ReproduceOptions {
+  readonly seeds?: readonly number[] | undefined;
+  readonly out?: string | undefined;
+  /** The ending of the sections' names. */
+  readonly variant?: string | undefined;
+  /** Rows whose identifier begins with one of these; all by default. */
+  readonly only?: readonly string[] | undefined;
+  readonly quick: boolean;
+  /** Keys of a section, over the table's own. */
+  readonly settings: Overrides;
+  readonly budget: string;
+}
+
+export interface Reproduction {
+  readonly table: Table;
+  readonly rows: readonly TableRow[];
+  readonly plan: readonly PlannedRun[];
+  /** Where the report goes. */
+  readonly folder: string;
+}
+
+/** Throws an `InputError` for what does not fit the table. */
+export function planReproduction(table: Table, options: ReproduceOptions): Reproduction {
+  const { quick, variant = table.variants[0]!, only } = options;
+  if (!table.variants.includes(variant)) {
+    throw new InputError(`--variant ${variant}: ${table.name} has ${table.variants.join(', ')}`);
+  }
+  const defaults = quick ? table.quick : table.full;
+  const out = options.out ?? (quick ? `${table.out}-quick` : table.out);
+  const rows = chosenRows(table, table.rows(variant), only);
+  const plan = planRuns(rows, {
+    seeds: options.seeds ?? defaults.seeds,
+    out,
+    settings: { ...defaults.settings, ...given(options.settings) },
+    budgetSettings: (settingKeys as readonly string[]).includes('budget') ? { budget: options.budget } : {},
+  });
+  return { table, rows, plan, folder: join(out, table.name) };
+}
+
+/** Runs the plan and, unless the signal came before the end, writes the report: `paths` are its two files. */
+export async function reproduce(
+  { table, rows, plan, folder }: Reproduction,
+  options: ExecuteOptions & { readonly command: string },
+): Promise<PlanEnd & { readonly paths: readonly string[] }> {
+  const end = await executePlan(plan, options);
+  if (!end.complete) return { ...end, paths: [] };
+  return { ...end, paths: await writeDocument(reportOf({ table, rows, plan, command: options.command }), folder) };
+}
+
+/** With the float rows, without which nothing can be compared. */
+function chosenRows(table: Table, rows: readonly TableRow[], only: readonly string[] | undefined): TableRow[] {
+  if (only === undefined) return [...rows];
+  const fits = (id: string, word: string) => id.toLowerCase().startsWith(word.toLowerCase());
+  const strange = only.find((word) => !rows.some(({ id }) => fits(id, word)));
+  if (strange !== undefined) {
+    throw new InputError(
+      `--only ${strange}: no row of ${table.name} begins so; rows: ${rows.map(({ id }) => id).join(', ')}`,
+    );
+  }
+  const chosen = rows.filter(({ id }) => only.some((word) => fits(id, word)));
+  const floats = new Set(chosen.map((row) => table.floatRow(row)));
+  return rows.filter((row) => chosen.includes(row) || floats.has(row.id));
+}
+
+/** Without what the call did not say. */
+function given(settings: Overrides): Overrides {
+  return Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined));
+}

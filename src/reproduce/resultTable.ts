@@ -1,0 +1,112 @@
+/** The published table beside ours: a line a row, with the columns that the table has anything for. */
+
+import type { Block, TableLine } from '../report/document.js';
+import type { PublishedResult, PublishedResults } from './publishedResults.js';
+import type { BudgetRecord, RowResult } from './rowResult.js';
+import { spreadOf, spreadText } from './spread.js';
+
+interface ResultColumn {
+  readonly title: string;
+  readonly align: 'left' | 'right';
+  /** Empty where there is nothing to say. */
+  readonly cell: (result: RowResult) => string;
+}
+
+/** Columns that would be empty are left out. */
+export function resultTable(results: readonly RowResult[], published: PublishedResults): Block {
+  const columns = columnsOf(results, published.results).filter(({ cell }) =>
+    results.some((result) => cell(result) !== ''),
+  );
+  const rows: TableLine[] = [];
+  for (const [index, result] of results.entries()) {
+    if (result.row.group !== results[index - 1]?.row.group) rows.push({ group: result.row.group });
+    rows.push(columns.map(({ cell }) => cell(result)));
+  }
+  return { type: 'table', columns: columns.map(({ title, align }) => ({ title, align })), rows };
+}
+
+function columnsOf(results: readonly RowResult[], published: PublishedResults['results']): ResultColumn[] {
+  const right = (title: string, cell: ResultColumn['cell']): ResultColumn => ({ title, align: 'right', cell });
+  const left = (title: string, cell: ResultColumn['cell']): ResultColumn => ({ title, align: 'left', cell });
+  const of = ({ row }: RowResult): PublishedResult | undefined => published[row.id];
+  const float = results.find(({ gap }) => gap === null);
+  const publishedFloat = float && of(float)?.errorPercent;
+  return [
+    left('', ({ row }) => row.label),
+    left('experiment', ({ row }) => (row.label === row.section ? '' : `\`${row.section}\``)),
+    right('published error %', (result) => of(result)?.errorPercent.toFixed(2) ?? ''),
+    right('published gap, points', (result) => {
+      const error = of(result)?.errorPercent;
+      return error === undefined || publishedFloat === undefined || result === float
+        ? ''
+        : signed(error - publishedFloat);
+    }),
+    right('our error %', ({ error }) => (error ? spreadText(error) : '–')),
+    right('our gap, points', ({ gap }) => (gap ? `${gap.mean < 0 ? '' : '+'}${spreadText(gap)}` : '')),
+    right('last epoch error %', ({ runs }) => {
+      const errors = spreadOf(runs.flatMap(({ summary }) => lastError(summary)));
+      return errors ? spreadText(errors) : '';
+    }),
+    right('weights kB', (result) => size(result, 'weights_kb', of(result)?.weightsKbytes)),
+    right('activations max kB', (result) => size(result, 'activations_max_kb', of(result)?.activationsMaxKbytes)),
+    right('activations sum kB', (result) => size(result, 'activations_sum_kb', of(result)?.activationsSumKbytes)),
+    left('budget', ({ runs }) => [...new Set(runs.flatMap(({ run }) => budgetText(run.experiment.budget)))].join(', ')),
+    left('epochs inside it', ({ runs }) => heldText(runs.flatMap(({ budget }) => budget ?? []))),
+    left('remarks', remarks),
+  ];
+}
+
+function lastError({ last_test_err }: { readonly last_test_err: number | null }): number[] {
+  return last_test_err === null ? [] : [100 * last_test_err];
+}
+
+type SizeKey = 'weights_kb' | 'activations_max_kb' | 'activations_sum_kb';
+
+/** Ours, with the published size in brackets. */
+function size({ runs }: RowResult, key: SizeKey, published: number | undefined): string {
+  const sizes = spreadOf(runs.map(({ summary }) => summary[key]));
+  if (!sizes) return '';
+  const digits = sizes.mean >= 1000 ? 0 : sizes.mean >= 100 ? 1 : 2;
+  const ours = spreadText({ ...sizes, deviation: sizes.deviation || null }, digits);
+  return published === undefined ? ours : `${ours} (${Number(published.toPrecision(4))})`;
+}
+
+function budgetText(budget: {
+  readonly targetWeightKbytes: number;
+  readonly targetActivationKbytes: number;
+  readonly targetActivationType: string;
+}): string[] {
+  const parts = [
+    budget.targetWeightKbytes > 0 ? `${budget.targetWeightKbytes} kB` : '',
+    budget.targetActivationKbytes > 0 ? `${budget.targetActivationKbytes} kB (${budget.targetActivationType})` : '',
+  ].filter(Boolean);
+  return parts.length > 0 ? [parts.join(' and ')] : [];
+}
+
+/** Over all seeds. */
+function heldText(records: readonly BudgetRecord[]): string {
+  if (records.length === 0) return '';
+  const sum = (of: (record: BudgetRecord) => number) => records.reduce((total, record) => total + of(record), 0);
+  const [held, epochs] = [sum((record) => record.held), sum((record) => record.epochs)];
+  const [late, lastHalf] = [sum((record) => record.heldOfLastHalf), sum((record) => record.lastHalf)];
+  return `${held} of ${epochs}; of the last half ${late} of ${lastHalf}`;
+}
+
+function remarks({ runs, missing }: RowResult): string {
+  const never = runs.filter(({ summary }) => summary.best_epoch === null).map(({ run }) => run.seed);
+  const unchosen = never.length > 0 ? [`no epoch inside the budget${ofSeeds(never)}`] : [];
+  const substituted = runs.filter(
+    ({ run, config }) => run.startsFrom !== null && config.starting_weights?.file.includes('params_last'),
+  );
+  const started =
+    substituted.length > 0 ? ['starts from the last parameters of a run that never obeyed its budget'] : [];
+  return [...missing.map(({ seed, reason }) => `seed ${seed}: ${reason}`), ...unchosen, ...started].join('; ');
+}
+
+function ofSeeds(seeds: readonly number[]): string {
+  return ` (seed ${seeds.join(', ')})`;
+}
+
+function signed(value: number): string {
+  return `${value < 0 ? '' : '+'}${value.toFixed(2)}`;
+}

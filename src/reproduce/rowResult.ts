@@ -1,0 +1,94 @@
+/** What came of the rows of a table, read from the run folders. */
+
+import {
+  hasBudget,
+  obeysBudget,
+  openRunFolder,
+  type RunConfig,
+  type RunFolder,
+  type RunSummary,
+  readSizes,
+  readSummary,
+} from '../experiment/index.js';
+import { type PlannedRun, runOfRow } from './plan.js';
+import { type Spread, spreadOf } from './spread.js';
+import { parametersToStartFrom, runRoot, standing } from './standing.js';
+import type { Table, TableRow } from './table.js';
+
+export interface FinishedRunResult {
+  readonly run: PlannedRun;
+  readonly folder: RunFolder;
+  readonly config: RunConfig;
+  readonly summary: RunSummary;
+  /** Epochs that ended inside the budget; `null` without one. */
+  readonly budget: BudgetRecord | null;
+}
+
+export interface BudgetRecord {
+  readonly held: number;
+  readonly epochs: number;
+  readonly heldOfLastHalf: number;
+  readonly lastHalf: number;
+}
+
+export interface RowResult {
+  readonly row: TableRow;
+  /** By seed, those that finished. */
+  readonly runs: readonly FinishedRunResult[];
+  /** Seeds whose run has no result, and why. */
+  readonly missing: readonly { readonly seed: number; readonly reason: string }[];
+  /** Of the chosen parameters on the test images, in percent; `null` if no run has any. */
+  readonly error: Spread | null;
+  /** Points above the float network of the same seed. */
+  readonly gap: Spread | null;
+}
+
+/** The results of a table's rows. `plan` must have been executed. */
+export function rowResults(table: Table, rows: readonly TableRow[], plan: readonly PlannedRun[]): RowResult[] {
+  const seeds = [...new Set(plan.map(({ seed }) => seed))];
+  const results = new Map<PlannedRun, FinishedRunResult | string>();
+  for (const run of plan) results.set(run, resultOf(run));
+  const errorOf = (row: TableRow, seed: number): number | null => {
+    const result = results.get(runOfRow(plan, row, seed));
+    const error = typeof result === 'object' ? result.summary.best_test_err : null;
+    return error === null ? null : 100 * error;
+  };
+  return rows.map((row): RowResult => {
+    const own = seeds.map((seed) => ({ seed, result: results.get(runOfRow(plan, row, seed))! }));
+    const float = rows.find(({ id }) => id === table.floatRow(row));
+    const errors = seeds.map((seed) => ({
+      error: errorOf(row, seed),
+      float: float ? errorOf(float, seed) : null,
+    }));
+    return {
+      row,
+      runs: own.flatMap(({ result }) => (typeof result === 'string' ? [] : [result])),
+      missing: own.flatMap(({ seed, result }) => (typeof result === 'string' ? [{ seed, reason: result }] : [])),
+      error: spreadOf(errors.flatMap(({ error }) => error ?? [])),
+      gap:
+        row === float
+          ? null
+          : spreadOf(errors.flatMap(({ error, float }) => (error === null || float === null ? [] : error - float))),
+    };
+  });
+}
+
+/** The result of a run, or why there is none. */
+function resultOf(run: PlannedRun): FinishedRunResult | string {
+  const now = standing(run);
+  if (now.type === 'failed') return now.fault;
+  if (now.type === 'absent' && run.startsFrom && parametersToStartFrom(run) === undefined) {
+    return `${run.startsFrom.experiment.name} gave no parameters to start from`;
+  }
+  if (now.type !== 'finished') return 'has not come to its end';
+  const { folder, config } = openRunFolder(runRoot(run));
+  return { run, folder, config, summary: readSummary(folder), budget: budgetRecord(run, folder) };
+}
+
+function budgetRecord({ experiment: { budget } }: PlannedRun, folder: RunFolder): BudgetRecord | null {
+  if (!hasBudget(budget)) return null;
+  const inside = readSizes(folder).map((sizes) => obeysBudget(budget, sizes));
+  const last = inside.slice(Math.floor(inside.length / 2));
+  const held = (epochs: readonly boolean[]) => epochs.filter(Boolean).length;
+  return { held: held(inside), epochs: inside.length, heldOfLastHalf: held(last), lastHalf: last.length };
+}

@@ -1,0 +1,59 @@
+/** How far a planned run is, read from what lies in its folder. */
+
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { checkReplaceable, openRunFolder, settingsDifference, writeDurably } from '../experiment/index.js';
+import { startingWeights } from '../run/runExperiment.js';
+import type { PlannedRun } from './plan.js';
+
+export type Standing =
+  | { readonly type: 'absent' | 'unfinished' | 'finished' }
+  /** Its numbers were no longer finite: it cannot go on. */
+  | { readonly type: 'failed'; readonly fault: string }
+  /** The folder is of a run with other settings, or from another start. */
+  | { readonly type: 'other'; readonly difference: string };
+
+export function runRoot({ experiment }: PlannedRun): string {
+  return join(experiment.out, experiment.name);
+}
+
+/** Throws an `InputError` if something that is no run folder is in the way. */
+export function standing(run: PlannedRun): Standing {
+  const root = runRoot(run);
+  if (!existsSync(root)) return { type: 'absent' };
+  // With force, only a folder that is no run's is refused.
+  checkReplaceable(run.experiment, true);
+  const { folder, config } = openRunFolder(root);
+  const difference = settingsDifference(config.settings, run.experiment.settings) ?? startDifference(run);
+  if (difference !== null) return { type: 'other', difference };
+  if (existsSync(faultPath(root))) return { type: 'failed', fault: readFileSync(faultPath(root), 'utf8').trim() };
+  return { type: existsSync(folder.summary) ? 'finished' : 'unfinished' };
+}
+
+/** Keeps why a run cannot go on, so that it is not tried again and again. */
+export function keepFault(run: PlannedRun, fault: string): void {
+  writeDurably(faultPath(runRoot(run)), `${fault}\n`);
+}
+
+/**
+ * The parameters that a run starts from: the best of the run before, or its last where no epoch obeyed the budget.
+ * Undefined as long as that run has none.
+ */
+export function parametersToStartFrom({ startsFrom }: PlannedRun): string | undefined {
+  if (startsFrom === null || standing(startsFrom).type !== 'finished') return undefined;
+  const { folder } = openRunFolder(runRoot(startsFrom));
+  return [folder.paramsBest, folder.paramsLast].find(existsSync);
+}
+
+function startDifference(run: PlannedRun): string | null {
+  const file = parametersToStartFrom(run);
+  if (file === undefined) return null;
+  const { config } = openRunFolder(runRoot(run));
+  const then = config.starting_weights;
+  if (then?.sha256 === startingWeights(file).sha256) return null;
+  return `it started from ${then === null ? 'nothing' : `other parameters (${then.file})`} than ${file} has now`;
+}
+
+function faultPath(root: string): string {
+  return join(root, 'fault.txt');
+}

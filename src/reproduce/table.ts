@@ -1,0 +1,64 @@
+/**
+ * A table of the paper as data: which experiment stands behind each row, what the paper says of it, and which rows are
+ * drawn together.
+ */
+
+import type { Overrides } from '../experiment/index.js';
+import type { PublishedResults } from './publishedResults.js';
+
+export interface TableRow {
+  /** Unique in the table; also the key of the published result. */
+  readonly id: string;
+  readonly label: string;
+  /** Rows of one group stand together. */
+  readonly group: string;
+  /** A file in `configs/`, and a section in it. */
+  readonly config: string;
+  readonly section: string;
+}
+
+/** What the paper claims: the row `better` has the smaller error. */
+export interface Claim {
+  readonly better: string;
+  readonly than: string;
+}
+
+/** Rows whose curves, or bars, go into one picture. */
+export interface PictureGroup {
+  /** Part of the file's name. */
+  readonly name: string;
+  readonly title: string;
+  readonly rows: readonly string[];
+}
+
+/** How a table is run where the call does not say otherwise. */
+export interface TableDefaults {
+  readonly seeds: readonly number[];
+  readonly settings: Overrides;
+}
+
+export interface Table {
+  readonly name: string;
+  readonly title: string;
+  /** What is compared: whole sentences. */
+  readonly introduction: string;
+  readonly published: PublishedResults;
+  /** Endings of the sections' names among which the call may choose; the first one is the default. */
+  readonly variants: readonly string[];
+  rows(variant: string): readonly TableRow[];
+  /** The float network that the row's error is compared with. */
+  floatRow(row: TableRow): string;
+  readonly claims: readonly Claim[];
+  readonly curves: readonly PictureGroup[];
+  /** Learned bits, and sizes against the budget. */
+  readonly bitwidths: readonly PictureGroup[];
+  /** Draw the gradients of the parametrizations too. */
+  readonly explainsGradients: boolean;
+  readonly full: TableDefaults;
+  /** Few epochs on few images: ten minutes on two cores. */
+  readonly quick: TableDefaults;
+  /** Where the runs go by default; tables with the same runs share them. */
+  readonly out: string;
+  /** The images that the table is about, for sizes before any are loaded. */
+  readonly images: { readonly classes: number; readonly side: number };
+}

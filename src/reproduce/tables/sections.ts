@@ -1,0 +1,43 @@
+/** Every published section for one epoch on 2000 images: does each one train? */
+
+import { publishedConfig } from '../publishedConfig.js';
+import { nothingPublished } from '../publishedResults.js';
+import type { Table, TableRow } from '../table.js';
+
+const files = [
+  { group: 'Uniform', config: 'train_resnet_quant_fp.cfg' },
+  { group: 'Power-of-two', config: 'train_resnet_quant_pow2.cfg' },
+] as const;
+
+// 2000 images to train with, and as many to choose with as a tenth of them.
+const oneEpoch = {
+  seeds: [0],
+  settings: { epochs: 1, limit_train: 2200, validation_split: 200, limit_val: 1000 },
+};
+
+export const sections: Table = {
+  name: 'sections',
+  title: 'Every published section, one epoch each',
+  introduction:
+    'All sections of the published files, trained for one epoch on few images: what is compared is whether each one ' +
+    'trains, not how well. A section that starts from another one starts from what one epoch gave there.',
+  published: nothingPublished,
+  variants: ['none'],
+  rows: () => [
+    { id: 'float', label: 'DEFAULT', group: 'Float', config: files[0].config, section: 'DEFAULT' },
+    ...files.flatMap(({ group, config }) =>
+      [...publishedConfig(config).sections.keys()].map(
+        (section): TableRow => ({ id: `${group}/${section}`, label: section, group, config, section }),
+      ),
+    ),
+  ],
+  floatRow: () => 'float',
+  claims: [],
+  curves: [],
+  bitwidths: [],
+  explainsGradients: false,
+  full: oneEpoch,
+  quick: { ...oneEpoch, settings: { ...oneEpoch.settings, limit_train: 352, validation_split: 32, limit_val: 100 } },
+  out: 'reproduction-sections',
+  images: { classes: 10, side: 32 },
+};

@@ -1,0 +1,184 @@
+/** `mpdnn reproduce`: the plan, a report from end to end, and the same report after being killed anywhere. */
+
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { listing, mpdnn, resultFiles, succeeds, temporaryFolder } from './runMpdnn.js';
+
+const folder = temporaryFolder();
+
+/** Three runs, the last two of which start from the first. */
+const call = (out: string, ...more: string[]) => [
+  ...['reproduce', 'parametrizations', '--only', 'U3', '--variant', 'INIT', '--seeds', '3', '--out', out],
+  ...['--data', 'synthetic:96', '--epochs', '2', '--batch-size', '16', '--device', 'cpu', '--threads', '1', ...more],
+];
+const names = ['DEFAULT', 'PARAMETRIC_FP_WQ_DELTA_XMAX_INIT', 'PARAMETRIC_FP_WAQ_DELTA_XMAX_INIT'];
+const run = (out: string, name: string) => join(folder, out, 'seed-3', name);
+const report = (out: string, name: string) => readFileSync(join(folder, out, 'parametrizations', name), 'utf8');
+
+/** Times differ from one execution to the next, and so do the folders of these tests. */
+function comparable(text: string, out: string): string {
+  return text.replace(/(<h2>|## )Times[\s\S]*?(<h2>|## )/, '').replaceAll(`--out ${out}`, '--out OUT');
+}
+
+beforeAll(async () => {
+  await succeeds(call('whole'), folder);
+}, 120_000);
+
+describe('a plan', () => {
+  it('is printed without being run', async () => {
+    const { stdout } = await succeeds(call('planned', '--dry-run'), folder);
+    const lines = stdout.split('\n').filter((line) => /^\d /.test(line));
+    expect(lines.map((line) => line.split(/ {2,}/).slice(0, 4))).toEqual([
+      ['1', '3', names[0], '–'],
+      ['2', '3', names[1], 'DEFAULT'],
+      ['3', '3', names[2], 'DEFAULT'],
+    ]);
+    expect(stdout).toContain('\nimages: synthetic:96\n');
+    expect(lines[2]).toMatch(/131\.0 +8\.0 +92\.0 +begins$/);
+    const commands = stdout.split('\n').filter((line) => line.startsWith('mpdnn train '));
+    expect(commands).toHaveLength(3);
+    expect(commands[1]).toMatch(
+      /^mpdnn train PARAMETRIC_FP_WQ_DELTA_XMAX_INIT --cfg \S+train_resnet_quant_fp.cfg .*--seed 3 --out planned\/seed-3$/,
+    );
+    expect(existsSync(join(folder, 'planned'))).toBe(false);
+  });
+
+  it('says what images are missing', async () => {
+    const { stdout } = await succeeds(['reproduce', 'cifar10', '--data', 'images:nowhere', '--dry-run'], folder);
+    expect(stdout).toMatch(/^images: images:nowhere: MISSING, there is no nowhere; wanted is a folder with train\//m);
+  });
+
+  it('has commands that do what it does', async () => {
+    const { stdout } = await succeeds(call('alone', '--dry-run'), folder);
+    for (const command of stdout.split('\n').filter((line) => line.startsWith('mpdnn train '))) {
+      await succeeds([...command.split(' ').slice(1), '--no-plots'], folder);
+    }
+    for (const name of names) expect(resultFiles(run('alone', name))).toEqual(resultFiles(run('whole', name)));
+  }, 60_000);
+});
+
+describe('a report', () => {
+  it('has everything, in one HTML file and in Markdown with its pictures', () => {
+    const markdown = report('whole', 'report.md');
+    const headings = [...markdown.matchAll(/^## (.*)$/gm)].map(([, heading]) => heading);
+    expect(headings).toEqual([
+      'Results',
+      'Learning curves',
+      'Why: the gradients',
+      'Bits and sizes',
+      'Times',
+      'How to make this report again',
+    ]);
+    const pictures = [...markdown.matchAll(/!\[[^\]]*\]\(([^)]*)\)/g)].map(([, picture]) => picture!);
+    for (const picture of pictures) expect(existsSync(join(folder, 'whole/parametrizations', picture))).toBe(true);
+    expect(report('whole', 'report.html').split('<img ')).toHaveLength(pictures.length + 1);
+    const summary = JSON.parse(readFileSync(join(run('whole', names[2]!), 'summary.json'), 'utf8'));
+    expect(markdown).toContain(
+      `| U3: step and range | \`${names[2]}\` | ${(100 * summary.best_test_err).toFixed(2)} |`,
+    );
+    expect(markdown).toContain('mpdnn reproduce parametrizations ');
+    expect(markdown).toContain('choose the parameters (`select = validation`)');
+  });
+
+  it('is the same once more, with nothing trained', async () => {
+    const before = resultFiles(run('whole', names[1]!));
+    const times = names.map((name) => statSync(join(run('whole', name), 'summary.json')).mtimeMs);
+    const texts = ['report.md', 'report.html'].map((name) => report('whole', name));
+    const { stderr } = await succeeds(call('whole'), folder);
+    expect(stderr.match(/finished before/g)).toHaveLength(3);
+    expect(['report.md', 'report.html'].map((name) => report('whole', name))).toEqual(texts);
+    expect(names.map((name) => statSync(join(run('whole', name), 'summary.json')).mtimeMs)).toEqual(times);
+    expect(resultFiles(run('whole', names[1]!))).toEqual(before);
+  });
+
+  it('is the same after being killed and interrupted', { timeout: 120_000 }, async () => {
+    const out = 'killed';
+    const kill = async (after: string, delayMs: number) => {
+      const { code } = await mpdnn(call(out), folder, { interruption: { after, delayMs, signal: 'SIGKILL' } });
+      expect(code).toBeNull();
+    };
+    await kill('', 1000);
+    await kill('[1/3] seed 3 DEFAULT', 300);
+    expect(existsSync(join(run(out, names[0]!), 'summary.json'))).toBe(true);
+    const asked = await mpdnn(call(out), folder, {
+      interruption: { after: '[1/3] seed 3 DEFAULT  finished before', delayMs: 600, signal: 'SIGINT' },
+    });
+    expect(asked.code, asked.stderr).toBe(130);
+    await kill('[2/3]', 500);
+    const { stderr } = await succeeds(call(out), folder);
+    expect(stderr).toMatch(/^\[1\/3\] seed 3 DEFAULT {2}finished before/);
+    for (const name of ['report.md', 'report.html']) {
+      expect(comparable(report(out, name), out)).toBe(comparable(report('whole', name), 'whole'));
+    }
+    const files = (of: string) =>
+      readdirSync(join(folder, of, 'parametrizations')).filter((name) => /png|svg/.test(name));
+    expect(files(out)).toEqual(files('whole'));
+    for (const name of files(out)) {
+      const bytes = (of: string) => readFileSync(join(folder, of, 'parametrizations', name));
+      expect(bytes(out).equals(bytes('whole')), name).toBe(true);
+    }
+  });
+});
+
+describe('runs that stand in the way', () => {
+  it('of other settings are refused with what differs, and replaced with --force', { timeout: 60_000 }, async () => {
+    const other = await mpdnn(call('whole', '--epochs', '1'), folder);
+    expect(other).toMatchObject({ code: 2, stdout: '' });
+    expect(other.stderr).toMatch(
+      /^mpdnn: whole\/seed-3\/DEFAULT: is of a run with other settings: epochs was 2, now it is 1; .* --force\n$/,
+    );
+    await succeeds(call('forced'), folder);
+    const { stderr } = await succeeds(call('forced', '--epochs', '1', '--force'), folder);
+    expect(stderr).not.toContain('finished before');
+    expect(report('forced', 'report.md')).toContain('1 epoch; seed 3.');
+  });
+
+  it('that started from other parameters are refused', async () => {
+    await succeeds(call('stale', '--only', 'U3-W'), folder);
+    rmSync(run('stale', 'DEFAULT'), { recursive: true });
+    writeFileSync(join(folder, 'stale.cfg'), '[DEFAULT]\nweight_decay = 0.1\n');
+    const settings = JSON.parse(readFileSync(join(run('whole', 'DEFAULT'), 'config.json'), 'utf8'));
+    expect(settings.starting_weights).toBeNull();
+    // Other parameters in the same place, with the settings of the plan.
+    const train = [
+      'train',
+      'DEFAULT',
+      '--cfg',
+      'stale.cfg',
+      '--data',
+      'synthetic:96',
+      '--epochs',
+      '2',
+      '--batch-size',
+      '16',
+    ];
+    const more = ['--select', 'validation', '--seed', '3', '--device', 'cpu', '--out', 'stale/seed-3', '--no-plots'];
+    await succeeds([...train, ...more], folder);
+    const config = join(run('stale', 'DEFAULT'), 'config.json');
+    writeFileSync(config, readFileSync(config, 'utf8').replace('"weight_decay": 0.1', '"weight_decay": 0.0002'));
+    const { code, stderr } = await mpdnn(call('stale', '--only', 'U3-W'), folder);
+    expect(code).toBe(2);
+    expect(stderr).toContain('it started from other parameters');
+  }, 60_000);
+});
+
+describe('a call that is wrong', () => {
+  it.each([
+    [['reproduce', 'cifar11'], /cifar11.*invalid.*parametrizations, cifar10, sections/],
+    [['reproduce', 'cifar10', '--seeds', '1,x'], /give whole numbers, such as 0,1,2/],
+    [['reproduce', 'cifar10', '--variant', 'FAST'], /--variant FAST: cifar10 has INIT_RLR, INIT, INIT_RRLR/],
+    [
+      ['reproduce', 'parametrizations', '--only', 'U4'],
+      /--only U4: no row of parametrizations begins so; rows: float, U1-W/,
+    ],
+    [['reproduce', 'cifar10', '--epochs', '0'], /--epochs = 0: must be an integer from 1/],
+    [['reproduce', 'cifar10', '--data', 'nothing'], /--data = nothing: must be/],
+  ])('%j', async (args, message) => {
+    const { code, stderr } = await mpdnn(args, folder);
+    expect(code).toBe(2);
+    expect(stderr).toMatch(message);
+    expect(stderr.trim().split('\n')).toHaveLength(1);
+    expect(listing(join(folder, 'reproduction'))).toEqual([]);
+  });
+});
