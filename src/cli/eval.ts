@@ -27,6 +27,7 @@ export function evalCommand(): Command {
       '--matmul-precision <name>',
       "of products on a GPU: auto, float16, float16x2 or float32 instead of the run's",
     )
+    .option('--decode-threads <n>', 'images decoded at a time where they are streamed')
     .option('--last', 'the last parameters instead of the best')
     .option('--json', 'one JSON object on stdout')
     .action(async (root: string, options: Record<string, string | boolean | undefined>) => {
@@ -65,7 +66,7 @@ async function evaluateRun(
   }
   const starting = await readStartingWeights(parameters);
   const display = progressDisplay(1, { weightKbytes: -1, activationKbytes: -1, activationType: 'max' });
-  const data = await loadExperimentData(experiment, display.task);
+  const data = await loadExperimentData(experiment, display.task, 'test');
   display.stop();
   const shape = dataShape(data, data.test.count);
   const training = buildTrainingProgram(programOptions(experiment, shape, starting));
@@ -84,6 +85,7 @@ async function evaluateRun(
     const device = `${engine.name}: ${engine.description}`;
     return { run: config.experiment, parameters, error, loss, images: data.test.count, ...sizes, bits, device };
   } finally {
+    await data.close();
     await engine.dispose();
   }
 }

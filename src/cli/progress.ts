@@ -35,7 +35,7 @@ export function progressDisplay(epochs: number, budget: BudgetTargets, bar: Bar 
     },
     line: bar.line,
     stop: bar.stop,
-    onStep: ({ epoch, batch, batches, metrics, imagesPerSecond }) => {
+    onStep: ({ epoch, batch, batches, metrics, imagesPerSecond, waiting }) => {
       const done = (epoch - 1) * batches + batch;
       const total = epochs * batches;
       const now = performance.now();
@@ -50,6 +50,7 @@ export function progressDisplay(epochs: number, budget: BudgetTargets, bar: Bar 
         speed,
         `loss ${metrics.loss1.toFixed(3)}`,
         `err ${percent(metrics.error, 1)}`,
+        waitText(waiting),
         last ? sizesText(last, budget) : '',
         known ? `${duration(left)} left` : '',
       ];
@@ -58,6 +59,7 @@ export function progressDisplay(epochs: number, budget: BudgetTargets, bar: Bar 
         speed,
         `loss ${metrics.loss1.toPrecision(3)}`,
         `err ${percent(metrics.error, 0)}`,
+        waiting < NOTABLE_WAIT ? '' : `wait ${percent(waiting, 0)}`,
         last ? shortSizes(last, budget) : '',
         known ? `${duration(left).replace(' min', '')} left` : '',
       ];
@@ -79,6 +81,7 @@ function epochLine(report: EpochReport, epochs: number, budget: BudgetTargets): 
     `val err ${percent(report.evaluation.error)}`,
     sizesText(report, budget),
     `${report.imagesPerSecond.toFixed(0)} img/s`,
+    waitText(report.waiting),
     report.isBest ? 'best' : report.obeysBudget ? '' : 'over budget',
   ]
     .filter(Boolean)
@@ -101,6 +104,14 @@ function shortEpochLine(report: EpochReport, epochs: number, budget: BudgetTarge
 
 function epochOf({ epoch }: EpochReport, epochs: number): string {
   return `epoch ${String(epoch).padStart(String(epochs).length)}/${epochs}`;
+}
+
+/** Less is what any two processes that hand something over wait for each other. */
+const NOTABLE_WAIT = 0.05;
+
+/** Where the engine could train faster than images are decoded. */
+function waitText(waiting: number): string {
+  return waiting < NOTABLE_WAIT ? '' : `waits for images ${percent(waiting, 0)}`;
 }
 
 function sizesText(report: EpochReport, budget: BudgetTargets): string {

@@ -55,6 +55,22 @@ describe('trainingEpoch', () => {
     expect(trainingEpoch(100, 10, random, augment)).not.toEqual(first);
   });
 
+  it('draws a crop of the very image of each entry, from the same generator', () => {
+    const cropSizes = Int32Array.from({ length: 200 }, (_, position) => 20 + position);
+    const augment = { shift: 0, mirror: true, cropSizes };
+    const table = trainingEpoch(100, 10, createRandom(4), augment);
+    const crops = Array.from({ length: 100 }, (_, entry) => [...table.crops!.subarray(4 * entry, 4 * entry + 4)]);
+    for (const [entry, image] of indices(table).entries()) {
+      const [left, top, width, height] = crops[entry] as [number, number, number, number];
+      expect(left + width).toBeLessThanOrEqual(cropSizes[2 * image]!);
+      expect(top + height).toBeLessThanOrEqual(cropSizes[2 * image + 1]!);
+      expect(Math.min(left + 1, top + 1, width, height)).toBeGreaterThan(0);
+    }
+    expect(new Set(crops.map(String)).size).toBeGreaterThan(90);
+    expect(trainingEpoch(100, 10, createRandom(4), augment)).toEqual(table);
+    expect(trainingEpoch(100, 10, createRandom(4), { shift: 0, mirror: true }).crops).toBeUndefined();
+  });
+
   it('refuses a batch that cannot be filled and a shift that does not fit', () => {
     const random = createRandom(1);
     expect(() => trainingEpoch(9, 10, random, { shift: 0, mirror: false })).toThrow('has only 9 images');

@@ -4,11 +4,14 @@
  */
 import { InputError } from '../errors.js';
 import { identityWord, maximumShift, packAugmentation } from './augmentation.js';
+import { randomResizedCrop } from './crops.js';
 import type { Random } from './random.js';
 
 export interface BatchTable {
   /** [batches, batchSize, 2]: image index (-1: padding, no image), augmentation word (see augmentation.ts). */
   readonly entries: Int32Array;
+  /** [batches, batchSize, 4]: left, top, width and height of the part of each image that is seen; absent: all of it. */
+  readonly crops?: Int32Array;
   readonly batches: number;
   readonly batchSize: number;
 }
@@ -16,16 +19,17 @@ export interface BatchTable {
 /**
  * One epoch of training: every image at most once, shuffled; the last partial batch is dropped.
  * @param count images in the set
- * @param augment shift: dy and dx are drawn from [-shift, shift]; mirror: half of the images are mirrored
+ * @param augment shift: dy and dx are drawn from [-shift, shift]; mirror: half of the images are mirrored; cropSizes:
+ * width and height of each image, random crops of which are drawn
  * @throws InputError if not a single batch can be filled, or the shift does not fit into a word.
  */
 export function trainingEpoch(
   count: number,
   batchSize: number,
   random: Random,
-  augment: { readonly shift: number; readonly mirror: boolean },
+  augment: { readonly shift: number; readonly mirror: boolean; readonly cropSizes?: Int32Array | undefined },
 ): BatchTable {
-  const { shift, mirror } = augment;
+  const { shift, mirror, cropSizes } = augment;
   if (!(Number.isInteger(shift) && shift >= 0 && shift <= maximumShift)) {
     throw new InputError(`augmentation shift ${shift}: give a whole number of pixels from 0 to ${maximumShift}`);
   }
@@ -37,15 +41,21 @@ export function trainingEpoch(
   random.shuffle(order);
   const offset = () => random.below(2 * shift + 1) - shift;
   const entries = new Int32Array(batches * batchSize * 2);
+  const crops = cropSizes && new Int32Array(batches * batchSize * 4);
   for (let entry = 0; entry < batches * batchSize; entry++) {
-    entries[2 * entry] = order[entry]!;
+    const image = order[entry]!;
+    entries[2 * entry] = image;
     entries[2 * entry + 1] = packAugmentation({
       dy: offset(),
       dx: offset(),
       mirror: mirror && random.below(2) === 1,
     });
+    if (!crops) continue;
+    const size = { width: cropSizes[2 * image]!, height: cropSizes[2 * image + 1]! };
+    const { left, top, width, height } = randomResizedCrop(size, random);
+    crops.set([left, top, width, height], 4 * entry);
   }
-  return { entries, batches, batchSize };
+  return crops ? { entries, crops, batches, batchSize } : { entries, batches, batchSize };
 }
 
 /** The `count` images from index `first` on, once each, as they are; the last batch is padded with index -1. */

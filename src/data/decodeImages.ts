@@ -1,6 +1,6 @@
-/** Decodes many image files into one set of RGB bytes, with libvips (sharp). */
-import { readFile } from 'node:fs/promises';
+/** Decodes many image files into one set of RGB bytes. */
 import { InputError } from '../errors.js';
+import { type DecodedImage, decodeImage } from './decodeImage.js';
 import type { ImageFile } from './imageFolder.js';
 import { emptyImageSet, type ImageSet } from './imageSet.js';
 import type { OnProgress } from './progress.js';
@@ -9,12 +9,6 @@ import type { OnProgress } from './progress.js';
 const inFlight = 8;
 /** Between two progress reports. */
 const reportEvery = 200;
-
-interface DecodedImage {
-  readonly data: Uint8Array;
-  readonly height: number;
-  readonly width: number;
-}
 
 /**
  * All images as RGB: upright (EXIF), transparency dropped, greys and other colour spaces converted.
@@ -27,8 +21,7 @@ export async function decodeImages(
   imageSize: number | undefined,
   onProgress: OnProgress | undefined,
 ): Promise<ImageSet> {
-  const decode = await createDecoder(imageSize);
-  const first = await decode(files[0]!.file);
+  const first = await decode(files[0]!.file, imageSize);
   const set = emptyImageSet(files.length, first.height, first.width, 3);
   let next = 0;
   let done = 0;
@@ -36,7 +29,7 @@ export async function decodeImages(
     while (next < files.length) {
       const index = next++;
       const { file, label } = files[index]!;
-      const { data, height, width } = await decode(file);
+      const { data, height, width } = await decode(file, imageSize);
       if (height !== set.height || width !== set.width) {
         throw new InputError(
           `${file}: ${width}x${height}, but ${files[0]!.file}: ${set.width}x${set.height}; ` +
@@ -59,20 +52,14 @@ export async function decodeImages(
   return set;
 }
 
-/** sharp is a native library: loaded only where images are decoded. */
-async function createDecoder(imageSize: number | undefined): Promise<(file: string) => Promise<DecodedImage>> {
-  const { default: sharp } = await import('sharp');
-  return async (file) => {
-    try {
-      // From memory: libvips remembers files by name, and would miss that one was replaced.
-      const image = sharp(await readFile(file)).autoOrient();
-      if (imageSize !== undefined) image.resize(imageSize, imageSize, { fit: 'cover' });
-      const raw = image.removeAlpha().toColourspace('srgb').raw({ depth: 'uchar' });
-      const { data, info } = await raw.toBuffer({ resolveWithObject: true });
-      return { data, height: info.height, width: info.width };
-    } catch (error) {
-      const reason = (error as Error).message.split('\n')[0];
-      throw new InputError(`${file}: cannot be decoded (${reason}); replace or remove it`);
-    }
-  };
+async function decode(file: string, side: number | undefined): Promise<DecodedImage> {
+  try {
+    return await decodeImage(file, { type: 'fill', side });
+  } catch (error) {
+    throw undecodable(file, (error as Error).message.split('\n')[0]!);
+  }
+}
+
+export function undecodable(file: string, reason: string): InputError {
+  return new InputError(`${file}: cannot be decoded (${reason}); replace or remove it`);
 }

@@ -4,7 +4,7 @@ import path from 'node:path';
 import sharp from 'sharp';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { InputError } from '../errors.js';
-import { loadImageFolder } from './imageFolder.js';
+import { listImageFolder, loadImageFolder } from './imageFolder.js';
 import type { Progress } from './progress.js';
 
 type Color = { r: number; g: number; b: number };
@@ -35,7 +35,7 @@ async function writeImage(name: string, color: Color, width = 4, height = 4): Pr
   return file;
 }
 
-const load = (imageSize?: number) => loadImageFolder(root, { ...options, imageSize });
+const load = async (imageSize?: number) => loadImageFolder(listImageFolder(root), { ...options, imageSize });
 const cacheFile = async () => path.join(root, 'cache', (await readdir(path.join(root, 'cache')))[0]!);
 
 async function expectFault(...parts: string[]): Promise<void> {
@@ -136,8 +136,7 @@ describe('the cache', () => {
 
 describe('faults are named', () => {
   it('missing folders, classes and images', async () => {
-    const nowhere = loadImageFolder(path.join(root, 'nowhere'), options);
-    await expect(nowhere).rejects.toThrow(path.join('nowhere', 'train: no such folder'));
+    expect(() => listImageFolder(path.join(root, 'nowhere'))).toThrow(path.join('nowhere', 'train: no such folder'));
     await mkdir(path.join(root, 'train', 'bee'));
     await expectFault(path.join('train', 'bee'), 'no images');
     await writeImage('train/bee/x.png', red);

@@ -1,13 +1,17 @@
 /**
  * Image folders: DIR/train/CLASS/* and DIR/val (or DIR/test)/CLASS/*, JPEG or PNG, a class a folder. Decoding is slow
- * (60 000 small JPEGs: half a minute on two cores), so it is done once, into a cache file (imageFolderCache.ts).
+ * (60 000 small JPEGs: half a minute on two cores), so what is to be resident is decoded once, into a cache file
+ * (imageFolderCache.ts). What is too much for that, or is to be seen in ever new crops, is decoded while it is needed
+ * (imageStream.ts).
  */
 import { readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { InputError } from '../errors.js';
 import { decodeImages } from './decodeImages.js';
+import type { Decoders } from './decoders.js';
 import { readCachedImages, writeCachedImages } from './imageFolderCache.js';
 import type { Dataset, ImageSet } from './imageSet.js';
+import type { ImageStream } from './imageStream.js';
 import type { OnProgress } from './progress.js';
 
 export interface ImageFile {
@@ -25,15 +29,16 @@ export interface ImageFolderOptions {
   readonly onProgress?: OnProgress | undefined;
 }
 
-/**
- * @throws InputError if a folder, a class or a class's images are missing, an image cannot be decoded, or sizes differ
- * while `imageSize` is not given.
- */
-export async function loadImageFolder(location: string, options: ImageFolderOptions): Promise<Dataset> {
-  const { imageSize } = options;
-  if (imageSize !== undefined && !(Number.isInteger(imageSize) && imageSize > 0)) {
-    throw new InputError(`image size ${imageSize}: give a positive whole number of pixels`);
-  }
+/** The files of an image folder, found but not opened. */
+export interface FolderListing {
+  readonly location: string;
+  readonly classes: readonly string[];
+  readonly train: readonly ImageFile[];
+  readonly test: readonly ImageFile[];
+}
+
+/** @throws InputError if a folder, a class or a class's images are missing. */
+export function listImageFolder(location: string): FolderListing {
   const trainFolder = path.join(location, 'train');
   const testFolder = ['val', 'test'].map((name) => path.join(location, name)).find(isFolder);
   if (!isFolder(trainFolder)) throw new InputError(`${trainFolder}: no such folder; wanted: DIR/train/CLASS/*`);
@@ -46,12 +51,36 @@ export async function loadImageFolder(location: string, options: ImageFolderOpti
     (name) => isFolder(path.join(testFolder, name)) && !classes.includes(name),
   );
   if (strange) throw new InputError(`${path.join(testFolder, strange)}: this class is not in ${trainFolder}`);
+  return { location, classes, train: listImages(trainFolder, classes), test: listImages(testFolder, classes) };
+}
 
-  const trainFiles = listImages(trainFolder, classes);
-  const testFiles = listImages(testFolder, classes);
-  const cached = await readCachedImages(location, [trainFiles, testFiles], options);
-  const [train, test] = cached ?? (await decode(location, [trainFiles, testFiles], options));
-  return { name: path.basename(path.resolve(location)), classes, train, test };
+/**
+ * All images as bytes.
+ * @throws InputError if an image cannot be decoded, or sizes differ while `imageSize` is not given.
+ */
+export async function loadImageFolder(listing: FolderListing, options: ImageFolderOptions): Promise<Dataset> {
+  const { location, classes } = listing;
+  const { imageSize } = options;
+  if (imageSize !== undefined && !(Number.isInteger(imageSize) && imageSize > 0)) {
+    throw new InputError(`image size ${imageSize}: give a positive whole number of pixels`);
+  }
+  const cached = await readCachedImages(location, [listing.train, listing.test], options);
+  const [train, test] = cached ?? (await decode(location, [listing.train, listing.test], options));
+  return { name: folderName(location), classes, train, test };
+}
+
+/** Images that are decoded when they are needed, into squares of `imageSize` pixels; nothing is read yet. */
+export function streamImageFolder(
+  { location, classes, train, test }: FolderListing,
+  imageSize: number,
+  framing: ImageStream['framing'],
+  decoders: Decoders,
+): Dataset<ImageStream> {
+  const stream = (files: readonly ImageFile[]): ImageStream => {
+    const shape = { height: imageSize, width: imageSize, channels: 3 };
+    return { files, count: files.length, ...shape, framing, sizes: null, decoders };
+  };
+  return { name: folderName(location), classes, train: stream(train), test: stream(test) };
 }
 
 async function decode(
@@ -70,6 +99,10 @@ async function decode(
   const sets: [ImageSet, ImageSet] = [part(0, files[0].length), part(files[0].length, all.count)];
   await writeCachedImages(location, files, sets, options);
   return sets;
+}
+
+function folderName(location: string): string {
+  return path.basename(path.resolve(location));
 }
 
 function listImages(folder: string, classes: readonly string[]): ImageFile[] {

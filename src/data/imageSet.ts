@@ -1,8 +1,9 @@
 /**
- * Images as resident bytes, the form in which every dataset reaches the engines: normalisation and augmentation happen
+ * Images as resident bytes, the form in which most datasets reach the engines: normalisation and augmentation happen
  * on the device, from these bytes. Subsets are seeded choices, so that a limited run can be repeated.
  */
 import { InputError } from '../errors.js';
+import { type Images, isStream } from './imageStream.js';
 import { createRandom } from './random.js';
 
 export interface ImageSet {
@@ -16,11 +17,11 @@ export interface ImageSet {
   readonly channels: number;
 }
 
-export interface Dataset {
+export interface Dataset<T extends Images = ImageSet> {
   readonly name: string;
   readonly classes: readonly string[];
-  readonly train: ImageSet;
-  readonly test: ImageSet;
+  readonly train: T;
+  readonly test: T;
 }
 
 /** One typed array holds at most 4 GiB in the oldest supported Node (20). */
@@ -35,7 +36,7 @@ export function emptyImageSet(count: number, height: number, width: number, chan
   if (bytes > maximumBytes) {
     throw new InputError(
       `${count} images of ${height}x${width}x${channels} need ${(bytes / 2 ** 30).toFixed(1)} GiB: ` +
-        'at most 4 GiB can be resident; use a smaller image size or fewer images',
+        'at most 4 GiB can be resident; use a smaller image size, fewer images, or for a folder stream = true',
     );
   }
   return { images: new Uint8Array(bytes), labels: new Int32Array(count), count, height, width, channels };
@@ -45,7 +46,7 @@ export function emptyImageSet(count: number, height: number, width: number, chan
  * `count` images chosen by `seed`, in their old order.
  * @throws InputError if `count` is not a whole number between 1 and the set's size; `what` names the set in it.
  */
-export function limit(set: ImageSet, count: number, seed: number, what = 'set'): ImageSet {
+export function limit<T extends Images>(set: T, count: number, seed: number, what = 'set'): T {
   if (!Number.isInteger(count) || count < 1 || count > set.count) {
     throw new InputError(
       `limit of ${count} images: the ${what} has ${set.count}; give a whole number from 1 to ${set.count}, ` +
@@ -59,7 +60,7 @@ export function limit(set: ImageSet, count: number, seed: number, what = 'set'):
  * Holds out `count` images chosen by `seed`, for validation; both parts keep their old order.
  * @throws InputError if `count` is not a whole number that leaves both parts at least one image.
  */
-export function split(set: ImageSet, count: number, seed: number): { rest: ImageSet; held: ImageSet } {
+export function split<T extends Images>(set: T, count: number, seed: number): { rest: T; held: T } {
   if (!Number.isInteger(count) || count < 1 || count >= set.count) {
     throw new InputError(
       `cannot hold out ${count} of ${set.count} images: give a whole number from 1 to ${set.count - 1}`,
@@ -95,11 +96,16 @@ function shuffledIndices(count: number, seed: number): Int32Array {
   return indices;
 }
 
-function choose(set: ImageSet, chosen: Int32Array): ImageSet {
+function choose<T extends Images>(set: T, chosen: Int32Array): T;
+function choose(set: Images, chosen: Int32Array): Images {
+  const inOrder = chosen.toSorted();
+  if (isStream(set)) {
+    return { ...set, files: Array.from(inOrder, (source) => set.files[source]!), count: inOrder.length, sizes: null };
+  }
   const { height, width, channels } = set;
   const size = height * width * channels;
-  const result = emptyImageSet(chosen.length, height, width, channels);
-  chosen.toSorted().forEach((source, target) => {
+  const result = emptyImageSet(inOrder.length, height, width, channels);
+  inOrder.forEach((source, target) => {
     result.images.set(set.images.subarray(source * size, (source + 1) * size), target * size);
     result.labels[target] = set.labels[source]!;
   });

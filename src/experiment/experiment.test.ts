@@ -62,6 +62,11 @@ describe('defaults', () => {
     expect(experiment('epochs = 10\nlearning_rate_drops = none').training.learningRateDrops).toEqual([]);
     expect(experiment('epochs = 10\nschedule = cosine').training.learningRateDrops).toEqual([]);
     expect(experiment('data = mnist').data.augmentMirror).toBe(false);
+    expect(experiment('data = images:x').data).toMatchObject({ augment: 'shift', imageSize: null, stream: null });
+    const crops = experiment('data = images:x\naugment = resized_crop').data;
+    expect(crops).toMatchObject({ augmentShift: 0, augmentMirror: true, imageSize: 224 });
+    expect(experiment('data = images:x\naugment = resized_crop\nimage_size = 96').data.imageSize).toBe(96);
+    expect(experiment('augment = none').data).toMatchObject({ augmentShift: 0, augmentMirror: false, imageSize: null });
     expect(experiment('select = validation').data.validationSplit).toBe(5000);
     expect(experiment('select = validation\nlimit_train = 2000').data.validationSplit).toBe(200);
     expect(experiment('select = validation\ndata = synthetic:70').data.validationSplit).toBe(7);
@@ -183,6 +188,17 @@ describe('faults name file, line, section, key, value, what is allowed and the n
     ['decay_exclude = quantizer', "did you mean 'quantizers'?"],
     ['ema_decay = 1', 'must be a number from 0 to 0.99999'],
     ['quantizer_learning_rate_factor = -1', 'must be a number from 0 to 1000'],
+    ['augment = crop', 'must be one of shift, resized_crop, none'],
+    [
+      'augment = resized_crop',
+      'augment = resized_crop: crops files of images: it needs data = images:DIR, not cifar10',
+    ],
+    ['augment = resized_crop\ndata = images:x\nstream = false', 'stream = false: must be true or auto with augment'],
+    ['augment = resized_crop\ndata = images:x\naugment_shift = 2', 'augment_shift = 2: must be 0 with augment = res'],
+    ['augment = none\naugment_mirror = true', 'augment_mirror = true: must be false with augment = none'],
+    ['stream = true', 'stream = true: needs data = images:DIR; cifar10 is always resident'],
+    ['data = images:x\nstream = true', 'stream = true: needs image_size, such as 224'],
+    ['decode_threads = 0', 'must be an integer from 1 to 1024, or auto'],
   ])('%j', (body, message) => {
     expect(fault(body)).toContain(message);
   });
@@ -200,6 +216,7 @@ it('comes back from the settings that config.json keeps', () => {
     '',
     'model = mobilenetv2\nwidth_multiplier = 0.5\nepochs = 1\nmean = 0.1,0.2,0.3\nstd = 0.3,0.2,0.1\nlimit_val = 9\nthreads = 2',
     'schedule = cosine\nwarmup_epochs = 2.5\nnesterov = yes\nlabel_smoothing = 0.1\ndecay_exclude = bn bias\nema_decay = 0.99',
+    'data = images:x\naugment = resized_crop\ndecode_threads = 3\nstream = true',
     'w_quantize = pow2\na_quantize = fp_relu\nselect = validation\nweightfile = X/params_best.h5\ndata = synthetic:8',
   ];
   for (const body of bodies) {

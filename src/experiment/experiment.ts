@@ -43,12 +43,18 @@ export interface Experiment {
     readonly validationSplit: number;
     /** Side of the square images in pixels, `null` for the dataset's own. */
     readonly imageSize: number | null;
+    /** While training: shifted and mirrored, or random crops scaled to the image size, or as they are. */
+    readonly augment: 'shift' | 'resized_crop' | 'none';
     /** Random shift in pixels, up to this many each way. */
     readonly augmentShift: number;
     readonly augmentMirror: boolean;
     /** (x/255 - mean)/std; one number for all channels or one each. */
     readonly mean: readonly number[];
     readonly std: readonly number[];
+    /** Whether images are decoded while training; `null`: if they are too many to be resident, or cropped. */
+    readonly stream: boolean | null;
+    /** Images decoded at a time, `null`: as many as the machine has threads. */
+    readonly decodeThreads: number | null;
   };
   readonly training: {
     readonly epochs: number;
@@ -230,10 +236,13 @@ function grouped(
       limitVal: s.limit_val,
       validationSplit: s.validation_split,
       imageSize: s.image_size,
+      augment: s.augment,
       augmentShift: s.augment_shift,
       augmentMirror: s.augment_mirror,
       mean: s.mean,
       std: s.std,
+      stream: s.stream,
+      decodeThreads: s.decode_threads,
     },
     training: {
       epochs: s.epochs,

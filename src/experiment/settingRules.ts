@@ -8,12 +8,16 @@ import type { LayerRule } from './layerRules.js';
 import type { ModelName, ReadSettings, SettingKey } from './settings.js';
 
 /** Every key with its final value, as config.json keeps them: the defaults that depend on other keys are filled in. */
-export type Settings = Omit<ReadSettings, 'model' | 'num_layers' | 'validation_split' | 'augment_mirror'> & {
+export type Settings = Omit<
+  ReadSettings,
+  'model' | 'num_layers' | 'validation_split' | 'augment_shift' | 'augment_mirror'
+> & {
   readonly model: ModelName;
   /** `null` for models that have one depth only. */
   readonly num_layers: number | null;
   readonly learning_rate_drops: readonly number[];
   readonly validation_split: number;
+  readonly augment_shift: number;
   readonly augment_mirror: boolean;
 };
 
@@ -30,8 +34,11 @@ export function complete(read: ReadSettings): Settings {
     num_layers: isCifarResnet ? Number(model.slice('resnet'.length)) : null,
     learning_rate_drops: read.learning_rate_drops ?? (read.schedule === 'step' ? proportionalDrops(read.epochs) : []),
     validation_split: read.validation_split ?? (read.select === 'validation' ? defaultSplit(read) : 0),
+    augment_shift: read.augment_shift ?? (read.augment === 'shift' ? 4 : 0),
     // A mirrored digit is no digit.
-    augment_mirror: read.augment_mirror ?? parseDataSpec(read.data).kind !== 'mnist',
+    augment_mirror: read.augment_mirror ?? (read.augment !== 'none' && parseDataSpec(read.data).kind !== 'mnist'),
+    // Crops of any image have to have one size; this is the usual one.
+    image_size: read.image_size ?? (read.augment === 'resized_crop' ? 224 : null),
   };
 }
 
@@ -74,6 +81,7 @@ export function checkKeysTogether(settings: Settings, layers: readonly LayerRule
       `must be 1 for model ${settings.model}: only mobilenetv2 has it`,
     );
   }
+  checkImages(settings, fail);
   if (settings.mean.length !== settings.std.length) {
     throw fail('std', settings.std, `must have as many numbers as mean (${settings.mean.length})`);
   }
@@ -106,6 +114,28 @@ function checkSolver(settings: Settings, fail: Fail): void {
   }
   if (nesterov && optimizer !== 'momentum') {
     throw fail('nesterov', nesterov, `must be false with optimizer = ${optimizer}: it is a form of momentum`);
+  }
+}
+
+/** What is done to images, and whether they can be streamed. */
+function checkImages(settings: Settings, fail: Fail): void {
+  const { augment, augment_shift: shift, augment_mirror: mirror, stream, data } = settings;
+  const isFolder = parseDataSpec(data).kind === 'images';
+  if (augment === 'resized_crop' && !isFolder) {
+    throw fail('augment', augment, `crops files of images: it needs data = images:DIR, not ${data}`);
+  }
+  if (augment === 'resized_crop' && stream === false) {
+    throw fail('stream', stream, 'must be true or auto with augment = resized_crop, which decodes each crop anew');
+  }
+  if (augment !== 'shift' && shift > 0) {
+    throw fail('augment_shift', shift, `must be 0 with augment = ${augment}; images are shifted with augment = shift`);
+  }
+  if (augment === 'none' && mirror) {
+    throw fail('augment_mirror', mirror, 'must be false with augment = none; to mirror only set augment_shift = 0');
+  }
+  if (stream && !isFolder) throw fail('stream', stream, `needs data = images:DIR; ${data} is always resident`);
+  if (stream && settings.image_size === null) {
+    throw fail('stream', stream, 'needs image_size, such as 224: the size that images are decoded to');
   }
 }
 

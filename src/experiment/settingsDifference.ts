@@ -3,7 +3,7 @@
 import type { Settings } from './settingRules.js';
 
 // Another engine changes the last bits: the user's choice.
-const free: readonly string[] = ['out', 'resume', 'threads', 'device', 'weightfile'];
+const free: readonly string[] = ['out', 'resume', 'threads', 'decode_threads', 'device', 'weightfile'];
 
 /**
  * The first difference in words, `null` if there is none. `then`: the settings of a config.json; a key younger than it

@@ -1,19 +1,22 @@
-/** The images of an experiment: loaded, limited, split. */
+/** The images of an experiment: loaded or found, limited, split, and checked where they are streamed. */
 
-import { Cifar10Missing, type ImageSet, loadDataset, split } from '../data/index.js';
+import { cacheFolder } from '../cacheFolder.js';
+import { Cifar10Missing, type Images, isStream, loadDataset, measured, type OnProgress, split } from '../data/index.js';
 import { type ConfigFile, type Experiment, resolveExperiment } from '../experiment/index.js';
 import type { RunEvents } from './runEvents.js';
 
 export interface ExperimentData {
   readonly classes: readonly string[];
-  readonly train: ImageSet;
+  readonly train: Images;
   /** Held out from the training images to choose the best parameters; `null` where the test images choose. */
-  readonly validation: ImageSet | null;
-  readonly test: ImageSet;
+  readonly validation: Images | null;
+  readonly test: Images;
+  /** Ends the decoders of streamed images. */
+  close(): Promise<void>;
 }
 
 /** The sets to evaluate: the one that chooses first, then the test images if they are another. */
-export function evaluationSets({ validation, test }: ExperimentData): readonly [ImageSet, ...ImageSet[]] {
+export function evaluationSets({ validation, test }: ExperimentData): readonly [Images, ...Images[]] {
   return validation ? [validation, test] : [test];
 }
 
@@ -38,23 +41,40 @@ export async function withGeneratedData(
   }
 }
 
+/** `use`: the files of streamed images are checked only where they will be read. */
 export async function loadExperimentData(
   experiment: Experiment,
-  onProgress: (task: string, done: number, total: number) => void,
+  onTask: (task: string, done: number, total: number) => void,
+  use: 'all' | 'test' = 'all',
 ): Promise<ExperimentData> {
   const { data, training } = experiment;
+  const onProgress: OnProgress = ({ task, done, total }) => onTask(task, done, total);
   const dataset = await loadDataset(data.source, {
     imageSize: data.imageSize ?? undefined,
+    stream: data.stream ?? 'auto',
+    framing: data.augment === 'resized_crop' ? 'crop' : 'fill',
+    decodeThreads: data.decodeThreads ?? undefined,
     limitTrain: data.limitTrain ?? undefined,
     limitTest: data.limitVal ?? undefined,
     seed: training.seed,
-    onProgress: ({ task, done, total }) => onProgress(task, done, total),
+    onProgress,
   });
   const parts = data.validationSplit > 0 ? split(dataset.train, data.validationSplit, training.seed) : null;
-  return {
-    classes: dataset.classes,
-    train: parts?.rest ?? dataset.train,
-    validation: parts?.held ?? null,
-    test: dataset.test,
+  const checked = async (images: Images, isUsed: boolean): Promise<Images> =>
+    isUsed && isStream(images) ? measured(images, { cacheDirectory: cacheFolder(), onProgress }) : images;
+  const close = async (): Promise<void> => {
+    if (isStream(dataset.test)) await dataset.test.decoders.close();
   };
+  try {
+    return {
+      classes: dataset.classes,
+      train: await checked(parts?.rest ?? dataset.train, use === 'all'),
+      validation: parts && (await checked(parts.held, use === 'all')),
+      test: await checked(dataset.test, true),
+      close,
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
 }

@@ -97,7 +97,7 @@ export async function runExperiment(
     const summary = await train({
       experiment,
       session,
-      trainImages: data.train.count,
+      trainImages: data.train,
       folder,
       device,
       state: checkpoint?.state ?? initialState(experiment),

@@ -22,30 +22,42 @@ export interface Workbench {
 export function openWorkbench({ tuningFile }: { readonly tuningFile?: string | undefined } = {}): Workbench {
   let engine: { readonly key: string; readonly value: Engine } | null = null;
   let data: { readonly key: string; readonly value: ExperimentData } | null = null;
-  const dispose = async (): Promise<void> => {
+  const disposeEngine = async (): Promise<void> => {
     const last = engine?.value;
     engine = null;
     await last?.dispose();
+  };
+  const closeData = async (): Promise<void> => {
+    const last = data?.value;
+    data = null;
+    await last?.close();
   };
   return {
     engine: async ({ device, threads, matmulPrecision }) => {
       const key = JSON.stringify([device, threads, matmulPrecision]);
       if (engine?.key !== key) {
-        await dispose();
+        await disposeEngine();
         const options = { threads: threads ?? undefined, matmulPrecision, tuningFile };
         engine = { key, value: await selectEngine(device, options) };
       }
       return engine.value;
     },
     data: async (experiment, onProgress) => {
-      const { source, imageSize, limitTrain, limitVal, validationSplit } = experiment.data;
-      const key = JSON.stringify([source, imageSize, limitTrain, limitVal, validationSplit, experiment.training.seed]);
+      const { source, imageSize, limitTrain, limitVal, validationSplit, augment, stream, decodeThreads } =
+        experiment.data;
+      const key = JSON.stringify([
+        ...[source, imageSize, limitTrain, limitVal, validationSplit, experiment.training.seed],
+        ...[augment, stream, decodeThreads],
+      ]);
       if (data?.key !== key) {
-        data = null;
+        await closeData();
         data = { key, value: await loadExperimentData(experiment, onProgress) };
       }
       return data.value;
     },
-    dispose,
+    dispose: async () => {
+      await closeData();
+      await disposeEngine();
+    },
   };
 }

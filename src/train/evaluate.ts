@@ -1,8 +1,10 @@
-/** Error and loss of the present parameters on the evaluation images that lie on the device. */
+/** Error and loss of the present parameters on the evaluation images. */
 
+import type { BatchTable } from '../data/batches.js';
 import type { Program } from '../engine/engine.js';
 import { STORAGE } from '../nn/index.js';
 import { METRICS, METRICS_LENGTH } from '../ops/attributes.js';
+import type { BatchFeed } from './batchFeed.js';
 
 export interface Evaluation {
   /** Fraction of wrong predictions. */
@@ -11,24 +13,26 @@ export interface Evaluation {
   readonly loss: number;
 }
 
-/** A part of the evaluation images: the batches in their table that have it, in `count` images. */
+/** One of the sets of evaluation images. */
 export interface EvaluationSet {
   readonly count: number;
-  readonly firstBatch: number;
-  readonly batches: number;
-  readonly batchSize: number;
+  /** The feed's images that are in it, in batches. */
+  readonly table: BatchTable;
+  readonly feed: BatchFeed;
 }
 
-export async function evaluate(program: Program, set: EvaluationSet): Promise<Evaluation> {
+/** Every image of the set once. Rejects if one cannot be decoded. */
+export async function evaluate(program: Program, { count, table, feed }: EvaluationSet): Promise<Evaluation> {
+  feed.begin(table);
   program.write(STORAGE.evaluationMetrics, new Float64Array(METRICS_LENGTH));
-  for (let batch = 0; batch < set.batches; batch++) {
-    program.write(STORAGE.position, [set.firstBatch + batch]);
+  for (let batch = 0; batch < table.batches; batch++) {
+    await feed.use(batch);
     await program.run('evaluate');
   }
   const metrics = await program.read(STORAGE.evaluationMetrics);
   return {
-    error: metrics[METRICS.wrong]! / set.count,
+    error: metrics[METRICS.wrong]! / count,
     // Each batch reports its sum over the batch size, padded entries counting nothing.
-    loss: (metrics[METRICS.loss1]! * set.batchSize) / set.count,
+    loss: (metrics[METRICS.loss1]! * table.batchSize) / count,
   };
 }

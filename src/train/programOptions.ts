@@ -1,6 +1,7 @@
 /** From an experiment and its data to what the training program is built from. */
 
 import type { Dataset } from '../data/imageSet.js';
+import { type Images, isStream } from '../data/imageStream.js';
 import {
   type Experiment,
   type QuantizerSettings as ExperimentQuantizer,
@@ -21,10 +22,12 @@ export interface DataShape {
   readonly evaluationImages: number;
   /** Images of a second evaluation set, behind the first: the test set where another one chooses the parameters. */
   readonly testImages?: number;
+  /** Whether images are decoded batch by batch instead of lying on the device. */
+  readonly isStreamed?: boolean;
 }
 
 export function dataShape(
-  dataset: Pick<Dataset, 'classes' | 'train'>,
+  dataset: Pick<Dataset<Images>, 'classes' | 'train'>,
   evaluationImages: number,
   testImages = 0,
 ): DataShape {
@@ -35,6 +38,7 @@ export function dataShape(
     trainImages: train.count,
     evaluationImages,
     testImages,
+    isStreamed: isStream(train),
   };
 }
 
@@ -122,11 +126,9 @@ function source(experiment: Experiment, data: DataShape, count: number, batches:
   const { mean, std } = experiment.data;
   const channels = Array.from({ length: data.imageShape[2] }, (_, channel) => channel);
   const of = (values: readonly number[], channel: number) => values[channel % values.length]!;
-  return {
-    type: 'dataset',
-    count,
-    batches,
-    scale: channels.map((channel) => 1 / (255 * of(std, channel))),
-    offset: channels.map((channel) => -of(mean, channel) / of(std, channel)),
-  };
+  const scale = channels.map((channel) => 1 / (255 * of(std, channel)));
+  const offset = channels.map((channel) => -of(mean, channel) / of(std, channel));
+  return data.isStreamed
+    ? { type: 'stream', count, scale, offset }
+    : { type: 'dataset', count, batches, scale, offset };
 }

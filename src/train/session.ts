@@ -5,19 +5,26 @@
 
 import { type BatchTable, evaluationBatches } from '../data/batches.js';
 import { type ImageSet, joined } from '../data/imageSet.js';
+import { type Images, isStream } from '../data/imageStream.js';
 import type { Engine, Program } from '../engine/engine.js';
 import { averageStorages, STORAGE } from '../nn/index.js';
+import { type BatchFeed, batchFeed, evaluationStorages, trainingStorages } from './batchFeed.js';
 import { type Evaluation, type EvaluationSet, evaluate } from './evaluate.js';
 import type { TrainingProgram } from './trainingProgram.js';
 
 export interface Session {
   readonly program: Program;
   readonly training: TrainingProgram;
-  setTrainingImages(images: ImageSet): void;
-  /** One set, or one that chooses parameters and one that is only reported on. */
-  setEvaluationImages(...sets: readonly [ImageSet, ...ImageSet[]]): void;
-  setBatches(table: BatchTable): void;
-  /** Of the evaluation set with this index. */
+  setTrainingImages(images: Images): void;
+  /** One set, or one that chooses parameters and one that is only reported on: all resident or all streamed. */
+  setEvaluationImages(...sets: readonly [Images, ...Images[]]): void;
+  /** Begins with batch `first` of an epoch. */
+  setBatches(table: BatchTable, first?: number): void;
+  /** Makes `batch` the one of the next training step. Rejects if one of its images cannot be decoded. */
+  useBatch(batch: number): Promise<void>;
+  /** Milliseconds so far in which `useBatch` waited for images to be decoded. */
+  readonly waitMs: number;
+  /** Of the evaluation set with this index. Rejects if one of its images cannot be decoded. */
   evaluate(set?: number): Promise<Evaluation>;
 }
 
@@ -35,35 +42,52 @@ export async function openSession(
     if (average && training.options.movingAverages) program.write(average, start, view.offset);
   }
   if (variables.table.length) program.write(STORAGE.quantizers, variables.table);
+  let trainingFeed: BatchFeed | null = null;
   let evaluationSets: readonly EvaluationSet[] = [];
   return {
     program,
     training,
-    setTrainingImages: ({ images, labels }) => {
-      program.write(STORAGE.trainImages, images);
-      program.write(STORAGE.trainLabels, labels);
+    setTrainingImages: (images) => {
+      trainingFeed = batchFeed(program, trainingStorages, images);
     },
     setEvaluationImages: (...sets) => {
-      const { images, labels } = joined(sets);
-      program.write(STORAGE.evaluationImages, images);
-      program.write(STORAGE.evaluationLabels, labels);
-      const { batchSize } = training.options;
-      let firstImage = 0;
-      let firstBatch = 0;
-      evaluationSets = sets.map(({ count }) => {
-        const { entries, batches } = evaluationBatches(count, batchSize, firstImage);
-        program.write(STORAGE.evaluationBatches, entries, firstBatch * batchSize * 2);
-        const set = { count, firstBatch, batches, batchSize };
-        firstImage += count;
-        firstBatch += batches;
-        return set;
-      });
+      evaluationSets = evaluationSetsOf(program, sets, training.options.batchSize);
     },
-    setBatches: ({ entries }) => program.write(STORAGE.trainBatches, entries),
+    setBatches: (table, first) => begun(trainingFeed).begin(table, first),
+    useBatch: (batch) => begun(trainingFeed).use(batch),
+    get waitMs() {
+      return trainingFeed?.waitMs ?? 0;
+    },
     evaluate: (index = 0) => {
       const set = evaluationSets[index];
       if (!set) throw new Error(`there is no evaluation set ${index}`);
       return evaluate(program, set);
     },
   };
+}
+
+function evaluationSetsOf(
+  program: Program,
+  sets: readonly [Images, ...Images[]],
+  batchSize: number,
+): readonly EvaluationSet[] {
+  // Resident sets lie one behind the other.
+  const together = areResident(sets) ? batchFeed(program, evaluationStorages, joined(sets)) : null;
+  let first = 0;
+  return sets.map((images): EvaluationSet => {
+    const { count } = images;
+    const feed = together ?? batchFeed(program, evaluationStorages, images);
+    const table = evaluationBatches(count, batchSize, together ? first : 0);
+    first += count;
+    return { count, table, feed };
+  });
+}
+
+function areResident(sets: readonly [Images, ...Images[]]): sets is readonly [ImageSet, ...ImageSet[]] {
+  return !sets.some(isStream);
+}
+
+function begun(feed: BatchFeed | null): BatchFeed {
+  if (!feed) throw new Error('the images have to be set first');
+  return feed;
 }

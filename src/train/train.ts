@@ -6,7 +6,16 @@
  */
 
 import { setImmediate } from 'node:timers/promises';
-import { createRandom, type RandomState, trainingEpoch } from '../data/index.js';
+import {
+  type BatchTable,
+  createRandom,
+  type Images,
+  type Random,
+  type RandomState,
+  sizesOf,
+  trainingEpoch,
+} from '../data/index.js';
+import { InputError } from '../errors.js';
 import {
   appendEpoch,
   type Experiment,
@@ -47,6 +56,8 @@ export interface EpochReport {
   readonly obeysBudget: boolean;
   readonly isBest: boolean;
   readonly imagesPerSecond: number;
+  /** Share of the epoch's training in which the engine waited for images to be decoded. */
+  readonly waiting: number;
 }
 
 export interface TrainingEvents {
@@ -57,6 +68,8 @@ export interface TrainingEvents {
     batches: number;
     metrics: TrainingMetrics;
     imagesPerSecond: number;
+    /** Share of the time in which the engine waited for images to be decoded. */
+    waiting: number;
   }): void;
   onEpoch?(report: EpochReport): void;
 }
@@ -64,7 +77,7 @@ export interface TrainingEvents {
 export interface TrainingRun {
   readonly experiment: Experiment;
   readonly session: Session;
-  readonly trainImages: number;
+  readonly trainImages: Images;
   readonly folder: RunFolder;
   readonly device: string;
   /** Where to go on; a fresh run begins with `initialState`. */
@@ -114,46 +127,70 @@ export async function train(run: TrainingRun): Promise<RunSummary | null> {
   while (state.epoch < epochs) {
     random.setState(state.random);
     const epochRandom: RandomState = state.random;
-    const { augmentShift: shift, augmentMirror: mirror } = experiment.data;
-    const table = trainingEpoch(run.trainImages, batchSize, random, { shift, mirror });
-    session.setBatches(table);
+    const table = drawEpoch(run, random);
+    session.setBatches(table, state.batch);
     if (state.batch === 0) session.program.write(STORAGE.metrics, new Float64Array(METRICS_LENGTH));
     const before = performance.now();
-    const stop = await runBatches(run, state, table.batches);
+    const waitBefore = session.waitMs;
+    const { done, fault } = await runBatches(run, state, table.batches);
     const metrics = await readMetrics(run, state);
+    const elapsedMs = performance.now() - before;
     state = {
       ...state,
-      step: state.step + stop - state.batch,
-      imagesTrained: state.imagesTrained + (stop - state.batch) * batchSize,
-      trainingSeconds: state.trainingSeconds + (performance.now() - before) / 1000,
-      batch: stop,
+      step: state.step + done - state.batch,
+      imagesTrained: state.imagesTrained + (done - state.batch) * batchSize,
+      trainingSeconds: state.trainingSeconds + elapsedMs / 1000,
+      batch: done,
     };
-    if (stop < table.batches) {
-      await writeCheckpoint(folder.checkpoint, session.training, session.program, { ...state, random: epochRandom });
+    const paused: CheckpointState = { ...state, random: epochRandom };
+    if (done < table.batches) {
+      if (fault) throw await keptFault(run, paused, fault);
+      await writeCheckpoint(folder.checkpoint, session.training, session.program, paused);
       return null;
     }
-    state = await finishEpoch(run, { ...state, epoch: state.epoch + 1, batch: 0, random: random.getState() }, metrics);
+    const waiting = (session.waitMs - waitBefore) / elapsedMs;
+    const evaluations = await evaluateAll(run).catch(async (error: Error) => {
+      throw await keptFault(run, paused, error);
+    });
+    const results = { training: metrics, waiting, ...evaluations };
+    state = await finishEpoch(run, { ...state, epoch: state.epoch + 1, batch: 0, random: random.getState() }, results);
     if (run.signal?.aborted && state.epoch < epochs) return null;
   }
   const seconds = secondsBefore + (performance.now() - started) / 1000;
   return summarize(run, state, seconds);
 }
 
-/** Runs the rest of the epoch's batches; returns how many of it are done, fewer than all if the signal came. */
-async function runBatches(run: TrainingRun, state: CheckpointState, batches: number): Promise<number> {
+function drawEpoch({ experiment, trainImages }: TrainingRun, random: Random): BatchTable {
+  const { augment, augmentShift: shift, augmentMirror: mirror } = experiment.data;
+  const cropSizes = augment === 'resized_crop' ? sizesOf(trainImages) : undefined;
+  return trainingEpoch(trainImages.count, experiment.training.batchSize, random, { shift, mirror, cropSizes });
+}
+
+/** The batches done of the epoch: fewer than all if the signal came, or if the images of the next could not be had. */
+interface Progress {
+  readonly done: number;
+  readonly fault?: Error;
+}
+
+async function runBatches(run: TrainingRun, state: CheckpointState, batches: number): Promise<Progress> {
   const { experiment, session, signal, events } = run;
   const { program, training } = session;
   const { lambda2, lambda3 } = experiment.budget;
   const control = new Float64Array(CONTROL_LENGTH);
   const started = performance.now();
+  const waitBefore = session.waitMs;
   let reported = started;
   for (let batch = state.batch; batch < batches; batch++) {
-    if (signal?.aborted) return batch;
+    if (signal?.aborted) return { done: batch };
+    try {
+      await session.useBatch(batch);
+    } catch (error) {
+      return { done: batch, fault: error as Error };
+    }
     const step = state.step + batch - state.batch;
     const rate = stepSize(training.options.solver, learningRate(experiment.training, step, batches), step + 1);
     control.set([rate, lambda2, lambda3, averageWeight(experiment.training.emaDecay, step + 1)]);
     program.write(STORAGE.control, control);
-    program.write(STORAGE.position, [batch]);
     await program.run('train');
     // Lets signals and timers in: an engine on this very thread would otherwise keep them out for the whole epoch.
     await setImmediate();
@@ -161,11 +198,28 @@ async function runBatches(run: TrainingRun, state: CheckpointState, batches: num
     if (now - reported < METRICS_INTERVAL_MS) continue;
     reported = now;
     const metrics = await readMetrics(run, state);
-    const imagesPerSecond =
-      ((batch + 1 - state.batch) * training.options.batchSize * 1000) / (performance.now() - started);
-    events?.onStep?.({ epoch: state.epoch + 1, batch: batch + 1, batches, metrics, imagesPerSecond });
+    const elapsedMs = performance.now() - started;
+    events?.onStep?.({
+      epoch: state.epoch + 1,
+      batch: batch + 1,
+      batches,
+      metrics,
+      imagesPerSecond: ((batch + 1 - state.batch) * training.options.batchSize * 1000) / elapsedMs,
+      waiting: (session.waitMs - waitBefore) / elapsedMs,
+    });
   }
-  return batches;
+  return { done: batches };
+}
+
+/** Keeps what is trained although images cannot be had, where the engine still answers; the fault says so then. */
+async function keptFault({ session, folder }: TrainingRun, state: CheckpointState, fault: Error): Promise<Error> {
+  try {
+    await writeCheckpoint(folder.checkpoint, session.training, session.program, state);
+  } catch {
+    return fault;
+  }
+  const message = `${fault.message}; the run is kept up to here, --resume goes on with it`;
+  return fault instanceof InputError ? new InputError(message) : new Error(message);
 }
 
 /** Means over the epoch so far; waits for the steps under way. */
@@ -191,17 +245,23 @@ async function readMetrics(run: TrainingRun, state: CheckpointState): Promise<Tr
   };
 }
 
-/** Evaluates, then writes rows, parameters and, last of all, the checkpoint that makes the epoch count. */
-async function finishEpoch(
-  run: TrainingRun,
-  finished: CheckpointState,
-  training: TrainingMetrics,
-): Promise<CheckpointState> {
-  const { session, folder, experiment } = run;
-  const { program } = session;
+async function evaluateAll({ session, experiment }: TrainingRun): Promise<Evaluations> {
   const evaluation = await session.evaluate();
   // Nothing but the report knows the test images: they choose no parameters and change no state.
   const test = experiment.training.select === 'validation' ? await session.evaluate(1) : null;
+  return { evaluation, test };
+}
+
+type Evaluations = Pick<EpochReport, 'evaluation' | 'test'>;
+
+/** Writes rows, parameters and, last of all, the checkpoint that makes the epoch count. */
+async function finishEpoch(
+  run: TrainingRun,
+  finished: CheckpointState,
+  { training, evaluation, test, waiting }: Evaluations & Pick<EpochReport, 'training' | 'waiting'>,
+): Promise<CheckpointState> {
+  const { session, folder, experiment } = run;
+  const { program } = session;
   const testError = test?.error ?? null;
   const table = await program.read(STORAGE.quantizers);
   const quantizers = quantizerReport(session.training.variables, table, finished.epoch);
@@ -247,6 +307,7 @@ async function finishEpoch(
     obeysBudget: isInside,
     isBest,
     imagesPerSecond,
+    waiting,
   });
   return state;
 }

@@ -43,6 +43,13 @@ export type ImageSource =
       readonly scale: readonly number[];
       readonly offset: readonly number[];
     }
+  /** One batch of bytes lies on the device: the host decodes `count` images, batch by batch, and writes over it. */
+  | {
+      readonly type: 'stream';
+      readonly count: number;
+      readonly scale: readonly number[];
+      readonly offset: readonly number[];
+    }
   /** The host writes every batch as numbers. */
   | { readonly type: 'batch' };
 
@@ -161,6 +168,7 @@ class PhaseBuilder {
     if (source.type === 'batch') {
       return { images: graph.whole(this.#storage(STORAGE.batchImages, elementCount(shape)), shape), labels };
     }
+    const resident = source.type === 'dataset' ? source : { count: batchSize, batches: 1 };
     const names = training
       ? [STORAGE.trainImages, STORAGE.trainLabels, STORAGE.trainBatches]
       : [STORAGE.evaluationImages, STORAGE.evaluationLabels, STORAGE.evaluationBatches];
@@ -169,12 +177,16 @@ class PhaseBuilder {
     graph.append(
       'gatherBatch',
       [
-        graph.whole(this.#storage(bytes, source.count * elementCount(imageShape), 'uint8'), [
-          source.count,
+        graph.whole(this.#storage(bytes, resident.count * elementCount(imageShape), 'uint8'), [
+          resident.count,
           ...imageShape,
         ]),
-        graph.whole(this.#storage(classes, source.count, 'int32')),
-        graph.whole(this.#storage(batches, source.batches * batchSize * 2, 'int32'), [source.batches, batchSize, 2]),
+        graph.whole(this.#storage(classes, resident.count, 'int32')),
+        graph.whole(this.#storage(batches, resident.batches * batchSize * 2, 'int32'), [
+          resident.batches,
+          batchSize,
+          2,
+        ]),
         graph.whole(this.#storage(STORAGE.position, 1, 'int32')),
       ],
       [images, labels],

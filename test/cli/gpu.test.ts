@@ -4,7 +4,8 @@ import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { hasGpuFiles } from '../../src/engine/gpu/nodeGpu.js';
-import { listing, succeeds, temporaryFolder } from './runMpdnn.js';
+import { writePhotographs } from '../photographs.js';
+import { listing, resultFiles, succeeds, temporaryFolder } from './runMpdnn.js';
 
 const driver = '/usr/lib/chromium/vk_swiftshader_icd.json';
 
@@ -20,6 +21,20 @@ describe.skipIf(!existsSync(driver))('on a software adapter', () => {
     expect(stderr).toMatch(/gpu: SwiftShader/);
     expect(stderr).toMatch(/epoch 1\/1 +loss \d/);
     expect(listing(join(folder, 'experiments', 'SHORT'))).toContain('params_last.safetensors');
+  });
+
+  it('train gives the same bits from streamed and from resident images', { timeout: 120_000 }, async () => {
+    await writePhotographs(join(folder, 'photographs'), { train: 13, val: 5 });
+    const config = join(folder, 'photographs.cfg');
+    // 3 images of 9 x 9 x 3 bytes fill no whole number of words.
+    const settings = 'data = images:photographs\nimage_size = 9\nbatch_size = 3\nepochs = 1\n';
+    writeFileSync(config, `[STREAMED]\n${settings}stream = true\n[RESIDENT]\n${settings}`);
+    const runs: ReturnType<typeof resultFiles>[] = [];
+    for (const name of ['STREAMED', 'RESIDENT']) {
+      await succeeds(['train', name, '--cfg', config, '--device', 'gpu', '--no-autotune', '--no-plots'], folder);
+      runs.push(resultFiles(join(folder, 'experiments', name)));
+    }
+    expect(runs[0]).toEqual(runs[1]);
   });
 
   it.skipIf(hasGpuFiles())('devices says that auto takes the CPU', async () => {

@@ -1,0 +1,55 @@
+/**
+ * Which part of a photograph a network sees: the standard crops of ImageNet training, with the numbers of torchvision's
+ * RandomResizedCrop (training) and of Resize and CenterCrop (evaluation), so that results can be compared.
+ */
+import type { Random } from './random.js';
+
+export interface Size {
+  readonly width: number;
+  readonly height: number;
+}
+
+/** A rectangle of whole pixels, counted from the upper left. */
+export interface Region extends Size {
+  readonly left: number;
+  readonly top: number;
+}
+
+/** Share of the image's area that a training crop covers, and its width : height. */
+export const cropArea = { min: 0.08, max: 1 } as const;
+export const cropRatio = { min: 3 / 4, max: 4 / 3 } as const;
+
+const tries = 10;
+
+/**
+ * A crop for training: area uniform, ratio log-uniform, place uniform; after ten that do not fit into the image the
+ * largest one at the centre whose ratio is allowed.
+ */
+export function randomResizedCrop({ width, height }: Size, random: Random): Region {
+  const [low, high] = [Math.log(cropRatio.min), Math.log(cropRatio.max)];
+  for (let attempt = 0; attempt < tries; attempt++) {
+    const area = width * height * (cropArea.min + random.uniform() * (cropArea.max - cropArea.min));
+    const ratio = Math.exp(low + random.uniform() * (high - low));
+    const w = Math.round(Math.sqrt(area * ratio));
+    const h = Math.round(Math.sqrt(area / ratio));
+    if (w < 1 || w > width || h < 1 || h > height) continue;
+    return { left: random.below(width - w + 1), top: random.below(height - h + 1), width: w, height: h };
+  }
+  const w = Math.min(width, Math.max(1, Math.round(height * cropRatio.max)));
+  const h = Math.min(height, Math.max(1, Math.round(width / cropRatio.min)));
+  return centred({ width, height }, { width: w, height: h });
+}
+
+/** For evaluation: what the whole image is scaled to, and the square of `side` pixels that is cut out of that. */
+export function evaluationCrop({ width, height }: Size, side: number): { readonly scaled: Size; readonly cut: Region } {
+  // 256 for 224, and in proportion for other sizes.
+  const shorter = Math.round((side * 256) / 224);
+  const longer = Math.floor((shorter * Math.max(width, height)) / Math.min(width, height));
+  const scaled = width < height ? { width: shorter, height: longer } : { width: longer, height: shorter };
+  return { scaled, cut: centred(scaled, { width: side, height: side }) };
+}
+
+function centred(outer: Size, inner: Size): Region {
+  const left = Math.floor((outer.width - inner.width) / 2);
+  return { left, top: Math.floor((outer.height - inner.height) / 2), ...inner };
+}

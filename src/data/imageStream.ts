@@ -1,0 +1,129 @@
+/**
+ * Images too many to be resident: a list of files, decoded batch by batch ahead of the engine. What an `ImageSet` is to
+ * bytes, an `ImageStream` is to files. At most `batchesAhead` batches of decoded images are in memory, and as many on
+ * their way here.
+ *
+ * Nothing here is random or depends on timing: which image, which crop and which place in a batch are the batch table's.
+ */
+import type { BatchTable } from './batches.js';
+import { evaluationCrop, type Region } from './crops.js';
+import type { Framing } from './decodeImage.js';
+import type { Decoders } from './decoders.js';
+import type { ImageFile } from './imageFolder.js';
+import type { ImageSet } from './imageSet.js';
+
+export interface ImageStream {
+  readonly files: readonly ImageFile[];
+  readonly count: number;
+  readonly height: number;
+  readonly width: number;
+  readonly channels: number;
+  /** `fill`: as resident images are decoded; `crop`: the crops of `crops.ts`, random ones while training. */
+  readonly framing: 'fill' | 'crop';
+  /** [count, 2]: width and height as stored, needed for crops; null until the files have been checked. */
+  readonly sizes: Int32Array | null;
+  readonly decoders: Decoders;
+}
+
+/** Where images come from: bytes, or files that become bytes when they are needed. */
+export type Images = ImageSet | ImageStream;
+
+export function isStream(images: Images): images is ImageStream {
+  return 'files' in images;
+}
+
+/** What random crops are cut from: [count, 2], width and height. */
+export function sizesOf(images: Images): Int32Array {
+  if (!isStream(images) || !images.sizes) throw new Error('random crops need the sizes of streamed images');
+  return images.sizes;
+}
+
+/** The images of a batch as they lie on the device. */
+export interface DecodedBatch {
+  /** [batchSize, height, width, channels]; padding holds whatever was there. */
+  readonly images: Uint8Array;
+  /** [batchSize] */
+  readonly labels: Int32Array;
+  /** [batchSize, 2]: position in this batch (-1: padding), augmentation word. */
+  readonly entries: Int32Array;
+}
+
+/** The batches of a table, one after another. */
+export interface ReadAhead {
+  /** The next batch, valid until `next` is called again. Rejects with what the decoder of one of its images says. */
+  next(): Promise<DecodedBatch>;
+}
+
+/** Enough that neither a slow image nor a pause of the engine leaves the other side waiting. */
+const batchesAhead = 4;
+
+/** Begins to decode the batches of `table` from `first` on. */
+export function readAhead(stream: ImageStream, table: BatchTable, first = 0): ReadAhead {
+  const { batches, batchSize } = table;
+  const imageBytes = stream.height * stream.width * stream.channels;
+  const buffers = Array.from({ length: Math.min(batchesAhead, batches - first) }, () => ({
+    images: new Uint8Array(batchSize * imageBytes),
+    labels: new Int32Array(batchSize),
+    entries: new Int32Array(2 * batchSize),
+  }));
+  const pending: Promise<DecodedBatch>[] = [];
+  let begun = first;
+  const begin = (): void => {
+    const batch = begun++;
+    const buffer = buffers[(batch - first) % buffers.length]!;
+    const decoded = decodeBatch(stream, table, batch, buffer);
+    // It may be asked for later than it fails, or never, where the run ends before.
+    decoded.catch(() => undefined);
+    pending.push(decoded);
+  };
+  for (const _ of buffers) begin();
+  return {
+    next: async () => {
+      // The batch handed out last is not in use any more: its buffer takes the next one.
+      if (pending.length < buffers.length && begun < batches) begin();
+      const decoded = pending.shift();
+      if (!decoded) throw new Error('there are no more batches');
+      return decoded;
+    },
+  };
+}
+
+async function decodeBatch(
+  stream: ImageStream,
+  table: BatchTable,
+  batch: number,
+  target: DecodedBatch,
+): Promise<DecodedBatch> {
+  const { batchSize, entries, crops } = table;
+  const imageBytes = target.images.length / batchSize;
+  const start = batch * batchSize;
+  const decoding: Promise<void>[] = [];
+  for (let place = 0; place < batchSize; place++) {
+    const entry = start + place;
+    const image = entries[2 * entry]!;
+    target.entries[2 * place] = image < 0 ? -1 : place;
+    target.entries[2 * place + 1] = entries[2 * entry + 1]!;
+    if (image < 0) continue;
+    const { file, label } = stream.files[image]!;
+    target.labels[place] = label;
+    const bytes = target.images.subarray(place * imageBytes, (place + 1) * imageBytes);
+    decoding.push(stream.decoders.decode(file, framingOf(stream, image, cropAt(crops, entry)), bytes));
+  }
+  await Promise.all(decoding);
+  return target;
+}
+
+function framingOf(stream: ImageStream, image: number, region: Region | null): Framing {
+  const side = stream.width;
+  if (stream.framing === 'fill') return { type: 'fill', side };
+  if (region) return { type: 'region', region, side };
+  const sizes = sizesOf(stream);
+  const size = { width: sizes[2 * image]!, height: sizes[2 * image + 1]! };
+  return { type: 'centre', ...evaluationCrop(size, side) };
+}
+
+function cropAt(crops: Int32Array | undefined, entry: number): Region | null {
+  if (!crops) return null;
+  const at = (position: number) => crops[4 * entry + position]!;
+  return { left: at(0), top: at(1), width: at(2), height: at(3) };
+}

@@ -1,0 +1,75 @@
+/**
+ * Puts one batch after another where a phase reads it. Resident images lie on the device, and a batch is a position in
+ * the table; of streamed images the device holds one batch, which is written over before each step. An engine's calls
+ * are ordered and `write` copies, so the host may be some steps ahead of the device all the same.
+ */
+
+import type { BatchTable } from '../data/batches.js';
+import { type ImageStream, type Images, isStream, type ReadAhead, readAhead } from '../data/imageStream.js';
+import type { Program } from '../engine/engine.js';
+import { STORAGE } from '../nn/index.js';
+
+export interface BatchFeed {
+  /** Milliseconds so far in which `use` waited for images to be decoded. */
+  readonly waitMs: number;
+  /** Prepares the batches of `table`, to be used in their order from `first` on. */
+  begin(table: BatchTable, first?: number): void;
+  /** Makes `batch` the one that the next run of the phase takes. Rejects if one of its images cannot be decoded. */
+  use(batch: number): Promise<void>;
+}
+
+/** The storages that one phase gathers its batches from. */
+export interface FeedStorages {
+  readonly images: string;
+  readonly labels: string;
+  readonly batches: string;
+}
+
+export const trainingStorages: FeedStorages = {
+  images: STORAGE.trainImages,
+  labels: STORAGE.trainLabels,
+  batches: STORAGE.trainBatches,
+};
+
+export const evaluationStorages: FeedStorages = {
+  images: STORAGE.evaluationImages,
+  labels: STORAGE.evaluationLabels,
+  batches: STORAGE.evaluationBatches,
+};
+
+export function batchFeed(program: Program, storages: FeedStorages, images: Images): BatchFeed {
+  if (isStream(images)) return streamedFeed(program, storages, images);
+  program.write(storages.images, images.images);
+  program.write(storages.labels, images.labels);
+  return {
+    waitMs: 0,
+    begin: ({ entries }) => program.write(storages.batches, entries),
+    use: async (batch) => program.write(STORAGE.position, [batch]),
+  };
+}
+
+function streamedFeed(program: Program, storages: FeedStorages, stream: ImageStream): BatchFeed {
+  let ahead: ReadAhead | null = null;
+  let next = 0;
+  let waitMs = 0;
+  return {
+    get waitMs() {
+      return waitMs;
+    },
+    begin: (table, first = 0) => {
+      ahead = readAhead(stream, table, first);
+      next = first;
+    },
+    use: async (batch) => {
+      if (!ahead || batch !== next) throw new Error(`batch ${batch} is asked for, batch ${next} comes next`);
+      const before = performance.now();
+      const { images, labels, entries } = await ahead.next();
+      waitMs += performance.now() - before;
+      next++;
+      program.write(storages.images, images);
+      program.write(storages.labels, labels);
+      program.write(storages.batches, entries);
+      program.write(STORAGE.position, [0]);
+    },
+  };
+}
