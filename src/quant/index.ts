@@ -14,6 +14,7 @@ export { effectiveRange, parameterGradients } from './parametrization.js';
 export type { Budget, Penalty } from './penalty.js';
 export { activationKbytes, addPenaltyGradient, penalty } from './penalty.js';
 export { limitGradients, limitMargin, projectParameters } from './projection.js';
+export { type QuantizedValues, quantizedValues } from './quantizedValues.js';
 export type {
   Interval,
   ParameterName,

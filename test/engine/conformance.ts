@@ -16,6 +16,7 @@ import { linearCases } from './cases/linear.js';
 import { lossCases } from './cases/loss.js';
 import { metricsCases } from './cases/metrics.js';
 import { poolingCases } from './cases/pooling.js';
+import { quantizedActivationCases } from './cases/quantizedActivations.js';
 import { quantizerTableCases } from './cases/quantizerTable.js';
 import { trainingCases } from './cases/training.js';
 import { updateCases } from './cases/update.js';
@@ -39,6 +40,7 @@ const families: Readonly<Record<string, () => readonly ConformanceCase[]>> = {
   gather: gatherCases,
   update: updateCases,
   'quantizer table': quantizerTableCases,
+  'quantized activations': quantizedActivationCases,
   metrics: metricsCases,
   chains: chainCases,
   training: trainingCases,

@@ -9,7 +9,8 @@
  * different buffers, or are the same part.
  */
 
-import type { DType, Tensor } from '../../graph/tensor.js';
+import type { Tensor } from '../../graph/tensor.js';
+import { accessFunctions, elementOf, type Format, operandAccess, type Variable } from './formats.js';
 
 /** A device buffer to be, or a part of one: kernels that need more room raise `bytes` before the buffers are made. */
 export interface BufferPlan {
@@ -34,7 +35,7 @@ export interface KernelCall {
 
 /** Where tensors lie, and room for what only the kernels of one operation see. */
 export interface Placement {
-  place(tensor: Tensor): { readonly buffer: BufferPlan; readonly offset: number };
+  place(tensor: Tensor): { readonly buffer: BufferPlan; readonly offset: number; readonly format: Format };
   /** Room for `length` numbers that outlives the next few operations. */
   scratch(length: number): BufferPlan;
   /** How to use the device's matrix units; null without any. */
@@ -58,12 +59,14 @@ export type Access = 'read' | 'write';
 export interface OperandRequest {
   readonly buffer: BufferPlan;
   readonly offset: number;
-  readonly dtype: DType;
+  readonly format: Format;
   readonly writes: boolean;
 }
 
 /** WGSL expressions and statements on an operand; indices are WGSL expressions of type u32. */
 export interface Operand {
+  /** The type of what `load4` gives. */
+  readonly vector: 'vec4f' | 'vec4i' | 'vec4u' | 'vec4<f16>';
   load(index: string): string;
   store(index: string, value: string): string;
   /** Four numbers from element 4·index on. */
@@ -82,35 +85,40 @@ export interface KernelSource<Names extends string> {
 }
 
 export function tensorOperand(placement: Placement, tensor: Tensor, access: Access): OperandRequest {
-  return { ...placement.place(tensor), dtype: tensor.dtype, writes: access === 'write' };
+  return { ...placement.place(tensor), writes: access === 'write' };
 }
 
 export function bufferOperand(buffer: BufferPlan, access: Access): OperandRequest {
-  return { buffer, offset: 0, dtype: 'float', writes: access === 'write' };
+  return { buffer, offset: 0, format: 'float', writes: access === 'write' };
 }
 
 /**
  * Begins a kernel on these operands (absent ones are left out). `wide` names the operands that are accessed four numbers
- * at a time; where an offset or a neighbour in the same buffer forbids it, their accessors take single numbers.
+ * at a time; where an offset or a neighbour in the same buffer forbids it, their accessors take single numbers. Those in
+ * `asFloat16` are loaded as float16 where they are kept in 16 bits.
  */
 export function kernelSource<Names extends string>(
   requests: Readonly<Record<Names, OperandRequest | null>>,
   wide: readonly NoInfer<Names>[] = [],
+  asFloat16: readonly NoInfer<Names>[] = [],
 ): KernelSource<Names> {
   const parameters: number[] = [];
   const parameter = (value: number) => {
     const index = parameters.push(value >>> 0) - 1;
     return `parameters[${index >> 2}u].${'xyzw'[index & 3]}`;
   };
-  const variables = new Map<BufferPlan, Variable>();
+  const variables = new Map<BufferPlan, BoundVariable>();
   const present = (Object.entries(requests) as [Names, OperandRequest | null][]).filter(([, request]) => request);
   for (const [name, request] of present) addToVariable(variables, name, request!, wide.includes(name));
   const operands = Object.fromEntries(
     present.map(([name, request]) => {
-      const variable = variables.get(request!.buffer)!;
-      return [name, operandAccess(variable, request!.offset, parameter)];
+      const { buffer, format, offset } = request!;
+      return [name, operandAccess(variables.get(buffer)!, format, offset, parameter, asFloat16.includes(name))];
     }),
   ) as Record<Names, Operand>;
+  const functions = accessFunctions(
+    present.map(([name, request]) => ({ format: request!.format, asFloat16: asFloat16.includes(name) })),
+  );
   return {
     operands,
     parameter,
@@ -126,7 +134,7 @@ export function kernelSource<Names extends string>(
       const [x = 1, y = 1, z = 1] = workgroups;
       return {
         label,
-        code: `${header}${declarations(list, parameters.length)}${body}`,
+        code: `${header}${declarations(list, parameters.length)}${functions}${body}`,
         bindings: list.map(({ buffer, writes }) => ({ buffer, writes })),
         parameters,
         workgroups: [x, y, z],
@@ -135,93 +143,36 @@ export function kernelSource<Names extends string>(
   };
 }
 
-interface Variable {
-  readonly name: string;
+interface BoundVariable extends Variable {
   readonly buffer: BufferPlan;
-  readonly dtype: DType;
-  writes: boolean;
-  wide: boolean;
+  readonly writes: boolean;
+  /** What its elements are where it is accessed one by one. */
+  readonly single: Variable['element'];
 }
 
 function addToVariable(
-  variables: Map<BufferPlan, Variable>,
+  variables: Map<BufferPlan, BoundVariable>,
   name: string,
-  request: OperandRequest,
+  { buffer, offset, format, writes }: OperandRequest,
   wantsWide: boolean,
 ): void {
-  const known = variables.get(request.buffer);
-  const wide = wantsWide && request.offset % 4 === 0;
-  if (!known) {
-    const { buffer, dtype, writes } = request;
-    variables.set(buffer, { name: `${name}_`, buffer, dtype, writes, wide });
-    return;
-  }
-  if (known.dtype !== request.dtype) throw new Error(`${request.buffer.label} holds numbers of two types`);
-  known.writes ||= request.writes;
-  known.wide &&= wide;
+  const single = elementOf(format, false);
+  const element = elementOf(format, wantsWide && offset % 4 === 0);
+  const known = variables.get(buffer) ?? { name: `${name}_`, buffer, element, single, writes };
+  if (known.single !== single) throw new Error(`${buffer.label} holds numbers of two types`);
+  const agreed = known.element === element ? element : single;
+  variables.set(buffer, { ...known, element: agreed, writes: known.writes || writes });
 }
 
-function operandAccess(
-  { name, dtype, wide }: Variable,
-  elementOffset: number,
-  parameter: (value: number) => string,
-): Operand {
-  if (dtype === 'uint8') return byteAccess(name, elementOffset, parameter);
-  const unit = wide ? 4 : 1;
-  const offset = elementOffset === 0 ? '' : `${parameter(elementOffset / unit)} + `;
-  if (wide) {
-    const narrow = (): never => {
-      throw new Error(`operand ${name} takes four numbers at a time`);
-    };
-    return {
-      load: narrow,
-      store: narrow,
-      load4: (index) => `${name}[${offset}(${index})]`,
-      store4: (index, value) => `${name}[${offset}(${index})] = ${value};`,
-    };
-  }
-  const at = (index: string) => `${name}[${offset}(${index})]`;
-  const vector = dtype === 'int32' ? 'vec4i' : 'vec4f';
-  return {
-    load: at,
-    store: (index, value) => `${at(index)} = ${value};`,
-    load4: (index) => `${vector}(${[0, 1, 2, 3].map((j) => at(`4u * (${index}) + ${j}u`)).join(', ')})`,
-    store4: (index, value) =>
-      `{ let four = ${value}; ${[0, 1, 2, 3].map((j) => `${at(`4u * (${index}) + ${j}u`)} = four[${j}];`).join(' ')} }`,
-  };
-}
-
-/** Bytes lie four in a word, the first lowest. Words are stored whole. */
-function byteAccess(name: string, offset: number, parameter: (value: number) => string): Operand {
-  const start = offset === 0 ? '' : `${parameter(offset)} + `;
-  const word = (index: string) => {
-    if (offset % 4 !== 0) throw new Error(`operand ${name}: a view of bytes begins within a word`);
-    return `${name}[${offset === 0 ? '' : `${parameter(offset / 4)} + `}(${index})]`;
-  };
-  return {
-    load: (index) => `byteOf_${name}(${start}(${index}))`,
-    store: () => {
-      throw new Error(`operand ${name}: bytes can only be stored four at a time`);
-    },
-    load4: (index) => `((vec4u(${word(index)}) >> vec4u(0u, 8u, 16u, 24u)) & vec4u(255u))`,
-    store4: (index, value) => `${word(index)} = dot(${value}, vec4u(1u, 256u, 65536u, 16777216u));`,
-  };
-}
-
-const elementTypes: Readonly<Record<DType, string>> = { float: 'f32', int32: 'i32', uint8: 'u32' };
-
-function declarations(variables: readonly Variable[], parameterCount: number): string {
+function declarations(variables: readonly BoundVariable[], parameterCount: number): string {
   const uniform =
     parameterCount > 0
       ? `@group(0) @binding(0) var<uniform> parameters: array<vec4u, ${Math.ceil(parameterCount / 4)}>;\n`
       : '';
-  const lines = variables.map(({ name, dtype, writes, wide }, index) => {
-    const element = wide ? `vec4<${elementTypes[dtype]}>` : elementTypes[dtype];
-    const access = writes ? 'read_write' : 'read';
-    const variable = `@group(0) @binding(${index + 1}) var<storage, ${access}> ${name}: array<${element}>;\n`;
-    if (dtype !== 'uint8') return variable;
-    return `${variable}fn byteOf_${name}(i: u32) -> u32 { return (${name}[i >> 2u] >> (8u * (i & 3u))) & 255u; }\n`;
-  });
+  const lines = variables.map(
+    ({ name, element, writes }, index) =>
+      `@group(0) @binding(${index + 1}) var<storage, ${writes ? 'read_write' : 'read'}> ${name}: array<${element}>;\n`,
+  );
   return uniform + lines.join('');
 }
 

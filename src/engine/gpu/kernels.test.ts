@@ -62,6 +62,10 @@ describe('kernels pass the checks of the null backend', () => {
     const codes = new Set(lowerPhase(training.phases.train!, placement).map(({ call }) => call.code));
     const ofMatrices = [...codes].filter((code) => code.includes('subgroupMatrixMultiplyAccumulate'));
     expect(ofMatrices.length).toBeGreaterThan(10);
+    const loads = ['bitcast<vec4<f16>>(', 'codesAsFloat16(', 'fromCodes('].filter((load) =>
+      ofMatrices.some((code) => code.includes(`return select(${load}`)),
+    );
+    expect(loads).toEqual(precision === 'float16' ? ['bitcast<vec4<f16>>(', 'codesAsFloat16('] : ['fromCodes(']);
     for (const code of ofMatrices) {
       const { messages } = await open.device.createShaderModule({ code }).getCompilationInfo();
       expect(messages.map(({ lineNum, message }) => `${code.split('\n')[lineNum - 1]}: ${message}`)).toEqual([]);

@@ -5,7 +5,7 @@
 
 import { Graph } from '../../graph/graph.js';
 import { makePlan, type Plan } from '../../graph/plan.js';
-import { elementCount } from '../../graph/tensor.js';
+import { elementCount, type Tensor } from '../../graph/tensor.js';
 import type { StorageArray } from '../engine.js';
 import { type MatmulPrecision, withoutEffect } from '../matmulPrecision.js';
 import { agrees, gradientMagnitude, trialValues } from './agreement.js';
@@ -59,7 +59,10 @@ async function faultOf(open: OpenDevice, units: MatrixUnits): Promise<string | n
   return wrong ? `${wrong} differs` : null;
 }
 
-/** Convolutions of 16, 32 and 64 channels, with gradients and with moments, by the tiles that are taken untried. */
+/**
+ * Convolutions of 16, 32 and 64 channels, with gradients and with moments, by the tiles that are taken untried. Some take
+ * images and weights as they come, some behind an activation, where they may be kept in 16 bits.
+ */
 function trialPlan(): { plan: Plan; results: readonly string[] } {
   const graph = new Graph();
   const results: string[] = [];
@@ -77,15 +80,23 @@ function trialPlan(): { plan: Plan; results: readonly string[] } {
     [64, 16],
   ] as const) {
     const name = (base: string) => `${base} ${inputs} to ${outputs}`;
-    const x = tensor(name('x'), [3, 9, 9, inputs]);
-    const w = tensor(name('w'), [3, 3, inputs, outputs]);
+    const operand = (given: Tensor) => (inputs > 16 ? rectified(graph, given) : given);
+    const x = operand(tensor(name('x'), [3, 9, 9, inputs]));
+    const w = operand(tensor(name('w'), [3, 3, inputs, outputs]));
     const dy = tensor(name('dy'), [3, 9, 9, outputs]);
+    const addend = tensor(name('dy before'), x.shape);
     const y = output(name('output'), dy.shape);
     graph.append('conv2d', [x, w], [y, output(name('moments'), [2, outputs])], window);
-    graph.append('conv2dInputGradient', [dy, w, x], [output(name('input gradient'), x.shape)], window);
+    graph.append('conv2dInputGradient', [dy, w, addend], [output(name('input gradient'), x.shape)], window);
     graph.append('conv2dWeightGradient', [x, dy], [output(name('weight gradient'), w.shape)], window);
   }
   return { plan: makePlan({ trial: graph }), results };
+}
+
+function rectified(graph: Graph, given: Tensor): Tensor {
+  const result = graph.tensor(`relu(${given.name})`, given.shape);
+  graph.append('activation', [given, null], [result], { activation: { type: 'relu' } });
+  return result;
 }
 
 async function resultsOf(

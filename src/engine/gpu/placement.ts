@@ -5,10 +5,12 @@
 
 import { type BufferLayout, type BufferPlace, bufferLayout } from '../../graph/bufferLayout.js';
 import type { AnyNode } from '../../graph/graph.js';
-import { lifetimes } from '../../graph/memory.js';
+import { type BytesOf, lifetimes } from '../../graph/memory.js';
 import type { Plan } from '../../graph/plan.js';
-import { type DType, elementCount, type Tensor } from '../../graph/tensor.js';
+import { elementCount, type Tensor } from '../../graph/tensor.js';
+import { bytesPerElement, type Format } from './formats.js';
 import type { BufferPlan, MatrixUnits, Placement } from './kernel.js';
+import { narrowFormats } from './narrowing.js';
 
 /** What every device lets a binding begin at. */
 const offsetAlignment = 256;
@@ -41,7 +43,10 @@ export function placePlan(
   const storages = new Map(
     plan.storages.map(({ name, dtype, length }) => [name, { label: name, bytes: bytesOf(dtype, length) }]),
   );
-  const { layouts, sizes } = layoutPhases(plan, largestBuffer);
+  const narrow = new Map(Object.values(plan.phases).flatMap((calls) => [...narrowFormats(calls, matrixUnits)]));
+  const formatOf = (tensor: Tensor) => narrow.get(tensor) ?? tensor.dtype;
+  const tensorBytes = (tensor: Tensor) => bytesOf(formatOf(tensor), elementCount(tensor.shape));
+  const { layouts, sizes } = layoutPhases(plan, tensorBytes, largestBuffer);
   const transients = sizes.map((bytes, index): BufferPlan => ({ label: `transients ${index}`, bytes }));
   const parts = new Map<BufferPlace, BufferPlan>();
   const partOf = (place: BufferPlace): BufferPlan => {
@@ -68,11 +73,11 @@ export function placePlan(
         place: (tensor) => {
           if (tensor.view) {
             const buffer = storages.get(tensor.view.storage.name);
-            if (buffer) return { buffer, offset: tensor.view.offset };
+            if (buffer) return { buffer, offset: tensor.view.offset, format: tensor.dtype };
           }
           const place = places?.get(tensor.id);
           if (!place) throw new Error(`tensor ${tensor.name} is read before it is written`);
-          return { buffer: partOf(place), offset: 0 };
+          return { buffer: partOf(place), offset: 0, format: formatOf(tensor) };
         },
         scratch: (length) => {
           turn = (turn + 1) % scratchBuffers;
@@ -86,7 +91,7 @@ export function placePlan(
 }
 
 /** Phases never run at once: each has the same buffers to itself, in the order of what they need. */
-function layoutPhases(plan: Plan, largest: number) {
+function layoutPhases(plan: Plan, tensorBytes: BytesOf, largest: number) {
   const needs = (calls: readonly AnyNode[]) => lifetimes(calls, tensorBytes).reduce((sum, { bytes }) => sum + bytes, 0);
   const phases = Object.entries(plan.phases).sort(([, a], [, b]) => needs(b) - needs(a));
   const layouts = new Map<string, BufferLayout['places']>();
@@ -100,10 +105,6 @@ function layoutPhases(plan: Plan, largest: number) {
 }
 
 /** Rounded up so that four numbers can be loaded at a time. */
-function bytesOf(dtype: DType, length: number): number {
-  return Math.max(16, Math.ceil((dtype === 'uint8' ? length : 4 * length) / 16) * 16);
-}
-
-function tensorBytes(tensor: Tensor): number {
-  return bytesOf(tensor.dtype, elementCount(tensor.shape));
+function bytesOf(format: Format, length: number): number {
+  return Math.max(16, Math.ceil((bytesPerElement(format) * length) / 16) * 16);
 }

@@ -52,6 +52,7 @@ export function conv2d(
       partials: partials && bufferOperand(partials, 'write'),
     },
     [...wideIf(lanesFor(inputChannels), ['x'] as const), ...wideIf(lanesFor(n), ['w', 'y'] as const)],
+    asRounded(placement, ['x', 'w']),
   );
   const product: TileProduct = {
     m,
@@ -85,6 +86,7 @@ export const conv2dInputGradient: Lowering<'conv2dInputGradient'> = (node, place
       dx: tensorOperand(placement, dx, 'write'),
     },
     [...wideIf(lanesFor(outputChannels), ['dy', 'w'] as const), ...wideIf(lanesFor(n), ['addend', 'dx'] as const)],
+    asRounded(placement, ['w']),
   );
   const phases = outputChannels % shape.k === 0 ? inputPhases(sizes, operands.dy, operands.w) : null;
   const store = storeRow(operands.dx, m, n, addend ? operands.addend : undefined);
@@ -128,6 +130,7 @@ export const conv2dWeightGradient: Lowering<'conv2dWeightGradient'> = (node, pla
       dw: partials ? bufferOperand(partials, 'write') : tensorOperand(placement, dw, 'write'),
     },
     [...wideIf(lanesFor(inputChannels), ['x'] as const), ...wideIf(lanesFor(n), ['dy', 'dw'] as const)],
+    asRounded(placement, ['x']),
   );
   const product: TileProduct = {
     m,
@@ -146,6 +149,11 @@ export const conv2dWeightGradient: Lowering<'conv2dWeightGradient'> = (node, pla
   if (!partials) return [call];
   return [call, finishSums(placement, `${label} sum`, [{ partials, start: 0, rows: splits, results: [dw] }])];
 };
+
+/** Operands that are loaded as float16 where they are kept in 16 bits, since a product rounds them to it anyway. */
+function asRounded<Name extends string>({ matrixUnits }: Placement, names: readonly Name[]): readonly Name[] {
+  return matrixUnits?.precision === 'float16' ? names : [];
+}
 
 /** The product on the device's matrix units if it has any, else in float32: source and directives. */
 function productSource(product: TileProduct, { matrixUnits }: Placement): [body: string, header: string] {

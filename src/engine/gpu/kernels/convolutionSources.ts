@@ -19,6 +19,7 @@ export function windows(sizes: ConvolutionSizes, x: Operand, depth: number): Til
   if (channels % depth !== 0) {
     return {
       along: 'k',
+      vector: fourVector(channels, x),
       declarations: `${outputPixel(sizes)}\n${windowFunction(sizes, x)}`,
       prepare: (position) => `outputPixel(${position})`,
       load: (at, _, k) => `windowOf(${at}, ${k})`,
@@ -26,6 +27,7 @@ export function windows(sizes: ConvolutionSizes, x: Operand, depth: number): Til
   }
   return {
     along: 'k',
+    vector: x.vector,
     declarations: `${outputPixel(sizes)}
 fn windowPlace(m: u32, c: u32) -> vec3i {
   let at = outputPixel(m);
@@ -47,6 +49,7 @@ export function windowColumns(sizes: ConvolutionSizes, x: Operand, depth: number
   const { inputHeight, inputWidth, inputChannels: channels, kernelWidth, taps, outputPixels } = sizes;
   const table = {
     along: 'across' as const,
+    vector: fourVector(channels, x),
     ahead: (slice: string) => `if (t < ${depth}u) { pixels[t] = slicePixel(${slice} + t); }`,
   };
   const pixels = `var<workgroup> pixels: array<vec3i, ${depth}>;`;
@@ -85,9 +88,9 @@ ${boundedLoad('windowAt', x, inputHeight, inputWidth)}`,
 
 /** Four channels at a place (fourth of an element, row, column) of images of this size; zero outside. */
 function boundedLoad(name: string, x: Operand, height: number, width: number): string {
-  return `fn ${name}(at: vec3i) -> vec4f {
+  return `fn ${name}(at: vec3i) -> ${x.vector} {
   let outside = u32(at.y) >= ${height}u || u32(at.z) >= ${width}u;
-  return select(${x.load4('select(u32(at.x), 0u, outside)')}, vec4f(), outside);
+  return select(${x.load4('select(u32(at.x), 0u, outside)')}, ${x.vector}(), outside);
 }`;
 }
 
@@ -115,9 +118,9 @@ function windowFunction(sizes: ConvolutionSizes, x: Operand): string {
   let outside = u32(y) >= ${inputHeight}u || u32(e) >= ${inputWidth * channels}u || k >= ${taps * channels}u;
   let i = select(u32(at.x + y * ${inputWidth * channels} + e), 0u, outside);`;
   return channels % 4 === 0
-    ? `fn windowOf(at: vec3i, k: u32) -> vec4f {
+    ? `fn windowOf(at: vec3i, k: u32) -> ${x.vector} {
   ${place}
-  return select(${x.load4('i / 4u')}, vec4f(), outside);
+  return select(${x.load4('i / 4u')}, ${x.vector}(), outside);
 }`
     : `fn windowValue(at: vec3i, k: u32) -> f32 {
   ${place}
@@ -144,9 +147,9 @@ export function reached(sizes: ConvolutionSizes, dy: Operand): TileSource {
   let i = select(u32(at.x + y / ${stride} * ${outputWidth} + x / ${stride}) * ${channels}u + c, 0u, outside);`;
   const four =
     channels % 4 === 0
-      ? `fn reach(at: vec3i, k: u32) -> vec4f {
+      ? `fn reach(at: vec3i, k: u32) -> ${dy.vector} {
   ${place}
-  return select(${dy.load4('i / 4u')}, vec4f(), outside);
+  return select(${dy.load4('i / 4u')}, ${dy.vector}(), outside);
 }`
       : `fn reachValue(at: vec3i, k: u32) -> f32 {
   ${place}
@@ -155,6 +158,7 @@ export function reached(sizes: ConvolutionSizes, dy: Operand): TileSource {
 ${fourOf('reach', 'at: vec3i, k: u32', 'reachValue(at, k + j)')}`;
   return {
     along: 'k',
+    vector: fourVector(channels, dy),
     declarations: `${four}
 fn inputPixel(m: u32) -> vec3i {
   let image = m / ${inputHeight * inputWidth}u;
@@ -175,11 +179,12 @@ export function rotated({ inputChannels, outputChannels, taps }: ConvolutionSize
   let i = select(${index}, 0u, outside);`;
   return {
     along: 'k',
+    vector: fourVector(outputChannels, w),
     declarations:
       outputChannels % 4 === 0
-        ? `fn rotated(k: u32, n: u32) -> vec4f {
+        ? `fn rotated(k: u32, n: u32) -> ${w.vector} {
   ${place}
-  return select(${w.load4('i / 4u')}, vec4f(), outside);
+  return select(${w.load4('i / 4u')}, ${w.vector}(), outside);
 }`
         : `fn rotatedValue(k: u32, n: u32) -> f32 {
   ${place}
@@ -227,6 +232,7 @@ export function inputPhases(sizes: ConvolutionSizes, dy: Operand, w: Operand): I
     pixel: (row) => (stride === 1 ? row : `phasePixel(${row}, phaseFirst)`),
     a: {
       along: 'k',
+      vector: dy.vector,
       declarations: `fn phasePixel(m: u32, first: vec2u) -> u32 {
   let row = m / ${width}u % ${height}u * ${stride}u + first.x;
   let column = m % ${width}u * ${stride}u + first.y;
@@ -252,9 +258,10 @@ ${boundedLoad('reachAt', dy, outputHeight, outputWidth)}`,
     },
     b: {
       along: 'k',
-      declarations: `fn rotatedAt(i: u32, n: u32) -> vec4f {
+      vector: w.vector,
+      declarations: `fn rotatedAt(i: u32, n: u32) -> ${w.vector} {
   let outside = n >= ${inputChannels}u;
-  return select(${w.load4('select(i, 0u, outside)')}, vec4f(), outside);
+  return select(${w.load4('select(i, 0u, outside)')}, ${w.vector}(), outside);
 }`,
       prepare: (position, within) => `(${position} * ${channels}u + ${within}) / 4u`,
       load: (at, position) => `rotatedAt(${at} + rotatedStart, ${position})`,
@@ -268,9 +275,10 @@ export function matrixRows(name: string, matrix: Operand, rows: number, columns:
     const pastEnd = rows % depth === 0 ? '' : ` || row >= ${rows}u`;
     return {
       along: 'across',
-      declarations: `fn ${name}(i: u32, row: u32, column: u32) -> vec4f {
+      vector: matrix.vector,
+      declarations: `fn ${name}(i: u32, row: u32, column: u32) -> ${matrix.vector} {
   let outside = column >= ${columns}u${pastEnd};
-  return select(${matrix.load4('select(i, 0u, outside)')}, vec4f(), outside);
+  return select(${matrix.load4('select(i, 0u, outside)')}, ${matrix.vector}(), outside);
 }`,
       prepare: (position, within) => `${within} * ${columns / 4}u + ${position} / 4u`,
       perSlice: `let ${name}Start = slice * ${columns / 4}u;`,
@@ -279,6 +287,7 @@ export function matrixRows(name: string, matrix: Operand, rows: number, columns:
   }
   return {
     along: 'across',
+    vector: 'vec4f',
     declarations: `fn ${name}Value(row: u32, column: u32) -> f32 {
   let outside = row >= ${rows}u || column >= ${columns}u;
   let i = select(row * ${columns}u + column, 0u, outside);
@@ -288,6 +297,11 @@ ${fourOf(name, 'row: u32, column: u32', `${name}Value(row, column + j)`)}`,
     prepare: null,
     load: (_, position, k) => `${name}(${k}, ${position})`,
   };
+}
+
+/** Four numbers come as the operand gives them where they can be loaded together; one by one they are float32. */
+function fourVector(channels: number, { vector }: Operand): TileSource['vector'] {
+  return channels % 4 === 0 ? vector : 'vec4f';
 }
 
 /** A function that makes its four numbers one by one, for rows whose length is no multiple of four. */

@@ -7,6 +7,8 @@
  * neighbours in memory run along k is transposed in registers, four by four.
  */
 
+import type { Operand } from '../kernel.js';
+
 export interface TileShape {
   /** Rows and columns of C that a workgroup computes, and the depth of a slice. */
   readonly m: number;
@@ -31,6 +33,8 @@ export function rowInTile({ m, rows, passes = 1 }: TileShape, i: number): string
 export interface TileSource {
   /** Whether four neighbours in memory differ in k, or in m (of A) or n (of B). */
   readonly along: 'k' | 'across';
+  /** The WGSL type of four numbers. */
+  readonly vector: Operand['vector'];
   /** Declarations that the loads need. */
   readonly declarations: string;
   /**

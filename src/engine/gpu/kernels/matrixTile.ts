@@ -1,7 +1,7 @@
 /**
  * The matrix product of `convolutionTile.ts` on a GPU's matrix units ("tensor cores"): f16 operands, float32 sums.
  *
- * Slices of A and B are rounded to f16 on their way into workgroup memory. What is quantized with up to 11 bits and a
+ * Slices of A and B are rounded to f16 on their way into workgroup memory, unless that is how they are kept. What is quantized with up to 11 bits and a
  * power-of-two step loses nothing by that, so that its products are exact. A factor may first be multiplied by a power of
  * two that brings it into f16's range. With `float16x2` each operand becomes two halves, high and low, and a product the
  * sum of three: low times low would lie below float32's last bit (Ootomo and Yokota, arXiv 2203.03341).
@@ -197,7 +197,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) t:
 /** The code that brings slices of a factor as f16 into workgroup memory, and its fragments to the matrix units. */
 function stager(
   name: 'A' | 'B',
-  { along, prepare: prepareSource, load }: TileSource,
+  { along, vector, prepare: prepareSource, load }: TileSource,
   across: number,
   depth: number,
   threads: number,
@@ -222,7 +222,7 @@ function stager(
       `let place${id} = t + ${round * threads}u;`,
       `let fast${id} = ${isRegular ? `fast${name}0` : `4u * (place${id} % ${perRow}u)`};`,
       `let slow${id} = ${isRegular ? `slow${name}0 + ${(round * threads) / perRow}u` : `place${id} / ${perRow}u`};`,
-      `var next${id} = vec4f();`,
+      `var next${id} = ${vector}();`,
     );
     const position = `(first${name} + ${along === 'k' ? 'slow' : 'fast'}${id})`;
     const within = `${along === 'k' ? 'fast' : 'slow'}${id}`;
@@ -230,6 +230,10 @@ function stager(
     const value = load(`at${id}`, position, `(slice + ${within})`, within);
     fetch.push(guard(round, `next${id} = ${value};`));
     const place = `slow${id} * ${stride}u + fast${id} / 4u`;
+    if (vector === 'vec4<f16>') {
+      keep.push(guard(round, `slice${name}High[${place}] = next${id};`));
+      continue;
+    }
     const needsClamp = scale !== undefined || isSplit;
     const scaled = needsClamp
       ? `clamp(next${id} * ${float(scale ?? 1)}, vec4f(-65504.0), vec4f(65504.0))`

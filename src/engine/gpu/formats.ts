@@ -1,0 +1,169 @@
+/**
+ * How a buffer holds numbers, and the WGSL of an access to them. Beside the plain types there are two of 16 bits, for
+ * transient tensors whose values they hold exactly (`narrowing.ts`): float16, and fixed point, value = code · step with a
+ * step known when the kernel is made. Two numbers share a word, so that stores take four at a time.
+ *
+ * Needs nothing beyond core WGSL, except where an operand is asked for as float16 itself, for matrix units.
+ */
+
+import type { DType } from '../../graph/tensor.js';
+import type { Operand } from './kernel.js';
+
+/** Unsigned codes of 16 bits; the largest stands for NaN. */
+export interface FixedPoint {
+  readonly step: number;
+}
+
+export type Format = DType | 'float16' | FixedPoint;
+
+/** A storage variable: an array of single elements (words, for formats of less), or of what four numbers take. */
+export interface Variable {
+  readonly name: string;
+  readonly element: 'f32' | 'i32' | 'u32' | 'vec4f' | 'vec4i' | 'vec2u';
+}
+
+export function bytesPerElement(format: Format): number {
+  if (format === 'float' || format === 'int32') return 4;
+  return format === 'uint8' ? 1 : 2;
+}
+
+/** The elements of a variable for operands of this format, for access one by one or (`wide`) four at a time. */
+export function elementOf(format: Format, wide: boolean): Variable['element'] {
+  if (format === 'float') return wide ? 'vec4f' : 'f32';
+  if (format === 'int32') return wide ? 'vec4i' : 'i32';
+  return wide && format !== 'uint8' ? 'vec2u' : 'u32';
+}
+
+/**
+ * @param offset of the operand's first element in the variable
+ * @param parameter makes an expression of a number, the same text for different numbers
+ * @param asFloat16 whether `load4` of a format of 16 bits gives float16, in which NaN may become another large number
+ */
+export function operandAccess(
+  variable: Variable,
+  format: Format,
+  offset: number,
+  parameter: (value: number) => string,
+  asFloat16: boolean,
+): Operand {
+  const from = (unit: number) => {
+    if (offset % unit !== 0) throw new Error(`operand ${variable.name} begins within ${unit} numbers that go together`);
+    return offset === 0 ? '' : `${parameter(offset / unit)} + `;
+  };
+  if (format === 'float' || format === 'int32') return plainAccess(variable, from);
+  if (format === 'uint8') return byteAccess(variable.name, from);
+  if (offset !== 0) throw new Error(`operand ${variable.name}: tensors of 16 bits are no views`);
+  return narrowAccess(variable, format, asFloat16);
+}
+
+function plainAccess({ name, element }: Variable, from: (unit: number) => string): Operand {
+  if (element === 'vec4f' || element === 'vec4i') {
+    const start = from(4);
+    const at = (index: string) => `${name}[${start}(${index})]`;
+    return { ...noSingles(name), vector: element, load4: at, store4: (index, value) => `${at(index)} = ${value};` };
+  }
+  const vector = element === 'i32' ? 'vec4i' : 'vec4f';
+  const start = from(1);
+  const at = (index: string) => `${name}[${start}(${index})]`;
+  const each = (write: (j: number) => string, separator: string) => [0, 1, 2, 3].map(write).join(separator);
+  return {
+    vector,
+    load: at,
+    store: (index, value) => `${at(index)} = ${value};`,
+    load4: (index) => `${vector}(${each((j) => at(`4u * (${index}) + ${j}u`), ', ')})`,
+    store4: (index, value) =>
+      `{ let four = ${value}; ${each((j) => `${at(`4u * (${index}) + ${j}u`)} = four[${j}];`, ' ')} }`,
+  };
+}
+
+/** Bytes lie four in a word, the first lowest. Words are stored whole. */
+function byteAccess(name: string, from: (unit: number) => string): Operand {
+  const start = from(1);
+  const word = (index: string) => `${name}[${from(4)}(${index})]`;
+  return {
+    ...noSingles(name),
+    vector: 'vec4u',
+    load: (index) => `byteIn(${name}[(${start}(${index})) >> 2u], ${start}(${index}))`,
+    load4: (index) => `((vec4u(${word(index)}) >> vec4u(0u, 8u, 16u, 24u)) & vec4u(255u))`,
+    store4: (index, value) => `${word(index)} = dot(${value}, vec4u(1u, 256u, 65536u, 16777216u));`,
+  };
+}
+
+function narrowAccess({ name, element }: Variable, format: 'float16' | FixedPoint, asFloat16: boolean): Operand {
+  const { decode, decodeAsFloat16, encode } = conversions(format);
+  const vector = asFloat16 ? 'vec4<f16>' : 'vec4f';
+  const read = asFloat16 ? decodeAsFloat16 : decode;
+  const at = (index: string) => `${name}[${index}]`;
+  if (element === 'vec2u') {
+    const store4 = (index: string, value: string) => `${at(index)} = ${encode(value)};`;
+    return { ...noSingles(name), vector, load4: (index) => read(at(index)), store4 };
+  }
+  return {
+    ...noSingles(name),
+    vector,
+    load: (index) => `${decode(`vec2u(${at(`(${index}) >> 1u`)})`)}[(${index}) & 1u]`,
+    load4: (index) => read(`vec2u(${at(`2u * (${index})`)}, ${at(`2u * (${index}) + 1u`)})`),
+    store4: (index, value) =>
+      `{ let words = ${encode(value)}; ${at(`2u * (${index})`)} = words.x; ${at(`2u * (${index}) + 1u`)} = words.y; }`,
+  };
+}
+
+function noSingles(name: string): Pick<Operand, 'load' | 'store'> {
+  const forbidden = (): never => {
+    throw new Error(`operand ${name} takes four numbers at a time`);
+  };
+  return { load: forbidden, store: forbidden };
+}
+
+function conversions(format: 'float16' | FixedPoint) {
+  if (format === 'float16') {
+    return {
+      decode: (words: string) => `fromFloat16(${words})`,
+      decodeAsFloat16: (words: string) => `bitcast<vec4<f16>>(${words})`,
+      encode: (value: string) => `toFloat16(${value})`,
+    };
+  }
+  const { step } = format;
+  return {
+    decode: (words: string) => `fromCodes(${words}, ${step}f)`,
+    decodeAsFloat16: (words: string) => `codesAsFloat16(${words}, ${step}h)`,
+    encode: (value: string) => `toCodes(${value}, ${1 / step}f)`,
+  };
+}
+
+const functions = {
+  byte: `fn byteIn(word: u32, i: u32) -> u32 { return extractBits(word, 8u * (i & 3u), 8u); }
+`,
+  float16: `fn fromFloat16(words: vec2u) -> vec4f { return vec4f(unpack2x16float(words.x), unpack2x16float(words.y)); }
+// One at a time, since SwiftShader lets a NaN run over into its neighbour.
+fn halfOf(v: f32) -> u32 { return pack2x16float(vec2f(v, 0.0)) & 0xffffu; }
+fn toFloat16(v: vec4f) -> vec2u {
+  return vec2u(halfOf(v.x), halfOf(v.z)) | (vec2u(halfOf(v.y), halfOf(v.w)) << vec2u(16u));
+}
+`,
+  // The code of NaN, shifted up, is a NaN.
+  fixedPoint: `fn codesIn(words: vec2u) -> vec4u { return vec4u(words, words >> vec2u(16u)).xzyw & vec4u(0xffffu); }
+fn fromCodes(words: vec2u, step: f32) -> vec4f {
+  let codes = codesIn(words);
+  return select(vec4f(codes) * step, bitcast<vec4f>(codes << vec4u(16u)), codes == vec4u(0xffffu));
+}
+fn toCodes(v: vec4f, inverse: f32) -> vec2u {
+  let isNan = (bitcast<vec4u>(v) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u);
+  let codes = select(vec4u(v * inverse), vec4u(0xffffu), isNan);
+  return codes.xz | (codes.yw << vec2u(16u));
+}
+`,
+  asFloat16: `fn codesAsFloat16(words: vec2u, step: f16) -> vec4<f16> { return vec4<f16>(codesIn(words)) * step; }
+`,
+} as const;
+
+/** The functions that accesses of these formats call; `asFloat16` as for `operandAccess`. */
+export function accessFunctions(operands: readonly { readonly format: Format; readonly asFloat16: boolean }[]): string {
+  const fixedPoints = operands.filter(({ format }) => typeof format === 'object');
+  return [
+    operands.some(({ format }) => format === 'uint8') ? functions.byte : '',
+    operands.some(({ format }) => format === 'float16') ? functions.float16 : '',
+    fixedPoints.length > 0 ? functions.fixedPoint : '',
+    fixedPoints.some(({ asFloat16 }) => asFloat16) ? functions.asFloat16 : '',
+  ].join('');
+}

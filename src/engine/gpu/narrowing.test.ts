@@ -1,0 +1,89 @@
+import { describe, expect, it } from 'vitest';
+import { Graph } from '../../graph/graph.js';
+import type { Tensor } from '../../graph/tensor.js';
+import { activation } from '../../ops/activation.js';
+import type { Activation } from '../../ops/attributes.js';
+import { conv2d } from '../../ops/convolution.js';
+import { maxPool } from '../../ops/pooling.js';
+import type { QuantizerKind } from '../../quant/index.js';
+import { coreOf, type Quantizer } from '../../quant/index.js';
+import type { MatrixUnits } from './kernel.js';
+import { narrowFormats } from './narrowing.js';
+
+const rounding: MatrixUnits = { precision: 'float16', workgroupBytes: 49_152 };
+const splitting: MatrixUnits = { precision: 'float16x2', workgroupBytes: 49_152 };
+
+function quantizer(kind: QuantizerKind, xmaxMax = 255): Quantizer {
+  return {
+    name: 'relu/Aquant',
+    role: 'activation',
+    kind,
+    signed: false,
+    count: 1,
+    bitwidth: 4,
+    bounds: {
+      n: { min: 1, max: 8 },
+      m: { min: -126, max: 127 },
+      d: { min: 2 ** -8, max: 1 },
+      xmin: { min: 2 ** -14, max: 255 },
+      xmax: { min: 2 ** -8, max: xmaxMax },
+    },
+    accountingXmin: { min: 2 ** -14, max: 255 },
+    fixed: null,
+  };
+}
+
+/** Formats of an activation and of the pooled activation, which are read by a convolution and perhaps by a sum. */
+function formats(
+  row: Quantizer | null,
+  units: MatrixUnits | null,
+  { channels = 16, side = 8, isAdded = false } = {},
+): (string | number | undefined)[] {
+  const graph = new Graph();
+  const ranges = graph.tensor('ranges', [1, 2]);
+  graph.append('prepareQuantizers', [graph.tensor('table', [1, 2])], [ranges], { rows: row ? [row] : [] });
+  const shape = [2, side, side, channels];
+  const kind: Activation = row
+    ? { type: 'quantize', row: 0, core: coreOf(row.kind), signed: row.signed }
+    : { type: 'relu' };
+  const y = activation(graph, graph.tensor('x', shape), ranges, kind);
+  const pooled = maxPool(graph, y, { size: 3, stride: 1, padding: 1 }, false);
+  const w = graph.tensor('w', [1, 1, channels, channels]);
+  conv2d(graph, pooled, w, { stride: 1, padding: 0 }, false);
+  if (isAdded) graph.append('add', [pooled, pooled], [graph.tensor('sum', shape)], {});
+  const narrow = narrowFormats(graph.nodes, units);
+  const written = (tensor: Tensor) => {
+    const format = narrow.get(tensor);
+    return typeof format === 'object' ? format.step : format;
+  };
+  return [written(y), written(pooled)];
+}
+
+describe('tensors of 16 bits', () => {
+  it('hold what a quantizer can put out, wherever it goes', () => {
+    const [step, none] = [2 ** -8, undefined];
+    expect(formats(quantizer('parametric_fp_d_xmax'), null, { isAdded: true })).toEqual([step, step]);
+    expect(formats(quantizer('parametric_fp_d_b'), null)).toEqual(['float16', 'float16']);
+    expect(formats(quantizer('parametric_fp_d_xmax', 7), null)).toEqual(['float16', 'float16']);
+    expect(formats(quantizer('parametric_fp_d_xmax', 256), null)).toEqual([none, none]);
+    expect(formats(quantizer('parametric_fp_b_xmax'), null)).toEqual([none, none]);
+    expect(formats(quantizer('parametric_pow2_xmin_xmax'), null)).toEqual([none, none]);
+    expect(formats({ ...quantizer('parametric_fp_d_xmax'), signed: true }, null)).toEqual([none, none]);
+    expect(formats(null, null)).toEqual([none, none]);
+  });
+
+  it('hold what matrix units would round anyway, if nothing else reads it', () => {
+    const [step, none] = [2 ** -8, undefined];
+    expect(formats(null, rounding)).toEqual([none, 'float16']);
+    expect(formats(null, rounding, { isAdded: true })).toEqual([none, none]);
+    expect(formats(null, splitting)).toEqual([none, none]);
+    expect(formats(quantizer('parametric_fp_d_xmax'), rounding)).toEqual([step, 'float16']);
+    expect(formats(quantizer('parametric_fp_d_xmax'), rounding, { isAdded: true })).toEqual([step, step]);
+    expect(formats(quantizer('parametric_fp_d_xmax'), splitting)).toEqual([step, step]);
+  });
+
+  it('are large and hold a multiple of four numbers a pixel', () => {
+    expect(formats(quantizer('parametric_fp_d_b'), null, { channels: 18 })).toEqual([undefined, undefined]);
+    expect(formats(quantizer('parametric_fp_d_b'), null, { side: 4 })).toEqual([undefined, undefined]);
+  });
+});

@@ -1,0 +1,81 @@
+/**
+ * Which transient tensors are kept in 16 bits instead of 32: those that lose nothing by it. What a quantizer puts out may
+ * fit into float16 or into a fixed point in every state that its limits allow; and what nothing but products on matrix
+ * units read, which round their operands to float16, may as well be rounded when it is written.
+ */
+
+import type { AnyNode } from '../../graph/graph.js';
+import { elementCount, type Tensor } from '../../graph/tensor.js';
+import type { OpName } from '../../ops/attributes.js';
+import { type Quantizer, quantizedValues } from '../../quant/index.js';
+import type { Format } from './formats.js';
+import type { MatrixUnits } from './kernel.js';
+
+/** Float16's significand, smallest normal number and largest number. */
+const float16 = { levels: 2 ** 11, smallest: 2 ** -14, largest: 65_504 } as const;
+
+/** The largest code of a fixed point that float16 does not take for infinity. */
+const largestCode = float16.largest;
+
+/** Operations whose kernels store their first result four numbers at a time where its last dimension allows. */
+const storesFours: readonly OpName[] = ['activation', 'batchNorm', 'maxPool'];
+
+/** Operands that matrix units round to float16: neither gradients, which are scaled before, nor addends. */
+const roundedOperands: Partial<Record<OpName, readonly number[]>> = {
+  conv2d: [0, 1],
+  conv2dInputGradient: [1],
+  conv2dWeightGradient: [0],
+};
+
+/** Smaller tensors are not worth it. */
+const fewElements = 1024;
+
+/** Formats of the narrow tensors of a phase; all others have their own type. */
+export function narrowFormats(calls: readonly AnyNode[], matrixUnits: MatrixUnits | null): ReadonlyMap<Tensor, Format> {
+  const exact = exactFormats(calls);
+  const rounds = matrixUnits?.precision === 'float16';
+  const narrow = new Map<Tensor, Format>();
+  for (const call of calls) {
+    const [tensor] = call.outputs;
+    if (!tensor || tensor.view || !storesFours.includes(call.op)) continue;
+    if ((tensor.shape.at(-1) ?? 0) % 4 !== 0 || elementCount(tensor.shape) < fewElements) continue;
+    const format = rounds && isRoundedByAll(calls, tensor) ? 'float16' : exact.get(tensor);
+    if (format) narrow.set(tensor, format);
+  }
+  return narrow;
+}
+
+function isRoundedByAll(calls: readonly AnyNode[], tensor: Tensor): boolean {
+  return calls.every(({ op, inputs }) =>
+    inputs.every((input, position) => input !== tensor || roundedOperands[op]?.includes(position)),
+  );
+}
+
+/** Formats that hold every value of a tensor, as far as its quantizer is known. */
+function exactFormats(calls: readonly AnyNode[]): ReadonlyMap<Tensor, Format> {
+  const rows = calls.flatMap((call) => (call.op === 'prepareQuantizers' ? call.attributes.rows : []));
+  const formats = new Map<Tensor, Format>();
+  for (const call of calls) {
+    const [tensor] = call.outputs;
+    if (!tensor) continue;
+    if (call.op === 'activation' || call.op === 'batchNorm') {
+      const { activation } = call.attributes;
+      const quantizer = activation?.type === 'quantize' ? rows[activation.row] : undefined;
+      const format = quantizer && exactFormat(quantizer);
+      if (format) formats.set(tensor, format);
+    } else if (call.op === 'maxPool') {
+      const format = call.inputs[0] && formats.get(call.inputs[0]);
+      if (format) formats.set(tensor, format);
+    }
+  }
+  return formats;
+}
+
+function exactFormat(quantizer: Quantizer): Format | null {
+  const values = quantizedValues(quantizer);
+  if (!values) return null;
+  const { form, smallest, largest, levels } = values;
+  if (levels <= float16.levels && smallest >= float16.smallest && largest <= float16.largest) return 'float16';
+  const isFixedPoint = form === 'multiples' && !quantizer.signed && largest / smallest <= largestCode;
+  return isFixedPoint && smallest >= float16.smallest ? { step: smallest } : null;
+}

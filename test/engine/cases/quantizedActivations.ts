@@ -1,0 +1,112 @@
+/**
+ * Quantized activations that only operations pass on, in sizes at which an engine may keep them in fewer bits than a
+ * float: what reads them must find every value as the quantizer put it out, NaN too.
+ */
+
+import type { Activation } from '../../../src/ops/attributes.js';
+import { coreOf, type Quantizer, type QuantizerKind, wideLimitsOfM } from '../../../src/quant/index.js';
+import { type ConformanceCase, caseBuilder } from '../conformanceCase.js';
+import { randomValues } from '../randomValues.js';
+
+/** Kinds with parameters at which results take all the bits that their limits allow. */
+const kinds: readonly (readonly [kind: QuantizerKind, p0: number, p1: number])[] = [
+  ['parametric_fp_d_xmax', 2 ** -8, 254.875],
+  ['parametric_fp_d_xmax', 1, 255],
+  ['parametric_fp_d_b', 8, 2 ** -8],
+  ['parametric_fp_d_b', 8, 1],
+  ['parametric_fp_b_xmax', 8, 3],
+  ['parametric_pow2_xmin_xmax', 2 ** -14, 64],
+  ['fp', 0, 0],
+  ['pow2', 0, 0],
+];
+
+export function quantizedActivationCases(): ConformanceCase[] {
+  return kinds.flatMap(([kind, p0, p1], i) => [
+    readers(kind, [p0, p1], 2600 + i),
+    notANumber(kind, [p0, p1], 2650 + i),
+  ]);
+}
+
+const shape = [2, 8, 8, 16] as const;
+const length = 2048;
+
+function quantizerOf(kind: QuantizerKind): Quantizer {
+  return {
+    name: 'relu/Aquant',
+    role: 'activation',
+    kind,
+    signed: false,
+    count: length / 2,
+    bitwidth: 4,
+    bounds: {
+      n: { min: 1, max: 8 },
+      m: wideLimitsOfM,
+      d: { min: 2 ** -8, max: 1 },
+      xmin: { min: 2 ** -14, max: 2 ** -9 },
+      xmax: { min: 2 ** -8, max: 255 },
+    },
+    accountingXmin: { min: 2 ** -14, max: 2 ** -9 },
+    fixed: kind === 'fp' ? [4, 0.25] : kind === 'pow2' ? [4, 2] : null,
+  };
+}
+
+/** A normalised and quantized tensor, and what the cases build on. */
+function start(kind: QuantizerKind, parameters: readonly [number, number], seed: number, xs: readonly number[]) {
+  const random = randomValues(seed);
+  const c = caseBuilder();
+  const activation: Activation = { type: 'quantize', row: 0, core: coreOf(kind), signed: false };
+  const table = c.input('table', [1, 2], parameters);
+  const ranges = c.transient('ranges', [1, 2]);
+  c.graph.append('prepareQuantizers', [table], [ranges], { rows: [quantizerOf(kind)] });
+  const perChannel = (values: readonly number[]) => Array.from({ length: 16 }, (_, i) => values[i % values.length]!);
+  const statistics = c.input('statistics', [2, 16], [...perChannel([0, 0.5, -0.25]), ...perChannel([1, 2, 16, 64])]);
+  const gamma = c.input('gamma', [16], perChannel([1, 0.5, 2]));
+  const beta = c.input('beta', [16], perChannel([0, 0.125, -0.5, 1]));
+  const x = c.input('x', shape, xs);
+  const y = c.transient('y', shape);
+  const affine = [statistics, gamma, beta];
+  c.graph.append('batchNorm', [x, ...affine, null, ranges], [y], { activation });
+  return { random, c, activation, ranges, affine, y };
+}
+
+/** On a grid, so that ties are the same on every engine. */
+function readers(kind: QuantizerKind, parameters: readonly [number, number], seed: number): ConformanceCase {
+  const { dyadic } = randomValues(seed + 100);
+  const { random, c, activation, ranges, affine, y } = start(kind, parameters, seed, dyadic(length, 2, 6));
+  const { graph } = c;
+  const operands = [c.input('x2', shape, random.dyadic(length, 2, 6)), ...affine, y, ranges];
+  const u = c.transient('u', shape);
+  graph.append('batchNorm', operands, [u], { activation });
+  const dy = c.input('dy', shape, random.dyadic(length));
+  const window = { stride: 1, padding: 1 };
+  const w = c.input('w', [3, 3, 16, 16], random.dyadic(2304));
+  const depthwise = c.input('depthwise', [3, 3, 16, 1], random.dyadic(144));
+  graph.append('conv2d', [u, w], [c.output('convolved', shape), c.output('moments', [2, 16])], window);
+  graph.append('conv2dWeightGradient', [u, dy], [c.output('dw', [3, 3, 16, 16])], window);
+  graph.append('depthwiseConv2d', [u, depthwise], [c.output('filtered', shape)], window);
+  const [pooled, argmax] = [c.transient('pooled', [2, 9, 9, 16]), c.transient('argmax', [2, 9, 9, 16], 'uint8')];
+  graph.append('maxPool', [u], [pooled, argmax], { size: 2, stride: 1, padding: 1 });
+  graph.append('add', [pooled, pooled], [c.output('twice the largest', [2, 9, 9, 16], { exact: true })], {});
+  graph.append('globalAveragePool', [pooled], [c.output('mean', [2, 16])], {});
+  graph.append('subsample', [u], [c.output('sampled', [2, 4, 4, 16], { exact: true })], {
+    stride: 2,
+    extraChannels: 0,
+  });
+  graph.append('add', [u, y], [c.output('sum', shape, { exact: true })], {});
+  graph.append(
+    'batchNormGradientReduce',
+    [...operands, dy],
+    [c.output('dz', shape), c.output('dgamma', [16]), c.output('dbeta', [16]), c.output('sums', [2])],
+    { activation },
+  );
+  return c.build(`${kind}(${parameters}): products, sums, windows, gradients`);
+}
+
+function notANumber(kind: QuantizerKind, parameters: readonly [number, number], seed: number): ConformanceCase {
+  const xs = randomValues(seed).dyadic(length, 2, 6);
+  for (const i of [0, 5, 777, length - 1]) xs[i] = Number.NaN;
+  const { c, y } = start(kind, parameters, seed, xs);
+  c.graph.append('add', [y, y], [c.output('twice', shape, { exact: true })], {});
+  c.graph.append('globalAveragePool', [y], [c.output('mean', [2, 16])], {});
+  return c.build(`${kind}(${parameters}): NaN`);
+}
