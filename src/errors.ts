@@ -7,3 +7,8 @@
 export class InputError extends Error {
   override readonly name = 'InputError';
 }
+
+/** The hardware went away under a run: nothing can be read back, but the run can be resumed. */
+export class DeviceLost extends Error {
+  override readonly name = 'DeviceLost';
+}

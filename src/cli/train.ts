@@ -1,6 +1,7 @@
 /** `mpdnn train`: one section of a .cfg file, from images to weights, tables and pictures. */
 
 import { Command } from 'commander';
+import { DeviceLost } from '../errors.js';
 import {
   type ConfigFile,
   type Experiment,
@@ -42,6 +43,7 @@ export function trainCommand(): Command {
     .option('--weights <file>', 'start from these parameters (.safetensors, .h5), or none')
     .option('--out <dir>', 'where run folders go')
     .option('--resume', 'go on with an interrupted run')
+    .option('--checkpoint-minutes <n>', 'longest time without a checkpoint')
     .option('--force', 'replace an existing run folder')
     .addOption(autotuneOption())
     .option('--no-plots', 'leave the pictures out')
@@ -74,19 +76,25 @@ async function trainExperiment(
   const display = progressDisplay(epochs, budgetTargets(experiment));
   const bench = openWorkbench({ tuningFile: tuningFile(autotune) });
   return interruptible(display, async (signal, onTraining) => {
+    let isTraining = false;
+    const begin = (): void => {
+      isTraining = true;
+      onTraining();
+    };
     try {
       const events = {
         ...display,
         onLayers: (layers: readonly ResolvedLayer[]) => display.line(resolvedLayerTable(layers)),
       };
-      const options = { force, generatesData: true, events, signal, onTraining };
-      const run = await runExperiment(experiment, file, bench, options);
+      const options = { force, generatesData: true, events, signal, onTraining: begin };
+      const run = await runExperiment(experiment, file, bench, options).catch((error) => {
+        if (!(error instanceof DeviceLost) || !isTraining) throw error;
+        throw new DeviceLost(`${error.message}; go on with: ${resumeCall(experiment)}`);
+      });
       const { summary, folder, variables } = run;
       if (!summary) {
         // The data too where they were generated for want of others: they are an override by now.
-        const { name, overrides } = run.experiment;
-        const call = trainCommandLine(name, file.path, new Map([...overrides, ['resume', 'true']]));
-        display.line(`interrupted; go on with: ${call}`);
+        display.line(`interrupted; go on with: ${resumeCall(run.experiment)}`);
         return run;
       }
       if (plots) {
@@ -100,6 +108,10 @@ async function trainExperiment(
       await bench.dispose();
     }
   });
+}
+
+function resumeCall({ name, configPath, overrides }: Experiment): string {
+  return trainCommandLine(name, configPath, new Map([...overrides, ['resume', 'true']]));
 }
 
 function closing(summary: RunSummary, epochs: number, place: string): string {

@@ -103,6 +103,8 @@ export interface Experiment {
   readonly matmulPrecision: 'auto' | 'float16' | 'float16x2' | 'float32';
   /** The folder that run folders go to. */
   readonly out: string;
+  /** Longest time without a checkpoint; there is one after every epoch anyway. */
+  readonly checkpointMinutes: number;
   readonly resume: boolean;
   readonly settings: Settings;
   /** Where each key that was given stands. */
@@ -276,6 +278,7 @@ function grouped(
     threads: s.threads,
     matmulPrecision: s.matmul_precision,
     out: s.out,
+    checkpointMinutes: s.checkpoint_minutes,
     resume: s.resume,
   };
 }

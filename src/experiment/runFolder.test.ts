@@ -29,6 +29,7 @@ beforeEach(() => {
 });
 
 const run = { device: 'CPU', versions: { mpdnn: '0.1.0', node: '20.0.0' } };
+const start = { ...run, checkpoint: Uint8Array.of(1, 2) };
 const experiment = (overrides: Overrides = {}, name = 'A') =>
   resolveExperiment(parseConfig(`[${name}]\nw_quantize = fp\n`, 'a.cfg'), name, { out, ...overrides });
 
@@ -51,8 +52,8 @@ const bytes = (folder: RunFolder) =>
     .map((name) => [name, readFileSync(join(folder.root, name), 'utf8')]);
 
 describe('a new run folder', () => {
-  it('has config.json and tables with their headers, nothing beside it', () => {
-    const folder = createRunFolder(experiment({ batchSize: 64 }), run);
+  it('has config.json, a checkpoint and tables with their headers, nothing beside it', () => {
+    const folder = createRunFolder(experiment({ batchSize: 64 }), start);
     expect(readdirSync(out)).toEqual(['A']);
     expect(Object.fromEntries(bytes(folder))).toEqual({
       'results.csv': 'iter,train_err,val_err,loss,loss1,loss2,loss3\n',
@@ -63,22 +64,23 @@ describe('a new run folder', () => {
       'quantizers.csv': 'epoch,tensor,role,kind,bits,d,xmin,xmax\n',
       'sizes.csv': 'epoch,weights_kb,activations_max_kb,activations_sum_kb,activations_peak_kb\n',
     });
+    expect([...readFileSync(folder.checkpoint)]).toEqual([1, 2]);
     const { config } = openRunFolder(folder.root);
     expect(config).toMatchObject({ experiment: 'A', cfg: 'a.cfg', seed: 313, ...run, settings: { batch_size: 64 } });
   });
 
   it('of a float network has curves without _q', () => {
-    const folder = createRunFolder(experiment({ w_quantize: 'none' }), run);
+    const folder = createRunFolder(experiment({ w_quantize: 'none' }), start);
     expect(existsSync(join(folder.root, 'train_losses.csv'))).toBe(true);
     expect(openRunFolder(folder.root).folder).toEqual(folder);
   });
 
   it('is refused where one exists, unless forced', () => {
-    const folder = createRunFolder(experiment(), run);
+    const folder = createRunFolder(experiment(), start);
     appendEpoch(folder, epoch(1));
-    expect(() => createRunFolder(experiment(), run)).toThrow(/A: exists already; --resume goes on with it, --force/);
+    expect(() => createRunFolder(experiment(), start)).toThrow(/A: exists already; --resume goes on with it, --force/);
     expect(readResults(folder)).toHaveLength(1);
-    createRunFolder(experiment(), { ...run, force: true });
+    createRunFolder(experiment(), { ...start, force: true });
     expect(readResults(folder)).toEqual([]);
     expect(readdirSync(out)).toEqual(['A']);
   });
@@ -86,29 +88,29 @@ describe('a new run folder', () => {
   it('never replaces a folder that is none', () => {
     mkdirSync(join(out, 'A'));
     writeFileSync(join(out, 'A/thesis.tex'), 'years of work');
-    expect(() => createRunFolder(experiment(), { ...run, force: true })).toThrow(/no run folder/);
+    expect(() => createRunFolder(experiment(), { ...start, force: true })).toThrow(/no run folder/);
     expect(existsSync(join(out, 'A/thesis.tex'))).toBe(true);
   });
 
   it('is refused where it cannot be, and leaves nothing', () => {
     writeFileSync(join(out, 'file'), '');
-    expect(() => createRunFolder(experiment({ out: join(out, 'file') }), run)).toThrow(InputError);
-    expect(() => createRunFolder(experiment({ out: join(out, 'file/x') }), run)).toThrow(
+    expect(() => createRunFolder(experiment({ out: join(out, 'file') }), start)).toThrow(InputError);
+    expect(() => createRunFolder(experiment({ out: join(out, 'file/x') }), start)).toThrow(
       /choose another folder with --out/,
     );
     expect(readdirSync(out)).toEqual(['file']);
-    expect(() => createRunFolder(experiment({}, '../A'), run)).toThrow(/no slashes/);
+    expect(() => createRunFolder(experiment({}, '../A'), start)).toThrow(/no slashes/);
   });
 
   it.skipIf(process.getuid?.() === 0)('is refused without permission', () => {
     chmodSync(out, 0o500);
-    expect(() => createRunFolder(experiment(), run)).toThrow(/no permission to write/);
+    expect(() => createRunFolder(experiment(), start)).toThrow(/no permission to write/);
   });
 });
 
 describe('tables', () => {
   it('read back what was written, numbers exactly', () => {
-    const folder = createRunFolder(experiment(), run);
+    const folder = createRunFolder(experiment(), start);
     appendEpoch(folder, epoch(1));
     appendEpoch(folder, epoch(2));
     expect(readFileSync(folder.results, 'utf8').split('\n')[1]).toBe(
@@ -124,9 +126,9 @@ describe('tables', () => {
   });
 
   it('of an interrupted and resumed run equal those of an uninterrupted one', () => {
-    const whole = createRunFolder(experiment(), run);
+    const whole = createRunFolder(experiment(), start);
     for (const i of [1, 2, 3]) appendEpoch(whole, epoch(i));
-    const cut = createRunFolder(experiment({ out: join(out, 'cut') }), run);
+    const cut = createRunFolder(experiment({ out: join(out, 'cut') }), start);
     for (const i of [1, 2]) appendEpoch(cut, epoch(i));
     appendDurably(cut.results, '3,0.5,0');
     appendDurably(cut.quantizers, '3,conv1/W,weight,fp,4,0.125,,\n3,fc/b,bi');
@@ -140,7 +142,7 @@ describe('tables', () => {
   });
 
   it('of older versions lack columns at the end, which resuming adds', () => {
-    const folder = createRunFolder(experiment(), run);
+    const folder = createRunFolder(experiment(), start);
     appendEpoch(folder, epoch(1));
     const now = readFileSync(folder.sizes, 'utf8');
     const old = now.replace(',activations_peak_kb', '').replace(/,160$/m, '');
@@ -152,7 +154,7 @@ describe('tables', () => {
   });
 
   it('that lack epochs, or are none, are refused', () => {
-    const folder = createRunFolder(experiment(), run);
+    const folder = createRunFolder(experiment(), start);
     appendEpoch(folder, epoch(1));
     expect(() => truncateRun(folder, 2)).toThrow(/results.csv: ends at epoch 1, the run had finished 2/);
     appendDurably(folder.results, '2,x,0,0,0,0,0\n');
@@ -167,20 +169,20 @@ describe('tables', () => {
 describe('going on', () => {
   it('needs a run folder of the same experiment', () => {
     expect(() => resumeRunFolder(experiment())).toThrow(/nothing to resume/);
-    createRunFolder(experiment(), run);
+    createRunFolder(experiment(), start);
     expect(resumeRunFolder(experiment({ device: 'cpu', weights: 'x.h5' })).root).toBe(join(out, 'A'));
     expect(() => resumeRunFolder(experiment({ epochs: 3 }))).toThrow(/cannot resume, epochs was 160, now it is 3/);
   });
 
   it('a folder that is not there is looked for', () => {
-    createRunFolder(experiment({}, 'QUICKSTART'), run);
+    createRunFolder(experiment({}, 'QUICKSTART'), start);
     expect(() => openRunFolder(join(out, 'QUICKSTRAT'))).toThrow(/no such run folder; did you mean '.*QUICKSTART'/);
     expect(() => openRunFolder(out)).toThrow(/is no run folder/);
   });
 });
 
 it('summary.json comes back, and a wrong one is refused', () => {
-  const folder = createRunFolder(experiment(), run);
+  const folder = createRunFolder(experiment(), start);
   const summary: RunSummary = {
     best_val_err: null,
     best_epoch: null,

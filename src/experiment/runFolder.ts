@@ -57,11 +57,12 @@ export interface RunFolder {
   readonly plots: string;
 }
 
-/** What config.json tells of the start of a run, beside the settings. */
+/** The start of a run: what config.json tells of it beside the settings, and the checkpoint before the first step. */
 export interface RunStart {
   readonly device: string;
   readonly versions: Readonly<Record<string, string>>;
   readonly startingWeights?: RunConfig['starting_weights'];
+  readonly checkpoint: Uint8Array;
 }
 
 /** What one epoch adds to the tables. */
@@ -112,8 +113,9 @@ export function checkReplaceable(experiment: Experiment, force: boolean): void {
 }
 
 /**
- * Creates the run folder of an experiment, with config.json and empty tables. An existing one is refused, or replaced
- * with `force`. Throws an `InputError` that says so, or that the place cannot be written.
+ * Creates the run folder of an experiment, with config.json, empty tables and a first checkpoint: whatever happens from
+ * then on, the run can be resumed. An existing one is refused, or replaced with `force`. Throws an `InputError` that says
+ * so, or that the place cannot be written.
  */
 export function createRunFolder(experiment: Experiment, run: RunStart & { readonly force?: boolean }): RunFolder {
   const { out } = experiment;
@@ -250,8 +252,8 @@ function tables(folder: RunFolder): [path: string, header: string][] {
 function initialFiles(
   folder: RunFolder,
   experiment: Experiment,
-  { device, versions, startingWeights }: RunStart,
-): [path: string, content: string][] {
+  { device, versions, startingWeights, checkpoint }: RunStart,
+): [path: string, content: string | Uint8Array][] {
   const { resume: _, ...settings } = experiment.settings;
   const config: RunConfig = {
     experiment: experiment.name,
@@ -262,7 +264,7 @@ function initialFiles(
     seed: experiment.training.seed,
     starting_weights: startingWeights ?? null,
   };
-  return [[folder.config, json(config)], ...tables(folder)];
+  return [[folder.config, json(config)], [folder.checkpoint, checkpoint], ...tables(folder)];
 }
 
 function folderName({ name, configPath }: Experiment): string {

@@ -151,6 +151,7 @@ export const settingsSchema = z.strictObject({
   threads: key('auto', optional(integer(1, 1024), 'auto')),
   matmul_precision: key('auto', choice(['auto', 'float16', 'float16x2', 'float32'])),
   out: key('experiments', text),
+  checkpoint_minutes: key('5', number(0, 10_000, 'above')),
   resume: key('false', flag),
 });
 

@@ -3,7 +3,15 @@
 import type { Settings } from './settingRules.js';
 
 // Another engine changes the last bits: the user's choice.
-const free: readonly string[] = ['out', 'resume', 'threads', 'decode_threads', 'device', 'weightfile'];
+const free: readonly string[] = [
+  'out',
+  'resume',
+  'checkpoint_minutes',
+  'threads',
+  'decode_threads',
+  'device',
+  'weightfile',
+];
 
 /**
  * The first difference in words, `null` if there is none. `then`: the settings of a config.json; a key younger than it

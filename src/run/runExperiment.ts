@@ -4,7 +4,7 @@
  */
 
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { InputError } from '../errors.js';
 import {
   type ConfigFile,
@@ -14,14 +14,13 @@ import {
   type RunConfig,
   type RunFolder,
   type RunSummary,
-  readResults,
   resolveStartingWeights,
   resumeRunFolder,
   writeSummary,
 } from '../experiment/index.js';
 import type { Variables } from '../nn/index.js';
 import { packageVersion } from '../packageVersion.js';
-import { readCheckpoint } from '../train/checkpoint.js';
+import { checkpointFile, readCheckpoint } from '../train/checkpoint.js';
 import { dataShape, programOptions, resolvedLayers } from '../train/programOptions.js';
 import { openSession } from '../train/session.js';
 import { initialState, train } from '../train/train.js';
@@ -68,21 +67,21 @@ export async function runExperiment(
   const data = await load(experiment);
   checkBatchSize(experiment, data.train.count);
   const folderToResume = experiment.resume ? resumeRunFolder(experiment) : null;
-  const checkpointFile = folderToResume && hasCheckpoint(folderToResume) ? folderToResume.checkpoint : null;
-  const startFile = checkpointFile ? null : resolveStartingWeights(experiment, file);
+  const startFile = folderToResume ? null : resolveStartingWeights(experiment, file);
   const starting = startFile ? await readStartingWeights(startFile) : null;
   const [chooses, reported] = evaluationSets(data);
   const shape = dataShape(data, chooses.count, reported?.count);
   const program = buildTrainingProgram(programOptions(experiment, shape, starting));
   if (starting) events.line(startLine(program.variables, starting));
   if (experiment.layers.length > 0) events.onLayers?.(resolvedLayers(experiment, shape));
-  const checkpoint = checkpointFile ? await readCheckpoint(checkpointFile, program) : null;
+  const checkpoint = folderToResume ? await readCheckpoint(folderToResume.checkpoint, program) : null;
   const engine = await bench.engine(experiment);
   const session = await openSession(engine, program, (done, total) => events.task('compiling', done, total));
   try {
     session.setTrainingImages(data.train);
     session.setEvaluationImages(...evaluationSets(data));
     checkpoint?.restore(session.program);
+    const state = checkpoint?.state ?? initialState(experiment);
     const device = `${engine.name}: ${engine.description}`;
     const folder =
       folderToResume ??
@@ -90,6 +89,7 @@ export async function runExperiment(
         device,
         versions: { 'mixed-precision-dnns': packageVersion(), node: process.version },
         startingWeights: startFile === null ? null : startingWeights(startFile),
+        checkpoint: await checkpointFile(program, session.program, state),
         force,
       });
     events.line(`${experiment.name}  ${experiment.network.model}  ${data.train.count} images  ${device}`);
@@ -100,7 +100,7 @@ export async function runExperiment(
       trainImages: data.train,
       folder,
       device,
-      state: checkpoint?.state ?? initialState(experiment),
+      state,
       signal,
       events,
     });
@@ -119,14 +119,6 @@ export function startingWeights(file: string): NonNullable<RunConfig['starting_w
 function checkBatchSize({ training: { batchSize } }: Experiment, images: number): void {
   if (batchSize <= images) return;
   throw new InputError(`batch_size = ${batchSize}: more than the ${images} training images; use ${images} or less`);
-}
-
-/**
- * False for a run that was interrupted before its first checkpoint, which begins anew: that epoch's row may be there
- * already, but no other.
- */
-function hasCheckpoint(folder: RunFolder): boolean {
-  return existsSync(folder.checkpoint) || readResults(folder).length > 1;
 }
 
 function startLine(variables: Variables, starting: LoadedWeights): string {

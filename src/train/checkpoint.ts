@@ -11,12 +11,14 @@
 import { z } from 'zod';
 import type { Program } from '../engine/engine.js';
 import { InputError } from '../errors.js';
+import { writeDurably } from '../experiment/index.js';
 import type { StartingWeights } from '../nn/index.js';
 import type { ParameterName, Quantizer } from '../quant/index.js';
 import {
   type LoadedWeights,
   type NamedTensor,
   readSafetensors,
+  safetensorsFile,
   weightsOf,
   writeSafetensors,
 } from '../weights/index.js';
@@ -126,8 +128,17 @@ export async function writeCheckpoint(
   program: Program,
   state: CheckpointState,
 ): Promise<void> {
+  writeDurably(path, await checkpointFile(training, program, state));
+}
+
+/** The bytes of a checkpoint: all that the engine and the host know at this point of a run. */
+export async function checkpointFile(
+  training: TrainingProgram,
+  program: Program,
+  state: CheckpointState,
+): Promise<Uint8Array> {
   const tensors = await tensorsAt(checkpointPlaces(training), training, program);
-  writeSafetensors(path, tensors, {
+  return safetensorsFile(tensors, {
     format: CHECKPOINT,
     version: VERSION,
     state: JSON.stringify(stateSchema.parse(state)),

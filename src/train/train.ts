@@ -6,15 +6,7 @@
  */
 
 import { setImmediate } from 'node:timers/promises';
-import {
-  type BatchTable,
-  createRandom,
-  type Images,
-  type Random,
-  type RandomState,
-  sizesOf,
-  trainingEpoch,
-} from '../data/index.js';
+import { type BatchTable, createRandom, type Images, type Random, sizesOf, trainingEpoch } from '../data/index.js';
 import { InputError } from '../errors.js';
 import {
   appendEpoch,
@@ -112,7 +104,8 @@ export function initialState(experiment: Experiment): CheckpointState {
 }
 
 /**
- * Trains to the last epoch, or until the signal: then returns null with a checkpoint written.
+ * Trains to the last epoch, or until the signal: then returns null with a checkpoint written. Longer epochs write
+ * checkpoints on their way, from which they go on as a resumed run does.
  *
  * @throws TrainingFault if the loss is no longer finite; the last checkpoint stays.
  */
@@ -126,7 +119,6 @@ export async function train(run: TrainingRun): Promise<RunSummary | null> {
   const secondsBefore = state.trainingSeconds;
   while (state.epoch < epochs) {
     random.setState(state.random);
-    const epochRandom: RandomState = state.random;
     const table = drawEpoch(run, random);
     session.setBatches(table, state.batch);
     if (state.batch === 0) session.program.write(STORAGE.metrics, new Float64Array(METRICS_LENGTH));
@@ -142,15 +134,15 @@ export async function train(run: TrainingRun): Promise<RunSummary | null> {
       trainingSeconds: state.trainingSeconds + elapsedMs / 1000,
       batch: done,
     };
-    const paused: CheckpointState = { ...state, random: epochRandom };
     if (done < table.batches) {
-      if (fault) throw await keptFault(run, paused, fault);
-      await writeCheckpoint(folder.checkpoint, session.training, session.program, paused);
-      return null;
+      if (fault) throw await keptFault(run, state, fault);
+      await writeCheckpoint(folder.checkpoint, session.training, session.program, state);
+      if (run.signal?.aborted) return null;
+      continue;
     }
     const waiting = (session.waitMs - waitBefore) / elapsedMs;
     const evaluations = await evaluateAll(run).catch(async (error: Error) => {
-      throw await keptFault(run, paused, error);
+      throw await keptFault(run, state, error);
     });
     const results = { training: metrics, waiting, ...evaluations };
     state = await finishEpoch(run, { ...state, epoch: state.epoch + 1, batch: 0, random: random.getState() }, results);
@@ -166,7 +158,10 @@ function drawEpoch({ experiment, trainImages }: TrainingRun, random: Random): Ba
   return trainingEpoch(trainImages.count, experiment.training.batchSize, random, { shift, mirror, cropSizes });
 }
 
-/** The batches done of the epoch: fewer than all if the signal came, or if the images of the next could not be had. */
+/**
+ * The batches done of the epoch: fewer than all if the signal came, if it is time for a checkpoint, or if the images of
+ * the next could not be had.
+ */
 interface Progress {
   readonly done: number;
   readonly fault?: Error;
@@ -195,6 +190,7 @@ async function runBatches(run: TrainingRun, state: CheckpointState, batches: num
     // Lets signals and timers in: an engine on this very thread would otherwise keep them out for the whole epoch.
     await setImmediate();
     const now = performance.now();
+    if (now - started >= 60_000 * experiment.checkpointMinutes) return { done: batch + 1 };
     if (now - reported < METRICS_INTERVAL_MS) continue;
     reported = now;
     const metrics = await readMetrics(run, state);
@@ -230,10 +226,9 @@ async function readMetrics(run: TrainingRun, state: CheckpointState): Promise<Tr
   if (at(METRICS.badStep) > 0) {
     const layer = training.variables.layers[at(METRICS.badLayer)]?.name ?? 'the loss';
     const step = at(METRICS.badStep);
-    const kept = state.epoch > 0 || state.batch > 0 ? 'the last checkpoint is kept; ' : '';
     throw new TrainingFault(
       `${run.experiment.name}: not a finite number in step ${step} of epoch ${state.epoch + 1}, first in ${layer}; ` +
-        `${kept}lower initial_learning_rate and start anew`,
+        `the last checkpoint is kept; lower initial_learning_rate and start anew`,
     );
   }
   const steps = Math.max(1, at(METRICS.steps));

@@ -6,5 +6,5 @@ export {
   type Safetensors,
   type SafetensorsType,
 } from './safetensors.js';
-export { readSafetensors, writeSafetensors } from './safetensorsFile.js';
+export { readSafetensors, safetensorsFile, writeSafetensors } from './safetensorsFile.js';
 export { type LoadedWeights, type LoadReport, loadReport, readStartingWeights, weightsOf } from './startingWeights.js';

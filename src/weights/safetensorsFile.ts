@@ -24,7 +24,15 @@ export function writeSafetensors(
   tensors: readonly NamedTensor[],
   metadata: Readonly<Record<string, string>>,
 ): void {
-  writeDurably(path, encodeSafetensors(tensors, { ...metadata, [CHECKSUM]: checksum(tensors, metadata) }));
+  writeDurably(path, safetensorsFile(tensors, metadata));
+}
+
+/** The bytes of a file, its checksum in the metadata. */
+export function safetensorsFile(
+  tensors: readonly NamedTensor[],
+  metadata: Readonly<Record<string, string>>,
+): Uint8Array {
+  return encodeSafetensors(tensors, { ...metadata, [CHECKSUM]: checksum(tensors, metadata) });
 }
 
 /** Reads the file at `path`. Throws an `InputError` if there is none or if it is damaged. */

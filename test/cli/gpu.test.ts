@@ -1,11 +1,13 @@
 /** The command line on SwiftShader: a short training run and the list of devices. */
 
 import { existsSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { hasGpuFiles } from '../../src/engine/gpu/nodeGpu.js';
+import { readSafetensors } from '../../src/weights/index.js';
 import { writePhotographs } from '../photographs.js';
-import { listing, resultFiles, succeeds, temporaryFolder } from './runMpdnn.js';
+import { listing, mpdnn, resultFiles, succeeds, temporaryFolder } from './runMpdnn.js';
 
 const driver = '/usr/lib/chromium/vk_swiftshader_icd.json';
 
@@ -13,14 +15,26 @@ describe.skipIf(!existsSync(driver))('on a software adapter', () => {
   process.env.VK_DRIVER_FILES = driver;
   const folder = temporaryFolder();
 
-  it('train --device gpu trains', { timeout: 120_000 }, async () => {
+  it('train --device gpu trains; a lost device leaves a checkpoint to go on from', { timeout: 240_000 }, async () => {
     const config = join(folder, 'short.cfg');
     writeFileSync(config, '[SHORT]\ndata = synthetic:16\nbatch_size = 8\nepochs = 1\n');
-    const args = ['train', 'SHORT', '--cfg', config, '--device', 'gpu', '--no-autotune'];
-    const { stderr } = await succeeds(args, folder);
+    const run = join(folder, 'experiments', 'SHORT');
+    const checkpoint = join(run, 'checkpoint.safetensors');
+    const args = ['train', 'SHORT', '--cfg', 'short.cfg', '--device', 'gpu', '--no-autotune'];
+    const lossOfDevice = pathToFileURL(resolve('test/cli/loseDevice.mjs')).href;
+    const env = { NODE_OPTIONS: `--import=${lossOfDevice}`, LOSE_DEVICE_ONCE: checkpoint };
+    const lost = await mpdnn(args, folder, { env });
+    expect(lost, lost.stderr).toMatchObject({ code: 1, stdout: '' });
+    expect(lost.stderr.trim().split('\n').at(-1)).toBe(
+      'mpdnn: the GPU was lost (device was destroyed); ' +
+        'go on with: mpdnn train SHORT --cfg short.cfg --device gpu --resume',
+    );
+    expect(JSON.parse(readSafetensors(checkpoint).metadata.state ?? '')).toMatchObject({ epoch: 0, batch: 0, step: 0 });
+
+    const { stderr } = await succeeds([...args, '--resume'], folder);
     expect(stderr).toMatch(/gpu: SwiftShader/);
     expect(stderr).toMatch(/epoch 1\/1 +loss \d/);
-    expect(listing(join(folder, 'experiments', 'SHORT'))).toContain('params_last.safetensors');
+    expect(listing(run)).toContain('params_last.safetensors');
   });
 
   it('train gives the same bits from streamed and from resident images', { timeout: 120_000 }, async () => {

@@ -104,11 +104,17 @@ weight_decay = 1
 export async function mpdnn(
   args: readonly string[],
   cwd: string,
-  options: { readonly interruption?: Interruption; readonly closeStdout?: boolean } = {},
+  options: {
+    readonly interruption?: Interruption;
+    readonly closeStdout?: boolean;
+    readonly env?: NodeJS.ProcessEnv;
+  } = {},
 ): Promise<Outcome> {
   const { interruption, closeStdout = false } = options;
   const started = performance.now();
-  const env = { ...process.env, NODE_OPTIONS: offline, XDG_CACHE_HOME: join(cwd, '.cache'), HOME: cwd };
+  const { NODE_OPTIONS = '', ...own } = options.env ?? {};
+  const home = { XDG_CACHE_HOME: join(cwd, '.cache'), HOME: cwd };
+  const env = { ...process.env, ...home, ...own, NODE_OPTIONS: `${offline} ${NODE_OPTIONS}` };
   const child = spawn(process.execPath, [main, ...args], { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
   let stdout = '';
   let stderr = '';

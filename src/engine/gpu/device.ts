@@ -1,6 +1,6 @@
 /** Choosing an adapter, opening a device on it with all the room it has, and noticing when it fails. */
 
-import { InputError } from '../../errors.js';
+import { DeviceLost, InputError } from '../../errors.js';
 
 export interface DeviceOptions {
   /** Where adapters come from; by default the browser's or, in Node, Dawn. */
@@ -109,12 +109,7 @@ function watch(gpu: GPU, device: GPUDevice, info: GPUAdapterInfo, description: s
     fail(new Error(`the GPU refused a command: ${event.error.message.split('\n')[0]}`));
   });
   device.lost.then(({ message }) => {
-    if (!disposed)
-      fail(
-        new Error(
-          `the GPU was lost (${message.split('\n')[0] || 'no reason given'}): start again from the last checkpoint`,
-        ),
-      );
+    if (!disposed) fail(new DeviceLost(`the GPU was lost (${message.split('\n')[0] || 'no reason given'})`));
   });
   return {
     gpu,
