@@ -1,0 +1,153 @@
+/**
+ * How far do two engines drift apart, and is that rounding? The losses of the first training steps side by side, and how
+ * much their mean deviates, relative to the first column.
+ *
+ * Training amplifies rounding: a change in the last bit of a weight moves some pre-activations across zero, the gradient
+ * changes by whole elements, and a few steps later the losses differ in the third digit. How much it does is shown by
+ * columns whose start was moved by a hair: `cpu~1e-7` multiplies every parameter by 1 + 1e-7·N(0, 1), each such column
+ * by other numbers. What rounding cannot explain shows before training amplifies anything: all that the host writes (start
+ * weights, images, batches, augmentation, learning rates) must have the same hash, and what comes out of the first
+ * evaluation and the first step must agree as well as the precision of the operands allows.
+ *
+ * Run after `npm run build`, for example
+ *   node bench/agreement.mjs DEFAULT --cfg configs/train_resnet_quant_fp.cfg --data images:DIR \
+ *     --columns cpu,cpu~1e-7,cpu~1e-7,gpu:float32,gpu:float16x2,gpu:float16 --steps 50 --json FILE
+ * A column is DEVICE[:MATMUL_PRECISION][~PERTURBATION]; `--limit-train`, `--batch-size` and `--seed` as in `mpdnn train`.
+ */
+import { createHash } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpus, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { createRandom } from '../dist/data/index.js';
+import { selectEngine } from '../dist/engine/selectEngine.js';
+import { readConfigFile, resolveExperiment } from '../dist/experiment/index.js';
+import { STORAGE } from '../dist/nn/index.js';
+import { loadExperimentData } from '../dist/run/experimentData.js';
+import { runExperiment } from '../dist/run/runExperiment.js';
+
+const { values: options, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    cfg: { type: 'string', default: 'configs/train_resnet_quant_fp.cfg' },
+    columns: { type: 'string', default: 'cpu,cpu~1e-7,gpu' },
+    steps: { type: 'string', default: '50' },
+    data: { type: 'string' },
+    'batch-size': { type: 'string' },
+    'limit-train': { type: 'string' },
+    'initial-learning-rate': { type: 'string' },
+    seed: { type: 'string' },
+    json: { type: 'string' },
+  },
+});
+
+const { cfg, columns: columnList, steps: stepCount, json, ...overrides } = options;
+const steps = Number(stepCount);
+const out = mkdtempSync(join(tmpdir(), 'agreement-'));
+const file = readConfigFile(cfg);
+const experiment = resolveExperiment(file, positionals[0] ?? 'DEFAULT', { ...overrides, out });
+const data = await loadExperimentData(experiment, () => {});
+const { batchSize, seed, initialLearningRate } = experiment.training;
+console.log(
+  `${experiment.name}, ${data.train.count} images, batch ${batchSize}, learning rate ${initialLearningRate}, seed ${seed}`,
+);
+console.log(`${cpus()[0].model}, Node ${process.version}`);
+const columns = [];
+for (const [index, name] of columnList.split(',').entries()) columns.push(await columnOf(name, index));
+rmSync(out, { recursive: true });
+print(columns);
+if (json) writeFileSync(json, JSON.stringify({ experiment: experiment.name, steps, overrides, columns }, null, 2));
+
+/** Trains as `mpdnn train` does, with an engine that is watched. */
+async function columnOf(name, index) {
+  const [, device, matmulPrecision, size = '0'] = /^([a-z]+)(?::(\w+))?(?:~(.+))?$/.exec(name);
+  const engine = await selectEngine(device, { matmulPrecision });
+  const { description } = engine;
+  const stop = new AbortController();
+  const seen = { inputs: createHash('sha256'), losses: [], evaluations: [], gradients: null };
+  const watched = async (plan, onProgress) => {
+    const program = await engine.load(plan, onProgress);
+    return {
+      ...program,
+      write: (storage, values, offset = 0) => {
+        if (seen.losses.length < steps) seen.inputs.update(`${storage} ${offset} `).update(Float64Array.from(values));
+        program.write(storage, values, offset);
+      },
+      run: async (phase) => {
+        if (seen.losses.length === 0) await perturb(program, Number(size), index);
+        if (seen.losses.length < 2) seen.evaluations.push(await evaluationLoss(program));
+        await program.run(phase);
+        seen.losses.push((await program.read(STORAGE.loss))[0]);
+        seen.gradients ??= await program.read(STORAGE.gradients);
+        if (seen.losses.length === steps) stop.abort();
+      },
+    };
+  };
+  const bench = { engine: async () => ({ ...engine, load: watched }), data: async () => data };
+  const quiet = { task: () => {}, line: () => {} };
+  const started = performance.now();
+  await runExperiment(experiment, file, bench, { force: true, events: quiet, signal: stop.signal });
+  const seconds = (performance.now() - started) / 1000;
+  await engine.dispose();
+  console.log(`${name}: ${engine.name}, ${description}, ${seconds.toFixed(0)} s`);
+  return { name, description, ...seen, inputs: seen.inputs.digest('hex').slice(0, 16) };
+}
+
+async function perturb(program, size, stream) {
+  if (size === 0) return;
+  const random = createRandom(1, stream);
+  const parameters = await program.read(STORAGE.parameters);
+  program.write(
+    STORAGE.parameters,
+    parameters.map((value) => value * (1 + size * random.normal())),
+  );
+}
+
+/** Of the first images to evaluate; leaves the batch of the step that follows in its place. */
+async function evaluationLoss(program) {
+  const position = await program.read(STORAGE.position);
+  program.write(STORAGE.position, [0]);
+  await program.run('evaluate');
+  program.write(STORAGE.position, position);
+  return (await program.read(STORAGE.loss))[0];
+}
+
+function print([judge, ...others]) {
+  const row = (head, first, cells) => console.log(`${head.padEnd(24)}${first.padStart(18)}${cells.join('')}`);
+  const number = (value, expected) => {
+    const deviation = ((value - expected) / expected).toExponential(1);
+    return `${value.toFixed(6).padStart(15)} ${deviation.padStart(9)}`;
+  };
+  const numbers = (head, of) =>
+    row(
+      head,
+      of(judge).toFixed(6),
+      others.map((column) => number(of(column), of(judge))),
+    );
+  console.log();
+  row(
+    '',
+    judge.name,
+    others.map(({ name }) => name.padStart(25)),
+  );
+  row(
+    'inputs',
+    judge.inputs,
+    others.map(({ inputs }) => inputs.padStart(25)),
+  );
+  numbers('evaluation at the start', ({ evaluations }) => evaluations[0]);
+  row(
+    'gradients of step 1',
+    '',
+    others.map(({ gradients }) => distance(gradients, judge.gradients).toExponential(1).padStart(25)),
+  );
+  if (steps > 1) numbers('evaluation after step 1', ({ evaluations }) => evaluations[1]);
+  for (let step = 0; step < steps; step++) numbers(`loss of step ${step + 1}`, ({ losses }) => losses[step]);
+  numbers('mean loss', ({ losses }) => losses.reduce((sum, loss) => sum + loss, 0) / steps);
+}
+
+/** Euclidean, relative to the length of `expected`. */
+function distance(values, expected) {
+  const length = (numbers) => Math.sqrt(numbers.reduce((sum, value) => sum + value * value, 0));
+  return length(Float64Array.from(values, (value, i) => value - expected[i])) / length(expected);
+}
