@@ -1,6 +1,6 @@
 /**
  * How fast are the CPU engine's convolutions? GFLOP/s (counted as direct convolutions) of ResNet-20's layers and some of
- * ResNet-18's: forward with moments, input gradient, weight gradient; every kernel a call needs included. Best of many
+ * ResNet-18's and MobileNetV2's: forward with moments, input gradient, weight gradient; every kernel a call needs included. Best of many
  * runs, since the machine may be busy.
  *
  * Run after `npm run build`: node bench/convKernels.mjs [--threads 1,2] [--simd relaxed|simd] [--json FILE]
@@ -14,9 +14,9 @@ import { Graph, makePlan } from '../dist/graph/index.js';
 
 const RUN_MS = 300;
 const MIN_RUNS = 4;
-const OPERATIONS = ['conv2d', 'conv2dInputGradient', 'conv2dWeightGradient'];
+const OPERATIONS = ['', 'InputGradient', 'WeightGradient'];
 
-/** images, height = width, input channels, output channels, kernel, stride */
+/** images, height = width, input channels, output channels (or 'depthwise'), kernel, stride */
 const layers = [
   [128, 32, 3, 16, 3, 1],
   [128, 32, 16, 16, 3, 1],
@@ -28,6 +28,13 @@ const layers = [
   [16, 28, 128, 128, 3, 1],
   [32, 14, 256, 256, 3, 1],
   [32, 7, 512, 512, 3, 1],
+  [8, 56, 24, 144, 1, 1],
+  [8, 56, 144, 24, 1, 1],
+  [32, 7, 160, 960, 1, 1],
+  [8, 56, 144, 'depthwise', 3, 1],
+  [8, 56, 144, 'depthwise', 3, 2],
+  [32, 14, 384, 'depthwise', 3, 1],
+  [32, 7, 960, 'depthwise', 3, 1],
 ];
 
 const { values: options } = parseArgs({
@@ -63,12 +70,14 @@ async function gflopPerSecond(engine, operation, [images, size, depth, channels,
   const graph = new Graph();
   const tensor = (name, shape) => graph.whole({ name, dtype: 'float', length: shape.reduce((a, b) => a * b) }, shape);
   const x = tensor('x', [images, size, size, depth]);
-  const w = tensor('w', [kernel, kernel, depth, channels]);
-  const y = tensor('y', [images, resultSize, resultSize, channels]);
-  const moments = tensor('moments', [2, channels]);
-  if (operation === 'conv2d') graph.append(operation, [x, w], [y, moments], attributes);
-  if (operation === 'conv2dInputGradient') graph.append(operation, [y, w, null], [x], attributes);
-  if (operation === 'conv2dWeightGradient') graph.append(operation, [x, y], [w], attributes);
+  const isDepthwise = channels === 'depthwise';
+  const op = `${isDepthwise ? 'depthwiseConv2d' : 'conv2d'}${operation}`;
+  const results = isDepthwise ? depth : channels;
+  const w = tensor('w', [kernel, kernel, ...(isDepthwise ? [depth] : [depth, channels])]);
+  const y = tensor('y', [images, resultSize, resultSize, results]);
+  if (operation === '') graph.append(op, [x, w], [y, tensor('moments', [2, results])], attributes);
+  if (operation === 'InputGradient') graph.append(op, [y, w, null], [x], attributes);
+  if (operation === 'WeightGradient') graph.append(op, [x, y], [w], attributes);
   const program = await engine.load(makePlan({ step: graph }));
   for (const { view } of graph.nodes[0].inputs.filter(Boolean)) {
     const { name, length } = view.storage;
@@ -85,5 +94,5 @@ async function gflopPerSecond(engine, operation, [images, size, depth, channels,
     bestMs = Math.min(bestMs, performance.now() - before);
   }
   await program.dispose();
-  return (2 * images * resultSize ** 2 * kernel ** 2 * depth * channels) / bestMs / 1e6;
+  return (2 * images * resultSize ** 2 * kernel ** 2 * depth * (isDepthwise ? 1 : channels)) / bestMs / 1e6;
 }

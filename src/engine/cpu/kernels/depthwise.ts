@@ -3,14 +3,12 @@
  * every row of the result, and for every run of equal columns, which taps fall inside the image, so that borders need no
  * tests here. The weights [kernel rows, kernel columns, channels] are read in place.
  *
- * Four pixels × 8 channels are summed over the taps at once: eight accumulators are what V8 keeps in registers. Channels
- * run inside, pixels outside, so that whole cache lines are used.
+ * Channels run inside, pixels outside, so that whole cache lines are used.
  */
 
 import { accumulateMoments, momentsBytes } from './convMoments';
 import { word } from './convPad';
-import { mad } from './mad';
-import { loadPart, storePart } from './vector';
+import { convolveApart, convolveOne, convolveOverlapping, fewChannels } from './depthwiseTiles';
 
 /** Pixels after which moments are gathered, while the result is still in the cache; whole rows. */
 const MOMENTS_PIXELS = 128;
@@ -97,116 +95,21 @@ function convolveRun(
   wColumn: i32,
   channels: i32,
 ): void {
-  const pixelBytes = channels << 2;
   const whole = channels & -8;
+  const overlaps = tapColumns == 3 && xStep == channels << 2;
   let pixel = 0;
   for (; pixel + 4 <= count; pixel += 4, x += xStep << 2, y += yStep << 2) {
-    for (let c = 0; c < whole; c += 8) {
-      const at = <usize>(c << 2);
-      let c00 = f32x4.splat(0);
-      let c01 = f32x4.splat(0);
-      let c10 = f32x4.splat(0);
-      let c11 = f32x4.splat(0);
-      let c20 = f32x4.splat(0);
-      let c21 = f32x4.splat(0);
-      let c30 = f32x4.splat(0);
-      let c31 = f32x4.splat(0);
-      for (let row = 0; row < tapRows; row++) {
-        let p0 = x + at + row * rowBytes;
-        let p1 = p0 + xStep;
-        let p2 = p1 + xStep;
-        let p3 = p2 + xStep;
-        let q = w + at + row * wRow;
-        for (let column = 0; column < tapColumns; column++) {
-          const b0 = v128.load(q);
-          const b1 = v128.load(q, 16);
-          c00 = mad(v128.load(p0), b0, c00);
-          c01 = mad(v128.load(p0, 16), b1, c01);
-          c10 = mad(v128.load(p1), b0, c10);
-          c11 = mad(v128.load(p1, 16), b1, c11);
-          c20 = mad(v128.load(p2), b0, c20);
-          c21 = mad(v128.load(p2, 16), b1, c21);
-          c30 = mad(v128.load(p3), b0, c30);
-          c31 = mad(v128.load(p3, 16), b1, c31);
-          q += wColumn;
-          p0 += pixelBytes;
-          p1 += pixelBytes;
-          p2 += pixelBytes;
-          p3 += pixelBytes;
-        }
-      }
-      let to = y + at;
-      put(to, c00, c01, addendDistance, adds);
-      to += yStep;
-      put(to, c10, c11, addendDistance, adds);
-      to += yStep;
-      put(to, c20, c21, addendDistance, adds);
-      to += yStep;
-      put(to, c30, c31, addendDistance, adds);
-    }
+    if (overlaps) convolveOverlapping(x, y, addendDistance, adds, w, yStep, tapRows, rowBytes, wRow, wColumn, channels);
+    else convolveApart(x, y, addendDistance, adds, w, xStep, yStep, tapRows, tapColumns, rowBytes, wRow, wColumn, channels);
     for (let other = 0; whole < channels && other < 4; other++) {
       const from = x + other * xStep;
       fewChannels(from, y + other * yStep, addendDistance, adds, w, whole, tapRows, tapColumns, rowBytes, wRow, wColumn, channels);
     }
   }
   for (; pixel < count; pixel++, x += xStep, y += yStep) {
-    for (let c = 0; c < whole; c += 8) {
-      const at = <usize>(c << 2);
-      let low = f32x4.splat(0);
-      let high = f32x4.splat(0);
-      for (let row = 0; row < tapRows; row++) {
-        let p = x + at + row * rowBytes;
-        let q = w + at + row * wRow;
-        for (let column = 0; column < tapColumns; column++, p += pixelBytes, q += wColumn) {
-          low = mad(v128.load(p), v128.load(q), low);
-          high = mad(v128.load(p, 16), v128.load(q, 16), high);
-        }
-      }
-      put(y + at, low, high, addendDistance, adds);
-    }
+    convolveOne(x, y, addendDistance, adds, w, tapRows, tapColumns, rowBytes, wRow, wColumn, channels);
     if (whole < channels) {
       fewChannels(x, y, addendDistance, adds, w, whole, tapRows, tapColumns, rowBytes, wRow, wColumn, channels);
     }
-  }
-}
-
-@inline
-function put(to: usize, low: v128, high: v128, addendDistance: usize, adds: bool): void {
-  if (adds) {
-    low = f32x4.add(low, v128.load(to + addendDistance));
-    high = f32x4.add(high, v128.load(to + addendDistance, 16));
-  }
-  v128.store(to, low);
-  v128.store(to, high, 16);
-}
-
-/** One pixel's channels from `first` on, whose number is no multiple of eight. */
-function fewChannels(
-  x: usize,
-  y: usize,
-  addendDistance: usize,
-  adds: bool,
-  w: usize,
-  first: i32,
-  tapRows: i32,
-  tapColumns: i32,
-  rowBytes: i32,
-  wRow: i32,
-  wColumn: i32,
-  channels: i32,
-): void {
-  for (let c = first; c < channels; c += 4) {
-    const at = <usize>(c << 2);
-    const lanes = channels - c;
-    let sum = f32x4.splat(0);
-    for (let row = 0; row < tapRows; row++) {
-      let p = x + at + row * rowBytes;
-      let q = w + at + row * wRow;
-      for (let column = 0; column < tapColumns; column++, p += channels << 2, q += wColumn) {
-        sum = mad(loadPart(p, lanes), loadPart(q, lanes), sum);
-      }
-    }
-    if (adds) sum = f32x4.add(sum, loadPart(y + at + addendDistance, lanes));
-    storePart(y + at, sum, lanes);
   }
 }
