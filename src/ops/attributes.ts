@@ -116,7 +116,10 @@ export interface Attributes {
   depthwiseConv2d: Window;
   depthwiseConv2dInputGradient: Window;
   depthwiseConv2dWeightGradient: Window;
-  /** `count`: elements a channel; `decay`: weight of the old running value; the running variance takes the unbiased one. */
+  /**
+   * `count`: elements a channel; `decay`: weight of the old running value; the running variance takes the unbiased one
+   * (the biased one of a single element).
+   */
   batchStatistics: { readonly count: number; readonly epsilon: number; readonly decay: number };
   runningStatistics: { readonly epsilon: number };
   batchNorm: { readonly activation: Activation | null };

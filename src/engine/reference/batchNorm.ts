@@ -23,7 +23,7 @@ export const batchStatistics: Kernel<'batchStatistics'> = (node, memory) => {
     statistics[c] = mean;
     statistics[channels + c] = 1 / Math.sqrt(variance + epsilon);
     runningMean[c] = decay * runningMean[c]! + (1 - decay) * mean;
-    runningVariance[c] = decay * runningVariance[c]! + (1 - decay) * variance * (count / (count - 1));
+    runningVariance[c] = decay * runningVariance[c]! + (1 - decay) * variance * (count / Math.max(1, count - 1));
   }
 };
 

@@ -19,7 +19,7 @@ export function batchNormCases(): ConformanceCase[] {
     forwardAndBackward(activation, true, shapes[(2 * i + 1) % shapes.length]!, 400 + i),
     forwardAndBackward(activation, true, shapes[(2 * i + 2) % shapes.length]!, 500 + i),
   ]);
-  return [...fused, ...[1, 3, 5, 16, 64].map(statistics)];
+  return [...fused, ...[1, 3, 5, 16, 64].map((channels) => statistics(channels, 50)), statistics(7, 1)];
 }
 
 function forwardAndBackward(
@@ -71,7 +71,7 @@ function forwardAndBackward(
   return c.build(`${activationName(activation)}${withShortcut ? ' after a shortcut' : ''} on [${shape}]`);
 }
 
-function statistics(channels: number): ConformanceCase {
+function statistics(channels: number, count: number): ConformanceCase {
   const random = randomValues(600 + channels);
   const c = caseBuilder();
   const means = random.numbers(channels);
@@ -81,8 +81,8 @@ function statistics(channels: number): ConformanceCase {
   const variance = c.state('runningVariance', [channels], random.numbers(channels, 0.01, 3));
   const epsilon = 1e-5;
   const batch = c.output('batch', [2, channels]);
-  c.graph.append('batchStatistics', [moments, mean, variance], [batch], { count: 50, epsilon, decay: 0.9 });
+  c.graph.append('batchStatistics', [moments, mean, variance], [batch], { count, epsilon, decay: 0.9 });
   c.graph.append('runningStatistics', [mean, variance], [c.output('running', [2, channels])], { epsilon });
   const next = [...random.numbers(channels), ...random.numbers(channels, 0.01, 3)];
-  return c.build(`statistics of ${channels} channels`, [{}, { writes: { moments: next } }]);
+  return c.build(`statistics of ${count} elements in ${channels} channels`, [{}, { writes: { moments: next } }]);
 }

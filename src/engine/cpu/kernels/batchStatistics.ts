@@ -10,7 +10,7 @@ export function batchStatistics(args: usize, chunk: i32, worker: i32): void {
   const epsilon = <f64>load<f32>(args, 20);
   const decay = <f64>load<f32>(args, 24);
   const count = <f64>load<i32>(args, 28);
-  const unbiased = count > 1 ? count / (count - 1) : 1;
+  const unbiased = count / max<f64>(1, count - 1);
   for (let c: usize = 0; c < row; c += 4) {
     const mean = load<f32>(moments + c);
     const variance = <f64>load<f32>(moments + row + c);

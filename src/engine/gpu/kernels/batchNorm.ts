@@ -48,7 +48,7 @@ export function storeStatistics(
   return `${operands.statistics.store('i', 'mean')}
   ${operands.statistics.store(`i + ${channels}u`, `1.0 / sqrt(variance + ${float(epsilon)})`)}
   ${operands.mean.store('i', blend(operands.mean.load('i'), 'mean'))}
-  ${operands.variance.store('i', blend(operands.variance.load('i'), `(variance * ${float(count / (count - 1))})`))}`;
+  ${operands.variance.store('i', blend(operands.variance.load('i'), `(variance * ${float(count / Math.max(1, count - 1))})`))}`;
 }
 
 export const runningStatistics: Lowering<'runningStatistics'> = (node, placement) => {
