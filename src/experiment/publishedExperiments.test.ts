@@ -10,6 +10,7 @@ import { settingsSchema } from './settings.js';
 const shared = process.env.MPDNN_SHARED ?? '../shared';
 const published = join(shared, 'reference/experiments.json');
 const goldenSteps = join(shared, 'golden/resnet20_step.json');
+const goldenNetworks = join(shared, 'golden/resnet18.json');
 
 type Published = Record<
   string,
@@ -66,6 +67,61 @@ describe.skipIf(!existsSync(goldenSteps))('golden steps (needs ../shared)', () =
     const [float] = configs;
     const { settings } = resolveExperiment(readConfigFile('configs/train_resnet_quant_fp.cfg'), 'DEFAULT');
     expect(settings).toMatchObject(float?.config ?? { missing: true });
+  });
+});
+
+describe('ImageNet', () => {
+  const file = readConfigFile('configs/train_imagenet.cfg');
+  const kinds = ['FLOAT', 'FIXED', 'RANGE', 'MAX', 'FREE'];
+
+  it.each(['RESNET18', 'MOBILENETV2'])('%s has a section for every row of the published figure', (name) => {
+    const rows = kinds.map((kind) => resolveExperiment(file, `${name}_${kind}`));
+    for (const { network, data, training } of rows) {
+      expect(network.model).toBe(name.toLowerCase());
+      expect(data).toMatchObject({ augment: 'resized_crop', imageSize: 224, augmentMirror: true });
+      expect(data.mean).toHaveLength(3);
+      expect(training.schedule).toBe('cosine');
+    }
+    const [float, ...quantized] = rows;
+    expect([float?.weights.kind, float?.training.startFrom]).toEqual([null, null]);
+    expect(quantized.map(({ weights }) => [weights.kind, weights.bitwidth])).toEqual([
+      ['fp', 4],
+      ['parametric_fp_b_xmax', 4],
+      ['parametric_fp_d_xmax', 4],
+      ['parametric_fp_d_xmax', 8],
+    ]);
+    for (const { weights, activations, training } of quantized) {
+      expect(activations).toMatchObject({ kind: weights.kind, bitwidth: weights.bitwidth });
+      expect(training.startFrom).toBe(`${name}_FLOAT/params_best.safetensors`);
+    }
+    const [, range, ...mixed] = quantized;
+    for (const { bitwidthMin, bitwidthMax } of [range!.weights, range!.activations]) {
+      expect([bitwidthMin, bitwidthMax]).toEqual([4, 4]);
+    }
+    expect(mixed.map(({ budget }) => budget.targetActivationKbytes > 0)).toEqual([true, false]);
+  });
+
+  it('has no other sections', () => {
+    expect(file.sections.size).toBe(10);
+    for (const { name } of listExperiments(file)) expect(() => resolveExperiment(file, name)).not.toThrow();
+  });
+
+  it.skipIf(!existsSync(goldenNetworks))('has budgets that 4 bits just fit into (needs ../shared)', () => {
+    const { networks } = JSON.parse(readFileSync(goldenNetworks, 'utf8')) as { networks: Record<string, unknown>[] };
+    for (const [section, name] of [
+      ['RESNET18_MAX', 'resnet18'],
+      ['MOBILENETV2_MAX', 'mobilenet_v2_1.0'],
+    ] as const) {
+      const facts = networks.find((each) => each.name === name && String(each.input_shape) === '3,224,224');
+      const { targetWeightKbytes, targetActivationKbytes } = resolveExperiment(file, section).budget;
+      for (const [target, float] of [
+        [targetWeightKbytes, facts?.float_kbytes_conv_and_linear],
+        [targetActivationKbytes, facts?.activation_float_kbytes_max],
+      ] as const) {
+        expect(target - Number(float) / 8).toBeGreaterThanOrEqual(0);
+        expect(target - Number(float) / 8).toBeLessThan(0.11);
+      }
+    }
   });
 });
 
