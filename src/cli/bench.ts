@@ -5,7 +5,7 @@
 
 import { cpus } from 'node:os';
 import { Command, InvalidArgumentError } from 'commander';
-import { createRandom, generateSynthetic, trainingEpoch } from '../data/index.js';
+import { createRandom, generateSynthetic, type ImageStream, trainingEpoch } from '../data/index.js';
 import type { Engine } from '../engine/engine.js';
 import type { MatmulPrecision } from '../engine/matmulPrecision.js';
 import { type Device, selectEngine } from '../engine/selectEngine.js';
@@ -16,6 +16,7 @@ import { METRICS } from '../ops/attributes.js';
 import { programOptions } from '../train/programOptions.js';
 import { openSession, type Session } from '../train/session.js';
 import { buildTrainingProgram } from '../train/trainingProgram.js';
+import { benchImages, measureStreaming, type StreamingResult } from './benchImages.js';
 import { autotuneOption, deviceOption, matmulPrecisionOption, threadsOption, tuningFile } from './options.js';
 import { percent } from './progress.js';
 import { textTable } from './textTable.js';
@@ -55,6 +56,8 @@ interface Result {
   readonly planMebibytes: number;
   readonly residentMebibytes: number;
   readonly firstStepSeconds: number;
+  /** With `--data`. */
+  readonly streaming?: StreamingResult;
 }
 
 interface BenchOptions {
@@ -67,6 +70,8 @@ interface BenchOptions {
   readonly json?: boolean;
   readonly profile?: boolean;
   readonly autotune: boolean;
+  readonly data?: string;
+  readonly decodeThreads?: number;
 }
 
 export function benchCommand(): Command {
@@ -80,6 +85,8 @@ export function benchCommand(): Command {
     .option('--rounds <n>', 'rounds, of which the median counts', count, 5)
     .option('--steps <n>', 'steps a round', count, 3)
     .option('--profile', 'time of each kernel')
+    .option('--data <spec>', 'images:DIR: train on random crops of these, and time their decoding too')
+    .option('--decode-threads <n>', 'images decoded at a time', count)
     .addOption(autotuneOption())
     .option('--json', 'one JSON array on stdout')
     .action(async (names: string[], options: BenchOptions) => {
@@ -99,14 +106,16 @@ async function measure(name: string, options: BenchOptions): Promise<Result> {
   const found = workloads[name];
   if (!found) throw new InputError(`no workload ${name}; there are ${Object.keys(workloads).join(', ')}`);
   const workload = { ...found, batchSize: options.batchSize ?? found.batchSize };
+  const { data, decodeThreads, steps } = options;
+  const photographs = data ? await benchImages(data, workload, decodeThreads, options.rounds * steps) : null;
   const engine = await selectEngine(options.device, { ...options, tuningFile: tuningFile(options.autotune) });
   try {
-    const session = await open(engine, workload);
+    const session = await open(engine, workload, null);
     await step(session, 1);
     const firstStepSeconds = performance.now() / 1000;
     await step(session, 2);
     const rounds: number[] = [];
-    for (let round = 0; round < options.rounds; round++) rounds.push(await step(session, options.steps));
+    for (let round = 0; round < options.rounds; round++) rounds.push(await step(session, steps));
     const milliseconds = [...rounds].sort((a, b) => a - b)[rounds.length >> 1]!;
     const result: Result = {
       workload: name,
@@ -121,27 +130,42 @@ async function measure(name: string, options: BenchOptions): Promise<Result> {
     };
     if (!options.json) process.stdout.write(`${describe(result)}\n`);
     if (options.profile) process.stdout.write(`${await profile(session)}\n`);
-    return result;
+    if (!photographs) return result;
+    await session.program.dispose();
+    const streamed = await open(engine, { ...workload, classes: photographs.classes }, photographs.stream);
+    const streaming = await measureStreaming(streamed, photographs.stream, photographs.table);
+    if (!options.json) process.stdout.write(`${describeStreaming(streaming)}\n`);
+    return { ...result, streaming };
   } finally {
+    await photographs?.stream.decoders.close();
     await engine.dispose();
   }
 }
 
-async function open(engine: Engine, workload: Workload): Promise<Session> {
+/** The workload on an engine; its images are generated ones, two batches that are resident, or else a stream. */
+async function open(engine: Engine, workload: Workload, stream: ImageStream | null): Promise<Session> {
   const { imageSize, classes, batchSize } = workload;
   const experiment = experimentFromSettings('bench', 'bench', {
     ...workload.settings,
     model: workload.model,
     batch_size: batchSize,
   });
-  const images = 2 * batchSize;
   const shape = {
     classes,
     imageShape: [imageSize, imageSize, 3] as const,
-    trainImages: images,
+    trainImages: stream?.count ?? 2 * batchSize,
     evaluationImages: batchSize,
+    isStreamed: stream !== null,
   };
   const session = await openSession(engine, buildTrainingProgram(programOptions(experiment, shape, null)));
+  session.program.write(STORAGE.control, [0.01, 0.1, 0.1, 0]);
+  if (stream) session.setTrainingImages(stream);
+  else setGeneratedImages(session, workload);
+  return session;
+}
+
+function setGeneratedImages(session: Session, { imageSize, classes, batchSize }: Workload): void {
+  const images = 2 * batchSize;
   const random = createRandom(1);
   const side = imageSize / 32;
   const { train } = generateSynthetic(1, Math.max(images, 10));
@@ -155,8 +179,6 @@ async function open(engine: Engine, workload: Workload): Promise<Session> {
   const labels = Int32Array.from({ length: images }, () => random.below(classes));
   session.setTrainingImages({ images: bytes, labels, count: images, height: imageSize, width: imageSize, channels: 3 });
   session.setBatches(trainingEpoch(images, batchSize, random, { shift: 4, mirror: true }));
-  session.program.write(STORAGE.control, [0.01, 0.1, 0.1, 0]);
-  return session;
 }
 
 /** Milliseconds a step, of `steps` in a row with one wait at the end. */
@@ -175,6 +197,14 @@ function describe(result: Result): string {
   const start = `first step ${result.firstStepSeconds.toFixed(2)} s after start`;
   const speed = `${result.millisecondsPerStep.toFixed(2)} ms, ${result.imagesPerSecond.toFixed(0)} img/s`;
   return `mpdnn ${result.workload} batch ${result.batch} on ${result.device} (${cpus()[0]?.model}): ${speed}, ${memory}, ${start}`;
+}
+
+function describeStreaming(result: StreamingResult): string {
+  const { decodeThreads, decodedImagesPerSecond, streamedImagesPerSecond, waiting } = result;
+  return (
+    `  images decoded ${decodeThreads} at a time: ${decodedImagesPerSecond.toFixed(0)} img/s; trained on while decoded: ` +
+    `${streamedImagesPerSecond.toFixed(0)} img/s, waiting for images ${percent(waiting, 0)} of the time`
+  );
 }
 
 /** Time of a step by operation, longest first: means over the steps so far. */

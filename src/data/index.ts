@@ -5,7 +5,7 @@ export { Cifar10Missing } from './cifar10.js';
 export * from './dataSpec.js';
 export { type Dataset, type ImageSet, joined, limit, split } from './imageSet.js';
 export { measured } from './imageSizes.js';
-export { type ImageStream, type Images, isStream, sizesOf } from './imageStream.js';
+export { type ImageStream, type Images, isStream, readAhead, sizesOf } from './imageStream.js';
 export * from './loadDataset.js';
 export * from './progress.js';
 export * from './random.js';

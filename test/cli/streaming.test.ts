@@ -133,6 +133,24 @@ describe('a file that cannot be decoded', () => {
   );
 });
 
+it('bench times decoding against training', async () => {
+  const size = ['--batch-size', '8', '--rounds', '1', '--steps', '2'];
+  const images = ['--data', 'images:photographs', '--decode-threads', '3'];
+  const call = ['bench', 'resnet20-float', '--device', 'cpu', '--threads', '1', ...size, ...images];
+  const { stdout } = await succeeds([...call, '--json'], folder);
+  const [{ streaming }] = JSON.parse(stdout) as [{ streaming: Record<string, number> }];
+  expect(streaming.decodeThreads).toBe(3);
+  expect(streaming.decodedImagesPerSecond).toBeGreaterThan(0);
+  expect(streaming.streamedImagesPerSecond).toBeGreaterThan(0);
+  expect(streaming.waiting).toBeLessThan(1);
+  const { code, stderr } = await mpdnn([...call, '--steps', '8'], folder);
+  expect(stderr).toBe(
+    'mpdnn: data "images:photographs": 64 training images, 72 are needed for 9 batches of 8; ' +
+      'give fewer --steps or --rounds, or a smaller --batch-size\n',
+  );
+  expect(code).toBe(2);
+});
+
 it('the folder must be the one that was trained on', async () => {
   await succeeds(call('CROPS', 'fewer', '--epochs', '1'), folder);
   rmSync(join(folder, 'fewer/CROPS/summary.json'));
