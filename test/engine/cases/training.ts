@@ -1,6 +1,7 @@
 /** Whole training steps of a small quantized network, several in a row, and an evaluation between them. */
 
 import { identityWord, packAugmentation } from '../../../src/data/augmentation.js';
+import type { Tensor } from '../../../src/graph/tensor.js';
 import { type Activation, CONTROL_LENGTH, METRICS_LENGTH, PENALTIES_LENGTH } from '../../../src/ops/attributes.js';
 import { type Quantizer, wideLimitsOfM } from '../../../src/quant/index.js';
 import { type ConformanceCase, caseBuilder } from '../conformanceCase.js';
@@ -10,7 +11,6 @@ const [batch, side, channels, classes] = [4, 8, 16, 10];
 const count = batch * side * side;
 const epsilon = 1e-5;
 const window = { stride: 1, padding: 1 };
-const solver = { type: 'momentum', momentum: 0.9 } as const;
 const weightDecay = 2e-4;
 /** Where parameters lie, packed without gaps. */
 const parts = { w1: 0, gamma: 432, beta: 448, w2: 464, b2: 624 } as const;
@@ -35,11 +35,20 @@ const quantizer: Quantizer = {
 };
 
 export function trainingCases(): ConformanceCase[] {
-  return [training()];
+  return [
+    training('three steps, an evaluation with padding, another step', false),
+    training('the same, extended', true),
+  ];
 }
 
-/** gather → quantized convolution → batch norm, relu → average → linear → loss, backward, updates, metrics. */
-function training(): ConformanceCase {
+/**
+ * gather → quantized convolution → batch norm, relu → average → linear → loss, backward, updates, metrics. `extended`:
+ * with Nesterov's momentum, smoothed labels, batch norm that does not decay, slower quantizers, and moving averages that
+ * the evaluation reads.
+ */
+function training(name: string, extended: boolean): ConformanceCase {
+  const solver = { type: 'momentum', momentum: 0.9, nesterov: extended } as const;
+  const smoothing = extended ? 0.125 : 0;
   const random = randomValues(2400);
   const c = caseBuilder();
   const relu: Activation = { type: 'relu' };
@@ -71,7 +80,7 @@ function training(): ConformanceCase {
   const padded = [5, identityWord, 3, identityWord, -1, identityWord, -1, identityWord];
   const batchTable = c.input('batchTable', [3, batch, 2], [...entries, ...padded], 'int32');
   const position = c.input('position', [1], [0], 'int32');
-  const control = c.input('control', [CONTROL_LENGTH], [0.125, 0.5, 0, 0, 0, 0, 0, 0]);
+  const control = c.input('control', [CONTROL_LENGTH], [0.125, 0.5, 0, 0.25, 0, 0, 0, 0]);
 
   const start = [
     ...random.numbers(432, -0.3, 0.3),
@@ -81,6 +90,7 @@ function training(): ConformanceCase {
     ...random.numbers(classes, -0.1, 0.1),
   ];
   const parameters = c.state('parameters', [parameterCount], start);
+  const evaluated = extended ? c.state('averages', [parameterCount], start) : parameters;
   const gradients = c.output('gradients', [parameterCount]);
   const velocity = c.state('velocity', [parameterCount], new Array(parameterCount).fill(0));
   const shapes = {
@@ -90,15 +100,12 @@ function training(): ConformanceCase {
     w2: [channels, classes],
     b2: [classes],
   };
-  const parameter = (name: keyof typeof parts) => c.part(parameters, name, parts[name], shapes[name]);
+  const partsOf = (whole: Tensor) => {
+    const part = (name: keyof typeof parts) => c.part(whole, name, parts[name], shapes[name]);
+    return { w1: part('w1'), gamma: part('gamma'), beta: part('beta'), w2: part('w2'), b2: part('b2') };
+  };
   const gradient = (name: keyof typeof parts) => c.part(gradients, `d${name}`, parts[name], shapes[name]);
-  const [w1, gamma, beta, w2, b2] = [
-    parameter('w1'),
-    parameter('gamma'),
-    parameter('beta'),
-    parameter('w2'),
-    parameter('b2'),
-  ];
+  const { w1, gamma, beta, w2, b2 } = partsOf(parameters);
   const runningMean = c.state('runningMean', [channels], new Array(channels).fill(0));
   const runningVariance = c.state('runningVariance', [channels], new Array(channels).fill(1));
   const table = c.state('table', [1, 2], [0.11, 0.27]);
@@ -124,7 +131,7 @@ function training(): ConformanceCase {
   step.append('batchNorm', [map, statistics, gamma, beta, null, null], [normal], { activation: relu });
   step.append('globalAveragePool', [normal], [pooled], {});
   step.append('linear', [pooled, w2, b2], [logits], {});
-  step.append('softmaxCrossEntropy', [logits, y], [loss], {});
+  step.append('softmaxCrossEntropy', [logits, y], [loss], { smoothing });
 
   const [dlogits, dpooled] = [t('dlogits', [batch, classes]), t('dpooled', [batch, channels])];
   const [dnormal, dz, dmap, dq1] = [
@@ -135,7 +142,7 @@ function training(): ConformanceCase {
   ];
   const [dgamma, dbeta] = [gradient('gamma'), gradient('beta')];
   const activation = relu;
-  step.append('softmaxCrossEntropyGradient', [logits, y], [dlogits], {});
+  step.append('softmaxCrossEntropyGradient', [logits, y], [dlogits], { smoothing });
   step.append('linearWeightGradient', [pooled, dlogits], [gradient('w2'), gradient('b2')], {});
   step.append('linearInputGradient', [dlogits, w2], [dpooled], {});
   step.append('globalAveragePoolGradient', [dpooled], [dnormal], {});
@@ -162,27 +169,38 @@ function training(): ConformanceCase {
     budget,
     solver,
     weightDecay,
+    learningRateFactor: extended ? 0.5 : 1,
   });
-  step.append('parameterUpdate', [parameters, gradients, velocity, null, control], [], { solver, weightDecay });
+  const update = (begin: number, end: number, decay: number) => {
+    const vectors = [parameters, gradients, velocity].map((whole) => c.part(whole, whole.name, begin, [end - begin]));
+    step.append('parameterUpdate', [...vectors, null, control], [], { solver, weightDecay: decay });
+  };
+  if (extended) {
+    update(parts.w1, parts.gamma, weightDecay);
+    update(parts.gamma, parts.w2, 0);
+    update(parts.w2, parameterCount, weightDecay);
+    step.append('movingAverage', [parameters, evaluated, control], [], {});
+  } else update(0, parameterCount, weightDecay);
   const layers = [{ name: 'conv1', offset: 0, length: 2 * channels }];
   step.append('recordMetrics', [loss, penalties, statistics], [metrics], { layers });
 
   const evaluation = c.phase('evaluation');
+  const e = partsOf(evaluated);
   const [ex, ey] = [t('ex', imageShape), t('ey', [batch], 'int32')];
   const [eranges, eq1, emap] = [t('eranges', [1, 2]), t('eq1', shapes.w1), t('emap', mapShape)];
   const [estatistics, enormal] = [t('estatistics', [2, channels]), t('enormal', mapShape)];
   const [epooled, elogits] = [t('epooled', [batch, channels]), t('elogits', [batch, classes])];
   evaluation.append('gatherBatch', [images, labels, batchTable, position], [ex, ey], gatherAttributes);
   evaluation.append('prepareQuantizers', [table], [eranges], { rows: [quantizer] });
-  evaluation.append('activation', [w1, eranges], [eq1], { activation: quantize });
+  evaluation.append('activation', [e.w1, eranges], [eq1], { activation: quantize });
   evaluation.append('conv2d', [ex, eq1], [emap], window);
   evaluation.append('runningStatistics', [runningMean, runningVariance], [estatistics], { epsilon });
-  evaluation.append('batchNorm', [emap, estatistics, gamma, beta, null, null], [enormal], { activation: relu });
+  evaluation.append('batchNorm', [emap, estatistics, e.gamma, e.beta, null, null], [enormal], { activation: relu });
   evaluation.append('globalAveragePool', [enormal], [epooled], {});
-  evaluation.append('linear', [epooled, w2, b2], [elogits], {});
+  evaluation.append('linear', [epooled, e.w2, e.b2], [elogits], {});
   evaluation.append('softmaxCrossEntropy', [elogits, ey], [loss], {});
 
-  return c.build('three steps, an evaluation with padding, another step', [
+  return c.build(name, [
     {},
     { writes: { position: [1] } },
     { writes: { position: [0], control: [0.0625, 0.25] } },
