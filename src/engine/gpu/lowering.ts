@@ -1,6 +1,7 @@
 /** From the nodes of a phase to the kernel calls that compute them, in order. */
 
 import type { AnyNode, Node } from '../../graph/graph.js';
+import type { Tensor } from '../../graph/tensor.js';
 import type { OpName } from '../../ops/attributes.js';
 import type { KernelCall, Placement } from './kernel.js';
 import * as batchNorm from './kernels/batchNorm.js';
@@ -24,17 +25,33 @@ export interface LoweredCall {
 
 export function lowerPhase(nodes: readonly AnyNode[], placement: Placement): LoweredCall[] {
   const absorbed = new Set<AnyNode>();
-  const perNode = nodes.map((node): LoweredCall[] => {
-    if (absorbed.has(node)) return [];
-    if (node.op === 'conv2d' || node.op === 'depthwiseConv2d') {
-      const statistics = statisticsOf(node, nodes);
-      if (statistics) absorbed.add(statistics);
-      const calls =
-        node.op === 'conv2d' ? conv2d(node, placement, statistics) : depthwiseConv2d(node, placement, statistics);
-      return calls.map((call) => ({ op: node.op, call }));
+  const masking = new Map<AnyNode, Node<'batchNormGradientReduce'>>();
+  const absorbStatistics = (node: Node<'conv2d' | 'depthwiseConv2d'>) => {
+    const statistics = statisticsOf(node, nodes);
+    if (statistics) absorbed.add(statistics);
+    return statistics;
+  };
+  const callsOf = (node: AnyNode): KernelCall[] => {
+    switch (node.op) {
+      case 'conv2d':
+        return conv2d(node, placement, absorbStatistics(node));
+      case 'depthwiseConv2d':
+        return depthwiseConv2d(node, placement, absorbStatistics(node));
+      case 'batchNormGradientReduce': {
+        const reader = soleReader(node.outputs[0], nodes);
+        const isMaskedAgain = reader?.op === 'batchNormGradientApply' && batchNorm.canComputeDzAgain(node, placement);
+        if (isMaskedAgain) masking.set(reader, node);
+        return batchNorm.batchNormGradientReduce(node, placement, !isMaskedAgain);
+      }
+      case 'batchNormGradientApply':
+        return batchNorm.batchNormGradientApply(node, placement, masking.get(node));
+      default:
+        return lower(node, placement);
     }
-    return lower(node, placement).map((call) => ({ op: node.op, call }));
-  });
+  };
+  const perNode = nodes.map((node): LoweredCall[] =>
+    absorbed.has(node) ? [] : callsOf(node).map((call) => ({ op: node.op, call })),
+  );
   return nodes.flatMap((_, index) => {
     const [first, ...rest] = perNode[index]!;
     // The two gradients of a convolution overlap on the device if nothing that waits for one stands between them.
@@ -56,11 +73,15 @@ function statisticsOf(
   node: Node<'conv2d' | 'depthwiseConv2d'>,
   nodes: readonly AnyNode[],
 ): Node<'batchStatistics'> | null {
-  const moments = node.outputs[1];
-  const readers = nodes.filter((reader) => moments && reader.inputs.includes(moments));
-  const [reader] = readers;
+  const reader = soleReader(node.outputs[1], nodes);
   const isNext = nodes.indexOf(node as AnyNode) + 1 === (reader ? nodes.indexOf(reader) : -1);
-  return isNext && readers.length === 1 && reader?.op === 'batchStatistics' && !moments?.view ? reader : null;
+  return isNext && reader?.op === 'batchStatistics' ? reader : null;
+}
+
+/** The one node that reads a tensor which nothing but nodes can read. */
+function soleReader(tensor: Tensor | undefined, nodes: readonly AnyNode[]): AnyNode | null {
+  const readers = nodes.filter(({ inputs }) => tensor && !tensor.view && inputs.includes(tensor));
+  return readers.length === 1 ? readers[0]! : null;
 }
 
 const lowerings: { readonly [K in OpName]: Lowering<K> } = {

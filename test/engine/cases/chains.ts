@@ -9,7 +9,8 @@ export function chainCases(): ConformanceCase[] {
     elementwiseChain(),
     convolutionChain(),
     depthwiseChain(),
-    ...activations.map((activation, i) => batchNormChain(activation, 2200 + i)),
+    ...activations.map((activation, i) => batchNormChain(activation, true, 2200 + i)),
+    ...[null, ...activations].map((activation, i) => batchNormChain(activation, false, 2250 + i)),
     lossChain(),
   ];
 }
@@ -73,31 +74,34 @@ function depthwiseChain(): ConformanceCase {
 }
 
 /** Values lie on a grid, so the quantizers' ties are the same on every engine. */
-function batchNormChain(activation: Activation, seed: number): ConformanceCase {
+function batchNormChain(activation: Activation | null, hasShortcut: boolean, seed: number): ConformanceCase {
   const random = randomValues(seed);
-  const shape = [2, 4, 4, 5];
-  const values = () => random.dyadic(160);
-  const exact = { exact: activation.type !== 'quantize' || activation.core !== 'pow2' };
+  const channels = hasShortcut ? 5 : 8;
+  const shape = [2, 4, 4, channels];
+  const values = () => random.dyadic(32 * channels);
+  const perChannel = (list: readonly number[]) => Array.from({ length: channels }, (_, i) => list[i % list.length]!);
+  const exact = { exact: activation?.type !== 'quantize' || activation.core !== 'pow2' };
   const c = caseBuilder();
   const [x, s, dy] = [c.input('x', shape, values()), c.input('s', shape, values()), c.input('dy', shape, values())];
-  const statistics = c.input('statistics', [2, 5], [0, 0.5, -0.25, 1, 0, 1, 2, 0.5, 1, 4]);
-  const gamma = c.input('gamma', [5], [1, 0.5, 2, 1, 1]);
-  const beta = c.input('beta', [5], [0, 0.125, -0.5, 1, 0]);
-  const ranges = activation.type === 'quantize' ? c.input('ranges', [3, 2], rangesOf[activation.core]) : null;
+  const moments = [...perChannel([0, 0.5, -0.25, 1, 0]), ...perChannel([1, 2, 0.5, 1, 4])];
+  const statistics = c.input('statistics', [2, channels], moments);
+  const gamma = c.input('gamma', [channels], perChannel([1, 0.5, 2, 1, 1]));
+  const beta = c.input('beta', [channels], perChannel([0, 0.125, -0.5, 1, 0]));
+  const ranges = activation?.type === 'quantize' ? c.input('ranges', [3, 2], rangesOf[activation.core]) : null;
   const transient = (name: string) => c.transient(name, shape);
   const [x2, s2, s3, y] = [transient('x2'), transient('s2'), transient('s3'), transient('y')];
   const [dy2, dz, dx, shared] = [transient('dy2'), transient('dz'), transient('dx'), transient('shared')];
-  const dgamma = c.output('dgamma', [5], exact);
-  const dbeta = c.output('dbeta', [5], exact);
+  const dgamma = c.output('dgamma', [channels], exact);
+  const dbeta = c.output('dbeta', [channels], exact);
   const sums = ranges ? [c.output('sums', [2], { exact: true })] : [];
   c.graph.append('add', [x, x], [x2], {});
   c.graph.append('add', [s, s], [s2], {});
   c.graph.append('add', [s, x], [s3], {});
-  c.graph.append('batchNorm', [x2, statistics, gamma, beta, s2, ranges], [y], { activation });
+  c.graph.append('batchNorm', [x2, statistics, gamma, beta, hasShortcut ? s2 : null, ranges], [y], { activation });
   c.graph.append('add', [y, dy], [dy2], {});
   c.graph.append(
     'batchNormGradientReduce',
-    [x2, statistics, gamma, beta, s3, ranges, dy2],
+    [x2, statistics, gamma, beta, hasShortcut ? s3 : null, ranges, dy2],
     [dz, dgamma, dbeta, ...sums],
     {
       activation,
@@ -106,7 +110,8 @@ function batchNormChain(activation: Activation, seed: number): ConformanceCase {
   c.graph.append('batchNormGradientApply', [dz, x2, statistics, gamma, dgamma, dbeta], [dx], {});
   c.graph.append('add', [dx, s3], [shared], {});
   c.graph.append('add', [shared, s], [c.output('result', shape)], {});
-  return c.build(`batch norm over its shortcut, gradients over each other: ${activationName(activation)}`);
+  const place = hasShortcut ? 'over its shortcut' : 'without a shortcut';
+  return c.build(`batch norm ${place}, gradients over each other: ${activationName(activation)}`);
 }
 
 function lossChain(): ConformanceCase {

@@ -3,15 +3,18 @@
  * two backward (recompute z, reduce all gradients of parameters; then the input's gradient).
  */
 
+import type { Node } from '../../../graph/graph.js';
 import { dimension, elementCount } from '../../../graph/tensor.js';
 import { operand, optionalOperand, optionalResult, result } from '../../operands.js';
 import {
   bufferOperand,
   elementwiseMain,
   float,
+  type KernelCall,
   kernelSource,
   linearDispatch,
   type Operand,
+  type Placement,
   tensorOperand,
   workgroupSize,
 } from '../kernel.js';
@@ -105,8 +108,14 @@ ${elementwiseMain(
 /**
  * Each workgroup walks over its own pixels, an invocation over one (or four) of the channels; what the invocations of a
  * channel have summed is added in workgroup memory, what the workgroups have by the second kernel.
+ *
+ * @param storesDz false where the only reader of dz computes it again (`batchNormGradientApply`)
  */
-export const batchNormGradientReduce: Lowering<'batchNormGradientReduce'> = (node, placement) => {
+export function batchNormGradientReduce(
+  node: Node<'batchNormGradientReduce'>,
+  placement: Placement,
+  storesDz = true,
+): KernelCall[] {
   const [x, statistics, gamma, beta] = [operand(node, 0), operand(node, 1), operand(node, 2), operand(node, 3)];
   const [shortcut, ranges, dy] = [optionalOperand(node, 4), optionalOperand(node, 5), operand(node, 6)];
   const [dz, dgamma, dbeta, sums] = [result(node, 0), result(node, 1), result(node, 2), optionalResult(node, 3)];
@@ -129,7 +138,7 @@ export const batchNormGradientReduce: Lowering<'batchNormGradientReduce'> = (nod
       shortcut: shortcut && tensorOperand(placement, shortcut, 'read'),
       ranges: ranges && tensorOperand(placement, ranges, 'read'),
       dy: tensorOperand(placement, dy, 'read'),
-      dz: tensorOperand(placement, dz, 'write'),
+      dz: storesDz ? tensorOperand(placement, dz, 'write') : null,
       partials: bufferOperand(partials, 'write'),
     },
     wideIf(lanes, ['x', 'statistics', 'gamma', 'beta', 'shortcut', 'dy', 'dz']),
@@ -161,7 +170,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) t:
       ${shortcut ? `z += ${lanes.load(operands.shortcut, 'i')};` : ''}
       let g = ${lanes.load(operands.dy, 'i')};
       let dz = g * inputFactor${suffix}(z, range);
-      ${lanes.store(operands.dz, 'i', 'dz')}
+      ${storesDz ? lanes.store(operands.dz, 'i', 'dz') : ''}
       sumGamma += dz * normalized;
       sumBeta += dz;
       ${sums ? `sumEnds += ${contribution};` : ''}
@@ -200,9 +209,23 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) t:
       ...(sums ? [{ partials, start: endsStart, rows: groups * tiles, results: [sums] }] : []),
     ]),
   ];
-};
+}
 
-export const batchNormGradientApply: Lowering<'batchNormGradientApply'> = (node, placement) => {
+/**
+ * Whether dz need not be stored: where it would lie over the upstream gradient, and one operation alone reads it, that
+ * one finds the upstream gradient there and masks it again, which costs less than a tensor more to memory.
+ */
+export function canComputeDzAgain(reduce: Node<'batchNormGradientReduce'>, { place }: Placement): boolean {
+  const [shortcut, dy, dz] = [optionalOperand(reduce, 4), operand(reduce, 6), result(reduce, 0)];
+  return !shortcut && !dy.view && !dz.view && place(dy).buffer === place(dz).buffer;
+}
+
+/** @param masks the operation that has left the upstream gradient where dz should be, if one has */
+export function batchNormGradientApply(
+  node: Node<'batchNormGradientApply'>,
+  placement: Placement,
+  masks: Node<'batchNormGradientReduce'> | null = null,
+): KernelCall[] {
   const [dz, x, statistics, gamma] = [operand(node, 0), operand(node, 1), operand(node, 2), operand(node, 3)];
   const [dgamma, dbeta, dx] = [operand(node, 4), operand(node, 5), result(node, 0)];
   const channels = dimension(x, 3);
@@ -210,26 +233,36 @@ export const batchNormGradientApply: Lowering<'batchNormGradientApply'> = (node,
   const items = elementCount(x.shape) / lanes.width;
   const perPixel = channels / lanes.width;
   const share = float(channels / elementCount(x.shape));
-  const { operands, finish } = kernelSource(
+  const activation = masks?.attributes.activation ?? null;
+  const ranges = masks && optionalOperand(masks, 5);
+  const { operands, parameter, finish } = kernelSource(
     {
       dz: tensorOperand(placement, dz, 'read'),
       x: tensorOperand(placement, x, 'read'),
       statistics: tensorOperand(placement, statistics, 'read'),
       gamma: tensorOperand(placement, gamma, 'read'),
+      beta: activation && tensorOperand(placement, operand(masks!, 3), 'read'),
+      ranges: ranges && tensorOperand(placement, ranges, 'read'),
       dgamma: tensorOperand(placement, dgamma, 'read'),
       dbeta: tensorOperand(placement, dbeta, 'read'),
       dx: tensorOperand(placement, dx, 'write'),
     },
-    wideIf(lanes, ['dz', 'x', 'statistics', 'gamma', 'dgamma', 'dbeta', 'dx']),
+    wideIf(lanes, ['dz', 'x', 'statistics', 'gamma', 'beta', 'dgamma', 'dbeta', 'dx']),
   );
-  const body = elementwiseMain(
-    items,
-    `let c = i % ${perPixel}u;
+  const upstream = lanes.load(operands.dz, 'i');
+  const mask = () => `inputFactor${lanes.suffix}(gamma * normalized + ${lanes.load(operands.beta, 'c')}, range)`;
+  const body = `${activation ? activationFunctions(activation) : ''}
+${elementwiseMain(
+  items,
+  `let c = i % ${perPixel}u;
+  let gamma = ${lanes.load(operands.gamma, 'c')};
   let deviation = ${lanes.load(operands.statistics, `c + ${perPixel}u`)};
   let normalized = (${lanes.load(operands.x, 'i')} - ${lanes.load(operands.statistics, 'c')}) * deviation;
+  let dz = ${activation ? `${upstream} * ${mask()}` : upstream};
   let joint = ${lanes.load(operands.dbeta, 'c')} + normalized * ${lanes.load(operands.dgamma, 'c')};
-  let value = ${lanes.load(operands.gamma, 'c')} * deviation * (${lanes.load(operands.dz, 'i')} - ${share} * joint);
+  let value = gamma * deviation * (dz - ${share} * joint);
   ${lanes.store(operands.dx, 'i', 'value')}`,
-  );
+  activation ? loadRange(activation, operands.ranges, parameter) : '',
+)}`;
   return [finish(`batchNormGradientApply ${dx.name}`, linearDispatch(items), body)];
-};
+}
