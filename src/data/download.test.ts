@@ -111,6 +111,16 @@ describe('download', () => {
     expect(requests).toHaveLength(1);
   });
 
+  it('says that its folder cannot be written', async () => {
+    answer = serve();
+    const file = path.join(root, 'file');
+    await writeFile(file, '');
+    const nowhere = download({ url, md5 }, path.join(file, 'cache', 'file.bin'), {});
+    await expect(nowhere).rejects.toThrow(`${file}/cache: cannot be written (ENOTDIR); XDG_CACHE_HOME names another`);
+    await expect(nowhere).rejects.toBeInstanceOf(InputError);
+    expect(requests).toHaveLength(0);
+  });
+
   it('says what the server answers', async () => {
     answer = (_, response) => response.writeHead(404).end();
     await expect(download({ url, md5 }, target, {})).rejects.toThrow('the server answers 404 Not Found');

@@ -4,8 +4,8 @@
  * right.
  */
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { constants, createReadStream } from 'node:fs';
+import { access, mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { InputError } from '../errors.js';
 import type { OnProgress } from './progress.js';
@@ -22,11 +22,12 @@ export interface DownloadOptions {
 
 /**
  * Brings `remote` to `target`.
- * @throws InputError if the server cannot be reached, refuses, breaks off, or sends something else than expected.
+ * @throws InputError if the server cannot be reached, refuses, breaks off, or sends something else than expected, or if
+ * there is no place for the file.
  */
 export async function download(remote: RemoteFile, target: string, options: DownloadOptions): Promise<void> {
   const part = `${target}.part`;
-  await mkdir(path.dirname(target), { recursive: true });
+  await makeCacheFolder(path.dirname(target));
   await fetchAll(remote, part, options);
   const found = await md5Of(part);
   if (found !== remote.md5) {
@@ -37,6 +38,16 @@ export async function download(remote: RemoteFile, target: string, options: Down
     );
   }
   await rename(part, target);
+}
+
+async function makeCacheFolder(folder: string): Promise<void> {
+  try {
+    await mkdir(folder, { recursive: true });
+    await access(folder, constants.W_OK);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw new InputError(`${folder}: cannot be written (${code}); XDG_CACHE_HOME names another cache folder`);
+  }
 }
 
 /** Goes on after a break as long as each attempt brings something. */

@@ -67,7 +67,8 @@ export function programOptions(
     movingAverages: training.emaDecay > 0,
     seed: training.seed,
     starting,
-    train: source(experiment, data, trainImages, Math.floor(trainImages / batchSize)),
+    // Evaluation needs not a single batch of training images, but no engine likes an empty table.
+    train: source(experiment, data, trainImages, Math.max(1, Math.floor(trainImages / batchSize))),
     evaluation: source(experiment, data, evaluationImages + testImages, evaluationBatches),
   };
 }

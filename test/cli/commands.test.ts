@@ -160,9 +160,24 @@ describe('the data of an experiment that names none', () => {
     expect(stderr).toMatch(/^mpdnn: CIFAR-10 was not found in .\/data and the download failed: .*\n$/);
     expect(existsSync(join(folder, 'asked'))).toBe(false);
   });
+
+  it('and a cache folder that cannot be written are said in one line', async () => {
+    writeFileSync(join(folder, 'file'), '');
+    const env = { XDG_CACHE_HOME: join(folder, 'file') };
+    const args = ['train', 'A', '--cfg', 'nodata.cfg', '--data', 'cifar10', '--out', 'uncached'];
+    const outcome = await mpdnn(args, folder, { env });
+    expect(outcome).toMatchObject({ code: 2, stdout: '' });
+    expect(outcome.stderr).toMatch(/^mpdnn: .* cannot be written \(ENOTDIR\); XDG_CACHE_HOME names another .*\n$/);
+  });
 });
 
 describe('eval', () => {
+  it('takes fewer images than a batch', async () => {
+    const args = ['eval', 'experiments/FLOAT', '--data', 'synthetic:10', '--json'];
+    const { stdout } = await succeeds(args, folder);
+    expect(JSON.parse(stdout)).toMatchObject({ run: 'FLOAT', images: 2, loss: expect.any(Number) });
+  });
+
   it.each(['BUDGET', 'FP', 'POW2', 'EXTENDED'])('of %s repeats the errors of the run', async (name) => {
     await succeeds(['train', name, '--cfg', cfg, '--out', 'evaluated', '--no-plots', '--epochs', '2'], folder);
     const run = `evaluated/${name}`;

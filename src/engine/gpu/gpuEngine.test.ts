@@ -1,7 +1,7 @@
 /** The GPU engine on SwiftShader, the software Vulkan driver of Debian's chromium package. */
 
 import { existsSync } from 'node:fs';
-import { mkdtemp, readFile } from 'node:fs/promises';
+import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -78,6 +78,20 @@ if (existsSync(driver)) {
     expected.forEach((right, i) => {
       expect(Math.abs(actual[i]! - right)).toBeLessThan(1e-5 * Math.max(1, Math.abs(right)));
     });
+  });
+
+  it('takes fixed tiles, and says so, where the best cannot be remembered', async () => {
+    const file = join(await mkdtemp(join(tmpdir(), 'tuning-')), 'file');
+    await writeFile(file, '');
+    const tuningFile = join(file, 'tiles.json');
+    const engine = await createGpuEngine({ allowSoftware: true, tuningFile, tunesSoftware: true });
+    expect(engine.description).toContain(`fixed tiles: ${tuningFile} cannot be written`);
+    const graph = new Graph();
+    const x = graph.whole({ name: 'x', dtype: 'float', length: 256 }, [1, 4, 4, 16]);
+    const dw = graph.whole({ name: 'dw', dtype: 'float', length: 2304 }, [3, 3, 16, 16]);
+    graph.append('conv2dWeightGradient', [x, x], [dw], { stride: 1, padding: 1 });
+    await (await engine.load(makePlan({ step: graph }))).run('step');
+    await engine.dispose();
   });
 
   it('counts the time of every kernel when it is asked to', async () => {

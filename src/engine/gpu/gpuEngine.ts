@@ -1,14 +1,11 @@
 /** The GPU engine: replays a plan on WebGPU, in a browser or through Dawn in Node. */
 
-import type { Plan } from '../../graph/plan.js';
 import type { Engine } from '../engine.js';
 import type { MatmulPrecision } from '../matmulPrecision.js';
 import { type DeviceOptions, type OpenDevice, openDevice } from './device.js';
 import { loadProgram } from './gpuProgram.js';
-import type { MatrixUnits } from './kernel.js';
 import { findMatrixUnits } from './matrixUnits.js';
-import type { TileChoice } from './placement.js';
-import { tune } from './tuning.js';
+import { type TuningStore, tune } from './tuning.js';
 
 export interface GpuEngineOptions extends DeviceOptions {
   /** Times every kernel, one step at a time, for `Program.profile`. */
@@ -26,22 +23,22 @@ export async function createGpuEngine(options: GpuEngineOptions = {}): Promise<E
   const { profile = false, matmulPrecision = 'auto' } = options;
   const open = await openDevice({ ...options, needs: profile ? ['timestamp-query'] : [] });
   const { units, note } = await findMatrixUnits(open, matmulPrecision);
+  const tuning = options.tunesSoftware || !open.isSoftware ? await tuningStore(open, options.tuningFile) : null;
+  const isFixed = tuning?.save === null ? `, fixed tiles: ${options.tuningFile} cannot be written` : '';
   open.check();
   return {
     name: 'gpu',
-    description: `${open.description}, ${note}`,
+    description: `${open.description}, ${note}${isFixed}`,
     load: async (plan, onProgress) => {
-      const choose =
-        options.tuningFile && (!open.isSoftware || options.tunesSoftware)
-          ? await tuned(open, plan, units, options.tuningFile)
-          : undefined;
+      const choose = tuning ? await tune(open, plan, units, tuning) : undefined;
       return loadProgram(open, plan, { profile, matrixUnits: units, choose }, onProgress);
     },
     dispose: async () => open.dispose(),
   };
 }
 
-async function tuned(open: OpenDevice, plan: Plan, units: MatrixUnits | null, path: string): Promise<TileChoice> {
+async function tuningStore({ description }: OpenDevice, path?: string): Promise<TuningStore | null> {
+  if (path === undefined) return null;
   const { tuningFile } = await import('./tuningFile.js');
-  return tune(open, plan, units, tuningFile(path, open.description));
+  return tuningFile(path, description);
 }

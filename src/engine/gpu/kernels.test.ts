@@ -15,12 +15,18 @@ const uniform = { w_quantize: 'parametric_fp_b_xmax', a_quantize: 'parametric_fp
 const extended = { ...quantized, nesterov: 'on', label_smoothing: '0.1', decay_exclude: 'bn bias', ema_decay: '0.9' };
 const pow2 = { w_quantize: 'parametric_pow2_xmin_xmax', a_quantize: 'parametric_pow2_b_xmax_relu' };
 
-function plan(model: string, imageSize: number, batchSize: number, settings: Record<string, string>) {
+function plan(
+  model: string,
+  imageSize: number,
+  batchSize: number,
+  settings: Record<string, string>,
+  trainImages = 2 * batchSize,
+) {
   const experiment = experimentFromSettings('kernels', 'test', { ...settings, model, batch_size: batchSize });
   const shape = {
     classes: 10,
     imageShape: [imageSize, imageSize, 3] as const,
-    trainImages: 2 * batchSize,
+    trainImages,
     evaluationImages: batchSize,
   };
   return buildTrainingProgram(programOptions(experiment, shape, null)).plan;
@@ -73,6 +79,12 @@ describe('kernels pass the checks of the null backend', () => {
       }
     },
   );
+
+  it('of fewer images than a batch pass too', async () => {
+    const training = plan('resnet20', 32, 4, {}, 1);
+    const gather = { ...training, phases: { train: training.phases.train!.slice(0, 1) } };
+    await (await loadProgram(open, gather)).dispose();
+  });
 
   it('share pipelines between layers of one shape', () => {
     const training = plan('resnet20', 32, 128, quantized);

@@ -20,7 +20,8 @@ export type Tuning = Readonly<Record<string, number>>;
 export interface TuningStore {
   /** What earlier runs have found on this device. */
   load(): Promise<Tuning>;
-  save(tuning: Tuning): Promise<void>;
+  /** Null where nothing can be kept: what is not known already then takes its first tile, for the same bits every time. */
+  readonly save: ((tuning: Tuning) => Promise<void>) | null;
 }
 
 /** What became of a product's candidates; infinite for a tile that the device cannot make or computes wrongly. */
@@ -54,7 +55,7 @@ export async function tune(
   const known: Record<string, number> = { ...(await store.load()) };
   const named = (key: string) => `${matrixUnits?.precision ?? 'float32'} ${key}`;
   const choose: TileChoice = (key, candidates) => Math.min(known[named(key)] ?? 0, candidates - 1);
-  if (!open.device.features.has('timestamp-query')) return choose;
+  if (!store.save || !open.device.features.has('timestamp-query')) return choose;
   const products = productsOf(plan, matrixUnits).filter(({ key }) => known[named(key)] === undefined);
   if (products.length === 0) return choose;
   const agreesWith = matrixUnits && (await float32Check(open, products, matrixUnits));
