@@ -58,9 +58,10 @@ export function planDisplay(): PlanDisplay {
 function twoBars() {
   if (!process.stderr.isTTY) return null;
   const bars = new MultiBar({ hideCursor: true, clearOnComplete: true, format: renderBar }, Presets.shades_classic);
-  const nothing: BarTexts = { words: [], short: [] };
-  const all = bars.create(1, 0, nothing);
-  const run = bars.create(1, 0, nothing);
+  // An object each: a bar keeps its texts in the one it is given.
+  const nothing = (): BarTexts => ({ words: [], short: [] });
+  const all = bars.create(1, 0, nothing());
+  const run = bars.create(1, 0, nothing());
   return {
     show: (which: 'all' | 'run', done: number, total: number, texts: BarTexts): void => {
       const bar = which === 'all' ? all : run;

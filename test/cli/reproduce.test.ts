@@ -1,9 +1,10 @@
 /** `mpdnn reproduce`: the plan, a report from end to end, and the same report after being killed anywhere. */
 
+import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { listing, mpdnn, resultFiles, succeeds, temporaryFolder } from './runMpdnn.js';
+import { listing, main, mpdnn, resultFiles, succeeds, temporaryFolder } from './runMpdnn.js';
 
 const folder = temporaryFolder();
 
@@ -119,6 +120,16 @@ describe('a report', () => {
       expect(bytes(out).equals(bytes('whole')), name).toBe(true);
     }
   });
+});
+
+it('has a bar for all runs and one for the run on a terminal', { timeout: 60_000 }, (context) => {
+  if (spawnSync('script', ['--version']).error) return context.skip('no `script` command to open a terminal');
+  const words = call('terminal', '--only', 'float').map((word) => `'${word}'`);
+  const inner = `stty cols 100; '${process.execPath}' '${main}' ${words.join(' ')}`;
+  const { stdout } = spawnSync('script', ['-qec', inner, '/dev/null'], { cwd: folder, encoding: 'utf8' });
+  expect(stdout).toMatch(/ run 1 of 1 {2}seed 3 {2}DEFAULT/);
+  expect(stdout).toMatch(/ epoch 1\/2 {2}\d+ img\/s {2}loss /);
+  expect(stdout.split(/\r?\n/).filter((line) => line.includes('[1/1] seed 3 DEFAULT  test err'))).toHaveLength(1);
 });
 
 describe('runs that stand in the way', () => {
