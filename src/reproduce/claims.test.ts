@@ -35,23 +35,23 @@ describe('a claim', () => {
     expect(verdict([8, 8.2, 8.1], [9, 9.1, 9.2])).toEqual({
       verdict: 'holds',
       sentence:
-        'Uniform: "U3" has an error of 8.10 ± 0.10 % (3 seeds), "U1" of 9.10 ± 0.10 % (3 seeds). The first is 1.00 points better: as the paper says.',
+        'Uniform: "U3" has an error of 8.10 ± 0.10 % (3 seeds), "U1" of 9.10 ± 0.10 % (3 seeds). The first is 1.00 points better, ± 0.25 over 3 seeds: as the paper says.',
     });
   });
 
   it('is contradicted by the same token, in so many words', () => {
     const judged = verdict([9, 9.1, 9.2], [8, 8.2, 8.1]);
     expect(judged.verdict).toBe('contradicted');
-    expect(judged.sentence).toMatch(/The first is 1.00 points worse: contrary to the paper\.$/);
+    expect(judged.sentence).toMatch(/The first is 1.00 points worse, ± 0.25 over 3 seeds: contrary to the paper\.$/);
   });
 
-  it('is undecided within two standard errors of the differences of equal seeds', () => {
-    // Differences 0.5, -0.3, 0.4: mean 0.2, standard error 0.25.
+  it('is undecided within the 95 % interval of the differences of equal seeds', () => {
+    // Differences 0.5, -0.3, 0.4: mean 0.2, standard error 0.25, times 4.30.
     const judged = verdict([8, 9, 10], [8.5, 8.7, 10.4]);
     expect(judged.verdict).toBe('undecided');
-    expect(judged.sentence).toMatch(/0.20 points better, within 2 standard errors \(0.25\) over 3 seeds/);
+    expect(judged.sentence).toMatch(/0.20 points better, ± 1.08 over 3 seeds: these runs do not decide/);
     // Seeds differ by more than the rows do, but always by as much.
-    expect(verdict([8, 9, 10], [8.5, 9.6, 10.4]).verdict).toBe('holds');
+    expect(verdict([8, 9, 10], [8.5, 9.6, 10.5]).verdict).toBe('holds');
   });
 
   it('is not decided by one seed, whatever it says', () => {
@@ -65,7 +65,7 @@ describe('a claim', () => {
     expect(verdict([8], [null])).toMatchObject({ verdict: 'holds' });
     expect(verdict([null], [8])).toMatchObject({ verdict: 'contradicted' });
     expect(verdict([null], [null])).toMatchObject({ verdict: 'unknown' });
-    const judged = verdict([8, 8.1, 8.2], [9, null, 9.1]);
+    const judged = verdict([8, 8.1, 8.2], [9, null, 9.21]);
     expect(judged.sentence).toContain('Without seed 1 of "U1", which gave no result.');
     expect(judged.verdict).toBe('holds');
     expect(verdict([8, null], [null, 9])).toMatchObject({ verdict: 'unknown' });

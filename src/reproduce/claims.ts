@@ -11,10 +11,10 @@ export interface JudgedClaim {
   readonly sentence: string;
 }
 
-/** A difference decides where it exceeds so many of its standard errors. */
-const DECIDING_ERRORS = 2;
-
-/** Judges a claim by the differences of the runs of equal seeds. */
+/**
+ * Judges a claim by the differences of the runs of equal seeds: it is decided where their mean is not zero with a
+ * confidence of 95 % (Student's t), which few seeds reach only where they agree well.
+ */
 export function judge(claim: Claim, results: readonly RowResult[]): JudgedClaim {
   const better = find(results, claim.better);
   const worse = find(results, claim.than);
@@ -31,16 +31,21 @@ export function judge(claim: Claim, results: readonly RowResult[]): JudgedClaim 
     const sentence = `${subject} The first is ${points} ${side}, ${agreement}; but one seed decides nothing.`;
     return { verdict: 'undecided', sentence };
   }
-  const standardError = difference.deviation / Math.sqrt(difference.count);
-  if (Math.abs(difference.mean) <= DECIDING_ERRORS * standardError) {
-    return {
-      verdict: 'undecided',
-      sentence: `${subject} The first is ${points} ${side}, within ${DECIDING_ERRORS} standard errors (${standardError.toFixed(2)}) over ${difference.count} seeds: these runs do not decide whether the paper is right.`,
-    };
+  const uncertainty = (studentT(difference.count - 1) * difference.deviation) / Math.sqrt(difference.count);
+  const measured = `${points} ${side}, ± ${uncertainty.toFixed(2)} over ${difference.count} seeds`;
+  if (Math.abs(difference.mean) <= uncertainty) {
+    const sentence = `${subject} The first is ${measured}: these runs do not decide whether the paper is right.`;
+    return { verdict: 'undecided', sentence };
   }
   return difference.mean > 0
-    ? { verdict: 'holds', sentence: `${subject} The first is ${points} better: as the paper says.` }
-    : { verdict: 'contradicted', sentence: `${subject} The first is ${points} worse: contrary to the paper.` };
+    ? { verdict: 'holds', sentence: `${subject} The first is ${measured}: as the paper says.` }
+    : { verdict: 'contradicted', sentence: `${subject} The first is ${measured}: contrary to the paper.` };
+}
+
+/** The two-sided 95 % quantile of Student's distribution with so many degrees of freedom. */
+function studentT(degrees: number): number {
+  const quantiles = [12.71, 4.3, 3.18, 2.78, 2.57, 2.45, 2.36, 2.31, 2.26];
+  return quantiles[degrees - 1] ?? 2.2;
 }
 
 function find(results: readonly RowResult[], id: string): RowResult {

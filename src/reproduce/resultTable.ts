@@ -1,9 +1,10 @@
 /** The published table beside ours: a line a row, with the columns that the table has anything for. */
 
 import type { Block, TableLine } from '../report/document.js';
-import type { PublishedResult, PublishedResults } from './publishedResults.js';
+import type { PublishedResult } from './publishedResults.js';
 import type { BudgetRecord, RowResult } from './rowResult.js';
 import { spreadOf, spreadText } from './spread.js';
+import type { Table } from './table.js';
 
 interface ResultColumn {
   readonly title: string;
@@ -13,10 +14,8 @@ interface ResultColumn {
 }
 
 /** Columns that would be empty are left out. */
-export function resultTable(results: readonly RowResult[], published: PublishedResults): Block {
-  const columns = columnsOf(results, published.results).filter(({ cell }) =>
-    results.some((result) => cell(result) !== ''),
-  );
+export function resultTable(table: Table, results: readonly RowResult[]): Block {
+  const columns = columnsOf(table).filter(({ cell }) => results.some((result) => cell(result) !== ''));
   const rows: TableLine[] = [];
   for (const [index, result] of results.entries()) {
     if (result.row.group !== results[index - 1]?.row.group) rows.push({ group: result.row.group });
@@ -25,21 +24,18 @@ export function resultTable(results: readonly RowResult[], published: PublishedR
   return { type: 'table', columns: columns.map(({ title, align }) => ({ title, align })), rows };
 }
 
-function columnsOf(results: readonly RowResult[], published: PublishedResults['results']): ResultColumn[] {
+function columnsOf({ published: { results: published }, floatRow }: Table): ResultColumn[] {
   const right = (title: string, cell: ResultColumn['cell']): ResultColumn => ({ title, align: 'right', cell });
   const left = (title: string, cell: ResultColumn['cell']): ResultColumn => ({ title, align: 'left', cell });
   const of = ({ row }: RowResult): PublishedResult | undefined => published[row.id];
-  const float = results.find(({ gap }) => gap === null);
-  const publishedFloat = float && of(float)?.errorPercent;
   return [
     left('', ({ row }) => row.label),
     left('experiment', ({ row }) => (row.label === row.section ? '' : `\`${row.section}\``)),
     right('published error %', (result) => of(result)?.errorPercent.toFixed(2) ?? ''),
     right('published gap, points', (result) => {
-      const error = of(result)?.errorPercent;
-      return error === undefined || publishedFloat === undefined || result === float
-        ? ''
-        : signed(error - publishedFloat);
+      const float = published[floatRow(result.row)];
+      const own = of(result);
+      return !own || !float || own === float ? '' : signed(own.errorPercent - float.errorPercent);
     }),
     right('our error %', ({ error }) => (error ? spreadText(error) : '–')),
     right('our gap, points', ({ gap }) => (gap ? `${gap.mean < 0 ? '' : '+'}${spreadText(gap)}` : '')),

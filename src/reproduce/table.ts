@@ -59,6 +59,8 @@ export interface Table {
   readonly quick: TableDefaults;
   /** Where the runs go by default; tables with the same runs share them. */
   readonly out: string;
+  /** How long the paper trains, where it is known. */
+  readonly publishedEpochs: number | null;
   /** The images that the table is about, for sizes before any are loaded. */
   readonly images: { readonly classes: number; readonly side: number };
 }

@@ -176,7 +176,7 @@ describe('runs that stand in the way', () => {
 
 describe('a call that is wrong', () => {
   it.each([
-    [['reproduce', 'cifar11'], /cifar11.*invalid.*parametrizations, cifar10, sections/],
+    [['reproduce', 'cifar11'], /cifar11.*invalid.*parametrizations, cifar10, imagenet, sections/],
     [['reproduce', 'cifar10', '--seeds', '1,x'], /give whole numbers, such as 0,1,2/],
     [['reproduce', 'cifar10', '--variant', 'FAST'], /--variant FAST: cifar10 has INIT_RLR, INIT, INIT_RRLR/],
     [

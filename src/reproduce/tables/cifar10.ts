@@ -12,11 +12,11 @@ const families = [
 const kinds = [
   { id: '2/32-fixed', label: '2/32 bits, fixed' },
   { id: '2/32-range', label: '2/32 bits, learned range' },
-  { id: 'weights', label: 'learned bits, weight budget' },
+  { id: 'weights', label: 'learned bits, W budget' },
   { id: '2/4-fixed', label: '2/4 bits, fixed' },
   { id: '2/4-range', label: '2/4 bits, learned range' },
-  { id: 'sum', label: 'learned bits, weight and sum budget' },
-  { id: 'max', label: 'learned bits, weight and max budget' },
+  { id: 'sum', label: 'learned bits, W and sum budget' },
+  { id: 'max', label: 'learned bits, W and max budget' },
 ] as const;
 
 type Kind = (typeof kinds)[number]['id'];
@@ -48,7 +48,7 @@ export const cifar10: Table = {
   introduction:
     'Every quantized network starts from the float network. Weights in float need 1048 kB, activations 64 kB for the ' +
     'largest and 736 kB for all. Limits of a budget are 70.1 kB for the weights, 8.1 kB for the largest activation or ' +
-    '92.1 kB for the sum of all. 2/4 bits are 2 for the weights and 4 for the activations, 32 is float.',
+    '92.1 kB for the sum of all. 2/4 bits are 2 for the weights (W) and 4 for the activations, 32 is float; sum and max are of the activations.',
   published: publishedCifar10,
   variants: ['INIT_RLR', 'INIT', 'INIT_RRLR'],
   rows: (variant) => [
