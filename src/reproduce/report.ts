@@ -75,7 +75,7 @@ function conditions(
   const isShort = publishedEpochs !== null && epochs < publishedEpochs;
   return [
     `Images: \`${data}\`, ${images}, ${tests}; batches of ${batch_size}.`,
-    `${epochs} ${epochs === 1 ? 'epoch' : 'epochs'}; ${seeds.length === 1 ? `seed ${seeds[0]}` : `seeds ${seeds.join(', ')}, given as mean ± standard deviation`}.`,
+    `${epochsText(plan)}; ${seeds.length === 1 ? `seed ${seeds[0]}` : `seeds ${seeds.join(', ')}, given as mean ± standard deviation`}.`,
     select === 'validation'
       ? `Of the training images ${validation_split}, chosen by the seed, choose the parameters (\`select = validation\`); the test images are only reported on. The published numbers were chosen by the test images themselves, which flatters them.`
       : 'The test images choose the parameters (`select = test`), as in the published numbers: both are flattered by it.',
@@ -84,6 +84,11 @@ function conditions(
     ...budgetCondition(plan),
     `Device: ${unique(finished.map(({ summary }) => summary.device)).join('; ') || 'none, nothing has run'}.`,
   ];
+}
+
+function epochsText(plan: readonly PlannedRun[]): string {
+  const counts = unique(plan.map(({ experiment }) => String(experiment.training.epochs)));
+  return `${counts.join(' or ')} ${counts.join() === '1' ? 'epoch' : 'epochs'}`;
 }
 
 function budgetCondition(plan: readonly PlannedRun[]): string[] {
