@@ -60,13 +60,16 @@ interface Result {
   readonly streaming?: StreamingResult;
 }
 
+const roundMs = 500;
+const leastSteps = 3;
+
 interface BenchOptions {
   readonly device: Device;
   readonly threads?: number;
   readonly matmulPrecision: MatmulPrecision;
   readonly batchSize?: number;
   readonly rounds: number;
-  readonly steps: number;
+  readonly steps?: number;
   readonly json?: boolean;
   readonly profile?: boolean;
   readonly autotune: boolean;
@@ -83,7 +86,7 @@ export function benchCommand(): Command {
     .addOption(matmulPrecisionOption('auto'))
     .option('--batch-size <n>', 'images a step', count)
     .option('--rounds <n>', 'rounds, of which the median counts', count, 5)
-    .option('--steps <n>', 'steps a round', count, 3)
+    .option('--steps <n>', 'steps a round; half a second of them by default, three at least', count)
     .option('--profile', 'time of each kernel')
     .option('--data <spec>', 'images:DIR: train on random crops of these, and time their decoding too')
     .option('--decode-threads <n>', 'images decoded at a time', count)
@@ -106,14 +109,16 @@ async function measure(name: string, options: BenchOptions): Promise<Result> {
   const found = workloads[name];
   if (!found) throw new InputError(`no workload ${name}; there are ${Object.keys(workloads).join(', ')}`);
   const workload = { ...found, batchSize: options.batchSize ?? found.batchSize };
-  const { data, decodeThreads, steps } = options;
-  const photographs = data ? await benchImages(data, workload, decodeThreads, options.rounds * steps) : null;
+  const { data, decodeThreads } = options;
+  const photographs = data
+    ? await benchImages(data, workload, decodeThreads, options.rounds * (options.steps ?? leastSteps))
+    : null;
   const engine = await selectEngine(options.device, { ...options, tuningFile: tuningFile(options.autotune) });
   try {
     const session = await open(engine, workload, null);
     await step(session, 1);
     const firstStepSeconds = performance.now() / 1000;
-    await step(session, 2);
+    const steps = options.steps ?? Math.max(leastSteps, Math.ceil(roundMs / (await warmUp(session))));
     const rounds: number[] = [];
     for (let round = 0; round < options.rounds; round++) rounds.push(await step(session, steps));
     const milliseconds = [...rounds].sort((a, b) => a - b)[rounds.length >> 1]!;
@@ -140,6 +145,16 @@ async function measure(name: string, options: BenchOptions): Promise<Result> {
     await photographs?.stream.decoders.close();
     await engine.dispose();
   }
+}
+
+/** Half a second of steps, as a GPU that was waiting runs at a fraction of its clock; milliseconds of the last. */
+async function warmUp(session: Session): Promise<number> {
+  const started = performance.now();
+  let milliseconds = 0;
+  do {
+    milliseconds = await step(session, 2);
+  } while (performance.now() - started < roundMs);
+  return milliseconds;
 }
 
 /** The workload on an engine; its images are generated ones, two batches that are resident, or else a stream. */

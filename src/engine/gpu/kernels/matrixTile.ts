@@ -1,9 +1,9 @@
 /**
  * The matrix product of `convolutionTile.ts` on a GPU's matrix units ("tensor cores"): f16 operands, float32 sums.
  *
- * Slices of A and B are rounded to f16 on their way into workgroup memory, unless that is how they are kept. What is quantized with up to 11 bits and a
- * power-of-two step loses nothing by that, so that its products are exact. A factor may first be multiplied by a power of
- * two that brings it into f16's range. With `float16x2` each operand becomes two halves, high and low, and a product the
+ * Slices of A and B are rounded to f16 on their way into workgroup memory, unless that is how they are kept. What is
+ * quantized with up to 11 bits and a power-of-two step loses nothing by that, so that its products are exact. A factor may
+ * first be multiplied by a power of two that brings it into f16's range. With `float16x2` each operand becomes two halves, high and low, and a product the
  * sum of three: low times low would lie below float32's last bit (Ootomo and Yokota, arXiv 2203.03341).
  *
  * A subgroup owns some rows and columns of 16 × 16 fragments, more columns needing fewer loads. The sums go through
@@ -28,7 +28,7 @@ const fragment = 16;
 export function matrixPixelTiles(n: number, units: MatrixUnits): TileShape[] {
   const width = tileWidth(n);
   const [first, ...others] = [4096, 2048].map((sums) => ({ m: sums / width, n: width, rows: sums / 512, columns: 4 }));
-  return [first!, ...blockTiles(n), ...others].flatMap((shape) => depths(shape, 'k', units));
+  return candidates(first!, n < 64 ? others : blockTiles(n), 'k', units);
 }
 
 /** Tiles for the weight gradient: rows are taps × input channels. */
@@ -40,27 +40,37 @@ export function matrixWeightTiles(m: number, n: number, units: MatrixUnits): Til
     rows: 8,
     columns: width === 16 ? 4 : width / 4,
   }));
-  return [first!, ...(m >= 128 ? blockTiles(n) : []), ...others].flatMap((shape) => depths(shape, 'across', units));
+  return candidates(first!, m < 128 || n < 64 ? others : blockTiles(n), 'across', units);
 }
 
+type Shape = Omit<TileShape, 'k'>;
+
 /** Tiles whose subgroups own blocks of fragments, for many channels: larger ones load less but fill a GPU less evenly. */
-function blockTiles(n: number): Omit<TileShape, 'k'>[] {
+function blockTiles(n: number): Shape[] {
   const square = { m: 64, n: 64, rows: 8, columns: 4, subgroups: [2, 2], passes: 2 } as const;
-  const tall = { m: 128, n: 64, rows: 8, columns: 4, subgroups: [4, 2], passes: 2 } as const;
-  const taller = { m: 256, n: 64, rows: 16, columns: 4, subgroups: [4, 2], passes: 4 } as const;
+  const tall = { m: 256, n: 64, rows: 16, columns: 4, subgroups: [4, 2], passes: 4 } as const;
   const large = { m: 128, n: 128, rows: 16, columns: 4, subgroups: [2, 4], passes: 4 } as const;
-  return n < 64 ? [] : [square, tall, taller, ...(n < 128 ? [] : [large])];
+  return n < 128 ? [square, tall] : [square, tall, large];
+}
+
+/** Small tiles come with shallow slices too, which leave room for more of them at once; large ones have never gained by it. */
+function candidates(
+  first: Shape,
+  others: readonly Shape[],
+  along: TileSource['along'],
+  units: MatrixUnits,
+): TileShape[] {
+  return [first, ...others].flatMap((shape) => {
+    const deepestFirst = depths(shape, along, units);
+    return shape.m * shape.n > 64 * 64 && shape !== first ? deepestFirst.slice(0, 1) : deepestFirst;
+  });
 }
 
 /** What an operand becomes: numbers of 11 bits that add up to it. */
 const halvesOf = { float16: ['High'], float16x2: ['High', 'Low'] } as const;
 
 /** The slices that the workgroup memory holds beside the sums, the deepest first. */
-function depths(
-  shape: Omit<TileShape, 'k'>,
-  along: TileSource['along'],
-  { precision, workgroupBytes }: MatrixUnits,
-): TileShape[] {
+function depths(shape: Shape, along: TileSource['along'], { precision, workgroupBytes }: MatrixUnits): TileShape[] {
   const sums = (4 * shape.m * (shape.n + 4)) / (shape.passes ?? 1) + (shape.m / shape.rows) * shape.n * 4;
   const bytes = (k: number) => {
     const a = sliceVectors(along, shape.m, k);
