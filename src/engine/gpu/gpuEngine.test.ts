@@ -8,13 +8,30 @@ import { describe, expect, it } from 'vitest';
 import { engineConformance } from '../../../test/engine/conformance.js';
 import { DeviceLost } from '../../errors.js';
 import { Graph, makePlan } from '../../graph/index.js';
+import { activation } from '../../ops/activation.js';
+import type { Quantizer } from '../../quant/index.js';
 import type { Engine, StorageArray } from '../engine.js';
 import { createReferenceEngine } from '../reference/index.js';
 import { openDevice } from './device.js';
 import { loadProgram } from './gpuProgram.js';
 import { createGpuEngine } from './index.js';
+import { narrowFormats } from './narrowing.js';
 
 const driver = '/usr/lib/chromium/vk_swiftshader_icd.json';
+
+const anything = { min: 2 ** -8, max: 1 };
+
+const fourBits: Quantizer = {
+  name: 'x/quant',
+  role: 'activation',
+  kind: 'fp',
+  signed: true,
+  count: 1024,
+  bitwidth: 4,
+  bounds: { n: anything, m: anything, d: anything, xmin: anything, xmax: anything },
+  accountingXmin: anything,
+  fixed: [4, 0.25],
+};
 
 if (existsSync(driver)) {
   process.env.VK_DRIVER_FILES = driver;
@@ -29,7 +46,12 @@ if (existsSync(driver)) {
     const x = graph.whole({ name: 'x', dtype: 'float', length: 1024 }, [1, 8, 8, 16]);
     const dy = graph.whole({ name: 'dy', dtype: 'float', length: 1024 }, [1, 8, 8, 16]);
     const dw = graph.whole({ name: 'dw', dtype: 'float', length: 2304 }, [3, 3, 16, 16]);
-    graph.append('conv2dWeightGradient', [x, dy], [dw], { stride: 1, padding: 1 });
+    const ranges = graph.tensor('ranges', [1, 2]);
+    const table = graph.whole({ name: 'table', dtype: 'float', length: 2 }, [1, 2]);
+    graph.append('prepareQuantizers', [table], [ranges], { rows: [fourBits] });
+    const kept = activation(graph, x, ranges, { type: 'quantize', row: 0, core: 'fixedUniform', signed: true });
+    expect(narrowFormats(graph.nodes, null).get(kept)).toBe('float16');
+    graph.append('conv2dWeightGradient', [kept, dy], [dw], { stride: 1, padding: 1 });
     const results: StorageArray[] = [];
     for (let run = 0; run < 2; run++) {
       const engine = await createGpuEngine({ allowSoftware: true, tuningFile, tunesSoftware: true });

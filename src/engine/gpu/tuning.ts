@@ -12,6 +12,7 @@ import type { OpenDevice } from './device.js';
 import { loadProgram } from './gpuProgram.js';
 import type { MatrixUnits } from './kernel.js';
 import { lowerPhase } from './lowering.js';
+import { narrowFormats } from './narrowing.js';
 import { placePlan, type TileChoice } from './placement.js';
 
 /** The best candidate by the name of a product. */
@@ -66,7 +67,7 @@ export async function tune(
     for (let candidate = 0; candidate < product.candidates; candidate++) {
       const phase = phaseOf(index, candidate);
       const isRight = (await runs(program, phase)) && (await agreesWith?.(program, index)) !== false;
-      milliseconds.push(isRight ? await timeOf(program, phase) : Number.POSITIVE_INFINITY);
+      milliseconds.push(isRight ? await timeOf(program, phase, product.node) : Number.POSITIVE_INFINITY);
     }
     known[named(product.key)] = milliseconds.indexOf(Math.min(...milliseconds));
     onTuned?.({ key: product.key, multiplyAdds: multiplyAdds(product.node), milliseconds });
@@ -80,6 +81,8 @@ interface Product {
   readonly key: string;
   readonly candidates: number;
   readonly node: Node;
+  /** Positions of operands that the plan keeps in 16 bits. */
+  readonly narrow: readonly number[];
 }
 
 const phaseOf = (product: number, candidate: number) => `product ${product}, tile ${candidate}`;
@@ -87,13 +90,20 @@ const phaseOf = (product: number, candidate: number) => `product ${product}, til
 /** The products of a plan that have a choice, each once. */
 function productsOf(plan: Plan, matrixUnits: MatrixUnits | null): Product[] {
   const products = new Map<string, Product>();
-  for (const node of Object.values(plan.phases).flat()) {
+  const nodes = Object.values(plan.phases).flatMap((calls) => {
+    const formats = narrowFormats(calls, matrixUnits);
+    return calls.map((node) => ({
+      node,
+      narrow: node.inputs.flatMap((input, position) => (input && formats.has(input) ? [position] : [])),
+    }));
+  });
+  for (const { node, narrow } of nodes) {
     if (!node.op.startsWith('conv2d')) continue;
-    const graph = trialGraph(node, storagesOf([node]));
+    const graph = trialGraph({ node, narrow }, storagesOf([node]));
     const placement = placePlan(makePlan({ trial: graph }), {
       matrixUnits,
       choose: (key, candidates) => {
-        if (candidates > 1) products.set(key, products.get(key) ?? { key, candidates, node });
+        if (candidates > 1) products.set(key, products.get(key) ?? { key, candidates, node, narrow });
         return 0;
       },
     });
@@ -123,15 +133,24 @@ function storagesOf(nodes: readonly Node[]): ReadonlyMap<string, Storage> {
   return new Map([...lengths].map(([name, length]) => [name, { name, dtype: 'float', length }]));
 }
 
-/** The operation alone, on storages by role. */
-function trialGraph(node: Node, storages: ReadonlyMap<string, Storage>): Graph {
+/** The operation alone, on storages by role. What comes in 16 bits passes an activation, which leaves it so. */
+function trialGraph({ node, narrow }: Pick<Product, 'node' | 'narrow'>, storages: ReadonlyMap<string, Storage>): Graph {
   const { inputs, outputs } = rolesOf(node);
   const graph = new Graph();
   const own = (tensor: Tensor, role: string) =>
     graph.tensor(role, tensor.shape, { storage: storages.get(role)!, offset: 0 });
+  const activated = (tensor: Tensor) => {
+    const result = graph.tensor(`relu(${tensor.name})`, tensor.shape);
+    graph.append('activation', [tensor, null], [result], { activation: { type: 'relu' } });
+    return result;
+  };
+  const operandOf = (tensor: Tensor, index: number) => {
+    const stored = own(tensor, inputs[index]!);
+    return narrow.includes(index) ? activated(stored) : stored;
+  };
   graph.append(
     node.op,
-    node.inputs.map((tensor, index) => tensor && own(tensor, inputs[index]!)),
+    node.inputs.map((tensor, index) => tensor && operandOf(tensor, index)),
     node.outputs.map((tensor, index) => own(tensor, outputs[index]!)),
     node.attributes,
   );
@@ -145,14 +164,17 @@ async function loadTrials(
   matrixUnits: MatrixUnits | null,
 ): Promise<Program> {
   const storages = storagesOf(products.map(({ node }) => node));
-  const phases = products.flatMap(({ node, candidates }, index) =>
-    Array.from({ length: candidates }, (_, candidate) => ({ name: phaseOf(index, candidate), node, candidate })),
+  const phases = products.flatMap((product, index) =>
+    Array.from({ length: product.candidates }, (_, candidate) => ({
+      name: phaseOf(index, candidate),
+      graph: trialGraph(product, storages),
+      candidate,
+    })),
   );
-  const graphs = phases.map(({ name, node }) => [name, trialGraph(node, storages)] as const);
   // Phases are lowered in order, each asking for one tile.
   const choices = phases.map(({ candidate }) => candidate);
   const choose: TileChoice = (_, candidates) => Math.min(choices.shift() ?? 0, candidates - 1);
-  const plan = makePlan(Object.fromEntries(graphs));
+  const plan = makePlan(Object.fromEntries(phases.map(({ name, graph }) => [name, graph])));
   const program = await loadProgram(open, plan, { profile: true, matrixUnits, choose, skipsFaulty: true });
   for (const [index, { name, length }] of [...storages.values()].entries()) {
     if (name === 'result' || name === 'moments') continue;
@@ -197,21 +219,21 @@ async function runs(program: Program, phase: string): Promise<boolean> {
   }
 }
 
-/** Milliseconds on the device. */
-async function timeOf(program: Program, phase: string): Promise<number> {
+/** Milliseconds of the operation on the device. */
+async function timeOf(program: Program, phase: string, node: Node): Promise<number> {
   let best = Number.POSITIVE_INFINITY;
-  let before = await totalOf(program, phase);
+  let before = await totalOf(program, phase, node);
   for (let run = 0; run < trials; run++) {
     await program.run(phase);
-    const total = await totalOf(program, phase);
+    const total = await totalOf(program, phase, node);
     best = Math.min(best, total - before);
     before = total;
   }
   return best;
 }
 
-async function totalOf(program: Program, phase: string): Promise<number> {
-  const entries = (await program.profile()).filter((entry) => entry.phase === phase);
+async function totalOf(program: Program, phase: string, { op }: Node): Promise<number> {
+  const entries = (await program.profile()).filter((entry) => entry.phase === phase && entry.op === op);
   return entries.reduce((sum, { ms }) => sum + ms, 0);
 }
 
