@@ -93,6 +93,10 @@ export interface Experiment {
     readonly targetWeightKbytes: number;
     readonly targetActivationKbytes: number;
     readonly targetActivationType: ActivationType;
+    /** `guaranteed`: every epoch ends inside the targets; `penalty`: exceeding them costs, as published. */
+    readonly mode: 'penalty' | 'guaranteed';
+    /** Fraction of the epochs in which bits are looked for; then they are frozen. */
+    readonly search: number;
     readonly lambda2: number;
     readonly lambda3: number;
   };
@@ -271,6 +275,8 @@ function grouped(
       targetWeightKbytes: s.target_weight_kbytes > 0 ? s.target_weight_kbytes : -1,
       targetActivationKbytes: s.target_activation_kbytes > 0 ? s.target_activation_kbytes : -1,
       targetActivationType: s.target_activation_type,
+      mode: s.budget,
+      search: s.budget_search,
       lambda2: s.initial_cost_lambda2,
       lambda3: s.initial_cost_lambda3,
     },

@@ -19,6 +19,8 @@ export const STORAGE = {
   quantizerSecondMoment: 'quantizerSecondMoment',
   quantizerGradients: 'quantizerGradients',
   quantizerLimited: 'quantizerLimited',
+  /** The largest bits of every quantizer, where a budget is guaranteed. */
+  bitCaps: 'bitCaps',
   penalties: 'penalties',
   loss: 'loss',
   logits: 'logits',

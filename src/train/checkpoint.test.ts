@@ -111,6 +111,7 @@ const state: CheckpointState = {
   imagesTrained: 34,
   lastError: 0.7,
   lastTestError: 0.71,
+  fittedEpochs: 3,
 };
 
 describe('a checkpoint', () => {

@@ -57,6 +57,8 @@ const stateSchema = z.object({
   lastError: z.number(),
   /** The same on the test images, where others choose the parameters. */
   lastTestError: z.number().nullable().default(null),
+  /** Epochs at whose ends a guaranteed budget has been seen to: one more than finished if the evaluation failed. */
+  fittedEpochs: count.default(0),
 });
 
 /** Where a run stands, apart from what lies on the engine. */

@@ -62,7 +62,7 @@ export function quantizerValueName({ name, kind }: Quantizer, parameter: Paramet
   return `${name}/${kind}/${parameter}`;
 }
 
-/** What the optimizer remembers of the learned values, their averages, and the metrics of the epoch so far. */
+/** What the optimizer remembers of the learned values, their averages, their caps, and the metrics of the epoch so far. */
 export function optimizerPlaces(program: TrainingProgram): Place[] {
   const inPlan = new Set(program.plan.storages.map(({ name }) => name));
   const learned = learnedPlaces(program);
@@ -87,7 +87,14 @@ export function optimizerPlaces(program: TrainingProgram): Place[] {
     shape: [METRICS_LENGTH],
     layout: 'plain',
   };
-  return [...places, metrics];
+  const caps: Place = {
+    name: 'bitCaps:',
+    storage: STORAGE.bitCaps,
+    offset: 0,
+    shape: [program.variables.quantizers.length],
+    layout: 'plain',
+  };
+  return [...places, metrics, ...(inPlan.has(STORAGE.bitCaps) ? [caps] : [])];
 }
 
 /** The values at some places in the border layout, as float64 from the reference engine and as float32 from others. */

@@ -21,6 +21,7 @@ import {
 import { STORAGE } from '../nn/index.js';
 import { CONTROL_LENGTH, METRICS, METRICS_LENGTH } from '../ops/attributes.js';
 import { floatBits } from '../quant/index.js';
+import { areBitsFrozen, beginBudget, keepBudget } from './budgetKeeper.js';
 import { type CheckpointState, writeCheckpoint, writeParameters } from './checkpoint.js';
 import type { Evaluation } from './evaluate.js';
 import { type QuantizerReport, quantizerReport } from './quantizerReport.js';
@@ -100,6 +101,7 @@ export function initialState(experiment: Experiment): CheckpointState {
     imagesTrained: 0,
     lastError: 1,
     lastTestError: null,
+    fittedEpochs: 0,
   };
 }
 
@@ -115,6 +117,7 @@ export async function train(run: TrainingRun): Promise<RunSummary | null> {
   const random = createRandom(seed, BATCH_STREAM);
   let state = run.state;
   truncateRun(folder, state.epoch);
+  if (state.step === 0) await beginBudget(experiment, session);
   const started = performance.now();
   const secondsBefore = state.trainingSeconds;
   while (state.epoch < epochs) {
@@ -141,6 +144,8 @@ export async function train(run: TrainingRun): Promise<RunSummary | null> {
       continue;
     }
     const waiting = (session.waitMs - waitBefore) / elapsedMs;
+    if (state.fittedEpochs <= state.epoch) await keepBudget(experiment, session, state.epoch + 1);
+    state = { ...state, fittedEpochs: state.epoch + 1 };
     const evaluations = await evaluateAll(run).catch(async (error: Error) => {
       throw await keptFault(run, state, error);
     });
@@ -170,7 +175,9 @@ interface Progress {
 async function runBatches(run: TrainingRun, state: CheckpointState, batches: number): Promise<Progress> {
   const { experiment, session, signal, events } = run;
   const { program, training } = session;
-  const { lambda2, lambda3 } = experiment.budget;
+  const lambdas = areBitsFrozen(experiment, state.epoch)
+    ? [0, 0]
+    : [experiment.budget.lambda2, experiment.budget.lambda3];
   const control = new Float64Array(CONTROL_LENGTH);
   const started = performance.now();
   const waitBefore = session.waitMs;
@@ -184,7 +191,7 @@ async function runBatches(run: TrainingRun, state: CheckpointState, batches: num
     }
     const step = state.step + batch - state.batch;
     const rate = stepSize(training.options.solver, learningRate(experiment.training, step, batches), step + 1);
-    control.set([rate, lambda2, lambda3, averageWeight(experiment.training.emaDecay, step + 1)]);
+    control.set([rate, ...lambdas, averageWeight(experiment.training.emaDecay, step + 1)]);
     program.write(STORAGE.control, control);
     await program.run('train');
     // Lets signals and timers in: an engine on this very thread would otherwise keep them out for the whole epoch.

@@ -70,6 +70,8 @@ export interface ProgramOptions {
   readonly quantizerLearningRateFactor?: number;
   /** ε of smoothed labels in training; 0 by default. */
   readonly labelSmoothing?: number;
+  /** Cap the bits of quantizers at what the storage `bitCaps` says. */
+  readonly capsBits?: boolean;
   /** Keep moving averages of parameters and running moments, and evaluate with them. */
   readonly movingAverages?: boolean;
   readonly seed: number;
@@ -208,6 +210,7 @@ class PhaseBuilder {
       table(STORAGE.quantizerVelocity),
       adam ? table(STORAGE.quantizerSecondMoment) : null,
       control,
+      options.capsBits ? graph.whole(this.#storage(STORAGE.bitCaps, Math.max(1, variables.quantizers.length))) : null,
     ];
     graph.append(
       'quantizerUpdate',

@@ -1,0 +1,116 @@
+/**
+ * New learned values for a quantizer that shall have another number of bits: where a budget takes a bit away or gives
+ * one back, training goes on from the best start that can be found without it.
+ *
+ * A weight is at hand, so its quantizer takes the step (a power of two) whose levels have the smallest squared error.
+ * Activations are not; their quantizer keeps its range and takes the step that spans it.
+ */
+import { capBits } from './bitCap.js';
+import { elementQuantizers } from './elementQuantizer.js';
+import { inferredBits } from './inferredBitwidth.js';
+import { effectiveRange } from './parametrization.js';
+import { projectParameters } from './projection.js';
+import type { Quantizer } from './quantizer.js';
+import { coreOf, parameterNames } from './quantizer.js';
+import { exponentOf, nearestPowerOfTwo, powerOfTwo } from './rounding.js';
+import { startFresh } from './startValues.js';
+
+/** The fewest bits that the limits of a quantizer's values allow. */
+export function smallestBits(q: Quantizer): number {
+  const { n, d, xmax } = q.bounds;
+  switch (q.kind) {
+    case 'parametric_fp_d_xmax':
+      return inferredBits(q, d.max, Math.max(d.max, xmax.min));
+    case 'parametric_pow2_xmin_xmax':
+      return inferredBits(q, q.accountingXmin.max, Math.max(q.accountingXmin.max, xmax.min));
+    default:
+      return inferredBits(q, n.min, 0);
+  }
+}
+
+/** Sum of (Q(x) - x)² over the values. */
+export function squaredError(q: Quantizer, p0: number, p1: number, values: ArrayLike<number>): number {
+  const [e0, e1] = effectiveRange(q, p0, p1);
+  const { value } = elementQuantizers[coreOf(q.kind)];
+  let sum = 0;
+  for (let i = 0; i < values.length; i++) {
+    const x = values[i]!;
+    const error = value(q.signed, e0, e1, x) - x;
+    sum += error * error;
+  }
+  return sum;
+}
+
+/**
+ * The values with at most `bits` bits whose levels are closest to the weights, and the squared error they leave. A
+ * quantizer that learns nothing keeps its values; one whose weights are all 0 keeps its range.
+ */
+export function requantizeWeights(
+  q: Quantizer,
+  bits: number,
+  present: readonly [number, number],
+  weights: ArrayLike<number>,
+): { values: [number, number]; error: number } {
+  let largest = 0;
+  for (let i = 0; i < weights.length; i++) largest = Math.max(largest, Math.abs(weights[i]!));
+  const kept = requantizeActivation(q, bits, ...present);
+  let best = { values: kept, error: squaredError(q, ...kept, weights) };
+  if (parameterNames(q.kind).length === 0 || largest === 0) return best;
+  const top = exponentOf(largest) + 1;
+  let before = Number.POSITIVE_INFINITY;
+  // Down from a step as large as all weights. Clipping costs more and more, so the first rise is the end.
+  for (let exponent = top; exponent > top - octavesTried; exponent--) {
+    const start = startFresh({ ...q, bitwidth: Math.max(bits, 2) }, powerOfTwo(exponent)).parameters;
+    const values = withBits(q, bits, start);
+    const error = squaredError(q, ...values, weights);
+    if (error > before) break;
+    before = error;
+    if (error < best.error) best = { values, error };
+  }
+  return best;
+}
+
+/** More than there are bits in a step and its range. */
+const octavesTried = 24;
+
+/** The values with at most `bits` bits that keep the largest level, or come close where limits forbid it. */
+export function requantizeActivation(q: Quantizer, bits: number, p0: number, p1: number): [number, number] {
+  const [, end] = effectiveRange(q, p0, p1);
+  const signBits = q.signed ? 1 : 0;
+  const step = stepReaching(end, powerOfTwo(bits - signBits) - 1);
+  const magnitudes = powerOfTwo(Math.min(bits - 1, 10));
+  const smallest = nearestPowerOfTwo(end) * powerOfTwo(1 - magnitudes);
+  switch (q.kind) {
+    case 'fp':
+    case 'pow2':
+      return [p0, p1];
+    case 'parametric_fp_d_xmax':
+      return withBits(q, bits, [step, p1]);
+    case 'parametric_fp_d_b':
+      return withBits(q, bits, [bits, step]);
+    case 'parametric_pow2_xmin_xmax':
+      return withBits(q, bits, [smallest, p1]);
+    case 'parametric_pow2_b_xmin':
+      return withBits(q, bits, [bits, smallest]);
+    case 'parametric_fp':
+    case 'parametric_fp_b_xmax':
+    case 'parametric_pow2':
+    case 'parametric_pow2_b_xmax':
+      return withBits(q, bits, [bits, p1]);
+    default:
+      return q.kind satisfies never;
+  }
+}
+
+/** The smallest power of two of which `integers` and a half exceed the end. */
+function stepReaching(end: number, integers: number): number {
+  const exact = end / (integers + 0.5);
+  const floor = powerOfTwo(exponentOf(exact));
+  return exact < floor ? floor : 2 * floor;
+}
+
+/** Values inside their limits and with at most so many bits. */
+function withBits(q: Quantizer, bits: number, values: readonly [number, number]): [number, number] {
+  const projected = projectParameters(q, ...values);
+  return capBits(q, bits, projected, projected);
+}
