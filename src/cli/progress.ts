@@ -82,7 +82,8 @@ function epochLine(report: EpochReport, epochs: number, budget: BudgetTargets): 
     sizesText(report, budget),
     `${report.imagesPerSecond.toFixed(0)} img/s`,
     waitText(report.waiting),
-    report.isBest ? 'best' : report.obeysBudget ? '' : 'over budget',
+    budgetWord(report, budget),
+    report.isBest ? 'best' : '',
   ]
     .filter(Boolean)
     .join('  ');
@@ -96,10 +97,16 @@ function shortEpochLine(report: EpochReport, epochs: number, budget: BudgetTarge
     `err ${percent(report.training.error, 1)}`,
     `val ${percent(report.evaluation.error, 1)}`,
     shortSizes(report, budget),
-    report.isBest ? 'best' : report.obeysBudget ? '' : 'over',
+    report.isBest ? 'best' : budgetWord(report, budget),
   ]
     .filter(Boolean)
     .join('  ');
+}
+
+/** Whether the epoch ended inside the budget; nothing without one. */
+function budgetWord({ obeysBudget }: EpochReport, { weightKbytes, activationKbytes }: BudgetTargets): string {
+  if (weightKbytes <= 0 && activationKbytes <= 0) return '';
+  return obeysBudget ? 'inside' : 'outside';
 }
 
 function epochOf({ epoch }: EpochReport, epochs: number): string {

@@ -1,4 +1,4 @@
-export { hasBudget, obeysBudget } from './budget.js';
+export { guaranteesBudget, hasBudget, obeysBudget } from './budget.js';
 export { commandWords, trainCommandLine } from './commandLine.js';
 export { type ConfigEntry, type ConfigFile, readConfigFile } from './configFile.js';
 export { makeFolder, writeDurably } from './durableFile.js';

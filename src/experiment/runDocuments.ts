@@ -34,6 +34,8 @@ export const summarySchema = z.object({
   images_per_second: z.number(),
   seconds: z.number(),
   epochs: z.number(),
+  /** Epochs that ended inside the budget: all of them without one. */
+  budget_held_epochs: z.number().nullable().default(null),
   device: z.string(),
   select: z.string(),
 });

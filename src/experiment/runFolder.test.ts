@@ -197,6 +197,7 @@ it('summary.json comes back, and a wrong one is refused', () => {
     images_per_second: 300,
     seconds: 9,
     epochs: 1,
+    budget_held_epochs: 1,
     device: 'CPU',
     select: 'test',
   };

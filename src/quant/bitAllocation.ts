@@ -5,7 +5,7 @@
  * What a bit is worth is the caller's: `error(row, bits)` is what the network loses by a quantizer of that many bits, in
  * a unit that all tensors of one limit share.
  */
-import { bitsPerKbyte, largestSet, setBits, type TensorSet } from './sizes.js';
+import { largestSet, type TensorSet } from './sizes.js';
 
 /** No set of tensors may take more. */
 export interface MemoryLimit {
@@ -18,7 +18,7 @@ export type BitError = (row: number, bits: number) => number;
 
 /** Whether every limit is kept. */
 export function keepsLimits(limits: readonly MemoryLimit[], bits: readonly number[]): boolean {
-  return limits.every(({ sets, kbytes }) => largestSet(sets, bits).kbytes <= kbytes);
+  return limits.every((limit) => missingKbytes(limit, bits) === 0);
 }
 
 /**
@@ -87,16 +87,9 @@ export function individualLimits(
   });
 }
 
-/** Every limit with what is missing to it, and the set that misses it, when all quantizers have these bits. */
-export function missingKbytes(
-  limits: readonly MemoryLimit[],
-  bits: readonly number[],
-): { limit: MemoryLimit; set: TensorSet; kbytes: number }[] {
-  return limits.flatMap((limit) => {
-    const { set } = largestSet(limit.sets, bits);
-    const kbytes = setBits(set, bits) / bitsPerKbyte - limit.kbytes;
-    return kbytes > 0 ? [{ limit, set, kbytes }] : [];
-  });
+/** kB by which bits break a limit, 0 if they keep it. */
+export function missingKbytes({ sets, kbytes }: MemoryLimit, bits: readonly number[]): number {
+  return Math.max(0, largestSet(sets, bits).kbytes - kbytes);
 }
 
 /** Elements of a set by row, in the order of first appearance. */

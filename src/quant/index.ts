@@ -1,6 +1,6 @@
 /** The method: quantizers, their gradients, inferred bitwidths, memory budgets. Numbers in, numbers out. */
 export type { BitError, MemoryLimit } from './bitAllocation.js';
-export { giveBits, individualLimits, keepsLimits, missingKbytes, takeBits } from './bitAllocation.js';
+export { giveBits, individualLimits, missingKbytes, takeBits } from './bitAllocation.js';
 export { capBits, capMargin, noBitCap } from './bitCap.js';
 export type { ElementQuantizer } from './elementQuantizer.js';
 export {
@@ -27,7 +27,7 @@ export type {
   UniformKind,
 } from './quantizer.js';
 export { coreOf, parameterNames, quantizerKinds, wideLimitsOfM } from './quantizer.js';
-export { requantizeActivation, requantizeWeights, smallestBits, squaredError } from './requantization.js';
+export { largestBits, requantizeActivation, requantizeWeights, smallestBits, squaredError } from './requantization.js';
 export { bitLength, nearestPowerOfTwo, powerOfTwo, roundHalfAway } from './rounding.js';
 export type { ActivationType, MemorySets, TableSizes, TensorSet, Unquantized } from './sizes.js';
 export { activationTypes, bitsPerKbyte, largestSet, memorySets, setBits, tableBits, tableSizes } from './sizes.js';

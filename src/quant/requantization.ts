@@ -3,7 +3,7 @@
  * one back, training goes on from the best start that can be found without it.
  *
  * A weight is at hand, so its quantizer takes the step (a power of two) whose levels have the smallest squared error.
- * Activations are not; their quantizer keeps its range and takes the step that spans it.
+ * Activations are not; their quantizer keeps its range and takes the step that spans it best.
  */
 import { capBits } from './bitCap.js';
 import { elementQuantizers } from './elementQuantizer.js';
@@ -25,6 +25,19 @@ export function smallestBits(q: Quantizer): number {
       return inferredBits(q, q.accountingXmin.max, Math.max(q.accountingXmin.max, xmax.min));
     default:
       return inferredBits(q, n.min, 0);
+  }
+}
+
+/** The most bits that the limits of a quantizer's values and its configured maximum allow; the latter binds any kind here. */
+export function largestBits(q: Quantizer): number {
+  const { n, d, xmax } = q.bounds;
+  switch (q.kind) {
+    case 'parametric_fp_d_xmax':
+      return Math.min(n.max, inferredBits(q, d.min, xmax.max));
+    case 'parametric_pow2_xmin_xmax':
+      return Math.min(n.max, inferredBits(q, q.accountingXmin.min, xmax.max));
+    default:
+      return inferredBits(q, n.max, 0);
   }
 }
 
@@ -56,28 +69,27 @@ export function requantizeWeights(
   const kept = requantizeActivation(q, bits, ...present);
   let best = { values: kept, error: squaredError(q, ...kept, weights) };
   if (parameterNames(q.kind).length === 0 || largest === 0) return best;
-  const top = exponentOf(largest) + 1;
-  let before = Number.POSITIVE_INFINITY;
-  // Down from a step as large as all weights. Clipping costs more and more, so the first rise is the end.
-  for (let exponent = top; exponent > top - octavesTried; exponent--) {
-    const start = startFresh({ ...q, bitwidth: Math.max(bits, 2) }, powerOfTwo(exponent)).parameters;
-    const values = withBits(q, bits, start);
+  const bitwidth = Math.max(bits, 2);
+  // The first step spans all weights: the levels of a larger one would be among its own. Smaller ones clip.
+  const first = exponentOf(largest / (powerOfTwo(bitwidth - 1) - 0.5)) + 1;
+  for (let exponent = first; exponent > first - octavesTried; exponent--) {
+    const values = withBits(q, bits, startFresh({ ...q, bitwidth }, powerOfTwo(exponent)).parameters);
     const error = squaredError(q, ...values, weights);
-    if (error > before) break;
-    before = error;
     if (error < best.error) best = { values, error };
   }
   return best;
 }
 
-/** More than there are bits in a step and its range. */
-const octavesTried = 24;
+/** A range of less than 1/32 of the largest weight suits no distribution. */
+const octavesTried = 6;
 
-/** The values with at most `bits` bits that keep the largest level, or come close where limits forbid it. */
+/**
+ * The values with at most `bits` bits that keep the range, or come as close as a step that is a power of two and the
+ * limits allow.
+ */
 export function requantizeActivation(q: Quantizer, bits: number, p0: number, p1: number): [number, number] {
   const [, end] = effectiveRange(q, p0, p1);
-  const signBits = q.signed ? 1 : 0;
-  const step = stepReaching(end, powerOfTwo(bits - signBits) - 1);
+  const step = nearestPowerOfTwo(end / (powerOfTwo(bits - (q.signed ? 1 : 0)) - 0.5));
   const magnitudes = powerOfTwo(Math.min(bits - 1, 10));
   const smallest = nearestPowerOfTwo(end) * powerOfTwo(1 - magnitudes);
   switch (q.kind) {
@@ -100,13 +112,6 @@ export function requantizeActivation(q: Quantizer, bits: number, p0: number, p1:
     default:
       return q.kind satisfies never;
   }
-}
-
-/** The smallest power of two of which `integers` and a half exceed the end. */
-function stepReaching(end: number, integers: number): number {
-  const exact = end / (integers + 0.5);
-  const floor = powerOfTwo(exponentOf(exact));
-  return exact < floor ? floor : 2 * floor;
 }
 
 /** Values inside their limits and with at most so many bits. */

@@ -20,7 +20,7 @@ import {
 } from '../experiment/index.js';
 import type { Variables } from '../nn/index.js';
 import { packageVersion } from '../packageVersion.js';
-import { budgetOutlook } from '../train/budgetKeeper.js';
+import { budgetOutlook } from '../train/budgetLimits.js';
 import { checkpointFile, readCheckpoint } from '../train/checkpoint.js';
 import { dataShape, programOptions, resolvedLayers } from '../train/programOptions.js';
 import { openSession } from '../train/session.js';
@@ -73,11 +73,11 @@ export async function runExperiment(
   const [chooses, reported] = evaluationSets(data);
   const shape = dataShape(data, chooses.count, reported?.count);
   const program = buildTrainingProgram(programOptions(experiment, shape, starting));
+  const outlook = budgetOutlook(experiment, program.variables);
   if (starting) events.line(startLine(program.variables, starting));
+  if (outlook) events.line(outlook);
   if (experiment.layers.length > 0) events.onLayers?.(resolvedLayers(experiment, shape));
   const checkpoint = folderToResume ? await readCheckpoint(folderToResume.checkpoint, program) : null;
-  const outlook = budgetOutlook(experiment, program.variables);
-  if (outlook) events.line(outlook);
   const engine = await bench.engine(experiment);
   const session = await openSession(engine, program, (done, total) => events.task('compiling', done, total));
   try {

@@ -5,6 +5,7 @@ import { type Images, isStream } from '../data/imageStream.js';
 import {
   type Experiment,
   type QuantizerSettings as ExperimentQuantizer,
+  guaranteesBudget,
   quantizerBounds,
   type ResolvedLayer,
   resolveLayers,
@@ -12,7 +13,6 @@ import {
 import { type ModelOptions, type QuantizerSettings, quantizableTensors, type StartingWeights } from '../nn/index.js';
 import type { Solver } from '../ops/attributes.js';
 import type { Budget, Quantizer } from '../quant/index.js';
-import { guaranteesBudget } from './budgetKeeper.js';
 import type { ImageSource, ProgramOptions } from './trainingProgram.js';
 
 /** The sizes of a dataset that a program is built for. */
@@ -66,7 +66,7 @@ export function programOptions(
     quantizerLearningRateFactor: training.quantizerLearningRateFactor,
     labelSmoothing: training.labelSmoothing,
     movingAverages: training.emaDecay > 0,
-    capsBits: guaranteesBudget(experiment),
+    capsBits: guaranteesBudget(experiment.budget),
     seed: training.seed,
     starting,
     // Evaluation needs not a single batch of training images, but no engine likes an empty table.

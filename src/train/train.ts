@@ -318,7 +318,8 @@ async function finishEpoch(
 function summarize(run: TrainingRun, state: CheckpointState, seconds: number): RunSummary {
   const { folder, session, experiment } = run;
   const described = state.best?.epoch ?? state.epoch;
-  const sizes = readSizes(folder).find(({ epoch }) => epoch === described);
+  const allSizes = readSizes(folder);
+  const sizes = allSizes.find(({ epoch }) => epoch === described);
   if (!sizes) throw new Error(`${folder.sizes} has no epoch ${described}`);
   const quantizers = readQuantizers(folder).filter(({ epoch }) => epoch === described);
   const { variables } = session.training;
@@ -341,6 +342,7 @@ function summarize(run: TrainingRun, state: CheckpointState, seconds: number): R
     images_per_second: state.imagesTrained / Math.max(state.trainingSeconds, 1e-9),
     seconds,
     epochs: state.epoch,
+    budget_held_epochs: allSizes.filter((row) => obeysBudget(experiment.budget, row)).length,
     device: run.device,
     select: experiment.training.select,
   };

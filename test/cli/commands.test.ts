@@ -55,6 +55,28 @@ describe('train', () => {
     ]);
   });
 
+  it('keeps a guaranteed budget at the end of every epoch', async () => {
+    const out = join(folder, 'guaranteed');
+    const { stderr } = await succeeds(['train', 'GUARANTEED', '--cfg', cfg, '--no-plots', '--out', out], folder);
+    expect(stderr).toContain(
+      'budget: with the fewest bits weights need 65.51 of 70.1 kB, activations (peak) need 6.00 of 20 kB',
+    );
+    expect(stderr.match(/^epoch .* W .*\/70\.1 kB {2}A\(peak\) .*\/20 kB .* inside/gm)).toHaveLength(3);
+    const [header, ...rows] = readFileSync(join(out, 'GUARANTEED', 'sizes.csv'), 'utf8')
+      .trim()
+      .split('\n');
+    expect(header).toBe('epoch,weights_kb,activations_max_kb,activations_sum_kb,activations_peak_kb');
+    for (const row of rows) {
+      const [, weights, , , peak] = row.split(',').map(Number);
+      expect(weights).toBeLessThanOrEqual(70.1);
+      expect(peak).toBeLessThanOrEqual(20);
+    }
+    // The first epoch ends the search: it leaves no room for another bit of the smaller layers.
+    expect(Number(rows[0]?.split(',')[1])).toBeGreaterThan(69.8);
+    const summary = JSON.parse(readFileSync(join(out, 'GUARANTEED', 'summary.json'), 'utf8'));
+    expect(summary).toMatchObject({ epochs: 3, budget_held_epochs: 3 });
+  });
+
   it('says where a precision that was asked for has no effect', async () => {
     const args = ['train', 'FLOAT', '--cfg', cfg, '--no-plots', '--matmul-precision', 'float16x2', '--out', 'precise'];
     const { stderr } = await succeeds(args, folder);

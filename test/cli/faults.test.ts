@@ -144,6 +144,17 @@ describe('the experiment', () => {
       ['FLOAT', '--cfg', 'tiny.cfg', '--layers', 'conv9*: w_quantize = fp'],
       '--layers: conv9*: w_quantize = fp: no weight or bias has a name like conv9*; near are conv1/quantized_conv/W, ',
     ],
+    [
+      'a budget that cannot be met',
+      ['GUARANTEED', '--cfg', 'tiny.cfg', '--target-weight-kbytes', '60'],
+      '--target-weight-kbytes = 60: cannot be met: with the fewest bits that the limits allow, weights need 65.51 kB, ' +
+        '5.51 kB too much; most of it is res3/layer1/basicblock2/quantized_conv/W, 9.00 kB at 2 bits',
+    ],
+    [
+      'a peak that cannot be met',
+      ['GUARANTEED', '--cfg', 'tiny.cfg', '--target-activation-kbytes', '5'],
+      'activations (peak) need 6.00 kB, 1.00 kB too much; most of it is conv1, 2.00 kB at 1 bits',
+    ],
     ['batch beyond the data', ['FLOAT', '--cfg', 'tiny.cfg', '--batch-size', '97'], 'more than the 96 training images'],
     ['limit beyond the data', ['FLOAT', '--cfg', 'tiny.cfg', '--limit-train', '97'], '96'],
     ['start from nothing', ['A', '--cfg', 'ownWeights.cfg', '--data', 'synthetic:128'], "did you mean 'BB'?"],

@@ -13,6 +13,7 @@ const data = 'synthetic:160';
 /** What the experiments need beside the data. */
 const options: Readonly<Record<string, readonly string[]>> = {
   BUDGET: ['--weights', weights],
+  GUARANTEED: ['--weights', weights],
   ADAM: ['--select', 'validation', '--validation-split', '16'],
 };
 
@@ -29,7 +30,7 @@ beforeAll(async () => {
   await succeeds(['train', 'FLOAT', '--cfg', cfg, '--out', 'start', '--no-plots'], folder);
 });
 
-describe.each(['BUDGET', 'ADAM', 'EXTENDED'])('%s', (name) => {
+describe.each(['BUDGET', 'GUARANTEED', 'ADAM', 'EXTENDED'])('%s', (name) => {
   const wanted = join(folder, 'whole', name);
 
   beforeAll(async () => {

@@ -62,6 +62,15 @@ a_quantize = parametric_fp_d_xmax_relu
 target_weight_kbytes = 120
 target_activation_kbytes = 12
 
+[GUARANTEED]
+budget = guaranteed
+budget_search = 0.4
+w_quantize = parametric_fp_d_xmax
+a_quantize = parametric_fp_d_xmax_relu
+target_weight_kbytes = 70.1
+target_activation_kbytes = 20
+target_activation_type = peak
+
 [EXTENDED]
 schedule = cosine
 warmup_epochs = 1.5

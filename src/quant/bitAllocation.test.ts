@@ -1,0 +1,100 @@
+/** Greedy choices of bits on budgets small enough to work out by hand, and what holds for any. */
+import { describe, expect, it } from 'vitest';
+import { mulberry32 } from '../../test/mulberry32.js';
+import { giveBits, individualLimits, keepsLimits, type MemoryLimit, missingKbytes, takeBits } from './bitAllocation.js';
+
+/** Three tensors of 8192, 4096 and 8192 elements: 1, ½ and 1 kB a bit. */
+const [a, b, c] = [
+  { row: 0, count: 8192 },
+  { row: 1, count: 4096 },
+  { row: 2, count: 8192 },
+] as const;
+const sum = (kbytes: number): MemoryLimit => ({ sets: [{ members: [a, b, c], bits: 0 }], kbytes });
+const max = (kbytes: number): MemoryLimit => ({
+  sets: [a, b, c].map((member) => ({ members: [member], bits: 0 })),
+  kbytes,
+});
+const halving = (_row: number, bits: number) => 4 ** -bits;
+const least = [2, 2, 2];
+
+describe('takeBits', () => {
+  it('keeps what fits', () => {
+    expect(takeBits([4, 4, 4], [sum(10)], least, halving)).toEqual([4, 4, 4]);
+  });
+
+  it('takes the bit that costs the least per element, of equal ones the first', () => {
+    expect(takeBits([4, 4, 4], [sum(9)], least, halving)).toEqual([3, 4, 4]);
+    expect(takeBits([4, 4, 4], [sum(8)], least, halving)).toEqual([3, 4, 3]);
+    const dearer = (row: number, bits: number) => (row === 1 ? 0.1 : 1) * 4 ** -bits;
+    expect(takeBits([4, 4, 4], [sum(9.5)], least, dearer)).toEqual([4, 3, 4]);
+  });
+
+  it('takes only where a set is too large', () => {
+    expect(takeBits([4, 7, 3], [max(3)], least, halving)).toEqual([3, 6, 3]);
+    expect(takeBits([4, 7, 3], [max(3), sum(7)], least, halving)).toEqual([2, 3, 3]);
+  });
+
+  it('counts a row as often as a set holds it', () => {
+    const twice = { sets: [{ members: [a, c, { row: 0, count: 8192 }], bits: 0 }], kbytes: 11 };
+    expect(takeBits([4, 4, 4], [twice], least, halving)).toEqual([3, 4, 4]);
+  });
+
+  it('stops at the fewest bits', () => {
+    expect(takeBits([4, 4, 4], [sum(1)], least, halving)).toEqual(least);
+    expect(missingKbytes(sum(1), least)).toBe(4);
+  });
+});
+
+describe('giveBits', () => {
+  it('gives the bit that gains the most per element and fits', () => {
+    expect(giveBits([2, 2, 2], [sum(5.5)], [8, 8, 8], halving)).toEqual([2, 3, 2]);
+    expect(giveBits([2, 2, 2], [sum(7.5)], [8, 8, 8], halving)).toEqual([3, 3, 3]);
+    expect(giveBits([2, 2, 2], [sum(8)], [8, 8, 8], halving)).toEqual([3, 4, 3]);
+  });
+
+  it('fills every set of a maximum, up to the most bits', () => {
+    expect(giveBits([2, 2, 2], [max(4)], [8, 6, 8], halving)).toEqual([4, 6, 4]);
+  });
+
+  it('gives nothing that does not help, nor to rows that no limit counts', () => {
+    expect(giveBits([2, 2, 2], [sum(100)], [8, 8, 8], () => 1)).toEqual([2, 2, 2]);
+    expect(giveBits([2, 2, 2, 2], [sum(100)], [3, 3, 3, 8], halving)).toEqual([3, 3, 3, 2]);
+  });
+});
+
+it('individual limits: what a row can have while the others have the least', () => {
+  expect(individualLimits([sum(8)], least, [8, 8, 4])).toEqual([5, 8, 4]);
+  expect(individualLimits([max(3)], least, [8, 8, 8])).toEqual([3, 6, 3]);
+});
+
+it('any budget that can be met is met, and no bit is left that would fit', () => {
+  const random = mulberry32(3);
+  for (let trial = 0; trial < 200; trial++) {
+    const counts = Array.from({ length: 8 }, () => 1 + Math.floor(5000 * random()));
+    const members = counts.map((count, row) => ({ row, count }));
+    const pairs = members.slice(1).map((member, i) => ({ members: [members[i]!, member], bits: 100 }));
+    const smallest = counts.map(() => 1 + Math.floor(2 * random()));
+    const start = smallest.map((bits) => bits + Math.floor(6 * random()));
+    const whole = { sets: [{ members, bits: 0 }], kbytes: 0 };
+    const peak = { sets: pairs, kbytes: 0 };
+    const limits = [whole, peak].map((limit) => ({
+      ...limit,
+      kbytes: missingKbytes(limit, smallest) * (1 + random()),
+    }));
+    const weights = counts.map(() => random());
+    const error = (row: number, bits: number) => weights[row]! * 4 ** -bits;
+    const taken = takeBits(start, limits, smallest, error);
+    expect(keepsLimits(limits, taken)).toBe(true);
+    const given = giveBits(
+      taken,
+      limits,
+      counts.map(() => 16),
+      error,
+    );
+    expect(keepsLimits(limits, given)).toBe(true);
+    for (const [row, bits] of given.entries()) {
+      expect(bits).toBeGreaterThanOrEqual(taken[row]!);
+      if (bits < 16) expect(keepsLimits(limits, given.with(row, bits + 1))).toBe(false);
+    }
+  }
+});
