@@ -12,14 +12,13 @@ import { type Device, selectEngine } from '../engine/selectEngine.js';
 import { InputError } from '../errors.js';
 import { experimentFromSettings } from '../experiment/index.js';
 import { STORAGE } from '../nn/index.js';
-import { METRICS } from '../ops/attributes.js';
 import { programOptions } from '../train/programOptions.js';
 import { openSession, type Session } from '../train/session.js';
 import { buildTrainingProgram } from '../train/trainingProgram.js';
 import { benchImages, measureStreaming, type StreamingResult } from './benchImages.js';
+import { describeProfile, profileSteps, type StepProfile } from './benchProfile.js';
 import { autotuneOption, deviceOption, matmulPrecisionOption, threadsOption, tuningFile } from './options.js';
 import { percent } from './progress.js';
-import { textTable } from './textTable.js';
 
 interface Workload {
   readonly model: string;
@@ -56,6 +55,8 @@ interface Result {
   readonly planMebibytes: number;
   readonly residentMebibytes: number;
   readonly firstStepSeconds: number;
+  /** With `--profile`. */
+  readonly profile?: StepProfile;
   /** With `--data`. */
   readonly streaming?: StreamingResult;
 }
@@ -87,7 +88,7 @@ export function benchCommand(): Command {
     .option('--batch-size <n>', 'images a step', count)
     .option('--rounds <n>', 'rounds, of which the median counts', count, 5)
     .option('--steps <n>', 'steps a round; half a second of them by default, three at least', count)
-    .option('--profile', 'time of each kernel')
+    .option('--profile', 'time of each kernel, and how near it comes to what the machine gives')
     .option('--data <spec>', 'images:DIR: train on random crops of these, and time their decoding too')
     .option('--decode-threads <n>', 'images decoded at a time', count)
     .addOption(autotuneOption())
@@ -134,13 +135,15 @@ async function measure(name: string, options: BenchOptions): Promise<Result> {
       firstStepSeconds,
     };
     if (!options.json) process.stdout.write(`${describe(result)}\n`);
-    if (options.profile) process.stdout.write(`${await profile(session)}\n`);
-    if (!photographs) return result;
+    const profile = options.profile ? await profileSteps(engine, session) : null;
+    if (profile && !options.json) process.stdout.write(`${describeProfile(profile)}\n`);
+    const profiled = profile ? { ...result, profile } : result;
+    if (!photographs) return profiled;
     await session.program.dispose();
     const streamed = await open(engine, { ...workload, classes: photographs.classes }, photographs.stream);
     const streaming = await measureStreaming(streamed, photographs.stream, photographs.table);
     if (!options.json) process.stdout.write(`${describeStreaming(streaming)}\n`);
-    return { ...result, streaming };
+    return { ...profiled, streaming };
   } finally {
     await photographs?.stream.decoders.close();
     await engine.dispose();
@@ -220,24 +223,4 @@ function describeStreaming(result: StreamingResult): string {
     `  images decoded ${decodeThreads} at a time: ${decodedImagesPerSecond.toFixed(0)} img/s; trained on while decoded: ` +
     `${streamedImagesPerSecond.toFixed(0)} img/s, waiting for images ${percent(waiting, 0)} of the time`
   );
-}
-
-/** Time of a step by operation, longest first: means over the steps so far. */
-async function profile({ program }: Session): Promise<string> {
-  const entries = (await program.profile()).filter(({ phase }) => phase === 'train');
-  const steps = (await program.read(STORAGE.metrics))[METRICS.steps]!;
-  const total = entries.reduce((sum, { ms }) => sum + ms, 0);
-  const byOp = new Map<string, { ms: number; calls: number }>();
-  for (const { op, ms } of entries) {
-    const known = byOp.get(op) ?? { ms: 0, calls: 0 };
-    byOp.set(op, { ms: known.ms + ms, calls: known.calls + 1 });
-  }
-  const row = (op: string, calls: number, ms: number) => [
-    op,
-    String(calls),
-    (ms / steps).toFixed(3),
-    percent(ms / total),
-  ];
-  const rows = [...byOp].sort((a, b) => b[1].ms - a[1].ms).map(([op, { ms, calls }]) => row(op, calls, ms));
-  return textTable([['operation', 'kernels', 'ms a step', 'share'], ...rows, row('all', entries.length, total)]);
 }

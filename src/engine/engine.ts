@@ -5,6 +5,7 @@
  * `run` may return before the work is done; the promise resolves when the engine takes more work.
  */
 
+import type { AnyNode } from '../graph/graph.js';
 import type { Plan } from '../graph/plan.js';
 
 /** Floats are Float64Array on the reference engine and Float32Array on all others. */
@@ -21,8 +22,8 @@ export interface Engine {
 /** Time of one call of a phase, or of one kernel where an engine makes several of it. */
 export interface ProfileEntry {
   readonly phase: string;
-  readonly op: string;
-  /** What tells it from others of the same operation: a kernel, a tensor. */
+  readonly node: AnyNode;
+  /** What tells it from others of the same node: a kernel, a tensor. */
   readonly label: string;
   readonly ms: number;
 }

@@ -4,6 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
+import type { StepProfile } from '../../src/cli/benchProfile.js';
 import { readSafetensors } from '../../src/weights/index.js';
 import { listing, main, mpdnn, succeeds, temporaryFolder, writeTinyConfig } from './runMpdnn.js';
 
@@ -333,6 +334,26 @@ describe('bench, devices, golden', () => {
     expect(results[0]!.imagesPerSecond).toBeGreaterThan(0);
     console.log(`first step ${results[0]!.firstStepSeconds.toFixed(2)} s after the start`);
     expect(results[0]!.firstStepSeconds).toBeLessThan(5);
+  });
+
+  it('bench --profile holds every kernel against what the machine gives', async () => {
+    const args = ['bench', 'resnet20-waq', '--batch-size', '4', '--rounds', '1', '--steps', '1', '--profile'];
+    const call = [...args, '--device', 'cpu', '--threads', '1'];
+    const { stdout } = await succeeds([...call, '--json'], folder);
+    const [{ profile }] = JSON.parse(stdout) as [{ profile: StepProfile }];
+    expect(profile.ceilings.flopsPerSecond).toBeGreaterThan(0);
+    for (const rows of [profile.operations, profile.kernels]) {
+      expect(rows.reduce((sum, { share }) => sum + share, 0)).toBeCloseTo(1, 9);
+      expect(rows.reduce((sum, { kernels }) => sum + kernels, 0)).toBe(profile.total.kernels);
+      for (const { ofCeiling } of rows) expect(ofCeiling).toBeGreaterThan(0);
+    }
+    const convolutions = profile.kernels.filter(({ operation }) => operation === 'conv2d');
+    expect(convolutions.map(({ shapes }) => shapes)).toContain('4×32×32×16, 3×3×16×16');
+    for (const { flopsPerSecond } of convolutions) expect(flopsPerSecond).toBeGreaterThan(0);
+    const text = await succeeds(call, folder);
+    expect(text.stdout).toMatch(/\nceilings: product \d\S* GFLOP\/s, memory in GB\/s \d\S* for 12 KiB, .*\n/);
+    expect(text.stdout).toMatch(/\nconv2d +4×32×32×16, 3×3×16×16 +6 .*%\n/);
+    expect(text.stdout).toMatch(/\nall +\d.* 100.0 % .*%\n$/);
   });
 
   it('devices names all engines', async () => {

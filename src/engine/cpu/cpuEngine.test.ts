@@ -39,7 +39,7 @@ describe('createCpuEngine', () => {
     const program = await engine.load(plan);
     await program.run('step');
     const entries = await program.profile();
-    expect(new Set(entries.map(({ op }) => op))).toEqual(new Set(plan.phases.step!.map(({ op }) => op)));
+    expect(new Set(entries.map(({ node }) => node.op))).toEqual(new Set(plan.phases.step!.map(({ op }) => op)));
     expect(entries.reduce((sum, { ms }) => sum + ms, 0)).toBeGreaterThan(0);
     await engine.dispose();
   });

@@ -185,7 +185,7 @@ function profileOf(phase: string, { calls, records }: LoweredPhase, memory: WebA
     const written = node.outputs[0]?.name ?? node.inputs[0]?.name ?? '';
     return {
       phase,
-      op: node.op,
+      node,
       label: `${'kernel' in lowered ? lowered.kernel : 'host'} ${written}`,
       ms: data.getFloat64(records + position * RECORD_BYTES + 16, true),
     };

@@ -125,7 +125,7 @@ if (existsSync(driver)) {
     const program = await engine.load(makePlan({ step: graph }));
     await program.run('step');
     const [entry] = await program.profile();
-    expect(entry).toMatchObject({ phase: 'step', op: 'add' });
+    expect(entry).toMatchObject({ phase: 'step', node: { op: 'add' } });
     expect(entry!.ms).toBeGreaterThan(0);
     await engine.dispose();
   });

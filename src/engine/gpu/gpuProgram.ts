@@ -3,6 +3,7 @@
  * encodes into one command buffer. Nothing is read back unless asked for, and the host runs a few steps ahead at most.
  */
 
+import type { AnyNode } from '../../graph/graph.js';
 import type { Plan } from '../../graph/plan.js';
 import type { Storage } from '../../graph/tensor.js';
 import type { ProfileEntry, Program, StorageArray } from '../engine.js';
@@ -25,7 +26,7 @@ export interface LoadOptions {
 }
 
 export interface Dispatch {
-  readonly op: string;
+  readonly node: AnyNode;
   readonly label: string;
   readonly pipeline: GPUComputePipeline;
   readonly bindGroup: GPUBindGroup;
@@ -111,7 +112,7 @@ export async function loadProgram(
     },
     profile: async () =>
       [...phases].flatMap(([phase, dispatches]) =>
-        dispatches.map(({ op, label, ms }): ProfileEntry => ({ phase, op, label, ms })),
+        dispatches.map(({ node, label, ms }): ProfileEntry => ({ phase, node, label, ms })),
       ),
     dispose: async () => {
       for (const buffer of [...buffers.values(), parameters]) buffer.destroy();
@@ -166,7 +167,7 @@ function parameterBytes({ parameters }: KernelCall): number {
 
 function dispatchOf(
   device: GPUDevice,
-  { op, call }: LoweredCall,
+  { node, call }: LoweredCall,
   pipelines: ReadonlyMap<string, GPUComputePipeline>,
   buffers: ReadonlyMap<BufferPlan, GPUBuffer>,
   parameters: GPUBuffer,
@@ -181,7 +182,7 @@ function dispatchOf(
     entries.push({ binding: 0, resource: { buffer: parameters, offset: parameterOffsets.get(call)!, size } });
   }
   const bindGroup = device.createBindGroup({ label: call.label, layout: pipeline.getBindGroupLayout(0), entries });
-  return { op, label: call.label, pipeline, bindGroup, workgroups: call.workgroups, ms: 0 };
+  return { node, label: call.label, pipeline, bindGroup, workgroups: call.workgroups, ms: 0 };
 }
 
 function bindingOf(part: BufferPlan, buffers: ReadonlyMap<BufferPlan, GPUBuffer>): GPUBufferBinding {

@@ -17,9 +17,9 @@ import * as update from './kernels/update.js';
 
 export type Lowering<K extends OpName> = (node: Node<K>, placement: Placement) => KernelCall[];
 
-/** A kernel call and the operation it belongs to. */
+/** A kernel call and the node it belongs to. */
 export interface LoweredCall {
-  readonly op: OpName;
+  readonly node: AnyNode;
   readonly call: KernelCall;
 }
 
@@ -50,7 +50,7 @@ export function lowerPhase(nodes: readonly AnyNode[], placement: Placement): Low
     }
   };
   const perNode = nodes.map((node): LoweredCall[] =>
-    absorbed.has(node) ? [] : callsOf(node).map((call) => ({ op: node.op, call })),
+    absorbed.has(node) ? [] : callsOf(node).map((call) => ({ node, call })),
   );
   return nodes.flatMap((_, index) => {
     const [first, ...rest] = perNode[index]!;

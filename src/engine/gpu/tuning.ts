@@ -6,6 +6,7 @@
 import { Graph, type Node } from '../../graph/graph.js';
 import { makePlan, type Plan } from '../../graph/plan.js';
 import { elementCount, type Storage, type Tensor } from '../../graph/tensor.js';
+import { costOf } from '../../ops/cost.js';
 import type { Program, StorageArray } from '../engine.js';
 import { agrees, gradientMagnitude, trialValues } from './agreement.js';
 import type { OpenDevice } from './device.js';
@@ -70,7 +71,7 @@ export async function tune(
       milliseconds.push(isRight ? await timeOf(program, phase, product.node) : Number.POSITIVE_INFINITY);
     }
     known[named(product.key)] = milliseconds.indexOf(Math.min(...milliseconds));
-    onTuned?.({ key: product.key, multiplyAdds: multiplyAdds(product.node), milliseconds });
+    onTuned?.({ key: product.key, multiplyAdds: costOf(product.node).flops / 2, milliseconds });
   }
   await program.dispose();
   await store.save(known);
@@ -235,15 +236,4 @@ async function timeOf(program: Program, phase: string, node: Node): Promise<numb
 async function totalOf(program: Program, phase: string, { op }: Node): Promise<number> {
   const entries = (await program.profile()).filter((entry) => entry.phase === phase && entry.op === op);
   return entries.reduce((sum, { ms }) => sum + ms, 0);
-}
-
-/** Of a convolution or one of its gradients: output pixels × what a window holds × output channels. */
-function multiplyAdds({ op, inputs, outputs }: Node): number {
-  const [gradient, weights] =
-    op === 'conv2d'
-      ? [outputs[0]!, inputs[1]!]
-      : op === 'conv2dInputGradient'
-        ? [inputs[0]!, inputs[1]!]
-        : [inputs[1]!, outputs[0]!];
-  return elementCount(gradient.shape.slice(0, 3)) * elementCount(weights.shape);
 }

@@ -39,7 +39,7 @@ export function createReferenceEngine(): Engine {
           Object.entries(plan.phases).flatMap(([phase, nodes]) =>
             nodes.map((node) => ({
               phase,
-              op: node.op,
+              node,
               label: node.outputs[0]?.name ?? '',
               ms: times.get(node) ?? 0,
             })),

@@ -1,0 +1,94 @@
+/**
+ * What an engine attains at best on this machine, as a measure for the kernels of a network: its own plain matrix product
+ * (a convolution of one tap) and its own sum of two vectors.
+ */
+
+import { Graph } from '../graph/graph.js';
+import { makePlan, type Plan } from '../graph/plan.js';
+import { elementCount, type Tensor } from '../graph/tensor.js';
+import { type Cost, costOf } from '../ops/cost.js';
+import type { Engine } from './engine.js';
+
+export interface Ceilings {
+  /** Of a product of two square matrices. */
+  readonly flopsPerSecond: number;
+  /** Two vectors read and one written: by the bytes of all three, which caches hold up to some size. */
+  readonly memory: readonly { readonly bytes: number; readonly bytesPerSecond: number }[];
+}
+
+/** A larger one would tell no more than a size that takes so long. */
+const longEnoughMs = 20;
+/** A GPU that was waiting needs a while to get up to its clock. */
+const measuredMs = 100;
+const fewestRuns = 3;
+
+/** @param engine one that times its calls */
+export async function measureCeilings(engine: Engine): Promise<Ceilings> {
+  const products = await measure(engine, [256, 512, 1024, 2048, 4096].map(product));
+  const sums = await measure(engine, [2 ** 10, 2 ** 14, 2 ** 18, 2 ** 22, 2 ** 24, 2 ** 26].map(sum));
+  return {
+    flopsPerSecond: Math.max(...products.map(({ cost, seconds }) => cost.flops / seconds)),
+    memory: sums.map(({ cost: { bytes }, seconds }) => ({ bytes, bytesPerSecond: bytes / seconds })),
+  };
+}
+
+/** The time that the ceilings allow; memory traffic is measured by a sum of about as many bytes. */
+export function secondsAtCeiling({ flops, bytes }: Cost, { flopsPerSecond, memory }: Ceilings): number {
+  const distance = (other: number) => Math.abs(Math.log(other / bytes));
+  const alike = memory.reduce((best, each) => (distance(each.bytes) < distance(best.bytes) ? each : best));
+  return Math.max(flops / flopsPerSecond, bytes / alike.bytesPerSecond);
+}
+
+interface Measurement {
+  readonly cost: Cost;
+  readonly seconds: number;
+}
+
+/** Of one plan after another until one takes long enough. */
+async function measure(engine: Engine, plans: readonly Plan[]): Promise<Measurement[]> {
+  const found: Measurement[] = [];
+  for (const plan of plans) {
+    const milliseconds = await timeOf(engine, plan);
+    found.push({ cost: costOf(plan.phases.step![0]!), seconds: milliseconds / 1000 });
+    if (milliseconds > longEnoughMs) break;
+  }
+  return found;
+}
+
+/** Not the least time: where threads share a core, one may come when the others have done its work. */
+function median(values: readonly number[]): number {
+  return [...values].sort((a, b) => a - b)[values.length >> 1]!;
+}
+
+async function timeOf(engine: Engine, plan: Plan): Promise<number> {
+  const program = await engine.load(plan);
+  const total = async () => (await program.profile()).reduce((milliseconds, { ms }) => milliseconds + ms, 0);
+  const started = performance.now();
+  const times: number[] = [];
+  do {
+    const before = await total();
+    await program.run('step');
+    times.push((await total()) - before);
+  } while (performance.now() - started < measuredMs || times.length < fewestRuns);
+  await program.dispose();
+  return median(times);
+}
+
+function product(size: number): Plan {
+  const graph = new Graph();
+  const pixels = [1, 32, size / 32, size];
+  const [x, w, y] = [storage(graph, 'x', pixels), storage(graph, 'w', [1, 1, size, size]), storage(graph, 'y', pixels)];
+  graph.append('conv2d', [x, w], [y], { stride: 1, padding: 0 });
+  return makePlan({ step: graph });
+}
+
+function sum(length: number): Plan {
+  const graph = new Graph();
+  const [a, b, c] = ['a', 'b', 'c'].map((name) => storage(graph, name, [length]));
+  graph.append('add', [a!, b!], [c!], {});
+  return makePlan({ step: graph });
+}
+
+function storage(graph: Graph, name: string, shape: readonly number[]): Tensor {
+  return graph.whole({ name, dtype: 'float', length: elementCount(shape) }, shape);
+}
