@@ -234,6 +234,6 @@ async function timeOf(program: Program, phase: string, node: Node): Promise<numb
 }
 
 async function totalOf(program: Program, phase: string, { op }: Node): Promise<number> {
-  const entries = (await program.profile()).filter((entry) => entry.phase === phase && entry.op === op);
+  const entries = (await program.profile()).filter((entry) => entry.phase === phase && entry.node.op === op);
   return entries.reduce((sum, { ms }) => sum + ms, 0);
 }
