@@ -109,8 +109,8 @@ describe('train', () => {
     const epochs = frames.filter((frame) => frame.startsWith('epoch '));
     expect(epochs).toHaveLength(2);
     for (const line of epochs) expect(line.length).toBeLessThan(80);
-    // A bar is drawn over, not left behind: a line for the run, two for epochs, then the table.
-    expect(lines.findIndex((line) => line.includes('bits W'))).toBe(3);
+    // A bar is drawn over, not left behind: a line for the budget, one for the run, two for epochs, then the table.
+    expect(lines.findIndex((line) => line.includes('bits W'))).toBe(4);
   });
 
   it('takes its first step within two seconds', async () => {
