@@ -17,8 +17,8 @@ const float16 = { levels: 2 ** 11, smallest: 2 ** -14, largest: 65_504 } as cons
 /** The largest code of a fixed point that float16 does not take for infinity. */
 const largestCode = float16.largest;
 
-/** Operations whose kernels store their first result four numbers at a time where its last dimension allows. */
-const storesFours: readonly OpName[] = ['activation', 'batchNorm', 'maxPool'];
+/** Operations whose kernels store their first result four numbers at a time where operand and result allow. */
+const storesFours: readonly OpName[] = ['activation', 'batchNorm', 'maxPool', 'subsample'];
 
 /** Operands that matrix units round to float16: neither gradients, which are scaled before, nor addends. */
 const roundedOperands: Partial<Record<OpName, readonly number[]>> = {
@@ -38,11 +38,15 @@ export function narrowFormats(calls: readonly AnyNode[], matrixUnits: MatrixUnit
   for (const call of calls) {
     const [tensor] = call.outputs;
     if (!tensor || tensor.view || !storesFours.includes(call.op)) continue;
-    if ((tensor.shape.at(-1) ?? 0) % 4 !== 0 || elementCount(tensor.shape) < fewElements) continue;
+    if (![tensor, call.inputs[0]].every(hasFours) || elementCount(tensor.shape) < fewElements) continue;
     const format = rounds && isRoundedByAll(calls, tensor) ? 'float16' : exact.get(tensor);
     if (format) narrow.set(tensor, format);
   }
   return narrow;
+}
+
+function hasFours(tensor: Tensor | null | undefined): boolean {
+  return (tensor?.shape.at(-1) ?? 1) % 4 === 0;
 }
 
 function isRoundedByAll(calls: readonly AnyNode[], tensor: Tensor): boolean {
@@ -63,7 +67,7 @@ function exactFormats(calls: readonly AnyNode[]): ReadonlyMap<Tensor, Format> {
       const quantizer = activation?.type === 'quantize' ? rows[activation.row] : undefined;
       const format = quantizer && exactFormat(quantizer);
       if (format) formats.set(tensor, format);
-    } else if (call.op === 'maxPool') {
+    } else if (call.op === 'maxPool' || call.op === 'subsample') {
       const format = call.inputs[0] && formats.get(call.inputs[0]);
       if (format) formats.set(tensor, format);
     }

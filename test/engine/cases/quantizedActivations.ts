@@ -88,10 +88,13 @@ function readers(kind: QuantizerKind, parameters: readonly [number, number], see
   graph.append('maxPool', [u], [pooled, argmax], { size: 2, stride: 1, padding: 1 });
   graph.append('add', [pooled, pooled], [c.output('twice the largest', [2, 9, 9, 16], { exact: true })], {});
   graph.append('globalAveragePool', [pooled], [c.output('mean', [2, 16])], {});
-  graph.append('subsample', [u], [c.output('sampled', [2, 4, 4, 16], { exact: true })], {
-    stride: 2,
-    extraChannels: 0,
-  });
+  for (const extraChannels of [0, 3, 16]) {
+    const sampledShape = [2, 8, 8, 16 + extraChannels];
+    const sampled = c.transient(`sampled ${extraChannels}`, sampledShape);
+    graph.append('subsample', [u], [sampled], { stride: 1, extraChannels });
+    const twice = c.output(`twice the sampled ${extraChannels}`, sampledShape, { exact: true });
+    graph.append('add', [sampled, sampled], [twice], {});
+  }
   graph.append('add', [u, y], [c.output('sum', shape, { exact: true })], {});
   graph.append(
     'batchNormGradientReduce',

@@ -11,44 +11,53 @@ export const subsample: Lowering<'subsample'> = (node, placement) => {
   const [x, y] = [operand(node, 0), result(node, 0)];
   const [, height, width, channels] = nhwc(x);
   const [, outputHeight, outputWidth, outputChannels] = nhwc(y);
-  const { stride } = node.attributes;
-  const { operands, finish } = kernelSource({
-    x: tensorOperand(placement, x, 'read'),
-    y: tensorOperand(placement, y, 'write'),
-  });
-  const length = elementCount(y.shape);
-  const body = elementwiseMain(
-    length,
-    `${position('i', outputHeight, outputWidth, outputChannels)}
-  var value = 0.0;
-  if (c < ${channels}u) {
-    value = ${operands.x.load(`((n * ${height}u + h * ${stride}u) * ${width}u + w * ${stride}u) * ${channels}u + c`)};
-  }
-  ${operands.y.store('i', 'value')}`,
+  const { stride, extraChannels } = node.attributes;
+  const lanes = lanesOfBoth(channels, extraChannels);
+  const { operands, finish } = kernelSource(
+    { x: tensorOperand(placement, x, 'read'), y: tensorOperand(placement, y, 'write') },
+    wideIf(lanes, ['x', 'y']),
   );
-  return [finish(`subsample ${y.name}`, linearDispatch(length), body)];
+  const items = elementCount(y.shape) / lanes.width;
+  const perPixel = channels / lanes.width;
+  const at = `((n * ${height}u + h * ${stride}u) * ${width}u + w * ${stride}u) * ${perPixel}u + c`;
+  const body = elementwiseMain(
+    items,
+    `${position('i', outputHeight, outputWidth, outputChannels / lanes.width)}
+  var value = ${lanes.type}();
+  if (c < ${perPixel}u) { value = ${lanes.load(operands.x, at)}; }
+  ${lanes.store(operands.y, 'i', 'value')}`,
+  );
+  return [finish(`subsample ${y.name}`, linearDispatch(items), body)];
 };
 
 export const subsampleGradient: Lowering<'subsampleGradient'> = (node, placement) => {
   const [dy, dx] = [operand(node, 0), result(node, 0)];
   const [, outputHeight, outputWidth, outputChannels] = nhwc(dy);
   const [, height, width, channels] = nhwc(dx);
-  const { stride } = node.attributes;
-  const { operands, finish } = kernelSource({
-    dy: tensorOperand(placement, dy, 'read'),
-    dx: tensorOperand(placement, dx, 'write'),
-  });
-  const length = elementCount(dx.shape);
-  const at = `((n * ${outputHeight}u + h / ${stride}u) * ${outputWidth}u + w / ${stride}u) * ${outputChannels}u + c`;
-  const body = elementwiseMain(
-    length,
-    `${position('i', height, width, channels)}
-  var value = 0.0;
-  if (h % ${stride}u == 0u && w % ${stride}u == 0u) { value = ${operands.dy.load(at)}; }
-  ${operands.dx.store('i', 'value')}`,
+  const { stride, extraChannels } = node.attributes;
+  const lanes = lanesOfBoth(channels, extraChannels);
+  const { operands, finish } = kernelSource(
+    { dy: tensorOperand(placement, dy, 'read'), dx: tensorOperand(placement, dx, 'write') },
+    wideIf(lanes, ['dy', 'dx']),
   );
-  return [finish(`subsampleGradient ${dx.name}`, linearDispatch(length), body)];
+  const items = elementCount(dx.shape) / lanes.width;
+  const row = `(n * ${outputHeight}u + h / ${stride}u) * ${outputWidth}u + w / ${stride}u`;
+  const body = elementwiseMain(
+    items,
+    `${position('i', height, width, channels / lanes.width)}
+  var value = ${lanes.type}();
+  if (h % ${stride}u == 0u && w % ${stride}u == 0u) {
+    value = ${lanes.load(operands.dy, `(${row}) * ${outputChannels / lanes.width}u + c`)};
+  }
+  ${lanes.store(operands.dx, 'i', 'value')}`,
+  );
+  return [finish(`subsampleGradient ${dx.name}`, linearDispatch(items), body)];
 };
+
+/** Lanes for pixels of both so many channels and so many more. */
+function lanesOfBoth(channels: number, extraChannels: number): Lanes {
+  return lanesFor(channels % 4 === 0 ? extraChannels : channels);
+}
 
 export const globalAveragePool: Lowering<'globalAveragePool'> = (node, placement) => {
   const [x, y] = [operand(node, 0), result(node, 0)];
