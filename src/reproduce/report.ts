@@ -9,7 +9,7 @@ import { type JudgedClaim, judge } from './claims.js';
 import { bitwidthPictures, curvePictures, gradientPictures } from './pictures.js';
 import type { PlannedRun } from './plan.js';
 import { resultTable } from './resultTable.js';
-import { type FinishedRunResult, type RowResult, rowResults } from './rowResult.js';
+import { type FinishedRunResult, planResults, rowResults } from './rowResult.js';
 import type { Table, TableRow } from './table.js';
 
 export interface ReportOptions {
@@ -21,8 +21,9 @@ export interface ReportOptions {
 }
 
 export function reportOf({ table, rows, plan, command }: ReportOptions): Document {
-  const results = rowResults(table, rows, plan);
-  const finished = finishedRuns(results);
+  const ofRuns = planResults(plan);
+  const finished = [...ofRuns.values()].filter((result) => typeof result !== 'string');
+  const results = rowResults(table, rows, ofRuns);
   const claims = table.claims
     .filter(({ better, than }) => [better, than].every((id) => rows.some((row) => row.id === id)))
     .map((claim) => judge(claim, results));
@@ -53,12 +54,6 @@ export function commandOf({ experiment, file }: PlannedRun): string {
   return trainCommandLine(experiment.name, file.path, experiment.overrides);
 }
 
-/** Runs behind several rows once. */
-function finishedRuns(results: readonly RowResult[]): FinishedRunResult[] {
-  const byRun = new Map(results.flatMap(({ runs }) => runs.map((result) => [result.folder.root, result] as const)));
-  return [...byRun.values()];
-}
-
 /** What is the same for all runs, and where that differs from the paper. */
 function conditions(
   { publishedEpochs }: Table,
@@ -74,6 +69,7 @@ function conditions(
   const isPart = limit_train !== null || limit_val !== null;
   const isShort = publishedEpochs !== null && epochs < publishedEpochs;
   return [
+    runsText(plan.length, finished.length),
     `Images: \`${data}\`, ${images}, ${tests}; batches of ${batch_size}.`,
     `${epochsText(plan)}; ${seeds.length === 1 ? `seed ${seeds[0]}` : `seeds ${seeds.join(', ')}, given as mean ± standard deviation`}.`,
     select === 'validation'
@@ -84,6 +80,13 @@ function conditions(
     ...budgetCondition(plan),
     `Device: ${unique(finished.map(({ summary }) => summary.device)).join('; ') || 'none, nothing has run'}.`,
   ];
+}
+
+function runsText(planned: number, finished: number): string {
+  const runs = `${planned} ${planned === 1 ? 'run' : 'runs'}`;
+  return finished === planned
+    ? `${runs}; every one came to its end.`
+    : `${runs}, of which ${finished} came to their end.`;
 }
 
 function epochsText(plan: readonly PlannedRun[]): string {

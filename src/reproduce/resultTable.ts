@@ -43,6 +43,11 @@ function columnsOf({ published: { results: published }, floatRow }: Table): Resu
       const errors = spreadOf(runs.flatMap(({ summary }) => lastError(summary)));
       return errors ? spreadText(errors) : '';
     }),
+    // Where there are published numbers the table is wide enough, and its subject is the test error.
+    right('training loss', ({ runs }) => {
+      const losses = spreadOf(runs.map(({ trainingLoss }) => trainingLoss));
+      return losses && Object.keys(published).length === 0 ? spreadText(losses, 3) : '';
+    }),
     right('weights kB', (result) => size(result, 'weights_kb', of(result)?.weightsKbytes)),
     right('activations max kB', (result) => size(result, 'activations_max_kb', of(result)?.activationsMaxKbytes)),
     right('activations sum kB', (result) => size(result, 'activations_sum_kb', of(result)?.activationsSumKbytes)),

@@ -7,6 +7,7 @@ import {
   type RunConfig,
   type RunFolder,
   type RunSummary,
+  readResults,
   readSizes,
   readSummary,
 } from '../experiment/index.js';
@@ -20,6 +21,8 @@ export interface FinishedRunResult {
   readonly folder: RunFolder;
   readonly config: RunConfig;
   readonly summary: RunSummary;
+  /** Cross-entropy of the last epoch's training. */
+  readonly trainingLoss: number;
   /** Epochs that ended inside the budget; `null` without one. */
   readonly budget: BudgetRecord | null;
 }
@@ -43,11 +46,18 @@ export interface RowResult {
   readonly gap: Spread | null;
 }
 
-/** The results of a table's rows. `plan` must have been executed. */
-export function rowResults(table: Table, rows: readonly TableRow[], plan: readonly PlannedRun[]): RowResult[] {
+/** What came of every run of a plan: its result, or why there is none. */
+export type PlanResults = ReadonlyMap<PlannedRun, FinishedRunResult | string>;
+
+/** Reads the results of a plan that has been executed. */
+export function planResults(plan: readonly PlannedRun[]): PlanResults {
+  return new Map(plan.map((run) => [run, resultOf(run)]));
+}
+
+/** The results of a table's rows. */
+export function rowResults(table: Table, rows: readonly TableRow[], results: PlanResults): RowResult[] {
+  const plan = [...results.keys()];
   const seeds = [...new Set(plan.map(({ seed }) => seed))];
-  const results = new Map<PlannedRun, FinishedRunResult | string>();
-  for (const run of plan) results.set(run, resultOf(run));
   const errorOf = (row: TableRow, seed: number): number | null => {
     const result = results.get(runOfRow(plan, row, seed));
     const error = typeof result === 'object' ? result.summary.best_test_err : null;
@@ -82,7 +92,9 @@ function resultOf(run: PlannedRun): FinishedRunResult | string {
   }
   if (now.type !== 'finished') return 'has not come to its end';
   const { folder, config } = openRunFolder(runRoot(run));
-  return { run, folder, config, summary: readSummary(folder), budget: budgetRecord(run, folder) };
+  const summary = readSummary(folder);
+  const trainingLoss = readResults(folder).at(-1)?.loss1 ?? Number.NaN;
+  return { run, folder, config, summary, trainingLoss, budget: budgetRecord(run, folder) };
 }
 
 function budgetRecord({ experiment: { budget } }: PlannedRun, folder: RunFolder): BudgetRecord | null {
