@@ -95,17 +95,14 @@ function epochsText(plan: readonly PlannedRun[]): string {
 }
 
 function budgetCondition(plan: readonly PlannedRun[]): string[] {
-  const modes = unique(
-    plan
-      .filter(({ experiment }) => hasBudget(experiment.budget))
-      .map(({ experiment }) => String((experiment.settings as Record<string, unknown>).budget ?? 'penalty')),
-  );
-  if (modes.length === 0) return [];
-  const isPublished = modes.every((mode) => mode === 'penalty');
-  const meaning = isPublished
-    ? 'the penalty of the published code, which holds the budget only in some epochs'
-    : 'every epoch is to end inside the budget, which the penalty of the published code does not achieve';
-  return [`Runs with a budget have \`budget = ${modes.join(', ')}\`: ${meaning}.`];
+  const constrained = plan.find(({ experiment }) => hasBudget(experiment.budget));
+  if (!constrained) return [];
+  const { mode } = constrained.experiment.budget;
+  const meaning = {
+    guaranteed: 'every epoch ends inside the budget, which the penalty of the published code does not achieve',
+    penalty: 'exceeding it costs, as in the published code, and only some epochs end inside of it',
+  };
+  return [`Runs with a budget have \`budget = ${mode}\`: ${meaning[mode]}.`];
 }
 
 function explanation({ published }: Table): string {

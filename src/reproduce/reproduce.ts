@@ -2,7 +2,7 @@
 
 import { join } from 'node:path';
 import { InputError } from '../errors.js';
-import { type Overrides, settingKeys } from '../experiment/index.js';
+import type { Overrides } from '../experiment/index.js';
 import { writeDocument } from '../report/document.js';
 import { type ExecuteOptions, executePlan, type PlanEnd } from './executePlan.js';
 import { type PlannedRun, planRuns } from './plan.js';
@@ -43,7 +43,7 @@ export function planReproduction(table: Table, options: ReproduceOptions): Repro
     seeds: options.seeds ?? defaults.seeds,
     out,
     settings: { ...defaults.settings, ...given(options.settings) },
-    budgetSettings: (settingKeys as readonly string[]).includes('budget') ? { budget: options.budget } : {},
+    budgetSettings: { budget: options.budget },
   });
   return { table, rows, plan, folder: join(out, table.name) };
 }
