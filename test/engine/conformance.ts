@@ -29,7 +29,7 @@ export interface Tolerances {
   readonly table: number;
 }
 
-const families: Readonly<Record<string, () => readonly ConformanceCase[]>> = {
+export const families: Readonly<Record<string, () => readonly ConformanceCase[]>> = {
   convolution: convolutionCases,
   'batch norm': batchNormCases,
   activation: activationCases,

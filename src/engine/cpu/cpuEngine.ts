@@ -8,6 +8,7 @@ import { InputError } from '../../errors.js';
 import type { Plan } from '../../graph/plan.js';
 import type { Engine, ProfileEntry, Program, StorageArray } from '../engine.js';
 import { compileKernels, instantiateKernels, type KernelModule } from './kernelModule.js';
+import { argumentWords } from './lowered.js';
 import { argumentBytes, type LoweredPhase, placePlan, RECORD_BYTES } from './placement.js';
 import { availableThreads, startWorker, type WorkerThread, yieldToEventLoop } from './platform.js';
 
@@ -171,7 +172,7 @@ function writeCalls(
     data.setInt32(record, index, true);
     data.setInt32(record + 4, lowered.chunks, true);
     data.setUint32(record + 8, args, true);
-    lowered.args.forEach((argument, word) => {
+    argumentWords(lowered).forEach((argument, word) => {
       if (typeof argument === 'number') data.setUint32(args + 4 * word, argument, true);
       else data.setFloat32(args + 4 * word, argument.float, true);
     });

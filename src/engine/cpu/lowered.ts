@@ -10,14 +10,19 @@ import type { AnyNode, Node } from '../../graph/graph.js';
 import type { Tensor } from '../../graph/tensor.js';
 import type { OpName } from '../../ops/attributes.js';
 
-/** A 32-bit word of a kernel's argument block: an integer (addresses are integers) or a float. */
+/** A 32-bit word of a kernel's arguments: an integer (addresses are integers) or a float. */
 export type Argument = number | { readonly float: number };
 
+/** Words one behind the other in the order of the keys, which is that of the fields of a class in `kernels/`. */
+export type ArgumentBlock = Readonly<Record<string, Argument>>;
+
 export interface KernelCall {
-  /** Name of the exported WebAssembly kernel `(args: usize, chunk: i32, worker: i32): void`. */
+  /** Name of the exported WebAssembly kernel `(args: …Arguments, chunk: i32, worker: i32): void`. */
   readonly kernel: string;
   readonly chunks: number;
-  readonly args: readonly Argument[];
+  readonly args: ArgumentBlock;
+  /** Blocks behind the arguments, where their number depends on the layer. */
+  readonly tables?: readonly ArgumentBlock[];
 }
 
 export interface HostCall {
@@ -25,6 +30,12 @@ export interface HostCall {
 }
 
 export type LoweredCall = KernelCall | HostCall;
+
+/** Arguments and tables of a call as they lie in memory; none for a host call. */
+export function argumentWords(call: LoweredCall): Argument[] {
+  if ('host' in call) return [];
+  return [call.args, ...(call.tables ?? [])].flatMap((block) => Object.values(block));
+}
 
 export interface LoweringContext {
   /** Byte address of a tensor's first element in the shared memory. */

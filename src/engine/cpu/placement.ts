@@ -11,7 +11,7 @@ import type { AnyNode } from '../../graph/graph.js';
 import { arenaLayout } from '../../graph/memory.js';
 import type { Plan } from '../../graph/plan.js';
 import { elementCount, type Storage, type Tensor } from '../../graph/tensor.js';
-import type { LoweredCall, LoweringContext } from './lowered.js';
+import { argumentWords, type LoweredCall, type LoweringContext } from './lowered.js';
 import { lower } from './lowering/index.js';
 
 export const CONTROL_BYTES = 256;
@@ -123,7 +123,7 @@ export function placePlan(plan: Plan, base: number, threads: number): Placement 
 }
 
 export function argumentBytes(call: LoweredCall): number {
-  return 'kernel' in call ? call.args.length * 4 : 0;
+  return argumentWords(call).length * 4;
 }
 
 function tensorBytes(tensor: Tensor): number {

@@ -24,30 +24,67 @@ import {
 } from './activationElement';
 import { accumulate, laneSum, loadPart, paddedBytes, storePart } from './vector';
 
-/** Arguments: x, statistics, γ, β, shortcut or 0, range, y, rows, channels, rows a chunk, scratch, stride of scratch. */
-@inline
-function forward(kind: i32, args: usize, chunk: i32, worker: i32): void {
-  const channels = load<i32>(args, 32);
-  const coefficients = load<usize>(args, 40) + <usize>worker * load<usize>(args, 44);
-  loadCoefficients(coefficients, load<usize>(args, 4), load<usize>(args, 8), load<usize>(args, 12), channels);
-  if (channels & 3) forwardRows(kind, false, args, chunk, channels, coefficients);
-  else forwardRows(kind, true, args, chunk, channels, coefficients);
+/** How rows of channels are shared out; each worker lays its coefficients out in scratch of its own. */
+@unmanaged
+class RowArguments {
+  rows: i32;
+  channels: i32;
+  rowsPerChunk: i32;
+  coefficients: usize;
+  coefficientsStride: usize;
+
+  @inline
+  firstRow(chunk: i32): i32 {
+    return chunk * this.rowsPerChunk;
+  }
+
+  @inline
+  rowsFrom(first: i32): i32 {
+    return min(this.rowsPerChunk, this.rows - first);
+  }
+
+  @inline
+  coefficientsOf(worker: i32): usize {
+    return this.coefficients + <usize>worker * this.coefficientsStride;
+  }
+}
+
+@unmanaged
+class NormalizationArguments extends RowArguments {
+  x: usize;
+  /** [2, channels]: mean, invstd. */
+  statistics: usize;
+  gamma: usize;
+  beta: usize;
+  /** Or 0. */
+  shortcut: usize;
+  range: usize;
+  /** y; the reduction's dz. */
+  result: usize;
 }
 
 @inline
-function forwardRows(kind: i32, whole: bool, args: usize, chunk: i32, channels: i32, coefficients: usize): void {
-  const range = load<usize>(args, 20);
+function forward(kind: i32, args: NormalizationArguments, chunk: i32, worker: i32): void {
+  const coefficients = args.coefficientsOf(worker);
+  loadCoefficients(coefficients, args);
+  if (args.channels & 3) forwardRows(kind, false, args, chunk, coefficients);
+  else forwardRows(kind, true, args, chunk, coefficients);
+}
+
+@inline
+function forwardRows(kind: i32, whole: bool, args: NormalizationArguments, chunk: i32, coefficients: usize): void {
+  const range = args.range;
   const e0 = v128.load32_splat(range);
   const e1 = v128.load32_splat(range, 4);
   const inverse = f32x4.div(f32x4.splat(1), e0);
-  const rowsPerChunk = load<i32>(args, 36);
-  const first = chunk * rowsPerChunk;
-  const rows = min(rowsPerChunk, load<i32>(args, 28) - first);
+  const channels = args.channels;
+  const first = args.firstRow(chunk);
+  const rows = args.rowsFrom(first);
   const start = <usize>first * channels * 4;
-  let x = load<usize>(args) + start;
-  let y = load<usize>(args, 24) + start;
-  const hasShortcut = load<usize>(args, 16) != 0;
-  let shortcut = load<usize>(args, 16) + start;
+  let x = args.x + start;
+  let y = args.result + start;
+  const hasShortcut = args.shortcut != 0;
+  let shortcut = args.shortcut + start;
   for (let row = 0; row < rows; row++) {
     let k = coefficients;
     for (let c = channels; c > 0; c -= 4) {
@@ -63,36 +100,38 @@ function forwardRows(kind: i32, whole: bool, args: usize, chunk: i32, channels: 
   }
 }
 
-/**
- * Arguments: x, statistics, γ, β, shortcut or 0, range, dz, rows, channels, rows a chunk, scratch, stride of scratch, dy,
- * sums of each chunk: [chunks, (dγ of padded channels, dβ of padded channels, s0, s1, 0, 0)].
- */
-@inline
-function reduce(kind: i32, args: usize, chunk: i32, worker: i32): void {
-  const channels = load<i32>(args, 32);
-  const coefficients = load<usize>(args, 40) + <usize>worker * load<usize>(args, 44);
-  loadCoefficients(coefficients, load<usize>(args, 4), load<usize>(args, 8), load<usize>(args, 12), channels);
-  if (channels & 3) reduceRows(kind, false, args, chunk, channels, coefficients);
-  else reduceRows(kind, true, args, chunk, channels, coefficients);
+@unmanaged
+class GradientReductionArguments extends NormalizationArguments {
+  dy: usize;
+  /** Of each chunk: [chunks, (dγ of padded channels, dβ of padded channels, s0, s1, 0, 0)]. */
+  sums: usize;
 }
 
 @inline
-function reduceRows(kind: i32, whole: bool, args: usize, chunk: i32, channels: i32, coefficients: usize): void {
-  const range = load<usize>(args, 20);
+function reduce(kind: i32, args: GradientReductionArguments, chunk: i32, worker: i32): void {
+  const coefficients = args.coefficientsOf(worker);
+  loadCoefficients(coefficients, args);
+  if (args.channels & 3) reduceRows(kind, false, args, chunk, coefficients);
+  else reduceRows(kind, true, args, chunk, coefficients);
+}
+
+@inline
+function reduceRows(kind: i32, whole: bool, args: GradientReductionArguments, chunk: i32, coefficients: usize): void {
+  const range = args.range;
   const e0 = v128.load32_splat(range);
   const e1 = v128.load32_splat(range, 4);
   const inverse = f32x4.div(f32x4.splat(1), e0);
-  const rowsPerChunk = load<i32>(args, 36);
-  const first = chunk * rowsPerChunk;
-  const rows = min(rowsPerChunk, load<i32>(args, 28) - first);
+  const channels = args.channels;
+  const first = args.firstRow(chunk);
+  const rows = args.rowsFrom(first);
   const start = <usize>first * channels * 4;
-  let x = load<usize>(args) + start;
-  let dz = load<usize>(args, 24) + start;
-  let dy = load<usize>(args, 48) + start;
-  const hasShortcut = load<usize>(args, 16) != 0;
-  let shortcut = load<usize>(args, 16) + start;
+  let x = args.x + start;
+  let dz = args.result + start;
+  let dy = args.dy + start;
+  const hasShortcut = args.shortcut != 0;
+  let shortcut = args.shortcut + start;
   const padded = paddedBytes(channels);
-  const gammaSums = load<usize>(args, 52) + <usize>chunk * (2 * padded + 16);
+  const gammaSums = args.sums + <usize>chunk * (2 * padded + 16);
   const betaSums = gammaSums + padded;
   memory.fill(gammaSums, 0, 2 * padded);
   let sum0 = f32x4.splat(0);
@@ -128,15 +167,27 @@ function reduceRows(kind: i32, whole: bool, args: usize, chunk: i32, channels: i
   store<f32>(betaSums + padded, laneSum(sum1), 4);
 }
 
-/** Arguments: sums of each chunk, chunks, channels, statistics, dγ, dβ, sums or 0. */
-export function batchNormGradientFinish(args: usize, chunk: i32, worker: i32): void {
-  const partial = load<usize>(args);
-  const chunks = load<i32>(args, 4);
-  const channels = load<i32>(args, 8);
-  const invstd = load<usize>(args, 12) + (<usize>channels << 2);
-  const dgamma = load<usize>(args, 16);
-  const dbeta = load<usize>(args, 20);
-  const sums = load<usize>(args, 24);
+@unmanaged
+class FinishArguments {
+  /** Of each chunk, as `GradientReductionArguments.sums`. */
+  partial: usize;
+  chunks: i32;
+  channels: i32;
+  statistics: usize;
+  dgamma: usize;
+  dbeta: usize;
+  /** Or 0. */
+  sums: usize;
+}
+
+export function batchNormGradientFinish(args: FinishArguments, chunk: i32, worker: i32): void {
+  const partial = args.partial;
+  const chunks = args.chunks;
+  const channels = args.channels;
+  const invstd = args.statistics + (<usize>channels << 2);
+  const dgamma = args.dgamma;
+  const dbeta = args.dbeta;
+  const sums = args.sums;
   const padded = paddedBytes(channels);
   const stride = 2 * padded + 16;
   for (let c: usize = 0; c < <usize>channels; c++) {
@@ -150,41 +201,48 @@ export function batchNormGradientFinish(args: usize, chunk: i32, worker: i32): v
   }
 }
 
-/**
- * dx = γ·invstd·(dz − dβ/n − x̂·dγ/n), n being the number of rows.
- *
- * Arguments: dz, x, statistics, γ, dγ, dβ, dx, rows, channels, rows a chunk, scratch, stride of scratch.
- */
-export function batchNormGradientApply(args: usize, chunk: i32, worker: i32): void {
-  const channels = load<i32>(args, 32);
-  const coefficients = load<usize>(args, 40) + <usize>worker * load<usize>(args, 44);
-  const n = f32x4.splat(<f32>load<i32>(args, 28));
-  const statistics = load<usize>(args, 8);
+@unmanaged
+class ApplyArguments extends RowArguments {
+  dz: usize;
+  x: usize;
+  statistics: usize;
+  gamma: usize;
+  dgamma: usize;
+  dbeta: usize;
+  dx: usize;
+}
+
+/** dx = γ·invstd·(dz − dβ/n − x̂·dγ/n), n being the number of rows. */
+export function batchNormGradientApply(args: ApplyArguments, chunk: i32, worker: i32): void {
+  const channels = args.channels;
+  const coefficients = args.coefficientsOf(worker);
+  const n = f32x4.splat(<f32>args.rows);
+  const statistics = args.statistics;
   let k = coefficients;
   for (let c = 0; c < channels; c += 4, k += 64) {
     const lanes = channels - c;
     const at = <usize>c << 2;
     const invstd = loadPart(statistics + (<usize>channels << 2) + at, lanes);
-    const slope = f32x4.mul(loadPart(load<usize>(args, 12) + at, lanes), invstd);
+    const slope = f32x4.mul(loadPart(args.gamma + at, lanes), invstd);
     const slopePerRow = f32x4.div(slope, n);
     v128.store(k, loadPart(statistics + at, lanes));
     v128.store(k, slope, 16);
-    v128.store(k, f32x4.mul(slopePerRow, loadPart(load<usize>(args, 20) + at, lanes)), 32);
-    v128.store(k, f32x4.mul(f32x4.mul(slopePerRow, invstd), loadPart(load<usize>(args, 16) + at, lanes)), 48);
+    v128.store(k, f32x4.mul(slopePerRow, loadPart(args.dbeta + at, lanes)), 32);
+    v128.store(k, f32x4.mul(f32x4.mul(slopePerRow, invstd), loadPart(args.dgamma + at, lanes)), 48);
   }
-  if (channels & 3) applyRows(false, args, chunk, channels, coefficients);
-  else applyRows(true, args, chunk, channels, coefficients);
+  if (channels & 3) applyRows(false, args, chunk, coefficients);
+  else applyRows(true, args, chunk, coefficients);
 }
 
 @inline
-function applyRows(whole: bool, args: usize, chunk: i32, channels: i32, coefficients: usize): void {
-  const rowsPerChunk = load<i32>(args, 36);
-  const first = chunk * rowsPerChunk;
-  const rows = min(rowsPerChunk, load<i32>(args, 28) - first);
+function applyRows(whole: bool, args: ApplyArguments, chunk: i32, coefficients: usize): void {
+  const channels = args.channels;
+  const first = args.firstRow(chunk);
+  const rows = args.rowsFrom(first);
   const start = <usize>first * channels * 4;
-  let dz = load<usize>(args) + start;
-  let x = load<usize>(args, 4) + start;
-  let dx = load<usize>(args, 24) + start;
+  let dz = args.dz + start;
+  let x = args.x + start;
+  let dx = args.dx + start;
   for (let row = 0; row < rows; row++) {
     let k = coefficients;
     for (let c = channels; c > 0; c -= 4) {
@@ -202,14 +260,16 @@ function applyRows(whole: bool, args: usize, chunk: i32, channels: i32, coeffici
 
 /** Lays out (mean, γ·invstd, β) a vector of channels after the other, zero beyond the last channel. */
 @inline
-function loadCoefficients(to: usize, statistics: usize, gamma: usize, beta: usize, channels: i32): void {
+function loadCoefficients(to: usize, args: NormalizationArguments): void {
+  const channels = args.channels;
+  const statistics = args.statistics;
   const invstd = statistics + (<usize>channels << 2);
   for (let c = 0; c < channels; c += 4, to += 48) {
     const lanes = channels - c;
     const at = <usize>c << 2;
     v128.store(to, loadPart(statistics + at, lanes));
-    v128.store(to, f32x4.mul(loadPart(gamma + at, lanes), loadPart(invstd + at, lanes)), 16);
-    v128.store(to, loadPart(beta + at, lanes), 32);
+    v128.store(to, f32x4.mul(loadPart(args.gamma + at, lanes), loadPart(invstd + at, lanes)), 16);
+    v128.store(to, loadPart(args.beta + at, lanes), 32);
   }
 }
 
@@ -226,70 +286,70 @@ function sumOverChunks(at: usize, chunks: i32, stride: usize): f64 {
 
 /* One entry a kind: the bodies are inlined, so that nothing branches on the kind where elements are many. */
 
-export function batchNormIdentity(args: usize, chunk: i32, worker: i32): void {
+export function batchNormIdentity(args: NormalizationArguments, chunk: i32, worker: i32): void {
   forward(IDENTITY, args, chunk, worker);
 }
-export function batchNormRelu(args: usize, chunk: i32, worker: i32): void {
+export function batchNormRelu(args: NormalizationArguments, chunk: i32, worker: i32): void {
   forward(RELU, args, chunk, worker);
 }
-export function batchNormRelu6(args: usize, chunk: i32, worker: i32): void {
+export function batchNormRelu6(args: NormalizationArguments, chunk: i32, worker: i32): void {
   forward(RELU6, args, chunk, worker);
 }
-export function batchNormUniformSigned(args: usize, chunk: i32, worker: i32): void {
+export function batchNormUniformSigned(args: NormalizationArguments, chunk: i32, worker: i32): void {
   forward(UNIFORM_SIGNED, args, chunk, worker);
 }
-export function batchNormUniformUnsigned(args: usize, chunk: i32, worker: i32): void {
+export function batchNormUniformUnsigned(args: NormalizationArguments, chunk: i32, worker: i32): void {
   forward(UNIFORM_UNSIGNED, args, chunk, worker);
 }
-export function batchNormPow2Signed(args: usize, chunk: i32, worker: i32): void {
+export function batchNormPow2Signed(args: NormalizationArguments, chunk: i32, worker: i32): void {
   forward(POW2_SIGNED, args, chunk, worker);
 }
-export function batchNormPow2Unsigned(args: usize, chunk: i32, worker: i32): void {
+export function batchNormPow2Unsigned(args: NormalizationArguments, chunk: i32, worker: i32): void {
   forward(POW2_UNSIGNED, args, chunk, worker);
 }
-export function batchNormFixedUniformSigned(args: usize, chunk: i32, worker: i32): void {
+export function batchNormFixedUniformSigned(args: NormalizationArguments, chunk: i32, worker: i32): void {
   forward(FIXED_UNIFORM_SIGNED, args, chunk, worker);
 }
-export function batchNormFixedUniformUnsigned(args: usize, chunk: i32, worker: i32): void {
+export function batchNormFixedUniformUnsigned(args: NormalizationArguments, chunk: i32, worker: i32): void {
   forward(FIXED_UNIFORM_UNSIGNED, args, chunk, worker);
 }
-export function batchNormFixedPow2Signed(args: usize, chunk: i32, worker: i32): void {
+export function batchNormFixedPow2Signed(args: NormalizationArguments, chunk: i32, worker: i32): void {
   forward(FIXED_POW2_SIGNED, args, chunk, worker);
 }
-export function batchNormFixedPow2Unsigned(args: usize, chunk: i32, worker: i32): void {
+export function batchNormFixedPow2Unsigned(args: NormalizationArguments, chunk: i32, worker: i32): void {
   forward(FIXED_POW2_UNSIGNED, args, chunk, worker);
 }
 
-export function batchNormGradientReduceIdentity(args: usize, chunk: i32, worker: i32): void {
+export function batchNormGradientReduceIdentity(args: GradientReductionArguments, chunk: i32, worker: i32): void {
   reduce(IDENTITY, args, chunk, worker);
 }
-export function batchNormGradientReduceRelu(args: usize, chunk: i32, worker: i32): void {
+export function batchNormGradientReduceRelu(args: GradientReductionArguments, chunk: i32, worker: i32): void {
   reduce(RELU, args, chunk, worker);
 }
-export function batchNormGradientReduceRelu6(args: usize, chunk: i32, worker: i32): void {
+export function batchNormGradientReduceRelu6(args: GradientReductionArguments, chunk: i32, worker: i32): void {
   reduce(RELU6, args, chunk, worker);
 }
-export function batchNormGradientReduceUniformSigned(args: usize, chunk: i32, worker: i32): void {
+export function batchNormGradientReduceUniformSigned(args: GradientReductionArguments, chunk: i32, worker: i32): void {
   reduce(UNIFORM_SIGNED, args, chunk, worker);
 }
-export function batchNormGradientReduceUniformUnsigned(args: usize, chunk: i32, worker: i32): void {
+export function batchNormGradientReduceUniformUnsigned(args: GradientReductionArguments, chunk: i32, worker: i32): void {
   reduce(UNIFORM_UNSIGNED, args, chunk, worker);
 }
-export function batchNormGradientReducePow2Signed(args: usize, chunk: i32, worker: i32): void {
+export function batchNormGradientReducePow2Signed(args: GradientReductionArguments, chunk: i32, worker: i32): void {
   reduce(POW2_SIGNED, args, chunk, worker);
 }
-export function batchNormGradientReducePow2Unsigned(args: usize, chunk: i32, worker: i32): void {
+export function batchNormGradientReducePow2Unsigned(args: GradientReductionArguments, chunk: i32, worker: i32): void {
   reduce(POW2_UNSIGNED, args, chunk, worker);
 }
-export function batchNormGradientReduceFixedUniformSigned(args: usize, chunk: i32, worker: i32): void {
+export function batchNormGradientReduceFixedUniformSigned(args: GradientReductionArguments, chunk: i32, worker: i32): void {
   reduce(FIXED_UNIFORM_SIGNED, args, chunk, worker);
 }
-export function batchNormGradientReduceFixedUniformUnsigned(args: usize, chunk: i32, worker: i32): void {
+export function batchNormGradientReduceFixedUniformUnsigned(args: GradientReductionArguments, chunk: i32, worker: i32): void {
   reduce(FIXED_UNIFORM_UNSIGNED, args, chunk, worker);
 }
-export function batchNormGradientReduceFixedPow2Signed(args: usize, chunk: i32, worker: i32): void {
+export function batchNormGradientReduceFixedPow2Signed(args: GradientReductionArguments, chunk: i32, worker: i32): void {
   reduce(FIXED_POW2_SIGNED, args, chunk, worker);
 }
-export function batchNormGradientReduceFixedPow2Unsigned(args: usize, chunk: i32, worker: i32): void {
+export function batchNormGradientReduceFixedPow2Unsigned(args: GradientReductionArguments, chunk: i32, worker: i32): void {
   reduce(FIXED_POW2_UNSIGNED, args, chunk, worker);
 }

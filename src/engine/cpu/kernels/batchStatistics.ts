@@ -1,15 +1,26 @@
 /** From the moments of a batch, or from running ones, to what normalization needs: mean and 1/√(variance + ε). */
 
-/** Arguments: moments, running mean, running variance, statistics, channels, ε, decay, count. */
-export function batchStatistics(args: usize, chunk: i32, worker: i32): void {
-  const moments = load<usize>(args);
-  const runningMean = load<usize>(args, 4);
-  const runningVariance = load<usize>(args, 8);
-  const statistics = load<usize>(args, 12);
-  const row = <usize>load<i32>(args, 16) << 2;
-  const epsilon = <f64>load<f32>(args, 20);
-  const decay = <f64>load<f32>(args, 24);
-  const count = <f64>load<i32>(args, 28);
+@unmanaged
+class BatchStatisticsArguments {
+  moments: usize;
+  runningMean: usize;
+  runningVariance: usize;
+  statistics: usize;
+  channels: i32;
+  epsilon: f32;
+  decay: f32;
+  count: i32;
+}
+
+export function batchStatistics(args: BatchStatisticsArguments, chunk: i32, worker: i32): void {
+  const moments = args.moments;
+  const runningMean = args.runningMean;
+  const runningVariance = args.runningVariance;
+  const statistics = args.statistics;
+  const row = <usize>args.channels << 2;
+  const epsilon = <f64>args.epsilon;
+  const decay = <f64>args.decay;
+  const count = <f64>args.count;
   const unbiased = count / max<f64>(1, count - 1);
   for (let c: usize = 0; c < row; c += 4) {
     const mean = load<f32>(moments + c);
@@ -22,15 +33,21 @@ export function batchStatistics(args: usize, chunk: i32, worker: i32): void {
   }
 }
 
-/** Arguments: running mean, running variance, statistics, channels, ε. */
-export function runningStatistics(args: usize, chunk: i32, worker: i32): void {
-  const runningMean = load<usize>(args);
-  const runningVariance = load<usize>(args, 4);
-  const statistics = load<usize>(args, 8);
-  const row = <usize>load<i32>(args, 12) << 2;
-  const epsilon = <f64>load<f32>(args, 16);
+@unmanaged
+class RunningStatisticsArguments {
+  runningMean: usize;
+  runningVariance: usize;
+  statistics: usize;
+  channels: i32;
+  epsilon: f32;
+}
+
+export function runningStatistics(args: RunningStatisticsArguments, chunk: i32, worker: i32): void {
+  const statistics = args.statistics;
+  const row = <usize>args.channels << 2;
+  const epsilon = <f64>args.epsilon;
   for (let c: usize = 0; c < row; c += 4) {
-    store<f32>(statistics + c, load<f32>(runningMean + c));
-    store<f32>(statistics + row + c, <f32>(1 / sqrt(<f64>load<f32>(runningVariance + c) + epsilon)));
+    store<f32>(statistics + c, load<f32>(args.runningMean + c));
+    store<f32>(statistics + row + c, <f32>(1 / sqrt(<f64>load<f32>(args.runningVariance + c) + epsilon)));
   }
 }

@@ -8,95 +8,98 @@
  * stride (pixels y, x with the same (y + padding) mod stride meet the same taps), each a plain convolution of stride 1.
  */
 
+import { entry, tablesBehind } from './argumentTables';
 import { accumulateMoments, momentsBytes } from './convMoments';
-import { padImage, word } from './convPad';
+import { ConvolutionArguments } from './convolutionArguments';
 import { mad } from './mad';
 import { loadPart, storePart } from './vector';
 
-/**
- * Arguments: 0 source, images, height, width, channels; 5 result, height, width, channels; 9 addend or 0; 10 images an
- * item, rows an item (of a class), bands an image, items, chunks; 15 scratch, its stride by worker; 17 stride in the
- * source, stride in the result; 19 window's top, left (for band 0), rows, columns; 23 moments blocks or 0; 24 classes;
- * then for each class of 9 words: rows, columns, first row and column of the result, rows of taps, columns of taps,
- * first row and column in the window, packed weights.
- */
-export function convolve(args: usize, chunk: i32, worker: i32): void {
-  const source = <usize>word(args, 0);
-  const images = word(args, 1);
-  const height = word(args, 2);
-  const width = word(args, 3);
-  const depth = word(args, 4);
-  const result = <usize>word(args, 5);
-  const resultHeight = word(args, 6);
-  const resultWidth = word(args, 7);
-  const channels = word(args, 8);
-  const addend = <usize>word(args, 9);
-  const itemImages = word(args, 10);
-  const itemRows = word(args, 11);
-  const bands = word(args, 12);
-  const items = word(args, 13);
-  const chunks = word(args, 14);
-  const scratch = <usize>word(args, 15) + <usize>worker * word(args, 16);
-  const sourceStride = word(args, 17);
-  const resultStride = word(args, 18);
-  const top = word(args, 19);
-  const left = word(args, 20);
-  const windowRows = word(args, 21);
-  const windowColumns = word(args, 22);
-  const moments = <usize>word(args, 23);
-  const classes = word(args, 24);
+/** Behind the arguments: the classes, one `ConvolutionClass` after the other. */
+@unmanaged
+class DirectArguments extends ConvolutionArguments {
+  /** Or 0. */
+  addend: usize;
+  /** Of chunks, or 0. */
+  moments: usize;
+  sourceStride: i32;
+  resultStride: i32;
+  /** Of the window of band 0. */
+  top: i32;
+  left: i32;
+  windowRows: i32;
+  windowColumns: i32;
+  classes: i32;
+}
 
-  const windowBytes = windowRows * windowColumns * depth * 4;
-  const table = scratch + <usize>(itemImages * windowBytes + 63 & -64);
-  const firstItem = chunk * items / chunks;
-  const lastItem = (chunk + 1) * items / chunks;
+@unmanaged
+class ConvolutionClass {
+  rows: i32;
+  columns: i32;
+  /** In the result. */
+  firstRow: i32;
+  firstColumn: i32;
+  tapRows: i32;
+  tapColumns: i32;
+  /** In the window. */
+  windowRow: i32;
+  windowColumn: i32;
+  weights: usize;
+}
+
+export function convolve(args: DirectArguments, chunk: i32, worker: i32): void {
+  const depth = args.depth;
+  const channels = args.channels;
+  const result = args.result;
+  const addend = args.addend;
+  const moments = args.moments;
+  const sourceStride = args.sourceStride;
+  const rowBytes = args.windowColumns * depth * 4;
+  const windowBytes = args.windowRows * rowBytes;
+  const resultRowBytes = args.resultWidth * channels * 4;
+  const imageBytes = args.resultHeight * resultRowBytes;
+  const window = args.scratchOf(worker);
+  const classes = tablesBehind(args);
+  const table = window + <usize>(args.itemImages * windowBytes + 63 & -64);
+  const firstItem = args.firstItem(chunk);
+  const lastItem = args.firstItem(chunk + 1);
   for (let item = firstItem; item < lastItem; item++) {
-    const band = item % bands;
-    const image = (item / bands) * itemImages;
-    const count = min(itemImages, images - image);
-    const firstRow = band * itemRows;
-    for (let i = 0; i < count; i++) {
-      const from = source + <usize>(image + i) * (height * width * depth * 4);
-      const to = scratch + <usize>i * windowBytes;
-      const y = top + firstRow * sourceStride;
-      padImage(to, from, height, width, depth, y, left, windowRows, windowColumns, 0, depth);
-    }
-    const imageBytes = <usize>(resultHeight * resultWidth * channels * 4);
-    for (let index = 0; index < classes; index++) {
-      const block = args + 100 + <usize>index * 36;
-      const rows = min(itemRows, word(block, 0) - firstRow);
-      const columns = word(block, 1);
-      if (rows <= 0 || columns <= 0) continue;
-      const tapRows = word(block, 4);
-      const run = word(block, 5) * depth;
-      const weights = <usize>word(block, 8);
-      const x = scratch + <usize>((word(block, 6) * windowColumns + word(block, 7)) * depth * 4);
-      const resultRow = word(block, 2) + firstRow * resultStride;
-      const y = result + <usize>image * imageBytes + <usize>((resultRow * resultWidth + word(block, 3)) * channels * 4);
+    const image = args.firstImage(item);
+    const count = args.imagesFrom(image);
+    const firstRow = args.firstRow(item);
+    const top = args.top + firstRow * sourceStride;
+    args.padImages(window, image, count, top, args.left, args.windowRows, args.windowColumns, 0, depth);
+    const images = result + <usize>image * imageBytes;
+    for (let index = 0; index < args.classes; index++) {
+      const part = entry<ConvolutionClass>(classes, index);
+      const rows = min(args.itemRows, part.rows - firstRow);
+      if (rows <= 0 || part.columns <= 0) continue;
+      const tapRows = part.tapRows;
+      const run = part.tapColumns * depth;
+      const x = window + <usize>((part.windowRow * args.windowColumns + part.windowColumn) * depth * 4);
+      const resultRow = part.firstRow + firstRow * args.resultStride;
+      const y = images + <usize>(resultRow * resultRowBytes + part.firstColumn * channels * 4);
       const tiles = tabulate(
         table,
         count,
         rows,
-        columns,
+        part.columns,
         windowBytes,
-        sourceStride * windowColumns * depth * 4,
+        sourceStride * rowBytes,
         sourceStride * depth * 4,
-        <i32>imageBytes,
-        resultStride * resultWidth * channels * 4,
-        resultStride * channels * 4,
+        imageBytes,
+        args.resultStride * resultRowBytes,
+        args.resultStride * channels * 4,
       );
       for (let channel = 0; channel < channels; channel += 8) {
         const at = <usize>(channel << 2);
-        const w = weights + <usize>(channel << 2) * (tapRows * run);
-        const rowBytes = windowColumns * depth * 4;
+        const w = part.weights + <usize>(channel << 2) * (tapRows * run);
         const lanes = min(8, channels - channel);
         panel(table, tiles, x, y + at, addend ? addend - result : 0, addend != 0, w, tapRows, run, rowBytes, lanes);
       }
     }
     if (moments) {
-      const y = result + <usize>image * imageBytes + <usize>(firstRow * resultWidth * channels * 4);
-      const rows = min(itemRows, resultHeight - firstRow);
-      const pixels = count * rows * resultWidth;
+      const y = images + <usize>(firstRow * resultRowBytes);
+      const pixels = count * args.rowsFrom(firstRow) * args.resultWidth;
       accumulateMoments(moments + <usize>chunk * momentsBytes(channels), y, pixels, channels, item == firstItem);
     }
   }

@@ -9,7 +9,6 @@
  */
 
 import { mad } from './mad';
-import { word } from './convPad';
 
 @inline
 export function momentsBytes(channels: i32): usize {
@@ -110,12 +109,21 @@ function carry(target: usize, values: v128): void {
   v128.store(target, f64x2.add(v128.load(target, 16), f64x2.promote_low_f32x4(high)), 16);
 }
 
-/** Arguments: first block, blocks, channels, moments [2, channels]. */
-export function combineMoments(args: usize, chunk: i32, worker: i32): void {
-  const blocks = <usize>word(args, 0);
-  const count = word(args, 1);
-  const channels = word(args, 2);
-  const moments = <usize>word(args, 3);
+@unmanaged
+class MomentsArguments {
+  /** One a chunk. */
+  blocks: usize;
+  count: i32;
+  channels: i32;
+  /** [2, channels] */
+  moments: usize;
+}
+
+export function combineMoments(args: MomentsArguments, chunk: i32, worker: i32): void {
+  const blocks = args.blocks;
+  const count = args.count;
+  const channels = args.channels;
+  const moments = args.moments;
   const padded = <usize>((channels + 7) & -8);
   const bytes = momentsBytes(channels);
   for (let c = 0; c < channels; c++) {

@@ -3,12 +3,6 @@
  * convolution need no tests at borders.
  */
 
-/** Word `index` of an argument block. */
-@inline
-export function word(args: usize, index: i32): i32 {
-  return load<i32>(args + (<usize>index << 2));
-}
-
 export function copyBytes(target: usize, source: usize, bytes: i32): void {
   let done = 0;
   for (; done + 32 <= bytes; done += 32) {

@@ -9,79 +9,83 @@
  */
 
 import { loadLanes, storeLanes } from './convDirect';
-import { padImage, word } from './convPad';
+import { ConvolutionArguments } from './convolutionArguments';
 import { mad } from './mad';
 
-/**
- * Arguments: 0 x, images, height, width, channels; 5 dy, height, width, channels; 9 partial gradients; 10 images an
- * item, rows an item, bands an image, items, chunks of pixels; 15 input channels a block, blocks; 17 panels a block,
- * blocks; 19 scratch, its stride by worker; 21 tap rows, tap columns, stride, padding.
- * Chunk = (panel block · channel blocks + channel block) · pixel chunks + pixel chunk.
- */
-export function convolutionWeightGradient(args: usize, chunk: i32, worker: i32): void {
-  const x = <usize>word(args, 0);
-  const images = word(args, 1);
-  const height = word(args, 2);
-  const width = word(args, 3);
-  const depth = word(args, 4);
-  const dy = <usize>word(args, 5);
-  const resultHeight = word(args, 6);
-  const resultWidth = word(args, 7);
-  const channels = word(args, 8);
-  const itemImages = word(args, 10);
-  const itemRows = word(args, 11);
-  const bands = word(args, 12);
-  const items = word(args, 13);
-  const pixelChunks = word(args, 14);
-  const blockDepth = word(args, 15);
-  const blockPanels = word(args, 17);
-  const tapRows = word(args, 21);
-  const tapColumns = word(args, 22);
-  const stride = word(args, 23);
-  const padding = word(args, 24);
+/** Chunk = (panel block · depth blocks + depth block) · chunks of pixels + chunk of pixels. */
+@unmanaged
+export class WeightGradientArguments extends ConvolutionArguments {
+  /** Sums of each chunk of pixels. */
+  partials: usize;
+  /** Input channels a block. */
+  blockDepth: i32;
+  depthBlocks: i32;
+  /** Panels of result channels a block. */
+  blockPanels: i32;
 
-  const pixelChunk = chunk % pixelChunks;
-  const block = chunk / pixelChunks;
-  const firstDepth = (block % word(args, 16)) * blockDepth;
-  const taken = min(blockDepth, depth - firstDepth);
+  @inline
+  firstDepth(chunk: i32): i32 {
+    return ((chunk / this.chunks) % this.depthBlocks) * this.blockDepth;
+  }
+
+  /** Input channels of the block that begins with channel `first`. */
+  @inline
+  depthFrom(first: i32): i32 {
+    return min(this.blockDepth, this.depth - first);
+  }
+
+  @inline
+  firstPanel(chunk: i32): i32 {
+    return (chunk / this.chunks / this.depthBlocks) * this.blockPanels;
+  }
+}
+
+@unmanaged
+class DirectWeightGradientArguments extends WeightGradientArguments {
+  tapRows: i32;
+  tapColumns: i32;
+  stride: i32;
+  padding: i32;
+}
+
+export function convolutionWeightGradient(args: DirectWeightGradientArguments, chunk: i32, worker: i32): void {
+  const depth = args.depth;
+  const resultWidth = args.resultWidth;
+  const channels = args.channels;
+  const tapRows = args.tapRows;
+  const tapColumns = args.tapColumns;
+  const stride = args.stride;
+  const padding = args.padding;
+
+  const pixelChunk = chunk % args.chunks;
+  const firstDepth = args.firstDepth(chunk);
+  const taken = args.depthFrom(firstDepth);
   const panels = (channels + 7) >> 3;
-  const firstPanel = (block / word(args, 16)) * blockPanels;
-  const lastPanel = min(firstPanel + blockPanels, panels);
+  const firstPanel = args.firstPanel(chunk);
+  const lastPanel = min(firstPanel + args.blockPanels, panels);
   const kernelRows = tapRows * tapColumns * depth;
-  const partial = <usize>word(args, 9) + <usize>pixelChunk * (panels * kernelRows * 32);
+  const partial = args.partials + <usize>pixelChunk * (panels * kernelRows * 32);
 
   const windowColumns = (resultWidth - 1) * stride + tapColumns;
   const run = tapColumns * taken;
   const rowBytes = windowColumns * taken * 4;
-  const windowBytes = ((itemRows - 1) * stride + tapRows) * rowBytes;
-  const window = <usize>word(args, 19) + <usize>worker * word(args, 20);
+  const windowBytes = ((args.itemRows - 1) * stride + tapRows) * rowBytes;
+  const window = args.scratchOf(worker);
   // A tile at the end of a run reads up to three floats past it.
-  const packed = window + <usize>(itemImages * windowBytes + 127 & -64);
-  const firstItem = pixelChunk * items / pixelChunks;
-  const lastItem = (pixelChunk + 1) * items / pixelChunks;
+  const packed = window + <usize>(args.itemImages * windowBytes + 127 & -64);
+  const firstItem = args.firstItem(pixelChunk);
+  const lastItem = args.firstItem(pixelChunk + 1);
   for (let item = firstItem; item < lastItem; item++) {
-    const image = (item / bands) * itemImages;
-    const count = min(itemImages, images - image);
-    const firstRow = (item % bands) * itemRows;
-    const rows = min(itemRows, resultHeight - firstRow);
+    const image = args.firstImage(item);
+    const count = args.imagesFrom(image);
+    const firstRow = args.firstRow(item);
+    const rows = args.rowsFrom(firstRow);
     const pixels = count * rows * resultWidth;
-    for (let i = 0; i < count; i++) {
-      padImage(
-        window + <usize>i * windowBytes,
-        x + <usize>(image + i) * (height * width * depth * 4),
-        height,
-        width,
-        depth,
-        firstRow * stride - padding,
-        -padding,
-        (rows - 1) * stride + tapRows,
-        windowColumns,
-        firstDepth,
-        taken,
-      );
-    }
+    const top = firstRow * stride - padding;
+    const windowRows = (rows - 1) * stride + tapRows;
+    args.padImages(window, image, count, top, -padding, windowRows, windowColumns, firstDepth, taken);
     // The pixels of an item follow each other: whole images, or a band of one.
-    const gradient = dy + <usize>((image * resultHeight + firstRow) * resultWidth) * (channels * 4);
+    const gradient = args.result + <usize>((image * args.resultHeight + firstRow) * resultWidth) * (channels * 4);
     packPanels(packed, gradient, pixels, channels, firstPanel, lastPanel);
     for (let panel = firstPanel; panel < lastPanel; panel++) {
       const b = packed + <usize>(panel - firstPanel) * (pixels * 32);
@@ -188,19 +192,26 @@ export function put(target: usize, low: v128, high: v128, fresh: bool): void {
   v128.store(target, high, 16);
 }
 
-/** Arguments: partial gradients, chunks of pixels, dw, kernel rows, channels, chunks. */
-export function reduceWeightGradient(args: usize, chunk: i32, worker: i32): void {
-  const partials = <usize>word(args, 0);
-  const pixelChunks = word(args, 1);
-  const dw = <usize>word(args, 2);
-  const kernelRows = word(args, 3);
-  const channels = word(args, 4);
-  const chunks = word(args, 5);
+@unmanaged
+export class PartialSumsArguments {
+  partials: usize;
+  pixelChunks: i32;
+  dw: usize;
+  /** Taps · input channels; Winograd's sums: input channels. */
+  kernelRows: i32;
+  channels: i32;
+  chunks: i32;
+}
+
+export function reduceWeightGradient(args: PartialSumsArguments, chunk: i32, worker: i32): void {
+  const pixelChunks = args.pixelChunks;
+  const kernelRows = args.kernelRows;
+  const channels = args.channels;
   const all = ((channels + 7) >> 3) * kernelRows;
   const distance = all << 5;
-  const last = (chunk + 1) * all / chunks;
-  for (let index = chunk * all / chunks; index < last; index++) {
-    let p = partials + <usize>(index << 5);
+  const last = (chunk + 1) * all / args.chunks;
+  for (let index = chunk * all / args.chunks; index < last; index++) {
+    let p = args.partials + <usize>(index << 5);
     let low = v128.load(p);
     let high = v128.load(p, 16);
     for (let other = 1; other < pixelChunks; other++) {
@@ -209,7 +220,7 @@ export function reduceWeightGradient(args: usize, chunk: i32, worker: i32): void
       high = f32x4.add(high, v128.load(p, 16));
     }
     const channel = (index / kernelRows) << 3;
-    const target = dw + <usize>(((index % kernelRows) * channels + channel) << 2);
+    const target = args.dw + <usize>(((index % kernelRows) * channels + channel) << 2);
     storeLanes(target, low, channels - channel);
     storeLanes(target + 16, high, channels - channel - 4);
   }

@@ -4,33 +4,46 @@
  * weights as they are for the forward pass; rotated, transposed and thinned to one parity for the input gradient.
  */
 
-import { word } from './convPad';
+import { entry, tablesBehind } from './argumentTables';
 
-/**
- * Arguments: weights, channels, stride of a channel, depth, stride of the depth, panels; then for each class of 6 words:
- * target, first element, rows, stride of a row, columns, stride of a column. Chunk = class · panels + panel.
- */
-export function packConvolutionWeights(args: usize, chunk: i32, worker: i32): void {
-  const weights = <usize>word(args, 0);
-  const channels = word(args, 1);
-  const channelStride = word(args, 2);
-  const depth = word(args, 3);
-  const depthStride = word(args, 4);
-  const panels = word(args, 5);
-  const panel = chunk % panels;
-  const block = args + 24 + <usize>(chunk / panels) * 24;
-  const first = word(block, 1);
-  const rows = word(block, 2);
-  const rowStride = word(block, 3);
-  const columns = word(block, 4);
-  const columnStride = word(block, 5);
+/** Behind the arguments: one `PackedClass` after the other. Chunk = class · panels + panel. */
+@unmanaged
+class PackingArguments {
+  weights: usize;
+  channels: i32;
+  channelStride: i32;
+  depth: i32;
+  depthStride: i32;
+  panels: i32;
+}
+
+@unmanaged
+class PackedClass {
+  target: usize;
+  /** Element. */
+  first: i32;
+  rows: i32;
+  rowStride: i32;
+  columns: i32;
+  columnStride: i32;
+}
+
+export function packConvolutionWeights(args: PackingArguments, chunk: i32, worker: i32): void {
+  const channels = args.channels;
+  const channelStride = args.channelStride;
+  const depth = args.depth;
+  const depthStride = args.depthStride;
+  const panel = chunk % args.panels;
+  const part = entry<PackedClass>(tablesBehind(args), chunk / args.panels);
+  const rows = part.rows;
+  const columns = part.columns;
   const width = min(8, channels - panel * 8);
-  let target = <usize>word(block, 0) + <usize>panel * rows * columns * depth * 32;
+  let target = part.target + <usize>panel * rows * columns * depth * 32;
   for (let row = 0; row < rows; row++) {
     for (let column = 0; column < columns; column++) {
-      const start = first + row * rowStride + column * columnStride + panel * 8 * channelStride;
+      const start = part.first + row * part.rowStride + column * part.columnStride + panel * 8 * channelStride;
       for (let i = 0; i < depth; i++, target += 32) {
-        let source = weights + <usize>((start + i * depthStride) << 2);
+        let source = args.weights + <usize>((start + i * depthStride) << 2);
         if (width == 8 && channelStride == 1) {
           v128.store(target, v128.load(source));
           v128.store(target, v128.load(source, 16), 16);

@@ -5,60 +5,51 @@
  */
 
 import { accumulateMoments, momentsBytes } from './convMoments';
-import { padImage, word } from './convPad';
+import { ConvolutionArguments } from './convolutionArguments';
 import { SKEW, TILE_BYTES, tabulateTiles, transformInput } from './convWinogradTransforms';
 import { mad } from './mad';
 
-/**
- * Arguments: 0 source, images, height, width, channels; 5 result, height, width, channels; 9 addend or 0; 10 images an
- * item, result rows an item (even where there are bands), bands an image, items, chunks; 15 scratch, its stride by
- * worker; 17 padding; 18 window rows, columns; 20 moments blocks or 0; 21 packed weights; 22 tiles a block.
- */
-export function convolveWinograd(args: usize, chunk: i32, worker: i32): void {
-  const source = <usize>word(args, 0);
-  const images = word(args, 1);
-  const height = word(args, 2);
-  const width = word(args, 3);
-  const depth = word(args, 4);
-  const result = <usize>word(args, 5);
-  const resultHeight = word(args, 6);
-  const resultWidth = word(args, 7);
-  const channels = word(args, 8);
-  const addend = <usize>word(args, 9);
-  const itemImages = word(args, 10);
-  const itemRows = word(args, 11);
-  const bands = word(args, 12);
-  const items = word(args, 13);
-  const chunks = word(args, 14);
-  const window = <usize>word(args, 15) + <usize>worker * word(args, 16);
-  const padding = word(args, 17);
-  const windowRows = word(args, 18);
-  const windowColumns = word(args, 19);
-  const moments = <usize>word(args, 20);
-  const weights = <usize>word(args, 21);
-  const blockTiles = word(args, 22);
+@unmanaged
+class WinogradArguments extends ConvolutionArguments {
+  /** Or 0. */
+  addend: usize;
+  /** Of chunks, or 0. */
+  moments: usize;
+  weights: usize;
+  padding: i32;
+  windowRows: i32;
+  windowColumns: i32;
+  blockTiles: i32;
+}
+
+export function convolveWinograd(args: WinogradArguments, chunk: i32, worker: i32): void {
+  const depth = args.depth;
+  const channels = args.channels;
+  const result = args.result;
+  const resultWidth = args.resultWidth;
+  const addend = args.addend;
+  const moments = args.moments;
+  const weights = args.weights;
+  const blockTiles = args.blockTiles;
 
   const pixelBytes = depth * 4;
-  const rowBytes = windowColumns * pixelBytes;
-  const windowBytes = windowRows * rowBytes;
+  const rowBytes = args.windowColumns * pixelBytes;
+  const windowBytes = args.windowRows * rowBytes;
   const resultRowBytes = resultWidth * channels * 4;
-  const imageBytes = resultHeight * resultRowBytes;
-  const inputs = window + <usize>(itemImages * windowBytes + 63 & -64);
+  const imageBytes = args.resultHeight * resultRowBytes;
+  const window = args.scratchOf(worker);
+  const inputs = window + <usize>(args.itemImages * windowBytes + 63 & -64);
   const products = inputs + <usize>(blockTiles * pixelBytes * 16) + SKEW * 16;
   const table = products + <usize>(blockTiles * 512) + SKEW * 16;
-  const lastItem = (chunk + 1) * items / chunks;
-  const firstItem = chunk * items / chunks;
+  const firstItem = args.firstItem(chunk);
+  const lastItem = args.firstItem(chunk + 1);
   for (let item = firstItem; item < lastItem; item++) {
-    const image = (item / bands) * itemImages;
-    const count = min(itemImages, images - image);
-    const firstRow = (item % bands) * itemRows;
-    const rows = min(itemRows, resultHeight - firstRow);
-    for (let i = 0; i < count; i++) {
-      const from = source + <usize>(image + i) * (height * width * pixelBytes);
-      const to = window + <usize>(i * windowBytes);
-      const top = firstRow - padding;
-      padImage(to, from, height, width, depth, top, -padding, windowRows, windowColumns, 0, depth);
-    }
+    const image = args.firstImage(item);
+    const count = args.imagesFrom(image);
+    const firstRow = args.firstRow(item);
+    const rows = args.rowsFrom(firstRow);
+    const padding = args.padding;
+    args.padImages(window, image, count, firstRow - padding, -padding, args.windowRows, args.windowColumns, 0, depth);
     const y = result + <usize>image * imageBytes + <usize>(firstRow * resultRowBytes);
     const tiles = tabulateTiles(
       table,

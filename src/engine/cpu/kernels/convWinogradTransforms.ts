@@ -5,8 +5,6 @@
  * dW = Gᵀ[Σ (A dY Aᵀ) ⊙ (Bᵀ d B)]G over the tiles.
  */
 
-import { word } from './convPad';
-
 /** Between the 16 places of a transformed tile, so that powers of two do not crowd them into one set of the cache. */
 export const SKEW: usize = 64;
 
@@ -102,20 +100,30 @@ function storeRow(target: usize, distance: usize, t0: v128, t1: v128, t2: v128, 
   return target + distance;
 }
 
-/**
- * Packs G g Gᵀ as [panels][16][depth][8]. Arguments: weights, panels, stride of a result channel, depth, stride of the
- * depth, target, first element, stride of a row, stride of a column (in elements; negative ones rotate). Chunk = panel.
- */
-export function packWinogradWeights(args: usize, chunk: i32, worker: i32): void {
-  const weights = <usize>word(args, 0);
-  const channelBytes = <usize>(word(args, 2) << 2);
-  const depth = word(args, 3);
-  const depthStride = word(args, 4);
-  const rowBytes = <usize>(word(args, 7) << 2);
-  const columnBytes = <usize>(word(args, 8) << 2);
-  const start = weights + <usize>(word(args, 6) << 2) + <usize>(chunk << 3) * channelBytes;
+/** Strides in elements; negative ones rotate. */
+@unmanaged
+class WinogradPackingArguments {
+  weights: usize;
+  channelStride: i32;
+  depth: i32;
+  depthStride: i32;
+  target: usize;
+  /** Element. */
+  first: i32;
+  rowStride: i32;
+  columnStride: i32;
+}
+
+/** Packs G g Gᵀ as [panels][16][depth][8]. Chunk = panel. */
+export function packWinogradWeights(args: WinogradPackingArguments, chunk: i32, worker: i32): void {
+  const channelBytes = <usize>(args.channelStride << 2);
+  const depth = args.depth;
+  const depthStride = args.depthStride;
+  const rowBytes = <usize>(args.rowStride << 2);
+  const columnBytes = <usize>(args.columnStride << 2);
+  const start = args.weights + <usize>(args.first << 2) + <usize>(chunk << 3) * channelBytes;
   const distance = <usize>(depth << 5);
-  let target = <usize>word(args, 5) + <usize>chunk * (distance << 4);
+  let target = args.target + <usize>chunk * (distance << 4);
   for (let i = 0; i < depth; i++, target += 32) {
     const source = start + <usize>((i * depthStride) << 2);
     for (let half = 0; half < 2; half++) {

@@ -5,71 +5,51 @@
  * sums in their order and transforms them back, once.
  */
 
-import { padImage, word } from './convPad';
+import { PartialSumsArguments, WeightGradientArguments } from './convWeightGradient';
 import { halved, SKEW, TILE_BYTES, tabulateTiles, transformInput } from './convWinogradTransforms';
 import { mad } from './mad';
 
-/**
- * Arguments: 0 x, images, height, width, channels; 5 dy, height, width, channels; 9 partial sums; 10 images an item,
- * rows an item, bands an image, items, chunks of pixels; 15 input channels a block, blocks; 17 panels a block, blocks;
- * 19 scratch, its stride by worker; 21 padding, window rows, columns; 24 tiles a block.
- * Chunk = (panel block · channel blocks + channel block) · pixel chunks + pixel chunk.
- */
-export function winogradWeightGradient(args: usize, chunk: i32, worker: i32): void {
-  const x = <usize>word(args, 0);
-  const images = word(args, 1);
-  const height = word(args, 2);
-  const width = word(args, 3);
-  const depth = word(args, 4);
-  const dy = <usize>word(args, 5);
-  const resultHeight = word(args, 6);
-  const resultWidth = word(args, 7);
-  const channels = word(args, 8);
-  const itemImages = word(args, 10);
-  const itemRows = word(args, 11);
-  const bands = word(args, 12);
-  const items = word(args, 13);
-  const pixelChunks = word(args, 14);
-  const blockDepth = word(args, 15);
-  const depthBlocks = word(args, 16);
-  const blockPanels = word(args, 17);
-  const window = <usize>word(args, 19) + <usize>worker * word(args, 20);
-  const padding = word(args, 21);
-  const windowRows = word(args, 22);
-  const windowColumns = word(args, 23);
-  const blockTiles = word(args, 24);
+@unmanaged
+class WinogradWeightGradientArguments extends WeightGradientArguments {
+  padding: i32;
+  windowRows: i32;
+  windowColumns: i32;
+  blockTiles: i32;
+}
 
-  const pixelChunk = chunk % pixelChunks;
-  const block = chunk / pixelChunks;
-  const firstDepth = (block % depthBlocks) * blockDepth;
-  const taken = min(blockDepth, depth - firstDepth);
+export function winogradWeightGradient(args: WinogradWeightGradientArguments, chunk: i32, worker: i32): void {
+  const depth = args.depth;
+  const resultWidth = args.resultWidth;
+  const channels = args.channels;
+  const blockTiles = args.blockTiles;
+
+  const pixelChunk = chunk % args.chunks;
+  const firstDepth = args.firstDepth(chunk);
+  const taken = args.depthFrom(firstDepth);
   const panels = channels >> 3;
-  const firstPanel = (block / depthBlocks) * blockPanels;
-  const lastPanel = min(firstPanel + blockPanels, panels);
-  const partial = <usize>word(args, 9) + <usize>pixelChunk * (panels * depth * 512) + <usize>(firstDepth << 5);
+  const firstPanel = args.firstPanel(chunk);
+  const lastPanel = min(firstPanel + args.blockPanels, panels);
+  const partial = args.partials + <usize>pixelChunk * (panels * depth * 512) + <usize>(firstDepth << 5);
 
   const pixelBytes = taken * 4;
-  const rowBytes = windowColumns * pixelBytes;
-  const windowBytes = windowRows * rowBytes;
+  const rowBytes = args.windowColumns * pixelBytes;
+  const windowBytes = args.windowRows * rowBytes;
   const resultRowBytes = resultWidth * channels * 4;
-  const imageBytes = resultHeight * resultRowBytes;
-  const inputs = window + <usize>(itemImages * windowBytes + 63 & -64);
+  const imageBytes = args.resultHeight * resultRowBytes;
+  const window = args.scratchOf(worker);
+  const inputs = window + <usize>(args.itemImages * windowBytes + 63 & -64);
   const gradients = inputs + <usize>(blockTiles * pixelBytes * 16) + SKEW * 16;
   const table = gradients + <usize>(blockTiles * 512) + SKEW * 16;
-  const firstItem = pixelChunk * items / pixelChunks;
-  const lastItem = (pixelChunk + 1) * items / pixelChunks;
+  const firstItem = args.firstItem(pixelChunk);
+  const lastItem = args.firstItem(pixelChunk + 1);
   let fresh = true;
   for (let item = firstItem; item < lastItem; item++) {
-    const image = (item / bands) * itemImages;
-    const count = min(itemImages, images - image);
-    const firstRow = (item % bands) * itemRows;
-    const rows = min(itemRows, resultHeight - firstRow);
-    for (let i = 0; i < count; i++) {
-      const from = x + <usize>(image + i) * (height * width * depth * 4);
-      const to = window + <usize>(i * windowBytes);
-      const top = firstRow - padding;
-      padImage(to, from, height, width, depth, top, -padding, windowRows, windowColumns, firstDepth, taken);
-    }
+    const image = args.firstImage(item);
+    const count = args.imagesFrom(image);
+    const firstRow = args.firstRow(item);
+    const rows = args.rowsFrom(firstRow);
+    const left = -args.padding;
+    args.padImages(window, image, count, firstRow + left, left, args.windowRows, args.windowColumns, firstDepth, taken);
     const tiles = tabulateTiles(
       table,
       count,
@@ -82,7 +62,7 @@ export function winogradWeightGradient(args: usize, chunk: i32, worker: i32): vo
       resultRowBytes,
       channels * 4,
     );
-    const gradient = dy + <usize>image * imageBytes + <usize>(firstRow * resultRowBytes);
+    const gradient = args.result + <usize>image * imageBytes + <usize>(firstRow * resultRowBytes);
     for (let tile = 0; tile < tiles; tile += blockTiles) {
       const used = min(blockTiles, tiles - tile);
       const entries = table + <usize>(tile * TILE_BYTES);
@@ -202,24 +182,21 @@ function tileOuter(target: usize, fresh: bool, a: usize, inputBytes: usize, b: u
   v128.store(target, c31, 112);
 }
 
-/** dw = Gᵀ(sum of the chunks)G. Arguments: partial sums, chunks of pixels, dw, depth, channels, chunks. */
-export function reduceWinogradWeightGradient(args: usize, chunk: i32, worker: i32): void {
-  const partials = <usize>word(args, 0);
-  const pixelChunks = word(args, 1);
-  const dw = <usize>word(args, 2);
-  const depth = word(args, 3);
-  const channels = word(args, 4);
-  const chunks = word(args, 5);
+/** dw = Gᵀ(sum of the chunks)G. */
+export function reduceWinogradWeightGradient(args: PartialSumsArguments, chunk: i32, worker: i32): void {
+  const pixelChunks = args.pixelChunks;
+  const depth = args.kernelRows;
+  const channels = args.channels;
   const distance = <usize>(depth << 5);
   const partialBytes = <usize>(depth * channels * 64);
   const tapBytes = <usize>(depth * channels * 4);
   const all = (channels >> 2) * depth;
-  const last = (chunk + 1) * all / chunks;
-  for (let index = chunk * all / chunks; index < last; index++) {
+  const last = (chunk + 1) * all / args.chunks;
+  for (let index = chunk * all / args.chunks; index < last; index++) {
     const half = index & 1;
     const i = (index >> 1) % depth;
     const panel = (index >> 1) / depth;
-    let p = partials + <usize>panel * (distance << 4) + <usize>((i << 5) + (half << 4));
+    let p = args.partials + <usize>panel * (distance << 4) + <usize>((i << 5) + (half << 4));
     let u0 = sum(p, pixelChunks, partialBytes);
     let u1 = sum(p + distance, pixelChunks, partialBytes);
     let u2 = sum(p + distance * 2, pixelChunks, partialBytes);
@@ -256,7 +233,7 @@ export function reduceWinogradWeightGradient(args: usize, chunk: i32, worker: i3
     u3 = sum(p + distance * 3, pixelChunks, partialBytes);
     e = halved(f32x4.add(u1, u2));
 
-    let to = dw + <usize>((i * channels + panel * 8 + half * 4) << 2);
+    let to = args.dw + <usize>((i * channels + panel * 8 + half * 4) << 2);
     v128.store(to, f32x4.add(w00, f32x4.add(a0, b0)));
     to += tapBytes;
     v128.store(to, f32x4.add(w01, f32x4.add(a1, b1)));

@@ -6,63 +6,94 @@
  * Channels run inside, pixels outside, so that whole cache lines are used.
  */
 
+import { entry, tablesBehind } from './argumentTables';
 import { accumulateMoments, momentsBytes } from './convMoments';
-import { word } from './convPad';
 import { convolveApart, convolveOne, convolveOverlapping, fewChannels } from './depthwiseTiles';
 
 /** Pixels after which moments are gathered, while the result is still in the cache; whole rows. */
 const MOMENTS_PIXELS = 128;
 
-/**
- * Arguments: 0 source, height, width; 3 result, height, width; 6 channels, addend or 0; 8 weights, kernel columns, step
- * between kernel rows and columns; 11 rows of all images, chunks; 13 columns between neighbours of a run in the source,
- * in the result; 15 moments blocks or 0; 16 runs; then for each row of the result 3 words: first row of the source, taps,
- * first kernel row; then for each run of columns 5 words: first column of the result, columns, first column of the
- * source, taps, first kernel column.
- */
-export function depthwiseConvolve(args: usize, chunk: i32, worker: i32): void {
-  const source = <usize>word(args, 0);
-  const height = word(args, 1);
-  const width = word(args, 2);
-  const result = <usize>word(args, 3);
-  const resultHeight = word(args, 4);
-  const resultWidth = word(args, 5);
-  const channels = word(args, 6);
-  const addend = <usize>word(args, 7);
-  const weights = <usize>word(args, 8);
-  const kernelColumns = word(args, 9);
-  const tapStep = word(args, 10);
-  const rows = word(args, 11);
-  const chunks = word(args, 12);
-  const sourceStep = word(args, 13);
-  const resultStep = word(args, 14);
-  const moments = <usize>word(args, 15);
-  const runs = word(args, 16);
-  const rowTable = args + 68;
-  const runTable = rowTable + <usize>resultHeight * 12;
+/** Behind the arguments: a `RowSpan` for each row of the result, then a `ColumnRun` for each run of columns. */
+@unmanaged
+class DepthwiseArguments {
+  source: usize;
+  height: i32;
+  width: i32;
+  result: usize;
+  resultHeight: i32;
+  resultWidth: i32;
+  channels: i32;
+  /** Or 0. */
+  addend: usize;
+  weights: usize;
+  kernelColumns: i32;
+  /** Between kernel rows and columns. */
+  tapStep: i32;
+  /** Of all images. */
+  rows: i32;
+  chunks: i32;
+  /** Columns between neighbours of a run. */
+  sourceStep: i32;
+  resultStep: i32;
+  /** Of chunks, or 0. */
+  moments: usize;
+  runs: i32;
+}
+
+@unmanaged
+class RowSpan {
+  /** First row of the source. */
+  source: i32;
+  taps: i32;
+  firstTap: i32;
+}
+
+@unmanaged
+class ColumnRun {
+  /** First column of the result. */
+  first: i32;
+  count: i32;
+  /** First column of the source. */
+  source: i32;
+  taps: i32;
+  firstTap: i32;
+}
+
+export function depthwiseConvolve(args: DepthwiseArguments, chunk: i32, worker: i32): void {
+  const width = args.width;
+  const result = args.result;
+  const resultHeight = args.resultHeight;
+  const resultWidth = args.resultWidth;
+  const channels = args.channels;
+  const addend = args.addend;
+  const kernelColumns = args.kernelColumns;
+  const tapStep = args.tapStep;
+  const moments = args.moments;
+  const rowTable = tablesBehind(args);
+  const runTable = rowTable + <usize>resultHeight * offsetof<RowSpan>();
 
   const pixelBytes = channels << 2;
-  const firstRow = chunk * rows / chunks;
-  const lastRow = (chunk + 1) * rows / chunks;
+  const firstRow = chunk * args.rows / args.chunks;
+  const lastRow = (chunk + 1) * args.rows / args.chunks;
   let counted = firstRow;
   for (let row = firstRow; row < lastRow; row++) {
-    const entry = rowTable + <usize>(row % resultHeight) * 12;
-    const x = source + <usize>((row / resultHeight * height + load<i32>(entry)) * width) * pixelBytes;
+    const span = entry<RowSpan>(rowTable, row % resultHeight);
+    const x = args.source + <usize>((row / resultHeight * args.height + span.source) * width) * pixelBytes;
     const y = result + <usize>(row * resultWidth) * pixelBytes;
-    const w = weights + <usize>(load<i32>(entry, 8) * kernelColumns) * pixelBytes;
-    for (let run = 0; run < runs; run++) {
-      const block = runTable + <usize>run * 20;
+    const w = args.weights + <usize>(span.firstTap * kernelColumns) * pixelBytes;
+    for (let index = 0; index < args.runs; index++) {
+      const run = entry<ColumnRun>(runTable, index);
       convolveRun(
-        x + <usize>load<i32>(block, 8) * pixelBytes,
-        y + <usize>load<i32>(block) * pixelBytes,
+        x + <usize>run.source * pixelBytes,
+        y + <usize>run.first * pixelBytes,
         addend ? addend - result : 0,
         addend != 0,
-        w + <usize>load<i32>(block, 16) * pixelBytes,
-        load<i32>(block, 4),
-        sourceStep * pixelBytes,
-        resultStep * pixelBytes,
-        load<i32>(entry, 4),
-        load<i32>(block, 12),
+        w + <usize>run.firstTap * pixelBytes,
+        run.count,
+        args.sourceStep * pixelBytes,
+        args.resultStep * pixelBytes,
+        span.taps,
+        run.taps,
         width * pixelBytes,
         tapStep * kernelColumns * pixelBytes,
         tapStep * pixelBytes,

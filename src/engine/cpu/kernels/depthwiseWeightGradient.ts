@@ -7,66 +7,48 @@
  * Partial gradient of a chunk: [panels of 8 channels][kernel rows · kernel columns][8].
  */
 
-import { padImage, word } from './convPad';
+import { ConvolutionArguments } from './convolutionArguments';
 import { put } from './convWeightGradient';
 import { mad } from './mad';
 
-/**
- * Arguments: 0 x, images, height, width, channels; 5 dy, height, width; 8 partial gradients; 9 images an item, rows an
- * item, bands an image, items, chunks; 14 channels a block (a multiple of 8); 15 scratch, its stride by worker; 17 tap
- * rows, tap columns, stride, padding.
- */
-export function depthwiseWeightGradient(args: usize, chunk: i32, worker: i32): void {
-  const x = <usize>word(args, 0);
-  const images = word(args, 1);
-  const height = word(args, 2);
-  const width = word(args, 3);
-  const channels = word(args, 4);
-  const dy = <usize>word(args, 5);
-  const resultHeight = word(args, 6);
-  const resultWidth = word(args, 7);
-  const itemImages = word(args, 9);
-  const itemRows = word(args, 10);
-  const bands = word(args, 11);
-  const items = word(args, 12);
-  const chunks = word(args, 13);
-  const blockChannels = word(args, 14);
-  const window = <usize>word(args, 15) + <usize>worker * word(args, 16);
-  const tapRows = word(args, 17);
-  const tapColumns = word(args, 18);
-  const stride = word(args, 19);
-  const padding = word(args, 20);
+@unmanaged
+class DepthwiseWeightGradientArguments extends ConvolutionArguments {
+  /** Sums of each chunk. */
+  partials: usize;
+  /** A multiple of 8. */
+  blockChannels: i32;
+  tapRows: i32;
+  tapColumns: i32;
+  stride: i32;
+  padding: i32;
+}
+
+export function depthwiseWeightGradient(args: DepthwiseWeightGradientArguments, chunk: i32, worker: i32): void {
+  const channels = args.channels;
+  const resultWidth = args.resultWidth;
+  const tapRows = args.tapRows;
+  const tapColumns = args.tapColumns;
+  const stride = args.stride;
+  const padding = args.padding;
 
   const taps = tapRows * tapColumns;
-  const partial = <usize>word(args, 8) + <usize>chunk * (((channels + 7) >> 3) * taps * 32);
+  const partial = args.partials + <usize>chunk * (((channels + 7) >> 3) * taps * 32);
   const windowColumns = (resultWidth - 1) * stride + tapColumns;
-  const firstItem = chunk * items / chunks;
-  const lastItem = (chunk + 1) * items / chunks;
+  const window = args.scratchOf(worker);
+  const firstItem = args.firstItem(chunk);
+  const lastItem = args.firstItem(chunk + 1);
   for (let item = firstItem; item < lastItem; item++) {
-    const image = (item / bands) * itemImages;
-    const count = min(itemImages, images - image);
-    const firstRow = (item % bands) * itemRows;
-    const rows = min(itemRows, resultHeight - firstRow);
-    const gradient = dy + <usize>((image * resultHeight + firstRow) * resultWidth * channels) * 4;
-    for (let block = 0; block < channels; block += blockChannels) {
-      const taken = min(blockChannels, channels - block);
+    const image = args.firstImage(item);
+    const count = args.imagesFrom(image);
+    const firstRow = args.firstRow(item);
+    const rows = args.rowsFrom(firstRow);
+    const top = firstRow * stride - padding;
+    const windowRows = (rows - 1) * stride + tapRows;
+    const gradient = args.result + <usize>((image * args.resultHeight + firstRow) * resultWidth * channels) * 4;
+    for (let block = 0; block < channels; block += args.blockChannels) {
+      const taken = min(args.blockChannels, channels - block);
       const rowBytes = windowColumns * taken * 4;
-      const windowRows = (rows - 1) * stride + tapRows;
-      for (let i = 0; i < count; i++) {
-        padImage(
-          window + <usize>i * (windowRows * rowBytes),
-          x + <usize>((image + i) * height * width * channels) * 4,
-          height,
-          width,
-          channels,
-          firstRow * stride - padding,
-          -padding,
-          windowRows,
-          windowColumns,
-          block,
-          taken,
-        );
-      }
+      args.padImages(window, image, count, top, -padding, windowRows, windowColumns, block, taken);
       // Where the channels are no multiple of eight the last panel reads past a pixel; what it sums there is dropped.
       for (let channel = 0; channel < taken; channel += 8) {
         const b = gradient + <usize>((block + channel) << 2);

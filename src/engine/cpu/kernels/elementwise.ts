@@ -1,60 +1,87 @@
 /** Sums of two tensors, and products of a tensor with a learned factor. */
+import { ElementArguments } from './elementArguments';
 import { laneSum, loadPart, storePart } from './vector';
 
-/** Arguments: a, b, a + b, elements, elements a chunk. */
-export function add(args: usize, chunk: i32, worker: i32): void {
-  const perChunk = load<i32>(args, 16);
-  const first = <usize>chunk * perChunk;
-  const count = min(perChunk, load<i32>(args, 12) - <i32>first);
-  let a = load<usize>(args) + first * 4;
-  let b = load<usize>(args, 4) + first * 4;
-  let sum = load<usize>(args, 8) + first * 4;
+@unmanaged
+class SumArguments extends ElementArguments {
+  a: usize;
+  b: usize;
+  sum: usize;
+}
+
+export function add(args: SumArguments, chunk: i32, worker: i32): void {
+  const start = args.start(chunk);
+  const count = args.count(chunk);
+  let a = args.a + start;
+  let b = args.b + start;
+  let sum = args.sum + start;
   const end = a + ((count & ~3) << 2);
   for (; a < end; a += 16, b += 16, sum += 16) v128.store(sum, f32x4.add(v128.load(a), v128.load(b)));
   const rest = count & 3;
   if (rest) storePart(sum, f32x4.add(loadPart(a, rest), loadPart(b, rest)), rest);
 }
 
-/** Arguments: x, factor, y, elements, elements a chunk. */
-export function scale(args: usize, chunk: i32, worker: i32): void {
-  const factor = v128.load32_splat(load<usize>(args, 4));
-  const perChunk = load<i32>(args, 16);
-  const first = <usize>chunk * perChunk;
-  const count = min(perChunk, load<i32>(args, 12) - <i32>first);
-  let x = load<usize>(args) + first * 4;
-  let y = load<usize>(args, 8) + first * 4;
+@unmanaged
+class ScaleArguments extends ElementArguments {
+  x: usize;
+  factor: usize;
+  y: usize;
+}
+
+export function scale(args: ScaleArguments, chunk: i32, worker: i32): void {
+  const factor = v128.load32_splat(args.factor);
+  const start = args.start(chunk);
+  const count = args.count(chunk);
+  let x = args.x + start;
+  let y = args.y + start;
   const end = x + ((count & ~3) << 2);
   for (; x < end; x += 16, y += 16) v128.store(y, f32x4.mul(v128.load(x), factor));
   const rest = count & 3;
   if (rest) storePart(y, f32x4.mul(loadPart(x, rest), factor), rest);
 }
 
-/** Arguments: x, factor, dy, dx, elements, elements a chunk, Σ x·dy of each chunk. */
-export function scaleGradient(args: usize, chunk: i32, worker: i32): void {
-  const factor = v128.load32_splat(load<usize>(args, 4));
-  const perChunk = load<i32>(args, 20);
-  const first = <usize>chunk * perChunk;
-  const count = min(perChunk, load<i32>(args, 16) - <i32>first);
-  let x = load<usize>(args) + first * 4;
-  let dy = load<usize>(args, 8) + first * 4;
-  let dx = load<usize>(args, 12) + first * 4;
+@unmanaged
+class ScaleGradientArguments extends ElementArguments {
+  x: usize;
+  factor: usize;
+  dy: usize;
+  dx: usize;
+  /** Σ x·dy of each chunk. */
+  sums: usize;
+}
+
+export function scaleGradient(args: ScaleGradientArguments, chunk: i32, worker: i32): void {
+  const factor = v128.load32_splat(args.factor);
+  const start = args.start(chunk);
+  let x = args.x + start;
+  let dy = args.dy + start;
+  let dx = args.dx + start;
   let sum = f32x4.splat(0);
-  const end = x + (<usize>count << 2);
+  const end = x + (<usize>args.count(chunk) << 2);
   for (; x < end; x += 16, dy += 16, dx += 16) {
     const lanes = min<i32>(4, (end - x) >> 2);
     const g = loadPart(dy, lanes);
     sum = f32x4.add(sum, f32x4.mul(loadPart(x, lanes), g));
     storePart(dx, f32x4.mul(g, factor), lanes);
   }
-  store<f32>(load<usize>(args, 24) + (<usize>chunk << 2), laneSum(sum));
+  store<f32>(args.sums + (<usize>chunk << 2), laneSum(sum));
 }
 
-/** Adds rows of floats in order. Arguments: rows [count, length], count, length, sum. */
-export function sumRows(args: usize, chunk: i32, worker: i32): void {
-  const rows = load<usize>(args);
-  const count = load<i32>(args, 4);
-  const bytes = <usize>load<i32>(args, 8) << 2;
-  const total = load<usize>(args, 12);
+@unmanaged
+class SumRowsArguments {
+  /** [count, length] */
+  rows: usize;
+  count: i32;
+  length: i32;
+  sum: usize;
+}
+
+/** Adds rows of floats in order. */
+export function sumRows(args: SumRowsArguments, chunk: i32, worker: i32): void {
+  const rows = args.rows;
+  const count = args.count;
+  const bytes = <usize>args.length << 2;
+  const total = args.sum;
   for (let i: usize = 0; i < bytes; i += 4) {
     let sum: f64 = 0;
     let at = rows + i;

@@ -1,15 +1,25 @@
 /** The linear layer, y = x·w + b, and its gradients. */
 import { laneSum, loadPart, storePart } from './vector';
 
-/** A chunk is a row of x. Arguments: x, w, b, y, inputs, outputs. */
-export function linear(args: usize, chunk: i32, worker: i32): void {
-  const inputs = load<i32>(args, 16);
-  const outputs = load<i32>(args, 20);
+@unmanaged
+class LinearArguments {
+  x: usize;
+  w: usize;
+  b: usize;
+  y: usize;
+  inputs: i32;
+  outputs: i32;
+}
+
+/** A chunk is a row of x. */
+export function linear(args: LinearArguments, chunk: i32, worker: i32): void {
+  const inputs = args.inputs;
+  const outputs = args.outputs;
   const row = <usize>outputs << 2;
-  const x = load<usize>(args) + <usize>chunk * inputs * 4;
-  const w = load<usize>(args, 4);
-  const b = load<usize>(args, 8);
-  const y = load<usize>(args, 12) + <usize>chunk * row;
+  const x = args.x + <usize>chunk * inputs * 4;
+  const w = args.w;
+  const b = args.b;
+  const y = args.y + <usize>chunk * row;
   for (let o = 0; o < outputs; o += 4) {
     const lanes = outputs - o;
     const at = <usize>o << 2;
@@ -18,14 +28,23 @@ export function linear(args: usize, chunk: i32, worker: i32): void {
   }
 }
 
-/** A chunk is a row of dy. Arguments: dy, w, dx, inputs, outputs. */
-export function linearInputGradient(args: usize, chunk: i32, worker: i32): void {
-  const inputs = load<i32>(args, 12);
-  const outputs = load<i32>(args, 16);
+@unmanaged
+class LinearInputGradientArguments {
+  dy: usize;
+  w: usize;
+  dx: usize;
+  inputs: i32;
+  outputs: i32;
+}
+
+/** A chunk is a row of dy. */
+export function linearInputGradient(args: LinearInputGradientArguments, chunk: i32, worker: i32): void {
+  const inputs = args.inputs;
+  const outputs = args.outputs;
   const row = <usize>outputs << 2;
-  const dy = load<usize>(args) + <usize>chunk * row;
-  let w = load<usize>(args, 4);
-  const dx = load<usize>(args, 8) + <usize>chunk * inputs * 4;
+  const dy = args.dy + <usize>chunk * row;
+  let w = args.w;
+  const dx = args.dx + <usize>chunk * inputs * 4;
   for (let i: usize = 0; i < <usize>inputs; i++, w += row) {
     let sum = f32x4.splat(0);
     for (let o = 0; o < outputs; o += 4) {
@@ -37,15 +56,26 @@ export function linearInputGradient(args: usize, chunk: i32, worker: i32): void 
   }
 }
 
-/** A chunk is a row of dw; one more is db. Arguments: x, dy, dw, db, batch, inputs, outputs. */
-export function linearWeightGradient(args: usize, chunk: i32, worker: i32): void {
-  const batch = load<i32>(args, 16);
-  const inputs = load<i32>(args, 20);
-  const outputs = load<i32>(args, 24);
+@unmanaged
+class LinearWeightGradientArguments {
+  x: usize;
+  dy: usize;
+  dw: usize;
+  db: usize;
+  batch: i32;
+  inputs: i32;
+  outputs: i32;
+}
+
+/** A chunk is a row of dw; one more is db. */
+export function linearWeightGradient(args: LinearWeightGradientArguments, chunk: i32, worker: i32): void {
+  const batch = args.batch;
+  const inputs = args.inputs;
+  const outputs = args.outputs;
   const row = <usize>outputs << 2;
-  const dy = load<usize>(args, 4);
+  const dy = args.dy;
   if (chunk == inputs) {
-    const db = load<usize>(args, 12);
+    const db = args.db;
     for (let o = 0; o < outputs; o += 4) {
       const lanes = outputs - o;
       let at = dy + (<usize>o << 2);
@@ -55,8 +85,8 @@ export function linearWeightGradient(args: usize, chunk: i32, worker: i32): void
     }
     return;
   }
-  const x = load<usize>(args) + (<usize>chunk << 2);
-  const dw = load<usize>(args, 8) + <usize>chunk * row;
+  const x = args.x + (<usize>chunk << 2);
+  const dw = args.dw + <usize>chunk * row;
   for (let o = 0; o < outputs; o += 4) {
     const lanes = outputs - o;
     const at = <usize>o << 2;

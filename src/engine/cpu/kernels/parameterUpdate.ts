@@ -1,22 +1,33 @@
 /** One step of a solver on a vector of parameters, weight decay added to the gradient; moving averages of vectors. */
+import { ElementArguments } from './elementArguments';
 import { loadPart, storePart } from './vector';
 
-/**
- * Arguments: parameters, gradients, velocity, learning rate, elements, elements a chunk, weight decay, momentum, whether
- * the momentum is Nesterov's.
- */
-export function momentumUpdate(args: usize, chunk: i32, worker: i32): void {
-  const rate = v128.load32_splat(load<usize>(args, 12));
-  const decay = v128.load32_splat(args, 24);
-  const momentum = v128.load32_splat(args, 28);
-  const looksAhead = load<i32>(args, 32) != 0;
-  const perChunk = load<i32>(args, 20);
-  const first = <usize>chunk * perChunk;
-  const count = min(perChunk, load<i32>(args, 16) - <i32>first);
-  let p = load<usize>(args) + first * 4;
-  let g = load<usize>(args, 4) + first * 4;
-  let v = load<usize>(args, 8) + first * 4;
-  const end = p + (<usize>count << 2);
+@unmanaged
+class UpdateArguments extends ElementArguments {
+  parameters: usize;
+  gradients: usize;
+  learningRate: usize;
+  weightDecay: f32;
+}
+
+@unmanaged
+class MomentumArguments extends UpdateArguments {
+  velocity: usize;
+  momentum: f32;
+  /** Whether the momentum is Nesterov's. */
+  nesterov: i32;
+}
+
+export function momentumUpdate(args: MomentumArguments, chunk: i32, worker: i32): void {
+  const rate = v128.load32_splat(args.learningRate);
+  const decay = f32x4.splat(args.weightDecay);
+  const momentum = f32x4.splat(args.momentum);
+  const looksAhead = args.nesterov != 0;
+  const start = args.start(chunk);
+  let p = args.parameters + start;
+  let g = args.gradients + start;
+  let v = args.velocity + start;
+  const end = p + (<usize>args.count(chunk) << 2);
   for (; p < end; p += 16, g += 16, v += 16) {
     const lanes = min<i32>(4, (end - p) >> 2);
     const parameter = loadPart(p, lanes);
@@ -29,26 +40,29 @@ export function momentumUpdate(args: usize, chunk: i32, worker: i32): void {
   }
 }
 
-/**
- * Arguments: parameters, gradients, first moment, learning rate, elements, elements a chunk, weight decay, β1, β2, ε,
- * second moment.
- */
-export function adamUpdate(args: usize, chunk: i32, worker: i32): void {
-  const rate = v128.load32_splat(load<usize>(args, 12));
-  const decay = v128.load32_splat(args, 24);
-  const beta1 = v128.load32_splat(args, 28);
-  const beta2 = v128.load32_splat(args, 32);
-  const epsilon = v128.load32_splat(args, 36);
-  const rest1 = f32x4.splat(<f32>(1 - <f64>load<f32>(args, 28)));
-  const rest2 = f32x4.splat(<f32>(1 - <f64>load<f32>(args, 32)));
-  const perChunk = load<i32>(args, 20);
-  const first = <usize>chunk * perChunk;
-  const count = min(perChunk, load<i32>(args, 16) - <i32>first);
-  let p = load<usize>(args) + first * 4;
-  let g = load<usize>(args, 4) + first * 4;
-  let m = load<usize>(args, 8) + first * 4;
-  let v = load<usize>(args, 40) + first * 4;
-  const end = p + (<usize>count << 2);
+@unmanaged
+class AdamArguments extends UpdateArguments {
+  firstMoment: usize;
+  secondMoment: usize;
+  beta1: f32;
+  beta2: f32;
+  epsilon: f32;
+}
+
+export function adamUpdate(args: AdamArguments, chunk: i32, worker: i32): void {
+  const rate = v128.load32_splat(args.learningRate);
+  const decay = f32x4.splat(args.weightDecay);
+  const beta1 = f32x4.splat(args.beta1);
+  const beta2 = f32x4.splat(args.beta2);
+  const epsilon = f32x4.splat(args.epsilon);
+  const rest1 = f32x4.splat(<f32>(1 - <f64>args.beta1));
+  const rest2 = f32x4.splat(<f32>(1 - <f64>args.beta2));
+  const start = args.start(chunk);
+  let p = args.parameters + start;
+  let g = args.gradients + start;
+  let m = args.firstMoment + start;
+  let v = args.secondMoment + start;
+  const end = p + (<usize>args.count(chunk) << 2);
   for (; p < end; p += 16, g += 16, m += 16, v += 16) {
     const lanes = min<i32>(4, (end - p) >> 2);
     const parameter = loadPart(p, lanes);
@@ -63,15 +77,20 @@ export function adamUpdate(args: usize, chunk: i32, worker: i32): void {
   }
 }
 
-/** Arguments: values, average, weight of the values, elements, elements a chunk. */
-export function movingAverage(args: usize, chunk: i32, worker: i32): void {
-  const weight = v128.load32_splat(load<usize>(args, 8));
-  const perChunk = load<i32>(args, 16);
-  const first = <usize>chunk * perChunk;
-  const count = min(perChunk, load<i32>(args, 12) - <i32>first);
-  let x = load<usize>(args) + first * 4;
-  let a = load<usize>(args, 4) + first * 4;
-  const end = x + (<usize>count << 2);
+@unmanaged
+class MovingAverageArguments extends ElementArguments {
+  values: usize;
+  average: usize;
+  /** Of the values. */
+  weight: usize;
+}
+
+export function movingAverage(args: MovingAverageArguments, chunk: i32, worker: i32): void {
+  const weight = v128.load32_splat(args.weight);
+  const start = args.start(chunk);
+  let x = args.values + start;
+  let a = args.average + start;
+  const end = x + (<usize>args.count(chunk) << 2);
   for (; x < end; x += 16, a += 16) {
     const lanes = min<i32>(4, (end - x) >> 2);
     const average = loadPart(a, lanes);

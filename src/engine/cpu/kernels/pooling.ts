@@ -1,13 +1,22 @@
 /** Pooling and subsampling of NHWC tensors. A chunk is one image. */
 import { loadPart, storePart } from './vector';
 
-/** Arguments: x, y, pixels an image, channels. */
-export function globalAveragePool(args: usize, chunk: i32, worker: i32): void {
-  const pixels = load<i32>(args, 8);
-  const channels = load<i32>(args, 12);
+/** x and y, or their gradients. */
+@unmanaged
+class AverageArguments {
+  x: usize;
+  y: usize;
+  /** An image. */
+  pixels: i32;
+  channels: i32;
+}
+
+export function globalAveragePool(args: AverageArguments, chunk: i32, worker: i32): void {
+  const pixels = args.pixels;
+  const channels = args.channels;
   const row = <usize>channels << 2;
-  const x = load<usize>(args) + <usize>chunk * pixels * row;
-  const y = load<usize>(args, 4) + <usize>chunk * row;
+  const x = args.x + <usize>chunk * pixels * row;
+  const y = args.y + <usize>chunk * row;
   const share = f32x4.splat(1 / <f32>pixels);
   for (let c = 0; c < channels; c += 4) {
     const lanes = channels - c;
@@ -18,13 +27,12 @@ export function globalAveragePool(args: usize, chunk: i32, worker: i32): void {
   }
 }
 
-/** Arguments: dy, dx, pixels an image, channels. */
-export function globalAveragePoolGradient(args: usize, chunk: i32, worker: i32): void {
-  const pixels = load<i32>(args, 8);
-  const channels = load<i32>(args, 12);
+export function globalAveragePoolGradient(args: AverageArguments, chunk: i32, worker: i32): void {
+  const pixels = args.pixels;
+  const channels = args.channels;
   const row = <usize>channels << 2;
-  const dy = load<usize>(args) + <usize>chunk * row;
-  const dx = load<usize>(args, 4) + <usize>chunk * pixels * row;
+  const dy = args.y + <usize>chunk * row;
+  const dx = args.x + <usize>chunk * pixels * row;
   const share = f32x4.splat(1 / <f32>pixels);
   for (let c = 0; c < channels; c += 4) {
     const lanes = channels - c;
@@ -34,27 +42,56 @@ export function globalAveragePoolGradient(args: usize, chunk: i32, worker: i32):
   }
 }
 
-/** Arguments: x, y, argmax (0 for none), height, width, channels, y's height, y's width, size, stride, padding. */
-export function maxPool(args: usize, chunk: i32, worker: i32): void {
-  const height = load<i32>(args, 12);
-  const width = load<i32>(args, 16);
-  const channels = load<i32>(args, 20);
-  const outHeight = load<i32>(args, 24);
-  const outWidth = load<i32>(args, 28);
-  const size = load<i32>(args, 32);
-  const stride = load<i32>(args, 36);
-  const padding = load<i32>(args, 40);
+/** x and y, or their gradients. */
+@unmanaged
+class MaxPoolArguments {
+  x: usize;
+  y: usize;
+  /** Or 0. */
+  argmax: usize;
+  height: i32;
+  width: i32;
+  channels: i32;
+  outHeight: i32;
+  outWidth: i32;
+  size: i32;
+  stride: i32;
+  padding: i32;
+
+  /** Bytes of an image of x. */
+  @inline
+  imageBytes(): usize {
+    return <usize>this.height * this.width * this.channels * 4;
+  }
+
+  /** Elements of an image of y. */
+  @inline
+  outElements(): usize {
+    return <usize>this.outHeight * this.outWidth * this.channels;
+  }
+
+  /** Where the window of a row or column of y begins. */
+  @inline
+  start(at: i32): i32 {
+    return at * this.stride - this.padding;
+  }
+}
+
+export function maxPool(args: MaxPoolArguments, chunk: i32, worker: i32): void {
+  const height = args.height;
+  const width = args.width;
+  const channels = args.channels;
+  const size = args.size;
   const row = <usize>channels << 2;
-  const outRows = <usize>outHeight * outWidth;
-  const x = load<usize>(args) + <usize>chunk * height * width * row;
-  let y = load<usize>(args, 4) + <usize>chunk * outRows * row;
-  const hasArgmax = load<usize>(args, 8) != 0;
-  let argmax = load<usize>(args, 8) + <usize>chunk * outRows * channels;
-  for (let oy = 0; oy < outHeight; oy++) {
-    const up = oy * stride - padding;
+  const x = args.x + <usize>chunk * args.imageBytes();
+  let y = args.y + <usize>chunk * args.outElements() * 4;
+  const hasArgmax = args.argmax != 0;
+  let argmax = args.argmax + <usize>chunk * args.outElements();
+  for (let oy = 0; oy < args.outHeight; oy++) {
+    const up = args.start(oy);
     const bottom = min(height, up + size);
-    for (let ox = 0; ox < outWidth; ox++, y += row, argmax += channels) {
-      const left = ox * stride - padding;
+    for (let ox = 0; ox < args.outWidth; ox++, y += row, argmax += channels) {
+      const left = args.start(ox);
       const right = min(width, left + size);
       for (let c = 0; c < channels; c += 4) {
         const lanes = channels - c;
@@ -78,28 +115,21 @@ export function maxPool(args: usize, chunk: i32, worker: i32): void {
   }
 }
 
-/** Arguments: argmax, dy, dx, height, width, channels, dy's height, dy's width, size, stride, padding. */
-export function maxPoolGradient(args: usize, chunk: i32, worker: i32): void {
-  const height = load<i32>(args, 12);
-  const width = load<i32>(args, 16);
-  const channels = load<i32>(args, 20);
-  const outHeight = load<i32>(args, 24);
-  const outWidth = load<i32>(args, 28);
-  const size = load<i32>(args, 32);
-  const stride = load<i32>(args, 36);
-  const padding = load<i32>(args, 40);
+export function maxPoolGradient(args: MaxPoolArguments, chunk: i32, worker: i32): void {
+  const height = args.height;
+  const width = args.width;
+  const channels = args.channels;
+  const size = args.size;
   const row = <usize>channels << 2;
-  const imageBytes = <usize>height * width * row;
-  const outRows = <usize>outHeight * outWidth;
-  let argmax = load<usize>(args) + <usize>chunk * outRows * channels;
-  let dy = load<usize>(args, 4) + <usize>chunk * outRows * row;
-  const dx = load<usize>(args, 8) + <usize>chunk * imageBytes;
-  memory.fill(dx, 0, imageBytes);
-  for (let oy = 0; oy < outHeight; oy++) {
-    const up = oy * stride - padding;
+  let argmax = args.argmax + <usize>chunk * args.outElements();
+  let dy = args.y + <usize>chunk * args.outElements() * 4;
+  const dx = args.x + <usize>chunk * args.imageBytes();
+  memory.fill(dx, 0, args.imageBytes());
+  for (let oy = 0; oy < args.outHeight; oy++) {
+    const up = args.start(oy);
     const bottom = min(height, up + size);
-    for (let ox = 0; ox < outWidth; ox++, dy += row, argmax += channels) {
-      const left = ox * stride - padding;
+    for (let ox = 0; ox < args.outWidth; ox++, dy += row, argmax += channels) {
+      const left = args.start(ox);
       const right = min(width, left + size);
       for (let c = 0; c < channels; c += 4) {
         const lanes = channels - c;
@@ -140,40 +170,53 @@ function storeBytes(address: usize, lanes: v128, count: i32): void {
   if (count > 3) store<u8>(address, i32x4.extract_lane(lanes, 3), 3);
 }
 
-/** Arguments: x, y, height, width, channels, y's height, y's width, y's channels, stride. */
-export function subsample(args: usize, chunk: i32, worker: i32): void {
-  const height = load<i32>(args, 8);
-  const width = load<i32>(args, 12);
-  const row = <usize>load<i32>(args, 16) << 2;
-  const outHeight = load<i32>(args, 20);
-  const outWidth = load<i32>(args, 24);
-  const outRow = <usize>load<i32>(args, 28) << 2;
-  const stride = load<i32>(args, 32);
-  const x = load<usize>(args) + <usize>chunk * height * width * row;
-  let y = load<usize>(args, 4) + <usize>chunk * outHeight * outWidth * outRow;
+/** x and y, or their gradients. */
+@unmanaged
+class SubsampleArguments {
+  x: usize;
+  y: usize;
+  height: i32;
+  width: i32;
+  channels: i32;
+  outHeight: i32;
+  outWidth: i32;
+  outChannels: i32;
+  stride: i32;
+
+  /** Where pixel (h, w) of an image of y comes from in x. */
+  @inline
+  pixel(image: usize, h: i32, w: i32): usize {
+    return image + <usize>((h * this.width + w) * this.stride) * (<usize>this.channels << 2);
+  }
+}
+
+export function subsample(args: SubsampleArguments, chunk: i32, worker: i32): void {
+  const row = <usize>args.channels << 2;
+  const outRow = <usize>args.outChannels << 2;
+  const outHeight = args.outHeight;
+  const outWidth = args.outWidth;
+  const x = args.x + <usize>chunk * args.height * args.width * row;
+  let y = args.y + <usize>chunk * outHeight * outWidth * outRow;
   for (let h = 0; h < outHeight; h++) {
     for (let w = 0; w < outWidth; w++, y += outRow) {
-      memory.copy(y, x + <usize>(h * stride * width + w * stride) * row, row);
+      memory.copy(y, args.pixel(x, h, w), row);
       memory.fill(y + row, 0, outRow - row);
     }
   }
 }
 
-/** Arguments: dy, dx, height, width, channels (of dx), dy's height, dy's width, dy's channels, stride. */
-export function subsampleGradient(args: usize, chunk: i32, worker: i32): void {
-  const height = load<i32>(args, 8);
-  const width = load<i32>(args, 12);
-  const row = <usize>load<i32>(args, 16) << 2;
-  const outHeight = load<i32>(args, 20);
-  const outWidth = load<i32>(args, 24);
-  const outRow = <usize>load<i32>(args, 28) << 2;
-  const stride = load<i32>(args, 32);
-  let dy = load<usize>(args) + <usize>chunk * outHeight * outWidth * outRow;
-  const dx = load<usize>(args, 4) + <usize>chunk * height * width * row;
-  memory.fill(dx, 0, <usize>height * width * row);
+export function subsampleGradient(args: SubsampleArguments, chunk: i32, worker: i32): void {
+  const row = <usize>args.channels << 2;
+  const outRow = <usize>args.outChannels << 2;
+  const outHeight = args.outHeight;
+  const outWidth = args.outWidth;
+  const imageBytes = <usize>args.height * args.width * row;
+  const dx = args.x + <usize>chunk * imageBytes;
+  let dy = args.y + <usize>chunk * outHeight * outWidth * outRow;
+  memory.fill(dx, 0, imageBytes);
   for (let h = 0; h < outHeight; h++) {
     for (let w = 0; w < outWidth; w++, dy += outRow) {
-      memory.copy(dx + <usize>(h * stride * width + w * stride) * row, dy, row);
+      memory.copy(args.pixel(dx, h, w), dy, row);
     }
   }
 }

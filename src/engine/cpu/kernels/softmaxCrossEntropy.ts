@@ -1,12 +1,21 @@
 /** Softmax cross-entropy to smoothed labels in float64. A chunk is one image; label -1 counts nowhere. */
 
-/** Arguments: logits, labels, classes, (loss, wrong) of each image as f64, smoothing. */
-export function softmaxCrossEntropy(args: usize, chunk: i32, worker: i32): void {
-  const classes = load<i32>(args, 8);
+@unmanaged
+class LossArguments {
+  logits: usize;
+  labels: usize;
+  classes: i32;
+  /** (loss, wrong) of each image as f64. */
+  ofImages: usize;
+  smoothing: f32;
+}
+
+export function softmaxCrossEntropy(args: LossArguments, chunk: i32, worker: i32): void {
+  const classes = args.classes;
   const row = <usize>classes << 2;
-  const logits = load<usize>(args) + <usize>chunk * row;
-  const label = load<i32>(load<usize>(args, 4) + (<usize>chunk << 2));
-  const result = load<usize>(args, 12) + (<usize>chunk << 4);
+  const logits = args.logits + <usize>chunk * row;
+  const label = load<i32>(args.labels + (<usize>chunk << 2));
+  const result = args.ofImages + (<usize>chunk << 4);
   if (label < 0) {
     store<f64>(result, 0);
     store<f64>(result, 0, 8);
@@ -15,18 +24,25 @@ export function softmaxCrossEntropy(args: usize, chunk: i32, worker: i32): void 
   const largest = maximum(logits, row);
   let prediction: usize = 0;
   while (prediction < row && load<f32>(logits + prediction) != largest) prediction += 4;
-  const smoothing = <f64>load<f32>(args, 16);
+  const smoothing = <f64>args.smoothing;
   let target = <f64>load<f32>(logits + (<usize>label << 2));
   if (smoothing > 0) target = (1 - smoothing) * target + (smoothing / <f64>classes) * sumOf(logits, row);
   store<f64>(result, Math.log(exponentialSum(logits, row, largest)) - (target - <f64>largest));
   store<f64>(result, prediction == <usize>label << 2 ? 0 : 1, 8);
 }
 
-/** Arguments: (loss, wrong) of each image, images, result. */
-export function softmaxCrossEntropyFinish(args: usize, chunk: i32, worker: i32): void {
-  let at = load<usize>(args);
-  const images = load<i32>(args, 4);
-  const result = load<usize>(args, 8);
+@unmanaged
+class LossFinishArguments {
+  /** (loss, wrong) of each image as f64. */
+  ofImages: usize;
+  images: i32;
+  result: usize;
+}
+
+export function softmaxCrossEntropyFinish(args: LossFinishArguments, chunk: i32, worker: i32): void {
+  let at = args.ofImages;
+  const images = args.images;
+  const result = args.result;
   let loss: f64 = 0;
   let wrong: f64 = 0;
   for (let image = 0; image < images; image++, at += 16) {
@@ -37,17 +53,26 @@ export function softmaxCrossEntropyFinish(args: usize, chunk: i32, worker: i32):
   store<f32>(result, <f32>wrong, 4);
 }
 
-/** Arguments: logits, labels, dlogits, classes, images, smoothing. */
-export function softmaxCrossEntropyGradient(args: usize, chunk: i32, worker: i32): void {
-  const classes = load<i32>(args, 12);
+@unmanaged
+class LossGradientArguments {
+  logits: usize;
+  labels: usize;
+  gradient: usize;
+  classes: i32;
+  images: i32;
+  smoothing: f32;
+}
+
+export function softmaxCrossEntropyGradient(args: LossGradientArguments, chunk: i32, worker: i32): void {
+  const classes = args.classes;
   const row = <usize>classes << 2;
-  const share = 1 / <f64>load<i32>(args, 16);
-  const smoothing = <f64>load<f32>(args, 20);
+  const share = 1 / <f64>args.images;
+  const smoothing = <f64>args.smoothing;
   const miss = (share * smoothing) / <f64>classes;
   const hit = share * (1 - smoothing) + miss;
-  const logits = load<usize>(args) + <usize>chunk * row;
-  const label = load<i32>(load<usize>(args, 4) + (<usize>chunk << 2));
-  const gradient = load<usize>(args, 8) + <usize>chunk * row;
+  const logits = args.logits + <usize>chunk * row;
+  const label = load<i32>(args.labels + (<usize>chunk << 2));
+  const gradient = args.gradient + <usize>chunk * row;
   if (label < 0) {
     memory.fill(gradient, 0, row);
     return;

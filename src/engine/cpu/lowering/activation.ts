@@ -3,7 +3,8 @@ import { elementCount } from '../../../graph/tensor.js';
 import { operand, optionalOperand, optionalResult, result } from '../../operands.js';
 import type { LoweredCall, Lowering } from '../lowered.js';
 import { activationKind, rangeAddress } from './activationKind.js';
-import { CHUNK_ELEMENTS, elementChunks } from './chunks.js';
+import { elementArguments, elementChunks } from './chunks.js';
+import { sumRows } from './elementwise.js';
 
 export const lowerActivation: Lowering<'activation'> = (node, context) => {
   const { activation } = node.attributes;
@@ -14,7 +15,7 @@ export const lowerActivation: Lowering<'activation'> = (node, context) => {
     {
       kernel: `activation${activationKind(activation)}`,
       chunks: elementChunks(elements),
-      args: [context.address(x), context.address(result(node, 0)), range, elements, CHUNK_ELEMENTS],
+      args: { ...elementArguments(elements), x: context.address(x), y: context.address(result(node, 0)), range },
     },
   ];
 };
@@ -26,15 +27,21 @@ export const lowerActivationGradient: Lowering<'activationGradient'> = (node, co
   const chunks = elementChunks(elements);
   const range = rangeAddress(activation, optionalOperand(node, 1), context);
   const sumsOfChunks = context.scratch(chunks * 8);
-  const addresses = [x, operand(node, 2), result(node, 0)].map(context.address);
   const calls: LoweredCall[] = [
     {
       kernel: `activationGradient${activationKind(activation)}`,
       chunks,
-      args: [...addresses, range, elements, CHUNK_ELEMENTS, sumsOfChunks],
+      args: {
+        ...elementArguments(elements),
+        x: context.address(x),
+        dy: context.address(operand(node, 2)),
+        dx: context.address(result(node, 0)),
+        range,
+        sums: sumsOfChunks,
+      },
     },
   ];
   const sums = optionalResult(node, 1);
-  if (sums) calls.push({ kernel: 'sumRows', chunks: 1, args: [sumsOfChunks, chunks, 2, context.address(sums)] });
+  if (sums) calls.push(sumRows(sumsOfChunks, chunks, 2, context.address(sums)));
   return calls;
 };

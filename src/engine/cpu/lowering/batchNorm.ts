@@ -2,22 +2,35 @@
 import type { Node } from '../../../graph/graph.js';
 import { dimension, elementCount, type Tensor } from '../../../graph/tensor.js';
 import { operand, optionalOperand, optionalResult, result } from '../../operands.js';
-import type { Argument, Lowering, LoweringContext } from '../lowered.js';
+import type { ArgumentBlock, Lowering, LoweringContext } from '../lowered.js';
 import { activationKind, rangeAddress } from './activationKind.js';
 import { rowsPerChunk } from './chunks.js';
 
 export const lowerBatchStatistics: Lowering<'batchStatistics'> = (node, context) => {
   const { count, epsilon, decay } = node.attributes;
   const mean = operand(node, 1);
-  const addresses = [operand(node, 0), mean, operand(node, 2), result(node, 0)].map(context.address);
-  const args = [...addresses, elementCount(mean.shape), { float: epsilon }, { float: decay }, count];
+  const args = {
+    moments: context.address(operand(node, 0)),
+    runningMean: context.address(mean),
+    runningVariance: context.address(operand(node, 2)),
+    statistics: context.address(result(node, 0)),
+    channels: elementCount(mean.shape),
+    epsilon: { float: epsilon },
+    decay: { float: decay },
+    count,
+  };
   return [{ kernel: 'batchStatistics', chunks: 1, args }];
 };
 
 export const lowerRunningStatistics: Lowering<'runningStatistics'> = (node, context) => {
   const mean = operand(node, 0);
-  const addresses = [mean, operand(node, 1), result(node, 0)].map(context.address);
-  const args = [...addresses, elementCount(mean.shape), { float: node.attributes.epsilon }];
+  const args = {
+    runningMean: context.address(mean),
+    runningVariance: context.address(operand(node, 1)),
+    statistics: context.address(result(node, 0)),
+    channels: elementCount(mean.shape),
+    epsilon: { float: node.attributes.epsilon },
+  };
   return [{ kernel: 'runningStatistics', chunks: 1, args }];
 };
 
@@ -35,32 +48,40 @@ export const lowerBatchNormGradientReduce: Lowering<'batchNormGradientReduce'> =
     {
       kernel: `batchNormGradientReduce${activationKind(node.attributes.activation)}`,
       chunks,
-      args: [...args, context.address(operand(node, 6)), sumsOfChunks],
+      args: { ...args, dy: context.address(operand(node, 6)), sums: sumsOfChunks },
     },
     {
       kernel: 'batchNormGradientFinish',
       chunks: 1,
-      args: [
-        ...[sumsOfChunks, chunks, channels],
-        ...[operand(node, 1), result(node, 1), result(node, 2)].map(context.address),
-        sums ? context.address(sums) : 0,
-      ],
+      args: {
+        partial: sumsOfChunks,
+        chunks,
+        channels,
+        statistics: context.address(operand(node, 1)),
+        dgamma: context.address(result(node, 1)),
+        dbeta: context.address(result(node, 2)),
+        sums: sums ? context.address(sums) : 0,
+      },
     },
   ];
 };
 
 export const lowerBatchNormGradientApply: Lowering<'batchNormGradientApply'> = (node, context) => {
-  const { channels, rows, chunks, perChunk } = rowChunks(operand(node, 1));
-  const coefficients = context.workerScratch(Math.ceil(channels / 4) * 64);
-  const tensors = [0, 1, 2, 3, 4, 5].map((position) => operand(node, position));
+  const { chunks, args } = rowArguments(operand(node, 1), 64, context);
   return [
     {
       kernel: 'batchNormGradientApply',
       chunks,
-      args: [
-        ...[...tensors, result(node, 0)].map(context.address),
-        ...[rows, channels, perChunk, coefficients.base, coefficients.stride],
-      ],
+      args: {
+        ...args,
+        dz: context.address(operand(node, 0)),
+        x: context.address(operand(node, 1)),
+        statistics: context.address(operand(node, 2)),
+        gamma: context.address(operand(node, 3)),
+        dgamma: context.address(operand(node, 4)),
+        dbeta: context.address(operand(node, 5)),
+        dx: context.address(result(node, 0)),
+      },
     },
   ];
 };
@@ -69,24 +90,35 @@ export const lowerBatchNormGradientApply: Lowering<'batchNormGradientApply'> = (
 function normalization(
   node: Node<'batchNorm'> | Node<'batchNormGradientReduce'>,
   context: LoweringContext,
-): { chunks: number; channels: number; args: Argument[] } {
+): { chunks: number; channels: number; args: ArgumentBlock } {
   const x = operand(node, 0);
-  const { channels, rows, chunks, perChunk } = rowChunks(x);
+  const { channels, chunks, args } = rowArguments(x, 48, context);
   const shortcut = optionalOperand(node, 4);
-  const coefficients = context.workerScratch(Math.ceil(channels / 4) * 48);
-  const args = [
-    ...[x, operand(node, 1), operand(node, 2), operand(node, 3)].map(context.address),
-    shortcut ? context.address(shortcut) : 0,
-    rangeAddress(node.attributes.activation, optionalOperand(node, 5), context),
-    context.address(result(node, 0)),
-    ...[rows, channels, perChunk, coefficients.base, coefficients.stride],
-  ];
-  return { chunks, channels, args };
+  return {
+    ...{ chunks, channels },
+    args: {
+      ...args,
+      x: context.address(x),
+      statistics: context.address(operand(node, 1)),
+      gamma: context.address(operand(node, 2)),
+      beta: context.address(operand(node, 3)),
+      shortcut: shortcut ? context.address(shortcut) : 0,
+      range: rangeAddress(node.attributes.activation, optionalOperand(node, 5), context),
+      result: context.address(result(node, 0)),
+    },
+  };
 }
 
-function rowChunks(x: Tensor): { channels: number; rows: number; chunks: number; perChunk: number } {
+/** How rows of channels are cut; a worker's coefficients take `vectorBytes` for each four channels. */
+function rowArguments(
+  x: Tensor,
+  vectorBytes: number,
+  context: LoweringContext,
+): { channels: number; chunks: number; args: ArgumentBlock } {
   const channels = dimension(x, x.shape.length - 1);
   const rows = elementCount(x.shape) / channels;
   const perChunk = rowsPerChunk(channels);
-  return { channels, rows, chunks: Math.ceil(rows / perChunk), perChunk };
+  const { base, stride } = context.workerScratch(Math.ceil(channels / 4) * vectorBytes);
+  const args = { rows, channels, rowsPerChunk: perChunk, coefficients: base, coefficientsStride: stride };
+  return { channels, chunks: Math.ceil(rows / perChunk), args };
 }

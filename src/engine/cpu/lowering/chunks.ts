@@ -1,6 +1,11 @@
 /** How element-wise work is cut: chunks of 64 KiB an operand, small enough for a core's second cache. */
 
-export const CHUNK_ELEMENTS = 16384;
+const CHUNK_ELEMENTS = 16384;
+
+/** As `kernels/elementArguments.ts` has them. */
+export function elementArguments(elements: number): { elements: number; perChunk: number } {
+  return { elements, perChunk: CHUNK_ELEMENTS };
+}
 
 export function elementChunks(elements: number): number {
   return Math.ceil(elements / CHUNK_ELEMENTS);

@@ -4,8 +4,16 @@
  */
 
 import { nhwc, type Tensor } from '../../../graph/tensor.js';
-import type { KernelCall, Lowering, LoweringContext } from '../lowered.js';
-import { chooseItem, ITEM_PIXELS, momentsBlockBytes, operands, PANEL, TARGET_CHUNKS } from './convolutionItems.js';
+import type { ArgumentBlock, KernelCall, Lowering, LoweringContext } from '../lowered.js';
+import {
+  chooseItem,
+  convolutionArguments,
+  gatherMoments,
+  ITEM_PIXELS,
+  operands,
+  PANEL,
+  TARGET_CHUNKS,
+} from './convolutionItems.js';
 
 export { lowerConv2dWeightGradient } from './weightGradient.js';
 
@@ -101,8 +109,8 @@ interface DirectConvolution {
 function lowerDirect(context: LoweringContext, convolution: DirectConvolution): KernelCall[] {
   const { source, weights, weightStrides, result, addend, moments, sourceStride, resultStride } = convolution;
   const { rowClasses, columnClasses } = convolution;
-  const [images, height, width, depth] = nhwc(source);
-  const [, resultHeight, resultWidth, channels] = nhwc(result);
+  const [images, , , depth] = nhwc(source);
+  const channels = nhwc(result)[3];
   const panels = Math.ceil(channels / PANEL);
 
   const top = Math.min(...rowClasses.map((c) => c.source));
@@ -119,46 +127,48 @@ function lowerDirect(context: LoweringContext, convolution: DirectConvolution): 
   const chunks = Math.min(TARGET_CHUNKS, item.count);
   const tableBytes = (item.images * item.rows * classColumns + 3) * 8;
   const scratch = context.workerScratch(item.images * windowBytes(item.rows) + tableBytes + 64);
-  const blocks = moments ? context.scratch(chunks * momentsBlockBytes(channels)) : 0;
+  const combined = gatherMoments(context, moments, chunks, channels);
 
-  const packed: number[] = [];
-  const classes: number[] = [];
+  const packed: ArgumentBlock[] = [];
+  const classes: ArgumentBlock[] = [];
   for (const row of rowClasses) {
     for (const column of columnClasses) {
       const target = context.scratch(Math.max(1, panels * row.taps * column.taps * depth) * PANEL * 4);
-      packed.push(
-        ...[target, row.firstTap * weightStrides.row + column.firstTap * weightStrides.column],
-        ...[row.taps, row.tapStep * weightStrides.row, column.taps, column.tapStep * weightStrides.column],
-      );
-      classes.push(
-        ...[row.count, column.count, row.first, column.first, row.taps, column.taps],
-        ...[row.source - top, column.source - left, target],
-      );
+      packed.push({
+        target,
+        first: row.firstTap * weightStrides.row + column.firstTap * weightStrides.column,
+        ...{ rows: row.taps, rowStride: row.tapStep * weightStrides.row },
+        ...{ columns: column.taps, columnStride: column.tapStep * weightStrides.column },
+      });
+      classes.push({
+        ...{ rows: row.count, columns: column.count, firstRow: row.first, firstColumn: column.first },
+        ...{ tapRows: row.taps, tapColumns: column.taps },
+        ...{ windowRow: row.source - top, windowColumn: column.source - left, weights: target },
+      });
     }
   }
-  const classCount = rowClasses.length * columnClasses.length;
-  const calls: KernelCall[] = [
+  return [
     {
       kernel: 'packConvolutionWeights',
-      chunks: classCount * panels,
-      args: [context.address(weights), channels, weightStrides.channel, depth, weightStrides.depth, panels, ...packed],
+      chunks: classes.length * panels,
+      args: {
+        ...{ weights: context.address(weights), channels, channelStride: weightStrides.channel },
+        ...{ depth, depthStride: weightStrides.depth, panels },
+      },
+      tables: packed,
     },
     {
       kernel: 'convolve',
       chunks,
-      args: [
-        ...[context.address(source), images, height, width, depth],
-        ...[context.address(result), resultHeight, resultWidth, channels, addend ? context.address(addend) : 0],
-        ...[item.images, item.rows, item.bands, item.count, chunks, scratch.base, scratch.stride],
-        ...[sourceStride, resultStride, top, left, windowRows(item.rows), windowColumns, blocks],
-        ...[classCount, ...classes],
-      ],
+      args: {
+        ...convolutionArguments(context, source, result, item, chunks, scratch),
+        ...{ addend: addend ? context.address(addend) : 0, moments: combined.blocks, sourceStride, resultStride },
+        ...{ top, left, windowRows: windowRows(item.rows), windowColumns, classes: classes.length },
+      },
+      tables: classes,
     },
+    ...combined.calls,
   ];
-  if (moments) {
-    calls.push({ kernel: 'combineMoments', chunks: 1, args: [blocks, chunks, channels, context.address(moments)] });
-  }
-  return calls;
 }
 
 /**

@@ -4,7 +4,8 @@
  */
 
 import type { Node } from '../../../graph/graph.js';
-import type { Tensor } from '../../../graph/tensor.js';
+import { nhwc, type Tensor } from '../../../graph/tensor.js';
+import type { ArgumentBlock, KernelCall, LoweringContext } from '../lowered.js';
 
 /** Enough for 16 workers to finish within a few percent of each other. */
 export const TARGET_CHUNKS = 32;
@@ -55,9 +56,50 @@ export function upTo(multiple: number, value: number): number {
   return Math.ceil(value / multiple) * multiple;
 }
 
+/** As `kernels/convolutionArguments.ts` has them. */
+export function convolutionArguments(
+  { address }: LoweringContext,
+  source: Tensor,
+  result: Tensor,
+  item: Item,
+  chunks: number,
+  scratch: { readonly base: number; readonly stride: number },
+): ArgumentBlock {
+  const [images, height, width, depth] = nhwc(source);
+  const [, resultHeight, resultWidth, channels] = nhwc(result);
+  return {
+    ...{ source: address(source), images, height, width, depth },
+    ...{ result: address(result), resultHeight, resultWidth, channels },
+    ...{ itemImages: item.images, itemRows: item.rows, bands: item.bands, items: item.count, chunks },
+    ...{ scratch: scratch.base, scratchStride: scratch.stride },
+  };
+}
+
+/** Where the chunks gather moments, if anybody wants them, and the call that combines these. */
+export function gatherMoments(
+  context: LoweringContext,
+  moments: Tensor | null,
+  chunks: number,
+  channels: number,
+): { readonly blocks: number; readonly calls: readonly KernelCall[] } {
+  if (!moments) return { blocks: 0, calls: [] };
+  const blocks = context.scratch(chunks * momentsBlockBytes(channels));
+  const args = { blocks, count: chunks, channels, moments: context.address(moments) };
+  return { blocks, calls: [{ kernel: 'combineMoments', chunks: 1, args }] };
+}
+
 /** As `kernels/convMoments.ts` lays a block out. */
-export function momentsBlockBytes(channels: number): number {
+function momentsBlockBytes(channels: number): number {
   return 16 + upTo(PANEL, channels) * 20;
+}
+
+/** The call that adds the partial weight gradients of chunks of pixels; `kernelRows` as `PartialSumsArguments` has it. */
+export function addPartialSums(
+  kernel: 'reduceWeightGradient' | 'reduceWinogradWeightGradient',
+  chunks: number,
+  args: { readonly partials: number; pixelChunks: number; dw: number; kernelRows: number; channels: number },
+): KernelCall {
+  return { kernel, chunks, args: { ...args, chunks } };
 }
 
 /** The two tensors that every convolution takes. */

@@ -7,7 +7,15 @@ import { dimension, nhwc, type Tensor } from '../../../graph/tensor.js';
 import type { Window } from '../../../ops/attributes.js';
 import { operand, optionalOperand, optionalResult, result } from '../../operands.js';
 import type { KernelCall, Lowering, LoweringContext } from '../lowered.js';
-import { chooseItem, ITEM_PIXELS, momentsBlockBytes, PANEL, TARGET_CHUNKS } from './convolutionItems.js';
+import {
+  addPartialSums,
+  chooseItem,
+  convolutionArguments,
+  gatherMoments,
+  ITEM_PIXELS,
+  PANEL,
+  TARGET_CHUNKS,
+} from './convolutionItems.js';
 
 /** The taps that a row or column of the result meets inside the image: neighbours in the source, `tapStep` apart. */
 export interface Span {
@@ -103,24 +111,22 @@ function lowerGather(context: LoweringContext, gather: Gather): KernelCall[] {
   const rows = spans(resultHeight, height, tapRows);
   const runs = runsOf(spans(resultWidth, width, tapColumns), sourceStep, resultStep);
   const chunks = Math.min(TARGET_CHUNKS, images * resultHeight);
-  const blocks = moments ? context.scratch(chunks * momentsBlockBytes(channels)) : 0;
-  const calls: KernelCall[] = [
+  const combined = gatherMoments(context, moments, chunks, channels);
+  return [
     {
       kernel: 'depthwiseConvolve',
       chunks,
-      args: [
-        ...[context.address(source), height, width, context.address(result), resultHeight, resultWidth],
-        ...[channels, addend ? context.address(addend) : 0, context.address(weights), tapColumns, tapStep],
-        ...[images * resultHeight, chunks, sourceStep, resultStep, blocks, runs.length],
-        ...rows.flatMap((row) => [row.source, row.taps, row.firstTap]),
-        ...runs.flatMap((run) => [run.first, run.count, run.source, run.taps, run.firstTap]),
-      ],
+      args: {
+        ...{ source: context.address(source), height, width },
+        ...{ result: context.address(result), resultHeight, resultWidth, channels },
+        ...{ addend: addend ? context.address(addend) : 0, weights: context.address(weights) },
+        ...{ kernelColumns: tapColumns, tapStep, rows: images * resultHeight, chunks, sourceStep, resultStep },
+        ...{ moments: combined.blocks, runs: runs.length },
+      },
+      tables: [...rows, ...runs].map((span) => ({ ...span })),
     },
+    ...combined.calls,
   ];
-  if (moments) {
-    calls.push({ kernel: 'combineMoments', chunks: 1, args: [blocks, chunks, channels, context.address(moments)] });
-  }
-  return calls;
 }
 
 /** The padded window of an item and of a block of channels; shared with the gradient it should fit the first cache. */
@@ -130,7 +136,7 @@ const BLOCK_CHANNELS = 32;
 export const lowerDepthwiseConv2dWeightGradient: Lowering<'depthwiseConv2dWeightGradient'> = (node, context) => {
   const [x, dy, dw] = [operand(node, 0), operand(node, 1), result(node, 0)];
   const { stride, padding } = node.attributes;
-  const [images, height, width, channels] = nhwc(x);
+  const [images, , , channels] = nhwc(x);
   const [, resultHeight, resultWidth] = nhwc(dy);
   const [tapRows, tapColumns] = [dimension(dw, 0), dimension(dw, 1)];
   const blockChannels = Math.min(BLOCK_CHANNELS, Math.ceil(channels / PANEL) * PANEL);
@@ -148,17 +154,13 @@ export const lowerDepthwiseConv2dWeightGradient: Lowering<'depthwiseConv2dWeight
     {
       kernel: 'depthwiseWeightGradient',
       chunks,
-      args: [
-        ...[context.address(x), images, height, width, channels],
-        ...[context.address(dy), resultHeight, resultWidth, partials],
-        ...[item.images, item.rows, item.bands, item.count, chunks],
-        ...[blockChannels, scratch.base, scratch.stride, tapRows, tapColumns, stride, padding],
-      ],
+      args: {
+        ...convolutionArguments(context, x, dy, item, chunks, scratch),
+        ...{ partials, blockChannels, tapRows, tapColumns, stride, padding },
+      },
     },
-    {
-      kernel: 'reduceWeightGradient',
-      chunks: reduceChunks,
-      args: [partials, chunks, context.address(dw), kernelRows, channels, reduceChunks],
-    },
+    addPartialSums('reduceWeightGradient', reduceChunks, {
+      ...{ partials, pixelChunks: chunks, dw: context.address(dw), kernelRows, channels },
+    }),
   ];
 };

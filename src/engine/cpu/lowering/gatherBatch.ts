@@ -7,16 +7,20 @@ export const lowerGatherBatch: Lowering<'gatherBatch'> = (node, context) => {
   const { scale, offset } = node.attributes;
   const x = result(node, 0);
   const [batch, height, width, channels] = nhwc(x);
-  const tensors = [0, 1, 2, 3].map((position) => operand(node, position));
   return [
     {
       kernel: 'gatherBatch',
       chunks: batch,
-      args: [
-        ...[...tensors, x, result(node, 1)].map(context.address),
-        ...[batch, height, width, channels],
-        ...[...scale, ...offset].map((float) => ({ float })),
-      ],
+      args: {
+        images: context.address(operand(node, 0)),
+        labels: context.address(operand(node, 1)),
+        table: context.address(operand(node, 2)),
+        position: context.address(operand(node, 3)),
+        x: context.address(x),
+        y: context.address(result(node, 1)),
+        ...{ batch, height, width, channels },
+      },
+      tables: scale.map((factor, channel) => ({ scale: { float: factor }, offset: { float: offset[channel]! } })),
     },
   ];
 };

@@ -6,14 +6,27 @@ import type { Lowering } from '../lowered.js';
 export const lowerLinear: Lowering<'linear'> = (node, context) => {
   const x = operand(node, 0);
   const w = operand(node, 1);
-  const addresses = [x, w, operand(node, 2), result(node, 0)].map(context.address);
-  return [{ kernel: 'linear', chunks: dimension(x, 0), args: [...addresses, dimension(w, 0), dimension(w, 1)] }];
+  const args = {
+    x: context.address(x),
+    w: context.address(w),
+    b: context.address(operand(node, 2)),
+    y: context.address(result(node, 0)),
+    inputs: dimension(w, 0),
+    outputs: dimension(w, 1),
+  };
+  return [{ kernel: 'linear', chunks: dimension(x, 0), args }];
 };
 
 export const lowerLinearInputGradient: Lowering<'linearInputGradient'> = (node, context) => {
   const dy = operand(node, 0);
   const w = operand(node, 1);
-  const args = [...[dy, w, result(node, 0)].map(context.address), dimension(w, 0), dimension(w, 1)];
+  const args = {
+    dy: context.address(dy),
+    w: context.address(w),
+    dx: context.address(result(node, 0)),
+    inputs: dimension(w, 0),
+    outputs: dimension(w, 1),
+  };
   return [{ kernel: 'linearInputGradient', chunks: dimension(dy, 0), args }];
 };
 
@@ -21,7 +34,14 @@ export const lowerLinearWeightGradient: Lowering<'linearWeightGradient'> = (node
   const x = operand(node, 0);
   const dy = operand(node, 1);
   const inputs = dimension(x, 1);
-  const addresses = [x, dy, result(node, 0), result(node, 1)].map(context.address);
-  const args = [...addresses, dimension(x, 0), inputs, dimension(dy, 1)];
+  const args = {
+    x: context.address(x),
+    dy: context.address(dy),
+    dw: context.address(result(node, 0)),
+    db: context.address(result(node, 1)),
+    batch: dimension(x, 0),
+    inputs,
+    outputs: dimension(dy, 1),
+  };
   return [{ kernel: 'linearWeightGradient', chunks: inputs + 1, args }];
 };

@@ -1,59 +1,61 @@
-/** Pooling and subsampling: a chunk is an image. */
-import { nhwc } from '../../../graph/tensor.js';
+/** Pooling and subsampling, each with its gradient, which has the same arguments: a chunk is an image. */
+import type { Node } from '../../../graph/graph.js';
+import { nhwc, type Tensor } from '../../../graph/tensor.js';
 import { operand, optionalResult, result } from '../../operands.js';
-import type { Lowering } from '../lowered.js';
+import type { KernelCall, Lowering, LoweringContext } from '../lowered.js';
 
-export const lowerGlobalAveragePool: Lowering<'globalAveragePool'> = (node, context) => {
-  const x = operand(node, 0);
+export const lowerGlobalAveragePool: Lowering<'globalAveragePool'> = (node, context) =>
+  average(node, operand(node, 0), result(node, 0), context);
+
+export const lowerGlobalAveragePoolGradient: Lowering<'globalAveragePoolGradient'> = (node, context) =>
+  average(node, result(node, 0), operand(node, 0), context);
+
+function average(
+  { op }: Node<'globalAveragePool' | 'globalAveragePoolGradient'>,
+  x: Tensor,
+  y: Tensor,
+  { address }: LoweringContext,
+): KernelCall[] {
   const [batch, height, width, channels] = nhwc(x);
-  const args = [context.address(x), context.address(result(node, 0)), height * width, channels];
-  return [{ kernel: 'globalAveragePool', chunks: batch, args }];
-};
+  return [{ kernel: op, chunks: batch, args: { x: address(x), y: address(y), pixels: height * width, channels } }];
+}
 
-export const lowerGlobalAveragePoolGradient: Lowering<'globalAveragePoolGradient'> = (node, context) => {
-  const dx = result(node, 0);
-  const [batch, height, width, channels] = nhwc(dx);
-  const args = [context.address(operand(node, 0)), context.address(dx), height * width, channels];
-  return [{ kernel: 'globalAveragePoolGradient', chunks: batch, args }];
-};
+export const lowerMaxPool: Lowering<'maxPool'> = (node, context) =>
+  maximum(node, operand(node, 0), result(node, 0), optionalResult(node, 1), context);
 
-export const lowerMaxPool: Lowering<'maxPool'> = (node, context) => {
-  const { size, stride, padding } = node.attributes;
-  const x = operand(node, 0);
-  const y = result(node, 0);
-  const argmax = optionalResult(node, 1);
+export const lowerMaxPoolGradient: Lowering<'maxPoolGradient'> = (node, context) =>
+  maximum(node, result(node, 0), operand(node, 1), operand(node, 0), context);
+
+function maximum(
+  { op, attributes }: Node<'maxPool' | 'maxPoolGradient'>,
+  x: Tensor,
+  y: Tensor,
+  argmax: Tensor | null,
+  { address }: LoweringContext,
+): KernelCall[] {
+  const { size, stride, padding } = attributes;
   const [batch, height, width, channels] = nhwc(x);
   const [, outHeight, outWidth] = nhwc(y);
-  const shape = [height, width, channels, outHeight, outWidth, size, stride, padding];
-  const addresses = [context.address(x), context.address(y), argmax ? context.address(argmax) : 0];
-  return [{ kernel: 'maxPool', chunks: batch, args: [...addresses, ...shape] }];
-};
+  const addresses = { x: address(x), y: address(y), argmax: argmax ? address(argmax) : 0 };
+  const args = { ...addresses, height, width, channels, outHeight, outWidth, size, stride, padding };
+  return [{ kernel: op, chunks: batch, args }];
+}
 
-export const lowerMaxPoolGradient: Lowering<'maxPoolGradient'> = (node, context) => {
-  const { size, stride, padding } = node.attributes;
-  const dy = operand(node, 1);
-  const dx = result(node, 0);
-  const [batch, height, width, channels] = nhwc(dx);
-  const [, outHeight, outWidth] = nhwc(dy);
-  const shape = [height, width, channels, outHeight, outWidth, size, stride, padding];
-  const addresses = [operand(node, 0), dy, dx].map(context.address);
-  return [{ kernel: 'maxPoolGradient', chunks: batch, args: [...addresses, ...shape] }];
-};
+export const lowerSubsample: Lowering<'subsample'> = (node, context) =>
+  subsample(node, operand(node, 0), result(node, 0), context);
 
-export const lowerSubsample: Lowering<'subsample'> = (node, context) => {
-  const x = operand(node, 0);
-  const y = result(node, 0);
+export const lowerSubsampleGradient: Lowering<'subsampleGradient'> = (node, context) =>
+  subsample(node, result(node, 0), operand(node, 0), context);
+
+function subsample(
+  { op, attributes }: Node<'subsample' | 'subsampleGradient'>,
+  x: Tensor,
+  y: Tensor,
+  { address }: LoweringContext,
+): KernelCall[] {
+  const { stride } = attributes;
   const [batch, height, width, channels] = nhwc(x);
   const [, outHeight, outWidth, outChannels] = nhwc(y);
-  const shape = [height, width, channels, outHeight, outWidth, outChannels, node.attributes.stride];
-  return [{ kernel: 'subsample', chunks: batch, args: [context.address(x), context.address(y), ...shape] }];
-};
-
-export const lowerSubsampleGradient: Lowering<'subsampleGradient'> = (node, context) => {
-  const dy = operand(node, 0);
-  const dx = result(node, 0);
-  const [batch, height, width, channels] = nhwc(dx);
-  const [, outHeight, outWidth, outChannels] = nhwc(dy);
-  const shape = [height, width, channels, outHeight, outWidth, outChannels, node.attributes.stride];
-  return [{ kernel: 'subsampleGradient', chunks: batch, args: [context.address(dy), context.address(dx), ...shape] }];
-};
+  const shape = { height, width, channels, outHeight, outWidth, outChannels };
+  return [{ kernel: op, chunks: batch, args: { x: address(x), y: address(y), ...shape, stride } }];
+}

@@ -4,29 +4,32 @@ import { CONTROL } from '../../../ops/attributes.js';
 import { operand, optionalOperand, result } from '../../operands.js';
 import { prepareQuantizers, quantizerUpdate } from '../../quantizerTable.js';
 import { recordMetrics } from '../../recordMetrics.js';
-import type { Argument, Lowering } from '../lowered.js';
-import { CHUNK_ELEMENTS, elementChunks } from './chunks.js';
+import type { Lowering } from '../lowered.js';
+import { elementArguments, elementChunks } from './chunks.js';
 
 export const lowerParameterUpdate: Lowering<'parameterUpdate'> = (node, context) => {
   const { solver, weightDecay } = node.attributes;
   const parameters = operand(node, 0);
   const elements = elementCount(parameters.shape);
   const chunks = elementChunks(elements);
-  const args: Argument[] = [
-    ...[parameters, operand(node, 1), operand(node, 2)].map(context.address),
-    context.address(operand(node, 4)) + 4 * CONTROL.learningRate,
-    elements,
-    CHUNK_ELEMENTS,
-    { float: weightDecay },
-  ];
+  const args = {
+    ...elementArguments(elements),
+    parameters: context.address(parameters),
+    gradients: context.address(operand(node, 1)),
+    learningRate: context.address(operand(node, 4)) + 4 * CONTROL.learningRate,
+    weightDecay: { float: weightDecay },
+  };
+  const firstMoment = context.address(operand(node, 2));
   switch (solver.type) {
-    case 'momentum':
-      args.push({ float: solver.momentum }, solver.nesterov ? 1 : 0);
-      return [{ kernel: 'momentumUpdate', chunks, args }];
+    case 'momentum': {
+      const nesterov = solver.nesterov ? 1 : 0;
+      const own = { velocity: firstMoment, momentum: { float: solver.momentum }, nesterov };
+      return [{ kernel: 'momentumUpdate', chunks, args: { ...args, ...own } }];
+    }
     case 'adam': {
-      const constants = [solver.beta1, solver.beta2, solver.epsilon].map((float) => ({ float }));
-      const secondMoment = context.address(operand(node, 3));
-      return [{ kernel: 'adamUpdate', chunks, args: [...args, ...constants, secondMoment] }];
+      const [beta1, beta2, epsilon] = [{ float: solver.beta1 }, { float: solver.beta2 }, { float: solver.epsilon }];
+      const moments = { firstMoment, secondMoment: context.address(operand(node, 3)) };
+      return [{ kernel: 'adamUpdate', chunks, args: { ...args, ...moments, beta1, beta2, epsilon } }];
     }
     default:
       return solver satisfies never;
@@ -36,9 +39,12 @@ export const lowerParameterUpdate: Lowering<'parameterUpdate'> = (node, context)
 export const lowerMovingAverage: Lowering<'movingAverage'> = (node, context) => {
   const values = operand(node, 0);
   const elements = elementCount(values.shape);
-  const addresses = [values, operand(node, 1)].map(context.address);
-  const weight = context.address(operand(node, 2)) + 4 * CONTROL.averageWeight;
-  const args = [...addresses, weight, elements, CHUNK_ELEMENTS];
+  const args = {
+    ...elementArguments(elements),
+    values: context.address(values),
+    average: context.address(operand(node, 1)),
+    weight: context.address(operand(node, 2)) + 4 * CONTROL.averageWeight,
+  };
   return [{ kernel: 'movingAverage', chunks: elementChunks(elements), args }];
 };
 

@@ -5,7 +5,15 @@
 
 import { nhwc } from '../../../graph/tensor.js';
 import type { Lowering } from '../lowered.js';
-import { chooseItem, ITEM_PIXELS, operands, PANEL, TARGET_CHUNKS } from './convolutionItems.js';
+import {
+  addPartialSums,
+  chooseItem,
+  convolutionArguments,
+  ITEM_PIXELS,
+  operands,
+  PANEL,
+  TARGET_CHUNKS,
+} from './convolutionItems.js';
 import { cutGradient } from './gradientCut.js';
 import { winogradApplies } from './winograd.js';
 import { lowerWinogradWeightGradient } from './winogradWeightGradient.js';
@@ -18,7 +26,7 @@ export const lowerConv2dWeightGradient: Lowering<'conv2dWeightGradient'> = (node
   const [x, dy] = operands(node);
   const dw = node.outputs[0]!;
   const { stride, padding } = node.attributes;
-  const [images, height, width, depth] = nhwc(x);
+  const [images, , , depth] = nhwc(x);
   const [, resultHeight, resultWidth, channels] = nhwc(dy);
   const [tapRows, tapColumns] = nhwc(dw);
   if (winogradApplies(dw, stride, depth, channels)) return lowerWinogradWeightGradient(context, { x, dy, dw, padding });
@@ -37,22 +45,18 @@ export const lowerConv2dWeightGradient: Lowering<'conv2dWeightGradient'> = (node
   const scratch = context.workerScratch(item.images * windowBytes(item.rows) + packedBytes + 128);
   const partials = context.scratch(pixelChunks * partialBytes);
   const reduceChunks = Math.min(TARGET_CHUNKS, Math.ceil((panels * kernelRows) / 64));
+  const { blockDepth, depthBlocks, blockPanels, panelBlocks } = cut;
   return [
     {
       kernel: 'convolutionWeightGradient',
-      chunks: pixelChunks * cut.depthBlocks * cut.panelBlocks,
-      args: [
-        ...[context.address(x), images, height, width, depth],
-        ...[context.address(dy), resultHeight, resultWidth, channels, partials],
-        ...[item.images, item.rows, item.bands, item.count, pixelChunks],
-        ...[cut.blockDepth, cut.depthBlocks, cut.blockPanels, cut.panelBlocks, scratch.base, scratch.stride],
-        ...[tapRows, tapColumns, stride, padding],
-      ],
+      chunks: pixelChunks * depthBlocks * panelBlocks,
+      args: {
+        ...convolutionArguments(context, x, dy, item, pixelChunks, scratch),
+        ...{ partials, blockDepth, depthBlocks, blockPanels, tapRows, tapColumns, stride, padding },
+      },
     },
-    {
-      kernel: 'reduceWeightGradient',
-      chunks: reduceChunks,
-      args: [partials, pixelChunks, context.address(dw), kernelRows, channels, reduceChunks],
-    },
+    addPartialSums('reduceWeightGradient', reduceChunks, {
+      ...{ partials, pixelChunks, dw: context.address(dw), kernelRows, channels },
+    }),
   ];
 };

@@ -2,7 +2,7 @@
 
 import { nhwc, type Tensor } from '../../../graph/tensor.js';
 import type { KernelCall, LoweringContext } from '../lowered.js';
-import { chooseItem, momentsBlockBytes, PANEL, TARGET_CHUNKS, upTo } from './convolutionItems.js';
+import { chooseItem, convolutionArguments, gatherMoments, PANEL, TARGET_CHUNKS, upTo } from './convolutionItems.js';
 
 const WINDOW_BYTES = 96 * 1024;
 /** A block's transformed inputs: with a panel of weights and of products they should stay in the second cache. */
@@ -36,7 +36,7 @@ export function winogradBlockTiles(depth: number): number {
 
 export function lowerWinograd(context: LoweringContext, convolution: WinogradConvolution): KernelCall[] {
   const { source, weights, weightStrides, rotated, result, addend, moments, padding } = convolution;
-  const [images, height, width, depth] = nhwc(source);
+  const [images, , , depth] = nhwc(source);
   const [, resultHeight, resultWidth, channels] = nhwc(result);
   const windowColumns = upTo(2, resultWidth) + 2;
   const windowRows = (rows: number) => upTo(2, rows) + 2;
@@ -52,32 +52,29 @@ export function lowerWinograd(context: LoweringContext, convolution: WinogradCon
       blockTiles * (64 * depth + 64 * PANEL) +
       upTo(4, tiles) * 16,
   );
-  const blocks = moments ? context.scratch(chunks * momentsBlockBytes(channels)) : 0;
+  const combined = gatherMoments(context, moments, chunks, channels);
   const packed = context.scratch(16 * depth * channels * 4);
   const direction = rotated ? -1 : 1;
-  const calls: KernelCall[] = [
+  return [
     {
       kernel: 'packWinogradWeights',
       chunks: channels / PANEL,
-      args: [
-        ...[context.address(weights), channels / PANEL, weightStrides.channel, depth, weightStrides.depth, packed],
-        ...[rotated ? 2 * (weightStrides.row + weightStrides.column) : 0],
-        ...[direction * weightStrides.row, direction * weightStrides.column],
-      ],
+      args: {
+        ...{ weights: context.address(weights), channelStride: weightStrides.channel },
+        ...{ depth, depthStride: weightStrides.depth, target: packed },
+        first: rotated ? 2 * (weightStrides.row + weightStrides.column) : 0,
+        ...{ rowStride: direction * weightStrides.row, columnStride: direction * weightStrides.column },
+      },
     },
     {
       kernel: 'convolveWinograd',
       chunks,
-      args: [
-        ...[context.address(source), images, height, width, depth],
-        ...[context.address(result), resultHeight, resultWidth, channels, addend ? context.address(addend) : 0],
-        ...[item.images, item.rows, item.bands, item.count, chunks, scratch.base, scratch.stride],
-        ...[padding, windowRows(item.rows), windowColumns, blocks, packed, blockTiles],
-      ],
+      args: {
+        ...convolutionArguments(context, source, result, item, chunks, scratch),
+        ...{ addend: addend ? context.address(addend) : 0, moments: combined.blocks, weights: packed },
+        ...{ padding, windowRows: windowRows(item.rows), windowColumns, blockTiles },
+      },
     },
+    ...combined.calls,
   ];
-  if (moments) {
-    calls.push({ kernel: 'combineMoments', chunks: 1, args: [blocks, chunks, channels, context.address(moments)] });
-  }
-  return calls;
 }

@@ -2,7 +2,7 @@
 
 import { nhwc, type Tensor } from '../../../graph/tensor.js';
 import type { KernelCall, LoweringContext } from '../lowered.js';
-import { chooseItem, PANEL, TARGET_CHUNKS, upTo } from './convolutionItems.js';
+import { addPartialSums, chooseItem, convolutionArguments, PANEL, TARGET_CHUNKS, upTo } from './convolutionItems.js';
 import { cutGradient } from './gradientCut.js';
 import { SKEW_BYTES, winogradBlockTiles } from './winograd.js';
 
@@ -20,7 +20,7 @@ export interface WinogradWeightGradient {
 
 export function lowerWinogradWeightGradient(context: LoweringContext, gradient: WinogradWeightGradient): KernelCall[] {
   const { x, dy, dw, padding } = gradient;
-  const [images, height, width, depth] = nhwc(x);
+  const [images, , , depth] = nhwc(x);
   const [, resultHeight, resultWidth, channels] = nhwc(dy);
   const partialBytes = 16 * depth * channels * 4;
   const cut = cutGradient(depth, channels, partialBytes, PARTIAL_BYTES, MOST_DEPTH);
@@ -37,22 +37,19 @@ export function lowerWinogradWeightGradient(context: LoweringContext, gradient: 
   const scratch = context.workerScratch(item.images * windowBytes(item.rows) + 64 + blockBytes + upTo(4, tiles) * 16);
   const partials = context.scratch(pixelChunks * partialBytes);
   const reduceChunks = Math.min(TARGET_CHUNKS, Math.ceil((depth * channels) / 128));
+  const { blockDepth, depthBlocks, blockPanels, panelBlocks } = cut;
   return [
     {
       kernel: 'winogradWeightGradient',
-      chunks: pixelChunks * cut.depthBlocks * cut.panelBlocks,
-      args: [
-        ...[context.address(x), images, height, width, depth],
-        ...[context.address(dy), resultHeight, resultWidth, channels, partials],
-        ...[item.images, item.rows, item.bands, item.count, pixelChunks],
-        ...[cut.blockDepth, cut.depthBlocks, cut.blockPanels, cut.panelBlocks, scratch.base, scratch.stride],
-        ...[padding, windowRows(item.rows), windowColumns, blockTiles],
-      ],
+      chunks: pixelChunks * depthBlocks * panelBlocks,
+      args: {
+        ...convolutionArguments(context, x, dy, item, pixelChunks, scratch),
+        ...{ partials, blockDepth, depthBlocks, blockPanels },
+        ...{ padding, windowRows: windowRows(item.rows), windowColumns, blockTiles },
+      },
     },
-    {
-      kernel: 'reduceWinogradWeightGradient',
-      chunks: reduceChunks,
-      args: [partials, pixelChunks, context.address(dw), depth, channels, reduceChunks],
-    },
+    addPartialSums('reduceWinogradWeightGradient', reduceChunks, {
+      ...{ partials, pixelChunks, dw: context.address(dw), kernelRows: depth, channels },
+    }),
   ];
 }

@@ -1,0 +1,65 @@
+/** The lowerings write what the kernels read: blocks with the fields of the kernels' classes, in their order. */
+
+import { readdirSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { families } from '../../../test/engine/conformance.js';
+import type { ArgumentBlock, KernelCall, LoweringContext } from './lowered.js';
+import { lower } from './lowering/index.js';
+
+const folder = fileURLToPath(new URL('./kernels/', import.meta.url));
+const sources = readdirSync(folder).map((name) => readFileSync(`${folder}${name}`, 'utf8'));
+
+/** `name: float` or `name: integer` of each word of a class, those it inherits first. */
+const layouts = new Map<string, readonly string[]>();
+/** The class that a kernel's arguments are, and the classes of its file that may stand behind them. */
+const kernels = new Map<string, { readonly args: string; readonly others: readonly string[] }>();
+
+const classes = sources.flatMap((source) => [...source.matchAll(/class (\w+)(?: extends (\w+))? \{([\s\S]*?)\n\}/g)]);
+function layoutOf(name: string): readonly string[] {
+  const [, , parent, body] = classes.find((found) => found[1] === name)!;
+  const fields = [...body!.matchAll(/^ {2}(\w+): (usize|i32|f32);$/gm)];
+  return [...(parent ? layoutOf(parent) : []), ...fields.map(([, field, type]) => word(field!, type === 'f32'))];
+}
+for (const source of sources) {
+  const own = [...source.matchAll(/class (\w+)/g)].map(([, name]) => name!);
+  for (const [, name, args] of source.matchAll(/^export function (\w+)\(args: (\w+), chunk/gm)) {
+    kernels.set(name!, { args: args!, others: own.filter((other) => other !== args) });
+  }
+}
+for (const [, name] of classes) layouts.set(name!, layoutOf(name!));
+
+function word(name: string, isFloat: boolean): string {
+  return `${name}: ${isFloat ? 'float' : 'integer'}`;
+}
+
+function written(block: ArgumentBlock): string[] {
+  return Object.entries(block).map(([name, value]) => word(name, typeof value !== 'number'));
+}
+
+/** The calls of every conformance case, lowered at address 0. */
+const context: LoweringContext = {
+  address: () => 0,
+  scratch: () => 0,
+  workerScratch: () => ({ base: 0, stride: 0 }),
+  floats: () => new Float32Array(),
+  integers: () => new Int32Array(),
+};
+const calls: KernelCall[] = Object.values(families)
+  .flatMap((cases) => cases())
+  .flatMap(({ plan }) => Object.values(plan.phases).flat())
+  .flatMap((node) => lower(node, context))
+  .filter((call) => 'kernel' in call);
+
+describe('argument blocks', () => {
+  it.each([...kernels.keys()])('%s: written as they are read', (name) => {
+    const { args, others } = kernels.get(name)!;
+    const own = calls.filter((call) => call.kernel === name);
+    expect(own.length).toBeGreaterThan(0);
+    for (const call of own) {
+      expect(written(call.args)).toEqual(layouts.get(args));
+      for (const block of call.tables ?? [])
+        expect(others.map((other) => layouts.get(other))).toContainEqual(written(block));
+    }
+  });
+});

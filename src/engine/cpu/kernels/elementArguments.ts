@@ -1,0 +1,17 @@
+/** How kernels that treat every element alike share a tensor out: chunk after chunk of as many elements. */
+@unmanaged
+export class ElementArguments {
+  elements: i32;
+  perChunk: i32;
+
+  /** Bytes from the first element to a chunk's first. */
+  @inline
+  start(chunk: i32): usize {
+    return (<usize>chunk * this.perChunk) << 2;
+  }
+
+  @inline
+  count(chunk: i32): i32 {
+    return min(this.perChunk, this.elements - chunk * this.perChunk);
+  }
+}
