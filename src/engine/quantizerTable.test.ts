@@ -1,27 +1,12 @@
 /** The order of what an update of the quantizer table does, on numbers worked out by hand. */
 
 import { describe, expect, it } from 'vitest';
+import { exampleQuantizer } from '../../test/exampleQuantizer.js';
 import type { Attributes } from '../ops/attributes.js';
-import { inferredBits, type Quantizer, wideLimitsOfM } from '../quant/index.js';
+import { inferredBits, type Quantizer } from '../quant/index.js';
 import { prepareQuantizers, quantizerUpdate } from './quantizerTable.js';
 
-const learned: Quantizer = {
-  name: 'conv1/Wquant',
-  role: 'weight',
-  kind: 'parametric_fp_d_xmax',
-  signed: true,
-  count: 8192,
-  bitwidth: 4,
-  bounds: {
-    n: { min: 2, max: 8 },
-    m: wideLimitsOfM,
-    d: { min: 2 ** -8, max: 1 },
-    xmin: { min: 2 ** -16, max: 127 },
-    xmax: { min: 2 ** -8, max: 127 },
-  },
-  accountingXmin: { min: 2 ** -16, max: 127 },
-  fixed: null,
-};
+const learned = exampleQuantizer('parametric_fp_d_xmax', { name: 'conv1/Wquant', count: 8192 });
 const fixed: Quantizer = { ...learned, name: 'conv2/Wquant', kind: 'fp', fixed: [4, 0.125] };
 
 const attributes: Attributes['quantizerUpdate'] = {

@@ -1,36 +1,13 @@
 /** Bits after a capped update, in the float32 numbers that engines store, at and around the places where bits change. */
 import { describe, expect, it } from 'vitest';
+import { exampleQuantizer } from '../../test/exampleQuantizer.js';
 import { mulberry32 } from '../../test/mulberry32.js';
 import { capBits } from './bitCap.js';
 import type { Quantizer, QuantizerKind } from './index.js';
-import {
-  effectiveRange,
-  inferredBits,
-  parameterNames,
-  projectParameters,
-  quantizerKinds,
-  wideLimitsOfM,
-} from './index.js';
+import { effectiveRange, inferredBits, parameterNames, projectParameters, quantizerKinds } from './index.js';
 
 function quantizer(kind: QuantizerKind, signed: boolean): Quantizer {
-  const free = { min: 2 ** -16, max: 127 };
-  return {
-    name: 'q',
-    role: signed ? 'weight' : 'activation',
-    kind,
-    signed,
-    count: 1,
-    bitwidth: 4,
-    bounds: {
-      n: { min: signed ? 2 : 1, max: 8 },
-      m: wideLimitsOfM,
-      d: { min: 2 ** -8, max: 1 },
-      xmin: free,
-      xmax: { min: 2 ** -8, max: 127 },
-    },
-    accountingXmin: free,
-    fixed: kind === 'fp' || kind === 'pow2' ? [4, 0] : null,
-  };
+  return exampleQuantizer(kind, { role: signed ? 'weight' : 'activation' });
 }
 
 const learned = quantizerKinds.filter((kind) => parameterNames(kind).length > 0);

@@ -2,7 +2,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import type { Budget, Interval, ParameterName, Quantizer, QuantizerKind, StartValues } from './index.js';
+import { goldenQuantizer, learnedPair, signedKind } from '../golden/goldenQuantizer.js';
+import type { Budget, Quantizer, QuantizerKind, StartValues } from './index.js';
 import {
   addPenaltyGradient,
   coreOf,
@@ -19,7 +20,6 @@ import {
   startActivation,
   startFresh,
   startFromWeights,
-  wideLimitsOfM,
 } from './index.js';
 
 type Values = Record<string, number>;
@@ -32,30 +32,9 @@ function load<T>(file: string): T {
   return JSON.parse(readFileSync(join(folder, file), 'utf8')) as T;
 }
 
-/** A row of the table from a golden kind, `_relu` marking the unsigned ones, and golden limits. */
+/** A row of the table from a golden kind and golden limits. */
 function quantizer(kind: string, limits: Values, more: Partial<Quantizer> = {}): Quantizer {
-  const interval = (name: ParameterName): Interval => ({
-    min: limits[`${name}_min`] ?? wideLimitsOfM.min,
-    max: limits[`${name}_max`] ?? wideLimitsOfM.max,
-  });
-  const signed = !kind.endsWith('_relu');
-  return {
-    name: kind,
-    role: signed ? 'weight' : 'activation',
-    kind: kind.replace('_relu', '') as QuantizerKind,
-    signed,
-    count: 1,
-    bitwidth: 4,
-    bounds: { n: interval('n'), m: interval('m'), d: interval('d'), xmin: interval('xmin'), xmax: interval('xmax') },
-    accountingXmin: interval('xmin'),
-    fixed: null,
-    ...more,
-  };
-}
-
-function learnedPair(q: Quantizer, values: Values): [number, number] {
-  const [first, second] = parameterNames(q.kind);
-  return first === undefined ? [0, 0] : [values[first]!, values[second!]!];
+  return goldenQuantizer(kind, signedKind.parse(kind), limits, more);
 }
 
 function expectPair(q: Quantizer, actual: readonly [number, number], expected: Values): void {
@@ -90,7 +69,7 @@ describe.skipIf(!present)('quantizers.json', () => {
     const fixed = coreOf(c.kind.replace('_relu', '') as QuantizerKind).startsWith('fixed');
     const q = quantizer(c.kind, c.bounds, { fixed: fixed ? [n!, (delta ?? m)!] : null });
     const core = coreOf(q.kind);
-    const [p0, p1] = learnedPair(q, c.params);
+    const [p0, p1] = learnedPair(q.kind, c.params);
     const [e0, e1] = effectiveRange(q, p0, p1);
     expectClose(e0, (core === 'uniform' || core === 'fixedUniform' ? c.effective.d : c.effective.xmin)!);
     expectClose(e1, c.effective.xmax!);
@@ -134,7 +113,7 @@ describe.skipIf(!present)('bitwidths.json', () => {
 
   it.each(file?.cases ?? [])('$id', (c) => {
     const q = quantizer(c.kind, c.bounds);
-    const [p0, p1] = learnedPair(q, c.params);
+    const [p0, p1] = learnedPair(q.kind, c.params);
     expect(inferredBits(q, p0, p1)).toBe(c.bits);
     expectPair(q, inferredBitsGradient(q, p0, p1), c.dbits);
   });
@@ -205,14 +184,14 @@ describe.skipIf(!present)('clipping.json', () => {
 
   it.each(file?.gradient_clipping ?? [])('$id', (c) => {
     const q = quantizer(c.kind, {});
-    const [p0, p1] = learnedPair(q, c.params);
-    const [g0, g1] = learnedPair(q, c.grads);
+    const [p0, p1] = learnedPair(q.kind, c.params);
+    const [g0, g1] = learnedPair(q.kind, c.grads);
     expectPair(q, c.constraint_set ? limitGradients(q, p0, p1, g0, g1) : [g0, g1], c.clipped_grads);
   });
 
   it.each(file?.value_projection ?? [])('$id', (c) => {
     const q = quantizer(c.kind, c.bounds);
-    expectPair(q, projectParameters(q, ...learnedPair(q, c.params)), c.projected);
+    expectPair(q, projectParameters(q, ...learnedPair(q.kind, c.params)), c.projected);
   });
 });
 
@@ -263,7 +242,7 @@ describe.skipIf(!present)('penalty.json', () => {
       }
     });
     const quantizers = rows.map(({ q }) => q);
-    const table = rows.flatMap(({ q, layer, group }) => learnedPair(q, c.layers[layer]![group]));
+    const table = rows.flatMap(({ q, layer, group }) => learnedPair(q.kind, c.layers[layer]![group]));
     const unquantized = {
       weights: c.w_quantize ? 0 : c.layers.reduce((sum, layer) => sum + layer.weights, 0),
       activations: c.a_quantize ? [] : c.layers.map((layer) => layer.activations),
@@ -292,7 +271,7 @@ describe.skipIf(!present)('penalty.json', () => {
       const gradients = new Float64Array(table.length);
       addPenaltyGradient(quantizers, table, unquantized, { ...budget, lambdaWeight, lambdaActivation }, gradients);
       rows.forEach(({ q, layer, group }, row) => {
-        learnedPair(q, expected[layer]![group]).forEach((value, i) => {
+        learnedPair(q.kind, expected[layer]![group]).forEach((value, i) => {
           expectClose(gradients[2 * row + i]!, value);
         });
       });

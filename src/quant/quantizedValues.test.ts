@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { exampleQuantizer } from '../../test/exampleQuantizer.js';
 import { createRandom } from '../data/random.js';
 import { quantizeValue } from './elementQuantizer.js';
 import { effectiveRange } from './parametrization.js';
@@ -6,25 +7,11 @@ import { quantizedValues } from './quantizedValues.js';
 import { coreOf, parameterNames, type Quantizer, type QuantizerKind, quantizerKinds } from './quantizer.js';
 import { nearestPowerOfTwo } from './rounding.js';
 
-function quantizer(kind: QuantizerKind, changes: Partial<Quantizer> = {}): Quantizer {
-  return {
-    name: 'q',
-    role: 'activation',
-    kind,
-    signed: false,
-    count: 1,
-    bitwidth: 4,
-    bounds: {
-      n: { min: 2, max: 8 },
-      m: { min: -8, max: 8 },
-      d: { min: 2 ** -8, max: 1 },
-      xmin: { min: 2 ** -14, max: 2 ** -9 },
-      xmax: { min: 2 ** -8, max: 255 },
-    },
-    accountingXmin: { min: 2 ** -14, max: 2 ** -9 },
-    fixed: kind === 'fp' ? [4, 0.25] : kind === 'pow2' ? [4, 2] : null,
-    ...changes,
-  };
+const xmin = { min: 2 ** -14, max: 2 ** -9 };
+const xmax = { min: 2 ** -8, max: 255 };
+
+function quantizer(kind: QuantizerKind, changes: Parameters<typeof exampleQuantizer>[1] = {}): Quantizer {
+  return exampleQuantizer(kind, { role: 'activation', bounds: { xmin, xmax }, ...changes });
 }
 
 it.each(quantizerKinds)('%s: holds for random parameters and inputs', (kind) => {
@@ -58,6 +45,6 @@ it('gives the grid of the published limits: 16 bits', () => {
 
 it('promises nothing for steps that are no powers of two, nor where smallest may exceed largest', () => {
   expect(quantizedValues(quantizer('fp', { fixed: [4, 0.3] }))).toBeNull();
-  const bounds = { ...quantizer('pow2').bounds, xmin: { min: 2 ** -14, max: 1 } };
+  const bounds = { xmin: { min: 2 ** -14, max: 1 }, xmax };
   expect(quantizedValues(quantizer('parametric_pow2_xmin_xmax', { bounds }))).toBeNull();
 });

@@ -1,44 +1,9 @@
 /** Other bits for a quantizer: as many as asked for, in float32 too, with the best step or the same range. */
 import { describe, expect, it } from 'vitest';
+import { exampleQuantizer } from '../../test/exampleQuantizer.js';
 import { mulberry32 } from '../../test/mulberry32.js';
-import type { Quantizer, QuantizerKind } from './index.js';
-import {
-  effectiveRange,
-  inferredBits,
-  parameterNames,
-  quantizerKinds,
-  startActivation,
-  startFresh,
-  wideLimitsOfM,
-} from './index.js';
+import { effectiveRange, inferredBits, parameterNames, quantizerKinds, startActivation, startFresh } from './index.js';
 import { largestBits, requantizeActivation, requantizeWeights, smallestBits, squaredError } from './requantization.js';
-
-function quantizer(
-  kind: QuantizerKind,
-  role: Quantizer['role'] = 'weight',
-  changes: Partial<Quantizer> = {},
-): Quantizer {
-  const signed = role !== 'activation';
-  const xmin = { min: 2 ** -16, max: 127 };
-  return {
-    name: 'q',
-    role,
-    kind,
-    signed,
-    count: 1,
-    bitwidth: 4,
-    bounds: {
-      n: { min: signed ? 2 : 1, max: 8 },
-      m: wideLimitsOfM,
-      d: { min: 2 ** -8, max: 1 },
-      xmin,
-      xmax: { min: 2 ** -8, max: 127 },
-    },
-    accountingXmin: xmin,
-    fixed: kind === 'fp' || kind === 'pow2' ? [4, 0] : null,
-    ...changes,
-  };
-}
 
 const learned = quantizerKinds.filter((kind) => parameterNames(kind).length > 0);
 
@@ -50,23 +15,22 @@ function bell(count: number, width: number): Float32Array {
 
 describe('smallestBits', () => {
   it('is the configured minimum, unless the limits of the range need more', () => {
-    expect(smallestBits(quantizer('parametric_fp_d_xmax'))).toBe(2);
-    expect(smallestBits(quantizer('parametric_fp_d_xmax', 'activation'))).toBe(1);
-    expect(smallestBits(quantizer('parametric_pow2_xmin_xmax', 'activation'))).toBe(1);
-    expect(smallestBits(quantizer('parametric_fp_b_xmax'))).toBe(2);
-    expect(smallestBits(quantizer('fp'))).toBe(4);
-    const { bounds } = quantizer('parametric_fp_d_xmax');
-    const wide = { ...bounds, d: { min: 2 ** -8, max: 2 ** -4 }, xmax: { min: 1, max: 127 } };
-    expect(smallestBits(quantizer('parametric_fp_d_xmax', 'weight', { bounds: wide }))).toBe(6);
+    expect(smallestBits(exampleQuantizer('parametric_fp_d_xmax'))).toBe(2);
+    expect(smallestBits(exampleQuantizer('parametric_fp_d_xmax', { role: 'activation' }))).toBe(1);
+    expect(smallestBits(exampleQuantizer('parametric_pow2_xmin_xmax', { role: 'activation' }))).toBe(1);
+    expect(smallestBits(exampleQuantizer('parametric_fp_b_xmax'))).toBe(2);
+    expect(smallestBits(exampleQuantizer('fp'))).toBe(4);
+    const wide = { d: { min: 2 ** -8, max: 2 ** -4 }, xmax: { min: 1, max: 127 } };
+    expect(smallestBits(exampleQuantizer('parametric_fp_d_xmax', { bounds: wide }))).toBe(6);
   });
 });
 
 describe('largestBits', () => {
   it('is the configured maximum, unless the limits of the range reach less', () => {
-    expect(largestBits(quantizer('parametric_fp_d_xmax'))).toBe(8);
-    expect(largestBits(quantizer('parametric_pow2_xmin_xmax'))).toBe(6);
-    expect(largestBits(quantizer('parametric_fp_d_b'))).toBe(8);
-    expect(largestBits(quantizer('fp'))).toBe(4);
+    expect(largestBits(exampleQuantizer('parametric_fp_d_xmax'))).toBe(8);
+    expect(largestBits(exampleQuantizer('parametric_pow2_xmin_xmax'))).toBe(6);
+    expect(largestBits(exampleQuantizer('parametric_fp_d_b'))).toBe(8);
+    expect(largestBits(exampleQuantizer('fp'))).toBe(4);
   });
 });
 
@@ -74,7 +38,7 @@ describe('requantizeWeights', () => {
   const weights = bell(3000, 0.1);
 
   it.each(learned)('%s: has the bits, and no step is better', (kind) => {
-    const q = quantizer(kind);
+    const q = exampleQuantizer(kind);
     for (const bits of [2, 3, 5]) {
       const { values, error } = requantizeWeights(q, bits, startFresh(q, 0.125).parameters, weights);
       expect(inferredBits(q, ...values)).toBe(bits);
@@ -88,26 +52,26 @@ describe('requantizeWeights', () => {
   });
 
   it('loses less with more bits', () => {
-    const q = quantizer('parametric_fp_d_xmax');
+    const q = exampleQuantizer('parametric_fp_d_xmax');
     const errors = [2, 3, 4, 5, 6].map((bits) => requantizeWeights(q, bits, [0.125, 0.875], weights).error);
     expect(errors).toEqual([...errors].sort((x, y) => y - x));
     expect(errors[0]).toBeGreaterThan(2 * errors[2]!);
   });
 
   it('keeps the range where all weights are 0, and what cannot be learned', () => {
-    const q = quantizer('parametric_fp_d_xmax');
+    const q = exampleQuantizer('parametric_fp_d_xmax');
     expect(requantizeWeights(q, 3, [0.125, 0.875], [0, 0])).toEqual({
       values: [0.25, expect.closeTo(0.875, 5)],
       error: 0,
     });
-    const fixed = quantizer('fp', 'weight', { fixed: [4, 0.125] });
+    const fixed = exampleQuantizer('fp', { fixed: [4, 0.125] });
     expect(requantizeWeights(fixed, 2, [0, 0], weights).values).toEqual([0, 0]);
   });
 });
 
 describe('requantizeActivation', () => {
   it.each(learned)('%s: has the bits and keeps the range as far as its steps allow', (kind) => {
-    const q = quantizer(kind, 'activation');
+    const q = exampleQuantizer(kind, { role: 'activation' });
     const start = startActivation({ ...q, bitwidth: 4 }, 0.125).parameters;
     const [, end] = effectiveRange(q, ...start);
     for (const bits of [2, 3, 4, 5]) {
@@ -122,7 +86,7 @@ describe('requantizeActivation', () => {
   });
 
   it('doubles the step of U3 for a bit less and halves it for one more', () => {
-    const q = quantizer('parametric_fp_d_xmax', 'activation');
+    const q = exampleQuantizer('parametric_fp_d_xmax', { role: 'activation' });
     expect(requantizeActivation(q, 3, 0.125, 1.8)).toEqual([0.25, 1.8]);
     expect(requantizeActivation(q, 5, 0.125, 1.8)).toEqual([0.0625, 1.8]);
     // 15 steps are one level too many for 7 steps of twice the size.
@@ -132,7 +96,7 @@ describe('requantizeActivation', () => {
   });
 
   it('lowers the range where the step would leave its limits', () => {
-    const q = quantizer('parametric_fp_d_xmax', 'activation');
+    const q = exampleQuantizer('parametric_fp_d_xmax', { role: 'activation' });
     const [d, xmax] = requantizeActivation(q, 2, 1 - 1e-5, 15);
     expect(inferredBits(q, d, xmax)).toBe(2);
     expect(d).toBe(1 - 1e-5);

@@ -4,6 +4,7 @@
  * which is exactly what straight-through differentiation assumes.
  */
 import { describe, expect, it } from 'vitest';
+import { exampleQuantizer } from '../../test/exampleQuantizer.js';
 import { mulberry32 } from '../../test/mulberry32.js';
 import type { ParameterName, Quantizer } from './index.js';
 import {
@@ -99,18 +100,14 @@ function surrogateValue(q: Quantizer, e0: number, e1: number, x: number, f: Froz
 
 function row(kind: Quantizer['kind'], signed: boolean, recomputeRange: boolean): Quantizer {
   const interval = (name: ParameterName) => ({ min: limits[name][0], max: limits[name][1] });
-  return {
-    name: 'q',
-    role: 'weight',
-    kind,
-    signed,
-    count: 1,
-    bitwidth: 4,
-    bounds: { n: interval('n'), m: interval('m'), d: interval('d'), xmin: interval('xmin'), xmax: interval('xmax') },
-    accountingXmin: interval('xmin'),
-    fixed: null,
-    recomputeRange,
+  const bounds = {
+    n: interval('n'),
+    m: interval('m'),
+    d: interval('d'),
+    xmin: interval('xmin'),
+    xmax: interval('xmax'),
   };
+  return exampleQuantizer(kind, { signed, bounds, recomputeRange });
 }
 
 const typical = { n: [2, 4.4], m: [-1, 2], d: [0.03, 0.3], xmin: [0.02, 0.2], xmax: [0.5, 4] } as const;

@@ -1,5 +1,6 @@
 /** Properties of what works on the table of quantizers: start values, limits, projection, sizes and penalties. */
 import { describe, expect, it } from 'vitest';
+import { exampleQuantizer } from '../../test/exampleQuantizer.js';
 import { mulberry32 } from '../../test/mulberry32.js';
 import type { Budget, Quantizer } from './index.js';
 import {
@@ -17,29 +18,12 @@ import {
   startFresh,
   startFromWeights,
   tableSizes,
-  wideLimitsOfM,
 } from './index.js';
 
 const nothing = { weights: 0, activations: [] };
 
-function row(more: Partial<Quantizer> & Pick<Quantizer, 'kind'>): Quantizer {
-  return {
-    name: 'conv/Wquant',
-    role: 'weight',
-    signed: true,
-    count: 8192,
-    bitwidth: 4,
-    bounds: {
-      n: { min: 2, max: 8 },
-      m: wideLimitsOfM,
-      d: { min: 2 ** -8, max: 1 },
-      xmin: { min: 2 ** -16, max: 127 },
-      xmax: { min: 2 ** -8, max: 127 },
-    },
-    accountingXmin: { min: 2 ** -16, max: 127 },
-    fixed: null,
-    ...more,
-  };
+function row({ kind, ...more }: Partial<Quantizer> & Pick<Quantizer, 'kind'>): Quantizer {
+  return exampleQuantizer(kind, { name: 'conv/Wquant', count: 8192, fixed: null, ...more });
 }
 
 describe('start values', () => {
@@ -123,8 +107,8 @@ describe('sizes', () => {
     const rows = [
       row({ kind: 'parametric_fp_d_b' }),
       row({ kind: 'fp', role: 'bias', count: 4096, bitwidth: 6 }),
-      row({ kind: 'fp', role: 'activation', signed: false, count: 4096, bitwidth: 2 }),
-      row({ kind: 'fp', role: 'activation', signed: false, count: 2048, bitwidth: 8 }),
+      row({ kind: 'fp', role: 'activation', count: 4096, bitwidth: 2 }),
+      row({ kind: 'fp', role: 'activation', count: 2048, bitwidth: 8 }),
     ];
     const table = [3.4, 0.1, 0, 0, 0, 0, 0, 0];
     expect(tableSizes(rows, table, { weights: 256, activations: [] })).toEqual({
@@ -142,7 +126,7 @@ describe('sizes', () => {
 });
 
 describe('the peak', () => {
-  const activation = (count: number) => row({ kind: 'parametric_fp_d_b', role: 'activation', signed: false, count });
+  const activation = (count: number) => row({ kind: 'parametric_fp_d_b', role: 'activation', count });
   const rows = [activation(4096), activation(8192), activation(8192)];
   const table = [4, 1, 3, 1, 3, 1];
   const live = [
@@ -186,7 +170,7 @@ describe('the peak', () => {
 });
 
 describe('penalty', () => {
-  const activation = row({ kind: 'parametric_fp_b_xmax', role: 'activation', signed: false });
+  const activation = row({ kind: 'parametric_fp_b_xmax', role: 'activation' });
   const rows = [row({ kind: 'parametric_fp_b_xmax' }), activation, activation];
   const budget: Budget = {
     weightKbytes: 2,

@@ -6,10 +6,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { engineConformance } from '../../../test/engine/conformance.js';
+import { exampleQuantizer } from '../../../test/exampleQuantizer.js';
 import { DeviceLost } from '../../errors.js';
 import { Graph, makePlan } from '../../graph/index.js';
 import { activation } from '../../ops/activation.js';
-import type { Quantizer } from '../../quant/index.js';
 import type { Engine, StorageArray } from '../engine.js';
 import { createReferenceEngine } from '../reference/index.js';
 import { openDevice } from './device.js';
@@ -19,19 +19,7 @@ import { narrowFormats } from './narrowing.js';
 
 const driver = '/usr/lib/chromium/vk_swiftshader_icd.json';
 
-const anything = { min: 2 ** -8, max: 1 };
-
-const fourBits: Quantizer = {
-  name: 'x/quant',
-  role: 'activation',
-  kind: 'fp',
-  signed: true,
-  count: 1024,
-  bitwidth: 4,
-  bounds: { n: anything, m: anything, d: anything, xmin: anything, xmax: anything },
-  accountingXmin: anything,
-  fixed: [4, 0.25],
-};
+const fourBits = exampleQuantizer('fp', { name: 'x/quant', role: 'activation', signed: true, count: 1024 });
 
 if (existsSync(driver)) {
   process.env.VK_DRIVER_FILES = driver;

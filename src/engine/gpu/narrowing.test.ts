@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { exampleQuantizer } from '../../../test/exampleQuantizer.js';
 import { Graph } from '../../graph/graph.js';
 import type { Tensor } from '../../graph/tensor.js';
 import { activation } from '../../ops/activation.js';
@@ -14,23 +15,8 @@ const rounding: MatrixUnits = { precision: 'float16', workgroupBytes: 49_152 };
 const splitting: MatrixUnits = { precision: 'float16x2', workgroupBytes: 49_152 };
 
 function quantizer(kind: QuantizerKind, xmaxMax = 255): Quantizer {
-  return {
-    name: 'relu/Aquant',
-    role: 'activation',
-    kind,
-    signed: false,
-    count: 1,
-    bitwidth: 4,
-    bounds: {
-      n: { min: 1, max: 8 },
-      m: { min: -126, max: 127 },
-      d: { min: 2 ** -8, max: 1 },
-      xmin: { min: 2 ** -14, max: 255 },
-      xmax: { min: 2 ** -8, max: xmaxMax },
-    },
-    accountingXmin: { min: 2 ** -14, max: 255 },
-    fixed: null,
-  };
+  const bounds = { xmin: { min: 2 ** -14, max: 255 }, xmax: { min: 2 ** -8, max: xmaxMax } };
+  return exampleQuantizer(kind, { role: 'activation', bounds });
 }
 
 /** Formats of an activation and of the pooled activation, which are read by a convolution and perhaps by a sum. */

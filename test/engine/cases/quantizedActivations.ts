@@ -4,7 +4,8 @@
  */
 
 import type { Activation } from '../../../src/ops/attributes.js';
-import { coreOf, type Quantizer, type QuantizerKind, wideLimitsOfM } from '../../../src/quant/index.js';
+import { coreOf, type Quantizer, type QuantizerKind } from '../../../src/quant/index.js';
+import { exampleQuantizer } from '../../exampleQuantizer.js';
 import { type ConformanceCase, caseBuilder } from '../conformanceCase.js';
 import { randomValues } from '../randomValues.js';
 
@@ -31,23 +32,8 @@ const shape = [2, 8, 8, 16] as const;
 const length = 2048;
 
 function quantizerOf(kind: QuantizerKind): Quantizer {
-  return {
-    name: 'relu/Aquant',
-    role: 'activation',
-    kind,
-    signed: false,
-    count: length / 2,
-    bitwidth: 4,
-    bounds: {
-      n: { min: 1, max: 8 },
-      m: wideLimitsOfM,
-      d: { min: 2 ** -8, max: 1 },
-      xmin: { min: 2 ** -14, max: 2 ** -9 },
-      xmax: { min: 2 ** -8, max: 255 },
-    },
-    accountingXmin: { min: 2 ** -14, max: 2 ** -9 },
-    fixed: kind === 'fp' ? [4, 0.25] : kind === 'pow2' ? [4, 2] : null,
-  };
+  const bounds = { xmin: { min: 2 ** -14, max: 2 ** -9 }, xmax: { min: 2 ** -8, max: 255 } };
+  return exampleQuantizer(kind, { name: 'relu/Aquant', role: 'activation', count: length / 2, bounds });
 }
 
 /** A normalised and quantized tensor, and what the cases build on. */

@@ -12,8 +12,8 @@ import {
   quantizerKinds,
   type TensorSet,
   tableBits,
-  wideLimitsOfM,
 } from '../../../src/quant/index.js';
+import { exampleQuantizer } from '../../exampleQuantizer.js';
 import { type ConformanceCase, caseBuilder } from '../conformanceCase.js';
 import { type RandomValues, randomValues } from '../randomValues.js';
 import { solverName, solvers } from './update.js';
@@ -131,24 +131,13 @@ function randomTable(random: RandomValues): { rows: Quantizer[]; table: number[]
 }
 
 function row(kind: QuantizerKind, signed: boolean, role: Quantizer['role'], count: number): Quantizer {
-  const fixed = { fp: [4, 0.125], pow2: [3, 0] } as const;
-  return {
+  return exampleQuantizer(kind, {
     name: `${role}/${kind}`,
     role,
-    kind,
     signed,
     count,
-    bitwidth: 4,
-    bounds: {
-      n: { min: 2, max: largestBits },
-      m: wideLimitsOfM,
-      d: { min: 2 ** -8, max: 1 },
-      xmin: { min: 2 ** -16, max: 127 },
-      xmax: { min: 2 ** -8, max: 127 },
-    },
-    accountingXmin: { min: 2 ** -16, max: 127 },
-    fixed: kind === 'fp' || kind === 'pow2' ? fixed[kind] : null,
-  };
+    bounds: { n: { min: 2, max: largestBits } },
+  });
 }
 
 const intervals: Readonly<Record<ParameterName, readonly [number, number]>> = {

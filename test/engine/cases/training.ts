@@ -3,7 +3,7 @@
 import { identityWord, packAugmentation } from '../../../src/data/augmentation.js';
 import type { Tensor } from '../../../src/graph/tensor.js';
 import { type Activation, CONTROL_LENGTH, METRICS_LENGTH, PENALTIES_LENGTH } from '../../../src/ops/attributes.js';
-import { type Quantizer, wideLimitsOfM } from '../../../src/quant/index.js';
+import { exampleQuantizer } from '../../exampleQuantizer.js';
 import { type ConformanceCase, caseBuilder } from '../conformanceCase.js';
 import { randomValues } from '../randomValues.js';
 
@@ -16,23 +16,7 @@ const weightDecay = 2e-4;
 const parts = { w1: 0, gamma: 432, beta: 448, w2: 464, b2: 624 } as const;
 const parameterCount = 634;
 
-const quantizer: Quantizer = {
-  name: 'conv1/Wquant',
-  role: 'weight',
-  kind: 'parametric_fp_d_xmax',
-  signed: true,
-  count: 432,
-  bitwidth: 4,
-  bounds: {
-    n: { min: 2, max: 8 },
-    m: wideLimitsOfM,
-    d: { min: 2 ** -8, max: 1 },
-    xmin: { min: 2 ** -16, max: 127 },
-    xmax: { min: 2 ** -8, max: 127 },
-  },
-  accountingXmin: { min: 2 ** -16, max: 127 },
-  fixed: null,
-};
+const quantizer = exampleQuantizer('parametric_fp_d_xmax', { name: 'conv1/Wquant', count: 432 });
 
 export function trainingCases(): ConformanceCase[] {
   return [

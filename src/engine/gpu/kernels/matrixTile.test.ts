@@ -6,10 +6,10 @@
 
 import { existsSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { exampleQuantizer } from '../../../../test/exampleQuantizer.js';
 import { Graph, makePlan } from '../../../graph/index.js';
 import { elementCount, type Tensor } from '../../../graph/tensor.js';
 import { activation } from '../../../ops/activation.js';
-import type { Quantizer } from '../../../quant/index.js';
 import { type OpenDevice, openDevice } from '../device.js';
 import { loadProgram } from '../gpuProgram.js';
 import type { MatrixUnits } from '../kernel.js';
@@ -106,23 +106,11 @@ async function results(
 
 /** Images read by a sum too, which wants them exact: fixed point; weights read by products alone: float16. */
 function quantized(graph: Graph, { x, w }: { readonly x: Tensor; readonly w: Tensor }) {
-  const row = (signed: boolean): Quantizer => ({
-    name: signed ? 'w' : 'x',
-    role: signed ? 'weight' : 'activation',
-    kind: 'parametric_fp_d_xmax',
-    signed,
-    count: 1,
-    bitwidth: 8,
-    bounds: {
-      n: { min: 2, max: 8 },
-      m: { min: -8, max: 8 },
-      d: { min: 2 ** -9, max: 1 },
-      xmin: { min: 2 ** -9, max: 1 },
-      xmax: { min: 2 ** -4, max: 127 },
-    },
-    accountingXmin: { min: 2 ** -9, max: 1 },
-    fixed: null,
-  });
+  const row = (signed: boolean) =>
+    exampleQuantizer('parametric_fp_d_xmax', {
+      ...{ name: signed ? 'w' : 'x', role: signed ? 'weight' : 'activation', bitwidth: 8 },
+      bounds: { d: { min: 2 ** -9, max: 1 }, xmax: { min: 2 ** -4, max: 127 } },
+    });
   const table = graph.whole({ name: 'table', dtype: 'float', length: 4 }, [2, 2]);
   const ranges = graph.tensor('ranges', [2, 2]);
   graph.append('prepareQuantizers', [table], [ranges], { rows: [row(false), row(true)] });
