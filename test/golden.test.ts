@@ -1,27 +1,22 @@
 /** Every golden file on the reference engine and on the CPU engine; and that a wrong number is noticed. */
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+
+import { cpSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { createCpuEngine } from '../src/engine/cpu/cpuEngine.js';
 import type { Engine } from '../src/engine/engine.js';
 import { createReferenceEngine } from '../src/engine/reference/index.js';
 import { InputError } from '../src/errors.js';
 import { checkGolden, type FileReport, reportLine } from '../src/golden/index.js';
+import { temporaryFolder } from './temporaryFolder.js';
 
 const golden = join(process.env.MPDNN_SHARED ?? '../shared', 'golden');
 const present = existsSync(golden);
 if (!present) console.warn(`skipped: no golden files in ${golden} (set MPDNN_SHARED)`);
 
-const folders: string[] = [];
-afterAll(() => {
-  for (const folder of folders) rmSync(folder, { recursive: true });
-});
-
 /** A folder with changed copies of golden files. */
 function folderOf(files: Readonly<Record<string, (text: string) => string>>): string {
-  const folder = mkdtempSync(join(tmpdir(), 'golden-'));
-  folders.push(folder);
+  const folder = temporaryFolder();
   for (const [file, change] of Object.entries(files)) {
     writeFileSync(join(folder, file), change(readFileSync(join(golden, file), 'utf8')));
   }

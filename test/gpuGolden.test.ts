@@ -3,12 +3,12 @@
  * weights and activations, runs here; `mpdnn golden DIR --device gpu` runs all of them.
  */
 
-import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { copyFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { createGpuEngine } from '../src/engine/gpu/index.js';
 import { checkGolden, type FileReport, reportLine } from '../src/golden/index.js';
+import { temporaryFolder } from './temporaryFolder.js';
 
 const driver = '/usr/lib/chromium/vk_swiftshader_icd.json';
 const golden = join(process.env.MPDNN_SHARED ?? '../shared', 'golden');
@@ -18,8 +18,7 @@ if (!present) console.warn(`skipped: no golden files in ${golden} (set MPDNN_SHA
 const configuration = 'd_waq_pow2_xmin_xmax_sum';
 
 describe.skipIf(!present)('golden files', () => {
-  const folder = mkdtempSync(join(tmpdir(), 'golden-gpu-'));
-  afterAll(() => rmSync(folder, { recursive: true }));
+  const folder = temporaryFolder();
 
   it('agree with the GPU engine', { timeout: 240_000 }, async () => {
     process.env.VK_DRIVER_FILES = driver;

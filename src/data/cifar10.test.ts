@@ -1,20 +1,15 @@
 import { execFileSync } from 'node:child_process';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { gzipSync } from 'node:zlib';
 import tar from 'tar-stream';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
+import { temporaryFolder } from '../../test/temporaryFolder.js';
 import { InputError } from '../errors.js';
 import { loadCifar10 } from './cifar10.js';
 
-let root: string;
-let options: { cacheDirectory: string; download: false };
-beforeAll(async () => {
-  root = await mkdtemp(path.join(tmpdir(), 'mpdnn-cifar10-'));
-  options = { cacheDirectory: path.join(root, 'no-cache'), download: false };
-});
-afterAll(() => rm(root, { recursive: true }));
+const root = temporaryFolder();
+const options = { cacheDirectory: path.join(root, 'no-cache'), download: false };
 
 type Files = Record<string, Uint8Array>;
 

@@ -1,14 +1,13 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import sharp from 'sharp';
-import { afterAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { encodePhotograph, type Photograph, scenePixels } from '../../test/photographs.js';
+import { temporaryFolder } from '../../test/temporaryFolder.js';
 import { evaluationCrop, type Region, type Size } from './crops.js';
 import { decodeImage, measureImage } from './decodeImage.js';
 
-const folder = mkdtempSync(path.join(tmpdir(), 'mpdnn-decode-'));
-afterAll(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder();
 
 let files = 0;
 function write(bytes: Uint8Array): string {

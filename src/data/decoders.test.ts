@@ -1,20 +1,19 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { beforeAll, expect, it } from 'vitest';
 import { writePhotographs } from '../../test/photographs.js';
+import { temporaryFolder } from '../../test/temporaryFolder.js';
 import { InputError } from '../errors.js';
 import { decodeImage, type Framing } from './decodeImage.js';
 import { createDecoders, type Decoders } from './decoders.js';
 
-const folder = mkdtempSync(path.join(tmpdir(), 'mpdnn-decoders-'));
+const folder = temporaryFolder();
 const side = 16;
 const framing: Framing = { type: 'region', region: { left: 1, top: 1, width: 6, height: 4 }, side };
 let files: readonly string[];
 beforeAll(async () => {
   files = (await writePhotographs(folder, { train: 24, val: 2 })).train;
 });
-afterAll(() => rmSync(folder, { recursive: true }));
 
 async function using<T>(threads: number, use: (decoders: Decoders) => Promise<T>): Promise<T> {
   const decoders = createDecoders(threads);

@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { temporaryFolder } from '../../test/temporaryFolder.js';
 import { InputError } from '../errors.js';
 import { cifar10Archives, loadCifar10 } from './cifar10.js';
 import { download } from './download.js';
@@ -35,7 +35,7 @@ function serve(most = Number.POSITIVE_INFINITY): typeof answer {
 }
 
 beforeEach(async () => {
-  root = await mkdtemp(path.join(tmpdir(), 'mpdnn-download-'));
+  root = temporaryFolder();
   target = path.join(root, 'cache', 'file.bin');
   requests = [];
   server = createServer((request, response) => {
@@ -45,9 +45,8 @@ beforeEach(async () => {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/file.bin`;
 });
-afterEach(async () => {
+afterEach(() => {
   server.close();
-  await rm(root, { recursive: true });
 });
 
 describe('download', () => {

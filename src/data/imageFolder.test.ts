@@ -1,8 +1,8 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import sharp from 'sharp';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { temporaryFolder } from '../../test/temporaryFolder.js';
 import { InputError } from '../errors.js';
 import { listImageFolder, loadImageFolder } from './imageFolder.js';
 import type { Progress } from './progress.js';
@@ -15,7 +15,7 @@ let root: string;
 let decoded: number;
 let options: { cacheDirectory: string; onProgress(progress: Progress): void };
 beforeEach(async () => {
-  root = await mkdtemp(path.join(tmpdir(), 'mpdnn-images-'));
+  root = temporaryFolder();
   decoded = 0;
   options = { cacheDirectory: path.join(root, 'cache'), onProgress: ({ done }) => (decoded = done) };
   await writeImage('train/cat/a.png', red);
@@ -26,7 +26,6 @@ beforeEach(async () => {
   await writeFile(path.join(root, 'train', 'notes.txt'), 'ignored');
   await writeFile(path.join(root, 'train', 'cat', '.hidden.png'), 'ignored');
 });
-afterEach(() => rm(root, { recursive: true }));
 
 async function writeImage(name: string, color: Color, width = 4, height = 4): Promise<string> {
   const file = path.join(root, name);

@@ -1,8 +1,8 @@
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, readdirSync, utimesSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { encodePhotograph, writePhotographs } from '../../test/photographs.js';
+import { temporaryFolder } from '../../test/temporaryFolder.js';
 import { InputError } from '../errors.js';
 import { createDecoders, type Decoders } from './decoders.js';
 import { listImageFolder, streamImageFolder } from './imageFolder.js';
@@ -14,15 +14,12 @@ let decoders: Decoders;
 let progress: Progress[];
 let files: readonly string[];
 beforeEach(async () => {
-  folder = mkdtempSync(path.join(tmpdir(), 'mpdnn-sizes-'));
+  folder = temporaryFolder();
   files = (await writePhotographs(folder, { train: 6, val: 2 })).train;
   decoders = createDecoders(1);
   progress = [];
 });
-afterEach(async () => {
-  await decoders.close();
-  rmSync(folder, { recursive: true });
-});
+afterEach(() => decoders.close());
 
 const cacheDirectory = () => path.join(folder, 'cache');
 const measure = () => {

@@ -1,8 +1,7 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { writePhotographs } from '../../test/photographs.js';
+import { temporaryFolder } from '../../test/temporaryFolder.js';
 import { evaluationBatches, trainingEpoch } from './batches.js';
 import { evaluationCrop } from './crops.js';
 import { decodeImage, type Framing } from './decodeImage.js';
@@ -15,14 +14,11 @@ import { createRandom } from './random.js';
 
 const side = 16;
 const imageBytes = side * side * 3;
-const folder = mkdtempSync(path.join(tmpdir(), 'mpdnn-stream-'));
+const folder = temporaryFolder();
 const cacheDirectory = path.join(folder, 'cache');
 const decoders = createDecoders(2);
 beforeAll(() => writePhotographs(folder, { train: 22, val: 7 }));
-afterAll(async () => {
-  await decoders.close();
-  rmSync(folder, { recursive: true });
-});
+afterAll(() => decoders.close());
 
 const open = (framing: ImageStream['framing'], by: Decoders = decoders) =>
   streamImageFolder(listImageFolder(folder), side, framing, by);

@@ -1,7 +1,7 @@
-import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { closeSync, mkdirSync, openSync } from 'node:fs';
 import path from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
+import { temporaryFolder } from '../../test/temporaryFolder.js';
 import { parseDataSpec } from './dataSpec.js';
 import { isStream } from './imageStream.js';
 import { type LoadOptions, loadDataset } from './loadDataset.js';
@@ -28,8 +28,7 @@ it('passes the location on', async () => {
 });
 
 describe('folders of images', () => {
-  const folder = mkdtempSync(path.join(tmpdir(), 'mpdnn-load-'));
-  afterAll(() => rmSync(folder, { recursive: true }));
+  const folder = temporaryFolder();
   for (const [part, count] of [
     ['train', 150],
     ['val', 50],

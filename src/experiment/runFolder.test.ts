@@ -1,7 +1,7 @@
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
+import { temporaryFolder } from '../../test/temporaryFolder.js';
 import { InputError } from '../errors.js';
 import { parseConfig } from './configFile.js';
 import { appendDurably, fileFault, writeDurably } from './durableFile.js';
@@ -25,7 +25,7 @@ import {
 
 let out: string;
 beforeEach(() => {
-  out = mkdtempSync(join(tmpdir(), 'mpdnn-'));
+  out = temporaryFolder();
 });
 
 const run = { device: 'CPU', versions: { mpdnn: '0.1.0', node: '20.0.0' } };

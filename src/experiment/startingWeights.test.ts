@@ -1,7 +1,7 @@
-import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
+import { temporaryFolder } from '../../test/temporaryFolder.js';
 import { InputError } from '../errors.js';
 import { parseConfig } from './configFile.js';
 import { type Overrides, resolveExperiment } from './experiment.js';
@@ -9,7 +9,7 @@ import { resolveStartingWeights } from './startingWeights.js';
 
 let folder: string;
 beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'mpdnn-'));
+  folder = temporaryFolder();
 });
 
 const put = (path: string) => {

@@ -1,7 +1,7 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { beforeAll, expect, it } from 'vitest';
+import { temporaryFolder } from '../../test/temporaryFolder.js';
 import { type Document, writeDocument } from './document.js';
 
 const document: Document = {
@@ -28,12 +28,8 @@ const document: Document = {
   ],
 };
 
-let folder: string;
-beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'mpdnn-document-'));
-  await writeDocument(document, join(folder, 'report'));
-});
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const folder = temporaryFolder();
+beforeAll(() => writeDocument(document, join(folder, 'report')));
 const read = (name: string) => readFileSync(join(folder, 'report', name), 'utf8');
 
 it('leaves two files and the pictures', () => {

@@ -1,18 +1,14 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import sharp from 'sharp';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { type ExampleRun, resnet20Run, writeExampleRun } from '../../test/report/exampleRun.js';
+import { temporaryFolder } from '../../test/temporaryFolder.js';
 import { InputError } from '../errors.js';
 import { plotRun } from './plotRun.js';
 import { plotRuns } from './plotRuns.js';
 
-let parent: string;
-beforeAll(() => {
-  parent = mkdtempSync(join(tmpdir(), 'mpdnn-report-'));
-});
-afterAll(() => rmSync(parent, { recursive: true, force: true }));
+const parent = temporaryFolder();
 
 /** Plots an example run; returns the names of its plots and their SVG texts. */
 async function plotted(run: ExampleRun): Promise<{ folder: string; names: string[]; svg: (name: string) => string }> {
@@ -144,7 +140,7 @@ describe('plotRun', () => {
   });
 
   it('refuses a folder that is no run, saying what is missing', async () => {
-    const empty = mkdtempSync(join(parent, 'empty-'));
+    const empty = temporaryFolder();
     await expect(plotRun(empty)).rejects.toThrow(InputError);
     await expect(plotRun(empty)).rejects.toThrow('config.json');
     await expect(plotRun(join(parent, 'nowhere'))).rejects.toThrow(InputError);
@@ -176,7 +172,7 @@ describe('plotRuns', () => {
   });
 
   it('tells runs of the same name apart', async () => {
-    const other = mkdtempSync(join(parent, 'other-'));
+    const other = temporaryFolder();
     const run = { ...resnet20Run, name: 'SAME', epochs: 4 };
     await plotRuns([writeExampleRun(parent, run), writeExampleRun(other, run)], join(parent, 'same'));
     const svg = readFileSync(join(parent, 'same', 'accuracy.svg'), 'utf8');

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
+import { temporaryFolder } from '../../test/temporaryFolder.js';
 import type { Program } from '../engine/engine.js';
 import { createReferenceEngine } from '../engine/reference/referenceEngine.js';
 import { InputError } from '../errors.js';
@@ -24,7 +24,7 @@ import { buildTrainingProgram, type ProgramOptions, type TrainingProgram } from 
 let folder: string;
 let path: string;
 beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'mpdnn-'));
+  folder = temporaryFolder();
   path = join(folder, 'checkpoint.safetensors');
 });
 

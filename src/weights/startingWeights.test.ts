@@ -1,8 +1,8 @@
-import fs, { chmodSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import fs, { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Dataset, File, ready } from 'h5wasm/node';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { temporaryFolder } from '../../test/temporaryFolder.js';
 import { createRandom } from '../data/index.js';
 import { InputError } from '../errors.js';
 import { Graph } from '../graph/index.js';
@@ -14,7 +14,7 @@ import { type LoadedWeights, loadReport, readStartingWeights } from './startingW
 
 let folder: string;
 beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'mpdnn-'));
+  folder = temporaryFolder();
 });
 
 const W = Float32Array.from({ length: 18 }, (_, index) => index / 8);

@@ -1,10 +1,10 @@
 /** Pages of `web/`, built, served on this machine and opened in headless Chromium with WebGPU on SwiftShader. */
 
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { chromium, type Page } from 'playwright-core';
 import { build, preview } from 'vite';
+import { temporaryFolder } from '../temporaryFolder.js';
 
 export const chromiumPath = '/usr/bin/chromium';
 export const hasChromium = existsSync(chromiumPath);
@@ -24,10 +24,13 @@ const launchArguments = [
 
 /** Opens a page, hands it to `use`, and clears everything away again. */
 export async function withPage<T>(path: string, use: (page: Page) => Promise<T>): Promise<T> {
-  const outDir = mkdtempSync(join(tmpdir(), 'mpdnn-web-'));
-  const clearing = [async () => rmSync(outDir, { recursive: true })];
+  const clearing: (() => Promise<void>)[] = [];
   try {
-    const config = { configFile: resolve('web/vite.config.ts'), logLevel: 'error', build: { outDir } } as const;
+    const config = {
+      configFile: resolve('web/vite.config.ts'),
+      logLevel: 'error',
+      build: { outDir: temporaryFolder() },
+    } as const;
     await build(config);
     const server = await preview({ ...config, preview: { host: '127.0.0.1', port: 0 } });
     clearing.unshift(() => server.close());

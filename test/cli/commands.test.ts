@@ -6,7 +6,8 @@ import { join, resolve } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { StepProfile } from '../../src/cli/benchProfile.js';
 import { readSafetensors } from '../../src/weights/index.js';
-import { listing, main, mpdnn, succeeds, temporaryFolder, writeTinyConfig } from './runMpdnn.js';
+import { temporaryFolder } from '../temporaryFolder.js';
+import { listing, main, mpdnn, succeeds, writeTinyConfig } from './runMpdnn.js';
 
 const folder = temporaryFolder();
 const cfg = writeTinyConfig(folder);

@@ -9,7 +9,8 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import sharp from 'sharp';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { listing, mpdnn, type Outcome, resultFiles, succeeds, temporaryFolder, writeTinyConfig } from './runMpdnn.js';
+import { temporaryFolder } from '../temporaryFolder.js';
+import { listing, mpdnn, type Outcome, resultFiles, succeeds, writeTinyConfig } from './runMpdnn.js';
 
 const folder = temporaryFolder();
 const cfg = writeTinyConfig(folder);

@@ -7,7 +7,8 @@ import { describe, expect, it } from 'vitest';
 import { hasGpuFiles } from '../../src/engine/gpu/nodeGpu.js';
 import { readSafetensors } from '../../src/weights/index.js';
 import { writePhotographs } from '../photographs.js';
-import { listing, mpdnn, resultFiles, succeeds, temporaryFolder } from './runMpdnn.js';
+import { temporaryFolder } from '../temporaryFolder.js';
+import { listing, mpdnn, resultFiles, succeeds } from './runMpdnn.js';
 
 const driver = '/usr/lib/chromium/vk_swiftshader_icd.json';
 

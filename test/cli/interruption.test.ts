@@ -4,7 +4,8 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { readSafetensors } from '../../src/weights/index.js';
-import { type Interruption, mpdnn, resultFiles, succeeds, temporaryFolder, writeTinyConfig } from './runMpdnn.js';
+import { temporaryFolder } from '../temporaryFolder.js';
+import { type Interruption, mpdnn, resultFiles, succeeds, writeTinyConfig } from './runMpdnn.js';
 
 const folder = temporaryFolder();
 const cfg = writeTinyConfig(folder);

@@ -4,7 +4,8 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { listing, main, mpdnn, resultFiles, succeeds, temporaryFolder } from './runMpdnn.js';
+import { temporaryFolder } from '../temporaryFolder.js';
+import { listing, main, mpdnn, resultFiles, succeeds } from './runMpdnn.js';
 
 const folder = temporaryFolder();
 

@@ -6,10 +6,9 @@
  */
 
 import { spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { afterAll, expect } from 'vitest';
+import { expect } from 'vitest';
 
 export const main = resolve('dist/cli/main.js');
 if (!existsSync(main)) throw new Error(`${main} is not there: run npm run build before these tests`);
@@ -29,13 +28,6 @@ export interface Interruption {
   /** … so much later. */
   readonly delayMs?: number;
   readonly signal: 'SIGINT' | 'SIGKILL';
-}
-
-/** An empty folder that is gone after the tests of the file. */
-export function temporaryFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'mpdnn-cli-'));
-  afterAll(() => rmSync(folder, { recursive: true, force: true }));
-  return folder;
 }
 
 /** Writes a .cfg file with a section a network, small enough for a test; returns its path. */

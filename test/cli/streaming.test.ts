@@ -8,7 +8,8 @@ import { join, relative } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { readSafetensors } from '../../src/weights/index.js';
 import { writePhotographs } from '../photographs.js';
-import { mpdnn, resultFiles, succeeds, temporaryFolder } from './runMpdnn.js';
+import { temporaryFolder } from '../temporaryFolder.js';
+import { mpdnn, resultFiles, succeeds } from './runMpdnn.js';
 
 const folder = temporaryFolder();
 const photographs = join(folder, 'photographs');

@@ -1,12 +1,12 @@
 /** The GPU engine on SwiftShader, the software Vulkan driver of Debian's chromium package. */
 
 import { existsSync } from 'node:fs';
-import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { engineConformance } from '../../../test/engine/conformance.js';
 import { exampleQuantizer } from '../../../test/exampleQuantizer.js';
+import { temporaryFolder } from '../../../test/temporaryFolder.js';
 import { DeviceLost } from '../../errors.js';
 import { Graph, makePlan } from '../../graph/index.js';
 import { activation } from '../../ops/activation.js';
@@ -29,7 +29,7 @@ if (existsSync(driver)) {
   engineConformance('GPU', () => createGpuEngine({ allowSoftware: true }), tolerances);
 
   it('tunes tiles once, and then repeats its results to the bit', async () => {
-    const tuningFile = join(await mkdtemp(join(tmpdir(), 'tuning-')), 'tiles.json');
+    const tuningFile = join(temporaryFolder(), 'tiles.json');
     const graph = new Graph();
     const x = graph.whole({ name: 'x', dtype: 'float', length: 1024 }, [1, 8, 8, 16]);
     const dy = graph.whole({ name: 'dy', dtype: 'float', length: 1024 }, [1, 8, 8, 16]);
@@ -91,7 +91,7 @@ if (existsSync(driver)) {
   });
 
   it('takes fixed tiles, and says so, where the best cannot be remembered', async () => {
-    const file = join(await mkdtemp(join(tmpdir(), 'tuning-')), 'file');
+    const file = join(temporaryFolder(), 'file');
     await writeFile(file, '');
     const tuningFile = join(file, 'tiles.json');
     const engine = await createGpuEngine({ allowSoftware: true, tuningFile, tunesSoftware: true });
