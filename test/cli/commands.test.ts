@@ -114,11 +114,18 @@ describe('train', () => {
     expect(lines.findIndex((line) => line.includes('bits W'))).toBe(4);
   });
 
-  it('takes its first step within two seconds', async () => {
+  it('takes its first step within two seconds of processor time', async () => {
+    // Other programs hold up the clock, and little else. A whole run, with evaluation and files, bounds its first step.
+    const report = `process.on('exit',()=>{const{user,system}=process.cpuUsage();console.error('CPU',user+system)})`;
+    const env = { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(report)}` };
     const args = ['train', 'BUDGET', '--cfg', cfg, '--data', 'synthetic:128', '--batch-size', '128', '--epochs', '1'];
-    const { seconds } = await succeeds([...args, '--no-plots', '--threads', '2', '--out', 'quick'], folder);
-    console.log(`a run of one step of 128 images, with start, evaluation and files: ${seconds.toFixed(2)} s`);
-    expect(seconds).toBeLessThan(5);
+    const seconds: number[] = [];
+    for (const out of ['quick1', 'quick2', 'quick3']) {
+      const { code, stderr } = await mpdnn([...args, '--no-plots', '--out', out], folder, { env });
+      expect(code, stderr).toBe(0);
+      seconds.push(Number(/^CPU (\d+)$/m.exec(stderr)?.[1]) / 1e6);
+    }
+    expect(Math.min(...seconds), `${seconds}`).toBeLessThan(2);
   });
 
   it('takes MobileNetV2, of any width, for any section', async () => {

@@ -36,7 +36,7 @@ describe.each(['BUDGET', 'GUARANTEED', 'ADAM', 'EXTENDED'])('%s', (name) => {
 
   beforeAll(async () => {
     await succeeds(call(name, 'whole', '--threads', '1'), folder);
-  }, 60_000);
+  });
 
   it('gives the same files with two threads', async () => {
     await succeeds(call(name, 'threads', '--threads', '2'), folder);

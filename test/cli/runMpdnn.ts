@@ -19,7 +19,6 @@ export interface Outcome {
   readonly code: number | null;
   readonly stdout: string;
   readonly stderr: string;
-  readonly seconds: number;
 }
 
 export interface Interruption {
@@ -112,7 +111,6 @@ export async function mpdnn(
   } = {},
 ): Promise<Outcome> {
   const { interruption, closeStdout = false } = options;
-  const started = performance.now();
   const { NODE_OPTIONS = '', ...own } = options.env ?? {};
   const home = { XDG_CACHE_HOME: join(cwd, '.cache'), HOME: cwd };
   const env = { ...process.env, ...home, ...own, NODE_OPTIONS: `${offline} ${NODE_OPTIONS}` };
@@ -138,7 +136,7 @@ export async function mpdnn(
     child.on('error', failed);
     child.on('close', done);
   });
-  return { code, stdout, stderr, seconds: (performance.now() - started) / 1000 };
+  return { code, stdout, stderr };
 }
 
 /** Runs and expects success. */
