@@ -57,7 +57,7 @@ describe('a plan', () => {
       await succeeds([...command.split(' ').slice(1), '--no-plots'], folder);
     }
     for (const name of names) expect(resultFiles(run('alone', name))).toEqual(resultFiles(run('whole', name)));
-  }, 60_000);
+  });
 });
 
 describe('a report', () => {
@@ -172,7 +172,7 @@ describe('runs that stand in the way', () => {
     const { code, stderr } = await mpdnn(call('stale', '--only', 'U3-W'), folder);
     expect(code).toBe(2);
     expect(stderr).toContain('it started from other parameters');
-  }, 60_000);
+  });
 });
 
 describe('a call that is wrong', () => {

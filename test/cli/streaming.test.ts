@@ -50,7 +50,7 @@ beforeAll(async () => {
   files = await writePhotographs(photographs, { train: 64, val: 20 });
   writeFileSync(join(folder, 'photographs.cfg'), config);
   await succeeds(call('CROPS', 'whole', '--decode-threads', '1'), folder);
-}, 60_000);
+});
 
 describe('random crops', () => {
   it('are the same with any number of decoders', async () => {
