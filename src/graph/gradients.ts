@@ -42,8 +42,9 @@ export function appendGradients(
   }
 }
 
+/** Of a gradient that is known and one whose node is among the last. */
 function sum(graph: Graph, known: Tensor, gradient: Tensor): Tensor {
-  const last = graph.nodes.findIndex((node) => node.outputs[0] === gradient);
+  const last = graph.nodes.findLastIndex((node) => node.outputs[0] === gradient);
   const producer = graph.nodes[last];
   const takesAddend = producer?.op === 'conv2dInputGradient' || producer?.op === 'depthwiseConv2dInputGradient';
   if (takesAddend && !producer.inputs[2]) {

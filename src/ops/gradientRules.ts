@@ -3,8 +3,7 @@
 import { activationGradient } from './activation.js';
 import type { OpName } from './attributes.js';
 import { batchNormGradient } from './batchNorm.js';
-import { conv2dGradient } from './convolution.js';
-import { depthwiseConv2dGradient } from './depthwiseConvolution.js';
+import { convolutionGradient } from './convolution.js';
 import type { GradientRule } from './gradientRule.js';
 import { linearGradient, scaleGradient } from './linear.js';
 import { softmaxCrossEntropyGradient } from './loss.js';
@@ -13,8 +12,8 @@ import { addGradient, subsampleGradient } from './shortcut.js';
 
 export const gradientRules: { readonly [K in OpName]?: GradientRule<K> } = {
   activation: activationGradient,
-  conv2d: conv2dGradient,
-  depthwiseConv2d: depthwiseConv2dGradient,
+  conv2d: convolutionGradient,
+  depthwiseConv2d: convolutionGradient,
   batchNorm: batchNormGradient,
   add: addGradient,
   subsample: subsampleGradient,

@@ -45,7 +45,7 @@ function forward(kind: i32, args: ActivationArguments, chunk: i32): void {
 }
 
 @unmanaged
-class ActivationGradientArguments extends ElementArguments {
+class GradientArguments extends ElementArguments {
   x: usize;
   dy: usize;
   dx: usize;
@@ -55,7 +55,7 @@ class ActivationGradientArguments extends ElementArguments {
 }
 
 @inline
-function backward(kind: i32, args: ActivationGradientArguments, chunk: i32): void {
+function backward(kind: i32, args: GradientArguments, chunk: i32): void {
   const range = args.range;
   const e0 = v128.load32_splat(range);
   const e1 = v128.load32_splat(range, 4);
@@ -115,33 +115,33 @@ export function activationFixedPow2Unsigned(args: ActivationArguments, chunk: i3
   forward(FIXED_POW2_UNSIGNED, args, chunk);
 }
 
-export function activationGradientRelu(args: ActivationGradientArguments, chunk: i32, worker: i32): void {
+export function activationGradientRelu(args: GradientArguments, chunk: i32, worker: i32): void {
   backward(RELU, args, chunk);
 }
-export function activationGradientRelu6(args: ActivationGradientArguments, chunk: i32, worker: i32): void {
+export function activationGradientRelu6(args: GradientArguments, chunk: i32, worker: i32): void {
   backward(RELU6, args, chunk);
 }
-export function activationGradientUniformSigned(args: ActivationGradientArguments, chunk: i32, worker: i32): void {
+export function activationGradientUniformSigned(args: GradientArguments, chunk: i32, worker: i32): void {
   backward(UNIFORM_SIGNED, args, chunk);
 }
-export function activationGradientUniformUnsigned(args: ActivationGradientArguments, chunk: i32, worker: i32): void {
+export function activationGradientUniformUnsigned(args: GradientArguments, chunk: i32, worker: i32): void {
   backward(UNIFORM_UNSIGNED, args, chunk);
 }
-export function activationGradientPow2Signed(args: ActivationGradientArguments, chunk: i32, worker: i32): void {
+export function activationGradientPow2Signed(args: GradientArguments, chunk: i32, worker: i32): void {
   backward(POW2_SIGNED, args, chunk);
 }
-export function activationGradientPow2Unsigned(args: ActivationGradientArguments, chunk: i32, worker: i32): void {
+export function activationGradientPow2Unsigned(args: GradientArguments, chunk: i32, worker: i32): void {
   backward(POW2_UNSIGNED, args, chunk);
 }
-export function activationGradientFixedUniformSigned(args: ActivationGradientArguments, chunk: i32, worker: i32): void {
+export function activationGradientFixedUniformSigned(args: GradientArguments, chunk: i32, worker: i32): void {
   backward(FIXED_UNIFORM_SIGNED, args, chunk);
 }
-export function activationGradientFixedUniformUnsigned(args: ActivationGradientArguments, chunk: i32, worker: i32): void {
+export function activationGradientFixedUniformUnsigned(args: GradientArguments, chunk: i32, worker: i32): void {
   backward(FIXED_UNIFORM_UNSIGNED, args, chunk);
 }
-export function activationGradientFixedPow2Signed(args: ActivationGradientArguments, chunk: i32, worker: i32): void {
+export function activationGradientFixedPow2Signed(args: GradientArguments, chunk: i32, worker: i32): void {
   backward(FIXED_POW2_SIGNED, args, chunk);
 }
-export function activationGradientFixedPow2Unsigned(args: ActivationGradientArguments, chunk: i32, worker: i32): void {
+export function activationGradientFixedPow2Unsigned(args: GradientArguments, chunk: i32, worker: i32): void {
   backward(FIXED_POW2_UNSIGNED, args, chunk);
 }

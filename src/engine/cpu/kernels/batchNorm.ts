@@ -101,14 +101,14 @@ function forwardRows(kind: i32, whole: bool, args: NormalizationArguments, chunk
 }
 
 @unmanaged
-class GradientReductionArguments extends NormalizationArguments {
+class ReduceArguments extends NormalizationArguments {
   dy: usize;
   /** Of each chunk: [chunks, (dγ of padded channels, dβ of padded channels, s0, s1, 0, 0)]. */
   sums: usize;
 }
 
 @inline
-function reduce(kind: i32, args: GradientReductionArguments, chunk: i32, worker: i32): void {
+function reduce(kind: i32, args: ReduceArguments, chunk: i32, worker: i32): void {
   const coefficients = args.coefficientsOf(worker);
   loadCoefficients(coefficients, args);
   if (args.channels & 3) reduceRows(kind, false, args, chunk, coefficients);
@@ -116,7 +116,7 @@ function reduce(kind: i32, args: GradientReductionArguments, chunk: i32, worker:
 }
 
 @inline
-function reduceRows(kind: i32, whole: bool, args: GradientReductionArguments, chunk: i32, coefficients: usize): void {
+function reduceRows(kind: i32, whole: bool, args: ReduceArguments, chunk: i32, coefficients: usize): void {
   const range = args.range;
   const e0 = v128.load32_splat(range);
   const e1 = v128.load32_splat(range, 4);
@@ -169,7 +169,7 @@ function reduceRows(kind: i32, whole: bool, args: GradientReductionArguments, ch
 
 @unmanaged
 class FinishArguments {
-  /** Of each chunk, as `GradientReductionArguments.sums`. */
+  /** Of each chunk, as `ReduceArguments.sums`. */
   partial: usize;
   chunks: i32;
   channels: i32;
@@ -320,36 +320,36 @@ export function batchNormFixedPow2Unsigned(args: NormalizationArguments, chunk: 
   forward(FIXED_POW2_UNSIGNED, args, chunk, worker);
 }
 
-export function batchNormGradientReduceIdentity(args: GradientReductionArguments, chunk: i32, worker: i32): void {
+export function batchNormGradientReduceIdentity(args: ReduceArguments, chunk: i32, worker: i32): void {
   reduce(IDENTITY, args, chunk, worker);
 }
-export function batchNormGradientReduceRelu(args: GradientReductionArguments, chunk: i32, worker: i32): void {
+export function batchNormGradientReduceRelu(args: ReduceArguments, chunk: i32, worker: i32): void {
   reduce(RELU, args, chunk, worker);
 }
-export function batchNormGradientReduceRelu6(args: GradientReductionArguments, chunk: i32, worker: i32): void {
+export function batchNormGradientReduceRelu6(args: ReduceArguments, chunk: i32, worker: i32): void {
   reduce(RELU6, args, chunk, worker);
 }
-export function batchNormGradientReduceUniformSigned(args: GradientReductionArguments, chunk: i32, worker: i32): void {
+export function batchNormGradientReduceUniformSigned(args: ReduceArguments, chunk: i32, worker: i32): void {
   reduce(UNIFORM_SIGNED, args, chunk, worker);
 }
-export function batchNormGradientReduceUniformUnsigned(args: GradientReductionArguments, chunk: i32, worker: i32): void {
+export function batchNormGradientReduceUniformUnsigned(args: ReduceArguments, chunk: i32, worker: i32): void {
   reduce(UNIFORM_UNSIGNED, args, chunk, worker);
 }
-export function batchNormGradientReducePow2Signed(args: GradientReductionArguments, chunk: i32, worker: i32): void {
+export function batchNormGradientReducePow2Signed(args: ReduceArguments, chunk: i32, worker: i32): void {
   reduce(POW2_SIGNED, args, chunk, worker);
 }
-export function batchNormGradientReducePow2Unsigned(args: GradientReductionArguments, chunk: i32, worker: i32): void {
+export function batchNormGradientReducePow2Unsigned(args: ReduceArguments, chunk: i32, worker: i32): void {
   reduce(POW2_UNSIGNED, args, chunk, worker);
 }
-export function batchNormGradientReduceFixedUniformSigned(args: GradientReductionArguments, chunk: i32, worker: i32): void {
+export function batchNormGradientReduceFixedUniformSigned(args: ReduceArguments, chunk: i32, worker: i32): void {
   reduce(FIXED_UNIFORM_SIGNED, args, chunk, worker);
 }
-export function batchNormGradientReduceFixedUniformUnsigned(args: GradientReductionArguments, chunk: i32, worker: i32): void {
+export function batchNormGradientReduceFixedUniformUnsigned(args: ReduceArguments, chunk: i32, worker: i32): void {
   reduce(FIXED_UNIFORM_UNSIGNED, args, chunk, worker);
 }
-export function batchNormGradientReduceFixedPow2Signed(args: GradientReductionArguments, chunk: i32, worker: i32): void {
+export function batchNormGradientReduceFixedPow2Signed(args: ReduceArguments, chunk: i32, worker: i32): void {
   reduce(FIXED_POW2_SIGNED, args, chunk, worker);
 }
-export function batchNormGradientReduceFixedPow2Unsigned(args: GradientReductionArguments, chunk: i32, worker: i32): void {
+export function batchNormGradientReduceFixedPow2Unsigned(args: ReduceArguments, chunk: i32, worker: i32): void {
   reduce(FIXED_POW2_UNSIGNED, args, chunk, worker);
 }

@@ -1,8 +1,8 @@
 /**
  * Mean and variance of a convolution's result by channel, gathered while it is still in the cache. A chunk sums its
  * values' distances from its first pixel (a pivot near the mean: no cancellation) in float32 vectors, carried over to
- * float64 every few pixels (after 1024 of them a sum of squares in float32 would be off by 1e-6); the chunks are combined in their order (Chan, Golub, LeVeque 1983), so the number of workers
- * changes nothing.
+ * float64 every few pixels (after 1024 of them a sum of squares in float32 would be off by 1e-6); the chunks are
+ * combined in their order (Chan, Golub, LeVeque 1983), so the number of workers changes nothing.
  *
  * A chunk's block, for `channels` rounded up to 8 = C: count (f64), sums (f64 × C), sums of squares (f64 × C), pivots
  * (f32 × C).

@@ -1,26 +1,24 @@
 /**
- * The three convolutions as kernel calls: weights packed first, then items of some whole images or a band of rows, small
- * enough for a core's second cache (first cache for the weight gradient), shared out in about 32 chunks.
+ * Convolution and its input gradient as kernel calls: weights packed first, then items of some whole images or a band
+ * of rows, small enough for a core's second cache, shared out in about 32 chunks.
  */
 
 import { nhwc, type Tensor } from '../../../graph/tensor.js';
+import { operand } from '../../operands.js';
 import type { ArgumentBlock, KernelCall, Lowering, LoweringContext } from '../lowered.js';
 import {
   chooseItem,
   convolutionArguments,
   gatherMoments,
   ITEM_PIXELS,
-  operands,
   PANEL,
   TARGET_CHUNKS,
 } from './convolutionItems.js';
-
-export { lowerConv2dWeightGradient } from './weightGradient.js';
-
 import { lowerWinograd, winogradApplies } from './winograd.js';
 
 /** Leaves half of a 512 KiB second cache to weights and result. */
 const WINDOW_BYTES = 160 * 1024;
+
 /** Pixels of the result whose rows (or columns) meet the same taps. See `kernels/convDirect.ts`. */
 interface AxisClass {
   /** First row of the result, and how many. */
@@ -35,7 +33,7 @@ interface AxisClass {
 }
 
 export const lowerConv2d: Lowering<'conv2d'> = (node, context) => {
-  const [x, w] = operands(node);
+  const [x, w] = [operand(node, 0), operand(node, 1)];
   const [y, moments] = node.outputs;
   const { stride, padding } = node.attributes;
   const [, height, width, channels] = nhwc(y!);
@@ -65,7 +63,7 @@ export const lowerConv2d: Lowering<'conv2d'> = (node, context) => {
 };
 
 export const lowerConv2dInputGradient: Lowering<'conv2dInputGradient'> = (node, context) => {
-  const [dy, w] = operands(node);
+  const [dy, w] = [operand(node, 0), operand(node, 1)];
   const dx = node.outputs[0]!;
   const { stride, padding } = node.attributes;
   const [, height, width, channels] = nhwc(dx);

@@ -3,7 +3,6 @@
  * after the other in its scratch, and the items into about 32 chunks. Depends on shapes only.
  */
 
-import type { Node } from '../../../graph/graph.js';
 import { nhwc, type Tensor } from '../../../graph/tensor.js';
 import type { ArgumentBlock, KernelCall, LoweringContext } from '../lowered.js';
 
@@ -100,11 +99,4 @@ export function addPartialSums(
   args: { readonly partials: number; pixelChunks: number; dw: number; kernelRows: number; channels: number },
 ): KernelCall {
   return { kernel, chunks, args: { ...args, chunks } };
-}
-
-/** The two tensors that every convolution takes. */
-export function operands(node: Node<'conv2d' | 'conv2dInputGradient' | 'conv2dWeightGradient'>): [Tensor, Tensor] {
-  const [first, second] = node.inputs;
-  if (!first || !second) throw new Error(`${node.op} lacks an operand`);
-  return [first, second];
 }

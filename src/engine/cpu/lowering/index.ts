@@ -10,7 +10,7 @@ import {
   lowerBatchStatistics,
   lowerRunningStatistics,
 } from './batchNorm.js';
-import { lowerConv2d, lowerConv2dInputGradient, lowerConv2dWeightGradient } from './convolution.js';
+import { lowerConv2d, lowerConv2dInputGradient } from './convolution.js';
 import {
   lowerDepthwiseConv2d,
   lowerDepthwiseConv2dInputGradient,
@@ -35,6 +35,7 @@ import {
   lowerQuantizerUpdate,
   lowerRecordMetrics,
 } from './update.js';
+import { lowerConv2dWeightGradient } from './weightGradient.js';
 
 const lowerings: { readonly [K in OpName]: Lowering<K> } = {
   gatherBatch: lowerGatherBatch,

@@ -4,13 +4,13 @@
  */
 
 import { nhwc } from '../../../graph/tensor.js';
+import { operand } from '../../operands.js';
 import type { Lowering } from '../lowered.js';
 import {
   addPartialSums,
   chooseItem,
   convolutionArguments,
   ITEM_PIXELS,
-  operands,
   PANEL,
   TARGET_CHUNKS,
 } from './convolutionItems.js';
@@ -23,7 +23,7 @@ const WINDOW_BYTES = 96 * 1024;
 const PARTIAL_BYTES = 16 * 1024 * 1024;
 
 export const lowerConv2dWeightGradient: Lowering<'conv2dWeightGradient'> = (node, context) => {
-  const [x, dy] = operands(node);
+  const [x, dy] = [operand(node, 0), operand(node, 1)];
   const dw = node.outputs[0]!;
   const { stride, padding } = node.attributes;
   const [images, , , depth] = nhwc(x);
