@@ -7,7 +7,9 @@
  * columns whose start was moved by a hair: `cpu~1e-7` multiplies every parameter by 1 + 1e-7·N(0, 1), each such column
  * by other numbers. What rounding cannot explain shows before training amplifies anything: all that the host writes (start
  * weights, images, batches, augmentation, learning rates) must have the same hash, and what comes out of the first
- * evaluation and the first step must agree as well as the precision of the operands allows.
+ * evaluation and the first step must agree as well as the precision of the operands allows. And `--follow` takes the
+ * amplification away: all columns take every step from where the first column stood before it, so that each loss and each
+ * change of the parameters is one engine's answer to the same question.
  *
  * Run after `npm run build`, for example
  *   node bench/agreement.mjs DEFAULT --cfg configs/train_resnet_quant_fp.cfg --data images:DIR \
@@ -37,12 +39,25 @@ const { values: options, positionals } = parseArgs({
     'limit-train': { type: 'string' },
     'initial-learning-rate': { type: 'string' },
     seed: { type: 'string' },
+    follow: { type: 'boolean', default: false },
     json: { type: 'string' },
   },
 });
 
-const { cfg, columns: columnList, steps: stepCount, json, ...overrides } = options;
+const { cfg, columns: columnList, steps: stepCount, follow, json, ...overrides } = options;
 const steps = Number(stepCount);
+/** What one step hands to the next, as far as a plan has it. */
+const handedOn = new Set([
+  STORAGE.parameters,
+  STORAGE.velocity,
+  STORAGE.secondMoment,
+  STORAGE.running,
+  STORAGE.quantizers,
+  STORAGE.quantizerVelocity,
+  STORAGE.quantizerSecondMoment,
+]);
+/** The first column's way with `--follow`: what it had handed on before every step, and how that step moved the parameters. */
+const course = [];
 const out = mkdtempSync(join(tmpdir(), 'agreement-'));
 const file = readConfigFile(cfg);
 const experiment = resolveExperiment(file, positionals[0] ?? 'DEFAULT', { ...overrides, out });
@@ -64,9 +79,12 @@ async function columnOf(name, index) {
   const engine = await selectEngine(device, { matmulPrecision });
   const { description } = engine;
   const stop = new AbortController();
-  const seen = { inputs: createHash('sha256'), losses: [], evaluations: [], gradients: null };
+  const seen = { inputs: createHash('sha256'), losses: [], evaluations: [], changes: [], gradients: null };
   const watched = async (plan, onProgress) => {
     const program = await engine.load(plan, onProgress);
+    const state = plan.storages.map(({ name }) => name).filter((name) => handedOn.has(name));
+    const step = (phase) =>
+      follow ? followed(program, phase, state, { size: Number(size), index, seen }) : program.run(phase);
     return {
       ...program,
       write: (storage, values, offset = 0) => {
@@ -74,9 +92,9 @@ async function columnOf(name, index) {
         program.write(storage, values, offset);
       },
       run: async (phase) => {
-        if (seen.losses.length === 0) await perturb(program, Number(size), index);
+        if (!follow && seen.losses.length === 0) await perturb(program, Number(size), index);
         if (seen.losses.length < 2) seen.evaluations.push(await evaluationLoss(program));
-        await program.run(phase);
+        await step(phase);
         seen.losses.push((await program.read(STORAGE.loss))[0]);
         seen.gradients ??= await program.read(STORAGE.gradients);
         if (seen.losses.length === steps) stop.abort();
@@ -91,6 +109,23 @@ async function columnOf(name, index) {
   await engine.dispose();
   console.log(`${name}: ${engine.name}, ${description}, ${seconds.toFixed(0)} s`);
   return { name, description, ...seen, inputs: seen.inputs.digest('hex').slice(0, 16) };
+}
+
+/** One step, from the first column's state before its own, moved by a hair where the column says so. */
+async function followed(program, phase, state, { size, index, seen }) {
+  const step = seen.losses.length;
+  if (index === 0) {
+    const values = await Promise.all(state.map((name) => program.read(name)));
+    course.push({ values: values.map((numbers) => numbers.slice()) });
+  } else {
+    for (const [i, name] of state.entries()) program.write(name, course[step].values[i]);
+    await perturb(program, size, index);
+  }
+  const before = (await program.read(STORAGE.parameters)).slice();
+  await program.run(phase);
+  const change = (await program.read(STORAGE.parameters)).map((value, i) => value - before[i]);
+  if (index === 0) course[step].change = change;
+  else seen.changes.push(distance(change, course[step].change));
 }
 
 async function perturb(program, size, stream) {
@@ -144,6 +179,18 @@ function print([judge, ...others]) {
   if (steps > 1) numbers('evaluation after step 1', ({ evaluations }) => evaluations[1]);
   for (let step = 0; step < steps; step++) numbers(`loss of step ${step + 1}`, ({ losses }) => losses[step]);
   numbers('mean loss', ({ losses }) => losses.reduce((sum, loss) => sum + loss, 0) / steps);
+  const largest = (head, of) =>
+    row(
+      head,
+      '',
+      others.map((column) =>
+        Math.max(...of(column))
+          .toExponential(1)
+          .padStart(25),
+      ),
+    );
+  largest('largest loss deviation', ({ losses }) => losses.map((loss, i) => Math.abs(loss / judge.losses[i] - 1)));
+  if (follow) largest('largest step deviation', ({ changes }) => changes);
 }
 
 /** Euclidean, relative to the length of `expected`. */
