@@ -11,9 +11,9 @@ export function temporaryFolder(): string {
   return mkdtempSync(join(tmpdir(), 'mpdnn-'));
 }
 
-/** Vitest's global setup; its workers and their processes inherit the environment. */
-export function setup(): () => void {
+/** Vitest's global setup; its workers and their processes inherit the environment. An interrupted run ends here too. */
+export function setup(): void {
   const parent = temporaryFolder();
   process.env.TMPDIR = parent;
-  return () => rmSync(parent, { recursive: true, force: true });
+  process.once('exit', () => rmSync(parent, { recursive: true, force: true }));
 }
