@@ -53,7 +53,7 @@ export function reproduceCommand(): Command {
     .option('--dry-run', 'print the plan only')
     .option('--force', 'replace run folders of other settings')
     .addOption(autotuneOption())
-    .action(async (name: string, options: Options) => {
+    .action(async (name: string, options: Options, call: Command) => {
       const {
         seeds,
         only,
@@ -72,7 +72,7 @@ export function reproduceCommand(): Command {
         settings: settings as Record<string, string>,
       });
       if (dryRun) process.stdout.write(planText(reproduction));
-      else await execute(reproduction, commandOfCall(name, options), { force, autotune });
+      else await execute(reproduction, commandOfCall(name, options, call), { force, autotune });
     });
   // A seed is one of --seeds, and whether a run goes on is found out.
   return addSettingOptions(command, ['seed', 'resume']);
@@ -120,10 +120,10 @@ function planText({ table, plan, folder }: Reproduction): string {
 }
 
 /** The call as it can be repeated: what is at its default is left out, and what says nothing about the result. */
-function commandOfCall(table: string, options: Options): string {
+function commandOfCall(table: string, options: Options, call: Command): string {
   const words = Object.entries(options).flatMap(([key, value]) => {
     const option = `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
-    if (key === 'force' || key === 'dryRun' || value === undefined) return [];
+    if (key === 'force' || key === 'dryRun' || call.getOptionValueSource(key) !== 'cli') return [];
     if (key === 'autotune') return value === false ? ['--no-autotune'] : [];
     return value === true ? [option] : [option, String(value)];
   });

@@ -7,6 +7,7 @@ const POINT_EPOCHS = 15;
 /**
  * Layers that draw the data of the enclosing layer, whose rows carry `run` and `epoch`. In a long plot only the last
  * epoch of each solid curve is a point: where a run ended shows, and a run of one epoch is not lost among longer ones.
+ * Dashed curves, which accompany solid ones, have points only where a single epoch gives no line.
  */
 export function curveMarks(epochs: readonly number[], dashed = false): object[] {
   const line = {
@@ -16,8 +17,9 @@ export function curveMarks(epochs: readonly number[], dashed = false): object[] 
     ...(dashed ? { strokeDash: [4, 3] } : {}),
   };
   const point = { type: 'point', filled: true, opacity: 1, size: 32 };
-  if (new Set(epochs).size <= POINT_EPOCHS) return [{ mark: line }, { mark: point }];
-  if (dashed) return [{ mark: line }];
+  const epochCount = new Set(epochs).size;
+  if (dashed && epochCount > 1) return [{ mark: line }];
+  if (epochCount <= POINT_EPOCHS) return [{ mark: line }, { mark: point }];
   const last = [
     { joinaggregate: [{ op: 'max', field: 'epoch', as: 'lastEpoch' }], groupby: ['run'] },
     { filter: 'datum.epoch === datum.lastEpoch' },

@@ -24,7 +24,7 @@ ${blocks.map(blockHtml).join('\n')}
 
 const style = `:root { color-scheme: light; }
 body { margin: 0; background: #fff; color: #222; font: 16px/1.5 system-ui, "DejaVu Sans", Verdana, sans-serif; }
-main { max-width: 76rem; margin: 0 auto; padding: 2rem 1.5rem 4rem; }
+main { max-width: 78rem; margin: 0 auto; padding: 2rem 1rem 4rem; }
 h1 { font-size: 1.7rem; line-height: 1.25; }
 h2 { font-size: 1.25rem; margin-top: 2.5rem; }
 p, li { max-width: 48rem; }
@@ -32,8 +32,9 @@ code, pre { font: 0.875em/1.5 ui-monospace, "DejaVu Sans Mono", monospace; }
 code { background: #f2f2f2; padding: 0.1em 0.3em; border-radius: 3px; }
 pre { background: #f6f6f6; padding: 0.8rem 1rem; overflow-x: auto; }
 .wide { overflow-x: auto; }
-table { border-collapse: collapse; font-size: 0.875rem; font-variant-numeric: tabular-nums; }
-th, td { padding: 0.3rem 0.7rem; border-bottom: 1px solid #e4e4e4; text-align: left; vertical-align: top; }
+table { border-collapse: collapse; font-size: 0.8125rem; font-variant-numeric: tabular-nums; }
+th, td { padding: 0.3rem 0.5rem; border-bottom: 1px solid #e4e4e4; text-align: left; vertical-align: top; }
+td code { background: none; padding: 0; white-space: nowrap; }
 th { border-bottom: 2px solid #8a8a8a; }
 td.right, th.right { text-align: right; }
 td.right { white-space: nowrap; }

@@ -68,8 +68,8 @@ export function gradientPictures(): Block[] {
       text:
         'Every column describes the same quantizer by two other values. The gradients of U1 (to the bits and the step) ' +
         'grow like 2 to the power of the bits for inputs beyond the range; those of U2 differ tenfold from each other and ' +
-        'act inside the range at once. Those of U3 are bounded by 1/2 and 1 whatever the bits are, and where one acts ' +
-        'the other is silent. The same holds for P3 among P1, P2 and P3.',
+        'act inside the range at once. Those of U3 are at most 1/2 and 1 whatever the bits are, and where one acts the ' +
+        'other is silent. So it is with P3, whose gradients are at most 1, among P1, P2 and P3.',
     },
     {
       type: 'picture',

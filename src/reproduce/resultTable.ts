@@ -1,5 +1,6 @@
 /** The published table beside ours: a line a row, with the columns that the table has anything for. */
 
+import type { Experiment } from '../experiment/index.js';
 import type { Block, TableLine } from '../report/document.js';
 import type { PublishedResult } from './publishedResults.js';
 import type { BudgetRecord, RowResult } from './rowResult.js';
@@ -29,15 +30,16 @@ function columnsOf({ published: { results: published }, floatRow }: Table): Resu
   const left = (title: string, cell: ResultColumn['cell']): ResultColumn => ({ title, align: 'left', cell });
   const of = ({ row }: RowResult): PublishedResult | undefined => published[row.id];
   return [
-    left('', ({ row }) => row.label),
-    left('experiment', ({ row }) => (row.label === row.section ? '' : `\`${row.section}\``)),
+    left('experiment', ({ row }) =>
+      [...(row.label === row.section ? [] : [row.label]), `\`${row.section}\``].join(' '),
+    ),
     right('published error %', (result) => of(result)?.errorPercent.toFixed(2) ?? ''),
+    right('our error %', ({ error }) => (error ? spreadText(error) : '–')),
     right('published gap, points', (result) => {
       const float = published[floatRow(result.row)];
       const own = of(result);
       return !own || !float || own === float ? '' : signed(own.errorPercent - float.errorPercent);
     }),
-    right('our error %', ({ error }) => (error ? spreadText(error) : '–')),
     right('our gap, points', ({ gap }) => (gap ? `${gap.mean < 0 ? '' : '+'}${spreadText(gap)}` : '')),
     right('last epoch error %', ({ runs }) => {
       const errors = spreadOf(runs.flatMap(({ summary }) => lastError(summary)));
@@ -51,8 +53,7 @@ function columnsOf({ published: { results: published }, floatRow }: Table): Resu
     right('weights kB', (result) => size(result, 'weights_kb', of(result)?.weightsKbytes)),
     right('activations max kB', (result) => size(result, 'activations_max_kb', of(result)?.activationsMaxKbytes)),
     right('activations sum kB', (result) => size(result, 'activations_sum_kb', of(result)?.activationsSumKbytes)),
-    left('budget', ({ runs }) => [...new Set(runs.flatMap(({ run }) => budgetText(run.experiment.budget)))].join(', ')),
-    left('epochs inside it', ({ runs }) => heldText(runs.flatMap(({ budget }) => budget ?? []))),
+    left('epochs inside the budget', budgetText),
     left('remarks', remarks),
   ];
 }
@@ -72,25 +73,24 @@ function size({ runs }: RowResult, key: SizeKey, published: number | undefined):
   return published === undefined ? ours : `${ours} (${Number(published.toPrecision(4))})`;
 }
 
-function budgetText(budget: {
-  readonly targetWeightKbytes: number;
-  readonly targetActivationKbytes: number;
-  readonly targetActivationType: string;
-}): string[] {
-  const parts = [
-    budget.targetWeightKbytes > 0 ? `${budget.targetWeightKbytes} kB` : '',
-    budget.targetActivationKbytes > 0 ? `${budget.targetActivationKbytes} kB (${budget.targetActivationType})` : '',
-  ].filter(Boolean);
-  return parts.length > 0 ? [parts.join(' and ')] : [];
-}
-
-/** Over all seeds. */
-function heldText(records: readonly BudgetRecord[]): string {
-  if (records.length === 0) return '';
+/** Over all seeds: how many epochs ended inside the budget, and what it is. */
+function budgetText({ runs }: RowResult): string {
+  const records = runs.flatMap(({ budget }) => budget ?? []);
+  const [first] = runs;
+  if (!first || records.length === 0) return '';
   const sum = (of: (record: BudgetRecord) => number) => records.reduce((total, record) => total + of(record), 0);
   const [held, epochs] = [sum((record) => record.held), sum((record) => record.epochs)];
   const [late, lastHalf] = [sum((record) => record.heldOfLastHalf), sum((record) => record.lastHalf)];
-  return `${held} of ${epochs}; of the last half ${late} of ${lastHalf}`;
+  const ofLastHalf = epochs > records.length ? ` (last half ${late} of ${lastHalf})` : '';
+  return `${held} of ${epochs}${ofLastHalf}: ${limitsText(first.run.experiment.budget)}`;
+}
+
+function limitsText(budget: Experiment['budget']): string {
+  const { targetWeightKbytes: weights, targetActivationKbytes: activations, targetActivationType: type } = budget;
+  return [
+    ...(weights > 0 ? [`W ${weights} kB`] : []),
+    ...(activations > 0 ? [`A ${activations} kB ${type}`] : []),
+  ].join(', ');
 }
 
 function remarks({ runs, missing }: RowResult): string {

@@ -1,7 +1,7 @@
 /** `mpdnn reproduce`: the plan, a report from end to end, and the same report after being killed anywhere. */
 
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { temporaryFolder } from '../temporaryFolder.js';
@@ -18,9 +18,18 @@ const names = ['DEFAULT', 'PARAMETRIC_FP_WQ_DELTA_XMAX_INIT', 'PARAMETRIC_FP_WAQ
 const run = (out: string, name: string) => join(folder, out, 'seed-3', name);
 const report = (out: string, name: string) => readFileSync(join(folder, out, 'parametrizations', name), 'utf8');
 
-/** Times differ from one execution to the next, and so do the folders of these tests. */
-function comparable(text: string, out: string): string {
-  return text.replace(/(<h2>|## )Times[\s\S]*?(<h2>|## )/, '').replaceAll(`--out ${out}`, '--out OUT');
+/** A file of a report without the section that may differ from one execution to the next. */
+function withoutTimes(path: string): Buffer {
+  const bytes = readFileSync(path);
+  if (!/report\.(md|html)$/.test(path)) return bytes;
+  const text = bytes.toString('utf8');
+  const rest = text.replace(/(<h2>|## )Times[\s\S]*?(?=\n(<h2>|## ))/, '');
+  expect(rest.length).toBeLessThan(text.length);
+  return Buffer.from(rest);
+}
+
+function lineCount(path: string): number {
+  return existsSync(path) ? readFileSync(path, 'utf8').split('\n').length - 1 : 0;
 }
 
 beforeAll(async () => {
@@ -76,9 +85,7 @@ describe('a report', () => {
     for (const picture of pictures) expect(existsSync(join(folder, 'whole/parametrizations', picture))).toBe(true);
     expect(report('whole', 'report.html').split('<img ')).toHaveLength(pictures.length + 1);
     const summary = JSON.parse(readFileSync(join(run('whole', names[2]!), 'summary.json'), 'utf8'));
-    expect(markdown).toContain(
-      `| U3: step and range | \`${names[2]}\` | ${(100 * summary.best_test_err).toFixed(2)} |`,
-    );
+    expect(markdown).toContain(`| U3: step and range \`${names[2]}\` | ${(100 * summary.best_test_err).toFixed(2)} |`);
     expect(markdown).toContain('mpdnn reproduce parametrizations ');
     expect(markdown).toContain('choose the parameters (`select = validation`)');
   });
@@ -94,31 +101,44 @@ describe('a report', () => {
     expect(resultFiles(run('whole', names[1]!))).toEqual(before);
   });
 
-  it('is the same after being killed and interrupted', { timeout: 120_000 }, async () => {
-    const out = 'killed';
-    const kill = async (after: string, delayMs: number) => {
-      const { code } = await mpdnn(call(out), folder, { interruption: { after, delayMs, signal: 'SIGKILL' } });
-      expect(code).toBeNull();
+  it('is the same, byte for byte, after being killed and interrupted', { timeout: 120_000 }, async () => {
+    // The same call in another folder: its words are in the report too.
+    const elsewhere = join(folder, 'elsewhere');
+    mkdirSync(elsewhere);
+    const killed = names.map((name) => join(elsewhere, 'whole/seed-3', name));
+    const [first, second, third] = killed as [string, string, string];
+    const reports = join(elsewhere, 'whole/parametrizations');
+    const epochs = (root: string) => lineCount(join(root, 'results.csv')) - 1;
+    const isFinished = (root: string) => existsSync(join(root, 'summary.json'));
+    const interrupted = async (after: () => boolean, signal: 'SIGINT' | 'SIGKILL', delayMs = 0) => {
+      const { code, stderr } = await mpdnn(call('whole'), elsewhere, { interruption: { after, signal, delayMs } });
+      expect(code, stderr).toBe(signal === 'SIGINT' ? 130 : null);
+      return stderr;
     };
-    await kill('', 1000);
-    await kill('[1/3] seed 3 DEFAULT', 300);
-    expect(existsSync(join(run(out, names[0]!), 'summary.json'))).toBe(true);
-    const asked = await mpdnn(call(out), folder, {
-      interruption: { after: '[1/3] seed 3 DEFAULT  finished before', delayMs: 600, signal: 'SIGINT' },
-    });
-    expect(asked.code, asked.stderr).toBe(130);
-    await kill('[2/3]', 500);
-    const { stderr } = await succeeds(call(out), folder);
-    expect(stderr).toMatch(/^\[1\/3\] seed 3 DEFAULT {2}finished before/);
-    for (const name of ['report.md', 'report.html']) {
-      expect(comparable(report(out, name), out)).toBe(comparable(report('whole', name), 'whole'));
-    }
-    const files = (of: string) =>
-      readdirSync(join(folder, of, 'parametrizations')).filter((name) => /png|svg/.test(name));
-    expect(files(out)).toEqual(files('whole'));
-    for (const name of files(out)) {
-      const bytes = (of: string) => readFileSync(join(folder, of, 'parametrizations', name));
-      expect(bytes(out).equals(bytes('whole')), name).toBe(true);
+
+    // As a run begins, in the middle of one, between two, by Ctrl-C, in the middle of the last, as the report is written.
+    await interrupted(() => existsSync(first), 'SIGKILL');
+    expect(isFinished(first)).toBe(false);
+    await interrupted(() => epochs(first) === 1, 'SIGKILL');
+    expect([epochs(first), isFinished(first)]).toEqual([1, false]);
+    await interrupted(() => isFinished(first), 'SIGKILL');
+    expect([isFinished(first), isFinished(second)]).toEqual([true, false]);
+    expect(await interrupted(() => existsSync(second), 'SIGINT', 50)).toMatch(/\ninterrupted; go on with: mpdnn repro/);
+    expect(isFinished(second)).toBe(false);
+    await interrupted(() => epochs(third) === 1, 'SIGKILL');
+    expect(killed.map(isFinished)).toEqual([true, true, false]);
+    await interrupted(() => listing(reports).length > 2, 'SIGKILL');
+    expect([...killed.map(isFinished), existsSync(join(reports, 'report.html'))]).toEqual([true, true, true, false]);
+
+    const { stderr } = await succeeds(call('whole'), elsewhere);
+    expect(stderr.match(/finished before/g)).toHaveLength(3);
+    for (const [index, name] of names.entries())
+      expect(resultFiles(killed[index]!)).toEqual(resultFiles(run('whole', name)));
+    const files = listing(join(folder, 'whole/parametrizations'));
+    expect(listing(reports)).toEqual(files);
+    for (const name of files) {
+      const [here, there] = [join(reports, name), join(folder, 'whole/parametrizations', name)].map(withoutTimes);
+      expect(here!.equals(there!), name).toBe(true);
     }
   });
 });

@@ -22,8 +22,8 @@ export interface Outcome {
 }
 
 export interface Interruption {
-  /** Sent once this stands in stderr (empty: from the start on), … */
-  readonly after: string;
+  /** Sent once this stands in stderr (empty: from the start on) or, looked at every few milliseconds, is true, … */
+  readonly after: string | (() => boolean);
   /** … so much later. */
   readonly delayMs?: number;
   readonly signal: 'SIGINT' | 'SIGKILL';
@@ -122,20 +122,23 @@ export async function mpdnn(
     isSent = true;
     setTimeout(() => child.kill(signal), delayMs);
   };
-  if (interruption?.after === '') interrupt(interruption);
+  const after = interruption?.after;
+  if (after === '') interrupt(interruption!);
+  const watch = setInterval(() => {
+    if (typeof after === 'function' && !isSent && after()) interrupt(interruption!);
+  }, 5);
   if (closeStdout) child.stdout.destroy();
   child.stdout.on('data', (chunk: Buffer) => {
     stdout += chunk;
   });
   child.stderr.on('data', (chunk: Buffer) => {
     stderr += chunk;
-    if (!interruption || isSent || !stderr.includes(interruption.after)) return;
-    interrupt(interruption);
+    if (typeof after === 'string' && !isSent && stderr.includes(after)) interrupt(interruption!);
   });
   const code = await new Promise<number | null>((done, failed) => {
     child.on('error', failed);
     child.on('close', done);
-  });
+  }).finally(() => clearInterval(watch));
   return { code, stdout, stderr };
 }
 
