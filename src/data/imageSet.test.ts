@@ -43,7 +43,9 @@ describe('split', () => {
   });
 
   it('leaves both parts at least one image', () => {
-    expect(() => split(numbered(5), 5, 1)).toThrow('cannot hold out 5 of 5 images: give a whole number from 1 to 4');
+    expect(() => split(numbered(5), 5, 1)).toThrow(
+      'validation_split = 5: cannot hold out so many of 5 images; give a whole number from 1 to 4',
+    );
   });
 });
 

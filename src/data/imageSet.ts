@@ -63,7 +63,7 @@ export function limit<T extends Images>(set: T, count: number, seed: number, wha
 export function split<T extends Images>(set: T, count: number, seed: number): { rest: T; held: T } {
   if (!Number.isInteger(count) || count < 1 || count >= set.count) {
     throw new InputError(
-      `cannot hold out ${count} of ${set.count} images: give a whole number from 1 to ${set.count - 1}`,
+      `validation_split = ${count}: cannot hold out so many of ${set.count} images; give a whole number from 1 to ${set.count - 1}`,
     );
   }
   const indices = shuffledIndices(set.count, seed);

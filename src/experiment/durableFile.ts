@@ -2,8 +2,18 @@
  * Writing files so that a crash, a full disk or a cut of power leaves either the old content or the new one: written
  * aside, forced to the disk, renamed. Faults of the file system come out in words.
  */
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
 import { InputError } from '../errors.js';
 
 /** Replaces the file at `path` as a whole. Throws what `fileFault` makes of an error; the old file is then unharmed. */
@@ -17,6 +27,11 @@ export function writeDurably(path: string, content: string | Uint8Array): void {
     discard(aside);
     throw fileFault(error, path);
   }
+}
+
+/** Removes what {@link writeDurably} had written aside in a folder when it was killed. Nobody else may write there. */
+export function discardUnfinished(folder: string): void {
+  for (const name of readdirSync(folder)) if (/\.\d+\.tmp$/.test(name)) discard(join(folder, name));
 }
 
 /** Adds to the end of a file and forces it to the disk. */

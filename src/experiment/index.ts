@@ -1,7 +1,7 @@
 export { guaranteesBudget, hasBudget, obeysBudget } from './budget.js';
 export { commandWords, trainCommandLine } from './commandLine.js';
 export { type ConfigEntry, type ConfigFile, readConfigFile } from './configFile.js';
-export { makeFolder, writeDurably } from './durableFile.js';
+export { discardUnfinished, makeFolder, writeDurably } from './durableFile.js';
 export {
   type Experiment,
   experimentFromSettings,

@@ -207,6 +207,15 @@ it('summary.json comes back, and a wrong one is refused', () => {
   expect(() => readSummary(folder)).toThrow(/summary.json: best_val_err: /);
 });
 
+it('what a killed write left aside is gone when the run goes on, and nothing else', () => {
+  const folder = createRunFolder(experiment(), start);
+  for (const name of ['checkpoint.safetensors.123.tmp', 'notes.tmp']) writeFileSync(join(folder.root, name), 'half');
+  const before = readdirSync(folder.root);
+  resumeRunFolder(experiment());
+  const gone = ['checkpoint.safetensors.123.tmp'];
+  expect(readdirSync(folder.root)).toEqual(before.filter((name) => !gone.includes(name)));
+});
+
 describe('durable files', () => {
   it('a failed replacement leaves the old content and no second file', () => {
     const path = join(out, 'x');

@@ -10,7 +10,7 @@ import { existsSync, mkdirSync, readdirSync, renameSync, writeFileSync } from 'n
 import { basename, dirname, join } from 'node:path';
 import { InputError } from '../errors.js';
 import { didYouMean } from './didYouMean.js';
-import { discard, fileFault, makeFolder, syncFolder, writeDurably } from './durableFile.js';
+import { discard, discardUnfinished, fileFault, makeFolder, syncFolder, writeDurably } from './durableFile.js';
 import type { Experiment } from './experiment.js';
 import { quantizesAnything } from './layerRules.js';
 import { configSchema, json, type RunConfig, type RunSummary, readJson, summarySchema } from './runDocuments.js';
@@ -169,7 +169,10 @@ export function resumeRunFolder(experiment: Experiment): RunFolder {
   if (!existsSync(root)) throw new InputError(`${root}: nothing to resume; leave out --resume to start`);
   const { folder, config } = openRunFolder(root);
   const change = settingsDifference(config.settings, experiment.settings);
-  if (change === null) return folder;
+  if (change === null) {
+    discardUnfinished(root);
+    return folder;
+  }
   throw new InputError(`${root}: cannot resume, ${change}; set it back, or start anew with --force`);
 }
 

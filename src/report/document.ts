@@ -4,7 +4,7 @@
  */
 import { join } from 'node:path';
 import type { TopLevelSpec } from 'vega-lite';
-import { makeFolder, writeDurably } from '../experiment/index.js';
+import { discardUnfinished, makeFolder, writeDurably } from '../experiment/index.js';
 import { htmlOf } from './html.js';
 import { markdownOf } from './markdown.js';
 import { renderPng, renderSvg } from './renderPlot.js';
@@ -44,6 +44,7 @@ export interface DrawnDocument {
 /** Writes `report.md`, `report.html` and each picture as SVG and PNG into `folder`; returns the paths of the two. */
 export async function writeDocument(document: Document, folder: string): Promise<[markdown: string, html: string]> {
   makeFolder(folder);
+  discardUnfinished(folder);
   const blocks: DrawnBlock[] = [];
   for (const block of document.blocks) {
     if (block.type !== 'picture') {

@@ -59,6 +59,7 @@ describe('a claim', () => {
     expect([agrees.verdict, differs.verdict]).toEqual(['undecided', 'undecided']);
     expect(agrees.sentence).toMatch(/1.00 points better, as the paper says; but one seed decides nothing\.$/);
     expect(differs.sentence).toMatch(/1.00 points worse, contrary to the paper; but one seed decides nothing\.$/);
+    expect(verdict([8], [8]).sentence).toMatch(/8.00 % \(one seed\)\. One seed decides nothing\.$/);
   });
 
   it('counts a network that never trains as worse, and names seeds that are left out', () => {

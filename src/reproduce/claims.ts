@@ -27,6 +27,7 @@ export function judge(claim: Claim, results: readonly RowResult[]): JudgedClaim 
   const points = `${Math.abs(difference.mean).toFixed(2)} points`;
   const side = difference.mean > 0 ? 'better' : 'worse';
   if (difference.deviation === null) {
+    if (difference.mean === 0) return { verdict: 'undecided', sentence: `${subject} One seed decides nothing.` };
     const agreement = difference.mean > 0 ? 'as the paper says' : 'contrary to the paper';
     const sentence = `${subject} The first is ${points} ${side}, ${agreement}; but one seed decides nothing.`;
     return { verdict: 'undecided', sentence };

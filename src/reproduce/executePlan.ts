@@ -47,9 +47,11 @@ export interface PlanEnd {
 }
 
 /**
- * A run that diverges is a result like others; those that would start from it are left out.
+ * A run that diverges is a result like others; those that would start from it are left out. A run that breaks by a
+ * fault of the engine, or of the program, does not stop the others either; it is tried again the next time.
  *
- * @throws InputError before anything runs, if a folder is of a run with other settings and `force` is not set
+ * @throws InputError for what is wrong with the call, such as images that are missing; before anything runs if a folder
+ *   is of a run with other settings and `force` is not set
  */
 export async function executePlan(plan: readonly PlannedRun[], options: ExecuteOptions): Promise<PlanEnd> {
   const { force, events, signal } = options;
@@ -97,9 +99,12 @@ async function execute(at: PlanPosition, now: Standing, options: ExecuteOptions)
     const { summary } = await runExperiment(experiment, at.run.file, bench, run);
     return summary && { type: 'finished' };
   } catch (error) {
-    if (!(error instanceof TrainingFault)) throw error;
-    keepFault(at.run, error.message);
-    return { type: 'failed', reason: error.message };
+    if (error instanceof InputError) throw error;
+    const reason = error instanceof Error ? error.message : String(error);
+    if (error instanceof TrainingFault) keepFault(at.run, reason);
+    // The next run gets an engine of its own: a lost device stays lost.
+    else await bench.dispose();
+    return { type: 'failed', reason };
   }
 }
 

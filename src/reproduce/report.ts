@@ -9,18 +9,19 @@ import { type JudgedClaim, judge } from './claims.js';
 import { bitwidthPictures, curvePictures, gradientPictures } from './pictures.js';
 import type { PlannedRun } from './plan.js';
 import { resultTable } from './resultTable.js';
-import { type FinishedRunResult, planResults, rowResults } from './rowResult.js';
+import { type FinishedRunResult, planResults, type RowResult, rowResults } from './rowResult.js';
 import type { Table, TableRow } from './table.js';
 
 export interface ReportOptions {
   readonly table: Table;
   readonly rows: readonly TableRow[];
   readonly plan: readonly PlannedRun[];
+  readonly quick: boolean;
   /** The call that made it. */
   readonly command: string;
 }
 
-export function reportOf({ table, rows, plan, command }: ReportOptions): Document {
+export function reportOf({ table, rows, plan, quick, command }: ReportOptions): Document {
   const ofRuns = planResults(plan);
   const finished = [...ofRuns.values()].filter((result) => typeof result !== 'string');
   const results = rowResults(table, rows, ofRuns);
@@ -30,11 +31,12 @@ export function reportOf({ table, rows, plan, command }: ReportOptions): Documen
   return {
     title: table.title,
     blocks: [
+      ...(quick ? [quickNote] : []),
       { type: 'text', text: table.introduction },
       { type: 'list', items: conditions(table, plan, finished) },
       { type: 'heading', text: 'Results' },
       resultTable(table, results),
-      { type: 'text', text: explanation(table) },
+      { type: 'text', text: explanation(table, results) },
       ...claimBlocks(table, claims),
       ...section('Learning curves', curvePictures(table, results)),
       ...section('Why: the gradients', table.explainsGradients ? gradientPictures() : []),
@@ -49,6 +51,11 @@ export function reportOf({ table, rows, plan, command }: ReportOptions): Documen
     ],
   };
 }
+
+const quickNote: Block = {
+  type: 'text',
+  text: '**Few epochs on few images (`--quick`): this shows what the report looks like, and is no result.**',
+};
 
 export function commandOf({ experiment, file }: PlannedRun): string {
   return trainCommandLine(experiment.name, file.path, experiment.overrides);
@@ -105,12 +112,12 @@ function budgetCondition(plan: readonly PlannedRun[]): string[] {
   return [`Runs with a budget have \`budget = ${mode}\`: ${meaning[mode]}.`];
 }
 
-function explanation({ published }: Table): string {
+function explanation({ published }: Table, results: readonly RowResult[]): string {
   const brackets = Object.keys(published.results).length > 0 ? '; published ones stand in brackets' : '';
-  return (
-    'Errors are of the chosen parameters on the test images; the gap is to the float network of the same seed, in ' +
-    `points. Sizes are those of the chosen parameters${brackets}.`
-  );
+  const gap = results.some((result) => result.gap !== null)
+    ? '; the gap is to the float network of the same seed, in points'
+    : '';
+  return `Errors are of the chosen parameters on the test images${gap}. Sizes are those of the chosen parameters${brackets}.`;
 }
 
 function claimBlocks({ published }: Table, claims: readonly JudgedClaim[]): Block[] {

@@ -26,6 +26,8 @@ export interface Reproduction {
   readonly table: Table;
   readonly rows: readonly TableRow[];
   readonly plan: readonly PlannedRun[];
+  /** No results are wanted, only to see what the report looks like. */
+  readonly quick: boolean;
   /** Where the report goes. */
   readonly folder: string;
 }
@@ -45,17 +47,17 @@ export function planReproduction(table: Table, options: ReproduceOptions): Repro
     settings: { ...defaults.settings, ...given(options.settings) },
     budgetSettings: { budget: options.budget },
   });
-  return { table, rows, plan, folder: join(out, table.name) };
+  return { table, rows, plan, quick, folder: join(out, table.name) };
 }
 
 /** Runs the plan and, unless the signal came before the end, writes the report: `paths` are its two files. */
 export async function reproduce(
-  { table, rows, plan, folder }: Reproduction,
+  { folder, ...reproduction }: Reproduction,
   options: ExecuteOptions & { readonly command: string },
 ): Promise<PlanEnd & { readonly paths: readonly string[] }> {
-  const end = await executePlan(plan, options);
+  const end = await executePlan(reproduction.plan, options);
   if (!end.complete) return { ...end, paths: [] };
-  return { ...end, paths: await writeDocument(reportOf({ table, rows, plan, command: options.command }), folder) };
+  return { ...end, paths: await writeDocument(reportOf({ ...reproduction, command: options.command }), folder) };
 }
 
 /** With the float rows, without which nothing can be compared. */

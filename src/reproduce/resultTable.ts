@@ -14,7 +14,7 @@ interface ResultColumn {
   readonly cell: (result: RowResult) => string;
 }
 
-/** Columns that would be empty are left out. */
+/** Columns that would be empty, or repeat another, are left out. */
 export function resultTable(table: Table, results: readonly RowResult[]): Block {
   const columns = columnsOf(table).filter(({ cell }) => results.some((result) => cell(result) !== ''));
   const rows: TableLine[] = [];
@@ -25,7 +25,7 @@ export function resultTable(table: Table, results: readonly RowResult[]): Block 
   return { type: 'table', columns: columns.map(({ title, align }) => ({ title, align })), rows };
 }
 
-function columnsOf({ published: { results: published }, floatRow }: Table): ResultColumn[] {
+function columnsOf({ published: { results: published }, floatRow, bitwidths }: Table): ResultColumn[] {
   const right = (title: string, cell: ResultColumn['cell']): ResultColumn => ({ title, align: 'right', cell });
   const left = (title: string, cell: ResultColumn['cell']): ResultColumn => ({ title, align: 'left', cell });
   const of = ({ row }: RowResult): PublishedResult | undefined => published[row.id];
@@ -42,7 +42,8 @@ function columnsOf({ published: { results: published }, floatRow }: Table): Resu
     }),
     right('our gap, points', ({ gap }) => (gap ? `${gap.mean < 0 ? '' : '+'}${spreadText(gap)}` : '')),
     right('last epoch error %', ({ runs }) => {
-      const errors = spreadOf(runs.flatMap(({ summary }) => lastError(summary)));
+      // A single epoch is its own last.
+      const errors = spreadOf(runs.flatMap(({ summary }) => (summary.epochs > 1 ? lastError(summary) : [])));
       return errors ? spreadText(errors) : '';
     }),
     // Where there are published numbers the table is wide enough, and its subject is the test error.
@@ -50,6 +51,11 @@ function columnsOf({ published: { results: published }, floatRow }: Table): Resu
       const losses = spreadOf(runs.map(({ trainingLoss }) => trainingLoss));
       return losses && Object.keys(published).length === 0 ? spreadText(losses, 3) : '';
     }),
+    // Elsewhere the bits are drawn.
+    left('bits W', ({ runs }) => (bitwidths.length === 0 ? bitsText(runs.flatMap(({ bits }) => bits.weights)) : '')),
+    left('bits A', ({ runs }) =>
+      bitwidths.length === 0 ? bitsText(runs.flatMap(({ bits }) => bits.activations)) : '',
+    ),
     right('weights kB', (result) => size(result, 'weights_kb', of(result)?.weightsKbytes)),
     right('activations max kB', (result) => size(result, 'activations_max_kb', of(result)?.activationsMaxKbytes)),
     right('activations sum kB', (result) => size(result, 'activations_sum_kb', of(result)?.activationsSumKbytes)),
@@ -71,6 +77,14 @@ function size({ runs }: RowResult, key: SizeKey, published: number | undefined):
   const digits = sizes.mean >= 1000 ? 0 : sizes.mean >= 100 ? 1 : 2;
   const ours = spreadText({ ...sizes, deviation: sizes.deviation || null }, digits);
   return published === undefined ? ours : `${ours} (${Number(published.toPrecision(4))})`;
+}
+
+/** The least and the most of all tensors, and their mean. */
+function bitsText(bits: readonly number[]): string {
+  if (bits.length === 0) return '';
+  const [least, most] = [Math.min(...bits), Math.max(...bits)];
+  if (least === most) return String(least);
+  return `${least} to ${most}, mean ${(bits.reduce((sum, each) => sum + each, 0) / bits.length).toFixed(1)}`;
 }
 
 /** Over all seeds: how many epochs ended inside the budget, and what it is. */

@@ -7,6 +7,7 @@ import {
   type RunConfig,
   type RunFolder,
   type RunSummary,
+  readQuantizers,
   readResults,
   readSizes,
   readSummary,
@@ -23,8 +24,16 @@ export interface FinishedRunResult {
   readonly summary: RunSummary;
   /** Cross-entropy of the last epoch's training. */
   readonly trainingLoss: number;
+  /** Of the epoch whose parameters were chosen, or of the last where none was. */
+  readonly bits: QuantizedBits;
   /** Epochs that ended inside the budget; `null` without one. */
   readonly budget: BudgetRecord | null;
+}
+
+/** The bits of all tensors of a kind that are quantized, in the network's order; none where it is float. */
+export interface QuantizedBits {
+  readonly weights: readonly number[];
+  readonly activations: readonly number[];
 }
 
 export interface BudgetRecord {
@@ -94,7 +103,17 @@ function resultOf(run: PlannedRun): FinishedRunResult | string {
   const { folder, config } = openRunFolder(runRoot(run));
   const summary = readSummary(folder);
   const trainingLoss = readResults(folder).at(-1)?.loss1 ?? Number.NaN;
-  return { run, folder, config, summary, trainingLoss, budget: budgetRecord(run, folder) };
+  const budget = budgetRecord(run, folder);
+  return { run, folder, config, summary, trainingLoss, bits: quantizedBits(folder, summary), budget };
+}
+
+function quantizedBits(folder: RunFolder, { best_epoch, epochs }: RunSummary): QuantizedBits {
+  const shown = readQuantizers(folder).filter(({ epoch }) => epoch === (best_epoch ?? epochs));
+  const bits = (rows: typeof shown) => rows.map((row) => row.bits);
+  return {
+    weights: bits(shown.filter(({ role }) => role !== 'activation')),
+    activations: bits(shown.filter(({ role }) => role === 'activation')),
+  };
 }
 
 function budgetRecord({ experiment: { budget } }: PlannedRun, folder: RunFolder): BudgetRecord | null {

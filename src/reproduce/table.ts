@@ -46,7 +46,7 @@ export interface Table {
   /** Endings of the sections' names among which the call may choose; the first one is the default. */
   readonly variants: readonly string[];
   rows(variant: string): readonly TableRow[];
-  /** The float network that the row's error is compared with. */
+  /** The float network that the row's error is compared with; the row itself where nothing is. */
   floatRow(row: TableRow): string;
   readonly claims: readonly Claim[];
   readonly curves: readonly PictureGroup[];

@@ -128,6 +128,8 @@ describe('a report', () => {
     await interrupted(() => epochs(third) === 1, 'SIGKILL');
     expect(killed.map(isFinished)).toEqual([true, true, false]);
     await interrupted(() => listing(reports).length > 2, 'SIGKILL');
+    // What a killed write leaves.
+    writeFileSync(join(reports, 'report.md.1.tmp'), '# Which');
     expect([...killed.map(isFinished), existsSync(join(reports, 'report.html'))]).toEqual([true, true, true, false]);
 
     const { stderr } = await succeeds(call('whole'), elsewhere);
@@ -141,6 +143,42 @@ describe('a report', () => {
       expect(here!.equals(there!), name).toBe(true);
     }
   });
+});
+
+it('runs that diverge stop no others and are told of in the report', { timeout: 60_000 }, async () => {
+  // From scratch, so that none waits for another one.
+  const diverging = call('diverged', '--variant', 'none', '--epochs', '8', '--batch-size', '8');
+  const absurd = ['--initial-learning-rate', '10', '--weight-decay', '1'];
+  const { code, stderr } = await mpdnn([...diverging, ...absurd], folder);
+  expect(code, stderr).toBe(1);
+  expect(stderr.match(/^\[\d\/3\] seed 3 \w+ {2}failed: .*not a finite number/gm)).toHaveLength(3);
+  expect(stderr).toContain('3 of 3 runs gave no result; the report says why\n');
+  const texts = ['report.md', 'report.html'].map((name) => report('diverged', name));
+  for (const text of texts) {
+    expect(text).toContain('3 runs, of which 0 came to their end.');
+    expect(text.match(/seed 3: \w+: not a finite number in step \d+ of epoch \d/g)).toHaveLength(3);
+  }
+  const again = await mpdnn([...diverging, ...absurd], folder);
+  expect(again.code).toBe(1);
+  expect(['report.md', 'report.html'].map((name) => report('diverged', name))).toEqual(texts);
+});
+
+it('has the bits of every section in a table, where they are not drawn', { timeout: 60_000 }, async () => {
+  const few = [
+    '--only',
+    'Uniform/FP_W2A4Q_INIT',
+    '--limit-train',
+    '64',
+    '--validation-split',
+    '32',
+    '--limit-val',
+    '16',
+  ];
+  const fast = ['--batch-size', '32', '--data', 'synthetic:96', '--device', 'cpu', '--threads', '1'];
+  await succeeds(['reproduce', 'sections', ...few, ...fast], folder);
+  const markdown = readFileSync(join(folder, 'reproduction-sections/sections/report.md'), 'utf8');
+  expect(markdown).toContain('| experiment | our error % | training loss | bits W | bits A | weights kB |');
+  expect(markdown).toMatch(/^\| `FP_W2A4Q_INIT_RLR` \| [\d.]+ \| [\d.]+ \| 2 \| 4 \| 65\.51 \| 8\.00 \| 92\.00 \|$/m);
 });
 
 it('has a bar for all runs and one for the run on a terminal', { timeout: 60_000 }, (context) => {
