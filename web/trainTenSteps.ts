@@ -55,6 +55,7 @@ function quantizer(bitwidth: number): QuantizerSettings {
     bounds: { bounds, accountingXmin: range },
     recomputeRange: false,
     startFromWeights: false,
+    perChannel: false,
   };
 }
 

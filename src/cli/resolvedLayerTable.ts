@@ -14,7 +14,8 @@ export interface ResolvedLayerRow {
 
 export function resolvedLayerRow({ tensor, role, quantizer, patterns }: ResolvedLayer): ResolvedLayerRow {
   const kind = quantizer.kind === null ? 'none' : `${quantizer.kind}${role === 'activation' ? '_relu' : ''}`;
-  return { tensor, quantizer: kind, bits: bitsText(quantizer), rules: patterns.join(', ') };
+  const perChannel = quantizer.perChannel && quantizer.kind !== null && role === 'weight' ? ' per channel' : '';
+  return { tensor, quantizer: kind + perChannel, bits: bitsText(quantizer), rules: patterns.join(', ') };
 }
 
 export function resolvedLayerTable(layers: readonly ResolvedLayer[]): string {

@@ -91,6 +91,10 @@ export function resolveLayers(
       const where = rules.findLast(({ values }) => key in values)?.where ?? rules.at(-1)?.where;
       return new InputError(`${where}: ${key} = ${value} for ${name}: ${message}`);
     });
+    const perChannel = rules.findLast(({ values }) => values.w_per_channel !== undefined);
+    if (own.w_per_channel && perChannel && own.w_quantize === null) {
+      throw new InputError(`${perChannel.where}: w_per_channel = true for ${name}: needs a w_quantize other than none`);
+    }
     return {
       tensor: name,
       role,

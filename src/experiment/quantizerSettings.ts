@@ -22,6 +22,8 @@ export interface QuantizerSettings {
   readonly recomputeRange: boolean;
   /** Weights without a file to start from: the step follows from their random start values instead of `stepSize`. */
   readonly startFromWeights: boolean;
+  /** Weights: a step for each output channel. Biases and activations have one. */
+  readonly perChannel: boolean;
 }
 
 export function quantizerSettings(s: Settings, prefix: 'w' | 'a'): QuantizerSettings {
@@ -40,5 +42,6 @@ export function quantizerSettings(s: Settings, prefix: 'w' | 'a'): QuantizerSett
     xmaxMax: s[`${prefix}_xmax_max`],
     recomputeRange: s.recompute_range,
     startFromWeights: s.w_start === 'weights',
+    perChannel: prefix === 'w' && s.w_per_channel,
   };
 }

@@ -66,6 +66,9 @@ export function checkKeysTogether(settings: Settings, layers: readonly LayerRule
   if (weightTarget > 0 && !quantizes('w_quantize')) {
     throw fail('target_weight_kbytes', weightTarget, 'needs quantized weights: set w_quantize, or no target (-1)');
   }
+  if (settings.w_per_channel && !quantizes('w_quantize')) {
+    throw fail('w_per_channel', true, 'needs quantized weights: set w_quantize, such as parametric_fp_d_xmax');
+  }
   const activationTarget = settings.target_activation_kbytes;
   if (activationTarget > 0 && !quantizes('a_quantize')) {
     throw fail('target_activation_kbytes', activationTarget, 'needs quantized activations: set a_quantize, or -1');

@@ -124,6 +124,7 @@ export const settingsSchema = z.strictObject({
   w_bitwidth: key('4', integer(2, 16)),
   w_bitwidth_min: key('2', bits),
   w_bitwidth_max: key('8', bits),
+  w_per_channel: key('false', flag),
 
   a_quantize: key('none', optional(choice(quantizerKinds.map((kind): `${QuantizerKind}_relu` => `${kind}_relu`)))),
   a_stepsize: key('0.125', bound),

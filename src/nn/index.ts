@@ -6,6 +6,7 @@ export { quantizableTensors } from './quantizableTensors.js';
 export type { QuantizerSettings } from './quantizerSettings.js';
 export { averageStorages, STORAGE } from './storages.js';
 export {
+  exponentsName,
   type NetworkTensor,
   type ParameterGroup,
   type StartingWeights,

@@ -10,18 +10,20 @@ import { batchNorm, batchStatistics, runningStatistics } from '../ops/batchNorm.
 import { conv2d } from '../ops/convolution.js';
 import { depthwiseConv2d } from '../ops/depthwiseConvolution.js';
 import { linear } from '../ops/linear.js';
+import { quantizeChannels } from '../ops/quantizeChannels.js';
 import {
   coreOf,
   parameterNames,
   type Quantizer,
   startActivation,
+  startExponents,
   startFresh,
   startFromWeights,
 } from '../quant/index.js';
 import { ones, zeros } from './initializers.js';
 import type { Layout } from './layouts.js';
 import type { QuantizerSettings } from './quantizerSettings.js';
-import type { Variables } from './variables.js';
+import { exponentsName, type Variables } from './variables.js';
 
 export interface Network {
   readonly graph: Graph;
@@ -165,12 +167,35 @@ function quantizedWeight(
     return parameter;
   }
   const row = quantizerRow(variables, settings, { name, quantizer: `${name}quant`, role, count, startsFrom });
-  return activation(graph, parameter, network.ranges, {
-    type: 'quantize',
-    row,
-    core: coreOf(settings.kind),
-    signed: true,
-  });
+  const core = coreOf(settings.kind);
+  // Of a bias every channel is a single number.
+  if (settings.perChannel && role === 'weight') {
+    const exponents = channelExponents(network, settings, row, name, shape.at(-1)!);
+    return quantizeChannels(graph, parameter, network.ranges, exponents, { row, core });
+  }
+  return activation(graph, parameter, network.ranges, { type: 'quantize', row, core, signed: true });
+}
+
+/** Start where the channels' own steps would be, if the weights are known. */
+function channelExponents(
+  { graph, variables }: Network,
+  settings: QuantizerSettings,
+  row: number,
+  weight: string,
+  channels: number,
+): Tensor {
+  const quantizer = variables.quantizers[row]!;
+  const start = () => {
+    const known = knownWeights(variables, settings, weight);
+    return known ? startExponents(quantizer, known, channels) : new Float64Array(channels);
+  };
+  return variables.parameter(graph, exponentsName(quantizer), [channels], 'plain', start, 'exponent');
+}
+
+/** Values of a weight that its quantizer may start from: those of a file, or random ones on request. */
+function knownWeights(variables: Variables, settings: QuantizerSettings, weight: string): Float64Array | undefined {
+  const isKnown = settings.startFromWeights || variables.starting?.get(weight);
+  return isKnown ? variables.find(weight)?.start : undefined;
 }
 
 interface QuantizedTensor {
@@ -193,8 +218,7 @@ function quantizerRow(
     const { kind } = settings;
     if (!kind) throw new Error(`${name}: no quantizer is configured`);
     const description = { kind, bitwidth: settings.bitwidth, ...settings.bounds };
-    const isKnown = startsFrom && (settings.startFromWeights || variables.starting?.get(startsFrom));
-    const known = isKnown ? variables.find(startsFrom)?.start : undefined;
+    const known = startsFrom ? knownWeights(variables, settings, startsFrom) : undefined;
     const start =
       role === 'activation'
         ? startActivation(description, settings.stepSize)

@@ -29,4 +29,5 @@ const unquantized: QuantizerSettings = {
   },
   recomputeRange: false,
   startFromWeights: false,
+  perChannel: false,
 };

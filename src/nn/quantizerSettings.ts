@@ -12,4 +12,6 @@ export interface QuantizerSettings {
   readonly recomputeRange: boolean;
   /** Start from the weights' own random start values where no file gives them (the published code does not). */
   readonly startFromWeights: boolean;
+  /** Weights (not biases): a step for each output channel. */
+  readonly perChannel: boolean;
 }

@@ -16,8 +16,11 @@ import { STORAGE } from './storages.js';
 /** Sizes an engine may want to load vectors in; every parameter begins at a multiple of this many elements. */
 const ALIGNMENT = 16;
 
-/** What weight decay may leave alone: γ and β of batch normalisation, biases. */
-export type ParameterGroup = 'weight' | 'bias' | 'bn';
+/**
+ * What weight decay may leave alone: γ and β of batch normalisation, biases. Exponents of channels belong to quantizers
+ * and never decay, which would pull all channels towards one step.
+ */
+export type ParameterGroup = 'weight' | 'bias' | 'bn' | 'exponent';
 
 export interface Variable {
   readonly name: string;
@@ -47,6 +50,11 @@ export interface NetworkTensor {
   readonly count: number;
   /** Row of its quantizer, null if it has none. */
   readonly row: number | null;
+}
+
+/** The name of the parameter that holds the exponents of a weight's channels. */
+export function exponentsName({ name, kind }: Pick<Quantizer, 'name' | 'kind'>): string {
+  return `${name}/${kind}/exponents`;
 }
 
 /** A storage that grows while a network is built for the first time. */

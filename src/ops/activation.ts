@@ -14,9 +14,13 @@ export function activation(graph: Graph, x: Tensor, ranges: Tensor, kind: Activa
 
 /** The two reductions of a quantizer's row, a view of the storage `sums`; none for other activations. */
 export function sumsOf(graph: Graph, sums: Tensor, kind: Activation | null): Tensor[] {
-  if (kind?.type !== 'quantize' || !sums.view) return [];
-  const view = { storage: sums.view.storage, offset: sums.view.offset + 2 * kind.row };
-  return [graph.tensor(`sums[${kind.row}]`, [2], view)];
+  return kind?.type === 'quantize' ? sumsOfRow(graph, sums, kind.row) : [];
+}
+
+export function sumsOfRow(graph: Graph, sums: Tensor, row: number): Tensor[] {
+  if (!sums.view) return [];
+  const view = { storage: sums.view.storage, offset: sums.view.offset + 2 * row };
+  return [graph.tensor(`sums[${row}]`, [2], view)];
 }
 
 export const activationGradient: GradientRule<'activation'> = (graph, node, [dy], sums) => {

@@ -8,6 +8,8 @@
  * | prepareQuantizers | table [Q,2] | ranges [Q,2] |
  * | activation | x, [ranges] | y |
  * | activationGradient | x, [ranges], dy | dx, [sums → view [2]] |
+ * | quantizeChannels | x [..., C], ranges, exponents [C] | y |
+ * | quantizeChannelsGradient | x, ranges, exponents, dy | dx, dexponents [C], sums → view [2] |
  * | conv2d | x [B,H,W,I], w [kh,kw,I,O] | y [B,H',W',O], [moments [2,O]: mean and biased variance of y] |
  * | conv2dInputGradient | dy, w, [addend] | dx (+ addend) |
  * | conv2dWeightGradient | x, dy | dw |
@@ -40,7 +42,8 @@
  *
  * `control` holds what changes from step to step (see CONTROL). `ranges` are the effective ranges of all quantizers; an
  * activation names its row. `sums` are the two reductions of quantizer gradients (see `quant/`). `bitCaps` are the
- * largest bits that an update may leave a quantizer with, row by row.
+ * largest bits that an update may leave a quantizer with, row by row. `exponents` are those of a weight's channels, its
+ * last axis (see `quant/channelExponents.ts`).
  */
 
 import type { Budget, Quantizer, QuantizerCore, Unquantized } from '../quant/index.js';
@@ -49,6 +52,12 @@ export type Activation =
   | { readonly type: 'relu' }
   | { readonly type: 'relu6' }
   | { readonly type: 'quantize'; readonly row: number; readonly core: QuantizerCore; readonly signed: boolean };
+
+/** Signed: of weights alone. */
+export interface ChannelQuantization {
+  readonly row: number;
+  readonly core: QuantizerCore;
+}
 
 export interface Window {
   readonly stride: number;
@@ -110,6 +119,8 @@ export interface Attributes {
   prepareQuantizers: { readonly rows: readonly Quantizer[] };
   activation: { readonly activation: Activation };
   activationGradient: { readonly activation: Activation };
+  quantizeChannels: ChannelQuantization;
+  quantizeChannelsGradient: ChannelQuantization;
   conv2d: Window;
   conv2dInputGradient: Window;
   conv2dWeightGradient: Window;
@@ -139,7 +150,12 @@ export interface Attributes {
   scaleGradient: None;
   softmaxCrossEntropy: LabelSmoothing;
   softmaxCrossEntropyGradient: LabelSmoothing;
-  parameterUpdate: { readonly solver: Solver; readonly weightDecay: number };
+  parameterUpdate: {
+    readonly solver: Solver;
+    readonly weightDecay: number;
+    /** Learning rate relative to that of `control`; 1 by default. */
+    readonly learningRateFactor?: number;
+  };
   movingAverage: None;
   quantizerUpdate: {
     readonly rows: readonly Quantizer[];

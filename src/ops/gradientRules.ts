@@ -8,10 +8,12 @@ import type { GradientRule } from './gradientRule.js';
 import { linearGradient, scaleGradient } from './linear.js';
 import { softmaxCrossEntropyGradient } from './loss.js';
 import { globalAveragePoolGradient, maxPoolGradient } from './pooling.js';
+import { quantizeChannelsGradient } from './quantizeChannels.js';
 import { addGradient, subsampleGradient } from './shortcut.js';
 
 export const gradientRules: { readonly [K in OpName]?: GradientRule<K> } = {
   activation: activationGradient,
+  quantizeChannels: quantizeChannelsGradient,
   conv2d: convolutionGradient,
   depthwiseConv2d: convolutionGradient,
   batchNorm: batchNormGradient,

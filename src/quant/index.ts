@@ -2,6 +2,7 @@
 export type { BitError, MemoryLimit } from './bitAllocation.js';
 export { giveBits, individualLimits, missingKbytes, takeBits } from './bitAllocation.js';
 export { capBits, capMargin, noBitCap } from './bitCap.js';
+export { channelScale, exponentGradient, exponentLimits } from './channelExponents.js';
 export type { ElementQuantizer } from './elementQuantizer.js';
 export {
   elementQuantizers,
@@ -32,4 +33,4 @@ export { bitLength, nearestPowerOfTwo, powerOfTwo, roundHalfAway } from './round
 export type { ActivationType, MemorySets, TableSizes, TensorSet, Unquantized } from './sizes.js';
 export { activationTypes, bitsPerKbyte, largestSet, memorySets, setBits, tableBits, tableSizes } from './sizes.js';
 export type { StartDescription, StartValues } from './startValues.js';
-export { startActivation, startFresh, startFromWeights } from './startValues.js';
+export { startActivation, startExponents, startFresh, startFromWeights } from './startValues.js';

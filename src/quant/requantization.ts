@@ -41,14 +41,24 @@ export function largestBits(q: Quantizer): number {
   }
 }
 
-/** Sum of (Q(x) - x)² over the values. */
-export function squaredError(q: Quantizer, p0: number, p1: number, values: ArrayLike<number>): number {
+/** Of a tensor whose channels all have the step of their quantizer. */
+const unscaled: ArrayLike<number> = [1];
+
+/** Sum of (Q(x) - x)² over the values; `scales`: those of the channels, the last axis (see `channelExponents.ts`). */
+export function squaredError(
+  q: Quantizer,
+  p0: number,
+  p1: number,
+  values: ArrayLike<number>,
+  scales = unscaled,
+): number {
   const [e0, e1] = effectiveRange(q, p0, p1);
   const { value } = elementQuantizers[coreOf(q.kind)];
   let sum = 0;
   for (let i = 0; i < values.length; i++) {
     const x = values[i]!;
-    const error = value(q.signed, e0, e1, x) - x;
+    const scale = scales[i % scales.length]!;
+    const error = value(q.signed, scale * e0, scale * e1, x) - x;
     sum += error * error;
   }
   return sum;
@@ -56,25 +66,29 @@ export function squaredError(q: Quantizer, p0: number, p1: number, values: Array
 
 /**
  * The values with at most `bits` bits whose levels are closest to the weights, and the squared error they leave. A
- * quantizer that learns nothing keeps its values; one whose weights are all 0 keeps its range.
+ * quantizer that learns nothing keeps its values; one whose weights are all 0 keeps its range. `scales`: those of the
+ * channels, which stay.
  */
 export function requantizeWeights(
   q: Quantizer,
   bits: number,
   present: readonly [number, number],
   weights: ArrayLike<number>,
+  scales = unscaled,
 ): { values: [number, number]; error: number } {
   let largest = 0;
-  for (let i = 0; i < weights.length; i++) largest = Math.max(largest, Math.abs(weights[i]!));
+  for (let i = 0; i < weights.length; i++) {
+    largest = Math.max(largest, Math.abs(weights[i]!) / scales[i % scales.length]!);
+  }
   const kept = requantizeActivation(q, bits, ...present);
-  let best = { values: kept, error: squaredError(q, ...kept, weights) };
+  let best = { values: kept, error: squaredError(q, ...kept, weights, scales) };
   if (parameterNames(q.kind).length === 0 || largest === 0) return best;
   const bitwidth = Math.max(bits, 2);
   // The first step spans all weights: the levels of a larger one would be among its own. Smaller ones clip.
   const first = exponentOf(largest / (powerOfTwo(bitwidth - 1) - 0.5)) + 1;
   for (let exponent = first; exponent > first - octavesTried; exponent--) {
     const values = withBits(q, bits, startFresh({ ...q, bitwidth }, powerOfTwo(exponent)).parameters);
-    const error = squaredError(q, ...values, weights);
+    const error = squaredError(q, ...values, weights, scales);
     if (error < best.error) best = { values, error };
   }
   return best;

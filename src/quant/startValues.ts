@@ -7,10 +7,11 @@
  * weights of its layer. Power-of-two ends are forced inside their limits; uniform values are not, as published.
  */
 
+import { exponentLimits } from './channelExponents.js';
 import { inside } from './projection.js';
 import type { ParameterName, Quantizer } from './quantizer.js';
 import { parameterNames } from './quantizer.js';
-import { exponentOf, nearestPowerOfTwo, powerOfTwo } from './rounding.js';
+import { clamp, exponentOf, nearestPowerOfTwo, powerOfTwo } from './rounding.js';
 
 /** What of a quantizer decides its start. */
 export type StartDescription = Pick<Quantizer, 'kind' | 'bitwidth' | 'bounds' | 'accountingXmin'>;
@@ -27,12 +28,26 @@ export interface StartValues {
  * @throws {RangeError} for less than 2 bits: one is the sign.
  */
 export function startFromWeights(q: StartDescription, weights: ArrayLike<number>): StartValues {
-  let largest = 0;
-  for (let i = 0; i < weights.length; i++) largest = Math.max(largest, Math.abs(weights[i]!));
-  const exact = (largest + float32Epsilon) / largestInteger(q.bitwidth, true);
-  const floor = powerOfTwo(exponentOf(exact));
-  const stepSize = q.bitwidth > 4 && exact > floor ? 2 * floor : floor;
-  return startAt(q, stepSize, true);
+  return startAt(q, stepFor(q.bitwidth, largestMagnitude(weights)), true);
+}
+
+/**
+ * Start of the exponents of a weight's channels (see `channelExponents.ts`), its last axis: with them each channel has
+ * the step that it would have by itself. A channel of zeros takes the step of the tensor.
+ *
+ * @throws {RangeError} for less than 2 bits: one is the sign.
+ */
+export function startExponents(
+  { bitwidth }: Pick<Quantizer, 'bitwidth'>,
+  weights: ArrayLike<number>,
+  channels: number,
+): Float64Array {
+  const whole = exponentOf(stepFor(bitwidth, largestMagnitude(weights)));
+  return Float64Array.from({ length: channels }, (_, channel) => {
+    const largest = largestMagnitude(weights, channel, channels);
+    if (largest === 0) return 0;
+    return clamp(exponentOf(stepFor(bitwidth, largest)) - whole, exponentLimits.min, exponentLimits.max);
+  });
 }
 
 /**
@@ -50,6 +65,19 @@ export function startActivation(q: StartDescription, stepSize: number): StartVal
 }
 
 const float32Epsilon = 2 ** -23;
+
+/** The step whose range is about the largest magnitude. */
+function stepFor(bitwidth: number, largest: number): number {
+  const exact = (largest + float32Epsilon) / largestInteger(bitwidth, true);
+  const floor = powerOfTwo(exponentOf(exact));
+  return bitwidth > 4 && exact > floor ? 2 * floor : floor;
+}
+
+function largestMagnitude(values: ArrayLike<number>, start = 0, stride = 1): number {
+  let largest = 0;
+  for (let i = start; i < values.length; i += stride) largest = Math.max(largest, Math.abs(values[i]!));
+  return largest;
+}
 
 function largestInteger(bitwidth: number, signed: boolean): number {
   const largest = powerOfTwo(signed ? bitwidth - 1 : bitwidth) - 1;

@@ -15,9 +15,10 @@
 
 import { type Experiment, guaranteesBudget } from '../experiment/index.js';
 import { elementCount } from '../graph/index.js';
-import { STORAGE, type Variables } from '../nn/index.js';
+import { exponentsName, STORAGE, type Variable, type Variables } from '../nn/index.js';
 import {
   type BitError,
+  channelScale,
   giveBits,
   individualLimits,
   largestBits,
@@ -73,7 +74,8 @@ async function fitBits(experiment: Experiment, session: Session, freezes: boolea
     const quantizer = quantizers[row]!;
     if (quantizer.role === 'activation') return false;
     const weights = elementsOf(variables, row, parameters);
-    const present = squaredError(quantizer, table[2 * row]!, table[2 * row + 1]!, weights);
+    const scales = scalesOf(variables, row, parameters);
+    const present = squaredError(quantizer, table[2 * row]!, table[2 * row + 1]!, weights, scales);
     return present > farFromBest * refit(row, count).error;
   };
   const fitting = takeBits(bits, limits, quantizers.map(smallestBits), error);
@@ -108,9 +110,9 @@ function refits(variables: Variables, table: ArrayLike<number>, parameters: Numb
   const compute = (row: number, bits: number): Refit => {
     const quantizer = variables.quantizers[row]!;
     const present = [table[2 * row]!, table[2 * row + 1]!] as const;
-    return quantizer.role === 'activation'
-      ? { values: requantizeActivation(quantizer, bits, ...present), error: 0 }
-      : requantizeWeights(quantizer, bits, present, elementsOf(variables, row, parameters));
+    if (quantizer.role === 'activation') return { values: requantizeActivation(quantizer, bits, ...present), error: 0 };
+    const weights = elementsOf(variables, row, parameters);
+    return requantizeWeights(quantizer, bits, present, weights, scalesOf(variables, row, parameters));
   };
   return (row, bits) => {
     const key = `${row} ${bits}`;
@@ -145,6 +147,15 @@ function elementsOf(variables: Variables, row: number, vector: Numbers): Numbers
   const name = tensorOf(variables.quantizers[row]!.name);
   const variable = variables.find(name);
   if (!variable) throw new Error(`no parameter is called ${name}`);
-  const { offset } = variable.view;
-  return vector.subarray(offset, offset + elementCount(variable.shape));
+  return partOf(variable, vector);
+}
+
+/** The scales of a weight's channels, where they have steps of their own. */
+function scalesOf(variables: Variables, row: number, parameters: Numbers): number[] | undefined {
+  const exponents = variables.find(exponentsName(variables.quantizers[row]!));
+  return exponents && Array.from(partOf(exponents, parameters), channelScale);
+}
+
+function partOf({ view, shape }: Variable, vector: Numbers): Numbers {
+  return vector.subarray(view.offset, view.offset + elementCount(shape));
 }

@@ -40,6 +40,7 @@ function quantizer(kind: QuantizerSettings['kind'], bitwidth = 4): QuantizerSett
     bounds: { bounds, accountingXmin: free },
     recomputeRange: false,
     startFromWeights: false,
+    perChannel: false,
   };
 }
 

@@ -104,6 +104,7 @@ export function quantizerSettings(settings: ExperimentQuantizer, role: Quantizer
     bounds: quantizerBounds(settings, role),
     recomputeRange: settings.recomputeRange,
     startFromWeights: settings.startFromWeights,
+    perChannel: settings.perChannel,
   };
 }
 

@@ -28,7 +28,7 @@ import {
   type StartingWeights,
   Variables,
 } from '../nn/index.js';
-import { CONTROL_LENGTH, METRICS_LENGTH, PENALTIES_LENGTH, type Solver } from '../ops/attributes.js';
+import { type Attributes, CONTROL_LENGTH, METRICS_LENGTH, PENALTIES_LENGTH, type Solver } from '../ops/attributes.js';
 import { softmaxCrossEntropy } from '../ops/loss.js';
 import type { Budget } from '../quant/index.js';
 
@@ -65,7 +65,7 @@ export interface ProgramOptions {
   readonly solver: Solver;
   readonly weightDecay: number;
   /** What weight decay leaves alone: groups of parameters, and the quantizers' values. */
-  readonly decayExclude?: readonly (Exclude<ParameterGroup, 'weight'> | 'quantizers')[];
+  readonly decayExclude?: readonly (Exclude<ParameterGroup, 'weight' | 'exponent'> | 'quantizers')[];
   /** Learning rate of the quantizers' values relative to that of the parameters; 1 by default. */
   readonly quantizerLearningRateFactor?: number;
   /** ε of smoothed labels in training; 0 by default. */
@@ -101,8 +101,9 @@ const START_STREAM = 1;
 class PhaseBuilder {
   readonly #ids = { next: 0 };
   readonly #storages = new Map<string, Storage>();
-  /** Where the parameters begin that do not decay. */
+  /** Where the parameters begin that do not decay, and the exponents of channels, the last of them. */
   #decayEnd = 0;
+  #exponentsBegin = 0;
 
   constructor(
     readonly options: ProgramOptions,
@@ -114,7 +115,8 @@ class PhaseBuilder {
     const graph = new Graph();
     const { images, logits } = this.forward(graph, false);
     this.variables.live = liveActivations(graph, images, logits);
-    this.#decayEnd = this.variables.moveBehind(this.options.decayExclude ?? []);
+    this.#exponentsBegin = this.variables.moveBehind(['exponent']);
+    this.#decayEnd = this.variables.moveBehind([...(this.options.decayExclude ?? []), 'exponent']);
   }
 
   train(): Graph {
@@ -225,22 +227,33 @@ class PhaseBuilder {
         learningRateFactor: quantizerLearningRateFactor,
       },
     );
-    this.#appendParameterUpdate(graph, control, 0, this.#decayEnd, weightDecay);
-    this.#appendParameterUpdate(graph, control, this.#decayEnd, this.#parameterVector(STORAGE.parameters).length, 0);
+    const [decayEnd, exponentsBegin] = [this.#decayEnd, this.#exponentsBegin];
+    this.#appendParameterUpdate(graph, control, 0, decayEnd, { weightDecay });
+    this.#appendParameterUpdate(graph, control, decayEnd, exponentsBegin, { weightDecay: 0 });
+    this.#appendParameterUpdate(graph, control, exponentsBegin, this.#parameterVector(STORAGE.parameters).length, {
+      weightDecay: 0,
+      learningRateFactor: quantizerLearningRateFactor,
+    });
     if (options.movingAverages) this.#appendAverages(graph, control);
     const metrics = graph.whole(this.#storage(STORAGE.metrics, METRICS_LENGTH));
     graph.append('recordMetrics', [loss, penalties, this.#statistics(graph)], [metrics], { layers: variables.layers });
   }
 
   /** Updates the parameters from offset `begin` to `end`. */
-  #appendParameterUpdate(graph: Graph, control: Tensor, begin: number, end: number, weightDecay: number): void {
+  #appendParameterUpdate(
+    graph: Graph,
+    control: Tensor,
+    begin: number,
+    end: number,
+    factors: Omit<Attributes['parameterUpdate'], 'solver'>,
+  ): void {
     if (begin === end) return;
     const { solver } = this.options;
     const part = (name: string) =>
       graph.tensor(name, [end - begin], { storage: this.#parameterVector(name), offset: begin });
     const vectors = [STORAGE.parameters, STORAGE.gradients, STORAGE.velocity].map(part);
     const secondMoment = solver.type === 'adam' ? part(STORAGE.secondMoment) : null;
-    graph.append('parameterUpdate', [...vectors, secondMoment, control], [], { solver, weightDecay });
+    graph.append('parameterUpdate', [...vectors, secondMoment, control], [], { solver, ...factors });
   }
 
   #appendAverages(graph: Graph, control: Tensor): void {

@@ -59,12 +59,13 @@ export function loadReport(variables: Variables, starting: LoadedWeights): LoadR
   const quantizers = variables.quantizers.flatMap(({ name, kind }) =>
     parameterNames(kind).map((parameter) => `${name}/${kind}/${parameter}`),
   );
+  const ofQuantizers = new Set(variables.parameters.flatMap(({ name, group }) => (group === 'exponent' ? [name] : [])));
   const given = new Set(starting.names);
   const used = new Set([...own, ...quantizers].filter((name) => given.has(name)));
   if (!variables.parameters.some(({ name }) => used.has(name))) throw anotherNetwork(variables, starting);
   return {
     matched: [...used],
-    missing: own.filter((name) => !given.has(name)),
+    missing: own.filter((name) => !given.has(name) && !ofQuantizers.has(name)),
     unused: starting.names.filter((name) => !used.has(name)),
   };
 }

@@ -16,6 +16,7 @@ import { linearCases } from './cases/linear.js';
 import { lossCases } from './cases/loss.js';
 import { metricsCases } from './cases/metrics.js';
 import { poolingCases } from './cases/pooling.js';
+import { quantizeChannelsCases } from './cases/quantizeChannels.js';
 import { quantizedActivationCases } from './cases/quantizedActivations.js';
 import { quantizerTableCases } from './cases/quantizerTable.js';
 import { trainingCases } from './cases/training.js';
@@ -33,6 +34,7 @@ export const families: Readonly<Record<string, () => readonly ConformanceCase[]>
   convolution: convolutionCases,
   'batch norm': batchNormCases,
   activation: activationCases,
+  'quantized channels': quantizeChannelsCases,
   elementwise: elementwiseCases,
   pooling: poolingCases,
   linear: linearCases,

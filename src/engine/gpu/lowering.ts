@@ -12,6 +12,7 @@ import { gatherBatch } from './kernels/gather.js';
 import * as linear from './kernels/linear.js';
 import * as loss from './kernels/loss.js';
 import * as pooling from './kernels/pooling.js';
+import * as channels from './kernels/quantizeChannels.js';
 import { recordMetrics } from './kernels/recordMetrics.js';
 import * as update from './kernels/update.js';
 
@@ -94,6 +95,7 @@ const lowerings: { readonly [K in OpName]: Lowering<K> } = {
   depthwiseConv2dWeightGradient,
   recordMetrics,
   ...elementwise,
+  ...channels,
   ...batchNorm,
   ...pooling,
   ...linear,

@@ -12,7 +12,7 @@ export function schedulePlan(plan: Plan): Plan {
   return { ...plan, phases: Object.fromEntries(phases) };
 }
 
-/** Moves activations of stored tensors up to behind what writes their ranges. */
+/** Moves quantizers (or other activations) of stored tensors up to behind what writes their ranges. */
 function weightsFirst(nodes: readonly AnyNode[]): AnyNode[] {
   const updates = nodes.findIndex(({ op }) => op === 'parameterUpdate');
   const canMove = (node: AnyNode, index: number) => isOfWeights(node) && (updates < 0 || index < updates);
@@ -29,5 +29,6 @@ function weightsFirst(nodes: readonly AnyNode[]): AnyNode[] {
 function isOfWeights({ op, inputs, outputs }: AnyNode): boolean {
   const storage = inputs[0]?.view?.storage.name;
   const isOfParameters = storage === STORAGE.parameters || storage === averageStorages.get(STORAGE.parameters);
-  return op === 'activation' && isOfParameters && outputs.every(({ view }) => view === null);
+  const isElementwise = op === 'activation' || op === 'quantizeChannels';
+  return isElementwise && isOfParameters && outputs.every(({ view }) => view === null);
 }

@@ -28,6 +28,7 @@ import {
   subsample,
   subsampleGradient,
 } from './pooling.js';
+import { quantizeChannels, quantizeChannelsGradient } from './quantizeChannels.js';
 import { movingAverage, parameterUpdate, prepareQuantizers, quantizerUpdate, recordMetrics } from './update.js';
 
 export const kernels: { readonly [K in OpName]: Kernel<K> } = {
@@ -35,6 +36,8 @@ export const kernels: { readonly [K in OpName]: Kernel<K> } = {
   prepareQuantizers,
   activation,
   activationGradient,
+  quantizeChannels,
+  quantizeChannelsGradient,
   conv2d,
   conv2dInputGradient,
   conv2dWeightGradient,

@@ -19,8 +19,8 @@ export const parameterUpdate: Kernel<'parameterUpdate'> = (node, memory) => {
     velocity: memory.floats(operand(node, 2)),
     secondMoment: secondMoment && memory.floats(secondMoment),
   };
-  const learningRate = memory.floats(operand(node, 4))[CONTROL.learningRate]!;
-  const { solver, weightDecay } = node.attributes;
+  const { solver, weightDecay, learningRateFactor = 1 } = node.attributes;
+  const learningRate = learningRateFactor * memory.floats(operand(node, 4))[CONTROL.learningRate]!;
   for (let i = 0; i < parameters.length; i++) {
     const gradient = gradients[i]! + weightDecay * parameters[i]!;
     parameters[i]! -= solverStep(solver, learningRate, gradient, i, state);

@@ -43,7 +43,7 @@ function updated(solver: Solver, length: number, weightDecay: number): Conforman
   ]);
 }
 
-/** Two updates of neighbouring parts of the same vectors; only the first part decays. */
+/** Two updates of neighbouring parts of the same vectors; only the first part decays, the second learns slower. */
 function inRanges(solver: Solver, lengths: readonly [number, number]): ConformanceCase {
   const length = lengths[0] + lengths[1];
   const random = randomValues(1850 + length);
@@ -58,10 +58,17 @@ function inRanges(solver: Solver, lengths: readonly [number, number]): Conforman
   let start = 0;
   for (const [index, part] of lengths.entries()) {
     const operands = vectors.map((whole) => whole && c.part(whole, `${whole.name} ${index}`, start, [part]));
-    c.graph.append('parameterUpdate', [...operands, control], [], { solver, weightDecay: index === 0 ? 0.1 : 0 });
+    c.graph.append('parameterUpdate', [...operands, control], [], {
+      solver,
+      weightDecay: index === 0 ? 0.1 : 0,
+      learningRateFactor: index === 0 ? 1 : 0.375,
+    });
     start += part;
   }
-  return c.build(`${solverName(solver)}, ${lengths[0]} parameters with and ${lengths[1]} without decay`, [{}, {}]);
+  return c.build(`${solverName(solver)}, ${lengths[0]} parameters with and ${lengths[1]} without decay, slower`, [
+    {},
+    {},
+  ]);
 }
 
 function averaged(length: number): ConformanceCase {

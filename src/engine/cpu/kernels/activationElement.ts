@@ -125,7 +125,7 @@ function clip(signed: bool, x: v128, end: v128): v128 {
  * stays below the next integer, added to a half it is rounded to that integer, added to an integer above 2^22 it is lost.
  */
 @inline
-function roundHalfAway(v: v128): v128 {
+export function roundHalfAway(v: v128): v128 {
   const half = v128.or(v128.and(v, f32x4.splat(-0.0)), i32x4.splat(0x3effffff));
   return f32x4.trunc(f32x4.add(v, half));
 }

@@ -8,5 +8,6 @@ export * from './gatherBatch';
 export * from './linear';
 export * from './parameterUpdate';
 export * from './pooling';
+export * from './quantizeChannels';
 export * from './replay';
 export * from './softmaxCrossEntropy';

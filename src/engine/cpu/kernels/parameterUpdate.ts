@@ -7,6 +7,7 @@ class UpdateArguments extends ElementArguments {
   parameters: usize;
   gradients: usize;
   learningRate: usize;
+  learningRateFactor: f32;
   weightDecay: f32;
 }
 
@@ -19,7 +20,7 @@ class MomentumArguments extends UpdateArguments {
 }
 
 export function momentumUpdate(args: MomentumArguments, chunk: i32, worker: i32): void {
-  const rate = v128.load32_splat(args.learningRate);
+  const rate = f32x4.mul(f32x4.splat(args.learningRateFactor), v128.load32_splat(args.learningRate));
   const decay = f32x4.splat(args.weightDecay);
   const momentum = f32x4.splat(args.momentum);
   const looksAhead = args.nesterov != 0;
@@ -50,7 +51,7 @@ class AdamArguments extends UpdateArguments {
 }
 
 export function adamUpdate(args: AdamArguments, chunk: i32, worker: i32): void {
-  const rate = v128.load32_splat(args.learningRate);
+  const rate = f32x4.mul(f32x4.splat(args.learningRateFactor), v128.load32_splat(args.learningRate));
   const decay = f32x4.splat(args.weightDecay);
   const beta1 = f32x4.splat(args.beta1);
   const beta2 = f32x4.splat(args.beta2);

@@ -4,7 +4,8 @@ import type { Activation } from '../../../ops/attributes.js';
 import type { QuantizerCore } from '../../../quant/index.js';
 import type { LoweringContext } from '../lowered.js';
 
-const coreNames: Readonly<Record<QuantizerCore, string>> = {
+/** A core in the names of kernels. */
+export const coreNames: Readonly<Record<QuantizerCore, string>> = {
   uniform: 'Uniform',
   pow2: 'Pow2',
   fixedUniform: 'FixedUniform',

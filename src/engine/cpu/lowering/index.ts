@@ -28,6 +28,7 @@ import {
   lowerSubsample,
   lowerSubsampleGradient,
 } from './pooling.js';
+import { lowerQuantizeChannels, lowerQuantizeChannelsGradient } from './quantizeChannels.js';
 import {
   lowerMovingAverage,
   lowerParameterUpdate,
@@ -42,6 +43,8 @@ const lowerings: { readonly [K in OpName]: Lowering<K> } = {
   prepareQuantizers: lowerPrepareQuantizers,
   activation: lowerActivation,
   activationGradient: lowerActivationGradient,
+  quantizeChannels: lowerQuantizeChannels,
+  quantizeChannelsGradient: lowerQuantizeChannelsGradient,
   conv2d: lowerConv2d,
   conv2dInputGradient: lowerConv2dInputGradient,
   conv2dWeightGradient: lowerConv2dWeightGradient,

@@ -8,7 +8,7 @@ import type { Lowering } from '../lowered.js';
 import { elementArguments, elementChunks } from './chunks.js';
 
 export const lowerParameterUpdate: Lowering<'parameterUpdate'> = (node, context) => {
-  const { solver, weightDecay } = node.attributes;
+  const { solver, weightDecay, learningRateFactor = 1 } = node.attributes;
   const parameters = operand(node, 0);
   const elements = elementCount(parameters.shape);
   const chunks = elementChunks(elements);
@@ -17,6 +17,7 @@ export const lowerParameterUpdate: Lowering<'parameterUpdate'> = (node, context)
     parameters: context.address(parameters),
     gradients: context.address(operand(node, 1)),
     learningRate: context.address(operand(node, 4)) + 4 * CONTROL.learningRate,
+    learningRateFactor: { float: learningRateFactor },
     weightDecay: { float: weightDecay },
   };
   const firstMoment = context.address(operand(node, 2));

@@ -17,7 +17,8 @@ import { solverStep } from '../wgsl/solver.js';
 export const parameterUpdate: Lowering<'parameterUpdate'> = (node, placement) => {
   const [parameters, gradients, velocity] = [operand(node, 0), operand(node, 1), operand(node, 2)];
   const [secondMoment, control] = [optionalOperand(node, 3), operand(node, 4)];
-  const { solver, weightDecay } = node.attributes;
+  const { solver, weightDecay, learningRateFactor = 1 } = node.attributes;
+  const factor = learningRateFactor === 1 ? '' : `${float(learningRateFactor)} * `;
   const length = elementCount(parameters.shape);
   const lanes = lanesFor(length);
   const { operands, finish } = kernelSource(
@@ -36,7 +37,7 @@ export const parameterUpdate: Lowering<'parameterUpdate'> = (node, placement) =>
   });
   const body = elementwiseMain(
     length / lanes.width,
-    `let rate = ${operands.control.load(`${CONTROL.learningRate}u`)};
+    `let rate = ${factor}${operands.control.load(`${CONTROL.learningRate}u`)};
   let parameter = ${lanes.load(operands.parameters, 'i')};
   let gradient = ${lanes.load(operands.gradients, 'i')} + ${float(weightDecay)} * parameter;
   ${solverStep(solver, state(operands.velocity), secondMoment && state(operands.secondMoment))}
