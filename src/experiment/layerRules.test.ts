@@ -59,6 +59,13 @@ describe('rules', () => {
     });
   });
 
+  it('give single weights a step for each channel', () => {
+    const perChannel = [...resolved('conv1*: w_per_channel = true').values()].filter(
+      (layer) => layer.quantizer.perChannel,
+    );
+    expect(perChannel.map(({ tensor }) => tensor)).toEqual(['conv1/quantized_conv/W']);
+  });
+
   it('match whole names, letter by letter', () => {
     expect(resolved('conv1: a_bitwidth = 2').get('res1/layer1')?.patterns).toEqual([]);
     expect(fault(['conv1: w_bitwidth = 2'])).toContain('no weight or bias has a name like conv1');
@@ -126,6 +133,18 @@ describe('faults name the rule', () => {
     );
     // The weights of the layer match, but no activation does.
     expect(fault(['fc/*: w_bitwidth = 8, a_bitwidth = 8'])).toContain('no activation has a name like fc/*; near are ');
+  });
+
+  it('that wants steps for the channels of nothing', () => {
+    expect(fault(['conv1*: w_quantize = none, w_per_channel = true'])).toBe(
+      'a.cfg:4: [A] layers: conv1*: w_quantize = none, w_per_channel = true: no weight with a name like conv1* is ' +
+        'quantized: w_per_channel needs a w_quantize there (biases have one step)',
+    );
+    expect(fault(['fc/*/b: w_per_channel = yes'])).toContain('(biases have one step)');
+    expect(fault(['fc/*: w_per_channel = maybe'])).toContain('must be one of true, yes, on, 1, false, no, off, 0');
+    expect(fault(['fc/*: a_per_channel = true'])).toContain('is no such setting');
+    expect(fault(['*: w_per_channel = true', 'fc/*: w_quantize = none'])).toBe('no error');
+    expect(fault(['fc/*: w_per_channel = false, w_quantize = none'])).toBe('no error');
   });
 
   it('where no rule quantizes what a budget is for', () => {

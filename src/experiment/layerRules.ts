@@ -76,14 +76,14 @@ export function quantizesAnything({ w_quantize, a_quantize, layers }: Readonly<R
 
 /**
  * The settings of every tensor of a network, given in its order. Throws an `InputError` for a rule that concerns no
- * tensor, or that makes keys contradict each other.
+ * tensor, that makes keys contradict each other, or that wants steps for the channels of nothing.
  */
 export function resolveLayers(
   { settings, layers }: Pick<Experiment, 'settings' | 'layers'>,
   tensors: readonly { readonly name: string; readonly role: Quantizer['role'] }[],
 ): ResolvedLayer[] {
   for (const rule of layers) checkMatches(rule, tensors);
-  return tensors.map(({ name, role }) => {
+  const resolved = tensors.map(({ name, role }): ResolvedLayer => {
     const prefix = prefixOf(role);
     const rules = layers.filter((rule) => hasKeys(rule, prefix) && matches(rule, name));
     const own: Settings = Object.assign({}, settings, ...rules.map(({ values }) => values));
@@ -91,10 +91,6 @@ export function resolveLayers(
       const where = rules.findLast(({ values }) => key in values)?.where ?? rules.at(-1)?.where;
       return new InputError(`${where}: ${key} = ${value} for ${name}: ${message}`);
     });
-    const perChannel = rules.findLast(({ values }) => values.w_per_channel !== undefined);
-    if (own.w_per_channel && perChannel && own.w_quantize === null) {
-      throw new InputError(`${perChannel.where}: w_per_channel = true for ${name}: needs a w_quantize other than none`);
-    }
     return {
       tensor: name,
       role,
@@ -102,6 +98,18 @@ export function resolveLayers(
       patterns: rules.map((rule) => rule.pattern),
     };
   });
+  for (const rule of layers) checkChannels(rule, resolved);
+  return resolved;
+}
+
+function checkChannels(rule: LayerRule, layers: readonly ResolvedLayer[]): void {
+  const hasChannels = ({ tensor, role, quantizer }: ResolvedLayer) =>
+    role === 'weight' && quantizer.kind !== null && matches(rule, tensor);
+  if (!rule.values.w_per_channel || layers.some(hasChannels)) return;
+  throw new InputError(
+    `${rule.where}: no weight with a name like ${rule.pattern} is quantized: w_per_channel needs a w_quantize there ` +
+      '(biases have one step)',
+  );
 }
 
 function checkMatches(

@@ -120,6 +120,7 @@ describe('a checkpoint', () => {
     { solver: { type: 'momentum', momentum: 0.9 } },
     { solver: { type: 'momentum', momentum: 0.9, nesterov: true }, movingAverages: true, decayExclude: ['bn', 'bias'] },
     { solver: { type: 'adam', beta1: 0.9, beta2: 0.999, epsilon: 1e-8 }, movingAverages: true },
+    { weights: { ...quantizer('parametric_fp_d_xmax'), perChannel: true }, quantizerLearningRateFactor: 0.5 },
   ])('continues bit for bit with %o', async (changes) => {
     const training = build(changes);
     const whole = await load(training);

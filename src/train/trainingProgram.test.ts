@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest';
 import type { Program } from '../engine/engine.js';
 import { createReferenceEngine } from '../engine/reference/referenceEngine.js';
 import { experimentFromSettings } from '../experiment/index.js';
-import { STORAGE } from '../nn/index.js';
-import { parameterNames, startFresh, startFromWeights, tableSizes } from '../quant/index.js';
+import { STORAGE, type StartingWeights } from '../nn/index.js';
+import { parameterNames, startExponents, startFresh, startFromWeights, tableSizes } from '../quant/index.js';
 import { learnedPlaces, readPlaces } from './learnedValues.js';
 import { programOptions } from './programOptions.js';
 import { openSession } from './session.js';
@@ -12,11 +12,11 @@ import { buildTrainingProgram, type TrainingProgram } from './trainingProgram.js
 const quantized = { w_quantize: 'parametric_fp_d_xmax', a_quantize: 'parametric_fp_d_xmax_relu' };
 
 /** What a section with these keys trains, on two 8×8 images that the host writes. */
-function build(settings: Readonly<Record<string, unknown>>): TrainingProgram {
+function build(settings: Readonly<Record<string, unknown>>, starting: StartingWeights | null = null): TrainingProgram {
   const experiment = experimentFromSettings('test', 'test', { batch_size: 2, ...settings });
   const data = { classes: 3, imageShape: [8, 8, 3] as const, trainImages: 2, evaluationImages: 2 };
   const images = { type: 'batch' } as const;
-  return buildTrainingProgram({ ...programOptions(experiment, data, null), train: images, evaluation: images });
+  return buildTrainingProgram({ ...programOptions(experiment, data, starting), train: images, evaluation: images });
 }
 
 async function load(training: TrainingProgram): Promise<Program> {
@@ -142,6 +142,80 @@ describe('where weights without a file start', () => {
       expect(table).toEqual(startFromWeights(quantizer, values).parameters);
     }
     expect(new Set(all.map(({ table }) => table[0])).size).toBeGreaterThan(1);
+  });
+});
+
+describe('a step for each channel', () => {
+  const perChannel = { ...quantized, w_per_channel: true };
+  const exponents = (values: ReadonlyMap<string, readonly number[]>) =>
+    [...values].filter(([name]) => name.endsWith('/exponents'));
+  /** A file with the first convolution alone, in OIHW: channel o is 2^-(o mod 5) wide. */
+  const values = Float64Array.from({ length: 16 * 27 }, (_, i) => Math.sin(i + 1) / 2 ** (Math.floor(i / 27) % 5));
+  const file: StartingWeights = {
+    source: 'file',
+    get: (name) => (name === 'conv1/quantized_conv/W' ? { shape: [16, 3, 3, 3], values } : undefined),
+  };
+  const starts = (settings: Readonly<Record<string, unknown>>, starting: StartingWeights | null = null) => {
+    const { variables } = build(settings, starting);
+    return new Map(variables.parameters.map(({ name, start }) => [name, [...start]]));
+  };
+
+  it('is of the weights alone, and changes neither rows nor sizes nor what weights start from', () => {
+    const [plain, own] = [build(quantized), build(perChannel)];
+    expect(plain.plan.phases.train!.filter(({ op }) => op.startsWith('quantizeChannels'))).toEqual([]);
+    expect(own.variables.quantizers).toEqual(plain.variables.quantizers);
+    expect(own.variables.table).toEqual(plain.variables.table);
+    expect(own.variables.unquantized).toEqual(plain.variables.unquantized);
+    const names = exponents(starts(perChannel)).map(([name]) => name);
+    const weights = own.variables.quantizers.filter(({ role }) => role === 'weight');
+    expect(names).toEqual(weights.map(({ name, kind }) => `${name}/${kind}/exponents`));
+    const [a, b] = [starts(quantized), starts(perChannel)];
+    for (const [name, values] of a) expect(b.get(name)).toEqual(values);
+  });
+
+  it('starts at that of the tensor, or where the weights of the channel put it', () => {
+    for (const [, values] of exponents(starts(perChannel))) expect(new Set(values)).toEqual(new Set([0]));
+    const { variables } = build(perChannel);
+    const known = starts({ ...perChannel, w_start: 'weights', w_bitwidth: 8 });
+    for (const [name, values] of exponents(known)) {
+      const quantizer = variables.quantizers.find((each) => name.startsWith(`${each.name}/`))!;
+      const weights = known.get(quantizer.name.replace(/quant$/, ''))!;
+      expect(values).toEqual([...startExponents({ bitwidth: 8 }, weights, values.length)]);
+    }
+    const [, ofFile] = exponents(starts(perChannel, file))[0]!;
+    expect(ofFile).toEqual(Array.from({ length: 16 }, (_, channel) => 0 - (channel % 5)));
+  });
+
+  it('learns, does not decay, and has the quantizers’ learning rate', async () => {
+    const perChannel = { w_quantize: 'parametric_fp_d_xmax', w_per_channel: true, w_start: 'weights' };
+    const moved = exponents(await afterStep(perChannel));
+    expect(moved.filter(([, values]) => values.some((k) => k !== 0.125)).length).toBeGreaterThan(10);
+    expect(exponents(await afterStep({ ...perChannel, weight_decay: 0.25 }))).toEqual(moved);
+    const still = exponents(await afterStep({ ...perChannel, quantizer_learning_rate_factor: 0, weight_decay: 0.25 }));
+    expect(still.every(([, values]) => values.every((k) => k === 0.125))).toBe(true);
+    const half = exponents(await afterStep({ ...perChannel, quantizer_learning_rate_factor: 0.5 }));
+    half.forEach(([, values], i) => {
+      values.forEach((k, c) => {
+        expect(k - 0.125).toBeCloseTo((moved[i]![1][c]! - 0.125) / 2, 12);
+      });
+    });
+  });
+
+  it('stays with fixed quantizers', async () => {
+    const fixed = exponents(
+      await afterStep({ ...perChannel, w_quantize: 'fp', weight_decay: 0.25, optimizer: 'adam' }),
+    );
+    expect(fixed.every(([, values]) => values.every((k) => k === 0.125))).toBe(true);
+  });
+
+  it('is that of the tensor while all exponents are 0', async () => {
+    const logits = async (settings: Readonly<Record<string, unknown>>, starting: StartingWeights | null = null) => {
+      const program = await load(build(settings, starting));
+      await program.run('evaluate');
+      return [...(await program.read(STORAGE.logits))];
+    };
+    expect(await logits(perChannel)).toEqual(await logits(quantized));
+    expect(await logits(perChannel, file)).not.toEqual(await logits(quantized, file));
   });
 });
 

@@ -160,6 +160,16 @@ describe('the report of what was used', () => {
     });
   });
 
+  it('does not miss the exponents of channels, which start from data', () => {
+    const starting = from('gamma', 'mean');
+    const variables = network(starting);
+    const zeros = () => new Float64Array(4);
+    variables.parameter(new Graph(), 'Wquant/fp/exponents', [4], 'plain', zeros, 'exponent');
+    expect(loadReport(variables, starting).missing).toEqual(['beta']);
+    const own = from('gamma', 'Wquant/fp/exponents');
+    expect(loadReport(variables, own).matched).toEqual(['gamma', 'Wquant/fp/exponents']);
+  });
+
   it('refuses a file that gives no parameter', () => {
     const starting = from('a', 'b', 'c', 'd', 'mean');
     expect(() => loadReport(network(starting), starting)).toThrow(

@@ -333,6 +333,66 @@ describe('rules for single layers', () => {
   });
 });
 
+describe('steps for single channels', () => {
+  const options = ['--cfg', cfg, '--no-plots', '--out', 'channels'];
+  const exponentsOf = (run: string) => {
+    const { tensors } = readSafetensors(join(folder, 'channels', run, 'params_last.safetensors'));
+    return [...tensors].filter(([name]) => name.endsWith('/exponents'));
+  };
+
+  it('train, keep a guaranteed budget, start from a file without them, are evaluated', async () => {
+    const weights = join(folder, 'experiments/FLOAT/params_best.safetensors');
+    await succeeds(['train', 'PER_CHANNEL', ...options, '--weights', weights], folder);
+    const summary = json<Summary & { budget_held_epochs: number }>('channels/PER_CHANNEL/summary.json');
+    expect(summary.weights_kb).toBeLessThanOrEqual(70.1);
+    expect(summary.budget_held_epochs).toBe(3);
+    const exponents = exponentsOf('PER_CHANNEL');
+    expect(exponents).toHaveLength(20);
+    expect(exponents[0]).toMatchObject(['conv1/quantized_conv/Wquant/parametric_fp_d_xmax/exponents', { shape: [16] }]);
+    expect(exponents.at(-1)).toMatchObject([
+      'fc/quantized_affine/Wquant/parametric_fp_d_xmax/exponents',
+      { shape: [10] },
+    ]);
+    for (const [name, { data }] of exponents) {
+      const values = Array.from(data, Number);
+      expect(
+        values.some((k) => k !== 0 && !Number.isInteger(k)),
+        name,
+      ).toBe(true);
+      expect(
+        values.every((k) => Math.abs(k) < 8),
+        name,
+      ).toBe(true);
+    }
+    const { stdout } = await succeeds(['eval', 'channels/PER_CHANNEL', '--last', '--json'], folder);
+    expect(JSON.parse(stdout)).toMatchObject({ error: summary.last_val_err });
+    await succeeds(['plot', 'channels/PER_CHANNEL'], folder);
+  });
+
+  it('of fixed quantizers stay as they start; a rule sets single layers, and tables say so', async () => {
+    const rule = ['--layers', 'res1/*: w_per_channel = true', '--epochs', '1', '--w-start', 'weights'];
+    const { stderr } = await succeeds(['train', 'FP', ...options, ...rule], folder);
+    expect(stderr).toMatch(/\nconv1\/quantized_conv\/W +fp +4 +\n/);
+    expect(stderr).toMatch(/\nres1\/\S*quantized_conv\/W +fp per channel +4 +res1\/\*\n/);
+    const exponents = exponentsOf('FP');
+    expect(exponents.length).toBeGreaterThan(3);
+    for (const [name, { data }] of exponents) {
+      expect(name).toMatch(/^res1\/.*Wquant\/fp\/exponents$/);
+      expect(Array.from(data, Number).every(Number.isInteger)).toBe(true);
+    }
+    const all = exponents.flatMap(([, { data }]) => Array.from(data, Number));
+    expect(Math.min(...all)).toBeLessThan(0);
+    await succeeds(['eval', 'channels/FP', '--last'], folder);
+  });
+
+  it('train on the command line for any kind', async () => {
+    await succeeds(['train', 'ADAM', ...options, '--epochs', '1', '--w-per-channel', 'true'], folder);
+    const exponents = exponentsOf('ADAM');
+    expect(exponents).toHaveLength(20);
+    expect(exponents.every(([, { data }]) => Array.from(data, Number).some((k) => k !== 0))).toBe(true);
+  });
+});
+
 describe('bench, devices, golden', () => {
   it('bench measures', async () => {
     const args = ['bench', 'resnet20-waq', '--batch-size', '8', '--rounds', '1', '--steps', '1', '--json'];

@@ -146,6 +146,17 @@ describe('the experiment', () => {
       '--layers: conv9*: w_quantize = fp: no weight or bias has a name like conv9*; near are conv1/quantized_conv/W, ',
     ],
     [
+      'channels of weights that are not quantized',
+      ['FLOAT', '--cfg', 'tiny.cfg', '--w-per-channel', 'true'],
+      '--w-per-channel = true: needs quantized weights: set w_quantize, such as parametric_fp_d_xmax',
+    ],
+    [
+      'channels of a bias',
+      ['FP', '--cfg', 'tiny.cfg', '--layers', 'fc/*/b: w_per_channel = true'],
+      '--layers: fc/*/b: w_per_channel = true: no weight with a name like fc/*/b is quantized: w_per_channel needs a ' +
+        'w_quantize there (biases have one step)',
+    ],
+    [
       'a budget that cannot be met',
       ['GUARANTEED', '--cfg', 'tiny.cfg', '--target-weight-kbytes', '60'],
       '--target-weight-kbytes = 60: cannot be met: with the fewest bits that the limits allow, weights need 65.51 kB, ' +
@@ -201,6 +212,13 @@ describe('weights and checkpoints', () => {
       ['train', 'FLOAT', '--cfg', cfg, '--out', 'runs', '--resume', '--batch-size', '8'],
       2,
       'cannot resume, batch_size was 16, now it is 8',
+    ));
+
+  it('nor is one with one step a layer resumed with steps for channels', () =>
+    expectFault(
+      ['train', 'FP', '--cfg', cfg, '--out', 'runs', '--resume', '--epochs', '1', '--w-per-channel', 'true'],
+      2,
+      'w_per_channel',
     ));
 
   it('eval refuses parameters with unknown tensors', () =>

@@ -15,6 +15,7 @@ const data = 'synthetic:160';
 const options: Readonly<Record<string, readonly string[]>> = {
   BUDGET: ['--weights', weights],
   GUARANTEED: ['--weights', weights],
+  PER_CHANNEL: ['--weights', weights],
   ADAM: ['--select', 'validation', '--validation-split', '16'],
 };
 
@@ -31,7 +32,7 @@ beforeAll(async () => {
   await succeeds(['train', 'FLOAT', '--cfg', cfg, '--out', 'start', '--no-plots'], folder);
 });
 
-describe.each(['BUDGET', 'GUARANTEED', 'ADAM', 'EXTENDED'])('%s', (name) => {
+describe.each(['BUDGET', 'GUARANTEED', 'ADAM', 'EXTENDED', 'PER_CHANNEL'])('%s', (name) => {
   const wanted = join(folder, 'whole', name);
 
   beforeAll(async () => {

@@ -77,6 +77,16 @@ w_quantize = parametric_fp_d_xmax
 a_quantize = parametric_fp_d_xmax_relu
 target_weight_kbytes = 120
 
+[PER_CHANNEL]
+budget = guaranteed
+budget_search = 0.4
+w_quantize = parametric_fp_d_xmax
+w_per_channel = true
+a_quantize = parametric_fp_d_xmax_relu
+target_weight_kbytes = 70.1
+ema_decay = 0.9
+quantizer_learning_rate_factor = 0.5
+
 [ADAM]
 optimizer = adam
 initial_learning_rate = 0.001

@@ -36,11 +36,21 @@ interface Network {
   readonly tolerance: number;
 }
 
-const networks: Readonly<Record<'float' | 'quantized', Network>> = {
+const networks: Readonly<Record<'float' | 'quantized' | 'perChannel', Network>> = {
   float: { settings: {}, tolerance: 2e-4 },
   quantized: {
     settings: {
       w_quantize: 'parametric_fp_d_xmax',
+      a_quantize: 'parametric_fp_d_xmax_relu',
+      a_bitwidth: 6,
+      w_start: 'weights',
+    },
+    tolerance: 5e-6,
+  },
+  perChannel: {
+    settings: {
+      w_quantize: 'parametric_fp_d_xmax',
+      w_per_channel: true,
       a_quantize: 'parametric_fp_d_xmax_relu',
       a_bitwidth: 6,
       w_start: 'weights',
@@ -95,6 +105,7 @@ async function expectAgreement(engine: Engine, { settings, tolerance }: Network)
 describe('a step of a small MobileNetV2', () => {
   it('in float on the CPU', async () => expectAgreement(await cpu(), networks.float));
   it('quantized on the CPU', async () => expectAgreement(await cpu(), networks.quantized));
+  it('with a step for each channel on the CPU', async () => expectAgreement(await cpu(), networks.perChannel));
   it.skipIf(!existsSync(driver))('quantized on the GPU', { timeout: 300_000 }, async () => {
     await expectAgreement(await gpu(), networks.quantized);
   });
