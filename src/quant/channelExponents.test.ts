@@ -1,30 +1,13 @@
 /** Channels with steps of their own: as many levels as the tensor, where they start, and other bits for them. */
 import { describe, expect, it } from 'vitest';
+import { exampleQuantizer } from '../../test/exampleQuantizer.js';
 import { mulberry32 } from '../../test/mulberry32.js';
 import { channelScale, exponentGradient, exponentLimits } from './channelExponents.js';
-import type { Quantizer } from './index.js';
-import {
-  effectiveRange,
-  inferredBits,
-  quantizeValue,
-  requantizeWeights,
-  squaredError,
-  wideLimitsOfM,
-} from './index.js';
+import { effectiveRange, inferredBits, quantizeValue, requantizeWeights, squaredError } from './index.js';
 import { startExponents, startFromWeights } from './startValues.js';
 
 const free = { min: 2 ** -12, max: 2 ** 12 };
-const q: Quantizer = {
-  name: 'q',
-  role: 'weight',
-  kind: 'parametric_fp_d_xmax',
-  signed: true,
-  count: 1,
-  bitwidth: 4,
-  bounds: { n: { min: 2, max: 8 }, m: wideLimitsOfM, d: free, xmin: free, xmax: free },
-  accountingXmin: free,
-  fixed: null,
-};
+const q = exampleQuantizer('parametric_fp_d_xmax', { bounds: { d: free, xmax: free } });
 
 describe('channelScale', () => {
   it('is the power of two next to the exponent, within its limits', () => {
