@@ -16,7 +16,7 @@ export function planLines(table: Table, plan: readonly PlannedRun[]): string[][]
     ...plan.map((run, index) => {
       const { experiment, seed, startsFrom } = run;
       const { name, network, weights, activations, training } = experiment;
-      const key = JSON.stringify([network, weights, activations]);
+      const key = JSON.stringify([network, weights, activations, experiment.data.imageSize]);
       const sizes = known.get(key) ?? startSizes(table, run);
       known.set(key, sizes);
       return [
@@ -36,7 +36,8 @@ export function planLines(table: Table, plan: readonly PlannedRun[]): string[][]
 
 /** With fresh weights: those it starts from may move the bits of quantizers that infer them. */
 function startSizes({ images }: Table, { experiment }: PlannedRun): QuantizerReport['sizes'] {
-  const { side, classes } = images;
+  const { classes } = images;
+  const side = experiment.data.imageSize ?? images.side;
   const shape = { classes, imageShape: [side, side, 3] as const, trainImages: 1, evaluationImages: 1 };
   const { variables } = buildTrainingProgram(programOptions(experiment, shape, null));
   return quantizerReport(variables, variables.table, 0).sizes;

@@ -60,6 +60,19 @@ describe('a plan', () => {
     expect(stdout).toMatch(/^images: images:nowhere: MISSING, there is no nowhere; wanted is a folder with train\//m);
   });
 
+  it('of a table whose images nobody has says its sizes, small ones for small images', async () => {
+    const line = async (...more: string[]) => {
+      const { stdout } = await succeeds(['reproduce', 'imagenet', '--dry-run', ...more], folder);
+      expect(stdout).toMatch(
+        /^images: images:imagenet: MISSING, there is no imagenet; wanted is .* --data images:DIR$/m,
+      );
+      return stdout.split('\n').find((each) => each.includes('MOBILENETV2_MAX'));
+    };
+    expect(await line()).toMatch(/^9 +0 +MOBILENETV2_MAX +MOBILENETV2_FLOAT +30 +1695 +588\.0 +2981 +begins$/);
+    // 64 pixels a side have (64 / 224)² of the activations.
+    expect(await line('--quick')).toMatch(/ 2 +1695 +48\.0 +\d+\.\d +begins$/);
+  });
+
   it('has commands that do what it does', async () => {
     const { stdout } = await succeeds(call('alone', '--dry-run'), folder);
     for (const command of stdout.split('\n').filter((line) => line.startsWith('mpdnn train '))) {
@@ -88,6 +101,22 @@ describe('a report', () => {
     expect(markdown).toContain(`| U3: step and range \`${names[2]}\` | ${(100 * summary.best_test_err).toFixed(2)} |`);
     expect(markdown).toContain('mpdnn reproduce parametrizations ');
     expect(markdown).toContain('choose the parameters (`select = validation`)');
+  });
+
+  it('says the same words in HTML as in Markdown', () => {
+    const html = report('whole', 'report.html')
+      .replace(/^[\s\S]*<main>/, '')
+      .replace(/<img alt="([^"]*)"[^>]*>/g, '$1')
+      .replace(/<[^>]*>/g, ' ')
+      .replace(/&(amp|lt|gt|quot);/g, (_, name: string) => ({ amp: '&', lt: '<', gt: '>', quot: '"' })[name]!);
+    const markdown = report('whole', 'report.md')
+      .replace(/!\[([^\]]*)\]\([^)]*\)/g, '$1')
+      .replace(/^(\|[-:|]+\||```\w*)$/gm, '')
+      .replace(/^(#+|-) /gm, '')
+      .replace(/\*\*|[|`]|(?<=^)\*|\*(?=$)/gm, ' ');
+    const words = (text: string) => text.trim().split(/\s+/);
+    expect(words(markdown).length).toBeGreaterThan(500);
+    expect(words(html)).toEqual(words(markdown));
   });
 
   it('is the same once more, with nothing trained', async () => {
