@@ -42,7 +42,7 @@ export function areBitsFrozen(experiment: Experiment, epoch: number): boolean {
 export async function beginBudget(experiment: Experiment, session: Session): Promise<void> {
   if (!guaranteesBudget(experiment.budget)) return;
   if (areBitsFrozen(experiment, 0)) await fitBits(experiment, session, true);
-  else session.program.write(STORAGE.bitCaps, searchCaps(experiment, session.training.variables));
+  else await capBitsAtStart(searchCaps(experiment, session.training.variables), session);
 }
 
 /** When `finished` epochs are over, before the last of them is evaluated. */
@@ -56,6 +56,17 @@ const farFromBest = 2;
 
 function searchEpochs({ budget, training }: Experiment): number {
   return Math.round(budget.search * training.epochs);
+}
+
+/** A step keeps caps only where they hold before it: rows of more bits keep their range, or their weights, with fewer. */
+async function capBitsAtStart(caps: readonly number[], { program, training: { variables } }: Session): Promise<void> {
+  const table = Float64Array.from(await program.read(STORAGE.quantizers));
+  const refit = refits(variables, table, await program.read(STORAGE.parameters));
+  for (const [row, bits] of tableBits(variables.quantizers, table).entries()) {
+    if (bits > caps[row]!) table.set(refit(row, caps[row]!).values, 2 * row);
+  }
+  program.write(STORAGE.quantizers, table);
+  program.write(STORAGE.bitCaps, caps);
 }
 
 /** Takes bits until the sizes fit; if they shall freeze, gives back what has room and caps all bits where they are. */
