@@ -132,7 +132,7 @@ it('lists what a section trains', () => {
   expect(rows[2]).toEqual({
     name: 'QUICKSTART',
     model: 'resnet20',
-    weights: 'parametric_fp_d_xmax, from 3 bits',
+    weights: 'parametric_fp_d_xmax, from 4 bits',
     activations: 'parametric_fp_d_xmax_relu, from 4 bits',
     budget: 'weights 100 kB, activations 12.1 kB (max)',
     startsFrom: 'QUICKSTART_FLOAT',

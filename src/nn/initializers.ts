@@ -4,25 +4,21 @@ import type { Random } from '../data/random.js';
 import { elementCount } from '../graph/index.js';
 import type { Initializer } from './layers.js';
 
-/** Normal with variance 2 / (what leaves a unit), He et al. 2015: torchvision's start of convolutions. */
-export function heNormal(random: Random): Initializer {
+/**
+ * Normal with variance 2 / (what enters or leaves a unit), He et al. 2015: the former is the start of their ResNets, the
+ * latter torchvision's of convolutions.
+ */
+export function heNormal(random: Random, counted: 'entering' | 'leaving'): Initializer {
   return (shape) => {
-    const leaves = elementCount(shape.slice(0, -2)) * shape[shape.length - 1]!;
-    return normal(random, Math.sqrt(2 / leaves))(shape);
+    const window = elementCount(shape.slice(0, -2));
+    const units = shape[shape.length - (counted === 'entering' ? 2 : 1)]!;
+    return normal(random, Math.sqrt(2 / (window * units)))(shape);
   };
 }
 
 /** Normal with mean 0. */
 export function normal(random: Random, deviation: number): Initializer {
   return (shape) => fill(shape, () => deviation * random.normal());
-}
-
-/** Uniform in ±√(6 / (what enters a unit + outputs)): Glorot and Bengio 2010 as NNabla, and so the published code, has it. */
-export function glorotUniform(random: Random): Initializer {
-  return (shape) => {
-    const enters = elementCount(shape.slice(0, -1));
-    return uniform(random, Math.sqrt(6 / (enters + shape[shape.length - 1]!)))(shape);
-  };
 }
 
 /** Uniform in ±limit. */

@@ -82,7 +82,7 @@ function convolution(network: Network, x: Tensor, scope: string, norm: string, f
   const { random } = network.variables;
   const options = { name: `${scope}.weight`, size, stride, padding: (size - 1) / 2 };
   if (channels !== 'depthwise') {
-    const initialize = heNormal(random);
+    const initialize = heNormal(random, 'leaving');
     return convolutionBatchNorm(network, x, { ...options, channels, initialize }, batchNormNames(norm));
   }
   // PyTorch does not divide by the groups: all channels count as what leaves a filter.

@@ -43,7 +43,7 @@ function convolution(
   size: number,
   stride: number,
 ): Tensor {
-  const initialize = heNormal(network.variables.random);
+  const initialize = heNormal(network.variables.random, 'leaving');
   return convolutionBatchNorm(
     network,
     x,

@@ -1,14 +1,13 @@
 /**
  * ResNets for 32×32 images (He et al. 2016, section 4.2): a 3×3 convolution, three groups of n blocks with 16, 32 and 64
- * channels, global average pooling, a classifier; 6n + 2 layers. Names and start values are those of the published NNabla
- * code.
+ * channels, global average pooling, a classifier; 6n + 2 layers. Names are those of the published NNabla code.
  */
 
 import { dimension, type Tensor } from '../graph/index.js';
 import { scale } from '../ops/linear.js';
 import { globalAveragePool } from '../ops/pooling.js';
 import { add, subsample } from '../ops/shortcut.js';
-import { glorotUniform, ones, zeros } from './initializers.js';
+import { heNormal, ones, zeros } from './initializers.js';
 import { affine, convolutionBatchNorm, type Network, nonlinearity } from './layers.js';
 
 export interface ResnetCifarOptions {
@@ -34,7 +33,7 @@ export function resnetCifar(network: Network, x: Tensor, options: ResnetCifarOpt
   const pooled = globalAveragePool(network.graph, h);
   const { random } = network.variables;
   const names = { weight: 'fc/quantized_affine/W', bias: 'fc/quantized_affine/b', layout: 'plain' } as const;
-  const logits = affine(network, pooled, options.classes, names, { weight: glorotUniform(random), bias: zeros });
+  const logits = affine(network, pooled, options.classes, names, { weight: heNormal(random, 'entering'), bias: zeros });
   if (!options.scaleLayer) return logits;
   const factor = network.variables.parameter(network.graph, 'fc/scale_layer', [1, 1], 'plain', () => ones([1, 1]));
   return scale(network.graph, logits, factor);
@@ -78,7 +77,7 @@ function convolution(
       size,
       stride,
       padding: (size - 1) / 2,
-      initialize: glorotUniform(network.variables.random),
+      initialize: heNormal(network.variables.random, 'entering'),
     },
     {
       gamma: `${scope}/bn/gamma`,
