@@ -98,21 +98,23 @@ export class Variables {
   }
 
   /**
-   * Moves the parameters of some groups behind all others; for a network whose variables are all declared and whose
-   * graph will be built anew. Returns the offset at which they begin.
+   * Moves the parameters of some groups behind all others, tier after tier of groups; for a network whose variables are
+   * all declared and whose graph will be built anew. Returns the offsets at which the tiers begin.
    */
-  moveBehind(groups: readonly string[]): number {
+  moveBehind(...tiers: readonly (readonly string[])[]): number[] {
     const storage = this.storage(STORAGE.parameters);
-    const isBehind = ({ group }: Variable) => groups.includes(group);
-    const behind = this.parameters.filter(isBehind);
     let offset = 0;
-    let begin = storage.length;
-    for (const variable of [...this.parameters.filter((each) => !isBehind(each)), ...behind]) {
-      if (variable === behind[0]) begin = offset;
-      variable.view = { storage, offset };
-      offset += paddedLength(variable.shape);
-    }
-    return begin;
+    const place = (tier: number): number => {
+      const begin = offset;
+      for (const variable of this.parameters) {
+        if (tiers.findIndex((groups) => groups.includes(variable.group)) !== tier) continue;
+        variable.view = { storage, offset };
+        offset += paddedLength(variable.shape);
+      }
+      return begin;
+    };
+    place(-1);
+    return tiers.map((_, tier) => place(tier));
   }
 
   /** A running value of batch normalisation. */

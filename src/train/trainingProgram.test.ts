@@ -204,6 +204,19 @@ describe('a step for each channel', () => {
     });
   });
 
+  it('has that learning rate beside other parameters that do not decay, which keep theirs', async () => {
+    const settings = { ...perChannel, w_start: 'weights', decay_exclude: 'bn bias' };
+    const [all, still] = [
+      await afterStep(settings),
+      await afterStep({ ...settings, quantizer_learning_rate_factor: 0 }),
+    ];
+    for (const [name, start] of starts(settings)) {
+      const expected = name.endsWith('/exponents') ? start.map((k) => k + 0.125) : all.get(name);
+      expect(still.get(name), name).toEqual(expected);
+    }
+    expect(exponents(all)).not.toEqual(exponents(still));
+  });
+
   it('stays with fixed quantizers', async () => {
     const fixed = exponents(
       await afterStep({ ...perChannel, w_quantize: 'fp', weight_decay: 0.25, optimizer: 'adam' }),

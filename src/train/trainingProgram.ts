@@ -115,8 +115,8 @@ class PhaseBuilder {
     const graph = new Graph();
     const { images, logits } = this.forward(graph, false);
     this.variables.live = liveActivations(graph, images, logits);
-    this.#exponentsBegin = this.variables.moveBehind(['exponent']);
-    this.#decayEnd = this.variables.moveBehind([...(this.options.decayExclude ?? []), 'exponent']);
+    const begins = this.variables.moveBehind(this.options.decayExclude ?? [], ['exponent']);
+    [this.#decayEnd, this.#exponentsBegin] = begins as [number, number];
   }
 
   train(): Graph {
