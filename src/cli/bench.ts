@@ -11,6 +11,7 @@ import type { MatmulPrecision } from '../engine/matmulPrecision.js';
 import { type Device, selectEngine } from '../engine/selectEngine.js';
 import { InputError } from '../errors.js';
 import { experimentFromSettings } from '../experiment/index.js';
+import { median } from '../median.js';
 import { STORAGE } from '../nn/index.js';
 import { programOptions } from '../train/programOptions.js';
 import { openSession, type Session } from '../train/session.js';
@@ -122,7 +123,7 @@ async function measure(name: string, options: BenchOptions): Promise<Result> {
     const steps = options.steps ?? Math.max(leastSteps, Math.ceil(roundMs / (await warmUp(session))));
     const rounds: number[] = [];
     for (let round = 0; round < options.rounds; round++) rounds.push(await step(session, steps));
-    const milliseconds = [...rounds].sort((a, b) => a - b)[rounds.length >> 1]!;
+    const milliseconds = median(rounds);
     const result: Result = {
       workload: name,
       device: `${engine.name}: ${engine.description}`,

@@ -6,6 +6,7 @@
 import { Graph } from '../graph/graph.js';
 import { makePlan, type Plan } from '../graph/plan.js';
 import { elementCount, type Tensor } from '../graph/tensor.js';
+import { median } from '../median.js';
 import { type Cost, costOf } from '../ops/cost.js';
 import type { Engine } from './engine.js';
 
@@ -55,11 +56,6 @@ async function measure(engine: Engine, plans: readonly Plan[]): Promise<Measurem
   return found;
 }
 
-/** Not the least time: where threads share a core, one may come when the others have done its work. */
-function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[values.length >> 1]!;
-}
-
 async function timeOf(engine: Engine, plan: Plan): Promise<number> {
   const program = await engine.load(plan);
   const total = async () => (await program.profile()).reduce((milliseconds, { ms }) => milliseconds + ms, 0);
@@ -71,6 +67,7 @@ async function timeOf(engine: Engine, plan: Plan): Promise<number> {
     times.push((await total()) - before);
   } while (performance.now() - started < measuredMs || times.length < fewestRuns);
   await program.dispose();
+  // Not the least: where threads share a core, one may come when the others have done its work.
   return median(times);
 }
 

@@ -9,6 +9,11 @@ class UpdateArguments extends ElementArguments {
   learningRate: usize;
   learningRateFactor: f32;
   weightDecay: f32;
+
+  @inline
+  rate(): v128 {
+    return f32x4.mul(f32x4.splat(this.learningRateFactor), v128.load32_splat(this.learningRate));
+  }
 }
 
 @unmanaged
@@ -20,7 +25,7 @@ class MomentumArguments extends UpdateArguments {
 }
 
 export function momentumUpdate(args: MomentumArguments, chunk: i32, worker: i32): void {
-  const rate = f32x4.mul(f32x4.splat(args.learningRateFactor), v128.load32_splat(args.learningRate));
+  const rate = args.rate();
   const decay = f32x4.splat(args.weightDecay);
   const momentum = f32x4.splat(args.momentum);
   const looksAhead = args.nesterov != 0;
@@ -51,7 +56,7 @@ class AdamArguments extends UpdateArguments {
 }
 
 export function adamUpdate(args: AdamArguments, chunk: i32, worker: i32): void {
-  const rate = f32x4.mul(f32x4.splat(args.learningRateFactor), v128.load32_splat(args.learningRate));
+  const rate = args.rate();
   const decay = f32x4.splat(args.weightDecay);
   const beta1 = f32x4.splat(args.beta1);
   const beta2 = f32x4.splat(args.beta2);
