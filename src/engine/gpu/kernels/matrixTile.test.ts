@@ -144,7 +144,6 @@ function emulated(code: string): string {
     .replaceAll('array<vec4<f16>,', 'array<vec2u,')
     .replaceAll('vec4<f16>(', 'packHalves(')
     .replaceAll('vec4<f16>', 'vec2u')
-    .replace(/vec4f\((slice\w+High\[[^\]]*\])\)/g, 'unpackHalves($1)')
     .replace(/,\s*@builtin\(subgroup_id\) subgroup: u32,?\s*\) \{/, ') { let subgroup = t / 32u; invocation = t;')
     .replace(
       /subgroupMatrixLoad<\w+, (\w+)>\(&(\w+), /g,

@@ -69,6 +69,12 @@ function candidates(
 /** What an operand becomes: numbers of 11 bits that add up to it. */
 const halvesOf = { float16: ['High'], float16x2: ['High', 'Low'] } as const;
 
+/**
+ * The bits of float32 that f16 holds. Cut off rather than rounded: NVIDIA's compiler takes a number rounded to f16 and back
+ * for the number itself, which leaves nothing for the low half.
+ */
+const upperBits = `fn upperBits(v: vec4f) -> vec4f { return bitcast<vec4f>(bitcast<vec4u>(v) & vec4u(0xffffe000u)); }`;
+
 /** The slices that the workgroup memory holds beside the sums, the deepest first. */
 function depths(shape: Shape, along: TileSource['along'], { precision, workgroupBytes }: MatrixUnits): TileShape[] {
   const sums = (4 * shape.m * (shape.n + 4)) / (shape.passes ?? 1) + (shape.m / shape.rows) * shape.n * 4;
@@ -138,6 +144,7 @@ export function matrixTileProduct(product: TileProduct, { precision }: MatrixUni
   ${index === 0 && blocks < threads ? `if (t >= ${blocks}u) { return; }` : ''}
   ${partOf(rows, index).map(storeAt).join('\n  ')}`;
   return `${source.declarations}
+${precision === 'float16x2' ? upperBits : ''}
 ${a.declarations}
 ${b.declarations}
 var<workgroup> sums: array<f32, ${(shape.m / passes) * stagedStride}>;
@@ -248,8 +255,10 @@ function stager(
     const scaled = needsClamp
       ? `clamp(next${id} * ${float(scale ?? 1)}, vec4f(-65504.0), vec4f(65504.0))`
       : `next${id}`;
-    const low = isSplit ? ` slice${name}Low[${place}] = vec4<f16>(scaled - vec4f(slice${name}High[${place}]));` : '';
-    keep.push(guard(round, `{ let scaled = ${scaled}; slice${name}High[${place}] = vec4<f16>(scaled);${low} }`));
+    const halve = isSplit
+      ? `let high = upperBits(scaled); slice${name}High[${place}] = vec4<f16>(high); slice${name}Low[${place}] = vec4<f16>(scaled - high);`
+      : `slice${name}High[${place}] = vec4<f16>(scaled);`;
+    keep.push(guard(round, `{ let scaled = ${scaled}; ${halve} }`));
   }
   const order = (along === 'k') === (name === 'A') ? 'row_major' : 'col_major';
   return {
