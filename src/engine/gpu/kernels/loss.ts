@@ -2,17 +2,9 @@
 
 import { dimension } from '../../../graph/tensor.js';
 import { operand, result } from '../../operands.js';
-import {
-  elementwiseMain,
-  float,
-  kernelSource,
-  linearDispatch,
-  type Operand,
-  tensorOperand,
-  workgroupSize,
-} from '../kernel.js';
+import { float, kernelSource, linearDispatch, type Operand, tensorOperand, workgroupSize } from '../kernel.js';
 import type { Lowering } from '../lowering.js';
-import { treeSum } from './sums.js';
+import { nextPowerOfTwo, treeFold, treeSum } from './sums.js';
 
 export const softmaxCrossEntropy: Lowering<'softmaxCrossEntropy'> = (node, placement) => {
   const [logits, labels, loss] = [operand(node, 0), operand(node, 1), result(node, 0)];
@@ -53,7 +45,7 @@ fn main(@builtin(local_invocation_index) t: u32) {
   return [finish('softmaxCrossEntropy', [1], body)];
 };
 
-/** One invocation a row, which reads all of its logits before it writes: the gradient may lie over the logits. */
+/** A workgroup a row, whose invocations write only what they alone have read: the gradient may lie over the logits. */
 export const softmaxCrossEntropyGradient: Lowering<'softmaxCrossEntropyGradient'> = (node, placement) => {
   const [logits, labels, dlogits] = [operand(node, 0), operand(node, 1), result(node, 0)];
   const [batch, classes] = [dimension(logits, 0), dimension(logits, 1)];
@@ -65,19 +57,32 @@ export const softmaxCrossEntropyGradient: Lowering<'softmaxCrossEntropyGradient'
   const { smoothing = 0 } = node.attributes;
   const miss = smoothing / classes;
   const target = `select(${float(miss)}, ${float(1 - smoothing + miss)}, i32(k) == label)`;
-  const probability = `exp(${operands.logits.load('row + k')} - total)`;
-  const body = `${logSumExp(operands.logits, classes)}
-${elementwiseMain(
-  batch,
-  `let label = ${operands.labels.load('i')};
-  let row = i * ${classes}u;
-  let total = logSumExp(row);
-  for (var k = 0u; k < ${classes}u; k++) {
-    let value = (${probability} - ${target}) * ${float(1 / batch)};
-    ${operands.dlogits.store('row + k', 'select(value, 0.0, label < 0)')}
-  }`,
-)}`;
-  return [finish('softmaxCrossEntropyGradient', linearDispatch(batch), body)];
+  const logit = operands.logits.load('row + k');
+  const width = Math.min(Math.max(2, nextPowerOfTwo(classes)), workgroupSize);
+  const eachOwn = (body: string) => `for (var k = t; k < ${classes}u; k += ${width}u) { ${body} }`;
+  const body = `var<workgroup> lanes: array<f32, ${width}>;
+@compute @workgroup_size(${width})
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) t: u32) {
+  let n = group.y * groups.x + group.x;
+  if (n >= ${batch}u) { return; }
+  let row = n * ${classes}u;
+  let label = ${operands.labels.load('n')};
+  var most = ${operands.logits.load(`row + min(t, ${classes - 1}u)`)};
+  ${eachOwn(`most = max(most, ${logit});`)}
+  lanes[t] = most;
+  ${treeFold('lanes', width, (a, b) => `max(${a}, ${b})`)}
+  let largest = lanes[0];
+  workgroupBarrier();
+  var sum = 0.0;
+  ${eachOwn(`sum += exp(${logit} - largest);`)}
+  lanes[t] = sum;
+  ${treeSum('lanes', width)}
+  let total = largest + log(lanes[0]);
+  ${eachOwn(`let value = (exp(${logit} - total) - ${target}) * ${float(1 / batch)};
+    ${operands.dlogits.store('row + k', 'select(value, 0.0, label < 0)')}`)}
+}
+`;
+  return [finish('softmaxCrossEntropyGradient', linearDispatch(batch, 1), body)];
 };
 
 /** log Σ exp of a row, shifted by its maximum so that nothing overflows. */

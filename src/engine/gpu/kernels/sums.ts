@@ -74,11 +74,16 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) t:
   return source.finish(label, [firstGroup], body);
 }
 
-/** Folds a workgroup array of `size` values to its first `down` ones; every invocation t < size has stored its own. */
+/** Folds a workgroup array of `size` values to its first `down` sums; every invocation t < size has stored its own. */
 export function treeSum(array: string, size: number, down = 1): string {
+  return treeFold(array, size, (a, b) => `${a} + ${b}`, down);
+}
+
+/** The same with any commutative and associative operation. */
+export function treeFold(array: string, size: number, fold: (a: string, b: string) => string, down = 1): string {
   return `workgroupBarrier();
   for (var span = ${size / 2}u; span >= ${down}u; span /= 2u) {
-    if (t < span) { ${array}[t] += ${array}[t + span]; }
+    if (t < span) { ${array}[t] = ${fold(`${array}[t]`, `${array}[t + span]`)}; }
     workgroupBarrier();
   }`;
 }
