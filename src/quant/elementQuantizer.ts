@@ -44,43 +44,7 @@ export function quantizeValue(core: QuantizerCore, signed: boolean, e0: number, 
   return elementQuantizers[core].value(signed, e0, e1, x);
 }
 
-/** dx: the upstream gradient g carried to the input. */
-export function inputGradient(
-  core: QuantizerCore,
-  signed: boolean,
-  e0: number,
-  e1: number,
-  x: number,
-  g: number,
-): number {
-  return g * elementQuantizers[core].inputFactor(signed, e0, e1, x);
-}
-
-/** The element's summand of s0. */
-export function rangeContribution0(
-  core: QuantizerCore,
-  signed: boolean,
-  e0: number,
-  e1: number,
-  x: number,
-  g: number,
-): number {
-  return g * elementQuantizers[core].rangeFactor0(signed, e0, e1, x);
-}
-
-/** The element's summand of s1. */
-export function rangeContribution1(
-  core: QuantizerCore,
-  signed: boolean,
-  e0: number,
-  e1: number,
-  x: number,
-  g: number,
-): number {
-  return g * elementQuantizers[core].rangeFactor1(signed, e0, e1, x);
-}
-
-/** All gradients of one element at once: dx and its summands of s0 and s1. */
+/** The gradients of one element for g upstream: dx, and its summands of s0 and s1. */
 export function quantizeGradient(
   core: QuantizerCore,
   signed: boolean,

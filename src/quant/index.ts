@@ -6,11 +6,8 @@ export { channelScale, exponentGradient, exponentLimits } from './channelExponen
 export type { ElementQuantizer } from './elementQuantizer.js';
 export {
   elementQuantizers,
-  inputGradient,
   quantizeGradient,
   quantizeValue,
-  rangeContribution0,
-  rangeContribution1,
 } from './elementQuantizer.js';
 export { floatBits, inferredBits, inferredBitsGradient } from './inferredBitwidth.js';
 export { effectiveRange, parameterGradients } from './parametrization.js';
