@@ -24,7 +24,7 @@ function state() {
     sums: [1, 1, 0.5, 2],
     velocity: [8, 8, 0.25, 0],
     secondMoment: null,
-    control: [0.125, 0.25, 0, 0, 0, 0],
+    control: [0.125, 0.25, 0, 0],
     bitCaps: null,
     gradients: [9, 9, 9, 9],
     limited: [9, 9, 9, 9],
@@ -61,14 +61,6 @@ describe('quantizer table', () => {
     expect(update.limited).toEqual([0, 0, -0.25, 0.25]);
     expect(update.table.slice(2)).toEqual([0.25 - (0.125 - 0.03125), 1.75 - 0.03125]);
     expect(update.penalties).toEqual([4, 0, 8, 1, 1, 0]);
-  });
-
-  it('adds a multiplier to the slope, inside the budget too', () => {
-    const update = { ...state(), control: [0.125, 0.25, 0, 0, 0.75, 0] };
-    quantizerUpdate({ ...attributes, budget: { ...attributes.budget, weightKbytes: 20 } }, update);
-    const slope = 0.75 / (Math.LN2 * (1.75 / 0.25 + 1));
-    expect(update.gradients[3]).toBeCloseTo(2 + slope / 0.25, 10);
-    expect(update.penalties.slice(0, 2)).toEqual([0, 0]);
   });
 
   it('caps bits after the projection', () => {

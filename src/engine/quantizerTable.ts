@@ -45,7 +45,7 @@ export interface QuantizerUpdate extends SolverState {
 }
 
 /**
- * One update of all learned values: gradients from the sums, those of the penalties (λ and multipliers taken from
+ * One update of all learned values: gradients from the sums, those of the penalties (λ taken from
  * `control`), weight decay, limiting where there is a budget, the solver's step, projection, bit caps. Rows of fixed
  * kinds stay as they are.
  */
@@ -56,8 +56,6 @@ export function quantizerUpdate(attributes: Attributes['quantizerUpdate'], updat
     ...attributes.budget,
     lambdaWeight: control[CONTROL.lambdaWeight]!,
     lambdaActivation: control[CONTROL.lambdaActivation]!,
-    multiplierWeight: control[CONTROL.multiplierWeight]!,
-    multiplierActivation: control[CONTROL.multiplierActivation]!,
   };
   const limits = budget.weightKbytes > 0 || budget.activationKbytes > 0;
   const gradients = new Float64Array(2 * rows.length);

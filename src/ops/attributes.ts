@@ -66,17 +66,15 @@ export interface Window {
 
 /**
  * Positions in the `control` storage (float). The learning rate of Adam carries its bias corrections; `averageWeight` is
- * the weight of a step's values in the moving averages; the penalties' slope is multiplier + 2·λ·excess, in loss per kB.
+ * the weight of a step's values in the moving averages.
  */
 export const CONTROL = {
   learningRate: 0,
   lambdaWeight: 1,
   lambdaActivation: 2,
   averageWeight: 3,
-  multiplierWeight: 4,
-  multiplierActivation: 5,
 } as const;
-export const CONTROL_LENGTH = 8;
+export const CONTROL_LENGTH = 4;
 
 /** Positions in the `penalties` view: λ-free losses and sizes in kB. */
 export const PENALTIES = {

@@ -6,9 +6,6 @@
  * S_a being the largest activation, the sum of all, or the peak of what is in memory at once. A size reaches the learned
  * values through the inferred bits. Where a size is a maximum, only the largest set of tensors gets a gradient, the first
  * in order of creation where several are equal.
- *
- * A multiplier adds a linear term, multiplier * (S - target), inside the budget too: with it the price is that of an
- * augmented Lagrangian, which does not vanish at the border. Published experiments have none.
  */
 import { inferredBitsGradient } from './inferredBitwidth.js';
 import type { Quantizer } from './quantizer.js';
@@ -30,9 +27,6 @@ export interface Budget {
   readonly activationType: ActivationType;
   readonly lambdaWeight: number;
   readonly lambdaActivation: number;
-  /** Loss per kB; 0 if absent. */
-  readonly multiplierWeight?: number;
-  readonly multiplierActivation?: number;
 }
 
 /** Both penalties, without their lambdas, and the sizes they come from. */
@@ -72,8 +66,7 @@ export function activationKbytes(sizes: Omit<TableSizes, 'weightKbytes' | 'bits'
 }
 
 /**
- * Adds the gradients of lambdaWeight * loss2 + lambdaActivation * loss3, and those of the multipliers' terms, to
- * `gradTable`, laid out like `table`.
+ * Adds the gradients of lambdaWeight * loss2 + lambdaActivation * loss3 to `gradTable`, laid out like `table`.
  */
 export function addPenaltyGradient(
   rows: readonly Quantizer[],
@@ -84,20 +77,14 @@ export function addPenaltyGradient(
 ): void {
   const sets = memorySets(rows, unquantized);
   const bits = tableBits(rows, table);
-  const { lambdaWeight, lambdaActivation, multiplierWeight = 0, multiplierActivation = 0 } = budget;
   const terms = [
-    { sets: sets.weights, target: budget.weightKbytes, lambda: lambdaWeight, multiplier: multiplierWeight },
-    {
-      sets: sets[budget.activationType],
-      target: budget.activationKbytes,
-      lambda: lambdaActivation,
-      multiplier: multiplierActivation,
-    },
+    { sets: sets.weights, target: budget.weightKbytes, lambda: budget.lambdaWeight },
+    { sets: sets[budget.activationType], target: budget.activationKbytes, lambda: budget.lambdaActivation },
   ];
-  for (const { sets, target, lambda, multiplier } of terms) {
+  for (const { sets, target, lambda } of terms) {
     if (target <= 0) continue;
     const { set, kbytes } = largestSet(sets, bits);
-    const slope = multiplier + 2 * lambda * excess(kbytes, target);
+    const slope = 2 * lambda * excess(kbytes, target);
     if (slope === 0) continue;
     for (const { row, count } of set.members) {
       const [g0, g1] = inferredBitsGradient(rows[row]!, table[2 * row]!, table[2 * row + 1]!);

@@ -160,12 +160,10 @@ describe('the peak', () => {
       activationType: 'peak',
       lambdaWeight: 0,
       lambdaActivation: 0.5,
-      multiplierActivation: 0.25,
     };
     addPenaltyGradient(rows, table, unquantized, budget, gradients);
     expect(penalty(rows, table, unquantized, budget).loss3).toBe(1);
-    const slope = 0.25 + 2 * 0.5 * 1;
-    expect([...gradients]).toEqual([slope / 8, 0, slope, 0, 0, 0]);
+    expect([...gradients]).toEqual([1 / 8, 0, 1, 0, 0, 0]);
   });
 });
 

@@ -89,7 +89,7 @@ function update(
     c.input('sums', shape, random.numbers(length)),
     c.state('velocity', shape, random.numbers(length, capped ? -push : push, 10 * push), elementwise),
     solver.type === 'adam' ? c.state('secondMoment', shape, random.numbers(length, 0.01, 0.1), elementwise) : null,
-    c.input('control', [CONTROL_LENGTH], [0.015625, 0.5, 0.25, 0, 0, 0, 0, 0]),
+    c.input('control', [CONTROL_LENGTH], [0.015625, 0.5, 0.25, 0]),
     capped ? c.input('bitCaps', [rows.length], tableBits(rows, table)) : null,
   ];
   const results = [
@@ -103,7 +103,7 @@ function update(
   const slower = learningRateFactor === 1 ? '' : `, ${learningRateFactor} of the learning rate`;
   return c.build(`${solverName(solver)}, ${name}, weight decay ${weightDecay}${slower}`, [
     {},
-    { writes: { sums: random.numbers(length), control: [0.0078125, 0.25, 0.5, 0, 0.125, 0.0625, 0, 0] } },
+    { writes: { sums: random.numbers(length), control: [0.0078125, 0.25, 0.5, 0] } },
   ]);
 }
 

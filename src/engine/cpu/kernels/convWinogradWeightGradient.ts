@@ -5,9 +5,8 @@
  * sums in their order and transforms them back, once.
  */
 
-import { PartialSumsArguments, WeightGradientArguments } from './convWeightGradient';
+import { outerProducts, PartialSumsArguments, WeightGradientArguments } from './convWeightGradient';
 import { halved, SKEW, TILE_BYTES, tabulateTiles, transformInput } from './convWinogradTransforms';
-import { mad } from './mad';
 
 @unmanaged
 class WinogradWeightGradientArguments extends WeightGradientArguments {
@@ -80,7 +79,7 @@ export function winogradWeightGradient(args: WinogradWeightGradientArguments, ch
         let b = gradients;
         for (let position = 0; position < 16; position++) {
           for (let i = 0; i < pixelBytes; i += 16) {
-            tileOuter(target + <usize>(i << 3), fresh, a + i, pixelBytes, b, used);
+            outerProducts(target + <usize>(i << 3), 4, fresh, a + i, b, 1, 1, used, pixelBytes, 0, 0);
           }
           target += depth << 5;
           a += inputDistance;
@@ -131,55 +130,6 @@ function storeGradient(target: usize, distance: usize, left: v128, right: v128):
   target += distance;
   v128.store(target, f32x4.neg(right));
   return target + distance;
-}
-
-/** Adds (or sets, when `fresh`) the sum over tiles of 4 inputs × 8 gradients. */
-function tileOuter(target: usize, fresh: bool, a: usize, inputBytes: usize, b: usize, tiles: i32): void {
-  let c00 = f32x4.splat(0);
-  let c01 = f32x4.splat(0);
-  let c10 = f32x4.splat(0);
-  let c11 = f32x4.splat(0);
-  let c20 = f32x4.splat(0);
-  let c21 = f32x4.splat(0);
-  let c30 = f32x4.splat(0);
-  let c31 = f32x4.splat(0);
-  const end = b + <usize>(tiles << 5);
-  while (b < end) {
-    const b0 = v128.load(b);
-    const b1 = v128.load(b, 16);
-    let s = v128.load32_splat(a);
-    c00 = mad(s, b0, c00);
-    c01 = mad(s, b1, c01);
-    s = v128.load32_splat(a, 4);
-    c10 = mad(s, b0, c10);
-    c11 = mad(s, b1, c11);
-    s = v128.load32_splat(a, 8);
-    c20 = mad(s, b0, c20);
-    c21 = mad(s, b1, c21);
-    s = v128.load32_splat(a, 12);
-    c30 = mad(s, b0, c30);
-    c31 = mad(s, b1, c31);
-    a += inputBytes;
-    b += 32;
-  }
-  if (!fresh) {
-    c00 = f32x4.add(c00, v128.load(target));
-    c01 = f32x4.add(c01, v128.load(target, 16));
-    c10 = f32x4.add(c10, v128.load(target, 32));
-    c11 = f32x4.add(c11, v128.load(target, 48));
-    c20 = f32x4.add(c20, v128.load(target, 64));
-    c21 = f32x4.add(c21, v128.load(target, 80));
-    c30 = f32x4.add(c30, v128.load(target, 96));
-    c31 = f32x4.add(c31, v128.load(target, 112));
-  }
-  v128.store(target, c00);
-  v128.store(target, c01, 16);
-  v128.store(target, c10, 32);
-  v128.store(target, c11, 48);
-  v128.store(target, c20, 64);
-  v128.store(target, c21, 80);
-  v128.store(target, c30, 96);
-  v128.store(target, c31, 112);
 }
 
 /** dw = Gᵀ(sum of the chunks)G. */

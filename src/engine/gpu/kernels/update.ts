@@ -129,7 +129,7 @@ export const quantizerUpdate: Lowering<'quantizerUpdate'> = (node, placement) =>
   if (${flag(target > 0)}) {
     let excess = max(${kbytes(`${set}.x`)} - ${number(target)}, 0.0);
     ${penalty(loss, 'excess * excess')}
-    slopes.${role === 'Weight' ? 'x' : 'y'} = ${control(`multiplier${role}`)} + 2.0 * ${control(`lambda${role}`)} * excess;
+    slopes.${role === 'Weight' ? 'x' : 'y'} = 2.0 * ${control(`lambda${role}`)} * excess;
     countElements(${set}.y);
   } else {
     ${penalty(loss, '0.0')}
