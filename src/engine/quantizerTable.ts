@@ -45,9 +45,9 @@ export interface QuantizerUpdate extends SolverState {
 }
 
 /**
- * One update of all learned values: gradients from the sums, those of the penalties (λ taken from
- * `control`), weight decay, limiting where there is a budget, the solver's step, projection, bit caps. Rows of fixed
- * kinds stay as they are.
+ * One update of all learned values: gradients from the sums, those of the penalties (λ taken from `control`),
+ * weight decay, limiting where there is a budget, the solver's step, projection, bit caps. Rows of fixed kinds stay as
+ * they are.
  */
 export function quantizerUpdate(attributes: Attributes['quantizerUpdate'], update: QuantizerUpdate): void {
   const { rows, unquantized, solver, weightDecay, learningRateFactor = 1 } = attributes;

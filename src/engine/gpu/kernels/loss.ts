@@ -4,7 +4,7 @@ import { dimension } from '../../../graph/tensor.js';
 import { operand, result } from '../../operands.js';
 import { float, kernelSource, linearDispatch, type Operand, tensorOperand, workgroupSize } from '../kernel.js';
 import type { Lowering } from '../lowering.js';
-import { nextPowerOfTwo, treeFold, treeSum } from './sums.js';
+import { nextPowerOfTwo, treeMax, treeSum } from './sums.js';
 
 export const softmaxCrossEntropy: Lowering<'softmaxCrossEntropy'> = (node, placement) => {
   const [logits, labels, loss] = [operand(node, 0), operand(node, 1), result(node, 0)];
@@ -70,7 +70,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   var most = ${operands.logits.load(`row + min(t, ${classes - 1}u)`)};
   ${eachOwn(`most = max(most, ${logit});`)}
   lanes[t] = most;
-  ${treeFold('lanes', width, (a, b) => `max(${a}, ${b})`)}
+  ${treeMax('lanes', width)}
   let largest = lanes[0];
   workgroupBarrier();
   var sum = 0.0;

@@ -39,7 +39,7 @@ fn square(v: vec4f) -> vec4f { return v * v; }`,
           return `columnSums[down * ${across}u + across * ${quads}u + ${j}u] = ${sum};`;
         })
         .join('\n  ');
-    const fold = treeFold(size, across, (shape.m / shape.rows) * (shape.n / shape.columns));
+    const fold = treeSum('columnSums', size, across, (shape.m / shape.rows) * (shape.n / shape.columns));
     const write = (which: number, value: string) =>
       [0, 1, 2, 3]
         .map(
@@ -65,16 +65,6 @@ fn square(v: vec4f) -> vec4f { return v * v; }`,
   }`;
   },
 } as const;
-
-/** Folds `columnSums` even where it is longer than the workgroup. */
-function treeFold(size: number, down: number, threads: number): string {
-  if (size <= threads) return treeSum('columnSums', size, down);
-  return `workgroupBarrier();
-  for (var span = ${size / 2}u; span >= ${down}u; span /= 2u) {
-    for (var i = t; i < span; i += ${threads}u) { columnSums[i] += columnSums[i + span]; }
-    workgroupBarrier();
-  }`;
-}
 
 /** Combines the tiles; writes the moments, or at once the statistics that follow from them. */
 export function finishMoments(

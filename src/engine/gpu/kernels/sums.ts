@@ -74,16 +74,28 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) t:
   return source.finish(label, [firstGroup], body);
 }
 
-/** Folds a workgroup array of `size` values to its first `down` sums; every invocation t < size has stored its own. */
-export function treeSum(array: string, size: number, down = 1): string {
-  return treeFold(array, size, (a, b) => `${a} + ${b}`, down);
+/** Folds a workgroup array of `size` values to its first `down` sums; every value has been stored by some invocation. */
+export function treeSum(array: string, size: number, down = 1, threads = size): string {
+  return treeFold(array, size, down, threads, (a, b) => `${a} + ${b}`);
 }
 
-/** The same with any commutative and associative operation. */
-export function treeFold(array: string, size: number, fold: (a: string, b: string) => string, down = 1): string {
+/** The same to the largest value. */
+export function treeMax(array: string, size: number): string {
+  return treeFold(array, size, 1, size, (a, b) => `max(${a}, ${b})`);
+}
+
+/** By invocations t < threads, of which there may be fewer than sums at once. */
+function treeFold(
+  array: string,
+  size: number,
+  down: number,
+  threads: number,
+  combined: (a: string, b: string) => string,
+): string {
+  const fold = (i: string) => `${array}[${i}] = ${combined(`${array}[${i}]`, `${array}[${i} + span]`)};`;
   return `workgroupBarrier();
   for (var span = ${size / 2}u; span >= ${down}u; span /= 2u) {
-    if (t < span) { ${array}[t] = ${fold(`${array}[t]`, `${array}[t + span]`)}; }
+    ${size <= threads ? `if (t < span) { ${fold('t')} }` : `for (var i = t; i < span; i += ${threads}u) { ${fold('i')} }`}
     workgroupBarrier();
   }`;
 }
