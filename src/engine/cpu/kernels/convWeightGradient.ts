@@ -93,7 +93,7 @@ export function convolutionWeightGradient(args: DirectWeightGradientArguments, c
         const a = window + <usize>row * rowBytes;
         for (let i = 0; i < run; i += 4) {
           const kernelRow = (row * tapColumns + i / taken) * depth + firstDepth + (i % taken);
-          tile(
+          outerProducts(
             partial + <usize>(panel * kernelRows + kernelRow) * 32,
             min(4, run - i),
             item == firstItem,
@@ -129,25 +129,7 @@ function packPanels(target: usize, source: usize, pixels: i32, channels: i32, fi
   }
 }
 
-/** Out of line, since within the loops above it is slower. */
-function tile(
-  target: usize,
-  used: i32,
-  fresh: bool,
-  a: usize,
-  b: usize,
-  images: i32,
-  rows: i32,
-  columns: i32,
-  pixelBytes: i32,
-  nextRow: i32,
-  nextImage: i32,
-): void {
-  outerProducts(target, used, fresh, a, b, images, rows, columns, pixelBytes, nextRow, nextImage);
-}
-
 /** Sums 4 × 8 products over the pixels and adds `used` rows of them to the target, or sets it when `fresh`. */
-@inline
 export function outerProducts(
   target: usize,
   used: i32,

@@ -79,7 +79,7 @@ export function winogradWeightGradient(args: WinogradWeightGradientArguments, ch
         let b = gradients;
         for (let position = 0; position < 16; position++) {
           for (let i = 0; i < pixelBytes; i += 16) {
-            outerProducts(target + <usize>(i << 3), 4, fresh, a + i, b, 1, 1, used, pixelBytes, 0, 0);
+            inline.always(outerProducts(target + <usize>(i << 3), 4, fresh, a + i, b, 1, 1, used, pixelBytes, 0, 0));
           }
           target += depth << 5;
           a += inputDistance;
