@@ -54,7 +54,6 @@ function quantizer(bitwidth: number): QuantizerSettings {
     stepSize: 2 ** -3,
     bounds: { bounds, accountingXmin: range },
     recomputeRange: false,
-    startFromWeights: false,
     perChannel: false,
   };
 }

@@ -100,7 +100,13 @@ function choose<T extends Images>(set: T, chosen: Int32Array): T;
 function choose(set: Images, chosen: Int32Array): Images {
   const inOrder = chosen.toSorted();
   if (isStream(set)) {
-    return { ...set, files: Array.from(inOrder, (source) => set.files[source]!), count: inOrder.length, sizes: null };
+    const { files, sizes } = set;
+    return {
+      ...set,
+      files: Array.from(inOrder, (source) => files[source]!),
+      count: inOrder.length,
+      sizes: sizes && Int32Array.from([...inOrder].flatMap((source) => [sizes[2 * source]!, sizes[2 * source + 1]!])),
+    };
   }
   const { height, width, channels } = set;
   const size = height * width * channels;

@@ -18,7 +18,7 @@ import { checkQuantizer, type Settings } from './settingRules.js';
 import { type ReadSettings, type SettingKey, settingKeys, settingsSchema } from './settings.js';
 
 /** The keys that can be set for single tensors. */
-export type LayerKey = Exclude<Extract<SettingKey, `${'w' | 'a'}_${string}`>, 'w_start'>;
+export type LayerKey = Extract<SettingKey, `${'w' | 'a'}_${string}`>;
 
 export interface LayerRule {
   readonly pattern: string;
@@ -54,7 +54,7 @@ function parseRule(rule: string, where: string): LayerRule {
     const [, name = '', value = ''] = /^\s*(.*?)\s*=\s*(.*?)\s*$/.exec(setting) ?? [];
     const key = layerKeys.find((known) => known === name.toLowerCase());
     if (!key) {
-      const allowed = `the w_ and a_ keys but w_start can be set for single layers${didYouMean(name, layerKeys)}`;
+      const allowed = `the w_ and a_ keys can be set for single layers${didYouMean(name, layerKeys)}`;
       throw new InputError(`${where}: '${setting.trim()}' is no such setting: ${allowed}`);
     }
     if (values.has(key)) throw new InputError(`${where}: ${key} stands twice: remove one`);
@@ -65,7 +65,7 @@ function parseRule(rule: string, where: string): LayerRule {
   return { pattern: pattern.trim(), values: Object.fromEntries(values), where };
 }
 
-const layerKeys = settingKeys.filter((key): key is LayerKey => /^[wa]_/.test(key) && key !== 'w_start');
+const layerKeys = settingKeys.filter((key): key is LayerKey => /^[wa]_/.test(key));
 
 /** Whether any tensor may be quantized by these settings, as config.json keeps them too. */
 export function quantizesAnything({ w_quantize, a_quantize, layers }: Readonly<Record<string, unknown>>): boolean {

@@ -2,6 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { publishedStepSize } from '../quant/index.js';
 import { readConfigFile } from './configFile.js';
 import { resolveExperiment } from './experiment.js';
 import { listExperiments } from './listExperiments.js';
@@ -60,13 +61,16 @@ describe.skipIf(!existsSync(published))('published experiments (needs ../shared)
 });
 
 describe.skipIf(!existsSync(goldenSteps))('golden steps (needs ../shared)', () => {
-  it('have the default settings', () => {
+  it('have the default settings, and the published steps where ours follow from the data', () => {
     const { configs } = JSON.parse(readFileSync(goldenSteps, 'utf8')) as {
       configs: { config: Record<string, unknown> }[];
     };
     const [float] = configs;
     const { settings } = resolveExperiment(readConfigFile('configs/train_resnet_quant_fp.cfg'), 'DEFAULT');
-    expect(settings).toMatchObject(float?.config ?? { missing: true });
+    const { w_stepsize, a_stepsize, ...others } = float?.config ?? { missing: true };
+    expect(settings).toMatchObject(others);
+    expect([w_stepsize, a_stepsize]).toEqual([publishedStepSize, publishedStepSize]);
+    expect([settings.w_stepsize, settings.a_stepsize]).toEqual([null, null]);
   });
 });
 

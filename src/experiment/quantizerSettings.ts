@@ -10,8 +10,8 @@ export interface QuantizerSettings {
   readonly bitwidth: number;
   readonly bitwidthMin: number;
   readonly bitwidthMax: number;
-  /** Step d: start value where it does not follow from the weights, and its limits. */
-  readonly stepSize: number;
+  /** Step d: start value where no file gives weights, `null` for what suits weights and activations; and its limits. */
+  readonly stepSize: number | null;
   readonly stepSizeMin: number;
   readonly stepSizeMax: number;
   readonly xminMin: number;
@@ -20,8 +20,6 @@ export interface QuantizerSettings {
   readonly xmaxMax: number;
   /** `parametric_fp_b_xmax`: clip at a range that the bits can number, which the published code does not. */
   readonly recomputeRange: boolean;
-  /** Weights without a file to start from: the step follows from their random start values instead of `stepSize`. */
-  readonly startFromWeights: boolean;
   /** Weights: a step for each output channel. Biases and activations have one. */
   readonly perChannel: boolean;
 }
@@ -41,7 +39,6 @@ export function quantizerSettings(s: Settings, prefix: 'w' | 'a'): QuantizerSett
     xmaxMin: s[`${prefix}_xmax_min`],
     xmaxMax: s[`${prefix}_xmax_max`],
     recomputeRange: s.recompute_range,
-    startFromWeights: s.w_start === 'weights',
     perChannel: prefix === 'w' && s.w_per_channel,
   };
 }

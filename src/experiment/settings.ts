@@ -114,7 +114,7 @@ export const settingsSchema = z.strictObject({
   select: key('test', choice(['test', 'validation'])),
 
   w_quantize: key('none', optional(choice(quantizerKinds))),
-  w_stepsize: key('0.125', bound),
+  w_stepsize: key('auto', optional(bound, 'auto')),
   w_stepsize_min: key('0.00390625', bound),
   w_stepsize_max: key('1', bound),
   w_xmin_min: key('1.52587890625e-05', bound),
@@ -127,7 +127,7 @@ export const settingsSchema = z.strictObject({
   w_per_channel: key('false', flag),
 
   a_quantize: key('none', optional(choice(quantizerKinds.map((kind): `${QuantizerKind}_relu` => `${kind}_relu`)))),
-  a_stepsize: key('0.125', bound),
+  a_stepsize: key('auto', optional(bound, 'auto')),
   a_stepsize_min: key('0.00390625', bound),
   a_stepsize_max: key('1', bound),
   a_xmin_min: key('6.103515625e-05', bound),
@@ -139,7 +139,6 @@ export const settingsSchema = z.strictObject({
   a_bitwidth_max: key('8', bits),
 
   layers: key('none', optional(rules)),
-  w_start: key('stepsize', choice(['stepsize', 'weights'])),
   recompute_range: key('false', flag),
 
   target_weight_kbytes: key('-1', number(-1, 1e9)),

@@ -15,6 +15,8 @@ import {
   coreOf,
   parameterNames,
   type Quantizer,
+  type StartDescription,
+  type StartValues,
   startActivation,
   startExponents,
   startFresh,
@@ -192,9 +194,9 @@ function channelExponents(
   return variables.parameter(graph, exponentsName(quantizer), [channels], 'plain', start, 'exponent');
 }
 
-/** Values of a weight that its quantizer may start from: those of a file, or random ones on request. */
+/** Values of a weight that its quantizer starts from: those of a file, or random ones where no step is given. */
 function knownWeights(variables: Variables, settings: QuantizerSettings, weight: string): Float64Array | undefined {
-  const isKnown = settings.startFromWeights || variables.starting?.get(weight);
+  const isKnown = settings.stepSize === null || variables.starting?.get(weight);
   return isKnown ? variables.find(weight)?.start : undefined;
 }
 
@@ -208,6 +210,19 @@ interface QuantizedTensor {
   readonly startsFrom?: string;
 }
 
+/** A start that follows from weights, or has the step that the settings give. */
+function startOf(
+  variables: Variables,
+  settings: QuantizerSettings,
+  description: StartDescription,
+  startsFrom: string | undefined,
+): StartValues {
+  const stepSize = settings.stepSize ?? undefined;
+  if (!startsFrom) return startActivation(description, stepSize);
+  const known = knownWeights(variables, settings, startsFrom);
+  return known ? startFromWeights(description, known) : startFresh(description, stepSize);
+}
+
 /** Where a file gives the learned values of this very parametrization they are the start, else data or settings are. */
 function quantizerRow(
   variables: Variables,
@@ -218,13 +233,7 @@ function quantizerRow(
     const { kind } = settings;
     if (!kind) throw new Error(`${name}: no quantizer is configured`);
     const description = { kind, bitwidth: settings.bitwidth, ...settings.bounds };
-    const known = startsFrom ? knownWeights(variables, settings, startsFrom) : undefined;
-    const start =
-      role === 'activation'
-        ? startActivation(description, settings.stepSize)
-        : known
-          ? startFromWeights(description, known)
-          : startFresh(description, settings.stepSize);
+    const start = startOf(variables, settings, description, startsFrom);
     const given = parameterNames(kind).map((p) => variables.starting?.get(`${name}/${kind}/${p}`)?.values[0]);
     const parameters = start.parameters.map((value, index) => given[index] ?? value) as [number, number];
     const quantizer: Quantizer = {

@@ -22,7 +22,6 @@ const settings: QuantizerSettings = {
     accountingXmin: bounds,
   },
   recomputeRange: false,
-  startFromWeights: false,
   perChannel: false,
 };
 

@@ -19,15 +19,15 @@ export function quantizableTensors(model: ModelOptions, imageShape: readonly num
 }
 
 const anything = { min: 0, max: 1 };
-const unquantized: QuantizerSettings = {
+/** Of weights or activations that have no quantizer. */
+export const unquantized: QuantizerSettings = {
   kind: null,
   bitwidth: 32,
-  stepSize: 1,
+  stepSize: null,
   bounds: {
     bounds: { n: anything, d: anything, xmin: anything, xmax: anything, m: wideLimitsOfM },
     accountingXmin: anything,
   },
   recomputeRange: false,
-  startFromWeights: false,
   perChannel: false,
 };

@@ -6,12 +6,10 @@ export interface QuantizerSettings {
   /** `null`: not quantized. */
   readonly kind: QuantizerKind | null;
   readonly bitwidth: number;
-  /** Step to start from where it does not follow from the weights. */
-  readonly stepSize: number;
+  /** Step to start from where no file gives weights; `null`: what follows from their values, for activations 1/8. */
+  readonly stepSize: number | null;
   readonly bounds: Pick<Quantizer, 'bounds' | 'accountingXmin'>;
   readonly recomputeRange: boolean;
-  /** Start from the weights' own random start values where no file gives them (the published code does not). */
-  readonly startFromWeights: boolean;
   /** Weights (not biases): a step for each output channel. */
   readonly perChannel: boolean;
 }

@@ -10,6 +10,7 @@ export {
   quantizeValue,
 } from './elementQuantizer.js';
 export { floatBits, inferredBits, inferredBitsGradient } from './inferredBitwidth.js';
+export { startFromActivations } from './measuredStart.js';
 export { effectiveRange, parameterGradients } from './parametrization.js';
 export type { Budget, Penalty } from './penalty.js';
 export { activationKbytes, addPenaltyGradient, penalty } from './penalty.js';
@@ -30,4 +31,10 @@ export { bitLength, nearestPowerOfTwo, powerOfTwo, roundHalfAway } from './round
 export type { ActivationType, MemorySets, TableSizes, TensorSet, Unquantized } from './sizes.js';
 export { activationTypes, bitsPerKbyte, largestSet, memorySets, setBits, tableBits, tableSizes } from './sizes.js';
 export type { StartDescription, StartValues } from './startValues.js';
-export { startActivation, startExponents, startFresh, startFromWeights } from './startValues.js';
+export {
+  publishedStepSize,
+  startActivation,
+  startExponents,
+  startFresh,
+  startFromWeights,
+} from './startValues.js';

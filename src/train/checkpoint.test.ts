@@ -39,7 +39,6 @@ function quantizer(kind: QuantizerSettings['kind'], bitwidth = 4): QuantizerSett
     stepSize: 2 ** -3,
     bounds: { bounds, accountingXmin: free },
     recomputeRange: false,
-    startFromWeights: false,
     perChannel: false,
   };
 }

@@ -103,7 +103,6 @@ export function quantizerSettings(settings: ExperimentQuantizer, role: Quantizer
     stepSize: settings.stepSize,
     bounds: quantizerBounds(settings, role),
     recomputeRange: settings.recomputeRange,
-    startFromWeights: settings.startFromWeights,
     perChannel: settings.perChannel,
   };
 }

@@ -118,7 +118,7 @@ describe('extensions of the solver', () => {
   });
 });
 
-describe('where weights without a file start', () => {
+describe('where quantizers without a file start', () => {
   const starts = (settings: Readonly<Record<string, unknown>>) => {
     const { variables } = build({ ...quantized, ...settings });
     return variables.quantizers.flatMap((quantizer, row) => {
@@ -130,14 +130,14 @@ describe('where weights without a file start', () => {
     });
   };
 
-  it('w_start = stepsize: the configured step, as published', () => {
+  it('weights: at the configured step, as published', () => {
     for (const { quantizer, table } of starts({ w_stepsize: 0.25 })) {
       expect(table).toEqual(startFresh(quantizer, 0.25).parameters);
     }
   });
 
-  it('w_start = weights: the step that follows from the random weights', () => {
-    const all = starts({ w_stepsize: 0.25, w_start: 'weights' });
+  it('weights: at the step that follows from their random values where none is configured', () => {
+    const all = starts({});
     for (const { quantizer, table, values } of all) {
       expect(table).toEqual(startFromWeights(quantizer, values).parameters);
     }
@@ -174,9 +174,10 @@ describe('a step for each channel', () => {
   });
 
   it('starts at that of the tensor, or where the weights of the channel put it', () => {
-    for (const [, values] of exponents(starts(perChannel))) expect(new Set(values)).toEqual(new Set([0]));
+    const unknown = { ...perChannel, w_stepsize: 0.125 };
+    for (const [, values] of exponents(starts(unknown))) expect(new Set(values)).toEqual(new Set([0]));
     const { variables } = build(perChannel);
-    const known = starts({ ...perChannel, w_start: 'weights', w_bitwidth: 8 });
+    const known = starts({ ...perChannel, w_bitwidth: 8 });
     for (const [name, values] of exponents(known)) {
       const quantizer = variables.quantizers.find((each) => name.startsWith(`${each.name}/`))!;
       const weights = known.get(quantizer.name.replace(/quant$/, ''))!;
@@ -187,7 +188,7 @@ describe('a step for each channel', () => {
   });
 
   it('learns, does not decay, and has the quantizers’ learning rate', async () => {
-    const perChannel = { w_quantize: 'parametric_fp_d_xmax', w_per_channel: true, w_start: 'weights' };
+    const perChannel = { w_quantize: 'parametric_fp_d_xmax', w_per_channel: true };
     const begun = exponents(starts(perChannel)).map(([name, values]) => [name, values.map((k) => k + 0.125)] as const);
     const moved = exponents(await afterStep(perChannel));
     const hasMoved = ([, values]: (typeof moved)[number], i: number) => values.some((k, c) => k !== begun[i]![1][c]);
@@ -205,7 +206,7 @@ describe('a step for each channel', () => {
   });
 
   it('has that learning rate beside other parameters that do not decay, which keep theirs', async () => {
-    const settings = { ...perChannel, w_start: 'weights', decay_exclude: 'bn bias' };
+    const settings = { ...perChannel, decay_exclude: 'bn bias' };
     const [all, still] = [
       await afterStep(settings),
       await afterStep({ ...settings, quantizer_learning_rate_factor: 0 }),
@@ -219,7 +220,7 @@ describe('a step for each channel', () => {
 
   it('stays with fixed quantizers', async () => {
     const fixed = exponents(
-      await afterStep({ ...perChannel, w_quantize: 'fp', weight_decay: 0.25, optimizer: 'adam' }),
+      await afterStep({ ...perChannel, w_quantize: 'fp', w_stepsize: 0.125, weight_decay: 0.25, optimizer: 'adam' }),
     );
     expect(fixed.every(([, values]) => values.every((k) => k === 0.125))).toBe(true);
   });
@@ -230,7 +231,8 @@ describe('a step for each channel', () => {
       await program.run('evaluate');
       return [...(await program.read(STORAGE.logits))];
     };
-    expect(await logits(perChannel)).toEqual(await logits(quantized));
+    const unknown = { w_stepsize: 0.125 };
+    expect(await logits({ ...perChannel, ...unknown })).toEqual(await logits({ ...quantized, ...unknown }));
     expect(await logits(perChannel, file)).not.toEqual(await logits(quantized, file));
   });
 });

@@ -26,6 +26,7 @@ import {
   type QuantizerSettings,
   STORAGE,
   type StartingWeights,
+  unquantized,
   Variables,
 } from '../nn/index.js';
 import { type Attributes, CONTROL_LENGTH, METRICS_LENGTH, PENALTIES_LENGTH, type Solver } from '../ops/attributes.js';
@@ -95,6 +96,20 @@ export function buildTrainingProgram(options: ProgramOptions): TrainingProgram {
   return { plan: makePlan({ train: builder.train(), evaluate: builder.evaluate() }), variables, options };
 }
 
+/** The network without quantizers, as far as its logits, and where its activations go. */
+export interface FloatForward extends TrainingProgram {
+  /** Names of activations and of the storages that hold them after the phase `train`. */
+  readonly activations: ReadonlyMap<string, string>;
+}
+
+/** What a training step begins with if nothing is quantized: by the moments of the batch, from the same start values. */
+export function buildFloatForward(options: ProgramOptions): FloatForward {
+  const float = { ...options, weights: unquantized, activations: unquantized, exceptions: {} };
+  const variables = new Variables(createRandom(options.seed, START_STREAM), options.starting);
+  const { graph, activations } = new PhaseBuilder(float, variables).floatForward();
+  return { plan: makePlan({ train: graph }), variables, options: float, activations };
+}
+
 /** The stream of random numbers that start values come from; batches use another one of the same seed. */
 const START_STREAM = 1;
 
@@ -146,6 +161,20 @@ class PhaseBuilder {
     graph.append('recordMetrics', [loss, penalties, this.#statistics(graph)], [metrics], { layers: [] });
     prune(graph);
     return graph;
+  }
+
+  floatForward(): { graph: Graph; activations: ReadonlyMap<string, string> } {
+    this.declare();
+    const graph = new Graph(this.#ids);
+    this.forward(graph, true);
+    const outputs = graph.nodes.flatMap((node) => (node.op === 'activation' ? node.outputs : []));
+    const names = this.variables.unquantizedTensors('activation').map(([name]) => name);
+    const activations = new Map(names.map((name) => [name, `activation ${name}`]));
+    for (const [index, storage] of [...activations.values()].entries()) {
+      const output = outputs[index]!;
+      output.view = { storage: this.#storage(storage, elementCount(output.shape)), offset: 0 };
+    }
+    return { graph, activations };
   }
 
   /** Images to loss. */

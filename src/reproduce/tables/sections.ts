@@ -3,6 +3,7 @@
 import { publishedConfig } from '../publishedConfig.js';
 import { nothingPublished } from '../publishedResults.js';
 import type { Table, TableRow } from '../table.js';
+import { publishedStart } from './cifarDefaults.js';
 
 const files = [
   { group: 'Uniform', config: 'train_resnet_quant_fp.cfg' },
@@ -12,7 +13,7 @@ const files = [
 // 2000 images to train with, and as many to choose with as a tenth of them.
 const oneEpoch = {
   seeds: [0],
-  settings: { epochs: 1, limit_train: 2200, validation_split: 200, limit_val: 1000 },
+  settings: { ...publishedStart, epochs: 1, limit_train: 2200, validation_split: 200, limit_val: 1000 },
 };
 
 export const sections: Table = {

@@ -1,0 +1,131 @@
+import { describe, expect, it } from 'vitest';
+import { generateSynthetic, type ImageSet, limit } from '../data/index.js';
+import { type Device, selectEngine } from '../engine/selectEngine.js';
+import { experimentFromSettings } from '../experiment/index.js';
+import { type Quantizer, startActivation, startFromActivations } from '../quant/index.js';
+import { startOnActivations } from './activationStart.js';
+import { dataShape, programOptions } from './programOptions.js';
+import { buildTrainingProgram } from './trainingProgram.js';
+
+const dataset = generateSynthetic(1, 6);
+
+interface Row {
+  readonly quantizer: Quantizer;
+  readonly start: readonly number[];
+}
+
+/** Rows of the activations by name, and all variables. */
+async function started(device: Device, settings: Readonly<Record<string, unknown>> = {}, only?: readonly string[]) {
+  const experiment = experimentFromSettings('test', 'test', {
+    w_quantize: 'parametric_fp_d_xmax',
+    a_quantize: 'parametric_fp_d_xmax_relu',
+    batch_size: 2,
+    ...settings,
+  });
+  const training = buildTrainingProgram(programOptions(experiment, dataShape(dataset, dataset.test.count), null));
+  const { variables } = training;
+  const tensors = variables.tensors.filter(({ role }) => role === 'activation').map(({ name }) => name);
+  const engine = await selectEngine(device, { threads: 2 });
+  await startOnActivations(engine, training, dataset.train, only ?? tensors);
+  await engine.dispose();
+  const rows = new Map<string, Row>();
+  for (const { name, role, row } of variables.tensors) {
+    if (role !== 'activation' || row === null) continue;
+    rows.set(name, { quantizer: variables.quantizers[row]!, start: variables.table.slice(2 * row, 2 * row + 2) });
+  }
+  return { rows, variables };
+}
+
+/** Outputs of a ReLU behind a normalised 3×3 convolution with γ = 1 and β = 0; w in HWIO. */
+function firstActivations({ images, count, height, width, channels }: ImageSet, w: Float64Array): number[] {
+  const pixel = (image: number, y: number, x: number, channel: number) =>
+    y < 0 || x < 0 || y >= height || x >= width
+      ? 0
+      : (images[((image * height + y) * width + x) * channels + channel]! / 255 - 0.5) / 0.5;
+  return Array.from({ length: 16 }, (_, output) => {
+    const values: number[] = [];
+    for (let image = 0; image < count; image++) {
+      for (let at = 0; at < height * width; at++) {
+        let sum = 0;
+        for (let tap = 0; tap < 9; tap++) {
+          const [y, x] = [Math.floor(at / width) + Math.floor(tap / 3) - 1, (at % width) + (tap % 3) - 1];
+          for (let c = 0; c < channels; c++) sum += pixel(image, y, x, c) * w[(tap * channels + c) * 16 + output]!;
+        }
+        values.push(sum);
+      }
+    }
+    const mean = values.reduce((a, b) => a + b) / values.length;
+    const variance = values.reduce((sum, v) => sum + (v - mean) ** 2, 0) / values.length;
+    return values.map((v) => Math.max(0, (v - mean) / Math.sqrt(variance + 1e-5)));
+  }).flat();
+}
+
+describe('where quantizers of activations start', () => {
+  it('is what suits the activations of the float network best, by hand for the first one', async () => {
+    const { rows, variables } = await started('reference', { a_bitwidth: 3 });
+    const { quantizer, start } = rows.get('conv1')!;
+    const activations = firstActivations(limit(dataset.train, 6, 313), variables.find('conv1/quantized_conv/W')!.start);
+    const error = (step: number) =>
+      activations.reduce((sum, x) => sum + (Math.min(7, Math.round(x / step)) * step - x) ** 2, 0);
+    const steps = [1, 1 / 2, 1 / 4, 1 / 8, 1 / 16];
+    const best = steps.toSorted((a, b) => error(a) - error(b))[0]!;
+    expect(start).toEqual(startActivation(quantizer, best).parameters);
+  });
+
+  it.each([
+    ['parametric_fp_d_xmax_relu', {}],
+    ['parametric_pow2_xmin_xmax_relu', {}],
+    ['fp_relu', {}],
+    ['parametric_fp_d_xmax_relu', { model: 'mobilenetv2' }],
+  ])('is the same on the engine that measures as in float64: %s %o', async (a_quantize, settings) => {
+    const [exact, measured] = [
+      await started('reference', { a_quantize, ...settings }),
+      await started('cpu', { a_quantize, ...settings }),
+    ];
+    expect(measured.rows).toEqual(exact.rows);
+    expect(
+      new Set([...exact.rows.values()].map(({ start, quantizer }) => `${quantizer.fixed} ${start}`)).size,
+    ).toBeGreaterThan(1);
+  });
+
+  it('leaves alone what is not named', async () => {
+    const { rows } = await started('cpu', { a_stepsize: 2 ** -5 }, ['res3/layer3']);
+    for (const [name, { start }] of rows) expect(start[0] !== 2 ** -5, name).toBe(name === 'res3/layer3');
+  });
+});
+
+describe('the start on given activations', () => {
+  const quantizer: Quantizer = {
+    kind: 'parametric_fp_d_xmax',
+    bitwidth: 4,
+    name: 'a',
+    role: 'activation',
+    signed: false,
+    count: 1,
+    fixed: null,
+    recomputeRange: false,
+    bounds: {
+      n: { min: 1, max: 8 },
+      d: { min: 2 ** -8, max: 1 },
+      xmin: { min: 2 ** -14, max: 255 },
+      xmax: { min: 2 ** -8, max: 255 },
+      m: { min: -20, max: 20 },
+    },
+    accountingXmin: { min: 2 ** -14, max: 255 },
+  };
+
+  it('holds multiples of a step exactly, and prefers many small values to a single large one', () => {
+    const multiples = Array.from({ length: 16 }, (_, i) => i / 4);
+    expect(startFromActivations(quantizer, multiples).parameters).toEqual([0.25, 3.75]);
+    const small = Array.from({ length: 1000 }, (_, i) => (i % 16) / 16);
+    expect(startFromActivations(quantizer, [...small, 1.5]).parameters).toEqual([1 / 16, 15 / 16]);
+  });
+
+  it('is the published one for zeros, and is found for a single level and for the largest width', () => {
+    expect(startFromActivations(quantizer, [0, 0]).parameters).toEqual([0.125, 1.875]);
+    expect(startFromActivations({ ...quantizer, bitwidth: 1 }, [0, 2, 2]).parameters).toEqual([2, 2]);
+    const [step, range] = startFromActivations({ ...quantizer, bitwidth: 16 }, [3, 1.7, 0.2]).parameters;
+    expect(range).toBeGreaterThanOrEqual(3);
+    expect(step).toBe(2 ** -14);
+  });
+});

@@ -1,0 +1,48 @@
+/**
+ * Where quantizers of activations start that have no step given: on what the float network puts out. The published step
+ * of 1/8 with 4 bits would cut off everything above 2, and the sums behind the shortcuts of a fresh ResNet are far larger.
+ */
+
+import { evaluationBatches } from '../data/batches.js';
+import { limit } from '../data/imageSet.js';
+import type { Images } from '../data/imageStream.js';
+import type { Engine } from '../engine/engine.js';
+import { startFromActivations } from '../quant/index.js';
+import { openSession } from './session.js';
+import { buildFloatForward, type TrainingProgram } from './trainingProgram.js';
+
+/** Enough for some hundred thousand values a layer, and few enough to hold all activations at once. */
+const SAMPLE_IMAGES = 16;
+
+/**
+ * Gives the quantizers of these activations the start that suits the float network best, with the start values of the
+ * program, on some images of the training set, chosen by the seed and as they are; to be called before the program is
+ * loaded. Rejects if one of the images cannot be decoded.
+ */
+export async function startOnActivations(
+  engine: Engine,
+  { options, variables }: TrainingProgram,
+  images: Images,
+  tensors: readonly string[],
+): Promise<void> {
+  const batchSize = Math.min(SAMPLE_IMAGES, images.count);
+  const train = options.train.type === 'batch' ? options.train : { ...options.train, count: batchSize, batches: 1 };
+  const forward = buildFloatForward({ ...options, batchSize, train });
+  const session = await openSession(engine, forward);
+  try {
+    session.setTrainingImages(limit(images, batchSize, options.seed));
+    session.setBatches(evaluationBatches(batchSize, batchSize));
+    await session.useBatch(0);
+    await session.program.run('train');
+    for (const { name, row } of variables.tensors) {
+      if (row === null || !tensors.includes(name)) continue;
+      const quantizer = variables.quantizers[row]!;
+      const activations = await session.program.read(forward.activations.get(name)!);
+      const { parameters, fixed } = startFromActivations(quantizer, activations);
+      variables.quantizers[row] = { ...quantizer, fixed };
+      variables.table.splice(2 * row, 2, ...parameters);
+    }
+  } finally {
+    await session.program.dispose();
+  }
+}
