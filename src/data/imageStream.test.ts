@@ -139,4 +139,13 @@ describe('subsets', () => {
     const [held10] = await all(held, table);
     expect(Buffer.from(held10!.images).equals(split(resident.train, 10, 3).held.images)).toBe(true);
   });
+
+  it('keep the sizes that are known', async () => {
+    const train = await measured(open('crop').train, { cacheDirectory });
+    const sizes = new Map(train.files.map(({ file }, i) => [file, train.sizes!.subarray(2 * i, 2 * i + 2)]));
+    const chosen = limit(train, 10, 7);
+    const expected = chosen.files.flatMap(({ file }) => [...sizes.get(file)!]);
+    expect([...chosen.sizes!]).toEqual(expected);
+    expect(limit(open('crop').train, 10, 7).sizes).toBeNull();
+  });
 });

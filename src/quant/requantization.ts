@@ -94,8 +94,8 @@ export function requantizeWeights(
   return best;
 }
 
-/** A range of less than 1/32 of the largest weight suits no distribution. */
-const octavesTried = 6;
+/** A range of less than 1/32 of the largest value suits no distribution. */
+export const octavesTried = 6;
 
 /**
  * The values with at most `bits` bits that keep the range, or come as close as a step that is a power of two and the

@@ -121,6 +121,12 @@ describe('the start on given activations', () => {
     expect(startFromActivations(quantizer, [...small, 1.5]).parameters).toEqual([1 / 16, 15 / 16]);
   });
 
+  it('looks below the largest step that the limits allow', () => {
+    // A step of 2 counts as the largest, 1, and has the wider range: better than 1 itself, but not than 1/2.
+    const values = [...Array.from({ length: 1000 }, (_, i) => (i % 8) / 2), 16.6];
+    expect(startFromActivations(quantizer, values).parameters).toEqual([0.5, 7.5]);
+  });
+
   it('is the published one for zeros, and is found for a single level and for the largest width', () => {
     expect(startFromActivations(quantizer, [0, 0]).parameters).toEqual([0.125, 1.875]);
     expect(startFromActivations({ ...quantizer, bitwidth: 1 }, [0, 2, 2]).parameters).toEqual([2, 2]);

@@ -104,7 +104,8 @@ export interface FloatForward extends TrainingProgram {
 
 /** What a training step begins with if nothing is quantized: by the moments of the batch, from the same start values. */
 export function buildFloatForward(options: ProgramOptions): FloatForward {
-  const float = { ...options, weights: unquantized, activations: unquantized, exceptions: {} };
+  const quantizers = { weights: unquantized, activations: unquantized, exceptions: {} };
+  const float = { ...options, ...quantizers, movingAverages: false };
   const variables = new Variables(createRandom(options.seed, START_STREAM), options.starting);
   const { graph, activations } = new PhaseBuilder(float, variables).floatForward();
   return { plan: makePlan({ train: graph }), variables, options: float, activations };

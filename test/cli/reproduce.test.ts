@@ -252,8 +252,9 @@ describe('runs that stand in the way', () => {
       '--batch-size',
       '16',
     ];
+    const start = ['--w-stepsize', '0.125', '--a-stepsize', '0.125'];
     const more = ['--select', 'validation', '--seed', '3', '--device', 'cpu', '--out', 'stale/seed-3', '--no-plots'];
-    await succeeds([...train, ...more], folder);
+    await succeeds([...train, ...start, ...more], folder);
     const config = join(run('stale', 'DEFAULT'), 'config.json');
     writeFileSync(config, readFileSync(config, 'utf8').replace('"weight_decay": 0.1', '"weight_decay": 0.0002'));
     const { code, stderr } = await mpdnn(call('stale', '--only', 'U3-W'), folder);

@@ -27,6 +27,7 @@ initial_learning_rate = 0.02
 [CROPS]
 augment = resized_crop
 w_quantize = parametric_fp_d_xmax
+a_quantize = parametric_fp_d_xmax_relu
 mean = 0.485,0.456,0.406
 std = 0.229,0.224,0.225
 
