@@ -10,7 +10,7 @@ export interface QuantizerSettings {
   readonly bitwidth: number;
   readonly bitwidthMin: number;
   readonly bitwidthMax: number;
-  /** Step d: start value where no file gives weights, `null` for what suits weights and activations; and its limits. */
+  /** Step d: start value (of weights, where no file gives them), `null` for what suits the data; and its limits. */
   readonly stepSize: number | null;
   readonly stepSizeMin: number;
   readonly stepSizeMax: number;

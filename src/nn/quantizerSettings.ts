@@ -6,7 +6,7 @@ export interface QuantizerSettings {
   /** `null`: not quantized. */
   readonly kind: QuantizerKind | null;
   readonly bitwidth: number;
-  /** Step to start from where no file gives weights; `null`: what follows from their values, for activations 1/8. */
+  /** Step to start from; of weights, where no file gives them. `null`: what follows from weights; of activations, 1/8. */
   readonly stepSize: number | null;
   readonly bounds: Pick<Quantizer, 'bounds' | 'accountingXmin'>;
   readonly recomputeRange: boolean;

@@ -76,7 +76,7 @@ export async function runExperiment(
   const [chooses, reported] = evaluationSets(data);
   const shape = dataShape(data, chooses.count, reported?.count);
   const program = buildTrainingProgram(programOptions(experiment, shape, starting));
-  if (!folderToResume && !starting) await startActivations(experiment, program, data.train, shape);
+  if (!folderToResume) await startActivations(experiment, program, data.train, shape);
   const outlook = budgetOutlook(experiment, program.variables);
   if (starting) events.line(startLine(program.variables, starting));
   if (outlook) events.line(outlook);

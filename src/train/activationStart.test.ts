@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { generateSynthetic, type ImageSet, limit } from '../data/index.js';
 import { type Device, selectEngine } from '../engine/selectEngine.js';
 import { experimentFromSettings } from '../experiment/index.js';
+import type { StartingWeights } from '../nn/index.js';
 import { type Quantizer, startActivation, startFromActivations } from '../quant/index.js';
 import { startOnActivations } from './activationStart.js';
 import { dataShape, programOptions } from './programOptions.js';
@@ -15,14 +16,19 @@ interface Row {
 }
 
 /** Rows of the activations by name, and all variables. */
-async function started(device: Device, settings: Readonly<Record<string, unknown>> = {}, only?: readonly string[]) {
+async function started(
+  device: Device,
+  settings: Readonly<Record<string, unknown>> = {},
+  only?: readonly string[],
+  starting: StartingWeights | null = null,
+) {
   const experiment = experimentFromSettings('test', 'test', {
     w_quantize: 'parametric_fp_d_xmax',
     a_quantize: 'parametric_fp_d_xmax_relu',
     batch_size: 2,
     ...settings,
   });
-  const training = buildTrainingProgram(programOptions(experiment, dataShape(dataset, dataset.test.count), null));
+  const training = buildTrainingProgram(programOptions(experiment, dataShape(dataset, dataset.test.count), starting));
   const { variables } = training;
   const tensors = variables.tensors.filter(({ role }) => role === 'activation').map(({ name }) => name);
   const engine = await selectEngine(device, { threads: 2 });
@@ -86,6 +92,20 @@ describe('where quantizers of activations start', () => {
     expect(
       new Set([...exact.rows.values()].map(({ start, quantizer }) => `${quantizer.fixed} ${start}`)).size,
     ).toBeGreaterThan(1);
+  });
+
+  it('is that of a file where it gives one', async () => {
+    const given = new Map([
+      ['conv1/Aquant/parametric_fp_d_xmax/d', 2 ** -6],
+      ['conv1/Aquant/parametric_fp_d_xmax/xmax', 3],
+    ]);
+    const { rows } = await started('cpu', {}, undefined, {
+      source: 'file',
+      get: (name) => (given.has(name) ? { shape: [], values: [given.get(name)!] } : undefined),
+    });
+    const { rows: measured } = await started('cpu');
+    expect(rows.get('conv1')!.start).toEqual([2 ** -6, 3]);
+    expect([...rows].slice(1)).toEqual([...measured].slice(1));
   });
 
   it('leaves alone what is not named', async () => {

@@ -1,13 +1,15 @@
 /**
  * Where quantizers of activations start that have no step given: on what the float network puts out. The published step
- * of 1/8 with 4 bits would cut off everything above 2, and the sums behind the shortcuts of a fresh ResNet are far larger.
+ * of 1/8 with 4 bits would cut off everything above 2, and the sums behind the shortcuts of a ResNet are far larger.
  */
 
 import { evaluationBatches } from '../data/batches.js';
 import { limit } from '../data/imageSet.js';
 import type { Images } from '../data/imageStream.js';
 import type { Engine } from '../engine/engine.js';
-import { startFromActivations } from '../quant/index.js';
+import type { StartingWeights } from '../nn/index.js';
+import { parameterNames, type Quantizer, startFromActivations } from '../quant/index.js';
+import { quantizerValueName } from './learnedValues.js';
 import { openSession } from './session.js';
 import { buildFloatForward, type TrainingProgram } from './trainingProgram.js';
 
@@ -15,9 +17,9 @@ import { buildFloatForward, type TrainingProgram } from './trainingProgram.js';
 const SAMPLE_IMAGES = 16;
 
 /**
- * Gives the quantizers of these activations the start that suits the float network best, with the start values of the
- * program, on some images of the training set, chosen by the seed and as they are; to be called before the program is
- * loaded. Rejects if one of the images cannot be decoded.
+ * Gives the quantizers of these activations, but those whose values a file gives, the start that suits the float network
+ * best, with the start values of the program, on some images of the training set, chosen by the seed and as they are; to
+ * be called before the program is loaded. Rejects if one of the images cannot be decoded.
  */
 export async function startOnActivations(
   engine: Engine,
@@ -37,6 +39,7 @@ export async function startOnActivations(
     for (const { name, row } of variables.tensors) {
       if (row === null || !tensors.includes(name)) continue;
       const quantizer = variables.quantizers[row]!;
+      if (isGiven(quantizer, variables.starting)) continue;
       const activations = await session.program.read(forward.activations.get(name)!);
       const { parameters, fixed } = startFromActivations(quantizer, activations);
       variables.quantizers[row] = { ...quantizer, fixed };
@@ -45,4 +48,8 @@ export async function startOnActivations(
   } finally {
     await session.program.dispose();
   }
+}
+
+function isGiven(quantizer: Quantizer, starting: StartingWeights | null): boolean {
+  return parameterNames(quantizer.kind).some((name) => starting?.get(quantizerValueName(quantizer, name)));
 }

@@ -3,7 +3,7 @@
 import { publishedStepSize } from '../../quant/index.js';
 import type { Table } from '../table.js';
 
-/** Networks that no file gives started with a step of 1/8, whatever their values. */
+/** The published step, whatever is to be quantized; only weights of a file had one of their own. */
 export const publishedStart = { w_stepsize: publishedStepSize, a_stepsize: publishedStepSize } as const;
 
 export const cifarDefaults: Pick<Table, 'full' | 'quick' | 'out' | 'publishedEpochs' | 'images'> = {
