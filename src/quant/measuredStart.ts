@@ -6,12 +6,12 @@ import { publishedStepSize, type StartValues, startActivation } from './startVal
 
 /**
  * Start with the step, a power of two, whose levels change the activations least, by the sum of the squares. The largest
- * one tried has all of them in its range. With the published step where all of them are 0.
+ * one tried has all of them in its range. With the published step where all of them are 0, or one is not finite.
  */
 export function startFromActivations(q: Quantizer, activations: ArrayLike<number>): StartValues {
   let peak = 0;
   for (let i = 0; i < activations.length; i++) peak = Math.max(peak, activations[i]!);
-  if (peak === 0) return startActivation(q, publishedStepSize);
+  if (!(peak > 0 && peak < Number.POSITIVE_INFINITY)) return startActivation(q, publishedStepSize);
   const first = Math.ceil(Math.log2(peak / (powerOfTwo(q.bitwidth) - 1)));
   const tried = Array.from({ length: octavesTried }, (_, octave) => {
     const start = startActivation(q, powerOfTwo(first - octave));

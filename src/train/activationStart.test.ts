@@ -147,8 +147,13 @@ describe('the start on given activations', () => {
     expect(startFromActivations(quantizer, values).parameters).toEqual([0.5, 7.5]);
   });
 
-  it('is the published one for zeros, and is found for a single level and for the largest width', () => {
-    expect(startFromActivations(quantizer, [0, 0]).parameters).toEqual([0.125, 1.875]);
+  it('is the published one for zeros and for what is not finite', () => {
+    for (const value of [0, Number.NaN, Number.POSITIVE_INFINITY]) {
+      expect(startFromActivations(quantizer, [0, value]).parameters).toEqual([0.125, 1.875]);
+    }
+  });
+
+  it('is found for a single level and for the largest width', () => {
     expect(startFromActivations({ ...quantizer, bitwidth: 1 }, [0, 2, 2]).parameters).toEqual([2, 2]);
     const [step, range] = startFromActivations({ ...quantizer, bitwidth: 16 }, [3, 1.7, 0.2]).parameters;
     expect(range).toBeGreaterThanOrEqual(3);
