@@ -70,7 +70,7 @@ describe.skipIf(!existsSync(goldenSteps))('golden steps (needs ../shared)', () =
     const { w_stepsize, a_stepsize, ...others } = float?.config ?? { missing: true };
     expect(settings).toMatchObject(others);
     expect([w_stepsize, a_stepsize]).toEqual([publishedStepSize, publishedStepSize]);
-    expect([settings.w_stepsize, settings.a_stepsize]).toEqual([null, null]);
+    expect([settings.w_stepsize, settings.a_stepsize]).toEqual(['auto', 'auto']);
   });
 });
 

@@ -10,8 +10,8 @@ export interface QuantizerSettings {
   readonly bitwidth: number;
   readonly bitwidthMin: number;
   readonly bitwidthMax: number;
-  /** Step d: start value (of weights, where no file gives them), `null` for what suits the data; and its limits. */
-  readonly stepSize: number | null;
+  /** Step d: start value, `auto` for what suits weights and activations, or `published`; and its limits. */
+  readonly stepSize: number | 'auto' | 'published';
   readonly stepSizeMin: number;
   readonly stepSizeMax: number;
   readonly xminMin: number;

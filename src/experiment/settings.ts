@@ -55,6 +55,11 @@ const dataSpec: Reader<string> = {
 
 // 2^-16 is the smallest published bound; a bound beyond 2^16 could not be told from no bound.
 const bound = number(0, 65536, 'above');
+const stepSize = setting(
+  `${bound.allowed}, or auto, or published`,
+  (value) => (value === 'auto' || value === 'published' ? value : bound.read(value)),
+  ['auto', 'published'],
+);
 const bits = integer(1, 16);
 
 /** Text in, values out, both under the names of the .cfg keys. `null` in a value means `auto`, `all` or `none`. */
@@ -114,7 +119,7 @@ export const settingsSchema = z.strictObject({
   select: key('test', choice(['test', 'validation'])),
 
   w_quantize: key('none', optional(choice(quantizerKinds))),
-  w_stepsize: key('auto', optional(bound, 'auto')),
+  w_stepsize: key('auto', stepSize),
   w_stepsize_min: key('0.00390625', bound),
   w_stepsize_max: key('1', bound),
   w_xmin_min: key('1.52587890625e-05', bound),
@@ -127,7 +132,7 @@ export const settingsSchema = z.strictObject({
   w_per_channel: key('false', flag),
 
   a_quantize: key('none', optional(choice(quantizerKinds.map((kind): `${QuantizerKind}_relu` => `${kind}_relu`)))),
-  a_stepsize: key('auto', optional(bound, 'auto')),
+  a_stepsize: key('auto', stepSize),
   a_stepsize_min: key('0.00390625', bound),
   a_stepsize_max: key('1', bound),
   a_xmin_min: key('6.103515625e-05', bound),

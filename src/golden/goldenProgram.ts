@@ -1,4 +1,7 @@
-/** The training program that golden settings describe: CIFAR-10's sizes unless said otherwise, batches from the host. */
+/**
+ * The training program that golden settings describe: CIFAR-10's sizes unless said otherwise, batches from the host, and
+ * quantizers that start as published.
+ */
 
 import { experimentFromSettings } from '../experiment/index.js';
 import type { StartingWeights } from '../nn/index.js';
@@ -18,7 +21,8 @@ export interface GoldenProgramOptions {
 
 export function goldenProgram(options: GoldenProgramOptions): TrainingProgram {
   const { where, settings, batchSize = 1, classes = 10, imageSize = 32, starting = null } = options;
-  const experiment = experimentFromSettings(where, where, { ...settings, batch_size: batchSize });
+  const start = { w_stepsize: 'published', a_stepsize: 'published' };
+  const experiment = experimentFromSettings(where, where, { ...settings, ...start, batch_size: batchSize });
   const data = {
     classes,
     imageShape: [imageSize, imageSize, 3] as const,

@@ -12,10 +12,12 @@ import { depthwiseConv2d } from '../ops/depthwiseConvolution.js';
 import { linear } from '../ops/linear.js';
 import { quantizeChannels } from '../ops/quantizeChannels.js';
 import {
+  bestExponents,
+  bestStart,
   coreOf,
   parameterNames,
+  publishedStepSize,
   type Quantizer,
-  type StartDescription,
   type StartValues,
   startActivation,
   startExponents,
@@ -178,7 +180,7 @@ function quantizedWeight(
   return activation(graph, parameter, network.ranges, { type: 'quantize', row, core, signed: true });
 }
 
-/** Start where the channels' own steps would be, if the weights are known. */
+/** Start where the channels' own steps would be, if weights decide the start at all. */
 function channelExponents(
   { graph, variables }: Network,
   settings: QuantizerSettings,
@@ -188,16 +190,12 @@ function channelExponents(
 ): Tensor {
   const quantizer = variables.quantizers[row]!;
   const start = () => {
-    const known = knownWeights(variables, settings, weight);
-    return known ? startExponents(quantizer, known, channels) : new Float64Array(channels);
+    const { start: values } = variables.find(weight)!;
+    if (settings.stepSize === 'auto') return bestExponents(quantizer, values, channels);
+    const follows = settings.stepSize === 'published' && variables.starting?.get(weight);
+    return follows ? startExponents(quantizer, values, channels) : new Float64Array(channels);
   };
   return variables.parameter(graph, exponentsName(quantizer), [channels], 'plain', start, 'exponent');
-}
-
-/** Values of a weight that its quantizer starts from: those of a file, or random ones where no step is given. */
-function knownWeights(variables: Variables, settings: QuantizerSettings, weight: string): Float64Array | undefined {
-  const isKnown = settings.stepSize === null || variables.starting?.get(weight);
-  return isKnown ? variables.find(weight)?.start : undefined;
 }
 
 interface QuantizedTensor {
@@ -210,17 +208,19 @@ interface QuantizedTensor {
   readonly startsFrom?: string;
 }
 
-/** A start that follows from weights, or has the step that the settings give. */
+/** Activations are not known here: `auto` is the published step for them, until they are measured. */
 function startOf(
   variables: Variables,
-  settings: QuantizerSettings,
-  description: StartDescription,
+  { stepSize }: QuantizerSettings,
+  quantizer: Quantizer,
   startsFrom: string | undefined,
 ): StartValues {
-  const stepSize = settings.stepSize ?? undefined;
-  if (!startsFrom) return startActivation(description, stepSize);
-  const known = knownWeights(variables, settings, startsFrom);
-  return known ? startFromWeights(description, known) : startFresh(description, stepSize);
+  const given = typeof stepSize === 'number' ? stepSize : publishedStepSize;
+  if (startsFrom === undefined) return startActivation(quantizer, given);
+  const { start: weights } = variables.find(startsFrom)!;
+  if (stepSize === 'auto') return bestStart(quantizer, weights);
+  const follows = stepSize === 'published' && variables.starting?.get(startsFrom);
+  return follows ? startFromWeights(quantizer, weights) : startFresh(quantizer, given);
 }
 
 /** Where a file gives the learned values of this very parametrization they are the start, else data or settings are. */
@@ -232,19 +232,20 @@ function quantizerRow(
   return variables.quantizer(tensor, () => {
     const { kind } = settings;
     if (!kind) throw new Error(`${name}: no quantizer is configured`);
-    const description = { kind, bitwidth: settings.bitwidth, ...settings.bounds };
-    const start = startOf(variables, settings, description, startsFrom);
-    const given = parameterNames(kind).map((p) => variables.starting?.get(`${name}/${kind}/${p}`)?.values[0]);
-    const parameters = start.parameters.map((value, index) => given[index] ?? value) as [number, number];
     const quantizer: Quantizer = {
-      ...description,
+      kind,
+      bitwidth: settings.bitwidth,
+      ...settings.bounds,
       name,
       role,
       signed: role !== 'activation',
       count,
-      fixed: start.fixed,
+      fixed: null,
       recomputeRange: settings.recomputeRange,
     };
-    return { quantizer, start: parameters };
+    const { parameters, fixed } = startOf(variables, settings, quantizer, startsFrom);
+    const given = parameterNames(kind).map((p) => variables.starting?.get(`${name}/${kind}/${p}`)?.values[0]);
+    const start = parameters.map((value, index) => given[index] ?? value) as [number, number];
+    return { quantizer: { ...quantizer, fixed }, start };
   });
 }

@@ -23,7 +23,7 @@ const anything = { min: 0, max: 1 };
 export const unquantized: QuantizerSettings = {
   kind: null,
   bitwidth: 32,
-  stepSize: null,
+  stepSize: 'published',
   bounds: {
     bounds: { n: anything, d: anything, xmin: anything, xmax: anything, m: wideLimitsOfM },
     accountingXmin: anything,

@@ -6,8 +6,8 @@ export interface QuantizerSettings {
   /** `null`: not quantized. */
   readonly kind: QuantizerKind | null;
   readonly bitwidth: number;
-  /** Step to start from; of weights, where no file gives them. `null`: what follows from weights; of activations, 1/8. */
-  readonly stepSize: number | null;
+  /** Step to start from; `auto`: what suits the weights best; `published`: 1/8, or what follows from a file's weights. */
+  readonly stepSize: number | 'auto' | 'published';
   readonly bounds: Pick<Quantizer, 'bounds' | 'accountingXmin'>;
   readonly recomputeRange: boolean;
   /** Weights (not biases): a step for each output channel. */

@@ -1,4 +1,6 @@
 /** The method: quantizers, their gradients, inferred bitwidths, memory budgets. Numbers in, numbers out. */
+
+export { bestExponents, bestStart } from './bestStart.js';
 export type { BitError, MemoryLimit } from './bitAllocation.js';
 export { giveBits, individualLimits, missingKbytes, takeBits } from './bitAllocation.js';
 export { capBits, capMargin, noBitCap } from './bitCap.js';
@@ -10,7 +12,6 @@ export {
   quantizeValue,
 } from './elementQuantizer.js';
 export { floatBits, inferredBits, inferredBitsGradient } from './inferredBitwidth.js';
-export { startFromActivations } from './measuredStart.js';
 export { effectiveRange, parameterGradients } from './parametrization.js';
 export type { Budget, Penalty } from './penalty.js';
 export { activationKbytes, addPenaltyGradient, penalty } from './penalty.js';

@@ -55,16 +55,16 @@ export function startExponents(
  *
  * @throws {RangeError} for less than 2 bits: one is the sign.
  */
-export function startFresh(q: StartDescription, stepSize = publishedStepSize): StartValues {
+export function startFresh(q: StartDescription, stepSize: number): StartValues {
   return startAt(q, stepSize, true);
 }
 
 /** Start of an activation quantizer, with the configured step. */
-export function startActivation(q: StartDescription, stepSize = publishedStepSize): StartValues {
+export function startActivation(q: StartDescription, stepSize: number): StartValues {
   return startAt(q, stepSize, false);
 }
 
-/** The step that quantizers start with as published where nothing says which. */
+/** The step that quantizers start with as published, but those of weights that a file gives. */
 export const publishedStepSize = 2 ** -3;
 
 const float32Epsilon = 2 ** -23;

@@ -29,6 +29,7 @@ import { type DataShape, dataShape, programOptions, resolvedLayers } from '../tr
 import { openSession } from '../train/session.js';
 import { initialState, train } from '../train/train.js';
 import { buildTrainingProgram, type TrainingProgram } from '../train/trainingProgram.js';
+import { zeroedWeights } from '../train/zeroedWeights.js';
 import { type LoadedWeights, loadReport, readStartingWeights } from '../weights/index.js';
 import { evaluationSets, withGeneratedData } from './experimentData.js';
 import type { RunEvents } from './runEvents.js';
@@ -80,6 +81,8 @@ export async function runExperiment(
   const outlook = budgetOutlook(experiment, program.variables);
   if (starting) events.line(startLine(program.variables, starting));
   if (outlook) events.line(outlook);
+  const zeroed = folderToResume ? null : zeroedWeights(program.variables);
+  if (zeroed) events.line(zeroed);
   if (experiment.layers.length > 0) events.onLayers?.(resolvedLayers(experiment, shape));
   const checkpoint = folderToResume ? await readCheckpoint(folderToResume.checkpoint, program) : null;
   const engine = await bench.engine(experiment);
@@ -119,7 +122,7 @@ export async function runExperiment(
 }
 
 /**
- * Measures activations whose settings give no step to start with. Always on the CPU engine: a run starts from the same
+ * Measures activations that start with the best step. Always on the CPU engine: a run starts from the same
  * values on every device.
  */
 async function startActivations(
@@ -129,7 +132,7 @@ async function startActivations(
   shape: DataShape,
 ): Promise<void> {
   const open = resolvedLayers(experiment, shape).filter(
-    ({ role, quantizer: { kind, stepSize } }) => role === 'activation' && kind !== null && stepSize === null,
+    ({ role, quantizer: { kind, stepSize } }) => role === 'activation' && kind !== null && stepSize === 'auto',
   );
   if (open.length === 0) return;
   const engine = await selectEngine('cpu', { threads: experiment.threads ?? undefined });

@@ -3,7 +3,7 @@ import { generateSynthetic, type ImageSet, limit } from '../data/index.js';
 import { type Device, selectEngine } from '../engine/selectEngine.js';
 import { experimentFromSettings } from '../experiment/index.js';
 import type { StartingWeights } from '../nn/index.js';
-import { type Quantizer, startActivation, startFromActivations } from '../quant/index.js';
+import { bestStart, type Quantizer, startActivation } from '../quant/index.js';
 import { startOnActivations } from './activationStart.js';
 import { dataShape, programOptions } from './programOptions.js';
 import { buildTrainingProgram } from './trainingProgram.js';
@@ -136,26 +136,26 @@ describe('the start on given activations', () => {
 
   it('holds multiples of a step exactly, and prefers many small values to a single large one', () => {
     const multiples = Array.from({ length: 16 }, (_, i) => i / 4);
-    expect(startFromActivations(quantizer, multiples).parameters).toEqual([0.25, 3.75]);
+    expect(bestStart(quantizer, multiples).parameters).toEqual([0.25, 3.75]);
     const small = Array.from({ length: 1000 }, (_, i) => (i % 16) / 16);
-    expect(startFromActivations(quantizer, [...small, 1.5]).parameters).toEqual([1 / 16, 15 / 16]);
+    expect(bestStart(quantizer, [...small, 1.5]).parameters).toEqual([1 / 16, 15 / 16]);
   });
 
   it('looks below the largest step that the limits allow', () => {
     // A step of 2 counts as the largest, 1, and has the wider range: better than 1 itself, but not than 1/2.
     const values = [...Array.from({ length: 1000 }, (_, i) => (i % 8) / 2), 16.6];
-    expect(startFromActivations(quantizer, values).parameters).toEqual([0.5, 7.5]);
+    expect(bestStart(quantizer, values).parameters).toEqual([0.5, 7.5]);
   });
 
   it('is the published one for zeros and for what is not finite', () => {
     for (const value of [0, Number.NaN, Number.POSITIVE_INFINITY]) {
-      expect(startFromActivations(quantizer, [0, value]).parameters).toEqual([0.125, 1.875]);
+      expect(bestStart(quantizer, [0, value]).parameters).toEqual([0.125, 1.875]);
     }
   });
 
   it('is found for a single level and for the largest width', () => {
-    expect(startFromActivations({ ...quantizer, bitwidth: 1 }, [0, 2, 2]).parameters).toEqual([2, 2]);
-    const [step, range] = startFromActivations({ ...quantizer, bitwidth: 16 }, [3, 1.7, 0.2]).parameters;
+    expect(bestStart({ ...quantizer, bitwidth: 1 }, [0, 2, 2]).parameters).toEqual([2, 2]);
+    const [step, range] = bestStart({ ...quantizer, bitwidth: 16 }, [3, 1.7, 0.2]).parameters;
     expect(range).toBeGreaterThanOrEqual(3);
     expect(step).toBe(2 ** -14);
   });

@@ -1,5 +1,5 @@
 /**
- * Where quantizers of activations start that have no step given: on what the float network puts out. The published step
+ * Where quantizers of activations start with `a_stepsize = auto`: on what the float network puts out. The published step
  * of 1/8 with 4 bits would cut off everything above 2, and the sums behind the shortcuts of a ResNet are far larger.
  */
 
@@ -8,7 +8,7 @@ import { limit } from '../data/imageSet.js';
 import type { Images } from '../data/imageStream.js';
 import type { Engine } from '../engine/engine.js';
 import type { StartingWeights } from '../nn/index.js';
-import { parameterNames, type Quantizer, startFromActivations } from '../quant/index.js';
+import { bestStart, parameterNames, type Quantizer } from '../quant/index.js';
 import { quantizerValueName } from './learnedValues.js';
 import { openSession } from './session.js';
 import { buildFloatForward, type TrainingProgram } from './trainingProgram.js';
@@ -41,7 +41,7 @@ export async function startOnActivations(
       const quantizer = variables.quantizers[row]!;
       if (isGiven(quantizer, variables.starting)) continue;
       const activations = await session.program.read(forward.activations.get(name)!);
-      const { parameters, fixed } = startFromActivations(quantizer, activations);
+      const { parameters, fixed } = bestStart(quantizer, activations);
       variables.quantizers[row] = { ...quantizer, fixed };
       variables.table.splice(2 * row, 2, ...parameters);
     }

@@ -36,7 +36,7 @@ function quantizer(kind: QuantizerSettings['kind'], bitwidth = 4): QuantizerSett
   return {
     kind,
     bitwidth,
-    stepSize: 2 ** -3,
+    stepSize: 'published',
     bounds: { bounds, accountingXmin: free },
     recomputeRange: false,
     perChannel: false,

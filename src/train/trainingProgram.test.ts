@@ -3,7 +3,7 @@ import type { Program } from '../engine/engine.js';
 import { createReferenceEngine } from '../engine/reference/referenceEngine.js';
 import { experimentFromSettings } from '../experiment/index.js';
 import { STORAGE, type StartingWeights } from '../nn/index.js';
-import { parameterNames, startExponents, startFresh, startFromWeights, tableSizes } from '../quant/index.js';
+import { bestExponents, bestStart, parameterNames, startFresh, tableSizes } from '../quant/index.js';
 import { learnedPlaces, readPlaces } from './learnedValues.js';
 import { programOptions } from './programOptions.js';
 import { openSession } from './session.js';
@@ -130,16 +130,21 @@ describe('where quantizers without a file start', () => {
     });
   };
 
-  it('weights: at the configured step, as published', () => {
-    for (const { quantizer, table } of starts({ w_stepsize: 0.25 })) {
-      expect(table).toEqual(startFresh(quantizer, 0.25).parameters);
+  it('weights: at the configured step, or at 1/8 as published', () => {
+    for (const [w_stepsize, step] of [
+      [0.25, 0.25],
+      ['published', 0.125],
+    ] as const) {
+      for (const { quantizer, table } of starts({ w_stepsize })) {
+        expect(table).toEqual(startFresh(quantizer, step).parameters);
+      }
     }
   });
 
-  it('weights: at the step that follows from their random values where none is configured', () => {
+  it('weights: at the step that suits their random values best, unless one is configured', () => {
     const all = starts({});
     for (const { quantizer, table, values } of all) {
-      expect(table).toEqual(startFromWeights(quantizer, values).parameters);
+      expect(table).toEqual(bestStart(quantizer, values).parameters);
     }
     expect(new Set(all.map(({ table }) => table[0])).size).toBeGreaterThan(1);
   });
@@ -174,16 +179,16 @@ describe('a step for each channel', () => {
   });
 
   it('starts at that of the tensor, or where the weights of the channel put it', () => {
-    const unknown = { ...perChannel, w_stepsize: 0.125 };
+    const unknown = { ...perChannel, w_stepsize: 'published' };
     for (const [, values] of exponents(starts(unknown))) expect(new Set(values)).toEqual(new Set([0]));
     const { variables } = build(perChannel);
     const known = starts({ ...perChannel, w_bitwidth: 8 });
     for (const [name, values] of exponents(known)) {
       const quantizer = variables.quantizers.find((each) => name.startsWith(`${each.name}/`))!;
       const weights = known.get(quantizer.name.replace(/quant$/, ''))!;
-      expect(values).toEqual([...startExponents({ bitwidth: 8 }, weights, values.length)]);
+      expect(values).toEqual([...bestExponents({ ...quantizer, bitwidth: 8 }, weights, values.length)]);
     }
-    const [, ofFile] = exponents(starts(perChannel, file))[0]!;
+    const [, ofFile] = exponents(starts(unknown, file))[0]!;
     expect(ofFile).toEqual(Array.from({ length: 16 }, (_, channel) => 0 - (channel % 5)));
   });
 

@@ -1,0 +1,52 @@
+/** Where a quantizer starts whose values are known, weights or measured activations. Nothing of this is published. */
+import { exponentLimits } from './channelExponents.js';
+import type { Quantizer } from './quantizer.js';
+import { octavesTried, squaredError } from './requantization.js';
+import { clamp, exponentOf, powerOfTwo } from './rounding.js';
+import { publishedStepSize, type StartValues, startActivation, startFresh } from './startValues.js';
+
+/**
+ * Start with the step, a power of two, whose levels change the values least, by the sum of the squares. The largest one
+ * tried has all of them in its range. With the published step where all of them are 0, or one is not finite.
+ *
+ * @throws {RangeError} for less than 2 bits with a sign, or less than 1 without
+ */
+export function bestStart(q: Quantizer, values: ArrayLike<number>): StartValues {
+  return startAt(q, bestExponent(q, values));
+}
+
+/**
+ * Start of the exponents of a weight's channels (see `channelExponents.ts`), its last axis, beside `bestStart` of the whole
+ * weight: with them each channel has its own best step. A channel of zeros takes the step of the tensor.
+ */
+export function bestExponents(q: Quantizer, weights: ArrayLike<number>, channels: number): Float64Array {
+  const whole = bestExponent(q, weights);
+  return Float64Array.from({ length: channels }, (_, channel) => {
+    const own = Float64Array.from({ length: weights.length / channels }, (_, i) => weights[i * channels + channel]!);
+    const exponent = own.some((weight) => weight !== 0) ? bestExponent(q, own) : whole;
+    return clamp(exponent - whole, exponentLimits.min, exponentLimits.max);
+  });
+}
+
+/** So many values tell enough of a tensor. */
+const SAMPLED_VALUES = 2 ** 16;
+
+/** Of the best step. */
+function bestExponent(q: Quantizer, values: ArrayLike<number>): number {
+  // Odd, so that every channel has its turn.
+  const stride = Math.ceil(values.length / SAMPLED_VALUES) | 1;
+  const sample = Float64Array.from({ length: Math.ceil(values.length / stride) }, (_, i) => values[i * stride]!);
+  const peak = sample.reduce((largest, value) => Math.max(largest, Math.abs(value)), 0);
+  if (!(peak > 0 && peak < Number.POSITIVE_INFINITY)) return exponentOf(publishedStepSize);
+  const largestInteger = powerOfTwo(q.bitwidth - (q.signed ? 1 : 0)) - 1;
+  const first = Math.ceil(Math.log2(peak / largestInteger));
+  const tried = Array.from({ length: octavesTried }, (_, octave) => {
+    const { parameters, fixed } = startAt(q, first - octave);
+    return { exponent: first - octave, error: squaredError({ ...q, fixed }, ...parameters, sample) };
+  });
+  return tried.reduce((best, each) => (each.error < best.error ? each : best)).exponent;
+}
+
+function startAt(q: Quantizer, exponent: number): StartValues {
+  return q.signed ? startFresh(q, powerOfTwo(exponent)) : startActivation(q, powerOfTwo(exponent));
+}

@@ -1,0 +1,39 @@
+/** Quantizers that take most of their weights away before training begins: gradients of what is left say little. */
+
+import { exponentsName, type Variables } from '../nn/index.js';
+import { channelScale, coreOf, effectiveRange, elementQuantizers } from '../quant/index.js';
+import { tensorOf } from './quantizerReport.js';
+
+/** Half of all weights are zero with the best step of two bits; a start may be that bad, but not much worse. */
+const MOST_ZEROS = 0.75;
+
+/** A line on weights that are mostly rounded to zero at the start, and what helps; `null` if there are none. */
+export function zeroedWeights(variables: Variables): string | null {
+  const rows = variables.quantizers.flatMap(({ role }, row) => (role === 'weight' ? [row] : []));
+  const shares = rows.map((row) => ({ row, share: shareOfZeros(variables, row) }));
+  const zeroed = shares.filter(({ share }) => share > MOST_ZEROS).sort((a, b) => b.share - a.share);
+  const [worst] = zeroed;
+  if (!worst) return null;
+  const { name } = variables.quantizers[worst.row]!;
+  return (
+    `NOTE: ${zeroed.length} of ${rows.length} weights start with more than ${100 * MOST_ZEROS} % zeros, ` +
+    `${tensorOf(name)} with ${(100 * worst.share).toFixed(0)} %: ` +
+    'w_stepsize = auto, more bits or w_per_channel = true keep more of them'
+  );
+}
+
+/** Of what the quantizer makes of the start values. */
+function shareOfZeros(variables: Variables, row: number): number {
+  const { quantizers, table } = variables;
+  const quantizer = quantizers[row]!;
+  const [e0, e1] = effectiveRange(quantizer, table[2 * row]!, table[2 * row + 1]!);
+  const { value } = elementQuantizers[coreOf(quantizer.kind)];
+  const { start } = variables.find(tensorOf(quantizer.name))!;
+  const scales = [...(variables.find(exponentsName(quantizer))?.start ?? [0])].map(channelScale);
+  let zeros = 0;
+  for (const [i, x] of start.entries()) {
+    const scale = scales[i % scales.length]!;
+    if (value(quantizer.signed, scale * e0, scale * e1, x) === 0) zeros++;
+  }
+  return zeros / start.length;
+}
