@@ -3,7 +3,7 @@ import { generateSynthetic, type ImageSet, limit } from '../data/index.js';
 import { type Device, selectEngine } from '../engine/selectEngine.js';
 import { experimentFromSettings } from '../experiment/index.js';
 import type { StartingWeights } from '../nn/index.js';
-import { bestStart, type Quantizer, startActivation } from '../quant/index.js';
+import { type Quantizer, startActivation } from '../quant/index.js';
 import { startOnActivations } from './activationStart.js';
 import { dataShape, programOptions } from './programOptions.js';
 import { buildTrainingProgram } from './trainingProgram.js';
@@ -111,52 +111,5 @@ describe('where quantizers of activations start', () => {
   it('leaves alone what is not named', async () => {
     const { rows } = await started('cpu', { a_stepsize: 2 ** -5 }, ['res3/layer3']);
     for (const [name, { start }] of rows) expect(start[0] !== 2 ** -5, name).toBe(name === 'res3/layer3');
-  });
-});
-
-describe('the start on given activations', () => {
-  const quantizer: Quantizer = {
-    kind: 'parametric_fp_d_xmax',
-    bitwidth: 4,
-    name: 'a',
-    role: 'activation',
-    signed: false,
-    count: 1,
-    fixed: null,
-    recomputeRange: false,
-    bounds: {
-      n: { min: 1, max: 8 },
-      d: { min: 2 ** -8, max: 1 },
-      xmin: { min: 2 ** -14, max: 255 },
-      xmax: { min: 2 ** -8, max: 255 },
-      m: { min: -20, max: 20 },
-    },
-    accountingXmin: { min: 2 ** -14, max: 255 },
-  };
-
-  it('holds multiples of a step exactly, and prefers many small values to a single large one', () => {
-    const multiples = Array.from({ length: 16 }, (_, i) => i / 4);
-    expect(bestStart(quantizer, multiples).parameters).toEqual([0.25, 3.75]);
-    const small = Array.from({ length: 1000 }, (_, i) => (i % 16) / 16);
-    expect(bestStart(quantizer, [...small, 1.5]).parameters).toEqual([1 / 16, 15 / 16]);
-  });
-
-  it('looks below the largest step that the limits allow', () => {
-    // A step of 2 counts as the largest, 1, and has the wider range: better than 1 itself, but not than 1/2.
-    const values = [...Array.from({ length: 1000 }, (_, i) => (i % 8) / 2), 16.6];
-    expect(bestStart(quantizer, values).parameters).toEqual([0.5, 7.5]);
-  });
-
-  it('is the published one for zeros and for what is not finite', () => {
-    for (const value of [0, Number.NaN, Number.POSITIVE_INFINITY]) {
-      expect(bestStart(quantizer, [0, value]).parameters).toEqual([0.125, 1.875]);
-    }
-  });
-
-  it('is found for a single level and for the largest width', () => {
-    expect(bestStart({ ...quantizer, bitwidth: 1 }, [0, 2, 2]).parameters).toEqual([2, 2]);
-    const [step, range] = bestStart({ ...quantizer, bitwidth: 16 }, [3, 1.7, 0.2]).parameters;
-    expect(range).toBeGreaterThanOrEqual(3);
-    expect(step).toBe(2 ** -14);
   });
 });
