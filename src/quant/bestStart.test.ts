@@ -30,6 +30,17 @@ describe('the best start', () => {
     expect(bestStart(quantizer, [...small, 1.5]).parameters).toEqual([1 / 16, 15 / 16]);
   });
 
+  it('prefers the wider range where a finer step is hardly better', () => {
+    const twoBits = { ...quantizer, bitwidth: 2 };
+    const values = (small: number) => [2.9, ...Array.from({ length: small }, () => 0.4)];
+    const error = (of: number[], step: number) =>
+      of.reduce((sum, x) => sum + (Math.min(3, Math.round(x / step)) * step - x) ** 2, 0);
+    // 7 % better with 14 small values, 18 % with 16.
+    expect(error(values(14), 0.5)).toBeLessThan(error(values(14), 1));
+    expect(bestStart(twoBits, values(14)).parameters).toEqual([1, 3]);
+    expect(bestStart(twoBits, values(16)).parameters).toEqual([0.5, 1.5]);
+  });
+
   it('looks below the largest step that the limits allow', () => {
     // A step of 2 counts as the largest, 1, and has the wider range: better than 1 itself, but not than 1/2.
     const values = [...Array.from({ length: 1000 }, (_, i) => (i % 8) / 2), 16.6];

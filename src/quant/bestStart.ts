@@ -6,8 +6,9 @@ import { clamp, exponentOf, powerOfTwo } from './rounding.js';
 import { publishedStepSize, type StartValues, startActivation, startFresh } from './startValues.js';
 
 /**
- * Start with the step, a power of two, whose levels change the values least, by the sum of the squares. The largest one
- * tried has all of them in its range. With the published step where all of them are 0, or one is not finite.
+ * Start with the step, a power of two, whose levels change the values least, by the sum of the squares; of steps that are
+ * nearly as good, with the widest. The widest tried has all values in its range. With the published step where all of them
+ * are 0, or one is not finite.
  *
  * @throws {RangeError} for less than 2 bits with a sign, or less than 1 without
  */
@@ -28,6 +29,9 @@ export function bestExponents(q: Quantizer, weights: ArrayLike<number>, channels
   });
 }
 
+/** A finer step clips more, and what it clips learns less: it has to be better by a tenth. */
+const CLEARLY_BETTER = 0.9;
+
 /** So many values tell enough of a tensor. */
 const SAMPLED_VALUES = 2 ** 16;
 
@@ -44,7 +48,7 @@ function bestExponent(q: Quantizer, values: ArrayLike<number>): number {
     const { parameters, fixed } = startAt(q, first - octave);
     return { exponent: first - octave, error: squaredError({ ...q, fixed }, ...parameters, sample) };
   });
-  return tried.reduce((best, each) => (each.error < best.error ? each : best)).exponent;
+  return tried.reduce((best, each) => (each.error < CLEARLY_BETTER * best.error ? each : best)).exponent;
 }
 
 function startAt(q: Quantizer, exponent: number): StartValues {
