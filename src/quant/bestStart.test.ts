@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { bestExponents, bestStart } from './bestStart.js';
 import { exponentLimits } from './channelExponents.js';
 import type { Quantizer } from './quantizer.js';
+import { startFromWeights } from './startValues.js';
 
 describe('the best start', () => {
   const quantizer: Quantizer = {
@@ -30,15 +31,14 @@ describe('the best start', () => {
     expect(bestStart(quantizer, [...small, 1.5]).parameters).toEqual([1 / 16, 15 / 16]);
   });
 
-  it('prefers the wider range where a finer step is hardly better', () => {
-    const twoBits = { ...quantizer, bitwidth: 2 };
-    const values = (small: number) => [2.9, ...Array.from({ length: small }, () => 0.4)];
-    const error = (of: number[], step: number) =>
-      of.reduce((sum, x) => sum + (Math.min(3, Math.round(x / step)) * step - x) ** 2, 0);
-    // 7 % better with 14 small values, 18 % with 16.
-    expect(error(values(14), 0.5)).toBeLessThan(error(values(14), 1));
-    expect(bestStart(twoBits, values(14)).parameters).toEqual([1, 3]);
-    expect(bestStart(twoBits, values(16)).parameters).toEqual([0.5, 1.5]);
+  it('of weights is the published one, unless a finer one is clearly better', () => {
+    const signed: Quantizer = { ...quantizer, role: 'weight', signed: true, bitwidth: 2 };
+    const weights = (small: number) => [1, ...Array.from({ length: small }, () => 0.25)];
+    const published = startFromWeights(signed, weights(1)).parameters;
+    // The published step of 1 leaves 1/16 for each small weight, a step of 1/4 (3/4)² for the large one.
+    expect(published).toEqual([1, 1]);
+    expect(bestStart(signed, weights(11)).parameters).toEqual(published);
+    expect(bestStart(signed, weights(13)).parameters).toEqual([0.25, 0.25]);
   });
 
   it('looks below the largest step that the limits allow', () => {

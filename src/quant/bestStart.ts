@@ -3,12 +3,12 @@ import { exponentLimits } from './channelExponents.js';
 import type { Quantizer } from './quantizer.js';
 import { octavesTried, squaredError } from './requantization.js';
 import { clamp, exponentOf, powerOfTwo } from './rounding.js';
-import { publishedStepSize, type StartValues, startActivation, startFresh } from './startValues.js';
+import { publishedStepSize, type StartValues, startActivation, startFresh, stepFor } from './startValues.js';
 
 /**
- * Start with the step, a power of two, whose levels change the values least, by the sum of the squares; of steps that are
- * nearly as good, with the widest. The widest tried has all values in its range. With the published step where all of them
- * are 0, or one is not finite.
+ * Start with a step, a power of two, whose levels change the values little, by the sum of the squares: for activations the
+ * one that changes them least, for weights the published one or a finer one that is clearly better, as there are with few
+ * bits. With 1/8 where all values are 0, or one is not finite.
  *
  * @throws {RangeError} for less than 2 bits with a sign, or less than 1 without
  */
@@ -29,8 +29,8 @@ export function bestExponents(q: Quantizer, weights: ArrayLike<number>, channels
   });
 }
 
-/** A finer step clips more, and what it clips learns less: it has to be better by a tenth. */
-const CLEARLY_BETTER = 0.9;
+/** A finer step clips more weights, and clipped weights learn less: it has to leave a quarter of the error less. */
+const CLEARLY_BETTER = 0.75;
 
 /** So many values tell enough of a tensor. */
 const SAMPLED_VALUES = 2 ** 16;
@@ -42,13 +42,14 @@ function bestExponent(q: Quantizer, values: ArrayLike<number>): number {
   const sample = Float64Array.from({ length: Math.ceil(values.length / stride) }, (_, i) => values[i * stride]!);
   const peak = sample.reduce((largest, value) => Math.max(largest, Math.abs(value)), 0);
   if (!(peak > 0 && peak < Number.POSITIVE_INFINITY)) return exponentOf(publishedStepSize);
-  const largestInteger = powerOfTwo(q.bitwidth - (q.signed ? 1 : 0)) - 1;
-  const first = Math.ceil(Math.log2(peak / largestInteger));
+  const [first, better] = q.signed
+    ? [exponentOf(stepFor(q.bitwidth, peak)), CLEARLY_BETTER]
+    : [Math.ceil(Math.log2(peak / (powerOfTwo(q.bitwidth) - 1))), 1];
   const tried = Array.from({ length: octavesTried }, (_, octave) => {
     const { parameters, fixed } = startAt(q, first - octave);
     return { exponent: first - octave, error: squaredError({ ...q, fixed }, ...parameters, sample) };
   });
-  return tried.reduce((best, each) => (each.error < CLEARLY_BETTER * best.error ? each : best)).exponent;
+  return tried.reduce((best, each) => (each.error < better * best.error ? each : best)).exponent;
 }
 
 function startAt(q: Quantizer, exponent: number): StartValues {

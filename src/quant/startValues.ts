@@ -69,8 +69,8 @@ export const publishedStepSize = 2 ** -3;
 
 const float32Epsilon = 2 ** -23;
 
-/** The step whose range is about the largest magnitude. */
-function stepFor(bitwidth: number, largest: number): number {
+/** The published step of weights, whose range is about their largest magnitude. */
+export function stepFor(bitwidth: number, largest: number): number {
   const exact = (largest + float32Epsilon) / largestInteger(bitwidth, true);
   const floor = powerOfTwo(exponentOf(exact));
   return bitwidth > 4 && exact > floor ? 2 * floor : floor;
