@@ -12,14 +12,14 @@ function line(settings: Readonly<Record<string, unknown>>, starting: StartingWei
   return zeroedWeights(buildTrainingProgram(programOptions(experiment, data, starting)).variables);
 }
 
-/** A file whose weights are multiples of 1/64 from −8/64 to 8/64, in channel o 2^(o mod 4) times as large. */
+/** A file whose weights are multiples of 2⁻¹⁰ from −2⁻⁷ to 2⁻⁷, in channel o 2^(o mod 8) times as large. */
 const file: StartingWeights = {
   source: 'file',
   get: (name) => {
     if (name !== 'conv1/quantized_conv/W') return undefined;
     const values = Float64Array.from(
       { length: 16 * 27 },
-      (_, i) => (((i % 17) - 8) / 64) * 2 ** (Math.floor(i / 27) % 4),
+      (_, i) => (((i % 17) - 8) / 1024) * 2 ** (Math.floor(i / 27) % 8),
     );
     return { shape: [16, 3, 3, 3], values };
   },
@@ -32,7 +32,7 @@ describe('weights that start as zeros', () => {
     expect(line(kind)).toBeNull();
     expect(line({ ...kind, w_bitwidth: 2 })).toBeNull();
     expect(line({ ...kind, w_stepsize: 1 })).toMatch(
-      /^NOTE: 20 of 20 weights start with more than 75 % zeros, \S+ with 100 %: w_stepsize = auto, more bits or w_per_/,
+      /^NOTE: 20 of 20 weights start with more than 90 % zeros, \S+ with 100 %: w_stepsize = auto, more bits or w_per_/,
     );
   });
 
@@ -40,7 +40,7 @@ describe('weights that start as zeros', () => {
     const layers = 'res*: w_quantize = none; fc/*: w_quantize = none';
     const zeros = (w_per_channel: boolean) =>
       line({ ...kind, layers, w_bitwidth: 2, w_stepsize: 'published', w_per_channel }, file);
-    expect(zeros(false)).toContain('1 of 1 weights start with more than 75 % zeros, conv1/quantized_conv/W with ');
+    expect(zeros(false)).toContain('1 of 1 weights start with more than 90 % zeros, conv1/quantized_conv/W with ');
     expect(zeros(true)).toBeNull();
   });
 

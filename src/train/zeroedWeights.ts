@@ -4,8 +4,8 @@ import { exponentsName, type Variables } from '../nn/index.js';
 import { channelScale, coreOf, effectiveRange, elementQuantizers } from '../quant/index.js';
 import { tensorOf } from './quantizerReport.js';
 
-/** Half of all weights are zero with the best step of two bits; a start may be that bad, but not much worse. */
-const MOST_ZEROS = 0.75;
+/** With two bits a good step rounds half to three quarters of all weights to zero. */
+const MOST_ZEROS = 0.9;
 
 /** A line on weights that are mostly rounded to zero at the start, and what helps; `null` if there are none. */
 export function zeroedWeights(variables: Variables): string | null {

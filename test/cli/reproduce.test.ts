@@ -252,7 +252,7 @@ describe('runs that stand in the way', () => {
       '--batch-size',
       '16',
     ];
-    const start = ['--w-stepsize', '0.125', '--a-stepsize', '0.125'];
+    const start = ['--w-stepsize', 'published', '--a-stepsize', 'published'];
     const more = ['--select', 'validation', '--seed', '3', '--device', 'cpu', '--out', 'stale/seed-3', '--no-plots'];
     await succeeds([...train, ...start, ...more], folder);
     const config = join(run('stale', 'DEFAULT'), 'config.json');
