@@ -192,7 +192,7 @@ function channelExponents(
   const start = () => {
     const { start: values } = variables.find(weight)!;
     if (settings.stepSize === 'auto') return bestExponents(quantizer, values, channels);
-    const follows = settings.stepSize === 'published' && variables.starting?.get(weight);
+    const follows = followsFile(variables, settings, weight);
     return follows ? startExponents(quantizer, values, channels) : new Float64Array(channels);
   };
   return variables.parameter(graph, exponentsName(quantizer), [channels], 'plain', start, 'exponent');
@@ -208,18 +208,24 @@ interface QuantizedTensor {
   readonly startsFrom?: string;
 }
 
+/** Whether a file's values of this weight decide as published where its quantizer starts. */
+function followsFile({ starting }: Variables, { stepSize }: QuantizerSettings, weight: string): boolean {
+  return stepSize === 'published' && starting?.get(weight) !== undefined;
+}
+
 /** Activations are not known here: `auto` is the published step for them, until they are measured. */
 function startOf(
   variables: Variables,
-  { stepSize }: QuantizerSettings,
+  settings: QuantizerSettings,
   quantizer: Quantizer,
   startsFrom: string | undefined,
 ): StartValues {
+  const { stepSize } = settings;
   const given = typeof stepSize === 'number' ? stepSize : publishedStepSize;
   if (startsFrom === undefined) return startActivation(quantizer, given);
   const { start: weights } = variables.find(startsFrom)!;
   if (stepSize === 'auto') return bestStart(quantizer, weights);
-  const follows = stepSize === 'published' && variables.starting?.get(startsFrom);
+  const follows = followsFile(variables, settings, startsFrom);
   return follows ? startFromWeights(quantizer, weights) : startFresh(quantizer, given);
 }
 

@@ -5,7 +5,6 @@
 
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import type { Images } from '../data/index.js';
 import { selectEngine } from '../engine/selectEngine.js';
 import { InputError } from '../errors.js';
 import {
@@ -25,10 +24,10 @@ import { packageVersion } from '../packageVersion.js';
 import { startOnActivations } from '../train/activationStart.js';
 import { budgetOutlook } from '../train/budgetLimits.js';
 import { checkpointFile, readCheckpoint } from '../train/checkpoint.js';
-import { type DataShape, dataShape, programOptions, resolvedLayers } from '../train/programOptions.js';
+import { dataShape, programOptions, resolvedLayers } from '../train/programOptions.js';
 import { openSession } from '../train/session.js';
 import { initialState, train } from '../train/train.js';
-import { buildTrainingProgram, type TrainingProgram } from '../train/trainingProgram.js';
+import { buildTrainingProgram } from '../train/trainingProgram.js';
 import { zeroedWeights } from '../train/zeroedWeights.js';
 import { type LoadedWeights, loadReport, readStartingWeights } from '../weights/index.js';
 import { evaluationSets, withGeneratedData } from './experimentData.js';
@@ -77,7 +76,9 @@ export async function runExperiment(
   const [chooses, reported] = evaluationSets(data);
   const shape = dataShape(data, chooses.count, reported?.count);
   const program = buildTrainingProgram(programOptions(experiment, shape, starting));
-  if (!folderToResume) await startActivations(experiment, program, data.train, shape);
+  // Always measured on the CPU: a run starts from the same values on every device.
+  const openCpu = () => selectEngine('cpu', { threads: experiment.threads ?? undefined });
+  if (!folderToResume) await startOnActivations(program, data.train, openCpu);
   const outlook = budgetOutlook(experiment, program.variables);
   if (starting) events.line(startLine(program.variables, starting));
   if (outlook) events.line(outlook);
@@ -118,33 +119,6 @@ export async function runExperiment(
     return { experiment, folder, variables: program.variables, summary };
   } finally {
     await session.program.dispose();
-  }
-}
-
-/**
- * Measures activations that start with the best step. Always on the CPU engine: a run starts from the same
- * values on every device.
- */
-async function startActivations(
-  experiment: Experiment,
-  program: TrainingProgram,
-  images: Images,
-  shape: DataShape,
-): Promise<void> {
-  const open = resolvedLayers(experiment, shape).filter(
-    ({ role, quantizer: { kind, stepSize } }) => role === 'activation' && kind !== null && stepSize === 'auto',
-  );
-  if (open.length === 0) return;
-  const engine = await selectEngine('cpu', { threads: experiment.threads ?? undefined });
-  try {
-    await startOnActivations(
-      engine,
-      program,
-      images,
-      open.map(({ tensor }) => tensor),
-    );
-  } finally {
-    await engine.dispose();
   }
 }
 

@@ -19,7 +19,6 @@ interface Row {
 async function started(
   device: Device,
   settings: Readonly<Record<string, unknown>> = {},
-  only?: readonly string[],
   starting: StartingWeights | null = null,
 ) {
   const experiment = experimentFromSettings('test', 'test', {
@@ -30,10 +29,7 @@ async function started(
   });
   const training = buildTrainingProgram(programOptions(experiment, dataShape(dataset, dataset.test.count), starting));
   const { variables } = training;
-  const tensors = variables.tensors.filter(({ role }) => role === 'activation').map(({ name }) => name);
-  const engine = await selectEngine(device, { threads: 2 });
-  await startOnActivations(engine, training, dataset.train, only ?? tensors);
-  await engine.dispose();
+  await startOnActivations(training, dataset.train, () => selectEngine(device, { threads: 2 }));
   const rows = new Map<string, Row>();
   for (const { name, role, row } of variables.tensors) {
     if (role !== 'activation' || row === null) continue;
@@ -99,17 +95,27 @@ describe('where quantizers of activations start', () => {
       ['conv1/Aquant/parametric_fp_d_xmax/d', 2 ** -6],
       ['conv1/Aquant/parametric_fp_d_xmax/xmax', 3],
     ]);
-    const { rows } = await started('cpu', {}, undefined, {
-      source: 'file',
-      get: (name) => (given.has(name) ? { shape: [], values: [given.get(name)!] } : undefined),
-    });
+    const { rows } = await started(
+      'cpu',
+      {},
+      {
+        source: 'file',
+        get: (name) => (given.has(name) ? { shape: [], values: [given.get(name)!] } : undefined),
+      },
+    );
     const { rows: measured } = await started('cpu');
     expect(rows.get('conv1')!.start).toEqual([2 ** -6, 3]);
     expect([...rows].slice(1)).toEqual([...measured].slice(1));
   });
 
-  it('leaves alone what is not named', async () => {
-    const { rows } = await started('cpu', { a_stepsize: 2 ** -5 }, ['res3/layer3']);
+  it('opens no engine where nothing is to be measured', async () => {
+    const experiment = experimentFromSettings('test', 'test', { a_quantize: 'fp_relu', a_stepsize: 'published' });
+    const training = buildTrainingProgram(programOptions(experiment, dataShape(dataset, dataset.test.count), null));
+    await startOnActivations(training, dataset.train, () => Promise.reject(new Error('opened')));
+  });
+
+  it('leaves alone what has a step', async () => {
+    const { rows } = await started('cpu', { a_stepsize: 2 ** -5, layers: 'res3/layer3: a_stepsize = auto' });
     for (const [name, { start }] of rows) expect(start[0] !== 2 ** -5, name).toBe(name === 'res3/layer3');
   });
 });

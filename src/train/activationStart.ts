@@ -17,37 +17,49 @@ import { buildFloatForward, type TrainingProgram } from './trainingProgram.js';
 const SAMPLE_IMAGES = 16;
 
 /**
- * Gives the quantizers of these activations, but those whose values a file gives, the start that suits the float network
- * best, with the start values of the program, on some images of the training set, chosen by the seed and as they are; to
- * be called before the program is loaded. Rejects if one of the images cannot be decoded.
+ * Gives quantizers of activations with `a_stepsize = auto`, but those whose values a file gives, the start that suits the
+ * float network best, with the start values of the program, on some images of the training set, chosen by the seed and as
+ * they are; to be called before the program is loaded. Rejects if one of the images cannot be decoded.
+ *
+ * @param openEngine asked for an engine, which is disposed of again, only where there is something to measure
  */
 export async function startOnActivations(
-  engine: Engine,
-  { options, variables }: TrainingProgram,
+  training: TrainingProgram,
   images: Images,
-  tensors: readonly string[],
+  openEngine: () => Promise<Engine>,
 ): Promise<void> {
+  const { options, variables } = training;
+  const open = openActivations(training);
+  if (open.length === 0) return;
   const batchSize = Math.min(SAMPLE_IMAGES, images.count);
-  const train = options.train.type === 'batch' ? options.train : { ...options.train, count: batchSize, batches: 1 };
+  const train = { ...options.train, count: batchSize, batches: 1 };
   const forward = buildFloatForward({ ...options, batchSize, train });
-  const session = await openSession(engine, forward);
+  const engine = await openEngine();
   try {
+    const session = await openSession(engine, forward);
     session.setTrainingImages(limit(images, batchSize, options.seed));
     session.setBatches(evaluationBatches(batchSize, batchSize));
     await session.useBatch(0);
     await session.program.run('train');
-    for (const { name, row } of variables.tensors) {
-      if (row === null || !tensors.includes(name)) continue;
+    for (const { name, row } of open) {
       const quantizer = variables.quantizers[row]!;
-      if (isGiven(quantizer, variables.starting)) continue;
       const activations = await session.program.read(forward.activations.get(name)!);
       const { parameters, fixed } = bestStart(quantizer, activations);
       variables.quantizers[row] = { ...quantizer, fixed };
       variables.table.splice(2 * row, 2, ...parameters);
     }
   } finally {
-    await session.program.dispose();
+    await engine.dispose();
   }
+}
+
+/** Quantized activations whose start nothing else decides, with their rows. */
+function openActivations({ options, variables }: TrainingProgram): { readonly name: string; readonly row: number }[] {
+  return variables.tensors.flatMap(({ name, role, row }) => {
+    if (role !== 'activation' || row === null) return [];
+    const { stepSize } = options.exceptions?.[name] ?? options.activations;
+    return stepSize === 'auto' && !isGiven(variables.quantizers[row]!, variables.starting) ? [{ name, row }] : [];
+  });
 }
 
 function isGiven(quantizer: Quantizer, starting: StartingWeights | null): boolean {

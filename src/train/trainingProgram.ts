@@ -107,7 +107,9 @@ export function buildFloatForward(options: ProgramOptions): FloatForward {
   const quantizers = { weights: unquantized, activations: unquantized, exceptions: {} };
   const float = { ...options, ...quantizers, movingAverages: false };
   const variables = new Variables(createRandom(options.seed, START_STREAM), options.starting);
-  const { graph, activations } = new PhaseBuilder(float, variables).floatForward();
+  const builder = new PhaseBuilder(float, variables);
+  builder.declare();
+  const { graph, activations } = builder.floatForward();
   return { plan: makePlan({ train: graph }), variables, options: float, activations };
 }
 
@@ -164,8 +166,8 @@ class PhaseBuilder {
     return graph;
   }
 
+  /** Keeps every activation in a storage of its own. */
   floatForward(): { graph: Graph; activations: ReadonlyMap<string, string> } {
-    this.declare();
     const graph = new Graph(this.#ids);
     this.forward(graph, true);
     const outputs = graph.nodes.flatMap((node) => (node.op === 'activation' ? node.outputs : []));
