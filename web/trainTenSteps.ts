@@ -9,9 +9,9 @@ import { createRandom } from '../src/data/random.js';
 import type { Engine } from '../src/engine/engine.js';
 import { type QuantizerSettings, STORAGE } from '../src/nn/index.js';
 import { CONTROL, CONTROL_LENGTH, PENALTIES } from '../src/ops/attributes.js';
+import { openSession } from '../src/program/session.js';
+import { buildTrainingProgram, type ProgramOptions } from '../src/program/trainingProgram.js';
 import { wideLimitsOfM } from '../src/quant/index.js';
-import { openSession } from '../src/train/session.js';
-import { buildTrainingProgram, type ProgramOptions } from '../src/train/trainingProgram.js';
 
 const steps = 10;
 const batchSize = 4;

@@ -18,7 +18,7 @@ import {
 } from '../data/index.js';
 import { InputError } from '../errors.js';
 import { STORAGE } from '../nn/index.js';
-import type { Session } from '../train/session.js';
+import type { Session } from '../program/session.js';
 
 export interface StreamingResult {
   readonly decodeThreads: number;

@@ -10,7 +10,7 @@ import { elementCount, type Tensor } from '../graph/tensor.js';
 import { STORAGE } from '../nn/index.js';
 import { METRICS } from '../ops/attributes.js';
 import { type Cost, costOf } from '../ops/cost.js';
-import type { Session } from '../train/session.js';
+import type { Session } from '../program/session.js';
 import { percent } from './progress.js';
 import { textTable } from './textTable.js';
 

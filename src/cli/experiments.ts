@@ -3,14 +3,14 @@
 import { readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
+import { resolvedLayers } from '../program/programOptions.js';
 import {
   type Experiment,
   listExperiments,
   type ResolvedLayer,
   readConfigFile,
   resolveExperiment,
-} from '../experiment/index.js';
-import { resolvedLayers } from '../train/programOptions.js';
+} from '../settings/index.js';
 import { resolvedLayerRow, resolvedLayerTable } from './resolvedLayerTable.js';
 import { textTable } from './textTable.js';
 

@@ -5,7 +5,7 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import { cacheFolder } from '../cacheFolder.js';
 import { type MatmulPrecision, matmulPrecisions } from '../engine/matmulPrecision.js';
 import type { Device } from '../engine/selectEngine.js';
-import { settingKeys } from '../experiment/index.js';
+import { settingKeys } from '../settings/index.js';
 
 export function deviceOption(fallback: Device): Option {
   return new Option('--device <name>', 'engine').choices(['auto', 'cpu', 'gpu', 'reference']).default(fallback);

@@ -4,9 +4,9 @@
  */
 
 import { MultiBar, Presets } from 'cli-progress';
-import { openRunFolder, readSummary } from '../experiment/index.js';
 import type { PlanEvents, PlanPosition, RunEnd } from '../reproduce/executePlan.js';
 import { runRoot } from '../reproduce/standing.js';
+import { openRunFolder, readSummary } from '../runs/index.js';
 import { type Bar, type BarTexts, renderBar } from './bar.js';
 import { budgetTargets, duration, percent, progressDisplay } from './progress.js';
 

@@ -1,8 +1,8 @@
 /** The progress of a run in words: what stands behind its bar, and a line an epoch. Both go to stderr. */
 
-import type { Experiment } from '../experiment/index.js';
 import type { ActivationType } from '../quant/index.js';
-import type { RunEvents } from '../run/runEvents.js';
+import type { RunEvents } from '../runs/runEvents.js';
+import type { Experiment } from '../settings/index.js';
 import type { EpochReport } from '../train/train.js';
 import { type Bar, singleBar, terminalColumns } from './bar.js';
 

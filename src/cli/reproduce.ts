@@ -1,13 +1,13 @@
 /** `mpdnn reproduce`: every run that a table of the paper needs, and a report. */
 
 import { Argument, Command, InvalidArgumentError, Option } from 'commander';
-import { commandWords } from '../experiment/index.js';
 import { dataNote } from '../reproduce/dataNote.js';
 import { planLines } from '../reproduce/planLines.js';
 import { commandOf } from '../reproduce/report.js';
 import { planReproduction, type Reproduction, reproduce } from '../reproduce/reproduce.js';
 import { tables } from '../reproduce/tables/index.js';
-import { openWorkbench } from '../run/workbench.js';
+import { openWorkbench } from '../runs/workbench.js';
+import { commandWords } from '../settings/index.js';
 import { interruptible } from './interruptible.js';
 import { addSettingOptions, autotuneOption, tuningFile } from './options.js';
 import { planDisplay } from './planProgress.js';

@@ -1,7 +1,7 @@
 /** What holds for every tensor of a network where rules set the quantizers of single ones: a row a tensor. */
 
-import type { ResolvedLayer } from '../experiment/index.js';
 import { floatBits, parameterNames } from '../quant/index.js';
+import type { ResolvedLayer } from '../settings/index.js';
 import { textTable } from './textTable.js';
 
 export interface ResolvedLayerRow {

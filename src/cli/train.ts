@@ -2,17 +2,17 @@
 
 import { Command } from 'commander';
 import { DeviceLost } from '../errors.js';
+import type { RunSummary } from '../runs/index.js';
+import { type FinishedRun, runExperiment } from '../runs/runExperiment.js';
+import { openWorkbench } from '../runs/workbench.js';
 import {
   type ConfigFile,
   type Experiment,
   type ResolvedLayer,
-  type RunSummary,
   readConfigFile,
   resolveExperiment,
   trainCommandLine,
-} from '../experiment/index.js';
-import { type FinishedRun, runExperiment } from '../run/runExperiment.js';
-import { openWorkbench } from '../run/workbench.js';
+} from '../settings/index.js';
 import { interruptible } from './interruptible.js';
 import { layerTable } from './layerTable.js';
 import { addSettingOptions, autotuneOption, tuningFile } from './options.js';

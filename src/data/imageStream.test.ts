@@ -4,11 +4,11 @@ import { writePhotographs } from '../../test/photographs.js';
 import { temporaryFolder } from '../../test/temporaryFolder.js';
 import { evaluationBatches, trainingEpoch } from './batches.js';
 import { evaluationCrop } from './crops.js';
-import { decodeImage, type Framing } from './decodeImage.js';
-import { createDecoders, type Decoders } from './decoders.js';
-import { listImageFolder, loadImageFolder, streamImageFolder } from './imageFolder.js';
+import { decodeImage, type Framing } from './files/decodeImage.js';
+import { createDecoders, type Decoders } from './files/decoders.js';
+import { listImageFolder, loadImageFolder, streamImageFolder } from './files/imageFolder.js';
+import { measured } from './files/imageSizes.js';
 import { limit, split } from './imageSet.js';
-import { measured } from './imageSizes.js';
 import { type DecodedBatch, type ImageStream, readAhead } from './imageStream.js';
 import { createRandom } from './random.js';
 

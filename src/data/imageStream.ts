@@ -7,9 +7,9 @@
  */
 import type { BatchTable } from './batches.js';
 import { evaluationCrop, type Region } from './crops.js';
-import type { Framing } from './decodeImage.js';
-import type { Decoders } from './decoders.js';
-import type { ImageFile } from './imageFolder.js';
+import type { Framing } from './files/decodeImage.js';
+import type { Decoders } from './files/decoders.js';
+import type { ImageFile } from './files/imageFolder.js';
 import type { ImageSet } from './imageSet.js';
 
 export interface ImageStream {

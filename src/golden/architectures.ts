@@ -6,8 +6,8 @@
 import { z } from 'zod';
 import { elementCount } from '../graph/index.js';
 import { borderShape } from '../nn/index.js';
+import type { TrainingProgram } from '../program/trainingProgram.js';
 import { bitsPerKbyte, floatBits, tableSizes } from '../quant/index.js';
-import type { TrainingProgram } from '../train/trainingProgram.js';
 import { readGolden } from './goldenFile.js';
 import { goldenProgram } from './goldenProgram.js';
 import { activationShapes, layerFacts } from './networkFacts.js';

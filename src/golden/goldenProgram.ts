@@ -3,10 +3,10 @@
  * quantizers that start as published.
  */
 
-import { experimentFromSettings } from '../experiment/index.js';
 import type { StartingWeights } from '../nn/index.js';
-import { programOptions } from '../train/programOptions.js';
-import { buildTrainingProgram, type TrainingProgram } from '../train/trainingProgram.js';
+import { programOptions } from '../program/programOptions.js';
+import { buildTrainingProgram, type TrainingProgram } from '../program/trainingProgram.js';
+import { experimentFromSettings } from '../settings/index.js';
 
 export interface GoldenProgramOptions {
   /** For messages: file and section. */

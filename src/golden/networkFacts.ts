@@ -2,7 +2,7 @@
 
 import { dimension, type Tensor } from '../graph/index.js';
 import { borderShape, STORAGE } from '../nn/index.js';
-import type { TrainingProgram } from '../train/trainingProgram.js';
+import type { TrainingProgram } from '../program/trainingProgram.js';
 
 export interface LayerFacts {
   readonly type: 'conv' | 'linear';

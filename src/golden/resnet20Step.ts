@@ -5,8 +5,8 @@
 
 import type { Engine } from '../engine/engine.js';
 import { toBorder } from '../nn/index.js';
+import type { TrainingProgram } from '../program/trainingProgram.js';
 import { coreOf, effectiveRange, floatBits, type TableSizes, tableSizes } from '../quant/index.js';
-import type { TrainingProgram } from '../train/trainingProgram.js';
 import { readGolden } from './goldenFile.js';
 import { mulberry32 } from './mulberry32.js';
 import { type AfterThree, type Losses, resnet20StepForm, type StepConfig } from './resnet20StepFile.js';

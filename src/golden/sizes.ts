@@ -5,8 +5,8 @@
 
 import { z } from 'zod';
 import { borderShape } from '../nn/index.js';
+import type { TrainingProgram } from '../program/trainingProgram.js';
 import { floatBits, parameterNames, type Quantizer, tableSizes } from '../quant/index.js';
-import type { TrainingProgram } from '../train/trainingProgram.js';
 import { readGolden } from './goldenFile.js';
 import { goldenProgram } from './goldenProgram.js';
 import { type NamedNumbers, namedNumbers } from './goldenQuantizer.js';

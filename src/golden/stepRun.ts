@@ -4,8 +4,8 @@ import type { Engine } from '../engine/engine.js';
 import { elementCount } from '../graph/index.js';
 import { STORAGE, toBorder, type Variable } from '../nn/index.js';
 import { CONTROL, CONTROL_LENGTH, PENALTIES, type Solver } from '../ops/attributes.js';
+import { buildTrainingProgram, type TrainingProgram } from '../program/trainingProgram.js';
 import { parameterNames, type TableSizes, tableSizes } from '../quant/index.js';
-import { buildTrainingProgram, type TrainingProgram } from '../train/trainingProgram.js';
 import { goldenProgram } from './goldenProgram.js';
 import { inputBatch, type Losses, type StepConfig, startingWeights } from './resnet20StepFile.js';
 

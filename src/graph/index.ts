@@ -1,6 +1,6 @@
-export { fuse } from './fusion.js';
-export { appendGradients } from './gradients.js';
+export { fuse } from '../passes/fusion.js';
+export { appendGradients } from '../passes/gradients.js';
+export { prune } from '../passes/pruning.js';
 export { type AnyNode, Graph, type Node } from './graph.js';
 export { makePlan, type Plan } from './plan.js';
-export { prune } from './pruning.js';
 export * from './tensor.js';

@@ -1,7 +1,7 @@
 export type { Initializer, Network } from './layers.js';
 export { borderShape, fromBorder, type Layout, toBorder } from './layouts.js';
 export { liveActivations } from './liveActivations.js';
-export { buildModel, type ModelOptions } from './models.js';
+export { buildModel, type ModelOptions } from './models/models.js';
 export { quantizableTensors, unquantized } from './quantizableTensors.js';
 export type { QuantizerSettings } from './quantizerSettings.js';
 export { averageStorages, STORAGE } from './storages.js';

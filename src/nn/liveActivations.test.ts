@@ -8,7 +8,7 @@ import { maxPool } from '../ops/pooling.js';
 import { add } from '../ops/shortcut.js';
 import { type TensorSet, wideLimitsOfM } from '../quant/index.js';
 import { liveActivations } from './liveActivations.js';
-import { buildModel, type ModelOptions } from './models.js';
+import { buildModel, type ModelOptions } from './models/models.js';
 import type { QuantizerSettings } from './quantizerSettings.js';
 import { Variables } from './variables.js';
 

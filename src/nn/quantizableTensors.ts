@@ -3,7 +3,7 @@
 import { createRandom } from '../data/random.js';
 import { Graph } from '../graph/index.js';
 import { wideLimitsOfM } from '../quant/index.js';
-import { buildModel, type ModelOptions } from './models.js';
+import { buildModel, type ModelOptions } from './models/models.js';
 import type { QuantizerSettings } from './quantizerSettings.js';
 import { type NetworkTensor, Variables } from './variables.js';
 

@@ -1,10 +1,10 @@
 /** Costs against numbers that are known otherwise: of whole networks from the literature, of single operations by hand. */
 
 import { describe, expect, it } from 'vitest';
-import { experimentFromSettings } from '../experiment/index.js';
 import { type AnyNode, Graph } from '../graph/graph.js';
-import { programOptions } from '../train/programOptions.js';
-import { buildTrainingProgram } from '../train/trainingProgram.js';
+import { programOptions } from '../program/programOptions.js';
+import { buildTrainingProgram } from '../program/trainingProgram.js';
+import { experimentFromSettings } from '../settings/index.js';
 import { costOf } from './cost.js';
 
 function nodes(model: string, imageSize: number, classes: number, phase: string): readonly AnyNode[] {

@@ -4,7 +4,7 @@
  */
 import { join } from 'node:path';
 import type { TopLevelSpec } from 'vega-lite';
-import { discardUnfinished, makeFolder, writeDurably } from '../experiment/index.js';
+import { discardUnfinished, makeFolder, writeDurably } from '../runs/index.js';
 import { htmlOf } from './html.js';
 import { markdownOf } from './markdown.js';
 import { renderPng, renderSvg } from './renderPlot.js';

@@ -6,7 +6,7 @@
  */
 import { join } from 'node:path';
 import type { TopLevelSpec } from 'vega-lite';
-import { makeFolder, writeDurably } from '../experiment/index.js';
+import { makeFolder, writeDurably } from '../runs/index.js';
 import { FONT_FAMILY, fontFile, textWidth } from './fontMetrics.js';
 import { plotTheme } from './theme.js';
 

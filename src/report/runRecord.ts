@@ -6,6 +6,7 @@
  */
 import { existsSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
+import { activationTypes } from '../quant/index.js';
 import {
   openRunFolder,
   type RunConfig,
@@ -13,9 +14,8 @@ import {
   readQuantizers,
   readSizes,
   readSummary,
-} from '../experiment/runFolder.js';
-import type { QuantizerRow } from '../experiment/runTables.js';
-import { activationTypes } from '../quant/index.js';
+} from '../runs/runFolder.js';
+import type { QuantizerRow } from '../runs/runTables.js';
 
 export interface CurvePoint {
   readonly epoch: number;

@@ -1,7 +1,7 @@
 /** What a plan needs of images, and whether they are there: said before anything is loaded. */
 
 import { existsSync } from 'node:fs';
-import type { Experiment } from '../experiment/index.js';
+import type { Experiment } from '../settings/index.js';
 
 /** A sentence about the images of an experiment. */
 export function dataNote({ data: { source }, settings }: Experiment): string {

@@ -3,7 +3,7 @@
 import { expect, it } from 'vitest';
 import { temporaryFolder } from '../../test/temporaryFolder.js';
 import { InputError } from '../errors.js';
-import type { Workbench } from '../run/workbench.js';
+import type { Workbench } from '../runs/workbench.js';
 import { executePlan, type PlanEvents } from './executePlan.js';
 import { planRuns } from './plan.js';
 

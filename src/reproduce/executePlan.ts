@@ -4,10 +4,10 @@
  */
 
 import { InputError } from '../errors.js';
-import { type Experiment, resolveExperiment } from '../experiment/index.js';
-import type { RunEvents } from '../run/runEvents.js';
-import { runExperiment } from '../run/runExperiment.js';
-import type { Workbench } from '../run/workbench.js';
+import type { RunEvents } from '../runs/runEvents.js';
+import { runExperiment } from '../runs/runExperiment.js';
+import type { Workbench } from '../runs/workbench.js';
+import { type Experiment, resolveExperiment } from '../settings/index.js';
 import { TrainingFault } from '../train/train.js';
 import type { PlannedRun } from './plan.js';
 import { keepFault, parametersToStartFrom, runRoot, type Standing, standing } from './standing.js';

@@ -3,15 +3,15 @@
  * first, so that a table can be read while other seeds are still to come.
  */
 
+import { priorExperiment } from '../runs/index.js';
 import {
   type ConfigFile,
   type Experiment,
   hasBudget,
   type Overrides,
-  priorExperiment,
   resolveExperiment,
   settingsDifference,
-} from '../experiment/index.js';
+} from '../settings/index.js';
 import { publishedConfig } from './publishedConfig.js';
 import type { TableRow } from './table.js';
 

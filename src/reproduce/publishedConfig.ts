@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import { relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { InputError } from '../errors.js';
-import { type ConfigFile, readConfigFile } from '../experiment/index.js';
+import { type ConfigFile, readConfigFile } from '../settings/index.js';
 
 const folder = fileURLToPath(new URL('../../configs/', import.meta.url));
 

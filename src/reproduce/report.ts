@@ -3,8 +3,8 @@
  * runs were interrupted. Only the section of times differs between two executions.
  */
 
-import { hasBudget, trainCommandLine } from '../experiment/index.js';
 import type { Block, Document } from '../report/document.js';
+import { hasBudget, trainCommandLine } from '../settings/index.js';
 import { type JudgedClaim, judge } from './claims.js';
 import { bitwidthPictures, curvePictures, gradientPictures } from './pictures.js';
 import type { PlannedRun } from './plan.js';

@@ -2,8 +2,8 @@
 
 import { join } from 'node:path';
 import { InputError } from '../errors.js';
-import type { Overrides } from '../experiment/index.js';
 import { writeDocument } from '../report/document.js';
+import type { Overrides } from '../settings/index.js';
 import { type ExecuteOptions, executePlan, type PlanEnd } from './executePlan.js';
 import { type PlannedRun, planRuns } from './plan.js';
 import { reportOf } from './report.js';

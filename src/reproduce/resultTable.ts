@@ -1,7 +1,7 @@
 /** The published table beside ours: a line a row, with the columns that the table has anything for. */
 
-import type { Experiment } from '../experiment/index.js';
 import type { Block, TableLine } from '../report/document.js';
+import type { Experiment } from '../settings/index.js';
 import type { PublishedResult } from './publishedResults.js';
 import type { BudgetRecord, RowResult } from './rowResult.js';
 import { spreadOf, spreadText } from './spread.js';

@@ -1,8 +1,6 @@
 /** What came of the rows of a table, read from the run folders. */
 
 import {
-  hasBudget,
-  obeysBudget,
   openRunFolder,
   type RunConfig,
   type RunFolder,
@@ -11,7 +9,8 @@ import {
   readResults,
   readSizes,
   readSummary,
-} from '../experiment/index.js';
+} from '../runs/index.js';
+import { hasBudget, obeysBudget } from '../settings/index.js';
 import { type PlannedRun, runOfRow } from './plan.js';
 import { type Spread, spreadOf } from './spread.js';
 import { parametersToStartFrom, runRoot, standing } from './standing.js';

@@ -2,8 +2,9 @@
 
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { checkReplaceable, openRunFolder, settingsDifference, writeDurably } from '../experiment/index.js';
-import { startingWeights } from '../run/runExperiment.js';
+import { checkReplaceable, openRunFolder, writeDurably } from '../runs/index.js';
+import { startingWeights } from '../runs/runExperiment.js';
+import { settingsDifference } from '../settings/index.js';
 import type { PlannedRun } from './plan.js';
 
 export type Standing =

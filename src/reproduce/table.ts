@@ -3,7 +3,7 @@
  * drawn together.
  */
 
-import type { Overrides } from '../experiment/index.js';
+import type { Overrides } from '../settings/index.js';
 import type { PublishedResults } from './publishedResults.js';
 
 export interface TableRow {

@@ -8,10 +8,10 @@ import { limit } from '../data/imageSet.js';
 import type { Images } from '../data/imageStream.js';
 import type { Engine } from '../engine/engine.js';
 import type { StartingWeights } from '../nn/index.js';
+import { quantizerValueName } from '../program/learnedValues.js';
+import { openSession } from '../program/session.js';
+import { buildFloatForward, type TrainingProgram } from '../program/trainingProgram.js';
 import { bestStart, parameterNames, type Quantizer } from '../quant/index.js';
-import { quantizerValueName } from './learnedValues.js';
-import { openSession } from './session.js';
-import { buildFloatForward, type TrainingProgram } from './trainingProgram.js';
 
 /** Enough for some hundred thousand values a layer, and few enough to hold all activations at once. */
 const SAMPLE_IMAGES = 16;

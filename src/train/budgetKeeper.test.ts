@@ -1,13 +1,13 @@
 import { expect, it } from 'vitest';
 import { generateSynthetic } from '../data/index.js';
 import { selectEngine } from '../engine/selectEngine.js';
-import { experimentFromSettings } from '../experiment/index.js';
 import { STORAGE } from '../nn/index.js';
+import { programOptions } from '../program/programOptions.js';
+import { openSession } from '../program/session.js';
+import { buildTrainingProgram } from '../program/trainingProgram.js';
 import { tableBits } from '../quant/index.js';
+import { experimentFromSettings } from '../settings/index.js';
 import { beginBudget } from './budgetKeeper.js';
-import { programOptions } from './programOptions.js';
-import { openSession } from './session.js';
-import { buildTrainingProgram } from './trainingProgram.js';
 
 it.each([
   ['uniform', { a_quantize: 'parametric_fp_d_xmax_relu', a_bitwidth: 6 }],

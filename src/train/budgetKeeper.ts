@@ -13,9 +13,9 @@
  * Everything is decided here, from numbers read back at the end of an epoch, and lasts in the checkpoint.
  */
 
-import { type Experiment, guaranteesBudget } from '../experiment/index.js';
 import { elementCount } from '../graph/index.js';
 import { exponentsName, STORAGE, type Variable, type Variables } from '../nn/index.js';
+import type { Session } from '../program/session.js';
 import {
   type BitError,
   channelScale,
@@ -29,9 +29,9 @@ import {
   tableBits,
   takeBits,
 } from '../quant/index.js';
+import { type Experiment, guaranteesBudget } from '../settings/index.js';
 import { budgetLimits } from './budgetLimits.js';
 import { tensorOf } from './quantizerReport.js';
-import type { Session } from './session.js';
 
 /** Whether bits are frozen in an epoch, counted from 0. */
 export function areBitsFrozen(experiment: Experiment, epoch: number): boolean {

@@ -1,7 +1,6 @@
 /** The memory budget of an experiment as limits of its network: whether they can be kept at all, and whether they are. */
 
 import { InputError } from '../errors.js';
-import { type Experiment, guaranteesBudget } from '../experiment/index.js';
 import type { Variables } from '../nn/index.js';
 import {
   bitsPerKbyte,
@@ -12,6 +11,7 @@ import {
   smallestBits,
   type TensorSet,
 } from '../quant/index.js';
+import { type Experiment, guaranteesBudget } from '../settings/index.js';
 import { tensorOf } from './quantizerReport.js';
 
 /** A target with the key that sets it and what it limits, in words. */

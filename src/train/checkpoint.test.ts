@@ -7,6 +7,8 @@ import type { Program } from '../engine/engine.js';
 import { createReferenceEngine } from '../engine/reference/referenceEngine.js';
 import { InputError } from '../errors.js';
 import { type QuantizerSettings, STORAGE, type StartingWeights } from '../nn/index.js';
+import { openSession } from '../program/session.js';
+import { buildTrainingProgram, type ProgramOptions, type TrainingProgram } from '../program/trainingProgram.js';
 import { wideLimitsOfM } from '../quant/index.js';
 import { readSafetensors, readStartingWeights, weightsOf, writeSafetensors } from '../weights/index.js';
 import {
@@ -18,8 +20,6 @@ import {
   writeCheckpoint,
   writeParameters,
 } from './checkpoint.js';
-import { openSession } from './session.js';
-import { buildTrainingProgram, type ProgramOptions, type TrainingProgram } from './trainingProgram.js';
 
 let folder: string;
 let path: string;

@@ -11,17 +11,7 @@
 import { z } from 'zod';
 import type { Program } from '../engine/engine.js';
 import { InputError } from '../errors.js';
-import { writeDurably } from '../experiment/index.js';
 import type { StartingWeights } from '../nn/index.js';
-import type { ParameterName, Quantizer } from '../quant/index.js';
-import {
-  type LoadedWeights,
-  type NamedTensor,
-  readSafetensors,
-  safetensorsFile,
-  weightsOf,
-  writeSafetensors,
-} from '../weights/index.js';
 import {
   checkPlaces,
   evaluatedPlaces,
@@ -31,8 +21,18 @@ import {
   quantizerValueName,
   readPlaces,
   writePlaces,
-} from './learnedValues.js';
-import type { TrainingProgram } from './trainingProgram.js';
+} from '../program/learnedValues.js';
+import type { TrainingProgram } from '../program/trainingProgram.js';
+import type { ParameterName, Quantizer } from '../quant/index.js';
+import { writeDurably } from '../runs/index.js';
+import {
+  type LoadedWeights,
+  type NamedTensor,
+  readSafetensors,
+  safetensorsFile,
+  weightsOf,
+  writeSafetensors,
+} from '../weights/index.js';
 
 const count = z.int().nonnegative();
 const word = count.max(2 ** 32 - 1);

@@ -1,8 +1,8 @@
 /** What the quantizers have learned, in words and numbers: rows of quantizers.csv, sizes, bits by tensor. */
 
-import type { QuantizerRow, SizesRow } from '../experiment/index.js';
 import type { Variables } from '../nn/index.js';
 import { coreOf, effectiveRange, floatBits, tableSizes } from '../quant/index.js';
+import type { QuantizerRow, SizesRow } from '../runs/index.js';
 
 export interface QuantizerReport {
   readonly rows: readonly QuantizerRow[];

@@ -1,7 +1,7 @@
 /** What the host sets before every step: the learning rate, Adam's bias corrections folded in, and the averages' weight. */
 
-import type { Experiment } from '../experiment/index.js';
 import type { Solver } from '../ops/attributes.js';
+import type { Experiment } from '../settings/index.js';
 
 /** What of an experiment decides its learning rates. */
 export type RateSettings = Pick<

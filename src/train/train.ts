@@ -8,25 +8,17 @@
 import { setImmediate } from 'node:timers/promises';
 import { type BatchTable, createRandom, type Images, type Random, sizesOf, trainingEpoch } from '../data/index.js';
 import { InputError } from '../errors.js';
-import {
-  appendEpoch,
-  type Experiment,
-  obeysBudget,
-  type RunFolder,
-  type RunSummary,
-  readQuantizers,
-  readSizes,
-  truncateRun,
-} from '../experiment/index.js';
 import { STORAGE } from '../nn/index.js';
 import { CONTROL_LENGTH, METRICS, METRICS_LENGTH } from '../ops/attributes.js';
+import type { Evaluation } from '../program/evaluate.js';
+import type { Session } from '../program/session.js';
 import { floatBits } from '../quant/index.js';
+import { appendEpoch, type RunFolder, type RunSummary, readQuantizers, readSizes, truncateRun } from '../runs/index.js';
+import { type Experiment, obeysBudget } from '../settings/index.js';
 import { areBitsFrozen, beginBudget, keepBudget } from './budgetKeeper.js';
 import { type CheckpointState, writeCheckpoint, writeParameters } from './checkpoint.js';
-import type { Evaluation } from './evaluate.js';
 import { type QuantizerReport, quantizerReport } from './quantizerReport.js';
 import { averageWeight, learningRate, stepSize } from './schedule.js';
-import type { Session } from './session.js';
 
 /** Sums over the steps of the present epoch, as means: errors as fractions. */
 export interface TrainingMetrics {

@@ -6,7 +6,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { InputError } from '../errors.js';
-import { writeDurably } from '../experiment/durableFile.js';
+import { writeDurably } from '../runs/durableFile.js';
 import {
   bytesOf,
   decodeSafetensors,

@@ -8,12 +8,12 @@ import { describe, expect, it } from 'vitest';
 import { generateSynthetic, trainingEpoch } from '../../src/data/index.js';
 import { createRandom } from '../../src/data/random.js';
 import { selectEngine } from '../../src/engine/selectEngine.js';
-import { type Experiment, readConfigFile, resolveExperiment } from '../../src/experiment/index.js';
 import { STORAGE } from '../../src/nn/index.js';
 import { METRICS } from '../../src/ops/attributes.js';
-import { programOptions } from '../../src/train/programOptions.js';
-import { openSession } from '../../src/train/session.js';
-import { buildTrainingProgram } from '../../src/train/trainingProgram.js';
+import { programOptions } from '../../src/program/programOptions.js';
+import { openSession } from '../../src/program/session.js';
+import { buildTrainingProgram } from '../../src/program/trainingProgram.js';
+import { type Experiment, readConfigFile, resolveExperiment } from '../../src/settings/index.js';
 
 const BATCH = 2;
 const { train: images } = generateSynthetic(1, 20);

@@ -8,9 +8,9 @@
  */
 import { InputError } from '../../errors.js';
 import type { AnyNode } from '../../graph/graph.js';
-import { arenaLayout } from '../../graph/memory.js';
 import type { Plan } from '../../graph/plan.js';
 import { elementCount, type Storage, type Tensor } from '../../graph/tensor.js';
+import { arenaLayout } from '../../passes/memory.js';
 import { argumentWords, type LoweredCall, type LoweringContext } from './lowered.js';
 import { lower } from './lowering/index.js';
 

@@ -3,11 +3,11 @@
  * kernels of an operation see goes round a few scratch buffers.
  */
 
-import { type BufferLayout, type BufferPlace, bufferLayout } from '../../graph/bufferLayout.js';
 import type { AnyNode } from '../../graph/graph.js';
-import { type BytesOf, lifetimes } from '../../graph/memory.js';
 import type { Plan } from '../../graph/plan.js';
 import { elementCount, type Tensor } from '../../graph/tensor.js';
+import { type BufferLayout, type BufferPlace, bufferLayout } from '../../passes/bufferLayout.js';
+import { type BytesOf, lifetimes } from '../../passes/memory.js';
 import { bytesPerElement, type Format } from './formats.js';
 import type { BufferPlan, MatrixUnits, Placement } from './kernel.js';
 import { narrowFormats } from './narrowing.js';

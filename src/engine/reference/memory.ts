@@ -3,9 +3,9 @@
  * wrong lifetime or a wrong in-place rule shows as wrong numbers.
  */
 
-import { arenaLayout } from '../../graph/memory.js';
 import type { Plan } from '../../graph/plan.js';
 import { type DType, elementCount, type Tensor } from '../../graph/tensor.js';
+import { arenaLayout } from '../../passes/memory.js';
 
 /** The array behind a tensor. Writing to it writes the tensor. */
 export interface Memory {

@@ -1,0 +1,111 @@
+/**
+ * Fetches one file with progress and a checksum. What has come is kept in FILE.part, so that a broken download goes on
+ * where it stopped (an HTTP Range request), in this run or the next; FILE itself appears only once its checksum is
+ * right.
+ */
+import { createHash } from 'node:crypto';
+import { constants, createReadStream } from 'node:fs';
+import { access, mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { InputError } from '../../errors.js';
+import type { OnProgress } from '../progress.js';
+
+export interface RemoteFile {
+  readonly url: string;
+  readonly md5: string;
+}
+
+export interface DownloadOptions {
+  readonly fetch?: typeof globalThis.fetch | undefined;
+  readonly onProgress?: OnProgress | undefined;
+}
+
+/**
+ * Brings `remote` to `target`.
+ * @throws InputError if the server cannot be reached, refuses, breaks off, or sends something else than expected, or if
+ * there is no place for the file.
+ */
+export async function download(remote: RemoteFile, target: string, options: DownloadOptions): Promise<void> {
+  const part = `${target}.part`;
+  await makeCacheFolder(path.dirname(target));
+  await fetchAll(remote, part, options);
+  const found = await md5Of(part);
+  if (found !== remote.md5) {
+    await rm(part);
+    throw new InputError(
+      `${remote.url}: what came has MD5 checksum ${found}, expected ${remote.md5}; ` +
+        `try again, or put the right file to ${target}`,
+    );
+  }
+  await rename(part, target);
+}
+
+async function makeCacheFolder(folder: string): Promise<void> {
+  try {
+    await mkdir(folder, { recursive: true });
+    await access(folder, constants.W_OK);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw new InputError(`${folder}: cannot be written (${code}); XDG_CACHE_HOME names another cache folder`);
+  }
+}
+
+/** Goes on after a break as long as each attempt brings something. */
+async function fetchAll(remote: RemoteFile, part: string, options: DownloadOptions): Promise<void> {
+  for (;;) {
+    const before = await sizeOf(part);
+    try {
+      await fetchRest(remote, part, before, options);
+      return;
+    } catch (error) {
+      if (error instanceof InputError) throw error;
+      if ((await sizeOf(part)) > before) continue;
+      throw new InputError(`${remote.url}: cannot be fetched (${causeOf(error)})`);
+    }
+  }
+}
+
+async function fetchRest(remote: RemoteFile, part: string, from: number, options: DownloadOptions): Promise<void> {
+  const { fetch = globalThis.fetch, onProgress } = options;
+  // Identity: some servers would declare a .gz file as compressed transfer, and fetch would unpack it.
+  const headers = { 'Accept-Encoding': 'identity', ...(from > 0 && { Range: `bytes=${from}-` }) };
+  const response = await fetch(remote.url, { headers });
+  // 416: nothing lies behind what we have; the checksum decides whether that is the whole file.
+  if (response.status === 416 && from > 0) return;
+  if (!response.ok || !response.body) {
+    throw new InputError(`${remote.url}: the server answers ${response.status} ${response.statusText}`);
+  }
+  // A server without ranges answers 200 and starts from the beginning.
+  const resumed = response.status === 206;
+  let done = resumed ? from : 0;
+  const total = done + Number(response.headers.get('content-length') ?? 0);
+  const file = await open(part, resumed ? 'a' : 'w');
+  try {
+    for await (const chunk of response.body) {
+      await file.write(chunk);
+      done += chunk.length;
+      onProgress?.({ task: `download ${path.posix.basename(remote.url)}`, done, total: Math.max(done, total) });
+    }
+  } finally {
+    await file.close();
+  }
+}
+
+async function sizeOf(file: string): Promise<number> {
+  return stat(file).then(
+    ({ size }) => size,
+    () => 0,
+  );
+}
+
+async function md5Of(file: string): Promise<string> {
+  const hash = createHash('md5');
+  for await (const chunk of createReadStream(file, { highWaterMark: 1 << 20 })) hash.update(chunk);
+  return hash.digest('hex');
+}
+
+/** fetch hides the reason (no such host, refused, reset) in `cause`. */
+function causeOf(error: unknown): string {
+  const { message, cause } = error as Error;
+  return cause instanceof Error && cause.message ? cause.message : message;
+}

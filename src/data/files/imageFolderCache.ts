@@ -1,0 +1,139 @@
+/**
+ * The cache of a decoded image folder: one file a folder and image size, rewritten when the folder changes.
+ *
+ *     bytes 0-7    "MPDNNIMG"
+ *     bytes 8-11   uint32 little-endian: length of the header
+ *     header       JSON: fingerprint of the folder, shapes, SHA-256 of what follows
+ *     then         for train and for test: images (bytes), labels (int32 little-endian)
+ *
+ * A cache that is damaged, or does not fit the folder as it is now, counts as absent.
+ */
+import { createHash, randomUUID } from 'node:crypto';
+import { type FileHandle, mkdir, open, rename, unlink } from 'node:fs/promises';
+import path from 'node:path';
+import { emptyImageSet, type ImageSet } from '../imageSet.js';
+import type { ImageFile, ImageFolderOptions } from './imageFolder.js';
+
+const magic = 'MPDNNIMG';
+/** One read or write call takes less than 2 GiB; small enough to stay in the processor's cache for the checksum. */
+const chunkBytes = 1 << 20;
+
+type Files = readonly [readonly ImageFile[], readonly ImageFile[]];
+type Sets = [ImageSet, ImageSet];
+
+interface Header {
+  readonly fingerprint: string;
+  readonly height: number;
+  readonly width: number;
+  readonly channels: number;
+  readonly counts: readonly [number, number];
+  readonly sha256: string;
+}
+
+/** The cached images of this folder with exactly these files, if there are any. */
+export async function readCachedImages(
+  location: string,
+  files: Files,
+  options: ImageFolderOptions,
+): Promise<Sets | undefined> {
+  const handle = await open(cacheFile(location, options)).catch(() => undefined);
+  if (!handle) return undefined;
+  try {
+    const header = await readHeader(handle);
+    if (header.fingerprint !== fingerprintOf(location, files, options)) return undefined;
+    const { counts, height, width, channels } = header;
+    const sets: Sets = [
+      emptyImageSet(counts[0], height, width, channels),
+      emptyImageSet(counts[1], height, width, channels),
+    ];
+    const hash = createHash('sha256');
+    for (const chunk of payload(sets)) {
+      await readFully(handle, chunk);
+      hash.update(chunk);
+    }
+    return hash.digest('hex') === header.sha256 ? sets : undefined;
+  } catch {
+    // Whatever is wrong with the file, the images are decoded anew and the file is replaced.
+    return undefined;
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Written aside and renamed: a reader never sees half a cache. */
+export async function writeCachedImages(
+  location: string,
+  files: Files,
+  sets: Sets,
+  options: ImageFolderOptions,
+): Promise<void> {
+  const target = cacheFile(location, options);
+  const aside = `${target}.${randomUUID()}`;
+  const [{ height, width, channels, count }, test] = sets;
+  const hash = createHash('sha256');
+  for (const chunk of payload(sets)) hash.update(chunk);
+  const header: Header = {
+    fingerprint: fingerprintOf(location, files, options),
+    height,
+    width,
+    channels,
+    counts: [count, test.count],
+    sha256: hash.digest('hex'),
+  };
+  const headerBytes = Buffer.from(JSON.stringify(header));
+  const length = Buffer.alloc(4);
+  length.writeUInt32LE(headerBytes.length);
+  try {
+    await mkdir(options.cacheDirectory, { recursive: true });
+    const handle = await open(aside, 'wx');
+    try {
+      for (const chunk of [Buffer.from(magic), length, headerBytes, ...payload(sets)]) await handle.writeFile(chunk);
+    } finally {
+      await handle.close();
+    }
+    await rename(aside, target);
+  } catch {
+    // A cache that cannot be written (full disk, read-only home) costs time at the next start, nothing else.
+    await unlink(aside).catch(() => undefined);
+  }
+}
+
+function cacheFile(location: string, { cacheDirectory, imageSize }: ImageFolderOptions): string {
+  const hash = createHash('sha256').update(JSON.stringify([path.resolve(location), imageSize ?? null]));
+  return path.join(cacheDirectory, `images-${hash.digest('hex').slice(0, 16)}.bin`);
+}
+
+/** Changes when a file is added, removed, renamed, resized or touched. */
+function fingerprintOf(location: string, files: Files, { imageSize }: ImageFolderOptions): string {
+  const hash = createHash('sha256').update(JSON.stringify([1, path.resolve(location), imageSize ?? null]));
+  for (const { file, label, bytes, modifiedMs } of files.flat()) {
+    hash.update(JSON.stringify([path.relative(location, file), label, bytes, modifiedMs]));
+  }
+  return hash.digest('hex');
+}
+
+async function readHeader(handle: FileHandle): Promise<Header> {
+  const start = new Uint8Array(magic.length + 4);
+  await readFully(handle, start);
+  if (Buffer.from(start.subarray(0, magic.length)).toString() !== magic) throw new Error('not a cache');
+  const header = new Uint8Array(new DataView(start.buffer).getUint32(magic.length, true));
+  await readFully(handle, header);
+  return JSON.parse(Buffer.from(header).toString()) as Header;
+}
+
+async function readFully(handle: FileHandle, target: Uint8Array): Promise<void> {
+  for (let filled = 0; filled < target.length; ) {
+    const { bytesRead } = await handle.read(target, filled);
+    if (bytesRead === 0) throw new Error('truncated');
+    filled += bytesRead;
+  }
+}
+
+/** The arrays' own memory in chunks, in file order; every machine that runs Node is little-endian. */
+function* payload(sets: Sets): Generator<Uint8Array> {
+  for (const { images, labels } of sets) {
+    for (const bytes of [images, new Uint8Array(labels.buffer, labels.byteOffset, labels.byteLength)]) {
+      for (let from = 0; from < bytes.length; from += chunkBytes) yield bytes.subarray(from, from + chunkBytes);
+    }
+  }
+}

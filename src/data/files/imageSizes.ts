@@ -1,0 +1,97 @@
+/**
+ * Looks at the header of every image of a stream before training begins: a run of days should not end at a file that
+ * could have been found in minutes, and random crops need to know what they are cut from. The sizes are kept in the
+ * cache, so that the next start reads no file.
+ */
+import { createHash, randomUUID } from 'node:crypto';
+import { mkdir, readFile, rename, unlink, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { InputError } from '../../errors.js';
+import type { ImageStream } from '../imageStream.js';
+import type { OnProgress } from '../progress.js';
+import type { Decoders } from './decoders.js';
+import type { ImageFile } from './imageFolder.js';
+
+interface MeasureOptions {
+  readonly cacheDirectory: string;
+  readonly onProgress?: OnProgress | undefined;
+}
+
+/** For each thread so many files on their way, so that none waits for this process. */
+const inFlight = 8;
+/** Between two progress reports. */
+const reportEvery = 500;
+
+/**
+ * The stream with the sizes of its images.
+ * @throws InputError naming the first file whose header cannot be read, and how many others there are.
+ */
+export async function measured(stream: ImageStream, options: MeasureOptions): Promise<ImageStream> {
+  const { files, decoders } = stream;
+  const fingerprint = hash(files.map(({ file, bytes, modifiedMs }) => [file, bytes, modifiedMs]));
+  // A file for every list of names: those of a list whose files have changed are replaced.
+  const cache = path.join(options.cacheDirectory, `sizes-${hash(files.map(({ file }) => file)).slice(0, 16)}.bin`);
+  const known = await readSizes(cache, fingerprint, files.length);
+  if (known) return { ...stream, sizes: known };
+  const sizes = await measureAll(files, decoders, options.onProgress);
+  await writeSizes(cache, fingerprint, sizes);
+  return { ...stream, sizes };
+}
+
+async function measureAll(
+  files: readonly ImageFile[],
+  decoders: Decoders,
+  onProgress: OnProgress | undefined,
+): Promise<Int32Array> {
+  const sizes = new Int32Array(2 * files.length);
+  const faults = new Map<number, InputError>();
+  let next = 0;
+  let done = 0;
+  const work = async () => {
+    while (next < files.length) {
+      const index = next++;
+      try {
+        const { width, height } = await decoders.measure(files[index]!.file);
+        sizes.set([width, height], 2 * index);
+      } catch (error) {
+        if (!(error instanceof InputError)) throw error;
+        faults.set(index, error);
+      }
+      done++;
+      if (done % reportEvery === 0 || done === files.length) {
+        onProgress?.({ task: 'check images', done, total: files.length });
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: inFlight * decoders.threads }, work));
+  const first = files.findIndex((_, index) => faults.has(index));
+  if (first < 0) return sizes;
+  const others = faults.size > 1 ? ` (and ${faults.size - 1} more of ${files.length} files)` : '';
+  throw new InputError(`${faults.get(first)!.message}${others}`);
+}
+
+/** The file: fingerprint (64 characters), then width and height of each image (int32, as this machine has them). */
+async function readSizes(file: string, fingerprint: string, count: number): Promise<Int32Array | undefined> {
+  const bytes = await readFile(file).catch(() => undefined);
+  if (bytes?.length !== fingerprint.length + 8 * count) return undefined;
+  if (bytes.subarray(0, fingerprint.length).toString() !== fingerprint) return undefined;
+  return new Int32Array(new Uint8Array(bytes.subarray(fingerprint.length)).buffer);
+}
+
+async function writeSizes(file: string, fingerprint: string, sizes: Int32Array): Promise<void> {
+  const aside = `${file}.${randomUUID()}`;
+  try {
+    await mkdir(path.dirname(file), { recursive: true });
+    await writeFile(aside, Buffer.concat([Buffer.from(fingerprint), Buffer.from(sizes.buffer)]));
+    await rename(aside, file);
+  } catch {
+    // A cache that cannot be written costs time at the next start, nothing else.
+    await unlink(aside).catch(() => undefined);
+  }
+}
+
+function hash(values: readonly unknown[]): string {
+  const sha = createHash('sha256');
+  for (const value of values) sha.update(JSON.stringify(value));
+  return sha.digest('hex');
+}

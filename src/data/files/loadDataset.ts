@@ -1,0 +1,82 @@
+/** From a `--data` spec to images: chooses the reader, and for folders bytes or a stream, then applies the limits. */
+import { cacheFolder } from '../../cacheFolder.js';
+import { InputError } from '../../errors.js';
+import type { DataSpec } from '../dataSpec.js';
+import { type Dataset, limit } from '../imageSet.js';
+import type { ImageStream, Images } from '../imageStream.js';
+import type { OnProgress } from '../progress.js';
+import { generateSynthetic } from '../synthetic.js';
+import { loadCifar10 } from './cifar10.js';
+import { createDecoders } from './decoders.js';
+import { type FolderListing, listImageFolder, loadImageFolder, streamImageFolder } from './imageFolder.js';
+import { loadMnist } from './mnist.js';
+
+export interface LoadOptions {
+  /** Side of the square to which image folders are decoded; absent: their own common size. */
+  readonly imageSize?: number | undefined;
+  /** Whether images of folders stay files until they are needed; `auto`, the default: if they are many or are cropped. */
+  readonly stream?: 'auto' | boolean | undefined;
+  /** How streamed images become squares: whole (`fill`, the default), or as crops, which asks for streaming. */
+  readonly framing?: ImageStream['framing'] | undefined;
+  /** Images decoded at a time while streaming; absent: as many as the machine has threads. */
+  readonly decodeThreads?: number | undefined;
+  /** Use only so many training images: a fixed choice for a seed. */
+  readonly limitTrain?: number | undefined;
+  readonly limitTest?: number | undefined;
+  /** For the limits and for generated images. */
+  readonly seed: number;
+  /** For downloads and decoded images; absent: a folder in the user's cache. */
+  readonly cacheDirectory?: string | undefined;
+  readonly onProgress?: OnProgress | undefined;
+  /** false: never fetch anything. */
+  readonly download?: boolean | undefined;
+  /** Instead of the global fetch, for tests and proxies. */
+  readonly fetch?: typeof globalThis.fetch | undefined;
+}
+
+/** @throws InputError naming the file and its mend, for everything that is missing, damaged or does not fit. */
+export async function loadDataset(spec: DataSpec, options: LoadOptions): Promise<Dataset<Images>> {
+  const { limitTrain, limitTest, seed } = options;
+  const { train, test, ...rest } = await loadAll(spec, options);
+  return {
+    ...rest,
+    train: limitTrain === undefined ? train : limit(train, limitTrain, seed, 'training set'),
+    test: limitTest === undefined ? test : limit(test, limitTest, seed, 'test set'),
+  };
+}
+
+async function loadAll(spec: DataSpec, options: LoadOptions): Promise<Dataset<Images>> {
+  const cacheDirectory = options.cacheDirectory ?? cacheFolder();
+  switch (spec.kind) {
+    case 'cifar10':
+      return loadCifar10(spec.location, { ...options, cacheDirectory });
+    case 'mnist':
+      return loadMnist(spec.location);
+    case 'images':
+      if (spec.location === undefined) throw new InputError('data images: the folder is missing; give images:FOLDER');
+      return loadFolder(listImageFolder(spec.location), { ...options, cacheDirectory });
+    case 'synthetic':
+      return generateSynthetic(options.seed, spec.count);
+    default:
+      throw new InputError(`no such dataset: ${spec.kind satisfies never}`);
+  }
+}
+
+/** More than this many bytes are not kept resident unless asked for: GPUs bind little more at once. */
+export const residentBytes = 2e9;
+
+async function loadFolder(
+  listing: FolderListing,
+  options: LoadOptions & { readonly cacheDirectory: string },
+): Promise<Dataset<Images>> {
+  const { imageSize, stream = 'auto', framing = 'fill' } = options;
+  const count = listing.train.length + listing.test.length;
+  const isLarge = imageSize !== undefined && count * imageSize ** 2 * 3 > residentBytes;
+  const isStreamed = stream === 'auto' ? framing === 'crop' || isLarge : stream;
+  if (!isStreamed) {
+    if (framing === 'crop') throw new InputError('random crops are cut from files: they need stream = true or auto');
+    return loadImageFolder(listing, options);
+  }
+  if (imageSize === undefined) throw new InputError('streamed images need an image size, such as image_size = 224');
+  return streamImageFolder(listing, imageSize, framing, createDecoders(options.decodeThreads));
+}

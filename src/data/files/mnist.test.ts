@@ -1,0 +1,86 @@
+import { existsSync } from 'node:fs';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { expect, it } from 'vitest';
+import { temporaryFolder } from '../../../test/temporaryFolder.js';
+import { InputError } from '../../errors.js';
+import { loadMnist } from './mnist.js';
+
+const root = temporaryFolder();
+
+function idx(shape: readonly number[], value: (index: number) => number): Buffer {
+  const header = Buffer.alloc(4 + 4 * shape.length);
+  header.writeUInt32BE(0x800 + shape.length);
+  shape.forEach((size, axis) => {
+    header.writeUInt32BE(size, 4 + 4 * axis);
+  });
+  const length = shape.reduce((product, size) => product * size, 1);
+  return Buffer.concat([header, Uint8Array.from({ length }, (_, index) => value(index))]);
+}
+
+const images = (count: number) => idx([count, 28, 28], (index) => 1 + (index % 251));
+const labels = (count: number) => idx([count], (index) => index % 10);
+
+async function writeMnist(name: string, changes: Record<string, Buffer> = {}): Promise<string> {
+  const folder = path.join(root, name);
+  await mkdir(folder);
+  const files = {
+    'train-images-idx3-ubyte': images(12),
+    'train-labels-idx1-ubyte.gz': gzipSync(labels(12)),
+    't10k-images.idx3-ubyte': images(3),
+    't10k-labels-idx1-ubyte': labels(3),
+    ...changes,
+  };
+  for (const [file, bytes] of Object.entries(files)) await writeFile(path.join(folder, file), bytes);
+  return folder;
+}
+
+it('pads to 32x32 and repeats on three channels', async () => {
+  const { train, test } = await loadMnist(await writeMnist('good'));
+  expect([train.count, test.count, train.height, train.width, train.channels]).toEqual([12, 3, 32, 32, 3]);
+  expect([...train.labels]).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 1]);
+  const wrong = train.images.findIndex((byte, index) => {
+    const [image, y, x] = [
+      Math.floor(index / 3072),
+      (Math.floor(index / 96) % 32) - 2,
+      (Math.floor(index / 3) % 32) - 2,
+    ];
+    const isInside = y >= 0 && y < 28 && x >= 0 && x < 28;
+    return byte !== (isInside ? 1 + (((image * 28 + y) * 28 + x) % 251) : 0);
+  });
+  expect(wrong).toBe(-1);
+});
+
+it.each([
+  ['shorter than its header says', { 't10k-images.idx3-ubyte': images(3).subarray(0, 2000) }, 'promises 2368 bytes'],
+  ['a header of another kind', { 't10k-labels-idx1-ubyte': images(3) }, 'no IDX file'],
+  ['too few labels', { 't10k-labels-idx1-ubyte': labels(2) }, '2 labels for the 3 images'],
+  ['a label of 10', { 't10k-labels-idx1-ubyte': idx([3], () => 10) }, 'image 0 has label 10'],
+  ['half a gzip file', { 'train-labels-idx1-ubyte.gz': gzipSync(labels(12)).subarray(0, 15) }, 'corrupt gzip'],
+  ['images too large', { 't10k-images.idx3-ubyte': idx([3, 33, 28], () => 0) }, '33x28'],
+])('refuses %s, naming the file', async (name, changes, reason) => {
+  const folder = await writeMnist(name, changes);
+  const error = await loadMnist(folder).catch((caught: unknown) => caught);
+  expect(error).toBeInstanceOf(InputError);
+  expect((error as Error).message).toContain(path.join(folder, Object.keys(changes)[0]!));
+  expect((error as Error).message).toContain(reason);
+});
+
+it('says which files are wanted', async () => {
+  await expect(loadMnist(path.join(root, 'nowhere'))).rejects.toThrow('wanted: train-images-idx3-ubyte');
+  const folder = await writeMnist('incomplete');
+  await rm(path.join(folder, 't10k-labels-idx1-ubyte'));
+  await expect(loadMnist(folder)).rejects.toThrow('t10k-labels-idx1-ubyte[.gz] is missing');
+});
+
+const shared = path.join(process.env.MPDNN_SHARED ?? path.resolve('..', 'shared'), 'data', 'mnist');
+it.skipIf(!existsSync(shared))('reads the real files (skipped where they are absent)', async () => {
+  const { train, test } = await loadMnist(shared);
+  expect(train.count).toBe(60_000);
+  expect(test.images.length).toBe(test.count * 3072);
+  // Known facts of MNIST: the first five digits, and 5 923 zeros.
+  expect([...train.labels.subarray(0, 5)]).toEqual([5, 0, 4, 1, 9]);
+  expect(train.labels.filter((label) => label === 0)).toHaveLength(5923);
+  expect([...test.labels.subarray(0, 3)]).toEqual([7, 2, 1]);
+});

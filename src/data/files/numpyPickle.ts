@@ -1,0 +1,71 @@
+/**
+ * Python pickles that hold nothing but plain values and numpy arrays of bytes (CIFAR-10's python archive).
+ *
+ * Pickles can name any Python function; here only the four that numpy's arrays need are known, under the names of
+ * numpy 1 and 2, and everything else is refused. Python 2 wrote the array's bytes as a string, hence the reader that
+ * keeps all 256 values of such a string (Latin-1).
+ */
+import { BufferReader, NameRegistry, Parser } from 'pickleparser';
+import { InputError } from '../../errors.js';
+
+/** An unpickled uint8 array, C order. */
+export class ByteArray {
+  shape: readonly number[] = [];
+  bytes: Uint8Array = new Uint8Array(0);
+
+  /** Called by the unpickler with numpy's (version, shape, dtype, is Fortran order, data). */
+  __setstate__([, shape, dtype, isFortranOrder, data]: readonly unknown[]): void {
+    const bytes = typeof data === 'string' ? Buffer.from(data, 'latin1') : data;
+    if (!(dtype instanceof DataType && /^[|<>=]?u1$/.test(dtype.code))) throw new Error('an array is not of uint8');
+    if (isFortranOrder !== false) throw new Error('an array is in Fortran order');
+    if (!Array.isArray(shape) || !(bytes instanceof Uint8Array)) throw new Error('an array has no data');
+    if (shape.reduce((product, size) => product * size, 1) !== bytes.length) throw new Error('an array is truncated');
+    this.shape = shape;
+    this.bytes = bytes;
+  }
+}
+
+/** numpy.dtype; byte order and alignment, its later state, mean nothing for single bytes. */
+class DataType {
+  constructor(readonly code: string) {}
+  __setstate__(): void {}
+}
+
+class Latin1Reader extends BufferReader {
+  override string(size: number, encoding: 'ascii' | 'utf-8'): string {
+    if (encoding === 'utf-8') return super.string(size, encoding);
+    const bytes = this.bytes(size);
+    return Buffer.from(bytes.buffer, bytes.byteOffset, size).toString('latin1');
+  }
+}
+
+class AllowedNames extends NameRegistry {
+  override onMissingName(module: string, name: string): never {
+    throw new Error(`it names ${module}.${name}, which is not allowed`);
+  }
+}
+
+const allowedNames = new AllowedNames()
+  .register('numpy', 'ndarray', ByteArray)
+  .register('numpy', 'dtype', (code: string) => new DataType(code))
+  .register('numpy.core.multiarray', '_reconstruct', () => new ByteArray())
+  .register('numpy._core.multiarray', '_reconstruct', () => new ByteArray())
+  // How Python 3 writes bytes into a pickle that Python 2 can read.
+  .register('_codecs', 'encode', (text: string) => Buffer.from(text, 'latin1'));
+
+/**
+ * The pickled dictionary; bytes and strings of Python 2 come as Latin-1 strings.
+ * @throws InputError if `bytes` (of `file`) is truncated, no dictionary, or holds anything else than said above.
+ */
+export function unpickleDictionary(bytes: Uint8Array, file: string): ReadonlyMap<unknown, unknown> {
+  try {
+    const parser = new Parser({ nameResolver: allowedNames, unpicklingTypeOfDictionary: 'Map' });
+    const value = parser.read(new Latin1Reader(bytes));
+    if (value instanceof Map) return value;
+    throw new Error('it holds no dictionary');
+  } catch (error) {
+    throw new InputError(
+      `${file} is truncated or no CIFAR-10 python file (${error instanceof Error ? error.message : error}); fetch it again`,
+    );
+  }
+}

@@ -1,0 +1,25 @@
+/** Models by name. */
+
+import type { Tensor } from '../../graph/index.js';
+import type { Network } from '../layers.js';
+import { mobilenetV2 } from './mobilenetV2.js';
+import { resnet18 } from './resnet18.js';
+import { resnetCifar } from './resnetCifar.js';
+
+export interface ModelOptions {
+  readonly model: string;
+  readonly classes: number;
+  readonly shortcutType: '' | 'b' | 'c';
+  readonly scaleLayer: boolean;
+  /** Of MobileNetV2: all numbers of channels are multiplied by it. */
+  readonly widthMultiplier: number;
+}
+
+/** Builds a model on x [B,H,W,3]; returns its logits [B,classes]. Names are checked by `experiment/`. */
+export function buildModel(network: Network, x: Tensor, options: ModelOptions): Tensor {
+  const depth = /^resnet(20|32|44|56|110)$/.exec(options.model)?.[1];
+  if (depth) return resnetCifar(network, x, { ...options, depth: Number(depth) });
+  if (options.model === 'resnet18') return resnet18(network, x, options.classes);
+  if (options.model === 'mobilenetv2') return mobilenetV2(network, x, options);
+  throw new Error(`model ${options.model} is not known`);
+}

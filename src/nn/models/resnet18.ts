@@ -1,0 +1,53 @@
+/** ResNet-18 (He et al. 2016, table 1) in torchvision's form and with its names; any class count and image size. */
+
+import { dimension, type Tensor } from '../../graph/index.js';
+import { globalAveragePool, maxPool } from '../../ops/pooling.js';
+import { add } from '../../ops/shortcut.js';
+import { heNormal, uniform } from '../initializers.js';
+import { affine, convolutionBatchNorm, type Network, nonlinearity } from '../layers.js';
+import { batchNormNames } from './torchvisionNames.js';
+
+/** x [B,H,W,3] → logits [B,classes]. */
+export function resnet18(network: Network, x: Tensor, classes: number): Tensor {
+  let h = nonlinearity(network, convolution(network, x, 'conv1', 'bn1', 64, 7, 2), 'relu');
+  h = maxPool(network.graph, h, { size: 3, stride: 2, padding: 1 }, network.training);
+  for (const [group, channels] of [64, 128, 256, 512].entries()) {
+    for (let layer = 0; layer < 2; layer++) {
+      h = block(network, h, `layer${group + 1}.${layer}`, channels, group > 0 && layer === 0 ? 2 : 1);
+    }
+  }
+  const pooled = globalAveragePool(network.graph, h);
+  const limit = 1 / Math.sqrt(dimension(pooled, 1));
+  const initialize = uniform(network.variables.random, limit);
+  const names = { weight: 'fc.weight', bias: 'fc.bias', layout: 'transposed' } as const;
+  return affine(network, pooled, classes, names, { weight: initialize, bias: initialize });
+}
+
+function block(network: Network, x: Tensor, scope: string, channels: number, stride: number): Tensor {
+  const first = convolution(network, x, `${scope}.conv1`, `${scope}.bn1`, channels, 3, stride);
+  const hidden = nonlinearity(network, first, `${scope}.relu1`);
+  const main = convolution(network, hidden, `${scope}.conv2`, `${scope}.bn2`, channels, 3, 1);
+  const shortcut =
+    stride === 1 && dimension(x, 3) === channels
+      ? x
+      : convolution(network, x, `${scope}.downsample.0`, `${scope}.downsample.1`, channels, 1, stride);
+  return nonlinearity(network, add(network.graph, main, shortcut), `${scope}.relu2`);
+}
+
+function convolution(
+  network: Network,
+  x: Tensor,
+  name: string,
+  norm: string,
+  channels: number,
+  size: number,
+  stride: number,
+): Tensor {
+  const initialize = heNormal(network.variables.random, 'leaving');
+  return convolutionBatchNorm(
+    network,
+    x,
+    { name: `${name}.weight`, channels, size, stride, padding: (size - 1) / 2, initialize },
+    batchNormNames(norm),
+  );
+}

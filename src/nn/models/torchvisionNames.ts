@@ -1,0 +1,12 @@
+/** What torchvision's models call the variables of a batch normalisation. */
+
+import type { BatchNormNames } from '../layers.js';
+
+export function batchNormNames(name: string): BatchNormNames {
+  return {
+    gamma: `${name}.weight`,
+    beta: `${name}.bias`,
+    mean: `${name}.running_mean`,
+    variance: `${name}.running_var`,
+  };
+}

@@ -1,0 +1,122 @@
+import { describe, expect, it } from 'vitest';
+import { createRandom } from '../data/random.js';
+import { Graph } from '../graph/graph.js';
+import { elementCount, type Tensor } from '../graph/tensor.js';
+import { bufferLayout } from './bufferLayout.js';
+import { concurrentRuns } from './concurrency.js';
+import { arenaLayout, lifetimes } from './memory.js';
+
+const bytesOf = (tensor: Tensor): number => 4 * elementCount(tensor.shape);
+
+/** A random chain of sums, whose operation may write its result over either operand. */
+function randomGraph(seed: number): Graph {
+  const random = createRandom(seed);
+  const graph = new Graph();
+  const tensors: Tensor[] = [];
+  const make = (name: string): Tensor => graph.tensor(name, [1 + random.below(3) * 16]);
+  for (let index = 0; index < 40; index++) {
+    const result = make(`t${index}`);
+    const operands = tensors.length ? [0, 1].map(() => tensors[random.below(tensors.length)]!) : [];
+    graph.append('add', operands, [result], {});
+    tensors.push(result);
+  }
+  return graph;
+}
+
+describe('the memory plan', () => {
+  const seeds = Array.from({ length: 20 }, (_, seed) => seed);
+
+  it.each(seeds)('gives tensors that live together memory of their own (seed %i)', (seed) => {
+    const { nodes } = randomGraph(seed);
+    const alive = lifetimes(nodes, bytesOf);
+    const { offsets, bytes } = arenaLayout(nodes, bytesOf, 64);
+    for (const a of alive) {
+      const start = offsets.get(a.tensors[0]!.id)!;
+      expect(start % 64).toBe(0);
+      expect(start + a.bytes).toBeLessThanOrEqual(bytes);
+      for (const b of alive) {
+        if (a === b || a.first > b.last || b.first > a.last) continue;
+        const other = offsets.get(b.tensors[0]!.id)!;
+        expect(start + a.bytes <= other || other + b.bytes <= start).toBe(true);
+      }
+    }
+  });
+
+  it.each(seeds)('parts buffers so that no call reads one part and writes another (seed %i)', (seed) => {
+    const { nodes } = randomGraph(seed);
+    const alive = lifetimes(nodes, bytesOf);
+    const { places, sizes } = bufferLayout(nodes, bytesOf, { alignment: 64, largest: 1024, sizes: [] });
+    for (const a of alive) {
+      const place = places.get(a.tensors[0]!.id)!;
+      expect(place.offset % 64).toBe(0);
+      expect(place.offset + a.bytes).toBeLessThanOrEqual(sizes[place.buffer]!);
+      expect(sizes[place.buffer]).toBeLessThanOrEqual(1024);
+      for (const b of alive) {
+        const other = places.get(b.tensors[0]!.id)!;
+        if (a === b || place.buffer !== other.buffer || a.first > b.last || b.first > a.last) continue;
+        expect(place.offset + a.bytes <= other.offset || other.offset + b.bytes <= place.offset).toBe(true);
+      }
+    }
+    for (const { inputs, outputs } of nodes) {
+      const written = places.get(outputs[0]!.id)!;
+      for (const input of inputs) {
+        const read = places.get(input!.id)!;
+        if (read !== written) expect(read.buffer).not.toBe(written.buffer);
+      }
+    }
+  });
+
+  it('puts small tensors side by side where a large one was', () => {
+    const graph = new Graph();
+    const [large, a, b, c, d] = [64, 16, 16, 16, 16].map((length, i) => graph.tensor(`t${i}`, [length]));
+    const chain = [large!, a!, b!, c!, d!];
+    const attributes = { stride: 1, extraChannels: 0 };
+    chain.forEach((tensor, i) => {
+      graph.append('subsample', i ? [chain[i - 1]!] : [], [tensor], attributes);
+    });
+    graph.append('subsample', [a!, b!, c!, d!], [], attributes);
+    const { places, sizes } = bufferLayout(graph.nodes, bytesOf, { alignment: 64, largest: 1024, sizes: [] });
+    expect(sizes).toEqual([256, 64, 64]);
+    expect([b, d].map((tensor) => places.get(tensor!.id))).toEqual([
+      { buffer: 0, offset: 0, bytes: 64 },
+      { buffer: 0, offset: 64, bytes: 64 },
+    ]);
+  });
+
+  it('finds room for a phase in the buffers of another', () => {
+    const first = bufferLayout(randomGraph(3).nodes, bytesOf, { alignment: 64, largest: 1024, sizes: [] });
+    const { sizes } = bufferLayout(randomGraph(3).nodes, bytesOf, { alignment: 64, largest: 1024, sizes: first.sizes });
+    expect(sizes).toEqual(first.sizes);
+  });
+
+  it('lets calls run at once that share nothing that one of them writes', () => {
+    const graph = new Graph();
+    const [a, b, c, d, e] = ['a', 'b', 'c', 'd', 'e'].map((name) => graph.tensor(name, [16]));
+    graph.append('add', [a!], [b!], {});
+    graph.append('add', [a!], [c!], {});
+    graph.append('add', [b!, c!], [d!], {});
+    graph.append('add', [a!], [c!], {});
+    graph.append('add', [a!], [e!], {});
+    const runs = concurrentRuns(graph.nodes).map((calls) => calls.map(({ outputs }) => outputs[0]!.name));
+    expect(runs).toEqual([['b', 'c'], ['d'], ['c', 'e']]);
+  });
+
+  it('needs no more than the sum of all tensors, and less where some die', () => {
+    const { nodes } = randomGraph(7);
+    const sum = nodes
+      .flatMap((node) => node.outputs)
+      .reduce((bytes, tensor) => bytes + Math.ceil(bytesOf(tensor) / 64) * 64, 0);
+    expect(arenaLayout(nodes, bytesOf, 64).bytes).toBeLessThan(sum);
+  });
+
+  it('writes a result over an operand that dies, unless the other operand is the same tensor', () => {
+    const graph = new Graph();
+    const [a, b, c, d] = ['a', 'b', 'c', 'd'].map((name) => graph.tensor(name, [16]));
+    graph.append('add', [], [a!], {});
+    graph.append('add', [], [b!], {});
+    graph.append('add', [a!, b!], [c!], {});
+    graph.append('add', [c!, c!], [d!], {});
+    const shared = lifetimes(graph.nodes, bytesOf).map(({ tensors }) => tensors.map(({ name }) => name));
+    expect(shared).toEqual([['a', 'c'], ['b'], ['d']]);
+  });
+});

@@ -1,0 +1,119 @@
+/**
+ * The memory plan: transient tensors that are never alive together share memory.
+ *
+ * A tensor is alive from the call that writes it to the last call that reads it. Some calls may write a result over an
+ * operand that dies there (`inPlace`). A CPU has one arena; WebGPU, where a dispatch cannot read one part of a buffer and
+ * write another, has a few buffers (`bufferLayout.ts`).
+ */
+
+import type { AnyNode } from '../graph/graph.js';
+import { elementCount, type Tensor } from '../graph/tensor.js';
+import { inPlace } from '../ops/inPlace.js';
+
+export interface Lifetime {
+  /** The tensors that share this memory by in-place calls, in order of writing. */
+  readonly tensors: Tensor[];
+  readonly bytes: number;
+  readonly first: number;
+  last: number;
+}
+
+export interface ArenaLayout {
+  /** Byte offset by tensor id. */
+  readonly offsets: ReadonlyMap<number, number>;
+  readonly bytes: number;
+}
+
+export type BytesOf = (tensor: Tensor) => number;
+
+/** Lifetimes of the transient tensors of one phase, in order of their first write. */
+export function lifetimes(calls: readonly AnyNode[], bytesOf: BytesOf): Lifetime[] {
+  const lastRead = new Map<number, number>();
+  calls.forEach((call, index) => {
+    for (const tensor of [...call.inputs, ...call.outputs]) if (tensor && !tensor.view) lastRead.set(tensor.id, index);
+  });
+  const byTensor = new Map<number, Lifetime>();
+  const all: Lifetime[] = [];
+  calls.forEach((call, index) => {
+    call.outputs.forEach((output, position) => {
+      if (output.view || byTensor.has(output.id)) return;
+      const last = lastRead.get(output.id) ?? index;
+      const host = inPlaceHost(call, position, index, lastRead, byTensor, bytesOf);
+      if (host) {
+        host.tensors.push(output);
+        host.last = last;
+        byTensor.set(output.id, host);
+      } else {
+        const lifetime = { tensors: [output], bytes: bytesOf(output), first: index, last };
+        all.push(lifetime);
+        byTensor.set(output.id, lifetime);
+      }
+    });
+  });
+  return all;
+}
+
+/** Offsets in one arena, largest tensors first, each at the lowest offset that is free during its life. */
+export function arenaLayout(calls: readonly AnyNode[], bytesOf: BytesOf, alignment: number): ArenaLayout {
+  const offsets = new Map<number, number>();
+  const placed: Placed[] = [];
+  let bytes = 0;
+  for (const lifetime of largestFirst(lifetimes(calls, bytesOf))) {
+    const size = Math.ceil(lifetime.bytes / alignment) * alignment;
+    const { start } = gapsDuring(lifetime, placed).find((gap) => gap.end - gap.start >= size)!;
+    placed.push({ lifetime, start, end: start + size });
+    for (const tensor of lifetime.tensors) offsets.set(tensor.id, start);
+    bytes = Math.max(bytes, start + size);
+  }
+  return { offsets, bytes };
+}
+
+export interface Gap {
+  readonly start: number;
+  readonly end: number;
+}
+
+export interface Placed extends Gap {
+  readonly lifetime: Lifetime;
+}
+
+export function largestFirst(all: readonly Lifetime[]): Lifetime[] {
+  return [...all].sort((a, b) => b.bytes - a.bytes || a.first - b.first);
+}
+
+/** What is free during a life between those placed already, in order; the last gap has no end. */
+export function gapsDuring(lifetime: Lifetime, placed: readonly Placed[]): Gap[] {
+  const rivals = placed.filter((other) => overlap(other.lifetime, lifetime)).sort((a, b) => a.start - b.start);
+  const gaps: Gap[] = [];
+  let start = 0;
+  for (const rival of rivals) {
+    if (rival.start > start) gaps.push({ start, end: rival.start });
+    start = Math.max(start, rival.end);
+  }
+  return [...gaps, { start, end: Number.POSITIVE_INFINITY }];
+}
+
+function inPlaceHost(
+  call: AnyNode,
+  output: number,
+  index: number,
+  lastRead: ReadonlyMap<number, number>,
+  byTensor: ReadonlyMap<number, Lifetime>,
+  bytesOf: BytesOf,
+): Lifetime | undefined {
+  const tensor = call.outputs[output]!;
+  for (const [result, operand] of inPlace[call.op] ?? []) {
+    const input = call.inputs[operand];
+    if (result !== output || !input || input.view) continue;
+    if (elementCount(input.shape) !== elementCount(tensor.shape) || bytesOf(input) !== bytesOf(tensor)) continue;
+    const host = byTensor.get(input.id);
+    const dies = lastRead.get(input.id) === index && host?.last === index;
+    const readOnce = call.inputs.filter((other) => other && byTensor.get(other.id) === host).length === 1;
+    if (host && dies && readOnce) return host;
+  }
+  return undefined;
+}
+
+function overlap(a: Lifetime, b: Lifetime): boolean {
+  return a.first <= b.last && b.first <= a.last;
+}

@@ -1,0 +1,137 @@
+/** From an experiment and its data to what the training program is built from. */
+
+import type { Dataset } from '../data/imageSet.js';
+import { type Images, isStream } from '../data/imageStream.js';
+import { type ModelOptions, type QuantizerSettings, quantizableTensors, type StartingWeights } from '../nn/index.js';
+import type { Solver } from '../ops/attributes.js';
+import type { Budget, Quantizer } from '../quant/index.js';
+import {
+  type Experiment,
+  type QuantizerSettings as ExperimentQuantizer,
+  guaranteesBudget,
+  quantizerBounds,
+  type ResolvedLayer,
+  resolveLayers,
+} from '../settings/index.js';
+import type { ImageSource, ProgramOptions } from './trainingProgram.js';
+
+/** The sizes of a dataset that a program is built for. */
+export interface DataShape {
+  readonly classes: number;
+  readonly imageShape: readonly [height: number, width: number, channels: number];
+  readonly trainImages: number;
+  readonly evaluationImages: number;
+  /** Images of a second evaluation set, behind the first: the test set where another one chooses the parameters. */
+  readonly testImages?: number;
+  /** Whether images are decoded batch by batch instead of lying on the device. */
+  readonly isStreamed?: boolean;
+}
+
+export function dataShape(
+  dataset: Pick<Dataset<Images>, 'classes' | 'train'>,
+  evaluationImages: number,
+  testImages = 0,
+): DataShape {
+  const { train } = dataset;
+  return {
+    classes: dataset.classes.length,
+    imageShape: [train.height, train.width, train.channels],
+    trainImages: train.count,
+    evaluationImages,
+    testImages,
+    isStreamed: isStream(train),
+  };
+}
+
+export function programOptions(
+  experiment: Experiment,
+  data: DataShape,
+  starting: StartingWeights | null,
+): ProgramOptions {
+  const { training } = experiment;
+  const { batchSize } = training;
+  const { trainImages, evaluationImages, testImages = 0 } = data;
+  const evaluationBatches = Math.ceil(evaluationImages / batchSize) + Math.ceil(testImages / batchSize);
+  return {
+    model: modelOptions(experiment, data),
+    batchSize,
+    imageShape: data.imageShape,
+    weights: quantizerSettings(experiment.weights, 'weight'),
+    activations: quantizerSettings(experiment.activations, 'activation'),
+    exceptions: exceptionsOf(experiment, data),
+    budget: budgetOf(experiment),
+    solver: solverOf(training),
+    weightDecay: training.weightDecay,
+    decayExclude: training.decayExclude,
+    quantizerLearningRateFactor: training.quantizerLearningRateFactor,
+    labelSmoothing: training.labelSmoothing,
+    movingAverages: training.emaDecay > 0,
+    capsBits: guaranteesBudget(experiment.budget),
+    seed: training.seed,
+    starting,
+    // Evaluation needs not a single batch of training images, but no engine likes an empty table.
+    train: source(experiment, data, trainImages, Math.max(1, Math.floor(trainImages / batchSize))),
+    evaluation: source(experiment, data, evaluationImages + testImages, evaluationBatches),
+  };
+}
+
+/** Every tensor that can be quantized, with the settings that hold for it. Throws what `resolveLayers` throws. */
+export function resolvedLayers(
+  experiment: Experiment,
+  data: Pick<DataShape, 'classes' | 'imageShape'>,
+): ResolvedLayer[] {
+  return resolveLayers(experiment, quantizableTensors(modelOptions(experiment, data), data.imageShape));
+}
+
+function exceptionsOf(experiment: Experiment, data: DataShape): Readonly<Record<string, QuantizerSettings>> {
+  if (experiment.layers.length === 0) return {};
+  const exceptions = resolvedLayers(experiment, data).filter(({ patterns }) => patterns.length > 0);
+  return Object.fromEntries(
+    exceptions.map(({ tensor, role, quantizer }) => [tensor, quantizerSettings(quantizer, role)]),
+  );
+}
+
+function modelOptions({ network }: Experiment, { classes }: Pick<DataShape, 'classes'>): ModelOptions {
+  const { model, shortcutType, scaleLayer, widthMultiplier } = network;
+  return { model, classes, shortcutType, scaleLayer, widthMultiplier };
+}
+
+export function quantizerSettings(settings: ExperimentQuantizer, role: Quantizer['role']): QuantizerSettings {
+  return {
+    kind: settings.kind,
+    bitwidth: settings.bitwidth,
+    stepSize: settings.stepSize,
+    bounds: quantizerBounds(settings, role),
+    recomputeRange: settings.recomputeRange,
+    perChannel: settings.perChannel,
+  };
+}
+
+export function budgetOf({ budget }: Experiment): Budget {
+  return {
+    weightKbytes: budget.targetWeightKbytes,
+    activationKbytes: budget.targetActivationKbytes,
+    activationType: budget.targetActivationType,
+    lambdaWeight: budget.lambda2,
+    lambdaActivation: budget.lambda3,
+  };
+}
+
+/** β and ε of Adam as published. */
+function solverOf(training: Experiment['training']): Solver {
+  const { momentum, nesterov } = training;
+  if (training.optimizer === 'momentum') return { type: 'momentum', momentum, nesterov };
+  return { type: 'adam', beta1: 0.9, beta2: 0.999, epsilon: 1e-8 };
+}
+
+/** Bytes become (x/255 − mean)/std. */
+function source(experiment: Experiment, data: DataShape, count: number, batches: number): ImageSource {
+  const { mean, std } = experiment.data;
+  const channels = Array.from({ length: data.imageShape[2] }, (_, channel) => channel);
+  const of = (values: readonly number[], channel: number) => values[channel % values.length]!;
+  const scale = channels.map((channel) => 1 / (255 * of(std, channel)));
+  const offset = channels.map((channel) => -of(mean, channel) / of(std, channel));
+  return data.isStreamed
+    ? { type: 'stream', count, scale, offset }
+    : { type: 'dataset', count, batches, scale, offset };
+}

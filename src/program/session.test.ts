@@ -1,0 +1,65 @@
+/** Two evaluation sets on one device: each is measured as if it were alone. */
+
+import { existsSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { generateSynthetic, type ImageSet, limit } from '../data/index.js';
+import type { Engine } from '../engine/engine.js';
+import { type Device, selectEngine } from '../engine/selectEngine.js';
+import { experimentFromSettings } from '../settings/index.js';
+import { programOptions } from './programOptions.js';
+import { openSession } from './session.js';
+import { buildTrainingProgram } from './trainingProgram.js';
+
+const driver = '/usr/lib/chromium/vk_swiftshader_icd.json';
+const { train } = generateSynthetic(3, 40);
+/** 9 of 32 columns and rows, so that the bytes of a set are no multiple of four. */
+const crop = (set: ImageSet): ImageSet => {
+  const size = 9;
+  const images = new Uint8Array(set.count * size * size * 3);
+  for (let at = 0; at < images.length; at++) {
+    const [image, row, rest] = [
+      Math.floor(at / (size * size * 3)),
+      Math.floor(at / (size * 3)) % size,
+      at % (size * 3),
+    ];
+    images[at] = set.images[(image * 32 + row) * 32 * 3 + rest]!;
+  }
+  return { ...set, images, height: size, width: size };
+};
+const validation = crop(limit(train, 7, 1));
+const test = crop(limit(train, 5, 2));
+
+async function evaluated(engine: Engine, ...sets: readonly [ImageSet, ...ImageSet[]]) {
+  const experiment = experimentFromSettings('sets', 'sets', { batch_size: 4 });
+  const [first, second] = sets;
+  const shape = {
+    classes: 10,
+    imageShape: [first.height, first.width, 3] as const,
+    trainImages: 4,
+    evaluationImages: first.count,
+    testImages: second?.count ?? 0,
+  };
+  const session = await openSession(engine, buildTrainingProgram(programOptions(experiment, shape, null)));
+  session.setEvaluationImages(...sets);
+  const results = [];
+  for (const index of sets.keys()) results.push(await session.evaluate(index));
+  // Back to the first after the second.
+  results.push(await session.evaluate());
+  await session.program.dispose();
+  return results;
+}
+
+describe.each<Device>(['reference', 'cpu', 'gpu'])('on the engine %s', (device) => {
+  it('two evaluation sets give what each gives alone', { timeout: 120_000 }, async (context) => {
+    if (device === 'gpu') {
+      if (!existsSync(driver)) return context.skip('no software adapter');
+      process.env.VK_DRIVER_FILES = driver;
+    }
+    const engine = await selectEngine(device, { threads: 1 });
+    const [chooses] = await evaluated(engine, validation);
+    const [reported] = await evaluated(engine, test);
+    expect(await evaluated(engine, validation, test)).toEqual([chooses, reported, chooses]);
+    await engine.dispose();
+    expect(chooses?.loss).not.toBe(reported?.loss);
+  });
+});

@@ -1,0 +1,278 @@
+import { describe, expect, it } from 'vitest';
+import type { Program } from '../engine/engine.js';
+import { createReferenceEngine } from '../engine/reference/referenceEngine.js';
+import { STORAGE, type StartingWeights } from '../nn/index.js';
+import { bestExponents, bestStart, parameterNames, startFresh, tableSizes } from '../quant/index.js';
+import { experimentFromSettings } from '../settings/index.js';
+import { learnedPlaces, readPlaces } from './learnedValues.js';
+import { programOptions } from './programOptions.js';
+import { openSession } from './session.js';
+import { buildTrainingProgram, type TrainingProgram } from './trainingProgram.js';
+
+const quantized = { w_quantize: 'parametric_fp_d_xmax', a_quantize: 'parametric_fp_d_xmax_relu' };
+
+/** What a section with these keys trains, on two 8×8 images that the host writes. */
+function build(settings: Readonly<Record<string, unknown>>, starting: StartingWeights | null = null): TrainingProgram {
+  const experiment = experimentFromSettings('test', 'test', { batch_size: 2, ...settings });
+  const data = { classes: 3, imageShape: [8, 8, 3] as const, trainImages: 2, evaluationImages: 2 };
+  const images = { type: 'batch' } as const;
+  return buildTrainingProgram({ ...programOptions(experiment, data, starting), train: images, evaluation: images });
+}
+
+async function load(training: TrainingProgram): Promise<Program> {
+  const { program } = await openSession(createReferenceEngine(), training);
+  program.write(
+    STORAGE.batchImages,
+    Float64Array.from({ length: 2 * 8 * 8 * 3 }, (_, i) => Math.sin(i)),
+  );
+  program.write(STORAGE.batchLabels, [2, 0]);
+  return program;
+}
+
+/** Everything learned after a step from values that are not zero, by name. */
+async function afterStep(settings: Readonly<Record<string, unknown>>): Promise<Map<string, readonly number[]>> {
+  const training = build(settings);
+  for (const { start } of training.variables.parameters) for (const i of start.keys()) start[i]! += 0.125;
+  const program = await load(training);
+  program.write(STORAGE.control, [0.5, 0, 0, 0]);
+  await program.run('train');
+  const tensors = await readPlaces(program, learnedPlaces(training));
+  return new Map(tensors.map(({ name, data }) => [name, Array.from(data, Number)]));
+}
+
+describe('extensions of the solver', () => {
+  it('are off by default', () => {
+    const { plan } = build(quantized);
+    const nodes = plan.phases.train!.filter(({ op }) => /Update$|Average$|CrossEntropy/.test(op));
+    expect(nodes.map(({ op, attributes }) => [op, attributes])).toEqual([
+      ['softmaxCrossEntropy', { smoothing: 0 }],
+      ['softmaxCrossEntropyGradient', { smoothing: 0 }],
+      ['quantizerUpdate', expect.objectContaining({ weightDecay: 2e-4, learningRateFactor: 1 })],
+      ['parameterUpdate', { solver: { type: 'momentum', momentum: 0.9, nesterov: false }, weightDecay: 2e-4 }],
+    ]);
+  });
+
+  it('label smoothing concerns training alone', () => {
+    const { plan } = build({ label_smoothing: 0.1 });
+    const smoothing = (phase: string) =>
+      plan.phases[phase]!.flatMap(({ op, attributes }) => (op.startsWith('softmax') ? [attributes] : []));
+    expect(smoothing('train')).toEqual([{ smoothing: 0.1 }, { smoothing: 0.1 }]);
+    expect(smoothing('evaluate')).toEqual([{ smoothing: 0 }]);
+  });
+
+  it('decay_exclude leaves out what it names', async () => {
+    const settings = { ...quantized, weight_decay: 0.25 };
+    const without = await afterStep({ ...settings, weight_decay: 0 });
+    const whole = await afterStep(settings);
+    for (const [words, excluded] of [
+      ['bn', /bn\/(gamma|beta)$/],
+      ['bias', /affine\/b$/],
+      ['quantizers', /quant\/parametric/],
+    ] as const) {
+      const some = await afterStep({ ...settings, decay_exclude: words });
+      for (const [name, values] of some) {
+        expect(values, `${name}, without ${words}`).toEqual((excluded.test(name) ? without : whole).get(name));
+      }
+      const decays = [...whole.keys()].filter((name) => String(without.get(name)) !== String(whole.get(name)));
+      expect(decays.some((name) => excluded.test(name))).toBe(true);
+    }
+  });
+
+  it('the learning rate of the quantizers has a factor', async () => {
+    const [still, moving] = await Promise.all([
+      afterStep({ ...quantized, quantizer_learning_rate_factor: 0 }),
+      afterStep(quantized),
+    ]);
+    const { variables } = build(quantized);
+    const start = variables.quantizers.flatMap(({ name, kind }, row) =>
+      parameterNames(kind).map((p, i) => [`${name}/${kind}/${p}`, [variables.table[2 * row + i]!]] as const),
+    );
+    expect(start.filter(([name, value]) => still.get(name)![0] === value[0])).toHaveLength(start.length);
+    expect(start.filter(([name, value]) => moving.get(name)![0] !== value[0]).length).toBeGreaterThan(20);
+    expect(still.get('conv1/quantized_conv/W')).toEqual(moving.get('conv1/quantized_conv/W'));
+  });
+
+  it('moving averages are what evaluation sees, with the present quantizers', async () => {
+    const training = build({ ...quantized, ema_decay: 0.9 });
+    const program = await load(training);
+    const logits = async () => {
+      await program.run('evaluate');
+      return [...(await program.read(STORAGE.logits))];
+    };
+    const atStart = await logits();
+    program.write(STORAGE.control, [0.5, 0, 0, 0]);
+    await program.run('train');
+    const table = await program.read(STORAGE.quantizers);
+    program.write(STORAGE.quantizers, training.variables.table);
+    expect(await logits()).toEqual(atStart);
+    program.write(STORAGE.quantizers, table);
+    expect(await logits()).not.toEqual(atStart);
+
+    const before = [...(await program.read(STORAGE.parameterAverage))];
+    program.write(STORAGE.control, [0.5, 0, 0, 0.25]);
+    await program.run('train');
+    const raw = [...(await program.read(STORAGE.parameters))];
+    const mean = before.map((value, i) => value + 0.25 * (raw[i]! - value));
+    expect([...(await program.read(STORAGE.parameterAverage))]).toEqual(mean);
+    expect(await program.read(STORAGE.runningAverage)).not.toEqual(await program.read(STORAGE.running));
+  });
+});
+
+describe('where quantizers without a file start', () => {
+  const starts = (settings: Readonly<Record<string, unknown>>) => {
+    const { variables } = build({ ...quantized, ...settings });
+    return variables.quantizers.flatMap((quantizer, row) => {
+      if (quantizer.role === 'activation') return [];
+      // A bias follows the weights of its layer.
+      const tensor = quantizer.name.replace(/quant$/, '').replace(/\/b$/, '/W');
+      const table = [variables.table[2 * row], variables.table[2 * row + 1]];
+      return [{ quantizer, table, values: variables.find(tensor)!.start }];
+    });
+  };
+
+  it('weights: at the configured step, or at 1/8 as published', () => {
+    for (const [w_stepsize, step] of [
+      [0.25, 0.25],
+      ['published', 0.125],
+    ] as const) {
+      for (const { quantizer, table } of starts({ w_stepsize })) {
+        expect(table).toEqual(startFresh(quantizer, step).parameters);
+      }
+    }
+  });
+
+  it('weights: at the step that suits their random values best, unless one is configured', () => {
+    const all = starts({});
+    for (const { quantizer, table, values } of all) {
+      expect(table).toEqual(bestStart(quantizer, values).parameters);
+    }
+    expect(new Set(all.map(({ table }) => table[0])).size).toBeGreaterThan(1);
+  });
+});
+
+describe('a step for each channel', () => {
+  const perChannel = { ...quantized, w_per_channel: true };
+  const exponents = (values: ReadonlyMap<string, readonly number[]>) =>
+    [...values].filter(([name]) => name.endsWith('/exponents'));
+  /** A file with the first convolution alone, in OIHW: channel o is 2^-(o mod 5) wide. */
+  const values = Float64Array.from({ length: 16 * 27 }, (_, i) => Math.sin(i + 1) / 2 ** (Math.floor(i / 27) % 5));
+  const file: StartingWeights = {
+    source: 'file',
+    get: (name) => (name === 'conv1/quantized_conv/W' ? { shape: [16, 3, 3, 3], values } : undefined),
+  };
+  const starts = (settings: Readonly<Record<string, unknown>>, starting: StartingWeights | null = null) => {
+    const { variables } = build(settings, starting);
+    return new Map(variables.parameters.map(({ name, start }) => [name, [...start]]));
+  };
+
+  it('is of the weights alone, and changes neither rows nor sizes nor what weights start from', () => {
+    const [plain, own] = [build(quantized), build(perChannel)];
+    expect(plain.plan.phases.train!.filter(({ op }) => op.startsWith('quantizeChannels'))).toEqual([]);
+    expect(own.variables.quantizers).toEqual(plain.variables.quantizers);
+    expect(own.variables.table).toEqual(plain.variables.table);
+    expect(own.variables.unquantized).toEqual(plain.variables.unquantized);
+    const names = exponents(starts(perChannel)).map(([name]) => name);
+    const weights = own.variables.quantizers.filter(({ role }) => role === 'weight');
+    expect(names).toEqual(weights.map(({ name, kind }) => `${name}/${kind}/exponents`));
+    const [a, b] = [starts(quantized), starts(perChannel)];
+    for (const [name, values] of a) expect(b.get(name)).toEqual(values);
+  });
+
+  it('starts at that of the tensor, or where the weights of the channel put it', () => {
+    const unknown = { ...perChannel, w_stepsize: 'published' };
+    for (const [, values] of exponents(starts(unknown))) expect(new Set(values)).toEqual(new Set([0]));
+    const { variables } = build(perChannel);
+    const known = starts({ ...perChannel, w_bitwidth: 8 });
+    for (const [name, values] of exponents(known)) {
+      const quantizer = variables.quantizers.find((each) => name.startsWith(`${each.name}/`))!;
+      const weights = known.get(quantizer.name.replace(/quant$/, ''))!;
+      expect(values).toEqual([...bestExponents({ ...quantizer, bitwidth: 8 }, weights, values.length)]);
+    }
+    const [, ofFile] = exponents(starts(unknown, file))[0]!;
+    expect(ofFile).toEqual(Array.from({ length: 16 }, (_, channel) => 0 - (channel % 5)));
+  });
+
+  it('learns, does not decay, and has the quantizers’ learning rate', async () => {
+    const perChannel = { w_quantize: 'parametric_fp_d_xmax', w_per_channel: true };
+    const begun = exponents(starts(perChannel)).map(([name, values]) => [name, values.map((k) => k + 0.125)] as const);
+    const moved = exponents(await afterStep(perChannel));
+    const hasMoved = ([, values]: (typeof moved)[number], i: number) => values.some((k, c) => k !== begun[i]![1][c]);
+    expect(moved.filter(hasMoved).length).toBeGreaterThan(10);
+    expect(exponents(await afterStep({ ...perChannel, weight_decay: 0.25 }))).toEqual(moved);
+    const still = exponents(await afterStep({ ...perChannel, quantizer_learning_rate_factor: 0, weight_decay: 0.25 }));
+    expect(still).toEqual(begun);
+    const half = exponents(await afterStep({ ...perChannel, quantizer_learning_rate_factor: 0.5 }));
+    half.forEach(([, values], i) => {
+      values.forEach((k, c) => {
+        const start = begun[i]![1][c]!;
+        expect(k - start).toBeCloseTo((moved[i]![1][c]! - start) / 2, 12);
+      });
+    });
+  });
+
+  it('has that learning rate beside other parameters that do not decay, which keep theirs', async () => {
+    const settings = { ...perChannel, decay_exclude: 'bn bias' };
+    const [all, still] = [
+      await afterStep(settings),
+      await afterStep({ ...settings, quantizer_learning_rate_factor: 0 }),
+    ];
+    for (const [name, start] of starts(settings)) {
+      const expected = name.endsWith('/exponents') ? start.map((k) => k + 0.125) : all.get(name);
+      expect(still.get(name), name).toEqual(expected);
+    }
+    expect(exponents(all)).not.toEqual(exponents(still));
+  });
+
+  it('stays with fixed quantizers', async () => {
+    const fixed = exponents(
+      await afterStep({ ...perChannel, w_quantize: 'fp', w_stepsize: 0.125, weight_decay: 0.25, optimizer: 'adam' }),
+    );
+    expect(fixed.every(([, values]) => values.every((k) => k === 0.125))).toBe(true);
+  });
+
+  it('is that of the tensor while all exponents are 0', async () => {
+    const logits = async (settings: Readonly<Record<string, unknown>>, starting: StartingWeights | null = null) => {
+      const program = await load(build(settings, starting));
+      await program.run('evaluate');
+      return [...(await program.read(STORAGE.logits))];
+    };
+    const unknown = { w_stepsize: 0.125 };
+    expect(await logits({ ...perChannel, ...unknown })).toEqual(await logits({ ...quantized, ...unknown }));
+    expect(await logits(perChannel, file)).not.toEqual(await logits(quantized, file));
+  });
+});
+
+describe('rules for single layers', () => {
+  const rules = 'conv1*: w_quantize = none, a_quantize = none; fc/*: w_bitwidth = 8; res1/layer1: a_quantize = fp_relu';
+
+  it('set the quantizers, and what has none counts 32 bits', () => {
+    const { variables } = build({ ...quantized, layers: rules });
+    const plain = build(quantized).variables;
+    expect(variables.tensors.map(({ name }) => name)).toEqual(plain.tensors.map(({ name }) => name));
+    expect(variables.tensors.filter(({ row }) => row === null).map(({ name }) => name)).toEqual([
+      'conv1/quantized_conv/W',
+      'conv1',
+    ]);
+    const of = (name: string) => variables.quantizers[variables.tensors.find((each) => each.name === name)!.row!]!;
+    expect(of('fc/quantized_affine/b')).toMatchObject({ role: 'bias', bitwidth: 8 });
+    expect(of('res1/layer1')).toMatchObject({ kind: 'fp', fixed: [4, 0.125] });
+    expect(of('res1/layer1/basicblock1')).toMatchObject({ kind: 'parametric_fp_d_xmax', bitwidth: 4 });
+
+    const sizes = tableSizes(variables.quantizers, variables.table, variables.unquantized);
+    const plainSizes = tableSizes(plain.quantizers, plain.table, plain.unquantized);
+    const [ofConv1, ofFc] = [3 * 3 * 3 * 16, 64 * 3 + 3];
+    expect(sizes.weightKbytes - plainSizes.weightKbytes).toBeCloseTo((ofConv1 * 28 + ofFc * 4) / 8192, 12);
+    expect(sizes.activationMaxKbytes).toBe((8 * 8 * 16 * 32) / 8192);
+    expect(plainSizes.activationMaxKbytes).toBe((8 * 8 * 16 * 4) / 8192);
+  });
+
+  it('are computed with', async () => {
+    const training = build({ ...quantized, layers: rules });
+    const program = await load(training);
+    program.write(STORAGE.control, [0.5, 0, 0, 0]);
+    await program.run('train');
+    expect(Number.isFinite((await program.read(STORAGE.loss))[0])).toBe(true);
+    const { data } = (await readPlaces(program, learnedPlaces(training)))[0]!;
+    expect(data).not.toEqual(training.variables.parameters[0]!.start);
+  });
+});

@@ -1,0 +1,137 @@
+/**
+ * One experiment, from its settings to a run folder with its summary: begun, or gone on with where `resume` is set.
+ * `mpdnn train` is this function with words around it, `mpdnn reproduce` calls it for every run of a table.
+ */
+
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { selectEngine } from '../engine/selectEngine.js';
+import { InputError } from '../errors.js';
+import type { Variables } from '../nn/index.js';
+import { packageVersion } from '../packageVersion.js';
+import { dataShape, programOptions, resolvedLayers } from '../program/programOptions.js';
+import { openSession } from '../program/session.js';
+import { buildTrainingProgram } from '../program/trainingProgram.js';
+import type { ConfigFile, Experiment } from '../settings/index.js';
+import { startOnActivations } from '../train/activationStart.js';
+import { budgetOutlook } from '../train/budgetLimits.js';
+import { checkpointFile, readCheckpoint } from '../train/checkpoint.js';
+import { initialState, train } from '../train/train.js';
+import { zeroedWeights } from '../train/zeroedWeights.js';
+import { type LoadedWeights, loadReport, readStartingWeights } from '../weights/index.js';
+import { evaluationSets, withGeneratedData } from './experimentData.js';
+import {
+  checkReplaceable,
+  createRunFolder,
+  type RunConfig,
+  type RunFolder,
+  type RunSummary,
+  resolveStartingWeights,
+  resumeRunFolder,
+  writeSummary,
+} from './index.js';
+import type { RunEvents } from './runEvents.js';
+import type { Workbench } from './workbench.js';
+
+export interface RunOptions {
+  /** Replace an existing run folder. */
+  readonly force: boolean;
+  /** Take generated images where nobody chose the data and CIFAR-10 is not to be had. */
+  readonly generatesData?: boolean;
+  readonly events: RunEvents;
+  /** Stops the run between two steps, with a checkpoint. */
+  readonly signal: AbortSignal;
+  /** Called when the preparations are over: from here on a signal is waited for. */
+  readonly onTraining?: () => void;
+}
+
+export interface FinishedRun {
+  /** As it ran: with generated images where there were no others. */
+  readonly experiment: Experiment;
+  readonly folder: RunFolder;
+  readonly variables: Variables;
+  /** `null` if the signal came first; the run can be resumed. */
+  readonly summary: RunSummary | null;
+}
+
+/**
+ * @throws InputError for what is wrong with the experiment, its data, its starting weights or its run folder
+ * @throws TrainingFault if the loss is no longer finite
+ */
+export async function runExperiment(
+  given: Experiment,
+  file: ConfigFile,
+  bench: Workbench,
+  { force, generatesData = false, events, signal, onTraining }: RunOptions,
+): Promise<FinishedRun> {
+  if (!given.resume) checkReplaceable(given, force);
+  const load = (wanted: Experiment) => bench.data(wanted, events.task);
+  const experiment = generatesData ? await withGeneratedData(given, file, load, events) : given;
+  const data = await load(experiment);
+  checkBatchSize(experiment, data.train.count);
+  const folderToResume = experiment.resume ? resumeRunFolder(experiment) : null;
+  const startFile = folderToResume ? null : resolveStartingWeights(experiment, file);
+  const starting = startFile ? await readStartingWeights(startFile) : null;
+  const [chooses, reported] = evaluationSets(data);
+  const shape = dataShape(data, chooses.count, reported?.count);
+  const program = buildTrainingProgram(programOptions(experiment, shape, starting));
+  // Always measured on the CPU: a run starts from the same values on every device.
+  const openCpu = () => selectEngine('cpu', { threads: experiment.threads ?? undefined });
+  if (!folderToResume) await startOnActivations(program, data.train, openCpu);
+  const outlook = budgetOutlook(experiment, program.variables);
+  if (starting) events.line(startLine(program.variables, starting));
+  if (outlook) events.line(outlook);
+  const zeroed = folderToResume ? null : zeroedWeights(program.variables);
+  if (zeroed) events.line(zeroed);
+  if (experiment.layers.length > 0) events.onLayers?.(resolvedLayers(experiment, shape));
+  const checkpoint = folderToResume ? await readCheckpoint(folderToResume.checkpoint, program) : null;
+  const engine = await bench.engine(experiment);
+  const session = await openSession(engine, program, (done, total) => events.task('compiling', done, total));
+  try {
+    session.setTrainingImages(data.train);
+    session.setEvaluationImages(...evaluationSets(data));
+    checkpoint?.restore(session.program);
+    const state = checkpoint?.state ?? initialState(experiment);
+    const device = `${engine.name}: ${engine.description}`;
+    const folder =
+      folderToResume ??
+      createRunFolder(experiment, {
+        device,
+        versions: { 'mixed-precision-dnns': packageVersion(), node: process.version },
+        startingWeights: startFile === null ? null : startingWeights(startFile),
+        checkpoint: await checkpointFile(program, session.program, state),
+        force,
+      });
+    events.line(`${experiment.name}  ${experiment.network.model}  ${data.train.count} images  ${device}`);
+    onTraining?.();
+    const summary = await train({
+      experiment,
+      session,
+      trainImages: data.train,
+      folder,
+      device,
+      state,
+      signal,
+      events,
+    });
+    if (summary) writeSummary(folder, summary);
+    return { experiment, folder, variables: program.variables, summary };
+  } finally {
+    await session.program.dispose();
+  }
+}
+
+/** What config.json keeps of a file of starting weights: its hash tells whether it is still the same. */
+export function startingWeights(file: string): NonNullable<RunConfig['starting_weights']> {
+  return { file, sha256: createHash('sha256').update(readFileSync(file)).digest('hex') };
+}
+
+function checkBatchSize({ training: { batchSize } }: Experiment, images: number): void {
+  if (batchSize <= images) return;
+  throw new InputError(`batch_size = ${batchSize}: more than the ${images} training images; use ${images} or less`);
+}
+
+function startLine(variables: Variables, starting: LoadedWeights): string {
+  const { matched, missing, unused } = loadReport(variables, starting);
+  return `starts from ${starting.source}: ${matched.length} tensors taken, ${missing.length} fresh, ${unused.length} unused`;
+}

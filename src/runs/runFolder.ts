@@ -1,0 +1,285 @@
+/**
+ * A run folder, `OUT/EXPERIMENT/`: where its files are, how it comes to be, how a run adds to it and how it is cut back
+ * when an interrupted run goes on. Other programs rely on the names.
+ *
+ * It is prepared beside its place and renamed into it, so that a start that fails leaves nothing, and every file that
+ * is replaced is replaced as a whole. Rows are added before the checkpoint of their epoch is written; on resuming,
+ * rows beyond the checkpoint are dropped, and the finished files equal those of a run that was never interrupted.
+ */
+import { existsSync, mkdirSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { InputError } from '../errors.js';
+import { didYouMean } from '../settings/didYouMean.js';
+import type { Experiment } from '../settings/experiment.js';
+import { quantizesAnything } from '../settings/layerRules.js';
+import { settingsDifference } from '../settings/settingsDifference.js';
+import { discard, discardUnfinished, fileFault, makeFolder, syncFolder, writeDurably } from './durableFile.js';
+import { configSchema, json, type RunConfig, type RunSummary, readJson, summarySchema } from './runDocuments.js';
+import {
+  type AccuracyRow,
+  accuracyTable,
+  appendRows,
+  type LossRow,
+  lossTable,
+  type QuantizerRow,
+  quantizersTable,
+  type RunRow,
+  readRows,
+  resultsTable,
+  type SizesRow,
+  sizesTable,
+  type Table,
+  tableHeader,
+  testedResultsTable,
+  truncateRows,
+} from './runTables.js';
+
+export type { RunConfig, RunSummary } from './runDocuments.js';
+
+/** The paths of a run folder's files. */
+export interface RunFolder {
+  readonly root: string;
+  /** Whether results.csv has the column `test_err`. */
+  readonly tested: boolean;
+  readonly config: string;
+  readonly results: string;
+  readonly trainLosses: string;
+  readonly testLosses: string;
+  readonly trainAccuracies: string;
+  readonly testAccuracies: string;
+  readonly quantizers: string;
+  readonly sizes: string;
+  readonly paramsBest: string;
+  readonly paramsLast: string;
+  /** Everything that `--resume` needs. */
+  readonly checkpoint: string;
+  readonly summary: string;
+  readonly plots: string;
+}
+
+/** The start of a run: what config.json tells of it beside the settings, and the checkpoint before the first step. */
+export interface RunStart {
+  readonly device: string;
+  readonly versions: Readonly<Record<string, string>>;
+  readonly startingWeights?: RunConfig['starting_weights'];
+  readonly checkpoint: Uint8Array;
+}
+
+/** What one epoch adds to the tables. */
+export interface EpochRows {
+  readonly results: RunRow;
+  readonly trainLoss: number;
+  readonly testLoss: number;
+  readonly trainAccuracy: number;
+  readonly testAccuracy: number;
+  readonly quantizers: readonly QuantizerRow[];
+  readonly sizes: Omit<SizesRow, 'epoch'>;
+}
+
+/** The paths of the run folder at `root`; the curves of a quantized network are named `…_q.csv`. */
+function runFolderAt(root: string, { quantized, tested }: { quantized: boolean; tested: boolean }): RunFolder {
+  const at = (name: string) => join(root, name);
+  const ending = quantized ? '_q.csv' : '.csv';
+  return {
+    root,
+    tested,
+    config: at('config.json'),
+    results: at('results.csv'),
+    trainLosses: at(`train_losses${ending}`),
+    testLosses: at(`test_losses${ending}`),
+    trainAccuracies: at(`train_accs${ending}`),
+    testAccuracies: at(`test_accs${ending}`),
+    quantizers: at('quantizers.csv'),
+    sizes: at('sizes.csv'),
+    paramsBest: at('params_best.safetensors'),
+    paramsLast: at('params_last.safetensors'),
+    checkpoint: at('checkpoint.safetensors'),
+    summary: at('summary.json'),
+    plots: at('plots'),
+  };
+}
+
+/**
+ * Throws the `InputError` that `createRunFolder` would throw for what stands at its place now: a run that cannot begin
+ * should say so before it loads anything.
+ */
+export function checkReplaceable(experiment: Experiment, force: boolean): void {
+  const root = join(experiment.out, folderName(experiment));
+  if (!existsSync(root)) return;
+  if (!existsSync(join(root, 'config.json'))) {
+    throw new InputError(`${root}: is in the way and no run folder (it has no config.json); move it, or choose --out`);
+  }
+  if (!force) throw new InputError(`${root}: exists already; --resume goes on with it, --force replaces it`);
+}
+
+/**
+ * Creates the run folder of an experiment, with config.json, empty tables and a first checkpoint: whatever happens from
+ * then on, the run can be resumed. An existing one is refused, or replaced with `force`. Throws an `InputError` that says
+ * so, or that the place cannot be written.
+ */
+export function createRunFolder(experiment: Experiment, run: RunStart & { readonly force?: boolean }): RunFolder {
+  const { out } = experiment;
+  const name = folderName(experiment);
+  const root = join(out, name);
+  checkReplaceable(experiment, run.force ?? false);
+
+  const folder = runFolderAt(root, {
+    quantized: quantizesAnything(experiment.settings),
+    tested: experiment.training.select === 'validation',
+  });
+  const aside = join(out, `.${name}.${process.pid}.new`);
+  const old = join(out, `.${name}.${process.pid}.old`);
+  try {
+    makeFolder(out);
+    mkdirSync(aside);
+    for (const [path, content] of initialFiles(folder, experiment, run)) {
+      writeFileSync(join(aside, basename(path)), content, { flush: true });
+    }
+    if (existsSync(root)) renameSync(root, old);
+    renameSync(aside, root);
+    syncFolder(out);
+  } catch (error) {
+    discard(aside);
+    if (existsSync(old) && !existsSync(root)) renameSync(old, root);
+    throw fileFault(error, root);
+  }
+  discard(old);
+  return folder;
+}
+
+/** Opens a run folder to plot or evaluate it. Throws an `InputError` if there is none at `root`. */
+export function openRunFolder(root: string): { readonly folder: RunFolder; readonly config: RunConfig } {
+  const path = join(root, 'config.json');
+  if (!existsSync(path)) {
+    const fault = existsSync(root) ? 'is no run folder (it has no config.json)' : 'no such run folder';
+    throw new InputError(`${root}: ${fault}${didYouMean(basename(root), runsBeside(root), dirname(root))}`);
+  }
+  const config = readJson(path, configSchema);
+  const { select } = config.settings;
+  const quantized = quantizesAnything(config.settings);
+  return { folder: runFolderAt(root, { quantized, tested: select === 'validation' }), config };
+}
+
+/**
+ * Opens the run folder of an experiment that is to go on. Throws an `InputError` if there is none, or if the experiment
+ * is not the one that was interrupted.
+ */
+export function resumeRunFolder(experiment: Experiment): RunFolder {
+  const root = join(experiment.out, folderName(experiment));
+  if (!existsSync(root)) throw new InputError(`${root}: nothing to resume; leave out --resume to start`);
+  const { folder, config } = openRunFolder(root);
+  const change = settingsDifference(config.settings, experiment.settings);
+  if (change === null) {
+    discardUnfinished(root);
+    return folder;
+  }
+  throw new InputError(`${root}: cannot resume, ${change}; set it back, or start anew with --force`);
+}
+
+/**
+ * Cuts all tables back to the first `epochs` epochs, the ones that the checkpoint knows. Throws an `InputError` if a
+ * table lacks some of them.
+ */
+export function truncateRun(folder: RunFolder, epochs: number): void {
+  for (const [path, header] of tables(folder)) {
+    const last = truncateRows(path, header, epochs);
+    const isComplete = last === epochs || (path === folder.quantizers && last === 0);
+    if (isComplete) continue;
+    throw new InputError(`${path}: ends at epoch ${last}, the run had finished ${epochs}; start anew with --force`);
+  }
+}
+
+/** Adds an epoch (counted from 1, in `rows.results.iter`) to all tables. */
+export function appendEpoch(folder: RunFolder, rows: EpochRows): void {
+  const epoch = rows.results.iter;
+  appendRows(folder.results, resultsOf(folder), [rows.results]);
+  appendRows(folder.trainLosses, lossTable, [{ epoch, loss: rows.trainLoss }]);
+  appendRows(folder.testLosses, lossTable, [{ epoch, loss: rows.testLoss }]);
+  appendRows(folder.trainAccuracies, accuracyTable, [{ epoch, accuracy: rows.trainAccuracy }]);
+  appendRows(folder.testAccuracies, accuracyTable, [{ epoch, accuracy: rows.testAccuracy }]);
+  appendRows(folder.quantizers, quantizersTable, rows.quantizers);
+  appendRows(folder.sizes, sizesTable, [{ epoch, ...rows.sizes }]);
+}
+
+export function writeSummary(folder: RunFolder, summary: RunSummary): void {
+  writeDurably(folder.summary, json(summarySchema.parse(summary)));
+}
+
+export function readSummary(folder: RunFolder): RunSummary {
+  return readJson(folder.summary, summarySchema);
+}
+
+export function readResults(folder: RunFolder): RunRow[] {
+  return readRows(folder.results, resultsOf(folder));
+}
+
+export function readQuantizers(folder: RunFolder): QuantizerRow[] {
+  return readRows(folder.quantizers, quantizersTable);
+}
+
+export function readSizes(folder: RunFolder): SizesRow[] {
+  return readRows(folder.sizes, sizesTable);
+}
+
+/** The four curves, a row an epoch each. */
+export function readCurves(folder: RunFolder): {
+  readonly trainLosses: LossRow[];
+  readonly testLosses: LossRow[];
+  readonly trainAccuracies: AccuracyRow[];
+  readonly testAccuracies: AccuracyRow[];
+} {
+  return {
+    trainLosses: readRows(folder.trainLosses, lossTable),
+    testLosses: readRows(folder.testLosses, lossTable),
+    trainAccuracies: readRows(folder.trainAccuracies, accuracyTable),
+    testAccuracies: readRows(folder.testAccuracies, accuracyTable),
+  };
+}
+
+function resultsOf({ tested }: RunFolder): Table<RunRow> {
+  return tested ? testedResultsTable : resultsTable;
+}
+
+function tables(folder: RunFolder): [path: string, header: string][] {
+  return [
+    [folder.results, tableHeader(resultsOf(folder))],
+    [folder.trainLosses, tableHeader(lossTable)],
+    [folder.testLosses, tableHeader(lossTable)],
+    [folder.trainAccuracies, tableHeader(accuracyTable)],
+    [folder.testAccuracies, tableHeader(accuracyTable)],
+    [folder.quantizers, tableHeader(quantizersTable)],
+    [folder.sizes, tableHeader(sizesTable)],
+  ];
+}
+
+function initialFiles(
+  folder: RunFolder,
+  experiment: Experiment,
+  { device, versions, startingWeights, checkpoint }: RunStart,
+): [path: string, content: string | Uint8Array][] {
+  const { resume: _, ...settings } = experiment.settings;
+  const config: RunConfig = {
+    experiment: experiment.name,
+    cfg: experiment.configPath,
+    settings,
+    versions,
+    device,
+    seed: experiment.training.seed,
+    starting_weights: startingWeights ?? null,
+  };
+  return [[folder.config, json(config)], [folder.checkpoint, checkpoint], ...tables(folder)];
+}
+
+function folderName({ name, configPath }: Experiment): string {
+  if (/^[^./\\][^/\\]*$/.test(name)) return name;
+  throw new InputError(`${configPath}: [${name}] names the run folder: no slashes, and no dot at the beginning`);
+}
+
+function runsBeside(root: string): string[] {
+  try {
+    const entries = readdirSync(dirname(root), { withFileTypes: true });
+    return entries.filter((entry) => entry.isDirectory() && !entry.name.startsWith('.')).map((entry) => entry.name);
+  } catch {
+    return [];
+  }
+}

@@ -1,0 +1,60 @@
+/**
+ * Finds the file of parameters an experiment starts from. The published files name it after the experiment that made
+ * it (`params_DEFAULT/params_best.h5` or `NAME/params_best.h5`), so such a name means "the best parameters of NAME",
+ * whatever the format; any other name is a file.
+ */
+import { existsSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { InputError } from '../errors.js';
+import { trainCommandLine } from '../settings/commandLine.js';
+import { type ConfigFile, defaultSection } from '../settings/configFile.js';
+import { didYouMean } from '../settings/didYouMean.js';
+import type { Experiment } from '../settings/experiment.js';
+
+/**
+ * The file to start from, or `null` to start from scratch. A name in the .cfg is looked for among the run folders
+ * first, then beside the .cfg file and in the current folder; one given on the command line, in the current folder
+ * first. Throws an `InputError` that says which experiment to run first if there is no such file.
+ */
+export function resolveStartingWeights(experiment: Experiment, file: ConfigFile): string | null {
+  const written = experiment.training.startFrom;
+  if (written === null) return null;
+  const source = experiment.sources.get('weightfile');
+  const prior = priorExperiment(written);
+  const runFiles = prior === undefined ? [] : runParameters(experiment.out, prior);
+  const candidates = source?.fromCommandLine
+    ? [written, ...runFiles]
+    : [...runFiles, resolve(dirname(experiment.configPath), written), written];
+  const ownFolder = resolve(experiment.out, experiment.name);
+  const found = candidates.find((path) => dirname(resolve(path)) !== ownFolder && existsSync(path));
+  if (found !== undefined) return found;
+  throw new InputError(
+    `${source?.where ?? `[${experiment.name}] weightfile`} = ${written}: ${whatToDo(experiment, file, prior)}`,
+  );
+}
+
+/** The experiment whose best parameters a `weightfile` means: NAME in `NAME/params_best.h5` or `params_NAME/…`. */
+export function priorExperiment(written: string): string | undefined {
+  return /^(?:params_)?([^/\\]+)[/\\]params_best\.(?:h5|safetensors)$/.exec(written)?.[1];
+}
+
+function runParameters(out: string, name: string): string[] {
+  return [join(out, name, 'params_best.safetensors'), join(out, name, 'params_best.h5')];
+}
+
+function whatToDo(experiment: Experiment, file: ConfigFile, prior: string | undefined): string {
+  if (prior === undefined) return 'no such file; name a .safetensors or .h5 file, or none to start from scratch';
+  if (prior === experiment.name) {
+    return 'is the result of this very experiment; name another to start from, or none to start from scratch';
+  }
+  if (prior !== defaultSection && !file.sections.has(prior)) {
+    return `no such file, and no section [${prior}] in ${file.path}${didYouMean(prior, [...file.sections.keys()])}`;
+  }
+  // What shapes the network and the images must be the same in both experiments.
+  const shared = ['model', 'num_layers', 'data', 'image_size', 'out'];
+  const options = shared.flatMap((key) => {
+    const value = experiment.overrides.get(key);
+    return value === undefined ? [] : [[key, value] as const];
+  });
+  return `experiment ${prior} has not been trained yet; first run: ${trainCommandLine(prior, file.path, options)}`;
+}

@@ -1,0 +1,23 @@
+/** What a budget allows. */
+
+import type { SizesRow } from '../runs/runTables.js';
+import type { Experiment } from './experiment.js';
+
+export function hasBudget({ targetWeightKbytes, targetActivationKbytes }: Experiment['budget']): boolean {
+  return targetWeightKbytes > 0 || targetActivationKbytes > 0;
+}
+
+/** Whether every epoch shall end inside the targets. */
+export function guaranteesBudget(budget: Experiment['budget']): boolean {
+  return budget.mode === 'guaranteed' && hasBudget(budget);
+}
+
+/** Whether the sizes are within all targets; without any they always are. */
+export function obeysBudget(budget: Experiment['budget'], sizes: Omit<SizesRow, 'epoch'>): boolean {
+  const { targetWeightKbytes, targetActivationKbytes, targetActivationType } = budget;
+  const activations = sizes[`activations_${targetActivationType}_kb`] ?? Number.NaN;
+  return (
+    (targetWeightKbytes <= 0 || sizes.weights_kb <= targetWeightKbytes) &&
+    (targetActivationKbytes <= 0 || activations <= targetActivationKbytes)
+  );
+}
