@@ -1,0 +1,65 @@
+/** The command line as a function: a file a command, put together here. */
+
+import { Command, CommanderError } from 'commander';
+import { InputError } from '../errors.js';
+import { packageVersion } from '../packageVersion.js';
+import { benchCommand } from './bench.js';
+import { devicesCommand } from './devices.js';
+import { evalCommand } from './eval.js';
+import { experimentsCommand } from './experiments.js';
+import { goldenCommand } from './golden.js';
+import { plotCommand } from './plot.js';
+import { reproduceCommand } from './reproduce.js';
+import { trainCommand } from './train.js';
+
+/**
+ * Runs a call, such as `['train', 'FLOAT', '--cfg', 'tiny.cfg']`, and resolves to its exit code: 0 done, 1 a run failed,
+ * 2 the call or the input was wrong, 130 interrupted. Never rejects: a fault becomes one line on stderr.
+ */
+export async function mpdnn(args: readonly string[]): Promise<number> {
+  try {
+    await commandLine().parseAsync(args, { from: 'user' });
+    return Number(process.exitCode ?? 0);
+  } catch (error) {
+    return report(error);
+  }
+}
+
+/** Writes a fault as one line to stderr, with its stack where `MPDNN_DEBUG` is set; returns its exit code. */
+export function report(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+  const fault = error instanceof Error ? error : new Error(String(error));
+  process.stderr.write(`mpdnn: ${fault.message.split('\n')[0]}\n`);
+  if (process.env.MPDNN_DEBUG) process.stderr.write(`${fault.stack}\n`);
+  return fault instanceof InputError ? 2 : 1;
+}
+
+function commandLine(): Command {
+  const program = new Command('mpdnn')
+    .description('Train neural networks whose bitwidths are learned, under a memory budget.')
+    .version(packageVersion())
+    .showSuggestionAfterError()
+    .enablePositionalOptions();
+  for (const command of [
+    trainCommand(),
+    evalCommand(),
+    plotCommand(),
+    experimentsCommand(),
+    goldenCommand(),
+    reproduceCommand(),
+    benchCommand(),
+    devicesCommand(),
+  ]) {
+    program.addCommand(command);
+  }
+  for (const command of [program, ...program.commands]) {
+    // Commander puts its suggestion on a line of its own.
+    const oneLine = (text: string): string =>
+      `${text
+        .replace(/^error: /, 'mpdnn: ')
+        .trim()
+        .replaceAll('\n', ' ')}\n`;
+    command.exitOverride().configureOutput({ outputError: (text, write) => write(oneLine(text)) });
+  }
+  return program;
+}
