@@ -23,10 +23,10 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { createRandom } from '../dist/data/index.js';
 import { selectEngine } from '../dist/engine/selectEngine.js';
-import { readConfigFile, resolveExperiment } from '../dist/settings/index.js';
 import { STORAGE } from '../dist/nn/index.js';
 import { loadExperimentData } from '../dist/runs/experimentData.js';
 import { runExperiment } from '../dist/runs/runExperiment.js';
+import { readConfigFile, resolveExperiment } from '../dist/settings/index.js';
 
 const { values: options, positionals } = parseArgs({
   allowPositionals: true,
