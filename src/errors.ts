@@ -2,10 +2,23 @@
  * A fault in the call or the input: the command line prints the message as one line and exits with code 2.
  *
  * The message says what is wrong, where (file, section, key) and what would be right. Everything else that is thrown
- * is a fault of the program or of the machine (exit code 1).
+ * is a fault of the program or of the machine (exit code 1). Names of files, tensors and keys come from outside: what of
+ * them would break the line or reach the terminal as a command is escaped here, once for all messages.
  */
 export class InputError extends Error {
   override readonly name = 'InputError';
+
+  constructor(message: string, options?: ErrorOptions) {
+    super(printable(message), options);
+  }
+}
+
+/** The text with control characters, line breaks and marks of writing direction escaped: `\n`, `\t`, `\u001b`. */
+export function printable(text: string): string {
+  return text.replace(/[\p{Cc}\p{Zl}\p{Zp}\p{Cs}\p{Bidi_Control}]/gu, (character) => {
+    const short = { '\n': '\\n', '\r': '\\r', '\t': '\\t' }[character];
+    return short ?? `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
+  });
 }
 
 /** The hardware went away under a run: nothing can be read back, but the run can be resumed. */

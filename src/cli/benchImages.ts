@@ -3,7 +3,6 @@
  * on them, and both together.
  */
 
-import { cacheFolder } from '../cacheFolder.js';
 import {
   type BatchTable,
   createRandom,
@@ -16,6 +15,7 @@ import {
   readAhead,
   trainingEpoch,
 } from '../data/index.js';
+import { cacheFolder } from '../disk/cacheFolder.js';
 import { InputError } from '../errors.js';
 import { STORAGE } from '../nn/index.js';
 import type { Session } from '../program/session.js';

@@ -2,7 +2,7 @@
 
 import { join } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { cacheFolder } from '../cacheFolder.js';
+import { cacheFolder } from '../disk/cacheFolder.js';
 import { type MatmulPrecision, matmulPrecisions } from '../engine/matmulPrecision.js';
 import type { Device } from '../engine/selectEngine.js';
 import { settingKeys } from '../settings/index.js';

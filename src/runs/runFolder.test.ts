@@ -2,10 +2,11 @@ import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileS
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { temporaryFolder } from '../../test/temporaryFolder.js';
+import { appendDurably, writeDurably } from '../disk/durableFile.js';
+import { writeFault } from '../disk/fileFault.js';
 import { InputError } from '../errors.js';
 import { parseConfig } from '../settings/configFile.js';
 import { type Overrides, resolveExperiment } from '../settings/experiment.js';
-import { appendDurably, fileFault, writeDurably } from './durableFile.js';
 import {
   appendEpoch,
   createRunFolder,
@@ -229,12 +230,12 @@ describe('durable files', () => {
 
   it.skipIf(!existsSync('/dev/full'))('a full disk is said in words, and is no fault of the input', () => {
     expect(() => appendDurably('/dev/full', 'x')).toThrow(/no space left on the disk; free some/);
-    expect(fileFault(Object.assign(new Error(), { code: 'ENOSPC' }), 'x')).not.toBeInstanceOf(InputError);
+    expect(writeFault(Object.assign(new Error(), { code: 'ENOSPC' }), 'x')).not.toBeInstanceOf(InputError);
   });
 
   it('a place without permission is a fault of the call', () => {
     for (const code of ['EACCES', 'EROFS', 'ENOTDIR']) {
-      expect(fileFault(Object.assign(new Error(), { code }), 'x')).toBeInstanceOf(InputError);
+      expect(writeFault(Object.assign(new Error(), { code }), 'x')).toBeInstanceOf(InputError);
     }
   });
 });

@@ -8,12 +8,13 @@
  */
 import { existsSync, mkdirSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import { discard, discardUnfinished, makeFolder, syncFolder, writeDurably } from '../disk/durableFile.js';
+import { writeFault } from '../disk/fileFault.js';
 import { InputError } from '../errors.js';
 import { didYouMean } from '../settings/didYouMean.js';
 import type { Experiment } from '../settings/experiment.js';
 import { quantizesAnything } from '../settings/layerRules.js';
 import { settingsDifference } from '../settings/settingsDifference.js';
-import { discard, discardUnfinished, fileFault, makeFolder, syncFolder, writeDurably } from './durableFile.js';
 import { configSchema, json, type RunConfig, type RunSummary, readJson, summarySchema } from './runDocuments.js';
 import {
   type AccuracyRow,
@@ -141,7 +142,7 @@ export function createRunFolder(experiment: Experiment, run: RunStart & { readon
   } catch (error) {
     discard(aside);
     if (existsSync(old) && !existsSync(root)) renameSync(old, root);
-    throw fileFault(error, root);
+    throw writeFault(error, root);
   }
   discard(old);
   return folder;

@@ -5,8 +5,8 @@
  */
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
+import { appendDurably, writeDurably } from '../disk/durableFile.js';
 import { InputError } from '../errors.js';
-import { appendDurably, writeDurably } from './durableFile.js';
 
 const numberCell = z.string().transform((cell, context) => {
   if (cell === 'NaN' || (cell !== '' && !Number.isNaN(Number(cell)))) return Number(cell);

@@ -5,8 +5,9 @@
 
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { writeDurably } from '../disk/durableFile.js';
+import { readFault } from '../disk/fileFault.js';
 import { InputError } from '../errors.js';
-import { writeDurably } from '../runs/durableFile.js';
 import {
   bytesOf,
   decodeSafetensors,
@@ -49,18 +50,7 @@ export function readWeightFile(path: string): Uint8Array {
   try {
     return readFileSync(path);
   } catch (error) {
-    switch ((error as NodeJS.ErrnoException).code) {
-      case 'ENOENT':
-      case 'ENOTDIR':
-        throw new InputError(`${path}: no such file`);
-      case 'EISDIR':
-        throw new InputError(`${path}: is a folder; name a .safetensors or .h5 file`);
-      case 'EACCES':
-      case 'EPERM':
-        throw new InputError(`${path}: no permission to read`);
-      default:
-        throw error;
-    }
+    throw readFault(error, path);
   }
 }
 

@@ -1,5 +1,5 @@
 /** From a `--data` spec to images: chooses the reader, and for folders bytes or a stream, then applies the limits. */
-import { cacheFolder } from '../../cacheFolder.js';
+import { cacheFolder } from '../../disk/cacheFolder.js';
 import { InputError } from '../../errors.js';
 import type { DataSpec } from '../dataSpec.js';
 import { type Dataset, limit } from '../imageSet.js';

@@ -15,8 +15,9 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { InputError } from '../errors.js';
+import { writeFault } from './fileFault.js';
 
-/** Replaces the file at `path` as a whole. Throws what `fileFault` makes of an error; the old file is then unharmed. */
+/** Replaces the file at `path` as a whole. Throws what `writeFault` makes of an error; the old file is then unharmed. */
 export function writeDurably(path: string, content: string | Uint8Array): void {
   const aside = `${path}.${process.pid}.tmp`;
   try {
@@ -25,7 +26,7 @@ export function writeDurably(path: string, content: string | Uint8Array): void {
     syncFolder(dirname(path));
   } catch (error) {
     discard(aside);
-    throw fileFault(error, path);
+    throw writeFault(error, path);
   }
 }
 
@@ -39,7 +40,7 @@ export function appendDurably(path: string, content: string): void {
   try {
     writeAndSync(path, 'a', content);
   } catch (error) {
-    throw fileFault(error, path);
+    throw writeFault(error, path);
   }
 }
 
@@ -56,7 +57,7 @@ export function makeFolder(folder: string): void {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'EEXIST' && existsSync(folder)) return;
     if (code === 'ENOENT') throw new InputError(`${folder}: cannot be made here; choose another folder with --out`);
-    throw fileFault(error, folder);
+    throw writeFault(error, folder);
   }
 }
 
@@ -75,30 +76,6 @@ export function syncFolder(folder: string): void {
     fsyncSync(descriptor);
   } finally {
     closeSync(descriptor);
-  }
-}
-
-/**
- * The error to throw for a failed write: an `InputError` where the call named a place that cannot be written, an
- * `Error` with a plain message where the disk is full, the error itself otherwise.
- */
-export function fileFault(error: unknown, path: string): unknown {
-  const code = (error as NodeJS.ErrnoException).code;
-  switch (code) {
-    case 'ENOSPC':
-    case 'EDQUOT':
-      return new Error(`${path}: no space left on the disk; free some (a run goes on with --resume)`, { cause: error });
-    case 'EACCES':
-    case 'EPERM':
-    case 'EROFS':
-      return new InputError(`${path}: no permission to write; choose another folder with --out`);
-    case 'ENOTDIR':
-    case 'EEXIST':
-      return new InputError(`${path}: a file stands where a folder is needed; choose another folder with --out`);
-    case 'ENOENT':
-      return new Error(`${path}: its folder is gone`, { cause: error });
-    default:
-      return error;
   }
 }
 

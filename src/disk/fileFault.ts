@@ -1,0 +1,77 @@
+/**
+ * Faults of the file system in words. Node's own messages (`ENOENT: no such file or directory, stat 'x'`) tell neither
+ * what would be right nor whose fault it is.
+ */
+import { lstatSync } from 'node:fs';
+import { InputError } from '../errors.js';
+
+/**
+ * The error to throw for a failed reading of the file or folder at `path`: an `InputError` where the call named what
+ * cannot be read, the error itself otherwise.
+ */
+export function readFault(error: unknown, path: string): unknown {
+  switch (codeOf(error)) {
+    case 'ENOENT':
+      return new InputError(isLink(path) ? `${path}: a link to a place where nothing is` : `${path}: no such file`);
+    case 'ENOTDIR':
+      return new InputError(`${path}: no such file, a part of this path is no folder`);
+    case 'EISDIR':
+      return new InputError(`${path}: is a folder, a file is wanted`);
+    case 'EACCES':
+    case 'EPERM':
+      return new InputError(`${path}: no permission to read it`);
+    default:
+      return namingFault(error, path);
+  }
+}
+
+/**
+ * The error to throw for a failed write to `path`: an `InputError` where the call named a place that cannot be written,
+ * an `Error` with a plain message where the disk is full, the error itself otherwise.
+ */
+export function writeFault(error: unknown, path: string): unknown {
+  switch (codeOf(error)) {
+    case 'ENOSPC':
+    case 'EDQUOT':
+      return new Error(`${path}: no space left on the disk; free some (a run goes on with --resume)`, { cause: error });
+    case 'EACCES':
+    case 'EPERM':
+    case 'EROFS':
+      return new InputError(`${path}: no permission to write; choose another folder with --out`);
+    case 'ENOTDIR':
+    case 'EEXIST':
+      return new InputError(`${path}: a file stands where a folder is needed; choose another folder with --out`);
+    case 'ENOENT':
+      return new Error(`${path}: its folder is gone`, { cause: error });
+    default:
+      return namingFault(error, path);
+  }
+}
+
+/** Faults that reading and writing share. */
+function namingFault(error: unknown, path: string): unknown {
+  switch (codeOf(error)) {
+    case 'ELOOP':
+      return new InputError(`${path}: a link that leads back to itself`);
+    case 'ENAMETOOLONG':
+      return new InputError(`${path}: longer than names of files may be here; choose a shorter one`);
+    case 'ERR_INVALID_ARG_VALUE':
+      return new InputError(`${path}: no path, it holds a null character`);
+    case 'EIO':
+      return new Error(`${path}: the disk reports a fault of its own (EIO)`, { cause: error });
+    default:
+      return error;
+  }
+}
+
+function codeOf(error: unknown): string | undefined {
+  return (error as NodeJS.ErrnoException | null)?.code;
+}
+
+function isLink(path: string): boolean {
+  try {
+    return lstatSync(path).isSymbolicLink();
+  } catch {
+    return false;
+  }
+}
