@@ -5,14 +5,14 @@ import { Command } from 'commander';
 import { selectEngine } from '../engine/selectEngine.js';
 import { InputError } from '../errors.js';
 import { STORAGE } from '../nn/index.js';
-import { dataShape, programOptions } from '../program/programOptions.js';
+import { restoreParameters, useFixedPairs } from '../program/parameters.js';
+import { quantizerReport } from '../program/quantizerReport.js';
 import { openSession } from '../program/session.js';
 import { buildTrainingProgram } from '../program/trainingProgram.js';
 import { loadExperimentData } from '../runs/experimentData.js';
 import { openRunFolder } from '../runs/index.js';
 import { experimentFromSettings } from '../settings/index.js';
-import { restoreParameters, useFixedPairs } from '../train/checkpoint.js';
-import { quantizerReport } from '../train/quantizerReport.js';
+import { dataShape, programOptions } from '../train/programOptions.js';
 import { readStartingWeights } from '../weights/startingWeights.js';
 import { percent, progressDisplay } from './progress.js';
 

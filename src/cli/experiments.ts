@@ -3,7 +3,6 @@
 import { readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
-import { resolvedLayers } from '../program/programOptions.js';
 import {
   type Experiment,
   listExperiments,
@@ -11,6 +10,7 @@ import {
   readConfigFile,
   resolveExperiment,
 } from '../settings/index.js';
+import { resolvedLayers } from '../train/programOptions.js';
 import { resolvedLayerRow, resolvedLayerTable } from './resolvedLayerTable.js';
 import { textTable } from './textTable.js';
 

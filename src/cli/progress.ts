@@ -3,7 +3,7 @@
 import type { ActivationType } from '../quant/index.js';
 import type { RunEvents } from '../runs/runEvents.js';
 import type { Experiment } from '../settings/index.js';
-import type { EpochReport } from '../train/train.js';
+import type { EpochReport } from '../train/recorder.js';
 import { type Bar, singleBar, terminalColumns } from './bar.js';
 
 export interface ProgressDisplay extends RunEvents {

@@ -2,7 +2,6 @@
 
 import { Command } from 'commander';
 import { DeviceLost } from '../errors.js';
-import type { RunSummary } from '../runs/index.js';
 import { type FinishedRun, runExperiment } from '../runs/runExperiment.js';
 import { openWorkbench } from '../runs/workbench.js';
 import {
@@ -13,6 +12,7 @@ import {
   resolveExperiment,
   trainCommandLine,
 } from '../settings/index.js';
+import type { RunSummary } from '../train/summary.js';
 import { interruptible } from './interruptible.js';
 import { layerTable } from './layerTable.js';
 import { addSettingOptions, autotuneOption, tuningFile } from './options.js';

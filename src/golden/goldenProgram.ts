@@ -4,9 +4,9 @@
  */
 
 import type { StartingWeights } from '../nn/index.js';
-import { programOptions } from '../program/programOptions.js';
 import { buildTrainingProgram, type TrainingProgram } from '../program/trainingProgram.js';
 import { experimentFromSettings } from '../settings/index.js';
+import { programOptions } from '../train/programOptions.js';
 
 export interface GoldenProgramOptions {
   /** For messages: file and section. */

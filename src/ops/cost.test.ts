@@ -2,9 +2,9 @@
 
 import { describe, expect, it } from 'vitest';
 import { type AnyNode, Graph } from '../graph/graph.js';
-import { programOptions } from '../program/programOptions.js';
 import { buildTrainingProgram } from '../program/trainingProgram.js';
 import { experimentFromSettings } from '../settings/index.js';
+import { programOptions } from '../train/programOptions.js';
 import { costOf } from './cost.js';
 
 function nodes(model: string, imageSize: number, classes: number, phase: string): readonly AnyNode[] {

@@ -6,7 +6,7 @@ import { generateSynthetic, type ImageSet, limit } from '../data/index.js';
 import type { Engine } from '../engine/engine.js';
 import { type Device, selectEngine } from '../engine/selectEngine.js';
 import { experimentFromSettings } from '../settings/index.js';
-import { programOptions } from './programOptions.js';
+import { programOptions } from '../train/programOptions.js';
 import { openSession } from './session.js';
 import { buildTrainingProgram } from './trainingProgram.js';
 

@@ -4,8 +4,8 @@ import { createReferenceEngine } from '../engine/reference/referenceEngine.js';
 import { STORAGE, type StartingWeights } from '../nn/index.js';
 import { bestExponents, bestStart, parameterNames, startFresh, tableSizes } from '../quant/index.js';
 import { experimentFromSettings } from '../settings/index.js';
+import { programOptions } from '../train/programOptions.js';
 import { learnedPlaces, readPlaces } from './learnedValues.js';
-import { programOptions } from './programOptions.js';
 import { openSession } from './session.js';
 import { buildTrainingProgram, type TrainingProgram } from './trainingProgram.js';
 

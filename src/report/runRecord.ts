@@ -6,6 +6,7 @@
  */
 import { existsSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
+import type { QuantizerRow } from '../program/quantizerReport.js';
 import { activationTypes } from '../quant/index.js';
 import {
   openRunFolder,
@@ -15,7 +16,6 @@ import {
   readSizes,
   readSummary,
 } from '../runs/runFolder.js';
-import type { QuantizerRow } from '../runs/runTables.js';
 
 export interface CurvePoint {
   readonly epoch: number;

@@ -1,8 +1,8 @@
 /** A plan as lines of a table, for a dry run: the runs in their order, how far they are, their sizes at the start. */
 
-import { programOptions } from '../program/programOptions.js';
+import { type QuantizerReport, quantizerReport } from '../program/quantizerReport.js';
 import { buildTrainingProgram } from '../program/trainingProgram.js';
-import { type QuantizerReport, quantizerReport } from '../train/quantizerReport.js';
+import { programOptions } from '../train/programOptions.js';
 import type { PlannedRun } from './plan.js';
 import { standing } from './standing.js';
 import type { Table } from './table.js';

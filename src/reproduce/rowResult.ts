@@ -4,13 +4,13 @@ import {
   openRunFolder,
   type RunConfig,
   type RunFolder,
-  type RunSummary,
   readQuantizers,
   readResults,
   readSizes,
   readSummary,
 } from '../runs/index.js';
 import { hasBudget, obeysBudget } from '../settings/index.js';
+import type { RunSummary } from '../train/summary.js';
 import { type PlannedRun, runOfRow } from './plan.js';
 import { type Spread, spreadOf } from './spread.js';
 import { parametersToStartFrom, runRoot, standing } from './standing.js';

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { InputError } from '../errors.js';
+import type { RunSummary } from '../train/summary.js';
 
 export const configSchema = z.object({
   experiment: z.string(),
@@ -19,11 +20,9 @@ export const configSchema = z.object({
 export type RunConfig = z.output<typeof configSchema>;
 
 export const summarySchema = z.object({
-  /** `null` if no epoch obeyed the budget. */
   best_val_err: z.number().nullable(),
   best_epoch: z.number().nullable(),
   last_val_err: z.number(),
-  /** On the test images, which choose nothing unless `select` says so; `null` if no epoch obeyed the budget. */
   best_test_err: z.number().nullable().default(null),
   last_test_err: z.number().nullable().default(null),
   weights_kb: z.number(),
@@ -34,12 +33,10 @@ export const summarySchema = z.object({
   images_per_second: z.number(),
   seconds: z.number(),
   epochs: z.number(),
-  /** Epochs that ended inside the budget: all of them without one. */
   budget_held_epochs: z.number().nullable().default(null),
   device: z.string(),
   select: z.string(),
-});
-export type RunSummary = z.output<typeof summarySchema>;
+}) satisfies z.ZodType<RunSummary>;
 
 /** JSON for people too: indented, with a line break at the end. */
 export function json(value: unknown): string {

@@ -1,7 +1,7 @@
 /** What a run tells while it goes on; the command line shows it. */
 
 import type { ResolvedLayer } from '../settings/index.js';
-import type { TrainingEvents } from '../train/train.js';
+import type { TrainingEvents } from '../train/recorder.js';
 
 export interface RunEvents extends TrainingEvents {
   /** A task before training: loading, decoding, compiling. */

@@ -9,26 +9,26 @@ import { selectEngine } from '../engine/selectEngine.js';
 import { InputError } from '../errors.js';
 import type { Variables } from '../nn/index.js';
 import { packageVersion } from '../packageVersion.js';
-import { dataShape, programOptions, resolvedLayers } from '../program/programOptions.js';
 import { openSession } from '../program/session.js';
 import { buildTrainingProgram } from '../program/trainingProgram.js';
 import type { ConfigFile, Experiment } from '../settings/index.js';
 import { startOnActivations } from '../train/activationStart.js';
 import { budgetOutlook } from '../train/budgetLimits.js';
 import { checkpointFile, readCheckpoint } from '../train/checkpoint.js';
+import { dataShape, programOptions, resolvedLayers } from '../train/programOptions.js';
+import type { RunSummary } from '../train/summary.js';
 import { initialState, train } from '../train/train.js';
 import { zeroedWeights } from '../train/zeroedWeights.js';
-import { type LoadedWeights, loadReport, readStartingWeights } from '../weights/index.js';
+import { type LoadedWeights, loadReport, readStartingWeights, readWeightFile } from '../weights/index.js';
 import { evaluationSets, withGeneratedData } from './experimentData.js';
+import { folderRecorder } from './folderRecorder.js';
 import {
   checkReplaceable,
   createRunFolder,
   type RunConfig,
   type RunFolder,
-  type RunSummary,
   resolveStartingWeights,
   resumeRunFolder,
-  writeSummary,
 } from './index.js';
 import type { RunEvents } from './runEvents.js';
 import type { Workbench } from './workbench.js';
@@ -84,7 +84,9 @@ export async function runExperiment(
   const zeroed = folderToResume ? null : zeroedWeights(program.variables);
   if (zeroed) events.line(zeroed);
   if (experiment.layers.length > 0) events.onLayers?.(resolvedLayers(experiment, shape));
-  const checkpoint = folderToResume ? await readCheckpoint(folderToResume.checkpoint, program) : null;
+  const checkpoint = folderToResume
+    ? readCheckpoint(readWeightFile(folderToResume.checkpoint), folderToResume.checkpoint, program)
+    : null;
   const engine = await bench.engine(experiment);
   const session = await openSession(engine, program, (done, total) => events.task('compiling', done, total));
   try {
@@ -108,13 +110,12 @@ export async function runExperiment(
       experiment,
       session,
       trainImages: data.train,
-      folder,
+      recorder: folderRecorder(folder),
       device,
       state,
       signal,
       events,
     });
-    if (summary) writeSummary(folder, summary);
     return { experiment, folder, variables: program.variables, summary };
   } finally {
     await session.program.dispose();

@@ -7,13 +7,13 @@ import { writeFault } from '../disk/fileFault.js';
 import { InputError } from '../errors.js';
 import { parseConfig } from '../settings/configFile.js';
 import { type Overrides, resolveExperiment } from '../settings/experiment.js';
+import type { RunSummary } from '../train/summary.js';
 import {
   appendEpoch,
   createRunFolder,
   type EpochRows,
   openRunFolder,
   type RunFolder,
-  type RunSummary,
   readCurves,
   readQuantizers,
   readResults,

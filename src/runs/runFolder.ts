@@ -11,23 +11,23 @@ import { basename, dirname, join } from 'node:path';
 import { discard, discardUnfinished, makeFolder, syncFolder, writeDurably } from '../disk/durableFile.js';
 import { writeFault } from '../disk/fileFault.js';
 import { InputError } from '../errors.js';
+import type { QuantizerRow, Sizes, SizesRow } from '../program/quantizerReport.js';
 import { didYouMean } from '../settings/didYouMean.js';
 import type { Experiment } from '../settings/experiment.js';
 import { quantizesAnything } from '../settings/layerRules.js';
 import { settingsDifference } from '../settings/settingsDifference.js';
-import { configSchema, json, type RunConfig, type RunSummary, readJson, summarySchema } from './runDocuments.js';
+import type { RunSummary } from '../train/summary.js';
+import { configSchema, json, type RunConfig, readJson, summarySchema } from './runDocuments.js';
 import {
   type AccuracyRow,
   accuracyTable,
   appendRows,
   type LossRow,
   lossTable,
-  type QuantizerRow,
   quantizersTable,
   type RunRow,
   readRows,
   resultsTable,
-  type SizesRow,
   sizesTable,
   type Table,
   tableHeader,
@@ -35,7 +35,7 @@ import {
   truncateRows,
 } from './runTables.js';
 
-export type { RunConfig, RunSummary } from './runDocuments.js';
+export type { RunConfig } from './runDocuments.js';
 
 /** The paths of a run folder's files. */
 export interface RunFolder {
@@ -74,7 +74,7 @@ export interface EpochRows {
   readonly trainAccuracy: number;
   readonly testAccuracy: number;
   readonly quantizers: readonly QuantizerRow[];
-  readonly sizes: Omit<SizesRow, 'epoch'>;
+  readonly sizes: Sizes;
 }
 
 /** The paths of the run folder at `root`; the curves of a quantized network are named `…_q.csv`. */

@@ -7,6 +7,7 @@ import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { appendDurably, writeDurably } from '../disk/durableFile.js';
 import { InputError } from '../errors.js';
+import type { QuantizerRow, SizesRow } from '../program/quantizerReport.js';
 
 const numberCell = z.string().transform((cell, context) => {
   if (cell === 'NaN' || (cell !== '' && !Number.isNaN(Number(cell)))) return Number(cell);
@@ -41,7 +42,7 @@ export const quantizersTable = z.object({
   d: optionalNumberCell,
   xmin: optionalNumberCell,
   xmax: optionalNumberCell,
-});
+}) satisfies Table<QuantizerRow>;
 export const sizesTable = z.object({
   epoch: numberCell,
   weights_kb: numberCell,
@@ -49,7 +50,7 @@ export const sizesTable = z.object({
   activations_sum_kb: numberCell,
   /** What a device must hold at once; empty in tables that older versions began. */
   activations_peak_kb: optionalNumberCell,
-});
+}) satisfies Table<SizesRow>;
 
 /** A table is its columns, in order; the first one holds the epoch, counted from 1. */
 export type Table<Row> = z.ZodType<Row> & { readonly shape: Readonly<Partial<Record<keyof Row, unknown>>> };
@@ -58,8 +59,6 @@ export type Table<Row> = z.ZodType<Row> & { readonly shape: Readonly<Partial<Rec
 export type RunRow = z.output<typeof resultsTable> & Partial<z.output<typeof testedResultsTable>>;
 export type LossRow = z.output<typeof lossTable>;
 export type AccuracyRow = z.output<typeof accuracyTable>;
-export type QuantizerRow = z.output<typeof quantizersTable>;
-export type SizesRow = z.output<typeof sizesTable>;
 
 /** The header line of a table. */
 export function tableHeader<Row extends object>(table: Table<Row>): string {

@@ -1,7 +1,10 @@
 /** What a budget allows. */
 
-import type { SizesRow } from '../runs/runTables.js';
+import type { ActivationType } from '../quant/index.js';
 import type { Experiment } from './experiment.js';
+
+/** Memory in kB, under the names of the columns of sizes.csv; `null` where an older version did not know it. */
+type Sizes = { readonly weights_kb: number } & Readonly<Record<`activations_${ActivationType}_kb`, number | null>>;
 
 export function hasBudget({ targetWeightKbytes, targetActivationKbytes }: Experiment['budget']): boolean {
   return targetWeightKbytes > 0 || targetActivationKbytes > 0;
@@ -13,7 +16,7 @@ export function guaranteesBudget(budget: Experiment['budget']): boolean {
 }
 
 /** Whether the sizes are within all targets; without any they always are. */
-export function obeysBudget(budget: Experiment['budget'], sizes: Omit<SizesRow, 'epoch'>): boolean {
+export function obeysBudget(budget: Experiment['budget'], sizes: Sizes): boolean {
   const { targetWeightKbytes, targetActivationKbytes, targetActivationType } = budget;
   const activations = sizes[`activations_${targetActivationType}_kb`] ?? Number.NaN;
   return (

@@ -2,10 +2,10 @@ import { describe, expect, it } from 'vitest';
 import { generateSynthetic, type ImageSet, limit } from '../data/index.js';
 import { type Device, selectEngine } from '../engine/selectEngine.js';
 import type { StartingWeights } from '../nn/index.js';
-import { dataShape, programOptions } from '../program/programOptions.js';
 import { buildTrainingProgram } from '../program/trainingProgram.js';
 import { type Quantizer, startActivation } from '../quant/index.js';
 import { experimentFromSettings } from '../settings/index.js';
+import { dataShape, programOptions } from '../train/programOptions.js';
 import { startOnActivations } from './activationStart.js';
 
 const dataset = generateSynthetic(1, 6);

@@ -2,11 +2,11 @@ import { expect, it } from 'vitest';
 import { generateSynthetic } from '../data/index.js';
 import { selectEngine } from '../engine/selectEngine.js';
 import { STORAGE } from '../nn/index.js';
-import { programOptions } from '../program/programOptions.js';
 import { openSession } from '../program/session.js';
 import { buildTrainingProgram } from '../program/trainingProgram.js';
 import { tableBits } from '../quant/index.js';
 import { experimentFromSettings } from '../settings/index.js';
+import { programOptions } from '../train/programOptions.js';
 import { beginBudget } from './budgetKeeper.js';
 
 it.each([

@@ -15,6 +15,7 @@
 
 import { elementCount } from '../graph/index.js';
 import { exponentsName, STORAGE, type Variable, type Variables } from '../nn/index.js';
+import { tensorOf } from '../program/quantizerReport.js';
 import type { Session } from '../program/session.js';
 import {
   type BitError,
@@ -31,7 +32,6 @@ import {
 } from '../quant/index.js';
 import { type Experiment, guaranteesBudget } from '../settings/index.js';
 import { budgetLimits } from './budgetLimits.js';
-import { tensorOf } from './quantizerReport.js';
 
 /** Whether bits are frozen in an epoch, counted from 0. */
 export function areBitsFrozen(experiment: Experiment, epoch: number): boolean {

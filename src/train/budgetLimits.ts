@@ -2,6 +2,7 @@
 
 import { InputError } from '../errors.js';
 import type { Variables } from '../nn/index.js';
+import { tensorOf } from '../program/quantizerReport.js';
 import {
   bitsPerKbyte,
   largestSet,
@@ -12,7 +13,6 @@ import {
   type TensorSet,
 } from '../quant/index.js';
 import { type Experiment, guaranteesBudget } from '../settings/index.js';
-import { tensorOf } from './quantizerReport.js';
 
 /** A target with the key that sets it and what it limits, in words. */
 export interface BudgetLimit extends MemoryLimit {

@@ -1,32 +1,20 @@
 import { createHash } from 'node:crypto';
-import { readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { beforeEach, describe, expect, it } from 'vitest';
-import { temporaryFolder } from '../../test/temporaryFolder.js';
+import { describe, expect, it } from 'vitest';
 import type { Program } from '../engine/engine.js';
 import { createReferenceEngine } from '../engine/reference/referenceEngine.js';
 import { InputError } from '../errors.js';
 import { type QuantizerSettings, STORAGE, type StartingWeights } from '../nn/index.js';
+import { parameterTensors, restoreParameters, useFixedPairs } from '../program/parameters.js';
 import { openSession } from '../program/session.js';
 import { buildTrainingProgram, type ProgramOptions, type TrainingProgram } from '../program/trainingProgram.js';
 import { wideLimitsOfM } from '../quant/index.js';
-import { readSafetensors, readStartingWeights, weightsOf, writeSafetensors } from '../weights/index.js';
-import {
-  type CheckpointState,
-  parameterTensors,
-  readCheckpoint,
-  restoreParameters,
-  useFixedPairs,
-  writeCheckpoint,
-  writeParameters,
-} from './checkpoint.js';
+import { parseSafetensorsFile, safetensorsFile } from '../weights/checkedSafetensors.js';
+import { weightsOf } from '../weights/loadedWeights.js';
+import { checkpointFile, parametersFile, readCheckpoint } from './checkpoint.js';
+import type { CheckpointState } from './checkpointState.js';
 
-let folder: string;
-let path: string;
-beforeEach(() => {
-  folder = temporaryFolder();
-  path = join(folder, 'checkpoint.safetensors');
-});
+const source = 'run/checkpoint.safetensors';
+const tensorsIn = (file: Uint8Array) => parseSafetensorsFile(file, source).tensors;
 
 const batchSize = 2;
 
@@ -124,14 +112,14 @@ describe('a checkpoint', () => {
     const training = build(changes);
     const whole = await load(training);
     await steps(whole, 0, 1);
-    await writeCheckpoint(path, training, whole, state);
+    const file = await checkpointFile(training, whole, state);
     const interrupted = await contents(training, whole);
     await steps(whole, 1, 1);
 
     // Other start values, so that nothing can be right by chance.
     const again = build(changes);
     for (const { start } of again.variables.parameters) start.fill(0.5);
-    const checkpoint = await readCheckpoint(path, again);
+    const checkpoint = readCheckpoint(file, source, again);
     expect(checkpoint.state).toEqual(state);
     const resumed = await load(again);
     checkpoint.restore(resumed);
@@ -144,11 +132,11 @@ describe('a checkpoint', () => {
     const training = build();
     const program = float32Program(training);
     for (const { view, start } of training.variables.parameters) program.write(view.storage.name, start, view.offset);
-    await writeCheckpoint(path, training, program, state);
+    const file = await checkpointFile(training, program, state);
     const resumed = float32Program(training);
-    (await readCheckpoint(path, training)).restore(resumed);
+    readCheckpoint(file, source, training).restore(resumed);
     expect(await contents(training, resumed)).toEqual(await contents(training, program));
-    expect(readSafetensors(path).tensors.get('conv1/quantized_conv/W')?.data).toBeInstanceOf(Float32Array);
+    expect(tensorsIn(file).get('conv1/quantized_conv/W')?.data).toBeInstanceOf(Float32Array);
   });
 
   it('gives fixed quantizers the pairs that the run began with', async () => {
@@ -160,15 +148,15 @@ describe('a checkpoint', () => {
     };
     const options = { weights: quantizer('fp'), activations: quantizer('pow2') };
     const training = build({ ...options, starting });
-    await writeCheckpoint(path, training, float32Program(training), state);
+    const file = await checkpointFile(training, float32Program(training), state);
     const again = build(options);
     expect(again.variables.quantizers).not.toEqual(training.variables.quantizers);
-    await readCheckpoint(path, again);
+    readCheckpoint(file, source, again);
     expect(again.variables.quantizers).toEqual(training.variables.quantizers);
     const update = again.plan.phases.train?.find(({ op }) => op === 'quantizerUpdate');
     expect(update?.attributes).toMatchObject({ rows: training.variables.quantizers });
     const otherBits = build({ ...options, weights: quantizer('fp', 8) });
-    expect(() => useFixedPairs(otherBits, weightsOf(readSafetensors(path).tensors, path))).toThrow(
+    expect(() => useFixedPairs(otherBits, weightsOf(tensorsIn(file), source))).toThrow(
       'conv1/quantized_conv/Wquant has 4 bits, here it has 8',
     );
   });
@@ -181,45 +169,62 @@ describe('a checkpoint', () => {
       { model: { model: 'resnet32', classes: 3, shortcutType: 'b', scaleLayer: false, widthMultiplier: 1 } },
       'model.model was "resnet20", now it is "resnet32"',
     ],
+    ['list', { decayExclude: ['bn', 'bias'] }, 'decayExclude was ["bn"], now it is ["bn","bias"]'],
+    ['set of layers', { exceptions: { conv1: quantizer('fp') } }, 'exceptionNames was [], now it is ["conv1"]'],
   ])('of another %s is refused', async (_, changes, message) => {
-    const training = build();
-    await writeCheckpoint(path, training, float32Program(training), state);
-    await expect(readCheckpoint(path, build(changes))).rejects.toThrow(InputError);
-    await expect(readCheckpoint(path, build(changes))).rejects.toThrow(`is of a run with other settings: ${message}`);
+    const training = build({ decayExclude: ['bn'] });
+    const file = await checkpointFile(training, float32Program(training), state);
+    const read = () => readCheckpoint(file, source, build({ decayExclude: ['bn'], ...changes }));
+    expect(read).toThrow(InputError);
+    expect(read).toThrow(`${source}: is of a run with other settings: ${message}`);
   });
 
-  it('that is missing, cut, changed or incomplete is refused', async () => {
+  it('that is cut, changed or incomplete is refused', async () => {
     const training = build();
-    const fault = async (): Promise<string> => {
-      const error = await readCheckpoint(path, training).catch((error: unknown) => error);
-      expect(error).toBeInstanceOf(InputError);
-      return (error as Error).message;
+    const fault = (file: Uint8Array): string => {
+      try {
+        readCheckpoint(file, source, training);
+        return '';
+      } catch (error) {
+        expect(error).toBeInstanceOf(InputError);
+        return (error as Error).message;
+      }
     };
-    expect(await fault()).toBe(`${path}: no such file`);
-    await writeCheckpoint(path, training, float32Program(training), state);
-    const bytes = readFileSync(path);
-    writeFileSync(path, bytes.subarray(0, bytes.length - 4));
-    expect(await fault()).toContain('no valid safetensors file, it ends within');
-    writeFileSync(path, Buffer.from(bytes).fill(1, bytes.length - 1));
-    expect(await fault()).toContain('damaged');
-    writeFileSync(path, bytes);
-    const { tensors, metadata } = readSafetensors(path);
-    const rewrite = (changes: Record<string, string>, without?: string) =>
-      writeSafetensors(
-        path,
+    const bytes = await checkpointFile(training, float32Program(training), state);
+    expect(fault(bytes)).toBe('');
+    expect(fault(bytes.subarray(0, bytes.length - 4))).toContain('no valid safetensors file, it ends within');
+    expect(fault(Uint8Array.from(bytes).fill(1, bytes.length - 1))).toContain('damaged');
+    const { tensors, metadata } = parseSafetensorsFile(bytes, source);
+    const rewritten = (changes: Record<string, string>, without?: string) =>
+      safetensorsFile(
         [...tensors.values()].filter(({ name }) => name !== without),
         { ...metadata, ...changes },
       );
-    rewrite({}, 'velocity:conv1/bn/gamma');
-    expect(await fault()).toContain('has no velocity:conv1/bn/gamma; it belongs to another network');
-    rewrite({ state: '{}' });
-    expect(await fault()).toContain('its state is incomplete');
-    rewrite({ settings: '{' });
-    expect(await fault()).toContain('its metadata is no JSON');
-    rewrite({ version: '9' });
-    expect(await fault()).toContain('has version 9, this program reads version 1');
-    await writeParameters(path, training, float32Program(training));
-    expect(await fault()).toContain('no checkpoint of a run');
+    expect(fault(rewritten({}, 'velocity:conv1/bn/gamma'))).toContain(
+      'has no velocity:conv1/bn/gamma; it belongs to another network',
+    );
+    for (const broken of ['{}', 'null', JSON.stringify({ ...state, random: [1, 2, 3] })]) {
+      expect(fault(rewritten({ state: broken }))).toContain('its state is incomplete');
+    }
+    expect(fault(rewritten({ settings: '{' }))).toContain('its metadata is no JSON');
+    expect(fault(rewritten({ version: '9' }))).toContain('has version 9, this program reads version 1');
+    expect(fault(await parametersFile(training, float32Program(training)))).toContain('no checkpoint of a run');
+  });
+
+  it('of an older version has the defaults of what it does not know', async () => {
+    const training = build();
+    const { tensors, metadata } = parseSafetensorsFile(
+      await checkpointFile(training, float32Program(training), state),
+      source,
+    );
+    const { lastTestError: _, fittedEpochs: __, ...older } = { ...state, best: { error: 0.5, epoch: 1 } };
+    const file = safetensorsFile([...tensors.values()], { ...metadata, state: JSON.stringify(older) });
+    expect(readCheckpoint(file, source, training).state).toEqual({
+      ...older,
+      best: { error: 0.5, epoch: 1, testError: null },
+      lastTestError: null,
+      fittedEpochs: 0,
+    });
   });
 });
 
@@ -243,8 +248,9 @@ describe('a file of parameters', () => {
     const training = build();
     const program = await load(training);
     await steps(program, 0, 1);
-    await writeParameters(path, training, program, { epoch: '1' });
-    const starting = await readStartingWeights(path);
+    const file = await parametersFile(training, program, { epoch: '1' });
+    expect(parseSafetensorsFile(file, source).metadata.epoch).toBe('1');
+    const starting = weightsOf(tensorsIn(file), source);
     const started = await load(build({ starting, seed: 2 }));
     const restoring = build({ seed: 2 });
     const restored = await load(restoring);
@@ -269,14 +275,14 @@ describe('a file of parameters', () => {
     // They start at 0, and a quarter of the step counts.
     expect(raw.some((value) => value !== 0)).toBe(true);
     expect([...average]).toEqual([...raw].map((value) => value / 4));
-    await writeParameters(path, training, program);
-    const files = [readSafetensors(path).tensors];
-    await writeCheckpoint(path, training, program, state);
-    files.push(readSafetensors(path).tensors);
+    const files = [
+      tensorsIn(await parametersFile(training, program)),
+      tensorsIn(await checkpointFile(training, program, state)),
+    ];
     expect(files.map((file) => file.get(name)?.data)).toEqual([average, raw]);
     expect(files.map((file) => file.get(`average:${name}`)?.data)).toEqual([undefined, average]);
     const restored = await load(training);
-    restoreParameters(training, restored, weightsOf(files[0]!, path));
+    restoreParameters(training, restored, weightsOf(files[0]!, source));
     expect(await restored.read(STORAGE.parameterAverage)).toEqual(await program.read(STORAGE.parameterAverage));
     expect(await restored.read(STORAGE.runningAverage)).toEqual(await program.read(STORAGE.runningAverage));
   });
@@ -286,8 +292,7 @@ describe('a file of parameters', () => {
     const deeper = build({
       model: { model: 'resnet32', classes: 3, shortcutType: 'b', scaleLayer: false, widthMultiplier: 1 },
     });
-    await writeParameters(path, deeper, float32Program(deeper));
-    const weights = await readStartingWeights(path);
+    const weights = weightsOf(tensorsIn(await parametersFile(deeper, float32Program(deeper))), source);
     const restore = () => restoreParameters(training, float32Program(training), weights);
     expect(restore).toThrow(InputError);
     expect(restore).toThrow(/has res1\/layer4\/\S+, which this network does not have; it belongs to another network/);

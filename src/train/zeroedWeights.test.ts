@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { StartingWeights } from '../nn/index.js';
-import { programOptions } from '../program/programOptions.js';
 import { buildTrainingProgram } from '../program/trainingProgram.js';
 import { experimentFromSettings } from '../settings/index.js';
+import { programOptions } from '../train/programOptions.js';
 import { zeroedWeights } from './zeroedWeights.js';
 
 const data = { classes: 3, imageShape: [8, 8, 3] as const, trainImages: 2, evaluationImages: 2 };

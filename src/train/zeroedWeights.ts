@@ -1,8 +1,8 @@
 /** Quantizers that take most of their weights away before training begins: gradients of what is left say little. */
 
 import { exponentsName, type Variables } from '../nn/index.js';
+import { tensorOf } from '../program/quantizerReport.js';
 import { channelScale, coreOf, effectiveRange, elementQuantizers } from '../quant/index.js';
-import { tensorOf } from './quantizerReport.js';
 
 /** With two bits a good step rounds half to three quarters of all weights to zero. */
 const MOST_ZEROS = 0.9;

@@ -1,4 +1,6 @@
 /** Files of weights: safetensors, NNabla's parameter files, and what a network starts from. */
+export { parseSafetensorsFile, safetensorsFile } from './checkedSafetensors.js';
+export { type LoadedWeights, type LoadReport, loadReport, weightsOf } from './loadedWeights.js';
 export {
   decodeSafetensors,
   encodeSafetensors,
@@ -6,5 +8,5 @@ export {
   type Safetensors,
   type SafetensorsType,
 } from './safetensors.js';
-export { readSafetensors, safetensorsFile, writeSafetensors } from './safetensorsFile.js';
-export { type LoadedWeights, type LoadReport, loadReport, readStartingWeights, weightsOf } from './startingWeights.js';
+export { readSafetensors, readWeightFile } from './safetensorsFile.js';
+export { readStartingWeights } from './startingWeights.js';

@@ -5,7 +5,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { StepProfile } from '../../src/cli/benchProfile.js';
-import { readSafetensors, writeSafetensors } from '../../src/weights/index.js';
+import { readSafetensors, safetensorsFile } from '../../src/weights/index.js';
 import { temporaryFolder } from '../temporaryFolder.js';
 import { listing, main, mpdnn, succeeds, writeTinyConfig } from './runMpdnn.js';
 
@@ -373,7 +373,7 @@ describe('steps for single channels', () => {
       const length = data.length / shape[0]!;
       for (let i = 0; i < data.length; i++) data[i] = Number(data[i]) / 2 ** (Math.floor(i / length) % 4);
     }
-    writeSafetensors(join(folder, 'uneven.safetensors'), [...tensors.values()], {});
+    writeFileSync(join(folder, 'uneven.safetensors'), safetensorsFile([...tensors.values()], {}));
     const rule = ['--layers', 'res1/*: w_per_channel = true', '--epochs', '1', '--weights', 'uneven.safetensors'];
     const { stderr } = await succeeds(['train', 'FP', ...options, ...rule], folder);
     expect(stderr).toMatch(/\nconv1\/quantized_conv\/W +fp +4\n/);

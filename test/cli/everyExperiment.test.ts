@@ -10,10 +10,10 @@ import { createRandom } from '../../src/data/random.js';
 import { selectEngine } from '../../src/engine/selectEngine.js';
 import { STORAGE } from '../../src/nn/index.js';
 import { METRICS } from '../../src/ops/attributes.js';
-import { programOptions } from '../../src/program/programOptions.js';
 import { openSession } from '../../src/program/session.js';
 import { buildTrainingProgram } from '../../src/program/trainingProgram.js';
 import { type Experiment, readConfigFile, resolveExperiment } from '../../src/settings/index.js';
+import { programOptions } from '../../src/train/programOptions.js';
 
 const BATCH = 2;
 const { train: images } = generateSynthetic(1, 20);

@@ -13,10 +13,10 @@ import type { Engine } from '../../src/engine/engine.js';
 import { createGpuEngine } from '../../src/engine/gpu/index.js';
 import { createReferenceEngine } from '../../src/engine/reference/index.js';
 import { STORAGE } from '../../src/nn/index.js';
-import { programOptions } from '../../src/program/programOptions.js';
 import { openSession } from '../../src/program/session.js';
 import { buildTrainingProgram, type TrainingProgram } from '../../src/program/trainingProgram.js';
 import { experimentFromSettings } from '../../src/settings/index.js';
+import { programOptions } from '../../src/train/programOptions.js';
 import { mulberry32 } from '../mulberry32.js';
 
 const [batch, side, classes] = [8, 32, 10];

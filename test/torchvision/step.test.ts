@@ -5,10 +5,10 @@ import { expect, it } from 'vitest';
 import { createReferenceEngine } from '../../src/engine/reference/index.js';
 import { elementCount } from '../../src/graph/index.js';
 import { borderShape, STORAGE, toBorder } from '../../src/nn/index.js';
-import { programOptions } from '../../src/program/programOptions.js';
 import { openSession } from '../../src/program/session.js';
 import { buildTrainingProgram, type TrainingProgram } from '../../src/program/trainingProgram.js';
 import { experimentFromSettings } from '../../src/settings/index.js';
+import { programOptions } from '../../src/train/programOptions.js';
 import { mulberry32 } from '../mulberry32.js';
 
 interface Step {

@@ -5,12 +5,13 @@
  * worker 0, walk the list inside WebAssembly (`kernels/replay.ts`). Results are the same bits for any thread count.
  */
 import { InputError } from '../../errors.js';
+import { yieldToEventLoop } from '../../eventLoop.js';
 import type { Plan } from '../../graph/plan.js';
 import type { Engine, ProfileEntry, Program, StorageArray } from '../engine.js';
 import { compileKernels, instantiateKernels, type KernelModule } from './kernelModule.js';
 import { argumentWords } from './lowered.js';
 import { argumentBytes, type LoweredPhase, placePlan, RECORD_BYTES } from './placement.js';
-import { availableThreads, startWorker, type WorkerThread, yieldToEventLoop } from './platform.js';
+import { availableThreads, startWorker, type WorkerThread } from './platform.js';
 
 export interface CpuEngineOptions {
   /** Threads, the calling one included; all that the machine has by default. */

@@ -65,11 +65,3 @@ export async function startWorker(): Promise<WorkerThread> {
     },
   };
 }
-
-/** Lets timers, signals and messages through. */
-export function yieldToEventLoop(): Promise<void> {
-  return new Promise((resolve) => {
-    if (isNode) setImmediate(resolve);
-    else setTimeout(resolve);
-  });
-}

@@ -1,9 +1,9 @@
 /** Every kernel of a training program passes the checks of Dawn's null backend, which computes nothing. */
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { programOptions } from '../../program/programOptions.js';
 import { buildTrainingProgram } from '../../program/trainingProgram.js';
 import { experimentFromSettings } from '../../settings/index.js';
+import { programOptions } from '../../train/programOptions.js';
 import { type OpenDevice, openDevice } from './device.js';
 import { loadProgram } from './gpuProgram.js';
 import { lowerPhase } from './lowering.js';

@@ -1,9 +1,9 @@
 /** What a plan needs of a device's memory and how it is shared, computed without a device. */
 
 import { describe, expect, it } from 'vitest';
-import { programOptions } from '../../program/programOptions.js';
 import { buildTrainingProgram } from '../../program/trainingProgram.js';
 import { experimentFromSettings } from '../../settings/index.js';
+import { programOptions } from '../../train/programOptions.js';
 import type { BufferPlan, MatrixUnits } from './kernel.js';
 import { lowerPhase } from './lowering.js';
 import { placePlan } from './placement.js';

@@ -2,10 +2,10 @@
 
 import { describe, expect, it } from 'vitest';
 import { elementCount } from '../../graph/index.js';
-import { programOptions } from '../../program/programOptions.js';
 import { buildTrainingProgram, type TrainingProgram } from '../../program/trainingProgram.js';
 import { tableSizes } from '../../quant/index.js';
 import { experimentFromSettings } from '../../settings/index.js';
+import { programOptions } from '../../train/programOptions.js';
 import { byEight } from './mobilenetV2.js';
 
 function built(settings: Readonly<Record<string, unknown>>, imageSize = 224, classes = 1000): TrainingProgram {

@@ -1,12 +1,37 @@
 /** What the quantizers have learned, in words and numbers: rows of quantizers.csv, sizes, bits by tensor. */
 
 import type { Variables } from '../nn/index.js';
-import { coreOf, effectiveRange, floatBits, tableSizes } from '../quant/index.js';
-import type { QuantizerRow, SizesRow } from '../runs/index.js';
+import { coreOf, effectiveRange, floatBits, type Quantizer, tableSizes } from '../quant/index.js';
+
+/** A quantizer at the end of an epoch, as a row of quantizers.csv; `null` for a value that its kind does not have. */
+export interface QuantizerRow {
+  readonly epoch: number;
+  readonly tensor: string;
+  readonly role: Quantizer['role'];
+  readonly kind: string;
+  readonly bits: number;
+  readonly d: number | null;
+  readonly xmin: number | null;
+  readonly xmax: number | null;
+}
+
+/** Memory of all parameters and of the activations, in kB of 1024 bytes. */
+export interface Sizes {
+  readonly weights_kb: number;
+  readonly activations_max_kb: number;
+  readonly activations_sum_kb: number;
+  /** What a device must hold at once; `null` in rows of older versions. */
+  readonly activations_peak_kb: number | null;
+}
+
+/** The sizes at the end of an epoch, as a row of sizes.csv. */
+export interface SizesRow extends Sizes {
+  readonly epoch: number;
+}
 
 export interface QuantizerReport {
   readonly rows: readonly QuantizerRow[];
-  readonly sizes: Omit<SizesRow, 'epoch'>;
+  readonly sizes: Sizes;
   /** Bits by tensor; 32 for what is not quantized. */
   readonly bits: Readonly<Record<string, number>>;
 }

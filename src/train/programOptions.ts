@@ -4,6 +4,7 @@ import type { Dataset } from '../data/imageSet.js';
 import { type Images, isStream } from '../data/imageStream.js';
 import { type ModelOptions, type QuantizerSettings, quantizableTensors, type StartingWeights } from '../nn/index.js';
 import type { Solver } from '../ops/attributes.js';
+import type { ImageSource, ProgramOptions } from '../program/trainingProgram.js';
 import type { Budget, Quantizer } from '../quant/index.js';
 import {
   type Experiment,
@@ -13,7 +14,6 @@ import {
   type ResolvedLayer,
   resolveLayers,
 } from '../settings/index.js';
-import type { ImageSource, ProgramOptions } from './trainingProgram.js';
 
 /** The sizes of a dataset that a program is built for. */
 export interface DataShape {

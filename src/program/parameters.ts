@@ -1,0 +1,100 @@
+/**
+ * Everything a network has learned as named tensors, as files have it: taken out of a program, and put back.
+ *
+ * The pairs (n, d) and (n, m) of fixed quantizers belong to it: they follow the weights that a run started from, which
+ * are not the weights it has later.
+ */
+
+import type { Program } from '../engine/engine.js';
+import { InputError } from '../errors.js';
+import type { StartingWeights } from '../nn/index.js';
+import type { ParameterName, Quantizer } from '../quant/index.js';
+import type { LoadedWeights } from '../weights/loadedWeights.js';
+import type { NamedTensor } from '../weights/safetensors.js';
+import {
+  checkPlaces,
+  evaluatedPlaces,
+  type Place,
+  quantizerValueName,
+  readPlaces,
+  writePlaces,
+} from './learnedValues.js';
+import type { TrainingProgram } from './trainingProgram.js';
+
+/** Everything a network has learned, as evaluation uses it, with published names, in the border layout. */
+export async function parameterTensors(training: TrainingProgram, program: Program): Promise<NamedTensor[]> {
+  return tensorsAt(evaluatedPlaces(training), training, program);
+}
+
+/** The values at some places, and the pairs of fixed quantizers. */
+export async function tensorsAt(
+  places: readonly Place[],
+  training: TrainingProgram,
+  program: Program,
+): Promise<NamedTensor[]> {
+  return [...(await readPlaces(program, places)), ...fixedTensors(training)];
+}
+
+/**
+ * Replaces all learned values by those of a file, which must be of this very network and its quantizers. Throws an
+ * `InputError` that says what differs.
+ */
+export function restoreParameters(training: TrainingProgram, program: Program, weights: LoadedWeights): void {
+  const places = evaluatedPlaces(training);
+  // A checkpoint is a file of parameters too; what it has more carries a prefix with a colon.
+  checkLearned(
+    places,
+    training,
+    weights,
+    weights.names.filter((name) => !name.includes(':')),
+  );
+  writePlaces(training, program, places, weights);
+}
+
+/** Throws an `InputError` unless `names`, those of a file, fill the places and the pairs of fixed quantizers one by one. */
+export function checkLearned(
+  places: readonly Place[],
+  training: TrainingProgram,
+  weights: LoadedWeights,
+  names: readonly string[],
+): void {
+  const fixed = new Set(fixedTensors(training).map(({ name }) => name));
+  checkPlaces(
+    places,
+    weights,
+    names.filter((name) => !fixed.has(name)),
+  );
+}
+
+/**
+ * Gives fixed quantizers the pairs that a file has for them, instead of those that follow from the weights the program
+ * was built with. To be called before an engine loads the program. Throws an `InputError` if a pair is missing or its bits differ.
+ */
+export function useFixedPairs({ variables }: TrainingProgram, weights: StartingWeights): void {
+  for (const [row, quantizer] of variables.quantizers.entries()) {
+    if (!quantizer.fixed) continue;
+    const names = fixedValueNames(quantizer);
+    const [bits, second] = names.map((name) => weights.get(name)?.values[0]);
+    if (bits === undefined || second === undefined) {
+      throw new InputError(`${weights.source}: lacks ${names.join(' or ')}; it belongs to other settings`);
+    }
+    if (bits !== quantizer.fixed[0]) {
+      throw new InputError(`${weights.source}: ${quantizer.name} has ${bits} bits, here it has ${quantizer.fixed[0]}`);
+    }
+    variables.quantizers[row] = { ...quantizer, fixed: [bits, second] };
+  }
+}
+
+function fixedValueNames(quantizer: Quantizer): [string, string] {
+  const second: ParameterName = quantizer.kind === 'fp' ? 'd' : 'm';
+  return [quantizerValueName(quantizer, 'n'), quantizerValueName(quantizer, second)];
+}
+
+/** Float64 on all engines, since the pairs are the host's. */
+function fixedTensors({ variables }: TrainingProgram): NamedTensor[] {
+  return variables.quantizers.flatMap((quantizer) => {
+    const { fixed } = quantizer;
+    if (!fixed) return [];
+    return fixedValueNames(quantizer).map((name, index) => ({ name, shape: [], data: Float64Array.of(fixed[index]!) }));
+  });
+}

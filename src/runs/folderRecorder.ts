@@ -1,0 +1,47 @@
+/** A run folder as the recorder of a run. */
+
+import { writeDurably } from '../disk/durableFile.js';
+import type { EpochReport, Recorder } from '../train/recorder.js';
+import {
+  appendEpoch,
+  type EpochRows,
+  type RunFolder,
+  readQuantizers,
+  readSizes,
+  truncateRun,
+  writeSummary,
+} from './runFolder.js';
+
+/** Its methods throw what `appendEpoch`, `truncateRun` and `writeDurably` throw. */
+export function folderRecorder(folder: RunFolder): Recorder {
+  return {
+    begin: (finishedEpochs) => truncateRun(folder, finishedEpochs),
+    epoch: (report) => appendEpoch(folder, rowsOf(report)),
+    parameters: (which, file) => writeDurably(which === 'best' ? folder.paramsBest : folder.paramsLast, file),
+    checkpoint: (file) => writeDurably(folder.checkpoint, file),
+    sizes: () => readSizes(folder),
+    quantizers: () => readQuantizers(folder),
+    finish: (summary) => writeSummary(folder, summary),
+  };
+}
+
+function rowsOf({ epoch, training, loss, evaluation, test, quantizers }: EpochReport): EpochRows {
+  return {
+    results: {
+      iter: epoch,
+      train_err: training.error,
+      val_err: evaluation.error,
+      loss,
+      loss1: training.loss1,
+      loss2: training.loss2,
+      loss3: training.loss3,
+      ...(test && { test_err: test.error }),
+    },
+    trainLoss: loss,
+    testLoss: evaluation.loss,
+    trainAccuracy: 1 - training.error,
+    testAccuracy: 1 - evaluation.error,
+    quantizers: quantizers.rows,
+    sizes: quantizers.sizes,
+  };
+}

@@ -1,0 +1,68 @@
+/** Where a run stands, apart from what lies on the engine: the part of a checkpoint that is written as JSON. */
+
+import type { RandomState } from '../data/random.js';
+
+export interface CheckpointState {
+  /** Finished epochs. */
+  readonly epoch: number;
+  /** Batches done of the epoch under way. */
+  readonly batch: number;
+  /** Updates of the optimizer since the run began. */
+  readonly step: number;
+  /** The generator of the batches at the start of the epoch under way. */
+  readonly random: RandomState;
+  /** The smallest error so far of an epoch that obeys the budget. */
+  readonly best: { readonly error: number; readonly epoch: number; readonly testError: number | null } | null;
+  readonly trainingSeconds: number;
+  readonly imagesTrained: number;
+  /** Error of the last evaluation. */
+  readonly lastError: number;
+  /** The same on the test images, where others choose the parameters. */
+  readonly lastTestError: number | null;
+  /** Epochs at whose ends a guaranteed budget has been seen to: one more than finished if the evaluation failed. */
+  readonly fittedEpochs: number;
+}
+
+/** The state in a parsed JSON value, with the defaults of what is younger than its file; `null` if it is none. */
+export function readState(value: unknown): CheckpointState | null {
+  if (!isRecord(value)) return null;
+  const { epoch, batch, step, random, best, trainingSeconds, imagesTrained } = value;
+  const { lastError, lastTestError = null, fittedEpochs = 0 } = value;
+  if (![epoch, batch, step, imagesTrained, fittedEpochs].every(isCount)) return null;
+  if (!isNumber(trainingSeconds) || trainingSeconds < 0 || !isNumber(lastError) || !isNumberOrNull(lastTestError)) {
+    return null;
+  }
+  if (!Array.isArray(random) || random.length !== 4 || !random.every((word) => isCount(word) && word < 2 ** 32)) {
+    return null;
+  }
+  const bestSoFar = best === null ? null : readBest(best);
+  if (bestSoFar === undefined) return null;
+  return {
+    ...(value as unknown as CheckpointState),
+    best: bestSoFar,
+    lastTestError,
+    fittedEpochs: Number(fittedEpochs),
+  };
+}
+
+function readBest(value: unknown): CheckpointState['best'] | undefined {
+  if (!isRecord(value)) return undefined;
+  const { error, epoch, testError = null } = value;
+  return isNumber(error) && isCount(epoch) && isNumberOrNull(testError) ? { error, epoch, testError } : undefined;
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function isNumber(value: unknown): value is number {
+  return typeof value === 'number' && Number.isFinite(value);
+}
+
+function isNumberOrNull(value: unknown): value is number | null {
+  return value === null || isNumber(value);
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}

@@ -1,0 +1,72 @@
+/** A finished run in a few numbers. */
+
+import type { Variables } from '../nn/index.js';
+import { floatBits } from '../quant/index.js';
+import { type Experiment, obeysBudget } from '../settings/index.js';
+import type { CheckpointState } from './checkpointState.js';
+import type { Recorder } from './recorder.js';
+
+/** Under the names of summary.json. */
+export interface RunSummary {
+  /** Errors as fractions; `null` if no epoch obeyed the budget. */
+  readonly best_val_err: number | null;
+  readonly best_epoch: number | null;
+  readonly last_val_err: number;
+  /** On the test images, which choose nothing unless `select` says so; `null` if no epoch obeyed the budget. */
+  readonly best_test_err: number | null;
+  readonly last_test_err: number | null;
+  /** kB of 1024 bytes, of the best parameters, or of the last where no epoch obeyed the budget. */
+  readonly weights_kb: number;
+  readonly activations_max_kb: number;
+  readonly activations_sum_kb: number;
+  readonly activations_peak_kb: number | null;
+  /** Of the same parameters, by tensor; 32 for what is not quantized. */
+  readonly bits: Readonly<Record<string, number>>;
+  /** Training, without start-up and evaluation. */
+  readonly images_per_second: number;
+  readonly seconds: number;
+  readonly epochs: number;
+  /** Epochs that ended inside the budget: all of them without one. */
+  readonly budget_held_epochs: number | null;
+  /** The engine, in words. */
+  readonly device: string;
+  readonly select: string;
+}
+
+/** The summary of a run that has finished its epochs, from its state and what its recorder has of them. */
+export function summarize(
+  experiment: Experiment,
+  variables: Variables,
+  recorder: Pick<Recorder, 'sizes' | 'quantizers'>,
+  state: CheckpointState,
+  { seconds, device }: Pick<RunSummary, 'seconds' | 'device'>,
+): RunSummary {
+  const described = state.best?.epoch ?? state.epoch;
+  const allSizes = recorder.sizes();
+  const sizes = allSizes.find(({ epoch }) => epoch === described);
+  if (!sizes) throw new Error(`nothing is recorded of the sizes of epoch ${described}`);
+  const quantizers = recorder.quantizers().filter(({ epoch }) => epoch === described);
+  const float = [...variables.unquantizedTensors('weight'), ...variables.unquantizedTensors('activation')];
+  const byTest = experiment.training.select === 'test';
+  return {
+    best_val_err: state.best?.error ?? null,
+    best_epoch: state.best?.epoch ?? null,
+    last_val_err: state.lastError,
+    best_test_err: (byTest ? state.best?.error : state.best?.testError) ?? null,
+    last_test_err: byTest ? state.lastError : state.lastTestError,
+    weights_kb: sizes.weights_kb,
+    activations_max_kb: sizes.activations_max_kb,
+    activations_sum_kb: sizes.activations_sum_kb,
+    activations_peak_kb: sizes.activations_peak_kb,
+    bits: Object.fromEntries([
+      ...float.map(([name]) => [name, floatBits] as const),
+      ...quantizers.map(({ tensor, bits }) => [tensor, bits] as const),
+    ]),
+    images_per_second: state.imagesTrained / Math.max(state.trainingSeconds, 1e-9),
+    seconds,
+    epochs: state.epoch,
+    budget_held_epochs: allSizes.filter((row) => obeysBudget(experiment.budget, row)).length,
+    device,
+    select: experiment.training.select,
+  };
+}

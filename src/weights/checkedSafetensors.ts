@@ -1,0 +1,46 @@
+/**
+ * The bytes of safetensors files with a checksum in their metadata that is verified on reading, since the format itself
+ * does not notice a changed value. Files of other programs have no such checksum and are read without.
+ */
+
+import { sha256 } from '@noble/hashes/sha2.js';
+import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js';
+import { InputError } from '../errors.js';
+import {
+  bytesOf,
+  decodeSafetensors,
+  encodeSafetensors,
+  type NamedTensor,
+  type Safetensors,
+  typeOf,
+} from './safetensors.js';
+
+const CHECKSUM = 'sha256';
+
+/** The bytes of a file, its checksum in the metadata. */
+export function safetensorsFile(
+  tensors: readonly NamedTensor[],
+  metadata: Readonly<Record<string, string>>,
+): Uint8Array {
+  return encodeSafetensors(tensors, { ...metadata, [CHECKSUM]: checksum(tensors, metadata) });
+}
+
+/** Reads the bytes of a file called `source`. Throws an `InputError` if they are damaged. */
+export function parseSafetensorsFile(bytes: Uint8Array, source: string): Safetensors {
+  const { tensors, metadata } = decodeSafetensors(bytes, source);
+  const { [CHECKSUM]: written, ...others } = metadata;
+  if (written === undefined) return { tensors, metadata };
+  if (written === checksum([...tensors.values()], others)) return { tensors, metadata: others };
+  throw new InputError(`${source}: damaged, its contents do not fit its checksum`);
+}
+
+function checksum(tensors: readonly NamedTensor[], metadata: Readonly<Record<string, string>>): string {
+  const hash = sha256.create();
+  const pairs = Object.entries(metadata).sort(([a], [b]) => (a < b ? -1 : 1));
+  hash.update(utf8ToBytes(JSON.stringify(pairs)));
+  for (const { name, shape, data } of [...tensors].sort((a, b) => (a.name < b.name ? -1 : 1))) {
+    hash.update(utf8ToBytes(JSON.stringify([name, typeOf(data), shape])));
+    hash.update(bytesOf(data));
+  }
+  return bytesToHex(hash.digest());
+}

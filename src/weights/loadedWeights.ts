@@ -1,0 +1,61 @@
+/** Weights to start from or to evaluate, and what of them a network made use of. */
+
+import { InputError } from '../errors.js';
+import type { StartingWeights, Variables } from '../nn/index.js';
+import { parameterNames } from '../quant/index.js';
+import type { NamedTensor } from './safetensors.js';
+
+/** Starting weights whose names are known. */
+export interface LoadedWeights extends StartingWeights {
+  /** Of everything in the file, in its order. */
+  readonly names: readonly string[];
+}
+
+/** What a network made of a file. */
+export interface LoadReport {
+  /** Values of the network that the file gave. */
+  readonly matched: readonly string[];
+  /** Parameters and running moments that the file lacks; quantizers start from data where it has none. */
+  readonly missing: readonly string[];
+  /** Names in the file that the network does not have. */
+  readonly unused: readonly string[];
+}
+
+/** The floating-point tensors of a safetensors file; counters and states of generators are no weights. */
+export function weightsOf(tensors: ReadonlyMap<string, NamedTensor>, source: string): LoadedWeights {
+  const weights = new Map<string, { shape: readonly number[]; values: Float32Array | Float64Array }>();
+  for (const [name, { shape, data }] of tensors) {
+    if (data instanceof Float32Array || data instanceof Float64Array) weights.set(name, { shape, values: data });
+  }
+  return { source, names: [...weights.keys()], get: (name) => weights.get(name) };
+}
+
+/**
+ * What of `starting` the network with these variables made use of. Throws an `InputError` if that is none of its
+ * parameters: the file then belongs to another network.
+ */
+export function loadReport(variables: Variables, starting: LoadedWeights): LoadReport {
+  const own = [...variables.parameters, ...variables.running].map(({ name }) => name);
+  const quantizers = variables.quantizers.flatMap(({ name, kind }) =>
+    parameterNames(kind).map((parameter) => `${name}/${kind}/${parameter}`),
+  );
+  const ofQuantizers = new Set(variables.parameters.flatMap(({ name, group }) => (group === 'exponent' ? [name] : [])));
+  const given = new Set(starting.names);
+  const used = new Set([...own, ...quantizers].filter((name) => given.has(name)));
+  if (!variables.parameters.some(({ name }) => used.has(name))) throw anotherNetwork(variables, starting);
+  return {
+    matched: [...used],
+    missing: own.filter((name) => !given.has(name) && !ofQuantizers.has(name)),
+    unused: starting.names.filter((name) => !used.has(name)),
+  };
+}
+
+function anotherNetwork(variables: Variables, { source, names }: LoadedWeights): InputError {
+  const theirs = names.length > 0 ? `its first names are ${firstOf(names)}` : 'it holds no floating-point tensor';
+  const ours = firstOf(variables.parameters.map(({ name }) => name));
+  return new InputError(`${source}: holds parameters of another network: ${theirs}; this network has ${ours}`);
+}
+
+function firstOf(names: readonly string[]): string {
+  return names.slice(0, 3).join(', ') + (names.length > 3 ? ', …' : '');
+}
