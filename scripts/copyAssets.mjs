@@ -1,12 +1,11 @@
-/** Copies what the compiler does not emit into `dist`: the WebAssembly modules and the plain-JavaScript worker. */
-import { copyFileSync, mkdirSync } from 'node:fs';
+/** Copies what the compiler does not emit, the WebAssembly modules, into `dist` or into the folder that is named. */
+import { copyFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
-const assets = ['kernels-simd.wasm', 'kernels-relaxed.wasm', 'worker.js'];
+const target = process.argv[2] ?? join(root, 'dist');
 
-mkdirSync(join(root, 'dist', 'engine', 'cpu'), { recursive: true });
-for (const file of assets) {
-  copyFileSync(join(root, 'src', 'engine', 'cpu', file), join(root, 'dist', 'engine', 'cpu', file));
+for (const file of ['kernels-simd.wasm', 'kernels-relaxed.wasm']) {
+  copyFileSync(join(root, 'src', 'engine', 'cpu', file), join(target, 'engine', 'cpu', file));
 }

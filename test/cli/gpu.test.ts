@@ -8,7 +8,7 @@ import { hasGpuFiles } from '../../src/engine/gpu/nodeGpu.js';
 import { readSafetensors } from '../../src/weights/index.js';
 import { writePhotographs } from '../photographs.js';
 import { temporaryFolder } from '../temporaryFolder.js';
-import { listing, mpdnn, resultFiles, succeeds } from './runMpdnn.js';
+import { listing, mpdnnProcess, resultFiles, succeeds } from './runMpdnn.js';
 
 const driver = '/usr/lib/chromium/vk_swiftshader_icd.json';
 
@@ -24,7 +24,7 @@ describe.skipIf(!existsSync(driver))('on a software adapter', () => {
     const args = ['train', 'SHORT', '--cfg', 'short.cfg', '--device', 'gpu', '--no-autotune'];
     const lossOfDevice = pathToFileURL(resolve('test/cli/loseDevice.mjs')).href;
     const env = { NODE_OPTIONS: `--import=${lossOfDevice}`, LOSE_DEVICE_ONCE: checkpoint };
-    const lost = await mpdnn(args, folder, { env });
+    const lost = await mpdnnProcess(args, folder, { env });
     expect(lost, lost.stderr).toMatchObject({ code: 1, stdout: '' });
     expect(lost.stderr.trim().split('\n').at(-1)).toBe(
       'mpdnn: the GPU was lost (device was destroyed); ' +

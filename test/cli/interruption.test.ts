@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { readSafetensors } from '../../src/weights/index.js';
 import { temporaryFolder } from '../temporaryFolder.js';
-import { type Interruption, mpdnn, resultFiles, succeeds, writeTinyConfig } from './runMpdnn.js';
+import { type Interruption, mpdnnProcess, resultFiles, succeeds, writeTinyConfig } from './runMpdnn.js';
 
 const folder = temporaryFolder();
 const cfg = writeTinyConfig(folder);
@@ -59,7 +59,7 @@ describe.each(['BUDGET', 'GUARANTEED', 'ADAM', 'EXTENDED', 'PER_CHANNEL'])('%s',
     const out = 'interrupted';
     const run = join(out, name);
     const interrupted = (interruption: Interruption, ...more: string[]) =>
-      mpdnn(call(name, out, ...more), folder, { interruption });
+      mpdnnProcess(call(name, out, ...more), folder, { interruption });
 
     const atFirst = await interrupted({ after: 'resnet20  1', delayMs: 60, signal: 'SIGKILL' });
     expect(atFirst.code).toBeNull();
@@ -77,7 +77,7 @@ describe.each(['BUDGET', 'GUARANTEED', 'ADAM', 'EXTENDED', 'PER_CHANNEL'])('%s',
     expect(positionOf(run).batch).toBeGreaterThan(0);
 
     const goOn = [...printed, '--threads', '2'];
-    const afterFirst = await mpdnn(goOn, folder, { interruption: { after: 'epoch 1/3', signal: 'SIGKILL' } });
+    const afterFirst = await mpdnnProcess(goOn, folder, { interruption: { after: 'epoch 1/3', signal: 'SIGKILL' } });
     expect(afterFirst.code).toBeNull();
     expect(positionOf(run)).toMatchObject({ epoch: 1, batch: 0 });
 
@@ -95,7 +95,7 @@ describe.each(['BUDGET', 'GUARANTEED', 'ADAM', 'EXTENDED', 'PER_CHANNEL'])('%s',
       const run = join('often', name);
       const killed = (delayMs: number, ...more: string[]) => {
         const args = call(name, 'often', '--checkpoint-minutes', '0.000001', ...more);
-        return mpdnn(args, folder, { interruption: { after: 'resnet20  1', delayMs, signal: 'SIGKILL' } });
+        return mpdnnProcess(args, folder, { interruption: { after: 'resnet20  1', delayMs, signal: 'SIGKILL' } });
       };
       await killed(200);
       for (let delayMs = 400; positionOf(run).batch === 0 && delayMs <= 3200; delayMs *= 2)
@@ -116,7 +116,7 @@ it('a finished run resumes to the same end', async () => {
 
 it('an interruption before training leaves nothing', async () => {
   const interruption = { after: 'starts from', signal: 'SIGINT' } as const;
-  const { code } = await mpdnn(call('BUDGET', 'early'), folder, { interruption });
+  const { code } = await mpdnnProcess(call('BUDGET', 'early'), folder, { interruption });
   // The signal may come an instant too late, when the run has begun: then there is a checkpoint.
   expect(code).toBe(130);
   const run = join(folder, 'early', 'BUDGET');

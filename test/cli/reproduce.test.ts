@@ -5,7 +5,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } 
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { temporaryFolder } from '../temporaryFolder.js';
-import { listing, main, mpdnn, resultFiles, succeeds } from './runMpdnn.js';
+import { compiledProgram, listing, mpdnn, mpdnnProcess, resultFiles, succeeds } from './runMpdnn.js';
 
 const folder = temporaryFolder();
 
@@ -140,7 +140,9 @@ describe('a report', () => {
     const epochs = (root: string) => lineCount(join(root, 'results.csv')) - 1;
     const isFinished = (root: string) => existsSync(join(root, 'summary.json'));
     const interrupted = async (after: () => boolean, signal: 'SIGINT' | 'SIGKILL', delayMs = 0) => {
-      const { code, stderr } = await mpdnn(call('whole'), elsewhere, { interruption: { after, signal, delayMs } });
+      const { code, stderr } = await mpdnnProcess(call('whole'), elsewhere, {
+        interruption: { after, signal, delayMs },
+      });
       expect(code, stderr).toBe(signal === 'SIGINT' ? 130 : null);
       return stderr;
     };
@@ -213,7 +215,7 @@ it('has the bits of every section in a table, where they are not drawn', { timeo
 it('has a bar for all runs and one for the run on a terminal', { timeout: 60_000 }, (context) => {
   if (spawnSync('script', ['--version']).error) return context.skip('no `script` command to open a terminal');
   const words = call('terminal', '--only', 'float').map((word) => `'${word}'`);
-  const inner = `stty cols 100; '${process.execPath}' '${main}' ${words.join(' ')}`;
+  const inner = `stty cols 100; '${process.execPath}' '${compiledProgram()}' ${words.join(' ')}`;
   const { stdout } = spawnSync('script', ['-qec', inner, '/dev/null'], { cwd: folder, encoding: 'utf8' });
   expect(stdout).toMatch(/ run 1 of 1 {2}seed 3 {2}DEFAULT/);
   expect(stdout).toMatch(/ epoch 1\/2 {2}\d+ img\/s {2}loss /);

@@ -1,18 +1,17 @@
 /**
- * Runs the built program, `dist/cli/main.js`, as its users do: a process of its own. Tests with it need
- * `npm run build` before them, which the README and the continuous integration do.
+ * Runs `mpdnn`. Nearly always in this process, from the sources; as a process of its own, compiled from the sources as
+ * they are now, where the process itself is what is tested: signals, kills, pipes, terminals.
  *
- * The program finds no network, and a cache and a home of the test's own, so that no test downloads anything.
+ * Either way it finds no network, and a cache and a home of the test's own, so that no test downloads anything.
  */
 
-import { spawn } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawn } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { expect } from 'vitest';
-
-export const main = resolve('dist/cli/main.js');
-if (!existsSync(main)) throw new Error(`${main} is not there: run npm run build before these tests`);
-const offline = `--import=data:text/javascript,${encodeURIComponent("globalThis.fetch=async()=>{throw new Error('offline')}")}`;
+import { expect, vi } from 'vitest';
+import { mpdnn as runCommandLine } from '../../src/cli/mpdnn.js';
+import { temporaryFolder } from '../temporaryFolder.js';
 
 export interface Outcome {
   /** Null if a signal ended it. */
@@ -21,12 +20,125 @@ export interface Outcome {
   readonly stderr: string;
 }
 
+/** Runs a call in this process, with `cwd` as its working folder. A file's tests take turns: they share one process. */
+export async function mpdnn(
+  args: readonly string[],
+  cwd: string,
+  { env = {} }: { readonly env?: Readonly<Record<string, string>> } = {},
+): Promise<Outcome> {
+  const place = process.cwd();
+  const exitCode = process.exitCode;
+  const written = { stdout: '', stderr: '' };
+  for (const stream of ['stdout', 'stderr'] as const) {
+    vi.spyOn(process[stream], 'write').mockImplementation((chunk: string | Uint8Array) => {
+      written[stream] += Buffer.from(chunk).toString();
+      return true;
+    });
+  }
+  for (const [name, value] of Object.entries({ ...placesIn(cwd), ...env })) vi.stubEnv(name, value);
+  vi.stubGlobal('fetch', async () => {
+    throw new Error('offline');
+  });
+  process.exitCode = undefined;
+  process.chdir(cwd);
+  try {
+    return { code: await runCommandLine(args), ...written };
+  } finally {
+    process.chdir(place);
+    process.exitCode = exitCode;
+    vi.restoreAllMocks();
+    vi.unstubAllEnvs();
+    vi.unstubAllGlobals();
+  }
+}
+
+/** Runs a call in this process and expects success. */
+export async function succeeds(args: readonly string[], cwd: string): Promise<Outcome> {
+  const outcome = await mpdnn(args, cwd);
+  expect(outcome, outcome.stderr).toMatchObject({ code: 0 });
+  return outcome;
+}
+
 export interface Interruption {
   /** Sent once this stands in stderr (empty: from the start on) or, looked at every few milliseconds, is true, … */
   readonly after: string | (() => boolean);
   /** … so much later. */
   readonly delayMs?: number;
   readonly signal: 'SIGINT' | 'SIGKILL';
+}
+
+/** Runs a call as a process of its own, as users do. */
+export async function mpdnnProcess(
+  args: readonly string[],
+  cwd: string,
+  options: {
+    readonly interruption?: Interruption;
+    readonly closeStdout?: boolean;
+    readonly env?: Readonly<Record<string, string>>;
+  } = {},
+): Promise<Outcome> {
+  const { interruption, closeStdout = false } = options;
+  const { NODE_OPTIONS = '', ...own } = options.env ?? {};
+  const env = { ...process.env, ...placesIn(cwd), ...own, NODE_OPTIONS: `${offline} ${NODE_OPTIONS}` };
+  const child = spawn(process.execPath, [compiledProgram(), ...args], { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
+  let stdout = '';
+  let stderr = '';
+  let isSent = false;
+  const interrupt = ({ delayMs = 0, signal }: Interruption): void => {
+    isSent = true;
+    setTimeout(() => child.kill(signal), delayMs);
+  };
+  const after = interruption?.after;
+  if (after === '') interrupt(interruption!);
+  const watch = setInterval(() => {
+    if (typeof after === 'function' && !isSent && after()) interrupt(interruption!);
+  }, 5);
+  if (closeStdout) child.stdout.destroy();
+  child.stdout.on('data', (chunk: Buffer) => {
+    stdout += chunk;
+  });
+  child.stderr.on('data', (chunk: Buffer) => {
+    stderr += chunk;
+    if (typeof after === 'string' && !isSent && stderr.includes(after)) interrupt(interruption!);
+  });
+  const code = await new Promise<number | null>((done, failed) => {
+    child.on('error', failed);
+    child.on('close', done);
+  }).finally(() => clearInterval(watch));
+  return { code, stdout, stderr };
+}
+
+const offline = `--import=data:text/javascript,${encodeURIComponent("globalThis.fetch=async()=>{throw new Error('offline')}")}`;
+
+function placesIn(cwd: string): Readonly<Record<string, string>> {
+  return { XDG_CACHE_HOME: join(cwd, '.cache'), HOME: cwd };
+}
+
+/** The path of the program, compiled once a run of Vitest: never that of `dist/`, which may be of other sources. */
+export function compiledProgram(): string {
+  const shared = join(tmpdir(), 'program');
+  if (!existsSync(shared)) {
+    const root = temporaryFolder();
+    const compiler = [
+      '-p',
+      'tsconfig.build.json',
+      '--noCheck',
+      '--declaration',
+      'false',
+      '--outDir',
+      join(root, 'dist'),
+    ];
+    execFileSync(resolve('node_modules/.bin/tsc'), compiler);
+    execFileSync(process.execPath, ['scripts/copyAssets.mjs', join(root, 'dist')]);
+    for (const name of ['package.json', 'configs', 'node_modules']) symlinkSync(resolve(name), join(root, name));
+    try {
+      renameSync(root, shared);
+    } catch (error) {
+      // Another worker of Vitest was quicker.
+      if (!existsSync(shared)) throw error;
+    }
+  }
+  return join(shared, 'dist/cli/main.js');
 }
 
 /** Writes a .cfg file with a section a network, small enough for a test; returns its path. */
@@ -110,54 +222,6 @@ batch_size = 8
 initial_learning_rate = 10
 weight_decay = 1
 `;
-
-export async function mpdnn(
-  args: readonly string[],
-  cwd: string,
-  options: {
-    readonly interruption?: Interruption;
-    readonly closeStdout?: boolean;
-    readonly env?: NodeJS.ProcessEnv;
-  } = {},
-): Promise<Outcome> {
-  const { interruption, closeStdout = false } = options;
-  const { NODE_OPTIONS = '', ...own } = options.env ?? {};
-  const home = { XDG_CACHE_HOME: join(cwd, '.cache'), HOME: cwd };
-  const env = { ...process.env, ...home, ...own, NODE_OPTIONS: `${offline} ${NODE_OPTIONS}` };
-  const child = spawn(process.execPath, [main, ...args], { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
-  let stdout = '';
-  let stderr = '';
-  let isSent = false;
-  const interrupt = ({ delayMs = 0, signal }: Interruption): void => {
-    isSent = true;
-    setTimeout(() => child.kill(signal), delayMs);
-  };
-  const after = interruption?.after;
-  if (after === '') interrupt(interruption!);
-  const watch = setInterval(() => {
-    if (typeof after === 'function' && !isSent && after()) interrupt(interruption!);
-  }, 5);
-  if (closeStdout) child.stdout.destroy();
-  child.stdout.on('data', (chunk: Buffer) => {
-    stdout += chunk;
-  });
-  child.stderr.on('data', (chunk: Buffer) => {
-    stderr += chunk;
-    if (typeof after === 'string' && !isSent && stderr.includes(after)) interrupt(interruption!);
-  });
-  const code = await new Promise<number | null>((done, failed) => {
-    child.on('error', failed);
-    child.on('close', done);
-  }).finally(() => clearInterval(watch));
-  return { code, stdout, stderr };
-}
-
-/** Runs and expects success. */
-export async function succeeds(args: readonly string[], cwd: string): Promise<Outcome> {
-  const outcome = await mpdnn(args, cwd);
-  expect(outcome, outcome.stderr).toMatchObject({ code: 0 });
-  return outcome;
-}
 
 /** All files and folders below `folder`, sorted; empty if it does not exist. */
 export function listing(folder: string): string[] {

@@ -9,7 +9,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { readSafetensors } from '../../src/weights/index.js';
 import { writePhotographs } from '../photographs.js';
 import { temporaryFolder } from '../temporaryFolder.js';
-import { mpdnn, resultFiles, succeeds } from './runMpdnn.js';
+import { mpdnn, mpdnnProcess, resultFiles, succeeds } from './runMpdnn.js';
 
 const folder = temporaryFolder();
 const photographs = join(folder, 'photographs');
@@ -68,7 +68,7 @@ describe('random crops', () => {
     let code: number | null = 0;
     for (let delayMs = 400; delayMs <= 6400; delayMs *= 2) {
       const interruption = { after: 'resnet20  64 images', delayMs, signal: 'SIGINT' } as const;
-      const outcome = await mpdnn(call('CROPS', 'interrupted', '--force'), folder, { interruption });
+      const outcome = await mpdnnProcess(call('CROPS', 'interrupted', '--force'), folder, { interruption });
       code = outcome.code;
       if (code === 130 && positionOf('interrupted').batch > 0) break;
     }
