@@ -16,10 +16,10 @@ export function exampleQuantizer(kind: QuantizerKind, { bounds, ...changes }: Ch
     xmax: { min: 2 ** -8, max: 127 },
     ...bounds,
   };
-  const fixed = { fp: [4, 0.25], pow2: [4, 2] } as const;
+  const fixed: Partial<Record<QuantizerKind, readonly [number, number]>> = { fp: [4, 0.25], pow2: [4, 2] };
   return {
     ...{ name: 'q', role, kind, signed, count: 1, bitwidth: 4 },
-    ...{ bounds: limits, accountingXmin: limits.xmin, fixed: kind === 'fp' || kind === 'pow2' ? fixed[kind] : null },
+    ...{ bounds: limits, accountingXmin: limits.xmin, fixed: fixed[kind] ?? null },
     ...changes,
   };
 }

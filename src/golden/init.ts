@@ -1,7 +1,7 @@
 /** init.json: start values of quantizers, from weights and from settings. */
 
 import { z } from 'zod';
-import { parameterNames, type StartValues, startActivation, startFresh, startFromWeights } from '../quant/index.js';
+import { parameterNames, type StartValues, startFromWeights, startWithStep } from '../quant/index.js';
 import { readGolden } from './goldenFile.js';
 import { goldenQuantizer, type NamedNumbers, namedNumbers, type SignedKind, signedKind } from './goldenQuantizer.js';
 import type { Tally } from './tally.js';
@@ -23,11 +23,11 @@ export function checkInit(path: string, tally: Tally): void {
   }
   for (const { id, w_quantize, w_bitwidth, bounds, w_stepsize, params } of weights_fresh) {
     const quantizer = goldenQuantizer(id, w_quantize, bounds, { bitwidth: w_bitwidth });
-    check(tally, id, w_quantize, startFresh(quantizer, w_stepsize), params);
+    check(tally, id, w_quantize, startWithStep(quantizer, w_stepsize), params);
   }
   for (const { id, a_quantize, a_bitwidth, bounds, a_stepsize, params } of activations) {
     const quantizer = goldenQuantizer(id, a_quantize, bounds, { bitwidth: a_bitwidth });
-    check(tally, id, a_quantize, startActivation(quantizer, a_stepsize), params);
+    check(tally, id, a_quantize, startWithStep(quantizer, a_stepsize), params);
   }
 }
 

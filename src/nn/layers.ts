@@ -19,10 +19,9 @@ import {
   publishedStepSize,
   type Quantizer,
   type StartValues,
-  startActivation,
   startExponents,
-  startFresh,
   startFromWeights,
+  startWithStep,
 } from '../quant/index.js';
 import { ones, zeros } from './initializers.js';
 import type { Layout } from './layouts.js';
@@ -222,11 +221,11 @@ function startOf(
 ): StartValues {
   const { stepSize } = settings;
   const given = typeof stepSize === 'number' ? stepSize : publishedStepSize;
-  if (startsFrom === undefined) return startActivation(quantizer, given);
+  if (startsFrom === undefined) return startWithStep(quantizer, given);
   const { start: weights } = variables.find(startsFrom)!;
   if (stepSize === 'auto') return bestStart(quantizer, weights);
   const follows = followsFile(variables, settings, startsFrom);
-  return follows ? startFromWeights(quantizer, weights) : startFresh(quantizer, given);
+  return follows ? startFromWeights(quantizer, weights) : startWithStep(quantizer, given);
 }
 
 /** Where a file gives the learned values of this very parametrization they are the start, else data or settings are. */

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Program } from '../engine/engine.js';
 import { createReferenceEngine } from '../engine/reference/referenceEngine.js';
 import { STORAGE, type StartingWeights } from '../nn/index.js';
-import { bestExponents, bestStart, parameterNames, startFresh, tableSizes } from '../quant/index.js';
+import { bestExponents, bestStart, parameterNames, startWithStep, tableSizes } from '../quant/index.js';
 import { experimentFromSettings } from '../settings/index.js';
 import { programOptions } from '../train/programOptions.js';
 import { learnedPlaces, readPlaces } from './learnedValues.js';
@@ -136,7 +136,7 @@ describe('where quantizers without a file start', () => {
       ['published', 0.125],
     ] as const) {
       for (const { quantizer, table } of starts({ w_stepsize })) {
-        expect(table).toEqual(startFresh(quantizer, step).parameters);
+        expect(table).toEqual(startWithStep(quantizer, step).parameters);
       }
     }
   });

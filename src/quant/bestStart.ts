@@ -1,9 +1,10 @@
 /** Where a quantizer starts whose values are known, weights or measured activations. Nothing of this is published. */
 import { exponentLimits } from './channelExponents.js';
+import type { StartValues } from './kinds/kind.js';
 import type { Quantizer } from './quantizer.js';
 import { octavesTried, squaredError } from './requantization.js';
 import { clamp, exponentOf, powerOfTwo } from './rounding.js';
-import { publishedStepSize, type StartValues, startActivation, startFresh, stepFor } from './startValues.js';
+import { publishedStepSize, startWithStep, stepFor } from './startValues.js';
 
 /**
  * Start with a step, a power of two, whose levels change the values little, by the sum of the squares: for activations the
@@ -13,7 +14,7 @@ import { publishedStepSize, type StartValues, startActivation, startFresh, stepF
  * @throws {RangeError} for less than 2 bits with a sign, or less than 1 without
  */
 export function bestStart(q: Quantizer, values: ArrayLike<number>): StartValues {
-  return startAt(q, bestExponent(q, values));
+  return startWithStep(q, powerOfTwo(bestExponent(q, values)));
 }
 
 /**
@@ -35,23 +36,20 @@ const CLEARLY_BETTER = 0.75;
 /** So many values tell enough of a tensor. */
 const SAMPLED_VALUES = 2 ** 16;
 
-/** Of the best step. */
+/** The exponent of the best step. */
 function bestExponent(q: Quantizer, values: ArrayLike<number>): number {
   // Odd, so that every channel has its turn.
   const stride = Math.ceil(values.length / SAMPLED_VALUES) | 1;
   const sample = Float64Array.from({ length: Math.ceil(values.length / stride) }, (_, i) => values[i * stride]!);
   const peak = sample.reduce((largest, value) => Math.max(largest, Math.abs(value)), 0);
   if (!(peak > 0 && peak < Number.POSITIVE_INFINITY)) return exponentOf(publishedStepSize);
-  const [first, better] = q.signed
-    ? [exponentOf(stepFor(q.bitwidth, peak)), CLEARLY_BETTER]
-    : [Math.ceil(Math.log2(peak / (powerOfTwo(q.bitwidth) - 1))), 1];
+  const [first, better] =
+    q.role === 'activation'
+      ? [Math.ceil(Math.log2(peak / (powerOfTwo(q.bitwidth - (q.signed ? 1 : 0)) - 1))), 1]
+      : [exponentOf(stepFor(q.bitwidth, peak)), CLEARLY_BETTER];
   const tried = Array.from({ length: octavesTried }, (_, octave) => {
-    const { parameters, fixed } = startAt(q, first - octave);
+    const { parameters, fixed } = startWithStep(q, powerOfTwo(first - octave));
     return { exponent: first - octave, error: squaredError({ ...q, fixed }, ...parameters, sample) };
   });
   return tried.reduce((best, each) => (each.error < better * best.error ? each : best)).exponent;
-}
-
-function startAt(q: Quantizer, exponent: number): StartValues {
-  return q.signed ? startFresh(q, powerOfTwo(exponent)) : startActivation(q, powerOfTwo(exponent));
 }

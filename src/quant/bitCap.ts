@@ -8,11 +8,8 @@
  * wavers between two powers of two would halve it at once. Values that keep the cap stay as they are.
  */
 import { inferredBits } from './inferredBitwidth.js';
-import type { Interval, Quantizer } from './quantizer.js';
-import { clamp, exponentOf, nearestPowerOfTwo, powerOfTwo } from './rounding.js';
-
-/** Relative distance from a value at which bits change; more than float32 rounds, on any engine. */
-export const capMargin = 2 ** -20;
+import { kindNamed } from './kinds/index.js';
+import type { Quantizer } from './quantizer.js';
 
 /** A cap that binds no quantizer. */
 export const noBitCap = 64;
@@ -28,40 +25,5 @@ export function capBits(
   after: readonly [number, number],
 ): [number, number] {
   const [p0, p1] = after;
-  if (inferredBits(q, p0, p1) <= cap) return [p0, p1];
-  switch (q.kind) {
-    case 'fp':
-    case 'pow2':
-      return [p0, p1];
-    case 'parametric_fp_d_xmax': {
-      const d = backToOctave(p0, before[0], q.bounds.d);
-      const largestInteger = powerOfTwo(cap - (q.signed ? 1 : 0)) - 1;
-      return [d, Math.min(p1, (largestInteger + 0.5) * snapped(d, q.bounds.d) * (1 - capMargin))];
-    }
-    case 'parametric_pow2_xmin_xmax': {
-      const xmin = backToOctave(p0, before[0], q.accountingXmin);
-      const octaves = powerOfTwo(cap - 1) - 1;
-      const top = powerOfTwo(exponentOf(snapped(xmin, q.accountingXmin)) + octaves);
-      return [xmin, Math.min(p1, top * Math.SQRT2 * (1 - capMargin))];
-    }
-    case 'parametric_fp':
-    case 'parametric_fp_b_xmax':
-    case 'parametric_fp_d_b':
-    case 'parametric_pow2':
-    case 'parametric_pow2_b_xmax':
-    case 'parametric_pow2_b_xmin':
-      return [Math.min(p0, cap), p1];
-    default:
-      return q.kind satisfies never;
-  }
-}
-
-/** `after`, or where its octave is below that of `before`, the lower edge of the latter. */
-function backToOctave(after: number, before: number, limits: Interval): number {
-  const octave = snapped(before, limits);
-  return snapped(after, limits) < octave ? octave * Math.SQRT1_2 * (1 + capMargin) : after;
-}
-
-function snapped(value: number, { min, max }: Interval): number {
-  return nearestPowerOfTwo(clamp(value, min, max));
+  return inferredBits(q, p0, p1) <= cap ? [p0, p1] : kindNamed(q.kind).capped(q, cap, before, after);
 }

@@ -1,5 +1,5 @@
 /**
- * What an element goes through, given the quantizer's two effective values (e0, e1).
+ * The function that an element goes through, given the quantizer's two effective values (e0, e1).
  *
  * Every gradient of the element is its upstream gradient g times a factor that depends on x alone, so a backward pass
  * recomputes factors instead of storing masks. A kernel writes dx = g * inputFactor and reduces two sums,

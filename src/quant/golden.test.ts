@@ -17,9 +17,8 @@ import {
   projectParameters,
   quantizeGradient,
   quantizeValue,
-  startActivation,
-  startFresh,
   startFromWeights,
+  startWithStep,
 } from './index.js';
 
 type Values = Record<string, number>;
@@ -157,12 +156,12 @@ describe.skipIf(!present)('init.json', () => {
 
   it.each(file?.weights_fresh ?? [])('$id', (c) => {
     const q = quantizer(c.w_quantize, c.bounds, { bitwidth: c.w_bitwidth });
-    check(q, startFresh(q, c.w_stepsize), c.params);
+    check(q, startWithStep(q, c.w_stepsize), c.params);
   });
 
   it.each(file?.activations ?? [])('$id', (c) => {
     const q = quantizer(c.a_quantize, c.bounds, { bitwidth: c.a_bitwidth });
-    check(q, startActivation(q, c.a_stepsize), c.params);
+    check(q, startWithStep(q, c.a_stepsize), c.params);
   });
 });
 

@@ -3,7 +3,7 @@
 export { bestExponents, bestStart } from './bestStart.js';
 export type { BitError, MemoryLimit } from './bitAllocation.js';
 export { giveBits, individualLimits, missingKbytes, takeBits } from './bitAllocation.js';
-export { capBits, capMargin, noBitCap } from './bitCap.js';
+export { capBits, noBitCap } from './bitCap.js';
 export { channelScale, exponentGradient, exponentLimits } from './channelExponents.js';
 export type { ElementQuantizer } from './elementQuantizer.js';
 export {
@@ -11,31 +11,32 @@ export {
   quantizeGradient,
   quantizeValue,
 } from './elementQuantizer.js';
-export { floatBits, inferredBits, inferredBitsGradient } from './inferredBitwidth.js';
+export { floatBits, inferredBits, inferredBitsGradient, largestBits, smallestBits } from './inferredBitwidth.js';
+export { addQuantizerKind, coreOf, kindNamed, parameterNames, quantizerKinds } from './kinds/index.js';
+export type { Kind, KindWgsl, StartDescription, StartValues } from './kinds/kind.js';
+export { limitMargin } from './limits.js';
+export { capMargin } from './octaves.js';
 export { effectiveRange, parameterGradients } from './parametrization.js';
 export type { Budget, Penalty } from './penalty.js';
 export { activationKbytes, addPenaltyGradient, penalty } from './penalty.js';
-export { limitGradients, limitMargin, projectParameters } from './projection.js';
+export { limitGradients, projectionLimits, projectParameters } from './projection.js';
 export { type QuantizedValues, quantizedValues } from './quantizedValues.js';
 export type {
   Interval,
   ParameterName,
-  Pow2Kind,
+  PublishedKind,
   Quantizer,
   QuantizerCore,
   QuantizerKind,
-  UniformKind,
 } from './quantizer.js';
-export { coreOf, parameterNames, quantizerKinds, wideLimitsOfM } from './quantizer.js';
-export { largestBits, requantizeActivation, requantizeWeights, smallestBits, squaredError } from './requantization.js';
+export { wideLimitsOfM } from './quantizer.js';
+export { requantizeActivation, requantizeWeights, squaredError } from './requantization.js';
 export { bitLength, nearestPowerOfTwo, powerOfTwo, roundHalfAway } from './rounding.js';
 export type { ActivationType, MemorySets, TableSizes, TensorSet, Unquantized } from './sizes.js';
 export { activationTypes, bitsPerKbyte, largestSet, memorySets, setBits, tableBits, tableSizes } from './sizes.js';
-export type { StartDescription, StartValues } from './startValues.js';
 export {
   publishedStepSize,
-  startActivation,
   startExponents,
-  startFresh,
   startFromWeights,
+  startWithStep,
 } from './startValues.js';

@@ -2,9 +2,10 @@ import { expect, it } from 'vitest';
 import { exampleQuantizer } from '../../test/exampleQuantizer.js';
 import { createRandom } from '../data/random.js';
 import { quantizeValue } from './elementQuantizer.js';
+import { coreOf, parameterNames, quantizerKinds } from './kinds/index.js';
 import { effectiveRange } from './parametrization.js';
 import { quantizedValues } from './quantizedValues.js';
-import { coreOf, parameterNames, type Quantizer, type QuantizerKind, quantizerKinds } from './quantizer.js';
+import type { Quantizer, QuantizerKind } from './quantizer.js';
 import { nearestPowerOfTwo } from './rounding.js';
 
 const xmin = { min: 2 ** -14, max: 2 ** -9 };

@@ -1,10 +1,11 @@
 /**
- * What numbers a quantizer can put out, in every state that the limits of its parameters allow: what an engine may rely
+ * The numbers that a quantizer can put out, in every state that the limits of its parameters allow: all that an engine may rely
  * on when it keeps results in fewer bits than a float has.
  */
 
+import { kindNamed } from './kinds/index.js';
 import { effectiveRange } from './parametrization.js';
-import { coreOf, parameterNames, type Quantizer } from './quantizer.js';
+import type { Quantizer } from './quantizer.js';
 import { nearestPowerOfTwo } from './rounding.js';
 
 export interface QuantizedValues {
@@ -21,15 +22,16 @@ export function quantizedValues(q: Quantizer): QuantizedValues | null {
   const ranges = cornersOf(q).map(([p0, p1]) => effectiveRange(q, p0, p1));
   if (!ranges.flat().every((value) => value > 0 && value < Number.POSITIVE_INFINITY)) return null;
   const [e0, e1] = [ranges.map(([value]) => value), ranges.map(([, value]) => value)];
-  if (coreOf(q.kind) === 'pow2' || coreOf(q.kind) === 'fixedPow2') {
+  const { core, steps, parameters } = kindNamed(q.kind);
+  if (core === 'pow2' || core === 'fixedPow2') {
     // Where xmin lies above xmax their sum is a level.
     if (ranges.some(([low, high]) => low > high)) return null;
     return { form: 'powers', smallest: Math.min(...e0), largest: Math.max(...e1), levels: 1 };
   }
-  if (e0.some((step) => nearestPowerOfTwo(step) !== step)) return null;
+  // A fixed kind has the one state that is looked at; what a learned kind has between its corners only it can say.
+  if (steps === 'any' && (parameters.length > 0 || e0.some((step) => nearestPowerOfTwo(step) !== step))) return null;
   // A step that is a rounded quotient may come out one power of two apart, in float32 and between the corners.
-  const isQuotient = q.kind === 'parametric_fp' || q.kind === 'parametric_fp_b_xmax';
-  const margin = isQuotient ? 2 : 1;
+  const margin = steps === 'quotient' ? 2 : 1;
   return {
     form: 'multiples',
     smallest: Math.min(...e0) / margin,
@@ -40,7 +42,7 @@ export function quantizedValues(q: Quantizer): QuantizedValues | null {
 
 /** Both parameters at their limits: the effective range is monotonic in each. */
 function cornersOf(q: Quantizer): readonly (readonly [number, number])[] {
-  const [first, second] = parameterNames(q.kind).map((name) => q.bounds[name]);
+  const [first, second] = kindNamed(q.kind).parameters.map((name) => q.bounds[name]);
   if (!first || !second) return [[0, 0]];
   return [first.min, first.max].flatMap((p0) => [second.min, second.max].map((p1) => [p0, p1] as const));
 }

@@ -2,7 +2,7 @@
  * A quantizer as data: one row of the table that holds every quantizer of a network.
  *
  * What is learned is two numbers, `[p0, p1]`, kept apart from the row in a table of numbers; the row is the static
- * description: which parametrization, signed or not, how many elements, which limits. A parametrization picks two of
+ * description: which parametrization (`kinds/` has a file for each), signed or not, how many elements, which limits. A parametrization picks two of
  * the three quantities that describe a quantizer. For uniform quantizers these are bitwidth b, step size d and dynamic
  * range q_max (`xmax`), tied by q_max = (2^(b-1) - 1) d when signed and (2^b - 1) d when not:
  *
@@ -26,26 +26,26 @@
  * Source: S. Uhlich et al., "Mixed Precision DNNs: All you need is a good parametrization", arXiv 1905.11452.
  */
 
-/** Quantizers whose levels are equally spaced. */
-export type UniformKind =
+/** The kinds that are published. */
+export type PublishedKind =
   | 'fp'
   | 'parametric_fp'
   | 'parametric_fp_d_xmax'
   | 'parametric_fp_b_xmax'
-  | 'parametric_fp_d_b';
-
-/** Quantizers whose levels are plus and minus powers of two. */
-export type Pow2Kind =
+  | 'parametric_fp_d_b'
   | 'pow2'
   | 'parametric_pow2'
   | 'parametric_pow2_xmin_xmax'
   | 'parametric_pow2_b_xmax'
   | 'parametric_pow2_b_xmin';
 
-/** Base kinds; the `_relu` ending of the .cfg files is `signed: false`. */
-export type QuantizerKind = UniformKind | Pow2Kind;
+/**
+ * The name of a parametrization, published or added (see `kinds/`), without a word on the sign: the `_relu` ending of the
+ * .cfg files is `signed: false`.
+ */
+export type QuantizerKind = PublishedKind | (string & {});
 
-/** What an element goes through; element-wise kernels know only these four. */
+/** The function that elements go through; element-wise kernels know only these four. */
 export type QuantizerCore = 'uniform' | 'pow2' | 'fixedUniform' | 'fixedPow2';
 
 /** Learnable values: bitwidth n, exponent of the range m, step size d, smallest and largest magnitude. */
@@ -63,7 +63,10 @@ export interface Quantizer {
   readonly name: string;
   readonly role: 'weight' | 'bias' | 'activation';
   readonly kind: QuantizerKind;
-  /** Unsigned quantizers replace the ReLU; an unsigned power-of-two quantizer has zero among its levels. */
+  /**
+   * Unsigned quantizers replace the ReLU; an unsigned power-of-two quantizer has zero among its levels. Weights are
+   * signed, and so are activations without a ReLU.
+   */
   readonly signed: boolean;
   /** Elements quantized; for activations those of one image. */
   readonly count: number;
@@ -84,34 +87,3 @@ export interface Quantizer {
 
 /** Limits of m that bind nothing: the exponents of normal float32 numbers. */
 export const wideLimitsOfM: Interval = { min: -126, max: 127 };
-
-interface KindDescription {
-  readonly core: QuantizerCore;
-  readonly parameters: readonly ParameterName[];
-}
-
-const kinds: Readonly<Record<QuantizerKind, KindDescription>> = {
-  fp: { core: 'fixedUniform', parameters: [] },
-  parametric_fp: { core: 'uniform', parameters: ['n', 'm'] },
-  parametric_fp_d_xmax: { core: 'uniform', parameters: ['d', 'xmax'] },
-  parametric_fp_b_xmax: { core: 'uniform', parameters: ['n', 'xmax'] },
-  parametric_fp_d_b: { core: 'uniform', parameters: ['n', 'd'] },
-  pow2: { core: 'fixedPow2', parameters: [] },
-  parametric_pow2: { core: 'pow2', parameters: ['n', 'm'] },
-  parametric_pow2_xmin_xmax: { core: 'pow2', parameters: ['xmin', 'xmax'] },
-  parametric_pow2_b_xmax: { core: 'pow2', parameters: ['n', 'xmax'] },
-  parametric_pow2_b_xmin: { core: 'pow2', parameters: ['n', 'xmin'] },
-};
-
-/** Every kind, uniform ones first. */
-export const quantizerKinds = Object.keys(kinds) as readonly QuantizerKind[];
-
-/** The element-wise function that a kind uses. */
-export function coreOf(kind: QuantizerKind): QuantizerCore {
-  return kinds[kind].core;
-}
-
-/** What `[p0, p1]` mean for a kind, in this order; empty for fixed kinds. */
-export function parameterNames(kind: QuantizerKind): readonly ParameterName[] {
-  return kinds[kind].parameters;
-}

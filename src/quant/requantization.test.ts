@@ -2,8 +2,16 @@
 import { describe, expect, it } from 'vitest';
 import { exampleQuantizer } from '../../test/exampleQuantizer.js';
 import { mulberry32 } from '../../test/mulberry32.js';
-import { effectiveRange, inferredBits, parameterNames, quantizerKinds, startActivation, startFresh } from './index.js';
-import { largestBits, requantizeActivation, requantizeWeights, smallestBits, squaredError } from './requantization.js';
+import {
+  effectiveRange,
+  inferredBits,
+  largestBits,
+  parameterNames,
+  quantizerKinds,
+  smallestBits,
+  startWithStep,
+} from './index.js';
+import { requantizeActivation, requantizeWeights, squaredError } from './requantization.js';
 
 const learned = quantizerKinds.filter((kind) => parameterNames(kind).length > 0);
 
@@ -40,12 +48,12 @@ describe('requantizeWeights', () => {
   it.each(learned)('%s: has the bits, and no step is better', (kind) => {
     const q = exampleQuantizer(kind);
     for (const bits of [2, 3, 5]) {
-      const { values, error } = requantizeWeights(q, bits, startFresh(q, 0.125).parameters, weights);
+      const { values, error } = requantizeWeights(q, bits, startWithStep(q, 0.125).parameters, weights);
       expect(inferredBits(q, ...values)).toBe(bits);
       expect(inferredBits(q, Math.fround(values[0]), Math.fround(values[1]))).toBe(bits);
       expect(error).toBe(squaredError(q, ...values, weights));
       for (let k = -8; k <= 0; k++) {
-        const other = startFresh({ ...q, bitwidth: bits }, 2 ** k).parameters;
+        const other = startWithStep({ ...q, bitwidth: bits }, 2 ** k).parameters;
         if (inferredBits(q, ...other) <= bits) expect(squaredError(q, ...other, weights)).toBeGreaterThanOrEqual(error);
       }
     }
@@ -72,7 +80,7 @@ describe('requantizeWeights', () => {
 describe('requantizeActivation', () => {
   it.each(learned)('%s: has the bits and keeps the range as far as its steps allow', (kind) => {
     const q = exampleQuantizer(kind, { role: 'activation' });
-    const start = startActivation({ ...q, bitwidth: 4 }, 0.125).parameters;
+    const start = startWithStep({ ...q, bitwidth: 4 }, 0.125).parameters;
     const [, end] = effectiveRange(q, ...start);
     for (const bits of [2, 3, 4, 5]) {
       const values = requantizeActivation(q, bits, ...start);

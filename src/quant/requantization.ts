@@ -7,41 +7,14 @@
  */
 import { capBits } from './bitCap.js';
 import { elementQuantizers } from './elementQuantizer.js';
-import { inferredBits } from './inferredBitwidth.js';
+import { coreOf, kindNamed, parameterNames } from './kinds/index.js';
 import { effectiveRange } from './parametrization.js';
 import { projectParameters } from './projection.js';
 import type { Quantizer } from './quantizer.js';
-import { coreOf, parameterNames } from './quantizer.js';
-import { exponentOf, nearestPowerOfTwo, powerOfTwo } from './rounding.js';
-import { startFresh } from './startValues.js';
+import { exponentOf, powerOfTwo } from './rounding.js';
+import { startWithStep } from './startValues.js';
 
-/** The fewest bits that the limits of a quantizer's values allow. */
-export function smallestBits(q: Quantizer): number {
-  const { n, d, xmax } = q.bounds;
-  switch (q.kind) {
-    case 'parametric_fp_d_xmax':
-      return inferredBits(q, d.max, Math.max(d.max, xmax.min));
-    case 'parametric_pow2_xmin_xmax':
-      return inferredBits(q, q.accountingXmin.max, Math.max(q.accountingXmin.max, xmax.min));
-    default:
-      return inferredBits(q, n.min, 0);
-  }
-}
-
-/** The most bits that the limits of a quantizer's values and its configured maximum allow; the latter binds any kind here. */
-export function largestBits(q: Quantizer): number {
-  const { n, d, xmax } = q.bounds;
-  switch (q.kind) {
-    case 'parametric_fp_d_xmax':
-      return Math.min(n.max, inferredBits(q, d.min, xmax.max));
-    case 'parametric_pow2_xmin_xmax':
-      return Math.min(n.max, inferredBits(q, q.accountingXmin.min, xmax.max));
-    default:
-      return inferredBits(q, n.max, 0);
-  }
-}
-
-/** Of a tensor whose channels all have the step of their quantizer. */
+/** The scale of a tensor whose channels all have the step of their quantizer. */
 const unscaled: ArrayLike<number> = [1];
 
 /** Sum of (Q(x) - x)² over the values; `scales`: those of the channels, the last axis (see `channelExponents.ts`). */
@@ -87,7 +60,7 @@ export function requantizeWeights(
   // The first step spans all weights: the levels of a larger one would be among its own. Smaller ones clip.
   const first = exponentOf(largest / (powerOfTwo(bitwidth - 1) - 0.5)) + 1;
   for (let exponent = first; exponent > first - octavesTried; exponent--) {
-    const values = withBits(q, bits, startFresh({ ...q, bitwidth }, powerOfTwo(exponent)).parameters);
+    const values = withBits(q, bits, startWithStep({ ...q, bitwidth }, powerOfTwo(exponent)).parameters);
     const error = squaredError(q, ...values, weights, scales);
     if (error < best.error) best = { values, error };
   }
@@ -103,29 +76,7 @@ export const octavesTried = 6;
  */
 export function requantizeActivation(q: Quantizer, bits: number, p0: number, p1: number): [number, number] {
   const [, end] = effectiveRange(q, p0, p1);
-  const step = nearestPowerOfTwo(end / (powerOfTwo(bits - (q.signed ? 1 : 0)) - 0.5));
-  const magnitudes = powerOfTwo(Math.min(bits - 1, 10));
-  const smallest = nearestPowerOfTwo(end) * powerOfTwo(1 - magnitudes);
-  switch (q.kind) {
-    case 'fp':
-    case 'pow2':
-      return [p0, p1];
-    case 'parametric_fp_d_xmax':
-      return withBits(q, bits, [step, p1]);
-    case 'parametric_fp_d_b':
-      return withBits(q, bits, [bits, step]);
-    case 'parametric_pow2_xmin_xmax':
-      return withBits(q, bits, [smallest, p1]);
-    case 'parametric_pow2_b_xmin':
-      return withBits(q, bits, [bits, smallest]);
-    case 'parametric_fp':
-    case 'parametric_fp_b_xmax':
-    case 'parametric_pow2':
-    case 'parametric_pow2_b_xmax':
-      return withBits(q, bits, [bits, p1]);
-    default:
-      return q.kind satisfies never;
-  }
+  return withBits(q, bits, kindNamed(q.kind).spanning(q, bits, end, p0, p1));
 }
 
 /** Values inside their limits and with at most so many bits. */

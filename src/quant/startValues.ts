@@ -8,19 +8,10 @@
  */
 
 import { exponentLimits } from './channelExponents.js';
-import { inside } from './projection.js';
-import type { ParameterName, Quantizer } from './quantizer.js';
-import { parameterNames } from './quantizer.js';
-import { clamp, exponentOf, nearestPowerOfTwo, powerOfTwo } from './rounding.js';
-
-/** What of a quantizer decides its start. */
-export type StartDescription = Pick<Quantizer, 'kind' | 'bitwidth' | 'bounds' | 'accountingXmin'>;
-
-/** The start of a quantizer: its row in the table of learned values, (0, 0) if fixed, and its fixed pair. */
-export interface StartValues {
-  readonly parameters: readonly [number, number];
-  readonly fixed: readonly [number, number] | null;
-}
+import { kindNamed } from './kinds/index.js';
+import type { StartDescription, StartValues } from './kinds/kind.js';
+import type { Quantizer } from './quantizer.js';
+import { clamp, exponentOf, powerOfTwo } from './rounding.js';
 
 /**
  * Start of a weight or bias quantizer whose layer's weights are known.
@@ -28,7 +19,7 @@ export interface StartValues {
  * @throws {RangeError} for less than 2 bits: one is the sign.
  */
 export function startFromWeights(q: StartDescription, weights: ArrayLike<number>): StartValues {
-  return startAt(q, stepFor(q.bitwidth, largestMagnitude(weights)), true);
+  return startWithStep(q, stepFor(q.bitwidth, largestMagnitude(weights)));
 }
 
 /**
@@ -51,17 +42,12 @@ export function startExponents(
 }
 
 /**
- * Start of a weight or bias quantizer whose layer's weights are not known yet: with the configured step.
+ * Start with a step: of activations, and of weights or biases whose layer's weights are not known yet.
  *
- * @throws {RangeError} for less than 2 bits: one is the sign.
+ * @throws {RangeError} for less than 2 bits with a sign, or less than 1 without
  */
-export function startFresh(q: StartDescription, stepSize: number): StartValues {
-  return startAt(q, stepSize, true);
-}
-
-/** Start of an activation quantizer, with the configured step. */
-export function startActivation(q: StartDescription, stepSize: number): StartValues {
-  return startAt(q, stepSize, false);
+export function startWithStep(q: StartDescription, step: number): StartValues {
+  return kindNamed(q.kind).start(q, step, step * largestInteger(q.bitwidth, q.signed));
 }
 
 /** The step that quantizers start with as published, but those of weights that a file gives. */
@@ -86,38 +72,4 @@ function largestInteger(bitwidth: number, signed: boolean): number {
   const largest = powerOfTwo(signed ? bitwidth - 1 : bitwidth) - 1;
   if (!(largest >= 1)) throw new RangeError(`bitwidth ${bitwidth}: allowed ${signed ? 2 : 1} or more`);
   return largest;
-}
-
-function startAt(q: StartDescription, stepSize: number, signed: boolean): StartValues {
-  const range = stepSize * largestInteger(q.bitwidth, signed);
-  const snapped = nearestPowerOfTwo(range);
-  switch (q.kind) {
-    case 'fp':
-      return { parameters: [0, 0], fixed: [q.bitwidth, stepSize] };
-    case 'pow2':
-      return { parameters: [0, 0], fixed: [q.bitwidth, exponentOf(snapped)] };
-    case 'parametric_fp':
-    case 'parametric_fp_d_xmax':
-    case 'parametric_fp_b_xmax':
-    case 'parametric_fp_d_b':
-      return learned(q, { n: q.bitwidth, m: Math.log2(range), d: stepSize, xmin: 0, xmax: range });
-    case 'parametric_pow2':
-    case 'parametric_pow2_xmin_xmax':
-    case 'parametric_pow2_b_xmax':
-    case 'parametric_pow2_b_xmin':
-      return learned(q, {
-        n: q.bitwidth,
-        m: exponentOf(snapped),
-        d: stepSize,
-        xmin: inside(snapped * powerOfTwo(1 - powerOfTwo(q.bitwidth - 1)), q.accountingXmin),
-        xmax: inside(snapped, q.bounds.xmax),
-      });
-    default:
-      return q.kind satisfies never;
-  }
-}
-
-function learned(q: StartDescription, start: Readonly<Record<ParameterName, number>>): StartValues {
-  const [first, second] = parameterNames(q.kind);
-  return { parameters: [start[first!], start[second!]], fixed: null };
 }

@@ -14,9 +14,8 @@ import {
   penalty,
   projectParameters,
   quantizerKinds,
-  startActivation,
-  startFresh,
   startFromWeights,
+  startWithStep,
   tableSizes,
 } from './index.js';
 
@@ -29,7 +28,7 @@ function row({ kind, ...more }: Partial<Quantizer> & Pick<Quantizer, 'kind'>): Q
 describe('start values', () => {
   it.each(quantizerKinds)('%s starts with the configured bits', (kind) => {
     const q = row({ kind });
-    const start = startFresh(q, 0.125);
+    const start = startWithStep(q, 0.125);
     const started = { ...q, fixed: start.fixed };
     expect(start.fixed === null).toBe(parameterNames(kind).length === 2);
     expect(inferredBits(started, ...start.parameters)).toBe(4);
@@ -48,9 +47,9 @@ describe('start values', () => {
   it('refuses bits that leave no magnitude', () => {
     const q = row({ kind: 'fp', bitwidth: 1 });
     expect(() => startFromWeights(q, [1])).toThrow('bitwidth 1: allowed 2 or more');
-    expect(() => startFresh(q, 0.5)).toThrow(RangeError);
-    expect(startActivation({ ...q, bitwidth: 1 }, 0.5).fixed).toEqual([1, 0.5]);
-    expect(() => startActivation({ ...q, bitwidth: 0 }, 0.5)).toThrow('allowed 1 or more');
+    expect(() => startWithStep(q, 0.5)).toThrow(RangeError);
+    expect(startWithStep({ ...q, bitwidth: 1 }, 0.5).fixed).toEqual([1, 0.5]);
+    expect(() => startWithStep({ ...q, bitwidth: 0 }, 0.5)).toThrow('allowed 1 or more');
   });
 });
 
@@ -70,7 +69,7 @@ describe('limits of xmin', () => {
     expect(effectiveRange(q, 1, 8)).toEqual([1, 8]);
     expect(inferredBits(q, 1, 8)).toBe(4);
     expect(projectParameters(q, 1, 8)).toEqual([0.25 - 1e-5, 8]);
-    expect(startFresh({ ...q, bitwidth: 2 }, 1).parameters).toEqual([0.25 - 1e-5, 1]);
+    expect(startWithStep({ ...q, bitwidth: 2 }, 1).parameters).toEqual([0.25 - 1e-5, 1]);
   });
 });
 

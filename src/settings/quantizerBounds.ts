@@ -2,7 +2,7 @@
  * The limits of what a quantizer learns, from an experiment's settings, one pair for each learnable value: bitwidth n,
  * step d, ends xmin and xmax, exponent m. No key limits m, which only the older kinds learn.
  */
-import { type Quantizer, wideLimitsOfM } from '../quant/index.js';
+import { parameterNames, type Quantizer, wideLimitsOfM } from '../quant/index.js';
 import type { QuantizerSettings } from './quantizerSettings.js';
 
 /** The limits in the forward pass, and those of xmin for counting bits and for the projection after a step. */
@@ -14,8 +14,7 @@ export type QuantizerBounds = Pick<Quantizer, 'bounds' | 'accountingXmin'>;
  */
 export function quantizerBounds(settings: QuantizerSettings, role: Quantizer['role']): QuantizerBounds {
   const { kind } = settings;
-  const xmaxLimitsXmin =
-    role === 'activation' && (kind === 'parametric_pow2_b_xmin' || kind === 'parametric_pow2_xmin_xmax');
+  const xmaxLimitsXmin = role === 'activation' && kind !== null && parameterNames(kind).includes('xmin');
   return {
     bounds: {
       n: { min: settings.bitwidthMin, max: settings.bitwidthMax },

@@ -25,7 +25,7 @@ export interface QuantizerSettings {
 }
 
 export function quantizerSettings(s: Settings, prefix: 'w' | 'a'): QuantizerSettings {
-  const kind = prefix === 'w' ? s.w_quantize : ((s.a_quantize?.replace(/_relu$/, '') ?? null) as QuantizerKind | null);
+  const kind = prefix === 'w' ? s.w_quantize : s.a_quantize && baseKind(s.a_quantize);
   return {
     kind,
     bitwidth: s[`${prefix}_bitwidth`],
@@ -41,4 +41,9 @@ export function quantizerSettings(s: Settings, prefix: 'w' | 'a'): QuantizerSett
     recomputeRange: s.recompute_range,
     perChannel: prefix === 'w' && s.w_per_channel,
   };
+}
+
+/** The kind of an activation quantizer, which the .cfg writes with `_relu` behind it. */
+export function baseKind(written: string): QuantizerKind {
+  return written.replace(/_relu$/, '');
 }

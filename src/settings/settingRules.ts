@@ -3,8 +3,9 @@
  */
 import { parseDataSpec } from '../data/dataSpec.js';
 import type { InputError } from '../errors.js';
-import { coreOf, parameterNames, type QuantizerKind } from '../quant/index.js';
+import { kindNamed, parameterNames } from '../quant/index.js';
 import type { LayerRule } from './layerRules.js';
+import { baseKind } from './quantizerSettings.js';
 import type { ModelName, ReadSettings, SettingKey } from './settings.js';
 
 /** Every key with its final value, as config.json keeps them: the defaults that depend on other keys are filled in. */
@@ -152,16 +153,18 @@ function checkBits(prefix: 'w' | 'a', settings: Settings, fail: Fail): void {
     const limits = `${prefix}_bitwidth_min and ${prefix}_bitwidth_max`;
     throw fail(`${prefix}_bitwidth`, bits, `must be from ${min} to ${max}, the limits ${limits}`);
   }
-  // A sign alone (or, for powers of two, a zero alone) leaves no bit for the value.
-  const weightKind = settings.w_quantize;
-  if (prefix === 'w' && weightKind !== null && learnsUniformBits(weightKind) && min < 2) {
-    throw fail('w_bitwidth_min', min, `must be at least 2 for ${weightKind}: one bit is the sign`);
+  if (kind === null) return;
+  // A sign alone, or for powers of two a zero alone, may leave no bit for the value.
+  const base = prefix === 'w' ? kind : baseKind(kind);
+  const [key, width] = parameterNames(base).includes('n')
+    ? (['bitwidth_min', min] as const)
+    : (['bitwidth', bits] as const);
+  const fewest = kindNamed(base).fewestBits[prefix === 'w' ? 'signed' : 'unsigned'];
+  if (width < fewest) {
+    throw fail(
+      `${prefix}_${key}`,
+      width,
+      `must be at least ${fewest} for ${kind}: one bit is the ${prefix === 'w' ? 'sign' : 'zero'}`,
+    );
   }
-  if (kind === 'pow2_relu' && bits < 2) {
-    throw fail('a_bitwidth', bits, 'must be at least 2 for pow2_relu: one bit is the zero');
-  }
-}
-
-function learnsUniformBits(kind: QuantizerKind): boolean {
-  return coreOf(kind) === 'uniform' && parameterNames(kind).includes('n');
 }

@@ -7,7 +7,7 @@
  */
 import { z } from 'zod';
 import { parseDataSpec } from '../data/dataSpec.js';
-import { activationTypes, type QuantizerKind, quantizerKinds } from '../quant/index.js';
+import { activationTypes, quantizerKinds } from '../quant/index.js';
 import { didYouMean } from './didYouMean.js';
 
 export const cifarResnetDepths = [20, 32, 44, 56, 110] as const;
@@ -52,6 +52,13 @@ const dataSpec: Reader<string> = {
     }
   },
 };
+
+/** Kinds of activations end in `_relu`. Kinds that are added later are read, too. */
+const rectifiedKind = setting(
+  `one of ${quantizerKinds.map((kind) => `${kind}_relu`).join(', ')}`,
+  (value) => (quantizerKinds.some((kind) => `${kind}_relu` === value) ? value : undefined),
+  quantizerKinds.map((kind) => `${kind}_relu`),
+);
 
 // 2^-16 is the smallest published bound; a bound beyond 2^16 could not be told from no bound.
 const bound = number(0, 65536, 'above');
@@ -131,7 +138,7 @@ export const settingsSchema = z.strictObject({
   w_bitwidth_max: key('8', bits),
   w_per_channel: key('false', flag),
 
-  a_quantize: key('none', optional(choice(quantizerKinds.map((kind): `${QuantizerKind}_relu` => `${kind}_relu`)))),
+  a_quantize: key('none', optional(rectifiedKind)),
   a_stepsize: key('auto', stepSize),
   a_stepsize_min: key('0.00390625', bound),
   a_stepsize_max: key('1', bound),

@@ -3,7 +3,7 @@ import { generateSynthetic, type ImageSet, limit } from '../data/index.js';
 import { type Device, selectEngine } from '../engine/selectEngine.js';
 import type { StartingWeights } from '../nn/index.js';
 import { buildTrainingProgram } from '../program/trainingProgram.js';
-import { type Quantizer, startActivation } from '../quant/index.js';
+import { type Quantizer, startWithStep } from '../quant/index.js';
 import { experimentFromSettings } from '../settings/index.js';
 import { dataShape, programOptions } from '../train/programOptions.js';
 import { startOnActivations } from './activationStart.js';
@@ -71,7 +71,7 @@ describe('where quantizers of activations start', () => {
       activations.reduce((sum, x) => sum + (Math.min(7, Math.round(x / step)) * step - x) ** 2, 0);
     const steps = [1, 1 / 2, 1 / 4, 1 / 8, 1 / 16];
     const best = steps.toSorted((a, b) => error(a) - error(b))[0]!;
-    expect(start).toEqual(startActivation(quantizer, best).parameters);
+    expect(start).toEqual(startWithStep(quantizer, best).parameters);
   });
 
   it.each([

@@ -73,7 +73,7 @@ export const prepareQuantizers: Lowering<'prepareQuantizers'> = (node, placement
     table: tensorOperand(placement, operand(node, 0), 'read'),
     ranges: tensorOperand(placement, result(node, 0), 'write'),
   });
-  const body = `${words(packRows(rows))}${effectiveRanges}
+  const body = `${words(packRows(rows))}${effectiveRanges()}
 ${elementwiseMain(
   rows.length,
   `let range = effective(i, ${pairAt(operands.table, 'i')});
@@ -136,7 +136,7 @@ export const quantizerUpdate: Lowering<'quantizerUpdate'> = (node, placement) =>
   }`;
   const stored = 'projected(row, p - step)';
   const capped = operands.bitCaps ? `capped(row, u32(${operands.bitCaps.load('row')}), p, ${stored})` : stored;
-  const body = `${words(padded([...rowWords, ...sets.words], wordBlock))}${quantizerCalculus}
+  const body = `${words(padded([...rowWords, ...sets.words], wordBlock))}${quantizerCalculus()}
 var<workgroup> bits: array<u32, ${room}>;
 // Elements of each row in the largest set of its budget.
 var<workgroup> elements: array<u32, ${room}>;
@@ -169,7 +169,7 @@ fn main(@builtin(local_invocation_index) t: u32) {
     var whole = parameterGradients(row, p, ${pairAt(operands.sums, 'row')});
     if (slope != 0.0) { whole += slope * bitsGradient(row, p); }
     ${storePair(operands.gradients, 'row', 'whole')}
-    if (integer(row, kindField) <= 1u) {
+    if (learnsNothing(row)) {
       ${storePair(operands.limited, 'row', 'vec2f()')}
       continue;
     }
