@@ -48,8 +48,8 @@ describe('start values', () => {
     const q = row({ kind: 'fp', bitwidth: 1 });
     expect(() => startFromWeights(q, [1])).toThrow('bitwidth 1: allowed 2 or more');
     expect(() => startWithStep(q, 0.5)).toThrow(RangeError);
-    expect(startWithStep({ ...q, bitwidth: 1 }, 0.5).fixed).toEqual([1, 0.5]);
-    expect(() => startWithStep({ ...q, bitwidth: 0 }, 0.5)).toThrow('allowed 1 or more');
+    expect(startWithStep({ ...q, signed: false }, 0.5).fixed).toEqual([1, 0.5]);
+    expect(() => startWithStep({ ...q, signed: false, bitwidth: 0 }, 0.5)).toThrow('allowed 1 or more');
   });
 });
 
