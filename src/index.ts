@@ -1,5 +1,6 @@
 /** The library: what the command line is made of. */
 
+export { loadDataset } from './data/files/index.js';
 export * as data from './data/index.js';
 export type { Engine, Program } from './engine/engine.js';
 export { type Device, type EngineOptions, selectEngine } from './engine/selectEngine.js';

@@ -3,14 +3,13 @@
  * on them, and both together.
  */
 
+import { loadDataset, measured } from '../data/files/index.js';
 import {
   type BatchTable,
   createRandom,
   type ImageStream,
   isStream,
   limit,
-  loadDataset,
-  measured,
   parseDataSpec,
   readAhead,
   trainingEpoch,

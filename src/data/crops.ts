@@ -37,7 +37,8 @@ export function randomResizedCrop({ width, height }: Size, random: Random): Regi
   }
   const w = Math.min(width, Math.max(1, Math.round(height * cropRatio.max)));
   const h = Math.min(height, Math.max(1, Math.round(width / cropRatio.min)));
-  return centred({ width, height }, { width: w, height: h });
+  const left = Math.floor((width - w) / 2);
+  return { left, top: Math.floor((height - h) / 2), width: w, height: h };
 }
 
 /** For evaluation: what the whole image is scaled to, and the square of `side` pixels that is cut out of that. */
@@ -46,10 +47,12 @@ export function evaluationCrop({ width, height }: Size, side: number): { readonl
   const shorter = Math.round((side * 256) / 224);
   const longer = Math.floor((shorter * Math.max(width, height)) / Math.min(width, height));
   const scaled = width < height ? { width: shorter, height: longer } : { width: longer, height: shorter };
-  return { scaled, cut: centred(scaled, { width: side, height: side }) };
+  const left = halfToEven(scaled.width - side);
+  return { scaled, cut: { left, top: halfToEven(scaled.height - side), width: side, height: side } };
 }
 
-function centred(outer: Size, inner: Size): Region {
-  const left = Math.floor((outer.width - inner.width) / 2);
-  return { left, top: Math.floor((outer.height - inner.height) / 2), ...inner };
+/** Half of a whole number, as torchvision's CenterCrop rounds it: Python's `round` takes the even neighbour. */
+function halfToEven(whole: number): number {
+  const half = Math.floor(whole / 2);
+  return whole % 2 === 1 && half % 2 === 1 ? half + 1 : half;
 }

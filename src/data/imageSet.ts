@@ -4,7 +4,7 @@
  */
 import { InputError } from '../errors.js';
 import { type Images, isStream } from './imageStream.js';
-import { createRandom } from './random.js';
+import { createRandom, randomStreams } from './random.js';
 
 export interface ImageSet {
   /** [count, height, width, channels], NHWC. */
@@ -92,7 +92,7 @@ export function joined(sets: readonly [ImageSet, ...ImageSet[]]): ImageSet {
 
 function shuffledIndices(count: number, seed: number): Int32Array {
   const indices = Int32Array.from({ length: count }, (_, index) => index);
-  createRandom(seed).shuffle(indices);
+  createRandom(seed, randomStreams.choice).shuffle(indices);
   return indices;
 }
 

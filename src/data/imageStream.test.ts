@@ -4,12 +4,12 @@ import { writePhotographs } from '../../test/photographs.js';
 import { temporaryFolder } from '../../test/temporaryFolder.js';
 import { evaluationBatches, trainingEpoch } from './batches.js';
 import { evaluationCrop } from './crops.js';
-import { decodeImage, type Framing } from './files/decodeImage.js';
-import { createDecoders, type Decoders } from './files/decoders.js';
+import { decodeImage } from './files/decodeImage.js';
+import { createDecoders } from './files/decoders.js';
 import { listImageFolder, loadImageFolder, streamImageFolder } from './files/imageFolder.js';
 import { measured } from './files/imageSizes.js';
 import { limit, split } from './imageSet.js';
-import { type DecodedBatch, type ImageStream, readAhead } from './imageStream.js';
+import { type DecodedBatch, type Decoders, type Framing, type ImageStream, readAhead } from './imageStream.js';
 import { createRandom } from './random.js';
 
 const side = 16;

@@ -6,11 +6,51 @@
  * Nothing here is random or depends on timing: which image, which crop and which place in a batch are the batch table's.
  */
 import type { BatchTable } from './batches.js';
-import { evaluationCrop, type Region } from './crops.js';
-import type { Framing } from './files/decodeImage.js';
-import type { Decoders } from './files/decoders.js';
-import type { ImageFile } from './files/imageFolder.js';
+import { evaluationCrop, type Region, type Size } from './crops.js';
 import type { ImageSet } from './imageSet.js';
+
+/** A file of an image folder. */
+export interface ImageFile {
+  readonly file: string;
+  /** Its path below the folder of the set, with slashes: CLASS/NAME. The same wherever the folder lies. */
+  readonly name: string;
+  /** Index into the classes. */
+  readonly label: number;
+  readonly bytes: number;
+  readonly modifiedMs: number;
+}
+
+/**
+ * What is made of an image:
+ *
+ * - `fill`: upright (EXIF) and in sRGB (ICC), scaled to fill a square, the overhang cropped evenly; or, without `side`,
+ *   in its own size.
+ * - `region`: a part of it, scaled to a square.
+ * - `centre`: scaled, then a part of that.
+ *
+ * The last two see pixels as they are stored, as torchvision's ImageFolder does: neither turned nor converted by a
+ * profile. They are scaled with a triangle filter as wide as the shrinking asks for, as PIL's bilinear one. (Where they
+ * are enlarged, libvips places the result half of one of its pixels away from PIL's.)
+ */
+export type Framing =
+  | { readonly type: 'fill'; readonly side?: number | undefined }
+  | { readonly type: 'region'; readonly region: Region; readonly side: number }
+  | { readonly type: 'centre'; readonly scaled: Size; readonly cut: Region };
+
+/** Decodes files ahead of the engine (`files/decoders.ts` does so in processes of their own). */
+export interface Decoders {
+  /** Images decoded at a time. */
+  readonly threads: number;
+  /** What the header of a file says. Rejects with an `InputError` that names a file without a sound header. */
+  measure(file: string): Promise<Size>;
+  /**
+   * Fills `target` with the RGB bytes of an image. Images are begun in the order in which they are asked for. Rejects
+   * with an `InputError` that names a file that cannot be decoded.
+   */
+  decode(file: string, framing: Framing, target: Uint8Array): Promise<void>;
+  /** Ends the processes; what is still under way is rejected. Idle ones do not keep the program alive. */
+  close(): Promise<void>;
+}
 
 export interface ImageStream {
   readonly files: readonly ImageFile[];

@@ -22,8 +22,24 @@ export interface Random {
   setState(state: RandomState): void;
 }
 
-/** A generator for `seed` (any safe integer); `stream` separates independent sequences of the same seed. */
-export function createRandom(seed: number, stream = 0): Random {
+/**
+ * The independent sequences of one seed, by what they are drawn for: all that is random in a run. A new purpose takes a
+ * number of its own. Generated images share the numbers of start values and batches, as they did from the beginning:
+ * other numbers would make other images of every seed, and a network's start values say nothing about its images.
+ */
+export const randomStreams = {
+  /** Which images a limit leaves and which are held out for validation. */
+  choice: 0,
+  /** Start values of a network's parameters. */
+  startValues: 1,
+  /** Order, augmentation and crops of training images; part of a checkpoint. */
+  batches: 2,
+  syntheticTraining: 1,
+  syntheticTest: 2,
+} as const;
+
+/** A generator for `seed` (any safe integer) and one of {@link randomStreams}. */
+export function createRandom(seed: number, stream: number = randomStreams.choice): Random {
   let a = 0;
   let b = 0;
   let c = 0;

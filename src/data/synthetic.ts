@@ -8,7 +8,7 @@
  * machine.
  */
 import { type Dataset, emptyImageSet, type ImageSet } from './imageSet.js';
-import { createRandom, type Random } from './random.js';
+import { createRandom, type Random, randomStreams } from './random.js';
 
 const side = 32;
 /** Unit vectors across the stripes: 0, 36, 72, 108 and 144 degrees. */
@@ -28,8 +28,8 @@ const defaultCount = 10_000;
 
 /** @param count training images */
 export function generateSynthetic(seed: number, count = defaultCount): Dataset {
-  const train = generate(count, createRandom(seed, 1));
-  const test = generate(Math.max(1, Math.floor(count / 5)), createRandom(seed, 2));
+  const train = generate(count, createRandom(seed, randomStreams.syntheticTraining));
+  const test = generate(Math.max(1, Math.floor(count / 5)), createRandom(seed, randomStreams.syntheticTest));
   return { name: 'synthetic', classes, train, test };
 }
 

@@ -3,7 +3,7 @@
  * limiting, update, projection, metrics; beside it the evaluation step on the same parameters.
  */
 
-import { createRandom } from '../data/random.js';
+import { createRandom, randomStreams } from '../data/random.js';
 import {
   appendGradients,
   type DType,
@@ -90,7 +90,7 @@ export interface TrainingProgram {
 
 /** Builds both phases and the start values of everything they learn. */
 export function buildTrainingProgram(options: ProgramOptions): TrainingProgram {
-  const variables = new Variables(createRandom(options.seed, START_STREAM), options.starting);
+  const variables = new Variables(createRandom(options.seed, randomStreams.startValues), options.starting);
   const builder = new PhaseBuilder(options, variables);
   builder.declare();
   return { plan: makePlan({ train: builder.train(), evaluate: builder.evaluate() }), variables, options };
@@ -106,15 +106,12 @@ export interface FloatForward extends TrainingProgram {
 export function buildFloatForward(options: ProgramOptions): FloatForward {
   const quantizers = { weights: unquantized, activations: unquantized, exceptions: {} };
   const float = { ...options, ...quantizers, movingAverages: false };
-  const variables = new Variables(createRandom(options.seed, START_STREAM), options.starting);
+  const variables = new Variables(createRandom(options.seed, randomStreams.startValues), options.starting);
   const builder = new PhaseBuilder(float, variables);
   builder.declare();
   const { graph, activations } = builder.floatForward();
   return { plan: makePlan({ train: graph }), variables, options: float, activations };
 }
-
-/** The stream of random numbers that start values come from; batches use another one of the same seed. */
-const START_STREAM = 1;
 
 class PhaseBuilder {
   readonly #ids = { next: 0 };

@@ -1,6 +1,7 @@
 /** The images of an experiment: loaded or found, limited, split, and checked where they are streamed. */
 
-import { Cifar10Missing, type Images, isStream, loadDataset, measured, type OnProgress, split } from '../data/index.js';
+import { Cifar10Missing, loadDataset, measured } from '../data/files/index.js';
+import { type Images, isStream, type OnProgress, split } from '../data/index.js';
 import { cacheFolder } from '../disk/cacheFolder.js';
 import { type ConfigFile, type Experiment, resolveExperiment } from '../settings/index.js';
 import type { RunEvents } from './runEvents.js';

@@ -7,7 +7,7 @@
 
 import { type BatchTable, trainingEpoch } from '../data/batches.js';
 import { type Images, sizesOf } from '../data/imageStream.js';
-import { createRandom, type Random } from '../data/random.js';
+import { createRandom, type Random, randomStreams } from '../data/random.js';
 import { InputError } from '../errors.js';
 import { yieldToEventLoop } from '../eventLoop.js';
 import { STORAGE } from '../nn/index.js';
@@ -43,9 +43,6 @@ export class TrainingFault extends Error {
   override readonly name = 'TrainingFault';
 }
 
-/** The stream of random numbers that shuffles and augments; start values come from another one. */
-const BATCH_STREAM = 2;
-
 const METRICS_INTERVAL_MS = 250;
 
 export function initialState(experiment: Experiment): CheckpointState {
@@ -53,7 +50,7 @@ export function initialState(experiment: Experiment): CheckpointState {
     epoch: 0,
     batch: 0,
     step: 0,
-    random: createRandom(experiment.training.seed, BATCH_STREAM).getState(),
+    random: createRandom(experiment.training.seed, randomStreams.batches).getState(),
     best: null,
     trainingSeconds: 0,
     imagesTrained: 0,
@@ -72,7 +69,7 @@ export function initialState(experiment: Experiment): CheckpointState {
 export async function train(run: TrainingRun): Promise<RunSummary | null> {
   const { experiment, session, recorder } = run;
   const { epochs, batchSize, seed } = experiment.training;
-  const random = createRandom(seed, BATCH_STREAM);
+  const random = createRandom(seed, randomStreams.batches);
   let state = run.state;
   recorder.begin(state.epoch);
   if (state.step === 0) await beginBudget(experiment, session);

@@ -5,25 +5,7 @@
 import { readFile } from 'node:fs/promises';
 
 /**
- * What is made of an image:
- *
- * - `fill`: upright (EXIF) and in sRGB (ICC), scaled to fill a square, the overhang cropped evenly; or, without `side`,
- *   in its own size.
- * - `region`: a part of it, scaled to a square.
- * - `centre`: scaled, then a part of that.
- *
- * The last two see pixels as they are stored, as torchvision's ImageFolder does: neither turned nor converted by a
- * profile. They are scaled with a triangle filter as wide as the shrinking asks for, as PIL's bilinear one. (Where they
- * are enlarged, libvips places the result half of one of its pixels away from PIL's.)
- *
- * @typedef {{
- *   readonly type: 'fill', readonly side?: number | undefined
- * } | {
- *   readonly type: 'region', readonly region: import('../crops.js').Region, readonly side: number
- * } | {
- *   readonly type: 'centre', readonly scaled: import('../crops.js').Size, readonly cut: import('../crops.js').Region
- * }} Framing
- *
+ * @typedef {import('../imageStream.js').Framing} Framing
  * @typedef {{ readonly data: Uint8Array, readonly width: number, readonly height: number }} DecodedImage
  */
 

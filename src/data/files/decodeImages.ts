@@ -1,9 +1,9 @@
 /** Decodes many image files into one set of RGB bytes. */
 import { InputError } from '../../errors.js';
 import { emptyImageSet, type ImageSet } from '../imageSet.js';
+import type { ImageFile } from '../imageStream.js';
 import type { OnProgress } from '../progress.js';
 import { type DecodedImage, decodeImage } from './decodeImage.js';
-import type { ImageFile } from './imageFolder.js';
 
 /** Images on their way at a time: twice the threads that Node lends to libvips (4), so that none of them waits. */
 const inFlight = 8;

@@ -14,7 +14,7 @@ const answers = new Socket({ fd: 3, readable: false, writable: true });
 sharp.concurrency(1);
 sharp.cache(false);
 
-/** @type {{ id: number, file: string, framing?: import('./decodeImage.js').Framing }[]} */
+/** @type {{ id: number, file: string, framing?: import('../imageStream.js').Framing }[]} */
 let waiting = [];
 let begun = 0;
 let running = 0;

@@ -4,8 +4,9 @@ import { beforeAll, expect, it } from 'vitest';
 import { writePhotographs } from '../../../test/photographs.js';
 import { temporaryFolder } from '../../../test/temporaryFolder.js';
 import { InputError } from '../../errors.js';
+import type { Decoders } from '../imageStream.js';
 import { decodeImage, type Framing } from './decodeImage.js';
-import { createDecoders, type Decoders } from './decoders.js';
+import { createDecoders } from './decoders.js';
 
 const folder = temporaryFolder();
 const side = 16;

@@ -9,22 +9,8 @@ import type { Socket } from 'node:net';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import type { Size } from '../crops.js';
-import type { Framing } from './decodeImage.js';
+import type { Decoders, Framing } from '../imageStream.js';
 import { undecodable } from './decodeImages.js';
-
-export interface Decoders {
-  /** Images decoded at a time. */
-  readonly threads: number;
-  /** What the header of a file says. Rejects with an `InputError` that names a file without a sound header. */
-  measure(file: string): Promise<Size>;
-  /**
-   * Fills `target` with the RGB bytes of an image. Images are begun in the order in which they are asked for. Rejects
-   * with an `InputError` that names a file that cannot be decoded.
-   */
-  decode(file: string, framing: Framing, target: Uint8Array): Promise<void>;
-  /** Ends the processes; what is still under way is rejected. Idle ones do not keep the program alive. */
-  close(): Promise<void>;
-}
 
 interface Job {
   readonly file: string;

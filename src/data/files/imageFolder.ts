@@ -8,19 +8,10 @@ import { readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { InputError } from '../../errors.js';
 import type { Dataset, ImageSet } from '../imageSet.js';
-import type { ImageStream } from '../imageStream.js';
+import type { Decoders, ImageFile, ImageStream } from '../imageStream.js';
 import type { OnProgress } from '../progress.js';
 import { decodeImages } from './decodeImages.js';
-import type { Decoders } from './decoders.js';
 import { readCachedImages, writeCachedImages } from './imageFolderCache.js';
-
-export interface ImageFile {
-  readonly file: string;
-  /** Index into the classes. */
-  readonly label: number;
-  readonly bytes: number;
-  readonly modifiedMs: number;
-}
 
 export interface ImageFolderOptions {
   /** Side of the square to which images are scaled (and cropped at the centre); absent: their own common size. */
@@ -114,7 +105,7 @@ function listImages(folder: string, classes: readonly string[]): ImageFile[] {
     return images.map((image) => {
       const file = path.join(classFolder, image);
       const { size, mtimeMs } = statSync(file);
-      return { file, label, bytes: size, modifiedMs: mtimeMs };
+      return { file, name: `${name}/${image}`, label, bytes: size, modifiedMs: mtimeMs };
     });
   });
 }

@@ -12,7 +12,8 @@ import { createHash, randomUUID } from 'node:crypto';
 import { type FileHandle, mkdir, open, rename, unlink } from 'node:fs/promises';
 import path from 'node:path';
 import { emptyImageSet, type ImageSet } from '../imageSet.js';
-import type { ImageFile, ImageFolderOptions } from './imageFolder.js';
+import type { ImageFile } from '../imageStream.js';
+import type { ImageFolderOptions } from './imageFolder.js';
 
 const magic = 'MPDNNIMG';
 /** One read or write call takes less than 2 GiB; small enough to stay in the processor's cache for the checksum. */

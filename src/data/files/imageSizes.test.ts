@@ -4,8 +4,9 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import { encodePhotograph, writePhotographs } from '../../../test/photographs.js';
 import { temporaryFolder } from '../../../test/temporaryFolder.js';
 import { InputError } from '../../errors.js';
+import type { Decoders } from '../imageStream.js';
 import type { Progress } from '../progress.js';
-import { createDecoders, type Decoders } from './decoders.js';
+import { createDecoders } from './decoders.js';
 import { listImageFolder, streamImageFolder } from './imageFolder.js';
 import { measured } from './imageSizes.js';
 

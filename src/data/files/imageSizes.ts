@@ -7,10 +7,8 @@ import { createHash, randomUUID } from 'node:crypto';
 import { mkdir, readFile, rename, unlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { InputError } from '../../errors.js';
-import type { ImageStream } from '../imageStream.js';
+import type { Decoders, ImageFile, ImageStream } from '../imageStream.js';
 import type { OnProgress } from '../progress.js';
-import type { Decoders } from './decoders.js';
-import type { ImageFile } from './imageFolder.js';
 
 interface MeasureOptions {
   readonly cacheDirectory: string;

@@ -1,0 +1,81 @@
+/**
+ * Tells whether two sets hold the same images: a run writes down the fingerprint of its data, and who evaluates or goes
+ * on with it later can see that the folder behind the name has changed.
+ */
+import type { ImageSet } from './imageSet.js';
+import { type ImageStream, type Images, isStream } from './imageStream.js';
+
+/**
+ * The fingerprint of all images with their labels and order, the same on every machine: `bytes:` and 32 hexadecimal
+ * digits for resident images (shape, pixels, labels), `files:` and as many for streamed ones (names below the folder,
+ * labels, sizes in bytes), which are not opened. It finds changes, not forgeries: the hash is no cryptographic one.
+ * @example fingerprint(generateSynthetic(313, 100).train) // 'bytes:3f0c…'
+ */
+export function fingerprint(images: Images): string {
+  return isStream(images) ? `files:${ofFiles(images)}` : `bytes:${ofBytes(images)}`;
+}
+
+function ofBytes({ images, labels, height, width, channels }: ImageSet): string {
+  const hash = createHash();
+  hash.add(new TextEncoder().encode(JSON.stringify([labels.length, height, width, channels])));
+  hash.add(images);
+  hash.add(new Uint8Array(labels.buffer, labels.byteOffset, labels.byteLength));
+  return hash.digest();
+}
+
+function ofFiles({ files }: ImageStream): string {
+  const hash = createHash();
+  const encoder = new TextEncoder();
+  for (const { name, label, bytes } of files) hash.add(encoder.encode(JSON.stringify([name, label, bytes])));
+  return hash.digest();
+}
+
+const prime1 = 0x9e3779b1;
+const prime2 = 0x85ebca77;
+const prime3 = 0xc2b2ae3d;
+
+/**
+ * 128 bits in four lanes that take a word of 32 bits each in turn, with the rounds of xxHash32 (Y. Collet,
+ * https://github.com/Cyan4973/xxHash); at the end every lane passes its bits on to all others. A round is one to one, so
+ * one changed word always changes the result. About a second for 1 GB.
+ */
+function createHash(): { add(bytes: Uint8Array): void; digest(): string } {
+  let [a, b, c, d]: [number, number, number, number] = [prime1, prime2, prime3, 1];
+  let total = 0;
+  const round = (lane: number, word: number): number => {
+    const sum = (lane + Math.imul(word, prime2)) | 0;
+    return Math.imul((sum << 13) | (sum >>> 19), prime1);
+  };
+  const addWhole = (view: DataView, length: number): void => {
+    for (let at = 0; at < length; at += 16) {
+      a = round(a, view.getUint32(at, true));
+      b = round(b, view.getUint32(at + 4, true));
+      c = round(c, view.getUint32(at + 8, true));
+      d = round(d, view.getUint32(at + 12, true));
+    }
+  };
+  return {
+    add: (bytes) => {
+      const whole = bytes.length - (bytes.length % 16);
+      addWhole(new DataView(bytes.buffer, bytes.byteOffset, whole), whole);
+      // The rest is filled up with zeros; the lengths, which go in at the end, tell it from real ones.
+      const rest = new Uint8Array(16);
+      rest.set(bytes.subarray(whole));
+      addWhole(new DataView(rest.buffer), 16);
+      a = round(a, bytes.length);
+      total += bytes.length;
+    },
+    digest: () => {
+      b = round(b, total);
+      for (let mixing = 0; mixing < 4; mixing++) [a, b, c, d] = [round(b, a), round(c, b), round(d, c), round(a, d)];
+      return [a, b, c, d].map((lane) => (avalanche(lane) >>> 0).toString(16).padStart(8, '0')).join('');
+    },
+  };
+}
+
+/** Spreads each bit of a word over all of them (the end of xxHash32). */
+function avalanche(word: number): number {
+  let mixed = Math.imul(word ^ (word >>> 15), prime2);
+  mixed = Math.imul(mixed ^ (mixed >>> 13), prime3);
+  return mixed ^ (mixed >>> 16);
+}
