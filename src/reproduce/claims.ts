@@ -2,6 +2,7 @@
 
 import type { RowResult } from './rowResult.js';
 import { type Spread, spreadOf, spreadText } from './spread.js';
+import { studentQuantile } from './studentQuantile.js';
 import type { Claim } from './table.js';
 
 export type Verdict = 'holds' | 'contradicted' | 'undecided' | 'unknown';
@@ -32,7 +33,7 @@ export function judge(claim: Claim, results: readonly RowResult[]): JudgedClaim 
     const sentence = `${subject} The first is ${points} ${side}, ${agreement}; but one seed decides nothing.`;
     return { verdict: 'undecided', sentence };
   }
-  const uncertainty = (studentT(difference.count - 1) * difference.deviation) / Math.sqrt(difference.count);
+  const uncertainty = (studentQuantile(difference.count - 1) * difference.deviation) / Math.sqrt(difference.count);
   const measured = `${points} ${side}, ± ${uncertainty.toFixed(2)} over ${difference.count} seeds`;
   if (Math.abs(difference.mean) <= uncertainty) {
     const sentence = `${subject} The first is ${measured}: these runs do not decide whether the paper is right.`;
@@ -41,12 +42,6 @@ export function judge(claim: Claim, results: readonly RowResult[]): JudgedClaim 
   return difference.mean > 0
     ? { verdict: 'holds', sentence: `${subject} The first is ${measured}: as the paper says.` }
     : { verdict: 'contradicted', sentence: `${subject} The first is ${measured}: contrary to the paper.` };
-}
-
-/** The two-sided 95 % quantile of Student's distribution with so many degrees of freedom. */
-function studentT(degrees: number): number {
-  const quantiles = [12.71, 4.3, 3.18, 2.78, 2.57, 2.45, 2.36, 2.31, 2.26];
-  return quantiles[degrees - 1] ?? 2.2;
 }
 
 function find(results: readonly RowResult[], id: string): RowResult {

@@ -1,4 +1,7 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { temporaryFolder } from '../../test/temporaryFolder.js';
 import { InputError } from '../errors.js';
 import { parseConfig, readConfigFile, sectionEntries } from './configFile.js';
 
@@ -62,12 +65,21 @@ describe('the rules of configparser', () => {
     expect(fault(text, 'DEFAULT')).toBe('no error');
   });
 
+  it('interpolates as many values as there are in no time, and stops where they grow too long', () => {
+    const chain = (leaf: string) =>
+      `[A]\n${Array.from({ length: 30 }, (_, i) => `k${i} = ${`%(k${i + 1})s`.repeat(10)}\n`).join('')}k30 = ${leaf}\n`;
+    expect(values(chain(''), 'A')).toMatchObject({ k0: '' });
+    expect(fault(chain('x'))).toMatch(/^a.cfg:\d+: \[A\] k\d+ = .*: is longer than 65536 letters/);
+  });
+
   it('lets [DEFAULT] stand twice, as configparser does', () => {
     expect(values('[DEFAULT]\nx = 1\n[A]\n[DEFAULT]\ny = 2', 'A')).toEqual({ x: '1', y: '2' });
   });
 });
 
 describe('faults', () => {
+  const folder = temporaryFolder();
+
   it.each([
     ['[A]\nx = 1\n[A]\n', 'a.cfg:3: section [A] stands twice, first in line 1: rename or remove one'],
     ['[A]\nx = 1\nX = 2\n', 'a.cfg:3: key x stands twice in [A], first in line 2: remove one'],
@@ -81,6 +93,17 @@ describe('faults', () => {
     ['[AB]\n', "a.cfg: no section [A]; did you mean 'AB'?"],
   ])('%j', (text, message) => {
     expect(fault(text)).toContain(message);
+  });
+
+  it.each([
+    ['UTF-16', Buffer.from('\uFEFF[A]\nepochs = 3\n', 'utf16le'), /: is not in UTF-8 but seems to be UTF-16; save it/],
+    ['UTF-16 without a mark', Buffer.from('[A]\nepochs = 3\n', 'utf16le'), /seems to be UTF-16; .* iconv -f UTF-16 /],
+    ['Latin-1', Buffer.from('# Ü is fine\n[A]\nout = Größe\n', 'latin1'), /:1: is not in UTF-8 .* Latin-1; .*ISO-8859-1/],
+    ['Latin-1 in its third line', Buffer.from('# \uFFFD\n[A]\nout = ', 'utf8'), null],
+  ])('a file in %s', (_, bytes, message) => {
+    const path = join(folder, 'encoded.cfg');
+    writeFileSync(path, message ? bytes : Buffer.concat([bytes, Buffer.from([0xe9, 10])]));
+    expect(() => readConfigFile(path)).toThrow(message ?? /encoded.cfg:3: is not in UTF-8/);
   });
 
   it('a file that is not there, or is a folder', () => {

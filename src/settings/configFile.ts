@@ -6,6 +6,7 @@
  * The INI packages of npm know neither inheritance nor continued values nor line numbers, and an error message is worth
  * little without a line number, so the reader is our own. Format: https://docs.python.org/3/library/configparser.html
  */
+import { isUtf8 } from 'node:buffer';
 import { readdirSync, readFileSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { InputError } from '../errors.js';
@@ -31,18 +32,38 @@ export interface ConfigFile {
 
 export const defaultSection = 'DEFAULT';
 
-// configparser gives up at the same depth.
-const maxInterpolationDepth = 10;
+// Values that take in each other grow without bounds otherwise.
+const maxValueLength = 65_536;
 
 /** Reads a .cfg file. Throws an `InputError` if it cannot be read or breaks a rule of the format. */
 export function readConfigFile(path: string): ConfigFile {
-  let text: string;
+  let bytes: Buffer;
   try {
-    text = readFileSync(path, 'utf8');
+    bytes = readFileSync(path);
   } catch (error) {
     throw new InputError(unreadable(path, (error as NodeJS.ErrnoException).code));
   }
-  return parseConfig(text, path);
+  return parseConfig(decodeText(bytes, path), path);
+}
+
+/** The text of a file in UTF-8. Throws an `InputError` that names the encoding which the bytes speak for. */
+function decodeText(bytes: Buffer, path: string): string {
+  const convert = (encoding: string) =>
+    `save it as UTF-8, or convert it: iconv -f ${encoding} -t UTF-8 ${basename(path)} > new.cfg`;
+  const [first, second] = bytes;
+  if ((first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff) || bytes.includes(0)) {
+    throw new InputError(`${path}: is not in UTF-8 but seems to be UTF-16; ${convert('UTF-16')}`);
+  }
+  if (!isUtf8(bytes)) {
+    throw new InputError(`${path}:${lineOfFirstFault(bytes)}: is not in UTF-8 but seems to be Latin-1; ${convert('ISO-8859-1')}`);
+  }
+  return bytes.toString('utf8');
+}
+
+/** The line, from 1 on, of the first bytes that are no UTF-8. */
+function lineOfFirstFault(bytes: Buffer): number {
+  const lines = bytes.toString('latin1').split('\n');
+  return lines.findIndex((line) => !isUtf8(Buffer.from(line, 'latin1'))) + 1;
 }
 
 /** Reads the text of a .cfg file; `path` is used in messages only. */
@@ -113,26 +134,42 @@ export function sectionEntries(file: ConfigFile, name: string): Map<string, Conf
       `${file.path}: no section [${name}]${didYouMean(name, known)}; mpdnn experiments --cfg ${file.path} lists all`,
     );
   }
-  const merged = new Map([...file.defaults, ...own]);
-  return new Map(
-    [...merged].map(([key, entry]) => [
-      key,
-      { ...entry, value: interpolate(file.path, merged, entry, entry.value, 0) },
-    ]),
-  );
+  return interpolated(file.path, new Map([...file.defaults, ...own]));
 }
 
-function interpolate(path: string, entries: Section, origin: ConfigEntry, text: string, depth: number): string {
-  const fail = (message: string) =>
-    new InputError(`${path}:${origin.line}: [${origin.section}] ${origin.key} = ${origin.value}: ${message}`);
-  if (depth > maxInterpolationDepth) throw fail('%(…)s refers to itself');
-  return text.replace(/%(%|\(([^)]*)\)s|)/g, (_, token: string, name: string | undefined) => {
-    if (token === '%') return '%';
-    if (name === undefined) throw fail("a single '%': write '%%' for a percent sign or '%(key)s' for another key");
-    const entry = entries.get(name.toLowerCase());
-    if (!entry) throw fail(`%(${name})s: no such key here or in [DEFAULT]${didYouMean(name, [...entries.keys()])}`);
-    return interpolate(path, entries, origin, entry.value, depth + 1);
-  });
+/** The keys, in small letters, that any value of the file takes in by `%(key)s`: those may be of the file's own naming. */
+export function interpolatedKeys({ defaults, sections }: ConfigFile): ReadonlySet<string> {
+  const values = [defaults, ...sections.values()].flatMap((section) => [...section.values()]);
+  const names = values.flatMap(({ value }) => [...value.matchAll(interpolation)].map(([, , name]) => name));
+  return new Set(names.flatMap((name) => (name === undefined ? [] : name.toLowerCase())));
+}
+
+/** A percent sign, the value of another key, or a percent sign that stands for neither. */
+const interpolation = /%(%|\(([^)]*)\)s|)/g;
+
+function interpolated(path: string, entries: Section): Map<string, ConfigEntry> {
+  const known = new Map<string, string>();
+  const underWay = new Set<string>();
+  const valueOf = (entry: ConfigEntry): string => {
+    const { section, key, value, line } = entry;
+    const fail = (message: string) => new InputError(`${path}:${line}: [${section}] ${key} = ${value}: ${message}`);
+    const earlier = known.get(key);
+    if (earlier !== undefined) return earlier;
+    if (underWay.has(key)) throw fail('%(…)s refers to itself');
+    underWay.add(key);
+    const result = value.replace(interpolation, (_, token: string, name: string | undefined) => {
+      if (token === '%') return '%';
+      if (name === undefined) throw fail("a single '%': write '%%' for a percent sign or '%(key)s' for another key");
+      const other = entries.get(name.toLowerCase());
+      if (!other) throw fail(`%(${name})s: no such key here or in [DEFAULT]${didYouMean(name, [...entries.keys()])}`);
+      return valueOf(other);
+    });
+    if (result.length > maxValueLength) throw fail(`is longer than ${maxValueLength} letters with its %(…)s filled in`);
+    underWay.delete(key);
+    known.set(key, result);
+    return result;
+  };
+  return new Map([...entries].map(([key, entry]) => [key, { ...entry, value: valueOf(entry) }]));
 }
 
 /** Blank lines behind a value belong to it while reading on, since an indented line may still follow. */

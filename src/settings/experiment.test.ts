@@ -20,6 +20,21 @@ const fault = (body: string, overrides?: Overrides): string => {
   return 'no error';
 };
 
+describe('keys of one\'s own', () => {
+  const resolve = (text: string) => resolveExperiment(parseConfig(text, 'a.cfg'), 'A');
+
+  it('may be taken in by %(key)s', () => {
+    const text = '[DEFAULT]\nroot = /data\nleaf = %(root)s/pictures\ndata = images:%(LEAF)s\n[A]\n';
+    expect(resolve(text).data.source).toMatchObject({ kind: 'images' });
+    expect(resolve(text).settings.data).toBe('images:/data/pictures');
+    expect(resolve(text).settings).not.toHaveProperty('root');
+  });
+
+  it('are unknown keys where nothing takes them in', () => {
+    expect(() => resolve('[DEFAULT]\nroot = /data\n[A]\n')).toThrow('a.cfg:2: [DEFAULT] root = /data: unknown key');
+  });
+});
+
 describe('defaults', () => {
   it('are those of the published experiments', () => {
     const { network, data, training, weights, activations, budget } = experiment('');

@@ -6,7 +6,7 @@
 import { type DataSpec, parseDataSpec } from '../data/dataSpec.js';
 import { InputError } from '../errors.js';
 import type { ActivationType } from '../quant/index.js';
-import { type ConfigFile, sectionEntries } from './configFile.js';
+import { type ConfigFile, interpolatedKeys, sectionEntries } from './configFile.js';
 import { didYouMean } from './didYouMean.js';
 import { type LayerRule, parseLayerRules } from './layerRules.js';
 import { type QuantizerSettings, quantizerSettings } from './quantizerSettings.js';
@@ -152,8 +152,10 @@ export function experimentFromSettings(
 function fromSection(file: ConfigFile, name: string): Map<string, Entry> {
   const entries = new Map<string, Entry>();
   const sections = new Map<string, string>();
+  const interpolated = interpolatedKeys(file);
   for (const { section, key: written, value, line } of sectionEntries(file, name).values()) {
     const key = canonicalKey(written);
+    if (!isSettingKey(key) && interpolated.has(written)) continue;
     const where = `${file.path}:${line}: [${section}] ${written}`;
     const other = sections.get(key);
     if (other === section) throw new InputError(`${where} = ${value}: weights and weightfile mean the same, keep one`);
@@ -187,7 +189,7 @@ function build(
   given: ReadonlyMap<string, Entry>,
 ): Experiment {
   for (const [key, { where, value }] of entries) {
-    if (settingKeys.some((known) => known === key)) continue;
+    if (isSettingKey(key)) continue;
     throw new InputError(`${where} = ${shown(value)}: unknown key${didYouMean(key, [...settingKeys, 'weights'])}`);
   }
   const parsed = settingsSchema.safeParse(Object.fromEntries([...entries].map(([key, { value }]) => [key, value])));
@@ -213,6 +215,10 @@ function build(
     sources: entries,
     overrides: new Map([...given].map(([key, { value }]) => [key, value])),
   };
+}
+
+function isSettingKey(key: string): key is SettingKey {
+  return settingKeys.some((known) => known === key);
 }
 
 function shown(value: string): string {

@@ -13,6 +13,7 @@ import { InputError } from '../errors.js';
 import type { Quantizer } from '../quant/index.js';
 import { didYouMean, namesLike } from './didYouMean.js';
 import type { Experiment } from './experiment.js';
+import { matchesGlob } from './glob.js';
 import { type QuantizerSettings, quantizerSettings } from './quantizerSettings.js';
 import { checkQuantizer, type Settings } from './settingRules.js';
 import { type ReadSettings, type SettingKey, settingKeys, settingsSchema } from './settings.js';
@@ -136,6 +137,5 @@ function hasKeys({ values }: LayerRule, prefix: 'w' | 'a'): boolean {
 }
 
 function matches({ pattern }: LayerRule, name: string): boolean {
-  const letters = pattern.replace(/[.+^${}()|[\]\\]/g, '\\$&');
-  return new RegExp(`^${letters.replaceAll('*', '.*').replaceAll('?', '.')}$`).test(name);
+  return matchesGlob(pattern, name);
 }
