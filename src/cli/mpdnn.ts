@@ -1,7 +1,8 @@
 /** The command line as a function: a file a command, put together here. */
 
 import { Command, CommanderError } from 'commander';
-import { InputError } from '../errors.js';
+import { readFault, writeFault } from '../disk/fileFault.js';
+import { InputError, printable } from '../errors.js';
 import { packageVersion } from '../packageVersion.js';
 import { benchCommand } from './bench.js';
 import { devicesCommand } from './devices.js';
@@ -28,10 +29,19 @@ export async function mpdnn(args: readonly string[]): Promise<number> {
 /** Writes a fault as one line to stderr, with its stack where `MPDNN_DEBUG` is set; returns its exit code. */
 export function report(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
-  const fault = error instanceof Error ? error : new Error(String(error));
-  process.stderr.write(`mpdnn: ${fault.message.split('\n')[0]}\n`);
+  const fault = inWords(error);
+  process.stderr.write(`mpdnn: ${printable(fault.message)}\n`);
   if (process.env.MPDNN_DEBUG) process.stderr.write(`${fault.stack}\n`);
   return fault instanceof InputError ? 2 : 1;
+}
+
+/** A fault of the file system that nobody has put into words yet names a path of the call, as far as can be known here. */
+function inWords(error: unknown): Error {
+  if (!(error instanceof Error)) return new Error(String(error));
+  const { path, syscall } = error as NodeJS.ErrnoException;
+  if (path === undefined) return error;
+  const isWritten = ['mkdir', 'rename', 'write', 'unlink', 'rmdir'].includes(syscall ?? '');
+  return (isWritten ? writeFault(error, path) : readFault(error, path)) as Error;
 }
 
 function commandLine(): Command {

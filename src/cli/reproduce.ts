@@ -8,6 +8,7 @@ import { planReproduction, type Reproduction, reproduce } from '../reproduce/rep
 import { tables } from '../reproduce/tables/index.js';
 import { openWorkbench } from '../runs/workbench.js';
 import { commandWords } from '../settings/index.js';
+import { INTERRUPTED } from './endingSignals.js';
 import { interruptible } from './interruptible.js';
 import { addSettingOptions, autotuneOption, tuningFile } from './options.js';
 import { planDisplay } from './planProgress.js';
@@ -92,7 +93,7 @@ async function execute(
       display.stop();
       if (!complete) {
         process.stderr.write(`interrupted; go on with: ${command}\n`);
-        process.exitCode = 130;
+        process.exitCode = INTERRUPTED;
         return;
       }
       process.stdout.write(`${paths.join('\n')}\n`);

@@ -13,6 +13,7 @@ import {
   trainCommandLine,
 } from '../settings/index.js';
 import type { RunSummary } from '../train/summary.js';
+import { INTERRUPTED } from './endingSignals.js';
 import { interruptible } from './interruptible.js';
 import { layerTable } from './layerTable.js';
 import { addSettingOptions, autotuneOption, tuningFile } from './options.js';
@@ -56,7 +57,7 @@ export function trainCommand(): Command {
         plots: plots !== false,
         autotune: autotune !== false,
       });
-      if (!run.summary) process.exitCode = 130;
+      if (!run.summary) process.exitCode = INTERRUPTED;
     });
   return addSettingOptions(command);
 }

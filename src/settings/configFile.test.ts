@@ -98,7 +98,11 @@ describe('faults', () => {
   it.each([
     ['UTF-16', Buffer.from('\uFEFF[A]\nepochs = 3\n', 'utf16le'), /: is not in UTF-8 but seems to be UTF-16; save it/],
     ['UTF-16 without a mark', Buffer.from('[A]\nepochs = 3\n', 'utf16le'), /seems to be UTF-16; .* iconv -f UTF-16 /],
-    ['Latin-1', Buffer.from('# Ü is fine\n[A]\nout = Größe\n', 'latin1'), /:1: is not in UTF-8 .* Latin-1; .*ISO-8859-1/],
+    [
+      'Latin-1',
+      Buffer.from('# Ü is fine\n[A]\nout = Größe\n', 'latin1'),
+      /:1: is not in UTF-8 .* Latin-1; .*ISO-8859-1/,
+    ],
     ['Latin-1 in its third line', Buffer.from('# \uFFFD\n[A]\nout = ', 'utf8'), null],
   ])('a file in %s', (_, bytes, message) => {
     const path = join(folder, 'encoded.cfg');

@@ -9,6 +9,7 @@
 import { isUtf8 } from 'node:buffer';
 import { readdirSync, readFileSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
+import { readFault } from '../disk/fileFault.js';
 import { InputError } from '../errors.js';
 import { didYouMean } from './didYouMean.js';
 
@@ -41,7 +42,7 @@ export function readConfigFile(path: string): ConfigFile {
   try {
     bytes = readFileSync(path);
   } catch (error) {
-    throw new InputError(unreadable(path, (error as NodeJS.ErrnoException).code));
+    throw unreadable(path, error);
   }
   return parseConfig(decodeText(bytes, path), path);
 }
@@ -55,7 +56,9 @@ function decodeText(bytes: Buffer, path: string): string {
     throw new InputError(`${path}: is not in UTF-8 but seems to be UTF-16; ${convert('UTF-16')}`);
   }
   if (!isUtf8(bytes)) {
-    throw new InputError(`${path}:${lineOfFirstFault(bytes)}: is not in UTF-8 but seems to be Latin-1; ${convert('ISO-8859-1')}`);
+    throw new InputError(
+      `${path}:${lineOfFirstFault(bytes)}: is not in UTF-8 but seems to be Latin-1; ${convert('ISO-8859-1')}`,
+    );
   }
   return bytes.toString('utf8');
 }
@@ -150,7 +153,7 @@ const interpolation = /%(%|\(([^)]*)\)s|)/g;
 function interpolated(path: string, entries: Section): Map<string, ConfigEntry> {
   const known = new Map<string, string>();
   const underWay = new Set<string>();
-  const valueOf = (entry: ConfigEntry): string => {
+  const filledIn = (entry: ConfigEntry): string => {
     const { section, key, value, line } = entry;
     const fail = (message: string) => new InputError(`${path}:${line}: [${section}] ${key} = ${value}: ${message}`);
     const earlier = known.get(key);
@@ -162,14 +165,14 @@ function interpolated(path: string, entries: Section): Map<string, ConfigEntry> 
       if (name === undefined) throw fail("a single '%': write '%%' for a percent sign or '%(key)s' for another key");
       const other = entries.get(name.toLowerCase());
       if (!other) throw fail(`%(${name})s: no such key here or in [DEFAULT]${didYouMean(name, [...entries.keys()])}`);
-      return valueOf(other);
+      return filledIn(other);
     });
     if (result.length > maxValueLength) throw fail(`is longer than ${maxValueLength} letters with its %(…)s filled in`);
     underWay.delete(key);
     known.set(key, result);
     return result;
   };
-  return new Map([...entries].map(([key, entry]) => [key, { ...entry, value: valueOf(entry) }]));
+  return new Map([...entries].map(([key, entry]) => [key, { ...entry, value: filledIn(entry) }]));
 }
 
 /** Blank lines behind a value belong to it while reading on, since an indented line may still follow. */
@@ -177,10 +180,12 @@ function trimmed(section: Section): Section {
   return new Map([...section].map(([key, entry]) => [key, { ...entry, value: entry.value.trimEnd() }]));
 }
 
-function unreadable(path: string, code: string | undefined): string {
-  if (code === 'ENOENT') return `${path}: no such file${didYouMean(basename(path), neighbours(path), dirname(path))}`;
-  if (code === 'EISDIR') return `${path}: is a folder; name the .cfg file in it`;
-  return `${path}: cannot be read (${code ?? 'unknown reason'})`;
+function unreadable(path: string, error: unknown): unknown {
+  const { code } = error as NodeJS.ErrnoException;
+  const near = code === 'ENOENT' ? didYouMean(basename(path), neighbours(path), dirname(path)) : '';
+  if (near) return new InputError(`${path}: no such file${near}`);
+  if (code === 'EISDIR') return new InputError(`${path}: is a folder; name the .cfg file in it`);
+  return readFault(error, path);
 }
 
 function neighbours(path: string): string[] {

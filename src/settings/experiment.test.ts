@@ -20,7 +20,7 @@ const fault = (body: string, overrides?: Overrides): string => {
   return 'no error';
 };
 
-describe('keys of one\'s own', () => {
+describe("keys of one's own", () => {
   const resolve = (text: string) => resolveExperiment(parseConfig(text, 'a.cfg'), 'A');
 
   it('may be taken in by %(key)s', () => {

@@ -64,7 +64,7 @@ export interface Interruption {
   readonly after: string | (() => boolean);
   /** … so much later. */
   readonly delayMs?: number;
-  readonly signal: 'SIGINT' | 'SIGKILL';
+  readonly signal: NodeJS.Signals;
 }
 
 /** Runs a call as a process of its own, as users do. */

@@ -1,0 +1,84 @@
+/** How the program ends: its exit codes, the signals that leave a checkpoint, and never without a word. */
+
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { readSafetensors } from '../../src/weights/index.js';
+import { temporaryFolder } from '../temporaryFolder.js';
+import { main, mpdnn, succeeds, writeTinyConfig } from './runMpdnn.js';
+
+const folder = temporaryFolder();
+const cfg = writeTinyConfig(folder);
+const call = (out: string, ...more: string[]) => {
+  const size = ['--data', 'synthetic:32', '--epochs', '200', '--threads', '1', '--no-plots'];
+  return ['train', 'FLOAT', '--cfg', cfg, ...size, '--out', out, ...more];
+};
+
+describe('the exit code', () => {
+  it('is 0 where all is done', async () => {
+    await succeeds(['experiments', '--cfg', cfg], folder);
+    await succeeds(['train', '--help'], folder);
+    await succeeds(['--version'], folder);
+  });
+
+  it('is 1 where a run fails', async () => {
+    const outcome = await mpdnn(['train', 'DIVERGES', '--cfg', cfg, '--no-plots', '--out', 'diverges'], folder);
+    expect(outcome.code).toBe(1);
+  });
+
+  it.each([
+    [['train', 'NOWHERE', '--cfg', cfg]],
+    [['train', 'FLOAT', '--cfg', cfg, '--epoch', '3']],
+    [['frobnicate']],
+    [[]],
+  ])('is 2 where the call is wrong: %j', async (args) => {
+    expect(await mpdnn(args, folder)).toMatchObject({ code: 2, stdout: '' });
+  });
+
+  it.each(['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGUSR1', 'SIGUSR2'] as const)(
+    'is 130 after %s, with a checkpoint to go on from',
+    async (signal) => {
+      const { code, stderr } = await mpdnn(call(signal), folder, { interruption: { after: 'epoch   1/200', signal } });
+      expect(code, stderr).toBe(130);
+      expect(stderr).toMatch(/\ninterrupted; go on with: .* --resume\n$/);
+      expect(stderr).not.toContain('Debugger');
+      const { metadata } = readSafetensors(join(folder, signal, 'FLOAT', 'checkpoint.safetensors'));
+      expect(JSON.parse(metadata.state ?? '').epoch).toBeGreaterThan(0);
+    },
+  );
+
+  it('is 130 where nothing is trained yet, or ever', async () => {
+    const interruption = { after: () => true, delayMs: 250, signal: 'SIGUSR1' } as const;
+    const never = {
+      NODE_OPTIONS: script('setInterval(() => {}, 1e6); globalThis.fetch = () => new Promise(() => {})'),
+    };
+    const args = ['train', 'FLOAT', '--cfg', cfg, '--data', 'cifar10', '--out', 'never'];
+    const { code, stderr } = await mpdnn(args, folder, { interruption, env: never });
+    expect({ code, stderr }).toEqual({ code: 130, stderr: '' });
+  });
+
+  it('is 130 where the terminal is gone, too, with a checkpoint', async () => {
+    const child = spawn(process.execPath, [main, ...call('gone')], { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] });
+    child.stderr.once('data', () => {
+      child.stdout.destroy();
+      child.stderr.destroy();
+      child.kill('SIGHUP');
+    });
+    expect(await new Promise((done) => child.once('exit', done))).toBe(130);
+    expect(existsSync(join(folder, 'gone', 'FLOAT', 'checkpoint.safetensors'))).toBe(true);
+  });
+});
+
+it('a wait for what never comes ends in one line', async () => {
+  const env = { NODE_OPTIONS: script('globalThis.fetch = () => new Promise(() => {})') };
+  const args = ['train', 'FLOAT', '--cfg', cfg, '--data', 'cifar10', '--out', 'never'];
+  const outcome = await mpdnn(args, folder, { env });
+  expect(outcome).toMatchObject({ code: 1, stdout: '' });
+  expect(outcome.stderr).toMatch(/^mpdnn: nothing is left to wait for [^\n]*\n$/);
+});
+
+/** A Node option that runs a script before the program. */
+function script(text: string): string {
+  return `--import=data:text/javascript,${encodeURIComponent(text)}`;
+}
