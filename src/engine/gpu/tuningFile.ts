@@ -1,17 +1,29 @@
-/** Keeps what the autotuner has found in a JSON file, by adapter. For Node only. */
+/**
+ * Keeps what the autotuner has found in a JSON file, by adapter, for the code of the GPU engine as it is: other kernels
+ * have other tiles and other times. For Node only.
+ */
 
-import { constants } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { constants, readdirSync, readFileSync } from 'node:fs';
 import { access, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import type { TuningStore } from './tuning.js';
 
-const schema = z.record(z.string(), z.record(z.string(), z.number().int().nonnegative()));
+const schema = z.object({
+  code: z.string(),
+  adapters: z.record(z.string(), z.record(z.string(), z.number().int().nonnegative())),
+});
+type Adapters = z.infer<typeof schema>['adapters'];
 
-/** @param adapter tells devices apart whose best tiles may differ */
-export async function tuningFile(path: string, adapter: string): Promise<TuningStore> {
+/**
+ * @param adapter tells devices apart whose best tiles may differ
+ * @param code tells kernels apart; what was found with others is passed over, and replaced when something is kept
+ */
+export async function tuningFile(path: string, adapter: string, code = codeHash()): Promise<TuningStore> {
   const save: TuningStore['save'] = async (tuning) => {
-    const all = { ...(await contents(path)), [adapter]: tuning };
+    const all = { code, adapters: { ...(await contents(path, code)), [adapter]: tuning } };
     // Renamed into place, so that a process beside this one never reads half a file.
     const temporary = `${path}.${process.pid}`;
     try {
@@ -23,7 +35,7 @@ export async function tuningFile(path: string, adapter: string): Promise<TuningS
     }
   };
   return {
-    load: async () => (await contents(path))[adapter] ?? {},
+    load: async () => (await contents(path, code))[adapter] ?? {},
     save: (await isWritable(dirname(path))) ? save : null,
   };
 }
@@ -38,11 +50,23 @@ async function isWritable(folder: string): Promise<boolean> {
   }
 }
 
-/** A file that is missing or damaged only costs the time to tune again. */
-async function contents(path: string): Promise<z.infer<typeof schema>> {
+/** A file that is missing, damaged or of other code only costs the time to tune again. */
+async function contents(path: string, code: string): Promise<Adapters> {
   try {
-    return schema.parse(JSON.parse(await readFile(path, 'utf8')));
+    const file = schema.parse(JSON.parse(await readFile(path, 'utf8')));
+    return file.code === code ? file.adapters : {};
   } catch {
     return {};
   }
+}
+
+/** A hash of the files of the GPU engine: its kernels, their tiles, and how they are timed. */
+function codeHash(): string {
+  const folder = dirname(fileURLToPath(import.meta.url));
+  const hash = createHash('sha256');
+  const names = (readdirSync(folder, { recursive: true }) as string[]).filter((name) =>
+    /(?<!\.test|\.d)\.[jt]s$/.test(name),
+  );
+  for (const name of names.sort()) hash.update(`${name}\n`).update(readFileSync(join(folder, name)));
+  return hash.digest('hex').slice(0, 16);
 }
