@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { readSafetensors } from '../../src/weights/index.js';
 import { temporaryFolder } from '../temporaryFolder.js';
-import { main, mpdnn, succeeds, writeTinyConfig } from './runMpdnn.js';
+import { compiledProgram, mpdnn, mpdnnProcess, succeeds, writeTinyConfig } from './runMpdnn.js';
 
 const folder = temporaryFolder();
 const cfg = writeTinyConfig(folder);
@@ -39,7 +39,9 @@ describe('the exit code', () => {
   it.each(['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGUSR1', 'SIGUSR2'] as const)(
     'is 130 after %s, with a checkpoint to go on from',
     async (signal) => {
-      const { code, stderr } = await mpdnn(call(signal), folder, { interruption: { after: 'epoch   1/200', signal } });
+      const { code, stderr } = await mpdnnProcess(call(signal), folder, {
+        interruption: { after: 'epoch   1/200', signal },
+      });
       expect(code, stderr).toBe(130);
       expect(stderr).toMatch(/\ninterrupted; go on with: .* --resume\n$/);
       expect(stderr).not.toContain('Debugger');
@@ -54,12 +56,15 @@ describe('the exit code', () => {
       NODE_OPTIONS: script('setInterval(() => {}, 1e6); globalThis.fetch = () => new Promise(() => {})'),
     };
     const args = ['train', 'FLOAT', '--cfg', cfg, '--data', 'cifar10', '--out', 'never'];
-    const { code, stderr } = await mpdnn(args, folder, { interruption, env: never });
+    const { code, stderr } = await mpdnnProcess(args, folder, { interruption, env: never });
     expect({ code, stderr }).toEqual({ code: 130, stderr: '' });
   });
 
   it('is 130 where the terminal is gone, too, with a checkpoint', async () => {
-    const child = spawn(process.execPath, [main, ...call('gone')], { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(process.execPath, [compiledProgram(), ...call('gone')], {
+      cwd: folder,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     child.stderr.once('data', () => {
       child.stdout.destroy();
       child.stderr.destroy();
@@ -73,7 +78,7 @@ describe('the exit code', () => {
 it('a wait for what never comes ends in one line', async () => {
   const env = { NODE_OPTIONS: script('globalThis.fetch = () => new Promise(() => {})') };
   const args = ['train', 'FLOAT', '--cfg', cfg, '--data', 'cifar10', '--out', 'never'];
-  const outcome = await mpdnn(args, folder, { env });
+  const outcome = await mpdnnProcess(args, folder, { env });
   expect(outcome).toMatchObject({ code: 1, stdout: '' });
   expect(outcome.stderr).toMatch(/^mpdnn: nothing is left to wait for [^\n]*\n$/);
 });
