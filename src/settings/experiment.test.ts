@@ -77,6 +77,8 @@ describe('defaults', () => {
     expect(experiment('epochs = 10\nlearning_rate_drops = none').training.learningRateDrops).toEqual([]);
     expect(experiment('epochs = 10\nschedule = cosine').training.learningRateDrops).toEqual([]);
     expect(experiment('data = mnist').data.augmentMirror).toBe(false);
+    expect(experiment('data = synthetic').data.augmentMirror).toBe(false);
+    expect(experiment('data = images:somewhere').data.augmentMirror).toBe(true);
     expect(experiment('data = images:x').data).toMatchObject({ augment: 'shift', imageSize: null, stream: null });
     const crops = experiment('data = images:x\naugment = resized_crop').data;
     expect(crops).toMatchObject({ augmentShift: 0, augmentMirror: true, imageSize: 224 });

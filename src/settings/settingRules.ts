@@ -36,8 +36,7 @@ export function complete(read: ReadSettings): Settings {
     learning_rate_drops: read.learning_rate_drops ?? (read.schedule === 'step' ? proportionalDrops(read.epochs) : []),
     validation_split: read.validation_split ?? (read.select === 'validation' ? defaultSplit(read) : 0),
     augment_shift: read.augment_shift ?? (read.augment === 'shift' ? 4 : 0),
-    // A mirrored digit is no digit.
-    augment_mirror: read.augment_mirror ?? (read.augment !== 'none' && parseDataSpec(read.data).kind !== 'mnist'),
+    augment_mirror: read.augment_mirror ?? (read.augment !== 'none' && keepsClassMirrored(read.data)),
     // Crops of any image have to have one size; this is the usual one.
     image_size: read.image_size ?? (read.augment === 'resized_crop' ? 224 : null),
   };
@@ -167,4 +166,10 @@ function checkBits(prefix: 'w' | 'a', settings: Settings, fail: Fail): void {
       `must be at least ${fewest} for ${kind}: one bit is the ${prefix === 'w' ? 'sign' : 'zero'}`,
     );
   }
+}
+
+/** A mirrored digit is no digit, and mirrored stripes of a generated image are those of another class. */
+function keepsClassMirrored(data: string): boolean {
+  const { kind } = parseDataSpec(data);
+  return kind !== 'mnist' && kind !== 'synthetic';
 }
