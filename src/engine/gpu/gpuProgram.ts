@@ -8,7 +8,7 @@ import type { Plan } from '../../graph/plan.js';
 import type { Storage } from '../../graph/tensor.js';
 import type { ProfileEntry, Program, StorageArray } from '../engine.js';
 import type { OpenDevice } from './device.js';
-import type { BufferPlan, KernelCall, MatrixUnits } from './kernel.js';
+import { type BufferPlan, type KernelCall, longestDispatch, type MatrixUnits } from './kernel.js';
 import { type LoweredCall, lowerPhase } from './lowering.js';
 import { compilePipelines } from './pipelines.js';
 import { placePlan, type TileChoice } from './placement.js';
@@ -130,11 +130,17 @@ function checkSizes(device: GPUDevice, buffers: readonly BufferPlan[], calls: re
       `${tooLarge.label} needs ${mebibytes(tooLarge.bytes)}, the GPU allows ${mebibytes(most)}: choose a smaller batch`,
     );
   }
-  const tooMany = calls.find(({ bindings }) => bindings.length > maxStorageBuffersPerShaderStage);
+  const buffersOf = ({ bindings, words }: KernelCall) => bindings.length + (words.length > 0 ? 1 : 0);
+  const tooMany = calls.find((call) => buffersOf(call) > maxStorageBuffersPerShaderStage);
   if (tooMany) {
     throw new Error(
-      `${tooMany.label} binds ${tooMany.bindings.length} buffers, the GPU allows ${maxStorageBuffersPerShaderStage}`,
+      `${tooMany.label} binds ${buffersOf(tooMany)} buffers, the GPU allows ${maxStorageBuffersPerShaderStage}`,
     );
+  }
+  const tooWide = calls.find(({ workgroups }) => Math.max(...workgroups) > longestDispatch);
+  if (tooWide) {
+    const { label, workgroups } = tooWide;
+    throw new Error(`${label} needs ${workgroups.join(' × ')} workgroups, WebGPU allows ${longestDispatch} in a row`);
   }
 }
 
@@ -143,17 +149,18 @@ function createBuffer(device: GPUDevice, { label, bytes }: BufferPlan): GPUBuffe
   return device.createBuffer({ label, size: Math.ceil(bytes / 16) * 16, usage });
 }
 
-/** Every call's uniform in one buffer, at the offsets that WebGPU asks for; in order of the calls. */
+/** Every call's uniform, and its table of words, in one buffer, at the offsets that WebGPU asks for; in order of the calls. */
 function parameterBuffer(device: GPUDevice, calls: readonly KernelCall[]): GPUBuffer {
-  const bytes = calls.reduce((sum, call) => sum + parameterBytes(call), 0);
+  const bytes = calls.reduce((sum, { parameters, words }) => sum + alignedBytes(parameters) + alignedBytes(words), 0);
   const words = new Uint32Array(bytes / 4);
   let start = 0;
   for (const call of calls) {
     words.set(call.parameters, start / 4);
+    words.set(call.words, (start + alignedBytes(call.parameters)) / 4);
     parameterOffsets.set(call, start);
-    start += parameterBytes(call);
+    start += alignedBytes(call.parameters) + alignedBytes(call.words);
   }
-  const usage = GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST;
+  const usage = GPUBufferUsage.UNIFORM | GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST;
   const buffer = device.createBuffer({ label: 'parameters', size: Math.max(256, bytes), usage });
   device.queue.writeBuffer(buffer, 0, words);
   return buffer;
@@ -161,8 +168,8 @@ function parameterBuffer(device: GPUDevice, calls: readonly KernelCall[]): GPUBu
 
 const parameterOffsets = new WeakMap<KernelCall, number>();
 
-function parameterBytes({ parameters }: KernelCall): number {
-  return Math.ceil((4 * parameters.length) / 256) * 256;
+function alignedBytes(words: readonly number[]): number {
+  return Math.ceil((4 * words.length) / 256) * 256;
 }
 
 function dispatchOf(
@@ -180,6 +187,11 @@ function dispatchOf(
   if (call.parameters.length > 0) {
     const size = Math.ceil(call.parameters.length / 4) * 16;
     entries.push({ binding: 0, resource: { buffer: parameters, offset: parameterOffsets.get(call)!, size } });
+  }
+  if (call.words.length > 0) {
+    const offset = parameterOffsets.get(call)! + alignedBytes(call.parameters);
+    const resource = { buffer: parameters, offset, size: 4 * call.words.length };
+    entries.push({ binding: call.bindings.length + 1, resource });
   }
   const bindGroup = device.createBindGroup({ label: call.label, layout: pipeline.getBindGroupLayout(0), entries });
   return { node, label: call.label, pipeline, bindGroup, workgroups: call.workgroups, ms: 0 };

@@ -30,6 +30,8 @@ export interface KernelCall {
   readonly bindings: readonly KernelBinding[];
   /** Contents of the uniform at binding 0, if there is one. */
   readonly parameters: readonly number[];
+  /** Contents of a storage behind the other bindings: a table of words that is too long for a uniform. Empty without one. */
+  readonly words: readonly number[];
   readonly workgroups: readonly [number, number, number];
 }
 
@@ -103,6 +105,7 @@ export function kernelSource<Names extends string>(
   asFloat16: readonly NoInfer<Names>[] = [],
 ): KernelSource<Names> {
   const parameters: number[] = [];
+  let longTable: readonly number[] = [];
   const parameter = (value: number) => {
     const index = parameters.push(value >>> 0) - 1;
     return `parameters[${index >> 2}u].${'xyzw'[index & 3]}`;
@@ -123,6 +126,10 @@ export function kernelSource<Names extends string>(
     operands,
     parameter,
     words: (values) => {
+      if (values.length > longestTable) {
+        longTable = Array.from(values);
+        return 'fn word(i: u32) -> u32 { return words[i]; }\n';
+      }
       const start = parameters.length;
       for (let i = 0; i < values.length; i++) parameters.push(values[i]!);
       if (values.length === 0) parameters.push(0);
@@ -134,9 +141,10 @@ export function kernelSource<Names extends string>(
       const [x = 1, y = 1, z = 1] = workgroups;
       return {
         label,
-        code: `${header}${declarations(list, parameters.length)}${functions}${body}`,
+        code: `${header}${declarations(list, parameters.length, longTable.length > 0)}${functions}${body}`,
         bindings: list.map(({ buffer, writes }) => ({ buffer, writes })),
         parameters,
+        words: longTable,
         workgroups: [x, y, z],
       };
     },
@@ -164,7 +172,13 @@ function addToVariable(
   variables.set(buffer, { ...known, element: agreed, writes: known.writes || writes });
 }
 
-function declarations(variables: readonly BoundVariable[], parameterCount: number): string {
+/**
+ * Words of a table that still lie in the uniform, which is the faster of the two: WebGPU promises uniforms of 16 384 words,
+ * and other parameters want some.
+ */
+const longestTable = 15_360;
+
+function declarations(variables: readonly BoundVariable[], parameterCount: number, hasWords: boolean): string {
   const uniform =
     parameterCount > 0
       ? `@group(0) @binding(0) var<uniform> parameters: array<vec4u, ${Math.ceil(parameterCount / 4)}>;\n`
@@ -173,11 +187,12 @@ function declarations(variables: readonly BoundVariable[], parameterCount: numbe
     ({ name, element, writes }, index) =>
       `@group(0) @binding(${index + 1}) var<storage, ${writes ? 'read_write' : 'read'}> ${name}: array<${element}>;\n`,
   );
-  return uniform + lines.join('');
+  const words = hasWords ? `@group(0) @binding(${variables.length + 1}) var<storage, read> words: array<u32>;\n` : '';
+  return uniform + lines.join('') + words;
 }
 
 /** Most workgroups that WebGPU promises along one dimension. */
-const longestDispatch = 65_535;
+export const longestDispatch = 65_535;
 
 /** Workgroups of `size` invocations for `count` elements, folded into two dimensions where one is too short. */
 export function linearDispatch(count: number, size = workgroupSize): [number, number] {

@@ -10,6 +10,7 @@ export function activationCases(): ConformanceCase[] {
     away(activation, [4099], 800 + i),
     away(activation, [1], 850 + i),
     onGrid(activation, 900 + i),
+    notFinite(activation),
   ]);
 }
 
@@ -30,6 +31,16 @@ function onGrid(activation: Activation, seed: number): ConformanceCase {
   const xs = Array.from({ length: 64 * limit + 1 }, (_, i) => i / 32 - limit);
   const dy = randomValues(seed).dyadic(xs.length);
   return bothWays(activation, [xs.length], xs, dy, true, `${activationName(activation)}, exactly`);
+}
+
+/** A network that has diverged must not look healthy behind an activation. */
+function notFinite(activation: Activation): ConformanceCase {
+  const xs = [Number.NaN, 1, Number.POSITIVE_INFINITY, -1, Number.NEGATIVE_INFINITY, 0.5, Number.NaN];
+  const c = caseBuilder();
+  const ranges = activation.type === 'quantize' ? c.input('ranges', [3, 2], rangesOf[activation.core]) : null;
+  const y = c.output('y', [xs.length], { exact: true });
+  c.graph.append('activation', [c.input('x', [xs.length], xs), ranges], [y], { activation });
+  return c.build(`${activationName(activation)} of what is not finite`);
 }
 
 function bothWays(

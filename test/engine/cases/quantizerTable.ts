@@ -50,7 +50,15 @@ export function quantizerTableCases(): ConformanceCase[] {
       return update(solver, { name: `bit caps, seed ${seed}`, budget, weightDecay: 2e-4, seed, capped: true });
     }),
   );
-  return [ranges(1900), ranges(1901), ...updates, ...slower, ...capped];
+  const large = update(momentum, {
+    name: 'a budget that 720 quantizers and 140 million float weights exceed',
+    budget: { ...none, weightKbytes: 546_000 },
+    weightDecay: 0,
+    seed: 2200,
+    repeats: 18,
+    floatWeights: 140_000_000,
+  });
+  return [ranges(1900), ranges(1901), ...updates, ...slower, ...capped, large];
 }
 
 function ranges(seed: number): ConformanceCase {
@@ -71,14 +79,27 @@ interface UpdateCase {
   readonly learningRateFactor?: number;
   /** Every quantizer may keep the bits it has, and is pushed hard enough to want others. */
   readonly capped?: boolean;
+  /** How often every kind of row comes; once by default. */
+  readonly repeats?: number;
+  readonly floatWeights?: number;
 }
 
 function update(
   solver: Solver,
-  { name, budget, weightDecay, seed, learningRateFactor = 1, capped = false }: UpdateCase,
+  {
+    name,
+    budget,
+    weightDecay,
+    seed,
+    learningRateFactor = 1,
+    capped = false,
+    repeats = 1,
+    floatWeights = 100,
+  }: UpdateCase,
 ): ConformanceCase {
   const random = randomValues(seed);
-  const { rows, table } = randomTable(random);
+  const tables = Array.from({ length: repeats }, () => randomTable(random));
+  const [rows, table] = [tables.flatMap((each) => each.rows), tables.flatMap((each) => each.table)];
   const shape = [rows.length, 2];
   const length = 2 * rows.length;
   const elementwise = { elementwise: true };
@@ -97,7 +118,7 @@ function update(
     c.output('limited', shape, elementwise),
     c.output('penalties', [PENALTIES_LENGTH], elementwise),
   ];
-  const unquantized = { weights: 100, activations: [60, 20], live: livePairs(rows) };
+  const unquantized = { weights: floatWeights, activations: [60, 20], live: livePairs(rows) };
   const attributes = { rows, unquantized, budget, solver, weightDecay, learningRateFactor };
   c.graph.append('quantizerUpdate', operands, results, attributes);
   const slower = learningRateFactor === 1 ? '' : `, ${learningRateFactor} of the learning rate`;

@@ -7,7 +7,7 @@
  * neighbours in memory run along k is transposed in registers, four by four.
  */
 
-import type { Operand } from '../kernel.js';
+import { longestDispatch, type Operand } from '../kernel.js';
 
 export interface TileShape {
   /** Rows and columns of C that a workgroup computes, and the depth of a slice. */
@@ -83,9 +83,36 @@ export function sliceBytes({ m, n, k }: TileShape): number {
   return 16 * k * (m / 4 + 1 + n / 4 + 1);
 }
 
-/** Workgroups for the product; tiles of rows along x, of columns along y, parts along z. */
-export function tileDispatch({ m, n, shape, splits }: Pick<TileProduct, 'm' | 'n' | 'shape' | 'splits'>) {
-  return [Math.ceil(m / shape.m), Math.ceil(n / shape.n), splits] as const;
+/** What the workgroups of a product follow from. */
+type Tiling = Pick<TileProduct, 'm' | 'n' | 'shape' | 'splits'>;
+
+/**
+ * Workgroups for the product: tiles of rows along x, of columns along y, parts along z. Where there are more tiles of rows
+ * than a dispatch is long, they are folded into y, over those of columns.
+ */
+export function tileDispatch(tiling: Tiling): readonly [x: number, y: number, z: number] {
+  const { down, across, folds } = tilesOf(tiling);
+  return [Math.ceil(down / folds), across * folds, tiling.splits];
+}
+
+/**
+ * The name of the builtin `workgroup_id` in a product's kernel, and WGSL that makes `group` of it: tile of rows, tile of
+ * columns, part. Workgroups behind the last tile of a fold return.
+ */
+export function tileGroup(tiling: Tiling): { readonly builtin: string; readonly group: string } {
+  const { down, across, folds } = tilesOf(tiling);
+  if (folds === 1) return { builtin: 'group', group: '' };
+  const [width] = tileDispatch(tiling);
+  return {
+    builtin: 'folded',
+    group: `let group = vec3u(folded.x + folded.y / ${across}u * ${width}u, folded.y % ${across}u, folded.z);
+  if (group.x >= ${down}u) { return; }`,
+  };
+}
+
+function tilesOf({ m, n, shape }: Tiling): { down: number; across: number; folds: number } {
+  const down = Math.ceil(m / shape.m);
+  return { down, across: Math.ceil(n / shape.n), folds: Math.ceil(down / longestDispatch) };
 }
 
 /** Depth of one part of the sum, a multiple of the slice. */
@@ -120,6 +147,7 @@ export function tileProduct(product: TileProduct): string {
   const { shape, store, epilogue } = product;
   const source = sourceCode(product);
   const { begin, end } = sumRange(product);
+  const { builtin, group } = tileGroup(product);
   const threads = invocations(shape);
   const a = stager('A', product.a, shape.m, shape.k, threads);
   const b = stager('B', product.b, shape.n, shape.k, threads);
@@ -131,7 +159,8 @@ export function tileProduct(product: TileProduct): string {
 var<workgroup> sliceA: array<vec4f, ${shape.k * (shape.m / 4 + 1)}>;
 var<workgroup> sliceB: array<vec4f, ${shape.k * (shape.n / 4 + 1)}>;
 @compute @workgroup_size(${threads})
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) t: u32) {
+fn main(@builtin(workgroup_id) ${builtin}: vec3u, @builtin(local_invocation_index) t: u32) {
+  ${group}
   ${source.prologue}
   let firstA = group.x * ${shape.m}u;
   let firstB = group.y * ${shape.n}u;

@@ -14,7 +14,7 @@
 
 import { float, type MatrixUnits } from '../kernel.js';
 import type { TileProduct, TileShape, TileSource } from './convolutionTile.js';
-import { rowInTile, sourceCode, sumRange } from './convolutionTile.js';
+import { rowInTile, sourceCode, sumRange, tileGroup } from './convolutionTile.js';
 import { tileWidth } from './convolutionTileShapes.js';
 
 export const matrixDirectives = 'enable f16;\nenable chromium_experimental_subgroup_matrix;\n';
@@ -95,6 +95,7 @@ export function matrixTileProduct(product: TileProduct, { precision }: MatrixUni
   const { shape, store, epilogue, scaledA, scaledB } = product;
   const source = sourceCode(product);
   const { begin, end } = sumRange(product);
+  const { builtin, group } = tileGroup(product);
   const halves = halvesOf[precision];
   const columnTiles = shape.n / fragment;
   const [subgroupRows, subgroupColumns] = shape.subgroups ?? [4 / columnTiles, columnTiles];
@@ -152,7 +153,8 @@ alias Left = subgroup_matrix_left<f16, ${fragment}, ${fragment}>;
 alias Right = subgroup_matrix_right<f16, ${fragment}, ${fragment}>;
 alias Result = subgroup_matrix_result<f32, ${fragment}, ${fragment}>;
 @compute @workgroup_size(${threads})
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) t: u32, @builtin(subgroup_id) subgroup: u32) {
+fn main(@builtin(workgroup_id) ${builtin}: vec3u, @builtin(local_invocation_index) t: u32, @builtin(subgroup_id) subgroup: u32) {
+  ${group}
   ${source.prologue}
   let firstA = group.x * ${shape.m}u;
   let firstB = group.y * ${shape.n}u;

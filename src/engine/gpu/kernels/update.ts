@@ -89,6 +89,9 @@ ${elementwiseMain(
 const rowBlock = 16;
 const wordBlock = 512;
 
+/** Two numbers a row, and two more, in the 16 KiB of workgroup memory that WebGPU promises. */
+const mostRows = 2032;
+
 /**
  * One workgroup does it all: bits row by row, then one invocation adds up the sizes in the order of the rows, then the
  * updates row by row. It takes a driver a second to compile, so what differs between networks comes as parameters.
@@ -115,6 +118,9 @@ export const quantizerUpdate: Lowering<'quantizerUpdate'> = (node, placement) =>
     operands.penalties.store(`${PENALTIES[name]}u`, value);
   const hasBudget = flag(budget.weightKbytes > 0 || budget.activationKbytes > 0);
   const room = blocks(rows.length, rowBlock);
+  if (room > mostRows) {
+    throw new Error(`${rows.length} quantizers: a GPU's workgroup has room for ${mostRows}; use --device cpu`);
+  }
   const rowCount = parameter(rows.length);
   const rowWords = packRows(rows, room);
   const sets = packSets(memorySets(rows, unquantized), rowWords.length);
@@ -123,14 +129,13 @@ export const quantizerUpdate: Lowering<'quantizerUpdate'> = (node, placement) =>
     store: (value: string) => storePair(stored, 'row', value),
   });
   const size = 128;
-  const kbytes = (bits: string) => `f32(${bits}) * ${float(1 / bitsPerKbyte)}`;
   /** The slope of a budget's price in loss per kB; counts the elements of its largest set. */
   const price = (target: number, set: string, loss: 'loss2' | 'loss3', role: 'Weight' | 'Activation') => `
   if (${flag(target > 0)}) {
-    let excess = max(${kbytes(`${set}.x`)} - ${number(target)}, 0.0);
+    let excess = max(kbytes(${set}) - ${number(target)}, 0.0);
     ${penalty(loss, 'excess * excess')}
     slopes.${role === 'Weight' ? 'x' : 'y'} = 2.0 * ${control(`lambda${role}`)} * excess;
-    countElements(${set}.y);
+    countElements(${set}.z);
   } else {
     ${penalty(loss, '0.0')}
   }`;
@@ -150,10 +155,10 @@ fn addUp() {
   let activations = largestSet(${parameter(sets.starts[budget.activationType])});
   ${price(budget.weightKbytes, 'weights', 'loss2', 'Weight')}
   ${price(budget.activationKbytes, 'activations', 'loss3', 'Activation')}
-  ${penalty('weightKbytes', kbytes('weights.x'))}
-  ${penalty('activationMaxKbytes', kbytes(`largestSet(${parameter(sets.starts.max)}).x`))}
-  ${penalty('activationSumKbytes', kbytes(`largestSet(${parameter(sets.starts.sum)}).x`))}
-  ${penalty('activationPeakKbytes', kbytes(`largestSet(${parameter(sets.starts.peak)}).x`))}
+  ${penalty('weightKbytes', 'kbytes(weights)')}
+  ${penalty('activationMaxKbytes', `kbytes(largestSet(${parameter(sets.starts.max)}))`)}
+  ${penalty('activationSumKbytes', `kbytes(largestSet(${parameter(sets.starts.sum)}))`)}
+  ${penalty('activationPeakKbytes', `kbytes(largestSet(${parameter(sets.starts.peak)}))`)}
 }
 @compute @workgroup_size(${size})
 fn main(@builtin(local_invocation_index) t: u32) {

@@ -42,12 +42,12 @@ export function loadRange(
 }
 
 function functionsOf(activation: Activation | null): string {
-  if (!activation) return simple('x', '1.0');
+  if (!activation) return simple('return x;', '1.0');
   switch (activation.type) {
     case 'relu':
-      return simple('max(x, 0.0)', 'select(0.0, 1.0, x > 0.0)');
+      return simple(`${keepNan} return max(x, 0.0);`, 'select(0.0, 1.0, x > 0.0)');
     case 'relu6':
-      return simple('limit(x, 0.0, 6.0)', 'inside(x, 0.0, 6.0)');
+      return simple(`${keepNan} return limit(x, 0.0, 6.0);`, 'inside(x, 0.0, 6.0)');
     case 'quantize':
       return quantizers[activation.core](activation.signed);
     default:
@@ -56,7 +56,7 @@ function functionsOf(activation: Activation | null): string {
 }
 
 function simple(value: string, factor: string): string {
-  return functions(`return ${value};`, `return ${factor};`, 'return vec2f(0.0);');
+  return functions(value, `return ${factor};`, 'return vec2f(0.0);');
 }
 
 function functions(value: string, inputFactor: string, rangeFactors: string): string {
@@ -67,7 +67,7 @@ fn rangeFactors(x: f32, q: Range) -> vec2f { ${rangeFactors} }
 `;
 }
 
-/** NaN must stay NaN, or a network that has diverged would look healthy behind its quantizers. */
+/** NaN must stay NaN, or a network that has diverged would look healthy behind its activations. */
 const keepNan = 'if ((bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u) { return x; }';
 
 const quantizers = {

@@ -2,11 +2,11 @@
  * The sets of tensors behind every size (see `quant/sizes.ts`) on a GPU: packed into words behind the rows of the
  * quantizer table, and searched for the largest by one invocation.
  *
- * A list of sets is its length, then each set: bits of what is not quantized, number of members, and per member its row
- * and its elements.
+ * A list of sets is its length, then each set: the size of what is not quantized, number of members, and per member its
+ * row and its elements. Sizes are whole kB and the bits beyond them, since 32-bit integers hold no more than 512 MB of bits.
  */
 
-import type { MemorySets, TensorSet } from '../../../quant/index.js';
+import { bitsPerKbyte, type MemorySets, type TensorSet } from '../../../quant/index.js';
 
 /** The lists as words, and where each begins if the first word has the index `base`. */
 export function packSets(
@@ -18,7 +18,8 @@ export function packSets(
     const begin = base + words.length;
     words.push(list.length);
     for (const { bits, members } of list) {
-      words.push(bits, members.length, ...members.flatMap(({ row, count }) => [row, count]));
+      words.push(Math.floor(bits / bitsPerKbyte), bits % bitsPerKbyte, members.length);
+      for (const { row, count } of members) words.push(row, count);
     }
     return begin;
   };
@@ -30,23 +31,30 @@ export function packSets(
 
 /** Needs `word` of `KernelSource.words` and the workgroup's arrays `bits` and `elements`, a number a row each. */
 export const memorySets = /* wgsl */ `
-// Bits of the largest set of a list, the first of equal ones, and where it begins; zeros where all are empty.
-fn largestSet(list: u32) -> vec2u {
-  var largest = vec2u();
+// The largest set of a list, the first of equal ones: its kB, its bits beyond them, where it begins. Zeros where all are empty.
+fn largestSet(list: u32) -> vec3u {
+  var largest = vec3u();
   var at = list + 1u;
   for (var index = 0u; index < word(list); index++) {
-    let members = word(at + 1u);
-    var size = word(at);
-    for (var i = 0u; i < members; i++) { size += bits[word(at + 2u + 2u * i)] * word(at + 3u + 2u * i); }
-    if (size > largest.x) { largest = vec2u(size, at); }
-    at += 2u + 2u * members;
+    let members = word(at + 2u);
+    var size = vec2u(word(at), word(at + 1u));
+    for (var i = 0u; i < members; i++) {
+      let width = bits[word(at + 3u + 2u * i)];
+      let count = word(at + 4u + 2u * i);
+      let rest = size.y + width * (count % ${bitsPerKbyte}u);
+      size = vec2u(size.x + width * (count / ${bitsPerKbyte}u) + rest / ${bitsPerKbyte}u, rest % ${bitsPerKbyte}u);
+    }
+    if (size.x > largest.x || (size.x == largest.x && size.y > largest.y)) { largest = vec3u(size, at); }
+    at += 3u + 2u * members;
   }
   return largest;
 }
 
+fn kbytes(size: vec3u) -> f32 { return f32(size.x) + f32(size.y) * ${1 / bitsPerKbyte}f; }
+
 // Adds up, row by row, the elements that a row has in the set at this place (0: none).
 fn countElements(place: u32) {
   if (place == 0u) { return; }
-  for (var i = 0u; i < word(place + 1u); i++) { elements[word(place + 2u + 2u * i)] += word(place + 3u + 2u * i); }
+  for (var i = 0u; i < word(place + 2u); i++) { elements[word(place + 3u + 2u * i)] += word(place + 4u + 2u * i); }
 }
 `;
