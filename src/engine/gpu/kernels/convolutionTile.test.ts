@@ -22,7 +22,7 @@ describe('workgroups of a product', () => {
     const reached = new Uint8Array(3 * tiles);
     const { builtin, group } = tileGroup(tiling);
     expect(builtin).toBe('folded');
-    const numbers = [...group.matchAll(/(\d+)u/g)].map(([, digits]) => Number(digits));
+    const numbers = [...group.matchAll(/\b(\d+)u/g)].map(([, digits]) => Number(digits));
     expect(group).toBe(
       `let group = vec3u(folded.x + folded.y / ${numbers[0]}u * ${numbers[1]}u, folded.y % ${numbers[2]}u, folded.z);
   if (group.x >= ${numbers[3]}u) { return; }`,
