@@ -11,7 +11,7 @@ import { didYouMean } from './didYouMean.js';
 import { type LayerRule, parseLayerRules } from './layerRules.js';
 import { type QuantizerSettings, quantizerSettings } from './quantizerSettings.js';
 import { checkKeysTogether, complete, type Fail, type Settings } from './settingRules.js';
-import { type ModelName, type SettingKey, settingKeys, settingsSchema } from './settings.js';
+import { type ModelName, readSettings, settingKeys } from './settings.js';
 
 /** Where a value was written, for messages: `configs/a.cfg:12: [NAME] key` or `--key`. */
 export interface SettingSource {
@@ -192,18 +192,15 @@ function build(
     if (isSettingKey(key)) continue;
     throw new InputError(`${where} = ${shown(value)}: unknown key${didYouMean(key, [...settingKeys, 'weights'])}`);
   }
-  const parsed = settingsSchema.safeParse(Object.fromEntries([...entries].map(([key, { value }]) => [key, value])));
   const fail: Fail = (key, value, message) => {
     const entry = entries.get(key);
     const where = entry?.where ?? `${configPath}: [${name}] ${key}`;
     return new InputError(`${where} = ${shown(entry?.value ?? `${value} (the default)`)}: ${message}`);
   };
-  if (!parsed.success) {
-    const issue = parsed.error.issues[0]!;
-    const key = String(issue.path[0]);
-    throw fail(key as SettingKey, '', issue.message + remarkHint(entries.get(key)?.value ?? ''));
-  }
-  const settings = complete(parsed.data);
+  const read = readSettings(Object.fromEntries([...entries].map(([key, { value }]) => [key, value])), (fault) =>
+    fail(fault.key, '', fault.message + remarkHint(entries.get(fault.key)?.value ?? '')),
+  );
+  const settings = complete(read);
   const layers = parseLayerRules(settings.layers, entries.get('layers')?.where ?? 'layers');
   checkKeysTogether(settings, layers, fail);
   return {

@@ -16,7 +16,7 @@ import type { Experiment } from './experiment.js';
 import { matchesGlob } from './glob.js';
 import { type QuantizerSettings, quantizerSettings } from './quantizerSettings.js';
 import { checkQuantizer, type Settings } from './settingRules.js';
-import { type ReadSettings, type SettingKey, settingKeys, settingsSchema } from './settings.js';
+import { type ReadSettings, readSetting, type SettingFault, type SettingKey, settingKeys } from './settings.js';
 
 /** The keys that can be set for single tensors. */
 export type LayerKey = Extract<SettingKey, `${'w' | 'a'}_${string}`>;
@@ -59,9 +59,8 @@ function parseRule(rule: string, where: string): LayerRule {
       throw new InputError(`${where}: '${setting.trim()}' is no such setting: ${allowed}`);
     }
     if (values.has(key)) throw new InputError(`${where}: ${key} stands twice: remove one`);
-    const parsed = settingsSchema.shape[key].safeParse(value);
-    if (!parsed.success) throw new InputError(`${where}: ${key} = ${value}: ${parsed.error.issues[0]?.message}`);
-    values.set(key, parsed.data);
+    const fail = ({ message }: SettingFault) => new InputError(`${where}: ${key} = ${value}: ${message}`);
+    values.set(key, readSetting(key, value, fail));
   }
   return { pattern: pattern.trim(), values: Object.fromEntries(values), where };
 }

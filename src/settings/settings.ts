@@ -5,7 +5,6 @@
  * The settings stay flat here, under the names of the .cfg keys, since that is also how config.json keeps them;
  * `experiment.ts` fills the defaults that depend on other keys, checks keys against each other and groups them.
  */
-import { z } from 'zod';
 import { parseDataSpec } from '../data/dataSpec.js';
 import { activationTypes, quantizerKinds } from '../quant/index.js';
 import { didYouMean } from './didYouMean.js';
@@ -70,7 +69,7 @@ const stepSize = setting(
 const bits = integer(1, 16);
 
 /** Text in, values out, both under the names of the .cfg keys. `null` in a value means `auto`, `all` or `none`. */
-export const settingsSchema = z.strictObject({
+export const settingsTable = {
   model: key('auto', optional(choice(modelNames), 'auto')),
   num_layers: key(
     '20',
@@ -167,14 +166,44 @@ export const settingsSchema = z.strictObject({
   out: key('experiments', text),
   checkpoint_minutes: key('5', number(0, 10_000, 'above')),
   resume: key('false', flag),
-});
+};
+
+export type SettingKey = keyof typeof settingsTable;
+
+type Value<K extends SettingKey> = (typeof settingsTable)[K] extends Key<infer T> ? T : never;
 
 /** Settings as read, before the defaults that depend on other keys are filled in. */
-export type ReadSettings = z.output<typeof settingsSchema>;
+export type ReadSettings = { [K in SettingKey]: Value<K> };
 
-export type SettingKey = keyof ReadSettings;
+export const settingKeys = Object.keys(settingsTable) as readonly SettingKey[];
 
-export const settingKeys = Object.keys(settingsSchema.shape) as readonly SettingKey[];
+/** A text that is no value of its key, and what would be. */
+export interface SettingFault {
+  readonly key: SettingKey;
+  /** Goes on behind the key and the text: `must be …`. */
+  readonly message: string;
+}
+
+/** The value of one key. Throws what `fail` makes of a text that is none. */
+export function readSetting<K extends SettingKey>(
+  key: K,
+  text: string | undefined,
+  fail: (fault: SettingFault) => Error,
+): Value<K> {
+  const { defaultText, reader } = settingsTable[key] as unknown as Key<Value<K>>;
+  const given = text ?? defaultText;
+  const value = reader.read(given);
+  if (value !== undefined) return value;
+  throw fail({ key, message: `must be ${reader.allowed}${didYouMean(given, reader.names ?? [])}` });
+}
+
+/** The values of all keys, with the defaults of those that are not given. Throws what `fail` makes of the first fault. */
+export function readSettings(
+  texts: Readonly<Partial<Record<SettingKey, string>>>,
+  fail: (fault: SettingFault) => Error,
+): ReadSettings {
+  return Object.fromEntries(settingKeys.map((key) => [key, readSetting(key, texts[key], fail)])) as ReadSettings;
+}
 
 /** How the text of a value is read: `undefined` for what is not allowed. `names` are looked through for typing errors. */
 interface Reader<T> {
@@ -183,14 +212,14 @@ interface Reader<T> {
   readonly names?: readonly string[];
 }
 
-function key<T>(defaultText: string, { allowed, read, names = [] }: Reader<T>) {
-  const schema = z.string().transform((value, context): T => {
-    const result = read(value);
-    if (result !== undefined) return result;
-    context.issues.push({ code: 'custom', message: `must be ${allowed}${didYouMean(value, names)}`, input: value });
-    return z.NEVER;
-  });
-  return schema.prefault(defaultText);
+/** A key of a .cfg file: what it is if left out, and how its text is read. */
+interface Key<T> {
+  readonly defaultText: string;
+  readonly reader: Reader<T>;
+}
+
+function key<T>(defaultText: string, reader: Reader<T>): Key<T> {
+  return { defaultText, reader };
 }
 
 function setting<T>(allowed: string, read: Reader<T>['read'], names: readonly string[] = []): Reader<T> {
