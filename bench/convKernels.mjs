@@ -9,7 +9,7 @@ import { execSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
-import { createCpuEngine } from '../dist/engine/cpu/cpuEngine.js';
+import { createCpuEngine } from '../dist/engine/cpu/index.js';
 import { Graph, makePlan } from '../dist/graph/index.js';
 
 const RUN_MS = 300;

@@ -7,6 +7,7 @@
 import { parseArgs } from 'node:util';
 import { openDevice } from '../dist/engine/gpu/device.js';
 import { findMatrixUnits } from '../dist/engine/gpu/matrixUnits.js';
+import { availableGpu } from '../dist/engine/gpu/nodeGpu.js';
 import { tune } from '../dist/engine/gpu/tuning.js';
 import { Graph, makePlan } from '../dist/graph/index.js';
 
@@ -42,7 +43,7 @@ const { values, positionals } = parseArgs({
 const chosen = values.layers?.split(',').map(Number);
 const network = networks[positionals[0] ?? 'resnet18'].filter((_, index) => chosen?.includes(index) ?? true);
 const batch = Number(values.batch);
-const open = await openDevice();
+const open = await openDevice({ gpu: await availableGpu() });
 const { units, note } = await findMatrixUnits(open, 'auto');
 console.log(`${open.description}, ${note}, batch ${batch}`);
 const graph = new Graph();

@@ -21,6 +21,9 @@ export function printable(text: string): string {
   });
 }
 
+/** A package that is optional and was not installed, although something needs it. */
+export class MissingPackage extends InputError {}
+
 /** The hardware went away under a run: nothing can be read back, but the run can be resumed. */
 export class DeviceLost extends Error {
   override readonly name = 'DeviceLost';

@@ -3,7 +3,7 @@
 import { cpSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { createCpuEngine } from '../src/engine/cpu/cpuEngine.js';
+import { createCpuEngine } from '../src/engine/cpu/index.js';
 import type { Engine } from '../src/engine/engine.js';
 import { createReferenceEngine } from '../src/engine/reference/index.js';
 import { InputError } from '../src/errors.js';

@@ -2,7 +2,6 @@
  * Finds what somebody meant who mistyped a key, a section or a value: the known name with the fewest letters inserted,
  * removed or replaced (Levenshtein's distance), if that is few enough.
  */
-import { join } from 'node:path';
 
 /**
  * The words `; did you mean 'NAME'?`, or an empty string if nothing known is near. Case does not count as a
@@ -11,7 +10,8 @@ import { join } from 'node:path';
 export function didYouMean(given: string, known: readonly string[], folder?: string): string {
   const name = nearestName(given, known);
   if (name === undefined) return '';
-  return `; did you mean '${folder === undefined ? name : join(folder, name)}'?`;
+  const inFolder = folder === undefined || folder === '.' ? name : `${folder.replace(/\/$/, '')}/${name}`;
+  return `; did you mean '${inFolder}'?`;
 }
 
 /** The known name nearest to `given`, at most a third of its letters (two at least) away. */

@@ -5,6 +5,7 @@
  */
 
 import type { Dataset } from 'h5wasm/node';
+import { loadOptional } from '../disk/optionalPackage.js';
 import { InputError } from '../errors.js';
 import { readWeightFile } from './safetensorsFile.js';
 
@@ -19,7 +20,7 @@ const SIGNATURE = [0x89, 0x48, 0x44, 0x46, 0x0d, 0x0a, 0x1a, 0x0a];
 export async function readNnablaH5(path: string): Promise<Map<string, NnablaParameter>> {
   const bytes = readWeightFile(path);
   if (!SIGNATURE.every((byte, index) => bytes[index] === byte)) throw new InputError(`${path}: no HDF5 file`);
-  const { Dataset, File, ready } = await import('h5wasm/node');
+  const { Dataset, File, ready } = await loadOptional('h5wasm', `${path} is an HDF5 file`, () => import('h5wasm/node'));
   // Faults then carry the library's messages; otherwise it prints them.
   (await ready).activate_throwing_error_handler();
   try {

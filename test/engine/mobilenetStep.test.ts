@@ -8,7 +8,7 @@
 
 import { existsSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { createCpuEngine } from '../../src/engine/cpu/cpuEngine.js';
+import { createCpuEngine } from '../../src/engine/cpu/index.js';
 import type { Engine } from '../../src/engine/engine.js';
 import { createGpuEngine } from '../../src/engine/gpu/index.js';
 import { createReferenceEngine } from '../../src/engine/reference/index.js';

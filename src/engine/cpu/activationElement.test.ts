@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { mulberry32 } from '../../../test/mulberry32.js';
 import { Graph, makePlan } from '../../graph/index.js';
 import { type QuantizerCore, quantizeValue } from '../../quant/index.js';
-import { createCpuEngine } from './cpuEngine.js';
+import { createCpuEngine } from './index.js';
 
 const bits = new DataView(new ArrayBuffer(4));
 

@@ -4,7 +4,7 @@ import { mulberry32 } from '../../../test/mulberry32.js';
 import { Graph, makePlan } from '../../graph/index.js';
 import type { Activation } from '../../ops/attributes.js';
 import type { Quantizer } from '../../quant/index.js';
-import { createCpuEngine } from './cpuEngine.js';
+import { createCpuEngine } from './index.js';
 
 for (const simd of ['relaxed', 'simd'] as const) {
   for (const threads of [1, 2]) {

@@ -11,7 +11,7 @@ import type { Engine, ProfileEntry, Program, StorageArray } from '../engine.js';
 import { compileKernels, instantiateKernels, type KernelModule } from './kernelModule.js';
 import { argumentWords } from './lowered.js';
 import { argumentBytes, type LoweredPhase, placePlan, RECORD_BYTES } from './placement.js';
-import { availableThreads, startWorker, type WorkerThread } from './platform.js';
+import type { CpuPlatform, WorkerThread } from './platform.js';
 
 export interface CpuEngineOptions {
   /** Threads, the calling one included; all that the machine has by default. */
@@ -32,21 +32,26 @@ const YIELD_MS = 50;
 
 const LARGEST_THREADS = 256;
 
-/** @throws InputError if the thread count is not a whole number from 1 to 256. */
-export async function createCpuEngine(options: CpuEngineOptions = {}): Promise<Engine> {
-  const available = await availableThreads();
+/** @throws InputError if the thread count is not a whole number from 1 to 256, or more than there can be here. */
+export async function openCpuEngine(platform: CpuPlatform, options: CpuEngineOptions = {}): Promise<Engine> {
+  const { available, limit } = await platform.threads();
   const threads = options.threads ?? available;
   if (!(Number.isInteger(threads) && threads >= 1 && threads <= LARGEST_THREADS)) {
     throw new InputError(`threads ${threads}: give a whole number from 1 to ${LARGEST_THREADS}`);
   }
-  const kernels = await compileKernels(options.simd ?? 'auto');
+  if (limit !== null && threads > available) throw new InputError(`threads = ${threads}: ${limit}`);
+  const kernels = await compileKernels(platform, options.simd ?? 'auto');
   const programs = new Set<Program>();
   return {
     name: 'cpu',
-    description: `${threads} ${threads === 1 ? 'thread' : 'threads'}, WebAssembly ${kernels.level === 'relaxed' ? 'relaxed SIMD' : 'SIMD'}`,
+    description: [
+      `${threads} ${threads === 1 ? 'thread' : 'threads'}`,
+      `WebAssembly ${kernels.level === 'relaxed' ? 'relaxed SIMD' : 'SIMD'}`,
+      ...(limit !== null && options.threads === undefined ? [limit] : []),
+    ].join(', '),
     load: async (plan, onProgress) => {
       const spins = threads > available ? 0 : SPINS;
-      const program = await loadProgram(plan, kernels, threads, spins, options.profile ?? false);
+      const program = await loadProgram(platform, plan, kernels, threads, spins, options.profile ?? false);
       const tracked = {
         ...program,
         dispose: () => {
@@ -66,6 +71,7 @@ export async function createCpuEngine(options: CpuEngineOptions = {}): Promise<E
 }
 
 async function loadProgram(
+  platform: CpuPlatform,
   plan: Plan,
   kernels: KernelModule,
   threads: number,
@@ -96,7 +102,7 @@ async function loadProgram(
   words[WORD.workers] = threads;
   words[WORD.timed] = timed ? 1 : 0;
 
-  const workers: WorkerThread[] = await Promise.all(Array.from({ length: threads - 1 }, startWorker));
+  const workers: WorkerThread[] = await Promise.all(Array.from({ length: threads - 1 }, platform.startWorker));
   workers.forEach((worker, index) => {
     worker.post({ module: kernels.module, memory, kernels: kernels.kernels, control, worker: index + 1 });
   });

@@ -2,7 +2,7 @@
  * The compiled kernels: the relaxed-SIMD binary where the runtime has it, the plain one elsewhere. A kernel's number is
  * its place among the module's exported functions, behind the table's own entries.
  */
-import { allowRelaxedSimd, readAsset } from './platform.js';
+import type { CpuPlatform } from './platform.js';
 
 export type SimdLevel = 'relaxed' | 'simd';
 
@@ -21,10 +21,10 @@ export interface ReplayExports {
 }
 
 /** Compiles the binary of a level, as `npm run build:kernels` makes it; `auto` takes the best that validates. */
-export async function compileKernels(simd: 'auto' | SimdLevel): Promise<KernelModule> {
-  if (simd !== 'simd') await allowRelaxedSimd();
+export async function compileKernels(platform: CpuPlatform, simd: 'auto' | SimdLevel): Promise<KernelModule> {
+  if (simd !== 'simd') await platform.allowRelaxedSimd();
   const level = simd === 'auto' ? (WebAssembly.validate(relaxedProbe) ? 'relaxed' : 'simd') : simd;
-  const module = await WebAssembly.compile(await readAsset(`./kernels-${level}.wasm`));
+  const module = await WebAssembly.compile(await platform.readKernels(level));
   const kernels = WebAssembly.Module.exports(module)
     .filter(({ kind }) => kind === 'function')
     .map(({ name }) => name);

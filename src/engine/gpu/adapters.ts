@@ -1,6 +1,7 @@
 /** What WebGPU offers on this machine, for people who want to know before they train. */
 
-import { adapterName, availableGpu, isSoftware, usefulFeatures } from './device.js';
+import { adapterName, isSoftware, usefulFeatures } from './device.js';
+import { availableGpu } from './nodeGpu.js';
 
 export interface AdapterSummary {
   readonly name: string;

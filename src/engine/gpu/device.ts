@@ -3,8 +3,8 @@
 import { DeviceLost, InputError } from '../../errors.js';
 
 export interface DeviceOptions {
-  /** Where adapters come from; by default the browser's or, in Node, Dawn. */
-  readonly gpu?: GPU;
+  /** Where adapters come from: the browser's, or Dawn's in Node. */
+  readonly gpu: GPU;
   /** Whether a software adapter (SwiftShader, llvmpipe) will do: for tests, as it is slower than the CPU engine. */
   readonly allowSoftware?: boolean;
   /** Optional features without which the device is of no use. */
@@ -44,25 +44,6 @@ const limits = [
   'maxComputeWorkgroupSizeX',
 ] as const;
 
-/** Whether looking for an adapter can find hardware; tells without loading any driver. */
-export async function mayHaveGpu(): Promise<boolean> {
-  if (browserGpu()) return true;
-  const { hasGpuFiles } = await import('./nodeGpu.js');
-  return hasGpuFiles();
-}
-
-function browserGpu(): GPU | undefined {
-  return (globalThis.navigator as Partial<Navigator> | undefined)?.gpu;
-}
-
-/** The WebGPU of this process: the browser's, or Dawn's in Node. */
-export async function availableGpu(): Promise<GPU> {
-  const browser = browserGpu();
-  if (browser) return browser;
-  const { nodeGpu } = await import('./nodeGpu.js');
-  return nodeGpu();
-}
-
 /** Whether an adapter computes on the CPU. */
 export function isSoftware({ vendor, architecture, description, device, isFallbackAdapter }: GPUAdapterInfo): boolean {
   const names = `${vendor} ${architecture} ${description} ${device}`;
@@ -78,9 +59,8 @@ export function adapterName({ description, device, vendor }: GPUAdapterInfo): st
  *
  * @throws {InputError} if there is none, or only one that computes on the CPU and that will not do.
  */
-export async function openDevice({ gpu, allowSoftware = false, needs = [] }: DeviceOptions = {}): Promise<OpenDevice> {
-  const source = gpu ?? (await availableGpu());
-  const adapter = await source.requestAdapter({ powerPreference: 'high-performance' });
+export async function openDevice({ gpu, allowSoftware = false, needs = [] }: DeviceOptions): Promise<OpenDevice> {
+  const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
   if (!adapter) throw new InputError('no GPU found: WebGPU offers no adapter here; use --device cpu');
   const { info } = adapter;
   const name = adapterName(info);
@@ -93,7 +73,7 @@ export async function openDevice({ gpu, allowSoftware = false, needs = [] }: Dev
     requiredFeatures: usefulFeatures.filter((feature) => adapter.features.has(feature)) as GPUFeatureName[],
     requiredLimits: Object.fromEntries(limits.map((limit) => [limit, adapter.limits[limit]])),
   });
-  return watch(source, device, info, name);
+  return watch(gpu, device, info, name);
 }
 
 function watch(gpu: GPU, device: GPUDevice, info: GPUAdapterInfo, description: string): OpenDevice {

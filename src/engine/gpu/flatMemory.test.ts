@@ -5,6 +5,7 @@ import { expect, it } from 'vitest';
 import { Graph, makePlan } from '../../graph/index.js';
 import { openDevice } from './device.js';
 import { loadProgram } from './gpuProgram.js';
+import { availableGpu } from './nodeGpu.js';
 
 const driver = '/usr/lib/chromium/vk_swiftshader_icd.json';
 const length = 65_536;
@@ -22,7 +23,7 @@ function accumulation() {
 
 it.skipIf(!existsSync(driver))('keeps buffers, bind groups and memory flat over 600 steps', async () => {
   process.env.VK_DRIVER_FILES = driver;
-  const open = await openDevice({ allowSoftware: true });
+  const open = await openDevice({ gpu: await availableGpu(), allowSoftware: true });
   const { device } = open;
   let liveBuffers = 0;
   let bindGroups = 0;

@@ -16,6 +16,7 @@ import { openDevice } from './device.js';
 import { loadProgram } from './gpuProgram.js';
 import { createGpuEngine } from './index.js';
 import { narrowFormats } from './narrowing.js';
+import { availableGpu } from './nodeGpu.js';
 
 const driver = '/usr/lib/chromium/vk_swiftshader_icd.json';
 
@@ -119,7 +120,7 @@ if (existsSync(driver)) {
   });
 
   it('says in plain words that the device was lost', async () => {
-    const open = await openDevice({ allowSoftware: true });
+    const open = await openDevice({ gpu: await availableGpu(), allowSoftware: true });
     const graph = new Graph();
     const x = graph.whole({ name: 'x', dtype: 'float', length: 4 });
     graph.append('add', [x, x], [graph.whole({ name: 'y', dtype: 'float', length: 4 })], {});

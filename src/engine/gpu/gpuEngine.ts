@@ -1,30 +1,31 @@
-/** The GPU engine: replays a plan on WebGPU, in a browser or through Dawn in Node. */
+/** The GPU engine: replays a plan on WebGPU, whose ever that is: a browser's, or Dawn's in Node. */
 
 import type { Engine } from '../engine.js';
 import type { MatmulPrecision } from '../matmulPrecision.js';
-import { type DeviceOptions, type OpenDevice, openDevice } from './device.js';
+import { type DeviceOptions, openDevice } from './device.js';
 import { loadProgram } from './gpuProgram.js';
 import { findMatrixUnits } from './matrixUnits.js';
 import { type TuningStore, tune } from './tuning.js';
 
-export interface GpuEngineOptions extends DeviceOptions {
+export interface GpuOptions extends DeviceOptions {
   /** Times every kernel, one step at a time, for `Program.profile`. */
   readonly profile?: boolean;
   /** Of the operands of convolutions; `auto` by default. */
   readonly matmulPrecision?: MatmulPrecision;
-  /** Tune tiles when a plan is loaded on a real GPU, and remember the best in this JSON file (Node only); fixed tiles by default. */
-  readonly tuningFile?: string;
+  /** Tune tiles when a plan is loaded on a real GPU, and remember the best of this adapter there; fixed tiles by default. */
+  readonly tuningStore?: ((adapter: string) => Promise<TuningStore>) | undefined;
   /** Whether to tune a software adapter too, where trials take minutes: for tests. */
   readonly tunesSoftware?: boolean;
 }
 
 /** @throws {InputError} if there is no GPU, or it cannot time kernels and is asked to. */
-export async function createGpuEngine(options: GpuEngineOptions = {}): Promise<Engine> {
+export async function openGpuEngine(options: GpuOptions): Promise<Engine> {
   const { profile = false, matmulPrecision = 'auto' } = options;
   const open = await openDevice({ ...options, needs: profile ? ['timestamp-query'] : [] });
   const { units, note } = await findMatrixUnits(open, matmulPrecision);
-  const tuning = options.tunesSoftware || !open.isSoftware ? await tuningStore(open, options.tuningFile) : null;
-  const isFixed = tuning?.save === null ? `, fixed tiles: ${options.tuningFile} cannot be written` : '';
+  const tunes = options.tunesSoftware || !open.isSoftware;
+  const tuning = (tunes && (await options.tuningStore?.(open.description))) || null;
+  const isFixed = tuning?.save === null ? `, fixed tiles: ${tuning.place} cannot be written` : '';
   open.check();
   return {
     name: 'gpu',
@@ -35,10 +36,4 @@ export async function createGpuEngine(options: GpuEngineOptions = {}): Promise<E
     },
     dispose: async () => open.dispose(),
   };
-}
-
-async function tuningStore({ description }: OpenDevice, path?: string): Promise<TuningStore | null> {
-  if (path === undefined) return null;
-  const { tuningFile } = await import('./tuningFile.js');
-  return tuningFile(path, description);
 }

@@ -1,7 +1,8 @@
-/** WebGPU for Node: Dawn through the `webgpu` package. The only file of the engine that a browser must not load. */
+/** WebGPU for Node: Dawn through the `webgpu` package, which is optional and only loaded when it is asked for. */
 
 import { existsSync, readdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
+import { loadOptional } from '../../disk/optionalPackage.js';
 
 /**
  * Dawn's switches. The first two give access to f16 and tensor cores on NVIDIA; without bounds checks, which browsers
@@ -14,11 +15,16 @@ const dawnFeatures = [
   'disable_workgroup_init',
 ];
 
+/** The WebGPU of this process: its own where the runtime has one, else Dawn's. */
+export async function availableGpu(): Promise<GPU> {
+  return (globalThis.navigator as Partial<Navigator> | undefined)?.gpu ?? nodeGpu();
+}
+
 /** @param backend Dawn's name of a backend, `null` for the one that only checks; by default the system's own */
 export async function nodeGpu(backend?: string): Promise<GPU> {
   // Drivers warn on stderr where it is missing, although nothing is displayed.
   process.env.XDG_RUNTIME_DIR ??= tmpdir();
-  const { create, globals } = await import('webgpu');
+  const { create, globals } = await loadOptional('webgpu', 'GPUs need it; or use --device cpu', () => import('webgpu'));
   Object.assign(globalThis, globals);
   return create([
     `enable-dawn-features=${dawnFeatures.join(',')}`,
@@ -30,6 +36,11 @@ export async function nodeGpu(backend?: string): Promise<GPU> {
 
 /** Device files of GPUs on Linux: NVIDIA's driver, all of Mesa's, Windows' GPUs in WSL. */
 const gpuFile = /^(nvidia\d+|renderD\d+|dxg)$/;
+
+/** Whether looking for an adapter can find hardware; tells without loading any driver. */
+export function mayHaveGpu(): boolean {
+  return (globalThis.navigator as Partial<Navigator> | undefined)?.gpu !== undefined || hasGpuFiles();
+}
 
 /** Whether Linux shows a GPU; other systems always have one. */
 export function hasGpuFiles(): boolean {

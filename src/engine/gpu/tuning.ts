@@ -20,6 +20,8 @@ import { placePlan, type TileChoice } from './placement.js';
 export type Tuning = Readonly<Record<string, number>>;
 
 export interface TuningStore {
+  /** Where that is, for messages. */
+  readonly place: string;
   /** What earlier runs have found on this device. */
   load(): Promise<Tuning>;
   /** Null where nothing can be kept: what is not known already then takes its first tile, for the same bits every time. */

@@ -35,6 +35,7 @@ export async function tuningFile(path: string, adapter: string, code = codeHash(
     }
   };
   return {
+    place: path,
     load: async () => (await contents(path, code))[adapter] ?? {},
     save: (await isWritable(dirname(path))) ? save : null,
   };

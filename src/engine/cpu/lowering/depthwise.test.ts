@@ -5,7 +5,7 @@ import { mulberry32 } from '../../../../test/mulberry32.js';
 import { Graph, makePlan } from '../../../graph/index.js';
 import type { Engine } from '../../engine.js';
 import { createReferenceEngine } from '../../reference/index.js';
-import { createCpuEngine } from '../cpuEngine.js';
+import { createCpuEngine } from '../index.js';
 import { forwardSpan, gradientSpan, runsOf } from './depthwise.js';
 
 describe('tables of a depthwise convolution', () => {

@@ -13,6 +13,7 @@ import { activation } from '../../../ops/activation.js';
 import { type OpenDevice, openDevice } from '../device.js';
 import { loadProgram } from '../gpuProgram.js';
 import type { MatrixUnits } from '../kernel.js';
+import { availableGpu } from '../nodeGpu.js';
 
 /** For tiles that still fit when emulated, as slices then take twice as much. */
 const workgroupBytes = { float16: 21_000, float16x2: 30_000 } as const;
@@ -23,7 +24,7 @@ describe.skipIf(!existsSync(driver))('matrix-unit kernels, emulated', () => {
   beforeAll(async () => {
     process.env.VK_DRIVER_FILES = driver;
     process.env.XDG_RUNTIME_DIR ??= '/tmp';
-    open = await openDevice({ allowSoftware: true });
+    open = await openDevice({ gpu: await availableGpu(), allowSoftware: true });
     const create = open.device.createShaderModule.bind(open.device);
     open.device.createShaderModule = (descriptor) => create({ ...descriptor, code: emulated(descriptor.code) });
   });

@@ -1,9 +1,8 @@
 /**
  * A worker of the CPU engine: makes its instance of the kernels over the shared memory and serves runs until told to
- * stop. Plain JavaScript, so that it runs from the sources and from `dist`, in Node and in a browser.
+ * stop. Plain JavaScript, as all of a worker's files, so that it runs from the sources and from `dist`.
  */
-/* global self */
-function start({ module, memory, kernels, control, worker }, answer) {
+export function serveRuns({ module, memory, kernels, control, worker }, answer) {
   const host = {
     now: () => performance.now(),
     call: () => {
@@ -23,11 +22,4 @@ function start({ module, memory, kernels, control, worker }, answer) {
     Atomics.notify(words, 48);
     throw error;
   }
-}
-
-if (globalThis.process?.versions?.node) {
-  const { parentPort } = await import('node:worker_threads');
-  parentPort.once('message', (message) => start(message, (text) => parentPort.postMessage(text)));
-} else {
-  self.onmessage = ({ data }) => start(data, (text) => self.postMessage(text));
 }

@@ -1,0 +1,18 @@
+/** Packages that are large and that few need: loaded when they are, and missed in words. */
+
+import { MissingPackage } from '../errors.js';
+
+/** What `load` imports of the package. Throws a `MissingPackage` that says how to install it where it is not there. */
+export async function loadOptional<T>(name: string, purpose: string, load: () => Promise<T>): Promise<T> {
+  try {
+    return await load();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') throw error;
+    throw new MissingPackage(
+      `the optional package ${name} is not installed: ${purpose}; get it with: npm install ${name}`,
+      {
+        cause: error,
+      },
+    );
+  }
+}

@@ -1,0 +1,28 @@
+/** An engine in a browser, by the name that the settings use. */
+
+import { InputError } from '../errors.js';
+import { engineSelector } from './engineSelector.js';
+
+/** @throws {InputError} where `gpu` is asked for and there is no WebGPU, or for more threads than there can be */
+export const selectBrowserEngine = engineSelector({
+  cpu: async ({ threads, profile = false }) => {
+    const [{ openCpuEngine }, { browserPlatform }] = await Promise.all([
+      import('./cpu/cpuEngine.js'),
+      import('./cpu/browserPlatform.js'),
+    ]);
+    return openCpuEngine(browserPlatform, { ...(threads && { threads }), profile });
+  },
+  gpu: async ({ profile = false, matmulPrecision = 'auto', allowSoftware }) => {
+    const gpu = browserGpu();
+    if (!gpu) {
+      throw new InputError('no GPU found: no WebGPU in this browser, or a page without https; use device = cpu');
+    }
+    const { openGpuEngine } = await import('./gpu/gpuEngine.js');
+    return openGpuEngine({ gpu, profile, matmulPrecision, allowSoftware });
+  },
+  mayHaveGpu: async () => browserGpu() !== undefined,
+});
+
+function browserGpu(): GPU | undefined {
+  return (navigator as Partial<Navigator>).gpu;
+}

@@ -1,0 +1,68 @@
+/**
+ * The CPU engine's surroundings in a browser. One thread works anywhere; more share memory, which browsers grant to
+ * pages served with two headers only, and wait for each other, which a page's own thread must not.
+ *
+ * Bundlers find the files by `new URL` of a literal beside `import.meta.url`, and put them beside the script.
+ */
+
+import { InputError } from '../../errors.js';
+import type { CpuPlatform, Threads, WorkerThread } from './platform.js';
+
+export const browserPlatform: CpuPlatform = {
+  threads: async () => threadsHere(),
+  allowRelaxedSimd: async () => {},
+  readKernels: (level) => {
+    switch (level) {
+      case 'relaxed':
+        return fetchKernels(new URL('./kernels-relaxed.wasm', import.meta.url));
+      case 'simd':
+        return fetchKernels(new URL('./kernels-simd.wasm', import.meta.url));
+      default:
+        throw new Error(`no kernels for ${level satisfies never}`);
+    }
+  },
+  startWorker: async () => startWorker(),
+};
+
+function threadsHere(): Threads {
+  if (!globalThis.crossOriginIsolated) {
+    return {
+      available: 1,
+      limit:
+        'this page is not cross-origin isolated; more threads than one need it to be served with the headers ' +
+        'Cross-Origin-Opener-Policy: same-origin and Cross-Origin-Embedder-Policy: require-corp',
+    };
+  }
+  if (typeof document !== 'undefined') {
+    return { available: 1, limit: "a page's own thread must not wait for others; train in a Web Worker to use more" };
+  }
+  return { available: navigator.hardwareConcurrency, limit: null };
+}
+
+/** Every module begins with these bytes. */
+const MAGIC = [0, 97, 115, 109];
+
+/** @throws InputError if the server has no such file, or answers with something else, such as its start page */
+async function fetchKernels(url: URL): Promise<Uint8Array<ArrayBuffer>> {
+  const mend = "the bundler's output must be served with its .wasm files";
+  const response = await fetch(url).catch((error: Error) => {
+    throw new InputError(`${url}: cannot be fetched (${error.message}); ${mend}`, { cause: error });
+  });
+  if (!response.ok) throw new InputError(`${url}: cannot be fetched (status ${response.status}); ${mend}`);
+  const bytes = new Uint8Array(await response.arrayBuffer());
+  if (MAGIC.every((byte, index) => bytes[index] === byte)) return bytes;
+  throw new InputError(`${url}: is no WebAssembly but ${response.headers.get('content-type') ?? 'unknown'}; ${mend}`);
+}
+
+function startWorker(): WorkerThread {
+  const worker = new Worker(new URL('./browserWorker.js', import.meta.url), { type: 'module' });
+  return {
+    post: (message) => worker.postMessage(message),
+    ready: new Promise((resolve, reject) => {
+      worker.onmessage = () => resolve();
+      worker.onerror = ({ message }) =>
+        reject(new Error(`a worker of the CPU engine: ${message ?? 'cannot be loaded'}`));
+    }),
+    terminate: async () => worker.terminate(),
+  };
+}
