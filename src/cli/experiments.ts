@@ -1,15 +1,8 @@
 /** `mpdnn experiments`: what the sections of .cfg files train. */
 
-import { readdirSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
-import {
-  type Experiment,
-  listExperiments,
-  type ResolvedLayer,
-  readConfigFile,
-  resolveExperiment,
-} from '../settings/index.js';
+import { type Experiment, listExperiments, type ResolvedLayer, resolveExperiment } from '../settings/index.js';
+import { readConfigFile, shippedConfigs, shippedFolder } from '../settings/readConfigFile.js';
 import { resolvedLayers } from '../train/programOptions.js';
 import { resolvedLayerRow, resolvedLayerTable } from './resolvedLayerTable.js';
 import { textTable } from './textTable.js';
@@ -20,7 +13,7 @@ export function experimentsCommand(): Command {
     .option('--cfg <file>', 'a .cfg file; without it, all that come with this program')
     .option('--json', 'one JSON array on stdout')
     .action(({ cfg, json }: { cfg?: string; json?: boolean }) => {
-      const files = (cfg ? [cfg] : shippedFiles()).map((path) => {
+      const files = (cfg ? [cfg] : shippedConfigs().map((name) => `${shippedFolder}${name}`)).map((path) => {
         const file = readConfigFile(path);
         const rows = listExperiments(file);
         return { path, rows, layers: new Map(rows.map(({ name }) => [name, layersOf(resolveExperiment(file, name))])) };
@@ -57,11 +50,4 @@ function layersOf(experiment: Experiment): ResolvedLayer[] | undefined {
   if (experiment.layers.length === 0) return undefined;
   const side = experiment.data.imageSize ?? 32;
   return resolvedLayers(experiment, { classes: 10, imageShape: [side, side, 3] });
-}
-
-function shippedFiles(): string[] {
-  const folder = fileURLToPath(new URL('../../configs/', import.meta.url));
-  return readdirSync(folder)
-    .filter((name) => name.endsWith('.cfg'))
-    .map((name) => `${folder}${name}`);
 }

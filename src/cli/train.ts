@@ -8,10 +8,10 @@ import {
   type ConfigFile,
   type Experiment,
   type ResolvedLayer,
-  readConfigFile,
   resolveExperiment,
   trainCommandLine,
 } from '../settings/index.js';
+import { readConfigFile } from '../settings/readConfigFile.js';
 import type { RunSummary } from '../train/summary.js';
 import { INTERRUPTED } from './endingSignals.js';
 import { interruptible } from './interruptible.js';

@@ -2,15 +2,13 @@
 
 import { existsSync } from 'node:fs';
 import { relative } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { InputError } from '../errors.js';
-import { type ConfigFile, readConfigFile } from '../settings/index.js';
-
-const folder = fileURLToPath(new URL('../../configs/', import.meta.url));
+import type { ConfigFile } from '../settings/index.js';
+import { readConfigFile, shippedFolder } from '../settings/readConfigFile.js';
 
 /** A file of `configs/`, named from the current folder where it lies below it, as people would name it. */
 export function publishedConfig(name: string): ConfigFile {
-  const path = `${folder}${name}`;
+  const path = `${shippedFolder}${name}`;
   if (!existsSync(path)) throw new InputError(`${path}: is missing from the program's own files; install it anew`);
   const near = relative(process.cwd(), path);
   return readConfigFile(near.startsWith('..') ? path : near);

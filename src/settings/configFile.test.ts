@@ -1,9 +1,10 @@
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { temporaryFolder } from '../../test/temporaryFolder.js';
 import { InputError } from '../errors.js';
-import { parseConfig, readConfigFile, sectionEntries } from './configFile.js';
+import { parseConfig, sectionEntries } from './configFile.js';
+import { readConfigFile } from './readConfigFile.js';
 
 const values = (text: string, section: string) =>
   Object.fromEntries([...sectionEntries(parseConfig(text, 'a.cfg'), section)].map(([key, { value }]) => [key, value]));
@@ -115,5 +116,28 @@ describe('faults', () => {
       /no such file; did you mean 'configs\/quickstart.cfg'/,
     );
     expect(() => readConfigFile('configs')).toThrow(/is a folder/);
+    expect(() => readConfigFile(join(folder, 'x/none.cfg'))).toThrow(
+      /none.cfg: no such file; with the program come quickstart.cfg, train_imagenet.cfg/,
+    );
+  });
+});
+
+describe('a file that comes with the program', () => {
+  const names = ['quickstart', 'quickstart.cfg', 'configs/quickstart.cfg', './configs/quickstart.cfg'];
+
+  it.each(names)('is found from any folder as %s, unless a file of the user has that name', (name) => {
+    const folder = temporaryFolder();
+    const home = process.cwd();
+    try {
+      process.chdir(folder);
+      expect([...readConfigFile(name).sections.keys()]).toContain('QUICKSTART');
+      mkdirSync('configs', { recursive: true });
+      writeFileSync(name, '[OWN]\nepochs = 1\n');
+      expect([...readConfigFile(name).sections.keys()]).toEqual(['OWN']);
+      expect(() => readConfigFile('quickstrat')).toThrow("quickstrat: no such file; did you mean 'quickstart'?");
+      expect(() => readConfigFile('elsewhere/quickstart.cfg')).toThrow(/no such file/);
+    } finally {
+      process.chdir(home);
+    }
   });
 });

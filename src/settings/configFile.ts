@@ -6,10 +6,6 @@
  * The INI packages of npm know neither inheritance nor continued values nor line numbers, and an error message is worth
  * little without a line number, so the reader is our own. Format: https://docs.python.org/3/library/configparser.html
  */
-import { isUtf8 } from 'node:buffer';
-import { readdirSync, readFileSync } from 'node:fs';
-import { basename, dirname } from 'node:path';
-import { readFault } from '../disk/fileFault.js';
 import { InputError } from '../errors.js';
 import { didYouMean } from './didYouMean.js';
 
@@ -35,39 +31,6 @@ export const defaultSection = 'DEFAULT';
 
 // Values that take in each other grow without bounds otherwise.
 const maxValueLength = 65_536;
-
-/** Reads a .cfg file. Throws an `InputError` if it cannot be read or breaks a rule of the format. */
-export function readConfigFile(path: string): ConfigFile {
-  let bytes: Buffer;
-  try {
-    bytes = readFileSync(path);
-  } catch (error) {
-    throw unreadable(path, error);
-  }
-  return parseConfig(decodeText(bytes, path), path);
-}
-
-/** The text of a file in UTF-8. Throws an `InputError` that names the encoding which the bytes speak for. */
-function decodeText(bytes: Buffer, path: string): string {
-  const convert = (encoding: string) =>
-    `save it as UTF-8, or convert it: iconv -f ${encoding} -t UTF-8 ${basename(path)} > new.cfg`;
-  const [first, second] = bytes;
-  if ((first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff) || bytes.includes(0)) {
-    throw new InputError(`${path}: is not in UTF-8 but seems to be UTF-16; ${convert('UTF-16')}`);
-  }
-  if (!isUtf8(bytes)) {
-    throw new InputError(
-      `${path}:${lineOfFirstFault(bytes)}: is not in UTF-8 but seems to be Latin-1; ${convert('ISO-8859-1')}`,
-    );
-  }
-  return bytes.toString('utf8');
-}
-
-/** The line, from 1 on, of the first bytes that are no UTF-8. */
-function lineOfFirstFault(bytes: Buffer): number {
-  const lines = bytes.toString('latin1').split('\n');
-  return lines.findIndex((line) => !isUtf8(Buffer.from(line, 'latin1'))) + 1;
-}
 
 /** Reads the text of a .cfg file; `path` is used in messages only. */
 export function parseConfig(text: string, path: string): ConfigFile {
@@ -178,20 +141,4 @@ function interpolated(path: string, entries: Section): Map<string, ConfigEntry> 
 /** Blank lines behind a value belong to it while reading on, since an indented line may still follow. */
 function trimmed(section: Section): Section {
   return new Map([...section].map(([key, entry]) => [key, { ...entry, value: entry.value.trimEnd() }]));
-}
-
-function unreadable(path: string, error: unknown): unknown {
-  const { code } = error as NodeJS.ErrnoException;
-  const near = code === 'ENOENT' ? didYouMean(basename(path), neighbours(path), dirname(path)) : '';
-  if (near) return new InputError(`${path}: no such file${near}`);
-  if (code === 'EISDIR') return new InputError(`${path}: is a folder; name the .cfg file in it`);
-  return readFault(error, path);
-}
-
-function neighbours(path: string): string[] {
-  try {
-    return readdirSync(dirname(path)).filter((file) => file.endsWith('.cfg'));
-  } catch {
-    return [];
-  }
 }

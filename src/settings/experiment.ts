@@ -11,7 +11,7 @@ import { didYouMean } from './didYouMean.js';
 import { type LayerRule, parseLayerRules } from './layerRules.js';
 import { type QuantizerSettings, quantizerSettings } from './quantizerSettings.js';
 import { checkKeysTogether, complete, type Fail, type Settings } from './settingRules.js';
-import { type ModelName, readSettings, settingKeys } from './settings.js';
+import { type ModelName, readSettings, type SettingKey, settingKeys } from './settings.js';
 
 /** Where a value was written, for messages: `configs/a.cfg:12: [NAME] key` or `--key`. */
 export interface SettingSource {

@@ -1,6 +1,6 @@
 export { guaranteesBudget, hasBudget, obeysBudget } from './budget.js';
 export { commandWords, trainCommandLine } from './commandLine.js';
-export { type ConfigEntry, type ConfigFile, readConfigFile } from './configFile.js';
+export type { ConfigEntry, ConfigFile } from './configFile.js';
 export {
   type Experiment,
   experimentFromSettings,

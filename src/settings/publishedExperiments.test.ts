@@ -3,9 +3,9 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { publishedStepSize } from '../quant/index.js';
-import { readConfigFile } from './configFile.js';
 import { resolveExperiment } from './experiment.js';
 import { listExperiments } from './listExperiments.js';
+import { readConfigFile } from './readConfigFile.js';
 import { readSettings } from './settings.js';
 
 const shared = process.env.MPDNN_SHARED ?? '../shared';

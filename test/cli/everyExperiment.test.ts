@@ -12,7 +12,8 @@ import { STORAGE } from '../../src/nn/index.js';
 import { METRICS } from '../../src/ops/attributes.js';
 import { openSession } from '../../src/program/session.js';
 import { buildTrainingProgram } from '../../src/program/trainingProgram.js';
-import { type Experiment, readConfigFile, resolveExperiment } from '../../src/settings/index.js';
+import { type Experiment, resolveExperiment } from '../../src/settings/index.js';
+import { readConfigFile } from '../../src/settings/readConfigFile.js';
 import { programOptions } from '../../src/train/programOptions.js';
 
 const BATCH = 2;

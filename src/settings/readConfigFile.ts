@@ -1,0 +1,86 @@
+/** Finds and reads .cfg files: the user's, and those that come with the program. */
+import { isUtf8 } from 'node:buffer';
+import { readdirSync, readFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { readFault } from '../disk/fileFault.js';
+import { InputError } from '../errors.js';
+import { type ConfigFile, parseConfig } from './configFile.js';
+import { didYouMean } from './didYouMean.js';
+
+/**
+ * Reads a .cfg file. Where there is none at `path`, one that comes with the program will do, by its name alone or as it
+ * stands in the documents: `train_resnet_quant_fp`, `configs/train_resnet_quant_fp.cfg`.
+ *
+ * @throws InputError if it cannot be read or breaks a rule of the format
+ */
+export function readConfigFile(path: string): ConfigFile {
+  let bytes: Buffer;
+  try {
+    bytes = readFileSync(path);
+  } catch (error) {
+    const shipped = (error as NodeJS.ErrnoException).code === 'ENOENT' ? shippedName(path) : undefined;
+    if (shipped === undefined) throw unreadable(path, error);
+    bytes = readFileSync(join(shippedFolder, shipped));
+  }
+  return parseConfig(decodeText(bytes, path), path);
+}
+
+/** The folder of the .cfg files that come with the program. */
+export const shippedFolder = fileURLToPath(new URL('../../configs/', import.meta.url));
+
+/** The names of the files in it. */
+export function shippedConfigs(): string[] {
+  return neighbours(shippedFolder);
+}
+
+function shippedName(path: string): string | undefined {
+  const name = /^(?:\.\/)?(?:configs\/)?([^/]+?)(?:\.cfg)?$/.exec(path.replaceAll('\\', '/'))?.[1];
+  return shippedConfigs().find((shipped) => shipped === `${name}.cfg`);
+}
+
+/** The text of a file in UTF-8. Throws an `InputError` that names the encoding which the bytes speak for. */
+function decodeText(bytes: Buffer, path: string): string {
+  const convert = (encoding: string) =>
+    `save it as UTF-8, or convert it: iconv -f ${encoding} -t UTF-8 ${basename(path)} > new.cfg`;
+  const [first, second] = bytes;
+  if ((first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff) || bytes.includes(0)) {
+    throw new InputError(`${path}: is not in UTF-8 but seems to be UTF-16; ${convert('UTF-16')}`);
+  }
+  if (!isUtf8(bytes)) {
+    throw new InputError(
+      `${path}:${lineOfFirstFault(bytes)}: is not in UTF-8 but seems to be Latin-1; ${convert('ISO-8859-1')}`,
+    );
+  }
+  return bytes.toString('utf8');
+}
+
+/** The line, from 1 on, of the first bytes that are no UTF-8. */
+function lineOfFirstFault(bytes: Buffer): number {
+  const lines = bytes.toString('latin1').split('\n');
+  return lines.findIndex((line) => !isUtf8(Buffer.from(line, 'latin1'))) + 1;
+}
+
+function unreadable(path: string, error: unknown): unknown {
+  const { code } = error as NodeJS.ErrnoException;
+  if (code === 'ENOENT') {
+    const near = didYouMean(basename(path), neighbours(dirname(path)), dirname(path));
+    const hint =
+      near ||
+      didYouMean(
+        basename(path, '.cfg'),
+        shippedConfigs().map((name) => basename(name, '.cfg')),
+      );
+    return new InputError(`${path}: no such file${hint || `; with the program come ${shippedConfigs().join(', ')}`}`);
+  }
+  if (code === 'EISDIR') return new InputError(`${path}: is a folder; name the .cfg file in it`);
+  return readFault(error, path);
+}
+
+function neighbours(folder: string): string[] {
+  try {
+    return readdirSync(folder).filter((file) => file.endsWith('.cfg'));
+  } catch {
+    return [];
+  }
+}
