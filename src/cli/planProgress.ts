@@ -30,6 +30,10 @@ export function planDisplay(): PlanDisplay {
     const words = [`run ${index} of ${total}`, `seed ${run.seed}`, run.experiment.name, rest];
     bars?.show('all', done, total, { words, short: [`${index}/${total}`, rest] });
   };
+  const line = (text: string): void => {
+    if (bars) bars.log(`${text}\n`);
+    else process.stderr.write(`${text}\n`);
+  };
   const barOf = (at: PlanPosition): Bar => ({
     show: (name, done, total, texts) => {
       bars?.show('run', done, total, texts);
@@ -46,10 +50,9 @@ export function planDisplay(): PlanDisplay {
     },
     ends: (at, end) => {
       if (end.type === 'finished' || end.type === 'failed') trained++;
-      const line = `${endLine(at, end)}\n`;
-      if (bars) bars.log(line);
-      else process.stderr.write(line);
+      line(endLine(at, end));
     },
+    line,
     stop: () => bars?.stop(),
   };
 }

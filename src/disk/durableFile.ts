@@ -45,17 +45,19 @@ export function appendDurably(path: string, content: string): void {
 }
 
 /**
- * Makes a folder and those above it. Throws an `InputError` if that is impossible. (Node's recursive `mkdir` never comes
- * back from places that refuse new folders by claiming that they are not there, such as /proc.)
+ * Makes a folder and those above it; returns those that were not there, the uppermost first. Throws an `InputError` if
+ * that is impossible. (Node's recursive `mkdir` never comes back from places that refuse new folders by claiming that
+ * they are not there, such as /proc.)
  */
-export function makeFolder(folder: string): void {
-  if (existsSync(folder)) return;
-  makeFolder(dirname(folder));
+export function makeFolder(folder: string): string[] {
+  if (existsSync(folder)) return [];
+  const above = makeFolder(dirname(folder));
   try {
     mkdirSync(folder);
+    return [...above, folder];
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    if (code === 'EEXIST' && existsSync(folder)) return;
+    if (code === 'EEXIST' && existsSync(folder)) return above;
     if (code === 'ENOENT') throw new InputError(`${folder}: cannot be made here; choose another folder with --out`);
     throw writeFault(error, folder);
   }

@@ -26,6 +26,7 @@ async function executeWith(fault: Error) {
   const events: PlanEvents = {
     runs: () => ({ task: () => {}, line: () => {} }),
     ends: ({ run }, end) => ends.push(`${run.experiment.name} ${end.type}: ${'reason' in end ? end.reason : ''}`),
+    line: () => {},
   };
   const signal = new AbortController().signal;
   const end = await executePlan(plan, { force: false, bench, events, signal, onTraining: () => {} });

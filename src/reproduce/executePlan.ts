@@ -28,6 +28,8 @@ export interface PlanEvents {
   /** A run begins or goes on. */
   runs(position: PlanPosition): RunEvents;
   ends(position: PlanPosition, end: RunEnd): void;
+  /** A line that stays. */
+  line(text: string): void;
 }
 
 export interface ExecuteOptions {

@@ -3,6 +3,7 @@
 import { join } from 'node:path';
 import { InputError } from '../errors.js';
 import { writeDocument } from '../report/document.js';
+import { lockFolder } from '../runs/lock.js';
 import type { Overrides } from '../settings/index.js';
 import { type ExecuteOptions, executePlan, type PlanEnd } from './executePlan.js';
 import { type PlannedRun, planRuns } from './plan.js';
@@ -55,9 +56,14 @@ export async function reproduce(
   { folder, ...reproduction }: Reproduction,
   options: ExecuteOptions & { readonly command: string },
 ): Promise<PlanEnd & { readonly paths: readonly string[] }> {
-  const end = await executePlan(reproduction.plan, options);
-  if (!end.complete) return { ...end, paths: [] };
-  return { ...end, paths: await writeDocument(reportOf({ ...reproduction, command: options.command }), folder) };
+  const lock = await lockFolder(folder, { does: 'reproduces the table', onLine: options.events.line });
+  try {
+    const end = await executePlan(reproduction.plan, options);
+    if (!end.complete) return { ...end, paths: [] };
+    return { ...end, paths: await writeDocument(reportOf({ ...reproduction, command: options.command }), folder) };
+  } finally {
+    lock.release();
+  }
 }
 
 /** With the float rows, without which nothing can be compared. */

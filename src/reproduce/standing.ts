@@ -2,7 +2,7 @@
 
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { checkReplaceable, openRunFolder, writeDurably } from '../runs/index.js';
+import { checkReplaceable, openRunFolder, runRoot as rootOf, writeDurably } from '../runs/index.js';
 import { startingWeights } from '../runs/runExperiment.js';
 import { settingsDifference } from '../settings/index.js';
 import type { PlannedRun } from './plan.js';
@@ -15,7 +15,7 @@ export type Standing =
   | { readonly type: 'other'; readonly difference: string };
 
 export function runRoot({ experiment }: PlannedRun): string {
-  return join(experiment.out, experiment.name);
+  return rootOf(experiment);
 }
 
 /** Throws an `InputError` if something that is no run folder is in the way. */

@@ -29,7 +29,9 @@ import {
   type RunFolder,
   resolveStartingWeights,
   resumeRunFolder,
+  runRoot,
 } from './index.js';
+import { lockFolder } from './lock.js';
 import type { RunEvents } from './runEvents.js';
 import type { Workbench } from './workbench.js';
 
@@ -59,6 +61,20 @@ export interface FinishedRun {
  * @throws TrainingFault if the loss is no longer finite
  */
 export async function runExperiment(
+  given: Experiment,
+  file: ConfigFile,
+  bench: Workbench,
+  options: RunOptions,
+): Promise<FinishedRun> {
+  const lock = await lockFolder(runRoot(given), { does: 'trains', onLine: options.events.line });
+  try {
+    return await runLocked(given, file, bench, options);
+  } finally {
+    lock.release();
+  }
+}
+
+async function runLocked(
   given: Experiment,
   file: ConfigFile,
   bench: Workbench,

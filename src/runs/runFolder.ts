@@ -7,7 +7,7 @@
  * rows beyond the checkpoint are dropped, and the finished files equal those of a run that was never interrupted.
  */
 import { existsSync, mkdirSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, join, parse } from 'node:path';
 import { discard, discardUnfinished, makeFolder, syncFolder, writeDurably } from '../disk/durableFile.js';
 import { writeFault } from '../disk/fileFault.js';
 import { InputError } from '../errors.js';
@@ -100,12 +100,18 @@ function runFolderAt(root: string, { quantized, tested }: { quantized: boolean; 
   };
 }
 
+/** The place of an experiment's run folder. Throws an `InputError` if its name is none for a folder. */
+export function runRoot({ name, configPath, out }: Experiment): string {
+  if (/^[^./\\][^/\\]*$/.test(name)) return join(out, name);
+  throw new InputError(`${configPath}: [${name}] names the run folder: no slashes, and no dot at the beginning`);
+}
+
 /**
  * Throws the `InputError` that `createRunFolder` would throw for what stands at its place now: a run that cannot begin
  * should say so before it loads anything.
  */
 export function checkReplaceable(experiment: Experiment, force: boolean): void {
-  const root = join(experiment.out, folderName(experiment));
+  const root = runRoot(experiment);
   if (!existsSync(root)) return;
   if (!existsSync(join(root, 'config.json'))) {
     throw new InputError(`${root}: is in the way and no run folder (it has no config.json); move it, or choose --out`);
@@ -114,22 +120,23 @@ export function checkReplaceable(experiment: Experiment, force: boolean): void {
 }
 
 /**
- * Creates the run folder of an experiment, with config.json, empty tables and a first checkpoint: whatever happens from
+ * Creates the run folder of an experiment, whose lock the caller holds, with config.json, empty tables and a first checkpoint: whatever happens from
  * then on, the run can be resumed. An existing one is refused, or replaced with `force`. Throws an `InputError` that says
  * so, or that the place cannot be written.
  */
 export function createRunFolder(experiment: Experiment, run: RunStart & { readonly force?: boolean }): RunFolder {
-  const { out } = experiment;
-  const name = folderName(experiment);
-  const root = join(out, name);
+  const root = runRoot(experiment);
   checkReplaceable(experiment, run.force ?? false);
 
   const folder = runFolderAt(root, {
     quantized: quantizesAnything(experiment.settings),
     tested: experiment.training.select === 'validation',
   });
-  const aside = join(out, `.${name}.${process.pid}.new`);
-  const old = join(out, `.${name}.${process.pid}.old`);
+  const { dir: out, base: name } = parse(root);
+  const aside = join(out, `.${name}.new`);
+  const old = join(out, `.${name}.old`);
+  // What a killed start has left.
+  for (const leftover of [aside, old]) discard(leftover);
   try {
     makeFolder(out);
     mkdirSync(aside);
@@ -166,7 +173,7 @@ export function openRunFolder(root: string): { readonly folder: RunFolder; reado
  * is not the one that was interrupted.
  */
 export function resumeRunFolder(experiment: Experiment): RunFolder {
-  const root = join(experiment.out, folderName(experiment));
+  const root = runRoot(experiment);
   if (!existsSync(root)) throw new InputError(`${root}: nothing to resume; leave out --resume to start`);
   const { folder, config } = openRunFolder(root);
   const change = settingsDifference(config.settings, experiment.settings);
@@ -269,11 +276,6 @@ function initialFiles(
     starting_weights: startingWeights ?? null,
   };
   return [[folder.config, json(config)], [folder.checkpoint, checkpoint], ...tables(folder)];
-}
-
-function folderName({ name, configPath }: Experiment): string {
-  if (/^[^./\\][^/\\]*$/.test(name)) return name;
-  throw new InputError(`${configPath}: [${name}] names the run folder: no slashes, and no dot at the beginning`);
 }
 
 function runsBeside(root: string): string[] {

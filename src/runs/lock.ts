@@ -1,0 +1,278 @@
+/**
+ * A lock on a run folder: one process trains in it, whatever command started it and wherever it runs.
+ *
+ * The lock of `OUT/NAME` is the folder `OUT/.NAME.lock` with one empty file, whose name says who holds it; so it covers
+ * the time before the run folder exists and the time in which it is replaced. Three steps change it, and each is one
+ * atomic call of the file system:
+ *
+ * - *taken*: a folder prepared aside, its file in it, is renamed to the lock's name, which fails where a folder with
+ *   something in it stands;
+ * - *taken over* from a dead owner: that owner's file is renamed to a name of one's own, which fails for all but the
+ *   first, since the old name is gone then;
+ * - *released*: the file is removed, and then the folder, which fails where the next owner has taken it already.
+ *
+ * An owner on this machine is dead if no process has its number, or one that began at another time. Of one on another
+ * machine only the time of its file is seen, which it renews every few seconds, and which is compared with that of a
+ * file written now, so that no two clocks are.
+ */
+
+import { createHash, randomBytes } from 'node:crypto';
+import {
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  rmdirSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { hostname } from 'node:os';
+import { basename, dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { InputError } from '../errors.js';
+import { discard, makeFolder } from '../disk/durableFile.js';
+import { writeFault } from '../disk/fileFault.js';
+
+export interface Lock {
+  /** Throws if another process has taken the folder for abandoned, since this one did not show itself for too long. */
+  check(): void;
+  /** Gives the folder free; does nothing the second time. The end of the process does it, too. */
+  release(): void;
+}
+
+export interface LockOptions {
+  /** What the owner does in the folder, for the message to others: `trains`. */
+  readonly does: string;
+  /** Takes lines for the user: a lock taken over, or a wait for a sign of life. */
+  readonly onLine: (line: string) => void;
+  /** Milliseconds between two signs of life. */
+  readonly beatMs?: number;
+  /** Milliseconds without one after which an owner on another machine is dead. */
+  readonly staleMs?: number;
+}
+
+interface Owner {
+  /** The name of its file. */
+  readonly name: string;
+  readonly pid: number;
+  /** When the process began, as the system counts it; `-` where it cannot be told. */
+  readonly started: string;
+  /** Tells apart machines, containers and boots of one host name; `-` where it cannot be told. */
+  readonly machine: string;
+  readonly host: string;
+}
+
+/** Long enough for a slow rename on a shared disk, short enough to wait for. */
+const WAIT_MS = 20;
+/** A folder with something strange in it is not a lock in the middle of a change any more. */
+const STRANGE_MS = 5000;
+
+/**
+ * Locks the folder at `root`, which need not exist. Makes the folders above it.
+ *
+ * @throws InputError naming the owner, if a living process holds it, or if the place cannot be written
+ */
+export async function lockFolder(root: string, options: LockOptions): Promise<Lock> {
+  const { does, onLine, beatMs = 10_000, staleMs = 60_000 } = options;
+  const place = join(dirname(root), `.${basename(root)}.lock`);
+  const self = thisProcess();
+  const made = makeFolder(dirname(root));
+  const started = performance.now();
+  for (;;) {
+    if (take(place, self, root)) break;
+    const owner = ownerOf(place);
+    if (owner) {
+      if (await isAlive(owner, place, { staleMs, onLine })) {
+        throw new InputError(
+          `${root}: process ${owner.pid} on ${owner.host} ${does} in it; wait for its end, or choose another --out`,
+        );
+      }
+      if (takeOver(place, owner, self)) {
+        onLine(`${root}: taken over from process ${owner.pid} on ${owner.host}, which has ended without a word`);
+        break;
+      }
+    } else if (performance.now() - started > STRANGE_MS) {
+      throw new InputError(`${place}: is in the way and no lock; remove it`);
+    }
+    await sleep(WAIT_MS);
+  }
+  return held(root, place, self, made, beatMs);
+}
+
+function held(root: string, place: string, self: Owner, made: readonly string[], beatMs: number): Lock {
+  const file = join(place, self.name);
+  const beat = setInterval(() => {
+    try {
+      renew(file);
+    } catch {
+      // A full disk, or one that is away for a while: `check` says so where it matters.
+    }
+  }, beatMs).unref();
+  const release = (): void => {
+    clearInterval(beat);
+    process.off('exit', release);
+    discard(file);
+    for (const folder of [place, ...made.toReversed()]) removeEmpty(folder);
+  };
+  process.once('exit', release);
+  return {
+    release,
+    check: () => {
+      if (renew(file)) return;
+      throw new Error(`${root}: another process has taken it over, since this one gave no sign of life; nothing is written`);
+    },
+  };
+}
+
+/** Whether the lock was free and is now of `self`. */
+function take(place: string, self: Owner, root: string): boolean {
+  const aside = `${place}.${self.name}`;
+  try {
+    mkdirSync(aside);
+    writeFileSync(join(aside, self.name), '');
+    renameSync(aside, place);
+    return true;
+  } catch (error) {
+    discard(aside);
+    switch ((error as NodeJS.ErrnoException).code) {
+      case 'ENOTEMPTY':
+      case 'EEXIST':
+        return false;
+      case 'ENOENT':
+        // Another start that failed has removed the folder above.
+        makeFolder(dirname(root));
+        return false;
+      case 'EPERM':
+        // Windows says so of any folder in the way.
+        if (process.platform === 'win32') return false;
+        throw writeFault(error, root);
+      default:
+        throw writeFault(error, root);
+    }
+  }
+}
+
+/** Whether the lock of a dead owner is now of `self`: false if another was faster. */
+function takeOver(place: string, owner: Owner, self: Owner): boolean {
+  // The file keeps its time when it is renamed, and others must not take it for one of a dead owner.
+  if (!renew(join(place, owner.name))) return false;
+  try {
+    renameSync(join(place, owner.name), join(place, self.name));
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
+    throw writeFault(error, place);
+  }
+}
+
+/** Gives the file the time of now; false if it is gone. */
+function renew(file: string): boolean {
+  try {
+    // Written, not touched: the time then comes from the file system's clock, and no file is made anew.
+    writeFileSync(file, '.', { flag: 'r+' });
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
+    throw writeFault(error, file);
+  }
+}
+
+/** Null where the lock is free, or in the middle of a change. */
+function ownerOf(place: string): Owner | null {
+  let names: string[];
+  try {
+    names = readdirSync(place);
+  } catch {
+    return null;
+  }
+  for (const name of names) {
+    const match = /^(\d+)\.([\d-]+)\.([\w-]+)\.[0-9a-f]+\.(.+)$/.exec(name);
+    if (!match) continue;
+    const [, pid, started, machine, host] = match as unknown as [string, string, string, string, string];
+    return { name, pid: Number(pid), started, machine, host: decodeURIComponent(host) };
+  }
+  return null;
+}
+
+async function isAlive(
+  owner: Owner,
+  place: string,
+  { staleMs, onLine }: Required<Pick<LockOptions, 'staleMs' | 'onLine'>>,
+): Promise<boolean> {
+  if (owner.host === hostname() && owner.machine === thisMachine()) {
+    if (owner.started !== '-') return startOf(owner.pid) === owner.started;
+    if (!exists(owner.pid)) return false;
+  }
+  const file = join(place, owner.name);
+  const first = timeOf(file);
+  for (let looks = 0; ; looks++) {
+    const now = timeOf(file);
+    // Released or taken over meanwhile: to be looked at anew.
+    if (now === null) return false;
+    if (now !== first) return true;
+    if (currentTime(place) - now > staleMs) return false;
+    if (looks === 0) onLine(`looking whether process ${owner.pid} on ${owner.host} still lives`);
+    await sleep(Math.min(500, staleMs / 4));
+  }
+}
+
+/** The time of a file written now, by the clock of the file system that the lock lies on. */
+function currentTime(place: string): number {
+  const probe = `${place}.${process.pid}.now`;
+  try {
+    writeFileSync(probe, '');
+    return statSync(probe).mtimeMs;
+  } finally {
+    discard(probe);
+  }
+}
+
+function timeOf(file: string): number | null {
+  return statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? null;
+}
+
+function thisProcess(): Owner {
+  const owner = { pid: process.pid, started: startOf(process.pid) ?? '-', machine: thisMachine(), host: hostname() };
+  const { pid, started, machine, host } = owner;
+  const random = randomBytes(8).toString('hex');
+  return { ...owner, name: `${pid}.${started}.${machine}.${random}.${encodeURIComponent(host)}` };
+}
+
+/** Clock ticks between boot and the start of a process; null if there is none, or where the system does not tell. */
+function startOf(pid: number): string | null {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    // The second field, the program's name, may contain anything; the state is the third, the start the 22nd.
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    // A zombie has ended.
+    return fields[0] === 'Z' || fields[0] === 'X' ? null : fields[19]!;
+  } catch {
+    return null;
+  }
+}
+
+/** Process numbers mean something only within a boot and, on Linux, a namespace, such as that of a container. */
+function thisMachine(): string {
+  try {
+    const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8');
+    return createHash('sha256').update(`${boot}${readlinkSync('/proc/self/ns/pid')}`).digest('hex').slice(0, 12);
+  } catch {
+    return '-';
+  }
+}
+
+function exists(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+function removeEmpty(folder: string): void {
+  try {
+    rmdirSync(folder);
+  } catch {}
+}
