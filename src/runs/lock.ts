@@ -30,9 +30,9 @@ import {
 import { hostname } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { InputError } from '../errors.js';
 import { discard, makeFolder } from '../disk/durableFile.js';
 import { writeFault } from '../disk/fileFault.js';
+import { InputError } from '../errors.js';
 
 export interface Lock {
   /** Throws if another process has taken the folder for abandoned, since this one did not show itself for too long. */
@@ -120,7 +120,9 @@ function held(root: string, place: string, self: Owner, made: readonly string[],
     release,
     check: () => {
       if (renew(file)) return;
-      throw new Error(`${root}: another process has taken it over, since this one gave no sign of life; nothing is written`);
+      throw new Error(
+        `${root}: another process has taken it over, since this one gave no sign of life; nothing is written`,
+      );
     },
   };
 }
@@ -256,7 +258,10 @@ function startOf(pid: number): string | null {
 function thisMachine(): string {
   try {
     const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8');
-    return createHash('sha256').update(`${boot}${readlinkSync('/proc/self/ns/pid')}`).digest('hex').slice(0, 12);
+    return createHash('sha256')
+      .update(`${boot}${readlinkSync('/proc/self/ns/pid')}`)
+      .digest('hex')
+      .slice(0, 12);
   } catch {
     return '-';
   }

@@ -154,6 +154,15 @@ describe('tables', () => {
     expect(readSizes(folder).map((row) => row.activations_peak_kb)).toEqual([null, 160]);
   });
 
+  it('take an epoch only behind the one before', () => {
+    const folder = createRunFolder(experiment(), start);
+    appendEpoch(folder, epoch(1));
+    const before = bytes(folder);
+    for (const wrong of [1, 3])
+      expect(() => appendEpoch(folder, epoch(wrong))).toThrow(/ends at epoch 1, epoch [13] is/);
+    expect(bytes(folder)).toEqual(before);
+  });
+
   it('that lack epochs, or are none, are refused', () => {
     const folder = createRunFolder(experiment(), start);
     appendEpoch(folder, epoch(1));

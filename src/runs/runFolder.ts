@@ -23,6 +23,7 @@ import {
   accuracyTable,
   appendRows,
   type LossRow,
+  lastEpoch,
   lossTable,
   quantizersTable,
   type RunRow,
@@ -197,9 +198,16 @@ export function truncateRun(folder: RunFolder, epochs: number): void {
   }
 }
 
-/** Adds an epoch (counted from 1, in `rows.results.iter`) to all tables. */
+/**
+ * Adds an epoch (counted from 1, in `rows.results.iter`) to all tables. Throws an `Error` if results.csv does not end with
+ * the epoch before: something else has written to it.
+ */
 export function appendEpoch(folder: RunFolder, rows: EpochRows): void {
   const epoch = rows.results.iter;
+  const last = lastEpoch(folder.results);
+  if (last !== epoch - 1) {
+    throw new Error(`${folder.results}: ends at epoch ${last}, epoch ${epoch} is to be added; who else writes to it?`);
+  }
   appendRows(folder.results, resultsOf(folder), [rows.results]);
   appendRows(folder.trainLosses, lossTable, [{ epoch, loss: rows.trainLoss }]);
   appendRows(folder.testLosses, lossTable, [{ epoch, loss: rows.testLoss }]);

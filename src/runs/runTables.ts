@@ -106,6 +106,12 @@ export function truncateRows(path: string, header: string, lastEpoch: number): n
   return kept.length === 0 ? 0 : epochOf(kept.at(-1)!);
 }
 
+/** The epoch of the last row of a table's file, 0 if it has none. */
+export function lastEpoch(path: string): number {
+  const line = readText(path).split('\n').at(-2) ?? '';
+  return /^\d/.test(line) ? epochOf(line) : 0;
+}
+
 /** Empty cells for the columns that a header lacks. */
 function missingCells(header: string, columns: readonly string[]): string {
   return ','.repeat(columns.length - header.split(',').length);
