@@ -2,6 +2,7 @@
 
 import { writeDurably } from '../disk/durableFile.js';
 import type { EpochReport, Recorder } from '../train/recorder.js';
+import type { Lock } from './lock.js';
 import {
   appendEpoch,
   type EpochRows,
@@ -12,16 +13,25 @@ import {
   writeSummary,
 } from './runFolder.js';
 
-/** Its methods throw what `appendEpoch`, `truncateRun` and `writeDurably` throw. */
-export function folderRecorder(folder: RunFolder): Recorder {
+/**
+ * Records into a folder whose lock is held, as long as it is. The methods throw what `Lock.check`, `appendEpoch`,
+ * `truncateRun` and `writeDurably` throw.
+ */
+export function folderRecorder(folder: RunFolder, lock: Pick<Lock, 'check'>): Recorder {
+  const locked =
+    <A extends readonly unknown[]>(write: (...given: A) => void) =>
+    (...given: A): void => {
+      lock.check();
+      write(...given);
+    };
   return {
-    begin: (finishedEpochs) => truncateRun(folder, finishedEpochs),
-    epoch: (report) => appendEpoch(folder, rowsOf(report)),
-    parameters: (which, file) => writeDurably(which === 'best' ? folder.paramsBest : folder.paramsLast, file),
-    checkpoint: (file) => writeDurably(folder.checkpoint, file),
+    begin: locked((finishedEpochs) => truncateRun(folder, finishedEpochs)),
+    epoch: locked((report) => appendEpoch(folder, rowsOf(report))),
+    parameters: locked((which, file) => writeDurably(which === 'best' ? folder.paramsBest : folder.paramsLast, file)),
+    checkpoint: locked((file) => writeDurably(folder.checkpoint, file)),
     sizes: () => readSizes(folder),
     quantizers: () => readQuantizers(folder),
-    finish: (summary) => writeSummary(folder, summary),
+    finish: locked((summary) => writeSummary(folder, summary)),
   };
 }
 

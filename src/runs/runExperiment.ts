@@ -31,7 +31,7 @@ import {
   resumeRunFolder,
   runRoot,
 } from './index.js';
-import { lockFolder } from './lock.js';
+import { type Lock, lockFolder } from './lock.js';
 import type { RunEvents } from './runEvents.js';
 import type { Workbench } from './workbench.js';
 
@@ -68,13 +68,14 @@ export async function runExperiment(
 ): Promise<FinishedRun> {
   const lock = await lockFolder(runRoot(given), { does: 'trains', onLine: options.events.line });
   try {
-    return await runLocked(given, file, bench, options);
+    return await runLocked(lock, given, file, bench, options);
   } finally {
     lock.release();
   }
 }
 
 async function runLocked(
+  lock: Lock,
   given: Experiment,
   file: ConfigFile,
   bench: Workbench,
@@ -126,7 +127,7 @@ async function runLocked(
       experiment,
       session,
       trainImages: data.train,
-      recorder: folderRecorder(folder),
+      recorder: folderRecorder(folder, lock),
       device,
       state,
       signal,

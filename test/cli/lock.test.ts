@@ -6,7 +6,7 @@ import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import { temporaryFolder } from '../temporaryFolder.js';
-import { listing, main, mpdnn, succeeds, writeTinyConfig } from './runMpdnn.js';
+import { compiledProgram, listing, mpdnn, mpdnnProcess, succeeds, writeTinyConfig } from './runMpdnn.js';
 
 const folder = temporaryFolder();
 const cfg = writeTinyConfig(folder);
@@ -36,7 +36,7 @@ afterEach(async () => {
 /** Starts a long run and waits until it has trained some epochs. */
 async function started(args: readonly string[], run: string): Promise<ChildProcess> {
   const before = config(run);
-  const child = spawn(process.execPath, [main, ...args], { cwd: folder, stdio: 'ignore' });
+  const child = spawn(process.execPath, [compiledProgram(), ...args], { cwd: folder, stdio: 'ignore' });
   const old = args.includes('--resume') ? rows(run).length : 0;
   const isReplaced = () => !args.includes('--force') || config(run) !== before;
   while (!isReplaced() || rows(run).length < old + 2) {
@@ -84,7 +84,7 @@ describe.each(Object.keys(commands))('while %s goes on', (first) => {
     const goingOn = first === 'reproduce' ? reproduce(out) : train(out, '--resume');
     const done = rows(run).length;
     const interruption = { after: () => rows(run).length > done, signal: 'SIGINT' } as const;
-    const outcome = await mpdnn(goingOn, folder, { interruption });
+    const outcome = await mpdnnProcess(goingOn, folder, { interruption });
     expect(outcome, outcome.stderr).toMatchObject({ code: 130 });
     expect(outcome.stderr).toMatch(new RegExp(`taken over from process ${owner.pid} on `));
     expect(listing(join(folder, out)).filter((name) => name.includes('.lock'))).toEqual([]);
@@ -93,7 +93,7 @@ describe.each(Object.keys(commands))('while %s goes on', (first) => {
 
 it('of several that begin at once one trains', async () => {
   const args = ['train', 'FLOAT', '--cfg', cfg, '--out', 'race', '--no-plots'];
-  const outcomes = await Promise.all([1, 2, 3].map(() => mpdnn(args, folder)));
+  const outcomes = await Promise.all([1, 2, 3].map(() => mpdnnProcess(args, folder)));
   expect(outcomes.map(({ code }) => code).sort()).toEqual([0, 2, 2]);
   for (const { stderr } of outcomes.filter(({ code }) => code === 2)) expect(stderr).toMatch(/trains in it/);
   expect(rows('race/FLOAT')).toEqual([1]);
@@ -101,7 +101,7 @@ it('of several that begin at once one trains', async () => {
 });
 
 it('eight racers, three of which die as owners, are never inside together', async () => {
-  const module = resolve('dist/runs/lock.js');
+  const module = join(compiledProgram(), '../../runs/lock.js');
   const root = join(folder, 'racers/A');
   const race = async (diesAfter: number) => {
     const args = [resolve('test/cli/lockRacer.mjs'), module, root, '100', String(diesAfter)];
