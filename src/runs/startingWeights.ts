@@ -22,9 +22,10 @@ export function resolveStartingWeights(experiment: Experiment, file: ConfigFile)
   const source = experiment.sources.get('weightfile');
   const prior = priorExperiment(written);
   const runFiles = prior === undefined ? [] : runParameters(experiment.out, prior);
-  const candidates = source?.fromCommandLine
-    ? [written, ...runFiles]
-    : [...runFiles, resolve(dirname(experiment.configPath), written), written];
+  const candidates =
+    source?.origin === 'call'
+      ? [written, ...runFiles]
+      : [...runFiles, resolve(dirname(experiment.configPath), written), written];
   const ownFolder = resolve(experiment.out, experiment.name);
   const found = candidates.find((path) => dirname(resolve(path)) !== ownFolder && existsSync(path));
   if (found !== undefined) return found;

@@ -6,8 +6,9 @@
 import { type DataSpec, parseDataSpec } from '../data/dataSpec.js';
 import { InputError } from '../errors.js';
 import type { ActivationType } from '../quant/index.js';
-import { type ConfigFile, interpolatedKeys, sectionEntries } from './configFile.js';
+import { type ConfigFile, defaultSection, interpolatedKeys, sectionEntries } from './configFile.js';
 import { didYouMean } from './didYouMean.js';
+import { checkEffects, type Origin } from './keysWithoutEffect.js';
 import { type LayerRule, parseLayerRules } from './layerRules.js';
 import { type QuantizerSettings, quantizerSettings } from './quantizerSettings.js';
 import { checkKeysTogether, complete, type Fail, type Settings } from './settingRules.js';
@@ -16,7 +17,7 @@ import { type ModelName, readSettings, type SettingKey, settingKeys } from './se
 /** Where a value was written, for messages: `configs/a.cfg:12: [NAME] key` or `--key`. */
 export interface SettingSource {
   readonly where: string;
-  readonly fromCommandLine: boolean;
+  readonly origin: Origin;
 }
 
 export interface Experiment {
@@ -143,7 +144,7 @@ export function experimentFromSettings(
   for (const [key, value] of Object.entries(settings)) {
     if (value === null) continue;
     const text = Array.isArray(value) ? value.join(',') || 'none' : String(value);
-    entries.set(key, { value: text, where: `${path}: ${key}`, fromCommandLine: false });
+    entries.set(key, { value: text, where: `${path}: ${key}`, origin: 'shared' });
   }
   const given = fromCommandLine(overrides);
   return build(name, path, new Map([...entries, ...given]), given);
@@ -161,7 +162,7 @@ function fromSection(file: ConfigFile, name: string): Map<string, Entry> {
     if (other === section) throw new InputError(`${where} = ${value}: weights and weightfile mean the same, keep one`);
     if (other === name) continue;
     sections.set(key, section);
-    entries.set(key, { value, where, fromCommandLine: false });
+    entries.set(key, { value, where, origin: section === defaultSection ? 'shared' : 'section' });
   }
   return entries;
 }
@@ -172,7 +173,7 @@ function fromCommandLine(overrides: Overrides): Map<string, Entry> {
     if (value === undefined) continue;
     const key = option.replace(/[A-Z]/g, (letter) => `_${letter}`).replaceAll('-', '_');
     const where = `--${key.replaceAll('_', '-').toLowerCase()}`;
-    entries.set(canonicalKey(key.toLowerCase()), { value: String(value), where, fromCommandLine: true });
+    entries.set(canonicalKey(key.toLowerCase()), { value: String(value), where, origin: 'call' });
   }
   return entries;
 }
@@ -203,6 +204,7 @@ function build(
   const settings = complete(read);
   const layers = parseLayerRules(settings.layers, entries.get('layers')?.where ?? 'layers');
   checkKeysTogether(settings, layers, fail);
+  checkEffects(settings, layers, entries, fail);
   return {
     ...grouped(settings),
     layers,

@@ -28,6 +28,7 @@ export type Fail = (key: SettingKey, value: unknown, message: string) => InputEr
 /** Fills in the defaults that depend on other keys. */
 export function complete(read: ReadSettings): Settings {
   const model = read.model ?? (`resnet${read.num_layers}` as const);
+  const isCropped = read.augment === 'resized_crop';
   const isCifarResnet = model.startsWith('resnet') && model !== 'resnet18';
   return {
     ...read,
@@ -37,8 +38,8 @@ export function complete(read: ReadSettings): Settings {
     validation_split: read.validation_split ?? (read.select === 'validation' ? defaultSplit(read) : 0),
     augment_shift: read.augment_shift ?? (read.augment === 'shift' ? 4 : 0),
     augment_mirror: read.augment_mirror ?? (read.augment !== 'none' && keepsClassMirrored(read.data)),
-    // Crops of any image have to have one size; this is the usual one.
-    image_size: read.image_size ?? (read.augment === 'resized_crop' ? 224 : null),
+    // Only files are scaled. Crops of any image have to have one size; 224 is the usual one.
+    image_size: parseDataSpec(read.data).kind === 'images' ? (read.image_size ?? (isCropped ? 224 : null)) : null,
   };
 }
 

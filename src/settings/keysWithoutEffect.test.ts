@@ -1,0 +1,80 @@
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { parseConfig, readConfigFile } from './configFile.js';
+import { experimentFromSettings, type Overrides, resolveExperiment } from './experiment.js';
+
+const fault = (text: string, overrides: Overrides = {}): string => {
+  try {
+    resolveExperiment(parseConfig(text, 'a.cfg'), 'A', overrides);
+  } catch (error) {
+    return (error as Error).message;
+  }
+  return 'no error';
+};
+const section = (body: string, overrides?: Overrides) => fault(`[DEFAULT]\n[A]\n${body}\n`, overrides);
+
+describe('a key without effect', () => {
+  it.each([
+    ['image_size = 64', 'a.cfg:3: [A] image_size = 64: has no effect with data = cifar10, whose images have a size of'],
+    ['image_size = 64\ndata = synthetic', 'has no effect with data = synthetic'],
+    ['image_size = 64\ndata = mnist:x', 'has no effect with data = mnist:x'],
+    ['momentum = 0.8\noptimizer = adam', 'momentum = 0.8: has no effect with optimizer = adam'],
+    ['budget = guaranteed', 'budget = guaranteed: has no effect without a target: set target_weight_kbytes'],
+    ['decode_threads = 3', 'has no effect with data = cifar10: nothing is streamed'],
+    ['decode_threads = 3\ndata = images:x\nstream = false', 'has no effect with stream = false'],
+    ['scale_layer = yes\nmodel = resnet18', 'has no effect with model = resnet18'],
+    ['budget_search = 0.5', 'has no effect with budget = penalty'],
+    ['initial_cost_lambda2 = 1', 'has no effect without a target: set target_weight_kbytes'],
+    ['target_activation_type = sum', 'has no effect without a target: set target_activation_kbytes'],
+    ['w_bitwidth = 8', 'has no effect where no weight is quantized: set w_quantize'],
+    ['a_xmax_max = 6\nw_quantize = fp', 'has no effect where no activation is quantized: set a_quantize'],
+    ['recompute_range = true\nw_quantize = fp', 'has no effect without parametric_fp_b_xmax'],
+  ])('in a section is refused: %j', (body, message) => expect(section(body)).toContain(message));
+
+  it.each([
+    'image_size = 64\ndata = images:x',
+    'momentum = 0.8',
+    'decode_threads = 3\ndata = images:x',
+    'scale_layer = no\nmodel = resnet18',
+    'w_bitwidth = 8\nlayers = conv1*: w_quantize = fp',
+    'recompute_range = true\na_quantize = parametric_fp_b_xmax_relu',
+    'budget = penalty',
+  ])('is none where it has one: %j', (body) => expect(section(body)).toBe('no error'));
+
+  it('on the command line is refused, whatever makes it idle', () => {
+    expect(section('optimizer = adam', { momentum: 0.8 })).toBe(
+      '--momentum = 0.8: has no effect with optimizer = adam',
+    );
+    expect(section('', { 'image-size': 64, data: 'synthetic' })).toContain('--image-size = 64: has no effect');
+  });
+
+  it('is let pass where it comes along from further away than what makes it idle', () => {
+    expect(fault('[DEFAULT]\nmomentum = 0.8\nimage_size = 64\n[A]\noptimizer = adam\n')).toBe('no error');
+    expect(section('momentum = 0.8', { optimizer: 'adam' })).toBe('no error');
+    expect(section('data = images:x\nimage_size = 64', { data: 'synthetic' })).toBe('no error');
+    const { settings } = resolveExperiment(parseConfig('[A]\noptimizer = adam\n', 'a.cfg'), 'A');
+    expect(experimentFromSettings('A', 'config.json', settings).settings).toEqual(settings);
+  });
+
+  it('is not recorded: a size that nothing is scaled to', () => {
+    const text = '[DEFAULT]\nimage_size = 64\n[A]\ndata = synthetic\n';
+    expect(resolveExperiment(parseConfig(text, 'a.cfg'), 'A').settings.image_size).toBeNull();
+  });
+});
+
+it('no shipped section has one, with whatever images, optimizer and model it is called', () => {
+  for (const name of readdirSync('configs')) {
+    const file = readConfigFile(join('configs', name));
+    for (const experiment of ['DEFAULT', ...file.sections.keys()]) {
+      // ImageNet's crops are of files.
+      const other =
+        name === 'train_imagenet.cfg'
+          ? { device: 'cpu' }
+          : { data: 'synthetic:64', optimizer: 'adam', model: 'resnet18' };
+      for (const overrides of [{}, other]) {
+        expect(resolveExperiment(file, experiment, overrides).name).toBe(experiment);
+      }
+    }
+  }
+});

@@ -1,0 +1,125 @@
+/**
+ * Keys that do nothing beside the others. Where one is given as closely as what makes it idle, or more closely, somebody
+ * expects something of it and is told; a key that a whole file or an earlier run brings along may be idle.
+ */
+import { parseDataSpec } from '../data/dataSpec.js';
+import type { LayerRule } from './layerRules.js';
+import type { Fail, Settings } from './settingRules.js';
+import { type SettingKey, settingKeys } from './settings.js';
+
+/** How closely a key is given: by the file's [DEFAULT] or a run's config.json, by the section itself, by the call. */
+export type Origin = 'shared' | 'section' | 'call';
+
+interface IdleKeys {
+  readonly keys: readonly SettingKey[];
+  /** The keys that decide whether these do anything. */
+  readonly because: readonly SettingKey[];
+  readonly areIdle: (settings: Settings, layers: readonly LayerRule[]) => boolean;
+  /** Goes on behind `has no effect`. */
+  readonly reason: (settings: Settings) => string;
+}
+
+const idleKeys: readonly IdleKeys[] = [
+  {
+    keys: ['image_size'],
+    because: ['data'],
+    areIdle: ({ data }) => !isFolder(data),
+    reason: ({ data }) => `with data = ${data}, whose images have a size of their own; images:DIR has any`,
+  },
+  {
+    keys: ['decode_threads'],
+    because: ['data', 'stream'],
+    areIdle: ({ data, stream }) => !isFolder(data) || stream === false,
+    reason: ({ data, stream }) =>
+      `with ${isFolder(data) ? `stream = ${stream}` : `data = ${data}`}: nothing is streamed`,
+  },
+  {
+    keys: ['scale_layer'],
+    because: ['model', 'num_layers'],
+    areIdle: ({ scale_layer, num_layers }) => scale_layer && num_layers === null,
+    reason: ({ model }) => `with model = ${model}: only ResNets for CIFAR-10 have it`,
+  },
+  {
+    keys: ['momentum'],
+    because: ['optimizer'],
+    areIdle: ({ optimizer }) => optimizer === 'adam',
+    reason: ({ optimizer }) => `with optimizer = ${optimizer}`,
+  },
+  {
+    keys: ['budget'],
+    because: ['target_weight_kbytes', 'target_activation_kbytes'],
+    areIdle: (settings) =>
+      settings.budget === 'guaranteed' && !hasTarget(settings, 'weight') && !hasTarget(settings, 'activation'),
+    reason: () => 'without a target: set target_weight_kbytes or target_activation_kbytes',
+  },
+  {
+    keys: ['budget_search'],
+    because: ['budget'],
+    areIdle: ({ budget }) => budget !== 'guaranteed',
+    reason: ({ budget }) => `with budget = ${budget}: set budget = guaranteed`,
+  },
+  {
+    keys: ['initial_cost_lambda2'],
+    because: ['target_weight_kbytes'],
+    areIdle: (settings) => !hasTarget(settings, 'weight'),
+    reason: () => 'without a target: set target_weight_kbytes',
+  },
+  {
+    keys: ['initial_cost_lambda3', 'target_activation_type'],
+    because: ['target_activation_kbytes'],
+    areIdle: (settings) => !hasTarget(settings, 'activation'),
+    reason: () => 'without a target: set target_activation_kbytes',
+  },
+  {
+    keys: settingKeys.filter((key) => /^w_(?!quantize|per_channel)/.test(key)),
+    because: ['w_quantize', 'layers'],
+    areIdle: (settings, layers) => kindsOf('w_quantize', settings, layers).length === 0,
+    reason: () => 'where no weight is quantized: set w_quantize',
+  },
+  {
+    keys: settingKeys.filter((key) => /^a_(?!quantize)/.test(key)),
+    because: ['a_quantize', 'layers'],
+    areIdle: (settings, layers) => kindsOf('a_quantize', settings, layers).length === 0,
+    reason: () => 'where no activation is quantized: set a_quantize',
+  },
+  {
+    keys: ['recompute_range'],
+    because: ['w_quantize', 'a_quantize', 'layers'],
+    areIdle: (settings, layers) =>
+      settings.recompute_range &&
+      !(['w_quantize', 'a_quantize'] as const).some((key) =>
+        kindsOf(key, settings, layers).some((kind) => kind.startsWith('parametric_fp_b_xmax')),
+      ),
+    reason: () => 'without parametric_fp_b_xmax, the only quantizer whose range it changes',
+  },
+];
+
+/** Throws what `fail` makes of the first key that somebody gave and that has no effect. */
+export function checkEffects(
+  settings: Settings,
+  layers: readonly LayerRule[],
+  sources: ReadonlyMap<string, { readonly origin: Origin }>,
+  fail: Fail,
+): void {
+  const closeness = (key: string) => closenessOf[sources.get(key)?.origin ?? 'shared'];
+  for (const { keys, because, areIdle, reason } of idleKeys) {
+    const cause = Math.max(...because.map(closeness));
+    const given = keys.find((key) => closeness(key) > closenessOf.shared && closeness(key) >= cause);
+    if (given && areIdle(settings, layers)) throw fail(given, settings[given], `has no effect ${reason(settings)}`);
+  }
+}
+
+const closenessOf = { shared: 0, section: 1, call: 2 } as const satisfies Record<Origin, number>;
+
+function isFolder(data: string): boolean {
+  return parseDataSpec(data).kind === 'images';
+}
+
+function hasTarget(settings: Settings, of: 'weight' | 'activation'): boolean {
+  return settings[`target_${of}_kbytes`] > 0;
+}
+
+/** The kinds of quantizers that the settings or a rule for single tensors ask for. */
+function kindsOf(key: 'w_quantize' | 'a_quantize', settings: Settings, layers: readonly LayerRule[]): string[] {
+  return [settings[key], ...layers.map(({ values }) => values[key])].flatMap((kind) => kind ?? []);
+}
