@@ -1,8 +1,9 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { parseConfig, readConfigFile } from './configFile.js';
+import { parseConfig } from './configFile.js';
 import { experimentFromSettings, type Overrides, resolveExperiment } from './experiment.js';
+import { readConfigFile } from './readConfigFile.js';
 
 const fault = (text: string, overrides: Overrides = {}): string => {
   try {
