@@ -87,15 +87,14 @@ async function trainExperiment(
         ...display,
         onLayers: (layers: readonly ResolvedLayer[]) => display.line(resolvedLayerTable(layers)),
       };
-      const options = { force, generatesData: true, events, signal, onTraining: begin };
+      const options = { force, events, signal, onTraining: begin };
       const run = await runExperiment(experiment, file, bench, options).catch((error) => {
         if (!(error instanceof DeviceLost) || !isTraining) throw error;
         throw new DeviceLost(`${error.message}; go on with: ${resumeCall(experiment)}`);
       });
       const { summary, folder, variables } = run;
       if (!summary) {
-        // The data too where they were generated for want of others: they are an override by now.
-        display.line(`interrupted; go on with: ${resumeCall(run.experiment)}`);
+        display.line(`interrupted; go on with: ${resumeCall(experiment)}`);
         return run;
       }
       if (plots) {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { InputError } from '../errors.js';
-import { emptyImageSet, type ImageSet, limit, split } from './imageSet.js';
+import { emptyImageSet, type ImageSet, limit, split, usualSplit } from './imageSet.js';
 
 /** Image i consists of the bytes i and has label 100 + i. */
 function numbered(count: number): ImageSet {
@@ -33,6 +33,10 @@ describe('limit', () => {
     expect(() => limit(numbered(5), 2.5, 1)).toThrow(InputError);
     expect(() => limit(numbered(5), 0, 1)).toThrow(InputError);
   });
+});
+
+it('holds out a tenth where nobody says how much, and no more than the paper can spare', () => {
+  expect([50_000, 60_000, 5200, 128, 19, 2].map(usualSplit)).toEqual([5000, 5000, 520, 12, 1, 1]);
 });
 
 describe('split', () => {

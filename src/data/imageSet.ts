@@ -22,6 +22,8 @@ export interface Dataset<T extends Images = ImageSet> {
   readonly classes: readonly string[];
   readonly train: T;
   readonly test: T;
+  /** Lines that the user should read, such as how many files were left out. */
+  readonly notes?: readonly string[];
 }
 
 /** One typed array holds at most 4 GiB in the oldest supported Node (20). */
@@ -54,6 +56,11 @@ export function limit<T extends Images>(set: T, count: number, seed: number, wha
     );
   }
   return choose(set, shuffledIndices(set.count, seed).subarray(0, count));
+}
+
+/** How many of `count` training images to hold out where nobody says: a tenth, at most 5000 (of the paper's 50 000). */
+export function usualSplit(count: number): number {
+  return Math.max(1, Math.min(5000, Math.floor(count / 10)));
 }
 
 /**

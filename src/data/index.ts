@@ -6,7 +6,7 @@ export * from './augmentation.js';
 export * from './batches.js';
 export * from './dataSpec.js';
 export * from './fingerprint.js';
-export { type Dataset, type ImageSet, joined, limit, split } from './imageSet.js';
+export { type Dataset, type ImageSet, joined, limit, split, usualSplit } from './imageSet.js';
 export { type ImageStream, type Images, isStream, readAhead, sizesOf } from './imageStream.js';
 export * from './progress.js';
 export * from './random.js';

@@ -80,7 +80,7 @@ function conditions(
     `Images: \`${data}\`, ${images}, ${tests}; batches of ${batch_size}.`,
     `${epochsText(plan)}; ${seeds.length === 1 ? `seed ${seeds[0]}` : `seeds ${seeds.join(', ')}, given as mean ± standard deviation`}.`,
     select === 'validation'
-      ? `Of the training images ${validation_split}, chosen by the seed, choose the parameters (\`select = validation\`); the test images are only reported on. The published numbers were chosen by the test images themselves, which flatters them.`
+      ? `Of the training images ${validation_split ?? 'a tenth (at most 5000)'}, chosen by the seed, choose the parameters (\`select = validation\`); the test images are only reported on. The published numbers were chosen by the test images themselves, which flatters them.`
       : 'The test images choose the parameters (`select = test`), as in the published numbers: both are flattered by it.',
     ...(isShort ? [`The paper trains ${publishedEpochs} epochs: expect larger errors.`] : []),
     ...(isPart ? ['Only a part of the images is used: these numbers say nothing about the published ones.'] : []),

@@ -1,13 +1,14 @@
 /** The images of an experiment: loaded or found, limited, split, and checked where they are streamed. */
 
-import { Cifar10Missing, loadDataset, measured } from '../data/files/index.js';
-import { type Images, isStream, type OnProgress, split } from '../data/index.js';
+import { loadDataset, measured } from '../data/files/index.js';
+import { type Images, isStream, type OnProgress, split, usualSplit } from '../data/index.js';
 import { cacheFolder } from '../disk/cacheFolder.js';
-import { type ConfigFile, type Experiment, resolveExperiment } from '../settings/index.js';
-import type { RunEvents } from './runEvents.js';
+import type { Experiment } from '../settings/index.js';
 
 export interface ExperimentData {
   readonly classes: readonly string[];
+  /** Lines that the user should read, such as how many files were left out. */
+  readonly notes: readonly string[];
   readonly train: Images;
   /** Held out from the training images to choose the best parameters; `null` where the test images choose. */
   readonly validation: Images | null;
@@ -19,27 +20,6 @@ export interface ExperimentData {
 /** The sets to evaluate: the one that chooses first, then the test images if they are another. */
 export function evaluationSets({ validation, test }: ExperimentData): readonly [Images, ...Images[]] {
   return validation ? [validation, test] : [test];
-}
-
-/**
- * The experiment itself, or, where nobody chose the data and CIFAR-10, the default, is not to be had, the experiment on
- * generated images, with a line that says so. `load` loads the images of an experiment.
- */
-export async function withGeneratedData(
-  experiment: Experiment,
-  file: ConfigFile,
-  load: (experiment: Experiment) => Promise<unknown>,
-  events: Pick<RunEvents, 'line'>,
-): Promise<Experiment> {
-  try {
-    await load(experiment);
-    return experiment;
-  } catch (error) {
-    if (!(error instanceof Cifar10Missing) || experiment.sources.has('data')) throw error;
-    events.line(`NOTE: training on GENERATED images (data = synthetic), not on CIFAR-10: ${error.message}`);
-    const overrides = { ...Object.fromEntries(experiment.overrides), data: 'synthetic' };
-    return resolveExperiment(file, experiment.name, overrides);
-  }
 }
 
 /** `use`: the files of streamed images are checked only where they will be read. */
@@ -60,7 +40,8 @@ export async function loadExperimentData(
     seed: training.seed,
     onProgress,
   });
-  const parts = data.validationSplit > 0 ? split(dataset.train, data.validationSplit, training.seed) : null;
+  const held = data.validationSplit ?? usualSplit(dataset.train.count);
+  const parts = held > 0 ? split(dataset.train, held, training.seed) : null;
   const checked = async (images: Images, isUsed: boolean): Promise<Images> =>
     isUsed && isStream(images) ? measured(images, { cacheDirectory: cacheFolder(), onProgress }) : images;
   const close = async (): Promise<void> => {
@@ -69,6 +50,7 @@ export async function loadExperimentData(
   try {
     return {
       classes: dataset.classes,
+      notes: dataset.notes ?? [],
       train: await checked(parts?.rest ?? dataset.train, use === 'all'),
       validation: parts && (await checked(parts.held, use === 'all')),
       test: await checked(dataset.test, true),

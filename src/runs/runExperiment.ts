@@ -20,7 +20,7 @@ import type { RunSummary } from '../train/summary.js';
 import { initialState, train } from '../train/train.js';
 import { zeroedWeights } from '../train/zeroedWeights.js';
 import { type LoadedWeights, loadReport, readStartingWeights, readWeightFile } from '../weights/index.js';
-import { evaluationSets, withGeneratedData } from './experimentData.js';
+import { type ExperimentData, evaluationSets } from './experimentData.js';
 import { folderRecorder } from './folderRecorder.js';
 import {
   checkReplaceable,
@@ -38,8 +38,6 @@ import type { Workbench } from './workbench.js';
 export interface RunOptions {
   /** Replace an existing run folder. */
   readonly force: boolean;
-  /** Take generated images where nobody chose the data and CIFAR-10 is not to be had. */
-  readonly generatesData?: boolean;
   readonly events: RunEvents;
   /** Stops the run between two steps, with a checkpoint. */
   readonly signal: AbortSignal;
@@ -48,8 +46,6 @@ export interface RunOptions {
 }
 
 export interface FinishedRun {
-  /** As it ran: with generated images where there were no others. */
-  readonly experiment: Experiment;
   readonly folder: RunFolder;
   readonly variables: Variables;
   /** `null` if the signal came first; the run can be resumed. */
@@ -61,14 +57,14 @@ export interface FinishedRun {
  * @throws TrainingFault if the loss is no longer finite
  */
 export async function runExperiment(
-  given: Experiment,
+  experiment: Experiment,
   file: ConfigFile,
   bench: Workbench,
   options: RunOptions,
 ): Promise<FinishedRun> {
-  const lock = await lockFolder(runRoot(given), { does: 'trains', onLine: options.events.line });
+  const lock = await lockFolder(runRoot(experiment), { does: 'trains', onLine: options.events.line });
   try {
-    return await runLocked(lock, given, file, bench, options);
+    return await runLocked(lock, experiment, file, bench, options);
   } finally {
     lock.release();
   }
@@ -76,15 +72,14 @@ export async function runExperiment(
 
 async function runLocked(
   lock: Lock,
-  given: Experiment,
+  experiment: Experiment,
   file: ConfigFile,
   bench: Workbench,
-  { force, generatesData = false, events, signal, onTraining }: RunOptions,
+  { force, events, signal, onTraining }: RunOptions,
 ): Promise<FinishedRun> {
-  if (!given.resume) checkReplaceable(given, force);
-  const load = (wanted: Experiment) => bench.data(wanted, events.task);
-  const experiment = generatesData ? await withGeneratedData(given, file, load, events) : given;
-  const data = await load(experiment);
+  if (!experiment.resume) checkReplaceable(experiment, force);
+  const data = await bench.data(experiment, events.task);
+  for (const note of data.notes) events.line(note);
   checkBatchSize(experiment, data.train.count);
   const folderToResume = experiment.resume ? resumeRunFolder(experiment) : null;
   const startFile = folderToResume ? null : resolveStartingWeights(experiment, file);
@@ -121,7 +116,7 @@ async function runLocked(
         checkpoint: await checkpointFile(program, session.program, state),
         force,
       });
-    events.line(`${experiment.name}  ${experiment.network.model}  ${data.train.count} images  ${device}`);
+    events.line(`${experiment.name}  ${experiment.network.model}  ${countLine(data)}  ${device}`);
     onTraining?.();
     const summary = await train({
       experiment,
@@ -133,10 +128,15 @@ async function runLocked(
       signal,
       events,
     });
-    return { experiment, folder, variables: program.variables, summary };
+    return { folder, variables: program.variables, summary };
   } finally {
     await session.program.dispose();
   }
+}
+
+/** How many images train, and how many of the training images are held out. */
+function countLine({ train, validation }: ExperimentData): string {
+  return `${train.count} images${validation ? ` (${validation.count} more held out to choose by)` : ''}`;
 }
 
 /** What config.json keeps of a file of starting weights: its hash tells whether it is still the same. */

@@ -1,4 +1,6 @@
 import { readFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { InputError } from '../errors.js';
 import { parseConfig } from './configFile.js';
@@ -84,12 +86,21 @@ describe('defaults', () => {
     expect(crops).toMatchObject({ augmentShift: 0, augmentMirror: true, imageSize: 224 });
     expect(experiment('data = images:x\naugment = resized_crop\nimage_size = 96').data.imageSize).toBe(96);
     expect(experiment('augment = none').data).toMatchObject({ augmentShift: 0, augmentMirror: false, imageSize: null });
-    expect(experiment('select = validation').data.validationSplit).toBe(5000);
-    expect(experiment('select = validation\nlimit_train = 2000').data.validationSplit).toBe(200);
-    expect(experiment('select = validation\ndata = synthetic:70').data.validationSplit).toBe(7);
+    expect(experiment('select = validation').data.validationSplit).toBeNull();
+    expect(experiment('select = validation\nvalidation_split = 200').data.validationSplit).toBe(200);
     expect(experiment('num_layers = 56').network.model).toBe('resnet56');
     expect(experiment('num_layers = 20\nmodel = resnet110').network.numLayers).toBe(110);
     expect(experiment('model = resnet18').network.numLayers).toBeNull();
+  });
+});
+
+describe('paths', () => {
+  it('may begin at the home folder', () => {
+    const { out, data, training } = experiment('out = ~/runs\ndata = images:~/pictures\nweightfile = ~/x.h5');
+    expect([out, data.source.location, training.startFrom]).toEqual(
+      ['runs', 'pictures', 'x.h5'].map((name) => join(homedir(), name)),
+    );
+    expect(() => experiment('out = ~else/runs')).toThrow('write out the home folder of another user');
   });
 });
 

@@ -4,6 +4,7 @@
  * thrown as an `InputError` that names file, line, section, key, value and what would be right.
  */
 import { type DataSpec, parseDataSpec } from '../data/dataSpec.js';
+import { userPath } from '../disk/userPath.js';
 import { InputError } from '../errors.js';
 import type { ActivationType } from '../quant/index.js';
 import { type ConfigFile, defaultSection, interpolatedKeys, sectionEntries } from './configFile.js';
@@ -41,7 +42,8 @@ export interface Experiment {
     readonly limitTrain: number | null;
     readonly limitVal: number | null;
     /** Training images held out to select the best parameters, 0 for none. */
-    readonly validationSplit: number;
+    /** Training images to hold out for validation; `null`: a tenth of them, at most 5000. */
+    readonly validationSplit: number | null;
     /** Side of the square images in pixels, `null` for the dataset's own. */
     readonly imageSize: number | null;
     /** While training: shifted and mirrored, or random crops scaled to the image size, or as they are. */
@@ -230,6 +232,10 @@ function remarkHint(value: string): string {
   return /\s[#;]/.test(value) ? ' (a remark needs a line of its own)' : '';
 }
 
+function located(source: DataSpec): DataSpec {
+  return source.location === undefined ? source : { ...source, location: userPath(source.location) };
+}
+
 function grouped(
   s: Settings,
 ): Omit<Experiment, 'name' | 'configPath' | 'layers' | 'settings' | 'sources' | 'overrides'> {
@@ -242,7 +248,7 @@ function grouped(
       widthMultiplier: s.width_multiplier,
     },
     data: {
-      source: parseDataSpec(s.data),
+      source: located(parseDataSpec(s.data)),
       limitTrain: s.limit_train,
       limitVal: s.limit_val,
       validationSplit: s.validation_split,
@@ -271,7 +277,7 @@ function grouped(
       labelSmoothing: s.label_smoothing,
       emaDecay: s.ema_decay,
       quantizerLearningRateFactor: s.quantizer_learning_rate_factor,
-      startFrom: s.weightfile,
+      startFrom: s.weightfile === null ? null : userPath(s.weightfile),
       select: s.select,
     },
     weights: quantizerSettings(s, 'w'),
@@ -288,7 +294,7 @@ function grouped(
     device: s.device,
     threads: s.threads,
     matmulPrecision: s.matmul_precision,
-    out: s.out,
+    out: userPath(s.out),
     checkpointMinutes: s.checkpoint_minutes,
     resume: s.resume,
   };

@@ -17,7 +17,8 @@ export type Settings = Omit<
   /** `null` for models that have one depth only. */
   readonly num_layers: number | null;
   readonly learning_rate_drops: readonly number[];
-  readonly validation_split: number;
+  /** `null`: a tenth of the training images, at most 5000. */
+  readonly validation_split: number | null;
   readonly augment_shift: number;
   readonly augment_mirror: boolean;
 };
@@ -35,18 +36,12 @@ export function complete(read: ReadSettings): Settings {
     model,
     num_layers: isCifarResnet ? Number(model.slice('resnet'.length)) : null,
     learning_rate_drops: read.learning_rate_drops ?? (read.schedule === 'step' ? proportionalDrops(read.epochs) : []),
-    validation_split: read.validation_split ?? (read.select === 'validation' ? defaultSplit(read) : 0),
+    validation_split: read.select === 'validation' ? read.validation_split : (read.validation_split ?? 0),
     augment_shift: read.augment_shift ?? (read.augment === 'shift' ? 4 : 0),
     augment_mirror: read.augment_mirror ?? (read.augment !== 'none' && keepsClassMirrored(read.data)),
     // Only files are scaled. Crops of any image have to have one size; 224 is the usual one.
     image_size: parseDataSpec(read.data).kind === 'images' ? (read.image_size ?? (isCropped ? 224 : null)) : null,
   };
-}
-
-/** As many images as the paper's data leave for it easily, or a tenth where fewer are used. */
-function defaultSplit({ limit_train, data }: ReadSettings): number {
-  const images = limit_train ?? parseDataSpec(data).count ?? Number.POSITIVE_INFINITY;
-  return Math.max(1, Math.min(5000, Math.floor(images / 10)));
 }
 
 /** The published 80 and 120 of 160 epochs, for any number of epochs: after a half and after three quarters. */
@@ -93,7 +88,7 @@ export function checkKeysTogether(settings: Settings, layers: readonly LayerRule
   if (settings.select === 'validation' && split === 0) {
     throw fail('validation_split', split, 'must be at least 1 with select = validation');
   }
-  if (settings.select === 'test' && split > 0) {
+  if (settings.select === 'test' && split !== 0) {
     throw fail('validation_split', split, 'must be 0 with select = test; to use these images set select = validation');
   }
 }

@@ -27,9 +27,6 @@ const archiveNames = Object.values(cifar10Archives).map(({ url }) => path.posix.
 const innerFolders = ['cifar-10-batches-bin', 'cifar-10-batches-py'];
 const wantedFiles = [...cifar10BinaryFiles, ...cifar10PythonFiles];
 
-/** CIFAR-10 is nowhere on this machine and cannot be fetched: other data may do. */
-export class Cifar10Missing extends InputError {}
-
 export interface Cifar10Options extends DownloadOptions {
   readonly cacheDirectory: string;
   readonly download?: boolean | undefined;
@@ -39,8 +36,8 @@ export interface Cifar10Options extends DownloadOptions {
 
 /**
  * @param location a folder or an archive; absent: ./data, then the cache folder, then a download
- * @throws Cifar10Missing if nothing is found without a location and nothing can be fetched
- * @throws InputError if nothing is found at the location, or what is found is damaged
+ * @throws InputError if nothing is found at the location, or without one nothing is found and nothing can be fetched, or
+ * what is found is damaged
  */
 export async function loadCifar10(location: string | undefined, options: Cifar10Options): Promise<Dataset> {
   if (location !== undefined) {
@@ -88,12 +85,12 @@ async function fetchArchive(options: Cifar10Options): Promise<NamedFiles> {
   const remote = cifar10Archives.binary;
   const target = path.join(options.cacheDirectory, path.posix.basename(remote.url));
   const mend = `put ${remote.url} into ./data or ${options.cacheDirectory}, name its place (--data cifar10:PLACE), or use --data synthetic`;
-  if (options.download === false) throw new Cifar10Missing(`CIFAR-10 was not found in ./data; ${mend}`);
+  if (options.download === false) throw new InputError(`CIFAR-10 was not found in ./data; ${mend}`);
   try {
     await download(remote, target, options);
   } catch (error) {
     if (!(error instanceof InputError)) throw error;
-    throw new Cifar10Missing(`CIFAR-10 was not found in ./data and the download failed: ${error.message}; ${mend}`);
+    throw new InputError(`CIFAR-10 was not found in ./data and the download failed: ${error.message}; ${mend}`);
   }
   return readArchive(target, wantedFiles);
 }

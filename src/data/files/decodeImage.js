@@ -44,6 +44,9 @@ export async function measureImage(file) {
   return { width, height };
 }
 
+/** What libjpeg only warns of, such as stray bytes before a marker, occurs in ImageNet and does no harm. */
+const failOn = 'error';
+
 /**
  * @param {import('sharp')} open
  * @param {Uint8Array} bytes
@@ -51,12 +54,11 @@ export async function measureImage(file) {
  */
 function framed(open, bytes, framing) {
   if (framing.type === 'fill') {
-    const image = open(bytes).autoOrient();
+    const image = open(bytes, { failOn }).autoOrient();
     const { side } = framing;
     return side === undefined ? image : image.resize(side, side, { fit: 'cover' });
   }
-  // What libjpeg only warns of, such as stray bytes before a marker, occurs in ImageNet and does no harm.
-  const image = open(bytes, { ignoreIcc: true, failOn: 'error' });
+  const image = open(bytes, { ignoreIcc: true, failOn });
   const options = /** @type {const} */ ({ fit: 'fill', kernel: 'linear', fastShrinkOnLoad: false });
   if (framing.type === 'region') return image.extract(framing.region).resize(framing.side, framing.side, options);
   return image.resize(framing.scaled.width, framing.scaled.height, options).extract(framing.cut);

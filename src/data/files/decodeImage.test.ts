@@ -182,7 +182,11 @@ describe('a damaged file', () => {
     const bytes = await encodePhotograph(size);
     const end = bytes.length - 2;
     const file = write(Buffer.concat([bytes.subarray(0, end), Buffer.alloc(9), bytes.subarray(end)]));
-    const framing = { type: 'region', region: whole(size), side: 32 } as const;
-    expect((await decodeImage(file, framing)).data).toEqual((await decodeImage(write(bytes), framing)).data);
+    for (const framing of [
+      { type: 'region', region: whole(size), side: 32 },
+      { type: 'fill', side: 32 },
+    ] as const) {
+      expect((await decodeImage(file, framing)).data).toEqual((await decodeImage(write(bytes), framing)).data);
+    }
   });
 });

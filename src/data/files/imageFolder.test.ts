@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, symlink, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import sharp from 'sharp';
 import { beforeEach, describe, expect, it } from 'vitest';
@@ -86,6 +86,58 @@ describe('loadImageFolder', () => {
     await writeImage('test/cat/d.png', blue);
     await writeImage('test/ant/e.png', red);
     expect((await load()).test.count).toBe(2);
+  });
+});
+
+describe('what lies in a folder', () => {
+  it('is read where libvips can, in folders of folders too, in one order', async () => {
+    await writeImage('train/ant/d.webp', red);
+    await writeImage('train/ant/more/a.tiff', red);
+    await writeImage('train/ant/more/deep/z.gif', red);
+    await writeImage('train/ant/x.jpg/e.avif', red);
+    const { train } = listImageFolder(root);
+    expect(train.map(({ name }) => name)).toEqual([
+      ...['ant/c.PNG', 'ant/d.webp', 'ant/more/a.tiff', 'ant/more/deep/z.gif', 'ant/x.jpg/e.avif'],
+      ...['cat/a.png', 'cat/b.jpg'],
+    ]);
+    expect((await load()).train.count).toBe(7);
+  });
+
+  it('is counted where it is left out', async () => {
+    for (const name of ['cat/a.bmp', 'cat/b.BMP', 'ant/README', 'ant/.hidden']) {
+      await writeFile(path.join(root, 'train', name), 'x');
+    }
+    await writeFile(path.join(root, 'val/cat/c.bmp'), 'x');
+    await symlink('.', path.join(root, 'val/cat/more'));
+    const { notes } = await load();
+    expect(notes).toHaveLength(1);
+    expect(notes![0]).toMatch(
+      /6 files are left out \(3 \.bmp, 1 beside the class folders, 2 without an ending\); read are/,
+    );
+    for (const name of ['train/notes.txt', 'train/cat/a.bmp', 'train/cat/b.BMP', 'train/ant/README']) {
+      await rm(path.join(root, name));
+    }
+    await rm(path.join(root, 'val/cat/more'));
+    await rm(path.join(root, 'val/cat/c.bmp'));
+    expect((await load()).notes).toEqual([]);
+  });
+
+  it.each(['train/latin-\xe9', 'val/latin-\xe9', 'train/cat/latin-\xe9.png'])(
+    'is refused where a name is not UTF-8: %j',
+    async (name) => {
+      const bytes = Buffer.concat([Buffer.from(`${root}/`), Buffer.from(name, 'latin1')]);
+      await (name.endsWith('.png') ? writeFile(bytes, 'x') : mkdir(bytes));
+      await expectFault('latin-', 'this name is not UTF-8');
+    },
+  );
+
+  it.each([
+    ['train/cat/gone.png', 'nowhere', 'a link to a place where nothing is'],
+    ['train/cat/loop.png', 'loop.png', 'a link that leads back to itself'],
+    ['train/loop', 'loop', 'a link that leads back to itself'],
+  ])('is refused in words where %s is a broken link', async (name, target, words) => {
+    await symlink(target, path.join(root, name));
+    await expectFault(name, words);
   });
 });
 

@@ -1,17 +1,21 @@
 /**
- * Image folders: DIR/train/CLASS/* and DIR/val (or DIR/test)/CLASS/*, JPEG or PNG, a class a folder. Decoding is slow
+ * Image folders: DIR/train/CLASS/** and DIR/val (or DIR/test)/CLASS/**, a class a folder. Decoding is slow
  * (60 000 small JPEGs: half a minute on two cores), so what is to be resident is decoded once, into a cache file
  * (imageFolderCache.ts). What is too much for that, or is to be seen in ever new crops, is decoded while it is needed
  * (imageStream.ts).
  */
-import { readdirSync, statSync } from 'node:fs';
+import { type Dirent, readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
+import { readFault } from '../../disk/fileFault.js';
 import { InputError } from '../../errors.js';
 import type { Dataset, ImageSet } from '../imageSet.js';
 import type { Decoders, ImageFile, ImageStream } from '../imageStream.js';
 import type { OnProgress } from '../progress.js';
 import { decodeImages } from './decodeImages.js';
 import { readCachedImages, writeCachedImages } from './imageFolderCache.js';
+
+/** The formats that libvips, as sharp brings it, reads. */
+const endings = ['.jpg', '.jpeg', '.png', '.webp', '.tif', '.tiff', '.gif', '.avif'];
 
 export interface ImageFolderOptions {
   /** Side of the square to which images are scaled (and cropped at the centre); absent: their own common size. */
@@ -26,6 +30,8 @@ export interface FolderListing {
   readonly classes: readonly string[];
   readonly train: readonly ImageFile[];
   readonly test: readonly ImageFile[];
+  /** A line about files that are left out, if there are any. */
+  readonly notes: readonly string[];
 }
 
 /** @throws InputError if a folder, a class or a class's images are missing. */
@@ -34,15 +40,20 @@ export function listImageFolder(location: string): FolderListing {
   const testFolder = ['val', 'test'].map((name) => path.join(location, name)).find(isFolder);
   if (!isFolder(trainFolder)) throw new InputError(`${trainFolder}: no such folder; wanted: DIR/train/CLASS/*`);
   if (!testFolder) throw new InputError(`${location}: has neither val nor test; wanted: DIR/val/CLASS/*`);
-  const classes = listNames(trainFolder).filter((name) => isFolder(path.join(trainFolder, name)));
+  const classes = foldersIn(trainFolder);
   if (classes.length === 0) {
     throw new InputError(`${trainFolder}: no class folders; wanted: a folder with images for each class`);
   }
-  const strange = listNames(testFolder).find(
-    (name) => isFolder(path.join(testFolder, name)) && !classes.includes(name),
-  );
+  const strange = foldersIn(testFolder).find((name) => !classes.includes(name));
   if (strange) throw new InputError(`${path.join(testFolder, strange)}: this class is not in ${trainFolder}`);
-  return { location, classes, train: listImages(trainFolder, classes), test: listImages(testFolder, classes) };
+  const [train, test] = [listImages(trainFolder, classes), listImages(testFolder, classes)];
+  const notes = leftOutNote(location, [train.leftOut, test.leftOut]);
+  return { location, classes, train: train.images, test: test.images, notes };
+}
+
+function foldersIn(folder: string): string[] {
+  const names = listEntries(folder).map(({ name }) => name);
+  return names.filter((name) => isFolder(path.join(folder, name)));
 }
 
 /**
@@ -50,19 +61,19 @@ export function listImageFolder(location: string): FolderListing {
  * @throws InputError if an image cannot be decoded, or sizes differ while `imageSize` is not given.
  */
 export async function loadImageFolder(listing: FolderListing, options: ImageFolderOptions): Promise<Dataset> {
-  const { location, classes } = listing;
+  const { location, classes, notes } = listing;
   const { imageSize } = options;
   if (imageSize !== undefined && !(Number.isInteger(imageSize) && imageSize > 0)) {
     throw new InputError(`image size ${imageSize}: give a positive whole number of pixels`);
   }
   const cached = await readCachedImages(location, [listing.train, listing.test], options);
   const [train, test] = cached ?? (await decode(location, [listing.train, listing.test], options));
-  return { name: folderName(location), classes, train, test };
+  return { name: folderName(location), classes, train, test, notes };
 }
 
 /** Images that are decoded when they are needed, into squares of `imageSize` pixels; nothing is read yet. */
 export function streamImageFolder(
-  { location, classes, train, test }: FolderListing,
+  { location, classes, train, test, notes }: FolderListing,
   imageSize: number,
   framing: ImageStream['framing'],
   decoders: Decoders,
@@ -71,7 +82,7 @@ export function streamImageFolder(
     const shape = { height: imageSize, width: imageSize, channels: 3 };
     return { files, count: files.length, ...shape, framing, sizes: null, decoders };
   };
-  return { name: folderName(location), classes, train: stream(train), test: stream(test) };
+  return { name: folderName(location), classes, train: stream(train), test: stream(test), notes };
 }
 
 async function decode(
@@ -96,27 +107,78 @@ function folderName(location: string): string {
   return path.basename(path.resolve(location));
 }
 
-function listImages(folder: string, classes: readonly string[]): ImageFile[] {
-  return classes.flatMap((name, label) => {
+/** The images of a set, class by class, and what else lies in its folder. */
+function listImages(
+  folder: string,
+  classes: readonly string[],
+): { readonly images: readonly ImageFile[]; readonly leftOut: LeftOut } {
+  const outside = listEntries(folder).filter(({ name }) => !classes.includes(name));
+  const leftOut: LeftOut = new Map(outside.length > 0 ? [['beside the class folders', outside.length]] : []);
+  const images = classes.flatMap((name, label) => {
     const classFolder = path.join(folder, name);
     if (!isFolder(classFolder)) throw new InputError(`${classFolder}: no such folder; every class needs one`);
-    const images = listNames(classFolder).filter((file) => /\.(jpe?g|png)$/i.test(file));
-    if (images.length === 0) throw new InputError(`${classFolder}: no images; wanted: .jpg, .jpeg or .png files`);
-    return images.map((image) => {
-      const file = path.join(classFolder, image);
-      const { size, mtimeMs } = statSync(file);
-      return { file, name: `${name}/${image}`, label, bytes: size, modifiedMs: mtimeMs };
-    });
+    const found = imagesBelow(classFolder, name, label, leftOut);
+    if (found.length === 0) throw new InputError(`${classFolder}: no images; wanted: ${endings.join(', ')} files`);
+    return found;
   });
+  return { images, leftOut };
 }
 
-/** Visible entries, sorted by code units: the same order on every machine. */
-function listNames(folder: string): string[] {
-  return readdirSync(folder)
-    .filter((name) => !name.startsWith('.'))
-    .sort();
+/** The images of a folder, then those of the folders in it. `name`: the folder's own, below the folder of the set. */
+function imagesBelow(folder: string, name: string, label: number, leftOut: LeftOut): ImageFile[] {
+  const entries = listEntries(folder);
+  const images = entries.flatMap((entry): ImageFile[] => {
+    if (entry.isDirectory()) return [];
+    const file = path.join(folder, entry.name);
+    const ending = path.extname(entry.name).toLowerCase();
+    const found = endings.includes(ending) ? inWords(file, () => statSync(file)) : undefined;
+    if (!found?.isFile()) {
+      const kind = ending || 'without an ending';
+      leftOut.set(kind, (leftOut.get(kind) ?? 0) + 1);
+      return [];
+    }
+    return [{ file, name: `${name}/${entry.name}`, label, bytes: found.size, modifiedMs: found.mtimeMs }];
+  });
+  const deeper = entries
+    .filter((entry) => entry.isDirectory())
+    .map((entry) => imagesBelow(path.join(folder, entry.name), `${name}/${entry.name}`, label, leftOut));
+  return [images, ...deeper].flat();
+}
+
+/** Files that are no images or none that can be read: how many, by their ending or place. */
+type LeftOut = Map<string, number>;
+
+function leftOutNote(location: string, sets: readonly LeftOut[]): string[] {
+  const sum: LeftOut = new Map();
+  for (const [kind, count] of sets.flatMap((set) => [...set])) sum.set(kind, (sum.get(kind) ?? 0) + count);
+  if (sum.size === 0) return [];
+  const total = [...sum.values()].reduce((a, b) => a + b);
+  const parts = [...sum].sort(([a], [b]) => (a < b ? -1 : 1)).map(([kind, count]) => `${count} ${kind}`);
+  const files = total === 1 ? '1 file is' : `${total} files are`;
+  return [`${location}: ${files} left out (${parts.join(', ')}); read are ${endings.join(', ')}`];
+}
+
+/**
+ * Visible entries, sorted by code units: the same order on every machine.
+ * @throws InputError if the folder cannot be read, or a name in it is no text.
+ */
+function listEntries(folder: string): Dirent[] {
+  const entries = inWords(folder, () => readdirSync(folder, { withFileTypes: true }));
+  const visible = entries.filter(({ name }) => !name.startsWith('.'));
+  // Node puts this character where the bytes of a name are no UTF-8, and then does not find the file.
+  const strange = visible.find(({ name }) => name.includes('\ufffd'));
+  if (strange) throw new InputError(`${path.join(folder, strange.name)}: this name is not UTF-8; rename it`);
+  return visible.sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
 function isFolder(folder: string): boolean {
-  return statSync(folder, { throwIfNoEntry: false })?.isDirectory() ?? false;
+  return inWords(folder, () => statSync(folder, { throwIfNoEntry: false }))?.isDirectory() ?? false;
+}
+
+function inWords<T>(file: string, access: () => T): T {
+  try {
+    return access();
+  } catch (error) {
+    throw readFault(error, file);
+  }
 }
