@@ -136,7 +136,7 @@ async function runLocked(
 
 /** How many images train, and how many of the training images are held out. */
 function countLine({ train, validation }: ExperimentData): string {
-  return `${train.count} images${validation ? ` (${validation.count} more held out to choose by)` : ''}`;
+  return `${train.count} images${validation ? `  ${validation.count} more held out to choose by` : ''}`;
 }
 
 /** What config.json keeps of a file of starting weights: its hash tells whether it is still the same. */
