@@ -5,6 +5,7 @@ import type { Network } from '../layers.js';
 import { mobilenetV2 } from './mobilenetV2.js';
 import { resnet18 } from './resnet18.js';
 import { resnetCifar } from './resnetCifar.js';
+import { tiny } from './tiny.js';
 
 export interface ModelOptions {
   readonly model: string;
@@ -21,5 +22,6 @@ export function buildModel(network: Network, x: Tensor, options: ModelOptions): 
   if (depth) return resnetCifar(network, x, { ...options, depth: Number(depth) });
   if (options.model === 'resnet18') return resnet18(network, x, options.classes);
   if (options.model === 'mobilenetv2') return mobilenetV2(network, x, options);
+  if (options.model === 'tiny') return tiny(network, x, options.classes);
   throw new Error(`model ${options.model} is not known`);
 }

@@ -60,7 +60,8 @@ function block(
   return nonlinearity(network, add(network.graph, main, shortcut), scope);
 }
 
-function convolution(
+/** A convolution without bias and its batch normalization, under the published names of `scope`. */
+export function convolution(
   network: Network,
   x: Tensor,
   scope: string,
