@@ -149,6 +149,7 @@ export function writeTinyConfig(folder: string): string {
 }
 
 const tinyConfig = `[DEFAULT]
+model = tiny
 data = synthetic:96
 batch_size = 16
 epochs = 3
@@ -162,16 +163,16 @@ epochs = 1
 [BUDGET]
 w_quantize = parametric_fp_d_xmax
 a_quantize = parametric_fp_d_xmax_relu
-target_weight_kbytes = 120
-target_activation_kbytes = 12
+target_weight_kbytes = 0.8
+target_activation_kbytes = 1.2
 
 [GUARANTEED]
 budget = guaranteed
 budget_search = 0.4
 w_quantize = parametric_fp_d_xmax
 a_quantize = parametric_fp_d_xmax_relu
-target_weight_kbytes = 70.1
-target_activation_kbytes = 20
+target_weight_kbytes = 0.45
+target_activation_kbytes = 4
 target_activation_type = peak
 
 [EXTENDED]
@@ -187,7 +188,7 @@ layers =
   fc/*: w_quantize = none
 w_quantize = parametric_fp_d_xmax
 a_quantize = parametric_fp_d_xmax_relu
-target_weight_kbytes = 120
+target_weight_kbytes = 0.8
 
 [PER_CHANNEL]
 budget = guaranteed
@@ -195,7 +196,7 @@ budget_search = 0.4
 w_quantize = parametric_fp_d_xmax
 w_per_channel = true
 a_quantize = parametric_fp_d_xmax_relu
-target_weight_kbytes = 70.1
+target_weight_kbytes = 0.45
 ema_decay = 0.9
 quantizer_learning_rate_factor = 0.5
 
