@@ -13,7 +13,7 @@ export interface ResolvedLayerRow {
 }
 
 export function resolvedLayerRow({ tensor, role, quantizer, patterns }: ResolvedLayer): ResolvedLayerRow {
-  const kind = quantizer.kind === null ? 'none' : `${quantizer.kind}${role === 'activation' ? '_relu' : ''}`;
+  const kind = quantizer.kind === null ? 'none' : `${quantizer.kind}${quantizer.signed ? '' : '_relu'}`;
   const perChannel = quantizer.perChannel && quantizer.kind !== null && role === 'weight' ? ' per channel' : '';
   return { tensor, quantizer: kind + perChannel, bits: bitsText(quantizer), rules: patterns.join(', ') };
 }

@@ -12,6 +12,7 @@ import { depthwiseConv2d } from '../ops/depthwiseConvolution.js';
 import { linear } from '../ops/linear.js';
 import { quantizeChannels } from '../ops/quantizeChannels.js';
 import {
+  type ActivationSource,
   bestExponents,
   bestStart,
   coreOf,
@@ -37,8 +38,14 @@ export interface Network {
   readonly ranges: Tensor;
   readonly weights: QuantizerSettings;
   readonly activations: QuantizerSettings;
-  /** Of single tensors, by name, instead of those of their role. */
+  /** Settings of outputs without a ReLU; without any these are neither quantized nor counted. */
+  readonly linear?: QuantizerSettings | null;
+  /** Settings of the images; likewise. */
+  readonly input?: QuantizerSettings | null;
+  /** Settings of single tensors, by name, instead of those of their role. */
   readonly exceptions?: Readonly<Record<string, QuantizerSettings>>;
+  /** Called with every tensor that is an activation, quantized or not, under its name. */
+  onActivation?(name: string, output: Tensor): void;
 }
 
 /** Start values of a weight of the given inside shape. */
@@ -115,20 +122,49 @@ function normalized(
 
 /** The activation quantizer, or a ReLU (or ReLU6) where activations are not quantized. `name`: scope of the output. */
 export function nonlinearity(network: Network, x: Tensor, name: string, float: 'relu' | 'relu6' = 'relu'): Tensor {
+  return quantizedActivation(network, x, name, 'rectified', network.activations, () =>
+    activation(network.graph, x, network.ranges, { type: float }),
+  );
+}
+
+/**
+ * The output of a layer, or of a sum, without a ReLU that is kept in memory; with a signed quantizer where such outputs are
+ * quantized. `name`: scope of the output.
+ */
+export function linearOutput(network: Network, x: Tensor, name: string): Tensor {
+  return quantizedActivation(network, x, name, 'linear', network.linear ?? null, () => x);
+}
+
+/** The images as the first layer reads them: with a signed quantizer where they are quantized. */
+export function networkInput(network: Network, images: Tensor): Tensor {
+  return quantizedActivation(network, images, 'input', 'input', network.input ?? null, () => images);
+}
+
+/** @param usual settings of activations from this source; null: they are not counted where they are not quantized */
+function quantizedActivation(
+  network: Network,
+  x: Tensor,
+  name: string,
+  source: ActivationSource,
+  usual: QuantizerSettings | null,
+  float: () => Tensor,
+): Tensor {
   const { graph, variables } = network;
   const count = elementCount(x.shape) / dimension(x, 0);
-  const settings = network.exceptions?.[name] ?? network.activations;
-  if (!settings.kind) {
-    variables.countUnquantized('activation', name, count);
-    return activation(graph, x, network.ranges, { type: float });
+  const settings = network.exceptions?.[name] ?? usual;
+  if (!settings?.kind) {
+    if (usual) variables.countUnquantized('activation', name, count, source);
+    const y = float();
+    network.onActivation?.(name, y);
+    return y;
   }
-  const row = quantizerRow(variables, settings, { name, quantizer: `${name}/Aquant`, role: 'activation', count });
-  return activation(graph, x, network.ranges, {
-    type: 'quantize',
-    row,
-    core: coreOf(settings.kind),
-    signed: false,
-  });
+  const signed = source !== 'rectified';
+  const tensor = { name, quantizer: `${name}/Aquant`, role: 'activation', source, count } as const;
+  const row = quantizerRow(variables, settings, tensor);
+  const core = coreOf(settings.kind);
+  const y = activation(graph, x, network.ranges, { type: 'quantize', row, core, signed });
+  network.onActivation?.(name, y);
+  return y;
 }
 
 export interface AffineNames {
@@ -202,6 +238,8 @@ interface QuantizedTensor {
   /** Name of its quantizer. */
   readonly quantizer: string;
   readonly role: Quantizer['role'];
+  /** Of activations. */
+  readonly source?: ActivationSource;
   readonly count: number;
   /** Of weights and biases: the parameter whose values decide the start. */
   readonly startsFrom?: string;
@@ -232,9 +270,9 @@ function startOf(
 function quantizerRow(
   variables: Variables,
   settings: QuantizerSettings,
-  { name: tensor, quantizer: name, role, count, startsFrom }: QuantizedTensor,
+  { name: tensor, quantizer: name, role, source, count, startsFrom }: QuantizedTensor,
 ): number {
-  return variables.quantizer(tensor, () => {
+  return variables.quantizer(tensor, source ?? null, () => {
     const { kind } = settings;
     if (!kind) throw new Error(`${name}: no quantizer is configured`);
     const quantizer: Quantizer = {
@@ -243,7 +281,7 @@ function quantizerRow(
       ...settings.bounds,
       name,
       role,
-      signed: role !== 'activation',
+      signed: source !== 'rectified',
       count,
       fixed: null,
       recomputeRange: settings.recomputeRange,

@@ -8,7 +8,7 @@
  * it is read, since widths differ), and what later layers still need, such as a shortcut.
  *
  * Stored tensors have the width of their quantizer; a maximum is one of its operands and keeps their width. Images are
- * bytes. Anything else, the averages of the last layer and the logits among them, counts 32 bits.
+ * bytes, or as wide as their quantizer. Anything else, the averages of the last layer and the logits among them, counts 32 bits.
  */
 
 import { type AnyNode, elementCount, type Graph, type Tensor } from '../graph/index.js';
@@ -50,9 +50,11 @@ export function liveActivations(graph: Graph, images: Tensor, logits: Tensor): T
 /** In the order in which they are written, the images first. */
 function storedTensors(graph: Graph, images: Tensor, logits: Tensor): Stored[] {
   const widths = new Map<Tensor, Width>([[images, { bits: byteBits }]]);
+  // Images that only a quantizer reads are quantized on their way to memory.
+  const areStored = isReadFromMemory(graph, images);
   /** What has to be read to compute a tensor. */
-  const sources = new Map<Tensor, readonly Tensor[]>([[images, [images]]]);
-  const stored: Stored[] = [{ tensor: images, width: { bits: byteBits }, reads: [] }];
+  const sources = new Map<Tensor, readonly Tensor[]>([[images, areStored ? [images] : []]]);
+  const stored: Stored[] = areStored ? [{ tensor: images, width: { bits: byteBits }, reads: [] }] : [];
   for (const node of graph.nodes) {
     const operands = node.inputs.filter((input): input is Tensor => input !== null && sources.has(input));
     const [y] = node.outputs;

@@ -11,9 +11,9 @@ import { type NetworkTensor, Variables } from './variables.js';
 export function quantizableTensors(model: ModelOptions, imageShape: readonly number[]): readonly NetworkTensor[] {
   const graph = new Graph();
   const variables = new Variables({ ...createRandom(0), uniform: () => 0, normal: () => 0 });
-  const [weights, activations] = [unquantized, unquantized];
   const ranges = graph.tensor('ranges', [1, 2]);
-  const network = { graph, variables, training: true, ranges, weights, activations };
+  const parts = { weights: unquantized, activations: unquantized, linear: unquantized, input: unquantized };
+  const network = { graph, variables, training: true, ranges, ...parts };
   buildModel(network, graph.tensor('images', [1, ...imageShape]), model);
   return variables.tensors;
 }

@@ -9,7 +9,7 @@
 import type { Random } from '../data/random.js';
 import { InputError } from '../errors.js';
 import { elementCount, type Graph, type Shape, type Storage, type StorageView, type Tensor } from '../graph/index.js';
-import type { Quantizer, TensorSet, Unquantized } from '../quant/index.js';
+import type { ActivationSource, Quantizer, TensorSet, Unquantized } from '../quant/index.js';
 import { borderShape, fromBorder, type Layout } from './layouts.js';
 import { STORAGE } from './storages.js';
 
@@ -46,6 +46,8 @@ export interface NetworkTensor {
   /** Its own name if it is learned, else the scope whose output it is. */
   readonly name: string;
   readonly role: Quantizer['role'];
+  /** Of activations; null for what is learned. */
+  readonly source: ActivationSource | null;
   /** Elements; of an activation, those of one image. */
   readonly count: number;
   /** Row of its quantizer, null if it has none. */
@@ -136,19 +138,23 @@ export class Variables {
   }
 
   /** The row of a tensor's quantizer; `create` describes it with its two start values and is called once. */
-  quantizer(tensor: string, create: () => { quantizer: Quantizer; start: readonly [number, number] }): number {
+  quantizer(
+    tensor: string,
+    source: ActivationSource | null,
+    create: () => { quantizer: Quantizer; start: readonly [number, number] },
+  ): number {
     const known = this.#tensors.get(tensor)?.row;
     if (typeof known === 'number') return known;
     const { quantizer, start } = create();
     const row = this.quantizers.push(quantizer) - 1;
     this.table.push(...start);
-    this.#tensors.set(tensor, { name: tensor, role: quantizer.role, count: quantizer.count, row });
+    this.#tensors.set(tensor, { name: tensor, role: quantizer.role, source, count: quantizer.count, row });
     return row;
   }
 
   /** Counts a tensor that no quantizer handles: 32 bits an element. */
-  countUnquantized(role: Quantizer['role'], name: string, count: number): void {
-    this.#tensors.set(name, { name, role, count, row: null });
+  countUnquantized(role: Quantizer['role'], name: string, count: number, source: ActivationSource | null = null): void {
+    this.#tensors.set(name, { name, role, source, count, row: null });
   }
 
   /** What can be quantized, in the order of the network. */

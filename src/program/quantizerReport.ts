@@ -13,6 +13,8 @@ export interface QuantizerRow {
   readonly d: number | null;
   readonly xmin: number | null;
   readonly xmax: number | null;
+  /** 1 if values of either sign are quantized, 0 if not; `null` in rows of older versions. */
+  readonly signed: number | null;
 }
 
 /** Memory of all parameters and of the activations, in kB of 1024 bytes. */
@@ -58,6 +60,7 @@ export function quantizerReport(variables: Variables, table: ArrayLike<number>, 
       d: uniform ? e0 : null,
       xmin: uniform ? null : e0,
       xmax: e1,
+      signed: quantizer.signed ? 1 : 0,
     };
   });
   return {

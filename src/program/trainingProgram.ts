@@ -22,6 +22,7 @@ import {
   buildModel,
   liveActivations,
   type ModelOptions,
+  type Network,
   type ParameterGroup,
   type QuantizerSettings,
   STORAGE,
@@ -60,6 +61,10 @@ export interface ProgramOptions {
   readonly imageShape: readonly [height: number, width: number, channels: number];
   readonly weights: QuantizerSettings;
   readonly activations: QuantizerSettings;
+  /** Settings of outputs without a ReLU; absent or null: neither quantized nor counted. */
+  readonly linear?: QuantizerSettings | null;
+  /** Settings of the images; likewise. */
+  readonly input?: QuantizerSettings | null;
   /** Settings of single tensors, by name, instead of those of their role. */
   readonly exceptions?: Readonly<Record<string, QuantizerSettings>>;
   readonly budget: Budget;
@@ -96,21 +101,26 @@ export function buildTrainingProgram(options: ProgramOptions): TrainingProgram {
   return { plan: makePlan({ train: builder.train(), evaluate: builder.evaluate() }), variables, options };
 }
 
-/** The network without quantizers, as far as its logits, and where its activations go. */
+/** The network without quantizers, as far as its logits, and where the activations go that were asked for. */
 export interface FloatForward extends TrainingProgram {
   /** Names of activations and of the storages that hold them after the phase `train`. */
   readonly activations: ReadonlyMap<string, string>;
 }
 
-/** What a training step begins with if nothing is quantized: by the moments of the batch, from the same start values. */
-export function buildFloatForward(options: ProgramOptions): FloatForward {
-  const quantizers = { weights: unquantized, activations: unquantized, exceptions: {} };
-  const float = { ...options, ...quantizers, movingAverages: false };
+/**
+ * The beginning of a training step if nothing is quantized: by the moments of the batch, from the same start values.
+ *
+ * @param kept names of the activations to be kept
+ */
+export function buildFloatForward(options: ProgramOptions, kept: readonly string[]): FloatForward {
+  const activations = { activations: unquantized, linear: unquantized, input: unquantized };
+  const float = { ...options, weights: unquantized, ...activations, exceptions: {}, movingAverages: false };
   const variables = new Variables(createRandom(options.seed, randomStreams.startValues), options.starting);
   const builder = new PhaseBuilder(float, variables);
   builder.declare();
-  const { graph, activations } = builder.floatForward();
-  return { plan: makePlan({ train: graph }), variables, options: float, activations };
+  const places = new Map(kept.map((name) => [name, `activation ${name}`]));
+  const graph = builder.floatForward(places);
+  return { plan: makePlan({ train: graph }), variables, options: float, activations: places };
 }
 
 class PhaseBuilder {
@@ -163,29 +173,30 @@ class PhaseBuilder {
     return graph;
   }
 
-  /** Keeps every activation in a storage of its own. */
-  floatForward(): { graph: Graph; activations: ReadonlyMap<string, string> } {
+  /** @param places storages of activations, by name */
+  floatForward(places: ReadonlyMap<string, string>): Graph {
     const graph = new Graph(this.#ids);
-    this.forward(graph, true);
-    const outputs = graph.nodes.flatMap((node) => (node.op === 'activation' ? node.outputs : []));
-    const names = this.variables.unquantizedTensors('activation').map(([name]) => name);
-    const activations = new Map(names.map((name) => [name, `activation ${name}`]));
-    for (const [index, storage] of [...activations.values()].entries()) {
-      const output = outputs[index]!;
-      output.view = { storage: this.#storage(storage, elementCount(output.shape)), offset: 0 };
-    }
-    return { graph, activations };
+    this.forward(graph, true, (name, output) => {
+      const storage = places.get(name);
+      if (storage) output.view = { storage: this.#storage(storage, elementCount(output.shape)), offset: 0 };
+    });
+    return graph;
   }
 
   /** Images to loss. */
-  forward(graph: Graph, training: boolean): { images: Tensor; logits: Tensor; loss: Tensor } {
+  forward(
+    graph: Graph,
+    training: boolean,
+    onActivation?: Network['onActivation'],
+  ): { images: Tensor; logits: Tensor; loss: Tensor } {
     const { options, variables } = this;
     const { images, labels } = this.#batch(graph, training);
     const table = this.#quantizerTable(graph, STORAGE.quantizers);
     const ranges = graph.tensor('ranges', table.shape);
     graph.append('prepareQuantizers', [table], [ranges], { rows: variables.quantizers });
-    const { weights, activations, exceptions = {} } = options;
-    const network = { graph, variables, training, ranges, weights, activations, exceptions };
+    const { weights, activations, linear = null, input = null, exceptions = {} } = options;
+    const parts = { weights, activations, linear, input, exceptions };
+    const network = { graph, variables, training, ranges, ...parts, ...(onActivation && { onActivation }) };
     const logits = buildModel(network, images, options.model);
     logits.view = { storage: this.#storage(STORAGE.logits, elementCount(logits.shape)), offset: 0 };
     const view = { storage: this.#storage(STORAGE.loss, 2), offset: 0 };

@@ -22,6 +22,7 @@ export { activationKbytes, addPenaltyGradient, penalty } from './penalty.js';
 export { limitGradients, projectionLimits, projectParameters } from './projection.js';
 export { type QuantizedValues, quantizedValues } from './quantizedValues.js';
 export type {
+  ActivationSource,
   Interval,
   ParameterName,
   PublishedKind,

@@ -51,6 +51,12 @@ export type QuantizerCore = 'uniform' | 'pow2' | 'fixedUniform' | 'fixedPow2';
 /** Learnable values: bitwidth n, exponent of the range m, step size d, smallest and largest magnitude. */
 export type ParameterName = 'n' | 'm' | 'd' | 'xmin' | 'xmax';
 
+/**
+ * Where activations come from: out of a ReLU, in whose place an unsigned quantizer stands; or, signed, out of a layer
+ * without a ReLU or from outside, the images.
+ */
+export type ActivationSource = 'rectified' | 'linear' | 'input';
+
 /** Limits of a scalar, both included. */
 export interface Interval {
   readonly min: number;

@@ -41,8 +41,28 @@ const epoch = (iter: number): EpochRows => ({
   trainAccuracy: 0.5,
   testAccuracy: 0.25,
   quantizers: [
-    { epoch: iter, tensor: 'conv1/W', role: 'weight', kind: 'fp', bits: 4, d: 0.125, xmin: null, xmax: null },
-    { epoch: iter, tensor: 'fc/b', role: 'bias', kind: 'fp', bits: 2, d: Math.fround(0.1), xmin: null, xmax: 7 },
+    {
+      epoch: iter,
+      tensor: 'conv1/W',
+      role: 'weight',
+      kind: 'fp',
+      bits: 4,
+      d: 0.125,
+      xmin: null,
+      xmax: null,
+      signed: 1,
+    },
+    {
+      epoch: iter,
+      tensor: 'fc/b',
+      role: 'bias',
+      kind: 'fp',
+      bits: 2,
+      d: Math.fround(0.1),
+      xmin: null,
+      xmax: 7,
+      signed: 1,
+    },
   ],
   sizes: { weights_kb: 131.5, activations_max_kb: 64, activations_sum_kb: 736, activations_peak_kb: 160 },
 });
@@ -62,7 +82,7 @@ describe('a new run folder', () => {
       'test_losses_q.csv': 'epoch,loss\n',
       'train_accs_q.csv': 'epoch,accuracy\n',
       'test_accs_q.csv': 'epoch,accuracy\n',
-      'quantizers.csv': 'epoch,tensor,role,kind,bits,d,xmin,xmax\n',
+      'quantizers.csv': 'epoch,tensor,role,kind,bits,d,xmin,xmax,signed\n',
       'sizes.csv': 'epoch,weights_kb,activations_max_kb,activations_sum_kb,activations_peak_kb\n',
     });
     expect([...readFileSync(folder.checkpoint)]).toEqual([1, 2]);

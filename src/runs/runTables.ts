@@ -42,6 +42,8 @@ export const quantizersTable = z.object({
   d: optionalNumberCell,
   xmin: optionalNumberCell,
   xmax: optionalNumberCell,
+  /** Empty in tables that older versions began. */
+  signed: optionalNumberCell,
 }) satisfies Table<QuantizerRow>;
 export const sizesTable = z.object({
   epoch: numberCell,

@@ -239,6 +239,16 @@ describe('faults name file, line, section, key, value, what is allowed and the n
   });
 });
 
+it('gives activations of either sign the settings of all, and a bit for the sign', () => {
+  const signed = 'model = mobilenetv2\na_quantize = parametric_fp_d_b_relu\na_quantize_linear = on\n';
+  const { linear, input, activations } = experiment(`${signed}a_bitwidth = 3\na_xmax_max = 6`);
+  expect(input).toBeNull();
+  expect(linear).toEqual({ ...activations, signed: true, bitwidthMin: 2 });
+  expect(activations).toMatchObject({ kind: 'parametric_fp_d_b', signed: false, bitwidthMin: 1, xmaxMax: 6 });
+  expect(fault(`${signed}a_bitwidth = 1`)).toContain('must be at least 2 with a_quantize_linear: one bit is the sign');
+  expect(fault('a_quantize_input = on')).toContain('needs quantized activations: set a_quantize');
+});
+
 it('comes back from the settings that config.json keeps', () => {
   const bodies = [
     '',
@@ -259,8 +269,8 @@ it('gives the limits of every learned value', () => {
     'w_quantize = parametric_pow2_xmin_xmax\na_quantize = parametric_pow2_xmin_xmax_relu\n' +
       'w_xmin_max = 5\na_xmin_max = 6\na_xmax_max = 8\na_xmax_min = 0.5',
   );
-  expect(quantizerBounds(weights, 'weight').bounds.xmin).toEqual({ min: 2 ** -16, max: 5 });
-  const { bounds, accountingXmin } = quantizerBounds(activations, 'activation');
+  expect(quantizerBounds(weights).bounds.xmin).toEqual({ min: 2 ** -16, max: 5 });
+  const { bounds, accountingXmin } = quantizerBounds(activations);
   expect(bounds).toEqual({
     n: { min: 1, max: 8 },
     d: { min: 2 ** -8, max: 1 },
@@ -269,7 +279,7 @@ it('gives the limits of every learned value', () => {
     m: { min: -126, max: 127 },
   });
   expect(accountingXmin).toEqual({ min: 2 ** -14, max: 6 });
-  expect(quantizerBounds({ ...activations, kind: 'parametric_pow2_b_xmax' }, 'activation').bounds.xmin.max).toBe(6);
+  expect(quantizerBounds({ ...activations, kind: 'parametric_pow2_b_xmax' }).bounds.xmin.max).toBe(6);
 });
 
 it('has every key in the documentation', () => {

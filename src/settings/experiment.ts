@@ -89,6 +89,10 @@ export interface Experiment {
   };
   readonly weights: QuantizerSettings;
   readonly activations: QuantizerSettings;
+  /** Outputs without a ReLU; null where these are neither quantized nor counted. */
+  readonly linear: QuantizerSettings | null;
+  /** The images; null likewise. */
+  readonly input: QuantizerSettings | null;
   /** Settings of single tensors; `resolveLayers` applies them. */
   readonly layers: readonly LayerRule[];
   /** Targets in kB of 1024 bytes; -1 for none. */
@@ -280,8 +284,10 @@ function grouped(
       startFrom: s.weightfile === null ? null : userPath(s.weightfile),
       select: s.select,
     },
-    weights: quantizerSettings(s, 'w'),
-    activations: quantizerSettings(s, 'a'),
+    weights: quantizerSettings(s, 'weights'),
+    activations: quantizerSettings(s, 'rectified'),
+    linear: s.a_quantize_linear ? quantizerSettings(s, 'linear') : null,
+    input: s.a_quantize_input ? quantizerSettings(s, 'input') : null,
     budget: {
       targetWeightKbytes: s.target_weight_kbytes > 0 ? s.target_weight_kbytes : -1,
       targetActivationKbytes: s.target_activation_kbytes > 0 ? s.target_activation_kbytes : -1,

@@ -30,6 +30,7 @@ describe('a key without effect', () => {
     ['target_activation_type = sum', 'has no effect without a target: set target_activation_kbytes'],
     ['w_bitwidth = 8', 'has no effect where no weight is quantized: set w_quantize'],
     ['a_xmax_max = 6\nw_quantize = fp', 'has no effect where no activation is quantized: set a_quantize'],
+    ['a_quantize_linear = on\na_quantize = fp_relu', 'has no effect with model = resnet20 and shortcut_type empty'],
     ['recompute_range = true\nw_quantize = fp', 'has no effect without parametric_fp_b_xmax'],
   ])('in a section is refused: %j', (body, message) => expect(section(body)).toContain(message));
 
@@ -40,6 +41,7 @@ describe('a key without effect', () => {
     'scale_layer = no\nmodel = resnet18',
     'w_bitwidth = 8\nlayers = conv1*: w_quantize = fp',
     'recompute_range = true\na_quantize = parametric_fp_b_xmax_relu',
+    'a_quantize_linear = on\na_quantize = fp_relu\nshortcut_type = b',
     'budget = penalty',
   ])('is none where it has one: %j', (body) => expect(section(body)).toBe('no error'));
 

@@ -83,6 +83,13 @@ const idleKeys: readonly IdleKeys[] = [
     reason: () => 'where no activation is quantized: set a_quantize',
   },
   {
+    keys: ['a_quantize_linear'],
+    because: ['model', 'num_layers', 'shortcut_type'],
+    areIdle: ({ a_quantize_linear, num_layers, shortcut_type }) =>
+      a_quantize_linear && num_layers !== null && shortcut_type === '',
+    reason: ({ model }) => `with model = ${model} and shortcut_type empty: every output has a ReLU`,
+  },
+  {
     keys: ['recompute_range'],
     because: ['w_quantize', 'a_quantize', 'layers'],
     areIdle: (settings, layers) =>

@@ -5,13 +5,13 @@ import { type Experiment, experimentFromSettings, resolveExperiment } from './ex
 import { quantizesAnything, type ResolvedLayer, resolveLayers } from './layerRules.js';
 
 const tensors = [
-  { name: 'conv1/quantized_conv/W', role: 'weight' },
-  { name: 'conv1', role: 'activation' },
-  { name: 'res1/layer1/basicblock1/quantized_conv/W', role: 'weight' },
-  { name: 'res1/layer1/basicblock1', role: 'activation' },
-  { name: 'res1/layer1', role: 'activation' },
-  { name: 'fc/quantized_affine/W', role: 'weight' },
-  { name: 'fc/quantized_affine/b', role: 'bias' },
+  { name: 'conv1/quantized_conv/W', role: 'weight', source: null },
+  { name: 'conv1', role: 'activation', source: 'rectified' },
+  { name: 'res1/layer1/basicblock1/quantized_conv/W', role: 'weight', source: null },
+  { name: 'res1/layer1/basicblock1', role: 'activation', source: 'rectified' },
+  { name: 'res1/layer1', role: 'activation', source: 'rectified' },
+  { name: 'fc/quantized_affine/W', role: 'weight', source: null },
+  { name: 'fc/quantized_affine/b', role: 'bias', source: null },
 ] as const;
 
 const quantized = 'w_quantize = parametric_fp_d_xmax\na_quantize = parametric_fp_b_xmax_relu\n';

@@ -10,11 +10,11 @@
  * one. The w_ keys of a rule concern the weights and biases among the matches, its a_ keys the activations.
  */
 import { InputError } from '../errors.js';
-import type { Quantizer } from '../quant/index.js';
+import type { ActivationSource, Quantizer } from '../quant/index.js';
 import { didYouMean, namesLike } from './didYouMean.js';
 import type { Experiment } from './experiment.js';
 import { matchesGlob } from './glob.js';
-import { type QuantizerSettings, quantizerSettings } from './quantizerSettings.js';
+import { prefixOf, type QuantizedPart, type QuantizerSettings, quantizerSettings } from './quantizerSettings.js';
 import { checkQuantizer, type Settings } from './settingRules.js';
 import { type ReadSettings, readSetting, type SettingFault, type SettingKey, settingKeys } from './settings.js';
 
@@ -74,32 +74,50 @@ export function quantizesAnything({ w_quantize, a_quantize, layers }: Readonly<R
   return rules.some(({ values }) => values.w_quantize || values.a_quantize);
 }
 
+/** A tensor that can be quantized. */
+interface QuantizableTensor {
+  readonly name: string;
+  readonly role: Quantizer['role'];
+  /** Null for what is learned. */
+  readonly source: ActivationSource | null;
+}
+
 /**
- * The settings of every tensor of a network, given in its order. Throws an `InputError` for a rule that concerns no
+ * The settings of every tensor of a network, given in its order, but of signed activations only where they are quantized,
+ * or could be by `a_quantize_linear` or `a_quantize_input`. Throws an `InputError` for a rule that concerns no
  * tensor, that makes keys contradict each other, or that wants steps for the channels of nothing.
  */
 export function resolveLayers(
   { settings, layers }: Pick<Experiment, 'settings' | 'layers'>,
-  tensors: readonly { readonly name: string; readonly role: Quantizer['role'] }[],
+  tensors: readonly QuantizableTensor[],
 ): ResolvedLayer[] {
-  for (const rule of layers) checkMatches(rule, tensors);
-  const resolved = tensors.map(({ name, role }): ResolvedLayer => {
-    const prefix = prefixOf(role);
+  const all = tensors.map(({ name, role, source }) => {
+    const part: QuantizedPart = source ?? 'weights';
+    const prefix = prefixOf(part);
     const rules = layers.filter((rule) => hasKeys(rule, prefix) && matches(rule, name));
     const own: Settings = Object.assign({}, settings, ...rules.map(({ values }) => values));
-    checkQuantizer(prefix, own, (key, value, message) => {
+    checkQuantizer(part, own, (key, value, message) => {
       const where = rules.findLast(({ values }) => key in values)?.where ?? rules.at(-1)?.where;
       return new InputError(`${where}: ${key} = ${value} for ${name}: ${message}`);
     });
-    return {
+    const layer = {
       tensor: name,
       role,
-      quantizer: quantizerSettings(own, prefix),
+      quantizer: quantizerSettings(own, part),
       patterns: rules.map((rule) => rule.pattern),
     };
+    return { part, layer };
   });
+  const listed = all.filter(({ part, layer }) => layer.quantizer.kind !== null || isCounted(part, settings));
+  for (const rule of layers) checkMatches(rule, listed);
+  const resolved = listed.map(({ layer }) => layer);
   for (const rule of layers) checkChannels(rule, resolved);
   return resolved;
+}
+
+/** Whether tensors of a part count in sizes where they are not quantized. */
+function isCounted(part: QuantizedPart, settings: Settings): boolean {
+  return part === 'linear' || part === 'input' ? settings[`a_quantize_${part}`] : true;
 }
 
 function checkChannels(rule: LayerRule, layers: readonly ResolvedLayer[]): void {
@@ -114,21 +132,17 @@ function checkChannels(rule: LayerRule, layers: readonly ResolvedLayer[]): void 
 
 function checkMatches(
   rule: LayerRule,
-  tensors: readonly { readonly name: string; readonly role: Quantizer['role'] }[],
+  tensors: readonly { readonly part: QuantizedPart; readonly layer: ResolvedLayer }[],
 ): void {
   for (const [prefix, noun] of [
     ['w', 'weight or bias'],
     ['a', 'activation'],
   ] as const) {
-    const names = tensors.filter(({ role }) => prefixOf(role) === prefix).map(({ name }) => name);
+    const names = tensors.filter(({ part }) => prefixOf(part) === prefix).map(({ layer }) => layer.tensor);
     if (!hasKeys(rule, prefix) || names.some((name) => matches(rule, name))) continue;
     const near = namesLike(rule.pattern.replace(/[*?]/g, ''), names, 3);
     throw new InputError(`${rule.where}: no ${noun} has a name like ${rule.pattern}; near are ${near.join(', ')}`);
   }
-}
-
-function prefixOf(role: Quantizer['role']): 'w' | 'a' {
-  return role === 'activation' ? 'a' : 'w';
 }
 
 function hasKeys({ values }: LayerRule, prefix: 'w' | 'a'): boolean {

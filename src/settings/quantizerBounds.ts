@@ -9,12 +9,12 @@ import type { QuantizerSettings } from './quantizerSettings.js';
 export type QuantizerBounds = Pick<Quantizer, 'bounds' | 'accountingXmin'>;
 
 /**
- * Follows the published code, where the forward pass of two kinds of activation quantizers limits xmin by the upper
+ * Follows the published code, where the forward pass of two kinds of unsigned quantizers limits xmin by the upper
  * limit of xmax; no difference with the default limits, which are equal.
  */
-export function quantizerBounds(settings: QuantizerSettings, role: Quantizer['role']): QuantizerBounds {
-  const { kind } = settings;
-  const xmaxLimitsXmin = role === 'activation' && kind !== null && parameterNames(kind).includes('xmin');
+export function quantizerBounds(settings: QuantizerSettings): QuantizerBounds {
+  const { kind, signed } = settings;
+  const xmaxLimitsXmin = !signed && kind !== null && parameterNames(kind).includes('xmin');
   return {
     bounds: {
       n: { min: settings.bitwidthMin, max: settings.bitwidthMax },

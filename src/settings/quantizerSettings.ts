@@ -1,11 +1,15 @@
 /** How weights, activations or a single one of them are quantized: the w_ or the a_ keys of an experiment together. */
-import type { QuantizerKind } from '../quant/index.js';
+import type { ActivationSource, QuantizerKind } from '../quant/index.js';
 import type { Settings } from './settingRules.js';
 
-/** The two roles differ in sign: activations are unsigned. */
+/** A part of a network whose tensors share their settings: weights (and biases), or activations by where they come from. */
+export type QuantizedPart = 'weights' | ActivationSource;
+
 export interface QuantizerSettings {
   /** `null`: not quantized. Without the ending `_relu` that the .cfg puts behind kinds of activations. */
   readonly kind: QuantizerKind | null;
+  /** Weights, and activations that no ReLU has made positive. */
+  readonly signed: boolean;
   /** Bits at the start (fixed kinds: for good), and the limits of what is learned. */
   readonly bitwidth: number;
   readonly bitwidthMin: number;
@@ -24,12 +28,15 @@ export interface QuantizerSettings {
   readonly perChannel: boolean;
 }
 
-export function quantizerSettings(s: Settings, prefix: 'w' | 'a'): QuantizerSettings {
-  const kind = prefix === 'w' ? s.w_quantize : s.a_quantize && baseKind(s.a_quantize);
+export function quantizerSettings(s: Settings, part: QuantizedPart): QuantizerSettings {
+  const prefix = prefixOf(part);
+  const smallest = s[`${prefix}_bitwidth_min`];
   return {
-    kind,
+    kind: kindOf(s, part),
+    signed: part !== 'rectified',
     bitwidth: s[`${prefix}_bitwidth`],
-    bitwidthMin: s[`${prefix}_bitwidth_min`],
+    // The keys of activations allow one bit, of which a sign would leave nothing.
+    bitwidthMin: part === 'linear' || part === 'input' ? Math.max(2, smallest) : smallest,
     bitwidthMax: s[`${prefix}_bitwidth_max`],
     stepSize: s[`${prefix}_stepsize`],
     stepSizeMin: s[`${prefix}_stepsize_min`],
@@ -39,11 +46,28 @@ export function quantizerSettings(s: Settings, prefix: 'w' | 'a'): QuantizerSett
     xmaxMin: s[`${prefix}_xmax_min`],
     xmaxMax: s[`${prefix}_xmax_max`],
     recomputeRange: s.recompute_range,
-    perChannel: prefix === 'w' && s.w_per_channel,
+    perChannel: part === 'weights' && s.w_per_channel,
   };
 }
 
-/** The kind of an activation quantizer, which the .cfg writes with `_relu` behind it. */
-export function baseKind(written: string): QuantizerKind {
-  return written.replace(/_relu$/, '');
+/** The first letter of the keys that hold for a part. */
+export function prefixOf(part: QuantizedPart): 'w' | 'a' {
+  return part === 'weights' ? 'w' : 'a';
+}
+
+/** The signed kinds of activations are those that `a_quantize` names, without their `_relu`. */
+function kindOf(s: Settings, part: QuantizedPart): QuantizerKind | null {
+  const rectified = s.a_quantize?.replace(/_relu$/, '') ?? null;
+  switch (part) {
+    case 'weights':
+      return s.w_quantize;
+    case 'rectified':
+      return rectified;
+    case 'linear':
+      return s.a_quantize_linear ? rectified : null;
+    case 'input':
+      return s.a_quantize_input ? rectified : null;
+    default:
+      return part satisfies never;
+  }
 }

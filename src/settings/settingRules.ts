@@ -5,13 +5,13 @@ import { parseDataSpec } from '../data/dataSpec.js';
 import type { InputError } from '../errors.js';
 import { kindNamed, parameterNames } from '../quant/index.js';
 import type { LayerRule } from './layerRules.js';
-import { baseKind } from './quantizerSettings.js';
+import { prefixOf, type QuantizedPart, quantizerSettings } from './quantizerSettings.js';
 import type { ModelName, ReadSettings, SettingKey } from './settings.js';
 
 /** Every key with its final value, as config.json keeps them: the defaults that depend on other keys are filled in. */
 export type Settings = Omit<
   ReadSettings,
-  'model' | 'num_layers' | 'validation_split' | 'augment_shift' | 'augment_mirror'
+  'model' | 'num_layers' | 'validation_split' | 'augment_shift' | 'augment_mirror' | 'recompute_range'
 > & {
   readonly model: ModelName;
   /** `null` for models that have one depth only. */
@@ -21,6 +21,7 @@ export type Settings = Omit<
   readonly validation_split: number | null;
   readonly augment_shift: number;
   readonly augment_mirror: boolean;
+  readonly recompute_range: boolean;
 };
 
 /** Makes the error for a key: `value` is shown if it was left at its default. */
@@ -39,9 +40,15 @@ export function complete(read: ReadSettings): Settings {
     validation_split: read.select === 'validation' ? read.validation_split : (read.validation_split ?? 0),
     augment_shift: read.augment_shift ?? (read.augment === 'shift' ? 4 : 0),
     augment_mirror: read.augment_mirror ?? (read.augment !== 'none' && keepsClassMirrored(read.data)),
+    // A size that is promised has to be that of the levels in use; as published it is not.
+    recompute_range: read.recompute_range ?? (read.budget === 'guaranteed' && hasTarget(read)),
     // Only files are scaled. Crops of any image have to have one size; 224 is the usual one.
     image_size: parseDataSpec(read.data).kind === 'images' ? (read.image_size ?? (isCropped ? 224 : null)) : null,
   };
+}
+
+function hasTarget(read: ReadSettings): boolean {
+  return read.target_weight_kbytes > 0 || read.target_activation_kbytes > 0;
 }
 
 /** The published 80 and 120 of 160 epochs, for any number of epochs: after a half and after three quarters. */
@@ -52,8 +59,16 @@ function proportionalDrops(epochs: number): number[] {
 
 /** Throws what `fail` makes of the first key that contradicts another. `layers` are the rules for single tensors. */
 export function checkKeysTogether(settings: Settings, layers: readonly LayerRule[], fail: Fail): void {
-  checkQuantizer('w', settings, fail);
-  checkQuantizer('a', settings, fail);
+  checkQuantizer('weights', settings, fail);
+  checkQuantizer('rectified', settings, fail);
+  for (const part of ['linear', 'input'] as const) {
+    const key = `a_quantize_${part}` as const;
+    if (!settings[key]) continue;
+    if (!layers.some(({ values }) => values.a_quantize) && settings.a_quantize === null) {
+      throw fail(key, true, 'needs quantized activations: set a_quantize, such as parametric_fp_d_xmax_relu');
+    }
+    checkQuantizer(part, settings, fail);
+  }
   checkSolver(settings, fail);
   const quantizes = (key: 'w_quantize' | 'a_quantize') =>
     settings[key] !== null || layers.some(({ values }) => Boolean(values[key]));
@@ -93,14 +108,15 @@ export function checkKeysTogether(settings: Settings, layers: readonly LayerRule
   }
 }
 
-/** The same for the keys of weights or of activations. */
-export function checkQuantizer(prefix: 'w' | 'a', settings: Settings, fail: Fail): void {
+/** The same for the keys of a part of the network. */
+export function checkQuantizer(part: QuantizedPart, settings: Settings, fail: Fail): void {
+  const prefix = prefixOf(part);
   for (const range of ['stepsize', 'xmin', 'xmax'] as const) {
     const max = settings[`${prefix}_${range}_max`];
     const min = settings[`${prefix}_${range}_min`];
     if (min >= max) throw fail(`${prefix}_${range}_min`, min, `must be below ${prefix}_${range}_max = ${max}`);
   }
-  checkBits(prefix, settings, fail);
+  checkBits(part, settings, fail);
 }
 
 function checkSolver(settings: Settings, fail: Fail): void {
@@ -138,8 +154,8 @@ function checkImages(settings: Settings, fail: Fail): void {
   }
 }
 
-function checkBits(prefix: 'w' | 'a', settings: Settings, fail: Fail): void {
-  const kind = settings[`${prefix}_quantize`];
+function checkBits(part: QuantizedPart, settings: Settings, fail: Fail): void {
+  const prefix = prefixOf(part);
   const bits = settings[`${prefix}_bitwidth`];
   const min = settings[`${prefix}_bitwidth_min`];
   const max = settings[`${prefix}_bitwidth_max`];
@@ -148,19 +164,18 @@ function checkBits(prefix: 'w' | 'a', settings: Settings, fail: Fail): void {
     const limits = `${prefix}_bitwidth_min and ${prefix}_bitwidth_max`;
     throw fail(`${prefix}_bitwidth`, bits, `must be from ${min} to ${max}, the limits ${limits}`);
   }
+  const { kind, signed } = quantizerSettings(settings, part);
   if (kind === null) return;
   // A sign alone, or for powers of two a zero alone, may leave no bit for the value.
-  const base = prefix === 'w' ? kind : baseKind(kind);
-  const [key, width] = parameterNames(base).includes('n')
-    ? (['bitwidth_min', min] as const)
-    : (['bitwidth', bits] as const);
-  const fewest = kindNamed(base).fewestBits[prefix === 'w' ? 'signed' : 'unsigned'];
-  if (width < fewest) {
-    throw fail(
-      `${prefix}_${key}`,
-      width,
-      `must be at least ${fewest} for ${kind}: one bit is the ${prefix === 'w' ? 'sign' : 'zero'}`,
-    );
+  const isLearned = parameterNames(kind).includes('n');
+  const fewest = kindNamed(kind).fewestBits[signed ? 'signed' : 'unsigned'];
+  const written = part === 'weights' ? kind : `${kind}_relu`;
+  const because = `one bit is the ${signed ? 'sign' : 'zero'}`;
+  if (part === 'linear' || part === 'input') {
+    if (bits < 2) throw fail('a_bitwidth', bits, `must be at least 2 with a_quantize_${part}: ${because}`);
+  } else if ((isLearned ? min : bits) < fewest) {
+    const key = isLearned ? (`${prefix}_bitwidth_min` as const) : (`${prefix}_bitwidth` as const);
+    throw fail(key, isLearned ? min : bits, `must be at least ${fewest} for ${written}: ${because}`);
   }
 }
 

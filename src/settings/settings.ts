@@ -147,12 +147,14 @@ export const settingsTable = {
   a_xmin_max: key('255', bound),
   a_xmax_min: key('0.00390625', bound),
   a_xmax_max: key('255', bound),
+  a_quantize_linear: key('false', flag),
+  a_quantize_input: key('false', flag),
   a_bitwidth: key('4', bits),
   a_bitwidth_min: key('1', bits),
   a_bitwidth_max: key('8', bits),
 
   layers: key('none', optional(rules)),
-  recompute_range: key('false', flag),
+  recompute_range: key('auto', optional(flag, 'auto')),
 
   target_weight_kbytes: key('-1', number(-1, 1e9)),
   target_activation_kbytes: key('-1', number(-1, 1e9)),

@@ -3,7 +3,7 @@ import { generateSynthetic, type ImageSet, limit } from '../data/index.js';
 import { type Device, selectEngine } from '../engine/selectEngine.js';
 import type { StartingWeights } from '../nn/index.js';
 import { buildTrainingProgram } from '../program/trainingProgram.js';
-import { type Quantizer, startWithStep } from '../quant/index.js';
+import { bestStart, type Quantizer, startWithStep } from '../quant/index.js';
 import { experimentFromSettings } from '../settings/index.js';
 import { dataShape, programOptions } from '../train/programOptions.js';
 import { startOnActivations } from './activationStart.js';
@@ -74,11 +74,20 @@ describe('where quantizers of activations start', () => {
     expect(start).toEqual(startWithStep(quantizer, best).parameters);
   });
 
+  it('is what suits the images and the sums best where these are quantized', async () => {
+    const { rows } = await started('reference', { a_bitwidth: 4, a_quantize_input: true });
+    const { quantizer, start } = rows.get('input')!;
+    const pixels = Array.from(limit(dataset.train, 6, 313).images, (byte) => (byte / 255 - 0.5) / 0.5);
+    expect(start).toEqual(bestStart(quantizer, pixels).parameters);
+    expect(quantizer.signed).toBe(true);
+    expect(start[1]).toBeGreaterThan(0.8);
+  });
+
   it.each([
     ['parametric_fp_d_xmax_relu', {}],
     ['parametric_pow2_xmin_xmax_relu', {}],
     ['fp_relu', {}],
-    ['parametric_fp_d_xmax_relu', { model: 'mobilenetv2' }],
+    ['parametric_fp_d_xmax_relu', { model: 'mobilenetv2', a_quantize_linear: true, a_quantize_input: true }],
   ])('is the same on the engine that measures as in float64: %s %o', async (a_quantize, settings) => {
     const [exact, measured] = [
       await started('reference', { a_quantize, ...settings }),

@@ -33,7 +33,8 @@ export async function startOnActivations(
   if (open.length === 0) return;
   const batchSize = Math.min(SAMPLE_IMAGES, images.count);
   const train = { ...options.train, count: batchSize, batches: 1 };
-  const forward = buildFloatForward({ ...options, batchSize, train });
+  const names = open.map(({ name }) => name);
+  const forward = buildFloatForward({ ...options, batchSize, train }, names);
   const engine = await openEngine();
   try {
     const session = await openSession(engine, forward);

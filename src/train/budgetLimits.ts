@@ -5,6 +5,7 @@ import type { Variables } from '../nn/index.js';
 import { tensorOf } from '../program/quantizerReport.js';
 import {
   bitsPerKbyte,
+  kindNamed,
   largestSet,
   type MemoryLimit,
   memorySets,
@@ -36,11 +37,17 @@ export function budgetLimits({ budget }: Experiment, { quantizers, unquantized }
  * A line on whether the budget can be met, with the room there is at the fewest bits, or with what is missing and the
  * tensor that takes most of it; `null` without a budget.
  *
- * @throws InputError if it cannot be met and shall be guaranteed
+ * @throws InputError if it cannot be met and shall be guaranteed, or if a quantizer would use more levels than it counts
  */
 export function budgetOutlook(experiment: Experiment, variables: Variables): string | null {
   const limits = budgetLimits(experiment, variables);
   if (limits.length === 0) return null;
+  const excessive = variables.quantizers.find((quantizer) => kindNamed(quantizer.kind).mayExceedBits(quantizer));
+  if (excessive && guaranteesBudget(experiment.budget)) {
+    const where = whereOf(experiment, 'recompute_range');
+    const what = `${tensorOf(excessive.name)} (${excessive.kind}) would use more levels than its bits can number`;
+    throw new InputError(`${where} = false: must be true with budget = guaranteed: ${what}`);
+  }
   const smallest = variables.quantizers.map(smallestBits);
   const missing = limits.find((limit) => missingKbytes(limit, smallest) > 0);
   if (!missing) {
@@ -51,12 +58,16 @@ export function budgetOutlook(experiment: Experiment, variables: Variables): str
   }
   const { key, what, kbytes, sets } = missing;
   const { set, kbytes: needed } = largestSet(sets, smallest);
-  const where = experiment.sources.get(key)?.where ?? `${experiment.configPath}: [${experiment.name}] ${key}`;
+  const where = whereOf(experiment, key);
   const fault =
     `${where} = ${kbytes}: cannot be met: with the fewest bits that the limits allow, ${what} need ` +
     `${needed.toFixed(2)} kB, ${(needed - kbytes).toFixed(2)} kB too much${largestPart(variables, set, smallest)}`;
   if (guaranteesBudget(experiment.budget)) throw new InputError(fault);
   return fault;
+}
+
+function whereOf({ sources, configPath, name }: Experiment, key: string): string {
+  return sources.get(key)?.where ?? `${configPath}: [${name}] ${key}`;
 }
 
 function largestPart({ quantizers }: Variables, set: TensorSet, bits: readonly number[]): string {

@@ -5,7 +5,7 @@ import { type Images, isStream } from '../data/imageStream.js';
 import { type ModelOptions, type QuantizerSettings, quantizableTensors, type StartingWeights } from '../nn/index.js';
 import type { Solver } from '../ops/attributes.js';
 import type { ImageSource, ProgramOptions } from '../program/trainingProgram.js';
-import type { Budget, Quantizer } from '../quant/index.js';
+import type { Budget } from '../quant/index.js';
 import {
   type Experiment,
   type QuantizerSettings as ExperimentQuantizer,
@@ -56,8 +56,10 @@ export function programOptions(
     model: modelOptions(experiment, data),
     batchSize,
     imageShape: data.imageShape,
-    weights: quantizerSettings(experiment.weights, 'weight'),
-    activations: quantizerSettings(experiment.activations, 'activation'),
+    weights: quantizerSettings(experiment.weights),
+    activations: quantizerSettings(experiment.activations),
+    linear: experiment.linear && quantizerSettings(experiment.linear),
+    input: experiment.input && quantizerSettings(experiment.input),
     exceptions: exceptionsOf(experiment, data),
     budget: budgetOf(experiment),
     solver: solverOf(training),
@@ -86,9 +88,7 @@ export function resolvedLayers(
 function exceptionsOf(experiment: Experiment, data: DataShape): Readonly<Record<string, QuantizerSettings>> {
   if (experiment.layers.length === 0) return {};
   const exceptions = resolvedLayers(experiment, data).filter(({ patterns }) => patterns.length > 0);
-  return Object.fromEntries(
-    exceptions.map(({ tensor, role, quantizer }) => [tensor, quantizerSettings(quantizer, role)]),
-  );
+  return Object.fromEntries(exceptions.map(({ tensor, quantizer }) => [tensor, quantizerSettings(quantizer)]));
 }
 
 function modelOptions({ network }: Experiment, { classes }: Pick<DataShape, 'classes'>): ModelOptions {
@@ -96,12 +96,12 @@ function modelOptions({ network }: Experiment, { classes }: Pick<DataShape, 'cla
   return { model, classes, shortcutType, scaleLayer, widthMultiplier };
 }
 
-export function quantizerSettings(settings: ExperimentQuantizer, role: Quantizer['role']): QuantizerSettings {
+export function quantizerSettings(settings: ExperimentQuantizer): QuantizerSettings {
   return {
     kind: settings.kind,
     bitwidth: settings.bitwidth,
     stepSize: settings.stepSize,
-    bounds: quantizerBounds(settings, role),
+    bounds: quantizerBounds(settings),
     recomputeRange: settings.recomputeRange,
     perChannel: settings.perChannel,
   };

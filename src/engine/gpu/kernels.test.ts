@@ -13,6 +13,7 @@ import { placePlan } from './placement.js';
 const quantized = { w_quantize: 'parametric_fp_d_xmax', a_quantize: 'parametric_fp_d_xmax_relu' };
 const uniform = { w_quantize: 'parametric_fp_b_xmax', a_quantize: 'parametric_fp_d_b_relu' };
 const extended = { ...quantized, nesterov: 'on', label_smoothing: '0.1', decay_exclude: 'bn bias', ema_decay: '0.9' };
+const integers = { ...quantized, a_quantize_linear: 'true', a_quantize_input: 'true' };
 const pow2 = { w_quantize: 'parametric_pow2_xmin_xmax', a_quantize: 'parametric_pow2_b_xmax_relu' };
 
 function plan(
@@ -48,6 +49,7 @@ describe('kernels pass the checks of the null backend', () => {
     ['resnet18', 224, 4, quantized],
     ['mobilenetv2', 224, 2, {}],
     ['mobilenetv2', 224, 2, quantized],
+    ['mobilenetv2', 224, 2, integers],
   ] as const)('%s at %i, batch %i, %o', async (model, imageSize, batchSize, settings) => {
     const program = await loadProgram(open, plan(model, imageSize, batchSize, settings));
     await program.run('train');

@@ -1,14 +1,21 @@
 /**
  * MobileNetV2 (Sandler et al. 2018, table 2) in torchvision's form and with its names; any class count and image size.
  * An inverted residual widens by a 1×1 convolution, filters every channel by itself, and narrows again without an
- * activation. Of torchvision's form the dropout before the classifier is left out.
+ * ReLU: what is kept of it, a sum in most blocks, is a linear output. Of torchvision's form the dropout before the classifier is left out.
  */
 
 import { dimension, type Tensor } from '../../graph/index.js';
 import { globalAveragePool } from '../../ops/pooling.js';
 import { add } from '../../ops/shortcut.js';
 import { heNormal, normal, zeros } from '../initializers.js';
-import { affine, convolutionBatchNorm, depthwiseBatchNorm, type Network, nonlinearity } from '../layers.js';
+import {
+  affine,
+  convolutionBatchNorm,
+  depthwiseBatchNorm,
+  linearOutput,
+  type Network,
+  nonlinearity,
+} from '../layers.js';
 import { batchNormNames } from './torchvisionNames.js';
 
 export interface MobilenetV2Options {
@@ -62,7 +69,8 @@ function invertedResidual(
     expansion === 1 ? x : rectified(network, x, scopes(), { channels: inputs * expansion, size: 1, stride: 1 });
   const filtered = rectified(network, wide, scopes(), { channels: 'depthwise', size: 3, stride });
   const narrow = convolution(network, filtered, scopes(), scopes(), { channels, size: 1, stride: 1 });
-  return stride === 1 && inputs === channels ? add(network.graph, narrow, x) : narrow;
+  const isResidual = stride === 1 && inputs === channels;
+  return linearOutput(network, isResidual ? add(network.graph, narrow, x) : narrow, scope);
 }
 
 interface Filters {

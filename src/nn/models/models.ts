@@ -1,7 +1,7 @@
 /** Models by name. */
 
 import type { Tensor } from '../../graph/index.js';
-import type { Network } from '../layers.js';
+import { type Network, networkInput } from '../layers.js';
 import { mobilenetV2 } from './mobilenetV2.js';
 import { resnet18 } from './resnet18.js';
 import { resnetCifar } from './resnetCifar.js';
@@ -16,8 +16,9 @@ export interface ModelOptions {
   readonly widthMultiplier: number;
 }
 
-/** Builds a model on x [B,H,W,3]; returns its logits [B,classes]. Names are checked by `experiment/`. */
-export function buildModel(network: Network, x: Tensor, options: ModelOptions): Tensor {
+/** Builds a model on images [B,H,W,3]; returns its logits [B,classes]. Names are checked by `experiment/`. */
+export function buildModel(network: Network, images: Tensor, options: ModelOptions): Tensor {
+  const x = networkInput(network, images);
   const depth = /^resnet(20|32|44|56|110)$/.exec(options.model)?.[1];
   if (depth) return resnetCifar(network, x, { ...options, depth: Number(depth) });
   if (options.model === 'resnet18') return resnet18(network, x, options.classes);

@@ -4,7 +4,7 @@ import { dimension, type Tensor } from '../../graph/index.js';
 import { globalAveragePool, maxPool } from '../../ops/pooling.js';
 import { add } from '../../ops/shortcut.js';
 import { heNormal, uniform } from '../initializers.js';
-import { affine, convolutionBatchNorm, type Network, nonlinearity } from '../layers.js';
+import { affine, convolutionBatchNorm, linearOutput, type Network, nonlinearity } from '../layers.js';
 import { batchNormNames } from './torchvisionNames.js';
 
 /** x [B,H,W,3] → logits [B,classes]. */
@@ -27,10 +27,11 @@ function block(network: Network, x: Tensor, scope: string, channels: number, str
   const first = convolution(network, x, `${scope}.conv1`, `${scope}.bn1`, channels, 3, stride);
   const hidden = nonlinearity(network, first, `${scope}.relu1`);
   const main = convolution(network, hidden, `${scope}.conv2`, `${scope}.bn2`, channels, 3, 1);
-  const shortcut =
-    stride === 1 && dimension(x, 3) === channels
-      ? x
-      : convolution(network, x, `${scope}.downsample.0`, `${scope}.downsample.1`, channels, 1, stride);
+  const projected = () => {
+    const names = [`${scope}.downsample.0`, `${scope}.downsample.1`] as const;
+    return linearOutput(network, convolution(network, x, ...names, channels, 1, stride), `${scope}.downsample`);
+  };
+  const shortcut = stride === 1 && dimension(x, 3) === channels ? x : projected();
   return nonlinearity(network, add(network.graph, main, shortcut), `${scope}.relu2`);
 }
 

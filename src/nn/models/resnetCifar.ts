@@ -8,7 +8,7 @@ import { scale } from '../../ops/linear.js';
 import { globalAveragePool } from '../../ops/pooling.js';
 import { add, subsample } from '../../ops/shortcut.js';
 import { heNormal, ones, zeros } from '../initializers.js';
-import { affine, convolutionBatchNorm, type Network, nonlinearity } from '../layers.js';
+import { affine, convolutionBatchNorm, linearOutput, type Network, nonlinearity } from '../layers.js';
 
 export interface ResnetCifarOptions {
   /** Layers: 20, 32, 44, 56, 110. */
@@ -53,7 +53,8 @@ function block(
   const extraChannels = channels - dimension(x, 3);
   let shortcut = x;
   if (shortcutType === 'c' || (shortcutType === 'b' && extraChannels > 0)) {
-    shortcut = convolution(network, x, `${scope}/basicblock_s/shortcut_conv`, channels, 1, stride);
+    const convolved = convolution(network, x, `${scope}/basicblock_s/shortcut_conv`, channels, 1, stride);
+    shortcut = linearOutput(network, convolved, `${scope}/basicblock_s`);
   } else if (extraChannels > 0) {
     shortcut = subsample(network.graph, x, stride, extraChannels);
   }

@@ -5,6 +5,7 @@ import type { Kind } from './kind.js';
 export const fixedBits = {
   parameters: [],
   learnsEnds: false,
+  mayExceedBits: () => false,
   gradients: () => [0, 0],
   bits: (q) => q.bitwidth,
   bitsGradient: () => [0, 0],

@@ -39,6 +39,8 @@ export interface Kind {
   /** The fewest bits that a width, configured or learned, may have: what remains for values beside a sign or a zero. */
   readonly fewestBits: { readonly signed: number; readonly unsigned: number };
 
+  /** Whether there may be more values than the bits number, which a guaranteed budget does not allow. */
+  mayExceedBits(q: Quantizer): boolean;
   /** (e0, e1) from (p0, p1); monotonic in each of them. */
   range(q: Quantizer, p0: number, p1: number): Pair;
   /** Gradients of (p0, p1) from the two sums over the elements. */

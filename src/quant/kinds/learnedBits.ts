@@ -5,6 +5,7 @@ import type { Kind } from './kind.js';
 
 export const learnedBits = {
   learnsEnds: false,
+  mayExceedBits: () => false,
   bits: (q, p0) => roundedBits(q, p0),
   bitsGradient: ({ bounds: { n } }, p0) => [clampDerivative(p0, n.min, n.max), 0],
   smallestBits: (q) => roundedBits(q, q.bounds.n.min),

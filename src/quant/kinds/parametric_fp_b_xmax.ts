@@ -22,6 +22,7 @@ export const parametricFpBXmax: Kind = {
   core: 'uniform',
   parameters: ['n', 'xmax'],
   steps: 'quotient',
+  mayExceedBits: (q) => !q.recomputeRange,
   fewestBits: { signed: 2, unsigned: 1 },
   range: (q, p0, p1) => {
     const { xmax } = q.bounds;

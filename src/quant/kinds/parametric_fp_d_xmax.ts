@@ -19,6 +19,7 @@ export const parametricFpDXmax: Kind = {
   core: 'uniform',
   parameters: ['d', 'xmax'],
   learnsEnds: true,
+  mayExceedBits: () => false,
   steps: 'power',
   fewestBits: { signed: 1, unsigned: 1 },
   range: ({ bounds: { d, xmax } }, p0, p1) => [

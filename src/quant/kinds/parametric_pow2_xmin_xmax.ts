@@ -19,6 +19,7 @@ export const parametricPow2XminXmax: Kind = {
   core: 'pow2',
   parameters: ['xmin', 'xmax'],
   learnsEnds: true,
+  mayExceedBits: () => false,
   steps: 'power',
   fewestBits: { signed: 1, unsigned: 1 },
   range: ({ bounds: { xmin, xmax } }, p0, p1) => [

@@ -10,7 +10,7 @@ import { type ConformanceCase, caseBuilder } from '../conformanceCase.js';
 import { randomValues } from '../randomValues.js';
 
 /** Kinds with parameters at which results take all the bits that their limits allow. */
-const kinds: readonly (readonly [kind: QuantizerKind, p0: number, p1: number])[] = [
+const kinds: readonly (readonly [kind: QuantizerKind, p0: number, p1: number, signed?: true])[] = [
   ['parametric_fp_d_xmax', 2 ** -8, 254.875],
   ['parametric_fp_d_xmax', 1, 255],
   ['parametric_fp_d_b', 8, 2 ** -8],
@@ -19,31 +19,39 @@ const kinds: readonly (readonly [kind: QuantizerKind, p0: number, p1: number])[]
   ['parametric_pow2_xmin_xmax', 2 ** -14, 64],
   ['fp', 0, 0],
   ['pow2', 0, 0],
+  ['parametric_fp_d_xmax', 2 ** -8, 254.875, true],
+  ['parametric_fp_d_xmax', 0.25, 1.5, true],
+  ['parametric_fp_b_xmax', 4, 1, true],
+  ['parametric_pow2_xmin_xmax', 2 ** -6, 1, true],
 ];
 
 export function quantizedActivationCases(): ConformanceCase[] {
-  return kinds.flatMap(([kind, p0, p1], i) => [
-    readers(kind, [p0, p1], 2600 + i),
-    notANumber(kind, [p0, p1], 2650 + i),
-  ]);
+  return kinds.flatMap(([kind, p0, p1, signed = false], i) => {
+    const quantizer = quantizerOf(kind, signed);
+    return [readers(quantizer, [p0, p1], 2600 + i), notANumber(quantizer, [p0, p1], 2650 + i)];
+  });
 }
 
 const shape = [2, 8, 8, 16] as const;
 const length = 2048;
 
-function quantizerOf(kind: QuantizerKind): Quantizer {
+function quantizerOf(kind: QuantizerKind, signed: boolean): Quantizer {
   const bounds = { xmin: { min: 2 ** -14, max: 2 ** -9 }, xmax: { min: 2 ** -8, max: 255 } };
-  return exampleQuantizer(kind, { name: 'relu/Aquant', role: 'activation', count: length / 2, bounds });
+  return exampleQuantizer(kind, { name: 'relu/Aquant', role: 'activation', signed, count: length / 2, bounds });
+}
+
+function nameOf({ kind, signed }: Quantizer): string {
+  return signed ? `signed ${kind}` : kind;
 }
 
 /** A normalised and quantized tensor, and what the cases build on. */
-function start(kind: QuantizerKind, parameters: readonly [number, number], seed: number, xs: readonly number[]) {
+function start(quantizer: Quantizer, parameters: readonly [number, number], seed: number, xs: readonly number[]) {
   const random = randomValues(seed);
   const c = caseBuilder();
-  const activation: Activation = { type: 'quantize', row: 0, core: coreOf(kind), signed: false };
+  const activation: Activation = { type: 'quantize', row: 0, core: coreOf(quantizer.kind), signed: quantizer.signed };
   const table = c.input('table', [1, 2], parameters);
   const ranges = c.transient('ranges', [1, 2]);
-  c.graph.append('prepareQuantizers', [table], [ranges], { rows: [quantizerOf(kind)] });
+  c.graph.append('prepareQuantizers', [table], [ranges], { rows: [quantizer] });
   const perChannel = (values: readonly number[]) => Array.from({ length: 16 }, (_, i) => values[i % values.length]!);
   const statistics = c.input('statistics', [2, 16], [...perChannel([0, 0.5, -0.25]), ...perChannel([1, 2, 16, 64])]);
   const gamma = c.input('gamma', [16], perChannel([1, 0.5, 2]));
@@ -56,9 +64,9 @@ function start(kind: QuantizerKind, parameters: readonly [number, number], seed:
 }
 
 /** On a grid, so that ties are the same on every engine. */
-function readers(kind: QuantizerKind, parameters: readonly [number, number], seed: number): ConformanceCase {
+function readers(quantizer: Quantizer, parameters: readonly [number, number], seed: number): ConformanceCase {
   const { dyadic } = randomValues(seed + 100);
-  const { random, c, activation, ranges, affine, y } = start(kind, parameters, seed, dyadic(length, 2, 6));
+  const { random, c, activation, ranges, affine, y } = start(quantizer, parameters, seed, dyadic(length, 2, 6));
   const { graph } = c;
   const operands = [c.input('x2', shape, random.dyadic(length, 2, 6)), ...affine, y, ranges];
   const u = c.transient('u', shape);
@@ -88,14 +96,14 @@ function readers(kind: QuantizerKind, parameters: readonly [number, number], see
     [c.output('dz', shape), c.output('dgamma', [16]), c.output('dbeta', [16]), c.output('sums', [2])],
     { activation },
   );
-  return c.build(`${kind}(${parameters}): products, sums, windows, gradients`);
+  return c.build(`${nameOf(quantizer)}(${parameters}): products, sums, windows, gradients`);
 }
 
-function notANumber(kind: QuantizerKind, parameters: readonly [number, number], seed: number): ConformanceCase {
+function notANumber(quantizer: Quantizer, parameters: readonly [number, number], seed: number): ConformanceCase {
   const xs = randomValues(seed).dyadic(length, 2, 6);
   for (const i of [0, 5, 777, length - 1]) xs[i] = Number.NaN;
-  const { c, y } = start(kind, parameters, seed, xs);
+  const { c, y } = start(quantizer, parameters, seed, xs);
   c.graph.append('add', [y, y], [c.output('twice', shape, { exact: true })], {});
   c.graph.append('globalAveragePool', [y], [c.output('mean', [2, 16])], {});
-  return c.build(`${kind}(${parameters}): NaN`);
+  return c.build(`${nameOf(quantizer)}(${parameters}): NaN`);
 }

@@ -1,0 +1,39 @@
+/** A guaranteed budget is one of the integers in use: the published U2, which uses more than its bits number, is refused. */
+
+import { describe, expect, it } from 'vitest';
+import { buildTrainingProgram } from '../program/trainingProgram.js';
+import { experimentFromSettings } from '../settings/index.js';
+import { budgetOutlook } from './budgetLimits.js';
+import { programOptions } from './programOptions.js';
+
+function outlook(settings: Readonly<Record<string, unknown>>) {
+  const given = { w_quantize: 'parametric_fp_b_xmax', target_weight_kbytes: 200, ...settings };
+  const experiment = experimentFromSettings('A', 'a.cfg', given);
+  const data = { classes: 10, imageShape: [8, 8, 3] as const, trainImages: 128, evaluationImages: 1 };
+  const { variables } = buildTrainingProgram(programOptions(experiment, data, null));
+  return { experiment, variables, read: () => budgetOutlook(experiment, variables) };
+}
+
+describe('a budget with parametric_fp_b_xmax', () => {
+  it('is kept with the range recomputed, which is the default where it is guaranteed', () => {
+    const { variables, read, experiment } = outlook({ budget: 'guaranteed' });
+    expect(experiment.settings.recompute_range).toBe(true);
+    expect(variables.quantizers.every(({ recomputeRange }) => recomputeRange)).toBe(true);
+    expect(read()).toContain('weights need');
+  });
+
+  it('cannot be guaranteed with the published range', () => {
+    expect(outlook({ budget: 'guaranteed', recompute_range: false }).read).toThrow(
+      'a.cfg: recompute_range = false: must be true with budget = guaranteed: conv1/quantized_conv/W ' +
+        '(parametric_fp_b_xmax) would use more levels than its bits can number',
+    );
+    const rule = { w_quantize: 'parametric_fp_d_xmax', layers: 'fc/*: w_quantize = parametric_fp_b_xmax' };
+    expect(outlook({ ...rule, budget: 'guaranteed', recompute_range: false }).read).toThrow('fc/quantized_affine/W');
+  });
+
+  it('means what it meant as a penalty', () => {
+    const { variables, read } = outlook({});
+    expect(variables.quantizers.some(({ recomputeRange }) => recomputeRange)).toBe(false);
+    expect(read()).toContain('weights need');
+  });
+});
