@@ -1,6 +1,7 @@
-/** A bar on a terminal that is redrawn in place; elsewhere nothing but the lines in between. All on stderr. */
+/** A bar on a terminal that is redrawn in place; elsewhere the same words as a line now and then. All on stderr. */
 
 import { type Options, type Params, Presets, SingleBar } from 'cli-progress';
+import { printable } from '../errors.js';
 
 export interface Bar {
   /** Draws it anew; another name begins another bar. */
@@ -17,31 +18,57 @@ export interface BarTexts {
   readonly short: readonly string[];
 }
 
+/** The bar of one run: drawn on a terminal, a line now and then elsewhere. */
 export function singleBar(): Bar {
-  const bar = process.stderr.isTTY
-    ? new SingleBar({ hideCursor: true, clearOnComplete: true, format: renderBar }, Presets.shades_classic)
-    : null;
+  return process.stderr.isTTY ? drawnBar() : writtenBar();
+}
+
+function drawnBar(): Bar {
+  const bar = new SingleBar({ hideCursor: true, clearOnComplete: true, format: renderBar }, Presets.shades_classic);
   let active = '';
   const stop = (): void => {
-    if (active) bar?.stop();
+    if (active) bar.stop();
     active = '';
   };
   return {
     show: (name, done, total, texts) => {
       if (active === name) {
-        bar?.update(done, texts);
+        bar.update(done, texts);
         return;
       }
-      if (active) bar?.stop();
-      bar?.start(total, done, texts);
+      stop();
+      bar.start(total, done, texts);
       active = name;
     },
     line: (text) => {
       stop();
-      process.stderr.write(`${text}\n`);
+      writeLines(text);
     },
     stop,
   };
+}
+
+/** So long a log may stay silent before somebody wonders whether the run is still alive. */
+const SILENCE_MS = 30_000;
+
+/** For pipes and log files: the words behind the bar as a line of their own, once nothing was written for half a minute. */
+export function writtenBar(): Bar {
+  let spokenMs = performance.now();
+  const line = (text: string): void => {
+    spokenMs = performance.now();
+    writeLines(text);
+  };
+  return {
+    show: (_name, _done, _total, { words }) => {
+      if (performance.now() - spokenMs >= SILENCE_MS) line(words.filter(Boolean).join('  '));
+    },
+    line,
+    stop: () => {},
+  };
+}
+
+function writeLines(text: string): void {
+  process.stderr.write(`${text.split('\n').map(printable).join('\n')}\n`);
 }
 
 const BAR_MIN = 8;

@@ -37,7 +37,7 @@ export function experimentsCommand(): Command {
           row.optimizer,
           String(row.initialLearningRate),
         ]);
-        process.stdout.write(`${path}\n${textTable([header, ...lines])}\n\n`);
+        process.stdout.write(`${path}\n${textTable([header, ...lines], process.stdout.columns ?? 100)}\n\n`);
         for (const [name, resolved] of layers) {
           if (resolved) process.stdout.write(`[${name}] layers\n${resolvedLayerTable(resolved)}\n\n`);
         }

@@ -1,13 +1,14 @@
 /**
- * The progress of a plan: on a terminal one bar for all runs above the bar of the run under way; elsewhere nothing but
- * the line that each run leaves when it ends.
+ * The progress of a plan: on a terminal one bar for all runs above the bar of the run under way; elsewhere a line
+ * now and then. Both keep the line that each run leaves when it ends.
  */
 
 import { MultiBar, Presets } from 'cli-progress';
+import { printable } from '../errors.js';
 import type { PlanEvents, PlanPosition, RunEnd } from '../reproduce/executePlan.js';
 import { runRoot } from '../reproduce/standing.js';
 import { openRunFolder, readSummary } from '../runs/index.js';
-import { type Bar, type BarTexts, renderBar } from './bar.js';
+import { type Bar, type BarTexts, renderBar, writtenBar } from './bar.js';
 import { budgetTargets, duration, percent, progressDisplay } from './progress.js';
 
 export interface PlanDisplay extends PlanEvents {
@@ -19,6 +20,7 @@ const TELLING = 0.05;
 
 export function planDisplay(): PlanDisplay {
   const bars = twoBars();
+  const written = writtenBar();
   const started = performance.now();
   /** Runs trained here; those that are reused take no time. */
   let trained = 0;
@@ -31,13 +33,14 @@ export function planDisplay(): PlanDisplay {
     bars?.show('all', done, total, { words, short: [`${index}/${total}`, rest] });
   };
   const line = (text: string): void => {
-    if (bars) bars.log(`${text}\n`);
-    else process.stderr.write(`${text}\n`);
+    if (bars) bars.log(`${printable(text)}\n`);
+    else written.line(text);
   };
   const barOf = (at: PlanPosition): Bar => ({
     show: (name, done, total, texts) => {
       bars?.show('run', done, total, texts);
       showAll(at, name === 'train' ? done / total : 0);
+      if (!bars) written.show(name, done, total, { ...texts, words: [headOf(at), ...texts.words] });
     },
     // What a run has to say, such as a line an epoch, would be too much of all runs.
     line: () => {},
@@ -80,8 +83,13 @@ function twoBars() {
   };
 }
 
-function endLine({ run, index, total }: PlanPosition, end: RunEnd): string {
-  const head = `[${String(index).padStart(String(total).length)}/${total}] seed ${run.seed} ${run.experiment.name}`;
+function headOf({ run, index, total }: PlanPosition): string {
+  return `[${String(index).padStart(String(total).length)}/${total}] seed ${run.seed} ${run.experiment.name}`;
+}
+
+function endLine(at: PlanPosition, end: RunEnd): string {
+  const { run } = at;
+  const head = headOf(at);
   if (end.type === 'failed' || end.type === 'left out') return `${head}  ${end.type}: ${end.reason}`;
   const summary = readSummary(openRunFolder(runRoot(run)).folder);
   const chosen = summary.best_test_err ?? summary.last_test_err;

@@ -30,7 +30,7 @@ export function progressDisplay(epochs: number, budget: BudgetTargets, bar: Bar 
   let begin: { readonly done: number; readonly timeMs: number } | null = null;
   return {
     task: (name, done, total) => {
-      bar.show(name, done, total, { words: [name], short: [name] });
+      bar.show(name, done, total, { words: [name, percent(total > 0 ? done / total : 1, 0)], short: [name] });
       if (done >= total) bar.stop();
     },
     line: bar.line,

@@ -7,7 +7,7 @@ import { commandOf } from '../reproduce/report.js';
 import { planReproduction, type Reproduction, reproduce } from '../reproduce/reproduce.js';
 import { tables } from '../reproduce/tables/index.js';
 import { openWorkbench } from '../runs/workbench.js';
-import { commandWords } from '../settings/index.js';
+import { commandWords, program } from '../settings/index.js';
 import { INTERRUPTED } from './endingSignals.js';
 import { interruptible } from './interruptible.js';
 import { addSettingOptions, autotuneOption, tuningFile } from './options.js';
@@ -75,8 +75,8 @@ export function reproduceCommand(): Command {
       if (dryRun) process.stdout.write(planText(reproduction));
       else await execute(reproduction, commandOfCall(name, options, call), { force, autotune });
     });
-  // A seed is one of --seeds, and whether a run goes on is found out.
-  return addSettingOptions(command, ['seed', 'resume']);
+  // A seed is one of --seeds, whether a run goes on is found out, and runs are called as their sections.
+  return addSettingOptions(command, ['seed', 'resume', 'name']);
 }
 
 async function execute(
@@ -92,7 +92,7 @@ async function execute(
       const { complete, failed, paths } = await reproduce(reproduction, options);
       display.stop();
       if (!complete) {
-        process.stderr.write(`interrupted; go on with: ${command}\n`);
+        process.stderr.write(`interrupted; go on with: ${program()} ${command}\n`);
         process.exitCode = INTERRUPTED;
         return;
       }
@@ -115,12 +115,12 @@ function planText({ table, plan, folder }: Reproduction): string {
     '',
     'W and A: sizes at the start, with fresh weights',
     '',
-    ...plan.map(commandOf),
+    ...plan.map((run) => commandOf(run)),
     '',
   ].join('\n');
 }
 
-/** The call as it can be repeated: what is at its default is left out, and what says nothing about the result. */
+/** The call, behind the program's name, as it can be repeated: what is at its default is left out, and what says nothing about the result. */
 function commandOfCall(table: string, options: Options, call: Command): string {
   const words = Object.entries(options).flatMap(([key, value]) => {
     const option = `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
@@ -128,7 +128,7 @@ function commandOfCall(table: string, options: Options, call: Command): string {
     if (key === 'autotune') return value === false ? ['--no-autotune'] : [];
     return value === true ? [option] : [option, String(value)];
   });
-  return commandWords(['mpdnn', 'reproduce', table, ...words]);
+  return commandWords(['reproduce', table, ...words]);
 }
 
 function seedList(text: string): number[] {

@@ -43,6 +43,7 @@ export function trainCommand(): Command {
     .option('--matmul-precision <name>', 'of products on a GPU: auto, float16, float16x2 or float32')
     .option('--weights <file>', 'start from these parameters (.safetensors, .h5), or none')
     .option('--out <dir>', 'where run folders go')
+    .option('--name <name>', "the run folder's name there instead of the section's")
     .option('--resume', 'go on with an interrupted run')
     .option('--checkpoint-minutes <n>', 'longest time without a checkpoint')
     .option('--force', 'replace an existing run folder')

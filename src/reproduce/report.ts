@@ -4,7 +4,7 @@
  */
 
 import type { Block, Document } from '../report/document.js';
-import { hasBudget, trainCommandLine } from '../settings/index.js';
+import { documentedProgram, hasBudget, trainCommandLine } from '../settings/index.js';
 import { type JudgedClaim, judge } from './claims.js';
 import { bitwidthPictures, curvePictures, gradientPictures } from './pictures.js';
 import type { PlannedRun } from './plan.js';
@@ -17,7 +17,7 @@ export interface ReportOptions {
   readonly rows: readonly TableRow[];
   readonly plan: readonly PlannedRun[];
   readonly quick: boolean;
-  /** The call that made it. */
+  /** The words behind the program's name of the call that made it. */
   readonly command: string;
 }
 
@@ -45,9 +45,9 @@ export function reportOf({ table, rows, plan, quick, command }: ReportOptions): 
       timeTable(finished),
       { type: 'heading', text: 'How to make this report again' },
       { type: 'text', text: versionText(finished) },
-      { type: 'commands', lines: [command] },
+      { type: 'commands', lines: [`${documentedProgram} ${command}`] },
       { type: 'text', text: 'It runs these, in this order; each can be run alone:' },
-      { type: 'commands', lines: plan.map(commandOf) },
+      { type: 'commands', lines: plan.map((run) => commandOf(run, documentedProgram)) },
     ],
   };
 }
@@ -57,8 +57,9 @@ const quickNote: Block = {
   text: '**Few epochs on few images (`--quick`): this shows what the report looks like, and is no result.**',
 };
 
-export function commandOf({ experiment, file }: PlannedRun): string {
-  return trainCommandLine(experiment.name, file.path, experiment.overrides);
+/** The call that makes a run alone, by the name of the program on this machine or by another. */
+export function commandOf({ experiment, file }: PlannedRun, by?: string): string {
+  return trainCommandLine(experiment.name, file.path, experiment.overrides, by);
 }
 
 /** What is the same for all runs, and where that differs from the paper. */

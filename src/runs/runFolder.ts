@@ -102,9 +102,11 @@ function runFolderAt(root: string, { quantized, tested }: { quantized: boolean; 
 }
 
 /** The place of an experiment's run folder. Throws an `InputError` if its name is none for a folder. */
-export function runRoot({ name, configPath, out }: Experiment): string {
-  if (/^[^./\\][^/\\]*$/.test(name)) return join(out, name);
-  throw new InputError(`${configPath}: [${name}] names the run folder: no slashes, and no dot at the beginning`);
+export function runRoot({ runName, configPath, out }: Experiment): string {
+  if (/^[^./\\][^/\\]*$/.test(runName)) return join(out, runName);
+  throw new InputError(
+    `${configPath}: [${runName}] is no name for a run folder, which has no slashes and no dot at its beginning; give another with --name`,
+  );
 }
 
 /**
@@ -117,7 +119,10 @@ export function checkReplaceable(experiment: Experiment, force: boolean): void {
   if (!existsSync(join(root, 'config.json'))) {
     throw new InputError(`${root}: is in the way and no run folder (it has no config.json); move it, or choose --out`);
   }
-  if (!force) throw new InputError(`${root}: exists already; --resume goes on with it, --force replaces it`);
+  if (!force)
+    throw new InputError(
+      `${root}: exists already; --resume goes on with it, --force replaces it, --name NAME makes another beside it`,
+    );
 }
 
 /**

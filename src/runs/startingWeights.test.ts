@@ -62,10 +62,10 @@ describe('starting weights', () => {
   it('that are missing: says which experiment to run first, for the same network and images', () => {
     expect(fault('params_DEFAULT/params_best.h5', { out: 'experiments' })).toBe(
       '/cfg/a.cfg:4: [A] weightfile = params_DEFAULT/params_best.h5: experiment DEFAULT has not been trained yet; ' +
-        'first run: mpdnn train DEFAULT --cfg /cfg/a.cfg --out experiments',
+        'first run: npx mpdnn train DEFAULT --cfg /cfg/a.cfg --out experiments',
     );
     expect(fault('PRIOR/params_best.h5', { model: 'resnet32', data: 'images:my pets' })).toContain(
-      "first run: mpdnn train PRIOR --cfg /cfg/a.cfg --model resnet32 --data 'images:my pets' --out /runs",
+      "first run: npx mpdnn train PRIOR --cfg /cfg/a.cfg --model resnet32 --data 'images:my pets' --out /runs",
     );
   });
 

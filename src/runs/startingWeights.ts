@@ -26,7 +26,7 @@ export function resolveStartingWeights(experiment: Experiment, file: ConfigFile)
     source?.origin === 'call'
       ? [written, ...runFiles]
       : [...runFiles, resolve(dirname(experiment.configPath), written), written];
-  const ownFolder = resolve(experiment.out, experiment.name);
+  const ownFolder = resolve(experiment.out, experiment.runName);
   const found = candidates.find((path) => dirname(resolve(path)) !== ownFolder && existsSync(path));
   if (found !== undefined) return found;
   throw new InputError(
@@ -45,7 +45,7 @@ function runParameters(out: string, name: string): string[] {
 
 function whatToDo(experiment: Experiment, file: ConfigFile, prior: string | undefined): string {
   if (prior === undefined) return 'no such file; name a .safetensors or .h5 file, or none to start from scratch';
-  if (prior === experiment.name) {
+  if (prior === experiment.runName) {
     return 'is the result of this very experiment; name another to start from, or none to start from scratch';
   }
   if (prior !== defaultSection && !file.sections.has(prior)) {

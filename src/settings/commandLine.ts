@@ -1,17 +1,33 @@
-/** The call that would train an experiment, for messages that tell what to run. */
+/** Calls of the program, for messages that tell what to run. */
 
-/** `options`: by key of the .cfg, as `Experiment.overrides` has them. */
+/** The program as documents call it, and messages where nothing else is known. */
+export const documentedProgram = 'npx mpdnn';
+
+let calledProgram = documentedProgram;
+
+/** Has messages call the program as it was called, which is what works on this machine. */
+export function setProgram(words: string): void {
+  calledProgram = words;
+}
+
+/** The program as a shell finds it here, such as `npx mpdnn`. */
+export function program(): string {
+  return calledProgram;
+}
+
+/** The call that would train an experiment. `options`: by key of the .cfg, as `Experiment.overrides` has them. */
 export function trainCommandLine(
   experiment: string,
   configPath: string,
   options: Iterable<readonly [key: string, value: string]>,
+  by = calledProgram,
 ): string {
-  const words = ['mpdnn', 'train', experiment, '--cfg', configPath];
+  const words = ['train', experiment, '--cfg', configPath];
   for (const [key, value] of options) {
     const option = key === 'weightfile' ? 'weights' : key.replaceAll('_', '-');
     words.push(`--${option}`, ...(key === 'resume' ? [] : [value]));
   }
-  return commandWords(words);
+  return `${by} ${commandWords(words)}`;
 }
 
 /** Words as a shell takes them. */

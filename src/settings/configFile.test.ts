@@ -90,7 +90,7 @@ describe('faults', () => {
     ['[A]\nepochs = 3\nx = %(epoch)s\n', 'no such key here or in [DEFAULT]; did you mean'],
     ['[A]\nx = 5%\n', "a.cfg:2: [A] x = 5%: a single '%'"],
     ['[A]\nx = %(y)s\ny = %(x)s\n', 'a.cfg:2: [A] x = %(y)s: %(…)s refers to itself'],
-    ['[FIRST]\n', 'a.cfg: no section [A]; mpdnn experiments --cfg a.cfg lists all'],
+    ['[FIRST]\n', 'a.cfg: no section [A]; npx mpdnn experiments --cfg a.cfg lists all'],
     ['[AB]\n', "a.cfg: no section [A]; did you mean 'AB'?"],
   ])('%j', (text, message) => {
     expect(fault(text)).toContain(message);

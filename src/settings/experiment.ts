@@ -114,6 +114,8 @@ export interface Experiment {
   readonly matmulPrecision: 'auto' | 'float16' | 'float16x2' | 'float32';
   /** The folder that run folders go to. */
   readonly out: string;
+  /** The name of this run's folder there: the section's, unless `name` gives another. */
+  readonly runName: string;
   /** Longest time without a checkpoint; there is one after every epoch anyway. */
   readonly checkpointMinutes: number;
   readonly resume: boolean;
@@ -212,7 +214,7 @@ function build(
   checkKeysTogether(settings, layers, fail);
   checkEffects(settings, layers, entries, fail);
   return {
-    ...grouped(settings),
+    ...grouped(settings, name),
     layers,
     name,
     configPath,
@@ -242,6 +244,7 @@ function located(source: DataSpec): DataSpec {
 
 function grouped(
   s: Settings,
+  name: string,
 ): Omit<Experiment, 'name' | 'configPath' | 'layers' | 'settings' | 'sources' | 'overrides'> {
   return {
     network: {
@@ -301,6 +304,7 @@ function grouped(
     threads: s.threads,
     matmulPrecision: s.matmul_precision,
     out: userPath(s.out),
+    runName: s.name ?? name,
     checkpointMinutes: s.checkpoint_minutes,
     resume: s.resume,
   };

@@ -1,5 +1,5 @@
 export { guaranteesBudget, hasBudget, obeysBudget } from './budget.js';
-export { commandWords, trainCommandLine } from './commandLine.js';
+export { commandWords, documentedProgram, program, setProgram, trainCommandLine } from './commandLine.js';
 export type { ConfigEntry, ConfigFile } from './configFile.js';
 export {
   type Experiment,

@@ -34,6 +34,10 @@ const flag = setting(`one of ${[...on, ...off].join(', ')}`, (text) => {
 
 const text = setting('a text', (value) => value || undefined);
 
+const folderName = setting('a name without slashes, with no dot at its beginning', (value) =>
+  /^[^./\\][^/\\]*$/.test(value) ? value : undefined,
+);
+
 /** Only the form: `layerRules.ts` reads what stands in a rule. A rule a line, or `;` between them. */
 const rules = setting('rules', (value) => {
   const lines = value.split(/[\n;]/).map((line) => line.trim());
@@ -168,6 +172,7 @@ export const settingsTable = {
   threads: key('auto', optional(integer(1, 1024), 'auto')),
   matmul_precision: key('auto', choice(['auto', 'float16', 'float16x2', 'float32'])),
   out: key('experiments', text),
+  name: key('auto', optional(folderName, 'auto')),
   checkpoint_minutes: key('5', number(0, 10_000, 'above')),
   resume: key('false', flag),
 };

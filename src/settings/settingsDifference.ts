@@ -5,6 +5,7 @@ import type { Settings } from './settingRules.js';
 // Another engine changes the last bits: the user's choice.
 const free: readonly string[] = [
   'out',
+  'name',
   'resume',
   'checkpoint_minutes',
   'threads',

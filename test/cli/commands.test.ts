@@ -144,7 +144,7 @@ describe('train', () => {
     const args = [...options, '--device', 'cpu', '--threads', '1', '--out', 'published'];
     const missing = await mpdnn(['train', 'FP_W2Q_INIT', ...args], folder);
     expect(missing).toMatchObject({ code: 2, stdout: '' });
-    const command = `mpdnn train DEFAULT --cfg ${published} --data synthetic:64 --out published`;
+    const command = `npx mpdnn train DEFAULT --cfg ${published} --data synthetic:64 --out published`;
     expect(missing.stderr).toMatch(/^mpdnn: [^\n]+\n$/);
     expect(missing.stderr).toContain(`experiment DEFAULT has not been trained yet; first run: ${command}`);
     expect(existsSync(join(folder, 'published'))).toBe(false);
@@ -272,6 +272,33 @@ describe('experiments', () => {
     const published = rows.filter(({ cfg: path }) => path.includes('train_resnet_quant'));
     expect(published.filter(({ name }) => name !== 'DEFAULT')).toHaveLength(155);
   });
+});
+
+it('lists sections in no more columns than a page has', async () => {
+  const { stdout } = await succeeds(['experiments'], folder);
+  const tables = stdout.split('\n').filter((line) => !line.endsWith('.cfg'));
+  expect(tables.length).toBeGreaterThan(155);
+  expect(Math.max(...tables.map((line) => line.length))).toBeLessThanOrEqual(100);
+});
+
+it('a section has as many run folders as it is given names', async () => {
+  const call = ['train', 'FLOAT', '--cfg', cfg, '--no-plots', '--out', 'named'];
+  await succeeds([...call, '--name', 'rate-0.05', '--initial-learning-rate', '0.05'], folder);
+  await succeeds([...call, '--name', 'rate-0.1', '--initial-learning-rate', '0.1'], folder);
+  expect(listing(join(folder, 'named')).filter((path) => !path.includes('/'))).toEqual(['rate-0.05', 'rate-0.1']);
+  expect(json('named/rate-0.05/config.json')).toMatchObject({
+    experiment: 'FLOAT',
+    settings: { name: 'rate-0.05', initial_learning_rate: 0.05 },
+  });
+  const again = await mpdnn([...call, '--name', 'rate-0.1'], folder);
+  expect(again).toMatchObject({ code: 2, stdout: '' });
+  expect(again.stderr).toBe(
+    'mpdnn: named/rate-0.1: exists already; --resume goes on with it, --force replaces it, --name NAME makes another beside it\n',
+  );
+  expect((await mpdnn([...call, '--name', 'a/b'], folder)).stderr).toBe(
+    'mpdnn: --name = a/b: must be a name without slashes, with no dot at its beginning, or auto\n',
+  );
+  await succeeds(['eval', 'named/rate-0.05', '--limit-val', '8'], folder);
 });
 
 describe('rules for single layers', () => {

@@ -71,7 +71,7 @@ describe.each(['BUDGET', 'GUARANTEED', 'ADAM', 'EXTENDED', 'PER_CHANNEL'])('%s',
       midFirst = await interrupted({ after: 'resnet20  1', delayMs, signal: 'SIGINT' }, '--resume');
     }
     expect(midFirst, midFirst.stderr).toMatchObject({ code: 130, stdout: '' });
-    const printed = /interrupted; go on with: mpdnn (train .*)\n$/.exec(midFirst.stderr)?.[1]?.split(' ') ?? [];
+    const printed = /interrupted; go on with: node \S+ (train .*)\n$/.exec(midFirst.stderr)?.[1]?.split(' ') ?? [];
     expect(printed).toContain('--resume');
     expect(positionOf(run)).toMatchObject({ epoch: 0 });
     expect(positionOf(run).batch).toBeGreaterThan(0);

@@ -47,10 +47,10 @@ describe('a plan', () => {
     ]);
     expect(stdout).toContain('\nimages: synthetic:96\n');
     expect(lines[2]).toMatch(/131\.0 +8\.0 +92\.0 +begins$/);
-    const commands = stdout.split('\n').filter((line) => line.startsWith('mpdnn train '));
+    const commands = stdout.split('\n').filter((line) => line.startsWith('npx mpdnn train '));
     expect(commands).toHaveLength(3);
     expect(commands[1]).toMatch(
-      /^mpdnn train PARAMETRIC_FP_WQ_DELTA_XMAX_INIT --cfg \S+train_resnet_quant_fp.cfg .*--seed 3 --out planned\/seed-3$/,
+      /^npx mpdnn train PARAMETRIC_FP_WQ_DELTA_XMAX_INIT --cfg \S+train_resnet_quant_fp.cfg .*--seed 3 --out planned\/seed-3$/,
     );
     expect(existsSync(join(folder, 'planned'))).toBe(false);
   });
@@ -78,8 +78,8 @@ describe('a plan', () => {
 
   it('has commands that do what it does', async () => {
     const { stdout } = await succeeds(call('alone', '--dry-run'), folder);
-    for (const command of stdout.split('\n').filter((line) => line.startsWith('mpdnn train '))) {
-      await succeeds([...command.split(' ').slice(1), '--no-plots'], folder);
+    for (const command of stdout.split('\n').filter((line) => line.startsWith('npx mpdnn train '))) {
+      await succeeds([...command.split(' ').slice(2), '--no-plots'], folder);
     }
     for (const name of names) expect(resultFiles(run('alone', name))).toEqual(resultFiles(run('whole', name)));
   });
@@ -157,7 +157,9 @@ describe('a report', () => {
     expect([epochs(first), isFinished(first)]).toEqual([1, false]);
     await interrupted(() => isFinished(first), 'SIGKILL');
     expect([isFinished(first), isFinished(second)]).toEqual([true, false]);
-    expect(await interrupted(() => existsSync(second), 'SIGINT', 50)).toMatch(/\ninterrupted; go on with: mpdnn repro/);
+    expect(await interrupted(() => existsSync(second), 'SIGINT', 50)).toMatch(
+      /\ninterrupted; go on with: node \S+ repro/,
+    );
     expect(isFinished(second)).toBe(false);
     await interrupted(() => epochs(third) === 1, 'SIGKILL');
     expect(killed.map(isFinished)).toEqual([true, true, false]);
