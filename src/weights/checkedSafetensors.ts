@@ -15,7 +15,10 @@ import {
   typeOf,
 } from './safetensors.js';
 
-const CHECKSUM = 'sha256';
+const CHECKSUM = 'mpdnn_sha256';
+/** The key of earlier versions, which others use as well: it is ours where the format is. */
+const OLD_CHECKSUM = 'sha256';
+const OWN_FORMAT = 'mixed-precision-dnns ';
 
 /** The bytes of a file, its checksum in the metadata. */
 export function safetensorsFile(
@@ -27,11 +30,17 @@ export function safetensorsFile(
 
 /** Reads the bytes of a file called `source`. Throws an `InputError` if they are damaged. */
 export function parseSafetensorsFile(bytes: Uint8Array, source: string): Safetensors {
-  const { tensors, metadata } = decodeSafetensors(bytes, source);
-  const { [CHECKSUM]: written, ...others } = metadata;
-  if (written === undefined) return { tensors, metadata };
-  if (written === checksum([...tensors.values()], others)) return { tensors, metadata: others };
-  throw new InputError(`${source}: damaged, its contents do not fit its checksum`);
+  const file = decodeSafetensors(bytes, source);
+  const { metadata } = file;
+  const isOldFile = !(CHECKSUM in metadata) && metadata.format?.startsWith(OWN_FORMAT);
+  const key = isOldFile ? OLD_CHECKSUM : CHECKSUM;
+  const { [key]: written, ...others } = metadata;
+  if (written === undefined) return file;
+  if (written === checksum([...file.tensors.values()], others)) return { ...file, metadata: others };
+  throw new InputError(
+    `${source}: damaged, its contents do not fit its checksum (if another program has changed them on purpose, ` +
+      `remove ${key} from its metadata)`,
+  );
 }
 
 function checksum(tensors: readonly NamedTensor[], metadata: Readonly<Record<string, string>>): string {

@@ -3,7 +3,7 @@
 import { InputError } from '../errors.js';
 import type { StartingWeights, Variables } from '../nn/index.js';
 import { parameterNames } from '../quant/index.js';
-import type { NamedTensor } from './safetensors.js';
+import { type NamedTensor, typeOf } from './safetensors.js';
 
 /** Starting weights whose names are known. */
 export interface LoadedWeights extends StartingWeights {
@@ -21,13 +21,71 @@ export interface LoadReport {
   readonly unused: readonly string[];
 }
 
-/** The floating-point tensors of a safetensors file; counters and states of generators are no weights. */
-export function weightsOf(tensors: ReadonlyMap<string, NamedTensor>, source: string): LoadedWeights {
-  const weights = new Map<string, { shape: readonly number[]; values: Float32Array | Float64Array }>();
+/** The values of one tensor. */
+export interface WeightValues {
+  readonly shape: readonly number[];
+  readonly values: Float32Array | Float64Array;
+}
+
+/**
+ * The floating-point tensors of a safetensors file; counters and states of generators are no weights, and `get` throws
+ * an `InputError` if one of them, or of the `unread` ones, is asked for.
+ */
+export function weightsOf(
+  tensors: ReadonlyMap<string, NamedTensor>,
+  source: string,
+  unread: ReadonlyMap<string, string> = new Map(),
+): LoadedWeights {
+  const weights = new Map<string, WeightValues>();
+  const others = new Map(unread);
   for (const [name, { shape, data }] of tensors) {
     if (data instanceof Float32Array || data instanceof Float64Array) weights.set(name, { shape, values: data });
+    else others.set(name, typeOf(data));
   }
-  return { source, names: [...weights.keys()], get: (name) => weights.get(name) };
+  return loadedWeights(source, weights, others);
+}
+
+/** `others`: names whose values are no floating-point numbers, with their types; only asking for one is a fault. */
+export function loadedWeights(
+  source: string,
+  weights: ReadonlyMap<string, WeightValues>,
+  others: ReadonlyMap<string, string>,
+): LoadedWeights {
+  return {
+    source,
+    names: [...weights.keys()],
+    get: (name) => {
+      const type = others.get(name);
+      if (type === undefined) return weights.get(name);
+      throw new InputError(`${source}: ${name} has type ${type}; F64, F32, F16 and BF16 can be parameters`);
+    },
+  };
+}
+
+/** The same weights, whose `get` throws an `InputError` for NaN, infinity and negative variances. */
+export function sound(weights: LoadedWeights): LoadedWeights {
+  return {
+    ...weights,
+    get: (name) => {
+      const found = weights.get(name);
+      const least = isVariance(name) ? 0 : -Number.MAX_VALUE;
+      const isSound = (value: number) => value >= least && value <= Number.MAX_VALUE;
+      for (let index = 0; index < (found?.values.length ?? 0); index++) {
+        const value = found!.values[index]!;
+        if (isSound(value)) continue;
+        throw new InputError(
+          `${weights.source}: ${name} holds ${value} (value ${index} of ${found!.values.length}): ` +
+            `${isVariance(name) ? 'a variance is finite and not negative' : 'parameters are finite'}`,
+        );
+      }
+      return found;
+    },
+  };
+}
+
+/** NNabla's name for a running variance, or PyTorch's. */
+function isVariance(name: string): boolean {
+  return /(?:^|[/.])(?:running_)?var$/.test(name);
 }
 
 /**

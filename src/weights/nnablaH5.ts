@@ -7,17 +7,20 @@
 import type { Dataset } from 'h5wasm/node';
 import { loadOptional } from '../disk/optionalPackage.js';
 import { InputError } from '../errors.js';
+import { fromFloat16 } from './halfFloats.js';
+import { type LoadedWeights, loadedWeights, type WeightValues } from './loadedWeights.js';
 import { readWeightFile } from './safetensorsFile.js';
-
-export interface NnablaParameter {
-  readonly shape: readonly number[];
-  readonly values: Float32Array | Float64Array;
-}
 
 const SIGNATURE = [0x89, 0x48, 0x44, 0x46, 0x0d, 0x0a, 0x1a, 0x0a];
 
-/** Parameters by name, in the order they were made in. Throws an `InputError` if the file cannot be read. */
-export async function readNnablaH5(path: string): Promise<Map<string, NnablaParameter>> {
+/** H5T_INTEGER, as the library's descriptions of types have it. */
+const INTEGER = 0;
+
+/**
+ * The floating-point parameters in the order they were made in; data sets of other types cannot be asked for. Throws an
+ * `InputError` if the file cannot be read.
+ */
+export async function readNnablaH5(path: string): Promise<LoadedWeights> {
   const bytes = readWeightFile(path);
   if (!SIGNATURE.every((byte, index) => bytes[index] === byte)) throw new InputError(`${path}: no HDF5 file`);
   const { Dataset, File, ready } = await loadOptional('h5wasm', `${path} is an HDF5 file`, () => import('h5wasm/node'));
@@ -26,14 +29,17 @@ export async function readNnablaH5(path: string): Promise<Map<string, NnablaPara
   try {
     const file = new File(path, 'r');
     try {
-      const found: { name: string; index: number; parameter: NnablaParameter }[] = [];
+      const found: { name: string; index: number; parameter: WeightValues }[] = [];
+      const others = new Map<string, string>();
       for (const name of file.paths()) {
         const dataset = file.get(name);
         if (!(dataset instanceof Dataset)) continue;
-        found.push({ name, index: indexOf(dataset), parameter: readParameter(dataset, name, path) });
+        const parameter = readParameter(dataset, name, path);
+        if (parameter) found.push({ name, index: indexOf(dataset), parameter });
+        else others.set(name, String(dataset.dtype));
       }
       found.sort((a, b) => a.index - b.index);
-      return new Map(found.map(({ name, parameter }) => [name, parameter]));
+      return loadedWeights(path, new Map(found.map(({ name, parameter }) => [name, parameter])), others);
     } finally {
       file.close();
     }
@@ -50,13 +56,32 @@ function indexOf(dataset: Dataset): number {
   return typeof value === 'number' || typeof value === 'bigint' ? Number(value) : Number.MAX_SAFE_INTEGER;
 }
 
-function readParameter(dataset: Dataset, name: string, path: string): NnablaParameter {
-  const { shape, value } = dataset;
-  const values = typeof value === 'number' ? Float64Array.of(value) : value;
-  if (!(values instanceof Float32Array || values instanceof Float64Array)) {
-    throw new InputError(`${path}: ${name} must hold floating-point numbers, it has type ${dataset.dtype}`);
-  }
-  const count = (shape ?? []).reduce((product, size) => product * size, 1);
+/** `undefined` for values of another type than float16, 32 and 64, little-endian. */
+function readParameter(dataset: Dataset, name: string, path: string): WeightValues | undefined {
+  const shape = dataset.shape ?? [];
+  const values = floatsOf(dataset);
+  if (!values) return undefined;
+  const count = shape.reduce((product, size) => product * size, 1);
   if (count !== values.length) throw new InputError(`${path}: ${name} has ${values.length} of ${count} values`);
-  return { shape: shape ?? [], values };
+  return { shape, values };
+}
+
+function floatsOf(dataset: Dataset): Float32Array | Float64Array | undefined {
+  switch (dataset.dtype) {
+    case '<f':
+    case '<d': {
+      const { value } = dataset;
+      if (typeof value === 'number') return Float64Array.of(value);
+      return value instanceof Float32Array || value instanceof Float64Array ? value : undefined;
+    }
+    case '<e': {
+      // The library has no array for float16: as integers of the same size their bytes come through.
+      Object.assign(dataset.metadata, { type: INTEGER });
+      const { value } = dataset;
+      const words = typeof value === 'number' ? Uint16Array.of(value) : value;
+      return words instanceof Uint16Array ? fromFloat16(new Uint8Array(words.buffer)) : undefined;
+    }
+    default:
+      return undefined;
+  }
 }

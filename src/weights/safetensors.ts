@@ -6,6 +6,7 @@
 
 import { InputError } from '../errors.js';
 import { elementCount, type Shape } from '../graph/index.js';
+import { fromBfloat16, fromFloat16 } from './halfFloats.js';
 import { repeatedKey } from './repeatedKey.js';
 
 const ARRAYS = {
@@ -17,7 +18,10 @@ const ARRAYS = {
   U8: Uint8Array,
 } as const;
 
-/** The types this reader knows, of those the format has. */
+/** Read as float32, never written. */
+const HALF_FLOATS = { F16: fromFloat16, BF16: fromBfloat16 } as const;
+
+/** The types that are written. */
 export type SafetensorsType = keyof typeof ARRAYS;
 
 /** The type of a tensor's values is that of its array. */
@@ -28,8 +32,10 @@ export interface NamedTensor {
 }
 
 export interface Safetensors {
-  /** By name, in the order of the file. */
+  /** By name, in the order of the file; float16 and bfloat16 as float32. */
   readonly tensors: ReadonlyMap<string, NamedTensor>;
+  /** Tensors of types that this reader does not know, by name, with the type: no fault as long as nobody wants them. */
+  readonly unread: ReadonlyMap<string, string>;
   readonly metadata: Readonly<Record<string, string>>;
 }
 
@@ -98,20 +104,42 @@ export function decodeSafetensors(bytes: Uint8Array, source: string): Safetensor
     else entries.push(checkEntry(name, value, fail));
   }
   checkOrder(entries, values.length, fail);
-  const tensors = entries.map(({ name, type, shape, begin, end }): [string, NamedTensor] => {
-    // A copy of its own, since the place in the file need not be aligned.
-    const own = new Uint8Array(end - begin);
-    own.set(values.subarray(begin, end));
-    return [name, { name, shape, data: new ARRAYS[type](own.buffer) }];
-  });
-  return { tensors: new Map(tensors), metadata };
+  const tensors = new Map<string, NamedTensor>();
+  const unread = new Map<string, string>();
+  for (const { name, type, shape, begin, end } of entries) {
+    const data = arrayOf(type, values.subarray(begin, end));
+    if (data) tensors.set(name, { name, shape, data });
+    else unread.set(name, type);
+  }
+  return { tensors, unread, metadata };
+}
+
+/** The values of a tensor; `undefined` for an unknown type. */
+function arrayOf(type: string, bytes: Uint8Array): NamedTensor['data'] | undefined {
+  if (isHalfFloat(type)) return HALF_FLOATS[type](bytes);
+  // A copy of its own, since the place in the file need not be aligned.
+  return isWritten(type) ? new ARRAYS[type](new Uint8Array(bytes).buffer) : undefined;
+}
+
+function isHalfFloat(type: string): type is keyof typeof HALF_FLOATS {
+  return Object.hasOwn(HALF_FLOATS, type);
+}
+
+function isWritten(type: string): type is SafetensorsType {
+  return Object.hasOwn(ARRAYS, type);
+}
+
+/** Bytes of a value; `undefined` for an unknown type, or for one whose values are parts of bytes. */
+function sizeOf(type: string): number | undefined {
+  if (isWritten(type)) return ARRAYS[type].BYTES_PER_ELEMENT;
+  return isHalfFloat(type) ? 2 : undefined;
 }
 
 type Fail = (fault: string) => never;
 
 interface Entry {
   readonly name: string;
-  readonly type: SafetensorsType;
+  readonly type: string;
   readonly shape: Shape;
   readonly begin: number;
   readonly end: number;
@@ -147,6 +175,7 @@ function parseHeader(header: string, fail: Fail): object {
 }
 
 function checkMetadata(value: unknown, fail: Fail): Readonly<Record<string, string>> {
+  if (value === null) return {};
   if (!isRecord(value) || !Object.values(value).every((text) => typeof text === 'string')) {
     return fail(`${METADATA} must hold texts`);
   }
@@ -156,18 +185,14 @@ function checkMetadata(value: unknown, fail: Fail): Readonly<Record<string, stri
 function checkEntry(name: string, value: unknown, fail: Fail): Entry {
   if (!isRecord(value)) return fail(`the entry of ${name} is no JSON object`);
   const { dtype, shape, data_offsets: offsets } = value;
-  if (typeof dtype !== 'string' || !Object.hasOwn(ARRAYS, dtype)) {
-    return fail(
-      `${name} has ${typeof dtype === 'string' ? `dtype ${dtype}` : 'no dtype'}; known are ${Object.keys(ARRAYS).join(', ')}`,
-    );
-  }
+  if (typeof dtype !== 'string') return fail(`${name} has no dtype`);
   if (!isSizes(shape)) return fail(`the shape of ${name} is no list of sizes`);
   if (!isSizes(offsets) || offsets.length !== 2) return fail(`${name} has no two offsets`);
   const [begin, end] = offsets as [number, number];
-  const type = dtype as SafetensorsType;
-  const wanted = elementCount(shape) * ARRAYS[type].BYTES_PER_ELEMENT;
+  const size = sizeOf(dtype);
+  const wanted = size === undefined ? end - begin : elementCount(shape) * size;
   if (end - begin !== wanted) return fail(`${name} of shape [${shape}] has ${end - begin} bytes instead of ${wanted}`);
-  return { name, type, shape, begin, end };
+  return { name, type: dtype, shape, begin, end };
 }
 
 /** Values must follow each other from the first byte to the last. */

@@ -1,5 +1,7 @@
+import { createHash } from 'node:crypto';
 import fs, { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { inflateRawSync } from 'node:zlib';
 import { type Dataset, File, ready } from 'h5wasm/node';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { temporaryFolder } from '../../test/temporaryFolder.js';
@@ -10,7 +12,7 @@ import { Variables } from '../nn/index.js';
 import { safetensorsFile } from './checkedSafetensors.js';
 import { type LoadedWeights, loadReport } from './loadedWeights.js';
 import { readNnablaH5 } from './nnablaH5.js';
-import { encodeSafetensors } from './safetensors.js';
+import { encodeSafetensors, type NamedTensor } from './safetensors.js';
 import { readSafetensors } from './safetensorsFile.js';
 import { readStartingWeights } from './startingWeights.js';
 
@@ -18,6 +20,11 @@ let folder: string;
 beforeEach(() => {
   folder = temporaryFolder();
 });
+
+/** An HDF5 file with the data set h = [1.5, -2] of float16, which h5wasm cannot write; compressed. */
+const halfFloatFile =
+  '6/RwcePlkuJi4uBggIH/UAATMoCKs768d9jfwyWISSGviSsbGVcwCSFrhAEuJgZGBgY2HgYGRgbGjMMw8z0YqAamxer0g52kiO4kBkZG' +
+  'EQYGJkZGRiaoWhjNLMLAKKjAD+ULMHCxMnDxg7zHxMDIzMUhxMDAzMgA9To8UDYwDDmweu9UE4ZRMApGwSgYBaMAK7BjOMDAwHAAAA==';
 
 const W = Float32Array.from({ length: 18 }, (_, index) => index / 8);
 
@@ -44,12 +51,7 @@ describe('reading NNabla files', () => {
     const path = join(folder, 'params.h5');
     await writeH5(path);
     const parameters = await readNnablaH5(path);
-    expect([...parameters.keys()]).toEqual([
-      'conv1/quantized_conv/W',
-      'conv1/bn/gamma',
-      'conv1/bn/beta',
-      'conv1/Wquant/d',
-    ]);
+    expect(parameters.names).toEqual(['conv1/quantized_conv/W', 'conv1/bn/gamma', 'conv1/bn/beta', 'conv1/Wquant/d']);
     expect(parameters.get('conv1/quantized_conv/W')).toEqual({ shape: [2, 1, 3, 3], values: W });
     expect(parameters.get('conv1/bn/gamma')).toEqual({ shape: [1, 2, 1, 1], values: Float32Array.of(1, 2) });
     expect(parameters.get('conv1/Wquant/d')?.shape).toEqual([]);
@@ -69,15 +71,30 @@ describe('reading NNabla files', () => {
     print.mockRestore();
   });
 
-  it('refuses other files and other types', async () => {
+  it('refuses other files, and of other types only what is asked for', async () => {
     const path = join(folder, 'params.h5');
     writeFileSync(path, 'text');
     await expect(readNnablaH5(path)).rejects.toThrow(`${path}: no HDF5 file`);
     await ready;
     const file = new File(path, 'w');
     file.create_dataset({ name: 'labels', data: Int32Array.of(1) });
+    file.create_dataset({ name: 'words', data: ['a', 'bc'] });
+    file.create_dataset({ name: 'd', data: Float64Array.of(0.1, 0.2) });
     file.close();
-    await expect(readNnablaH5(path)).rejects.toThrow('labels must hold floating-point numbers');
+    const weights = await readNnablaH5(path);
+    expect(weights.names).toEqual(['d']);
+    expect(weights.get('d')).toEqual({ shape: [2], values: Float64Array.of(0.1, 0.2) });
+    expect(() => weights.get('labels')).toThrow(
+      `${path}: labels has type <i; F64, F32, F16 and BF16 can be parameters`,
+    );
+    expect(() => weights.get('words')).toThrow('words has type');
+  });
+
+  it('takes float16 as float32', async () => {
+    const path = join(folder, 'half.h5');
+    writeFileSync(path, inflateRawSync(Buffer.from(halfFloatFile, 'base64')));
+    const weights = await readNnablaH5(path);
+    expect(weights.get(weights.names[0]!)).toEqual({ shape: [2], values: Float32Array.of(1.5, -2) });
   });
 });
 
@@ -95,6 +112,47 @@ describe('safetensors files', () => {
     writeFileSync(path, bytes);
     expect(() => readSafetensors(path)).toThrow(InputError);
     expect(() => readSafetensors(path)).toThrow('damaged, its contents do not fit its checksum');
+  });
+
+  it('of other programs may have a key sha256, too; ours of earlier versions are still verified', () => {
+    const path = join(folder, 'a.safetensors');
+    const write = (format: string) => writeFileSync(path, encodeSafetensors(tensors, { format, sha256: 'of theirs' }));
+    write('pt');
+    expect(readSafetensors(path).metadata).toEqual({ format: 'pt', sha256: 'of theirs' });
+    write('mixed-precision-dnns parameters');
+    expect(() => readSafetensors(path)).toThrow('remove sha256 from its metadata');
+    const metadata = { format: 'mixed-precision-dnns parameters' };
+    const sha256 = createHash('sha256')
+      .update(JSON.stringify(Object.entries(metadata)))
+      .update(JSON.stringify(['a', 'F32', [2]]))
+      .update(new Uint8Array(tensors[0]!.data.buffer))
+      .digest('hex');
+    writeFileSync(path, encodeSafetensors(tensors, { ...metadata, sha256 }));
+    expect(readSafetensors(path).metadata).toEqual(metadata);
+  });
+
+  it('with values that no network has are refused where these are asked for', async () => {
+    const path = join(folder, 'a.safetensors');
+    const named = (name: string, ...values: number[]): NamedTensor => ({
+      name,
+      shape: [values.length],
+      data: Float32Array.from(values),
+    });
+    const all = [
+      named('a', 1, Number.NaN),
+      named('b', 1, -1),
+      named('bn/var', 1, -1),
+      named('bn.running_var', 1, 1 / 0),
+    ];
+    writeFileSync(path, encodeSafetensors([...all, { name: 'n', shape: [], data: BigInt64Array.of(1n) }]));
+    const weights = await readStartingWeights(path);
+    expect(weights.get('b')?.values).toEqual(Float32Array.of(1, -1));
+    expect(() => weights.get('a')).toThrow(`${path}: a holds NaN (value 1 of 2): parameters are finite`);
+    expect(() => weights.get('bn/var')).toThrow(
+      'bn/var holds -1 (value 1 of 2): a variance is finite and not negative',
+    );
+    expect(() => weights.get('bn.running_var')).toThrow('holds Infinity');
+    expect(() => weights.get('n')).toThrow('n has type I64');
   });
 
   it('of other programs are read without a checksum', async () => {
@@ -127,7 +185,8 @@ describe('starting weights', () => {
     };
     expect(await fault('none.safetensors')).toBe('/none.safetensors: no such file');
     expect(await fault('none.h5')).toBe('/none.h5: no such file');
-    expect(await fault('a.pth')).toContain('/a.pth: weights are read from .safetensors');
+    expect(await fault('a.npz')).toContain('/a.npz: weights are read from .safetensors');
+    expect(await fault('a.pth')).toContain('safetensors.torch.save_file(model.state_dict()');
     expect(await fault('a.safetensors', (path) => mkdirSync(path))).toContain('is a folder');
     expect(await fault('b.safetensors', (path) => writeFileSync(path, 'text'))).toContain('no valid safetensors file');
     if (process.getuid?.() === 0) return;

@@ -2,19 +2,30 @@
 
 import { extname } from 'node:path';
 import { InputError } from '../errors.js';
-import { type LoadedWeights, weightsOf } from './loadedWeights.js';
+import { type LoadedWeights, sound, weightsOf } from './loadedWeights.js';
 import { readNnablaH5 } from './nnablaH5.js';
 import { readSafetensors } from './safetensorsFile.js';
 
-/** Reads the file at `path`. Throws an `InputError` if it is missing, damaged or of another format. */
+/**
+ * Reads the file at `path`. Throws an `InputError` if it is missing, damaged or of another format; its `get` throws one
+ * for values that no network can have.
+ */
 export async function readStartingWeights(path: string): Promise<LoadedWeights> {
   switch (extname(path).toLowerCase()) {
-    case '.safetensors':
-      return weightsOf(readSafetensors(path).tensors, path);
-    case '.h5': {
-      const parameters = await readNnablaH5(path);
-      return { source: path, names: [...parameters.keys()], get: (name) => parameters.get(name) };
+    case '.safetensors': {
+      const { tensors, unread } = readSafetensors(path);
+      return sound(weightsOf(tensors, path, unread));
     }
+    case '.h5':
+      return sound(await readNnablaH5(path));
+    case '.pth':
+    case '.pt':
+    case '.ckpt':
+    case '.bin':
+      throw new InputError(
+        `${path}: PyTorch's own files are not read; in Python, save the state_dict with ` +
+          "safetensors.torch.save_file(model.state_dict(), 'NAME.safetensors')",
+      );
     default:
       throw new InputError(`${path}: weights are read from .safetensors files and NNabla's .h5 files`);
   }
