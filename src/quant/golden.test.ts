@@ -1,5 +1,5 @@
 /** Every golden case of the method: values, gradients, bitwidths, start values, limits, penalties. */
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { goldenQuantizer, learnedPair, signedKind } from '../golden/goldenQuantizer.js';
@@ -23,9 +23,7 @@ import {
 
 type Values = Record<string, number>;
 
-const folder = join(process.env.MPDNN_SHARED ?? '../shared', 'golden');
-const present = existsSync(folder);
-if (!present) console.warn(`skipped: no golden files in ${folder} (set MPDNN_SHARED)`);
+const folder = 'test/golden';
 
 function load<T>(file: string): T {
   return JSON.parse(readFileSync(join(folder, file), 'utf8')) as T;
@@ -59,9 +57,9 @@ interface QuantizerCase {
   dparams: Values;
 }
 
-describe.skipIf(!present)('quantizers.json', () => {
-  const file = present ? load<{ cases: QuantizerCase[]; tie_cases: QuantizerCase[] }>('quantizers.json') : null;
-  const cases = file ? [...file.cases, ...file.tie_cases] : [];
+describe('quantizers.json', () => {
+  const file = load<{ cases: QuantizerCase[]; tie_cases: QuantizerCase[] }>('quantizers.json');
+  const cases = [...file.cases, ...file.tie_cases];
 
   it.each(cases)('$id', (c) => {
     const { n, delta, m } = c.params;
@@ -103,21 +101,20 @@ interface BitwidthCase {
   dbits: Values;
 }
 
-describe.skipIf(!present)('bitwidths.json', () => {
-  const file = present
-    ? load<{ cases: BitwidthCase[]; fixed: { kind: string | null; configured_bitwidth: number; bits: number }[] }>(
-        'bitwidths.json',
-      )
-    : null;
+describe('bitwidths.json', () => {
+  const file = load<{
+    cases: BitwidthCase[];
+    fixed: { kind: string | null; configured_bitwidth: number; bits: number }[];
+  }>('bitwidths.json');
 
-  it.each(file?.cases ?? [])('$id', (c) => {
+  it.each(file.cases)('$id', (c) => {
     const q = quantizer(c.kind, c.bounds);
     const [p0, p1] = learnedPair(q.kind, c.params);
     expect(inferredBits(q, p0, p1)).toBe(c.bits);
     expectPair(q, inferredBitsGradient(q, p0, p1), c.dbits);
   });
 
-  it.each((file?.fixed ?? []).filter((c) => c.kind !== null))('$kind', (c) => {
+  it.each(file.fixed.filter((c) => c.kind !== null))('$kind', (c) => {
     const q = quantizer(c.kind!, {}, { bitwidth: c.configured_bitwidth });
     expect(inferredBits(q, 0, 0)).toBe(c.bits);
     expect(inferredBitsGradient(q, 0, 0)).toEqual([0, 0]);
@@ -137,10 +134,8 @@ interface InitCase {
   params: Values;
 }
 
-describe.skipIf(!present)('init.json', () => {
-  const file = present
-    ? load<{ weights_from_data: InitCase[]; weights_fresh: InitCase[]; activations: InitCase[] }>('init.json')
-    : null;
+describe('init.json', () => {
+  const file = load<{ weights_from_data: InitCase[]; weights_fresh: InitCase[]; activations: InitCase[] }>('init.json');
 
   function check(q: Quantizer, start: StartValues, expected: Values): void {
     expectPair(q, start.parameters, expected);
@@ -149,17 +144,17 @@ describe.skipIf(!present)('init.json', () => {
     expectClose(start.fixed[1], (expected.delta ?? expected.m)!);
   }
 
-  it.each(file?.weights_from_data ?? [])('$id', (c) => {
+  it.each(file.weights_from_data)('$id', (c) => {
     const q = quantizer(c.w_quantize, c.bounds, { bitwidth: c.w_bitwidth });
     check(q, startFromWeights(q, c.weights), c.params);
   });
 
-  it.each(file?.weights_fresh ?? [])('$id', (c) => {
+  it.each(file.weights_fresh)('$id', (c) => {
     const q = quantizer(c.w_quantize, c.bounds, { bitwidth: c.w_bitwidth });
     check(q, startWithStep(q, c.w_stepsize), c.params);
   });
 
-  it.each(file?.activations ?? [])('$id', (c) => {
+  it.each(file.activations)('$id', (c) => {
     const q = quantizer(c.a_quantize, c.bounds, { bitwidth: c.a_bitwidth });
     check(q, startWithStep(q, c.a_stepsize), c.params);
   });
@@ -176,19 +171,17 @@ interface ClippingCase {
   projected: Values;
 }
 
-describe.skipIf(!present)('clipping.json', () => {
-  const file = present
-    ? load<{ gradient_clipping: ClippingCase[]; value_projection: ClippingCase[] }>('clipping.json')
-    : null;
+describe('clipping.json', () => {
+  const file = load<{ gradient_clipping: ClippingCase[]; value_projection: ClippingCase[] }>('clipping.json');
 
-  it.each(file?.gradient_clipping ?? [])('$id', (c) => {
+  it.each(file.gradient_clipping)('$id', (c) => {
     const q = quantizer(c.kind, {});
     const [p0, p1] = learnedPair(q.kind, c.params);
     const [g0, g1] = learnedPair(q.kind, c.grads);
     expectPair(q, c.constraint_set ? limitGradients(q, p0, p1, g0, g1) : [g0, g1], c.clipped_grads);
   });
 
-  it.each(file?.value_projection ?? [])('$id', (c) => {
+  it.each(file.value_projection)('$id', (c) => {
     const q = quantizer(c.kind, c.bounds);
     expectPair(q, projectParameters(q, ...learnedPair(q.kind, c.params)), c.projected);
   });
@@ -225,10 +218,10 @@ interface PenaltyCase {
   };
 }
 
-describe.skipIf(!present)('penalty.json', () => {
-  const file = present ? load<{ cases: PenaltyCase[]; tie_cases: PenaltyCase[] }>('penalty.json') : null;
+describe('penalty.json', () => {
+  const file = load<{ cases: PenaltyCase[]; tie_cases: PenaltyCase[] }>('penalty.json');
 
-  it.each(file ? [...file.cases, ...file.tie_cases] : [])('$id', (c) => {
+  it.each([...file.cases, ...file.tie_cases])('$id', (c) => {
     const rows: { q: Quantizer; layer: number; group: keyof LayerValues }[] = [];
     c.layers.forEach((layer, i) => {
       if (c.w_quantize) {

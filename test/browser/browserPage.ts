@@ -1,13 +1,11 @@
 /** Pages of `web/`, built, served on this machine and opened in headless Chromium with WebGPU on SwiftShader. */
 
-import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { chromium, type Page } from 'playwright-core';
 import { build, preview } from 'vite';
 import { temporaryFolder } from '../temporaryFolder.js';
 
-export const chromiumPath = '/usr/bin/chromium';
-export const hasChromium = existsSync(chromiumPath);
+const chromiumPath = '/usr/bin/chromium';
 
 const launchArguments = [
   '--no-sandbox',

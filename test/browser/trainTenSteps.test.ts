@@ -1,18 +1,13 @@
 /** The GPU engine in a browser page, unchanged: ten training steps, with the losses that Node gets. */
 
-import { existsSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { createGpuEngine } from '../../src/engine/gpu/index.js';
 import { createReferenceEngine } from '../../src/engine/reference/index.js';
 import { trainTenSteps } from '../../web/trainTenSteps.js';
-import { chromiumPath, hasChromium, withPage } from './browserPage.js';
+import { skipsGpu } from '../softwareGpu.js';
+import { withPage } from './browserPage.js';
 
-const driver = '/usr/lib/chromium/vk_swiftshader_icd.json';
-
-if (hasChromium && existsSync(driver)) {
-  process.env.VK_DRIVER_FILES = driver;
-  process.env.XDG_RUNTIME_DIR ??= '/tmp';
-
+describe.skipIf(skipsGpu)('the GPU engine in a browser', () => {
   it('trains ten steps in Chromium with the losses of Node', { timeout: 240_000 }, async () => {
     const inBrowser = await withPage('trainTenSteps.html?software', async (page) => {
       await page.waitForSelector('body[data-outcome]', { timeout: 120_000 });
@@ -30,9 +25,4 @@ if (hasChromium && existsSync(driver)) {
       expect(Math.abs(inBrowser[step]! / loss - 1), `step ${step + 1}`).toBeLessThan(1e-4);
     }
   });
-} else {
-  console.warn(`not tested: the GPU engine in a browser, for want of ${chromiumPath} with ${driver}`);
-  describe.skip('GPU engine in a browser', () => {
-    it('trains ten steps in Chromium with the losses of Node', () => {});
-  });
-}
+});

@@ -1,19 +1,17 @@
 /** The command line on SwiftShader: a short training run and the list of devices. */
 
-import { existsSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { hasGpuFiles } from '../../src/engine/gpu/nodeGpu.js';
 import { readSafetensors } from '../../src/weights/index.js';
 import { writePhotographs } from '../photographs.js';
+import { skipsGpu } from '../softwareGpu.js';
 import { temporaryFolder } from '../temporaryFolder.js';
 import { listing, mpdnnProcess, resultFiles, succeeds } from './runMpdnn.js';
 
-const driver = '/usr/lib/chromium/vk_swiftshader_icd.json';
-
-describe.skipIf(!existsSync(driver))('on a software adapter', () => {
-  process.env.VK_DRIVER_FILES = driver;
+describe.skipIf(skipsGpu)('on a software adapter', () => {
   const folder = temporaryFolder();
 
   it('train --device gpu trains; a lost device leaves a checkpoint to go on from', { timeout: 240_000 }, async () => {

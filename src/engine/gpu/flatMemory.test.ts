@@ -1,13 +1,12 @@
 /** Hundreds of steps on SwiftShader leave no buffer, no bind group and no memory behind. */
 
-import { existsSync } from 'node:fs';
 import { expect, it } from 'vitest';
+import { skipsGpu } from '../../../test/softwareGpu.js';
 import { Graph, makePlan } from '../../graph/index.js';
 import { openDevice } from './device.js';
 import { loadProgram } from './gpuProgram.js';
 import { availableGpu } from './nodeGpu.js';
 
-const driver = '/usr/lib/chromium/vk_swiftshader_icd.json';
 const length = 65_536;
 
 /** A plan with a transient tensor, a storage that steps add to and one that the host writes. */
@@ -21,8 +20,7 @@ function accumulation() {
   return makePlan({ step: graph });
 }
 
-it.skipIf(!existsSync(driver))('keeps buffers, bind groups and memory flat over 600 steps', async () => {
-  process.env.VK_DRIVER_FILES = driver;
+it.skipIf(skipsGpu)('keeps buffers, bind groups and memory flat over 600 steps', async () => {
   const open = await openDevice({ gpu: await availableGpu(), allowSoftware: true });
   const { device } = open;
   let liveBuffers = 0;

@@ -4,9 +4,9 @@
  * hardware is the meaning of four built-in functions.
  */
 
-import { existsSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { exampleQuantizer } from '../../../../test/exampleQuantizer.js';
+import { skipsGpu } from '../../../../test/softwareGpu.js';
 import { Graph, makePlan } from '../../../graph/index.js';
 import { elementCount, type Tensor } from '../../../graph/tensor.js';
 import { activation } from '../../../ops/activation.js';
@@ -17,12 +17,10 @@ import { availableGpu } from '../nodeGpu.js';
 
 /** For tiles that still fit when emulated, as slices then take twice as much. */
 const workgroupBytes = { float16: 21_000, float16x2: 30_000 } as const;
-const driver = '/usr/lib/chromium/vk_swiftshader_icd.json';
 
-describe.skipIf(!existsSync(driver))('matrix-unit kernels, emulated', () => {
+describe.skipIf(skipsGpu)('matrix-unit kernels, emulated', () => {
   let open: OpenDevice;
   beforeAll(async () => {
-    process.env.VK_DRIVER_FILES = driver;
     process.env.XDG_RUNTIME_DIR ??= '/tmp';
     open = await openDevice({ gpu: await availableGpu(), allowSoftware: true });
     const create = open.device.createShaderModule.bind(open.device);
