@@ -4,10 +4,13 @@
  */
 
 import { InputError } from '../errors.js';
+import { dataDifference, describeData } from '../runs/dataDescription.js';
+import { openRunFolder } from '../runs/index.js';
 import type { RunEvents } from '../runs/runEvents.js';
 import { runExperiment } from '../runs/runExperiment.js';
 import type { Workbench } from '../runs/workbench.js';
 import { type Experiment, resolveExperiment } from '../settings/index.js';
+import { normalisation } from '../train/programOptions.js';
 import { TrainingFault } from '../train/train.js';
 import type { PlannedRun } from './plan.js';
 import { keepFault, parametersToStartFrom, runRoot, type Standing, standing } from './standing.js';
@@ -65,7 +68,7 @@ export async function executePlan(plan: readonly PlannedRun[], options: ExecuteO
   };
   for (const [position, run] of plan.entries()) {
     const at: PlanPosition = { run, index: position + 1, total: plan.length };
-    const now = standing(run);
+    const now = await standingWithData(at, options);
     if (now.type === 'finished') ends(at, { type: 'reused' });
     else if (now.type === 'failed') ends(at, { type: 'failed', reason: now.fault });
     else if (run.startsFrom && parametersToStartFrom(run) === undefined) {
@@ -84,10 +87,32 @@ export async function executePlan(plan: readonly PlannedRun[], options: ExecuteO
   return { complete: true, failed };
 }
 
+/** How far the run is; a finished one is another if its images are not those that it would see now. */
+async function standingWithData(at: PlanPosition, { bench, events }: ExecuteOptions): Promise<Standing> {
+  const now = standing(at.run);
+  if (now.type !== 'finished') return now;
+  const { experiment } = at.run;
+  const root = runRoot(at.run);
+  const { data: then } = openRunFolder(root).config;
+  if (!then) {
+    events.line(`${root}: older versions kept nothing of their images, so they cannot be compared with those of now`);
+    return now;
+  }
+  try {
+    const data = await bench.data(experiment, events.runs(at).task);
+    const difference = dataDifference(then, describeData(data, normalisation(experiment, data.train.channels)));
+    return difference === null ? now : { type: 'other', difference };
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error;
+    events.line(`${root}: its images cannot be compared with those of now: ${error.message}`);
+    return now;
+  }
+}
+
 function refuseOther(run: PlannedRun, now: Standing): void {
   if (now.type !== 'other') return;
   throw new InputError(
-    `${runRoot(run)}: is of a run with other settings: ${now.difference}; set it back, choose another --out, or replace it with --force`,
+    `${runRoot(run)}: is of another run: ${now.difference}; set it back, choose another --out, or replace it with --force`,
   );
 }
 

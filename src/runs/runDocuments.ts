@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { InputError } from '../errors.js';
 import type { RunSummary } from '../train/summary.js';
+import { dataSchema } from './dataDescription.js';
 
 export const configSchema = z.object({
   experiment: z.string(),
@@ -16,6 +17,8 @@ export const configSchema = z.object({
   seed: z.number(),
   /** The file of parameters that the run began with, and the hash of its bytes; `null` for none. */
   starting_weights: z.object({ file: z.string(), sha256: z.string() }).nullable().default(null),
+  /** `null` in folders of older versions, whose data cannot be compared. */
+  data: dataSchema.nullable().default(null),
 });
 export type RunConfig = z.output<typeof configSchema>;
 

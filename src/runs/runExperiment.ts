@@ -10,16 +10,17 @@ import { InputError } from '../errors.js';
 import type { Variables } from '../nn/index.js';
 import { packageVersion } from '../packageVersion.js';
 import { openSession } from '../program/session.js';
-import { buildTrainingProgram } from '../program/trainingProgram.js';
+import { buildTrainingProgram, type TrainingProgram } from '../program/trainingProgram.js';
 import type { ConfigFile, Experiment } from '../settings/index.js';
 import { startOnActivations } from '../train/activationStart.js';
 import { budgetOutlook } from '../train/budgetLimits.js';
-import { checkpointFile, readCheckpoint } from '../train/checkpoint.js';
-import { dataShape, programOptions, resolvedLayers } from '../train/programOptions.js';
+import { type Checkpoint, checkpointFile, readCheckpoint } from '../train/checkpoint.js';
+import { dataShape, normalisation, programOptions, resolvedLayers } from '../train/programOptions.js';
 import type { RunSummary } from '../train/summary.js';
 import { initialState, train } from '../train/train.js';
 import { zeroedWeights } from '../train/zeroedWeights.js';
 import { type LoadedWeights, loadReport, readStartingWeights, readWeightFile } from '../weights/index.js';
+import { type DataDescription, dataDifference, describeData } from './dataDescription.js';
 import { type ExperimentData, evaluationSets } from './experimentData.js';
 import { folderRecorder } from './folderRecorder.js';
 import {
@@ -30,6 +31,7 @@ import {
   resolveStartingWeights,
   resumeRunFolder,
   runRoot,
+  setEpochs,
 } from './index.js';
 import { type Lock, lockFolder } from './lock.js';
 import type { RunEvents } from './runEvents.js';
@@ -81,24 +83,24 @@ async function runLocked(
   const data = await bench.data(experiment, events.task);
   for (const note of data.notes) events.line(note);
   checkBatchSize(experiment, data.train.count);
-  const folderToResume = experiment.resume ? resumeRunFolder(experiment) : null;
-  const startFile = folderToResume ? null : resolveStartingWeights(experiment, file);
+  const resumed = experiment.resume ? resumeRunFolder(experiment) : null;
+  const description = describeData(data, normalisation(experiment, data.train.channels));
+  if (resumed) checkSameData(resumed, description, events);
+  const startFile = resumed ? null : resolveStartingWeights(experiment, file);
   const starting = startFile ? await readStartingWeights(startFile) : null;
   const [chooses, reported] = evaluationSets(data);
   const shape = dataShape(data, chooses.count, reported?.count);
   const program = buildTrainingProgram(programOptions(experiment, shape, starting));
   // Always measured on the CPU: a run starts from the same values on every device.
   const openCpu = () => selectEngine('cpu', { threads: experiment.threads ?? undefined });
-  if (!folderToResume) await startOnActivations(program, data.train, openCpu);
+  if (!resumed) await startOnActivations(program, data.train, openCpu);
   const outlook = budgetOutlook(experiment, program.variables);
   if (starting) events.line(startLine(program.variables, starting));
   if (outlook) events.line(outlook);
-  const zeroed = folderToResume ? null : zeroedWeights(program.variables);
+  const zeroed = resumed ? null : zeroedWeights(program.variables);
   if (zeroed) events.line(zeroed);
   if (experiment.layers.length > 0) events.onLayers?.(resolvedLayers(experiment, shape));
-  const checkpoint = folderToResume
-    ? readCheckpoint(readWeightFile(folderToResume.checkpoint), folderToResume.checkpoint, program)
-    : null;
+  const checkpoint = resumed ? checkpointOf(resumed.folder, experiment, program) : null;
   const engine = await bench.engine(experiment);
   const session = await openSession(engine, program, (done, total) => events.task('compiling', done, total));
   try {
@@ -107,12 +109,14 @@ async function runLocked(
     checkpoint?.restore(session.program);
     const state = checkpoint?.state ?? initialState(experiment);
     const device = `${engine.name}: ${engine.description}`;
+    if (resumed) setEpochs(resumed.folder, resumed.config, experiment.training.epochs);
     const folder =
-      folderToResume ??
+      resumed?.folder ??
       createRunFolder(experiment, {
         device,
         versions: { 'mixed-precision-dnns': packageVersion(), node: process.version },
         startingWeights: startFile === null ? null : startingWeights(startFile),
+        data: description,
         checkpoint: await checkpointFile(program, session.program, state),
         force,
       });
@@ -125,6 +129,7 @@ async function runLocked(
       recorder: folderRecorder(folder, lock),
       device,
       state,
+      metadata: { data: JSON.stringify(description) },
       signal,
       events,
     });
@@ -132,6 +137,37 @@ async function runLocked(
   } finally {
     await session.program.dispose();
   }
+}
+
+/** Throws an `InputError` that says in what the images of a run differ from those that it began with. */
+function checkSameData(
+  { folder, config }: ReturnType<typeof resumeRunFolder>,
+  now: DataDescription,
+  { line }: Pick<RunEvents, 'line'>,
+): void {
+  if (!config.data) {
+    line(`${folder.root}: older versions kept nothing of their images, so they cannot be compared with those of now`);
+    return;
+  }
+  const difference = dataDifference(config.data, now);
+  if (!difference) return;
+  throw new InputError(
+    `${folder.root}: cannot resume, ${difference}; give it the old images, or start anew with --force`,
+  );
+}
+
+/** Throws an `InputError` if the run has more epochs than are wanted now, or what `readCheckpoint` throws. */
+function checkpointOf(
+  { root, checkpoint: path }: RunFolder,
+  { training }: Experiment,
+  program: TrainingProgram,
+): Checkpoint {
+  const checkpoint = readCheckpoint(readWeightFile(path), path, program);
+  const { epoch } = checkpoint.state;
+  if (epoch <= training.epochs) return checkpoint;
+  throw new InputError(
+    `${root}: cannot resume to ${training.epochs} epochs, it has trained ${epoch}; ask for as many or more`,
+  );
 }
 
 /** How many images train, and how many of the training images are held out. */

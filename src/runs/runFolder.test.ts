@@ -20,6 +20,7 @@ import {
   readSizes,
   readSummary,
   resumeRunFolder,
+  setEpochs,
   truncateRun,
   writeSummary,
 } from './runFolder.js';
@@ -154,7 +155,7 @@ describe('tables', () => {
     appendDurably(cut.results, '3,0.5,0');
     appendDurably(cut.quantizers, '3,conv1/W,weight,fp,4,0.125,,\n3,fc/b,bi');
 
-    const resumed = resumeRunFolder(experiment({ out: join(out, 'cut'), threads: 2, resume: true }));
+    const { folder: resumed } = resumeRunFolder(experiment({ out: join(out, 'cut'), threads: 2, resume: true }));
     truncateRun(resumed, 1);
     for (const i of [2, 3]) appendEpoch(resumed, epoch(i));
     expect(bytes(resumed)).toEqual(bytes(whole));
@@ -200,8 +201,28 @@ describe('going on', () => {
   it('needs a run folder of the same experiment', () => {
     expect(() => resumeRunFolder(experiment())).toThrow(/nothing to resume/);
     createRunFolder(experiment(), start);
-    expect(resumeRunFolder(experiment({ device: 'cpu', weights: 'x.h5' })).root).toBe(join(out, 'A'));
-    expect(() => resumeRunFolder(experiment({ epochs: 3 }))).toThrow(/cannot resume, epochs was 160, now it is 3/);
+    expect(resumeRunFolder(experiment({ device: 'cpu', weights: 'x.h5' })).folder.root).toBe(join(out, 'A'));
+    expect(() => resumeRunFolder(experiment({ batchSize: 3 }))).toThrow(
+      /cannot resume, batch_size was 128, now it is 3/,
+    );
+  });
+
+  it('takes more epochs where the earlier ones do not depend on their number', () => {
+    createRunFolder(experiment(), start);
+    const fault = (more: Overrides) => () => resumeRunFolder(experiment({ epochs: 200, ...more }));
+    expect(fault({})).toThrow(
+      /epochs was 160, now it is 200, and the learning rate would drop after epochs 100,150 instead of 80,120 \(--learning-rate-drops 80,120 keeps it\); set it back, or begin a run from its parameters: --weights .*params_last/,
+    );
+    expect(fault({ schedule: 'cosine' })).toThrow(/the cosine brings the learning rate to 0 over the whole run/);
+    const targets = { targetWeightKbytes: 70, budget: 'guaranteed', learningRateDrops: '80,120' };
+    expect(fault(targets)).toThrow(/bits are searched for in a part of the whole run/);
+    const { folder, config } = fault({ learningRateDrops: '80,120' })();
+    writeFileSync(folder.summary, '{}');
+    setEpochs(folder, config, 160);
+    expect(existsSync(folder.summary)).toBe(true);
+    setEpochs(folder, config, 200);
+    expect(existsSync(folder.summary)).toBe(false);
+    expect(openRunFolder(folder.root).config).toEqual({ ...config, settings: { ...config.settings, epochs: 200 } });
   });
 
   it('a folder that is not there is looked for', () => {

@@ -12,6 +12,7 @@ import { discard, discardUnfinished, makeFolder, syncFolder, writeDurably } from
 import { writeFault } from '../disk/fileFault.js';
 import { InputError } from '../errors.js';
 import type { QuantizerRow, Sizes, SizesRow } from '../program/quantizerReport.js';
+import { guaranteesBudget } from '../settings/budget.js';
 import { didYouMean } from '../settings/didYouMean.js';
 import type { Experiment } from '../settings/experiment.js';
 import { quantizesAnything } from '../settings/layerRules.js';
@@ -64,6 +65,7 @@ export interface RunStart {
   readonly device: string;
   readonly versions: Readonly<Record<string, string>>;
   readonly startingWeights?: RunConfig['starting_weights'];
+  readonly data?: RunConfig['data'];
   readonly checkpoint: Uint8Array;
 }
 
@@ -176,18 +178,44 @@ export function openRunFolder(root: string): { readonly folder: RunFolder; reado
 
 /**
  * Opens the run folder of an experiment that is to go on. Throws an `InputError` if there is none, or if the experiment
- * is not the one that was interrupted.
+ * is not the one that was interrupted; it may have another number of epochs where that changes none of the earlier ones.
  */
-export function resumeRunFolder(experiment: Experiment): RunFolder {
+export function resumeRunFolder(experiment: Experiment): { readonly folder: RunFolder; readonly config: RunConfig } {
   const root = runRoot(experiment);
   if (!existsSync(root)) throw new InputError(`${root}: nothing to resume; leave out --resume to start`);
   const { folder, config } = openRunFolder(root);
-  const change = settingsDifference(config.settings, experiment.settings);
-  if (change === null) {
-    discardUnfinished(root);
-    return folder;
+  const fault = epochsFault(config.settings, experiment);
+  if (fault) {
+    const weights = `--weights ${folder.paramsLast} with another --out`;
+    throw new InputError(
+      `${root}: cannot resume, ${fault}; set it back, or begin a run from its parameters: ${weights}`,
+    );
   }
-  throw new InputError(`${root}: cannot resume, ${change}; set it back, or start anew with --force`);
+  const { epochs } = experiment.settings;
+  const change = settingsDifference({ ...config.settings, epochs }, experiment.settings);
+  if (change) throw new InputError(`${root}: cannot resume, ${change}; set it back, or start anew with --force`);
+  discardUnfinished(root);
+  return { folder, config };
+}
+
+/** Why a run cannot go on to another number of epochs: what its earlier ones did depended on it. */
+function epochsFault(then: RunConfig['settings'], { settings, budget }: Experiment): string | null {
+  const { epochs, schedule, learning_rate_drops: drops } = settings;
+  if (then.epochs === epochs) return null;
+  const change = `epochs was ${then.epochs}, now it is ${epochs}, and`;
+  if (schedule === 'cosine') return `${change} the cosine brings the learning rate to 0 over the whole run`;
+  if (guaranteesBudget(budget)) return `${change} bits are searched for in a part of the whole run`;
+  const before = Array.isArray(then.learning_rate_drops) ? then.learning_rate_drops : [];
+  if (before.join() === drops.join()) return null;
+  const asBefore = `--learning-rate-drops ${before.join() || 'none'}`;
+  return `${change} the learning rate would drop after epochs ${drops.join()} instead of ${before.join()} (${asBefore} keeps it)`;
+}
+
+/** Gives a run that goes on another number of epochs: it is finished only when it has them. */
+export function setEpochs(folder: RunFolder, config: RunConfig, epochs: number): void {
+  if (config.settings.epochs === epochs) return;
+  discard(folder.summary);
+  writeDurably(folder.config, json({ ...config, settings: { ...config.settings, epochs } }));
 }
 
 /**
@@ -276,7 +304,7 @@ function tables(folder: RunFolder): [path: string, header: string][] {
 function initialFiles(
   folder: RunFolder,
   experiment: Experiment,
-  { device, versions, startingWeights, checkpoint }: RunStart,
+  { device, versions, startingWeights, data, checkpoint }: RunStart,
 ): [path: string, content: string | Uint8Array][] {
   const { resume: _, ...settings } = experiment.settings;
   const config: RunConfig = {
@@ -287,6 +315,7 @@ function initialFiles(
     device,
     seed: experiment.training.seed,
     starting_weights: startingWeights ?? null,
+    data: data ?? null,
   };
   return [[folder.config, json(config)], [folder.checkpoint, checkpoint], ...tables(folder)];
 }

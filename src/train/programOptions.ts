@@ -124,14 +124,20 @@ function solverOf(training: Experiment['training']): Solver {
   return { type: 'adam', beta1: 0.9, beta2: 0.999, epsilon: 1e-8 };
 }
 
-/** Bytes become (x/255 − mean)/std. */
-function source(experiment: Experiment, data: DataShape, count: number, batches: number): ImageSource {
-  const { mean, std } = experiment.data;
-  const channels = Array.from({ length: data.imageShape[2] }, (_, channel) => channel);
+/** Bytes b become b·scale + offset, channel by channel, which is (b/255 − mean)/std. */
+export function normalisation(
+  { data: { mean, std } }: Experiment,
+  channels: number,
+): { readonly scale: readonly number[]; readonly offset: readonly number[] } {
+  const all = Array.from({ length: channels }, (_, channel) => channel);
   const of = (values: readonly number[], channel: number) => values[channel % values.length]!;
-  const scale = channels.map((channel) => 1 / (255 * of(std, channel)));
-  const offset = channels.map((channel) => -of(mean, channel) / of(std, channel));
-  return data.isStreamed
-    ? { type: 'stream', count, scale, offset }
-    : { type: 'dataset', count, batches, scale, offset };
+  return {
+    scale: all.map((channel) => 1 / (255 * of(std, channel))),
+    offset: all.map((channel) => -of(mean, channel) / of(std, channel)),
+  };
+}
+
+function source(experiment: Experiment, data: DataShape, count: number, batches: number): ImageSource {
+  const pixels = normalisation(experiment, data.imageShape[2]);
+  return data.isStreamed ? { type: 'stream', count, ...pixels } : { type: 'dataset', count, batches, ...pixels };
 }

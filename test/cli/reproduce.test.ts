@@ -232,7 +232,7 @@ describe('runs that stand in the way', () => {
     const other = await mpdnn(call('whole', '--epochs', '1'), folder);
     expect(other).toMatchObject({ code: 2, stdout: '' });
     expect(other.stderr).toMatch(
-      /^mpdnn: whole\/seed-3\/DEFAULT: is of a run with other settings: epochs was 2, now it is 1; .* --force\n$/,
+      /^mpdnn: whole\/seed-3\/DEFAULT: is of another run: epochs was 2, now it is 1; .* --force\n$/,
     );
     await succeeds(call('forced'), folder);
     const { stderr } = await succeeds(call('forced', '--epochs', '1', '--force'), folder);

@@ -1,0 +1,98 @@
+/**
+ * What a run and its parameter files say of their data: the classes by name and number, how an image enters the network,
+ * and fingerprints of the images, by which another run's, or a changed folder, is told apart.
+ */
+
+import { z } from 'zod';
+import { fingerprint, type Images } from '../data/index.js';
+import { InputError } from '../errors.js';
+import type { ExperimentData } from './experimentData.js';
+
+export const dataSchema = z.object({
+  /** In the order of the labels: the network's output number i speaks of class i. */
+  classes: z.array(z.string()).readonly(),
+  /** Height, width and channels of the images that enter the network. */
+  image: z.tuple([z.int(), z.int(), z.int()]).readonly(),
+  /** Byte b of channel c enters as b·scale[c] + offset[c]. */
+  scale: z.array(z.number()).readonly(),
+  offset: z.array(z.number()).readonly(),
+  /** As `fingerprint` of the data's room makes them; `validation` is `null` where the test images choose. */
+  fingerprints: z.object({ train: z.string(), validation: z.string().nullable(), test: z.string() }).readonly(),
+});
+export type DataDescription = z.output<typeof dataSchema>;
+
+/** The description of the images of a run and of how they are normalised. */
+export function describeData(
+  { classes, train, validation, test }: Pick<ExperimentData, 'classes' | 'train' | 'validation' | 'test'>,
+  { scale, offset }: Pick<DataDescription, 'scale' | 'offset'>,
+): DataDescription {
+  return {
+    classes,
+    image: [train.height, train.width, train.channels],
+    scale,
+    offset,
+    fingerprints: {
+      train: fingerprint(train),
+      validation: validation && fingerprint(validation),
+      test: fingerprint(test),
+    },
+  };
+}
+
+/** The first difference in words, such as `class 2 was 'blue', now it is 'sky'`; `null` if there is none. */
+export function dataDifference(then: DataDescription, now: DataDescription): string | null {
+  return (
+    classDifference(then.classes, now.classes) ??
+    difference('images', then.image.join('x'), now.image.join('x')) ??
+    difference('scales of pixels', then.scale.join(), now.scale.join()) ??
+    difference('offsets of pixels', then.offset.join(), now.offset.join()) ??
+    imageDifference('training images', then.fingerprints.train, now.fingerprints.train) ??
+    imageDifference('validation images', then.fingerprints.validation, now.fingerprints.validation) ??
+    imageDifference('test images', then.fingerprints.test, now.fingerprints.test)
+  );
+}
+
+/** The same for two fingerprints of `what`. */
+export function imageDifference(what: string, then: string | null, now: string | null): string | null {
+  return then === now ? null : `the ${what} are others (fingerprint ${then}, now ${now})`;
+}
+
+function difference(what: string, then: string, now: string): string | null {
+  return then === now ? null : `${what} were ${then}, now they are ${now}`;
+}
+
+function classDifference(then: readonly string[], now: readonly string[]): string | null {
+  const changed = then.findIndex((name, label) => now[label] !== name);
+  if (then.length !== now.length) return `there were ${then.length} classes, now there are ${now.length}`;
+  return changed < 0 ? null : `class ${changed} was '${then[changed]}', now it is '${now[changed]}'`;
+}
+
+/**
+ * Images whose labels are numbers in `classes`, the names that a network was trained with, instead of in `own`: a class
+ * means the same wherever it stands in a list. Not every class has to have images.
+ *
+ * @throws InputError for a class of `own` that the network does not know; `source` is what it calls the images
+ */
+export function relabelled<T extends Images>(
+  images: T,
+  own: readonly string[],
+  classes: readonly string[],
+  source: string,
+): T;
+export function relabelled(images: Images, own: readonly string[], classes: readonly string[], source: string): Images {
+  const labels = own.map((name) => classes.indexOf(name));
+  const strange = own.find((_, label) => labels[label] === -1);
+  if (strange !== undefined) {
+    throw new InputError(`${source}: class '${strange}' is none of those that the run knows: ${listed(classes)}`);
+  }
+  if ('files' in images) {
+    return { ...images, files: images.files.map((file) => ({ ...file, label: labels[file.label]! })) };
+  }
+  return { ...images, labels: images.labels.map((label) => labels[label]!) };
+}
+
+/** The first of many names. */
+function listed(names: readonly string[]): string {
+  const shown = names.slice(0, 10).join(', ');
+  return names.length > 10 ? `${shown} and ${names.length - 10} more` : shown;
+}
