@@ -9,9 +9,8 @@ import { restoreParameters, useFixedPairs } from '../program/parameters.js';
 import { quantizerReport } from '../program/quantizerReport.js';
 import { openSession } from '../program/session.js';
 import { buildTrainingProgram } from '../program/trainingProgram.js';
-import { loadExperimentData } from '../runs/experimentData.js';
+import { evaluatedExperiment, loadEvaluationData } from '../runs/evaluationData.js';
 import { openRunFolder } from '../runs/index.js';
-import { experimentFromSettings } from '../settings/index.js';
 import { dataShape, programOptions } from '../train/programOptions.js';
 import { readStartingWeights } from '../weights/startingWeights.js';
 import { percent, progressDisplay } from './progress.js';
@@ -20,7 +19,8 @@ export function evalCommand(): Command {
   return new Command('eval')
     .description('error and sizes of a trained run')
     .argument('<run>', 'a run folder')
-    .option('--data <spec>', "other images than the run's own")
+    .option('--data <spec>', "other images than the run's own; of images:DIR those of DIR/val, DIR/test or DIR itself")
+    .option('--image-size <n>', 'side of the square images of images:DIR')
     .option('--limit-val <n>', 'use only so many images')
     .option('--device <name>', "auto, cpu, gpu or reference instead of the run's own")
     .option('--threads <n>', 'threads of the CPU engine')
@@ -57,19 +57,18 @@ async function evaluateRun(
   overrides: Record<string, string | boolean | undefined>,
   last: boolean,
 ): Promise<EvalResult> {
-  const { folder, config } = openRunFolder(root);
-  // The test images even where a part of the training images chose the parameters.
-  const tested = { ...overrides, select: 'test', validation_split: 0 };
-  const experiment = experimentFromSettings(config.experiment, folder.config, config.settings, tested);
+  const run = openRunFolder(root);
+  const { folder, config } = run;
+  const experiment = evaluatedExperiment(run, overrides);
   const parameters = last ? folder.paramsLast : folder.paramsBest;
   if (!existsSync(parameters)) {
     throw new InputError(`${parameters}: not there${last ? '' : ' (no epoch obeyed the budget yet); try --last'}`);
   }
   const starting = await readStartingWeights(parameters);
   const display = progressDisplay(1, { weightKbytes: -1, activationKbytes: -1, activationType: 'max' });
-  const data = await loadExperimentData(experiment, display.task, 'test');
-  display.stop();
-  const shape = dataShape(data, data.test.count);
+  const data = await loadEvaluationData(experiment, run, display).finally(display.stop);
+  // Nothing is trained, but no engine likes an empty dataset.
+  const shape = { ...dataShape(data, data.test.count), trainImages: 1 };
   const training = buildTrainingProgram(programOptions(experiment, shape, starting));
   useFixedPairs(training, starting);
   const engine = await selectEngine(experiment.device, {
@@ -81,6 +80,7 @@ async function evaluateRun(
     restoreParameters(training, session.program, starting);
     session.setEvaluationImages(data.test);
     const { error, loss } = await session.evaluate();
+    if (!Number.isFinite(loss)) throw new Error(`${parameters}: gives a loss that is no finite number`);
     const table = await session.program.read(STORAGE.quantizers);
     const { sizes, bits } = quantizerReport(training.variables, table, 0);
     const device = `${engine.name}: ${engine.description}`;

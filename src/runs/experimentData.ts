@@ -22,7 +22,10 @@ export function evaluationSets({ validation, test }: ExperimentData): readonly [
   return validation ? [validation, test] : [test];
 }
 
-/** `use`: the files of streamed images are checked only where they will be read. */
+/**
+ * `test`: only the test images are wanted, and of streamed images only those files are checked; `train` may be empty
+ * then, and nothing is held out.
+ */
 export async function loadExperimentData(
   experiment: Experiment,
   onTask: (task: string, done: number, total: number) => void,
@@ -37,6 +40,7 @@ export async function loadExperimentData(
     decodeThreads: data.decodeThreads ?? undefined,
     limitTrain: data.limitTrain ?? undefined,
     limitTest: data.limitVal ?? undefined,
+    testOnly: use === 'test',
     seed: training.seed,
     onProgress,
   });

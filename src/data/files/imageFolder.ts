@@ -24,7 +24,7 @@ export interface ImageFolderOptions {
   readonly onProgress?: OnProgress | undefined;
 }
 
-/** The files of an image folder, found but not opened. */
+/** The files of an image folder, found but not opened; those to train with may be missing. */
 export interface FolderListing {
   readonly location: string;
   readonly classes: readonly string[];
@@ -49,6 +49,20 @@ export function listImageFolder(location: string): FolderListing {
   const [train, test] = [listImages(trainFolder, classes), listImages(testFolder, classes)];
   const notes = leftOutNote(location, [train.leftOut, test.leftOut]);
   return { location, classes, train: train.images, test: test.images, notes };
+}
+
+/**
+ * The images of DIR/val/CLASS/* or DIR/test/CLASS/*, or of DIR/CLASS/*: all that an evaluation needs.
+ * @throws InputError if there is no class, or one without images.
+ */
+export function listTestFolder(given: string): FolderListing {
+  const location = ['val', 'test'].map((name) => path.join(given, name)).find(isFolder) ?? given;
+  const classes = foldersIn(location);
+  if (classes.length === 0) {
+    throw new InputError(`${location}: no class folders; wanted: DIR/CLASS/*, DIR/val/CLASS/* or DIR/test/CLASS/*`);
+  }
+  const { images, leftOut } = listImages(location, classes);
+  return { location, classes, train: [], test: images, notes: leftOutNote(location, [leftOut]) };
 }
 
 function foldersIn(folder: string): string[] {

@@ -8,7 +8,13 @@ import type { OnProgress } from '../progress.js';
 import { generateSynthetic } from '../synthetic.js';
 import { loadCifar10 } from './cifar10.js';
 import { createDecoders } from './decoders.js';
-import { type FolderListing, listImageFolder, loadImageFolder, streamImageFolder } from './imageFolder.js';
+import {
+  type FolderListing,
+  listImageFolder,
+  listTestFolder,
+  loadImageFolder,
+  streamImageFolder,
+} from './imageFolder.js';
 import { loadMnist } from './mnist.js';
 
 export interface LoadOptions {
@@ -23,6 +29,8 @@ export interface LoadOptions {
   /** Use only so many training images: a fixed choice for a seed. */
   readonly limitTrain?: number | undefined;
   readonly limitTest?: number | undefined;
+  /** Folders need no images to train with: the training set may be empty, and is not limited. */
+  readonly testOnly?: boolean | undefined;
   /** For the limits and for generated images. */
   readonly seed: number;
   /** For downloads and decoded images; absent: a folder in the user's cache. */
@@ -36,11 +44,11 @@ export interface LoadOptions {
 
 /** @throws InputError naming the file and its mend, for everything that is missing, damaged or does not fit. */
 export async function loadDataset(spec: DataSpec, options: LoadOptions): Promise<Dataset<Images>> {
-  const { limitTrain, limitTest, seed } = options;
+  const { limitTrain, limitTest, testOnly = false, seed } = options;
   const { train, test, ...rest } = await loadAll(spec, options);
   return {
     ...rest,
-    train: limitTrain === undefined ? train : limit(train, limitTrain, seed, 'training set'),
+    train: limitTrain === undefined || testOnly ? train : limit(train, limitTrain, seed, 'training set'),
     test: limitTest === undefined ? test : limit(test, limitTest, seed, 'test set'),
   };
 }
@@ -54,7 +62,10 @@ async function loadAll(spec: DataSpec, options: LoadOptions): Promise<Dataset<Im
       return loadMnist(spec.location);
     case 'images':
       if (spec.location === undefined) throw new InputError('data images: the folder is missing; give images:FOLDER');
-      return loadFolder(listImageFolder(spec.location), { ...options, cacheDirectory });
+      return loadFolder((options.testOnly ? listTestFolder : listImageFolder)(spec.location), {
+        ...options,
+        cacheDirectory,
+      });
     case 'synthetic':
       return generateSynthetic(options.seed, spec.count);
     default:

@@ -1,0 +1,76 @@
+/** The images to evaluate a run with: its own, checked to be the same, or others whose classes the run knows. */
+
+import { fingerprint, parseDataSpec } from '../data/index.js';
+import { InputError } from '../errors.js';
+import { type Experiment, experimentFromSettings, type Overrides } from '../settings/index.js';
+import { imageDifference, relabelled } from './dataDescription.js';
+import { type ExperimentData, loadExperimentData } from './experimentData.js';
+import type { RunConfig, RunFolder } from './runFolder.js';
+
+/** A run as it is evaluated: with the test images, even where a part of the training images chose the parameters. */
+export function evaluatedExperiment(
+  { folder, config }: { readonly folder: RunFolder; readonly config: RunConfig },
+  overrides: Overrides,
+): Experiment {
+  const settings = overrides.data === undefined ? config.settings : withoutOldData(config, String(overrides.data));
+  const tested = { ...overrides, select: 'test', validation_split: 0 };
+  return experimentFromSettings(config.experiment, folder.config, settings, tested);
+}
+
+/** The settings without what holds for the run's own images only; folders are read in the size of the run's images. */
+function withoutOldData({ settings, data }: RunConfig, spec: string): RunConfig['settings'] {
+  const { limit_train: _train, limit_val: _val, image_size, stream, augment, ...rest } = settings;
+  if (parseDataSpec(spec).kind !== 'images') {
+    const { augment_shift: _shift, augment_mirror: _mirror, ...others } = rest;
+    return { ...others, augment: 'none' };
+  }
+  const [height, width] = data?.image ?? [];
+  return { ...rest, stream, augment, image_size: height === width ? (height ?? image_size) : image_size };
+}
+
+/**
+ * The images, with labels that are numbers in the run's own classes.
+ *
+ * @throws InputError if the run's own images are not those it was trained with, or for others of a size or with a class
+ *   that the run does not know
+ */
+export async function loadEvaluationData(
+  experiment: Experiment,
+  { folder, config }: { readonly folder: RunFolder; readonly config: RunConfig },
+  events: { task(name: string, done: number, total: number): void; line(text: string): void },
+): Promise<ExperimentData> {
+  const data = await loadExperimentData(experiment, events.task, 'test');
+  for (const note of data.notes) events.line(note);
+  const { data: then } = config;
+  if (!then) {
+    events.line(
+      `${folder.root}: older versions kept no names of classes; whether those of now are the same is not checked`,
+    );
+    return data;
+  }
+  try {
+    const { overrides } = experiment;
+    const source = `data ${experiment.settings.data}`;
+    const test = relabelled(data.test, data.classes, then.classes, source);
+    const image = [test.height, test.width, test.channels].join('x');
+    if (!overrides.has('image_size') && image !== then.image.join('x')) {
+      throw new InputError(`${source}: has images of ${image}, the run ${folder.root} has ${then.image.join('x')}`);
+    }
+    const isOwn = !['data', 'image_size', 'limit_val'].some((key) => overrides.has(key));
+    const difference = isOwn ? testDifference(then.fingerprints.test, data) : null;
+    if (difference) {
+      throw new InputError(`${folder.root}: ${difference}; name them with --data to evaluate them all the same`);
+    }
+    return { ...data, classes: then.classes, test };
+  } catch (error) {
+    await data.close();
+    throw error;
+  }
+}
+
+/** Null where one is of pixels and the other of files, since fewer images are streamed only where they are many. */
+function testDifference(then: string, data: Pick<ExperimentData, 'test'>): string | null {
+  const now = fingerprint(data.test);
+  const kind = (print: string) => print.split(':', 1)[0];
+  return kind(then) === kind(now) ? imageDifference('test images', then, now) : null;
+}
