@@ -1,14 +1,40 @@
 /** Adds the losses of a step to the metrics, and notes the first place where numbers stop being finite. */
 
-import { type Attributes, METRICS, PENALTIES } from '../ops/attributes.js';
+import { METRICS, PENALTIES } from './attributes.js';
+import type { Definition, Operation } from './definition.js';
 import type { MutableNumbers } from './solver.js';
+
+export interface RecordedLayers {
+  /** Where the statistics of each layer lie among those of all. */
+  readonly layers: readonly { readonly name: string; readonly offset: number; readonly length: number }[];
+}
+
+const signature = {
+  operands: { loss: '[2]', penalties: '[6]', statistics: '[...N]' },
+  /** Sums over steps, in place (see METRICS). */
+  results: { metrics: '[8]' },
+} as const;
+
+export type RecordMetrics = Operation<typeof signature, RecordedLayers>;
+
+export const recordMetricsDefinition: Definition<RecordMetrics> = {
+  op: 'recordMetrics',
+  ...signature,
+  check: ({ layers }, { N }) => {
+    const beyond = layers.find(({ offset, length }) => offset < 0 || offset + length > N);
+    return beyond ? `layer ${beyond.name} ends at ${beyond.offset + beyond.length}, right would be at most ${N}` : null;
+  },
+  gradient: 'none',
+  compute: ({ loss, penalties, statistics }, { metrics }, attributes) =>
+    recordMetrics(attributes, loss, penalties, statistics, metrics),
+};
 
 /**
  * Updates `metrics` (see METRICS) by one step. `loss` holds the loss and the number of wrong predictions, `statistics`
  * what the attributes' layers point into.
  */
 export function recordMetrics(
-  { layers }: Attributes['recordMetrics'],
+  { layers }: RecordedLayers,
   loss: ArrayLike<number>,
   penalties: ArrayLike<number>,
   statistics: ArrayLike<number>,

@@ -7,7 +7,7 @@
  * μ·v' + η·g, the form whose parameters are the points where gradients are taken (Sutskever et al. 2013).
  */
 
-import type { Solver } from '../ops/attributes.js';
+import type { Solver } from './attributes.js';
 
 /** A vector that is updated in place: a typed array of any float type. */
 export interface MutableNumbers {
@@ -50,4 +50,9 @@ export function solverStep(
     default:
       return solver satisfies never;
   }
+}
+
+/** What is wrong with the operands of a solver's update. */
+export function solverFault(solver: Solver, secondMoment: unknown): string | null {
+  return solver.type === 'adam' && !secondMoment ? 'secondMoment is missing, which Adam needs' : null;
 }

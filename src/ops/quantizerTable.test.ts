@@ -2,14 +2,13 @@
 
 import { describe, expect, it } from 'vitest';
 import { exampleQuantizer } from '../../test/exampleQuantizer.js';
-import type { Attributes } from '../ops/attributes.js';
 import { inferredBits, type Quantizer } from '../quant/index.js';
-import { prepareQuantizers, quantizerUpdate } from './quantizerTable.js';
+import { prepareQuantizers, type QuantizerUpdateAttributes, quantizerUpdate } from './quantizerTable.js';
 
 const learned = exampleQuantizer('parametric_fp_d_xmax', { name: 'conv1/Wquant', count: 8192 });
 const fixed: Quantizer = { ...learned, name: 'conv2/Wquant', kind: 'fp', fixed: [4, 0.125] };
 
-const attributes: Attributes['quantizerUpdate'] = {
+const attributes: QuantizerUpdateAttributes = {
   rows: [fixed, learned],
   unquantized: { weights: 0, activations: [256] },
   budget: { weightKbytes: 0, activationKbytes: 0, activationType: 'max', lambdaWeight: 7, lambdaActivation: 7 },

@@ -4,7 +4,6 @@
  * float64, storing into a Float32Array rounds.
  */
 
-import { type Attributes, CONTROL, PENALTIES } from '../ops/attributes.js';
 import {
   addPenaltyGradient,
   type Budget,
@@ -16,7 +15,9 @@ import {
   penalty,
   projectParameters,
   type Quantizer,
+  type Unquantized,
 } from '../quant/index.js';
+import { CONTROL, PENALTIES, type Solver } from './attributes.js';
 import { type MutableNumbers, type SolverState, solverStep } from './solver.js';
 
 /** Writes the effective range (e0, e1) of row i to `ranges` at 2i and 2i + 1; `table` holds (p0, p1) there. */
@@ -26,6 +27,16 @@ export function prepareQuantizers(rows: readonly Quantizer[], table: ArrayLike<n
     ranges[2 * row] = e0;
     ranges[2 * row + 1] = e1;
   });
+}
+
+export interface QuantizerUpdateAttributes {
+  readonly rows: readonly Quantizer[];
+  readonly unquantized: Unquantized;
+  readonly budget: Budget;
+  readonly solver: Solver;
+  readonly weightDecay: number;
+  /** Learning rate relative to that of the parameters; 1 by default. */
+  readonly learningRateFactor?: number;
 }
 
 /** Operands and results of quantizerUpdate; all but `control`, `bitCaps` and `penalties` have two numbers a row. */
@@ -49,7 +60,7 @@ export interface QuantizerUpdate extends SolverState {
  * weight decay, limiting where there is a budget, the solver's step, projection, bit caps. Rows of fixed kinds stay as
  * they are.
  */
-export function quantizerUpdate(attributes: Attributes['quantizerUpdate'], update: QuantizerUpdate): void {
+export function quantizerUpdate(attributes: QuantizerUpdateAttributes, update: QuantizerUpdate): void {
   const { rows, unquantized, solver, weightDecay, learningRateFactor = 1 } = attributes;
   const { table, sums, control, bitCaps } = update;
   const budget: Budget = {
@@ -90,7 +101,7 @@ export function quantizerUpdate(attributes: Attributes['quantizerUpdate'], updat
 }
 
 function writePenalties(
-  { rows, unquantized }: Attributes['quantizerUpdate'],
+  { rows, unquantized }: QuantizerUpdateAttributes,
   budget: Budget,
   table: ArrayLike<number>,
   penalties: MutableNumbers,
