@@ -7,7 +7,7 @@ import type { Definition, Operation } from './definition.js';
 import { resultShapes } from './shapes.js';
 import { gradientLike } from './tensors.js';
 
-const signature = { operands: { x: '[...S]', factor: '[1]' }, results: { y: '[...S]' } } as const;
+const signature = { operands: { x: '[...S]', factor: '[...F]' }, results: { y: '[...S]' } } as const;
 
 export type Scale = Operation<typeof signature, NoAttributes>;
 
@@ -20,6 +20,7 @@ export const scaleDefinition: Definition<Scale> = {
     graph.append('scaleGradient', { x, factor, dy }, { dx, dfactor }, {});
     return { x: dx, factor: dfactor };
   },
+  check: (_, { F }) => oneElement(F),
   overwrites: { y: ['x'] },
   onTheWay: true,
   values: 'new',
@@ -29,8 +30,8 @@ export const scaleDefinition: Definition<Scale> = {
 };
 
 const gradientSignature = {
-  operands: { x: '[...S]', factor: '[1]', dy: '[...S]' },
-  results: { dx: '[...S]', dfactor: '[1]' },
+  operands: { x: '[...S]', factor: '[...F]', dy: '[...S]' },
+  results: { dx: '[...S]', dfactor: '[...F]' },
 } as const;
 
 export type ScaleGradient = Operation<typeof gradientSignature, NoAttributes>;
@@ -39,6 +40,7 @@ export const scaleGradientDefinition: Definition<ScaleGradient> = {
   op: 'scaleGradient',
   ...gradientSignature,
   gradient: 'none',
+  check: (_, { F }) => oneElement(F),
   overwrites: { dx: ['dy'] },
   compute: ({ x, factor, dy }, { dx, dfactor }) => {
     const by = factor[0]!;
@@ -51,6 +53,11 @@ export const scaleGradientDefinition: Definition<ScaleGradient> = {
     dfactor[0] = sum;
   },
 };
+
+/** A factor of any shape that holds one number: the published one is [1, 1]. */
+function oneElement(elements: number): string | null {
+  return elements === 1 ? null : `its factor has ${elements} elements, right would be 1`;
+}
 
 /** y = factor·x for a factor of one element. */
 export function scale(graph: Graph, x: Tensor, factor: Tensor): Tensor {
