@@ -138,7 +138,7 @@ export interface ClassifierLayer {
   /** Pixels that the sum before the classifier is over, since the bias belongs to their mean. */
   readonly biasFactor: number;
   readonly biasShift: number;
-  /** What a logit of 1 stands for; negative where a learned factor on the logits is. */
+  /** What a logit of 1 stands for. */
   readonly unit: number;
   /** The least and the largest sum Σ x·w, and the least and the largest logit. */
   readonly sums: { readonly lo: number; readonly hi: number };

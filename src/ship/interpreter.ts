@@ -43,11 +43,10 @@ export function runIntegers(
   throw new Error('the network has no classifier');
 }
 
-/** The class of the first of the largest numbers that the logits stand for. */
-export function predictionOf({ unit }: ClassifierLayer, logits: ArrayLike<number>): number {
-  const sign = Math.sign(unit);
+/** The class of the first of the largest logits. */
+export function predictionOf(logits: ArrayLike<number>): number {
   let best = 0;
-  for (let o = 1; o < logits.length; o++) if (sign * logits[o]! > sign * logits[best]!) best = o;
+  for (let o = 1; o < logits.length; o++) if (logits[o]! > logits[best]!) best = o;
   return best;
 }
 
@@ -170,7 +169,7 @@ export function channelFunction(layer: ConvolutionLayer, channel: number): Chann
 }
 
 /** Whether every M·a + b, with the addend where it is added before the shift, is below 2^53 in magnitude. */
-function isExactInDoubles({ products, requantization, addend }: ConvolutionLayer, channel: number): boolean {
+export function isExactInDoubles({ products, requantization, addend }: ConvolutionLayer, channel: number): boolean {
   const { multipliers, biases, shifts, addendShift, thresholds } = requantization;
   let largest = Math.abs(Number(biases[channel]!));
   for (const [index, { lo, hi }] of products.entries()) {

@@ -402,7 +402,9 @@ class Lowering {
   #scale({ operands, results }: Node<'scale'>): void {
     const last = this.layers.at(-1);
     if (last?.op !== 'classifier') throw new InputError(`${operands.x.name}: only logits can be scaled in integers`);
-    this.layers[this.layers.length - 1] = { ...last, unit: last.unit * this.#parameter(operands.factor)[0]! };
+    const factor = this.#parameter(operands.factor)[0]!;
+    if (!(Math.abs(factor) > 0)) throw new InputError(`${operands.factor.name} is ${factor}: all logits are the same`);
+    this.layers[this.layers.length - 1] = scaledClassifier(last, factor);
     this.#set(results.y, { type: 'classified' });
   }
 
@@ -649,6 +651,17 @@ function classifierLayer(
 
 function tensor(name: string, shape: readonly number[], grid: Grid, step: number, bits: number): IntegerTensor {
   return { name, shape, grid, step, bits, usedChannels: shape.at(-1)! };
+}
+
+/** Logits times a number; a negative one goes into the weights, so that the largest integer is the largest logit. */
+function scaledClassifier(layer: ClassifierLayer, factor: number): ClassifierLayer {
+  const unit = layer.unit * Math.abs(factor);
+  if (factor > 0) return { ...layer, unit };
+  const negated = (weights: IntegerWeights) => ({ ...weights, values: weights.values.map((value) => -value) });
+  return boundedClassifier({
+    ...layer,
+    ...{ unit, weights: negated(layer.weights), bias: layer.bias && negated(layer.bias) },
+  });
 }
 
 /** The shape for one image. */
