@@ -13,7 +13,7 @@ import { evaluatedExperiment, loadEvaluationData } from '../runs/evaluationData.
 import { openRunFolder } from '../runs/index.js';
 import { dataShape, programOptions } from '../train/programOptions.js';
 import { readStartingWeights } from '../weights/startingWeights.js';
-import { percent, progressDisplay } from './progress.js';
+import { percent, progressDisplay, progressFrame } from './progress.js';
 
 export function evalCommand(): Command {
   return new Command('eval')
@@ -65,7 +65,7 @@ async function evaluateRun(
     throw new InputError(`${parameters}: not there${last ? '' : ' (no epoch obeyed the budget yet); try --last'}`);
   }
   const starting = await readStartingWeights(parameters);
-  const display = progressDisplay(1, { weightKbytes: -1, activationKbytes: -1, activationType: 'max' });
+  const display = progressDisplay(progressFrame(experiment));
   const data = await loadEvaluationData(experiment, run, display).finally(display.stop);
   // Nothing is trained, but no engine likes an empty dataset.
   const shape = { ...dataShape(data, data.test.count), trainImages: 1 };

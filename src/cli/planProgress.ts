@@ -9,7 +9,7 @@ import type { PlanEvents, PlanPosition, RunEnd } from '../reproduce/executePlan.
 import { runRoot } from '../reproduce/standing.js';
 import { openRunFolder, readSummary } from '../runs/index.js';
 import { type Bar, type BarTexts, renderBar, writtenBar } from './bar.js';
-import { budgetTargets, duration, percent, progressDisplay } from './progress.js';
+import { duration, percent, progressDisplay, progressFrame } from './progress.js';
 
 export interface PlanDisplay extends PlanEvents {
   stop(): void;
@@ -49,7 +49,7 @@ export function planDisplay(): PlanDisplay {
   return {
     runs: (at) => {
       showAll(at, 0);
-      return progressDisplay(at.run.experiment.training.epochs, budgetTargets(at.run.experiment), barOf(at));
+      return progressDisplay(progressFrame(at.run.experiment), barOf(at));
     },
     ends: (at, end) => {
       if (end.type === 'finished' || end.type === 'failed') trained++;

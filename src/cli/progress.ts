@@ -10,21 +10,31 @@ export interface ProgressDisplay extends RunEvents {
   stop(): void;
 }
 
-export interface BudgetTargets {
+/** What the words of a run's progress depend on. */
+export interface ProgressFrame extends BudgetTargets {
+  readonly epochs: number;
+  /** The images of the evaluations: those that choose the best parameters. */
+  readonly evaluatedOn: Experiment['training']['select'];
+}
+
+interface BudgetTargets {
   readonly weightKbytes: number;
   readonly activationKbytes: number;
   readonly activationType: ActivationType;
 }
 
-export function budgetTargets({ budget }: Experiment): BudgetTargets {
+export function progressFrame({ budget, training }: Experiment): ProgressFrame {
   return {
+    epochs: training.epochs,
+    evaluatedOn: training.select,
     weightKbytes: budget.targetWeightKbytes,
     activationKbytes: budget.targetActivationKbytes,
     activationType: budget.targetActivationType,
   };
 }
 
-export function progressDisplay(epochs: number, budget: BudgetTargets, bar: Bar = singleBar()): ProgressDisplay {
+export function progressDisplay(frame: ProgressFrame, bar: Bar = singleBar()): ProgressDisplay {
+  const { epochs } = frame;
   const terminal = process.stderr.isTTY;
   let last: EpochReport | null = null;
   let begin: { readonly done: number; readonly timeMs: number } | null = null;
@@ -51,7 +61,7 @@ export function progressDisplay(epochs: number, budget: BudgetTargets, bar: Bar 
         `loss ${metrics.loss1.toFixed(3)}`,
         `err ${percent(metrics.error, 1)}`,
         waitText(waiting),
-        last ? sizesText(last, budget) : '',
+        last ? sizesText(last, frame) : '',
         known ? `${duration(left)} left` : '',
       ];
       const short = [
@@ -60,29 +70,29 @@ export function progressDisplay(epochs: number, budget: BudgetTargets, bar: Bar 
         `loss ${metrics.loss1.toPrecision(3)}`,
         `err ${percent(metrics.error, 0)}`,
         waiting < NOTABLE_WAIT ? '' : `wait ${percent(waiting, 0)}`,
-        last ? shortSizes(last, budget) : '',
+        last ? shortSizes(last, frame) : '',
         known ? `${duration(left).replace(' min', '')} left` : '',
       ];
       bar.show('train', done, total, { words, short });
     },
     onEpoch: (report) => {
       last = report;
-      const words = epochLine(report, epochs, budget);
-      bar.line(terminal && words.length >= terminalColumns() ? shortEpochLine(report, epochs, budget) : words);
+      const words = epochLine(report, frame);
+      bar.line(terminal && words.length >= terminalColumns() ? shortEpochLine(report, frame) : words);
     },
   };
 }
 
-function epochLine(report: EpochReport, epochs: number, budget: BudgetTargets): string {
+function epochLine(report: EpochReport, frame: ProgressFrame): string {
   return [
-    epochOf(report, epochs),
+    epochOf(report, frame),
     `loss ${report.loss.toFixed(4)}`,
     `train err ${percent(report.training.error)}`,
-    `val err ${percent(report.evaluation.error)}`,
-    sizesText(report, budget),
+    `${frame.evaluatedOn === 'test' ? 'test' : 'val'} err ${percent(report.evaluation.error)}`,
+    sizesText(report, frame),
     `${report.imagesPerSecond.toFixed(0)} img/s`,
     waitText(report.waiting),
-    budgetWord(report, budget),
+    budgetWord(report, frame),
     report.isBest ? 'best' : '',
   ]
     .filter(Boolean)
@@ -90,14 +100,14 @@ function epochLine(report: EpochReport, epochs: number, budget: BudgetTargets): 
 }
 
 /** Fits into 80 columns. */
-function shortEpochLine(report: EpochReport, epochs: number, budget: BudgetTargets): string {
+function shortEpochLine(report: EpochReport, frame: ProgressFrame): string {
   return [
-    epochOf(report, epochs),
+    epochOf(report, frame),
     `loss ${report.loss.toPrecision(4)}`,
     `err ${percent(report.training.error, 1)}`,
-    `val ${percent(report.evaluation.error, 1)}`,
-    shortSizes(report, budget),
-    report.isBest ? 'best' : budgetWord(report, budget),
+    `${frame.evaluatedOn === 'test' ? 'test' : 'val'} ${percent(report.evaluation.error, 1)}`,
+    shortSizes(report, frame),
+    report.isBest ? 'best' : budgetWord(report, frame),
   ]
     .filter(Boolean)
     .join('  ');
@@ -109,7 +119,7 @@ function budgetWord({ obeysBudget }: EpochReport, { weightKbytes, activationKbyt
   return obeysBudget ? 'inside' : 'outside';
 }
 
-function epochOf({ epoch }: EpochReport, epochs: number): string {
+function epochOf({ epoch }: EpochReport, { epochs }: ProgressFrame): string {
   return `epoch ${String(epoch).padStart(String(epochs).length)}/${epochs}`;
 }
 

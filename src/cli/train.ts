@@ -17,7 +17,7 @@ import { INTERRUPTED } from './endingSignals.js';
 import { interruptible } from './interruptible.js';
 import { layerTable } from './layerTable.js';
 import { addSettingOptions, autotuneOption, tuningFile } from './options.js';
-import { budgetTargets, duration, percent, progressDisplay } from './progress.js';
+import { duration, percent, progressDisplay, progressFrame } from './progress.js';
 import { resolvedLayerTable } from './resolvedLayerTable.js';
 
 export function trainCommand(): Command {
@@ -75,7 +75,7 @@ async function trainExperiment(
   { force, plots, autotune }: TrainOptions,
 ): Promise<FinishedRun> {
   const { epochs } = experiment.training;
-  const display = progressDisplay(epochs, budgetTargets(experiment));
+  const display = progressDisplay(progressFrame(experiment));
   const bench = openWorkbench({ tuningFile: tuningFile(autotune) });
   return interruptible(display, async (signal, onTraining) => {
     let isTraining = false;
@@ -122,7 +122,7 @@ function closing(summary: RunSummary, epochs: number, place: string): string {
   const best =
     best_val_err === null
       ? 'no epoch obeyed the budget'
-      : `best error ${percent(best_val_err)}${tested(best_test_err)} in epoch ${best_epoch}`;
+      : `best ${select} error ${percent(best_val_err)}${tested(best_test_err)} in epoch ${best_epoch}`;
   const last = `last ${percent(last_val_err)}${tested(last_test_err)}`;
   return `${best}, ${last}; ${epochs} epochs in ${duration(summary.seconds)}, ${summary.images_per_second.toFixed(0)} img/s; see ${place}`;
 }

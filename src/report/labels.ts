@@ -16,12 +16,12 @@ export function displayNames(runs: readonly RunRecord[]): string[] {
 /** Two lines under a run's title: its name, then what came out at {@link shownEpoch}. */
 export function headline(run: RunRecord): string[] {
   const epoch = shownEpoch(run);
-  const accuracy = run.validationAccuracy.find((point) => point.epoch === epoch);
+  const accuracy = run.evaluationAccuracy.find((point) => point.epoch === epoch);
   const size = run.sizes.find((row) => row.epoch === epoch);
   const numbers: string[] = [];
   if (accuracy !== undefined) {
     const best = typeof run.bestEpoch === 'number' ? 'best ' : '';
-    numbers.push(`${best}validation error ${(100 - accuracy.value).toFixed(2)} % (epoch ${epoch})`);
+    numbers.push(`${best}${run.evaluatedOn} error ${(100 - accuracy.value).toFixed(2)} % (epoch ${epoch})`);
   }
   if (size !== undefined) {
     numbers.push(`weights ${kbytes(size.weightsKbytes)}`);
@@ -29,6 +29,11 @@ export function headline(run: RunRecord): string[] {
   }
   const lines = numbers.length === 0 ? [run.name] : [run.name, numbers.join(' · ')];
   return run.bestEpoch === null ? [...lines, 'no epoch obeyed the budget'] : lines;
+}
+
+/** The images that the evaluations of the runs are of: `test`, `validation`, or both where the runs differ. */
+export function evaluatedOn(runs: readonly RunRecord[]): string {
+  return [...new Set(runs.map((run) => run.evaluatedOn))].sort().join(' or ');
 }
 
 /** The epoch whose numbers stand for a run: its best one, or its last where it has none (yet). */

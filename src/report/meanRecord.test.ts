@@ -6,10 +6,11 @@ function record(name: string, values: readonly number[]): RunRecord {
   const points = values.map((value, i) => ({ epoch: i + 1, value }));
   return {
     name,
+    evaluatedOn: 'test',
     trainingLoss: points,
-    validationLoss: points,
+    evaluationLoss: points,
     trainingAccuracy: points,
-    validationAccuracy: points,
+    evaluationAccuracy: points,
     quantizers: [{ epoch: 1, tensor: name, role: 'weight', bits: 4 }],
     sizes: points.map(({ epoch, value }) => ({
       epoch,
@@ -25,7 +26,7 @@ function record(name: string, values: readonly number[]): RunRecord {
 it('averages epochs that all runs have, and keeps the bits of the first', () => {
   const mean = meanRecord('U3', [record('a', [10, 20, 30]), record('b', [20, 40])]);
   expect(mean.name).toBe('U3');
-  expect(mean.validationAccuracy).toEqual([
+  expect(mean.evaluationAccuracy).toEqual([
     { epoch: 1, value: 15 },
     { epoch: 2, value: 30 },
   ]);

@@ -20,9 +20,9 @@ export function meanRecord(name: string, runs: readonly [RunRecord, ...RunRecord
     ...first,
     name,
     trainingLoss: curve((run) => run.trainingLoss),
-    validationLoss: curve((run) => run.validationLoss),
+    evaluationLoss: curve((run) => run.evaluationLoss),
     trainingAccuracy: curve((run) => run.trainingAccuracy),
-    validationAccuracy: curve((run) => run.validationAccuracy),
+    evaluationAccuracy: curve((run) => run.evaluationAccuracy),
     sizes: first.sizes.map(({ epoch, activationsPeakKbytes }, at) => ({
       epoch,
       weightsKbytes: size((row) => row.weightsKbytes, at),

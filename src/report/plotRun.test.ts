@@ -104,17 +104,30 @@ describe('plotRun', () => {
   });
 
   it('keeps the labels of curves that end at the same value apart', async () => {
-    const { svg } = await plotted({ ...resnet20Run, name: 'HIGH_LOSS', epochs: 3, penalty: 1e6 });
-    const heights = [
-      ...svg('losses').matchAll(/<text[^>]*translate\([\d.]+,([\d.]+)\)[^>]*>(?:training|validation) /g),
-    ];
+    const { svg } = await plotted({ ...resnet20Run, name: 'HIGH_LOSS', epochs: 3, badStart: 1e6 });
+    const heights = [...svg('losses').matchAll(/<text[^>]*translate\([\d.]+,([\d.]+)\)[^>]*>(?:training|test) /g)];
     expect(heights).toHaveLength(2);
     expect(Math.abs(Number(heights[0]?.[1]) - Number(heights[1]?.[1]))).toBeGreaterThan(12);
   });
 
   it('switches to a logarithmic axis with plain numbers where the loss falls a hundredfold', async () => {
-    const { svg } = await plotted({ ...resnet20Run, name: 'PENALTY', epochs: 60, penalty: 900 });
-    expect(texts(svg('losses'))).toEqual(expect.arrayContaining(['loss (logarithmic)', '1000', '10', '0.1']));
+    const { svg } = await plotted({ ...resnet20Run, name: 'BAD_START', epochs: 60, badStart: 900 });
+    expect(texts(svg('losses'))).toEqual(expect.arrayContaining(['cross-entropy (logarithmic)', '1000', '10', '0.1']));
+  });
+
+  it('draws cross-entropy alone, whatever the penalty of a budget adds', async () => {
+    const run = { ...resnet20Run, name: 'PENALTY', epochs: 6 };
+    const without = (await plotted(run)).svg('losses');
+    expect((await plotted({ ...run, penalty: 900 })).svg('losses')).toBe(without);
+    expect(texts(without)).toContain('cross-entropy');
+  });
+
+  it('says what the evaluations are of', async () => {
+    const run = { ...resnet20Run, name: 'HELD_OUT', epochs: 3 };
+    const { svg } = await plotted({ ...run, select: 'validation' });
+    expect(texts(svg('accuracy')).some((text) => /^best validation error /.test(text))).toBe(true);
+    expect(texts(svg('accuracy')).some((text) => /^validation \d/.test(text))).toBe(true);
+    expect(texts((await plotted(run)).svg('accuracy')).join()).not.toContain('validation');
   });
 
   it('says which epoch is shown, and when none obeyed the budget', async () => {
@@ -122,7 +135,7 @@ describe('plotRun', () => {
     expect(texts(finished.svg('losses'))).toContain('no epoch obeyed the budget');
     expect(texts(finished.svg('bitwidths'))).toContain('Bitwidths after epoch 7');
     const running = await plotted({ ...resnet20Run, name: 'RUNNING', epochs: 7, unfinished: true });
-    expect(texts(running.svg('losses')).some((text) => /^validation error .* \(epoch 7\)/.test(text))).toBe(true);
+    expect(texts(running.svg('losses')).some((text) => /^test error .* \(epoch 7\)/.test(text))).toBe(true);
   });
 
   it('draws the same bytes again', async () => {

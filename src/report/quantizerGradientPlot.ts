@@ -16,7 +16,7 @@ import {
   quantizeValue,
   wideLimitsOfM,
 } from '../quant/index.js';
-import { INK, LINE_WIDTH, MUTED_INK, PANEL_TITLE, TRAINING_COLOR, VALIDATION_COLOR } from './theme.js';
+import { EVALUATION_COLOR, INK, LINE_WIDTH, MUTED_INK, PANEL_TITLE, TRAINING_COLOR } from './theme.js';
 
 const WIDTH = 215;
 const HEIGHT = 105;
@@ -73,7 +73,7 @@ export function quantizerGradientPlot(
         panel(`${name}: Q(x)`, valueCurve(kind, quantizer), 1.25 * xmax, INK, index === 0, false),
         ...gradients.map((curve, row) => {
           const label = `∂Q/∂${words[curve.parameter]}, at most ${Number(curve.largest.toPrecision(2))}`;
-          const color = row === 0 ? TRAINING_COLOR : VALIDATION_COLOR;
+          const color = row === 0 ? TRAINING_COLOR : EVALUATION_COLOR;
           return panel(label, curve.points, 1.1 * largest, color, index === 0, row === 1);
         }),
       ],

@@ -13,6 +13,7 @@ import {
   type RunConfig,
   readCurves,
   readQuantizers,
+  readResults,
   readSizes,
   readSummary,
 } from '../runs/runFolder.js';
@@ -43,11 +44,14 @@ export interface Budget {
 
 export interface RunRecord {
   readonly name: string;
+  /** The images whose error chooses the best epoch, and that the evaluation's curves are of. */
+  readonly evaluatedOn: 'test' | 'validation';
+  /** Cross-entropy alone, without the penalties of a budget, as the evaluation's loss is. */
   readonly trainingLoss: readonly CurvePoint[];
-  readonly validationLoss: readonly CurvePoint[];
+  readonly evaluationLoss: readonly CurvePoint[];
   /** Accuracies in percent. */
   readonly trainingAccuracy: readonly CurvePoint[];
-  readonly validationAccuracy: readonly CurvePoint[];
+  readonly evaluationAccuracy: readonly CurvePoint[];
   /** In network order within an epoch; empty for a float run. */
   readonly quantizers: readonly QuantizerRecord[];
   readonly sizes: readonly SizeRecord[];
@@ -66,10 +70,14 @@ export function readRunRecord(root: string): RunRecord {
   const curves = readCurves(folder);
   return {
     name: basename(resolve(root)),
-    trainingLoss: points(curves.trainLosses, 'loss'),
-    validationLoss: points(curves.testLosses, 'loss'),
+    evaluatedOn: config.settings.select === 'validation' ? 'validation' : 'test',
+    trainingLoss: points(
+      readResults(folder).map(({ iter, loss1 }) => ({ epoch: iter, loss1 })),
+      'loss1',
+    ),
+    evaluationLoss: points(curves.testLosses, 'loss'),
     trainingAccuracy: inPercent(points(curves.trainAccuracies, 'accuracy')),
-    validationAccuracy: inPercent(points(curves.testAccuracies, 'accuracy')),
+    evaluationAccuracy: inPercent(points(curves.testAccuracies, 'accuracy')),
     quantizers: readQuantizers(folder),
     sizes: readSizes(folder).map((row) => ({
       epoch: row.epoch,

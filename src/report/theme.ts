@@ -12,7 +12,7 @@ export const MUTED_INK = '#5f5f5f';
 export const GRID = '#e4e4e4';
 
 export const TRAINING_COLOR = '#0072B2';
-export const VALIDATION_COLOR = '#D55E00';
+export const EVALUATION_COLOR = '#D55E00';
 export const WEIGHT_COLOR = '#0072B2';
 export const BIAS_COLOR = '#56B4E9';
 export const ACTIVATION_COLOR = '#D55E00';

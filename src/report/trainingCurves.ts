@@ -2,21 +2,21 @@
  * Losses and accuracies over the epochs, of one run or of several laid over each other.
  *
  * A single run's two curves carry their names and last values at their ends. With several runs the colour is the run,
- * the solid line validation and the thin dashed one training, so that the curves that count stand out.
+ * the solid line the evaluation and the thin dashed one training, so that the curves that count stand out.
  */
 import type { TopLevelSpec } from 'vega-lite';
 import { curveMarks } from './curveMarks.js';
 import { epochAxis, epochDomain } from './epochAxis.js';
-import { displayNames, headline, runColor } from './labels.js';
+import { displayNames, evaluatedOn, headline, runColor } from './labels.js';
 import type { CurvePoint, RunRecord } from './runRecord.js';
-import { LABEL_SIZE, TRAINING_COLOR, VALIDATION_COLOR } from './theme.js';
+import { EVALUATION_COLOR, LABEL_SIZE, TRAINING_COLOR } from './theme.js';
 
 const WIDTH = 460;
 const HEIGHT = 270;
 
 interface Curve {
   readonly run: string;
-  readonly part: 'training' | 'validation';
+  readonly part: 'training' | 'evaluation';
   readonly points: readonly CurvePoint[];
 }
 
@@ -28,16 +28,16 @@ interface Measure {
   readonly format: (value: number) => string;
 }
 
-/** The loss of one or several runs, or `undefined` where no epoch has ended yet. */
+/** The cross-entropy of one or several runs, or `undefined` where no epoch has ended yet. */
 export function lossPlot(runs: readonly RunRecord[]): TopLevelSpec | undefined {
-  const curves = curvesOf(runs, (run) => [run.trainingLoss, run.validationLoss]);
+  const curves = curvesOf(runs, (run) => [run.trainingLoss, run.evaluationLoss]);
   const values = curves.flatMap((curve) => curve.points.map((point) => point.value));
   return curvePlot(runs, curves, lossMeasure(values));
 }
 
 /** The accuracy of one or several runs in percent, or `undefined` where no epoch has ended yet. */
 export function accuracyPlot(runs: readonly RunRecord[]): TopLevelSpec | undefined {
-  const curves = curvesOf(runs, (run) => [run.trainingAccuracy, run.validationAccuracy]);
+  const curves = curvesOf(runs, (run) => [run.trainingAccuracy, run.evaluationAccuracy]);
   const values = curves.flatMap((curve) => curve.points.map((point) => point.value));
   const floor = Math.max(0, Math.min(90, 10 * Math.floor(Math.min(100, ...values) / 10)));
   const top = Math.min(100, Math.max(floor + 10, 10 * Math.ceil(Math.max(0, ...values) / 10)));
@@ -57,24 +57,24 @@ function curvesOf(
   const names = displayNames(runs);
   return runs
     .flatMap((run, i): Curve[] => {
-      const [training, validation] = pick(run);
+      const [training, evaluation] = pick(run);
       const name = names[i] ?? run.name;
       return [
         { run: name, part: 'training', points: training },
-        { run: name, part: 'validation', points: validation },
+        { run: name, part: 'evaluation', points: evaluation },
       ];
     })
     .filter((curve) => curve.points.length > 0);
 }
 
-/** A loss that falls a hundredfold, as it does under a strong budget penalty, is only readable on a logarithmic axis. */
+/** A loss that falls a hundredfold is only readable on a logarithmic axis. */
 function lossMeasure(values: readonly number[]): Measure {
   const lowest = Math.min(...values);
   const highest = Math.max(...values);
   const logarithmic = lowest > 0 && highest > 100 * lowest;
   return {
     what: 'loss',
-    axisTitle: logarithmic ? 'loss (logarithmic)' : 'loss',
+    axisTitle: logarithmic ? 'cross-entropy (logarithmic)' : 'cross-entropy',
     scale: logarithmic
       ? { type: 'log', domain: [lowest, highest], nice: true }
       : { domain: [Math.min(0, lowest), highest], nice: true },
@@ -100,7 +100,7 @@ function curvePlot(runs: readonly RunRecord[], curves: readonly Curve[], measure
   const title = measure.what[0]?.toUpperCase() + measure.what.slice(1);
   return {
     title: overlaid
-      ? { text: title, subtitle: 'solid: validation, dashed: training' }
+      ? { text: title, subtitle: `solid: ${evaluatedOn(runs)}, dashed: training` }
       : { text: title, subtitle: headline(runs[0]!) },
     data: { values },
     width: WIDTH,
@@ -122,12 +122,12 @@ function curvePlot(runs: readonly RunRecord[], curves: readonly Curve[], measure
     layer: overlaid
       ? [
           curveLayer('training', epochs, runColor(names, WIDTH)),
-          curveLayer('validation', epochs, runColor(names, WIDTH)),
+          curveLayer('evaluation', epochs, runColor(names, WIDTH)),
         ]
       : [
           curveLayer('training', epochs, { value: TRAINING_COLOR }, false),
-          curveLayer('validation', epochs, { value: VALIDATION_COLOR }),
-          ...endLabels(curves, measure),
+          curveLayer('evaluation', epochs, { value: EVALUATION_COLOR }),
+          ...endLabels(curves, measure, evaluatedOn(runs)),
         ],
   } as TopLevelSpec;
 }
@@ -146,7 +146,7 @@ function curveLayer(
 }
 
 /** Name and last value beside each curve's end, moved apart where the ends meet. */
-function endLabels(curves: readonly Curve[], measure: Measure): object[] {
+function endLabels(curves: readonly Curve[], measure: Measure, evaluation: string): object[] {
   const position = (value: number) => (measure.scale.type === 'log' ? Math.log(value) : value);
   const heights = curves.flatMap((curve) => curve.points.map((point) => position(point.value)));
   const [low, high] = (measure.scale.domain as [number, number]).map(position) as [number, number];
@@ -156,14 +156,18 @@ function endLabels(curves: readonly Curve[], measure: Measure): object[] {
     ends.length === 2 ? (HEIGHT * (position(ends[0]!.end.value) - position(ends[1]!.end.value))) / span : HEIGHT;
   const shift = Math.max(0, (1.6 * LABEL_SIZE - gapPixels) / 2);
   return ends.map(({ curve, end }, i) => ({
-    data: { values: [{ ...end, label: `${curve.part} ${measure.format(end.value)}` }] },
+    data: {
+      values: [
+        { ...end, label: `${curve.part === 'training' ? 'training' : evaluation} ${measure.format(end.value)}` },
+      ],
+    },
     mark: {
       type: 'text',
       align: 'left',
       baseline: 'middle',
       dx: 8,
       dy: i === 0 ? -shift : shift,
-      color: curve.part === 'training' ? TRAINING_COLOR : VALIDATION_COLOR,
+      color: curve.part === 'training' ? TRAINING_COLOR : EVALUATION_COLOR,
     },
     encoding: { text: { field: 'label' } },
   }));

@@ -34,7 +34,7 @@ describe('train', () => {
     expect(epochs).toHaveLength(3);
     for (const line of epochs) {
       expect(line).toMatch(
-        /^epoch \d\/3 {2}loss \d+\.\d{4} {2}train err .* % {2}val err .* % {2}W .* kB {2}A\(max\) .* kB {2}\d+ img\/s/,
+        /^epoch \d\/3 {2}loss \d+\.\d{4} {2}train err .* % {2}test err .* % {2}W .* kB {2}A\(max\) .* kB {2}\d+ img\/s/,
       );
     }
     expect(`${stdout}${stderr}`).not.toContain('\u001b');
@@ -223,7 +223,9 @@ describe('eval', () => {
     const args = ['--select', 'validation', '--validation-split', '16', '--out', 'honest', '--no-plots'];
     const { stderr, stdout } = await succeeds(['train', 'ADAM', '--cfg', cfg, ...args], folder);
     expect(stderr).toContain('  80 images  ');
-    expect(stdout).toMatch(/best error .* % \(on the test images .* %\) in epoch \d, last .* % \(on the test images/);
+    expect(stdout).toMatch(
+      /best validation error .* % \(on the test images .* %\) in epoch \d, last .* % \(on the test images/,
+    );
     const [header, ...lines] = readFileSync(join(folder, 'honest/ADAM/results.csv'), 'utf8').trim().split('\n');
     expect(header).toBe('iter,train_err,val_err,loss,loss1,loss2,loss3,test_err');
     const rows = lines.map((line) => line.split(',').map(Number));

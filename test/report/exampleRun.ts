@@ -10,10 +10,13 @@ export interface ExampleRun {
   readonly quantized: boolean;
   readonly targetWeightKbytes?: number;
   readonly targetActivationKbytes?: number;
-  /** Validation error at the end, a fraction. */
+  /** Error of the evaluation at the end, a fraction. */
   readonly finalError?: number;
-  /** Budget penalty in the losses at the start. */
+  /** Cross-entropy on top at the start, as after a bad start. */
+  readonly badStart?: number;
+  /** Budget penalty in the training loss at the start. */
   readonly penalty?: number;
+  readonly select?: 'test' | 'validation';
   /** Without a summary, as a run that still goes on. */
   readonly unfinished?: boolean;
   /** No epoch obeyed the budget. */
@@ -41,9 +44,11 @@ export function writeExampleRun(parent: string, run: ExampleRun): string {
   const decay = (epoch: number) => Math.exp((-4 * epoch) / Math.max(run.epochs, 40)) * 0.75 + 0.25 * rate(epoch);
   const finalError = run.finalError ?? 0.0858;
 
-  const trainLoss = (e: number) => 1.7 * decay(e) * (1 + 0.02 * wobble(e, 1)) + (run.penalty ?? 0) * Math.exp(-e / 4);
-  const testLoss = (e: number) =>
-    0.28 + 1.5 * decay(e) * (1 + 0.09 * wobble(e, 2)) + (run.penalty ?? 0) * Math.exp(-e / 4);
+  const badStart = (e: number) => (run.badStart ?? 0) * Math.exp(-e / 4);
+  const crossEntropy = (e: number) => 1.7 * decay(e) * (1 + 0.02 * wobble(e, 1)) + badStart(e);
+  const penalty = (e: number) => (run.penalty ?? 0) * Math.exp(-e / 4);
+  const trainLoss = (e: number) => crossEntropy(e) + penalty(e);
+  const testLoss = (e: number) => 0.28 + 1.5 * decay(e) * (1 + 0.09 * wobble(e, 2)) + badStart(e);
   const trainAccuracy = (e: number) => 0.995 - 0.5 * decay(e);
   const testAccuracy = (e: number) => 1 - finalError + 0.02 - 0.55 * decay(e) * (1 + 0.12 * wobble(e, 3));
   const best = epochs.reduce((found, e) => (testAccuracy(e) > testAccuracy(found) ? e : found), 1);
@@ -52,6 +57,21 @@ export function writeExampleRun(parent: string, run: ExampleRun): string {
   write(`test_losses${suffix}.csv`, ['epoch,loss', ...epochs.map((e) => `${e},${testLoss(e)}`)]);
   write(`train_accs${suffix}.csv`, ['epoch,accuracy', ...epochs.map((e) => `${e},${trainAccuracy(e)}`)]);
   write(`test_accs${suffix}.csv`, ['epoch,accuracy', ...epochs.map((e) => `${e},${testAccuracy(e)}`)]);
+
+  const tested = run.select === 'validation' ? ',test_err' : '';
+  const results = epochs.map((e) =>
+    [
+      e,
+      1 - trainAccuracy(e),
+      1 - testAccuracy(e),
+      trainLoss(e),
+      crossEntropy(e),
+      penalty(e),
+      0,
+      ...(tested ? [0.1] : []),
+    ].join(','),
+  );
+  write('results.csv', [`iter,train_err,val_err,loss,loss1,loss2,loss3${tested}`, ...results]);
 
   const weightBits = (layer: number, e: number) => Math.round(2 + 1.6 * (1 + wobble(layer, 5)) + 3 * Math.exp(-e / 30));
   const activationBits = (layer: number, e: number) => Math.round(3 + wobble(layer, 9) + 3 * Math.exp(-e / 25));
@@ -80,6 +100,7 @@ export function writeExampleRun(parent: string, run: ExampleRun): string {
     target_weight_kbytes: run.targetWeightKbytes ?? -1,
     target_activation_kbytes: run.targetActivationKbytes ?? -1,
     target_activation_type: 'max',
+    select: run.select ?? 'test',
   };
   const config = { experiment: run.name, cfg: 'example.cfg', settings, versions: {}, device: 'cpu', seed: 313 };
   writeFileSync(join(folder, 'config.json'), JSON.stringify(config));
@@ -96,7 +117,7 @@ export function writeExampleRun(parent: string, run: ExampleRun): string {
     seconds: 60,
     epochs: run.epochs,
     device: 'cpu',
-    select: 'best',
+    select: run.select ?? 'test',
   };
   writeFileSync(join(folder, 'summary.json'), JSON.stringify(summary));
   return folder;
