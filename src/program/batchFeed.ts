@@ -5,6 +5,7 @@
  */
 
 import type { BatchTable } from '../data/batches.js';
+import type { ImageSet } from '../data/imageSet.js';
 import { type ImageStream, type Images, isStream, type ReadAhead, readAhead } from '../data/imageStream.js';
 import type { Program } from '../engine/engine.js';
 import { STORAGE } from '../nn/index.js';
@@ -45,6 +46,36 @@ export function batchFeed(program: Program, storages: FeedStorages, images: Imag
     waitMs: 0,
     begin: ({ entries }) => program.write(storages.batches, entries),
     use: async (batch) => program.write(STORAGE.position, [batch]),
+  };
+}
+
+/** A feed of a program that holds one batch, whatever the images come from. */
+export function oneBatchFeed(program: Program, storages: FeedStorages, images: Images): BatchFeed {
+  return isStream(images) ? streamedFeed(program, storages, images) : slicedFeed(program, storages, images);
+}
+
+function slicedFeed(program: Program, storages: FeedStorages, set: ImageSet): BatchFeed {
+  const size = set.height * set.width * set.channels;
+  let table: BatchTable | null = null;
+  return {
+    waitMs: 0,
+    begin: (begun) => {
+      table = begun;
+    },
+    use: async (batch) => {
+      if (!table) throw new Error('the batches have to be set first');
+      const { batchSize, entries } = table;
+      const own = Int32Array.from(entries.subarray(2 * batch * batchSize, 2 * (batch + 1) * batchSize));
+      for (let place = 0; place < batchSize; place++) {
+        const image = own[2 * place]!;
+        if (image < 0) continue;
+        program.write(storages.images, set.images.subarray(image * size, (image + 1) * size), place * size);
+        program.write(storages.labels, [set.labels[image]!], place);
+        own[2 * place] = place;
+      }
+      program.write(storages.batches, own);
+      program.write(STORAGE.position, [0]);
+    },
   };
 }
 

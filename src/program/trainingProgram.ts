@@ -85,10 +85,26 @@ export interface TrainingProgram {
 
 /** Builds both phases and the start values of everything they learn. */
 export function buildTrainingProgram(options: ProgramOptions): TrainingProgram {
-  const variables = new Variables(createRandom(options.seed, randomStreams.startValues), options.starting);
+  const variables = startVariables(options);
   const builder = new PhaseBuilder(options, variables);
   builder.declare();
   return { plan: makePlan({ train: builder.train(), evaluate: builder.evaluate() }), variables, options };
+}
+
+/**
+ * Builds the phase `evaluate` alone, over one batch of images that the host writes. Files of parameters hold what is to
+ * be evaluated, averages where there are any, so nothing is averaged here.
+ */
+export function buildEvaluationProgram(options: ProgramOptions): TrainingProgram {
+  const { evaluation, batchSize } = options;
+  if (evaluation.type === 'batch') throw new Error('an evaluation program gathers its batches from bytes');
+  const { scale, offset } = evaluation;
+  const source = { type: 'stream', count: batchSize, scale, offset } as const;
+  const own = { ...options, movingAverages: false, evaluation: source };
+  const variables = startVariables(options);
+  const builder = new PhaseBuilder(own, variables);
+  builder.declare();
+  return { plan: makePlan({ evaluate: builder.evaluate() }), variables, options: own };
 }
 
 /** The network without quantizers, as far as its logits, and where the activations go that were asked for. */
@@ -105,12 +121,16 @@ export interface FloatForward extends TrainingProgram {
 export function buildFloatForward(options: ProgramOptions, kept: readonly string[]): FloatForward {
   const activations = { activations: unquantized, linear: unquantized, input: unquantized };
   const float = { ...options, weights: unquantized, ...activations, exceptions: {}, movingAverages: false };
-  const variables = new Variables(createRandom(options.seed, randomStreams.startValues), options.starting);
+  const variables = startVariables(options);
   const builder = new PhaseBuilder(float, variables);
   builder.declare();
   const places = new Map(kept.map((name) => [name, `activation ${name}`]));
   const graph = builder.floatForward(places);
   return { plan: makePlan({ train: graph }), variables, options: float, activations: places };
+}
+
+function startVariables({ seed, starting }: ProgramOptions): Variables {
+  return new Variables(createRandom(seed, randomStreams.startValues), starting);
 }
 
 class PhaseBuilder {
