@@ -1,14 +1,39 @@
-/** The library: what the command line is made of. */
+/** The library in Node; docs/library.md has an example for each use. */
 
-export { loadDataset } from './data/files/index.js';
-export * as data from './data/index.js';
-export type { Engine, Program } from './engine/engine.js';
-export { type Device, type EngineOptions, selectEngine } from './engine/selectEngine.js';
-export { InputError } from './errors.js';
-export { openSession, type Session } from './program/session.js';
-export { buildTrainingProgram, type ProgramOptions, type TrainingProgram } from './program/trainingProgram.js';
-export * as quant from './quant/index.js';
-export { plotRun, plotRuns } from './report/index.js';
-export * as experiment from './settings/index.js';
-export { dataShape, programOptions } from './train/programOptions.js';
-export { initialState, type TrainingRun, train } from './train/train.js';
+import { selectEngine } from './engine/selectEngine.js';
+import { type Network, type OpenOptions, openWith } from './library/network.js';
+import { trainWith } from './library/train.js';
+import { readWeightFile } from './weights/safetensorsFile.js';
+
+export { generateSynthetic } from './data/synthetic.js';
+export { DeviceLost, InputError } from './errors.js';
+export type { ImageShape, LabelledImages } from './library/imageArrays.js';
+export type { Network, OpenOptions, Prediction } from './library/network.js';
+export { sectionSettings } from './library/sectionSettings.js';
+export type { TrainingData, TrainingOptions, TrainingResult, TrainingSettings } from './library/train.js';
+export type { EpochReport, StepReport, TrainingMetrics } from './train/recorder.js';
+export type { RunSummary } from './train/summary.js';
+export { TrainingFault } from './train/train.js';
+
+/**
+ * Trains a network on images in memory, as `mpdnn train` does: the same settings and seed give the same bytes.
+ *
+ * @throws InputError for settings, images, weights or a checkpoint that do not fit
+ * @throws TrainingFault if the loss is no longer finite
+ * @example
+ * const { parameters } = await train({ data, settings: { w_quantize: 'parametric_fp_d_xmax', epochs: 20 } });
+ */
+export const train = trainWith(selectEngine);
+
+/**
+ * Opens a trained network: the bytes of a file of parameters, or its path.
+ *
+ * @throws InputError if it is missing, damaged, or does not say which network it belongs to
+ * @example
+ * const network = await open('experiments/QUICKSTART/params_best.safetensors');
+ * const [prediction] = await network.predict(image);
+ */
+export async function open(parameters: Uint8Array | string, options?: OpenOptions): Promise<Network> {
+  if (typeof parameters !== 'string') return openWith(selectEngine)(parameters, options);
+  return openWith(selectEngine, parameters)(readWeightFile(parameters), options);
+}

@@ -4,12 +4,13 @@
  */
 
 import { InputError } from '../errors.js';
-import { dataDifference, describeData } from '../runs/dataDescription.js';
+import { dataDifference } from '../runs/dataDescription.js';
 import { openRunFolder } from '../runs/index.js';
 import type { RunEvents } from '../runs/runEvents.js';
 import { runExperiment } from '../runs/runExperiment.js';
 import type { Workbench } from '../runs/workbench.js';
 import { type Experiment, resolveExperiment } from '../settings/index.js';
+import { describeData } from '../train/dataDescription.js';
 import { normalisation } from '../train/programOptions.js';
 import { TrainingFault } from '../train/train.js';
 import type { PlannedRun } from './plan.js';

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { generateSynthetic } from '../data/index.js';
-import { type DataDescription, dataDifference, describeData, relabelled } from './dataDescription.js';
+import { type DataDescription, describeData } from '../train/dataDescription.js';
+import { dataDifference, relabelled } from './dataDescription.js';
 
 const { train, test } = generateSynthetic(1, 20);
 const pixels = { scale: [1, 1, 1], offset: [0, 0, 0] };

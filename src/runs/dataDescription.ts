@@ -1,43 +1,18 @@
-/**
- * What a run and its parameter files say of their data: the classes by name and number, how an image enters the network,
- * and fingerprints of the images, by which another run's, or a changed folder, is told apart.
- */
+/** Whether a run's data are those of now: compared by what `describeData` says of both. */
 
 import { z } from 'zod';
-import { fingerprint, type Images } from '../data/index.js';
+import type { Images } from '../data/index.js';
 import { InputError } from '../errors.js';
-import type { ExperimentData } from './experimentData.js';
+import type { DataDescription } from '../train/dataDescription.js';
 
+/** What config.json has of it. */
 export const dataSchema = z.object({
-  /** In the order of the labels: the network's output number i speaks of class i. */
   classes: z.array(z.string()).readonly(),
-  /** Height, width and channels of the images that enter the network. */
   image: z.tuple([z.int(), z.int(), z.int()]).readonly(),
-  /** Byte b of channel c enters as b·scale[c] + offset[c]. */
   scale: z.array(z.number()).readonly(),
   offset: z.array(z.number()).readonly(),
-  /** As `fingerprint` of the data's room makes them; `validation` is `null` where the test images choose. */
   fingerprints: z.object({ train: z.string(), validation: z.string().nullable(), test: z.string() }).readonly(),
-});
-export type DataDescription = z.output<typeof dataSchema>;
-
-/** The description of the images of a run and of how they are normalised. */
-export function describeData(
-  { classes, train, validation, test }: Pick<ExperimentData, 'classes' | 'train' | 'validation' | 'test'>,
-  { scale, offset }: Pick<DataDescription, 'scale' | 'offset'>,
-): DataDescription {
-  return {
-    classes,
-    image: [train.height, train.width, train.channels],
-    scale,
-    offset,
-    fingerprints: {
-      train: fingerprint(train),
-      validation: validation && fingerprint(validation),
-      test: fingerprint(test),
-    },
-  };
-}
+}) satisfies z.ZodType<DataDescription>;
 
 /** The first difference in words, such as `class 2 was 'blue', now it is 'sky'`; `null` if there is none. */
 export function dataDifference(then: DataDescription, now: DataDescription): string | null {

@@ -1,25 +1,16 @@
 /** The images of an experiment: loaded or found, limited, split, and checked where they are streamed. */
 
 import { loadDataset, measured } from '../data/files/index.js';
-import { type Images, isStream, type OnProgress, split, usualSplit } from '../data/index.js';
+import { type Images, isStream, type OnProgress } from '../data/index.js';
 import { cacheFolder } from '../disk/cacheFolder.js';
 import type { Experiment } from '../settings/index.js';
+import { heldOut, type TrainingImages } from '../train/openTraining.js';
 
-export interface ExperimentData {
-  readonly classes: readonly string[];
+export interface ExperimentData extends TrainingImages {
   /** Lines that the user should read, such as how many files were left out. */
   readonly notes: readonly string[];
-  readonly train: Images;
-  /** Held out from the training images to choose the best parameters; `null` where the test images choose. */
-  readonly validation: Images | null;
-  readonly test: Images;
   /** Ends the decoders of streamed images. */
   close(): Promise<void>;
-}
-
-/** The sets to evaluate: the one that chooses first, then the test images if they are another. */
-export function evaluationSets({ validation, test }: ExperimentData): readonly [Images, ...Images[]] {
-  return validation ? [validation, test] : [test];
 }
 
 /**
@@ -44,8 +35,7 @@ export async function loadExperimentData(
     seed: training.seed,
     onProgress,
   });
-  const held = data.validationSplit ?? usualSplit(dataset.train.count);
-  const parts = held > 0 ? split(dataset.train, held, training.seed) : null;
+  const parts = use === 'all' ? heldOut(experiment, dataset.train) : { train: dataset.train, validation: null };
   const checked = async (images: Images, isUsed: boolean): Promise<Images> =>
     isUsed && isStream(images) ? measured(images, { cacheDirectory: cacheFolder(), onProgress }) : images;
   const close = async (): Promise<void> => {
@@ -55,8 +45,8 @@ export async function loadExperimentData(
     return {
       classes: dataset.classes,
       notes: dataset.notes ?? [],
-      train: await checked(parts?.rest ?? dataset.train, use === 'all'),
-      validation: parts && (await checked(parts.held, use === 'all')),
+      train: await checked(parts.train, use === 'all'),
+      validation: parts.validation && (await checked(parts.validation, use === 'all')),
       test: await checked(dataset.test, true),
       close,
     };

@@ -9,19 +9,14 @@ import { selectEngine } from '../engine/selectEngine.js';
 import { InputError } from '../errors.js';
 import type { Variables } from '../nn/index.js';
 import { packageVersion } from '../packageVersion.js';
-import { openSession } from '../program/session.js';
-import { buildTrainingProgram, type TrainingProgram } from '../program/trainingProgram.js';
 import type { ConfigFile, Experiment } from '../settings/index.js';
-import { startOnActivations } from '../train/activationStart.js';
-import { budgetOutlook } from '../train/budgetLimits.js';
-import { type Checkpoint, checkpointFile, readCheckpoint } from '../train/checkpoint.js';
-import { dataShape, normalisation, programOptions, resolvedLayers } from '../train/programOptions.js';
+import { type DataDescription, describeData } from '../train/dataDescription.js';
+import { openTraining } from '../train/openTraining.js';
+import { normalisation } from '../train/programOptions.js';
 import type { RunSummary } from '../train/summary.js';
-import { initialState, train } from '../train/train.js';
-import { zeroedWeights } from '../train/zeroedWeights.js';
-import { type LoadedWeights, loadReport, readStartingWeights, readWeightFile } from '../weights/index.js';
-import { type DataDescription, dataDifference, describeData } from './dataDescription.js';
-import { type ExperimentData, evaluationSets } from './experimentData.js';
+import { readStartingWeights, readWeightFile } from '../weights/index.js';
+import { dataDifference } from './dataDescription.js';
+import type { ExperimentData } from './experimentData.js';
 import { folderRecorder } from './folderRecorder.js';
 import {
   checkReplaceable,
@@ -82,33 +77,23 @@ async function runLocked(
   if (!experiment.resume) checkReplaceable(experiment, force);
   const data = await bench.data(experiment, events.task);
   for (const note of data.notes) events.line(note);
-  checkBatchSize(experiment, data.train.count);
   const resumed = experiment.resume ? resumeRunFolder(experiment) : null;
   const description = describeData(data, normalisation(experiment, data.train.channels));
   if (resumed) checkSameData(resumed, description, events);
   const startFile = resumed ? null : resolveStartingWeights(experiment, file);
-  const starting = startFile ? await readStartingWeights(startFile) : null;
-  const [chooses, reported] = evaluationSets(data);
-  const shape = dataShape(data, chooses.count, reported?.count);
-  const program = buildTrainingProgram(programOptions(experiment, shape, starting));
-  // Always measured on the CPU: a run starts from the same values on every device.
-  const openCpu = () => selectEngine('cpu', { threads: experiment.threads ?? undefined });
-  if (!resumed) await startOnActivations(program, data.train, openCpu);
-  const outlook = budgetOutlook(experiment, program.variables);
-  if (starting) events.line(startLine(program.variables, starting));
-  if (outlook) events.line(outlook);
-  const zeroed = resumed ? null : zeroedWeights(program.variables);
-  if (zeroed) events.line(zeroed);
-  if (experiment.layers.length > 0) events.onLayers?.(resolvedLayers(experiment, shape));
-  const checkpoint = resumed ? checkpointOf(resumed.folder, experiment, program) : null;
-  const engine = await bench.engine(experiment);
-  const session = await openSession(engine, program, (done, total) => events.task('compiling', done, total));
+  const run = await openTraining(experiment, data, {
+    starting: startFile ? await readStartingWeights(startFile) : null,
+    checkpoint: resumed && {
+      file: readWeightFile(resumed.folder.checkpoint),
+      source: resumed.folder.checkpoint,
+    },
+    engine: () => bench.engine(experiment),
+    cpuEngine: () => selectEngine('cpu', { threads: experiment.threads ?? undefined }),
+    description,
+    events,
+  });
   try {
-    session.setTrainingImages(data.train);
-    session.setEvaluationImages(...evaluationSets(data));
-    checkpoint?.restore(session.program);
-    const state = checkpoint?.state ?? initialState(experiment);
-    const device = `${engine.name}: ${engine.description}`;
+    const { device, variables } = run;
     if (resumed) setEpochs(resumed.folder, resumed.config, experiment.training.epochs);
     const folder =
       resumed?.folder ??
@@ -117,25 +102,15 @@ async function runLocked(
         versions: { 'mixed-precision-dnns': packageVersion(), node: process.version },
         startingWeights: startFile === null ? null : startingWeights(startFile),
         data: description,
-        checkpoint: await checkpointFile(program, session.program, state),
+        checkpoint: await run.checkpoint(),
         force,
       });
     events.line(`${experiment.name}  ${experiment.network.model}  ${countLine(data)}  ${device}`);
     onTraining?.();
-    const summary = await train({
-      experiment,
-      session,
-      trainImages: data.train,
-      recorder: folderRecorder(folder, lock),
-      device,
-      state,
-      metadata: { data: JSON.stringify(description) },
-      signal,
-      events,
-    });
-    return { folder, variables: program.variables, summary };
+    const summary = await run.train(folderRecorder(folder, lock), { signal, events });
+    return { folder, variables, summary };
   } finally {
-    await session.program.dispose();
+    await run.close();
   }
 }
 
@@ -156,20 +131,6 @@ function checkSameData(
   );
 }
 
-/** Throws an `InputError` if the run has more epochs than are wanted now, or what `readCheckpoint` throws. */
-function checkpointOf(
-  { root, checkpoint: path }: RunFolder,
-  { training }: Experiment,
-  program: TrainingProgram,
-): Checkpoint {
-  const checkpoint = readCheckpoint(readWeightFile(path), path, program);
-  const { epoch } = checkpoint.state;
-  if (epoch <= training.epochs) return checkpoint;
-  throw new InputError(
-    `${root}: cannot resume to ${training.epochs} epochs, it has trained ${epoch}; ask for as many or more`,
-  );
-}
-
 /** How many images train, and how many of the training images are held out. */
 function countLine({ train, validation }: ExperimentData): string {
   return `${train.count} images${validation ? `  ${validation.count} more held out to choose by` : ''}`;
@@ -178,14 +139,4 @@ function countLine({ train, validation }: ExperimentData): string {
 /** What config.json keeps of a file of starting weights: its hash tells whether it is still the same. */
 export function startingWeights(file: string): NonNullable<RunConfig['starting_weights']> {
   return { file, sha256: createHash('sha256').update(readFileSync(file)).digest('hex') };
-}
-
-function checkBatchSize({ training: { batchSize } }: Experiment, images: number): void {
-  if (batchSize <= images) return;
-  throw new InputError(`batch_size = ${batchSize}: more than the ${images} training images; use ${images} or less`);
-}
-
-function startLine(variables: Variables, starting: LoadedWeights): string {
-  const { matched, missing, unused } = loadReport(variables, starting);
-  return `starts from ${starting.source}: ${matched.length} tensors taken, ${missing.length} fresh, ${unused.length} unused`;
 }

@@ -6,16 +6,12 @@
 
 import { InputError } from '../errors.js';
 import { type Experiment, experimentFromSettings } from '../settings/index.js';
-import type { DataShape } from './programOptions.js';
+import type { DataDescription } from './dataDescription.js';
 
-/** What a network takes and tells apart. */
-export interface NetworkData extends Pick<DataShape, 'imageShape'> {
-  /** In the order of the logits. */
-  readonly classes: readonly string[];
-}
-
-export interface Description extends NetworkData {
+export interface Description {
+  /** With the settings that decide what the network computes. */
   readonly experiment: Experiment;
+  readonly data: DataDescription;
 }
 
 /** Keys that say where images come from, and where and how a run takes place. */
@@ -25,19 +21,19 @@ const ofThePlace: ReadonlySet<string> = new Set([
   ...['device', 'threads', 'matmul_precision', 'out', 'checkpoint_minutes', 'resume', 'weightfile'],
 ]);
 
-export function describe(experiment: Experiment, { classes, imageShape }: NetworkData): Record<string, string> {
+/** The texts for the metadata of a file of parameters. */
+export function describe(experiment: Experiment, data: DataDescription): Record<string, string> {
   const settings = Object.entries(experiment.settings).filter(([key]) => !ofThePlace.has(key));
   return {
     experiment: experiment.name,
     settings: JSON.stringify(Object.fromEntries(settings)),
-    classes: JSON.stringify(classes),
-    image_shape: JSON.stringify(imageShape),
+    data: JSON.stringify(data),
   };
 }
 
 /** The description in the metadata of a file called `source`. Throws an `InputError` if it has none, or a broken one. */
 export function readDescription(metadata: Readonly<Record<string, string>>, source: string): Description {
-  const value = (key: string): unknown => {
+  const value = (key: 'settings' | 'data'): unknown => {
     const text = metadata[key];
     if (text === undefined) {
       throw new InputError(`${source}: does not say which network it belongs to (no ${key} in its metadata)`);
@@ -48,17 +44,19 @@ export function readDescription(metadata: Readonly<Record<string, string>>, sour
       throw new InputError(`${source}: damaged, ${key} in its metadata is no JSON`);
     }
   };
-  const [settings, classes, imageShape] = [value('settings'), value('classes'), value('image_shape')];
-  const fault = (key: string) => new InputError(`${source}: damaged, ${key} in its metadata is not what it should be`);
-  if (typeof settings !== 'object' || settings === null || Array.isArray(settings)) throw fault('settings');
-  if (!isListOf('string', classes) || classes.length === 0) throw fault('classes');
-  if (!isListOf('number', imageShape) || imageShape.length !== 3) throw fault('image_shape');
-  const experiment = experimentFromSettings(metadata.experiment ?? 'network', source, { ...settings });
-  return { experiment, classes, imageShape: imageShape as [number, number, number] };
+  const [settings, data] = [value('settings'), value('data')];
+  if (typeof settings !== 'object' || settings === null || !isDataDescription(data)) {
+    throw new InputError(`${source}: damaged, its metadata do not describe a network`);
+  }
+  return { experiment: experimentFromSettings(metadata.experiment ?? 'network', source, { ...settings }), data };
 }
 
-function isListOf(type: 'string', value: unknown): value is string[];
-function isListOf(type: 'number', value: unknown): value is number[];
-function isListOf(type: string, value: unknown): boolean {
-  return Array.isArray(value) && value.every((item) => typeof item === type);
+/** As far as predicting depends on it. */
+function isDataDescription(value: unknown): value is DataDescription {
+  const { classes, image } = (value ?? {}) as Partial<DataDescription>;
+  const isName = (name: unknown) => typeof name === 'string';
+  const isSize = (size: unknown) => Number.isSafeInteger(size) && Number(size) >= 1;
+  return (
+    Array.isArray(classes) && classes.every(isName) && Array.isArray(image) && image.length === 3 && image.every(isSize)
+  );
 }

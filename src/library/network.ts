@@ -1,0 +1,116 @@
+/** Trained networks: opened from the bytes of a file of parameters, to predict and to evaluate. */
+
+import type { Device, EngineOptions, SelectEngine } from '../engine/engineSelector.js';
+import { InputError } from '../errors.js';
+import type { Evaluation } from '../program/evaluate.js';
+import { openInference } from '../program/inference.js';
+import type { Sizes } from '../program/quantizerReport.js';
+import { readDescription } from '../train/description.js';
+import { programOptions } from '../train/programOptions.js';
+import { parseSafetensorsFile } from '../weights/checkedSafetensors.js';
+import { weightsOf } from '../weights/loadedWeights.js';
+import { type ImageShape, imageSet, type LabelledImages, unlabelledSet } from './imageArrays.js';
+
+/** What a network makes of an image. */
+export interface Prediction {
+  /** The class of the largest logit. */
+  readonly class: string;
+  /** Its index. */
+  readonly label: number;
+  /** Softmax of the logits, at this class. */
+  readonly probability: number;
+  /** One a class. */
+  readonly logits: readonly number[];
+}
+
+/** A trained network on an engine. */
+export interface Network extends ImageShape {
+  readonly model: string;
+  readonly classes: readonly string[];
+  /** The engine, in words. */
+  readonly device: string;
+  /** Bits by tensor; 32 for what is not quantized. */
+  readonly bits: Readonly<Record<string, number>>;
+  /** Memory in kB of 1024 bytes. */
+  readonly sizes: Sizes;
+  /** The classes of images [count, height, width, channels], in their order. */
+  predict(images: Uint8Array | Uint8ClampedArray): Promise<Prediction[]>;
+  /** Error (a fraction) and mean cross-entropy on labelled images. */
+  evaluate(images: LabelledImages): Promise<Evaluation>;
+  /** Gives the engine back; the network cannot be used any more. */
+  close(): Promise<void>;
+}
+
+export interface OpenOptions extends Pick<EngineOptions, 'threads' | 'matmulPrecision'> {
+  /** `auto`, a GPU where there is one, by default. */
+  readonly device?: Device;
+  /** Images at a time; as many as it was trained with by default. */
+  readonly batchSize?: number;
+}
+
+export type Open = (parameters: Uint8Array, options?: OpenOptions) => Promise<Network>;
+
+/** The function `open` with the engines of Node or of a browser; `source` is what messages call the bytes. */
+export function openWith(selectEngine: SelectEngine, source = 'parameters'): Open {
+  return async (parameters, { device = 'auto', threads, matmulPrecision, batchSize } = {}) => {
+    const { tensors, metadata } = parseSafetensorsFile(parameters, source);
+    const { experiment, data } = readDescription(metadata, source);
+    const { classes, image: imageShape } = data;
+    const [height, width, channels] = imageShape;
+    const shape = { height, width, channels };
+    const counts = { trainImages: 1, evaluationImages: 1 };
+    const options = programOptions(experiment, { classes: classes.length, imageShape, ...counts }, null);
+    const engine = await selectEngine(device, { threads, matmulPrecision });
+    try {
+      const size = checkedBatchSize(batchSize ?? options.batchSize);
+      const inference = await openInference(engine, { ...options, batchSize: size }, weightsOf(tensors, source));
+      const oneByOne = queue();
+      return {
+        ...shape,
+        model: experiment.network.model,
+        classes,
+        device: `${engine.name}: ${engine.description}`,
+        bits: inference.quantizers.bits,
+        sizes: inference.quantizers.sizes,
+        predict: async (images) => {
+          const set = unlabelledSet(images, shape, 'images');
+          return oneByOne(async () => predictions(await inference.logits(set), classes));
+        },
+        evaluate: async (images) => {
+          const set = imageSet(images, shape, classes.length, 'images');
+          return oneByOne(() => inference.evaluate(set));
+        },
+        close: () => oneByOne(() => engine.dispose()),
+      };
+    } catch (error) {
+      await engine.dispose();
+      throw error;
+    }
+  };
+}
+
+function checkedBatchSize(batchSize: number): number {
+  if (Number.isInteger(batchSize) && batchSize >= 1) return batchSize;
+  throw new InputError(`batchSize is ${batchSize}; it must be a whole number from 1 on`);
+}
+
+function predictions(logits: Float64Array, classes: readonly string[]): Prediction[] {
+  return Array.from({ length: logits.length / classes.length }, (_, image) => {
+    const own = [...logits.subarray(image * classes.length, (image + 1) * classes.length)];
+    const largest = Math.max(...own);
+    if (!Number.isFinite(largest)) throw new Error(`image ${image}: the network puts out no finite numbers`);
+    const label = own.indexOf(largest);
+    const sum = own.reduce((total, logit) => total + Math.exp(logit - largest), 0);
+    return { class: classes[label]!, label, probability: 1 / sum, logits: own };
+  });
+}
+
+/** Runs one task after another: they share the storages of one program. */
+function queue(): <T>(task: () => Promise<T>) => Promise<T> {
+  let last: Promise<unknown> = Promise.resolve();
+  return (task) => {
+    const own = last.then(task);
+    last = own.catch(() => undefined);
+    return own;
+  };
+}

@@ -1,0 +1,18 @@
+/** Sections of .cfg files as settings of the library. */
+
+import { type Experiment, resolveExperiment } from '../settings/index.js';
+import { readConfigFile } from '../settings/readConfigFile.js';
+import { ofFiles, type TrainingSettings } from './train.js';
+
+/**
+ * What a section of a .cfg file says, [DEFAULT] included, but for where images, weights and runs lie: to be trained as
+ * it is or with other values. Files that come with the package are found by name.
+ *
+ * @throws InputError if there is no such file or section, or if it has a fault
+ * @example sectionSettings('train_resnet_quant_fp', 'PARAMETRIC_FP_W_DELTA_XMAX').w_quantize // 'parametric_fp_d_xmax'
+ */
+export function sectionSettings(cfg: string, section: string): TrainingSettings {
+  const { sources, settings }: Experiment = resolveExperiment(readConfigFile(cfg), section);
+  const keys = [...sources.keys()].filter((key) => key in settings && !ofFiles.some((ofFile) => ofFile === key));
+  return Object.fromEntries(keys.map((key) => [key, settings[key as keyof typeof settings]]));
+}

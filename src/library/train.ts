@@ -1,0 +1,142 @@
+/** Training from arrays: what `mpdnn train` does, without files and without a command line. */
+
+import { limit } from '../data/imageSet.js';
+import type { SelectEngine } from '../engine/engineSelector.js';
+import { InputError } from '../errors.js';
+import { type Experiment, experimentFromSettings } from '../settings/index.js';
+import type { SettingKey } from '../settings/settings.js';
+import { describeData } from '../train/dataDescription.js';
+import { memoryRecorder, type RunRecord, readRunFile, runFile } from '../train/memoryRecorder.js';
+import { heldOut, openTraining, type TrainingImages } from '../train/openTraining.js';
+import { normalisation } from '../train/programOptions.js';
+import type { EpochReport, StepReport } from '../train/recorder.js';
+import type { RunSummary } from '../train/summary.js';
+import { parseSafetensorsFile } from '../weights/checkedSafetensors.js';
+import { weightsOf } from '../weights/loadedWeights.js';
+import { type ImageShape, imageSet, type LabelledImages } from './imageArrays.js';
+
+/** Images to train on, images to test on, and their classes. */
+export interface TrainingData extends ImageShape {
+  /** Names of the classes, in the order of their labels. */
+  readonly classes: readonly string[];
+  readonly train: LabelledImages;
+  readonly test: LabelledImages;
+}
+
+/** Keys of a .cfg file with their values; those that say where images and runs lie are not the library's. */
+export type TrainingSettings = Readonly<
+  Partial<Record<Exclude<SettingKey, OfFiles>, string | number | boolean | readonly (string | number)[] | null>>
+>;
+
+/** Keys of the command line: where images, weights and runs lie. */
+export const ofFiles = ['data', 'image_size', 'stream', 'decode_threads', 'out', 'resume', 'weightfile'] as const;
+type OfFiles = (typeof ofFiles)[number];
+
+export interface TrainingOptions {
+  readonly data: TrainingData;
+  /** As in a section of a .cfg file; what is left out is as published: ResNet-20, float, 160 epochs. */
+  readonly settings?: TrainingSettings;
+  /** The bytes of a file of parameters to start from. */
+  readonly weights?: Uint8Array;
+  /** What `onCheckpoint` or an aborted call gave: goes on there, to the bits of a run that never stopped. */
+  readonly resume?: Uint8Array;
+  /** Ends the run between two steps; the result is then not finished. */
+  readonly signal?: AbortSignal;
+  /** A few times a second. */
+  readonly onProgress?: (report: StepReport) => void;
+  readonly onEpoch?: (report: EpochReport) => void;
+  /** After every epoch, and within long ones every `checkpoint_minutes`. */
+  readonly onCheckpoint?: (checkpoint: Uint8Array) => void;
+  /** Remarks for people: whether the budget can be met, how the run starts. */
+  readonly onLine?: (text: string) => void;
+}
+
+export interface TrainingResult {
+  /** Whether the last epoch is over; if not, `checkpoint` is where to go on. */
+  readonly finished: boolean;
+  /** The best parameters: the bytes of the file that the command line writes. `null` before an epoch obeys the budget. */
+  readonly parameters: Uint8Array | null;
+  /** Those of the last finished epoch. */
+  readonly lastParameters: Uint8Array | null;
+  /** A report an epoch. */
+  readonly history: readonly EpochReport[];
+  /** Errors, sizes and bits of the best parameters; `null` if the run is not finished. */
+  readonly summary: RunSummary | null;
+  /** For `resume`. */
+  readonly checkpoint: Uint8Array;
+}
+
+export type Train = (options: TrainingOptions) => Promise<TrainingResult>;
+
+/** The function `train` with the engines of Node or of a browser. */
+export function trainWith(selectEngine: SelectEngine): Train {
+  return async ({ data, settings = {}, weights, resume, signal, ...told }) => {
+    const experiment = experimentOf(settings);
+    const images = imagesOf(data, experiment);
+    const begun = resume && readRunFile(resume, 'resume');
+    if (begun && weights) throw new InputError('weights: a run that is resumed has its own; leave them out, or resume');
+    const { device, threads, matmulPrecision } = experiment;
+    const options = { threads: threads ?? undefined, matmulPrecision };
+    const { onProgress, onEpoch, onCheckpoint, onLine } = told;
+    const engine = await selectEngine(device, options);
+    try {
+      const run = await openTraining(experiment, images, {
+        starting: weights ? weightsOf(parseSafetensorsFile(weights, 'weights').tensors, 'weights') : null,
+        checkpoint: begun ? { file: begun.checkpoint, source: 'resume' } : null,
+        engine: async () => engine,
+        cpuEngine: () => selectEngine('cpu', options),
+        description: describeData(images, normalisation(experiment, data.channels)),
+        events: onLine ? { line: onLine } : {},
+      });
+      const recorder = memoryRecorder(begun, onCheckpoint && ((record) => onCheckpoint(runFile(record))));
+      try {
+        await run.train(recorder, {
+          signal,
+          events: { ...(onProgress && { onStep: onProgress }), ...(onEpoch && { onEpoch }) },
+        });
+      } finally {
+        await run.close();
+      }
+      return resultOf(recorder.record);
+    } finally {
+      await engine.dispose();
+    }
+  };
+}
+
+function resultOf(record: RunRecord): TrainingResult {
+  const { best, last, history, summary } = record;
+  return {
+    finished: summary !== null,
+    parameters: best,
+    lastParameters: last,
+    history,
+    summary,
+    checkpoint: runFile(record),
+  };
+}
+
+function experimentOf(settings: TrainingSettings): Experiment {
+  const strange = ofFiles.find((key) => (settings as Readonly<Record<string, unknown>>)[key] !== undefined);
+  if (strange)
+    throw new InputError(`settings: ${strange}: is of the command line; give images, weights and resume as arrays`);
+  return experimentFromSettings('library', 'settings', settings);
+}
+
+/** As the command line chooses them: limited, and a part of the training images held out where it is to choose. */
+function imagesOf(
+  { classes, train, test, height, width, channels }: TrainingData,
+  experiment: Experiment,
+): TrainingImages {
+  const { data, training } = experiment;
+  const limited = (given: LabelledImages, count: number | null, what: string) => {
+    const set = imageSet(given, { height, width, channels }, classes.length, `data.${what}`);
+    return count === null ? set : limit(set, count, training.seed, `${what} set`);
+  };
+  const all = limited(train, data.limitTrain, 'train');
+  return {
+    classes,
+    ...heldOut(experiment, all),
+    test: limited(test, data.limitVal, 'test'),
+  };
+}

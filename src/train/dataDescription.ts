@@ -1,0 +1,37 @@
+/**
+ * What a run and its parameter files say of their data: the classes by name and number, how an image enters the network,
+ * and fingerprints of the images, by which another run's, or a changed folder, is told apart.
+ */
+
+import { fingerprint } from '../data/fingerprint.js';
+import type { TrainingImages } from './openTraining.js';
+
+export interface DataDescription {
+  /** In the order of the labels: the network's output number i speaks of class i. */
+  readonly classes: readonly string[];
+  /** Height, width and channels of the images that enter the network. */
+  readonly image: readonly [height: number, width: number, channels: number];
+  /** Byte b of channel c enters as b·scale[c] + offset[c]. */
+  readonly scale: readonly number[];
+  readonly offset: readonly number[];
+  /** As `fingerprint` of the data's room makes them; `validation` is `null` where the test images choose. */
+  readonly fingerprints: { readonly train: string; readonly validation: string | null; readonly test: string };
+}
+
+/** The description of the images of a run and of how they are normalised. */
+export function describeData(
+  { classes, train, validation, test }: TrainingImages,
+  { scale, offset }: Pick<DataDescription, 'scale' | 'offset'>,
+): DataDescription {
+  return {
+    classes,
+    image: [train.height, train.width, train.channels],
+    scale,
+    offset,
+    fingerprints: {
+      train: fingerprint(train),
+      validation: validation && fingerprint(validation),
+      test: fingerprint(test),
+    },
+  };
+}

@@ -1,0 +1,148 @@
+/**
+ * A run from its experiment and its images to the first step, the same for the command line and for the library: the
+ * program with its start values, measured where they are to be, on an engine, with what a checkpoint knows.
+ */
+
+import { split, usualSplit } from '../data/imageSet.js';
+import type { Images } from '../data/imageStream.js';
+import type { Engine } from '../engine/engine.js';
+import { InputError } from '../errors.js';
+import type { Variables } from '../nn/index.js';
+import { openSession, type Session } from '../program/session.js';
+import { buildTrainingProgram } from '../program/trainingProgram.js';
+import type { Experiment, ResolvedLayer } from '../settings/index.js';
+import { type LoadedWeights, loadReport } from '../weights/loadedWeights.js';
+import { startOnActivations } from './activationStart.js';
+import { budgetOutlook } from './budgetLimits.js';
+import { checkpointFile, readCheckpoint } from './checkpoint.js';
+import type { CheckpointState } from './checkpointState.js';
+import type { DataDescription } from './dataDescription.js';
+import { describe } from './description.js';
+import { dataShape, programOptions, resolvedLayers } from './programOptions.js';
+import type { Recorder, TrainingEvents } from './recorder.js';
+import type { RunSummary } from './summary.js';
+import { initialState, train } from './train.js';
+import { zeroedWeights } from './zeroedWeights.js';
+
+/** The images of a run. */
+export interface TrainingImages {
+  /** In the order of their labels. */
+  readonly classes: readonly string[];
+  readonly train: Images;
+  /** Held out from the training images to choose the best parameters; `null` where the test images choose. */
+  readonly validation: Images | null;
+  readonly test: Images;
+}
+
+/** The training images of an experiment, in two parts where some of them choose the best parameters. */
+export function heldOut<T extends Images>(
+  { data, training }: Experiment,
+  images: T,
+): { readonly train: T; readonly validation: T | null } {
+  const count = data.validationSplit ?? usualSplit(images.count);
+  if (count === 0) return { train: images, validation: null };
+  const { rest, held } = split(images, count, training.seed);
+  return { train: rest, validation: held };
+}
+
+/** The sets to evaluate: the one that chooses first, then the test images if they are another. */
+export function evaluationSets({ validation, test }: TrainingImages): readonly [Images, ...Images[]] {
+  return validation ? [validation, test] : [test];
+}
+
+export interface PreparationEvents {
+  /** A task before training, such as compiling. */
+  task?(name: string, done: number, total: number): void;
+  /** A line that stays. */
+  line?(text: string): void;
+  /** What holds for every tensor, where rules set the quantizers of single ones. */
+  onLayers?(layers: readonly ResolvedLayer[]): void;
+}
+
+/** What a run begins with. */
+export interface TrainingStart {
+  /** Parameters to start from; `null` for fresh ones, and where a checkpoint is given. */
+  readonly starting: LoadedWeights | null;
+  /** The bytes of the checkpoint to go on from, and what to call them in messages. */
+  readonly checkpoint: { readonly file: Uint8Array; readonly source: string } | null;
+  /** Opens the engine to train on; it stays open when the run is over. */
+  engine(): Promise<Engine>;
+  /** Opens a CPU engine to measure activations on: a run starts from the same values on every device. */
+  cpuEngine(): Promise<Engine>;
+  readonly description: DataDescription;
+  readonly events: PreparationEvents;
+}
+
+export interface OpenTraining {
+  readonly variables: Variables;
+  /** The engine, in words. */
+  readonly device: string;
+  /** The bytes of the checkpoint at which the run stands. */
+  checkpoint(): Promise<Uint8Array>;
+  /** Trains as `train` does, and throws what it throws. */
+  train(
+    recorder: Recorder,
+    options: { readonly signal?: AbortSignal | undefined; readonly events?: TrainingEvents | undefined },
+  ): Promise<RunSummary | null>;
+  /** Takes the program off the engine. */
+  close(): Promise<void>;
+}
+
+/** @throws InputError for what is wrong with the experiment, its images, its starting weights or its checkpoint */
+export async function openTraining(
+  experiment: Experiment,
+  images: TrainingImages,
+  { starting, checkpoint, engine: openEngine, cpuEngine, description, events }: TrainingStart,
+): Promise<OpenTraining> {
+  checkBatchSize(experiment, images.train.count);
+  const sets = evaluationSets(images);
+  const shape = dataShape(images, sets[0].count, sets[1]?.count);
+  const built = buildTrainingProgram(programOptions(experiment, shape, starting));
+  const { variables } = built;
+  if (!checkpoint) await startOnActivations(built, images.train, cpuEngine);
+  const outlook = budgetOutlook(experiment, variables);
+  if (starting) events.line?.(startLine(variables, starting));
+  if (outlook) events.line?.(outlook);
+  const zeroed = checkpoint ? null : zeroedWeights(variables);
+  if (zeroed) events.line?.(zeroed);
+  if (experiment.layers.length > 0) events.onLayers?.(resolvedLayers(experiment, shape));
+  const restored = checkpoint && readCheckpoint(checkpoint.file, checkpoint.source, built);
+  if (restored && restored.state.epoch > experiment.training.epochs) {
+    const { epochs } = experiment.training;
+    throw new InputError(
+      `${checkpoint.source}: cannot resume to ${epochs} epochs, it has trained ${restored.state.epoch}; ` +
+        'ask for as many or more',
+    );
+  }
+  const engine = await openEngine();
+  const session: Session = await openSession(engine, built, (done, total) => events.task?.('compiling', done, total));
+  try {
+    session.setTrainingImages(images.train);
+    session.setEvaluationImages(...sets);
+    restored?.restore(session.program);
+  } catch (error) {
+    await session.program.dispose();
+    throw error;
+  }
+  const state: CheckpointState = restored?.state ?? initialState(experiment);
+  const device = `${engine.name}: ${engine.description}`;
+  const metadata = describe(experiment, description);
+  return {
+    variables,
+    device,
+    checkpoint: () => checkpointFile(built, session.program, state),
+    train: (recorder, options) =>
+      train({ experiment, session, trainImages: images.train, recorder, metadata, device, state, ...options }),
+    close: () => session.program.dispose(),
+  };
+}
+
+function checkBatchSize({ training: { batchSize } }: Experiment, images: number): void {
+  if (batchSize <= images) return;
+  throw new InputError(`batch_size = ${batchSize}: more than the ${images} training images; use ${images} or less`);
+}
+
+function startLine(variables: Variables, starting: LoadedWeights): string {
+  const { matched, missing, unused } = loadReport(variables, starting);
+  return `starts from ${starting.source}: ${matched.length} tensors taken, ${missing.length} fresh, ${unused.length} unused`;
+}
