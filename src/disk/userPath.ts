@@ -1,6 +1,4 @@
-/** Paths as users write them. */
-import { homedir } from 'node:os';
-import path from 'node:path';
+/** Paths as users write them. Settings are read in browsers too, which have no paths, so nothing of Node is imported. */
 import { InputError } from '../errors.js';
 
 /**
@@ -14,5 +12,13 @@ export function userPath(text: string): string {
     if (!text.startsWith('~')) return text;
     throw new InputError(`${text}: write out the home folder of another user (or ./${text} for a file of this name)`);
   }
-  return path.join(homedir(), text.slice(1));
+  return `${homeFolder(text)}${text.slice(1)}`;
+}
+
+/** As `os.homedir` has it, but for accounts without any of these variables. */
+function homeFolder(text: string): string {
+  const { HOME, USERPROFILE } = globalThis.process?.env ?? {};
+  const home = HOME || USERPROFILE;
+  if (home) return home;
+  throw new InputError(`${text}: HOME is not set; write out the path`);
 }

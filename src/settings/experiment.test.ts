@@ -190,7 +190,7 @@ describe('faults name file, line, section, key, value, what is allowed and the n
     ['data = images', 'images:DIR'],
     ['data = synthetic:0', 'synthetic[:number of images]'],
     ['learning_rate_drops = 120,80', 'must be epochs in rising order such as 80,120, or none, or auto'],
-    ['mean = 0.5,0.5', 'must be one number or three'],
+    ['mean = 0.5,0.5', 'must have as many numbers as mean (2)'],
     ['mean = 0.5,0.5,0.5', 'a.cfg: [A] std = 0.5 (the default): must have as many numbers as mean (3)'],
     ['w_xmax_min = 128', 'must be below w_xmax_max = 127'],
     ['a_bitwidth_min = 5\na_bitwidth_max = 4', 'a_bitwidth_min = 5: must not exceed a_bitwidth_max = 4'],

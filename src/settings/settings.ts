@@ -274,12 +274,12 @@ function number(min: number, max: number, lower: 'from' | 'above' = 'from') {
   });
 }
 
-/** One number for all channels, or three separated by commas. */
+/** One number for all channels, or one a channel separated by commas: how many there are the images decide. */
 function perChannel(min: number, max: number) {
-  return setting(`one number or three (a channel each, commas between) from ${min} to ${max}`, (value) => {
+  return setting(`one number, or one a channel with commas between, from ${min} to ${max}`, (value) => {
     const numbers = value.split(',').map((part) => within(readNumber(part.trim()) ?? Number.NaN, min, max));
     const valid = numbers.filter((n) => n !== undefined);
-    return valid.length === numbers.length && (valid.length === 1 || valid.length === 3) ? valid : undefined;
+    return valid.length === numbers.length ? valid : undefined;
   });
 }
 

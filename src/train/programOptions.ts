@@ -2,6 +2,7 @@
 
 import type { Dataset } from '../data/imageSet.js';
 import { type Images, isStream } from '../data/imageStream.js';
+import { InputError } from '../errors.js';
 import { type ModelOptions, type QuantizerSettings, quantizableTensors, type StartingWeights } from '../nn/index.js';
 import type { Solver } from '../ops/attributes.js';
 import type { ImageSource, ProgramOptions } from '../program/trainingProgram.js';
@@ -124,11 +125,21 @@ function solverOf(training: Experiment['training']): Solver {
   return { type: 'adam', beta1: 0.9, beta2: 0.999, epsilon: 1e-8 };
 }
 
-/** Bytes b become b·scale + offset, channel by channel, which is (b/255 − mean)/std. */
+/**
+ * Bytes b become b·scale + offset, channel by channel, which is (b/255 − mean)/std.
+ * @throws InputError for as many means or deviations as there are no channels
+ */
 export function normalisation(
-  { data: { mean, std } }: Experiment,
+  { data: { mean, std }, sources }: Experiment,
   channels: number,
 ): { readonly scale: readonly number[]; readonly offset: readonly number[] } {
+  for (const [key, values] of Object.entries({ mean, std })) {
+    if (values.length === 1 || values.length === channels) continue;
+    const numbers = `${values.length} numbers for images of ${channels} channels`;
+    throw new InputError(
+      `${sources.get(key)?.where ?? key} = ${values}: ${numbers}; give one for all, or one a channel`,
+    );
+  }
   const all = Array.from({ length: channels }, (_, channel) => channel);
   const of = (values: readonly number[], channel: number) => values[channel % values.length]!;
   return {

@@ -1,0 +1,212 @@
+/** The library from outside: what it trains is what the command line trains, and goes on and opens as documented. */
+
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, it, vi } from 'vitest';
+import { generateSynthetic, InputError, open, sectionSettings, type TrainingData, train } from '../../src/index.js';
+import type { TrainingSettings } from '../../src/library/train.js';
+import { parseSafetensorsFile } from '../../src/weights/checkedSafetensors.js';
+import { succeeds, writeTinyConfig } from '../cli/runMpdnn.js';
+import { temporaryFolder } from '../temporaryFolder.js';
+
+const synthetic = generateSynthetic(313, 48);
+const shape = { height: 32, width: 32, channels: 3 };
+const data: TrainingData = { ...shape, classes: synthetic.classes, train: synthetic.train, test: synthetic.test };
+const short = { epochs: 2, batch_size: 16 };
+
+/** Grey, or more channels than colours; two classes, dark and bright. */
+function plainImages(channels: number, count: number): TrainingData {
+  const [height, width] = [8, 8];
+  const size = height * width * channels;
+  const labels = Array.from({ length: count }, (_, image) => image % 2);
+  const images = Uint8Array.from(
+    { length: count * size },
+    (_, at) => ((at * 37) % 100) + 150 * labels[Math.floor(at / size)]!,
+  );
+  const all = { images: images.map((byte) => Math.min(byte, 255)), labels };
+  return { height, width, channels, classes: ['dark', 'bright'], train: all, test: all };
+}
+
+describe('training from arrays', () => {
+  let folder: string;
+  let cfg: string;
+  beforeAll(() => {
+    folder = temporaryFolder();
+    cfg = writeTinyConfig(folder);
+  });
+
+  it.each(['BUDGET', 'GUARANTEED', 'EXTENDED', 'FP'])(
+    'gives the bytes that the command line writes: %s',
+    async (section) => {
+      const options = ['--data', 'synthetic:48', '--epochs', '2', '--batch-size', '16', '--threads', '1', '--no-plots'];
+      await succeeds(['train', section, '--cfg', cfg, ...options], folder);
+      // A mirrored stripe of a generated image is one of another class: what the data decide there, settings decide here.
+      const settings = { ...sectionSettings(cfg, section), ...short, augment_mirror: false };
+      const { finished, lastParameters, parameters, history, summary } = await train({ data, settings });
+      const written = (file: string) => readFileSync(join(folder, 'experiments', section, file));
+      const tensorsOf = (bytes: Uint8Array) => [...parseSafetensorsFile(bytes, 'parameters').tensors];
+      expect(finished).toBe(true);
+      expect(tensorsOf(lastParameters!)).toEqual(tensorsOf(written('params_last.safetensors')));
+      const rows = history.map(({ epoch, training, evaluation, loss }) =>
+        [epoch, training.error, evaluation.error, loss, training.loss1, training.loss2, training.loss3].join(),
+      );
+      expect(`iter,train_err,val_err,loss,loss1,loss2,loss3\n${rows.join('\n')}\n`).toBe(
+        String(written('results.csv')),
+      );
+      const { seconds: _, images_per_second: __, ...same } = JSON.parse(String(written('summary.json')));
+      expect(summary).toMatchObject(same);
+      if (same.best_epoch === null) expect(parameters).toBeNull();
+      else expect(tensorsOf(parameters!)).toEqual(tensorsOf(written('params_best.safetensors')));
+    },
+  );
+
+  const learned: TrainingSettings = {
+    ...short,
+    device: 'cpu',
+    threads: 1,
+    w_quantize: 'parametric_fp_d_xmax',
+    a_quantize: 'parametric_fp_d_xmax_relu',
+  };
+
+  it('stops at a signal, and goes on to the bits of a run that never stopped', async () => {
+    const whole = await train({ data, settings: learned });
+    const controller = new AbortController();
+    const steps: number[] = [];
+    const stopped = await train({
+      data,
+      settings: learned,
+      signal: controller.signal,
+      onEpoch: () => controller.abort(),
+      onCheckpoint: (checkpoint) => steps.push(checkpoint.length),
+    });
+    expect(stopped).toMatchObject({ finished: false, summary: null });
+    expect(stopped.history).toHaveLength(1);
+    expect(steps).toEqual([stopped.checkpoint.length]);
+    const resumed = await train({ data, settings: learned, resume: stopped.checkpoint });
+    expect(resumed.history.map(({ training, evaluation }) => [training, evaluation])).toEqual(
+      whole.history.map(({ training, evaluation }) => [training, evaluation]),
+    );
+    expect(resumed.lastParameters).toEqual(whole.lastParameters);
+    expect(resumed.parameters).toEqual(whole.parameters);
+    expect(resumed.summary?.bits).toEqual(whole.summary?.bits);
+    const other = train({ data, settings: { ...learned, seed: 2 }, resume: stopped.checkpoint });
+    await expect(other).rejects.toThrow('resume: is of a run with other settings: seed was 313, now it is 2');
+    await expect(train({ data, resume: stopped.lastParameters! })).rejects.toThrow('is no checkpoint that the library');
+  });
+
+  it('has reports since the epoch began and since the last one', async () => {
+    // A clock that moves on by more than the time between two reports whenever it is read.
+    let clock = 0;
+    const now = vi.spyOn(performance, 'now').mockImplementation(() => (clock += 300));
+    const reports: { epoch: number; batch: number; recent: number; whole: number }[] = [];
+    await train({
+      data,
+      settings: { ...learned, batch_size: 8, epochs: 1, checkpoint_minutes: 1000 },
+      onProgress: ({ epoch, batch, recent, metrics }) =>
+        reports.push({ epoch, batch, recent: recent.loss1, whole: metrics.loss1 }),
+    });
+    now.mockRestore();
+    expect(reports.length).toBe(6);
+    // The mean of the epoch so far is that of its parts, weighed by their batches.
+    let [sum, before] = [0, 0];
+    for (const { batch, recent, whole } of reports) {
+      sum += (batch - before) * recent;
+      before = batch;
+      expect(sum / batch).toBeCloseTo(whole, 5);
+    }
+    expect(reports[1]!.recent).not.toBeCloseTo(reports[1]!.whole, 3);
+  });
+
+  it.each([1, 2, 4])('takes images of %i channels', async (channels) => {
+    const images = plainImages(channels, 16);
+    const settings = { ...learned, batch_size: 8, mean: Array(channels).fill(0.5), std: Array(channels).fill(0.25) };
+    const { parameters } = await train({ data: images, settings });
+    const network = await open(parameters!, { device: 'cpu', threads: 1 });
+    expect(network).toMatchObject({ height: 8, width: 8, channels, classes: ['dark', 'bright'], model: 'resnet20' });
+    expect(await network.predict(images.test.images)).toHaveLength(16);
+    await network.close();
+  });
+
+  it.each<[string, Partial<Parameters<typeof train>[0]>, string]>([
+    [
+      'too many labels',
+      { data: { ...data, train: { images: data.train.images, labels: [1] } } },
+      'data.train: 1 labels',
+    ],
+    [
+      'a label of no class',
+      { data: { ...data, classes: ['a'] } },
+      'data.train: label 1 is 1; it must be a whole number from 0 to 0',
+    ],
+    ['half an image', { data: { ...data, height: 31.5 } }, 'data.train: height is 31.5'],
+    ['bytes that are no images', { data: { ...data, channels: 7 } }, 'are no whole number of images of 32x32x7'],
+    ['a setting with a wrong value', { settings: { epochs: 0 } }, 'settings: epochs = 0: must be an integer from 1'],
+    [
+      'a setting of the command line',
+      { settings: { out: 'x' } as TrainingSettings },
+      'settings: out: is of the command line',
+    ],
+    [
+      'a setting that is unknown',
+      { settings: { epoch: 1 } as TrainingSettings },
+      "unknown key; did you mean 'epochs'?",
+    ],
+    [
+      'means of other channels',
+      { settings: { batch_size: 8, mean: [0.1, 0.2], std: [1, 1] } },
+      'mean = 0.1,0.2: 2 numbers for images of 3 channels',
+    ],
+    [
+      'a batch that is too large',
+      { settings: { batch_size: 64 } },
+      'batch_size = 64: more than the 48 training images',
+    ],
+    ['damaged weights', { weights: new Uint8Array(9) }, 'weights: no valid safetensors file'],
+  ])('refuses %s in words', async (_, changes, message) => {
+    const refused = train({ data, settings: { epochs: 1, device: 'cpu', threads: 1 }, ...changes });
+    await expect(refused).rejects.toThrow(InputError);
+    await expect(train({ data, settings: { epochs: 1, device: 'cpu', threads: 1 }, ...changes })).rejects.toThrow(
+      message,
+    );
+  });
+});
+
+describe('an opened network', () => {
+  it.each(['parametric_fp_d_xmax', 'pow2'])(
+    'evaluates as its training did, and predicts the same: %s',
+    async (kind) => {
+      const settings = {
+        ...short,
+        device: 'cpu',
+        threads: 1,
+        ema_decay: 0.5,
+        w_quantize: kind,
+        a_quantize: `${kind}_relu`,
+      };
+      const { lastParameters, history } = await train({ data, settings });
+      const network = await open(lastParameters!, { device: 'cpu', threads: 1 });
+      expect(network.classes).toEqual(data.classes);
+      const { evaluation, quantizers } = history.at(-1)!;
+      expect(await network.evaluate(data.test)).toEqual(evaluation);
+      expect([network.bits, network.sizes]).toEqual([quantizers.bits, quantizers.sizes]);
+      const [all, first] = await Promise.all([
+        network.predict(data.test.images),
+        network.predict(data.test.images.subarray(0, 32 * 32 * 3)),
+      ]);
+      const wrong = all.filter(({ label }, index) => label !== data.test.labels[index]).length;
+      expect(wrong / all.length).toBe(evaluation.error);
+      expect(first).toEqual([all[0]]);
+      const [{ logits, probability, label, class: name }] = first as [(typeof first)[number]];
+      const exponentials = logits.map(Math.exp);
+      expect(probability).toBeCloseTo(exponentials[label]! / exponentials.reduce((a, b) => a + b), 12);
+      expect(name).toBe(data.classes[label]);
+      await expect(network.predict(new Uint8Array(5))).rejects.toThrow('images: 5 bytes are no whole number of images');
+      await network.close();
+    },
+  );
+
+  it('of a file that does not describe itself is refused', async () => {
+    await expect(open('nowhere.safetensors')).rejects.toThrow('nowhere.safetensors: no such file');
+    await expect(open(new Uint8Array(3))).rejects.toThrow(InputError);
+  });
+});
