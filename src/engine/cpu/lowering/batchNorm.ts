@@ -1,18 +1,19 @@
 /** Batch normalization with shortcut and activation: one pass forward, two and a small sum backward. */
 import type { Node } from '../../../graph/graph.js';
 import { dimension, elementCount, type Tensor } from '../../../graph/tensor.js';
+import { operand, optionalOperand, optionalResult, result } from '../../operands.js';
 import type { ArgumentBlock, Lowering, LoweringContext } from '../lowered.js';
 import { activationKind, rangeAddress } from './activationKind.js';
 import { rowsPerChunk } from './chunks.js';
 
 export const lowerBatchStatistics: Lowering<'batchStatistics'> = (node, context) => {
   const { count, epsilon, decay } = node.attributes;
-  const { runningMean: mean } = node.operands;
+  const mean = operand(node, 1);
   const args = {
-    moments: context.address(node.operands.moments),
+    moments: context.address(operand(node, 0)),
     runningMean: context.address(mean),
-    runningVariance: context.address(node.operands.runningVariance),
-    statistics: context.address(node.results.statistics),
+    runningVariance: context.address(operand(node, 2)),
+    statistics: context.address(result(node, 0)),
     channels: elementCount(mean.shape),
     epsilon: { float: epsilon },
     decay: { float: decay },
@@ -22,11 +23,11 @@ export const lowerBatchStatistics: Lowering<'batchStatistics'> = (node, context)
 };
 
 export const lowerRunningStatistics: Lowering<'runningStatistics'> = (node, context) => {
-  const { runningMean: mean } = node.operands;
+  const mean = operand(node, 0);
   const args = {
     runningMean: context.address(mean),
-    runningVariance: context.address(node.operands.runningVariance),
-    statistics: context.address(node.results.statistics),
+    runningVariance: context.address(operand(node, 1)),
+    statistics: context.address(result(node, 0)),
     channels: elementCount(mean.shape),
     epsilon: { float: node.attributes.epsilon },
   };
@@ -34,20 +35,20 @@ export const lowerRunningStatistics: Lowering<'runningStatistics'> = (node, cont
 };
 
 export const lowerBatchNorm: Lowering<'batchNorm'> = (node, context) => {
-  const { chunks, args } = normalization(node, node.results.y, context);
+  const { chunks, args } = normalization(node, context);
   return [{ kernel: `batchNorm${activationKind(node.attributes.activation)}`, chunks, args }];
 };
 
 export const lowerBatchNormGradientReduce: Lowering<'batchNormGradientReduce'> = (node, context) => {
-  const { chunks, channels, args } = normalization(node, node.results.dz, context);
+  const { chunks, channels, args } = normalization(node, context);
   const paddedChannels = Math.ceil(channels / 4) * 4;
   const sumsOfChunks = context.scratch(chunks * (2 * paddedChannels + 4) * 4);
-  const { sums } = node.results;
+  const sums = optionalResult(node, 3);
   return [
     {
       kernel: `batchNormGradientReduce${activationKind(node.attributes.activation)}`,
       chunks,
-      args: { ...args, dy: context.address(node.operands.dy), sums: sumsOfChunks },
+      args: { ...args, dy: context.address(operand(node, 6)), sums: sumsOfChunks },
     },
     {
       kernel: 'batchNormGradientFinish',
@@ -56,9 +57,9 @@ export const lowerBatchNormGradientReduce: Lowering<'batchNormGradientReduce'> =
         partial: sumsOfChunks,
         chunks,
         channels,
-        statistics: context.address(node.operands.statistics),
-        dgamma: context.address(node.results.dgamma),
-        dbeta: context.address(node.results.dbeta),
+        statistics: context.address(operand(node, 1)),
+        dgamma: context.address(result(node, 1)),
+        dbeta: context.address(result(node, 2)),
         sums: sums ? context.address(sums) : 0,
       },
     },
@@ -66,20 +67,20 @@ export const lowerBatchNormGradientReduce: Lowering<'batchNormGradientReduce'> =
 };
 
 export const lowerBatchNormGradientApply: Lowering<'batchNormGradientApply'> = (node, context) => {
-  const { chunks, args } = rowArguments(node.operands.x, 64, context);
+  const { chunks, args } = rowArguments(operand(node, 1), 64, context);
   return [
     {
       kernel: 'batchNormGradientApply',
       chunks,
       args: {
         ...args,
-        dz: context.address(node.operands.dz),
-        x: context.address(node.operands.x),
-        statistics: context.address(node.operands.statistics),
-        gamma: context.address(node.operands.gamma),
-        dgamma: context.address(node.operands.dgamma),
-        dbeta: context.address(node.operands.dbeta),
-        dx: context.address(node.results.dx),
+        dz: context.address(operand(node, 0)),
+        x: context.address(operand(node, 1)),
+        statistics: context.address(operand(node, 2)),
+        gamma: context.address(operand(node, 3)),
+        dgamma: context.address(operand(node, 4)),
+        dbeta: context.address(operand(node, 5)),
+        dx: context.address(result(node, 0)),
       },
     },
   ];
@@ -88,23 +89,22 @@ export const lowerBatchNormGradientApply: Lowering<'batchNormGradientApply'> = (
 /** The arguments that normalization and its reduction share. */
 function normalization(
   node: Node<'batchNorm'> | Node<'batchNormGradientReduce'>,
-  result: Tensor,
   context: LoweringContext,
 ): { chunks: number; channels: number; args: ArgumentBlock } {
-  const { x } = node.operands;
+  const x = operand(node, 0);
   const { channels, chunks, args } = rowArguments(x, 48, context);
-  const { shortcut } = node.operands;
+  const shortcut = optionalOperand(node, 4);
   return {
     ...{ chunks, channels },
     args: {
       ...args,
       x: context.address(x),
-      statistics: context.address(node.operands.statistics),
-      gamma: context.address(node.operands.gamma),
-      beta: context.address(node.operands.beta),
+      statistics: context.address(operand(node, 1)),
+      gamma: context.address(operand(node, 2)),
+      beta: context.address(operand(node, 3)),
       shortcut: shortcut ? context.address(shortcut) : 0,
-      range: rangeAddress(node.attributes.activation, node.operands.ranges, context),
-      result: context.address(result),
+      range: rangeAddress(node.attributes.activation, optionalOperand(node, 5), context),
+      result: context.address(result(node, 0)),
     },
   };
 }

@@ -4,6 +4,7 @@
  */
 
 import { nhwc, type Tensor } from '../../../graph/tensor.js';
+import { operand } from '../../operands.js';
 import type { ArgumentBlock, KernelCall, Lowering, LoweringContext } from '../lowered.js';
 import {
   chooseItem,
@@ -32,15 +33,15 @@ interface AxisClass {
 }
 
 export const lowerConv2d: Lowering<'conv2d'> = (node, context) => {
-  const { x, w } = node.operands;
-  const { y, moments } = node.results;
+  const [x, w] = [operand(node, 0), operand(node, 1)];
+  const [y, moments] = node.outputs;
   const { stride, padding } = node.attributes;
-  const [, height, width, channels] = nhwc(y);
+  const [, height, width, channels] = nhwc(y!);
   const [tapRows, tapColumns, depth] = nhwc(w);
   const weightStrides = { channel: 1, depth: channels, column: depth * channels, row: tapColumns * depth * channels };
   if (winogradApplies(w, stride, depth, channels)) {
     return lowerWinograd(context, {
-      ...{ source: x, weights: w, weightStrides, rotated: false, result: y, addend: null, moments },
+      ...{ source: x, weights: w, weightStrides, rotated: false, result: y!, addend: null, moments: moments ?? null },
       padding,
     });
   }
@@ -51,9 +52,9 @@ export const lowerConv2d: Lowering<'conv2d'> = (node, context) => {
     source: x,
     weights: w,
     weightStrides,
-    result: y,
+    result: y!,
     addend: null,
-    moments,
+    moments: moments ?? null,
     sourceStride: stride,
     resultStride: 1,
     rowClasses: axis(height, tapRows),
@@ -62,12 +63,13 @@ export const lowerConv2d: Lowering<'conv2d'> = (node, context) => {
 };
 
 export const lowerConv2dInputGradient: Lowering<'conv2dInputGradient'> = (node, context) => {
-  const { dy, w, addend } = node.operands;
-  const { dx } = node.results;
+  const [dy, w] = [operand(node, 0), operand(node, 1)];
+  const dx = node.outputs[0]!;
   const { stride, padding } = node.attributes;
   const [, height, width, channels] = nhwc(dx);
   const [tapRows, tapColumns, , depth] = nhwc(w);
   const weightStrides = { channel: depth, depth: 1, column: channels * depth, row: tapColumns * channels * depth };
+  const addend = node.inputs[2] ?? null;
   if (winogradApplies(w, stride, depth, channels)) {
     return lowerWinograd(context, {
       ...{ source: dy, weights: w, weightStrides, rotated: true, result: dx, addend, moments: null },

@@ -1,0 +1,202 @@
+/** What a run does step by step, and that it learns. */
+
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { type TinyImages, type TinyRun, tinyRun } from '../../test/tinyRun.js';
+import { unpackAugmentation } from '../data/augmentation.js';
+import { STORAGE } from '../nn/index.js';
+import { METRICS } from '../ops/attributes.js';
+import { tableSizes } from '../quant/index.js';
+import { initialState } from './train.js';
+
+let open: TinyRun[] = [];
+afterEach(async () => {
+  vi.restoreAllMocks();
+  for (const run of open) await run.dispose();
+  open = [];
+});
+
+async function opened(settings: Readonly<Record<string, unknown>>, images?: TinyImages): Promise<TinyRun> {
+  const run = await tinyRun(settings, images);
+  open.push(run);
+  return run;
+}
+
+async function trained(settings: Readonly<Record<string, unknown>>, images?: TinyImages): Promise<TinyRun> {
+  const run = await opened(settings, images);
+  await run.train();
+  return run;
+}
+
+const writtenTo = ({ written }: TinyRun, wanted: string) =>
+  written.filter(({ storage }) => storage === wanted).map(({ values }) => values);
+
+const quantized = { w_quantize: 'parametric_fp_d_xmax', a_quantize: 'parametric_fp_d_xmax_relu' };
+
+describe('every step', () => {
+  it('has the rate of its own place in the schedule, both penalties in their places, the weight of the averages', async () => {
+    const run = await trained({
+      ...quantized,
+      ...{ batch_size: 16, epochs: 4, initial_learning_rate: 0.1, warmup_epochs: 1, learning_rate_drops: '2,3' },
+      ...{ target_weight_kbytes: 1, target_activation_kbytes: 1, ema_decay: 0.75 },
+      ...{ initial_cost_lambda2: 0.25, initial_cost_lambda3: 0.5 },
+    });
+    const rates = [0.025, 0.05, 0.075, 0.1, 0.1, 0.1, 0.1, 0.1, 0.01, 0.01, 0.01, 0.01, 0.001, 0.001, 0.001, 0.001];
+    const averages = Array.from({ length: 16 }, (_, step) => Math.max(0.25, 9 / (11 + step)));
+    const control = writtenTo(run, STORAGE.control);
+    expect(control).toHaveLength(16);
+    for (const [step, [rate, weights, activations, average]] of control.entries()) {
+      expect(rate).toBeCloseTo(rates[step]!, 12);
+      expect([weights, activations]).toEqual([0.25, 0.5]);
+      expect(average).toBeCloseTo(averages[step]!, 12);
+    }
+  });
+
+  it('sees every image at most once an epoch, shifted and mirrored as often as the settings say', async () => {
+    const run = await trained({ batch_size: 16, epochs: 8, augment_shift: 2, augment_mirror: true }, { train: 160 });
+    const tables = writtenTo(run, STORAGE.trainBatches);
+    expect(tables).toHaveLength(8);
+    const words: number[] = [];
+    for (const entries of tables) {
+      const images = entries.filter((_, index) => index % 2 === 0);
+      expect(new Set(images).size).toBe(160);
+      words.push(...entries.filter((_, index) => index % 2 === 1));
+    }
+    const seen = words.map(unpackAugmentation);
+    const near = (count: number, expected: number) =>
+      expect(Math.abs(count - expected)).toBeLessThan(4 * Math.sqrt(expected));
+    near(seen.filter(({ mirror }) => mirror).length, seen.length / 2);
+    for (const shift of [-2, -1, 0, 1, 2]) {
+      near(seen.filter(({ dx }) => dx === shift).length, seen.length / 5);
+      near(seen.filter(({ dy }) => dy === shift).length, seen.length / 5);
+    }
+    const plain = await trained({ batch_size: 16, epochs: 1, augment: 'none' });
+    const [entries] = writtenTo(plain, STORAGE.trainBatches);
+    for (const word of entries!.filter((_, index) => index % 2 === 1)) {
+      expect(unpackAugmentation(word)).toEqual({ dx: 0, dy: 0, mirror: false });
+    }
+  });
+});
+
+describe('evaluation', () => {
+  it('is of the moving averages, where they are kept', async () => {
+    const run = await trained({ batch_size: 16, epochs: 2, initial_learning_rate: 0.1, ema_decay: 0.9 });
+    const { program } = run.session;
+    const [last, average] = [await program.read(STORAGE.parameters), await program.read(STORAGE.parameterAverage)];
+    expect(Array.from(average)).not.toEqual(Array.from(last));
+    expect(await run.session.evaluate()).toEqual(run.reports.at(-1)!.evaluation);
+    // A network without averages that has these values.
+    const plain = await opened({ batch_size: 16 });
+    plain.session.program.write(STORAGE.parameters, average);
+    plain.session.program.write(STORAGE.running, await program.read(STORAGE.runningAverage));
+    expect(await plain.session.evaluate()).toEqual(run.reports.at(-1)!.evaluation);
+  });
+
+  it('has the mean loss of the images, however many batches they fill', async () => {
+    const ofBatches = async (size: number) => {
+      const run = await opened({ batch_size: size }, { evaluation: 12 });
+      return run.session.evaluate();
+    };
+    const [one, many] = [await ofBatches(12), await ofBatches(5)];
+    expect(many.error).toBeCloseTo(one.error, 12);
+    expect(many.loss).toBeCloseTo(one.loss, 6);
+    // Fresh weights guess.
+    expect(one.loss).toBeGreaterThan(Math.log(10) / 2);
+    expect(one.loss).toBeLessThan(2 * Math.log(10));
+  });
+});
+
+describe('the penalty', () => {
+  /** Sizes at the end relative to those at the start. */
+  const pushed = async (lambda2: number, lambda3: number) => {
+    const run = await opened({
+      ...quantized,
+      ...{ batch_size: 16, epochs: 20, initial_learning_rate: 0.05, learning_rate_drops: 'none', weight_decay: 0 },
+      ...{ target_weight_kbytes: 0.4, target_activation_kbytes: 0.3, target_activation_type: 'sum' },
+      ...{ initial_cost_lambda2: lambda2, initial_cost_lambda3: lambda3 },
+    });
+    const { variables } = run.session.training;
+    const start = tableSizes(variables.quantizers, variables.table, variables.unquantized);
+    await run.train();
+    const end = run.reports.at(-1)!.quantizers.sizes;
+    return {
+      weights: end.weights_kb / start.weightKbytes,
+      activations: end.activations_sum_kb / start.activationSumKbytes,
+    };
+  };
+
+  it('of weights makes weights smaller, that of activations makes activations smaller', async () => {
+    const [neither, weights, activations] = [await pushed(0, 0), await pushed(3, 0), await pushed(0, 3)];
+    // Left alone, this network takes more bits than it began with.
+    expect(Math.min(neither.weights, neither.activations)).toBeGreaterThan(1);
+    expect(weights.weights).toBeLessThan(0.8);
+    expect(weights.activations).toBeGreaterThan(1);
+    expect(activations.weights).toBeGreaterThan(1);
+    expect(activations.activations).toBeLessThan(0.8);
+  });
+});
+
+describe('a guaranteed budget', () => {
+  const budget = { budget: 'guaranteed', budget_search: 0.5, target_weight_kbytes: 0.5, target_activation_kbytes: 0.8 };
+  const settings = { ...quantized, ...budget, batch_size: 16, epochs: 4, initial_learning_rate: 0.03 };
+
+  it('caps bits before the first step, holds at the end of every epoch of the search, and then pushes no more', async () => {
+    const run = await trained(settings);
+    const order = run.written.map(({ storage }) => storage).filter((name) => ['run', STORAGE.bitCaps].includes(name));
+    // Caps, two epochs of four steps, caps where the bits froze, and two epochs more.
+    const steps = (count: number) => Array.from({ length: count }, () => 'run');
+    expect(order).toEqual([STORAGE.bitCaps, ...steps(8), STORAGE.bitCaps, ...steps(8)]);
+    expect(run.reports.map(({ obeysBudget }) => obeysBudget)).toEqual([true, true, true, true]);
+    for (const [step, [, weights, activations]] of writtenTo(run, STORAGE.control).entries()) {
+      expect([weights, activations]).toEqual(step < 8 ? [0.1, 0.1] : [0, 0]);
+    }
+  });
+
+  it('is kept once an epoch, though a run may stop between that and the end of the epoch', async () => {
+    const run = await opened(settings);
+    await run.train({ ...initialState(run.experiment), epoch: 0, batch: 4, step: 4, fittedEpochs: 1 });
+    // The last batch was done, and the bits taken: nothing is written to the table before the next epoch's first step.
+    const first = run.written.findIndex(({ storage }) => storage === 'run');
+    const before = run.written.slice(0, first).map(({ storage }) => storage);
+    expect(before).not.toContain(STORAGE.quantizers);
+  });
+});
+
+describe('what is kept', () => {
+  it('of equally good epochs is the first', async () => {
+    const run = await opened({ batch_size: 32, epochs: 3 });
+    vi.spyOn(run.session, 'evaluate').mockResolvedValue({ error: 0.5, loss: 1 });
+    expect(await run.train()).toMatchObject({ best_epoch: 1 });
+    expect(run.kept).toEqual(['best', 'last', 'last', 'last']);
+  });
+
+  it('within an epoch is a checkpoint as often as the settings say', async () => {
+    const run = await opened({ batch_size: 4, epochs: 1, checkpoint_minutes: 1 });
+    // A step takes ten seconds.
+    const steps = () => run.written.filter(({ storage }) => storage === 'run').length;
+    vi.spyOn(performance, 'now').mockImplementation(() => 10_000 * steps());
+    await run.train();
+    expect(run.checkpoints.map(({ epoch, batch }) => [epoch, batch])).toEqual([
+      [0, 6],
+      [0, 12],
+      [1, 0],
+    ]);
+  });
+});
+
+describe('a run learns', () => {
+  it.each([
+    ['in float', {}],
+    ['with learned bits', quantized],
+    ['with averages and Adam', { optimizer: 'adam', initial_learning_rate: 0.01, ema_decay: 0.9 }],
+  ])('%s', async (_, settings) => {
+    const run = await trained(
+      { batch_size: 32, epochs: 8, initial_learning_rate: 0.1, ...settings },
+      { train: 1280, evaluation: 256 },
+    );
+    const [first, last] = [run.reports[0]!, run.reports.at(-1)!];
+    expect(first.training.loss1).toBeGreaterThan(2);
+    expect(last.training.loss1).toBeLessThan(1.85);
+    expect(last.evaluation.error).toBeLessThan(0.75);
+    expect((await run.session.program.read(STORAGE.metrics))[METRICS.badStep]).toBe(0);
+  });
+});
