@@ -32,7 +32,7 @@ export type {
 } from './quantizer.js';
 export { wideLimitsOfM } from './quantizer.js';
 export { requantizeActivation, requantizeWeights, squaredError } from './requantization.js';
-export { bitLength, nearestPowerOfTwo, powerOfTwo, roundHalfAway } from './rounding.js';
+export { bitLength, clamp, clampDerivative, nearestPowerOfTwo, powerOfTwo, roundHalfAway } from './rounding.js';
 export type { ActivationType, MemorySets, TableSizes, TensorSet, Unquantized } from './sizes.js';
 export { activationTypes, bitsPerKbyte, largestSet, memorySets, setBits, tableBits, tableSizes } from './sizes.js';
 export {

@@ -47,7 +47,7 @@ export function kindNamed(name: QuantizerKind): Kind {
 
 /**
  * Adds a parametrization of one's own: from then on it can be trained like the published ones, under its name in
- * `w_quantize` and `layers`, and with `_relu` behind it in `a_quantize`. docs/method.md has an example.
+ * `w_quantize` and `layers`, and with `_relu` behind it in `a_quantize`. docs/method.md has a whole one.
  *
  * @param name small letters, digits and `_`, not ending in `_relu`
  * @throws {RangeError} if the name is taken or of another form
