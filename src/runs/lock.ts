@@ -32,6 +32,7 @@ import { basename, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { discard, makeFolder } from '../disk/durableFile.js';
 import { writeFault } from '../disk/fileFault.js';
+import { processExists } from '../disk/processExists.js';
 import { InputError } from '../errors.js';
 
 export interface Lock {
@@ -204,7 +205,7 @@ async function isAlive(
 ): Promise<boolean> {
   if (owner.host === hostname() && owner.machine === thisMachine()) {
     if (owner.started !== '-') return startOf(owner.pid) === owner.started;
-    if (!exists(owner.pid)) return false;
+    if (!processExists(owner.pid)) return false;
   }
   const file = join(place, owner.name);
   const first = timeOf(file);
@@ -264,15 +265,6 @@ function thisMachine(): string {
       .slice(0, 12);
   } catch {
     return '-';
-  }
-}
-
-function exists(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
 }
 

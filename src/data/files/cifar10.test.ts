@@ -112,7 +112,7 @@ for name, file in zip('${names.join(' ')}'.split(), range(6)):
     data = ((file * 37 + image * 11 + position * 7) % 256).astype(numpy.uint8).reshape(2, 3072)
     batch = {'data': data, 'labels': [file % 10, (file + 5) % 10]}
     pickle.dump(batch, open(sys.argv[1] + '/' + name, 'wb'), protocol=int(sys.argv[2]))`;
-    for (const protocol of ['2', '4']) {
+    for (const protocol of ['2', '4', '5']) {
       const folder = await writeFolder(`numpy-${protocol}`, {});
       try {
         execFileSync('python3', ['-c', script, folder, protocol], { stdio: 'pipe' });
@@ -122,6 +122,24 @@ for name, file in zip('${names.join(' ')}'.split(), range(6)):
       await expectAll(folder);
     }
   });
+});
+
+it('takes bytes for keys, and the arrays of protocol 5, without numpy', async () => {
+  const text = (ascii: string) => Buffer.from(ascii, 'latin1');
+  const word = (value: number, bytes: 4 | 8) => {
+    const buffer = Buffer.alloc(bytes);
+    buffer.writeUInt32LE(value);
+    return buffer;
+  };
+  const fifth = (file: number) =>
+    Buffer.concat([
+      text('\x80\x05}(C\x04data\x8c\x13numpy._core.numeric\x8c\x0b_frombuffer\x93(\x96'),
+      word(2 * 3072, 8),
+      planarImages(file),
+      text('cnumpy\ndtype\n(\x8c\x02u1\x89\x88tRK\x02M\x00\x0c\x86\x8c\x01CtRC\x06labels]('),
+      text(`K${String.fromCharCode(labelOf(file, 0))}K${String.fromCharCode(labelOf(file, 1))}eu.`),
+    ]);
+  await expectAll(await writeFolder('fifth', Object.fromEntries(names.map((name, file) => [name, fifth(file)]))));
 });
 
 describe('damage is named', () => {
@@ -165,6 +183,23 @@ describe('damage is named', () => {
   it('a pickle is no batch', async () => {
     const files = { ...pythonFiles(), data_batch_1: Buffer.from('\x80\x02}U\x06labels]s.', 'latin1') };
     await expectFault(await writeFolder('no-batch', files), 'data_batch_1', 'no CIFAR-10 batch');
+  });
+
+  it('an archive holds two files of one name', async () => {
+    const files = binaryFiles();
+    const twice = (second: Uint8Array) => tarOf('a', { ...files, 'old/data_batch_1.bin': second });
+    const folder = await writeFolder('twice', {
+      'equal.tar': await twice(binaryFile(0)),
+      'different.tar': await twice(binaryFile(1)),
+    });
+    await expectAll(path.join(folder, 'equal.tar'));
+    const both = 'a/data_batch_1.bin and a/old/data_batch_1.bin';
+    await expectFault(path.join(folder, 'different.tar'), 'two different files of one name', both);
+  });
+
+  it('an archive is a .zip', async () => {
+    const folder = await writeFolder('zip', { 'cifar.zip': Buffer.from('PK\x03\x04 and so on') });
+    await expectFault(path.join(folder, 'cifar.zip'), '.zip archive is not read; unpack it');
   });
 
   it('an archive is truncated', async () => {

@@ -1,8 +1,10 @@
+import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { hostname } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { temporaryFolder } from '../../../test/temporaryFolder.js';
@@ -77,6 +79,44 @@ describe('download', () => {
     await download({ url, md5 }, target, {});
     expect(requests.at(-1)!.headers.range).toBe('bytes=1000-');
     expect(content.equals(await readFile(target))).toBe(true);
+  });
+
+  it('shares its part with no other download', async () => {
+    const responses: ServerResponse[] = [];
+    answer = (request, response) => {
+      // Both have begun before either gets anything, and each gets half at first.
+      response.writeHead(200, { 'Content-Length': content.length });
+      response.write(content.subarray(0, 150_000));
+      responses.push(response);
+      if (responses.length < 2) return;
+      setTimeout(() => {
+        for (const each of responses) each.end(content.subarray(150_000));
+      }, 50);
+      expect(request.headers.range).toBeUndefined();
+    };
+    await Promise.all([download({ url, md5 }, target, {}), download({ url, md5 }, target, {})]);
+    expect(content.equals(await readFile(target))).toBe(true);
+    expect(await readdir(path.dirname(target))).toEqual(['file.bin']);
+  });
+
+  it('takes over the part of a process that was killed, and of no living one', async () => {
+    answer = serve();
+    const { pid } = spawnSync(process.execPath, ['-e', '']);
+    await mkdir(path.dirname(target), { recursive: true });
+    await writeFile(`${target}.part.${hostname()}.${pid}.x`, content.subarray(0, 1000));
+    const others = [`file.bin.part.${hostname()}.${process.pid}.x`, `file.bin.part.elsewhere.${pid}.x`];
+    for (const name of others) await writeFile(path.join(root, 'cache', name), content.subarray(0, 2000));
+    await download({ url, md5 }, target, {});
+    expect(requests.at(-1)!.headers.range).toBe('bytes=1000-');
+    expect(content.equals(await readFile(target))).toBe(true);
+    expect((await readdir(path.dirname(target))).toSorted()).toEqual(['file.bin', ...others].toSorted());
+  });
+
+  it('leaves to the next one what it has got when it fails', async () => {
+    answer = (request, response) =>
+      startOf(request) > 0 ? response.writeHead(500).end() : serve(5000)(request, response);
+    await expect(download({ url, md5 }, target, {})).rejects.toThrow('answers 500');
+    expect(await readdir(path.dirname(target))).toEqual(['file.bin.part']);
   });
 
   it('finishes a part that is already whole', async () => {

@@ -1,12 +1,19 @@
 /**
- * Fetches one file with progress and a checksum. What has come is kept in FILE.part, so that a broken download goes on
+ * Fetches one file with progress and a checksum. What has come is kept beside it, so that a broken download goes on
  * where it stopped (an HTTP Range request), in this run or the next; FILE itself appears only once its checksum is
  * right.
+ *
+ * Each download writes to a part of its own, FILE.part.HOST.PID.ID, so that two at a time never share one. One that
+ * fails leaves its part as FILE.part, which the next one takes over by renaming it: only one of several can. The part of
+ * a process that was killed is taken over, too, on the same machine.
  */
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { constants, createReadStream } from 'node:fs';
-import { access, mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { access, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import path from 'node:path';
+import { writeFault } from '../../disk/fileFault.js';
+import { processExists } from '../../disk/processExists.js';
 import { InputError } from '../../errors.js';
 import type { OnProgress } from '../progress.js';
 
@@ -26,18 +33,47 @@ export interface DownloadOptions {
  * there is no place for the file.
  */
 export async function download(remote: RemoteFile, target: string, options: DownloadOptions): Promise<void> {
-  const part = `${target}.part`;
   await makeCacheFolder(path.dirname(target));
-  await fetchAll(remote, part, options);
-  const found = await md5Of(part);
-  if (found !== remote.md5) {
+  const part = `${target}.part.${hostname()}.${process.pid}.${randomUUID()}`;
+  await takeOver(target, part);
+  try {
+    await fetchAll(remote, part, options);
+    const found = await md5Of(part);
+    if (found === remote.md5) {
+      await rename(part, target);
+      return;
+    }
     await rm(part);
     throw new InputError(
       `${remote.url}: what came has MD5 checksum ${found}, expected ${remote.md5}; ` +
         `try again, or put the right file to ${target}`,
     );
+  } catch (error) {
+    await rename(part, `${target}.part`).catch(() => undefined);
+    throw writeFault(error, target);
   }
-  await rename(part, target);
+}
+
+/** Makes what an earlier download left ours, the longest where there are several. */
+async function takeOver(target: string, part: string): Promise<void> {
+  const folder = path.dirname(target);
+  const left = (await readdir(folder)).filter((name) => isLeft(name, path.basename(target)));
+  const sized = await Promise.all(left.map(async (name) => ({ name, size: await sizeOf(path.join(folder, name)) })));
+  for (const { name } of sized.sort((a, b) => b.size - a.size)) {
+    // Another process may have been faster.
+    const isOurs = await rename(path.join(folder, name), part).then(
+      () => true,
+      () => false,
+    );
+    if (isOurs) return;
+  }
+}
+
+/** Whether `name` is a part of `file` on which nobody works. */
+function isLeft(name: string, file: string): boolean {
+  if (name === `${file}.part`) return true;
+  const owner = `${file}.part.${hostname()}.`;
+  return name.startsWith(owner) && !processExists(Number.parseInt(name.slice(owner.length), 10));
 }
 
 async function makeCacheFolder(folder: string): Promise<void> {

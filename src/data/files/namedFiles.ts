@@ -2,19 +2,22 @@
  * A dataset's files by name, wherever they lie: loose in a folder, or inside a .tar or .tar.gz. Readers ask for names
  * and get bytes, so that one reader serves all of these places.
  */
-import { createReadStream } from 'node:fs';
-import { open, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { pipeline } from 'node:stream/promises';
-import { createGunzip, gunzipSync } from 'node:zlib';
-import tar from 'tar-stream';
+import { promisify } from 'node:util';
+import { gunzip } from 'node:zlib';
+import { readFault } from '../../disk/fileFault.js';
 import { InputError } from '../../errors.js';
+import { tarFiles } from './tar.js';
 
 export interface NamedFiles {
   /** The folder or archive, for messages. */
   readonly place: string;
   readonly files: ReadonlyMap<string, Uint8Array>;
 }
+
+/** No dataset here unpacks to more; what does is no dataset. */
+const mostUnpacked = 2 ** 30;
 
 /** The wanted files that `folder` itself holds. */
 export async function readFolder(folder: string, wanted: readonly string[]): Promise<NamedFiles> {
@@ -28,33 +31,50 @@ export async function readFolder(folder: string, wanted: readonly string[]): Pro
 
 /**
  * The wanted files of a .tar or .tar.gz (told apart by content), in whatever folder of it they lie.
- * @throws InputError if the archive is truncated or corrupt.
+ * @throws InputError if the archive cannot be read, is truncated or corrupt, or holds two different files of one name.
  */
 export async function readArchive(archive: string, wanted: readonly string[]): Promise<NamedFiles> {
-  const source = createReadStream(archive, { highWaterMark: 1 << 20 });
-  const extract = tar.extract();
-  try {
-    const unpacked = (await isGzip(archive))
-      ? pipeline(source, createGunzip({ chunkSize: 1 << 20 }), extract)
-      : pipeline(source, extract);
-    const [files] = await Promise.all([collect(extract, wanted), unpacked]);
-    return { place: archive, files };
-  } catch (error) {
-    throw new InputError(`${archive}: truncated or corrupt archive (${messageOf(error)}); fetch it again`);
+  const packed = await readFile(archive).catch((error: unknown) => {
+    throw readFault(error, archive);
+  });
+  if (packed.subarray(0, 2).toString('latin1') === 'PK') {
+    throw new InputError(
+      `${archive}: a .zip archive is not read; unpack it and name the folder, or pack it as .tar.gz`,
+    );
   }
+  const files = new Map<string, Uint8Array>();
+  const folders = new Map<string, string>();
+  try {
+    for (const { name: entry, bytes } of tarFiles(await unpacked(packed))) {
+      const name = path.posix.basename(entry);
+      if (!wanted.includes(name)) continue;
+      const other = files.get(name);
+      if (other && Buffer.compare(other, bytes) !== 0) {
+        throw new InputError(
+          `${archive}: holds two different files of one name, ${folders.get(name)} and ${entry}; keep one`,
+        );
+      }
+      files.set(name, bytes);
+      folders.set(name, entry);
+    }
+  } catch (error) {
+    if (error instanceof InputError) throw error;
+    throw new InputError(`${archive}: truncated or corrupt archive (${(error as Error).message}); fetch it again`);
+  }
+  return { place: archive, files };
 }
 
 /**
  * A plain file's bytes, unpacked if they are gzip; undefined where there is no such file.
- * @throws InputError if the gzip stream is truncated or corrupt.
+ * @throws InputError if the file cannot be read, or the gzip stream is truncated or corrupt.
  */
 export async function readMaybeGzip(file: string): Promise<Uint8Array | undefined> {
   const bytes = await readIfPresent(file);
-  if (!bytes || !(bytes[0] === 0x1f && bytes[1] === 0x8b)) return bytes;
+  if (!bytes) return undefined;
   try {
-    return gunzipSync(bytes);
+    return await unpacked(bytes);
   } catch (error) {
-    throw new InputError(`${file}: truncated or corrupt gzip file (${messageOf(error)}); fetch it again`);
+    throw new InputError(`${file}: truncated or corrupt gzip file (${(error as Error).message}); fetch it again`);
   }
 }
 
@@ -66,15 +86,9 @@ export function requireFile({ place, files }: NamedFiles, name: string): Uint8Ar
   return bytes;
 }
 
-async function collect(entries: tar.Extract, wanted: readonly string[]): Promise<Map<string, Uint8Array>> {
-  const files = new Map<string, Uint8Array>();
-  for await (const entry of entries) {
-    const name = path.posix.basename(entry.header.name);
-    const chunks: Uint8Array[] = [];
-    for await (const chunk of entry) if (wanted.includes(name)) chunks.push(chunk as Buffer);
-    if (chunks.length > 0) files.set(name, Buffer.concat(chunks));
-  }
-  return files;
+async function unpacked(bytes: Uint8Array): Promise<Uint8Array> {
+  const isGzip = bytes[0] === 0x1f && bytes[1] === 0x8b;
+  return isGzip ? promisify(gunzip)(bytes, { maxOutputLength: mostUnpacked }) : bytes;
 }
 
 async function readIfPresent(file: string): Promise<Uint8Array | undefined> {
@@ -83,20 +97,6 @@ async function readIfPresent(file: string): Promise<Uint8Array | undefined> {
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
     if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'EISDIR') return undefined;
-    throw new InputError(`${file}: cannot be read (${messageOf(error)})`);
+    throw readFault(error, file);
   }
-}
-
-async function isGzip(file: string): Promise<boolean> {
-  const handle = await open(file);
-  try {
-    const { buffer } = await handle.read(Buffer.alloc(2), 0, 2, 0);
-    return buffer[0] === 0x1f && buffer[1] === 0x8b;
-  } finally {
-    await handle.close();
-  }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

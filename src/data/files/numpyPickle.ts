@@ -1,7 +1,7 @@
 /**
  * Python pickles that hold nothing but plain values and numpy arrays of bytes (CIFAR-10's python archive).
  *
- * Pickles can name any Python function; here only the four that numpy's arrays need are known, under the names of
+ * Pickles can name any Python function; here only the five that numpy's arrays need are known, under the names of
  * numpy 1 and 2, and everything else is refused. Python 2 wrote the array's bytes as a string, hence the reader that
  * keeps all 256 values of such a string (Latin-1).
  */
@@ -12,6 +12,13 @@ import { InputError } from '../../errors.js';
 export class ByteArray {
   shape: readonly number[] = [];
   bytes: Uint8Array = new Uint8Array(0);
+
+  /** numpy's _frombuffer, by which arrays come with protocol 5. */
+  static fromBuffer(data: unknown, dtype: unknown, shape: unknown, order: unknown): ByteArray {
+    const array = new ByteArray();
+    array.__setstate__([1, shape, dtype, order !== 'C', data]);
+    return array;
+  }
 
   /** Called by the unpickler with numpy's (version, shape, dtype, is Fortran order, data). */
   __setstate__([, shape, dtype, isFortranOrder, data]: readonly unknown[]): void {
@@ -50,22 +57,28 @@ const allowedNames = new AllowedNames()
   .register('numpy', 'dtype', (code: string) => new DataType(code))
   .register('numpy.core.multiarray', '_reconstruct', () => new ByteArray())
   .register('numpy._core.multiarray', '_reconstruct', () => new ByteArray())
+  .register('numpy.core.numeric', '_frombuffer', ByteArray.fromBuffer)
+  .register('numpy._core.numeric', '_frombuffer', ByteArray.fromBuffer)
   // How Python 3 writes bytes into a pickle that Python 2 can read.
   .register('_codecs', 'encode', (text: string) => Buffer.from(text, 'latin1'));
 
 /**
- * The pickled dictionary; bytes and strings of Python 2 come as Latin-1 strings.
+ * The pickled dictionary; strings of Python 2 come as Latin-1 strings, as keys also bytes (which Python 3 makes of them).
  * @throws InputError if `bytes` (of `file`) is truncated, no dictionary, or holds anything else than said above.
  */
 export function unpickleDictionary(bytes: Uint8Array, file: string): ReadonlyMap<unknown, unknown> {
   try {
     const parser = new Parser({ nameResolver: allowedNames, unpicklingTypeOfDictionary: 'Map' });
     const value = parser.read(new Latin1Reader(bytes));
-    if (value instanceof Map) return value;
+    if (value instanceof Map) return new Map([...value].map(([key, entry]) => [keyText(key), entry]));
     throw new Error('it holds no dictionary');
   } catch (error) {
     throw new InputError(
       `${file} is truncated or no CIFAR-10 python file (${error instanceof Error ? error.message : error}); fetch it again`,
     );
   }
+}
+
+function keyText(key: unknown): unknown {
+  return key instanceof Uint8Array ? Buffer.from(key).toString('latin1') : key;
 }
