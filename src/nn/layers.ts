@@ -25,7 +25,7 @@ import {
   startWithStep,
 } from '../quant/index.js';
 import { ones, zeros } from './initializers.js';
-import type { Layout } from './layouts.js';
+import { borderShape, type Layout } from './layouts.js';
 import type { QuantizerSettings } from './quantizerSettings.js';
 import { exponentsName, type Variables } from './variables.js';
 
@@ -173,7 +173,10 @@ export interface AffineNames {
   readonly layout: Layout;
 }
 
-/** Fully connected layer; weight and bias have quantizers of their own, both starting from the weight. */
+/**
+ * Fully connected layer; weight and bias have quantizers of their own, both starting from the weight. Where the file to
+ * start from has another number of outputs, as that of other classes, the layer starts afresh.
+ */
 export function affine(
   network: Network,
   x: Tensor,
@@ -182,9 +185,21 @@ export function affine(
   initialize: { readonly weight: Initializer; readonly bias: Initializer },
 ): Tensor {
   const shape = [dimension(x, 1), outputs];
+  if (hasOtherOutputs(network.variables, names, shape)) network.variables.startAfresh(names.weight, names.bias);
   const w = quantizedWeight(network, names.weight, shape, names.layout, initialize.weight);
   const b = quantizedWeight(network, names.bias, [outputs], 'plain', initialize.bias, names.weight);
   return linear(network.graph, x, w, b);
+}
+
+function hasOtherOutputs(
+  variables: Variables,
+  { weight, layout }: AffineNames,
+  [inputs, outputs]: readonly number[],
+): boolean {
+  const theirs = variables.given(weight)?.shape;
+  if (!theirs) return false;
+  const given = elementCount(theirs) / inputs!;
+  return given !== outputs && borderShape([inputs!, given], layout).join() === theirs.join();
 }
 
 /** A parameter and its quantizer, whose start follows `startsFrom`, by default the parameter itself. */
@@ -246,8 +261,8 @@ interface QuantizedTensor {
 }
 
 /** Whether a file's values of this weight decide as published where its quantizer starts. */
-function followsFile({ starting }: Variables, { stepSize }: QuantizerSettings, weight: string): boolean {
-  return stepSize === 'published' && starting?.get(weight) !== undefined;
+function followsFile(variables: Variables, { stepSize }: QuantizerSettings, weight: string): boolean {
+  return stepSize === 'published' && variables.given(weight) !== undefined;
 }
 
 /** Activations are not known here: `auto` is the published step for them, until they are measured. */
@@ -287,7 +302,7 @@ function quantizerRow(
       recomputeRange: settings.recomputeRange,
     };
     const { parameters, fixed } = startOf(variables, settings, quantizer, startsFrom);
-    const given = parameterNames(kind).map((p) => variables.starting?.get(`${name}/${kind}/${p}`)?.values[0]);
+    const given = parameterNames(kind).map((p) => variables.given(`${name}/${kind}/${p}`)?.values[0]);
     const start = parameters.map((value, index) => given[index] ?? value) as [number, number];
     return { quantizer: { ...quantizer, fixed }, start };
   });

@@ -78,6 +78,7 @@ export class Variables {
   readonly #storages = new Map<string, GrowingStorage>();
   readonly #byName = new Map<string, Variable>();
   readonly #tensors = new Map<string, NetworkTensor>();
+  readonly #fresh = new Set<string>();
 
   /** Where values come from that a file gives; null if the network starts afresh. */
   readonly starting: StartingWeights | null;
@@ -85,6 +86,22 @@ export class Variables {
   constructor(random: Random, starting: StartingWeights | null = null) {
     this.random = random;
     this.starting = starting;
+  }
+
+  /** What the file gives for a name; undefined for what starts afresh all the same. */
+  given(name: string): ReturnType<StartingWeights['get']> {
+    return this.startsAfresh(name) ? undefined : this.starting?.get(name);
+  }
+
+  /** Lets parameters and their quantizers start without the file: the head of a network with other classes. */
+  startAfresh(...names: readonly string[]): void {
+    for (const name of names) this.#fresh.add(name);
+  }
+
+  /** Whether a parameter, or a value of its quantizer, starts without the file although that may have it. */
+  startsAfresh(name: string): boolean {
+    const parameter = name.replace(/quant\/[^/]+\/[^/]+$/, '');
+    return this.#fresh.has(parameter);
   }
 
   /** A learnable tensor; `start` gives its values in the inside layout and is called once. */
@@ -214,7 +231,7 @@ export class Variables {
 
   /** Shapes of one element more or less (NNabla's [1,C,1,1] for [C]) are the same; other differences are an error. */
   #given(name: string, shape: Shape, layout: Layout): Float64Array | null {
-    const given = this.starting?.get(name);
+    const given = this.given(name);
     if (!given) return null;
     const wanted = borderShape(shape, layout);
     const squeeze = (sizes: Shape) => sizes.filter((size) => size !== 1).join('×');

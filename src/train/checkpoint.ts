@@ -11,7 +11,7 @@ import { learnedPlaces, optimizerPlaces, type Place, writePlaces } from '../prog
 import { checkLearned, parameterTensors, tensorsAt, useFixedPairs } from '../program/parameters.js';
 import type { TrainingProgram } from '../program/trainingProgram.js';
 import { parseSafetensorsFile, safetensorsFile } from '../weights/checkedSafetensors.js';
-import { weightsOf } from '../weights/loadedWeights.js';
+import { sound, weightsOf } from '../weights/loadedWeights.js';
 import { type CheckpointState, readState } from './checkpointState.js';
 
 export interface Checkpoint {
@@ -64,7 +64,7 @@ export function readCheckpoint(bytes: Uint8Array, source: string, training: Trai
   const state = readState(parse(metadata.state, source));
   if (!state) throw new InputError(`${source}: damaged, its state is incomplete`);
   checkSettings(parse(metadata.settings, source), settingsOf(training), source);
-  const weights = weightsOf(tensors, source);
+  const weights = sound(weightsOf(tensors, source));
   const places = checkpointPlaces(training);
   checkLearned(places, training, weights, weights.names);
   useFixedPairs(training, weights);

@@ -14,10 +14,12 @@ export interface Description {
   readonly data: DataDescription;
 }
 
-/** Keys that say where images come from, and where and how a run takes place. */
+/** Keys that say where images come from, and where, how long and how a run takes place. */
 const ofThePlace: ReadonlySet<string> = new Set([
   ...['data', 'limit_train', 'limit_val', 'image_size', 'stream', 'decode_threads'],
   ...['augment', 'augment_shift', 'augment_mirror', 'select', 'validation_split'],
+  // A run that was trained on is the longer one from the start.
+  'epochs',
   ...['device', 'threads', 'matmul_precision', 'out', 'checkpoint_minutes', 'resume', 'weightfile'],
 ]);
 

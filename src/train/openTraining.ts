@@ -11,7 +11,7 @@ import type { Variables } from '../nn/index.js';
 import { openSession, type Session } from '../program/session.js';
 import { buildTrainingProgram } from '../program/trainingProgram.js';
 import type { Experiment, ResolvedLayer } from '../settings/index.js';
-import { type LoadedWeights, loadReport } from '../weights/loadedWeights.js';
+import { type LoadedWeights, startLine } from '../weights/loadedWeights.js';
 import { startOnActivations } from './activationStart.js';
 import { budgetOutlook } from './budgetLimits.js';
 import { checkpointFile, readCheckpoint } from './checkpoint.js';
@@ -140,9 +140,4 @@ export async function openTraining(
 function checkBatchSize({ training: { batchSize } }: Experiment, images: number): void {
   if (batchSize <= images) return;
   throw new InputError(`batch_size = ${batchSize}: more than the ${images} training images; use ${images} or less`);
-}
-
-function startLine(variables: Variables, starting: LoadedWeights): string {
-  const { matched, missing, unused } = loadReport(variables, starting);
-  return `starts from ${starting.source}: ${matched.length} tensors taken, ${missing.length} fresh, ${unused.length} unused`;
 }

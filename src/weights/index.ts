@@ -1,6 +1,6 @@
 /** Files of weights: safetensors, NNabla's parameter files, and what a network starts from. */
 export { parseSafetensorsFile, safetensorsFile } from './checkedSafetensors.js';
-export { type LoadedWeights, type LoadReport, loadReport, weightsOf } from './loadedWeights.js';
+export { type LoadedWeights, type LoadReport, loadReport, sound, startLine, weightsOf } from './loadedWeights.js';
 export {
   decodeSafetensors,
   encodeSafetensors,

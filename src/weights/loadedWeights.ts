@@ -98,7 +98,7 @@ export function loadReport(variables: Variables, starting: LoadedWeights): LoadR
     parameterNames(kind).map((parameter) => `${name}/${kind}/${parameter}`),
   );
   const ofQuantizers = new Set(variables.parameters.flatMap(({ name, group }) => (group === 'exponent' ? [name] : [])));
-  const given = new Set(starting.names);
+  const given = new Set(starting.names.filter((name) => !variables.startsAfresh(name)));
   const used = new Set([...own, ...quantizers].filter((name) => given.has(name)));
   if (!variables.parameters.some(({ name }) => used.has(name))) throw anotherNetwork(variables, starting);
   return {
@@ -106,6 +106,16 @@ export function loadReport(variables: Variables, starting: LoadedWeights): LoadR
     missing: own.filter((name) => !given.has(name) && !ofQuantizers.has(name)),
     unused: starting.names.filter((name) => !used.has(name)),
   };
+}
+
+/** The report in a line, fresh tensors by name. */
+export function startLine(variables: Variables, starting: LoadedWeights): string {
+  const { matched, missing, unused } = loadReport(variables, starting);
+  const shown = missing.slice(0, 6).join(', ');
+  const more = missing.length > 6 ? ` and ${missing.length - 6} more` : '';
+  const fresh = missing.length > 0 ? `${missing.length} fresh (${shown}${more})` : '0 fresh';
+  const head = missing.some((name) => variables.startsAfresh(name)) ? '; its last layer is of other classes' : '';
+  return `starts from ${starting.source}: ${matched.length} tensors taken, ${fresh}, ${unused.length} unused${head}`;
 }
 
 function anotherNetwork(variables: Variables, { source, names }: LoadedWeights): InputError {

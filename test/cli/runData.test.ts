@@ -152,3 +152,33 @@ it('a finished run trained on equals one that was longer from the start', async 
   await refused(call('onward', ...longer, '3', '--resume'), 'cannot resume to 3 epochs, it has trained 4');
   await refused(call('runs', '--batch-size', '8', '--epochs', '8', '--resume'), 'the learning rate would drop after');
 });
+
+describe('a start from a network of other classes', () => {
+  it('takes all but the last layer, whose tensors it names', async () => {
+    await succeeds(['train', 'BUDGET', '--cfg', cfg, '--out', 'ten', '--no-plots', '--epochs', '1'], folder);
+    const weights = ['--weights', 'ten/BUDGET/params_last.safetensors'];
+    const three = [
+      'train',
+      'BUDGET',
+      '--cfg',
+      cfg,
+      '--data',
+      'images:set',
+      '--batch-size',
+      '8',
+      '--epochs',
+      '1',
+      '--no-plots',
+    ];
+    const { stderr } = await succeeds([...three, '--out', 'three', ...weights], folder);
+    expect(stderr).toMatch(
+      /: \d+ tensors taken, 2 fresh \(fc\/quantized_affine\/W, fc\/quantized_affine\/b\), 6 unused; its last layer is of other classes\n/,
+    );
+    await succeeds(['eval', 'three/BUDGET', '--last'], folder);
+    const same = await succeeds(
+      ['train', 'BUDGET', '--cfg', cfg, '--out', 'again', '--no-plots', '--epochs', '1', ...weights],
+      folder,
+    );
+    expect(same.stderr).toMatch(/: \d+ tensors taken, 0 fresh, 0 unused\n/);
+  });
+});
