@@ -108,3 +108,10 @@ describe('evaluationCrop', () => {
     }
   });
 });
+
+it('a training crop may be the whole image', () => {
+  const random = createRandom(1);
+  const drawn = [1 - 2 ** -32, 0.5];
+  const whole = { ...random, uniform: () => drawn.shift() ?? 0 };
+  expect(randomResizedCrop({ width: 40, height: 40 }, whole)).toEqual({ left: 0, top: 0, width: 40, height: 40 });
+});

@@ -42,4 +42,11 @@ describe('createRandom', () => {
     expect([...values]).not.toEqual([...values.toSorted()]);
     expect([...values.toSorted()]).toEqual(Array.from({ length: 50 }, (_, index) => index));
   });
+
+  it('draws again where a number would favour the first of three', () => {
+    const random = createRandom(1);
+    // The next number is 2^32 - 1, the only one too many for thirds; the one behind it is 1.
+    random.setState([2 ** 32 - 1, 0, 0, 0]);
+    expect(random.below(3)).toBe(1);
+  });
 });

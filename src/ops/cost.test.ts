@@ -6,6 +6,7 @@ import { buildTrainingProgram } from '../program/trainingProgram.js';
 import { experimentFromSettings } from '../settings/index.js';
 import { programOptions } from '../train/programOptions.js';
 import { costOf } from './cost.js';
+import { maxPool } from './pooling.js';
 
 function nodes(model: string, imageSize: number, classes: number, phase: string): readonly AnyNode[] {
   const experiment = experimentFromSettings('cost', 'test', { model, batch_size: 2 });
@@ -46,5 +47,12 @@ describe('costs', () => {
       { flops: 0, bytes: 4 * (10 + 11 + 12 + 3 + 10 + 12) },
       { flops: 0, bytes: 200 + 4 * (200 + 2) },
     ]);
+  });
+
+  it('count a byte where a byte is kept', () => {
+    const graph = new Graph();
+    maxPool(graph, graph.tensor('x', [2, 8, 8, 4]), { size: 2, stride: 2, padding: 0 }, true);
+    // The places of the largest values take a byte each.
+    expect(costOf(graph.nodes[0]!).bytes).toBe(4 * (512 + 128) + 128);
   });
 });

@@ -119,4 +119,15 @@ describe('the memory plan', () => {
     const shared = lifetimes(graph.nodes, bytesOf).map(({ tensors }) => tensors.map(({ name }) => name));
     expect(shared).toEqual([['a', 'c'], ['b'], ['d']]);
   });
+
+  it('keeps what a scaled tensor was: the gradient of the factor needs it whole', () => {
+    const graph = new Graph();
+    const [x, dy, dx] = ['x', 'dy', 'dx'].map((name) => graph.tensor(name, [4, 10]));
+    const factor = graph.whole({ name: 'factor', dtype: 'float', length: 1 }, [1, 1]);
+    graph.append('add', [], [x!], {});
+    graph.append('add', [], [dy!], {});
+    graph.append('scaleGradient', [x!, factor, dy!], [dx!, graph.tensor('dfactor', [1])], {});
+    const shared = lifetimes(graph.nodes, bytesOf).map(({ tensors }) => tensors.map(({ name }) => name));
+    expect(shared).toEqual([['x'], ['dy', 'dx'], ['dfactor']]);
+  });
 });

@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, utimesSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { encodePhotograph, writePhotographs } from '../../../test/photographs.js';
@@ -46,6 +46,16 @@ it('looks again when a file has changed, or the cache is damaged', async () => {
   writeFileSync(path.join(cacheDirectory(), readdirSync(cacheDirectory())[0]!), 'damaged');
   expect([...(await measure()).sizes!.subarray(0, 2)]).toEqual([20, 30]);
   expect(progress).toHaveLength(3);
+});
+
+it('looks again when a file of as many bytes was written later', async () => {
+  await measure();
+  const before = statSync(files[0]!);
+  const other = await encodePhotograph({ width: 20, height: 30 });
+  // What stands behind a picture's end is passed over.
+  writeFileSync(files[0]!, Buffer.concat([other, Buffer.alloc(before.size - other.length)]));
+  utimesSync(files[0]!, before.atime, new Date(before.mtimeMs + 1000));
+  expect([...(await measure()).sizes!.subarray(0, 2)]).toEqual([20, 30]);
 });
 
 it('does without a cache', async () => {
