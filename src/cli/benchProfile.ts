@@ -5,11 +5,12 @@
 
 import { type Ceilings, measureCeilings, secondsAtCeiling } from '../engine/ceilings.js';
 import type { Engine, ProfileEntry } from '../engine/engine.js';
-import type { AnyNode } from '../graph/graph.js';
+import { type AnyNode, operandsOf, resultsOf } from '../graph/graph.js';
 import { elementCount, type Tensor } from '../graph/tensor.js';
 import { STORAGE } from '../nn/index.js';
 import { METRICS } from '../ops/attributes.js';
 import { type Cost, costOf } from '../ops/cost.js';
+import { definitionOf } from '../ops/index.js';
 import type { Session } from '../program/session.js';
 import { percent } from './progress.js';
 import { textTable } from './textTable.js';
@@ -117,11 +118,11 @@ function sumOf(costs: readonly Cost[]): Cost {
 }
 
 /** Of a product its operands, of anything else its largest tensor. */
-function shapes({ op, inputs, outputs }: AnyNode): string {
-  const present = inputs.filter((tensor) => tensor !== null);
+function shapes(node: AnyNode): string {
+  const present = operandsOf(node);
   const text = ({ shape }: Tensor) => shape.join('×');
-  if (/^(depthwiseC|c)onv2d|^linear/.test(op)) return present.slice(0, 2).map(text).join(', ');
-  const sizes = [...present, ...outputs];
+  if (definitionOf(node).product) return present.slice(0, 2).map(text).join(', ');
+  const sizes = [...present, ...resultsOf(node)];
   return text(sizes.reduce((most, tensor) => (elementCount(tensor.shape) > elementCount(most.shape) ? tensor : most)));
 }
 

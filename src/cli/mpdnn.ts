@@ -5,13 +5,11 @@ import { readFault, writeFault } from '../disk/fileFault.js';
 import { InputError, printable } from '../errors.js';
 import { packageVersion } from '../packageVersion.js';
 import { benchCommand } from './bench.js';
-import { compareCommand } from './compare.js';
 import { devicesCommand } from './devices.js';
 import { evalCommand } from './eval.js';
 import { experimentsCommand } from './experiments.js';
 import { goldenCommand } from './golden.js';
 import { plotCommand } from './plot.js';
-import { predictCommand } from './predict.js';
 import { reproduceCommand } from './reproduce.js';
 import { trainCommand } from './train.js';
 
@@ -55,9 +53,7 @@ function commandLine(): Command {
   for (const command of [
     trainCommand(),
     evalCommand(),
-    predictCommand(),
     plotCommand(),
-    compareCommand(),
     experimentsCommand(),
     goldenCommand(),
     reproduceCommand(),

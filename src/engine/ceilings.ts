@@ -4,10 +4,11 @@
  */
 
 import { Graph } from '../graph/graph.js';
-import { makePlan, type Plan } from '../graph/plan.js';
+import type { Plan } from '../graph/plan.js';
 import { elementCount, type Tensor } from '../graph/tensor.js';
 import { median } from '../median.js';
 import { type Cost, costOf } from '../ops/cost.js';
+import { makePlan } from '../passes/planning.js';
 import type { Engine } from './engine.js';
 
 export interface Ceilings {
@@ -75,14 +76,14 @@ function product(size: number): Plan {
   const graph = new Graph();
   const pixels = [1, 32, size / 32, size];
   const [x, w, y] = [storage(graph, 'x', pixels), storage(graph, 'w', [1, 1, size, size]), storage(graph, 'y', pixels)];
-  graph.append('conv2d', [x, w], [y], { stride: 1, padding: 0 });
+  graph.append('conv2d', { x, w }, { y, moments: null }, { stride: 1, padding: 0 });
   return makePlan({ step: graph });
 }
 
 function sum(length: number): Plan {
   const graph = new Graph();
-  const [a, b, c] = ['a', 'b', 'c'].map((name) => storage(graph, name, [length]));
-  graph.append('add', [a!, b!], [c!], {});
+  const [a, b, y] = ['a', 'b', 'c'].map((name) => storage(graph, name, [length]));
+  graph.append('add', { a: a!, b: b! }, { y: y! }, {});
   return makePlan({ step: graph });
 }
 

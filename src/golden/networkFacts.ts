@@ -28,9 +28,10 @@ export function layerFacts({ plan, variables }: TrainingProgram): LayerFacts[] {
   return (plan.phases.evaluate ?? []).flatMap((node): LayerFacts[] => {
     const isConvolution = node.op === 'conv2d' || node.op === 'depthwiseConv2d';
     if (!isConvolution && node.op !== 'linear') return [];
-    const weight = variables.find(node.inputs[1]?.name ?? '');
-    const [output] = node.outputs;
-    if (!weight || !output) throw new Error(`${node.op}: its weight is quantized`);
+    const { x, w } = node.operands;
+    const output = node.results.y;
+    const weight = variables.find(w.name);
+    if (!weight) throw new Error(`${node.op}: its weight is quantized`);
     const outputShape = imageShape(output);
     const weightShape = borderShape(weight.shape, weight.layout);
     const pixels = outputShape.slice(1).reduce((product, size) => product * size, 1);
@@ -40,11 +41,11 @@ export function layerFacts({ plan, variables }: TrainingProgram): LayerFacts[] {
         weight: weight.name,
         weightShape,
         outputShape,
-        inputChannels: dimension(node.inputs[0]!, node.inputs[0]!.shape.length - 1),
+        inputChannels: dimension(x, x.shape.length - 1),
         outputChannels: outputShape[0]!,
         stride: isConvolution ? node.attributes.stride : 1,
         padding: isConvolution ? node.attributes.padding : 0,
-        hasBias: Boolean(node.inputs[2]),
+        hasBias: node.op === 'linear',
         multiplyAccumulates: pixels * weightShape.reduce((product, size) => product * size, 1),
       },
     ];
@@ -55,9 +56,8 @@ export function layerFacts({ plan, variables }: TrainingProgram): LayerFacts[] {
 export function activationShapes({ plan }: TrainingProgram): number[][] {
   return (plan.phases.evaluate ?? []).flatMap((node) => {
     if (node.op !== 'activation' && node.op !== 'batchNorm') return [];
-    const [output] = node.outputs;
-    const ofParameter = node.inputs[0]?.view?.storage.name === STORAGE.parameters;
-    return node.attributes.activation && !ofParameter && output ? [imageShape(output)] : [];
+    const ofParameter = node.operands.x.view?.storage.name === STORAGE.parameters;
+    return node.attributes.activation && !ofParameter ? [imageShape(node.results.y)] : [];
   });
 }
 

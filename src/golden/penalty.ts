@@ -5,8 +5,9 @@
 
 import { z } from 'zod';
 import type { Engine } from '../engine/engine.js';
-import { Graph, makePlan } from '../graph/index.js';
+import { Graph } from '../graph/index.js';
 import { CONTROL, CONTROL_LENGTH, PENALTIES, PENALTIES_LENGTH } from '../ops/attributes.js';
+import { makePlan } from '../passes/index.js';
 import { type Budget, inferredBits, parameterNames, type Quantizer, type Unquantized } from '../quant/index.js';
 import { readGolden } from './goldenFile.js';
 import { goldenQuantizer, learnedPair, namedNumbers, signedKind } from './goldenQuantizer.js';
@@ -128,8 +129,19 @@ async function run(engine: Engine, networks: readonly Network[]): Promise<(index
     const pairs = [rows.length, 2];
     graph.append(
       'quantizerUpdate',
-      [view(table, pairs), view(sums, pairs), view(velocity, pairs), null, view(control, [CONTROL_LENGTH])],
-      [view(gradients, pairs), view(limited, pairs), view(penalties, [PENALTIES_LENGTH])],
+      {
+        table: view(table, pairs),
+        sums: view(sums, pairs),
+        velocity: view(velocity, pairs),
+        secondMoment: null,
+        control: view(control, [CONTROL_LENGTH]),
+        bitCaps: null,
+      },
+      {
+        gradients: view(gradients, pairs),
+        limited: view(limited, pairs),
+        penalties: view(penalties, [PENALTIES_LENGTH]),
+      },
       {
         rows: rows.map(({ quantizer }) => quantizer),
         unquantized: unquantizedOf(golden),

@@ -5,9 +5,10 @@
 
 import { z } from 'zod';
 import type { Engine } from '../engine/engine.js';
-import { Graph, makePlan, type Storage } from '../graph/index.js';
+import { Graph, type Storage } from '../graph/index.js';
 import { sumsOf } from '../ops/activation.js';
 import { type Activation, CONTROL_LENGTH, PENALTIES_LENGTH } from '../ops/attributes.js';
+import { makePlan } from '../passes/index.js';
 import {
   coreOf,
   effectiveRange,
@@ -83,21 +84,21 @@ async function run(
   const [x, y, g, dx] = [elements('x'), elements('y'), elements('g'), elements('dx')];
   const [table, ranges, sums] = [pairs('table'), pairs('ranges'), pairs('sums')];
 
-  graph.append('prepareQuantizers', [table], [ranges], { rows });
+  graph.append('prepareQuantizers', { table }, { ranges }, { rows });
   rows.forEach(({ kind, signed, name }, row) => {
     const view = (storage: Storage) =>
       graph.tensor(`${name} ${storage.name}`, [cases[row]!.x.length], { storage, offset: offsets[row]! });
     const activation: Activation = { type: 'quantize', row, core: coreOf(kind), signed };
-    graph.append('activation', [view(x), ranges], [view(y)], { activation });
-    const results = [view(dx), ...sumsOf(graph, sums, activation)];
-    graph.append('activationGradient', [view(x), ranges, view(g)], results, { activation });
+    graph.append('activation', { x: view(x), ranges }, { y: view(y) }, { activation });
+    const results = { dx: view(dx), sums: sumsOf(graph, sums, activation) };
+    graph.append('activationGradient', { x: view(x), ranges, dy: view(g) }, results, { activation });
   });
   const control = graph.whole({ name: 'control', dtype: 'float', length: CONTROL_LENGTH });
   const penalties = graph.whole({ name: 'penalties', dtype: 'float', length: PENALTIES_LENGTH });
   graph.append(
     'quantizerUpdate',
-    [table, sums, pairs('velocity'), null, control],
-    [pairs('gradients'), pairs('limited'), penalties],
+    { table, sums, velocity: pairs('velocity'), secondMoment: null, control, bitCaps: null },
+    { gradients: pairs('gradients'), limited: pairs('limited'), penalties },
     {
       rows,
       unquantized: { weights: 0, activations: [] },

@@ -1,23 +1,40 @@
 /**
  * A graph: operations in the order in which they run, on tensors with static shapes.
  *
- * The builders in `ops/` append nodes, `gradients.ts` appends the backward pass as more nodes, `fusion.ts` and
- * `pruning.ts` rewrite the list, `plan.ts` turns it into what an engine replays.
+ * This room knows no operation. `ops/` declares which there are (`Operations`), its builders append nodes, and the
+ * passes rewrite the list until it is the plan that an engine replays.
  */
 
-import type { Attributes, OpName } from '../ops/attributes.js';
 import type { DType, Shape, Storage, StorageView, Tensor } from './tensor.js';
+
+/** The operations that there are: `ops/index.ts` declares them in here, so that every node is typed by its name. */
+// biome-ignore lint/suspicious/noEmptyInterface: filled by declaration merging
+export interface Operations {}
+
+export type OpName = keyof Operations;
+
+/** Tensors by the names that an operation gives them; `null` stands for an optional one that is absent. */
+export type Tensors = Readonly<Record<string, Tensor | null>>;
 
 export interface Node<K extends OpName = OpName> {
   readonly op: K;
-  /** `null` stands for an optional operand that is absent. */
-  readonly inputs: readonly (Tensor | null)[];
-  readonly outputs: readonly Tensor[];
-  readonly attributes: Attributes[K];
+  readonly operands: Operations[K]['operands'];
+  readonly results: Operations[K]['results'];
+  readonly attributes: Operations[K]['attributes'];
 }
 
-/** A node of any operation, such that `node.op` decides the type of `node.attributes`. */
+/** A node of any operation, such that `node.op` decides the types of all else. */
 export type AnyNode = { [K in OpName]: Node<K> }[OpName];
+
+/** The operands that a node has, in the order of its operation's definition. */
+export function operandsOf({ operands }: { readonly operands: Tensors }): Tensor[] {
+  return Object.values(operands).filter((tensor) => tensor !== null);
+}
+
+/** The results that a node has, in the order of its operation's definition. */
+export function resultsOf({ results }: { readonly results: Tensors }): Tensor[] {
+  return Object.values(results).filter((tensor) => tensor !== null);
+}
 
 export class Graph {
   readonly nodes: AnyNode[] = [];
@@ -40,10 +57,10 @@ export class Graph {
 
   append<K extends OpName>(
     op: K,
-    inputs: readonly (Tensor | null)[],
-    outputs: readonly Tensor[],
-    attributes: Attributes[K],
+    operands: Operations[K]['operands'],
+    results: Operations[K]['results'],
+    attributes: Operations[K]['attributes'],
   ): void {
-    this.nodes.push({ op, inputs, outputs, attributes } as AnyNode);
+    this.nodes.push({ op, operands, results, attributes } as AnyNode);
   }
 }

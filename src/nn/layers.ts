@@ -5,12 +5,13 @@
 
 import { dimension, elementCount, type Graph, type Tensor } from '../graph/index.js';
 import { activation } from '../ops/activation.js';
-import type { Window } from '../ops/attributes.js';
-import { batchNorm, batchStatistics, runningStatistics } from '../ops/batchNorm.js';
+import { batchNorm } from '../ops/batchNorm.js';
+import { batchStatistics, runningStatistics } from '../ops/batchStatistics.js';
 import { conv2d } from '../ops/convolution.js';
 import { depthwiseConv2d } from '../ops/depthwiseConvolution.js';
 import { linear } from '../ops/linear.js';
 import { quantizeChannels } from '../ops/quantizeChannels.js';
+import type { Window } from '../ops/window.js';
 import {
   type ActivationSource,
   bestExponents,

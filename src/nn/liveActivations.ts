@@ -7,15 +7,15 @@
  * than one operation does. While a layer runs, memory holds what it reads, what it writes (nothing is overwritten while
  * it is read, since widths differ), and what later layers still need, such as a shortcut.
  *
- * Stored tensors have the width of their quantizer; a maximum is one of its operands and keeps their width. Images are
- * bytes, or as wide as their quantizer. Anything else, the averages of the last layer and the logits among them, counts 32 bits.
+ * Stored tensors have the width of their quantizer; what keeps values of its operand, as a maximum does, keeps their
+ * width. Images are bytes, or as wide as their quantizer. Anything else, the averages of the last layer and the logits
+ * among them, counts 32 bits.
  */
 
-import { type AnyNode, elementCount, type Graph, type Tensor } from '../graph/index.js';
-import type { OpName } from '../ops/attributes.js';
+import { type AnyNode, elementCount, type Graph, operandsOf, resultsOf, type Tensor } from '../graph/index.js';
+import { definitionOf } from '../ops/index.js';
 import { floatBits, type TensorSet } from '../quant/index.js';
 
-const elementwise: ReadonlySet<OpName> = new Set<OpName>(['batchNorm', 'activation', 'add', 'subsample', 'scale']);
 const byteBits = 8;
 
 /** Width of a tensor: that of a quantizer, or bits. */
@@ -56,8 +56,8 @@ function storedTensors(graph: Graph, images: Tensor, logits: Tensor): Stored[] {
   const sources = new Map<Tensor, readonly Tensor[]>([[images, areStored ? [images] : []]]);
   const stored: Stored[] = areStored ? [{ tensor: images, width: { bits: byteBits }, reads: [] }] : [];
   for (const node of graph.nodes) {
-    const operands = node.inputs.filter((input): input is Tensor => input !== null && sources.has(input));
-    const [y] = node.outputs;
+    const operands = operandsOf(node).filter((operand) => sources.has(operand));
+    const [y] = resultsOf(node);
     if (operands.length === 0 || !y) continue;
     const width = widthOf(node, widths.get(operands[0]!)!);
     const reads = [...new Set(operands.flatMap((operand) => sources.get(operand)!))];
@@ -71,12 +71,13 @@ function storedTensors(graph: Graph, images: Tensor, logits: Tensor): Stored[] {
 }
 
 function widthOf(node: AnyNode, operand: Width): Width {
-  if (node.op === 'maxPool' || node.op === 'subsample') return operand;
-  if (node.op !== 'activation' || node.attributes.activation.type !== 'quantize') return { bits: floatBits };
-  return { row: node.attributes.activation.row };
+  const { values } = definitionOf(node);
+  if (values === 'kept') return operand;
+  const activation = typeof values === 'function' ? values(node.attributes) : null;
+  return activation?.type === 'quantize' ? { row: activation.row } : { bits: floatBits };
 }
 
 function isReadFromMemory(graph: Graph, tensor: Tensor): boolean {
-  const readers = graph.nodes.filter((node) => node.inputs.includes(tensor));
-  return readers.length > 1 || readers.some(({ op }) => !elementwise.has(op));
+  const readers = graph.nodes.filter((node) => operandsOf(node).includes(tensor));
+  return readers.length > 1 || readers.some((node) => !definitionOf(node).onTheWay);
 }

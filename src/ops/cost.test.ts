@@ -6,7 +6,7 @@ import { buildTrainingProgram } from '../program/trainingProgram.js';
 import { experimentFromSettings } from '../settings/index.js';
 import { programOptions } from '../train/programOptions.js';
 import { costOf } from './cost.js';
-import { maxPool } from './pooling.js';
+import { maxPool } from './maxPool.js';
 
 function nodes(model: string, imageSize: number, classes: number, phase: string): readonly AnyNode[] {
   const experiment = experimentFromSettings('cost', 'test', { model, batch_size: 2 });
@@ -36,16 +36,26 @@ describe('costs', () => {
     const graph = new Graph();
     const float = (length: number) => graph.whole({ name: `${length}`, dtype: 'float', length });
     const [a, b, c] = [float(10), float(11), float(12)];
-    graph.append('add', [a, b], [c], {});
+    graph.append('add', { a, b }, { y: c }, {});
     const solver = { type: 'momentum', momentum: 0.9 } as const;
-    graph.append('parameterUpdate', [a, b, c, null, float(3)], [], { solver, weightDecay: 0 });
+    graph.append(
+      'parameterUpdate',
+      { parameters: a, gradients: b, velocity: c, secondMoment: null, control: float(3) },
+      {},
+      { solver, weightDecay: 0 },
+    );
     const images = graph.whole({ name: 'images', dtype: 'uint8', length: 5000 }, [50, 10, 10, 1]);
     const x = graph.tensor('x', [2, 10, 10, 1]);
-    graph.append('gatherBatch', [images, float(50), float(4), float(1)], [x, float(2)], { scale: [1], offset: [0] });
+    graph.append(
+      'gatherBatch',
+      { images, labels: float(50), batchTable: float(4), position: float(1) },
+      { x, y: float(2) },
+      { scale: [1], offset: [0] },
+    );
     expect(graph.nodes.map((node) => costOf(node))).toEqual([
       { flops: 0, bytes: 4 * (10 + 11 + 12) },
       { flops: 0, bytes: 4 * (10 + 11 + 12 + 3 + 10 + 12) },
-      { flops: 0, bytes: 200 + 4 * (200 + 2) },
+      { flops: 0, bytes: 200 + 4 * (2 + 2 + 1) + 4 * (200 + 2) },
     ]);
   });
 

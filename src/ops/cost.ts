@@ -4,8 +4,9 @@
  * or fewer bytes (16-bit storage, operations taken together), and needs more bytes where caches hold too little.
  */
 
-import type { Node } from '../graph/graph.js';
+import { type AnyNode, resultsOf, type Tensors } from '../graph/graph.js';
 import { dimension, elementCount, type Tensor } from '../graph/tensor.js';
+import { definitionOf } from './index.js';
 
 export interface Cost {
   /** A multiplication and an addition count as two; what is no product counts nothing. */
@@ -13,57 +14,32 @@ export interface Cost {
   readonly bytes: number;
 }
 
-export function costOf(node: Node): Cost {
+export function costOf(node: AnyNode): Cost {
   return { flops: productFlops(node), bytes: movedBytes(node) };
 }
 
 /** Each element of the result (or of its gradient) is a sum over all weights of its channel. */
-function productFlops(node: Node): number {
-  const factors = productFactors(node);
-  if (!factors) return 0;
-  const [y, w] = factors;
+function productFlops(node: AnyNode): number {
+  const { product } = definitionOf(node);
+  if (!product) return 0;
+  const tensors: Tensors = { ...node.operands, ...node.results };
+  const [y, w] = product.map((name) => tensors[name]!) as [Tensor, Tensor];
   return (2 * elementCount(y.shape) * elementCount(w.shape)) / dimension(y, y.shape.length - 1);
 }
 
-/** The result of a product and its weights, or the gradients of their shapes. */
-function productFactors({ op, inputs, outputs }: Node): [y: Tensor, w: Tensor] | null {
-  switch (op) {
-    case 'conv2d':
-    case 'depthwiseConv2d':
-    case 'linear':
-      return [outputs[0]!, inputs[1]!];
-    case 'conv2dInputGradient':
-    case 'depthwiseConv2dInputGradient':
-    case 'linearInputGradient':
-      return [inputs[0]!, inputs[1]!];
-    case 'conv2dWeightGradient':
-    case 'depthwiseConv2dWeightGradient':
-    case 'linearWeightGradient':
-      return [inputs[1]!, outputs[0]!];
-    default:
-      return null;
+function movedBytes(node: AnyNode): number {
+  const { readsInPart = {}, updates = [] } = definitionOf(node);
+  const [operands, results]: Tensors[] = [node.operands, node.results];
+  let bytes = resultsOf(node).reduce((sum, tensor) => sum + bytesOf(tensor), 0);
+  for (const [name, tensor] of Object.entries(operands!)) {
+    if (!tensor) continue;
+    const part = readsInPart[name] && results![readsInPart[name]];
+    bytes += part ? bytesOf({ dtype: tensor.dtype, shape: part.shape }) : bytesOf(tensor);
+    if (updates.includes(name)) bytes += bytesOf(tensor);
   }
+  return bytes;
 }
 
-function movedBytes({ op, inputs, outputs }: Node): number {
-  const read = inputs.filter((tensor) => tensor !== null);
-  switch (op) {
-    case 'gatherBatch': {
-      // Of the images only those of the batch.
-      const [x, ...others] = outputs;
-      return elementCount(x!.shape) + bytesOf([x!, ...others]);
-    }
-    case 'parameterUpdate': {
-      const [parameters, , velocity, secondMoment] = inputs;
-      return bytesOf(read) + bytesOf([parameters, velocity, secondMoment].filter((tensor) => tensor != null));
-    }
-    case 'movingAverage':
-      return bytesOf(read) + bytesOf([inputs[1]!]);
-    default:
-      return bytesOf(read) + bytesOf(outputs);
-  }
-}
-
-function bytesOf(tensors: readonly Tensor[]): number {
-  return tensors.reduce((sum, { dtype, shape }) => sum + (dtype === 'uint8' ? 1 : 4) * elementCount(shape), 0);
+function bytesOf({ dtype, shape }: Pick<Tensor, 'dtype' | 'shape'>): number {
+  return (dtype === 'uint8' ? 1 : 4) * elementCount(shape);
 }

@@ -5,11 +5,11 @@ import { bufferLayout } from './bufferLayout.js';
 it('puts a tensor where it leaves the smallest gap', () => {
   const graph = new Graph();
   let link = graph.whole({ name: 'start', dtype: 'float', length: 1 }, [1]);
-  const make = (result: Tensor) => graph.append('add', [link, link], [result], {});
+  const make = (result: Tensor) => graph.append('add', { a: link, b: link }, { y: result }, {});
   // Every call waits for the one before.
   const use = (operand: Tensor) => {
     link = graph.tensor('link', [1]);
-    graph.append('add', [operand, operand], [link], {});
+    graph.append('add', { a: operand, b: operand }, { y: link }, {});
   };
   const [wide, tight, late] = [64, 32, 30].map((length) => graph.tensor(`${length}`, [length])) as [
     Tensor,

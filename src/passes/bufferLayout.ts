@@ -4,7 +4,8 @@
  * reads or writes. A result that takes the place of an operand has that operand's memory, which is read and written.
  */
 
-import type { AnyNode } from '../graph/graph.js';
+import { type AnyNode, operandsOf, resultsOf } from '../graph/graph.js';
+import type { Tensor } from '../graph/tensor.js';
 import { concurrentRuns } from './concurrency.js';
 import { type BytesOf, gapsDuring, type Lifetime, largestFirst, lifetimes, type Placed } from './memory.js';
 
@@ -71,10 +72,9 @@ function keptApart(calls: readonly AnyNode[], all: readonly Lifetime[]): Readonl
   const byTensor = new Map(all.flatMap((lifetime) => lifetime.tensors.map(({ id }) => [id, lifetime] as const)));
   const apart = new Map(all.map((lifetime) => [lifetime, new Set<Lifetime>()]));
   for (const run of concurrentRuns(calls)) {
-    const memoryOf = (tensors: AnyNode['inputs']) =>
-      new Set(tensors.flatMap((tensor) => (tensor && byTensor.get(tensor.id)) ?? []));
-    const written = memoryOf(run.flatMap(({ outputs }) => outputs));
-    const touched = memoryOf(run.flatMap(({ inputs, outputs }) => [...inputs, ...outputs]));
+    const memoryOf = (tensors: readonly Tensor[]) => new Set(tensors.flatMap(({ id }) => byTensor.get(id) ?? []));
+    const written = memoryOf(run.flatMap(resultsOf));
+    const touched = memoryOf(run.flatMap((call) => [...operandsOf(call), ...resultsOf(call)]));
     for (const one of written) {
       for (const other of touched) {
         if (one === other) continue;

@@ -3,7 +3,7 @@
  * they share in storages does not count here; it keeps calls apart but has its memory anyway.
  */
 
-import type { AnyNode } from '../graph/graph.js';
+import { type AnyNode, operandsOf, resultsOf } from '../graph/graph.js';
 import type { Tensor } from '../graph/tensor.js';
 
 /** Cuts a list of calls into runs, as long as they can be, of calls that do not wait for each other. */
@@ -12,8 +12,8 @@ export function concurrentRuns(calls: readonly AnyNode[]): AnyNode[][] {
   let touched = new Set<Tensor>();
   let written = new Set<Tensor>();
   for (const call of calls) {
-    const results = call.outputs.filter(({ view }) => !view);
-    const operands = call.inputs.filter((input) => input !== null);
+    const results = resultsOf(call).filter(({ view }) => !view);
+    const operands = operandsOf(call);
     const waits = operands.some((tensor) => written.has(tensor)) || results.some((tensor) => touched.has(tensor));
     if (waits || runs.length === 0) {
       runs.push([]);

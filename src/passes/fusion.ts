@@ -4,39 +4,39 @@
  * backward pass is as coarse as the forward one.
  */
 
-import type { AnyNode, Graph, Node } from '../graph/graph.js';
-import type { Tensor } from '../graph/tensor.js';
+import { type AnyNode, type Graph, type Node, operandsOf } from '../graph/graph.js';
 
 export function fuse(graph: Graph): void {
   let index = 0;
   while (index < graph.nodes.length) {
     const node = graph.nodes[index];
-    const fused = node?.op === 'batchNorm' ? withFollower(graph, node) : null;
+    const follower = node?.op === 'batchNorm' ? soleReader(graph, node) : null;
+    const fused = follower && takenIn(node as Node<'batchNorm'>, follower);
     if (fused) {
       // The fused node stands where the follower stood: all its operands exist by then.
-      graph.nodes.splice(fused.position, 1, fused.node as AnyNode);
+      graph.nodes.splice(graph.nodes.indexOf(follower), 1, fused);
       graph.nodes.splice(index, 1);
     } else index++;
   }
 }
 
-function withFollower(graph: Graph, node: Node<'batchNorm'>): { node: Node<'batchNorm'>; position: number } | null {
-  const output = node.outputs[0];
-  if (!output || node.attributes.activation) return null;
-  const readers = graph.nodes.filter((other) => other.inputs.includes(output));
-  const [follower] = readers;
-  if (readers.length !== 1 || !follower) return null;
-  const position = graph.nodes.indexOf(follower);
-  const [x, statistics, gamma, beta, shortcut] = node.inputs as Tensor[];
-  const operands = [x ?? null, statistics ?? null, gamma ?? null, beta ?? null];
-  if (follower.op === 'add' && !shortcut) {
-    const other = follower.inputs.find((input) => input !== output) ?? null;
-    if (!other) return null;
-    return { node: { ...node, inputs: [...operands, other, null], outputs: follower.outputs }, position };
+function soleReader(graph: Graph, { results: { y } }: Node<'batchNorm'>): AnyNode | null {
+  const readers = graph.nodes.filter((other) => operandsOf(other).includes(y));
+  return readers.length === 1 ? readers[0]! : null;
+}
+
+/** The two as one node; null where the batch normalisation cannot take the follower in. */
+function takenIn(node: Node<'batchNorm'>, follower: AnyNode): Node<'batchNorm'> | null {
+  if (node.attributes.activation) return null;
+  if (follower.op === 'add' && !node.operands.shortcut) {
+    const { a, b } = follower.operands;
+    const shortcut = a === node.results.y ? b : a;
+    if (shortcut === node.results.y) return null;
+    return { ...node, operands: { ...node.operands, shortcut }, results: follower.results };
   }
   if (follower.op === 'activation') {
-    const inputs = [...operands, shortcut ?? null, follower.inputs[1] ?? null];
-    return { node: { ...node, inputs, outputs: follower.outputs, attributes: follower.attributes }, position };
+    const { results, attributes } = follower;
+    return { ...node, operands: { ...node.operands, ranges: follower.operands.ranges }, results, attributes };
   }
   return null;
 }

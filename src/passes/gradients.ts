@@ -2,55 +2,120 @@
  * Reverse-mode differentiation: walks a forward graph backwards and appends the gradients as more nodes.
  *
  * Where a tensor is read several times its gradients add up. A convolution adds an existing gradient in its own last
- * pass, so that a residual network's backward pass has no sums of its own.
+ * pass, so that a residual network's backward pass has no sums of its own. A parameter is a place in a storage: all
+ * tensors that view it, and all its readers, share one gradient.
  */
 
-import type { AnyNode, Graph, Node } from '../graph/graph.js';
-import type { StorageView, Tensor } from '../graph/tensor.js';
-import type { GradientRule } from '../ops/gradientRule.js';
-import { gradientRules } from '../ops/gradientRules.js';
-import { add } from '../ops/shortcut.js';
+import { type AnyNode, type Graph, operandsOf, resultsOf, type Tensors } from '../graph/graph.js';
+import { elementCount, type Storage, type Tensor } from '../graph/tensor.js';
+import { add } from '../ops/add.js';
+import type { GradientRule, Operation } from '../ops/definition.js';
+import { definitionOf } from '../ops/index.js';
+import { titleOf } from '../ops/shapes.js';
+
+/** Storages of what is learned and of its gradients, which lie at the same offsets. */
+export interface GradientPlaces {
+  readonly parameters: Storage;
+  readonly gradients: Storage;
+}
 
 /**
  * Appends the gradients of `loss` to the graph that computes it.
  *
- * @param places where the gradients of parameters go, by tensor id of the parameter
  * @param sums the storage of the quantizers' reductions, [Q, 2]
+ * @throws {Error} where an operation without a gradient rule stands between a parameter and the loss, and where views of
+ *   parameters overlap in part.
  */
-export function appendGradients(
-  graph: Graph,
-  loss: Tensor,
-  places: ReadonlyMap<number, StorageView>,
-  sums: Tensor,
-): void {
-  const gradients = new Map<number, Tensor>([[loss.id, loss]]);
-  for (const node of [...graph.nodes].reverse()) {
-    const upstream = node.outputs.map((output) => gradients.get(output.id) ?? null);
-    if (upstream.every((gradient) => gradient === null)) continue;
-    const rule = gradientRules[node.op] as GradientRule<AnyNode['op']> | undefined;
-    if (!rule) continue;
-    rule(graph, node as Node, upstream, sums).forEach((gradient, index) => {
-      const input = node.inputs[index];
-      if (!gradient || !input) return;
-      const known = gradients.get(input.id);
-      gradients.set(input.id, known ? sum(graph, known, gradient) : gradient);
-    });
+export function appendGradients(graph: Graph, loss: Tensor, places: GradientPlaces, sums: Tensor): void {
+  const forward = [...graph.nodes];
+  const learned = learnedTensors(forward, places.parameters);
+  const gradients = new Map<string, Tensor>([[placeOf(loss), loss]]);
+  for (const node of forward.reverse()) {
+    const upstream = Object.entries<Tensor | null>(node.results).map(
+      ([name, tensor]) => [name, (tensor && gradients.get(placeOf(tensor))) ?? null] as const,
+    );
+    if (upstream.every(([, gradient]) => gradient === null)) continue;
+    const { gradient: rule } = definitionOf(node);
+    if (rule === 'none') {
+      if (operandsOf(node).some((tensor) => learned.has(placeOf(tensor)))) throw noRule(node);
+      continue;
+    }
+    const found = (rule as GradientRule<Operation>)(graph, node, Object.fromEntries(upstream), sums);
+    const operands: Tensors = node.operands;
+    for (const [name, gradient] of Object.entries(found)) {
+      const operand = operands[name];
+      if (!gradient || !operand) continue;
+      const known = gradients.get(placeOf(operand));
+      const isShared = Object.values(found).filter((other) => other === gradient).length > 1;
+      const isHeld = isShared || [...gradients.values()].includes(gradient);
+      gradients.set(placeOf(operand), known ? sum(graph, known, gradient, isHeld) : gradient);
+    }
   }
-  for (const [id, view] of places) {
-    const gradient = gradients.get(id);
-    if (gradient) gradient.view = view;
-  }
+  deliver(graph, forward, gradients, places);
 }
 
-/** Of a gradient that is known and one whose node is among the last. */
-function sum(graph: Graph, known: Tensor, gradient: Tensor): Tensor {
-  const last = graph.nodes.findLastIndex((node) => node.outputs[0] === gradient);
+/** A tensor's name in the map of gradients: its place in a storage if it has one, else its own number. */
+function placeOf({ id, view }: Tensor): string {
+  return view ? `${view.storage.name} ${view.offset}` : `${id}`;
+}
+
+/** Places of parameters and of all that is computed from them. */
+function learnedTensors(forward: readonly AnyNode[], parameters: Storage): ReadonlySet<string> {
+  const learned = new Set<string>();
+  for (const node of forward) {
+    const operands = operandsOf(node);
+    for (const tensor of operands) if (tensor.view?.storage === parameters) learned.add(placeOf(tensor));
+    if (operands.some((tensor) => learned.has(placeOf(tensor)))) {
+      for (const tensor of resultsOf(node)) learned.add(placeOf(tensor));
+    }
+  }
+  return learned;
+}
+
+function noRule(node: AnyNode): Error {
+  return new Error(`${titleOf(node)} stands between parameters and the loss, but ${node.op} has no gradient`);
+}
+
+/**
+ * The sum of a gradient that is known and a new one; a node that can add takes the known one in.
+ *
+ * @param isHeld whether the new one is the gradient of another tensor as well, and must stay what it is
+ */
+function sum(graph: Graph, known: Tensor, gradient: Tensor, isHeld: boolean): Tensor {
+  const last = graph.nodes.findLastIndex((node) => resultsOf(node)[0] === gradient);
   const producer = graph.nodes[last];
-  const takesAddend = producer?.op === 'conv2dInputGradient' || producer?.op === 'depthwiseConv2dInputGradient';
-  if (takesAddend && !producer.inputs[2]) {
-    const [dy, w] = producer.inputs;
-    graph.nodes[last] = { ...producer, inputs: [dy ?? null, w ?? null, known] };
-    return gradient;
+  const isRead = graph.nodes.some((node) => operandsOf(node).includes(gradient));
+  if (producer && !isHeld && !isRead) {
+    const { addend } = definitionOf(producer);
+    const operands: Tensors = producer.operands;
+    if (addend && !operands[addend]) {
+      graph.nodes[last] = { ...producer, operands: { ...operands, [addend]: known } } as AnyNode;
+      return gradient;
+    }
   }
   return add(graph, known, gradient);
+}
+
+/** Lets every gradient of a parameter be written where it belongs; one that lies elsewhere already is copied. */
+function deliver(
+  graph: Graph,
+  forward: readonly AnyNode[],
+  gradients: ReadonlyMap<string, Tensor>,
+  places: GradientPlaces,
+): void {
+  const parameters = new Map<number, Tensor>();
+  for (const tensor of forward.flatMap(operandsOf)) {
+    if (tensor.view?.storage === places.parameters) parameters.set(tensor.view.offset, tensor);
+  }
+  let end = 0;
+  for (const [offset, parameter] of [...parameters].sort(([a], [b]) => a - b)) {
+    if (offset < end) throw new Error(`${parameter.name} overlaps another parameter in part`);
+    end = offset + elementCount(parameter.shape);
+    const gradient = gradients.get(placeOf(parameter));
+    if (!gradient) continue;
+    const view = { storage: places.gradients, offset };
+    if (gradient.view) {
+      graph.append('copy', { x: gradient }, { y: graph.tensor(gradient.name, gradient.shape, view) }, {});
+    } else gradient.view = view;
+  }
 }

@@ -1,12 +1,18 @@
 import { describe, expect, it } from 'vitest';
 import { createRandom } from '../data/random.js';
-import { Graph } from '../graph/graph.js';
+import { Graph, operandsOf, resultsOf } from '../graph/graph.js';
 import { elementCount, type Tensor } from '../graph/tensor.js';
 import { bufferLayout } from './bufferLayout.js';
 import { concurrentRuns } from './concurrency.js';
 import { arenaLayout, lifetimes } from './memory.js';
 
 const bytesOf = (tensor: Tensor): number => 4 * elementCount(tensor.shape);
+
+/** An operand that needs no memory of a plan. */
+const stored = (graph: Graph): Tensor => graph.whole({ name: 'stored', dtype: 'float', length: 1 });
+
+/** Results that need none either. */
+const inStorages = (graph: Graph) => ({ dx: stored(graph), dexponents: stored(graph), sums: stored(graph) });
 
 /** A random chain of sums, whose operation may write its result over either operand. */
 function randomGraph(seed: number): Graph {
@@ -16,8 +22,8 @@ function randomGraph(seed: number): Graph {
   const make = (name: string): Tensor => graph.tensor(name, [1 + random.below(3) * 16]);
   for (let index = 0; index < 40; index++) {
     const result = make(`t${index}`);
-    const operands = tensors.length ? [0, 1].map(() => tensors[random.below(tensors.length)]!) : [];
-    graph.append('add', operands, [result], {});
+    const operand = () => (tensors.length ? tensors[random.below(tensors.length)]! : stored(graph));
+    graph.append('add', { a: operand(), b: operand() }, { y: result }, {});
     tensors.push(result);
   }
   return graph;
@@ -57,10 +63,10 @@ describe('the memory plan', () => {
         expect(place.offset + a.bytes <= other.offset || other.offset + b.bytes <= place.offset).toBe(true);
       }
     }
-    for (const { inputs, outputs } of nodes) {
-      const written = places.get(outputs[0]!.id)!;
-      for (const input of inputs) {
-        const read = places.get(input!.id)!;
+    for (const node of nodes.slice(1)) {
+      const written = places.get(resultsOf(node)[0]!.id)!;
+      for (const operand of operandsOf(node)) {
+        const read = places.get(operand.id)!;
         if (read !== written) expect(read.buffer).not.toBe(written.buffer);
       }
     }
@@ -70,11 +76,13 @@ describe('the memory plan', () => {
     const graph = new Graph();
     const [large, a, b, c, d] = [64, 16, 16, 16, 16].map((length, i) => graph.tensor(`t${i}`, [length]));
     const chain = [large!, a!, b!, c!, d!];
-    const attributes = { stride: 1, extraChannels: 0 };
     chain.forEach((tensor, i) => {
-      graph.append('subsample', i ? [chain[i - 1]!] : [], [tensor], attributes);
+      graph.append('copy', { x: chain[i - 1] ?? stored(graph) }, { y: tensor }, {});
     });
-    graph.append('subsample', [a!, b!, c!, d!], [], attributes);
+    graph.append('quantizeChannelsGradient', { x: a!, ranges: b!, exponents: c!, dy: d! }, inStorages(graph), {
+      row: 0,
+      core: 'uniform',
+    });
     const { places, sizes } = bufferLayout(graph.nodes, bytesOf, { alignment: 64, largest: 1024, sizes: [] });
     expect(sizes).toEqual([256, 64, 64]);
     expect([b, d].map((tensor) => places.get(tensor!.id))).toEqual([
@@ -92,30 +100,27 @@ describe('the memory plan', () => {
   it('lets calls run at once that share nothing that one of them writes', () => {
     const graph = new Graph();
     const [a, b, c, d, e] = ['a', 'b', 'c', 'd', 'e'].map((name) => graph.tensor(name, [16]));
-    graph.append('add', [a!], [b!], {});
-    graph.append('add', [a!], [c!], {});
-    graph.append('add', [b!, c!], [d!], {});
-    graph.append('add', [a!], [c!], {});
-    graph.append('add', [a!], [e!], {});
-    const runs = concurrentRuns(graph.nodes).map((calls) => calls.map(({ outputs }) => outputs[0]!.name));
+    graph.append('copy', { x: a! }, { y: b! }, {});
+    graph.append('copy', { x: a! }, { y: c! }, {});
+    graph.append('add', { a: b!, b: c! }, { y: d! }, {});
+    graph.append('copy', { x: a! }, { y: c! }, {});
+    graph.append('copy', { x: a! }, { y: e! }, {});
+    const runs = concurrentRuns(graph.nodes).map((calls) => calls.map((call) => resultsOf(call)[0]!.name));
     expect(runs).toEqual([['b', 'c'], ['d'], ['c', 'e']]);
   });
 
   it('needs no more than the sum of all tensors, and less where some die', () => {
     const { nodes } = randomGraph(7);
-    const sum = nodes
-      .flatMap((node) => node.outputs)
-      .reduce((bytes, tensor) => bytes + Math.ceil(bytesOf(tensor) / 64) * 64, 0);
+    const sum = nodes.flatMap(resultsOf).reduce((bytes, tensor) => bytes + Math.ceil(bytesOf(tensor) / 64) * 64, 0);
     expect(arenaLayout(nodes, bytesOf, 64).bytes).toBeLessThan(sum);
   });
 
   it('writes a result over an operand that dies, unless the other operand is the same tensor', () => {
     const graph = new Graph();
     const [a, b, c, d] = ['a', 'b', 'c', 'd'].map((name) => graph.tensor(name, [16]));
-    graph.append('add', [], [a!], {});
-    graph.append('add', [], [b!], {});
-    graph.append('add', [a!, b!], [c!], {});
-    graph.append('add', [c!, c!], [d!], {});
+    for (const y of [a!, b!]) graph.append('copy', { x: stored(graph) }, { y }, {});
+    graph.append('add', { a: a!, b: b! }, { y: c! }, {});
+    graph.append('add', { a: c!, b: c! }, { y: d! }, {});
     const shared = lifetimes(graph.nodes, bytesOf).map(({ tensors }) => tensors.map(({ name }) => name));
     expect(shared).toEqual([['a', 'c'], ['b'], ['d']]);
   });
@@ -124,9 +129,8 @@ describe('the memory plan', () => {
     const graph = new Graph();
     const [x, dy, dx] = ['x', 'dy', 'dx'].map((name) => graph.tensor(name, [4, 10]));
     const factor = graph.whole({ name: 'factor', dtype: 'float', length: 1 }, [1, 1]);
-    graph.append('add', [], [x!], {});
-    graph.append('add', [], [dy!], {});
-    graph.append('scaleGradient', [x!, factor, dy!], [dx!, graph.tensor('dfactor', [1])], {});
+    for (const y of [x!, dy!]) graph.append('copy', { x: stored(graph) }, { y }, {});
+    graph.append('scaleGradient', { x: x!, factor, dy: dy! }, { dx: dx!, dfactor: graph.tensor('dfactor', [1]) }, {});
     const shared = lifetimes(graph.nodes, bytesOf).map(({ tensors }) => tensors.map(({ name }) => name));
     expect(shared).toEqual([['x'], ['dy', 'dx'], ['dfactor']]);
   });

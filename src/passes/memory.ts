@@ -2,13 +2,13 @@
  * The memory plan: transient tensors that are never alive together share memory.
  *
  * A tensor is alive from the call that writes it to the last call that reads it. Some calls may write a result over an
- * operand that dies there (`inPlace`). A CPU has one arena; WebGPU, where a dispatch cannot read one part of a buffer and
+ * operand that dies there (`overwrites`). A CPU has one arena; WebGPU, where a dispatch cannot read one part of a buffer and
  * write another, has a few buffers (`bufferLayout.ts`).
  */
 
-import type { AnyNode } from '../graph/graph.js';
+import { type AnyNode, operandsOf, resultsOf, type Tensors } from '../graph/graph.js';
 import { elementCount, type Tensor } from '../graph/tensor.js';
-import { inPlace } from '../ops/inPlace.js';
+import { definitionOf } from '../ops/index.js';
 
 export interface Lifetime {
   /** The tensors that share this memory by in-place calls, in order of writing. */
@@ -30,15 +30,15 @@ export type BytesOf = (tensor: Tensor) => number;
 export function lifetimes(calls: readonly AnyNode[], bytesOf: BytesOf): Lifetime[] {
   const lastRead = new Map<number, number>();
   calls.forEach((call, index) => {
-    for (const tensor of [...call.inputs, ...call.outputs]) if (tensor && !tensor.view) lastRead.set(tensor.id, index);
+    for (const tensor of [...operandsOf(call), ...resultsOf(call)]) if (!tensor.view) lastRead.set(tensor.id, index);
   });
   const byTensor = new Map<number, Lifetime>();
   const all: Lifetime[] = [];
   calls.forEach((call, index) => {
-    call.outputs.forEach((output, position) => {
-      if (output.view || byTensor.has(output.id)) return;
+    for (const [name, output] of Object.entries<Tensor | null>(call.results)) {
+      if (!output || output.view || byTensor.has(output.id)) continue;
       const last = lastRead.get(output.id) ?? index;
-      const host = inPlaceHost(call, position, index, lastRead, byTensor, bytesOf);
+      const host = inPlaceHost(call, name, output, index, lastRead, byTensor, bytesOf);
       if (host) {
         host.tensors.push(output);
         host.last = last;
@@ -48,7 +48,7 @@ export function lifetimes(calls: readonly AnyNode[], bytesOf: BytesOf): Lifetime
         all.push(lifetime);
         byTensor.set(output.id, lifetime);
       }
-    });
+    }
   });
   return all;
 }
@@ -93,22 +93,24 @@ export function gapsDuring(lifetime: Lifetime, placed: readonly Placed[]): Gap[]
   return [...gaps, { start, end: Number.POSITIVE_INFINITY }];
 }
 
+/** The memory of an operand that a result may be written over, if it dies here. */
 function inPlaceHost(
   call: AnyNode,
-  output: number,
+  result: string,
+  tensor: Tensor,
   index: number,
   lastRead: ReadonlyMap<number, number>,
   byTensor: ReadonlyMap<number, Lifetime>,
   bytesOf: BytesOf,
 ): Lifetime | undefined {
-  const tensor = call.outputs[output]!;
-  for (const [result, operand] of inPlace[call.op] ?? []) {
-    const input = call.inputs[operand];
-    if (result !== output || !input || input.view) continue;
+  const operands: Tensors = call.operands;
+  for (const name of definitionOf(call).overwrites?.[result] ?? []) {
+    const input = operands[name];
+    if (!input || input.view) continue;
     if (elementCount(input.shape) !== elementCount(tensor.shape) || bytesOf(input) !== bytesOf(tensor)) continue;
     const host = byTensor.get(input.id);
     const dies = lastRead.get(input.id) === index && host?.last === index;
-    const readOnce = call.inputs.filter((other) => other && byTensor.get(other.id) === host).length === 1;
+    const readOnce = operandsOf(call).filter((other) => byTensor.get(other.id) === host).length === 1;
     if (host && dies && readOnce) return host;
   }
   return undefined;

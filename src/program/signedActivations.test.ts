@@ -4,13 +4,14 @@ import { describe, expect, it } from 'vitest';
 import { mulberry32 } from '../../test/mulberry32.js';
 import { createRandom } from '../data/random.js';
 import { selectEngine } from '../engine/selectEngine.js';
-import { appendGradients, type DType, fuse, Graph, makePlan } from '../graph/index.js';
-import { type QuantizerSettings, unquantized, Variables } from '../nn/index.js';
+import { type DType, Graph, resultsOf } from '../graph/index.js';
+import { type QuantizerSettings, STORAGE, unquantized, Variables } from '../nn/index.js';
 import { normal, zeros } from '../nn/initializers.js';
 import { affine, convolutionBatchNorm, linearOutput, networkInput } from '../nn/layers.js';
-import { softmaxCrossEntropy } from '../ops/loss.js';
-import { globalAveragePool } from '../ops/pooling.js';
-import { add } from '../ops/shortcut.js';
+import { add } from '../ops/add.js';
+import { globalAveragePool } from '../ops/globalAveragePool.js';
+import { softmaxCrossEntropy } from '../ops/softmaxCrossEntropy.js';
+import { appendGradients, fuse, makePlan } from '../passes/index.js';
 import { tableSizes } from '../quant/index.js';
 import { experimentFromSettings, quantizerBounds } from '../settings/index.js';
 import { programOptions } from '../train/programOptions.js';
@@ -53,10 +54,10 @@ describe('signed activations', () => {
     const reads = (training: TrainingProgram) => {
       const nodes = training.plan.phases.evaluate!;
       const operands = nodes.flatMap((node) =>
-        node.op === 'conv2d' || node.op === 'depthwiseConv2d' ? [node.inputs[0]!] : [],
+        node.op === 'conv2d' || node.op === 'depthwiseConv2d' ? [node.operands.x] : [],
       );
       return operands.map((operand) => {
-        const writer = nodes.find(({ outputs }) => outputs.includes(operand));
+        const writer = nodes.find((node) => resultsOf(node).includes(operand));
         return (writer?.op === 'activation' || writer?.op === 'batchNorm') && writer.attributes.activation?.type;
       });
     };
@@ -116,9 +117,8 @@ describe('the gradients of signed activations', () => {
     const storage = (name: string, length: number, dtype: DType = 'float') => ({ name, dtype, length });
     const tables = { quantizers: storage('quantizers', 4), sums: storage('sums', 4) };
     const ranges = graph.tensor('ranges', [2, 2]);
-    graph.append('prepareQuantizers', [graph.whole(tables.quantizers, [2, 2])], [ranges], {
-      rows: variables.quantizers,
-    });
+    const table = graph.whole(tables.quantizers, [2, 2]);
+    graph.append('prepareQuantizers', { table }, { ranges }, { rows: variables.quantizers });
     const parts = { weights: unquantized, activations: unquantized, linear: settings, input: settings };
     const network = { graph, variables, training: true, ranges, ...parts };
     const x = networkInput(network, graph.whole(storage('images', images.length), shape));
@@ -132,7 +132,9 @@ describe('the gradients of signed activations', () => {
     const labels = graph.whole(storage('labels', 4, 'int32'));
     const loss = softmaxCrossEntropy(graph, logits, labels, { storage: storage('loss', 2), offset: 0 });
     fuse(graph);
-    appendGradients(graph, loss, new Map(), graph.whole(tables.sums, [2, 2]));
+    const parameters = variables.storage(STORAGE.parameters);
+    const places = { parameters, gradients: storage('gradients', parameters.length) };
+    appendGradients(graph, loss, places, graph.whole(tables.sums, [2, 2]));
     const engine = await selectEngine(device, { threads: 1 });
     const program = await engine.load(makePlan({ step: graph }));
     for (const { view, start } of [...variables.parameters, ...variables.running]) {

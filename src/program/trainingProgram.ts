@@ -4,19 +4,7 @@
  */
 
 import { createRandom, randomStreams } from '../data/random.js';
-import {
-  appendGradients,
-  type DType,
-  elementCount,
-  fuse,
-  Graph,
-  makePlan,
-  type Plan,
-  prune,
-  type Storage,
-  type StorageView,
-  type Tensor,
-} from '../graph/index.js';
+import { type DType, elementCount, Graph, operandsOf, type Plan, type Storage, type Tensor } from '../graph/index.js';
 import {
   averageStorages,
   buildModel,
@@ -30,8 +18,10 @@ import {
   unquantized,
   Variables,
 } from '../nn/index.js';
-import { type Attributes, CONTROL_LENGTH, METRICS_LENGTH, PENALTIES_LENGTH, type Solver } from '../ops/attributes.js';
-import { softmaxCrossEntropy } from '../ops/loss.js';
+import { CONTROL_LENGTH, METRICS_LENGTH, PENALTIES_LENGTH, type Solver } from '../ops/attributes.js';
+import type { UpdateRule } from '../ops/parameterUpdate.js';
+import { softmaxCrossEntropy } from '../ops/softmaxCrossEntropy.js';
+import { appendGradients, fuse, makePlan, prune } from '../passes/index.js';
 import type { Budget } from '../quant/index.js';
 
 /** Where a phase's images come from. */
@@ -168,12 +158,8 @@ class PhaseBuilder {
     const graph = new Graph(this.#ids);
     const { loss } = this.forward(graph, true);
     fuse(graph);
-    const gradients = this.#parameterVector(STORAGE.gradients);
-    const places = new Map<number, StorageView>();
-    for (const input of graph.nodes.flatMap((node) => node.inputs)) {
-      if (input?.view?.storage.name !== STORAGE.parameters) continue;
-      places.set(input.id, { storage: gradients, offset: input.view.offset });
-    }
+    const [parameters, gradients] = [STORAGE.parameters, STORAGE.gradients].map((name) => this.#parameterVector(name));
+    const places = { parameters: parameters!, gradients: gradients! };
     const sums = this.#quantizerTable(graph, STORAGE.quantizerSums);
     appendGradients(graph, loss, places, sums);
     this.#appendUpdate(graph, loss, sums);
@@ -188,7 +174,12 @@ class PhaseBuilder {
     fuse(graph);
     const metrics = graph.whole(this.#storage(STORAGE.evaluationMetrics, METRICS_LENGTH));
     const penalties = graph.whole(this.#storage(STORAGE.penalties, PENALTIES_LENGTH));
-    graph.append('recordMetrics', [loss, penalties, this.#statistics(graph)], [metrics], { layers: [] });
+    graph.append(
+      'recordMetrics',
+      { loss, penalties, statistics: this.#statistics(graph) },
+      { metrics },
+      { layers: [] },
+    );
     prune(graph);
     return graph;
   }
@@ -213,7 +204,7 @@ class PhaseBuilder {
     const { images, labels } = this.#batch(graph, training);
     const table = this.#quantizerTable(graph, STORAGE.quantizers);
     const ranges = graph.tensor('ranges', table.shape);
-    graph.append('prepareQuantizers', [table], [ranges], { rows: variables.quantizers });
+    graph.append('prepareQuantizers', { table }, { ranges }, { rows: variables.quantizers });
     const { weights, activations, linear = null, input = null, exceptions = {} } = options;
     const parts = { weights, activations, linear, input, exceptions };
     const network = { graph, variables, training, ranges, ...parts, ...(onActivation && { onActivation }) };
@@ -240,20 +231,20 @@ class PhaseBuilder {
     const images = graph.tensor('images', shape);
     graph.append(
       'gatherBatch',
-      [
-        graph.whole(this.#storage(bytes, resident.count * elementCount(imageShape), 'uint8'), [
+      {
+        images: graph.whole(this.#storage(bytes, resident.count * elementCount(imageShape), 'uint8'), [
           resident.count,
           ...imageShape,
         ]),
-        graph.whole(this.#storage(classes, resident.count, 'int32')),
-        graph.whole(this.#storage(batches, resident.batches * batchSize * 2, 'int32'), [
+        labels: graph.whole(this.#storage(classes, resident.count, 'int32')),
+        batchTable: graph.whole(this.#storage(batches, resident.batches * batchSize * 2, 'int32'), [
           resident.batches,
           batchSize,
           2,
         ]),
-        graph.whole(this.#storage(STORAGE.position, 1, 'int32')),
-      ],
-      [images, labels],
+        position: graph.whole(this.#storage(STORAGE.position, 1, 'int32')),
+      },
+      { x: images, y: labels },
       { scale: source.scale, offset: source.offset },
     );
     return { images, labels };
@@ -266,27 +257,29 @@ class PhaseBuilder {
     const control = graph.whole(this.#storage(STORAGE.control, CONTROL_LENGTH));
     const penalties = graph.whole(this.#storage(STORAGE.penalties, PENALTIES_LENGTH));
     const table = (name: string) => this.#quantizerTable(graph, name);
-    const quantizers = [
-      table(STORAGE.quantizers),
+    const operands = {
+      table: table(STORAGE.quantizers),
       sums,
-      table(STORAGE.quantizerVelocity),
-      adam ? table(STORAGE.quantizerSecondMoment) : null,
+      velocity: table(STORAGE.quantizerVelocity),
+      secondMoment: adam ? table(STORAGE.quantizerSecondMoment) : null,
       control,
-      options.capsBits ? graph.whole(this.#storage(STORAGE.bitCaps, Math.max(1, variables.quantizers.length))) : null,
-    ];
-    graph.append(
-      'quantizerUpdate',
-      quantizers,
-      [table(STORAGE.quantizerGradients), table(STORAGE.quantizerLimited), penalties],
-      {
-        rows: variables.quantizers,
-        unquantized: variables.unquantized,
-        budget,
-        solver,
-        weightDecay: decayExclude.includes('quantizers') ? 0 : weightDecay,
-        learningRateFactor: quantizerLearningRateFactor,
-      },
-    );
+      bitCaps: options.capsBits
+        ? graph.whole(this.#storage(STORAGE.bitCaps, Math.max(1, variables.quantizers.length)))
+        : null,
+    };
+    const results = {
+      gradients: table(STORAGE.quantizerGradients),
+      limited: table(STORAGE.quantizerLimited),
+      penalties,
+    };
+    graph.append('quantizerUpdate', operands, results, {
+      rows: variables.quantizers,
+      unquantized: variables.unquantized,
+      budget,
+      solver,
+      weightDecay: decayExclude.includes('quantizers') ? 0 : weightDecay,
+      learningRateFactor: quantizerLearningRateFactor,
+    });
     const [decayEnd, exponentsBegin] = [this.#decayEnd, this.#exponentsBegin];
     this.#appendParameterUpdate(graph, control, 0, decayEnd, { weightDecay });
     this.#appendParameterUpdate(graph, control, decayEnd, exponentsBegin, { weightDecay: 0 });
@@ -296,7 +289,8 @@ class PhaseBuilder {
     });
     if (options.movingAverages) this.#appendAverages(graph, control);
     const metrics = graph.whole(this.#storage(STORAGE.metrics, METRICS_LENGTH));
-    graph.append('recordMetrics', [loss, penalties, this.#statistics(graph)], [metrics], { layers: variables.layers });
+    const statistics = this.#statistics(graph);
+    graph.append('recordMetrics', { loss, penalties, statistics }, { metrics }, { layers: variables.layers });
   }
 
   /** Updates the parameters from offset `begin` to `end`. */
@@ -305,30 +299,34 @@ class PhaseBuilder {
     control: Tensor,
     begin: number,
     end: number,
-    factors: Omit<Attributes['parameterUpdate'], 'solver'>,
+    factors: Omit<UpdateRule, 'solver'>,
   ): void {
     if (begin === end) return;
     const { solver } = this.options;
     const part = (name: string) =>
       graph.tensor(name, [end - begin], { storage: this.#parameterVector(name), offset: begin });
-    const vectors = [STORAGE.parameters, STORAGE.gradients, STORAGE.velocity].map(part);
-    const secondMoment = solver.type === 'adam' ? part(STORAGE.secondMoment) : null;
-    graph.append('parameterUpdate', [...vectors, secondMoment, control], [], { solver, ...factors });
+    const vectors = {
+      parameters: part(STORAGE.parameters),
+      gradients: part(STORAGE.gradients),
+      velocity: part(STORAGE.velocity),
+      secondMoment: solver.type === 'adam' ? part(STORAGE.secondMoment) : null,
+    };
+    graph.append('parameterUpdate', { ...vectors, control }, {}, { solver, ...factors });
   }
 
   #appendAverages(graph: Graph, control: Tensor): void {
     for (const [name, average] of averageStorages) {
       const values = this.variables.storage(name);
-      const operands = [graph.whole(values), graph.whole(this.#storage(average, values.length)), control];
-      graph.append('movingAverage', operands, [], {});
+      const vectors = { values: graph.whole(values), average: graph.whole(this.#storage(average, values.length)) };
+      graph.append('movingAverage', { ...vectors, control }, {}, {});
     }
   }
 
   /** Lets a graph read the averages of what it reads. */
   #readAverages(graph: Graph): void {
-    for (const tensor of graph.nodes.flatMap((node) => node.inputs)) {
-      const average = averageStorages.get(tensor?.view?.storage.name ?? '');
-      if (!tensor?.view || !average) continue;
+    for (const tensor of graph.nodes.flatMap(operandsOf)) {
+      const average = averageStorages.get(tensor.view?.storage.name ?? '');
+      if (!tensor.view || !average) continue;
       const { storage, offset } = tensor.view;
       tensor.view = { storage: this.#storage(average, storage.length), offset };
     }

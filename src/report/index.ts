@@ -1,6 +1,3 @@
-export { type BitRange, beatenBy, type ComparedRun, type Comparison, compareRuns } from './comparison.js';
-export { comparisonPlot } from './comparisonPlot.js';
 export { plotRun } from './plotRun.js';
 export { plotRuns } from './plotRuns.js';
-export { writePlot } from './renderPlot.js';
 export { type LayerSummary, summaryTable } from './summaryTable.js';

@@ -16,6 +16,7 @@ const ARRAYS = {
   I32: Int32Array,
   U32: Uint32Array,
   U8: Uint8Array,
+  I16: Int16Array,
 } as const;
 
 /** Read as float32, never written. */
@@ -28,7 +29,7 @@ export type SafetensorsType = keyof typeof ARRAYS;
 export interface NamedTensor {
   readonly name: string;
   readonly shape: Shape;
-  readonly data: Float64Array | BigInt64Array | Float32Array | Int32Array | Uint32Array | Uint8Array;
+  readonly data: Float64Array | BigInt64Array | Float32Array | Int32Array | Uint32Array | Int16Array | Uint8Array;
 }
 
 export interface Safetensors {

@@ -3,11 +3,19 @@
  * sits so near a jump that rounding tips it.
  */
 
+import { expect, it } from 'vitest';
 import type { Engine, Program } from '../../src/engine/engine.js';
 import { createReferenceEngine } from '../../src/engine/reference/index.js';
-import { engineConformance } from './conformance.js';
+import { definitions } from '../../src/ops/index.js';
+import { engineConformance, families } from './conformance.js';
 
 engineConformance('float32-storing', async () => storingFloat32(createReferenceEngine()));
+
+it('has cases of every operation', () => {
+  const cases = Object.values(families).flatMap((of) => of());
+  const covered = new Set(cases.flatMap(({ plan }) => Object.values(plan.phases).flat()).map(({ op }) => op));
+  expect([...covered].sort()).toEqual(Object.keys(definitions).sort());
+});
 
 /** Rounds what a run leaves in float storages. */
 function storingFloat32(engine: Engine): Engine {

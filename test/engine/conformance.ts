@@ -83,7 +83,7 @@ export function engineConformance(
       const c = caseBuilder();
       const x = c.input('x', [5], [1, 2, 3, 4, 5]);
       const y = c.output('y', [5]);
-      c.graph.append('add', [x, x], [y], {});
+      c.graph.append('add', { a: x, b: x }, { y }, {});
       const { plan } = c.build('order');
       const program = await engine.load(plan);
       const reads: Promise<StorageArray>[] = [];
@@ -106,7 +106,7 @@ export function engineConformance(
       const c = caseBuilder();
       const x = c.input('x', [3], [0, 0, 0]);
       const y = c.output('y', [3]);
-      c.graph.append('add', [x, x], [y], {});
+      c.graph.append('add', { a: x, b: x }, { y }, {});
       const { plan } = c.build('apart');
       const [first, second] = [await engine.load(plan), await engine.load(plan)];
       expect(first.planBytes).toBeGreaterThan(0);
@@ -121,7 +121,7 @@ export function engineConformance(
 
     it('refuses names that the plan lacks', async () => {
       const c = caseBuilder();
-      c.graph.append('add', [c.input('x', [1], [0]), c.input('z', [1], [0])], [c.output('y', [1])], {});
+      c.graph.append('add', { a: c.input('x', [1], [0]), b: c.input('z', [1], [0]) }, { y: c.output('y', [1]) }, {});
       const program = await engine.load(c.build('names').plan);
       await expect((async () => program.read('nowhere'))()).rejects.toThrow('nowhere');
       await expect((async () => program.run('never'))()).rejects.toThrow('never');

@@ -5,8 +5,9 @@
  * operand is NaN, so that reading beyond it spoils the result; what surrounds a result must stay as it is.
  */
 
-import { Graph, makePlan, type Plan } from '../../src/graph/index.js';
+import { Graph, type Plan } from '../../src/graph/index.js';
 import { type DType, elementCount, type Shape, type Storage, type Tensor } from '../../src/graph/tensor.js';
+import { makePlan } from '../../src/passes/index.js';
 
 export interface Comparison {
   /** Errors are relative to this: by default the largest magnitude of the expected result. */

@@ -28,11 +28,20 @@ async function computed(core: ChannelQuantization['core'], operands: Operands, d
   const c = caseBuilder();
   const x = c.input('x', shape, operands.x);
   const ranges = c.input('ranges', [1, 2], operands.range);
-  const k = c.input('exponents', [channels], operands.exponents);
+  const exponents = c.input('exponents', [channels], operands.exponents);
   const attributes = { row: 0, core };
-  const results = [c.output('dx', shape), c.output('dexponents', [channels]), c.output('sums', [2])];
-  c.graph.append('quantizeChannels', [x, ranges, k], [c.output('y', shape)], attributes);
-  c.graph.append('quantizeChannelsGradient', [x, ranges, k, c.input('dy', shape, dy)], results, attributes);
+  const results = {
+    dx: c.output('dx', shape),
+    dexponents: c.output('dexponents', [channels]),
+    sums: c.output('sums', [2]),
+  };
+  c.graph.append('quantizeChannels', { x, ranges, exponents }, { y: c.output('y', shape) }, attributes);
+  c.graph.append(
+    'quantizeChannelsGradient',
+    { x, ranges, exponents, dy: c.input('dy', shape, dy) },
+    results,
+    attributes,
+  );
   const { plan, start } = c.build('');
   const program = await createReferenceEngine().load(plan);
   for (const [name, values] of start) program.write(name, values);
@@ -131,11 +140,11 @@ describe.each(['uniform', 'pow2', 'fixedUniform', 'fixedPow2'] as const)('%s wit
     const range = [0.25, 1.25] as const;
     const channelwise = await computed(core, { x, range, exponents: new Array(channels).fill(0) }, dy);
     const c = caseBuilder();
-    const operands = [c.input('x', shape, x), c.input('ranges', [1, 2], range)];
+    const operands = { x: c.input('x', shape, x), ranges: c.input('ranges', [1, 2], range) };
     const activation = { type: 'quantize', row: 0, core, signed: true } as const;
-    c.graph.append('activation', operands, [c.output('y', shape)], { activation });
-    const results = [c.output('dx', shape), c.output('sums', [2])];
-    c.graph.append('activationGradient', [...operands, c.input('dy', shape, dy)], results, { activation });
+    c.graph.append('activation', operands, { y: c.output('y', shape) }, { activation });
+    const results = { dx: c.output('dx', shape), sums: c.output('sums', [2]) };
+    c.graph.append('activationGradient', { ...operands, dy: c.input('dy', shape, dy) }, results, { activation });
     const { plan, start } = c.build('');
     const program = await createReferenceEngine().load(plan);
     for (const [name, values] of start) program.write(name, values);

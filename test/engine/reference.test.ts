@@ -5,9 +5,10 @@
 
 import { describe, expect, it } from 'vitest';
 import { createReferenceEngine } from '../../src/engine/reference/index.js';
-import { Graph, makePlan, type Plan } from '../../src/graph/index.js';
+import { Graph, type Operations, type Plan, type Tensors } from '../../src/graph/index.js';
 import { type DType, elementCount, type Shape, type Tensor } from '../../src/graph/tensor.js';
-import type { Activation, Attributes, OpName } from '../../src/ops/attributes.js';
+import type { Activation } from '../../src/ops/attributes.js';
+import { makePlan } from '../../src/passes/index.js';
 import { chainCases } from './cases/chains.js';
 import { trainingCases } from './cases/training.js';
 import type { ConformanceCase } from './conformanceCase.js';
@@ -95,10 +96,10 @@ describe('gradients agree with finite differences', () => {
         w: [size, size, 2, 3],
         y: [2, out, Math.floor((side + 1 + 2 * padding - size) / stride) + 1, 3],
       },
-      forward: (graph, t) => graph.append('conv2d', [t('x'), t('w')], [t('y')], window),
+      forward: (graph, t) => graph.append('conv2d', { x: t('x'), w: t('w') }, { y: t('y'), moments: null }, window),
       backward: (graph, t) => {
-        graph.append('conv2dInputGradient', [t('dy'), t('w'), null], [t('dx')], window);
-        graph.append('conv2dWeightGradient', [t('x'), t('dy')], [t('dw')], window);
+        graph.append('conv2dInputGradient', { dy: t('dy'), w: t('w'), addend: null }, { dx: t('dx') }, window);
+        graph.append('conv2dWeightGradient', { x: t('x'), dy: t('dy') }, { dw: t('dw') }, window);
       },
       operands: ['x', 'w'],
     });
@@ -113,10 +114,11 @@ describe('gradients agree with finite differences', () => {
     const window = { stride, padding };
     await expectGradients({
       shapes: { x: [2, 5, 6, 3], w: [rows!, columns!, 3], y: [2, out(5, rows!), out(6, columns!), 3] },
-      forward: (graph, t) => graph.append('depthwiseConv2d', [t('x'), t('w')], [t('y')], window),
+      forward: (graph, t) =>
+        graph.append('depthwiseConv2d', { x: t('x'), w: t('w') }, { y: t('y'), moments: null }, window),
       backward: (graph, t) => {
-        graph.append('depthwiseConv2dInputGradient', [t('dy'), t('w'), null], [t('dx')], window);
-        graph.append('depthwiseConv2dWeightGradient', [t('x'), t('dy')], [t('dw')], window);
+        graph.append('depthwiseConv2dInputGradient', { dy: t('dy'), w: t('w'), addend: null }, { dx: t('dx') }, window);
+        graph.append('depthwiseConv2dWeightGradient', { x: t('x'), dy: t('dy') }, { dw: t('dw') }, window);
       },
       operands: ['x', 'w'],
     });
@@ -130,6 +132,14 @@ describe('gradients agree with finite differences', () => {
     const shape = [2, 2, 3, 2];
     const batchStatistics = { count: 12, epsilon: 1e-3, decay: 0.9 };
     const spread = activation?.type === 'relu6' ? 4 : 1;
+    const normalised = (t: (name: string) => Tensor) => ({
+      x: t('u'),
+      statistics: t('statistics'),
+      gamma: t('gamma'),
+      beta: t('beta'),
+      shortcut: t('s'),
+      ranges: null,
+    });
     await expectGradients({
       shapes: {
         x: shape,
@@ -146,45 +156,70 @@ describe('gradients agree with finite differences', () => {
         runningVariance: [2],
       },
       forward: (graph, t) => {
-        graph.append('conv2d', [t('x'), t('w')], [t('u'), t('moments')], { stride: 1, padding: 0 });
-        const running = [t('runningMean'), t('runningVariance')];
-        graph.append('batchStatistics', [t('moments'), ...running], [t('statistics')], batchStatistics);
-        const operands = [t('u'), t('statistics'), t('gamma'), t('beta'), t('s'), null];
-        graph.append('batchNorm', operands, [t('y')], { activation });
+        graph.append(
+          'conv2d',
+          { x: t('x'), w: t('w') },
+          { y: t('u'), moments: t('moments') },
+          { stride: 1, padding: 0 },
+        );
+        const running = { runningMean: t('runningMean'), runningVariance: t('runningVariance') };
+        graph.append(
+          'batchStatistics',
+          { moments: t('moments'), ...running },
+          { statistics: t('statistics') },
+          batchStatistics,
+        );
+        graph.append('batchNorm', normalised(t), { y: t('y') }, { activation });
       },
       backward: (graph, t) => {
-        const operands = [t('u'), t('statistics'), t('gamma'), t('beta'), t('s'), null, t('dy')];
-        graph.append('batchNormGradientReduce', operands, [t('ds'), t('dgamma'), t('dbeta')], { activation });
-        const again = [t('ds'), t('u'), t('statistics'), t('gamma'), t('dgamma'), t('dbeta')];
-        graph.append('batchNormGradientApply', again, [t('du')], {});
-        graph.append('conv2dInputGradient', [t('du'), t('w'), null], [t('dx')], { stride: 1, padding: 0 });
+        graph.append(
+          'batchNormGradientReduce',
+          { ...normalised(t), dy: t('dy') },
+          { dz: t('ds'), dgamma: t('dgamma'), dbeta: t('dbeta'), sums: null },
+          { activation },
+        );
+        const { x, statistics, gamma } = normalised(t);
+        const again = { dz: t('ds'), x, statistics, gamma, dgamma: t('dgamma'), dbeta: t('dbeta') };
+        graph.append('batchNormGradientApply', again, { dx: t('du') }, {});
+        graph.append(
+          'conv2dInputGradient',
+          { dy: t('du'), w: t('w'), addend: null },
+          { dx: t('dx') },
+          { stride: 1, padding: 0 },
+        );
       },
       operands: ['x', 'gamma', 'beta', 's'],
       values: { s: randomValues(8).numbers(24, -spread, 2 * spread) },
     });
   });
 
-  const simple = async <F extends OpName, B extends OpName>(
-    forward: F,
-    backward: B,
-    attributes: Attributes[F] & Attributes[B],
+  /** An operation of one operand and one result, as its gradient is. */
+  const simple = async <K extends 'subsample' | 'globalAveragePool'>(
+    op: K,
+    attributes: Operations[K]['attributes'],
     x: Shape,
     y: Shape,
   ) =>
     expectGradients({
       shapes: { x, y },
-      forward: (graph, t) => graph.append(forward, [t('x')], [t('y')], attributes),
-      backward: (graph, t) => graph.append(backward, [t('dy')], [t('dx')], attributes),
+      forward: (graph, t) => graph.append(op, { x: t('x') }, { y: t('y') }, attributes),
+      backward: (graph, t) =>
+        graph.append<'subsampleGradient' | 'globalAveragePoolGradient'>(
+          `${op}Gradient`,
+          { dy: t('dy') },
+          { dx: t('dx') },
+          attributes,
+        ),
       operands: ['x'],
     });
 
   it('subsample', async () => {
     const attributes = { stride: 2, extraChannels: 2 };
-    await simple('subsample', 'subsampleGradient', attributes, [2, 3, 4, 2], [2, 2, 2, 4]);
+    await simple('subsample', attributes, [2, 3, 4, 2], [2, 2, 2, 4]);
   });
 
   it('global average pool', async () => {
-    await simple('globalAveragePool', 'globalAveragePoolGradient', {}, [2, 3, 4, 2], [2, 2]);
+    await simple('globalAveragePool', {}, [2, 3, 4, 2], [2, 2]);
   });
 
   it('max pool', async () => {
@@ -193,8 +228,9 @@ describe('gradients agree with finite differences', () => {
     await expectGradients({
       shapes: { x: [2, 5, 4, 2], y: pooled, argmax: pooled },
       dtypes: { argmax: 'uint8' },
-      forward: (graph, t) => graph.append('maxPool', [t('x')], [t('y'), t('argmax')], attributes),
-      backward: (graph, t) => graph.append('maxPoolGradient', [t('argmax'), t('dy')], [t('dx')], attributes),
+      forward: (graph, t) => graph.append('maxPool', { x: t('x') }, { y: t('y'), argmax: t('argmax') }, attributes),
+      backward: (graph, t) =>
+        graph.append('maxPoolGradient', { argmax: t('argmax'), dy: t('dy') }, { dx: t('dx') }, attributes),
       operands: ['x'],
     });
   });
@@ -202,8 +238,14 @@ describe('gradients agree with finite differences', () => {
   it.each<Activation>([{ type: 'relu' }, { type: 'relu6' }])('$type', async (activation) => {
     await expectGradients({
       shapes: { x: [40], y: [40] },
-      forward: (graph, t) => graph.append('activation', [t('x'), null], [t('y')], { activation }),
-      backward: (graph, t) => graph.append('activationGradient', [t('x'), null, t('dy')], [t('dx')], { activation }),
+      forward: (graph, t) => graph.append('activation', { x: t('x'), ranges: null }, { y: t('y') }, { activation }),
+      backward: (graph, t) =>
+        graph.append(
+          'activationGradient',
+          { x: t('x'), ranges: null, dy: t('dy') },
+          { dx: t('dx'), sums: null },
+          { activation },
+        ),
       operands: ['x'],
       values: { x: randomValues(9).numbers(40, -4, 9) },
     });
@@ -212,10 +254,10 @@ describe('gradients agree with finite differences', () => {
   it('linear', async () => {
     await expectGradients({
       shapes: { x: [3, 4], w: [4, 5], b: [5], y: [3, 5] },
-      forward: (graph, t) => graph.append('linear', [t('x'), t('w'), t('b')], [t('y')], {}),
+      forward: (graph, t) => graph.append('linear', { x: t('x'), w: t('w'), b: t('b') }, { y: t('y') }, {}),
       backward: (graph, t) => {
-        graph.append('linearInputGradient', [t('dy'), t('w')], [t('dx')], {});
-        graph.append('linearWeightGradient', [t('x'), t('dy')], [t('dw'), t('db')], {});
+        graph.append('linearInputGradient', { dy: t('dy'), w: t('w') }, { dx: t('dx') }, {});
+        graph.append('linearWeightGradient', { x: t('x'), dy: t('dy') }, { dw: t('dw'), db: t('db') }, {});
       },
       operands: ['x', 'w', 'b'],
     });
@@ -224,9 +266,14 @@ describe('gradients agree with finite differences', () => {
   it('scale', async () => {
     await expectGradients({
       shapes: { x: [6], factor: [1], y: [6] },
-      forward: (graph, t) => graph.append('scale', [t('x'), t('factor')], [t('y')], {}),
+      forward: (graph, t) => graph.append('scale', { x: t('x'), factor: t('factor') }, { y: t('y') }, {}),
       backward: (graph, t) =>
-        graph.append('scaleGradient', [t('x'), t('factor'), t('dy')], [t('dx'), t('dfactor')], {}),
+        graph.append(
+          'scaleGradient',
+          { x: t('x'), factor: t('factor'), dy: t('dy') },
+          { dx: t('dx'), dfactor: t('dfactor') },
+          {},
+        ),
       operands: ['x', 'factor'],
     });
   });
@@ -235,9 +282,15 @@ describe('gradients agree with finite differences', () => {
     await expectGradients({
       shapes: { x: [4, 3], labels: [4], y: [2] },
       dtypes: { labels: 'int32' },
-      forward: (graph, t) => graph.append('softmaxCrossEntropy', [t('x'), t('labels')], [t('y')], { smoothing }),
+      forward: (graph, t) =>
+        graph.append('softmaxCrossEntropy', { logits: t('x'), labels: t('labels') }, { loss: t('y') }, { smoothing }),
       backward: (graph, t) =>
-        graph.append('softmaxCrossEntropyGradient', [t('x'), t('labels')], [t('dx')], { smoothing }),
+        graph.append(
+          'softmaxCrossEntropyGradient',
+          { logits: t('x'), labels: t('labels') },
+          { dlogits: t('dx') },
+          { smoothing },
+        ),
       operands: ['x'],
       values: { labels: [2, 0, -1, 1], dy: [1, 0] },
     });
@@ -248,7 +301,13 @@ describe('values worked out by hand', () => {
   it('convolution: taps are not flipped, padding is zero, moments are biased', async () => {
     const { y, moments } = await computed(
       { shapes: { x: [1, 1, 3, 1], w: [3, 3, 1, 1], y: [1, 1, 3, 1], moments: [2, 1] } },
-      (graph, t) => graph.append('conv2d', [t('x'), t('w')], [t('y'), t('moments')], { stride: 1, padding: 1 }),
+      (graph, t) =>
+        graph.append(
+          'conv2d',
+          { x: t('x'), w: t('w') },
+          { y: t('y'), moments: t('moments') },
+          { stride: 1, padding: 1 },
+        ),
       { x: [1, 2, 3], w: [9, 9, 9, 10, 1, 100, 9, 9, 9] },
     );
     expect(y).toEqual([201, 312, 23]);
@@ -260,11 +319,16 @@ describe('values worked out by hand', () => {
     const { statistics, runningMean, runningVariance } = await computed(
       { shapes: { moments: [2, 1], runningMean: [1], runningVariance: [1], statistics: [2, 1] } },
       (graph, t) =>
-        graph.append('batchStatistics', [t('moments'), t('runningMean'), t('runningVariance')], [t('statistics')], {
-          count: 5,
-          epsilon: 0.01,
-          decay: 0.75,
-        }),
+        graph.append(
+          'batchStatistics',
+          { moments: t('moments'), runningMean: t('runningMean'), runningVariance: t('runningVariance') },
+          { statistics: t('statistics') },
+          {
+            count: 5,
+            epsilon: 0.01,
+            decay: 0.75,
+          },
+        ),
       { moments: [3, 0.24], runningMean: [1], runningVariance: [2] },
     );
     expect(statistics![0]).toBe(3);
@@ -276,7 +340,8 @@ describe('values worked out by hand', () => {
   it('softmax cross-entropy: log K for equal logits, the first is the prediction, −1 counts nowhere', async () => {
     const { loss } = await computed(
       { shapes: { logits: [4, 2], labels: [4], loss: [2] }, dtypes: { labels: 'int32' } },
-      (graph, t) => graph.append('softmaxCrossEntropy', [t('logits'), t('labels')], [t('loss')], {}),
+      (graph, t) =>
+        graph.append('softmaxCrossEntropy', { logits: t('logits'), labels: t('labels') }, { loss: t('loss') }, {}),
       { logits: [5, 5, 800, 800, 1, 9, 0, 0], labels: [0, 1, -1, -1] },
     );
     expect(loss![0]).toBeCloseTo((2 * Math.log(2)) / 4, 12);
@@ -286,7 +351,13 @@ describe('values worked out by hand', () => {
   it('smoothed labels: the mean over targets (1 − ε)·[k = label] + ε/K', async () => {
     const { loss } = await computed(
       { shapes: { logits: [1, 3], labels: [1], loss: [2] }, dtypes: { labels: 'int32' } },
-      (graph, t) => graph.append('softmaxCrossEntropy', [t('logits'), t('labels')], [t('loss')], { smoothing: 0.3 }),
+      (graph, t) =>
+        graph.append(
+          'softmaxCrossEntropy',
+          { logits: t('logits'), labels: t('labels') },
+          { loss: t('loss') },
+          { smoothing: 0.3 },
+        ),
       { logits: [0, Math.log(2), Math.log(5)], labels: [1] },
     );
     const crossEntropies = [Math.log(8), Math.log(4), Math.log(8 / 5)] as const;
@@ -301,8 +372,8 @@ describe('values worked out by hand', () => {
     const { y, dx } = await computed(
       { shapes: { x: square, y: square, argmax: square }, dtypes },
       (graph, t) => {
-        graph.append('maxPool', [t('x')], [t('y'), t('argmax')], attributes);
-        graph.append('maxPoolGradient', [t('argmax'), t('dy')], [t('dx')], attributes);
+        graph.append('maxPool', { x: t('x') }, { y: t('y'), argmax: t('argmax') }, attributes);
+        graph.append('maxPoolGradient', { argmax: t('argmax'), dy: t('dy') }, { dx: t('dx') }, attributes);
       },
       { x: [-1, -2, -3, -4], dy: [1, 2, 3, 4] },
     );
@@ -312,8 +383,8 @@ describe('values worked out by hand', () => {
     const tied = await computed(
       { shapes: { x: square, y: [1, 1, 1, 1], argmax: [1, 1, 1, 1] }, dtypes },
       (graph, t) => {
-        graph.append('maxPool', [t('x')], [t('y'), t('argmax')], whole);
-        graph.append('maxPoolGradient', [t('argmax'), t('dy')], [t('dx')], whole);
+        graph.append('maxPool', { x: t('x') }, { y: t('y'), argmax: t('argmax') }, whole);
+        graph.append('maxPoolGradient', { argmax: t('argmax'), dy: t('dy') }, { dx: t('dx') }, whole);
       },
       { x: [1, 2, 2, 2], dy: [3] },
     );
@@ -325,8 +396,13 @@ describe('values worked out by hand', () => {
     const { y, dx, sums } = await computed(
       { shapes: { x: [5], ranges: [1, 2], y: [5], sums: [2] } },
       (graph, t) => {
-        graph.append('activation', [t('x'), t('ranges')], [t('y')], { activation });
-        graph.append('activationGradient', [t('x'), t('ranges'), t('dy')], [t('dx'), t('sums')], { activation });
+        graph.append('activation', { x: t('x'), ranges: t('ranges') }, { y: t('y') }, { activation });
+        graph.append(
+          'activationGradient',
+          { x: t('x'), ranges: t('ranges'), dy: t('dy') },
+          { dx: t('dx'), sums: t('sums') },
+          { activation },
+        );
       },
       { x: [-3, -0.75, 0.25, 0.375, 2], ranges: [0.5, 1], dy: [1, 2, 4, 8, 16] },
     );
@@ -344,8 +420,14 @@ describe('values worked out by hand', () => {
       { shapes: { p: [1], g: [1], v: [1], m: [1], control: [4] } },
       (graph, t) => {
         const secondMoment = solver.type === 'adam' ? t('m') : null;
-        const operands = [t('p'), t('g'), t('v'), secondMoment, t('control')];
-        graph.append('parameterUpdate', operands, [], { solver, weightDecay: 0.1 });
+        const operands = {
+          parameters: t('p'),
+          gradients: t('g'),
+          velocity: t('v'),
+          secondMoment,
+          control: t('control'),
+        };
+        graph.append('parameterUpdate', operands, {}, { solver, weightDecay: 0.1 });
       },
       { p: [10], g: [3], v: [5], m: [0], control: [0.5, 0, 0, 0] },
     );
@@ -357,7 +439,8 @@ describe('values worked out by hand', () => {
   it('a moving average goes its weight of the way', async () => {
     const state = await computed(
       { shapes: { x: [2], average: [2], control: [4] } },
-      (graph, t) => graph.append('movingAverage', [t('x'), t('average'), t('control')], [], {}),
+      (graph, t) =>
+        graph.append('movingAverage', { values: t('x'), average: t('average'), control: t('control') }, {}, {}),
       { x: [3, -1], average: [1, -1], control: [9, 9, 9, 0.25] },
     );
     expect(state).toMatchObject({ x: [3, -1], average: [1.5, -1] });
@@ -402,15 +485,12 @@ function withoutSharing(plan: Plan): Plan {
     copies.set(tensor, copy);
     return copy;
   };
+  const ofItsOwn = <T extends Tensors>(tensors: T): T =>
+    Object.fromEntries(Object.entries(tensors).map(([name, tensor]) => [name, tensor && own(tensor)])) as T;
   const phases = Object.entries(plan.phases).map(([name, nodes]) => {
     const graph = new Graph();
-    for (const { op, inputs, outputs, attributes } of nodes) {
-      graph.append(
-        op,
-        inputs.map((tensor) => tensor && own(tensor)),
-        outputs.map(own),
-        attributes,
-      );
+    for (const { op, operands, results, attributes } of nodes) {
+      graph.append(op, ofItsOwn(operands), ofItsOwn(results), attributes);
     }
     return [name, graph] as const;
   });

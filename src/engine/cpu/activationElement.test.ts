@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import { mulberry32 } from '../../../test/mulberry32.js';
-import { Graph, makePlan } from '../../graph/index.js';
+import { Graph } from '../../graph/index.js';
+import { makePlan } from '../../passes/index.js';
 import { type QuantizerCore, quantizeValue } from '../../quant/index.js';
 import { createCpuEngine } from './index.js';
 
@@ -39,7 +40,12 @@ it.each(ranges)('%s (%d, %d) quantizes every float to the bits of quant/', async
     const tensor = (name: string, length: number) => graph.whole({ name, dtype: 'float', length });
     const x = tensor('x', values.length);
     const activation = { type: 'quantize', row: 0, core, signed } as const;
-    graph.append('activation', [x, tensor('ranges', 2)], [tensor('y', values.length)], { activation });
+    graph.append(
+      'activation',
+      { x, ranges: graph.whole({ name: 'ranges', dtype: 'float', length: 2 }, [1, 2]) },
+      { y: tensor('y', values.length) },
+      { activation },
+    );
     const program = await engine.load(makePlan({ step: graph }));
     program.write('x', values);
     program.write('ranges', [e0, e1]);

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { engineConformance } from '../../../test/engine/conformance.js';
 import { mulberry32 } from '../../../test/mulberry32.js';
-import { Graph, makePlan } from '../../graph/index.js';
+import { Graph } from '../../graph/index.js';
 import type { Activation } from '../../ops/attributes.js';
+import { makePlan } from '../../passes/index.js';
 import type { Quantizer } from '../../quant/index.js';
 import { createCpuEngine } from './index.js';
 
@@ -39,7 +40,7 @@ describe('createCpuEngine', () => {
     const logits = graph.whole({ name: 'logits', dtype: 'float', length: 6 }, [2, 3]);
     const labels = graph.whole({ name: 'labels', dtype: 'int32', length: 2 }, [2]);
     const loss = graph.whole({ name: 'loss', dtype: 'float', length: 2 }, [2]);
-    graph.append('softmaxCrossEntropy', [logits, labels], [loss], { smoothing: 0 });
+    graph.append('softmaxCrossEntropy', { logits, labels }, { loss }, { smoothing: 0 });
     const engine = await createCpuEngine({ threads: 1 });
     const program = await engine.load(makePlan({ step: graph }));
     program.write('logits', [Number.NaN, Number.NaN, Number.NaN, 3, 1, 2]);
@@ -62,11 +63,10 @@ describe('createCpuEngine', () => {
 
   it('hands on what a host call throws, and runs on', async () => {
     const graph = new Graph();
-    const ranges = graph.whole({ name: 'ranges', dtype: 'float', length: 2 });
+    const pair = (name: string) => graph.whole({ name, dtype: 'float', length: 2 }, [1, 2]);
     const broken = { name: 'w', kind: 'fp', fixed: null } as unknown as Quantizer;
-    graph.append('prepareQuantizers', [graph.whole({ name: 'table', dtype: 'float', length: 2 })], [ranges], {
-      rows: [broken],
-    });
+    const [table, ranges] = [pair('table'), pair('ranges')];
+    graph.append('prepareQuantizers', { table }, { ranges }, { rows: [broken] });
     const engine = await createCpuEngine({ threads: 2 });
     const program = await engine.load(makePlan({ step: graph }));
     await expect(program.run('step')).rejects.toThrow('fixed pair');
@@ -77,7 +77,7 @@ describe('createCpuEngine', () => {
   it('refuses a plan beyond 4 GiB', async () => {
     const graph = new Graph();
     const x = graph.whole({ name: 'x', dtype: 'float', length: 2 ** 30 });
-    graph.append('add', [x, x], [x], {});
+    graph.append('add', { a: x, b: x }, { y: x }, {});
     const engine = await createCpuEngine({ threads: 1 });
     await expect(engine.load(makePlan({ step: graph }))).rejects.toThrow('smaller batch');
     await engine.dispose();
@@ -110,23 +110,33 @@ function convolutionStep() {
   const [dx, sums, velocity, control] = [
     storage('dx', shape),
     storage('sums', [2]),
-    storage('velocity', [3600]),
+    storage('velocity', [3, 3, 20, 20]),
     storage('control', [4]),
   ];
   const [y, z, dz, dy] = ['y', 'z', 'dz', 'dy'].map((name) => graph.tensor(name, shape));
   const moments = graph.tensor('moments', [2, 20]);
-  graph.append('conv2d', [x, w], [y!, moments], window);
-  graph.append('batchStatistics', [moments, mean, variance], [statistics], { count: 3456, epsilon: 1e-5, decay: 0.9 });
-  graph.append('batchNorm', [y!, statistics, gamma, beta, x, ranges], [z!], { activation });
-  const reduceInputs = [y!, statistics, gamma, beta, x, ranges, z!];
-  graph.append('batchNormGradientReduce', reduceInputs, [dz!, dgamma, dbeta, sums], { activation });
-  graph.append('batchNormGradientApply', [dz!, y!, statistics, gamma, dgamma, dbeta], [dy!], {});
-  graph.append('conv2dWeightGradient', [x, dy!], [dw], window);
-  graph.append('conv2dInputGradient', [dy!, w, dz!], [dx], window);
-  graph.append('parameterUpdate', [w, dw, velocity, null, control], [], {
-    solver: { type: 'momentum', momentum: 0.9 },
-    weightDecay: 1e-4,
-  });
+  graph.append('conv2d', { x, w }, { y: y!, moments }, window);
+  graph.append(
+    'batchStatistics',
+    { moments, runningMean: mean, runningVariance: variance },
+    { statistics },
+    { count: 3456, epsilon: 1e-5, decay: 0.9 },
+  );
+  const operands = { x: y!, statistics, gamma, beta, shortcut: x, ranges };
+  graph.append('batchNorm', operands, { y: z! }, { activation });
+  graph.append('batchNormGradientReduce', { ...operands, dy: z! }, { dz: dz!, dgamma, dbeta, sums }, { activation });
+  graph.append('batchNormGradientApply', { dz: dz!, x: y!, statistics, gamma, dgamma, dbeta }, { dx: dy! }, {});
+  graph.append('conv2dWeightGradient', { x, dy: dy! }, { dw }, window);
+  graph.append('conv2dInputGradient', { dy: dy!, w, addend: dz! }, { dx }, window);
+  graph.append(
+    'parameterUpdate',
+    { parameters: w, gradients: dw, velocity, secondMoment: null, control },
+    {},
+    {
+      solver: { type: 'momentum', momentum: 0.9 },
+      weightDecay: 1e-4,
+    },
+  );
   const random = mulberry32(7);
   const values = (count: number) => Float32Array.from({ length: count }, () => random() - 0.5);
   return {

@@ -6,6 +6,7 @@
  */
 import { InputError } from '../../errors.js';
 import { yieldToEventLoop } from '../../eventLoop.js';
+import { operandsOf, resultsOf } from '../../graph/graph.js';
 import type { Plan } from '../../graph/plan.js';
 import type { Engine, ProfileEntry, Program, StorageArray } from '../engine.js';
 import { compileKernels, instantiateKernels, type KernelModule } from './kernelModule.js';
@@ -190,11 +191,11 @@ function writeCalls(
 function profileOf(phase: string, { calls, records }: LoweredPhase, memory: WebAssembly.Memory): ProfileEntry[] {
   const data = new DataView(memory.buffer);
   return calls.map(({ node, lowered }, position) => {
-    const written = node.outputs[0]?.name ?? node.inputs[0]?.name ?? '';
+    const [written] = [...resultsOf(node), ...operandsOf(node)];
     return {
       phase,
       node,
-      label: `${'kernel' in lowered ? lowered.kernel : 'host'} ${written}`,
+      label: `${'kernel' in lowered ? lowered.kernel : 'host'} ${written?.name ?? ''}`,
       ms: data.getFloat64(records + position * RECORD_BYTES + 16, true),
     };
   });

@@ -6,9 +6,8 @@
  * memory of its own, so results are the same bits whoever computes it. All workers meet between calls.
  */
 
-import type { AnyNode, Node } from '../../graph/graph.js';
+import type { AnyNode, Node, OpName } from '../../graph/graph.js';
 import type { Tensor } from '../../graph/tensor.js';
-import type { OpName } from '../../ops/attributes.js';
 
 /** A 32-bit word of a kernel's arguments: an integer (addresses are integers) or a float. */
 export type Argument = number | { readonly float: number };

@@ -2,7 +2,8 @@
 
 import { expect, it } from 'vitest';
 import { skipsGpu } from '../../../test/softwareGpu.js';
-import { Graph, makePlan } from '../../graph/index.js';
+import { Graph } from '../../graph/index.js';
+import { makePlan } from '../../passes/index.js';
 import { openDevice } from './device.js';
 import { loadProgram } from './gpuProgram.js';
 import { availableGpu } from './nodeGpu.js';
@@ -15,8 +16,8 @@ function accumulation() {
   const storage = (name: string) => graph.whole({ name, dtype: 'float', length });
   const [x, total] = [storage('x'), storage('total')];
   const doubled = graph.tensor('doubled', [length]);
-  graph.append('add', [x, x], [doubled], {});
-  graph.append('add', [total, doubled], [total], {});
+  graph.append('add', { a: x, b: x }, { y: doubled }, {});
+  graph.append('add', { a: total, b: doubled }, { y: total }, {});
   return makePlan({ step: graph });
 }
 

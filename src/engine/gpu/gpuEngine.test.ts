@@ -8,8 +8,9 @@ import { exampleQuantizer } from '../../../test/exampleQuantizer.js';
 import { skipsGpu } from '../../../test/softwareGpu.js';
 import { temporaryFolder } from '../../../test/temporaryFolder.js';
 import { DeviceLost } from '../../errors.js';
-import { Graph, makePlan } from '../../graph/index.js';
+import { Graph } from '../../graph/index.js';
 import { activation } from '../../ops/activation.js';
+import { makePlan } from '../../passes/index.js';
 import type { Engine, StorageArray } from '../engine.js';
 import { createReferenceEngine } from '../reference/index.js';
 import { openDevice } from './device.js';
@@ -33,10 +34,10 @@ describe.skipIf(skipsGpu)('the GPU engine', () => {
     const dw = graph.whole({ name: 'dw', dtype: 'float', length: 2304 }, [3, 3, 16, 16]);
     const ranges = graph.tensor('ranges', [1, 2]);
     const table = graph.whole({ name: 'table', dtype: 'float', length: 2 }, [1, 2]);
-    graph.append('prepareQuantizers', [table], [ranges], { rows: [fourBits] });
+    graph.append('prepareQuantizers', { table }, { ranges }, { rows: [fourBits] });
     const kept = activation(graph, x, ranges, { type: 'quantize', row: 0, core: 'fixedUniform', signed: true });
     expect(narrowFormats(graph.nodes, null).get(kept)).toBe('float16');
-    graph.append('conv2dWeightGradient', [kept, dy], [dw], { stride: 1, padding: 1 });
+    graph.append('conv2dWeightGradient', { x: kept, dy }, { dw }, { stride: 1, padding: 1 });
     const results: StorageArray[] = [];
     for (let run = 0; run < 2; run++) {
       const engine = await createGpuEngine({ allowSoftware: true, tuningFile, tunesSoftware: true });
@@ -64,7 +65,7 @@ describe.skipIf(skipsGpu)('the GPU engine', () => {
     const x = graph.whole({ name: 'x', dtype: 'float', length }, [1, 66, 66, 264]);
     const w = graph.whole({ name: 'w', dtype: 'float', length: 9 * 264 }, [3, 3, 264]);
     const moments = graph.whole({ name: 'moments', dtype: 'float', length: 528 }, [2, 264]);
-    graph.append('depthwiseConv2d', [x, w], [graph.tensor('y', x.shape), moments], { stride: 1, padding: 1 });
+    graph.append('depthwiseConv2d', { x, w }, { y: graph.tensor('y', x.shape), moments }, { stride: 1, padding: 1 });
     const momentsOf = async (engine: Engine) => {
       const program = await engine.load(makePlan({ step: graph }));
       program.write(
@@ -96,7 +97,7 @@ describe.skipIf(skipsGpu)('the GPU engine', () => {
     const graph = new Graph();
     const x = graph.whole({ name: 'x', dtype: 'float', length: 256 }, [1, 4, 4, 16]);
     const dw = graph.whole({ name: 'dw', dtype: 'float', length: 2304 }, [3, 3, 16, 16]);
-    graph.append('conv2dWeightGradient', [x, x], [dw], { stride: 1, padding: 1 });
+    graph.append('conv2dWeightGradient', { x, dy: x }, { dw }, { stride: 1, padding: 1 });
     await (await engine.load(makePlan({ step: graph }))).run('step');
     await engine.dispose();
   });
@@ -106,7 +107,7 @@ describe.skipIf(skipsGpu)('the GPU engine', () => {
     const graph = new Graph();
     const x = graph.whole({ name: 'x', dtype: 'float', length: 4096 });
     const y = graph.whole({ name: 'y', dtype: 'float', length: 4096 });
-    graph.append('add', [x, x], [y], {});
+    graph.append('add', { a: x, b: x }, { y }, {});
     const program = await engine.load(makePlan({ step: graph }));
     await program.run('step');
     const [entry] = await program.profile();
@@ -119,7 +120,7 @@ describe.skipIf(skipsGpu)('the GPU engine', () => {
     const open = await openDevice({ gpu: await availableGpu(), allowSoftware: true });
     const graph = new Graph();
     const x = graph.whole({ name: 'x', dtype: 'float', length: 4 });
-    graph.append('add', [x, x], [graph.whole({ name: 'y', dtype: 'float', length: 4 })], {});
+    graph.append('add', { a: x, b: x }, { y: graph.whole({ name: 'y', dtype: 'float', length: 4 }) }, {});
     const program = await loadProgram(open, makePlan({ step: graph }));
     await program.run('step');
     open.device.destroy();

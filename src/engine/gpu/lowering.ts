@@ -1,8 +1,7 @@
 /** From the nodes of a phase to the kernel calls that compute them, in order. */
 
-import type { AnyNode, Node } from '../../graph/graph.js';
+import { type AnyNode, type Node, type OpName, operandsOf } from '../../graph/graph.js';
 import type { Tensor } from '../../graph/tensor.js';
-import type { OpName } from '../../ops/attributes.js';
 import type { KernelCall, Placement } from './kernel.js';
 import * as batchNorm from './kernels/batchNorm.js';
 import { conv2d, conv2dInputGradient, conv2dWeightGradient } from './kernels/convolution.js';
@@ -15,6 +14,7 @@ import * as pooling from './kernels/pooling.js';
 import * as channels from './kernels/quantizeChannels.js';
 import { recordMetrics } from './kernels/recordMetrics.js';
 import * as update from './kernels/update.js';
+import { kernelTraits } from './kernelTraits.js';
 
 export type Lowering<K extends OpName> = (node: Node<K>, placement: Placement) => KernelCall[];
 
@@ -39,7 +39,7 @@ export function lowerPhase(nodes: readonly AnyNode[], placement: Placement): Low
       case 'depthwiseConv2d':
         return depthwiseConv2d(node, placement, absorbStatistics(node));
       case 'batchNormGradientReduce': {
-        const reader = soleReader(node.outputs[0], nodes);
+        const reader = soleReader(node.results.dz, nodes);
         const isMaskedAgain = reader?.op === 'batchNormGradientApply' && batchNorm.canComputeDzAgain(node, placement);
         if (isMaskedAgain) masking.set(reader, node);
         return batchNorm.batchNormGradientReduce(node, placement, !isMaskedAgain);
@@ -62,11 +62,8 @@ export function lowerPhase(nodes: readonly AnyNode[], placement: Placement): Low
 }
 
 function overlapsNext(nodes: readonly AnyNode[], index: number): boolean {
-  const [op, next] = [nodes[index]?.op, nodes[index + 1]?.op];
-  return (
-    (op === 'conv2dWeightGradient' && next === 'conv2dInputGradient') ||
-    (op === 'depthwiseConv2dWeightGradient' && next === 'depthwiseConv2dInputGradient')
-  );
+  const [node, next] = [nodes[index], nodes[index + 1]];
+  return Boolean(node && next && kernelTraits[node.op].overlaps === next.op);
 }
 
 /** The node that turns the moments of a convolution into statistics, if it comes next and nothing else reads them. */
@@ -74,14 +71,14 @@ function statisticsOf(
   node: Node<'conv2d' | 'depthwiseConv2d'>,
   nodes: readonly AnyNode[],
 ): Node<'batchStatistics'> | null {
-  const reader = soleReader(node.outputs[1], nodes);
+  const reader = soleReader(node.results.moments, nodes);
   const isNext = nodes.indexOf(node as AnyNode) + 1 === (reader ? nodes.indexOf(reader) : -1);
   return isNext && reader?.op === 'batchStatistics' ? reader : null;
 }
 
 /** The one node that reads a tensor which nothing but nodes can read. */
-function soleReader(tensor: Tensor | undefined, nodes: readonly AnyNode[]): AnyNode | null {
-  const readers = nodes.filter(({ inputs }) => tensor && !tensor.view && inputs.includes(tensor));
+function soleReader(tensor: Tensor | null, nodes: readonly AnyNode[]): AnyNode | null {
+  const readers = nodes.filter((node) => tensor && !tensor.view && operandsOf(node).includes(tensor));
   return readers.length === 1 ? readers[0]! : null;
 }
 

@@ -4,8 +4,9 @@
  */
 
 import { Graph } from '../../graph/graph.js';
-import { makePlan, type Plan } from '../../graph/plan.js';
+import type { Plan } from '../../graph/plan.js';
 import { elementCount, type Tensor } from '../../graph/tensor.js';
+import { makePlan } from '../../passes/planning.js';
 import type { StorageArray } from '../engine.js';
 import { type MatmulPrecision, withoutEffect } from '../matmulPrecision.js';
 import { agrees, gradientMagnitude, trialValues } from './agreement.js';
@@ -86,17 +87,17 @@ function trialPlan(): { plan: Plan; results: readonly string[] } {
     const dy = tensor(name('dy'), [3, 9, 9, outputs]);
     const addend = tensor(name('dy before'), x.shape);
     const y = output(name('output'), dy.shape);
-    graph.append('conv2d', [x, w], [y, output(name('moments'), [2, outputs])], window);
-    graph.append('conv2dInputGradient', [dy, w, addend], [output(name('input gradient'), x.shape)], window);
-    graph.append('conv2dWeightGradient', [x, dy], [output(name('weight gradient'), w.shape)], window);
+    graph.append('conv2d', { x, w }, { y, moments: output(name('moments'), [2, outputs]) }, window);
+    graph.append('conv2dInputGradient', { dy, w, addend }, { dx: output(name('input gradient'), x.shape) }, window);
+    graph.append('conv2dWeightGradient', { x, dy }, { dw: output(name('weight gradient'), w.shape) }, window);
   }
   return { plan: makePlan({ trial: graph }), results };
 }
 
 function rectified(graph: Graph, given: Tensor): Tensor {
-  const result = graph.tensor(`relu(${given.name})`, given.shape);
-  graph.append('activation', [given, null], [result], { activation: { type: 'relu' } });
-  return result;
+  const y = graph.tensor(`relu(${given.name})`, given.shape);
+  graph.append('activation', { x: given, ranges: null }, { y }, { activation: { type: 'relu' } });
+  return y;
 }
 
 async function resultsOf(

@@ -5,7 +5,7 @@ import type { Tensor } from '../../graph/tensor.js';
 import { activation } from '../../ops/activation.js';
 import type { Activation } from '../../ops/attributes.js';
 import { conv2d } from '../../ops/convolution.js';
-import { maxPool } from '../../ops/pooling.js';
+import { maxPool } from '../../ops/maxPool.js';
 import type { QuantizerKind } from '../../quant/index.js';
 import { coreOf, type Quantizer } from '../../quant/index.js';
 import type { MatrixUnits } from './kernel.js';
@@ -27,7 +27,7 @@ function formats(
 ): (string | number | undefined)[] {
   const graph = new Graph();
   const ranges = graph.tensor('ranges', [1, 2]);
-  graph.append('prepareQuantizers', [graph.tensor('table', [1, 2])], [ranges], { rows: row ? [row] : [] });
+  graph.append('prepareQuantizers', { table: graph.tensor('table', [1, 2]) }, { ranges }, { rows: row ? [row] : [] });
   const shape = [2, side, side, channels];
   const kind: Activation = row
     ? { type: 'quantize', row: 0, core: coreOf(row.kind), signed: row.signed }
@@ -36,7 +36,7 @@ function formats(
   const pooled = maxPool(graph, y, { size: 3, stride: 1, padding: 1 }, false);
   const w = graph.tensor('w', [1, 1, channels, channels]);
   conv2d(graph, pooled, w, { stride: 1, padding: 0 }, false);
-  if (isAdded) graph.append('add', [pooled, pooled], [graph.tensor('sum', shape)], {});
+  if (isAdded) graph.append('add', { a: pooled, b: pooled }, { y: graph.tensor('sum', shape) }, {});
   const narrow = narrowFormats(graph.nodes, units);
   const written = (tensor: Tensor) => {
     const format = narrow.get(tensor);

@@ -4,28 +4,20 @@
  * units read, which round their operands to float16, may as well be rounded when it is written.
  */
 
-import type { AnyNode } from '../../graph/graph.js';
+import { type AnyNode, operandsOf, resultsOf } from '../../graph/graph.js';
 import { elementCount, type Tensor } from '../../graph/tensor.js';
-import type { OpName } from '../../ops/attributes.js';
+import type { Activation } from '../../ops/attributes.js';
+import { definitionOf } from '../../ops/index.js';
 import { type Quantizer, quantizedValues } from '../../quant/index.js';
 import type { Format } from './formats.js';
 import type { MatrixUnits } from './kernel.js';
+import { kernelTraits } from './kernelTraits.js';
 
 /** Float16's significand, smallest normal number and largest number. */
 const float16 = { levels: 2 ** 11, smallest: 2 ** -14, largest: 65_504 } as const;
 
 /** The largest code of a fixed point that float16 does not take for infinity. */
 const largestCode = float16.largest;
-
-/** Operations whose kernels store their first result four numbers at a time where operand and result allow. */
-const storesFours: readonly OpName[] = ['activation', 'batchNorm', 'maxPool', 'subsample'];
-
-/** Operands that matrix units round to float16: neither gradients, which are scaled before, nor addends. */
-const roundedOperands: Partial<Record<OpName, readonly number[]>> = {
-  conv2d: [0, 1],
-  conv2dInputGradient: [1],
-  conv2dWeightGradient: [0],
-};
 
 /** Smaller tensors are not worth it. */
 const fewElements = 1024;
@@ -36,9 +28,9 @@ export function narrowFormats(calls: readonly AnyNode[], matrixUnits: MatrixUnit
   const rounds = matrixUnits?.precision === 'float16';
   const narrow = new Map<Tensor, Format>();
   for (const call of calls) {
-    const [tensor] = call.outputs;
-    if (!tensor || tensor.view || !storesFours.includes(call.op)) continue;
-    if (![tensor, call.inputs[0]].every(hasFours) || elementCount(tensor.shape) < fewElements) continue;
+    const [tensor] = resultsOf(call);
+    if (!tensor || tensor.view || !kernelTraits[call.op].storesFours) continue;
+    if (![tensor, operandsOf(call)[0]].every(hasFours) || elementCount(tensor.shape) < fewElements) continue;
     const format = rounds && isRoundedByAll(calls, tensor) ? 'float16' : exact.get(tensor);
     if (format) narrow.set(tensor, format);
   }
@@ -50,9 +42,10 @@ function hasFours(tensor: Tensor | null | undefined): boolean {
 }
 
 function isRoundedByAll(calls: readonly AnyNode[], tensor: Tensor): boolean {
-  return calls.every(({ op, inputs }) =>
-    inputs.every((input, position) => input !== tensor || roundedOperands[op]?.includes(position)),
-  );
+  return calls.every(({ op, operands }) => {
+    const rounded: readonly string[] = kernelTraits[op].rounded;
+    return Object.entries<Tensor | null>(operands).every(([name, other]) => other !== tensor || rounded.includes(name));
+  });
 }
 
 /** Formats that hold every value of a tensor, as far as its quantizer is known. */
@@ -60,19 +53,18 @@ function exactFormats(calls: readonly AnyNode[]): ReadonlyMap<Tensor, Format> {
   const rows = calls.flatMap((call) => (call.op === 'prepareQuantizers' ? call.attributes.rows : []));
   const formats = new Map<Tensor, Format>();
   for (const call of calls) {
-    const [tensor] = call.outputs;
-    if (!tensor) continue;
-    if (call.op === 'activation' || call.op === 'batchNorm') {
-      const { activation } = call.attributes;
-      const quantizer = activation?.type === 'quantize' ? rows[activation.row] : undefined;
-      const format = quantizer && exactFormat(quantizer);
-      if (format) formats.set(tensor, format);
-    } else if (call.op === 'maxPool' || call.op === 'subsample') {
-      const format = call.inputs[0] && formats.get(call.inputs[0]);
-      if (format) formats.set(tensor, format);
-    }
+    const [tensor] = resultsOf(call);
+    const { values } = definitionOf(call);
+    if (!tensor || !values || values === 'new') continue;
+    const format = values === 'kept' ? formats.get(operandsOf(call)[0]!) : formatOf(values(call.attributes), rows);
+    if (format) formats.set(tensor, format);
   }
   return formats;
+}
+
+function formatOf(activation: Activation | null, rows: readonly Quantizer[]): Format | null {
+  const quantizer = activation?.type === 'quantize' ? rows[activation.row] : undefined;
+  return quantizer ? exactFormat(quantizer) : null;
 }
 
 function exactFormat(quantizer: Quantizer): Format | null {

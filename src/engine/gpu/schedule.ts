@@ -3,32 +3,42 @@
  * depends on little is brought together: the quantizers of all weights, small kernels each, come before the first layer.
  */
 
-import type { AnyNode } from '../../graph/graph.js';
+import { type AnyNode, operandsOf, resultsOf, type Tensors } from '../../graph/graph.js';
 import type { Plan } from '../../graph/plan.js';
-import { averageStorages, STORAGE } from '../../nn/storages.js';
+import type { Storage, Tensor } from '../../graph/tensor.js';
+import { definitionOf } from '../../ops/index.js';
+import { kernelTraits } from './kernelTraits.js';
 
 export function schedulePlan(plan: Plan): Plan {
   const phases = Object.entries(plan.phases).map(([phase, nodes]) => [phase, weightsFirst(nodes)] as const);
   return { ...plan, phases: Object.fromEntries(phases) };
 }
 
-/** Moves quantizers (or other activations) of stored tensors up to behind what writes their ranges. */
+/** Moves what is done to stored tensors alone up to behind what writes its other operands. */
 function weightsFirst(nodes: readonly AnyNode[]): AnyNode[] {
-  const updates = nodes.findIndex(({ op }) => op === 'parameterUpdate');
-  const canMove = (node: AnyNode, index: number) => isOfWeights(node) && (updates < 0 || index < updates);
-  const moved = nodes.filter(canMove);
-  const rest = nodes.filter((node, index) => !canMove(node, index));
-  const start = rest.findIndex(({ op }) => op === 'prepareQuantizers') + 1;
+  const moved = movable(nodes);
+  const rest = nodes.filter((node) => !moved.has(node));
+  const read = new Set([...moved].flatMap(operandsOf));
+  const start = rest.findLastIndex((node) => resultsOf(node).some((tensor) => !tensor.view && read.has(tensor))) + 1;
   return [...rest.slice(0, start), ...moved, ...rest.slice(start)];
 }
 
-/**
- * Whether a node makes a transient tensor from parameters or their averages, which nothing but the update at the end of
- * a phase writes.
- */
-function isOfWeights({ op, inputs, outputs }: AnyNode): boolean {
-  const storage = inputs[0]?.view?.storage.name;
-  const isOfParameters = storage === STORAGE.parameters || storage === averageStorages.get(STORAGE.parameters);
-  const isElementwise = op === 'activation' || op === 'quantizeChannels';
-  return isElementwise && isOfParameters && outputs.every(({ view }) => view === null);
+/** Nodes that make a transient tensor from a stored one that nothing before them writes. */
+function movable(nodes: readonly AnyNode[]): ReadonlySet<AnyNode> {
+  const moved = new Set<AnyNode>();
+  const written = new Set<Storage>();
+  for (const node of nodes) {
+    const [x] = operandsOf(node);
+    const isOfStored = x?.view && operandsOf(node).every(({ view }) => !view || !written.has(view.storage));
+    const isTransient = resultsOf(node).every(({ view }) => view === null);
+    if (kernelTraits[node.op].comesFirst && isOfStored && isTransient) moved.add(node);
+    for (const { view } of [...resultsOf(node), ...updatesOf(node)]) if (view) written.add(view.storage);
+  }
+  return moved;
+}
+
+/** The operands that a node changes in place. */
+function updatesOf(node: AnyNode): Tensor[] {
+  const operands: Tensors = node.operands;
+  return (definitionOf(node).updates ?? []).flatMap((name) => operands[name] ?? []);
 }

@@ -3,15 +3,17 @@
  * numbers are right. A tile decides the order of additions, so what is remembered is also what makes runs repeatable.
  */
 
-import { Graph, type Node } from '../../graph/graph.js';
-import { makePlan, type Plan } from '../../graph/plan.js';
+import { type AnyNode, Graph, type Tensors } from '../../graph/graph.js';
+import type { Plan } from '../../graph/plan.js';
 import { elementCount, type Storage, type Tensor } from '../../graph/tensor.js';
 import { costOf } from '../../ops/cost.js';
+import { makePlan } from '../../passes/planning.js';
 import type { Program, StorageArray } from '../engine.js';
 import { agrees, gradientMagnitude, trialValues } from './agreement.js';
 import type { OpenDevice } from './device.js';
 import { loadProgram } from './gpuProgram.js';
 import type { MatrixUnits } from './kernel.js';
+import { kernelTraits } from './kernelTraits.js';
 import { lowerPhase } from './lowering.js';
 import { narrowFormats } from './narrowing.js';
 import { placePlan, type TileChoice } from './placement.js';
@@ -83,9 +85,9 @@ export async function tune(
 interface Product {
   readonly key: string;
   readonly candidates: number;
-  readonly node: Node;
-  /** Positions of operands that the plan keeps in 16 bits. */
-  readonly narrow: readonly number[];
+  readonly node: AnyNode;
+  /** Names of operands that the plan keeps in 16 bits. */
+  readonly narrow: readonly string[];
 }
 
 const phaseOf = (product: number, candidate: number) => `product ${product}, tile ${candidate}`;
@@ -97,11 +99,11 @@ function productsOf(plan: Plan, matrixUnits: MatrixUnits | null): Product[] {
     const formats = narrowFormats(calls, matrixUnits);
     return calls.map((node) => ({
       node,
-      narrow: node.inputs.flatMap((input, position) => (input && formats.has(input) ? [position] : [])),
+      narrow: tensorsOf(node.operands).flatMap(([name, tensor]) => (formats.has(tensor) ? [name] : [])),
     }));
   });
   for (const { node, narrow } of nodes) {
-    if (!node.op.startsWith('conv2d')) continue;
+    if (!kernelTraits[node.op].isTiled) continue;
     const graph = trialGraph({ node, narrow }, storagesOf([node]));
     const placement = placePlan(makePlan({ trial: graph }), {
       matrixUnits,
@@ -115,48 +117,41 @@ function productsOf(plan: Plan, matrixUnits: MatrixUnits | null): Product[] {
   return [...products.values()];
 }
 
-/** What an operand is to a convolution or to one of its gradients: all of one role share a storage. */
-function rolesOf({ op }: Node): { readonly inputs: readonly string[]; readonly outputs: readonly string[] } {
-  if (op === 'conv2d') return { inputs: ['images', 'weights'], outputs: ['result', 'moments'] };
-  if (op === 'conv2dInputGradient') return { inputs: ['gradient', 'weights', 'addend'], outputs: ['result'] };
-  return { inputs: ['images', 'gradient'], outputs: ['result'] };
+/** The tensors that there are, with their names in the operation: those of one name share a storage. */
+function tensorsOf(tensors: Tensors): [name: string, Tensor][] {
+  return Object.entries(tensors).flatMap(([name, tensor]) => (tensor ? [[name, tensor]] : []));
 }
 
-/** The storages of all roles, as long as the longest operand. */
-function storagesOf(nodes: readonly Node[]): ReadonlyMap<string, Storage> {
+/** The storages of all operands and results, as long as the longest of each name. */
+function storagesOf(nodes: readonly AnyNode[]): ReadonlyMap<string, Storage> {
   const lengths = new Map<string, number>();
-  for (const node of nodes) {
-    const { inputs, outputs } = rolesOf(node);
-    const reserve = (tensor: Tensor | null, role: string | undefined) => {
-      if (tensor && role) lengths.set(role, Math.max(lengths.get(role) ?? 0, elementCount(tensor.shape)));
-    };
-    for (const [index, tensor] of node.inputs.entries()) reserve(tensor, inputs[index]);
-    for (const [index, tensor] of node.outputs.entries()) reserve(tensor, outputs[index]);
+  for (const { operands, results } of nodes) {
+    for (const [name, { shape }] of [...tensorsOf(operands), ...tensorsOf(results)]) {
+      lengths.set(name, Math.max(lengths.get(name) ?? 0, elementCount(shape)));
+    }
   }
   return new Map([...lengths].map(([name, length]) => [name, { name, dtype: 'float', length }]));
 }
 
-/** The operation alone, on storages by role. What comes in 16 bits passes an activation, which leaves it so. */
+/** The operation alone, on storages by name. What comes in 16 bits passes an activation, which leaves it so. */
 function trialGraph({ node, narrow }: Pick<Product, 'node' | 'narrow'>, storages: ReadonlyMap<string, Storage>): Graph {
-  const { inputs, outputs } = rolesOf(node);
   const graph = new Graph();
-  const own = (tensor: Tensor, role: string) =>
-    graph.tensor(role, tensor.shape, { storage: storages.get(role)!, offset: 0 });
-  const activated = (tensor: Tensor) => {
-    const result = graph.tensor(`relu(${tensor.name})`, tensor.shape);
-    graph.append('activation', [tensor, null], [result], { activation: { type: 'relu' } });
-    return result;
+  const own = (name: string, { shape }: Tensor) =>
+    graph.tensor(name, shape, { storage: storages.get(name)!, offset: 0 });
+  const activated = (x: Tensor) => {
+    const y = graph.tensor(`relu(${x.name})`, x.shape);
+    graph.append('activation', { x, ranges: null }, { y }, { activation: { type: 'relu' } });
+    return y;
   };
-  const operandOf = (tensor: Tensor, index: number) => {
-    const stored = own(tensor, inputs[index]!);
-    return narrow.includes(index) ? activated(stored) : stored;
-  };
-  graph.append(
-    node.op,
-    node.inputs.map((tensor, index) => tensor && operandOf(tensor, index)),
-    node.outputs.map((tensor, index) => own(tensor, outputs[index]!)),
-    node.attributes,
-  );
+  const operands = Object.entries<Tensor | null>(node.operands).map(([name, tensor]) => {
+    if (!tensor) return [name, null];
+    return [name, narrow.includes(name) ? activated(own(name, tensor)) : own(name, tensor)];
+  });
+  const results = Object.entries<Tensor | null>(node.results).map(([name, tensor]) => [
+    name,
+    tensor && own(name, tensor),
+  ]);
+  graph.nodes.push({ ...node, operands: Object.fromEntries(operands), results: Object.fromEntries(results) });
   return graph;
 }
 
@@ -179,9 +174,10 @@ async function loadTrials(
   const choose: TileChoice = (_, candidates) => Math.min(choices.shift() ?? 0, candidates - 1);
   const plan = makePlan(Object.fromEntries(phases.map(({ name, graph }) => [name, graph])));
   const program = await loadProgram(open, plan, { profile: true, matrixUnits, choose, skipsFaulty: true });
+  const computed = products.flatMap(({ node }) => Object.keys(node.results));
   for (const [index, { name, length }] of [...storages.values()].entries()) {
-    if (name === 'result' || name === 'moments') continue;
-    const magnitude = name === 'gradient' || name === 'addend' ? gradientMagnitude : 1;
+    if (computed.includes(name)) continue;
+    const magnitude = name === 'dy' || name === 'addend' ? gradientMagnitude : 1;
     program.write(name, trialValues(Math.min(length, filledElements), magnitude, index + 1));
   }
   return program;
@@ -201,8 +197,9 @@ async function float32Check(open: OpenDevice, products: readonly Product[], { pr
     agrees(await resultOf(tuned, products[index]!.node), expected[index]!, precision);
 }
 
-function resultOf(program: Program, node: Node): Promise<StorageArray> {
-  return program.read('result', 0, Math.min(elementCount(node.outputs[0]!.shape), comparedElements));
+function resultOf(program: Program, { results }: AnyNode): Promise<StorageArray> {
+  const [name, { shape }] = tensorsOf(results)[0]!;
+  return program.read(name, 0, Math.min(elementCount(shape), comparedElements));
 }
 
 async function warmUp(program: Program, products: readonly Product[]): Promise<void> {
@@ -223,7 +220,7 @@ async function runs(program: Program, phase: string): Promise<boolean> {
 }
 
 /** Milliseconds of the operation on the device. */
-async function timeOf(program: Program, phase: string, node: Node): Promise<number> {
+async function timeOf(program: Program, phase: string, node: AnyNode): Promise<number> {
   let best = Number.POSITIVE_INFINITY;
   let before = await totalOf(program, phase, node);
   for (let run = 0; run < trials; run++) {
@@ -235,7 +232,7 @@ async function timeOf(program: Program, phase: string, node: Node): Promise<numb
   return best;
 }
 
-async function totalOf(program: Program, phase: string, { op }: Node): Promise<number> {
+async function totalOf(program: Program, phase: string, { op }: AnyNode): Promise<number> {
   const entries = (await program.profile()).filter((entry) => entry.phase === phase && entry.node.op === op);
   return entries.reduce((sum, { ms }) => sum + ms, 0);
 }

@@ -4,15 +4,11 @@
  */
 
 import type { Plan } from '../../graph/plan.js';
-import { type DType, elementCount, type Tensor } from '../../graph/tensor.js';
+import { elementCount, type Tensor } from '../../graph/tensor.js';
 import { arenaLayout } from '../../passes/memory.js';
 
 /** The array behind a tensor. Writing to it writes the tensor. */
-export interface Memory {
-  floats(tensor: Tensor): Float64Array;
-  integers(tensor: Tensor): Int32Array;
-  bytes(tensor: Tensor): Uint8Array;
-}
+export type Memory = (tensor: Tensor) => ReferenceArray;
 
 export type ReferenceArray = Float64Array | Int32Array | Uint8Array;
 
@@ -43,8 +39,7 @@ export function placePlan(plan: Plan): PlacedPlan {
       const layout = layouts.get(phase);
       if (!layout) throw new Error(`the plan has no phase ${phase}`);
       new Float64Array(arena).fill(Number.NaN);
-      const place = (tensor: Tensor, dtype: DType): ReferenceArray => {
-        if (tensor.dtype !== dtype) throw new Error(`tensor ${tensor.name} is ${tensor.dtype}, not ${dtype}`);
+      return (tensor) => {
         const length = elementCount(tensor.shape);
         if (tensor.view) {
           const { storage, offset } = tensor.view;
@@ -52,12 +47,7 @@ export function placePlan(plan: Plan): PlacedPlan {
         }
         const start = layout.offsets.get(tensor.id);
         if (start === undefined) throw new Error(`tensor ${tensor.name} is read but never written`);
-        return new arrayTypes[dtype](arena, start, length);
-      };
-      return {
-        floats: (tensor) => place(tensor, 'float') as Float64Array,
-        integers: (tensor) => place(tensor, 'int32') as Int32Array,
-        bytes: (tensor) => place(tensor, 'uint8') as Uint8Array,
+        return new arrayTypes[tensor.dtype](arena, start, length);
       };
     },
   };

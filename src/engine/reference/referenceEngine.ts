@@ -1,12 +1,12 @@
 /**
- * The reference engine: plain loops in float64 that say what every operation means. It judges the other engines and is
+ * The reference engine: computes every operation as its definition says, in float64. It judges the other engines and is
  * fast enough for small networks only.
  */
 
-import type { AnyNode, Node } from '../../graph/graph.js';
-import type { OpName } from '../../ops/attributes.js';
+import { type AnyNode, resultsOf, type Tensors } from '../../graph/graph.js';
+import { definitionOf } from '../../ops/index.js';
+import { sizesOf } from '../../ops/shapes.js';
 import type { Engine, Program } from '../engine.js';
-import { kernels } from './kernels.js';
 import { type Memory, placePlan } from './memory.js';
 
 export function createReferenceEngine(): Engine {
@@ -40,7 +40,7 @@ export function createReferenceEngine(): Engine {
             nodes.map((node) => ({
               phase,
               node,
-              label: node.outputs[0]?.name ?? '',
+              label: resultsOf(node)[0]?.name ?? '',
               ms: times.get(node) ?? 0,
             })),
           ),
@@ -52,8 +52,11 @@ export function createReferenceEngine(): Engine {
   };
 }
 
-/** The table pairs each name with a kernel of its type, which TypeScript cannot see through a union of nodes. */
-function compute<K extends OpName>(node: Node<K> | AnyNode, memory: Memory): void {
-  const kernel = kernels[node.op] as (node: Node<OpName> | AnyNode, memory: Memory) => void;
-  kernel(node, memory);
+function compute(node: AnyNode, memory: Memory): void {
+  const definition = definitionOf(node);
+  const arrays = (tensors: Tensors) =>
+    Object.fromEntries(Object.entries(tensors).map(([name, tensor]) => [name, tensor && memory(tensor)]));
+  const results = arrays(node.results);
+  // The definitions' patterns say the types of the arrays, which no type can say of all nodes.
+  definition.compute(arrays(node.operands) as never, results as never, node.attributes, sizesOf(definition, node));
 }

@@ -5,8 +5,8 @@
  */
 
 import { dimension, type Tensor } from '../../graph/index.js';
-import { globalAveragePool } from '../../ops/pooling.js';
-import { add } from '../../ops/shortcut.js';
+import { add } from '../../ops/add.js';
+import { globalAveragePool } from '../../ops/globalAveragePool.js';
 import { heNormal, normal, zeros } from '../initializers.js';
 import {
   affine,

@@ -1,8 +1,9 @@
 /** ResNet-18 (He et al. 2016, table 1) in torchvision's form and with its names; any class count and image size. */
 
 import { dimension, type Tensor } from '../../graph/index.js';
-import { globalAveragePool, maxPool } from '../../ops/pooling.js';
-import { add } from '../../ops/shortcut.js';
+import { add } from '../../ops/add.js';
+import { globalAveragePool } from '../../ops/globalAveragePool.js';
+import { maxPool } from '../../ops/maxPool.js';
 import { heNormal, uniform } from '../initializers.js';
 import { affine, convolutionBatchNorm, linearOutput, type Network, nonlinearity } from '../layers.js';
 import { batchNormNames } from './torchvisionNames.js';

@@ -4,9 +4,10 @@
  */
 
 import { dimension, type Tensor } from '../../graph/index.js';
-import { scale } from '../../ops/linear.js';
-import { globalAveragePool } from '../../ops/pooling.js';
-import { add, subsample } from '../../ops/shortcut.js';
+import { add } from '../../ops/add.js';
+import { globalAveragePool } from '../../ops/globalAveragePool.js';
+import { scale } from '../../ops/scale.js';
+import { subsample } from '../../ops/subsample.js';
 import { heNormal, ones, zeros } from '../initializers.js';
 import { affine, convolutionBatchNorm, linearOutput, type Network, nonlinearity } from '../layers.js';
 

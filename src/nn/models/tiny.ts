@@ -1,7 +1,7 @@
 /** A network of three layers for tests, which mostly need some network. Nothing that users see names it. */
 
 import type { Tensor } from '../../graph/index.js';
-import { globalAveragePool } from '../../ops/pooling.js';
+import { globalAveragePool } from '../../ops/globalAveragePool.js';
 import { heNormal, zeros } from '../initializers.js';
 import { affine, type Network, nonlinearity } from '../layers.js';
 import { convolution } from './resnetCifar.js';

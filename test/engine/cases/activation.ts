@@ -39,7 +39,7 @@ function notFinite(activation: Activation): ConformanceCase {
   const c = caseBuilder();
   const ranges = activation.type === 'quantize' ? c.input('ranges', [3, 2], rangesOf[activation.core]) : null;
   const y = c.output('y', [xs.length], { exact: true });
-  c.graph.append('activation', [c.input('x', [xs.length], xs), ranges], [y], { activation });
+  c.graph.append('activation', { x: c.input('x', [xs.length], xs), ranges }, { y }, { activation });
   return c.build(`${activationName(activation)} of what is not finite`);
 }
 
@@ -56,10 +56,10 @@ function bothWays(
   const x = c.input('x', shape, xs);
   const ranges = quantized ? c.input('ranges', [3, 2], rangesOf[activation.core]) : null;
   const upstream = c.input('dy', shape, dy);
-  const sums = quantized ? [c.output('sums', [2], { exact, scale: sumOfMagnitudes(dy) })] : [];
+  const sums = quantized ? c.output('sums', [2], { exact, scale: sumOfMagnitudes(dy) }) : null;
   const quotients = quantized && activation.core === 'pow2';
-  c.graph.append('activation', [x, ranges], [c.output('y', shape, { exact })], { activation });
+  c.graph.append('activation', { x, ranges }, { y: c.output('y', shape, { exact }) }, { activation });
   const dx = c.output('dx', shape, { exact: exact && !quotients });
-  c.graph.append('activationGradient', [x, ranges, upstream], [dx, ...sums], { activation });
+  c.graph.append('activationGradient', { x, ranges, dy: upstream }, { dx, sums }, { activation });
   return c.build(`${name} of [${shape}]`);
 }

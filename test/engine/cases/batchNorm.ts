@@ -61,13 +61,19 @@ function forwardAndBackward(
   const dz = c.output('dz', shape);
   const dgamma = c.output('dgamma', [channels], perChannel);
   const dbeta = c.output('dbeta', [channels], perChannel);
-  const sums = quantized ? [c.output('sums', [2], { scale: sumOfMagnitudes(dy) })] : [];
-  c.graph.append('batchNorm', [x, statistics, g, b, s, ranges], [c.output('y', shape)], { activation });
-  c.graph.append('batchNormGradientReduce', [x, statistics, g, b, s, ranges, upstream], [dz, dgamma, dbeta, ...sums], {
-    activation,
-  });
+  const sums = quantized ? c.output('sums', [2], { scale: sumOfMagnitudes(dy) }) : null;
+  const operands = { x, statistics, gamma: g, beta: b, shortcut: s, ranges };
+  c.graph.append('batchNorm', operands, { y: c.output('y', shape) }, { activation });
+  c.graph.append(
+    'batchNormGradientReduce',
+    { ...operands, dy: upstream },
+    { dz, dgamma, dbeta, sums },
+    {
+      activation,
+    },
+  );
   const dx = c.output('dx', shape, { scale: 4 * spread });
-  c.graph.append('batchNormGradientApply', [dz, x, statistics, g, dgamma, dbeta], [dx], {});
+  c.graph.append('batchNormGradientApply', { dz, x, statistics, gamma: g, dgamma, dbeta }, { dx }, {});
   return c.build(`${activationName(activation)}${withShortcut ? ' after a shortcut' : ''} on [${shape}]`);
 }
 
@@ -81,8 +87,18 @@ function statistics(channels: number, count: number): ConformanceCase {
   const variance = c.state('runningVariance', [channels], random.numbers(channels, 0.01, 3));
   const epsilon = 1e-5;
   const batch = c.output('batch', [2, channels]);
-  c.graph.append('batchStatistics', [moments, mean, variance], [batch], { count, epsilon, decay: 0.9 });
-  c.graph.append('runningStatistics', [mean, variance], [c.output('running', [2, channels])], { epsilon });
+  c.graph.append(
+    'batchStatistics',
+    { moments, runningMean: mean, runningVariance: variance },
+    { statistics: batch },
+    { count, epsilon, decay: 0.9 },
+  );
+  c.graph.append(
+    'runningStatistics',
+    { runningMean: mean, runningVariance: variance },
+    { statistics: c.output('running', [2, channels]) },
+    { epsilon },
+  );
   const next = [...random.numbers(channels), ...random.numbers(channels, 0.01, 3)];
   return c.build(`statistics of ${count} elements in ${channels} channels`, [{}, { writes: { moments: next } }]);
 }

@@ -23,12 +23,17 @@ function elementwiseChain(): ConformanceCase {
   const two = c.input('two', [1], [2]);
   const activation: Activation = { type: 'relu' };
   const t = ['t0', 't1', 't2', 't3', 't4'].map((name) => c.transient(name, shape));
-  c.graph.append('add', [a, b], [t[0]!], {});
-  c.graph.append('scale', [t[0]!, two], [t[1]!], {});
-  c.graph.append('activation', [t[1]!, null], [t[2]!], { activation });
-  c.graph.append('add', [b, t[2]!], [t[3]!], {});
-  c.graph.append('add', [t[3]!, t[3]!], [t[4]!], {});
-  c.graph.append('activationGradient', [t[4]!, null, t[3]!], [c.output('y', shape, { exact: true })], { activation });
+  c.graph.append('add', { a, b }, { y: t[0]! }, {});
+  c.graph.append('scale', { x: t[0]!, factor: two }, { y: t[1]! }, {});
+  c.graph.append('activation', { x: t[1]!, ranges: null }, { y: t[2]! }, { activation });
+  c.graph.append('add', { a: b, b: t[2]! }, { y: t[3]! }, {});
+  c.graph.append('add', { a: t[3]!, b: t[3]! }, { y: t[4]! }, {});
+  c.graph.append(
+    'activationGradient',
+    { x: t[4]!, ranges: null, dy: t[3]! },
+    { dx: c.output('y', shape, { exact: true }), sums: null },
+    { activation },
+  );
   return c.build('add, scale, relu, add, add to itself, gradient');
 }
 
@@ -47,12 +52,12 @@ function convolutionChain(): ConformanceCase {
     c.transient('scaled', shape),
     c.transient('y', shape),
   ];
-  c.graph.append('add', [a, dy], [sum], {});
-  c.graph.append('conv2dInputGradient', [dy, w, sum], [dx], window);
-  c.graph.append('scale', [dx, one], [scaled], {});
-  c.graph.append('conv2d', [scaled, w], [y], window);
-  c.graph.append('conv2dWeightGradient', [scaled, y], [c.output('dw', [3, 3, 16, 16])], window);
-  c.graph.append('add', [scaled, y], [c.output('both', shape)], {});
+  c.graph.append('add', { a, b: dy }, { y: sum }, {});
+  c.graph.append('conv2dInputGradient', { dy, w, addend: sum }, { dx }, window);
+  c.graph.append('scale', { x: dx, factor: one }, { y: scaled }, {});
+  c.graph.append('conv2d', { x: scaled, w }, { y, moments: null }, window);
+  c.graph.append('conv2dWeightGradient', { x: scaled, dy: y }, { dw: c.output('dw', [3, 3, 16, 16]) }, window);
+  c.graph.append('add', { a: scaled, b: y }, { y: c.output('both', shape) }, {});
   return c.build('convolution gradient over its addend');
 }
 
@@ -65,11 +70,11 @@ function depthwiseChain(): ConformanceCase {
   const a = c.input('a', shape, random.dyadic(600));
   const w = c.input('w', [3, 3, 12], random.dyadic(108));
   const [sum, dx, y] = [c.transient('sum', shape), c.transient('dx', shape), c.transient('y', shape)];
-  c.graph.append('add', [a, dy], [sum], {});
-  c.graph.append('depthwiseConv2dInputGradient', [dy, w, sum], [dx], window);
-  c.graph.append('depthwiseConv2d', [dx, w], [y], window);
-  c.graph.append('depthwiseConv2dWeightGradient', [dx, y], [c.output('dw', [3, 3, 12])], window);
-  c.graph.append('add', [dx, y], [c.output('both', shape)], {});
+  c.graph.append('add', { a, b: dy }, { y: sum }, {});
+  c.graph.append('depthwiseConv2dInputGradient', { dy, w, addend: sum }, { dx }, window);
+  c.graph.append('depthwiseConv2d', { x: dx, w }, { y, moments: null }, window);
+  c.graph.append('depthwiseConv2dWeightGradient', { x: dx, dy: y }, { dw: c.output('dw', [3, 3, 12]) }, window);
+  c.graph.append('add', { a: dx, b: y }, { y: c.output('both', shape) }, {});
   return c.build('depthwise gradient over its addend');
 }
 
@@ -93,23 +98,24 @@ function batchNormChain(activation: Activation | null, hasShortcut: boolean, see
   const [dy2, dz, dx, shared] = [transient('dy2'), transient('dz'), transient('dx'), transient('shared')];
   const dgamma = c.output('dgamma', [channels], exact);
   const dbeta = c.output('dbeta', [channels], exact);
-  const sums = ranges ? [c.output('sums', [2], { exact: true })] : [];
-  c.graph.append('add', [x, x], [x2], {});
-  c.graph.append('add', [s, s], [s2], {});
-  c.graph.append('add', [s, x], [s3], {});
-  c.graph.append('batchNorm', [x2, statistics, gamma, beta, hasShortcut ? s2 : null, ranges], [y], { activation });
-  c.graph.append('add', [y, dy], [dy2], {});
+  const sums = ranges ? c.output('sums', [2], { exact: true }) : null;
+  c.graph.append('add', { a: x, b: x }, { y: x2 }, {});
+  c.graph.append('add', { a: s, b: s }, { y: s2 }, {});
+  c.graph.append('add', { a: s, b: x }, { y: s3 }, {});
+  const operands = { x: x2, statistics, gamma, beta, ranges };
+  c.graph.append('batchNorm', { ...operands, shortcut: hasShortcut ? s2 : null }, { y }, { activation });
+  c.graph.append('add', { a: y, b: dy }, { y: dy2 }, {});
   c.graph.append(
     'batchNormGradientReduce',
-    [x2, statistics, gamma, beta, hasShortcut ? s3 : null, ranges, dy2],
-    [dz, dgamma, dbeta, ...sums],
+    { ...operands, shortcut: hasShortcut ? s3 : null, dy: dy2 },
+    { dz, dgamma, dbeta, sums },
     {
       activation,
     },
   );
-  c.graph.append('batchNormGradientApply', [dz, x2, statistics, gamma, dgamma, dbeta], [dx], {});
-  c.graph.append('add', [dx, s3], [shared], {});
-  c.graph.append('add', [shared, s], [c.output('result', shape)], {});
+  c.graph.append('batchNormGradientApply', { dz, x: x2, statistics, gamma, dgamma, dbeta }, { dx }, {});
+  c.graph.append('add', { a: dx, b: s3 }, { y: shared }, {});
+  c.graph.append('add', { a: shared, b: s }, { y: c.output('result', shape) }, {});
   const place = hasShortcut ? 'over its shortcut' : 'without a shortcut';
   return c.build(`batch norm ${place}, gradients over each other: ${activationName(activation)}`);
 }
@@ -122,11 +128,11 @@ function lossChain(): ConformanceCase {
   const b = c.input('b', [7], random.numbers(7));
   const labels = c.input('labels', [5], [0, 6, -1, 3, 2], 'int32');
   const [logits, dlogits] = [c.transient('logits', [5, 7]), c.transient('dlogits', [5, 7])];
-  c.graph.append('linear', [x, w, b], [logits], {});
-  c.graph.append('softmaxCrossEntropy', [logits, labels], [c.output('loss', [2])], {});
-  c.graph.append('softmaxCrossEntropyGradient', [logits, labels], [dlogits], {});
-  const results = [c.output('dw', [9, 7]), c.output('db', [7])];
-  c.graph.append('linearWeightGradient', [x, dlogits], results, {});
-  c.graph.append('linearInputGradient', [dlogits, w], [c.output('dx', [5, 9])], {});
+  c.graph.append('linear', { x, w, b }, { y: logits }, {});
+  c.graph.append('softmaxCrossEntropy', { logits, labels }, { loss: c.output('loss', [2]) }, {});
+  c.graph.append('softmaxCrossEntropyGradient', { logits, labels }, { dlogits }, {});
+  const results = { dw: c.output('dw', [9, 7]), db: c.output('db', [7]) };
+  c.graph.append('linearWeightGradient', { x, dy: dlogits }, results, {});
+  c.graph.append('linearInputGradient', { dy: dlogits, w }, { dx: c.output('dx', [5, 9]) }, {});
   return c.build('gradient of the loss over the logits');
 }

@@ -91,12 +91,12 @@ function allFour(op: ConvolutionOp, geometry: Geometry, seed: number, exact: boo
   const w = c.input('w', wShape, values(count(wShape)));
   const dy = c.input('dy', yShape, values(count(yShape)));
   const addend = c.input('addend', xShape, values(count(xShape)));
-  c.graph.append(op, [x, w], [c.output('y', yShape, { exact })], window);
+  c.graph.append(op, { x, w }, { y: c.output('y', yShape, { exact }), moments: null }, window);
   const moments = c.output('moments', [2, outputs], { scale: Math.sqrt(count(wShape) / outputs) });
-  c.graph.append(op, [x, w], [c.output('yWithMoments', yShape, { exact }), moments], window);
-  c.graph.append(`${op}InputGradient`, [dy, w, null], [c.output('dx', xShape, { exact })], window);
-  c.graph.append(`${op}InputGradient`, [dy, w, addend], [c.output('dxPlus', xShape, { exact })], window);
-  c.graph.append(`${op}WeightGradient`, [x, dy], [c.output('dw', wShape, { exact })], window);
+  c.graph.append(op, { x, w }, { y: c.output('yWithMoments', yShape, { exact }), moments }, window);
+  c.graph.append(`${op}InputGradient`, { dy, w, addend: null }, { dx: c.output('dx', xShape, { exact }) }, window);
+  c.graph.append(`${op}InputGradient`, { dy, w, addend }, { dx: c.output('dxPlus', xShape, { exact }) }, window);
+  c.graph.append(`${op}WeightGradient`, { x, dy }, { dw: c.output('dw', wShape, { exact }) }, window);
   const channels = op === 'conv2d' ? `${inputs}→${outputs}` : `depthwise ${inputs}`;
   const geometryName = `${size}x${size}/${stride}+${padding} ${channels} on ${batch}x${height}x${width}`;
   return c.build(`${geometryName}${exact ? ', exactly' : ''}`);

@@ -1,4 +1,4 @@
-/** Addition and scaling. */
+/** Addition, copies and scaling. */
 
 import { type ConformanceCase, caseBuilder } from '../conformanceCase.js';
 import { randomValues, sumOfMagnitudes } from '../randomValues.js';
@@ -11,11 +11,12 @@ export function elementwiseCases(): ConformanceCase[] {
     const x = c.input('x', [length], xs);
     const dy = c.input('dy', [length], random.numbers(length));
     const factor = c.input('factor', [1], [random.number(0.5, 2)]);
-    c.graph.append('add', [x, dy], [c.output('sum', [length])], {});
-    c.graph.append('add', [x, x], [c.output('twice', [length], { exact: true })], {});
-    c.graph.append('scale', [x, factor], [c.output('y', [length])], {});
+    c.graph.append('add', { a: x, b: dy }, { y: c.output('sum', [length]) }, {});
+    c.graph.append('add', { a: x, b: x }, { y: c.output('twice', [length], { exact: true }) }, {});
+    c.graph.append('copy', { x }, { y: c.output('copy', [length], { exact: true }) }, {});
+    c.graph.append('scale', { x, factor }, { y: c.output('y', [length]) }, {});
     const dfactor = c.output('dfactor', [1], { scale: sumOfMagnitudes(xs) });
-    c.graph.append('scaleGradient', [x, factor, dy], [c.output('dx', [length]), dfactor], {});
+    c.graph.append('scaleGradient', { x, factor, dy }, { dx: c.output('dx', [length]), dfactor }, {});
     return c.build(`${length} elements`);
   });
 }

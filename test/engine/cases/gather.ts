@@ -44,7 +44,7 @@ function gathered(
   const position = c.input('position', [1], [0], 'int32');
   const x = c.output('x', [3, height, width, channels], { exact });
   const y = c.output('y', [3], { exact: true }, 'int32');
-  c.graph.append('gatherBatch', [images, labels, table, position], [x, y], { scale, offset });
+  c.graph.append('gatherBatch', { images, labels, batchTable: table, position }, { x, y }, { scale, offset });
   const steps = [0, 2, 1].map((step) => ({ writes: { position: [step] } }));
   return c.build(`${height}x${width}x${channels}${exact ? ', exactly' : ''}`, steps);
 }

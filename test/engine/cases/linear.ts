@@ -24,8 +24,8 @@ function all([batch, inputs, outputs]: (typeof sizes)[number], seed: number, exa
   const b = c.input('b', [outputs], values(outputs));
   const dy = c.input('dy', [batch, outputs], values(batch * outputs));
   const db = c.output('db', [outputs], { exact, scale: batch });
-  c.graph.append('linear', [x, w, b], [c.output('y', [batch, outputs], { exact })], {});
-  c.graph.append('linearInputGradient', [dy, w], [c.output('dx', [batch, inputs], { exact })], {});
-  c.graph.append('linearWeightGradient', [x, dy], [c.output('dw', [inputs, outputs], { exact }), db], {});
+  c.graph.append('linear', { x, w, b }, { y: c.output('y', [batch, outputs], { exact }) }, {});
+  c.graph.append('linearInputGradient', { dy, w }, { dx: c.output('dx', [batch, inputs], { exact }) }, {});
+  c.graph.append('linearWeightGradient', { x, dy }, { dw: c.output('dw', [inputs, outputs], { exact }), db }, {});
   return c.build(`${batch} times ${inputs}→${outputs}${exact ? ', exactly' : ''}`);
 }

@@ -29,8 +29,8 @@ function both(name: string, classes: number, values: number[], labelValues: numb
   const logits = c.input('logits', [batch, classes], values);
   const labels = c.input('labels', [batch], labelValues, 'int32');
   const loss = c.output('loss', [2]);
-  c.graph.append('softmaxCrossEntropy', [logits, labels], [loss], { smoothing });
+  c.graph.append('softmaxCrossEntropy', { logits, labels }, { loss }, { smoothing });
   const dlogits = c.output('dlogits', [batch, classes]);
-  c.graph.append('softmaxCrossEntropyGradient', [logits, labels], [dlogits], { smoothing });
+  c.graph.append('softmaxCrossEntropyGradient', { logits, labels }, { dlogits }, { smoothing });
   return c.build(name);
 }

@@ -43,6 +43,6 @@ function recorded(name: string, steps: readonly Step[]): ConformanceCase {
   const penalties = c.input('penalties', [PENALTIES_LENGTH], [0.5, 0.25, 10, 20, 30, 40]);
   const statistics = c.input('statistics', [11], finite);
   const metrics = c.state('metrics', [8], new Array(8).fill(0), { exact: true });
-  c.graph.append('recordMetrics', [loss, penalties, statistics], [metrics], { layers });
+  c.graph.append('recordMetrics', { loss, penalties, statistics }, { metrics }, { layers });
   return c.build(name, steps);
 }

@@ -50,8 +50,8 @@ function average(shape: Nhwc, seed: number): ConformanceCase {
   const c = caseBuilder();
   const x = c.input('x', shape, random.numbers(shape[0] * shape[1] * shape[2] * shape[3]));
   const dy = c.input('dy', pooled, random.numbers(shape[0] * shape[3]));
-  c.graph.append('globalAveragePool', [x], [c.output('y', pooled, { scale: 1 })], {});
-  c.graph.append('globalAveragePoolGradient', [dy], [c.output('dx', shape)], {});
+  c.graph.append('globalAveragePool', { x }, { y: c.output('y', pooled, { scale: 1 }) }, {});
+  c.graph.append('globalAveragePoolGradient', { dy }, { dx: c.output('dx', shape) }, {});
   return c.build(`global average of [${shape}]`);
 }
 
@@ -70,9 +70,9 @@ function maximum(
   const dy = c.input('dy', pooled, random.dyadic(pooled.reduce((a, b) => a * b, 1)));
   const attributes = { size, stride, padding };
   const argmax = c.transient('argmax', pooled, 'uint8');
-  c.graph.append('maxPool', [x], [c.output('y', pooled, { exact: true }), argmax], attributes);
-  c.graph.append('maxPool', [x], [c.output('y alone', pooled, { exact: true })], attributes);
-  c.graph.append('maxPoolGradient', [argmax, dy], [c.output('dx', shape, { exact: true })], attributes);
+  c.graph.append('maxPool', { x }, { y: c.output('y', pooled, { exact: true }), argmax }, attributes);
+  c.graph.append('maxPool', { x }, { y: c.output('y alone', pooled, { exact: true }), argmax: null }, attributes);
+  c.graph.append('maxPoolGradient', { argmax, dy }, { dx: c.output('dx', shape, { exact: true }) }, attributes);
   return c.build(`maximum of ${size}x${size}/${stride}+${padding} on [${shape}]`);
 }
 
@@ -84,7 +84,7 @@ function subsampled([stride, extraChannels]: readonly [number, number], shape: N
   const x = c.input('x', shape, random.numbers(batch * height * width * channels));
   const dy = c.input('dy', sampled, random.numbers(sampled.reduce((a, b) => a * b, 1)));
   const attributes = { stride, extraChannels };
-  c.graph.append('subsample', [x], [c.output('y', sampled, { exact: true })], attributes);
-  c.graph.append('subsampleGradient', [dy], [c.output('dx', shape, { exact: true })], attributes);
+  c.graph.append('subsample', { x }, { y: c.output('y', sampled, { exact: true }) }, attributes);
+  c.graph.append('subsampleGradient', { dy }, { dx: c.output('dx', shape, { exact: true }) }, attributes);
   return c.build(`every ${stride}. pixel of [${shape}], ${extraChannels} channels appended`);
 }

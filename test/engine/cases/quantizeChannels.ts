@@ -81,21 +81,21 @@ function bothWays(
 ): ConformanceCase {
   const c = caseBuilder();
   const channels = exponents.length;
-  const operands = [
-    c.input('x', shape, xs),
-    c.input('ranges', [3, 2], rangesOf[core]),
-    c.input('exponents', [channels], exponents),
-  ];
+  const operands = {
+    x: c.input('x', shape, xs),
+    ranges: c.input('ranges', [3, 2], rangesOf[core]),
+    exponents: c.input('exponents', [channels], exponents),
+  };
   const upstream = c.input('dy', shape, dy);
   const exact = agreement === 'exact';
   const scale = Math.max(...exponents.map(channelScale)) * sumOfMagnitudes(dy);
   const attributes = { row: 1, core };
-  c.graph.append('quantizeChannels', operands, [c.output('y', shape, { exact })], attributes);
-  const results = [
-    c.output('dx', shape, { exact: exact && core !== 'pow2' }),
-    c.output('dexponents', [channels], agreement === 'near' ? { scale } : { elementwise: true }),
-    c.output('sums', [2], { exact, scale }),
-  ];
-  c.graph.append('quantizeChannelsGradient', [...operands, upstream], results, attributes);
+  c.graph.append('quantizeChannels', operands, { y: c.output('y', shape, { exact }) }, attributes);
+  const results = {
+    dx: c.output('dx', shape, { exact: exact && core !== 'pow2' }),
+    dexponents: c.output('dexponents', [channels], agreement === 'near' ? { scale } : { elementwise: true }),
+    sums: c.output('sums', [2], { exact, scale }),
+  };
+  c.graph.append('quantizeChannelsGradient', { ...operands, dy: upstream }, results, attributes);
   return c.build(`${core} of [${shape}], ${name}`, steps);
 }

@@ -51,49 +51,64 @@ function start(quantizer: Quantizer, parameters: readonly [number, number], seed
   const activation: Activation = { type: 'quantize', row: 0, core: coreOf(quantizer.kind), signed: quantizer.signed };
   const table = c.input('table', [1, 2], parameters);
   const ranges = c.transient('ranges', [1, 2]);
-  c.graph.append('prepareQuantizers', [table], [ranges], { rows: [quantizer] });
+  c.graph.append('prepareQuantizers', { table }, { ranges }, { rows: [quantizer] });
   const perChannel = (values: readonly number[]) => Array.from({ length: 16 }, (_, i) => values[i % values.length]!);
   const statistics = c.input('statistics', [2, 16], [...perChannel([0, 0.5, -0.25]), ...perChannel([1, 2, 16, 64])]);
   const gamma = c.input('gamma', [16], perChannel([1, 0.5, 2]));
   const beta = c.input('beta', [16], perChannel([0, 0.125, -0.5, 1]));
   const x = c.input('x', shape, xs);
   const y = c.transient('y', shape);
-  const affine = [statistics, gamma, beta];
-  c.graph.append('batchNorm', [x, ...affine, null, ranges], [y], { activation });
-  return { random, c, activation, ranges, affine, y };
+  const affine = { statistics, gamma, beta, ranges };
+  c.graph.append('batchNorm', { x, ...affine, shortcut: null }, { y }, { activation });
+  return { random, c, activation, affine, y };
 }
 
 /** On a grid, so that ties are the same on every engine. */
 function readers(quantizer: Quantizer, parameters: readonly [number, number], seed: number): ConformanceCase {
   const { dyadic } = randomValues(seed + 100);
-  const { random, c, activation, ranges, affine, y } = start(quantizer, parameters, seed, dyadic(length, 2, 6));
+  const { random, c, activation, affine, y } = start(quantizer, parameters, seed, dyadic(length, 2, 6));
   const { graph } = c;
-  const operands = [c.input('x2', shape, random.dyadic(length, 2, 6)), ...affine, y, ranges];
+  const operands = { x: c.input('x2', shape, random.dyadic(length, 2, 6)), ...affine, shortcut: y };
   const u = c.transient('u', shape);
-  graph.append('batchNorm', operands, [u], { activation });
+  graph.append('batchNorm', operands, { y: u }, { activation });
   const dy = c.input('dy', shape, random.dyadic(length));
   const window = { stride: 1, padding: 1 };
   const w = c.input('w', [3, 3, 16, 16], random.dyadic(2304));
-  const depthwise = c.input('depthwise', [3, 3, 16, 1], random.dyadic(144));
-  graph.append('conv2d', [u, w], [c.output('convolved', shape), c.output('moments', [2, 16])], window);
-  graph.append('conv2dWeightGradient', [u, dy], [c.output('dw', [3, 3, 16, 16])], window);
-  graph.append('depthwiseConv2d', [u, depthwise], [c.output('filtered', shape)], window);
+  const depthwise = c.input('depthwise', [3, 3, 16], random.dyadic(144));
+  graph.append(
+    'conv2d',
+    { x: u, w },
+    { y: c.output('convolved', shape), moments: c.output('moments', [2, 16]) },
+    window,
+  );
+  graph.append('conv2dWeightGradient', { x: u, dy }, { dw: c.output('dw', [3, 3, 16, 16]) }, window);
+  graph.append('depthwiseConv2d', { x: u, w: depthwise }, { y: c.output('filtered', shape), moments: null }, window);
   const [pooled, argmax] = [c.transient('pooled', [2, 9, 9, 16]), c.transient('argmax', [2, 9, 9, 16], 'uint8')];
-  graph.append('maxPool', [u], [pooled, argmax], { size: 2, stride: 1, padding: 1 });
-  graph.append('add', [pooled, pooled], [c.output('twice the largest', [2, 9, 9, 16], { exact: true })], {});
-  graph.append('globalAveragePool', [pooled], [c.output('mean', [2, 16])], {});
+  graph.append('maxPool', { x: u }, { y: pooled, argmax }, { size: 2, stride: 1, padding: 1 });
+  graph.append(
+    'add',
+    { a: pooled, b: pooled },
+    { y: c.output('twice the largest', [2, 9, 9, 16], { exact: true }) },
+    {},
+  );
+  graph.append('globalAveragePool', { x: pooled }, { y: c.output('mean', [2, 16]) }, {});
   for (const extraChannels of [0, 3, 16]) {
     const sampledShape = [2, 8, 8, 16 + extraChannels];
     const sampled = c.transient(`sampled ${extraChannels}`, sampledShape);
-    graph.append('subsample', [u], [sampled], { stride: 1, extraChannels });
+    graph.append('subsample', { x: u }, { y: sampled }, { stride: 1, extraChannels });
     const twice = c.output(`twice the sampled ${extraChannels}`, sampledShape, { exact: true });
-    graph.append('add', [sampled, sampled], [twice], {});
+    graph.append('add', { a: sampled, b: sampled }, { y: twice }, {});
   }
-  graph.append('add', [u, y], [c.output('sum', shape, { exact: true })], {});
+  graph.append('add', { a: u, b: y }, { y: c.output('sum', shape, { exact: true }) }, {});
   graph.append(
     'batchNormGradientReduce',
-    [...operands, dy],
-    [c.output('dz', shape), c.output('dgamma', [16]), c.output('dbeta', [16]), c.output('sums', [2])],
+    { ...operands, dy },
+    {
+      dz: c.output('dz', shape),
+      dgamma: c.output('dgamma', [16]),
+      dbeta: c.output('dbeta', [16]),
+      sums: c.output('sums', [2]),
+    },
     { activation },
   );
   return c.build(`${nameOf(quantizer)}(${parameters}): products, sums, windows, gradients`);
@@ -103,7 +118,7 @@ function notANumber(quantizer: Quantizer, parameters: readonly [number, number],
   const xs = randomValues(seed).dyadic(length, 2, 6);
   for (const i of [0, 5, 777, length - 1]) xs[i] = Number.NaN;
   const { c, y } = start(quantizer, parameters, seed, xs);
-  c.graph.append('add', [y, y], [c.output('twice', shape, { exact: true })], {});
-  c.graph.append('globalAveragePool', [y], [c.output('mean', [2, 16])], {});
+  c.graph.append('add', { a: y, b: y }, { y: c.output('twice', shape, { exact: true }) }, {});
+  c.graph.append('globalAveragePool', { x: y }, { y: c.output('mean', [2, 16]) }, {});
   return c.build(`${nameOf(quantizer)}(${parameters}): NaN`);
 }

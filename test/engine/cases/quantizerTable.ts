@@ -73,7 +73,7 @@ function ranges(seed: number): ConformanceCase {
   const attributes = { rows };
   const tensor = c.input('table', [rows.length, 2], table);
   const result = c.output('ranges', [rows.length, 2], { elementwise: true });
-  c.graph.append('prepareQuantizers', [tensor], [result], attributes);
+  c.graph.append('prepareQuantizers', { table: tensor }, { ranges: result }, attributes);
   return c.build(`ranges of all kinds, seed ${seed}`);
 }
 
@@ -111,19 +111,20 @@ function update(
   const elementwise = { elementwise: true };
   const push = capped ? 0.05 : 0.001;
   const c = caseBuilder();
-  const operands = [
-    c.state('table', shape, table, elementwise),
-    c.input('sums', shape, random.numbers(length)),
-    c.state('velocity', shape, random.numbers(length, capped ? -push : push, 10 * push), elementwise),
-    solver.type === 'adam' ? c.state('secondMoment', shape, random.numbers(length, 0.01, 0.1), elementwise) : null,
-    c.input('control', [CONTROL_LENGTH], [0.015625, 0.5, 0.25, 0]),
-    capped ? c.input('bitCaps', [rows.length], tableBits(rows, table)) : null,
-  ];
-  const results = [
-    c.output('gradients', shape, elementwise),
-    c.output('limited', shape, elementwise),
-    c.output('penalties', [PENALTIES_LENGTH], elementwise),
-  ];
+  const operands = {
+    table: c.state('table', shape, table, elementwise),
+    sums: c.input('sums', shape, random.numbers(length)),
+    velocity: c.state('velocity', shape, random.numbers(length, capped ? -push : push, 10 * push), elementwise),
+    secondMoment:
+      solver.type === 'adam' ? c.state('secondMoment', shape, random.numbers(length, 0.01, 0.1), elementwise) : null,
+    control: c.input('control', [CONTROL_LENGTH], [0.015625, 0.5, 0.25, 0]),
+    bitCaps: capped ? c.input('bitCaps', [rows.length], tableBits(rows, table)) : null,
+  };
+  const results = {
+    gradients: c.output('gradients', shape, elementwise),
+    limited: c.output('limited', shape, elementwise),
+    penalties: c.output('penalties', [PENALTIES_LENGTH], elementwise),
+  };
   const unquantized = { weights: floatWeights, activations: [60, 20], live: livePairs(rows) };
   const attributes = { rows, unquantized, budget, solver, weightDecay, learningRateFactor };
   c.graph.append('quantizerUpdate', operands, results, attributes);

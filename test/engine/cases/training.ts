@@ -107,15 +107,25 @@ function training(name: string, extended: boolean): ConformanceCase {
   const [ranges, q1] = [t('ranges', [1, 2]), t('q1', shapes.w1)];
   const [map, moments, normal] = [t('map', mapShape), t('moments', [2, channels]), t('normal', mapShape)];
   const [pooled, logits] = [t('pooled', [batch, channels]), t('logits', [batch, classes])];
-  step.append('gatherBatch', [images, labels, batchTable, position], [x, y], gatherAttributes);
-  step.append('prepareQuantizers', [table], [ranges], { rows: [quantizer] });
-  step.append('activation', [w1, ranges], [q1], { activation: quantize });
-  step.append('conv2d', [x, q1], [map, moments], window);
-  step.append('batchStatistics', [moments, runningMean, runningVariance], [statistics], { count, epsilon, decay: 0.9 });
-  step.append('batchNorm', [map, statistics, gamma, beta, null, null], [normal], { activation: relu });
-  step.append('globalAveragePool', [normal], [pooled], {});
-  step.append('linear', [pooled, w2, b2], [logits], {});
-  step.append('softmaxCrossEntropy', [logits, y], [loss], { smoothing });
+  step.append('gatherBatch', { images, labels, batchTable, position }, { x, y }, gatherAttributes);
+  step.append('prepareQuantizers', { table }, { ranges }, { rows: [quantizer] });
+  step.append('activation', { x: w1, ranges }, { y: q1 }, { activation: quantize });
+  step.append('conv2d', { x, w: q1 }, { y: map, moments }, window);
+  step.append(
+    'batchStatistics',
+    { moments, runningMean, runningVariance },
+    { statistics },
+    { count, epsilon, decay: 0.9 },
+  );
+  step.append(
+    'batchNorm',
+    { x: map, statistics, gamma, beta, shortcut: null, ranges: null },
+    { y: normal },
+    { activation: relu },
+  );
+  step.append('globalAveragePool', { x: normal }, { y: pooled }, {});
+  step.append('linear', { x: pooled, w: w2, b: b2 }, { y: logits }, {});
+  step.append('softmaxCrossEntropy', { logits, labels: y }, { loss }, { smoothing });
 
   const [dlogits, dpooled] = [t('dlogits', [batch, classes]), t('dpooled', [batch, channels])];
   const [dnormal, dz, dmap, dq1] = [
@@ -126,18 +136,28 @@ function training(name: string, extended: boolean): ConformanceCase {
   ];
   const [dgamma, dbeta] = [gradient('gamma'), gradient('beta')];
   const activation = relu;
-  step.append('softmaxCrossEntropyGradient', [logits, y], [dlogits], { smoothing });
-  step.append('linearWeightGradient', [pooled, dlogits], [gradient('w2'), gradient('b2')], {});
-  step.append('linearInputGradient', [dlogits, w2], [dpooled], {});
-  step.append('globalAveragePoolGradient', [dpooled], [dnormal], {});
-  step.append('batchNormGradientReduce', [map, statistics, gamma, beta, null, null, dnormal], [dz, dgamma, dbeta], {
-    activation,
-  });
-  step.append('batchNormGradientApply', [dz, map, statistics, gamma, dgamma, dbeta], [dmap], {});
-  step.append('conv2dWeightGradient', [x, dmap], [dq1], window);
-  step.append('activationGradient', [w1, ranges, dq1], [gradient('w1'), c.part(sums, 'sums', 0, [2])], {
-    activation: quantize,
-  });
+  step.append('softmaxCrossEntropyGradient', { logits, labels: y }, { dlogits }, { smoothing });
+  step.append('linearWeightGradient', { x: pooled, dy: dlogits }, { dw: gradient('w2'), db: gradient('b2') }, {});
+  step.append('linearInputGradient', { dy: dlogits, w: w2 }, { dx: dpooled }, {});
+  step.append('globalAveragePoolGradient', { dy: dpooled }, { dx: dnormal }, {});
+  step.append(
+    'batchNormGradientReduce',
+    { x: map, statistics, gamma, beta, shortcut: null, ranges: null, dy: dnormal },
+    { dz, dgamma, dbeta, sums: null },
+    {
+      activation,
+    },
+  );
+  step.append('batchNormGradientApply', { dz, x: map, statistics, gamma, dgamma, dbeta }, { dx: dmap }, {});
+  step.append('conv2dWeightGradient', { x, dy: dmap }, { dw: dq1 }, window);
+  step.append(
+    'activationGradient',
+    { x: w1, ranges, dy: dq1 },
+    { dx: gradient('w1'), sums: c.part(sums, 'sums', 0, [2]) },
+    {
+      activation: quantize,
+    },
+  );
 
   const budget = {
     weightKbytes: 0.1,
@@ -147,26 +167,32 @@ function training(name: string, extended: boolean): ConformanceCase {
     lambdaActivation: 0,
   } as const;
   const [tableGradients, limited] = [t('tableGradients', [1, 2]), t('limited', [1, 2])];
-  step.append('quantizerUpdate', [table, sums, tableVelocity, null, control], [tableGradients, limited, penalties], {
-    rows: [quantizer],
-    unquantized: { weights: 202, activations: [1024] },
-    budget,
-    solver,
-    weightDecay,
-    learningRateFactor: extended ? 0.5 : 1,
-  });
+  step.append(
+    'quantizerUpdate',
+    { table, sums, velocity: tableVelocity, secondMoment: null, control, bitCaps: null },
+    { gradients: tableGradients, limited, penalties },
+    {
+      rows: [quantizer],
+      unquantized: { weights: 202, activations: [1024] },
+      budget,
+      solver,
+      weightDecay,
+      learningRateFactor: extended ? 0.5 : 1,
+    },
+  );
   const update = (begin: number, end: number, decay: number) => {
-    const vectors = [parameters, gradients, velocity].map((whole) => c.part(whole, whole.name, begin, [end - begin]));
-    step.append('parameterUpdate', [...vectors, null, control], [], { solver, weightDecay: decay });
+    const part = (whole: Tensor) => c.part(whole, whole.name, begin, [end - begin]);
+    const vectors = { parameters: part(parameters), gradients: part(gradients), velocity: part(velocity) };
+    step.append('parameterUpdate', { ...vectors, secondMoment: null, control }, {}, { solver, weightDecay: decay });
   };
   if (extended) {
     update(parts.w1, parts.gamma, weightDecay);
     update(parts.gamma, parts.w2, 0);
     update(parts.w2, parameterCount, weightDecay);
-    step.append('movingAverage', [parameters, evaluated, control], [], {});
+    step.append('movingAverage', { values: parameters, average: evaluated, control }, {}, {});
   } else update(0, parameterCount, weightDecay);
   const layers = [{ name: 'conv1', offset: 0, length: 2 * channels }];
-  step.append('recordMetrics', [loss, penalties, statistics], [metrics], { layers });
+  step.append('recordMetrics', { loss, penalties, statistics }, { metrics }, { layers });
 
   const evaluation = c.phase('evaluation');
   const e = partsOf(evaluated);
@@ -174,15 +200,20 @@ function training(name: string, extended: boolean): ConformanceCase {
   const [eranges, eq1, emap] = [t('eranges', [1, 2]), t('eq1', shapes.w1), t('emap', mapShape)];
   const [estatistics, enormal] = [t('estatistics', [2, channels]), t('enormal', mapShape)];
   const [epooled, elogits] = [t('epooled', [batch, channels]), t('elogits', [batch, classes])];
-  evaluation.append('gatherBatch', [images, labels, batchTable, position], [ex, ey], gatherAttributes);
-  evaluation.append('prepareQuantizers', [table], [eranges], { rows: [quantizer] });
-  evaluation.append('activation', [e.w1, eranges], [eq1], { activation: quantize });
-  evaluation.append('conv2d', [ex, eq1], [emap], window);
-  evaluation.append('runningStatistics', [runningMean, runningVariance], [estatistics], { epsilon });
-  evaluation.append('batchNorm', [emap, estatistics, e.gamma, e.beta, null, null], [enormal], { activation: relu });
-  evaluation.append('globalAveragePool', [enormal], [epooled], {});
-  evaluation.append('linear', [epooled, e.w2, e.b2], [elogits], {});
-  evaluation.append('softmaxCrossEntropy', [elogits, ey], [loss], {});
+  evaluation.append('gatherBatch', { images, labels, batchTable, position }, { x: ex, y: ey }, gatherAttributes);
+  evaluation.append('prepareQuantizers', { table }, { ranges: eranges }, { rows: [quantizer] });
+  evaluation.append('activation', { x: e.w1, ranges: eranges }, { y: eq1 }, { activation: quantize });
+  evaluation.append('conv2d', { x: ex, w: eq1 }, { y: emap, moments: null }, window);
+  evaluation.append('runningStatistics', { runningMean, runningVariance }, { statistics: estatistics }, { epsilon });
+  evaluation.append(
+    'batchNorm',
+    { x: emap, statistics: estatistics, gamma: e.gamma, beta: e.beta, shortcut: null, ranges: null },
+    { y: enormal },
+    { activation: relu },
+  );
+  evaluation.append('globalAveragePool', { x: enormal }, { y: epooled }, {});
+  evaluation.append('linear', { x: epooled, w: e.w2, b: e.b2 }, { y: elogits }, {});
+  evaluation.append('softmaxCrossEntropy', { logits: elogits, labels: ey }, { loss }, {});
 
   return c.build(name, [
     {},

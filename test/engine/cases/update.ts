@@ -1,5 +1,6 @@
 /** The solvers on plain parameters, one vector in ranges with and without weight decay, and moving averages. */
 
+import type { Tensor } from '../../../src/graph/tensor.js';
 import type { Solver } from '../../../src/ops/attributes.js';
 import { type ConformanceCase, caseBuilder } from '../conformanceCase.js';
 import { randomValues } from '../randomValues.js';
@@ -34,8 +35,8 @@ function updated(solver: Solver, length: number, weightDecay: number): Conforman
   const secondMoment =
     solver.type === 'adam' ? c.state('secondMoment', [length], random.numbers(length, 0.01, 0.1)) : null;
   const control = c.input('control', [4], [0.125, 0, 0, 0]);
-  const operands = [parameters, gradients, velocity, secondMoment, control];
-  c.graph.append('parameterUpdate', operands, [], { solver, weightDecay });
+  const operands = { parameters, gradients, velocity, secondMoment, control };
+  c.graph.append('parameterUpdate', operands, {}, { solver, weightDecay });
   return c.build(`${solverName(solver)}, ${length} parameters, weight decay ${weightDecay}`, [
     {},
     { writes: { gradients: random.numbers(length), control: [0.0625, 0, 0, 0] } },
@@ -48,21 +49,34 @@ function inRanges(solver: Solver, lengths: readonly [number, number]): Conforman
   const length = lengths[0] + lengths[1];
   const random = randomValues(1850 + length);
   const c = caseBuilder();
-  const vectors = [
-    c.state('parameters', [length], random.numbers(length)),
-    c.state('gradients', [length], random.numbers(length), { exact: true }),
-    c.state('velocity', [length], random.numbers(length, -0.1, 0.1)),
-    solver.type === 'adam' ? c.state('secondMoment', [length], random.numbers(length, 0.01, 0.1)) : null,
-  ];
+  const vectors = {
+    parameters: c.state('parameters', [length], random.numbers(length)),
+    gradients: c.state('gradients', [length], random.numbers(length), { exact: true }),
+    velocity: c.state('velocity', [length], random.numbers(length, -0.1, 0.1)),
+    secondMoment: solver.type === 'adam' ? c.state('secondMoment', [length], random.numbers(length, 0.01, 0.1)) : null,
+  };
   const control = c.input('control', [4], [0.125, 0, 0, 0]);
   let start = 0;
   for (const [index, part] of lengths.entries()) {
-    const operands = vectors.map((whole) => whole && c.part(whole, `${whole.name} ${index}`, start, [part]));
-    c.graph.append('parameterUpdate', [...operands, control], [], {
-      solver,
-      weightDecay: index === 0 ? 0.1 : 0,
-      learningRateFactor: index === 0 ? 1 : 0.375,
-    });
+    const own = (whole: Tensor) => c.part(whole, `${whole.name} ${index}`, start, [part]);
+    const { parameters, gradients, velocity, secondMoment } = vectors;
+    const operands = {
+      parameters: own(parameters),
+      gradients: own(gradients),
+      velocity: own(velocity),
+      secondMoment: secondMoment && own(secondMoment),
+      control,
+    };
+    c.graph.append(
+      'parameterUpdate',
+      operands,
+      {},
+      {
+        solver,
+        weightDecay: index === 0 ? 0.1 : 0,
+        learningRateFactor: index === 0 ? 1 : 0.375,
+      },
+    );
     start += part;
   }
   return c.build(`${solverName(solver)}, ${lengths[0]} parameters with and ${lengths[1]} without decay, slower`, [
@@ -77,7 +91,7 @@ function averaged(length: number): ConformanceCase {
   const values = c.state('values', [length], random.numbers(length), { exact: true });
   const average = c.state('average', [length], random.numbers(length));
   const control = c.input('control', [4], [0.5, 0, 0, 1]);
-  c.graph.append('movingAverage', [values, average, control], [], {});
+  c.graph.append('movingAverage', { values, average, control }, {}, {});
   return c.build(`moving average of ${length} values`, [
     {},
     { writes: { values: random.numbers(length), control: [0.5, 0, 0, 0.25] } },

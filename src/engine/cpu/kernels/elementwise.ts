@@ -1,4 +1,4 @@
-/** Sums of two tensors, and products of a tensor with a learned factor. */
+/** Sums of two tensors, copies, and products of a tensor with a learned factor. */
 import { ElementArguments } from './elementArguments';
 import { laneSum, loadPart, storePart } from './vector';
 
@@ -19,6 +19,17 @@ export function add(args: SumArguments, chunk: i32, worker: i32): void {
   for (; a < end; a += 16, b += 16, sum += 16) v128.store(sum, f32x4.add(v128.load(a), v128.load(b)));
   const rest = count & 3;
   if (rest) storePart(sum, f32x4.add(loadPart(a, rest), loadPart(b, rest)), rest);
+}
+
+@unmanaged
+class CopyArguments extends ElementArguments {
+  x: usize;
+  y: usize;
+}
+
+export function copy(args: CopyArguments, chunk: i32, worker: i32): void {
+  const start = args.start(chunk);
+  memory.copy(args.y + start, args.x + start, args.count(chunk) << 2);
 }
 
 @unmanaged

@@ -1,19 +1,18 @@
 /** Batch normalization with shortcut and activation: one pass forward, two and a small sum backward. */
 import type { Node } from '../../../graph/graph.js';
 import { dimension, elementCount, type Tensor } from '../../../graph/tensor.js';
-import { operand, optionalOperand, optionalResult, result } from '../../operands.js';
 import type { ArgumentBlock, Lowering, LoweringContext } from '../lowered.js';
 import { activationKind, rangeAddress } from './activationKind.js';
 import { rowsPerChunk } from './chunks.js';
 
 export const lowerBatchStatistics: Lowering<'batchStatistics'> = (node, context) => {
   const { count, epsilon, decay } = node.attributes;
-  const mean = operand(node, 1);
+  const { runningMean: mean } = node.operands;
   const args = {
-    moments: context.address(operand(node, 0)),
+    moments: context.address(node.operands.moments),
     runningMean: context.address(mean),
-    runningVariance: context.address(operand(node, 2)),
-    statistics: context.address(result(node, 0)),
+    runningVariance: context.address(node.operands.runningVariance),
+    statistics: context.address(node.results.statistics),
     channels: elementCount(mean.shape),
     epsilon: { float: epsilon },
     decay: { float: decay },
@@ -23,11 +22,11 @@ export const lowerBatchStatistics: Lowering<'batchStatistics'> = (node, context)
 };
 
 export const lowerRunningStatistics: Lowering<'runningStatistics'> = (node, context) => {
-  const mean = operand(node, 0);
+  const { runningMean: mean } = node.operands;
   const args = {
     runningMean: context.address(mean),
-    runningVariance: context.address(operand(node, 1)),
-    statistics: context.address(result(node, 0)),
+    runningVariance: context.address(node.operands.runningVariance),
+    statistics: context.address(node.results.statistics),
     channels: elementCount(mean.shape),
     epsilon: { float: node.attributes.epsilon },
   };
@@ -35,20 +34,20 @@ export const lowerRunningStatistics: Lowering<'runningStatistics'> = (node, cont
 };
 
 export const lowerBatchNorm: Lowering<'batchNorm'> = (node, context) => {
-  const { chunks, args } = normalization(node, context);
+  const { chunks, args } = normalization(node, node.results.y, context);
   return [{ kernel: `batchNorm${activationKind(node.attributes.activation)}`, chunks, args }];
 };
 
 export const lowerBatchNormGradientReduce: Lowering<'batchNormGradientReduce'> = (node, context) => {
-  const { chunks, channels, args } = normalization(node, context);
+  const { chunks, channels, args } = normalization(node, node.results.dz, context);
   const paddedChannels = Math.ceil(channels / 4) * 4;
   const sumsOfChunks = context.scratch(chunks * (2 * paddedChannels + 4) * 4);
-  const sums = optionalResult(node, 3);
+  const { sums } = node.results;
   return [
     {
       kernel: `batchNormGradientReduce${activationKind(node.attributes.activation)}`,
       chunks,
-      args: { ...args, dy: context.address(operand(node, 6)), sums: sumsOfChunks },
+      args: { ...args, dy: context.address(node.operands.dy), sums: sumsOfChunks },
     },
     {
       kernel: 'batchNormGradientFinish',
@@ -57,9 +56,9 @@ export const lowerBatchNormGradientReduce: Lowering<'batchNormGradientReduce'> =
         partial: sumsOfChunks,
         chunks,
         channels,
-        statistics: context.address(operand(node, 1)),
-        dgamma: context.address(result(node, 1)),
-        dbeta: context.address(result(node, 2)),
+        statistics: context.address(node.operands.statistics),
+        dgamma: context.address(node.results.dgamma),
+        dbeta: context.address(node.results.dbeta),
         sums: sums ? context.address(sums) : 0,
       },
     },
@@ -67,20 +66,20 @@ export const lowerBatchNormGradientReduce: Lowering<'batchNormGradientReduce'> =
 };
 
 export const lowerBatchNormGradientApply: Lowering<'batchNormGradientApply'> = (node, context) => {
-  const { chunks, args } = rowArguments(operand(node, 1), 64, context);
+  const { chunks, args } = rowArguments(node.operands.x, 64, context);
   return [
     {
       kernel: 'batchNormGradientApply',
       chunks,
       args: {
         ...args,
-        dz: context.address(operand(node, 0)),
-        x: context.address(operand(node, 1)),
-        statistics: context.address(operand(node, 2)),
-        gamma: context.address(operand(node, 3)),
-        dgamma: context.address(operand(node, 4)),
-        dbeta: context.address(operand(node, 5)),
-        dx: context.address(result(node, 0)),
+        dz: context.address(node.operands.dz),
+        x: context.address(node.operands.x),
+        statistics: context.address(node.operands.statistics),
+        gamma: context.address(node.operands.gamma),
+        dgamma: context.address(node.operands.dgamma),
+        dbeta: context.address(node.operands.dbeta),
+        dx: context.address(node.results.dx),
       },
     },
   ];
@@ -89,22 +88,23 @@ export const lowerBatchNormGradientApply: Lowering<'batchNormGradientApply'> = (
 /** The arguments that normalization and its reduction share. */
 function normalization(
   node: Node<'batchNorm'> | Node<'batchNormGradientReduce'>,
+  result: Tensor,
   context: LoweringContext,
 ): { chunks: number; channels: number; args: ArgumentBlock } {
-  const x = operand(node, 0);
+  const { x } = node.operands;
   const { channels, chunks, args } = rowArguments(x, 48, context);
-  const shortcut = optionalOperand(node, 4);
+  const { shortcut } = node.operands;
   return {
     ...{ chunks, channels },
     args: {
       ...args,
       x: context.address(x),
-      statistics: context.address(operand(node, 1)),
-      gamma: context.address(operand(node, 2)),
-      beta: context.address(operand(node, 3)),
+      statistics: context.address(node.operands.statistics),
+      gamma: context.address(node.operands.gamma),
+      beta: context.address(node.operands.beta),
       shortcut: shortcut ? context.address(shortcut) : 0,
-      range: rangeAddress(node.attributes.activation, optionalOperand(node, 5), context),
-      result: context.address(result(node, 0)),
+      range: rangeAddress(node.attributes.activation, node.operands.ranges, context),
+      result: context.address(result),
     },
   };
 }

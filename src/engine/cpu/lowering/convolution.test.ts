@@ -2,7 +2,8 @@
 
 import { describe, expect, it } from 'vitest';
 import { mulberry32 } from '../../../../test/mulberry32.js';
-import { Graph, makePlan } from '../../../graph/index.js';
+import { Graph } from '../../../graph/index.js';
+import { makePlan } from '../../../passes/index.js';
 import type { Engine } from '../../engine.js';
 import { createReferenceEngine } from '../../reference/index.js';
 import { createCpuEngine } from '../index.js';
@@ -51,9 +52,9 @@ async function results(engine: Engine, geometry: Geometry): Promise<Map<string, 
     ...[tensor('dx', xShape), tensor('dw', [taps, taps, depth, channels])],
   ] as const;
   const [y, moments, dx, dw] = outputs;
-  graph.append('conv2d', [x, w], [y!, moments!], { stride, padding });
-  graph.append('conv2dInputGradient', [dy, w, x], [dx!], { stride, padding });
-  graph.append('conv2dWeightGradient', [x, dy], [dw!], { stride, padding });
+  graph.append('conv2d', { x, w }, { y: y!, moments: moments! }, { stride, padding });
+  graph.append('conv2dInputGradient', { dy, w, addend: x }, { dx: dx! }, { stride, padding });
+  graph.append('conv2dWeightGradient', { x, dy }, { dw: dw! }, { stride, padding });
   const program = await engine.load(makePlan({ step: graph }));
   const random = mulberry32(7);
   for (const { view } of inputs) {

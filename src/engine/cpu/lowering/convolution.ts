@@ -4,7 +4,6 @@
  */
 
 import { nhwc, type Tensor } from '../../../graph/tensor.js';
-import { operand } from '../../operands.js';
 import type { ArgumentBlock, KernelCall, Lowering, LoweringContext } from '../lowered.js';
 import {
   chooseItem,
@@ -33,15 +32,15 @@ interface AxisClass {
 }
 
 export const lowerConv2d: Lowering<'conv2d'> = (node, context) => {
-  const [x, w] = [operand(node, 0), operand(node, 1)];
-  const [y, moments] = node.outputs;
+  const { x, w } = node.operands;
+  const { y, moments } = node.results;
   const { stride, padding } = node.attributes;
-  const [, height, width, channels] = nhwc(y!);
+  const [, height, width, channels] = nhwc(y);
   const [tapRows, tapColumns, depth] = nhwc(w);
   const weightStrides = { channel: 1, depth: channels, column: depth * channels, row: tapColumns * depth * channels };
   if (winogradApplies(w, stride, depth, channels)) {
     return lowerWinograd(context, {
-      ...{ source: x, weights: w, weightStrides, rotated: false, result: y!, addend: null, moments: moments ?? null },
+      ...{ source: x, weights: w, weightStrides, rotated: false, result: y, addend: null, moments },
       padding,
     });
   }
@@ -52,9 +51,9 @@ export const lowerConv2d: Lowering<'conv2d'> = (node, context) => {
     source: x,
     weights: w,
     weightStrides,
-    result: y!,
+    result: y,
     addend: null,
-    moments: moments ?? null,
+    moments,
     sourceStride: stride,
     resultStride: 1,
     rowClasses: axis(height, tapRows),
@@ -63,13 +62,12 @@ export const lowerConv2d: Lowering<'conv2d'> = (node, context) => {
 };
 
 export const lowerConv2dInputGradient: Lowering<'conv2dInputGradient'> = (node, context) => {
-  const [dy, w] = [operand(node, 0), operand(node, 1)];
-  const dx = node.outputs[0]!;
+  const { dy, w, addend } = node.operands;
+  const { dx } = node.results;
   const { stride, padding } = node.attributes;
   const [, height, width, channels] = nhwc(dx);
   const [tapRows, tapColumns, , depth] = nhwc(w);
   const weightStrides = { channel: depth, depth: 1, column: channels * depth, row: tapColumns * channels * depth };
-  const addend = node.inputs[2] ?? null;
   if (winogradApplies(w, stride, depth, channels)) {
     return lowerWinograd(context, {
       ...{ source: dy, weights: w, weightStrides, rotated: true, result: dx, addend, moments: null },

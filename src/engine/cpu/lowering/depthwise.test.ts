@@ -2,7 +2,8 @@
 
 import { describe, expect, it } from 'vitest';
 import { mulberry32 } from '../../../../test/mulberry32.js';
-import { Graph, makePlan } from '../../../graph/index.js';
+import { Graph } from '../../../graph/index.js';
+import { makePlan } from '../../../passes/index.js';
 import type { Engine } from '../../engine.js';
 import { createReferenceEngine } from '../../reference/index.js';
 import { createCpuEngine } from '../index.js';
@@ -95,9 +96,9 @@ async function results(engine: Engine, geometry: Geometry): Promise<Map<string, 
   const [x, w, dy] = [tensor('x', xShape), tensor('w', wShape), tensor('dy', yShape)];
   const [y, moments, dx] = [tensor('y', yShape), tensor('moments', [2, channels]), tensor('dx', xShape)];
   const dw = tensor('dw', wShape);
-  graph.append('depthwiseConv2d', [x, w], [y, moments], { stride, padding });
-  graph.append('depthwiseConv2dInputGradient', [dy, w, x], [dx], { stride, padding });
-  graph.append('depthwiseConv2dWeightGradient', [x, dy], [dw], { stride, padding });
+  graph.append('depthwiseConv2d', { x, w }, { y, moments }, { stride, padding });
+  graph.append('depthwiseConv2dInputGradient', { dy, w, addend: x }, { dx }, { stride, padding });
+  graph.append('depthwiseConv2dWeightGradient', { x, dy }, { dw }, { stride, padding });
   const program = await engine.load(makePlan({ step: graph }));
   const random = mulberry32(7);
   for (const { view } of [x, w, dy]) {

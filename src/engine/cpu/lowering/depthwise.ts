@@ -4,8 +4,7 @@
  */
 
 import { dimension, nhwc, type Tensor } from '../../../graph/tensor.js';
-import type { Window } from '../../../ops/attributes.js';
-import { operand, optionalOperand, optionalResult, result } from '../../operands.js';
+import type { Window } from '../../../ops/window.js';
 import type { KernelCall, Lowering, LoweringContext } from '../lowered.js';
 import {
   addPartialSums,
@@ -32,20 +31,22 @@ export interface Run extends Span {
 }
 
 export const lowerDepthwiseConv2d: Lowering<'depthwiseConv2d'> = (node, context) => {
-  const [x, y] = [operand(node, 0), result(node, 0)];
+  const { x } = node.operands;
+  const { y } = node.results;
   const { stride } = node.attributes;
   return lowerGather(context, {
-    ...{ source: x, weights: operand(node, 1), result: y, addend: null, moments: optionalResult(node, 1) },
+    ...{ source: x, weights: node.operands.w, result: y, addend: null, moments: node.results.moments },
     ...{ tapStep: 1, sourceStep: stride, resultStep: 1 },
     span: (at, size, taps) => forwardSpan(at, size, taps, node.attributes),
   });
 };
 
 export const lowerDepthwiseConv2dInputGradient: Lowering<'depthwiseConv2dInputGradient'> = (node, context) => {
-  const [dy, dx] = [operand(node, 0), result(node, 0)];
+  const { dy } = node.operands;
+  const { dx } = node.results;
   const { stride } = node.attributes;
   return lowerGather(context, {
-    ...{ source: dy, weights: operand(node, 1), result: dx, addend: optionalOperand(node, 2), moments: null },
+    ...{ source: dy, weights: node.operands.w, result: dx, addend: node.operands.addend, moments: null },
     ...{ tapStep: -stride, sourceStep: 1, resultStep: stride },
     span: (at, size, taps) => gradientSpan(at, size, taps, node.attributes),
   });
@@ -134,7 +135,8 @@ const WINDOW_BYTES = 32 * 1024;
 const BLOCK_CHANNELS = 32;
 
 export const lowerDepthwiseConv2dWeightGradient: Lowering<'depthwiseConv2dWeightGradient'> = (node, context) => {
-  const [x, dy, dw] = [operand(node, 0), operand(node, 1), result(node, 0)];
+  const { x, dy } = node.operands;
+  const { dw } = node.results;
   const { stride, padding } = node.attributes;
   const [images, , , channels] = nhwc(x);
   const [, resultHeight, resultWidth] = nhwc(dy);

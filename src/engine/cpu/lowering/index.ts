@@ -1,6 +1,5 @@
 /** How each operation becomes kernel calls and host calls. */
-import type { AnyNode } from '../../../graph/graph.js';
-import type { OpName } from '../../../ops/attributes.js';
+import type { AnyNode, OpName } from '../../../graph/graph.js';
 import type { AnyLowering, LoweredCall, Lowering, LoweringContext } from '../lowered.js';
 import { lowerActivation, lowerActivationGradient } from './activation.js';
 import {
@@ -16,7 +15,7 @@ import {
   lowerDepthwiseConv2dInputGradient,
   lowerDepthwiseConv2dWeightGradient,
 } from './depthwise.js';
-import { lowerAdd, lowerScale, lowerScaleGradient } from './elementwise.js';
+import { lowerAdd, lowerCopy, lowerScale, lowerScaleGradient } from './elementwise.js';
 import { lowerGatherBatch } from './gatherBatch.js';
 import { lowerLinear, lowerLinearInputGradient, lowerLinearWeightGradient } from './linear.js';
 import { lowerSoftmaxCrossEntropy, lowerSoftmaxCrossEntropyGradient } from './loss.js';
@@ -57,6 +56,7 @@ const lowerings: { readonly [K in OpName]: Lowering<K> } = {
   batchNormGradientReduce: lowerBatchNormGradientReduce,
   batchNormGradientApply: lowerBatchNormGradientApply,
   add: lowerAdd,
+  copy: lowerCopy,
   subsample: lowerSubsample,
   subsampleGradient: lowerSubsampleGradient,
   globalAveragePool: lowerGlobalAveragePool,

@@ -1,16 +1,14 @@
 /** The linear layer: a chunk is a row of the result. */
 import { dimension } from '../../../graph/tensor.js';
-import { operand, result } from '../../operands.js';
 import type { Lowering } from '../lowered.js';
 
 export const lowerLinear: Lowering<'linear'> = (node, context) => {
-  const x = operand(node, 0);
-  const w = operand(node, 1);
+  const { x, w } = node.operands;
   const args = {
     x: context.address(x),
     w: context.address(w),
-    b: context.address(operand(node, 2)),
-    y: context.address(result(node, 0)),
+    b: context.address(node.operands.b),
+    y: context.address(node.results.y),
     inputs: dimension(w, 0),
     outputs: dimension(w, 1),
   };
@@ -18,12 +16,11 @@ export const lowerLinear: Lowering<'linear'> = (node, context) => {
 };
 
 export const lowerLinearInputGradient: Lowering<'linearInputGradient'> = (node, context) => {
-  const dy = operand(node, 0);
-  const w = operand(node, 1);
+  const { dy, w } = node.operands;
   const args = {
     dy: context.address(dy),
     w: context.address(w),
-    dx: context.address(result(node, 0)),
+    dx: context.address(node.results.dx),
     inputs: dimension(w, 0),
     outputs: dimension(w, 1),
   };
@@ -31,14 +28,13 @@ export const lowerLinearInputGradient: Lowering<'linearInputGradient'> = (node, 
 };
 
 export const lowerLinearWeightGradient: Lowering<'linearWeightGradient'> = (node, context) => {
-  const x = operand(node, 0);
-  const dy = operand(node, 1);
+  const { x, dy } = node.operands;
   const inputs = dimension(x, 1);
   const args = {
     x: context.address(x),
     dy: context.address(dy),
-    dw: context.address(result(node, 0)),
-    db: context.address(result(node, 1)),
+    dw: context.address(node.results.dw),
+    db: context.address(node.results.db),
     batch: dimension(x, 0),
     inputs,
     outputs: dimension(dy, 1),

@@ -1,15 +1,14 @@
 /** Softmax cross-entropy: a chunk is an image. */
 import { dimension } from '../../../graph/tensor.js';
-import { operand, result } from '../../operands.js';
 import type { Lowering } from '../lowered.js';
 
 export const lowerSoftmaxCrossEntropy: Lowering<'softmaxCrossEntropy'> = (node, context) => {
-  const logits = operand(node, 0);
+  const { logits } = node.operands;
   const images = dimension(logits, 0);
   const ofImages = context.scratch(images * 16);
   const args = {
     logits: context.address(logits),
-    labels: context.address(operand(node, 1)),
+    labels: context.address(node.operands.labels),
     classes: dimension(logits, 1),
     ofImages,
     smoothing: { float: node.attributes.smoothing ?? 0 },
@@ -19,18 +18,18 @@ export const lowerSoftmaxCrossEntropy: Lowering<'softmaxCrossEntropy'> = (node, 
     {
       kernel: 'softmaxCrossEntropyFinish',
       chunks: 1,
-      args: { ofImages, images, result: context.address(result(node, 0)) },
+      args: { ofImages, images, result: context.address(node.results.loss) },
     },
   ];
 };
 
 export const lowerSoftmaxCrossEntropyGradient: Lowering<'softmaxCrossEntropyGradient'> = (node, context) => {
-  const logits = operand(node, 0);
+  const { logits } = node.operands;
   const images = dimension(logits, 0);
   const args = {
     logits: context.address(logits),
-    labels: context.address(operand(node, 1)),
-    gradient: context.address(result(node, 0)),
+    labels: context.address(node.operands.labels),
+    gradient: context.address(node.results.dlogits),
     classes: dimension(logits, 1),
     images,
     smoothing: { float: node.attributes.smoothing ?? 0 },

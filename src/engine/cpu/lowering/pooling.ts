@@ -1,14 +1,13 @@
 /** Pooling and subsampling, each with its gradient, which has the same arguments: a chunk is an image. */
 import type { Node } from '../../../graph/graph.js';
 import { nhwc, type Tensor } from '../../../graph/tensor.js';
-import { operand, optionalResult, result } from '../../operands.js';
 import type { KernelCall, Lowering, LoweringContext } from '../lowered.js';
 
 export const lowerGlobalAveragePool: Lowering<'globalAveragePool'> = (node, context) =>
-  average(node, operand(node, 0), result(node, 0), context);
+  average(node, node.operands.x, node.results.y, context);
 
 export const lowerGlobalAveragePoolGradient: Lowering<'globalAveragePoolGradient'> = (node, context) =>
-  average(node, result(node, 0), operand(node, 0), context);
+  average(node, node.results.dx, node.operands.dy, context);
 
 function average(
   { op }: Node<'globalAveragePool' | 'globalAveragePoolGradient'>,
@@ -21,10 +20,10 @@ function average(
 }
 
 export const lowerMaxPool: Lowering<'maxPool'> = (node, context) =>
-  maximum(node, operand(node, 0), result(node, 0), optionalResult(node, 1), context);
+  maximum(node, node.operands.x, node.results.y, node.results.argmax, context);
 
 export const lowerMaxPoolGradient: Lowering<'maxPoolGradient'> = (node, context) =>
-  maximum(node, result(node, 0), operand(node, 1), operand(node, 0), context);
+  maximum(node, node.results.dx, node.operands.dy, node.operands.argmax, context);
 
 function maximum(
   { op, attributes }: Node<'maxPool' | 'maxPoolGradient'>,
@@ -42,10 +41,10 @@ function maximum(
 }
 
 export const lowerSubsample: Lowering<'subsample'> = (node, context) =>
-  subsample(node, operand(node, 0), result(node, 0), context);
+  subsample(node, node.operands.x, node.results.y, context);
 
 export const lowerSubsampleGradient: Lowering<'subsampleGradient'> = (node, context) =>
-  subsample(node, result(node, 0), operand(node, 0), context);
+  subsample(node, node.results.dx, node.operands.dy, context);
 
 function subsample(
   { op, attributes }: Node<'subsample' | 'subsampleGradient'>,

@@ -4,7 +4,6 @@
  */
 
 import { nhwc } from '../../../graph/tensor.js';
-import { operand } from '../../operands.js';
 import type { Lowering } from '../lowered.js';
 import {
   addPartialSums,
@@ -23,8 +22,8 @@ const WINDOW_BYTES = 96 * 1024;
 const PARTIAL_BYTES = 16 * 1024 * 1024;
 
 export const lowerConv2dWeightGradient: Lowering<'conv2dWeightGradient'> = (node, context) => {
-  const [x, dy] = [operand(node, 0), operand(node, 1)];
-  const dw = node.outputs[0]!;
+  const { x, dy } = node.operands;
+  const { dw } = node.results;
   const { stride, padding } = node.attributes;
   const [images, , , depth] = nhwc(x);
   const [, resultHeight, resultWidth, channels] = nhwc(dy);

@@ -5,7 +5,6 @@
 
 import type { Node } from '../../../graph/graph.js';
 import { dimension, elementCount } from '../../../graph/tensor.js';
-import { operand, optionalOperand, optionalResult, result } from '../../operands.js';
 import {
   bufferOperand,
   elementwiseMain,
@@ -24,13 +23,13 @@ import { activationFunctions, loadRange } from '../wgsl/activation.js';
 import { finishSums, mostPartials, nextPowerOfTwo } from './sums.js';
 
 export const batchStatistics: Lowering<'batchStatistics'> = (node, placement) => {
-  const [moments, mean, variance] = [operand(node, 0), operand(node, 1), operand(node, 2)];
+  const { moments, runningMean: mean, runningVariance: variance } = node.operands;
   const channels = elementCount(mean.shape);
   const { operands, finish } = kernelSource({
     moments: tensorOperand(placement, moments, 'read'),
     mean: tensorOperand(placement, mean, 'write'),
     variance: tensorOperand(placement, variance, 'write'),
-    statistics: tensorOperand(placement, result(node, 0), 'write'),
+    statistics: tensorOperand(placement, node.results.statistics, 'write'),
   });
   const body = elementwiseMain(
     channels,
@@ -55,12 +54,12 @@ export function storeStatistics(
 }
 
 export const runningStatistics: Lowering<'runningStatistics'> = (node, placement) => {
-  const [mean, variance] = [operand(node, 0), operand(node, 1)];
+  const { runningMean: mean, runningVariance: variance } = node.operands;
   const channels = elementCount(mean.shape);
   const { operands, finish } = kernelSource({
     mean: tensorOperand(placement, mean, 'read'),
     variance: tensorOperand(placement, variance, 'read'),
-    statistics: tensorOperand(placement, result(node, 0), 'write'),
+    statistics: tensorOperand(placement, node.results.statistics, 'write'),
   });
   const deviation = `1.0 / sqrt(${operands.variance.load('i')} + ${float(node.attributes.epsilon)})`;
   const body = elementwiseMain(
@@ -72,8 +71,8 @@ export const runningStatistics: Lowering<'runningStatistics'> = (node, placement
 };
 
 export const batchNorm: Lowering<'batchNorm'> = (node, placement) => {
-  const [x, statistics, gamma, beta] = [operand(node, 0), operand(node, 1), operand(node, 2), operand(node, 3)];
-  const [shortcut, ranges, y] = [optionalOperand(node, 4), optionalOperand(node, 5), result(node, 0)];
+  const { x, statistics, gamma, beta, shortcut, ranges } = node.operands;
+  const { y } = node.results;
   const channels = dimension(x, 3);
   const lanes = lanesFor(channels);
   const items = elementCount(x.shape) / lanes.width;
@@ -116,9 +115,8 @@ export function batchNormGradientReduce(
   placement: Placement,
   storesDz = true,
 ): KernelCall[] {
-  const [x, statistics, gamma, beta] = [operand(node, 0), operand(node, 1), operand(node, 2), operand(node, 3)];
-  const [shortcut, ranges, dy] = [optionalOperand(node, 4), optionalOperand(node, 5), operand(node, 6)];
-  const [dz, dgamma, dbeta, sums] = [result(node, 0), result(node, 1), result(node, 2), optionalResult(node, 3)];
+  const { x, statistics, gamma, beta, shortcut, ranges, dy } = node.operands;
+  const { dz, dgamma, dbeta, sums } = node.results;
   const channels = dimension(x, 3);
   const lanes = lanesFor(channels);
   const perPixel = channels / lanes.width;
@@ -216,7 +214,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) t:
  * one finds the upstream gradient there and masks it again, which costs less than a tensor more to memory.
  */
 export function canComputeDzAgain(reduce: Node<'batchNormGradientReduce'>, { place }: Placement): boolean {
-  const [shortcut, dy, dz] = [optionalOperand(reduce, 4), operand(reduce, 6), result(reduce, 0)];
+  const { shortcut, dy } = reduce.operands;
+  const { dz } = reduce.results;
   return !shortcut && !dy.view && !dz.view && place(dy).buffer === place(dz).buffer;
 }
 
@@ -226,22 +225,22 @@ export function batchNormGradientApply(
   placement: Placement,
   masks: Node<'batchNormGradientReduce'> | null = null,
 ): KernelCall[] {
-  const [dz, x, statistics, gamma] = [operand(node, 0), operand(node, 1), operand(node, 2), operand(node, 3)];
-  const [dgamma, dbeta, dx] = [operand(node, 4), operand(node, 5), result(node, 0)];
+  const { dz, x, statistics, gamma, dgamma, dbeta } = node.operands;
+  const { dx } = node.results;
   const channels = dimension(x, 3);
   const lanes = lanesFor(channels);
   const items = elementCount(x.shape) / lanes.width;
   const perPixel = channels / lanes.width;
   const share = float(channels / elementCount(x.shape));
   const activation = masks?.attributes.activation ?? null;
-  const ranges = masks && optionalOperand(masks, 5);
+  const ranges = masks?.operands.ranges ?? null;
   const { operands, parameter, finish } = kernelSource(
     {
       dz: tensorOperand(placement, dz, 'read'),
       x: tensorOperand(placement, x, 'read'),
       statistics: tensorOperand(placement, statistics, 'read'),
       gamma: tensorOperand(placement, gamma, 'read'),
-      beta: activation && tensorOperand(placement, operand(masks!, 3), 'read'),
+      beta: activation && tensorOperand(placement, masks!.operands.beta, 'read'),
       ranges: ranges && tensorOperand(placement, ranges, 'read'),
       dgamma: tensorOperand(placement, dgamma, 'read'),
       dbeta: tensorOperand(placement, dbeta, 'read'),

@@ -8,9 +8,7 @@
  * | weight gradient | taps × input channels | output channels | output pixels, cut into parts that are added in order |
  */
 
-import type { Node } from '../../../graph/graph.js';
-import type { OpName } from '../../../ops/attributes.js';
-import { operand, optionalOperand, optionalResult, result } from '../../operands.js';
+import type { Node, OpName } from '../../../graph/graph.js';
 import {
   bufferOperand,
   type KernelCall,
@@ -38,7 +36,8 @@ export function conv2d(
   placement: Placement,
   statistics: Node<'batchStatistics'> | null = null,
 ): KernelCall[] {
-  const [x, w, y, moments] = [operand(node, 0), operand(node, 1), result(node, 0), optionalResult(node, 1)];
+  const { x, w } = node.operands;
+  const { y, moments } = node.results;
   const sizes = convolutionSizes(x, w, y, node.attributes);
   const { outputPixels: m, outputChannels: n, inputChannels, taps } = sizes;
   const shape = pixelTile(placement, 'conv2d', sizes, m, n);
@@ -74,7 +73,8 @@ export function conv2d(
 }
 
 export const conv2dInputGradient: Lowering<'conv2dInputGradient'> = (node, placement) => {
-  const [dy, w, addend, dx] = [operand(node, 0), operand(node, 1), optionalOperand(node, 2), result(node, 0)];
+  const { dy, w, addend } = node.operands;
+  const { dx } = node.results;
   const sizes = convolutionSizes(dx, w, dy, node.attributes);
   const { inputPixels: m, inputChannels: n, outputChannels, taps } = sizes;
   const shape = pixelTile(placement, 'conv2dInputGradient', sizes, m, n);
@@ -114,7 +114,8 @@ export const conv2dInputGradient: Lowering<'conv2dInputGradient'> = (node, place
 };
 
 export const conv2dWeightGradient: Lowering<'conv2dWeightGradient'> = (node, placement) => {
-  const [x, dy, dw] = [operand(node, 0), operand(node, 1), result(node, 0)];
+  const { x, dy } = node.operands;
+  const { dw } = node.results;
   const sizes = convolutionSizes(x, dw, dy, node.attributes);
   const { inputChannels, outputChannels: n, outputPixels: k, taps } = sizes;
   const m = taps * inputChannels;

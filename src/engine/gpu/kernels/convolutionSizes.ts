@@ -1,7 +1,7 @@
 /** The numbers of a convolution, read off its tensors. */
 
 import { dimension, nhwc, type Tensor } from '../../../graph/tensor.js';
-import type { Window } from '../../../ops/attributes.js';
+import type { Window } from '../../../ops/window.js';
 
 export interface ConvolutionSizes extends Window {
   readonly inputHeight: number;

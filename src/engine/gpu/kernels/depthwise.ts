@@ -6,8 +6,7 @@
 
 import type { Node } from '../../../graph/graph.js';
 import { dimension, elementCount, nhwc, type Tensor } from '../../../graph/tensor.js';
-import type { Window } from '../../../ops/attributes.js';
-import { operand, optionalOperand, optionalResult, result } from '../../operands.js';
+import type { Window } from '../../../ops/window.js';
 import {
   bufferOperand,
   elementwiseMain,
@@ -37,7 +36,8 @@ export function depthwiseConv2d(
   placement: Placement,
   statistics: Node<'batchStatistics'> | null = null,
 ): KernelCall[] {
-  const [x, w, y, moments] = [operand(node, 0), operand(node, 1), result(node, 0), optionalResult(node, 1)];
+  const { x, w } = node.operands;
+  const { y, moments } = node.results;
   const { channels, pixels, lanes, perPixel, across, down } = workgroupsOf(y);
   const columnGroups = Math.ceil(perPixel / across);
   const tile = Math.ceil(pixels / (mostTiles / columnGroups) / down) * down;
@@ -95,7 +95,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) t:
 }
 
 export const depthwiseConv2dInputGradient: Lowering<'depthwiseConv2dInputGradient'> = (node, placement) => {
-  const [dy, w, addend, dx] = [operand(node, 0), operand(node, 1), optionalOperand(node, 2), result(node, 0)];
+  const { dy, w, addend } = node.operands;
+  const { dx } = node.results;
   const [, height, width, channels] = nhwc(dx);
   const [, outputHeight, outputWidth] = nhwc(dy);
   const [kernelHeight, kernelWidth] = [dimension(w, 0), dimension(w, 1)];
@@ -133,7 +134,8 @@ export const depthwiseConv2dInputGradient: Lowering<'depthwiseConv2dInputGradien
 
 /** A workgroup sums one row of the kernel over pixels of its own; a second kernel adds the workgroups' sums. */
 export const depthwiseConv2dWeightGradient: Lowering<'depthwiseConv2dWeightGradient'> = (node, placement) => {
-  const [x, dy, dw] = [operand(node, 0), operand(node, 1), result(node, 0)];
+  const { x, dy } = node.operands;
+  const { dw } = node.results;
   const [, height, width] = nhwc(x);
   const [, outputHeight, outputWidth] = nhwc(dy);
   const [kernelHeight, kernelWidth] = [dimension(dw, 0), dimension(dw, 1)];

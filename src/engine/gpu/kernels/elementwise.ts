@@ -1,7 +1,6 @@
 /** Element by element: activation, sum of two tensors, product with a factor; and the gradients of these. */
 
 import { elementCount } from '../../../graph/tensor.js';
-import { operand, optionalOperand, optionalResult, result } from '../../operands.js';
 import {
   bufferOperand,
   elementwiseMain,
@@ -16,7 +15,8 @@ import { activationFunctions, loadRange } from '../wgsl/activation.js';
 import { finishSums, mostPartials, treeSum } from './sums.js';
 
 export const activation: Lowering<'activation'> = (node, placement) => {
-  const [x, y, ranges] = [operand(node, 0), result(node, 0), optionalOperand(node, 1)];
+  const { x, ranges } = node.operands;
+  const { y } = node.results;
   const length = elementCount(x.shape);
   const lanes = lanesFor(length);
   const { operands, parameter, finish } = kernelSource(
@@ -37,8 +37,8 @@ export const activation: Lowering<'activation'> = (node, placement) => {
 };
 
 export const activationGradient: Lowering<'activationGradient'> = (node, placement) => {
-  const [x, ranges, dy] = [operand(node, 0), optionalOperand(node, 1), operand(node, 2)];
-  const [dx, sums] = [result(node, 0), optionalResult(node, 1)];
+  const { x, ranges, dy } = node.operands;
+  const { dx, sums } = node.results;
   const length = elementCount(x.shape);
   const lanes = lanesFor(length);
   const items = length / lanes.width;
@@ -92,7 +92,8 @@ function sumGroups(items: number): number {
 }
 
 export const add: Lowering<'add'> = (node, placement) => {
-  const [a, b, y] = [operand(node, 0), operand(node, 1), result(node, 0)];
+  const { a, b } = node.operands;
+  const { y } = node.results;
   const length = elementCount(y.shape);
   const lanes = lanesFor(length);
   const { operands, finish } = kernelSource(
@@ -108,8 +109,22 @@ export const add: Lowering<'add'> = (node, placement) => {
   return [finish(`add ${y.name}`, linearDispatch(length / lanes.width), body)];
 };
 
+export const copy: Lowering<'copy'> = (node, placement) => {
+  const { x } = node.operands;
+  const { y } = node.results;
+  const length = elementCount(x.shape);
+  const lanes = lanesFor(length);
+  const { operands, finish } = kernelSource(
+    { x: tensorOperand(placement, x, 'read'), y: tensorOperand(placement, y, 'write') },
+    wideIf(lanes, ['x', 'y']),
+  );
+  const body = elementwiseMain(length / lanes.width, lanes.store(operands.y, 'i', lanes.load(operands.x, 'i')));
+  return [finish(`copy ${y.name}`, linearDispatch(length / lanes.width), body)];
+};
+
 export const scale: Lowering<'scale'> = (node, placement) => {
-  const [x, factor, y] = [operand(node, 0), operand(node, 1), result(node, 0)];
+  const { x, factor } = node.operands;
+  const { y } = node.results;
   const length = elementCount(x.shape);
   const lanes = lanesFor(length);
   const { operands, finish } = kernelSource(
@@ -126,8 +141,8 @@ export const scale: Lowering<'scale'> = (node, placement) => {
 };
 
 export const scaleGradient: Lowering<'scaleGradient'> = (node, placement) => {
-  const [x, factor, dy] = [operand(node, 0), operand(node, 1), operand(node, 2)];
-  const [dx, dfactor] = [result(node, 0), result(node, 1)];
+  const { x, factor, dy } = node.operands;
+  const { dx, dfactor } = node.results;
   const length = elementCount(x.shape);
   const lanes = lanesFor(length);
   const items = length / lanes.width;

@@ -1,23 +1,21 @@
 /** Picks the images of a batch by the batch table, shifted and mirrored, and turns bytes into numbers. */
 
 import { dimension, nhwc } from '../../../graph/tensor.js';
-import { operand, result } from '../../operands.js';
 import { elementwiseMain, float, kernelSource, linearDispatch, tensorOperand } from '../kernel.js';
 import type { Lowering } from '../lowering.js';
 
 export const gatherBatch: Lowering<'gatherBatch'> = (node, placement) => {
-  const images = operand(node, 0);
-  const table = operand(node, 2);
+  const { images, batchTable: table } = node.operands;
   const batch = dimension(table, 1);
   const steps = dimension(table, 0);
   const [count, height, width, channels] = nhwc(images);
   const { operands, finish } = kernelSource({
     images: tensorOperand(placement, images, 'read'),
-    labels: tensorOperand(placement, operand(node, 1), 'read'),
+    labels: tensorOperand(placement, node.operands.labels, 'read'),
     table: tensorOperand(placement, table, 'read'),
-    position: tensorOperand(placement, operand(node, 3), 'read'),
-    x: tensorOperand(placement, result(node, 0), 'write'),
-    y: tensorOperand(placement, result(node, 1), 'write'),
+    position: tensorOperand(placement, node.operands.position, 'read'),
+    x: tensorOperand(placement, node.results.x, 'write'),
+    y: tensorOperand(placement, node.results.y, 'write'),
   });
   const { scale, offset } = node.attributes;
   const pixels = batch * height * width;

@@ -1,12 +1,12 @@
 /** The linear layer, a few percent of any network here: one invocation a result, neighbours reading neighbours. */
 
 import { dimension } from '../../../graph/tensor.js';
-import { operand, result } from '../../operands.js';
 import { elementwiseMain, kernelSource, linearDispatch, tensorOperand } from '../kernel.js';
 import type { Lowering } from '../lowering.js';
 
 export const linear: Lowering<'linear'> = (node, placement) => {
-  const [x, w, b, y] = [operand(node, 0), operand(node, 1), operand(node, 2), result(node, 0)];
+  const { x, w, b } = node.operands;
+  const { y } = node.results;
   const [batch, inputs, outputs] = [dimension(x, 0), dimension(w, 0), dimension(w, 1)];
   const { operands, finish } = kernelSource({
     x: tensorOperand(placement, x, 'read'),
@@ -28,7 +28,8 @@ export const linear: Lowering<'linear'> = (node, placement) => {
 };
 
 export const linearInputGradient: Lowering<'linearInputGradient'> = (node, placement) => {
-  const [dy, w, dx] = [operand(node, 0), operand(node, 1), result(node, 0)];
+  const { dy, w } = node.operands;
+  const { dx } = node.results;
   const [batch, inputs, outputs] = [dimension(dy, 0), dimension(w, 0), dimension(w, 1)];
   const { operands, finish } = kernelSource({
     dy: tensorOperand(placement, dy, 'read'),
@@ -50,7 +51,8 @@ export const linearInputGradient: Lowering<'linearInputGradient'> = (node, place
 
 /** The bias is one more row of the weights, whose input is always 1. */
 export const linearWeightGradient: Lowering<'linearWeightGradient'> = (node, placement) => {
-  const [x, dy, dw, db] = [operand(node, 0), operand(node, 1), result(node, 0), result(node, 1)];
+  const { x, dy } = node.operands;
+  const { dw, db } = node.results;
   const [batch, inputs, outputs] = [dimension(x, 0), dimension(x, 1), dimension(dy, 1)];
   const { operands, finish } = kernelSource({
     x: tensorOperand(placement, x, 'read'),

@@ -1,13 +1,13 @@
 /** Softmax cross-entropy to smoothed labels in one workgroup (a batch of rows is little work), and its gradient. */
 
 import { dimension } from '../../../graph/tensor.js';
-import { operand, result } from '../../operands.js';
 import { float, kernelSource, linearDispatch, type Operand, tensorOperand, workgroupSize } from '../kernel.js';
 import type { Lowering } from '../lowering.js';
 import { nextPowerOfTwo, treeMax, treeSum } from './sums.js';
 
 export const softmaxCrossEntropy: Lowering<'softmaxCrossEntropy'> = (node, placement) => {
-  const [logits, labels, loss] = [operand(node, 0), operand(node, 1), result(node, 0)];
+  const { logits, labels } = node.operands;
+  const { loss } = node.results;
   const [batch, classes] = [dimension(logits, 0), dimension(logits, 1)];
   const { operands, finish } = kernelSource({
     logits: tensorOperand(placement, logits, 'read'),
@@ -47,7 +47,8 @@ fn main(@builtin(local_invocation_index) t: u32) {
 
 /** A workgroup a row, whose invocations write only what they alone have read: the gradient may lie over the logits. */
 export const softmaxCrossEntropyGradient: Lowering<'softmaxCrossEntropyGradient'> = (node, placement) => {
-  const [logits, labels, dlogits] = [operand(node, 0), operand(node, 1), result(node, 0)];
+  const { logits, labels } = node.operands;
+  const { dlogits } = node.results;
   const [batch, classes] = [dimension(logits, 0), dimension(logits, 1)];
   const { operands, finish } = kernelSource({
     logits: tensorOperand(placement, logits, 'read'),

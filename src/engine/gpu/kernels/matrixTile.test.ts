@@ -7,9 +7,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { exampleQuantizer } from '../../../../test/exampleQuantizer.js';
 import { skipsGpu } from '../../../../test/softwareGpu.js';
-import { Graph, makePlan } from '../../../graph/index.js';
+import { Graph } from '../../../graph/index.js';
 import { elementCount, type Tensor } from '../../../graph/tensor.js';
 import { activation } from '../../../ops/activation.js';
+import { makePlan } from '../../../passes/index.js';
 import { type OpenDevice, openDevice } from '../device.js';
 import { loadProgram } from '../gpuProgram.js';
 import type { MatrixUnits } from '../kernel.js';
@@ -79,9 +80,9 @@ async function results(
   const given = { x: tensor('x', [2, side, side, inputs]), w: tensor('w', [3, 3, inputs, outputs]) };
   const { x, w } = operands === 'narrow' ? quantized(graph, given) : given;
   const dy = tensor('dy', [2, out, out, outputs]);
-  graph.append('conv2d', [x, w], [tensor('y', dy.shape), tensor('moments', [2, outputs])], window);
-  graph.append('conv2dInputGradient', [dy, w, null], [tensor('dx', x.shape)], window);
-  graph.append('conv2dWeightGradient', [x, dy], [tensor('dw', w.shape)], window);
+  graph.append('conv2d', { x, w }, { y: tensor('y', dy.shape), moments: tensor('moments', [2, outputs]) }, window);
+  graph.append('conv2dInputGradient', { dy, w, addend: null }, { dx: tensor('dx', x.shape) }, window);
+  graph.append('conv2dWeightGradient', { x, dy }, { dw: tensor('dw', w.shape) }, window);
   const choose = (_: string, candidates: number) => candidates - 1;
   const program = await loadProgram(open, makePlan({ step: graph }), { matrixUnits, choose });
   const numbers = (length: number, step: number) =>
@@ -112,14 +113,14 @@ function quantized(graph: Graph, { x, w }: { readonly x: Tensor; readonly w: Ten
     });
   const table = graph.whole({ name: 'table', dtype: 'float', length: 4 }, [2, 2]);
   const ranges = graph.tensor('ranges', [2, 2]);
-  graph.append('prepareQuantizers', [table], [ranges], { rows: [row(false), row(true)] });
+  graph.append('prepareQuantizers', { table }, { ranges }, { rows: [row(false), row(true)] });
   const activated = (input: Tensor, index: number, signed: boolean) =>
     activation(graph, input, ranges, { type: 'quantize', row: index, core: 'uniform', signed });
   const images = activated(x, 0, false);
   graph.append(
     'add',
-    [images, images],
-    [graph.whole({ name: 'sum', dtype: 'float', length: elementCount(x.shape) }, x.shape)],
+    { a: images, b: images },
+    { y: graph.whole({ name: 'sum', dtype: 'float', length: elementCount(x.shape) }, x.shape) },
     {},
   );
   return { x: images, w: activated(w, 1, true) };

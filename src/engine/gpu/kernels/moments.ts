@@ -5,7 +5,6 @@
 
 import type { Node } from '../../../graph/graph.js';
 import type { Tensor } from '../../../graph/tensor.js';
-import { operand, result } from '../../operands.js';
 import {
   type BufferPlan,
   bufferOperand,
@@ -80,9 +79,9 @@ export function finishMoments(
   const { operands, finish } = kernelSource({
     partials: bufferOperand(partials, 'read'),
     moments: statistics || !moments ? null : write(moments),
-    mean: statistics && write(operand(statistics, 1)),
-    variance: statistics && write(operand(statistics, 2)),
-    statistics: statistics && write(result(statistics, 0)),
+    mean: statistics && write(statistics.operands.runningMean),
+    variance: statistics && write(statistics.operands.runningVariance),
+    statistics: statistics && write(statistics.results.statistics),
   });
   const columns = 4;
   const lanes = 64;

@@ -1,14 +1,14 @@
 /** Pooling and its gradients, and the subsampling shortcut: one invocation an element, nothing shared. */
 
 import { elementCount, nhwc } from '../../../graph/tensor.js';
-import { operand, optionalResult, result } from '../../operands.js';
 import { elementwiseMain, float, kernelSource, linearDispatch, type Operand, tensorOperand } from '../kernel.js';
 import { type Lanes, lanesFor, wideIf } from '../lanes.js';
 import type { Lowering } from '../lowering.js';
 import { outputsThatSee, position } from './windowPlaces.js';
 
 export const subsample: Lowering<'subsample'> = (node, placement) => {
-  const [x, y] = [operand(node, 0), result(node, 0)];
+  const { x } = node.operands;
+  const { y } = node.results;
   const [, height, width, channels] = nhwc(x);
   const [, outputHeight, outputWidth, outputChannels] = nhwc(y);
   const { stride, extraChannels } = node.attributes;
@@ -31,7 +31,8 @@ export const subsample: Lowering<'subsample'> = (node, placement) => {
 };
 
 export const subsampleGradient: Lowering<'subsampleGradient'> = (node, placement) => {
-  const [dy, dx] = [operand(node, 0), result(node, 0)];
+  const { dy } = node.operands;
+  const { dx } = node.results;
   const [, outputHeight, outputWidth, outputChannels] = nhwc(dy);
   const [, height, width, channels] = nhwc(dx);
   const { stride, extraChannels } = node.attributes;
@@ -60,7 +61,8 @@ function lanesOfBoth(channels: number, extraChannels: number): Lanes {
 }
 
 export const globalAveragePool: Lowering<'globalAveragePool'> = (node, placement) => {
-  const [x, y] = [operand(node, 0), result(node, 0)];
+  const { x } = node.operands;
+  const { y } = node.results;
   const [, height, width, channels] = nhwc(x);
   const area = height * width;
   const { operands, finish } = kernelSource({
@@ -79,7 +81,8 @@ export const globalAveragePool: Lowering<'globalAveragePool'> = (node, placement
 };
 
 export const globalAveragePoolGradient: Lowering<'globalAveragePoolGradient'> = (node, placement) => {
-  const [dy, dx] = [operand(node, 0), result(node, 0)];
+  const { dy } = node.operands;
+  const { dx } = node.results;
   const [, height, width, channels] = nhwc(dx);
   const area = height * width;
   const { operands, finish } = kernelSource({
@@ -94,7 +97,8 @@ export const globalAveragePoolGradient: Lowering<'globalAveragePoolGradient'> = 
 
 /** Four elements an invocation, as four places of maxima share a word. */
 export const maxPool: Lowering<'maxPool'> = (node, placement) => {
-  const [x, y, argmax] = [operand(node, 0), result(node, 0), optionalResult(node, 1)];
+  const { x } = node.operands;
+  const { y, argmax } = node.results;
   const [, outputHeight, outputWidth, channels] = nhwc(y);
   const lanes = lanesFor(channels);
   const { operands, finish } = kernelSource(
@@ -127,7 +131,8 @@ ${elementwiseMain(items, `${fourMaxima}\n  ${argmax ? operands.argmax.store4('i'
 
 /** Every input asks the windows that see it whether it is their maximum, in the order of the windows. */
 export const maxPoolGradient: Lowering<'maxPoolGradient'> = (node, placement) => {
-  const [argmax, dy, dx] = [operand(node, 0), operand(node, 1), result(node, 0)];
+  const { argmax, dy } = node.operands;
+  const { dx } = node.results;
   const [, height, width, channels] = nhwc(dx);
   const [, outputHeight, outputWidth] = nhwc(dy);
   const { stride, padding, size } = node.attributes;

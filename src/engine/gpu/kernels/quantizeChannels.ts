@@ -2,7 +2,6 @@
 
 import { dimension, elementCount } from '../../../graph/tensor.js';
 import { exponentLimits } from '../../../quant/index.js';
-import { operand, result } from '../../operands.js';
 import {
   bufferOperand,
   elementwiseMain,
@@ -19,7 +18,8 @@ import { activationFunctions } from '../wgsl/activation.js';
 import { nextPowerOfTwo, treeSum } from './sums.js';
 
 export const quantizeChannels: Lowering<'quantizeChannels'> = (node, placement) => {
-  const [x, ranges, exponents, y] = [operand(node, 0), operand(node, 1), operand(node, 2), result(node, 0)];
+  const { x, ranges, exponents } = node.operands;
+  const { y } = node.results;
   const { row, core } = node.attributes;
   const channels = dimension(exponents, 0);
   const lanes = lanesFor(channels);
@@ -53,8 +53,8 @@ ${elementwiseMain(
  * workgroup turns the sums of the channels into gradients.
  */
 export const quantizeChannelsGradient: Lowering<'quantizeChannelsGradient'> = (node, placement) => {
-  const [x, ranges, exponents, dy] = [operand(node, 0), operand(node, 1), operand(node, 2), operand(node, 3)];
-  const [dx, dexponents, sums] = [result(node, 0), result(node, 1), result(node, 2)];
+  const { x, ranges, exponents, dy } = node.operands;
+  const { dx, dexponents, sums } = node.results;
   const { row, core } = node.attributes;
   const channels = dimension(exponents, 0);
   const rows = elementCount(x.shape) / channels;

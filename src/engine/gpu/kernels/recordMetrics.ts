@@ -1,7 +1,6 @@
 /** Adds the losses of a step to the metrics, and notes the first place where numbers stop being finite. */
 
 import { METRICS, PENALTIES } from '../../../ops/attributes.js';
-import { operand, result } from '../../operands.js';
 import { kernelSource, tensorOperand } from '../kernel.js';
 import type { Lowering } from '../lowering.js';
 import { rounding } from '../wgsl/rounding.js';
@@ -9,10 +8,10 @@ import { rounding } from '../wgsl/rounding.js';
 export const recordMetrics: Lowering<'recordMetrics'> = (node, placement) => {
   const { layers } = node.attributes;
   const { operands, words, finish } = kernelSource({
-    loss: tensorOperand(placement, operand(node, 0), 'read'),
-    penalties: tensorOperand(placement, operand(node, 1), 'read'),
-    statistics: tensorOperand(placement, operand(node, 2), 'read'),
-    metrics: tensorOperand(placement, result(node, 0), 'write'),
+    loss: tensorOperand(placement, node.operands.loss, 'read'),
+    penalties: tensorOperand(placement, node.operands.penalties, 'read'),
+    statistics: tensorOperand(placement, node.operands.statistics, 'read'),
+    metrics: tensorOperand(placement, node.results.metrics, 'write'),
   });
   const metric = (name: keyof typeof METRICS) => operands.metrics.load(`${METRICS[name]}u`);
   const set = (name: keyof typeof METRICS, value: string) => operands.metrics.store(`${METRICS[name]}u`, value);

@@ -6,7 +6,6 @@
 import { elementCount } from '../../../graph/tensor.js';
 import { CONTROL, PENALTIES } from '../../../ops/attributes.js';
 import { bitsPerKbyte, memorySets } from '../../../quant/index.js';
-import { operand, optionalOperand, result } from '../../operands.js';
 import { elementwiseMain, float, kernelSource, linearDispatch, type Operand, tensorOperand } from '../kernel.js';
 import { lanesFor, wideIf } from '../lanes.js';
 import type { Lowering } from '../lowering.js';
@@ -15,8 +14,7 @@ import { effectiveRanges, packRows, quantizerCalculus } from '../wgsl/quantizerR
 import { solverStep } from '../wgsl/solver.js';
 
 export const parameterUpdate: Lowering<'parameterUpdate'> = (node, placement) => {
-  const [parameters, gradients, velocity] = [operand(node, 0), operand(node, 1), operand(node, 2)];
-  const [secondMoment, control] = [optionalOperand(node, 3), operand(node, 4)];
+  const { parameters, gradients, velocity, secondMoment, control } = node.operands;
   const { solver, weightDecay, learningRateFactor = 1 } = node.attributes;
   const factor = learningRateFactor === 1 ? '' : `${float(learningRateFactor)} * `;
   const length = elementCount(parameters.shape);
@@ -47,7 +45,7 @@ export const parameterUpdate: Lowering<'parameterUpdate'> = (node, placement) =>
 };
 
 export const movingAverage: Lowering<'movingAverage'> = (node, placement) => {
-  const [values, average, control] = [operand(node, 0), operand(node, 1), operand(node, 2)];
+  const { values, average, control } = node.operands;
   const length = elementCount(values.shape);
   const lanes = lanesFor(length);
   const { operands, finish } = kernelSource(
@@ -70,8 +68,8 @@ export const movingAverage: Lowering<'movingAverage'> = (node, placement) => {
 export const prepareQuantizers: Lowering<'prepareQuantizers'> = (node, placement) => {
   const { rows } = node.attributes;
   const { operands, words, finish } = kernelSource({
-    table: tensorOperand(placement, operand(node, 0), 'read'),
-    ranges: tensorOperand(placement, result(node, 0), 'write'),
+    table: tensorOperand(placement, node.operands.table, 'read'),
+    ranges: tensorOperand(placement, node.results.ranges, 'write'),
   });
   const body = `${words(packRows(rows))}${effectiveRanges()}
 ${elementwiseMain(
@@ -98,18 +96,17 @@ const mostRows = 2032;
  */
 export const quantizerUpdate: Lowering<'quantizerUpdate'> = (node, placement) => {
   const { rows, unquantized, budget, solver, weightDecay, learningRateFactor = 1 } = node.attributes;
-  const secondMoment = optionalOperand(node, 3);
-  const bitCaps = optionalOperand(node, 5);
+  const { secondMoment, bitCaps } = node.operands;
   const { operands, parameter, words, finish } = kernelSource({
-    table: tensorOperand(placement, operand(node, 0), 'write'),
-    sums: tensorOperand(placement, operand(node, 1), 'read'),
-    velocity: tensorOperand(placement, operand(node, 2), 'write'),
+    table: tensorOperand(placement, node.operands.table, 'write'),
+    sums: tensorOperand(placement, node.operands.sums, 'read'),
+    velocity: tensorOperand(placement, node.operands.velocity, 'write'),
     secondMoment: secondMoment && tensorOperand(placement, secondMoment, 'write'),
-    control: tensorOperand(placement, operand(node, 4), 'read'),
+    control: tensorOperand(placement, node.operands.control, 'read'),
     bitCaps: bitCaps && tensorOperand(placement, bitCaps, 'read'),
-    gradients: tensorOperand(placement, result(node, 0), 'write'),
-    limited: tensorOperand(placement, result(node, 1), 'write'),
-    penalties: tensorOperand(placement, result(node, 2), 'write'),
+    gradients: tensorOperand(placement, node.results.gradients, 'write'),
+    limited: tensorOperand(placement, node.results.limited, 'write'),
+    penalties: tensorOperand(placement, node.results.penalties, 'write'),
   });
   const flag = (value: boolean) => `(${parameter(value ? 1 : 0)} == 1u)`;
   const number = (value: number) => `bitcast<f32>(${parameter(wordOf(value))})`;

@@ -1,6 +1,6 @@
 /** Where elements lie in images, and which windows see them, as WGSL. */
 
-import type { Window } from '../../../ops/attributes.js';
+import type { Window } from '../../../ops/window.js';
 
 /** Declares n, h, w, c of element `i` of an NHWC tensor; c counts what an invocation takes at once. */
 export function position(i: string, height: number, width: number, channels: number): string {

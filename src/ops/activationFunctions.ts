@@ -1,0 +1,62 @@
+/** Activations, ReLU, ReLU6 and quantizers (which replace them), with their derivatives, number by number. */
+
+import { elementQuantizers } from '../quant/index.js';
+import type { Activation } from './attributes.js';
+
+/** An activation and its derivatives: to its input, and to the two effective values of a quantizer. */
+export interface ActivationFunctions {
+  value(z: number): number;
+  inputFactor(z: number): number;
+  rangeFactor0(z: number): number;
+  rangeFactor1(z: number): number;
+}
+
+/** The functions of an activation; `ranges` are the effective ranges, needed by quantizers. Null is the identity. */
+export function activationFunctions(
+  activation: Activation | null,
+  ranges: ArrayLike<number> | null,
+): ActivationFunctions {
+  const none = () => 0;
+  if (!activation) return { value: (z) => z, inputFactor: () => 1, rangeFactor0: none, rangeFactor1: none };
+  switch (activation.type) {
+    case 'relu':
+      return {
+        value: (z) => Math.max(z, 0),
+        inputFactor: (z) => (z > 0 ? 1 : 0),
+        rangeFactor0: none,
+        rangeFactor1: none,
+      };
+    case 'relu6':
+      return {
+        value: (z) => Math.min(Math.max(z, 0), 6),
+        inputFactor: (z) => (z > 0 && z < 6 ? 1 : 0),
+        rangeFactor0: none,
+        rangeFactor1: none,
+      };
+    case 'quantize': {
+      const { core, signed, row } = activation;
+      const [e0, e1] = [ranges![2 * row]!, ranges![2 * row + 1]!];
+      const element = elementQuantizers[core];
+      return {
+        value: (z) => element.value(signed, e0, e1, z),
+        inputFactor: (z) => element.inputFactor(signed, e0, e1, z),
+        rangeFactor0: (z) => element.rangeFactor0(signed, e0, e1, z),
+        rangeFactor1: (z) => element.rangeFactor1(signed, e0, e1, z),
+      };
+    }
+    default:
+      return activation satisfies never;
+  }
+}
+
+/** What is wrong with the row of a quantizer in a table of Q ranges. */
+export function rowFault(row: number, Q: number): string | null {
+  if (Number.isInteger(row) && row >= 0 && row < Q) return null;
+  return `the quantizer in row ${row} of ${Q} ranges, right would be a row below ${Q}`;
+}
+
+/** The same of an activation, which needs the ranges only if it is a quantizer. */
+export function activationFault(activation: Activation | null, ranges: unknown, Q: number): string | null {
+  if (activation?.type !== 'quantize') return null;
+  return ranges ? rowFault(activation.row, Q) : 'ranges is missing, right would be [Q,2] for a quantizer';
+}

@@ -1,0 +1,116 @@
+/**
+ * What a step does to the table of all quantizers: effective ranges before the forward pass, and one update after the
+ * backward pass. A few dozen rows, so engines that can call JavaScript share these functions; intermediate numbers are
+ * float64, storing into a Float32Array rounds.
+ */
+
+import {
+  addPenaltyGradient,
+  type Budget,
+  capBits,
+  effectiveRange,
+  limitGradients,
+  parameterGradients,
+  parameterNames,
+  penalty,
+  projectParameters,
+  type Quantizer,
+  type Unquantized,
+} from '../quant/index.js';
+import { CONTROL, PENALTIES, type Solver } from './attributes.js';
+import { type MutableNumbers, type SolverState, solverStep } from './solver.js';
+
+/** Writes the effective range (e0, e1) of row i to `ranges` at 2i and 2i + 1; `table` holds (p0, p1) there. */
+export function prepareQuantizers(rows: readonly Quantizer[], table: ArrayLike<number>, ranges: MutableNumbers): void {
+  rows.forEach((quantizer, row) => {
+    const [e0, e1] = effectiveRange(quantizer, table[2 * row]!, table[2 * row + 1]!);
+    ranges[2 * row] = e0;
+    ranges[2 * row + 1] = e1;
+  });
+}
+
+export interface QuantizerUpdateAttributes {
+  readonly rows: readonly Quantizer[];
+  readonly unquantized: Unquantized;
+  readonly budget: Budget;
+  readonly solver: Solver;
+  readonly weightDecay: number;
+  /** Learning rate relative to that of the parameters; 1 by default. */
+  readonly learningRateFactor?: number;
+}
+
+/** Operands and results of quantizerUpdate; all but `control`, `bitCaps` and `penalties` have two numbers a row. */
+export interface QuantizerUpdate extends SolverState {
+  /** Learned values; updated in place, as the solver's state is. */
+  readonly table: MutableNumbers;
+  readonly sums: ArrayLike<number>;
+  readonly control: ArrayLike<number>;
+  /** The largest bits allowed after the update, one number a row; null where nothing is capped. */
+  readonly bitCaps: ArrayLike<number> | null;
+  /** Result: gradients of the whole loss, penalties included. */
+  readonly gradients: MutableNumbers;
+  /** Result: gradients after weight decay and limiting, as the solver gets them. */
+  readonly limited: MutableNumbers;
+  /** Result: penalties and sizes of the table before the update (see PENALTIES). */
+  readonly penalties: MutableNumbers;
+}
+
+/**
+ * One update of all learned values: gradients from the sums, those of the penalties (λ taken from `control`),
+ * weight decay, limiting where there is a budget, the solver's step, projection, bit caps. Rows of fixed kinds stay as
+ * they are.
+ */
+export function quantizerUpdate(attributes: QuantizerUpdateAttributes, update: QuantizerUpdate): void {
+  const { rows, unquantized, solver, weightDecay, learningRateFactor = 1 } = attributes;
+  const { table, sums, control, bitCaps } = update;
+  const budget: Budget = {
+    ...attributes.budget,
+    lambdaWeight: control[CONTROL.lambdaWeight]!,
+    lambdaActivation: control[CONTROL.lambdaActivation]!,
+  };
+  const limits = budget.weightKbytes > 0 || budget.activationKbytes > 0;
+  const gradients = new Float64Array(2 * rows.length);
+  rows.forEach((quantizer, row) => {
+    const i = 2 * row;
+    gradients.set(parameterGradients(quantizer, table[i]!, table[i + 1]!, sums[i]!, sums[i + 1]!), i);
+  });
+  addPenaltyGradient(rows, table, unquantized, budget, gradients);
+  writePenalties(attributes, budget, table, update.penalties);
+
+  rows.forEach((quantizer, row) => {
+    const i = 2 * row;
+    const g0 = gradients[i]!;
+    const g1 = gradients[i + 1]!;
+    update.gradients[i] = g0;
+    update.gradients[i + 1] = g1;
+    update.limited[i] = 0;
+    update.limited[i + 1] = 0;
+    if (parameterNames(quantizer.kind).length === 0) return;
+    const p0 = table[i]!;
+    const p1 = table[i + 1]!;
+    const decayed: [number, number] = [g0 + weightDecay * p0, g1 + weightDecay * p1];
+    const [l0, l1] = limits ? limitGradients(quantizer, p0, p1, ...decayed) : decayed;
+    update.limited[i] = l0;
+    update.limited[i + 1] = l1;
+    const learningRate = learningRateFactor * control[CONTROL.learningRate]!;
+    const next0 = p0 - solverStep(solver, learningRate, l0, i, update);
+    const next1 = p1 - solverStep(solver, learningRate, l1, i + 1, update);
+    const projected = projectParameters(quantizer, next0, next1);
+    [table[i], table[i + 1]] = bitCaps ? capBits(quantizer, bitCaps[row]!, [p0, p1], projected) : projected;
+  });
+}
+
+function writePenalties(
+  { rows, unquantized }: QuantizerUpdateAttributes,
+  budget: Budget,
+  table: ArrayLike<number>,
+  penalties: MutableNumbers,
+): void {
+  const { loss2, loss3, sizes } = penalty(rows, table, unquantized, budget);
+  penalties[PENALTIES.loss2] = loss2;
+  penalties[PENALTIES.loss3] = loss3;
+  penalties[PENALTIES.weightKbytes] = sizes.weightKbytes;
+  penalties[PENALTIES.activationMaxKbytes] = sizes.activationMaxKbytes;
+  penalties[PENALTIES.activationSumKbytes] = sizes.activationSumKbytes;
+  penalties[PENALTIES.activationPeakKbytes] = sizes.activationPeakKbytes;
+}

@@ -1,0 +1,139 @@
+/** Shapes by the patterns of definitions: what the sizes of a node are, what its results must be, what is wrong with it. */
+
+import { InputError } from '../errors.js';
+import { type AnyNode, resultsOf, type Tensors } from '../graph/graph.js';
+import { type DType, elementCount, type Shape } from '../graph/tensor.js';
+import type { Definition, Operation, Sizes } from './definition.js';
+
+interface Pattern {
+  readonly dtype: DType;
+  readonly axes: readonly string[];
+  readonly isOptional: boolean;
+}
+
+const patterns = new Map<string, Pattern>();
+
+function patternOf(text: string): Pattern {
+  const known = patterns.get(text);
+  if (known) return known;
+  const [, dtype, axes, optional] = /^(int32|uint8)? ?\[(.*)\](\?)?$/.exec(text) ?? [];
+  if (axes === undefined) throw new Error(`no pattern: ${text}`);
+  const pattern = { dtype: (dtype ?? 'float') as DType, axes: axes.split(','), isOptional: optional === '?' };
+  patterns.set(text, pattern);
+  return pattern;
+}
+
+/** Axes by letter: one each, any number for `...S`. */
+type Bound = Map<string, Shape>;
+
+/** Gives the letters of a pattern the sizes of a shape; false where they do not fit together. */
+function bind({ axes }: Pattern, shape: Shape, bound: Bound): boolean {
+  const isOpen = axes[0]!.startsWith('...');
+  const open = isOpen ? shape.length - axes.length + 1 : 0;
+  if (open < 0 || (!isOpen && shape.length !== axes.length)) return false;
+  return axes.every((axis, index) => {
+    const own = isOpen ? (index === 0 ? shape.slice(0, open) : [shape[open + index - 1]!]) : [shape[index]!];
+    if (/^\d/.test(axis)) return own[0] === Number(axis);
+    const known = bound.get(axis);
+    if (!known) bound.set(axis, own);
+    return !known || known.join() === own.join();
+  });
+}
+
+/** The shape that a pattern stands for; letters without a size stay letters. */
+function shapeOf({ axes }: Pattern, bound: Bound): (string | number)[] {
+  return axes.flatMap((axis): (string | number)[] =>
+    /^\d/.test(axis) ? [Number(axis)] : [...(bound.get(axis) ?? [axis])],
+  );
+}
+
+function bindAll(
+  definition: Definition<Operation>,
+  kind: 'operands' | 'results',
+  tensors: Tensors,
+  bound: Bound,
+  title: string,
+): void {
+  const wanted = definition[kind];
+  const stranger = Object.keys(tensors).find((name) => !(name in wanted));
+  if (stranger) throw new InputError(`${title}: has no ${kind} ${stranger}, but ${Object.keys(wanted).join(', ')}`);
+  for (const [name, text] of Object.entries(wanted)) {
+    const tensor = tensors[name];
+    const pattern = patternOf(text);
+    if (!tensor) {
+      if (pattern.isOptional) continue;
+      throw new InputError(`${title}: ${name} is missing, right would be ${text}`);
+    }
+    const before = new Map(bound);
+    if (tensor.dtype === pattern.dtype && bind(pattern, tensor.shape, bound)) continue;
+    const right = `${pattern.dtype} [${shapeOf(pattern, before)}]`;
+    throw new InputError(
+      `${title}: ${name} (${tensor.name}) is ${tensor.dtype} [${tensor.shape}], right would be ${right}`,
+    );
+  }
+}
+
+/** Applies the shape rule: sizes that are not known yet become so, others must agree. */
+function applyRule(
+  definition: Definition<Operation>,
+  { operands, attributes }: Pick<AnyNode, 'operands' | 'attributes'>,
+  bound: Bound,
+  title: string,
+): void {
+  const sizes = sizesIn(bound);
+  for (const [letter, size] of Object.entries(definition.sizes?.(sizes, attributes) ?? {})) {
+    if (!(size && Number.isInteger(size) && size >= 1)) {
+      const why = definition.check?.(attributes, sizes, operands) ?? `the size ${letter} would be ${size}`;
+      throw new InputError(`${title}: ${why}`);
+    }
+    const known = bound.get(letter);
+    if (known && known[0] !== size) {
+      throw new InputError(`${title}: the size ${letter} is ${known[0]}, right would be ${size}`);
+    }
+    bound.set(letter, [size]);
+  }
+}
+
+function sizesIn(bound: Bound): Sizes<Operation['signature']> {
+  return Object.fromEntries([...bound].map(([letter, axes]) => [letter.replace('...', ''), elementCount(axes)]));
+}
+
+/**
+ * The sizes of a node by letter.
+ *
+ * @throws {InputError} where operands, results or attributes are not what the definition says.
+ */
+export function sizesOf(definition: Definition<Operation>, node: AnyNode): Sizes<Operation['signature']> {
+  const title = titleOf(node);
+  const bound: Bound = new Map();
+  bindAll(definition, 'operands', node.operands, bound, title);
+  bindAll(definition, 'results', node.results, bound, title);
+  const fault = definition.check?.(node.attributes, sizesIn(bound), node.operands);
+  if (fault) throw new InputError(`${title}: ${fault}`);
+  applyRule(definition, node, bound, title);
+  return sizesIn(bound);
+}
+
+/**
+ * The shapes of the results of an operation on these operands.
+ *
+ * @throws {InputError} where operands are not what the definition says, or leave nothing of a result. What is checked of
+ *   attributes else is checked when the graph is complete (`passes/validation.ts`).
+ */
+export function resultShapes<T extends Operation>(
+  definition: Definition<T>,
+  operands: T['operands'],
+  attributes: T['attributes'],
+): { readonly [N in keyof T['results']]: Shape } {
+  const untyped = definition as unknown as Definition<Operation>;
+  const bound: Bound = new Map();
+  bindAll(untyped, 'operands', operands, bound, untyped.op);
+  applyRule(untyped, { operands, attributes } as unknown as AnyNode, bound, untyped.op);
+  const shapes = Object.entries(untyped.results).map(([name, text]) => [name, shapeOf(patternOf(text), bound)]);
+  return Object.fromEntries(shapes);
+}
+
+/** A node by its operation and its first result. */
+export function titleOf(node: Pick<AnyNode, 'op' | 'results'>): string {
+  return `${node.op} ${resultsOf(node)[0]?.name ?? ''}`.trim();
+}

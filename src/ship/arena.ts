@@ -1,0 +1,119 @@
+/**
+ * Where stored tensors lie in a device's memory: one arena of bytes in which tensors that are never needed together
+ * share their place. Its size is the network's peak of activation memory, as training counts it, wherever such a
+ * placement is found.
+ *
+ * What is element-wise on the way to memory takes none: a subsampled shortcut is read from its source. The image belongs
+ * to the caller.
+ */
+
+import { streamBytes } from './bitStream.js';
+import type { IntegerLayer, IntegerNetwork, IntegerTensor } from './integerNetwork.js';
+
+export interface Arena {
+  readonly bytes: number;
+  /** Byte offset of each stored tensor, by name. */
+  readonly offsets: ReadonlyMap<string, number>;
+}
+
+/** A stored tensor from the layer that writes it to the last one that reads it. */
+interface Stored {
+  readonly name: string;
+  readonly bytes: number;
+  readonly first: number;
+  last: number;
+}
+
+interface Placed extends Stored {
+  readonly offset: number;
+}
+
+/** Orders that are tried where the first one leaves holes. */
+const attempts = 200;
+
+export function planArena(network: IntegerNetwork): Arena {
+  const stored = storedTensors(network);
+  const needed = Math.max(0, ...network.layers.map((_, time) => bytesAt(stored, time)));
+  let best = place([...stored].sort((a, b) => b.bytes - a.bytes || a.first - b.first));
+  let seed = 1;
+  for (let attempt = 0; attempt < attempts && sizeOf(best) > needed; attempt++) {
+    const order = stored.map((tensor) => {
+      seed = (seed * 48271) % 2147483647;
+      return { tensor, key: tensor.bytes * (0.5 + seed / 2147483647) };
+    });
+    const placed = place(order.sort((a, b) => b.key - a.key).map(({ tensor }) => tensor));
+    if (sizeOf(placed) < sizeOf(best)) best = placed;
+  }
+  return { bytes: sizeOf(best), offsets: new Map(best.map(({ name, offset }) => [name, offset])) };
+}
+
+/** The tensor in memory behind one: of a subsampled tensor its source. */
+export function storedSource({ layers }: IntegerNetwork, tensor: IntegerTensor): IntegerTensor {
+  const layer = layers.find((each) => each.op === 'subsample' && each.output === tensor);
+  return layer?.op === 'subsample' ? layer.input : tensor;
+}
+
+/** Bytes of a tensor in memory. */
+export function storedBytes({ shape, bits }: IntegerTensor): number {
+  return streamBytes(
+    shape.reduce((product, size) => product * size, 1),
+    bits,
+  );
+}
+
+function storedTensors(network: IntegerNetwork): Stored[] {
+  const stored = new Map<IntegerTensor, Stored>();
+  for (const [time, layer] of network.layers.entries()) {
+    for (const read of readsOf(layer)) {
+      const source = stored.get(storedSource(network, read));
+      if (source) source.last = time;
+    }
+    if (layer.op === 'convolution' || layer.op === 'maxPool' || layer.op === 'sumPool') {
+      const { output } = layer;
+      stored.set(output, { name: output.name, bytes: storedBytes(output), first: time, last: time });
+    }
+  }
+  return [...stored.values()];
+}
+
+/** The tensors that a layer reads from memory. */
+function readsOf(layer: IntegerLayer): IntegerTensor[] {
+  switch (layer.op) {
+    case 'input':
+    case 'subsample':
+      return [];
+    case 'convolution':
+      return [...layer.products.map(({ input }) => input), ...(layer.addend ? [layer.addend] : [])];
+    case 'maxPool':
+    case 'sumPool':
+    case 'classifier':
+      return [layer.input];
+    default:
+      return layer satisfies never;
+  }
+}
+
+function bytesAt(stored: readonly Stored[], time: number): number {
+  return stored.reduce((sum, { first, last, bytes }) => sum + (first <= time && time <= last ? bytes : 0), 0);
+}
+
+/** Each at the lowest offset that is free during its life. */
+function place(order: readonly Stored[]): Placed[] {
+  const placed: Placed[] = [];
+  for (const tensor of order) {
+    const rivals = placed
+      .filter(({ first, last }) => first <= tensor.last && tensor.first <= last)
+      .sort((a, b) => a.offset - b.offset);
+    let offset = 0;
+    for (const rival of rivals) {
+      if (rival.offset - offset >= tensor.bytes) break;
+      offset = Math.max(offset, rival.offset + rival.bytes);
+    }
+    placed.push({ ...tensor, offset });
+  }
+  return placed;
+}
+
+function sizeOf(placed: readonly Placed[]): number {
+  return Math.max(0, ...placed.map(({ offset, bytes }) => offset + bytes));
+}

@@ -1,0 +1,50 @@
+/** The sums that a layer can reach, from its actual weights and the integers that its input can hold. */
+
+import { type ClassifierLayer, leastOf, type Product } from './integerNetwork.js';
+
+interface Interval {
+  readonly lo: number;
+  readonly hi: number;
+}
+
+/** A product with the bounds of its accumulators, from the actual weights; padding gives zeros. */
+export function boundedProduct(product: Omit<Product, 'lo' | 'hi'>): Product {
+  const { input, weights, depthwise, padding } = product;
+  const channels = weights.shape.at(-1)!;
+  const inputs = input.shape.at(-1)!;
+  const [least, most] = [leastOf(input.grid), input.grid.hi];
+  const lo = new Array<number>(channels).fill(0);
+  const hi = new Array<number>(channels).fill(0);
+  weights.values.forEach((weight, index) => {
+    const channel = index % channels;
+    const source = depthwise ? channel : Math.floor(index / channels) % inputs;
+    if (source >= input.usedChannels) return;
+    const ends = [weight * least, weight * most, ...(padding > 0 ? [0] : [])];
+    lo[channel]! += Math.min(...ends);
+    hi[channel]! += Math.max(...ends);
+  });
+  return { ...product, lo, hi };
+}
+
+/** The classifier with the bounds of its sums and of its logits. */
+export function boundedClassifier(layer: Omit<ClassifierLayer, 'sums' | 'logits'>): ClassifierLayer {
+  const { input, weights, bias, shifts, biasFactor, biasShift } = layer;
+  const outputs = weights.shape[1]!;
+  const [least, most] = [leastOf(input.grid), input.grid.hi];
+  const sums = Array.from({ length: outputs }, () => ({ lo: 0, hi: 0 }));
+  weights.values.forEach((weight, index) => {
+    const sum = sums[index % outputs]!;
+    sum.lo += Math.min(weight * least, weight * most);
+    sum.hi += Math.max(weight * least, weight * most);
+  });
+  const logits = sums.map(({ lo, hi }, output): Interval => {
+    const offset = bias ? bias.values[output]! * biasFactor * 2 ** biasShift : 0;
+    const scale = 2 ** shifts[output]!;
+    return { lo: lo * scale + offset, hi: hi * scale + offset };
+  });
+  return { ...layer, sums: hull(sums), logits: hull(logits) };
+}
+
+function hull(intervals: readonly Interval[]): Interval {
+  return { lo: Math.min(...intervals.map(({ lo }) => lo)), hi: Math.max(...intervals.map(({ hi }) => hi)) };
+}

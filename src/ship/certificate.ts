@@ -1,0 +1,245 @@
+/**
+ * The certificate of a channel: integers M, b and n with which the device computes exactly what the float64 reference
+ * computes, at every accumulator that the channel can reach and every integer that is added to it.
+ *
+ * The reference output rises with the accumulator (where γ < 0 it falls; the accumulator is negated then), so it is a
+ * staircase, known by the first accumulator T of each step. A step is right if M·T + b reaches its threshold and
+ * M·(T − 1) + b does not: two bounds on b a step. Of the shifts n = 0, 1, 2 … the first is taken for which the bounds of
+ * all steps leave room for b, so that the multiplier is as short as it can be. Nothing is sampled: a channel that has a
+ * certificate is right everywhere.
+ */
+
+/** What a channel has to compute, and how its output is cut into steps. */
+export interface Channel {
+  /** Reachable accumulators. */
+  readonly lo: number;
+  readonly hi: number;
+  /** Integers that the addend can hold; [0] without one. */
+  readonly addends: readonly number[];
+  /** The output's integer by the float64 reference; monotone in the accumulator. */
+  reference(accumulator: number, addend: number): number;
+  /** The real numbers that M·2⁻ⁿ and b·2⁻ⁿ stand for, in units of the finer of the output's and the addend's steps. */
+  readonly slope: number;
+  readonly offset: number;
+  readonly steps: Steps;
+}
+
+/** Where the output changes: `uniform` at whole multiples of 2^outputShift, `powers` at irrational places. */
+export type Steps =
+  | {
+      readonly type: 'uniform';
+      readonly lo: number;
+      readonly hi: number;
+      readonly outputShift: number;
+      readonly addendShift: number;
+    }
+  | {
+      readonly type: 'powers';
+      /** Values behind the first one, ascending, each with the number from which on it is the output, in output steps. */
+      readonly boundaries: readonly { readonly value: number; readonly from: number }[];
+      readonly outputShift: number;
+      readonly addendShift: number;
+    };
+
+export interface ChannelIntegers {
+  readonly multiplier: number;
+  readonly bias: bigint;
+  readonly shift: number;
+}
+
+/** A place at which integers and reference differ. */
+export interface Difference {
+  readonly accumulator: number;
+  readonly addend: number;
+  readonly expected: number;
+  readonly actual: number;
+}
+
+const largestMultiplier = 2 ** 31 - 1;
+export const largestShift = 62;
+
+/** A step of the staircase: from accumulator `first` on the output is at least `value`. */
+interface Step {
+  readonly value: number;
+  readonly addend: number;
+  /** In accumulators times the sign of the slope; beyond `hi` if never, `lo` if always. */
+  readonly first: number;
+}
+
+/** The staircase of a channel with respect to accumulators times `sign`. */
+interface Staircase {
+  readonly sign: 1 | -1;
+  readonly lo: number;
+  readonly hi: number;
+  readonly steps: readonly Step[];
+}
+
+/**
+ * The certified integers of a channel with the smallest shift from `leastShift` on, or null if none of 31 bits are right
+ * everywhere.
+ */
+export function certify(channel: Channel, leastShift = 0): ChannelIntegers | null {
+  const staircase = staircaseOf(channel);
+  const slope = Math.abs(channel.slope);
+  for (let shift = leastShift; shift <= largestShift; shift++) {
+    const ideal = slope * 2 ** shift;
+    if (Math.floor(ideal) > largestMultiplier) return null;
+    const bound = staircase.steps.map(({ value, addend }) => threshold(channel.steps, value, addend, shift));
+    for (const magnitude of new Set([Math.round(ideal), Math.floor(ideal), Math.ceil(ideal)])) {
+      const bias = biasFor(staircase, bound, magnitude, idealBias(channel, shift));
+      if (bias === null || magnitude > largestMultiplier) continue;
+      // Avoids −0.
+      return { multiplier: staircase.sign * magnitude || 0, bias, shift };
+    }
+  }
+  return null;
+}
+
+/** The first place at which a channel's integers differ from its reference, or null: then they are equal everywhere. */
+export function firstDifference(channel: Channel, integers: ChannelIntegers): Difference | null {
+  const { sign, lo, hi, steps } = staircaseOf(channel);
+  const places = new Map<string, readonly [accumulator: number, addend: number]>();
+  const note = (place: number, addend: number) => {
+    if (place >= lo && place <= hi) places.set(`${place} ${addend}`, [sign * place, addend]);
+  };
+  for (const { first, addend } of steps) {
+    note(first, addend);
+    note(first - 1, addend);
+  }
+  // A staircase without a step within reach still has two ends.
+  for (const addend of channel.addends) for (const end of [lo, hi]) note(end, addend);
+  for (const [accumulator, addend] of places.values()) {
+    const expected = channel.reference(accumulator, addend);
+    const actual = requantize(channel.steps, integers, accumulator, addend);
+    if (actual !== expected) return { accumulator, addend, expected, actual };
+  }
+  return null;
+}
+
+/** The output of a channel as a device computes it. */
+export function requantize(steps: Steps, integers: ChannelIntegers, accumulator: number, addend: number): number {
+  const { multiplier, bias, shift } = integers;
+  const t = BigInt(multiplier) * BigInt(accumulator) + bias;
+  if (steps.type === 'uniform') {
+    const shifted = (t >> BigInt(shift)) + (BigInt(addend) << BigInt(steps.addendShift));
+    const code = Number(shifted >> BigInt(steps.outputShift));
+    return Math.min(Math.max(code, steps.lo), steps.hi);
+  }
+  const sum = t + (BigInt(addend) << BigInt(steps.addendShift + shift));
+  const reached = steps.boundaries.filter(({ from }) => sum >= powerThreshold(steps, from, shift));
+  return reached.at(-1)?.value ?? belowAll(steps);
+}
+
+/** The integer that t of `requantize` has to reach for a step of powers of two. */
+export function powerThreshold({ outputShift }: Pick<Steps, 'outputShift'>, from: number, shift: number): bigint {
+  return ceilScaled(from, outputShift + shift);
+}
+
+/** The output below all boundaries: zero, or of signed powers the most negative. */
+function belowAll({ boundaries }: Extract<Steps, { type: 'powers' }>): number {
+  const [first, last] = [boundaries[0]!, boundaries.at(-1)!];
+  return first.value > 0 ? 0 : -last.value;
+}
+
+/** ⌈x·2^shift⌉ exactly. */
+function ceilScaled(x: number, shift: number): bigint {
+  // A double has 53 bits: 2^52·x is whole for every x from 1 on, and x is split so that nothing is lost.
+  const scaled = x * 2 ** 52;
+  const whole = BigInt(Math.trunc(scaled));
+  const rest = scaled - Math.trunc(scaled);
+  if (shift >= 52) return (whole << BigInt(shift - 52)) + (rest > 0 ? 1n : 0n);
+  const divisor = 1n << BigInt(52 - shift);
+  const quotient = whole / divisor;
+  const exact = quotient * divisor === whole && rest === 0;
+  return exact || x < 0 ? quotient : quotient + 1n;
+}
+
+function threshold(steps: Steps, value: number, addend: number, shift: number): bigint {
+  const added = BigInt(addend) << BigInt(steps.addendShift);
+  if (steps.type === 'uniform') return ((BigInt(value) << BigInt(steps.outputShift)) - added) << BigInt(shift);
+  const { from } = steps.boundaries.find((boundary) => boundary.value === value)!;
+  return powerThreshold(steps, from, shift) - (added << BigInt(shift));
+}
+
+/** Rounds the offset, with the half step that turns a floor into rounding where the output is uniform. */
+function idealBias({ offset, steps }: Channel, shift: number): bigint {
+  const half = steps.type === 'uniform' ? 2 ** (steps.outputShift - 1) : 0;
+  return BigInt(Math.round((offset + half) * 2 ** shift));
+}
+
+/** The b nearest to the ideal one that is right at all steps, or null. */
+function biasFor(
+  { lo, hi, steps }: Staircase,
+  bounds: readonly bigint[],
+  magnitude: number,
+  ideal: bigint,
+): bigint | null {
+  const m = BigInt(magnitude);
+  let least: bigint | null = null;
+  let most: bigint | null = null;
+  for (const [index, { first }] of steps.entries()) {
+    const bound = bounds[index]!;
+    if (first <= hi) {
+      const needed = bound - m * BigInt(first);
+      if (least === null || needed > least) least = needed;
+    }
+    if (first > lo) {
+      const allowed = bound - 1n - m * BigInt(first - 1);
+      if (most === null || allowed < most) most = allowed;
+    }
+    if (least !== null && most !== null && least > most) return null;
+  }
+  if (least !== null && ideal < least) return least;
+  if (most !== null && ideal > most) return most;
+  return ideal;
+}
+
+function staircaseOf(channel: Channel): Staircase {
+  const sign = channel.slope < 0 ? -1 : 1;
+  const [lo, hi] = sign > 0 ? [channel.lo, channel.hi] : [-channel.hi, -channel.lo];
+  const values = valuesBehindTheFirst(channel.steps);
+  const steps: Step[] = [];
+  // Pairs of value and addend with one threshold have one place, unless the reference's rounding says otherwise.
+  const known = new Map<number, number>();
+  for (const addend of channel.addends) {
+    // Steps rise with their values, so the search for one begins where the last one was found.
+    let from = lo;
+    for (const value of values) {
+      const reaches = (place: number) => channel.reference(sign * place, addend) >= value;
+      const key = sharedThreshold(channel.steps, value, addend);
+      const guess = key === null ? undefined : known.get(key);
+      const first = guess !== undefined && isFirst(guess, lo, hi, reaches) ? guess : firstReaching(from, hi, reaches);
+      from = first;
+      if (first === guess) continue;
+      if (key !== null) known.set(key, first);
+      steps.push({ value, addend, first });
+    }
+  }
+  return { sign, lo, hi, steps };
+}
+
+/** The threshold of a step in units of the finer step, where other pairs of value and addend may have it too. */
+function sharedThreshold(steps: Steps, value: number, addend: number): number | null {
+  if (steps.type === 'powers') return null;
+  return value * 2 ** steps.outputShift - addend * 2 ** steps.addendShift;
+}
+
+function isFirst(place: number, lo: number, hi: number, reaches: (place: number) => boolean): boolean {
+  return (place > hi || reaches(place)) && (place <= lo || !reaches(place - 1));
+}
+
+function valuesBehindTheFirst(steps: Steps): number[] {
+  if (steps.type === 'powers') return steps.boundaries.map(({ value }) => value);
+  return Array.from({ length: steps.hi - steps.lo }, (_, index) => steps.lo + 1 + index);
+}
+
+/** The first whole number from `lo` to `hi` for which a monotone condition holds, `hi + 1` if there is none. */
+function firstReaching(lo: number, hi: number, holds: (place: number) => boolean): number {
+  let [low, high] = [lo, hi + 1];
+  while (low < high) {
+    const middle = Math.floor((low + high) / 2);
+    if (holds(middle)) high = middle;
+    else low = middle + 1;
+  }
+  return low;
+}

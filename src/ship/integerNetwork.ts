@@ -1,0 +1,188 @@
+/**
+ * The integer network: what a device runs. Every tensor holds integers, a convolution sums products of integers, and a
+ * multiplier, a bias and a shift for each channel bring its accumulator to the integers of its output. The interpreter,
+ * the packed file, the ONNX and C writers and the runtime read nothing else.
+ *
+ * Shapes are those of one image: [H, W, C] or [C], row-major. An integer v of a tensor stands for the number v·step.
+ */
+
+/** Which integers a tensor holds: all from `lo` to `hi`, or only powers of two among them. */
+export type Grid =
+  | { readonly type: 'uniform'; readonly lo: number; readonly hi: number }
+  /** 1, 2, 4 … `hi`; with zero if unsigned, with their negatives (and no zero) if signed. */
+  | { readonly type: 'powers'; readonly signed: boolean; readonly hi: number };
+
+export interface IntegerTensor {
+  /** Unique in the network. */
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly grid: Grid;
+  readonly step: number;
+  /** Bits of an integer in memory: as many as its quantizer has, at least as many as the grid needs. */
+  readonly bits: number;
+  /** Channels, counted from 0, from this one on are always zero; as many as there are channels where none is. */
+  readonly usedChannels: number;
+}
+
+/** Weights of a layer: HWIO, HWC where depthwise, (in, out) of the classifier, [out] of its bias. */
+export interface IntegerWeights {
+  readonly name: string;
+  readonly shape: readonly number[];
+  /** In multiples of `step`·2^`channelExponents`. */
+  readonly values: Int32Array;
+  readonly grid: Grid;
+  readonly step: number;
+  /** For each output channel, the last axis; null if all are 0. */
+  readonly channelExponents: Int8Array | null;
+  readonly bits: number;
+}
+
+/** A convolution of integers: one accumulator for each output element. */
+export interface Product {
+  readonly input: IntegerTensor;
+  readonly weights: IntegerWeights;
+  readonly depthwise: boolean;
+  readonly stride: number;
+  /** Zeros on all four sides. */
+  readonly padding: number;
+  /** The least and the largest accumulator that each channel can reach. */
+  readonly lo: readonly number[];
+  readonly hi: readonly number[];
+}
+
+/**
+ * From accumulators a (one a product) and the addend's integer s to the output. For a uniform output
+ *
+ *     q = clip((((Σ M·a + b) >> n) + (s << addendShift)) >> outputShift; lo, hi)
+ *
+ * with arithmetic shifts, which are floors. For powers of two t = Σ M·a + b + (s << (addendShift + n)), and q is the
+ * value that belongs to the last of `thresholds` that t reaches.
+ */
+export interface Requantization {
+  /** For each product, M of each channel: below 2^31 in magnitude. */
+  readonly multipliers: readonly Int32Array[];
+  /** b of each channel. */
+  readonly biases: BigInt64Array;
+  /** n of each channel; one for all channels where the output holds powers of two. */
+  readonly shifts: Uint8Array;
+  readonly addendShift: number;
+  readonly outputShift: number;
+  /** Ascending; null for a uniform output. */
+  readonly thresholds: BigInt64Array | null;
+}
+
+/** Why the integers of a layer are right. */
+export type Proof =
+  /** Equal to the float64 reference at every reachable accumulator (summed over channels) and integer of the addend. */
+  | { readonly type: 'proven'; readonly accumulators: number; readonly addends: number }
+  /** The integer form itself is the definition. */
+  | { readonly type: 'definition'; readonly reason: string };
+
+/** u = scale·p − offset of the channel, p a byte of the image. */
+export interface InputLayer {
+  readonly op: 'input';
+  readonly name: string;
+  readonly scale: number;
+  readonly offsets: readonly number[];
+  readonly output: IntegerTensor;
+}
+
+export interface ConvolutionLayer {
+  readonly op: 'convolution';
+  readonly name: string;
+  /** One, or two whose accumulators are added. */
+  readonly products: readonly Product[];
+  /** A shortcut that is added to the products. */
+  readonly addend: IntegerTensor | null;
+  readonly requantization: Requantization;
+  readonly proof: Proof;
+  readonly output: IntegerTensor;
+}
+
+/** The maximum of each window; padding never wins. */
+export interface MaxPoolLayer {
+  readonly op: 'maxPool';
+  readonly name: string;
+  readonly size: number;
+  readonly stride: number;
+  readonly padding: number;
+  readonly input: IntegerTensor;
+  readonly output: IntegerTensor;
+}
+
+/** Every `stride`-th pixel, zero channels behind. */
+export interface SubsampleLayer {
+  readonly op: 'subsample';
+  readonly name: string;
+  readonly stride: number;
+  readonly input: IntegerTensor;
+  readonly output: IntegerTensor;
+}
+
+/** The sum of all pixels, a number a channel; the step carries the division. */
+export interface SumPoolLayer {
+  readonly op: 'sumPool';
+  readonly name: string;
+  readonly input: IntegerTensor;
+  readonly output: IntegerTensor;
+}
+
+/** Logit o = ((Σ x·w) << shifts[o]) + ((bias[o]·biasFactor) << biasShift), in units of `unit`. */
+export interface ClassifierLayer {
+  readonly op: 'classifier';
+  readonly name: string;
+  readonly input: IntegerTensor;
+  readonly weights: IntegerWeights;
+  readonly bias: IntegerWeights | null;
+  readonly shifts: Uint8Array;
+  /** Pixels that the sum before the classifier is over, since the bias belongs to their mean. */
+  readonly biasFactor: number;
+  readonly biasShift: number;
+  /** What a logit of 1 stands for. */
+  readonly unit: number;
+  /** The least and the largest sum Σ x·w, and the least and the largest logit. */
+  readonly sums: { readonly lo: number; readonly hi: number };
+  readonly logits: { readonly lo: number; readonly hi: number };
+}
+
+export type IntegerLayer =
+  | InputLayer
+  | ConvolutionLayer
+  | MaxPoolLayer
+  | SubsampleLayer
+  | SumPoolLayer
+  | ClassifierLayer;
+
+export interface IntegerNetwork {
+  /** In the order in which they run; the first is the input, the last the classifier. */
+  readonly layers: readonly IntegerLayer[];
+  readonly classes: readonly string[];
+}
+
+/** The least integer of a grid. */
+export function leastOf(grid: Grid): number {
+  return grid.type === 'uniform' ? grid.lo : grid.signed ? -grid.hi : 0;
+}
+
+/** Every integer of a grid, ascending. */
+export function integersOf(grid: Grid): number[] {
+  if (grid.type === 'uniform') return Array.from({ length: grid.hi - grid.lo + 1 }, (_, index) => grid.lo + index);
+  const powers: number[] = [];
+  for (let power = 1; power <= grid.hi; power *= 2) powers.push(power);
+  return grid.signed ? [...powers.map((power) => -power).reverse(), ...powers] : [0, ...powers];
+}
+
+/** Bits of a code: two's complement where uniform and signed, an index of a power, with a sign bit in front, elsewhere. */
+export function codeBits(grid: Grid): number {
+  if (grid.type === 'uniform') {
+    const magnitude = bitLength(Math.max(grid.hi, -grid.lo));
+    return Math.max(1, grid.lo < 0 ? magnitude + 1 : magnitude);
+  }
+  const powers = bitLength(grid.hi);
+  return grid.signed ? bitLength(powers - 1) + 1 : bitLength(powers);
+}
+
+/** Binary digits of a whole number, 0 of 0; exact up to 2^53. */
+export function bitLength(value: number): number {
+  return value === 0 ? 0 : value.toString(2).length;
+}

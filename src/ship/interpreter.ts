@@ -1,0 +1,279 @@
+/**
+ * The integer network, run image by image in plain numbers: slow, short, and the judge of every other form of it. All
+ * sums of products fit 32 bits, which lowering has proven; where M·a + b exceeds what a double holds exactly, it is
+ * computed with big integers.
+ */
+
+import {
+  type ClassifierLayer,
+  type ConvolutionLayer,
+  type InputLayer,
+  type IntegerLayer,
+  type IntegerNetwork,
+  type IntegerTensor,
+  integersOf,
+  leastOf,
+  type MaxPoolLayer,
+  type Product,
+  type SubsampleLayer,
+  type SumPoolLayer,
+} from './integerNetwork.js';
+
+/** Integers by tensor name. */
+export type Tensors = ReadonlyMap<string, Int32Array>;
+
+/**
+ * The logits of one image in units of the classifier's `unit`.
+ *
+ * @param image bytes [H, W, C]
+ * @param visit called with every tensor that a layer writes
+ */
+export function runIntegers(
+  network: IntegerNetwork,
+  image: Uint8Array,
+  visit?: (tensor: IntegerTensor, values: Int32Array) => void,
+): Float64Array {
+  const tensors = new Map<string, Int32Array>();
+  for (const layer of network.layers) {
+    if (layer.op === 'classifier') return classify(layer, tensors);
+    const values = runLayer(layer, image, tensors);
+    tensors.set(layer.output.name, values);
+    visit?.(layer.output, values);
+  }
+  throw new Error('the network has no classifier');
+}
+
+/** The class of the first of the largest logits. */
+export function predictionOf(logits: ArrayLike<number>): number {
+  let best = 0;
+  for (let o = 1; o < logits.length; o++) if (logits[o]! > logits[best]!) best = o;
+  return best;
+}
+
+/** What a layer writes. */
+export function runLayer(
+  layer: Exclude<IntegerLayer, ClassifierLayer>,
+  image: Uint8Array,
+  tensors: Tensors,
+): Int32Array {
+  switch (layer.op) {
+    case 'input':
+      return inputOf(layer, image);
+    case 'convolution':
+      return convolve(layer, tensors);
+    case 'maxPool':
+      return maxPool(layer, valuesOf(layer.input, tensors));
+    case 'subsample':
+      return subsample(layer, valuesOf(layer.input, tensors));
+    case 'sumPool':
+      return sumPool(layer, valuesOf(layer.input, tensors));
+    default:
+      return layer satisfies never;
+  }
+}
+
+function valuesOf({ name }: IntegerTensor, tensors: Tensors): Int32Array {
+  const values = tensors.get(name);
+  if (!values) throw new Error(`${name} is read before it is written`);
+  return values;
+}
+
+function inputOf({ scale, offsets }: InputLayer, image: Uint8Array): Int32Array {
+  return Int32Array.from(image, (byte, index) => scale * byte - offsets[index % offsets.length]!);
+}
+
+function convolve(layer: ConvolutionLayer, tensors: Tensors): Int32Array {
+  const accumulators = layer.products.map((product) =>
+    accumulate(product, valuesOf(product.input, tensors), layer.output.shape),
+  );
+  return requantizeAll(layer, accumulators, layer.addend && valuesOf(layer.addend, tensors));
+}
+
+/** Accumulators of all output elements, [H', W', O]. */
+export function accumulate(product: Product, x: Int32Array, outputShape: readonly number[]): Int32Array {
+  const { weights, depthwise, stride, padding } = product;
+  const [height, width, inputs] = product.input.shape as [number, number, number];
+  const [outHeight, outWidth, outputs] = outputShape as [number, number, number];
+  const [rows, columns] = weights.shape as [number, number];
+  const y = new Int32Array(outHeight * outWidth * outputs);
+  for (let oy = 0; oy < outHeight; oy++) {
+    for (let ox = 0; ox < outWidth; ox++) {
+      const to = (oy * outWidth + ox) * outputs;
+      for (let row = 0; row < rows; row++) {
+        const iy = oy * stride - padding + row;
+        if (iy < 0 || iy >= height) continue;
+        for (let column = 0; column < columns; column++) {
+          const ix = ox * stride - padding + column;
+          if (ix < 0 || ix >= width) continue;
+          const from = (iy * width + ix) * inputs;
+          const tap = row * columns + column;
+          if (depthwise) addDepthwise(y, to, x, from, weights.values, tap * outputs, outputs);
+          else addFull(y, to, x, from, weights.values, tap * inputs * outputs, inputs, outputs);
+        }
+      }
+    }
+  }
+  return y;
+}
+
+function addFull(
+  y: Int32Array,
+  to: number,
+  x: Int32Array,
+  from: number,
+  w: Int32Array,
+  tap: number,
+  inputs: number,
+  outputs: number,
+): void {
+  for (let i = 0; i < inputs; i++) {
+    const value = x[from + i]!;
+    if (value === 0) continue;
+    const row = tap + i * outputs;
+    for (let o = 0; o < outputs; o++) y[to + o]! += value * w[row + o]!;
+  }
+}
+
+function addDepthwise(
+  y: Int32Array,
+  to: number,
+  x: Int32Array,
+  from: number,
+  w: Int32Array,
+  tap: number,
+  channels: number,
+): void {
+  for (let c = 0; c < channels; c++) y[to + c]! += x[from + c]! * w[tap + c]!;
+}
+
+function requantizeAll(
+  layer: ConvolutionLayer,
+  accumulators: readonly Int32Array[],
+  addend: Int32Array | null,
+): Int32Array {
+  const channels = layer.output.shape[2]!;
+  const ofChannel = Array.from({ length: channels }, (_, channel) => channelFunction(layer, channel));
+  return Int32Array.from(accumulators[0]!, (_, index) =>
+    ofChannel[index % channels]!(
+      accumulators.map((values) => values[index]!),
+      addend ? addend[index]! : 0,
+    ),
+  );
+}
+
+type ChannelFunction = (accumulators: readonly number[], addend: number) => number;
+
+/** How one channel comes from its accumulators and the addend. */
+export function channelFunction(layer: ConvolutionLayer, channel: number): ChannelFunction {
+  return isExactInDoubles(layer, channel) ? doubleFunction(layer, channel) : bigFunction(layer, channel);
+}
+
+/** Whether every M·a + b, with the addend where it is added before the shift, is below 2^53 in magnitude. */
+export function isExactInDoubles({ products, requantization, addend }: ConvolutionLayer, channel: number): boolean {
+  const { multipliers, biases, shifts, addendShift, thresholds } = requantization;
+  let largest = Math.abs(Number(biases[channel]!));
+  for (const [index, { lo, hi }] of products.entries()) {
+    largest += Math.abs(multipliers[index]![channel]!) * Math.max(-lo[channel]!, hi[channel]!);
+  }
+  if (thresholds && addend) largest += 2 ** (addendShift + shifts[channel]!) * largestMagnitude(addend);
+  return largest < 2 ** 53;
+}
+
+function largestMagnitude({ grid }: IntegerTensor): number {
+  return Math.max(-leastOf(grid), grid.hi);
+}
+
+function doubleFunction({ requantization, output }: ConvolutionLayer, channel: number): ChannelFunction {
+  const { multipliers, shifts, addendShift, outputShift, thresholds } = requantization;
+  const [m0, m1] = multipliers.map((ofProduct) => ofProduct[channel]!) as [number, number?];
+  const bias = Number(requantization.biases[channel]!);
+  const sum = (accumulators: readonly number[]) =>
+    m0 * accumulators[0]! + (m1 === undefined ? 0 : m1 * accumulators[1]!) + bias;
+  const unit = 2 ** shifts[channel]!;
+  const [addendUnit, outputUnit] = [2 ** addendShift, 2 ** outputShift];
+  const { grid } = output;
+  if (!thresholds) {
+    const [lo, hi] = [leastOf(grid), grid.hi];
+    return (accumulators, addend) => {
+      const shifted = Math.floor(sum(accumulators) / unit) + addend * addendUnit;
+      return Math.min(Math.max(Math.floor(shifted / outputUnit), lo), hi);
+    };
+  }
+  const values = integersOf(grid);
+  const bounds = Array.from(thresholds, Number);
+  return (accumulators, addend) => {
+    const t = sum(accumulators) + addend * addendUnit * unit;
+    return values[bounds.filter((bound) => t >= bound).length]!;
+  };
+}
+
+function bigFunction({ requantization, output }: ConvolutionLayer, channel: number): ChannelFunction {
+  const { multipliers, biases, shifts, addendShift, outputShift, thresholds } = requantization;
+  const factors = multipliers.map((ofProduct) => BigInt(ofProduct[channel]!));
+  const sum = (accumulators: readonly number[]) =>
+    factors.reduce((total, factor, index) => total + factor * BigInt(accumulators[index]!), biases[channel]!);
+  const shift = BigInt(shifts[channel]!);
+  const { grid } = output;
+  if (!thresholds) {
+    const [lo, hi] = [leastOf(grid), grid.hi];
+    return (accumulators, addend) => {
+      const shifted = (sum(accumulators) >> shift) + (BigInt(addend) << BigInt(addendShift));
+      return Math.min(Math.max(Number(shifted >> BigInt(outputShift)), lo), hi);
+    };
+  }
+  const values = integersOf(grid);
+  return (accumulators, addend) => {
+    const t = sum(accumulators) + (BigInt(addend) << (BigInt(addendShift) + shift));
+    return values[thresholds.reduce((count, bound) => count + (t >= bound ? 1 : 0), 0)]!;
+  };
+}
+
+function maxPool({ size, stride, padding, input, output }: MaxPoolLayer, x: Int32Array): Int32Array {
+  const [height, width, channels] = input.shape as [number, number, number];
+  const [outHeight, outWidth] = output.shape as [number, number];
+  const y = new Int32Array(outHeight * outWidth * channels).fill(-(2 ** 31));
+  for (let oy = 0; oy < outHeight; oy++) {
+    for (let ox = 0; ox < outWidth; ox++) {
+      const to = (oy * outWidth + ox) * channels;
+      for (let tap = 0; tap < size * size; tap++) {
+        const iy = oy * stride - padding + Math.floor(tap / size);
+        const ix = ox * stride - padding + (tap % size);
+        if (iy < 0 || iy >= height || ix < 0 || ix >= width) continue;
+        const from = (iy * width + ix) * channels;
+        for (let c = 0; c < channels; c++) y[to + c] = Math.max(y[to + c]!, x[from + c]!);
+      }
+    }
+  }
+  return y;
+}
+
+function subsample({ stride, input, output }: SubsampleLayer, x: Int32Array): Int32Array {
+  const [, width, inputs] = input.shape as [number, number, number];
+  const [outHeight, outWidth, outputs] = output.shape as [number, number, number];
+  const y = new Int32Array(outHeight * outWidth * outputs);
+  for (let oy = 0; oy < outHeight; oy++) {
+    for (let ox = 0; ox < outWidth; ox++) {
+      const from = (oy * stride * width + ox * stride) * inputs;
+      y.set(x.subarray(from, from + inputs), (oy * outWidth + ox) * outputs);
+    }
+  }
+  return y;
+}
+
+function sumPool({ output }: SumPoolLayer, x: Int32Array): Int32Array {
+  const channels = output.shape[0]!;
+  const y = new Int32Array(channels);
+  for (let i = 0; i < x.length; i++) y[i % channels]! += x[i]!;
+  return y;
+}
+
+function classify(layer: ClassifierLayer, tensors: Tensors): Float64Array {
+  const { weights, bias, shifts, biasFactor, biasShift } = layer;
+  const x = valuesOf(layer.input, tensors);
+  const [inputs, outputs] = weights.shape as [number, number];
+  return Float64Array.from({ length: outputs }, (_, o) => {
+    let sum = 0;
+    for (let i = 0; i < inputs; i++) sum += x[i]! * weights.values[i * outputs + o]!;
+    return sum * 2 ** shifts[o]! + (bias ? bias.values[o]! * biasFactor * 2 ** biasShift : 0);
+  });
+}

@@ -1,0 +1,696 @@
+/**
+ * From a trained network to integers: walks the plan of the phase `evaluate`, which holds what engines compute, so that
+ * every network that can be trained is lowered by the same few rules. What is no integer on a device is refused with
+ * what would help.
+ */
+
+import { InputError } from '../errors.js';
+import type { AnyNode, Tensor } from '../graph/index.js';
+import { tensorOf } from '../program/quantizerReport.js';
+import type { TrainingProgram } from '../program/trainingProgram.js';
+import {
+  channelScale,
+  effectiveRange,
+  elementQuantizers,
+  type Quantizer,
+  type QuantizerCore,
+  tableBits,
+} from '../quant/index.js';
+import { boundedClassifier, boundedProduct } from './bounds.js';
+import {
+  type Channel,
+  type ChannelIntegers,
+  certify,
+  largestShift,
+  powerThreshold,
+  type Steps,
+} from './certificate.js';
+import {
+  bitLength,
+  type ClassifierLayer,
+  type ConvolutionLayer,
+  codeBits,
+  type Grid,
+  type IntegerLayer,
+  type IntegerNetwork,
+  type IntegerTensor,
+  type IntegerWeights,
+  integersOf,
+  leastOf,
+  type Product,
+  type Proof,
+  type Requantization,
+} from './integerNetwork.js';
+
+/** A batch normalisation by running moments: y = γ·((x − mean)·invstd) + β. */
+interface Normalisation {
+  readonly mean: ArrayLike<number>;
+  readonly invstd: ArrayLike<number>;
+  readonly gamma: ArrayLike<number>;
+  readonly beta: ArrayLike<number>;
+}
+
+/** A convolution's sums, each standing for sum·step of its channel. */
+interface Sums {
+  readonly product: Product;
+  readonly steps: readonly number[];
+}
+
+interface Normalised extends Sums {
+  readonly normalisation: Normalisation;
+}
+
+/** What a tensor of the plan is on the device. */
+type Value =
+  | { readonly type: 'parameter'; readonly name: string; readonly values: Float64Array }
+  | { readonly type: 'weights'; readonly weights: IntegerWeights }
+  | { readonly type: 'integers'; readonly tensor: IntegerTensor }
+  | { readonly type: 'sums'; readonly sums: Sums }
+  | { readonly type: 'normalised'; readonly terms: readonly Normalised[]; readonly addend: IntegerTensor | null }
+  | { readonly type: 'moments'; readonly mean: ArrayLike<number>; readonly invstd: ArrayLike<number> }
+  | { readonly type: 'classified' };
+
+/** A layer whose integers are certified, with what its channels have to compute. */
+export interface CertifiedLayer {
+  readonly layer: ConvolutionLayer;
+  readonly channels: readonly Channel[];
+}
+
+export interface Lowered {
+  readonly network: IntegerNetwork;
+  /** The layers with a certificate: what there is to check them against. */
+  readonly certified: readonly CertifiedLayer[];
+}
+
+const largestAccumulator = 2 ** 31 - 1;
+/** Levels of an activation that a byte holds, and of a weight. */
+const mostLevels = { unsigned: 255, signed: 127 } as const;
+
+/**
+ * Lowers a network whose program was built from trained values: its variables start from them.
+ *
+ * @throws InputError naming the tensor that no device could hold in integers, and what would help
+ */
+export function lowerNetwork(training: TrainingProgram, classes: readonly string[]): Lowered {
+  const lowering = new Lowering(training);
+  for (const node of training.plan.phases.evaluate!) lowering.visit(node);
+  const { layers, certified } = lowering;
+  if (layers.at(-1)?.op !== 'classifier') throw new InputError('the network ends in no classifier; nothing to ship');
+  return { network: { layers, classes }, certified };
+}
+
+class Lowering {
+  readonly layers: IntegerLayer[] = [];
+  readonly certified: CertifiedLayer[] = [];
+  readonly #values = new Map<number, Value>();
+  readonly #parameters: ReadonlyMap<string, Float64Array>;
+  readonly #ranges: readonly (readonly [e0: number, e1: number])[];
+  readonly #quantizers: readonly Quantizer[];
+  readonly #bits: readonly number[];
+
+  constructor({ variables }: TrainingProgram) {
+    const { quantizers, table } = variables;
+    this.#quantizers = quantizers;
+    this.#parameters = new Map(
+      [...variables.parameters, ...variables.running].map(({ name, start }) => [name, start] as const),
+    );
+    this.#ranges = quantizers.map((quantizer, row) => effectiveRange(quantizer, table[2 * row]!, table[2 * row + 1]!));
+    this.#bits = tableBits(quantizers, table);
+  }
+
+  visit(node: AnyNode): void {
+    switch (node.op) {
+      case 'gatherBatch':
+        this.#input(node);
+        break;
+      case 'prepareQuantizers':
+      case 'softmaxCrossEntropy':
+      case 'recordMetrics':
+        break;
+      case 'activation':
+        this.#activation(node);
+        break;
+      case 'quantizeChannels':
+        this.#weights(node.operands.x, node.results.y, node.attributes, node.operands.exponents);
+        break;
+      case 'conv2d':
+      case 'depthwiseConv2d':
+        this.#convolution(node);
+        break;
+      case 'runningStatistics':
+        this.#moments(node);
+        break;
+      case 'batchNorm':
+        this.#batchNorm(node);
+        break;
+      case 'add':
+        this.#add(node);
+        break;
+      case 'subsample':
+        this.#subsample(node);
+        break;
+      case 'maxPool':
+        this.#maxPool(node);
+        break;
+      case 'globalAveragePool':
+        this.#sumPool(node);
+        break;
+      case 'linear':
+        this.#classifier(node);
+        break;
+      case 'scale':
+        this.#scale(node);
+        break;
+      default:
+        throw new InputError(`${node.op} has no integer form yet; the network cannot be shipped`);
+    }
+  }
+
+  /** x = p·scale + offset of bytes p becomes u = k·p − z in steps of scale/k, the smallest k for which z is whole. */
+  #input({ results, attributes: { scale, offset } }: Node<'gatherBatch'>): void {
+    const [first] = scale;
+    if (first === undefined || scale.some((each) => each !== first)) {
+      throw new InputError(
+        `images: std differs between channels (${scale.map((each) => Number((1 / (255 * each)).toPrecision(4))).join(', ')}), ` +
+          'so they lie on no grid of integers; train with one std for all channels, such as normalise = shift',
+      );
+    }
+    const zeros = offset.map((each) => -each / first);
+    const factor = [1, 2, 4, 8, 16].find((k) => zeros.every((zero) => isWhole(zero * k)));
+    if (factor === undefined) {
+      throw new InputError(
+        `images: mean ${zeros.map((zero) => Number((zero / 255).toPrecision(4))).join(', ')} is no fraction of a grey ` +
+          'level, so images lie on no grid of integers; train with normalise = shift',
+      );
+    }
+    const offsets = zeros.map((zero) => Math.round(zero * factor));
+    const grid: Grid = { type: 'uniform', lo: -Math.max(...offsets), hi: 255 * factor - Math.min(...offsets) };
+    // Images stay bytes in memory; u is computed where they are read.
+    const output = tensor('images', imageShape(results.x), grid, first / factor, 8);
+    this.layers.push({ op: 'input', name: 'images', scale: factor, offsets, output });
+    this.#set(results.x, { type: 'integers', tensor: output });
+  }
+
+  #activation(node: Node<'activation'>): void {
+    const { x } = node.operands;
+    const source = this.#get(x);
+    const { activation } = node.attributes;
+    if (activation.type !== 'quantize') throw notQuantized(x.name, activation.type);
+    switch (source.type) {
+      case 'parameter':
+        this.#weights(x, node.results.y, activation, null);
+        break;
+      case 'normalised':
+        this.#requantize(source.terms, source.addend, activation, node.results.y);
+        break;
+      case 'integers':
+        this.#convert(source.tensor, activation, node.results.y);
+        break;
+      case 'sums':
+      case 'weights':
+      case 'moments':
+      case 'classified':
+        throw new InputError(`${x.name}: a quantizer behind ${source.type} has no integer form yet`);
+      default:
+        source satisfies never;
+    }
+  }
+
+  /** Master weights through their quantizer. */
+  #weights(x: Tensor, y: Tensor, { row, core }: { row: number; core: QuantizerCore }, exponents: Tensor | null): void {
+    const parameter = this.#get(x);
+    if (parameter.type !== 'parameter') throw new Error(`${x.name} is no parameter`);
+    const [e0, e1] = this.#ranges[row]!;
+    const channels = x.shape.at(-1)!;
+    const scales = exponents && Array.from(this.#parameter(exponents), channelScale);
+    const { value } = elementQuantizers[core];
+    const values = Int32Array.from(parameter.values, (weight, index) => {
+      const scale = scales ? scales[index % channels]! : 1;
+      return wholeMultiple(value(true, scale * e0, scale * e1, weight), scale * e0, parameter.name);
+    });
+    const grid = gridOf(core, true, e0, e1);
+    if (grid.type === 'uniform' && grid.hi > mostLevels.signed) {
+      throw new InputError(
+        `${parameter.name}: integers up to ±${grid.hi} need ${codeBits(grid)} bits, a weight may have 8; train it with ` +
+          'fewer (w_xmax_max, w_stepsize_min, or a budget)',
+      );
+    }
+    const weights: IntegerWeights = {
+      name: parameter.name,
+      shape: x.shape,
+      values,
+      grid,
+      step: e0,
+      channelExponents: scales && Int8Array.from(scales, Math.log2),
+      bits: this.#storedBits(row, grid),
+    };
+    this.#set(y, { type: 'weights', weights });
+  }
+
+  #convolution(node: Node<'conv2d'> | Node<'depthwiseConv2d'>): void {
+    const { x, w } = node.operands;
+    const { y } = node.results;
+    const input = this.#integers(x, `convolution with ${w.name}`);
+    const weights = this.#quantizedWeights(w);
+    const depthwise = node.op === 'depthwiseConv2d';
+    const { stride, padding } = node.attributes;
+    const product = boundedProduct({ input, weights, depthwise, stride, padding });
+    const worst = Math.max(...product.hi, ...product.lo.map((lo) => -lo));
+    if (worst > largestAccumulator) {
+      throw new InputError(
+        `${weights.name}: sums reach ${worst}, ${bitLength(worst) + 1} bits, a device's accumulator has 32; train it with ` +
+          'fewer bits or, where values are powers of two, a narrower range (xmin_min)',
+      );
+    }
+    const steps = channelSteps(input.step, weights, y.shape.at(-1)!);
+    this.#set(y, { type: 'sums', sums: { product, steps } });
+  }
+
+  #moments({ operands, results, attributes }: Node<'runningStatistics'>): void {
+    const variance = this.#parameter(operands.runningVariance);
+    const invstd = Float64Array.from(variance, (each) => 1 / Math.sqrt(each + attributes.epsilon));
+    this.#set(results.statistics, { type: 'moments', mean: this.#parameter(operands.runningMean), invstd });
+  }
+
+  #batchNorm({ operands, results, attributes }: Node<'batchNorm'>): void {
+    const { x, statistics, gamma, beta, shortcut } = operands;
+    const [sums, moments] = [this.#get(x), this.#get(statistics)];
+    if (sums.type !== 'sums' || moments.type !== 'moments')
+      throw new InputError(`${x.name}: only a convolution's result can be normalised in integers`);
+    const normalisation = {
+      mean: moments.mean,
+      invstd: moments.invstd,
+      gamma: this.#parameter(gamma),
+      beta: this.#parameter(beta),
+    };
+    const own: Value = { type: 'normalised', terms: [{ ...sums.sums, normalisation }], addend: null };
+    const together = shortcut ? this.#together(own, this.#get(shortcut), shortcut.name) : own;
+    const { activation } = attributes;
+    if (activation && activation.type !== 'quantize') throw notQuantized(results.y.name, activation.type);
+    if (activation) this.#requantize(together.terms, together.addend, activation, results.y);
+    else this.#set(results.y, together);
+  }
+
+  #add({ operands: { a, b }, results: { y } }: Node<'add'>): void {
+    this.#set(y, this.#together(this.#get(a), this.#get(b), b.name));
+  }
+
+  /** The sum of what convolutions and a tensor in memory give: two terms at most, and an addend. */
+  #together(a: Value, b: Value, name: string): Extract<Value, { type: 'normalised' }> {
+    const parts = [a, b].map((value): Extract<Value, { type: 'normalised' }> => {
+      if (value.type === 'normalised') return value;
+      if (value.type === 'integers') return { type: 'normalised', terms: [], addend: value.tensor };
+      throw new InputError(`${name}: is not quantized, so a sum with it stays float; quantize it, or train without it`);
+    });
+    const terms = parts.flatMap((part) => part.terms);
+    const addends = parts.flatMap(({ addend }) => addend ?? []);
+    if (terms.length > 2 || addends.length > 1) {
+      throw new InputError(`${name}: a sum of ${terms.length + addends.length} tensors needs a quantizer in between`);
+    }
+    return { type: 'normalised', terms, addend: addends[0] ?? null };
+  }
+
+  /** A quantizer on integers: each element by itself, as a depthwise convolution with a weight of 1. */
+  #convert(input: IntegerTensor, activation: Quantization, y: Tensor): void {
+    const channels = input.shape.at(-1)!;
+    const ones: IntegerWeights = {
+      name: '',
+      shape: [1, 1, channels],
+      values: new Int32Array(channels).fill(1),
+      grid: { type: 'uniform', lo: 0, hi: 1 },
+      step: 1,
+      channelExponents: null,
+      bits: 0,
+    };
+    const product = boundedProduct({ input, weights: ones, depthwise: true, stride: 1, padding: 0 });
+    const zeros = new Float64Array(channels);
+    const units = new Float64Array(channels).fill(1);
+    const normalisation = { mean: zeros, invstd: units, gamma: units, beta: zeros };
+    this.#requantize([{ product, steps: Array.from(units, () => input.step), normalisation }], null, activation, y);
+  }
+
+  #requantize(
+    terms: readonly Normalised[],
+    addend: IntegerTensor | null,
+    { row, core, signed }: Quantization,
+    y: Tensor,
+  ): void {
+    const quantizer = this.#quantizers[row]!;
+    const [e0, e1] = this.#ranges[row]!;
+    const name = tensorOf(quantizer.name);
+    if (terms.length === 0)
+      throw new InputError(`${name}: a quantizer behind a sum without a convolution has no integer form yet`);
+    const grid = gridOf(core, signed, e0, e1);
+    if (grid.type === 'uniform' && grid.hi > mostLevels[signed ? 'signed' : 'unsigned']) {
+      throw new InputError(
+        `${name}: integers up to ${grid.hi} need ${codeBits(grid)} bits, a byte holds 8; train it with fewer ` +
+          '(a_xmax_max, a_stepsize_min, or a budget)',
+      );
+    }
+    const output = tensor(name, imageShape(y), grid, e0, this.#storedBits(row, grid));
+    const target: Target = { output, core, signed, e0, e1 };
+    const products = terms.map(({ product }) => product);
+    const [first] = terms;
+    const single = terms.length === 1 && first ? certified(first, addend, target) : null;
+    const { requantization, proof, channels } = single ?? defined(terms, addend, target);
+    const layer: ConvolutionLayer = { op: 'convolution', name, products, addend, requantization, proof, output };
+    this.layers.push(layer);
+    if (channels) this.certified.push({ layer, channels });
+    this.#set(y, { type: 'integers', tensor: output });
+  }
+
+  #subsample({ operands: { x }, results: { y }, attributes: { stride } }: Node<'subsample'>): void {
+    const input = this.#integers(x, 'shortcut');
+    const name = `${input.name}/every ${stride}`;
+    const output: IntegerTensor = { ...input, name, shape: imageShape(y), usedChannels: input.usedChannels };
+    this.layers.push({ op: 'subsample', name, stride, input, output });
+    this.#set(y, { type: 'integers', tensor: output });
+  }
+
+  #maxPool({ operands: { x }, results: { y }, attributes }: Node<'maxPool'>): void {
+    const input = this.#integers(x, 'max pooling');
+    const { size, stride, padding } = attributes;
+    const output: IntegerTensor = { ...input, name: `${input.name}/max`, shape: imageShape(y) };
+    this.layers.push({ op: 'maxPool', name: output.name, size, stride, padding, input, output });
+    this.#set(y, { type: 'integers', tensor: output });
+  }
+
+  #sumPool({ operands: { x }, results: { y } }: Node<'globalAveragePool'>): void {
+    const input = this.#integers(x, 'global average');
+    const pixels = input.shape[0]! * input.shape[1]!;
+    const [lo, hi] = [leastOf(input.grid) * pixels, input.grid.hi * pixels];
+    const grid: Grid = { type: 'uniform', lo, hi };
+    const output = tensor(`${input.name}/sum`, imageShape(y), grid, input.step / pixels, 32);
+    this.layers.push({ op: 'sumPool', name: output.name, input, output });
+    this.#set(y, { type: 'integers', tensor: output });
+  }
+
+  #classifier({ operands, results }: Node<'linear'>): void {
+    const input = this.#integers(operands.x, 'classifier');
+    const weights = this.#quantizedWeights(operands.w);
+    const bias = this.#quantizedWeights(operands.b);
+    this.layers.push(classifierLayer(input, weights, bias, this.#pixelsOf(input)));
+    this.#set(results.y, { type: 'classified' });
+  }
+
+  /** Pixels that the classifier's input is a sum over; 1 where it is none. */
+  #pixelsOf(input: IntegerTensor): number {
+    const source = this.layers.find((layer) => layer.op === 'sumPool' && layer.output === input);
+    return source?.op === 'sumPool' ? source.input.shape[0]! * source.input.shape[1]! : 1;
+  }
+
+  #scale({ operands, results }: Node<'scale'>): void {
+    const last = this.layers.at(-1);
+    if (last?.op !== 'classifier') throw new InputError(`${operands.x.name}: only logits can be scaled in integers`);
+    const factor = this.#parameter(operands.factor)[0]!;
+    if (!(Math.abs(factor) > 0)) throw new InputError(`${operands.factor.name} is ${factor}: all logits are the same`);
+    this.layers[this.layers.length - 1] = scaledClassifier(last, factor);
+    this.#set(results.y, { type: 'classified' });
+  }
+
+  /** Bits in memory: those that the quantizer says it has; more where its published form has levels beyond them. */
+  #storedBits(row: number, grid: Grid): number {
+    return Math.max(this.#bits[row]!, codeBits(grid));
+  }
+
+  #set(tensor: Tensor, value: Value): void {
+    this.#values.set(tensor.id, value);
+  }
+
+  #get(tensor: Tensor): Value {
+    const known = this.#values.get(tensor.id);
+    if (known) return known;
+    return { type: 'parameter', name: tensor.name, values: this.#parameter(tensor) };
+  }
+
+  /** The trained values of a parameter or a running moment. */
+  #parameter({ name }: Tensor): Float64Array {
+    const values = this.#parameters.get(name);
+    if (!values) throw new Error(`${name} is neither computed nor learned`);
+    return values;
+  }
+
+  #integers(x: Tensor, reader: string): IntegerTensor {
+    const value = this.#get(x);
+    if (value.type === 'integers') return value.tensor;
+    throw new InputError(
+      `${x.name}: has no quantizer, but the ${reader} reads it, so it would stay float on the device; quantize every ` +
+        'activation (a_quantize), those without ReLU too where the network has any',
+    );
+  }
+
+  #quantizedWeights(w: Tensor): IntegerWeights {
+    const value = this.#get(w);
+    if (value.type === 'weights') return value.weights;
+    throw new InputError(`${w.name}: is not quantized; set w_quantize, and let no rule in layers say none`);
+  }
+}
+
+type Node<K extends AnyNode['op']> = Extract<AnyNode, { readonly op: K }>;
+type Quantization = { readonly row: number; readonly core: QuantizerCore; readonly signed: boolean };
+
+/** What a layer's output has to be. */
+interface Target {
+  readonly output: IntegerTensor;
+  readonly core: QuantizerCore;
+  readonly signed: boolean;
+  readonly e0: number;
+  readonly e1: number;
+}
+
+interface Requantized {
+  readonly requantization: Requantization;
+  readonly proof: Proof;
+  readonly channels: readonly Channel[] | null;
+}
+
+/** The certified integers of one convolution's sums, or null where a channel has none. */
+function certified(term: Normalised, addend: IntegerTensor | null, target: Target): Requantized | null {
+  const { output } = target;
+  const count = output.shape[2]!;
+  const channels = Array.from({ length: count }, (_, channel) => channelOf(term, addend, target, channel));
+  const integers = output.grid.type === 'uniform' ? separately(channels) : withOneShift(channels);
+  if (!integers) return null;
+  const accumulators = channels.reduce((sum, { lo, hi }) => sum + hi - lo + 1, 0);
+  const { steps } = channels[0]!;
+  const requantization: Requantization = {
+    multipliers: [Int32Array.from(integers, ({ multiplier }) => multiplier)],
+    biases: BigInt64Array.from(integers, ({ bias }) => bias),
+    shifts: Uint8Array.from(integers, ({ shift }) => shift),
+    addendShift: steps.addendShift,
+    outputShift: steps.outputShift,
+    thresholds: thresholdsOf(steps, integers[0]!.shift),
+  };
+  const addends = addend ? integersOf(addend.grid).length : 1;
+  return { requantization, proof: { type: 'proven', accumulators, addends }, channels };
+}
+
+function separately(channels: readonly Channel[]): ChannelIntegers[] | null {
+  const integers = channels.map((channel) => certify(channel));
+  return integers.every((each) => each !== null) ? integers : null;
+}
+
+/** Powers of two are found by comparison with thresholds, which are the same for all channels. */
+function withOneShift(channels: readonly Channel[]): ChannelIntegers[] | null {
+  for (let shift = 0; shift <= largestShift; ) {
+    const integers = separatelyFrom(channels, shift);
+    if (!integers) return null;
+    const largest = Math.max(...integers.map((each) => each.shift));
+    if (integers.every((each) => each.shift === largest)) return integers;
+    shift = Math.max(largest, shift + 1);
+  }
+  return null;
+}
+
+function separatelyFrom(channels: readonly Channel[], leastShift: number): ChannelIntegers[] | null {
+  const integers = channels.map((channel) => certify(channel, leastShift));
+  return integers.every((each) => each !== null) ? integers : null;
+}
+
+/** Integers rounded to 31 bits, for sums that no certificate covers: they are the network's definition. */
+function defined(terms: readonly Normalised[], addend: IntegerTensor | null, target: Target): Requantized {
+  const { output } = target;
+  const count = output.shape[2]!;
+  const reason =
+    terms.length > 1 ? 'a sum of two convolutions' : 'the float64 reference is no staircase of 31-bit multipliers';
+  const { steps, unit } = stepsOf(addend, target);
+  const ofChannel = Array.from({ length: count }, (_, channel) => terms.map((term) => affine(term, channel, unit)));
+  const largest = Math.max(...ofChannel.flatMap((each) => each.map(({ slope }) => Math.abs(slope))));
+  // One shift for all: the largest multiplier has 31 bits, and t stays within 63.
+  const shift = Math.min(largestShift - 32, Math.max(0, 30 - Math.ceil(Math.log2(largest || 1))));
+  const scale = 2 ** shift;
+  const half = steps.type === 'uniform' ? 2 ** (steps.outputShift - 1) : 0;
+  const requantization: Requantization = {
+    multipliers: terms.map((_, term) => Int32Array.from(ofChannel, (each) => Math.round(each[term]!.slope * scale))),
+    biases: BigInt64Array.from(ofChannel, (each) =>
+      BigInt(Math.round((each.reduce((sum, { offset }) => sum + offset, 0) + half) * scale)),
+    ),
+    shifts: new Uint8Array(count).fill(shift),
+    addendShift: steps.addendShift,
+    outputShift: steps.outputShift,
+    thresholds: thresholdsOf(steps, shift),
+  };
+  return { requantization, proof: { type: 'definition', reason }, channels: null };
+}
+
+function thresholdsOf(steps: Steps, shift: number): BigInt64Array | null {
+  if (steps.type === 'uniform') return null;
+  return BigInt64Array.from(steps.boundaries, ({ from }) => powerThreshold(steps, from, shift));
+}
+
+/** What a channel has to compute, in the order of operations of the float64 reference engine. */
+function channelOf(
+  { product, steps: sumSteps, normalisation }: Normalised,
+  addend: IntegerTensor | null,
+  target: Target,
+  channel: number,
+): Channel {
+  const { core, signed, e0, e1 } = target;
+  const [mean, invstd, gamma, beta] = [
+    normalisation.mean[channel]!,
+    normalisation.invstd[channel]!,
+    normalisation.gamma[channel]!,
+    normalisation.beta[channel]!,
+  ];
+  const step = sumSteps[channel]!;
+  const { value } = elementQuantizers[core];
+  const { steps, unit } = stepsOf(addend, target);
+  const addendStep = addend?.step ?? 0;
+  return {
+    lo: product.lo[channel]!,
+    hi: product.hi[channel]!,
+    addends: addend && channel < addend.usedChannels ? integersOf(addend.grid) : [0],
+    reference: (accumulator, added) => {
+      const z = gamma * ((accumulator * step - mean) * invstd) + beta + added * addendStep;
+      return value(signed, e0, e1, z) / e0;
+    },
+    ...affine({ product, steps: sumSteps, normalisation }, channel, unit),
+    steps,
+  };
+}
+
+/** γ·((a·step − mean)·invstd) + β as slope·a + offset, in multiples of `unit`. */
+function affine(
+  { steps, normalisation }: Normalised,
+  channel: number,
+  unit: number,
+): { slope: number; offset: number } {
+  const factor = normalisation.gamma[channel]! * normalisation.invstd[channel]!;
+  return {
+    slope: (factor * steps[channel]!) / unit,
+    offset: (normalisation.beta[channel]! - factor * normalisation.mean[channel]!) / unit,
+  };
+}
+
+/** How the output is cut into steps, in units of the finer of its own step and the addend's. */
+function stepsOf(addend: IntegerTensor | null, { output, e0 }: Target): { steps: Steps; unit: number } {
+  const unit = Math.min(e0, addend?.step ?? e0);
+  const [outputShift, addendShift] = [exactLog2(e0 / unit), exactLog2((addend?.step ?? unit) / unit)];
+  const { grid } = output;
+  if (grid.type === 'uniform') {
+    return { steps: { type: 'uniform', lo: grid.lo, hi: grid.hi, outputShift, addendShift }, unit };
+  }
+  const boundaries = integersOf(grid)
+    .slice(1)
+    .map((value) => ({ value, from: boundaryBelow(value, grid.signed) }));
+  return { steps: { type: 'powers', boundaries, outputShift, addendShift }, unit };
+}
+
+/** The number, in output steps, from which on the output is a given power of two: halfway in the logarithm. */
+function boundaryBelow(value: number, signed: boolean): number {
+  if (value < 0) return value * Math.SQRT2;
+  return signed && value === 1 ? 0 : value * Math.SQRT1_2;
+}
+
+/** The integers that a quantizer puts out, in multiples of e0. */
+function gridOf(core: QuantizerCore, signed: boolean, e0: number, e1: number): Grid {
+  const hi = Math.round(elementQuantizers[core].value(signed, e0, e1, Number.MAX_VALUE) / e0);
+  switch (core) {
+    case 'uniform':
+    case 'fixedUniform':
+      return { type: 'uniform', lo: signed ? -hi : 0, hi };
+    case 'pow2':
+    case 'fixedPow2':
+      return { type: 'powers', signed, hi };
+    default:
+      return core satisfies never;
+  }
+}
+
+/** What an accumulator of 1 stands for, channel by channel. */
+function channelSteps(inputStep: number, { step, channelExponents }: IntegerWeights, channels: number): number[] {
+  return Array.from({ length: channels }, (_, channel) => {
+    return inputStep * step * (channelExponents ? 2 ** channelExponents[channel]! : 1);
+  });
+}
+
+/** All logits in one unit: the finest of the products' and the bias's steps, a power of two apart from each other. */
+function classifierLayer(
+  input: IntegerTensor,
+  weights: IntegerWeights,
+  bias: IntegerWeights,
+  pixels: number,
+): ClassifierLayer {
+  const outputs = weights.shape[1]!;
+  const steps = channelSteps(input.step, weights, outputs);
+  const biasStep = bias.step / pixels;
+  const unit = Math.min(...steps, biasStep);
+  const shifts = Uint8Array.from(steps, (step) => exactLog2(step / unit));
+  const biasShift = exactLog2(biasStep / unit);
+  const layer = boundedClassifier({
+    ...{ op: 'classifier', name: 'logits', input, weights, bias, shifts, biasFactor: pixels, biasShift, unit },
+  });
+  const worst = Math.max(layer.sums.hi, -layer.sums.lo);
+  if (worst > largestAccumulator) {
+    throw new InputError(
+      `${weights.name}: sums reach ${worst}, a device's accumulator has 32 bits; train it with fewer bits`,
+    );
+  }
+  return layer;
+}
+
+function tensor(name: string, shape: readonly number[], grid: Grid, step: number, bits: number): IntegerTensor {
+  return { name, shape, grid, step, bits, usedChannels: shape.at(-1)! };
+}
+
+/** Logits times a number; a negative one goes into the weights, so that the largest integer is the largest logit. */
+function scaledClassifier(layer: ClassifierLayer, factor: number): ClassifierLayer {
+  const unit = layer.unit * Math.abs(factor);
+  if (factor > 0) return { ...layer, unit };
+  const negated = (weights: IntegerWeights) => ({ ...weights, values: weights.values.map((value) => -value) });
+  return boundedClassifier({
+    ...layer,
+    ...{ unit, weights: negated(layer.weights), bias: layer.bias && negated(layer.bias) },
+  });
+}
+
+/** The shape for one image. */
+function imageShape({ shape }: Tensor): number[] {
+  return shape.slice(1);
+}
+
+function isWhole(value: number): boolean {
+  return Math.abs(value - Math.round(value)) < 1e-9;
+}
+
+function wholeMultiple(value: number, step: number, name: string): number {
+  const multiple = value / step;
+  if (Number.isInteger(multiple)) return multiple;
+  throw new InputError(`${name}: ${value} is no multiple of its step ${step}; are its parameters finite?`);
+}
+
+/** log2 of a power of two. */
+function exactLog2(value: number): number {
+  const exponent = Math.round(Math.log2(value));
+  if (2 ** exponent === value) return exponent;
+  throw new InputError(
+    `steps that are added differ by ${value}, which is no power of two; they share no grid of integers`,
+  );
+}
+
+function notQuantized(name: string, activation: string): InputError {
+  return new InputError(
+    `${name}: its ${activation} is not quantized, so it would stay float on the device; train a section with a_quantize, ` +
+      'or export the float network',
+  );
+}

@@ -1,0 +1,320 @@
+/**
+ * The packed file: an integer network as a safetensors file of bit streams, whose weights take as many bytes as the
+ * budget says. Metadata: `format`, `version`, `network` (JSON: classes, tensors, layers) and `crc32` of all else. A layer
+ * names its tensors; what it has per channel lies in tensors of the file called LAYER:multipliers, LAYER:biases,
+ * LAYER:shifts and LAYER:thresholds, and every weight is a stream under its own name.
+ */
+
+import { InputError } from '../errors.js';
+import { decodeSafetensors, encodeSafetensors, type NamedTensor, type Safetensors } from '../weights/safetensors.js';
+import { packIntegers, streamBytes, unpackIntegers } from './bitStream.js';
+import { boundedClassifier, boundedProduct } from './bounds.js';
+import { crc32 } from './crc32.js';
+import type {
+  ConvolutionLayer,
+  Grid,
+  IntegerLayer,
+  IntegerNetwork,
+  IntegerTensor,
+  IntegerWeights,
+  Proof,
+} from './integerNetwork.js';
+import { array, choice, integer, number, record, sizes, text } from './json.js';
+
+const FORMAT = 'mpdnn-integer';
+const VERSION = '1';
+
+/** Weights as the file describes them; their values are a stream. */
+interface WeightsEntry {
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly grid: Grid;
+  readonly step: number;
+  readonly bits: number;
+  readonly channelExponents: readonly number[] | null;
+}
+
+/** The bytes of a packed file. */
+export function packNetwork(network: IntegerNetwork, metadata: Readonly<Record<string, string>> = {}): Uint8Array {
+  const files = network.layers.flatMap(tensorsOf);
+  const description = JSON.stringify({
+    classes: network.classes,
+    tensors: tensorsIn(network),
+    layers: network.layers.map(layerEntry),
+  });
+  const others = { ...metadata, format: FORMAT, version: VERSION, network: description };
+  return encodeSafetensors(files, { ...others, crc32: checksum(files, others) });
+}
+
+/**
+ * The network of a packed file called `source`.
+ *
+ * @throws InputError if it is damaged, no packed file, or of another version
+ */
+export function unpackNetwork(bytes: Uint8Array, source: string): IntegerNetwork {
+  const file = decodeSafetensors(bytes, source);
+  const { format, version, network, crc32: written, ...others } = file.metadata;
+  if (format !== FORMAT) throw new InputError(`${source}: no packed network, its format is ${format ?? 'not named'}`);
+  if (version !== VERSION) {
+    throw new InputError(`${source}: has version ${version}, this program reads version ${VERSION}; export it anew`);
+  }
+  const described = { ...others, format, version, network: network ?? '' };
+  if (written !== checksum([...file.tensors.values()], described)) {
+    throw new InputError(`${source}: damaged, its contents do not fit its checksum`);
+  }
+  try {
+    return networkOf(JSON.parse(network ?? ''), file);
+  } catch (error) {
+    throw new InputError(`${source}: damaged, ${(error as Error).message}`);
+  }
+}
+
+function checksum(tensors: readonly NamedTensor[], metadata: Readonly<Record<string, string>>): string {
+  let crc = crc32(new TextEncoder().encode(JSON.stringify(Object.entries(metadata).sort())));
+  for (const { name, shape, data } of [...tensors].sort((a, b) => (a.name < b.name ? -1 : 1))) {
+    crc = crc32(new TextEncoder().encode(JSON.stringify([name, shape])), crc);
+    crc = crc32(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), crc);
+  }
+  return crc.toString(16).padStart(8, '0');
+}
+
+function tensorsIn({ layers }: IntegerNetwork): IntegerTensor[] {
+  return layers.flatMap((layer) => (layer.op === 'classifier' ? [] : [layer.output]));
+}
+
+/** The weights that a layer has, in the order of its definition. */
+export function weightsOfLayer(layer: IntegerLayer): IntegerWeights[] {
+  switch (layer.op) {
+    case 'convolution':
+      return layer.products.map(({ weights }) => weights);
+    case 'classifier':
+      return [layer.weights, ...(layer.bias ? [layer.bias] : [])];
+    case 'input':
+    case 'maxPool':
+    case 'subsample':
+    case 'sumPool':
+      return [];
+    default:
+      return layer satisfies never;
+  }
+}
+
+/** The tensors of the file that belong to a layer. */
+function tensorsOf(layer: IntegerLayer): NamedTensor[] {
+  const streams = weightsOfLayer(layer).map(({ name, values, grid, bits }) =>
+    vector(name, packIntegers(values, grid, bits)),
+  );
+  if (layer.op === 'classifier') return [...streams, vector(`${layer.name}:shifts`, layer.shifts)];
+  if (layer.op !== 'convolution') return streams;
+  const { multipliers, biases, shifts, thresholds } = layer.requantization;
+  return [
+    ...streams,
+    vector(`${layer.name}:multipliers`, narrow(multipliers.flatMap((values) => [...values]))),
+    vector(`${layer.name}:biases`, narrowBig(biases)),
+    vector(`${layer.name}:shifts`, shifts),
+    ...(thresholds ? [vector(`${layer.name}:thresholds`, thresholds)] : []),
+  ];
+}
+
+function vector(name: string, data: NamedTensor['data']): NamedTensor {
+  return { name, shape: [data.length], data };
+}
+
+function narrow(values: readonly number[]): Int16Array | Int32Array {
+  return values.every((value) => value === (value << 16) >> 16) ? Int16Array.from(values) : Int32Array.from(values);
+}
+
+function narrowBig(values: BigInt64Array): Int32Array | BigInt64Array {
+  return values.every((value) => BigInt.asIntN(32, value) === value) ? Int32Array.from(values, Number) : values;
+}
+
+function weightsEntry({ name, shape, grid, step, bits, channelExponents }: IntegerWeights): WeightsEntry {
+  return { name, shape, grid, step, bits, channelExponents: channelExponents && [...channelExponents] };
+}
+
+/** A layer as JSON: tensors by name, vectors left to the file. */
+function layerEntry(layer: IntegerLayer): object {
+  switch (layer.op) {
+    case 'input': {
+      const { op, name, scale, offsets, output } = layer;
+      return { op, name, scale, offsets, output: output.name };
+    }
+    case 'convolution': {
+      const { op, name, products, addend, proof, output } = layer;
+      const { addendShift, outputShift, thresholds } = layer.requantization;
+      return {
+        ...{ op, name, addend: addend?.name ?? null, addendShift, outputShift, thresholds: thresholds !== null, proof },
+        products: products.map(({ input, weights, depthwise, stride, padding }) => {
+          return { input: input.name, weights: weightsEntry(weights), depthwise, stride, padding };
+        }),
+        output: output.name,
+      };
+    }
+    case 'maxPool':
+    case 'subsample':
+    case 'sumPool':
+      return { ...layer, input: layer.input.name, output: layer.output.name };
+    case 'classifier': {
+      const { op, name, input, weights, bias, biasFactor, biasShift, unit } = layer;
+      const described = { weights: weightsEntry(weights), bias: bias && weightsEntry(bias) };
+      return { op, name, input: input.name, ...described, biasFactor, biasShift, unit };
+    }
+    default:
+      return layer satisfies never;
+  }
+}
+
+function networkOf(json: unknown, file: Safetensors): IntegerNetwork {
+  const root = record(json, 'network');
+  const tensors = new Map(array(root.tensors, 'tensors', tensorOf).map((tensor) => [tensor.name, tensor] as const));
+  const layers = array(root.layers, 'layers', (layer) => layerOf(layer, tensors, file));
+  if (layers[0]?.op !== 'input' || layers.at(-1)?.op !== 'classifier') {
+    throw new Error('its layers do not go from an input to a classifier');
+  }
+  return { classes: array(root.classes, 'classes', (name) => text(name, 'class')), layers };
+}
+
+function tensorOf(json: unknown): IntegerTensor {
+  const { name, shape, grid, step, bits, usedChannels } = record(json, 'tensor');
+  return {
+    name: text(name, 'name of a tensor'),
+    shape: sizes(shape, 'shape'),
+    grid: gridOf(grid),
+    step: number(step, 'step'),
+    bits: integer(bits, 'bits', 1, 32),
+    usedChannels: integer(usedChannels, 'usedChannels', 1, sizes(shape, 'shape').at(-1)!),
+  };
+}
+
+function gridOf(json: unknown): Grid {
+  const fields = record(json, 'grid');
+  const hi = integer(fields.hi, 'hi', 0, 2 ** 31 - 1);
+  if (choice(fields.type, 'type of a grid', ['uniform', 'powers']) === 'powers') {
+    if (2 ** Math.round(Math.log2(hi)) !== hi) throw new Error(`hi ${hi} is no power of two`);
+    return { type: 'powers', signed: fields.signed === true, hi };
+  }
+  return { type: 'uniform', lo: integer(fields.lo, 'lo', -(2 ** 31), 0), hi };
+}
+
+type TensorOf = (json: unknown) => IntegerTensor;
+
+function layerOf(json: unknown, tensors: ReadonlyMap<string, IntegerTensor>, file: Safetensors): IntegerLayer {
+  const fields = record(json, 'layer');
+  const name = text(fields.name, 'name of a layer');
+  const tensor: TensorOf = (named) => {
+    const found = tensors.get(text(named, `a tensor of ${name}`));
+    if (!found) throw new Error(`${name} names a tensor ${named} that is not there`);
+    return found;
+  };
+  const op = choice(fields.op, `op of ${name}`, operations);
+  switch (op) {
+    case 'input': {
+      const scale = integer(fields.scale, 'scale', 1, 16);
+      const offsets = array(fields.offsets, 'offsets', (offset) => integer(offset, 'offset', -(2 ** 20), 2 ** 20));
+      return { op, name, scale, offsets, output: tensor(fields.output) };
+    }
+    case 'convolution':
+      return convolutionOf(fields, name, tensor, file);
+    case 'maxPool': {
+      const size = integer(fields.size, 'size', 1, 16);
+      return { op, name, size, ...strides(fields), input: tensor(fields.input), output: tensor(fields.output) };
+    }
+    case 'subsample': {
+      const { stride } = strides(fields);
+      return { op, name, stride, input: tensor(fields.input), output: tensor(fields.output) };
+    }
+    case 'sumPool':
+      return { op, name, input: tensor(fields.input), output: tensor(fields.output) };
+    case 'classifier': {
+      const weights = weightsOf(fields.weights, file);
+      return boundedClassifier({
+        ...{ op, name, input: tensor(fields.input), weights },
+        bias: fields.bias === null ? null : weightsOf(fields.bias, file),
+        shifts: Uint8Array.from(numbersOf(file, `${name}:shifts`, weights.shape.at(-1)!)),
+        biasFactor: integer(fields.biasFactor, 'biasFactor', 1, 2 ** 20),
+        biasShift: integer(fields.biasShift, 'biasShift', 0, 31),
+        unit: number(fields.unit, 'unit'),
+      });
+    }
+    default:
+      return op satisfies never;
+  }
+}
+
+const operations = ['input', 'convolution', 'maxPool', 'subsample', 'sumPool', 'classifier'] as const;
+
+function strides({ stride, padding = 0 }: Fields): { stride: number; padding: number } {
+  return { stride: integer(stride, 'stride', 1, 16), padding: integer(padding, 'padding', 0, 15) };
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+
+function convolutionOf(fields: Fields, name: string, tensor: TensorOf, file: Safetensors): ConvolutionLayer {
+  const output = tensor(fields.output);
+  const channels = output.shape.at(-1)!;
+  const products = array(fields.products, 'products', (json) => {
+    const product = record(json, 'product');
+    const weights = weightsOf(product.weights, file);
+    if (weights.shape.at(-1) !== channels) throw new Error(`${weights.name} has other channels than ${output.name}`);
+    const depthwise = product.depthwise === true;
+    return boundedProduct({ input: tensor(product.input), weights, depthwise, ...strides(product) });
+  });
+  const multipliers = Int32Array.from(numbersOf(file, `${name}:multipliers`, products.length * channels));
+  return {
+    ...{ op: 'convolution', name, products, output, proof: proofOf(fields.proof) },
+    addend: fields.addend === null ? null : tensor(fields.addend),
+    requantization: {
+      multipliers: products.map((_, index) => multipliers.slice(index * channels, (index + 1) * channels)),
+      biases: bigsOf(file, `${name}:biases`, channels),
+      shifts: Uint8Array.from(numbersOf(file, `${name}:shifts`, channels)),
+      addendShift: integer(fields.addendShift, 'addendShift', 0, 31),
+      outputShift: integer(fields.outputShift, 'outputShift', 0, 31),
+      thresholds: fields.thresholds === true ? bigsOf(file, `${name}:thresholds`) : null,
+    },
+  };
+}
+
+function proofOf(json: unknown): Proof {
+  const { type, accumulators, addends, reason } = record(json, 'proof');
+  if (choice(type, 'type of a proof', ['proven', 'definition']) === 'definition') {
+    return { type: 'definition', reason: text(reason, 'reason') };
+  }
+  return { type: 'proven', accumulators: number(accumulators, 'accumulators'), addends: number(addends, 'addends') };
+}
+
+function weightsOf(json: unknown, file: Safetensors): IntegerWeights {
+  const fields = record(json, 'weights');
+  const name = text(fields.name, 'name of weights');
+  const shape = sizes(fields.shape, `shape of ${name}`);
+  const bits = integer(fields.bits, `bits of ${name}`, 0, 16);
+  const grid = gridOf(fields.grid);
+  const count = shape.reduce((product, size) => product * size, 1);
+  const stream = file.tensors.get(name)?.data;
+  if (!(stream instanceof Uint8Array) || stream.length !== streamBytes(count, bits)) {
+    throw new Error(`${name}: is no stream of ${count} integers of ${bits} bits`);
+  }
+  const exponents = fields.channelExponents;
+  return {
+    ...{ name, shape, grid, bits, step: number(fields.step, `step of ${name}`) },
+    values: unpackIntegers(stream, count, grid, bits),
+    channelExponents:
+      exponents === null
+        ? null
+        : Int8Array.from(array(exponents, 'channelExponents', (each) => integer(each, 'exponent', -64, 64))),
+  };
+}
+
+/** A vector of the file, of `length` numbers where that is known. */
+function numbersOf(file: Safetensors, name: string, length?: number): number[] {
+  return Array.from(bigsOf(file, name, length), Number);
+}
+
+function bigsOf(file: Safetensors, name: string, length?: number): BigInt64Array {
+  const values = file.tensors.get(name)?.data;
+  if (!values || (length !== undefined && values.length !== length)) {
+    throw new Error(
+      `${name} has ${values?.length ?? 'no'} numbers${length === undefined ? '' : ` instead of ${length}`}`,
+    );
+  }
+  return BigInt64Array.from(Array.from(values as Iterable<number | bigint>, BigInt));
+}

@@ -1,0 +1,98 @@
+/**
+ * The last look before anything is written: the network as its file will be read again, against the trained one. Every
+ * weight is compared, and every certified channel is checked at both sides of each step of its reference.
+ */
+
+import { firstDifference } from './certificate.js';
+import type { ConvolutionLayer, IntegerLayer, IntegerNetwork, IntegerWeights } from './integerNetwork.js';
+import type { Lowered } from './lowering.js';
+import { weightsOfLayer } from './packedFile.js';
+
+/** The first fault of a network that should equal a lowered one, in words, or null if there is none. */
+export function networkFault(network: IntegerNetwork, { network: wanted, certified }: Lowered): string | null {
+  if (network.layers.length !== wanted.layers.length) {
+    return `it has ${network.layers.length} layers instead of ${wanted.layers.length}`;
+  }
+  const channelsOf = new Map(certified.map(({ layer, channels }) => [layer.name, channels] as const));
+  for (const [index, layer] of network.layers.entries()) {
+    const reference = wanted.layers[index]!;
+    const fault = weightFault(layer, reference) ?? integersFault(layer, reference, channelsOf);
+    if (fault) return fault;
+  }
+  return null;
+}
+
+function weightFault(layer: IntegerLayer, reference: IntegerLayer): string | null {
+  const wanted = weightsOfLayer(reference);
+  for (const [index, weights] of weightsOfLayer(layer).entries()) {
+    const fault = valuesFault(weights, wanted[index]);
+    if (fault) return `layer ${layer.name}, ${fault}`;
+  }
+  return null;
+}
+
+/** A weight that differs, with the accumulator that it changes: that of an input which is 1 there and 0 elsewhere. */
+function valuesFault(weights: IntegerWeights, wanted: IntegerWeights | undefined): string | null {
+  if (!wanted || wanted.values.length !== weights.values.length) return `${weights.name}: has other weights`;
+  const at = weights.values.findIndex((value, index) => value !== wanted.values[index]);
+  if (at < 0) return null;
+  const channels = weights.shape.at(-1)!;
+  const [actual, right] = [weights.values[at], wanted.values[at]];
+  return (
+    `channel ${at % channels}: weight ${Math.floor(at / channels)} of ${weights.name} is ${actual} instead of ${right}; ` +
+    `where only its input is 1 the accumulator is ${actual} instead of ${right}`
+  );
+}
+
+function integersFault(
+  layer: IntegerLayer,
+  reference: IntegerLayer,
+  channelsOf: ReadonlyMap<string, Lowered['certified'][number]['channels']>,
+): string | null {
+  if (layer.op !== reference.op) return `layer ${layer.name} is ${layer.op} instead of ${reference.op}`;
+  if (layer.op !== 'convolution' || reference.op !== 'convolution') return plainFault(layer, reference);
+  const channels = channelsOf.get(layer.name);
+  if (!channels) return requantizationFault(layer, reference);
+  const { multipliers, biases, shifts } = layer.requantization;
+  for (const [channel, wanted] of channels.entries()) {
+    const integers = {
+      multiplier: multipliers[0]![channel]!,
+      bias: biases[channel]!,
+      shift: shifts[channel]!,
+    };
+    const difference = firstDifference(wanted, integers);
+    if (!difference) continue;
+    const { accumulator, addend, expected, actual } = difference;
+    const added = layer.addend ? ` with ${addend} added` : '';
+    return `layer ${layer.name}, channel ${channel}: accumulator ${accumulator}${added} gives ${actual} instead of ${expected}`;
+  }
+  return null;
+}
+
+/** Where the integer form is the definition, its integers have to be those of the definition. */
+function requantizationFault(layer: ConvolutionLayer, reference: ConvolutionLayer): string | null {
+  const [actual, wanted] = [layer.requantization, reference.requantization];
+  for (let channel = 0; channel < actual.shifts.length; channel++) {
+    const same =
+      actual.multipliers.every((values, term) => values[channel] === wanted.multipliers[term]![channel]) &&
+      actual.biases[channel] === wanted.biases[channel] &&
+      actual.shifts[channel] === wanted.shifts[channel];
+    if (!same) return `layer ${layer.name}, channel ${channel}: other multipliers, bias or shift than its definition`;
+  }
+  return null;
+}
+
+/** The numbers of a layer without certificate and of its tensors. */
+function plainFault(layer: IntegerLayer, reference: IntegerLayer): string | null {
+  return described(layer) === described(reference) ? null : `layer ${layer.name}: other settings than it should have`;
+}
+
+/** JSON in which the order of keys does not count. */
+function described(layer: IntegerLayer): string {
+  return JSON.stringify(layer, (_, value: unknown) => {
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+    return ArrayBuffer.isView(value)
+      ? Array.from(value as Uint8Array)
+      : Object.fromEntries(Object.entries(value).sort());
+  });
+}

@@ -1,0 +1,51 @@
+/** ONNX models of the integer network, run by onnxruntime at every optimisation level, against the interpreter. */
+
+import { InferenceSession, Tensor } from 'onnxruntime-node';
+import { describe, expect, it } from 'vitest';
+import { runIntegers } from '../../src/ship/interpreter.js';
+import { lowerNetwork } from '../../src/ship/lowering.js';
+import { exactModel } from '../../src/ship/onnx/exactModel.js';
+import { shippableImages, shippableProgram, shippables } from './shippable.js';
+
+const count = 3;
+const levels: Readonly<Record<string, InferenceSession.SessionOptions>> = {
+  'no optimisation': { graphOptimizationLevel: 'disabled' },
+  'all optimisations but of quantized operators': {
+    graphOptimizationLevel: 'all',
+    extra: { session: { disable_quant_qdq: '1' } },
+  },
+  'all optimisations': { graphOptimizationLevel: 'all' },
+};
+
+describe.each(Object.entries(shippables))('%s', (_, shippable) => {
+  const { network } = lowerNetwork(shippableProgram(shippable), []);
+  const { side } = shippable;
+  const { images } = shippableImages(count, side);
+  const bytes = side * side * 3;
+  const own = Array.from({ length: count }, (_, n) => [
+    ...runIntegers(network, images.subarray(n * bytes, (n + 1) * bytes)),
+  ]);
+
+  describe.each([false, true])('packed: %s', (packed) => {
+    const model = exactModel(network, { packed, metadata: {} });
+
+    it.each(Object.entries(levels))('gives the same logits with %s', async (_, options) => {
+      const session = await InferenceSession.create(model, options);
+      const batch = new Tensor('uint8', channelsFirst(images, side), [count, 3, side, side]);
+      const { logits } = await session.run({ image: batch });
+      const values = Array.from(logits!.data as Iterable<number | bigint>, Number);
+      expect(own).toEqual(Array.from({ length: count }, (_, n) => values.slice(n * 10, (n + 1) * 10)));
+      await session.release();
+    });
+  });
+});
+
+function channelsFirst(images: Uint8Array, side: number): Uint8Array {
+  const pixels = side * side;
+  const result = new Uint8Array(images.length);
+  for (let i = 0; i < images.length; i++) {
+    const [image, pixel, channel] = [Math.floor(i / (3 * pixels)), Math.floor(i / 3) % pixels, i % 3];
+    result[(image * 3 + channel) * pixels + pixel] = images[i]!;
+  }
+  return result;
+}

@@ -1,0 +1,79 @@
+/** Networks to ship, small enough for tests: as if trained, with normalisations of all signs and sizes. */
+
+import { emptyImageSet, type ImageSet } from '../../src/data/imageSet.js';
+import { createRandom } from '../../src/data/random.js';
+import { buildTrainingProgram, type TrainingProgram } from '../../src/program/trainingProgram.js';
+import { experimentFromSettings } from '../../src/settings/index.js';
+import { programOptions } from '../../src/train/programOptions.js';
+
+/** Images (p − 128)/128, so that they lie on a grid of powers of two. */
+const shifted = { mean: 128 / 255, std: 128 / 255 };
+const uniform = { w_quantize: 'parametric_fp_d_xmax', a_quantize: 'parametric_fp_d_xmax_relu' };
+
+export interface Shippable {
+  readonly settings: Readonly<Record<string, unknown>>;
+  readonly side: number;
+}
+
+/** Kinds, granularities, shortcuts and networks that ship. */
+export const shippables: Readonly<Record<string, Shippable>> = {
+  'fixed 2 and 4 bits': {
+    settings: { w_quantize: 'fp', a_quantize: 'fp_relu', w_bitwidth: 2, a_bitwidth: 4, a_stepsize: 0.5 },
+    side: 16,
+  },
+  'learned step and range': { settings: { ...uniform, w_bitwidth: 5, a_bitwidth: 6, a_stepsize: 0.125 }, side: 16 },
+  'learned bits and range, 8 bits': {
+    settings: {
+      w_quantize: 'parametric_fp_b_xmax',
+      a_quantize: 'parametric_fp_b_xmax_relu',
+      w_bitwidth: 8,
+      a_bitwidth: 7,
+    },
+    side: 16,
+  },
+  'powers of two': {
+    settings: { w_quantize: 'parametric_pow2_xmin_xmax', a_quantize: 'parametric_pow2_xmin_xmax_relu', w_bitwidth: 4 },
+    side: 16,
+  },
+  'fixed powers of two': {
+    settings: { w_quantize: 'pow2', a_quantize: 'pow2_relu', w_bitwidth: 3, a_bitwidth: 3, a_stepsize: 'published' },
+    side: 16,
+  },
+  'a step a channel': { settings: { ...uniform, w_per_channel: true, a_stepsize: 0.25 }, side: 16 },
+  'shortcuts with convolutions': { settings: { ...uniform, shortcut_type: 'b', a_stepsize: 0.25 }, side: 16 },
+  'scaled logits': { settings: { ...uniform, scale_layer: true, a_stepsize: 0.25 }, side: 16 },
+  'ResNet-18': { settings: { ...uniform, model: 'resnet18', a_stepsize: 0.25 }, side: 32 },
+};
+
+/** A program for `side`×`side` images of ten classes whose values look trained; batches of one image. */
+export function shippableProgram({ settings, side }: Shippable, images = 4): TrainingProgram {
+  const experiment = experimentFromSettings('SHIP', 'ship.cfg', { ...shifted, ...settings, batch_size: 1 });
+  const shape = { classes: 10, imageShape: [side, side, 3] as const, trainImages: 1, evaluationImages: images };
+  const training = buildTrainingProgram(programOptions(experiment, shape, null));
+  const random = createRandom(5);
+  const redraw = (values: Float64Array, next: () => number) => values.set(Array.from(values, next));
+  for (const { name, start } of [...training.variables.parameters, ...training.variables.running]) {
+    if (/gamma|bn\d?\.weight|\.1\.weight/.test(name)) redraw(start, () => gammaOf(random.uniform()));
+    if (/beta|bn\d?\.bias/.test(name)) redraw(start, () => 0.4 + random.normal());
+    if (/mean/.test(name)) redraw(start, () => 0.2 * random.normal());
+    if (/var/.test(name)) redraw(start, () => 0.2 + random.uniform());
+    if (/scale_layer/.test(name)) start.fill(-0.7);
+  }
+  return training;
+}
+
+/** A tenth falls, a tenth is flat. */
+function gammaOf(u: number): number {
+  if (u < 0.1) return -0.5 - u;
+  return u < 0.2 ? 0 : 0.3 + u;
+}
+
+/** Random images, with one all black and one all white. */
+export function shippableImages(count: number, side: number): ImageSet {
+  const set = emptyImageSet(count, side, side, 3);
+  const { uniform: next } = createRandom(9);
+  for (let i = 0; i < set.images.length; i++) set.images[i] = Math.floor(256 * next());
+  set.images.fill(0, 0, side * side * 3);
+  set.images.fill(255, side * side * 3, 2 * side * side * 3);
+  return set;
+}
