@@ -1,0 +1,148 @@
+/**
+ * Holds the imports in `src/` against the rooms of docs/architecture.md: what a room may know, which rooms may use Node's
+ * own modules, and that nothing that the browser's entry reaches does. `npm run lint` runs it.
+ */
+import { readdirSync, readFileSync } from 'node:fs';
+import { join, posix } from 'node:path';
+import { pathToFileURL } from 'node:url';
+
+/** Everybody may know these: files beside the rooms, without imports of their own. */
+const common = ['errors', 'eventLoop', 'median'];
+
+const network = ['graph', 'ops', 'passes', 'nn', 'nn/models', 'quant'];
+const engines = ['engine', 'engine/cpu', 'engine/gpu', 'engine/reference'];
+const training = ['program', 'train', 'data', 'weights', 'settings', ...network, ...engines];
+const everything = [
+  'library',
+  'runs',
+  'report',
+  'reproduce',
+  'golden',
+  'data/files',
+  'disk',
+  'packageVersion',
+  ...training,
+];
+
+/**
+ * A room: a folder, or a file beside them. `knows`: what it may import; `types`: of what it may import types as well;
+ * `node`: whether it may import `node:*`, or which of its files may.
+ */
+export const rooms = {
+  quant: { knows: [] },
+  graph: { knows: ['passes'], types: ['ops'] },
+  ops: { knows: ['graph'], types: ['quant'] },
+  passes: { knows: ['graph', 'ops'] },
+  nn: { knows: ['graph', 'ops', 'quant', 'data', 'nn/models'] },
+  'nn/models': { knows: ['graph', 'ops', 'nn'] },
+  data: { knows: [] },
+  disk: { knows: [], node: true },
+  'data/files': { knows: ['data', 'disk'], node: true },
+  program: { knows: ['data', ...network], types: ['engine', 'weights'] },
+  engine: { knows: ['graph', 'ops', 'quant', 'engine/cpu', 'engine/gpu', 'engine/reference'] },
+  'engine/reference': { knows: ['engine', 'graph', 'ops', 'passes', 'quant', 'data'] },
+  'engine/cpu': { knows: ['engine', 'graph', 'ops', 'passes', 'quant'], node: ['nodePlatform.ts'] },
+  'engine/gpu': {
+    knows: ['engine', 'graph', 'ops', 'passes', 'quant', 'nn', 'disk'],
+    node: ['nodeGpu.ts', 'tuningFile.ts'],
+  },
+  weights: { knows: ['graph', 'quant', 'disk'], types: ['nn'], node: ['safetensorsFile.ts', 'startingWeights.ts'] },
+  settings: { knows: ['data', 'quant', 'disk'], node: ['readConfigFile.ts'] },
+  train: { knows: ['data', 'weights', 'settings', 'program', ...network], types: ['engine'] },
+  library: { knows: training },
+  runs: { knows: [...training, 'data/files', 'disk', 'packageVersion'], node: true },
+  report: { knows: ['quant', 'runs'], types: ['program'], node: true },
+  reproduce: { knows: [...training, 'runs', 'report'], node: true },
+  golden: { knows: training, node: true },
+  cli: { knows: everything, node: true },
+  index: { knows: everything },
+  browser: { knows: ['library', ...training] },
+  packageVersion: { knows: [], node: true },
+};
+
+/** What nothing that the browser's entry imports may import. */
+const entry = 'browser.ts';
+
+/** A line for each import that goes a forbidden way. `files`: path in `src/` → text. */
+export function violations(files) {
+  return [
+    ...[...files].flatMap(([path, text]) => importsOf(text).flatMap((each) => fault(path, each) ?? [])),
+    ...reached(files),
+  ];
+}
+
+function fault(path, { target, isType }) {
+  const room = roomOf(path);
+  const rule = rooms[room];
+  if (!rule) return [`${path}: the room ${room} does not stand in scripts/checkRooms.mjs`];
+  if (target.startsWith('node:')) {
+    const mayUse = rule.node === true || rule.node?.includes(posix.basename(path));
+    return mayUse ? [] : [`${path}: ${room} may not import ${target}`];
+  }
+  if (!target.startsWith('.')) return [];
+  const other = roomOf(resolved(path, target));
+  const known = other === room || common.includes(other) || rule.knows.includes(other);
+  if (known || (isType && rule.types?.includes(other))) return [];
+  return [`${path}: ${room} may not know ${other}${rule.types?.includes(other) ? ' but for types' : ''} (${target})`];
+}
+
+/** Node's modules that the browser's entry would bring along, with the way to them. Types and lazy imports bring none. */
+function reached(files) {
+  const ways = files.has(entry) ? new Map([[entry, entry]]) : new Map();
+  const faults = [];
+  for (const [path, way] of ways) {
+    for (const { target, isType, isLazy } of importsOf(files.get(path) ?? '')) {
+      if (isType || isLazy) continue;
+      if (target.startsWith('node:')) faults.push(`${way}: reaches ${target}`);
+      const next = target.startsWith('.') ? resolved(path, target) : null;
+      if (next && files.has(next) && !ways.has(next)) ways.set(next, `${way} → ${next}`);
+    }
+  }
+  return faults;
+}
+
+function roomOf(path) {
+  const folder = posix.dirname(path);
+  if (folder === '.') return path.replace(/\.\w+$/, '');
+  const [outer, inner] = folder.split('/');
+  return inner && rooms[`${outer}/${inner}`] ? `${outer}/${inner}` : outer;
+}
+
+function resolved(path, target) {
+  return posix.join(posix.dirname(path), target).replace(/\.js$/, '.ts');
+}
+
+/** What a file imports or exports on. */
+function importsOf(text) {
+  const statements = [...text.matchAll(/^(?:import|export)\s+(type\s)?([^;'"]*?)from\s+'([^']+)'/gm)];
+  return [
+    ...statements.map(([, type, names, target]) => {
+      const list = /^\{([^}]*)\}\s*$/
+        .exec(names.trim())?.[1]
+        .split(',')
+        .map((name) => name.trim())
+        .filter(Boolean);
+      return {
+        target,
+        isType: type !== undefined || (list?.every((name) => name.startsWith('type ')) ?? false),
+        isLazy: false,
+      };
+    }),
+    ...[...text.matchAll(/^import\s+'([^']+)'/gm)].map(([, target]) => ({ target, isType: false, isLazy: false })),
+    ...[...text.matchAll(/\bimport\('([^']+)'\)/g)].map(([, target]) => ({ target, isType: false, isLazy: true })),
+  ];
+}
+
+/** All files of `src/` but tests and the kernels, which are of another language. */
+export function sources() {
+  const names = readdirSync('src', { recursive: true }).map((name) => name.replaceAll('\\', '/'));
+  const wanted = (name) =>
+    name.endsWith('.ts') && !name.endsWith('.test.ts') && !name.startsWith('engine/cpu/kernels/');
+  return new Map(names.filter(wanted).map((name) => [name, readFileSync(join('src', name), 'utf8')]));
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1]).href) {
+  const found = violations(sources());
+  for (const line of found) process.stderr.write(`${line}\n`);
+  process.exitCode = found.length ? 1 : 0;
+}

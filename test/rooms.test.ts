@@ -1,0 +1,35 @@
+/** Imports between the rooms of `src/` go the ways that the architecture allows, and others are noticed. */
+
+import { describe, expect, it } from 'vitest';
+import { sources, violations } from '../scripts/checkRooms.mjs';
+
+const files = sources();
+
+/** What is said once `path` begins with `line`. */
+const planted = (path: string, line: string) =>
+  violations(new Map(files).set(path, `${line}\n${files.get(path) ?? ''}`));
+
+it('the sources keep to the rooms', () => {
+  expect(files.size).toBeGreaterThan(200);
+  expect(violations(files)).toEqual([]);
+});
+
+describe('a violation', () => {
+  it.each([
+    ['quant/table.ts', "import { Graph } from '../graph/index.js';", /^quant\/table\.ts: quant may not know graph /],
+    ['graph/plan.ts', "import { inPlace } from '../nn/index.js';", /graph may not know nn /],
+    ['engine/cpu/cpuEngine.ts', "export { train } from '../../train/train.js';", /engine\/cpu may not know train /],
+    ['program/session.ts', "import type { Experiment } from '../settings/index.js';", /program may not know settings /],
+    ['program/session.ts', "import { selectEngine } from '../engine/selectEngine.js';", /engine but for types/],
+    ['train/train.ts', "const fs = await import('node:fs');", /train may not import node:fs$/],
+    ['data/crops.ts', "import 'node:fs';", /data may not import node:fs$/],
+    [
+      'weights/checkedSafetensors.ts',
+      "import { x } from './safetensorsFile.js';",
+      /^browser\.ts → .*: reaches node:fs$/,
+    ],
+    ['attic/old.ts', "import '../errors.js';", /the room attic does not stand in/],
+  ])('in %s is noticed: %s', (path, line, message) => {
+    expect(planted(path, line)[0]).toMatch(message);
+  });
+});
