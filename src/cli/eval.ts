@@ -1,15 +1,9 @@
 /** `mpdnn eval`: error and sizes of a trained run. */
 
-import { existsSync } from 'node:fs';
 import { Command } from 'commander';
 import { selectEngine } from '../engine/selectEngine.js';
-import { InputError } from '../errors.js';
-import { STORAGE } from '../nn/index.js';
-import { restoreParameters, useFixedPairs } from '../program/parameters.js';
-import { quantizerReport } from '../program/quantizerReport.js';
-import { openSession } from '../program/session.js';
-import { buildTrainingProgram } from '../program/trainingProgram.js';
-import { evaluatedExperiment, loadEvaluationData } from '../runs/evaluationData.js';
+import { openInference } from '../program/inference.js';
+import { evaluatedExperiment, evaluatedParameters, loadEvaluationData } from '../runs/evaluationData.js';
 import { openRunFolder } from '../runs/index.js';
 import { dataShape, programOptions } from '../train/programOptions.js';
 import { readStartingWeights } from '../weights/startingWeights.js';
@@ -60,29 +54,20 @@ async function evaluateRun(
   const run = openRunFolder(root);
   const { folder, config } = run;
   const experiment = evaluatedExperiment(run, overrides);
-  const parameters = last ? folder.paramsLast : folder.paramsBest;
-  if (!existsSync(parameters)) {
-    throw new InputError(`${parameters}: not there${last ? '' : ' (no epoch obeyed the budget yet); try --last'}`);
-  }
+  const parameters = evaluatedParameters(folder, last);
   const starting = await readStartingWeights(parameters);
   const display = progressDisplay(progressFrame(experiment));
   const data = await loadEvaluationData(experiment, run, display).finally(display.stop);
-  // Nothing is trained, but no engine likes an empty dataset.
-  const shape = { ...dataShape(data, data.test.count), trainImages: 1 };
-  const training = buildTrainingProgram(programOptions(experiment, shape, starting));
-  useFixedPairs(training, starting);
+  const options = programOptions(experiment, { ...dataShape(data, data.test.count), trainImages: 1 }, null);
   const engine = await selectEngine(experiment.device, {
     threads: experiment.threads ?? undefined,
     matmulPrecision: experiment.matmulPrecision,
   });
   try {
-    const session = await openSession(engine, training);
-    restoreParameters(training, session.program, starting);
-    session.setEvaluationImages(data.test);
-    const { error, loss } = await session.evaluate();
+    const inference = await openInference(engine, options, starting);
+    const { error, loss } = await inference.evaluate(data.test);
     if (!Number.isFinite(loss)) throw new Error(`${parameters}: gives a loss that is no finite number`);
-    const table = await session.program.read(STORAGE.quantizers);
-    const { sizes, bits } = quantizerReport(training.variables, table, 0);
+    const { sizes, bits } = inference.quantizers;
     const device = `${engine.name}: ${engine.description}`;
     return { run: config.experiment, parameters, error, loss, images: data.test.count, ...sizes, bits, device };
   } finally {

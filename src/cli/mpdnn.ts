@@ -10,6 +10,7 @@ import { evalCommand } from './eval.js';
 import { experimentsCommand } from './experiments.js';
 import { goldenCommand } from './golden.js';
 import { plotCommand } from './plot.js';
+import { predictCommand } from './predict.js';
 import { reproduceCommand } from './reproduce.js';
 import { trainCommand } from './train.js';
 
@@ -53,6 +54,7 @@ function commandLine(): Command {
   for (const command of [
     trainCommand(),
     evalCommand(),
+    predictCommand(),
     plotCommand(),
     experimentsCommand(),
     goldenCommand(),

@@ -4,24 +4,13 @@ import type { Device, EngineOptions, SelectEngine } from '../engine/engineSelect
 import { InputError } from '../errors.js';
 import type { Evaluation } from '../program/evaluate.js';
 import { openInference } from '../program/inference.js';
+import { type Prediction, predictions } from '../program/predictions.js';
 import type { Sizes } from '../program/quantizerReport.js';
 import { readDescription } from '../train/description.js';
 import { programOptions } from '../train/programOptions.js';
 import { parseSafetensorsFile } from '../weights/checkedSafetensors.js';
 import { weightsOf } from '../weights/loadedWeights.js';
 import { type ImageShape, imageSet, type LabelledImages, unlabelledSet } from './imageArrays.js';
-
-/** What a network makes of an image. */
-export interface Prediction {
-  /** The class of the largest logit. */
-  readonly class: string;
-  /** Its index. */
-  readonly label: number;
-  /** Softmax of the logits, at this class. */
-  readonly probability: number;
-  /** One a class. */
-  readonly logits: readonly number[];
-}
 
 /** A trained network on an engine. */
 export interface Network extends ImageShape {
@@ -92,17 +81,6 @@ export function openWith(selectEngine: SelectEngine, source = 'parameters'): Ope
 function checkedBatchSize(batchSize: number): number {
   if (Number.isInteger(batchSize) && batchSize >= 1) return batchSize;
   throw new InputError(`batchSize is ${batchSize}; it must be a whole number from 1 on`);
-}
-
-function predictions(logits: Float64Array, classes: readonly string[]): Prediction[] {
-  return Array.from({ length: logits.length / classes.length }, (_, image) => {
-    const own = [...logits.subarray(image * classes.length, (image + 1) * classes.length)];
-    const largest = Math.max(...own);
-    if (!Number.isFinite(largest)) throw new Error(`image ${image}: the network puts out no finite numbers`);
-    const label = own.indexOf(largest);
-    const sum = own.reduce((total, logit) => total + Math.exp(logit - largest), 0);
-    return { class: classes[label]!, label, probability: 1 / sum, logits: own };
-  });
 }
 
 /** Runs one task after another: they share the storages of one program. */

@@ -1,5 +1,6 @@
 /** The images to evaluate a run with: its own, checked to be the same, or others whose classes the run knows. */
 
+import { existsSync } from 'node:fs';
 import { fingerprint, parseDataSpec } from '../data/index.js';
 import { InputError } from '../errors.js';
 import { type Experiment, experimentFromSettings, type Overrides } from '../settings/index.js';
@@ -15,6 +16,13 @@ export function evaluatedExperiment(
   const settings = overrides.data === undefined ? config.settings : withoutOldData(config, String(overrides.data));
   const tested = { ...overrides, select: 'test', validation_split: 0 };
   return experimentFromSettings(config.experiment, folder.config, settings, tested);
+}
+
+/** The file of the best parameters of a run, or of the last. Throws an `InputError` if there are none. */
+export function evaluatedParameters({ paramsBest, paramsLast }: RunFolder, last: boolean): string {
+  const file = last ? paramsLast : paramsBest;
+  if (existsSync(file)) return file;
+  throw new InputError(`${file}: not there${last ? '' : ' (no epoch obeyed the budget yet); try --last'}`);
 }
 
 /** The settings without what holds for the run's own images only; folders are read in the size of the run's images. */

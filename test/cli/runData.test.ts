@@ -112,6 +112,56 @@ describe('eval', () => {
   });
 });
 
+describe('predict', () => {
+  const files = ['red/0.png', 'blue/2.png', 'green/1.png', 'red/1.png'].map((name) => `set/val/${name}`);
+  const call = (...more: string[]) => ['predict', 'runs/FLOAT', '--last', ...more];
+
+  it('tells class, label, probability and logits in the order of the files, as evaluation counts them', async () => {
+    const { stdout, stderr } = await succeeds(call('--json', ...files), folder);
+    expect(stderr).toBe('');
+    const found = JSON.parse(stdout) as {
+      file: string;
+      class: string;
+      label: number;
+      probability: number;
+      logits: number[];
+    }[];
+    expect(found.map(({ file }) => file)).toEqual(files);
+    for (const { class: name, label, probability, logits } of found) {
+      expect(name).toBe(['blue', 'green', 'red'][label]);
+      expect(Math.max(...logits)).toBe(logits[label]);
+      const sum = logits.reduce((total, logit) => total + Math.exp(logit), 0);
+      expect(probability).toBeCloseTo(Math.exp(logits[label]!) / sum, 6);
+    }
+    const all = ['blue', 'green', 'red'].flatMap((name) => [0, 1, 2].map((i) => `set/val/${name}/${i}.png`));
+    const each = JSON.parse((await succeeds(call('--json', ...all), folder)).stdout) as typeof found;
+    const wrong = each.filter(({ file, class: name }) => !file.includes(`/${name}/`)).length;
+    expect((await evaluation()).error).toBe(wrong / 9);
+  });
+
+  it('is a line an image without --json, scaled to the size of the run', async () => {
+    const { stdout } = await succeeds(call('large/red/a.png', files[1]!), folder);
+    expect(stdout).toMatch(
+      /^large\/red\/a.png +(red|green|blue) +\d+\.\d+ % +next (red|green|blue) \d+\.\d+ %\nset.*\n$/,
+    );
+  });
+
+  it('of a file that is none, or missing, prints one line and nothing else', async () => {
+    writeFileSync(join(folder, 'text.png'), 'no image');
+    await refused(call(files[0]!, 'text.png'), 'text.png: cannot be decoded');
+    await refused(call(files[0]!, 'missing.png'), 'missing.png: no such file');
+    await refused(call(files[0]!, 'set'), 'set: is a folder');
+  });
+
+  it('needs a run that knows its classes', async () => {
+    cpSync(join(folder, 'runs'), join(folder, 'unknown'), { recursive: true });
+    const path = join(folder, 'unknown/FLOAT/config.json');
+    const { data: _, ...config } = JSON.parse(readFileSync(path, 'utf8'));
+    writeFileSync(path, JSON.stringify(config));
+    await refused(['predict', 'unknown/FLOAT', '--last', files[0]!], 'of an older version');
+  });
+});
+
 it('resuming refuses exchanged classes and other images by name', async () => {
   await refused(call('runs', '--batch-size', '8', '--resume', '--data', 'images:renamed'), 'data was "images:set"');
   renameSync(join(folder, 'set'), join(folder, 'kept'));

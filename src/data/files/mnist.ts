@@ -8,6 +8,8 @@ import { type Dataset, emptyImageSet, type ImageSet } from '../imageSet.js';
 import { readMaybeGzip } from './namedFiles.js';
 
 const side = 32;
+/** Black pixels on each side of the usual images of 28x28. */
+export const padding = 2;
 const channels = 3;
 const classes = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9'];
 /** The usual places; torchvision keeps the files in MNIST/raw. */

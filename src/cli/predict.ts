@@ -1,0 +1,84 @@
+/** `mpdnn predict`: what a trained run says of image files. */
+
+import { Command } from 'commander';
+import { decodeForNetwork } from '../data/files/index.js';
+import { selectEngine } from '../engine/selectEngine.js';
+import { InputError } from '../errors.js';
+import { openInference } from '../program/inference.js';
+import { type Prediction, predictions } from '../program/predictions.js';
+import { evaluatedExperiment, evaluatedParameters } from '../runs/evaluationData.js';
+import { openRunFolder } from '../runs/index.js';
+import { programOptions } from '../train/programOptions.js';
+import { readStartingWeights } from '../weights/index.js';
+import { percent } from './progress.js';
+import { textTable } from './textTable.js';
+
+/** Images at a time. */
+const BATCH = 64;
+
+interface FilePrediction extends Prediction {
+  readonly file: string;
+}
+
+export function predictCommand(): Command {
+  return new Command('predict')
+    .description('what a trained run says of images')
+    .argument('<run>', 'a run folder')
+    .argument('<images...>', 'files of images')
+    .option('--device <name>', "auto, cpu, gpu or reference instead of the run's own")
+    .option('--threads <n>', 'threads of the CPU engine')
+    .option(
+      '--matmul-precision <name>',
+      "of products on a GPU: auto, float16, float16x2 or float32 instead of the run's",
+    )
+    .option('--last', 'the last parameters instead of the best')
+    .option('--json', 'one JSON array on stdout')
+    .action(async (root: string, files: string[], options: Record<string, string | boolean | undefined>) => {
+      const { last, json, ...overrides } = options;
+      const { classes, found } = await predict(root, files, overrides, last === true);
+      process.stdout.write(`${json ? JSON.stringify(found) : textTable(found.map((one) => row(one, classes)))}\n`);
+    });
+}
+
+async function predict(
+  root: string,
+  files: readonly string[],
+  overrides: Record<string, string | boolean | undefined>,
+  last: boolean,
+): Promise<{ readonly classes: readonly string[]; readonly found: readonly FilePrediction[] }> {
+  const run = openRunFolder(root);
+  const { data } = run.config;
+  if (!data) throw new InputError(`${root}: is of an older version, which kept neither classes nor the size of images`);
+  const experiment = evaluatedExperiment(run, overrides);
+  const weights = await readStartingWeights(evaluatedParameters(run.folder, last));
+  const { source, augment } = experiment.data;
+  const framing = augment === 'resized_crop' ? 'crop' : 'fill';
+  const images = await decodeForNetwork(files, { image: data.image, kind: source.kind, framing });
+  const shape = {
+    classes: data.classes.length,
+    imageShape: data.image,
+    trainImages: 1,
+    evaluationImages: files.length,
+  };
+  const options = { ...programOptions(experiment, shape, null), batchSize: Math.min(BATCH, files.length) };
+  const engine = await selectEngine(experiment.device, {
+    threads: experiment.threads ?? undefined,
+    matmulPrecision: experiment.matmulPrecision,
+  });
+  try {
+    const inference = await openInference(engine, options, weights);
+    const all = predictions(await inference.logits(images), data.classes);
+    return { classes: data.classes, found: all.map((one, index) => ({ file: files[index]!, ...one })) };
+  } finally {
+    await engine.dispose();
+  }
+}
+
+/** File, class, probability, and the class that comes next. */
+function row({ file, class: name, label, probability, logits }: FilePrediction, classes: readonly string[]): string[] {
+  const others = logits.map((logit, index) => (index === label ? Number.NEGATIVE_INFINITY : logit));
+  const next = others.indexOf(Math.max(...others));
+  const second = probability * Math.exp(logits[next]! - logits[label]!);
+  const rest = classes.length > 1 ? `next ${classes[next]} ${percent(second)}` : '';
+  return [file, name, percent(probability), rest];
+}

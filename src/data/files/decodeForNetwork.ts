@@ -1,0 +1,58 @@
+/** Image files as a trained network sees them: decoded and cut as its test images were. */
+
+import { stat } from 'node:fs/promises';
+import { readFault } from '../../disk/fileFault.js';
+import { InputError } from '../../errors.js';
+import { evaluationCrop } from '../crops.js';
+import type { DataSpec } from '../dataSpec.js';
+import { emptyImageSet, type ImageSet } from '../imageSet.js';
+import { type DecodedImage, decodeImage, measureImage } from './decodeImage.js';
+import { undecodable } from './decodeImages.js';
+import { padding as mnistPadding } from './mnist.js';
+
+export interface NetworkInput {
+  /** Height, width and channels. */
+  readonly image: readonly [number, number, number];
+  /** Of what kind the images were that the network was trained with, and whether they were crops. */
+  readonly kind: DataSpec['kind'];
+  readonly framing: 'fill' | 'crop';
+}
+
+/**
+ * The images in the order of their files. Squares are filled, the overhang cropped evenly, or cut out of the middle
+ * where the network learned from crops; the edge that MNIST's images got stays black; images of another form have to
+ * have the network's size.
+ *
+ * @throws InputError naming the first file that is missing, cannot be decoded or has another size
+ */
+export async function decodeForNetwork(files: readonly string[], input: NetworkInput): Promise<ImageSet> {
+  const [height, width, channels] = input.image;
+  if (channels !== 3) throw new InputError(`files of images have 3 channels, this network takes ${channels}`);
+  const set = emptyImageSet(files.length, height, width, channels);
+  const edge = input.kind === 'mnist' ? mnistPadding : 0;
+  const [innerHeight, innerWidth] = [height - 2 * edge, width - 2 * edge];
+  for (const [index, file] of files.entries()) {
+    const image = await decode(file, innerHeight === innerWidth ? innerWidth : undefined, input.framing);
+    if (image.height !== innerHeight || image.width !== innerWidth) {
+      throw new InputError(`${file}: ${image.width}x${image.height}, the network takes ${width}x${height}`);
+    }
+    for (let row = 0; row < innerHeight; row++) {
+      const target = ((index * height + row + edge) * width + edge) * channels;
+      const length = innerWidth * channels;
+      set.images.set(image.data.subarray(row * length, (row + 1) * length), target);
+    }
+  }
+  return set;
+}
+
+async function decode(file: string, side: number | undefined, framing: NetworkInput['framing']): Promise<DecodedImage> {
+  try {
+    if (framing === 'fill' || side === undefined) return await decodeImage(file, { type: 'fill', side });
+    // libvips tells a missing file in words of its own.
+    await stat(file);
+    return await decodeImage(file, { type: 'centre', ...evaluationCrop(await measureImage(file), side) });
+  } catch (error) {
+    const fault = readFault(error, file);
+    throw fault instanceof InputError ? fault : undecodable(file, (error as Error).message.split('\n')[0]!);
+  }
+}
