@@ -5,6 +5,7 @@ import { readFault, writeFault } from '../disk/fileFault.js';
 import { InputError, printable } from '../errors.js';
 import { packageVersion } from '../packageVersion.js';
 import { benchCommand } from './bench.js';
+import { compareCommand } from './compare.js';
 import { devicesCommand } from './devices.js';
 import { evalCommand } from './eval.js';
 import { experimentsCommand } from './experiments.js';
@@ -56,6 +57,7 @@ function commandLine(): Command {
     evalCommand(),
     predictCommand(),
     plotCommand(),
+    compareCommand(),
     experimentsCommand(),
     goldenCommand(),
     reproduceCommand(),

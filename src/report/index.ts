@@ -1,3 +1,6 @@
+export { type BitRange, beatenBy, type ComparedRun, type Comparison, compareRuns } from './comparison.js';
+export { comparisonPlot } from './comparisonPlot.js';
 export { plotRun } from './plotRun.js';
 export { plotRuns } from './plotRuns.js';
+export { writePlot } from './renderPlot.js';
 export { type LayerSummary, summaryTable } from './summaryTable.js';

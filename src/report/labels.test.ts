@@ -1,6 +1,32 @@
 import { describe, expect, it } from 'vitest';
 import { textWidth } from './fontMetrics.js';
-import { kbytes, layerLabels, wrapName } from './labels.js';
+import { distinctNames, kbytes, layerLabels, wrapName } from './labels.js';
+
+describe('names of folders', () => {
+  it.each([
+    [['a/RUN'], ['RUN']],
+    [
+      ['a/ONE', 'a/TWO'],
+      ['ONE', 'TWO'],
+    ],
+    [
+      ['seed-0/RUN', 'seed-1/RUN/'],
+      ['seed-0', 'seed-1'],
+    ],
+    [
+      ['x/0/RUN', 'y/0/RUN', 'y/1/RUN'],
+      ['x/0', 'y/0', 'y/1'],
+    ],
+    [
+      ['x/RUN', 'y/RUN', 'y/OTHER'],
+      ['x/RUN', 'y/RUN', 'y/OTHER'],
+    ],
+    [
+      ['RUN', 'RUN'],
+      ['RUN', 'RUN'],
+    ],
+  ])('%j', (folders, names) => expect(distinctNames(folders)).toEqual(names));
+});
 
 describe('labels', () => {
   it('drops from layer names what all of them repeat', () => {

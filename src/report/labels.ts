@@ -1,6 +1,7 @@
 /**
  * The words on the plots: names of runs and layers short enough to read, and a run's final numbers in one line.
  */
+import { resolve, sep } from 'node:path';
 import { textWidth } from './fontMetrics.js';
 import type { RunRecord } from './runRecord.js';
 import { LABEL_SIZE, RUN_COLORS } from './theme.js';
@@ -11,6 +12,30 @@ export function displayNames(runs: readonly RunRecord[]): string[] {
     const sameBefore = runs.slice(0, i).filter((other) => other.name === run.name).length;
     return sameBefore === 0 ? run.name : `${run.name} (${sameBefore + 1})`;
   });
+}
+
+/**
+ * Names of folders: the last parts of their paths, as many as tell them apart, without those at the end that all share.
+ *
+ * @example distinctNames(['sweep/rate-0.1/FLOAT', 'sweep/rate-0.2/FLOAT']) // ['rate-0.1', 'rate-0.2']
+ */
+export function distinctNames(folders: readonly string[]): string[] {
+  const paths = folders.map((folder) => resolve(folder).split(sep));
+  const [first = []] = paths;
+  const different = new Set(paths.map((path) => path.join('/'))).size;
+  if (different === 1) return paths.map((path) => path.at(-1) ?? '');
+  const shortest = Math.min(...paths.map((path) => path.length));
+  let shared = 0;
+  while (shared < shortest - 1 && paths.every((path) => path.at(-1 - shared) === first.at(-1 - shared))) shared++;
+  for (let parts = 1; ; parts++) {
+    const names = paths.map((path) =>
+      path
+        .slice(0, path.length - shared)
+        .slice(-parts)
+        .join('/'),
+    );
+    if (new Set(names).size === different) return names;
+  }
 }
 
 /** Two lines under a run's title: its name, then what came out at {@link shownEpoch}. */

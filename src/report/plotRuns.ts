@@ -1,5 +1,6 @@
 /** Several runs in the same plots, to be compared. */
 import { bitwidthPlot } from './bitwidthPlot.js';
+import { distinctNames } from './labels.js';
 import { writePlot } from './renderPlot.js';
 import { readRunRecord } from './runRecord.js';
 import { sizePlot } from './sizePlot.js';
@@ -13,7 +14,8 @@ import { accuracyPlot, lossPlot } from './trainingCurves.js';
  * @throws InputError where one of `runFolders` is no run folder
  */
 export async function plotRuns(runFolders: readonly string[], outDir: string): Promise<string[]> {
-  const runs = runFolders.map(readRunRecord);
+  const names = distinctNames(runFolders);
+  const runs = runFolders.map((folder, i) => ({ ...readRunRecord(folder), name: names[i]! }));
   const plots = {
     losses: lossPlot(runs),
     accuracy: accuracyPlot(runs),

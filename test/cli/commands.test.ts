@@ -265,6 +265,32 @@ describe('plot', () => {
   });
 });
 
+describe('compare', () => {
+  it('lays finished runs side by side, in a table, a picture and JSON', async () => {
+    await succeeds(['train', 'FP', '--cfg', cfg, '--out', 'compared', '--no-plots', '--epochs', '1'], folder);
+    const runs = ['experiments/FLOAT', 'compared/FP'];
+    const { stdout } = await succeeds(['compare', ...runs, '--out', 'compared/plots'], folder);
+    expect(stdout).toMatch(/^ +run +test err +W kB +A kB +bits W +bits A +epochs +time/);
+    expect(stdout).toMatch(/\n1 +FLOAT +\d+\.\d\d % +6.01 +8.00 +float +float +1 /);
+    expect(stdout).toMatch(/\n2 +FP +\d+\.\d\d % +0.75 +1.00 +4 +4 +1 /);
+    expect(stdout).toMatch(/\ncompared\/plots\/comparison.svg\ncompared\/plots\/comparison.png\n$/);
+    expect(listing(join(folder, 'compared/plots'))).toEqual(['comparison.png', 'comparison.svg']);
+    const options = ['--json', '--labels', 'float,4 bits', '--out', 'compared/plots'];
+    const result = JSON.parse((await succeeds(['compare', ...runs, ...options], folder)).stdout);
+    expect(result).toMatchObject({
+      runs: [
+        { name: 'float', run: 'experiments/FLOAT', weight_bits: null },
+        {
+          name: '4 bits',
+          weight_bits: { min: 4, mean: 4, max: 4 },
+          test_err: json<Summary>('compared/FP/summary.json').best_val_err,
+        },
+      ],
+      pictures: ['compared/plots/comparison.svg', 'compared/plots/comparison.png'],
+    });
+  });
+});
+
 describe('experiments', () => {
   it('lists every section', async () => {
     const text = await succeeds(['experiments', '--cfg', cfg], folder);

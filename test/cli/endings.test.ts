@@ -1,9 +1,10 @@
 /** How the program ends: its exit codes, the signals that leave a checkpoint, and never without a word. */
 
 import { spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { endingSignals, INTERRUPTED } from '../../src/cli/endingSignals.js';
 import { readSafetensors } from '../../src/weights/index.js';
 import { temporaryFolder } from '../temporaryFolder.js';
 import { compiledProgram, mpdnn, mpdnnProcess, succeeds, writeTinyConfig } from './runMpdnn.js';
@@ -14,6 +15,12 @@ const call = (out: string, ...more: string[]) => {
   const size = ['--data', 'synthetic:32', '--epochs', '200', '--threads', '1', '--no-plots'];
   return ['train', 'FLOAT', '--cfg', cfg, ...size, '--out', out, ...more];
 };
+
+it('every exit code and signal stands in the documentation', () => {
+  const page = readFileSync('docs/troubleshooting.md', 'utf8');
+  expect([...page.matchAll(/^\| (\d+) \| /gm)].map(([, code]) => Number(code))).toEqual([0, 1, 2, INTERRUPTED]);
+  for (const signal of endingSignals) expect(page).toContain(`\`${signal}\``);
+});
 
 describe('the exit code', () => {
   it('is 0 where all is done', async () => {
@@ -36,19 +43,16 @@ describe('the exit code', () => {
     expect(await mpdnn(args, folder)).toMatchObject({ code: 2, stdout: '' });
   });
 
-  it.each(['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGUSR1', 'SIGUSR2'] as const)(
-    'is 130 after %s, with a checkpoint to go on from',
-    async (signal) => {
-      const { code, stderr } = await mpdnnProcess(call(signal), folder, {
-        interruption: { after: 'epoch   1/200', signal },
-      });
-      expect(code, stderr).toBe(130);
-      expect(stderr).toMatch(/\ninterrupted; go on with: .* --resume\n$/);
-      expect(stderr).not.toContain('Debugger');
-      const { metadata } = readSafetensors(join(folder, signal, 'FLOAT', 'checkpoint.safetensors'));
-      expect(JSON.parse(metadata.state ?? '').epoch).toBeGreaterThan(0);
-    },
-  );
+  it.each(endingSignals)('is 130 after %s, with a checkpoint to go on from', async (signal) => {
+    const { code, stderr } = await mpdnnProcess(call(signal), folder, {
+      interruption: { after: 'epoch   1/200', signal },
+    });
+    expect(code, stderr).toBe(130);
+    expect(stderr).toMatch(/\ninterrupted; go on with: .* --resume\n$/);
+    expect(stderr).not.toContain('Debugger');
+    const { metadata } = readSafetensors(join(folder, signal, 'FLOAT', 'checkpoint.safetensors'));
+    expect(JSON.parse(metadata.state ?? '').epoch).toBeGreaterThan(0);
+  });
 
   it('is 130 where nothing is trained yet, or ever', async () => {
     const interruption = { after: () => true, delayMs: 250, signal: 'SIGUSR1' } as const;

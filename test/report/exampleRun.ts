@@ -17,6 +17,9 @@ export interface ExampleRun {
   /** Budget penalty in the training loss at the start. */
   readonly penalty?: number;
   readonly select?: 'test' | 'validation';
+  /** What config.json and summary.json say instead. */
+  readonly config?: Readonly<Record<string, unknown>>;
+  readonly summary?: Readonly<Record<string, unknown>>;
   /** Without a summary, as a run that still goes on. */
   readonly unfinished?: boolean;
   /** No epoch obeyed the budget. */
@@ -102,7 +105,15 @@ export function writeExampleRun(parent: string, run: ExampleRun): string {
     target_activation_type: 'max',
     select: run.select ?? 'test',
   };
-  const config = { experiment: run.name, cfg: 'example.cfg', settings, versions: {}, device: 'cpu', seed: 313 };
+  const config = {
+    experiment: run.name,
+    cfg: 'example.cfg',
+    settings,
+    versions: {},
+    device: 'cpu',
+    seed: 313,
+    ...run.config,
+  };
   writeFileSync(join(folder, 'config.json'), JSON.stringify(config));
   if (run.unfinished) return folder;
   const summary = {
@@ -118,6 +129,7 @@ export function writeExampleRun(parent: string, run: ExampleRun): string {
     epochs: run.epochs,
     device: 'cpu',
     select: run.select ?? 'test',
+    ...run.summary,
   };
   writeFileSync(join(folder, 'summary.json'), JSON.stringify(summary));
   return folder;

@@ -1,0 +1,161 @@
+/** Finished runs beside each other: errors, sizes and bits of the chosen parameters, and which runs others beat. */
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { InputError } from '../errors.js';
+import { floatBits } from '../quant/index.js';
+import { openRunFolder, type RunConfig, type RunFolder, readQuantizers, readSummary } from '../runs/index.js';
+import { distinctNames } from './labels.js';
+
+export interface BitRange {
+  readonly min: number;
+  /** Over the tensors, large and small alike. */
+  readonly mean: number;
+  readonly max: number;
+}
+
+/** A finished run; what is measured is of its best parameters, or of its last where no epoch obeyed the budget. */
+export interface ComparedRun {
+  /** As short as tells it from the others. */
+  readonly name: string;
+  readonly folder: string;
+  /** Errors as fractions. `null`: no images were held out for validation. */
+  readonly testError: number;
+  readonly validationError: number | null;
+  /** In kB of 1024 bytes; of the activations, the largest tensor. */
+  readonly weightsKbytes: number;
+  readonly activationsKbytes: number;
+  readonly weightBits: BitRange | null;
+  readonly activationBits: BitRange | null;
+  readonly epochs: number;
+  readonly seconds: number;
+  /** Whether any epoch obeyed the budget; always true without one. */
+  readonly obeysBudget: boolean;
+  /** Whether its error was measured on the test images of the first run, as far as the runs tell. */
+  readonly sameImages: boolean;
+}
+
+export interface Comparison {
+  readonly runs: readonly ComparedRun[];
+  /** Run folders that were left out, since their runs have not finished. */
+  readonly unfinished: readonly string[];
+}
+
+/**
+ * Reads the runs in the order given. `labels`, one a folder, are names for them.
+ *
+ * @throws InputError where a folder is no run or is given twice, where no run has finished, or where classes differ:
+ *   errors of different tasks say nothing about each other
+ */
+export function compareRuns(folders: readonly string[], labels: readonly string[] | null = null): Comparison {
+  if (labels && labels.length !== folders.length) {
+    throw new InputError(
+      `--labels: ${labels.length} names for ${folders.length} runs; give one each, with commas between`,
+    );
+  }
+  const twice = folders.find((folder, i) => folders.findIndex((other) => resolve(other) === resolve(folder)) < i);
+  if (twice !== undefined) throw new InputError(`${twice}: is given twice; compare different runs`);
+  const names = labels ?? distinctNames(folders);
+  const opened = folders.map((root, i) => ({ root, name: names[i] ?? root, ...openRunFolder(root) }));
+  const finished = opened.filter(({ folder }) => existsSync(folder.summary));
+  const unfinished = opened.filter((run) => !finished.includes(run)).map(({ root }) => root);
+  const [first] = finished;
+  if (!first) throw new InputError(`${folders.join(', ')}: no run has finished yet, so nothing can be compared`);
+  for (const { root, config } of finished) checkClasses(first, { root, config });
+  return { unfinished, runs: finished.map((run) => comparedRun(run, sameImages(first.config, run.config))) };
+}
+
+/** Runs that no other beats: none has a smaller size with an error as low, or a lower error with a size as small. */
+export function front(runs: readonly ComparedRun[], sizeOf: (run: ComparedRun) => number): ComparedRun[] {
+  const comparable = runs.filter(({ sameImages }) => sameImages);
+  return comparable.filter(
+    (run) => !comparable.some((other) => beats([sizeOf(other), other.testError], [sizeOf(run), run.testError])),
+  );
+}
+
+/** The first run that is nowhere worse than `run`, in error, weights and activations, and somewhere better. */
+export function beatenBy(run: ComparedRun, runs: readonly ComparedRun[]): ComparedRun | null {
+  const measures = ({ testError, weightsKbytes, activationsKbytes }: ComparedRun) => [
+    ...[testError, weightsKbytes, activationsKbytes],
+  ];
+  if (!run.sameImages) return null;
+  return runs.find((other) => other.sameImages && beats(measures(other), measures(run))) ?? null;
+}
+
+function beats(own: readonly number[], other: readonly number[]): boolean {
+  return own.every((value, i) => value <= other[i]!) && own.some((value, i) => value < other[i]!);
+}
+
+interface OpenedRun {
+  readonly root: string;
+  readonly name: string;
+  readonly folder: RunFolder;
+  readonly config: RunConfig;
+}
+
+function comparedRun({ root, name, folder }: OpenedRun, sameImages: boolean): ComparedRun {
+  const summary = readSummary(folder);
+  const { best_epoch, best_val_err, best_test_err, last_val_err, last_test_err, select } = summary;
+  const error = best_val_err ?? last_val_err;
+  const bits = bitsByRole(folder, summary.bits, best_epoch ?? summary.epochs);
+  return {
+    name,
+    folder: root,
+    // Runs of older versions know one error only.
+    testError: best_test_err ?? (best_epoch === null ? last_test_err : null) ?? error,
+    validationError: select === 'validation' ? error : null,
+    weightsKbytes: summary.weights_kb,
+    activationsKbytes: summary.activations_max_kb,
+    weightBits: rangeOf(bits.weights),
+    activationBits: rangeOf(bits.activations),
+    epochs: summary.epochs,
+    seconds: summary.seconds,
+    obeysBudget: best_epoch !== null,
+    sameImages,
+  };
+}
+
+/** `bits` of the summary with what quantizers.csv says of the roles; tensors without a quantizer are float. */
+function bitsByRole(
+  folder: RunFolder,
+  bits: Readonly<Record<string, number>>,
+  shown: number,
+): { weights: number[]; activations: number[] } {
+  const rows = readQuantizers(folder).filter(({ epoch }) => epoch === shown);
+  const roles = new Map(rows.map(({ tensor, role }) => [tensor, role]));
+  const isActivation = (tensor: string) =>
+    roles.has(tensor) ? roles.get(tensor) === 'activation' : !/(\/(W|b)|\.(weight|bias))$/.test(tensor);
+  const all = Object.entries(bits);
+  return {
+    weights: all.filter(([tensor]) => !isActivation(tensor)).map(([, n]) => n),
+    activations: all.filter(([tensor]) => isActivation(tensor)).map(([, n]) => n),
+  };
+}
+
+/** `null` where nothing is quantized. */
+function rangeOf(bits: readonly number[]): BitRange | null {
+  if (bits.every((n) => n === floatBits)) return null;
+  const mean = bits.reduce((sum, n) => sum + n, 0) / bits.length;
+  return { min: Math.min(...bits), mean, max: Math.max(...bits) };
+}
+
+function checkClasses(
+  first: Pick<OpenedRun, 'root' | 'config'>,
+  { root, config }: Pick<OpenedRun, 'root' | 'config'>,
+): void {
+  const [own, others] = [config.data?.classes, first.config.data?.classes];
+  if (!own || !others || own.join('\n') === others.join('\n')) return;
+  const label = own.findIndex((name, i) => others[i] !== name);
+  const difference =
+    own.length === others.length
+      ? `class ${label} is '${own[label]}' here and '${others[label]}' there`
+      : `${own.length} classes here, ${others.length} there`;
+  throw new InputError(`${root}: cannot be compared with ${first.root}: ${difference}`);
+}
+
+/** By the fingerprints, or, in runs of versions that kept none, by what the settings say of the test images. */
+function sameImages(first: RunConfig, other: RunConfig): boolean {
+  if (first.data && other.data) return first.data.fingerprints.test === other.data.fingerprints.test;
+  return ['data', 'limit_val', 'image_size'].every(
+    (key) => JSON.stringify(first.settings[key]) === JSON.stringify(other.settings[key]),
+  );
+}

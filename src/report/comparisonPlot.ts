@@ -1,0 +1,221 @@
+/**
+ * Error over size, a panel for weights and one for the largest activation. Runs are numbered points: filled and joined by
+ * a line of steps where no other run beats them, hollow and of another form where one does, so that colour says nothing
+ * that form does not say, too. What the numbers mean stands beside the panels.
+ */
+import type { TopLevelSpec } from 'vega-lite';
+import { type ComparedRun, front } from './comparison.js';
+import { textWidth } from './fontMetrics.js';
+import {
+  EVALUATION_COLOR as BEATEN_COLOR,
+  TRAINING_COLOR as FRONT_COLOR,
+  LABEL_SIZE,
+  MUTED_INK,
+  PANEL_TITLE,
+} from './theme.js';
+
+const WIDTH = 270;
+const HEIGHT = 250;
+const LINE_HEIGHT = 16;
+const POINT_RADIUS = 5;
+
+/** Sizes that lie further apart than this are compared by doublings. */
+const LOGARITHMIC_RATIO = 6;
+
+interface Point {
+  readonly run: ComparedRun;
+  readonly number: string;
+  readonly kbytes: number;
+  readonly percent: number;
+  readonly isBeaten: boolean;
+}
+
+/** The picture of at least one run; the numbers count the runs from 1. */
+export function comparisonPlot(runs: readonly ComparedRun[]): TopLevelSpec {
+  const panels = [
+    { title: 'weights', sizeOf: (run: ComparedRun) => run.weightsKbytes },
+    { title: 'largest activation', sizeOf: (run: ComparedRun) => run.activationsKbytes },
+  ];
+  const others = runs.some(({ sameImages }) => !sameImages) ? ['grey: measured on other test images'] : [];
+  return {
+    title: {
+      text: 'Error over size',
+      subtitle: ['filled, on the line: no other run is both smaller and better; hollow: some run is', ...others],
+    },
+    spacing: 34,
+    hconcat: [
+      ...panels.map(({ title, sizeOf }, i) => panelSpec(title, pointsOf(runs, sizeOf), i === 0)),
+      legendSpec(runs),
+    ],
+  } as TopLevelSpec;
+}
+
+function pointsOf(runs: readonly ComparedRun[], sizeOf: (run: ComparedRun) => number): Point[] {
+  const best = front(runs, sizeOf);
+  return runs.map((run, i) => ({
+    run,
+    number: String(i + 1),
+    kbytes: sizeOf(run),
+    percent: 100 * run.testError,
+    isBeaten: !best.includes(run),
+  }));
+}
+
+function panelSpec(title: string, points: readonly Point[], first: boolean): object {
+  const sizes = domainOf(points.map(({ kbytes }) => kbytes));
+  const errors = linearDomain(points.map(({ percent }) => percent));
+  const onFront = points.filter(({ isBeaten }) => !isBeaten).sort((a, b) => a.kbytes - b.kbytes);
+  const place = (point: Point) => ({
+    x: WIDTH * position(point.kbytes, sizes.domain, sizes.logarithmic),
+    y: HEIGHT * (1 - position(point.percent, errors, false)),
+  });
+  const labels = placeLabels(
+    points.map((point) => ({ ...place(point), text: point.number, isBeaten: point.isBeaten })),
+  );
+  const values = points.map(({ number, kbytes, percent, isBeaten, run }, i) => ({
+    ...{ number, kbytes, percent },
+    state: !run.sameImages ? 'other' : isBeaten ? 'beaten' : 'front',
+    labelX: labels[i]!.x,
+    labelY: labels[i]!.y,
+  }));
+  return {
+    title: { ...PANEL_TITLE, text: title },
+    width: WIDTH,
+    height: HEIGHT,
+    encoding: {
+      x: {
+        type: 'quantitative',
+        scale: sizes.logarithmic
+          ? { type: 'log', base: 2, domain: sizes.domain, nice: false }
+          : { domain: sizes.domain, nice: false },
+        axis: {
+          title: 'kB',
+          ...(sizes.logarithmic ? { format: '~f', values: powersOfTwo(sizes.domain) } : { format: '~f', tickCount: 5 }),
+        },
+      },
+      y: {
+        type: 'quantitative',
+        scale: { domain: errors, nice: false },
+        axis: { title: first ? 'test error (%)' : null, tickCount: 6 },
+      },
+    },
+    layer: [
+      {
+        data: { values: stairs(onFront) },
+        mark: { type: 'line', color: FRONT_COLOR, strokeWidth: 1.5, opacity: 0.55 },
+        encoding: { x: { field: 'kbytes' }, y: { field: 'percent' }, order: { field: 'step' } },
+      },
+      ...(['other', 'beaten', 'front'] as const).map((state) => ({
+        data: { values: values.filter((value) => value.state === state) },
+        mark: { type: 'point', ...markOf[state], size: 4 * POINT_RADIUS ** 2, strokeWidth: 1.75, opacity: 1 },
+        encoding: { x: { field: 'kbytes' }, y: { field: 'percent' } },
+      })),
+      {
+        data: { values },
+        mark: { type: 'text', align: 'center', baseline: 'middle', fontSize: LABEL_SIZE },
+        encoding: {
+          x: { field: 'labelX', type: 'quantitative', scale: null, axis: null },
+          y: { field: 'labelY', type: 'quantitative', scale: null, axis: null },
+          text: { field: 'number' },
+        },
+      },
+    ],
+  };
+}
+
+const markOf = {
+  front: { shape: 'circle', color: FRONT_COLOR, filled: true },
+  beaten: { shape: 'diamond', color: BEATEN_COLOR, filled: false },
+  other: { shape: 'triangle-up', color: MUTED_INK, filled: false },
+} as const;
+
+/** The corners of the line of steps through the front: with a size one can have the error of the next smaller run. */
+function stairs(points: readonly Point[]): { kbytes: number; percent: number; step: number }[] {
+  const corners = points.flatMap(({ kbytes, percent }, i) => {
+    const before = points[i - 1];
+    return [...(before ? [{ kbytes, percent: before.percent }] : []), { kbytes, percent }];
+  });
+  return corners.map((corner, step) => ({ ...corner, step }));
+}
+
+function legendSpec(runs: readonly ComparedRun[]): object {
+  const values = runs.map(({ name }, i) => ({ line: i, text: `${i + 1}  ${name}` }));
+  return {
+    width: Math.max(...values.map(({ text }) => textWidth(text, LABEL_SIZE))),
+    height: LINE_HEIGHT * runs.length,
+    data: { values },
+    mark: { type: 'text', align: 'left', baseline: 'middle', fontSize: LABEL_SIZE },
+    encoding: {
+      x: { value: 0 },
+      y: { field: 'line', type: 'ordinal', axis: null },
+      text: { field: 'text' },
+    },
+  };
+}
+
+interface Label {
+  readonly x: number;
+  readonly y: number;
+  readonly text: string;
+  readonly isBeaten: boolean;
+}
+
+/** Where the numbers stand, in pixels: beside their points, where they lie on no other point and on no other number. */
+function placeLabels(points: readonly Label[]): { x: number; y: number }[] {
+  const placed: { x: number; y: number; width: number }[] = [];
+  for (const { x, y, text, isBeaten } of points) {
+    const width = textWidth(text, LABEL_SIZE);
+    const [side, above] = [POINT_RADIUS + 3 + width / 2, POINT_RADIUS + LABEL_SIZE / 2 + 1];
+    const corner = { dx: 0.8 * side, dy: 0.8 * above };
+    const beside = [
+      [side, 0],
+      [-side, 0],
+    ];
+    const places = [
+      // Below and to the left of a point on the line of steps the line never passes.
+      ...(isBeaten ? beside : []),
+      [-corner.dx, corner.dy],
+      [corner.dx, -corner.dy],
+      ...beside,
+      [0, above],
+      [0, -above],
+      [corner.dx, corner.dy],
+      [-corner.dx, -corner.dy],
+      [-2 * side, 0],
+      [2 * side, 0],
+    ].map(([dx, dy]) => ({ x: x + dx!, y: y + dy!, width }));
+    const isFree = (place: (typeof placed)[number]) =>
+      placed.every((other) => !overlap(place, other)) &&
+      points.every((point) => !overlap(place, { x: point.x, y: point.y, width: 2 * POINT_RADIUS }));
+    placed.push(places.find(isFree) ?? places[0]!);
+  }
+  return placed.map(({ x, y }) => ({ x, y }));
+}
+
+function overlap(a: { x: number; y: number; width: number }, b: { x: number; y: number; width: number }): boolean {
+  return Math.abs(a.x - b.x) < (a.width + b.width) / 2 && Math.abs(a.y - b.y) < LABEL_SIZE;
+}
+
+function domainOf(values: readonly number[]): { domain: [number, number]; logarithmic: boolean } {
+  const [low, high] = [Math.min(...values), Math.max(...values)];
+  const logarithmic = low > 0 && high > LOGARITHMIC_RATIO * low;
+  return { domain: logarithmic ? [low / 1.25, high * 1.25] : linearDomain(values), logarithmic };
+}
+
+/** With a tenth of room on both sides, but nothing below zero. */
+function linearDomain(values: readonly number[]): [number, number] {
+  const [low, high] = [Math.min(...values), Math.max(...values)];
+  const room = high > low ? 0.1 * (high - low) : 0.1 * high || 1;
+  return [Math.max(0, low - room), high + room];
+}
+
+function position(value: number, [low, high]: readonly [number, number], logarithmic: boolean): number {
+  const at = (x: number) => (logarithmic ? Math.log(x) : x);
+  return (at(value) - at(low)) / (at(high) - at(low));
+}
+
+function powersOfTwo([low, high]: readonly [number, number]): number[] {
+  const ticks: number[] = [];
+  for (let k = Math.ceil(Math.log2(low)); 2 ** k <= high; k++) ticks.push(2 ** k);
+  return ticks;
+}
