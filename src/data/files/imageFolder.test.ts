@@ -165,6 +165,16 @@ describe('the cache', () => {
 
   it.each([
     ['a flipped byte', (bytes: Buffer) => bytes.fill(bytes.at(-30)! ^ 1, bytes.length - 30, bytes.length - 29)],
+    [
+      'exchanged sides',
+      (bytes: Buffer) =>
+        Buffer.from(
+          bytes.toString('latin1').replace('"height":4', '"height":8').replace('"width":4', '"width":2'),
+          'latin1',
+        ),
+    ],
+    ['another division', (bytes: Buffer) => Buffer.from(bytes.toString('latin1').replace('[3,2]', '[2,3]'), 'latin1')],
+    ['a header of 4 GB', (bytes: Buffer) => bytes.fill(0xff, 8, 12)],
     ['a missing end', (bytes: Buffer) => bytes.subarray(0, bytes.length - 1)],
     ['a missing header', (bytes: Buffer) => bytes.subarray(0, 10)],
     ['something else', () => Buffer.from('not a cache')],

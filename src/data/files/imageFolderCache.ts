@@ -3,7 +3,7 @@
  *
  *     bytes 0-7    "MPDNNIMG"
  *     bytes 8-11   uint32 little-endian: length of the header
- *     header       JSON: fingerprint of the folder, shapes, SHA-256 of what follows
+ *     header       JSON: fingerprint of the folder, shapes, SHA-256 of both and of what follows
  *     then         for train and for test: images (bytes), labels (int32 little-endian)
  *
  * A cache that is damaged, or does not fit the folder as it is now, counts as absent.
@@ -16,18 +16,24 @@ import type { ImageFile } from '../imageStream.js';
 import type { ImageFolderOptions } from './imageFolder.js';
 
 const magic = 'MPDNNIMG';
+/** A header has some 250 bytes; what claims more is damaged, and nothing is allocated for it. */
+const longestHeader = 1000;
 /** One read or write call takes less than 2 GiB; small enough to stay in the processor's cache for the checksum. */
 const chunkBytes = 1 << 20;
 
 type Files = readonly [readonly ImageFile[], readonly ImageFile[]];
 type Sets = [ImageSet, ImageSet];
 
-interface Header {
+/** All but the checksum. */
+interface Description {
   readonly fingerprint: string;
   readonly height: number;
   readonly width: number;
   readonly channels: number;
   readonly counts: readonly [number, number];
+}
+
+interface Header extends Description {
   readonly sha256: string;
 }
 
@@ -40,19 +46,19 @@ export async function readCachedImages(
   const handle = await open(cacheFile(location, options)).catch(() => undefined);
   if (!handle) return undefined;
   try {
-    const header = await readHeader(handle);
-    if (header.fingerprint !== fingerprintOf(location, files, options)) return undefined;
-    const { counts, height, width, channels } = header;
+    const { sha256, ...description } = await readHeader(handle);
+    if (description.fingerprint !== fingerprintOf(location, files, options)) return undefined;
+    const { counts, height, width, channels } = description;
+    // Before memory is taken for it: an image has its pixels and a label of four bytes.
+    const bytes = (counts[0] + counts[1]) * (height * width * channels + 4);
+    const { size } = await handle.stat();
+    if (size !== magic.length + 4 + headerOf(description, sha256).length + bytes) return undefined;
     const sets: Sets = [
       emptyImageSet(counts[0], height, width, channels),
       emptyImageSet(counts[1], height, width, channels),
     ];
-    const hash = createHash('sha256');
-    for (const chunk of payload(sets)) {
-      await readFully(handle, chunk);
-      hash.update(chunk);
-    }
-    return hash.digest('hex') === header.sha256 ? sets : undefined;
+    for (const chunk of payload(sets)) await readFully(handle, chunk);
+    return checksum(description, sets) === sha256 ? sets : undefined;
   } catch {
     // Whatever is wrong with the file, the images are decoded anew and the file is replaced.
     return undefined;
@@ -71,17 +77,9 @@ export async function writeCachedImages(
   const target = cacheFile(location, options);
   const aside = `${target}.${randomUUID()}`;
   const [{ height, width, channels, count }, test] = sets;
-  const hash = createHash('sha256');
-  for (const chunk of payload(sets)) hash.update(chunk);
-  const header: Header = {
-    fingerprint: fingerprintOf(location, files, options),
-    height,
-    width,
-    channels,
-    counts: [count, test.count],
-    sha256: hash.digest('hex'),
-  };
-  const headerBytes = Buffer.from(JSON.stringify(header));
+  const fingerprint = fingerprintOf(location, files, options);
+  const description: Description = { fingerprint, height, width, channels, counts: [count, test.count] };
+  const headerBytes = headerOf(description, checksum(description, sets));
   const length = Buffer.alloc(4);
   length.writeUInt32LE(headerBytes.length);
   try {
@@ -106,10 +104,20 @@ function cacheFile(location: string, { cacheDirectory, imageSize }: ImageFolderO
 
 /** Changes when a file is added, removed, renamed, resized or touched. */
 function fingerprintOf(location: string, files: Files, { imageSize }: ImageFolderOptions): string {
-  const hash = createHash('sha256').update(JSON.stringify([1, path.resolve(location), imageSize ?? null]));
+  const hash = createHash('sha256').update(JSON.stringify([2, path.resolve(location), imageSize ?? null]));
   for (const { file, label, bytes, modifiedMs } of files.flat()) {
     hash.update(JSON.stringify([path.relative(location, file), label, bytes, modifiedMs]));
   }
+  return hash.digest('hex');
+}
+
+function headerOf(description: Description, sha256: string): Buffer {
+  return Buffer.from(JSON.stringify({ ...description, sha256 } satisfies Header));
+}
+
+function checksum(description: Description, sets: Sets): string {
+  const hash = createHash('sha256').update(JSON.stringify(description));
+  for (const chunk of payload(sets)) hash.update(chunk);
   return hash.digest('hex');
 }
 
@@ -117,7 +125,9 @@ async function readHeader(handle: FileHandle): Promise<Header> {
   const start = new Uint8Array(magic.length + 4);
   await readFully(handle, start);
   if (Buffer.from(start.subarray(0, magic.length)).toString() !== magic) throw new Error('not a cache');
-  const header = new Uint8Array(new DataView(start.buffer).getUint32(magic.length, true));
+  const length = new DataView(start.buffer).getUint32(magic.length, true);
+  if (length > longestHeader) throw new Error('damaged');
+  const header = new Uint8Array(length);
   await readFully(handle, header);
   return JSON.parse(Buffer.from(header).toString()) as Header;
 }

@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { encodePhotograph, writePhotographs } from '../../../test/photographs.js';
@@ -43,9 +43,14 @@ it('looks again when a file has changed, or the cache is damaged', async () => {
   utimesSync(files[0]!, 1, 1);
   expect([...(await measure()).sizes!.subarray(0, 2)]).toEqual([20, 30]);
   expect(readdirSync(cacheDirectory())).toHaveLength(1);
-  writeFileSync(path.join(cacheDirectory(), readdirSync(cacheDirectory())[0]!), 'damaged');
-  expect([...(await measure()).sizes!.subarray(0, 2)]).toEqual([20, 30]);
-  expect(progress).toHaveLength(3);
+  const cache = path.join(cacheDirectory(), readdirSync(cacheDirectory())[0]!);
+  const mutated = readFileSync(cache);
+  mutated[mutated.length - 1]! ^= 1;
+  for (const damaged of ['damaged', mutated]) {
+    writeFileSync(cache, damaged);
+    expect([...(await measure()).sizes!.subarray(0, 2)]).toEqual([20, 30]);
+  }
+  expect(progress).toHaveLength(4);
 });
 
 it('looks again when a file of as many bytes was written later', async () => {

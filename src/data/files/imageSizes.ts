@@ -68,19 +68,27 @@ async function measureAll(
   throw new InputError(`${faults.get(first)!.message}${others}`);
 }
 
-/** The file: fingerprint (64 characters), then width and height of each image (int32, as this machine has them). */
+/**
+ * The file: fingerprint and checksum of the sizes (64 characters each), then width and height of each image (int32, as
+ * this machine has them).
+ */
 async function readSizes(file: string, fingerprint: string, count: number): Promise<Int32Array | undefined> {
   const bytes = await readFile(file).catch(() => undefined);
-  if (bytes?.length !== fingerprint.length + 8 * count) return undefined;
-  if (bytes.subarray(0, fingerprint.length).toString() !== fingerprint) return undefined;
-  return new Int32Array(new Uint8Array(bytes.subarray(fingerprint.length)).buffer);
+  const start = 2 * fingerprint.length;
+  if (bytes?.length !== start + 8 * count) return undefined;
+  const sizes = new Int32Array(new Uint8Array(bytes.subarray(start)).buffer);
+  return bytes.subarray(0, start).toString() === fingerprint + checksum(sizes) ? sizes : undefined;
+}
+
+function checksum(sizes: Int32Array): string {
+  return createHash('sha256').update(new Uint8Array(sizes.buffer)).digest('hex');
 }
 
 async function writeSizes(file: string, fingerprint: string, sizes: Int32Array): Promise<void> {
   const aside = `${file}.${randomUUID()}`;
   try {
     await mkdir(path.dirname(file), { recursive: true });
-    await writeFile(aside, Buffer.concat([Buffer.from(fingerprint), Buffer.from(sizes.buffer)]));
+    await writeFile(aside, Buffer.concat([Buffer.from(fingerprint + checksum(sizes)), Buffer.from(sizes.buffer)]));
     await rename(aside, file);
   } catch {
     // A cache that cannot be written costs time at the next start, nothing else.

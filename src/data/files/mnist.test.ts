@@ -67,6 +67,43 @@ it.each([
   expect((error as Error).message).toContain(reason);
 });
 
+it("finds torchvision's root, and asks where there are several sets below it", async () => {
+  const torchvision = path.join(root, 'torchvision');
+  await mkdir(path.join(torchvision, 'MNIST'), { recursive: true });
+  await writeMnist('torchvision/MNIST/raw');
+  expect((await loadMnist(torchvision)).train.count).toBe(12);
+  expect((await loadMnist(path.join(torchvision, 'MNIST'))).train.count).toBe(12);
+  await mkdir(path.join(torchvision, 'FashionMNIST'));
+  await writeMnist('torchvision/FashionMNIST/raw');
+  await expect(loadMnist(torchvision)).rejects.toThrow(
+    /several sets; name one of .*\/MNIST\/raw, .*\/FashionMNIST\/raw/,
+  );
+  expect((await loadMnist(path.join(torchvision, 'FashionMNIST'))).train.count).toBe(12);
+});
+
+it('reads EMNIST: its names, letters from 1 on, images on their sides', async () => {
+  const folder = path.join(root, 'emnist');
+  await mkdir(folder);
+  const write = async (set: string, label: number) => {
+    const file = (name: string) => path.join(folder, `emnist-${set}-${name}-ubyte.gz`);
+    for (const part of ['train', 'test']) {
+      await writeFile(file(`${part}-images-idx3`), gzipSync(images(2)));
+      await writeFile(file(`${part}-labels-idx1`), gzipSync(idx([2], () => label)));
+    }
+  };
+  await write('letters', 26);
+  const { classes, train, test } = await loadMnist(folder);
+  expect([classes.length, classes[train.labels[0]!], test.count]).toEqual([26, 'z', 2]);
+  // Row 1, column 2 of the first image lies in row 2, column 1 of the file.
+  expect(train.images[((2 + 1) * 32 + 2 + 2) * 3]).toBe(1 + ((2 * 28 + 1) % 251));
+  await write('balanced', 46);
+  await expect(loadMnist(folder)).rejects.toThrow(/several sets; .*emnist\/emnist-balanced, .*emnist-letters/);
+  const balanced = await loadMnist(path.join(folder, 'emnist-balanced'));
+  expect([balanced.classes.length, balanced.classes[balanced.train.labels[0]!]]).toEqual([47, 't']);
+  await write('letters', 0);
+  await expect(loadMnist(path.join(folder, 'emnist-letters'))).rejects.toThrow('has label 0; labels 1 to 26');
+});
+
 it('says which files are wanted', async () => {
   await expect(loadMnist(path.join(root, 'nowhere'))).rejects.toThrow('wanted: train-images-idx3-ubyte');
   const folder = await writeMnist('incomplete');

@@ -2,6 +2,7 @@
  * MNIST and its likes in IDX files (http://yann.lecun.com/exdb/mnist/), plain or .gz. The grey 28x28 images are padded
  * with zeros to 32x32 and repeated on three channels, so that networks for CIFAR-10 take them as they are.
  */
+import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { InputError } from '../../errors.js';
 import { type Dataset, emptyImageSet, type ImageSet } from '../imageSet.js';
@@ -11,9 +12,33 @@ const side = 32;
 /** Black pixels on each side of the usual images of 28x28. */
 export const padding = 2;
 const channels = 3;
-const classes = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9'];
-/** The usual places; torchvision keeps the files in MNIST/raw. */
-const usualFolders = ['data', 'data/mnist', 'data/MNIST/raw'];
+/** Where the files lie below a folder; torchvision keeps them in NAME/raw below its root. */
+const inner = ['.', 'raw', 'MNIST/raw', 'FashionMNIST/raw', 'KMNIST/raw', 'EMNIST/raw'];
+/** Where to look when nobody names a folder. */
+const usualFolders = ['data', 'data/mnist'];
+
+const digits = [...'0123456789'];
+const capitals = [...'ABCDEFGHIJKLMNOPQRSTUVWXYZ'];
+/**
+ * The classes of EMNIST's sets (G. Cohen et al., EMNIST: an extension of MNIST to handwritten letters, 2017); where small
+ * and capital letters look alike they are one class.
+ */
+const emnistClasses: Readonly<Record<string, readonly string[]>> = {
+  balanced: [...digits, ...capitals, ...'abdefghnqrt'],
+  byclass: [...digits, ...capitals, ...'abcdefghijklmnopqrstuvwxyz'],
+  bymerge: [...digits, ...capitals, ...'abdefghnqrt'],
+  digits,
+  letters: [...'abcdefghijklmnopqrstuvwxyz'],
+  mnist: digits,
+};
+
+/** Four files that belong together. */
+interface IdxSet {
+  readonly folder: string;
+  /** Before `train` and `t10k` (EMNIST: `test`) in the files' names. */
+  readonly prefix: string;
+  readonly classes: readonly string[];
+}
 
 interface IdxFile {
   readonly file: string;
@@ -22,39 +47,67 @@ interface IdxFile {
 }
 
 /**
- * @param location a folder with the four files; absent: ./data, ./data/mnist, ./data/MNIST/raw
- * @throws InputError if a file is missing or damaged, images and labels do not fit, or a label is above 9.
+ * @param location a folder with the four files, torchvision's root, or for EMNIST the folder and a set's name, such as
+ * FOLDER/emnist-letters; absent: ./data, ./data/mnist
+ * @throws InputError if a file is missing or damaged, images and labels do not fit, a label is none of the classes', or
+ * there are several sets to choose from.
  */
 export async function loadMnist(location: string | undefined): Promise<Dataset> {
   const folders = location === undefined ? usualFolders : [location];
-  for (const folder of folders) {
-    const trainImages = await readIdx(folder, 'train-images', 3);
-    if (!trainImages) continue;
-    const train = toImageSet(trainImages, await requireIdx(folder, 'train-labels', 1));
-    const test = toImageSet(await requireIdx(folder, 't10k-images', 3), await requireIdx(folder, 't10k-labels', 1));
-    return { name: 'mnist', classes, train, test };
+  const [set, ...others] = (await Promise.all(folders.map(setsBelow))).flat();
+  if (!set) {
+    throw new InputError(
+      `${folders.join(', ')}: no MNIST here; wanted: train-images-idx3-ubyte, train-labels-idx1-ubyte, ` +
+        't10k-images-idx3-ubyte and t10k-labels-idx1-ubyte, plain or .gz (--data mnist:FOLDER)',
+    );
   }
-  throw new InputError(
-    `${folders.join(', ')}: no MNIST here; wanted: train-images-idx3-ubyte, train-labels-idx1-ubyte, ` +
-      't10k-images-idx3-ubyte and t10k-labels-idx1-ubyte, plain or .gz (--data mnist:FOLDER)',
-  );
+  if (others.length > 0 && location !== undefined) {
+    const places = [set, ...others].map(({ folder, prefix }) => path.join(folder, prefix.replace(/-$/, '')));
+    throw new InputError(`${location}: holds several sets; name one of ${places.join(', ')} (--data mnist:PLACE)`);
+  }
+  const read = async (part: string) => {
+    const labels = await requireIdx(set.folder, `${set.prefix}${part}-labels`, 1);
+    return toImageSet(await requireIdx(set.folder, `${set.prefix}${part}-images`, 3), labels, set);
+  };
+  return {
+    name: 'mnist',
+    classes: set.classes,
+    train: await read('train'),
+    test: await read(isEmnist(set) ? 'test' : 't10k'),
+  };
 }
 
-async function requireIdx(folder: string, stem: string, rank: number): Promise<IdxFile> {
-  const found = await readIdx(folder, stem, rank);
-  if (!found) throw new InputError(`${path.join(folder, `${stem}-idx${rank}-ubyte`)}[.gz] is missing`);
+/** The sets in the folders below `location`, or the one that its last part names. */
+async function setsBelow(location: string): Promise<IdxSet[]> {
+  const named = /^emnist-[a-z]+$/.exec(path.basename(location));
+  if (named) return (await setsBelow(path.dirname(location))).filter(({ prefix }) => prefix === `${named[0]}-`);
+  const found: IdxSet[] = [];
+  for (const folder of inner.map((name) => path.join(location, name))) {
+    const names = await readdir(folder).catch(() => []);
+    const prefixes = names.flatMap(
+      (name) => /^((?:emnist-[a-z]+-)?)train-images[-.]idx3-ubyte(?:\.gz)?$/.exec(name)?.[1] ?? [],
+    );
+    for (const prefix of new Set(prefixes)) {
+      const classes = prefix === '' ? digits : emnistClasses[prefix.slice('emnist-'.length, -1)];
+      if (classes) found.push({ folder, prefix, classes });
+    }
+  }
   return found;
 }
 
-/** Some mirrors write a dot before idx. */
-async function readIdx(folder: string, stem: string, rank: number): Promise<IdxFile | undefined> {
+function isEmnist({ prefix }: IdxSet): boolean {
+  return prefix !== '';
+}
+
+async function requireIdx(folder: string, stem: string, rank: number): Promise<IdxFile> {
+  // Some mirrors write a dot before idx.
   for (const name of [`${stem}-idx${rank}-ubyte`, `${stem}.idx${rank}-ubyte`]) {
     for (const file of [path.join(folder, name), path.join(folder, `${name}.gz`)]) {
       const bytes = await readMaybeGzip(file);
       if (bytes) return parseIdx(file, bytes, rank);
     }
   }
-  return undefined;
+  throw new InputError(`${path.join(folder, `${stem}-idx${rank}-ubyte`)}[.gz] is missing`);
 }
 
 /** Header: two zeros, type 8 (unsigned bytes), rank, then the sizes as big-endian uint32. */
@@ -75,7 +128,11 @@ function parseIdx(file: string, bytes: Uint8Array, rank: number): IdxFile {
   return { file, shape, values: bytes.subarray(headerBytes) };
 }
 
-function toImageSet(images: IdxFile, labels: IdxFile): ImageSet {
+/** EMNIST's letters are labelled from 1 on, and its images lie on their sides: rows and columns are exchanged. */
+function toImageSet(images: IdxFile, labels: IdxFile, set: IdxSet): ImageSet {
+  const firstLabel = set.prefix === 'emnist-letters-' ? 1 : 0;
+  const lastLabel = firstLabel + set.classes.length - 1;
+  const isTransposed = isEmnist(set);
   const [count = 0, rows = 0, columns = 0] = images.shape;
   if (labels.shape[0] !== count || count === 0) {
     throw new InputError(`${labels.file}: ${labels.shape[0]} labels for the ${count} images of ${images.file}`);
@@ -83,23 +140,25 @@ function toImageSet(images: IdxFile, labels: IdxFile): ImageSet {
   if (rows > side || columns > side) {
     throw new InputError(`${images.file}: images of ${rows}x${columns}; at most ${side}x${side} can be padded`);
   }
-  const set = emptyImageSet(count, side, side, channels);
+  const result = emptyImageSet(count, side, side, channels);
   const top = (side - rows) >> 1;
   const left = (side - columns) >> 1;
   for (let image = 0; image < count; image++) {
     const label = labels.values[image]!;
-    if (label >= classes.length) {
-      throw new InputError(`${labels.file}: image ${image} has label ${label}; labels 0 to 9 are allowed`);
+    if (label < firstLabel || label > lastLabel) {
+      throw new InputError(
+        `${labels.file}: image ${image} has label ${label}; labels ${firstLabel} to ${lastLabel} are allowed`,
+      );
     }
-    set.labels[image] = label;
+    result.labels[image] = label - firstLabel;
     for (let row = 0; row < rows; row++) {
-      const source = (image * rows + row) * columns;
       const target = ((image * side + top + row) * side + left) * channels;
       for (let column = 0; column < columns; column++) {
-        const grey = images.values[source + column]!;
-        for (let channel = 0; channel < channels; channel++) set.images[target + column * channels + channel] = grey;
+        const source = isTransposed ? column * rows + row : row * columns + column;
+        const grey = images.values[image * rows * columns + source]!;
+        for (let channel = 0; channel < channels; channel++) result.images[target + column * channels + channel] = grey;
       }
     }
   }
-  return set;
+  return result;
 }
