@@ -131,7 +131,10 @@ describe('the memory plan', () => {
     const factor = graph.whole({ name: 'factor', dtype: 'float', length: 1 }, [1, 1]);
     for (const y of [x!, dy!]) graph.append('copy', { x: stored(graph) }, { y }, {});
     graph.append('scaleGradient', { x: x!, factor, dy: dy! }, { dx: dx!, dfactor: graph.tensor('dfactor', [1]) }, {});
-    const shared = lifetimes(graph.nodes, bytesOf).map(({ tensors }) => tensors.map(({ name }) => name));
-    expect(shared).toEqual([['x'], ['dy', 'dx'], ['dfactor']]);
+    const shared = () => lifetimes(graph.nodes, bytesOf).map(({ tensors }) => tensors.map(({ name }) => name));
+    expect(shared()).toEqual([['x'], ['dy', 'dx'], ['dfactor']]);
+    // Nor where what it may take the place of lives on.
+    graph.append('add', { a: dy!, b: dy! }, { y: graph.tensor('sum', [4, 10]) }, {});
+    expect(shared()).toEqual([['x'], ['dy'], ['dx'], ['dfactor'], ['sum']]);
   });
 });

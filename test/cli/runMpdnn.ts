@@ -20,18 +20,34 @@ export interface Outcome {
   readonly stderr: string;
 }
 
+/** Ctrl-C in this process. */
+export interface CtrlC {
+  /** It comes once this stands in stderr … */
+  readonly after: string;
+  /** … and the event loop has gone round so often: while training, that is so many steps later. */
+  readonly turns: number;
+}
+
 /** Runs a call in this process, with `cwd` as its working folder. A file's tests take turns: they share one process. */
 export async function mpdnn(
   args: readonly string[],
   cwd: string,
-  { env = {} }: { readonly env?: Readonly<Record<string, string>> } = {},
+  { env = {}, ctrlC }: { readonly env?: Readonly<Record<string, string>>; readonly ctrlC?: CtrlC } = {},
 ): Promise<Outcome> {
   const place = process.cwd();
   const exitCode = process.exitCode;
+  const listeners = new Set(process.listeners('SIGINT'));
   const written = { stdout: '', stderr: '' };
+  let turns = ctrlC?.turns ?? 0;
+  const turn = (): void => {
+    if (turns-- > 0) setImmediate(turn);
+    else for (const listen of process.listeners('SIGINT')) if (!listeners.has(listen)) listen('SIGINT');
+  };
   for (const stream of ['stdout', 'stderr'] as const) {
     vi.spyOn(process[stream], 'write').mockImplementation((chunk: string | Uint8Array) => {
+      const before = written.stderr;
       written[stream] += Buffer.from(chunk).toString();
+      if (ctrlC && !before.includes(ctrlC.after) && written.stderr.includes(ctrlC.after)) turn();
       return true;
     });
   }
@@ -188,7 +204,7 @@ layers =
   fc/*: w_quantize = none
 w_quantize = parametric_fp_d_xmax
 a_quantize = parametric_fp_d_xmax_relu
-target_weight_kbytes = 0.8
+target_weight_kbytes = 2
 
 [PER_CHANNEL]
 budget = guaranteed
