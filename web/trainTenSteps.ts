@@ -1,5 +1,5 @@
 /**
- * Ten steps of the whole training plan on an engine, in Node and in a browser alike: ResNet-20 with learned bitwidths
+ * Ten steps of the whole training plan on an engine, in Node and in a browser alike: the tiny network with learned bitwidths
  * and budgets, on so few and small images that software adapters can do it too.
  */
 
@@ -59,7 +59,7 @@ function quantizer(bitwidth: number): QuantizerSettings {
 }
 
 const options: ProgramOptions = {
-  model: { model: 'resnet20', classes, shortcutType: '', scaleLayer: false, widthMultiplier: 1 },
+  model: { model: 'tiny', classes, shortcutType: '', scaleLayer: false, widthMultiplier: 1 },
   batchSize,
   imageShape: [side, side, 3],
   weights: quantizer(4),

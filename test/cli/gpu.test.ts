@@ -16,7 +16,7 @@ describe.skipIf(skipsGpu)('on a software adapter', () => {
 
   it('train --device gpu trains; a lost device leaves a checkpoint to go on from', { timeout: 240_000 }, async () => {
     const config = join(folder, 'short.cfg');
-    writeFileSync(config, '[SHORT]\ndata = synthetic:16\nbatch_size = 8\nepochs = 1\n');
+    writeFileSync(config, '[SHORT]\nmodel = tiny\ndata = synthetic:16\nbatch_size = 8\nepochs = 1\n');
     const run = join(folder, 'experiments', 'SHORT');
     const checkpoint = join(run, 'checkpoint.safetensors');
     const args = ['train', 'SHORT', '--cfg', 'short.cfg', '--device', 'gpu', '--no-autotune'];
@@ -39,7 +39,7 @@ describe.skipIf(skipsGpu)('on a software adapter', () => {
     await writePhotographs(join(folder, 'photographs'), { train: 13, val: 5 });
     const config = join(folder, 'photographs.cfg');
     // 3 images of 9 x 9 x 3 bytes fill no whole number of words.
-    const settings = 'data = images:photographs\nimage_size = 9\nbatch_size = 3\nepochs = 1\n';
+    const settings = 'model = tiny\ndata = images:photographs\nimage_size = 9\nbatch_size = 3\nepochs = 1\n';
     writeFileSync(config, `[STREAMED]\n${settings}stream = true\n[RESIDENT]\n${settings}`);
     const runs: ReturnType<typeof resultFiles>[] = [];
     for (const name of ['STREAMED', 'RESIDENT']) {

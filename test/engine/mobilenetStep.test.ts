@@ -11,6 +11,7 @@ import { createCpuEngine } from '../../src/engine/cpu/index.js';
 import type { Engine } from '../../src/engine/engine.js';
 import { createGpuEngine } from '../../src/engine/gpu/index.js';
 import { createReferenceEngine } from '../../src/engine/reference/index.js';
+import { elementCount } from '../../src/graph/index.js';
 import { STORAGE } from '../../src/nn/index.js';
 import { openSession } from '../../src/program/session.js';
 import { buildTrainingProgram, type TrainingProgram } from '../../src/program/trainingProgram.js';
@@ -27,19 +28,19 @@ const cpu = () => createCpuEngine({ threads: 2 });
 
 interface Network {
   readonly settings: Readonly<Record<string, unknown>>;
-  /** Largest error, relative to the largest magnitude of a storage. */
+  /** Norm of the error of each tensor, relative to the tensor's own norm. */
   readonly tolerance: number;
 }
 
 const networks: Readonly<Record<'float' | 'quantized' | 'perChannel', Network>> = {
-  float: { settings: {}, tolerance: 2e-4 },
+  float: { settings: {}, tolerance: 5e-4 },
   quantized: {
     settings: {
       w_quantize: 'parametric_fp_d_xmax',
       a_quantize: 'parametric_fp_d_xmax_relu',
       a_bitwidth: 6,
     },
-    tolerance: 5e-6,
+    tolerance: 2e-5,
   },
   perChannel: {
     settings: {
@@ -48,7 +49,7 @@ const networks: Readonly<Record<'float' | 'quantized' | 'perChannel', Network>> 
       a_quantize: 'parametric_fp_d_xmax_relu',
       a_bitwidth: 6,
     },
-    tolerance: 5e-6,
+    tolerance: 2e-5,
   },
 };
 
@@ -80,18 +81,41 @@ async function afterStep(engine: Engine, training: TrainingProgram): Promise<Rea
   return states;
 }
 
-function largest(values: readonly number[]): number {
-  return values.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+/**
+ * Tensors that vanish but for rounding, in float64 too: the gradient of a bias whose channels go on into a convolution and
+ * a batch normalisation, which takes every shift away, and the means of what comes out of one. All others have norms
+ * above 1e-4.
+ */
+const zero = 1e-9;
+/** What rounding in float32 leaves of such sums of numbers around 1. */
+const rounding = 1e-5;
+
+function norm(values: readonly number[]): number {
+  return Math.sqrt(values.reduce((sum, value) => sum + value * value, 0));
+}
+
+/** Storages of many tensors one by one: small ones would vanish beside large ones. */
+function parts({ variables }: TrainingProgram, storage: string, length: number) {
+  const own = [...variables.parameters, ...variables.running].filter(({ view }) => view.storage.name === storage);
+  const tensors = storage === STORAGE.gradients ? variables.parameters : own;
+  if (tensors.length === 0) return [{ what: '', from: 0, to: length }];
+  return tensors.map(({ name, shape, view: { offset } }) => ({
+    ...{ what: name, from: offset, to: offset + elementCount(shape) },
+  }));
 }
 
 async function expectAgreement(engine: Engine, { settings, tolerance }: Network): Promise<void> {
   const training = program(settings);
   const expected = await afterStep(createReferenceEngine(), training);
   const actual = await afterStep(engine, training);
-  expect(largest(expected.get('gradients')!)).toBeGreaterThan(1);
+  expect(norm(expected.get('gradients')!)).toBeGreaterThan(1);
   for (const [name, values] of expected) {
-    const error = largest(values.map((value, i) => value - actual.get(name)![i]!));
-    expect(error, name).toBeLessThanOrEqual(tolerance * largest(values));
+    for (const { what, from, to } of parts(training, name, values.length)) {
+      const own = values.slice(from, to);
+      const difference = norm(own.map((value, i) => value - actual.get(name)![from + i]!));
+      const bound = norm(own) > zero ? tolerance * norm(own) : rounding;
+      expect(difference, `${name} ${what}`).toBeLessThanOrEqual(bound);
+    }
   }
 }
 
