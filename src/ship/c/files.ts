@@ -1,0 +1,37 @@
+/** A folder of C99 that runs an integer network: `net.c`, `net.h`, a test with expected logits, and a Makefile. */
+
+import { InputError } from '../../errors.js';
+import type { IntegerNetwork } from '../integerNetwork.js';
+import { header } from './header.js';
+import { networkSource } from './networkSource.js';
+import { planOf } from './plan.js';
+import { makefile, testData, testProgram } from './testProgram.js';
+
+export interface COptions {
+  /** Of the files and, as a prefix, of everything that others see; so that a program can hold several networks. */
+  readonly name: string;
+  /** Images of the test, bytes [H, W, C] each; at least one. */
+  readonly images: readonly Uint8Array[];
+}
+
+/**
+ * The texts of the files by name.
+ *
+ * @throws InputError for a name that is none in C, and for a network whose sums exceed C's integers
+ * @example
+ * const { network } = lowerNetwork(training, classes);
+ * for (const [file, text] of cFiles(network, { name: 'net', images: [image] })) writeFileSync(file, text);
+ */
+export function cFiles(network: IntegerNetwork, { name, images }: COptions): ReadonlyMap<string, string> {
+  if (!/^[a-z][a-z0-9_]*$/.test(name) || name === 'test') {
+    throw new InputError(`${name}: no prefix for C; take lower case letters, digits and _, a letter first, not test`);
+  }
+  const plan = planOf(network);
+  return new Map([
+    [`${name}.h`, header(plan, name)],
+    [`${name}.c`, networkSource(plan, name)],
+    ['test.h', testData(plan, name, images)],
+    ['test.c', testProgram(name)],
+    ['Makefile', makefile(name)],
+  ]);
+}

@@ -1,0 +1,81 @@
+/** `net.h`: what a network needs, in bytes, and what it gives. */
+
+import type { IntegerLayer } from '../integerNetwork.js';
+import { quoted } from './literals.js';
+import { constantBytes, hasWideLogits } from './networkSource.js';
+import { multiplications, type Plan, sharedBytes, weightBytes } from './plan.js';
+
+/** Classes as they are named, or by number where they have no names. */
+export function classNames({ network }: Plan): readonly string[] {
+  const classifier = classifierOf(network.layers);
+  const outputs = classifier.weights.shape[1]!;
+  return network.classes.length === outputs
+    ? network.classes
+    : Array.from({ length: outputs }, (_, index) => `${index}`);
+}
+
+export function classifierOf(layers: readonly IntegerLayer[]) {
+  const last = layers.at(-1);
+  if (last?.op !== 'classifier') throw new Error('the network has no classifier');
+  return last;
+}
+
+/** The text of `net.h`. */
+export function header(plan: Plan, name: string): string {
+  const { network, arena, buffers, convolutions } = plan;
+  const classifier = classifierOf(network.layers);
+  const names = classNames(plan);
+  const macro = name.toUpperCase();
+  const inputs = network.layers[0]!;
+  const [height, width, channels] = (inputs.op === 'input' ? inputs.output.shape : []) as [number, number, number];
+  const window = sharedBytes(buffers.window);
+  const filters = sharedBytes(buffers.filters);
+  const ram = Math.max(1, arena.bytes) + window + filters + 4 * buffers.accumulators + buffers.codes;
+  const wide = hasWideLogits(classifier);
+  const needs64 = wide || [...convolutions.values()].some(({ requantizer }) => requantizer !== 'narrow');
+  return `\
+/* An integer network, written by mpdnn export: C99, no floats, no memory but its own. */
+
+#ifndef ${macro}_H
+#define ${macro}_H
+
+#include <stdint.h>
+
+/* An image: bytes, row by row, the channels of a pixel together. */
+#define ${macro}_HEIGHT ${height}
+#define ${macro}_WIDTH ${width}
+#define ${macro}_CHANNELS ${channels}
+#define ${macro}_INPUTS ${height * width * channels}
+
+#define ${macro}_CLASSES ${names.length}
+#define ${macro}_CLASS_NAMES {${names.map(quoted).join(', ')}}
+
+/* Flash: weights at their learned widths, and multipliers, biases and shifts of each channel. */
+#define ${macro}_WEIGHT_BYTES ${weightBytes(network)}
+#define ${macro}_CONSTANT_BYTES ${constantBytes(plan)}
+
+/* RAM, all of it static: activations at their learned widths, unpacked rows of a layer's input, unpacked filters, sums,
+ * and a band of output codes. */
+#define ${macro}_ARENA_BYTES ${arena.bytes}
+#define ${macro}_WINDOW_BYTES ${window}
+#define ${macro}_FILTER_BYTES ${filters}
+#define ${macro}_SUM_BYTES ${4 * buffers.accumulators}
+#define ${macro}_BAND_BYTES ${buffers.codes}
+#define ${macro}_RAM_BYTES ${ram}
+
+/* Multiplications of one image; whether some integers have 64 bits. */
+#define ${macro}_MACS ${multiplications(network)}
+#define ${macro}_HAS_INT64 ${needs64 ? 1 : 0}
+
+/* Logits, in units of ${classifier.unit}. */
+typedef ${wide ? 'int64_t' : 'int32_t'} ${name}_logit;
+
+/* Writes the ${macro}_CLASSES logits of an image. One call at a time: memory is static. */
+void ${name}_run(const uint8_t *image, ${name}_logit *logits);
+
+/* The class that logits say: the first of the largest. */
+int32_t ${name}_class_of(const ${name}_logit *logits);
+
+#endif
+`;
+}

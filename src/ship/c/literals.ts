@@ -1,0 +1,33 @@
+/** Numbers and texts as C writes them. */
+
+/** A list in braces, broken into lines. */
+export function listOf(values: Iterable<number | bigint>): string {
+  const texts = Array.from(values, numberOf);
+  if (texts.join(', ').length < 90) return `{${texts.join(', ')}}`;
+  const lines: string[] = [];
+  let line = '';
+  for (const text of texts) {
+    if (line.length + text.length > 116) {
+      lines.push(line);
+      line = '';
+    }
+    line += `${text},`;
+  }
+  return `{\n${[...lines, line].join('\n')}\n}`;
+}
+
+/** A number whose type holds it: the least integers of 32 and 64 bits are no literals of C. */
+function numberOf(value: number | bigint): string {
+  if (typeof value === 'number') return value === -(2 ** 31) ? '-2147483647 - 1' : `${value}`;
+  if (value === -(2n ** 63n)) return 'INT64_C(-9223372036854775807) - 1';
+  return `INT64_C(${value})`;
+}
+
+/** A text in quotes; bytes beyond ASCII, and what would end it or mean more, as octal escapes. */
+export function quoted(text: string): string {
+  const bytes = Array.from(new TextEncoder().encode(text), (byte) => {
+    const character = String.fromCharCode(byte);
+    return /[ -~]/.test(character) && !/["\\?]/.test(character) ? character : `\\${byte.toString(8).padStart(3, '0')}`;
+  });
+  return `"${bytes.join('')}"`;
+}

@@ -1,0 +1,318 @@
+/** `net.c`: the constants of each layer, the functions that they reach, and the two that others call. */
+
+import { packIntegers } from '../bitStream.js';
+import type {
+  ClassifierLayer,
+  ConvolutionLayer,
+  IntegerLayer,
+  IntegerWeights,
+  MaxPoolLayer,
+  SumPoolLayer,
+} from '../integerNetwork.js';
+import { weightsOfLayer } from '../packedFile.js';
+import { type Codes, functionsOf, processors, structures } from './kernels.js';
+import { listOf } from './literals.js';
+import {
+  accumulatorsOf,
+  type Coding,
+  type ConvolutionPlan,
+  codingOf,
+  type Elements,
+  type Plan,
+  type ProductPlan,
+  sharedBytes,
+  type View,
+} from './plan.js';
+
+/** Tables of numbers a channel, and their bytes. */
+interface Constant {
+  readonly type: string;
+  readonly name: string;
+  readonly values: ArrayLike<number | bigint>;
+}
+
+const bytesOf: Readonly<Record<string, number>> = { uint8_t: 1, int16_t: 2, int32_t: 4, int64_t: 8 };
+
+/** Whether logits need 64 bits, on the way too. */
+export function hasWideLogits({ logits, sums, shifts, bias, biasFactor, biasShift }: ClassifierLayer): boolean {
+  const largestSum = Math.max(sums.hi, -sums.lo) * 2 ** Math.max(...shifts);
+  const largestBias = bias ? Math.max(...bias.values.map(Math.abs)) * biasFactor * 2 ** biasShift : 0;
+  return Math.max(largestSum, largestBias, logits.hi, -logits.lo) >= 2 ** 31;
+}
+
+/** Bytes of multipliers, biases, shifts and thresholds. */
+export function constantBytes(plan: Plan): number {
+  return constantsOf(plan).reduce((sum, { type, values }) => sum + bytesOf[type]! * values.length, 0);
+}
+
+/** The text of `net.c`. */
+export function networkSource(plan: Plan, name: string): string {
+  const { network } = plan;
+  const layers = network.layers.flatMap((layer, index) => layerConstants(plan, layer, index)).join('\n');
+  const run = runFunction(plan, name);
+  const functions = functionsOf(layers + run, codesOf(plan));
+  return `\
+/* An integer network, written by mpdnn export; ${name}.h says what it needs and gives. */
+
+#include "${name}.h"
+
+#include <string.h>
+
+${processors}
+/* A program that defines NAME_TRACE gets every tensor that a layer writes. */
+#ifdef ${name.toUpperCase()}_TRACE
+void ${name.toUpperCase()}_TRACE(int32_t layer, const uint8_t *tensor, uint32_t bytes);
+#define TRACE(layer, offset, bytes) ${name.toUpperCase()}_TRACE(layer, arena + (offset), bytes)
+#else
+#define TRACE(layer, offset, bytes) (void)0
+#endif
+
+/* Sums of a row of a band: of its pixels, in pairs, by four channels. */
+#define SUMS_OF_ROW(l) (4 * (((l)->width + 1) & ~1))
+
+${structures}
+${buffers(plan)}
+${imageConstants(plan)}${weightStreams(plan)}${channelConstants(plan)}
+${functions}
+${layers}
+${run}`;
+}
+
+function codesOf({ network, convolutions }: Plan): Codes {
+  const plans = [...convolutions.values()];
+  const weights = network.layers.flatMap(weightsOfLayer);
+  const read = [...network.layers.flatMap((layer) => (layer.op === 'classifier' ? [] : [layer.output])), ...weights];
+  return {
+    powers: read.some(({ grid }) => grid.type === 'powers'),
+    ones: weights.some(({ bits }) => bits === 0),
+    twoBitWeights: plans.some(({ elements, layer }) => elements === 'narrow' && weightsOfLayer(layer).some(isTwoBit)),
+    fourBits: read.some(({ grid, bits }) => grid.type === 'uniform' && bits === 4),
+    multipliers: narrowMultipliers(plans),
+  };
+}
+
+function isTwoBit({ grid, bits }: IntegerWeights): boolean {
+  return grid.type === 'uniform' && bits === 2;
+}
+
+/** The type of all multipliers that a narrow requantization has. */
+function narrowMultipliers(plans: readonly ConvolutionPlan[]): Codes['multipliers'] {
+  const isSmall = (value: number) => value >= -(2 ** 15) && value < 2 ** 15;
+  const small = plans.every(
+    ({ requantizer, layer }) =>
+      requantizer !== 'narrow' || layer.requantization.multipliers.every((values) => values.every(isSmall)),
+  );
+  return small ? 'int16_t' : 'int32_t';
+}
+
+function buffers({ arena, buffers: { window, filters, accumulators, codes } }: Plan): string {
+  return `\
+static uint8_t arena[${Math.max(1, arena.bytes)}];
+${sharedBuffer('window', window)}${sharedBuffer('filters', filters)}\
+static int32_t sums[${accumulators}];
+static uint8_t codes[${codes}];
+`;
+}
+
+/** A buffer that holds words, and in the same place integers of 16 bits where they suffice. */
+function sharedBuffer(name: string, elements: Readonly<Record<Elements, number>>): string {
+  const words = sharedBytes(elements) / 4;
+  return `static union { int32_t wide[${words}]; int16_t narrow[${2 * words}]; } ${name};\n`;
+}
+
+function imageConstants({ network }: Plan): string {
+  const [input] = network.layers;
+  if (input?.op !== 'input') throw new Error('the network does not begin with its input');
+  return `#define IMAGE_SCALE ${input.scale}\nstatic const int32_t image_offsets[] = ${listOf(input.offsets)};\n\n`;
+}
+
+/** All weights, each tensor a stream; filters of an output channel lie together, in the order of the window. */
+function weightStreams({ network }: Plan): string {
+  return network.layers
+    .flatMap((layer, index) =>
+      weightsOfLayer(layer).map((weights, part) => {
+        const bytes = packIntegers(inOrderOfUse(layer, weights), weights.grid, weights.bits);
+        return bytes.length > 0 ? `static const uint8_t ${weightsName(index, part)}[] = ${listOf(bytes)};\n` : '';
+      }),
+    )
+    .join('');
+}
+
+function weightsName(layer: number, part: number): string {
+  return `weights_${layer}_${part}`;
+}
+
+/** Weights with the output channel as the first axis instead of the last. */
+function inOrderOfUse(_layer: IntegerLayer, { values, shape }: IntegerWeights): Int32Array {
+  const channels = shape.at(-1)!;
+  const length = values.length / channels;
+  return values.map((_, index) => values[(index % length) * channels + Math.floor(index / length)]!);
+}
+
+function channelConstants(plan: Plan): string {
+  return constantsOf(plan)
+    .map(
+      ({ type, name, values }) =>
+        `static const ${type} ${name}[] = ${listOf(Array.from(values as ArrayLike<number>))};\n`,
+    )
+    .join('');
+}
+
+function constantsOf({ network, convolutions }: Plan): Constant[] {
+  const narrow = narrowMultipliers([...convolutions.values()]);
+  return network.layers.flatMap((layer, index): Constant[] => {
+    if (layer.op === 'classifier') return [{ type: 'uint8_t', name: 'logit_shifts', values: layer.shifts }];
+    if (layer.op !== 'convolution') return [];
+    const { multipliers, biases, shifts, thresholds } = layer.requantization;
+    const isNarrow = convolutions.get(layer)!.requantizer === 'narrow';
+    const factors = multipliers.flatMap((values) => [...values]);
+    return [
+      { type: isNarrow ? narrow : 'int32_t', name: `multipliers_${index}`, values: factors },
+      isNarrow
+        ? { type: 'int32_t', name: `biases_${index}`, values: Array.from(biases, Number) }
+        : { type: 'int64_t', name: `biases_${index}`, values: biases },
+      { type: 'uint8_t', name: `shifts_${index}`, values: shifts },
+      ...(thresholds ? [{ type: 'int64_t', name: `thresholds_${index}`, values: thresholds }] : []),
+    ];
+  });
+}
+
+/** The structure of a convolution. */
+function layerConstants(plan: Plan, layer: IntegerLayer, index: number): string[] {
+  if (layer.op === 'maxPool' || layer.op === 'sumPool') {
+    return [`static const struct view view_${index} = ${viewOf(plan.viewOf(layer.input))};\n`];
+  }
+  if (layer.op !== 'convolution') return [];
+  const planned = plan.convolutions.get(layer)!;
+  return [
+    `static const struct product products_${index}[] = {\n${planned.products.map((each, part) => productOf(each, planned.elements, index, part)).join('')}};`,
+    `static const struct layer layer_${index} = {\n${layerOf(planned, index)}};\n`,
+  ];
+}
+
+function productOf(plan: ProductPlan, elements: Elements, index: number, part: number): string {
+  const { product, view, depth, rowLength, slots, windowStart } = plan;
+  const { weights, depthwise, stride, padding, input } = product;
+  const stream = weights.bits > 0 ? weightsName(index, part) : '0';
+  return `\
+  {
+    .input = ${viewOf(view)},
+    .load = load_${view.offset === null ? 'image_' : ''}${elements}, .sum = sum_${depthwise ? 'depthwise_' : ''}${elements},
+    .weights = ${stream}, .coding = ${codingText(codingOf(weights.grid, weights.bits))},
+    .channels = ${input.shape[2]}, .depth = ${depth}, .window = ${windowStart}, .row_length = ${rowLength}, .slots = ${slots},
+    .size = ${weights.shape[0]}, .stride = ${stride}, .padding = ${padding},
+  },
+`;
+}
+
+function layerOf(plan: ConvolutionPlan, index: number): string {
+  const { layer, products, addend, requantizer, outputOffset, band } = plan;
+  const { output, requantization } = layer;
+  const [height, width, channels] = output.shape;
+  const { grid } = output;
+  const isSigned = codingOf(grid, output.bits).half > 0;
+  const [lo, hi] = grid.type === 'uniform' ? [grid.lo, grid.hi] : [isSigned ? -1 : 0, 0];
+  const thresholds = requantization.thresholds?.length ?? 0;
+  return `\
+  .products = products_${index}, .product_count = ${products.length}, .sums = ${accumulatorsOf(plan)}, .band = ${band},
+  .requantize = requantize_${requantizer}, .multipliers = multipliers_${index}, .biases = biases_${index},
+  .shifts = shifts_${index},${thresholds > 0 ? ` .thresholds = thresholds_${index}, .threshold_count = ${thresholds},` : ''}
+${addend ? `  .addend = ${viewOf(addend)},\n` : ''}\
+  .addend_shift = ${requantization.addendShift}, .output_shift = ${requantization.outputShift},
+  .output = ${outputOffset}, .height = ${height}, .width = ${width}, .channels = ${channels}, .bits = ${output.bits},
+  .lo = ${lo}, .hi = ${hi},
+`;
+}
+
+function viewOf({ offset, height, width, channels, sourceWidth, step, coding }: View): string {
+  return (
+    `{.offset = ${offset ?? 0}, .height = ${height}, .width = ${width}, .channels = ${channels}, ` +
+    `.source_width = ${sourceWidth}, .step = ${step}, .coding = ${codingText(coding)}}`
+  );
+}
+
+function codingText({ bits, powers, half }: Coding): string {
+  return `{${bits}, ${powers ? 1 : 0}, ${half}}`;
+}
+
+/** The functions that others call. */
+function runFunction(plan: Plan, name: string): string {
+  const { network, arena } = plan;
+  const calls = network.layers.map((layer, index) => {
+    switch (layer.op) {
+      case 'input':
+      case 'subsample':
+        return '';
+      case 'convolution':
+        return `  convolve(&layer_${index}, image);\n${traced(index, arena.offsets.get(layer.output.name)!, storedLength(layer))}`;
+      case 'maxPool': {
+        const offset = arena.offsets.get(layer.output.name)!;
+        const [height, width] = layer.output.shape;
+        const sizes = [offset, height, width, layer.size, layer.stride, layer.padding].join(', ');
+        return `  max_pool(&view_${index}, ${sizes});\n${traced(index, offset, storedLength(layer))}`;
+      }
+      case 'sumPool': {
+        const offset = arena.offsets.get(layer.output.name)!;
+        return `  sum_pool(&view_${index}, ${offset});\n${traced(index, offset, storedLength(layer))}`;
+      }
+      case 'classifier':
+        return classifierCode(plan, layer, index);
+      default:
+        return layer satisfies never;
+    }
+  });
+  const macro = name.toUpperCase();
+  return `\
+void ${name}_run(const uint8_t *image, ${name}_logit *logits)
+{
+${calls.join('')}}
+
+int32_t ${name}_class_of(const ${name}_logit *logits)
+{
+  int32_t best = 0;
+  for (int32_t i = 1; i < ${macro}_CLASSES; i++)
+    if (logits[i] > logits[best]) best = i;
+  return best;
+}
+`;
+}
+
+function storedLength({ output }: ConvolutionLayer | MaxPoolLayer | SumPoolLayer): number {
+  return Math.ceil((output.shape.reduce((product, size) => product * size, 1) * output.bits) / 8);
+}
+
+function traced(index: number, offset: number, bytes: number): string {
+  return `  TRACE(${index}, ${offset}, ${bytes});\n`;
+}
+
+function classifierCode(plan: Plan, layer: ClassifierLayer, index: number): string {
+  const { input, weights, bias, biasFactor, biasShift } = layer;
+  const view = plan.viewOf(input);
+  const [inputs, outputs] = weights.shape as [number, number];
+  const type = hasWideLogits(layer) ? 'int64_t' : 'int32_t';
+  const isSum = plan.network.layers.some((each) => each.op === 'sumPool' && each.output === input);
+  const x = isSum
+    ? `int32_t x;
+      memcpy(&x, arena + ${view.offset} + 4 * i, sizeof x);`
+    : `const int32_t x = integer_of(code_at(arena + ${view.offset}, i * ${view.coding.bits}u, ${view.coding.bits}u), &inputs);`;
+  const factor = biasFactor * 2 ** biasShift;
+  const biased = bias && bias.bits > 0;
+  return `\
+  static const struct coding weights = ${codingText(codingOf(weights.grid, weights.bits))};
+${isSum ? '' : `  static const struct coding inputs = ${codingText(view.coding)};\n`}\
+${biased ? `  static const struct coding biases = ${codingText(codingOf(bias.grid, bias.bits))};\n` : ''}\
+  for (uint32_t o = 0; o < ${outputs}u; o++) {
+    int32_t sum = 0;
+    for (uint32_t i = 0; i < ${inputs}u; i++) {
+      ${x}
+      sum += x * integer_of(code_at(${weightsName(index, 0)}, (o * ${inputs}u + i) * ${weights.bits}u, ${weights.bits}u), &weights);
+    }
+    logits[o] = sum * ((${type})1 << logit_shifts[o]);
+${
+  biased
+    ? `    logits[o] += integer_of(code_at(${weightsName(index, 1)}, o * ${bias.bits}u, ${bias.bits}u), &biases) * (${type})${factor};\n`
+    : ''
+}\
+  }
+`;
+}

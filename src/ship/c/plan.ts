@@ -1,0 +1,207 @@
+/**
+ * Which buffers, widths and functions of C a network needs, and how each layer uses them.
+ *
+ * A convolution unpacks rows of its input into a window of rows, takes a few output rows at once (a band), and for two
+ * output channels after the other unpacks their weights, a row of the filter at a time, and sums over the whole band.
+ */
+
+import { InputError } from '../../errors.js';
+import { type Arena, planArena, storedSource } from '../arena.js';
+import { streamBytes } from '../bitStream.js';
+import {
+  type ConvolutionLayer,
+  type Grid,
+  type IntegerNetwork,
+  type IntegerTensor,
+  leastOf,
+  type Product,
+} from '../integerNetwork.js';
+import { weightsOfLayer } from '../packedFile.js';
+import { type Requantizer, requantizerOf } from './requantizer.js';
+
+/** How codes stand for integers. */
+export interface Coding {
+  readonly bits: number;
+  readonly powers: boolean;
+  /** What the sign bit of a code counts; 0 where codes are unsigned. */
+  readonly half: number;
+}
+
+/** A tensor as a layer reads it: every `step`-th pixel of one in memory, or of the image. */
+export interface View {
+  /** In the arena; null of the image. */
+  readonly offset: number | null;
+  readonly height: number;
+  readonly width: number;
+  /** Those in memory; behind them all are zero. */
+  readonly channels: number;
+  readonly sourceWidth: number;
+  readonly step: number;
+  readonly coding: Coding;
+}
+
+/** Integers of a window and of filters: 16 bits, or 32 where the values need them. */
+export type Elements = 'narrow' | 'wide';
+
+export interface ProductPlan {
+  readonly product: Product;
+  readonly view: View;
+  /** Integers of a pixel in the window: zeros behind its channels up to a multiple of 8, as vectors have lanes. */
+  readonly depth: number;
+  readonly rowLength: number;
+  /** Rows in the window, and the element at which the first begins. */
+  readonly slots: number;
+  readonly windowStart: number;
+}
+
+export interface ConvolutionPlan {
+  readonly layer: ConvolutionLayer;
+  readonly products: readonly ProductPlan[];
+  readonly elements: Elements;
+  readonly addend: View | null;
+  readonly requantizer: Requantizer;
+  readonly outputOffset: number;
+  /** Output rows for which weights are unpacked once. */
+  readonly band: number;
+}
+
+/** Elements of the buffers that convolutions use, the most that a layer needs. */
+export interface Buffers {
+  readonly window: Readonly<Record<Elements, number>>;
+  readonly filters: Readonly<Record<Elements, number>>;
+  readonly accumulators: number;
+  readonly codes: number;
+}
+
+export interface Plan {
+  readonly network: IntegerNetwork;
+  readonly arena: Arena;
+  readonly convolutions: ReadonlyMap<ConvolutionLayer, ConvolutionPlan>;
+  readonly buffers: Buffers;
+  readonly viewOf: (tensor: IntegerTensor) => View;
+}
+
+/** Pixels that share an unpacked filter at least, where the layer has as many. */
+const pixelsPerFilter = 16;
+/** Channels that are summed together. */
+export const channelsTogether = 4;
+
+export function planOf(network: IntegerNetwork): Plan {
+  const arena = planArena(network);
+  const image = network.layers.find((layer) => layer.op === 'input')?.output;
+  const viewOf = (tensor: IntegerTensor) => viewOfTensor(network, arena, image, tensor);
+  const convolutions = new Map<ConvolutionLayer, ConvolutionPlan>();
+  for (const layer of network.layers) {
+    if (layer.op === 'convolution') convolutions.set(layer, convolutionPlan(layer, arena, viewOf));
+  }
+  return { network, arena, convolutions, viewOf, buffers: buffersOf([...convolutions.values()]) };
+}
+
+/** Bytes of all weights as streams. */
+export function weightBytes({ layers }: IntegerNetwork): number {
+  return layers.flatMap(weightsOfLayer).reduce((sum, { values, bits }) => sum + streamBytes(values.length, bits), 0);
+}
+
+/** Multiplications of one image, those with padding included. */
+export function multiplications({ layers }: IntegerNetwork): number {
+  return layers.reduce((sum, layer) => {
+    if (layer.op === 'classifier') return sum + layer.weights.values.length;
+    if (layer.op !== 'convolution') return sum;
+    const [height, width] = layer.output.shape as [number, number];
+    return layer.products.reduce((all, { weights }) => all + height * width * weights.values.length, sum);
+  }, 0);
+}
+
+/** Bytes of a buffer that holds integers of 16 or 32 bits in the same place, whole words of 32 bits. */
+export function sharedBytes({ narrow, wide }: Readonly<Record<Elements, number>>): number {
+  return 4 * Math.ceil(Math.max(2 * narrow, 4 * wide) / 4);
+}
+
+export function codingOf(grid: Grid, bits: number): Coding {
+  return { bits, powers: grid.type === 'powers', half: leastOf(grid) < 0 ? 2 ** (bits - 1) : 0 };
+}
+
+function viewOfTensor(
+  network: IntegerNetwork,
+  arena: Arena,
+  image: IntegerTensor | undefined,
+  tensor: IntegerTensor,
+): View {
+  const source = storedSource(network, tensor);
+  const [height, width] = tensor.shape as [number, number];
+  const [, sourceWidth, channels] = source.shape as [number, number, number];
+  const offset = source === image ? null : arena.offsets.get(source.name)!;
+  const step = source === tensor ? 1 : strideOf(network, tensor);
+  return { offset, height, width, channels, sourceWidth, step, coding: codingOf(source.grid, source.bits) };
+}
+
+function strideOf({ layers }: IntegerNetwork, tensor: IntegerTensor): number {
+  const layer = layers.find((each) => each.op === 'subsample' && each.output === tensor);
+  return layer?.op === 'subsample' ? layer.stride : 1;
+}
+
+function convolutionPlan(
+  layer: ConvolutionLayer,
+  arena: Arena,
+  viewOf: (tensor: IntegerTensor) => View,
+): ConvolutionPlan {
+  const { output, addend } = layer;
+  if (output.bits > 8) {
+    throw new InputError(`${output.name}: is stored with ${output.bits} bits; in C an activation has 8 at most`);
+  }
+  const [height, width] = output.shape as [number, number];
+  const band = Math.min(height, Math.ceil(pixelsPerFilter / width));
+  // Both of two products are in the window at once, so they have elements of one width.
+  const grids = layer.products.flatMap(({ input, weights }) => [input.grid, weights.grid]);
+  const elements = grids.every(isNarrow) ? 'narrow' : 'wide';
+  const products: ProductPlan[] = [];
+  let windowStart = 0;
+  for (const product of layer.products) {
+    const plan = productPlan(product, viewOf(product.input), band, windowStart);
+    windowStart += plan.slots * plan.rowLength;
+    products.push(plan);
+  }
+  return {
+    ...{ layer, products, elements, band },
+    addend: addend && viewOf(addend),
+    requantizer: requantizerOf(layer),
+    outputOffset: arena.offsets.get(output.name)!,
+  };
+}
+
+function productPlan(product: Product, view: View, band: number, windowStart: number): ProductPlan {
+  const { input, weights, depthwise, stride, padding } = product;
+  const channels = input.shape[2]!;
+  const depth = depthwise ? channels : 8 * Math.ceil(channels / 8);
+  const rowLength = 4 * Math.ceil(((view.width + 2 * padding) * depth) / 4);
+  const slots = (band - 1) * stride + weights.shape[0]!;
+  return { product, view, depth, rowLength, slots, windowStart };
+}
+
+function isNarrow(grid: Grid): boolean {
+  return leastOf(grid) >= -(2 ** 15) && grid.hi < 2 ** 15;
+}
+
+function buffersOf(plans: readonly ConvolutionPlan[]): Buffers {
+  const most = (sizeOf: (plan: ConvolutionPlan) => number) => Math.max(0, ...plans.map(sizeOf));
+  const ofBoth = (sizeOf: (plan: ConvolutionPlan) => number) => ({
+    narrow: most((plan) => (plan.elements === 'narrow' ? sizeOf(plan) : 0)),
+    wide: most((plan) => (plan.elements === 'wide' ? sizeOf(plan) : 0)),
+  });
+  return {
+    window: ofBoth(({ products }) => products.reduce((sum, { slots, rowLength }) => sum + slots * rowLength, 0)),
+    filters: ofBoth(({ products }) => Math.max(...products.map(filterElements))),
+    accumulators: most((plan) => plan.products.length * accumulatorsOf(plan)),
+    codes: most(({ layer, band }) => band * layer.output.shape[1]! * layer.output.shape[2]!),
+  };
+}
+
+function filterElements({ product, depth }: ProductPlan): number {
+  const size = product.weights.shape[1]!;
+  return product.depthwise ? size : channelsTogether * size * depth;
+}
+
+/** Accumulators of one product in a band: pixels are summed in pairs. */
+export function accumulatorsOf({ layer, band }: ConvolutionPlan): number {
+  return band * channelsTogether * 2 * Math.ceil(layer.output.shape[1]! / 2);
+}

@@ -1,0 +1,79 @@
+/** What stands beside the network: a test with images and their logits, and a Makefile. */
+
+import { runIntegers } from '../interpreter.js';
+import { classifierOf } from './header.js';
+import { listOf } from './literals.js';
+import { hasWideLogits } from './networkSource.js';
+import type { Plan } from './plan.js';
+
+/** The text of `test.h`: images, and the logits that the integer network has for them. */
+export function testData({ network }: Plan, name: string, images: readonly Uint8Array[]): string {
+  const classifier = classifierOf(network.layers);
+  const logits = images.flatMap((image) => [...runIntegers(network, image)]);
+  const values = hasWideLogits(classifier) ? logits.map(BigInt) : logits;
+  return `\
+#define TEST_IMAGES ${images.length}
+static const uint8_t test_images[TEST_IMAGES * ${name.toUpperCase()}_INPUTS] = ${listOf(images.flatMap((image) => [...image]))};
+static const ${name}_logit test_logits[TEST_IMAGES * ${name.toUpperCase()}_CLASSES] = ${listOf(values)};
+`;
+}
+
+/** The text of `test.c`. */
+export function testProgram(name: string): string {
+  const macro = name.toUpperCase();
+  return `\
+/* Runs the images of test.h; returns 0 if every logit is what the exporter expects. */
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "${name}.h"
+#include "test.h"
+
+int main(void)
+{
+  static const char *const names[] = ${macro}_CLASS_NAMES;
+  int wrong = 0;
+  for (int n = 0; n < TEST_IMAGES; n++) {
+    ${name}_logit logits[${macro}_CLASSES];
+    ${name}_run(test_images + n * ${macro}_INPUTS, logits);
+    printf("image %d: %s;", n, names[${name}_class_of(logits)]);
+    for (int i = 0; i < ${macro}_CLASSES; i++) {
+      const ${name}_logit expected = test_logits[n * ${macro}_CLASSES + i];
+      printf(" %" PRId64, (int64_t)logits[i]);
+      if (logits[i] == expected) continue;
+      printf(" (not %" PRId64 ")", (int64_t)expected);
+      wrong++;
+    }
+    printf("\\n");
+  }
+  printf("%d images, %d logits differ\\n", TEST_IMAGES, wrong);
+  return wrong != 0;
+}
+`;
+}
+
+/** The text of `Makefile`. */
+export function makefile(name: string): string {
+  return `\
+# make test: runs the test images on this machine.
+# make ${name}.o CC=arm-none-eabi-gcc TARGET='-mcpu=cortex-m4 -mthumb': the object for a board.
+
+CFLAGS = -std=c99 -O2 -Wall -Wextra -Wconversion -pedantic -Werror
+TARGET =
+
+${name}.o: ${name}.c ${name}.h
+	$(CC) $(CFLAGS) $(TARGET) -c -o $@ ${name}.c
+
+${name}_test: test.c test.h ${name}.o
+	$(CC) $(CFLAGS) $(TARGET) -o $@ test.c ${name}.o
+
+.PHONY: test clean
+
+test: ${name}_test
+	./${name}_test
+
+clean:
+	rm -f ${name}.o ${name}_test
+`;
+}

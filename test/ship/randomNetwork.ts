@@ -1,0 +1,176 @@
+/** Integer networks that nobody trained: every kind of layer, odd sizes, all grids, widths at their limits. */
+
+import { createRandom } from '../../src/data/random.js';
+import { boundedClassifier, boundedProduct } from '../../src/ship/bounds.js';
+import {
+  type ConvolutionLayer,
+  codeBits,
+  type Grid,
+  type IntegerLayer,
+  type IntegerNetwork,
+  type IntegerTensor,
+  type IntegerWeights,
+  integersOf,
+  leastOf,
+  type Product,
+} from '../../src/ship/integerNetwork.js';
+
+const grids: readonly Grid[] = [
+  { type: 'uniform', lo: 0, hi: 15 },
+  { type: 'uniform', lo: 0, hi: 1 },
+  { type: 'uniform', lo: 0, hi: 200 },
+  { type: 'uniform', lo: -5, hi: 5 },
+  { type: 'uniform', lo: -127, hi: 127 },
+  { type: 'powers', signed: false, hi: 32 },
+  { type: 'powers', signed: true, hi: 8 },
+  { type: 'powers', signed: false, hi: 32768 },
+];
+const weightGrids: readonly Grid[] = [
+  { type: 'uniform', lo: -1, hi: 1 },
+  { type: 'uniform', lo: -3, hi: 3 },
+  { type: 'uniform', lo: -7, hi: 7 },
+  { type: 'uniform', lo: -127, hi: 127 },
+  { type: 'powers', signed: true, hi: 4 },
+  { type: 'powers', signed: true, hi: 32768 },
+];
+
+/** A network of random layers and images for it. */
+export function randomNetwork(seed: number): { network: IntegerNetwork; images: Uint8Array[] } {
+  const { uniform } = createRandom(seed);
+  const below = (count: number) => Math.floor(count * uniform());
+  const oneOf = <T>(items: readonly T[]) => items[below(items.length)]!;
+  const layers: IntegerLayer[] = [];
+  let count = 0;
+
+  const tensor = (shape: readonly number[], grid: Grid, bits = codeBits(grid)): IntegerTensor => {
+    count += 1;
+    return { name: `t${count}`, shape, grid, step: 1, bits, usedChannels: shape.at(-1)! };
+  };
+  const weights = (shape: readonly number[], grid: Grid, extraBits = 0): IntegerWeights => {
+    count += 1;
+    const integers = integersOf(grid);
+    const length = shape.reduce((product, size) => product * size, 1);
+    const values = Int32Array.from({ length }, () => oneOf(integers));
+    const bits = codeBits(grid) + extraBits;
+    return { name: `w${count}`, shape, values, grid, step: 1, channelExponents: null, bits };
+  };
+  const product = (input: IntegerTensor, channels: number, size: number, stride: number, padding: number): Product => {
+    const inputs = input.shape[2]!;
+    const depthwise = inputs === channels && uniform() < 0.3;
+    const shape = depthwise ? [size, size, channels] : [size, size, inputs, channels];
+    // Sums have to fit 31 bits.
+    const smallWeights = input.grid.hi > 1000 ? weightGrids.slice(0, 2) : weightGrids;
+    return boundedProduct({
+      input,
+      weights: weights(shape, oneOf(smallWeights), below(2)),
+      depthwise,
+      stride,
+      padding,
+    });
+  };
+  /** Random products, added, with an addend of the same shape where one is there. */
+  const convolution = (inputs: readonly IntegerTensor[], addends: readonly IntegerTensor[]): IntegerTensor => {
+    const [first] = inputs;
+    const [height, width] = first!.shape as [number, number];
+    const addend = addends[0] ?? null;
+    const size = oneOf([1, 2, 3, 5, 7]);
+    const padding = addend ? (size - 1) / 2 : below(size);
+    const isAdded = addend !== null && Number.isInteger(padding);
+    const stride = isAdded ? 1 : 1 + below(2);
+    const whole = Math.floor(padding);
+    const sizes = [height, width].map((side) => Math.floor((side + 2 * whole - size) / stride) + 1);
+    if (Math.min(...sizes) < 1) return convolution(inputs, addends);
+    const channels = isAdded ? addend.shape[2]! : oneOf([1, 3, 4, 7, first!.shape[2]!]);
+    const products = inputs.map((input) => product(input, channels, size, stride, whole));
+    const output = tensor([...sizes, channels], oneOf(grids));
+    layers.push(requantized(products, isAdded ? addend : null, output));
+    return output;
+  };
+  const requantized = (
+    products: readonly Product[],
+    addend: IntegerTensor | null,
+    output: IntegerTensor,
+  ): ConvolutionLayer => {
+    const channels = output.shape[2]!;
+    const isWide = uniform() < 0.5;
+    const magnitude = isWide ? 2 ** 30 : 2 ** 6;
+    const channelNumbers = <T>(make: () => T) => Array.from({ length: channels }, make);
+    const multipliers = products.map(() => Int32Array.from(channelNumbers(() => below(2 * magnitude) - magnitude)));
+    const largest = Math.max(1, ...products.flatMap(({ lo, hi }) => [...hi, ...lo.map((each) => -each)]));
+    const spread = largest * magnitude;
+    const shift = Math.max(0, Math.ceil(Math.log2(spread / (4 * (output.grid.hi + 1)))));
+    const biases = BigInt64Array.from(channelNumbers(() => BigInt(Math.floor((uniform() - 0.5) * (spread / 8)))));
+    const powers = output.grid.type === 'powers';
+    const bounds = integersOf(output.grid).slice(1);
+    const thresholds = powers
+      ? BigInt64Array.from(bounds.map((_, i) => BigInt(Math.floor((spread / 4) * ((i + 1) / bounds.length - 0.5)))))
+      : null;
+    const shifts = Uint8Array.from(channelNumbers(() => (powers ? shift : Math.max(0, shift - below(2)))));
+    return {
+      ...{ op: 'convolution', name: output.name, products, addend, output },
+      requantization: { multipliers, biases, shifts, thresholds, addendShift: below(2), outputShift: below(3) },
+      proof: { type: 'definition', reason: 'random' },
+    };
+  };
+
+  const image = tensor([9 + below(4), 7 + below(5), oneOf([1, 3])], { type: 'uniform', lo: -128, hi: 127 }, 8);
+  const offsets = Array.from({ length: image.shape[2]! }, () => 128);
+  layers.push({ op: 'input', name: 'images', scale: 1, offsets, output: image });
+  const first = convolution([image], []);
+  const second = convolution([first], [first]);
+  const third = convolution([second, second], [second]);
+  const pooled = maxPool(third);
+  const widened = subsample(pooled);
+  const fourth = shortcutConvolution(pooled, widened);
+  const last = convolution([fourth], [fourth]);
+  const pixels = last.shape[0]! * last.shape[1]!;
+  const sums: Grid = { type: 'uniform', lo: leastOf(last.grid) * pixels, hi: last.grid.hi * pixels };
+  const sum = tensor([last.shape[2]!], sums, 32);
+  layers.push({ op: 'sumPool', name: sum.name, input: last, output: sum });
+  const classes = 5;
+  const small = weightGrids.filter(({ hi }) => hi < 1000);
+  layers.push(
+    boundedClassifier({
+      ...{ op: 'classifier', name: 'logits', input: sum, weights: weights([last.shape[2]!, classes], oneOf(small)) },
+      bias: weights([classes], oneOf(small)),
+      shifts: Uint8Array.from({ length: classes }, () => below(4)),
+      biasFactor: pixels,
+      ...{ biasShift: below(24), unit: 1 },
+    }),
+  );
+  const images = [0, 1, 2].map((index) =>
+    Uint8Array.from({ length: sizeOf(image) }, () => [0, 255, below(256)][index]!),
+  );
+  return { network: { layers, classes: ['a', 'b "quoted"', '\\??/', 'Käse', 'e'] }, images };
+
+  function maxPool(input: IntegerTensor): IntegerTensor {
+    const [height, width, channels] = input.shape as [number, number, number];
+    const padding = below(2);
+    const sizes = [height, width].map((side) => Math.floor((side + 2 * padding - 3) / 2) + 1);
+    if (Math.min(...sizes) < 1) return input;
+    const output = tensor([...sizes, channels], input.grid);
+    layers.push({ op: 'maxPool', name: output.name, size: 3, stride: 2, padding, input, output });
+    return output;
+  }
+
+  /** Every second pixel with two channels more. */
+  function subsample(input: IntegerTensor): IntegerTensor {
+    const [height, width, channels] = input.shape as [number, number, number];
+    const output: IntegerTensor = {
+      ...tensor([Math.ceil(height / 2), Math.ceil(width / 2), channels + 2], input.grid),
+      usedChannels: channels,
+    };
+    layers.push({ op: 'subsample', name: output.name, stride: 2, input, output });
+    return output;
+  }
+
+  function shortcutConvolution(input: IntegerTensor, addend: IntegerTensor): IntegerTensor {
+    const output = tensor(addend.shape, oneOf(grids));
+    layers.push(requantized([product(input, addend.shape[2]!, 3, 2, 1)], addend, output));
+    return output;
+  }
+}
+
+function sizeOf({ shape }: IntegerTensor): number {
+  return shape.reduce((product, size) => product * size, 1);
+}
