@@ -1,6 +1,14 @@
+import { resolve } from 'node:path';
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
+  // The package by its name, from the sources.
+  resolve: {
+    alias: [
+      { find: /^mixed-precision-dnns\/browser$/, replacement: resolve('src/browser.ts') },
+      { find: /^mixed-precision-dnns$/, replacement: resolve('src/index.ts') },
+    ],
+  },
   test: {
     include: ['src/**/*.test.ts', 'test/**/*.test.ts'],
     globalSetup: 'test/globalSetup.ts',

@@ -1,11 +1,17 @@
-/** Pages of `web/`, built, served on this machine and opened in headless Chromium with WebGPU on SwiftShader. */
+/**
+ * The page of `web/`, built by Vite from the entry of the package that is published, served on this machine with and
+ * without the headers of cross-origin isolation, and opened in headless Chromium with WebGPU on SwiftShader.
+ */
 
-import { resolve } from 'node:path';
-import { chromium, type Page } from 'playwright-core';
-import { build, preview } from 'vite';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { type Browser, chromium, type Page } from 'playwright-core';
+import { build, type PreviewServer, preview } from 'vite';
+import { compiledProgram } from '../cli/runMpdnn.js';
 import { temporaryFolder } from '../temporaryFolder.js';
 
-const chromiumPath = '/usr/bin/chromium';
+export const chromiumPath = '/usr/bin/chromium';
 
 const launchArguments = [
   '--no-sandbox',
@@ -20,24 +26,52 @@ const launchArguments = [
   '--use-vulkan=swiftshader',
 ];
 
-/** Opens a page, hands it to `use`, and clears everything away again. */
-export async function withPage<T>(path: string, use: (page: Page) => Promise<T>): Promise<T> {
-  const clearing: (() => Promise<void>)[] = [];
-  try {
-    const config = {
-      configFile: resolve('web/vite.config.ts'),
-      logLevel: 'error',
-      build: { outDir: temporaryFolder() },
-    } as const;
-    await build(config);
-    const server = await preview({ ...config, preview: { host: '127.0.0.1', port: 0 } });
-    clearing.unshift(() => server.close());
-    const browser = await chromium.launch({ executablePath: chromiumPath, args: launchArguments });
-    clearing.unshift(() => browser.close());
-    const page = await browser.newPage();
-    await page.goto(new URL(path, server.resolvedUrls!.local[0]).href);
-    return await use(page);
-  } finally {
-    for (const clear of clearing) await clear();
-  }
+const isolation = { 'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-Embedder-Policy': 'require-corp' };
+
+/** A project beside the package, as users have it: the page, and the package in `node_modules`. */
+function makeProject(): string {
+  const project = temporaryFolder();
+  cpSync('web', project, { recursive: true });
+  mkdirSync(join(project, 'node_modules'));
+  const published = resolve(dirname(compiledProgram()), '../..');
+  symlinkSync(published, join(project, 'node_modules/mixed-precision-dnns'));
+  return project;
+}
+
+export interface BuiltPage {
+  /** Names of the files that the build put out, with their sizes in bytes, scripts' compressed. */
+  readonly files: ReadonlyMap<string, number>;
+  /** Opens the page, served with the headers of cross-origin isolation or without. */
+  open(served: 'isolated' | 'plain'): Promise<Page>;
+  close(): Promise<void>;
+}
+
+export async function buildPage(): Promise<BuiltPage> {
+  if (!existsSync(chromiumPath)) throw new Error(`there is no ${chromiumPath}: install Debian's chromium`);
+  const root = makeProject();
+  const config = { root, logLevel: 'error', configFile: false, build: { target: 'esnext' } } as const;
+  await build({ ...config, worker: { format: 'es' } });
+  const assets = join(root, 'dist/assets');
+  const size = (name: string) => {
+    const bytes = readFileSync(join(assets, name));
+    return name.endsWith('.js') ? gzipSync(bytes).length : bytes.length;
+  };
+  const servers: PreviewServer[] = [];
+  let browser: Browser | null = null;
+  return {
+    files: new Map(readdirSync(assets).map((name) => [name, size(name)])),
+    open: async (served) => {
+      const headers = served === 'isolated' ? isolation : {};
+      const server = await preview({ ...config, preview: { host: '127.0.0.1', port: 0, headers } });
+      servers.push(server);
+      browser ??= await chromium.launch({ executablePath: chromiumPath, args: launchArguments });
+      const page = await browser.newPage();
+      await page.goto(server.resolvedUrls!.local[0]!);
+      return page;
+    },
+    close: async () => {
+      await browser?.close();
+      await Promise.all(servers.map((server) => server.close()));
+    },
+  };
 }

@@ -1,0 +1,94 @@
+/** The published browser entry in a page: trains to the bits of Node, and says in words what a page lacks. */
+
+import type { Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { train } from '../../src/index.js';
+import type { Answer } from '../../web/page.js';
+import { smallTraining } from '../../web/smallTraining.js';
+import { skipsGpu } from '../softwareGpu.js';
+import { type BuiltPage, buildPage } from './browserPage.js';
+
+let built: BuiltPage;
+let isolated: Page;
+let plain: Page;
+
+beforeAll(async () => {
+  built = await buildPage();
+  [isolated, plain] = [await built.open('isolated'), await built.open('plain')];
+});
+afterAll(() => built.close());
+
+type Place = Parameters<typeof smallTraining>[0];
+
+/** Trains in a worker of the page, or in its own thread. */
+function trainIn(page: Page, place: Place, where: 'trainInWorker' | 'trainHere' = 'trainInWorker'): Promise<Answer> {
+  return page.evaluate(
+    ([name, given]) => (window as unknown as Record<string, (place: unknown) => Promise<Answer>>)[name]!(given),
+    [where, place] as const,
+  );
+}
+
+async function inNode(place: Place): Promise<readonly number[]> {
+  return Array.from((await train(smallTraining(place))).lastParameters!);
+}
+
+it('is small, and brings its kernels as files', () => {
+  const names = [...built.files.keys()];
+  expect(names.filter((name) => name.endsWith('.wasm'))).toHaveLength(2);
+  // Page and worker are built apart: what both hold has one name before the hash, and counts once.
+  const scripts = new Map<string, number>();
+  for (const [name, size] of built.files) {
+    const stem = name.replace(/-[\w-]{8}\.js$/, '');
+    if (name.endsWith('.js') && stem !== 'worker') scripts.set(stem, Math.max(size, scripts.get(stem) ?? 0));
+  }
+  const size = [...scripts.values()].reduce((sum, bytes) => sum + bytes);
+  expect(size, JSON.stringify([...scripts])).toBeLessThan(100_000);
+});
+
+describe('on the CPU', () => {
+  it('trains to the bits of Node, with one thread and with two, in a worker and in the thread of the page', async () => {
+    const bits = await inNode({ device: 'cpu', threads: 2 });
+    const two = await trainIn(isolated, { device: 'cpu', threads: 2 });
+    expect(two.device).toMatch(/^cpu: 2 threads, WebAssembly/);
+    expect(two.parameters).toEqual(bits);
+    const one = await trainIn(isolated, { device: 'cpu', threads: 1 }, 'trainHere');
+    expect(one.device).toMatch(/^cpu: 1 thread, WebAssembly (relaxed )?SIMD$/);
+    expect(one.parameters).toEqual(bits);
+    const without = await trainIn(plain, { device: 'cpu' });
+    expect(without.device).toMatch(
+      /^cpu: 1 thread, .*this page is not cross-origin isolated; more threads than one need/,
+    );
+    expect(without.parameters).toEqual(bits);
+  });
+
+  it('says why there can be no more threads', async () => {
+    const { fault } = await trainIn(plain, { device: 'cpu', threads: 2 });
+    expect(fault).toMatch(/^threads = 2: this page is not cross-origin isolated; .* Cross-Origin-Opener-Policy/);
+    const { fault: waiting } = await trainIn(isolated, { device: 'cpu', threads: 2 }, 'trainHere');
+    expect(waiting).toMatch(/^threads = 2: a page's own thread must not wait for others; train in a Web Worker/);
+  });
+
+  it.each([
+    ['is not there', { status: 404, body: '' }, /\.wasm: cannot be fetched \(status 404\); the bundler's output must/],
+    [
+      'is the start page',
+      { status: 200, contentType: 'text/html', body: '<!doctype html>' },
+      /\.wasm: is no WebAssembly but text\/html; the bundler's output must be served with its \.wasm files$/,
+    ],
+  ])('says so where the file of kernels %s', async (_, response, message) => {
+    await plain.route('**/*.wasm', (route) => route.fulfill(response));
+    const { fault } = await trainIn(plain, { device: 'cpu', threads: 1 }, 'trainHere');
+    await plain.unroute('**/*.wasm');
+    expect(fault).toMatch(message);
+  });
+});
+
+describe.skipIf(skipsGpu)('on WebGPU', () => {
+  it('trains to the bits of Node', async () => {
+    const { device, parameters, fault } = await trainIn(isolated, { device: 'gpu' });
+    expect(fault).toBeUndefined();
+    expect(device).toMatch(/^gpu: .*float32/);
+    // To the bit: both run the same kernels on the SwiftShader of the same package.
+    expect(parameters).toEqual(await inNode({ device: 'gpu' }));
+  });
+});
