@@ -10,6 +10,7 @@ export type { ImageShape, LabelledImages } from './library/imageArrays.js';
 export type { Network, OpenOptions } from './library/network.js';
 export type { TrainingData, TrainingOptions, TrainingResult, TrainingSettings } from './library/train.js';
 export type { Prediction } from './program/predictions.js';
+export * as quant from './quant/index.js';
 export type { EpochReport, StepReport, TrainingMetrics } from './train/recorder.js';
 export type { RunSummary } from './train/summary.js';
 export { TrainingFault } from './train/train.js';

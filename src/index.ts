@@ -12,6 +12,7 @@ export type { Network, OpenOptions } from './library/network.js';
 export { sectionSettings } from './library/sectionSettings.js';
 export type { TrainingData, TrainingOptions, TrainingResult, TrainingSettings } from './library/train.js';
 export type { Prediction } from './program/predictions.js';
+export * as quant from './quant/index.js';
 export type { EpochReport, StepReport, TrainingMetrics } from './train/recorder.js';
 export type { RunSummary } from './train/summary.js';
 export { TrainingFault } from './train/train.js';

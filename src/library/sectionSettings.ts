@@ -9,7 +9,7 @@ import { ofFiles, type TrainingSettings } from './train.js';
  * it is or with other values. Files that come with the package are found by name.
  *
  * @throws InputError if there is no such file or section, or if it has a fault
- * @example sectionSettings('train_resnet_quant_fp', 'PARAMETRIC_FP_W_DELTA_XMAX').w_quantize // 'parametric_fp_d_xmax'
+ * @example sectionSettings('train_resnet_quant_fp', 'PARAMETRIC_FP_WQ_DELTA_XMAX').w_quantize // 'parametric_fp_d_xmax'
  */
 export function sectionSettings(cfg: string, section: string): TrainingSettings {
   const { sources, settings }: Experiment = resolveExperiment(readConfigFile(cfg), section);

@@ -3,12 +3,13 @@
  * without the headers of cross-origin isolation, and opened in headless Chromium with WebGPU on SwiftShader.
  */
 
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { build, type PreviewServer, preview } from 'vite';
-import { compiledProgram } from '../cli/runMpdnn.js';
+import { libraryExamples } from '../docs/libraryExamples.js';
+import { installPackage } from '../publishedPackage.js';
 import { temporaryFolder } from '../temporaryFolder.js';
 
 export const chromiumPath = '/usr/bin/chromium';
@@ -28,29 +29,31 @@ const launchArguments = [
 
 const isolation = { 'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-Embedder-Policy': 'require-corp' };
 
-/** A project beside the package, as users have it: the page, and the package in `node_modules`. */
+/** A project beside the package, as users have it: the page, the documents' example, and the package in `node_modules`. */
 function makeProject(): string {
   const project = temporaryFolder();
   cpSync('web', project, { recursive: true });
-  mkdirSync(join(project, 'node_modules'));
-  const published = resolve(dirname(compiledProgram()), '../..');
-  symlinkSync(published, join(project, 'node_modules/mixed-precision-dnns'));
+  mkdirSync(join(project, 'example'));
+  for (const [name, code] of libraryExamples().browser) writeFileSync(join(project, 'example', name), code);
+  writeFileSync(join(project, 'example/index.html'), '<body><script type="module" src="./page.ts"></script></body>');
+  installPackage(project);
   return project;
 }
 
 export interface BuiltPage {
   /** Names of the files that the build put out, with their sizes in bytes, scripts' compressed. */
   readonly files: ReadonlyMap<string, number>;
-  /** Opens the page, served with the headers of cross-origin isolation or without. */
-  open(served: 'isolated' | 'plain'): Promise<Page>;
+  /** Opens the page at `path`, served with the headers of cross-origin isolation or without. */
+  open(served: 'isolated' | 'plain', path?: string): Promise<Page>;
   close(): Promise<void>;
 }
 
 export async function buildPage(): Promise<BuiltPage> {
   if (!existsSync(chromiumPath)) throw new Error(`there is no ${chromiumPath}: install Debian's chromium`);
   const root = makeProject();
-  const config = { root, logLevel: 'error', configFile: false, build: { target: 'esnext' } } as const;
-  await build({ ...config, worker: { format: 'es' } });
+  const input = ['index.html', 'example/index.html'].map((name) => join(root, name));
+  const config = { root, logLevel: 'error', configFile: false } as const;
+  await build({ ...config, worker: { format: 'es' }, build: { target: 'esnext', rollupOptions: { input } } });
   const assets = join(root, 'dist/assets');
   const size = (name: string) => {
     const bytes = readFileSync(join(assets, name));
@@ -60,13 +63,13 @@ export async function buildPage(): Promise<BuiltPage> {
   let browser: Browser | null = null;
   return {
     files: new Map(readdirSync(assets).map((name) => [name, size(name)])),
-    open: async (served) => {
+    open: async (served, path = '') => {
       const headers = served === 'isolated' ? isolation : {};
       const server = await preview({ ...config, preview: { host: '127.0.0.1', port: 0, headers } });
       servers.push(server);
       browser ??= await chromium.launch({ executablePath: chromiumPath, args: launchArguments });
       const page = await browser.newPage();
-      await page.goto(server.resolvedUrls!.local[0]!);
+      await page.goto(`${server.resolvedUrls!.local[0]}${path}`);
       return page;
     },
     close: async () => {

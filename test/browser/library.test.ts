@@ -45,6 +45,12 @@ it('is small, and brings its kernels as files', () => {
   expect(size, JSON.stringify([...scripts])).toBeLessThan(100_000);
 });
 
+it('is used as the documents say', async () => {
+  const page = await built.open('plain', 'example/');
+  await page.waitForFunction(() => document.body.textContent?.startsWith('trained'), null, { timeout: 50_000 });
+  expect(await page.textContent('body')).toMatch(/^trained on [cg]pu: .*; the first image shows (disc|cross)-\d+$/);
+});
+
 describe('on the CPU', () => {
   it('trains to the bits of Node, with one thread and with two, in a worker and in the thread of the page', async () => {
     const bits = await inNode({ device: 'cpu', threads: 2 });

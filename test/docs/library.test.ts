@@ -1,0 +1,58 @@
+/** The examples in docs/library.md: they compile under strict rules, and run one after another as the page says. */
+
+import { execFileSync, spawnSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { transformWithEsbuild } from 'vite';
+import { describe, expect, it } from 'vitest';
+import { installPackage } from '../publishedPackage.js';
+import { temporaryFolder } from '../temporaryFolder.js';
+import { libraryExamples } from './libraryExamples.js';
+
+const { node, browser } = libraryExamples();
+
+describe('the examples of the library', () => {
+  it('are one a use', () => {
+    expect(node.match(/await train\(/g)!.length).toBeGreaterThanOrEqual(6);
+    for (const use of ['sectionSettings(', 'onProgress', 'signal:', 'resume:', 'open(', 'predict(', 'evaluate(']) {
+      expect(node).toContain(use);
+    }
+    expect([...browser.keys()]).toEqual(['worker.ts', 'page.ts']);
+  });
+
+  it('compile', () => {
+    const folder = temporaryFolder();
+    const files = [...browser, ['node.ts', node] as const].map(([name, code]) => {
+      writeFileSync(join(folder, name), code);
+      return name;
+    });
+    const types = {
+      typeRoots: ['@types', '@webgpu'].map((name) => resolve('node_modules', name)),
+      types: ['node', 'types'],
+    };
+    const compilerOptions = { ...types, module: 'esnext', moduleResolution: 'bundler' };
+    writeFileSync(join(folder, 'package.json'), '{ "type": "module" }');
+    writeFileSync(
+      join(folder, 'tsconfig.json'),
+      JSON.stringify({ extends: resolve('tsconfig.json'), compilerOptions, files, include: [] }),
+    );
+    const { status, stdout } = spawnSync(resolve('node_modules/.bin/tsc'), ['-p', folder], { encoding: 'utf8' });
+    expect(stdout).toBe('');
+    expect(status).toBe(0);
+  });
+
+  it('run', async () => {
+    const folder = temporaryFolder();
+    installPackage(folder);
+    const { code } = await transformWithEsbuild(node, 'node.ts', { target: 'es2022' });
+    writeFileSync(join(folder, 'node.mjs'), code);
+    const said = execFileSync(process.execPath, ['node.mjs'], { cwd: folder, encoding: 'utf8' });
+    expect(said).toMatch(/^0\.\d+ wrong, [\d.]+ kB of weights, 2 epochs\n\d+ bits in the first layer\n/);
+    expect(said).toMatch(/epoch 1: error 0\.\d+, [\d.]+ kB\n/);
+    expect(said).toContain('budget: with the fewest bits weights need');
+    expect(said).toMatch(/\d+ bytes to keep\nfalse\ntrue 2\n/);
+    expect(said).toMatch(/(disc|cross)-\d+ 0\.\d+ \[/);
+    expect(said).toContain('settings: epochs = 0: must be an integer from 1');
+    expect(readFileSync(join(folder, 'network.safetensors')).length).toBeGreaterThan(1e6);
+  });
+});
