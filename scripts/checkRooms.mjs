@@ -53,7 +53,7 @@ export const rooms = {
   library: { knows: training },
   ship: { knows: ['graph', 'program', 'quant', 'weights'] },
   runs: { knows: [...training, 'data/files', 'disk', 'packageVersion'], node: true },
-  report: { knows: ['quant', 'runs'], types: ['program'], node: true },
+  report: { knows: ['quant', 'runs', 'disk'], types: ['program'], node: true },
   reproduce: { knows: [...training, 'runs', 'report'], node: true },
   golden: { knows: training, node: true },
   cli: { knows: everything, node: true },

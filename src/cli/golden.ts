@@ -3,7 +3,7 @@
 import { Command } from 'commander';
 import type { MatmulPrecision } from '../engine/matmulPrecision.js';
 import { type Device, selectEngine } from '../engine/selectEngine.js';
-import { checkGolden, reportLine } from '../golden/index.js';
+import { InputError } from '../errors.js';
 import { deviceOption, matmulPrecisionOption, threadsOption } from './options.js';
 
 interface GoldenOptions {
@@ -22,6 +22,7 @@ export function goldenCommand(): Command {
       // The files' tolerances are those of float32.
       .addOption(matmulPrecisionOption('float32'))
       .action(async (directory: string, { device, ...options }: GoldenOptions) => {
+        const { checkGolden, reportLine } = await goldenChecks();
         const engine = await selectEngine(device, options);
         try {
           const { passed, failed } = await checkGolden(directory, engine, (file) => {
@@ -34,4 +35,14 @@ export function goldenCommand(): Command {
         }
       })
   );
+}
+
+/** The checks, which are part of the repository and not of the package. */
+async function goldenChecks(): Promise<typeof import('../golden/index.js')> {
+  try {
+    return await import('../golden/index.js');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') throw error;
+    throw new InputError('golden: the checks belong to a checkout of the repository; the package does not hold them');
+  }
 }

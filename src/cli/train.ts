@@ -1,7 +1,7 @@
 /** `mpdnn train`: one section of a .cfg file, from images to weights, tables and pictures. */
 
 import { Command } from 'commander';
-import { DeviceLost } from '../errors.js';
+import { DeviceLost, MissingPackage } from '../errors.js';
 import { type FinishedRun, runExperiment } from '../runs/runExperiment.js';
 import { openWorkbench } from '../runs/workbench.js';
 import {
@@ -98,17 +98,30 @@ async function trainExperiment(
         display.line(`interrupted; go on with: ${resumeCall(experiment)}`);
         return run;
       }
-      if (plots) {
-        const { plotRun } = await import('../report/index.js');
-        await plotRun(folder.root);
-      }
-      const lines = [layerTable(variables, summary.bits), closing(summary, epochs, plots ? folder.plots : folder.root)];
+      const isDrawn = plots && (await draw(folder.root, display.line));
+      const lines = [
+        layerTable(variables, summary.bits),
+        closing(summary, epochs, isDrawn ? folder.plots : folder.root),
+      ];
       process.stdout.write(`${lines.filter(Boolean).join('\n')}\n`);
       return run;
     } finally {
       await bench.dispose();
     }
   });
+}
+
+/** Whether pictures could be drawn; a line says which package they lack if not. */
+async function draw(root: string, line: (text: string) => void): Promise<boolean> {
+  const { plotRun } = await import('../report/index.js');
+  try {
+    await plotRun(root);
+    return true;
+  } catch (error) {
+    if (!(error instanceof MissingPackage)) throw error;
+    line(`NOTE: no pictures: ${error.message}`);
+    return false;
+  }
 }
 
 function resumeCall({ name, configPath, overrides }: Experiment): string {

@@ -7,7 +7,7 @@ export async function loadOptional<T>(name: string, purpose: string, load: () =>
   try {
     return await load();
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') throw error;
+    if (!isMissing(error)) throw error;
     throw new MissingPackage(
       `the optional package ${name} is not installed: ${purpose}; get it with: npm install ${name}`,
       {
@@ -15,4 +15,10 @@ export async function loadOptional<T>(name: string, purpose: string, load: () =>
       },
     );
   }
+}
+
+/** The package itself is not there, or the binary of this system that it is made of. */
+function isMissing(error: unknown): boolean {
+  const { code, message } = error as NodeJS.ErrnoException;
+  return code === 'ERR_MODULE_NOT_FOUND' || code === 'MODULE_NOT_FOUND' || /^Could not load the "sharp"/.test(message);
 }

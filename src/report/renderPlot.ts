@@ -6,6 +6,7 @@
  */
 import { join } from 'node:path';
 import type { TopLevelSpec } from 'vega-lite';
+import { loadOptional } from '../disk/optionalPackage.js';
 import { makeFolder, writeDurably } from '../runs/index.js';
 import { FONT_FAMILY, fontFile, textWidth } from './fontMetrics.js';
 import { plotTheme } from './theme.js';
@@ -28,7 +29,7 @@ export async function renderSvg(spec: TopLevelSpec): Promise<string> {
 
 /** Rasterizes an SVG at {@link PNG_SCALE} with the packaged font only, so that every machine draws the same picture. */
 export async function renderPng(svg: string): Promise<Buffer> {
-  const { Resvg } = await import('@resvg/resvg-js');
+  const { Resvg } = await loadOptional('@resvg/resvg-js', 'pictures in PNG need it', () => import('@resvg/resvg-js'));
   const image = new Resvg(svg, {
     fitTo: { mode: 'zoom', value: PNG_SCALE },
     background: '#ffffff',

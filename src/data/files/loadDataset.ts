@@ -1,5 +1,6 @@
 /** From a `--data` spec to images: chooses the reader, and for folders bytes or a stream, then applies the limits. */
 import { cacheFolder } from '../../disk/cacheFolder.js';
+import { loadOptional } from '../../disk/optionalPackage.js';
 import { InputError } from '../../errors.js';
 import type { DataSpec } from '../dataSpec.js';
 import { type Dataset, limit } from '../imageSet.js';
@@ -81,6 +82,7 @@ async function loadFolder(
   options: LoadOptions & { readonly cacheDirectory: string },
 ): Promise<Dataset<Images>> {
   const { imageSize, stream = 'auto', framing = 'fill' } = options;
+  await loadOptional('sharp', 'image files need it', () => import('sharp'));
   const count = listing.train.length + listing.test.length;
   const isLarge = imageSize !== undefined && count * imageSize ** 2 * 3 > residentBytes;
   const isStreamed = stream === 'auto' ? framing === 'crop' || isLarge : stream;
