@@ -5,13 +5,13 @@ import { elementCount } from '../graph/index.js';
 import type { Initializer } from './layers.js';
 
 /**
- * Normal with variance 2 / (what enters or leaves a unit), He et al. 2015: the former is the start of their ResNets, the
+ * Normal with variance 2/fan-in or 2/fan-out, He et al. 2015: the former is the start of their ResNets, the
  * latter torchvision's of convolutions.
  */
-export function heNormal(random: Random, counted: 'entering' | 'leaving'): Initializer {
+export function heNormal(random: Random, counted: 'fanIn' | 'fanOut'): Initializer {
   return (shape) => {
     const window = elementCount(shape.slice(0, -2));
-    const units = shape[shape.length - (counted === 'entering' ? 2 : 1)]!;
+    const units = shape[shape.length - (counted === 'fanIn' ? 2 : 1)]!;
     return normal(random, Math.sqrt(2 / (window * units)))(shape);
   };
 }

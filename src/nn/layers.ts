@@ -254,10 +254,10 @@ interface QuantizedTensor {
   /** Name of its quantizer. */
   readonly quantizer: string;
   readonly role: Quantizer['role'];
-  /** Of activations. */
+  /** Where an activation comes from; absent for weights and biases. */
   readonly source?: ActivationSource;
   readonly count: number;
-  /** Of weights and biases: the parameter whose values decide the start. */
+  /** For weights and biases, the parameter whose values decide the start. */
   readonly startsFrom?: string;
 }
 

@@ -1,4 +1,4 @@
-/** What of a model can be quantized, by name: found by declaring it without quantizers and without start values. */
+/** The tensors of a model that can be quantized, by name: found by declaring it without quantizers and without start values. */
 
 import { createRandom } from '../data/random.js';
 import { Graph } from '../graph/index.js';
@@ -19,7 +19,7 @@ export function quantizableTensors(model: ModelOptions, imageShape: readonly num
 }
 
 const anything = { min: 0, max: 1 };
-/** Of weights or activations that have no quantizer. */
+/** Settings of weights or activations that have no quantizer. */
 export const unquantized: QuantizerSettings = {
   kind: null,
   bitwidth: 32,

@@ -1,5 +1,5 @@
 /**
- * What a step does to the table of all quantizers: effective ranges before the forward pass, and one update after the
+ * The part of a step that concerns the table of all quantizers: effective ranges before the forward pass, and one update after the
  * backward pass. A few dozen rows, so engines that can call JavaScript share these functions; intermediate numbers are
  * float64, storing into a Float32Array rounds.
  */

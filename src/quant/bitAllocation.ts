@@ -2,7 +2,7 @@
  * Which quantizer gives up a bit when a network exceeds its budget, and which gets one when there is room: single bits,
  * each where it costs the least, or gains the most, per kB.
  *
- * What a bit is worth is the caller's: `error(row, bits)` is what the network loses by a quantizer of that many bits, in
+ * The worth of a bit is the caller's: `error(row, bits)` is what the network loses by a quantizer of that many bits, in
  * a unit that all tensors of one limit share.
  */
 import { largestSet, type TensorSet } from './sizes.js';

@@ -1,5 +1,5 @@
 /**
- * What keeps the learned values of a quantizer sane during training: a limit on their gradients before the solver's
+ * Two guards of the learned values of a quantizer during training: a limit on their gradients before the solver's
  * update, and a projection into their limits after it.
  */
 import { kindNamed, parameterNames } from './kinds/index.js';

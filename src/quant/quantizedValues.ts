@@ -13,7 +13,7 @@ export interface QuantizedValues {
   readonly form: 'multiples' | 'powers';
   readonly smallest: number;
   readonly largest: number;
-  /** Of multiples: the most steps that one state has between zero and its largest value. */
+  /** The most steps, of multiples, that one state has between zero and its largest value. */
   readonly levels: number;
 }
 

@@ -1,7 +1,7 @@
 /**
  * A quantizer as data: one row of the table that holds every quantizer of a network.
  *
- * What is learned is two numbers, `[p0, p1]`, kept apart from the row in a table of numbers; the row is the static
+ * Two numbers are learned, `[p0, p1]`, kept apart from the row in a table of numbers; the row is the static
  * description: which parametrization (`kinds/` has a file for each), signed or not, how many elements, which limits. A parametrization picks two of
  * the three quantities that describe a quantizer. For uniform quantizers these are bitwidth b, step size d and dynamic
  * range q_max (`xmax`), tied by q_max = (2^(b-1) - 1) d when signed and (2^b - 1) d when not:

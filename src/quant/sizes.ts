@@ -24,7 +24,7 @@ export interface TensorSet {
 export const activationTypes = ['max', 'sum', 'peak'] as const;
 export type ActivationType = (typeof activationTypes)[number];
 
-/** What sizes depend on beside the quantizers. */
+/** The tensors without a quantizer that sizes depend on, too, and which tensors are alive together. */
 export interface Unquantized {
   /** Elements of all unquantized weights. */
   readonly weights: number;

@@ -90,10 +90,10 @@ function convolution(network: Network, x: Tensor, scope: string, norm: string, f
   const { random } = network.variables;
   const options = { name: `${scope}.weight`, size, stride, padding: (size - 1) / 2 };
   if (channels !== 'depthwise') {
-    const initialize = heNormal(random, 'leaving');
+    const initialize = heNormal(random, 'fanOut');
     return convolutionBatchNorm(network, x, { ...options, channels, initialize }, batchNormNames(norm));
   }
-  // PyTorch does not divide by the groups: all channels count as what leaves a filter.
+  // PyTorch does not divide by the groups: the fan-out counts all channels.
   const initialize = normal(random, Math.sqrt(2 / (size * size * dimension(x, 3))));
   return depthwiseBatchNorm(network, x, { ...options, initialize }, batchNormNames(norm));
 }

@@ -12,7 +12,7 @@ export interface ModelOptions {
   readonly classes: number;
   readonly shortcutType: '' | 'b' | 'c';
   readonly scaleLayer: boolean;
-  /** Of MobileNetV2: all numbers of channels are multiplied by it. */
+  /** Factor of all numbers of channels of MobileNetV2. */
   readonly widthMultiplier: number;
 }
 

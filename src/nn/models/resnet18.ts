@@ -45,7 +45,7 @@ function convolution(
   size: number,
   stride: number,
 ): Tensor {
-  const initialize = heNormal(network.variables.random, 'leaving');
+  const initialize = heNormal(network.variables.random, 'fanOut');
   return convolutionBatchNorm(
     network,
     x,

@@ -34,7 +34,7 @@ export function resnetCifar(network: Network, x: Tensor, options: ResnetCifarOpt
   const pooled = globalAveragePool(network.graph, h);
   const { random } = network.variables;
   const names = { weight: 'fc/quantized_affine/W', bias: 'fc/quantized_affine/b', layout: 'plain' } as const;
-  const logits = affine(network, pooled, options.classes, names, { weight: heNormal(random, 'entering'), bias: zeros });
+  const logits = affine(network, pooled, options.classes, names, { weight: heNormal(random, 'fanIn'), bias: zeros });
   if (!options.scaleLayer) return logits;
   const factor = network.variables.parameter(network.graph, 'fc/scale_layer', [1, 1], 'plain', () => ones([1, 1]));
   return scale(network.graph, logits, factor);
@@ -80,7 +80,7 @@ export function convolution(
       size,
       stride,
       padding: (size - 1) / 2,
-      initialize: heNormal(network.variables.random, 'entering'),
+      initialize: heNormal(network.variables.random, 'fanIn'),
     },
     {
       gamma: `${scope}/bn/gamma`,

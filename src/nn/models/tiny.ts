@@ -13,6 +13,6 @@ export function tiny(network: Network, x: Tensor, classes: number): Tensor {
     h = nonlinearity(network, convolution(network, h, scope, channels, 3, 2), scope);
   }
   const names = { weight: 'fc/quantized_affine/W', bias: 'fc/quantized_affine/b', layout: 'plain' } as const;
-  const weight = heNormal(network.variables.random, 'entering');
+  const weight = heNormal(network.variables.random, 'fanIn');
   return affine(network, globalAveragePool(network.graph, h), classes, names, { weight, bias: zeros });
 }

@@ -1,4 +1,4 @@
-/** What torchvision's models call the variables of a batch normalisation. */
+/** Names of the variables of a batch normalisation in torchvision's models. */
 
 import type { BatchNormNames } from '../layers.js';
 

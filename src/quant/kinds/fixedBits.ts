@@ -1,4 +1,4 @@
-/** What kinds have in common that learn nothing: the configured bits, no gradients, values that stay. */
+/** The common part of kinds that learn nothing: the configured bits, no gradients, values that stay. */
 import type { Quantizer } from '../quantizer.js';
 import type { Kind } from './kind.js';
 

@@ -1,4 +1,4 @@
-/** What every kind says of itself must be so, in every state that its limits allow. */
+/** Every kind is as it says of itself, in every state that its limits allow. */
 
 import { describe, expect, it } from 'vitest';
 import { exampleQuantizer } from '../../../test/exampleQuantizer.js';

@@ -1,4 +1,4 @@
-/** What kinds have in common whose p0 is the bitwidth n: b = R(n^), with the gradient M. */
+/** The common part of kinds whose p0 is the bitwidth n: b = R(n^), with the gradient M. */
 import type { Quantizer } from '../quantizer.js';
 import { clamp, clampDerivative, powerOfTwo, roundHalfAway } from '../rounding.js';
 import type { Kind } from './kind.js';
