@@ -82,6 +82,20 @@ describe('kernels pass the checks of the null backend', () => {
     },
   );
 
+  it('are no more workgroups than a dispatch has: resnet18 at 224, batch 768', async () => {
+    const training = plan('resnet18', 224, 768, quantized);
+    for (const matrixUnits of [null, { precision: 'float16', workgroupBytes: 49_152 } as const]) {
+      const calls = lowerPhase(training.phases.train!, placePlan(training, { matrixUnits }).forPhase('train'));
+      for (const { call } of calls) expect(Math.max(...call.workgroups), call.label).toBeLessThanOrEqual(65_535);
+      const folded = new Set(calls.map(({ call }) => call.code).filter((code) => code.includes('folded.x')));
+      expect(folded.size).toBeGreaterThan(0);
+      for (const code of folded) {
+        const { messages } = await open.device.createShaderModule({ code }).getCompilationInfo();
+        expect(messages.map(({ message }) => message)).toEqual([]);
+      }
+    }
+  });
+
   it('of fewer images than a batch pass too', async () => {
     const training = plan('resnet20', 32, 4, {}, 1);
     const gather = { ...training, phases: { train: training.phases.train!.slice(0, 1) } };
