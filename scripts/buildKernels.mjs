@@ -1,31 +1,48 @@
 /**
- * Compiles the AssemblyScript kernels twice: with relaxed SIMD, and without for runtimes that lack it. The memory is
- * imported and shared; its real size is chosen when a plan is loaded.
+ * Compiles the AssemblyScript kernels: those of the CPU engine, whose memory is shared, and those of the integer runtime,
+ * whose bytes become a module, so that it needs no second file. Each twice: with relaxed SIMD, and without for machines
+ * that lack it.
  */
-import { mkdirSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import asc from 'assemblyscript/asc';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const cpu = join(root, 'src', 'engine', 'cpu');
+const runtime = join(root, 'src', 'runtime');
+const sharedMemory = ['--sharedMemory', '--initialMemory', '1', '--maximumMemory', '65536'];
 
-const variants = [
-  { file: 'kernels-simd.wasm', features: 'simd,threads' },
-  { file: 'kernels-relaxed.wasm', features: 'simd,threads,relaxed-simd' },
-];
-
-for (const { file, features } of variants) {
-  const output = join(cpu, file);
-  mkdirSync(dirname(output), { recursive: true });
-  const { error, stderr } = await asc.main([
-    join(cpu, 'kernels', 'index.ts'),
-    ...['--outFile', output, '-O3', '--noAssert', '--runtime', 'stub', '--enable', features],
-    ...['--importMemory', '--sharedMemory', '--initialMemory', '1', '--maximumMemory', '65536'],
-    ...['--exportTable', '--growTable', '--use', 'abort='],
+for (const [name, features] of [
+  ['simd', 'simd'],
+  ['relaxed', 'simd,relaxed-simd'],
+]) {
+  await compile(cpu, `kernels-${name}.wasm`, [
+    ...['--enable', `${features},threads`],
+    ...sharedMemory,
+    ...['--exportTable', '--growTable'],
   ]);
-  if (error) {
-    process.stderr.write(`${file}: ${error.message}\n${stderr.toString()}`);
-    process.exit(1);
-  }
+  await compile(runtime, `kernels-${name}.wasm`, ['--enable', features]);
+}
+
+const constants = ['simd', 'relaxed'].map((name) => {
+  const file = join(runtime, `kernels-${name}.wasm`);
+  const text = readFileSync(file).toString('base64');
+  rmSync(file);
+  return `export const ${name}Kernels = '${text}';\n`;
+});
+writeFileSync(
+  join(runtime, 'kernelBytes.ts'),
+  `/** Compiled from kernels/ by scripts/buildKernels.mjs, in base 64. */\n\n${constants.join('')}`,
+);
+
+async function compile(folder, file, options) {
+  const { error, stderr } = await asc.main([
+    join(folder, 'kernels', 'index.ts'),
+    ...['--outFile', join(folder, file), '-O3', '--noAssert', '--runtime', 'stub'],
+    ...['--importMemory', '--use', 'abort=', ...options],
+  ]);
+  if (!error) return;
+  process.stderr.write(`${file}: ${error.message}\n${stderr.toString()}`);
+  process.exit(1);
 }

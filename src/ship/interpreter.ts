@@ -35,7 +35,7 @@ export function runIntegers(
 ): Float64Array {
   const tensors = new Map<string, Int32Array>();
   for (const layer of network.layers) {
-    if (layer.op === 'classifier') return classify(layer, tensors);
+    if (layer.op === 'classifier') return classifyIntegers(layer, valuesOf(layer.input, tensors));
     const values = runLayer(layer, image, tensors);
     tensors.set(layer.output.name, values);
     visit?.(layer.output, values);
@@ -260,16 +260,17 @@ function subsample({ stride, input, output }: SubsampleLayer, x: Int32Array): In
   return y;
 }
 
-function sumPool({ output }: SumPoolLayer, x: Int32Array): Int32Array {
+/** The sum over all pixels, channel by channel. */
+export function sumPool({ output }: SumPoolLayer, x: Int32Array): Int32Array {
   const channels = output.shape[0]!;
   const y = new Int32Array(channels);
   for (let i = 0; i < x.length; i++) y[i % channels]! += x[i]!;
   return y;
 }
 
-function classify(layer: ClassifierLayer, tensors: Tensors): Float64Array {
+/** The logits, in units of the classifier's, from the integers of its input. */
+export function classifyIntegers(layer: ClassifierLayer, x: Int32Array): Float64Array {
   const { weights, bias, shifts, biasFactor, biasShift } = layer;
-  const x = valuesOf(layer.input, tensors);
   const [inputs, outputs] = weights.shape as [number, number];
   return Float64Array.from({ length: outputs }, (_, o) => {
     let sum = 0;

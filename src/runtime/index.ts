@@ -1,0 +1,108 @@
+/**
+ * The integer runtime: opens a packed network and classifies images, in Node, in pages and in workers, with no
+ * dependency. The same integers everywhere: kernels in WebAssembly with SIMD, checked on a known product before their
+ * first use, or plain JavaScript where there is none.
+ *
+ * @example
+ * ```ts
+ * import { load } from 'mixed-precision-dnns/runtime';
+ *
+ * const network = await load(await (await fetch('net.safetensors')).arrayBuffer());
+ * const [best] = network.classify(pixels); // bytes, height × width × channels
+ * console.log(best.name, best.probability);
+ * ```
+ */
+
+import type { IntegerTensor, SumPoolLayer } from '../ship/integerNetwork.js';
+import { classifyIntegers, predictionOf, runIntegers, sumPool } from '../ship/interpreter.js';
+import { unpackNetwork } from '../ship/packedFile.js';
+import { type KernelKind, usableKinds } from './kernelModule.js';
+import { loadProgram } from './program.js';
+
+export interface Classification {
+  readonly index: number;
+  /** The class by name; its index where the file names none. */
+  readonly name: string;
+  readonly probability: number;
+}
+
+export interface DeployedNetwork {
+  readonly classes: readonly string[];
+  /** Of an image: height, width, channels. */
+  readonly inputShape: readonly [height: number, width: number, channels: number];
+  /** What computes. */
+  readonly kernels: KernelKind | 'plain';
+  /** The logits of an image in whole units, and what a unit stands for. */
+  readonly unit: number;
+  logits(image: Uint8Array): Float64Array;
+  /** The class of the largest logit, the first of equal ones. */
+  predict(image: Uint8Array): number;
+  /** All classes, the likeliest first. */
+  classify(image: Uint8Array): Classification[];
+  /** The logits, with every stored tensor of three axes on the way: for checks. */
+  trace(image: Uint8Array, visit: (tensor: IntegerTensor, values: Int32Array) => void): Float64Array;
+}
+
+export interface LoadOptions {
+  /** What messages call the file. */
+  readonly source?: string;
+  /** Instead of the fastest kernels that are right here. */
+  readonly kernels?: KernelKind | 'plain';
+}
+
+/**
+ * Opens a packed network.
+ *
+ * @throws InputError if it is damaged, no packed network, or of another version
+ */
+export async function load(
+  file: ArrayBuffer | Uint8Array,
+  { source = 'network', kernels = usableKinds()[0] ?? 'plain' }: LoadOptions = {},
+): Promise<DeployedNetwork> {
+  const network = unpackNetwork(file instanceof Uint8Array ? file : new Uint8Array(file), source);
+  const [input, classifier] = [network.layers[0], network.layers.at(-1)];
+  if (input?.op !== 'input' || classifier?.op !== 'classifier') throw new Error('no network from image to logits');
+  const inputShape = input.output.shape as [number, number, number];
+  const program = kernels === 'plain' ? null : loadProgram(network, kernels);
+  const pool = network.layers.find((layer): layer is SumPoolLayer => layer.op === 'sumPool');
+  const stored = network.layers.flatMap((layer) =>
+    layer.op === 'convolution' || layer.op === 'maxPool' ? [layer.output] : [],
+  );
+
+  const trace: DeployedNetwork['trace'] = (image, visit) => {
+    checkImage(image, inputShape);
+    if (!program || !pool) return runIntegers(network, image, visit);
+    program.run(image);
+    for (const tensor of stored) visit(tensor, program.read(tensor));
+    return classifyIntegers(classifier, sumPool(pool, program.read(pool.input)));
+  };
+  const logits: DeployedNetwork['logits'] = (image) => {
+    checkImage(image, inputShape);
+    if (!program || !pool) return runIntegers(network, image);
+    program.run(image);
+    return classifyIntegers(classifier, sumPool(pool, program.read(pool.input)));
+  };
+  return {
+    ...{ classes: network.classes, inputShape, kernels, unit: classifier.unit, logits, trace },
+    predict: (image) => predictionOf(logits(image)),
+    classify: (image) => {
+      const shares = softmax(Array.from(logits(image), (logit) => logit * classifier.unit));
+      return shares
+        .map((probability, index) => ({ index, name: network.classes[index] ?? String(index), probability }))
+        .sort((a, b) => b.probability - a.probability);
+    },
+  };
+}
+
+function checkImage(image: Uint8Array, shape: readonly number[]): void {
+  const wanted = shape.reduce((product, size) => product * size, 1);
+  if (image.length !== wanted)
+    throw new RangeError(`an image has ${shape.join('×')} = ${wanted} bytes, not ${image.length}`);
+}
+
+function softmax(logits: readonly number[]): number[] {
+  const largest = Math.max(...logits);
+  const powers = logits.map((logit) => Math.exp(logit - largest));
+  const sum = powers.reduce((a, b) => a + b, 0);
+  return powers.map((power) => power / sum);
+}

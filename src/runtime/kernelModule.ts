@@ -1,0 +1,67 @@
+/** The kernels as WebAssembly, the fastest that this machine computes rightly. */
+
+import { relaxedKernels, simdKernels } from './kernelBytes.js';
+
+/** What a module exports; see `kernels/index.ts`. */
+export interface Kernels {
+  convolveRow(at: number, row: number, bytes: boolean): void;
+  depthwiseRow(at: number, row: number): void;
+  wideRow(at: number, row: number, depthwise: boolean): void;
+  requantizeRow(at: number, row: number): void;
+  requantizeWideRow(at: number, row: number): void;
+  maxPool(
+    input: number,
+    inputRow: number,
+    height: number,
+    width: number,
+    channels: number,
+    bytes: number,
+    size: number,
+    stride: number,
+    padding: number,
+    out: number,
+    outRow: number,
+    outHeight: number,
+    outWidth: number,
+  ): void;
+  dotTest(w: number, x: number, to: number): void;
+}
+
+export type KernelKind = 'relaxed' | 'simd';
+
+const modules: Readonly<Record<KernelKind, string>> = { relaxed: relaxedKernels, simd: simdKernels };
+
+/** The kinds of kernels that are right here, the fastest first; none where there is no SIMD. */
+export function usableKinds(): KernelKind[] {
+  return (['relaxed', 'simd'] as const).filter((kind) => {
+    return WebAssembly.validate(bytesOf(modules[kind])) && (kind === 'simd' || dotsAreRight(kind));
+  });
+}
+
+export function instantiate(kind: KernelKind, memory: WebAssembly.Memory): Kernels {
+  const module = new WebAssembly.Module(bytesOf(modules[kind]));
+  return new WebAssembly.Instance(module, { env: { memory } }).exports as unknown as Kernels;
+}
+
+/** Whether relaxed dot products are sums of products: the first compiler of Node 20 gives twice as much. */
+function dotsAreRight(kind: KernelKind): boolean {
+  const memory = new WebAssembly.Memory({ initial: 1 });
+  const kernels = instantiate(kind, memory);
+  const [w, x, sums] = [0, 16, 32];
+  const weights = new Int8Array(memory.buffer, w, 16).map((_, i) => (i % 2 ? -127 : 127 - i));
+  const inputs = new Uint8Array(memory.buffer, x, 16).map((_, i) => 127 - 5 * i);
+  new Int8Array(memory.buffer, w, 16).set(weights);
+  new Uint8Array(memory.buffer, x, 16).set(inputs);
+  kernels.dotTest(w, x, sums);
+  return new Int32Array(memory.buffer, sums, 4).every((sum, lane) => {
+    const terms = [0, 1, 2, 3].map((k) => weights[4 * lane + k]! * inputs[4 * lane + k]!);
+    return sum === terms.reduce((a, b) => a + b);
+  });
+}
+
+function bytesOf(base64: string): Uint8Array<ArrayBuffer> {
+  const text = atob(base64);
+  const bytes = new Uint8Array(text.length);
+  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
+  return bytes;
+}

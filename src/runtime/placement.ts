@@ -1,0 +1,82 @@
+/** Where the runtime keeps tensors: each at a place of its own, with a border of zeros as wide as its readers need. */
+
+import type { IntegerNetwork, IntegerTensor, Product } from '../ship/integerNetwork.js';
+import { integersOf } from '../ship/integerNetwork.js';
+import type { KernelKind } from './kernelModule.js';
+
+export interface Place {
+  /** Bytes an element: 1 unsigned, 2 and 4 signed. */
+  readonly bytes: 1 | 2 | 4;
+  /** The element of the first pixel inside the border. */
+  readonly at: number;
+  /** Bytes from row to row. */
+  readonly row: number;
+  readonly channels: number;
+}
+
+/** Hands out memory, aligned. */
+export interface Allocator {
+  readonly bytes: number;
+  allocate(bytes: number): number;
+}
+
+/** Tiles read up to so many pixels, and steps up to so many bytes, beyond the end of a row. */
+const tilePixels = 4;
+const stepBytes = 32;
+
+export function createAllocator(): Allocator {
+  let bytes = 64;
+  return {
+    get bytes() {
+      return bytes;
+    },
+    allocate: (size) => {
+      const at = bytes;
+      bytes = Math.ceil((at + size) / 64) * 64;
+      return at;
+    },
+  };
+}
+
+/** The places of all stored tensors of three axes, by name. */
+export function placeTensors(network: IntegerNetwork, kind: KernelKind, allocator: Allocator): Map<string, Place> {
+  const places = new Map<string, Place>();
+  for (const layer of network.layers) {
+    if (layer.op === 'classifier' || layer.op === 'sumPool' || layer.op === 'subsample') continue;
+    const tensor = layer.output;
+    const readers = readersOf(network, tensor);
+    const border = Math.max(0, ...readers.map(({ padding }) => padding));
+    const [height, width, channels] = tensor.shape as [number, number, number];
+    const bytes = elementBytes(tensor, readers, kind);
+    const row = (width + 2 * border) * channels * bytes;
+    const stride = Math.max(1, ...readers.map((reader) => reader.stride));
+    const slack = tilePixels * stride * channels * bytes + stepBytes;
+    const begin = allocator.allocate((height + 2 * border) * row + slack);
+    places.set(tensor.name, { bytes, at: begin + border * (row + channels * bytes), row, channels });
+  }
+  return places;
+}
+
+/** Whether a product needs the kernel for 32 bits. */
+export function isWide({ input, weights }: Product): boolean {
+  return largest(input) > 32767 || weights.values.some((value) => Math.abs(value) > 32767);
+}
+
+function readersOf({ layers }: IntegerNetwork, tensor: IntegerTensor): Product[] {
+  return layers.flatMap((layer) =>
+    layer.op === 'convolution' ? layer.products.filter(({ input }) => input.name === tensor.name) : [],
+  );
+}
+
+function elementBytes(tensor: IntegerTensor, readers: readonly Product[], kind: KernelKind): 1 | 2 | 4 {
+  if (largest(tensor) > 32767 || readers.some(isWide)) return 4;
+  const integers = integersOf(tensor.grid);
+  const isSmall = integers[0]! >= 0 && largest(tensor) <= 127;
+  const readsBytes = ({ depthwise, weights }: Product) =>
+    !depthwise && weights.values.every((value) => Math.abs(value) <= 127);
+  return kind === 'relaxed' && isSmall && readers.every(readsBytes) ? 1 : 2;
+}
+
+function largest({ grid }: IntegerTensor): number {
+  return grid.type === 'uniform' ? Math.max(grid.hi, -grid.lo) : grid.hi;
+}

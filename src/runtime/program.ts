@@ -1,0 +1,257 @@
+/**
+ * A network in the memory of its kernels: weights laid out as they read them, arguments written once, and the list of
+ * calls that an image takes.
+ */
+
+import type {
+  ConvolutionLayer,
+  InputLayer,
+  IntegerNetwork,
+  IntegerTensor,
+  MaxPoolLayer,
+  Product,
+} from '../ship/integerNetwork.js';
+import { integersOf, leastOf } from '../ship/integerNetwork.js';
+import { isExactInDoubles } from '../ship/interpreter.js';
+import { instantiate, type KernelKind, type Kernels } from './kernelModule.js';
+import { createAllocator, isWide, type Place, placeTensors } from './placement.js';
+
+export interface RuntimeProgram {
+  /** The integers of a tensor after a run, without its border. */
+  read(tensor: IntegerTensor): Int32Array;
+  /** Computes all stored tensors of an image, bytes [H, W, C]. */
+  run(image: Uint8Array): void;
+}
+
+/** Writes into the memory once it is there. */
+type Fill = (memory: ArrayBuffer) => void;
+type Call = (kernels: Kernels) => void;
+
+export function loadProgram(network: IntegerNetwork, kind: KernelKind): RuntimeProgram {
+  const allocator = createAllocator();
+  const places = placeTensors(network, kind, allocator);
+  const builder = new ProgramBuilder(network, places, allocator.allocate);
+  for (const layer of network.layers) {
+    if (layer.op === 'convolution') builder.convolution(layer);
+    if (layer.op === 'maxPool') builder.maxPool(layer);
+  }
+  const memory = new WebAssembly.Memory({ initial: Math.ceil(allocator.bytes / 65536) });
+  const kernels = instantiate(kind, memory);
+  for (const fill of builder.fills) fill(memory.buffer);
+  const [input] = network.layers;
+  if (input?.op !== 'input') throw new Error('the network does not begin with an image');
+  return {
+    read: (tensor) => readTensor(memory.buffer, placeOf(places, tensor), tensor.shape),
+    run: (image) => {
+      writeImage(memory.buffer, placeOf(places, input.output), input, image);
+      for (const call of builder.calls) call(kernels);
+    },
+  };
+}
+
+class ProgramBuilder {
+  readonly fills: Fill[] = [];
+  readonly calls: Call[] = [];
+
+  constructor(
+    readonly network: IntegerNetwork,
+    readonly places: ReadonlyMap<string, Place>,
+    readonly allocate: (bytes: number) => number,
+  ) {}
+
+  convolution(layer: ConvolutionLayer): void {
+    const { output, products } = layer;
+    const [height, width, channels] = output.shape as [number, number, number];
+    const blocks = Math.ceil(channels / 8);
+    const sums = products.map(() => this.allocate(Math.ceil(width / 4) * 4 * blocks * 32));
+    const rows = products.map((product, index) => this.#product(product, width, blocks, sums[index]!));
+    const requantize = this.#requantization(layer, sums, blocks);
+    this.calls.push((kernels) => {
+      for (let row = 0; row < height; row++) {
+        for (const accumulate of rows) accumulate(kernels, row);
+        requantize(kernels, row);
+      }
+    });
+  }
+
+  maxPool({ size, stride, padding, input, output }: MaxPoolLayer): void {
+    const [from, to] = [placeOf(this.places, input), placeOf(this.places, output)];
+    const [height, width, channels] = input.shape as [number, number, number];
+    const [outHeight, outWidth] = output.shape as [number, number];
+    if (from.bytes !== to.bytes) throw new Error(`${output.name}: kept in other bytes than ${input.name}`);
+    this.calls.push((kernels) =>
+      kernels.maxPool(
+        ...([from.at, from.row, height, width, channels, from.bytes] as const),
+        ...([size, stride, padding, to.at, to.row, outHeight, outWidth] as const),
+      ),
+    );
+  }
+
+  /** Lays out a product's weights and arguments; returns what computes a row of its sums. */
+  #product(product: Product, width: number, blocks: number, sums: number): (kernels: Kernels, row: number) => void {
+    const { input, weights, depthwise, stride, padding } = product;
+    const place = placeOf(this.places, input);
+    const [rows, columns] = weights.shape as [number, number];
+    const wide = isWide(product);
+    const elements = place.bytes === 1 ? 4 : 2;
+    const steps = depthwise || wide ? columns : Math.ceil((columns * place.channels) / elements);
+    const laidOut =
+      wide || depthwise ? plainWeights(product, blocks, wide) : blockedWeights(product, blocks, steps, elements);
+    const at = this.#words([
+      place.at - padding * (place.row + place.channels * place.bytes),
+      place.row,
+      stride * place.channels * place.bytes,
+      ...[rows, steps, this.#bytes(laidOut), blocks, sums, width],
+      stride * place.row,
+      place.channels,
+    ]);
+    if (wide) return (kernels, row) => kernels.wideRow(at, row, depthwise);
+    if (depthwise) return (kernels, row) => kernels.depthwiseRow(at, row);
+    return (kernels, row) => kernels.convolveRow(at, row, place.bytes === 1);
+  }
+
+  /** Writes a requantization's arguments; returns what makes a row of the output of rows of sums. */
+  #requantization(
+    layer: ConvolutionLayer,
+    [first, second = 0]: readonly number[],
+    blocks: number,
+  ): (kernels: Kernels, row: number) => void {
+    const { output, requantization, addend } = layer;
+    const { multipliers, biases, shifts, addendShift, outputShift, thresholds } = requantization;
+    const [, width, channels] = output.shape as [number, number, number];
+    const place = placeOf(this.places, output);
+    const ofChannel = Array.from({ length: channels }, (_, channel) => channel);
+    const isDouble = !thresholds && multipliers.length === 1 && ofChannel.every((c) => isExactInDoubles(layer, c));
+    const long = (values: ArrayLike<number> | BigInt64Array) =>
+      this.#bytes(BigInt64Array.from(Array.from(values as ArrayLike<number>, BigInt)));
+    const exact = isDouble
+      ? [this.#bytes(factorsOf(layer)), 0, 0, 0, 0, 0, 0, 0]
+      : [
+          ...[0, long(multipliers[0]!), multipliers[1] ? long(multipliers[1]) : 0, long(biases)],
+          this.#bytes(Int32Array.from(shifts)),
+          ...(thresholds
+            ? [long(thresholds), thresholds.length, this.#bytes(Int32Array.from(integersOf(output.grid)))]
+            : [0, 0, 0]),
+        ];
+    const at = this.#words([
+      ...[first!, second, blocks * 8, channels, width, place.at, place.row, place.bytes],
+      ...this.#addendWords(addend),
+      ...[addendShift, outputShift, leastOf(output.grid), output.grid.hi],
+      ...exact,
+    ]);
+    if (isDouble) return (kernels, row) => kernels.requantizeRow(at, row);
+    return (kernels, row) => kernels.requantizeWideRow(at, row);
+  }
+
+  /** Place, row, pixel, bytes and channels of an addend; a subsampled one is read from its source. */
+  #addendWords(addend: IntegerTensor | null): number[] {
+    if (!addend) return [0, 0, 0, 0, 0];
+    const layer = this.network.layers.find((each) => each.op === 'subsample' && each.output.name === addend.name);
+    const [source, stride] = layer?.op === 'subsample' ? [layer.input, layer.stride] : [addend, 1];
+    const { at, row, bytes, channels } = placeOf(this.places, source);
+    return [at, stride * row, stride * channels * bytes, bytes, channels];
+  }
+
+  #words(words: readonly number[]): number {
+    return this.#bytes(Int32Array.from(words));
+  }
+
+  /** A place that holds these values from the beginning. */
+  #bytes(values: Int8Array | Int16Array | Int32Array | BigInt64Array | Float64Array): number {
+    const at = this.allocate(values.byteLength);
+    this.fills.push((memory) => new Uint8Array(memory).set(new Uint8Array(values.buffer), at));
+    return at;
+  }
+}
+
+/** [block][row][step][8 outputs][elements of a step], zeros where there is no output or no element. */
+function blockedWeights({ weights }: Product, blocks: number, steps: number, elements: number): Int8Array | Int16Array {
+  const [rows, columns, inputs, outputs] = weights.shape as [number, number, number, number];
+  const length = columns * inputs;
+  const values = new (elements === 4 ? Int8Array : Int16Array)(blocks * rows * steps * 8 * elements);
+  let to = 0;
+  for (let block = 0; block < blocks; block++) {
+    for (let row = 0; row < rows; row++) {
+      for (let step = 0; step < steps; step++) {
+        for (let o = block * 8; o < block * 8 + 8; o++) {
+          for (let element = step * elements; element < (step + 1) * elements; element++, to++) {
+            if (o < outputs && element < length) values[to] = weights.values[(row * length + element) * outputs + o]!;
+          }
+        }
+      }
+    }
+  }
+  return values;
+}
+
+/** [tap][in][outputs rounded up to 8] in 32 bits, or [tap][outputs rounded up to 8] in 16 where depthwise and not wide. */
+function plainWeights({ weights, depthwise }: Product, blocks: number, wide: boolean): Int16Array | Int32Array {
+  const outputs = weights.shape.at(-1)!;
+  const lines = weights.values.length / outputs;
+  const values = new (wide || !depthwise ? Int32Array : Int16Array)(lines * blocks * 8);
+  for (let line = 0; line < lines; line++) {
+    for (let o = 0; o < outputs; o++) values[line * blocks * 8 + o] = weights.values[line * outputs + o]!;
+  }
+  return values;
+}
+
+/** For every four outputs M/2ⁿ of two, b/2ⁿ of two, and the same of the others; then pairs for what is left. */
+function factorsOf({ requantization, output }: ConvolutionLayer): Float64Array {
+  const { multipliers, biases, shifts } = requantization;
+  const channels = output.shape[2]!;
+  const slope = (c: number) => multipliers[0]![c]! / 2 ** shifts[c]!;
+  const offset = (c: number) => Number(biases[c]!) / 2 ** shifts[c]!;
+  const whole = channels - (channels % 4);
+  const factors: number[] = [];
+  for (let c = 0; c < whole; c += 2) factors.push(slope(c), slope(c + 1), offset(c), offset(c + 1));
+  for (let c = whole; c < channels; c++) factors.push(slope(c), offset(c));
+  return Float64Array.from(factors);
+}
+
+function placeOf(places: ReadonlyMap<string, Place>, { name }: IntegerTensor): Place {
+  const place = places.get(name);
+  if (!place) throw new Error(`${name} has no place`);
+  return place;
+}
+
+function writeImage(
+  memory: ArrayBuffer,
+  place: Place,
+  { scale, offsets, output }: InputLayer,
+  image: Uint8Array,
+): void {
+  const [height, width, channels] = output.shape as [number, number, number];
+  const count = width * channels;
+  for (let y = 0; y < height; y++) {
+    const row = elementsAt(memory, place.at + y * place.row, count, place.bytes);
+    for (let i = 0; i < count; i++) row[i] = scale * image[y * count + i]! - offsets[i % channels]!;
+  }
+}
+
+function readTensor(memory: ArrayBuffer, place: Place, shape: readonly number[]): Int32Array {
+  const [height, width, channels] = shape as [number, number, number];
+  const count = width * channels;
+  const values = new Int32Array(height * count);
+  for (let y = 0; y < height; y++) {
+    values.set(elementsAt(memory, place.at + y * place.row, count, place.bytes), y * count);
+  }
+  return values;
+}
+
+function elementsAt(
+  memory: ArrayBuffer,
+  at: number,
+  count: number,
+  bytes: Place['bytes'],
+): Uint8Array | Int16Array | Int32Array {
+  switch (bytes) {
+    case 1:
+      return new Uint8Array(memory, at, count);
+    case 2:
+      return new Int16Array(memory, at, count);
+    case 4:
+      return new Int32Array(memory, at, count);
+    default:
+      return bytes satisfies never;
+  }
+}

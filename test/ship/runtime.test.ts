@@ -1,0 +1,54 @@
+/** The WebAssembly runtime against the interpreter: every stored tensor, every logit. */
+
+import { setFlagsFromString } from 'node:v8';
+import { describe, expect, it } from 'vitest';
+import { load } from '../../src/runtime/index.js';
+import { runIntegers } from '../../src/ship/interpreter.js';
+import { lowerNetwork } from '../../src/ship/lowering.js';
+import { packNetwork } from '../../src/ship/packedFile.js';
+import { shippableImages, shippableProgram, shippables } from './shippable.js';
+
+// Node 20 has relaxed SIMD behind a flag, and its first compiler computes it wrongly.
+setFlagsFromString('--experimental-wasm-relaxed-simd');
+setFlagsFromString('--no-liftoff');
+
+const count = 3;
+const classes = Array.from({ length: 10 }, (_, index) => `class ${index}`);
+
+describe.each(Object.entries(shippables))('%s', (_, shippable) => {
+  const { network } = lowerNetwork(shippableProgram(shippable), classes);
+  const file = packNetwork(network);
+  const { images } = shippableImages(count, shippable.side);
+  const bytes = shippable.side ** 2 * 3;
+
+  it.each(['simd', 'relaxed', 'plain'] as const)('%s kernels give the same integers', async (kernels) => {
+    const deployed = await load(file, { kernels });
+    for (let n = 0; n < count; n++) {
+      const image = images.subarray(n * bytes, (n + 1) * bytes);
+      const own = new Map<string, Int32Array>();
+      const logits = runIntegers(network, image, ({ name }, values) => own.set(name, values));
+      let traced = 0;
+      const differing: string[] = [];
+      const got = deployed.trace(image, ({ name }, values) => {
+        traced++;
+        if (values.some((value, i) => value !== own.get(name)![i])) differing.push(name);
+      });
+      expect(differing).toEqual([]);
+      expect(traced).toBeGreaterThan(8);
+      expect([...got]).toEqual([...logits]);
+      expect([...deployed.logits(image)]).toEqual([...logits]);
+    }
+  });
+});
+
+it('names the classes, the likeliest first', async () => {
+  const shippable = shippables['fixed 2 and 4 bits']!;
+  const { network } = lowerNetwork(shippableProgram(shippable), classes);
+  const deployed = await load(packNetwork(network));
+  const image = shippableImages(3, 16).images.subarray(2 * 768);
+  const all = deployed.classify(image);
+  expect(all[0]!.index).toBe(deployed.predict(image));
+  expect(all[0]!.name).toBe(`class ${all[0]!.index}`);
+  expect(all.reduce((sum, { probability }) => sum + probability, 0)).toBeCloseTo(1, 12);
+  expect(() => deployed.logits(image.subarray(1))).toThrow('an image has 16×16×3 = 768 bytes, not 767');
+});
