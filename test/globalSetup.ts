@@ -8,8 +8,11 @@ import { readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { temporaryFolder } from './temporaryFolder.js';
 
-const engine = 'src/engine/cpu';
-const kernels = `${engine}/kernels`;
+/** What the kernels' builder writes, by the folder of the sources. */
+const built = new Map([
+  ['src/engine/cpu/kernels', ['src/engine/cpu/kernels-simd.wasm', 'src/engine/cpu/kernels-relaxed.wasm']],
+  ['src/runtime/kernels', ['src/runtime/kernelBytes.ts']],
+]);
 const builder = 'scripts/buildKernels.mjs';
 
 /** Vitest's workers and their processes inherit the environment. An interrupted run ends here too. */
@@ -21,9 +24,10 @@ export function setup(): void {
 }
 
 function kernelsAreStale(): boolean {
-  const built = ['simd', 'relaxed'].map((variant) => modified(`${engine}/kernels-${variant}.wasm`));
-  const files = readdirSync(kernels).map((name) => join(kernels, name));
-  return Math.min(...built) < Math.max(...[builder, kernels, ...files].map(modified));
+  return [...built].some(([sources, results]) => {
+    const files = readdirSync(sources).map((name) => join(sources, name));
+    return Math.min(...results.map(modified)) < Math.max(...[builder, sources, ...files].map(modified));
+  });
 }
 
 /** When a file was last written, or a folder's entries were; 0 where there is none. */
