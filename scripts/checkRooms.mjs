@@ -14,6 +14,9 @@ const engines = ['engine', 'engine/cpu', 'engine/gpu', 'engine/reference'];
 const training = ['program', 'train', 'data', 'weights', 'settings', ...network, ...engines];
 const everything = [
   'library',
+  'deploy',
+  'runtime',
+  'ship',
   'runs',
   'report',
   'reproduce',
@@ -52,6 +55,8 @@ export const rooms = {
   train: { knows: ['data', 'weights', 'settings', 'program', ...network], types: ['engine'] },
   library: { knows: training },
   ship: { knows: ['graph', 'program', 'quant', 'weights'] },
+  runtime: { knows: ['ship'] },
+  deploy: { knows: ['ship', 'runtime', 'runs', 'packageVersion', ...training], node: true },
   runs: { knows: [...training, 'data/files', 'disk', 'packageVersion'], node: true },
   report: { knows: ['quant', 'runs', 'disk'], types: ['program'], node: true },
   reproduce: { knows: [...training, 'runs', 'report'], node: true },
