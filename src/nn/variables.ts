@@ -104,7 +104,11 @@ export class Variables {
     return this.#fresh.has(parameter);
   }
 
-  /** A learnable tensor; `start` gives its values in the inside layout and is called once. */
+  /**
+   * A learnable tensor; `start` gives its values in the inside layout and is called once.
+   *
+   * @throws {InputError} where the name is known with another shape, layout or group.
+   */
   parameter(
     graph: Graph,
     name: string,
@@ -150,6 +154,9 @@ export class Variables {
       layer = { name, offset: storage.length, length: 2 * channels };
       this.layers.push(layer);
       storage.length += paddedLength([2, channels]);
+    }
+    if (layer.length !== 2 * channels) {
+      throw new InputError(`${name} has ${layer.length / 2} channels already, and cannot have ${channels} as well`);
     }
     return { storage, offset: layer.offset };
   }
@@ -226,6 +233,10 @@ export class Variables {
       list.push(variable);
       this.#byName.set(name, variable);
     }
+    const [known, asked] = [describe(variable), describe({ ...variable, layout, shape, group })];
+    if (known !== asked || !list.includes(variable)) {
+      throw new InputError(`${name} is ${known} already, and cannot be ${asked} as well: another name would be right`);
+    }
     return graph.tensor(name, variable.shape, variable.view);
   }
 
@@ -242,6 +253,10 @@ export class Variables {
     }
     return fromBorder(given.values, shape, layout);
   }
+}
+
+function describe({ shape, layout, group }: Pick<Variable, 'shape' | 'layout' | 'group'>): string {
+  return `[${shape}], layout ${layout}, group ${group}`;
 }
 
 function paddedLength(shape: Shape): number {

@@ -52,6 +52,7 @@ export function appendGradients(graph: Graph, loss: Tensor, places: GradientPlac
     }
   }
   deliver(graph, forward, gradients, places);
+  addUp(graph, sums);
 }
 
 /** A tensor's name in the map of gradients: its place in a storage if it has one, else its own number. */
@@ -94,6 +95,21 @@ function sum(graph: Graph, known: Tensor, gradient: Tensor, isHeld: boolean): Te
     }
   }
   return add(graph, known, gradient);
+}
+
+/** Adds up the sums of a quantizer that handles several tensors, or one of them several times. */
+function addUp(graph: Graph, sums: Tensor): void {
+  const byPlace = new Map<string, Tensor[]>();
+  for (const tensor of graph.nodes.flatMap(resultsOf)) {
+    if (tensor.view?.storage !== sums.view?.storage) continue;
+    byPlace.set(placeOf(tensor), [...(byPlace.get(placeOf(tensor)) ?? []), tensor]);
+  }
+  for (const [first, ...others] of byPlace.values()) {
+    if (!first || others.length === 0) continue;
+    const { view } = first;
+    for (const tensor of [first, ...others]) tensor.view = null;
+    others.reduce((sum, tensor) => add(graph, sum, tensor), first).view = view;
+  }
 }
 
 /** Lets every gradient of a parameter be written where it belongs; one that lies elsewhere already is copied. */

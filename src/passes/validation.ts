@@ -1,6 +1,7 @@
 /**
  * Checks a graph before it becomes a plan: each node against its operation's definition (operands there, types, shapes
- * by the rule, attributes in range), tensors within their storages, operands written before they are read.
+ * by the rule, attributes in range), tensors within their storages, operands written before they are read, no place
+ * written twice.
  */
 
 import { InputError } from '../errors.js';
@@ -12,6 +13,7 @@ import { sizesOf, titleOf } from '../ops/shapes.js';
 /** @throws {InputError} that names the first node with a fault, the operand, and what would be right. */
 export function validate(graph: Graph): void {
   const written = new Set<Tensor>();
+  const stored: Tensor[] = [];
   for (const node of graph.nodes) {
     if (!definitionOf(node)) throw new InputError(`there is no operation ${node.op}`);
     sizesOf(definitionOf(node), node);
@@ -23,7 +25,10 @@ export function validate(graph: Graph): void {
     }
     for (const tensor of resultsOf(node)) {
       checkView(node, tensor);
-      if (!tensor.view) written.add(tensor);
+      const rival = stored.find((other) => overlap(other, tensor));
+      if (rival) throw fault(node, tensor, `is written over ${rival.name}; right would be a place of its own`);
+      if (tensor.view) stored.push(tensor);
+      else written.add(tensor);
     }
   }
 }
@@ -39,6 +44,12 @@ function checkView(node: AnyNode, tensor: Tensor): void {
     const right = `right would be within 0 … ${storage.length}`;
     throw fault(node, tensor, `takes ${offset} … ${end} of the storage ${storage.name}, ${right}`);
   }
+}
+
+function overlap(a: Tensor, b: Tensor): boolean {
+  if (!a.view || a.view.storage !== b.view?.storage) return false;
+  const end = (tensor: Tensor) => tensor.view!.offset + elementCount(tensor.shape);
+  return a.view.offset < end(b) && b.view.offset < end(a);
 }
 
 /** Names the node, the operand or result by its name there and its own, and what is wrong. */

@@ -14,7 +14,7 @@ import * as pooling from './kernels/pooling.js';
 import * as channels from './kernels/quantizeChannels.js';
 import { recordMetrics } from './kernels/recordMetrics.js';
 import * as update from './kernels/update.js';
-import { kernelTraits } from './kernelTraits.js';
+import { traitsOf } from './kernelTraits.js';
 
 export type Lowering<K extends OpName> = (node: Node<K>, placement: Placement) => KernelCall[];
 
@@ -63,7 +63,7 @@ export function lowerPhase(nodes: readonly AnyNode[], placement: Placement): Low
 
 function overlapsNext(nodes: readonly AnyNode[], index: number): boolean {
   const [node, next] = [nodes[index], nodes[index + 1]];
-  return Boolean(node && next && kernelTraits[node.op].overlaps === next.op);
+  return Boolean(node && next && traitsOf(node.op).overlaps === next.op);
 }
 
 /** The node that turns the moments of a convolution into statistics, if it comes next and nothing else reads them. */

@@ -11,7 +11,7 @@ import { definitionOf } from '../../ops/index.js';
 import { type Quantizer, quantizedValues } from '../../quant/index.js';
 import type { Format } from './formats.js';
 import type { MatrixUnits } from './kernel.js';
-import { kernelTraits } from './kernelTraits.js';
+import { traitsOf } from './kernelTraits.js';
 
 /** Float16's significand, smallest normal number and largest number. */
 const float16 = { levels: 2 ** 11, smallest: 2 ** -14, largest: 65_504 } as const;
@@ -29,7 +29,7 @@ export function narrowFormats(calls: readonly AnyNode[], matrixUnits: MatrixUnit
   const narrow = new Map<Tensor, Format>();
   for (const call of calls) {
     const [tensor] = resultsOf(call);
-    if (!tensor || tensor.view || !kernelTraits[call.op].storesFours) continue;
+    if (!tensor || tensor.view || !traitsOf(call.op).storesFours) continue;
     if (![tensor, operandsOf(call)[0]].every(hasFours) || elementCount(tensor.shape) < fewElements) continue;
     const format = rounds && isRoundedByAll(calls, tensor) ? 'float16' : exact.get(tensor);
     if (format) narrow.set(tensor, format);
@@ -43,7 +43,7 @@ function hasFours(tensor: Tensor | null | undefined): boolean {
 
 function isRoundedByAll(calls: readonly AnyNode[], tensor: Tensor): boolean {
   return calls.every(({ op, operands }) => {
-    const rounded: readonly string[] = kernelTraits[op].rounded;
+    const { rounded } = traitsOf(op);
     return Object.entries<Tensor | null>(operands).every(([name, other]) => other !== tensor || rounded.includes(name));
   });
 }

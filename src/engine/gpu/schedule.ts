@@ -7,7 +7,7 @@ import { type AnyNode, operandsOf, resultsOf, type Tensors } from '../../graph/g
 import type { Plan } from '../../graph/plan.js';
 import type { Storage, Tensor } from '../../graph/tensor.js';
 import { definitionOf } from '../../ops/index.js';
-import { kernelTraits } from './kernelTraits.js';
+import { traitsOf } from './kernelTraits.js';
 
 export function schedulePlan(plan: Plan): Plan {
   const phases = Object.entries(plan.phases).map(([phase, nodes]) => [phase, weightsFirst(nodes)] as const);
@@ -31,7 +31,7 @@ function movable(nodes: readonly AnyNode[]): ReadonlySet<AnyNode> {
     const [x] = operandsOf(node);
     const isOfStored = x?.view && operandsOf(node).every(({ view }) => !view || !written.has(view.storage));
     const isTransient = resultsOf(node).every(({ view }) => view === null);
-    if (kernelTraits[node.op].comesFirst && isOfStored && isTransient) moved.add(node);
+    if (traitsOf(node.op).comesFirst && isOfStored && isTransient) moved.add(node);
     for (const { view } of [...resultsOf(node), ...updatesOf(node)]) if (view) written.add(view.storage);
   }
   return moved;

@@ -13,7 +13,7 @@ import { agrees, gradientMagnitude, trialValues } from './agreement.js';
 import type { OpenDevice } from './device.js';
 import { loadProgram } from './gpuProgram.js';
 import type { MatrixUnits } from './kernel.js';
-import { kernelTraits } from './kernelTraits.js';
+import { traitsOf } from './kernelTraits.js';
 import { lowerPhase } from './lowering.js';
 import { narrowFormats } from './narrowing.js';
 import { placePlan, type TileChoice } from './placement.js';
@@ -103,7 +103,7 @@ function productsOf(plan: Plan, matrixUnits: MatrixUnits | null): Product[] {
     }));
   });
   for (const { node, narrow } of nodes) {
-    if (!kernelTraits[node.op].isTiled) continue;
+    if (!traitsOf(node.op).isTiled) continue;
     const graph = trialGraph({ node, narrow }, storagesOf([node]));
     const placement = placePlan(makePlan({ trial: graph }), {
       matrixUnits,

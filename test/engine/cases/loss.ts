@@ -1,4 +1,4 @@
-/** Softmax cross-entropy: padding labels, ties, logits whose exponentials overflow, smoothed labels. */
+/** Softmax cross-entropy: labels of padding and of no class, ties, logits whose exponentials overflow, smoothed labels. */
 
 import { type ConformanceCase, caseBuilder } from '../conformanceCase.js';
 import { randomValues } from '../randomValues.js';
@@ -14,6 +14,8 @@ export function lossCases(): ConformanceCase[] {
     both('a batch larger than a workgroup', 10, random.numbers(3000, -3, 3), labelled(300, 10)),
     both('padding labels', 7, random.numbers(35, -3, 3), [3, -1, 0, -1, 6]),
     both('padding labels only', 3, random.numbers(6), [-1, -1]),
+    both('labels of no class', 4, random.numbers(24, -3, 3), [4, 1, 2147483647, -2, 3, -2147483648]),
+    both('smoothed labels of no class', 4, random.numbers(12, -3, 3), [4, 3, -5], 0.25),
     both('large logits', 5, random.numbers(20, -200, 200), [0, 1, 2, 4]),
     both('ties: the first is the prediction', 3, [1, 1, 0, 0, 2, 2, 5, 5, 5, 1, 1, 1], [0, 2, 0, 1]),
     both('smoothed labels', 10, random.numbers(40, -3, 3), labelled(4, 10), 0.1),

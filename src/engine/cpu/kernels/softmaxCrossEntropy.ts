@@ -1,4 +1,4 @@
-/** Softmax cross-entropy to smoothed labels in float64. A chunk is one image; label -1 counts nowhere. */
+/** Softmax cross-entropy to smoothed labels in float64. A chunk is one image; a label that is no class counts nowhere. */
 
 @unmanaged
 class LossArguments {
@@ -16,7 +16,7 @@ export function softmaxCrossEntropy(args: LossArguments, chunk: i32, worker: i32
   const logits = args.logits + <usize>chunk * row;
   const label = load<i32>(args.labels + (<usize>chunk << 2));
   const result = args.ofImages + (<usize>chunk << 4);
-  if (label < 0) {
+  if (<u32>label >= <u32>classes) {
     store<f64>(result, 0);
     store<f64>(result, 0, 8);
     return;
@@ -73,7 +73,7 @@ export function softmaxCrossEntropyGradient(args: LossGradientArguments, chunk: 
   const logits = args.logits + <usize>chunk * row;
   const label = load<i32>(args.labels + (<usize>chunk << 2));
   const gradient = args.gradient + <usize>chunk * row;
-  if (label < 0) {
+  if (<u32>label >= <u32>classes) {
     memory.fill(gradient, 0, row);
     return;
   }

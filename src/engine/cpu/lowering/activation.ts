@@ -5,7 +5,7 @@ import { activationKind, rangeAddress } from './activationKind.js';
 import { elementArguments, elementChunks } from './chunks.js';
 import { sumRows } from './elementwise.js';
 
-export const lowerActivation: Lowering<'activation'> = (node, context) => {
+export const activation: Lowering<'activation'> = (node, context) => {
   const { activation } = node.attributes;
   const { x } = node.operands;
   const elements = elementCount(x.shape);
@@ -19,7 +19,7 @@ export const lowerActivation: Lowering<'activation'> = (node, context) => {
   ];
 };
 
-export const lowerActivationGradient: Lowering<'activationGradient'> = (node, context) => {
+export const activationGradient: Lowering<'activationGradient'> = (node, context) => {
   const { activation } = node.attributes;
   const { x } = node.operands;
   const elements = elementCount(x.shape);

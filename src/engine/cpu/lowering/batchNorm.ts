@@ -5,7 +5,7 @@ import type { ArgumentBlock, Lowering, LoweringContext } from '../lowered.js';
 import { activationKind, rangeAddress } from './activationKind.js';
 import { rowsPerChunk } from './chunks.js';
 
-export const lowerBatchStatistics: Lowering<'batchStatistics'> = (node, context) => {
+export const batchStatistics: Lowering<'batchStatistics'> = (node, context) => {
   const { count, epsilon, decay } = node.attributes;
   const { runningMean: mean } = node.operands;
   const args = {
@@ -21,7 +21,7 @@ export const lowerBatchStatistics: Lowering<'batchStatistics'> = (node, context)
   return [{ kernel: 'batchStatistics', chunks: 1, args }];
 };
 
-export const lowerRunningStatistics: Lowering<'runningStatistics'> = (node, context) => {
+export const runningStatistics: Lowering<'runningStatistics'> = (node, context) => {
   const { runningMean: mean } = node.operands;
   const args = {
     runningMean: context.address(mean),
@@ -33,12 +33,12 @@ export const lowerRunningStatistics: Lowering<'runningStatistics'> = (node, cont
   return [{ kernel: 'runningStatistics', chunks: 1, args }];
 };
 
-export const lowerBatchNorm: Lowering<'batchNorm'> = (node, context) => {
+export const batchNorm: Lowering<'batchNorm'> = (node, context) => {
   const { chunks, args } = normalization(node, node.results.y, context);
   return [{ kernel: `batchNorm${activationKind(node.attributes.activation)}`, chunks, args }];
 };
 
-export const lowerBatchNormGradientReduce: Lowering<'batchNormGradientReduce'> = (node, context) => {
+export const batchNormGradientReduce: Lowering<'batchNormGradientReduce'> = (node, context) => {
   const { chunks, channels, args } = normalization(node, node.results.dz, context);
   const paddedChannels = Math.ceil(channels / 4) * 4;
   const sumsOfChunks = context.scratch(chunks * (2 * paddedChannels + 4) * 4);
@@ -65,7 +65,7 @@ export const lowerBatchNormGradientReduce: Lowering<'batchNormGradientReduce'> =
   ];
 };
 
-export const lowerBatchNormGradientApply: Lowering<'batchNormGradientApply'> = (node, context) => {
+export const batchNormGradientApply: Lowering<'batchNormGradientApply'> = (node, context) => {
   const { chunks, args } = rowArguments(node.operands.x, 64, context);
   return [
     {

@@ -31,7 +31,7 @@ interface AxisClass {
   readonly source: number;
 }
 
-export const lowerConv2d: Lowering<'conv2d'> = (node, context) => {
+export const conv2d: Lowering<'conv2d'> = (node, context) => {
   const { x, w } = node.operands;
   const { y, moments } = node.results;
   const { stride, padding } = node.attributes;
@@ -61,7 +61,7 @@ export const lowerConv2d: Lowering<'conv2d'> = (node, context) => {
   });
 };
 
-export const lowerConv2dInputGradient: Lowering<'conv2dInputGradient'> = (node, context) => {
+export const conv2dInputGradient: Lowering<'conv2dInputGradient'> = (node, context) => {
   const { dy, w, addend } = node.operands;
   const { dx } = node.results;
   const { stride, padding } = node.attributes;

@@ -30,7 +30,7 @@ export interface Run extends Span {
   readonly count: number;
 }
 
-export const lowerDepthwiseConv2d: Lowering<'depthwiseConv2d'> = (node, context) => {
+export const depthwiseConv2d: Lowering<'depthwiseConv2d'> = (node, context) => {
   const { x } = node.operands;
   const { y } = node.results;
   const { stride } = node.attributes;
@@ -41,7 +41,7 @@ export const lowerDepthwiseConv2d: Lowering<'depthwiseConv2d'> = (node, context)
   });
 };
 
-export const lowerDepthwiseConv2dInputGradient: Lowering<'depthwiseConv2dInputGradient'> = (node, context) => {
+export const depthwiseConv2dInputGradient: Lowering<'depthwiseConv2dInputGradient'> = (node, context) => {
   const { dy } = node.operands;
   const { dx } = node.results;
   const { stride } = node.attributes;
@@ -134,7 +134,7 @@ function lowerGather(context: LoweringContext, gather: Gather): KernelCall[] {
 const WINDOW_BYTES = 32 * 1024;
 const BLOCK_CHANNELS = 32;
 
-export const lowerDepthwiseConv2dWeightGradient: Lowering<'depthwiseConv2dWeightGradient'> = (node, context) => {
+export const depthwiseConv2dWeightGradient: Lowering<'depthwiseConv2dWeightGradient'> = (node, context) => {
   const { x, dy } = node.operands;
   const { dw } = node.results;
   const { stride, padding } = node.attributes;

@@ -3,7 +3,7 @@ import { elementCount } from '../../../graph/tensor.js';
 import type { KernelCall, Lowering } from '../lowered.js';
 import { elementArguments, elementChunks } from './chunks.js';
 
-export const lowerAdd: Lowering<'add'> = (node, context) => {
+export const add: Lowering<'add'> = (node, context) => {
   const { a } = node.operands;
   const elements = elementCount(a.shape);
   const args = {
@@ -15,14 +15,14 @@ export const lowerAdd: Lowering<'add'> = (node, context) => {
   return [{ kernel: 'add', chunks: elementChunks(elements), args }];
 };
 
-export const lowerCopy: Lowering<'copy'> = (node, context) => {
+export const copy: Lowering<'copy'> = (node, context) => {
   const { x } = node.operands;
   const elements = elementCount(x.shape);
   const args = { ...elementArguments(elements), x: context.address(x), y: context.address(node.results.y) };
   return [{ kernel: 'copy', chunks: elementChunks(elements), args }];
 };
 
-export const lowerScale: Lowering<'scale'> = (node, context) => {
+export const scale: Lowering<'scale'> = (node, context) => {
   const { x } = node.operands;
   const elements = elementCount(x.shape);
   const args = {
@@ -34,7 +34,7 @@ export const lowerScale: Lowering<'scale'> = (node, context) => {
   return [{ kernel: 'scale', chunks: elementChunks(elements), args }];
 };
 
-export const lowerScaleGradient: Lowering<'scaleGradient'> = (node, context) => {
+export const scaleGradient: Lowering<'scaleGradient'> = (node, context) => {
   const { x } = node.operands;
   const elements = elementCount(x.shape);
   const chunks = elementChunks(elements);

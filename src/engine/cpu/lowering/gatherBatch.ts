@@ -2,7 +2,7 @@
 import { nhwc } from '../../../graph/tensor.js';
 import type { Lowering } from '../lowered.js';
 
-export const lowerGatherBatch: Lowering<'gatherBatch'> = (node, context) => {
+export const gatherBatch: Lowering<'gatherBatch'> = (node, context) => {
   const { scale, offset } = node.attributes;
   const { x } = node.results;
   const [batch, height, width, channels] = nhwc(x);

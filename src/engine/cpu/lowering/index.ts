@@ -1,79 +1,33 @@
-/** How each operation becomes kernel calls and host calls. */
+/** How each operation becomes kernel calls and host calls. An operation without a lowering does not compile. */
 import type { AnyNode, OpName } from '../../../graph/graph.js';
 import type { AnyLowering, LoweredCall, Lowering, LoweringContext } from '../lowered.js';
-import { lowerActivation, lowerActivationGradient } from './activation.js';
-import {
-  lowerBatchNorm,
-  lowerBatchNormGradientApply,
-  lowerBatchNormGradientReduce,
-  lowerBatchStatistics,
-  lowerRunningStatistics,
-} from './batchNorm.js';
-import { lowerConv2d, lowerConv2dInputGradient } from './convolution.js';
-import {
-  lowerDepthwiseConv2d,
-  lowerDepthwiseConv2dInputGradient,
-  lowerDepthwiseConv2dWeightGradient,
-} from './depthwise.js';
-import { lowerAdd, lowerCopy, lowerScale, lowerScaleGradient } from './elementwise.js';
-import { lowerGatherBatch } from './gatherBatch.js';
-import { lowerLinear, lowerLinearInputGradient, lowerLinearWeightGradient } from './linear.js';
-import { lowerSoftmaxCrossEntropy, lowerSoftmaxCrossEntropyGradient } from './loss.js';
-import {
-  lowerGlobalAveragePool,
-  lowerGlobalAveragePoolGradient,
-  lowerMaxPool,
-  lowerMaxPoolGradient,
-  lowerSubsample,
-  lowerSubsampleGradient,
-} from './pooling.js';
-import { lowerQuantizeChannels, lowerQuantizeChannelsGradient } from './quantizeChannels.js';
-import {
-  lowerMovingAverage,
-  lowerParameterUpdate,
-  lowerPrepareQuantizers,
-  lowerQuantizerUpdate,
-  lowerRecordMetrics,
-} from './update.js';
-import { lowerConv2dWeightGradient } from './weightGradient.js';
+import * as activation from './activation.js';
+import * as batchNorm from './batchNorm.js';
+import * as convolution from './convolution.js';
+import * as depthwise from './depthwise.js';
+import * as elementwise from './elementwise.js';
+import * as gatherBatch from './gatherBatch.js';
+import * as linear from './linear.js';
+import * as loss from './loss.js';
+import * as pooling from './pooling.js';
+import * as channels from './quantizeChannels.js';
+import * as update from './update.js';
+import * as weightGradient from './weightGradient.js';
 
-const lowerings: { readonly [K in OpName]: Lowering<K> } = {
-  gatherBatch: lowerGatherBatch,
-  prepareQuantizers: lowerPrepareQuantizers,
-  activation: lowerActivation,
-  activationGradient: lowerActivationGradient,
-  quantizeChannels: lowerQuantizeChannels,
-  quantizeChannelsGradient: lowerQuantizeChannelsGradient,
-  conv2d: lowerConv2d,
-  conv2dInputGradient: lowerConv2dInputGradient,
-  conv2dWeightGradient: lowerConv2dWeightGradient,
-  depthwiseConv2d: lowerDepthwiseConv2d,
-  depthwiseConv2dInputGradient: lowerDepthwiseConv2dInputGradient,
-  depthwiseConv2dWeightGradient: lowerDepthwiseConv2dWeightGradient,
-  batchStatistics: lowerBatchStatistics,
-  runningStatistics: lowerRunningStatistics,
-  batchNorm: lowerBatchNorm,
-  batchNormGradientReduce: lowerBatchNormGradientReduce,
-  batchNormGradientApply: lowerBatchNormGradientApply,
-  add: lowerAdd,
-  copy: lowerCopy,
-  subsample: lowerSubsample,
-  subsampleGradient: lowerSubsampleGradient,
-  globalAveragePool: lowerGlobalAveragePool,
-  globalAveragePoolGradient: lowerGlobalAveragePoolGradient,
-  maxPool: lowerMaxPool,
-  maxPoolGradient: lowerMaxPoolGradient,
-  linear: lowerLinear,
-  linearInputGradient: lowerLinearInputGradient,
-  linearWeightGradient: lowerLinearWeightGradient,
-  scale: lowerScale,
-  scaleGradient: lowerScaleGradient,
-  softmaxCrossEntropy: lowerSoftmaxCrossEntropy,
-  softmaxCrossEntropyGradient: lowerSoftmaxCrossEntropyGradient,
-  parameterUpdate: lowerParameterUpdate,
-  movingAverage: lowerMovingAverage,
-  quantizerUpdate: lowerQuantizerUpdate,
-  recordMetrics: lowerRecordMetrics,
+/** The modules export lowerings by the names of their operations. */
+export const lowerings: { readonly [K in OpName]: Lowering<K> } = {
+  ...activation,
+  ...batchNorm,
+  ...convolution,
+  ...depthwise,
+  ...elementwise,
+  ...gatherBatch,
+  ...linear,
+  ...loss,
+  ...pooling,
+  ...channels,
+  ...update,
+  ...weightGradient,
 };
 
 /** The table pairs each name with a lowering of its type, which TypeScript cannot see through a union of nodes. */

@@ -2,7 +2,7 @@
 import { dimension } from '../../../graph/tensor.js';
 import type { Lowering } from '../lowered.js';
 
-export const lowerLinear: Lowering<'linear'> = (node, context) => {
+export const linear: Lowering<'linear'> = (node, context) => {
   const { x, w } = node.operands;
   const args = {
     x: context.address(x),
@@ -15,7 +15,7 @@ export const lowerLinear: Lowering<'linear'> = (node, context) => {
   return [{ kernel: 'linear', chunks: dimension(x, 0), args }];
 };
 
-export const lowerLinearInputGradient: Lowering<'linearInputGradient'> = (node, context) => {
+export const linearInputGradient: Lowering<'linearInputGradient'> = (node, context) => {
   const { dy, w } = node.operands;
   const args = {
     dy: context.address(dy),
@@ -27,7 +27,7 @@ export const lowerLinearInputGradient: Lowering<'linearInputGradient'> = (node, 
   return [{ kernel: 'linearInputGradient', chunks: dimension(dy, 0), args }];
 };
 
-export const lowerLinearWeightGradient: Lowering<'linearWeightGradient'> = (node, context) => {
+export const linearWeightGradient: Lowering<'linearWeightGradient'> = (node, context) => {
   const { x, dy } = node.operands;
   const inputs = dimension(x, 1);
   const args = {

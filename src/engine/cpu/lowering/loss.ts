@@ -2,7 +2,7 @@
 import { dimension } from '../../../graph/tensor.js';
 import type { Lowering } from '../lowered.js';
 
-export const lowerSoftmaxCrossEntropy: Lowering<'softmaxCrossEntropy'> = (node, context) => {
+export const softmaxCrossEntropy: Lowering<'softmaxCrossEntropy'> = (node, context) => {
   const { logits } = node.operands;
   const images = dimension(logits, 0);
   const ofImages = context.scratch(images * 16);
@@ -23,7 +23,7 @@ export const lowerSoftmaxCrossEntropy: Lowering<'softmaxCrossEntropy'> = (node, 
   ];
 };
 
-export const lowerSoftmaxCrossEntropyGradient: Lowering<'softmaxCrossEntropyGradient'> = (node, context) => {
+export const softmaxCrossEntropyGradient: Lowering<'softmaxCrossEntropyGradient'> = (node, context) => {
   const { logits } = node.operands;
   const images = dimension(logits, 0);
   const args = {

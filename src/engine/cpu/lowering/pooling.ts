@@ -3,10 +3,10 @@ import type { Node } from '../../../graph/graph.js';
 import { nhwc, type Tensor } from '../../../graph/tensor.js';
 import type { KernelCall, Lowering, LoweringContext } from '../lowered.js';
 
-export const lowerGlobalAveragePool: Lowering<'globalAveragePool'> = (node, context) =>
+export const globalAveragePool: Lowering<'globalAveragePool'> = (node, context) =>
   average(node, node.operands.x, node.results.y, context);
 
-export const lowerGlobalAveragePoolGradient: Lowering<'globalAveragePoolGradient'> = (node, context) =>
+export const globalAveragePoolGradient: Lowering<'globalAveragePoolGradient'> = (node, context) =>
   average(node, node.results.dx, node.operands.dy, context);
 
 function average(
@@ -19,10 +19,10 @@ function average(
   return [{ kernel: op, chunks: batch, args: { x: address(x), y: address(y), pixels: height * width, channels } }];
 }
 
-export const lowerMaxPool: Lowering<'maxPool'> = (node, context) =>
+export const maxPool: Lowering<'maxPool'> = (node, context) =>
   maximum(node, node.operands.x, node.results.y, node.results.argmax, context);
 
-export const lowerMaxPoolGradient: Lowering<'maxPoolGradient'> = (node, context) =>
+export const maxPoolGradient: Lowering<'maxPoolGradient'> = (node, context) =>
   maximum(node, node.results.dx, node.operands.dy, node.operands.argmax, context);
 
 function maximum(
@@ -40,13 +40,13 @@ function maximum(
   return [{ kernel: op, chunks: batch, args }];
 }
 
-export const lowerSubsample: Lowering<'subsample'> = (node, context) =>
-  subsample(node, node.operands.x, node.results.y, context);
+export const subsample: Lowering<'subsample'> = (node, context) =>
+  sampled(node, node.operands.x, node.results.y, context);
 
-export const lowerSubsampleGradient: Lowering<'subsampleGradient'> = (node, context) =>
-  subsample(node, node.results.dx, node.operands.dy, context);
+export const subsampleGradient: Lowering<'subsampleGradient'> = (node, context) =>
+  sampled(node, node.results.dx, node.operands.dy, context);
 
-function subsample(
+function sampled(
   { op, attributes }: Node<'subsample' | 'subsampleGradient'>,
   x: Tensor,
   y: Tensor,

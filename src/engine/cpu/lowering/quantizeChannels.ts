@@ -6,7 +6,7 @@ import type { Lowering, LoweringContext } from '../lowered.js';
 import { coreNames } from './activationKind.js';
 import { rowsPerChunk } from './chunks.js';
 
-export const lowerQuantizeChannels: Lowering<'quantizeChannels'> = (node, context) => {
+export const quantizeChannels: Lowering<'quantizeChannels'> = (node, context) => {
   const { chunks, quantizer, rows } = describe(node, context);
   const [x, y] = [node.operands.x, node.results.y].map(context.address) as [number, number];
   return [
@@ -14,7 +14,7 @@ export const lowerQuantizeChannels: Lowering<'quantizeChannels'> = (node, contex
   ];
 };
 
-export const lowerQuantizeChannelsGradient: Lowering<'quantizeChannelsGradient'> = (node, context) => {
+export const quantizeChannelsGradient: Lowering<'quantizeChannelsGradient'> = (node, context) => {
   const { chunks, quantizer, rows } = describe(node, context);
   const sums = context.scratch(chunks * 2 * quantizer.channels * 4);
   const tensors = {

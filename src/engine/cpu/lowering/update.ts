@@ -1,12 +1,12 @@
 /** What ends a step: the parameters' update on all workers; quantizer table and metrics, a few dozen numbers, on one. */
 import { elementCount } from '../../../graph/tensor.js';
 import { CONTROL } from '../../../ops/attributes.js';
-import { prepareQuantizers, quantizerUpdate } from '../../../ops/quantizerTable.js';
-import { recordMetrics } from '../../../ops/recordMetrics.js';
+import * as table from '../../../ops/quantizerTable.js';
+import * as metrics from '../../../ops/recordMetrics.js';
 import type { Lowering } from '../lowered.js';
 import { elementArguments, elementChunks } from './chunks.js';
 
-export const lowerParameterUpdate: Lowering<'parameterUpdate'> = (node, context) => {
+export const parameterUpdate: Lowering<'parameterUpdate'> = (node, context) => {
   const { solver, weightDecay, learningRateFactor = 1 } = node.attributes;
   const { parameters } = node.operands;
   const elements = elementCount(parameters.shape);
@@ -36,7 +36,7 @@ export const lowerParameterUpdate: Lowering<'parameterUpdate'> = (node, context)
   }
 };
 
-export const lowerMovingAverage: Lowering<'movingAverage'> = (node, context) => {
+export const movingAverage: Lowering<'movingAverage'> = (node, context) => {
   const { values } = node.operands;
   const elements = elementCount(values.shape);
   const args = {
@@ -48,13 +48,13 @@ export const lowerMovingAverage: Lowering<'movingAverage'> = (node, context) => 
   return [{ kernel: 'movingAverage', chunks: elementChunks(elements), args }];
 };
 
-export const lowerPrepareQuantizers: Lowering<'prepareQuantizers'> = (node, context) => {
-  const table = context.floats(node.operands.table);
+export const prepareQuantizers: Lowering<'prepareQuantizers'> = (node, context) => {
+  const values = context.floats(node.operands.table);
   const ranges = context.floats(node.results.ranges);
-  return [{ host: () => prepareQuantizers(node.attributes.rows, table, ranges) }];
+  return [{ host: () => table.prepareQuantizers(node.attributes.rows, values, ranges) }];
 };
 
-export const lowerQuantizerUpdate: Lowering<'quantizerUpdate'> = (node, context) => {
+export const quantizerUpdate: Lowering<'quantizerUpdate'> = (node, context) => {
   const { secondMoment, bitCaps } = node.operands;
   const update = {
     table: context.floats(node.operands.table),
@@ -67,13 +67,13 @@ export const lowerQuantizerUpdate: Lowering<'quantizerUpdate'> = (node, context)
     limited: context.floats(node.results.limited),
     penalties: context.floats(node.results.penalties),
   };
-  return [{ host: () => quantizerUpdate(node.attributes, update) }];
+  return [{ host: () => table.quantizerUpdate(node.attributes, update) }];
 };
 
-export const lowerRecordMetrics: Lowering<'recordMetrics'> = (node, context) => {
+export const recordMetrics: Lowering<'recordMetrics'> = (node, context) => {
   const loss = context.floats(node.operands.loss);
   const penalties = context.floats(node.operands.penalties);
   const statistics = context.floats(node.operands.statistics);
-  const metrics = context.floats(node.results.metrics);
-  return [{ host: () => recordMetrics(node.attributes, loss, penalties, statistics, metrics) }];
+  const sums = context.floats(node.results.metrics);
+  return [{ host: () => metrics.recordMetrics(node.attributes, loss, penalties, statistics, sums) }];
 };

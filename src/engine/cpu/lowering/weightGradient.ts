@@ -21,7 +21,7 @@ import { lowerWinogradWeightGradient } from './winogradWeightGradient.js';
 const WINDOW_BYTES = 96 * 1024;
 const PARTIAL_BYTES = 16 * 1024 * 1024;
 
-export const lowerConv2dWeightGradient: Lowering<'conv2dWeightGradient'> = (node, context) => {
+export const conv2dWeightGradient: Lowering<'conv2dWeightGradient'> = (node, context) => {
   const { x, dy } = node.operands;
   const { dw } = node.results;
   const { stride, padding } = node.attributes;

@@ -25,13 +25,13 @@ fn main(@builtin(local_invocation_index) t: u32) {
   var sum = vec2f();
   for (var n = t; n < ${batch}u; n += ${workgroupSize}u) {
     let label = ${operands.labels.load('n')};
-    if (label < 0) { continue; }
+    if (u32(label) >= ${classes}u) { continue; }
     let row = n * ${classes}u;
     var best = 0u;
     for (var k = 1u; k < ${classes}u; k++) {
       if (${operands.logits.load('row + k')} > ${operands.logits.load('row + best')}) { best = k; }
     }
-    let own = row + min(u32(label), ${classes - 1}u);
+    let own = row + u32(label);
     sum += vec2f(logSumExp(row) - ${target}, select(1.0, 0.0, best == u32(label)));
   }
   lanes[t] = sum;
@@ -80,7 +80,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   ${treeSum('lanes', width)}
   let total = largest + log(lanes[0]);
   ${eachOwn(`let value = (exp(${logit} - total) - ${target}) * ${float(1 / batch)};
-    ${operands.dlogits.store('row + k', 'select(value, 0.0, label < 0)')}`)}
+    ${operands.dlogits.store('row + k', `select(value, 0.0, u32(label) >= ${classes}u)`)}`)}
 }
 `;
   return [finish('softmaxCrossEntropyGradient', linearDispatch(batch, 1), body)];
