@@ -61,14 +61,38 @@ export type GradientRule<T extends Operation> = (
 ) => { readonly [N in keyof T['operands']]?: Tensor | null };
 
 export type Definition<T extends Operation> = Base<T> &
-  (Layer<T> | { readonly gradient: 'none'; readonly onTheWay?: never; readonly values?: never });
+  ((Layer<T> & ShapeRule<T, SizesOfResults<T['signature']>>) | (Final & ShapeRule<T, never>));
+
+/** Sizes that results have and operands have not. */
+type SizesOfResults<S extends Signature> = Exclude<
+  LettersOf<S['results'][keyof S['results']]>,
+  LettersOf<S['operands'][keyof S['operands']]> | `${number}`
+>;
+
+/**
+ * The shape rule: sizes that follow from others and from the attributes. It may be left out where the patterns say it
+ * all; a gradient's results are as large as what they are the gradients of.
+ */
+type ShapeRule<T extends Operation, Needed extends string> = [Needed] extends [never]
+  ? { readonly sizes?: Rule<T, never> }
+  : { readonly sizes: Rule<T, Needed> };
+
+type Rule<T extends Operation, Needed extends string> = (
+  sizes: Sizes<T['signature']>,
+  attributes: T['attributes'],
+) => Readonly<Record<Needed, number>> & Partial<Sizes<T['signature']>>;
+
+/** An operation that nothing learnable may stand before. */
+interface Final {
+  readonly gradient: 'none';
+  readonly onTheWay?: never;
+  readonly values?: never;
+}
 
 interface Base<T extends Operation> {
   readonly op: string;
   readonly operands: T['signature']['operands'];
   readonly results: T['signature']['results'];
-  /** The shape rule: sizes that follow from others and from the attributes. Left out where the patterns say it all. */
-  readonly sizes?: (sizes: Sizes<T['signature']>, attributes: T['attributes']) => Partial<Sizes<T['signature']>>;
   /** What is wrong with attributes or sizes, and what would be right; null if nothing is. */
   readonly check?: (
     attributes: T['attributes'],
@@ -100,7 +124,7 @@ interface Base<T extends Operation> {
   ) => void;
 }
 
-/** An operation that may stand between parameters and loss; the others say `'none'`: they may not. */
+/** An operation that may stand between parameters and loss. */
 interface Layer<T extends Operation> {
   readonly gradient: GradientRule<T>;
   /**

@@ -5,7 +5,7 @@ import type { Tensor } from '../graph/tensor.js';
 import type { Definition, Operation } from './definition.js';
 import { resultShapes } from './shapes.js';
 import { gradientLike } from './tensors.js';
-import { type SquareWindow, squareWindow, type WindowSizes } from './window.js';
+import { type SquareWindow, squareWindow, type WindowSizes, windowSeesImage } from './window.js';
 
 /** A byte says where in a window the maximum lies. */
 const LARGEST_WINDOW = 16;
@@ -14,12 +14,10 @@ const LARGEST_WINDOW = 16;
 const window: typeof squareWindow = {
   ...squareWindow,
   check: (attributes, sizes) => {
-    const { size, padding } = attributes;
+    const { size } = attributes;
     if (size > LARGEST_WINDOW)
       return `a window of ${size}×${size}, right would be at most ${LARGEST_WINDOW}×${LARGEST_WINDOW}`;
-    return padding < size
-      ? squareWindow.check(attributes, sizes)
-      : `padding ${padding}, right would be less than ${size}`;
+    return windowSeesImage(attributes) ?? squareWindow.check(attributes, sizes);
   },
 };
 

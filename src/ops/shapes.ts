@@ -81,8 +81,9 @@ function applyRule(
   title: string,
 ): void {
   const sizes = sizesIn(bound);
-  for (const [letter, size] of Object.entries(definition.sizes?.(sizes, attributes) ?? {})) {
-    if (!(size && Number.isInteger(size) && size >= 1)) {
+  const ruled: Readonly<Record<string, number>> = definition.sizes?.(sizes, attributes) ?? {};
+  for (const [letter, size] of Object.entries(ruled)) {
+    if (!(Number.isInteger(size) && size >= 1)) {
       const why = definition.check?.(attributes, sizes, operands) ?? `the size ${letter} would be ${size}`;
       throw new InputError(`${title}: ${why}`);
     }
@@ -129,7 +130,12 @@ export function resultShapes<T extends Operation>(
   const bound: Bound = new Map();
   bindAll(untyped, 'operands', operands, bound, untyped.op);
   applyRule(untyped, { operands, attributes } as unknown as AnyNode, bound, untyped.op);
-  const shapes = Object.entries(untyped.results).map(([name, text]) => [name, shapeOf(patternOf(text), bound)]);
+  const shapes = Object.entries(untyped.results).map(([name, text]) => {
+    const shape = shapeOf(patternOf(text), bound);
+    const unknown = shape.find((size) => typeof size === 'string');
+    if (unknown) throw new Error(`${untyped.op}: no shape rule says how large ${unknown} of ${name} is`);
+    return [name, shape];
+  });
   return Object.fromEntries(shapes);
 }
 

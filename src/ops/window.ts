@@ -32,6 +32,11 @@ function windowFault(
   return `a window of ${K}×${L} on ${H}×${W} pixels with padding ${padding}, right would be at most ${height}×${width}`;
 }
 
+/** What is wrong with a window that could see nothing but padding. */
+export function windowSeesImage({ size, padding }: SquareWindow): string | null {
+  return padding < size ? null : `padding ${padding}, right would be less than the window's ${size}`;
+}
+
 /** Sizes of images, windows and results: B images of H×W pixels, Y×X windows of K×L taps. */
 export interface WindowSizes {
   readonly B: number;
