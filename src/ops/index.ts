@@ -9,6 +9,12 @@ import {
 } from './activation.js';
 import { type Add, addDefinition } from './add.js';
 import {
+  type AveragePool,
+  type AveragePoolGradient,
+  averagePoolDefinition,
+  averagePoolGradientDefinition,
+} from './averagePool.js';
+import {
   type BatchNorm,
   type BatchNormGradientApply,
   type BatchNormGradientReduce,
@@ -105,6 +111,8 @@ interface OperationTypes {
   subsampleGradient: SubsampleGradient;
   globalAveragePool: GlobalAveragePool;
   globalAveragePoolGradient: GlobalAveragePoolGradient;
+  averagePool: AveragePool;
+  averagePoolGradient: AveragePoolGradient;
   maxPool: MaxPool;
   maxPoolGradient: MaxPoolGradient;
   linear: Linear;
@@ -148,6 +156,8 @@ export const definitions: { readonly [K in OpName]: Definition<OperationTypes[K]
   subsampleGradient: subsampleGradientDefinition,
   globalAveragePool: globalAveragePoolDefinition,
   globalAveragePoolGradient: globalAveragePoolGradientDefinition,
+  averagePool: averagePoolDefinition,
+  averagePoolGradient: averagePoolGradientDefinition,
   maxPool: maxPoolDefinition,
   maxPoolGradient: maxPoolGradientDefinition,
   linear: linearDefinition,

@@ -194,7 +194,7 @@ describe('gradients agree with finite differences', () => {
   });
 
   /** An operation of one operand and one result, as its gradient is. */
-  const simple = async <K extends 'subsample' | 'globalAveragePool'>(
+  const simple = async <K extends 'subsample' | 'globalAveragePool' | 'averagePool'>(
     op: K,
     attributes: Operations[K]['attributes'],
     x: Shape,
@@ -204,7 +204,7 @@ describe('gradients agree with finite differences', () => {
       shapes: { x, y },
       forward: (graph, t) => graph.append(op, { x: t('x') }, { y: t('y') }, attributes),
       backward: (graph, t) =>
-        graph.append<'subsampleGradient' | 'globalAveragePoolGradient'>(
+        graph.append<'subsampleGradient' | 'globalAveragePoolGradient' | 'averagePoolGradient'>(
           `${op}Gradient`,
           { dy: t('dy') },
           { dx: t('dx') },
@@ -220,6 +220,10 @@ describe('gradients agree with finite differences', () => {
 
   it('global average pool', async () => {
     await simple('globalAveragePool', {}, [2, 3, 4, 2], [2, 2]);
+  });
+
+  it('average pool, whose windows the border cuts', async () => {
+    await simple('averagePool', { size: 3, stride: 2, padding: 1 }, [2, 4, 5, 2], [2, 2, 3, 2]);
   });
 
   it('max pool', async () => {

@@ -82,7 +82,8 @@ function soleReader(tensor: Tensor | null, nodes: readonly AnyNode[]): AnyNode |
   return readers.length === 1 ? readers[0]! : null;
 }
 
-const lowerings: { readonly [K in OpName]: Lowering<K> } = {
+/** An operation without a lowering does not compile. */
+export const lowerings: { readonly [K in OpName]: Lowering<K> } = {
   gatherBatch,
   conv2d,
   conv2dInputGradient,

@@ -1,4 +1,4 @@
-/** Pooling and subsampling; maxima with many ties, and below zero beside the padding. */
+/** Pooling and subsampling; averages of cut windows; maxima with many ties, and below zero beside the padding. */
 
 import { type ConformanceCase, caseBuilder } from '../conformanceCase.js';
 import { randomValues } from '../randomValues.js';
@@ -38,6 +38,7 @@ export function poolingCases(): ConformanceCase[] {
   return [
     ...averages.map(average),
     ...windows.flatMap((window) => maximumShapes.map((shape, i) => maximum(window, shape, 1200 + i))),
+    ...windows.flatMap((window) => maximumShapes.map((shape, i) => windowAverage(window, shape, 1250 + i))),
     ...samples.flatMap((sample) => sampleShapes.map((shape, i) => subsampled(sample, shape, 1300 + i))),
   ];
 }
@@ -53,6 +54,25 @@ function average(shape: Nhwc, seed: number): ConformanceCase {
   c.graph.append('globalAveragePool', { x }, { y: c.output('y', pooled, { scale: 1 }) }, {});
   c.graph.append('globalAveragePoolGradient', { dy }, { dx: c.output('dx', shape) }, {});
   return c.build(`global average of [${shape}]`);
+}
+
+function windowAverage(
+  [size, stride, padding]: readonly [number, number, number],
+  shape: Nhwc,
+  seed: number,
+): ConformanceCase {
+  const random = randomValues(seed);
+  const [batch, height, width, channels] = shape;
+  const out = (length: number) => Math.floor((length + 2 * padding - size) / stride) + 1;
+  const pooled = [batch, out(height), out(width), channels];
+  const count = (of: readonly number[]) => of.reduce((a, b) => a * b, 1);
+  const attributes = { size, stride, padding };
+  const c = caseBuilder();
+  const x = c.input('x', shape, random.numbers(count(shape)));
+  const dy = c.input('dy', pooled, random.numbers(count(pooled)));
+  c.graph.append('averagePool', { x }, { y: c.output('y', pooled, { scale: 1 }) }, attributes);
+  c.graph.append('averagePoolGradient', { dy }, { dx: c.output('dx', shape, { scale: 1 }) }, attributes);
+  return c.build(`average of ${size}x${size}/${stride}+${padding} on [${shape}]`);
 }
 
 function maximum(

@@ -44,10 +44,10 @@ export function globalAveragePoolGradient(args: AverageArguments, chunk: i32, wo
 
 /** x and y, or their gradients. */
 @unmanaged
-class MaxPoolArguments {
+class WindowArguments {
   x: usize;
   y: usize;
-  /** Or 0. */
+  /** Of maxima, or 0. */
   argmax: usize;
   height: i32;
   width: i32;
@@ -77,7 +77,61 @@ class MaxPoolArguments {
   }
 }
 
-export function maxPool(args: MaxPoolArguments, chunk: i32, worker: i32): void {
+/** The mean of what a window sees. */
+export function averagePool(args: WindowArguments, chunk: i32, worker: i32): void {
+  const width = args.width;
+  const channels = args.channels;
+  const row = <usize>channels << 2;
+  const x = args.x + <usize>chunk * args.imageBytes();
+  let y = args.y + <usize>chunk * args.outElements() * 4;
+  for (let oy = 0; oy < args.outHeight; oy++) {
+    const top = max(0, args.start(oy));
+    const bottom = min(args.height, args.start(oy) + args.size);
+    for (let ox = 0; ox < args.outWidth; ox++, y += row) {
+      const left = max(0, args.start(ox));
+      const right = min(width, args.start(ox) + args.size);
+      const share = f32x4.splat(1 / <f32>((bottom - top) * (right - left)));
+      for (let c = 0; c < channels; c += 4) {
+        const lanes = channels - c;
+        let sum = f32x4.splat(0);
+        for (let h = top; h < bottom; h++) {
+          let at = x + <usize>(h * width + left) * row + (<usize>c << 2);
+          for (let w = left; w < right; w++, at += row) sum = f32x4.add(sum, loadPart(at, lanes));
+        }
+        storePart(y + (<usize>c << 2), f32x4.mul(sum, share), lanes);
+      }
+    }
+  }
+}
+
+/** Every window gives its pixels their share, one window after the other. */
+export function averagePoolGradient(args: WindowArguments, chunk: i32, worker: i32): void {
+  const width = args.width;
+  const channels = args.channels;
+  const row = <usize>channels << 2;
+  const dx = args.x + <usize>chunk * args.imageBytes();
+  let dy = args.y + <usize>chunk * args.outElements() * 4;
+  memory.fill(dx, 0, args.imageBytes());
+  for (let oy = 0; oy < args.outHeight; oy++) {
+    const top = max(0, args.start(oy));
+    const bottom = min(args.height, args.start(oy) + args.size);
+    for (let ox = 0; ox < args.outWidth; ox++, dy += row) {
+      const left = max(0, args.start(ox));
+      const right = min(width, args.start(ox) + args.size);
+      const share = f32x4.splat(1 / <f32>((bottom - top) * (right - left)));
+      for (let c = 0; c < channels; c += 4) {
+        const lanes = channels - c;
+        const g = f32x4.mul(loadPart(dy + (<usize>c << 2), lanes), share);
+        for (let h = top; h < bottom; h++) {
+          let at = dx + <usize>(h * width + left) * row + (<usize>c << 2);
+          for (let w = left; w < right; w++, at += row) storePart(at, f32x4.add(loadPart(at, lanes), g), lanes);
+        }
+      }
+    }
+  }
+}
+
+export function maxPool(args: WindowArguments, chunk: i32, worker: i32): void {
   const height = args.height;
   const width = args.width;
   const channels = args.channels;
@@ -115,7 +169,7 @@ export function maxPool(args: MaxPoolArguments, chunk: i32, worker: i32): void {
   }
 }
 
-export function maxPoolGradient(args: MaxPoolArguments, chunk: i32, worker: i32): void {
+export function maxPoolGradient(args: WindowArguments, chunk: i32, worker: i32): void {
   const height = args.height;
   const width = args.width;
   const channels = args.channels;

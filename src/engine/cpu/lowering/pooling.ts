@@ -20,13 +20,13 @@ function average(
 }
 
 export const maxPool: Lowering<'maxPool'> = (node, context) =>
-  maximum(node, node.operands.x, node.results.y, node.results.argmax, context);
+  windowed(node, node.operands.x, node.results.y, node.results.argmax, context);
 
 export const maxPoolGradient: Lowering<'maxPoolGradient'> = (node, context) =>
-  maximum(node, node.results.dx, node.operands.dy, node.operands.argmax, context);
+  windowed(node, node.results.dx, node.operands.dy, node.operands.argmax, context);
 
-function maximum(
-  { op, attributes }: Node<'maxPool' | 'maxPoolGradient'>,
+function windowed(
+  { op, attributes }: Node<'maxPool' | 'maxPoolGradient' | 'averagePool' | 'averagePoolGradient'>,
   x: Tensor,
   y: Tensor,
   argmax: Tensor | null,
@@ -39,6 +39,12 @@ function maximum(
   const args = { ...addresses, height, width, channels, outHeight, outWidth, size, stride, padding };
   return [{ kernel: op, chunks: batch, args }];
 }
+
+export const averagePool: Lowering<'averagePool'> = (node, context) =>
+  windowed(node, node.operands.x, node.results.y, null, context);
+
+export const averagePoolGradient: Lowering<'averagePoolGradient'> = (node, context) =>
+  windowed(node, node.results.dx, node.operands.dy, null, context);
 
 export const subsample: Lowering<'subsample'> = (node, context) =>
   sampled(node, node.operands.x, node.results.y, context);

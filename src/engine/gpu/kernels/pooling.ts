@@ -1,6 +1,7 @@
 /** Pooling and its gradients, and the subsampling shortcut: one invocation an element, nothing shared. */
 
 import { elementCount, nhwc } from '../../../graph/tensor.js';
+import type { SquareWindow } from '../../../ops/window.js';
 import { elementwiseMain, float, kernelSource, linearDispatch, type Operand, tensorOperand } from '../kernel.js';
 import { type Lanes, lanesFor, wideIf } from '../lanes.js';
 import type { Lowering } from '../lowering.js';
@@ -95,6 +96,80 @@ export const globalAveragePoolGradient: Lowering<'globalAveragePoolGradient'> = 
   return [finish(`globalAveragePoolGradient ${dx.name}`, linearDispatch(length), body)];
 };
 
+/** The mean of what a window sees. */
+export const averagePool: Lowering<'averagePool'> = (node, placement) => {
+  const { x } = node.operands;
+  const { y } = node.results;
+  const [, height, width, channels] = nhwc(x);
+  const [, outputHeight, outputWidth] = nhwc(y);
+  const lanes = lanesFor(channels);
+  const { operands, finish } = kernelSource(
+    { x: tensorOperand(placement, x, 'read'), y: tensorOperand(placement, y, 'write') },
+    wideIf(lanes, ['x', 'y']),
+  );
+  const perPixel = channels / lanes.width;
+  const items = elementCount(y.shape) / lanes.width;
+  const rows = pixelsSeen('h', height, node.attributes);
+  const columns = pixelsSeen('w', width, node.attributes);
+  const pixels = `f32((${rows.end} - ${rows.first}) * (${columns.end} - ${columns.first}))`;
+  const body = elementwiseMain(
+    items,
+    `${position('i', outputHeight, outputWidth, perPixel)}
+  var sum = ${lanes.type}();
+  for (var row = ${rows.first}; row < ${rows.end}; row++) {
+    for (var column = ${columns.first}; column < ${columns.end}; column++) {
+      sum += ${lanes.load(operands.x, `((n * ${height}u + row) * ${width}u + column) * ${perPixel}u + c`)};
+    }
+  }
+  ${lanes.store(operands.y, 'i', `sum * (1.0 / ${pixels})`)}`,
+  );
+  return [finish(`averagePool ${y.name}`, linearDispatch(items), body)];
+};
+
+/** Every pixel collects its share of the windows that see it, in their order. */
+export const averagePoolGradient: Lowering<'averagePoolGradient'> = (node, placement) => {
+  const { dy } = node.operands;
+  const { dx } = node.results;
+  const [, height, width, channels] = nhwc(dx);
+  const [, outputHeight, outputWidth] = nhwc(dy);
+  const { size } = node.attributes;
+  const lanes = lanesFor(channels);
+  const { operands, finish } = kernelSource(
+    { dy: tensorOperand(placement, dy, 'read'), dx: tensorOperand(placement, dx, 'write') },
+    wideIf(lanes, ['dy', 'dx']),
+  );
+  const perPixel = channels / lanes.width;
+  const items = elementCount(dx.shape) / lanes.width;
+  const windowRows = outputsThatSee('h', size, outputHeight, node.attributes);
+  const windowColumns = outputsThatSee('w', size, outputWidth, node.attributes);
+  const rows = pixelsSeen('oh', height, node.attributes);
+  const columns = pixelsSeen('ow', width, node.attributes);
+  const at = `((n * ${outputHeight}u + oh) * ${outputWidth}u + ow) * ${perPixel}u + c`;
+  const body = elementwiseMain(
+    items,
+    `${position('i', height, width, perPixel)}
+  var sum = ${lanes.type}();
+  for (var oh = ${windowRows.first}; oh < ${windowRows.end}; oh++) {
+    for (var ow = ${windowColumns.first}; ow < ${windowColumns.end}; ow++) {
+      let share = 1.0 / f32((${rows.end} - ${rows.first}) * (${columns.end} - ${columns.first}));
+      sum += share * ${lanes.load(operands.dy, at)};
+    }
+  }
+  ${lanes.store(operands.dx, 'i', 'sum')}`,
+  );
+  return [finish(`averagePoolGradient ${dx.name}`, linearDispatch(items), body)];
+};
+
+/** The first of the pixels of an axis that window `at` sees, and the end of them. */
+function pixelsSeen(
+  at: string,
+  length: number,
+  { stride, padding, size }: SquareWindow,
+): { readonly first: string; readonly end: string } {
+  const start = `(i32(${at}) * ${stride} - ${padding})`;
+  return { first: `u32(max(${start}, 0))`, end: `u32(min(${start} + ${size}, ${length}))` };
+}
+
 /** Four elements an invocation, as four places of maxima share a word. */
 export const maxPool: Lowering<'maxPool'> = (node, placement) => {
   const { x } = node.operands;
@@ -173,7 +248,7 @@ function placeType({ width }: Lanes): 'vec4u' | 'u32' {
 /** `maximumOf(n, h, w, c)`: the first maximum of output (h, w)'s window, row by row, and its place there. */
 function maximumFunction(
   [, height, width, channels]: readonly [number, number, number, number],
-  { stride, padding, size }: { readonly stride: number; readonly padding: number; readonly size: number },
+  { stride, padding, size }: SquareWindow,
   x: Operand,
   lanes: Lanes,
 ): string {

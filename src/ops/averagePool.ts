@@ -1,0 +1,80 @@
+/**
+ * The average over windows. What lies outside the image counts nowhere: a window at the border is the mean of the pixels
+ * that it sees, so that padding darkens no border (ONNX's `count_include_pad = 0`).
+ */
+
+import type { Graph } from '../graph/graph.js';
+import type { Tensor } from '../graph/tensor.js';
+import type { Definition, Operation } from './definition.js';
+import { resultShapes } from './shapes.js';
+import { gradientLike } from './tensors.js';
+import { forEachTap, type SquareWindow, squareWindow, type WindowSizes, windowSeesImage } from './window.js';
+
+const window: typeof squareWindow = {
+  ...squareWindow,
+  check: (attributes, sizes) => windowSeesImage(attributes) ?? squareWindow.check(attributes, sizes),
+};
+
+const signature = { operands: { x: '[B,H,W,C]' }, results: { y: '[B,Y,X,C]' } } as const;
+
+export type AveragePool = Operation<typeof signature, SquareWindow>;
+
+export const averagePoolDefinition: Definition<AveragePool> = {
+  op: 'averagePool',
+  ...signature,
+  ...window,
+  gradient: (graph, { operands: { x }, attributes }, { y: dy }) => {
+    if (!dy) return {};
+    const dx = gradientLike(graph, x);
+    graph.append('averagePoolGradient', { dy }, { dx }, attributes);
+    return { x: dx };
+  },
+  onTheWay: false,
+  values: 'new',
+  compute: ({ x }, { y }, attributes, sizes) => {
+    const { C } = sizes;
+    y.fill(0);
+    forEachShare(sizes, attributes, (inputPixel, outputPixel, share) => {
+      for (let c = 0; c < C; c++) y[outputPixel * C + c]! += share * x[inputPixel * C + c]!;
+    });
+  },
+};
+
+const gradientSignature = { operands: { dy: '[B,Y,X,C]' }, results: { dx: '[B,H,W,C]' } } as const;
+
+export type AveragePoolGradient = Operation<typeof gradientSignature, SquareWindow>;
+
+export const averagePoolGradientDefinition: Definition<AveragePoolGradient> = {
+  op: 'averagePoolGradient',
+  ...gradientSignature,
+  ...window,
+  gradient: 'none',
+  compute: ({ dy }, { dx }, attributes, sizes) => {
+    const { C } = sizes;
+    dx.fill(0);
+    forEachShare(sizes, attributes, (inputPixel, outputPixel, share) => {
+      for (let c = 0; c < C; c++) dx[inputPixel * C + c]! += share * dy[outputPixel * C + c]!;
+    });
+  },
+};
+
+/** The mean of the pixels that each window sees. */
+export function averagePool(graph: Graph, x: Tensor, options: SquareWindow): Tensor {
+  const y = graph.tensor(`average(${x.name})`, resultShapes(averagePoolDefinition, { x }, options).y);
+  graph.append('averagePool', { x }, { y }, options);
+  return y;
+}
+
+/** Calls `visit` with each pair of pixels that meet in a window, and the pixel's share of the window's mean. */
+function forEachShare(
+  sizes: Omit<WindowSizes, 'K' | 'L'>,
+  window: SquareWindow,
+  visit: (inputPixel: number, outputPixel: number, share: number) => void,
+): void {
+  const taps = { ...sizes, K: window.size, L: window.size };
+  const seen = new Int32Array(sizes.B * sizes.Y * sizes.X);
+  forEachTap(taps, window, (_inputPixel, _tap, outputPixel) => {
+    seen[outputPixel]!++;
+  });
+  forEachTap(taps, window, (inputPixel, _tap, outputPixel) => visit(inputPixel, outputPixel, 1 / seen[outputPixel]!));
+}
