@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { gzipSync } from 'node:zlib';
 import tar from 'tar-stream';
@@ -153,6 +153,12 @@ describe('damage is named', () => {
   it('nothing there', async () => {
     await expectFault(path.join(root, 'nowhere'), 'no CIFAR-10 here', 'cifar-10-binary.tar.gz');
     await expectFault(await writeFolder('empty', {}), 'no CIFAR-10 here');
+  });
+
+  it('a place that cannot be looked at', async () => {
+    await symlink('loop', path.join(root, 'loop'));
+    await expectFault(path.join(root, 'loop'), 'a link that leads back to itself');
+    await expectFault(path.join(root, 'x'.repeat(300)), 'longer than names of files');
   });
 
   it('a file is missing', async () => {

@@ -2,8 +2,10 @@
  * Finds CIFAR-10, in its binary or python form, loose or archived; where it is nowhere, fetches the official binary
  * archive into the cache folder.
  */
+import type { Stats } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
+import { readFault } from '../../disk/fileFault.js';
 import { InputError } from '../../errors.js';
 import type { Dataset } from '../imageSet.js';
 import { cifar10BinaryFiles, readCifar10Binary } from './cifar10Binary.js';
@@ -54,7 +56,7 @@ export async function loadCifar10(location: string | undefined, options: Cifar10
 
 /** CIFAR-10's files in an archive, a folder, or the usual places inside a folder; undefined if there are none. */
 async function find(location: string): Promise<NamedFiles | undefined> {
-  if (!(await isFolder(location))) return findInArchive(location);
+  if (!(await look(location))?.isDirectory()) return findInArchive(location);
   for (const folder of [location, ...innerFolders.map((name) => path.join(location, name))]) {
     const found = await readFolder(folder, wantedFiles);
     if (found.files.size > 0) return found;
@@ -67,13 +69,20 @@ async function find(location: string): Promise<NamedFiles | undefined> {
 }
 
 async function findInArchive(archive: string): Promise<NamedFiles | undefined> {
-  if (!(await stat(archive).catch(() => undefined))?.isFile()) return undefined;
+  if (!(await look(archive))?.isFile()) return undefined;
   const found = await readArchive(archive, wantedFiles);
   return found.files.size > 0 ? found : undefined;
 }
 
-async function isFolder(location: string): Promise<boolean> {
-  return (await stat(location).catch(() => undefined))?.isDirectory() ?? false;
+/** What is at a place; undefined for nothing. */
+async function look(place: string): Promise<Stats | undefined> {
+  try {
+    return await stat(place);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
+    throw readFault(error, place);
+  }
 }
 
 function read(source: NamedFiles): Dataset {

@@ -104,6 +104,10 @@ it('reads EMNIST: its names, letters from 1 on, images on their sides', async ()
   await expect(loadMnist(path.join(folder, 'emnist-letters'))).rejects.toThrow('has label 0; labels 1 to 26');
 });
 
+it('says why a place cannot be looked at', async () => {
+  await expect(loadMnist(path.join(root, 'x'.repeat(300)))).rejects.toThrow('longer than names of files');
+});
+
 it('says which files are wanted', async () => {
   await expect(loadMnist(path.join(root, 'nowhere'))).rejects.toThrow('wanted: train-images-idx3-ubyte');
   const folder = await writeMnist('incomplete');

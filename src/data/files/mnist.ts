@@ -4,6 +4,7 @@
  */
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
+import { readFault } from '../../disk/fileFault.js';
 import { InputError } from '../../errors.js';
 import { type Dataset, emptyImageSet, type ImageSet } from '../imageSet.js';
 import { readMaybeGzip } from './namedFiles.js';
@@ -83,7 +84,7 @@ async function setsBelow(location: string): Promise<IdxSet[]> {
   if (named) return (await setsBelow(path.dirname(location))).filter(({ prefix }) => prefix === `${named[0]}-`);
   const found: IdxSet[] = [];
   for (const folder of inner.map((name) => path.join(location, name))) {
-    const names = await readdir(folder).catch(() => []);
+    const names = await namesIn(folder);
     const prefixes = names.flatMap(
       (name) => /^((?:emnist-[a-z]+-)?)train-images[-.]idx3-ubyte(?:\.gz)?$/.exec(name)?.[1] ?? [],
     );
@@ -93,6 +94,16 @@ async function setsBelow(location: string): Promise<IdxSet[]> {
     }
   }
   return found;
+}
+
+async function namesIn(folder: string): Promise<string[]> {
+  try {
+    return await readdir(folder);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return [];
+    throw readFault(error, folder);
+  }
 }
 
 function isEmnist({ prefix }: IdxSet): boolean {
