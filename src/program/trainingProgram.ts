@@ -107,6 +107,17 @@ export function buildEvaluationProgram(options: ProgramOptions): TrainingProgram
   return { plan: makePlan({ evaluate: builder.evaluate() }), variables, options: own };
 }
 
+/** The network of a program as it is evaluated, from one normalised image to its logits, before operations are fused. */
+export function evaluatedForward({ options, variables }: TrainingProgram): {
+  readonly graph: Graph;
+  readonly images: Tensor;
+  readonly logits: Tensor;
+} {
+  const graph = new Graph();
+  const one = { ...options, batchSize: 1, evaluation: { type: 'batch' } } as const;
+  return { graph, ...new PhaseBuilder(one, variables).forward(graph, false) };
+}
+
 /** The network without quantizers, as far as its logits, and where the activations go that were asked for. */
 export interface FloatForward extends TrainingProgram {
   /** Names of activations and of the storages that hold them after the phase `train`. */

@@ -7,7 +7,9 @@
 
 import type { Program } from '../engine/engine.js';
 import { InputError } from '../errors.js';
+import { STORAGE } from '../nn/index.js';
 import { learnedPlaces, optimizerPlaces, type Place, writePlaces } from '../program/learnedValues.js';
+import { describeNetwork, describeQuantizers } from '../program/networkDescription.js';
 import { checkLearned, parameterTensors, tensorsAt, useFixedPairs } from '../program/parameters.js';
 import type { TrainingProgram } from '../program/trainingProgram.js';
 import { parseSafetensorsFile, safetensorsFile } from '../weights/checkedSafetensors.js';
@@ -25,14 +27,22 @@ const CHECKPOINT = 'mixed-precision-dnns checkpoint';
 /** Counts changes that older programs cannot read. */
 const VERSION = '1';
 
-/** The bytes of a file of parameters: everything that the network has learned, as evaluation uses it. */
+/** The bytes of a file of parameters: everything that the network has learned, as evaluation uses it, and what it is. */
 export async function parametersFile(
   training: TrainingProgram,
   program: Program,
   metadata: Readonly<Record<string, string>> = {},
 ): Promise<Uint8Array> {
+  const { variables } = training;
   const tensors = await parameterTensors(training, program);
-  return safetensorsFile(tensors, { ...metadata, format: PARAMETERS, version: VERSION });
+  const table = variables.quantizers.length > 0 ? await program.read(STORAGE.quantizers) : [];
+  return safetensorsFile(tensors, {
+    ...metadata,
+    network: JSON.stringify(describeNetwork(training)),
+    quantizers: JSON.stringify(describeQuantizers(variables, table)),
+    format: PARAMETERS,
+    version: VERSION,
+  });
 }
 
 /** The bytes of a checkpoint: all that the engine and the host know at this point of a run. */

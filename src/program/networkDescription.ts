@@ -1,0 +1,154 @@
+/**
+ * A network as data, in the form that files have it (docs/files.md): the operations between an image and its logits by
+ * the names of their operands and results, with shapes for one image, and what its quantizers do to which tensor. With
+ * the parameters of the same file these numbers can be computed without this program.
+ */
+
+import { operandsOf, resultsOf, type Shape, type Tensor } from '../graph/index.js';
+import { borderShape, type Layout, STORAGE, type Variables } from '../nn/index.js';
+import { coreOf, effectiveRange, parameterNames, type Quantizer, type QuantizerCore } from '../quant/index.js';
+import { quantizerValueName } from './learnedValues.js';
+import { quantizerReport } from './quantizerReport.js';
+import { evaluatedForward, type TrainingProgram } from './trainingProgram.js';
+
+export interface NodeDescription {
+  readonly op: string;
+  /** Names of values and parameters by the names that the operation gives them; what is absent is left out. */
+  readonly operands: Readonly<Record<string, string>>;
+  readonly results: Readonly<Record<string, string>>;
+  /** Quantizers by name. */
+  readonly attributes: object;
+}
+
+export interface NetworkDescription {
+  readonly version: 1;
+  /** Names of the values that hold the normalised image and the logits. */
+  readonly input: string;
+  readonly output: string;
+  /** In the order in which they run. */
+  readonly nodes: readonly NodeDescription[];
+  /** Of every value for one image, NHWC. */
+  readonly shapes: Readonly<Record<string, Shape>>;
+  /** The tensors of the file that the nodes read, with their shapes there and how the nodes want their axes. */
+  readonly parameters: Readonly<Record<string, { readonly shape: Shape; readonly layout: string }>>;
+}
+
+/** How axes lie in the file, and how the operations want them. */
+const layouts = {
+  convolution: 'OIHW to HWIO',
+  depthwise: 'C1HW to HWC',
+  transposed: 'OI to IO',
+  plain: 'same',
+} as const satisfies Record<Layout, string>;
+
+/** Describes the network of a program as it is evaluated, before operations are fused. */
+export function describeNetwork(training: TrainingProgram): NetworkDescription {
+  const { variables } = training;
+  const { graph, images, logits } = evaluatedForward(training);
+  const nodes = graph.nodes.filter(({ op }) => op !== 'prepareQuantizers');
+  const ranges = new Set(graph.nodes.filter((node) => !nodes.includes(node)).flatMap((node) => resultsOf(node)));
+  const needed = neededFor(logits, nodes);
+  const nameOf = uniqueNames(variables);
+  const named = (tensors: Readonly<Record<string, Tensor | null>>): Record<string, string> =>
+    Object.fromEntries(
+      Object.entries(tensors).flatMap(([key, tensor]) =>
+        tensor && !ranges.has(tensor) ? [[key, nameOf(tensor)] as const] : [],
+      ),
+    );
+  const tensors = needed.flatMap((node) => [...operandsOf(node), ...resultsOf(node)]).filter((t) => !ranges.has(t));
+  return {
+    version: 1,
+    input: nameOf(images),
+    output: nameOf(logits),
+    nodes: needed.map((node) => ({
+      op: node.op,
+      operands: named(node.operands),
+      results: named(node.results),
+      attributes: withQuantizerNames(node.attributes, variables),
+    })),
+    shapes: Object.fromEntries(tensors.filter((t) => !isLearned(t)).map((t) => [nameOf(t), t.shape])),
+    parameters: Object.fromEntries(
+      tensors.filter(isLearned).map((tensor) => {
+        const { name, shape, layout } = variables.find(tensor.name)!;
+        return [name, { shape: borderShape(shape, layout), layout: layouts[layout] }];
+      }),
+    ),
+  };
+}
+
+export interface QuantizerDescription {
+  readonly name: string;
+  /** A parameter, or the layer whose output is quantized. */
+  readonly tensor: string;
+  readonly role: Quantizer['role'];
+  readonly kind: string;
+  /** The function that elements go through. */
+  readonly core: QuantizerCore;
+  readonly signed: boolean;
+  readonly bits: number;
+  /** The two numbers that the function needs, which follow from the learned values: step and end, or both ends. */
+  readonly range: readonly [number, number];
+  /** The tensors of the file with the learned values as they are trained, before limits and rounding. */
+  readonly values: readonly string[];
+}
+
+/** Describes what the quantizers have come to; `table` holds their learned values, two a quantizer. */
+export function describeQuantizers(variables: Variables, table: ArrayLike<number>): QuantizerDescription[] {
+  const { rows } = quantizerReport(variables, table, 0);
+  return variables.quantizers.map((quantizer, row) => ({
+    name: quantizer.name,
+    tensor: rows[row]!.tensor,
+    role: quantizer.role,
+    kind: quantizer.kind,
+    core: coreOf(quantizer.kind),
+    signed: quantizer.signed,
+    bits: rows[row]!.bits,
+    range: effectiveRange(quantizer, table[2 * row]!, table[2 * row + 1]!),
+    values: parameterNames(quantizer.kind).map((name) => quantizerValueName(quantizer, name)),
+  }));
+}
+
+type Nodes = ReturnType<typeof evaluatedForward>['graph']['nodes'];
+
+/** The nodes without which there would be no `output`, in their order. */
+function neededFor(output: Tensor, nodes: Nodes): Nodes {
+  const wanted = new Set([output]);
+  const needed = nodes.toReversed().filter((node) => {
+    if (!resultsOf(node).some((tensor) => wanted.has(tensor))) return false;
+    for (const tensor of operandsOf(node)) wanted.add(tensor);
+    return true;
+  });
+  return needed.reverse();
+}
+
+/** Gives parameters their own names, and other tensors theirs with a number behind where a name stands already. */
+function uniqueNames({ parameters, running }: Variables): (tensor: Tensor) => string {
+  const taken = new Set([...parameters, ...running].map(({ name }) => name));
+  const names = new Map<Tensor, string>();
+  return (tensor) => {
+    if (isLearned(tensor)) return tensor.name;
+    let name = names.get(tensor);
+    if (name === undefined) {
+      name = tensor.name;
+      for (let copy = 2; taken.has(name); copy++) name = `${tensor.name} ${copy}`;
+      taken.add(name);
+      names.set(tensor, name);
+    }
+    return name;
+  };
+}
+
+function isLearned({ view }: Tensor): boolean {
+  return view?.storage.name === STORAGE.parameters || view?.storage.name === STORAGE.running;
+}
+
+/** Attributes in which a row of the quantizers' table is the name of the quantizer. */
+function withQuantizerNames(attributes: object, variables: Variables): object {
+  return Object.fromEntries(
+    Object.entries(attributes).map(([key, value]: [string, unknown]) => {
+      if (key === 'row') return ['quantizer', variables.quantizers[value as number]!.name];
+      const isNested = typeof value === 'object' && value !== null && !Array.isArray(value);
+      return [key, isNested ? withQuantizerNames(value, variables) : value];
+    }),
+  );
+}

@@ -1,0 +1,83 @@
+/** The reader of docs/files.md, run by Python with NumPy alone, computes what the reference engine computes. */
+
+import { execFileSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { createRandom } from '../../src/data/index.js';
+import { createReferenceEngine } from '../../src/engine/reference/index.js';
+import { openInference } from '../../src/program/inference.js';
+import { openSession } from '../../src/program/session.js';
+import { buildEvaluationProgram } from '../../src/program/trainingProgram.js';
+import { parseConfig } from '../../src/settings/configFile.js';
+import { type Overrides, resolveExperiment } from '../../src/settings/experiment.js';
+import { parametersFile } from '../../src/train/checkpoint.js';
+import { describeData } from '../../src/train/dataDescription.js';
+import { describe as describeRun } from '../../src/train/description.js';
+import { normalisation, programOptions } from '../../src/train/programOptions.js';
+import { parseSafetensorsFile, weightsOf } from '../../src/weights/index.js';
+import { temporaryFolder } from '../temporaryFolder.js';
+
+const folder = temporaryFolder();
+const reader = /```python\n([\s\S]*?)```/.exec(readFileSync('docs/files.md', 'utf8'))![1]!;
+const side = 16;
+const count = 1;
+const classes = ['a', 'b', 'c', 'd'];
+
+const uniform = { w_quantize: 'parametric_fp_d_xmax', a_quantize: 'parametric_fp_d_xmax_relu' };
+const networks: [string, Overrides][] = [
+  ['float ResNet-20', { scale_layer: true }],
+  ['uniform ResNet-20', { ...uniform, shortcut_type: 'b' }],
+  ['ResNet-20 with a step a channel', { ...uniform, w_per_channel: true }],
+  [
+    'ResNet-20 in powers of two',
+    { w_quantize: 'parametric_pow2_xmin_xmax', a_quantize: 'parametric_pow2_xmin_xmax_relu' },
+  ],
+  ['fixed uniform', { w_quantize: 'fp', a_quantize: 'fp_relu', ema_decay: 0.9 }],
+  ['fixed powers of two', { w_quantize: 'pow2', a_quantize: 'pow2_relu' }],
+  ['float MobileNetV2', { model: 'mobilenetv2', width_multiplier: 0.25 }],
+  ['ResNet-18', { model: 'resnet18', ...uniform }],
+];
+
+it.each(networks)('%s', async (_, settings) => {
+  const experiment = resolveExperiment(parseConfig('[A]\n', 'a.cfg'), 'A', { batch_size: count, ...settings });
+  const shape = {
+    classes: classes.length,
+    imageShape: [side, side, 3],
+    trainImages: 1,
+    evaluationImages: count,
+  } as const;
+  const options = programOptions(experiment, shape, null);
+  const built = buildEvaluationProgram(options);
+  const random = createRandom(5);
+  // Fresh moments, factors and exponents are 0 and 1, which would hide much.
+  for (const { start, name } of [...built.variables.running, ...built.variables.parameters]) {
+    if (start.some((value) => value !== start[0])) continue;
+    const spread = name.endsWith('exponents') ? 3 : 0.4;
+    for (let i = 0; i < start.length; i++)
+      start[i]! += spread * (random.uniform() - 0.5) + (name.endsWith('/b') ? 0.1 : 0);
+  }
+  const engine = createReferenceEngine();
+  const images = Uint8Array.from({ length: count * side * side * 3 }, () => random.below(256));
+  const set = { images, labels: new Int32Array(count), count, height: side, width: side, channels: 3 };
+  const data = describeData({ classes, train: set, validation: null, test: set }, normalisation(experiment, 3));
+  const { program } = await openSession(engine, built);
+  const file = await parametersFile(built, program, describeRun(experiment, data));
+  const { tensors } = parseSafetensorsFile(file, 'file');
+  const inference = await openInference(engine, options, weightsOf(tensors, 'file'));
+  const wanted = await inference.logits(set);
+
+  writeFileSync(join(folder, 'file.safetensors'), file);
+  writeFileSync(join(folder, 'images'), images);
+  const call = `
+images = np.fromfile('images', np.uint8).reshape(${count}, ${side}, ${side}, 3)
+print(json.dumps(logits('file.safetensors', images).tolist()))`;
+  writeFileSync(join(folder, 'reader.py'), reader + call);
+  const printed = execFileSync('python3', ['reader.py'], { cwd: folder, encoding: 'utf8' });
+  const found = (JSON.parse(printed) as number[][]).flat();
+  expect(found).toHaveLength(wanted.length);
+  const largest = Math.max(...wanted.map(Math.abs));
+  expect(largest).toBeGreaterThan(1e-3);
+  expect(Math.max(...wanted) - Math.min(...wanted)).toBeGreaterThan(1e-3);
+  for (const [i, value] of wanted.entries()) expect(Math.abs(found[i]! - value)).toBeLessThan(1e-9);
+});
