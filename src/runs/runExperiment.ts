@@ -93,7 +93,7 @@ async function runLocked(
     events,
   });
   try {
-    const { device, variables } = run;
+    const { device, variables, network } = run;
     if (resumed) setEpochs(resumed.folder, resumed.config, experiment.training.epochs);
     const folder =
       resumed?.folder ??
@@ -102,6 +102,7 @@ async function runLocked(
         versions: { 'mixed-precision-dnns': packageVersion(), node: process.version },
         startingWeights: startFile === null ? null : startingWeights(startFile),
         data: description,
+        network,
         checkpoint: await run.checkpoint(),
         force,
       });

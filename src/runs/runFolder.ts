@@ -11,6 +11,7 @@ import { basename, dirname, join, parse } from 'node:path';
 import { discard, discardUnfinished, makeFolder, syncFolder, writeDurably } from '../disk/durableFile.js';
 import { writeFault } from '../disk/fileFault.js';
 import { InputError } from '../errors.js';
+import type { NetworkDescription } from '../program/networkDescription.js';
 import type { QuantizerRow, Sizes, SizesRow } from '../program/quantizerReport.js';
 import { guaranteesBudget } from '../settings/budget.js';
 import { didYouMean } from '../settings/didYouMean.js';
@@ -45,6 +46,8 @@ export interface RunFolder {
   /** Whether results.csv has the column `test_err`. */
   readonly tested: boolean;
   readonly config: string;
+  /** The operations between an image and its logits. */
+  readonly network: string;
   readonly results: string;
   readonly trainLosses: string;
   readonly testLosses: string;
@@ -66,6 +69,7 @@ export interface RunStart {
   readonly versions: Readonly<Record<string, string>>;
   readonly startingWeights?: RunConfig['starting_weights'];
   readonly data?: RunConfig['data'];
+  readonly network?: NetworkDescription;
   readonly checkpoint: Uint8Array;
 }
 
@@ -88,6 +92,7 @@ function runFolderAt(root: string, { quantized, tested }: { quantized: boolean; 
     root,
     tested,
     config: at('config.json'),
+    network: at('network.json'),
     results: at('results.csv'),
     trainLosses: at(`train_losses${ending}`),
     testLosses: at(`test_losses${ending}`),
@@ -304,7 +309,7 @@ function tables(folder: RunFolder): [path: string, header: string][] {
 function initialFiles(
   folder: RunFolder,
   experiment: Experiment,
-  { device, versions, startingWeights, data, checkpoint }: RunStart,
+  { device, versions, startingWeights, data, network, checkpoint }: RunStart,
 ): [path: string, content: string | Uint8Array][] {
   const { resume: _, ...settings } = experiment.settings;
   const config: RunConfig = {
@@ -317,7 +322,12 @@ function initialFiles(
     starting_weights: startingWeights ?? null,
     data: data ?? null,
   };
-  return [[folder.config, json(config)], [folder.checkpoint, checkpoint], ...tables(folder)];
+  return [
+    [folder.config, json(config)],
+    ...(network ? [[folder.network, json(network)] as [string, string]] : []),
+    [folder.checkpoint, checkpoint],
+    ...tables(folder),
+  ];
 }
 
 function runsBeside(root: string): string[] {

@@ -8,6 +8,7 @@ import type { Images } from '../data/imageStream.js';
 import type { Engine } from '../engine/engine.js';
 import { InputError } from '../errors.js';
 import type { Variables } from '../nn/index.js';
+import { describeNetwork, type NetworkDescription } from '../program/networkDescription.js';
 import { openSession, type Session } from '../program/session.js';
 import { buildTrainingProgram } from '../program/trainingProgram.js';
 import type { Experiment, ResolvedLayer } from '../settings/index.js';
@@ -75,6 +76,7 @@ export interface TrainingStart {
 
 export interface OpenTraining {
   readonly variables: Variables;
+  readonly network: NetworkDescription;
   /** The engine, in words. */
   readonly device: string;
   /** The bytes of the checkpoint at which the run stands. */
@@ -129,6 +131,7 @@ export async function openTraining(
   const metadata = describe(experiment, description);
   return {
     variables,
+    network: describeNetwork(built),
     device,
     checkpoint: () => checkpointFile(built, session.program, state),
     train: (recorder, options) =>
