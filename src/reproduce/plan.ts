@@ -74,7 +74,7 @@ function plan(
 
 function resolve(file: ConfigFile, section: string, seed: number, options: PlanOptions): Experiment {
   const overrides = { ...options.settings, seed, out: `${options.out}/seed-${seed}` };
-  const experiment = resolveExperiment(file, section, overrides);
+  const experiment = resolveExperiment(file, section, overrides, 'shared');
   if (!hasBudget(experiment.budget)) return experiment;
-  return resolveExperiment(file, section, { ...overrides, ...options.budgetSettings });
+  return resolveExperiment(file, section, { ...overrides, ...options.budgetSettings }, 'shared');
 }

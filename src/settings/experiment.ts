@@ -133,10 +133,18 @@ interface Entry extends SettingSource {
   readonly value: string;
 }
 
-/** Reads and checks the section `name` (which may be DEFAULT). Throws an `InputError` for the first fault. */
-export function resolveExperiment(file: ConfigFile, name: string, overrides: Overrides = {}): Experiment {
+/**
+ * Reads and checks the section `name` (which may be DEFAULT). Throws an `InputError` for the first fault. Overrides that are
+ * `shared` hold for many sections: one that has no effect in this one is no fault.
+ */
+export function resolveExperiment(
+  file: ConfigFile,
+  name: string,
+  overrides: Overrides = {},
+  origin: Origin = 'call',
+): Experiment {
   const entries = fromSection(file, name);
-  const given = fromCommandLine(overrides);
+  const given = fromCommandLine(overrides, origin);
   if (given.has('num_layers') && !given.has('model')) entries.delete('model');
   return build(name, file.path, new Map([...entries, ...given]), given);
 }
@@ -175,13 +183,13 @@ function fromSection(file: ConfigFile, name: string): Map<string, Entry> {
   return entries;
 }
 
-function fromCommandLine(overrides: Overrides): Map<string, Entry> {
+function fromCommandLine(overrides: Overrides, origin: Origin = 'call'): Map<string, Entry> {
   const entries = new Map<string, Entry>();
   for (const [option, value] of Object.entries(overrides)) {
     if (value === undefined) continue;
     const key = option.replace(/[A-Z]/g, (letter) => `_${letter}`).replaceAll('-', '_');
     const where = `--${key.replaceAll('_', '-').toLowerCase()}`;
-    entries.set(canonicalKey(key.toLowerCase()), { value: String(value), where, origin: 'call' });
+    entries.set(canonicalKey(key.toLowerCase()), { value: String(value), where, origin });
   }
   return entries;
 }
