@@ -20,7 +20,7 @@ const ofThePlace: ReadonlySet<string> = new Set([
   ...['augment', 'augment_shift', 'augment_mirror', 'select', 'validation_split'],
   // A run that was trained on is the longer one from the start.
   'epochs',
-  ...['device', 'threads', 'matmul_precision', 'out', 'checkpoint_minutes', 'resume', 'weightfile'],
+  ...['device', 'threads', 'matmul_precision', 'out', 'name', 'checkpoint_minutes', 'resume', 'weightfile'],
 ]);
 
 /** The texts for the metadata of a file of parameters. */

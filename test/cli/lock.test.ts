@@ -58,6 +58,11 @@ function config(run: string): number {
   return statSync(join(folder, run, 'config.json'), { throwIfNoEntry: false })?.ino ?? 0;
 }
 
+/** The locks below a folder, and their owners. */
+function lockFiles(out: string): string[] {
+  return listing(join(folder, out)).filter((name) => name.includes('.lock'));
+}
+
 /** The epochs in results.csv. */
 function rows(run: string): number[] {
   const path = join(folder, run, 'results.csv');
@@ -72,13 +77,13 @@ describe.each(Object.keys(commands))('while %s goes on', (first) => {
     const run = join(out, 'seed-0/DEFAULT');
     if (first.includes('--')) await killed(await started(train(out), run));
     owner = await started(commands[first]!(out), run);
-    const before = listing(join(folder, out));
+    const before = lockFiles(out);
     for (const second of Object.values(commands)) {
       const { code, stdout, stderr } = await mpdnn(second(out), folder);
       expect(stderr).toMatch(new RegExp(`^mpdnn: [^\\n]*: process ${owner.pid} on [^\\n]*\\n$`));
       expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
     }
-    expect(listing(join(folder, out))).toEqual(before);
+    expect(lockFiles(out)).toEqual(before);
     expect(owner.exitCode).toBe(null);
     await killed(owner);
     expect(rows(run)).toEqual(rows(run).map((_, index) => index + 1));
@@ -89,7 +94,7 @@ describe.each(Object.keys(commands))('while %s goes on', (first) => {
     const outcome = await mpdnnProcess(goingOn, folder, { interruption });
     expect(outcome, outcome.stderr).toMatchObject({ code: 130 });
     expect(outcome.stderr).toMatch(new RegExp(`taken over from process ${owner.pid} on `));
-    expect(listing(join(folder, out)).filter((name) => name.includes('.lock'))).toEqual([]);
+    expect(lockFiles(out)).toEqual([]);
   });
 });
 
