@@ -12,7 +12,7 @@ export interface Bar {
   stop(): void;
 }
 
-/** What stands behind a bar: in words, and as short as it can be for narrow terminals. */
+/** The texts behind a bar: in words, and as short as they can be for narrow terminals. */
 export interface BarTexts {
   readonly words: readonly string[];
   readonly short: readonly string[];

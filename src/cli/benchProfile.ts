@@ -22,7 +22,7 @@ export interface ProfileRow {
   readonly calls: number;
   readonly kernels: number;
   readonly millisecondsPerStep: number;
-  /** Of the time of a step. */
+  /** The part of a step's time. */
   readonly share: number;
   readonly flopsPerSecond: number;
   readonly bytesPerSecond: number;
@@ -39,7 +39,7 @@ export interface StepProfile {
   readonly total: ProfileRow;
 }
 
-/** Of the training steps that the session has run so far. */
+/** The profile of the training steps that the session has run so far. */
 export async function profileSteps(engine: Engine, { program }: Session): Promise<StepProfile> {
   const entries = (await program.profile()).filter(({ phase }) => phase === 'train');
   const steps = (await program.read(STORAGE.metrics))[METRICS.steps]!;
@@ -117,7 +117,7 @@ function sumOf(costs: readonly Cost[]): Cost {
   });
 }
 
-/** Of a product its operands, of anything else its largest tensor. */
+/** The operands' shapes for a product, the largest tensor's for anything else. */
 function shapes(node: AnyNode): string {
   const present = operandsOf(node);
   const text = ({ shape }: Tensor) => shape.join('×');

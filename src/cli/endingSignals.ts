@@ -1,6 +1,6 @@
 /**
- * What Ctrl-C, a closed terminal and schedulers send to end a program. Node would open a debugger on USR1, and the others
- * would end a run without a checkpoint.
+ * The signals by which Ctrl-C, a closed terminal and schedulers end a program. Node would open a debugger on USR1, and the
+ * others would end a run without a checkpoint.
  */
 export const endingSignals = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGUSR1', 'SIGUSR2'] as const;
 

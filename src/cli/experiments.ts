@@ -45,7 +45,7 @@ export function experimentsCommand(): Command {
     });
 }
 
-/** What holds for every tensor, where rules set single ones. Neither images nor classes change that. */
+/** The quantizers of all tensors, where rules set single ones. Neither images nor classes change them. */
 function layersOf(experiment: Experiment): ResolvedLayer[] | undefined {
   if (experiment.layers.length === 0) return undefined;
   const side = experiment.data.imageSize ?? 32;

@@ -21,7 +21,7 @@ export function layerTable({ tensors, quantizers }: Variables, bits: Readonly<Re
   return summaryTable([...layers.values()]);
 }
 
-/** What a convolution and the activation behind it have in common; a bias keeps a row of its own. */
+/** The name that a convolution and the activation behind it share; a bias keeps a row of its own. */
 function layerOf(tensor: string): string {
   return tensor.replace(/\/quantized_(conv|affine)\/W$|\.weight$/, '');
 }

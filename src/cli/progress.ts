@@ -10,7 +10,7 @@ export interface ProgressDisplay extends RunEvents {
   stop(): void;
 }
 
-/** What the words of a run's progress depend on. */
+/** The settings that the words of a run's progress depend on. */
 export interface ProgressFrame extends BudgetTargets {
   readonly epochs: number;
   /** The images of the evaluations: those that choose the best parameters. */

@@ -1,4 +1,4 @@
-/** What holds for every tensor of a network where rules set the quantizers of single ones: a row a tensor. */
+/** The quantizers of a network's tensors where rules set those of single ones, a row a tensor. */
 
 import { floatBits, parameterNames } from '../quant/index.js';
 import type { ResolvedLayer } from '../settings/index.js';

@@ -50,9 +50,9 @@ export function trainCommand(): Command {
     .addOption(autotuneOption())
     .option('--no-plots', 'leave the pictures out')
     .action(async (name: string, options: Record<string, string | boolean | undefined>) => {
-      const { cfg, force, plots, weights, autotune, ...overrides } = options;
+      const { cfg, force, plots, autotune, ...overrides } = options;
       const file = readConfigFile(String(cfg));
-      const experiment = resolveExperiment(file, name, { ...overrides, weightfile: weights });
+      const experiment = resolveExperiment(file, name, overrides);
       const run = await trainExperiment(experiment, file, {
         force: force === true,
         plots: plots !== false,

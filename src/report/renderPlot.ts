@@ -59,7 +59,7 @@ export async function writePlot(spec: TopLevelSpec, folder: string, name: string
   return paths;
 }
 
-/** What Vega's types leave out: the hook through which text is measured. */
+/** The hook through which Vega measures text, which its types leave out. */
 interface VegaText {
   readonly textMetrics: { width: (item: TextItem, text: unknown) => number };
 }

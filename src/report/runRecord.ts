@@ -1,5 +1,5 @@
 /**
- * What the plots show of one run, read from its folder.
+ * One run as the plots show it, read from its folder.
  *
  * A run may be unfinished, unquantized or a single epoch long: a curve without rows is an empty list, and whoever draws
  * it decides what that means.

@@ -37,7 +37,7 @@ const QUANTITIES: readonly Quantity[] = [
     color: ACTIVATION_COLOR,
   },
 ];
-/** Of interest where it is what a run had to keep to. */
+/** Drawn only where a run had to keep to it. */
 const PEAK: Quantity = {
   title: 'activations, peak',
   of: (size) => size.activationsPeakKbytes,

@@ -1,4 +1,4 @@
-/** What the numbers say of the paper's claims, in sentences that are computed from them. */
+/** Judgements of the paper's claims, in sentences that are computed from the numbers. */
 
 import type { RowResult } from './rowResult.js';
 import { type Spread, spreadOf, spreadText } from './spread.js';

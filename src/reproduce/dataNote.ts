@@ -1,4 +1,4 @@
-/** What a plan needs of images, and whether they are there: said before anything is loaded. */
+/** The images that a plan needs, and whether they are there: said before anything is loaded. */
 
 import { existsSync } from 'node:fs';
 import type { Experiment } from '../settings/index.js';

@@ -1,4 +1,4 @@
-/** What stops a plan and what does not, with a workbench that breaks. */
+/** Faults that stop a plan and faults that do not, with a workbench that breaks. */
 
 import { expect, it } from 'vitest';
 import { temporaryFolder } from '../../test/temporaryFolder.js';

@@ -1,4 +1,4 @@
-/** What the paper reports, with where each number is from: the only place for published numbers. */
+/** The paper's results, with where each number is from: the only place for published numbers. */
 
 /** Errors are top-1 errors in percent, on the images that also chose the parameters; 1 kB = 1024 bytes. */
 export interface PublishedResult {

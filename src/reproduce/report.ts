@@ -62,7 +62,7 @@ export function commandOf({ experiment, file }: PlannedRun, by?: string): string
   return trainCommandLine(experiment.name, file.path, experiment.overrides, by);
 }
 
-/** What is the same for all runs, and where that differs from the paper. */
+/** The conditions that all runs share, and where they differ from the paper's. */
 function conditions(
   { publishedEpochs }: Table,
   plan: readonly PlannedRun[],

@@ -1,4 +1,4 @@
-/** What came of the rows of a table, read from the run folders. */
+/** The results of a table's rows, read from the run folders. */
 
 import {
   openRunFolder,
@@ -23,7 +23,7 @@ export interface FinishedRunResult {
   readonly summary: RunSummary;
   /** Cross-entropy of the last epoch's training. */
   readonly trainingLoss: number;
-  /** Of the epoch whose parameters were chosen, or of the last where none was. */
+  /** The bits in the epoch whose parameters were chosen, or in the last where none was. */
   readonly bits: QuantizedBits;
   /** Epochs that ended inside the budget; `null` without one. */
   readonly budget: BudgetRecord | null;
@@ -48,13 +48,13 @@ export interface RowResult {
   readonly runs: readonly FinishedRunResult[];
   /** Seeds whose run has no result, and why. */
   readonly missing: readonly { readonly seed: number; readonly reason: string }[];
-  /** Of the chosen parameters on the test images, in percent; `null` if no run has any. */
+  /** The error of the chosen parameters on the test images, in percent; `null` if no run has any. */
   readonly error: Spread | null;
   /** Points above the float network of the same seed. */
   readonly gap: Spread | null;
 }
 
-/** What came of every run of a plan: its result, or why there is none. */
+/** The outcome of every run of a plan: its result, or why there is none. */
 export type PlanResults = ReadonlyMap<PlannedRun, FinishedRunResult | string>;
 
 /** Reads the results of a plan that has been executed. */

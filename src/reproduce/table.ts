@@ -17,7 +17,7 @@ export interface TableRow {
   readonly section: string;
 }
 
-/** What the paper claims: the row `better` has the smaller error. */
+/** A claim of the paper: the row `better` has the smaller error. */
 export interface Claim {
   readonly better: string;
   readonly than: string;
@@ -40,7 +40,7 @@ export interface TableDefaults {
 export interface Table {
   readonly name: string;
   readonly title: string;
-  /** What is compared: whole sentences. */
+  /** Says in whole sentences what is compared. */
   readonly introduction: string;
   readonly published: PublishedResults;
   /** Endings of the sections' names among which the call may choose; the first one is the default. */

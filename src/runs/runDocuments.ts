@@ -1,6 +1,7 @@
 /** The JSON files of a run folder: what is in config.json and summary.json, under the names that stand in the files. */
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
+import { readFault } from '../disk/fileFault.js';
 import { InputError } from '../errors.js';
 import type { RunSummary } from '../train/summary.js';
 import { dataSchema } from './dataDescription.js';
@@ -48,11 +49,17 @@ export function json(value: unknown): string {
 
 /** Reads one of the documents. Throws an `InputError` naming file and key if it is damaged. */
 export function readJson<T>(path: string, schema: z.ZodType<T>): T {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    throw readFault(error, path);
+  }
   let value: unknown;
   try {
-    value = JSON.parse(readFileSync(path, 'utf8'));
+    value = JSON.parse(text);
   } catch (error) {
-    throw new InputError(`${path}: cannot be read (${(error as Error).message})`);
+    throw new InputError(`${path}: is damaged, it is no JSON (${(error as Error).message})`);
   }
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;

@@ -6,10 +6,10 @@
  * is replaced is replaced as a whole. Rows are added before the checkpoint of their epoch is written; on resuming,
  * rows beyond the checkpoint are dropped, and the finished files equal those of a run that was never interrupted.
  */
-import { existsSync, mkdirSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, existsSync, mkdirSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, parse } from 'node:path';
 import { discard, discardUnfinished, makeFolder, syncFolder, writeDurably } from '../disk/durableFile.js';
-import { writeFault } from '../disk/fileFault.js';
+import { readFault, writeFault } from '../disk/fileFault.js';
 import { InputError } from '../errors.js';
 import type { NetworkDescription } from '../program/networkDescription.js';
 import type { QuantizerRow, Sizes, SizesRow } from '../program/quantizerReport.js';
@@ -171,9 +171,10 @@ export function createRunFolder(experiment: Experiment, run: RunStart & { readon
 /** Opens a run folder to plot or evaluate it. Throws an `InputError` if there is none at `root`. */
 export function openRunFolder(root: string): { readonly folder: RunFolder; readonly config: RunConfig } {
   const path = join(root, 'config.json');
-  if (!existsSync(path)) {
-    const fault = existsSync(root) ? 'is no run folder (it has no config.json)' : 'no such run folder';
-    throw new InputError(`${root}: ${fault}${didYouMean(basename(root), runsBeside(root), dirname(root))}`);
+  try {
+    accessSync(path, constants.R_OK);
+  } catch (error) {
+    throw noRunFolder(root, path, error);
   }
   const config = readJson(path, configSchema);
   const { select } = config.settings;
@@ -330,10 +331,18 @@ function initialFiles(
   ];
 }
 
+/** The error for a folder whose config.json cannot be opened: it may be there and closed, or the folder another one. */
+function noRunFolder(root: string, config: string, error: unknown): unknown {
+  const { code } = error as NodeJS.ErrnoException;
+  if (code !== 'ENOENT' && code !== 'ENOTDIR') return readFault(error, config);
+  const fault = existsSync(root) ? 'is no run folder (it has no config.json)' : 'no such run folder';
+  return new InputError(`${root}: ${fault}${didYouMean(basename(root), runsBeside(root), dirname(root))}`);
+}
+
 function runsBeside(root: string): string[] {
   try {
-    const entries = readdirSync(dirname(root), { withFileTypes: true });
-    return entries.filter((entry) => entry.isDirectory() && !entry.name.startsWith('.')).map((entry) => entry.name);
+    const names = readdirSync(dirname(root)).filter((name) => name !== basename(root) && !name.startsWith('.'));
+    return names.filter((name) => existsSync(join(dirname(root), name, 'config.json')));
   } catch {
     return [];
   }

@@ -6,6 +6,7 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { appendDurably, writeDurably } from '../disk/durableFile.js';
+import { readFault } from '../disk/fileFault.js';
 import { InputError } from '../errors.js';
 import type { QuantizerRow, SizesRow } from '../program/quantizerReport.js';
 
@@ -127,6 +128,6 @@ function readText(path: string): string {
   try {
     return readFileSync(path, 'utf8');
   } catch (error) {
-    throw new InputError(`${path}: cannot be read (${(error as NodeJS.ErrnoException).code}); is this a run folder?`);
+    throw readFault(error, path);
   }
 }

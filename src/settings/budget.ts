@@ -1,4 +1,4 @@
-/** What a budget allows. */
+/** Budgets: whether there is one, and whether sizes are within it. */
 
 import type { ActivationType } from '../quant/index.js';
 import type { Experiment } from './experiment.js';

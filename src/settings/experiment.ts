@@ -110,7 +110,7 @@ export interface Experiment {
   readonly device: 'auto' | 'cpu' | 'gpu' | 'reference';
   /** `null`: as many as the machine has. */
   readonly threads: number | null;
-  /** Of convolutions' operands on a GPU's matrix units. */
+  /** The precision of convolutions' operands on a GPU's matrix units. */
   readonly matmulPrecision: 'auto' | 'float16' | 'float16x2' | 'float32';
   /** The folder that run folders go to. */
   readonly out: string;
@@ -122,7 +122,7 @@ export interface Experiment {
   readonly settings: Settings;
   /** Where each key that was given stands. */
   readonly sources: ReadonlyMap<string, SettingSource>;
-  /** What the command line gave, under the keys of the .cfg. */
+  /** The options of the command line, under the keys of the .cfg. */
   readonly overrides: ReadonlyMap<string, string>;
 }
 

@@ -1,4 +1,4 @@
-/** What the sections of a .cfg file train, a row each: the table behind `mpdnn experiments`. */
+/** The sections of a .cfg file, a row each that tells what they train: the table behind `mpdnn experiments`. */
 import { parameterNames } from '../quant/index.js';
 import { type ConfigFile, defaultSection } from './configFile.js';
 import { type Experiment, type Overrides, resolveExperiment } from './experiment.js';

@@ -1,5 +1,5 @@
 /**
- * What one key means for another: the defaults that depend on other keys, and the combinations that make no sense.
+ * The meaning of one key for another: the defaults that depend on other keys, and the combinations that make no sense.
  */
 import { parseDataSpec } from '../data/dataSpec.js';
 import type { InputError } from '../errors.js';
@@ -132,7 +132,7 @@ function checkSolver(settings: Settings, fail: Fail): void {
   }
 }
 
-/** What is done to images, and whether they can be streamed. */
+/** Checks the treatment of images, and whether they can be streamed. */
 function checkImages(settings: Settings, fail: Fail): void {
   const { augment, augment_shift: shift, augment_mirror: mirror, stream, data } = settings;
   const isFolder = parseDataSpec(data).kind === 'images';

@@ -4,7 +4,7 @@
  */
 
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import sharp from 'sharp';
@@ -50,6 +50,10 @@ beforeAll(async () => {
   write('ownWeights.cfg', '[A]\nweightfile = B/params_best.h5\n[BB]\n');
   write('file', 'a file');
   write('noRun/notes.txt', 'no run');
+  write('damaged/config.json', '{');
+  mkdirSync(at('nested/config.json'), { recursive: true });
+  mkdirSync(at('linked'));
+  symlinkSync('config.json', at('linked/config.json'));
   write('runInTheWay/FLOAT/notes.txt', 'no run');
 
   write('cut.tar.gz', gzipSync(Buffer.alloc(5000, 7)).subarray(0, 20));
@@ -110,7 +114,10 @@ describe('the call', () => {
       'Allowed choices are auto, float16, float16x2',
     ],
     ['folder without golden files', ['golden', 'noRun'], 'no golden files'],
-    ['plot of no run', ['plot', 'noRun'], 'is no run folder (it has no config.json)'],
+    ['plot of no run', ['plot', 'noRun'], 'noRun: is no run folder (it has no config.json)\n'],
+    ['a link to itself', ['plot', 'linked'], 'linked/config.json: a link that leads back to itself'],
+    ['a folder for config.json', ['eval', 'nested'], 'nested/config.json: is a folder, a file is wanted'],
+    ['a damaged config.json', ['compare', 'damaged'], 'damaged/config.json: is damaged, it is no JSON ('],
     ['evaluation of no run', ['eval', 'runs/FLOT'], "no such run folder; did you mean 'runs/FLOAT'?"],
   ])('%s', (_, args, message) => expectFault(args, 2, message));
 });

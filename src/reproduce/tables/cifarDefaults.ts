@@ -2,7 +2,7 @@
 
 import type { Table } from '../table.js';
 
-/** What is compared with the paper starts as it did there. */
+/** Runs that are compared with the paper start as they did there. */
 export const publishedStart = { w_stepsize: 'published', a_stepsize: 'published' } as const;
 
 export const cifarDefaults: Pick<Table, 'full' | 'quick' | 'out' | 'publishedEpochs' | 'images'> = {
