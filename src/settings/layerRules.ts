@@ -52,7 +52,7 @@ function parseRule(rule: string, where: string): LayerRule {
   }
   const values = new Map<string, unknown>();
   for (const setting of settings.split(',')) {
-    const [, name = '', value = ''] = /^\s*(.*?)\s*=\s*(.*?)\s*$/.exec(setting) ?? [];
+    const [name = '', value = ''] = (/^([^=]*)=(.*)$/.exec(setting)?.slice(1) ?? []).map((part) => part.trim());
     const key = layerKeys.find((known) => known === name.toLowerCase());
     if (!key) {
       const allowed = `the w_ and a_ keys can be set for single layers${didYouMean(name, layerKeys)}`;

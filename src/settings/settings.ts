@@ -294,7 +294,7 @@ function readDrops(value: string): number[] | null | undefined {
 }
 
 function readNumber(value: string): number | undefined {
-  return /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(value) ? Number(value) : undefined;
+  return /^[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?$/i.test(value) ? Number(value) : undefined;
 }
 
 function within(value: number, min: number, max: number): number | undefined {
