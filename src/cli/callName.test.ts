@@ -10,6 +10,7 @@ it.each([
   ['mpdnn', '/usr/local/bin/mpdnn', { PATH: '/usr/bin:/usr/local/bin' }],
   ['node dist/cli/main.js', '/home/me/net/dist/cli/main.js', { PATH: '/usr/bin' }],
   ['node dist/cli/main.js', '/home/me/net/dist/cli/main.js', { PATH: '/usr/bin', npm_command: 'run-script' }],
+  ['node dist/cli/main.js', '/home/me/net/dist/cli/main.js', { npm_command: 'exec' }],
   ['node /opt/mpdnn/dist/cli/main.js', '/opt/mpdnn/dist/cli/main.js', { PATH: '/usr/bin' }],
   ["node 'my net/main.js'", '/home/me/net/my net/main.js', {}],
 ])('%s', (name, script, env) => {

@@ -12,10 +12,11 @@ interface Call {
 
 /** `npx mpdnn`, `mpdnn` where it lies on the PATH, or `node` and the path of the script, `dist/cli/main.js`. */
 export function callName({ argv: [, script = ''], env, cwd }: Call): string {
-  // npx puts a folder of its own on the PATH.
-  if (env.npm_command === 'exec') return 'npx mpdnn';
+  const isBin = basename(script).replace(/\.cmd$/, '') === 'mpdnn';
+  // npx puts a folder of its own on the PATH. What it starts may start others, which inherit its environment.
+  if (env.npm_command === 'exec' && isBin) return 'npx mpdnn';
   const onPath = (env.PATH ?? '').split(delimiter).some((folder) => folder && resolve(folder) === dirname(script));
-  if (basename(script).replace(/\.cmd$/, '') === 'mpdnn' && onPath) return 'mpdnn';
+  if (isBin && onPath) return 'mpdnn';
   const near = relative(cwd, script);
   return commandWords(['node', near.startsWith('..') ? script : near]);
 }

@@ -43,6 +43,7 @@ describe('a key without effect', () => {
     'recompute_range = true\na_quantize = parametric_fp_b_xmax_relu',
     'a_quantize_linear = on\na_quantize = fp_relu\nshortcut_type = b',
     'budget = penalty',
+    'w_stepsize = published\na_stepsize = published',
   ])('is none where it has one: %j', (body) => expect(section(body)).toBe('no error'));
 
   it('on the command line is refused, whatever makes it idle', () => {

@@ -19,6 +19,7 @@ interface IdleKeys {
   readonly reason: (settings: Settings) => string;
 }
 
+// How quantizers start may be said of a network without any, as `reproduce` says it of all runs of a table.
 const idleKeys: readonly IdleKeys[] = [
   {
     keys: ['image_size'],
@@ -71,13 +72,13 @@ const idleKeys: readonly IdleKeys[] = [
     reason: () => 'without a target: set target_activation_kbytes',
   },
   {
-    keys: settingKeys.filter((key) => /^w_(?!quantize|per_channel)/.test(key)),
+    keys: settingKeys.filter((key) => /^w_(?!quantize|per_channel|stepsize$)/.test(key)),
     because: ['w_quantize', 'layers'],
     areIdle: (settings, layers) => kindsOf('w_quantize', settings, layers).length === 0,
     reason: () => 'where no weight is quantized: set w_quantize',
   },
   {
-    keys: settingKeys.filter((key) => /^a_(?!quantize)/.test(key)),
+    keys: settingKeys.filter((key) => /^a_(?!quantize|stepsize$)/.test(key)),
     because: ['a_quantize', 'layers'],
     areIdle: (settings, layers) => kindsOf('a_quantize', settings, layers).length === 0,
     reason: () => 'where no activation is quantized: set a_quantize',
