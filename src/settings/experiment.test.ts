@@ -46,7 +46,7 @@ describe("keys of one's own", () => {
 });
 
 describe('defaults', () => {
-  it('are those of the published experiments', () => {
+  it('are those of the published experiments, but for pixels, which lie on a grid', () => {
     const { network, data, training, weights, activations, budget } = experiment('');
     expect(network).toEqual({
       model: 'resnet20',
@@ -56,7 +56,13 @@ describe('defaults', () => {
       widthMultiplier: 1,
     });
     expect(data).toMatchObject({ source: { kind: 'cifar10' }, augmentShift: 4, augmentMirror: true });
-    expect(data).toMatchObject({ mean: [0.5], std: [0.5], limitTrain: null, validationSplit: 0, imageSize: null });
+    expect(data).toMatchObject({
+      mean: [128 / 255],
+      std: [128 / 255],
+      limitTrain: null,
+      validationSplit: 0,
+      imageSize: null,
+    });
     expect(training).toEqual({
       epochs: 160,
       batchSize: 128,
@@ -270,6 +276,16 @@ it('comes back from the settings that config.json keeps', () => {
     const back = experimentFromSettings('A', 'config.json', JSON.parse(JSON.stringify(settings)));
     expect(back).toMatchObject({ ...rest, settings });
   }
+});
+
+it.each([
+  ['', 128 / 255, 128 / 255],
+  ['normalise = shift', 128 / 255, 128 / 255],
+  ['normalise = symmetric', 0.5, 0.5],
+  ['mean = 0.4', 0.4, 0.5],
+  ['std = 0.25', 0.5, 0.25],
+])('normalises pixels: %j', (body, mean, std) => {
+  expect(experiment(body).data).toMatchObject({ mean: [mean], std: [std] });
 });
 
 it('gives the limits of every learned value', () => {

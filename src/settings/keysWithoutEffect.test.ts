@@ -20,6 +20,10 @@ describe('a key without effect', () => {
     ['image_size = 64', 'a.cfg:3: [A] image_size = 64: has no effect with data = cifar10, whose images have a size of'],
     ['image_size = 64\ndata = synthetic', 'has no effect with data = synthetic'],
     ['image_size = 64\ndata = mnist:x', 'has no effect with data = mnist:x'],
+    [
+      'normalise = shift\nmean = 0.4',
+      'normalise = shift: has no effect beside mean = 0.4 and std = 0.5: give either it or those two',
+    ],
     ['momentum = 0.8\noptimizer = adam', 'momentum = 0.8: has no effect with optimizer = adam'],
     ['budget = guaranteed', 'budget = guaranteed: has no effect without a target: set target_weight_kbytes'],
     ['decode_threads = 3', 'has no effect with data = cifar10: nothing is streamed'],
@@ -56,6 +60,8 @@ describe('a key without effect', () => {
   it('is let pass where it comes along from further away than what makes it idle', () => {
     expect(fault('[DEFAULT]\nmomentum = 0.8\nimage_size = 64\n[A]\noptimizer = adam\n')).toBe('no error');
     expect(section('momentum = 0.8', { optimizer: 'adam' })).toBe('no error');
+    expect(fault('[DEFAULT]\nnormalise = symmetric\n[A]\nmean = 0.4\n')).toBe('no error');
+    expect(section('normalise = symmetric', { mean: '0.4' })).toBe('no error');
     expect(section('data = images:x\nimage_size = 64', { data: 'synthetic' })).toBe('no error');
     const { settings } = resolveExperiment(parseConfig('[A]\noptimizer = adam\n', 'a.cfg'), 'A');
     expect(experimentFromSettings('A', 'config.json', settings).settings).toEqual(settings);

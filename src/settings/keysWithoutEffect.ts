@@ -4,7 +4,7 @@
  */
 import { parseDataSpec } from '../data/dataSpec.js';
 import type { LayerRule } from './layerRules.js';
-import type { Fail, Settings } from './settingRules.js';
+import { type Fail, normalisations, type Settings } from './settingRules.js';
 import { type SettingKey, settingKeys } from './settings.js';
 
 /** How closely a key is given: by the file's [DEFAULT] or a run's config.json, by the section itself, by the call. */
@@ -33,6 +33,13 @@ const idleKeys: readonly IdleKeys[] = [
     areIdle: ({ data, stream }) => !isFolder(data) || stream === false,
     reason: ({ data, stream }) =>
       `with ${isFolder(data) ? `stream = ${stream}` : `data = ${data}`}: nothing is streamed`,
+  },
+  {
+    keys: ['normalise'],
+    because: ['mean', 'std'],
+    areIdle: ({ normalise, mean, std }) =>
+      normalise !== null && [...mean, ...std].some((value) => value !== normalisations[normalise]),
+    reason: ({ mean, std }) => `beside mean = ${mean} and std = ${std}: give either it or those two`,
   },
   {
     keys: ['scale_layer'],

@@ -6,12 +6,12 @@ import type { InputError } from '../errors.js';
 import { kindNamed, parameterNames } from '../quant/index.js';
 import type { LayerRule } from './layerRules.js';
 import { prefixOf, type QuantizedPart, quantizerSettings } from './quantizerSettings.js';
-import type { ModelName, ReadSettings, SettingKey } from './settings.js';
+import type { ModelName, normalisationNames, ReadSettings, SettingKey } from './settings.js';
 
 /** Every key with its final value, as config.json keeps them: the defaults that depend on other keys are filled in. */
 export type Settings = Omit<
   ReadSettings,
-  'model' | 'num_layers' | 'validation_split' | 'augment_shift' | 'augment_mirror' | 'recompute_range'
+  'model' | 'num_layers' | 'validation_split' | 'augment_shift' | 'augment_mirror' | 'mean' | 'std' | 'recompute_range'
 > & {
   readonly model: ModelName;
   /** `null` for models that have one depth only. */
@@ -21,6 +21,8 @@ export type Settings = Omit<
   readonly validation_split: number | null;
   readonly augment_shift: number;
   readonly augment_mirror: boolean;
+  readonly mean: readonly number[];
+  readonly std: readonly number[];
   readonly recompute_range: boolean;
 };
 
@@ -40,6 +42,7 @@ export function complete(read: ReadSettings): Settings {
     validation_split: read.select === 'validation' ? read.validation_split : (read.validation_split ?? 0),
     augment_shift: read.augment_shift ?? (read.augment === 'shift' ? 4 : 0),
     augment_mirror: read.augment_mirror ?? (read.augment !== 'none' && keepsClassMirrored(read.data)),
+    ...pixelNumbers(read),
     // A size that is promised has to be that of the levels in use; as published it is not.
     recompute_range: read.recompute_range ?? (read.budget === 'guaranteed' && hasTarget(read)),
     // Only files are scaled. Crops of any image have to have one size; 224 is the usual one.
@@ -49,6 +52,18 @@ export function complete(read: ReadSettings): Settings {
 
 function hasTarget(read: ReadSettings): boolean {
   return read.target_weight_kbytes > 0 || read.target_activation_kbytes > 0;
+}
+
+/** Both `mean` and `std` of the named normalisations. */
+export const normalisations = { shift: 128 / 255, symmetric: 0.5 } as const satisfies Record<
+  (typeof normalisationNames)[number],
+  number
+>;
+
+function pixelNumbers({ normalise, mean, std }: ReadSettings): Pick<Settings, 'mean' | 'std'> {
+  // One that is given alone goes with the other's published value.
+  const fallback = [mean || std ? normalisations.symmetric : normalisations[normalise ?? 'shift']];
+  return { mean: mean ?? fallback, std: std ?? fallback };
 }
 
 /** The published 80 and 120 of 160 epochs, for any number of epochs: after a half and after three quarters. */

@@ -24,6 +24,9 @@ export const modelNames = [
 const unlistedModels = ['tiny'] as const;
 export type ModelName = (typeof modelNames | typeof unlistedModels)[number];
 
+/** `shift` makes (p − 128)/128 of a byte p, multiples of 2⁻⁷; `symmetric` p/127.5 − 1, as published. */
+export const normalisationNames = ['shift', 'symmetric'] as const;
+
 const on = ['true', 'yes', 'on', '1'];
 const off = ['false', 'no', 'off', '0'];
 
@@ -100,8 +103,9 @@ export const settingsTable = {
   augment: key('shift', choice(['shift', 'resized_crop', 'none'])),
   augment_shift: key('auto', optional(integer(0, 64), 'auto')),
   augment_mirror: key('auto', optional(flag, 'auto')),
-  mean: key('0.5', perChannel(0, 1)),
-  std: key('0.5', perChannel(0.001, 1)),
+  normalise: key('auto', optional(choice(normalisationNames), 'auto')),
+  mean: key('auto', optional(perChannel(0, 1), 'auto')),
+  std: key('auto', optional(perChannel(0.001, 1), 'auto')),
   stream: key('auto', optional(flag, 'auto')),
   decode_threads: key('auto', optional(integer(1, 1024), 'auto')),
 

@@ -4,7 +4,17 @@ import { settingsDifference } from './settingsDifference.js';
 
 const { settings } = experimentFromSettings('A', 'a.cfg', {});
 /** What says only where a run happens, or with what it began. */
-const free = ['out', 'name', 'resume', 'checkpoint_minutes', 'threads', 'decode_threads', 'device', 'weightfile'];
+const free = [
+  'out',
+  'name',
+  'resume',
+  'checkpoint_minutes',
+  'threads',
+  'decode_threads',
+  'device',
+  'weightfile',
+  'normalise',
+];
 
 it('is nothing between equal settings', () => {
   expect(settingsDifference(settings, settings)).toBe(null);

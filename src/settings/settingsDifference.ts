@@ -12,6 +12,8 @@ const free: readonly string[] = [
   'decode_threads',
   'device',
   'weightfile',
+  // What it means stands in mean and std.
+  'normalise',
 ];
 
 /**
