@@ -9,7 +9,7 @@ interface DeviceEntry {
   /** Optional features of a GPU that the engine uses. */
   readonly features: readonly string[];
   readonly isUsable: boolean;
-  /** Whether `--device auto` takes it. */
+  /** True where `--device auto` takes it. */
   readonly isAuto: boolean;
 }
 

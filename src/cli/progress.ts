@@ -113,7 +113,7 @@ function shortEpochLine(report: EpochReport, frame: ProgressFrame): string {
     .join('  ');
 }
 
-/** Whether the epoch ended inside the budget; nothing without one. */
+/** The word for an epoch inside or outside of the budget; empty without one. */
 function budgetWord({ obeysBudget }: EpochReport, { weightKbytes, activationKbytes }: BudgetTargets): string {
   if (weightKbytes <= 0 && activationKbytes <= 0) return '';
   return obeysBudget ? 'inside' : 'outside';

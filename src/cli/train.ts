@@ -111,7 +111,7 @@ async function trainExperiment(
   });
 }
 
-/** Whether pictures could be drawn; a line says which package they lack if not. */
+/** Draws pictures and tells whether it could; if not, a line says which package they lack. */
 async function draw(root: string, line: (text: string) => void): Promise<boolean> {
   const { plotRun } = await import('../report/index.js');
   try {

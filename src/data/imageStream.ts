@@ -3,7 +3,8 @@
  * bytes, an `ImageStream` is to files. At most `batchesAhead` batches of decoded images are in memory, and as many on
  * their way here.
  *
- * Nothing here is random or depends on timing: which image, which crop and which place in a batch are the batch table's.
+ * Nothing here is random or depends on timing: which image, which crop and which place in a batch are the batch
+ * table's.
  */
 import type { BatchTable } from './batches.js';
 import { evaluationCrop, type Region, type Size } from './crops.js';
@@ -21,7 +22,7 @@ export interface ImageFile {
 }
 
 /**
- * What is made of an image:
+ * The square that is made of an image:
  *
  * - `fill`: upright (EXIF) and in sRGB (ICC), scaled to fill a square, the overhang cropped evenly; or, without `side`,
  *   in its own size.
@@ -41,7 +42,10 @@ export type Framing =
 export interface Decoders {
   /** Images decoded at a time. */
   readonly threads: number;
-  /** What the header of a file says. Rejects with an `InputError` that names a file without a sound header. */
+  /**
+   * Reads width and height from the header of a file. Rejects with an `InputError` that names a file without a sound
+   * header.
+   */
   measure(file: string): Promise<Size>;
   /**
    * Fills `target` with the RGB bytes of an image. Images are begun in the order in which they are asked for. Rejects
@@ -72,7 +76,7 @@ export function isStream(images: Images): images is ImageStream {
   return 'files' in images;
 }
 
-/** What random crops are cut from: [count, 2], width and height. */
+/** Sizes of the images from which random crops are cut: [count, 2], width and height. */
 export function sizesOf(images: Images): Int32Array {
   if (!isStream(images) || !images.sizes) throw new Error('random crops need the sizes of streamed images');
   return images.sizes;

@@ -1,4 +1,4 @@
-/** What a slow load reports: a task in words, and how much of it is done (images or bytes). */
+/** The report of a slow load: a task in words, and how much of it is done (images or bytes). */
 export interface Progress {
   readonly task: string;
   readonly done: number;

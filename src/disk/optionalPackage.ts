@@ -2,7 +2,7 @@
 
 import { MissingPackage } from '../errors.js';
 
-/** What `load` imports of the package. Throws a `MissingPackage` that says how to install it where it is not there. */
+/** Imports a package by `load`. Throws a `MissingPackage` that says how to install it where it is not there. */
 export async function loadOptional<T>(name: string, purpose: string, load: () => Promise<T>): Promise<T> {
   try {
     return await load();

@@ -1,4 +1,4 @@
-/** Whether a process of this number runs on this machine, ours or somebody else's. */
+/** Tells whether a process of this number runs on this machine, ours or somebody else's. */
 export function processExists(pid: number): boolean {
   try {
     process.kill(pid, 0);

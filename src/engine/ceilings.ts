@@ -1,6 +1,6 @@
 /**
- * What an engine attains at best on this machine, as a measure for the kernels of a network: its own plain matrix product
- * (a convolution of one tap) and its own sum of two vectors.
+ * The most that an engine attains on this machine, as a measure for the kernels of a network: its own plain matrix
+ * product (a convolution of one tap) and its own sum of two vectors.
  */
 
 import { Graph } from '../graph/graph.js';
@@ -12,7 +12,7 @@ import { makePlan } from '../passes/planning.js';
 import type { Engine } from './engine.js';
 
 export interface Ceilings {
-  /** Of a product of two square matrices. */
+  /** The speed of a product of two square matrices. */
   readonly flopsPerSecond: number;
   /** Two vectors read and one written: by the bytes of all three, which caches hold up to some size. */
   readonly memory: readonly { readonly bytes: number; readonly bytesPerSecond: number }[];
@@ -46,7 +46,7 @@ interface Measurement {
   readonly seconds: number;
 }
 
-/** Of one plan after another until one takes long enough. */
+/** Times one plan after another until one takes long enough. */
 async function measure(engine: Engine, plans: readonly Plan[]): Promise<Measurement[]> {
   const found: Measurement[] = [];
   for (const plan of plans) {

@@ -23,7 +23,7 @@ export interface Engine {
 export interface ProfileEntry {
   readonly phase: string;
   readonly node: AnyNode;
-  /** What tells it from others of the same node: a kernel, a tensor. */
+  /** Mark that tells it from others of the same node: a kernel, a tensor. */
   readonly label: string;
   readonly ms: number;
 }

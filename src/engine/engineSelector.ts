@@ -7,13 +7,15 @@ import { type MatmulPrecision, withoutEffect } from './matmulPrecision.js';
 export type Device = 'auto' | 'cpu' | 'gpu' | 'reference';
 
 export interface EngineOptions {
-  /** Of the CPU engine; as many as can compute at a time by default. */
+  /** Threads of the CPU engine; as many as can compute at a time by default. */
   readonly threads?: number | undefined;
   /** Time every call. */
   readonly profile?: boolean | undefined;
-  /** Of the GPU engine in Node: where it keeps the tiles it found fastest on this adapter; without it tiles are fixed. */
+  /**
+   * File in which the GPU engine in Node keeps the tiles it found fastest on this adapter; without it tiles are fixed.
+   */
   readonly tuningFile?: string | undefined;
-  /** Of the operands of convolutions on a GPU's matrix units; the other engines have none. */
+  /** Precision of the operands of convolutions on a GPU's matrix units; the other engines have none. */
   readonly matmulPrecision?: MatmulPrecision | undefined;
 }
 
@@ -24,13 +26,13 @@ export interface EnginesHere {
   cpu(options: EngineOptions): Promise<Engine>;
   /** Rejects with an `InputError` if there is no GPU, or none but software where that will not do. */
   gpu(options: EngineOptions & { readonly allowSoftware: boolean }): Promise<Engine>;
-  /** Whether looking for a GPU can find one, without loading any driver: that takes time and may write to stderr. */
+  /** Tells whether looking for a GPU can find one; loads no driver, which would take time and may write to stderr. */
   mayHaveGpu(): Promise<boolean>;
 }
 
 /**
- * `auto` takes a GPU where there is a real one, else the CPU; `gpu` takes any adapter there is, one that computes on the
- * CPU too: its description says so.
+ * `auto` takes a GPU where there is a real one, else the CPU; `gpu` takes any adapter there is, one that computes on
+ * the CPU too: its description says so.
  */
 export function engineSelector(here: EnginesHere): SelectEngine {
   const cpu = async (options: EngineOptions) => withoutMatrixUnits(await here.cpu(options), options);

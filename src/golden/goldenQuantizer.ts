@@ -1,4 +1,6 @@
-/** Quantizers as the golden files write them: a kind with `_relu` behind unsigned ones, limits `<name>_min` and `_max`. */
+/**
+ * Quantizers as the golden files write them: a kind with `_relu` behind unsigned ones, limits `<name>_min` and `_max`.
+ */
 
 import { z } from 'zod';
 import {
@@ -52,7 +54,7 @@ export function goldenQuantizer(
   };
 }
 
-/** What stands for (p0, p1) in named numbers; zeros for fixed kinds, NaN for what is missing. */
+/** The pair (p0, p1) from named numbers; zeros for fixed kinds, NaN for what is missing. */
 export function learnedPair(kind: QuantizerKind, values: NamedNumbers): [number, number] {
   const [first, second] = parameterNames(kind);
   return first && second ? [values[first] ?? Number.NaN, values[second] ?? Number.NaN] : [0, 0];

@@ -1,4 +1,4 @@
-/** What a built network consists of, read off its evaluation phase: layers with weights, and activations, in order. */
+/** The parts of a built network, read off its evaluation phase: layers with weights, and activations, in order. */
 
 import { dimension, type Tensor } from '../graph/index.js';
 import { borderShape, STORAGE } from '../nn/index.js';

@@ -53,7 +53,9 @@ interface Row {
 
 type Lambdas = readonly [weight: number, activation: number];
 
-/** The phase runs with the weight penalty alone, with the activation penalty alone, and with the lambdas of the case. */
+/**
+ * The phase runs with the weight penalty alone, with the activation penalty alone, and with the lambdas of the case.
+ */
 const PASSES = ['loss2_grads', 'loss3_grads', 'total_grads'] as const;
 
 function lambdasOf(pass: (typeof PASSES)[number], { lambda2, lambda3 }: Case): Lambdas {
@@ -222,7 +224,7 @@ function compareSizes(
   tally.near('total penalty', total, expected.total_penalty, lambda2 * tolerance2 + lambda3 * tolerance3);
 }
 
-/** Of (size − target)², of which float32 rounds the target: the excess times the sum of both. */
+/** The terms of (size − target)², of which float32 rounds the target: the excess times the sum of both. */
 function absoluteTerms(loss: number, kbytes: number): number {
   const excess = Math.sqrt(loss);
   return excess * (2 * kbytes - excess);

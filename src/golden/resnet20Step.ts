@@ -84,7 +84,7 @@ async function checkAdam(
   }
 }
 
-/** What is known before any step: bits, effective ranges, fixed pairs. */
+/** Checks the facts known before any step: bits, effective ranges, fixed pairs. */
 function checkStart(tally: Tally, golden: StepConfig, program: TrainingProgram): void {
   const { variables } = program;
   const { step0, params, fixed_weight_quantizers, fixed_activation_quantizer } = golden;

@@ -11,7 +11,7 @@ export interface FileReport {
   readonly worst: number;
   /** Case, quantity, its value and what it had to be. */
   readonly firstFailure?: string;
-  /** What was not checked, and why. */
+  /** Checks that were left out, and why. */
   readonly skipped: readonly string[];
 }
 

@@ -31,21 +31,21 @@ export function tolerancesOf(engine: Engine): Tolerances {
 
 /** Tolerances of numbers of a training run. */
 export interface RunTolerances {
-  /** Of logits, relative to the largest. */
+  /** Tolerance of logits, relative to the largest. */
   readonly logits: number;
-  /** Of the cross-entropy, relative. */
+  /** Tolerance of the cross-entropy, relative. */
   readonly loss: number;
-  /** Of the size penalties where the sizes agree, relative. */
+  /** Tolerance of the size penalties where the sizes agree, relative. */
   readonly penalty: number;
-  /** Of gradients, relative to the norm of their tensor. */
+  /** Tolerance of gradients, relative to the norm of their tensor. */
   readonly gradient: number;
-  /** Of batch and running moments, relative to variance and standard deviation. */
+  /** Tolerance of batch and running moments, relative to variance and standard deviation. */
   readonly moments: number;
-  /** Of the values of quantizers, relative. */
+  /** Tolerance of the values of quantizers, relative. */
   readonly quantizers: number;
-  /** Of all other learned tensors, relative to their norm. */
+  /** Tolerance of all other learned tensors, relative to their norm. */
   readonly parameters: number;
-  /** Of sizes in kB, relative, and of the bits of a tensor. */
+  /** Tolerance of sizes in kB, relative, and of the bits of a tensor. */
   readonly kbytes: number;
   readonly bits: number;
 }
@@ -67,10 +67,12 @@ const exactRun: RunTolerances = {
   bits: 0,
 };
 
-/** What the files say of their own program run in float32: the largest over all configurations, relative. */
+/**
+ * Deviations that the files give of their own program run in float32: the largest over all configurations, relative.
+ */
 export interface Float32Deviation {
   readonly gradient: number;
-  /** Of the cross-entropy after three steps. */
+  /** Deviation of the cross-entropy after three steps. */
   readonly loss: number;
 }
 

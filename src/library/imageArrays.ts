@@ -11,7 +11,7 @@ export interface LabelledImages {
   readonly labels: ArrayLike<number>;
 }
 
-/** What all images of a network have in common. */
+/** The shape that all images of a network have in common. */
 export interface ImageShape {
   readonly height: number;
   readonly width: number;

@@ -5,8 +5,8 @@ import { readConfigFile } from '../settings/readConfigFile.js';
 import { ofFiles, type TrainingSettings } from './train.js';
 
 /**
- * What a section of a .cfg file says, [DEFAULT] included, but for where images, weights and runs lie: to be trained as
- * it is or with other values. Files that come with the package are found by name.
+ * The keys and values of a section of a .cfg file, [DEFAULT] included, but for where images, weights and runs lie: to
+ * be trained as it is or with other values. Files that come with the package are found by name.
  *
  * @throws InputError if there is no such file or section, or if it has a fault
  * @example sectionSettings('train_resnet_quant_fp', 'PARAMETRIC_FP_WQ_DELTA_XMAX').w_quantize // 'parametric_fp_d_xmax'

@@ -38,7 +38,7 @@ export interface TrainingOptions {
   readonly settings?: TrainingSettings;
   /** The bytes of a file of parameters to start from. */
   readonly weights?: Uint8Array;
-  /** What `onCheckpoint` or an aborted call gave: goes on there, to the bits of a run that never stopped. */
+  /** A checkpoint of `onCheckpoint` or an aborted call: goes on there, to the bits of a run that never stopped. */
   readonly resume?: Uint8Array;
   /** Ends the run between two steps; the result is then not finished. */
   readonly signal?: AbortSignal;
@@ -52,9 +52,11 @@ export interface TrainingOptions {
 }
 
 export interface TrainingResult {
-  /** Whether the last epoch is over; if not, `checkpoint` is where to go on. */
+  /** True when the last epoch is over; if not, `checkpoint` is where to go on. */
   readonly finished: boolean;
-  /** The best parameters: the bytes of the file that the command line writes. `null` before an epoch obeys the budget. */
+  /**
+   * The best parameters: the bytes of the file that the command line writes. `null` before an epoch obeys the budget.
+   */
   readonly parameters: Uint8Array | null;
   /** Those of the last finished epoch. */
   readonly lastParameters: Uint8Array | null;

@@ -129,8 +129,8 @@ export function nonlinearity(network: Network, x: Tensor, name: string, float: '
 }
 
 /**
- * The output of a layer, or of a sum, without a ReLU that is kept in memory; with a signed quantizer where such outputs are
- * quantized. `name`: scope of the output.
+ * The output of a layer, or of a sum, without a ReLU that is kept in memory; with a signed quantizer where such outputs
+ * are quantized. `name`: scope of the output.
  */
 export function linearOutput(network: Network, x: Tensor, name: string): Tensor {
   return quantizedActivation(network, x, name, 'linear', network.linear ?? null, () => x);
@@ -261,7 +261,7 @@ interface QuantizedTensor {
   readonly startsFrom?: string;
 }
 
-/** Whether a file's values of this weight decide as published where its quantizer starts. */
+/** Tells whether a file's values of this weight decide as published where its quantizer starts. */
 function followsFile(variables: Variables, { stepSize }: QuantizerSettings, weight: string): boolean {
   return stepSize === 'published' && variables.given(weight) !== undefined;
 }

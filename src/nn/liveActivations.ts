@@ -2,10 +2,10 @@
  * Which activations a device holds at once when it runs the network image by image: the sets of tensors behind the peak
  * of activation memory.
  *
- * The layers run in the order of the graph. An element-wise operation is done by the layer whose output it reads, on the
- * way to memory; so a tensor is stored if something with a window (convolution, pooling, classifier) reads it, or more
- * than one operation does. While a layer runs, memory holds what it reads, what it writes (nothing is overwritten while
- * it is read, since widths differ), and what later layers still need, such as a shortcut.
+ * The layers run in the order of the graph. An element-wise operation is done by the layer whose output it reads, on
+ * the way to memory; so a tensor is stored if something with a window (convolution, pooling, classifier) reads it, or
+ * more than one operation does. While a layer runs, memory holds what it reads, what it writes (nothing is overwritten
+ * while it is read, since widths differ), and what later layers still need, such as a shortcut.
  *
  * Stored tensors have the width of their quantizer; what keeps values of its operand, as a maximum does, keeps their
  * width. Images are bytes, or as wide as their quantizer. Anything else, the averages of the last layer and the logits
@@ -52,7 +52,7 @@ function storedTensors(graph: Graph, images: Tensor, logits: Tensor): Stored[] {
   const widths = new Map<Tensor, Width>([[images, { bits: byteBits }]]);
   // Images that only a quantizer reads are quantized on their way to memory.
   const areStored = isReadFromMemory(graph, images);
-  /** What has to be read to compute a tensor. */
+  /** The tensors that have to be read to compute a tensor. */
   const sources = new Map<Tensor, readonly Tensor[]>([[images, areStored ? [images] : []]]);
   const stored: Stored[] = areStored ? [{ tensor: images, width: { bits: byteBits }, reads: [] }] : [];
   for (const node of graph.nodes) {

@@ -1,6 +1,6 @@
 /**
- * What a network learns: parameters, running moments and quantizers, each a view of one of a few long vectors, so that
- * an update is one call over a vector and a checkpoint a list of named views.
+ * Everything that a network learns: parameters, running moments and quantizers, each a view of one of a few long
+ * vectors, so that an update is one call over a vector and a checkpoint a list of named views.
  *
  * The layers ask for their variables by name; the first request creates them with start values, later ones (the same
  * network built for evaluation) get the same views.
@@ -17,8 +17,8 @@ import { STORAGE } from './storages.js';
 const ALIGNMENT = 16;
 
 /**
- * What weight decay may leave alone: γ and β of batch normalisation, biases. Exponents of channels belong to quantizers
- * and never decay, which would pull all channels towards one step.
+ * The groups that weight decay may leave alone: γ and β of batch normalisation, biases. Exponents of channels belong to
+ * quantizers and never decay, which would pull all channels towards one step.
  */
 export type ParameterGroup = 'weight' | 'bias' | 'bn' | 'exponent';
 
@@ -36,7 +36,7 @@ export interface Variable {
 
 /** Named values in the border layout to start from: another run's parameters. */
 export interface StartingWeights {
-  /** What error messages call it: the file. */
+  /** Its name in error messages: the file. */
   readonly source: string;
   get(name: string): { readonly shape: Shape; readonly values: ArrayLike<number> } | undefined;
 }
@@ -46,7 +46,7 @@ export interface NetworkTensor {
   /** Its own name if it is learned, else the scope whose output it is. */
   readonly name: string;
   readonly role: Quantizer['role'];
-  /** Of activations; null for what is learned. */
+  /** The source of activations; null for learned tensors. */
   readonly source: ActivationSource | null;
   /** Elements; of an activation, those of one image. */
   readonly count: number;
@@ -88,7 +88,7 @@ export class Variables {
     this.starting = starting;
   }
 
-  /** What the file gives for a name; undefined for what starts afresh all the same. */
+  /** The tensor of the file for a name; undefined for one that starts afresh all the same. */
   given(name: string): ReturnType<StartingWeights['get']> {
     return this.startsAfresh(name) ? undefined : this.starting?.get(name);
   }
@@ -98,7 +98,7 @@ export class Variables {
     for (const name of names) this.#fresh.add(name);
   }
 
-  /** Whether a parameter, or a value of its quantizer, starts without the file although that may have it. */
+  /** Tells whether a parameter, or a value of its quantizer, starts without the file although that may have it. */
   startsAfresh(name: string): boolean {
     const parameter = name.replace(/quant\/[^/]+\/[^/]+$/, '');
     return this.#fresh.has(parameter);
@@ -181,7 +181,7 @@ export class Variables {
     this.#tensors.set(name, { name, role, source, count, row: null });
   }
 
-  /** What can be quantized, in the order of the network. */
+  /** The tensors that can be quantized, in the order of the network. */
   get tensors(): readonly NetworkTensor[] {
     return [...this.#tensors.values()];
   }
@@ -205,7 +205,9 @@ export class Variables {
     return this.#byName.get(name);
   }
 
-  /** The storage of a name, of floats unless it exists already; vectors that follow the parameters have their length. */
+  /**
+   * The storage of a name, of floats unless it exists already; vectors that follow the parameters have their length.
+   */
   storage(name: string, length = 0): GrowingStorage {
     const known = this.#storages.get(name);
     if (known) return known;

@@ -1,4 +1,6 @@
-/** What follows a sum, element by element: ReLU, ReLU6 or a quantizer; weights pass a quantizer through the same op. */
+/**
+ * The step behind a sum, element by element: ReLU, ReLU6 or a quantizer; weights pass a quantizer through the same op.
+ */
 
 import type { Graph } from '../graph/graph.js';
 import type { Tensor } from '../graph/tensor.js';

@@ -49,7 +49,7 @@ export function activationFunctions(
   }
 }
 
-/** What is wrong with the row of a quantizer in a table of Q ranges. */
+/** The fault of the row of a quantizer in a table of Q ranges; null for none. */
 export function rowFault(row: number, Q: number): string | null {
   if (Number.isInteger(row) && row >= 0 && row < Q) return null;
   return `the quantizer in row ${row} of ${Q} ranges, right would be a row below ${Q}`;

@@ -1,4 +1,4 @@
-/** What attributes of operations are made of, and the layout of the small vectors that they read and write. */
+/** The parts of attributes of operations, and the layout of the small vectors that they read and write. */
 
 import type { QuantizerCore } from '../quant/index.js';
 
@@ -14,8 +14,8 @@ export interface ChannelQuantization {
 }
 
 /**
- * Positions in the `control` storage (float). The learning rate of Adam carries its bias corrections; `averageWeight` is
- * the weight of a step's values in the moving averages.
+ * Positions in the `control` storage (float). The learning rate of Adam carries its bias corrections; `averageWeight`
+ * is the weight of a step's values in the moving averages.
  */
 export const CONTROL = {
   learningRate: 0,

@@ -1,7 +1,7 @@
 /**
  * Batch normalisation (Ioffe and Szegedy, arXiv 1502.03167), y = act(γ·(x − mean)/√(var + ε) + β + shortcut): the
- * shortcut and the activation are absent when it is built and join it by fusion, so that a layer's elements are read and
- * written once.
+ * shortcut and the activation are absent when it is built and join it by fusion, so that a layer's elements are read
+ * and written once.
  *
  * Backward takes two passes, since the gradient of x needs the sums over the whole batch: the first recomputes the
  * pre-activation, masks the gradient and reduces everything, the second applies the sums.
@@ -127,7 +127,9 @@ export function batchNorm(graph: Graph, x: Tensor, statistics: Tensor, gamma: Te
 
 type Numbers = ArrayLike<number>;
 
-/** What forward and backward pass share: x̂ = (x − mean)/√(var + ε) and z = γ·x̂ + β + shortcut of element i. */
+/**
+ * The values that forward and backward pass share: x̂ = (x − mean)/√(var + ε) and z = γ·x̂ + β + shortcut of element i.
+ */
 function normalised(
   operands: Readonly<Record<'x' | 'statistics' | 'gamma' | 'beta', Numbers>> & { readonly shortcut: Numbers | null },
   C: number,

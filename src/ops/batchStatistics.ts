@@ -1,4 +1,4 @@
-/** What batch normalisation normalises by: mean and 1/√(var + ε) of each channel, of the batch or of running moments. */
+/** The statistics of batch normalisation: mean and 1/√(var + ε) of each channel, of the batch or of running moments. */
 
 import type { Graph } from '../graph/graph.js';
 import { nhwc, type StorageView, type Tensor } from '../graph/tensor.js';

@@ -1,4 +1,4 @@
-/** What may not be left out of an operation does not compile; `npm run typecheck` reads the `@ts-expect-error`s. */
+/** Operations with a part left out, which do not compile; `npm run typecheck` reads the `@ts-expect-error`s. */
 
 import { expect, it } from 'vitest';
 import { lowerings as cpuLowerings } from '../engine/cpu/lowering/index.js';

@@ -1,10 +1,10 @@
 /**
- * What an operation is: everything that engines, passes and networks have to know of it, in one object. Each file of
- * this room defines one operation with its gradients and builds it for a network; `index.ts` lists them all.
+ * The definition of an operation: everything that engines, passes and networks have to know of it, in one object. Each
+ * file of this room defines one operation with its gradients and builds it for a network; `index.ts` lists them all.
  *
  * Operands and results are named, with a pattern each: `'[B,H,W,C]'` is a tensor of floats with four axes,
- * `'int32 [N]'` and `'uint8 [N]'` have other types, a `?` at the end marks what may be absent. A letter is the same size
- * wherever it stands within an operation, a number is itself, and `...S` stands for any axes before the others.
+ * `'int32 [N]'` and `'uint8 [N]'` have other types, a `?` at the end marks what may be absent. A letter is the same
+ * size wherever it stands within an operation, a number is itself, and `...S` stands for any axes before the others.
  */
 
 import type { Graph } from '../graph/graph.js';
@@ -26,7 +26,9 @@ export interface Operation<S extends Signature = Signature, A extends object = o
   readonly attributes: A;
 }
 
-/** Of an operation of any name, `string` in place of a pattern, everything may be absent. */
+/**
+ * The type of an absent tensor. Of an operation of any name, `string` in place of a pattern, everything may be absent.
+ */
 type Absent<P> = string extends P ? null : P extends `${string}?` ? null : never;
 
 type ArrayOf<P> = P extends `int32 ${string}` ? Int32Array : P extends `uint8 ${string}` ? Uint8Array : Float64Array;
@@ -93,7 +95,7 @@ interface Base<T extends Operation> {
   readonly op: string;
   readonly operands: T['signature']['operands'];
   readonly results: T['signature']['results'];
-  /** What is wrong with attributes or sizes, and what would be right; null if nothing is. */
+  /** Finds what is wrong with attributes or sizes, and what would be right; null if nothing is. */
   readonly check?: (
     attributes: T['attributes'],
     sizes: Sizes<T['signature']>,
@@ -106,7 +108,9 @@ interface Base<T extends Operation> {
   readonly overwrites?: { readonly [N in keyof T['results']]?: readonly NameOf<T['operands']>[] };
   /** Operands that are changed in place: state that outlives the step. */
   readonly updates?: readonly NameOf<T['operands']>[];
-  /** A product: the tensor (or its gradient) whose elements are sums over all weights of their channel, and the weights. */
+  /**
+   * A product: the tensor (or its gradient) whose elements are sums over all weights of their channel, and the weights.
+   */
   readonly product?: readonly [
     sums: NameOf<T['operands']> | NameOf<T['results']>,
     weights: NameOf<T['operands']> | NameOf<T['results']>,
@@ -115,7 +119,7 @@ interface Base<T extends Operation> {
   readonly readsInPart?: { readonly [N in keyof T['operands']]?: NameOf<T['results']> };
   /** The optional operand that is added to the first result, in the operation's own last pass. */
   readonly addend?: NameOf<T['operands']>;
-  /** What it means: computes the results in float64, the judge of every other engine. */
+  /** Computes the results in float64: its meaning, and the judge of every other engine. */
   readonly compute: (
     operands: Arrays<T['signature']['operands']>,
     results: Arrays<T['signature']['results']>,
@@ -128,10 +132,12 @@ interface Base<T extends Operation> {
 interface Layer<T extends Operation> {
   readonly gradient: GradientRule<T>;
   /**
-   * Whether a device that runs the network layer by layer does the operation on the way to memory, in the layer whose
-   * output it reads. Else it is a layer of its own and reads stored tensors.
+   * True where a device that runs the network layer by layer does the operation on the way to memory, in the layer
+   * whose output it reads. Else it is a layer of its own and reads stored tensors.
    */
   readonly onTheWay: boolean;
-  /** Where the values of the first result come from: the first operand's, kept or left out; an activation; elsewhere. */
+  /**
+   * Where the values of the first result come from: the first operand's, kept or left out; an activation; elsewhere.
+   */
   readonly values: 'kept' | 'new' | ((attributes: T['attributes']) => Activation | null);
 }

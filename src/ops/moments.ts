@@ -1,4 +1,6 @@
-/** What a convolution may leave beside its result: mean and biased variance of each channel, in two passes. */
+/**
+ * The moments that a convolution may leave beside its result: mean and biased variance of each channel, in two passes.
+ */
 
 import type { Tensor } from '../graph/tensor.js';
 

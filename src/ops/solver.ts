@@ -15,7 +15,7 @@ export interface MutableNumbers {
   [index: number]: number;
 }
 
-/** What a solver keeps between steps; the second moment is Adam's. */
+/** The moments that a solver keeps between steps; the second is Adam's. */
 export interface SolverState {
   readonly velocity: MutableNumbers;
   readonly secondMoment: MutableNumbers | null;
@@ -52,7 +52,7 @@ export function solverStep(
   }
 }
 
-/** What is wrong with the operands of a solver's update. */
+/** The fault of the operands of a solver's update; null for none. */
 export function solverFault(solver: Solver, secondMoment: unknown): string | null {
   return solver.type === 'adam' && !secondMoment ? 'secondMoment is missing, which Adam needs' : null;
 }

@@ -16,7 +16,7 @@ function windowCount(length: number, size: number, { stride, padding }: Window):
   return Math.floor((length + 2 * padding - size) / stride) + 1;
 }
 
-/** What is wrong with a window of K×L on images of H×W. */
+/** The fault of a window of K×L on images of H×W. */
 function windowFault(
   { stride, padding }: Window,
   { H, W, K, L }: { readonly H: number; readonly W: number; readonly K: number; readonly L: number },
@@ -32,7 +32,7 @@ function windowFault(
   return `a window of ${K}×${L} on ${H}×${W} pixels with padding ${padding}, right would be at most ${height}×${width}`;
 }
 
-/** What is wrong with a window that could see nothing but padding. */
+/** The fault of a window that could see nothing but padding; null for none. */
 export function windowSeesImage({ size, padding }: SquareWindow): string | null {
   return padding < size ? null : `padding ${padding}, right would be less than the window's ${size}`;
 }

@@ -2,8 +2,8 @@
  * The memory plan: transient tensors that are never alive together share memory.
  *
  * A tensor is alive from the call that writes it to the last call that reads it. Some calls may write a result over an
- * operand that dies there (`overwrites`). A CPU has one arena; WebGPU, where a dispatch cannot read one part of a buffer and
- * write another, has a few buffers (`bufferLayout.ts`).
+ * operand that dies there (`overwrites`). A CPU has one arena; WebGPU, where a dispatch cannot read one part of a
+ * buffer and write another, has a few buffers (`bufferLayout.ts`).
  */
 
 import { type AnyNode, operandsOf, resultsOf, type Tensors } from '../graph/graph.js';
@@ -81,7 +81,7 @@ export function largestFirst(all: readonly Lifetime[]): Lifetime[] {
   return [...all].sort((a, b) => b.bytes - a.bytes || a.first - b.first);
 }
 
-/** What is free during a life between those placed already, in order; the last gap has no end. */
+/** The gaps that are free during a life between those placed already, in order; the last one has no end. */
 export function gapsDuring(lifetime: Lifetime, placed: readonly Placed[]): Gap[] {
   const rivals = placed.filter((other) => overlap(other.lifetime, lifetime)).sort((a, b) => a.start - b.start);
   const gaps: Gap[] = [];

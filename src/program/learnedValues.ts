@@ -62,7 +62,10 @@ export function quantizerValueName({ name, kind }: Quantizer, parameter: Paramet
   return `${name}/${kind}/${parameter}`;
 }
 
-/** What the optimizer remembers of the learned values, their averages, their caps, and the metrics of the epoch so far. */
+/**
+ * Places of the optimizer's memory of the learned values, their averages, their caps, and the metrics of the epoch so
+ * far.
+ */
 export function optimizerPlaces(program: TrainingProgram): Place[] {
   const inPlan = new Set(program.plan.storages.map(({ name }) => name));
   const learned = learnedPlaces(program);

@@ -27,7 +27,7 @@ export interface NetworkDescription {
   readonly output: string;
   /** In the order in which they run. */
   readonly nodes: readonly NodeDescription[];
-  /** Of every value for one image, NHWC. */
+  /** Shape of every value for one image, NHWC. */
   readonly shapes: Readonly<Record<string, Shape>>;
   /** The tensors of the file that the nodes read, with their shapes there and how the nodes want their axes. */
   readonly parameters: Readonly<Record<string, { readonly shape: Shape; readonly layout: string }>>;

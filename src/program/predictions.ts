@@ -1,6 +1,6 @@
 /** From logits to classes with their probabilities. */
 
-/** What a network makes of an image. */
+/** The answer of a network to an image. */
 export interface Prediction {
   /** The class of the largest logit. */
   readonly class: string;

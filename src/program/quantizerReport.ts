@@ -1,4 +1,4 @@
-/** What the quantizers have learned, in words and numbers: rows of quantizers.csv, sizes, bits by tensor. */
+/** The quantizers as learned, in words and numbers: rows of quantizers.csv, sizes, bits by tensor. */
 
 import type { Variables } from '../nn/index.js';
 import { coreOf, effectiveRange, floatBits, type Quantizer, tableSizes } from '../quant/index.js';
@@ -22,7 +22,7 @@ export interface Sizes {
   readonly weights_kb: number;
   readonly activations_max_kb: number;
   readonly activations_sum_kb: number;
-  /** What a device must hold at once; `null` in rows of older versions. */
+  /** kB that a device must hold at once; `null` in rows of older versions. */
   readonly activations_peak_kb: number | null;
 }
 

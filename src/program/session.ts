@@ -24,7 +24,7 @@ export interface Session {
   useBatch(batch: number): Promise<void>;
   /** Milliseconds so far in which `useBatch` waited for images to be decoded. */
   readonly waitMs: number;
-  /** Of the evaluation set with this index. Rejects if one of its images cannot be decoded. */
+  /** Evaluates the set with this index. Rejects if one of its images cannot be decoded. */
   evaluate(set?: number): Promise<Evaluation>;
 }
 

@@ -11,7 +11,7 @@ import { buildTrainingProgram, type TrainingProgram } from './trainingProgram.js
 
 const quantized = { w_quantize: 'parametric_fp_d_xmax', a_quantize: 'parametric_fp_d_xmax_relu' };
 
-/** What a section with these keys trains, on two 8×8 images that the host writes. */
+/** The program of a section with these keys, on two 8×8 images that the host writes. */
 function build(settings: Readonly<Record<string, unknown>>, starting: StartingWeights | null = null): TrainingProgram {
   const experiment = experimentFromSettings('test', 'test', { batch_size: 2, ...settings });
   const data = { classes: 3, imageShape: [8, 8, 3] as const, trainImages: 2, evaluationImages: 2 };

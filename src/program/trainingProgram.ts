@@ -60,7 +60,7 @@ export interface ProgramOptions {
   readonly budget: Budget;
   readonly solver: Solver;
   readonly weightDecay: number;
-  /** What weight decay leaves alone: groups of parameters, and the quantizers' values. */
+  /** Learned values that weight decay leaves alone: groups of parameters, and the quantizers' values. */
   readonly decayExclude?: readonly (Exclude<ParameterGroup, 'weight' | 'exponent'> | 'quantizers')[];
   /** Learning rate of the quantizers' values relative to that of the parameters; 1 by default. */
   readonly quantizerLearningRateFactor?: number;
@@ -107,7 +107,9 @@ export function buildEvaluationProgram(options: ProgramOptions): TrainingProgram
   return { plan: makePlan({ evaluate: builder.evaluate() }), variables, options: own };
 }
 
-/** The network of a program as it is evaluated, from one normalised image to its logits, before operations are fused. */
+/**
+ * The network of a program as it is evaluated, from one normalised image to its logits, before operations are fused.
+ */
 export function evaluatedForward({ options, variables }: TrainingProgram): {
   readonly graph: Graph;
   readonly images: Tensor;

@@ -16,7 +16,7 @@ export interface MemoryLimit {
 /** Error of a quantizer by its row and bits. */
 export type BitError = (row: number, bits: number) => number;
 
-/** Whether every limit is kept. */
+/** Tells whether every limit is kept. */
 export function keepsLimits(limits: readonly MemoryLimit[], bits: readonly number[]): boolean {
   return limits.every((limit) => missingKbytes(limit, bits) === 0);
 }

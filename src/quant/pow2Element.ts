@@ -45,7 +45,9 @@ function isLow(signed: boolean, xmin: number, a: number): boolean {
   return a < xmin && !isDead(signed, xmin, a);
 }
 
-/** Whether a lies nearer to zero than to xmin on the scale of P2; xmin * SQRT1_2 is exact enough to agree with P2. */
+/**
+ * Tells whether a lies nearer to zero than to xmin on the scale of P2; xmin * SQRT1_2 is exact enough to agree with P2.
+ */
 function isDead(signed: boolean, xmin: number, a: number): boolean {
   return !signed && a < xmin * Math.SQRT1_2;
 }

@@ -28,9 +28,9 @@ export interface ComparedRun {
   readonly activationBits: BitRange | null;
   readonly epochs: number;
   readonly seconds: number;
-  /** Whether any epoch obeyed the budget; always true without one. */
+  /** True where any epoch obeyed the budget, or there is none. */
   readonly obeysBudget: boolean;
-  /** Whether its error was measured on the test images of the first run, as far as the runs tell. */
+  /** True where its error was measured on the test images of the first run, as far as the runs tell. */
   readonly sameImages: boolean;
 }
 

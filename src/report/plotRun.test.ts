@@ -31,7 +31,7 @@ function marks(svg: string, attribute: 'fill' | 'stroke', ...colors: string[]): 
   return colors.reduce((count, color) => count + svg.split(`${attribute}="${color}"`).length - 1, 0);
 }
 
-/** Whether the outermost `width` pixels are white all around, as they are unless something is cut off. */
+/** Tells whether the outermost `width` pixels are white all around, as they are unless something is cut off. */
 async function hasClearBorder(png: string, width: number): Promise<boolean> {
   const { data, info } = await sharp(png).removeAlpha().raw().toBuffer({ resolveWithObject: true });
   for (let y = 0; y < info.height; y++) {

@@ -1,11 +1,11 @@
-/** Whether a run's data are those of now: compared by what `describeData` says of both. */
+/** The comparison of a run's data with those of now, by what `describeData` says of both. */
 
 import { z } from 'zod';
 import type { Images } from '../data/index.js';
 import { InputError } from '../errors.js';
 import type { DataDescription } from '../train/dataDescription.js';
 
-/** What config.json has of it. */
+/** The part of config.json about it. */
 export const dataSchema = z.object({
   classes: z.array(z.string()).readonly(),
   image: z.tuple([z.int(), z.int(), z.int()]).readonly(),

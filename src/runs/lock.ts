@@ -43,7 +43,7 @@ export interface Lock {
 }
 
 export interface LockOptions {
-  /** What the owner does in the folder, for the message to others: `trains`. */
+  /** The work of the owner in the folder, for the message to others: `trains`. */
   readonly does: string;
   /** Takes lines for the user: a lock taken over, or a wait for a sign of life. */
   readonly onLine: (line: string) => void;
@@ -128,7 +128,7 @@ function held(root: string, place: string, self: Owner, made: readonly string[],
   };
 }
 
-/** Whether the lock was free and is now of `self`. */
+/** Takes a free lock for `self`; false if it is not free. */
 function take(place: string, self: Owner, root: string): boolean {
   const aside = `${place}.${self.name}`;
   try {
@@ -156,7 +156,7 @@ function take(place: string, self: Owner, root: string): boolean {
   }
 }
 
-/** Whether the lock of a dead owner is now of `self`: false if another was faster. */
+/** Takes the lock of a dead owner for `self`; false if another was faster. */
 function takeOver(place: string, owner: Owner, self: Owner): boolean {
   // The file keeps its time when it is renamed, and others must not take it for one of a dead owner.
   if (!renew(join(place, owner.name))) return false;

@@ -11,7 +11,7 @@ export const configSchema = z.object({
   cfg: z.string(),
   /** Every key of the .cfg with its final value. */
   settings: z.record(z.string(), z.unknown()),
-  /** Of this program, Node and whatever else decides the numbers. */
+  /** Versions of this program, Node and whatever else decides the numbers. */
   versions: z.record(z.string(), z.string()),
   /** The engine that ran, in words. */
   device: z.string(),

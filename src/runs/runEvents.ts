@@ -1,4 +1,4 @@
-/** What a run tells while it goes on; the command line shows it. */
+/** The events that a run tells while it goes on; the command line shows them. */
 
 import type { PreparationEvents } from '../train/openTraining.js';
 import type { TrainingEvents } from '../train/recorder.js';

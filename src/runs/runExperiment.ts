@@ -137,7 +137,7 @@ function countLine({ train, validation }: ExperimentData): string {
   return `${train.count} images${validation ? `  ${validation.count} more held out to choose by` : ''}`;
 }
 
-/** What config.json keeps of a file of starting weights: its hash tells whether it is still the same. */
+/** The entry of config.json for a file of starting weights: its hash tells whether it is still the same. */
 export function startingWeights(file: string): NonNullable<RunConfig['starting_weights']> {
   return { file, sha256: createHash('sha256').update(readFileSync(file)).digest('hex') };
 }

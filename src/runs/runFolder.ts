@@ -43,7 +43,7 @@ export type { RunConfig } from './runDocuments.js';
 /** The paths of a run folder's files. */
 export interface RunFolder {
   readonly root: string;
-  /** Whether results.csv has the column `test_err`. */
+  /** True where results.csv has the column `test_err`. */
   readonly tested: boolean;
   readonly config: string;
   /** The operations between an image and its logits. */
@@ -73,7 +73,7 @@ export interface RunStart {
   readonly checkpoint: Uint8Array;
 }
 
-/** What one epoch adds to the tables. */
+/** The rows that one epoch adds to the tables. */
 export interface EpochRows {
   readonly results: RunRow;
   readonly trainLoss: number;
@@ -133,9 +133,9 @@ export function checkReplaceable(experiment: Experiment, force: boolean): void {
 }
 
 /**
- * Creates the run folder of an experiment, whose lock the caller holds, with config.json, empty tables and a first checkpoint: whatever happens from
- * then on, the run can be resumed. An existing one is refused, or replaced with `force`. Throws an `InputError` that says
- * so, or that the place cannot be written.
+ * Creates the run folder of an experiment, whose lock the caller holds, with config.json, empty tables and a first
+ * checkpoint: whatever happens from then on, the run can be resumed. An existing one is refused, or replaced with
+ * `force`. Throws an `InputError` that says so, or that the place cannot be written.
  */
 export function createRunFolder(experiment: Experiment, run: RunStart & { readonly force?: boolean }): RunFolder {
   const root = runRoot(experiment);
@@ -184,7 +184,8 @@ export function openRunFolder(root: string): { readonly folder: RunFolder; reado
 
 /**
  * Opens the run folder of an experiment that is to go on. Throws an `InputError` if there is none, or if the experiment
- * is not the one that was interrupted; it may have another number of epochs where that changes none of the earlier ones.
+ * is not the one that was interrupted; it may have another number of epochs where that changes none of the earlier
+ * ones.
  */
 export function resumeRunFolder(experiment: Experiment): { readonly folder: RunFolder; readonly config: RunConfig } {
   const root = runRoot(experiment);
@@ -238,8 +239,8 @@ export function truncateRun(folder: RunFolder, epochs: number): void {
 }
 
 /**
- * Adds an epoch (counted from 1, in `rows.results.iter`) to all tables. Throws an `Error` if results.csv does not end with
- * the epoch before: something else has written to it.
+ * Adds an epoch (counted from 1, in `rows.results.iter`) to all tables. Throws an `Error` if results.csv does not end
+ * with the epoch before: something else has written to it.
  */
 export function appendEpoch(folder: RunFolder, rows: EpochRows): void {
   const epoch = rows.results.iter;

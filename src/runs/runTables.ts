@@ -51,7 +51,7 @@ export const sizesTable = z.object({
   weights_kb: numberCell,
   activations_max_kb: numberCell,
   activations_sum_kb: numberCell,
-  /** What a device must hold at once; empty in tables that older versions began. */
+  /** kB that a device must hold at once; empty in tables that older versions began. */
   activations_peak_kb: optionalNumberCell,
 }) satisfies Table<SizesRow>;
 
@@ -98,8 +98,8 @@ export function readRows<Row extends object>(path: string, table: Table<Row>): R
 
 /**
  * Cuts a table's file back to its rows up to `lastEpoch`, byte for byte as they were: what an interrupted epoch left
- * behind goes; columns that an older version did not write are added, empty. `header` is the line of the table's columns.
- * Returns the epoch of the last row that stays, 0 if none does.
+ * behind goes; columns that an older version did not write are added, empty. `header` is the line of the table's
+ * columns. Returns the epoch of the last row that stays, 0 if none does.
  */
 export function truncateRows(path: string, header: string, lastEpoch: number): number {
   const [old = '', ...lines] = readText(path).split('\n');

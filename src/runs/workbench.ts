@@ -1,6 +1,6 @@
 /**
- * What the runs of one process share: the engine, whose start takes longer than a short run where it is a GPU, and the
- * images of the run before.
+ * Everything that the runs of one process share: the engine, whose start takes longer than a short run where it is a
+ * GPU, and the images of the run before.
  */
 
 import type { Engine } from '../engine/engine.js';

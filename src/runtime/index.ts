@@ -28,9 +28,9 @@ export interface Classification {
 
 export interface DeployedNetwork {
   readonly classes: readonly string[];
-  /** Of an image: height, width, channels. */
+  /** Shape of an image: height, width, channels. */
   readonly inputShape: readonly [height: number, width: number, channels: number];
-  /** What computes. */
+  /** The kernels that compute. */
   readonly kernels: KernelKind | 'plain';
   /** The logits of an image in whole units, and what a unit stands for. */
   readonly unit: number;
@@ -44,7 +44,7 @@ export interface DeployedNetwork {
 }
 
 export interface LoadOptions {
-  /** What messages call the file. */
+  /** The name of the file in messages. */
   readonly source?: string;
   /** Instead of the fastest kernels that are right here. */
   readonly kernels?: KernelKind | 'plain';

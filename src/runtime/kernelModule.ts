@@ -2,7 +2,7 @@
 
 import { relaxedKernels, simdKernels } from './kernelBytes.js';
 
-/** What a module exports; see `kernels/index.ts`. */
+/** The exports of a module; see `kernels/index.ts`. */
 export interface Kernels {
   convolveRow(at: number, row: number, bytes: boolean): void;
   depthwiseRow(at: number, row: number): void;
@@ -43,7 +43,7 @@ export function instantiate(kind: KernelKind, memory: WebAssembly.Memory): Kerne
   return new WebAssembly.Instance(module, { env: { memory } }).exports as unknown as Kernels;
 }
 
-/** Whether relaxed dot products are sums of products: the first compiler of Node 20 gives twice as much. */
+/** Tells whether relaxed dot products are sums of products: the first compiler of Node 20 gives twice as much. */
 function dotsAreRight(kind: KernelKind): boolean {
   const memory = new WebAssembly.Memory({ initial: 1 });
   const kernels = instantiate(kind, memory);

@@ -57,7 +57,7 @@ export function placeTensors(network: IntegerNetwork, kind: KernelKind, allocato
   return places;
 }
 
-/** Whether a product needs the kernel for 32 bits. */
+/** Tells whether a product needs the kernel for 32 bits. */
 export function isWide({ input, weights }: Product): boolean {
   return largest(input) > 32767 || weights.values.some((value) => Math.abs(value) > 32767);
 }

@@ -10,12 +10,12 @@ export function hasBudget({ targetWeightKbytes, targetActivationKbytes }: Experi
   return targetWeightKbytes > 0 || targetActivationKbytes > 0;
 }
 
-/** Whether every epoch shall end inside the targets. */
+/** Tells whether every epoch shall end inside the targets. */
 export function guaranteesBudget(budget: Experiment['budget']): boolean {
   return budget.mode === 'guaranteed' && hasBudget(budget);
 }
 
-/** Whether the sizes are within all targets; without any they always are. */
+/** Tells whether the sizes are within all targets; without any they always are. */
 export function obeysBudget(budget: Experiment['budget'], sizes: Sizes): boolean {
   const { targetWeightKbytes, targetActivationKbytes, targetActivationType } = budget;
   const activations = sizes[`activations_${targetActivationType}_kb`] ?? Number.NaN;

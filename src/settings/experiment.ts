@@ -54,7 +54,7 @@ export interface Experiment {
     /** (x/255 - mean)/std; one number for all channels or one each. */
     readonly mean: readonly number[];
     readonly std: readonly number[];
-    /** Whether images are decoded while training; `null`: if they are too many to be resident, or cropped. */
+    /** True where images are decoded while training; `null`: if they are too many to be resident, or cropped. */
     readonly stream: boolean | null;
     /** Images decoded at a time, `null`: as many as the machine has threads. */
     readonly decodeThreads: number | null;
@@ -134,8 +134,8 @@ interface Entry extends SettingSource {
 }
 
 /**
- * Reads and checks the section `name` (which may be DEFAULT). Throws an `InputError` for the first fault. Overrides that are
- * `shared` hold for many sections: one that has no effect in this one is no fault.
+ * Reads and checks the section `name` (which may be DEFAULT). Throws an `InputError` for the first fault. Overrides
+ * that are `shared` hold for many sections: one that has no effect in this one is no fault.
  */
 export function resolveExperiment(
   file: ConfigFile,

@@ -1,8 +1,8 @@
 /** Patterns for names: `*` stands for any letters, none and slashes too, `?` for exactly one. */
 
 /**
- * Whether the whole of `name` fits `pattern`. Takes at most as many comparisons as the product of the two lengths: a
- * star that turns out to be too short takes one letter more, and only the last star ever has to.
+ * Tells whether the whole of `name` fits `pattern`. Takes at most as many comparisons as the product of the two
+ * lengths: a star that turns out to be too short takes one letter more, and only the last star ever has to.
  */
 export function matchesGlob(pattern: string, name: string): boolean {
   let at = 0;

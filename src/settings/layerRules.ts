@@ -67,7 +67,7 @@ function parseRule(rule: string, where: string): LayerRule {
 
 const layerKeys = settingKeys.filter((key): key is LayerKey => /^[wa]_/.test(key));
 
-/** Whether any tensor may be quantized by these settings, as config.json keeps them too. */
+/** Tells whether any tensor may be quantized by these settings, as config.json keeps them too. */
 export function quantizesAnything({ w_quantize, a_quantize, layers }: Readonly<Record<string, unknown>>): boolean {
   if (w_quantize || a_quantize) return true;
   const rules = parseLayerRules(typeof layers === 'string' ? layers : null, 'layers');
@@ -83,9 +83,9 @@ interface QuantizableTensor {
 }
 
 /**
- * The settings of every tensor of a network, given in its order, but of signed activations only where they are quantized,
- * or could be by `a_quantize_linear` or `a_quantize_input`. Throws an `InputError` for a rule that concerns no
- * tensor, that makes keys contradict each other, or that wants steps for the channels of nothing.
+ * The settings of every tensor of a network, given in its order, but of signed activations only where they are
+ * quantized, or could be by `a_quantize_linear` or `a_quantize_input`. Throws an `InputError` for a rule that concerns
+ * no tensor, that makes keys contradict each other, or that wants steps for the channels of nothing.
  */
 export function resolveLayers(
   { settings, layers }: Pick<Experiment, 'settings' | 'layers'>,
@@ -115,7 +115,7 @@ export function resolveLayers(
   return resolved;
 }
 
-/** Whether tensors of a part count in sizes where they are not quantized. */
+/** Tells whether tensors of a part count in sizes where they are not quantized. */
 function isCounted(part: QuantizedPart, settings: Settings): boolean {
   return part === 'linear' || part === 'input' ? settings[`a_quantize_${part}`] : true;
 }

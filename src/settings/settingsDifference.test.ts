@@ -3,7 +3,7 @@ import { experimentFromSettings } from './experiment.js';
 import { settingsDifference } from './settingsDifference.js';
 
 const { settings } = experimentFromSettings('A', 'a.cfg', {});
-/** What says only where a run happens, or with what it began. */
+/** Keys that say only where a run happens, or with what it began. */
 const free = [
   'out',
   'name',

@@ -1,4 +1,4 @@
-/** Whether two runs compute the same: what their settings differ in, leaving out what says only where a run happens. */
+/** The difference of two runs' settings, leaving out keys that say only where a run happens. */
 
 import type { Settings } from './settingRules.js';
 

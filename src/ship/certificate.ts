@@ -4,12 +4,12 @@
  *
  * The reference output rises with the accumulator (where γ < 0 it falls; the accumulator is negated then), so it is a
  * staircase, known by the first accumulator T of each step. A step is right if M·T + b reaches its threshold and
- * M·(T − 1) + b does not: two bounds on b a step. Of the shifts n = 0, 1, 2 … the first is taken for which the bounds of
- * all steps leave room for b, so that the multiplier is as short as it can be. Nothing is sampled: a channel that has a
- * certificate is right everywhere.
+ * M·(T − 1) + b does not: two bounds on b a step. Of the shifts n = 0, 1, 2 … the first is taken for which the bounds
+ * of all steps leave room for b, so that the multiplier is as short as it can be. Nothing is sampled: a channel that
+ * has a certificate is right everywhere.
  */
 
-/** What a channel has to compute, and how its output is cut into steps. */
+/** The computation of a channel, and how its output is cut into steps. */
 export interface Channel {
   /** Reachable accumulators. */
   readonly lo: number;
@@ -35,7 +35,9 @@ export type Steps =
     }
   | {
       readonly type: 'powers';
-      /** Values behind the first one, ascending, each with the number from which on it is the output, in output steps. */
+      /**
+       * Values behind the first one, ascending, each with the number from which on it is the output, in output steps.
+       */
       readonly boundaries: readonly { readonly value: number; readonly from: number }[];
       readonly outputShift: number;
       readonly addendShift: number;
@@ -75,8 +77,8 @@ interface Staircase {
 }
 
 /**
- * The certified integers of a channel with the smallest shift from `leastShift` on, or null if none of 31 bits are right
- * everywhere.
+ * The certified integers of a channel with the smallest shift from `leastShift` on, or null if none of 31 bits are
+ * right everywhere.
  */
 export function certify(channel: Channel, leastShift = 0): ChannelIntegers | null {
   const staircase = staircaseOf(channel);

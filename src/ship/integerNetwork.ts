@@ -138,7 +138,7 @@ export interface ClassifierLayer {
   /** Pixels that the sum before the classifier is over, since the bias belongs to their mean. */
   readonly biasFactor: number;
   readonly biasShift: number;
-  /** What a logit of 1 stands for. */
+  /** The number for which a logit of 1 stands. */
   readonly unit: number;
   /** The least and the largest sum Σ x·w, and the least and the largest logit. */
   readonly sums: { readonly lo: number; readonly hi: number };
@@ -172,7 +172,9 @@ export function integersOf(grid: Grid): number[] {
   return grid.signed ? [...powers.map((power) => -power).reverse(), ...powers] : [0, ...powers];
 }
 
-/** Bits of a code: two's complement where uniform and signed, an index of a power, with a sign bit in front, elsewhere. */
+/**
+ * Bits of a code: two's complement where uniform and signed, an index of a power, with a sign bit in front, elsewhere.
+ */
 export function codeBits(grid: Grid): number {
   if (grid.type === 'uniform') {
     const magnitude = bitLength(Math.max(grid.hi, -grid.lo));

@@ -50,7 +50,7 @@ export function predictionOf(logits: ArrayLike<number>): number {
   return best;
 }
 
-/** What a layer writes. */
+/** Computes the tensor that a layer writes. */
 export function runLayer(
   layer: Exclude<IntegerLayer, ClassifierLayer>,
   image: Uint8Array,
@@ -168,7 +168,7 @@ export function channelFunction(layer: ConvolutionLayer, channel: number): Chann
   return isExactInDoubles(layer, channel) ? doubleFunction(layer, channel) : bigFunction(layer, channel);
 }
 
-/** Whether every M·a + b, with the addend where it is added before the shift, is below 2^53 in magnitude. */
+/** Tells whether every M·a + b, with the addend where it is added before the shift, is below 2^53 in magnitude. */
 export function isExactInDoubles({ products, requantization, addend }: ConvolutionLayer, channel: number): boolean {
   const { multipliers, biases, shifts, addendShift, thresholds } = requantization;
   let largest = Math.abs(Number(biases[channel]!));

@@ -60,7 +60,7 @@ interface Normalised extends Sums {
   readonly normalisation: Normalisation;
 }
 
-/** What a tensor of the plan is on the device. */
+/** The form of a tensor of the plan on the device. */
 type Value =
   | { readonly type: 'parameter'; readonly name: string; readonly values: Float64Array }
   | { readonly type: 'weights'; readonly weights: IntegerWeights }
@@ -449,7 +449,7 @@ class Lowering {
 type Node<K extends AnyNode['op']> = Extract<AnyNode, { readonly op: K }>;
 type Quantization = { readonly row: number; readonly core: QuantizerCore; readonly signed: boolean };
 
-/** What a layer's output has to be. */
+/** The output that a layer has to have. */
 interface Target {
   readonly output: IntegerTensor;
   readonly core: QuantizerCore;
@@ -538,7 +538,7 @@ function thresholdsOf(steps: Steps, shift: number): BigInt64Array | null {
   return BigInt64Array.from(steps.boundaries, ({ from }) => powerThreshold(steps, from, shift));
 }
 
-/** What a channel has to compute, in the order of operations of the float64 reference engine. */
+/** The computation of a channel, in the order of operations of the float64 reference engine. */
 function channelOf(
   { product, steps: sumSteps, normalisation }: Normalised,
   addend: IntegerTensor | null,
@@ -617,7 +617,7 @@ function gridOf(core: QuantizerCore, signed: boolean, e0: number, e1: number): G
   }
 }
 
-/** What an accumulator of 1 stands for, channel by channel. */
+/** The numbers for which an accumulator of 1 stands, channel by channel. */
 function channelSteps(inputStep: number, { step, channelExponents }: IntegerWeights, channels: number): number[] {
   return Array.from({ length: channels }, (_, channel) => {
     return inputStep * step * (channelExponents ? 2 ** channelExponents[channel]! : 1);

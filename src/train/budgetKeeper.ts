@@ -1,10 +1,10 @@
 /**
  * Budgets that hold: with `budget = guaranteed` every epoch ends inside its targets.
  *
- * In the first part of the run, the search, bits are learned under the penalty; at the end of each of its epochs, before
- * it is evaluated, single bits are taken where they cost the least until all sizes fit. With the last of these epochs the
- * bits freeze: what room is left is given back, and from then on no step may raise a quantizer above its bits, so that
- * sizes hold at every step, while weights and ranges go on learning without a penalty.
+ * In the first part of the run, the search, bits are learned under the penalty; at the end of each of its epochs,
+ * before it is evaluated, single bits are taken where they cost the least until all sizes fit. With the last of these
+ * epochs the bits freeze: what room is left is given back, and from then on no step may raise a quantizer above its
+ * bits, so that sizes hold at every step, while weights and ranges go on learning without a penalty.
  *
  * A bit of a weight costs the squared error that it adds, each element weighted by the mean square of its tensor's
  * gradients in the last step: what the loss feels to second order, a squared gradient being the usual estimate of the
@@ -33,7 +33,7 @@ import {
 import { type Experiment, guaranteesBudget } from '../settings/index.js';
 import { budgetLimits } from './budgetLimits.js';
 
-/** Whether bits are frozen in an epoch, counted from 0. */
+/** Tells whether bits are frozen in an epoch, counted from 0. */
 export function areBitsFrozen(experiment: Experiment, epoch: number): boolean {
   return guaranteesBudget(experiment.budget) && epoch >= searchEpochs(experiment);
 }
@@ -58,7 +58,9 @@ function searchEpochs({ budget, training }: Experiment): number {
   return Math.round(budget.search * training.epochs);
 }
 
-/** A step keeps caps only where they hold before it: rows of more bits keep their range, or their weights, with fewer. */
+/**
+ * A step keeps caps only where they hold before it: rows of more bits keep their range, or their weights, with fewer.
+ */
 async function capBitsAtStart(caps: readonly number[], { program, training: { variables } }: Session): Promise<void> {
   const table = Float64Array.from(await program.read(STORAGE.quantizers));
   const refit = refits(variables, table, await program.read(STORAGE.parameters));

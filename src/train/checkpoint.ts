@@ -1,8 +1,8 @@
 /**
- * What a run keeps: files of parameters, for starting other runs and for evaluation, and the checkpoint, from which a
+ * The files that a run keeps: parameters, for starting other runs and for evaluation, and the checkpoint, from which a
  * run goes on with the same bits as if it had never stopped. Both are safetensors files, here as bytes; the checkpoint
- * adds what the optimizer remembers, moving averages, the metrics of the epoch so far, and, as JSON in the metadata, the
- * position of the run and the settings it depends on.
+ * adds what the optimizer remembers, moving averages, the metrics of the epoch so far, and, as JSON in the metadata,
+ * the position of the run and the settings it depends on.
  */
 
 import type { Program } from '../engine/engine.js';
@@ -27,7 +27,9 @@ const CHECKPOINT = 'mixed-precision-dnns checkpoint';
 /** Counts changes that older programs cannot read. */
 const VERSION = '1';
 
-/** The bytes of a file of parameters: everything that the network has learned, as evaluation uses it, and what it is. */
+/**
+ * The bytes of a file of parameters: everything that the network has learned, as evaluation uses it, and what it is.
+ */
 export async function parametersFile(
   training: TrainingProgram,
   program: Program,

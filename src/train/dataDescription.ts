@@ -1,6 +1,6 @@
 /**
- * What a run and its parameter files say of their data: the classes by name and number, how an image enters the network,
- * and fingerprints of the images, by which another run's, or a changed folder, is told apart.
+ * The description of their data in a run and its parameter files: the classes by name and number, how an image enters
+ * the network, and fingerprints of the images, by which another run's, or a changed folder, is told apart.
  */
 
 import { fingerprint } from '../data/fingerprint.js';

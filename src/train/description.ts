@@ -1,7 +1,7 @@
 /**
- * What a file of parameters tells of its network, as texts in its metadata: with it the file alone can be evaluated and
- * predict. Only what decides these numbers, and how they were learned; nothing of where a run took place, so that equal
- * runs give equal files.
+ * The description of the network in a file of parameters, as texts in its metadata: with it the file alone can be
+ * evaluated and predict. Only what decides these numbers, and how they were learned; nothing of where a run took place,
+ * so that equal runs give equal files.
  */
 
 import { InputError } from '../errors.js';
@@ -33,7 +33,9 @@ export function describe(experiment: Experiment, data: DataDescription): Record<
   };
 }
 
-/** The description in the metadata of a file called `source`. Throws an `InputError` if it has none, or a broken one. */
+/**
+ * The description in the metadata of a file called `source`. Throws an `InputError` if it has none, or a broken one.
+ */
 export function readDescription(metadata: Readonly<Record<string, string>>, source: string): Description {
   const value = (key: 'settings' | 'data'): unknown => {
     const text = metadata[key];

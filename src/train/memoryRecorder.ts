@@ -1,6 +1,6 @@
 /**
- * Memory as the recorder of a run, and the whole run in one file: its checkpoint, its parameters and what is known of its
- * epochs, so that the run can go on elsewhere and end as if it had never stopped.
+ * Memory as the recorder of a run, and the whole run in one file: its checkpoint, its parameters and what is known of
+ * its epochs, so that the run can go on elsewhere and end as if it had never stopped.
  */
 
 import { InputError } from '../errors.js';
@@ -9,7 +9,7 @@ import type { NamedTensor } from '../weights/safetensors.js';
 import type { EpochReport, Recorder } from './recorder.js';
 import type { RunSummary } from './summary.js';
 
-/** What is known of a run. Files are safetensors files, as bytes. */
+/** Everything known of a run. Files are safetensors files, as bytes. */
 export interface RunRecord {
   /** A report an epoch, in order. */
   readonly history: readonly EpochReport[];

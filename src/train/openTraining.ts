@@ -56,11 +56,11 @@ export interface PreparationEvents {
   task?(name: string, done: number, total: number): void;
   /** A line that stays. */
   line?(text: string): void;
-  /** What holds for every tensor, where rules set the quantizers of single ones. */
+  /** Tells what holds for every tensor, where rules set the quantizers of single ones. */
   onLayers?(layers: readonly ResolvedLayer[]): void;
 }
 
-/** What a run begins with. */
+/** The beginning of a run. */
 export interface TrainingStart {
   /** Parameters to start from; `null` for fresh ones, and where a checkpoint is given. */
   readonly starting: LoadedWeights | null;

@@ -24,7 +24,7 @@ export interface DataShape {
   readonly evaluationImages: number;
   /** Images of a second evaluation set, behind the first: the test set where another one chooses the parameters. */
   readonly testImages?: number;
-  /** Whether images are decoded batch by batch instead of lying on the device. */
+  /** True where images are decoded batch by batch instead of lying on the device. */
   readonly isStreamed?: boolean;
 }
 

@@ -1,5 +1,5 @@
 /**
- * What a run leaves behind goes to a recorder: a run folder is one, memory another. The loop knows no files.
+ * The recorder, which takes what a run leaves behind: a run folder is one, memory another. The loop knows no files.
  *
  * The order of an epoch's calls is a promise: its rows, its parameters, and last of all the checkpoint that makes it
  * count. What a recorder holds beyond its last checkpoint belongs to an interrupted epoch.
@@ -44,7 +44,7 @@ export interface EpochReport {
   /** loss1 and the penalties with their factors. */
   readonly loss: number;
   readonly evaluation: Evaluation;
-  /** Of the test images, where the evaluation is of a validation split. */
+  /** Evaluation of the test images, where the other is of a validation split. */
   readonly test: Evaluation | null;
   readonly quantizers: QuantizerReport;
   readonly obeysBudget: boolean;

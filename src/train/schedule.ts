@@ -1,9 +1,12 @@
-/** What the host sets before every step: the learning rate, Adam's bias corrections folded in, and the averages' weight. */
+/**
+ * The values that the host sets before every step: the learning rate, Adam's bias corrections folded in, and the
+ * averages' weight.
+ */
 
 import type { Solver } from '../ops/attributes.js';
 import type { Experiment } from '../settings/index.js';
 
-/** What of an experiment decides its learning rates. */
+/** The settings of an experiment that decide its learning rates. */
 export type RateSettings = Pick<
   Experiment['training'],
   'epochs' | 'initialLearningRate' | 'schedule' | 'learningRateDrops' | 'warmupEpochs'
@@ -41,8 +44,8 @@ export function stepSize(solver: Solver, rate: number, step: number): number {
 }
 
 /**
- * The weight of the values after step t = 1, 2, … in their moving averages: 1 − decay, but at first more, 9/(10 + t), so
- * that the random start is soon forgotten (the rule of TensorFlow's ExponentialMovingAverage with `num_updates`).
+ * The weight of the values after step t = 1, 2, … in their moving averages: 1 − decay, but at first more, 9/(10 + t),
+ * so that the random start is soon forgotten (the rule of TensorFlow's ExponentialMovingAverage with `num_updates`).
  */
 export function averageWeight(decay: number, step: number): number {
   return Math.max(1 - decay, 9 / (10 + step));

@@ -20,7 +20,7 @@ export interface RunSummary {
   readonly activations_max_kb: number;
   readonly activations_sum_kb: number;
   readonly activations_peak_kb: number | null;
-  /** Of the same parameters, by tensor; 32 for what is not quantized. */
+  /** Bits of the same parameters, by tensor; 32 for what is not quantized. */
   readonly bits: Readonly<Record<string, number>>;
   /** Training, without start-up and evaluation. */
   readonly images_per_second: number;

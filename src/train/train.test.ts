@@ -1,4 +1,4 @@
-/** What a run does step by step, and that it learns. */
+/** Tests of a run's steps, and that it learns. */
 
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { type TinyImages, type TinyRun, tinyRun } from '../../test/tinyRun.js';

@@ -1,8 +1,8 @@
 /**
  * The training loop: epochs of replayed steps, an evaluation after each, rows and parameters to a recorder.
  *
- * Everything random comes from one generator whose state at the start of the epoch is kept, so a run that stops anywhere
- * goes on with the same bits. The host reads metrics back a few times a second at most.
+ * Everything random comes from one generator whose state at the start of the epoch is kept, so a run that stops
+ * anywhere goes on with the same bits. The host reads metrics back a few times a second at most.
  */
 
 import { type BatchTable, trainingEpoch } from '../data/batches.js';
@@ -27,7 +27,7 @@ export interface TrainingRun {
   readonly session: Session;
   readonly trainImages: Images;
   readonly recorder: Recorder;
-  /** What files of parameters tell of themselves. */
+  /** The description that files of parameters carry. */
   readonly metadata?: Readonly<Record<string, string>> | undefined;
   /** The engine, in words. */
   readonly device: string;

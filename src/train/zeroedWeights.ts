@@ -22,7 +22,7 @@ export function zeroedWeights(variables: Variables): string | null {
   );
 }
 
-/** Of what the quantizer makes of the start values. */
+/** The share of zeros that the quantizer makes of the start values. */
 function shareOfZeros(variables: Variables, row: number): number {
   const { quantizers, table } = variables;
   const quantizer = quantizers[row]!;

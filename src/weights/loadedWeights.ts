@@ -7,11 +7,11 @@ import { type NamedTensor, typeOf } from './safetensors.js';
 
 /** Starting weights whose names are known. */
 export interface LoadedWeights extends StartingWeights {
-  /** Of everything in the file, in its order. */
+  /** Names of everything in the file, in its order. */
   readonly names: readonly string[];
 }
 
-/** What a network made of a file. */
+/** The use that a network made of a file. */
 export interface LoadReport {
   /** Values of the network that the file gave. */
   readonly matched: readonly string[];
@@ -89,8 +89,8 @@ function isVariance(name: string): boolean {
 }
 
 /**
- * What of `starting` the network with these variables made use of. Throws an `InputError` if that is none of its
- * parameters: the file then belongs to another network.
+ * Reports which part of `starting` the network with these variables made use of. Throws an `InputError` if that is none
+ * of its parameters: the file then belongs to another network.
  */
 export function loadReport(variables: Variables, starting: LoadedWeights): LoadReport {
   const own = [...variables.parameters, ...variables.running].map(({ name }) => name);

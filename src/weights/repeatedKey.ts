@@ -32,7 +32,7 @@ function closingQuote(json: string, start: number): number {
   return at;
 }
 
-/** Whether the string that ends before `at` is a key: a colon comes next. */
+/** Tells whether the string that ends before `at` is a key: a colon comes next. */
 function isKey(json: string, at: number): boolean {
   let next = at;
   while (' \t\r\n'.includes(json[next]!)) next++;

@@ -28,7 +28,7 @@ const halfFloatFile =
 
 const W = Float32Array.from({ length: 18 }, (_, index) => index / 8);
 
-/** What NNabla would write: groups, float32, the attribute `index` against the order of names. */
+/** Writes what NNabla would: groups, float32, the attribute `index` against the order of names. */
 async function writeH5(path: string): Promise<void> {
   await ready;
   const file = new File(path, 'w');

@@ -74,7 +74,7 @@ async function findInArchive(archive: string): Promise<NamedFiles | undefined> {
   return found.files.size > 0 ? found : undefined;
 }
 
-/** What is at a place; undefined for nothing. */
+/** The file or folder at a place; undefined for nothing. */
 async function look(place: string): Promise<Stats | undefined> {
   try {
     return await stat(place);

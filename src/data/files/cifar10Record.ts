@@ -1,5 +1,5 @@
 /**
- * What both forms of CIFAR-10 (Krizhevsky 2009, https://www.cs.toronto.edu/~kriz/cifar.html) share: 32x32 colour
+ * The record of both forms of CIFAR-10 (Krizhevsky 2009, https://www.cs.toronto.edu/~kriz/cifar.html): 32x32 colour
  * images in ten classes, stored as one plane after the other (CHW), five training files and one test file.
  */
 import { InputError } from '../../errors.js';

@@ -13,7 +13,7 @@ import { padding as mnistPadding } from './mnist.js';
 export interface NetworkInput {
   /** Height, width and channels. */
   readonly image: readonly [number, number, number];
-  /** Of what kind the images were that the network was trained with, and whether they were crops. */
+  /** The images that the network was trained with: their kind, and whether they were crops. */
   readonly kind: DataSpec['kind'];
   readonly framing: 'fill' | 'crop';
 }

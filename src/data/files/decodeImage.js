@@ -44,7 +44,9 @@ export async function measureImage(file) {
   return { width, height };
 }
 
-/** What libjpeg only warns of, such as stray bytes before a marker, occurs in ImageNet and does no harm. */
+/**
+ * The faults that refuse a file. Those of which libjpeg only warns, such as stray bytes before a marker, do no harm.
+ */
 const failOn = 'error';
 
 /**

@@ -21,7 +21,7 @@ const largestDifference = (a: Uint8Array, b: ArrayLike<number>) =>
   a.reduce((most, value, index) => Math.max(most, Math.abs(value - b[index]!)), 0);
 
 /**
- * What PIL's bilinear resize means: each output is the mean of inputs weighted by a triangle around its place, which
+ * PIL's bilinear resize: each output is the mean of inputs weighted by a triangle around its place, which
  * is as wide as the shrinking asks for and at least two pixels; horizontally, then vertically. Where libvips enlarges,
  * it is half a pixel of the result off to the upper left, which does no harm here.
  */

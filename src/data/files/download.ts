@@ -4,8 +4,8 @@
  * right.
  *
  * Each download writes to a part of its own, FILE.part.HOST.PID.ID, so that two at a time never share one. One that
- * fails leaves its part as FILE.part, which the next one takes over by renaming it: only one of several can. The part of
- * a process that was killed is taken over, too, on the same machine.
+ * fails leaves its part as FILE.part, which the next one takes over by renaming it: only one of several can. The part
+ * of a process that was killed is taken over, too, on the same machine.
  */
 import { createHash, randomUUID } from 'node:crypto';
 import { constants, createReadStream } from 'node:fs';
@@ -69,7 +69,7 @@ async function takeOver(target: string, part: string): Promise<void> {
   }
 }
 
-/** Whether `name` is a part of `file` on which nobody works. */
+/** Tells whether `name` is a part of `file` on which nobody works. */
 function isLeft(name: string, file: string): boolean {
   if (name === `${file}.part`) return true;
   const owner = `${file}.part.${hostname()}.`;

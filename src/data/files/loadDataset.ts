@@ -21,7 +21,7 @@ import { loadMnist } from './mnist.js';
 export interface LoadOptions {
   /** Side of the square to which image folders are decoded; absent: their own common size. */
   readonly imageSize?: number | undefined;
-  /** Whether images of folders stay files until they are needed; `auto`, the default: if they are many or are cropped. */
+  /** True keeps images of folders files until they are needed; `auto`, the default: if they are many or are cropped. */
   readonly stream?: 'auto' | boolean | undefined;
   /** How streamed images become squares: whole (`fill`, the default), or as crops, which asks for streaming. */
   readonly framing?: ImageStream['framing'] | undefined;

@@ -18,14 +18,16 @@ export interface CpuEngineOptions {
   /** Threads, the calling one included; all that the machine has by default. */
   readonly threads?: number;
   readonly simd?: 'auto' | 'relaxed' | 'simd';
-  /** Whether programs time each call (a clock reading per call). */
+  /** True where programs time each call (a clock reading per call). */
   readonly profile?: boolean;
 }
 
 /** Words of the control block, see `kernels/replay.ts`. */
 const WORD = { run: 0, list: 16, calls: 17, stop: 18, failed: 19, spins: 20, workers: 21, timed: 22 } as const;
 
-/** A barrier costs 3 µs with so many looks before sleeping, 20 µs without (Node 20); more threads than cores must not. */
+/**
+ * A barrier costs 3 µs with so many looks before sleeping, 20 µs without (Node 20); more threads than cores must not.
+ */
 const SPINS = 10_000;
 
 /** The event loop gets a turn this often. */

@@ -13,7 +13,7 @@ export interface KernelModule {
   readonly kernels: readonly string[];
 }
 
-/** What the module exports besides kernels. */
+/** Exports of the module besides kernels. */
 export interface ReplayExports {
   readonly table: WebAssembly.Table;
   replay(control: number): number;

@@ -1,5 +1,5 @@
 /**
- * What a plan's call becomes on the CPU engine: kernel calls that every worker replays on its share of chunks, and host
+ * A plan's call on the CPU engine: kernel calls that every worker replays on its share of chunks, and host
  * calls that the first worker makes alone (the quantizer table: a few dozen rows, computed by `quant/` itself).
  *
  * A call is cut into a number of chunks that depends on shapes only, never on the number of workers; a chunk writes

@@ -1,5 +1,5 @@
 /**
- * What the CPU engine needs of its surroundings: threads and the kernels' files, of Node or of a browser. The engine
+ * The surroundings of the CPU engine: threads and the kernels' files, of Node or of a browser. The engine
  * itself is the same code in both.
  */
 

@@ -1,11 +1,11 @@
-/** What WebGPU offers on this machine, for people who want to know before they train. */
+/** The adapters that WebGPU offers on this machine, for people who want to know before they train. */
 
 import { adapterName, isSoftware, usefulFeatures } from './device.js';
 import { availableGpu } from './nodeGpu.js';
 
 export interface AdapterSummary {
   readonly name: string;
-  /** Whether it computes on the CPU. */
+  /** True where it computes on the CPU. */
   readonly isSoftware: boolean;
   /** Those of its optional features that the engine knows how to use. */
   readonly features: readonly string[];

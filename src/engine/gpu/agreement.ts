@@ -1,5 +1,5 @@
 /**
- * Whether kernels on matrix units compute what the float32 kernels do: the same numbers go into both, and their results
+ * Compares kernels on matrix units with the float32 kernels: the same numbers go into both, and their results
  * must be as near as the rounding of operands leaves them.
  */
 

@@ -5,7 +5,7 @@ import { DeviceLost, InputError } from '../../errors.js';
 export interface DeviceOptions {
   /** Where adapters come from: the browser's, or Dawn's in Node. */
   readonly gpu: GPU;
-  /** Whether a software adapter (SwiftShader, llvmpipe) will do: for tests, as it is slower than the CPU engine. */
+  /** True where a software adapter (SwiftShader, llvmpipe) will do: for tests, as it is slower than the CPU engine. */
   readonly allowSoftware?: boolean;
   /** Optional features without which the device is of no use. */
   readonly needs?: readonly string[];
@@ -17,7 +17,7 @@ export interface OpenDevice {
   readonly device: GPUDevice;
   readonly info: GPUAdapterInfo;
   readonly description: string;
-  /** Whether it computes on the CPU. */
+  /** True where it computes on the CPU. */
   readonly isSoftware: boolean;
   /** Throws the device's fault, if it has one. */
   check(): void;
@@ -44,7 +44,7 @@ const limits = [
   'maxComputeWorkgroupSizeX',
 ] as const;
 
-/** Whether an adapter computes on the CPU. */
+/** Tells whether an adapter computes on the CPU. */
 export function isSoftware({ vendor, architecture, description, device, isFallbackAdapter }: GPUAdapterInfo): boolean {
   const names = `${vendor} ${architecture} ${description} ${device}`;
   return isFallbackAdapter === true || /swiftshader|llvmpipe|lavapipe|softpipe|\bcpu\b|basic render/i.test(names);

@@ -10,11 +10,14 @@ import { type TuningStore, tune } from './tuning.js';
 export interface GpuOptions extends DeviceOptions {
   /** Times every kernel, one step at a time, for `Program.profile`. */
   readonly profile?: boolean;
-  /** Of the operands of convolutions; `auto` by default. */
+  /** Precision of the operands of convolutions; `auto` by default. */
   readonly matmulPrecision?: MatmulPrecision;
-  /** Tune tiles when a plan is loaded on a real GPU, and remember the best of this adapter there; fixed tiles by default. */
+  /**
+   * Tune tiles when a plan is loaded on a real GPU, and remember the best of this adapter there; fixed tiles by
+   * default.
+   */
   readonly tuningStore?: ((adapter: string) => Promise<TuningStore>) | undefined;
-  /** Whether to tune a software adapter too, where trials take minutes: for tests. */
+  /** True tunes a software adapter too, where trials take minutes: for tests. */
   readonly tunesSoftware?: boolean;
 }
 

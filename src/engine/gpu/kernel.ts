@@ -5,8 +5,8 @@
  * Offsets of storage views and other numbers that differ between layers of one shape reach the shader through a small
  * uniform, not as constants: layers of one shape then have the same source and share one pipeline. Operands that lie in
  * one buffer share one variable, as WebGPU forbids to bind a buffer for reading and for writing in the same dispatch.
- * Transient tensors lie in parts of buffers, bound by offset; those that a dispatch reads and those that it writes are in
- * different buffers, or are the same part.
+ * Transient tensors lie in parts of buffers, bound by offset; those that a dispatch reads and those that it writes are
+ * in different buffers, or are the same part.
  */
 
 import type { Tensor } from '../../graph/tensor.js';
@@ -30,7 +30,10 @@ export interface KernelCall {
   readonly bindings: readonly KernelBinding[];
   /** Contents of the uniform at binding 0, if there is one. */
   readonly parameters: readonly number[];
-  /** Contents of a storage behind the other bindings: a table of words that is too long for a uniform. Empty without one. */
+  /**
+   * Contents of a storage behind the other bindings: a table of words that is too long for a uniform. Empty without
+   * one.
+   */
   readonly words: readonly number[];
   readonly workgroups: readonly [number, number, number];
 }
@@ -57,7 +60,7 @@ export interface MatrixUnits {
 
 export type Access = 'read' | 'write';
 
-/** What an operand wants to be: a tensor or scratch, read or written, four numbers at a time where it can. */
+/** The wish for an operand: a tensor or scratch, read or written, four numbers at a time where it can. */
 export interface OperandRequest {
   readonly buffer: BufferPlan;
   readonly offset: number;
@@ -95,9 +98,9 @@ export function bufferOperand(buffer: BufferPlan, access: Access): OperandReques
 }
 
 /**
- * Begins a kernel on these operands (absent ones are left out). `wide` names the operands that are accessed four numbers
- * at a time; where an offset or a neighbour in the same buffer forbids it, their accessors take single numbers. Those in
- * `asFloat16` are loaded as float16 where they are kept in 16 bits.
+ * Begins a kernel on these operands (absent ones are left out). `wide` names the operands that are accessed four
+ * numbers at a time; where an offset or a neighbour in the same buffer forbids it, their accessors take single numbers.
+ * Those in `asFloat16` are loaded as float16 where they are kept in 16 bits.
  */
 export function kernelSource<Names extends string>(
   requests: Readonly<Record<Names, OperandRequest | null>>,
@@ -154,7 +157,7 @@ export function kernelSource<Names extends string>(
 interface BoundVariable extends Variable {
   readonly buffer: BufferPlan;
   readonly writes: boolean;
-  /** What its elements are where it is accessed one by one. */
+  /** Type of its elements where it is accessed one by one. */
   readonly single: Variable['element'];
 }
 
@@ -173,8 +176,8 @@ function addToVariable(
 }
 
 /**
- * Words of a table that still lie in the uniform, which is the faster of the two: WebGPU promises uniforms of 16 384 words,
- * and other parameters want some.
+ * Words of a table that still lie in the uniform, which is the faster of the two: WebGPU promises uniforms of 16 384
+ * words, and other parameters want some.
  */
 const longestTable = 15_360;
 

@@ -1,23 +1,27 @@
-/** What the passes of this engine have to know of each operation's kernels. */
+/** Traits of each operation's kernels that the passes of this engine have to know. */
 
 import type { Node, OpName } from '../../graph/graph.js';
 
 export interface KernelTraits<Operand extends string = string> {
-  /** Whether the first result is stored four numbers at a time where operand and result allow, as 16-bit formats want. */
+  /**
+   * True where the first result is stored four numbers at a time if operand and result allow, as 16-bit formats want.
+   */
   readonly storesFours: boolean;
   /** Operands that matrix units round to float16: neither gradients, which are scaled before, nor addends. */
   readonly rounded: readonly Operand[];
-  /** Whether the kernel is a product with a choice of tiles, which the tuner tries. */
+  /** True for a product with a choice of tiles, which the tuner tries. */
   readonly isTiled: boolean;
   /** The operation whose calls overlap with these on the device if it comes next. */
   readonly overlaps: OpName | null;
-  /** Whether the operation is small where it works on parameters, and is best brought together at the beginning. */
+  /**
+   * True for an operation that is small where it works on parameters, and is best brought together at the beginning.
+   */
   readonly comesFirst: boolean;
 }
 
 const plain = { storesFours: false, rounded: [], isTiled: false, overlaps: null, comesFirst: false } as const;
 
-/** What is left out here is as `plain` says, which is right for any kernel and at most slower. */
+/** Deviations from `plain`, which is right for any kernel and at most slower. */
 const special: { readonly [K in OpName]?: Partial<KernelTraits<keyof Node<K>['operands'] & string>> } = {
   activation: { storesFours: true, comesFirst: true },
   quantizeChannels: { comesFirst: true },

@@ -1,6 +1,6 @@
 /**
- * Whether a device's matrix units can be trusted: the feature must be there, in the one size the kernels use, and a small
- * convolution with its gradients must agree with the float32 kernels.
+ * The judgement whether a device's matrix units can be trusted: the feature must be there, in the one size the kernels
+ * use, and a small convolution with its gradients must agree with the float32 kernels.
  */
 
 import { Graph } from '../../graph/graph.js';
@@ -14,7 +14,7 @@ import type { OpenDevice } from './device.js';
 import { loadProgram } from './gpuProgram.js';
 import type { MatrixUnits } from './kernel.js';
 
-/** What the subgroup-matrix proposal adds to the adapter's description. */
+/** The adapter's description with the additions of the subgroup-matrix proposal. */
 interface MatrixAdapterInfo extends GPUAdapterInfo {
   readonly subgroupMatrixConfigs?: Iterable<{
     readonly componentType: string;
@@ -51,7 +51,7 @@ export async function findMatrixUnits(open: OpenDevice, asked: MatmulPrecision):
   return fault ? none(`matrix units fail their check (${fault})`) : { units, note: `matrix units, ${precision}` };
 }
 
-/** What is wrong with the matrix units, judged by the float32 kernels; null for nothing. */
+/** Finds the fault of the matrix units, judged by the float32 kernels; null for none. */
 async function faultOf(open: OpenDevice, units: MatrixUnits): Promise<string | null> {
   const { plan, results } = trialPlan();
   const expected = await resultsOf(open, plan, results, null);
@@ -61,8 +61,8 @@ async function faultOf(open: OpenDevice, units: MatrixUnits): Promise<string | n
 }
 
 /**
- * Convolutions of 16, 32 and 64 channels, with gradients and with moments, by the tiles that are taken untried. Some take
- * images and weights as they come, some behind an activation, where they may be kept in 16 bits.
+ * Convolutions of 16, 32 and 64 channels, with gradients and with moments, by the tiles that are taken untried. Some
+ * take images and weights as they come, some behind an activation, where they may be kept in 16 bits.
  */
 function trialPlan(): { plan: Plan; results: readonly string[] } {
   const graph = new Graph();

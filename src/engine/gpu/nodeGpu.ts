@@ -37,12 +37,12 @@ export async function nodeGpu(backend?: string): Promise<GPU> {
 /** Device files of GPUs on Linux: NVIDIA's driver, all of Mesa's, Windows' GPUs in WSL. */
 const gpuFile = /^(nvidia\d+|renderD\d+|dxg)$/;
 
-/** Whether looking for an adapter can find hardware; tells without loading any driver. */
+/** Tells whether looking for an adapter can find hardware; loads no driver. */
 export function mayHaveGpu(): boolean {
   return (globalThis.navigator as Partial<Navigator> | undefined)?.gpu !== undefined || hasGpuFiles();
 }
 
-/** Whether Linux shows a GPU; other systems always have one. */
+/** Tells whether Linux shows a GPU; other systems always have one. */
 export function hasGpuFiles(): boolean {
   if (process.platform !== 'linux') return true;
   return ['/dev', '/dev/dri'].some(

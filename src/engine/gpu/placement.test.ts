@@ -1,4 +1,4 @@
-/** What a plan needs of a device's memory and how it is shared, computed without a device. */
+/** The memory of a device that a plan needs and how it is shared, computed without a device. */
 
 import { describe, expect, it } from 'vitest';
 import { buildTrainingProgram } from '../../program/trainingProgram.js';

@@ -12,7 +12,7 @@ import { bytesPerElement, type Format } from './formats.js';
 import type { BufferPlan, MatrixUnits, Placement } from './kernel.js';
 import { narrowFormats } from './narrowing.js';
 
-/** What every device lets a binding begin at. */
+/** Multiple of bytes at which every device lets a binding begin. */
 const offsetAlignment = 256;
 
 /** Partial sums of one operation are read by its next kernel, so a short cycle lets neighbours overlap. */

@@ -24,13 +24,15 @@ export type Tuning = Readonly<Record<string, number>>;
 export interface TuningStore {
   /** Where that is, for messages. */
   readonly place: string;
-  /** What earlier runs have found on this device. */
+  /** Reads the findings of earlier runs on this device. */
   load(): Promise<Tuning>;
-  /** Null where nothing can be kept: what is not known already then takes its first tile, for the same bits every time. */
+  /**
+   * Null where nothing can be kept: what is not known already then takes its first tile, for the same bits every time.
+   */
   readonly save: ((tuning: Tuning) => Promise<void>) | null;
 }
 
-/** What became of a product's candidates; infinite for a tile that the device cannot make or computes wrongly. */
+/** Times of a product's candidates; infinite for a tile that the device cannot make or computes wrongly. */
 export interface TunedProduct {
   readonly key: string;
   readonly multiplyAdds: number;
@@ -46,8 +48,8 @@ const filledElements = 1 << 20;
 const comparedElements = 1 << 14;
 
 /**
- * Finds tiles for the products of a plan that the store does not know yet; needs `timestamp-query`. All candidates of all
- * products are phases of one program, so that they compile side by side and share their operands' memory.
+ * Finds tiles for the products of a plan that the store does not know yet; needs `timestamp-query`. All candidates of
+ * all products are phases of one program, so that they compile side by side and share their operands' memory.
  *
  * @param onTuned hears of every product that was tried
  */
@@ -183,7 +185,7 @@ async function loadTrials(
   return program;
 }
 
-/** Whether what a program has just computed of a product is what the float32 kernels make of it. */
+/** The check that a program has just computed of a product what the float32 kernels make of it. */
 async function float32Check(open: OpenDevice, products: readonly Product[], { precision }: MatrixUnits) {
   const untuned = products.map((product) => ({ ...product, candidates: 1 }));
   const program = await loadTrials(open, untuned, null);

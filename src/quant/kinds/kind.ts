@@ -26,8 +26,8 @@ export interface Kind {
   /** The meaning of p0 and p1, in this order; empty for kinds that learn nothing. */
   readonly parameters: readonly [] | readonly [ParameterName, ParameterName];
   /**
-   * Whether p0 and p1 are the fine and the far end of the range, from which the bits follow. Projection keeps such ends
-   * apart, and under a budget their gradients are limited to plus and minus p0.
+   * True where p0 and p1 are the fine and the far end of the range, from which the bits follow. Projection keeps such
+   * ends apart, and under a budget their gradients are limited to plus and minus p0.
    */
   readonly learnsEnds: boolean;
   /**
@@ -39,7 +39,7 @@ export interface Kind {
   /** The fewest bits that a width, configured or learned, may have: what remains for values beside a sign or a zero. */
   readonly fewestBits: { readonly signed: number; readonly unsigned: number };
 
-  /** Whether there may be more values than the bits number, which a guaranteed budget does not allow. */
+  /** Tells whether there may be more values than the bits number, which a guaranteed budget does not allow. */
   mayExceedBits(q: Quantizer): boolean;
   /** (e0, e1) from (p0, p1); monotonic in each of them. */
   range(q: Quantizer, p0: number, p1: number): Pair;
@@ -54,8 +54,8 @@ export interface Kind {
   /** The most bits that the limits and the configured maximum allow. */
   largestBits(q: Quantizer): number;
   /**
-   * Learned values of at most `cap` bits in place of those `after` an update, which have more; `before` are those before
-   * the update, of at most `cap` bits.
+   * Learned values of at most `cap` bits in place of those `after` an update, which have more; `before` are those
+   * before the update, of at most `cap` bits.
    */
   capped(q: Quantizer, cap: number, before: readonly [number, number], after: readonly [number, number]): Pair;
   /** The start with a step and the range that the configured bits span with it. */

@@ -8,7 +8,9 @@ import { planOf } from './plan.js';
 import { makefile, testData, testProgram } from './testProgram.js';
 
 export interface COptions {
-  /** Of the files and, as a prefix, of everything that others see; so that a program can hold several networks. */
+  /**
+   * The name of the files and, as a prefix, of everything that others see; so that a program can hold several networks.
+   */
   readonly name: string;
   /** Images of the test, bytes [H, W, C] each; at least one. */
   readonly images: readonly Uint8Array[];

@@ -5,7 +5,7 @@
 
 import { channelsTogether, type Elements } from './plan.js';
 
-/** What of codes a network has, where less makes shorter functions. */
+/** The codes that a network has, where fewer make shorter functions. */
 export interface Codes {
   /** Powers of two among the tensors that are read. */
   readonly powers: boolean;
@@ -13,7 +13,7 @@ export interface Codes {
   readonly ones: boolean;
   readonly twoBitWeights: boolean;
   readonly fourBits: boolean;
-  /** Of the multipliers of narrow requantizations. */
+  /** Type of the multipliers of narrow requantizations. */
   readonly multipliers: 'int16_t' | 'int32_t';
 }
 

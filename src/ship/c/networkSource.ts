@@ -33,7 +33,7 @@ interface Constant {
 
 const bytesOf: Readonly<Record<string, number>> = { uint8_t: 1, int16_t: 2, int32_t: 4, int64_t: 8 };
 
-/** Whether logits need 64 bits, on the way too. */
+/** Tells whether logits need 64 bits, on the way too. */
 export function hasWideLogits({ logits, sums, shifts, bias, biasFactor, biasShift }: ClassifierLayer): boolean {
   const largestSum = Math.max(sums.hi, -sums.lo) * 2 ** Math.max(...shifts);
   const largestBias = bias ? Math.max(...bias.values.map(Math.abs)) * biasFactor * 2 ** biasShift : 0;

@@ -23,7 +23,7 @@ import { type Requantizer, requantizerOf } from './requantizer.js';
 export interface Coding {
   readonly bits: number;
   readonly powers: boolean;
-  /** What the sign bit of a code counts; 0 where codes are unsigned. */
+  /** The value of the sign bit of a code; 0 where codes are unsigned. */
   readonly half: number;
 }
 

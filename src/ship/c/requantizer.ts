@@ -78,7 +78,7 @@ function sumRange({ products, requantization }: ConvolutionLayer, channel: numbe
   return { lo, hi };
 }
 
-/** What the addend can be; 0 where there is none. */
+/** The range of the addend; 0 where there is none. */
 function addendRange({ addend }: ConvolutionLayer): Range {
   return addend ? { lo: BigInt(leastOf(addend.grid)), hi: BigInt(addend.grid.hi) } : { lo: 0n, hi: 0n };
 }

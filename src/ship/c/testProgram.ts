@@ -1,4 +1,4 @@
-/** What stands beside the network: a test with images and their logits, and a Makefile. */
+/** The files beside the network: a test with images and their logits, and a Makefile. */
 
 import { runIntegers } from '../interpreter.js';
 import { classifierOf } from './header.js';

@@ -1,7 +1,7 @@
 /**
  * float32 constants d and c for which round(sum/d − c [+ addend·S]) is the integer form's output at every reachable sum
- * and every integer of the addend; rounding is half to even, as QuantizeLinear's. The integer form is a staircase, so it
- * is enough to look at both sides of each step.
+ * and every integer of the addend; rounding is half to even, as QuantizeLinear's. The integer form is a staircase, so
+ * it is enough to look at both sides of each step.
  */
 
 import { type ConvolutionLayer, integersOf, leastOf } from '../integerNetwork.js';
@@ -76,7 +76,7 @@ function placesOf(layer: ConvolutionLayer, channel: number): Place[] {
   });
 }
 
-/** Whether with a divisor and an offset some output is too small, and whether some is too large. */
+/** Tells whether with a divisor and an offset some output is too small, and whether some is too large. */
 type Judge = (divisor: number, offset: number) => readonly [isLow: boolean, isHigh: boolean];
 
 /** A channel whose sums do not count. */
@@ -94,7 +94,9 @@ function search(judge: Judge, slope: number, offset: number): [divisor: number, 
   return null;
 }
 
-/** An offset that is right everywhere, by halving the interval that is too small on one side and too large on the other. */
+/**
+ * An offset that is right everywhere, by halving the interval that is too small on one side and too large on the other.
+ */
 function offsetFor(judge: Judge, divisor: number, start: number): number | null {
   const reach = Math.max(1, Math.abs(start)) * 2 ** -10;
   let [low, high] = [Math.fround(start - reach), Math.fround(start + reach)];

@@ -50,7 +50,7 @@ class GradientArguments extends ElementArguments {
   dy: usize;
   dx: usize;
   range: usize;
-  /** Of each chunk: [chunks, 2]. */
+  /** Partial sums of each chunk: [chunks, 2]. */
   sums: usize;
 }
 

@@ -1,5 +1,5 @@
 /**
- * What an element goes through, four at a time: the element functions of `quant/` in vector arithmetic.
+ * The activation of an element, four at a time: the element functions of `quant/` in vector arithmetic.
  *
  * `kind` is a constant wherever these functions are inlined, so that a kernel holds the code of its own kind only.
  * (e0, e1) are the quantizer's effective values; `inverse` is 1/e0, exact for powers of two. `pmin` and `pmax` keep a
@@ -80,7 +80,7 @@ export function inputGradient(kind: i32, x: v128, e0: v128, e1: v128, g: v128): 
   return g;
 }
 
-/** Whether a kind reduces the two sums at all. */
+/** Tells whether a kind reduces the two sums at all. */
 @inline
 export function isLearned(kind: i32): bool {
   return kind >= UNIFORM_SIGNED && kind <= POW2_UNSIGNED;
@@ -121,8 +121,9 @@ function clip(signed: bool, x: v128, end: v128): v128 {
 }
 
 /**
- * The nearest integer, halves away from zero. 0.49999997 is the float before 1/2: added to a number just below a half it
- * stays below the next integer, added to a half it is rounded to that integer, added to an integer above 2^22 it is lost.
+ * The nearest integer, halves away from zero. 0.49999997 is the float before 1/2: added to a number just below a half
+ * it stays below the next integer, added to a half it is rounded to that integer, added to an integer above 2^22 it is
+ * lost.
  */
 @inline
 export function roundHalfAway(v: v128): v128 {

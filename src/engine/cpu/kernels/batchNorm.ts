@@ -103,7 +103,7 @@ function forwardRows(kind: i32, whole: bool, args: NormalizationArguments, chunk
 @unmanaged
 class ReduceArguments extends NormalizationArguments {
   dy: usize;
-  /** Of each chunk: [chunks, (dγ of padded channels, dβ of padded channels, s0, s1, 0, 0)]. */
+  /** Partial sums of each chunk: [chunks, (dγ of padded channels, dβ of padded channels, s0, s1, 0, 0)]. */
   sums: usize;
 }
 
@@ -169,7 +169,7 @@ function reduceRows(kind: i32, whole: bool, args: ReduceArguments, chunk: i32, c
 
 @unmanaged
 class FinishArguments {
-  /** Of each chunk, as `ReduceArguments.sums`. */
+  /** Partial sums of each chunk, as `ReduceArguments.sums`. */
   partial: usize;
   chunks: i32;
   channels: i32;

@@ -19,11 +19,11 @@ import { loadPart, storePart } from './vector';
 class DirectArguments extends ConvolutionArguments {
   /** Or 0. */
   addend: usize;
-  /** Of chunks, or 0. */
+  /** Moments of chunks, or 0. */
   moments: usize;
   sourceStride: i32;
   resultStride: i32;
-  /** Of the window of band 0. */
+  /** First row of the window of band 0. */
   top: i32;
   left: i32;
   windowRows: i32;

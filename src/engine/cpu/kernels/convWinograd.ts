@@ -1,7 +1,7 @@
 /**
- * 3×3 convolution of stride 1, forward or input gradient, by Winograd's F(2×2, 3×3). The transforms are fused around the
- * products: a block of tiles is transformed into scratch that stays in the second cache, and for each panel of 8 result
- * channels 16 small matrix products are computed and transformed back at once.
+ * 3×3 convolution of stride 1, forward or input gradient, by Winograd's F(2×2, 3×3). The transforms are fused around
+ * the products: a block of tiles is transformed into scratch that stays in the second cache, and for each panel of 8
+ * result channels 16 small matrix products are computed and transformed back at once.
  */
 
 import { accumulateMoments, momentsBytes } from './convMoments';
@@ -13,7 +13,7 @@ import { mad } from './mad';
 class WinogradArguments extends ConvolutionArguments {
   /** Or 0. */
   addend: usize;
-  /** Of chunks, or 0. */
+  /** Moments of chunks, or 0. */
   moments: usize;
   weights: usize;
   padding: i32;

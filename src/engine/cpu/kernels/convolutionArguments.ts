@@ -1,5 +1,5 @@
 /**
- * What every convolution that copies windows is told first: its two images' shapes, how the batch is cut into items
+ * The first arguments of every convolution that copies windows: its two images' shapes, how the batch is cut into items
  * (some whole images, or a band of rows of one) and these into chunks, and where each worker's scratch lies.
  */
 

@@ -1,7 +1,7 @@
 /**
  * Depthwise convolution on NHWC tensors, forward and input gradient alike, without copies: the lowering tabulates for
- * every row of the result, and for every run of equal columns, which taps fall inside the image, so that borders need no
- * tests here. The weights [kernel rows, kernel columns, channels] are read in place.
+ * every row of the result, and for every run of equal columns, which taps fall inside the image, so that borders need
+ * no tests here. The weights [kernel rows, kernel columns, channels] are read in place.
  *
  * Channels run inside, pixels outside, so that whole cache lines are used.
  */
@@ -29,13 +29,13 @@ class DepthwiseArguments {
   kernelColumns: i32;
   /** Between kernel rows and columns. */
   tapStep: i32;
-  /** Of all images. */
+  /** Number of rows of all images. */
   rows: i32;
   chunks: i32;
   /** Columns between neighbours of a run. */
   sourceStep: i32;
   resultStep: i32;
-  /** Of chunks, or 0. */
+  /** Moments of chunks, or 0. */
   moments: usize;
   runs: i32;
 }

@@ -20,7 +20,7 @@ class UpdateArguments extends ElementArguments {
 class MomentumArguments extends UpdateArguments {
   velocity: usize;
   momentum: f32;
-  /** Whether the momentum is Nesterov's. */
+  /** 1 where the momentum is Nesterov's, else 0. */
   nesterov: i32;
 }
 
@@ -87,7 +87,7 @@ export function adamUpdate(args: AdamArguments, chunk: i32, worker: i32): void {
 class MovingAverageArguments extends ElementArguments {
   values: usize;
   average: usize;
-  /** Of the values. */
+  /** Weight of the values in the average. */
   weight: usize;
 }
 

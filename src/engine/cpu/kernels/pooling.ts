@@ -47,7 +47,7 @@ export function globalAveragePoolGradient(args: AverageArguments, chunk: i32, wo
 class WindowArguments {
   x: usize;
   y: usize;
-  /** Of maxima, or 0. */
+  /** Places of maxima, or 0. */
   argmax: usize;
   height: i32;
   width: i32;

@@ -87,7 +87,7 @@ class QuantizeChannelsGradientArguments extends ChannelRows {
   x: usize;
   dy: usize;
   dx: usize;
-  /** Of each chunk: [chunks, 2, channels]. */
+  /** Partial sums of each chunk: [chunks, 2, channels]. */
   sums: usize;
 }
 
@@ -131,7 +131,7 @@ class FinishChannelSumsArguments extends ChannelQuantizer {
   chunks: i32;
   /** Gradients of the exponents. */
   dexponents: usize;
-  /** Of the whole tensor, [2]. */
+  /** Sums of the whole tensor, [2]. */
   totals: usize;
 }
 

@@ -1,4 +1,6 @@
-/** What ends a step: the parameters' update on all workers; quantizer table and metrics, a few dozen numbers, on one. */
+/**
+ * The end of a step: the parameters' update on all workers; quantizer table and metrics, a few dozen numbers, on one.
+ */
 import { elementCount } from '../../../graph/tensor.js';
 import { CONTROL } from '../../../ops/attributes.js';
 import * as table from '../../../ops/quantizerTable.js';

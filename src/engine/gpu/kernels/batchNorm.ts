@@ -210,8 +210,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) t:
 }
 
 /**
- * Whether dz need not be stored: where it would lie over the upstream gradient, and one operation alone reads it, that
- * one finds the upstream gradient there and masks it again, which costs less than a tensor more to memory.
+ * Tells whether dz need not be stored: where it would lie over the upstream gradient, and one operation alone reads it,
+ * that one finds the upstream gradient there and masks it again, which costs less than a tensor more to memory.
  */
 export function canComputeDzAgain(reduce: Node<'batchNormGradientReduce'>, { place }: Placement): boolean {
   const { shortcut, dy } = reduce.operands;

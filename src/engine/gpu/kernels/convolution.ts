@@ -28,8 +28,8 @@ import { finishMoments, momentsEpilogue } from './moments.js';
 import { finishSums, nextPowerOfTwo } from './sums.js';
 
 /**
- * The moments of the result are gathered where it is computed. `statistics`, the node that alone reads them, is then done
- * by the kernel that finishes them.
+ * The moments of the result are gathered where it is computed. `statistics`, the node that alone reads them, is then
+ * done by the kernel that finishes them.
  */
 export function conv2d(
   node: Node<'conv2d'>,
@@ -180,15 +180,15 @@ function tileKey(op: OpName, sizes: ConvolutionSizes, tiles: number): string {
 }
 
 /**
- * What brings gradients into f16's range, a power of two. The loss is a mean over images, and a convolution's gradient
- * spreads over the pixels of each: multiplied by their number it is of the order of 1.
+ * The factor that brings gradients into f16's range, a power of two. The loss is a mean over images, and a
+ * convolution's gradient spreads over the pixels of each: multiplied by their number it is of the order of 1.
  */
 function gradientScale({ outputPixels }: ConvolutionSizes): number {
   return nextPowerOfTwo(outputPixels);
 }
 
 /**
- * What lifts the low halves of weights, which are small numbers, out of f16's subnormal range; a weight above 1023 would
+ * The factor that lifts the low halves of weights out of f16's subnormal range; a weight above 1023 would
  * be cut off.
  */
 function weightScale({ matrixUnits }: Placement): Pick<TileProduct, 'scaledB'> {

@@ -31,7 +31,7 @@ export function rowInTile({ m, rows, passes = 1 }: TileShape, i: number): string
 
 /** One of the factors as the shader finds it. */
 export interface TileSource {
-  /** Whether four neighbours in memory differ in k, or in m (of A) or n (of B). */
+  /** The index in which four neighbours in memory differ: k, or m (of A) or n (of B). */
   readonly along: 'k' | 'across';
   /** The WGSL type of four numbers. */
   readonly vector: Operand['vector'];
@@ -42,7 +42,9 @@ export interface TileSource {
    * `within` its slice, computed before the loop; null if there is nothing to prepare.
    */
   readonly prepare: ((position: string, within: string) => string) | null;
-  /** WGSL before the loads of a slice, the same for all invocations; sees its first k, `slice`. Comes with A's first. */
+  /**
+   * WGSL before the loads of a slice, the same for all invocations; sees its first k, `slice`. Comes with A's first.
+   */
   readonly perSlice?: string;
   /** WGSL that puts what a slice's loads need into workgroup memory; sees the invocation, `t`. */
   readonly ahead?: (slice: string) => string;
@@ -83,12 +85,12 @@ export function sliceBytes({ m, n, k }: TileShape): number {
   return 16 * k * (m / 4 + 1 + n / 4 + 1);
 }
 
-/** What the workgroups of a product follow from. */
+/** Facts from which the workgroups of a product follow. */
 type Tiling = Pick<TileProduct, 'm' | 'n' | 'shape' | 'splits'>;
 
 /**
- * Workgroups for the product: tiles of rows along x, of columns along y, parts along z. Where there are more tiles of rows
- * than a dispatch is long, they are folded into y, over those of columns.
+ * Workgroups for the product: tiles of rows along x, of columns along y, parts along z. Where there are more tiles of
+ * rows than a dispatch is long, they are folded into y, over those of columns.
  */
 export function tileDispatch(tiling: Tiling): readonly [x: number, y: number, z: number] {
   const { down, across, folds } = tilesOf(tiling);
@@ -96,8 +98,8 @@ export function tileDispatch(tiling: Tiling): readonly [x: number, y: number, z:
 }
 
 /**
- * The name of the builtin `workgroup_id` in a product's kernel, and WGSL that makes `group` of it: tile of rows, tile of
- * columns, part. Workgroups behind the last tile of a fold return.
+ * The name of the builtin `workgroup_id` in a product's kernel, and WGSL that makes `group` of it: tile of rows, tile
+ * of columns, part. Workgroups behind the last tile of a fold return.
  */
 export function tileGroup(tiling: Tiling): { readonly builtin: string; readonly group: string } {
   const { down, across, folds } = tilesOf(tiling);
@@ -129,7 +131,7 @@ export function sumRange(product: TileProduct): { readonly begin: string; readon
   return { begin: `group.z * ${depth}u`, end: `min(group.z * ${depth}u + ${depth}u, ${k}u)` };
 }
 
-/** What both kernels say of a product's sources: declarations, code before the loop, a slice, and the next one. */
+/** Code of a product's sources in both kernels: declarations, code before the loop, a slice, and the next one. */
 export function sourceCode({ a, b, shape, prologue, declarations }: TileProduct) {
   const sources = [a, b];
   const ahead = (slice: string) => sources.flatMap((source) => source.ahead?.(slice) ?? []).join('\n    ');

@@ -62,7 +62,9 @@ interface Convolutions {
   readonly inputs: number;
   readonly outputs: number;
   readonly stride: number;
-  /** Of the forward pass: small multiples of a power of two, these as quantizers leave them, or any numbers. */
+  /**
+   * Operands of the forward pass: small multiples of a power of two, these as quantizers leave them, or any numbers.
+   */
   readonly operands: 'quantized' | 'narrow' | 'float';
 }
 
@@ -128,7 +130,8 @@ function quantized(graph: Graph, { x, w }: { readonly x: Tensor; readonly w: Ten
 
 /**
  * Plain WGSL for a kernel with subgroup matrices: four halves are packed into two words, an operand is where it lies
- * (slice, first element, stride, whether by rows), and each of a subgroup's 32 invocations keeps eight elements of a result.
+ * (slice, first element, stride, whether by rows), and each of a subgroup's 32 invocations keeps eight elements of a
+ * result.
  */
 function emulated(code: string): string {
   if (!code.includes('enable chromium_experimental_subgroup_matrix')) return code;

@@ -2,9 +2,10 @@
  * The matrix product of `convolutionTile.ts` on a GPU's matrix units ("tensor cores"): f16 operands, float32 sums.
  *
  * Slices of A and B are rounded to f16 on their way into workgroup memory, unless that is how they are kept. What is
- * quantized with up to 11 bits and a power-of-two step loses nothing by that, so that its products are exact. A factor may
- * first be multiplied by a power of two that brings it into f16's range. With `float16x2` each operand becomes two halves, high and low, and a product the
- * sum of three: low times low would lie below float32's last bit (Ootomo and Yokota, arXiv 2203.03341).
+ * quantized with up to 11 bits and a power-of-two step loses nothing by that, so that its products are exact. A factor
+ * may first be multiplied by a power of two that brings it into f16's range. With `float16x2` each operand becomes two
+ * halves, high and low, and a product the sum of three: low times low would lie below float32's last bit (Ootomo and
+ * Yokota, arXiv 2203.03341).
  *
  * A subgroup owns some rows and columns of 16 × 16 fragments, more columns needing fewer loads. The sums go through
  * workgroup memory to the invocations, which then store them as the float32 kernel does.
@@ -45,7 +46,9 @@ export function matrixWeightTiles(m: number, n: number, units: MatrixUnits): Til
 
 type Shape = Omit<TileShape, 'k'>;
 
-/** Tiles whose subgroups own blocks of fragments, for many channels: larger ones load less but fill a GPU less evenly. */
+/**
+ * Tiles whose subgroups own blocks of fragments, for many channels: larger ones load less but fill a GPU less evenly.
+ */
 function blockTiles(n: number): Shape[] {
   const square = { m: 64, n: 64, rows: 8, columns: 4, subgroups: [2, 2], passes: 2 } as const;
   const tall = { m: 256, n: 64, rows: 16, columns: 4, subgroups: [4, 2], passes: 4 } as const;
@@ -53,7 +56,10 @@ function blockTiles(n: number): Shape[] {
   return n < 128 ? [square, tall] : [square, tall, large];
 }
 
-/** Small tiles come with shallow slices too, which leave room for more of them at once; large ones have never gained by it. */
+/**
+ * Small tiles come with shallow slices too, which leave room for more of them at once; large ones have never gained by
+ * it.
+ */
 function candidates(
   first: Shape,
   others: readonly Shape[],
@@ -66,12 +72,12 @@ function candidates(
   });
 }
 
-/** What an operand becomes: numbers of 11 bits that add up to it. */
+/** The parts of an operand: numbers of 11 bits that add up to it. */
 const halvesOf = { float16: ['High'], float16x2: ['High', 'Low'] } as const;
 
 /**
- * The bits of float32 that f16 holds. Cut off rather than rounded: NVIDIA's compiler takes a number rounded to f16 and back
- * for the number itself, which leaves nothing for the low half.
+ * The bits of float32 that f16 holds. Cut off rather than rounded: NVIDIA's compiler takes a number rounded to f16 and
+ * back for the number itself, which leaves nothing for the low half.
  */
 const upperBits = `fn upperBits(v: vec4f) -> vec4f { return bitcast<vec4f>(bitcast<vec4u>(v) & vec4u(0xffffe000u)); }`;
 

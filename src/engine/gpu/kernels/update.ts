@@ -1,5 +1,5 @@
 /**
- * What ends a training step: the update of the parameters, and of the quantizer table with its memory budget; moving
+ * The end of a training step: the update of the parameters, and of the quantizer table with its memory budget; moving
  * averages.
  */
 

@@ -2,8 +2,9 @@
  * The quantizer table's static half on a GPU: every row packed into words, and the mathematics of `quant/` in WGSL:
  * effective ranges, gradients of learned values, inferred bits, limiting, projection and bit caps.
  *
- * One shader serves rows of all kinds by switches made of what every kind says of itself. Numbers are float32, decisions that a bitwidth hangs on (rounding,
- * powers of two, binary digits) are exact for these. See `quant/kinds/` for the formulas and their sources.
+ * One shader serves rows of all kinds by switches made of what every kind says of itself. Numbers are float32,
+ * decisions that a bitwidth hangs on (rounding, powers of two, binary digits) are exact for these. See `quant/kinds/`
+ * for the formulas and their sources.
  */
 
 import {
@@ -106,7 +107,10 @@ fn effective(row: u32, p: vec2f) -> vec2f { ${byKind('range', 'vec2f()')} }
 `;
 }
 
-/** `parameterGradients(row, p, s)`, `inferredBits(row, p)`, `bitsGradient`, `learnsNothing`, `limited`, `projected`, `capped`. */
+/**
+ * `parameterGradients(row, p, s)`, `inferredBits(row, p)`, `bitsGradient`, `learnsNothing`, `limited`, `projected`,
+ * `capped`.
+ */
 export function quantizerCalculus(): string {
   return /* wgsl */ `${effectiveRanges()}
 const ln2 = ${Math.LN2}f;
@@ -170,7 +174,7 @@ ${cases.join('\n')}
 `;
 }
 
-/** Whether the row's kind is among those that have a property. */
+/** The condition that the row's kind is among those that have a property. */
 function whether(has: (kind: Kind) => boolean): string {
   const codes = [...quantizerKinds.keys()].filter((code) => has(kindNamed(quantizerKinds[code]!)));
   return `let kind = integer(row, kindField); return ${codes.map((code) => `kind == ${code}u`).join(' || ')};`;
