@@ -6,6 +6,7 @@ export default defineConfig({
   resolve: {
     alias: [
       { find: /^mixed-precision-dnns\/browser$/, replacement: resolve('src/browser.ts') },
+      { find: /^mixed-precision-dnns\/runtime$/, replacement: resolve('src/runtime/index.ts') },
       { find: /^mixed-precision-dnns$/, replacement: resolve('src/index.ts') },
     ],
   },

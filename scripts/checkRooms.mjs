@@ -1,6 +1,6 @@
 /**
  * Holds the imports in `src/` against the rooms of docs/architecture.md: what a room may know, which rooms may use Node's
- * own modules, and that nothing that the browser's entry reaches does. `npm run lint` runs it.
+ * own modules, and that nothing that the entries for browsers reach does. `npm run lint` runs it.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, posix } from 'node:path';
@@ -67,14 +67,14 @@ export const rooms = {
   packageVersion: { knows: [], node: true },
 };
 
-/** What nothing that the browser's entry imports may import. */
-const entry = 'browser.ts';
+/** The entries of the package whose imports, and theirs, may not be Node's own modules. */
+const entries = ['browser.ts', 'runtime/index.ts'];
 
 /** A line for each import that goes a forbidden way. `files`: path in `src/` → text. */
 export function violations(files) {
   return [
     ...[...files].flatMap(([path, text]) => importsOf(text).flatMap((each) => fault(path, each) ?? [])),
-    ...reached(files),
+    ...entries.flatMap((entry) => reached(files, entry)),
   ];
 }
 
@@ -93,8 +93,8 @@ function fault(path, { target, isType }) {
   return [`${path}: ${room} may not know ${other}${rule.types?.includes(other) ? ' but for types' : ''} (${target})`];
 }
 
-/** Node's modules that the browser's entry would bring along, with the way to them. Types and lazy imports bring none. */
-function reached(files) {
+/** Node's modules that an entry would bring along, with the way to them. Types and lazy imports bring none. */
+function reached(files, entry) {
   const ways = files.has(entry) ? new Map([[entry, entry]]) : new Map();
   const faults = [];
   for (const [path, way] of ways) {
@@ -144,7 +144,7 @@ function importsOf(text) {
 export function sources() {
   const names = readdirSync('src', { recursive: true }).map((name) => name.replaceAll('\\', '/'));
   const wanted = (name) =>
-    name.endsWith('.ts') && !name.endsWith('.test.ts') && !name.startsWith('engine/cpu/kernels/');
+    name.endsWith('.ts') && !name.endsWith('.test.ts') && !/^(engine\/cpu|runtime)\/kernels\//.test(name);
   return new Map(names.filter(wanted).map((name) => [name, readFileSync(join('src', name), 'utf8')]));
 }
 

@@ -5,7 +5,7 @@
  */
 
 import { InputError } from '../errors.js';
-import { elementCount, type Shape } from '../graph/index.js';
+import { elementCount, type Shape } from '../graph/tensor.js';
 import { fromBfloat16, fromFloat16 } from './halfFloats.js';
 import { repeatedKey } from './repeatedKey.js';
 
