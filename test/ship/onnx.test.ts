@@ -4,6 +4,7 @@ import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { describe, expect, it } from 'vitest';
 import { runIntegers } from '../../src/ship/interpreter.js';
 import { lowerNetwork } from '../../src/ship/lowering.js';
+import { channelsFirst } from '../../src/ship/onnx/channelsFirst.js';
 import { exactModel } from '../../src/ship/onnx/exactModel.js';
 import { shippableImages, shippableProgram, shippables } from './shippable.js';
 
@@ -22,6 +23,9 @@ describe.each(Object.entries(shippables))('%s', (_, shippable) => {
   const { side } = shippable;
   const { images } = shippableImages(count, side);
   const bytes = side * side * 3;
+  const channelFirstBatch = Uint8Array.from(
+    Array.from({ length: count }, (_, n) => [...channelsFirst(images.subarray(n * bytes, (n + 1) * bytes), 3)]).flat(),
+  );
   const own = Array.from({ length: count }, (_, n) => [
     ...runIntegers(network, images.subarray(n * bytes, (n + 1) * bytes)),
   ]);
@@ -31,7 +35,7 @@ describe.each(Object.entries(shippables))('%s', (_, shippable) => {
 
     it.each(Object.entries(levels))('gives the same logits with %s', async (_, options) => {
       const session = await InferenceSession.create(model, options);
-      const batch = new Tensor('uint8', channelsFirst(images, side), [count, 3, side, side]);
+      const batch = new Tensor('uint8', channelFirstBatch, [count, 3, side, side]);
       const { logits } = await session.run({ image: batch });
       const values = Array.from(logits!.data as Iterable<number | bigint>, Number);
       expect(own).toEqual(Array.from({ length: count }, (_, n) => values.slice(n * 10, (n + 1) * 10)));
@@ -39,13 +43,3 @@ describe.each(Object.entries(shippables))('%s', (_, shippable) => {
     });
   });
 });
-
-function channelsFirst(images: Uint8Array, side: number): Uint8Array {
-  const pixels = side * side;
-  const result = new Uint8Array(images.length);
-  for (let i = 0; i < images.length; i++) {
-    const [image, pixel, channel] = [Math.floor(i / (3 * pixels)), Math.floor(i / 3) % pixels, i % 3];
-    result[(image * 3 + channel) * pixels + pixel] = images[i]!;
-  }
-  return result;
-}

@@ -13,26 +13,23 @@
  * Uniform tensors are bytes between the layers, powers of two float32. Logits are integers; metadata has their unit.
  */
 
-import { InputError } from '../../errors.js';
 import {
   type ClassifierLayer,
   type ConvolutionLayer,
   type InputLayer,
-  type IntegerLayer,
   type IntegerNetwork,
   type IntegerTensor,
   type IntegerWeights,
   integersOf,
   leastOf,
-  type MaxPoolLayer,
   type Product,
-  type SubsampleLayer,
   type SumPoolLayer,
 } from '../integerNetwork.js';
 import { isExactInDoubles } from '../interpreter.js';
 import { exactParts, type WeightPart } from './exactParts.js';
 import { floatConstants } from './floatConstants.js';
 import { DataType, type ModelBuilder, modelBuilder } from './modelBuilder.js';
+import { byteType, convolutionAttributes, NetworkWriter, outputsFirst } from './networkWriter.js';
 
 export interface ExactOptions {
   /** Weights of up to 2 and 4 bits as int2 and int4, which needs operator set 25 or 21. */
@@ -42,87 +39,60 @@ export interface ExactOptions {
 
 /** The bytes of the model: input `image` (uint8, [N, C, H, W]), output `logits` (int32 or int64, [N, classes]). */
 export function exactModel(network: IntegerNetwork, { packed, metadata }: ExactOptions): Uint8Array {
-  const writer = new ExactWriter(modelBuilder(), packed);
-  for (const layer of network.layers) writer.write(layer);
-  const [input, classifier] = [network.layers[0], network.layers.at(-1)];
-  if (input?.op !== 'input' || classifier?.op !== 'classifier') throw new Error('no network from image to logits');
-  const [height, width, channels] = input.output.shape as [number, number, number];
-  const outputs = classifier.weights.shape[1]!;
-  return writer.builder.finish(
-    [{ name: 'image', type: DataType.UINT8, shape: ['N', channels, height, width] }],
-    [{ name: 'logits', type: logitType(classifier), shape: ['N', outputs] }],
-    { ...metadata, logit_unit: String(classifier.unit) },
-  );
+  return new ExactWriter(modelBuilder(), packed).finish(network, { ...metadata, ...logitUnit(network) });
 }
 
-class ExactWriter {
-  /** Names of stored tensors, and of those as float32. */
-  readonly #stored = new Map<string, string>();
-  readonly #floats = new Map<string, string>();
+/** Metadata: what a logit of 1 stands for. */
+export function logitUnit({ layers }: IntegerNetwork): { readonly logit_unit: string } {
+  const classifier = layers.at(-1);
+  if (classifier?.op !== 'classifier') throw new Error('the network has no classifier');
+  return { logit_unit: String(classifier.unit) };
+}
+
+export class ExactWriter extends NetworkWriter {
+  /** Names of stored tensors as float32. */
+  protected readonly floats = new Map<string, string>();
 
   constructor(
-    readonly builder: ModelBuilder,
+    builder: ModelBuilder,
     readonly packed: boolean,
-  ) {}
-
-  write(layer: IntegerLayer): void {
-    switch (layer.op) {
-      case 'input':
-        this.#input(layer);
-        break;
-      case 'convolution':
-        this.#convolution(layer);
-        break;
-      case 'maxPool':
-        this.#maxPool(layer);
-        break;
-      case 'subsample':
-        this.#subsample(layer);
-        break;
-      case 'sumPool':
-        this.#sumPool(layer);
-        break;
-      case 'classifier':
-        this.#classifier(layer);
-        break;
-      default:
-        layer satisfies never;
-    }
+  ) {
+    super(builder);
   }
 
-  #input({ scale, offsets, output }: InputLayer): void {
+  protected logitType({ logits, sums }: ClassifierLayer): DataType {
+    const largest = Math.max(-logits.lo, logits.hi, -sums.lo, sums.hi);
+    return largest < 2 ** 31 ? DataType.INT32 : DataType.INT64;
+  }
+
+  protected input({ scale, offsets, output }: InputLayer): void {
     const { builder } = this;
     const bytes = builder.node('Cast', ['image'], { to: DataType.FLOAT });
-    const scaled = scale === 1 ? bytes : builder.node('Mul', [bytes, this.#scalar(scale)]);
+    const scaled = scale === 1 ? bytes : builder.node('Mul', [bytes, this.scalar(scale)]);
     const shifted = builder.node('Sub', [scaled, builder.constant(DataType.FLOAT, [1, offsets.length, 1, 1], offsets)]);
-    this.#floats.set(output.name, shifted);
+    this.floats.set(output.name, shifted);
   }
 
-  #convolution(layer: ConvolutionLayer): void {
+  protected convolution(layer: ConvolutionLayer): void {
     const { output, products } = layer;
     const parts = products.map(exactParts);
     const constants = parts.length === 1 && parts[0]!.length === 1 ? floatConstants(layer) : null;
     if (constants) {
-      this.#stored.set(output.name, this.#floatEpilogue(layer, this.#sum(products[0]!, parts[0]![0]!), constants));
+      this.stored.set(output.name, this.#floatEpilogue(layer, this.#sum(products[0]!, parts[0]![0]!), constants));
       return;
     }
     const channels = Array.from({ length: output.shape[2]! }, (_, channel) => channel);
     const type = channels.every((channel) => isExactInDoubles(layer, channel)) ? DataType.DOUBLE : DataType.INT64;
     const sums = products.map((product, index) => this.#wideSum(product, parts[index]!, type));
     const result = type === DataType.DOUBLE ? this.#doubleEpilogue(layer, sums) : this.#longEpilogue(layer, sums);
-    this.#stored.set(output.name, result);
+    this.stored.set(output.name, result);
   }
 
   /** The float32 convolution of one part of a product's weights. */
   #sum(product: Product, part: WeightPart): string {
-    const { input, weights, depthwise, stride, padding } = product;
-    const [rows, columns] = weights.shape as [number, number];
-    return this.builder.node('Conv', [this.#float(input), this.#weights(weights, part.values, depthwise)], {
-      kernel_shape: [rows, columns],
-      strides: [stride, stride],
-      pads: [padding, padding, padding, padding],
-      group: depthwise ? weights.shape.at(-1)! : 1,
-    });
+    const { input, weights, depthwise } = product;
+    const constants = this.weights(weights, part.values, depthwise);
+    return this.builder.node('Conv', [this.float(input), constants], convolutionAttributes(product));
   }
 
   /** A product's accumulators as float64 or int64: its parts, each with the factor that it was divided by. */
@@ -144,13 +114,23 @@ class ExactWriter {
     const vector = (values: ArrayLike<number>) => builder.constant(DataType.FLOAT, [1, values.length, 1, 1], values);
     const normalised = builder.node('Sub', [builder.node('Div', [sum, vector(divisors)]), vector(offsets)]);
     const added = addend
-      ? builder.node('Add', [normalised, this.#times(this.#float(addend), addendFactor)])
+      ? builder.node('Add', [normalised, this.#times(this.float(addend), addendFactor)])
       : normalised;
     const [lo, hi] = [leastOf(output.grid), output.grid.hi];
     // What lies outside of the byte is cut by the quantization itself.
     const isWhole = lo === 0 && hi === 255;
-    const clipped = isWhole ? added : builder.node('Clip', [added, this.#scalar(lo), this.#scalar(hi)]);
-    return builder.node('QuantizeLinear', [clipped, this.#scalar(1), builder.constant(byteType(output), [], [0])]);
+    const clipped = isWhole ? added : builder.node('Clip', [added, this.scalar(lo), this.scalar(hi)]);
+    return this.rounded(clipped, output);
+  }
+
+  /** What is stored of a float32 tensor within a uniform grid's limits: its rounded numbers, ties to even. */
+  protected rounded(x: string, output: IntegerTensor): string {
+    return this.builder.node('QuantizeLinear', [x, this.scalar(1), this.builder.constant(byteType(output), [], [0])]);
+  }
+
+  /** What is stored of whole numbers of a uniform grid, float64 or int64. */
+  protected whole(x: string, output: IntegerTensor): string {
+    return this.builder.node('Cast', [x], { to: byteType(output) });
   }
 
   #doubleEpilogue(layer: ConvolutionLayer, sums: readonly string[]): string {
@@ -164,7 +144,7 @@ class ExactWriter {
     const products = sums.map((sum, term) => builder.node('Mul', [sum, vector(scaled(multipliers[term]!))]));
     const total = products.reduce((a, b) => builder.node('Add', [a, b]));
     const biased = builder.node('Add', [total, vector(scaled(Array.from(biases, Number)))]);
-    const added = addend && builder.node('Cast', [this.#float(addend)], { to: DataType.DOUBLE });
+    const added = addend && builder.node('Cast', [this.float(addend)], { to: DataType.DOUBLE });
     const shortcut = added && addendShift > 0 ? builder.node('Mul', [added, scalar(2 ** addendShift)]) : added;
     const plus = (sum: string) => (shortcut ? builder.node('Add', [sum, shortcut]) : sum);
     if (thresholds) {
@@ -175,7 +155,7 @@ class ExactWriter {
     const divided =
       outputShift > 0 ? builder.node('Floor', [builder.node('Mul', [sum, scalar(2 ** -outputShift)])]) : sum;
     const clipped = builder.node('Clip', [divided, scalar(leastOf(output.grid)), scalar(output.grid.hi)]);
-    return builder.node('Cast', [clipped], { to: byteType(output) });
+    return this.whole(clipped, output);
   }
 
   #longEpilogue(layer: ConvolutionLayer, sums: readonly string[]): string {
@@ -188,7 +168,7 @@ class ExactWriter {
     const products = sums.map((sum, term) => builder.node('Mul', [sum, vector(multipliers[term]!)]));
     const total = products.reduce((a, b) => builder.node('Add', [a, b]));
     const biased = builder.node('Add', [total, vector(biases)]);
-    const added = addend && builder.node('Cast', [this.#float(addend)], { to: DataType.INT64 });
+    const added = addend && builder.node('Cast', [this.float(addend)], { to: DataType.INT64 });
     if (thresholds) {
       const factor = 2n ** BigInt(addendShift + shifts[0]!);
       const sum = added ? builder.node('Add', [biased, builder.node('Mul', [added, scalar(factor)])]) : biased;
@@ -199,7 +179,7 @@ class ExactWriter {
     const sum = shortcut ? builder.node('Add', [shifted, shortcut]) : shifted;
     const divided = this.#floorDivided(sum, scalar(2 ** outputShift));
     const clipped = builder.node('Clip', [divided, scalar(leastOf(output.grid)), scalar(output.grid.hi)]);
-    return builder.node('Cast', [clipped], { to: byteType(output) });
+    return this.whole(clipped, output);
   }
 
   /** ⌊x / d⌋ of int64: ONNX's division cuts towards zero, so the remainder, which has the divisor's sign, goes first. */
@@ -217,43 +197,23 @@ class ExactWriter {
     const last = builder.node('Unsqueeze', [t, builder.constant(DataType.INT64, [1], [4])]);
     const reached = builder.node('Cast', [builder.node('GreaterOrEqual', [last, bounds])], { to: DataType.FLOAT });
     const sum = builder.node('MatMul', [reached, builder.constant(DataType.FLOAT, [steps.length], steps)]);
-    return values[0] === 0 ? sum : builder.node('Add', [sum, this.#scalar(values[0]!)]);
+    return values[0] === 0 ? sum : builder.node('Add', [sum, this.scalar(values[0]!)]);
   }
 
-  #maxPool({ size, stride, padding, input, output }: MaxPoolLayer): void {
-    const pooled = this.builder.node('MaxPool', [this.#storedName(input)], {
-      kernel_shape: [size, size],
-      strides: [stride, stride],
-      pads: [padding, padding, padding, padding],
-    });
-    this.#stored.set(output.name, pooled);
-  }
-
-  #subsample({ stride, input, output }: SubsampleLayer): void {
+  protected sumPool({ input, output }: SumPoolLayer): void {
     const { builder } = this;
-    const list = (values: readonly number[]) => builder.constant(DataType.INT64, [values.length], values);
-    const far = 2 ** 30;
-    const axes = [list([0, 0]), list([far, far]), list([2, 3]), list([stride, stride])];
-    const sliced = builder.node('Slice', [this.#storedName(input), ...axes]);
-    const extra = output.shape[2]! - input.shape[2]!;
-    const padded = extra > 0 ? builder.node('Pad', [sliced, list([0, 0, 0, 0, 0, extra, 0, 0])]) : sliced;
-    this.#stored.set(output.name, padded);
-  }
-
-  #sumPool({ input, output }: SumPoolLayer): void {
-    const { builder } = this;
-    const wide = builder.node('Cast', [this.#storedName(input)], { to: DataType.INT32 });
+    const wide = builder.node('Cast', [this.storedName(input)], { to: DataType.INT32 });
     const axes = builder.constant(DataType.INT64, [2], [2, 3]);
-    this.#stored.set(output.name, builder.node('ReduceSum', [wide, axes], { keepdims: 0 }));
+    this.stored.set(output.name, builder.node('ReduceSum', [wide, axes], { keepdims: 0 }));
   }
 
-  #classifier(layer: ClassifierLayer): void {
+  protected classifier(layer: ClassifierLayer): void {
     const { builder } = this;
     const { input, weights, bias, shifts, biasFactor, biasShift } = layer;
     const outputs = weights.shape[1]!;
-    const type = logitType(layer);
+    const type = this.logitType(layer);
     const scaled = Array.from(weights.values, (value, index) => value * 2 ** shifts[index % outputs]!);
-    const x = builder.node('Cast', [this.#storedName(input)], { to: type });
+    const x = builder.node('Cast', [this.storedName(input)], { to: type });
     const product = builder.node(
       'MatMul',
       [x, builder.constant(type, weights.shape, scaled)],
@@ -266,66 +226,29 @@ class ExactWriter {
   }
 
   /** Weights in ONNX's order, (out, in, rows, columns), as float32 of whole numbers. */
-  #weights({ shape, grid, bits }: IntegerWeights, values: Int32Array, depthwise: boolean): string {
+  protected weights({ shape, grid, bits }: IntegerWeights, values: Int32Array, depthwise: boolean): string {
     const { builder } = this;
-    const ordered = outputsFirst(values, shape, depthwise);
-    const outputs = shape.at(-1)!;
-    const dims = [outputs, depthwise ? 1 : shape[2]!, shape[0]!, shape[1]!];
+    const { dims, values: ordered } = outputsFirst(values, shape, depthwise);
     if (grid.hi > 127) return builder.constant(DataType.FLOAT, dims, ordered);
     const type =
       this.packed && grid.hi <= 7 ? (grid.hi <= 1 && bits <= 2 ? DataType.INT2 : DataType.INT4) : DataType.INT8;
-    return builder.node('DequantizeLinear', [builder.constant(type, dims, ordered), this.#scalar(1)]);
+    return builder.node('DequantizeLinear', [builder.constant(type, dims, ordered), this.scalar(1)]);
   }
 
   /** A tensor as float32 of whole numbers. */
-  #float(tensor: IntegerTensor): string {
-    const known = this.#floats.get(tensor.name);
+  protected float(tensor: IntegerTensor): string {
+    const known = this.floats.get(tensor.name);
     if (known !== undefined) return known;
     const { builder } = this;
-    const stored = this.#storedName(tensor);
+    const stored = this.storedName(tensor);
     const zero = () => builder.constant(byteType(tensor), [], [0]);
     const float =
-      tensor.grid.type === 'powers' ? stored : builder.node('DequantizeLinear', [stored, this.#scalar(1), zero()]);
-    this.#floats.set(tensor.name, float);
+      tensor.grid.type === 'powers' ? stored : builder.node('DequantizeLinear', [stored, this.scalar(1), zero()]);
+    this.floats.set(tensor.name, float);
     return float;
   }
 
-  #storedName({ name }: IntegerTensor): string {
-    const stored = this.#stored.get(name);
-    if (stored === undefined)
-      throw new InputError(`${name}: ONNX cannot read the image where a stored tensor is needed`);
-    return stored;
-  }
-
   #times(x: string, factor: number): string {
-    return factor === 1 ? x : this.builder.node('Mul', [x, this.#scalar(factor)]);
+    return factor === 1 ? x : this.builder.node('Mul', [x, this.scalar(factor)]);
   }
-
-  #scalar(value: number): string {
-    return this.builder.constant(DataType.FLOAT, [], [value]);
-  }
-}
-
-function byteType({ grid }: IntegerTensor): DataType {
-  return leastOf(grid) < 0 ? DataType.INT8 : DataType.UINT8;
-}
-
-function logitType({ logits, sums }: ClassifierLayer): DataType {
-  const largest = Math.max(-logits.lo, logits.hi, -sums.lo, sums.hi);
-  return largest < 2 ** 31 ? DataType.INT32 : DataType.INT64;
-}
-
-/** From (rows, columns, in, out), or (rows, columns, out) where depthwise, to (out, in, rows, columns). */
-function outputsFirst(values: Int32Array, shape: readonly number[], depthwise: boolean): Int32Array {
-  const outputs = shape.at(-1)!;
-  const inputs = depthwise ? 1 : shape[2]!;
-  const taps = shape[0]! * shape[1]!;
-  const result = new Int32Array(values.length);
-  for (let tap = 0; tap < taps; tap++) {
-    for (let i = 0; i < inputs; i++) {
-      for (let o = 0; o < outputs; o++)
-        result[(o * inputs + i) * taps + tap] = values[(tap * inputs + i) * outputs + o]!;
-    }
-  }
-  return result;
 }

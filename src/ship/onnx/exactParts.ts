@@ -11,7 +11,7 @@ export interface WeightPart {
 }
 
 /** float32 holds every whole number up to this one. */
-const wholeFloats = 2 ** 24;
+export const wholeFloats = 2 ** 24;
 /** Bits of magnitude a part: few enough for 2^16 products with 8-bit inputs. */
 const partBits = 4;
 

@@ -1,0 +1,65 @@
+/** How far the form for accelerators (`ship/onnx/npuModel.ts`) is from the integer network, counted in onnxruntime. */
+
+import type { ConvolutionLayer, IntegerNetwork } from '../ship/integerNetwork.js';
+import { predictionOf, runIntegers } from '../ship/interpreter.js';
+import { channelsFirst } from '../ship/onnx/channelsFirst.js';
+import { npuModel } from '../ship/onnx/npuModel.js';
+
+export interface Share {
+  readonly different: number;
+  readonly all: number;
+}
+
+export interface NpuMismatches {
+  readonly images: number;
+  /** Outputs of convolutions that are another integer, of how many. */
+  readonly activations: Share;
+  /** Logits that round to another whole unit. */
+  readonly logits: Share;
+  /** Images of another class. */
+  readonly predictions: number;
+}
+
+/**
+ * Runs a network's images, bytes [H, W, C], through its model for accelerators; null where onnxruntime-node is not
+ * installed.
+ *
+ * @throws InputError for a network that the profile cannot express
+ */
+export async function npuMismatches(
+  network: IntegerNetwork,
+  images: readonly Uint8Array[],
+): Promise<NpuMismatches | null> {
+  const model = npuModel(network, { metadata: {}, activations: true });
+  const runtime = await import('onnxruntime-node').catch(() => null);
+  const [input, classifier] = [network.layers[0], network.layers.at(-1)];
+  if (!runtime || input?.op !== 'input' || classifier?.op !== 'classifier') return null;
+  const [height, width, channels] = input.output.shape as [number, number, number];
+  const session = await runtime.InferenceSession.create(model, { graphOptimizationLevel: 'all' });
+  const outputs = network.layers.filter((layer): layer is ConvolutionLayer => layer.op === 'convolution');
+  const activations = { different: 0, all: 0 };
+  const logits = { different: 0, all: 0 };
+  let predictions = 0;
+  for (const image of images) {
+    const wanted = new Map<string, Int32Array>();
+    const own = runIntegers(network, image, ({ name }, values) => wanted.set(name, values));
+    const tensor = new runtime.Tensor('uint8', channelsFirst(image, channels), [1, channels, height, width]);
+    const got = await session.run({ image: tensor });
+    for (const { output } of outputs) {
+      const values = got[output.name]!.data as Uint8Array | Int8Array;
+      const [rows, columns, depth] = output.shape as [number, number, number];
+      const right = wanted.get(output.name)!;
+      const pixels = rows * columns;
+      activations.all += values.length;
+      for (let at = 0; at < values.length; at++) {
+        if (values[at] !== right[(at % pixels) * depth + Math.floor(at / pixels)]) activations.different++;
+      }
+    }
+    const inUnits = Array.from(got.logits!.data as Float32Array, (value) => Math.round(value / classifier.unit));
+    logits.all += inUnits.length;
+    logits.different += inUnits.filter((value, o) => value !== own[o]).length;
+    if (predictionOf(got.logits!.data as Float32Array) !== predictionOf(own)) predictions++;
+  }
+  await session.release();
+  return { images: images.length, activations, logits, predictions };
+}

@@ -1,0 +1,159 @@
+/** What all ONNX forms of the integer network share: one layer after the other, tensors under their names, endpoints. */
+
+import { InputError } from '../../errors.js';
+import {
+  type ClassifierLayer,
+  type ConvolutionLayer,
+  type InputLayer,
+  type IntegerLayer,
+  type IntegerNetwork,
+  type IntegerTensor,
+  leastOf,
+  type MaxPoolLayer,
+  type Product,
+  type SubsampleLayer,
+  type SumPoolLayer,
+} from '../integerNetwork.js';
+import { weightsOfLayer } from '../packedFile.js';
+import { type Attribute, DataType, type Endpoint, type ModelBuilder } from './modelBuilder.js';
+
+export abstract class NetworkWriter {
+  /** Names of stored tensors. */
+  protected readonly stored = new Map<string, string>();
+
+  constructor(protected readonly builder: ModelBuilder) {}
+
+  /** The bytes of the model: input `image` (uint8, [N, C, H, W]), output `logits` ([N, classes]). */
+  finish(network: IntegerNetwork, metadata: Readonly<Record<string, string>>): Uint8Array {
+    for (const layer of network.layers) this.#write(layer);
+    const [input, classifier] = [network.layers[0], network.layers.at(-1)];
+    if (input?.op !== 'input' || classifier?.op !== 'classifier') throw new Error('no network from image to logits');
+    const [height, width, channels] = input.output.shape as [number, number, number];
+    return this.builder.finish(
+      [{ name: 'image', type: DataType.UINT8, shape: ['N', channels, height, width] }],
+      [
+        { name: 'logits', type: this.logitType(classifier), shape: ['N', classifier.weights.shape[1]!] },
+        ...this.furtherOutputs(network),
+      ],
+      metadata,
+    );
+  }
+
+  #write(layer: IntegerLayer): void {
+    switch (layer.op) {
+      case 'input':
+        this.input(layer);
+        break;
+      case 'convolution':
+        this.convolution(layer);
+        break;
+      case 'maxPool':
+        this.#maxPool(layer);
+        break;
+      case 'subsample':
+        this.#subsample(layer);
+        break;
+      case 'sumPool':
+        this.sumPool(layer);
+        break;
+      case 'classifier':
+        this.classifier(layer);
+        break;
+      default:
+        layer satisfies never;
+    }
+  }
+
+  protected abstract logitType(layer: ClassifierLayer): DataType;
+  protected abstract input(layer: InputLayer): void;
+  protected abstract convolution(layer: ConvolutionLayer): void;
+  protected abstract sumPool(layer: SumPoolLayer): void;
+  protected abstract classifier(layer: ClassifierLayer): void;
+
+  /** Outputs beside the logits. */
+  protected furtherOutputs(_network: IntegerNetwork): Endpoint[] {
+    return [];
+  }
+
+  #maxPool({ size, stride, padding, input, output }: MaxPoolLayer): void {
+    const pooled = this.builder.node('MaxPool', [this.storedName(input)], {
+      kernel_shape: [size, size],
+      strides: [stride, stride],
+      pads: [padding, padding, padding, padding],
+    });
+    this.stored.set(output.name, pooled);
+  }
+
+  #subsample({ stride, input, output }: SubsampleLayer): void {
+    const { builder } = this;
+    const list = (values: readonly number[]) => builder.constant(DataType.INT64, [values.length], values);
+    const far = 2 ** 30;
+    const axes = [list([0, 0]), list([far, far]), list([2, 3]), list([stride, stride])];
+    const sliced = builder.node('Slice', [this.storedName(input), ...axes]);
+    const extra = output.shape[2]! - input.shape[2]!;
+    const padded = extra > 0 ? builder.node('Pad', [sliced, list([0, 0, 0, 0, 0, extra, 0, 0])]) : sliced;
+    this.stored.set(output.name, padded);
+  }
+
+  protected storedName({ name }: IntegerTensor): string {
+    const stored = this.stored.get(name);
+    if (stored === undefined)
+      throw new InputError(`${name}: ONNX cannot read the image where a stored tensor is needed`);
+    return stored;
+  }
+
+  protected scalar(value: number): string {
+    return this.builder.constant(DataType.FLOAT, [], [value]);
+  }
+}
+
+/** @throws InputError naming what of a network holds powers of two, which a form of ONNX has not */
+export function refusePowers({ layers }: IntegerNetwork, form: string): void {
+  const tensors = layers.flatMap((layer) => (layer.op === 'classifier' ? [] : [layer.output]));
+  const found = [...tensors, ...layers.flatMap(weightsOfLayer)].find(({ grid }) => grid.type === 'powers');
+  if (found) throw new InputError(`${found.name}: holds powers of two, which ${form} does not have; use exact`);
+}
+
+/** The attributes of a product's `Conv`. */
+export function convolutionAttributes({
+  weights,
+  depthwise,
+  stride,
+  padding,
+}: Product): Readonly<Record<string, Attribute>> {
+  const [rows, columns] = weights.shape as [number, number];
+  return {
+    kernel_shape: [rows, columns],
+    strides: [stride, stride],
+    pads: [padding, padding, padding, padding],
+    group: depthwise ? weights.shape.at(-1)! : 1,
+  };
+}
+
+/** The type of a uniform tensor between the layers. */
+export function byteType({ grid }: IntegerTensor): DataType {
+  return leastOf(grid) < 0 ? DataType.INT8 : DataType.UINT8;
+}
+
+/**
+ * Weights of a convolution in ONNX's order, (out, in, rows, columns), from (rows, columns, in, out), or from
+ * (rows, columns, out) where depthwise.
+ */
+export function outputsFirst(
+  values: Int32Array,
+  shape: readonly number[],
+  depthwise: boolean,
+): { readonly dims: readonly number[]; readonly values: Int32Array } {
+  const outputs = shape.at(-1)!;
+  const inputs = depthwise ? 1 : shape[2]!;
+  const [rows, columns] = shape as [number, number];
+  const taps = rows * columns;
+  const ordered = new Int32Array(values.length);
+  for (let tap = 0; tap < taps; tap++) {
+    for (let i = 0; i < inputs; i++) {
+      for (let o = 0; o < outputs; o++)
+        ordered[(o * inputs + i) * taps + tap] = values[(tap * inputs + i) * outputs + o]!;
+    }
+  }
+  return { dims: [outputs, inputs, rows, columns], values: ordered };
+}
