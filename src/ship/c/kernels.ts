@@ -138,7 +138,7 @@ export const processors = `\
 
 /* Reordered early, the loads of a dot product need more registers than there are. */
 #if defined(__GNUC__) && !defined(__clang__)
-#define IN_THIS_ORDER __attribute__((__noinline__, __optimize__("no-schedule-insns")))
+#define IN_THIS_ORDER __attribute__((__noinline__, __optimize__("no-schedule-insns", "no-tree-coalesce-vars")))
 #else
 #define IN_THIS_ORDER
 #endif
@@ -213,10 +213,11 @@ static inline void unpack_two_bits(const uint8_t *p, int32_t count, int16_t *out
     {0, -2}, {1, -2}, {-2, -2}, {-1, -2}, {0, -1}, {1, -1}, {-2, -1}, {-1, -1},
   };
   for (; count > 0; count -= 8, p += 2, out += AT(8, LANES)) {
-    memcpy(out, pairs[p[0] & 15], sizeof pairs[0]);
-    memcpy(out + AT(2, LANES), pairs[p[0] >> 4], sizeof pairs[0]);
-    memcpy(out + AT(4, LANES), pairs[p[1] & 15], sizeof pairs[0]);
-    memcpy(out + AT(6, LANES), pairs[p[1] >> 4], sizeof pairs[0]);
+    const uint32_t low = p[0], high = p[1];
+    memcpy(out, pairs[low & 15u], sizeof pairs[0]);
+    memcpy(out + AT(2, LANES), pairs[low >> 4], sizeof pairs[0]);
+    memcpy(out + AT(4, LANES), pairs[high & 15u], sizeof pairs[0]);
+    memcpy(out + AT(6, LANES), pairs[high >> 4], sizeof pairs[0]);
   }
 }
 #endif
@@ -492,14 +493,15 @@ static inline void dot_${elements}(const ${type} *x, const ${type} *y, const ${t
   for (int32_t half = 0; half < 2; half++, sums += 2, w += 4) {
     int32_t a = is_first ? 0 : sums[0], b = is_first ? 0 : sums[1];
     int32_t c = is_first ? 0 : sums[4], d = is_first ? 0 : sums[5];
-    const ${type} *v = w;
-    for (int32_t i = 0; i < count; i += 2, v += 8) {
-      const int32_t p0 = x[i], p1 = x[i + 1], q0 = y[i], q1 = y[i + 1];
-      a += p0 * v[0] + p1 * v[1];
-      b += p0 * v[2] + p1 * v[3];
-      c += q0 * v[0] + q1 * v[1];
-      d += q0 * v[2] + q1 * v[3];
-    }
+    const ${type} *s = x, *t = y, *v = w, *end = x + count;
+    for (; s != end; s += 2, t += 2, v += 8)
+      for (int32_t i = 0; i < 2; i++) {
+        const int32_t p = s[i], q = t[i], even = v[i], odd = v[2 + i];
+        a += p * even;
+        b += p * odd;
+        c += q * even;
+        d += q * odd;
+      }
     sums[0] = a;
     sums[1] = b;
     sums[4] = c;

@@ -81,7 +81,8 @@ export interface Plan {
   readonly viewOf: (tensor: IntegerTensor) => View;
 }
 
-/** Pixels that share an unpacked filter at least, where the layer has as many. */
+/** Output rows, and pixels, that share an unpacked filter at least, where the layer has as many. */
+const rowsPerFilter = 2;
 const pixelsPerFilter = 16;
 /** Channels that are summed together. */
 export const channelsTogether = 4;
@@ -150,7 +151,7 @@ function convolutionPlan(
     throw new InputError(`${output.name}: is stored with ${output.bits} bits; in C an activation has 8 at most`);
   }
   const [height, width] = output.shape as [number, number];
-  const band = Math.min(height, Math.ceil(pixelsPerFilter / width));
+  const band = Math.min(height, Math.max(rowsPerFilter, Math.ceil(pixelsPerFilter / width)));
   // Both of two products are in the window at once, so they have elements of one width.
   const grids = layer.products.flatMap(({ input, weights }) => [input.grid, weights.grid]);
   const elements = grids.every(isNarrow) ? 'narrow' : 'wide';
