@@ -1,14 +1,14 @@
 /** C99 of the integer network, compiled with sanitizers and run: every stored activation and every logit. */
 
 import { describe, expect, it } from 'vitest';
+import { planArena } from '../../src/ship/arena.js';
 import { packIntegers } from '../../src/ship/bitStream.js';
 import { cFiles } from '../../src/ship/c/files.js';
-import type { IntegerNetwork } from '../../src/ship/integerNetwork.js';
+import type { ConvolutionLayer, IntegerNetwork } from '../../src/ship/integerNetwork.js';
 import { runIntegers } from '../../src/ship/interpreter.js';
-import { lowerNetwork } from '../../src/ship/lowering.js';
-import { folderOf, run, warnings } from './cProgram.js';
+import { folderOf, run, runQuietly, symbolBytes, warnings } from './cProgram.js';
 import { randomNetwork } from './randomNetwork.js';
-import { shippableImages, shippableProgram, shippables } from './shippable.js';
+import { shippables, shippedNetwork } from './shippable.js';
 
 const sanitized = ['-O1', '-fsanitize=address,undefined', '-fno-sanitize-recover=all'];
 const traceSource = `\
@@ -25,16 +25,6 @@ void trace(int32_t layer, const uint8_t *tensor, uint32_t bytes)
 }
 `;
 
-function shipped(name: keyof typeof shippables, count: number): { network: IntegerNetwork; images: Uint8Array[] } {
-  const shippable = shippables[name]!;
-  const { images } = shippableImages(count, shippable.side);
-  const bytes = shippable.side ** 2 * 3;
-  return {
-    network: lowerNetwork(shippableProgram(shippable), []).network,
-    images: Array.from({ length: count }, (_, n) => images.slice(n * bytes, (n + 1) * bytes)),
-  };
-}
-
 /** What the program has to write: each stored tensor of each image. */
 function expectedTrace(network: IntegerNetwork, images: readonly Uint8Array[]): string[] {
   return images.flatMap((image) => {
@@ -50,7 +40,7 @@ function expectedTrace(network: IntegerNetwork, images: readonly Uint8Array[]): 
 }
 
 describe.each([
-  ...Object.keys(shippables).map((name) => [name, () => shipped(name, name === 'ResNet-18' ? 1 : 3)] as const),
+  ...Object.keys(shippables).map((name) => [name, () => shippedNetwork(name, name === 'ResNet-18' ? 1 : 2)] as const),
   ...Array.from({ length: 8 }, (_, seed) => [`random network ${seed}`, () => randomNetwork(seed)] as const),
 ])('%s', (_, make) => {
   it('has the interpreter’s activations and logits, and nothing undefined', () => {
@@ -63,3 +53,97 @@ describe.each([
     expect(own).toEqual(expectedTrace(network, images));
   });
 });
+
+describe('the header', () => {
+  it.each(['fixed 2 and 4 bits', 'powers of two', 'shortcuts with convolutions'])('says what %s needs', (name) => {
+    const { network, images } = shippedNetwork(name, 1);
+    const files = cFiles(network, { name: 'net', images });
+    const folder = folderOf(files);
+    run(folder, 'gcc', ...warnings, '-O0', '-c', '-o', 'net.o', 'net.c');
+    const symbols = [...symbolBytes(folder, 'net.o')];
+    const bytesOf = (names: RegExp) =>
+      symbols.reduce((sum, [symbol, bytes]) => sum + (names.test(symbol) ? bytes : 0), 0);
+    const said = (macro: string) => Number(new RegExp(`#define NET_${macro} (\\d+)`).exec(files.get('net.h')!)![1]);
+    expect(bytesOf(/^weights_/)).toBe(said('WEIGHT_BYTES'));
+    expect(bytesOf(/^(multipliers|biases|shifts|thresholds)_|^logit_shifts$/)).toBe(said('CONSTANT_BYTES'));
+    expect(bytesOf(/^arena$/)).toBe(said('ARENA_BYTES'));
+    expect(said('ARENA_BYTES')).toBe(planArena(network).bytes);
+    expect(bytesOf(/^(arena|window|filters|sums|codes)$/)).toBe(said('RAM_BYTES'));
+    expect(symbols.filter(([symbol]) => /^(window|filters|sums|codes)$/.test(symbol)).length).toBe(4);
+  });
+});
+
+describe('make test', () => {
+  const { network, images } = shippedNetwork('fixed 2 and 4 bits', 2);
+  const files = cFiles(network, { name: 'net', images });
+
+  it('passes', () => {
+    expect(run(folderOf(files), 'make', 'test')).toContain('2 images, 0 logits differ');
+  });
+
+  it('fails where a bias is off by one', () => {
+    const planted = cFiles(withBiasOffByOne(network, images), { name: 'net', images }).get('net.c')!;
+    const { status, stdout } = runQuietly(folderOf(new Map([...files, ['net.c', planted]])), 'make', 'test');
+    expect(status).not.toBe(0);
+    expect(stdout).toMatch(/ \(not -?\d+\)/);
+  });
+});
+
+it('lets two networks live in one program', () => {
+  const [first, second] = [randomNetwork(0), randomNetwork(1)] as const;
+  const main = `
+#include <stdio.h>
+#include "first.h"
+#include "second.h"
+int main(void)
+{
+  static const uint8_t a[] = {${first.images[2]!.join()}}, b[] = {${second.images[2]!.join()}};
+  static const char *const names[] = FIRST_CLASS_NAMES;
+  first_logit x[FIRST_CLASSES];
+  second_logit y[SECOND_CLASSES];
+  first_run(a, x);
+  second_run(b, y);
+  for (int i = 0; i < FIRST_CLASSES; i++) printf("%ld ", (long)x[i]);
+  for (int i = 0; i < SECOND_CLASSES; i++) printf("%ld ", (long)y[i]);
+  printf("%d %d %s %s %s", (int)first_class_of(x), (int)second_class_of(y), names[1], names[2], names[3]);
+  return 0;
+}
+`;
+  const parts = [
+    ...cFiles(first.network, { name: 'first', images: [] }),
+    ...cFiles(second.network, { name: 'second', images: [] }),
+    ['main.c', main],
+  ] as const;
+  const folder = folderOf(new Map(parts));
+  run(folder, 'gcc', ...warnings, '-O1', '-o', 'both', 'main.c', 'first.c', 'second.c');
+  const logits = [first, second].map(({ network, images }) => [...runIntegers(network, images[2]!)]);
+  const best = logits.map((values) => values.indexOf(Math.max(...values)));
+  const names = first.network.classes.slice(1, 4);
+  expect(run(folder, './both')).toBe([...logits.flat(), ...best, ...names].join(' '));
+});
+
+it('refuses a name that is none in C', () => {
+  const { network } = randomNetwork(0);
+  for (const name of ['', '2nd', 'My-net', 'test']) {
+    expect(() => cFiles(network, { name, images: [] })).toThrow('no prefix for C');
+  }
+});
+
+/** The network with the bias of a channel off by one, the first for which that changes the logits of an image. */
+function withBiasOffByOne(network: IntegerNetwork, images: readonly Uint8Array[]): IntegerNetwork {
+  const logitsOf = (net: IntegerNetwork) => images.map((image) => runIntegers(net, image).join());
+  const wanted = logitsOf(network).join();
+  const layer = network.layers.findLast((each): each is ConvolutionLayer => each.op === 'convolution')!;
+  for (let channel = 0; channel < layer.output.shape[2]!; channel++) {
+    const biases = layer.requantization.biases.slice();
+    biases[channel]! += 1n;
+    const changed = { ...layer, requantization: { ...layer.requantization, biases } };
+    const planted = withLayer(network, layer, changed);
+    if (logitsOf(planted).join() !== wanted) return planted;
+  }
+  throw new Error('no bias matters');
+}
+
+function withLayer(network: IntegerNetwork, old: ConvolutionLayer, changed: ConvolutionLayer): IntegerNetwork {
+  return { ...network, layers: network.layers.map((each) => (each === old ? changed : each)) };
+}

@@ -17,14 +17,17 @@ export function folderOf(files: ReadonlyMap<string, string>): string {
 
 /** Runs a command in the folder; its standard output. Fails with what it said if it fails. */
 export function run(folder: string, command: string, ...args: string[]): string {
-  const { status, stdout, stderr, error } = spawnSync(command, args, {
-    cwd: folder,
-    encoding: 'utf8',
-    maxBuffer: 2 ** 28,
-  });
-  if (error) throw error;
+  const { status, stdout, stderr } = runQuietly(folder, command, ...args);
   if (status !== 0) throw new Error(`${command} ${args.join(' ')}: ${status}\n${stderr}${stdout.slice(-2000)}`);
   return stdout;
+}
+
+/** Runs a command in the folder for a minute at most, whatever comes of it. */
+export function runQuietly(folder: string, command: string, ...args: string[]) {
+  const options = { cwd: folder, encoding: 'utf8', maxBuffer: 2 ** 28, timeout: 60_000 } as const;
+  const { status, stdout, stderr, error } = spawnSync(command, args, options);
+  if (error) throw error;
+  return { status, stdout, stderr };
 }
 
 /** Bytes of each symbol of an object file. */
@@ -36,4 +39,10 @@ export function symbolBytes(folder: string, object: string): ReadonlyMap<string,
       return name ? [[name, Number.parseInt(size!, 16)] as const] : [];
     }),
   );
+}
+
+/** What an object file calls of others. */
+export function undefinedSymbols(folder: string, object: string): string[] {
+  const lines = execFileSync('nm', ['-u', object], { cwd: folder, encoding: 'utf8' }).trim().split('\n');
+  return lines.map((line) => line.trim().split(/\s+/).at(-1)!).filter((name) => name !== '');
 }

@@ -116,7 +116,7 @@ export function randomNetwork(seed: number): { network: IntegerNetwork; images: 
   const image = tensor([9 + below(4), 7 + below(5), oneOf([1, 3])], { type: 'uniform', lo: -128, hi: 127 }, 8);
   const offsets = Array.from({ length: image.shape[2]! }, () => 128);
   layers.push({ op: 'input', name: 'images', scale: 1, offsets, output: image });
-  const first = convolution([image], []);
+  const first = convolution([seed % 2 === 0 ? image : converted(image)], []);
   const second = convolution([first], [first]);
   const third = convolution([second, second], [second]);
   const pooled = maxPool(third);
@@ -142,6 +142,19 @@ export function randomNetwork(seed: number): { network: IntegerNetwork; images: 
     Uint8Array.from({ length: sizeOf(image) }, () => [0, 255, below(256)][index]!),
   );
   return { network: { layers, classes: ['a', 'b "quoted"', '\\??/', 'Käse', 'e'] }, images };
+
+  /** Each element by itself through a quantizer: weights of 1 that take no bits. */
+  function converted(input: IntegerTensor): IntegerTensor {
+    const channels = input.shape[2]!;
+    const ones: IntegerWeights = {
+      ...{ name: '', shape: [1, 1, channels], values: new Int32Array(channels).fill(1), step: 1 },
+      ...{ grid: { type: 'uniform', lo: 0, hi: 1 }, channelExponents: null, bits: 0 },
+    };
+    const output = tensor(input.shape, oneOf(grids));
+    const single = boundedProduct({ input, weights: ones, depthwise: true, stride: 1, padding: 0 });
+    layers.push(requantized([single], null, output));
+    return output;
+  }
 
   function maxPool(input: IntegerTensor): IntegerTensor {
     const [height, width, channels] = input.shape as [number, number, number];

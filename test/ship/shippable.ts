@@ -4,6 +4,8 @@ import { emptyImageSet, type ImageSet } from '../../src/data/imageSet.js';
 import { createRandom } from '../../src/data/random.js';
 import { buildTrainingProgram, type TrainingProgram } from '../../src/program/trainingProgram.js';
 import { experimentFromSettings } from '../../src/settings/index.js';
+import type { IntegerNetwork } from '../../src/ship/integerNetwork.js';
+import { lowerNetwork } from '../../src/ship/lowering.js';
 import { programOptions } from '../../src/train/programOptions.js';
 
 /** Images (p − 128)/128, so that they lie on a grid of powers of two. */
@@ -76,4 +78,18 @@ export function shippableImages(count: number, side: number): ImageSet {
   set.images.fill(0, 0, side * side * 3);
   set.images.fill(255, side * side * 3, 2 * side * side * 3);
   return set;
+}
+
+/** A shippable lowered to integers, for images of its or another side, and images. */
+export function shippedNetwork(
+  name: string,
+  count: number,
+  side = shippables[name]!.side,
+): { network: IntegerNetwork; images: Uint8Array[] } {
+  const { images } = shippableImages(count, side);
+  const bytes = side * side * 3;
+  return {
+    network: lowerNetwork(shippableProgram({ ...shippables[name]!, side }), []).network,
+    images: Array.from({ length: count }, (_, n) => images.slice(n * bytes, (n + 1) * bytes)),
+  };
 }

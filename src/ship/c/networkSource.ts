@@ -59,7 +59,7 @@ export function networkSource(plan: Plan, name: string): string {
 #include <string.h>
 
 ${processors}
-/* A program that defines NAME_TRACE gets every tensor that a layer writes. */
+/* A program that defines ${name.toUpperCase()}_TRACE gets every tensor that a layer writes. */
 #ifdef ${name.toUpperCase()}_TRACE
 void ${name.toUpperCase()}_TRACE(int32_t layer, const uint8_t *tensor, uint32_t bytes);
 #define TRACE(layer, offset, bytes) ${name.toUpperCase()}_TRACE(layer, arena + (offset), bytes)
@@ -131,7 +131,7 @@ function weightStreams({ network }: Plan): string {
   return network.layers
     .flatMap((layer, index) =>
       weightsOfLayer(layer).map((weights, part) => {
-        const bytes = packIntegers(inOrderOfUse(layer, weights), weights.grid, weights.bits);
+        const bytes = packIntegers(inOrderOfUse(weights), weights.grid, weights.bits);
         return bytes.length > 0 ? `static const uint8_t ${weightsName(index, part)}[] = ${listOf(bytes)};\n` : '';
       }),
     )
@@ -143,7 +143,7 @@ function weightsName(layer: number, part: number): string {
 }
 
 /** Weights with the output channel as the first axis instead of the last. */
-function inOrderOfUse(_layer: IntegerLayer, { values, shape }: IntegerWeights): Int32Array {
+function inOrderOfUse({ values, shape }: IntegerWeights): Int32Array {
   const channels = shape.at(-1)!;
   const length = values.length / channels;
   return values.map((_, index) => values[(index % length) * channels + Math.floor(index / length)]!);

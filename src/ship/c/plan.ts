@@ -94,6 +94,7 @@ export function planOf(network: IntegerNetwork): Plan {
   const convolutions = new Map<ConvolutionLayer, ConvolutionPlan>();
   for (const layer of network.layers) {
     if (layer.op === 'convolution') convolutions.set(layer, convolutionPlan(layer, arena, viewOf));
+    else if (layer.op !== 'input' && layer.op !== 'subsample') storedView(viewOf(layer.input), layer.name);
   }
   return { network, arena, convolutions, viewOf, buffers: buffersOf([...convolutions.values()]) };
 }
@@ -136,6 +137,12 @@ function viewOfTensor(
   return { offset, height, width, channels, sourceWidth, step, coding: codingOf(source.grid, source.bits) };
 }
 
+/** A view of a tensor in the arena: only convolutions read the image. */
+function storedView(view: View, layer: string): View {
+  if (view.offset !== null) return view;
+  throw new InputError(`${layer}: reads the image without a convolution, which C cannot; quantize the image first`);
+}
+
 function strideOf({ layers }: IntegerNetwork, tensor: IntegerTensor): number {
   const layer = layers.find((each) => each.op === 'subsample' && each.output === tensor);
   return layer?.op === 'subsample' ? layer.stride : 1;
@@ -164,7 +171,7 @@ function convolutionPlan(
   }
   return {
     ...{ layer, products, elements, band },
-    addend: addend && viewOf(addend),
+    addend: addend && storedView(viewOf(addend), layer.name),
     requantizer: requantizerOf(layer),
     outputOffset: arena.offsets.get(output.name)!,
   };
@@ -173,6 +180,7 @@ function convolutionPlan(
 function productPlan(product: Product, view: View, band: number, windowStart: number): ProductPlan {
   const { input, weights, depthwise, stride, padding } = product;
   const channels = input.shape[2]!;
+  if (weights.shape[0] !== weights.shape[1]) throw new InputError(`${weights.name}: in C filters are square`);
   const depth = depthwise ? channels : 8 * Math.ceil(channels / 8);
   const rowLength = 4 * Math.ceil(((view.width + 2 * padding) * depth) / 4);
   const slots = (band - 1) * stride + weights.shape[0]!;
