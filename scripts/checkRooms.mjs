@@ -57,7 +57,7 @@ export const rooms = {
   ship: { knows: ['graph', 'program', 'quant', 'weights'] },
   runtime: { knows: ['ship'] },
   deploy: { knows: ['ship', 'runtime', 'runs', 'packageVersion', ...training], node: true },
-  runs: { knows: [...training, 'data/files', 'disk', 'packageVersion'], node: true },
+  runs: { knows: [...training, 'ship', 'data/files', 'disk', 'packageVersion'], node: true },
   report: { knows: ['quant', 'runs', 'disk'], types: ['program'], node: true },
   reproduce: { knows: [...training, 'runs', 'report'], node: true },
   golden: { knows: training, node: true },

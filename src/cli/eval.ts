@@ -1,8 +1,11 @@
 /** `mpdnn eval`: error and sizes of a trained run. */
 
 import { Command } from 'commander';
+import { evaluateDeployed } from '../deploy/deployedEvaluation.js';
+import { openTrained } from '../deploy/trainedNetwork.js';
 import { selectEngine } from '../engine/selectEngine.js';
 import { openInference } from '../program/inference.js';
+import { predictions } from '../program/predictions.js';
 import { evaluatedExperiment, evaluatedParameters, loadEvaluationData } from '../runs/evaluationData.js';
 import { openRunFolder } from '../runs/index.js';
 import { dataShape, programOptions } from '../train/programOptions.js';
@@ -23,11 +26,12 @@ export function evalCommand(): Command {
       "of products on a GPU: auto, float16, float16x2 or float32 instead of the run's",
     )
     .option('--decode-threads <n>', 'images decoded at a time where they are streamed')
+    .option('--deployed', 'also the integer network: what a device will do')
     .option('--last', 'the last parameters instead of the best')
     .option('--json', 'one JSON object on stdout')
     .action(async (root: string, options: Record<string, string | boolean | undefined>) => {
-      const { last, json, ...overrides } = options;
-      const result = await evaluateRun(root, overrides, last === true);
+      const { last, json, deployed, ...overrides } = options;
+      const result = await evaluateRun(root, overrides, { last: last === true, deployed: deployed === true });
       process.stdout.write(json ? `${JSON.stringify(result)}\n` : `${describe(result)}\n`);
     });
 }
@@ -44,13 +48,22 @@ interface EvalResult {
   readonly activations_peak_kb: number | null;
   readonly bits: Readonly<Record<string, number>>;
   readonly device: string;
+  /** Of the integer network, where it was asked for. */
+  readonly deployed?: {
+    readonly error: number;
+    readonly loss: number;
+    /** Images for which it predicts another class than the engine above. */
+    readonly different_predictions: number;
+  };
 }
 
 async function evaluateRun(
   root: string,
   overrides: Record<string, string | boolean | undefined>,
-  last: boolean,
+  { last, deployed }: { readonly last: boolean; readonly deployed: boolean },
 ): Promise<EvalResult> {
+  // Before any image is loaded: what cannot be shipped is refused at once.
+  const trained = deployed ? await openTrained(root, last) : null;
   const run = openRunFolder(root);
   const { folder, config } = run;
   const experiment = evaluatedExperiment(run, overrides);
@@ -69,7 +82,13 @@ async function evaluateRun(
     if (!Number.isFinite(loss)) throw new Error(`${parameters}: gives a loss that is no finite number`);
     const { sizes, bits } = inference.quantizers;
     const device = `${engine.name}: ${engine.description}`;
-    return { run: config.experiment, parameters, error, loss, images: data.test.count, ...sizes, bits, device };
+    const result = { run: config.experiment, parameters, error, loss, images: data.test.count, ...sizes, bits, device };
+    if (!trained) return result;
+    const own = predictions(await inference.logits(data.test), data.classes);
+    const integers = await evaluateDeployed(trained.lowered.network, data.test);
+    const different = own.filter(({ label }, image) => label !== integers.predictions[image]).length;
+    const { error: deployedError, loss: deployedLoss } = integers;
+    return { ...result, deployed: { error: deployedError, loss: deployedLoss, different_predictions: different } };
   } finally {
     await data.close();
     await engine.dispose();
@@ -77,9 +96,15 @@ async function evaluateRun(
 }
 
 function describe(result: EvalResult): string {
-  const { weights_kb, activations_max_kb, activations_sum_kb, activations_peak_kb } = result;
+  const { deployed, weights_kb, activations_max_kb, activations_sum_kb, activations_peak_kb } = result;
   return [
     `${result.run}  error ${percent(result.error)}  loss ${result.loss.toFixed(4)}  on ${result.images} images`,
     `weights ${weights_kb.toFixed(2)} kB  activations max ${activations_max_kb.toFixed(2)} kB, sum ${activations_sum_kb.toFixed(2)} kB, peak ${activations_peak_kb?.toFixed(2)} kB`,
+    ...(deployed
+      ? [
+          `in integers  error ${percent(deployed.error)}  loss ${deployed.loss.toFixed(4)}  ` +
+            `${deployed.different_predictions} of ${result.images} predictions differ`,
+        ]
+      : []),
   ].join('\n');
 }

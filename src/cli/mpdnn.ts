@@ -9,6 +9,7 @@ import { compareCommand } from './compare.js';
 import { devicesCommand } from './devices.js';
 import { evalCommand } from './eval.js';
 import { experimentsCommand } from './experiments.js';
+import { exportCommand } from './export.js';
 import { goldenCommand } from './golden.js';
 import { plotCommand } from './plot.js';
 import { predictCommand } from './predict.js';
@@ -58,6 +59,7 @@ function commandLine(): Command {
     predictCommand(),
     plotCommand(),
     compareCommand(),
+    exportCommand(),
     experimentsCommand(),
     goldenCommand(),
     reproduceCommand(),

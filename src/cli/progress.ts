@@ -103,7 +103,7 @@ function epochLine(report: EpochReport, frame: ProgressFrame): string {
 function shortEpochLine(report: EpochReport, frame: ProgressFrame): string {
   return [
     epochOf(report, frame),
-    `loss ${report.loss.toPrecision(4)}`,
+    `loss ${report.loss.toPrecision(3)}`,
     `err ${percent(report.training.error, 1)}`,
     `${frame.evaluatedOn === 'test' ? 'test' : 'val'} ${percent(report.evaluation.error, 1)}`,
     shortSizes(report, frame),

@@ -1,7 +1,11 @@
 /** `mpdnn train`: one section of a .cfg file, from images to weights, tables and pictures. */
 
 import { Command } from 'commander';
-import { DeviceLost, MissingPackage } from '../errors.js';
+import type { Images } from '../data/imageStream.js';
+import { evaluateDeployed } from '../deploy/deployedEvaluation.js';
+import { exportedLayers } from '../deploy/exportedLayers.js';
+import { openTrained } from '../deploy/trainedNetwork.js';
+import { DeviceLost, InputError, MissingPackage } from '../errors.js';
 import { type FinishedRun, runExperiment } from '../runs/runExperiment.js';
 import { openWorkbench } from '../runs/workbench.js';
 import {
@@ -102,6 +106,7 @@ async function trainExperiment(
       const lines = [
         layerTable(variables, summary.bits),
         closing(summary, epochs, isDrawn ? folder.plots : folder.root),
+        await deployedLine(folder.root, (await bench.data(experiment, display.task)).test, summary),
       ];
       process.stdout.write(`${lines.filter(Boolean).join('\n')}\n`);
       return run;
@@ -109,6 +114,23 @@ async function trainExperiment(
       await bench.dispose();
     }
   });
+}
+
+/** Multiplications that the integer network may take at the end of a run: some seconds. */
+const deployedMacs = 5e11;
+
+/** The integer network's error on the test images, in words; empty where the run cannot be shipped, or where it would take long. */
+async function deployedLine(root: string, test: Images, { best_epoch }: RunSummary): Promise<string> {
+  const trained = await openTrained(root, best_epoch === null).catch((error: Error) => {
+    if (error instanceof InputError) return null;
+    throw error;
+  });
+  if (!trained) return '';
+  const { network } = trained.lowered;
+  const macs = exportedLayers(network).reduce((sum, layer) => sum + layer.macs, 0);
+  if (macs * test.count > deployedMacs) return '';
+  const { error } = await evaluateDeployed(network, test);
+  return `in integers, as a device computes: test error ${percent(error)}`;
 }
 
 /** Draws pictures and tells whether it could; if not, a line says which package they lack. */

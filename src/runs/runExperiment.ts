@@ -10,6 +10,7 @@ import { InputError } from '../errors.js';
 import type { Variables } from '../nn/index.js';
 import { packageVersion } from '../packageVersion.js';
 import type { ConfigFile, Experiment } from '../settings/index.js';
+import { shippingFault } from '../ship/shippable.js';
 import { type DataDescription, describeData } from '../train/dataDescription.js';
 import { openTraining } from '../train/openTraining.js';
 import { normalisation } from '../train/programOptions.js';
@@ -106,6 +107,8 @@ async function runLocked(
         checkpoint: await run.checkpoint(),
         force,
       });
+    const fault = experiment.activations.kind && shippingFault(run.program);
+    if (fault) events.line(`NOTE: cannot be exported as integers: ${fault}`);
     events.line(`${experiment.name}  ${experiment.network.model}  ${countLine(data)}  ${device}`);
     onTraining?.();
     const summary = await run.train(folderRecorder(folder, lock), { signal, events });

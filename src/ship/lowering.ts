@@ -82,6 +82,11 @@ export interface Lowered {
   readonly certified: readonly CertifiedLayer[];
 }
 
+export interface LoweringOptions {
+  /** Look for certificates; without them every layer is rounded, which tells at once whether a network can be shipped. */
+  readonly prove?: boolean;
+}
+
 const largestAccumulator = 2 ** 31 - 1;
 /** Levels of an activation that a byte holds, and of a weight. */
 const mostLevels = { unsigned: 255, signed: 127 } as const;
@@ -91,8 +96,12 @@ const mostLevels = { unsigned: 255, signed: 127 } as const;
  *
  * @throws InputError naming the tensor that no device could hold in integers, and what would help
  */
-export function lowerNetwork(training: TrainingProgram, classes: readonly string[]): Lowered {
-  const lowering = new Lowering(training);
+export function lowerNetwork(
+  training: TrainingProgram,
+  classes: readonly string[],
+  { prove = true }: LoweringOptions = {},
+): Lowered {
+  const lowering = new Lowering(training, prove);
   for (const node of training.plan.phases.evaluate!) lowering.visit(node);
   const { layers, certified } = lowering;
   if (layers.at(-1)?.op !== 'classifier') throw new InputError('the network ends in no classifier; nothing to ship');
@@ -108,7 +117,10 @@ class Lowering {
   readonly #quantizers: readonly Quantizer[];
   readonly #bits: readonly number[];
 
-  constructor({ variables }: TrainingProgram) {
+  constructor(
+    { variables }: TrainingProgram,
+    readonly prove: boolean,
+  ) {
     const { quantizers, table } = variables;
     this.#quantizers = quantizers;
     this.#parameters = new Map(
@@ -351,7 +363,7 @@ class Lowering {
     const target: Target = { output, core, signed, e0, e1 };
     const products = terms.map(({ product }) => product);
     const [first] = terms;
-    const single = terms.length === 1 && first ? certified(first, addend, target) : null;
+    const single = this.prove && terms.length === 1 && first ? certified(first, addend, target) : null;
     const { requantization, proof, channels } = single ?? defined(terms, addend, target);
     const layer: ConvolutionLayer = { op: 'convolution', name, products, addend, requantization, proof, output };
     this.layers.push(layer);

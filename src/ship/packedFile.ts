@@ -116,6 +116,12 @@ function tensorsOf(layer: IntegerLayer): NamedTensor[] {
   ];
 }
 
+/** Bytes of a layer's multipliers, biases, shifts and thresholds. */
+export function constantBytes(layer: IntegerLayer): number {
+  const streams = new Set(weightsOfLayer(layer).map(({ name }) => name));
+  return tensorsOf(layer).reduce((sum, { name, data }) => sum + (streams.has(name) ? 0 : data.byteLength), 0);
+}
+
 function vector(name: string, data: NamedTensor['data']): NamedTensor {
   return { name, shape: [data.length], data };
 }

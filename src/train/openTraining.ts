@@ -10,7 +10,7 @@ import { InputError } from '../errors.js';
 import type { Variables } from '../nn/index.js';
 import { describeNetwork, type NetworkDescription } from '../program/networkDescription.js';
 import { openSession, type Session } from '../program/session.js';
-import { buildTrainingProgram } from '../program/trainingProgram.js';
+import { buildTrainingProgram, type TrainingProgram } from '../program/trainingProgram.js';
 import type { Experiment, ResolvedLayer } from '../settings/index.js';
 import { type LoadedWeights, startLine } from '../weights/loadedWeights.js';
 import { startOnActivations } from './activationStart.js';
@@ -75,6 +75,8 @@ export interface TrainingStart {
 }
 
 export interface OpenTraining {
+  /** The program with its start values. */
+  readonly program: TrainingProgram;
   readonly variables: Variables;
   readonly network: NetworkDescription;
   /** The engine, in words. */
@@ -130,6 +132,7 @@ export async function openTraining(
   const device = `${engine.name}: ${engine.description}`;
   const metadata = describe(experiment, description);
   return {
+    program: built,
     variables,
     network: describeNetwork(built),
     device,

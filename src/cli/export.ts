@@ -1,0 +1,75 @@
+/** `mpdnn export`: a trained run as an integer network for devices. */
+
+import { join } from 'node:path';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { type ExportFormat, type ExportSummary, exportFormats, exportRun } from '../deploy/exportRun.js';
+import { openTrained } from '../deploy/trainedNetwork.js';
+import { lockFolder } from '../runs/lock.js';
+import { textTable } from './textTable.js';
+
+interface Options {
+  readonly to: ReadonlySet<ExportFormat>;
+  readonly packed?: boolean;
+  readonly out?: string;
+  readonly force?: boolean;
+  readonly last?: boolean;
+  readonly json?: boolean;
+}
+
+export function exportCommand(): Command {
+  return new Command('export')
+    .description('a trained run as a network of integers, proven equal to it: ONNX, C99 and a packed file')
+    .argument('<run>', 'a run folder')
+    .addOption(
+      new Option('--to <formats>', `which of ${exportFormats.join(', ')}`)
+        .argParser(formatSet)
+        .default(new Set(exportFormats), exportFormats.join(',')),
+    )
+    .option('--packed', 'ONNX weights of 2 and 4 bits as int2 and int4 (operator set 25 and 21)')
+    .option('--out <dir>', 'the folder that is made; RUN/export by default')
+    .option('--force', 'replace an existing folder')
+    .option('--last', 'the last parameters instead of the best')
+    .option('--json', 'one JSON object on stdout: what export.json holds')
+    .action(async (root: string, { to, packed = false, out, force = false, last = false, json }: Options) => {
+      const folder = out ?? join(root, 'export');
+      const trained = await openTrained(root, last);
+      const lock = await lockFolder(folder, { does: 'exports', onLine: (line) => process.stderr.write(`${line}\n`) });
+      const options = { formats: to, packed, out: folder, force };
+      const summary = await exportRun(trained, options).finally(() => lock.release());
+      process.stdout.write(json ? `${JSON.stringify(summary)}\n` : `${describe(summary, folder)}\n`);
+    });
+}
+
+function describe(
+  { layers, bytes, budget_kb, weights_kb, macs, checks, files }: ExportSummary,
+  folder: string,
+): string {
+  const table = [
+    ['layer', 'weights', 'bits', 'constants', 'output bits', 'MACs', ''],
+    ...layers.map(({ name, weightBytes, weightBits, constantBytes, activationBits, macs: own, reason }) =>
+      [name, weightBytes, weightBits ?? '-', constantBytes, activationBits ?? '-', own, reason].map(String),
+    ),
+  ];
+  const budget = budget_kb.weights === null ? '' : ` of a budget of ${budget_kb.weights} kB`;
+  return [
+    textTable(table),
+    '',
+    `weights ${bytes.weights} B (${weights_kb.toFixed(2)} kB${budget}), constants ${bytes.constants} B, ` +
+      `activations at once ${bytes.ram} B, ${macs} MACs an image`,
+    ...Object.entries(checks).map(
+      ([engine, { activations, logits, images }]) =>
+        `${engine}: ${activations} activations and ${logits} logits differ over ${images} images`,
+    ),
+    `${folder}: ${files.join(', ')}`,
+  ].join('\n');
+}
+
+function formatSet(text: string): ReadonlySet<ExportFormat> {
+  return new Set(
+    text.split(',').map((word) => {
+      const format = exportFormats.find((each) => each === word.trim());
+      if (!format) throw new InvalidArgumentError(`name some of ${exportFormats.join(', ')}`);
+      return format;
+    }),
+  );
+}

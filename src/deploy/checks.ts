@@ -1,0 +1,93 @@
+/**
+ * Every form of an integer network that can run here, against the interpreter: how many activations and logits differ.
+ * Images are made from whole numbers by a rule that any other program can repeat.
+ */
+
+import { load } from '../runtime/index.js';
+import type { IntegerNetwork } from '../ship/integerNetwork.js';
+import { runIntegers } from '../ship/interpreter.js';
+
+export interface CheckResult {
+  readonly activations: number;
+  readonly logits: number;
+  readonly images: number;
+}
+
+/**
+ * Image number `seed` of `length` bytes: x ← 1664525·x + 1013904223 modulo 2³² from x = seed on; a byte is the top eight
+ * bits of x.
+ */
+export function checkImage(seed: number, length: number): Uint8Array {
+  let x = seed;
+  return Uint8Array.from({ length }, () => {
+    x = (Math.imul(x, 1664525) + 1013904223) >>> 0;
+    return x >>> 24;
+  });
+}
+
+/** The images of a network's checks, numbered from 1 on. */
+export function checkImages({ layers: [input] }: IntegerNetwork, count: number): Uint8Array[] {
+  if (input?.op !== 'input') throw new Error('the network does not begin with an image');
+  const length = input.output.shape.reduce((product, size) => product * size, 1);
+  return Array.from({ length: count }, (_, index) => checkImage(index + 1, length));
+}
+
+/** The packed file, opened by the runtime that ships, with each kind of kernels in turn. */
+export async function checkRuntime(
+  network: IntegerNetwork,
+  packed: Uint8Array,
+  images: readonly Uint8Array[],
+): Promise<Record<string, CheckResult>> {
+  const results: Record<string, CheckResult> = {};
+  const fastest = await load(packed);
+  for (const kernels of new Set([fastest.kernels, 'simd', 'plain'] as const)) {
+    const deployed = await load(packed, { kernels });
+    let [activations, logits] = [0, 0];
+    for (const image of images) {
+      const wanted = new Map<string, Int32Array>();
+      const own = runIntegers(network, image, ({ name }, values) => wanted.set(name, values));
+      const got = deployed.trace(image, ({ name }, values) => {
+        activations += differences(values, wanted.get(name)!);
+      });
+      logits += differences(got, own);
+    }
+    results[`runtime, ${kernels}`] = { activations, logits, images: images.length };
+  }
+  return results;
+}
+
+/** An ONNX model in onnxruntime at three optimisation levels; null where onnxruntime-node is not installed. */
+export async function checkOnnx(
+  network: IntegerNetwork,
+  model: Uint8Array,
+  images: readonly Uint8Array[],
+): Promise<Record<string, CheckResult> | null> {
+  const runtime = await import('onnxruntime-node').catch(() => null);
+  const [input] = network.layers;
+  if (!runtime || input?.op !== 'input') return null;
+  const [height, width, channels] = input.output.shape as [number, number, number];
+  const results: Record<string, CheckResult> = {};
+  for (const level of ['disabled', 'basic', 'all'] as const) {
+    const session = await runtime.InferenceSession.create(model, { graphOptimizationLevel: level });
+    let logits = 0;
+    for (const image of images) {
+      const tensor = new runtime.Tensor('uint8', channelsFirst(image, channels), [1, channels, height, width]);
+      const result = (await session.run({ image: tensor })).logits!;
+      logits += differences(Array.from(result.data as Iterable<number | bigint>, Number), runIntegers(network, image));
+    }
+    await session.release();
+    results[`onnxruntime, ${level} optimisations`] = { activations: 0, logits, images: images.length };
+  }
+  return results;
+}
+
+function channelsFirst(image: Uint8Array, channels: number): Uint8Array {
+  const pixels = image.length / channels;
+  return Uint8Array.from(image, (_, index) => image[(index % pixels) * channels + Math.floor(index / pixels)]!);
+}
+
+function differences(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  let count = 0;
+  for (let index = 0; index < b.length; index++) if (a[index] !== b[index]) count++;
+  return count;
+}

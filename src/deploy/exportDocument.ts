@@ -1,0 +1,42 @@
+/** export.md: what was exported, for people. */
+
+import type { ExportSummary } from './exportRun.js';
+
+/** The table of layers, sizes beside the budget, and what was checked, as Markdown. */
+export function exportDocument(summary: ExportSummary): string {
+  const { bytes, budget_kb, checks, layers } = summary;
+  const proven = layers.filter((layer) => layer.proven).length;
+  const rounded = layers.filter((layer) => layer.proven !== null).length;
+  return [
+    `# ${summary.run} in integers`,
+    '',
+    `Made by mixed-precision-dnns ${summary.version}. ${proven} of ${rounded} layers that round are proven equal to the`,
+    'trained network in float64 at every accumulator that they can reach.',
+    '',
+    '| | bytes | |',
+    '|---|---:|---|',
+    `| weights | ${bytes.weights} | training counts ${summary.weights_kb.toFixed(2)} kB${ofBudget(budget_kb.weights)} |`,
+    `| constants | ${bytes.constants} | multipliers, biases, shifts; in no budget |`,
+    `| activations at once | ${bytes.ram} | the arena; beside it the image and a kernel's rows |`,
+    '',
+    `${summary.macs} multiplications an image.`,
+    '',
+    '| layer | weights | bits | constants | output bits | multiplications | |',
+    '|---|---:|---:|---:|---:|---:|---|',
+    ...layers.map(
+      ({ name, weightBytes, weightBits, constantBytes, activationBits, macs, reason }) =>
+        `| ${name} | ${weightBytes} | ${weightBits ?? ''} | ${constantBytes} | ${activationBits ?? ''} | ${macs} | ${reason} |`,
+    ),
+    '',
+    '| checked | activations that differ | logits that differ | images |',
+    '|---|---:|---:|---:|',
+    ...Object.entries(checks).map(
+      ([engine, { activations, logits, images }]) => `| ${engine} | ${activations} | ${logits} | ${images} |`,
+    ),
+    '',
+  ].join('\n');
+}
+
+function ofBudget(kbytes: number | null): string {
+  return kbytes === null ? '' : ` of ${kbytes} kB`;
+}

@@ -1,0 +1,166 @@
+/**
+ * `mpdnn export`: a run as files for devices, each checked against the integer network before any is written. A folder
+ * is prepared aside and renamed into its place, so that an export that fails leaves nothing.
+ */
+
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { InputError } from '../errors.js';
+import { packageVersion } from '../packageVersion.js';
+import { planArena } from '../ship/arena.js';
+import { cFiles } from '../ship/c/files.js';
+import { runIntegers } from '../ship/interpreter.js';
+import { exactModel } from '../ship/onnx/exactModel.js';
+import { packNetwork, unpackNetwork } from '../ship/packedFile.js';
+import { networkFault } from '../ship/verification.js';
+import { type CheckResult, checkImages, checkOnnx, checkRuntime } from './checks.js';
+import { exportDocument } from './exportDocument.js';
+import { type ExportedLayer, exportedLayers } from './exportedLayers.js';
+import type { TrainedNetwork } from './trainedNetwork.js';
+
+export const exportFormats = ['packed', 'onnx', 'c'] as const;
+export type ExportFormat = (typeof exportFormats)[number];
+
+export interface ExportOptions {
+  readonly formats: ReadonlySet<ExportFormat>;
+  /** ONNX weights of up to 2 and 4 bits as int2 and int4. */
+  readonly packed: boolean;
+  /** The folder that is made. */
+  readonly out: string;
+  readonly force: boolean;
+}
+
+/** What export.json holds. */
+export interface ExportSummary {
+  readonly run: string;
+  readonly version: string;
+  readonly classes: readonly string[];
+  readonly layers: readonly ExportedLayer[];
+  readonly bytes: {
+    /** Packed weights: the sizes that training counts, each tensor rounded up to whole bytes. */
+    readonly weights: number;
+    /** Multipliers, biases, shifts and thresholds, which no budget counts. */
+    readonly constants: number;
+    /** The largest sum of activations that are in memory at once. */
+    readonly ram: number;
+  };
+  readonly macs: number;
+  /** Targets of the experiment and what training counts; null without a target. */
+  readonly budget_kb: { readonly weights: number | null; readonly activations: number | null };
+  readonly weights_kb: number;
+  readonly checks: Readonly<Record<string, CheckResult>>;
+  /** Logits, in whole units, of check images 1, 2 and 3. */
+  readonly test_logits: readonly (readonly number[])[];
+  readonly files: readonly string[];
+}
+
+/** Images that every form has to get right before it is written. */
+const checkedImages = 8;
+
+/**
+ * Writes the files and returns their summary.
+ *
+ * @throws InputError if the folder is in the way, or something that was made differs from the trained network
+ */
+export async function exportRun(trained: TrainedNetwork, options: ExportOptions): Promise<ExportSummary> {
+  const { lowered, run, classes, experiment } = trained;
+  const { network } = lowered;
+  if (existsSync(options.out) && !options.force) {
+    throw new InputError(`${options.out}: is there already; --force replaces it, --out names another folder`);
+  }
+  const images = checkImages(network, checkedImages);
+  const name = identifierOf(run.config.experiment);
+  const packed = packNetwork(network, { mpdnn_version: packageVersion(), experiment: run.config.experiment });
+  const fault = networkFault(unpackNetwork(packed, 'net.safetensors'), lowered);
+  if (fault) throw new InputError(`${run.folder.root}: the integer network is not the trained one: ${fault}`);
+  const files = new Map<string, string | Uint8Array>();
+  const checks: Record<string, CheckResult> = await checkRuntime(network, packed, images);
+  if (options.formats.has('packed')) files.set('net.safetensors', packed);
+  if (options.formats.has('onnx')) {
+    const model = exactModel(network, { packed: options.packed, metadata: onnxMetadata(trained, images) });
+    Object.assign(checks, await checkOnnx(network, model, images));
+    files.set('net.onnx', model);
+  }
+  if (options.formats.has('c')) {
+    for (const [file, text] of cFiles(network, { name, images: images.slice(0, 3) })) files.set(`c/${file}`, text);
+  }
+  const wrong = Object.entries(checks).find(([, { activations, logits }]) => activations + logits > 0);
+  if (wrong) {
+    const [engine, { activations, logits }] = wrong;
+    throw new InputError(
+      `${engine}: ${activations} activations and ${logits} logits differ from the integer network; nothing is written`,
+    );
+  }
+  const layers = exportedLayers(network);
+  const sum = (of: (layer: ExportedLayer) => number) => layers.reduce((total, layer) => total + of(layer), 0);
+  const { targetWeightKbytes, targetActivationKbytes } = experiment.budget;
+  const summary: ExportSummary = {
+    run: run.config.experiment,
+    version: packageVersion(),
+    classes,
+    layers,
+    bytes: {
+      weights: sum(({ weightBytes }) => weightBytes),
+      constants: sum(({ constantBytes }) => constantBytes),
+      ram: planArena(network).bytes,
+    },
+    macs: sum(({ macs }) => macs),
+    budget_kb: { weights: positive(targetWeightKbytes), activations: positive(targetActivationKbytes) },
+    weights_kb: trained.weightsKbytes,
+    checks,
+    test_logits: images.slice(0, 3).map((image) => [...runIntegers(network, image)]),
+    files: [...files.keys(), 'export.json', 'export.md'],
+  };
+  files.set('export.json', `${JSON.stringify(summary, null, 2)}\n`);
+  files.set('export.md', exportDocument(summary));
+  writeFolder(options.out, files);
+  return summary;
+}
+
+/** Replaces a folder by one with these files, as a whole. */
+function writeFolder(out: string, files: ReadonlyMap<string, string | Uint8Array>): void {
+  mkdirSync(dirname(out), { recursive: true });
+  const aside = mkdtempSync(`${out}.new-`);
+  try {
+    for (const [file, content] of files) {
+      mkdirSync(dirname(join(aside, file)), { recursive: true });
+      writeFileSync(join(aside, file), content);
+    }
+    rmSync(out, { recursive: true, force: true });
+    renameSync(aside, out);
+  } catch (error) {
+    rmSync(aside, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+/** Metadata of the ONNX file: classes, widths, and what three images give, with a hash of all of it. */
+function onnxMetadata(
+  { lowered, classes, run }: TrainedNetwork,
+  images: readonly Uint8Array[],
+): Record<string, string> {
+  const { network } = lowered;
+  const bits = exportedLayers(network).map(({ name, weightBits, activationBits }) => ({
+    name,
+    weightBits,
+    activationBits,
+  }));
+  const described = {
+    classes: JSON.stringify(classes),
+    experiment: run.config.experiment,
+    mpdnn_version: packageVersion(),
+    bits: JSON.stringify(bits),
+    test_logits: JSON.stringify(images.slice(0, 3).map((image) => [...runIntegers(network, image)])),
+  };
+  return { ...described, sha256: createHash('sha256').update(JSON.stringify(described)).digest('hex') };
+}
+
+function identifierOf(experiment: string): string {
+  const letters = experiment.toLowerCase().replace(/[^a-z0-9]+/g, '_');
+  return /^[a-z]/.test(letters) ? letters : `net_${letters}`;
+}
+
+function positive(target: number): number | null {
+  return target > 0 ? target : null;
+}

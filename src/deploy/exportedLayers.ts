@@ -1,0 +1,65 @@
+/** What an exported network takes, layer by layer: bytes, multiplications, bits, and what is proven of it. */
+
+import { streamBytes } from '../ship/bitStream.js';
+import type { IntegerLayer, IntegerNetwork } from '../ship/integerNetwork.js';
+import { constantBytes, weightsOfLayer } from '../ship/packedFile.js';
+
+export interface ExportedLayer {
+  readonly name: string;
+  readonly op: IntegerLayer['op'];
+  /** Of the weights; null without any. */
+  readonly weightBits: number | null;
+  /** Of the output in memory. */
+  readonly activationBits: number | null;
+  readonly weightBytes: number;
+  /** Multipliers, biases, shifts and thresholds. */
+  readonly constantBytes: number;
+  /** Multiplications and additions for one image. */
+  readonly macs: number;
+  /** Whether its integers equal the float64 reference at every reachable accumulator; null where nothing is rounded. */
+  readonly proven: boolean | null;
+  /** Why not, or what the proof covers. */
+  readonly reason: string;
+  /** Accumulators, over all channels, and integers of the shortcut that the proof covers; 0 without one. */
+  readonly accumulators: number;
+  readonly codes: number;
+}
+
+/** The layers that hold weights or compute, in their order. */
+export function exportedLayers({ layers }: IntegerNetwork): ExportedLayer[] {
+  return layers.flatMap((layer) => (layer.op === 'input' || layer.op === 'subsample' ? [] : [exportedLayer(layer)]));
+}
+
+function exportedLayer(layer: Exclude<IntegerLayer, { op: 'input' | 'subsample' }>): ExportedLayer {
+  const weights = weightsOfLayer(layer);
+  const weightBytes = weights.reduce((sum, { values, bits }) => sum + streamBytes(values.length, bits), 0);
+  return {
+    name: layer.name,
+    op: layer.op,
+    weightBits: weights[0]?.bits ?? null,
+    activationBits: layer.op === 'classifier' ? null : layer.output.bits,
+    weightBytes,
+    constantBytes: constantBytes(layer),
+    macs: macsOf(layer),
+    ...proofOf(layer),
+  };
+}
+
+function macsOf(layer: IntegerLayer): number {
+  if (layer.op === 'classifier') return layer.weights.values.length;
+  if (layer.op !== 'convolution') return 0;
+  const [height, width] = layer.output.shape as [number, number];
+  return layer.products.reduce((sum, { weights }) => sum + height * width * weights.values.length, 0);
+}
+
+function proofOf(layer: IntegerLayer): Pick<ExportedLayer, 'proven' | 'reason' | 'accumulators' | 'codes'> {
+  if (layer.op !== 'convolution')
+    return { proven: null, reason: 'whole numbers, nothing is rounded', accumulators: 0, codes: 0 };
+  const { proof } = layer;
+  if (proof.type === 'definition') {
+    return { proven: false, reason: `by definition: ${proof.reason}`, accumulators: 0, codes: 0 };
+  }
+  const { accumulators, addends } = proof;
+  const codes = addends > 1 ? ` × ${addends} shortcut codes` : '';
+  return { proven: true, reason: `proven for all ${accumulators} accumulators${codes}`, accumulators, codes: addends };
+}

@@ -1,0 +1,52 @@
+/** A trained run as an integer network. */
+
+import { InputError } from '../errors.js';
+import { useFixedPairs } from '../program/parameters.js';
+import { quantizerReport } from '../program/quantizerReport.js';
+import { buildEvaluationProgram } from '../program/trainingProgram.js';
+import { evaluatedExperiment, evaluatedParameters } from '../runs/evaluationData.js';
+import { openRunFolder, type RunConfig, type RunFolder } from '../runs/index.js';
+import type { Experiment, Overrides } from '../settings/index.js';
+import { type Lowered, lowerNetwork } from '../ship/lowering.js';
+import { programOptions } from '../train/programOptions.js';
+import { type LoadedWeights, readStartingWeights } from '../weights/index.js';
+
+export interface TrainedNetwork {
+  readonly run: { readonly folder: RunFolder; readonly config: RunConfig };
+  readonly experiment: Experiment;
+  /** The file of parameters. */
+  readonly parameters: string;
+  readonly weights: LoadedWeights;
+  readonly classes: readonly string[];
+  readonly lowered: Lowered;
+  /** Bytes that training counts for the weights, in kB. */
+  readonly weightsKbytes: number;
+}
+
+/**
+ * The integer network of a run's best parameters, or of its last.
+ *
+ * @throws InputError for what is no run, for a run without images' description, and for a network that no device could
+ *   run in integers
+ */
+export async function openTrained(root: string, last: boolean, overrides: Overrides = {}): Promise<TrainedNetwork> {
+  const run = openRunFolder(root);
+  const { data } = run.config;
+  if (!data) {
+    throw new InputError(
+      `${root}: is of an older version, which kept neither classes nor the size of images; train it anew`,
+    );
+  }
+  const experiment = evaluatedExperiment(run, overrides);
+  const parameters = evaluatedParameters(run.folder, last);
+  const weights = await readStartingWeights(parameters);
+  const shape = { classes: data.classes.length, imageShape: data.image, trainImages: 1, evaluationImages: 1 };
+  const program = buildEvaluationProgram({ ...programOptions(experiment, shape, weights), batchSize: 1 });
+  useFixedPairs(program, weights);
+  const { variables } = program;
+  return {
+    ...{ run, experiment, parameters, weights, classes: data.classes },
+    lowered: lowerNetwork(program, data.classes),
+    weightsKbytes: quantizerReport(variables, variables.table, 0).sizes.weights_kb,
+  };
+}

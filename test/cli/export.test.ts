@@ -1,0 +1,106 @@
+/** `mpdnn export` and `eval --deployed`: a run in integers, checked, or refused in a line with nothing written. */
+
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { load } from '../../src/runtime/index.js';
+import { temporaryFolder } from '../temporaryFolder.js';
+import { mpdnn, succeeds, writeTinyConfig } from './runMpdnn.js';
+
+const folder = temporaryFolder();
+const cfg = writeTinyConfig(folder);
+const train = (section: string, ...more: string[]) => [
+  ...['train', section, '--cfg', cfg, '--no-plots', '--epochs', '1', ...more],
+];
+const read = (file: string) => readFileSync(join(folder, file));
+const summaryOf = (run: string) => JSON.parse(String(read(`experiments/${run}/export/export.json`)));
+
+async function refused(args: readonly string[], ...words: string[]): Promise<void> {
+  const { code, stderr } = await mpdnn(args, folder);
+  expect({ code, stderr }).toEqual({
+    code: 2,
+    stderr: expect.stringMatching(/^npx mpdnn: [^\n]+\n$|^mpdnn: [^\n]+\n$/),
+  });
+  for (const word of words) expect(stderr).toContain(word);
+}
+
+beforeAll(async () => {
+  await succeeds(train('GUARANTEED'), folder);
+  await succeeds(train('FLOAT'), folder);
+  await succeeds(['export', 'experiments/GUARANTEED'], folder);
+});
+
+describe('an export', () => {
+  it('names every layer, what is proven of it, and sizes that are the budget’s in whole bytes', () => {
+    const { layers, bytes, weights_kb, budget_kb, checks, files } = summaryOf('GUARANTEED');
+    const convolutions = layers.filter(({ op }: { op: string }) => op === 'convolution');
+    expect(convolutions.map(({ name, proven }: { name: string; proven: boolean }) => [name, proven])).toEqual([
+      ['conv1', true],
+      ['conv2', true],
+    ]);
+    const sizes = JSON.parse(String(read('experiments/GUARANTEED/summary.json')));
+    // Each of four tensors rounds up to whole bytes.
+    expect(bytes.weights - 1024 * weights_kb).toBeGreaterThanOrEqual(0);
+    expect(bytes.weights - 1024 * weights_kb).toBeLessThan(4);
+    expect(weights_kb).toBeCloseTo(sizes.weights_kb, 10);
+    expect(budget_kb).toEqual({ weights: 0.45, activations: 4 });
+    for (const check of Object.values(checks)) expect(check).toMatchObject({ activations: 0, logits: 0, images: 8 });
+    expect(Object.keys(checks).join()).toMatch(/runtime, simd.*runtime, plain.*onnxruntime, all optimisations/);
+    for (const file of files) expect(existsSync(join(folder, 'experiments/GUARANTEED/export', file))).toBe(true);
+  });
+
+  it('is the same bytes again', async () => {
+    await succeeds(['export', 'experiments/GUARANTEED', '--out', 'again'], folder);
+    for (const file of ['net.onnx', 'net.safetensors', 'export.md']) {
+      expect(read(`again/${file}`).equals(read(`experiments/GUARANTEED/export/${file}`)), file).toBe(true);
+    }
+  });
+
+  it('is what eval --deployed evaluates, and what a run says at its end', async () => {
+    const { stdout } = await succeeds(['eval', 'experiments/GUARANTEED', '--deployed', '--json'], folder);
+    const { deployed, images, error } = JSON.parse(stdout);
+    expect(images).toBe(19);
+    expect(deployed.different_predictions).toBe(0);
+    expect(deployed.error).toBe(error);
+    const deployedNetwork = await load(read('experiments/GUARANTEED/export/net.safetensors'));
+    expect(deployedNetwork.classes).toHaveLength(10);
+    const again = await succeeds(train('GUARANTEED', '--name', 'AGAIN'), folder);
+    expect(again.stdout).toContain(`in integers, as a device computes: test error ${(100 * error).toFixed(2)} %`);
+  });
+
+  it('compiles, and its own test passes', () => {
+    const c = join(folder, 'experiments/GUARANTEED/export/c');
+    expect(execFileSync('make', ['-s', '-C', c, 'test'], { encoding: 'utf8' })).toContain('0 logits differ');
+  });
+});
+
+describe('refused, with nothing written:', () => {
+  it('a folder in the way', async () => {
+    await refused(['export', 'experiments/GUARANTEED'], 'is there already', '--force');
+  });
+
+  it('a float network, which a run says at its start too', async () => {
+    await refused(['export', 'experiments/FLOAT'], 'conv1', 'not quantized');
+    expect(existsSync(join(folder, 'experiments/FLOAT/export'))).toBe(false);
+  });
+
+  it('images whose channels have no common grid', async () => {
+    const coloured = ['--mean', '0.5,0.5,0.5', '--std', '0.2,0.3,0.4'];
+    const { stderr } = await succeeds(train('BUDGET', '--name', 'GRID', ...coloured), folder);
+    expect(stderr).toContain('NOTE: cannot be exported as integers: images: std differs between channels');
+    await refused(['export', 'experiments/GRID'], 'std differs between channels');
+  });
+
+  it('parameters that were changed behind the format’s back', async () => {
+    await refused(['export', 'experiments/NONE'], 'no such');
+    mkdirSync(join(folder, 'experiments/EMPTY'), { recursive: true });
+    writeFileSync(join(folder, 'experiments/EMPTY/config.json'), '{}');
+    await refused(['export', 'experiments/EMPTY']);
+    expect(readdirSync(join(folder, 'experiments/EMPTY'))).toEqual(['config.json']);
+  });
+
+  it('a format that does not exist', async () => {
+    await refused(['export', 'experiments/GUARANTEED', '--to', 'tflite'], 'packed, onnx, c');
+  });
+});
