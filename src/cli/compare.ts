@@ -1,6 +1,7 @@
 /** `mpdnn compare`: errors, sizes and bits of several runs in a table, and a picture of error over size. */
 
 import { Command } from 'commander';
+import { userPath } from '../disk/userPath.js';
 import type { BitRange, ComparedRun } from '../report/index.js';
 import { duration, percent } from './progress.js';
 import { textTable } from './textTable.js';
@@ -16,7 +17,7 @@ export function compareCommand(): Command {
     .description('error, sizes, bits and time of finished runs in a table, and a picture of error over size')
     .argument('<run...>', 'run folders')
     .option('--labels <list>', 'names for the runs, in their order, with commas between')
-    .option('--out <dir>', 'where the picture goes', 'plots')
+    .option('--out <dir>', 'where the picture goes', userPath, 'plots')
     .option('--json', 'one JSON object on stdout')
     .action(async (folders: string[], { labels, out, json }: Options) => {
       const { beatenBy, compareRuns, comparisonPlot, writePlot } = await import('../report/index.js');

@@ -1,12 +1,13 @@
 /** `mpdnn plot`: the pictures of a run, or of several side by side. */
 
 import { Command } from 'commander';
+import { userPath } from '../disk/userPath.js';
 
 export function plotCommand(): Command {
   return new Command('plot')
     .description('training curves and bitwidths as SVG and PNG; several runs are laid side by side')
     .argument('<run...>', 'run folders')
-    .option('--out <dir>', 'where the pictures of several runs go', 'plots')
+    .option('--out <dir>', 'where the pictures of several runs go', userPath, 'plots')
     .action(async (runs: string[], { out }: { out: string }) => {
       const { plotRun, plotRuns } = await import('../report/index.js');
       const [only] = runs;

@@ -1,6 +1,7 @@
 /** `mpdnn reproduce`: every run that a table of the paper needs, and a report. */
 
 import { Argument, Command, InvalidArgumentError, Option } from 'commander';
+import { userPath } from '../disk/userPath.js';
 import { dataNote } from '../reproduce/dataNote.js';
 import { planLines } from '../reproduce/planLines.js';
 import { commandOf } from '../reproduce/report.js';
@@ -49,7 +50,7 @@ export function reproduceCommand(): Command {
     .addOption(new Option('--only <rows>', 'rows that begin so, such as U3,P3').argParser((text) => text.split(',')))
     .option('--device <name>', 'auto, cpu, gpu or reference')
     .option('--threads <n>', 'threads of the CPU engine')
-    .option('--out <dir>', 'where run folders and the report go')
+    .option('--out <dir>', 'where run folders and the report go', userPath)
     .option('--quick', 'few epochs on few images: the pictures in ten minutes on two cores, no results')
     .option('--dry-run', 'print the plan only')
     .option('--force', 'replace run folders of other settings')

@@ -6,6 +6,7 @@ import { evaluateDeployed } from '../deploy/deployedEvaluation.js';
 import { exportedLayers } from '../deploy/exportedLayers.js';
 import { openTrained } from '../deploy/trainedNetwork.js';
 import { DeviceLost, InputError, MissingPackage } from '../errors.js';
+import type { RunFolder } from '../runs/index.js';
 import { type FinishedRun, runExperiment } from '../runs/runExperiment.js';
 import { openWorkbench } from '../runs/workbench.js';
 import {
@@ -92,7 +93,11 @@ async function trainExperiment(
         ...display,
         onLayers: (layers: readonly ResolvedLayer[]) => display.line(resolvedLayerTable(layers)),
       };
-      const options = { force, events, signal, onTraining: begin };
+      let isDrawn = false;
+      const onFinished = async ({ root }: RunFolder): Promise<void> => {
+        isDrawn = plots && (await draw(root, display.line));
+      };
+      const options = { force, events, signal, onTraining: begin, onFinished };
       const run = await runExperiment(experiment, file, bench, options).catch((error) => {
         if (!(error instanceof DeviceLost) || !isTraining) throw error;
         throw new DeviceLost(`${error.message}; go on with: ${resumeCall(experiment)}`);
@@ -102,7 +107,6 @@ async function trainExperiment(
         display.line(`interrupted; go on with: ${resumeCall(experiment)}`);
         return run;
       }
-      const isDrawn = plots && (await draw(folder.root, display.line));
       const lines = [
         layerTable(variables, summary.bits),
         closing(summary, epochs, isDrawn ? folder.plots : folder.root),

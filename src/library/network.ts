@@ -9,7 +9,7 @@ import type { Sizes } from '../program/quantizerReport.js';
 import { readDescription } from '../train/description.js';
 import { programOptions } from '../train/programOptions.js';
 import { parseSafetensorsFile } from '../weights/checkedSafetensors.js';
-import { weightsOf } from '../weights/loadedWeights.js';
+import { weightsToStartFrom } from '../weights/loadedWeights.js';
 import { type ImageShape, imageSet, type LabelledImages, unlabelledSet } from './imageArrays.js';
 
 /** A trained network on an engine. */
@@ -42,8 +42,8 @@ export type Open = (parameters: Uint8Array, options?: OpenOptions) => Promise<Ne
 /** The function `open` with the engines of Node or of a browser; `source` is what messages call the bytes. */
 export function openWith(selectEngine: SelectEngine, source = 'parameters'): Open {
   return async (parameters, { device = 'auto', threads, matmulPrecision, batchSize } = {}) => {
-    const { tensors, metadata } = parseSafetensorsFile(parameters, source);
-    const { experiment, data } = readDescription(metadata, source);
+    const file = parseSafetensorsFile(parameters, source);
+    const { experiment, data } = readDescription(file.metadata, source);
     const { classes, image: imageShape } = data;
     const [height, width, channels] = imageShape;
     const shape = { height, width, channels };
@@ -52,7 +52,7 @@ export function openWith(selectEngine: SelectEngine, source = 'parameters'): Ope
     const engine = await selectEngine(device, { threads, matmulPrecision });
     try {
       const size = checkedBatchSize(batchSize ?? options.batchSize);
-      const inference = await openInference(engine, { ...options, batchSize: size }, weightsOf(tensors, source));
+      const inference = await openInference(engine, { ...options, batchSize: size }, weightsToStartFrom(file, source));
       const oneByOne = queue();
       return {
         ...shape,

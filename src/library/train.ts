@@ -12,7 +12,7 @@ import { normalisation } from '../train/programOptions.js';
 import type { EpochReport, StepReport } from '../train/recorder.js';
 import type { RunSummary } from '../train/summary.js';
 import { parseSafetensorsFile } from '../weights/checkedSafetensors.js';
-import { weightsOf } from '../weights/loadedWeights.js';
+import { weightsToStartFrom } from '../weights/loadedWeights.js';
 import { type ImageShape, imageSet, type LabelledImages } from './imageArrays.js';
 
 /** Images to train on, images to test on, and their classes. */
@@ -83,7 +83,7 @@ export function trainWith(selectEngine: SelectEngine): Train {
     const engine = await selectEngine(device, options);
     try {
       const run = await openTraining(experiment, images, {
-        starting: weights ? weightsOf(parseSafetensorsFile(weights, 'weights').tensors, 'weights') : null,
+        starting: weights ? weightsToStartFrom(parseSafetensorsFile(weights, 'weights'), 'weights') : null,
         checkpoint: begun ? { file: begun.checkpoint, source: 'resume' } : null,
         engine: async () => engine,
         cpuEngine: () => selectEngine('cpu', options),

@@ -1,4 +1,7 @@
-/** The maximum over windows, behind a stem; pixels outside the image never win. */
+/**
+ * The maximum over windows, behind a stem. Pixels outside the image never win; NaN always does, the last one of a window:
+ * a network that has diverged would look healthy otherwise.
+ */
 
 import type { Graph } from '../graph/graph.js';
 import type { Tensor } from '../graph/tensor.js';
@@ -23,7 +26,7 @@ const window: typeof squareWindow = {
 
 const signature = {
   operands: { x: '[B,H,W,C]' },
-  /** `argmax`: where in its window the first maximum lies, row · size + column. */
+  /** `argmax`: where in its window the first maximum, or the last NaN, lies, row · size + column. */
   results: { y: '[B,Y,X,C]', argmax: 'uint8 [B,Y,X,C]?' },
 } as const;
 
@@ -44,7 +47,8 @@ export const maxPoolDefinition: Definition<MaxPool> = {
   values: 'kept',
   compute: ({ x }, { y, argmax }, attributes, sizes) => {
     forEachWindow(sizes, attributes, (places, to) => {
-      const best = places.reduce((first, place) => (x[place.from]! > x[first.from]! ? place : first));
+      const isNew = (value: number, best: number) => value > best || Number.isNaN(value);
+      const best = places.reduce((first, place) => (isNew(x[place.from]!, x[first.from]!) ? place : first));
       y[to] = x[best.from]!;
       if (argmax) argmax[to] = best.tap;
     });

@@ -41,6 +41,8 @@ export interface RunOptions {
   readonly signal: AbortSignal;
   /** Called when the preparations are over: from here on a signal is waited for. */
   readonly onTraining?: () => void;
+  /** Called after the last epoch while the folder is still locked: what it writes there nobody else replaces. */
+  readonly onFinished?: (folder: RunFolder) => Promise<void>;
 }
 
 export interface FinishedRun {
@@ -62,7 +64,9 @@ export async function runExperiment(
 ): Promise<FinishedRun> {
   const lock = await lockFolder(runRoot(experiment), { does: 'trains', onLine: options.events.line });
   try {
-    return await runLocked(lock, experiment, file, bench, options);
+    const run = await runLocked(lock, experiment, file, bench, options);
+    if (run.summary) await options.onFinished?.(run.folder);
+    return run;
   } finally {
     lock.release();
   }

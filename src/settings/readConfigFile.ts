@@ -4,17 +4,19 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { readFault } from '../disk/fileFault.js';
+import { userPath } from '../disk/userPath.js';
 import { InputError } from '../errors.js';
 import { type ConfigFile, parseConfig } from './configFile.js';
 import { didYouMean } from './didYouMean.js';
 
 /**
- * Reads a .cfg file. Where there is none at `path`, one that comes with the program will do, by its name alone or as it
+ * Reads a .cfg file. Where there is none at the path `written`, one that comes with the program will do, by its name alone or as it
  * stands in the documents: `train_resnet_quant_fp`, `configs/train_resnet_quant_fp.cfg`.
  *
  * @throws InputError if it cannot be read or breaks a rule of the format
  */
-export function readConfigFile(path: string): ConfigFile {
+export function readConfigFile(written: string): ConfigFile {
+  const path = userPath(written);
   let bytes: Buffer;
   try {
     bytes = readFileSync(path);

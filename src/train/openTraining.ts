@@ -105,7 +105,7 @@ export async function openTraining(
   const { variables } = built;
   if (!checkpoint) await startOnActivations(built, images.train, cpuEngine);
   const outlook = budgetOutlook(experiment, variables);
-  if (starting) events.line?.(startLine(variables, starting));
+  if (starting) events.line?.(startLine(variables, starting, images.classes));
   if (outlook) events.line?.(outlook);
   const zeroed = checkpoint ? null : zeroedWeights(variables);
   if (zeroed) events.line?.(zeroed);

@@ -181,8 +181,12 @@ async function keptFault({ session, recorder }: TrainingRun, state: CheckpointSt
   } catch {
     return fault;
   }
-  const message = `${fault.message}; the run is kept up to here, --resume goes on with it`;
-  return fault instanceof InputError ? new InputError(message) : new Error(message);
+  const kept = `${fault.message}; the run is kept up to here`;
+  if (!(fault instanceof InputError)) return new Error(`${kept}, --resume goes on with it`);
+  return new InputError(
+    `${kept}: --resume goes on with a copy of as many bytes; another makes other data, so start anew ` +
+      '(--weights params_last.safetensors keeps what is trained)',
+  );
 }
 
 /** Sums over the steps of the epoch so far, by `METRICS`; waits for the steps under way. */

@@ -3,12 +3,14 @@
 import { InputError } from '../errors.js';
 import type { StartingWeights, Variables } from '../nn/index.js';
 import { parameterNames } from '../quant/index.js';
-import { type NamedTensor, typeOf } from './safetensors.js';
+import { type NamedTensor, type Safetensors, typeOf } from './safetensors.js';
 
 /** Starting weights whose names are known. */
 export interface LoadedWeights extends StartingWeights {
   /** Names of everything in the file, in its order. */
   readonly names: readonly string[];
+  /** Names of the classes that its network tells apart, in the order of its outputs; absent where the file says none. */
+  readonly classes?: readonly string[] | undefined;
 }
 
 /** The use that a network made of a file. */
@@ -62,6 +64,21 @@ export function loadedWeights(
   };
 }
 
+/** The weights in a safetensors file called `source`, with the classes that it names; `get` throws as that of `sound`. */
+export function weightsToStartFrom({ tensors, unread, metadata }: Safetensors, source: string): LoadedWeights {
+  return { ...sound(weightsOf(tensors, source, unread)), classes: classesOf(metadata) };
+}
+
+/** The classes in the metadata of a file of ours; other programs keep other things under the same key. */
+function classesOf({ data }: Readonly<Record<string, string>>): readonly string[] | undefined {
+  try {
+    const { classes } = JSON.parse(data ?? 'null');
+    return Array.isArray(classes) && classes.every((name) => typeof name === 'string') ? classes : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 /** The same weights, whose `get` throws an `InputError` for NaN, infinity and negative variances. */
 export function sound(weights: LoadedWeights): LoadedWeights {
   return {
@@ -108,14 +125,24 @@ export function loadReport(variables: Variables, starting: LoadedWeights): LoadR
   };
 }
 
-/** The report in a line, fresh tensors by name. */
-export function startLine(variables: Variables, starting: LoadedWeights): string {
+/** The report in a line, fresh tensors by name; `classes` are those of the network. */
+export function startLine(variables: Variables, starting: LoadedWeights, classes: readonly string[]): string {
   const { matched, missing, unused } = loadReport(variables, starting);
   const shown = missing.slice(0, 6).join(', ');
   const more = missing.length > 6 ? ` and ${missing.length - 6} more` : '';
   const fresh = missing.length > 0 ? `${missing.length} fresh (${shown}${more})` : '0 fresh';
-  const head = missing.some((name) => variables.startsAfresh(name)) ? '; its last layer is of other classes' : '';
+  const head = missing.some((name) => variables.startsAfresh(name))
+    ? '; its last layer is of other classes'
+    : renamed(starting.classes, classes);
   return `starts from ${starting.source}: ${matched.length} tensors taken, ${fresh}, ${unused.length} unused${head}`;
+}
+
+/** What is to be said where as many classes have other names, or another order: the last layer means something else. */
+function renamed(theirs: readonly string[] | undefined, ours: readonly string[]): string {
+  const label = theirs?.findIndex((name, index) => name !== ours[index]) ?? -1;
+  return label < 0
+    ? ''
+    : `; its classes are others, class ${label} is '${theirs![label]}' there and '${ours[label]}' here`;
 }
 
 function anotherNetwork(variables: Variables, { source, names }: LoadedWeights): InputError {

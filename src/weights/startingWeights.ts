@@ -2,7 +2,7 @@
 
 import { extname } from 'node:path';
 import { InputError } from '../errors.js';
-import { type LoadedWeights, sound, weightsOf } from './loadedWeights.js';
+import { type LoadedWeights, sound, weightsToStartFrom } from './loadedWeights.js';
 import { readNnablaH5 } from './nnablaH5.js';
 import { readSafetensors } from './safetensorsFile.js';
 
@@ -12,10 +12,8 @@ import { readSafetensors } from './safetensorsFile.js';
  */
 export async function readStartingWeights(path: string): Promise<LoadedWeights> {
   switch (extname(path).toLowerCase()) {
-    case '.safetensors': {
-      const { tensors, unread } = readSafetensors(path);
-      return sound(weightsOf(tensors, path, unread));
-    }
+    case '.safetensors':
+      return weightsToStartFrom(readSafetensors(path), path);
     case '.h5':
       return sound(await readNnablaH5(path));
     case '.pth':

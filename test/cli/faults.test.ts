@@ -250,6 +250,14 @@ describe('the place', () => {
     ['no folder can be made, deeper', '/proc/mpdnn/deep', 'cannot be made here'],
   ])('%s', (_, out, message) => expectFault(train(out), 2, message));
 
+  it('~ is the home folder, where a shell does not see it, too', async () => {
+    await succeeds(['experiments', '--cfg=~/tiny.cfg'], folder);
+    const { stdout } = await succeeds(['plot', 'runs/FLOAT', 'runs/FP', '--out=~/pictures'], folder);
+    expect(stdout).toContain(at('pictures/'));
+    rmSync(at('pictures'), { recursive: true });
+    await expectFault(['train', 'FLOAT', '--cfg=~/nowhere.cfg'], 2, at('nowhere.cfg: no such file'));
+  });
+
   it('nor can pictures be written everywhere', () =>
     expectFault(['plot', 'runs/FLOAT', 'runs/FP', '--out', '/proc/mpdnn'], 2, 'cannot be made here'));
 

@@ -4,7 +4,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { temporaryFolder } from '../temporaryFolder.js';
 import { compiledProgram, listing, mpdnn, mpdnnProcess, succeeds, writeTinyConfig } from './runMpdnn.js';
 
@@ -14,7 +14,7 @@ const long = ['--data', 'synthetic:32', '--batch-size', '16', '--epochs', '2000'
 
 /** The float network as `reproduce` trains it, in a file in which keys that have no effect may stand. */
 const cfgOfTable = join(folder, 'table.cfg');
-writeFileSync(cfgOfTable, '[DEFAULT]\nw_stepsize = published\na_stepsize = published\n');
+writeFileSync(cfgOfTable, '[DEFAULT]\nw_stepsize = published\na_stepsize = published\nnormalise = symmetric\n');
 const train = (out: string, ...more: string[]) => [
   ...['train', 'DEFAULT', '--cfg', cfgOfTable, '--no-plots', '--seed', '0', '--select', 'validation'],
   ...['--validation-split', '8', ...long, '--out', join(out, 'seed-0'), ...more],
@@ -96,6 +96,19 @@ describe.each(Object.keys(commands))('while %s goes on', (first) => {
     expect(outcome.stderr).toMatch(new RegExp(`taken over from process ${owner.pid} on `));
     expect(lockFiles(out)).toEqual([]);
   });
+});
+
+it('holds while pictures are drawn', async () => {
+  let locks: string[] = [];
+  vi.doMock('../../src/report/index.js', () => ({
+    plotRun: async () => {
+      locks = lockFiles('drawn');
+    },
+  }));
+  await succeeds(['train', 'FLOAT', '--cfg', cfg, '--out', 'drawn'], folder);
+  vi.doUnmock('../../src/report/index.js');
+  expect(locks).toContainEqual(expect.stringMatching(/^\.FLOAT\.lock/));
+  expect(lockFiles('drawn')).toEqual([]);
 });
 
 it('of several that begin at once one trains', async () => {

@@ -54,7 +54,7 @@ it('config.json and parameter files say the classes, the input and the fingerpri
   expect(data).toEqual({
     classes: ['blue', 'green', 'red'],
     image: [32, 32, 3],
-    scale: [2 / 255, 2 / 255, 2 / 255].map((value) => expect.closeTo(value, 12)),
+    scale: [1 / 128, 1 / 128, 1 / 128],
     offset: [-1, -1, -1],
     fingerprints: {
       train: expect.stringMatching(/^bytes:[0-9a-f]{32}$/),
@@ -230,5 +230,12 @@ describe('a start from a network of other classes', () => {
       folder,
     );
     expect(same.stderr).toMatch(/: \d+ tensors taken, 0 fresh, 0 unused\n/);
+  });
+
+  it('says where as many have other names', async () => {
+    const file = 'runs/FLOAT/params_last.safetensors';
+    const renamed = ['--batch-size', '8', '--data', 'images:renamed', '--weights', file];
+    const { stderr } = await succeeds(call('on', ...renamed), folder);
+    expect(stderr).toContain("0 fresh, 0 unused; its classes are others, class 0 is 'blue' there and 'green' here\n");
   });
 });

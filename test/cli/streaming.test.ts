@@ -128,9 +128,12 @@ describe('a file that cannot be decoded', () => {
       expect(longer.length).toBeGreaterThan(whole.length);
       writeFileSync(file, longer.subarray(0, whole.length));
       const { code, stderr } = await mpdnn(call('CROPS', out), folder);
+      writeFileSync(file, longer);
+      const other = await mpdnn(call('CROPS', out, '--resume'), folder);
+      expect(other.stderr).toMatch(/^mpdnn: [^\n]+ cannot resume, the (training|test) images are others [^\n]+\n$/);
       writeFileSync(file, whole);
       expect(stderr).toMatch(
-        /\nmpdnn: [^\n]+\.(JPEG|png): cannot be decoded \([^\n]+\); replace or remove it; the run is kept up to here, --resume goes on with it\n$/,
+        /\nmpdnn: [^\n]+\.(JPEG|png): cannot be decoded \([^\n]+\); put a sound copy in its place; the run is kept up to here: --resume goes on with a copy of as many bytes; another makes other data, so start anew \(--weights params_last\.safetensors keeps what is trained\)\n$/,
       );
       expect(stderr).toContain(relative(folder, file));
       expect(code).toBe(2);

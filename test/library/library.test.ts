@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { generateSynthetic, InputError, open, sectionSettings, type TrainingData, train } from '../../src/index.js';
 import type { TrainingSettings } from '../../src/library/train.js';
-import { parseSafetensorsFile } from '../../src/weights/checkedSafetensors.js';
+import { parseSafetensorsFile, safetensorsFile } from '../../src/weights/checkedSafetensors.js';
 import { succeeds, writeTinyConfig } from '../cli/runMpdnn.js';
 import { temporaryFolder } from '../temporaryFolder.js';
 
@@ -204,6 +204,16 @@ describe('an opened network', () => {
       await network.close();
     },
   );
+
+  it('of values that no network has is refused, and so is a start from them', async () => {
+    const { lastParameters } = await train({ data, settings: { ...short, device: 'cpu', threads: 1 } });
+    const { tensors, metadata } = parseSafetensorsFile(lastParameters!, 'a');
+    (tensors.get('conv1/bn/var')!.data as Float32Array)[1] = -1;
+    const weights = safetensorsFile([...tensors.values()], metadata);
+    await expect(open(weights, { device: 'cpu', threads: 1 })).rejects.toThrow('parameters: conv1/bn/var holds -1');
+    const settings = { ...short, device: 'cpu', threads: 1 } as const;
+    await expect(train({ data, settings, weights })).rejects.toThrow('weights: conv1/bn/var holds -1');
+  });
 
   it('of a file that does not describe itself is refused', async () => {
     await expect(open('nowhere.safetensors')).rejects.toThrow('nowhere.safetensors: no such file');

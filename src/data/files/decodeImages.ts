@@ -60,6 +60,7 @@ async function decode(file: string, side: number | undefined): Promise<DecodedIm
   }
 }
 
-export function undecodable(file: string, reason: string): InputError {
-  return new InputError(`${file}: cannot be decoded (${reason}); replace or remove it`);
+/** The fault of one image; `remedy` says what would be right. */
+export function undecodable(file: string, reason: string, remedy = 'replace or remove it'): InputError {
+  return new InputError(`${file}: cannot be decoded (${reason}); ${remedy}`);
 }

@@ -9,6 +9,8 @@ import { decodeImage, measureImage } from './decodeImage.js';
 const atOnce = Number(process.argv[2]);
 // Standard output would do, but writing to it waits for the parent, which may be in the middle of a long step.
 const answers = new Socket({ fd: 3, readable: false, writable: true });
+// The parent was killed in the middle of an answer.
+answers.on('error', () => process.exit());
 
 // One thread an image: several images are under way instead. Nothing is decoded twice, so nothing is remembered.
 sharp.concurrency(1);

@@ -85,6 +85,8 @@ function startProcess(atOnce: number): DecoderProcess {
       end(`a decoder of images ended (${signal ?? `exit code ${code}`}) before its images were decoded`);
     });
   });
+  // A pipe that breaks is a process that ends, of which `exit` tells.
+  pipe.on('error', () => child.kill());
   receive(pipe, jobs, () => {
     // What still comes in while it closes is nobody's; its end is awaited.
     if (!isClosed) keepAlive(false);
@@ -169,7 +171,8 @@ function settle(jobs: Map<number, Job>, id: number, size: Size, payload: Uint8Ar
   jobs.delete(id);
   const { file, target, resolve, reject } = job;
   if (size.width === 0) {
-    reject(undecodable(file, Buffer.from(payload).toString()));
+    // What is decoded, not measured, belongs to a run already, whose images stay the same.
+    reject(undecodable(file, Buffer.from(payload).toString(), target ? 'put a sound copy in its place' : undefined));
   } else if (target && payload !== target) {
     reject(new Error(`${file}: decoded to ${size.width}x${size.height}, which is not what was asked for`));
   } else {

@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -113,15 +112,4 @@ it('says which files are wanted', async () => {
   const folder = await writeMnist('incomplete');
   await rm(path.join(folder, 't10k-labels-idx1-ubyte'));
   await expect(loadMnist(folder)).rejects.toThrow('t10k-labels-idx1-ubyte[.gz] is missing');
-});
-
-const shared = path.join(process.env.MPDNN_SHARED ?? path.resolve('..', 'shared'), 'data', 'mnist');
-it.skipIf(!existsSync(shared))('reads the real files (skipped where they are absent)', async () => {
-  const { train, test } = await loadMnist(shared);
-  expect(train.count).toBe(60_000);
-  expect(test.images.length).toBe(test.count * 3072);
-  // Known facts of MNIST: the first five digits, and 5 923 zeros.
-  expect([...train.labels.subarray(0, 5)]).toEqual([5, 0, 4, 1, 9]);
-  expect(train.labels.filter((label) => label === 0)).toHaveLength(5923);
-  expect([...test.labels.subarray(0, 3)]).toEqual([7, 2, 1]);
 });

@@ -1,4 +1,4 @@
-/** Pooling and subsampling; averages of cut windows; maxima with many ties, and below zero beside the padding. */
+/** Pooling and subsampling; averages of cut windows; maxima with many ties, below zero beside the padding, and of NaN. */
 
 import { type ConformanceCase, caseBuilder } from '../conformanceCase.js';
 import { randomValues } from '../randomValues.js';
@@ -38,6 +38,7 @@ export function poolingCases(): ConformanceCase[] {
   return [
     ...averages.map(average),
     ...windows.flatMap((window) => maximumShapes.map((shape, i) => maximum(window, shape, 1200 + i))),
+    ...[4, 3].map(maximumOfNaN),
     ...windows.flatMap((window) => maximumShapes.map((shape, i) => windowAverage(window, shape, 1250 + i))),
     ...samples.flatMap((sample) => sampleShapes.map((shape, i) => subsampled(sample, shape, 1300 + i))),
   ];
@@ -94,6 +95,30 @@ function maximum(
   c.graph.append('maxPool', { x }, { y: c.output('y alone', pooled, { exact: true }), argmax: null }, attributes);
   c.graph.append('maxPoolGradient', { argmax, dy }, { dx: c.output('dx', shape, { exact: true }) }, attributes);
   return c.build(`maximum of ${size}x${size}/${stride}+${padding} on [${shape}]`);
+}
+
+/** What is not a number wins wherever it stands in a window, or a network that has diverged would look healthy. */
+function maximumOfNaN(channels: number): ConformanceCase {
+  const c = caseBuilder();
+  const [nan, inf] = [Number.NaN, Number.POSITIVE_INFINITY];
+  const windows = [
+    [nan, 1, 2, 3],
+    [1, nan, 2, inf],
+    [1, 2, 3, nan],
+    [nan, 5, nan, -inf],
+  ];
+  const xs = windows.flatMap((values) => values.flatMap((value) => Array<number>(channels).fill(value)));
+  const [shape, pooled] = [
+    [4, 2, 2, channels],
+    [4, 1, 1, channels],
+  ];
+  const attributes = { size: 2, stride: 2, padding: 0 };
+  const argmax = c.transient('argmax', pooled, 'uint8');
+  const dy = c.input('dy', pooled, Array<number>(4 * channels).fill(1));
+  const x = c.input('x', shape, xs);
+  c.graph.append('maxPool', { x }, { y: c.output('y', pooled, { exact: true }), argmax }, attributes);
+  c.graph.append('maxPoolGradient', { argmax, dy }, { dx: c.output('dx', shape, { exact: true }) }, attributes);
+  return c.build(`maximum beside NaN, ${channels} channels`);
 }
 
 function subsampled([stride, extraChannels]: readonly [number, number], shape: Nhwc, seed: number): ConformanceCase {

@@ -157,9 +157,10 @@ export function maxPool(args: WindowArguments, chunk: i32, worker: i32): void {
         for (let h = firstRow; h < bottom; h++) {
           for (let w = firstColumn; w < right; w++) {
             const value = loadPart(at + <usize>(h * width + w) * row, lanes);
-            const isLarger = f32x4.gt(value, best);
-            best = v128.bitselect(value, best, isLarger);
-            places = v128.bitselect(i32x4.splat((h - up) * size + w - left), places, isLarger);
+            // NaN alone differs from itself.
+            const isNew = v128.or(f32x4.gt(value, best), f32x4.ne(value, value));
+            best = v128.bitselect(value, best, isNew);
+            places = v128.bitselect(i32x4.splat((h - up) * size + w - left), places, isNew);
           }
         }
         storePart(y + (<usize>c << 2), best, lanes);

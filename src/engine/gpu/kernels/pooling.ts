@@ -245,7 +245,7 @@ function placeType({ width }: Lanes): 'vec4u' | 'u32' {
   return width === 4 ? 'vec4u' : 'u32';
 }
 
-/** `maximumOf(n, h, w, c)`: the first maximum of output (h, w)'s window, row by row, and its place there. */
+/** `maximumOf(n, h, w, c)`: the first maximum of output (h, w)'s window, row by row, or its last NaN, and its place there. */
 function maximumFunction(
   [, height, width, channels]: readonly [number, number, number, number],
   { stride, padding, size }: SquareWindow,
@@ -266,7 +266,8 @@ fn maximumOf(n: u32, h: u32, w: u32, c: u32) -> Found {
       let value = ${value};
       let place = u32((i32(row) - top) * ${size} + i32(column) - left);
       let isFirst = row == firstRow && column == firstColumn;
-      let isNew = (value > found.value) | ${lanes.width === 4 ? 'vec4<bool>(isFirst)' : 'isFirst'};
+      let isNan = (bitcast<${places}>(value) & ${places}(0x7fffffffu)) > ${places}(0x7f800000u);
+      let isNew = (value > found.value) | isNan | ${lanes.width === 4 ? 'vec4<bool>(isFirst)' : 'isFirst'};
       found.value = select(found.value, value, isNew);
       found.place = select(found.place, ${places}(place), isNew);
     }
