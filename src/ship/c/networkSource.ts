@@ -10,7 +10,7 @@ import type {
   SumPoolLayer,
 } from '../integerNetwork.js';
 import { weightsOfLayer } from '../packedFile.js';
-import { type Codes, functionsOf, processors, structures } from './kernels.js';
+import { type Codes, functionsOf } from './kernels.js';
 import { listOf } from './literals.js';
 import {
   accumulatorsOf,
@@ -23,6 +23,7 @@ import {
   sharedBytes,
   type View,
 } from './plan.js';
+import { processors, structures } from './structures.js';
 
 /** Tables of numbers a channel, and their bytes. */
 interface Constant {

@@ -1,0 +1,90 @@
+/** C functions that run a layer, from tensors in the arena to one. */
+
+import { channelsTogether } from './plan.js';
+
+export const loadAddend = `\
+/* The addend's codes of a band, where those of the output will be. */
+static void load_addend(const struct layer *l, int32_t y, int32_t rows)
+{
+  const struct view *v = &l->addend;
+  const struct coding plain = {v->coding.bits, 0, 0};
+  uint8_t *out = codes;
+  for (int32_t row = y; row < y + rows; row++)
+    for (int32_t x = 0; x < l->width; x++, out += l->channels) {
+      const uint32_t pixel = (uint32_t)(row * v->source_width + x) * v->step;
+      unpack_codes(arena + v->offset, pixel * v->channels, &plain, v->channels, out);
+    }
+}
+`;
+
+export const convolve = `\
+static void convolve(const struct layer *l, const uint8_t *image)
+{
+  struct writer to = {arena + l->output, 0, 0};
+  struct window windows[2] = {{0, 0, 0}, {0, 0, 0}};
+  for (int32_t y = 0; y < l->height; y += l->band) {
+    const int32_t rows = l->height - y < l->band ? l->height - y : l->band;
+    for (int32_t i = 0; i < l->product_count; i++) {
+      const struct product *p = l->products + i;
+      struct window *w = windows + i;
+      const int32_t first = y * p->stride;
+      w->slot += first - w->first;
+      w->first = first;
+      while (w->slot >= p->slots) w->slot -= p->slots;
+      if (w->next < first) w->next = first;
+      for (; w->next < first + (rows - 1) * p->stride + p->size; w->next++) {
+        const int32_t slot = w->slot + w->next - first;
+        p->load(p, w->next, slot < p->slots ? slot : slot - p->slots, image);
+      }
+    }
+    if (l->addend.channels > 0) load_addend(l, y, rows);
+    for (int32_t channel = 0; channel < l->channels; channel += ${channelsTogether}) {
+      for (int32_t i = 0; i < l->product_count; i++)
+        l->products[i].sum(l->products + i, windows + i, l, channel, rows, sums + (uint32_t)i * l->sums);
+      for (int32_t i = 0; i < ${channelsTogether} && channel + i < l->channels; i++)
+        for (int32_t row = 0; row < rows; row++)
+          l->requantize(l, channel + i, sums + row * SUMS_OF_ROW(l) + i, codes + row * l->width * l->channels + channel + i);
+    }
+    pack(&to, codes, rows * l->width * l->channels, l->bits);
+  }
+  flush(&to);
+}
+`;
+
+export const maxPool = `\
+static void max_pool(const struct view *v, uint32_t output, int32_t height, int32_t width, int32_t size, int32_t stride,
+                     int32_t padding)
+{
+  struct writer to = {arena + output, 0, 0};
+  for (int32_t y = -padding; y < height * stride - padding; y += stride)
+    for (int32_t x = -padding; x < width * stride - padding; x += stride)
+      for (int32_t channel = 0; channel < v->channels; channel++) {
+        uint32_t best = 0;
+        int32_t any = 0;
+        for (int32_t iy = y < 0 ? 0 : y; iy < y + size && iy < v->height; iy++)
+          for (int32_t ix = x < 0 ? 0 : x; ix < x + size && ix < v->width; ix++) {
+            const uint32_t at = (uint32_t)((iy * v->source_width + ix) * v->step * v->channels + channel);
+            const uint32_t code = code_at(arena + v->offset, at * v->coding.bits, v->coding.bits);
+            if (!any || integer_of(code, &v->coding) > integer_of(best, &v->coding)) best = code;
+            any = 1;
+          }
+        put(&to, best, v->coding.bits);
+      }
+  flush(&to);
+}
+`;
+
+export const sumPool = `\
+static void sum_pool(const struct view *v, uint32_t output)
+{
+  const uint32_t pixels = (uint32_t)v->height * v->width;
+  for (uint32_t channel = 0; channel < v->channels; channel++) {
+    int32_t sum = 0;
+    for (uint32_t i = 0; i < pixels; i++) {
+      const uint32_t bit = (i * v->channels + channel) * v->coding.bits;
+      sum += integer_of(code_at(arena + v->offset, bit, v->coding.bits), &v->coding);
+    }
+    memcpy(arena + output + 4u * channel, &sum, sizeof sum);
+  }
+}
+`;

@@ -1,0 +1,294 @@
+/** C functions for the sums of products: rows of the input into the window, filters, and what dot products give. */
+
+import type { Codes } from './kernels.js';
+import { channelsTogether, type Elements } from './plan.js';
+
+/** Lanes of a dot product: so many integers of a filter lie together before those of the next one. */
+function lanesOf(elements: Elements): string {
+  return elements === 'narrow' ? 'LANES' : '2';
+}
+
+export function unpackFilter(elements: Elements, type: string, { powers, twoBitWeights }: Codes): string {
+  const lanes = lanesOf(elements);
+  const at = (index: string) => `AT(${index}, ${lanes})`;
+  const two = `\
+    if ((bit & 7u) == 0u && bits == 2u${powers ? ' && !c->powers' : ''}) {
+      const int32_t count = run & ~7;
+      unpack_two_bits(p, count, out + ${at('i')});
+      p += count / 4;
+      i += count;
+    }
+`;
+  return `\
+/* A row of a filter, zeros behind the channels of each pixel, in a place between those of others. */
+static void unpack_filter_${elements}(const struct product *product, int32_t row, ${type} *out)
+{
+  const struct coding *c = &product->coding;
+  const uint32_t bits = c->bits, mask = (1u << bits) - 1u;
+  const int32_t whole = product->channels == product->depth ? product->size : 1;
+  const int32_t run = whole * product->channels, stride = whole * product->depth, end = product->size * product->depth;
+  uint32_t bit = (uint32_t)(row * product->size) * product->channels * bits;
+  for (int32_t start = 0; start < end; start += stride, bit += (uint32_t)run * bits) {
+    const uint8_t *p = product->weights + (bit >> 3);
+    uint32_t buffer = 0, have = 0;
+    int32_t i = start;
+${twoBitWeights && elements === 'narrow' ? two : ''}\
+    if ((bit & 7u) != 0u) {
+      buffer = (uint32_t)*p++ >> (bit & 7u);
+      have = 8u - (bit & 7u);
+    }
+    for (; i < start + run; i++) {
+      for (; have < bits; have += 8u) buffer |= (uint32_t)*p++ << have;
+      out[${at('i')}] = (${type})integer_of(buffer & mask, c);
+      buffer >>= bits;
+      have -= bits;
+    }
+    for (; i < start + stride; i++) out[${at('i')}] = 0;
+  }
+}
+`
+    .replace('const struct product *product, int32_t row', 'const struct product *product, int32_t row')
+    .replaceAll(/\bp->(coding|channels|depth|size)/g, 'product->$1')
+    .replace('= product->weights +', '= product->weights +');
+}
+
+export function unpackPixels(elements: Elements, type: string): string {
+  return `\
+/* Pixels of so many channels, step codes apart, each followed by zeros up to its depth. */
+static void unpack_pixels_${elements}(const uint8_t *stream, uint32_t first, uint32_t step, const struct coding *c, int32_t pixels,
+                                 int32_t channels, int32_t depth, ${type} *out)
+{
+  if (channels == depth && step == (uint32_t)channels) {
+    unpack_${elements}(stream, first, c, pixels * channels, out);
+    return;
+  }
+  for (int32_t x = 0; x < pixels; x++, first += step, out += depth) {
+    unpack_${elements}(stream, first, c, channels, out);
+    for (int32_t i = channels; i < depth; i++) out[i] = 0;
+  }
+}
+`;
+}
+
+/** The beginning of a function that fills a row of the window, zeros at its edges. */
+function rowBegin(elements: Elements, type: string): string {
+  return `\
+  const struct view *v = &p->input;
+  const int32_t y = row - p->padding, edge = p->padding * p->depth, inner = v->width * p->depth;
+  ${type} *out = window.${elements} + p->window + (uint32_t)slot * p->row_length;
+  if (y < 0 || y >= v->height) {
+    memset(out, 0, (size_t)(inner + 2 * edge) * sizeof *out);
+    return;
+  }
+  for (int32_t i = 0; i < edge; i++) out[i] = out[edge + inner + i] = 0;
+  out += edge;
+`;
+}
+
+export function load(elements: Elements, type: string): string {
+  return `\
+static void load_${elements}(const struct product *p, int32_t row, int32_t slot, const uint8_t *image)
+{
+${rowBegin(elements, type)}\
+  (void)image;
+  unpack_pixels_${elements}(arena + v->offset, (uint32_t)y * v->step * v->source_width * v->channels,
+                       (uint32_t)v->step * v->channels, &v->coding, v->width, v->channels, p->depth, out);
+}
+`;
+}
+
+export function loadImage(elements: Elements, type: string): string {
+  return `\
+static void load_image_${elements}(const struct product *p, int32_t row, int32_t slot, const uint8_t *image)
+{
+${rowBegin(elements, type)}\
+  image += y * v->source_width * v->channels;
+  for (int32_t x = 0; x < v->width; x++, out += p->depth) {
+    for (int32_t i = 0; i < v->channels; i++) out[i] = (${type})(IMAGE_SCALE * *image++ - image_offsets[i]);
+    for (int32_t i = v->channels; i < p->depth; i++) out[i] = 0;
+  }
+}
+`;
+}
+
+const dotDeclarations = `\
+  int32_t a0 = 0, a1 = 0, a2 = 0, a3 = 0, b0 = 0, b1 = 0, b2 = 0, b3 = 0;
+  if (!is_first) {
+    a0 = sums[0];
+    a1 = sums[1];
+    a2 = sums[2];
+    a3 = sums[3];
+    b0 = sums[4];
+    b1 = sums[5];
+    b2 = sums[6];
+    b3 = sums[7];
+  }
+`;
+
+const dotResults = `\
+  sums[0] = a0;
+  sums[1] = a1;
+  sums[2] = a2;
+  sums[3] = a3;
+  sums[4] = b0;
+  sums[5] = b1;
+  sums[6] = b2;
+  sums[7] = b3;
+`;
+
+export const dotNarrow = `\
+/* Sums of two pixels by four filters, of so many products, a multiple of 8; added to what is there or the first. */
+#if defined(__ARM_FEATURE_MVE)
+static inline void dot_narrow(const int16_t *x, const int16_t *y, const int16_t *w, int32_t count, int32_t is_first,
+                              int32_t *sums)
+{
+${dotDeclarations}\
+  for (; count > 0; count -= 8, x += 8, y += 8, w += 32) {
+    const int16x8_t p = vldrhq_s16(x), q = vldrhq_s16(y);
+${[0, 1, 2, 3]
+  .map(
+    (filter) => `\
+    const int16x8_t w${filter} = vldrhq_s16(w + ${8 * filter});
+    a${filter} = vmladavaq_s16(a${filter}, p, w${filter});
+    b${filter} = vmladavaq_s16(b${filter}, q, w${filter});
+`,
+  )
+  .join('')}\
+  }
+${dotResults}\
+}
+#elif defined(__ARM_FEATURE_SIMD32)
+typedef int16x2_t __attribute__((__may_alias__)) pair;
+
+static inline void dot_narrow(const int16_t *x, const int16_t *y, const int16_t *w, int32_t count, int32_t is_first,
+                              int32_t *sums)
+{
+  const pair *p = (const pair *)(const void *)x, *q = (const pair *)(const void *)y;
+  const pair *v = (const pair *)(const void *)w, *end = v + 2 * count;
+${dotDeclarations}\
+  do {
+${[0, 1, 2, 3]
+  .map(
+    (step) => `\
+    {
+      const pair s = p[${step}], t = q[${step}];
+${[0, 1, 2, 3]
+  .map(
+    (filter) => `\
+      const pair w${filter} = v[${4 * step + filter}];
+      a${filter} = __smlad(s, w${filter}, a${filter});
+      b${filter} = __smlad(t, w${filter}, b${filter});
+`,
+  )
+  .join('')}\
+    }
+`,
+  )
+  .join('')}\
+    p += 4;
+    q += 4;
+    v += 16;
+  } while (v != end);
+${dotResults}\
+}
+#else
+${dotOf('narrow', 'int16_t')}#endif
+`;
+
+export const dotWide = `\
+/* Sums of two pixels by four filters, of so many products; added to what is there or the first. */
+${dotOf('wide', 'int32_t')}`;
+
+/** Two filters after the other two, for processors with few registers. */
+function dotOf(elements: Elements, type: string): string {
+  return `\
+static inline void dot_${elements}(const ${type} *x, const ${type} *y, const ${type} *w, int32_t count, int32_t is_first,
+                              int32_t *sums)
+{
+  for (int32_t half = 0; half < 2; half++, sums += 2, w += 4) {
+    int32_t a = is_first ? 0 : sums[0], b = is_first ? 0 : sums[1];
+    int32_t c = is_first ? 0 : sums[4], d = is_first ? 0 : sums[5];
+    const ${type} *s = x, *t = y, *v = w, *end = x + count;
+    for (; s != end; s += 2, t += 2, v += 8)
+      for (int32_t i = 0; i < 2; i++) {
+        const int32_t p = s[i], q = t[i], even = v[i], odd = v[2 + i];
+        a += p * even;
+        b += p * odd;
+        c += q * even;
+        d += q * odd;
+      }
+    sums[0] = a;
+    sums[1] = b;
+    sums[4] = c;
+    sums[5] = d;
+  }
+}
+`;
+}
+
+export function windowRow(elements: Elements, type: string): string {
+  return `\
+/* A row of the window, counted from the first that a band needs. */
+static inline const ${type} *window_row_${elements}(const struct product *p, const struct window *w, int32_t row)
+{
+  const int32_t slot = w->slot + row < p->slots ? w->slot + row : w->slot + row - p->slots;
+  return window.${elements} + p->window + (uint32_t)slot * p->row_length;
+}
+`;
+}
+
+export function dotRow(elements: Elements, type: string): string {
+  return `\
+/* A row of pixels, so many elements apart, two at once; the last one twice if odd. */
+static void ${elements === 'narrow' ? 'IN_THIS_ORDER ' : ''}dot_row_${elements}(const ${type} *x, int32_t pixel, const ${type} *w, int32_t count, int32_t width,
+                                         int32_t is_first, int32_t *sums)
+{
+  for (; width > 0; width -= 2, x += 2 * pixel, sums += 2 * ${channelsTogether})
+    dot_${elements}(x, width > 1 ? x + pixel : x, w, count, is_first, sums);
+}
+`;
+}
+
+export function sum(elements: Elements, type: string): string {
+  return `\
+/* The sums of a band, pixel by pixel for four channels; the last channel stands in for those behind it. */
+static void sum_${elements}(const struct product *p, const struct window *w, const struct layer *l, int32_t channel, int32_t rows,
+                       int32_t *sums)
+{
+  const int32_t segment = p->size * p->depth;
+  for (int32_t y = 0; y < p->size; y++) {
+    for (int32_t i = 0; i < ${channelsTogether}; i++) {
+      const int32_t filter = channel + i < l->channels ? channel + i : l->channels - 1;
+      unpack_filter_${elements}(p, filter * p->size + y, filters.${elements} + i * ${lanesOf(elements)});
+    }
+    for (int32_t row = 0; row < rows; row++) {
+      const ${type} *x = window_row_${elements}(p, w, row * p->stride + y);
+      dot_row_${elements}(x, p->stride * p->depth, filters.${elements}, segment, l->width, y == 0, sums + row * SUMS_OF_ROW(l));
+    }
+  }
+}
+`;
+}
+
+export function sumDepthwise(elements: Elements, type: string): string {
+  return `\
+static void sum_depthwise_${elements}(const struct product *p, const struct window *w, const struct layer *l, int32_t channel,
+                                 int32_t rows, int32_t *sums)
+{
+  for (int32_t i = 0; i < ${channelsTogether} && channel + i < l->channels; i++) {
+    for (int32_t y = 0; y < p->size; y++) {
+      unpack_${elements}(p->weights, (uint32_t)(((channel + i) * p->size + y) * p->size), &p->coding, p->size, filters.${elements});
+      for (int32_t row = 0; row < rows; row++) {
+        const ${type} *x = window_row_${elements}(p, w, row * p->stride + y) + channel + i;
+        int32_t *to = sums + row * SUMS_OF_ROW(l) + i;
+        for (int32_t ox = 0; ox < l->width; ox++, x += p->stride * p->depth, to += ${channelsTogether}) {
+          int32_t sum = y == 0 ? 0 : *to;
+          for (int32_t k = 0; k < p->size; k++) sum += x[k * p->depth] * filters.${elements}[k];
+          *to = sum;
+        }
+      }
+    }
+  }
+}
+`;
+}
