@@ -129,6 +129,18 @@ it('refuses a name that is none in C', () => {
   }
 });
 
+it('refuses activations of 9 bits and sums beyond 64', () => {
+  const { network } = randomNetwork(0);
+  const layer = network.layers.find((each): each is ConvolutionLayer => each.op === 'convolution')!;
+  const filesWith = (changed: ConvolutionLayer) =>
+    cFiles(withLayer(network, layer, changed), { name: 'net', images: [] });
+  const wide = { ...layer, output: { ...layer.output, bits: 9 } };
+  expect(() => filesWith(wide)).toThrow(`${layer.name}: is stored with 9 bits; in C an activation has 8 at most`);
+  const biases = layer.requantization.biases.map(() => 2n ** 63n - 1n);
+  const far = { ...layer, requantization: { ...layer.requantization, biases } };
+  expect(() => filesWith(far)).toThrow(`${layer.name}: its sums exceed 64 bits`);
+});
+
 /** The network with the bias of a channel off by one, the first for which that changes the logits of an image. */
 function withBiasOffByOne(network: IntegerNetwork, images: readonly Uint8Array[]): IntegerNetwork {
   const logitsOf = (net: IntegerNetwork) => images.map((image) => runIntegers(net, image).join());
