@@ -77,8 +77,25 @@ export function readRunFile(bytes: Uint8Array, source: string): RunRecord & { re
   if (metadata.version !== VERSION) {
     throw new InputError(`${source}: has version ${metadata.version}, this program reads version ${VERSION}`);
   }
-  const [checkpoint, best, last] = files.map((name) => tensors.get(name)?.data as Uint8Array | undefined);
+  const [checkpoint, best, last] = files.map((name) => {
+    const data = tensors.get(name)?.data;
+    return data instanceof Uint8Array ? data : null;
+  });
   if (!checkpoint) throw new InputError(`${source}: damaged, it lacks the checkpoint`);
-  const history = JSON.parse(metadata.history ?? '[]') as EpochReport[];
-  return { history, checkpoint, best: best ?? null, last: last ?? null, summary: null };
+  return {
+    history: historyOf(metadata.history, source),
+    checkpoint,
+    best: best ?? null,
+    last: last ?? null,
+    summary: null,
+  };
+}
+
+/** As far as it can be told without its numbers: a report an epoch, from the first on. */
+function historyOf(json: string | undefined, source: string): EpochReport[] {
+  try {
+    const reports: EpochReport[] = JSON.parse(json ?? '');
+    if (reports.every(({ epoch, quantizers }, index) => epoch === index + 1 && quantizers.sizes)) return reports;
+  } catch {}
+  throw new InputError(`${source}: damaged, its history is incomplete`);
 }

@@ -15,18 +15,23 @@ import { measured } from '../../src/data/files/imageSizes.js';
 import { loadMnist } from '../../src/data/files/mnist.js';
 import { parseDataSpec } from '../../src/data/index.js';
 import { createReferenceEngine } from '../../src/engine/reference/referenceEngine.js';
+import { openWith } from '../../src/library/network.js';
+import { trainWith } from '../../src/library/train.js';
 import { openSession } from '../../src/program/session.js';
 import { buildTrainingProgram } from '../../src/program/trainingProgram.js';
 import { readRunRecord } from '../../src/report/runRecord.js';
+import { evaluatedExperiment } from '../../src/runs/evaluationData.js';
+import { openRunFolder } from '../../src/runs/index.js';
 import { parseConfig } from '../../src/settings/configFile.js';
 import { experimentFromSettings, resolveExperiment } from '../../src/settings/index.js';
 import { parseLayerRules } from '../../src/settings/layerRules.js';
 import { checkpointFile, readCheckpoint } from '../../src/train/checkpoint.js';
+import { readRunFile } from '../../src/train/memoryRecorder.js';
 import { programOptions } from '../../src/train/programOptions.js';
 import { initialState } from '../../src/train/train.js';
-import { parseSafetensorsFile } from '../../src/weights/checkedSafetensors.js';
+import { parseSafetensorsFile, safetensorsFile } from '../../src/weights/checkedSafetensors.js';
 import { sound, weightsOf } from '../../src/weights/loadedWeights.js';
-import { encodeSafetensors } from '../../src/weights/safetensors.js';
+import { encodeSafetensors, type Safetensors } from '../../src/weights/safetensors.js';
 import { readStartingWeights } from '../../src/weights/startingWeights.js';
 import { writeExampleRun } from '../report/exampleRun.js';
 import { temporaryFolder } from '../temporaryFolder.js';
@@ -91,6 +96,52 @@ describe('files of weights', () => {
     const session = await openSession(createReferenceEngine(), program);
     const sound = await checkpointFile(program, session.program, initialState(experiment));
     return fuzz([sound], (bytes) => readCheckpoint(bytes, 'checkpoint.safetensors', program));
+  });
+});
+
+describe('what files of parameters tell of themselves', () => {
+  const classes = ['a', 'b'];
+  const image = { images: new Uint8Array(4 * 4 * 3), labels: [1] };
+  const data = { height: 4, width: 4, channels: 3, classes, train: image, test: image };
+  const settings = { model: 'tiny', epochs: 1, batch_size: 1, w_quantize: 'fp' } as const;
+  const engine = async () => createReferenceEngine();
+  let file: Safetensors;
+  let run: Uint8Array;
+  beforeAll(async () => {
+    const { parameters, checkpoint } = await trainWith(engine)({ data, settings });
+    file = parseSafetensorsFile(parameters!, 'a');
+    run = checkpoint;
+  });
+
+  for (const key of ['settings', 'data'] as const) {
+    survives(key, () =>
+      fuzz([text(file.metadata[key]!)], async (bytes) => {
+        const metadata = { ...file.metadata, [key]: asText(bytes) };
+        const network = await openWith(engine)(safetensorsFile([...file.tensors.values()], metadata));
+        await network.close();
+      }),
+    );
+  }
+
+  survives('runs of the library', () => {
+    const { tensors, metadata } = parseSafetensorsFile(run, 'a');
+    return fuzz([text(metadata.history!)], (bytes) =>
+      readRunFile(safetensorsFile([...tensors.values()], { ...metadata, history: asText(bytes) }), 'a'),
+    );
+  });
+
+  survives('states of checkpoints', () => {
+    const experiment = experimentFromSettings('A', 'a.cfg', { ...settings, data: 'synthetic' });
+    const shape = { classes: 2, imageShape: [4, 4, 3] as const, trainImages: 1, evaluationImages: 1 };
+    const program = buildTrainingProgram(programOptions(experiment, shape, null));
+    const { tensors } = parseSafetensorsFile(run, 'a');
+    const checkpoint = parseSafetensorsFile(tensors.get('checkpoint')!.data as Uint8Array, 'a');
+    const { state, settings: own } = checkpoint.metadata;
+    return fuzz([text(state!), text(own!)], (bytes) => {
+      const key = asText(bytes).includes('epoch') ? 'state' : 'settings';
+      const metadata = { ...checkpoint.metadata, [key]: asText(bytes) };
+      readCheckpoint(safetensorsFile([...checkpoint.tensors.values()], metadata), 'a', program);
+    });
   });
 });
 
@@ -280,6 +331,20 @@ describe('run folders', () => {
   let root: string;
   beforeAll(() => {
     root = writeExampleRun(folder, run);
+  });
+
+  survives('config.json, to evaluate with', async () => {
+    const file = path.join(root, 'config.json');
+    const sound = readFileSync(file);
+    const shape = { classes: 3, imageShape: [8, 8, 3] as const, trainImages: 1, evaluationImages: 1 };
+    try {
+      return await fuzz(
+        [sound],
+        fromFile(file, () => programOptions(evaluatedExperiment(openRunFolder(root), {}), shape, null)),
+      );
+    } finally {
+      writeFileSync(file, sound);
+    }
   });
 
   for (const name of [
