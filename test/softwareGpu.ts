@@ -14,3 +14,10 @@ if (!skipsGpu && !existsSync(driver)) {
 }
 process.env.VK_DRIVER_FILES = driver;
 process.env.XDG_RUNTIME_DIR ??= '/tmp';
+
+/**
+ * Dawn asks whether the driver is done with whatever it is waited for by `setImmediate`, again and again. On a GPU that
+ * costs nothing; this driver computes on the cores that the asking takes from it, so it is asked every millisecond.
+ */
+globalThis.setImmediate = ((callback: (...args: unknown[]) => void, ...args: unknown[]) =>
+  setTimeout(callback, 1, ...args)) as unknown as typeof setImmediate;

@@ -99,7 +99,7 @@ function epochLine(report: EpochReport, frame: ProgressFrame): string {
     .join('  ');
 }
 
-/** Fits into 80 columns. */
+/** Fits into 80 columns, and is cut where large numbers leave no room. */
 function shortEpochLine(report: EpochReport, frame: ProgressFrame): string {
   return [
     epochOf(report, frame),
@@ -110,7 +110,8 @@ function shortEpochLine(report: EpochReport, frame: ProgressFrame): string {
     report.isBest ? 'best' : budgetWord(report, frame),
   ]
     .filter(Boolean)
-    .join('  ');
+    .join('  ')
+    .slice(0, terminalColumns() - 1);
 }
 
 /** The word for an epoch inside or outside of the budget; empty without one. */

@@ -32,7 +32,7 @@ export function trainCommand(): Command {
     .requiredOption('--cfg <file>', 'the .cfg file')
     .option('--data <spec>', 'cifar10[:DIR or archive], mnist[:DIR], images:DIR, synthetic[:N]')
     .option('--model <name>', 'resnet20 32 44 56 110, resnet18, mobilenetv2')
-    .option('--width-multiplier <x>', 'factor of the channels of mobilenetv2')
+    .option('--width-multiplier <x>', 'factor of the channels of mobilenetv2 and resnet18')
     .option('--epochs <n>', 'epochs to train')
     .option('--batch-size <n>', 'images a step')
     .option('--seed <n>', 'fixes everything random')

@@ -103,11 +103,11 @@ export function checkKeysTogether(settings: Settings, layers: readonly LayerRule
   if (settings.shortcut_type !== '' && settings.num_layers === null) {
     throw fail('shortcut_type', settings.shortcut_type, `must be empty for model ${settings.model}, which has its own`);
   }
-  if (settings.width_multiplier !== 1 && settings.model !== 'mobilenetv2') {
+  if (settings.width_multiplier !== 1 && !['mobilenetv2', 'resnet18'].includes(settings.model)) {
     throw fail(
       'width_multiplier',
       settings.width_multiplier,
-      `must be 1 for model ${settings.model}: only mobilenetv2 has it`,
+      `must be 1 for model ${settings.model}: only mobilenetv2 and resnet18 have it`,
     );
   }
   checkImages(settings, fail);

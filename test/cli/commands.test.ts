@@ -136,7 +136,9 @@ describe('train', () => {
     expect(JSON.parse(evaluated.stdout)).toMatchObject({ error: last_val_err });
     const other = await mpdnn(['train', 'BUDGET', '--cfg', cfg, '--width-multiplier', '0.5', '--out', 'none'], folder);
     expect(other).toMatchObject({ code: 2, stdout: '' });
-    expect(other.stderr).toBe('mpdnn: --width-multiplier = 0.5: must be 1 for model tiny: only mobilenetv2 has it\n');
+    expect(other.stderr).toBe(
+      'mpdnn: --width-multiplier = 0.5: must be 1 for model tiny: only mobilenetv2 and resnet18 have it\n',
+    );
   });
 
   it('starts from the best parameters of another experiment, which has to be there', async () => {

@@ -1,12 +1,11 @@
 /** Equal seeds give equal files: with any number of threads, and with interruptions of every kind in between. */
 
 import { existsSync } from 'node:fs';
-import { join, resolve } from 'node:path';
-import { pathToFileURL } from 'node:url';
+import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { readSafetensors } from '../../src/weights/index.js';
 import { temporaryFolder } from '../temporaryFolder.js';
-import { mpdnn, mpdnnProcess, resultFiles, succeeds, writeTinyConfig } from './runMpdnn.js';
+import { killedAtWrite, mpdnn, mpdnnProcess, resultFiles, succeeds, writeTinyConfig } from './runMpdnn.js';
 
 const folder = temporaryFolder();
 const cfg = writeTinyConfig(folder);
@@ -78,10 +77,8 @@ describe.each(['BUDGET', 'GUARANTEED', 'ADAM', 'EXTENDED', 'PER_CHANNEL'])('%s',
     'gives the same files after kill -9 in the middle of a write',
     async () => {
       const out = 'killed';
-      const loader = pathToFileURL(resolve('test/cli/killAtWrite.mjs')).href;
       const killed = async (at: string, ...more: string[]) => {
-        const env = { NODE_OPTIONS: `--import=${loader}`, KILL_AT_WRITE: at };
-        const outcome = await mpdnnProcess(call(name, out, ...more), folder, { env });
+        const outcome = await mpdnnProcess(call(name, out, ...more), folder, { env: killedAtWrite(at) });
         expect(outcome, outcome.stderr).toMatchObject({ code: null, stdout: '' });
         return positionOf(join(out, name));
       };

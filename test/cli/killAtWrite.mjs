@@ -1,7 +1,4 @@
-/**
- * Loaded before the program, which then dies by SIGKILL in the middle of a durable write: KILL_AT_WRITE is `NAME COUNT`,
- * and the COUNT-th file whose path contains NAME is written aside, but not yet renamed.
- */
+/** Loaded before the program, which then dies in the middle of a durable write: `killedAtWrite` says how. */
 import fs from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
 

@@ -5,14 +5,15 @@ import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } 
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { temporaryFolder } from '../temporaryFolder.js';
-import { compiledProgram, listing, mpdnn, mpdnnProcess, resultFiles, succeeds } from './runMpdnn.js';
+import { compiledProgram, killedAtWrite, listing, mpdnn, mpdnnProcess, resultFiles, succeeds } from './runMpdnn.js';
 
 const folder = temporaryFolder();
 
-/** Three runs, the last two of which start from the first. */
+/** Three runs of the tiny network, the last two of which start from the first. */
 const call = (out: string, ...more: string[]) => [
   ...['reproduce', 'parametrizations', '--only', 'U3', '--variant', 'INIT', '--seeds', '3', '--out', out],
-  ...['--data', 'synthetic:96', '--epochs', '2', '--batch-size', '16', '--device', 'cpu', '--threads', '1', ...more],
+  ...['--model', 'tiny', '--data', 'synthetic:96', '--epochs', '2', '--batch-size', '16'],
+  ...['--device', 'cpu', '--threads', '1', ...more],
 ];
 const names = ['DEFAULT', 'PARAMETRIC_FP_WQ_DELTA_XMAX_INIT', 'PARAMETRIC_FP_WAQ_DELTA_XMAX_INIT'];
 const run = (out: string, name: string) => join(folder, out, 'seed-3', name);
@@ -28,8 +29,9 @@ function withoutTimes(path: string): Buffer {
   return Buffer.from(rest);
 }
 
-function lineCount(path: string): number {
-  return existsSync(path) ? readFileSync(path, 'utf8').split('\n').length - 1 : 0;
+/** Rows of results.csv. */
+function epochs(root: string): number {
+  return readFileSync(join(root, 'results.csv'), 'utf8').split('\n').length - 2;
 }
 
 beforeAll(async () => {
@@ -46,7 +48,7 @@ describe('a plan', () => {
       ['3', '3', names[2], 'DEFAULT'],
     ]);
     expect(stdout).toContain('\nimages: synthetic:96\n');
-    expect(lines[2]).toMatch(/131\.0 +8\.0 +92\.0 +begins$/);
+    expect(lines[2]).toMatch(/0\.8 +1\.0 +1\.5 +begins$/);
     const commands = stdout.split('\n').filter((line) => line.startsWith('npx mpdnn train '));
     expect(commands).toHaveLength(3);
     expect(commands[1]).toMatch(
@@ -138,35 +140,32 @@ describe('a report', () => {
     const elsewhere = join(folder, 'elsewhere');
     mkdirSync(elsewhere);
     const killed = names.map((name) => join(elsewhere, 'whole/seed-3', name));
-    const [first, second, third] = killed as [string, string, string];
+    const [first, second] = killed as [string, string, string];
     const reports = join(elsewhere, 'whole/parametrizations');
-    const epochs = (root: string) => lineCount(join(root, 'results.csv')) - 1;
     const isFinished = (root: string) => existsSync(join(root, 'summary.json'));
-    const interrupted = async (after: () => boolean, signal: 'SIGINT' | 'SIGKILL', delayMs = 0) => {
-      const { code, stderr } = await mpdnnProcess(call('whole'), elsewhere, {
-        interruption: { after, signal, delayMs },
-      });
-      expect(code, stderr).toBe(signal === 'SIGINT' ? 130 : null);
-      return stderr;
+    const killedAt = async (write: string) => {
+      const { code, stderr } = await mpdnnProcess(call('whole'), elsewhere, { env: killedAtWrite(write) });
+      expect(code, stderr).toBe(null);
     };
 
     // As a run begins, in the middle of one, between two, by Ctrl-C, in the middle of the last, as the report is written.
-    await interrupted(() => existsSync(first), 'SIGKILL');
-    expect(isFinished(first)).toBe(false);
-    await interrupted(() => epochs(first) === 1, 'SIGKILL');
-    expect([epochs(first), isFinished(first)]).toEqual([1, false]);
-    await interrupted(() => isFinished(first), 'SIGKILL');
-    expect([isFinished(first), isFinished(second)]).toEqual([true, false]);
-    expect(await interrupted(() => existsSync(second), 'SIGINT', 50)).toMatch(
-      /\ninterrupted; go on with: node \S+ repro/,
-    );
-    expect(isFinished(second)).toBe(false);
-    await interrupted(() => epochs(third) === 1, 'SIGKILL');
+    await killedAt('seed-3/DEFAULT/results.csv 1');
+    expect([existsSync(first), isFinished(first)]).toEqual([true, false]);
+    await killedAt('seed-3/DEFAULT/params_last.safetensors 2');
+    expect([epochs(first), isFinished(first)]).toEqual([2, false]);
+    await killedAt(`seed-3/.${names[1]} 1`);
+    expect([isFinished(first), existsSync(second)]).toEqual([true, false]);
+    const { code, stderr: said } = await mpdnn(call('whole'), elsewhere, {
+      ctrlC: { after: 'finished before', turns: 4 },
+    });
+    expect({ code, isFinished: isFinished(second) }, said).toEqual({ code: 130, isFinished: false });
+    expect(said).toMatch(/\ninterrupted; go on with: (npx )?mpdnn reproduce /);
+    await killedAt(`seed-3/${names[2]}/params_last.safetensors 2`);
     expect(killed.map(isFinished)).toEqual([true, true, false]);
-    await interrupted(() => listing(reports).length > 2, 'SIGKILL');
-    // What a killed write leaves.
-    writeFileSync(join(reports, 'report.md.1.tmp'), '# Which');
-    expect([...killed.map(isFinished), existsSync(join(reports, 'report.html'))]).toEqual([true, true, true, false]);
+    await killedAt('parametrizations/gradients-uniform.svg 1');
+    expect(killed.map(isFinished)).toEqual([true, true, true]);
+    expect(listing(reports).some((name) => name.endsWith('.tmp'))).toBe(true);
+    expect(existsSync(join(reports, 'report.md'))).toBe(false);
 
     const { stderr } = await succeeds(call('whole'), elsewhere);
     expect(stderr.match(/finished before/g)).toHaveLength(3);
@@ -219,7 +218,7 @@ it('has the bits of every section in a table, where they are not drawn', { timeo
 
 it('has a bar for all runs and one for the run on a terminal', { timeout: 60_000 }, (context) => {
   if (spawnSync('script', ['--version']).error) return context.skip('no `script` command to open a terminal');
-  const words = call('terminal', '--only', 'float').map((word) => `'${word}'`);
+  const words = call('terminal', '--only', 'float', '--model', 'resnet20').map((word) => `'${word}'`);
   const inner = `stty cols 100; '${process.execPath}' '${compiledProgram()}' ${words.join(' ')}`;
   const { stdout } = spawnSync('script', ['-qec', inner, '/dev/null'], { cwd: folder, encoding: 'utf8' });
   expect(stdout).toMatch(/ run 1 of 1 {2}seed 3 {2}DEFAULT/);
@@ -243,7 +242,7 @@ describe('runs that stand in the way', () => {
   it('that started from other parameters are refused', async () => {
     await succeeds(call('stale', '--only', 'U3-W'), folder);
     rmSync(run('stale', 'DEFAULT'), { recursive: true });
-    writeFileSync(join(folder, 'stale.cfg'), '[DEFAULT]\nweight_decay = 0.1\n');
+    writeFileSync(join(folder, 'stale.cfg'), '[DEFAULT]\nnormalise = symmetric\nweight_decay = 0.1\n');
     const settings = JSON.parse(readFileSync(join(run('whole', 'DEFAULT'), 'config.json'), 'utf8'));
     expect(settings.starting_weights).toBeNull();
     // Other parameters in the same place, with the settings of the plan.
@@ -260,7 +259,19 @@ describe('runs that stand in the way', () => {
       '16',
     ];
     const start = ['--w-stepsize', 'published', '--a-stepsize', 'published'];
-    const more = ['--select', 'validation', '--seed', '3', '--device', 'cpu', '--out', 'stale/seed-3', '--no-plots'];
+    const more = [
+      '--model',
+      'tiny',
+      '--select',
+      'validation',
+      '--seed',
+      '3',
+      '--device',
+      'cpu',
+      '--out',
+      'stale/seed-3',
+      '--no-plots',
+    ];
     await succeeds([...train, ...start, ...more], folder);
     const config = join(run('stale', 'DEFAULT'), 'config.json');
     writeFileSync(config, readFileSync(config, 'utf8').replace('"weight_decay": 0.1', '"weight_decay": 0.0002'));

@@ -9,6 +9,7 @@ import { execFileSync, spawn } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { expect, vi } from 'vitest';
 import { mpdnn as runCommandLine } from '../../src/cli/mpdnn.js';
 import { temporaryFolder } from '../temporaryFolder.js';
@@ -122,6 +123,14 @@ export async function mpdnnProcess(
     child.on('close', done);
   }).finally(() => clearInterval(watch));
   return { code, stdout, stderr };
+}
+
+/**
+ * The environment in which a process dies by SIGKILL in the middle of a durable write. `write` is `NAME COUNT`: the
+ * COUNT-th file whose path contains NAME is written aside, but not yet renamed.
+ */
+export function killedAtWrite(write: string): Readonly<Record<string, string>> {
+  return { NODE_OPTIONS: `--import=${pathToFileURL(resolve('test/cli/killAtWrite.mjs')).href}`, KILL_AT_WRITE: write };
 }
 
 const offline = `--import=data:text/javascript,${encodeURIComponent("globalThis.fetch=async()=>{throw new Error('offline')}")}`;

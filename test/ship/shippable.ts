@@ -44,7 +44,7 @@ export const shippables: Readonly<Record<string, Shippable>> = {
   'a step a channel': { settings: { ...uniform, w_per_channel: true, a_stepsize: 0.25 }, side: 16 },
   'shortcuts with convolutions': { settings: { ...uniform, shortcut_type: 'b', a_stepsize: 0.25 }, side: 16 },
   'scaled logits': { settings: { ...uniform, scale_layer: true, a_stepsize: 0.25 }, side: 16 },
-  'ResNet-18': { settings: { ...uniform, model: 'resnet18', a_stepsize: 0.25 }, side: 32 },
+  'ResNet-18': { settings: { ...uniform, model: 'resnet18', width_multiplier: 0.25, a_stepsize: 0.25 }, side: 32 },
 };
 
 /** A program for `side`×`side` images of ten classes whose values look trained; batches of one image. */

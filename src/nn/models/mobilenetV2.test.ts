@@ -6,7 +6,7 @@ import { buildTrainingProgram, type TrainingProgram } from '../../program/traini
 import { tableSizes } from '../../quant/index.js';
 import { experimentFromSettings } from '../../settings/index.js';
 import { programOptions } from '../../train/programOptions.js';
-import { byEight } from './mobilenetV2.js';
+import { byEight } from './width.js';
 
 function built(settings: Readonly<Record<string, unknown>>, imageSize = 224, classes = 1000): TrainingProgram {
   const experiment = experimentFromSettings('test', 'test', { ...settings, batch_size: 1 });

@@ -17,6 +17,7 @@ import {
   nonlinearity,
 } from '../layers.js';
 import { batchNormNames } from './torchvisionNames.js';
+import { byEight } from './width.js';
 
 export interface MobilenetV2Options {
   readonly classes: number;
@@ -49,12 +50,6 @@ export function mobilenetV2(network: Network, x: Tensor, { classes, widthMultipl
   const pooled = globalAveragePool(network.graph, h);
   const names = { weight: 'classifier.1.weight', bias: 'classifier.1.bias', layout: 'transposed' } as const;
   return affine(network, pooled, classes, names, { weight: normal(network.variables.random, 0.01), bias: zeros });
-}
-
-/** The nearest multiple of eight, but not more than a tenth below; at least eight. */
-export function byEight(channels: number): number {
-  const nearest = Math.max(8, Math.floor((channels + 4) / 8) * 8);
-  return nearest < 0.9 * channels ? nearest + 8 : nearest;
 }
 
 function invertedResidual(

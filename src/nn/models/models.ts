@@ -12,7 +12,7 @@ export interface ModelOptions {
   readonly classes: number;
   readonly shortcutType: '' | 'b' | 'c';
   readonly scaleLayer: boolean;
-  /** Factor of all numbers of channels of MobileNetV2. */
+  /** Factor of all numbers of channels of MobileNetV2 and ResNet-18. */
   readonly widthMultiplier: number;
 }
 
@@ -21,7 +21,7 @@ export function buildModel(network: Network, images: Tensor, options: ModelOptio
   const x = networkInput(network, images);
   const depth = /^resnet(20|32|44|56|110)$/.exec(options.model)?.[1];
   if (depth) return resnetCifar(network, x, { ...options, depth: Number(depth) });
-  if (options.model === 'resnet18') return resnet18(network, x, options.classes);
+  if (options.model === 'resnet18') return resnet18(network, x, options);
   if (options.model === 'mobilenetv2') return mobilenetV2(network, x, options);
   if (options.model === 'tiny') return tiny(network, x, options.classes);
   throw new Error(`model ${options.model} is not known`);

@@ -1,4 +1,4 @@
-/** ResNet-18 (He et al. 2016, table 1) in torchvision's form and with its names; any class count and image size. */
+/** ResNet-18 (He et al. 2016, table 1) in torchvision's form and with its names; any class count, image size and width. */
 
 import { dimension, type Tensor } from '../../graph/index.js';
 import { add } from '../../ops/add.js';
@@ -7,14 +7,21 @@ import { maxPool } from '../../ops/maxPool.js';
 import { heNormal, uniform } from '../initializers.js';
 import { affine, convolutionBatchNorm, linearOutput, type Network, nonlinearity } from '../layers.js';
 import { batchNormNames } from './torchvisionNames.js';
+import { byEight } from './width.js';
+
+export interface Resnet18Options {
+  readonly classes: number;
+  readonly widthMultiplier: number;
+}
 
 /** x [B,H,W,3] → logits [B,classes]. */
-export function resnet18(network: Network, x: Tensor, classes: number): Tensor {
-  let h = nonlinearity(network, convolution(network, x, 'conv1', 'bn1', 64, 7, 2), 'relu');
+export function resnet18(network: Network, x: Tensor, { classes, widthMultiplier }: Resnet18Options): Tensor {
+  const wide = (channels: number) => byEight(channels * widthMultiplier);
+  let h = nonlinearity(network, convolution(network, x, 'conv1', 'bn1', wide(64), 7, 2), 'relu');
   h = maxPool(network.graph, h, { size: 3, stride: 2, padding: 1 }, network.training);
   for (const [group, channels] of [64, 128, 256, 512].entries()) {
     for (let layer = 0; layer < 2; layer++) {
-      h = block(network, h, `layer${group + 1}.${layer}`, channels, group > 0 && layer === 0 ? 2 : 1);
+      h = block(network, h, `layer${group + 1}.${layer}`, wide(channels), group > 0 && layer === 0 ? 2 : 1);
     }
   }
   const pooled = globalAveragePool(network.graph, h);
