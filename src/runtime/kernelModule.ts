@@ -23,6 +23,7 @@ export interface Kernels {
     outRow: number,
     outHeight: number,
     outWidth: number,
+    outBytes: number,
   ): void;
   dotTest(w: number, x: number, to: number): void;
 }

@@ -1,7 +1,7 @@
 /** Where the runtime keeps tensors: each at a place of its own, with a border of zeros as wide as its readers need. */
 
 import type { IntegerNetwork, IntegerTensor, Product } from '../ship/integerNetwork.js';
-import { integersOf } from '../ship/integerNetwork.js';
+import { leastOf } from '../ship/integerNetwork.js';
 import type { KernelKind } from './kernelModule.js';
 
 export interface Place {
@@ -70,8 +70,7 @@ function readersOf({ layers }: IntegerNetwork, tensor: IntegerTensor): Product[]
 
 function elementBytes(tensor: IntegerTensor, readers: readonly Product[], kind: KernelKind): 1 | 2 | 4 {
   if (largest(tensor) > 32767 || readers.some(isWide)) return 4;
-  const integers = integersOf(tensor.grid);
-  const isSmall = integers[0]! >= 0 && largest(tensor) <= 127;
+  const isSmall = leastOf(tensor.grid) >= 0 && largest(tensor) <= 127;
   const readsBytes = ({ depthwise, weights }: Product) =>
     !depthwise && weights.values.every((value) => Math.abs(value) <= 127);
   return kind === 'relaxed' && isSmall && readers.every(readsBytes) ? 1 : 2;

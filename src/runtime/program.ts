@@ -78,11 +78,10 @@ class ProgramBuilder {
     const [from, to] = [placeOf(this.places, input), placeOf(this.places, output)];
     const [height, width, channels] = input.shape as [number, number, number];
     const [outHeight, outWidth] = output.shape as [number, number];
-    if (from.bytes !== to.bytes) throw new Error(`${output.name}: kept in other bytes than ${input.name}`);
     this.calls.push((kernels) =>
       kernels.maxPool(
         ...([from.at, from.row, height, width, channels, from.bytes] as const),
-        ...([size, stride, padding, to.at, to.row, outHeight, outWidth] as const),
+        ...([size, stride, padding, to.at, to.row, outHeight, outWidth, to.bytes] as const),
       ),
     );
   }

@@ -20,9 +20,12 @@ import type {
   Proof,
 } from './integerNetwork.js';
 import { array, choice, integer, number, record, sizes, text } from './json.js';
+import { checkNetwork } from './soundness.js';
 
 const FORMAT = 'mpdnn-integer';
 const VERSION = '1';
+/** A fault names what the file named, however long. */
+const longestFault = 300;
 
 /** Weights as the file describes them; their values are a stream. */
 interface WeightsEntry {
@@ -42,8 +45,12 @@ export function packNetwork(network: IntegerNetwork, metadata: Readonly<Record<s
     tensors: tensorsIn(network),
     layers: network.layers.map(layerEntry),
   });
-  const others = { ...metadata, format: FORMAT, version: VERSION, network: description };
-  return encodeSafetensors(files, { ...others, crc32: checksum(files, others) });
+  return sealed(files, { ...metadata, format: FORMAT, version: VERSION, network: description });
+}
+
+/** The bytes of a safetensors file with the checksum of all of it in its metadata. */
+export function sealed(tensors: readonly NamedTensor[], metadata: Readonly<Record<string, string>>): Uint8Array {
+  return encodeSafetensors(tensors, { ...metadata, crc32: checksum(tensors, metadata) });
 }
 
 /**
@@ -65,7 +72,7 @@ export function unpackNetwork(bytes: Uint8Array, source: string): IntegerNetwork
   try {
     return networkOf(JSON.parse(network ?? ''), file);
   } catch (error) {
-    throw new InputError(`${source}: damaged, ${(error as Error).message}`);
+    throw new InputError(`${source}: damaged, ${(error as Error).message.slice(0, longestFault)}`);
   }
 }
 
@@ -174,10 +181,9 @@ function networkOf(json: unknown, file: Safetensors): IntegerNetwork {
   const root = record(json, 'network');
   const tensors = new Map(array(root.tensors, 'tensors', tensorOf).map((tensor) => [tensor.name, tensor] as const));
   const layers = array(root.layers, 'layers', (layer) => layerOf(layer, tensors, file));
-  if (layers[0]?.op !== 'input' || layers.at(-1)?.op !== 'classifier') {
-    throw new Error('its layers do not go from an input to a classifier');
-  }
-  return { classes: array(root.classes, 'classes', (name) => text(name, 'class')), layers };
+  const network = { classes: array(root.classes, 'classes', (name) => text(name, 'class')), layers };
+  checkNetwork(network);
+  return network;
 }
 
 function tensorOf(json: unknown): IntegerTensor {
@@ -236,7 +242,7 @@ function layerOf(json: unknown, tensors: ReadonlyMap<string, IntegerTensor>, fil
       return boundedClassifier({
         ...{ op, name, input: tensor(fields.input), weights },
         bias: fields.bias === null ? null : weightsOf(fields.bias, file),
-        shifts: Uint8Array.from(numbersOf(file, `${name}:shifts`, weights.shape.at(-1)!)),
+        shifts: shiftsOf(file, name, weights.shape.at(-1)!),
         biasFactor: integer(fields.biasFactor, 'biasFactor', 1, 2 ** 20),
         biasShift: integer(fields.biasShift, 'biasShift', 0, 31),
         unit: number(fields.unit, 'unit'),
@@ -265,14 +271,17 @@ function convolutionOf(fields: Fields, name: string, tensor: TensorOf, file: Saf
     const depthwise = product.depthwise === true;
     return boundedProduct({ input: tensor(product.input), weights, depthwise, ...strides(product) });
   });
-  const multipliers = Int32Array.from(numbersOf(file, `${name}:multipliers`, products.length * channels));
+  const multipliers = Int32Array.from(
+    numbersOf(file, `${name}:multipliers`, products.length * channels),
+    (multiplier) => integer(multiplier, `${name}:multipliers`, -(2 ** 31), 2 ** 31 - 1),
+  );
   return {
     ...{ op: 'convolution', name, products, output, proof: proofOf(fields.proof) },
     addend: fields.addend === null ? null : tensor(fields.addend),
     requantization: {
       multipliers: products.map((_, index) => multipliers.slice(index * channels, (index + 1) * channels)),
       biases: bigsOf(file, `${name}:biases`, channels),
-      shifts: Uint8Array.from(numbersOf(file, `${name}:shifts`, channels)),
+      shifts: shiftsOf(file, name, channels),
       addendShift: integer(fields.addendShift, 'addendShift', 0, 31),
       outputShift: integer(fields.outputShift, 'outputShift', 0, 31),
       thresholds: fields.thresholds === true ? bigsOf(file, `${name}:thresholds`) : null,
@@ -292,7 +301,7 @@ function weightsOf(json: unknown, file: Safetensors): IntegerWeights {
   const fields = record(json, 'weights');
   const name = text(fields.name, 'name of weights');
   const shape = sizes(fields.shape, `shape of ${name}`);
-  const bits = integer(fields.bits, `bits of ${name}`, 0, 16);
+  const bits = integer(fields.bits, `bits of ${name}`, 1, 16);
   const grid = gridOf(fields.grid);
   const count = shape.reduce((product, size) => product * size, 1);
   const stream = file.tensors.get(name)?.data;
@@ -308,6 +317,12 @@ function weightsOf(json: unknown, file: Safetensors): IntegerWeights {
         ? null
         : Int8Array.from(array(exponents, 'channelExponents', (each) => integer(each, 'exponent', -64, 64))),
   };
+}
+
+function shiftsOf(file: Safetensors, layer: string, length: number): Uint8Array {
+  return Uint8Array.from(numbersOf(file, `${layer}:shifts`, length), (shift) =>
+    integer(shift, `${layer}:shifts`, 0, 62),
+  );
 }
 
 /** A vector of the file, of `length` numbers where that is known. */

@@ -352,7 +352,7 @@ export function requantizeWideRow(at: usize, row: i32): void {
   }
 }
 
-/** The maximum of each window, 16 or 32 bits or bytes an element; windows are cut at the image's edges. */
+/** The maximum of each window, 16 or 32 bits or bytes an element; windows are cut at the edges of the image. */
 export function maxPool(
   input: usize,
   inputRow: usize,
@@ -367,6 +367,7 @@ export function maxPool(
   outRow: usize,
   outHeight: i32,
   outWidth: i32,
+  outBytes: usize,
 ): void {
   for (let oy = 0; oy < outHeight; oy++) {
     for (let ox = 0; ox < outWidth; ox++) {
@@ -382,7 +383,7 @@ export function maxPool(
             largest = max(largest, value);
           }
         }
-        storeOne(out + (oy as usize) * outRow + ((ox * channels + c) as usize) * bytes, bytes, largest);
+        storeOne(out + (oy as usize) * outRow + ((ox * channels + c) as usize) * outBytes, outBytes, largest);
       }
     }
   }

@@ -1,0 +1,252 @@
+/**
+ * Whether a network that was read from a file can run: every tensor is written before it is read, shapes fit each other,
+ * numbers fit their grids and sums their 32 bits. What passes neither crashes a runtime nor makes it read or write outside
+ * of its tensors.
+ */
+
+import {
+  type ClassifierLayer,
+  type ConvolutionLayer,
+  codeBits,
+  type InputLayer,
+  type IntegerLayer,
+  type IntegerNetwork,
+  type IntegerTensor,
+  type IntegerWeights,
+  integersOf,
+  leastOf,
+  type MaxPoolLayer,
+  type Product,
+  type SubsampleLayer,
+  type SumPoolLayer,
+} from './integerNetwork.js';
+
+/** Integers of all tensors together: far more than any network has that a device runs. */
+const mostIntegers = 2 ** 26;
+const largestStored = 2 ** 16;
+const largestSum = 2 ** 31 - 1;
+const largestLong = 2 ** 63;
+const largestShift = 62;
+/** An addend is shifted within 31 bits. */
+const largestAddend = 2 ** 30;
+
+/** @throws Error in words about the first layer that cannot run */
+export function checkNetwork({ layers, classes }: IntegerNetwork): void {
+  const written = new Map<string, IntegerLayer>();
+  let integers = 0;
+  for (const [index, layer] of layers.entries()) {
+    const isLast = index === layers.length - 1;
+    demand((layer.op === 'input') === (index === 0), `${layer.name}: an input stands first, and nowhere else`);
+    demand((layer.op === 'classifier') === isLast, `${layer.name}: a classifier stands last, and nowhere else`);
+    checkLayer(layer, (tensor) => written.get(tensor.name));
+    if (layer.op === 'classifier') {
+      const outputs = layer.weights.shape[1]!;
+      demand(classes.length === 0 || classes.length === outputs, `${outputs} logits for ${classes.length} classes`);
+      continue;
+    }
+    const { output } = layer;
+    demand(!written.has(output.name), `${output.name}: is written twice`);
+    written.set(output.name, layer);
+    integers += elements(output.shape);
+    demand(integers <= mostIntegers, `${output.name}: tensors have more than ${mostIntegers} integers`);
+  }
+}
+
+type WriterOf = (tensor: IntegerTensor) => IntegerLayer | undefined;
+
+function checkLayer(layer: IntegerLayer, writerOf: WriterOf): void {
+  switch (layer.op) {
+    case 'input':
+      checkInput(layer);
+      break;
+    case 'convolution':
+      checkConvolution(layer, writerOf);
+      break;
+    case 'maxPool':
+      checkMaxPool(layer, writerOf);
+      break;
+    case 'subsample':
+      checkSubsample(layer, writerOf);
+      break;
+    case 'sumPool':
+      checkSumPool(layer, writerOf);
+      break;
+    case 'classifier':
+      checkClassifier(layer, writerOf);
+      break;
+    default:
+      layer satisfies never;
+  }
+}
+
+function checkInput({ name, scale, offsets, output }: InputLayer): void {
+  checkStored(output);
+  demand(offsets.length === output.shape[2], `${name}: ${offsets.length} offsets for ${output.shape[2]} channels`);
+  const fits = offsets.every((offset) => -offset >= leastOf(output.grid) && 255 * scale - offset <= output.grid.hi);
+  demand(fits && output.grid.type === 'uniform', `${name}: bytes of images leave the grid of ${output.name}`);
+}
+
+function checkConvolution(layer: ConvolutionLayer, writerOf: WriterOf): void {
+  const { name, products, addend, output } = layer;
+  checkStored(output);
+  demand(products.length === 1 || products.length === 2, `${name}: has ${products.length} products`);
+  for (const product of products) checkProduct(product, output, writerOf);
+  if (addend) {
+    demand(writerOf(addend) !== undefined, `${name}: reads ${addend.name} before it is written`);
+    demand(same(addend.shape, output.shape), `${name}: adds ${addend.name} of shape [${addend.shape}]`);
+  }
+  checkRequantization(layer);
+}
+
+function checkProduct(
+  { input, weights, depthwise, stride, padding, lo, hi }: Product,
+  output: IntegerTensor,
+  writerOf: WriterOf,
+): void {
+  checkReads(output.name, input, writerOf);
+  checkWeights(weights);
+  const channels = output.shape[2]!;
+  const kernel = depthwise ? [input.shape[2]!] : [input.shape[2]!, channels];
+  demand(!depthwise || input.shape[2] === channels, `${output.name}: a depthwise product changes the channels`);
+  demand(
+    weights.shape.length === 2 + kernel.length && same(weights.shape.slice(2), kernel),
+    `${weights.name}: shape [${weights.shape}] does not fit ${input.name} and ${output.name}`,
+  );
+  const isPadded = weights.shape.slice(0, 2).every((size) => padding < size);
+  demand(isPadded, `${weights.name}: windows of [${weights.shape.slice(0, 2)}] lie in a padding of ${padding}`);
+  const sizes = weights.shape.slice(0, 2).map((size, axis) => windows(input.shape[axis]!, size, stride, padding));
+  demand(
+    same(sizes, output.shape.slice(0, 2)),
+    `${weights.name}: gives [${sizes}] pixels, not those of ${output.name}`,
+  );
+  demand(Math.max(...hi, ...lo.map((sum) => -sum)) <= largestSum, `${weights.name}: sums leave 32 bits`);
+}
+
+function checkRequantization({ name, products, requantization, addend, output }: ConvolutionLayer): void {
+  const { multipliers, biases, shifts, addendShift, outputShift, thresholds } = requantization;
+  demand(outputShift <= 31 && shifts.every((shift) => shift <= largestShift), `${name}: shifts by more than 62`);
+  const added = addend ? magnitude(addend) * 2 ** addendShift : 0;
+  demand(added <= largestAddend, `${name}: its addend leaves 31 bits`);
+  for (const [channel, shift] of shifts.entries()) {
+    const sums = products.map(({ lo, hi }, term) => {
+      return Math.abs(multipliers[term]![channel]!) * Math.max(hi[channel]!, -lo[channel]!);
+    });
+    const total =
+      sums.reduce((a, b) => a + b) + Math.abs(Number(biases[channel]!)) + (thresholds ? added * 2 ** shift : 0);
+    demand(total < largestLong, `${name}: channel ${channel} leaves 64 bits`);
+  }
+  const isPowers = output.grid.type === 'powers';
+  demand((thresholds !== null) === isPowers, `${name}: thresholds belong to powers of two`);
+  if (!thresholds) return;
+  const ascends = thresholds.every((bound, index) => index === 0 || bound > thresholds[index - 1]!);
+  demand(ascends && thresholds.length === integersOf(output.grid).length - 1, `${name}: its thresholds do not fit`);
+  demand(
+    shifts.every((shift) => shift === shifts[0]),
+    `${name}: powers of two need one shift for all channels`,
+  );
+}
+
+function checkMaxPool({ name, size, stride, padding, input, output }: MaxPoolLayer, writerOf: WriterOf): void {
+  checkReads(name, input, writerOf);
+  checkStored(output);
+  demand(padding < size, `${name}: windows of ${size} lie in a padding of ${padding}`);
+  const sizes = input.shape.slice(0, 2).map((side) => windows(side, size, stride, padding));
+  demand(
+    same([...sizes, input.shape[2]!], output.shape),
+    `${name}: gives [${sizes}] pixels, not those of ${output.name}`,
+  );
+  checkSameGrid(name, input, output);
+}
+
+function checkSubsample({ name, stride, input, output }: SubsampleLayer, writerOf: WriterOf): void {
+  checkReads(name, input, writerOf);
+  checkStored(output);
+  const sizes = input.shape.slice(0, 2).map((side) => windows(side, 1, stride, 0));
+  const fits = same(sizes, output.shape.slice(0, 2)) && output.shape[2]! >= input.shape[2]!;
+  demand(fits, `${name}: [${output.shape}] is no subsampling of [${input.shape}]`);
+  checkSameGrid(name, input, output);
+}
+
+function checkSumPool({ name, input, output }: SumPoolLayer, writerOf: WriterOf): void {
+  checkReads(name, input, writerOf);
+  const pixels = input.shape[0]! * input.shape[1]!;
+  demand(same(output.shape, input.shape.slice(2)), `${name}: has other channels than ${input.name}`);
+  demand(pixels * magnitude(input) <= largestSum, `${name}: sums leave 32 bits`);
+  const holds = output.grid.hi >= pixels * input.grid.hi && leastOf(output.grid) <= pixels * leastOf(input.grid);
+  demand(holds, `${name}: sums leave the grid of ${output.name}`);
+}
+
+function checkClassifier(
+  { name, input, weights, bias, shifts, unit, sums, logits }: ClassifierLayer,
+  writerOf: WriterOf,
+): void {
+  demand(writerOf(input)?.op === 'sumPool', `${name}: reads ${input.name}, which is no sum over all pixels`);
+  checkWeights(weights);
+  demand(
+    weights.shape.length === 2 && weights.shape[0] === input.shape[0],
+    `${weights.name}: does not fit ${input.name}`,
+  );
+  if (bias) {
+    checkWeights(bias);
+    demand(same(bias.shape, weights.shape.slice(1)), `${bias.name}: has other outputs than ${weights.name}`);
+  }
+  demand(unit > 0, `${name}: its unit is ${unit}`);
+  demand(
+    shifts.every((shift) => shift <= largestShift),
+    `${name}: shifts by more than ${largestShift}`,
+  );
+  const largest = Math.max(sums.hi, -sums.lo, logits.hi, -logits.lo);
+  demand(largest <= Number.MAX_SAFE_INTEGER, `${name}: logits leave 53 bits`);
+}
+
+/** A tensor of a picture's axes that a runtime keeps. */
+function checkStored(tensor: IntegerTensor): void {
+  demand(tensor.shape.length === 3, `${tensor.name}: has ${tensor.shape.length} axes`);
+  demand(magnitude(tensor) <= largestStored, `${tensor.name}: holds integers above ${largestStored}`);
+}
+
+function checkWeights({ name, values, grid, bits, shape, channelExponents }: IntegerWeights): void {
+  demand(codeBits(grid) <= bits, `${name}: its grid does not fit ${bits} bits`);
+  const least = leastOf(grid);
+  const isOn = (value: number) =>
+    value >= least && value <= grid.hi && (grid.type === 'uniform' || isPower(value, grid.signed));
+  demand(values.every(isOn), `${name}: holds a number outside of its grid`);
+  demand(!channelExponents || channelExponents.length === shape.at(-1), `${name}: not an exponent a channel`);
+}
+
+function isPower(value: number, isSigned: boolean): boolean {
+  const size = Math.abs(value);
+  return size === 0 ? !isSigned : (size & (size - 1)) === 0;
+}
+
+/** Pictures are read from where a layer put them; a subsampled one is read from its source, by additions alone. */
+function checkReads(reader: string, tensor: IntegerTensor, writerOf: WriterOf): void {
+  const op = writerOf(tensor)?.op;
+  const isKept = op === 'input' || op === 'convolution' || op === 'maxPool';
+  demand(isKept, `${reader}: reads ${tensor.name}, which is not kept in memory`);
+}
+
+function checkSameGrid(name: string, a: IntegerTensor, b: IntegerTensor): void {
+  const isSame = a.grid.type === b.grid.type && leastOf(a.grid) === leastOf(b.grid) && a.grid.hi === b.grid.hi;
+  demand(isSame, `${name}: ${a.name} and ${b.name} have other grids`);
+}
+
+function magnitude({ grid }: IntegerTensor): number {
+  return Math.max(grid.hi, -leastOf(grid));
+}
+
+function windows(side: number, size: number, stride: number, padding: number): number {
+  return Math.floor((side + 2 * padding - size) / stride) + 1;
+}
+
+function elements(shape: readonly number[]): number {
+  return shape.reduce((product, size) => product * size, 1);
+}
+
+function same(a: readonly number[], b: readonly number[]): boolean {
+  return a.length === b.length && a.every((size, axis) => size === b[axis]);
+}
+
+function demand(holds: boolean, fault: string): void {
+  if (!holds) throw new Error(fault);
+}
