@@ -2,9 +2,13 @@
 
 import { relaxedKernels, simdKernels } from './kernelBytes.js';
 
+/** What a convolution reads and how it sums, as the kernels number it. */
+export const convolutionForms = { words: 0, bytes: 1, bytesInWords: 2 } as const;
+type ConvolutionForm = (typeof convolutionForms)[keyof typeof convolutionForms];
+
 /** The exports of a module; see `kernels/index.ts`. */
 export interface Kernels {
-  convolveRow(at: number, row: number, bytes: boolean): void;
+  convolveRow(at: number, row: number, form: ConvolutionForm): void;
   depthwiseRow(at: number, row: number): void;
   wideRow(at: number, row: number, depthwise: boolean): void;
   requantizeRow(at: number, row: number): void;
@@ -54,7 +58,8 @@ function dotsAreRight(kind: KernelKind): boolean {
   new Int8Array(memory.buffer, w, 16).set(weights);
   new Uint8Array(memory.buffer, x, 16).set(inputs);
   kernels.dotTest(w, x, sums);
-  return new Int32Array(memory.buffer, sums, 4).every((sum, lane) => {
+  return new Int32Array(memory.buffer, sums, 8).every((sum, index) => {
+    const lane = index % 4;
     const terms = [0, 1, 2, 3].map((k) => weights[4 * lane + k]! * inputs[4 * lane + k]!);
     return sum === terms.reduce((a, b) => a + b);
   });

@@ -13,7 +13,7 @@ import type {
 } from '../ship/integerNetwork.js';
 import { integersOf, leastOf } from '../ship/integerNetwork.js';
 import { isExactInDoubles } from '../ship/interpreter.js';
-import { instantiate, type KernelKind, type Kernels } from './kernelModule.js';
+import { convolutionForms, instantiate, type KernelKind, type Kernels } from './kernelModule.js';
 import { createAllocator, isWide, type Place, placeTensors } from './placement.js';
 
 export interface RuntimeProgram {
@@ -106,7 +106,8 @@ class ProgramBuilder {
     ]);
     if (wide) return (kernels, row) => kernels.wideRow(at, row, depthwise);
     if (depthwise) return (kernels, row) => kernels.depthwiseRow(at, row);
-    return (kernels, row) => kernels.convolveRow(at, row, place.bytes === 1);
+    const form = place.bytes === 1 ? (fitsWords(product) ? 'bytesInWords' : 'bytes') : 'words';
+    return (kernels, row) => kernels.convolveRow(at, row, convolutionForms[form]);
   }
 
   /** Writes a requantization's arguments; returns what makes a row of the output of rows of sums. */
@@ -181,6 +182,18 @@ function blockedWeights({ weights }: Product, blocks: number, steps: number, ele
     }
   }
   return values;
+}
+
+/** Whether 16 bits hold each of the two sums that an output of bytes has: of the first and of the last two of four inputs. */
+function fitsWords({ input, weights }: Product): boolean {
+  const [, columns, inputs, outputs] = weights.shape as [number, number, number, number];
+  const length = columns * inputs;
+  const sums = new Float64Array(2 * outputs);
+  weights.values.forEach((value, index) => {
+    const half = (Math.floor(index / outputs) % length) % 4 < 2 ? 0 : outputs;
+    sums[half + (index % outputs)]! += Math.abs(value) * input.grid.hi;
+  });
+  return sums.every((sum) => sum <= 32767);
 }
 
 /** [tap][in][outputs rounded up to 8] in 32 bits, or [tap][outputs rounded up to 8] in 16 where depthwise and not wide. */

@@ -34,6 +34,7 @@ export interface IntegerWeights {
   readonly step: number;
   /** For each output channel, the last axis; null if all are 0. */
   readonly channelExponents: Int8Array | null;
+  /** 0 of a quantizer on integers: all are 1, and no memory holds them. */
   readonly bits: number;
 }
 

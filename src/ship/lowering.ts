@@ -326,13 +326,13 @@ class Lowering {
   #convert(input: IntegerTensor, activation: Quantization, y: Tensor): void {
     const channels = input.shape.at(-1)!;
     const ones: IntegerWeights = {
-      name: `${tensorOf(this.#quantizers[activation.row]!.name)}/ones`,
+      name: '',
       shape: [1, 1, channels],
       values: new Int32Array(channels).fill(1),
       grid: { type: 'uniform', lo: 0, hi: 1 },
       step: 1,
       channelExponents: null,
-      bits: 1,
+      bits: 0,
     };
     const product = boundedProduct({ input, weights: ones, depthwise: true, stride: 1, padding: 0 });
     const zeros = new Float64Array(channels);

@@ -2,7 +2,7 @@
  * The packed file: an integer network as a safetensors file of bit streams, whose weights take as many bytes as the
  * budget says. Metadata: `format`, `version`, `network` (JSON: classes, tensors, layers) and `crc32` of all else. A layer
  * names its tensors; what it has per channel lies in tensors of the file called LAYER:multipliers, LAYER:biases,
- * LAYER:shifts and LAYER:thresholds, and every weight is a stream under its own name.
+ * LAYER:shifts and LAYER:thresholds, and weights are streams under their own names; those of no bits are ones, and have none.
  */
 
 import { InputError } from '../errors.js';
@@ -108,9 +108,9 @@ export function weightsOfLayer(layer: IntegerLayer): IntegerWeights[] {
 
 /** The tensors of the file that belong to a layer. */
 function tensorsOf(layer: IntegerLayer): NamedTensor[] {
-  const streams = weightsOfLayer(layer).map(({ name, values, grid, bits }) =>
-    vector(name, packIntegers(values, grid, bits)),
-  );
+  const streams = weightsOfLayer(layer)
+    .filter(({ bits }) => bits > 0)
+    .map(({ name, values, grid, bits }) => vector(name, packIntegers(values, grid, bits)));
   if (layer.op === 'classifier') return [...streams, vector(`${layer.name}:shifts`, layer.shifts)];
   if (layer.op !== 'convolution') return streams;
   const { multipliers, biases, shifts, thresholds } = layer.requantization;
@@ -301,22 +301,36 @@ function weightsOf(json: unknown, file: Safetensors): IntegerWeights {
   const fields = record(json, 'weights');
   const name = text(fields.name, 'name of weights');
   const shape = sizes(fields.shape, `shape of ${name}`);
-  const bits = integer(fields.bits, `bits of ${name}`, 1, 16);
+  const bits = integer(fields.bits, `bits of ${name}`, 0, 16);
   const grid = gridOf(fields.grid);
   const count = shape.reduce((product, size) => product * size, 1);
-  const stream = file.tensors.get(name)?.data;
-  if (!(stream instanceof Uint8Array) || stream.length !== streamBytes(count, bits)) {
-    throw new Error(`${name}: is no stream of ${count} integers of ${bits} bits`);
-  }
+  const values = bits === 0 ? ones(count, name) : integersOfStream(file, name, { count, grid, bits });
   const exponents = fields.channelExponents;
   return {
     ...{ name, shape, grid, bits, step: number(fields.step, `step of ${name}`) },
-    values: unpackIntegers(stream, count, grid, bits),
+    values,
     channelExponents:
       exponents === null
         ? null
         : Int8Array.from(array(exponents, 'channelExponents', (each) => integer(each, 'exponent', -64, 64))),
   };
+}
+
+function integersOfStream(
+  file: Safetensors,
+  name: string,
+  { count, grid, bits }: { readonly count: number; readonly grid: Grid; readonly bits: number },
+): Int32Array {
+  const stream = file.tensors.get(name)?.data;
+  if (!(stream instanceof Uint8Array) || stream.length !== streamBytes(count, bits)) {
+    throw new Error(`${name}: is no stream of ${count} integers of ${bits} bits`);
+  }
+  return unpackIntegers(stream, count, grid, bits);
+}
+
+/** Weights of no bits: a quantizer on integers has them, one a channel. */
+function ones(count: number, name: string): Int32Array {
+  return new Int32Array(integer(count, `integers of ${name}`, 1, 2 ** 16)).fill(1);
 }
 
 function shiftsOf(file: Safetensors, layer: string, length: number): Uint8Array {

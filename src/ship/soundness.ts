@@ -206,7 +206,7 @@ function checkStored(tensor: IntegerTensor): void {
 }
 
 function checkWeights({ name, values, grid, bits, shape, channelExponents }: IntegerWeights): void {
-  demand(codeBits(grid) <= bits, `${name}: its grid does not fit ${bits} bits`);
+  demand(bits === 0 || codeBits(grid) <= bits, `${name}: its grid does not fit ${bits} bits`);
   const least = leastOf(grid);
   const isOn = (value: number) =>
     value >= least && value <= grid.hi && (grid.type === 'uniform' || isPower(value, grid.signed));

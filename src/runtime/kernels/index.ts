@@ -21,8 +21,13 @@ const PIXELS: usize = 32; // of an output row
 const DOWN: usize = 36; // bytes from one output row's window to the next
 const CHANNELS: usize = 40; // depthwise and wide only
 
-/** One row of sums from 16-bit inputs, or from bytes where the relaxed dot product is there and `bytes` says so. */
-export function convolveRow(at: usize, row: i32, bytes: bool): void {
+// What a convolution reads and how it sums; all but the first need the relaxed dot products.
+const WORDS: i32 = 0; // 16-bit inputs
+const BYTES: i32 = 1;
+const BYTES_IN_WORDS: i32 = 2; // bytes, with sums that 16 bits hold
+
+/** One row of sums. */
+export function convolveRow(at: usize, row: i32, form: i32): void {
   const pixel = load<u32>(at, INPUT_PIXEL) as usize;
   const inputRow = load<u32>(at, INPUT_ROW) as usize;
   const rows = load<i32>(at, WINDOW_ROWS);
@@ -39,7 +44,8 @@ export function convolveRow(at: usize, row: i32, bytes: bool): void {
     let from = input as usize;
     for (let x = 0; x < pixels; x += 4, from += pixel << 2, to += sumPixel << 2) {
       if (ASC_FEATURE_RELAXED_SIMD) {
-        if (bytes) tileOfBytes(from, pixel, inputRow, rows, steps, weights, to, sumPixel);
+        if (form == BYTES_IN_WORDS) tileInWords(from, pixel, inputRow, rows, steps, weights, to, sumPixel);
+        else if (form == BYTES) tileOfBytes(from, pixel, inputRow, rows, steps, weights, to, sumPixel);
         else tile(from, pixel, inputRow, rows, steps, weights, to, sumPixel);
       } else tile(from, pixel, inputRow, rows, steps, weights, to, sumPixel);
     }
@@ -134,11 +140,74 @@ function tileOfBytes(
   storeTile(to, sumPixel, a0, a1, b0, b1, c0, c1, d0, d1);
 }
 
+/** The same where 16 bits hold every sum of half of the inputs: two sums an output, which are added at the end. */
+function tileInWords(
+  from: usize,
+  pixel: usize,
+  inputRow: usize,
+  rows: i32,
+  steps: i32,
+  w: usize,
+  to: usize,
+  sumPixel: usize,
+): void {
+  let a0 = i32x4.splat(0);
+  let a1 = a0;
+  let b0 = a0;
+  let b1 = a0;
+  let c0 = a0;
+  let c1 = a0;
+  let d0 = a0;
+  let d1 = a0;
+  const second = pixel << 1;
+  const third = second + pixel;
+  for (let r = 0; r < rows; r++, from += inputRow) {
+    let p = from;
+    const end = w + ((steps as usize) << 5);
+    for (; w < end; w += 32, p += 4) {
+      const w0 = v128.load(w);
+      const w1 = v128.load(w, 16);
+      let x = v128.load32_splat(p);
+      a0 = i16x8.add(a0, dotPairs(w0, x));
+      a1 = i16x8.add(a1, dotPairs(w1, x));
+      x = v128.load32_splat(p + pixel);
+      b0 = i16x8.add(b0, dotPairs(w0, x));
+      b1 = i16x8.add(b1, dotPairs(w1, x));
+      x = v128.load32_splat(p + second);
+      c0 = i16x8.add(c0, dotPairs(w0, x));
+      c1 = i16x8.add(c1, dotPairs(w1, x));
+      x = v128.load32_splat(p + third);
+      d0 = i16x8.add(d0, dotPairs(w0, x));
+      d1 = i16x8.add(d1, dotPairs(w1, x));
+    }
+  }
+  storeTile(
+    to,
+    sumPixel,
+    i32x4.extadd_pairwise_i16x8_s(a0),
+    i32x4.extadd_pairwise_i16x8_s(a1),
+    i32x4.extadd_pairwise_i16x8_s(b0),
+    i32x4.extadd_pairwise_i16x8_s(b1),
+    i32x4.extadd_pairwise_i16x8_s(c0),
+    i32x4.extadd_pairwise_i16x8_s(c1),
+    i32x4.extadd_pairwise_i16x8_s(d0),
+    i32x4.extadd_pairwise_i16x8_s(d1),
+  );
+}
+
 // @ts-ignore: decorator
 @inline
 function dotBytes(w: v128, x: v128, sum: v128): v128 {
   if (ASC_FEATURE_RELAXED_SIMD) return i32x4.relaxed_dot_i8x16_i7x16_add_s(w, x, sum);
   return sum;
+}
+
+/** Eight sums of two products. */
+// @ts-ignore: decorator
+@inline
+function dotPairs(w: v128, x: v128): v128 {
+  if (ASC_FEATURE_RELAXED_SIMD) return i16x8.relaxed_dot_i8x16_i7x16_s(w, x);
+  return x;
 }
 
 // @ts-ignore: decorator
@@ -389,9 +458,11 @@ export function maxPool(
   }
 }
 
-/** A product of bytes that a runtime has to get right before it may use the relaxed dot product: sum of w·x. */
+/** Products that a runtime has to get right before it may use relaxed dots: four sums of w·x of four bytes, twice. */
 export function dotTest(w: usize, x: usize, to: usize): void {
-  if (ASC_FEATURE_RELAXED_SIMD) v128.store(to, dotBytes(v128.load(w), v128.load(x), i32x4.splat(0)));
+  if (!ASC_FEATURE_RELAXED_SIMD) return;
+  v128.store(to, dotBytes(v128.load(w), v128.load(x), i32x4.splat(0)));
+  v128.store(to, i32x4.extadd_pairwise_i16x8_s(dotPairs(v128.load(w), v128.load(x))), 16);
 }
 
 // @ts-ignore: decorator
