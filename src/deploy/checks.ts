@@ -6,6 +6,7 @@
 import { load } from '../runtime/index.js';
 import type { IntegerNetwork } from '../ship/integerNetwork.js';
 import { runIntegers } from '../ship/interpreter.js';
+import { channelsFirst } from '../ship/onnx/channelsFirst.js';
 
 export interface CheckResult {
   readonly activations: number;
@@ -79,11 +80,6 @@ export async function checkOnnx(
     results[`onnxruntime, ${level} optimisations`] = { activations: 0, logits, images: images.length };
   }
   return results;
-}
-
-function channelsFirst(image: Uint8Array, channels: number): Uint8Array {
-  const pixels = image.length / channels;
-  return Uint8Array.from(image, (_, index) => image[(index % pixels) * channels + Math.floor(index / pixels)]!);
 }
 
 function differences(a: ArrayLike<number>, b: ArrayLike<number>): number {

@@ -58,7 +58,7 @@ export function placeTensors(network: IntegerNetwork, kind: KernelKind, allocato
 }
 
 /** Tells whether a product needs the kernel for 32 bits. */
-export function isWide({ input, weights }: Product): boolean {
+function isWide({ input, weights }: Product): boolean {
   return largest(input) > 32767 || weights.values.some((value) => Math.abs(value) > 32767);
 }
 

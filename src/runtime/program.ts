@@ -14,7 +14,7 @@ import type {
 import { integersOf, leastOf } from '../ship/integerNetwork.js';
 import { isExactInDoubles } from '../ship/interpreter.js';
 import { convolutionForms, instantiate, type KernelKind, type Kernels } from './kernelModule.js';
-import { createAllocator, isWide, type Place, placeTensors } from './placement.js';
+import { createAllocator, type Place, placeTensors } from './placement.js';
 
 export interface RuntimeProgram {
   /** The integers of a tensor after a run, without its border. */
@@ -91,7 +91,8 @@ class ProgramBuilder {
     const { input, weights, depthwise, stride, padding } = product;
     const place = placeOf(this.places, input);
     const [rows, columns] = weights.shape as [number, number];
-    const wide = isWide(product);
+    // A tensor is kept in 32 bits if one of its readers needs that; the others then read it so.
+    const wide = place.bytes === 4;
     const elements = place.bytes === 1 ? 4 : 2;
     const steps = depthwise || wide ? columns : Math.ceil((columns * place.channels) / elements);
     const laidOut =

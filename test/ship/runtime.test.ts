@@ -6,6 +6,7 @@ import { load } from '../../src/runtime/index.js';
 import { runIntegers } from '../../src/ship/interpreter.js';
 import { lowerNetwork } from '../../src/ship/lowering.js';
 import { packNetwork } from '../../src/ship/packedFile.js';
+import { randomNetwork } from './randomNetwork.js';
 import { shippableImages, shippableProgram, shippables } from './shippable.js';
 
 // Node 20 has relaxed SIMD behind a flag, and its first compiler computes it wrongly.
@@ -40,6 +41,26 @@ describe.each(Object.entries(shippables))('%s', (_, shippable) => {
     }
   });
 });
+
+it.each(['simd', 'relaxed', 'plain'] as const)(
+  '%s kernels: random networks give the same integers',
+  async (kernels) => {
+    for (let seed = 1; seed <= 40; seed++) {
+      const { network, images } = randomNetwork(seed);
+      const deployed = await load(packNetwork(network), { kernels });
+      for (const image of images) {
+        const own = new Map<string, Int32Array>();
+        const logits = runIntegers(network, image, ({ name }, values) => own.set(name, values));
+        const differing: string[] = [];
+        const got = deployed.trace(image, ({ name }, values) => {
+          if (values.some((value, i) => value !== own.get(name)![i])) differing.push(`${seed}: ${name}`);
+        });
+        expect(differing).toEqual([]);
+        expect([...got]).toEqual([...logits]);
+      }
+    }
+  },
+);
 
 it('names the classes, the likeliest first', async () => {
   const shippable = shippables['fixed 2 and 4 bits']!;
