@@ -11,6 +11,7 @@ import { evalCommand } from './eval.js';
 import { experimentsCommand } from './experiments.js';
 import { exportCommand } from './export.js';
 import { goldenCommand } from './golden.js';
+import { initCommand } from './init.js';
 import { plotCommand } from './plot.js';
 import { predictCommand } from './predict.js';
 import { reproduceCommand } from './reproduce.js';
@@ -55,6 +56,7 @@ function commandLine(): Command {
     .enablePositionalOptions();
   for (const command of [
     trainCommand(),
+    initCommand(),
     evalCommand(),
     predictCommand(),
     plotCommand(),

@@ -1,38 +1,42 @@
-/** `mpdnn train`: one section of a .cfg file, from images to weights, tables and pictures. */
+/** `mpdnn train`: a section of a .cfg file, or what is recommended for one's own pictures, from images to a run folder. */
 
+import { existsSync } from 'node:fs';
 import { Command } from 'commander';
-import type { Images } from '../data/imageStream.js';
-import { evaluateDeployed } from '../deploy/deployedEvaluation.js';
-import { exportedLayers } from '../deploy/exportedLayers.js';
-import { openTrained } from '../deploy/trainedNetwork.js';
 import { DeviceLost, InputError, MissingPackage } from '../errors.js';
-import type { RunFolder } from '../runs/index.js';
-import { type FinishedRun, runExperiment } from '../runs/runExperiment.js';
-import { openWorkbench } from '../runs/workbench.js';
+import { askedFor, recommend } from '../recipe/index.js';
+import { checkReplaceable, type RunFolder, resumeRunFolder, runRoot } from '../runs/index.js';
+import { runExperiment } from '../runs/runExperiment.js';
+import { openWorkbench, type Workbench } from '../runs/workbench.js';
 import {
   type ConfigFile,
+  commandWords,
   type Experiment,
+  type Overrides,
+  optionWords,
+  program,
   type ResolvedLayer,
   resolveExperiment,
   trainCommandLine,
 } from '../settings/index.js';
 import { readConfigFile } from '../settings/readConfigFile.js';
-import type { RunSummary } from '../train/summary.js';
+import { deployedLine, outlook, resultLine } from './closing.js';
 import { INTERRUPTED } from './endingSignals.js';
 import { interruptible } from './interruptible.js';
 import { layerTable } from './layerTable.js';
 import { addSettingOptions, autotuneOption, tuningFile } from './options.js';
-import { duration, percent, progressDisplay, progressFrame } from './progress.js';
+import { progressDisplay, progressFrame } from './progress.js';
 import { resolvedLayerTable } from './resolvedLayerTable.js';
 
 export function trainCommand(): Command {
   const command = new Command('train')
-    .description('train one section of a .cfg file')
-    .argument('<experiment>', 'name of the section')
-    .requiredOption('--cfg <file>', 'the .cfg file')
+    .description("train one section of a .cfg file, or without one what is recommended for one's own pictures")
+    .argument('[experiment]', 'name of the section')
+    .option('--cfg <file>', 'the .cfg file')
     .option('--data <spec>', 'cifar10[:DIR or archive], mnist[:DIR], images:DIR, synthetic[:N]')
     .option('--model <name>', 'resnet20 32 44 56 110, resnet18, mobilenetv2')
     .option('--width-multiplier <x>', 'factor of the channels of mobilenetv2 and resnet18')
+    .option('--target-weight-kbytes <n>', 'budget of all weights together')
+    .option('--target-activation-kbytes <n>', 'budget of the activations')
     .option('--epochs <n>', 'epochs to train')
     .option('--batch-size <n>', 'images a step')
     .option('--seed <n>', 'fixes everything random')
@@ -54,87 +58,125 @@ export function trainCommand(): Command {
     .option('--force', 'replace an existing run folder')
     .addOption(autotuneOption())
     .option('--no-plots', 'leave the pictures out')
-    .action(async (name: string, options: Record<string, string | boolean | undefined>) => {
+    .action(async (name: string | undefined, options: Record<string, string | boolean | undefined>) => {
       const { cfg, force, plots, autotune, ...overrides } = options;
-      const file = readConfigFile(String(cfg));
-      const experiment = resolveExperiment(file, name, overrides);
-      const run = await trainExperiment(experiment, file, {
-        force: force === true,
-        plots: plots !== false,
-        autotune: autotune !== false,
-      });
-      if (!run.summary) process.exitCode = INTERRUPTED;
+      const bench = openWorkbench({ tuningFile: tuningFile(autotune !== false) });
+      const how = { bench, force: force === true, plots: plots !== false };
+      try {
+        const isComplete =
+          name === undefined && cfg === undefined
+            ? await trainRecommended(overrides, how)
+            : await trainSection(name, cfg, overrides, how);
+        if (!isComplete) process.exitCode = INTERRUPTED;
+      } finally {
+        await bench.dispose();
+      }
     });
   return addSettingOptions(command);
 }
 
 interface TrainOptions {
+  readonly bench: Workbench;
   readonly force: boolean;
   readonly plots: boolean;
-  readonly autotune: boolean;
+}
+
+/** Resolves to whether it came to its end. */
+async function trainSection(
+  name: string | undefined,
+  cfg: string | boolean | undefined,
+  overrides: Overrides,
+  how: TrainOptions,
+): Promise<boolean> {
+  if (name === undefined) {
+    throw new InputError(`train --cfg ${cfg}: which section? ${program()} experiments --cfg ${cfg} lists them`);
+  }
+  if (cfg === undefined) throw new InputError(`train ${name}: which file is it in? name it: --cfg FILE`);
+  const file = readConfigFile(String(cfg));
+  const experiment = resolveExperiment(file, name, overrides);
+  const resumeCall = trainCommandLine(name, file.path, new Map([...experiment.overrides, ['resume', 'true']]));
+  return trainExperiment(experiment, file, { ...how, resumeCall, isLast: true });
+}
+
+/** A float network and one of learned bits, with the settings recommended; resolves to whether both came to their end. */
+async function trainRecommended(overrides: Overrides, how: TrainOptions): Promise<boolean> {
+  if (overrides.data === undefined) {
+    throw new InputError(
+      'train: which images? name a folder of pictures, --data images:DIR, or an EXPERIMENT and its --cfg FILE',
+    );
+  }
+  const asked = askedFor(overrides);
+  const display = progressDisplay(progressFrame(asked));
+  const { experiments, file, notes } = await recommend(asked, display);
+  for (const note of notes) display.line(note);
+  display.stop();
+  const folders = experiments.map(runRoot);
+  if (asked.resume && !folders.some(existsSync)) {
+    throw new InputError(`${folders[0]}: nothing to resume; leave out --resume to start`);
+  }
+  if (!asked.resume) for (const experiment of experiments) checkReplaceable(experiment, how.force);
+  const options = optionWords(new Map([...asked.overrides, ['resume', 'true']]));
+  const resumeCall = `${program()} ${commandWords(['train', ...options])}`;
+  for (const experiment of experiments) {
+    const root = runRoot(experiment);
+    const isBegun = asked.resume && existsSync(root);
+    if (isBegun && existsSync(resumeRunFolder(experiment).folder.summary)) {
+      display.line(`${root}: has finished before`);
+      continue;
+    }
+    const isLast = experiment === experiments.at(-1);
+    const own = { ...how, resumeCall, isLast };
+    if (!(await trainExperiment({ ...experiment, resume: isBegun }, file, own))) return false;
+  }
+  return true;
+}
+
+interface RunOptions extends TrainOptions {
+  /** The call that goes on with the run. */
+  readonly resumeCall: string;
+  /** Whether nothing else follows it. */
+  readonly isLast: boolean;
 }
 
 async function trainExperiment(
   experiment: Experiment,
   file: ConfigFile,
-  { force, plots, autotune }: TrainOptions,
-): Promise<FinishedRun> {
-  const { epochs } = experiment.training;
+  { bench, force, plots, resumeCall, isLast }: RunOptions,
+): Promise<boolean> {
   const display = progressDisplay(progressFrame(experiment));
-  const bench = openWorkbench({ tuningFile: tuningFile(autotune) });
   return interruptible(display, async (signal, onTraining) => {
     let isTraining = false;
     const begin = (): void => {
       isTraining = true;
       onTraining();
     };
-    try {
-      const events = {
-        ...display,
-        onLayers: (layers: readonly ResolvedLayer[]) => display.line(resolvedLayerTable(layers)),
-      };
-      let isDrawn = false;
-      const onFinished = async ({ root }: RunFolder): Promise<void> => {
-        isDrawn = plots && (await draw(root, display.line));
-      };
-      const options = { force, events, signal, onTraining: begin, onFinished };
-      const run = await runExperiment(experiment, file, bench, options).catch((error) => {
-        if (!(error instanceof DeviceLost) || !isTraining) throw error;
-        throw new DeviceLost(`${error.message}; go on with: ${resumeCall(experiment)}`);
-      });
-      const { summary, folder, variables } = run;
-      if (!summary) {
-        display.line(`interrupted; go on with: ${resumeCall(experiment)}`);
-        return run;
-      }
-      const lines = [
-        layerTable(variables, summary.bits),
-        closing(summary, epochs, isDrawn ? folder.plots : folder.root),
-        await deployedLine(folder.root, (await bench.data(experiment, display.task)).test, summary),
-      ];
-      process.stdout.write(`${lines.filter(Boolean).join('\n')}\n`);
-      return run;
-    } finally {
-      await bench.dispose();
+    const events = {
+      ...display,
+      onLayers: (layers: readonly ResolvedLayer[]) => display.line(resolvedLayerTable(layers)),
+    };
+    let isDrawn = false;
+    const onFinished = async ({ root }: RunFolder): Promise<void> => {
+      isDrawn = plots && (await draw(root, display.line));
+    };
+    const options = { force, events, signal, onTraining: begin, onFinished };
+    const run = await runExperiment(experiment, file, bench, options).catch((error) => {
+      if (!(error instanceof DeviceLost) || !isTraining) throw error;
+      throw new DeviceLost(`${error.message}; go on with: ${resumeCall}`);
+    });
+    const { summary, folder, variables } = run;
+    if (!summary) {
+      display.line(`interrupted; go on with: ${resumeCall}`);
+      return false;
     }
+    const lines = [
+      layerTable(variables, summary.bits),
+      resultLine(summary, isDrawn ? folder.plots : folder.root),
+      await deployedLine(folder.root, (await bench.data(experiment, display.task)).test, summary),
+      isLast ? await outlook(folder.root) : '',
+    ];
+    process.stdout.write(`${lines.filter(Boolean).join('\n')}\n`);
+    return true;
   });
-}
-
-/** Multiplications that the integer network may take at the end of a run: some seconds. */
-const deployedMacs = 5e11;
-
-/** The integer network's error on the test images, in words; empty where the run cannot be shipped, or where it would take long. */
-async function deployedLine(root: string, test: Images, { best_epoch }: RunSummary): Promise<string> {
-  const trained = await openTrained(root, best_epoch === null).catch((error: Error) => {
-    if (error instanceof InputError) return null;
-    throw error;
-  });
-  if (!trained) return '';
-  const { network } = trained.lowered;
-  const macs = exportedLayers(network).reduce((sum, layer) => sum + layer.macs, 0);
-  if (macs * test.count > deployedMacs) return '';
-  const { error } = await evaluateDeployed(network, test);
-  return `in integers, as a device computes: test error ${percent(error)}`;
 }
 
 /** Draws pictures and tells whether it could; if not, a line says which package they lack. */
@@ -148,20 +190,4 @@ async function draw(root: string, line: (text: string) => void): Promise<boolean
     line(`NOTE: no pictures: ${error.message}`);
     return false;
   }
-}
-
-function resumeCall({ name, configPath, overrides }: Experiment): string {
-  return trainCommandLine(name, configPath, new Map([...overrides, ['resume', 'true']]));
-}
-
-function closing(summary: RunSummary, epochs: number, place: string): string {
-  const { best_val_err, best_epoch, best_test_err, last_val_err, last_test_err, select } = summary;
-  const tested = (error: number | null) =>
-    select === 'validation' && error !== null ? ` (on the test images ${percent(error)})` : '';
-  const best =
-    best_val_err === null
-      ? 'no epoch obeyed the budget'
-      : `best ${select} error ${percent(best_val_err)}${tested(best_test_err)} in epoch ${best_epoch}`;
-  const last = `last ${percent(last_val_err)}${tested(last_test_err)}`;
-  return `${best}, ${last}; ${epochs} epochs in ${duration(summary.seconds)}, ${summary.images_per_second.toFixed(0)} img/s; see ${place}`;
 }

@@ -22,12 +22,17 @@ export function trainCommandLine(
   options: Iterable<readonly [key: string, value: string]>,
   by = calledProgram,
 ): string {
-  const words = ['train', experiment, '--cfg', configPath];
+  return `${by} ${commandWords(['train', experiment, '--cfg', configPath, ...optionWords(options)])}`;
+}
+
+/** The words of options on a command line. `options`: by key of the .cfg. */
+export function optionWords(options: Iterable<readonly [key: string, value: string]>): string[] {
+  const words: string[] = [];
   for (const [key, value] of options) {
     const option = key === 'weightfile' ? 'weights' : key.replaceAll('_', '-');
     words.push(`--${option}`, ...(key === 'resume' ? [] : [value]));
   }
-  return `${by} ${commandWords(words)}`;
+  return words;
 }
 
 /** Words as a shell takes them. */

@@ -1,6 +1,6 @@
 export { guaranteesBudget, hasBudget, obeysBudget } from './budget.js';
-export { commandWords, documentedProgram, program, setProgram, trainCommandLine } from './commandLine.js';
-export type { ConfigEntry, ConfigFile } from './configFile.js';
+export { commandWords, documentedProgram, optionWords, program, setProgram, trainCommandLine } from './commandLine.js';
+export { type ConfigEntry, type ConfigFile, parseConfig } from './configFile.js';
 export {
   type Experiment,
   experimentFromSettings,

@@ -144,7 +144,7 @@ it('lists what a section trains', () => {
     model: 'resnet20',
     weights: 'parametric_fp_d_xmax, from 4 bits',
     activations: 'parametric_fp_d_xmax_relu, from 4 bits',
-    budget: 'weights 100 kB, activations 12.1 kB (max)',
+    budget: 'weights 70 kB, activations 8.1 kB (max)',
     startsFrom: 'QUICKSTART_FLOAT',
     optimizer: 'momentum',
     initialLearningRate: 0.02,

@@ -7,8 +7,11 @@ import { createHash, randomUUID } from 'node:crypto';
 import { mkdir, readFile, rename, unlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { InputError } from '../../errors.js';
+import type { Size } from '../crops.js';
 import type { Decoders, ImageFile, ImageStream } from '../imageStream.js';
 import type { OnProgress } from '../progress.js';
+import { measureImage } from './decodeImage.js';
+import { undecodable } from './decodeImages.js';
 
 interface MeasureOptions {
   readonly cacheDirectory: string;
@@ -100,4 +103,20 @@ function hash(values: readonly unknown[]): string {
   const sha = createHash('sha256');
   for (const value of values) sha.update(JSON.stringify(value));
   return sha.digest('hex');
+}
+
+/**
+ * The sizes of at most `count` of the files, spread evenly, as stored.
+ * @throws InputError naming a file whose header cannot be read
+ */
+export async function sampledSizes(files: readonly ImageFile[], count = 64): Promise<Size[]> {
+  const step = Math.max(1, files.length / count);
+  const sample = Array.from({ length: Math.min(count, files.length) }, (_, i) => files[Math.floor(i * step)]!.file);
+  return Promise.all(
+    sample.map((file) =>
+      measureImage(file).catch((error: Error) => {
+        throw undecodable(file, error.message.split('\n')[0]!);
+      }),
+    ),
+  );
 }

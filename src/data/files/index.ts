@@ -1,4 +1,5 @@
 /** Datasets from the disk: readers, decoders, the download. */
 export { decodeForNetwork } from './decodeForNetwork.js';
-export { measured } from './imageSizes.js';
+export { listImageFolder } from './imageFolder.js';
+export { measured, sampledSizes } from './imageSizes.js';
 export * from './loadDataset.js';

@@ -1,0 +1,111 @@
+/** The last lines of a training: how it went, what was gained beside the network that it started from, what comes next. */
+
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import type { Images } from '../data/index.js';
+import { evaluateDeployed } from '../deploy/deployedEvaluation.js';
+import { exportedLayers } from '../deploy/exportedLayers.js';
+import { openTrained } from '../deploy/trainedNetwork.js';
+import { InputError } from '../errors.js';
+import type { BitRange } from '../report/index.js';
+import { openRunFolder } from '../runs/index.js';
+import { commandWords, program } from '../settings/index.js';
+import type { RunSummary } from '../train/summary.js';
+import { duration, percent } from './progress.js';
+import { textTable } from './textTable.js';
+
+/** `place`: the folder in which to look for more. */
+export function resultLine(summary: RunSummary, place: string): string {
+  const { best_val_err, best_epoch, best_test_err, last_val_err, last_test_err, select, epochs } = summary;
+  const tested = (error: number | null) =>
+    select === 'validation' && error !== null ? ` (on the test images ${percent(error)})` : '';
+  const best =
+    best_val_err === null
+      ? 'no epoch obeyed the budget'
+      : `best ${select} error ${percent(best_val_err)}${tested(best_test_err)} in epoch ${best_epoch}`;
+  const last = `last ${percent(last_val_err)}${tested(last_test_err)}`;
+  return `${best}, ${last}; ${epochs} epochs in ${duration(summary.seconds)}, ${summary.images_per_second.toFixed(0)} img/s; see ${place}`;
+}
+
+/** Multiplications that the integer network may take at the end of a run: some seconds. */
+const deployedMacs = 5e11;
+
+/** The integer network's error on the test images, in words; empty where the run cannot be shipped, or where it would take long. */
+export async function deployedLine(root: string, test: Images, { best_epoch }: RunSummary): Promise<string> {
+  const trained = await openTrained(root, best_epoch === null).catch((error: Error) => {
+    if (error instanceof InputError) return null;
+    throw error;
+  });
+  if (!trained) return '';
+  const { network } = trained.lowered;
+  const macs = exportedLayers(network).reduce((sum, layer) => sum + layer.macs, 0);
+  if (macs * test.count > deployedMacs) return '';
+  const { error } = await evaluateDeployed(network, test);
+  return `in integers, as a device computes: test error ${percent(error)}`;
+}
+
+/** Sizes, bits and error beside those of the run it started from, where there is one, and the commands to go on with. */
+export async function outlook(root: string): Promise<string> {
+  const start = startingRun(root);
+  const gained = start === null ? [] : await gainedBeside(start, root);
+  const call = (words: readonly string[]) => `${program()} ${commandWords(words)}`;
+  const next = [
+    ['predict', `${call(['predict', root])} IMAGE`],
+    ...(isQuantized(root) ? [['export', call(['export', root])]] : []),
+    ...(start === null ? [] : [['compare', call(['compare', start, root])]]),
+    ['plot', call(['plot', ...(start === null ? [] : [start]), root])],
+  ];
+  return [...gained, 'next:', textTable(next.map(([what = '', command = '']) => [`  ${what}`, command]))].join('\n');
+}
+
+function isQuantized(root: string): boolean {
+  const { w_quantize, a_quantize } = openRunFolder(root).config.settings;
+  return Boolean(w_quantize && a_quantize);
+}
+
+/** The folder of the finished run whose parameters a run started from; `null` if it started from none. */
+function startingRun(root: string): string | null {
+  const { starting_weights } = openRunFolder(root).config;
+  const start = starting_weights && dirname(starting_weights.file);
+  return start && ['config.json', 'summary.json'].every((name) => existsSync(join(start, name))) ? start : null;
+}
+
+async function gainedBeside(start: string, root: string): Promise<string[]> {
+  const [before, after] = [start, root].map((folder) => openRunFolder(folder).config.data?.classes.join('\n'));
+  if (before !== after) return [];
+  const { compareRuns } = await import('../report/comparison.js');
+  const [from, to] = compareRuns([start, root]).runs;
+  if (!from || !to || (to.weightBits === null && to.activationBits === null)) return [];
+  const kbytes = (of: 'weightsKbytes' | 'activationsKbytes') => [
+    `${from[of].toFixed(1)} kB`,
+    `${to[of].toFixed(1)} kB`,
+    `${(from[of] / to[of]).toFixed(1)} times smaller`,
+  ];
+  const bits = (of: 'weightBits' | 'activationBits') => [bitsText(from[of]), bitsText(to[of])];
+  const points = 100 * (to.testError - from.testError);
+  const rows = [
+    ['weights', ...kbytes('weightsKbytes')],
+    ['  bits', ...bits('weightBits'), ''],
+    ['largest activation', ...kbytes('activationsKbytes')],
+    ['  bits', ...bits('activationBits'), ''],
+    ...(to.sameImages
+      ? [
+          [
+            'test error',
+            percent(from.testError),
+            percent(to.testError),
+            `${Math.abs(points).toFixed(2)} points ${points > 0 ? 'more' : 'less'}`,
+          ],
+        ]
+      : []),
+  ];
+  return [
+    `beside ${start}:`,
+    textTable(rows.map(([what, a = '', b = '', gain = '']) => [`  ${what}`, a, '→', b, gain])),
+  ];
+}
+
+function bitsText(bits: BitRange | null): string {
+  if (bits === null) return 'float';
+  return bits.min === bits.max ? String(bits.min) : `${bits.min} to ${bits.max}`;
+}

@@ -1,0 +1,43 @@
+/** `mpdnn init`: the settings recommended for one's own pictures as a .cfg file, to be edited and trained. */
+
+import { existsSync } from 'node:fs';
+import { Command } from 'commander';
+import { userPath } from '../disk/userPath.js';
+import { InputError } from '../errors.js';
+import { askedFor, recommend } from '../recipe/index.js';
+import { writeDurably } from '../runs/index.js';
+import { trainCommandLine } from '../settings/index.js';
+import { addSettingOptions } from './options.js';
+import { progressDisplay, progressFrame } from './progress.js';
+
+export function initCommand(): Command {
+  const command = new Command('init')
+    .description("write the settings recommended for one's own pictures as a .cfg file")
+    .argument('[file]', 'the file to write; without it NAME.cfg')
+    .option('--data <spec>', 'the pictures, images:DIR')
+    .option('--model <name>', 'the network')
+    .option('--weights <file>', 'start from these parameters')
+    .option('--target-weight-kbytes <n>', 'budget of all weights together')
+    .option('--target-activation-kbytes <n>', 'budget of the activations')
+    .option('--epochs <n>', 'epochs of both networks together')
+    .option('--name <name>', 'of the section, and of its run folder')
+    .option('--force', 'replace an existing file')
+    .action(async (given: string | undefined, options: Record<string, string | boolean | undefined>) => {
+      const { force, ...overrides } = options;
+      if (overrides.data === undefined) {
+        throw new InputError('init: which images? name a folder of pictures, --data images:DIR');
+      }
+      const asked = askedFor(overrides);
+      const display = progressDisplay(progressFrame(asked));
+      const { name, text, experiments, notes } = await recommend(asked, display);
+      display.stop();
+      const path = userPath(given ?? `${name}.cfg`);
+      if (existsSync(path) && force !== true) {
+        throw new InputError(`${path}: exists already; name another FILE, or replace it with --force`);
+      }
+      writeDurably(path, text);
+      const calls = experiments.map((experiment) => `  ${trainCommandLine(experiment.name, path, [])}`);
+      process.stdout.write(`${[...notes, `${path} is written; train it with:`, ...calls].join('\n')}\n`);
+    });
+  return addSettingOptions(command, ['resume']);
+}

@@ -1,0 +1,1 @@
+export { askedFor, type Recipe, recommend } from './recipe.js';

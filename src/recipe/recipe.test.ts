@@ -1,0 +1,46 @@
+import { describe, expect, it } from 'vitest';
+import type { Overrides } from '../settings/index.js';
+import { askedFor, type Recipe, recommend } from './recipe.js';
+
+const events = { task: () => {} };
+
+function recipe(options: Overrides): Promise<Recipe> {
+  return recommend(askedFor({ data: 'synthetic:96', model: 'tiny', ...options }), events);
+}
+
+describe('what is recommended', () => {
+  it('follows from the images, with a budget relative to the network', async () => {
+    const { name, experiments } = await recipe({});
+    const [float, learned] = experiments;
+    expect([name, float.runName, learned.runName]).toEqual(['synthetic', 'synthetic-float', 'synthetic']);
+    // 87 images train, 9 are held out.
+    expect(float.training).toMatchObject({ batchSize: 8, epochs: 100, select: 'validation', startFrom: null });
+    expect(learned.training.startFrom).toBe('synthetic-float/params_best.safetensors');
+    expect(learned.budget).toMatchObject({ mode: 'guaranteed', targetActivationType: 'max' });
+    expect(learned.budget.targetWeightKbytes).toBeGreaterThan(0);
+    expect([learned.weights.kind, learned.weights.stepSize]).toEqual(['parametric_fp_d_xmax', 'auto']);
+    expect([float.weights.kind, float.data.mean]).toEqual([null, [128 / 255]]);
+  });
+
+  it('gives way to what the call says, each where it belongs', async () => {
+    const { experiments, text } = await recipe({
+      name: 'N',
+      epochs: 7,
+      batchSize: 5,
+      'target-weight-kbytes': 0.7,
+      target_activation_kbytes: -1,
+      w_bitwidth: 6,
+      'learning-rate-drops': '2',
+      momentum: 0.8,
+    });
+    const [float, learned] = experiments;
+    expect([float.training.epochs, learned.training.epochs]).toEqual([4, 3]);
+    expect(experiments.map(({ training }) => [training.batchSize, training.schedule, training.momentum])).toEqual([
+      [5, 'step', 0.8],
+      [5, 'step', 0.8],
+    ]);
+    expect(learned.budget).toMatchObject({ targetWeightKbytes: 0.7, targetActivationKbytes: -1 });
+    expect(learned.weights.bitwidth).toBe(6);
+    expect(text).toContain('[N]\nweightfile = N-float/params_best.safetensors\nepochs = 3\n');
+  });
+});

@@ -1,0 +1,267 @@
+/**
+ * The settings recommended for one's own pictures, from their number and size: a .cfg file of two sections, a float
+ * network and one of learned bits that starts from it. What the call gives stands in it in place of what is chosen here.
+ */
+
+import { basename, resolve } from 'node:path';
+import { usualSplit } from '../data/index.js';
+import { InputError } from '../errors.js';
+import { buildTrainingProgram } from '../program/trainingProgram.js';
+import { floatBits, largestSet, memorySets } from '../quant/index.js';
+import { resolveStartingWeights } from '../runs/index.js';
+import {
+  type ConfigFile,
+  type Experiment,
+  experimentFromSettings,
+  type Overrides,
+  parseConfig,
+  resolveExperiment,
+} from '../settings/index.js';
+import { budgetOutlook } from '../train/budgetLimits.js';
+import { type DataShape, programOptions } from '../train/programOptions.js';
+import { readStartingWeights } from '../weights/index.js';
+import { configText, type Lines } from './configText.js';
+import { modelOfWeights } from './startingModel.js';
+import { type Survey, survey } from './survey.js';
+
+export interface Recipe {
+  /** Of the section of learned bits, and of its run folder. */
+  readonly name: string;
+  /** The .cfg file, with remarks. */
+  readonly text: string;
+  readonly file: ConfigFile;
+  /** To be trained in this order. */
+  readonly experiments: readonly [float: Experiment, learned: Experiment];
+  /** What was chosen, in words. */
+  readonly notes: readonly string[];
+}
+
+interface RecipeEvents {
+  /** A task before training: loading, counting. */
+  task(name: string, done: number, total: number): void;
+}
+
+const source = 'recommended settings';
+
+const quantization = { w_quantize: 'parametric_fp_d_xmax', a_quantize: 'parametric_fp_d_xmax_relu' } as const;
+
+/** What a call asks for beside the recommendation. Throws an `InputError` for values that are none, or do not fit. */
+export function askedFor(options: Overrides): Experiment {
+  const context = { ...quantization, select: 'validation', budget: 'guaranteed' };
+  return experimentFromSettings('asked', source, context, options);
+}
+
+/**
+ * The recommendation for the images of a call. Checked to the end: its budget can be kept.
+ *
+ * @throws InputError where images, starting weights or settings are wrong
+ */
+export async function recommend(asked: Experiment, events: RecipeEvents): Promise<Recipe> {
+  const { overrides, settings } = asked;
+  const name = nameOf(asked);
+  const seen = await survey(asked, ({ task, done, total }) => events.task(task, done, total));
+  const model = await modelFor(asked, seen);
+  const draft = (targets: Targets) => build(asked, name, { seen, model, targets });
+
+  // Wide enough for anything: how large the network is in float decides on the budget.
+  const [, unlimited] = draft({ weight: { value: 1e9 }, activation: { value: 1e9 } }).experiments;
+  const { variables } = buildTrainingProgram(programOptions(unlimited, shapeOf(unlimited, seen), null));
+  const sets = memorySets(variables.quantizers, variables.unquantized);
+  const inFloat = variables.quantizers.map(() => floatBits);
+  const kbytes = (of: keyof typeof sets) => largestSet(sets[of], inFloat).kbytes;
+  const type = settings.target_activation_type;
+  const result = draft({
+    weight: target('weights', kbytes('weights'), 10, overrides.get('target_weight_kbytes')),
+    activation: target(activationWords[type], kbytes(type), 8, overrides.get('target_activation_kbytes')),
+  });
+  budgetOutlook(result.experiments[1], variables);
+  return { name, ...result };
+}
+
+const activationWords = {
+  max: 'the largest activation',
+  sum: 'all activations',
+  peak: 'the activations held at once',
+} as const;
+
+interface Target {
+  readonly value: number;
+  readonly remark?: string;
+}
+
+interface Targets {
+  readonly weight: Target;
+  readonly activation: Target;
+}
+
+/** The target in kB that is given, or a part of what the network has in float, rounded up to three digits. */
+function target(what: string, float: number, part: number, given: string | undefined): Target {
+  const inFloat = `${what} in float: ${float.toPrecision(4)} kB`;
+  if (given !== undefined) return { value: Number(given), remark: inFloat };
+  const unit = 10 ** (Math.floor(Math.log10(float / part)) - 2);
+  const value = Number((Math.ceil(float / part / unit - 1e-9) * unit).toPrecision(3));
+  return { value, remark: `${inFloat}; nothing else was asked for, so a ${part === 10 ? 'tenth' : 'eighth'} of it` };
+}
+
+/** The two experiments, by the way of the text that describes them. */
+function build(
+  asked: Experiment,
+  name: string,
+  choice: { readonly seen: Survey; readonly model: string; readonly targets: Targets },
+): Omit<Recipe, 'name'> {
+  const floatName = `${name}-float`;
+  const { shared, float, learned } = linesOf(asked, floatName, choice);
+  const { seen } = choice;
+  const summary =
+    `${asked.settings.data}: ${seen.trainImages} images to train with and ${seen.testImages} to test with, ` +
+    `${seen.classes} classes, ${seen.areEqualSquares ? '' : 'about '}${seen.side} pixels`;
+  const sections = new Map([
+    ['DEFAULT', shared],
+    [floatName, float],
+    [name, learned],
+  ]);
+  const text = configText(summary, sections);
+  const file = parseConfig(text, source);
+  const experiment = (section: string, own: Lines): Experiment => {
+    // Given once more as the call gives them, so that a fault names the option.
+    const given = [...shared, ...own].filter(([key]) => asked.overrides.has(key));
+    const { resume } = asked;
+    return resolveExperiment(file, section, {
+      ...Object.fromEntries(given.map(([key, { value }]) => [key, value])),
+      resume,
+    });
+  };
+  const experiments = [experiment(floatName, float), experiment(name, learned)] as const;
+  const budget = ['target_weight_kbytes', 'target_activation_kbytes'].flatMap((key) => {
+    const line = learned.get(key);
+    return line?.remark ? [`--${key.replaceAll('_', '-')} ${line.value}: ${line.remark}`] : [];
+  });
+  return { text, file, experiments, notes: [summary, ...budget] };
+}
+
+/** The keys of the sections in the order of the file, those of the call in place of those chosen. */
+function linesOf(
+  { overrides, settings }: Experiment,
+  floatName: string,
+  { seen, model, targets }: { readonly seen: Survey; readonly model: string; readonly targets: Targets },
+): Readonly<Record<'shared' | 'float' | 'learned', Lines>> {
+  const fromFile = settings.weightfile !== null;
+  const size = overrides.has('image_size') ? (settings.image_size ?? seen.side) : imageSize(seen, fromFile);
+  const held = settings.select === 'validation' ? (settings.validation_split ?? usualSplit(seen.trainImages)) : 0;
+  const trained = Math.max(1, seen.trainImages - held);
+  const batch = overrides.has('batch_size') ? settings.batch_size : batchSize(trained);
+  const epochs = epochsOf(overrides.has('epochs') ? settings.epochs : null, trained, fromFile);
+  const rate = (fresh: number) => ({ value: String(((fromFile ? 0.01 : fresh) * batch) / 64) });
+  const isShifted = !overrides.has('augment');
+  const hasLinear = model === 'resnet18' || model === 'mobilenetv2';
+  const hasTarget = targets.weight.value > 0 || targets.activation.value > 0;
+
+  const shared: Lines = new Map();
+  const float: Lines = new Map();
+  const learned: Lines = new Map();
+  const put = (lines: Lines, key: string, value: string | number, remark?: string) =>
+    lines.set(key, { value: String(value), ...(remark !== undefined && { remark }) });
+
+  put(shared, 'data', settings.data);
+  put(
+    shared,
+    'model',
+    model,
+    fromFile ? 'the network of the weights to start from' : 'larger ones: resnet56, resnet18, mobilenetv2',
+  );
+  if (seen.areFiles) put(shared, 'image_size', size, 'pixels; half the side trains and predicts four times as fast');
+  if (!overrides.has('mean') && !overrides.has('std')) {
+    put(shared, 'normalise', 'shift', 'pixels as integers hold them');
+  }
+  if (isShifted) {
+    put(shared, 'augment_shift', Math.min(64, Math.round(size / 8)));
+    if (seen.areFiles) put(shared, 'augment_mirror', 'true', 'false where left and right matter, as in letters');
+  }
+  put(
+    shared,
+    'select',
+    'validation',
+    'a part of the training images chooses the best epoch; the test images only test',
+  );
+  put(shared, 'batch_size', batch);
+  put(shared, 'schedule', overrides.has('learning_rate_drops') ? 'step' : 'cosine');
+  if (Math.min(...epochs) >= 10) put(shared, 'warmup_epochs', 1);
+
+  put(float, 'epochs', epochs[0]);
+  float.set('initial_learning_rate', rate(0.05));
+
+  put(learned, 'weightfile', `${floatName}/params_best.safetensors`);
+  put(learned, 'epochs', epochs[1]);
+  learned.set('initial_learning_rate', rate(0.02));
+  for (const [key, kind] of Object.entries(quantization)) put(learned, key, kind);
+  if (hasLinear) put(learned, 'a_quantize_linear', 'true', 'all that is kept in memory, for devices without floats');
+  if (hasTarget) put(learned, 'budget', 'guaranteed', 'every epoch ends inside the targets');
+  for (const of of ['weight', 'activation'] as const) {
+    const { value, remark } = targets[of];
+    put(learned, `target_${of}_kbytes`, value, remark);
+  }
+
+  for (const [key, value] of overrides) {
+    if (['name', 'resume', 'epochs', 'target_weight_kbytes', 'target_activation_kbytes'].includes(key)) continue;
+    if (key === 'weightfile') put(float, key, value);
+    else if (isOfQuantizers(key)) put(learned, key, value);
+    else {
+      float.delete(key);
+      learned.delete(key);
+      put(shared, key, value);
+    }
+  }
+  return { shared, float, learned };
+}
+
+function isOfQuantizers(key: string): boolean {
+  return /^([wa]_|target_|budget|initial_cost_|layers$|recompute_range$|quantizer_)/.test(key);
+}
+
+/** Small images as they are, others at the size at which a small network is soon trained. */
+function imageSize({ side, areEqualSquares, areFiles }: Survey, fromFile: boolean): number {
+  if (!areFiles || (areEqualSquares && side <= 96)) return side;
+  // What networks that others have trained on photographs are used to.
+  if (fromFile && side >= 224) return 224;
+  return Math.max(8, Math.min(128, 8 * Math.floor(side / 8)));
+}
+
+async function modelFor(asked: Experiment, seen: Survey): Promise<string> {
+  const { settings, overrides } = asked;
+  if (overrides.has('model') || overrides.has('num_layers')) return settings.model;
+  const startFile = resolveStartingWeights(asked, parseConfig('', source));
+  if (startFile !== null) return modelOfWeights(await readStartingWeights(startFile));
+  const size = overrides.has('image_size') ? (settings.image_size ?? seen.side) : imageSize(seen, false);
+  return size <= 96 ? 'resnet20' : 'resnet18';
+}
+
+/** A power of two up to 64, with eight steps an epoch at least where there are images for it. */
+function batchSize(images: number): number {
+  const wanted = Math.min(64, Math.max(4, images / 8));
+  return Math.min(images, 2 ** Math.floor(Math.log2(wanted)));
+}
+
+/** Of the float network and of that of learned bits: as given together, or about a million images each. */
+function epochsOf(given: number | null, images: number, fromFile: boolean): readonly [number, number] {
+  if (given === 1)
+    throw new InputError('--epochs = 1: must be at least 2, which a float network and one of learned bits share');
+  if (given !== null) return [Math.ceil(given / 2), Math.floor(given / 2)];
+  const each = Math.round(Math.min(100, Math.max(20, 1e6 / images)));
+  return [fromFile ? Math.ceil(each / 2) : each, each];
+}
+
+function nameOf({ overrides, data: { source } }: Experiment): string {
+  const fromFolder = source.location === undefined ? source.kind : basename(resolve(source.location));
+  const name =
+    overrides.get('name') ?? (fromFolder.replace(/[^\p{L}\p{N}._-]+/gu, '-').replace(/^[.-]+/, '') || source.kind);
+  if (!/[\]\s]/.test(name) && name !== 'DEFAULT') return name;
+  throw new InputError(
+    `${name}: is no name for a section of a .cfg file; give another without blanks and brackets: --name`,
+  );
+}
+
+function shapeOf(experiment: Experiment, seen: Survey): DataShape {
+  const side = experiment.data.imageSize ?? seen.side;
+  const { classes, trainImages, testImages } = seen;
+  return { classes, imageShape: [side, side, 3], trainImages, evaluationImages: testImages };
+}

@@ -1,0 +1,61 @@
+/** What the images of a data set tell of themselves before any training: enough to choose settings by. */
+
+import { listImageFolder, loadDataset, sampledSizes } from '../data/files/index.js';
+import type { OnProgress } from '../data/index.js';
+import { InputError } from '../errors.js';
+import type { Experiment } from '../settings/index.js';
+
+export interface Survey {
+  readonly classes: number;
+  readonly trainImages: number;
+  readonly testImages: number;
+  /** Shorter side in pixels; of files that differ, the median of a sample. */
+  readonly side: number;
+  /** Whether the images are squares of one size, as far as the sample tells. */
+  readonly areEqualSquares: boolean;
+  /** Whether they are files, which can be scaled. */
+  readonly areFiles: boolean;
+}
+
+/**
+ * Looks at the images of an experiment: lists folders and opens some of their files, loads what is no folder.
+ *
+ * @throws InputError for what is missing or damaged
+ */
+export async function survey({ data, training }: Experiment, onProgress: OnProgress): Promise<Survey> {
+  const { source, limitTrain, limitVal } = data;
+  const limited = (count: number, limit: number | null) => Math.min(count, limit ?? count);
+  if (source.kind === 'images' && source.location !== undefined) {
+    const { classes, train, test } = listImageFolder(source.location);
+    return {
+      ...shapeOf(await sampledSizes([...train, ...test])),
+      classes: classes.length,
+      trainImages: limited(train.length, limitTrain),
+      testImages: limited(test.length, limitVal),
+      areFiles: true,
+    };
+  }
+  const { classes, train, test } = await loadDataset(source, { seed: training.seed, onProgress });
+  return {
+    ...shapeOf([train]),
+    classes: classes.length,
+    trainImages: limited(train.count, limitTrain),
+    testImages: limited(test.count, limitVal),
+    areFiles: false,
+  };
+}
+
+interface Size {
+  readonly width: number;
+  readonly height: number;
+}
+
+function shapeOf(sizes: readonly Size[]): Pick<Survey, 'side' | 'areEqualSquares'> {
+  const [first] = sizes;
+  if (!first) throw new InputError('there are no images to choose settings by');
+  const sides = sizes.map(({ width, height }) => Math.min(width, height)).sort((a, b) => a - b);
+  return {
+    side: sides[Math.floor(sides.length / 2)]!,
+    areEqualSquares: sizes.every(({ width, height }) => width === first.width && height === first.width),
+  };
+}
