@@ -4,7 +4,7 @@ import { modelOfWeights } from './startingModel.js';
 
 const options = { classes: 7, shortcutType: '', scaleLayer: false, widthMultiplier: 1 } as const;
 
-it.each(['resnet20', 'resnet32', 'resnet18', 'mobilenetv2'])('knows %s by the names of its weights', (model) => {
+it.each(['resnet32', 'resnet18'])('knows %s by the names of its weights', (model) => {
   const names = quantizableTensors({ ...options, model }, [32, 32, 3]).map(({ name }) => name);
   expect(modelOfWeights({ names, source: 'a.safetensors' })).toBe(model);
 });
