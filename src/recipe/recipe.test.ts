@@ -1,5 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { buildTrainingProgram } from '../program/trainingProgram.js';
 import type { Overrides } from '../settings/index.js';
+import { shippingFault } from '../ship/shippable.js';
+import { programOptions } from '../train/programOptions.js';
 import { askedFor, type Recipe, recommend } from './recipe.js';
 
 const events = { task: () => {} };
@@ -43,4 +46,10 @@ describe('what is recommended', () => {
     expect(learned.weights.bitwidth).toBe(6);
     expect(text).toContain('[N]\nweightfile = N-float/params_best.safetensors\nepochs = 3\n');
   });
+});
+
+it.each(['resnet20', 'mobilenetv2'])('makes %s a network that integers can run', async (model) => {
+  const [, learned] = (await recipe({ model })).experiments;
+  const shape = { classes: 10, imageShape: [32, 32, 3], trainImages: 87, evaluationImages: 19 } as const;
+  expect(shippingFault(buildTrainingProgram(programOptions(learned, shape, null)))).toBe(null);
 });
