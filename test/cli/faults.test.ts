@@ -105,8 +105,16 @@ describe('the call', () => {
     ['missing option', ['train', 'FLOAT'], 'train FLOAT: which file is it in? name it: --cfg FILE'],
     ['missing section', ['train', '--cfg', 'tiny.cfg'], 'train --cfg tiny.cfg: which section?'],
     ['missing images', ['train'], 'train: which images? name a folder of pictures, --data images:DIR'],
-    ['missing images of a recommendation', ['init'], 'init: which images? name a folder of pictures, --data images:DIR'],
-    ['one epoch for two networks', ['train', '--data', 'synthetic:64', '--epochs', '1'], '--epochs = 1: must be at least 2'],
+    [
+      'missing images of a recommendation',
+      ['init'],
+      'init: which images? name a folder of pictures, --data images:DIR',
+    ],
+    [
+      'one epoch for two networks',
+      ['train', '--data', 'synthetic:64', '--epochs', '1'],
+      '--epochs = 1: must be at least 2',
+    ],
     [
       'a budget that cannot be kept',
       ['train', '--data', 'synthetic:64', '--target-weight-kbytes', '9'],
