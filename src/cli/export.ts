@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { type ExportFormat, type ExportSummary, exportFormats, exportRun } from '../deploy/exportRun.js';
 import { openTrained } from '../deploy/trainedNetwork.js';
+import { userPath } from '../disk/userPath.js';
 import { lockFolder } from '../runs/lock.js';
 import { textTable } from './textTable.js';
 
@@ -26,7 +27,7 @@ export function exportCommand(): Command {
         .default(new Set(exportFormats), exportFormats.join(',')),
     )
     .option('--packed', 'ONNX weights of 2 and 4 bits as int2 and int4 (operator set 25 and 21)')
-    .option('--out <dir>', 'the folder that is made; RUN/export by default')
+    .option('--out <dir>', 'the folder that is made; RUN/export by default', userPath)
     .option('--force', 'replace an existing folder')
     .option('--last', 'the last parameters instead of the best')
     .option('--json', 'one JSON object on stdout: what export.json holds')
