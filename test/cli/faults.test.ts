@@ -3,7 +3,6 @@
  * folder of the call holds afterwards what it held before.
  */
 
-import { execFileSync } from 'node:child_process';
 import { cpSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -277,31 +276,6 @@ describe('the place', () => {
 
   it('nor can pictures be written everywhere', () =>
     expectFault(['plot', 'runs/FLOAT', 'runs/FP', '--out', '/proc/mpdnn'], 2, 'cannot be made here'));
-
-  it('no space: the run stops with its last checkpoint and goes on where there is space again', async (context) => {
-    const disk = at('disk');
-    mkdirSync(disk);
-    try {
-      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=80k', 'tmpfs', disk], { stdio: 'ignore' });
-    } catch {
-      return context.skip('no right to mount a small disk: full disks are NOT tested here');
-    }
-    try {
-      const args = ['train', 'BUDGET', '--cfg', cfg, '--no-plots', '--out', 'disk'];
-      const full = await mpdnn(args, folder);
-      const lines = full.stderr.trimEnd().split('\n');
-      expect(full).toMatchObject({ code: 1, stdout: '' });
-      expect(lines.filter((line) => line.startsWith('mpdnn: '))).toEqual([lines.at(-1)]);
-      expect(lines.at(-1)).toMatch(/^mpdnn: disk\/BUDGET\/\S+: no space left on the disk; .* goes on with --resume/);
-      expect(listing(disk).filter((name) => name.endsWith('.tmp'))).toEqual([]);
-      execFileSync('mount', ['-o', 'remount,size=1m', disk]);
-      await succeeds([...args, '--resume'], folder);
-      await succeeds([...args.slice(0, -1), 'spacious'], folder);
-      expect(resultFiles(join(disk, 'BUDGET'))).toEqual(resultFiles(at('spacious/BUDGET')));
-    } finally {
-      execFileSync('umount', [disk]);
-    }
-  });
 });
 
 describe('numbers that leave the finite', () => {

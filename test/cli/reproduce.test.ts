@@ -216,8 +216,8 @@ it('has the bits of every section in a table, where they are not drawn', { timeo
   expect(markdown).toMatch(/^\| `FP_W2A4Q_INIT_RLR` \| [\d.]+ \| [\d.]+ \| 2 \| 4 \| 65\.51 \| 8\.00 \| 92\.00 \|$/m);
 });
 
-it('has a bar for all runs and one for the run on a terminal', { timeout: 60_000 }, (context) => {
-  if (spawnSync('script', ['--version']).error) return context.skip('no `script` command to open a terminal');
+it('has a bar for all runs and one for the run on a terminal', { timeout: 60_000 }, () => {
+  expect(spawnSync('script', ['--version']).error, 'util-linux has `script`, which opens the terminal').toBeUndefined();
   const words = call('terminal', '--only', 'float', '--model', 'resnet20').map((word) => `'${word}'`);
   const inner = `stty cols 100; '${process.execPath}' '${compiledProgram()}' ${words.join(' ')}`;
   const { stdout } = spawnSync('script', ['-qec', inner, '/dev/null'], { cwd: folder, encoding: 'utf8' });

@@ -104,7 +104,7 @@ describe('CIFAR-10 is found and read', () => {
     await expectAll(archives);
   });
 
-  it("reads today's numpy pickles of every protocol", async (context) => {
+  it("reads today's numpy pickles of every protocol", async () => {
     const script = `
 import numpy, pickle, sys
 for name, file in zip('${names.join(' ')}'.split(), range(6)):
@@ -114,11 +114,7 @@ for name, file in zip('${names.join(' ')}'.split(), range(6)):
     pickle.dump(batch, open(sys.argv[1] + '/' + name, 'wb'), protocol=int(sys.argv[2]))`;
     for (const protocol of ['2', '4', '5']) {
       const folder = await writeFolder(`numpy-${protocol}`, {});
-      try {
-        execFileSync('python3', ['-c', script, folder, protocol], { stdio: 'pipe' });
-      } catch {
-        context.skip('no python3 with numpy here');
-      }
+      execFileSync('python3', ['-c', script, folder, protocol], { stdio: 'pipe' });
       await expectAll(folder);
     }
   });
