@@ -17,30 +17,9 @@ from torch import nn
 from torch.nn import functional
 
 
-class PowerOfTwoStep(torch.autograd.Function):
-    """2^round(log2 d); its derivative is that value over d, since only the rounding is passed straight through."""
-
-    @staticmethod
-    def forward(context, d):
-        step = torch.exp2(torch.round(torch.log2(d)))
-        context.save_for_backward(step / d)
-        return step
-
-    @staticmethod
-    def backward(context, gradient):
-        return gradient * context.saved_tensors[0]
-
-
-class Round(torch.autograd.Function):
-    """Rounding with the derivative 1."""
-
-    @staticmethod
-    def forward(context, x):
-        return torch.round(x)
-
-    @staticmethod
-    def backward(context, gradient):
-        return gradient
+def straight_through(x, value):
+    """The value, with the gradient of x."""
+    return x + (value - x).detach()
 
 
 class LearnedQuantizer(nn.Module):
@@ -53,10 +32,12 @@ class LearnedQuantizer(nn.Module):
         self.limit = nn.Parameter(torch.tensor(float(limit)))
 
     def forward(self, x):
-        step = PowerOfTwoStep.apply(self.step.clamp(1 / 256, 1))
+        exponent = torch.log2(self.step.clamp(1 / 256, 1))
+        step = torch.exp2(straight_through(exponent, torch.round(exponent)))
         limit = self.limit.clamp(1 / 256, 255)
         lower = -limit if self.is_signed else limit * 0
-        return step * Round.apply(torch.maximum(torch.minimum(x, limit), lower) / step)
+        levels = torch.maximum(torch.minimum(x, limit), lower) / step
+        return step * straight_through(levels, torch.round(levels))
 
 
 def weight_quantizer():
