@@ -89,7 +89,7 @@ describe('for accelerators', () => {
 describe('QONNX', () => {
   it('tells the width of every weight and activation', () => {
     const network = networkOf('fixed 2 and 4 bits');
-    const { graph, opsetImport } = graphOf(qonnxModel(network, { classes: '[]' }));
+    const { graph, opsetImport } = graphOf(qonnxModel(network, { metadata: { classes: '[]' } }));
     expect(opsetImport.map(({ domain }) => domain)).toContain('qonnx.custom_op.general');
     const constants = new Map(graph!.initializer.map(({ name, rawData }) => [name, rawData] as const));
     const producers = new Map(graph!.node.map((node) => [node.output[0]!, node] as const));
@@ -112,6 +112,8 @@ describe('QONNX', () => {
   });
 
   it('refuses powers of two in words', () => {
-    expect(() => qonnxModel(networkOf('powers of two'), {})).toThrow(/holds powers of two, which QONNX does not have/);
+    expect(() => qonnxModel(networkOf('powers of two'), { metadata: {} })).toThrow(
+      /holds powers of two, which QONNX does not have/,
+    );
   });
 });

@@ -21,13 +21,17 @@ import { outputsFirst, refusePowers } from './networkWriter.js';
 
 const custom = { domain: 'qonnx.custom_op.general', ops: new Set(['IntQuant']) };
 
+export interface QonnxOptions {
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
 /**
  * The bytes of the model: input `image` (uint8, [N, C, H, W]), output `logits` (whole numbers, [N, classes]; float32
  * where that holds them).
  *
  * @throws InputError for powers of two, which IntQuant has not
  */
-export function qonnxModel(network: IntegerNetwork, metadata: Readonly<Record<string, string>>): Uint8Array {
+export function qonnxModel(network: IntegerNetwork, { metadata }: QonnxOptions): Uint8Array {
   refusePowers(network, 'QONNX');
   return new QonnxWriter(modelBuilder(custom), false).finish(network, { ...metadata, ...logitUnit(network) });
 }
