@@ -13,21 +13,15 @@ import { parseArgs } from 'node:util';
 import * as ort from 'onnxruntime-web';
 import { createRandom } from '../dist/data/index.js';
 import { median } from '../dist/median.js';
-import { useFixedPairs } from '../dist/program/parameters.js';
-import { buildEvaluationProgram } from '../dist/program/trainingProgram.js';
-import { evaluatedExperiment, evaluatedParameters } from '../dist/runs/evaluationData.js';
-import { openRunFolder } from '../dist/runs/index.js';
 import { load } from '../dist/runtime/index.js';
 import { usableKinds } from '../dist/runtime/kernelModule.js';
-import { lowerNetwork } from '../dist/ship/lowering.js';
 import { channelsFirst } from '../dist/ship/onnx/channelsFirst.js';
 import { exactModel } from '../dist/ship/onnx/exactModel.js';
 import { DataType, modelBuilder } from '../dist/ship/onnx/modelBuilder.js';
 import { convolutionAttributes, outputsFirst } from '../dist/ship/onnx/networkWriter.js';
 import { npuModel } from '../dist/ship/onnx/npuModel.js';
 import { packNetwork } from '../dist/ship/packedFile.js';
-import { programOptions } from '../dist/train/programOptions.js';
-import { readStartingWeights } from '../dist/weights/index.js';
+import { networkOf } from './integerNetworkOfRun.mjs';
 
 const { values: options, positionals } = parseArgs({
   allowPositionals: true,
@@ -78,18 +72,6 @@ for (const [name, all] of times) {
   process.stdout.write(
     `${name.padEnd(30)} median ${ms.toFixed(2)} ms, least ${least.toFixed(2)} ms, ${ratio} × as fast as fused int8\n`,
   );
-}
-
-/** The integer network of a run; those of older versions, which kept no classes, were trained on ten. */
-async function networkOf(root) {
-  const run = openRunFolder(root);
-  const weights = await readStartingWeights(evaluatedParameters(run.folder, false));
-  const { classes, image: imageShape } = run.config.data ?? { classes: Array(10).fill(''), image: [32, 32, 3] };
-  const shape = { classes: classes.length, imageShape, trainImages: 1, evaluationImages: 1 };
-  const experiment = evaluatedExperiment(run, {});
-  const program = buildEvaluationProgram({ ...programOptions(experiment, shape, weights), batchSize: 1 });
-  useFixedPairs(program, weights);
-  return lowerNetwork(program, classes).network;
 }
 
 /** The same convolutions with outputs of eight bits. */
