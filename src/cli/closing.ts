@@ -88,16 +88,7 @@ async function gainedBeside(start: string, root: string): Promise<string[]> {
     ['  bits', ...bits('weightBits'), ''],
     ['largest activation', ...kbytes('activationsKbytes')],
     ['  bits', ...bits('activationBits'), ''],
-    ...(to.sameImages
-      ? [
-          [
-            'test error',
-            percent(from.testError),
-            percent(to.testError),
-            `${Math.abs(points).toFixed(2)} points ${points > 0 ? 'more' : 'less'}`,
-          ],
-        ]
-      : []),
+    ...(to.sameImages ? [['test error', percent(from.testError), percent(to.testError), pointsText(points)]] : []),
   ];
   return [
     `beside ${start}:`,
@@ -108,4 +99,9 @@ async function gainedBeside(start: string, root: string): Promise<string[]> {
 function bitsText(bits: BitRange | null): string {
   if (bits === null) return 'float';
   return bits.min === bits.max ? String(bits.min) : `${bits.min} to ${bits.max}`;
+}
+
+function pointsText(points: number): string {
+  if (points === 0) return 'the same';
+  return `${Math.abs(points).toFixed(2)} points ${points > 0 ? 'more' : 'less'}`;
 }

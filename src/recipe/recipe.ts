@@ -100,7 +100,7 @@ function target(what: string, float: number, part: number, given: string | undef
   if (given !== undefined) return { value: Number(given), remark: inFloat };
   const unit = 10 ** (Math.floor(Math.log10(float / part)) - 2);
   const value = Number((Math.ceil(float / part / unit - 1e-9) * unit).toPrecision(3));
-  return { value, remark: `${inFloat}; nothing else was asked for, so a ${part === 10 ? 'tenth' : 'eighth'} of it` };
+  return { value, remark: `${inFloat}; nothing else was asked for, so ${part === 10 ? 'a tenth' : 'an eighth'} of it` };
 }
 
 /** The two experiments, by the way of the text that describes them. */
@@ -237,7 +237,7 @@ async function modelFor(asked: Experiment, seen: Survey): Promise<string> {
 
 /** A power of two up to 64, with eight steps an epoch at least where there are images for it. */
 function batchSize(images: number): number {
-  const wanted = Math.min(64, Math.max(4, images / 8));
+  const wanted = Math.min(64, Math.max(8, images / 8));
   return Math.min(images, 2 ** Math.floor(Math.log2(wanted)));
 }
 
