@@ -13,7 +13,7 @@ const quantized = { w_quantize: 'parametric_fp_d_xmax', a_quantize: 'parametric_
 
 /** The program of a section with these keys, on two 8×8 images that the host writes. */
 function build(settings: Readonly<Record<string, unknown>>, starting: StartingWeights | null = null): TrainingProgram {
-  const experiment = experimentFromSettings('test', 'test', { batch_size: 2, ...settings });
+  const experiment = experimentFromSettings('test', 'test', { model: 'tiny', batch_size: 2, ...settings });
   const data = { classes: 3, imageShape: [8, 8, 3] as const, trainImages: 2, evaluationImages: 2 };
   const images = { type: 'batch' } as const;
   return buildTrainingProgram({ ...programOptions(experiment, data, starting), train: images, evaluation: images });

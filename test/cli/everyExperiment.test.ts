@@ -4,9 +4,10 @@
  */
 
 import { readFileSync } from 'node:fs';
-import { describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { generateSynthetic, trainingEpoch } from '../../src/data/index.js';
 import { createRandom } from '../../src/data/random.js';
+import type { Engine } from '../../src/engine/engine.js';
 import { selectEngine } from '../../src/engine/selectEngine.js';
 import { STORAGE } from '../../src/nn/index.js';
 import { METRICS } from '../../src/ops/attributes.js';
@@ -25,32 +26,34 @@ const shape = {
   evaluationImages: images.count,
 };
 
+let engine: Engine;
+beforeAll(async () => {
+  engine = await selectEngine('cpu', { threads: 1 });
+});
+afterAll(() => engine.dispose());
+
 async function takesTwoSteps(experiment: Experiment): Promise<void> {
-  const engine = await selectEngine('cpu', { threads: 1 });
-  try {
-    const session = await openSession(engine, buildTrainingProgram(programOptions(experiment, shape, null)));
-    session.setTrainingImages(images);
-    session.setBatches(trainingEpoch(images.count, BATCH, createRandom(1), { shift: 4, mirror: true }));
-    const { initialLearningRate } = experiment.training;
-    session.program.write(STORAGE.control, [
-      initialLearningRate,
-      experiment.budget.lambda2,
-      experiment.budget.lambda3,
-      0,
-    ]);
-    for (let step = 0; step < 2; step++) {
-      session.program.write(STORAGE.position, [step]);
-      await session.program.run('train');
-    }
-    const metrics = await session.program.read(STORAGE.metrics);
-    expect(metrics[METRICS.steps]).toBe(2);
-    expect(metrics[METRICS.badStep]).toBe(0);
-    expect(Number.isFinite(metrics[METRICS.loss1])).toBe(true);
-    const hasBudget = experiment.budget.targetWeightKbytes > 0;
-    if (!hasBudget) expect(metrics[METRICS.loss2]).toBe(0);
-  } finally {
-    await engine.dispose();
+  const session = await openSession(engine, buildTrainingProgram(programOptions(experiment, shape, null)));
+  session.setTrainingImages(images);
+  session.setBatches(trainingEpoch(images.count, BATCH, createRandom(1), { shift: 4, mirror: true }));
+  const { initialLearningRate } = experiment.training;
+  session.program.write(STORAGE.control, [
+    initialLearningRate,
+    experiment.budget.lambda2,
+    experiment.budget.lambda3,
+    0,
+  ]);
+  for (let step = 0; step < 2; step++) {
+    session.program.write(STORAGE.position, [step]);
+    await session.program.run('train');
   }
+  const metrics = await session.program.read(STORAGE.metrics);
+  expect(metrics[METRICS.steps]).toBe(2);
+  expect(metrics[METRICS.badStep]).toBe(0);
+  expect(Number.isFinite(metrics[METRICS.loss1])).toBe(true);
+  const hasBudget = experiment.budget.targetWeightKbytes > 0;
+  if (!hasBudget) expect(metrics[METRICS.loss2]).toBe(0);
+  await session.program.dispose();
 }
 
 for (const [path, sections, steps] of [

@@ -46,7 +46,7 @@ const context: LoweringContext = {
   integers: () => new Int32Array(),
 };
 const calls: KernelCall[] = Object.values(families)
-  .flatMap((cases) => cases())
+  .flat()
   .flatMap(({ plan }) => Object.values(plan.phases).flat())
   .flatMap((node) => lower(node, context))
   .filter((call) => 'kernel' in call);

@@ -1,6 +1,7 @@
 /** Every kernel of a training program passes the checks of Dawn's null backend, which computes nothing. */
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Plan } from '../../graph/index.js';
 import { buildTrainingProgram } from '../../program/trainingProgram.js';
 import { experimentFromSettings } from '../../settings/index.js';
 import { programOptions } from '../../train/programOptions.js';
@@ -16,6 +17,9 @@ const extended = { ...quantized, nesterov: 'on', label_smoothing: '0.1', decay_e
 const integers = { ...quantized, a_quantize_linear: 'true', a_quantize_input: 'true' };
 const pow2 = { w_quantize: 'parametric_pow2_xmin_xmax', a_quantize: 'parametric_pow2_b_xmax_relu' };
 
+const plans = new Map<string, Plan>();
+
+/** Built once: drawing millions of start values takes its time. */
 function plan(
   model: string,
   imageSize: number,
@@ -30,7 +34,10 @@ function plan(
     trainImages,
     evaluationImages: batchSize,
   };
-  return buildTrainingProgram(programOptions(experiment, shape, null)).plan;
+  const key = JSON.stringify([experiment.settings, shape]);
+  const known = plans.get(key) ?? buildTrainingProgram(programOptions(experiment, shape, null)).plan;
+  plans.set(key, known);
+  return known;
 }
 
 describe('kernels pass the checks of the null backend', () => {
