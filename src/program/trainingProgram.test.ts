@@ -88,7 +88,7 @@ describe('extensions of the solver', () => {
       parameterNames(kind).map((p, i) => [`${name}/${kind}/${p}`, [variables.table[2 * row + i]!]] as const),
     );
     expect(start.filter(([name, value]) => still.get(name)![0] === value[0])).toHaveLength(start.length);
-    expect(start.filter(([name, value]) => moving.get(name)![0] !== value[0]).length).toBeGreaterThan(20);
+    expect(start.filter(([name, value]) => moving.get(name)![0] !== value[0])).toHaveLength(start.length);
     expect(still.get('conv1/quantized_conv/W')).toEqual(moving.get('conv1/quantized_conv/W'));
   });
 
@@ -142,7 +142,7 @@ describe('where quantizers without a file start', () => {
   });
 
   it('weights: at the step that suits their random values best, unless one is configured', () => {
-    const all = starts({});
+    const all = starts({ model: 'resnet20' });
     for (const { quantizer, table, values } of all) {
       expect(table).toEqual(bestStart(quantizer, values).parameters);
     }
@@ -155,10 +155,10 @@ describe('a step for each channel', () => {
   const exponents = (values: ReadonlyMap<string, readonly number[]>) =>
     [...values].filter(([name]) => name.endsWith('/exponents'));
   /** A file with the first convolution alone, in OIHW: channel o is 2^-(o mod 5) wide. */
-  const values = Float64Array.from({ length: 16 * 27 }, (_, i) => Math.sin(i + 1) / 2 ** (Math.floor(i / 27) % 5));
+  const values = Float64Array.from({ length: 8 * 27 }, (_, i) => Math.sin(i + 1) / 2 ** (Math.floor(i / 27) % 5));
   const file: StartingWeights = {
     source: 'file',
-    get: (name) => (name === 'conv1/quantized_conv/W' ? { shape: [16, 3, 3, 3], values } : undefined),
+    get: (name) => (name === 'conv1/quantized_conv/W' ? { shape: [8, 3, 3, 3], values } : undefined),
   };
   const starts = (settings: Readonly<Record<string, unknown>>, starting: StartingWeights | null = null) => {
     const { variables } = build(settings, starting);
@@ -189,7 +189,7 @@ describe('a step for each channel', () => {
       expect(values).toEqual([...bestExponents({ ...quantizer, bitwidth: 8 }, weights, values.length)]);
     }
     const [, ofFile] = exponents(starts(unknown, file))[0]!;
-    expect(ofFile).toEqual(Array.from({ length: 16 }, (_, channel) => 0 - (channel % 5)));
+    expect(ofFile).toEqual(Array.from({ length: 8 }, (_, channel) => 0 - (channel % 5)));
   });
 
   it('learns, does not decay, and has the quantizers’ learning rate', async () => {
@@ -197,7 +197,7 @@ describe('a step for each channel', () => {
     const begun = exponents(starts(perChannel)).map(([name, values]) => [name, values.map((k) => k + 0.125)] as const);
     const moved = exponents(await afterStep(perChannel));
     const hasMoved = ([, values]: (typeof moved)[number], i: number) => values.some((k, c) => k !== begun[i]![1][c]);
-    expect(moved.filter(hasMoved).length).toBeGreaterThan(10);
+    expect(moved.filter(hasMoved)).toHaveLength(begun.length);
     expect(exponents(await afterStep({ ...perChannel, weight_decay: 0.25 }))).toEqual(moved);
     const still = exponents(await afterStep({ ...perChannel, quantizer_learning_rate_factor: 0, weight_decay: 0.25 }));
     expect(still).toEqual(begun);
@@ -243,11 +243,12 @@ describe('a step for each channel', () => {
 });
 
 describe('rules for single layers', () => {
+  const resnet = { ...quantized, model: 'resnet20' };
   const rules = 'conv1*: w_quantize = none, a_quantize = none; fc/*: w_bitwidth = 8; res1/layer1: a_quantize = fp_relu';
 
   it('set the quantizers, and what has none counts 32 bits', () => {
-    const { variables } = build({ ...quantized, layers: rules });
-    const plain = build(quantized).variables;
+    const { variables } = build({ ...resnet, layers: rules });
+    const plain = build(resnet).variables;
     expect(variables.tensors.map(({ name }) => name)).toEqual(plain.tensors.map(({ name }) => name));
     expect(variables.tensors.filter(({ row }) => row === null).map(({ name }) => name)).toEqual([
       'conv1/quantized_conv/W',
@@ -267,7 +268,7 @@ describe('rules for single layers', () => {
   });
 
   it('are computed with', async () => {
-    const training = build({ ...quantized, layers: rules });
+    const training = build({ ...resnet, layers: rules });
     const program = await load(training);
     program.write(STORAGE.control, [0.5, 0, 0, 0]);
     await program.run('train');
