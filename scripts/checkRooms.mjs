@@ -121,7 +121,7 @@ function resolved(path, target) {
   return posix.join(posix.dirname(path), target).replace(/\.js$/, '.ts');
 }
 
-/** What a file imports or exports on. */
+/** The targets that a file imports or exports on. */
 function importsOf(text) {
   const statements = [...text.matchAll(/^(?:import|export)\s+(type\s)?([^;'"]*?)from\s+'([^']+)'/gm)];
   return [

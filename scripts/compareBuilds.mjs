@@ -1,5 +1,5 @@
 /**
- * Whether two builds of this program compute the same: trains a few small networks with both and compares results.csv and
+ * Compares two builds of this program: trains a few small networks with both and compares results.csv and
  * every tensor of the last parameters byte for byte. Exit code 1 where anything differs.
  *
  *   node scripts/compareBuilds.mjs OLD/dist NEW/dist                   bits, about two minutes

@@ -4,19 +4,33 @@ import { selectBrowserEngine } from './engine/browserEngine.js';
 import { openWith } from './library/network.js';
 import { trainWith } from './library/train.js';
 
-export { generateSynthetic } from './data/synthetic.js';
-export { DeviceLost, InputError } from './errors.js';
-export type { ImageShape, LabelledImages } from './library/imageArrays.js';
-export type { Network, OpenOptions } from './library/network.js';
-export type { TrainingData, TrainingOptions, TrainingResult, TrainingSettings } from './library/train.js';
-export type { Prediction } from './program/predictions.js';
-export * as quant from './quant/index.js';
-export type { EpochReport, StepReport, TrainingMetrics } from './train/recorder.js';
-export type { RunSummary } from './train/summary.js';
-export { TrainingFault } from './train/train.js';
+export * from './library/index.js';
 
-/** Trains a network on images in memory; see `train` of the Node entry. More threads than one need a Web Worker. */
+/**
+ * Trains a network on images in memory; see `train` of the Node entry. More threads than one need a Web Worker.
+ *
+ * @throws InputError for settings, images, weights or a checkpoint that do not fit
+ * @throws TrainingFault if the loss is no longer finite
+ * @example
+ * ```ts
+ * import { train } from 'mixed-precision-dnns/browser';
+ *
+ * const { parameters } = await train({ data, settings: { epochs: 20, device: 'gpu' } });
+ * ```
+ */
 export const train = trainWith(selectBrowserEngine);
 
-/** Opens a trained network from the bytes of a file of parameters. */
+/**
+ * Opens a trained network from the bytes of a file of parameters.
+ *
+ * @throws InputError if they are damaged, or do not say which network they belong to
+ * @example
+ * ```ts
+ * import { open } from 'mixed-precision-dnns/browser';
+ *
+ * const file = await fetch('params_best.safetensors');
+ * const network = await open(new Uint8Array(await file.arrayBuffer()));
+ * const [prediction] = await network.predict(image);
+ * ```
+ */
 export const open = openWith(selectBrowserEngine);

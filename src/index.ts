@@ -5,17 +5,8 @@ import { type Network, type OpenOptions, openWith } from './library/network.js';
 import { trainWith } from './library/train.js';
 import { readWeightFile } from './weights/safetensorsFile.js';
 
-export { generateSynthetic } from './data/synthetic.js';
-export { DeviceLost, InputError } from './errors.js';
-export type { ImageShape, LabelledImages } from './library/imageArrays.js';
-export type { Network, OpenOptions } from './library/network.js';
+export * from './library/index.js';
 export { sectionSettings } from './library/sectionSettings.js';
-export type { TrainingData, TrainingOptions, TrainingResult, TrainingSettings } from './library/train.js';
-export type { Prediction } from './program/predictions.js';
-export * as quant from './quant/index.js';
-export type { EpochReport, StepReport, TrainingMetrics } from './train/recorder.js';
-export type { RunSummary } from './train/summary.js';
-export { TrainingFault } from './train/train.js';
 
 /**
  * Trains a network on images in memory, as `mpdnn train` does: the same settings and seed give the same bytes.
@@ -23,7 +14,11 @@ export { TrainingFault } from './train/train.js';
  * @throws InputError for settings, images, weights or a checkpoint that do not fit
  * @throws TrainingFault if the loss is no longer finite
  * @example
+ * ```ts
+ * import { train } from 'mixed-precision-dnns';
+ *
  * const { parameters } = await train({ data, settings: { w_quantize: 'parametric_fp_d_xmax', epochs: 20 } });
+ * ```
  */
 export const train = trainWith(selectEngine);
 
@@ -32,8 +27,12 @@ export const train = trainWith(selectEngine);
  *
  * @throws InputError if it is missing, damaged, or does not say which network it belongs to
  * @example
+ * ```ts
+ * import { open } from 'mixed-precision-dnns';
+ *
  * const network = await open('experiments/QUICKSTART/params_best.safetensors');
  * const [prediction] = await network.predict(image);
+ * ```
  */
 export async function open(parameters: Uint8Array | string, options?: OpenOptions): Promise<Network> {
   if (typeof parameters !== 'string') return openWith(selectEngine)(parameters, options);

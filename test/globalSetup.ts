@@ -8,7 +8,7 @@ import { readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { temporaryFolder } from './temporaryFolder.js';
 
-/** What the kernels' builder writes, by the folder of the sources. */
+/** Files that the kernels' builder writes, by the folder of the sources. */
 const built = new Map([
   ['src/engine/cpu/kernels', ['src/engine/cpu/kernels-simd.wasm', 'src/engine/cpu/kernels-relaxed.wasm']],
   ['src/runtime/kernels', ['src/runtime/kernelBytes.ts']],

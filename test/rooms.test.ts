@@ -5,7 +5,7 @@ import { sources, violations } from '../scripts/checkRooms.mjs';
 
 const files = sources();
 
-/** What is said once `path` begins with `line`. */
+/** The faults once `path` begins with `line`. */
 const planted = (path: string, line: string) =>
   violations(new Map(files).set(path, `${line}\n${files.get(path) ?? ''}`));
 

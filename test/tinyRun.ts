@@ -16,7 +16,7 @@ import { parseSafetensorsFile } from '../src/weights/checkedSafetensors.js';
 export interface TinyRun {
   readonly experiment: Experiment;
   readonly session: Session;
-  /** What the host wrote to a storage, in order; `run` stands for a step, with no values. */
+  /** Values that the host wrote to a storage, in order; `run` stands for a step, with no values. */
   readonly written: readonly { readonly storage: string; readonly values: readonly number[] }[];
   readonly reports: readonly EpochReport[];
   readonly checkpoints: readonly CheckpointState[];

@@ -15,7 +15,7 @@ import type { Session } from '../program/session.js';
 import { percent } from './progress.js';
 import { textTable } from './textTable.js';
 
-export interface ProfileRow {
+interface ProfileRow {
   readonly operation: string;
   /** Shapes of the operand and the result that say most; empty in a row that sums an operation up. */
   readonly shapes: string;

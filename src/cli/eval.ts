@@ -48,7 +48,7 @@ interface EvalResult {
   readonly activations_peak_kb: number | null;
   readonly bits: Readonly<Record<string, number>>;
   readonly device: string;
-  /** Of the integer network, where it was asked for. */
+  /** Evaluation of the integer network, where it was asked for. */
   readonly deployed?: {
     readonly error: number;
     readonly loss: number;

@@ -31,7 +31,7 @@ export interface ExportOptions {
   readonly force: boolean;
 }
 
-/** What export.json holds. */
+/** The content of export.json. */
 export interface ExportSummary {
   readonly run: string;
   readonly version: string;

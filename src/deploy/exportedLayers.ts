@@ -1,4 +1,4 @@
-/** What an exported network takes, layer by layer: bytes, multiplications, bits, and what is proven of it. */
+/** The cost of an exported network, layer by layer: bytes, multiplications, bits, and what is proven of it. */
 
 import { streamBytes } from '../ship/bitStream.js';
 import type { IntegerLayer, IntegerNetwork } from '../ship/integerNetwork.js';
@@ -7,16 +7,16 @@ import { constantBytes, weightsOfLayer } from '../ship/packedFile.js';
 export interface ExportedLayer {
   readonly name: string;
   readonly op: IntegerLayer['op'];
-  /** Of the weights; null without any. */
+  /** Bits of the weights; null without any. */
   readonly weightBits: number | null;
-  /** Of the output in memory. */
+  /** Bits of the output in memory. */
   readonly activationBits: number | null;
   readonly weightBytes: number;
   /** Multipliers, biases, shifts and thresholds. */
   readonly constantBytes: number;
   /** Multiplications and additions for one image. */
   readonly macs: number;
-  /** Whether its integers equal the float64 reference at every reachable accumulator; null where nothing is rounded. */
+  /** True where its integers equal the float64 reference at every reachable accumulator; null where nothing is rounded. */
   readonly proven: boolean | null;
   /** Why not, or what the proof covers. */
   readonly reason: string;

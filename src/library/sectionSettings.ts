@@ -9,7 +9,13 @@ import { ofFiles, type TrainingSettings } from './train.js';
  * be trained as it is or with other values. Files that come with the package are found by name.
  *
  * @throws InputError if there is no such file or section, or if it has a fault
- * @example sectionSettings('train_resnet_quant_fp', 'PARAMETRIC_FP_WQ_DELTA_XMAX').w_quantize // 'parametric_fp_d_xmax'
+ * @example
+ * ```ts
+ * import { sectionSettings, train } from 'mixed-precision-dnns';
+ *
+ * const published = sectionSettings('train_resnet_quant_fp', 'PARAMETRIC_FP_WQ_DELTA_XMAX');
+ * await train({ data, settings: { ...published, epochs: 20 } });
+ * ```
  */
 export function sectionSettings(cfg: string, section: string): TrainingSettings {
   const { sources, settings }: Experiment = resolveExperiment(readConfigFile(cfg), section);

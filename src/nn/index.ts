@@ -1,4 +1,4 @@
-export type { Initializer, Network } from './layers.js';
+export type { Network } from './layers.js';
 export { borderShape, fromBorder, type Layout, toBorder } from './layouts.js';
 export { liveActivations } from './liveActivations.js';
 export { buildModel, type ModelOptions } from './models/models.js';
@@ -7,7 +7,6 @@ export type { QuantizerSettings } from './quantizerSettings.js';
 export { averageStorages, STORAGE } from './storages.js';
 export {
   exponentsName,
-  type NetworkTensor,
   type ParameterGroup,
   type StartingWeights,
   type Variable,

@@ -10,7 +10,7 @@ import type { Definition, Operation } from './definition.js';
 import { resultShapes } from './shapes.js';
 import { gradientLike } from './tensors.js';
 
-export interface Activated {
+interface Activated {
   readonly activation: Activation;
 }
 

@@ -5,7 +5,7 @@ import { nhwc, type StorageView, type Tensor } from '../graph/tensor.js';
 import type { Definition, Operation } from './definition.js';
 import { resultShapes } from './shapes.js';
 
-export interface BatchMoments {
+interface BatchMoments {
   /** Elements a channel. */
   readonly count: number;
   readonly epsilon: number;

@@ -11,9 +11,9 @@ import type { Graph } from '../graph/graph.js';
 import type { Tensor } from '../graph/tensor.js';
 import type { Activation } from './attributes.js';
 
-export type Patterns = Readonly<Record<string, string>>;
+type Patterns = Readonly<Record<string, string>>;
 
-export interface Signature {
+interface Signature {
   readonly operands: Patterns;
   readonly results: Patterns;
 }
@@ -46,7 +46,7 @@ export type Sizes<S extends Signature> = Readonly<
 >;
 
 /** A node as its definition sees it. */
-export type NodeOf<T extends Operation> = Pick<T, 'operands' | 'results' | 'attributes'> & { readonly op: string };
+type NodeOf<T extends Operation> = Pick<T, 'operands' | 'results' | 'attributes'> & { readonly op: string };
 
 type NameOf<P> = keyof P & string;
 

@@ -4,7 +4,7 @@ import { unpackAugmentation } from '../data/augmentation.js';
 import type { Definition, Operation } from './definition.js';
 
 /** Byte b of channel c becomes b·scale[c] + offset[c]. */
-export interface Normalization {
+interface Normalization {
   readonly scale: readonly number[];
   readonly offset: readonly number[];
 }

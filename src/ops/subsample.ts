@@ -6,7 +6,7 @@ import type { Definition, Operation } from './definition.js';
 import { resultShapes } from './shapes.js';
 import { gradientLike } from './tensors.js';
 
-export interface Subsampling {
+interface Subsampling {
   readonly stride: number;
   readonly extraChannels: number;
 }

@@ -1,4 +1,4 @@
 export { fuse } from './fusion.js';
-export { appendGradients, type GradientPlaces } from './gradients.js';
+export { appendGradients } from './gradients.js';
 export { makePlan } from './planning.js';
 export { prune } from './pruning.js';

@@ -11,7 +11,7 @@ import { quantizerValueName } from './learnedValues.js';
 import { quantizerReport } from './quantizerReport.js';
 import { evaluatedForward, type TrainingProgram } from './trainingProgram.js';
 
-export interface NodeDescription {
+interface NodeDescription {
   readonly op: string;
   /** Names of values and parameters by the names that the operation gives them; what is absent is left out. */
   readonly operands: Readonly<Record<string, string>>;

@@ -11,7 +11,7 @@ import type { QuantizerRecord, RunRecord } from './runRecord.js';
 import { LABEL_SIZE, PANEL_TITLE, SMALL_LABEL_SIZE } from './theme.js';
 
 /** With fewer epochs there is no history to see. */
-export const HISTORY_EPOCHS = 5;
+const HISTORY_EPOCHS = 5;
 
 const MANY_ROWS = 45;
 

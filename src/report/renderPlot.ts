@@ -12,7 +12,7 @@ import { FONT_FAMILY, fontFile, textWidth } from './fontMetrics.js';
 import { plotTheme } from './theme.js';
 
 /** Pixels of the PNG for one of the SVG: sharp in print and on dense screens. */
-export const PNG_SCALE = 2;
+const PNG_SCALE = 2;
 
 /** Draws `spec` in the house's theme and returns the SVG's text. */
 export async function renderSvg(spec: TopLevelSpec): Promise<string> {

@@ -9,7 +9,7 @@ import { FONT_FAMILY } from './fontMetrics.js';
 
 export const INK = '#222222';
 export const MUTED_INK = '#5f5f5f';
-export const GRID = '#e4e4e4';
+const GRID = '#e4e4e4';
 
 export const TRAINING_COLOR = '#0072B2';
 export const EVALUATION_COLOR = '#D55E00';

@@ -5,7 +5,7 @@ import { type Spread, spreadOf, spreadText } from './spread.js';
 import { studentQuantile } from './studentQuantile.js';
 import type { Claim } from './table.js';
 
-export type Verdict = 'holds' | 'contradicted' | 'undecided' | 'unknown';
+type Verdict = 'holds' | 'contradicted' | 'undecided' | 'unknown';
 
 export interface JudgedClaim {
   readonly verdict: Verdict;

@@ -30,7 +30,7 @@ export interface FinishedRunResult {
 }
 
 /** The bits of all tensors of a kind that are quantized, in the network's order; none where it is float. */
-export interface QuantizedBits {
+interface QuantizedBits {
   readonly weights: readonly number[];
   readonly activations: readonly number[];
 }

@@ -32,7 +32,7 @@ export interface PictureGroup {
 }
 
 /** How a table is run where the call does not say otherwise. */
-export interface TableDefaults {
+interface TableDefaults {
   readonly seeds: readonly number[];
   readonly settings: Overrides;
 }

@@ -15,7 +15,7 @@ export function didYouMean(given: string, known: readonly string[], folder?: str
 }
 
 /** The known name nearest to `given`, at most a third of its letters (two at least) away. */
-export function nearestName(given: string, known: readonly string[]): string | undefined {
+function nearestName(given: string, known: readonly string[]): string | undefined {
   let nearest: string | undefined;
   let nearestDistance = Math.max(2, Math.floor(given.length / 3)) + 1;
   for (const name of known) {

@@ -16,7 +16,7 @@ import { checkKeysTogether, complete, type Fail, type Settings } from './setting
 import { type ModelName, readSettings, type SettingKey, settingKeys } from './settings.js';
 
 /** Where a value was written, for messages: `configs/a.cfg:12: [NAME] key` or `--key`. */
-export interface SettingSource {
+interface SettingSource {
   readonly where: string;
   readonly origin: Origin;
 }

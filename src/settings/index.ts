@@ -7,10 +7,9 @@ export {
   type Overrides,
   resolveExperiment,
 } from './experiment.js';
-export { type LayerRule, type ResolvedLayer, resolveLayers } from './layerRules.js';
-export { type ExperimentRow, listExperiments } from './listExperiments.js';
-export { type QuantizerBounds, quantizerBounds } from './quantizerBounds.js';
+export { type ResolvedLayer, resolveLayers } from './layerRules.js';
+export { listExperiments } from './listExperiments.js';
+export { quantizerBounds } from './quantizerBounds.js';
 export type { QuantizerSettings } from './quantizerSettings.js';
-export type { Settings } from './settingRules.js';
-export { type ModelName, modelNames, settingKeys } from './settings.js';
+export { settingKeys } from './settings.js';
 export { settingsDifference } from './settingsDifference.js';

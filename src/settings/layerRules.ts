@@ -19,7 +19,7 @@ import { checkQuantizer, type Settings } from './settingRules.js';
 import { type ReadSettings, readSetting, type SettingFault, type SettingKey, settingKeys } from './settings.js';
 
 /** The keys that can be set for single tensors. */
-export type LayerKey = Extract<SettingKey, `${'w' | 'a'}_${string}`>;
+type LayerKey = Extract<SettingKey, `${'w' | 'a'}_${string}`>;
 
 export interface LayerRule {
   readonly pattern: string;

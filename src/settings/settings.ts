@@ -9,17 +9,9 @@ import { parseDataSpec } from '../data/dataSpec.js';
 import { activationTypes, quantizerKinds } from '../quant/index.js';
 import { didYouMean } from './didYouMean.js';
 
-export const cifarResnetDepths = [20, 32, 44, 56, 110] as const;
+const cifarResnetDepths = [20, 32, 44, 56, 110] as const;
 
-export const modelNames = [
-  'resnet20',
-  'resnet32',
-  'resnet44',
-  'resnet56',
-  'resnet110',
-  'resnet18',
-  'mobilenetv2',
-] as const;
+const modelNames = ['resnet20', 'resnet32', 'resnet44', 'resnet56', 'resnet110', 'resnet18', 'mobilenetv2'] as const;
 /** Models that are taken, but told to nobody: a network for tests. */
 const unlistedModels = ['tiny'] as const;
 export type ModelName = (typeof modelNames | typeof unlistedModels)[number];
@@ -78,7 +70,7 @@ const stepSize = setting(
 const bits = integer(1, 16);
 
 /** Text in, values out, both under the names of the .cfg keys. `null` in a value means `auto`, `all` or `none`. */
-export const settingsTable = {
+const settingsTable = {
   model: key('auto', optional(choice<ModelName>(modelNames, unlistedModels), 'auto')),
   num_layers: key(
     '20',

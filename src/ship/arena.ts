@@ -54,7 +54,7 @@ export function storedSource({ layers }: IntegerNetwork, tensor: IntegerTensor):
 }
 
 /** Bytes of a tensor in memory. */
-export function storedBytes({ shape, bits }: IntegerTensor): number {
+function storedBytes({ shape, bits }: IntegerTensor): number {
   return streamBytes(
     shape.reduce((product, size) => product * size, 1),
     bits,

@@ -39,7 +39,7 @@ export function unpackIntegers(bytes: Uint8Array, count: number, grid: Grid, bit
  * The code of an integer, unsigned, below 2^bits: of a uniform grid its two's complement, of unsigned powers 0 for 0 and
  * k + 1 for 2^k, of signed ones k with a sign bit in front.
  */
-export function codeOf(value: number, grid: Grid, bits: number): number {
+function codeOf(value: number, grid: Grid, bits: number): number {
   if (grid.type === 'uniform') return value & (2 ** bits - 1);
   const exponent = bitLength(Math.abs(value)) - 1;
   if (!grid.signed) return value === 0 ? 0 : exponent + 1;
@@ -47,7 +47,7 @@ export function codeOf(value: number, grid: Grid, bits: number): number {
 }
 
 /** The integer of a code. */
-export function integerOf(code: number, grid: Grid, bits: number): number {
+function integerOf(code: number, grid: Grid, bits: number): number {
   if (grid.type === 'uniform') return grid.lo < 0 && code >> (bits - 1) ? code - 2 ** bits : code;
   if (!grid.signed) return code === 0 ? 0 : 2 ** (code - 1);
   const magnitude = 2 ** (code & (2 ** (bits - 1) - 1));

@@ -51,11 +51,7 @@ export function predictionOf(logits: ArrayLike<number>): number {
 }
 
 /** Computes the tensor that a layer writes. */
-export function runLayer(
-  layer: Exclude<IntegerLayer, ClassifierLayer>,
-  image: Uint8Array,
-  tensors: Tensors,
-): Int32Array {
+function runLayer(layer: Exclude<IntegerLayer, ClassifierLayer>, image: Uint8Array, tensors: Tensors): Int32Array {
   switch (layer.op) {
     case 'input':
       return inputOf(layer, image);
@@ -90,7 +86,7 @@ function convolve(layer: ConvolutionLayer, tensors: Tensors): Int32Array {
 }
 
 /** Accumulators of all output elements, [H', W', O]. */
-export function accumulate(product: Product, x: Int32Array, outputShape: readonly number[]): Int32Array {
+function accumulate(product: Product, x: Int32Array, outputShape: readonly number[]): Int32Array {
   const { weights, depthwise, stride, padding } = product;
   const [height, width, inputs] = product.input.shape as [number, number, number];
   const [outHeight, outWidth, outputs] = outputShape as [number, number, number];

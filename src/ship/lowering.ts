@@ -71,7 +71,7 @@ type Value =
   | { readonly type: 'classified' };
 
 /** A layer whose integers are certified, with what its channels have to compute. */
-export interface CertifiedLayer {
+interface CertifiedLayer {
   readonly layer: ConvolutionLayer;
   readonly channels: readonly Channel[];
 }

@@ -47,7 +47,7 @@ export function heldOut<T extends Images>(
 }
 
 /** The sets to evaluate: the one that chooses first, then the test images if they are another. */
-export function evaluationSets({ validation, test }: TrainingImages): readonly [Images, ...Images[]] {
+function evaluationSets({ validation, test }: TrainingImages): readonly [Images, ...Images[]] {
   return validation ? [validation, test] : [test];
 }
 

@@ -97,7 +97,7 @@ function modelOptions({ network }: Experiment, { classes }: Pick<DataShape, 'cla
   return { model, classes, shortcutType, scaleLayer, widthMultiplier };
 }
 
-export function quantizerSettings(settings: ExperimentQuantizer): QuantizerSettings {
+function quantizerSettings(settings: ExperimentQuantizer): QuantizerSettings {
   return {
     kind: settings.kind,
     bitwidth: settings.bitwidth,
@@ -108,7 +108,7 @@ export function quantizerSettings(settings: ExperimentQuantizer): QuantizerSetti
   };
 }
 
-export function budgetOf({ budget }: Experiment): Budget {
+function budgetOf({ budget }: Experiment): Budget {
   return {
     weightKbytes: budget.targetWeightKbytes,
     activationKbytes: budget.targetActivationKbytes,

@@ -11,7 +11,7 @@ const folder = temporaryFolder();
 const cfg = writeTinyConfig(folder);
 const weights = join(folder, 'start', 'FLOAT', 'params_best.safetensors');
 const data = 'synthetic:160';
-/** What the experiments need beside the data. */
+/** The files that the experiments need beside the data. */
 const options: Readonly<Record<string, readonly string[]>> = {
   BUDGET: ['--weights', weights],
   GUARANTEED: ['--weights', weights],

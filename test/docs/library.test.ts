@@ -1,4 +1,7 @@
-/** The examples in docs/library.md: they compile under strict rules, and run one after another as the page says. */
+/**
+ * The examples in docs/library.md and of the docstrings of the published entries: they compile under strict rules; those
+ * of the page run, one after another.
+ */
 
 import { execFileSync, spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -7,9 +10,15 @@ import { transformWithEsbuild } from 'vite';
 import { describe, expect, it } from 'vitest';
 import { installPackage } from '../publishedPackage.js';
 import { temporaryFolder } from '../temporaryFolder.js';
-import { libraryExamples } from './libraryExamples.js';
+import { docstringExamples, libraryExamples } from './libraryExamples.js';
 
 const { node, browser } = libraryExamples();
+const docstrings = docstringExamples([
+  'src/index.ts',
+  'src/browser.ts',
+  'src/library/sectionSettings.ts',
+  'src/quant/kinds/index.ts',
+]);
 
 describe('the examples of the library', () => {
   it('are one a use', () => {
@@ -18,11 +27,17 @@ describe('the examples of the library', () => {
       expect(node).toContain(use);
     }
     expect([...browser.keys()]).toEqual(['worker.ts', 'page.ts']);
+    expect(docstrings.size).toBe(6);
   });
 
   it('compile', () => {
     const folder = temporaryFolder();
-    const files = [...browser, ['node.ts', node] as const].map(([name, code]) => {
+    const given = [
+      "declare const data: import('mixed-precision-dnns').TrainingData;",
+      'declare const image: Uint8Array;',
+    ].join('\n');
+    const described = [...docstrings].map(([name, code]) => [name, `${given}\n${code}`] as const);
+    const files = [...browser, ...described, ['node.ts', node] as const].map(([name, code]) => {
       writeFileSync(join(folder, name), code);
       return name;
     });

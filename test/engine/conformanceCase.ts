@@ -61,7 +61,7 @@ export interface CaseBuilder {
 
 /** Elements before and after each view. */
 export const guardLength = 4;
-/** What stands around results; a number that none of them contains by accident. */
+/** The filling around results; a number that none of them contains by accident. */
 export const guardValue = 77;
 
 export function caseBuilder(): CaseBuilder {

@@ -87,7 +87,7 @@ async function afterStep(engine: Engine, training: TrainingProgram): Promise<Rea
  * above 1e-4.
  */
 const zero = 1e-9;
-/** What rounding in float32 leaves of such sums of numbers around 1. */
+/** The error that rounding in float32 leaves in such sums of numbers around 1. */
 const rounding = 1e-5;
 
 function norm(values: readonly number[]): number {

@@ -15,7 +15,7 @@ const length = rows * channels;
 const shape = [rows, channels];
 /** Some in the middle between two integers, one below and one above the limits. */
 const exponents = [0.3, -1.7, 2.49, -9.5, 11];
-/** What their scales are. */
+/** Their scales. */
 const powers = [0, -2, 2, -8, 8];
 
 interface Operands {

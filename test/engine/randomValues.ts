@@ -53,7 +53,7 @@ export function activationName(activation: Activation | null): string {
     : activation.type;
 }
 
-/** Whether neither the activation nor a derivative of it jumps near z, such that rounding errors of z cannot matter. */
+/** Tells whether neither the activation nor a derivative of it jumps near z, such that rounding errors of z cannot matter. */
 export function isSmoothAt(activation: Activation | null, z: number): boolean {
   if (!activation) return true;
   const near = 1e-3;

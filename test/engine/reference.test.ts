@@ -24,7 +24,7 @@ interface Check {
   backward(graph: Graph, t: (name: string) => Tensor): void;
   /** Operands whose gradients are checked. */
   readonly operands: readonly string[];
-  /** Of what is not `float`. */
+  /** Type of tensors that are not `float`. */
   readonly dtypes?: Readonly<Record<string, DType>>;
   readonly values?: Values;
 }

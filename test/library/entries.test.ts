@@ -1,4 +1,4 @@
-/** What the published entries load: nothing of Node in a browser, and nothing large before it is needed. */
+/** Modules that the published entries load: nothing of Node in a browser, and nothing large before it is needed. */
 
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, relative, resolve } from 'node:path';

@@ -17,7 +17,7 @@ export interface ExampleRun {
   /** Budget penalty in the training loss at the start. */
   readonly penalty?: number;
   readonly select?: 'test' | 'validation';
-  /** What config.json and summary.json say instead. */
+  /** Entries of config.json and summary.json that differ. */
   readonly config?: Readonly<Record<string, unknown>>;
   readonly summary?: Readonly<Record<string, unknown>>;
   /** Without a summary, as a run that still goes on. */

@@ -25,7 +25,7 @@ void trace(int32_t layer, const uint8_t *tensor, uint32_t bytes)
 }
 `;
 
-/** What the program has to write: each stored tensor of each image. */
+/** The output that the program has to write: each stored tensor of each image. */
 function expectedTrace(network: IntegerNetwork, images: readonly Uint8Array[]): string[] {
   return images.flatMap((image) => {
     const lines: string[] = [];

@@ -5,7 +5,7 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-/** What the generated Makefile asks of compilers too. */
+/** Flags that the generated Makefile gives to compilers, too. */
 export const warnings = ['-std=c99', '-Wall', '-Wextra', '-Wconversion', '-pedantic', '-Werror'];
 
 /** A new folder with these files. */
@@ -41,7 +41,7 @@ export function symbolBytes(folder: string, object: string): ReadonlyMap<string,
   );
 }
 
-/** What an object file calls of others. */
+/** The functions of others that an object file calls. */
 export function undefinedSymbols(folder: string, object: string): string[] {
   const lines = execFileSync('nm', ['-u', object], { cwd: folder, encoding: 'utf8' }).trim().split('\n');
   return lines.map((line) => line.trim().split(/\s+/).at(-1)!).filter((name) => name !== '');

@@ -75,7 +75,7 @@ async function loadAll(spec: DataSpec, options: LoadOptions): Promise<Dataset<Im
 }
 
 /** More than this many bytes are not kept resident unless asked for: GPUs bind little more at once. */
-export const residentBytes = 2e9;
+const residentBytes = 2e9;
 
 async function loadFolder(
   listing: FolderListing,

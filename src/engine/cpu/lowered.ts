@@ -24,7 +24,7 @@ export interface KernelCall {
   readonly tables?: readonly ArgumentBlock[];
 }
 
-export interface HostCall {
+interface HostCall {
   readonly host: () => void;
 }
 

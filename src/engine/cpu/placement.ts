@@ -14,7 +14,7 @@ import { arenaLayout } from '../../passes/memory.js';
 import { argumentWords, type LoweredCall, type LoweringContext } from './lowered.js';
 import { lower } from './lowering/index.js';
 
-export const CONTROL_BYTES = 256;
+const CONTROL_BYTES = 256;
 export const RECORD_BYTES = 128;
 const ALIGNMENT = 64;
 const PAGE_BYTES = 65536;

@@ -10,7 +10,7 @@ import type { DType } from '../../graph/tensor.js';
 import type { Operand } from './kernel.js';
 
 /** Unsigned codes of 16 bits; the largest stands for NaN. */
-export interface FixedPoint {
+interface FixedPoint {
   readonly step: number;
 }
 

@@ -4,9 +4,7 @@ import { type GpuOptions, openGpuEngine } from './gpuEngine.js';
 import { availableGpu } from './nodeGpu.js';
 import { tuningFile } from './tuningFile.js';
 
-export { type AdapterSummary, listAdapters } from './adapters.js';
-export { isSoftware } from './device.js';
-export { availableGpu, mayHaveGpu } from './nodeGpu.js';
+export { listAdapters } from './adapters.js';
 
 export interface GpuEngineOptions extends Omit<GpuOptions, 'gpu' | 'tuningStore'> {
   /** Dawn's own by default. */

@@ -19,7 +19,7 @@ export interface BufferPlan {
   readonly within?: { readonly buffer: BufferPlan; readonly byteOffset: number };
 }
 
-export interface KernelBinding {
+interface KernelBinding {
   readonly buffer: BufferPlan;
   readonly writes: boolean;
 }

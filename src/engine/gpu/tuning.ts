@@ -19,7 +19,7 @@ import { narrowFormats } from './narrowing.js';
 import { placePlan, type TileChoice } from './placement.js';
 
 /** The best candidate by the name of a product. */
-export type Tuning = Readonly<Record<string, number>>;
+type Tuning = Readonly<Record<string, number>>;
 
 export interface TuningStore {
   /** Where that is, for messages. */

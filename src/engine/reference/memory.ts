@@ -10,7 +10,7 @@ import { arenaLayout } from '../../passes/memory.js';
 /** The array behind a tensor. Writing to it writes the tensor. */
 export type Memory = (tensor: Tensor) => ReferenceArray;
 
-export type ReferenceArray = Float64Array | Int32Array | Uint8Array;
+type ReferenceArray = Float64Array | Int32Array | Uint8Array;
 
 export interface PlacedPlan {
   readonly storages: ReadonlyMap<string, ReferenceArray>;

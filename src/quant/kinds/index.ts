@@ -52,7 +52,11 @@ export function kindNamed(name: QuantizerKind): Kind {
  * @param name small letters, digits and `_`, not ending in `_relu`
  * @throws {RangeError} if the name is taken or of another form
  * @example
- * addQuantizerKind('my_kind', { ...kindNamed('parametric_fp_d_b'), steps: 'any' });
+ * ```ts
+ * import { quant } from 'mixed-precision-dnns';
+ *
+ * quant.addQuantizerKind('my_kind', { ...quant.kindNamed('parametric_fp_d_b'), steps: 'any' });
+ * ```
  */
 export function addQuantizerKind(name: string, kind: Kind): void {
   if (!/^[a-z][a-z0-9_]*$/.test(name) || name.endsWith('_relu') || name === 'none') {

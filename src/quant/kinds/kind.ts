@@ -8,7 +8,7 @@
 import type { ParameterName, Quantizer, QuantizerCore } from '../quantizer.js';
 
 /** Two values: learned ones, effective ones or gradients. */
-export type Pair = [number, number];
+type Pair = [number, number];
 
 /** The part of a quantizer that decides its start. */
 export type StartDescription = Pick<Quantizer, 'kind' | 'signed' | 'bitwidth' | 'bounds' | 'accountingXmin'>;

@@ -123,12 +123,12 @@ export class ExactWriter extends NetworkWriter {
     return this.rounded(clipped, output);
   }
 
-  /** What is stored of a float32 tensor within a uniform grid's limits: its rounded numbers, ties to even. */
+  /** Stores a float32 tensor within a uniform grid's limits: its rounded numbers, ties to even. */
   protected rounded(x: string, output: IntegerTensor): string {
     return this.builder.node('QuantizeLinear', [x, this.scalar(1), this.builder.constant(byteType(output), [], [0])]);
   }
 
-  /** What is stored of whole numbers of a uniform grid, float64 or int64. */
+  /** Stores whole numbers of a uniform grid, float64 or int64. */
   protected whole(x: string, output: IntegerTensor): string {
     return this.builder.node('Cast', [x], { to: byteType(output) });
   }

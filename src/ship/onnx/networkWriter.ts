@@ -1,4 +1,4 @@
-/** What all ONNX forms of the integer network share: one layer after the other, tensors under their names, endpoints. */
+/** The part that all ONNX forms of the integer network share: one layer after the other, tensors under their names, endpoints. */
 
 import { InputError } from '../../errors.js';
 import {

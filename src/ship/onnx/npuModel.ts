@@ -232,7 +232,7 @@ function refuseWide(layer: string, { name, grid }: IntegerWeights): void {
   if (grid.hi > 127) throw new InputError(`${layer}: ${name} has more than the 8 bits of the profile npu; use exact`);
 }
 
-/** What the rests of an image's channels add to each sum; at the image's edge, where padding has none, that is too much. */
+/** The addition of the rests of an image's channels to each sum; at the image's edge, where padding has none, that is too much. */
 function restsOf({ weights }: Product, { rests }: Image): number[] {
   const outputs = weights.shape.at(-1)!;
   const sums = new Array<number>(outputs).fill(0);

@@ -102,7 +102,7 @@ class QonnxWriter extends ExactWriter {
   }
 }
 
-/** Whether float32 holds what the classifier reads, its sums and its logits. */
+/** Tells whether float32 holds what the classifier reads, its sums and its logits. */
 function isFloat({ input, sums, logits, bias, biasFactor, biasShift }: ClassifierLayer): boolean {
   const offsets = bias ? Array.from(bias.values, (value) => Math.abs(value) * biasFactor * 2 ** biasShift) : [];
   const largest = Math.max(-sums.lo, sums.hi, -logits.lo, logits.hi, ...offsets);

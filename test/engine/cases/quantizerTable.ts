@@ -186,7 +186,7 @@ function steadyParameters(quantizer: Quantizer, random: RandomValues): [number, 
   }
 }
 
-/** Whether bits and range stay as they are, or move a little only, when the values do. */
+/** Tells whether bits and range stay as they are, or move a little only, when the values do. */
 function isSteady(quantizer: Quantizer, p0: number, p1: number): boolean {
   const bits = inferredBits(quantizer, p0, p1);
   const range = effectiveRange(quantizer, p0, p1);

@@ -60,7 +60,7 @@ function compile(folder: string, { compiler, target }: Board): void {
   run(folder, compiler, ...warnings, '-O2', ...target, ...library, '-c', '-o', 'net.o', 'net.c');
 }
 
-/** What the test program writes on a board, and how many instructions that took. */
+/** The output of the test program on a board, and how many instructions it took. */
 function emulate(folder: string, { compiler, target, memory, emulator }: Board) {
   const { flash, flashBytes, ram, ramBytes } = memory;
   const symbols = Object.entries({ __flash: flash, __flash_size: flashBytes, __ram: ram, __ram_size: ramBytes });

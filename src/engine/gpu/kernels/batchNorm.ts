@@ -70,20 +70,30 @@ export const runningStatistics: Lowering<'runningStatistics'> = (node, placement
   return [finish('runningStatistics', linearDispatch(channels), body)];
 };
 
+/** Reads of everything that z follows from, for the forward pass and for the backward pass that computes z again. */
+function forwardOperands(
+  { operands: { x, statistics, gamma, beta, shortcut, ranges } }: Node<'batchNorm' | 'batchNormGradientReduce'>,
+  placement: Placement,
+) {
+  return {
+    x: tensorOperand(placement, x, 'read'),
+    statistics: tensorOperand(placement, statistics, 'read'),
+    gamma: tensorOperand(placement, gamma, 'read'),
+    beta: tensorOperand(placement, beta, 'read'),
+    shortcut: shortcut && tensorOperand(placement, shortcut, 'read'),
+    ranges: ranges && tensorOperand(placement, ranges, 'read'),
+  };
+}
+
 export const batchNorm: Lowering<'batchNorm'> = (node, placement) => {
-  const { x, statistics, gamma, beta, shortcut, ranges } = node.operands;
+  const { x, shortcut } = node.operands;
   const { y } = node.results;
   const channels = dimension(x, 3);
   const lanes = lanesFor(channels);
   const items = elementCount(x.shape) / lanes.width;
   const { operands, parameter, finish } = kernelSource(
     {
-      x: tensorOperand(placement, x, 'read'),
-      statistics: tensorOperand(placement, statistics, 'read'),
-      gamma: tensorOperand(placement, gamma, 'read'),
-      beta: tensorOperand(placement, beta, 'read'),
-      shortcut: shortcut && tensorOperand(placement, shortcut, 'read'),
-      ranges: ranges && tensorOperand(placement, ranges, 'read'),
+      ...forwardOperands(node, placement),
       y: tensorOperand(placement, y, 'write'),
     },
     wideIf(lanes, ['x', 'statistics', 'gamma', 'beta', 'shortcut', 'y']),
@@ -115,7 +125,7 @@ export function batchNormGradientReduce(
   placement: Placement,
   storesDz = true,
 ): KernelCall[] {
-  const { x, statistics, gamma, beta, shortcut, ranges, dy } = node.operands;
+  const { x, shortcut, dy } = node.operands;
   const { dz, dgamma, dbeta, sums } = node.results;
   const channels = dimension(x, 3);
   const lanes = lanesFor(channels);
@@ -129,12 +139,7 @@ export function batchNormGradientReduce(
   const endsStart = groups * 2 * channels;
   const { operands, parameter, finish } = kernelSource(
     {
-      x: tensorOperand(placement, x, 'read'),
-      statistics: tensorOperand(placement, statistics, 'read'),
-      gamma: tensorOperand(placement, gamma, 'read'),
-      beta: tensorOperand(placement, beta, 'read'),
-      shortcut: shortcut && tensorOperand(placement, shortcut, 'read'),
-      ranges: ranges && tensorOperand(placement, ranges, 'read'),
+      ...forwardOperands(node, placement),
       dy: tensorOperand(placement, dy, 'read'),
       dz: storesDz ? tensorOperand(placement, dz, 'write') : null,
       partials: bufferOperand(partials, 'write'),

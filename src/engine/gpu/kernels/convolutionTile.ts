@@ -76,7 +76,7 @@ export interface TileProduct {
   readonly epilogue?: (accumulator: (row: number, quad: number) => string) => string;
 }
 
-export function invocations({ m, n, rows, columns }: TileShape): number {
+function invocations({ m, n, rows, columns }: TileShape): number {
   return (m / rows) * (n / columns);
 }
 
@@ -118,7 +118,7 @@ function tilesOf({ m, n, shape }: Tiling): { down: number; across: number; folds
 }
 
 /** Depth of one part of the sum, a multiple of the slice. */
-export function splitDepth({ k, shape, splits }: Pick<TileProduct, 'k' | 'shape' | 'splits'>): number {
+function splitDepth({ k, shape, splits }: Pick<TileProduct, 'k' | 'shape' | 'splits'>): number {
   return Math.ceil(k / splits / shape.k) * shape.k;
 }
 

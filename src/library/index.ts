@@ -1,0 +1,12 @@
+/** The part of the library that Node and browsers share. */
+
+export { generateSynthetic } from '../data/synthetic.js';
+export { DeviceLost, InputError } from '../errors.js';
+export type { Prediction } from '../program/predictions.js';
+export * as quant from '../quant/index.js';
+export type { EpochReport, StepReport, TrainingMetrics } from '../train/recorder.js';
+export type { RunSummary } from '../train/summary.js';
+export { TrainingFault } from '../train/train.js';
+export type { ImageShape, LabelledImages } from './imageArrays.js';
+export type { Network, OpenOptions } from './network.js';
+export type { TrainingData, TrainingOptions, TrainingResult, TrainingSettings } from './train.js';
