@@ -46,7 +46,7 @@ const { values: options, positionals } = parseArgs({
 
 const { cfg, columns: columnList, steps: stepCount, follow, json, ...overrides } = options;
 const steps = Number(stepCount);
-/** What one step hands to the next, as far as a plan has it. */
+/** State that one step hands to the next, as far as a plan has it. */
 const handedOn = new Set([
   STORAGE.parameters,
   STORAGE.velocity,
@@ -138,7 +138,7 @@ async function perturb(program, size, stream) {
   );
 }
 
-/** Of the first images to evaluate; leaves the batch of the step that follows in its place. */
+/** Loss of the first images to evaluate; leaves the batch of the step that follows in its place. */
 async function evaluationLoss(program) {
   const position = await program.read(STORAGE.position);
   program.write(STORAGE.position, [0]);

@@ -10,15 +10,18 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
-const configs = join(dirname(fileURLToPath(import.meta.url)), '..', 'configs');
-const fp = join(configs, 'train_resnet_quant_fp.cfg');
-const pow2 = join(configs, 'train_resnet_quant_pow2.cfg');
+const fp = 'train_resnet_quant_fp.cfg';
+const pow2 = 'train_resnet_quant_pow2.cfg';
 
-/** Beside the published sections: what they do not train. Sections of a file of their own. */
+/**
+ * Beside the published sections: what they do not train. Sections of a file of their own, which says what new runs have
+ * otherwise in one build than in another.
+ */
 const ownSections = `[DEFAULT]
+mean = 0.5
+std = 0.5
 w_quantize = parametric_fp_d_xmax
 a_quantize = parametric_fp_d_xmax_relu
 initial_learning_rate = 0.03
@@ -44,7 +47,7 @@ width_multiplier = 0.25
 model = resnet18
 `;
 
-/** Section and file; null: `ownSections`. */
+/** Section and file among a build's own; null: `ownSections`. */
 const runs = [
   ['DEFAULT', fp],
   ['PARAMETRIC_FP_WAQ_DELTA_XMAX', fp],
@@ -91,7 +94,8 @@ function compareBits() {
   let differing = 0;
   for (const [name, cfg] of runs) {
     const [old, now] = builds.map((build, index) => {
-      mpdnn(build, ['train', name, '--cfg', cfg ?? own, ...small, '--out', `build${index}`]);
+      const file = cfg ? join(dirname(build), '..', '..', 'configs', cfg) : own;
+      mpdnn(build, ['train', name, '--cfg', file, ...small, '--out', `build${index}`]);
       const run = join(place, `build${index}`, name);
       return {
         rows: readFileSync(join(run, 'results.csv')),

@@ -15,7 +15,8 @@ export * from './library/index.js';
  * ```ts
  * import { train } from 'mixed-precision-dnns/browser';
  *
- * const { parameters } = await train({ data, settings: { epochs: 20, device: 'gpu' } });
+ * const { summary } = await train({ data, settings: { epochs: 20, device: 'gpu' } });
+ * console.log(summary?.best_val_err, summary?.device);
  * ```
  */
 export const train = trainWith(selectBrowserEngine);
@@ -31,6 +32,7 @@ export const train = trainWith(selectBrowserEngine);
  * const file = await fetch('params_best.safetensors');
  * const network = await open(new Uint8Array(await file.arrayBuffer()));
  * const [prediction] = await network.predict(image);
+ * console.log(prediction?.class, prediction?.probability);
  * ```
  */
 export const open = openWith(selectBrowserEngine);

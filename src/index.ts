@@ -17,7 +17,8 @@ export { sectionSettings } from './library/sectionSettings.js';
  * ```ts
  * import { train } from 'mixed-precision-dnns';
  *
- * const { parameters } = await train({ data, settings: { w_quantize: 'parametric_fp_d_xmax', epochs: 20 } });
+ * const { summary } = await train({ data, settings: { w_quantize: 'parametric_fp_d_xmax', epochs: 20 } });
+ * console.log(summary?.best_val_err, summary?.weights_kb);
  * ```
  */
 export const train = trainWith(selectEngine);
@@ -32,6 +33,7 @@ export const train = trainWith(selectEngine);
  *
  * const network = await open('experiments/QUICKSTART/params_best.safetensors');
  * const [prediction] = await network.predict(image);
+ * console.log(prediction?.class, prediction?.probability);
  * ```
  */
 export async function open(parameters: Uint8Array | string, options?: OpenOptions): Promise<Network> {

@@ -1,7 +1,9 @@
-/** Imports between the rooms of `src/` go the ways that the architecture allows, and others are noticed. */
+/** Imports between the rooms of `src/` go the ways that the architecture allows, and the documents name what is there. */
 
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { sources, violations } from '../scripts/checkRooms.mjs';
+import { rooms, sources, violations } from '../scripts/checkRooms.mjs';
 
 const files = sources();
 
@@ -32,4 +34,21 @@ describe('a violation', () => {
   ])('in %s is noticed: %s', (path, line, message) => {
     expect(planted(path, line)[0]).toMatch(message);
   });
+});
+
+it('the architecture has every room', () => {
+  const folders = Object.keys(rooms).filter((room) => existsSync(join('src', room)));
+  const page = readFileSync('docs/architecture.md', 'utf8');
+  const named = (room: string) => page.includes(`\`src/${room}/\``) || page.includes(`\`${room.split('/').at(-1)}/\``);
+  expect(folders.filter((room) => !named(room))).toEqual([]);
+});
+
+it('documents name source files that exist', () => {
+  const pages = readdirSync('docs').map((name) => join('docs', name));
+  const missing = [...pages, 'README.md', 'CONTRIBUTING.md'].flatMap((page) =>
+    [...readFileSync(page, 'utf8').matchAll(/`((?:[\w.]+\/)+\w+\.(?:ts|mjs))`/g)].flatMap(([, path]) =>
+      ['', 'src', 'src/engine'].some((root) => existsSync(join(root, path!))) ? [] : [`${page}: ${path}`],
+    ),
+  );
+  expect(missing).toEqual([]);
 });

@@ -137,7 +137,7 @@ export function startLine(variables: Variables, starting: LoadedWeights, classes
   return `starts from ${starting.source}: ${matched.length} tensors taken, ${fresh}, ${unused.length} unused${head}`;
 }
 
-/** What is to be said where as many classes have other names, or another order: the last layer means something else. */
+/** The remark where as many classes have other names, or another order: the last layer means something else. */
 function renamed(theirs: readonly string[] | undefined, ours: readonly string[]): string {
   const label = theirs?.findIndex((name, index) => name !== ours[index]) ?? -1;
   return label < 0

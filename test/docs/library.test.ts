@@ -18,6 +18,7 @@ const docstrings = docstringExamples([
   'src/browser.ts',
   'src/library/sectionSettings.ts',
   'src/quant/kinds/index.ts',
+  'src/runtime/index.ts',
 ]);
 
 describe('the examples of the library', () => {
@@ -27,14 +28,14 @@ describe('the examples of the library', () => {
       expect(node).toContain(use);
     }
     expect([...browser.keys()]).toEqual(['worker.ts', 'page.ts']);
-    expect(docstrings.size).toBe(6);
+    expect(docstrings.size).toBe(7);
   });
 
   it('compile', () => {
     const folder = temporaryFolder();
     const given = [
       "declare const data: import('mixed-precision-dnns').TrainingData;",
-      'declare const image: Uint8Array;',
+      'declare const image: Uint8Array, pixels: Uint8Array;',
     ].join('\n');
     const described = [...docstrings].map(([name, code]) => [name, `${given}\n${code}`] as const);
     const files = [...browser, ...described, ['node.ts', node] as const].map(([name, code]) => {

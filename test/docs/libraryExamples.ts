@@ -10,7 +10,7 @@ export function libraryExamples(): { readonly node: string; readonly browser: Re
   };
 }
 
-/** The code after `@example` in docstrings, each as a module that may use `data` and `image`, by a name. */
+/** The code after `@example` in docstrings, each as a module that may use `data`, `image` and `pixels`, by a name. */
 export function docstringExamples(sources: readonly string[]): ReadonlyMap<string, string> {
   return new Map(
     sources.flatMap((source) =>

@@ -97,7 +97,7 @@ function maximum(
   return c.build(`maximum of ${size}x${size}/${stride}+${padding} on [${shape}]`);
 }
 
-/** What is not a number wins wherever it stands in a window, or a network that has diverged would look healthy. */
+/** NaN wins wherever it stands in a window, or a network that has diverged would look healthy. */
 function maximumOfNaN(channels: number): ConformanceCase {
   const c = caseBuilder();
   const [nan, inf] = [Number.NaN, Number.POSITIVE_INFINITY];
