@@ -8,7 +8,7 @@ const files = ['src', 'scripts', 'test', 'bench', 'web'].flatMap((folder) =>
     .map((name) => join(folder, name)),
 );
 const faults = files.flatMap((file) =>
-  [...readFileSync(file, 'utf8').matchAll(/\/\*\*[\s*]*(?:Of|What|Whether)\b.*/g)].map(
+  [...readFileSync(file, 'utf8').matchAll(/\/\*\*[\s*]*(?:Of|What)\b.*/g)].map(
     ([text]) => `${file}: begin with what the thing is: ${text.replaceAll(/\s+/g, ' ')}`,
   ),
 );

@@ -9,7 +9,7 @@ import { openTrained } from '../deploy/trainedNetwork.js';
 import { InputError } from '../errors.js';
 import type { BitRange } from '../report/index.js';
 import { openRunFolder } from '../runs/index.js';
-import { commandWords, program } from '../settings/index.js';
+import { commandWords, programName } from '../settings/index.js';
 import type { RunSummary } from '../train/summary.js';
 import { duration, percent } from './progress.js';
 import { textTable } from './textTable.js';
@@ -48,7 +48,7 @@ export async function deployedLine(root: string, test: Images, { best_epoch }: R
 export async function outlook(root: string): Promise<string> {
   const start = startingRun(root);
   const gained = start === null ? [] : await gainedBeside(start, root);
-  const call = (words: readonly string[]) => `${program()} ${commandWords(words)}`;
+  const call = (words: readonly string[]) => `${programName()} ${commandWords(words)}`;
   const next = [
     ['predict', `${call(['predict', root])} IMAGE`],
     ...(isQuantized(root) ? [['export', call(['export', root])]] : []),

@@ -11,8 +11,8 @@ for (const signal of endingSignals) {
 }
 const { mpdnn, report } = await import('./mpdnn.js');
 const { callName } = await import('./callName.js');
-const { setProgram } = await import('../settings/commandLine.js');
-setProgram(callName({ argv: process.argv, env: process.env, cwd: process.cwd() }));
+const { setProgramName } = await import('../settings/commandLine.js');
+setProgramName(callName({ argv: process.argv, env: process.env, cwd: process.cwd() }));
 
 // A closed pipe (`mpdnn … | head`) is no fault, but a run that can no longer report has not come to its end.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));

@@ -8,7 +8,7 @@ import { commandOf } from '../reproduce/report.js';
 import { planReproduction, type Reproduction, reproduce } from '../reproduce/reproduce.js';
 import { tables } from '../reproduce/tables/index.js';
 import { openWorkbench } from '../runs/workbench.js';
-import { commandWords, program } from '../settings/index.js';
+import { commandWords, programName } from '../settings/index.js';
 import { INTERRUPTED } from './endingSignals.js';
 import { interruptible } from './interruptible.js';
 import { addSettingOptions, autotuneOption, tuningFile } from './options.js';
@@ -93,7 +93,7 @@ async function execute(
       const { complete, failed, paths } = await reproduce(reproduction, options);
       display.stop();
       if (!complete) {
-        process.stderr.write(`interrupted; go on with: ${program()} ${command}\n`);
+        process.stderr.write(`interrupted; go on with: ${programName()} ${command}\n`);
         process.exitCode = INTERRUPTED;
         return;
       }

@@ -13,7 +13,7 @@ import {
   type Experiment,
   type Overrides,
   optionWords,
-  program,
+  programName,
   type ResolvedLayer,
   resolveExperiment,
   trainCommandLine,
@@ -89,7 +89,7 @@ async function trainSection(
   how: TrainOptions,
 ): Promise<boolean> {
   if (name === undefined) {
-    throw new InputError(`train --cfg ${cfg}: which section? ${program()} experiments --cfg ${cfg} lists them`);
+    throw new InputError(`train --cfg ${cfg}: which section? ${programName()} experiments --cfg ${cfg} lists them`);
   }
   if (cfg === undefined) throw new InputError(`train ${name}: which file is it in? name it: --cfg FILE`);
   const file = readConfigFile(String(cfg));
@@ -116,7 +116,7 @@ async function trainRecommended(overrides: Overrides, how: TrainOptions): Promis
   }
   if (!asked.resume) for (const experiment of experiments) checkReplaceable(experiment, how.force);
   const options = optionWords(new Map([...asked.overrides, ['resume', 'true']]));
-  const resumeCall = `${program()} ${commandWords(['train', ...options])}`;
+  const resumeCall = `${programName()} ${commandWords(['train', ...options])}`;
   for (const experiment of experiments) {
     const root = runRoot(experiment);
     const isBegun = asked.resume && existsSync(root);

@@ -5,7 +5,7 @@
 
 import { z } from 'zod';
 import { elementCount } from '../graph/index.js';
-import { borderShape } from '../nn/index.js';
+import { storedShape } from '../nn/index.js';
 import type { TrainingProgram } from '../program/trainingProgram.js';
 import { bitsPerKbyte, floatBits, tableSizes } from '../quant/index.js';
 import { readGolden } from './goldenFile.js';
@@ -76,7 +76,7 @@ function checkParameters(tally: Tally, golden: Network, { variables }: TrainingP
   const sizes = variables.parameters.map((parameter) => ({ ...parameter, count: elementCount(parameter.shape) }));
   for (const { name, shape, count } of golden.parameters) {
     const parameter = sizes.find((known) => known.name === name);
-    tally.same(`shape of ${name}`, parameter && borderShape(parameter.shape, parameter.layout), shape);
+    tally.same(`shape of ${name}`, parameter && storedShape(parameter.shape, parameter.layout), shape);
     tally.same(`count of ${name}`, parameter?.count, count);
   }
   const total = sizes.reduce((sum, { count }) => sum + count, 0);

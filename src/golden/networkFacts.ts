@@ -1,14 +1,14 @@
 /** The parts of a built network, read off its evaluation phase: layers with weights, and activations, in order. */
 
 import { dimension, type Tensor } from '../graph/index.js';
-import { borderShape, STORAGE } from '../nn/index.js';
+import { STORAGE, storedShape } from '../nn/index.js';
 import type { TrainingProgram } from '../program/trainingProgram.js';
 
 export interface LayerFacts {
   readonly type: 'conv' | 'linear';
   /** Name of the weight. */
   readonly weight: string;
-  /** In the border layout. */
+  /** In the stored layout. */
   readonly weightShape: readonly number[];
   readonly outputShape: readonly number[];
   readonly inputChannels: number;
@@ -33,7 +33,7 @@ export function layerFacts({ plan, variables }: TrainingProgram): LayerFacts[] {
     const weight = variables.find(w.name);
     if (!weight) throw new Error(`${node.op}: its weight is quantized`);
     const outputShape = imageShape(output);
-    const weightShape = borderShape(weight.shape, weight.layout);
+    const weightShape = storedShape(weight.shape, weight.layout);
     const pixels = outputShape.slice(1).reduce((product, size) => product * size, 1);
     return [
       {

@@ -4,7 +4,7 @@
  */
 
 import type { Engine } from '../engine/engine.js';
-import { toBorder } from '../nn/index.js';
+import { toStored } from '../nn/index.js';
 import type { TrainingProgram } from '../program/trainingProgram.js';
 import { coreOf, effectiveRange, floatBits, type TableSizes, tableSizes } from '../quant/index.js';
 import { readGolden } from './goldenFile.js';
@@ -91,7 +91,7 @@ function checkStart(tally: Tally, golden: StepConfig, program: TrainingProgram):
   for (const { name, first4 } of params) {
     const variable = variables.find(name);
     if (!variable) continue;
-    const start = toBorder(variable.start, variable.shape, variable.layout);
+    const start = toStored(variable.start, variable.shape, variable.layout);
     checkNumbers(tally, `start of ${name}`, start, first4 ?? [], () => 0);
   }
   const { bits } = tableSizes(variables.quantizers, variables.table, variables.unquantized);

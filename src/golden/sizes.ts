@@ -4,7 +4,7 @@
  */
 
 import { z } from 'zod';
-import { borderShape } from '../nn/index.js';
+import { storedShape } from '../nn/index.js';
 import type { TrainingProgram } from '../program/trainingProgram.js';
 import { floatBits, parameterNames, type Quantizer, tableSizes } from '../quant/index.js';
 import { readGolden } from './goldenFile.js';
@@ -115,7 +115,7 @@ function checkLayerList(tally: Tally, golden: LayerList, program: TrainingProgra
   const strides = new Map(layerFacts(program).map(({ weight, stride }) => [weight, stride]));
   const weights = tensorsOf(program, 'weight').map(({ name, count }) => {
     const variable = variables.find(name);
-    const shape = variable ? borderShape(variable.shape, variable.layout) : [];
+    const shape = variable ? storedShape(variable.shape, variable.layout) : [];
     return { name, shape, count, stride: strides.get(name) ?? 1 };
   });
   const shapes = activationShapes(program);

@@ -2,7 +2,7 @@
 
 import type { Engine } from '../engine/engine.js';
 import { elementCount } from '../graph/index.js';
-import { STORAGE, toBorder, type Variable } from '../nn/index.js';
+import { STORAGE, toStored, type Variable } from '../nn/index.js';
 import { CONTROL, CONTROL_LENGTH, PENALTIES, type Solver } from '../ops/attributes.js';
 import { buildTrainingProgram, type TrainingProgram } from '../program/trainingProgram.js';
 import { parameterNames, type TableSizes, tableSizes } from '../quant/index.js';
@@ -19,7 +19,7 @@ export interface StepRun {
   evaluate(): Promise<ArrayLike<number>>;
   /** Logits of the last step or evaluation. */
   logits(): Promise<ArrayLike<number>>;
-  /** All learned tensors, or their gradients (of the whole loss, before weight decay), in the border layout. */
+  /** All learned tensors, or their gradients (of the whole loss, before weight decay), in the stored layout. */
   tensors(which: 'values' | 'gradients'): Promise<NamedTensors>;
   /** Learned values of quantizers, or their gradients after decay and limiting. */
   quantizers(which: 'values' | 'limited'): Promise<NamedTensors>;
@@ -57,7 +57,7 @@ export async function startRun(engine: Engine, golden: StepConfig, solver: Solve
     const all = await loaded.read(storage);
     return list.map(({ name, shape, layout, view }): [string, ArrayLike<number>] => {
       const inside = Float64Array.from(all.subarray(view.offset, view.offset + elementCount(shape)));
-      return [name, toBorder(inside, shape, layout)];
+      return [name, toStored(inside, shape, layout)];
     });
   };
   const readQuantizers = async (storage: string) => {

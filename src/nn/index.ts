@@ -1,5 +1,5 @@
 export type { Network } from './layers.js';
-export { borderShape, fromBorder, type Layout, toBorder } from './layouts.js';
+export { fromStored, type Layout, storedShape, toStored } from './layouts.js';
 export { liveActivations } from './liveActivations.js';
 export { buildModel, type ModelOptions } from './models/models.js';
 export { quantizableTensors, unquantized } from './quantizableTensors.js';

@@ -1,4 +1,4 @@
-/** Start values of weights. Shapes are the inside ones: (…, inputs, outputs). */
+/** Start values of weights. Shapes are the engines': (…, inputs, outputs). */
 
 import type { Random } from '../data/random.js';
 import { elementCount } from '../graph/index.js';

@@ -26,7 +26,7 @@ import {
   startWithStep,
 } from '../quant/index.js';
 import { ones, zeros } from './initializers.js';
-import { borderShape, type Layout } from './layouts.js';
+import { type Layout, storedShape } from './layouts.js';
 import type { QuantizerSettings } from './quantizerSettings.js';
 import { exponentsName, type Variables } from './variables.js';
 
@@ -49,7 +49,7 @@ export interface Network {
   onActivation?(name: string, output: Tensor): void;
 }
 
-/** Start values of a weight of the given inside shape. */
+/** Start values of a weight of the given shape in the engines' layout. */
 export type Initializer = (shape: readonly number[]) => Float64Array;
 
 export interface BatchNormNames {
@@ -200,7 +200,7 @@ function hasOtherOutputs(
   const theirs = variables.given(weight)?.shape;
   if (!theirs) return false;
   const given = elementCount(theirs) / inputs!;
-  return given !== outputs && borderShape([inputs!, given], layout).join() === theirs.join();
+  return given !== outputs && storedShape([inputs!, given], layout).join() === theirs.join();
 }
 
 /** A parameter and its quantizer, whose start follows `startsFrom`, by default the parameter itself. */

@@ -1,54 +1,54 @@
 /**
- * Layouts at the borders (weight files, golden files, exports) and inside: convolutions are OIHW outside and HWIO
- * inside, depthwise ones C1HW and HWC; torchvision's matrices are (out, in) outside and (in, out) inside; all else is the same on both sides.
+ * The stored layout (weight files, golden files, exports) and the engines': convolutions are stored as OIHW and computed
+ * as HWIO, depthwise ones as C1HW and HWC, torchvision's matrices as (out, in) and (in, out); all else is the same.
  */
 
 import type { Shape } from '../graph/index.js';
 
 export type Layout = 'convolution' | 'depthwise' | 'transposed' | 'plain';
 
-/** For each border axis, the inside axis it comes from; null for one of size 1 that is only there outside. */
-const BORDER_AXES: Readonly<Record<Layout, readonly (number | null)[] | null>> = {
+/** For each stored axis, the axis of engines it comes from; null for one of size 1 that is only stored. */
+const STORED_AXES: Readonly<Record<Layout, readonly (number | null)[] | null>> = {
   convolution: [3, 2, 0, 1],
   depthwise: [2, null, 0, 1],
   transposed: [1, 0],
   plain: null,
 };
 
-/** The shape outside of a tensor whose shape inside is given. */
-export function borderShape(shape: Shape, layout: Layout): number[] {
-  return BORDER_AXES[layout]?.map((axis) => (axis === null ? 1 : shape[axis]!)) ?? [...shape];
+/** The stored shape of a tensor with this shape on engines. */
+export function storedShape(shape: Shape, layout: Layout): number[] {
+  return STORED_AXES[layout]?.map((axis) => (axis === null ? 1 : shape[axis]!)) ?? [...shape];
 }
 
-/** Values in the inside layout from those outside; `shape` is the inside shape. */
-export function fromBorder(values: ArrayLike<number>, shape: Shape, layout: Layout): Float64Array {
+/** Values in the engines' layout from stored ones; `shape` is that on engines. */
+export function fromStored(values: ArrayLike<number>, shape: Shape, layout: Layout): Float64Array {
   const result = new Float64Array(values.length);
-  forEachPair(shape, layout, (inside, outside) => {
-    result[inside] = values[outside]!;
+  forEachPair(shape, layout, (own, stored) => {
+    result[own] = values[stored]!;
   });
   return result;
 }
 
-/** Values in the border layout from those inside; `shape` is the inside shape. The array type is kept. */
-export function toBorder<T extends Float32Array | Float64Array>(values: T, shape: Shape, layout: Layout): T {
+/** Values in the stored layout from an engine's; `shape` is that on engines. The array type is kept. */
+export function toStored<T extends Float32Array | Float64Array>(values: T, shape: Shape, layout: Layout): T {
   const result = values.slice() as T;
-  forEachPair(shape, layout, (inside, outside) => {
-    result[outside] = values[inside]!;
+  forEachPair(shape, layout, (own, stored) => {
+    result[stored] = values[own]!;
   });
   return result;
 }
 
-function forEachPair(shape: Shape, layout: Layout, visit: (inside: number, outside: number) => void): void {
-  const insideStrides = shape.map((_, axis) => shape.slice(axis + 1).reduce((product, size) => product * size, 1));
-  const axes = BORDER_AXES[layout] ?? shape.map((_, axis) => axis);
-  const strides = axes.map((axis) => (axis === null ? 0 : insideStrides[axis]!));
-  const sizes = borderShape(shape, layout);
+function forEachPair(shape: Shape, layout: Layout, visit: (own: number, stored: number) => void): void {
+  const ownStrides = shape.map((_, axis) => shape.slice(axis + 1).reduce((product, size) => product * size, 1));
+  const axes = STORED_AXES[layout] ?? shape.map((_, axis) => axis);
+  const strides = axes.map((axis) => (axis === null ? 0 : ownStrides[axis]!));
+  const sizes = storedShape(shape, layout);
   const index = axes.map(() => 0);
   const count = shape.reduce((product, size) => product * size, 1);
-  for (let outside = 0; outside < count; outside++) {
-    let inside = 0;
-    for (let k = 0; k < sizes.length; k++) inside += index[k]! * strides[k]!;
-    visit(inside, outside);
+  for (let stored = 0; stored < count; stored++) {
+    let own = 0;
+    for (let k = 0; k < sizes.length; k++) own += index[k]! * strides[k]!;
+    visit(own, stored);
     for (let k = sizes.length - 1; k >= 0; k--) {
       index[k]!++;
       if (index[k]! < sizes[k]!) break;

@@ -10,7 +10,7 @@ import type { Random } from '../data/random.js';
 import { InputError } from '../errors.js';
 import { elementCount, type Graph, type Shape, type Storage, type StorageView, type Tensor } from '../graph/index.js';
 import type { ActivationSource, Quantizer, TensorSet, Unquantized } from '../quant/index.js';
-import { borderShape, fromBorder, type Layout } from './layouts.js';
+import { fromStored, type Layout, storedShape } from './layouts.js';
 import { STORAGE } from './storages.js';
 
 /** Sizes an engine may want to load vectors in; every parameter begins at a multiple of this many elements. */
@@ -30,11 +30,11 @@ export interface Variable {
   readonly group: ParameterGroup;
   /** Settled when all variables are declared. */
   view: StorageView;
-  /** Start values in the inside layout. */
+  /** Start values in the engines' layout. */
   readonly start: Float64Array;
 }
 
-/** Named values in the border layout to start from: another run's parameters. */
+/** Named values in the stored layout to start from: another run's parameters. */
 export interface StartingWeights {
   /** Its name in error messages: the file. */
   readonly source: string;
@@ -105,7 +105,7 @@ export class Variables {
   }
 
   /**
-   * A learnable tensor; `start` gives its values in the inside layout and is called once.
+   * A learnable tensor; `start` gives its values in the engines' layout and is called once.
    *
    * @throws {InputError} where the name is known with another shape, layout or group.
    */
@@ -246,14 +246,14 @@ export class Variables {
   #given(name: string, shape: Shape, layout: Layout): Float64Array | null {
     const given = this.given(name);
     if (!given) return null;
-    const wanted = borderShape(shape, layout);
+    const wanted = storedShape(shape, layout);
     const squeeze = (sizes: Shape) => sizes.filter((size) => size !== 1).join('×');
     if (squeeze(given.shape) !== squeeze(wanted)) {
       throw new InputError(
         `${this.starting?.source}: ${name} has shape [${given.shape}], this network wants [${wanted}]`,
       );
     }
-    return fromBorder(given.values, shape, layout);
+    return fromStored(given.values, shape, layout);
   }
 }
 

@@ -8,12 +8,12 @@ import { InputError } from '../errors.js';
 import { elementCount, type Shape } from '../graph/index.js';
 import {
   averageStorages,
-  borderShape,
-  fromBorder,
+  fromStored,
   type Layout,
   STORAGE,
   type StartingWeights,
-  toBorder,
+  storedShape,
+  toStored,
 } from '../nn/index.js';
 import { METRICS_LENGTH } from '../ops/attributes.js';
 import { type ParameterName, parameterNames, type Quantizer } from '../quant/index.js';
@@ -100,7 +100,7 @@ export function optimizerPlaces(program: TrainingProgram): Place[] {
   return [...places, metrics, ...(inPlan.has(STORAGE.bitCaps) ? [caps] : [])];
 }
 
-/** The values at some places in the border layout, as float64 from the reference engine and as float32 from others. */
+/** The values at some places in the stored layout, as float64 from the reference engine and as float32 from others. */
 export async function readPlaces(program: Program, places: readonly Place[]): Promise<NamedTensor[]> {
   const storages = new Map<string, StorageArray>();
   for (const { storage } of places) {
@@ -112,7 +112,7 @@ export async function readPlaces(program: Program, places: readonly Place[]): Pr
       throw new Error(`storage ${storage} does not hold floats`);
     }
     const own = values.subarray(offset, offset + elementCount(shape));
-    return { name, shape: borderShape(shape, layout), data: toBorder(own, shape, layout) };
+    return { name, shape: storedShape(shape, layout), data: toStored(own, shape, layout) };
   });
 }
 
@@ -126,7 +126,7 @@ export function checkPlaces(places: readonly Place[], weights: StartingWeights, 
   for (const { name, shape, layout } of places) {
     const given = weights.get(name);
     if (!given) throw fault(`has no ${name}`);
-    const wanted = borderShape(shape, layout);
+    const wanted = storedShape(shape, layout);
     if (squeezed(given.shape) !== squeezed(wanted)) {
       throw fault(`${name} has shape [${given.shape}] instead of [${wanted}]`);
     }
@@ -148,7 +148,7 @@ export function writePlaces(
     if (places.some(({ storage }) => storage === name)) storages.set(name, new Float64Array(length));
   }
   for (const { name, storage, offset, shape, layout } of places) {
-    storages.get(storage)!.set(fromBorder(weights.get(name)!.values, shape, layout), offset);
+    storages.get(storage)!.set(fromStored(weights.get(name)!.values, shape, layout), offset);
   }
   for (const [name, values] of storages) program.write(name, values);
 }

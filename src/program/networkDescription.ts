@@ -5,7 +5,7 @@
  */
 
 import { operandsOf, resultsOf, type Shape, type Tensor } from '../graph/index.js';
-import { borderShape, type Layout, STORAGE, type Variables } from '../nn/index.js';
+import { type Layout, STORAGE, storedShape, type Variables } from '../nn/index.js';
 import { coreOf, effectiveRange, parameterNames, type Quantizer, type QuantizerCore } from '../quant/index.js';
 import { quantizerValueName } from './learnedValues.js';
 import { quantizerReport } from './quantizerReport.js';
@@ -70,7 +70,7 @@ export function describeNetwork(training: TrainingProgram): NetworkDescription {
     parameters: Object.fromEntries(
       tensors.filter(isLearned).map((tensor) => {
         const { name, shape, layout } = variables.find(tensor.name)!;
-        return [name, { shape: borderShape(shape, layout), layout: layouts[layout] }];
+        return [name, { shape: storedShape(shape, layout), layout: layouts[layout] }];
       }),
     ),
   };

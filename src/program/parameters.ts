@@ -21,7 +21,7 @@ import {
 } from './learnedValues.js';
 import type { TrainingProgram } from './trainingProgram.js';
 
-/** Everything a network has learned, as evaluation uses it, with published names, in the border layout. */
+/** Everything a network has learned, as evaluation uses it, with published names, in the stored layout. */
 export async function parameterTensors(training: TrainingProgram, program: Program): Promise<NamedTensor[]> {
   return tensorsAt(evaluatedPlaces(training), training, program);
 }

@@ -1,6 +1,6 @@
 /** Sections of settings as the text of a .cfg file, with remarks for those who edit it. */
 
-import { documentedProgram } from '../settings/index.js';
+import { documentedName } from '../settings/index.js';
 
 /** By key, in the order of the file. */
 export type Lines = Map<string, { readonly value: string; readonly remark?: string }>;
@@ -11,7 +11,7 @@ export function configText(summary: string, sections: ReadonlyMap<string, Lines>
   const head = [
     `# ${summary}.`,
     '#',
-    ...names.map((name) => `#     ${documentedProgram} train ${name} --cfg FILE`),
+    ...names.map((name) => `#     ${documentedName} train ${name} --cfg FILE`),
     '#',
     '# A remark has a line of its own. docs/experiments.md explains every key, also those that do not stand here.',
   ];

@@ -4,7 +4,7 @@
  */
 
 import type { Block, Document } from '../report/document.js';
-import { documentedProgram, hasBudget, trainCommandLine } from '../settings/index.js';
+import { documentedName, hasBudget, trainCommandLine } from '../settings/index.js';
 import { type JudgedClaim, judge } from './claims.js';
 import { bitwidthPictures, curvePictures, gradientPictures } from './pictures.js';
 import type { PlannedRun } from './plan.js';
@@ -45,9 +45,9 @@ export function reportOf({ table, rows, plan, quick, command }: ReportOptions): 
       timeTable(finished),
       { type: 'heading', text: 'How to make this report again' },
       { type: 'text', text: versionText(finished) },
-      { type: 'commands', lines: [`${documentedProgram} ${command}`] },
+      { type: 'commands', lines: [`${documentedName} ${command}`] },
       { type: 'text', text: 'It runs these, in this order; each can be run alone:' },
-      { type: 'commands', lines: plan.map((run) => commandOf(run, documentedProgram)) },
+      { type: 'commands', lines: plan.map((run) => commandOf(run, documentedName)) },
     ],
   };
 }

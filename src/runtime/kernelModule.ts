@@ -2,7 +2,7 @@
 
 import { relaxedKernels, simdKernels } from './kernelBytes.js';
 
-/** What a convolution reads and how it sums, as the kernels number it. */
+/** The numbers that a convolution reads and how it sums them, as the kernels number it. */
 export const convolutionForms = { words: 0, bytes: 1, bytesInWords: 2 } as const;
 type ConvolutionForm = (typeof convolutionForms)[keyof typeof convolutionForms];
 

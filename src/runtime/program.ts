@@ -185,7 +185,7 @@ function blockedWeights({ weights }: Product, blocks: number, steps: number, ele
   return values;
 }
 
-/** Whether 16 bits hold each of the two sums that an output of bytes has: of the first and of the last two of four inputs. */
+/** Tells whether 16 bits hold each of the two sums that an output of bytes has: of the first and of the last two of four inputs. */
 function fitsWords({ input, weights }: Product): boolean {
   const [, columns, inputs, outputs] = weights.shape as [number, number, number, number];
   const length = columns * inputs;

@@ -1,18 +1,18 @@
 /** Calls of the program, for messages that tell what to run. */
 
 /** The program as documents call it, and messages where nothing else is known. */
-export const documentedProgram = 'npx mpdnn';
+export const documentedName = 'npx mpdnn';
 
-let calledProgram = documentedProgram;
+let calledName = documentedName;
 
 /** Has messages call the program as it was called, which is what works on this machine. */
-export function setProgram(words: string): void {
-  calledProgram = words;
+export function setProgramName(words: string): void {
+  calledName = words;
 }
 
 /** The program as a shell finds it here, such as `npx mpdnn`. */
-export function program(): string {
-  return calledProgram;
+export function programName(): string {
+  return calledName;
 }
 
 /** The call that would train an experiment. `options`: by key of the .cfg, as `Experiment.overrides` has them. */
@@ -20,7 +20,7 @@ export function trainCommandLine(
   experiment: string,
   configPath: string,
   options: Iterable<readonly [key: string, value: string]>,
-  by = calledProgram,
+  by = calledName,
 ): string {
   return `${by} ${commandWords(['train', experiment, '--cfg', configPath, ...optionWords(options)])}`;
 }

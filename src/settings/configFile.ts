@@ -7,7 +7,7 @@
  * little without a line number, so the reader is our own. Format: https://docs.python.org/3/library/configparser.html
  */
 import { InputError } from '../errors.js';
-import { program } from './commandLine.js';
+import { programName } from './commandLine.js';
 import { didYouMean } from './didYouMean.js';
 
 /** A key's value and where it stands. `section` is 'DEFAULT' for an inherited key; `line` counts from 1. */
@@ -98,7 +98,7 @@ export function sectionEntries(file: ConfigFile, name: string): Map<string, Conf
   if (!own) {
     const known = [...file.sections.keys(), defaultSection];
     throw new InputError(
-      `${file.path}: no section [${name}]${didYouMean(name, known)}; ${program()} experiments --cfg ${file.path} lists all`,
+      `${file.path}: no section [${name}]${didYouMean(name, known)}; ${programName()} experiments --cfg ${file.path} lists all`,
     );
   }
   return interpolated(file.path, new Map([...file.defaults, ...own]));

@@ -1,5 +1,12 @@
 export { guaranteesBudget, hasBudget, obeysBudget } from './budget.js';
-export { commandWords, documentedProgram, optionWords, program, setProgram, trainCommandLine } from './commandLine.js';
+export {
+  commandWords,
+  documentedName,
+  optionWords,
+  programName,
+  setProgramName,
+  trainCommandLine,
+} from './commandLine.js';
 export { type ConfigEntry, type ConfigFile, parseConfig } from './configFile.js';
 export {
   type Experiment,

@@ -1,5 +1,5 @@
 /**
- * Whether a network that was read from a file can run: every tensor is written before it is read, shapes fit each other,
+ * The check that a network that was read from a file can run: every tensor is written before it is read, shapes fit each other,
  * numbers fit their grids and sums their 32 bits. What passes neither crashes a runtime nor makes it read or write outside
  * of its tensors.
  */

@@ -29,7 +29,7 @@ it(
 
 type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 
-/** What stands in the place of a number, a text or anything else. */
+/** Replacements of a number, a text or anything else. */
 const strange: readonly Json[] = [
   0,
   1,

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { createReferenceEngine } from '../../src/engine/reference/index.js';
 import { elementCount } from '../../src/graph/index.js';
-import { borderShape, STORAGE, toBorder } from '../../src/nn/index.js';
+import { STORAGE, storedShape, toStored } from '../../src/nn/index.js';
 import { openSession } from '../../src/program/session.js';
 import { buildTrainingProgram, type TrainingProgram } from '../../src/program/trainingProgram.js';
 import { experimentFromSettings } from '../../src/settings/index.js';
@@ -48,7 +48,7 @@ function program({ model, width, classes, batch, side, gradients }: Step): Train
   const shapes = new Map(
     buildTrainingProgram(batches).variables.parameters.map(({ name, shape, layout }) => [
       name,
-      borderShape(shape, layout),
+      storedShape(shape, layout),
     ]),
   );
   const names = Object.keys(gradients);
@@ -75,7 +75,7 @@ it.each(steps)('$model', async (step) => {
   });
   const gradients = Float64Array.from(await loaded.read(STORAGE.gradients));
   for (const { name, shape, layout, view } of training.variables.parameters) {
-    const own = toBorder(gradients.slice(view.offset, view.offset + elementCount(shape)), shape, layout);
+    const own = toStored(gradients.slice(view.offset, view.offset + elementCount(shape)), shape, layout);
     const norm = Math.sqrt(own.reduce((sum, value) => sum + value * value, 0));
     const product = own.reduce((sum, value, i) => sum + value * Math.cos(i), 0);
     const [rightNorm, rightProduct] = step.gradients[name]!;
