@@ -134,7 +134,7 @@ async function trainRecommended(overrides: Overrides, how: TrainOptions): Promis
 interface RunOptions extends TrainOptions {
   /** The call that goes on with the run. */
   readonly resumeCall: string;
-  /** Whether nothing else follows it. */
+  /** True where nothing else follows it. */
   readonly isLast: boolean;
 }
 

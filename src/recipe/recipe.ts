@@ -25,14 +25,14 @@ import { modelOfWeights } from './startingModel.js';
 import { type Survey, survey } from './survey.js';
 
 export interface Recipe {
-  /** Of the section of learned bits, and of its run folder. */
+  /** Name of the section of learned bits, and of its run folder. */
   readonly name: string;
   /** The .cfg file, with remarks. */
   readonly text: string;
   readonly file: ConfigFile;
   /** To be trained in this order. */
   readonly experiments: readonly [float: Experiment, learned: Experiment];
-  /** What was chosen, in words. */
+  /** The choices, in words. */
   readonly notes: readonly string[];
 }
 
@@ -45,7 +45,7 @@ const source = 'recommended settings';
 
 const quantization = { w_quantize: 'parametric_fp_d_xmax', a_quantize: 'parametric_fp_d_xmax_relu' } as const;
 
-/** What a call asks for beside the recommendation. Throws an `InputError` for values that are none, or do not fit. */
+/** The wishes of a call beside the recommendation. Throws an `InputError` for values that are none, or do not fit. */
 export function askedFor(options: Overrides): Experiment {
   const context = { ...quantization, select: 'validation', budget: 'guaranteed' };
   return experimentFromSettings('asked', source, context, options);
@@ -241,7 +241,7 @@ function batchSize(images: number): number {
   return Math.min(images, 2 ** Math.floor(Math.log2(wanted)));
 }
 
-/** Of the float network and of that of learned bits: as given together, or about a million images each. */
+/** Epochs of the float network and of that of learned bits: as given together, or about a million images each. */
 function epochsOf(given: number | null, images: number, fromFile: boolean): readonly [number, number] {
   if (given === 1)
     throw new InputError('--epochs = 1: must be at least 2, which a float network and one of learned bits share');

@@ -1,4 +1,4 @@
-/** What the images of a data set tell of themselves before any training: enough to choose settings by. */
+/** Facts of the images of a data set before any training: enough to choose settings by. */
 
 import { listImageFolder, loadDataset, sampledSizes } from '../data/files/index.js';
 import type { OnProgress } from '../data/index.js';
@@ -11,9 +11,9 @@ export interface Survey {
   readonly testImages: number;
   /** Shorter side in pixels; of files that differ, the median of a sample. */
   readonly side: number;
-  /** Whether the images are squares of one size, as far as the sample tells. */
+  /** True where the images are squares of one size, as far as the sample tells. */
   readonly areEqualSquares: boolean;
-  /** Whether they are files, which can be scaled. */
+  /** True where they are files, which can be scaled. */
   readonly areFiles: boolean;
 }
 

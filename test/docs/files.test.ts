@@ -36,6 +36,10 @@ const networks: [string, Overrides][] = [
   ['fixed uniform', { w_quantize: 'fp', a_quantize: 'fp_relu', ema_decay: 0.9 }],
   ['fixed powers of two', { w_quantize: 'pow2', a_quantize: 'pow2_relu' }],
   ['float MobileNetV2', { model: 'mobilenetv2', width_multiplier: 0.25 }],
+  [
+    'MobileNetV2 with signed activations',
+    { model: 'mobilenetv2', width_multiplier: 0.25, ...uniform, a_quantize_linear: true, a_quantize_input: true },
+  ],
   ['ResNet-18', { model: 'resnet18', width_multiplier: 0.25, ...uniform }],
 ];
 
