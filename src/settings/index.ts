@@ -18,5 +18,5 @@ export { type ResolvedLayer, resolveLayers } from './layerRules.js';
 export { listExperiments } from './listExperiments.js';
 export { quantizerBounds } from './quantizerBounds.js';
 export type { QuantizerSettings } from './quantizerSettings.js';
-export { settingKeys } from './settings.js';
+export { type ModelName, modelNames, settingKeys } from './settings.js';
 export { settingsDifference } from './settingsDifference.js';

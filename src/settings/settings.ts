@@ -11,7 +11,15 @@ import { didYouMean } from './didYouMean.js';
 
 const cifarResnetDepths = [20, 32, 44, 56, 110] as const;
 
-const modelNames = ['resnet20', 'resnet32', 'resnet44', 'resnet56', 'resnet110', 'resnet18', 'mobilenetv2'] as const;
+export const modelNames = [
+  'resnet20',
+  'resnet32',
+  'resnet44',
+  'resnet56',
+  'resnet110',
+  'resnet18',
+  'mobilenetv2',
+] as const;
 /** Models that are taken, but told to nobody: a network for tests. */
 const unlistedModels = ['tiny'] as const;
 export type ModelName = (typeof modelNames | typeof unlistedModels)[number];
