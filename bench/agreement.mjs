@@ -26,7 +26,8 @@ import { selectEngine } from '../dist/engine/selectEngine.js';
 import { STORAGE } from '../dist/nn/index.js';
 import { loadExperimentData } from '../dist/runs/experimentData.js';
 import { runExperiment } from '../dist/runs/runExperiment.js';
-import { readConfigFile, resolveExperiment } from '../dist/settings/index.js';
+import { resolveExperiment } from '../dist/settings/index.js';
+import { readConfigFile } from '../dist/settings/readConfigFile.js';
 
 const { values: options, positionals } = parseArgs({
   allowPositionals: true,

@@ -10,7 +10,8 @@ import { writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { createCpuEngine } from '../dist/engine/cpu/index.js';
-import { Graph, makePlan } from '../dist/graph/index.js';
+import { Graph, operandsOf } from '../dist/graph/graph.js';
+import { makePlan } from '../dist/passes/index.js';
 
 const RUN_MS = 300;
 const MIN_RUNS = 4;
@@ -75,11 +76,11 @@ async function gflopPerSecond(engine, operation, [images, size, depth, channels,
   const results = isDepthwise ? depth : channels;
   const w = tensor('w', [kernel, kernel, ...(isDepthwise ? [depth] : [depth, channels])]);
   const y = tensor('y', [images, resultSize, resultSize, results]);
-  if (operation === '') graph.append(op, [x, w], [y, tensor('moments', [2, results])], attributes);
-  if (operation === 'InputGradient') graph.append(op, [y, w, null], [x], attributes);
-  if (operation === 'WeightGradient') graph.append(op, [x, y], [w], attributes);
+  if (operation === '') graph.append(op, { x, w }, { y, moments: tensor('moments', [2, results]) }, attributes);
+  if (operation === 'InputGradient') graph.append(op, { dy: y, w, addend: null }, { dx: x }, attributes);
+  if (operation === 'WeightGradient') graph.append(op, { x, dy: y }, { dw: w }, attributes);
   const program = await engine.load(makePlan({ step: graph }));
-  for (const { view } of graph.nodes[0].inputs.filter(Boolean)) {
+  for (const { view } of operandsOf(graph.nodes[0])) {
     const { name, length } = view.storage;
     program.write(
       name,

@@ -9,7 +9,8 @@ import { openDevice } from '../dist/engine/gpu/device.js';
 import { findMatrixUnits } from '../dist/engine/gpu/matrixUnits.js';
 import { availableGpu } from '../dist/engine/gpu/nodeGpu.js';
 import { tune } from '../dist/engine/gpu/tuning.js';
-import { Graph, makePlan } from '../dist/graph/index.js';
+import { Graph } from '../dist/graph/graph.js';
+import { makePlan } from '../dist/passes/index.js';
 
 /** height = width, input channels, output channels, kernel, stride, how often */
 const networks = {
@@ -57,9 +58,10 @@ for (const [size, inputs, outputs, kernel, stride, count] of network) {
   const y = tensor('y', [batch, out, out, outputs]);
   const window = { stride, padding: (kernel - 1) / 2 };
   const before = graph.nodes.length;
-  graph.append('conv2d', [x, w], [y, tensor('moments', [2, outputs])], window);
-  if (inputs > 3) graph.append('conv2dInputGradient', [y, w, null], [tensor('dx', x.shape)], window);
-  graph.append('conv2dWeightGradient', [x, y], [tensor('dw', w.shape)], window);
+  graph.append('conv2d', { x, w }, { y, moments: tensor('moments', [2, outputs]) }, window);
+  if (inputs > 3)
+    graph.append('conv2dInputGradient', { dy: y, w, addend: null }, { dx: tensor('dx', x.shape) }, window);
+  graph.append('conv2dWeightGradient', { x, dy: y }, { dw: tensor('dw', w.shape) }, window);
   counts.push(...Array(graph.nodes.length - before).fill(count));
 }
 const sums = new Map();

@@ -1,7 +1,7 @@
 /** Imports between the rooms of `src/` go the ways that the architecture allows, and the documents name what is there. */
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { rooms, sources, violations } from '../scripts/checkRooms.mjs';
 
@@ -50,5 +50,23 @@ it('documents name source files that exist', () => {
       ['', 'src', 'src/engine'].some((root) => existsSync(join(root, path!))) ? [] : [`${page}: ${path}`],
     ),
   );
+  expect(missing).toEqual([]);
+});
+
+it('benchmarks import what the rooms export', async () => {
+  const missing: string[] = [];
+  const imported = readdirSync('bench').flatMap((file) =>
+    /\.m?js$/.test(file)
+      ? [
+          ...readFileSync(join('bench', file), 'utf8').matchAll(/^import \{([^}]+)\} from '\.\.\/dist\/(.+)\.js'/gm),
+        ].map(([, names, path]) => ({ file, names: names!.split(','), path: path! }))
+      : [],
+  );
+  for (const { file, names, path } of imported) {
+    const room = (await import(resolve('src', `${path}.ts`))) as object;
+    const lacking = names.map((name) => name.trim().split(' ')[0]!).filter((name) => name && !(name in room));
+    missing.push(...lacking.map((name) => `${file}: ${name} of ${path}`));
+  }
+  expect(imported.length).toBeGreaterThan(10);
   expect(missing).toEqual([]);
 });
