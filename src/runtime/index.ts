@@ -9,7 +9,7 @@
  *
  * const network = await load(await (await fetch('net.safetensors')).arrayBuffer());
  * const [best] = network.classify(pixels); // bytes, height × width × channels
- * console.log(best.name, best.probability);
+ * console.log(best?.name, best?.probability);
  * ```
  */
 
