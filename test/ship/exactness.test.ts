@@ -59,7 +59,9 @@ async function referenceValues(training: TrainingProgram, images: Uint8Array, si
   const names = new Map<string, Storage>();
   const nodes = training.plan.phases.evaluate!;
   for (const node of nodes) {
-    if (node.op !== 'batchNorm' || node.attributes.activation?.type !== 'quantize') continue;
+    if (node.op !== 'batchNorm' && node.op !== 'activation') continue;
+    if (node.attributes.activation?.type !== 'quantize') continue;
+    if (training.variables.quantizers[node.attributes.activation.row]!.role !== 'activation') continue;
     const { y } = node.results;
     const name = tensorOf(training.variables.quantizers[node.attributes.activation.row]!.name);
     const storage: Storage = { name: `activation ${name}`, dtype: 'float', length: elementCount(y.shape) };
