@@ -2,7 +2,15 @@
 
 import { join } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { type ExportFormat, type ExportSummary, exportFormats, exportRun } from '../deploy/exportRun.js';
+import { mismatchLine } from '../deploy/exportDocument.js';
+import {
+  type ExportFormat,
+  type ExportSummary,
+  exportFormats,
+  exportRun,
+  type OnnxProfile,
+  onnxProfiles,
+} from '../deploy/exportRun.js';
 import { openTrained } from '../deploy/trainedNetwork.js';
 import { userPath } from '../disk/userPath.js';
 import { lockFolder } from '../runs/lock.js';
@@ -10,6 +18,7 @@ import { textTable } from './textTable.js';
 
 interface Options {
   readonly to: ReadonlySet<ExportFormat>;
+  readonly profile: OnnxProfile;
   readonly packed?: boolean;
   readonly out?: string;
   readonly force?: boolean;
@@ -24,27 +33,30 @@ export function exportCommand(): Command {
     .addOption(
       new Option('--to <formats>', `which of ${exportFormats.join(', ')}`)
         .argParser(formatSet)
-        .default(new Set(exportFormats), exportFormats.join(',')),
+        .default(new Set<ExportFormat>(['packed', 'onnx', 'c']), 'packed,onnx,c'),
+    )
+    .addOption(
+      new Option('--profile <name>', 'of net.onnx: exact, or npu, which accelerators fuse and which is not exact')
+        .choices(onnxProfiles)
+        .default('exact'),
     )
     .option('--packed', 'ONNX weights of 2 and 4 bits as int2 and int4 (operator set 25 and 21)')
     .option('--out <dir>', 'the folder that is made; RUN/export by default', userPath)
     .option('--force', 'replace an existing folder')
     .option('--last', 'the last parameters instead of the best')
     .option('--json', 'one JSON object on stdout: what export.json holds')
-    .action(async (root: string, { to, packed = false, out, force = false, last = false, json }: Options) => {
+    .action(async (root: string, { to, profile, packed = false, out, force = false, last = false, json }: Options) => {
       const folder = out ?? join(root, 'export');
       const trained = await openTrained(root, last);
       const lock = await lockFolder(folder, { does: 'exports', onLine: (line) => process.stderr.write(`${line}\n`) });
-      const options = { formats: to, packed, out: folder, force };
+      const options = { formats: to, profile, packed, out: folder, force };
       const summary = await exportRun(trained, options).finally(() => lock.release());
       process.stdout.write(json ? `${JSON.stringify(summary)}\n` : `${describe(summary, folder)}\n`);
     });
 }
 
-function describe(
-  { layers, bytes, budget_kb, weights_kb, macs, checks, files }: ExportSummary,
-  folder: string,
-): string {
+function describe(summary: ExportSummary, folder: string): string {
+  const { layers, bytes, budget_kb, weights_kb, macs, checks, files, npu_mismatches: mismatches } = summary;
   const table = [
     ['layer', 'weights', 'bits', 'constants', 'output bits', 'MACs', ''],
     ...layers.map(({ name, weightBytes, weightBits, constantBytes, activationBits, macs: own, reason }) =>
@@ -61,6 +73,7 @@ function describe(
       ([engine, { activations, logits, images }]) =>
         `${engine}: ${activations} activations and ${logits} logits differ over ${images} images`,
     ),
+    ...(mismatches ? [mismatchLine(mismatches)] : []),
     `${folder}: ${files.join(', ')}`,
   ].join('\n');
 }

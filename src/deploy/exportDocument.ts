@@ -1,6 +1,7 @@
 /** export.md: what was exported, for people. */
 
 import type { ExportSummary } from './exportRun.js';
+import type { NpuMismatches } from './npuMismatches.js';
 
 /** The table of layers, sizes beside the budget, and what was checked, as Markdown. */
 export function exportDocument(summary: ExportSummary): string {
@@ -33,8 +34,17 @@ export function exportDocument(summary: ExportSummary): string {
     ...Object.entries(checks).map(
       ([engine, { activations, logits, images }]) => `| ${engine} | ${activations} | ${logits} | ${images} |`,
     ),
+    ...(summary.npu_mismatches ? ['', mismatchLine(summary.npu_mismatches)] : []),
     '',
   ].join('\n');
+}
+
+/** How far a model for accelerators is from the integer network; such a model is not exact. */
+export function mismatchLine({ images, activations, logits, predictions }: NpuMismatches): string {
+  return (
+    `net.onnx is of the profile npu, which is not exact: over ${images} images ${activations.different} of ` +
+    `${activations.all} activations, ${logits.different} of ${logits.all} logits and ${predictions} predictions differ`
+  );
 }
 
 function ofBudget(kbytes: number | null): string {

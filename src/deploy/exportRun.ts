@@ -12,19 +12,28 @@ import { planArena } from '../ship/arena.js';
 import { cFiles } from '../ship/c/files.js';
 import { runIntegers } from '../ship/interpreter.js';
 import { exactModel } from '../ship/onnx/exactModel.js';
+import { npuModel } from '../ship/onnx/npuModel.js';
+import { qonnxModel } from '../ship/onnx/qonnxModel.js';
 import { packNetwork, unpackNetwork } from '../ship/packedFile.js';
 import { networkFault } from '../ship/verification.js';
 import { type CheckResult, checkImages, checkOnnx, checkRuntime } from './checks.js';
 import { exportDocument } from './exportDocument.js';
 import { type ExportedLayer, exportedLayers } from './exportedLayers.js';
+import { type NpuMismatches, npuMismatches } from './npuMismatches.js';
 import type { TrainedNetwork } from './trainedNetwork.js';
 
-export const exportFormats = ['packed', 'onnx', 'c'] as const;
+export const exportFormats = ['packed', 'onnx', 'c', 'qonnx'] as const;
 export type ExportFormat = (typeof exportFormats)[number];
+
+/** `exact`: the same integers everywhere; `npu`: what accelerators fuse, which is not exact. */
+export const onnxProfiles = ['exact', 'npu'] as const;
+export type OnnxProfile = (typeof onnxProfiles)[number];
 
 export interface ExportOptions {
   readonly formats: ReadonlySet<ExportFormat>;
-  /** ONNX weights of up to 2 and 4 bits as int2 and int4. */
+  /** Of net.onnx. */
+  readonly profile: OnnxProfile;
+  /** ONNX weights of up to 2 and 4 bits as int2 and int4, in the exact profile. */
   readonly packed: boolean;
   /** The folder that is made. */
   readonly out: string;
@@ -50,6 +59,8 @@ export interface ExportSummary {
   readonly budget_kb: { readonly weights: number | null; readonly activations: number | null };
   readonly weights_kb: number;
   readonly checks: Readonly<Record<string, CheckResult>>;
+  /** How far net.onnx is from the integer network on check images, where it is of the profile `npu`. */
+  readonly npu_mismatches: NpuMismatches | null;
   /** Logits, in whole units, of check images 1, 2 and 3. */
   readonly test_logits: readonly (readonly number[])[];
   readonly files: readonly string[];
@@ -78,10 +89,12 @@ export async function exportRun(trained: TrainedNetwork, options: ExportOptions)
   const checks: Record<string, CheckResult> = await checkRuntime(network, packed, images);
   if (options.formats.has('packed')) files.set('net.safetensors', packed);
   if (options.formats.has('onnx')) {
-    const model = exactModel(network, { packed: options.packed, metadata: onnxMetadata(trained, images) });
-    Object.assign(checks, await checkOnnx(network, model, images));
+    const model = onnxModel(trained, options, images);
+    if (options.profile === 'exact') Object.assign(checks, await checkOnnx(network, model, images));
     files.set('net.onnx', model);
   }
+  if (options.formats.has('qonnx'))
+    files.set('net.qonnx.onnx', qonnxModel(network, { metadata: onnxMetadata(trained, images) }));
   if (options.formats.has('c')) {
     for (const [file, text] of cFiles(network, { name, images: images.slice(0, 3) })) files.set(`c/${file}`, text);
   }
@@ -92,6 +105,7 @@ export async function exportRun(trained: TrainedNetwork, options: ExportOptions)
       `${engine}: ${activations} activations and ${logits} logits differ from the integer network; nothing is written`,
     );
   }
+  const isNpu = options.formats.has('onnx') && options.profile === 'npu';
   const layers = exportedLayers(network);
   const sum = (of: (layer: ExportedLayer) => number) => layers.reduce((total, layer) => total + of(layer), 0);
   const { targetWeightKbytes, targetActivationKbytes } = experiment.budget;
@@ -109,6 +123,7 @@ export async function exportRun(trained: TrainedNetwork, options: ExportOptions)
     budget_kb: { weights: positive(targetWeightKbytes), activations: positive(targetActivationKbytes) },
     weights_kb: trained.weightsKbytes,
     checks,
+    npu_mismatches: isNpu ? await npuMismatches(network, images) : null,
     test_logits: images.slice(0, 3).map((image) => [...runIntegers(network, image)]),
     files: [...files.keys(), 'export.json', 'export.md'],
   };
@@ -132,6 +147,19 @@ function writeFolder(out: string, files: ReadonlyMap<string, string | Uint8Array
   } catch (error) {
     rmSync(aside, { recursive: true, force: true });
     throw error;
+  }
+}
+
+function onnxModel(trained: TrainedNetwork, options: ExportOptions, images: readonly Uint8Array[]): Uint8Array {
+  const { network } = trained.lowered;
+  const metadata = onnxMetadata(trained, images);
+  switch (options.profile) {
+    case 'exact':
+      return exactModel(network, { packed: options.packed, metadata });
+    case 'npu':
+      return npuModel(network, { metadata });
+    default:
+      return options.profile satisfies never;
   }
 }
 

@@ -69,6 +69,14 @@ describe('an export', () => {
     expect(again.stdout).toContain(`in integers, as a device computes: test error ${(100 * error).toFixed(2)} %`);
   });
 
+  it('for accelerators says by how much it differs; QONNX stands beside it', async () => {
+    const call = ['export', 'experiments/GUARANTEED', '--out', 'npu', '--to', 'onnx,qonnx', '--profile', 'npu'];
+    const { stdout } = await succeeds(call, folder);
+    expect(stdout).toMatch(/net\.onnx is of the profile npu, which is not exact: over 8 images \d+ of \d+ activations/);
+    expect(existsSync(join(folder, 'npu/net.qonnx.onnx'))).toBe(true);
+    expect(Object.keys(JSON.parse(String(read('npu/export.json'))).checks).join()).not.toContain('onnxruntime');
+  });
+
   it('compiles, and its own test passes', () => {
     const c = join(folder, 'experiments/GUARANTEED/export/c');
     expect(execFileSync('make', ['-s', '-C', c, 'test'], { encoding: 'utf8' })).toContain('0 logits differ');
