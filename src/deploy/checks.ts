@@ -33,51 +33,63 @@ export function checkImages({ layers: [input] }: IntegerNetwork, count: number):
   return Array.from({ length: count }, (_, index) => checkImage(index + 1, length));
 }
 
+/** What the interpreter makes of an image: what every other form has to give. */
+export interface Expected {
+  readonly image: Uint8Array;
+  /** Stored tensors, by name. */
+  readonly activations: ReadonlyMap<string, Int32Array>;
+  readonly logits: readonly number[];
+}
+
+export function expectedResults(network: IntegerNetwork, images: readonly Uint8Array[]): Expected[] {
+  return images.map((image) => {
+    const activations = new Map<string, Int32Array>();
+    const logits = [...runIntegers(network, image, ({ name }, values) => activations.set(name, values))];
+    return { image, activations, logits };
+  });
+}
+
 /** The packed file, opened by the runtime that ships, with each kind of kernels in turn. */
 export async function checkRuntime(
-  network: IntegerNetwork,
   packed: Uint8Array,
-  images: readonly Uint8Array[],
+  expected: readonly Expected[],
 ): Promise<Record<string, CheckResult>> {
   const results: Record<string, CheckResult> = {};
   const fastest = await load(packed);
   for (const kernels of new Set([fastest.kernels, 'simd', 'plain'] as const)) {
     const deployed = await load(packed, { kernels });
     let [activations, logits] = [0, 0];
-    for (const image of images) {
-      const wanted = new Map<string, Int32Array>();
-      const own = runIntegers(network, image, ({ name }, values) => wanted.set(name, values));
+    for (const { image, activations: wanted, logits: own } of expected) {
       const got = deployed.trace(image, ({ name }, values) => {
         activations += differences(values, wanted.get(name)!);
       });
       logits += differences(got, own);
     }
-    results[`runtime, ${kernels}`] = { activations, logits, images: images.length };
+    results[`runtime, ${kernels}`] = { activations, logits, images: expected.length };
   }
   return results;
 }
 
 /** An ONNX model in onnxruntime at three optimisation levels; null where onnxruntime-node is not installed. */
 export async function checkOnnx(
-  network: IntegerNetwork,
+  { layers: [input] }: IntegerNetwork,
   model: Uint8Array,
-  images: readonly Uint8Array[],
+  expected: readonly Expected[],
 ): Promise<Record<string, CheckResult> | null> {
   const runtime = await import('onnxruntime-node').catch(() => null);
-  const [input] = network.layers;
   if (!runtime || input?.op !== 'input') return null;
   const [height, width, channels] = input.output.shape as [number, number, number];
   const results: Record<string, CheckResult> = {};
   for (const level of ['disabled', 'basic', 'all'] as const) {
     const session = await runtime.InferenceSession.create(model, { graphOptimizationLevel: level });
     let logits = 0;
-    for (const image of images) {
+    for (const { image, logits: own } of expected) {
       const tensor = new runtime.Tensor('uint8', channelsFirst(image, channels), [1, channels, height, width]);
       const result = (await session.run({ image: tensor })).logits!;
-      logits += differences(Array.from(result.data as Iterable<number | bigint>, Number), runIntegers(network, image));
+      logits += differences(Array.from(result.data as Iterable<number | bigint>, Number), own);
     }
     await session.release();
-    results[`onnxruntime, ${level} optimisations`] = { activations: 0, logits, images: images.length };
+    results[`onnxruntime, ${level} optimisations`] = { activations: 0, logits, images: expected.length };
   }
   return results;
 }

@@ -10,13 +10,13 @@ import { InputError } from '../errors.js';
 import { packageVersion } from '../packageVersion.js';
 import { planArena } from '../ship/arena.js';
 import { cFiles } from '../ship/c/files.js';
-import { runIntegers } from '../ship/interpreter.js';
+import type { IntegerNetwork } from '../ship/integerNetwork.js';
 import { exactModel } from '../ship/onnx/exactModel.js';
 import { npuModel } from '../ship/onnx/npuModel.js';
 import { qonnxModel } from '../ship/onnx/qonnxModel.js';
 import { packNetwork, unpackNetwork } from '../ship/packedFile.js';
 import { networkFault } from '../ship/verification.js';
-import { type CheckResult, checkImages, checkOnnx, checkRuntime } from './checks.js';
+import { type CheckResult, checkImages, checkOnnx, checkRuntime, expectedResults } from './checks.js';
 import { exportDocument } from './exportDocument.js';
 import { type ExportedLayer, exportedLayers } from './exportedLayers.js';
 import { type NpuMismatches, npuMismatches } from './npuMismatches.js';
@@ -68,6 +68,8 @@ export interface ExportSummary {
 
 /** Images that every form has to get right before it is written. */
 const checkedImages = 8;
+/** Images, the first of these, whose logits the files hold. */
+const testImages = 3;
 
 /**
  * Writes the files and returns their summary.
@@ -86,17 +88,21 @@ export async function exportRun(trained: TrainedNetwork, options: ExportOptions)
   const fault = networkFault(unpackNetwork(packed, 'net.safetensors'), lowered);
   if (fault) throw new InputError(`${run.folder.root}: the integer network is not the trained one: ${fault}`);
   const files = new Map<string, string | Uint8Array>();
-  const checks: Record<string, CheckResult> = await checkRuntime(network, packed, images);
+  const expected = expectedResults(network, images);
+  const testLogits = expected.slice(0, testImages).map(({ logits }) => logits);
+  const layers = exportedLayers(network);
+  const metadata = onnxMetadata(trained, layers, testLogits);
+  const checks: Record<string, CheckResult> = await checkRuntime(packed, expected);
   if (options.formats.has('packed')) files.set('net.safetensors', packed);
   if (options.formats.has('onnx')) {
-    const model = onnxModel(trained, options, images);
-    if (options.profile === 'exact') Object.assign(checks, await checkOnnx(network, model, images));
+    const model = onnxModel(network, options, metadata);
+    if (options.profile === 'exact') Object.assign(checks, await checkOnnx(network, model, expected));
     files.set('net.onnx', model);
   }
-  if (options.formats.has('qonnx'))
-    files.set('net.qonnx.onnx', qonnxModel(network, { metadata: onnxMetadata(trained, images) }));
+  if (options.formats.has('qonnx')) files.set('net.qonnx.onnx', qonnxModel(network, { metadata }));
   if (options.formats.has('c')) {
-    for (const [file, text] of cFiles(network, { name, images: images.slice(0, 3) })) files.set(`c/${file}`, text);
+    for (const [file, text] of cFiles(network, { name, images: images.slice(0, testImages) }))
+      files.set(`c/${file}`, text);
   }
   const wrong = Object.entries(checks).find(([, { activations, logits }]) => activations + logits > 0);
   if (wrong) {
@@ -106,7 +112,6 @@ export async function exportRun(trained: TrainedNetwork, options: ExportOptions)
     );
   }
   const isNpu = options.formats.has('onnx') && options.profile === 'npu';
-  const layers = exportedLayers(network);
   const sum = (of: (layer: ExportedLayer) => number) => layers.reduce((total, layer) => total + of(layer), 0);
   const { targetWeightKbytes, targetActivationKbytes } = experiment.budget;
   const summary: ExportSummary = {
@@ -124,7 +129,7 @@ export async function exportRun(trained: TrainedNetwork, options: ExportOptions)
     weights_kb: trained.weightsKbytes,
     checks,
     npu_mismatches: isNpu ? await npuMismatches(network, images) : null,
-    test_logits: images.slice(0, 3).map((image) => [...runIntegers(network, image)]),
+    test_logits: testLogits,
     files: [...files.keys(), 'export.json', 'export.md'],
   };
   files.set('export.json', `${JSON.stringify(summary, null, 2)}\n`);
@@ -150,9 +155,11 @@ function writeFolder(out: string, files: ReadonlyMap<string, string | Uint8Array
   }
 }
 
-function onnxModel(trained: TrainedNetwork, options: ExportOptions, images: readonly Uint8Array[]): Uint8Array {
-  const { network } = trained.lowered;
-  const metadata = onnxMetadata(trained, images);
+function onnxModel(
+  network: IntegerNetwork,
+  options: ExportOptions,
+  metadata: Readonly<Record<string, string>>,
+): Uint8Array {
   switch (options.profile) {
     case 'exact':
       return exactModel(network, { packed: options.packed, metadata });
@@ -165,21 +172,17 @@ function onnxModel(trained: TrainedNetwork, options: ExportOptions, images: read
 
 /** Metadata of the ONNX file: classes, widths, and what three images give, with a hash of all of it. */
 function onnxMetadata(
-  { lowered, classes, run }: TrainedNetwork,
-  images: readonly Uint8Array[],
+  { classes, run }: TrainedNetwork,
+  layers: readonly ExportedLayer[],
+  testLogits: readonly (readonly number[])[],
 ): Record<string, string> {
-  const { network } = lowered;
-  const bits = exportedLayers(network).map(({ name, weightBits, activationBits }) => ({
-    name,
-    weightBits,
-    activationBits,
-  }));
+  const bits = layers.map(({ name, weightBits, activationBits }) => ({ name, weightBits, activationBits }));
   const described = {
     classes: JSON.stringify(classes),
     experiment: run.config.experiment,
     mpdnn_version: packageVersion(),
     bits: JSON.stringify(bits),
-    test_logits: JSON.stringify(images.slice(0, 3).map((image) => [...runIntegers(network, image)])),
+    test_logits: JSON.stringify(testLogits),
   };
   return { ...described, sha256: createHash('sha256').update(JSON.stringify(described)).digest('hex') };
 }

@@ -1,8 +1,7 @@
 /** The cost of an exported network, layer by layer: bytes, multiplications, bits, and what is proven of it. */
 
-import { streamBytes } from '../ship/bitStream.js';
-import type { IntegerLayer, IntegerNetwork } from '../ship/integerNetwork.js';
-import { constantBytes, weightsOfLayer } from '../ship/packedFile.js';
+import { type IntegerLayer, type IntegerNetwork, multiplicationsOf } from '../ship/integerNetwork.js';
+import { constantBytes, weightBytesOf, weightsOfLayer } from '../ship/packedFile.js';
 
 export interface ExportedLayer {
   readonly name: string;
@@ -32,24 +31,16 @@ export function exportedLayers({ layers }: IntegerNetwork): ExportedLayer[] {
 
 function exportedLayer(layer: Exclude<IntegerLayer, { op: 'input' | 'subsample' }>): ExportedLayer {
   const weights = weightsOfLayer(layer);
-  const weightBytes = weights.reduce((sum, { values, bits }) => sum + streamBytes(values.length, bits), 0);
   return {
     name: layer.name,
     op: layer.op,
     weightBits: weights[0]?.bits ?? null,
     activationBits: layer.op === 'classifier' ? null : layer.output.bits,
-    weightBytes,
+    weightBytes: weightBytesOf(layer),
     constantBytes: constantBytes(layer),
-    macs: macsOf(layer),
+    macs: multiplicationsOf(layer),
     ...proofOf(layer),
   };
-}
-
-function macsOf(layer: IntegerLayer): number {
-  if (layer.op === 'classifier') return layer.weights.values.length;
-  if (layer.op !== 'convolution') return 0;
-  const [height, width] = layer.output.shape as [number, number];
-  return layer.products.reduce((sum, { weights }) => sum + height * width * weights.values.length, 0);
 }
 
 function proofOf(layer: IntegerLayer): Pick<ExportedLayer, 'proven' | 'reason' | 'accumulators' | 'codes'> {

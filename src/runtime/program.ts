@@ -11,7 +11,7 @@ import type {
   MaxPoolLayer,
   Product,
 } from '../ship/integerNetwork.js';
-import { integersOf, leastOf } from '../ship/integerNetwork.js';
+import { integersOf, leastOf, storedSource } from '../ship/integerNetwork.js';
 import { isExactInDoubles } from '../ship/interpreter.js';
 import { convolutionForms, instantiate, type KernelKind, type Kernels } from './kernelModule.js';
 import { createAllocator, type Place, placeTensors } from './placement.js';
@@ -147,8 +147,7 @@ class ProgramBuilder {
   /** Place, row, pixel, bytes and channels of an addend; a subsampled one is read from its source. */
   #addendWords(addend: IntegerTensor | null): number[] {
     if (!addend) return [0, 0, 0, 0, 0];
-    const layer = this.network.layers.find((each) => each.op === 'subsample' && each.output.name === addend.name);
-    const [source, stride] = layer?.op === 'subsample' ? [layer.input, layer.stride] : [addend, 1];
+    const { source, stride } = storedSource(this.network, addend);
     const { at, row, bytes, channels } = placeOf(this.places, source);
     return [at, stride * row, stride * channels * bytes, bytes, channels];
   }

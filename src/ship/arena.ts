@@ -8,7 +8,7 @@
  */
 
 import { streamBytes } from './bitStream.js';
-import type { IntegerLayer, IntegerNetwork, IntegerTensor } from './integerNetwork.js';
+import { type IntegerLayer, type IntegerNetwork, type IntegerTensor, storedSource } from './integerNetwork.js';
 
 export interface Arena {
   readonly bytes: number;
@@ -47,12 +47,6 @@ export function planArena(network: IntegerNetwork): Arena {
   return { bytes: sizeOf(best), offsets: new Map(best.map(({ name, offset }) => [name, offset])) };
 }
 
-/** The tensor in memory behind one: of a subsampled tensor its source. */
-export function storedSource({ layers }: IntegerNetwork, tensor: IntegerTensor): IntegerTensor {
-  const layer = layers.find((each) => each.op === 'subsample' && each.output === tensor);
-  return layer?.op === 'subsample' ? layer.input : tensor;
-}
-
 /** Bytes of a tensor in memory. */
 function storedBytes({ shape, bits }: IntegerTensor): number {
   return streamBytes(
@@ -65,7 +59,7 @@ function storedTensors(network: IntegerNetwork): Stored[] {
   const stored = new Map<IntegerTensor, Stored>();
   for (const [time, layer] of network.layers.entries()) {
     for (const read of readsOf(layer)) {
-      const source = stored.get(storedSource(network, read));
+      const source = stored.get(storedSource(network, read).source);
       if (source) source.last = time;
     }
     if (layer.op === 'convolution' || layer.op === 'maxPool' || layer.op === 'sumPool') {

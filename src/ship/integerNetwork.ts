@@ -189,3 +189,20 @@ export function codeBits(grid: Grid): number {
 export function bitLength(value: number): number {
   return value === 0 ? 0 : value.toString(2).length;
 }
+
+/** The tensor in memory behind one, and its pixels from one to the next: of a subsampled tensor those of its source. */
+export function storedSource(
+  { layers }: IntegerNetwork,
+  tensor: IntegerTensor,
+): { readonly source: IntegerTensor; readonly stride: number } {
+  const layer = layers.find((each) => each.op === 'subsample' && each.output.name === tensor.name);
+  return layer?.op === 'subsample' ? { source: layer.input, stride: layer.stride } : { source: tensor, stride: 1 };
+}
+
+/** Multiplications, each with an addition, that a layer takes for one image. */
+export function multiplicationsOf(layer: IntegerLayer): number {
+  if (layer.op === 'classifier') return layer.weights.values.length;
+  if (layer.op !== 'convolution') return 0;
+  const [height, width] = layer.output.shape as [number, number];
+  return layer.products.reduce((sum, { weights }) => sum + height * width * weights.values.length, 0);
+}

@@ -17,14 +17,7 @@ import {
   tableBits,
 } from '../quant/index.js';
 import { boundedClassifier, boundedProduct } from './bounds.js';
-import {
-  type Channel,
-  type ChannelIntegers,
-  certify,
-  largestShift,
-  powerThreshold,
-  type Steps,
-} from './certificate.js';
+import type { Channel } from './certificate.js';
 import {
   bitLength,
   type ClassifierLayer,
@@ -35,30 +28,9 @@ import {
   type IntegerNetwork,
   type IntegerTensor,
   type IntegerWeights,
-  integersOf,
   leastOf,
-  type Product,
-  type Proof,
-  type Requantization,
 } from './integerNetwork.js';
-
-/** A batch normalisation by running moments: y = γ·((x − mean)·invstd) + β. */
-interface Normalisation {
-  readonly mean: ArrayLike<number>;
-  readonly invstd: ArrayLike<number>;
-  readonly gamma: ArrayLike<number>;
-  readonly beta: ArrayLike<number>;
-}
-
-/** A convolution's sums, each standing for sum·step of its channel. */
-interface Sums {
-  readonly product: Product;
-  readonly steps: readonly number[];
-}
-
-interface Normalised extends Sums {
-  readonly normalisation: Normalisation;
-}
+import { certified, defined, exactLog2, type Normalised, type Sums, type Target } from './requantization.js';
 
 /** The form of a tensor of the plan on the device. */
 type Value =
@@ -461,159 +433,6 @@ class Lowering {
 type Node<K extends AnyNode['op']> = Extract<AnyNode, { readonly op: K }>;
 type Quantization = { readonly row: number; readonly core: QuantizerCore; readonly signed: boolean };
 
-/** The output that a layer has to have. */
-interface Target {
-  readonly output: IntegerTensor;
-  readonly core: QuantizerCore;
-  readonly signed: boolean;
-  readonly e0: number;
-  readonly e1: number;
-}
-
-interface Requantized {
-  readonly requantization: Requantization;
-  readonly proof: Proof;
-  readonly channels: readonly Channel[] | null;
-}
-
-/** The certified integers of one convolution's sums, or null where a channel has none. */
-function certified(term: Normalised, addend: IntegerTensor | null, target: Target): Requantized | null {
-  const { output } = target;
-  const count = output.shape[2]!;
-  const channels = Array.from({ length: count }, (_, channel) => channelOf(term, addend, target, channel));
-  const integers = output.grid.type === 'uniform' ? separately(channels) : withOneShift(channels);
-  if (!integers) return null;
-  const accumulators = channels.reduce((sum, { lo, hi }) => sum + hi - lo + 1, 0);
-  const { steps } = channels[0]!;
-  const requantization: Requantization = {
-    multipliers: [Int32Array.from(integers, ({ multiplier }) => multiplier)],
-    biases: BigInt64Array.from(integers, ({ bias }) => bias),
-    shifts: Uint8Array.from(integers, ({ shift }) => shift),
-    addendShift: steps.addendShift,
-    outputShift: steps.outputShift,
-    thresholds: thresholdsOf(steps, integers[0]!.shift),
-  };
-  const addends = addend ? integersOf(addend.grid).length : 1;
-  return { requantization, proof: { type: 'proven', accumulators, addends }, channels };
-}
-
-function separately(channels: readonly Channel[]): ChannelIntegers[] | null {
-  const integers = channels.map((channel) => certify(channel));
-  return integers.every((each) => each !== null) ? integers : null;
-}
-
-/** Powers of two are found by comparison with thresholds, which are the same for all channels. */
-function withOneShift(channels: readonly Channel[]): ChannelIntegers[] | null {
-  for (let shift = 0; shift <= largestShift; ) {
-    const integers = separatelyFrom(channels, shift);
-    if (!integers) return null;
-    const largest = Math.max(...integers.map((each) => each.shift));
-    if (integers.every((each) => each.shift === largest)) return integers;
-    shift = Math.max(largest, shift + 1);
-  }
-  return null;
-}
-
-function separatelyFrom(channels: readonly Channel[], leastShift: number): ChannelIntegers[] | null {
-  const integers = channels.map((channel) => certify(channel, leastShift));
-  return integers.every((each) => each !== null) ? integers : null;
-}
-
-/** Integers rounded to 31 bits, for sums that no certificate covers: they are the network's definition. */
-function defined(terms: readonly Normalised[], addend: IntegerTensor | null, target: Target): Requantized {
-  const { output } = target;
-  const count = output.shape[2]!;
-  const reason =
-    terms.length > 1 ? 'a sum of two convolutions' : 'the float64 reference is no staircase of 31-bit multipliers';
-  const { steps, unit } = stepsOf(addend, target);
-  const ofChannel = Array.from({ length: count }, (_, channel) => terms.map((term) => affine(term, channel, unit)));
-  const largest = Math.max(...ofChannel.flatMap((each) => each.map(({ slope }) => Math.abs(slope))));
-  // One shift for all: the largest multiplier has 31 bits, and t stays within 63.
-  const shift = Math.min(largestShift - 32, Math.max(0, 30 - Math.ceil(Math.log2(largest || 1))));
-  const scale = 2 ** shift;
-  const half = steps.type === 'uniform' ? 2 ** (steps.outputShift - 1) : 0;
-  const requantization: Requantization = {
-    multipliers: terms.map((_, term) => Int32Array.from(ofChannel, (each) => Math.round(each[term]!.slope * scale))),
-    biases: BigInt64Array.from(ofChannel, (each) =>
-      BigInt(Math.round((each.reduce((sum, { offset }) => sum + offset, 0) + half) * scale)),
-    ),
-    shifts: new Uint8Array(count).fill(shift),
-    addendShift: steps.addendShift,
-    outputShift: steps.outputShift,
-    thresholds: thresholdsOf(steps, shift),
-  };
-  return { requantization, proof: { type: 'definition', reason }, channels: null };
-}
-
-function thresholdsOf(steps: Steps, shift: number): BigInt64Array | null {
-  if (steps.type === 'uniform') return null;
-  return BigInt64Array.from(steps.boundaries, ({ from }) => powerThreshold(steps, from, shift));
-}
-
-/** The computation of a channel, in the order of operations of the float64 reference engine. */
-function channelOf(
-  { product, steps: sumSteps, normalisation }: Normalised,
-  addend: IntegerTensor | null,
-  target: Target,
-  channel: number,
-): Channel {
-  const { core, signed, e0, e1 } = target;
-  const [mean, invstd, gamma, beta] = [
-    normalisation.mean[channel]!,
-    normalisation.invstd[channel]!,
-    normalisation.gamma[channel]!,
-    normalisation.beta[channel]!,
-  ];
-  const step = sumSteps[channel]!;
-  const { value } = elementQuantizers[core];
-  const { steps, unit } = stepsOf(addend, target);
-  const addendStep = addend?.step ?? 0;
-  return {
-    lo: product.lo[channel]!,
-    hi: product.hi[channel]!,
-    addends: addend && channel < addend.usedChannels ? integersOf(addend.grid) : [0],
-    reference: (accumulator, added) => {
-      const z = gamma * ((accumulator * step - mean) * invstd) + beta + added * addendStep;
-      return value(signed, e0, e1, z) / e0;
-    },
-    ...affine({ product, steps: sumSteps, normalisation }, channel, unit),
-    steps,
-  };
-}
-
-/** γ·((a·step − mean)·invstd) + β as slope·a + offset, in multiples of `unit`. */
-function affine(
-  { steps, normalisation }: Normalised,
-  channel: number,
-  unit: number,
-): { slope: number; offset: number } {
-  const factor = normalisation.gamma[channel]! * normalisation.invstd[channel]!;
-  return {
-    slope: (factor * steps[channel]!) / unit,
-    offset: (normalisation.beta[channel]! - factor * normalisation.mean[channel]!) / unit,
-  };
-}
-
-/** How the output is cut into steps, in units of the finer of its own step and the addend's. */
-function stepsOf(addend: IntegerTensor | null, { output, e0 }: Target): { steps: Steps; unit: number } {
-  const unit = Math.min(e0, addend?.step ?? e0);
-  const [outputShift, addendShift] = [exactLog2(e0 / unit), exactLog2((addend?.step ?? unit) / unit)];
-  const { grid } = output;
-  if (grid.type === 'uniform') {
-    return { steps: { type: 'uniform', lo: grid.lo, hi: grid.hi, outputShift, addendShift }, unit };
-  }
-  const boundaries = integersOf(grid)
-    .slice(1)
-    .map((value) => ({ value, from: boundaryBelow(value, grid.signed) }));
-  return { steps: { type: 'powers', boundaries, outputShift, addendShift }, unit };
-}
-
-/** The number, in output steps, from which on the output is a given power of two: halfway in the logarithm. */
-function boundaryBelow(value: number, signed: boolean): number {
-  if (value < 0) return value * Math.SQRT2;
-  return signed && value === 1 ? 0 : value * Math.SQRT1_2;
-}
-
 /** The integers that a quantizer puts out, in multiples of e0. */
 function gridOf(core: QuantizerCore, signed: boolean, e0: number, e1: number): Grid {
   const hi = Math.round(elementQuantizers[core].value(signed, e0, e1, Number.MAX_VALUE) / e0);
@@ -689,15 +508,6 @@ function wholeMultiple(value: number, step: number, name: string): number {
   const multiple = value / step;
   if (Number.isInteger(multiple)) return multiple;
   throw new InputError(`${name}: ${value} is no multiple of its step ${step}; are its parameters finite?`);
-}
-
-/** log2 of a power of two. */
-function exactLog2(value: number): number {
-  const exponent = Math.round(Math.log2(value));
-  if (2 ** exponent === value) return exponent;
-  throw new InputError(
-    `steps that are added differ by ${value}, which is no power of two; they share no grid of integers`,
-  );
 }
 
 function notQuantized(name: string, activation: string): InputError {

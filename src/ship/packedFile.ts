@@ -123,6 +123,11 @@ function tensorsOf(layer: IntegerLayer): NamedTensor[] {
   ];
 }
 
+/** Bytes of a layer's weights as streams. */
+export function weightBytesOf(layer: IntegerLayer): number {
+  return weightsOfLayer(layer).reduce((sum, { values, bits }) => sum + streamBytes(values.length, bits), 0);
+}
+
 /** Bytes of a layer's multipliers, biases, shifts and thresholds. */
 export function constantBytes(layer: IntegerLayer): number {
   const streams = new Set(weightsOfLayer(layer).map(({ name }) => name));

@@ -6,17 +6,18 @@
  */
 
 import { InputError } from '../../errors.js';
-import { type Arena, planArena, storedSource } from '../arena.js';
-import { streamBytes } from '../bitStream.js';
+import { type Arena, planArena } from '../arena.js';
 import {
   type ConvolutionLayer,
   type Grid,
   type IntegerNetwork,
   type IntegerTensor,
   leastOf,
+  multiplicationsOf,
   type Product,
+  storedSource,
 } from '../integerNetwork.js';
-import { weightsOfLayer } from '../packedFile.js';
+import { weightBytesOf } from '../packedFile.js';
 import { type Requantizer, requantizerOf } from './requantizer.js';
 
 /** How codes stand for integers. */
@@ -101,17 +102,12 @@ export function planOf(network: IntegerNetwork): Plan {
 
 /** Bytes of all weights as streams. */
 export function weightBytes({ layers }: IntegerNetwork): number {
-  return layers.flatMap(weightsOfLayer).reduce((sum, { values, bits }) => sum + streamBytes(values.length, bits), 0);
+  return layers.reduce((sum, layer) => sum + weightBytesOf(layer), 0);
 }
 
 /** Multiplications of one image, those with padding included. */
 export function multiplications({ layers }: IntegerNetwork): number {
-  return layers.reduce((sum, layer) => {
-    if (layer.op === 'classifier') return sum + layer.weights.values.length;
-    if (layer.op !== 'convolution') return sum;
-    const [height, width] = layer.output.shape as [number, number];
-    return layer.products.reduce((all, { weights }) => all + height * width * weights.values.length, sum);
-  }, 0);
+  return layers.reduce((sum, layer) => sum + multiplicationsOf(layer), 0);
 }
 
 /** Bytes of a buffer that holds integers of 16 or 32 bits in the same place, whole words of 32 bits. */
@@ -129,11 +125,10 @@ function viewOfTensor(
   image: IntegerTensor | undefined,
   tensor: IntegerTensor,
 ): View {
-  const source = storedSource(network, tensor);
+  const { source, stride: step } = storedSource(network, tensor);
   const [height, width] = tensor.shape as [number, number];
   const [, sourceWidth, channels] = source.shape as [number, number, number];
   const offset = source === image ? null : arena.offsets.get(source.name)!;
-  const step = source === tensor ? 1 : strideOf(network, tensor);
   return { offset, height, width, channels, sourceWidth, step, coding: codingOf(source.grid, source.bits) };
 }
 
@@ -141,11 +136,6 @@ function viewOfTensor(
 function storedView(view: View, layer: string): View {
   if (view.offset !== null) return view;
   throw new InputError(`${layer}: reads the image without a convolution, which C cannot; quantize the image first`);
-}
-
-function strideOf({ layers }: IntegerNetwork, tensor: IntegerTensor): number {
-  const layer = layers.find((each) => each.op === 'subsample' && each.output === tensor);
-  return layer?.op === 'subsample' ? layer.stride : 1;
 }
 
 function convolutionPlan(
