@@ -156,7 +156,7 @@ describe('a report', () => {
     await killedAt(`seed-3/.${names[1]} 1`);
     expect([isFinished(first), existsSync(second)]).toEqual([true, false]);
     const { code, stderr: said } = await mpdnn(call('whole'), elsewhere, {
-      ctrlC: { after: 'finished before', turns: 4 },
+      ctrlC: { after: () => existsSync(second), turns: 4 },
     });
     expect({ code, isFinished: isFinished(second) }, said).toEqual({ code: 130, isFinished: false });
     expect(said).toMatch(/\ninterrupted; go on with: (npx )?mpdnn reproduce /);

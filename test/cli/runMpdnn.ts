@@ -23,8 +23,8 @@ export interface Outcome {
 
 /** Ctrl-C in this process. */
 export interface CtrlC {
-  /** It comes once this stands in stderr … */
-  readonly after: string;
+  /** It comes once this stands in stderr or, looked at in every turn of the event loop, is true, … */
+  readonly after: string | (() => boolean);
   /** … and the event loop has gone round so often: while training, that is so many steps later. */
   readonly turns: number;
 }
@@ -39,16 +39,19 @@ export async function mpdnn(
   const exitCode = process.exitCode;
   const listeners = new Set(process.listeners('SIGINT'));
   const written = { stdout: '', stderr: '' };
-  let turns = ctrlC?.turns ?? 0;
-  const turn = (): void => {
-    if (turns-- > 0) setImmediate(turn);
-    else for (const listen of process.listeners('SIGINT')) if (!listeners.has(listen)) listen('SIGINT');
+  const interrupt = (): void => {
+    for (const listen of process.listeners('SIGINT')) if (!listeners.has(listen)) listen('SIGINT');
+  };
+  let isOver = false;
+  const wait = (until: () => boolean, turns: number): void => {
+    if (isOver) return;
+    const left = until() ? turns - 1 : turns;
+    if (left < 0) interrupt();
+    else setImmediate(wait, left < turns ? () => true : until, left);
   };
   for (const stream of ['stdout', 'stderr'] as const) {
     vi.spyOn(process[stream], 'write').mockImplementation((chunk: string | Uint8Array) => {
-      const before = written.stderr;
       written[stream] += Buffer.from(chunk).toString();
-      if (ctrlC && !before.includes(ctrlC.after) && written.stderr.includes(ctrlC.after)) turn();
       return true;
     });
   }
@@ -58,9 +61,14 @@ export async function mpdnn(
   });
   process.exitCode = undefined;
   process.chdir(cwd);
+  if (ctrlC) {
+    const { after, turns } = ctrlC;
+    wait(typeof after === 'string' ? () => written.stderr.includes(after) : after, turns);
+  }
   try {
     return { code: await runCommandLine(args), ...written };
   } finally {
+    isOver = true;
     process.chdir(place);
     process.exitCode = exitCode;
     vi.restoreAllMocks();
