@@ -5,9 +5,9 @@ import { evaluateDeployed } from '../deploy/deployedEvaluation.js';
 import { openTrained } from '../deploy/trainedNetwork.js';
 import { selectEngine } from '../engine/selectEngine.js';
 import { openInference } from '../program/inference.js';
-import { predictions } from '../program/predictions.js';
 import { evaluatedExperiment, evaluatedParameters, loadEvaluationData } from '../runs/evaluationData.js';
 import { openRunFolder } from '../runs/index.js';
+import { predictionOf } from '../ship/interpreter.js';
 import { dataShape, programOptions } from '../train/programOptions.js';
 import { readStartingWeights } from '../weights/startingWeights.js';
 import { percent, progressDisplay, progressFrame } from './progress.js';
@@ -54,6 +54,8 @@ interface EvalResult {
     readonly loss: number;
     /** Images for which it predicts another class than the engine above. */
     readonly different_predictions: number;
+    /** Logits, in whole units, of the test images that an export's C program and files hold. */
+    readonly test_logits: readonly (readonly number[])[];
   };
 }
 
@@ -78,17 +80,19 @@ async function evaluateRun(
   });
   try {
     const inference = await openInference(engine, options, starting);
-    const { error, loss } = await inference.evaluate(data.test);
+    const own = new Int32Array(data.test.count);
+    const keep = (logits: Float64Array, image: number) => {
+      own[image] = predictionOf(logits);
+    };
+    const { error, loss } = await inference.evaluate(data.test, trained ? keep : undefined);
     if (!Number.isFinite(loss)) throw new Error(`${parameters}: gives a loss that is no finite number`);
     const { sizes, bits } = inference.quantizers;
     const device = `${engine.name}: ${engine.description}`;
     const result = { run: config.experiment, parameters, error, loss, images: data.test.count, ...sizes, bits, device };
     if (!trained) return result;
-    const own = predictions(await inference.logits(data.test), data.classes);
-    const integers = await evaluateDeployed(trained.lowered.network, data.test);
-    const different = own.filter(({ label }, image) => label !== integers.predictions[image]).length;
-    const { error: deployedError, loss: deployedLoss } = integers;
-    return { ...result, deployed: { error: deployedError, loss: deployedLoss, different_predictions: different } };
+    const { predictions, testLogits, ...rest } = await evaluateDeployed(trained.lowered.network, data.test);
+    const different = own.filter((label, image) => label !== predictions[image]).length;
+    return { ...result, deployed: { ...rest, different_predictions: different, test_logits: testLogits } };
   } finally {
     await data.close();
     await engine.dispose();
@@ -104,6 +108,7 @@ function describe(result: EvalResult): string {
       ? [
           `in integers  error ${percent(deployed.error)}  loss ${deployed.loss.toFixed(4)}  ` +
             `${deployed.different_predictions} of ${result.images} predictions differ`,
+          ...deployed.test_logits.map((logits, image) => `test image ${image}: ${logits.join(' ')}`),
         ]
       : []),
   ].join('\n');

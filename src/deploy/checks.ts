@@ -33,6 +33,9 @@ export function checkImages({ layers: [input] }: IntegerNetwork, count: number):
   return Array.from({ length: count }, (_, index) => checkImage(index + 1, length));
 }
 
+/** Images, the first of a network's checks, whose logits an export's files hold and `eval --deployed` prints. */
+export const testImages = 3;
+
 /** What the interpreter makes of an image: what every other form has to give. */
 export interface Expected {
   readonly image: Uint8Array;

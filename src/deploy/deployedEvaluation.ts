@@ -6,6 +6,7 @@ import { load } from '../runtime/index.js';
 import type { IntegerNetwork } from '../ship/integerNetwork.js';
 import { predictionOf } from '../ship/interpreter.js';
 import { packNetwork } from '../ship/packedFile.js';
+import { checkImages, testImages } from './checks.js';
 
 export interface DeployedEvaluation {
   /** Fraction of wrong predictions. */
@@ -14,6 +15,8 @@ export interface DeployedEvaluation {
   readonly loss: number;
   /** The class of every image. */
   readonly predictions: Int32Array;
+  /** Logits, in whole units, of an export's test images. */
+  readonly testLogits: readonly (readonly number[])[];
 }
 
 /** Rejects if one of the images cannot be decoded. */
@@ -28,7 +31,8 @@ export async function evaluateDeployed(network: IntegerNetwork, images: Images):
     if (predicted !== label) wrong++;
     loss += crossEntropy(logits, deployed.unit, label);
   }
-  return { error: wrong / images.count, loss: loss / images.count, predictions };
+  const testLogits = checkImages(network, testImages).map((image) => [...deployed.logits(image)]);
+  return { error: wrong / images.count, loss: loss / images.count, predictions, testLogits };
 }
 
 /** Images of a stream are decoded so many at a time. */

@@ -16,7 +16,7 @@ import { npuModel } from '../ship/onnx/npuModel.js';
 import { qonnxModel } from '../ship/onnx/qonnxModel.js';
 import { packNetwork, unpackNetwork } from '../ship/packedFile.js';
 import { networkFault } from '../ship/verification.js';
-import { type CheckResult, checkImages, checkOnnx, checkRuntime, expectedResults } from './checks.js';
+import { type CheckResult, checkImages, checkOnnx, checkRuntime, expectedResults, testImages } from './checks.js';
 import { exportDocument } from './exportDocument.js';
 import { type ExportedLayer, exportedLayers } from './exportedLayers.js';
 import { type NpuMismatches, npuMismatches } from './npuMismatches.js';
@@ -68,8 +68,6 @@ export interface ExportSummary {
 
 /** Images that every form has to get right before it is written. */
 const checkedImages = 8;
-/** Images, the first of these, whose logits the files hold. */
-const testImages = 3;
 
 /**
  * Writes the files and returns their summary.

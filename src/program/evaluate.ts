@@ -21,13 +21,18 @@ export interface EvaluationSet {
   readonly feed: BatchFeed;
 }
 
-/** Every image of the set once. Rejects if one cannot be decoded. */
-export async function evaluate(program: Program, { count, table, feed }: EvaluationSet): Promise<Evaluation> {
+/** Every image of the set once; `afterBatch` waits for each batch. Rejects if an image cannot be decoded. */
+export async function evaluate(
+  program: Program,
+  { count, table, feed }: EvaluationSet,
+  afterBatch?: (batch: number) => Promise<void>,
+): Promise<Evaluation> {
   feed.begin(table);
   program.write(STORAGE.evaluationMetrics, new Float64Array(METRICS_LENGTH));
   for (let batch = 0; batch < table.batches; batch++) {
     await feed.use(batch);
     await program.run('evaluate');
+    await afterBatch?.(batch);
   }
   const metrics = await program.read(STORAGE.evaluationMetrics);
   return {

@@ -4,7 +4,6 @@ import { evaluationBatches } from '../data/batches.js';
 import type { Images } from '../data/imageStream.js';
 import type { Engine, Program } from '../engine/engine.js';
 import { STORAGE } from '../nn/index.js';
-import { METRICS_LENGTH } from '../ops/attributes.js';
 import type { LoadedWeights } from '../weights/loadedWeights.js';
 import { evaluationStorages, oneBatchFeed } from './batchFeed.js';
 import { type Evaluation, evaluate } from './evaluate.js';
@@ -15,8 +14,11 @@ import { buildEvaluationProgram, type ProgramOptions } from './trainingProgram.j
 export interface Inference {
   readonly program: Program;
   readonly quantizers: QuantizerReport;
-  /** Error and loss on labelled images. Rejects if one cannot be decoded. */
-  evaluate(images: Images): Promise<Evaluation>;
+  /**
+   * Error and loss on labelled images; `visit` is given the logits [classes] of each, in their order. Rejects if an image
+   * cannot be decoded.
+   */
+  evaluate(images: Images, visit?: (logits: Float64Array, image: number) => void): Promise<Evaluation>;
   /** Logits [count, classes], whatever the labels of the images are. Rejects if one cannot be decoded. */
   logits(images: Images): Promise<Float64Array>;
 }
@@ -36,26 +38,27 @@ export async function openInference(
   restoreParameters(built, program, weights);
   const { batchSize } = options;
   const { classes } = options.model;
-  const tableOf = ({ count }: Images) => evaluationBatches(count, batchSize);
+  const evaluateImages: Inference['evaluate'] = (images, visit) => {
+    const { count } = images;
+    const feed = oneBatchFeed(program, evaluationStorages, images);
+    const visitBatch = async (batch: number) => {
+      const logits = Float64Array.from(await program.read(STORAGE.logits));
+      const first = batch * batchSize;
+      for (let image = first; image < Math.min(first + batchSize, count); image++) {
+        visit?.(logits.subarray((image - first) * classes, (image - first + 1) * classes), image);
+      }
+    };
+    const set = { count, table: evaluationBatches(count, batchSize), feed };
+    return evaluate(program, set, visit && visitBatch);
+  };
   return {
     program,
     quantizers: quantizerReport(built.variables, await quantizerTable(program, built.variables.quantizers.length), 0),
-    evaluate: (images) => {
-      const feed = oneBatchFeed(program, evaluationStorages, images);
-      return evaluate(program, { count: images.count, table: tableOf(images), feed });
-    },
+    evaluate: evaluateImages,
     logits: async (images) => {
-      const feed = oneBatchFeed(program, evaluationStorages, images);
-      const table = tableOf(images);
-      const all = new Float64Array(table.batches * batchSize * classes);
-      program.write(STORAGE.evaluationMetrics, new Float64Array(METRICS_LENGTH));
-      feed.begin(table);
-      for (let batch = 0; batch < table.batches; batch++) {
-        await feed.use(batch);
-        await program.run('evaluate');
-        all.set(await program.read(STORAGE.logits), batch * batchSize * classes);
-      }
-      return all.subarray(0, images.count * classes);
+      const all = new Float64Array(images.count * classes);
+      await evaluateImages(images, (logits, image) => all.set(logits, image * classes));
+      return all;
     },
   };
 }

@@ -63,6 +63,7 @@ describe('an export', () => {
     expect(images).toBe(19);
     expect(deployed.different_predictions).toBe(0);
     expect(deployed.error).toBe(error);
+    expect(deployed.test_logits).toEqual(summaryOf('GUARANTEED').test_logits);
     const deployedNetwork = await load(read('experiments/GUARANTEED/export/net.safetensors'));
     expect(deployedNetwork.classes).toHaveLength(10);
     const again = await succeeds(train('GUARANTEED', '--name', 'AGAIN'), folder);
