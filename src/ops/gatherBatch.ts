@@ -1,9 +1,9 @@
-/** Picks the images of a batch by the batch table, shifted and mirrored, and turns bytes into numbers. */
+/** Picks the images of a batch by the batch table, shifted and mirrored, and scales their bytes or floats. */
 
 import { unpackAugmentation } from '../data/augmentation.js';
 import type { Definition, Operation } from './definition.js';
 
-/** Byte b of channel c becomes b·scale[c] + offset[c]. */
+/** Value v of channel c becomes v·scale[c] + offset[c]. */
 interface Normalization {
   readonly scale: readonly number[];
   readonly offset: readonly number[];
@@ -15,7 +15,7 @@ const signature = {
    * incomplete batch. `position`: which batch it is.
    */
   operands: {
-    images: 'uint8 [N,H,W,C]',
+    images: 'uint8|float [N,H,W,C]',
     labels: 'int32 [N]',
     batchTable: 'int32 [T,B,2]',
     position: 'int32 [1]',

@@ -6,7 +6,8 @@ import { type DType, elementCount, type Shape } from '../graph/tensor.js';
 import type { Definition, Operation, Sizes } from './definition.js';
 
 interface Pattern {
-  readonly dtype: DType;
+  /** The types that it may have, mostly one. */
+  readonly dtypes: readonly DType[];
   readonly axes: readonly string[];
   readonly isOptional: boolean;
 }
@@ -16,9 +17,10 @@ const patterns = new Map<string, Pattern>();
 function patternOf(text: string): Pattern {
   const known = patterns.get(text);
   if (known) return known;
-  const [, dtype, axes, optional] = /^(int32|uint8)? ?\[(.*)\](\?)?$/.exec(text) ?? [];
+  const [, dtype, axes, optional] = /^(int32|uint8(?:\|float)?)? ?\[(.*)\](\?)?$/.exec(text) ?? [];
   if (axes === undefined) throw new Error(`no pattern: ${text}`);
-  const pattern = { dtype: (dtype ?? 'float') as DType, axes: axes.split(','), isOptional: optional === '?' };
+  const dtypes = (dtype ?? 'float').split('|') as DType[];
+  const pattern = { dtypes, axes: axes.split(','), isOptional: optional === '?' };
   patterns.set(text, pattern);
   return pattern;
 }
@@ -65,8 +67,8 @@ function bindAll(
       throw new InputError(`${title}: ${name} is missing, right would be ${text}`);
     }
     const before = new Map(bound);
-    if (tensor.dtype === pattern.dtype && bind(pattern, tensor.shape, bound)) continue;
-    const right = `${pattern.dtype} [${shapeOf(pattern, before)}]`;
+    if (pattern.dtypes.includes(tensor.dtype) && bind(pattern, tensor.shape, bound)) continue;
+    const right = `${pattern.dtypes.join(' or ')} [${shapeOf(pattern, before)}]`;
     throw new InputError(
       `${title}: ${name} (${tensor.name}) is ${tensor.dtype} [${tensor.shape}], right would be ${right}`,
     );

@@ -1,4 +1,4 @@
-/** Batches picked from the images: shifts in all directions, mirrors, padding entries, several positions. */
+/** Batches picked from images of bytes and of floats: shifts in all directions, mirrors, padding entries, several positions. */
 
 import { identityWord, packAugmentation } from '../../../src/data/augmentation.js';
 import { type ConformanceCase, caseBuilder } from '../conformanceCase.js';
@@ -21,6 +21,8 @@ export function gatherCases(): ConformanceCase[] {
     gathered([5, 7], [1 / 128, 1 / 64, 1 / 256], [-1, 0, 0.5], true),
     gathered([8, 8], [2 / 255, 2 / 255, 1 / 255], [-1, -1, 0], false),
     gathered([7, 7], [1 / 128], [-1], true),
+    gathered([5, 7], [1, 0.5, 4], [0, 0.25, -1], true, 'float'),
+    gathered([1, 1], [1 / 3], [0.1], false, 'float'),
   ];
 }
 
@@ -29,16 +31,14 @@ function gathered(
   scale: readonly number[],
   offset: readonly number[],
   exact: boolean,
+  dtype: 'uint8' | 'float' = 'uint8',
 ): ConformanceCase {
   const random = randomValues(1700 + height);
   const channels = scale.length;
   const c = caseBuilder();
-  const images = c.input(
-    'images',
-    [6, height, width, channels],
-    random.integers(6 * height * width * channels, 0, 255),
-    'uint8',
-  );
+  const count = 6 * height * width * channels;
+  const values = dtype === 'uint8' ? random.integers(count, 0, 255) : random.dyadic(count);
+  const images = c.input('images', [6, height, width, channels], values, dtype);
   const labels = c.input('labels', [6], random.integers(6, 0, 9), 'int32');
   const table = c.input('batchTable', [3, 3, 2], entries.flat(), 'int32');
   const position = c.input('position', [1], [0], 'int32');
@@ -46,5 +46,5 @@ function gathered(
   const y = c.output('y', [3], { exact: true }, 'int32');
   c.graph.append('gatherBatch', { images, labels, batchTable: table, position }, { x, y }, { scale, offset });
   const steps = [0, 2, 1].map((step) => ({ writes: { position: [step] } }));
-  return c.build(`${height}x${width}x${channels}${exact ? ', exactly' : ''}`, steps);
+  return c.build(`${height}x${width}x${channels} ${dtype}${exact ? ', exactly' : ''}`, steps);
 }

@@ -24,20 +24,29 @@ class ChannelScale {
   offset: f32;
 }
 
-/** A chunk is one image. */
+/** Images of bytes; a chunk is one image. */
 export function gatherBatch(args: GatherArguments, chunk: i32, worker: i32): void {
+  gather<u8>(args, chunk);
+}
+
+/** Images of floats; a chunk is one image. */
+export function gatherFloatBatch(args: GatherArguments, chunk: i32, worker: i32): void {
+  gather<f32>(args, chunk);
+}
+
+function gather<T>(args: GatherArguments, chunk: i32): void {
   const height = args.height;
   const width = args.width;
   const channels = args.channels;
   const place = args.table + ((<usize>load<i32>(args.position) * args.batch + chunk) << 3);
   const image = load<i32>(place);
   const word = load<i32>(place, 4);
-  const imageBytes = <usize>height * width * channels;
-  const x = args.x + <usize>chunk * imageBytes * 4;
+  const values = <usize>height * width * channels;
+  const x = args.x + <usize>chunk * values * 4;
   const label = args.y + (<usize>chunk << 2);
   if (image < 0) {
     store<i32>(label, -1);
-    memory.fill(x, 0, imageBytes * 4);
+    memory.fill(x, 0, values * 4);
     return;
   }
   store<i32>(label, load<i32>(args.labels + (<usize>image << 2)));
@@ -45,7 +54,7 @@ export function gatherBatch(args: GatherArguments, chunk: i32, worker: i32): voi
   const dy = (word >> 16) - 128;
   const dx = ((word >> 8) & 255) - 128;
   const mirror = (word & 1) != 0;
-  const pixels = args.images + <usize>image * imageBytes;
+  const pixels = args.images + <usize>image * values * sizeof<T>();
   const scales = tablesBehind(args);
   let out = x;
   for (let h = 0; h < height; h++) {
@@ -53,10 +62,11 @@ export function gatherBatch(args: GatherArguments, chunk: i32, worker: i32): voi
     for (let w = 0; w < width; w++) {
       const column = w + dx;
       if (inside && column >= 0 && column < width) {
-        let pixel = pixels + <usize>(((h + dy) * width + (mirror ? width - 1 - column : column)) * channels);
-        for (let c = 0; c < channels; c++, pixel++, out += 4) {
+        const source = ((h + dy) * width + (mirror ? width - 1 - column : column)) * channels;
+        let pixel = pixels + <usize>source * sizeof<T>();
+        for (let c = 0; c < channels; c++, pixel += sizeof<T>(), out += 4) {
           const map = entry<ChannelScale>(scales, c);
-          store<f32>(out, <f32>load<u8>(pixel) * map.scale + map.offset);
+          store<f32>(out, <f32>load<T>(pixel) * map.scale + map.offset);
         }
       } else {
         for (let c = 0; c < channels; c++, out += 4) store<f32>(out, 0);

@@ -8,7 +8,7 @@ export const gatherBatch: Lowering<'gatherBatch'> = (node, context) => {
   const [batch, height, width, channels] = nhwc(x);
   return [
     {
-      kernel: 'gatherBatch',
+      kernel: node.operands.images.dtype === 'uint8' ? 'gatherBatch' : 'gatherFloatBatch',
       chunks: batch,
       args: {
         images: context.address(node.operands.images),

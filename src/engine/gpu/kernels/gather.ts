@@ -1,4 +1,4 @@
-/** Picks the images of a batch by the batch table, shifted and mirrored, and turns bytes into numbers. */
+/** Picks the images of a batch by the batch table, shifted and mirrored, and scales their bytes or floats. */
 
 import { dimension, nhwc } from '../../../graph/tensor.js';
 import { elementwiseMain, float, kernelSource, linearDispatch, tensorOperand } from '../kernel.js';
@@ -21,8 +21,8 @@ export const gatherBatch: Lowering<'gatherBatch'> = (node, placement) => {
   const pixels = batch * height * width;
   const perImage = height * width;
   const stores = scale.map((factor, c) => {
-    const byte = operands.images.load(`place + ${c}u`);
-    const value = `select(0.0, f32(${byte}) * ${float(factor)} + ${float(offset[c] ?? 0)}, isInside)`;
+    const given = operands.images.load(`place + ${c}u`);
+    const value = `select(0.0, f32(${given}) * ${float(factor)} + ${float(offset[c] ?? 0)}, isInside)`;
     return operands.x.store(`i * ${channels}u + ${c}u`, value);
   });
   // Indices come from the host: what points outside of the data set counts as padding instead of reading elsewhere.
