@@ -37,6 +37,7 @@ const cases: [string, Channel][] = [
   ['a single level', channel(uniform(0, 1), { slope: 0.37, offset: -2, lo: -90, hi: 91 })],
   ['one out of reach', channel(uniform(0, 15), { slope: 0.001, offset: 40, lo: -30, hi: 30 })],
   ['a signed one', channel(uniform(-31, 31), { slope: 0.0731, offset: 0.013, lo: -800, hi: 800 })],
+  ['one with halves, away from zero', channel(uniform(-7, 7), { slope: 1 / 8, offset: 0, lo: -128, hi: 127 })],
   [
     'with a finer addend',
     channel(uniform(0, 15, 2), { slope: 0.0731, offset: 0.7, lo: -800, hi: 800, addends: [0, 1, 2, 3] }),

@@ -78,7 +78,8 @@ interface Staircase {
 
 /**
  * The certified integers of a channel with the smallest shift from `leastShift` on, or null if none of 31 bits are
- * right everywhere.
+ * right everywhere. Multipliers on both sides of the real slope are tried, also where it is whole: halves that the
+ * reference rounds away from zero, up above zero and down below, need a slope that is a little steeper.
  */
 export function certify(channel: Channel, leastShift = 0): ChannelIntegers | null {
   const staircase = staircaseOf(channel);
@@ -87,7 +88,7 @@ export function certify(channel: Channel, leastShift = 0): ChannelIntegers | nul
     const ideal = slope * 2 ** shift;
     if (Math.floor(ideal) > largestMultiplier) return null;
     const bound = staircase.steps.map(({ value, addend }) => threshold(channel.steps, value, addend, shift));
-    for (const magnitude of new Set([Math.round(ideal), Math.floor(ideal), Math.ceil(ideal)])) {
+    for (const magnitude of new Set([Math.round(ideal), Math.floor(ideal), Math.floor(ideal) + 1])) {
       const bias = biasFor(staircase, bound, magnitude, idealBias(channel, shift));
       if (bias === null || magnitude > largestMultiplier) continue;
       // Avoids −0.

@@ -16,7 +16,7 @@ import { shippableImages, shippableProgram, shippables } from './shippable.js';
 
 const count = 3;
 
-describe.each(Object.entries(shippables))('%s', (_, shippable) => {
+describe.each(Object.entries(shippables))('%s', (title, shippable) => {
   const training = shippableProgram(shippable, count);
   const lowered = lowerNetwork(training, []);
   const { layers } = lowered.network;
@@ -46,6 +46,12 @@ describe.each(Object.entries(shippables))('%s', (_, shippable) => {
       expect([...differing].filter(([, number]) => number > 0)).toEqual([]);
       expect([...own].map((logit) => logit * classifier.unit)).toEqual(logits[image]!.map((value) => value + 0));
     }
+  });
+
+  it('is proven wherever no two convolutions are added', () => {
+    const added = layers.flatMap((layer) => (layer.op === 'convolution' && layer.products[1] ? [layer.name] : []));
+    expect([...proofs].flatMap(([name, { type }]) => (type === 'definition' ? [name] : []))).toEqual(added);
+    expect(added.length > 0).toBe(/convolutions|ResNet-18/.test(title));
   });
 
   it('survives its packed file, and is checked there', () => {

@@ -44,10 +44,10 @@ export const shippables: Readonly<Record<string, Shippable>> = {
   'a step a channel': { settings: { ...uniform, w_per_channel: true, a_stepsize: 0.25 }, side: 16 },
   'shortcuts with convolutions': { settings: { ...uniform, shortcut_type: 'b', a_stepsize: 0.25 }, side: 16 },
   'scaled logits': { settings: { ...uniform, scale_layer: true, a_stepsize: 0.25 }, side: 16 },
-  'MobileNetV2, signed where there is no ReLU': {
+  'MobileNetV2, images and what has no ReLU with a sign': {
     settings: {
       ...{ ...uniform, model: 'mobilenetv2', width_multiplier: 0.1, a_stepsize: 0.25, a_bitwidth: 6 },
-      a_quantize_linear: true,
+      ...{ a_quantize_linear: true, a_quantize_input: true },
     },
     side: 32,
   },
