@@ -8,7 +8,7 @@ import { buildTrainingProgram } from '../src/program/trainingProgram.js';
 import { type Experiment, experimentFromSettings } from '../src/settings/index.js';
 import type { CheckpointState } from '../src/train/checkpointState.js';
 import { programOptions } from '../src/train/programOptions.js';
-import type { EpochReport, Recorder } from '../src/train/recorder.js';
+import type { EpochReport, Recorder, StepReport } from '../src/train/recorder.js';
 import type { RunSummary } from '../src/train/summary.js';
 import { initialState, train } from '../src/train/train.js';
 import { parseSafetensorsFile } from '../src/weights/checkedSafetensors.js';
@@ -18,6 +18,7 @@ export interface TinyRun {
   readonly session: Session;
   /** Values that the host wrote to a storage, in order; `run` stands for a step, with no values. */
   readonly written: readonly { readonly storage: string; readonly values: readonly number[] }[];
+  readonly steps: readonly StepReport[];
   readonly reports: readonly EpochReport[];
   readonly checkpoints: readonly CheckpointState[];
   /** Which parameters were kept, in order. */
@@ -59,11 +60,13 @@ export async function tinyRun(
     if (plan === 'train') written.push({ storage: 'run', values: [] });
     return run.call(session.program, plan);
   });
+  const steps: StepReport[] = [];
   const reports: EpochReport[] = [];
   const checkpoints: CheckpointState[] = [];
   const kept: ('best' | 'last')[] = [];
   const recorder: Recorder = {
     begin: () => {},
+    step: (report) => steps.push(report),
     epoch: (report) => reports.push(report),
     parameters: (which) => kept.push(which),
     checkpoint: (file) => checkpoints.push(JSON.parse(parseSafetensorsFile(file, 'checkpoint').metadata.state ?? '')),
@@ -72,7 +75,7 @@ export async function tinyRun(
     finish: () => {},
   };
   return {
-    ...{ experiment, session, written, reports, checkpoints, kept },
+    ...{ experiment, session, written, steps, reports, checkpoints, kept },
     train: (state = initialState(experiment)) =>
       train({ experiment, session, trainImages: images.train, recorder, device: 'cpu', state }),
     dispose: async () => {

@@ -1,7 +1,7 @@
 /** The quantizers as learned, in words and numbers: rows of quantizers.csv, sizes, bits by tensor. */
 
 import type { Variables } from '../nn/index.js';
-import { coreOf, effectiveRange, floatBits, type Quantizer, tableSizes } from '../quant/index.js';
+import { coreOf, effectiveRange, floatBits, type Quantizer, type TableSizes, tableSizes } from '../quant/index.js';
 
 /** A quantizer at the end of an epoch, as a row of quantizers.csv; `null` for a value that its kind does not have. */
 export interface QuantizerRow {
@@ -63,15 +63,16 @@ export function quantizerReport(variables: Variables, table: ArrayLike<number>, 
       signed: quantizer.signed ? 1 : 0,
     };
   });
+  return { rows, bits, sizes: sizesInKbytes(sizes) };
+}
+
+/** Sizes under the names that stand in files. */
+export function sizesInKbytes(sizes: TableSizes): Sizes {
   return {
-    rows,
-    bits,
-    sizes: {
-      weights_kb: sizes.weightKbytes,
-      activations_max_kb: sizes.activationMaxKbytes,
-      activations_sum_kb: sizes.activationSumKbytes,
-      activations_peak_kb: sizes.activationPeakKbytes,
-    },
+    weights_kb: sizes.weightKbytes,
+    activations_max_kb: sizes.activationMaxKbytes,
+    activations_sum_kb: sizes.activationSumKbytes,
+    activations_peak_kb: sizes.activationPeakKbytes,
   };
 }
 

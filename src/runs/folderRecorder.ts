@@ -1,6 +1,8 @@
 /** A run folder as the recorder of a run. */
 
 import { writeDurably } from '../disk/durableFile.js';
+import { liveFile } from '../live/liveFile.js';
+import type { LiveRun } from '../live/liveFormat.js';
 import type { EpochReport, Recorder } from '../train/recorder.js';
 import type { Lock } from './lock.js';
 import {
@@ -15,9 +17,10 @@ import {
 
 /**
  * Records into a folder whose lock is held, as long as it is. The methods throw what `Lock.check`, `appendEpoch`,
- * `truncateRun` and `writeDurably` throw.
+ * `truncateRun`, `liveFile` and `writeDurably` throw.
  */
-export function folderRecorder(folder: RunFolder, lock: Pick<Lock, 'check'>): Recorder {
+export function folderRecorder(folder: RunFolder, lock: Pick<Lock, 'check'>, run: LiveRun): Recorder {
+  const live = liveFile(folder.live, run);
   const locked =
     <A extends readonly unknown[]>(write: (...given: A) => void) =>
     (...given: A): void => {
@@ -25,8 +28,15 @@ export function folderRecorder(folder: RunFolder, lock: Pick<Lock, 'check'>): Re
       write(...given);
     };
   return {
-    begin: locked((finishedEpochs) => truncateRun(folder, finishedEpochs)),
-    epoch: locked((report) => appendEpoch(folder, rowsOf(report))),
+    begin: locked((position) => {
+      truncateRun(folder, position.epoch);
+      live.begin(position);
+    }),
+    step: locked(live.step),
+    epoch: locked((report) => {
+      appendEpoch(folder, rowsOf(report));
+      live.epoch(report);
+    }),
     parameters: locked((which, file) => writeDurably(which === 'best' ? folder.paramsBest : folder.paramsLast, file)),
     checkpoint: locked((file) => writeDurably(folder.checkpoint, file)),
     sizes: () => readSizes(folder),

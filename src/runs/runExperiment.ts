@@ -7,6 +7,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { selectEngine } from '../engine/selectEngine.js';
 import { InputError } from '../errors.js';
+import { liveRun } from '../live/liveFile.js';
 import type { Variables } from '../nn/index.js';
 import { packageVersion } from '../packageVersion.js';
 import type { ConfigFile, Experiment } from '../settings/index.js';
@@ -115,7 +116,10 @@ async function runLocked(
     if (fault) events.line(`NOTE: cannot be exported as integers: ${fault}`);
     events.line(`${experiment.name}  ${experiment.network.model}  ${countLine(data)}  ${device}`);
     onTraining?.();
-    const summary = await run.train(folderRecorder(folder, lock), { signal, events });
+    const summary = await run.train(folderRecorder(folder, lock, liveRun(experiment, variables.quantizers)), {
+      signal,
+      events,
+    });
     return { folder, variables, summary };
   } finally {
     await run.close();

@@ -60,6 +60,8 @@ export interface RunFolder {
   /** Everything that `--resume` needs. */
   readonly checkpoint: string;
   readonly summary: string;
+  /** What the run tells while it trains. */
+  readonly live: string;
   readonly plots: string;
 }
 
@@ -104,6 +106,7 @@ function runFolderAt(root: string, { quantized, tested }: { quantized: boolean; 
     paramsLast: at('params_last.safetensors'),
     checkpoint: at('checkpoint.safetensors'),
     summary: at('summary.json'),
+    live: at('live.jsonl'),
     plots: at('plots'),
   };
 }

@@ -36,9 +36,11 @@ export function memoryRecorder(begun: RunRecord = fresh, onCheckpoint?: (record:
     get record() {
       return record;
     },
-    begin: (finishedEpochs) => {
-      record = { ...record, history: record.history.filter(({ epoch }) => epoch <= finishedEpochs) };
+    begin: (position) => {
+      record = { ...record, history: record.history.filter(({ epoch }) => epoch <= position.epoch) };
     },
+    // Whoever wants these has them told.
+    step: () => {},
     epoch: (report) => {
       record = { ...record, history: [...record.history, report] };
     },

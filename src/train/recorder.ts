@@ -7,6 +7,7 @@
 
 import type { Evaluation } from '../program/evaluate.js';
 import type { QuantizerReport, QuantizerRow, SizesRow } from '../program/quantizerReport.js';
+import type { QuantizerSnapshot } from '../program/quantizerSnapshot.js';
 import type { RunSummary } from './summary.js';
 
 /** Means over steps; errors as fractions. */
@@ -20,8 +21,15 @@ export interface TrainingMetrics {
   readonly loss3: number;
 }
 
-/** A run within an epoch, some batches after the report before. */
+/**
+ * A run within an epoch, some batches after the report before: a few times a second, and at every end of an epoch or
+ * stop, so that the reports cover all batches.
+ */
 export interface StepReport {
+  /** Updates of the optimizer since the run began. */
+  readonly step: number;
+  /** Seconds of training since the run began, without evaluations. */
+  readonly seconds: number;
   /** Counted from 1. */
   readonly epoch: number;
   /** Batches done of the epoch. */
@@ -31,6 +39,9 @@ export interface StepReport {
   readonly metrics: TrainingMetrics;
   /** Since the last report: for curves that go on from epoch to epoch. */
   readonly recent: TrainingMetrics;
+  /** The learning rate of the last batch, as scheduled. */
+  readonly rate: number;
+  readonly quantizers: QuantizerSnapshot;
   readonly imagesPerSecond: number;
   /** Share of the time in which the engine waited for images to be decoded. */
   readonly waiting: number;
@@ -54,10 +65,19 @@ export interface EpochReport {
   readonly waiting: number;
 }
 
+/** Where a run stands. */
+export interface RunPosition {
+  /** Finished epochs. */
+  readonly epoch: number;
+  /** Updates of the optimizer since the run began. */
+  readonly step: number;
+}
+
 /** Keeps what a run produces. Whatever it throws ends the run. */
 export interface Recorder {
-  /** Before the first step: the run goes on behind so many finished epochs, what is recorded of later ones goes. */
-  begin(finishedEpochs: number): void;
+  /** Before the first step: the run goes on from here, what is recorded of later epochs and steps goes. */
+  begin(position: RunPosition): void;
+  step(report: StepReport): void;
   epoch(report: EpochReport): void;
   /** Replaces the last parameters, or the best ones, by the bytes of a file. */
   parameters(which: 'best' | 'last', file: Uint8Array): void;

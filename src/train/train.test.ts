@@ -183,6 +183,32 @@ describe('what is kept', () => {
   });
 });
 
+describe('reports within epochs', () => {
+  it('cover every batch once, whatever stops in between', async () => {
+    const run = await opened({
+      ...quantized,
+      batch_size: 4,
+      epochs: 2,
+      checkpoint_minutes: 1,
+      learning_rate_drops: 'none',
+    });
+    // A step takes a tenth of a second, and the sixth hundred times as long.
+    const steps = () => run.written.filter(({ storage }) => storage === 'run').length;
+    vi.spyOn(performance, 'now').mockImplementation(() => 100 * steps() + (steps() > 5 ? 100_000 : 0));
+    await run.train();
+    for (const { epoch, training } of run.reports) {
+      const own = run.steps.filter((step) => step.epoch === epoch);
+      expect(own.at(-1)).toMatchObject({ step: 16 * epoch, batch: 16, batches: 16, metrics: training, rate: 0.1 });
+      const counts = own.map(({ batch }, index) => batch - (own[index - 1]?.batch ?? 0));
+      expect(counts.length).toBeGreaterThan(4);
+      const loss = own.reduce((sum, { recent }, index) => sum + recent.loss1 * counts[index]!, 0);
+      expect(loss / 16).toBeCloseTo(training.loss1, 5);
+    }
+    expect(run.steps.map(({ batch }) => batch)).toContain(6);
+    expect(run.steps.at(-1)!.quantizers.bits).toEqual(run.reports.at(-1)!.quantizers.rows.map(({ bits }) => bits));
+  });
+});
+
 describe('a run learns', () => {
   it.each([
     ['in float', {}],

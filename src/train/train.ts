@@ -13,12 +13,13 @@ import { yieldToEventLoop } from '../eventLoop.js';
 import { STORAGE } from '../nn/index.js';
 import { CONTROL_LENGTH, METRICS, METRICS_LENGTH } from '../ops/attributes.js';
 import { quantizerReport } from '../program/quantizerReport.js';
+import { quantizerSnapshot } from '../program/quantizerSnapshot.js';
 import type { Session } from '../program/session.js';
 import { type Experiment, obeysBudget } from '../settings/index.js';
 import { areBitsFrozen, beginBudget, keepBudget } from './budgetKeeper.js';
 import { checkpointFile, parametersFile } from './checkpoint.js';
 import type { CheckpointState } from './checkpointState.js';
-import type { EpochReport, Recorder, TrainingEvents, TrainingMetrics } from './recorder.js';
+import type { EpochReport, Recorder, StepReport, TrainingEvents, TrainingMetrics } from './recorder.js';
 import { averageWeight, learningRate, stepSize } from './schedule.js';
 import { type RunSummary, summarize } from './summary.js';
 
@@ -71,7 +72,7 @@ export async function train(run: TrainingRun): Promise<RunSummary | null> {
   const { epochs, batchSize, seed } = experiment.training;
   const random = createRandom(seed, randomStreams.batches);
   let state = run.state;
-  recorder.begin(state.epoch);
+  recorder.begin(state);
   if (state.step === 0) await beginBudget(experiment, session);
   const started = performance.now();
   const secondsBefore = state.trainingSeconds;
@@ -82,8 +83,8 @@ export async function train(run: TrainingRun): Promise<RunSummary | null> {
     if (state.batch === 0) session.program.write(STORAGE.metrics, new Float64Array(METRICS_LENGTH));
     const before = performance.now();
     const waitBefore = session.waitMs;
-    const { done, fault } = await runBatches(run, state, table.batches);
-    const metrics = meansOf(run, await readSums(run, state));
+    const { done, sums, fault } = await runBatches(run, state, table.batches);
+    const metrics = meansOf(run, sums);
     const elapsedMs = performance.now() - before;
     state = {
       ...state,
@@ -120,58 +121,90 @@ function drawEpoch({ experiment, trainImages }: TrainingRun, random: Random): Ba
   return trainingEpoch(trainImages.count, experiment.training.batchSize, random, { shift, mirror, cropSizes });
 }
 
-/**
- * The batches done of the epoch: fewer than all if the signal came, if it is time for a checkpoint, or if the images of
- * the next could not be had.
- */
 interface Progress {
+  /** Batches done of the epoch. */
   readonly done: number;
-  readonly fault?: Error;
+  /** Sums over them. */
+  readonly sums: Sums;
+  /** Why the images of the next could not be had. */
+  readonly fault?: Error | undefined;
 }
 
+/** Stops before the end of the epoch if the signal came, if it is time for a checkpoint, or for want of images. */
 async function runBatches(run: TrainingRun, state: CheckpointState, batches: number): Promise<Progress> {
-  const { experiment, session, signal, events } = run;
+  const { experiment, session, signal } = run;
   const { program, training } = session;
   const lambdas = areBitsFrozen(experiment, state.epoch)
     ? [0, 0]
     : [experiment.budget.lambda2, experiment.budget.lambda3];
   const control = new Float64Array(CONTROL_LENGTH);
+  const report = await stepReports(run, state, batches);
   const started = performance.now();
-  const waitBefore = session.waitMs;
   let reported = started;
-  let sumsBefore = await readSums(run, state);
-  for (let batch = state.batch; batch < batches; batch++) {
-    if (signal?.aborted) return { done: batch };
+  let done = state.batch;
+  let fault: Error | undefined;
+  let rate = 0;
+  while (done < batches && !signal?.aborted) {
     try {
-      await session.useBatch(batch);
+      await session.useBatch(done);
     } catch (error) {
-      return { done: batch, fault: error as Error };
+      fault = error as Error;
+      break;
     }
-    const step = state.step + batch - state.batch;
-    const rate = stepSize(training.options.solver, learningRate(experiment.training, step, batches), step + 1);
-    control.set([rate, ...lambdas, averageWeight(experiment.training.emaDecay, step + 1)]);
+    const step = state.step + done - state.batch;
+    rate = learningRate(experiment.training, step, batches);
+    const update = stepSize(training.options.solver, rate, step + 1);
+    control.set([update, ...lambdas, averageWeight(experiment.training.emaDecay, step + 1)]);
     program.write(STORAGE.control, control);
     await program.run('train');
+    done++;
     // Lets signals and timers in: an engine on this very thread would otherwise keep them out for the whole epoch.
     await yieldToEventLoop();
     const now = performance.now();
-    if (now - started >= 60_000 * experiment.checkpointMinutes) return { done: batch + 1 };
-    if (now - reported < METRICS_INTERVAL_MS) continue;
+    if (now - started >= 60_000 * experiment.checkpointMinutes) break;
+    if (now - reported < METRICS_INTERVAL_MS || done === batches) continue;
     reported = now;
+    await report(done, rate);
+  }
+  return { done, sums: await report(done, rate), fault };
+}
+
+/** A function that reports the batches since its last call, if there are any, and resolves to the epoch's sums. */
+async function stepReports(
+  run: TrainingRun,
+  state: CheckpointState,
+  batches: number,
+): Promise<(done: number, rate: number) => Promise<Sums>> {
+  const { session, recorder, events } = run;
+  const { program, training } = session;
+  const started = performance.now();
+  const waitBefore = session.waitMs;
+  let doneBefore = state.batch;
+  let sumsBefore = await readSums(run, state);
+  return async (done, rate) => {
     const sums = await readSums(run, state);
+    if (done === doneBefore) return sums;
     const elapsedMs = performance.now() - started;
-    events?.onStep?.({
+    const own = done - state.batch;
+    const report: StepReport = {
+      step: state.step + own,
+      seconds: state.trainingSeconds + elapsedMs / 1000,
       epoch: state.epoch + 1,
-      batch: batch + 1,
+      batch: done,
       batches,
       metrics: meansOf(run, sums),
       recent: meansOf(run, sums, sumsBefore),
-      imagesPerSecond: ((batch + 1 - state.batch) * training.options.batchSize * 1000) / elapsedMs,
+      rate,
+      quantizers: await quantizerSnapshot(program, training.variables),
+      imagesPerSecond: (own * training.options.batchSize * 1000) / elapsedMs,
       waiting: (session.waitMs - waitBefore) / elapsedMs,
-    });
+    };
+    recorder.step(report);
+    events?.onStep?.(report);
+    doneBefore = done;
     sumsBefore = sums;
-  }
-  return { done: batches };
+    return sums;
+  };
 }
 
 /** Keeps what is trained although images cannot be had, where the engine still answers; the fault says so then. */

@@ -1,8 +1,9 @@
 /** Equal seeds give equal files: with any number of threads, and with interruptions of every kind in between. */
 
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { readLiveLine } from '../../src/live/liveFormat.js';
 import { readSafetensors } from '../../src/weights/index.js';
 import { temporaryFolder } from '../temporaryFolder.js';
 import { killedAtWrite, mpdnn, mpdnnProcess, resultFiles, succeeds, writeTinyConfig } from './runMpdnn.js';
@@ -26,6 +27,17 @@ function call(name: string, out: string, ...more: string[]): string[] {
 function positionOf(run: string): { epoch: number; batch: number } {
   const { metadata } = readSafetensors(join(folder, run, 'checkpoint.safetensors'));
   return JSON.parse(metadata.state ?? '') as { epoch: number; batch: number };
+}
+
+/** Of the lines of live.jsonl, each goes on where the one before has ended, and none is missing. */
+function expectEveryBatchOnce(run: string): void {
+  const [first, ...lines] = readFileSync(join(run, 'live.jsonl'), 'utf8').trimEnd().split('\n');
+  expect(first).toMatch(/^{"type":"run",/);
+  const told = lines.map((line) => readLiveLine(line, run));
+  const steps = told.flatMap((line) => (line?.type === 'step' ? [line] : []));
+  expect(steps.map(({ step }) => step)).toEqual([...new Set(steps.map(({ step }) => step))].sort((a, b) => a - b));
+  expect(steps.filter(({ batch, batches }) => batch === batches).map(({ epoch }) => epoch)).toEqual([1, 2, 3]);
+  expect(told.flatMap((line) => (line?.type === 'epoch' ? [line.epoch] : []))).toEqual([1, 2, 3]);
 }
 
 beforeAll(async () => {
@@ -71,6 +83,7 @@ describe.each(['BUDGET', 'GUARANTEED', 'ADAM', 'EXTENDED', 'PER_CHANNEL'])('%s',
     expect(positionOf(run).batch).toBeGreaterThan(1);
     await succeeds(call(name, out, '--resume'), folder);
     expect(resultFiles(join(folder, run))).toEqual(resultFiles(wanted));
+    expectEveryBatchOnce(join(folder, run));
   });
 
   it.runIf(['GUARANTEED', 'ADAM'].includes(name))(
