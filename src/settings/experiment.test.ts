@@ -281,6 +281,7 @@ it('comes back from the settings that config.json keeps', () => {
 it.each([
   ['', 128 / 255, 128 / 255],
   ['normalise = shift', 128 / 255, 128 / 255],
+  ['normalise = unit', 0, 256 / 255],
   ['normalise = symmetric', 0.5, 0.5],
   ['mean = 0.4', 0.4, 0.5],
   ['std = 0.25', 0.5, 0.25],

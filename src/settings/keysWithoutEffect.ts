@@ -38,7 +38,9 @@ const idleKeys: readonly IdleKeys[] = [
     keys: ['normalise'],
     because: ['mean', 'std'],
     areIdle: ({ normalise, mean, std }) =>
-      normalise !== null && [...mean, ...std].some((value) => value !== normalisations[normalise]),
+      normalise !== null &&
+      (mean.some((value) => value !== normalisations[normalise].mean) ||
+        std.some((value) => value !== normalisations[normalise].std)),
     reason: ({ mean, std }) => `beside mean = ${mean} and std = ${std}: give either it or those two`,
   },
   {

@@ -54,16 +54,17 @@ function hasTarget(read: ReadSettings): boolean {
   return read.target_weight_kbytes > 0 || read.target_activation_kbytes > 0;
 }
 
-/** Both `mean` and `std` of the named normalisations. */
-export const normalisations = { shift: 128 / 255, symmetric: 0.5 } as const satisfies Record<
-  (typeof normalisationNames)[number],
-  number
->;
+/** The named normalisations as numbers: pixels become (p/255 − mean)/std. */
+export const normalisations = {
+  shift: { mean: 128 / 255, std: 128 / 255 },
+  unit: { mean: 0, std: 256 / 255 },
+  symmetric: { mean: 0.5, std: 0.5 },
+} as const satisfies Record<(typeof normalisationNames)[number], { readonly mean: number; readonly std: number }>;
 
 function pixelNumbers({ normalise, mean, std }: ReadSettings): Pick<Settings, 'mean' | 'std'> {
   // One that is given alone goes with the other's published value.
-  const fallback = [mean || std ? normalisations.symmetric : normalisations[normalise ?? 'shift']];
-  return { mean: mean ?? fallback, std: std ?? fallback };
+  const fallback = mean || std ? normalisations.symmetric : normalisations[normalise ?? 'shift'];
+  return { mean: mean ?? [fallback.mean], std: std ?? [fallback.std] };
 }
 
 /** The published 80 and 120 of 160 epochs, for any number of epochs: after a half and after three quarters. */

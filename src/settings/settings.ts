@@ -25,7 +25,7 @@ const unlistedModels = ['tiny'] as const;
 export type ModelName = (typeof modelNames | typeof unlistedModels)[number];
 
 /** `shift` makes (p − 128)/128 of a byte p, multiples of 2⁻⁷; `symmetric` p/127.5 − 1, as published. */
-export const normalisationNames = ['shift', 'symmetric'] as const;
+export const normalisationNames = ['shift', 'unit', 'symmetric'] as const;
 
 const on = ['true', 'yes', 'on', '1'];
 const off = ['false', 'no', 'off', '0'];

@@ -168,7 +168,7 @@ class Lowering {
       );
     }
     const offsets = zeros.map((zero) => Math.round(zero * factor));
-    const grid: Grid = { type: 'uniform', lo: -Math.max(...offsets), hi: 255 * factor - Math.min(...offsets) };
+    const grid: Grid = { type: 'uniform', lo: 0 - Math.max(...offsets), hi: 255 * factor - Math.min(...offsets) };
     // Images stay bytes in memory; u is computed where they are read.
     const output = tensor('images', imageShape(results.x), grid, first / factor, 8);
     this.layers.push({ op: 'input', name: 'images', scale: factor, offsets, output });

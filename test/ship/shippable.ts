@@ -8,8 +8,6 @@ import type { IntegerNetwork } from '../../src/ship/integerNetwork.js';
 import { lowerNetwork } from '../../src/ship/lowering.js';
 import { programOptions } from '../../src/train/programOptions.js';
 
-/** Images (p − 128)/128, so that they lie on a grid of powers of two. */
-const shifted = { mean: 128 / 255, std: 128 / 255 };
 const uniform = { w_quantize: 'parametric_fp_d_xmax', a_quantize: 'parametric_fp_d_xmax_relu' };
 
 export interface Shippable {
@@ -23,7 +21,10 @@ export const shippables: Readonly<Record<string, Shippable>> = {
     settings: { w_quantize: 'fp', a_quantize: 'fp_relu', w_bitwidth: 2, a_bitwidth: 4, a_stepsize: 0.5 },
     side: 16,
   },
-  'learned step and range': { settings: { ...uniform, w_bitwidth: 5, a_bitwidth: 6, a_stepsize: 0.125 }, side: 16 },
+  'learned step and range, pixels p/256': {
+    settings: { ...uniform, normalise: 'unit', w_bitwidth: 5, a_bitwidth: 6, a_stepsize: 0.125 },
+    side: 16,
+  },
   'learned bits and range, 8 bits': {
     settings: {
       w_quantize: 'parametric_fp_b_xmax',
@@ -56,7 +57,7 @@ export const shippables: Readonly<Record<string, Shippable>> = {
 
 /** A program for `side`×`side` images of ten classes whose values look trained; batches of one image. */
 export function shippableProgram({ settings, side }: Shippable, images = 4): TrainingProgram {
-  const experiment = experimentFromSettings('SHIP', 'ship.cfg', { ...shifted, ...settings, batch_size: 1 });
+  const experiment = experimentFromSettings('SHIP', 'ship.cfg', { ...settings, batch_size: 1 });
   const shape = { classes: 10, imageShape: [side, side, 3] as const, trainImages: 1, evaluationImages: images };
   const training = buildTrainingProgram(programOptions(experiment, shape, null));
   const random = createRandom(5);
