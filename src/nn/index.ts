@@ -1,9 +1,11 @@
-export type { Network } from './layers.js';
+export type { Layer, NetworkDefinition } from './layer.js';
+export type { Network } from './layerNodes.js';
+export { network } from './layers.js';
 export { fromStored, type Layout, storedShape, toStored } from './layouts.js';
 export { liveActivations } from './liveActivations.js';
-export { buildModel, type ModelOptions } from './models/models.js';
-export { quantizableTensors, unquantized } from './quantizableTensors.js';
-export type { QuantizerSettings } from './quantizerSettings.js';
+export { buildModel, type ModelOptions, modelDefinition } from './models/models.js';
+export { quantizableTensors } from './quantizableTensors.js';
+export { type QuantizerSettings, unquantized } from './quantizerSettings.js';
 export { averageStorages, STORAGE } from './storages.js';
 export {
   exponentsName,

@@ -1,310 +1,342 @@
 /**
- * Layers: what models are written in. Each creates its variables, its quantizers and its nodes; the same calls build
- * the network for training (batch statistics) and for evaluation (running ones).
+ * Layers: what networks are written in, a function from the images to the output. Each call checks shapes at once, so
+ * that a fault names the line of the call, and adds a layer to the definition.
  */
 
-import { dimension, elementCount, type Graph, type Tensor } from '../graph/index.js';
-import { activation } from '../ops/activation.js';
-import { batchNorm } from '../ops/batchNorm.js';
-import { batchStatistics, runningStatistics } from '../ops/batchStatistics.js';
-import { conv2d } from '../ops/convolution.js';
-import { depthwiseConv2d } from '../ops/depthwiseConvolution.js';
-import { linear } from '../ops/linear.js';
-import { quantizeChannels } from '../ops/quantizeChannels.js';
-import type { Window } from '../ops/window.js';
-import {
-  type ActivationSource,
-  bestExponents,
-  bestStart,
-  coreOf,
-  parameterNames,
-  publishedStepSize,
-  type Quantizer,
-  type StartValues,
-  startExponents,
-  startFromWeights,
-  startWithStep,
-} from '../quant/index.js';
-import { ones, zeros } from './initializers.js';
-import { type Layout, storedShape } from './layouts.js';
-import type { QuantizerSettings } from './quantizerSettings.js';
-import { exponentsName, type Variables } from './variables.js';
+import { InputError } from '../errors.js';
+import { Graph, type Shape } from '../graph/index.js';
+import type { Initializer } from './initializers.js';
+import type { Activation, Layer, LayerWindow, NetworkDefinition } from './layer.js';
+import { type Names, type Naming, namings } from './naming.js';
+import { inputName, NetworkBuilder } from './networkBuilder.js';
+import { placed } from './placed.js';
+import { unquantized } from './quantizerSettings.js';
+import { Variables } from './variables.js';
 
-export interface Network {
-  readonly graph: Graph;
-  readonly variables: Variables;
-  /** Batch statistics and their running values, or the running values alone. */
-  readonly training: boolean;
-  /** Effective ranges of all quantizers, [Q, 2]. */
-  readonly ranges: Tensor;
-  readonly weights: QuantizerSettings;
-  readonly activations: QuantizerSettings;
-  /** Settings of outputs without a ReLU; without any these are neither quantized nor counted. */
-  readonly linear?: QuantizerSettings | null;
-  /** Settings of the images; likewise. */
-  readonly input?: QuantizerSettings | null;
-  /** Settings of single tensors, by name, instead of those of their role. */
-  readonly exceptions?: Readonly<Record<string, QuantizerSettings>>;
-  /** Called with every tensor that is an activation, quantized or not, under its name. */
-  onActivation?(name: string, output: Tensor): void;
-}
-
-/** Start values of a weight of the given shape in the engines' layout. */
-export type Initializer = (shape: readonly number[]) => Float64Array;
-
-export interface BatchNormNames {
-  readonly gamma: string;
-  readonly beta: string;
-  readonly mean: string;
-  readonly variance: string;
-}
-
-/** ε and the weight of the old running value, as in the published code; torchvision's models have the same. */
-const BATCH_NORM = { epsilon: 1e-5, decay: 0.9 } as const;
-
-export interface DepthwiseOptions extends Window {
+/** The output of a layer, or the images, while a network is defined. */
+export interface Value {
   readonly name: string;
-  readonly size: number;
-  readonly initialize: Initializer;
+  /** [height, width, channels], or [features]; without the batch. */
+  readonly shape: readonly number[];
 }
 
-export interface ConvolutionOptions extends DepthwiseOptions {
+export interface LayerOptions {
+  /** By which it is found in rules, tables and files: `conv1`, `conv2`, … in the order of the calls by default. */
+  readonly name?: string;
+  /** The function behind it where activations are not quantized; the quantizer of its output else. */
+  readonly activation?: Activation;
+  /** The name of the output in rules and tables, where it is not the layer's. */
+  readonly output?: string;
+}
+
+export interface ConvOptions extends LayerOptions {
+  /** Rows and columns of the window; 3 by default. */
+  readonly size?: number;
+  /** 1 by default. */
+  readonly stride?: number;
+  /** Zeros on every side; by default half the window, which keeps the size of an image at stride 1. */
+  readonly padding?: number;
+  /** The name of the batch normalisation; `NAME.bn` by default. */
+  readonly batchNorm?: string;
+  /** How the weight starts; by default normal with variance 2/fan-in. */
+  readonly start?: Initializer;
+}
+
+export interface LinearOptions extends LayerOptions {
+  /** How the weight starts; by default normal with variance 2/fan-in. */
+  readonly start?: Initializer;
+  /** How the bias starts; with zeros by default. */
+  readonly biasStart?: Initializer;
+}
+
+export interface PoolOptions {
+  readonly name?: string;
+  readonly size: number;
+  /** The size by default. */
+  readonly stride?: number;
+  /** Nothing on every side, 0 by default: what lies outside is neither a maximum nor counted. */
+  readonly padding?: number;
+}
+
+export interface SubsampleOptions {
+  readonly name?: string;
+  /** Every so many-th row and column stays. */
+  readonly stride: number;
+  /** Channels of the result: behind its own there are zeros. */
   readonly channels: number;
 }
 
-/** Convolution with a quantized weight, followed by batch normalisation. */
-export function convolutionBatchNorm(
-  network: Network,
-  x: Tensor,
-  options: ConvolutionOptions,
-  names: BatchNormNames,
-): Tensor {
-  const { size, stride, padding } = options;
-  const shape = [size, size, dimension(x, 3), options.channels];
-  const w = quantizedWeight(network, options.name, shape, 'convolution', options.initialize);
-  return normalized(network, conv2d(network.graph, x, w, { stride, padding }, network.training), options.name, names);
+/** The layers. Names within a scope begin with the scope's. */
+export interface Layers {
+  /** Convolution, batch normalisation, ReLU (or what `activation` says). */
+  conv(x: Value, channels: number, options?: ConvOptions): Value;
+  /** The same with one filter for each channel of `x`. */
+  depthwise(x: Value, options?: ConvOptions): Value;
+  /** Fully connected, with a bias; no activation unless one is given. */
+  linear(x: Value, outputs: number, options?: LinearOptions): Value;
+  /** A sum, ReLU (or what `activation` says). */
+  add(a: Value, b: Value, options?: LayerOptions): Value;
+  maxPool(x: Value, options: PoolOptions): Value;
+  averagePool(x: Value, options: PoolOptions): Value;
+  /** The mean over all pixels: an image becomes features. */
+  globalAverage(x: Value, options?: { readonly name?: string }): Value;
+  /** A shortcut without parameters to fewer pixels and more channels. */
+  subsample(x: Value, options: SubsampleOptions): Value;
+  /** `x` times one learned number. */
+  scale(x: Value, options?: { readonly name?: string }): Value;
+  /** Puts `name/` before the names of the layers that `define` makes. */
+  scope<T>(name: string, define: () => T): T;
 }
 
-/** The same of a depthwise convolution, a filter for each channel of x. */
-export function depthwiseBatchNorm(
-  network: Network,
-  x: Tensor,
-  options: DepthwiseOptions,
-  names: BatchNormNames,
-): Tensor {
-  const { size, stride, padding } = options;
-  const w = quantizedWeight(network, options.name, [size, size, dimension(x, 3)], 'depthwise', options.initialize);
-  const { graph, training } = network;
-  return normalized(network, depthwiseConv2d(graph, x, w, { stride, padding }, training), options.name, names);
-}
+/** A network as it is written: must make the same layers whenever it is called. */
+export type Define = (n: Layers, x: Value) => Value;
 
-/** Batch normalisation of a convolution's result, by its moments or by the running ones. */
-function normalized(
-  { graph, variables }: Network,
-  { y, moments }: { readonly y: Tensor; readonly moments: Tensor | null },
-  name: string,
-  names: BatchNormNames,
-): Tensor {
-  const channels = dimension(y, 3);
-  const factor = (name: string, start: Initializer) =>
-    variables.parameter(graph, name, [channels], 'plain', () => start([channels]), 'bn');
-  const beta = factor(names.beta, zeros);
-  const gamma = factor(names.gamma, ones);
-  const running = {
-    mean: variables.runningValue(graph, names.mean, channels, 0),
-    variance: variables.runningValue(graph, names.variance, channels, 1),
-  };
-  const view = variables.statistics(name, channels);
-  const statistics = moments
-    ? batchStatistics(graph, y, moments, running, { ...BATCH_NORM, view })
-    : runningStatistics(graph, running, BATCH_NORM.epsilon);
-  return batchNorm(graph, y, statistics, gamma, beta);
-}
-
-/** The activation quantizer, or a ReLU (or ReLU6) where activations are not quantized. `name`: scope of the output. */
-export function nonlinearity(network: Network, x: Tensor, name: string, float: 'relu' | 'relu6' = 'relu'): Tensor {
-  return quantizedActivation(network, x, name, 'rectified', network.activations, () =>
-    activation(network.graph, x, network.ranges, { type: float }),
-  );
+export interface NetworkOptions {
+  /** Sizes of an image. */
+  readonly input: readonly [height: number, width: number, channels: number];
+  /** How what the layers learn is called; `slashes` by default. */
+  readonly names?: Names;
 }
 
 /**
- * The output of a layer, or of a sum, without a ReLU that is kept in memory; with a signed quantizer where such outputs
- * are quantized. `name`: scope of the output.
+ * Defines a network of one's own. `define` is called twice, here and now, and never again.
+ *
+ * @throws InputError for shapes that do not fit (with the line of the layer), a name that stands twice, or a definition
+ *   that does not make the same layers both times
+ * @example
+ * ```ts
+ * import { network } from 'mixed-precision-dnns';
+ *
+ * const net = network({ input: [28, 28, 1] }, (n, x) => {
+ *   const wide = n.conv(x, 16, { stride: 2 });
+ *   const sum = n.add(n.conv(wide, 16, { activation: 'none' }), wide);
+ *   return n.linear(n.globalAverage(sum), 10);
+ * });
+ * ```
  */
-export function linearOutput(network: Network, x: Tensor, name: string): Tensor {
-  return quantizedActivation(network, x, name, 'linear', network.linear ?? null, () => x);
-}
-
-/** The images as the first layer reads them: with a signed quantizer where they are quantized. */
-export function networkInput(network: Network, images: Tensor): Tensor {
-  return quantizedActivation(network, images, 'input', 'input', network.input ?? null, () => images);
-}
-
-/** @param usual settings of activations from this source; null: they are not counted where they are not quantized */
-function quantizedActivation(
-  network: Network,
-  x: Tensor,
-  name: string,
-  source: ActivationSource,
-  usual: QuantizerSettings | null,
-  float: () => Tensor,
-): Tensor {
-  const { graph, variables } = network;
-  const count = elementCount(x.shape) / dimension(x, 0);
-  const settings = network.exceptions?.[name] ?? usual;
-  if (!settings?.kind) {
-    if (usual) variables.countUnquantized('activation', name, count, source);
-    const y = float();
-    network.onActivation?.(name, y);
-    return y;
+export function network(options: NetworkOptions, define: Define): NetworkDefinition {
+  const [first, second] = [defined(options, define), defined(options, define)];
+  for (let at = 0; at < Math.max(first.layers.length, second.layers.length); at++) {
+    const [one, other] = [first.layers[at], second.layers[at]].map((layer) => layer && JSON.stringify(layer));
+    if (one === other) continue;
+    throw new InputError(
+      `network: its function makes other layers when it is called again: ${one ?? 'nothing'}, then ${other ?? 'nothing'}; ` +
+        'it must make the same ones each time, so nothing in it may be random or counted outside',
+    );
   }
-  const signed = source !== 'rectified';
-  const tensor = { name, quantizer: `${name}/Aquant`, role: 'activation', source, count } as const;
-  const row = quantizerRow(variables, settings, tensor);
-  const core = coreOf(settings.kind);
-  const y = activation(graph, x, network.ranges, { type: 'quantize', row, core, signed });
-  network.onActivation?.(name, y);
-  return y;
+  if (first.output === second.output) return first;
+  throw new InputError(`network: its function returns ${first.output}, and ${second.output} when it is called again`);
 }
 
-export interface AffineNames {
-  readonly weight: string;
-  readonly bias: string;
-  readonly layout: Layout;
+/** What a function defines, called once. */
+export function defined({ input, names = 'slashes' }: NetworkOptions, define: Define): NetworkDefinition {
+  const recorder = new Recorder(checkedInput(input), namings[names]);
+  return recorder.definition(define(recorder.layers, recorder.input));
 }
 
-/**
- * Fully connected layer; weight and bias have quantizers of their own, both starting from the weight. Where the file to
- * start from has another number of outputs, as that of other classes, the layer starts afresh.
- */
-export function affine(
-  network: Network,
-  x: Tensor,
-  outputs: number,
-  names: AffineNames,
-  initialize: { readonly weight: Initializer; readonly bias: Initializer },
-): Tensor {
-  const shape = [dimension(x, 1), outputs];
-  if (hasOtherOutputs(network.variables, names, shape)) network.variables.startAfresh(names.weight, names.bias);
-  const w = quantizedWeight(network, names.weight, shape, names.layout, initialize.weight);
-  const b = quantizedWeight(network, names.bias, [outputs], 'plain', initialize.bias, names.weight);
-  return linear(network.graph, x, w, b);
+function checkedInput(input: NetworkOptions['input']): NetworkOptions['input'] {
+  const isShape =
+    Array.isArray(input) && input.length === 3 && input.every((size) => Number.isInteger(size) && size > 0);
+  if (isShape) return input;
+  throw new InputError(`network: input is [${input}]; right would be [height, width, channels], such as [32, 32, 3]`);
 }
 
-function hasOtherOutputs(
-  variables: Variables,
-  { weight, layout }: AffineNames,
-  [inputs, outputs]: readonly number[],
-): boolean {
-  const theirs = variables.given(weight)?.shape;
-  if (!theirs) return false;
-  const given = elementCount(theirs) / inputs!;
-  return given !== outputs && storedShape([inputs!, given], layout).join() === theirs.join();
-}
+class Recorder {
+  readonly input: Value;
+  readonly layers: Layers;
+  readonly #made: Layer[] = [];
+  readonly #values = new Set<Value>();
+  readonly #taken = new Set([inputName]);
+  readonly #counts = new Map<string, number>();
+  readonly #naming: Naming;
+  readonly #builder: NetworkBuilder;
+  readonly #inputShape: NetworkOptions['input'];
+  #scope = '';
 
-/** A parameter and its quantizer, whose start follows `startsFrom`, by default the parameter itself. */
-function quantizedWeight(
-  network: Network,
-  name: string,
-  shape: readonly number[],
-  layout: Layout,
-  initialize: Initializer,
-  startsFrom = name,
-): Tensor {
-  const { graph, variables } = network;
-  const role = startsFrom === name ? 'weight' : 'bias';
-  const parameter = variables.parameter(graph, name, shape, layout, () => initialize(shape), role);
-  const count = elementCount(shape);
-  const settings = network.exceptions?.[name] ?? network.weights;
-  if (!settings.kind) {
-    variables.countUnquantized(role, name, count);
-    return parameter;
+  constructor(input: NetworkOptions['input'], naming: Naming) {
+    const graph = new Graph();
+    this.#inputShape = input;
+    this.#naming = naming;
+    this.#builder = new NetworkBuilder(
+      {
+        ...{ graph, variables: new Variables(null), training: true, ranges: graph.tensor('ranges', [1, 2]) },
+        ...{ weights: unquantized, activations: unquantized },
+      },
+      graph.tensor(inputName, [1, ...input]),
+    );
+    this.input = this.#value(inputName, [1, ...input]);
+    this.layers = this.#layers();
   }
-  const row = quantizerRow(variables, settings, { name, quantizer: `${name}quant`, role, count, startsFrom });
-  const core = coreOf(settings.kind);
-  // Of a bias every channel is a single number.
-  if (settings.perChannel && role === 'weight') {
-    const exponents = channelExponents(network, settings, row, name, shape.at(-1)!);
-    return quantizeChannels(graph, parameter, network.ranges, exponents, { row, core });
+
+  definition(output: Value): NetworkDefinition {
+    if (!this.#values.has(output)) throw new InputError('network: its function must return a value of its layers');
+    const [outputs, ...more] = output.shape;
+    if (outputs === undefined || more.length > 0) {
+      throw new InputError(`network: its output ${text(output)} must be features, such as n.linear makes`);
+    }
+    return { input: this.#inputShape, layers: this.#made, output: output.name, outputs };
   }
-  return activation(graph, parameter, network.ranges, { type: 'quantize', row, core, signed: true });
-}
 
-/** Start where the channels' own steps would be, if weights decide the start at all. */
-function channelExponents(
-  { graph, variables }: Network,
-  settings: QuantizerSettings,
-  row: number,
-  weight: string,
-  channels: number,
-): Tensor {
-  const quantizer = variables.quantizers[row]!;
-  const start = () => {
-    const { start: values } = variables.find(weight)!;
-    if (settings.stepSize === 'auto') return bestExponents(quantizer, values, channels);
-    const follows = followsFile(variables, settings, weight);
-    return follows ? startExponents(quantizer, values, channels) : new Float64Array(channels);
-  };
-  return variables.parameter(graph, exponentsName(quantizer), [channels], 'plain', start, 'exponent');
-}
-
-interface QuantizedTensor {
-  readonly name: string;
-  /** Name of its quantizer. */
-  readonly quantizer: string;
-  readonly role: Quantizer['role'];
-  /** Where an activation comes from; absent for weights and biases. */
-  readonly source?: ActivationSource;
-  readonly count: number;
-  /** For weights and biases, the parameter whose values decide the start. */
-  readonly startsFrom?: string;
-}
-
-/** Tells whether a file's values of this weight decide as published where its quantizer starts. */
-function followsFile(variables: Variables, { stepSize }: QuantizerSettings, weight: string): boolean {
-  return stepSize === 'published' && variables.given(weight) !== undefined;
-}
-
-/** Activations are not known here: `auto` is the published step for them, until they are measured. */
-function startOf(
-  variables: Variables,
-  settings: QuantizerSettings,
-  quantizer: Quantizer,
-  startsFrom: string | undefined,
-): StartValues {
-  const { stepSize } = settings;
-  const given = typeof stepSize === 'number' ? stepSize : publishedStepSize;
-  if (startsFrom === undefined) return startWithStep(quantizer, given);
-  const { start: weights } = variables.find(startsFrom)!;
-  if (stepSize === 'auto') return bestStart(quantizer, weights);
-  const follows = followsFile(variables, settings, startsFrom);
-  return follows ? startFromWeights(quantizer, weights) : startWithStep(quantizer, given);
-}
-
-/** Where a file gives the learned values of this very parametrization they are the start, else data or settings are. */
-function quantizerRow(
-  variables: Variables,
-  settings: QuantizerSettings,
-  { name: tensor, quantizer: name, role, source, count, startsFrom }: QuantizedTensor,
-): number {
-  return variables.quantizer(tensor, source ?? null, () => {
-    const { kind } = settings;
-    if (!kind) throw new Error(`${name}: no quantizer is configured`);
-    const quantizer: Quantizer = {
-      kind,
-      bitwidth: settings.bitwidth,
-      ...settings.bounds,
-      name,
-      role,
-      signed: source !== 'rectified',
-      count,
-      fixed: null,
-      recomputeRange: settings.recomputeRange,
+  #layers(): Layers {
+    const naming = this.#naming;
+    return {
+      conv: placed((x: Value, channels: number, options: ConvOptions = {}) => {
+        const name = this.#name('conv', options.name);
+        this.#wantImage(name, x);
+        wantCount(name, 'channels', channels);
+        return this.#add({ kind: 'conv', name, channels, ...this.#filters(name, x, options) });
+      }),
+      depthwise: placed((x: Value, options: ConvOptions = {}) => {
+        const name = this.#name('depthwise', options.name);
+        this.#wantImage(name, x);
+        return this.#add({ kind: 'depthwise', name, ...this.#filters(name, x, options) });
+      }),
+      linear: placed((x: Value, outputs: number, options: LinearOptions = {}) => {
+        const name = this.#name('linear', options.name);
+        this.#wantFeatures(name, x);
+        wantCount(name, 'outputs', outputs);
+        const { start = { he: 'fanIn' }, biasStart = 'zeros' } = options;
+        const parameters = naming.linear(name);
+        this.#take(parameters.weight, parameters.bias);
+        return this.#add({
+          ...{ kind: 'linear', name, input: x.name, outputs, ...parameters, start: { weight: start, bias: biasStart } },
+          ...this.#activated(name, options, 'none'),
+        });
+      }),
+      add: placed((a: Value, b: Value, options: LayerOptions = {}) => {
+        const name = this.#name('add', options.name);
+        for (const operand of [a, b]) this.#want(name, operand);
+        if (a.shape.join() !== b.shape.join()) {
+          throw new InputError(`${name}: ${text(a)} and ${text(b)} have different shapes and cannot be added`);
+        }
+        return this.#add({ kind: 'add', name, inputs: [a.name, b.name], ...this.#activated(name, options) });
+      }),
+      maxPool: placed((x: Value, options: PoolOptions) => this.#pool('maxPool', x, options)),
+      averagePool: placed((x: Value, options: PoolOptions) => this.#pool('averagePool', x, options)),
+      globalAverage: placed((x: Value, options: { readonly name?: string } = {}) => {
+        const name = this.#name('globalAverage', options.name);
+        this.#wantImage(name, x);
+        return this.#add({ kind: 'globalAverage', name, input: x.name });
+      }),
+      subsample: placed((x: Value, { stride, channels, ...options }: SubsampleOptions) => {
+        const name = this.#name('subsample', options.name);
+        this.#wantImage(name, x);
+        return this.#add({ kind: 'subsample', name, input: x.name, stride, extraChannels: channels - x.shape[2]! });
+      }),
+      scale: placed((x: Value, options: { readonly name?: string } = {}) => {
+        const name = this.#name('scale', options.name);
+        this.#want(name, x);
+        return this.#add({ kind: 'scale', name, input: x.name });
+      }),
+      scope: (name, define) => {
+        const outside = this.#scope;
+        this.#scope = `${outside}${checkedName(name)}${naming.separator}`;
+        try {
+          return define();
+        } finally {
+          this.#scope = outside;
+        }
+      },
     };
-    const { parameters, fixed } = startOf(variables, settings, quantizer, startsFrom);
-    const given = parameterNames(kind).map((p) => variables.given(`${name}/${kind}/${p}`)?.values[0]);
-    const start = parameters.map((value, index) => given[index] ?? value) as [number, number];
-    return { quantizer: { ...quantizer, fixed }, start };
-  });
+  }
+
+  #pool(kind: 'maxPool' | 'averagePool', x: Value, options: PoolOptions): Value {
+    const name = this.#name(kind, options.name);
+    this.#wantImage(name, x);
+    const { size, stride = size, padding = 0 } = options;
+    return this.#add({ kind, name, input: x.name, window: { size, stride, padding } });
+  }
+
+  #filters(name: string, x: Value, options: ConvOptions) {
+    const naming = this.#naming;
+    const { start = { he: 'fanIn' } as const, batchNorm } = options;
+    const weight = naming.convolution(name);
+    const names = naming.batchNormOf(batchNorm === undefined ? `${name}${naming.batchNorm}` : this.#scoped(batchNorm));
+    this.#take(weight, ...Object.values(names));
+    return {
+      ...{ input: x.name, window: windowOf(name, options), weight, batchNorm: names, start },
+      ...this.#activated(name, options),
+    };
+  }
+
+  #activated(name: string, { activation, output }: LayerOptions, usual: Activation = 'relu') {
+    const own = output === undefined ? name : this.#scoped(output);
+    if (own !== name) this.#take(own);
+    return { activation: activation ?? usual, output: own };
+  }
+
+  #name(kind: string, given: string | undefined): string {
+    const key = this.#scope + kind;
+    const count = (this.#counts.get(key) ?? 0) + (given === undefined ? 1 : 0);
+    this.#counts.set(key, count);
+    const name = given === undefined ? `${key}${count}` : this.#scoped(given);
+    this.#take(name);
+    return name;
+  }
+
+  #scoped(name: string): string {
+    return this.#scope + checkedName(name);
+  }
+
+  #take(...names: readonly string[]): void {
+    for (const name of names) {
+      if (this.#taken.has(name)) throw new InputError(`${name}: the name stands twice; give one of them another`);
+      this.#taken.add(name);
+    }
+  }
+
+  #wantImage(layer: string, x: Value): void {
+    this.#want(layer, x);
+    if (x.shape.length === 3) return;
+    throw new InputError(`${layer}: wants an image, [height, width, channels], and ${text(x)} is none`);
+  }
+
+  #wantFeatures(layer: string, x: Value): void {
+    this.#want(layer, x);
+    if (x.shape.length === 1) return;
+    throw new InputError(`${layer}: wants features, [count], and ${text(x)} is an image: n.globalAverage makes them`);
+  }
+
+  #want(layer: string, x: Value): void {
+    if (this.#values.has(x)) return;
+    throw new InputError(`${layer}: its input must be what a layer of this network, or its input, returned`);
+  }
+
+  #add(layer: Layer): Value {
+    let shape: Shape;
+    try {
+      ({ shape } = this.#builder.append(layer));
+    } catch (error) {
+      throw error instanceof InputError ? new InputError(`${layer.name}: ${error.message}`) : error;
+    }
+    this.#made.push(layer);
+    return this.#value(layer.name, shape);
+  }
+
+  /** @param shape with the batch of one */
+  #value(name: string, shape: Shape): Value {
+    const value: Value = { name, shape: shape.slice(1) };
+    this.#values.add(value);
+    return value;
+  }
+}
+
+function windowOf(name: string, { size = 3, stride = 1, padding = (size - 1) / 2 }: ConvOptions): LayerWindow {
+  if (Number.isInteger(padding)) return { size, stride, padding };
+  throw new InputError(`${name}: a window of ${size} has no middle: say which padding it shall have`);
+}
+
+function wantCount(layer: string, what: string, count: number): void {
+  if (Number.isInteger(count) && count >= 1) return;
+  throw new InputError(`${layer}: ${what} is ${count}; right would be a whole number from 1 on`);
+}
+
+/** Names stand in rules and tables, whose own signs they may not have. */
+function checkedName(name: string): string {
+  if (/^[\p{L}\p{N}_./-]+$/u.test(name)) return name;
+  throw new InputError(`'${name}' is no name for a layer: letters, digits, and . / _ - make one`);
+}
+
+function text({ name, shape }: Value): string {
+  return `${name} [${shape.join(', ')}]`;
 }

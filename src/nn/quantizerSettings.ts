@@ -1,6 +1,6 @@
 /** How a network's weights (or activations) are quantized: what `nn/` needs of an experiment's settings. */
 
-import type { Quantizer, QuantizerKind } from '../quant/index.js';
+import { type Quantizer, type QuantizerKind, wideLimitsOfM } from '../quant/index.js';
 
 export interface QuantizerSettings {
   /** `null`: not quantized. */
@@ -13,3 +13,17 @@ export interface QuantizerSettings {
   /** Weights (not biases): a step for each output channel. */
   readonly perChannel: boolean;
 }
+
+const anything = { min: 0, max: 1 };
+/** Settings of weights or activations that have no quantizer. */
+export const unquantized: QuantizerSettings = {
+  kind: null,
+  bitwidth: 32,
+  stepSize: 'published',
+  bounds: {
+    bounds: { n: anything, d: anything, xmin: anything, xmax: anything, m: wideLimitsOfM },
+    accountingXmin: anything,
+  },
+  recomputeRange: false,
+  perChannel: false,
+};

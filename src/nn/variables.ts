@@ -74,7 +74,7 @@ export class Variables {
   readonly layers: { readonly name: string; readonly offset: number; readonly length: number }[] = [];
   /** Activations alive together; known when the network has been built once. */
   live: readonly TensorSet[] = [];
-  readonly random: Random;
+  readonly #random: Random | null;
   readonly #storages = new Map<string, GrowingStorage>();
   readonly #byName = new Map<string, Variable>();
   readonly #tensors = new Map<string, NetworkTensor>();
@@ -83,8 +83,9 @@ export class Variables {
   /** Where values come from that a file gives; null if the network starts afresh. */
   readonly starting: StartingWeights | null;
 
-  constructor(random: Random, starting: StartingWeights | null = null) {
-    this.random = random;
+  /** @param random null where shapes are asked for only: nothing has start values */
+  constructor(random: Random | null, starting: StartingWeights | null = null) {
+    this.#random = random;
     this.starting = starting;
   }
 
@@ -105,7 +106,7 @@ export class Variables {
   }
 
   /**
-   * A learnable tensor; `start` gives its values in the engines' layout and is called once.
+   * A learnable tensor; `start` gives its values in the engines' layout and is called once at most.
    *
    * @throws {InputError} where the name is known with another shape, layout or group.
    */
@@ -114,7 +115,7 @@ export class Variables {
     name: string,
     shape: Shape,
     layout: Layout,
-    start: () => Float64Array,
+    start: (random: Random) => Float64Array,
     group: ParameterGroup = 'weight',
   ): Tensor {
     return this.#variable(this.parameters, STORAGE.parameters, graph, name, shape, layout, start, group);
@@ -223,13 +224,14 @@ export class Variables {
     name: string,
     shape: Shape,
     layout: Layout,
-    start: () => Float64Array,
+    start: (random: Random) => Float64Array,
     group: ParameterGroup,
   ): Tensor {
     let variable = this.#byName.get(name);
     if (!variable) {
       const storage = this.storage(storageName);
-      const values = this.#given(name, shape, layout) ?? start();
+      const given = this.#given(name, shape, layout);
+      const values = given ?? (this.#random ? start(this.#random) : new Float64Array(0));
       variable = { name, layout, shape, group, view: { storage, offset: storage.length }, start: values };
       storage.length += paddedLength(shape);
       list.push(variable);

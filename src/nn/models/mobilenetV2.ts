@@ -4,19 +4,7 @@
  * ReLU: what is kept of it, a sum in most blocks, is a linear output. Of torchvision's form the dropout before the classifier is left out.
  */
 
-import { dimension, type Tensor } from '../../graph/index.js';
-import { add } from '../../ops/add.js';
-import { globalAveragePool } from '../../ops/globalAveragePool.js';
-import { heNormal, normal, zeros } from '../initializers.js';
-import {
-  affine,
-  convolutionBatchNorm,
-  depthwiseBatchNorm,
-  linearOutput,
-  type Network,
-  nonlinearity,
-} from '../layers.js';
-import { batchNormNames } from './torchvisionNames.js';
+import type { Define, Layers, Value } from '../layers.js';
 import { byEight } from './width.js';
 
 export interface MobilenetV2Options {
@@ -36,36 +24,36 @@ const GROUPS = [
   { expansion: 6, channels: 320, blocks: 1, stride: 1 },
 ] as const;
 
-/** x [B,H,W,3] → logits [B,classes]. */
-export function mobilenetV2(network: Network, x: Tensor, { classes, widthMultiplier }: MobilenetV2Options): Tensor {
-  const scopes = scopesOf('features');
-  let h = rectified(network, x, scopes(), { channels: byEight(32 * widthMultiplier), size: 3, stride: 2 });
-  for (const { expansion, channels, blocks, stride } of GROUPS) {
-    for (let block = 0; block < blocks; block++) {
-      const shape = { expansion, channels: byEight(channels * widthMultiplier), stride: block === 0 ? stride : 1 };
-      h = invertedResidual(network, h, scopes(), shape);
+export function mobilenetV2({ classes, widthMultiplier }: MobilenetV2Options): Define {
+  return (n, x) => {
+    const scopes = scopesOf('features');
+    let h = filtered(n, x, scopes(), { channels: byEight(32 * widthMultiplier), size: 3, stride: 2 });
+    for (const { expansion, channels, blocks, stride } of GROUPS) {
+      for (let block = 0; block < blocks; block++) {
+        const shape = { expansion, channels: byEight(channels * widthMultiplier), stride: block === 0 ? stride : 1 };
+        h = invertedResidual(n, h, scopes(), shape);
+      }
     }
-  }
-  h = rectified(network, h, scopes(), { channels: byEight(1280 * Math.max(1, widthMultiplier)), size: 1, stride: 1 });
-  const pooled = globalAveragePool(network.graph, h);
-  const names = { weight: 'classifier.1.weight', bias: 'classifier.1.bias', layout: 'transposed' } as const;
-  return affine(network, pooled, classes, names, { weight: normal(network.variables.random, 0.01), bias: zeros });
+    h = filtered(n, h, scopes(), { channels: byEight(1280 * Math.max(1, widthMultiplier)), size: 1, stride: 1 });
+    return n.linear(n.globalAverage(h), classes, { name: 'classifier.1', start: { normal: 0.01 } });
+  };
 }
 
 function invertedResidual(
-  network: Network,
-  x: Tensor,
+  n: Layers,
+  x: Value,
   scope: string,
   { expansion, channels, stride }: { readonly expansion: number; readonly channels: number; readonly stride: number },
-): Tensor {
+): Value {
   const scopes = scopesOf(`${scope}.conv`);
-  const inputs = dimension(x, 3);
-  const wide =
-    expansion === 1 ? x : rectified(network, x, scopes(), { channels: inputs * expansion, size: 1, stride: 1 });
-  const filtered = rectified(network, wide, scopes(), { channels: 'depthwise', size: 3, stride });
-  const narrow = convolution(network, filtered, scopes(), scopes(), { channels, size: 1, stride: 1 });
+  const inputs = x.shape[2]!;
+  const wide = expansion === 1 ? x : filtered(n, x, scopes(), { channels: inputs * expansion, size: 1, stride: 1 });
+  const deep = filtered(n, wide, scopes(), { channels: 'depthwise', size: 3, stride });
+  const names = { name: scopes(), batchNorm: scopes() };
+  const options = { ...names, size: 1, activation: 'none', start: { he: 'fanOut' } } as const;
   const isResidual = stride === 1 && inputs === channels;
-  return linearOutput(network, isResidual ? add(network.graph, narrow, x) : narrow, scope);
+  if (!isResidual) return n.conv(deep, channels, { ...options, output: scope });
+  return n.add(n.conv(deep, channels, options), x, { name: scope, activation: 'none' });
 }
 
 interface Filters {
@@ -74,23 +62,13 @@ interface Filters {
   readonly stride: number;
 }
 
-/** Convolution, batch normalisation, ReLU6 or its quantizer. */
-function rectified(network: Network, x: Tensor, scope: string, filters: Filters): Tensor {
-  const scopes = scopesOf(scope);
-  return nonlinearity(network, convolution(network, x, scopes(), scopes(), filters), scopes(), 'relu6');
-}
-
-function convolution(network: Network, x: Tensor, scope: string, norm: string, filters: Filters): Tensor {
-  const { channels, size, stride } = filters;
-  const { random } = network.variables;
-  const options = { name: `${scope}.weight`, size, stride, padding: (size - 1) / 2 };
-  if (channels !== 'depthwise') {
-    const initialize = heNormal(random, 'fanOut');
-    return convolutionBatchNorm(network, x, { ...options, channels, initialize }, batchNormNames(norm));
-  }
+/** Convolution, batch normalisation, ReLU6. */
+function filtered(n: Layers, x: Value, scope: string, { channels, size, stride }: Filters): Value {
+  const names = { name: `${scope}.0`, batchNorm: `${scope}.1`, output: `${scope}.2` };
+  const options = { ...names, size, stride, activation: 'relu6' } as const;
+  if (channels !== 'depthwise') return n.conv(x, channels, { ...options, start: { he: 'fanOut' } });
   // PyTorch does not divide by the groups: the fan-out counts all channels.
-  const initialize = normal(random, Math.sqrt(2 / (size * size * dimension(x, 3))));
-  return depthwiseBatchNorm(network, x, { ...options, initialize }, batchNormNames(norm));
+  return n.depthwise(x, { ...options, start: { normal: Math.sqrt(2 / (size * size * x.shape[2]!)) } });
 }
 
 /** Names the parts of a sequence: `scope.0`, `scope.1`, … */

@@ -1,14 +1,21 @@
 /** Models by name. */
 
 import type { Tensor } from '../../graph/index.js';
-import { type Network, networkInput } from '../layers.js';
+import type { NetworkDefinition } from '../layer.js';
+import type { Network } from '../layerNodes.js';
+import { type Define, defined } from '../layers.js';
+import type { Names } from '../naming.js';
+import { buildNetwork } from '../networkBuilder.js';
 import { mobilenetV2 } from './mobilenetV2.js';
 import { resnet18 } from './resnet18.js';
 import { resnetCifar } from './resnetCifar.js';
 import { tiny } from './tiny.js';
 
 export interface ModelOptions {
+  /** The name of one of these models, or where the definition comes from. */
   readonly model: string;
+  /** A network of one's own, instead of a model by name. */
+  readonly definition?: NetworkDefinition | null;
   readonly classes: number;
   readonly shortcutType: '' | 'b' | 'c';
   readonly scaleLayer: boolean;
@@ -16,13 +23,27 @@ export interface ModelOptions {
   readonly widthMultiplier: number;
 }
 
-/** Builds a model on images [B,H,W,3]; returns its logits [B,classes]. Names are checked by `experiment/`. */
+/** Builds a model on images [B,H,W,C]; returns its output [B,outputs]. */
 export function buildModel(network: Network, images: Tensor, options: ModelOptions): Tensor {
-  const x = networkInput(network, images);
+  return buildNetwork(network, images, modelDefinition(options, images.shape.slice(1)));
+}
+
+/**
+ * The network of a model for images of these sizes. Names are checked by `settings/`.
+ *
+ * @param input height, width, channels
+ */
+export function modelDefinition(options: ModelOptions, input: readonly number[]): NetworkDefinition {
+  if (options.definition) return options.definition;
+  const { names, define } = modelNamed(options);
+  return defined({ input: input as NetworkDefinition['input'], names }, define);
+}
+
+function modelNamed(options: ModelOptions): { readonly names: Names; readonly define: Define } {
   const depth = /^resnet(20|32|44|56|110)$/.exec(options.model)?.[1];
-  if (depth) return resnetCifar(network, x, { ...options, depth: Number(depth) });
-  if (options.model === 'resnet18') return resnet18(network, x, options);
-  if (options.model === 'mobilenetv2') return mobilenetV2(network, x, options);
-  if (options.model === 'tiny') return tiny(network, x, options.classes);
+  if (depth) return { names: 'published', define: resnetCifar({ ...options, depth: Number(depth) }) };
+  if (options.model === 'resnet18') return { names: 'dots', define: resnet18(options) };
+  if (options.model === 'mobilenetv2') return { names: 'dots', define: mobilenetV2(options) };
+  if (options.model === 'tiny') return { names: 'published', define: tiny(options) };
   throw new Error(`model ${options.model} is not known`);
 }

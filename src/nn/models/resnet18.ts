@@ -1,12 +1,6 @@
 /** ResNet-18 (He et al. 2016, table 1) in torchvision's form and with its names; any class count, image size and width. */
 
-import { dimension, type Tensor } from '../../graph/index.js';
-import { add } from '../../ops/add.js';
-import { globalAveragePool } from '../../ops/globalAveragePool.js';
-import { maxPool } from '../../ops/maxPool.js';
-import { heNormal, uniform } from '../initializers.js';
-import { affine, convolutionBatchNorm, linearOutput, type Network, nonlinearity } from '../layers.js';
-import { batchNormNames } from './torchvisionNames.js';
+import type { Define, Layers, Value } from '../layers.js';
 import { byEight } from './width.js';
 
 export interface Resnet18Options {
@@ -14,49 +8,32 @@ export interface Resnet18Options {
   readonly widthMultiplier: number;
 }
 
-/** x [B,H,W,3] → logits [B,classes]. */
-export function resnet18(network: Network, x: Tensor, { classes, widthMultiplier }: Resnet18Options): Tensor {
+const start = { he: 'fanOut' } as const;
+
+export function resnet18({ classes, widthMultiplier }: Resnet18Options): Define {
   const wide = (channels: number) => byEight(channels * widthMultiplier);
-  let h = nonlinearity(network, convolution(network, x, 'conv1', 'bn1', wide(64), 7, 2), 'relu');
-  h = maxPool(network.graph, h, { size: 3, stride: 2, padding: 1 }, network.training);
-  for (const [group, channels] of [64, 128, 256, 512].entries()) {
-    for (let layer = 0; layer < 2; layer++) {
-      h = block(network, h, `layer${group + 1}.${layer}`, wide(channels), group > 0 && layer === 0 ? 2 : 1);
+  return (n, x) => {
+    const stem = { name: 'conv1', batchNorm: 'bn1', output: 'relu', size: 7, stride: 2, start };
+    let h = n.maxPool(n.conv(x, wide(64), stem), { size: 3, stride: 2, padding: 1 });
+    for (const [group, channels] of [64, 128, 256, 512].entries()) {
+      for (let layer = 0; layer < 2; layer++) {
+        const stride = group > 0 && layer === 0 ? 2 : 1;
+        h = n.scope(`layer${group + 1}.${layer}`, () => block(n, h, wide(channels), stride));
+      }
     }
-  }
-  const pooled = globalAveragePool(network.graph, h);
-  const limit = 1 / Math.sqrt(dimension(pooled, 1));
-  const initialize = uniform(network.variables.random, limit);
-  const names = { weight: 'fc.weight', bias: 'fc.bias', layout: 'transposed' } as const;
-  return affine(network, pooled, classes, names, { weight: initialize, bias: initialize });
-}
-
-function block(network: Network, x: Tensor, scope: string, channels: number, stride: number): Tensor {
-  const first = convolution(network, x, `${scope}.conv1`, `${scope}.bn1`, channels, 3, stride);
-  const hidden = nonlinearity(network, first, `${scope}.relu1`);
-  const main = convolution(network, hidden, `${scope}.conv2`, `${scope}.bn2`, channels, 3, 1);
-  const projected = () => {
-    const names = [`${scope}.downsample.0`, `${scope}.downsample.1`] as const;
-    return linearOutput(network, convolution(network, x, ...names, channels, 1, stride), `${scope}.downsample`);
+    const pooled = n.globalAverage(h);
+    const uniform = { uniform: 1 / Math.sqrt(pooled.shape[0]!) };
+    return n.linear(pooled, classes, { name: 'fc', start: uniform, biasStart: uniform });
   };
-  const shortcut = stride === 1 && dimension(x, 3) === channels ? x : projected();
-  return nonlinearity(network, add(network.graph, main, shortcut), `${scope}.relu2`);
 }
 
-function convolution(
-  network: Network,
-  x: Tensor,
-  name: string,
-  norm: string,
-  channels: number,
-  size: number,
-  stride: number,
-): Tensor {
-  const initialize = heNormal(network.variables.random, 'fanOut');
-  return convolutionBatchNorm(
-    network,
-    x,
-    { name: `${name}.weight`, channels, size, stride, padding: (size - 1) / 2, initialize },
-    batchNormNames(norm),
-  );
+function block(n: Layers, x: Value, channels: number, stride: number): Value {
+  const hidden = n.conv(x, channels, { name: 'conv1', batchNorm: 'bn1', output: 'relu1', stride, start });
+  const main = n.conv(hidden, channels, { name: 'conv2', batchNorm: 'bn2', activation: 'none', start });
+  const projected = () => {
+    const names = { name: 'downsample.0', batchNorm: 'downsample.1', output: 'downsample' };
+    return n.conv(x, channels, { ...names, size: 1, stride, activation: 'none', start });
+  };
+  const shortcut = stride === 1 && x.shape[2] === channels ? x : projected();
+  return n.add(main, shortcut, { name: 'relu2' });
 }

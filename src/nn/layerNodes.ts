@@ -1,0 +1,314 @@
+/**
+ * What layers are made of: each function creates variables, quantizers and nodes; the same calls build the network for
+ * training (batch statistics) and for evaluation (running ones).
+ */
+
+import { dimension, elementCount, type Graph, type Tensor } from '../graph/index.js';
+import { activation } from '../ops/activation.js';
+import { batchNorm } from '../ops/batchNorm.js';
+import { batchStatistics, runningStatistics } from '../ops/batchStatistics.js';
+import { conv2d } from '../ops/convolution.js';
+import { depthwiseConv2d } from '../ops/depthwiseConvolution.js';
+import { linear } from '../ops/linear.js';
+import { quantizeChannels } from '../ops/quantizeChannels.js';
+import type { Window } from '../ops/window.js';
+import {
+  type ActivationSource,
+  bestExponents,
+  bestStart,
+  coreOf,
+  parameterNames,
+  publishedStepSize,
+  type Quantizer,
+  type StartValues,
+  startExponents,
+  startFromWeights,
+  startWithStep,
+} from '../quant/index.js';
+import { type Initializer, startValues } from './initializers.js';
+import { type Layout, storedShape } from './layouts.js';
+import type { QuantizerSettings } from './quantizerSettings.js';
+import { exponentsName, type Variables } from './variables.js';
+
+export interface Network {
+  readonly graph: Graph;
+  readonly variables: Variables;
+  /** Batch statistics and their running values, or the running values alone. */
+  readonly training: boolean;
+  /** Effective ranges of all quantizers, [Q, 2]. */
+  readonly ranges: Tensor;
+  readonly weights: QuantizerSettings;
+  readonly activations: QuantizerSettings;
+  /** Settings of outputs without a ReLU; without any these are neither quantized nor counted. */
+  readonly linear?: QuantizerSettings | null;
+  /** Settings of the images; likewise. */
+  readonly input?: QuantizerSettings | null;
+  /** Settings of single tensors, by name, instead of those of their role. */
+  readonly exceptions?: Readonly<Record<string, QuantizerSettings>>;
+  /** Called with every tensor that is an activation, quantized or not, under its name. */
+  onActivation?(name: string, output: Tensor): void;
+}
+
+export interface BatchNormNames {
+  readonly gamma: string;
+  readonly beta: string;
+  readonly mean: string;
+  readonly variance: string;
+}
+
+/** ε and the weight of the old running value, as in the published code; torchvision's models have the same. */
+const BATCH_NORM = { epsilon: 1e-5, decay: 0.9 } as const;
+
+export interface DepthwiseOptions extends Window {
+  readonly name: string;
+  readonly size: number;
+  readonly start: Initializer;
+}
+
+export interface ConvolutionOptions extends DepthwiseOptions {
+  readonly channels: number;
+}
+
+/** Convolution with a quantized weight, followed by batch normalisation. */
+export function convolutionBatchNorm(
+  network: Network,
+  x: Tensor,
+  options: ConvolutionOptions,
+  names: BatchNormNames,
+): Tensor {
+  const { size, stride, padding } = options;
+  const shape = [size, size, dimension(x, 3), options.channels];
+  const w = quantizedWeight(network, options.name, shape, 'convolution', options.start);
+  return normalized(network, conv2d(network.graph, x, w, { stride, padding }, network.training), options.name, names);
+}
+
+/** The same of a depthwise convolution, a filter for each channel of x. */
+export function depthwiseBatchNorm(
+  network: Network,
+  x: Tensor,
+  options: DepthwiseOptions,
+  names: BatchNormNames,
+): Tensor {
+  const { size, stride, padding } = options;
+  const w = quantizedWeight(network, options.name, [size, size, dimension(x, 3)], 'depthwise', options.start);
+  const { graph, training } = network;
+  return normalized(network, depthwiseConv2d(graph, x, w, { stride, padding }, training), options.name, names);
+}
+
+/** Batch normalisation of a convolution's result, by its moments or by the running ones. */
+function normalized(
+  { graph, variables }: Network,
+  { y, moments }: { readonly y: Tensor; readonly moments: Tensor | null },
+  name: string,
+  names: BatchNormNames,
+): Tensor {
+  const channels = dimension(y, 3);
+  const factor = (name: string, value: number) =>
+    variables.parameter(graph, name, [channels], 'plain', () => new Float64Array(channels).fill(value), 'bn');
+  const beta = factor(names.beta, 0);
+  const gamma = factor(names.gamma, 1);
+  const running = {
+    mean: variables.runningValue(graph, names.mean, channels, 0),
+    variance: variables.runningValue(graph, names.variance, channels, 1),
+  };
+  const view = variables.statistics(name, channels);
+  const statistics = moments
+    ? batchStatistics(graph, y, moments, running, { ...BATCH_NORM, view })
+    : runningStatistics(graph, running, BATCH_NORM.epsilon);
+  return batchNorm(graph, y, statistics, gamma, beta);
+}
+
+/** The activation quantizer, or a ReLU (or ReLU6) where activations are not quantized. `name`: scope of the output. */
+export function nonlinearity(network: Network, x: Tensor, name: string, float: 'relu' | 'relu6' = 'relu'): Tensor {
+  return quantizedActivation(network, x, name, 'rectified', network.activations, () =>
+    activation(network.graph, x, network.ranges, { type: float }),
+  );
+}
+
+/**
+ * The output of a layer, or of a sum, without a ReLU that is kept in memory; with a signed quantizer where such outputs
+ * are quantized. `name`: scope of the output.
+ */
+export function linearOutput(network: Network, x: Tensor, name: string): Tensor {
+  return quantizedActivation(network, x, name, 'linear', network.linear ?? null, () => x);
+}
+
+/** The images as the first layer reads them: with a signed quantizer where they are quantized. */
+export function networkInput(network: Network, images: Tensor): Tensor {
+  return quantizedActivation(network, images, 'input', 'input', network.input ?? null, () => images);
+}
+
+/** @param usual settings of activations from this source; null: they are not counted where they are not quantized */
+function quantizedActivation(
+  network: Network,
+  x: Tensor,
+  name: string,
+  source: ActivationSource,
+  usual: QuantizerSettings | null,
+  float: () => Tensor,
+): Tensor {
+  const { graph, variables } = network;
+  const count = elementCount(x.shape) / dimension(x, 0);
+  const settings = network.exceptions?.[name] ?? usual;
+  if (!settings?.kind) {
+    if (usual) variables.countUnquantized('activation', name, count, source);
+    const y = float();
+    network.onActivation?.(name, y);
+    return y;
+  }
+  const signed = source !== 'rectified';
+  const tensor = { name, quantizer: `${name}/Aquant`, role: 'activation', source, count } as const;
+  const row = quantizerRow(variables, settings, tensor);
+  const core = coreOf(settings.kind);
+  const y = activation(graph, x, network.ranges, { type: 'quantize', row, core, signed });
+  network.onActivation?.(name, y);
+  return y;
+}
+
+export interface AffineNames {
+  readonly weight: string;
+  readonly bias: string;
+  readonly layout: Layout;
+}
+
+/**
+ * Fully connected layer; weight and bias have quantizers of their own, both starting from the weight. Where the file to
+ * start from has another number of outputs, as that of other classes, the layer starts afresh.
+ */
+export function affine(
+  network: Network,
+  x: Tensor,
+  outputs: number,
+  names: AffineNames,
+  start: { readonly weight: Initializer; readonly bias: Initializer },
+): Tensor {
+  const shape = [dimension(x, 1), outputs];
+  if (hasOtherOutputs(network.variables, names, shape)) network.variables.startAfresh(names.weight, names.bias);
+  const w = quantizedWeight(network, names.weight, shape, names.layout, start.weight);
+  const b = quantizedWeight(network, names.bias, [outputs], 'plain', start.bias, names.weight);
+  return linear(network.graph, x, w, b);
+}
+
+function hasOtherOutputs(
+  variables: Variables,
+  { weight, layout }: AffineNames,
+  [inputs, outputs]: readonly number[],
+): boolean {
+  const theirs = variables.given(weight)?.shape;
+  if (!theirs) return false;
+  const given = elementCount(theirs) / inputs!;
+  return given !== outputs && storedShape([inputs!, given], layout).join() === theirs.join();
+}
+
+/** A parameter and its quantizer, whose start follows `startsFrom`, by default the parameter itself. */
+function quantizedWeight(
+  network: Network,
+  name: string,
+  shape: readonly number[],
+  layout: Layout,
+  start: Initializer,
+  startsFrom = name,
+): Tensor {
+  const { graph, variables } = network;
+  const role = startsFrom === name ? 'weight' : 'bias';
+  const parameter = variables.parameter(
+    graph,
+    name,
+    shape,
+    layout,
+    (random) => startValues(start, shape, random),
+    role,
+  );
+  const count = elementCount(shape);
+  const settings = network.exceptions?.[name] ?? network.weights;
+  if (!settings.kind) {
+    variables.countUnquantized(role, name, count);
+    return parameter;
+  }
+  const row = quantizerRow(variables, settings, { name, quantizer: `${name}quant`, role, count, startsFrom });
+  const core = coreOf(settings.kind);
+  // Of a bias every channel is a single number.
+  if (settings.perChannel && role === 'weight') {
+    const exponents = channelExponents(network, settings, row, name, shape.at(-1)!);
+    return quantizeChannels(graph, parameter, network.ranges, exponents, { row, core });
+  }
+  return activation(graph, parameter, network.ranges, { type: 'quantize', row, core, signed: true });
+}
+
+/** Start where the channels' own steps would be, if weights decide the start at all. */
+function channelExponents(
+  { graph, variables }: Network,
+  settings: QuantizerSettings,
+  row: number,
+  weight: string,
+  channels: number,
+): Tensor {
+  const quantizer = variables.quantizers[row]!;
+  const start = () => {
+    const { start: values } = variables.find(weight)!;
+    if (settings.stepSize === 'auto') return bestExponents(quantizer, values, channels);
+    const follows = followsFile(variables, settings, weight);
+    return follows ? startExponents(quantizer, values, channels) : new Float64Array(channels);
+  };
+  return variables.parameter(graph, exponentsName(quantizer), [channels], 'plain', start, 'exponent');
+}
+
+interface QuantizedTensor {
+  readonly name: string;
+  /** Name of its quantizer. */
+  readonly quantizer: string;
+  readonly role: Quantizer['role'];
+  /** Where an activation comes from; absent for weights and biases. */
+  readonly source?: ActivationSource;
+  readonly count: number;
+  /** For weights and biases, the parameter whose values decide the start. */
+  readonly startsFrom?: string;
+}
+
+/** Tells whether a file's values of this weight decide as published where its quantizer starts. */
+function followsFile(variables: Variables, { stepSize }: QuantizerSettings, weight: string): boolean {
+  return stepSize === 'published' && variables.given(weight) !== undefined;
+}
+
+/** Activations are not known here: `auto` is the published step for them, until they are measured. */
+function startOf(
+  variables: Variables,
+  settings: QuantizerSettings,
+  quantizer: Quantizer,
+  startsFrom: string | undefined,
+): StartValues {
+  const { stepSize } = settings;
+  const given = typeof stepSize === 'number' ? stepSize : publishedStepSize;
+  if (startsFrom === undefined) return startWithStep(quantizer, given);
+  const { start: weights } = variables.find(startsFrom)!;
+  if (stepSize === 'auto') return bestStart(quantizer, weights);
+  const follows = followsFile(variables, settings, startsFrom);
+  return follows ? startFromWeights(quantizer, weights) : startWithStep(quantizer, given);
+}
+
+/** Where a file gives the learned values of this very parametrization they are the start, else data or settings are. */
+function quantizerRow(
+  variables: Variables,
+  settings: QuantizerSettings,
+  { name: tensor, quantizer: name, role, source, count, startsFrom }: QuantizedTensor,
+): number {
+  return variables.quantizer(tensor, source ?? null, () => {
+    const { kind } = settings;
+    if (!kind) throw new Error(`${name}: no quantizer is configured`);
+    const quantizer: Quantizer = {
+      kind,
+      bitwidth: settings.bitwidth,
+      ...settings.bounds,
+      name,
+      role,
+      signed: source !== 'rectified',
+      count,
+      fixed: null,
+      recomputeRange: settings.recomputeRange,
+    };
+    const { parameters, fixed } = startOf(variables, settings, quantizer, startsFrom);
+    const given = parameterNames(kind).map((p) => variables.given(`${name}/${kind}/${p}`)?.values[0]);
+    const start = parameters.map((value, index) => given[index] ?? value) as [number, number];
+    return { quantizer: { ...quantizer, fixed }, start };
+  });
+}

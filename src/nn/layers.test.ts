@@ -1,0 +1,158 @@
+/** Networks of one's own: what a definition becomes, and what is wrong with one. */
+
+import { describe, expect, it } from 'vitest';
+import { createRandom } from '../data/random.js';
+import { Graph } from '../graph/index.js';
+import { type Define, network } from './layers.js';
+import { buildNetwork } from './networkBuilder.js';
+import { type QuantizerSettings, unquantized } from './quantizerSettings.js';
+import { Variables } from './variables.js';
+
+const input = [8, 8, 3] as const;
+const signed: QuantizerSettings = { ...unquantized, kind: 'fp', bitwidth: 4, stepSize: 0.125 };
+
+/** Names of everything that is learned, and of the quantized outputs with a sign, in their order. */
+function built(define: Define, linear: QuantizerSettings | null = null) {
+  const graph = new Graph();
+  const variables = new Variables(createRandom(1));
+  const ranges = graph.tensor('ranges', [9, 2]);
+  const parts = { weights: unquantized, activations: unquantized, linear };
+  const context = { graph, variables, training: true, ranges, ...parts };
+  const y = buildNetwork(context, graph.tensor('images', [2, ...input]), network({ input }, define));
+  return {
+    y,
+    operations: graph.nodes.map(({ op }) => op),
+    parameters: variables.parameters.map(({ name }) => name),
+    signed: variables.tensors.flatMap(({ name, source, row }) => (source === 'linear' && row !== null ? [name] : [])),
+  };
+}
+
+describe('network', () => {
+  it('names layers by scope, kind and number, and what they learn by the layer', () => {
+    const { y, parameters } = built((n, x) => {
+      const stem = n.conv(x, 4);
+      const deep = n.scope('block1', () => n.conv(n.depthwise(stem, { stride: 2 }), 8, { size: 1, name: 'wide' }));
+      return n.linear(n.globalAverage(deep), 5);
+    });
+    const layers = ['conv1', 'block1/depthwise1', 'block1/wide'];
+    const ofLayers = layers.flatMap((name) => [`${name}.weight`, `${name}.bn.bias`, `${name}.bn.weight`]);
+    expect(parameters).toEqual([...ofLayers, 'linear1.weight', 'linear1.bias']);
+    expect(y.shape).toEqual([2, 5]);
+  });
+
+  it('is data that builds the same network when it is read again', () => {
+    const define: Define = (n, x) => n.linear(n.globalAverage(n.maxPool(n.conv(x, 4), { size: 2 })), 2);
+    const definition = network({ input, names: 'dots' }, define);
+    expect(JSON.parse(JSON.stringify(definition))).toEqual(definition);
+    expect(definition.layers.map(({ name }) => name)).toEqual(['conv1', 'maxPool1', 'globalAverage1', 'linear1']);
+    expect(definition).toMatchObject({ input, output: 'linear1', outputs: 2 });
+  });
+
+  it('tells values their shapes while it is written', () => {
+    const shapes: (readonly number[])[] = [];
+    network({ input }, (n, x) => {
+      const values = [x, n.conv(x, 4, { stride: 2 }), n.averagePool(x, { size: 2 }), n.globalAverage(x)];
+      shapes.push(...values.map(({ shape }) => shape));
+      return n.linear(values[3]!, 1);
+    });
+    expect(shapes.slice(0, 4)).toEqual([[8, 8, 3], [4, 4, 4], [4, 4, 3], [3]]);
+  });
+});
+
+describe('an output without an activation', () => {
+  it('is quantized where a layer reads it', () => {
+    const narrow: Define = (n, x) => n.linear(n.globalAverage(n.conv(n.conv(x, 4, { activation: 'none' }), 4)), 2);
+    expect(built(narrow, signed).signed).toEqual(['conv1']);
+  });
+
+  it('enters a sum as it is computed, one of them', () => {
+    const block: Define = (n, x) => {
+      const stem = n.conv(x, 4);
+      const main = n.conv(stem, 4, { activation: 'none' });
+      return n.linear(n.globalAverage(n.add(main, n.conv(stem, 4, { activation: 'none', size: 1 }))), 2);
+    };
+    expect(built(block, signed).signed).toEqual(['conv3']);
+    const shortcutFirst: Define = (n, x) => {
+      const stem = n.conv(x, 4);
+      return n.linear(n.globalAverage(n.add(stem, n.conv(stem, 4, { activation: 'none' }))), 2);
+    };
+    expect(built(shortcutFirst, signed).signed).toEqual([]);
+  });
+
+  it('stays as it is where it is the result, scaled or not', () => {
+    const scaled: Define = (n, x) => n.scale(n.linear(n.globalAverage(x), 2));
+    expect(built(scaled, signed)).toMatchObject({ signed: [], operations: ['globalAveragePool', 'linear', 'scale'] });
+  });
+});
+
+describe('a fault', () => {
+  const here = /\(at layers\.test\.ts:\d+:\d+\)$/;
+
+  it.each<[string, Define, RegExp]>([
+    ['features of an image', (n, x) => n.linear(x, 10), /^linear1: wants features, \[count\], and input \[8, 8, 3\]/],
+    [
+      'an image of features',
+      (n, x) => n.conv(n.globalAverage(x), 3),
+      /^conv1: wants an image, .* globalAverage1 \[3\]/,
+    ],
+    ['a sum of two shapes', (n, x) => n.add(n.conv(x, 4), x), /^add1: conv1 \[8, 8, 4\] and input \[8, 8, 3\] have/],
+    [
+      'a window that is too large',
+      (n, x) => n.conv(x, 4, { size: 11, padding: 0 }),
+      /^conv1: conv2d: a window of 11×11/,
+    ],
+    ['a window without a middle', (n, x) => n.conv(x, 4, { size: 2 }), /^conv1: a window of 2 has no middle/],
+    ['half a channel', (n, x) => n.conv(x, 0.5), /^conv1: channels is 0.5; right would be a whole number/],
+    ['a name for two', (n, x) => n.conv(n.conv(x, 3, { name: 'a' }), 3, { name: 'a' }), /^a: the name stands twice/],
+    ['the name of the images', (n, x) => n.conv(x, 3, { name: 'input' }), /^input: the name stands twice/],
+    ['a name with a pattern', (n, x) => n.conv(x, 3, { name: 'a*' }), /^'a\*' is no name for a layer/],
+    ['a value of nowhere', (n) => n.linear({ name: 'x', shape: [3] }, 2), /^linear1: its input must be what a layer/],
+  ])('%s: one line that ends with the place of the call', (_, define, message) => {
+    const faulty = () => network({ input }, define);
+    expect(faulty).toThrow(message);
+    expect(faulty).toThrow(here);
+  });
+
+  it('names the layer in the scope where it stands', () => {
+    const faulty: Define = (n, x) => n.scope('block2', () => n.scope('main', () => n.linear(x, 3)));
+    expect(() => network({ input }, faulty)).toThrow(/^block2\/main\/linear1: wants features/);
+  });
+
+  it.each<[string, Define, RegExp]>([
+    ['of a function that returns nothing', (() => undefined) as never, /must return a value of its layers$/],
+    ['of an image as the output', (n, x) => n.conv(x, 2), /its output conv1 \[8, 8, 2\] must be features/],
+  ])('%s', (_, define, message) => {
+    expect(() => network({ input }, define)).toThrow(message);
+  });
+
+  it('of an input that is no image', () => {
+    expect(() => network({ input: [8, 8] as never }, (n, x) => n.linear(x, 1))).toThrow(
+      /input is \[8,8\]; right would be/,
+    );
+  });
+
+  it.each<[string, () => Define, RegExp]>([
+    [
+      'channels',
+      () => countedUp((n, x, count) => n.linear(n.globalAverage(n.conv(x, count)), 2)),
+      /"channels":1.*"channels":2/,
+    ],
+    [
+      'the number of layers',
+      () => countedUp((n, x, count) => n.linear(n.globalAverage(count === 2 ? n.conv(x, 3) : x), 2)),
+      /"kind":"globalAverage".*, then .*"kind":"conv"/,
+    ],
+  ])('of a definition that makes other %s when it is called again', (_, define, message) => {
+    expect(() => network({ input }, define())).toThrow(/makes other layers when it is called again/);
+    expect(() => network({ input }, define())).toThrow(message);
+  });
+});
+
+/** A definition that knows how often it was called. */
+function countedUp(define: (...given: [...Parameters<Define>, count: number]) => ReturnType<Define>): Define {
+  let count = 0;
+  return (n, x) => {
+    count++;
+    return define(n, x, count);
+  };
+}

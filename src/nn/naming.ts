@@ -1,0 +1,54 @@
+/** The ways to name what layers learn. */
+
+import type { BatchNormNames } from './layerNodes.js';
+import type { Layout } from './layouts.js';
+
+/**
+ * `slashes`: `scope/layer.weight`. `dots`: `scope.layer.weight`, as in PyTorch's files. `published`: as in the files of the
+ * published NNabla code.
+ */
+export type Names = 'slashes' | 'dots' | 'published';
+
+/** How the names of parameters follow from the names of layers. */
+export interface Naming {
+  /** Between a scope and what is in it. */
+  readonly separator: string;
+  convolution(layer: string): string;
+  linear(layer: string): { readonly weight: string; readonly bias: string; readonly layout: Layout };
+  /** The name of a layer's batch normalisation, unless it is given. */
+  readonly batchNorm: string;
+  batchNormOf(name: string): BatchNormNames;
+}
+
+const pytorch = {
+  convolution: (layer) => `${layer}.weight`,
+  linear: (layer) => ({ weight: `${layer}.weight`, bias: `${layer}.bias`, layout: 'transposed' }),
+  batchNorm: '.bn',
+  batchNormOf: (name) => ({
+    gamma: `${name}.weight`,
+    beta: `${name}.bias`,
+    mean: `${name}.running_mean`,
+    variance: `${name}.running_var`,
+  }),
+} as const satisfies Omit<Naming, 'separator'>;
+
+export const namings: Readonly<Record<Names, Naming>> = {
+  slashes: { separator: '/', ...pytorch },
+  dots: { separator: '.', ...pytorch },
+  published: {
+    separator: '/',
+    convolution: (layer) => `${layer}/quantized_conv/W`,
+    linear: (layer) => ({
+      weight: `${layer}/quantized_affine/W`,
+      bias: `${layer}/quantized_affine/b`,
+      layout: 'plain',
+    }),
+    batchNorm: '/bn',
+    batchNormOf: (name) => ({
+      gamma: `${name}/gamma`,
+      beta: `${name}/beta`,
+      mean: `${name}/mean`,
+      variance: `${name}/var`,
+    }),
+  },
+};

@@ -1,0 +1,127 @@
+/**
+ * The nodes of a network from the list of its layers, one layer after another.
+ *
+ * Where quantizers stand. Weights and biases have one each. An output with an activation has one in its place, without
+ * a sign; the images, and outputs without an activation, have one with a sign where the settings say so (`a_quantize_input`,
+ * `a_quantize_linear`). An output without an activation is quantized when it is stored: when a layer reads it. A sum
+ * takes one operand as it is computed, without storing it: the first without an activation that nothing has stored yet,
+ * as a device adds in its accumulators. Nothing is stored between a layer and the factor that scales its output.
+ */
+
+import type { Tensor } from '../graph/index.js';
+import { add } from '../ops/add.js';
+import { averagePool } from '../ops/averagePool.js';
+import { globalAveragePool } from '../ops/globalAveragePool.js';
+import { maxPool } from '../ops/maxPool.js';
+import { scale } from '../ops/scale.js';
+import { subsample } from '../ops/subsample.js';
+import { startValues } from './initializers.js';
+import type { Layer, NetworkDefinition } from './layer.js';
+import {
+  affine,
+  convolutionBatchNorm,
+  depthwiseBatchNorm,
+  linearOutput,
+  type Network,
+  networkInput,
+  nonlinearity,
+} from './layerNodes.js';
+
+/** Builds a network on images [B,H,W,C]; returns its output [B,outputs]. */
+export function buildNetwork(network: Network, images: Tensor, { layers, output }: NetworkDefinition): Tensor {
+  const builder = new NetworkBuilder(network, images);
+  for (const layer of layers) builder.append(layer);
+  return builder.computed(output);
+}
+
+/** The name by which layers read the images. */
+export const inputName = 'input';
+
+export class NetworkBuilder {
+  readonly #network: Network;
+  readonly #values = new Map<string, Tensor>();
+  /** Names of outputs without an activation that nothing has stored yet, by layer. */
+  readonly #unstored = new Map<string, string>();
+
+  constructor(network: Network, images: Tensor) {
+    this.#network = network;
+    this.#values.set(inputName, networkInput(network, images));
+  }
+
+  /** Appends the nodes of a layer; returns its output. */
+  append(layer: Layer): Tensor {
+    const y = this.#nodes(layer);
+    this.#values.set(layer.name, y);
+    return y;
+  }
+
+  /** The output of a layer as it is computed. */
+  computed(name: string): Tensor {
+    const value = this.#values.get(name);
+    if (!value) throw new Error(`there is no layer ${name}`);
+    return value;
+  }
+
+  #nodes(layer: Layer): Tensor {
+    const network = this.#network;
+    const { graph, variables, training } = network;
+    switch (layer.kind) {
+      case 'conv': {
+        const { input, weight, channels, window, start, batchNorm } = layer;
+        const options = { name: weight, channels, ...window, start };
+        return this.#activated(layer, convolutionBatchNorm(network, this.#stored(input), options, batchNorm));
+      }
+      case 'depthwise': {
+        const { input, weight, window, start, batchNorm } = layer;
+        const options = { name: weight, ...window, start };
+        return this.#activated(layer, depthwiseBatchNorm(network, this.#stored(input), options, batchNorm));
+      }
+      case 'linear':
+        return this.#activated(layer, affine(network, this.#stored(layer.input), layer.outputs, layer, layer.start));
+      case 'add': {
+        const direct = layer.inputs.find((name) => this.#unstored.has(name));
+        const [a, b] = layer.inputs.map((name) => (name === direct ? this.computed(name) : this.#stored(name)));
+        return this.#activated(layer, add(graph, a!, b!));
+      }
+      case 'maxPool':
+        return maxPool(graph, this.#stored(layer.input), layer.window, training);
+      case 'averagePool':
+        return averagePool(graph, this.#stored(layer.input), layer.window);
+      case 'globalAverage':
+        return globalAveragePool(graph, this.#stored(layer.input));
+      case 'subsample':
+        return subsample(graph, this.#stored(layer.input), layer.stride, layer.extraChannels);
+      case 'scale': {
+        const shape = [1, 1];
+        const factor = variables.parameter(graph, layer.name, shape, 'plain', (random) =>
+          startValues('ones', shape, random),
+        );
+        return this.#unactivated(layer.name, layer.name, scale(graph, this.computed(layer.input), factor));
+      }
+      default:
+        throw new Error(`there are no nodes for a layer ${(layer satisfies never as Layer).kind}`);
+    }
+  }
+
+  #activated(layer: Extract<Layer, { readonly output: string }>, x: Tensor): Tensor {
+    const { activation, output, name } = layer;
+    if (activation === 'none') return this.#unactivated(name, output, x);
+    return nonlinearity(this.#network, x, output, activation);
+  }
+
+  #unactivated(layer: string, output: string, y: Tensor): Tensor {
+    this.#unstored.set(layer, output);
+    return y;
+  }
+
+  /** The output of a layer as others read it. */
+  #stored(name: string): Tensor {
+    const value = this.computed(name);
+    const output = this.#unstored.get(name);
+    if (output === undefined) return value;
+    this.#unstored.delete(name);
+    const stored = linearOutput(this.#network, value, output);
+    this.#values.set(name, stored);
+    return stored;
+  }
+}
