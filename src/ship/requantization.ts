@@ -91,7 +91,9 @@ export function defined(terms: readonly Normalised[], addend: IntegerTensor | nu
   const { output } = target;
   const count = output.shape[2]!;
   const reason =
-    terms.length > 1 ? 'a sum of two convolutions' : 'the float64 reference is no staircase of 31-bit multipliers';
+    terms.length > 1
+      ? 'a sum of two convolutions; with a_quantize_linear = true it would be proven'
+      : 'the float64 reference is no staircase of 31-bit multipliers';
   const { steps, unit } = stepsOf(addend, target);
   const ofChannel = Array.from({ length: count }, (_, channel) => terms.map((term) => affine(term, channel, unit)));
   const largest = Math.max(...ofChannel.flatMap((each) => each.map(({ slope }) => Math.abs(slope))));

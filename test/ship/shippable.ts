@@ -43,7 +43,11 @@ export const shippables: Readonly<Record<string, Shippable>> = {
     side: 16,
   },
   'a step a channel': { settings: { ...uniform, w_per_channel: true, a_stepsize: 0.25 }, side: 16 },
-  'shortcuts with convolutions': { settings: { ...uniform, shortcut_type: 'b', a_stepsize: 0.25 }, side: 16 },
+  'shortcuts with convolutions': { settings: { ...uniform, shortcut_type: 'c', a_stepsize: 0.25 }, side: 16 },
+  'shortcuts with quantized convolutions': {
+    settings: { ...uniform, shortcut_type: 'b', a_quantize_linear: true, a_stepsize: 0.25 },
+    side: 16,
+  },
   'scaled logits': { settings: { ...uniform, scale_layer: true, a_stepsize: 0.25 }, side: 16 },
   'MobileNetV2, images and what has no ReLU with a sign': {
     settings: {
