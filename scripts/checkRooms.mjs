@@ -52,7 +52,7 @@ export const rooms = {
     node: ['nodeGpu.ts', 'tuningFile.ts'],
   },
   weights: { knows: ['graph', 'quant', 'disk'], types: ['nn'], node: ['safetensorsFile.ts', 'startingWeights.ts'] },
-  settings: { knows: ['data', 'quant', 'disk'], node: ['readConfigFile.ts'] },
+  settings: { knows: ['data', 'quant', 'disk'], types: ['nn'], node: ['readConfigFile.ts'] },
   train: { knows: ['data', 'weights', 'settings', 'program', ...network], types: ['engine'] },
   library: { knows: training },
   ship: { knows: ['graph', 'program', 'quant', 'weights'] },

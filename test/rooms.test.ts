@@ -46,7 +46,7 @@ it('the architecture has every room', () => {
 it('documents name source files that exist', () => {
   const pages = readdirSync('docs').flatMap((name) => (name.endsWith('.md') ? [join('docs', name)] : []));
   const missing = [...pages, 'README.md', 'CONTRIBUTING.md'].flatMap((page) =>
-    [...readFileSync(page, 'utf8').matchAll(/`((?:[\w.]+\/)+\w+\.(?:ts|mjs))`/g)].flatMap(([, path]) =>
+    [...readFileSync(page, 'utf8').matchAll(/`((?:\w[\w.]*\/)+\w+\.(?:ts|mjs))`/g)].flatMap(([, path]) =>
       ['', 'src', 'src/engine'].some((root) => existsSync(join(root, path!))) ? [] : [`${page}: ${path}`],
     ),
   );

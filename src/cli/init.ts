@@ -5,7 +5,7 @@ import { Command } from 'commander';
 import { userPath } from '../disk/userPath.js';
 import { InputError } from '../errors.js';
 import { askedFor, recommend } from '../recipe/index.js';
-import { writeDurably } from '../runs/index.js';
+import { withNetworkOfFile, writeDurably } from '../runs/index.js';
 import { trainCommandLine } from '../settings/index.js';
 import { addSettingOptions } from './options.js';
 import { progressDisplay, progressFrame } from './progress.js';
@@ -15,7 +15,7 @@ export function initCommand(): Command {
     .description("write the settings recommended for one's own pictures as a .cfg file")
     .argument('[file]', 'the file to write; without it NAME.cfg')
     .option('--data <spec>', 'the pictures, images:DIR')
-    .option('--model <name>', 'the network')
+    .option('--model <name>', 'the network: a name, or a file that defines one, ./net.mjs')
     .option('--weights <file>', 'start from these parameters')
     .option('--target-weight-kbytes <n>', 'budget of all weights together')
     .option('--target-activation-kbytes <n>', 'budget of the activations')
@@ -27,7 +27,7 @@ export function initCommand(): Command {
       if (overrides.data === undefined) {
         throw new InputError('init: which images? name a folder of pictures, --data images:DIR');
       }
-      const asked = askedFor(overrides);
+      const asked = await withNetworkOfFile(askedFor(overrides));
       const display = progressDisplay(progressFrame(asked));
       const { name, text, experiments, notes } = await recommend(asked, display);
       display.stop();

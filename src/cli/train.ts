@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import { Command } from 'commander';
 import { DeviceLost, InputError, MissingPackage } from '../errors.js';
 import { askedFor, recommend } from '../recipe/index.js';
-import { checkReplaceable, type RunFolder, resumeRunFolder, runRoot } from '../runs/index.js';
+import { checkReplaceable, type RunFolder, resumeRunFolder, runRoot, withNetworkOfFile } from '../runs/index.js';
 import { runExperiment } from '../runs/runExperiment.js';
 import { openWorkbench, type Workbench } from '../runs/workbench.js';
 import {
@@ -33,7 +33,7 @@ export function trainCommand(): Command {
     .argument('[experiment]', 'name of the section')
     .option('--cfg <file>', 'the .cfg file')
     .option('--data <spec>', 'cifar10[:DIR or archive], mnist[:DIR], images:DIR, synthetic[:N]')
-    .option('--model <name>', 'resnet20 32 44 56 110, resnet18, mobilenetv2')
+    .option('--model <name>', 'resnet20 32 44 56 110, resnet18, mobilenetv2, or a file that defines one: ./net.mjs')
     .option('--width-multiplier <x>', 'factor of the channels of mobilenetv2 and resnet18')
     .option('--target-weight-kbytes <n>', 'budget of all weights together')
     .option('--target-activation-kbytes <n>', 'budget of the activations')
@@ -93,7 +93,7 @@ async function trainSection(
   }
   if (cfg === undefined) throw new InputError(`train ${name}: which file is it in? name it: --cfg FILE`);
   const file = readConfigFile(String(cfg));
-  const experiment = resolveExperiment(file, name, overrides);
+  const experiment = await withNetworkOfFile(resolveExperiment(file, name, overrides));
   const resumeCall = trainCommandLine(name, file.path, new Map([...experiment.overrides, ['resume', 'true']]));
   return trainExperiment(experiment, file, { ...how, resumeCall, isLast: true });
 }
@@ -105,7 +105,7 @@ async function trainRecommended(overrides: Overrides, how: TrainOptions): Promis
       'train: which images? name a folder of pictures, --data images:DIR, or an EXPERIMENT and its --cfg FILE',
     );
   }
-  const asked = askedFor(overrides);
+  const asked = await withNetworkOfFile(askedFor(overrides));
   const display = progressDisplay(progressFrame(asked));
   const { experiments, file, notes } = await recommend(asked, display);
   for (const note of notes) display.line(note);

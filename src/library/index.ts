@@ -2,6 +2,19 @@
 
 export { generateSynthetic } from '../data/synthetic.js';
 export { DeviceLost, InputError } from '../errors.js';
+export type {
+  ConvOptions,
+  Define,
+  LayerOptions,
+  Layers,
+  LinearOptions,
+  NetworkDefinition,
+  NetworkOptions,
+  PoolOptions,
+  SubsampleOptions,
+  Value,
+} from '../nn/index.js';
+export { network } from '../nn/index.js';
 export type { Prediction } from '../program/predictions.js';
 export * as quant from '../quant/index.js';
 export type { EpochReport, StepReport, TrainingMetrics } from '../train/recorder.js';

@@ -3,7 +3,8 @@
 import { limit } from '../data/imageSet.js';
 import type { SelectEngine } from '../engine/engineSelector.js';
 import { InputError } from '../errors.js';
-import { type Experiment, experimentFromSettings } from '../settings/index.js';
+import { type NetworkDefinition, readDefinition } from '../nn/index.js';
+import { type Experiment, experimentFromSettings, withDefinition } from '../settings/index.js';
 import type { SettingKey } from '../settings/settings.js';
 import { describeData } from '../train/dataDescription.js';
 import { memoryRecorder, type RunRecord, readRunFile, runFile } from '../train/memoryRecorder.js';
@@ -34,6 +35,8 @@ type OfFiles = (typeof ofFiles)[number];
 
 export interface TrainingOptions {
   readonly data: TrainingData;
+  /** A network of one's own, instead of the one that `settings` name. */
+  readonly network?: NetworkDefinition;
   /** As in a section of a .cfg file; what is left out is as published: ResNet-20, float, 160 epochs. */
   readonly settings?: TrainingSettings;
   /** The bytes of a file of parameters to start from. */
@@ -72,8 +75,8 @@ export type Train = (options: TrainingOptions) => Promise<TrainingResult>;
 
 /** The function `train` with the engines of Node or of a browser. */
 export function trainWith(selectEngine: SelectEngine): Train {
-  return async ({ data, settings = {}, weights, resume, signal, ...told }) => {
-    const experiment = experimentOf(settings);
+  return async ({ data, network, settings = {}, weights, resume, signal, ...told }) => {
+    const experiment = experimentOf(settings, network ?? null);
     const images = imagesOf(data, experiment);
     const begun = resume && readRunFile(resume, 'resume');
     if (begun && weights) throw new InputError('weights: a run that is resumed has its own; leave them out, or resume');
@@ -118,11 +121,16 @@ function resultOf(record: RunRecord): TrainingResult {
   };
 }
 
-function experimentOf(settings: TrainingSettings): Experiment {
+function experimentOf(settings: TrainingSettings, network: NetworkDefinition | null): Experiment {
   const strange = ofFiles.find((key) => (settings as Readonly<Record<string, unknown>>)[key] !== undefined);
   if (strange)
     throw new InputError(`settings: ${strange}: is of the command line; give images, weights and resume as arrays`);
-  return experimentFromSettings('library', 'settings', settings);
+  if (!network) return experimentFromSettings('library', 'settings', settings);
+  if (settings.model !== undefined || settings.num_layers !== undefined) {
+    throw new InputError('settings: name a model although network is one: leave model and num_layers out');
+  }
+  const own = experimentFromSettings('library', 'settings', { ...settings, model: 'own' });
+  return withDefinition(own, readDefinition(network, 'network'));
 }
 
 /** As the command line chooses them: limited, and a part of the training images held out where it is to choose. */

@@ -1,6 +1,18 @@
+export { readDefinition } from './definitionData.js';
 export type { Layer, NetworkDefinition } from './layer.js';
 export type { Network } from './layerNodes.js';
-export { network } from './layers.js';
+export {
+  type ConvOptions,
+  type Define,
+  type LayerOptions,
+  type Layers,
+  type LinearOptions,
+  type NetworkOptions,
+  network,
+  type PoolOptions,
+  type SubsampleOptions,
+  type Value,
+} from './layers.js';
 export { fromStored, type Layout, storedShape, toStored } from './layouts.js';
 export { liveActivations } from './liveActivations.js';
 export { buildModel, type ModelOptions, modelDefinition } from './models/models.js';

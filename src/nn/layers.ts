@@ -4,14 +4,13 @@
  */
 
 import { InputError } from '../errors.js';
-import { Graph, type Shape } from '../graph/index.js';
+import type { Shape } from '../graph/index.js';
+import { shapeBuilder } from './definitionData.js';
 import type { Initializer } from './initializers.js';
 import type { Activation, Layer, LayerWindow, NetworkDefinition } from './layer.js';
 import { type Names, type Naming, namings } from './naming.js';
-import { inputName, NetworkBuilder } from './networkBuilder.js';
+import { inputName, type NetworkBuilder } from './networkBuilder.js';
 import { placed } from './placed.js';
-import { unquantized } from './quantizerSettings.js';
-import { Variables } from './variables.js';
 
 /** The output of a layer, or the images, while a network is defined. */
 export interface Value {
@@ -112,6 +111,7 @@ export interface NetworkOptions {
  *   const sum = n.add(n.conv(wide, 16, { activation: 'none' }), wide);
  *   return n.linear(n.globalAverage(sum), 10);
  * });
+ * console.log(net.layers.map(({ name }) => name));
  * ```
  */
 export function network(options: NetworkOptions, define: Define): NetworkDefinition {
@@ -154,16 +154,9 @@ class Recorder {
   #scope = '';
 
   constructor(input: NetworkOptions['input'], naming: Naming) {
-    const graph = new Graph();
     this.#inputShape = input;
     this.#naming = naming;
-    this.#builder = new NetworkBuilder(
-      {
-        ...{ graph, variables: new Variables(null), training: true, ranges: graph.tensor('ranges', [1, 2]) },
-        ...{ weights: unquantized, activations: unquantized },
-      },
-      graph.tensor(inputName, [1, ...input]),
-    );
+    this.#builder = shapeBuilder(input);
     this.input = this.#value(inputName, [1, ...input]);
     this.layers = this.#layers();
   }

@@ -16,6 +16,7 @@ import {
   type Overrides,
   parseConfig,
   resolveExperiment,
+  withDefinition,
 } from '../settings/index.js';
 import { budgetOutlook } from '../train/budgetLimits.js';
 import { type DataShape, programOptions } from '../train/programOptions.js';
@@ -125,11 +126,9 @@ function build(
   const experiment = (section: string, own: Lines): Experiment => {
     // Given once more as the call gives them, so that a fault names the option.
     const given = [...shared, ...own].filter(([key]) => asked.overrides.has(key));
-    const { resume } = asked;
-    return resolveExperiment(file, section, {
-      ...Object.fromEntries(given.map(([key, { value }]) => [key, value])),
-      resume,
-    });
+    const { resume, network } = asked;
+    const overrides = { ...Object.fromEntries(given.map(([key, { value }]) => [key, value])), resume };
+    return withDefinition(resolveExperiment(file, section, overrides), network.definition);
   };
   const experiments = [experiment(floatName, float), experiment(name, learned)] as const;
   const budget = ['target_weight_kbytes', 'target_activation_kbytes'].flatMap((key) => {
@@ -141,19 +140,20 @@ function build(
 
 /** The keys of the sections in the order of the file, those of the call in place of those chosen. */
 function linesOf(
-  { overrides, settings }: Experiment,
+  { overrides, settings, network }: Experiment,
   floatName: string,
   { seen, model, targets }: { readonly seen: Survey; readonly model: string; readonly targets: Targets },
 ): Readonly<Record<'shared' | 'float' | 'learned', Lines>> {
   const fromFile = settings.weightfile !== null;
-  const size = overrides.has('image_size') ? (settings.image_size ?? seen.side) : imageSize(seen, fromFile);
+  const usualSize = network.definition?.input[0] ?? imageSize(seen, fromFile);
+  const size = overrides.has('image_size') ? (settings.image_size ?? seen.side) : usualSize;
   const held = settings.select === 'validation' ? (settings.validation_split ?? usualSplit(seen.trainImages)) : 0;
   const trained = Math.max(1, seen.trainImages - held);
   const batch = overrides.has('batch_size') ? settings.batch_size : batchSize(trained);
   const epochs = epochsOf(overrides.has('epochs') ? settings.epochs : null, trained, fromFile);
   const rate = (fresh: number) => ({ value: String(((fromFile ? 0.01 : fresh) * batch) / 64) });
   const isShifted = !overrides.has('augment');
-  const hasLinear = model === 'resnet18' || model === 'mobilenetv2';
+  const hasLinear = model === 'resnet18' || model === 'mobilenetv2' || network.definition !== null;
   const hasTarget = targets.weight.value > 0 || targets.activation.value > 0;
 
   const shared: Lines = new Map();
@@ -163,13 +163,12 @@ function linesOf(
     lines.set(key, { value: String(value), ...(remark !== undefined && { remark }) });
 
   put(shared, 'data', settings.data);
-  put(
-    shared,
-    'model',
-    model,
-    fromFile ? 'the network of the weights to start from' : 'larger ones: resnet56, resnet18, mobilenetv2',
-  );
-  if (seen.areFiles) put(shared, 'image_size', size, 'pixels; half the side trains and predicts four times as fast');
+  const larger = network.definition ? undefined : 'larger ones: resnet56, resnet18, mobilenetv2';
+  put(shared, 'model', model, fromFile ? 'the network of the weights to start from' : larger);
+  if (seen.areFiles) {
+    const remark = 'pixels; half the side trains and predicts four times as fast';
+    put(shared, 'image_size', size, network.definition ? 'the input of the network' : remark);
+  }
   if (!overrides.has('mean') && !overrides.has('std')) {
     put(shared, 'normalise', 'shift', 'pixels as integers hold them');
   }
@@ -262,6 +261,6 @@ function nameOf({ overrides, data: { source } }: Experiment): string {
 
 function shapeOf(experiment: Experiment, seen: Survey): DataShape {
   const side = experiment.data.imageSize ?? seen.side;
-  const { classes, trainImages, testImages } = seen;
-  return { classes, imageShape: [side, side, 3], trainImages, evaluationImages: testImages };
+  const { classes, channels, trainImages, testImages } = seen;
+  return { classes, imageShape: [side, side, channels], trainImages, evaluationImages: testImages };
 }

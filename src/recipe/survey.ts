@@ -11,6 +11,7 @@ export interface Survey {
   readonly testImages: number;
   /** Shorter side in pixels; of files that differ, the median of a sample. */
   readonly side: number;
+  readonly channels: number;
   /** True where the images are squares of one size, as far as the sample tells. */
   readonly areEqualSquares: boolean;
   /** True where they are files, which can be scaled. */
@@ -30,6 +31,7 @@ export async function survey({ data, training }: Experiment, onProgress: OnProgr
     return {
       ...shapeOf(await sampledSizes([...train, ...test])),
       classes: classes.length,
+      channels: 3,
       trainImages: limited(train.length, limitTrain),
       testImages: limited(test.length, limitVal),
       areFiles: true,
@@ -39,6 +41,7 @@ export async function survey({ data, training }: Experiment, onProgress: OnProgr
   return {
     ...shapeOf([train]),
     classes: classes.length,
+    channels: train.channels,
     trainImages: limited(train.count, limitTrain),
     testImages: limited(test.count, limitVal),
     areFiles: false,

@@ -3,7 +3,8 @@
 import { existsSync } from 'node:fs';
 import { fingerprint, parseDataSpec } from '../data/index.js';
 import { InputError } from '../errors.js';
-import { type Experiment, experimentFromSettings, type Overrides } from '../settings/index.js';
+import { readDefinition } from '../nn/index.js';
+import { type Experiment, experimentFromSettings, type Overrides, withDefinition } from '../settings/index.js';
 import { imageDifference, relabelled } from './dataDescription.js';
 import { type ExperimentData, loadExperimentData } from './experimentData.js';
 import type { RunConfig, RunFolder } from './runFolder.js';
@@ -15,7 +16,9 @@ export function evaluatedExperiment(
 ): Experiment {
   const settings = overrides.data === undefined ? config.settings : withoutOldData(config, String(overrides.data));
   const tested = { ...overrides, select: 'test', validation_split: 0 };
-  return experimentFromSettings(config.experiment, folder.config, settings, tested);
+  const experiment = experimentFromSettings(config.experiment, folder.config, settings, tested);
+  if (!config.definition) return experiment;
+  return withDefinition(experiment, readDefinition(config.definition, `${folder.config}: definition`));
 }
 
 /** The file of the best parameters of a run, or of the last. Throws an `InputError` if there are none. */

@@ -18,6 +18,8 @@ export const configSchema = z.object({
   seed: z.number(),
   /** The file of parameters that the run began with, and the hash of its bytes; `null` for none. */
   starting_weights: z.object({ file: z.string(), sha256: z.string() }).nullable().default(null),
+  /** The network where it is one's own, as `network(…)` returned it; `null` for a model by name. */
+  definition: z.unknown().default(null),
   /** `null` in folders of older versions, whose data cannot be compared. */
   data: dataSchema.nullable().default(null),
 });

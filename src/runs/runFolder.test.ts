@@ -5,8 +5,9 @@ import { temporaryFolder } from '../../test/temporaryFolder.js';
 import { appendDurably, writeDurably } from '../disk/durableFile.js';
 import { writeFault } from '../disk/fileFault.js';
 import { InputError } from '../errors.js';
+import { network } from '../nn/index.js';
 import { parseConfig } from '../settings/configFile.js';
-import { type Overrides, resolveExperiment } from '../settings/experiment.js';
+import { type Overrides, resolveExperiment, withDefinition } from '../settings/experiment.js';
 import type { RunSummary } from '../train/summary.js';
 import {
   appendEpoch,
@@ -34,6 +35,9 @@ const run = { device: 'CPU', versions: { mpdnn: '0.1.0', node: '20.0.0' } };
 const start = { ...run, checkpoint: Uint8Array.of(1, 2) };
 const experiment = (overrides: Overrides = {}, name = 'A') =>
   resolveExperiment(parseConfig(`[${name}]\nw_quantize = fp\n`, 'a.cfg'), name, { out, ...overrides });
+
+const ownNetwork = (channels: number) =>
+  network({ input: [8, 8, 1] }, (n, x) => n.linear(n.globalAverage(n.conv(x, channels)), 2));
 
 const epoch = (iter: number): EpochRows => ({
   results: { iter, train_err: 0.1 + 0.2, val_err: 1 / 3, loss: Number.NaN, loss1: 1e-9, loss2: 0, loss3: 1e21 },
@@ -211,6 +215,15 @@ describe('going on', () => {
     expect(resumeRunFolder(experiment({ device: 'cpu', weights: 'x.h5' })).folder.root).toBe(join(out, 'A'));
     expect(() => resumeRunFolder(experiment({ batchSize: 3 }))).toThrow(
       /cannot resume, batch_size was 128, now it is 3/,
+    );
+  });
+
+  it('goes on with a network of one’s own as long as its file defines the same', () => {
+    const own = (channels: number) => withDefinition(experiment({ model: './net.mjs' }), ownNetwork(channels));
+    createRunFolder(own(4), start);
+    expect(resumeRunFolder(own(4)).config.definition).toEqual(ownNetwork(4));
+    expect(() => resumeRunFolder(own(5))).toThrow(
+      /cannot resume, \.\/net\.mjs defines another network than it did: conv1 is not the same; set it back/,
     );
   });
 

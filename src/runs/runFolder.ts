@@ -203,7 +203,9 @@ export function resumeRunFolder(experiment: Experiment): { readonly folder: RunF
   }
   const { epochs } = experiment.settings;
   const change = settingsDifference({ ...config.settings, epochs }, experiment.settings);
-  if (change) throw new InputError(`${root}: cannot resume, ${change}; set it back, or start anew with --force`);
+  const difference = change ?? networkDifference(config.definition, experiment.network);
+  if (difference)
+    throw new InputError(`${root}: cannot resume, ${difference}; set it back, or start anew with --force`);
   discardUnfinished(root);
   return { folder, config };
 }
@@ -219,6 +221,16 @@ function epochsFault(then: RunConfig['settings'], { settings, budget }: Experime
   if (before.join() === drops.join()) return null;
   const asBefore = `--learning-rate-drops ${before.join() || 'none'}`;
   return `${change} the learning rate would drop after epochs ${drops.join()} instead of ${before.join()} (${asBefore} keeps it)`;
+}
+
+/** The first layer in which a network of one's own differs from that of the run; null if none does. */
+function networkDifference(then: unknown, { definition, model }: Experiment['network']): string | null {
+  if (JSON.stringify(then) === JSON.stringify(definition)) return null;
+  const before = (then as Experiment['network']['definition'])?.layers ?? [];
+  const now = definition?.layers ?? [];
+  const at = now.findIndex((layer, index) => JSON.stringify(layer) !== JSON.stringify(before[index]));
+  const layer = now[at] ?? before[now.length];
+  return `${model} defines another network than it did${layer ? `: ${layer.name} is not the same` : ''}`;
 }
 
 /** Gives a run that goes on another number of epochs: it is finished only when it has them. */
@@ -325,6 +337,7 @@ function initialFiles(
     device,
     seed: experiment.training.seed,
     starting_weights: startingWeights ?? null,
+    definition: experiment.network.definition,
     data: data ?? null,
   };
   return [

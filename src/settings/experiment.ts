@@ -6,6 +6,7 @@
 import { type DataSpec, parseDataSpec } from '../data/dataSpec.js';
 import { userPath } from '../disk/userPath.js';
 import { InputError } from '../errors.js';
+import type { NetworkDefinition } from '../nn/index.js';
 import type { ActivationType } from '../quant/index.js';
 import { type ConfigFile, defaultSection, interpolatedKeys, sectionEntries } from './configFile.js';
 import { didYouMean } from './didYouMean.js';
@@ -27,6 +28,8 @@ export interface Experiment {
   readonly configPath: string;
   readonly network: {
     readonly model: ModelName;
+    /** The network where it is none by name; null until whoever knows its file has read it. */
+    readonly definition: NetworkDefinition | null;
     /** Layers of a CIFAR ResNet, `null` for other models. */
     readonly numLayers: number | null;
     /** Shortcut where channels change: '' takes every second pixel and pads with zeros, 'b' and 'c' convolve. */
@@ -166,6 +169,11 @@ export function experimentFromSettings(
   return build(name, path, new Map([...entries, ...given]), given);
 }
 
+/** The experiment with a network of one's own. */
+export function withDefinition(experiment: Experiment, definition: NetworkDefinition | null): Experiment {
+  return { ...experiment, network: { ...experiment.network, definition } };
+}
+
 function fromSection(file: ConfigFile, name: string): Map<string, Entry> {
   const entries = new Map<string, Entry>();
   const sections = new Map<string, string>();
@@ -257,6 +265,7 @@ function grouped(
   return {
     network: {
       model: s.model,
+      definition: null,
       numLayers: s.num_layers,
       shortcutType: s.shortcut_type,
       scaleLayer: s.scale_layer,

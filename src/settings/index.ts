@@ -13,10 +13,11 @@ export {
   experimentFromSettings,
   type Overrides,
   resolveExperiment,
+  withDefinition,
 } from './experiment.js';
 export { type ResolvedLayer, resolveLayers } from './layerRules.js';
 export { listExperiments } from './listExperiments.js';
 export { quantizerBounds } from './quantizerBounds.js';
 export type { QuantizerSettings } from './quantizerSettings.js';
-export { type ModelName, modelNames, settingKeys } from './settings.js';
+export { isModelFile, type ModelName, modelNames, settingKeys } from './settings.js';
 export { settingsDifference } from './settingsDifference.js';

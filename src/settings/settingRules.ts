@@ -33,7 +33,7 @@ export type Fail = (key: SettingKey, value: unknown, message: string) => InputEr
 export function complete(read: ReadSettings): Settings {
   const model = read.model ?? (`resnet${read.num_layers}` as const);
   const isCropped = read.augment === 'resized_crop';
-  const isCifarResnet = model.startsWith('resnet') && model !== 'resnet18';
+  const isCifarResnet = /^resnet(?!18$)\d+$/.test(model);
   return {
     ...read,
     model,

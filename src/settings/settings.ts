@@ -20,9 +20,24 @@ export const modelNames = [
   'resnet18',
   'mobilenetv2',
 ] as const;
-/** Models that are taken, but told to nobody: a network for tests. */
-const unlistedModels = ['tiny'] as const;
-export type ModelName = (typeof modelNames | typeof unlistedModels)[number];
+/** Models that are taken, but told to nobody: a network for tests, and that of a caller of the library. */
+const unlistedModels = ['tiny', 'own'] as const;
+
+const modelFileEndings = ['mjs', 'js', 'mts', 'ts'] as const;
+/** A file that defines a network. */
+export type ModelFile = `${string}.${(typeof modelFileEndings)[number]}`;
+export type ModelName = (typeof modelNames | typeof unlistedModels)[number] | ModelFile;
+
+export function isModelFile(model: string): model is ModelFile {
+  return modelFileEndings.some((ending) => model.endsWith(`.${ending}`));
+}
+
+const model: Reader<ModelName> = {
+  names: modelNames,
+  allowed: `one of ${modelNames.join(', ')}, or a file such as ./net.mjs`,
+  read: (text) =>
+    [...modelNames, ...unlistedModels].find((name) => name === text) ?? (isModelFile(text) ? text : undefined),
+};
 
 /** `shift` makes (p − 128)/128 of a byte p, multiples of 2⁻⁷; `symmetric` p/127.5 − 1, as published. */
 export const normalisationNames = ['shift', 'unit', 'symmetric'] as const;
@@ -79,7 +94,7 @@ const bits = integer(1, 16);
 
 /** Text in, values out, both under the names of the .cfg keys. `null` in a value means `auto`, `all` or `none`. */
 const settingsTable = {
-  model: key('auto', optional(choice<ModelName>(modelNames, unlistedModels), 'auto')),
+  model: key('auto', optional(model, 'auto')),
   num_layers: key(
     '20',
     setting(`one of ${cifarResnetDepths.join(', ')}`, (value) =>
@@ -239,9 +254,8 @@ function setting<T>(allowed: string, read: Reader<T>['read'], names: readonly st
   return { allowed, read, names };
 }
 
-function choice<const T extends string>(names: readonly T[], unlisted: readonly T[] = []) {
-  const read = (value: string) => [...names, ...unlisted].find((name) => name === value);
-  return setting(`one of ${names.join(', ')}`, read, names);
+function choice<const T extends string>(names: readonly T[]) {
+  return setting(`one of ${names.join(', ')}`, (value) => names.find((name) => name === value), names);
 }
 
 /** Some of the words, blanks or commas between them; none of them for an empty text or `none`. */

@@ -5,7 +5,8 @@
  */
 
 import { InputError } from '../errors.js';
-import { type Experiment, experimentFromSettings } from '../settings/index.js';
+import { readDefinition } from '../nn/index.js';
+import { type Experiment, experimentFromSettings, withDefinition } from '../settings/index.js';
 import type { DataDescription } from './dataDescription.js';
 
 export interface Description {
@@ -30,6 +31,7 @@ export function describe(experiment: Experiment, data: DataDescription): Record<
     experiment: experiment.name,
     settings: JSON.stringify(Object.fromEntries(settings)),
     data: JSON.stringify(data),
+    ...(experiment.network.definition && { definition: JSON.stringify(experiment.network.definition) }),
   };
 }
 
@@ -37,7 +39,7 @@ export function describe(experiment: Experiment, data: DataDescription): Record<
  * The description in the metadata of a file called `source`. Throws an `InputError` if it has none, or a broken one.
  */
 export function readDescription(metadata: Readonly<Record<string, string>>, source: string): Description {
-  const value = (key: 'settings' | 'data'): unknown => {
+  const value = (key: 'settings' | 'data' | 'definition'): unknown => {
     const text = metadata[key];
     if (text === undefined) {
       throw new InputError(`${source}: does not say which network it belongs to (no ${key} in its metadata)`);
@@ -52,7 +54,9 @@ export function readDescription(metadata: Readonly<Record<string, string>>, sour
   if (typeof settings !== 'object' || settings === null || !isDataDescription(data)) {
     throw new InputError(`${source}: damaged, its metadata do not describe a network`);
   }
-  return { experiment: experimentFromSettings(metadata.experiment ?? 'network', source, { ...settings }), data };
+  const experiment = experimentFromSettings(metadata.experiment ?? 'network', source, { ...settings });
+  if (metadata.definition === undefined) return { experiment, data };
+  return { experiment: withDefinition(experiment, readDefinition(value('definition'), source)), data };
 }
 
 /** As far as predicting depends on it. */

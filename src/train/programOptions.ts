@@ -11,6 +11,7 @@ import {
   type Experiment,
   type QuantizerSettings as ExperimentQuantizer,
   guaranteesBudget,
+  isModelFile,
   quantizerBounds,
   type ResolvedLayer,
   resolveLayers,
@@ -92,9 +93,23 @@ function exceptionsOf(experiment: Experiment, data: DataShape): Readonly<Record<
   return Object.fromEntries(exceptions.map(({ tensor, quantizer }) => [tensor, quantizerSettings(quantizer)]));
 }
 
-function modelOptions({ network }: Experiment, { classes }: Pick<DataShape, 'classes'>): ModelOptions {
-  const { model, shortcutType, scaleLayer, widthMultiplier } = network;
-  return { model, classes, shortcutType, scaleLayer, widthMultiplier };
+/** @throws InputError for a network of one's own that is made for other images or classes */
+function modelOptions(
+  { network, sources }: Experiment,
+  { classes, imageShape }: Pick<DataShape, 'classes' | 'imageShape'>,
+): ModelOptions {
+  const { definition, model } = network;
+  if (!definition && (model === 'own' || isModelFile(model))) {
+    throw new InputError(`${sources.get('model')?.where ?? 'model'} = ${model}: no network was read of it`);
+  }
+  if (definition && (definition.input.join() !== imageShape.join() || definition.outputs !== classes)) {
+    const [own, given] = [definition.input, imageShape].map((shape) => shape.join('x'));
+    throw new InputError(
+      `${sources.get('model')?.where ?? 'network'}: the network takes images of ${own} and has ${definition.outputs} outputs; ` +
+        `the data has images of ${given} and ${classes} classes`,
+    );
+  }
+  return { ...network, classes };
 }
 
 function quantizerSettings(settings: ExperimentQuantizer): QuantizerSettings {

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import sharp from 'sharp';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { network } from '../../src/nn/index.js';
 import { temporaryFolder } from '../temporaryFolder.js';
 import { listing, mpdnn, type Outcome, resultFiles, succeeds, writeTinyConfig } from './runMpdnn.js';
 
@@ -48,6 +49,13 @@ beforeAll(async () => {
   write('noText.cfg', 'epochs = 3\n');
   write('ownWeights.cfg', '[A]\nweightfile = B/params_best.h5\n[BB]\n');
   write('file', 'a file');
+  write('net/throws.mjs', 'null.size');
+  write('net/nothing.mjs', 'export const net = 1;');
+  write('net/strange.mjs', "export default { input: [8, 8, 3], layers: [{ kind: 'conv' }], output: 'a', outputs: 2 };");
+  write(
+    'net/small.mjs',
+    `export default ${JSON.stringify(network({ input: [8, 8, 3] }, (n, x) => n.linear(n.globalAverage(x), 2)))};`,
+  );
   write('noRun/notes.txt', 'no run');
   write('damaged/config.json', '{');
   mkdirSync(at('nested/config.json'), { recursive: true });
@@ -197,6 +205,27 @@ describe('the experiment', () => {
     ['limit beyond the data', ['FLOAT', '--cfg', 'tiny.cfg', '--limit-train', '97'], '96'],
     ['start from nothing', ['A', '--cfg', 'ownWeights.cfg', '--data', 'synthetic:128'], "did you mean 'BB'?"],
   ])('%s', (_, args, message) => expectFault(['train', ...args], 2, message));
+});
+
+describe('a file that shall define a network', () => {
+  it.each<[string, string, string]>([
+    ['is not there', 'net/none.mjs', '--model = net/none.mjs: no such file'],
+    ['cannot be run', 'net/throws.mjs', '--model = net/throws.mjs: Cannot read properties of null'],
+    ['exports nothing', 'net/nothing.mjs', '--model = net/nothing.mjs: is no definition of a network, such as'],
+    [
+      'exports something strange',
+      'net/strange.mjs',
+      '--model = net/strange.mjs: a layer that is none: {"kind":"conv"}',
+    ],
+    [
+      'is for other images',
+      'net/small.mjs',
+      '--model: the network takes images of 8x8x3 and has 2 outputs; the data has images of 32x32x3 and 10 classes',
+    ],
+    ['has no name', 'own', '--model = own: no network was read of it'],
+  ])('%s', (_, model, message) =>
+    expectFault(['train', 'FLOAT', '--cfg', 'tiny.cfg', '--model', model, '--name', 'OWN'], 2, message),
+  );
 });
 
 describe('data', () => {

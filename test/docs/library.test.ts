@@ -17,6 +17,7 @@ const docstrings = docstringExamples([
   'src/index.ts',
   'src/browser.ts',
   'src/library/sectionSettings.ts',
+  'src/nn/layers.ts',
   'src/quant/kinds/index.ts',
   'src/runtime/index.ts',
 ]);
@@ -28,7 +29,7 @@ describe('the examples of the library', () => {
       expect(node).toContain(use);
     }
     expect([...browser.keys()]).toEqual(['worker.ts', 'page.ts']);
-    expect(docstrings.size).toBe(7);
+    expect(docstrings.size).toBe(8);
   });
 
   it('compile', () => {

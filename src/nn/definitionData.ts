@@ -1,0 +1,115 @@
+/** Definitions of networks from files: data that anybody may have written, checked before anything is built from it. */
+
+import { InputError } from '../errors.js';
+import { Graph } from '../graph/index.js';
+import type { Layer, NetworkDefinition } from './layer.js';
+import { inputName, NetworkBuilder } from './networkBuilder.js';
+import { unquantized } from './quantizerSettings.js';
+import { Variables } from './variables.js';
+
+/** Tells whether a value is one that a place of a definition may have. */
+type Check = (value: unknown) => boolean;
+
+const name: Check = (value) => typeof value === 'string' && value !== '';
+const number: Check = (value) => typeof value === 'number' && Number.isFinite(value);
+const whole: Check = (value) => Number.isSafeInteger(value) && Number(value) >= 0;
+const oneOf =
+  (...allowed: readonly unknown[]): Check =>
+  (value) =>
+    allowed.includes(value);
+const either =
+  (...checks: readonly Check[]): Check =>
+  (value) =>
+    checks.some((check) => check(value));
+const listOf =
+  (count: number, check: Check): Check =>
+  (value) =>
+    Array.isArray(value) && value.length === count && value.every(check);
+
+/** An object with exactly these keys. */
+function record(checks: Readonly<Record<string, Check>>): Check {
+  return (value) => {
+    if (typeof value !== 'object' || value === null) return false;
+    const entries = Object.entries(value);
+    return entries.length === Object.keys(checks).length && entries.every(([key, own]) => checks[key]?.(own) ?? false);
+  };
+}
+
+const start = either(
+  oneOf('zeros', 'ones'),
+  record({ he: oneOf('fanIn', 'fanOut') }),
+  record({ normal: number }),
+  record({ uniform: number }),
+);
+const window = record({ size: whole, stride: whole, padding: whole });
+const read = { kind: name, name, input: name };
+const activated = { activation: oneOf('relu', 'relu6', 'none'), output: name };
+const batchNorm = record({ gamma: name, beta: name, mean: name, variance: name });
+const filters = { ...read, ...activated, window, weight: name, batchNorm, start };
+const pool = record({ ...read, window });
+
+const layers: Readonly<Record<Layer['kind'], Check>> = {
+  conv: record({ ...filters, channels: whole }),
+  depthwise: record(filters),
+  linear: record({
+    ...{ ...read, ...activated, outputs: whole, weight: name, bias: name, layout: oneOf('transposed', 'plain') },
+    start: record({ weight: start, bias: start }),
+  }),
+  add: record({ kind: name, name, inputs: listOf(2, name), ...activated }),
+  maxPool: pool,
+  averagePool: pool,
+  globalAverage: record(read),
+  subsample: record({ ...read, stride: whole, extraChannels: whole }),
+  scale: record(read),
+};
+
+/**
+ * The definition that a value is.
+ *
+ * @throws InputError, beginning with `source`, for one that is none or describes no network that could be built
+ */
+export function readDefinition(value: unknown, source: string): NetworkDefinition {
+  const layer: Check = (own) => Object.hasOwn(layers, kindOf(own)) && layers[kindOf(own) as Layer['kind']](own);
+  const { layers: list } = (value ?? {}) as Partial<NetworkDefinition>;
+  if (!Array.isArray(list))
+    throw new InputError(`${source}: is no definition of a network, such as network(…) returns`);
+  const strange = list.find((own) => !layer(own));
+  if (strange) throw new InputError(`${source}: a layer that is none: ${JSON.stringify(strange).slice(0, 200)}`);
+  const form = record({ input: listOf(3, whole), layers: Array.isArray, output: name, outputs: whole });
+  if (!form(value)) throw new InputError(`${source}: a definition has input, layers, output and outputs, and no more`);
+  const definition = value as NetworkDefinition;
+  checkBuildable(definition, source);
+  return definition;
+}
+
+function kindOf(value: unknown): string {
+  return String((value as { readonly kind?: unknown } | null)?.kind);
+}
+
+function checkBuildable({ input, layers, output, outputs }: NetworkDefinition, source: string): void {
+  const builder = shapeBuilder(input);
+  const known = new Set([inputName]);
+  for (const layer of layers) {
+    const missing = ('inputs' in layer ? layer.inputs : [layer.input]).find((own) => !known.has(own));
+    if (missing !== undefined)
+      throw new InputError(`${source}: ${layer.name} reads ${missing}, which no layer before it is`);
+    if (known.has(layer.name)) throw new InputError(`${source}: the name ${layer.name} stands twice`);
+    known.add(layer.name);
+    try {
+      builder.append(layer);
+    } catch (error) {
+      throw error instanceof InputError ? new InputError(`${source}: ${layer.name}: ${error.message}`) : error;
+    }
+  }
+  const shape = known.has(output) ? builder.computed(output).shape.join() : 'nothing';
+  if (shape === `1,${outputs}`) return;
+  throw new InputError(`${source}: its output ${output} is no list of ${outputs} features`);
+}
+
+/** A builder that finds shapes, and faults, of a network for one image; nothing is quantized, nothing has values. */
+export function shapeBuilder(input: NetworkDefinition['input']): NetworkBuilder {
+  const graph = new Graph();
+  const context = { graph, variables: new Variables(null), training: true, ranges: graph.tensor('ranges', [1, 2]) };
+  const images = graph.tensor(inputName, [1, ...input]);
+  return new NetworkBuilder({ ...context, weights: unquantized, activations: unquantized }, images);
+}

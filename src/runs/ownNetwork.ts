@@ -1,0 +1,39 @@
+/** Networks of one's own from files of code: a module whose default export `network(…)` returned. */
+
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { userPath } from '../disk/userPath.js';
+import { InputError } from '../errors.js';
+import { readDefinition } from '../nn/index.js';
+import { type Experiment, isModelFile, withDefinition } from '../settings/index.js';
+
+/**
+ * The experiment with the network that its `model` names, where that is a file; runs the code in that file.
+ *
+ * @throws InputError if there is no such file, if it cannot be run, or if it exports no network
+ */
+export async function withNetworkOfFile(experiment: Experiment): Promise<Experiment> {
+  const { model } = experiment.network;
+  if (!isModelFile(model)) return experiment;
+  const path = resolve(userPath(model));
+  const where = `${experiment.sources.get('model')?.where ?? 'model'} = ${model}`;
+  if (!existsSync(path)) throw new InputError(`${where}: no such file`);
+  if (/\.m?ts$/.test(path) && !(process.features as { readonly typescript?: unknown }).typescript) {
+    throw new InputError(
+      `${where}: this Node runs no TypeScript (22.18 and newer do); compile it and name the .mjs file`,
+    );
+  }
+  return withDefinition(experiment, readDefinition(await defaultExport(path, where), where));
+}
+
+async function defaultExport(path: string, where: string): Promise<unknown> {
+  try {
+    return (await import(pathToFileURL(path).href)).default;
+  } catch (error) {
+    const { message, code } = error as NodeJS.ErrnoException;
+    const isLost = code === 'ERR_MODULE_NOT_FOUND' && message.includes("'mixed-precision-dnns'");
+    const mend = isLost ? '; install it where the file lies: npm install mixed-precision-dnns' : '';
+    throw new InputError(`${where}: ${message.split('\n')[0]}${mend}`, { cause: error });
+  }
+}

@@ -1,0 +1,41 @@
+/** The examples of docs/own-networks.md: the file that defines a network, the commands and the program that use it. */
+
+import { execFileSync } from 'node:child_process';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { succeeds } from '../cli/runMpdnn.js';
+import { installPackage } from '../publishedPackage.js';
+import { temporaryFolder } from '../temporaryFolder.js';
+
+const page = readFileSync('docs/own-networks.md', 'utf8');
+const folder = temporaryFolder();
+
+/** The words of the page's commands, without `npx mpdnn`. */
+const commands = /^```sh\n([\s\S]*?)^```$/m
+  .exec(page)![1]!
+  .trim()
+  .split('\n')
+  .map((line) => line.split(' ').slice(2));
+
+installPackage(folder);
+beforeEach(() => {
+  for (const [, name, code] of page.matchAll(/^```js (\S+)\n([\s\S]*?)^```$/gm))
+    writeFileSync(join(folder, name!), code!);
+});
+
+describe('a network of one’s own', () => {
+  it('trains on the command line, and is evaluated and exported without its file', async () => {
+    const [train, ...others] = commands;
+    const trained = await succeeds([...train!, '--device', 'cpu', '--seed', '1', '--no-plots'], folder);
+    expect(trained.stdout).toMatch(/^block2\/depthwise1 +\d/m);
+    expect(trained.stdout).toContain('in integers, as a device computes: test error');
+    rmSync(join(folder, 'net.mjs'));
+    for (const command of others) await succeeds(command, folder);
+  });
+
+  it('trains and predicts in a program', () => {
+    const said = execFileSync(process.execPath, ['train.mjs'], { cwd: folder, encoding: 'utf8' });
+    expect(said).toMatch(/^\d+ bits in the first block\n\d+ predictions\n$/);
+  });
+});
