@@ -10,6 +10,7 @@ import { devicesCommand } from './devices.js';
 import { evalCommand } from './eval.js';
 import { experimentsCommand } from './experiments.js';
 import { exportCommand } from './export.js';
+import { frontCommand } from './front.js';
 import { goldenCommand } from './golden.js';
 import { initCommand } from './init.js';
 import { plotCommand } from './plot.js';
@@ -65,6 +66,7 @@ function commandLine(): Command {
     experimentsCommand(),
     goldenCommand(),
     reproduceCommand(),
+    frontCommand(),
     benchCommand(),
     devicesCommand(),
   ]) {

@@ -1,6 +1,6 @@
 /** `mpdnn reproduce`: every run that a table of the paper needs, and a report. */
 
-import { Argument, Command, InvalidArgumentError, Option } from 'commander';
+import { Argument, Command, Option } from 'commander';
 import { userPath } from '../disk/userPath.js';
 import { dataNote } from '../reproduce/dataNote.js';
 import { planLines } from '../reproduce/planLines.js';
@@ -8,11 +8,8 @@ import { commandOf } from '../reproduce/report.js';
 import { planReproduction, type Reproduction, reproduce } from '../reproduce/reproduce.js';
 import { tables } from '../reproduce/tables/index.js';
 import { openWorkbench } from '../runs/workbench.js';
-import { commandWords, programName } from '../settings/index.js';
-import { INTERRUPTED } from './endingSignals.js';
-import { interruptible } from './interruptible.js';
 import { addSettingOptions, autotuneOption, tuningFile } from './options.js';
-import { planDisplay } from './planProgress.js';
+import { commandOfCall, executeCall, seedList } from './planCall.js';
 import { textTable } from './textTable.js';
 
 interface Options {
@@ -74,37 +71,15 @@ export function reproduceCommand(): Command {
         settings: settings as Record<string, string>,
       });
       if (dryRun) process.stdout.write(planText(reproduction));
-      else await execute(reproduction, commandOfCall(name, options, call), { force, autotune });
+      else {
+        const command = commandOfCall(['reproduce', name], options, call);
+        const bench = openWorkbench({ tuningFile: tuningFile(autotune) });
+        const how = { command, runs: reproduction.plan.length, force, bench };
+        await executeCall(how, (running) => reproduce(reproduction, running)).finally(bench.dispose);
+      }
     });
   // A seed is one of --seeds, whether a run goes on is found out, and runs are called as their sections.
   return addSettingOptions(command, ['seed', 'resume', 'name']);
-}
-
-async function execute(
-  reproduction: Reproduction,
-  command: string,
-  { force, autotune }: { readonly force: boolean; readonly autotune: boolean },
-): Promise<void> {
-  const display = planDisplay();
-  const bench = openWorkbench({ tuningFile: tuningFile(autotune) });
-  await interruptible(display, async (signal, onTraining) => {
-    try {
-      const options = { force, bench, events: display, signal, onTraining, command };
-      const { complete, failed, paths } = await reproduce(reproduction, options);
-      display.stop();
-      if (!complete) {
-        process.stderr.write(`interrupted; go on with: ${programName()} ${command}\n`);
-        process.exitCode = INTERRUPTED;
-        return;
-      }
-      process.stdout.write(`${paths.join('\n')}\n`);
-      if (failed === 0) return;
-      process.stderr.write(`${failed} of ${reproduction.plan.length} runs gave no result; the report says why\n`);
-      process.exitCode = 1;
-    } finally {
-      await bench.dispose();
-    }
-  });
 }
 
 function planText({ table, plan, folder }: Reproduction): string {
@@ -112,29 +87,11 @@ function planText({ table, plan, folder }: Reproduction): string {
     `${table.title}: ${plan.length} runs, the report goes to ${folder}`,
     ...new Set(plan.map(({ experiment }) => dataNote(experiment))),
     '',
-    textTable(planLines(table, plan)),
+    textTable(planLines(table.images, plan)),
     '',
     'W and A: sizes at the start, with fresh weights',
     '',
     ...plan.map((run) => commandOf(run)),
     '',
   ].join('\n');
-}
-
-/** The call, behind the program's name, as it can be repeated: what is at its default is left out, and what says nothing about the result. */
-function commandOfCall(table: string, options: Options, call: Command): string {
-  const words = Object.entries(options).flatMap(([key, value]) => {
-    const option = `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
-    if (key === 'force' || key === 'dryRun' || call.getOptionValueSource(key) !== 'cli') return [];
-    if (key === 'autotune') return value === false ? ['--no-autotune'] : [];
-    return value === true ? [option] : [option, String(value)];
-  });
-  return commandWords(['reproduce', table, ...words]);
-}
-
-function seedList(text: string): number[] {
-  const seeds = text.split(',').map((word) => (/^\d+$/.test(word.trim()) ? Number(word) : Number.NaN));
-  if (seeds.some((seed) => !(seed < 2 ** 32))) throw new InvalidArgumentError('give whole numbers, such as 0,1,2');
-  if (new Set(seeds).size < seeds.length) throw new InvalidArgumentError('a seed stands twice');
-  return seeds;
 }

@@ -2,7 +2,7 @@
 
 export { bestExponents, bestStart } from './bestStart.js';
 export type { BitError, MemoryLimit } from './bitAllocation.js';
-export { giveBits, individualLimits, missingKbytes, takeBits } from './bitAllocation.js';
+export { giveBits, individualLimits, keepsLimits, missingKbytes, takeBits } from './bitAllocation.js';
 export { capBits, noBitCap } from './bitCap.js';
 export { channelScale, exponentGradient, exponentLimits } from './channelExponents.js';
 export type { ElementQuantizer } from './elementQuantizer.js';

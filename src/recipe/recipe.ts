@@ -11,8 +11,11 @@ import { floatBits, largestSet, memorySets } from '../quant/index.js';
 import { resolveStartingWeights } from '../runs/index.js';
 import {
   type ConfigFile,
+  concernsQuantizers,
+  configText,
   type Experiment,
   experimentFromSettings,
+  type Lines,
   type Overrides,
   parseConfig,
   resolveExperiment,
@@ -21,7 +24,7 @@ import {
 import { budgetOutlook } from '../train/budgetLimits.js';
 import { type DataShape, programOptions } from '../train/programOptions.js';
 import { readStartingWeights } from '../weights/index.js';
-import { configText, type Lines } from './configText.js';
+
 import { modelOfWeights } from './startingModel.js';
 import { type Survey, survey } from './survey.js';
 
@@ -203,7 +206,7 @@ function linesOf(
   for (const [key, value] of overrides) {
     if (['name', 'resume', 'epochs', 'target_weight_kbytes', 'target_activation_kbytes'].includes(key)) continue;
     if (key === 'weightfile') put(float, key, value);
-    else if (isOfQuantizers(key)) put(learned, key, value);
+    else if (concernsQuantizers(key)) put(learned, key, value);
     else {
       float.delete(key);
       learned.delete(key);
@@ -211,10 +214,6 @@ function linesOf(
     }
   }
   return { shared, float, learned };
-}
-
-function isOfQuantizers(key: string): boolean {
-  return /^([wa]_|target_|budget|initial_cost_|layers$|recompute_range$|quantizer_)/.test(key);
 }
 
 /** Small images as they are, others at the size at which a small network is soon trained. */

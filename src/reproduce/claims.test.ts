@@ -9,7 +9,7 @@ import { spreadOf, spreadText } from './spread.js';
 function row(label: string, errors: readonly (number | null)[]): RowResult {
   const finished = errors.flatMap((error, seed) => (error === null ? [] : [{ seed, error }]));
   return {
-    row: { id: label, label, group: 'Uniform', config: 'x.cfg', section: label },
+    row: { id: label, label, group: 'Uniform', section: label },
     runs: finished.map(
       ({ seed, error }) => ({ run: { seed }, summary: { best_test_err: error / 100 } }) as unknown as FinishedRunResult,
     ),

@@ -23,19 +23,18 @@ export function judge(claim: Claim, results: readonly RowResult[]): JudgedClaim 
   const [first, second] = [`"${better.row.label}"`, `"${worse.row.label}"`];
   if (!better.error || !worse.error) return withoutNumbers(better, worse);
   const subject = `${lead} ${first} has an error of ${errorText(better.error)}, ${second} of ${errorText(worse.error)}.${absent(better)}${absent(worse)}`;
-  const difference = spreadOf(pairedDifferences(better, worse));
+  const difference = pairedDifference(better, worse);
   if (!difference) return { verdict: 'unknown', sentence: `${subject} No seed has both, so nothing can be said.` };
   const points = `${Math.abs(difference.mean).toFixed(2)} points`;
   const side = difference.mean > 0 ? 'better' : 'worse';
-  if (difference.deviation === null) {
+  if (difference.uncertainty === null) {
     if (difference.mean === 0) return { verdict: 'undecided', sentence: `${subject} One seed decides nothing.` };
     const agreement = difference.mean > 0 ? 'as the paper says' : 'contrary to the paper';
     const sentence = `${subject} The first is ${points} ${side}, ${agreement}; but one seed decides nothing.`;
     return { verdict: 'undecided', sentence };
   }
-  const uncertainty = (studentQuantile(difference.count - 1) * difference.deviation) / Math.sqrt(difference.count);
-  const measured = `${points} ${side}, ± ${uncertainty.toFixed(2)} over ${difference.count} seeds`;
-  if (Math.abs(difference.mean) <= uncertainty) {
+  const measured = `${points} ${side}, ± ${difference.uncertainty.toFixed(2)} over ${difference.count} seeds`;
+  if (!difference.isDecided) {
     const sentence = `${subject} The first is ${measured}: these runs do not decide whether the paper is right.`;
     return { verdict: 'undecided', sentence };
   }
@@ -50,12 +49,29 @@ function find(results: readonly RowResult[], id: string): RowResult {
   return result;
 }
 
-/** Error of the worse row minus that of the better, for every seed that has both. */
-function pairedDifferences(better: RowResult, worse: RowResult): number[] {
-  return better.runs.flatMap(({ run, summary }) => {
-    const other = worse.runs.find((each) => each.run.seed === run.seed)?.summary.best_test_err;
-    return summary.best_test_err === null || typeof other !== 'number' ? [] : 100 * (other - summary.best_test_err);
-  });
+export interface PairedDifference {
+  /** Error of the second row minus that of the first in points, the mean over the seeds that have both. */
+  readonly mean: number;
+  /** Half of the interval that holds it with a confidence of 95 % (Student's t); `null` of a single seed. */
+  readonly uncertainty: number | null;
+  /** Tells whether the interval leaves out zero. */
+  readonly isDecided: boolean;
+  /** Seeds that have both. */
+  readonly count: number;
+}
+
+/** How much better the first row is than the second, seed by seed; `null` where no seed has both. */
+export function pairedDifference(first: RowResult, second: RowResult): PairedDifference | null {
+  const spread = spreadOf(
+    first.runs.flatMap(({ run, summary }) => {
+      const other = second.runs.find((each) => each.run.seed === run.seed)?.summary.best_test_err;
+      return summary.best_test_err === null || typeof other !== 'number' ? [] : 100 * (other - summary.best_test_err);
+    }),
+  );
+  if (!spread) return null;
+  const { mean, deviation, count } = spread;
+  const uncertainty = deviation === null ? null : (studentQuantile(count - 1) * deviation) / Math.sqrt(count);
+  return { mean, uncertainty, isDecided: uncertainty !== null && Math.abs(mean) > uncertainty, count };
 }
 
 /** A network that does not train at all is worse than one that does. */

@@ -6,13 +6,19 @@ import { InputError } from '../errors.js';
 import type { Workbench } from '../runs/workbench.js';
 import { executePlan, type PlanEvents } from './executePlan.js';
 import { planRuns } from './plan.js';
+import { publishedSections } from './publishedConfig.js';
 
 const out = temporaryFolder();
 
 const rows = ['DEFAULT', 'DEFAULT_INIT', 'FP_W2Q_INIT', 'PARAMETRIC_FP_WQ_DELTA_XMAX'].map((section) => ({
   ...{ id: section, label: section, group: '', config: 'train_resnet_quant_fp.cfg', section },
 }));
-const plan = planRuns(rows, { seeds: [0], out, settings: { data: 'synthetic:16' }, budgetSettings: {} });
+const plan = planRuns(publishedSections(rows), {
+  seeds: [0],
+  out,
+  settings: { data: 'synthetic:16' },
+  budgetSettings: {},
+});
 
 /** Executes the plan with images that cannot be had; tells how the runs ended and how often all was given back. */
 async function executeWith(fault: Error) {

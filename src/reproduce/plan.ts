@@ -12,8 +12,7 @@ import {
   resolveExperiment,
   settingsDifference,
 } from '../settings/index.js';
-import { publishedConfig } from './publishedConfig.js';
-import type { TableRow } from './table.js';
+import type { ReportRow } from './table.js';
 
 export interface PlannedRun {
   readonly seed: number;
@@ -33,17 +32,23 @@ export interface PlanOptions {
   readonly budgetSettings: Overrides;
 }
 
-/** The runs of all rows for all seeds, each once. Throws an `InputError` for a fault in the settings. */
-export function planRuns(rows: readonly TableRow[], options: PlanOptions): PlannedRun[] {
+/** A section and the file in which it stands. */
+export interface PlannedSection {
+  readonly file: ConfigFile;
+  readonly section: string;
+}
+
+/** The runs of all sections for all seeds, each once. Throws an `InputError` for a fault in the settings. */
+export function planRuns(sections: readonly PlannedSection[], options: PlanOptions): PlannedRun[] {
   return options.seeds.flatMap((seed) => {
     const planned = new Map<string, PlannedRun>();
-    for (const { config, section } of rows) plan(publishedConfig(config), section, seed, options, planned);
+    for (const { file, section } of sections) plan(file, section, seed, options, planned);
     return [...planned.values()];
   });
 }
 
 /** The run of a row with a seed. */
-export function runOfRow(plan: readonly PlannedRun[], { section }: TableRow, seed: number): PlannedRun {
+export function runOfRow(plan: readonly PlannedRun[], { section }: ReportRow, seed: number): PlannedRun {
   const run = plan.find((each) => each.seed === seed && each.experiment.name === section);
   if (!run) throw new Error(`no run of ${section} with seed ${seed} is planned`);
   return run;

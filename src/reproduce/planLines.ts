@@ -8,16 +8,16 @@ import { standing } from './standing.js';
 import type { Table } from './table.js';
 
 /** A header and a line a run. */
-export function planLines(table: Table, plan: readonly PlannedRun[]): string[][] {
+export function planLines(images: Table['images'], plan: readonly PlannedRun[]): string[][] {
   const known = new Map<string, QuantizerReport['sizes']>();
   const header = ['', 'seed', 'experiment', 'starts from', 'epochs', 'W kB', 'A max kB', 'A sum kB', 'now'];
   return [
     header,
     ...plan.map((run, index) => {
       const { experiment, seed, startsFrom } = run;
-      const { name, network, weights, activations, training } = experiment;
-      const key = JSON.stringify([network, weights, activations, experiment.data.imageSize]);
-      const sizes = known.get(key) ?? startSizes(table, run);
+      const { name, network, weights, activations, layers, training } = experiment;
+      const key = JSON.stringify([network, weights, activations, layers, experiment.data.imageSize]);
+      const sizes = known.get(key) ?? startSizes(images, run);
       known.set(key, sizes);
       return [
         String(index + 1),
@@ -35,7 +35,7 @@ export function planLines(table: Table, plan: readonly PlannedRun[]): string[][]
 }
 
 /** With fresh weights: those it starts from may move the bits of quantizers that infer them. */
-function startSizes({ images }: Table, { experiment }: PlannedRun): QuantizerReport['sizes'] {
+function startSizes(images: Table['images'], { experiment }: PlannedRun): QuantizerReport['sizes'] {
   const { classes } = images;
   const side = experiment.data.imageSize ?? images.side;
   const shape = { classes, imageShape: [side, side, 3] as const, trainImages: 1, evaluationImages: 1 };

@@ -5,6 +5,8 @@ import { relative } from 'node:path';
 import { InputError } from '../errors.js';
 import type { ConfigFile } from '../settings/index.js';
 import { readConfigFile, shippedFolder } from '../settings/readConfigFile.js';
+import type { PlannedSection } from './plan.js';
+import type { TableRow } from './table.js';
 
 /** A file of `configs/`, named from the current folder where it lies below it, as people would name it. */
 export function publishedConfig(name: string): ConfigFile {
@@ -12,4 +14,9 @@ export function publishedConfig(name: string): ConfigFile {
   if (!existsSync(path)) throw new InputError(`${path}: is missing from the program's own files; install it anew`);
   const near = relative(process.cwd(), path);
   return readConfigFile(near.startsWith('..') ? path : near);
+}
+
+/** The sections behind the rows of a table. */
+export function publishedSections(rows: readonly TableRow[]): PlannedSection[] {
+  return rows.map(({ config, section }) => ({ file: publishedConfig(config), section }));
 }

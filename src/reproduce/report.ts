@@ -24,7 +24,7 @@ export interface ReportOptions {
 export function reportOf({ table, rows, plan, quick, command }: ReportOptions): Document {
   const ofRuns = planResults(plan);
   const finished = [...ofRuns.values()].filter((result) => typeof result !== 'string');
-  const results = rowResults(table, rows, ofRuns);
+  const results = rowResults(rows, table.floatRow, ofRuns);
   const claims = table.claims
     .filter(({ better, than }) => [better, than].every((id) => rows.some((row) => row.id === id)))
     .map((claim) => judge(claim, results));
@@ -33,7 +33,7 @@ export function reportOf({ table, rows, plan, quick, command }: ReportOptions): 
     blocks: [
       ...(quick ? [quickNote] : []),
       { type: 'text', text: table.introduction },
-      { type: 'list', items: conditions(table, plan, finished) },
+      { type: 'list', items: conditions({ epochs: table.publishedEpochs }, plan, finished) },
       { type: 'heading', text: 'Results' },
       resultTable(table, results),
       { type: 'text', text: explanation(table, results) },
@@ -43,16 +43,12 @@ export function reportOf({ table, rows, plan, quick, command }: ReportOptions): 
       ...section('Bits and sizes', bitwidthPictures(table, results)),
       { type: 'heading', text: 'Times' },
       timeTable(finished),
-      { type: 'heading', text: 'How to make this report again' },
-      { type: 'text', text: versionText(finished) },
-      { type: 'commands', lines: [`${documentedName} ${command}`] },
-      { type: 'text', text: 'It runs these, in this order; each can be run alone:' },
-      { type: 'commands', lines: plan.map((run) => commandOf(run, documentedName)) },
+      ...makingOf(plan, finished, command),
     ],
   };
 }
 
-const quickNote: Block = {
+export const quickNote: Block = {
   type: 'text',
   text: '**Few epochs on few images (`--quick`): this shows what the report looks like, and is no result.**',
 };
@@ -62,9 +58,12 @@ export function commandOf({ experiment, file }: PlannedRun, by?: string): string
   return trainCommandLine(experiment.name, file.path, experiment.overrides, by);
 }
 
-/** The conditions that all runs share, and where they differ from the paper's. */
-function conditions(
-  { publishedEpochs }: Table,
+/** What a report compares its numbers with, if with anything: the epochs are `null` where they are not known. */
+type Published = { readonly epochs: number | null } | null;
+
+/** The conditions that all runs share, and where they differ from the published ones. */
+export function conditions(
+  published: Published,
   plan: readonly PlannedRun[],
   finished: readonly FinishedRunResult[],
 ): string[] {
@@ -75,16 +74,18 @@ function conditions(
   const images = limit_train === null ? 'all training images' : `${limit_train} training images`;
   const tests = limit_val === null ? 'all test images' : `${limit_val} test images`;
   const isPart = limit_train !== null || limit_val !== null;
-  const isShort = publishedEpochs !== null && epochs < publishedEpochs;
+  const publishedEpochs = published?.epochs ?? 0;
   return [
     runsText(plan.length, finished.length),
     `Images: \`${data}\`, ${images}, ${tests}; batches of ${batch_size}.`,
     `${epochsText(plan)}; ${seeds.length === 1 ? `seed ${seeds[0]}` : `seeds ${seeds.join(', ')}, given as mean ± standard deviation`}.`,
     select === 'validation'
-      ? `Of the training images ${validation_split ?? 'a tenth (at most 5000)'}, chosen by the seed, choose the parameters (\`select = validation\`); the test images are only reported on. The published numbers were chosen by the test images themselves, which flatters them.`
+      ? `Of the training images ${validation_split ?? 'a tenth (at most 5000)'}, chosen by the seed, choose the parameters (\`select = validation\`); the test images are only reported on.${published === null ? '' : ' The published numbers were chosen by the test images themselves, which flatters them.'}`
       : 'The test images choose the parameters (`select = test`), as in the published numbers: both are flattered by it.',
-    ...(isShort ? [`The paper trains ${publishedEpochs} epochs: expect larger errors.`] : []),
-    ...(isPart ? ['Only a part of the images is used: these numbers say nothing about the published ones.'] : []),
+    ...(epochs < publishedEpochs ? [`The paper trains ${publishedEpochs} epochs: expect larger errors.`] : []),
+    ...(isPart && published !== null
+      ? ['Only a part of the images is used: these numbers say nothing about the published ones.']
+      : []),
     ...budgetCondition(plan),
     `Device: ${unique(finished.map(({ summary }) => summary.device)).join('; ') || 'none, nothing has run'}.`,
   ];
@@ -141,7 +142,7 @@ function section(heading: string, blocks: readonly Block[]): Block[] {
   return blocks.length === 0 ? [] : [{ type: 'heading', text: heading }, ...blocks];
 }
 
-function timeTable(finished: readonly FinishedRunResult[]): Block {
+export function timeTable(finished: readonly FinishedRunResult[]): Block {
   const columns = [
     { title: 'seed', align: 'right' },
     { title: 'experiment', align: 'left' },
@@ -158,6 +159,21 @@ function timeTable(finished: readonly FinishedRunResult[]): Block {
   ]);
   const seconds = finished.reduce((sum, { summary }) => sum + summary.seconds, 0);
   return { type: 'table', columns, rows: [...rows, ['', 'all', '', seconds.toFixed(1), '']] };
+}
+
+/** How to make a report again. */
+export function makingOf(
+  plan: readonly PlannedRun[],
+  finished: readonly FinishedRunResult[],
+  command: string,
+): Block[] {
+  return [
+    { type: 'heading', text: 'How to make this report again' },
+    { type: 'text', text: versionText(finished) },
+    { type: 'commands', lines: [`${documentedName} ${command}`] },
+    { type: 'text', text: 'It runs these, in this order; each can be run alone:' },
+    { type: 'commands', lines: plan.map((run) => commandOf(run, documentedName)) },
+  ];
 }
 
 function versionText(finished: readonly FinishedRunResult[]): string {

@@ -2,11 +2,12 @@
 
 import { join } from 'node:path';
 import { InputError } from '../errors.js';
-import { writeDocument } from '../report/document.js';
+import { type Document, writeDocument } from '../report/document.js';
 import { lockFolder } from '../runs/lock.js';
 import type { Overrides } from '../settings/index.js';
 import { type ExecuteOptions, executePlan, type PlanEnd } from './executePlan.js';
 import { type PlannedRun, planRuns } from './plan.js';
+import { publishedSections } from './publishedConfig.js';
 import { reportOf } from './report.js';
 import type { Table, TableRow } from './table.js';
 
@@ -42,7 +43,7 @@ export function planReproduction(table: Table, options: ReproduceOptions): Repro
   const defaults = quick ? table.quick : table.full;
   const out = options.out ?? (quick ? `${table.out}-quick` : table.out);
   const rows = chosenRows(table, table.rows(variant), only);
-  const plan = planRuns(rows, {
+  const plan = planRuns(publishedSections(rows), {
     seeds: options.seeds ?? defaults.seeds,
     out,
     settings: { ...defaults.settings, ...given(options.settings) },
@@ -55,15 +56,39 @@ export function planReproduction(table: Table, options: ReproduceOptions): Repro
 export async function reproduce(
   { folder, ...reproduction }: Reproduction,
   options: ExecuteOptions & { readonly command: string },
-): Promise<PlanEnd & { readonly paths: readonly string[] }> {
-  const lock = await lockFolder(folder, { does: 'reproduces the table', onLine: options.events.line });
+): Promise<ReportEnd> {
+  const { plan } = reproduction;
+  const report = () => reportOf({ ...reproduction, command: options.command });
+  return runAndReport({ plan, folder, does: 'reproduces the table', report }, options);
+}
+
+/** Runs a plan and writes the report into a folder that is locked meanwhile; `does` says what for. */
+export async function runAndReport(
+  {
+    plan,
+    folder,
+    does,
+    report,
+  }: {
+    readonly plan: readonly PlannedRun[];
+    readonly folder: string;
+    readonly does: string;
+    readonly report: () => Document;
+  },
+  options: ExecuteOptions,
+): Promise<ReportEnd> {
+  const lock = await lockFolder(folder, { does, onLine: options.events.line });
   try {
-    const end = await executePlan(reproduction.plan, options);
-    if (!end.complete) return { ...end, paths: [] };
-    return { ...end, paths: await writeDocument(reportOf({ ...reproduction, command: options.command }), folder) };
+    const end = await executePlan(plan, options);
+    return { ...end, paths: end.complete ? await writeDocument(report(), folder) : [] };
   } finally {
     lock.release();
   }
+}
+
+/** How the runs ended, and the files of the report; none if the signal came first. */
+export interface ReportEnd extends PlanEnd {
+  readonly paths: readonly string[];
 }
 
 /** With the float rows, without which nothing can be compared. */

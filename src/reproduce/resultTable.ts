@@ -4,7 +4,7 @@ import type { Block, TableLine } from '../report/document.js';
 import type { Experiment } from '../settings/index.js';
 import type { PublishedResult } from './publishedResults.js';
 import type { BudgetRecord, RowResult } from './rowResult.js';
-import { spreadOf, spreadText } from './spread.js';
+import { type Spread, spreadOf, spreadText } from './spread.js';
 import type { Table } from './table.js';
 
 interface ResultColumn {
@@ -40,7 +40,7 @@ function columnsOf({ published: { results: published }, floatRow, bitwidths }: T
       const own = of(result);
       return !own || !float || own === float ? '' : signed(own.errorPercent - float.errorPercent);
     }),
-    right('our gap, points', ({ gap }) => (gap ? `${gap.mean < 0 ? '' : '+'}${spreadText(gap)}` : '')),
+    right('our gap, points', ({ gap }) => (gap ? gapText(gap) : '')),
     right('last epoch error %', ({ runs }) => {
       // A single epoch is its own last.
       const errors = spreadOf(runs.flatMap(({ summary }) => (summary.epochs > 1 ? lastError(summary) : [])));
@@ -70,8 +70,13 @@ function lastError({ last_test_err }: { readonly last_test_err: number | null })
 
 type SizeKey = 'weights_kb' | 'activations_max_kb' | 'activations_sum_kb';
 
+/** A gap in points, with its sign. */
+export function gapText(gap: Spread): string {
+  return `${gap.mean < 0 ? '' : '+'}${spreadText(gap)}`;
+}
+
 /** Ours, with the published size in brackets. */
-function size({ runs }: RowResult, key: SizeKey, published: number | undefined): string {
+export function size({ runs }: RowResult, key: SizeKey, published: number | undefined): string {
   const sizes = spreadOf(runs.map(({ summary }) => summary[key]));
   if (!sizes) return '';
   const digits = sizes.mean >= 1000 ? 0 : sizes.mean >= 100 ? 1 : 2;
@@ -80,7 +85,7 @@ function size({ runs }: RowResult, key: SizeKey, published: number | undefined):
 }
 
 /** The least and the most of all tensors, and their mean. */
-function bitsText(bits: readonly number[]): string {
+export function bitsText(bits: readonly number[]): string {
   if (bits.length === 0) return '';
   const [least, most] = [Math.min(...bits), Math.max(...bits)];
   if (least === most) return String(least);
@@ -107,7 +112,7 @@ function limitsText(budget: Experiment['budget']): string {
   ].join(', ');
 }
 
-function remarks({ runs, missing }: RowResult): string {
+export function remarks({ runs, missing }: RowResult): string {
   const never = runs.filter(({ summary }) => summary.best_epoch === null).map(({ run }) => run.seed);
   const unchosen = never.length > 0 ? [`no epoch inside the budget${ofSeeds(never)}`] : [];
   const substituted = runs.filter(

@@ -14,7 +14,7 @@ import type { RunSummary } from '../train/summary.js';
 import { type PlannedRun, runOfRow } from './plan.js';
 import { type Spread, spreadOf } from './spread.js';
 import { parametersToStartFrom, runRoot, standing } from './standing.js';
-import type { Table, TableRow } from './table.js';
+import type { ReportRow } from './table.js';
 
 export interface FinishedRunResult {
   readonly run: PlannedRun;
@@ -43,7 +43,7 @@ export interface BudgetRecord {
 }
 
 export interface RowResult {
-  readonly row: TableRow;
+  readonly row: ReportRow;
   /** By seed, those that finished. */
   readonly runs: readonly FinishedRunResult[];
   /** Seeds whose run has no result, and why. */
@@ -62,18 +62,22 @@ export function planResults(plan: readonly PlannedRun[]): PlanResults {
   return new Map(plan.map((run) => [run, resultOf(run)]));
 }
 
-/** The results of a table's rows. */
-export function rowResults(table: Table, rows: readonly TableRow[], results: PlanResults): RowResult[] {
+/** The results of all rows; `floatRow` names the row that the error of another is compared with. */
+export function rowResults(
+  rows: readonly ReportRow[],
+  floatRow: (row: ReportRow) => string,
+  results: PlanResults,
+): RowResult[] {
   const plan = [...results.keys()];
   const seeds = [...new Set(plan.map(({ seed }) => seed))];
-  const errorOf = (row: TableRow, seed: number): number | null => {
+  const errorOf = (row: ReportRow, seed: number): number | null => {
     const result = results.get(runOfRow(plan, row, seed));
     const error = typeof result === 'object' ? result.summary.best_test_err : null;
     return error === null ? null : 100 * error;
   };
   return rows.map((row): RowResult => {
     const own = seeds.map((seed) => ({ seed, result: results.get(runOfRow(plan, row, seed))! }));
-    const float = rows.find(({ id }) => id === table.floatRow(row));
+    const float = rows.find(({ id }) => id === floatRow(row));
     const errors = seeds.map((seed) => ({
       error: errorOf(row, seed),
       float: float ? errorOf(float, seed) : null,

@@ -6,15 +6,20 @@
 import type { Overrides } from '../settings/index.js';
 import type { PublishedResults } from './publishedResults.js';
 
-export interface TableRow {
-  /** Unique in the table; also the key of the published result. */
+/** A line of a report: what its runs are called, and the section that they train. */
+export interface ReportRow {
+  /** Unique in the report. */
   readonly id: string;
   readonly label: string;
   /** Rows of one group stand together. */
   readonly group: string;
-  /** A file in `configs/`, and a section in it. */
-  readonly config: string;
   readonly section: string;
+}
+
+/** A row whose identifier is also the key of its published result. */
+export interface TableRow extends ReportRow {
+  /** The file of the section, in `configs/`. */
+  readonly config: string;
 }
 
 /** A claim of the paper: the row `better` has the smaller error. */
@@ -47,7 +52,7 @@ export interface Table {
   readonly variants: readonly string[];
   rows(variant: string): readonly TableRow[];
   /** The float network that the row's error is compared with; the row itself where nothing is. */
-  floatRow(row: TableRow): string;
+  floatRow(row: ReportRow): string;
   readonly claims: readonly Claim[];
   readonly curves: readonly PictureGroup[];
   /** Learned bits, and sizes against the budget. */

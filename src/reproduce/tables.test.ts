@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from 'vitest';
 import { planRuns } from './plan.js';
-import { publishedConfig } from './publishedConfig.js';
+import { publishedConfig, publishedSections } from './publishedConfig.js';
 import { tables } from './tables/index.js';
 
 const options = { seeds: [0, 7], out: 'out', settings: { select: 'validation' }, budgetSettings: {} };
@@ -30,7 +30,7 @@ describe.each(tables)('$name', (table) => {
   });
 
   it('plans every run once for a seed, behind the one it starts from', () => {
-    const plan = planRuns(table.rows(table.variants[0]!), options);
+    const plan = planRuns(publishedSections(table.rows(table.variants[0]!)), options);
     const places = plan.map(({ seed, experiment }) => `${seed}/${experiment.name}`);
     expect(new Set(places).size).toBe(places.length);
     for (const [at, run] of plan.entries()) {
@@ -56,7 +56,7 @@ it('a chain of starting weights is planned from its beginning', () => {
     config: 'train_resnet_quant_pow2.cfg',
     section: 'PARAMETRIC_POW2_WAMQ_XMIN_XMAX_CON_INIT_RLR_FT3',
   };
-  const plan = planRuns([row], { ...options, seeds: [0] });
+  const plan = planRuns(publishedSections([row]), { ...options, seeds: [0] });
   expect(plan.map(({ experiment }) => experiment.name)).toEqual([
     'DEFAULT',
     'PARAMETRIC_POW2_WAMQ_XMIN_XMAX_CON_INIT_RRLR',
@@ -67,7 +67,7 @@ it('a chain of starting weights is planned from its beginning', () => {
 
 it('settings for budgets reach the runs that have one, and no others', () => {
   const cifar10 = tables.find(({ name }) => name === 'cifar10')!;
-  const plan = planRuns(cifar10.rows('INIT_RLR'), {
+  const plan = planRuns(publishedSections(cifar10.rows('INIT_RLR')), {
     ...options,
     seeds: [0],
     budgetSettings: { initial_cost_lambda2: 7 },

@@ -7,7 +7,8 @@ export {
   setProgramName,
   trainCommandLine,
 } from './commandLine.js';
-export { type ConfigEntry, type ConfigFile, parseConfig } from './configFile.js';
+export { type ConfigEntry, type ConfigFile, parseConfig, sectionEntries } from './configFile.js';
+export { configText, type Lines } from './configText.js';
 export {
   type Experiment,
   experimentFromSettings,
@@ -19,5 +20,12 @@ export { type ResolvedLayer, resolveLayers } from './layerRules.js';
 export { listExperiments } from './listExperiments.js';
 export { quantizerBounds } from './quantizerBounds.js';
 export type { QuantizerSettings } from './quantizerSettings.js';
-export { isModelFile, type ModelName, modelNames, settingKeys } from './settings.js';
+export {
+  concernsQuantizers,
+  isModelFile,
+  type ModelName,
+  modelNames,
+  type SettingKey,
+  settingKeys,
+} from './settings.js';
 export { settingsDifference } from './settingsDifference.js';

@@ -205,6 +205,11 @@ export type ReadSettings = { [K in SettingKey]: Value<K> };
 
 export const settingKeys = Object.keys(settingsTable) as readonly SettingKey[];
 
+/** Tells whether a key says something about quantizers or budgets, which float networks have none of. */
+export function concernsQuantizers(key: string): boolean {
+  return /^([wa]_|target_|budget|initial_cost_|layers$|recompute_range$|quantizer_)/.test(key);
+}
+
 /** A text that is no value of its key, and what would be. */
 export interface SettingFault {
   readonly key: SettingKey;

@@ -1,6 +1,6 @@
 /** Sections of settings as the text of a .cfg file, with remarks for those who edit it. */
 
-import { documentedName } from '../settings/index.js';
+import { documentedName } from './commandLine.js';
 
 /** By key, in the order of the file. */
 export type Lines = Map<string, { readonly value: string; readonly remark?: string }>;

@@ -1,0 +1,111 @@
+/** `mpdnn front`: how small a network can get, by every way to give bits. */
+
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { userPath } from '../disk/userPath.js';
+import { makeFront } from '../front/front.js';
+import { type Front, floatNetwork, planFront } from '../front/frontPlan.js';
+import { planLines } from '../reproduce/planLines.js';
+import { openWorkbench } from '../runs/workbench.js';
+import { readConfigFile } from '../settings/readConfigFile.js';
+import { addSettingOptions, autotuneOption, tuningFile } from './options.js';
+import { commandOfCall, executeCall, seedList } from './planCall.js';
+import { progressDisplay, progressFrame } from './progress.js';
+import { textTable } from './textTable.js';
+
+interface Options {
+  readonly cfg: string;
+  readonly budgets?: readonly number[];
+  readonly targetActivationKbytes?: number;
+  readonly seeds?: readonly number[];
+  readonly out?: string;
+  readonly quick?: boolean;
+  readonly dryRun?: boolean;
+  readonly force?: boolean;
+  readonly autotune: boolean;
+  /** Keys of a section. */
+  readonly [setting: string]: unknown;
+}
+
+export function frontCommand(): Command {
+  const command = new Command('front')
+    .description('how small can it get: train a network at several budgets, by every way to give bits, and compare')
+    .argument('[experiment]', 'section of the float network', 'DEFAULT')
+    .option('--cfg <file>', 'the .cfg file', 'configs/train_resnet_quant_fp.cfg')
+    .addOption(new Option('--budgets <list>', 'kB of all weights together, such as 70,100').argParser(budgetList))
+    .addOption(
+      new Option('--target-activation-kbytes <n>', 'budget of the activations; without it they stay float').argParser(
+        (text) => budgetList(text)[0],
+      ),
+    )
+    .addOption(new Option('--seeds <list>', 'one run of everything a seed, such as 0,1,2').argParser(seedList))
+    .option('--data <spec>', 'cifar10[:DIR or archive], mnist[:DIR], images:DIR, synthetic[:N]')
+    .option('--epochs <n>', 'epochs of every run')
+    .option('--batch-size <n>', 'images a step')
+    .option('--limit-train <n>', 'use only so many training images')
+    .option('--limit-val <n>', 'use only so many test images')
+    .option('--device <name>', 'auto, cpu, gpu or reference')
+    .option('--threads <n>', 'threads of the CPU engine')
+    .option('--out <dir>', 'where run folders and the report go', userPath)
+    .option('--quick', 'few epochs on few images: the pictures in ten minutes on two cores, no results')
+    .option('--dry-run', 'print the plan only')
+    .option('--force', 'replace run folders of other settings')
+    .addOption(autotuneOption())
+    .action(async (section: string, options: Options, call: Command) => {
+      const { cfg, budgets, targetActivationKbytes: activationKbytes, seeds, out, quick = false, ...others } = options;
+      const { dryRun, force = false, autotune, ...settings } = others;
+      const wanted = {
+        file: readConfigFile(cfg),
+        section,
+        budgets,
+        activationKbytes,
+        seeds,
+        out,
+        settings: settings as Record<string, string>,
+        quick,
+      };
+      const bench = openWorkbench({ tuningFile: tuningFile(autotune) });
+      try {
+        const loading = progressDisplay(progressFrame(floatNetwork(wanted)));
+        const front = await planFront(wanted, bench, loading.task).finally(loading.stop);
+        if (dryRun) {
+          process.stdout.write(planText(front));
+          return;
+        }
+        const how = {
+          command: commandOfCall(['front', section], options, call),
+          runs: front.plan.length,
+          force,
+          bench,
+        };
+        await executeCall(how, (running) => makeFront(front, running));
+      } finally {
+        await bench.dispose();
+      }
+    });
+  // A seed is one of --seeds, and what the ways to give bits differ in is not for a call to say.
+  return addSettingOptions(command, [
+    ...['seed', 'resume', 'name', 'w_quantize', 'a_quantize', 'w_bitwidth', 'a_bitwidth', 'layers'],
+    ...['budget', 'budget_search', 'target_weight_kbytes'],
+  ]);
+}
+
+function planText({ plan, images, folder, file, text }: Front): string {
+  return [
+    `${plan.length} runs, the report goes to ${folder}/report`,
+    '',
+    textTable(planLines(images, plan)),
+    '',
+    'W and A: sizes at the start, before bits are learned or given',
+    '',
+    `${file.path}:`,
+    '',
+    text,
+  ].join('\n');
+}
+
+function budgetList(text: string): number[] {
+  const budgets = text.split(',').map(Number);
+  if (!budgets.every((kbytes) => kbytes > 0)) throw new InvalidArgumentError('give kB, such as 40,70,100');
+  if (new Set(budgets).size < budgets.length) throw new InvalidArgumentError('a budget stands twice');
+  return budgets.sort((a, b) => a - b);
+}

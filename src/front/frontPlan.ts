@@ -1,0 +1,274 @@
+/**
+ * The runs behind a front: the float network with every seed, and from it, at every budget, a network for each way to
+ * give bits. Their sections are written as a .cfg file, so that every run can be looked at and run alone.
+ */
+
+import { join } from 'node:path';
+import { InputError } from '../errors.js';
+import type { Variables } from '../nn/index.js';
+import { tensorOf } from '../program/quantizerReport.js';
+import { buildTrainingProgram } from '../program/trainingProgram.js';
+import { bitsPerKbyte, type Quantizer } from '../quant/index.js';
+import { type PlannedRun, planRuns } from '../reproduce/plan.js';
+import type { ReportRow } from '../reproduce/table.js';
+import type { Workbench } from '../runs/workbench.js';
+import {
+  type ConfigFile,
+  commandWords,
+  concernsQuantizers,
+  configText,
+  documentedName,
+  type Experiment,
+  type Lines,
+  type Overrides,
+  parseConfig,
+  resolveExperiment,
+  type SettingKey,
+  sectionEntries,
+} from '../settings/index.js';
+import { type BudgetLimit, budgetLimits, budgetOutlook } from '../train/budgetLimits.js';
+import { dataShape, programOptions } from '../train/programOptions.js';
+import { endBits, endsOf, homogeneousBits } from './homogeneousBits.js';
+import { type QuantizedWay, type Way, ways } from './ways.js';
+
+export interface FrontOptions {
+  /** The file of the float network's section. */
+  readonly file: ConfigFile;
+  readonly section: string;
+  /** Keys of a section, over the file's own. */
+  readonly settings: Overrides;
+  /** Of the weights, in kB; by default those of some bits a weight. */
+  readonly budgets: readonly number[] | undefined;
+  /** Of the activations, in kB; without one they stay float. */
+  readonly activationKbytes: number | undefined;
+  readonly seeds: readonly number[] | undefined;
+  readonly out: string | undefined;
+  readonly quick: boolean;
+}
+
+export interface FrontRow extends ReportRow {
+  readonly way: Way;
+}
+
+/** What is compared at one budget: identifiers of rows by way; `null` where no bits of that way fit. */
+export interface FrontBudget {
+  readonly kbytes: number;
+  readonly rows: Readonly<Record<QuantizedWay, string | null>>;
+}
+
+export interface Front {
+  /** The float network first, then by budget. */
+  readonly rows: readonly FrontRow[];
+  readonly budgets: readonly FrontBudget[];
+  readonly plan: readonly PlannedRun[];
+  /** The sections of all runs: a .cfg file and its text. */
+  readonly file: ConfigFile;
+  readonly text: string;
+  readonly quick: boolean;
+  /** The images that the sizes are of. */
+  readonly images: { readonly classes: number; readonly side: number };
+  /** Where run folders, the .cfg file and the report go. */
+  readonly folder: string;
+}
+
+/** Mean bits a weight of the budgets where none are given. */
+const usualBits = [2.125, 2.5, 3, 4, 6];
+const usualBitsQuick = [2.125, 3];
+
+const usualSeeds = [0, 1, 2];
+
+/** Few epochs on few images, where the call does not say otherwise: minutes on two cores, and no results. */
+const quickSettings: Overrides = {
+  epochs: 5,
+  batch_size: 32,
+  limit_train: 1224,
+  validation_split: 200,
+  limit_val: 400,
+};
+
+/** The part of the float network's learning rate with which networks go on from it, as in the published sections (`…_RLR`). */
+const rateOfQuantized = 0.1;
+
+/** Keys that every run has for itself, or that the ways differ in. */
+const ownKeys = [
+  ...['name', 'resume', 'seed', 'out', 'weightfile', 'budget', 'budget_search', 'layers'],
+  ...[
+    'weights',
+    'target_weight_kbytes',
+    'target_activation_kbytes',
+    'w_quantize',
+    'a_quantize',
+    'w_bitwidth',
+    'a_bitwidth',
+  ],
+];
+
+/**
+ * The float network of a front, as its section and the call describe it.
+ *
+ * @throws InputError for a section that is quantized already, and for faults in the settings
+ */
+export function floatNetwork({
+  file,
+  section,
+  settings,
+  quick,
+}: Omit<FrontOptions, 'budgets' | 'activationKbytes' | 'seeds' | 'out'>): Experiment {
+  const own = Object.entries(settings).filter(([option]) => !concernsQuantizers(keyOf(option)));
+  const overrides = { ...(quick && quickSettings), select: 'validation', ...Object.fromEntries(own) };
+  const base = resolveExperiment(file, section, overrides, 'shared');
+  const quantized = ['w_quantize', 'a_quantize'].find((key) => base.sources.has(key));
+  if (quantized === undefined) return base;
+  const where = base.sources.get(quantized)!.where;
+  throw new InputError(`${where}: the network of a front is float; name a section without ${quantized}`);
+}
+
+/**
+ * Plans the runs for the images that `bench` finds, whose classes and size decide on the sizes of the network.
+ *
+ * @throws InputError for budgets that no bits can keep
+ */
+export async function planFront(
+  options: FrontOptions,
+  bench: Workbench,
+  onTask: (task: string, done: number, total: number) => void,
+): Promise<Front> {
+  const { file: source, section, quick } = options;
+  const base = floatNetwork(options);
+  const folder = options.out ?? (quick ? 'front-quick' : 'front');
+  const path = join(folder, 'front.cfg');
+  const images = await bench.data(base, onTask);
+  const variablesOf = (experiment: Experiment) =>
+    buildTrainingProgram(programOptions(experiment, dataShape(images, 1), null)).variables;
+  const sections = new Map<string, Lines>([
+    ['DEFAULT', sharedLines(options, base)],
+    ['FLOAT', linesOf(base.settings.weightfile === null ? {} : { weightfile: base.settings.weightfile })],
+  ]);
+  const rows: FrontRow[] = [];
+  const addRow = (way: Way, id: string): void => {
+    rows.push({ id, section: id, way, label: ways[way], group: '' });
+  };
+  addRow('float', 'FLOAT');
+  const add: AddRow = (way, name, keys) => {
+    if (sections.has(name)) return name;
+    sections.set(name, linesOf({ ...startingFromFloat(base), ...keys }));
+    addRow(way, name);
+    return name;
+  };
+  const text = () => configText(`The runs of a front: ${commandOf(source, section)}`, sections);
+
+  const budgets = (options.budgets ?? usualBudgets(variablesOf(base), quick)).map((kbytes): FrontBudget => {
+    const keys = underBudget(kbytes, options.activationKbytes);
+    const learned = add('learned', `LEARNED_${kbytes}`, keys);
+    const allocated = add('allocated', `ALLOCATED_${kbytes}`, { ...keys, budget_search: 0 });
+    const experiment = resolveExperiment(parseConfig(text(), path), learned, {}, 'shared');
+    const variables = variablesOf(experiment);
+    budgetOutlook(experiment, variables);
+    const limits = budgetLimits(experiment, variables);
+    return { kbytes, rows: { learned, allocated, ...homogeneousRows(experiment, variables.quantizers, limits, add) } };
+  });
+  const file = parseConfig(text(), path);
+  const plan = planRuns(
+    rows.map((row) => ({ file, section: row.section })),
+    { seeds: options.seeds ?? (quick ? [0] : usualSeeds), out: folder, settings: {}, budgetSettings: {} },
+  );
+  return {
+    rows,
+    budgets,
+    plan,
+    file,
+    text: text(),
+    quick,
+    images: { classes: images.classes.length, side: images.train.height },
+    folder,
+  };
+}
+
+type Keys = Readonly<Partial<Record<SettingKey, string | number>>>;
+
+/** Adds a row and its section, unless another budget has it already; returns the identifier. */
+type AddRow = (way: QuantizedWay, name: string, keys: Keys) => string;
+
+/** The rows of the ways that give all tensors the same bits. */
+function homogeneousRows(
+  { settings, activations }: Experiment,
+  quantizers: readonly Quantizer[],
+  limits: readonly BudgetLimit[],
+  add: AddRow,
+): Pick<FrontBudget['rows'], 'same' | 'ends'> {
+  const limitsOf = (key: BudgetLimit['key']) => limits.filter((limit) => limit.key === key);
+  const weightRange = { least: settings.w_bitwidth_min, most: settings.w_bitwidth_max };
+  const activationRange = { least: settings.a_bitwidth_min, most: settings.a_bitwidth_max };
+  const activationBits = homogeneousBits(quantizers, limitsOf('target_activation_kbytes'), activationRange);
+  const row = (way: 'same' | 'ends', exceptions: readonly Quantizer[]): string | null => {
+    const bits = homogeneousBits(quantizers, limitsOf('target_weight_kbytes'), weightRange, exceptions);
+    if (bits === null || activationBits === null) return null;
+    const wide = Object.entries(fixedBits('w', endBits)).map(([key, value]) => `${key} = ${value}`);
+    const layers = exceptions.map(({ name }) => `${tensorOf(name)}: ${wide.join(', ')}`);
+    return add(way, `${way.toUpperCase()}_W${bits}${activations.kind ? `A${activationBits}` : ''}`, {
+      w_quantize: 'parametric_fp_b_xmax',
+      ...fixedBits('w', bits),
+      ...(activations.kind && {
+        a_quantize: 'parametric_fp_b_xmax_relu',
+        ...fixedBits('a', activationBits),
+      }),
+      ...(layers.length > 0 && { layers: layers.join('; ') }),
+    });
+  };
+  return { same: row('same', []), ends: row('ends', endsOf(quantizers)) };
+}
+
+/** Keys by which a quantizer that could infer its bits keeps them. */
+function fixedBits(prefix: 'w' | 'a', bits: number): Keys {
+  return { [`${prefix}_bitwidth`]: bits, [`${prefix}_bitwidth_min`]: bits, [`${prefix}_bitwidth_max`]: bits };
+}
+
+/** Keys by which bits are inferred from what is learned, within the budget. */
+function underBudget(kbytes: number, activationKbytes: number | undefined): Keys {
+  return {
+    w_quantize: 'parametric_fp_d_xmax',
+    budget: 'guaranteed',
+    target_weight_kbytes: kbytes,
+    ...(activationKbytes !== undefined && {
+      a_quantize: 'parametric_fp_d_xmax_relu',
+      target_activation_kbytes: activationKbytes,
+    }),
+  };
+}
+
+function startingFromFloat({ training }: Experiment): Keys {
+  return {
+    weightfile: 'FLOAT/params_best.safetensors',
+    initial_learning_rate: Number((training.initialLearningRate * rateOfQuantized).toPrecision(6)),
+  };
+}
+
+/** What stands in [DEFAULT]: the keys of the float network's section, and what the call says beside them. */
+function sharedLines({ file, section, settings }: FrontOptions, { overrides }: Experiment): Lines {
+  const written = [...sectionEntries(file, section).values()].map(({ key, value }) => [key, value] as const);
+  const ofQuantizers = Object.entries(settings).flatMap(([option, value]) =>
+    value !== undefined && concernsQuantizers(keyOf(option)) ? [[keyOf(option), value] as const] : [],
+  );
+  const keys = [...written, ...overrides, ...ofQuantizers].filter(([key]) => !ownKeys.includes(key));
+  return linesOf(Object.fromEntries(keys));
+}
+
+/** The key of a .cfg file that an option as commander names it stands for. */
+function keyOf(option: string): string {
+  return option.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}
+
+function linesOf(keys: Readonly<Record<string, unknown>>): Lines {
+  return new Map(Object.entries(keys).map(([key, value]) => [key, { value: String(value) }]));
+}
+
+/** Budgets at which weights have some bits in the mean, to three digits. */
+function usualBudgets({ unquantized }: Variables, quick: boolean): number[] {
+  return (quick ? usualBitsQuick : usualBits).map((bits) =>
+    Number(((bits * unquantized.weights) / bitsPerKbyte).toPrecision(3)),
+  );
+}
+
+function commandOf({ path }: ConfigFile, section: string): string {
+  return `${documentedName} ${commandWords(['front', section, '--cfg', path])}`;
+}

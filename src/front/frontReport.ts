@@ -1,0 +1,206 @@
+/** The report of a front, made from the run folders alone. */
+
+import { bitwidthPlot } from '../report/bitwidthPlot.js';
+import type { Block, Document, TableLine } from '../report/document.js';
+import { type FrontSeries, frontPlot } from '../report/frontPlot.js';
+import { meanRecord } from '../report/meanRecord.js';
+import { readRunRecord } from '../report/runRecord.js';
+import { pairedDifference } from '../reproduce/claims.js';
+import { conditions, makingOf, quickNote, timeTable } from '../reproduce/report.js';
+import { bitsText, gapText, remarks, size } from '../reproduce/resultTable.js';
+import { type FinishedRunResult, planResults, type RowResult, rowResults } from '../reproduce/rowResult.js';
+import { spreadOf, spreadText } from '../reproduce/spread.js';
+import { agreement } from './agreement.js';
+import type { Front, FrontBudget, FrontRow } from './frontPlan.js';
+import { meanings, type QuantizedWay, ways } from './ways.js';
+
+interface Point {
+  readonly row: FrontRow;
+  readonly result: RowResult;
+  /** Mean over the seeds; `null` where no run has a result. */
+  readonly kbytes: number | null;
+  readonly activationKbytes: number | null;
+}
+
+/** `command`: the words behind the program's name of the call that made it. */
+export function frontReport({ rows, budgets, plan, quick }: Front, command: string): Document {
+  const ofRuns = planResults(plan);
+  const finished = [...ofRuns.values()].filter((result) => typeof result !== 'string');
+  const results = rowResults(rows, () => 'FLOAT', ofRuns);
+  const points = rows.map((row, at): Point => {
+    const result = results[at]!;
+    const mean = (of: (run: FinishedRunResult) => number) => spreadOf(result.runs.map(of))?.mean ?? null;
+    return {
+      ...{ row, result },
+      kbytes: mean(({ summary }) => summary.weights_kb),
+      activationKbytes: mean(({ summary }) => summary.activations_max_kb),
+    };
+  });
+  const quantized = points.filter(({ row }) => row.way !== 'float');
+  const { model, data } = plan[0]!.experiment.settings;
+  return {
+    title: `How small can it get? ${model} on ${data}`,
+    blocks: [
+      ...(quick ? [quickNote] : []),
+      { type: 'text', text: introduction },
+      { type: 'list', items: quantizedWays.map((way) => `**${ways[way]}** ${meanings[way]}.`) },
+      { type: 'list', items: conditions(null, plan, finished) },
+      { type: 'heading', text: 'Error over size' },
+      ...frontPicture(points[0]!, quantized, `${model} on ${data}`),
+      resultTable(points),
+      { type: 'text', text: resultText },
+      { type: 'heading', text: 'Do learned bits win?' },
+      { type: 'list', items: budgets.flatMap((budget) => verdicts(budget, points)) },
+      { type: 'heading', text: 'The bits, and how far seeds agree about them' },
+      ...bitPictures(points),
+      agreementTable(quantized),
+      { type: 'heading', text: 'Times' },
+      timeTable(finished),
+      ...makingOf(plan, finished, command),
+    ],
+  };
+}
+
+const quantizedWays = Object.keys(meanings) as QuantizedWay[];
+
+const introduction =
+  'A float network of every seed, and from it at every budget a network for each way to give bits to its tensors. All of ' +
+  'one seed start from the same parameters and train as long, in all of them weights and ranges are learned; only how ' +
+  'the bits come about differs:';
+
+const resultText =
+  'Errors are of the chosen parameters on the test images; gaps are to the float network of the same seed, in points. A ' +
+  'network is beaten by one that is no larger, in weights and in activations, and has a smaller mean error. In brackets: ' +
+  'whether the difference of equal seeds is decided with a confidence of 95 % (Student’s t).';
+
+/** The first point that is no larger and better; of several the best. */
+function beater(point: Point, points: readonly Point[]): Point | null {
+  const { error } = point.result;
+  if (!error || point.kbytes === null) return null;
+  const better = points.filter(
+    (other) =>
+      other.result.error !== null &&
+      other.kbytes! <= point.kbytes! &&
+      other.activationKbytes! <= point.activationKbytes! &&
+      other.result.error.mean < error.mean,
+  );
+  const [best] = better.sort((a, b) => a.result.error!.mean - b.result.error!.mean);
+  return best ?? null;
+}
+
+function frontPicture(float: Point, quantized: readonly Point[], subject: string): Block[] {
+  const series = quantizedWays.flatMap((way): FrontSeries[] => {
+    const points = quantized
+      .filter(({ row, result, kbytes }) => row.way === way && result.error && kbytes !== null)
+      .map((point) => ({
+        kbytes: point.kbytes!,
+        error: point.result.error!,
+        isBeaten: beater(point, quantized) !== null,
+      }))
+      .sort((a, b) => a.kbytes - b.kbytes);
+    return points.length === 0 ? [] : [{ name: ways[way], points }];
+  });
+  if (series.length === 0) return [];
+  const plot = frontPlot(subject, series, float.result.error);
+  return [{ type: 'picture', name: 'front', caption: 'Test error over kB of weights, by the way to give bits', plot }];
+}
+
+function resultTable(points: readonly Point[]): Block {
+  const columns = [
+    { title: 'network', align: 'left' },
+    { title: 'error %', align: 'right' },
+    { title: 'gap, points', align: 'right' },
+    { title: 'last epoch error %', align: 'right' },
+    { title: 'weights kB', align: 'right' },
+    { title: 'activations max kB', align: 'right' },
+    { title: 'bits W', align: 'left' },
+    { title: 'bits A', align: 'left' },
+    { title: 'beaten by', align: 'left' },
+    { title: 'remarks', align: 'left' },
+  ] as const;
+  const quantized = points.filter(({ row }) => row.way !== 'float');
+  const rows = points.map((point): TableLine => {
+    const { row, result } = point;
+    const { runs, error, gap } = result;
+    const last = spreadOf(
+      runs.flatMap(({ summary: { last_test_err } }) => (last_test_err === null ? [] : 100 * last_test_err)),
+    );
+    const better = beater(point, quantized);
+    return [
+      `${row.label} \`${row.section}\``,
+      error ? spreadText(error) : '–',
+      gap ? gapText(gap) : '',
+      last ? spreadText(last) : '–',
+      size(result, 'weights_kb', undefined),
+      size(result, 'activations_max_kb', undefined),
+      bitsText(runs.flatMap(({ bits }) => bits.weights)),
+      bitsText(runs.flatMap(({ bits }) => bits.activations)),
+      better ? `\`${better.row.section}\` (${decision(better, point)})` : '',
+      remarks(result),
+    ];
+  });
+  return { type: 'table', columns, rows };
+}
+
+function decision(better: Point, worse: Point): string {
+  return pairedDifference(better.result, worse.result)?.isDecided ? 'decided' : 'undecided';
+}
+
+/** What the numbers say of learned bits at one budget, beside every other way. */
+function verdicts({ kbytes, rows }: FrontBudget, points: readonly Point[]): string[] {
+  const pointOf = (id: string) => points.find(({ row }) => row.id === id)!;
+  const learned = pointOf(rows.learned!);
+  return quantizedWays
+    .filter((way) => way !== 'learned')
+    .map((way) => {
+      const head = `${kbytes} kB, ${ways.learned} beside ${ways[way]}:`;
+      const id = rows[way];
+      if (id === null) return `${head} no bits that are alike fit.`;
+      const difference = pairedDifference(learned.result, pointOf(id).result);
+      if (!difference) return `${head} no seed has both.`;
+      if (difference.mean === 0) return `${head} no difference over ${seedsText(difference.count)}.`;
+      const side = difference.mean > 0 ? 'better' : 'worse';
+      const points = `${Math.abs(difference.mean).toFixed(2)} points ${side}`;
+      if (difference.uncertainty === null) return `${head} ${points} with one seed, which decides nothing.`;
+      const verdict = difference.isDecided ? (difference.mean > 0 ? '**ahead**' : '**behind**') : 'undecided';
+      return `${head} ${verdict}, ${points}, ± ${difference.uncertainty.toFixed(2)} over ${seedsText(difference.count)}.`;
+    });
+}
+
+function seedsText(count: number): string {
+  return count === 1 ? 'one seed' : `${count} seeds`;
+}
+
+/** The bits of every layer, learned, a column a budget. */
+function bitPictures(points: readonly Point[]): Block[] {
+  const records = points
+    .filter(({ row }) => row.way === 'learned')
+    .flatMap(({ row, result }) => {
+      const [first, ...rest] = result.runs.map(({ folder }) => readRunRecord(folder.root));
+      return first ? [meanRecord(row.section, [first, ...rest])] : [];
+    });
+  const plot = bitwidthPlot(records);
+  return plot
+    ? [{ type: 'picture', name: 'bits', caption: 'Learned bits of every layer, of the first seed', plot }]
+    : [];
+}
+
+function agreementTable(quantized: readonly Point[]): Block {
+  const columns = [
+    { title: 'network', align: 'left' },
+    { title: 'weights: same bits with every seed', align: 'right' },
+    { title: 'deviation, bits', align: 'right' },
+    { title: 'activations: same bits with every seed', align: 'right' },
+    { title: 'deviation, bits', align: 'right' },
+  ] as const;
+  const rows = quantized
+    .filter(({ row: { way } }) => way === 'learned' || way === 'allocated')
+    .map(({ row, result }) => {
+      const cells = (['weights', 'activations'] as const).flatMap((part) => {
+        const of = agreement(result.runs.map(({ bits }) => bits[part]));
+        return of ? [`${of.alike} of ${of.tensors}`, of.deviation.toFixed(2)] : ['–', '–'];
+      });
+      return [`\`${row.section}\``, ...cells];
+    });
+  return { type: 'table', columns, rows };
+}

@@ -1,0 +1,27 @@
+/**
+ * The ways to give bits to the tensors of a network that are compared at every budget. All start from the same float
+ * network, train as long, and learn weights and ranges; only how the bits come about differs.
+ */
+
+export const ways = {
+  float: 'float',
+  learned: 'learned bits',
+  allocated: 'allocated bits',
+  same: 'the same bits',
+  ends: 'the same bits, 8 at the ends',
+} as const;
+
+export type Way = keyof typeof ways;
+
+/** The ways that need bits. */
+export type QuantizedWay = Exclude<Way, 'float'>;
+
+/** What each way means, in a sentence. */
+export const meanings: Readonly<Record<QuantizedWay, string>> = {
+  learned:
+    'learned for the first part of the run under the budget, then frozen (`parametric_fp_d_xmax`, `budget = guaranteed`)',
+  allocated:
+    'given once, before the first step, by the allocation that ends the search of learned bits: single bits, each where the squared error of the float weights grows least (`budget_search = 0`)',
+  same: 'the most bits that fit for all weights alike, and for all activations (`parametric_fp_b_xmax` with bits that stay)',
+  ends: 'the most bits that fit for all weights alike but those of the first and the last layer, which have 8',
+};

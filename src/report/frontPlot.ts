@@ -1,0 +1,120 @@
+/**
+ * Error over kB of weights: a line a way to give bits, each with a form and a colour of its own, its spread over the
+ * seeds as a bar; filled points are those that no other beats. The float network is a dashed line in a band as wide as
+ * its spread.
+ */
+import type { TopLevelSpec } from 'vega-lite';
+import { INK, LABEL_SIZE, LINE_WIDTH, MUTED_INK, RUN_COLORS } from './theme.js';
+
+const WIDTH = 520;
+const HEIGHT = 320;
+
+/** A mean over seeds in percent; the deviation is that of the sample, `null` of a single seed. */
+export interface MeasuredError {
+  readonly mean: number;
+  readonly deviation: number | null;
+}
+
+export interface FrontSeries {
+  readonly name: string;
+  readonly points: readonly {
+    readonly kbytes: number;
+    readonly error: MeasuredError;
+    readonly isBeaten: boolean;
+  }[];
+}
+
+const SHAPES = ['circle', 'square', 'diamond', 'triangle-up'] as const;
+
+/** The picture of at least one point. */
+export function frontPlot(subject: string, series: readonly FrontSeries[], float: MeasuredError | null): TopLevelSpec {
+  // The first way is drawn last, over the others.
+  const values = series.toReversed().flatMap(({ name, points }) =>
+    points.map(({ kbytes, error: { mean, deviation }, isBeaten }) => ({
+      ...{ way: name, kbytes, percent: mean, isBeaten },
+      low: mean - (deviation ?? 0),
+      high: mean + (deviation ?? 0),
+    })),
+  );
+  const names = series.map(({ name }) => name);
+  const sizes = values.map(({ kbytes }) => kbytes);
+  const room = 0.06 * (Math.max(...sizes) - Math.min(...sizes)) || 0.1 * sizes[0]!;
+  const domain = [Math.min(...sizes) - room, Math.max(...sizes) + room];
+  const legend = { title: null, orient: 'bottom', columns: names.length, symbolSize: 80 };
+  const way = {
+    color: { field: 'way', type: 'nominal', scale: { domain: names, range: RUN_COLORS }, legend },
+    shape: { field: 'way', type: 'nominal', scale: { domain: names, range: SHAPES }, legend },
+  };
+  const place = { x: { field: 'kbytes' }, y: { field: 'percent' } };
+  return {
+    title: {
+      text: `How small can it get? ${subject}`,
+      subtitle: [
+        'filled: no other network is both no larger and better; hollow: one is',
+        'bars: one standard deviation over the seeds',
+      ],
+    },
+    width: WIDTH,
+    height: HEIGHT,
+    encoding: {
+      x: {
+        type: 'quantitative',
+        scale: { domain, nice: false },
+        axis: { title: 'kB of weights', format: '~f', tickCount: 8 },
+      },
+      y: {
+        type: 'quantitative',
+        scale: { zero: false, padding: 12 },
+        axis: { title: 'test error (%)', tickCount: 7 },
+      },
+    },
+    layer: [
+      ...floatLayers(float),
+      {
+        data: { values },
+        mark: { type: 'line', strokeWidth: LINE_WIDTH, opacity: 0.6 },
+        encoding: { ...place, color: way.color },
+      },
+      {
+        data: { values: values.filter(({ low, high }) => low < high) },
+        mark: { type: 'rule', strokeWidth: 1.25 },
+        encoding: { x: place.x, y: { field: 'low' }, y2: { field: 'high' }, color: way.color },
+      },
+      {
+        data: { values },
+        mark: { type: 'point', size: 90, strokeWidth: 1.75, opacity: 1 },
+        encoding: {
+          ...{ ...place, ...way },
+          // The line behind a hollow point stays unseen.
+          fill: {
+            condition: { test: 'datum.isBeaten', value: '#ffffff' },
+            ...way.color,
+          },
+        },
+      },
+    ],
+  } as TopLevelSpec;
+}
+
+function floatLayers(float: MeasuredError | null): object[] {
+  if (!float) return [];
+  const { mean, deviation } = float;
+  const band = { low: mean - (deviation ?? 0), high: mean + (deviation ?? 0) };
+  return [
+    {
+      data: { values: [band] },
+      mark: { type: 'rect', color: INK, opacity: 0.08 },
+      encoding: { y: { field: 'low' }, y2: { field: 'high' } },
+    },
+    {
+      data: { values: [{ percent: mean }] },
+      mark: { type: 'rule', color: MUTED_INK, strokeDash: [5, 4] },
+      encoding: { y: { field: 'percent' } },
+    },
+    {
+      data: { values: [{ percent: mean, text: ['float', `${mean.toFixed(2)} %`] }] },
+      mark: { type: 'text', align: 'left', dx: 6, color: MUTED_INK, fontSize: LABEL_SIZE },
+      encoding: { x: { value: WIDTH }, y: { field: 'percent' }, text: { field: 'text' } },
+    },
+  ];
+}

@@ -1,0 +1,88 @@
+/** `mpdnn front` on a tiny network: the plan, its runs inside their budgets, the report, and refusals. */
+
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeAll, expect, it } from 'vitest';
+import { temporaryFolder } from '../temporaryFolder.js';
+import { mpdnn, resultFiles, succeeds, writeTinyConfig } from './runMpdnn.js';
+
+const folder = temporaryFolder();
+
+writeFileSync(
+  join(folder, 'net.cfg'),
+  `[DEFAULT]
+model = tiny
+data = synthetic:48
+batch_size = 16
+epochs = 2
+device = cpu
+threads = 1
+
+[NET]
+initial_learning_rate = 0.05
+`,
+);
+
+const call = (budgets: string, ...more: string[]) => [
+  ...['front', 'NET', '--cfg', 'net.cfg', '--budgets', budgets, '--target-activation-kbytes', '1.2'],
+  ...['--seeds', '0,1', ...more],
+];
+const names = ['FLOAT', 'LEARNED_0.4', 'ALLOCATED_0.4', 'SAME_W2A4'];
+const report = () => readFileSync(join(folder, 'front/report/report.md'), 'utf8');
+
+beforeAll(async () => {
+  await succeeds(call('0.4'), folder);
+});
+
+it('plans every way at every budget, each network once, and writes nothing in a dry run', async () => {
+  const { stdout } = await succeeds(call('0.75,0.4', '--out', 'planned', '--dry-run'), folder);
+  const planned = [...stdout.matchAll(/^\d+ +0 +(\S+)/gm)].map(([, name]) => name);
+  expect(planned).toEqual([...names, 'LEARNED_0.75', 'ALLOCATED_0.75', 'SAME_W3A4', 'ENDS_W2A4']);
+  expect(stdout).toMatch(/^16 runs, the report goes to planned\/report$/m);
+  expect(existsSync(join(folder, 'planned'))).toBe(false);
+});
+
+it('keeps every budget and says what came of it', () => {
+  for (const seed of ['seed-0', 'seed-1'])
+    for (const name of names) {
+      const summary = JSON.parse(readFileSync(join(folder, 'front', seed, name, 'summary.json'), 'utf8'));
+      const [, budget = '99'] = /_(\d\.\d+)$/.exec(name) ?? [];
+      expect(summary.weights_kb).toBeLessThanOrEqual(Number(budget));
+    }
+  const text = report();
+  expect(text).toContain('- 8 runs; every one came to its end.');
+  expect(text.match(/^- 0\.\d+ kB, learned bits beside /gm)).toHaveLength(3);
+  expect(text).toContain('- 0.4 kB, learned bits beside the same bits, 8 at the ends: no bits that are alike fit.');
+  for (const picture of ['front', 'bits']) expect(existsSync(join(folder, `front/report/${picture}.png`))).toBe(true);
+});
+
+it('has sections that train the same alone', async () => {
+  const alone = ['--cfg', 'front/front.cfg', '--seed', '1', '--out', 'alone', '--no-plots'];
+  await succeeds(['train', 'FLOAT', ...alone], folder);
+  await succeeds(['train', 'LEARNED_0.4', ...alone], folder);
+  expect(resultFiles(join(folder, 'alone/LEARNED_0.4'))).toEqual(resultFiles(join(folder, 'front/seed-1/LEARNED_0.4')));
+});
+
+it('is the same once more, with nothing trained', async () => {
+  const before = report();
+  const { stderr } = await succeeds(call('0.4'), folder);
+  expect(stderr.match(/finished before/g)).toHaveLength(8);
+  expect(report()).toBe(before);
+});
+
+it('refuses what cannot be compared', async () => {
+  const refused = async (...args: string[]) => {
+    const { code, stderr } = await mpdnn(['front', ...args, '--out', 'refused'], folder);
+    expect({ code, lines: stderr.trim().split('\n').length }, stderr).toEqual({ code: 2, lines: 1 });
+    expect(existsSync(join(folder, 'refused'))).toBe(false);
+    return stderr;
+  };
+  expect(await refused('NET', '--cfg', 'net.cfg', '--budgets', '0.1')).toMatch(
+    /target_weight_kbytes = 0\.1: cannot be met: with the fewest bits that the limits allow, weights need 0\.38 kB/,
+  );
+  const tiny = writeTinyConfig(folder);
+  expect(await refused('BUDGET', '--cfg', tiny)).toMatch(
+    /\[BUDGET\] w_quantize: the network of a front is float; name a section without w_quantize$/m,
+  );
+  expect(await refused('NET', '--cfg', 'net.cfg', '--budgets', '1,x')).toMatch(/give kB, such as 40,70,100/);
+});
