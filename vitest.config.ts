@@ -1,5 +1,41 @@
 import { resolve } from 'node:path';
 import { defineConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
+
+/**
+ * Files that take a process each. The others take turns in two processes that import the sources once, which would take
+ * longer than most tests do.
+ */
+const alone = [
+  // SwiftShader's turns of the event loop (`test/softwareGpu.ts`) are for this file only.
+  ...['src/engine/gpu/*.test.ts', 'src/engine/gpu/kernels/matrixTile.test.ts', 'src/program/session.test.ts'],
+  ...['test/gpuGolden.test.ts', 'test/engine/mobilenetStep.test.ts', 'test/browser/library.test.ts'],
+  'test/cli/gpu.test.ts',
+  // Modules are replaced, or must not have been imported before.
+  ...['src/report/renderPlot.test.ts', 'test/cli/fullDisk.test.ts', 'test/cli/lock.test.ts'],
+  // A kind of quantizers is added.
+  'test/docs/ownQuantizer.test.ts',
+  // What they may take of memory is measured.
+  'test/fuzz/*.test.ts',
+];
+
+/** Files that take long, the longest first: begun at the end, one of them would keep a core busy and leave the other idle. */
+const longest = [
+  ...['test/gpuGolden', 'src/engine/gpu/gpuEngine', 'test/browser/library', 'test/fuzz/parsers', 'test/cli/lock'],
+  ...['test/engine/mobilenetStep', 'test/golden', 'test/ship/c', 'test/cli/reproduce', 'test/cli/commands'],
+  ...['test/ship/qemu/qemu', 'test/cli/streaming', 'test/docs/library', 'test/ship/onnx', 'src/report/plotRun'],
+];
+
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const place = ({ moduleId }: TestSpecification) => {
+      const index = longest.findIndex((file) => moduleId.endsWith(`/${file}.test.ts`));
+      return index < 0 ? longest.length : index;
+    };
+    const sharing = ({ project }: TestSpecification) => Number(!project.config.isolate);
+    return (await super.sort(files)).sort((a, b) => sharing(a) - sharing(b) || place(a) - place(b));
+  }
+}
 
 export default defineConfig({
   // The package by its name, from the sources.
@@ -11,10 +47,17 @@ export default defineConfig({
     ],
   },
   test: {
-    include: ['src/**/*.test.ts', 'test/**/*.test.ts'],
     globalSetup: 'test/globalSetup.ts',
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
     maxWorkers: 2,
+    sequence: { sequencer: LongestFirst },
+    projects: [
+      { extends: true, test: { name: 'alone', include: alone } },
+      {
+        extends: true,
+        test: { name: 'together', include: ['{src,test}/**/*.test.ts'], exclude: alone, isolate: false },
+      },
+    ],
   },
 });

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { engineConformance } from '../../../test/engine/conformance.js';
+import { createPooledCpuEngine } from '../../../test/engine/pooledThreads.js';
 import { mulberry32 } from '../../../test/mulberry32.js';
 import { Graph } from '../../graph/index.js';
 import type { Activation } from '../../ops/attributes.js';
@@ -11,7 +12,7 @@ for (const { simd, threads } of [
   { simd: 'relaxed', threads: 2 },
   { simd: 'simd', threads: 1 },
 ] as const) {
-  engineConformance(`cpu (${simd}, ${threads})`, () => createCpuEngine({ simd, threads }), {
+  engineConformance(`cpu (${simd}, ${threads})`, () => createPooledCpuEngine({ simd, threads }), {
     relative: 1e-5,
     table: 1e-5,
   });
