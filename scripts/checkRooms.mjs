@@ -7,7 +7,7 @@ import { join, posix } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
 /** Everybody may know these: files beside the rooms, without imports of their own. */
-const common = ['errors', 'eventLoop', 'median'];
+const common = ['crc32', 'errors', 'eventLoop', 'median'];
 
 const network = ['graph', 'ops', 'passes', 'nn', 'nn/models', 'quant'];
 const engines = ['engine', 'engine/cpu', 'engine/gpu', 'engine/reference'];
@@ -43,7 +43,7 @@ export const rooms = {
   'nn/models': { knows: ['graph', 'ops', 'nn'] },
   data: { knows: [] },
   disk: { knows: [], node: true },
-  'data/files': { knows: ['data', 'disk'], node: true },
+  'data/files': { knows: ['data', 'disk', 'weights'], node: true },
   program: { knows: ['data', ...network], types: ['engine', 'weights'] },
   engine: { knows: ['graph', 'ops', 'passes', 'engine/cpu', 'engine/gpu', 'engine/reference'] },
   'engine/reference': { knows: ['graph', 'ops', 'passes'], types: ['engine'] },

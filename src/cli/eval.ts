@@ -73,7 +73,9 @@ async function evaluateRun(
   const starting = await readStartingWeights(parameters);
   const display = progressDisplay(progressFrame(experiment));
   const data = await loadEvaluationData(experiment, run, display).finally(display.stop);
-  const options = programOptions(experiment, { ...dataShape(data, data.test.count), trainImages: 1 }, null);
+  const shape = { ...dataShape(data, data.test.count), trainImages: 1 };
+  const { data: scaling } = config;
+  const options = programOptions(experiment, scaling ? { ...shape, scaling } : shape, null);
   const engine = await selectEngine(experiment.device, {
     threads: experiment.threads ?? undefined,
     matmulPrecision: experiment.matmulPrecision,

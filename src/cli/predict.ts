@@ -1,7 +1,7 @@
-/** `mpdnn predict`: what a trained run says of image files. */
+/** `mpdnn predict`: what a trained run says of files of images, or of arrays. */
 
 import { Command } from 'commander';
-import { decodeForNetwork } from '../data/files/index.js';
+import { readForNetwork } from '../data/files/index.js';
 import { selectEngine } from '../engine/selectEngine.js';
 import { InputError } from '../errors.js';
 import { openInference } from '../program/inference.js';
@@ -22,9 +22,9 @@ interface FilePrediction extends Prediction {
 
 export function predictCommand(): Command {
   return new Command('predict')
-    .description('what a trained run says of images')
+    .description('what a trained run says of images, or of arrays in .npy files')
     .argument('<run>', 'a run folder')
-    .argument('<images...>', 'files of images')
+    .argument('<images...>', 'files of images, or .npy files of one input or many')
     .option('--device <name>', "auto, cpu, gpu or reference instead of the run's own")
     .option('--threads <n>', 'threads of the CPU engine')
     .option(
@@ -53,22 +53,24 @@ async function predict(
   const weights = await readStartingWeights(evaluatedParameters(run.folder, last));
   const { source, augment } = experiment.data;
   const framing = augment === 'resized_crop' ? 'crop' : 'fill';
-  const images = await decodeForNetwork(files, { image: data.image, kind: source.kind, framing });
+  const { image, values } = data;
+  const { inputs, names } = await readForNetwork(files, { image, values, kind: source.kind, framing });
   const shape = {
     classes: data.classes.length,
     imageShape: data.image,
     trainImages: 1,
-    evaluationImages: files.length,
+    evaluationImages: inputs.count,
+    scaling: data,
   };
-  const options = { ...programOptions(experiment, shape, null), batchSize: Math.min(BATCH, files.length) };
+  const options = { ...programOptions(experiment, shape, null), batchSize: Math.min(BATCH, inputs.count) };
   const engine = await selectEngine(experiment.device, {
     threads: experiment.threads ?? undefined,
     matmulPrecision: experiment.matmulPrecision,
   });
   try {
     const inference = await openInference(engine, options, weights);
-    const all = predictions(await inference.logits(images), data.classes);
-    return { classes: data.classes, found: all.map((one, index) => ({ file: files[index]!, ...one })) };
+    const all = predictions(await inference.logits(inputs), data.classes);
+    return { classes: data.classes, found: all.map((one, index) => ({ file: names[index]!, ...one })) };
   } finally {
     await engine.dispose();
   }

@@ -8,6 +8,7 @@ it.each([
   ['mnist', { kind: 'mnist' }],
   ['mnist:/data', { kind: 'mnist', location: '/data' }],
   ['images:C:\\pictures', { kind: 'images', location: 'C:\\pictures' }],
+  ['arrays:C:\\a.npz', { kind: 'arrays', location: 'C:\\a.npz' }],
   ['synthetic', { kind: 'synthetic' }],
   [' synthetic:500 ', { kind: 'synthetic', count: 500 }],
 ])('understands %s', (text, spec) => {
@@ -18,6 +19,7 @@ it.each([
   ['imagenet', 'no such dataset'],
   ['', 'no such dataset'],
   ['images', 'the folder is missing'],
+  ['arrays', 'the file is missing'],
   ['cifar10:', 'nothing follows the colon'],
   ['synthetic:0', 'positive whole number'],
   ['synthetic:-5', 'positive whole number'],

@@ -1,21 +1,24 @@
 /** `--data SPEC`: which dataset, and where it lies. */
 import { InputError } from '../errors.js';
 
+export const dataKinds = ['cifar10', 'mnist', 'images', 'arrays', 'synthetic'] as const;
+
 export interface DataSpec {
-  readonly kind: 'cifar10' | 'mnist' | 'images' | 'synthetic';
-  /** A folder, or for CIFAR-10 also an archive; absent: the usual places. */
+  readonly kind: (typeof dataKinds)[number];
+  /** A folder, for CIFAR-10 also an archive, for arrays also a file; absent: the usual places. */
   readonly location?: string;
   /** Synthetic training images. */
   readonly count?: number;
 }
 
-const allowedForms = 'cifar10[:FOLDER or ARCHIVE], mnist[:FOLDER], images:FOLDER or synthetic[:COUNT]';
+/** For messages. */
+export const dataForms = 'cifar10[:DIR or archive], mnist[:DIR], images:DIR, arrays:FILE or synthetic[:COUNT]';
 
 /** @throws InputError that lists the allowed forms. */
 export function parseDataSpec(text: string): DataSpec {
   // Only the first colon separates: a Windows path has its own.
   const [, kind = '', , rest] = /^([^:]*)(:(.*))?$/s.exec(text.trim()) ?? [];
-  const fault = (what: string) => new InputError(`data "${text}": ${what}; allowed: ${allowedForms}`);
+  const fault = (what: string) => new InputError(`data "${text}": ${what}; allowed: ${dataForms}`);
   if (rest === '') throw fault('nothing follows the colon');
   switch (kind) {
     case 'cifar10':
@@ -23,6 +26,9 @@ export function parseDataSpec(text: string): DataSpec {
       return rest === undefined ? { kind } : { kind, location: rest };
     case 'images':
       if (rest === undefined) throw fault('the folder is missing');
+      return { kind, location: rest };
+    case 'arrays':
+      if (rest === undefined) throw fault('the file is missing');
       return { kind, location: rest };
     case 'synthetic':
       if (rest === undefined) return { kind };

@@ -46,6 +46,13 @@ describe('the fingerprint of images', () => {
     expect(new Set([train, ...others].map(fingerprint)).size).toBe(others.length + 1);
   });
 
+  it('tells floats from bytes', () => {
+    const floats = { ...train, images: Float32Array.from(train.images) };
+    expect(fingerprint(floats)).toMatch(/^floats:[0-9a-f]{32}$/);
+    floats.images[3]! += 2 ** -12;
+    expect(fingerprint(floats)).not.toBe(fingerprint({ ...train, images: Float32Array.from(train.images) }));
+  });
+
   it('changes with names, sizes and order of files', () => {
     const all = [stream(['x/1', 'y/1']), stream(['y/1', 'x/1']), stream(['x/1', 'y/2']), stream(['x/1', 'y/1'], 101)];
     expect(new Set(all.map(fingerprint)).size).toBe(all.length);

@@ -2,24 +2,25 @@
  * Tells whether two sets hold the same images: a run writes down the fingerprint of its data, and who evaluates or goes
  * on with it later can see that the folder behind the name has changed.
  */
-import type { ImageSet } from './imageSet.js';
+import { type ImageSet, type InputArray, inputType } from './imageSet.js';
 import { type ImageStream, type Images, isStream } from './imageStream.js';
 
 /**
- * The fingerprint of all images with their labels and order, the same on every machine: `bytes:` and 32 hexadecimal
- * digits for resident images (shape, pixels, labels), `files:` and as many for streamed ones (names below the folder,
+ * The fingerprint of all images with their labels and order, the same on every machine: `bytes:` or `floats:` and 32
+ * hexadecimal digits for resident images (shape, values, labels), `files:` and as many for streamed ones (names below the folder,
  * labels, sizes in bytes), which are not opened. It finds changes, not forgeries: the hash is no cryptographic one.
  * @example fingerprint(generateSynthetic(313, 100).train) // 'bytes:3f0c…'
  */
 export function fingerprint(images: Images): string {
-  return isStream(images) ? `files:${ofFiles(images)}` : `bytes:${ofBytes(images)}`;
+  return isStream(images) ? `files:${ofFiles(images)}` : `${inputType(images)}:${ofValues(images)}`;
 }
 
-function ofBytes({ images, labels, height, width, channels }: ImageSet): string {
+function ofValues({ images, labels, height, width, channels }: ImageSet<InputArray>): string {
   const hash = createHash();
   hash.add(new TextEncoder().encode(JSON.stringify([labels.length, height, width, channels])));
-  hash.add(images);
-  hash.add(new Uint8Array(labels.buffer, labels.byteOffset, labels.byteLength));
+  for (const { buffer, byteOffset, byteLength } of [images, labels]) {
+    hash.add(new Uint8Array(buffer, byteOffset, byteLength));
+  }
   return hash.digest();
 }
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { InputError } from '../errors.js';
-import { emptyImageSet, type ImageSet, limit, split, usualSplit } from './imageSet.js';
+import { emptyImageSet, type ImageSet, joined, limit, split, usualSplit } from './imageSet.js';
 
 /** Image i consists of the bytes i and has label 100 + i. */
 function numbered(count: number): ImageSet {
@@ -32,6 +32,18 @@ describe('limit', () => {
     expect(() => limit(numbered(5), 6, 1, 'test set')).toThrow('limit of 6 images: the test set has 5');
     expect(() => limit(numbered(5), 2.5, 1)).toThrow(InputError);
     expect(() => limit(numbered(5), 0, 1)).toThrow(InputError);
+  });
+});
+
+it('keeps floats floats', () => {
+  const shape = { count: 4, height: 1, width: 1, channels: 2 };
+  const images = Float32Array.of(0.5, -1, 1.5, -2, 2.5, -3, 3.5, -4);
+  const set = { ...shape, images, labels: Int32Array.of(0, 1, 2, 3) };
+  const { rest, held } = split(set, 1, 7);
+  const together = joined([rest, held]);
+  expect(together.images).toBeInstanceOf(Float32Array);
+  together.labels.forEach((label, index) => {
+    expect(together.images.subarray(2 * index, 2 * index + 2)).toEqual(images.subarray(2 * label, 2 * label + 2));
   });
 });
 

@@ -1,14 +1,17 @@
 /**
- * Images as resident bytes, the form in which most datasets reach the engines: normalisation and augmentation happen
- * on the device, from these bytes. Subsets are seeded choices, so that a limited run can be repeated.
+ * Images as resident bytes or floats, the form in which most datasets reach the engines: normalisation and augmentation
+ * happen on the device, from these values. Subsets are seeded choices, so that a limited run can be repeated.
  */
 import { InputError } from '../errors.js';
 import { type Images, isStream } from './imageStream.js';
 import { createRandom, randomStreams } from './random.js';
 
-export interface ImageSet {
+/** Bytes of pixels, or numbers of whatever was measured. */
+export type InputArray = Uint8Array | Float32Array;
+
+export interface ImageSet<A extends InputArray = Uint8Array> {
   /** [count, height, width, channels], NHWC. */
-  readonly images: Uint8Array;
+  readonly images: A;
   /** [count], each an index into the dataset's classes. */
   readonly labels: Int32Array;
   readonly count: number;
@@ -22,8 +25,17 @@ export interface Dataset<T extends Images = ImageSet> {
   readonly classes: readonly string[];
   readonly train: T;
   readonly test: T;
+  /** A set to choose the best parameters by, where the dataset brings one. */
+  readonly validation?: T;
   /** Lines that the user should read, such as how many files were left out. */
   readonly notes?: readonly string[];
+}
+
+/** The type of the values that enter a network. */
+export type InputType = 'bytes' | 'floats';
+
+export function inputType(images: Images): InputType {
+  return isStream(images) || images.images instanceof Uint8Array ? 'bytes' : 'floats';
 }
 
 /** One typed array holds at most 4 GiB in the oldest supported Node (20). */
@@ -34,14 +46,31 @@ const maximumBytes = 2 ** 32;
  * @throws InputError if the images would need more than 4 GiB.
  */
 export function emptyImageSet(count: number, height: number, width: number, channels: number): ImageSet {
-  const bytes = count * height * width * channels;
+  return emptySet(Uint8Array, count, { height, width, channels });
+}
+
+type Shape = Pick<ImageSet, 'height' | 'width' | 'channels'>;
+
+function emptySet<A extends InputArray>(
+  Values: { new (length: number): A; readonly BYTES_PER_ELEMENT: number },
+  count: number,
+  { height, width, channels }: Shape,
+): ImageSet<A> {
+  const length = count * height * width * channels;
+  const bytes = length * Values.BYTES_PER_ELEMENT;
   if (bytes > maximumBytes) {
     throw new InputError(
       `${count} images of ${height}x${width}x${channels} need ${(bytes / 2 ** 30).toFixed(1)} GiB: ` +
         'at most 4 GiB can be resident; use a smaller image size, fewer images, or for a folder stream = true',
     );
   }
-  return { images: new Uint8Array(bytes), labels: new Int32Array(count), count, height, width, channels };
+  return { images: new Values(length), labels: new Int32Array(count), count, height, width, channels };
+}
+
+/** An empty set of the size and the type of another one's images. */
+function emptyLike(count: number, { images, height, width, channels }: ImageSet<InputArray>): ImageSet<InputArray> {
+  const shape = { height, width, channels };
+  return images instanceof Uint8Array ? emptySet(Uint8Array, count, shape) : emptySet(Float32Array, count, shape);
 }
 
 /**
@@ -77,16 +106,14 @@ export function split<T extends Images>(set: T, count: number, seed: number): { 
   return { rest: choose(set, indices.subarray(count)), held: choose(set, indices.subarray(0, count)) };
 }
 
-/** The images of several sets of one size, one after the other. */
-export function joined(sets: readonly [ImageSet, ...ImageSet[]]): ImageSet {
+/** The images of several sets of one size and type, one after the other. */
+export function joined(sets: readonly [ImageSet<InputArray>, ...ImageSet<InputArray>[]]): ImageSet<InputArray> {
   const [first, ...rest] = sets;
   if (rest.length === 0) return first;
   const { height, width, channels } = first;
-  const result = emptyImageSet(
+  const result = emptyLike(
     sets.reduce((sum, { count }) => sum + count, 0),
-    height,
-    width,
-    channels,
+    first,
   );
   let start = 0;
   for (const { images, labels, count } of sets) {
@@ -117,7 +144,7 @@ function choose(set: Images, chosen: Int32Array): Images {
   }
   const { height, width, channels } = set;
   const size = height * width * channels;
-  const result = emptyImageSet(inOrder.length, height, width, channels);
+  const result = emptyLike(inOrder.length, set);
   inOrder.forEach((source, target) => {
     result.images.set(set.images.subarray(source * size, (source + 1) * size), target * size);
     result.labels[target] = set.labels[source]!;

@@ -8,7 +8,7 @@
  */
 import type { BatchTable } from './batches.js';
 import { evaluationCrop, type Region, type Size } from './crops.js';
-import type { ImageSet } from './imageSet.js';
+import type { ImageSet, InputArray } from './imageSet.js';
 
 /** A file of an image folder. */
 export interface ImageFile {
@@ -69,8 +69,8 @@ export interface ImageStream {
   readonly decoders: Decoders;
 }
 
-/** Where images come from: bytes, or files that become bytes when they are needed. */
-export type Images = ImageSet | ImageStream;
+/** Where images come from: values, or files that become bytes when they are needed. */
+export type Images = ImageSet<InputArray> | ImageStream;
 
 export function isStream(images: Images): images is ImageStream {
   return 'files' in images;

@@ -1,12 +1,12 @@
 /**
- * Datasets as resident bytes or streams of files, their batches, and random numbers whose state can be saved. Nothing
+ * Datasets as resident values or streams of files, their batches, and random numbers whose state can be saved. Nothing
  * here opens a file: `files/` does.
  */
 export * from './augmentation.js';
 export * from './batches.js';
 export * from './dataSpec.js';
 export * from './fingerprint.js';
-export { type ImageSet, limit, usualSplit } from './imageSet.js';
+export { type ImageSet, type InputArray, type InputType, inputType, limit, usualSplit } from './imageSet.js';
 export { type ImageStream, type Images, isStream, readAhead } from './imageStream.js';
 export * from './progress.js';
 export * from './random.js';

@@ -42,6 +42,7 @@ async function* eachImage(images: Images): AsyncGenerator<{ image: Uint8Array; l
   const bytes = images.height * images.width * images.channels;
   const at = (all: Uint8Array, index: number) => all.subarray(index * bytes, (index + 1) * bytes);
   if (!isStream(images)) {
+    if (!(images.images instanceof Uint8Array)) throw new Error('integer networks take bytes');
     for (let index = 0; index < images.count; index++) {
       yield { image: at(images.images, index), label: images.labels[index]! };
     }

@@ -40,7 +40,8 @@ export async function openTrained(root: string, last: boolean, overrides: Overri
   const experiment = evaluatedExperiment(run, overrides);
   const parameters = evaluatedParameters(run.folder, last);
   const weights = await readStartingWeights(parameters);
-  const shape = { classes: data.classes.length, imageShape: data.image, trainImages: 1, evaluationImages: 1 };
+  const counts = { trainImages: 1, evaluationImages: 1 };
+  const shape = { classes: data.classes.length, imageShape: data.image, scaling: data, ...counts };
   const program = buildEvaluationProgram({ ...programOptions(experiment, shape, weights), batchSize: 1 });
   useFixedPairs(program, weights);
   const { variables } = program;

@@ -1,5 +1,6 @@
 /** Trained networks: opened from the bytes of a file of parameters, to predict and to evaluate. */
 
+import { type ImageSet, type InputArray, inputType } from '../data/imageSet.js';
 import type { Device, EngineOptions, SelectEngine } from '../engine/engineSelector.js';
 import { InputError } from '../errors.js';
 import type { Evaluation } from '../program/evaluate.js';
@@ -23,7 +24,7 @@ export interface Network extends ImageShape {
   /** Memory in kB of 1024 bytes. */
   readonly sizes: Sizes;
   /** The classes of images [count, height, width, channels], in their order. */
-  predict(images: Uint8Array | Uint8ClampedArray): Promise<Prediction[]>;
+  predict(images: LabelledImages['images']): Promise<Prediction[]>;
   /** Error (a fraction) and mean cross-entropy on labelled images. */
   evaluate(images: LabelledImages): Promise<Evaluation>;
   /** Gives the engine back; the network cannot be used any more. */
@@ -48,12 +49,16 @@ export function openWith(selectEngine: SelectEngine, source = 'parameters'): Ope
     const [height, width, channels] = imageShape;
     const shape = { height, width, channels };
     const counts = { trainImages: 1, evaluationImages: 1 };
-    const options = programOptions(experiment, { classes: classes.length, imageShape, ...counts }, null);
+    const options = programOptions(experiment, { classes: classes.length, imageShape, ...counts, scaling: data }, null);
     const engine = await selectEngine(device, { threads, matmulPrecision });
     try {
       const size = checkedBatchSize(batchSize ?? options.batchSize);
       const inference = await openInference(engine, { ...options, batchSize: size }, weightsToStartFrom(file, source));
       const oneByOne = queue();
+      const suited = (set: ImageSet<InputArray>): ImageSet<InputArray> => {
+        if (inputType(set) === data.values) return set;
+        throw new InputError(`images: are ${inputType(set)}, the network takes ${data.values}`);
+      };
       return {
         ...shape,
         model: experiment.network.model,
@@ -62,11 +67,11 @@ export function openWith(selectEngine: SelectEngine, source = 'parameters'): Ope
         bits: inference.quantizers.bits,
         sizes: inference.quantizers.sizes,
         predict: async (images) => {
-          const set = unlabelledSet(images, shape, 'images');
+          const set = suited(unlabelledSet(images, shape, 'images'));
           return oneByOne(async () => predictions(await inference.logits(set), classes));
         },
         evaluate: async (images) => {
-          const set = imageSet(images, shape, classes.length, 'images');
+          const set = suited(imageSet(images, shape, classes.length, 'images'));
           return oneByOne(() => inference.evaluate(set));
         },
         close: () => oneByOne(() => engine.dispose()),

@@ -1,6 +1,6 @@
 /** Training from arrays: what `mpdnn train` does, without files and without a command line. */
 
-import { limit } from '../data/imageSet.js';
+import { inputType, limit } from '../data/imageSet.js';
 import type { SelectEngine } from '../engine/engineSelector.js';
 import { InputError } from '../errors.js';
 import { type NetworkDefinition, readDefinition } from '../nn/index.js';
@@ -76,7 +76,8 @@ export type Train = (options: TrainingOptions) => Promise<TrainingResult>;
 /** The function `train` with the engines of Node or of a browser. */
 export function trainWith(selectEngine: SelectEngine): Train {
   return async ({ data, network, settings = {}, weights, resume, signal, ...told }) => {
-    const experiment = experimentOf(settings, network ?? null);
+    const given = data.train.images instanceof Float32Array ? { ...ofFloats(settings), ...settings } : settings;
+    const experiment = experimentOf(given, network ?? null);
     const images = imagesOf(data, experiment);
     const begun = resume && readRunFile(resume, 'resume');
     if (begun && weights) throw new InputError('weights: a run that is resumed has its own; leave them out, or resume');
@@ -90,7 +91,7 @@ export function trainWith(selectEngine: SelectEngine): Train {
         checkpoint: begun ? { file: begun.checkpoint, source: 'resume' } : null,
         engine: async () => engine,
         cpuEngine: () => selectEngine('cpu', options),
-        description: describeData(images, normalisation(experiment, data.channels)),
+        description: describeData(images, normalisation(experiment, data.channels, inputType(images.train))),
         events: onLine ? { line: onLine } : {},
       });
       const recorder = memoryRecorder(begun, onCheckpoint && ((record) => onCheckpoint(runFile(record))));
@@ -121,6 +122,11 @@ function resultOf(record: RunRecord): TrainingResult {
   };
 }
 
+/** Floats are neither mirrored nor shifted nor normalised where nobody asks for it. */
+function ofFloats({ normalise }: TrainingSettings): TrainingSettings {
+  return { augment: 'none', ...(normalise === undefined && { mean: 0, std: 1 }) };
+}
+
 function experimentOf(settings: TrainingSettings, network: NetworkDefinition | null): Experiment {
   const strange = ofFiles.find((key) => (settings as Readonly<Record<string, unknown>>)[key] !== undefined);
   if (strange)
@@ -146,7 +152,7 @@ function imagesOf(
   const all = limited(train, data.limitTrain, 'train');
   return {
     classes,
-    ...heldOut(experiment, all),
+    ...heldOut(experiment, { train: all }),
     test: limited(test, data.limitVal, 'test'),
   };
 }

@@ -5,7 +5,7 @@
  */
 
 import type { BatchTable } from '../data/batches.js';
-import type { ImageSet } from '../data/imageSet.js';
+import type { ImageSet, InputArray } from '../data/imageSet.js';
 import { type ImageStream, type Images, isStream, type ReadAhead, readAhead } from '../data/imageStream.js';
 import type { Program } from '../engine/engine.js';
 import { STORAGE } from '../nn/index.js';
@@ -54,7 +54,7 @@ export function oneBatchFeed(program: Program, storages: FeedStorages, images: I
   return isStream(images) ? streamedFeed(program, storages, images) : slicedFeed(program, storages, images);
 }
 
-function slicedFeed(program: Program, storages: FeedStorages, set: ImageSet): BatchFeed {
+function slicedFeed(program: Program, storages: FeedStorages, set: ImageSet<InputArray>): BatchFeed {
   const size = set.height * set.width * set.channels;
   let table: BatchTable | null = null;
   return {

@@ -4,7 +4,7 @@
  */
 
 import { type BatchTable, evaluationBatches } from '../data/batches.js';
-import { type ImageSet, joined } from '../data/imageSet.js';
+import { type ImageSet, type InputArray, joined } from '../data/imageSet.js';
 import { type Images, isStream } from '../data/imageStream.js';
 import type { Engine, Program } from '../engine/engine.js';
 import { averageStorages, STORAGE } from '../nn/index.js';
@@ -83,7 +83,9 @@ function evaluationSetsOf(
   });
 }
 
-function areResident(sets: readonly [Images, ...Images[]]): sets is readonly [ImageSet, ...ImageSet[]] {
+function areResident(
+  sets: readonly [Images, ...Images[]],
+): sets is readonly [ImageSet<InputArray>, ...ImageSet<InputArray>[]] {
   return !sets.some(isStream);
 }
 

@@ -3,6 +3,7 @@
  * limiting, update, projection, metrics; beside it the evaluation step on the same parameters.
  */
 
+import type { InputType } from '../data/imageSet.js';
 import { createRandom, randomStreams } from '../data/random.js';
 import { type DType, elementCount, Graph, operandsOf, type Plan, type Storage, type Tensor } from '../graph/index.js';
 import {
@@ -26,18 +27,20 @@ import type { Budget } from '../quant/index.js';
 
 /** Where a phase's images come from. */
 export type ImageSource =
-  /** The dataset lies on the device as bytes; a table names the images of each batch. */
+  /** The dataset lies on the device; a table names the images of each batch. */
   | {
       readonly type: 'dataset';
+      readonly values: InputType;
       readonly count: number;
       /** Rows of the batch table: batches of an epoch. */
       readonly batches: number;
       readonly scale: readonly number[];
       readonly offset: readonly number[];
     }
-  /** One batch of bytes lies on the device: the host decodes `count` images, batch by batch, and writes over it. */
+  /** One batch lies on the device: the host has `count` images, and writes the next batch over it. */
   | {
       readonly type: 'stream';
+      readonly values: InputType;
       readonly count: number;
       readonly scale: readonly number[];
       readonly offset: readonly number[];
@@ -97,9 +100,9 @@ export function buildTrainingProgram(options: ProgramOptions): TrainingProgram {
  */
 export function buildEvaluationProgram(options: ProgramOptions): TrainingProgram {
   const { evaluation, batchSize } = options;
-  if (evaluation.type === 'batch') throw new Error('an evaluation program gathers its batches from bytes');
-  const { scale, offset } = evaluation;
-  const source = { type: 'stream', count: batchSize, scale, offset } as const;
+  if (evaluation.type === 'batch') throw new Error('an evaluation program gathers its batches');
+  const { values, scale, offset } = evaluation;
+  const source = { type: 'stream', values, count: batchSize, scale, offset } as const;
   const own = { ...options, movingAverages: false, evaluation: source };
   const variables = startVariables(options);
   const builder = new PhaseBuilder(own, variables);
@@ -240,12 +243,13 @@ class PhaseBuilder {
     const names = training
       ? [STORAGE.trainImages, STORAGE.trainLabels, STORAGE.trainBatches]
       : [STORAGE.evaluationImages, STORAGE.evaluationLabels, STORAGE.evaluationBatches];
-    const [bytes, classes, batches] = names as [string, string, string];
+    const [values, classes, batches] = names as [string, string, string];
+    const dtype = source.values === 'bytes' ? 'uint8' : 'float';
     const images = graph.tensor('images', shape);
     graph.append(
       'gatherBatch',
       {
-        images: graph.whole(this.#storage(bytes, resident.count * elementCount(imageShape), 'uint8'), [
+        images: graph.whole(this.#storage(values, resident.count * elementCount(imageShape), dtype), [
           resident.count,
           ...imageShape,
         ]),

@@ -22,7 +22,7 @@ describe('what is recommended', () => {
     expect(learned.budget).toMatchObject({ mode: 'guaranteed', targetActivationType: 'max' });
     expect(learned.budget.targetWeightKbytes).toBeGreaterThan(0);
     expect([learned.weights.kind, learned.weights.stepSize]).toEqual(['parametric_fp_d_xmax', 'auto']);
-    expect([float.weights.kind, float.data.mean]).toEqual([null, [128 / 255]]);
+    expect([float.weights.kind, float.settings.mean]).toEqual([null, [128 / 255]]);
   });
 
   it('gives way to what the call says, each where it belongs', async () => {

@@ -3,6 +3,7 @@
  * the run folders, so a plan may be killed anywhere and started again.
  */
 
+import { inputType } from '../data/imageSet.js';
 import { InputError } from '../errors.js';
 import { dataDifference } from '../runs/dataDescription.js';
 import { openRunFolder } from '../runs/index.js';
@@ -101,7 +102,10 @@ async function standingWithData(at: PlanPosition, { bench, events }: ExecuteOpti
   }
   try {
     const data = await bench.data(experiment, events.runs(at).task);
-    const difference = dataDifference(then, describeData(data, normalisation(experiment, data.train.channels)));
+    const difference = dataDifference(
+      then,
+      describeData(data, normalisation(experiment, data.train.channels, inputType(data.train))),
+    );
     return difference === null ? now : { type: 'other', difference };
   } catch (error) {
     if (!(error instanceof InputError)) throw error;

@@ -4,7 +4,7 @@ import { type DataDescription, describeData } from '../train/dataDescription.js'
 import { dataDifference, relabelled } from './dataDescription.js';
 
 const { train, test } = generateSynthetic(1, 20);
-const pixels = { scale: [1, 1, 1], offset: [0, 0, 0] };
+const pixels = { values: 'bytes', scale: [1, 1, 1], offset: [0, 0, 0] } as const;
 const given = { classes: ['red', 'green', 'blue'], train, validation: null, test };
 const then = describeData(given, pixels);
 

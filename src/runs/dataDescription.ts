@@ -9,6 +9,8 @@ import type { DataDescription } from '../train/dataDescription.js';
 export const dataSchema = z.object({
   classes: z.array(z.string()).readonly(),
   image: z.tuple([z.int(), z.int(), z.int()]).readonly(),
+  // Runs of earlier versions are all of bytes.
+  values: z.enum(['bytes', 'floats']).default('bytes'),
   scale: z.array(z.number()).readonly(),
   offset: z.array(z.number()).readonly(),
   fingerprints: z.object({ train: z.string(), validation: z.string().nullable(), test: z.string() }).readonly(),
@@ -19,6 +21,7 @@ export function dataDifference(then: DataDescription, now: DataDescription): str
   return (
     classDifference(then.classes, now.classes) ??
     difference('images', then.image.join('x'), now.image.join('x')) ??
+    difference('values', then.values, now.values) ??
     difference('scales of pixels', then.scale.join(), now.scale.join()) ??
     difference('offsets of pixels', then.offset.join(), now.offset.join()) ??
     imageDifference('training images', then.fingerprints.train, now.fingerprints.train) ??

@@ -1,7 +1,7 @@
 /** The images to evaluate a run with: its own, checked to be the same, or others whose classes the run knows. */
 
 import { existsSync } from 'node:fs';
-import { fingerprint, parseDataSpec } from '../data/index.js';
+import { fingerprint, inputType, parseDataSpec } from '../data/index.js';
 import { InputError } from '../errors.js';
 import { readDefinition } from '../nn/index.js';
 import { type Experiment, experimentFromSettings, type Overrides, withDefinition } from '../settings/index.js';
@@ -64,6 +64,9 @@ export async function loadEvaluationData(
     const source = `data ${experiment.settings.data}`;
     const test = relabelled(data.test, data.classes, then.classes, source);
     const image = [test.height, test.width, test.channels].join('x');
+    if (inputType(test) !== then.values) {
+      throw new InputError(`${source}: has ${inputType(test)}, the run ${folder.root} takes ${then.values}`);
+    }
     if (!overrides.has('image_size') && image !== then.image.join('x')) {
       throw new InputError(`${source}: has images of ${image}, the run ${folder.root} has ${then.image.join('x')}`);
     }

@@ -35,7 +35,7 @@ export async function loadExperimentData(
     seed: training.seed,
     onProgress,
   });
-  const parts = use === 'all' ? heldOut(experiment, dataset.train) : { train: dataset.train, validation: null };
+  const parts = use === 'all' ? heldOut(experiment, dataset) : { train: dataset.train, validation: null };
   const checked = async (images: Images, isUsed: boolean): Promise<Images> =>
     isUsed && isStream(images) ? measured(images, { cacheDirectory: cacheFolder(), onProgress }) : images;
   const close = async (): Promise<void> => {

@@ -5,6 +5,7 @@
 
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { inputType } from '../data/index.js';
 import { selectEngine } from '../engine/selectEngine.js';
 import { InputError } from '../errors.js';
 import { liveRun } from '../live/liveFile.js';
@@ -84,7 +85,7 @@ async function runLocked(
   const data = await bench.data(experiment, events.task);
   for (const note of data.notes) events.line(note);
   const resumed = experiment.resume ? resumeRunFolder(experiment) : null;
-  const description = describeData(data, normalisation(experiment, data.train.channels));
+  const description = describeData(data, normalisation(experiment, data.train.channels, inputType(data.train)));
   if (resumed) checkSameData(resumed, description, events);
   const startFile = resumed ? null : resolveStartingWeights(experiment, file);
   const run = await openTraining(experiment, data, {

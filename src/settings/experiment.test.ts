@@ -47,7 +47,7 @@ describe("keys of one's own", () => {
 
 describe('defaults', () => {
   it('are those of the published experiments, but for pixels, which lie on a grid', () => {
-    const { network, data, training, weights, activations, budget } = experiment('');
+    const { network, data, settings, training, weights, activations, budget } = experiment('');
     expect(network).toEqual({
       model: 'resnet20',
       definition: null,
@@ -57,13 +57,8 @@ describe('defaults', () => {
       widthMultiplier: 1,
     });
     expect(data).toMatchObject({ source: { kind: 'cifar10' }, augmentShift: 4, augmentMirror: true });
-    expect(data).toMatchObject({
-      mean: [128 / 255],
-      std: [128 / 255],
-      limitTrain: null,
-      validationSplit: 0,
-      imageSize: null,
-    });
+    expect(data).toMatchObject({ limitTrain: null, validationSplit: 0, imageSize: null });
+    expect(settings).toMatchObject({ mean: [128 / 255], std: [128 / 255] });
     expect(training).toEqual({
       epochs: 160,
       batchSize: 128,
@@ -203,7 +198,7 @@ describe('faults name file, line, section, key, value, what is allowed and the n
     ['model = resnet19', "mobilenetv2, or a file such as ./net.mjs, or auto; did you mean 'resnet18'?"],
     ['data = cifar', "did you mean 'cifar10'?"],
     ['data = images', 'images:DIR'],
-    ['data = synthetic:0', 'synthetic[:number of images]'],
+    ['data = synthetic:0', 'synthetic[:COUNT]'],
     ['learning_rate_drops = 120,80', 'must be epochs in rising order such as 80,120, or none, or auto'],
     ['mean = 0.5,0.5', 'must have as many numbers as mean (2)'],
     ['mean = 0.5,0.5,0.5', 'a.cfg: [A] std = 0.5 (the default): must have as many numbers as mean (3)'],
@@ -287,7 +282,7 @@ it.each([
   ['mean = 0.4', 0.4, 0.5],
   ['std = 0.25', 0.5, 0.25],
 ])('normalises pixels: %j', (body, mean, std) => {
-  expect(experiment(body).data).toMatchObject({ mean: [mean], std: [std] });
+  expect(experiment(body).settings).toMatchObject({ mean: [mean], std: [std] });
 });
 
 it('gives the limits of every learned value', () => {

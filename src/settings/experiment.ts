@@ -54,9 +54,6 @@ export interface Experiment {
     /** Random shift in pixels, up to this many each way. */
     readonly augmentShift: number;
     readonly augmentMirror: boolean;
-    /** (x/255 - mean)/std; one number for all channels or one each. */
-    readonly mean: readonly number[];
-    readonly std: readonly number[];
     /** True where images are decoded while training; `null`: if they are too many to be resident, or cropped. */
     readonly stream: boolean | null;
     /** Images decoded at a time, `null`: as many as the machine has threads. */
@@ -280,8 +277,6 @@ function grouped(
       augment: s.augment,
       augmentShift: s.augment_shift,
       augmentMirror: s.augment_mirror,
-      mean: s.mean,
-      std: s.std,
       stream: s.stream,
       decodeThreads: s.decode_threads,
     },

@@ -39,8 +39,8 @@ const idleKeys: readonly IdleKeys[] = [
     because: ['mean', 'std'],
     areIdle: ({ normalise, mean, std }) =>
       normalise !== null &&
-      (mean.some((value) => value !== normalisations[normalise].mean) ||
-        std.some((value) => value !== normalisations[normalise].std)),
+      (mean?.some((value) => value !== normalisations[normalise].mean) ||
+        std?.some((value) => value !== normalisations[normalise].std)) === true,
     reason: ({ mean, std }) => `beside mean = ${mean} and std = ${std}: give either it or those two`,
   },
   {

@@ -86,10 +86,10 @@ describe('ImageNet', () => {
 
   it.each(['RESNET18', 'MOBILENETV2'])('%s has a section for every row of the published figure', (name) => {
     const rows = kinds.map((kind) => resolveExperiment(file, `${name}_${kind}`));
-    for (const { network, data, training } of rows) {
+    for (const { network, data, settings, training } of rows) {
       expect(network.model).toBe(name.toLowerCase());
       expect(data).toMatchObject({ augment: 'resized_crop', imageSize: 224, augmentMirror: true });
-      expect(data.mean).toHaveLength(3);
+      expect(settings.mean).toHaveLength(3);
       expect(training.schedule).toBe('cosine');
     }
     const [float, ...quantized] = rows;

@@ -21,8 +21,9 @@ export type Settings = Omit<
   readonly validation_split: number | null;
   readonly augment_shift: number;
   readonly augment_mirror: boolean;
-  readonly mean: readonly number[];
-  readonly std: readonly number[];
+  /** `null` for arrays without any: what bytes and floats need differs. */
+  readonly mean: readonly number[] | null;
+  readonly std: readonly number[] | null;
   readonly recompute_range: boolean;
 };
 
@@ -33,6 +34,7 @@ export type Fail = (key: SettingKey, value: unknown, message: string) => InputEr
 export function complete(read: ReadSettings): Settings {
   const model = read.model ?? (`resnet${read.num_layers}` as const);
   const isCropped = read.augment === 'resized_crop';
+  const kind = parseDataSpec(read.data).kind;
   const isCifarResnet = /^resnet(?!18$)\d+$/.test(model);
   return {
     ...read,
@@ -40,13 +42,13 @@ export function complete(read: ReadSettings): Settings {
     num_layers: isCifarResnet ? Number(model.slice('resnet'.length)) : null,
     learning_rate_drops: read.learning_rate_drops ?? (read.schedule === 'step' ? proportionalDrops(read.epochs) : []),
     validation_split: read.select === 'validation' ? read.validation_split : (read.validation_split ?? 0),
-    augment_shift: read.augment_shift ?? (read.augment === 'shift' ? 4 : 0),
+    augment_shift: read.augment_shift ?? (read.augment === 'shift' && kind !== 'arrays' ? 4 : 0),
     augment_mirror: read.augment_mirror ?? (read.augment !== 'none' && keepsClassMirrored(read.data)),
-    ...pixelNumbers(read),
+    ...(kind === 'arrays' ? { mean: read.mean, std: read.std } : pixelNumbers(read)),
     // A size that is promised has to be that of the levels in use; as published it is not.
     recompute_range: read.recompute_range ?? (read.budget === 'guaranteed' && hasTarget(read)),
     // Only files are scaled. Crops of any image have to have one size; 224 is the usual one.
-    image_size: parseDataSpec(read.data).kind === 'images' ? (read.image_size ?? (isCropped ? 224 : null)) : null,
+    image_size: kind === 'images' ? (read.image_size ?? (isCropped ? 224 : null)) : null,
   };
 }
 
@@ -61,7 +63,11 @@ export const normalisations = {
   symmetric: { mean: 0.5, std: 0.5 },
 } as const satisfies Record<(typeof normalisationNames)[number], { readonly mean: number; readonly std: number }>;
 
-function pixelNumbers({ normalise, mean, std }: ReadSettings): Pick<Settings, 'mean' | 'std'> {
+/** Mean and standard deviation of pixels from 0 to 1, where they or a name are given, or else as published. */
+export function pixelNumbers({ normalise, mean, std }: Pick<Settings, 'normalise' | 'mean' | 'std'>): {
+  readonly mean: readonly number[];
+  readonly std: readonly number[];
+} {
   // One that is given alone goes with the other's published value.
   const fallback = mean || std ? normalisations.symmetric : normalisations[normalise ?? 'shift'];
   return { mean: mean ?? [fallback.mean], std: std ?? [fallback.std] };
@@ -112,7 +118,7 @@ export function checkKeysTogether(settings: Settings, layers: readonly LayerRule
     );
   }
   checkImages(settings, fail);
-  if (settings.mean.length !== settings.std.length) {
+  if (settings.mean && settings.std && settings.mean.length !== settings.std.length) {
     throw fail('std', settings.std, `must have as many numbers as mean (${settings.mean.length})`);
   }
   const split = settings.validation_split;
@@ -198,5 +204,5 @@ function checkBits(part: QuantizedPart, settings: Settings, fail: Fail): void {
 /** A mirrored digit is no digit, and mirrored stripes of a generated image are those of another class. */
 function keepsClassMirrored(data: string): boolean {
   const { kind } = parseDataSpec(data);
-  return kind !== 'mnist' && kind !== 'synthetic';
+  return kind === 'cifar10' || kind === 'images';
 }

@@ -5,7 +5,7 @@
  * The settings stay flat here, under the names of the .cfg keys, since that is also how config.json keeps them;
  * `experiment.ts` fills the defaults that depend on other keys, checks keys against each other and groups them.
  */
-import { parseDataSpec } from '../data/dataSpec.js';
+import { dataForms, dataKinds, parseDataSpec } from '../data/dataSpec.js';
 import { activationTypes, quantizerKinds } from '../quant/index.js';
 import { didYouMean } from './didYouMean.js';
 
@@ -64,8 +64,8 @@ const rules = setting('rules', (value) => {
 
 /** The grammar of `data` belongs to the data; here its fault is put into the words of a key's fault. */
 const dataSpec: Reader<string> = {
-  allowed: 'cifar10[:DIR or archive], mnist[:DIR], images:DIR or synthetic[:number of images]',
-  names: ['cifar10', 'mnist', 'images', 'synthetic'],
+  allowed: dataForms,
+  names: dataKinds,
   read: (value) => {
     try {
       parseDataSpec(value);
@@ -119,8 +119,8 @@ const settingsTable = {
   augment_shift: key('auto', optional(integer(0, 64), 'auto')),
   augment_mirror: key('auto', optional(flag, 'auto')),
   normalise: key('auto', optional(choice(normalisationNames), 'auto')),
-  mean: key('auto', optional(perChannel(0, 1), 'auto')),
-  std: key('auto', optional(perChannel(0.001, 1), 'auto')),
+  mean: key('auto', optional(perChannel(-1e6, 1e6), 'auto')),
+  std: key('auto', optional(perChannel(1e-6, 1e6), 'auto')),
   stream: key('auto', optional(flag, 'auto')),
   decode_threads: key('auto', optional(integer(1, 1024), 'auto')),
 

@@ -151,7 +151,10 @@ class Lowering {
   }
 
   /** x = p·scale + offset of bytes p becomes u = k·p − z in steps of scale/k, the smallest k for which z is whole. */
-  #input({ results, attributes: { scale, offset } }: Node<'gatherBatch'>): void {
+  #input({ operands, results, attributes: { scale, offset } }: Node<'gatherBatch'>): void {
+    if (operands.images.dtype !== 'uint8') {
+      throw new InputError('the network takes floats, and integer networks begin with bytes; train on arrays of uint8');
+    }
     const [first] = scale;
     if (first === undefined || scale.some((each) => each !== first)) {
       throw new InputError(

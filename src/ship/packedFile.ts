@@ -5,11 +5,11 @@
  * LAYER:shifts and LAYER:thresholds, and weights are streams under their own names; those of no bits are ones, and have none.
  */
 
+import { crc32 } from '../crc32.js';
 import { InputError } from '../errors.js';
 import { decodeSafetensors, encodeSafetensors, type NamedTensor, type Safetensors } from '../weights/safetensors.js';
 import { packIntegers, streamBytes, unpackIntegers } from './bitStream.js';
 import { boundedClassifier, boundedProduct } from './bounds.js';
-import { crc32 } from './crc32.js';
 import type {
   ConvolutionLayer,
   Grid,

@@ -4,16 +4,21 @@
  */
 
 import { fingerprint } from '../data/fingerprint.js';
+import type { InputType } from '../data/imageSet.js';
 import type { TrainingImages } from './openTraining.js';
 
-export interface DataDescription {
+/** How inputs enter a network: value v of channel c as v·scale[c] + offset[c]. */
+export interface InputScaling {
+  readonly values: InputType;
+  readonly scale: readonly number[];
+  readonly offset: readonly number[];
+}
+
+export interface DataDescription extends InputScaling {
   /** In the order of the labels: the network's output number i speaks of class i. */
   readonly classes: readonly string[];
   /** Height, width and channels of the images that enter the network. */
   readonly image: readonly [height: number, width: number, channels: number];
-  /** Byte b of channel c enters as b·scale[c] + offset[c]. */
-  readonly scale: readonly number[];
-  readonly offset: readonly number[];
   /** As `fingerprint` of the data's room makes them; `validation` is `null` where the test images choose. */
   readonly fingerprints: { readonly train: string; readonly validation: string | null; readonly test: string };
 }
@@ -21,11 +26,12 @@ export interface DataDescription {
 /** The description of the images of a run and of how they are normalised. */
 export function describeData(
   { classes, train, validation, test }: TrainingImages,
-  { scale, offset }: Pick<DataDescription, 'scale' | 'offset'>,
+  { values, scale, offset }: InputScaling,
 ): DataDescription {
   return {
     classes,
     image: [train.height, train.width, train.channels],
+    values,
     scale,
     offset,
     fingerprints: {

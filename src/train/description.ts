@@ -55,16 +55,27 @@ export function readDescription(metadata: Readonly<Record<string, string>>, sour
     throw new InputError(`${source}: damaged, its metadata do not describe a network`);
   }
   const experiment = experimentFromSettings(metadata.experiment ?? 'network', source, { ...settings });
-  if (metadata.definition === undefined) return { experiment, data };
-  return { experiment: withDefinition(experiment, readDefinition(value('definition'), source)), data };
+  // Files of earlier versions are all of networks for bytes.
+  const whole = { ...data, values: data.values ?? 'bytes' };
+  if (metadata.definition === undefined) return { experiment, data: whole };
+  return { experiment: withDefinition(experiment, readDefinition(value('definition'), source)), data: whole };
 }
 
 /** As far as predicting depends on it. */
 function isDataDescription(value: unknown): value is DataDescription {
-  const { classes, image } = (value ?? {}) as Partial<DataDescription>;
+  const { classes, image, scale, offset, values = 'bytes' } = (value ?? {}) as Partial<DataDescription>;
   const isName = (name: unknown) => typeof name === 'string';
   const isSize = (size: unknown) => Number.isSafeInteger(size) && Number(size) >= 1;
+  const areNumbers = (list: unknown) =>
+    Array.isArray(list) && list.length === image?.[2] && list.every(Number.isFinite);
   return (
-    Array.isArray(classes) && classes.every(isName) && Array.isArray(image) && image.length === 3 && image.every(isSize)
+    Array.isArray(classes) &&
+    classes.every(isName) &&
+    Array.isArray(image) &&
+    image.length === 3 &&
+    image.every(isSize) &&
+    areNumbers(scale) &&
+    areNumbers(offset) &&
+    (values === 'bytes' || values === 'floats')
   );
 }

@@ -35,11 +35,23 @@ export interface TrainingImages {
   readonly test: Images;
 }
 
-/** The training images of an experiment, in two parts where some of them choose the best parameters. */
+/**
+ * The training images of an experiment, and those that choose the best parameters: a set that the data bring along, or
+ * a part of the training images.
+ *
+ * @throws InputError where a part is asked for although there is a set
+ */
 export function heldOut<T extends Images>(
-  { data, training }: Experiment,
-  images: T,
+  { data, training, sources }: Experiment,
+  { train: images, validation }: { readonly train: T; readonly validation?: T | undefined },
 ): { readonly train: T; readonly validation: T | null } {
+  if (validation && training.select === 'validation') {
+    if (data.validationSplit === null) return { train: images, validation };
+    const where = sources.get('validation_split')?.where ?? 'validation_split';
+    throw new InputError(
+      `${where} = ${data.validationSplit}: the data bring ${validation.count} inputs to choose by; leave it out`,
+    );
+  }
   const count = data.validationSplit ?? usualSplit(images.count);
   if (count === 0) return { train: images, validation: null };
   const { rest, held } = split(images, count, training.seed);
@@ -100,7 +112,7 @@ export async function openTraining(
 ): Promise<OpenTraining> {
   checkBatchSize(experiment, images.train.count);
   const sets = evaluationSets(images);
-  const shape = dataShape(images, sets[0].count, sets[1]?.count);
+  const shape = { ...dataShape(images, sets[0].count, sets[1]?.count), scaling: description };
   const built = buildTrainingProgram(programOptions(experiment, shape, starting));
   const { variables } = built;
   if (!checkpoint) await startOnActivations(built, images.train, cpuEngine);

@@ -1,6 +1,6 @@
 /** From an experiment and its data to what the training program is built from. */
 
-import type { Dataset } from '../data/imageSet.js';
+import type { Dataset, InputType } from '../data/imageSet.js';
 import { type Images, isStream } from '../data/imageStream.js';
 import { InputError } from '../errors.js';
 import { type ModelOptions, type QuantizerSettings, quantizableTensors, type StartingWeights } from '../nn/index.js';
@@ -12,10 +12,12 @@ import {
   type QuantizerSettings as ExperimentQuantizer,
   guaranteesBudget,
   isModelFile,
+  pixelNumbers,
   quantizerBounds,
   type ResolvedLayer,
   resolveLayers,
 } from '../settings/index.js';
+import type { InputScaling } from './dataDescription.js';
 
 /** The sizes of a dataset that a program is built for. */
 export interface DataShape {
@@ -27,6 +29,8 @@ export interface DataShape {
   readonly testImages?: number;
   /** True where images are decoded batch by batch instead of lying on the device. */
   readonly isStreamed?: boolean;
+  /** How inputs enter the network, as a description of data says; absent: bytes, as the experiment normalises them. */
+  readonly scaling?: InputScaling;
 }
 
 export function dataShape(
@@ -141,29 +145,49 @@ function solverOf(training: Experiment['training']): Solver {
 }
 
 /**
- * Bytes b become b·scale + offset, channel by channel, which is (b/255 − mean)/std.
- * @throws InputError for as many means or deviations as there are no channels
+ * How inputs enter the network: bytes b as (b/255 − mean)/std, floats v as (v − mean)/std, channel by channel. Floats
+ * for which the experiment has neither enter as they are.
+ *
+ * @throws InputError for as many means or deviations as there are no channels, and for numbers that do not suit the type
  */
-export function normalisation(
-  { data: { mean, std }, sources }: Experiment,
-  channels: number,
-): { readonly scale: readonly number[]; readonly offset: readonly number[] } {
-  for (const [key, values] of Object.entries({ mean, std })) {
-    if (values.length === 1 || values.length === channels) continue;
-    const numbers = `${values.length} numbers for images of ${channels} channels`;
-    throw new InputError(
-      `${sources.get(key)?.where ?? key} = ${values}: ${numbers}; give one for all, or one a channel`,
-    );
+export function normalisation(experiment: Experiment, channels: number, values: InputType): InputScaling {
+  const unit = values === 'bytes' ? 255 : 1;
+  const numbers = values === 'bytes' ? pixelNumbers(experiment.settings) : floatNumbers(experiment);
+  for (const [key, given] of Object.entries(numbers)) {
+    const where = `${experiment.sources.get(key)?.where ?? key} = ${given}`;
+    if (given.length !== 1 && given.length !== channels) {
+      throw new InputError(
+        `${where}: ${given.length} numbers for images of ${channels} channels; give one for all, or one a channel`,
+      );
+    }
+    // normalise = unit divides by 256.
+    if (values === 'bytes' && given.some((value) => value < 0 || value > 256 / 255)) {
+      throw new InputError(`${where}: bytes are divided by 255 first, so this is a number from 0 to 1`);
+    }
   }
+  const { mean, std } = numbers;
   const all = Array.from({ length: channels }, (_, channel) => channel);
-  const of = (values: readonly number[], channel: number) => values[channel % values.length]!;
+  const of = (given: readonly number[], channel: number) => given[channel % given.length]!;
   return {
-    scale: all.map((channel) => 1 / (255 * of(std, channel))),
-    offset: all.map((channel) => -of(mean, channel) / of(std, channel)),
+    values,
+    scale: all.map((channel) => 1 / (unit * of(std, channel))),
+    // Without a minus zero, which JSON does not keep.
+    offset: all.map((channel) => 0 - of(mean, channel) / of(std, channel)),
   };
 }
 
+function floatNumbers({ settings, sources }: Experiment): { mean: readonly number[]; std: readonly number[] } {
+  const { normalise, mean, std } = settings;
+  if (normalise !== null) {
+    const where = sources.get('normalise')?.where ?? 'normalise';
+    throw new InputError(`${where} = ${normalise}: is for bytes, and the data are floats; give mean and std`);
+  }
+  return { mean: mean ?? [0], std: std ?? [1] };
+}
+
 function source(experiment: Experiment, data: DataShape, count: number, batches: number): ImageSource {
-  const pixels = normalisation(experiment, data.imageShape[2]);
-  return data.isStreamed ? { type: 'stream', count, ...pixels } : { type: 'dataset', count, batches, ...pixels };
+  const scaling = data.scaling ?? normalisation(experiment, data.imageShape[2], 'bytes');
+  const { values, scale, offset } = scaling;
+  const input = { count, values, scale, offset };
+  return data.isStreamed ? { type: 'stream', ...input } : { type: 'dataset', batches, ...input };
 }

@@ -54,6 +54,7 @@ it('config.json and parameter files say the classes, the input and the fingerpri
   expect(data).toEqual({
     classes: ['blue', 'green', 'red'],
     image: [32, 32, 3],
+    values: 'bytes',
     scale: [1 / 128, 1 / 128, 1 / 128],
     offset: [-1, -1, -1],
     fingerprints: {

@@ -64,7 +64,10 @@ it.each(networks)('%s', async (_, settings) => {
   const engine = createReferenceEngine();
   const images = Uint8Array.from({ length: count * side * side * 3 }, () => random.below(256));
   const set = { images, labels: new Int32Array(count), count, height: side, width: side, channels: 3 };
-  const data = describeData({ classes, train: set, validation: null, test: set }, normalisation(experiment, 3));
+  const data = describeData(
+    { classes, train: set, validation: null, test: set },
+    normalisation(experiment, 3, 'bytes'),
+  );
   const { program } = await openSession(engine, built);
   const file = await parametersFile(built, program, describeRun(experiment, data));
   const { tensors } = parseSafetensorsFile(file, 'file');

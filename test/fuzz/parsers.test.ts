@@ -13,7 +13,9 @@ import { listImageFolder, loadImageFolder, streamImageFolder } from '../../src/d
 import { readCachedImages } from '../../src/data/files/imageFolderCache.js';
 import { measured } from '../../src/data/files/imageSizes.js';
 import { loadMnist } from '../../src/data/files/mnist.js';
+import { parseNpy } from '../../src/data/files/npy.js';
 import { parseDataSpec } from '../../src/data/index.js';
+import { zipFiles } from '../../src/disk/zip.js';
 import { createReferenceEngine } from '../../src/engine/reference/referenceEngine.js';
 import { openWith } from '../../src/library/network.js';
 import { trainWith } from '../../src/library/train.js';
@@ -33,6 +35,7 @@ import { parseSafetensorsFile, safetensorsFile } from '../../src/weights/checked
 import { sound, weightsOf } from '../../src/weights/loadedWeights.js';
 import { encodeSafetensors, type Safetensors } from '../../src/weights/safetensors.js';
 import { readStartingWeights } from '../../src/weights/startingWeights.js';
+import { npy, zip } from '../arrayFiles.js';
 import { writeExampleRun } from '../report/exampleRun.js';
 import { temporaryFolder } from '../temporaryFolder.js';
 import { asText, fuzz, limitMs } from './fuzz.js';
@@ -216,8 +219,19 @@ describe('datasets', () => {
     );
   });
 
+  const floats = npy([2, 3], Float32Array.of(1, 2, 3, 4, 5, 6));
+  const texts = npy([2], Uint8Array.of(97, 98), "{'descr': '|S1', 'fortran_order': False, 'shape': (2,), }");
+  survives('.npy files', () => fuzz([floats, texts], (bytes) => parseNpy(bytes, 'a.npy')));
+
+  survives('.npz files', () => {
+    const files = { 'x_train.npy': floats, 'class_names.npy': texts };
+    return fuzz([zip(files), zip(files, true)], async (bytes) => {
+      for (const [name, file] of await zipFiles(bytes, () => true, 'a.npz')) parseNpy(file, name);
+    });
+  });
+
   survives('the word after --data', () => {
-    const specs = ['cifar10:a', 'mnist:b', 'images:c', 'synthetic:100'].map(text);
+    const specs = ['cifar10:a', 'mnist:b', 'images:c', 'arrays:d', 'synthetic:100'].map(text);
     return fuzz(specs, (bytes) => parseDataSpec(asText(bytes)));
   });
 });

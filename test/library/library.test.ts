@@ -127,6 +127,21 @@ describe('training from arrays', () => {
     await network.close();
   });
 
+  it('takes floats of any range, as they are', async () => {
+    const images = plainImages(1, 16);
+    const floats = Float32Array.from(images.train.images as Uint8Array, (byte) => 100 * (byte - 128));
+    const both = { images: floats, labels: images.train.labels };
+    const { parameters } = await train({
+      data: { ...images, train: both, test: both },
+      settings: { ...learned, batch_size: 8 },
+    });
+    const network = await open(parameters!, { device: 'cpu', threads: 1 });
+    expect(await network.predict(floats)).toHaveLength(16);
+    await expect(network.predict(images.test.images)).rejects.toThrow('images: are bytes, the network takes floats');
+    await expect(network.predict(floats.with(3, Number.NaN))).rejects.toThrow('images: value 3 is NaN');
+    await network.close();
+  });
+
   it.each<[string, Partial<Parameters<typeof train>[0]>, string]>([
     [
       'too many labels',
@@ -200,7 +215,9 @@ describe('an opened network', () => {
       const exponentials = logits.map(Math.exp);
       expect(probability).toBeCloseTo(exponentials[label]! / exponentials.reduce((a, b) => a + b), 12);
       expect(name).toBe(data.classes[label]);
-      await expect(network.predict(new Uint8Array(5))).rejects.toThrow('images: 5 bytes are no whole number of images');
+      await expect(network.predict(new Uint8Array(5))).rejects.toThrow(
+        'images: 5 values are no whole number of images',
+      );
       await network.close();
     },
   );

@@ -7,6 +7,7 @@ import { type Dataset, limit } from '../imageSet.js';
 import type { ImageStream, Images } from '../imageStream.js';
 import type { OnProgress } from '../progress.js';
 import { generateSynthetic } from '../synthetic.js';
+import { loadArrays } from './arrays.js';
 import { loadCifar10 } from './cifar10.js';
 import { createDecoders } from './decoders.js';
 import {
@@ -67,6 +68,9 @@ async function loadAll(spec: DataSpec, options: LoadOptions): Promise<Dataset<Im
         ...options,
         cacheDirectory,
       });
+    case 'arrays':
+      if (spec.location === undefined) throw new InputError('data arrays: the file is missing; give arrays:FILE');
+      return loadArrays(spec.location, options.testOnly ?? false);
     case 'synthetic':
       return generateSynthetic(options.seed, spec.count);
     default:

@@ -1,21 +1,56 @@
-/** Image files as a trained network sees them: decoded and cut as its test images were. */
+/** Files as a trained network sees them: images decoded and cut as its test images were, arrays as they are. */
 
 import { stat } from 'node:fs/promises';
 import { readFault } from '../../disk/fileFault.js';
 import { InputError } from '../../errors.js';
 import { evaluationCrop } from '../crops.js';
 import type { DataSpec } from '../dataSpec.js';
-import { emptyImageSet, type ImageSet } from '../imageSet.js';
+import { emptyImageSet, type ImageSet, type InputArray, type InputType, inputType, joined } from '../imageSet.js';
+import { readInputs } from './arrays.js';
 import { type DecodedImage, decodeImage, measureImage } from './decodeImage.js';
 import { undecodable } from './decodeImages.js';
 import { padding as mnistPadding } from './mnist.js';
 
+/** Inputs and what to call each of them. */
+export interface NamedInputs {
+  readonly inputs: ImageSet<InputArray>;
+  readonly names: readonly string[];
+}
+
 export interface NetworkInput {
   /** Height, width and channels. */
   readonly image: readonly [number, number, number];
+  readonly values: InputType;
   /** The images that the network was trained with: their kind, and whether they were crops. */
   readonly kind: DataSpec['kind'];
   readonly framing: 'fill' | 'crop';
+}
+
+/**
+ * The inputs in the order of their files: each image one, each .npy file as many as it holds.
+ *
+ * @throws InputError naming the first file that is missing, damaged, or of a size or type that the network does not take
+ */
+export async function readForNetwork(files: readonly string[], input: NetworkInput): Promise<NamedInputs> {
+  const arrays = files.filter((file) => file.toLowerCase().endsWith('.npy'));
+  if (arrays.length === 0) {
+    if (input.values === 'bytes') return { inputs: await decodeImagesForNetwork(files, input), names: files };
+    throw new InputError(`${files[0]}: this network takes arrays of floats; give .npy files`);
+  }
+  const image = files.find((file) => !arrays.includes(file));
+  if (image !== undefined) throw new InputError(`${image}: give either images or .npy files, not both`);
+  const sets: ImageSet<InputArray>[] = [];
+  for (const file of arrays) {
+    const set = await readInputs(file, input.image);
+    if (inputType(set) !== input.values) {
+      throw new InputError(`${file}: holds ${inputType(set)}, the network takes ${input.values}`);
+    }
+    sets.push(set);
+  }
+  const names = sets.flatMap(({ count }, index) =>
+    Array.from({ length: count }, (_, row) => (count === 1 ? arrays[index]! : `${arrays[index]}[${row}]`)),
+  );
+  return { inputs: joined(sets as [ImageSet<InputArray>, ...ImageSet<InputArray>[]]), names };
 }
 
 /**
@@ -25,7 +60,7 @@ export interface NetworkInput {
  *
  * @throws InputError naming the first file that is missing, cannot be decoded or has another size
  */
-export async function decodeForNetwork(files: readonly string[], input: NetworkInput): Promise<ImageSet> {
+async function decodeImagesForNetwork(files: readonly string[], input: NetworkInput): Promise<ImageSet> {
   const [height, width, channels] = input.image;
   if (channels !== 3) throw new InputError(`files of images have 3 channels, this network takes ${channels}`);
   const set = emptyImageSet(files.length, height, width, channels);

@@ -1,0 +1,230 @@
+/**
+ * Arrays of one's own: `x_train`, `y_train`, `x_test`, `y_test`, and `x_val`, `y_val` and `class_names` where they are
+ * there, in an .npz file (numpy.savez), a .safetensors file or a folder of .npy files. Inputs are [count, height, width,
+ * channels], [count, height, width] or [count, features], bytes or floats; labels are whole numbers from 0 on.
+ */
+
+import type { Dirent } from 'node:fs';
+import { readdir, readFile, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { readFault } from '../../disk/fileFault.js';
+import { zipFiles } from '../../disk/zip.js';
+import { InputError } from '../../errors.js';
+import { parseSafetensorsFile } from '../../weights/checkedSafetensors.js';
+import { type Dataset, type ImageSet, type InputArray, inputType } from '../imageSet.js';
+import { type NumberArray, parseNpy, type TextArray } from './npy.js';
+
+const sets = ['train', 'test', 'val'] as const;
+type SetName = (typeof sets)[number];
+const arrayNames: readonly string[] = [...sets.flatMap((set) => [`x_${set}`, `y_${set}`]), 'class_names'];
+/** More than any network here puts out. */
+const mostClasses = 65_536;
+const wanted = 'x_train, y_train, x_test and y_test are wanted, x_val, y_val and class_names may be there';
+
+type Arrays = ReadonlyMap<string, NumberArray | TextArray>;
+
+/**
+ * @param location an .npz or .safetensors file, or a folder of .npy files
+ * @param testOnly the arrays to train with need not be there, and the training set may be empty
+ * @throws InputError for files that are missing or damaged, and arrays that do not fit together
+ */
+export async function loadArrays(location: string, testOnly: boolean): Promise<Dataset<ImageSet<InputArray>>> {
+  const { arrays, others } = await readArrays(location);
+  const own = (name: SetName) => inputsWithLabels(arrays, name, location);
+  const test = own('test');
+  const train = own('train') ?? (testOnly && test ? emptied(test) : null);
+  const validation = own('val');
+  if (!train || !test) {
+    throw new InputError(`${location}: ${train ? 'x_test' : 'x_train'} is missing; ${wanted}`);
+  }
+  for (const [name, set] of [['x_test', test] as const, ...(validation ? [['x_val', validation] as const] : [])]) {
+    if (kindOf(set) === kindOf(train)) continue;
+    throw new InputError(`${location}: ${name} has ${kindOf(set)}, x_train has ${kindOf(train)}; all must be alike`);
+  }
+  const classes = classesOf(arrays, train.count > 0 ? train : test, location);
+  for (const [name, set] of Object.entries({ train, test, val: validation })) checkLabels(set, name, classes, location);
+  const notes = others.length > 0 ? [`${location}: left out ${others.join(', ')}; ${wanted}`] : [];
+  return { name: path.basename(location), classes, train, test, ...(validation && { validation }), notes };
+}
+
+/** Inputs in .npy files as `predict` is given them: [count, …] with the shape of one input behind it, or one input. */
+export async function readInputs(
+  file: string,
+  shape: readonly [number, number, number],
+): Promise<ImageSet<InputArray>> {
+  const array = parseNpy(await read(file), file);
+  const own = array.shape.join('x');
+  const one = `1,${array.shape.join()}`;
+  const isOne = asImages(one.split(',').map(Number))?.slice(1).join() === shape.join();
+  const sizes = asImages(isOne ? [1, ...array.shape] : array.shape);
+  if (!sizes || sizes.slice(1).join() !== shape.join()) {
+    throw new InputError(`${file}: is ${own}, the network takes inputs of ${shape.join('x')}, or a number of them`);
+  }
+  const [count, height, width, channels] = sizes;
+  const labels = new Int32Array(count);
+  return { images: asInputs(array, file), labels, count, height, width, channels };
+}
+
+async function readArrays(location: string): Promise<{ readonly arrays: Arrays; readonly others: readonly string[] }> {
+  const isFolder = (await inWords(stat(location), location)).isDirectory();
+  if (isFolder) return readFolder(location);
+  switch (path.extname(location).toLowerCase()) {
+    case '.npz': {
+      const names: string[] = [];
+      const isWanted = (name: string) => {
+        names.push(name);
+        return arrayNames.includes(stem(name));
+      };
+      const files = await zipFiles(await read(location), isWanted, location);
+      const arrays = [...files].map(
+        ([name, bytes]) => [stem(name), parseNpy(bytes, `${location}: ${stem(name)}`)] as const,
+      );
+      return { arrays: new Map(arrays), others: names.map(stem).filter((name) => !arrayNames.includes(name)) };
+    }
+    case '.safetensors': {
+      const { tensors, unread } = parseSafetensorsFile(await read(location), location);
+      const strange = [...unread].find(([name]) => arrayNames.includes(name));
+      if (strange)
+        throw new InputError(`${location}: ${strange[0]} has values of type ${strange[1]}, which is not read`);
+      const arrays = [...tensors].map(([name, { shape, data }]) => [name, { shape, values: data }] as const);
+      return { arrays: new Map(arrays), others: [...tensors.keys()].filter((name) => !arrayNames.includes(name)) };
+    }
+    default:
+      throw new InputError(`${location}: arrays are read from .npz and .safetensors files and folders of .npy files`);
+  }
+}
+
+async function readFolder(folder: string): Promise<{ readonly arrays: Arrays; readonly others: readonly string[] }> {
+  const entries: Dirent[] = await inWords(readdir(folder, { withFileTypes: true }), folder);
+  const files = entries.map(({ name }) => name).filter((name) => name.endsWith('.npy'));
+  const arrays = new Map<string, NumberArray | TextArray>();
+  for (const name of files.filter((name) => arrayNames.includes(stem(name)))) {
+    const file = path.join(folder, name);
+    arrays.set(stem(name), parseNpy(await read(file), file));
+  }
+  return { arrays, others: files.filter((name) => !arrays.has(stem(name))) };
+}
+
+function stem(name: string): string {
+  return name.replace(/\.npy$/, '');
+}
+
+function read(file: string): Promise<Uint8Array> {
+  return inWords(readFile(file), file);
+}
+
+async function inWords<T>(access: Promise<T>, file: string): Promise<T> {
+  try {
+    return await access;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ERR_FS_FILE_TOO_LARGE') {
+      throw new InputError(`${file}: larger than 2 GiB; give a folder of .npy files, an array each`);
+    }
+    throw readFault(error, file);
+  }
+}
+
+/** `null` where neither the inputs nor the labels are there. */
+function inputsWithLabels(arrays: Arrays, set: SetName, location: string): ImageSet<InputArray> | null {
+  const [x, y] = [arrays.get(`x_${set}`), arrays.get(`y_${set}`)];
+  if (!x && !y) return null;
+  if (!x || !y) throw new InputError(`${location}: ${x ? 'y' : 'x'}_${set} is missing; ${wanted}`);
+  const sizes = asImages(x.shape);
+  if (!sizes) {
+    throw new InputError(
+      `${location}: x_${set} is ${x.shape.join('x')}; inputs are [count, height, width, channels], ` +
+        '[count, height, width] or [count, features], one at least',
+    );
+  }
+  const [count, height, width, channels] = sizes;
+  const labels = asLabels(y, `${location}: y_${set}`);
+  if (labels.length !== count)
+    throw new InputError(`${location}: ${labels.length} labels in y_${set} for ${count} inputs`);
+  return { images: asInputs(x, `${location}: x_${set}`), labels, count, height, width, channels };
+}
+
+/** The four axes of an array of images, or of inputs with fewer; null for another shape, or none of them. */
+function asImages(shape: readonly number[]): [number, number, number, number] | null {
+  if (shape.includes(0)) return null;
+  const [count, a, b, c] = shape as [number, number, number, number];
+  switch (shape.length) {
+    case 2:
+      return [count, 1, 1, a];
+    case 3:
+      return [count, a, b, 1];
+    case 4:
+      return [count, a, b, c];
+    default:
+      return null;
+  }
+}
+
+/** Bytes as they are, everything that float32 holds exactly as float32, float64 rounded to it. */
+function asInputs(array: NumberArray | TextArray, source: string): InputArray {
+  if ('texts' in array) throw new InputError(`${source}: holds texts; inputs are numbers`);
+  const { values } = array;
+  if (values instanceof Uint8Array) return values;
+  const isFloat = values instanceof Float32Array || values instanceof Float64Array;
+  if (!isFloat && values.BYTES_PER_ELEMENT > 2) {
+    throw new InputError(
+      `${source}: holds integers of ${8 * values.BYTES_PER_ELEMENT} bits; save bytes, or .astype('float32')`,
+    );
+  }
+  const floats = values instanceof Float32Array ? values : Float32Array.from(values as Float64Array);
+  const strange = floats.findIndex((value) => !Number.isFinite(value));
+  if (strange >= 0)
+    throw new InputError(`${source}: value ${strange} is ${values[strange]}; inputs are finite numbers`);
+  return floats;
+}
+
+/** Labels [count] or [count, 1]. */
+function asLabels(array: NumberArray | TextArray, source: string): Int32Array {
+  const { shape } = array;
+  if ('texts' in array || array.values instanceof Float32Array || array.values instanceof Float64Array) {
+    throw new InputError(`${source}: labels are integers, the numbers of classes`);
+  }
+  if (shape.length !== 1 && !(shape.length === 2 && shape[1] === 1)) {
+    throw new InputError(`${source}: is ${shape.join('x')}; a label an input is wanted, such as .argmax(axis=1) of it`);
+  }
+  return Int32Array.from(array.values as ArrayLike<number | bigint>, (value, index) => {
+    const label = Number(value);
+    if (label >= 0 && label < 2 ** 31) return label;
+    throw new InputError(`${source}: label ${index} is ${label}; classes are numbered from 0 on`);
+  });
+}
+
+/** By `class_names`, or else as many as the labels name, called by their numbers. */
+function classesOf(arrays: Arrays, { labels }: ImageSet<InputArray>, location: string): readonly string[] {
+  const names = arrays.get('class_names');
+  if (names) {
+    if (!('texts' in names))
+      throw new InputError(`${location}: class_names holds numbers; an array of texts is wanted`);
+    const repeated = names.texts.find((name, index) => names.texts.indexOf(name) !== index);
+    if (repeated !== undefined) throw new InputError(`${location}: class_names has '${repeated}' twice`);
+    return names.texts;
+  }
+  const last = labels.reduce((a, b) => Math.max(a, b));
+  if (last >= mostClasses) throw new InputError(`${location}: label ${last}; classes are numbered from 0 on`);
+  return Array.from({ length: last + 1 }, (_, label) => String(label));
+}
+
+function checkLabels(
+  set: ImageSet<InputArray> | null,
+  name: string,
+  classes: readonly string[],
+  location: string,
+): void {
+  const strange = set ? set.labels.findIndex((label) => label >= classes.length) : -1;
+  if (strange < 0) return;
+  throw new InputError(
+    `${location}: y_${name}: label ${strange} is ${set!.labels[strange]}, there are ${classes.length} classes`,
+  );
+}
+
+function kindOf(set: ImageSet<InputArray>): string {
+  return `${inputType(set)} of ${set.height}x${set.width}x${set.channels}`;
+}
+
+function emptied(set: ImageSet<InputArray>): ImageSet<InputArray> {
+  return { ...set, images: set.images.subarray(0, 0), labels: set.labels.subarray(0, 0), count: 0 };
+}

@@ -1,0 +1,34 @@
+/** How inputs enter a network: what an experiment says of bytes, and of floats. */
+
+import { describe, expect, it } from 'vitest';
+import { experimentFromSettings } from '../settings/index.js';
+import { normalisation } from './programOptions.js';
+
+const scaling = (settings: Readonly<Record<string, unknown>>, values: 'bytes' | 'floats') =>
+  normalisation(experimentFromSettings('A', 'a', { data: 'arrays:a.npz', ...settings }), 2, values);
+
+describe('arrays', () => {
+  it.each<[string, Readonly<Record<string, unknown>>, 'bytes' | 'floats', number, number]>([
+    ['bytes as pixels', {}, 'bytes', 1 / 128, -1],
+    ['bytes as normalise says', { normalise: 'symmetric' }, 'bytes', 2 / 255, -1],
+    ['floats as they are', {}, 'floats', 1, 0],
+    ['floats by a deviation alone', { std: 4 }, 'floats', 0.25, 0],
+    ['floats by both', { mean: -20, std: 4 }, 'floats', 0.25, 5],
+  ])('%s', (_, settings, values, scale, offset) => {
+    expect(scaling(settings, values)).toEqual({ values, scale: [scale, scale], offset: [offset, offset] });
+  });
+
+  it('by channel', () => {
+    expect(scaling({ mean: [1, 2], std: [1, 4] }, 'floats')).toMatchObject({ scale: [1, 0.25], offset: [-1, -0.5] });
+  });
+
+  it.each<[string, Readonly<Record<string, unknown>>, 'bytes' | 'floats']>([
+    [
+      'a: normalise = shift: is for bytes, and the data are floats; give mean and std',
+      { normalise: 'shift' },
+      'floats',
+    ],
+    ['a: mean = 128: bytes are divided by 255 first, so this is a number from 0 to 1', { mean: 128 }, 'bytes'],
+    ['a: std = 1,1,1: 3 numbers for images of 2 channels', { std: [1, 1, 1] }, 'floats'],
+  ])('refused: %s', (message, settings, values) => expect(() => scaling(settings, values)).toThrow(message));
+});

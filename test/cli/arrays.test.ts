@@ -1,0 +1,64 @@
+/** A run from arrays of floats: trained, gone on with, evaluated, asked for single inputs; refused for what it is not. */
+
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { npy, zip } from '../arrayFiles.js';
+import { temporaryFolder } from '../temporaryFolder.js';
+import { mpdnn, succeeds } from './runMpdnn.js';
+
+const folder = temporaryFolder();
+const write = (name: string, bytes: Uint8Array | string) => writeFileSync(join(folder, name), bytes);
+
+/** Two classes, of values around ±4. */
+function inputs(count: number): { x: Float32Array; y: Uint8Array } {
+  const y = Uint8Array.from({ length: count }, (_, index) => index % 2);
+  const x = Float32Array.from(
+    { length: 24 * count },
+    (_, place) => 8 * y[Math.floor(place / 24)]! - 4 + (place % 5) / 8,
+  );
+  return { x, y };
+}
+
+it('is trained, evaluated and asked', async () => {
+  const [train, test] = [inputs(32), inputs(8)];
+  write(
+    'a.npz',
+    zip({
+      'x_train.npy': npy([32, 6, 4], train.x),
+      'y_train.npy': npy([32], train.y),
+      'x_test.npy': npy([8, 6, 4], test.x),
+      'y_test.npy': npy([8], test.y),
+      'x_val.npy': npy([8, 6, 4], test.x),
+      'y_val.npy': npy([8], test.y),
+    }),
+  );
+  write('a.cfg', '[A]\nmodel = tiny\nepochs = 2\nbatch_size = 8\ndevice = cpu\nthreads = 1\nselect = validation\n');
+  const train1 = ['train', 'A', '--cfg', 'a.cfg', '--data', 'arrays:a.npz', '--no-plots', '--out', 'runs'];
+  const { stderr } = await succeeds(train1, folder);
+  expect(stderr).toContain('32 images  8 more held out to choose by');
+  const { settings, data } = JSON.parse(readFileSync(join(folder, 'runs/A/config.json'), 'utf8'));
+  expect(settings).toMatchObject({ mean: null, std: null, augment_shift: 0, augment_mirror: false });
+  expect(data).toMatchObject({ classes: ['0', '1'], image: [6, 4, 1], values: 'floats', scale: [1], offset: [0] });
+  expect(data.fingerprints.test).toMatch(/^floats:/);
+
+  const evaluated = JSON.parse((await succeeds(['eval', 'runs/A', '--json'], folder)).stdout);
+  expect(evaluated).toMatchObject({ error: 0, images: 8 });
+  write('two.npy', npy([2, 6, 4], test.x.slice(0, 48)));
+  const asked = JSON.parse((await succeeds(['predict', 'runs/A', 'two.npy', '--json'], folder)).stdout);
+  expect(asked).toMatchObject([
+    { file: 'two.npy[0]', class: '0' },
+    { file: 'two.npy[1]', class: '1' },
+  ]);
+
+  const refused = async (args: string[], message: string) =>
+    expect(await mpdnn(args, folder)).toMatchObject({ code: 2, stdout: '', stderr: expect.stringContaining(message) });
+  write('bytes.npy', npy([6, 4], new Uint8Array(24)));
+  await refused(['predict', 'runs/A', 'bytes.npy'], 'mpdnn: bytes.npy: holds bytes, the network takes floats');
+  await refused(['predict', 'runs/A', 'a.png'], 'mpdnn: a.png: this network takes arrays of floats; give .npy files');
+  await refused(['export', 'runs/A'], 'the network takes floats, and integer networks begin with bytes');
+  await refused(
+    [...train1, '--name', 'B', '--validation-split', '4'],
+    'the data bring 8 inputs to choose by; leave it out',
+  );
+});
