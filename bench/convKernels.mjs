@@ -11,6 +11,7 @@ import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { createCpuEngine } from '../dist/engine/cpu/index.js';
 import { Graph, operandsOf } from '../dist/graph/graph.js';
+import { windowOf } from '../dist/ops/window.js';
 import { makePlan } from '../dist/passes/index.js';
 
 const RUN_MS = 300;
@@ -66,7 +67,7 @@ for (const threads of options.threads.split(',').map(Number)) {
 if (options.json) writeFileSync(options.json, JSON.stringify({ cpu: cpus()[0].model, commit, results }, null, 2));
 
 async function gflopPerSecond(engine, operation, [images, size, depth, channels, kernel, stride]) {
-  const attributes = { stride, padding: (kernel - 1) / 2 };
+  const attributes = windowOf({ stride, padding: (kernel - 1) / 2 }, [], []);
   const resultSize = Math.floor((size - 1) / stride) + 1;
   const graph = new Graph();
   const tensor = (name, shape) => graph.whole({ name, dtype: 'float', length: shape.reduce((a, b) => a * b) }, shape);

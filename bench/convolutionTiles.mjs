@@ -10,6 +10,7 @@ import { findMatrixUnits } from '../dist/engine/gpu/matrixUnits.js';
 import { availableGpu } from '../dist/engine/gpu/nodeGpu.js';
 import { tune } from '../dist/engine/gpu/tuning.js';
 import { Graph } from '../dist/graph/graph.js';
+import { windowOf } from '../dist/ops/window.js';
 import { makePlan } from '../dist/passes/index.js';
 
 /** height = width, input channels, output channels, kernel, stride, how often */
@@ -56,7 +57,7 @@ for (const [size, inputs, outputs, kernel, stride, count] of network) {
   const x = tensor('x', [batch, size, size, inputs]);
   const w = tensor('w', [kernel, kernel, inputs, outputs]);
   const y = tensor('y', [batch, out, out, outputs]);
-  const window = { stride, padding: (kernel - 1) / 2 };
+  const window = windowOf({ stride, padding: (kernel - 1) / 2 }, [], []);
   const before = graph.nodes.length;
   graph.append('conv2d', { x, w }, { y, moments: tensor('moments', [2, outputs]) }, window);
   if (inputs > 3)

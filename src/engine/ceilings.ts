@@ -8,6 +8,7 @@ import type { Plan } from '../graph/plan.js';
 import { elementCount, type Tensor } from '../graph/tensor.js';
 import { median } from '../median.js';
 import { type Cost, costOf } from '../ops/cost.js';
+import { windowOf } from '../ops/window.js';
 import { makePlan } from '../passes/planning.js';
 import type { Engine } from './engine.js';
 
@@ -76,7 +77,7 @@ function product(size: number): Plan {
   const graph = new Graph();
   const pixels = [1, 32, size / 32, size];
   const [x, w, y] = [storage(graph, 'x', pixels), storage(graph, 'w', [1, 1, size, size]), storage(graph, 'y', pixels)];
-  graph.append('conv2d', { x, w }, { y, moments: null }, { stride: 1, padding: 0 });
+  graph.append('conv2d', { x, w }, { y, moments: null }, windowOf({}, x.shape, w.shape));
   return makePlan({ step: graph });
 }
 

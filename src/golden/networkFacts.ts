@@ -2,6 +2,7 @@
 
 import { dimension, type Tensor } from '../graph/index.js';
 import { STORAGE, storedShape } from '../nn/index.js';
+import { evenWindow } from '../ops/window.js';
 import type { TrainingProgram } from '../program/trainingProgram.js';
 
 export interface LayerFacts {
@@ -34,6 +35,8 @@ export function layerFacts({ plan, variables }: TrainingProgram): LayerFacts[] {
     if (!weight) throw new Error(`${node.op}: its weight is quantized`);
     const outputShape = imageShape(output);
     const weightShape = storedShape(weight.shape, weight.layout);
+    const window = isConvolution ? evenWindow(node.attributes) : { stride: 1, padding: 0 };
+    if (!window) throw new Error(`${weight.name}: the golden networks have even windows`);
     const pixels = outputShape.slice(1).reduce((product, size) => product * size, 1);
     return [
       {
@@ -43,8 +46,7 @@ export function layerFacts({ plan, variables }: TrainingProgram): LayerFacts[] {
         outputShape,
         inputChannels: dimension(x, x.shape.length - 1),
         outputChannels: outputShape[0]!,
-        stride: isConvolution ? node.attributes.stride : 1,
-        padding: isConvolution ? node.attributes.padding : 0,
+        ...window,
         hasBias: node.op === 'linear',
         multiplyAccumulates: pixels * weightShape.reduce((product, size) => product * size, 1),
       },

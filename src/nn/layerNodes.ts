@@ -11,7 +11,7 @@ import { conv2d } from '../ops/convolution.js';
 import { depthwiseConv2d } from '../ops/depthwiseConvolution.js';
 import { linear } from '../ops/linear.js';
 import { quantizeChannels } from '../ops/quantizeChannels.js';
-import type { Window } from '../ops/window.js';
+import { type SizedWindowOptions, sidesOf } from '../ops/window.js';
 import {
   type ActivationSource,
   bestExponents,
@@ -59,9 +59,8 @@ export interface BatchNormNames {
 /** ε and the weight of the old running value, as in the published code; torchvision's models have the same. */
 const BATCH_NORM = { epsilon: 1e-5, decay: 0.9 } as const;
 
-export interface DepthwiseOptions extends Window {
+export interface DepthwiseOptions extends SizedWindowOptions {
   readonly name: string;
-  readonly size: number;
   readonly start: Initializer;
 }
 
@@ -76,10 +75,9 @@ export function convolutionBatchNorm(
   options: ConvolutionOptions,
   names: BatchNormNames,
 ): Tensor {
-  const { size, stride, padding } = options;
-  const shape = [size, size, dimension(x, 3), options.channels];
+  const shape = [...sidesOf(options.size), dimension(x, 3), options.channels];
   const w = quantizedWeight(network, options.name, shape, 'convolution', options.start);
-  return normalized(network, conv2d(network.graph, x, w, { stride, padding }, network.training), options.name, names);
+  return normalized(network, conv2d(network.graph, x, w, options, network.training), options.name, names);
 }
 
 /** The same of a depthwise convolution, a filter for each channel of x. */
@@ -89,10 +87,10 @@ export function depthwiseBatchNorm(
   options: DepthwiseOptions,
   names: BatchNormNames,
 ): Tensor {
-  const { size, stride, padding } = options;
-  const w = quantizedWeight(network, options.name, [size, size, dimension(x, 3)], 'depthwise', options.start);
+  const shape = [...sidesOf(options.size), dimension(x, 3)];
+  const w = quantizedWeight(network, options.name, shape, 'depthwise', options.start);
   const { graph, training } = network;
-  return normalized(network, depthwiseConv2d(graph, x, w, { stride, padding }, training), options.name, names);
+  return normalized(network, depthwiseConv2d(graph, x, w, options, training), options.name, names);
 }
 
 /** Batch normalisation of a convolution's result, by its moments or by the running ones. */

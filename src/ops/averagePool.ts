@@ -8,21 +8,23 @@ import type { Tensor } from '../graph/tensor.js';
 import type { Definition, Operation } from './definition.js';
 import { resultShapes } from './shapes.js';
 import { gradientLike } from './tensors.js';
-import { forEachTap, type SquareWindow, squareWindow, type WindowSizes, windowSeesImage } from './window.js';
-
-const window: typeof squareWindow = {
-  ...squareWindow,
-  check: (attributes, sizes) => windowSeesImage(attributes) ?? squareWindow.check(attributes, sizes),
-};
+import {
+  forEachTap,
+  type SizedWindow,
+  type SizedWindowOptions,
+  sizedWindow,
+  sizedWindowOf,
+  type WindowSizes,
+} from './window.js';
 
 const signature = { operands: { x: '[B,H,W,C]' }, results: { y: '[B,Y,X,C]' } } as const;
 
-export type AveragePool = Operation<typeof signature, SquareWindow>;
+export type AveragePool = Operation<typeof signature, SizedWindow>;
 
 export const averagePoolDefinition: Definition<AveragePool> = {
   op: 'averagePool',
   ...signature,
-  ...window,
+  ...sizedWindow,
   gradient: (graph, { operands: { x }, attributes }, { y: dy }) => {
     if (!dy) return {};
     const dx = gradientLike(graph, x);
@@ -42,12 +44,12 @@ export const averagePoolDefinition: Definition<AveragePool> = {
 
 const gradientSignature = { operands: { dy: '[B,Y,X,C]' }, results: { dx: '[B,H,W,C]' } } as const;
 
-export type AveragePoolGradient = Operation<typeof gradientSignature, SquareWindow>;
+export type AveragePoolGradient = Operation<typeof gradientSignature, SizedWindow>;
 
 export const averagePoolGradientDefinition: Definition<AveragePoolGradient> = {
   op: 'averagePoolGradient',
   ...gradientSignature,
-  ...window,
+  ...sizedWindow,
   gradient: 'none',
   compute: ({ dy }, { dx }, attributes, sizes) => {
     const { C } = sizes;
@@ -59,19 +61,20 @@ export const averagePoolGradientDefinition: Definition<AveragePoolGradient> = {
 };
 
 /** The mean of the pixels that each window sees. */
-export function averagePool(graph: Graph, x: Tensor, options: SquareWindow): Tensor {
-  const y = graph.tensor(`average(${x.name})`, resultShapes(averagePoolDefinition, { x }, options).y);
-  graph.append('averagePool', { x }, { y }, options);
+export function averagePool(graph: Graph, x: Tensor, options: SizedWindowOptions): Tensor {
+  const window = sizedWindowOf(options, x.shape);
+  const y = graph.tensor(`average(${x.name})`, resultShapes(averagePoolDefinition, { x }, window).y);
+  graph.append('averagePool', { x }, { y }, window);
   return y;
 }
 
 /** Calls `visit` with each pair of pixels that meet in a window, and the pixel's share of the window's mean. */
 function forEachShare(
   sizes: Omit<WindowSizes, 'K' | 'L'>,
-  window: SquareWindow,
+  window: SizedWindow,
   visit: (inputPixel: number, outputPixel: number, share: number) => void,
 ): void {
-  const taps = { ...sizes, K: window.size, L: window.size };
+  const taps = { ...sizes, K: window.rows.size, L: window.columns.size };
   const seen = new Int32Array(sizes.B * sizes.Y * sizes.X);
   forEachTap(taps, window, (_inputPixel, _tap, outputPixel) => {
     seen[outputPixel]!++;

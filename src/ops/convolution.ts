@@ -1,4 +1,4 @@
-/** 2-D convolution (cross-correlation), NHWC with HWIO weights, the same padding on all sides, no bias. */
+/** 2-D convolution (cross-correlation), NHWC with HWIO weights, no bias. */
 
 import type { Graph } from '../graph/graph.js';
 import type { Tensor } from '../graph/tensor.js';
@@ -6,7 +6,7 @@ import type { Definition, Operation } from './definition.js';
 import { type ConvolutionResult, momentsOf } from './moments.js';
 import { resultShapes } from './shapes.js';
 import { gradientLike } from './tensors.js';
-import { forEachTap, slidingWindow, type Window } from './window.js';
+import { forEachTap, slidingWindow, type Window, type WindowOptions, windowOf } from './window.js';
 
 const signature = {
   operands: { x: '[B,H,W,I]', w: '[K,L,I,O]' },
@@ -89,7 +89,14 @@ export const conv2dWeightGradientDefinition: Definition<Conv2dWeightGradient> = 
 };
 
 /** `withMoments`: also gather mean and biased variance of every output channel, [2, O], in the same pass. */
-export function conv2d(graph: Graph, x: Tensor, w: Tensor, window: Window, withMoments: boolean): ConvolutionResult {
+export function conv2d(
+  graph: Graph,
+  x: Tensor,
+  w: Tensor,
+  options: WindowOptions,
+  withMoments: boolean,
+): ConvolutionResult {
+  const window = windowOf(options, x.shape, w.shape);
   const shapes = resultShapes(conv2dDefinition, { x, w }, window);
   const y = graph.tensor(`conv(${w.name})`, shapes.y);
   const moments = withMoments ? graph.tensor(`moments(${w.name})`, shapes.moments) : null;

@@ -9,7 +9,7 @@ import type { Definition, Operation } from './definition.js';
 import { type ConvolutionResult, momentsOf } from './moments.js';
 import { resultShapes } from './shapes.js';
 import { gradientLike } from './tensors.js';
-import { forEachTap, slidingWindow, type Window } from './window.js';
+import { forEachTap, slidingWindow, type Window, type WindowOptions, windowOf } from './window.js';
 
 const signature = {
   operands: { x: '[B,H,W,C]', w: '[K,L,C]' },
@@ -99,9 +99,10 @@ export function depthwiseConv2d(
   graph: Graph,
   x: Tensor,
   w: Tensor,
-  window: Window,
+  options: WindowOptions,
   withMoments: boolean,
 ): ConvolutionResult {
+  const window = windowOf(options, x.shape, w.shape);
   const shapes = resultShapes(depthwiseConv2dDefinition, { x, w }, window);
   const y = graph.tensor(`depthwise(${w.name})`, shapes.y);
   const moments = withMoments ? graph.tensor(`moments(${w.name})`, shapes.moments) : null;

@@ -8,29 +8,36 @@ import type { Tensor } from '../graph/tensor.js';
 import type { Definition, Operation } from './definition.js';
 import { resultShapes } from './shapes.js';
 import { gradientLike } from './tensors.js';
-import { type SquareWindow, squareWindow, type WindowSizes, windowSeesImage } from './window.js';
+import {
+  forEachTap,
+  type SizedWindow,
+  type SizedWindowOptions,
+  sizedWindow,
+  sizedWindowOf,
+  type WindowSizes,
+} from './window.js';
 
 /** A byte says where in a window the maximum lies. */
-const LARGEST_WINDOW = 16;
+const MOST_TAPS = 256;
 
 /** Shape rule and check; a window that saw nothing but padding would have no maximum. */
-const window: typeof squareWindow = {
-  ...squareWindow,
+const window: typeof sizedWindow = {
+  ...sizedWindow,
   check: (attributes, sizes) => {
-    const { size } = attributes;
-    if (size > LARGEST_WINDOW)
-      return `a window of ${size}×${size}, right would be at most ${LARGEST_WINDOW}×${LARGEST_WINDOW}`;
-    return windowSeesImage(attributes) ?? squareWindow.check(attributes, sizes);
+    const { rows, columns } = attributes;
+    if (rows.size * columns.size > MOST_TAPS)
+      return `a window of ${rows.size}×${columns.size}, right would be at most ${MOST_TAPS} pixels`;
+    return sizedWindow.check(attributes, sizes);
   },
 };
 
 const signature = {
   operands: { x: '[B,H,W,C]' },
-  /** `argmax`: where in its window the first maximum, or the last NaN, lies, row · size + column. */
+  /** `argmax`: where in its window the first maximum, or the last NaN, lies, row · columns + column. */
   results: { y: '[B,Y,X,C]', argmax: 'uint8 [B,Y,X,C]?' },
 } as const;
 
-export type MaxPool = Operation<typeof signature, SquareWindow>;
+export type MaxPool = Operation<typeof signature, SizedWindow>;
 
 export const maxPoolDefinition: Definition<MaxPool> = {
   op: 'maxPool',
@@ -46,11 +53,13 @@ export const maxPoolDefinition: Definition<MaxPool> = {
   onTheWay: false,
   values: 'kept',
   compute: ({ x }, { y, argmax }, attributes, sizes) => {
-    forEachWindow(sizes, attributes, (places, to) => {
-      const isNew = (value: number, best: number) => value > best || Number.isNaN(value);
-      const best = places.reduce((first, place) => (isNew(x[place.from]!, x[first.from]!) ? place : first));
-      y[to] = x[best.from]!;
-      if (argmax) argmax[to] = best.tap;
+    const seen = new Uint8Array(y.length);
+    forEachElement(sizes, attributes, (from, tap, to) => {
+      const value = x[from]!;
+      if (seen[to] && !(value > y[to]!) && !Number.isNaN(value)) return;
+      seen[to] = 1;
+      y[to] = value;
+      if (argmax) argmax[to] = tap;
     });
   },
 };
@@ -60,7 +69,7 @@ const gradientSignature = {
   results: { dx: '[B,H,W,C]' },
 } as const;
 
-export type MaxPoolGradient = Operation<typeof gradientSignature, SquareWindow>;
+export type MaxPoolGradient = Operation<typeof gradientSignature, SizedWindow>;
 
 export const maxPoolGradientDefinition: Definition<MaxPoolGradient> = {
   op: 'maxPoolGradient',
@@ -69,41 +78,30 @@ export const maxPoolGradientDefinition: Definition<MaxPoolGradient> = {
   gradient: 'none',
   compute: ({ argmax, dy }, { dx }, attributes, sizes) => {
     dx.fill(0);
-    forEachWindow(sizes, attributes, (places, to) => {
-      for (const { from, tap } of places) if (tap === argmax[to]) dx[from]! += dy[to]!;
+    forEachElement(sizes, attributes, (from, tap, to) => {
+      if (tap === argmax[to]) dx[from]! += dy[to]!;
     });
   },
 };
 
 /** `withArgmax`: also note where the maxima lie, in a byte each, which is all that the gradient needs. */
-export function maxPool(graph: Graph, x: Tensor, options: SquareWindow, withArgmax: boolean): Tensor {
-  const shapes = resultShapes(maxPoolDefinition, { x }, options);
+export function maxPool(graph: Graph, x: Tensor, options: SizedWindowOptions, withArgmax: boolean): Tensor {
+  const window = sizedWindowOf(options, x.shape);
+  const shapes = resultShapes(maxPoolDefinition, { x }, window);
   const y = graph.tensor(`max(${x.name})`, shapes.y);
   const argmax = withArgmax ? graph.tensor(`argmax(${x.name})`, shapes.argmax, null, 'uint8') : null;
-  graph.append('maxPool', { x }, { y, argmax }, options);
+  graph.append('maxPool', { x }, { y, argmax }, window);
   return y;
 }
 
-/** Calls `visit` with each window's elements, row by row (index, and place in the window), and the output's index. */
-function forEachWindow(
-  { B, H, W, Y, X, C }: Omit<WindowSizes, 'K' | 'L'> & { readonly C: number },
-  { size, stride, padding }: SquareWindow,
-  visit: (places: readonly { readonly from: number; readonly tap: number }[], to: number) => void,
+/** Calls `visit` with the elements that meet in a window, row by row, and where in the window they do. */
+function forEachElement(
+  sizes: Omit<WindowSizes, 'K' | 'L'> & { readonly C: number },
+  window: SizedWindow,
+  visit: (from: number, tap: number, to: number) => void,
 ): void {
-  let to = 0;
-  for (let n = 0; n < B; n++) {
-    for (let oy = 0; oy < Y; oy++) {
-      for (let ox = 0; ox < X; ox++) {
-        for (let c = 0; c < C; c++) {
-          const places: { from: number; tap: number }[] = [];
-          for (let tap = 0; tap < size * size; tap++) {
-            const [iy, ix] = [oy * stride - padding + Math.floor(tap / size), ox * stride - padding + (tap % size)];
-            const isInside = iy >= 0 && iy < H && ix >= 0 && ix < W;
-            if (isInside) places.push({ from: ((n * H + iy) * W + ix) * C + c, tap });
-          }
-          visit(places, to++);
-        }
-      }
-    }
-  }
+  const { C } = sizes;
+  forEachTap({ ...sizes, K: window.rows.size, L: window.columns.size }, window, (inputPixel, tap, outputPixel) => {
+    for (let c = 0; c < C; c++) visit(inputPixel * C + c, tap, outputPixel * C + c);
+  });
 }

@@ -1,40 +1,172 @@
-/** Windows that slide over images: how many there are, and which pixels they see. */
+/** Windows that slide over images: how many there are, and which pixels they see. A signal is an image of one row. */
 
-export interface Window {
+import type { Shape } from '../graph/tensor.js';
+
+/** How windows slide along one axis of an image. */
+export interface AxisWindow {
   readonly stride: number;
-  /** Rows and columns of zeros (of nothing, for a maximum) on every side. */
-  readonly padding: number;
+  /** Rows or columns of zeros (of nothing, for a maximum or a mean) before the image's first one. */
+  readonly before: number;
+  /** The same behind its last one. */
+  readonly after: number;
+  /** Rows or columns from one tap to the next: 1 where taps are neighbours. */
+  readonly dilation: number;
 }
 
-export interface SquareWindow extends Window {
-  /** Rows and columns that a window sees. */
+/** An axis of a window whose size its weights do not say. */
+export interface SizedAxisWindow extends AxisWindow {
   readonly size: number;
 }
 
-/** How often a window of `size` fits along an axis of `length` pixels. */
-function windowCount(length: number, size: number, { stride, padding }: Window): number {
-  return Math.floor((length + 2 * padding - size) / stride) + 1;
+interface Axes<Axis> {
+  readonly rows: Axis;
+  readonly columns: Axis;
 }
 
-/** The fault of a window of K×L on images of H×W. */
+export type Window = Axes<AxisWindow>;
+export type SizedWindow = Axes<SizedAxisWindow>;
+
+/** A number for both axes, or one for rows and one for columns. */
+export type PerAxis = number | readonly [rows: number, columns: number];
+
+/**
+ * Rows and columns of zeros around the image; `same`: as many as give ⌈size / stride⌉ windows, an odd one behind the
+ * image, as in Keras (and in PyTorch, for stride 1).
+ */
+export type Padding = PerAxis | 'same' | Readonly<Record<'top' | 'bottom' | 'left' | 'right', number>>;
+
+/** A window as networks are written with it; `windowOf` makes the numbers of each axis of it. */
+export interface WindowOptions {
+  /** By default 1. */
+  readonly stride?: PerAxis;
+  /** By default none. */
+  readonly padding?: Padding;
+  /** By default 1. */
+  readonly dilation?: PerAxis;
+  /** True where a last window may reach beyond image and padding, as long as it begins before (PyTorch's `ceil_mode`). */
+  readonly ceil?: boolean;
+}
+
+export interface SizedWindowOptions extends WindowOptions {
+  readonly size: PerAxis;
+}
+
+/**
+ * The numbers of a window of K×L taps on images of H×W pixels.
+ *
+ * @param image [B,H,W,…]
+ * @param weights [K,L,…]
+ */
+export function windowOf(options: WindowOptions, image: Shape, weights: Shape): Window {
+  return { rows: axisWindow(options, 0, image, weights), columns: axisWindow(options, 1, image, weights) };
+}
+
+/** The same of a window whose size is among its options. */
+export function sizedWindowOf(options: SizedWindowOptions, image: Shape): SizedWindow {
+  const [K, L] = sidesOf(options.size);
+  const { rows, columns } = windowOf(options, image, [K, L]);
+  return { rows: { ...rows, size: K }, columns: { ...columns, size: L } };
+}
+
+function axisWindow(options: WindowOptions, index: 0 | 1, image: Shape, weights: Shape): AxisWindow {
+  const [length, size] = [image[index + 1]!, weights[index]!];
+  const [stride, dilation] = [onAxis(options.stride ?? 1, index), onAxis(options.dilation ?? 1, index)];
+  const extent = extentOf(size, dilation);
+  const { padding = 0 } = options;
+  if (padding === 'same') {
+    const total = Math.max(0, (Math.ceil(length / stride) - 1) * stride + extent - length);
+    return { stride, before: Math.floor(total / 2), after: Math.ceil(total / 2), dilation };
+  }
+  const [before, after] = paddingOf(padding, index);
+  const window = { stride, before, after, dilation };
+  const isCut = (length + before + after - extent) % stride !== 0;
+  const next = windowCount(length, size, window) * stride;
+  if (!(options.ceil && isCut && next < length + before)) return window;
+  return { ...window, after: next + extent - length - before };
+}
+
+function paddingOf(padding: Exclude<Padding, 'same'>, index: 0 | 1): readonly [before: number, after: number] {
+  if (typeof padding === 'object' && 'top' in padding) {
+    return index === 0 ? [padding.top, padding.bottom] : [padding.left, padding.right];
+  }
+  return [onAxis(padding, index), onAxis(padding, index)];
+}
+
+/** Stride and padding of a window with the same on all sides and with neighbouring taps; null for any other. */
+export function evenWindow({ rows, columns }: Window): { readonly stride: number; readonly padding: number } | null {
+  const { stride, before: padding } = rows;
+  const isEven = [rows, columns].every(
+    (axis) => axis.stride === stride && axis.before === padding && axis.after === padding && axis.dilation === 1,
+  );
+  return isEven ? { stride, padding } : null;
+}
+
+/** Both numbers of what may be said by one. */
+export function sidesOf(value: PerAxis): readonly [rows: number, columns: number] {
+  return typeof value === 'number' ? [value, value] : value;
+}
+
+function onAxis(value: PerAxis, index: 0 | 1): number {
+  return sidesOf(value)[index];
+}
+
+/** Pixels from a window's first tap to its last one, both included. */
+export function extentOf(size: number, dilation: number): number {
+  return (size - 1) * dilation + 1;
+}
+
+/** How often a window of `size` taps fits along an axis of `length` pixels. */
+function windowCount(length: number, size: number, { stride, before, after, dilation }: AxisWindow): number {
+  return Math.floor((length + before + after - extentOf(size, dilation)) / stride) + 1;
+}
+
+/** The fault of a window of K×L taps on images of H×W. */
 function windowFault(
-  { stride, padding }: Window,
+  window: Window,
   { H, W, K, L }: { readonly H: number; readonly W: number; readonly K: number; readonly L: number },
 ): string | null {
-  if (!(Number.isInteger(stride) && stride >= 1)) return `stride ${stride}, right would be a whole number from 1 on`;
-  if (!(Number.isInteger(padding) && padding >= 0))
-    return `padding ${padding}, right would be a whole number from 0 on`;
+  const wholeFrom = (least: number, name: string, value: number) =>
+    Number.isInteger(value) && value >= least
+      ? []
+      : [`${name} ${value}, right would be a whole number from ${least} on`];
+  const faults = [window.rows, window.columns].flatMap(({ stride, dilation, before, after }) => [
+    ...wholeFrom(1, 'stride', stride),
+    ...wholeFrom(1, 'dilation', dilation),
+    ...wholeFrom(0, 'padding', before),
+    ...wholeFrom(0, 'padding', after),
+  ]);
+  if (faults[0]) return faults[0];
   if (!(Number.isInteger(K) && K >= 1 && Number.isInteger(L) && L >= 1)) {
     return `a window of ${K}×${L}, right would be whole numbers from 1 on`;
   }
-  const [height, width] = [H + 2 * padding, W + 2 * padding];
-  if (K <= height && L <= width) return null;
-  return `a window of ${K}×${L} on ${H}×${W} pixels with padding ${padding}, right would be at most ${height}×${width}`;
+  const { rows, columns } = window;
+  const [down, across] = [extentOf(K, rows.dilation), extentOf(L, columns.dilation)];
+  const [height, width] = [H + rows.before + rows.after, W + columns.before + columns.after];
+  if (down <= height && across <= width) return null;
+  return `a window of ${down}×${across} on ${H}×${W} pixels with padding ${paddingText(window)}, right would be at most ${height}×${width}`;
 }
 
-/** The fault of a window that could see nothing but padding; null for none. */
-export function windowSeesImage({ size, padding }: SquareWindow): string | null {
-  return padding < size ? null : `padding ${padding}, right would be less than the window's ${size}`;
+/** Padding in words: a number, or those of top, bottom, left and right. */
+export function paddingText({ rows, columns }: Window): string {
+  const sides = [rows.before, rows.after, columns.before, columns.after];
+  return new Set(sides).size === 1 ? `${sides[0]}` : sides.join('/');
+}
+
+/** The fault of a window of which one could see nothing but padding; null for none. */
+function windowSeesImage({ rows, columns }: SizedWindow, { H, W }: Pick<WindowSizes, 'H' | 'W'>): string | null {
+  for (const [length, axis] of [
+    [H, rows],
+    [W, columns],
+  ] as const) {
+    const { size, stride, before, after, dilation } = axis;
+    for (let at = 0; at < windowCount(length, size, axis); at++) {
+      const taps = Array.from({ length: size }, (_, tap) => at * stride - before + tap * dilation);
+      if (taps.some((pixel) => pixel >= 0 && pixel < length)) continue;
+      const text = before === after ? before : `${before} and ${after}`;
+      return `padding ${text}, which is all that a window of ${extentOf(size, dilation)} would see, right would be less`;
+    }
+  }
+  return null;
 }
 
 /** Sizes of images, windows and results: B images of H×W pixels, Y×X windows of K×L taps. */
@@ -50,21 +182,21 @@ export interface WindowSizes {
 
 /** Shape rule and check of operations with a window of K×L taps. */
 export const slidingWindow = {
-  sizes: ({ H, W, K, L }: WindowSizes, window: Window) => ({
-    Y: windowCount(H, K, window),
-    X: windowCount(W, L, window),
+  sizes: ({ H, W, K, L }: WindowSizes, { rows, columns }: Window) => ({
+    Y: windowCount(H, K, rows),
+    X: windowCount(W, L, columns),
   }),
   check: windowFault,
 };
 
-/** The same where the attributes say how large the square window is. */
-export const squareWindow = {
-  sizes: (sizes: Pick<WindowSizes, 'H' | 'W'>, window: SquareWindow) => ({
-    Y: windowCount(sizes.H, window.size, window),
-    X: windowCount(sizes.W, window.size, window),
+/** The same where the attributes say how large the window is, and every window has to see a pixel of the image. */
+export const sizedWindow = {
+  sizes: ({ H, W }: Pick<WindowSizes, 'H' | 'W'>, { rows, columns }: SizedWindow) => ({
+    Y: windowCount(H, rows.size, rows),
+    X: windowCount(W, columns.size, columns),
   }),
-  check: (window: SquareWindow, { H, W }: Pick<WindowSizes, 'H' | 'W'>) =>
-    windowFault(window, { H, W, K: window.size, L: window.size }),
+  check: (window: SizedWindow, { H, W }: Pick<WindowSizes, 'H' | 'W'>) =>
+    windowFault(window, { H, W, K: window.rows.size, L: window.columns.size }) ?? windowSeesImage(window, { H, W }),
 };
 
 /**
@@ -73,7 +205,7 @@ export const squareWindow = {
  */
 export function forEachTap(
   { B, H, W, K, L, Y, X }: WindowSizes,
-  { stride, padding }: Window,
+  { rows, columns }: Window,
   visit: (inputPixel: number, tap: number, outputPixel: number) => void,
 ): void {
   for (let n = 0; n < B; n++) {
@@ -81,10 +213,10 @@ export function forEachTap(
       for (let ox = 0; ox < X; ox++) {
         const outputPixel = (n * Y + oy) * X + ox;
         for (let ky = 0; ky < K; ky++) {
-          const iy = oy * stride + ky - padding;
+          const iy = oy * rows.stride + ky * rows.dilation - rows.before;
           if (iy < 0 || iy >= H) continue;
           for (let kx = 0; kx < L; kx++) {
-            const ix = ox * stride + kx - padding;
+            const ix = ox * columns.stride + kx * columns.dilation - columns.before;
             if (ix < 0 || ix >= W) continue;
             visit((n * H + iy) * W + ix, ky * L + kx, outputPixel);
           }

@@ -1,6 +1,7 @@
 /** Faults of nodes, one a kind: each is refused by the node, the operand, and what would be right. */
 
 import { describe, expect, it } from 'vitest';
+import { windowLike } from '../../test/engine/windows.js';
 import { InputError } from '../errors.js';
 import { Graph, type Operations, type Tensor } from '../graph/index.js';
 import { conv2d } from '../ops/convolution.js';
@@ -10,7 +11,7 @@ import { makePlan } from './planning.js';
 const graph = () => new Graph();
 const stored = (g: Graph, name: string, ...shape: number[]): Tensor =>
   g.whole({ name, dtype: 'float', length: shape.reduce((product, size) => product * size, 1) }, shape);
-const window = { stride: 1, padding: 0 };
+const window = windowLike({});
 
 /** A graph with one convolution that is right but for what is given. */
 function convolution({
@@ -58,8 +59,8 @@ const cases: readonly (readonly [name: string, build: () => Graph, fault: string
     () => convolution({ operands: { x: graph().whole({ name: 'x', dtype: 'uint8', length: 32 }, [1, 4, 4, 2]) } }),
     'conv2d y: x (x) is uint8 [1,4,4,2], right would be float [B,H,W,I]',
   ],
-  ['a stride', () => convolution({ attributes: { stride: 0, padding: 0 } }), 'conv2d y: stride 0, right would be'],
-  ['a padding', () => convolution({ attributes: { stride: 1, padding: -1 } }), 'conv2d y: padding -1, right would be'],
+  ['a stride', () => convolution({ attributes: windowLike({ stride: 0 }) }), 'conv2d y: stride 0, right would be'],
+  ['a padding', () => convolution({ attributes: windowLike({ padding: -1 }) }), 'conv2d y: padding -1, right would be'],
   [
     'what nobody has written',
     () => convolution({ operands: { x: graph().tensor('early', [1, 4, 4, 2]) } }),
@@ -90,7 +91,7 @@ const cases: readonly (readonly [name: string, build: () => Graph, fault: string
       maxPool(g, stored(g, 'x', 1, 20, 20, 1), { size: 17, stride: 1, padding: 0 }, true);
       return g;
     },
-    'maxPool max(x): a window of 17×17, right would be at most 16×16',
+    'maxPool max(x): a window of 17×17, right would be at most 256 pixels',
   ],
   [
     'a window that may see nothing but padding',
@@ -99,7 +100,7 @@ const cases: readonly (readonly [name: string, build: () => Graph, fault: string
       maxPool(g, stored(g, 'x', 1, 4, 4, 1), { size: 2, stride: 1, padding: 2 }, true);
       return g;
     },
-    "maxPool max(x): padding 2, right would be less than the window's 2",
+    'maxPool max(x): padding 2, which is all that a window of 2 would see, right would be less',
   ],
   [
     'a row beyond the ranges',
@@ -139,7 +140,7 @@ describe('a plan', () => {
 
   it('is refused before it is one, where a window leaves nothing of a result', () => {
     const g = graph();
-    expect(() => conv2d(g, stored(g, 'x', 1, 2, 2, 1), stored(g, 'w', 5, 5, 1, 1), window, false)).toThrow(
+    expect(() => conv2d(g, stored(g, 'x', 1, 2, 2, 1), stored(g, 'w', 5, 5, 1, 1), {}, false)).toThrow(
       'conv2d: a window of 5×5 on 2×2 pixels with padding 0, right would be at most 2×2',
     );
   });

@@ -6,6 +6,7 @@
 
 import { operandsOf, resultsOf, type Shape, type Tensor } from '../graph/index.js';
 import { type Layout, STORAGE, storedShape, type Variables } from '../nn/index.js';
+import { evenWindow, type SizedWindow, type Window } from '../ops/window.js';
 import { coreOf, effectiveRange, parameterNames, type Quantizer, type QuantizerCore } from '../quant/index.js';
 import { quantizerValueName } from './learnedValues.js';
 import { quantizerReport } from './quantizerReport.js';
@@ -64,7 +65,7 @@ export function describeNetwork(training: TrainingProgram): NetworkDescription {
       op: node.op,
       operands: named(node.operands),
       results: named(node.results),
-      attributes: withQuantizerNames(node.attributes, variables),
+      attributes: describedAttributes(node.attributes, variables.quantizers),
     })),
     shapes: Object.fromEntries(tensors.filter((t) => !isLearned(t)).map((t) => [nameOf(t), t.shape])),
     parameters: Object.fromEntries(
@@ -142,13 +143,28 @@ function isLearned({ view }: Tensor): boolean {
   return view?.storage.name === STORAGE.parameters || view?.storage.name === STORAGE.running;
 }
 
+/** Attributes of a node in the form that files have. */
+export function describedAttributes(attributes: object, quantizers: readonly Quantizer[]): object {
+  const isWindow = 'rows' in attributes && 'columns' in attributes;
+  return isWindow ? windowAttributes(attributes as Window) : withQuantizerNames(attributes, quantizers);
+}
+
+/** Windows as files have had them from the first where all sides are alike, else by axis. */
+function windowAttributes(window: Window | SizedWindow): object {
+  const even = evenWindow(window);
+  if (!even) return window;
+  if (!('size' in window.rows && 'size' in window.columns)) return even;
+  const { size } = window.rows;
+  return size === window.columns.size ? { size, ...even } : window;
+}
+
 /** Attributes in which a row of the quantizers' table is the name of the quantizer. */
-function withQuantizerNames(attributes: object, variables: Variables): object {
+function withQuantizerNames(attributes: object, quantizers: readonly Quantizer[]): object {
   return Object.fromEntries(
     Object.entries(attributes).map(([key, value]: [string, unknown]) => {
-      if (key === 'row') return ['quantizer', variables.quantizers[value as number]!.name];
+      if (key === 'row') return ['quantizer', quantizers[value as number]!.name];
       const isNested = typeof value === 'object' && value !== null && !Array.isArray(value);
-      return [key, isNested ? withQuantizerNames(value, variables) : value];
+      return [key, isNested ? withQuantizerNames(value, quantizers) : value];
     }),
   );
 }

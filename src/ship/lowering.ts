@@ -6,6 +6,7 @@
 
 import { InputError } from '../errors.js';
 import type { AnyNode, Tensor } from '../graph/index.js';
+import { evenWindow, type Window } from '../ops/window.js';
 import { tensorOf } from '../program/quantizerReport.js';
 import type { TrainingProgram } from '../program/trainingProgram.js';
 import {
@@ -240,8 +241,7 @@ class Lowering {
     const input = this.#integers(x, `convolution with ${w.name}`);
     const weights = this.#quantizedWeights(w);
     const depthwise = node.op === 'depthwiseConv2d';
-    const { stride, padding } = node.attributes;
-    const product = boundedProduct({ input, weights, depthwise, stride, padding });
+    const product = boundedProduct({ input, weights, depthwise, ...evenWindowOf(node.attributes, weights.name) });
     const worst = Math.max(...product.hi, ...product.lo.map((lo) => -lo));
     if (worst > largestAccumulator) {
       throw new InputError(
@@ -356,9 +356,14 @@ class Lowering {
 
   #maxPool({ operands: { x }, results: { y }, attributes }: Node<'maxPool'>): void {
     const input = this.#integers(x, 'max pooling');
-    const { size, stride, padding } = attributes;
-    const output: IntegerTensor = { ...input, name: `${input.name}/max`, shape: imageShape(y) };
-    this.layers.push({ op: 'maxPool', name: output.name, size, stride, padding, input, output });
+    const name = `${input.name}/max`;
+    const { size } = attributes.rows;
+    if (attributes.columns.size !== size)
+      throw new InputError(
+        `${name}: a window of ${size}×${attributes.columns.size} has no integer form yet; the network cannot be shipped`,
+      );
+    const output: IntegerTensor = { ...input, name, shape: imageShape(y) };
+    this.layers.push({ op: 'maxPool', name, size, ...evenWindowOf(attributes, name), input, output });
     this.#set(y, { type: 'integers', tensor: output });
   }
 
@@ -517,5 +522,14 @@ function notQuantized(name: string, activation: string): InputError {
   return new InputError(
     `${name}: its ${activation} is not quantized, so it would stay float on the device; train a section with a_quantize, ` +
       'or export the float network',
+  );
+}
+
+/** Stride and padding of the windows of a layer. */
+function evenWindowOf(window: Window, name: string): { readonly stride: number; readonly padding: number } {
+  const even = evenWindow(window);
+  if (even) return even;
+  throw new InputError(
+    `${name}: windows with a stride or a padding that differs by side, or with dilation, have no integer form yet; the network cannot be shipped`,
   );
 }

@@ -6,7 +6,14 @@ import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { createRandom } from '../../src/data/index.js';
 import { createReferenceEngine } from '../../src/engine/reference/index.js';
+import { Graph, type OpName } from '../../src/graph/graph.js';
+import { elementCount } from '../../src/graph/tensor.js';
+import type { Definition, Operation } from '../../src/ops/definition.js';
+import { definitions } from '../../src/ops/index.js';
+import { resultShapes } from '../../src/ops/shapes.js';
+import { makePlan } from '../../src/passes/index.js';
 import { openInference } from '../../src/program/inference.js';
+import { describedAttributes } from '../../src/program/networkDescription.js';
 import { openSession } from '../../src/program/session.js';
 import { buildEvaluationProgram } from '../../src/program/trainingProgram.js';
 import { parseConfig } from '../../src/settings/configFile.js';
@@ -16,6 +23,7 @@ import { describeData } from '../../src/train/dataDescription.js';
 import { describe as describeRun } from '../../src/train/description.js';
 import { normalisation, programOptions } from '../../src/train/programOptions.js';
 import { parseSafetensorsFile, weightsOf } from '../../src/weights/index.js';
+import { sizedWindowLike, windowLike } from '../engine/windows.js';
 import { temporaryFolder } from '../temporaryFolder.js';
 
 const folder = temporaryFolder();
@@ -88,3 +96,60 @@ print(json.dumps(logits('file.safetensors', images).tolist()))`;
   expect(Math.max(...wanted) - Math.min(...wanted)).toBeGreaterThan(1e-3);
   for (const [i, value] of wanted.entries()) expect(Math.abs(found[i]! - value)).toBeLessThan(1e-9);
 });
+
+const even = { stride: 2, padding: 1 };
+const uneven = { stride: [2, 1], padding: { top: 0, bottom: 2, left: 1, right: 0 }, dilation: [1, 2] } as const;
+
+/** Operations that the networks above have not: shapes of operands, and attributes. */
+const operations: readonly { op: OpName; shapes: Readonly<Record<string, readonly number[]>>; attributes: object }[] = [
+  { op: 'conv2d', shapes: { x: [1, 5, 6, 2], w: [3, 2, 2, 3] }, attributes: windowLike(uneven) },
+  { op: 'depthwiseConv2d', shapes: { x: [1, 5, 6, 2], w: [3, 2, 2] }, attributes: windowLike(uneven) },
+  { op: 'maxPool', shapes: { x: [1, 5, 6, 2] }, attributes: sizedWindowLike({ size: [3, 2], ...uneven }) },
+  { op: 'averagePool', shapes: { x: [1, 5, 6, 2] }, attributes: sizedWindowLike({ size: [3, 2], ...uneven }) },
+  { op: 'averagePool', shapes: { x: [1, 5, 6, 2] }, attributes: sizedWindowLike({ size: 3, ...even }) },
+];
+
+it('single operations', async () => {
+  const random = createRandom(6);
+  const cases = operations.map(({ op, shapes, attributes }) => {
+    const values = (shape: readonly number[]) =>
+      Array.from({ length: elementCount(shape) }, () => random.uniform() - 0.5);
+    const operands = Object.entries(shapes).map(([name, shape]) => [name, { shape, values: values(shape) }] as const);
+    return { op, operands: Object.fromEntries(operands), attributes: describedAttributes(attributes, []) };
+  });
+  writeFileSync(join(folder, 'cases.json'), JSON.stringify(cases));
+  const call = `
+for case in json.load(open('cases.json')):
+    operands = {name: np.array(o['values']).reshape(o['shape']) for name, o in case['operands'].items()}
+    print(json.dumps(run(case['op'], operands, case['attributes'], {}).ravel().tolist()))`;
+  writeFileSync(join(folder, 'reader.py'), reader + call);
+  const printed = execFileSync('python3', ['reader.py'], { cwd: folder, encoding: 'utf8' }).trim().split('\n');
+  for (const [i, { op, operands }] of cases.entries()) {
+    const wanted = await computedByReference(op, operands, operations[i]!.attributes);
+    const found = JSON.parse(printed[i]!) as number[];
+    expect(found).toHaveLength(wanted.length);
+    for (const [j, value] of wanted.entries()) expect(found[j], op).toBeCloseTo(value, 9);
+  }
+});
+
+type Given = Readonly<Record<string, { readonly shape: readonly number[]; readonly values: readonly number[] }>>;
+
+/** The first result of an operation on these operands. */
+async function computedByReference(op: OpName, given: Given, attributes: object): Promise<number[]> {
+  const graph = new Graph();
+  const definition = definitions[op] as unknown as Definition<Operation>;
+  const stored = (name: string, shape: readonly number[]) =>
+    graph.whole({ name, dtype: 'float', length: elementCount(shape) }, shape);
+  const absent = (names: object) => Object.fromEntries(Object.keys(names).map((name) => [name, null]));
+  const operands = {
+    ...absent(definition.operands),
+    ...Object.fromEntries(Object.entries(given).map(([name, { shape }]) => [name, stored(name, shape)])),
+  };
+  const shape = resultShapes(definition, operands, attributes).y!;
+  const results = { ...absent(definition.results), y: stored('y', shape) };
+  graph.append(op, operands as never, results as never, attributes as never);
+  const program = await createReferenceEngine().load(makePlan({ step: graph }));
+  for (const [name, { values }] of Object.entries(given)) program.write(name, values);
+  await program.run('step');
+  return [...(await program.read('y'))];
+}

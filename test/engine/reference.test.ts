@@ -8,11 +8,13 @@ import { createReferenceEngine } from '../../src/engine/reference/index.js';
 import { Graph, type Operations, type Plan, type Tensors } from '../../src/graph/index.js';
 import { type DType, elementCount, type Shape, type Tensor } from '../../src/graph/tensor.js';
 import type { Activation } from '../../src/ops/attributes.js';
+import { type SizedWindowOptions, sizedWindowOf } from '../../src/ops/window.js';
 import { makePlan } from '../../src/passes/index.js';
 import { chainCases } from './cases/chains.js';
 import { trainingCases } from './cases/training.js';
 import type { ConformanceCase } from './conformanceCase.js';
 import { randomValues } from './randomValues.js';
+import { sizedWindowLike, windowedShape, windowLike } from './windows.js';
 
 type Values = Record<string, ArrayLike<number>>;
 
@@ -81,21 +83,25 @@ async function expectGradients(check: Check): Promise<void> {
   }
 }
 
+const poolings: readonly SizedWindowOptions[] = [
+  { size: 3, stride: 2, padding: 1 },
+  { size: [2, 3], stride: [1, 2], padding: { top: 1, bottom: 0, left: 0, right: 2 }, dilation: [2, 1], ceil: true },
+];
+
 describe('gradients agree with finite differences', () => {
-  it.each([
-    { size: 3, stride: 1, padding: 1, side: 4 },
-    { size: 3, stride: 2, padding: 1, side: 5 },
-    { size: 1, stride: 2, padding: 0, side: 4 },
-    { size: 3, stride: 2, padding: 0, side: 6 },
-  ])('conv2d $size/$stride+$padding', async ({ size, stride, padding, side }) => {
-    const out = Math.floor((side + 2 * padding - size) / stride) + 1;
-    const window = { stride, padding };
+  it.each<SizedWindowOptions & { readonly size: readonly [number, number] }>([
+    { size: [3, 3], padding: 1 },
+    { size: [3, 3], stride: 2, padding: 1 },
+    { size: [1, 1], stride: 2 },
+    { size: [3, 3], stride: 2 },
+    { size: [1, 3], stride: [2, 1], padding: { top: 1, bottom: 0, left: 0, right: 2 } },
+    { size: [2, 3], stride: [2, 3], padding: [1, 2], dilation: [3, 2] },
+  ])('conv2d $size/$stride+$padding', async (options) => {
+    const x = [2, 5, 6, 2];
+    const w = [options.size[0], options.size[1], 2, 3];
+    const window = sizedWindowOf(options, x);
     await expectGradients({
-      shapes: {
-        x: [2, side, side + 1, 2],
-        w: [size, size, 2, 3],
-        y: [2, out, Math.floor((side + 1 + 2 * padding - size) / stride) + 1, 3],
-      },
+      shapes: { x, w, y: windowedShape(x, window, 3) },
       forward: (graph, t) => graph.append('conv2d', { x: t('x'), w: t('w') }, { y: t('y'), moments: null }, window),
       backward: (graph, t) => {
         graph.append('conv2dInputGradient', { dy: t('dy'), w: t('w'), addend: null }, { dx: t('dx') }, window);
@@ -105,15 +111,17 @@ describe('gradients agree with finite differences', () => {
     });
   });
 
-  it.each([
-    { size: [3, 3], stride: 1, padding: 1 },
+  it.each<SizedWindowOptions & { readonly size: readonly [number, number] }>([
+    { size: [3, 3], padding: 1 },
     { size: [3, 3], stride: 2, padding: 1 },
-    { size: [2, 3], stride: 2, padding: 0 },
-  ])('depthwiseConv2d $size/$stride+$padding', async ({ size: [rows, columns], stride, padding }) => {
-    const out = (side: number, taps: number) => Math.floor((side + 2 * padding - taps) / stride) + 1;
-    const window = { stride, padding };
+    { size: [2, 3], stride: 2 },
+    { size: [2, 3], stride: [2, 1], padding: { top: 1, bottom: 0, left: 0, right: 2 }, dilation: [1, 2] },
+  ])('depthwiseConv2d $size/$stride+$padding', async (options) => {
+    const x = [2, 5, 6, 3];
+    const w = [options.size[0], options.size[1], 3];
+    const window = sizedWindowOf(options, x);
     await expectGradients({
-      shapes: { x: [2, 5, 6, 3], w: [rows!, columns!, 3], y: [2, out(5, rows!), out(6, columns!), 3] },
+      shapes: { x, w, y: windowedShape(x, window, 3) },
       forward: (graph, t) =>
         graph.append('depthwiseConv2d', { x: t('x'), w: t('w') }, { y: t('y'), moments: null }, window),
       backward: (graph, t) => {
@@ -156,12 +164,7 @@ describe('gradients agree with finite differences', () => {
         runningVariance: [2],
       },
       forward: (graph, t) => {
-        graph.append(
-          'conv2d',
-          { x: t('x'), w: t('w') },
-          { y: t('u'), moments: t('moments') },
-          { stride: 1, padding: 0 },
-        );
+        graph.append('conv2d', { x: t('x'), w: t('w') }, { y: t('u'), moments: t('moments') }, windowLike({}));
         const running = { runningMean: t('runningMean'), runningVariance: t('runningVariance') };
         graph.append(
           'batchStatistics',
@@ -181,12 +184,7 @@ describe('gradients agree with finite differences', () => {
         const { x, statistics, gamma } = normalised(t);
         const again = { dz: t('ds'), x, statistics, gamma, dgamma: t('dgamma'), dbeta: t('dbeta') };
         graph.append('batchNormGradientApply', again, { dx: t('du') }, {});
-        graph.append(
-          'conv2dInputGradient',
-          { dy: t('du'), w: t('w'), addend: null },
-          { dx: t('dx') },
-          { stride: 1, padding: 0 },
-        );
+        graph.append('conv2dInputGradient', { dy: t('du'), w: t('w'), addend: null }, { dx: t('dx') }, windowLike({}));
       },
       operands: ['x', 'gamma', 'beta', 's'],
       values: { s: randomValues(8).numbers(24, -spread, 2 * spread) },
@@ -223,12 +221,16 @@ describe('gradients agree with finite differences', () => {
   });
 
   it('average pool, whose windows the border cuts', async () => {
-    await simple('averagePool', { size: 3, stride: 2, padding: 1 }, [2, 4, 5, 2], [2, 2, 3, 2]);
+    const shape = [2, 4, 5, 2];
+    for (const options of poolings) {
+      const window = sizedWindowOf(options, shape);
+      await simple('averagePool', window, shape, windowedShape(shape, window, 2));
+    }
   });
 
-  it('max pool', async () => {
-    const attributes = { size: 3, stride: 2, padding: 1 };
-    const pooled = [2, 3, 2, 2];
+  it.each(poolings)('max pool $size/$stride', async (options) => {
+    const attributes = sizedWindowOf(options, [2, 5, 4, 2]);
+    const pooled = windowedShape([2, 5, 4], attributes, 2);
     await expectGradients({
       shapes: { x: [2, 5, 4, 2], y: pooled, argmax: pooled },
       dtypes: { argmax: 'uint8' },
@@ -310,7 +312,7 @@ describe('values worked out by hand', () => {
           'conv2d',
           { x: t('x'), w: t('w') },
           { y: t('y'), moments: t('moments') },
-          { stride: 1, padding: 1 },
+          windowLike({ padding: 1 }),
         ),
       { x: [1, 2, 3], w: [9, 9, 9, 10, 1, 100, 9, 9, 9] },
     );
@@ -370,7 +372,7 @@ describe('values worked out by hand', () => {
   });
 
   it('max pool: the first of equal maxima gets the gradient, padding never wins', async () => {
-    const attributes = { size: 2, stride: 2, padding: 1 };
+    const attributes = sizedWindowLike({ size: 2, stride: 2, padding: 1 });
     const dtypes = { argmax: 'uint8' } as const;
     const square = [1, 2, 2, 1];
     const { y, dx } = await computed(
@@ -383,7 +385,7 @@ describe('values worked out by hand', () => {
     );
     expect(y).toEqual([-1, -2, -3, -4]);
     expect(dx).toEqual([1, 2, 3, 4]);
-    const whole = { size: 2, stride: 1, padding: 0 };
+    const whole = sizedWindowLike({ size: 2 });
     const tied = await computed(
       { shapes: { x: square, y: [1, 1, 1, 1], argmax: [1, 1, 1, 1] }, dtypes },
       (graph, t) => {

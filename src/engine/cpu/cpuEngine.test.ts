@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { engineConformance } from '../../../test/engine/conformance.js';
 import { createPooledCpuEngine } from '../../../test/engine/pooledThreads.js';
+import { windowLike } from '../../../test/engine/windows.js';
 import { mulberry32 } from '../../../test/mulberry32.js';
 import { Graph } from '../../graph/index.js';
 import type { Activation } from '../../ops/attributes.js';
@@ -96,7 +97,7 @@ function convolutionStep() {
   const graph = new Graph();
   const shape = [6, 24, 24, 20];
   const length = 6 * 24 * 24 * 20;
-  const window = { stride: 1, padding: 1 };
+  const window = windowLike({ padding: 1 });
   const activation: Activation = { type: 'quantize', row: 0, core: 'uniform', signed: false };
   const storage = (name: string, of: readonly number[]) =>
     graph.whole({ name, dtype: 'float', length: of.reduce((product, size) => product * size, 1) }, of);

@@ -8,6 +8,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { engineConformance, families } from '../../../test/engine/conformance.js';
+import { windowLike } from '../../../test/engine/windows.js';
 import { exampleQuantizer } from '../../../test/exampleQuantizer.js';
 import { skipsGpu } from '../../../test/softwareGpu.js';
 import { temporaryFolder } from '../../../test/temporaryFolder.js';
@@ -29,6 +30,7 @@ const leftOut = [
   ...['3x3/2+1 16→32 on 1x32x32', '3x3/2+1 64→64 on', '1x1/1+0 64→64 on', '1x1/1+0 5→7 on', '1x1/2+0 16→32 on'],
   ...['5x5/1+2 16→16 on', '7x7/2+3 3→16 on', '3x3/1+1 depthwise 96 on', '3x3/1+1 depthwise 20 on'],
   ...['3x3/2+1 depthwise 136 on', '3x3/2+1 depthwise 7 on', '5x5/1+2 depthwise 10 on', '1x1/1+0 depthwise 8 on'],
+  ...['uneven 10x4', 'uneven 1x5', 'uneven 3x3 padding'],
   'adam, bit caps',
 ];
 const leavesOut = ({ name }: { readonly name: string }) =>
@@ -57,7 +59,7 @@ describe.skipIf(skipsGpu)('the GPU engine', () => {
     graph.append('prepareQuantizers', { table }, { ranges }, { rows: [fourBits] });
     const kept = activation(graph, x, ranges, { type: 'quantize', row: 0, core: 'fixedUniform', signed: true });
     expect(narrowFormats(graph.nodes, null).get(kept)).toBe('float16');
-    graph.append('conv2dWeightGradient', { x: kept, dy }, { dw }, { stride: 1, padding: 1 });
+    graph.append('conv2dWeightGradient', { x: kept, dy }, { dw }, windowLike({ padding: 1 }));
     const results: StorageArray[] = [];
     for (let run = 0; run < 2; run++) {
       const engine = await createGpuEngine({ allowSoftware: true, tuningFile, tunesSoftware: true });
@@ -85,7 +87,7 @@ describe.skipIf(skipsGpu)('the GPU engine', () => {
     const x = graph.whole({ name: 'x', dtype: 'float', length }, [1, 66, 66, 264]);
     const w = graph.whole({ name: 'w', dtype: 'float', length: 9 * 264 }, [3, 3, 264]);
     const moments = graph.whole({ name: 'moments', dtype: 'float', length: 528 }, [2, 264]);
-    graph.append('depthwiseConv2d', { x, w }, { y: graph.tensor('y', x.shape), moments }, { stride: 1, padding: 1 });
+    graph.append('depthwiseConv2d', { x, w }, { y: graph.tensor('y', x.shape), moments }, windowLike({ padding: 1 }));
     const momentsOf = async (engine: Engine) => {
       const program = await engine.load(makePlan({ step: graph }));
       program.write(
@@ -117,7 +119,7 @@ describe.skipIf(skipsGpu)('the GPU engine', () => {
     const graph = new Graph();
     const x = graph.whole({ name: 'x', dtype: 'float', length: 256 }, [1, 4, 4, 16]);
     const dw = graph.whole({ name: 'dw', dtype: 'float', length: 2304 }, [3, 3, 16, 16]);
-    graph.append('conv2dWeightGradient', { x, dy: x }, { dw }, { stride: 1, padding: 1 });
+    graph.append('conv2dWeightGradient', { x, dy: x }, { dw }, windowLike({ padding: 1 }));
     await (await engine.load(makePlan({ step: graph }))).run('step');
     await engine.dispose();
   });

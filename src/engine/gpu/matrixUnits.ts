@@ -6,6 +6,7 @@
 import { Graph } from '../../graph/graph.js';
 import type { Plan } from '../../graph/plan.js';
 import { elementCount, type Tensor } from '../../graph/tensor.js';
+import { windowOf } from '../../ops/window.js';
 import { makePlan } from '../../passes/planning.js';
 import type { StorageArray } from '../engine.js';
 import { type MatmulPrecision, withoutEffect } from '../matmulPrecision.js';
@@ -73,7 +74,6 @@ function trialPlan(): { plan: Plan; results: readonly string[] } {
     results.push(name);
     return tensor(name, shape);
   };
-  const window = { stride: 1, padding: 1 };
   for (const [inputs, outputs] of [
     [3, 16],
     [16, 32],
@@ -87,6 +87,7 @@ function trialPlan(): { plan: Plan; results: readonly string[] } {
     const dy = tensor(name('dy'), [3, 9, 9, outputs]);
     const addend = tensor(name('dy before'), x.shape);
     const y = output(name('output'), dy.shape);
+    const window = windowOf({ padding: 1 }, x.shape, w.shape);
     graph.append('conv2d', { x, w }, { y, moments: output(name('moments'), [2, outputs]) }, window);
     graph.append('conv2dInputGradient', { dy, w, addend }, { dx: output(name('input gradient'), x.shape) }, window);
     graph.append('conv2dWeightGradient', { x, dy }, { dw: output(name('weight gradient'), w.shape) }, window);

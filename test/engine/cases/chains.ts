@@ -3,6 +3,7 @@
 import type { Activation } from '../../../src/ops/attributes.js';
 import { type ConformanceCase, caseBuilder } from '../conformanceCase.js';
 import { activationName, activations, randomValues, rangesOf } from '../randomValues.js';
+import { windowLike } from '../windows.js';
 
 export function chainCases(): ConformanceCase[] {
   return [
@@ -40,7 +41,7 @@ function elementwiseChain(): ConformanceCase {
 function convolutionChain(): ConformanceCase {
   const random = randomValues(2150);
   const shape = [2, 4, 4, 16];
-  const window = { stride: 1, padding: 1 };
+  const window = windowLike({ padding: 1 });
   const c = caseBuilder();
   const dy = c.input('dy', shape, random.dyadic(512));
   const a = c.input('a', shape, random.dyadic(512));
@@ -64,7 +65,7 @@ function convolutionChain(): ConformanceCase {
 function depthwiseChain(): ConformanceCase {
   const random = randomValues(2160);
   const shape = [2, 5, 5, 12];
-  const window = { stride: 1, padding: 1 };
+  const window = windowLike({ padding: 1 });
   const c = caseBuilder();
   const dy = c.input('dy', shape, random.dyadic(600));
   const a = c.input('a', shape, random.dyadic(600));

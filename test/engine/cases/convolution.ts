@@ -1,7 +1,9 @@
 /** Convolutions, depthwise ones too, of the sizes that networks have and of sizes that leave tails in every tiling. */
 
+import { sizedWindowOf, type WindowOptions } from '../../../src/ops/window.js';
 import { type ConformanceCase, caseBuilder } from '../conformanceCase.js';
 import { randomValues } from '../randomValues.js';
+import { optionsText, windowedShape } from '../windows.js';
 
 type Geometry = readonly [
   size: number,
@@ -63,28 +65,99 @@ const depthwiseGeometries: readonly Geometry[] = [
   [2, 3, 0, 8, 8, 1, 8, 9],
 ];
 
+/** Windows whose axes differ, with tails of vectors and classes of columns without taps. */
+const unevenWindows: readonly Uneven[] = [
+  { size: [10, 4], options: { stride: 2, padding: 'same' }, inputs: 1, outputs: 8, image: [1, 25, 10] },
+  {
+    size: [1, 5],
+    options: { stride: [1, 2], padding: { top: 0, bottom: 0, left: 3, right: 0 } },
+    inputs: 5,
+    outputs: 6,
+    image: [2, 1, 12],
+  },
+  {
+    size: [3, 3],
+    options: { padding: { top: 0, bottom: 2, left: 2, right: 1 } },
+    inputs: 8,
+    outputs: 16,
+    image: [2, 5, 6],
+  },
+  {
+    size: [3, 2],
+    options: { stride: [3, 2], padding: [2, 1], dilation: [2, 2] },
+    inputs: 16,
+    outputs: 20,
+    image: [2, 9, 8],
+  },
+  { size: [2, 3], options: { padding: [0, 3], dilation: [1, 3] }, inputs: 16, outputs: 16, image: [1, 4, 9] },
+  { size: [3, 3], options: { stride: [4, 3], dilation: [2, 2] }, inputs: 3, outputs: 7, image: [2, 13, 11] },
+];
+
+interface Uneven {
+  readonly size: readonly [rows: number, columns: number];
+  readonly options: WindowOptions;
+  readonly inputs: number;
+  readonly outputs: number;
+  readonly image: readonly [batch: number, height: number, width: number];
+}
+
 export function convolutionCases(): ConformanceCase[] {
   const cases = (op: ConvolutionOp, sizes: readonly Geometry[], seed: number) =>
     sizes.flatMap((geometry, index) => [
-      allFour(op, geometry, seed + index, false),
-      allFour(op, geometry, seed + 100 + index, true),
+      even(op, geometry, seed + index, false),
+      even(op, geometry, seed + 100 + index, true),
     ]);
-  return [...cases('conv2d', geometries, 100), ...cases('depthwiseConv2d', depthwiseGeometries, 300)];
+  return [
+    ...cases('conv2d', geometries, 100),
+    ...cases('depthwiseConv2d', depthwiseGeometries, 300),
+    ...unevenWindows.flatMap((window, index) => [
+      allFour('conv2d', window, 500 + index, true, `uneven ${sizesText(window)}`),
+      allFour(
+        'depthwiseConv2d',
+        { ...window, inputs: window.outputs },
+        600 + index,
+        true,
+        `uneven ${sizesText(window)}, depthwise`,
+      ),
+    ]),
+  ];
+}
+
+function sizesText({ size, options, inputs, outputs, image }: Uneven): string {
+  return `${size.join('x')} ${optionsText(options)} ${inputs}→${outputs} on ${image.join('x')}`;
 }
 
 type ConvolutionOp = 'conv2d' | 'depthwiseConv2d';
 
-/** Forward and both gradients, with and without moments and addend; `exact`: on a grid where sums have no rounding. */
-function allFour(op: ConvolutionOp, geometry: Geometry, seed: number, exact: boolean): ConformanceCase {
+function even(op: ConvolutionOp, geometry: Geometry, seed: number, exact: boolean): ConformanceCase {
   const [size, stride, padding, inputs, outputs, batch, height, width] = geometry;
+  const channels = op === 'conv2d' ? `${inputs}→${outputs}` : `depthwise ${inputs}`;
+  const name = `${size}x${size}/${stride}+${padding} ${channels} on ${batch}x${height}x${width}`;
+  const window: Uneven = {
+    size: [size, size],
+    options: { stride, padding },
+    inputs,
+    outputs,
+    image: [batch, height, width],
+  };
+  return allFour(op, window, seed, exact, `${name}${exact ? ', exactly' : ''}`);
+}
+
+/** Forward and both gradients, with and without moments and addend; `exact`: on a grid where sums have no rounding. */
+function allFour(
+  op: ConvolutionOp,
+  { size, options, inputs, outputs, image }: Uneven,
+  seed: number,
+  exact: boolean,
+  name: string,
+): ConformanceCase {
   const random = randomValues(seed);
   const values = (count: number) => (exact ? random.dyadic(count) : random.numbers(count));
-  const out = (length: number) => Math.floor((length + 2 * padding - size) / stride) + 1;
-  const xShape = [batch, height, width, inputs];
-  const wShape = op === 'conv2d' ? [size, size, inputs, outputs] : [size, size, inputs];
-  const yShape = [batch, out(height), out(width), outputs];
+  const xShape = [...image, inputs];
+  const wShape = op === 'conv2d' ? [...size, inputs, outputs] : [...size, inputs];
+  const window = sizedWindowOf({ ...options, size }, xShape);
+  const yShape = windowedShape(xShape, window, outputs);
   const count = (shape: readonly number[]) => shape.reduce((a, b) => a * b, 1);
-  const window = { stride, padding };
 
   const c = caseBuilder();
   const x = c.input('x', xShape, values(count(xShape)));
@@ -97,7 +170,5 @@ function allFour(op: ConvolutionOp, geometry: Geometry, seed: number, exact: boo
   c.graph.append(`${op}InputGradient`, { dy, w, addend: null }, { dx: c.output('dx', xShape, { exact }) }, window);
   c.graph.append(`${op}InputGradient`, { dy, w, addend }, { dx: c.output('dxPlus', xShape, { exact }) }, window);
   c.graph.append(`${op}WeightGradient`, { x, dy }, { dw: c.output('dw', wShape, { exact }) }, window);
-  const channels = op === 'conv2d' ? `${inputs}→${outputs}` : `depthwise ${inputs}`;
-  const geometryName = `${size}x${size}/${stride}+${padding} ${channels} on ${batch}x${height}x${width}`;
-  return c.build(`${geometryName}${exact ? ', exactly' : ''}`);
+  return c.build(name);
 }

@@ -1,7 +1,10 @@
 /** Pooling and subsampling; averages of cut windows; maxima with many ties, below zero beside the padding, and of NaN. */
 
+import { elementCount } from '../../../src/graph/tensor.js';
+import { type SizedWindowOptions, sizedWindowOf } from '../../../src/ops/window.js';
 import { type ConformanceCase, caseBuilder } from '../conformanceCase.js';
 import { randomValues } from '../randomValues.js';
+import { optionsText, sizedWindowLike, windowedShape } from '../windows.js';
 
 export function poolingCases(): ConformanceCase[] {
   const averages = [
@@ -12,11 +15,17 @@ export function poolingCases(): ConformanceCase[] {
     [5, 2, 4, 7],
   ] as const;
   const windows = [
-    [2, 2, 0],
-    [3, 2, 1],
-    [3, 1, 1],
-    [2, 1, 0],
-  ] as const;
+    { size: 2, stride: 2, padding: 0 },
+    { size: 3, stride: 2, padding: 1 },
+    { size: 3, stride: 1, padding: 1 },
+    { size: 2, stride: 1, padding: 0 },
+  ];
+  const unevenWindows: readonly SizedWindowOptions[] = [
+    { size: [3, 1], stride: [2, 1], padding: { top: 2, bottom: 0, left: 0, right: 0 } },
+    { size: [2, 3], stride: [2, 3], ceil: true },
+    { size: [2, 3], stride: [1, 2], padding: [1, 2], dilation: [3, 2] },
+    { size: [3, 2], padding: 'same' },
+  ];
   const maximumShapes = [
     [2, 8, 8, 16],
     [1, 7, 7, 5],
@@ -38,8 +47,10 @@ export function poolingCases(): ConformanceCase[] {
   return [
     ...averages.map(average),
     ...windows.flatMap((window) => maximumShapes.map((shape, i) => maximum(window, shape, 1200 + i))),
+    ...unevenWindows.map((window, i) => maximum(window, [2, 7, 8, i < 2 ? 5 : 8], 1210 + i)),
     ...[4, 3].map(maximumOfNaN),
     ...windows.flatMap((window) => maximumShapes.map((shape, i) => windowAverage(window, shape, 1250 + i))),
+    ...unevenWindows.map((window, i) => windowAverage(window, [2, 7, 8, i < 2 ? 5 : 8], 1260 + i)),
     ...samples.flatMap((sample) => sampleShapes.map((shape, i) => subsampled(sample, shape, 1300 + i))),
   ];
 }
@@ -57,44 +68,31 @@ function average(shape: Nhwc, seed: number): ConformanceCase {
   return c.build(`global average of [${shape}]`);
 }
 
-function windowAverage(
-  [size, stride, padding]: readonly [number, number, number],
-  shape: Nhwc,
-  seed: number,
-): ConformanceCase {
+function windowAverage(options: SizedWindowOptions, shape: Nhwc, seed: number): ConformanceCase {
   const random = randomValues(seed);
-  const [batch, height, width, channels] = shape;
-  const out = (length: number) => Math.floor((length + 2 * padding - size) / stride) + 1;
-  const pooled = [batch, out(height), out(width), channels];
-  const count = (of: readonly number[]) => of.reduce((a, b) => a * b, 1);
-  const attributes = { size, stride, padding };
+  const attributes = sizedWindowOf(options, shape);
+  const pooled = windowedShape(shape, attributes, shape[3]);
   const c = caseBuilder();
-  const x = c.input('x', shape, random.numbers(count(shape)));
-  const dy = c.input('dy', pooled, random.numbers(count(pooled)));
+  const x = c.input('x', shape, random.numbers(elementCount(shape)));
+  const dy = c.input('dy', pooled, random.numbers(elementCount(pooled)));
   c.graph.append('averagePool', { x }, { y: c.output('y', pooled, { scale: 1 }) }, attributes);
   c.graph.append('averagePoolGradient', { dy }, { dx: c.output('dx', shape, { scale: 1 }) }, attributes);
-  return c.build(`average of ${size}x${size}/${stride}+${padding} on [${shape}]`);
+  return c.build(`average of ${optionsText(options)} on [${shape}]`);
 }
 
-function maximum(
-  [size, stride, padding]: readonly [number, number, number],
-  shape: Nhwc,
-  seed: number,
-): ConformanceCase {
+function maximum(options: SizedWindowOptions, shape: Nhwc, seed: number): ConformanceCase {
   const random = randomValues(seed);
-  const [batch, height, width, channels] = shape;
-  const out = (length: number) => Math.floor((length + 2 * padding - size) / stride) + 1;
-  const pooled = [batch, out(height), out(width), channels];
+  const attributes = sizedWindowOf(options, shape);
+  const pooled = windowedShape(shape, attributes, shape[3]);
   const c = caseBuilder();
-  const xs = random.integers(batch * height * width * channels, -5, -1);
+  const xs = random.integers(elementCount(shape), -5, -1);
   const x = c.input('x', shape, xs);
-  const dy = c.input('dy', pooled, random.dyadic(pooled.reduce((a, b) => a * b, 1)));
-  const attributes = { size, stride, padding };
+  const dy = c.input('dy', pooled, random.dyadic(elementCount(pooled)));
   const argmax = c.transient('argmax', pooled, 'uint8');
   c.graph.append('maxPool', { x }, { y: c.output('y', pooled, { exact: true }), argmax }, attributes);
   c.graph.append('maxPool', { x }, { y: c.output('y alone', pooled, { exact: true }), argmax: null }, attributes);
   c.graph.append('maxPoolGradient', { argmax, dy }, { dx: c.output('dx', shape, { exact: true }) }, attributes);
-  return c.build(`maximum of ${size}x${size}/${stride}+${padding} on [${shape}]`);
+  return c.build(`maximum of ${optionsText(options)} on [${shape}]`);
 }
 
 /** NaN wins wherever it stands in a window, or a network that has diverged would look healthy. */
@@ -112,7 +110,7 @@ function maximumOfNaN(channels: number): ConformanceCase {
     [4, 2, 2, channels],
     [4, 1, 1, channels],
   ];
-  const attributes = { size: 2, stride: 2, padding: 0 };
+  const attributes = sizedWindowLike({ size: 2, stride: 2 });
   const argmax = c.transient('argmax', pooled, 'uint8');
   const dy = c.input('dy', pooled, Array<number>(4 * channels).fill(1));
   const x = c.input('x', shape, xs);

@@ -8,6 +8,7 @@ import { coreOf, type Quantizer, type QuantizerKind } from '../../../src/quant/i
 import { exampleQuantizer } from '../../exampleQuantizer.js';
 import { type ConformanceCase, caseBuilder } from '../conformanceCase.js';
 import { randomValues } from '../randomValues.js';
+import { sizedWindowLike, windowLike } from '../windows.js';
 
 /** Kinds with parameters at which results take all the bits that their limits allow. */
 const kinds: readonly (readonly [kind: QuantizerKind, p0: number, p1: number, signed?: true])[] = [
@@ -72,7 +73,7 @@ function readers(quantizer: Quantizer, parameters: readonly [number, number], se
   const u = c.transient('u', shape);
   graph.append('batchNorm', operands, { y: u }, { activation });
   const dy = c.input('dy', shape, random.dyadic(length));
-  const window = { stride: 1, padding: 1 };
+  const window = windowLike({ padding: 1 });
   const w = c.input('w', [3, 3, 16, 16], random.dyadic(2304));
   const depthwise = c.input('depthwise', [3, 3, 16], random.dyadic(144));
   graph.append(
@@ -84,7 +85,7 @@ function readers(quantizer: Quantizer, parameters: readonly [number, number], se
   graph.append('conv2dWeightGradient', { x: u, dy }, { dw: c.output('dw', [3, 3, 16, 16]) }, window);
   graph.append('depthwiseConv2d', { x: u, w: depthwise }, { y: c.output('filtered', shape), moments: null }, window);
   const [pooled, argmax] = [c.transient('pooled', [2, 9, 9, 16]), c.transient('argmax', [2, 9, 9, 16], 'uint8')];
-  graph.append('maxPool', { x: u }, { y: pooled, argmax }, { size: 2, stride: 1, padding: 1 });
+  graph.append('maxPool', { x: u }, { y: pooled, argmax }, sizedWindowLike({ size: 2, padding: 1 }));
   graph.append(
     'add',
     { a: pooled, b: pooled },

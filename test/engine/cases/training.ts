@@ -6,11 +6,12 @@ import { type Activation, CONTROL_LENGTH, METRICS_LENGTH, PENALTIES_LENGTH } fro
 import { exampleQuantizer } from '../../exampleQuantizer.js';
 import { type ConformanceCase, caseBuilder } from '../conformanceCase.js';
 import { randomValues } from '../randomValues.js';
+import { windowLike } from '../windows.js';
 
 const [batch, side, channels, classes] = [4, 8, 16, 10];
 const count = batch * side * side;
 const epsilon = 1e-5;
-const window = { stride: 1, padding: 1 };
+const window = windowLike({ padding: 1 });
 const weightDecay = 2e-4;
 /** Where parameters lie, packed without gaps. */
 const parts = { w1: 0, gamma: 432, beta: 448, w2: 464, b2: 624 } as const;

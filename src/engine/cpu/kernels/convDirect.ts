@@ -1,11 +1,11 @@
 /**
  * Direct convolution on NHWC tensors, forward and input gradient alike. An item is some whole images or a band of rows
  * of one image; its source window is copied into padded scratch, then every tile of 4 pixels × 8 result channels sums
- * over the rows of taps: within a row, taps and channels lie in one run. Eight accumulators are what V8 keeps in
- * registers; more spill.
+ * over the rows of taps: within a row, taps and channels lie in one run (of each tap its own, where taps are apart).
+ * Eight accumulators are what V8 keeps in registers; more spill.
  *
  * The result is computed in classes: one for a forward convolution; for the input gradient one for each parity of the
- * stride (pixels y, x with the same (y + padding) mod stride meet the same taps), each a plain convolution of stride 1.
+ * stride (pixels y, x with the same (y + before) mod stride meet the same taps), each a plain convolution of stride 1.
  */
 
 import { entry, tablesBehind } from './argumentTables';
@@ -21,8 +21,13 @@ class DirectArguments extends ConvolutionArguments {
   addend: usize;
   /** Moments of chunks, or 0. */
   moments: usize;
-  sourceStride: i32;
-  resultStride: i32;
+  sourceRowStride: i32;
+  sourceColumnStride: i32;
+  resultRowStride: i32;
+  resultColumnStride: i32;
+  /** Rows and columns of the window between taps. */
+  rowDilation: i32;
+  columnDilation: i32;
   /** First row of the window of band 0. */
   top: i32;
   left: i32;
@@ -52,7 +57,7 @@ export function convolve(args: DirectArguments, chunk: i32, worker: i32): void {
   const result = args.result;
   const addend = args.addend;
   const moments = args.moments;
-  const sourceStride = args.sourceStride;
+  const sourceRowStride = args.sourceRowStride;
   const rowBytes = args.windowColumns * depth * 4;
   const windowBytes = args.windowRows * rowBytes;
   const resultRowBytes = args.resultWidth * channels * 4;
@@ -66,7 +71,7 @@ export function convolve(args: DirectArguments, chunk: i32, worker: i32): void {
     const image = args.firstImage(item);
     const count = args.imagesFrom(image);
     const firstRow = args.firstRow(item);
-    const top = args.top + firstRow * sourceStride;
+    const top = args.top + firstRow * sourceRowStride;
     args.padImages(window, image, count, top, args.left, args.windowRows, args.windowColumns, 0, depth);
     const images = result + <usize>image * imageBytes;
     for (let index = 0; index < args.classes; index++) {
@@ -74,9 +79,10 @@ export function convolve(args: DirectArguments, chunk: i32, worker: i32): void {
       const rows = min(args.itemRows, part.rows - firstRow);
       if (rows <= 0 || part.columns <= 0) continue;
       const tapRows = part.tapRows;
-      const run = part.tapColumns * depth;
+      const runs = args.columnDilation == 1 ? 1 : part.tapColumns;
+      const run = args.columnDilation == 1 ? part.tapColumns * depth : depth;
       const x = window + <usize>((part.windowRow * args.windowColumns + part.windowColumn) * depth * 4);
-      const resultRow = part.firstRow + firstRow * args.resultStride;
+      const resultRow = part.firstRow + firstRow * args.resultRowStride;
       const y = images + <usize>(resultRow * resultRowBytes + part.firstColumn * channels * 4);
       const tiles = tabulate(
         table,
@@ -84,17 +90,31 @@ export function convolve(args: DirectArguments, chunk: i32, worker: i32): void {
         rows,
         part.columns,
         windowBytes,
-        sourceStride * rowBytes,
-        sourceStride * depth * 4,
+        sourceRowStride * rowBytes,
+        args.sourceColumnStride * depth * 4,
         imageBytes,
-        args.resultStride * resultRowBytes,
-        args.resultStride * channels * 4,
+        args.resultRowStride * resultRowBytes,
+        args.resultColumnStride * channels * 4,
       );
+      const weightBytes = tapRows * part.tapColumns * depth * 32;
+      const runBytes = args.columnDilation * depth * 4;
+      const tapRowBytes = args.rowDilation * rowBytes;
       for (let channel = 0; channel < channels; channel += 8) {
-        const at = <usize>(channel << 2);
-        const w = part.weights + <usize>(channel << 2) * (tapRows * run);
-        const lanes = min(8, channels - channel);
-        panel(table, tiles, x, y + at, addend ? addend - result : 0, addend != 0, w, tapRows, run, rowBytes, lanes);
+        panel(
+          table,
+          tiles,
+          x,
+          y + <usize>(channel << 2),
+          addend ? addend - result : 0,
+          addend != 0,
+          part.weights + <usize>(channel >> 3) * weightBytes,
+          tapRows,
+          runs,
+          run,
+          runBytes,
+          tapRowBytes,
+          min(8, channels - channel),
+        );
       }
     }
     if (moments) {
@@ -139,7 +159,10 @@ function tabulate(
   return tiles;
 }
 
-/** All tiles of an item in one panel of result channels; an addend is as far from the result as `addendDistance`. */
+/**
+ * All tiles of an item in one panel of result channels; an addend is as far from the result as `addendDistance`. The runs
+ * of a row of taps are `runBytes` apart.
+ */
 function panel(
   table: usize,
   tiles: i32,
@@ -149,11 +172,14 @@ function panel(
   adds: bool,
   weights: usize,
   tapRows: i32,
+  runs: i32,
   run: i32,
+  runBytes: i32,
   rowBytes: i32,
   lanes: i32,
 ): void {
-  const nextRow = rowBytes - (run << 2);
+  const nextRun = runs == 1 ? 0 : runBytes - (run << 2);
+  const nextRow = rowBytes - runs * ((run << 2) + nextRun);
   for (let tile = 0; tile < tiles; tile++, table += 32) {
     let p0 = x + load<u32>(table);
     let p1 = x + load<u32>(table, 8);
@@ -169,27 +195,33 @@ function panel(
     let c30 = f32x4.splat(0);
     let c31 = f32x4.splat(0);
     for (let row = 0; row < tapRows; row++) {
-      const end = p0 + (run << 2);
-      while (p0 < end) {
-        const b0 = v128.load(w);
-        const b1 = v128.load(w, 16);
-        let a = v128.load32_splat(p0);
-        c00 = mad(a, b0, c00);
-        c01 = mad(a, b1, c01);
-        a = v128.load32_splat(p1);
-        c10 = mad(a, b0, c10);
-        c11 = mad(a, b1, c11);
-        a = v128.load32_splat(p2);
-        c20 = mad(a, b0, c20);
-        c21 = mad(a, b1, c21);
-        a = v128.load32_splat(p3);
-        c30 = mad(a, b0, c30);
-        c31 = mad(a, b1, c31);
-        w += 32;
-        p0 += 4;
-        p1 += 4;
-        p2 += 4;
-        p3 += 4;
+      for (let index = 0; index < runs; index++) {
+        const end = p0 + (run << 2);
+        while (p0 < end) {
+          const b0 = v128.load(w);
+          const b1 = v128.load(w, 16);
+          let a = v128.load32_splat(p0);
+          c00 = mad(a, b0, c00);
+          c01 = mad(a, b1, c01);
+          a = v128.load32_splat(p1);
+          c10 = mad(a, b0, c10);
+          c11 = mad(a, b1, c11);
+          a = v128.load32_splat(p2);
+          c20 = mad(a, b0, c20);
+          c21 = mad(a, b1, c21);
+          a = v128.load32_splat(p3);
+          c30 = mad(a, b0, c30);
+          c31 = mad(a, b1, c31);
+          w += 32;
+          p0 += 4;
+          p1 += 4;
+          p2 += 4;
+          p3 += 4;
+        }
+        p0 += nextRun;
+        p1 += nextRun;
+        p2 += nextRun;
+        p3 += nextRun;
       }
       p0 += nextRow;
       p1 += nextRow;

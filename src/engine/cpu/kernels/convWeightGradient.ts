@@ -44,8 +44,13 @@ export class WeightGradientArguments extends ConvolutionArguments {
 class DirectWeightGradientArguments extends WeightGradientArguments {
   tapRows: i32;
   tapColumns: i32;
-  stride: i32;
-  padding: i32;
+  rowStride: i32;
+  columnStride: i32;
+  rowDilation: i32;
+  columnDilation: i32;
+  /** First row and column of the window of band 0. */
+  top: i32;
+  left: i32;
 }
 
 export function convolutionWeightGradient(args: DirectWeightGradientArguments, chunk: i32, worker: i32): void {
@@ -54,8 +59,10 @@ export function convolutionWeightGradient(args: DirectWeightGradientArguments, c
   const channels = args.channels;
   const tapRows = args.tapRows;
   const tapColumns = args.tapColumns;
-  const stride = args.stride;
-  const padding = args.padding;
+  const rowStride = args.rowStride;
+  const columnStride = args.columnStride;
+  const rowDilation = args.rowDilation;
+  const columnDilation = args.columnDilation;
 
   const pixelChunk = chunk % args.chunks;
   const firstDepth = args.firstDepth(chunk);
@@ -66,10 +73,13 @@ export function convolutionWeightGradient(args: DirectWeightGradientArguments, c
   const kernelRows = tapRows * tapColumns * depth;
   const partial = args.partials + <usize>pixelChunk * (panels * kernelRows * 32);
 
-  const windowColumns = (resultWidth - 1) * stride + tapColumns;
-  const run = tapColumns * taken;
+  const windowColumns = (resultWidth - 1) * columnStride + (tapColumns - 1) * columnDilation + 1;
+  // Taps that are apart have a run each.
+  const runs = columnDilation == 1 ? 1 : tapColumns;
+  const run = tapColumns / runs * taken;
   const rowBytes = windowColumns * taken * 4;
-  const windowBytes = ((args.itemRows - 1) * stride + tapRows) * rowBytes;
+  const pixelBytes = columnStride * taken * 4;
+  const windowBytes = ((args.itemRows - 1) * rowStride + (tapRows - 1) * rowDilation + 1) * rowBytes;
   const window = args.scratchOf(worker);
   // A tile at the end of a run reads up to three floats past it.
   const packed = window + <usize>(args.itemImages * windowBytes + 127 & -64);
@@ -81,31 +91,33 @@ export function convolutionWeightGradient(args: DirectWeightGradientArguments, c
     const firstRow = args.firstRow(item);
     const rows = args.rowsFrom(firstRow);
     const pixels = count * rows * resultWidth;
-    const top = firstRow * stride - padding;
-    const windowRows = (rows - 1) * stride + tapRows;
-    args.padImages(window, image, count, top, -padding, windowRows, windowColumns, firstDepth, taken);
+    const top = args.top + firstRow * rowStride;
+    const windowRows = (rows - 1) * rowStride + (tapRows - 1) * rowDilation + 1;
+    args.padImages(window, image, count, top, args.left, windowRows, windowColumns, firstDepth, taken);
     // The pixels of an item follow each other: whole images, or a band of one.
     const gradient = args.result + <usize>((image * args.resultHeight + firstRow) * resultWidth) * (channels * 4);
     packPanels(packed, gradient, pixels, channels, firstPanel, lastPanel);
     for (let panel = firstPanel; panel < lastPanel; panel++) {
       const b = packed + <usize>(panel - firstPanel) * (pixels * 32);
       for (let row = 0; row < tapRows; row++) {
-        const a = window + <usize>row * rowBytes;
-        for (let i = 0; i < run; i += 4) {
-          const kernelRow = (row * tapColumns + i / taken) * depth + firstDepth + (i % taken);
-          outerProducts(
-            partial + <usize>(panel * kernelRows + kernelRow) * 32,
-            min(4, run - i),
-            item == firstItem,
-            a + <usize>(i << 2),
-            b,
-            count,
-            rows,
-            resultWidth,
-            stride * taken * 4,
-            stride * rowBytes - resultWidth * stride * taken * 4,
-            windowBytes - rows * stride * rowBytes,
-          );
+        for (let first = 0; first < runs; first++) {
+          const a = window + <usize>(row * rowDilation * rowBytes + first * columnDilation * taken * 4);
+          for (let i = 0; i < run; i += 4) {
+            const kernelRow = (row * tapColumns + first + i / taken) * depth + firstDepth + (i % taken);
+            outerProducts(
+              partial + <usize>(panel * kernelRows + kernelRow) * 32,
+              min(4, run - i),
+              item == firstItem,
+              a + <usize>(i << 2),
+              b,
+              count,
+              rows,
+              resultWidth,
+              pixelBytes,
+              rowStride * rowBytes - resultWidth * pixelBytes,
+              windowBytes - rows * rowStride * rowBytes,
+            );
+          }
         }
       }
     }

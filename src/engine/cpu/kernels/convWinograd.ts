@@ -16,7 +16,9 @@ class WinogradArguments extends ConvolutionArguments {
   /** Moments of chunks, or 0. */
   moments: usize;
   weights: usize;
-  padding: i32;
+  /** First row and column of the window of band 0. */
+  top: i32;
+  left: i32;
   windowRows: i32;
   windowColumns: i32;
   blockTiles: i32;
@@ -48,8 +50,8 @@ export function convolveWinograd(args: WinogradArguments, chunk: i32, worker: i3
     const count = args.imagesFrom(image);
     const firstRow = args.firstRow(item);
     const rows = args.rowsFrom(firstRow);
-    const padding = args.padding;
-    args.padImages(window, image, count, firstRow - padding, -padding, args.windowRows, args.windowColumns, 0, depth);
+    const top = args.top + firstRow;
+    args.padImages(window, image, count, top, args.left, args.windowRows, args.windowColumns, 0, depth);
     const y = result + <usize>image * imageBytes + <usize>(firstRow * resultRowBytes);
     const tiles = tabulateTiles(
       table,

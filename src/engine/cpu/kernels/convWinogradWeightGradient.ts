@@ -10,7 +10,8 @@ import { halved, SKEW, TILE_BYTES, tabulateTiles, transformInput } from './convW
 
 @unmanaged
 class WinogradWeightGradientArguments extends WeightGradientArguments {
-  padding: i32;
+  top: i32;
+  left: i32;
   windowRows: i32;
   windowColumns: i32;
   blockTiles: i32;
@@ -47,8 +48,8 @@ export function winogradWeightGradient(args: WinogradWeightGradientArguments, ch
     const count = args.imagesFrom(image);
     const firstRow = args.firstRow(item);
     const rows = args.rowsFrom(firstRow);
-    const left = -args.padding;
-    args.padImages(window, image, count, firstRow + left, left, args.windowRows, args.windowColumns, firstDepth, taken);
+    const top = args.top + firstRow;
+    args.padImages(window, image, count, top, args.left, args.windowRows, args.windowColumns, firstDepth, taken);
     const tiles = tabulateTiles(
       table,
       count,

@@ -27,8 +27,11 @@ class DepthwiseArguments {
   addend: usize;
   weights: usize;
   kernelColumns: i32;
-  /** Between kernel rows and columns. */
-  tapStep: i32;
+  /** Between the kernel's rows and columns that one result meets, and between the source's that they see. */
+  tapRowStep: i32;
+  tapColumnStep: i32;
+  rowDilation: i32;
+  columnDilation: i32;
   /** Number of rows of all images. */
   rows: i32;
   chunks: i32;
@@ -67,7 +70,7 @@ export function depthwiseConvolve(args: DepthwiseArguments, chunk: i32, worker: 
   const channels = args.channels;
   const addend = args.addend;
   const kernelColumns = args.kernelColumns;
-  const tapStep = args.tapStep;
+  const rowBytes = args.rowDilation * width * (channels << 2);
   const moments = args.moments;
   const rowTable = tablesBehind(args);
   const runTable = rowTable + <usize>resultHeight * offsetof<RowSpan>();
@@ -94,9 +97,10 @@ export function depthwiseConvolve(args: DepthwiseArguments, chunk: i32, worker: 
         args.resultStep * pixelBytes,
         span.taps,
         run.taps,
-        width * pixelBytes,
-        tapStep * kernelColumns * pixelBytes,
-        tapStep * pixelBytes,
+        rowBytes,
+        args.columnDilation * pixelBytes,
+        args.tapRowStep * kernelColumns * pixelBytes,
+        args.tapColumnStep * pixelBytes,
         channels,
       );
     }
@@ -122,25 +126,27 @@ function convolveRun(
   tapRows: i32,
   tapColumns: i32,
   rowBytes: i32,
+  tapBytes: i32,
   wRow: i32,
   wColumn: i32,
   channels: i32,
 ): void {
   const whole = channels & -8;
-  const overlaps = tapColumns == 3 && xStep == channels << 2;
+  const pixelBytes = channels << 2;
+  const overlaps = tapColumns == 3 && xStep == pixelBytes && tapBytes == pixelBytes;
   let pixel = 0;
   for (; pixel + 4 <= count; pixel += 4, x += xStep << 2, y += yStep << 2) {
     if (overlaps) convolveOverlapping(x, y, addendDistance, adds, w, yStep, tapRows, rowBytes, wRow, wColumn, channels);
-    else convolveApart(x, y, addendDistance, adds, w, xStep, yStep, tapRows, tapColumns, rowBytes, wRow, wColumn, channels);
+    else convolveApart(x, y, addendDistance, adds, w, xStep, yStep, tapRows, tapColumns, rowBytes, tapBytes, wRow, wColumn, channels);
     for (let other = 0; whole < channels && other < 4; other++) {
       const from = x + other * xStep;
-      fewChannels(from, y + other * yStep, addendDistance, adds, w, whole, tapRows, tapColumns, rowBytes, wRow, wColumn, channels);
+      fewChannels(from, y + other * yStep, addendDistance, adds, w, whole, tapRows, tapColumns, rowBytes, tapBytes, wRow, wColumn, channels);
     }
   }
   for (; pixel < count; pixel++, x += xStep, y += yStep) {
-    convolveOne(x, y, addendDistance, adds, w, tapRows, tapColumns, rowBytes, wRow, wColumn, channels);
+    convolveOne(x, y, addendDistance, adds, w, tapRows, tapColumns, rowBytes, tapBytes, wRow, wColumn, channels);
     if (whole < channels) {
-      fewChannels(x, y, addendDistance, adds, w, whole, tapRows, tapColumns, rowBytes, wRow, wColumn, channels);
+      fewChannels(x, y, addendDistance, adds, w, whole, tapRows, tapColumns, rowBytes, tapBytes, wRow, wColumn, channels);
     }
   }
 }

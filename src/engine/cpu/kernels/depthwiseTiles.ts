@@ -18,11 +18,11 @@ export function convolveApart(
   tapRows: i32,
   tapColumns: i32,
   rowBytes: i32,
+  tapBytes: i32,
   wRow: i32,
   wColumn: i32,
   channels: i32,
 ): void {
-  const pixelBytes = channels << 2;
   const whole = channels & -8;
   for (let c = 0; c < whole; c += 8) {
     const at = <usize>(c << 2);
@@ -52,10 +52,10 @@ export function convolveApart(
         c30 = mad(v128.load(p3), b0, c30);
         c31 = mad(v128.load(p3, 16), b1, c31);
         q += wColumn;
-        p0 += pixelBytes;
-        p1 += pixelBytes;
-        p2 += pixelBytes;
-        p3 += pixelBytes;
+        p0 += tapBytes;
+        p1 += tapBytes;
+        p2 += tapBytes;
+        p3 += tapBytes;
       }
     }
     let to = y + at;
@@ -149,11 +149,11 @@ export function convolveOne(
   tapRows: i32,
   tapColumns: i32,
   rowBytes: i32,
+  tapBytes: i32,
   wRow: i32,
   wColumn: i32,
   channels: i32,
 ): void {
-  const pixelBytes = channels << 2;
   const whole = channels & -8;
   for (let c = 0; c < whole; c += 8) {
     const at = <usize>(c << 2);
@@ -162,7 +162,7 @@ export function convolveOne(
     for (let row = 0; row < tapRows; row++) {
       let p = x + at + row * rowBytes;
       let q = w + at + row * wRow;
-      for (let column = 0; column < tapColumns; column++, p += pixelBytes, q += wColumn) {
+      for (let column = 0; column < tapColumns; column++, p += tapBytes, q += wColumn) {
         low = mad(v128.load(p), v128.load(q), low);
         high = mad(v128.load(p, 16), v128.load(q, 16), high);
       }
@@ -192,6 +192,7 @@ export function fewChannels(
   tapRows: i32,
   tapColumns: i32,
   rowBytes: i32,
+  tapBytes: i32,
   wRow: i32,
   wColumn: i32,
   channels: i32,
@@ -203,7 +204,7 @@ export function fewChannels(
     for (let row = 0; row < tapRows; row++) {
       let p = x + at + row * rowBytes;
       let q = w + at + row * wRow;
-      for (let column = 0; column < tapColumns; column++, p += channels << 2, q += wColumn) {
+      for (let column = 0; column < tapColumns; column++, p += tapBytes, q += wColumn) {
         sum = mad(loadPart(p, lanes), loadPart(q, lanes), sum);
       }
     }

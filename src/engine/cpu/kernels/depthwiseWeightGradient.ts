@@ -19,8 +19,13 @@ class DepthwiseWeightGradientArguments extends ConvolutionArguments {
   blockChannels: i32;
   tapRows: i32;
   tapColumns: i32;
-  stride: i32;
-  padding: i32;
+  rowStride: i32;
+  columnStride: i32;
+  rowDilation: i32;
+  columnDilation: i32;
+  /** First row and column of the window of band 0. */
+  top: i32;
+  left: i32;
 }
 
 export function depthwiseWeightGradient(args: DepthwiseWeightGradientArguments, chunk: i32, worker: i32): void {
@@ -28,12 +33,14 @@ export function depthwiseWeightGradient(args: DepthwiseWeightGradientArguments, 
   const resultWidth = args.resultWidth;
   const tapRows = args.tapRows;
   const tapColumns = args.tapColumns;
-  const stride = args.stride;
-  const padding = args.padding;
+  const rowStride = args.rowStride;
+  const columnStride = args.columnStride;
+  const rowDilation = args.rowDilation;
+  const columnDilation = args.columnDilation;
 
   const taps = tapRows * tapColumns;
   const partial = args.partials + <usize>chunk * (((channels + 7) >> 3) * taps * 32);
-  const windowColumns = (resultWidth - 1) * stride + tapColumns;
+  const windowColumns = (resultWidth - 1) * columnStride + (tapColumns - 1) * columnDilation + 1;
   const window = args.scratchOf(worker);
   const firstItem = args.firstItem(chunk);
   const lastItem = args.firstItem(chunk + 1);
@@ -42,19 +49,19 @@ export function depthwiseWeightGradient(args: DepthwiseWeightGradientArguments, 
     const count = args.imagesFrom(image);
     const firstRow = args.firstRow(item);
     const rows = args.rowsFrom(firstRow);
-    const top = firstRow * stride - padding;
-    const windowRows = (rows - 1) * stride + tapRows;
+    const top = args.top + firstRow * rowStride;
+    const windowRows = (rows - 1) * rowStride + (tapRows - 1) * rowDilation + 1;
     const gradient = args.result + <usize>((image * args.resultHeight + firstRow) * resultWidth * channels) * 4;
     for (let block = 0; block < channels; block += args.blockChannels) {
       const taken = min(args.blockChannels, channels - block);
       const rowBytes = windowColumns * taken * 4;
-      args.padImages(window, image, count, top, -padding, windowRows, windowColumns, block, taken);
+      args.padImages(window, image, count, top, args.left, windowRows, windowColumns, block, taken);
       // Where the channels are no multiple of eight the last panel reads past a pixel; what it sums there is dropped.
       for (let channel = 0; channel < taken; channel += 8) {
         const b = gradient + <usize>((block + channel) << 2);
         let target = partial + <usize>((block + channel) >> 3) * (taps * 32);
         for (let row = 0; row < tapRows; row++) {
-          let a = window + <usize>(row * rowBytes + (channel << 2));
+          let a = window + <usize>(row * rowDilation * rowBytes + (channel << 2));
           for (let column = 0; column < tapColumns; ) {
             const together = column + 3 <= tapColumns ? 3 : 1;
             sumProducts(
@@ -66,15 +73,15 @@ export function depthwiseWeightGradient(args: DepthwiseWeightGradientArguments, 
               count,
               rows,
               resultWidth,
-              taken << 2,
-              stride * taken << 2,
-              stride * rowBytes,
+              columnDilation * taken << 2,
+              columnStride * taken << 2,
+              rowStride * rowBytes,
               windowRows * rowBytes,
               channels << 2,
             );
             column += together;
             target += <usize>together << 5;
-            a += <usize>(together * taken) << 2;
+            a += <usize>(together * columnDilation * taken) << 2;
           }
         }
       }

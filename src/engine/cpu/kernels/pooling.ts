@@ -54,9 +54,15 @@ class WindowArguments {
   channels: i32;
   outHeight: i32;
   outWidth: i32;
-  size: i32;
-  stride: i32;
-  padding: i32;
+  tapRows: i32;
+  rowStride: i32;
+  rowDilation: i32;
+  /** First row of the first window. */
+  top: i32;
+  tapColumns: i32;
+  columnStride: i32;
+  columnDilation: i32;
+  left: i32;
 
   /** Bytes of an image of x. */
   @inline
@@ -70,11 +76,46 @@ class WindowArguments {
     return <usize>this.outHeight * this.outWidth * this.channels;
   }
 
-  /** Where the window of a row or column of y begins. */
+  /** The first row of x in the window of row `at` of y. */
   @inline
-  start(at: i32): i32 {
-    return at * this.stride - this.padding;
+  firstRow(at: i32): i32 {
+    return inside(this.top + at * this.rowStride, this.rowDilation);
   }
+
+  /** Rows of x end here for the window of row `at` of y. */
+  @inline
+  endRow(at: i32): i32 {
+    return min(this.height, this.top + at * this.rowStride + (this.tapRows - 1) * this.rowDilation + 1);
+  }
+
+  @inline
+  firstColumn(at: i32): i32 {
+    return inside(this.left + at * this.columnStride, this.columnDilation);
+  }
+
+  @inline
+  endColumn(at: i32): i32 {
+    return min(this.width, this.left + at * this.columnStride + (this.tapColumns - 1) * this.columnDilation + 1);
+  }
+
+  /** Number of the tap of the window of (row, column) of y that sees row `h` and column `w` of x. */
+  @inline
+  tap(row: i32, column: i32, h: i32, w: i32): i32 {
+    const down = (h - this.top - row * this.rowStride) / this.rowDilation;
+    return down * this.tapColumns + (w - this.left - column * this.columnStride) / this.columnDilation;
+  }
+}
+
+/** The first place from `start` on, in steps of `dilation`, that is not below 0. */
+@inline
+function inside(start: i32, dilation: i32): i32 {
+  return start >= 0 ? start : start + (dilation - 1 - start) / dilation * dilation;
+}
+
+/** Places from `first` to before `end` in steps of `dilation`. */
+@inline
+function countOf(first: i32, end: i32, dilation: i32): i32 {
+  return (end - first + dilation - 1) / dilation;
 }
 
 /** The mean of what a window sees. */
@@ -82,21 +123,25 @@ export function averagePool(args: WindowArguments, chunk: i32, worker: i32): voi
   const width = args.width;
   const channels = args.channels;
   const row = <usize>channels << 2;
+  const rowDilation = args.rowDilation;
+  const columnDilation = args.columnDilation;
+  const next = <usize>columnDilation * row;
   const x = args.x + <usize>chunk * args.imageBytes();
   let y = args.y + <usize>chunk * args.outElements() * 4;
   for (let oy = 0; oy < args.outHeight; oy++) {
-    const top = max(0, args.start(oy));
-    const bottom = min(args.height, args.start(oy) + args.size);
+    const top = args.firstRow(oy);
+    const bottom = args.endRow(oy);
     for (let ox = 0; ox < args.outWidth; ox++, y += row) {
-      const left = max(0, args.start(ox));
-      const right = min(width, args.start(ox) + args.size);
-      const share = f32x4.splat(1 / <f32>((bottom - top) * (right - left)));
+      const left = args.firstColumn(ox);
+      const right = args.endColumn(ox);
+      const seen = countOf(top, bottom, rowDilation) * countOf(left, right, columnDilation);
+      const share = f32x4.splat(1 / <f32>seen);
       for (let c = 0; c < channels; c += 4) {
         const lanes = channels - c;
         let sum = f32x4.splat(0);
-        for (let h = top; h < bottom; h++) {
+        for (let h = top; h < bottom; h += rowDilation) {
           let at = x + <usize>(h * width + left) * row + (<usize>c << 2);
-          for (let w = left; w < right; w++, at += row) sum = f32x4.add(sum, loadPart(at, lanes));
+          for (let w = left; w < right; w += columnDilation, at += next) sum = f32x4.add(sum, loadPart(at, lanes));
         }
         storePart(y + (<usize>c << 2), f32x4.mul(sum, share), lanes);
       }
@@ -109,22 +154,26 @@ export function averagePoolGradient(args: WindowArguments, chunk: i32, worker: i
   const width = args.width;
   const channels = args.channels;
   const row = <usize>channels << 2;
+  const rowDilation = args.rowDilation;
+  const columnDilation = args.columnDilation;
+  const next = <usize>columnDilation * row;
   const dx = args.x + <usize>chunk * args.imageBytes();
   let dy = args.y + <usize>chunk * args.outElements() * 4;
   memory.fill(dx, 0, args.imageBytes());
   for (let oy = 0; oy < args.outHeight; oy++) {
-    const top = max(0, args.start(oy));
-    const bottom = min(args.height, args.start(oy) + args.size);
+    const top = args.firstRow(oy);
+    const bottom = args.endRow(oy);
     for (let ox = 0; ox < args.outWidth; ox++, dy += row) {
-      const left = max(0, args.start(ox));
-      const right = min(width, args.start(ox) + args.size);
-      const share = f32x4.splat(1 / <f32>((bottom - top) * (right - left)));
+      const left = args.firstColumn(ox);
+      const right = args.endColumn(ox);
+      const seen = countOf(top, bottom, rowDilation) * countOf(left, right, columnDilation);
+      const share = f32x4.splat(1 / <f32>seen);
       for (let c = 0; c < channels; c += 4) {
         const lanes = channels - c;
         const g = f32x4.mul(loadPart(dy + (<usize>c << 2), lanes), share);
-        for (let h = top; h < bottom; h++) {
+        for (let h = top; h < bottom; h += rowDilation) {
           let at = dx + <usize>(h * width + left) * row + (<usize>c << 2);
-          for (let w = left; w < right; w++, at += row) storePart(at, f32x4.add(loadPart(at, lanes), g), lanes);
+          for (let w = left; w < right; w += columnDilation, at += next) storePart(at, f32x4.add(loadPart(at, lanes), g), lanes);
         }
       }
     }
@@ -132,35 +181,36 @@ export function averagePoolGradient(args: WindowArguments, chunk: i32, worker: i
 }
 
 export function maxPool(args: WindowArguments, chunk: i32, worker: i32): void {
-  const height = args.height;
   const width = args.width;
   const channels = args.channels;
-  const size = args.size;
+  const rowDilation = args.rowDilation;
+  const columnDilation = args.columnDilation;
   const row = <usize>channels << 2;
   const x = args.x + <usize>chunk * args.imageBytes();
   let y = args.y + <usize>chunk * args.outElements() * 4;
   const hasArgmax = args.argmax != 0;
   let argmax = args.argmax + <usize>chunk * args.outElements();
   for (let oy = 0; oy < args.outHeight; oy++) {
-    const up = args.start(oy);
-    const bottom = min(height, up + size);
+    const top = args.firstRow(oy);
+    const bottom = args.endRow(oy);
     for (let ox = 0; ox < args.outWidth; ox++, y += row, argmax += channels) {
-      const left = args.start(ox);
-      const right = min(width, left + size);
+      const left = args.firstColumn(ox);
+      const right = args.endColumn(ox);
+      const firstTap = args.tap(oy, ox, top, left);
       for (let c = 0; c < channels; c += 4) {
         const lanes = channels - c;
         const at = x + (<usize>c << 2);
-        const firstRow = max(0, up);
-        const firstColumn = max(0, left);
-        let best = loadPart(at + <usize>(firstRow * width + firstColumn) * row, lanes);
-        let places = i32x4.splat((firstRow - up) * size + firstColumn - left);
-        for (let h = firstRow; h < bottom; h++) {
-          for (let w = firstColumn; w < right; w++) {
+        let best = loadPart(at + <usize>(top * width + left) * row, lanes);
+        let places = i32x4.splat(firstTap);
+        let line = firstTap;
+        for (let h = top; h < bottom; h += rowDilation, line += args.tapColumns) {
+          let tap = line;
+          for (let w = left; w < right; w += columnDilation, tap++) {
             const value = loadPart(at + <usize>(h * width + w) * row, lanes);
             // NaN alone differs from itself.
             const isNew = v128.or(f32x4.gt(value, best), f32x4.ne(value, value));
             best = v128.bitselect(value, best, isNew);
-            places = v128.bitselect(i32x4.splat((h - up) * size + w - left), places, isNew);
+            places = v128.bitselect(i32x4.splat(tap), places, isNew);
           }
         }
         storePart(y + (<usize>c << 2), best, lanes);
@@ -171,29 +221,32 @@ export function maxPool(args: WindowArguments, chunk: i32, worker: i32): void {
 }
 
 export function maxPoolGradient(args: WindowArguments, chunk: i32, worker: i32): void {
-  const height = args.height;
   const width = args.width;
   const channels = args.channels;
-  const size = args.size;
+  const rowDilation = args.rowDilation;
+  const columnDilation = args.columnDilation;
   const row = <usize>channels << 2;
   let argmax = args.argmax + <usize>chunk * args.outElements();
   let dy = args.y + <usize>chunk * args.outElements() * 4;
   const dx = args.x + <usize>chunk * args.imageBytes();
   memory.fill(dx, 0, args.imageBytes());
   for (let oy = 0; oy < args.outHeight; oy++) {
-    const up = args.start(oy);
-    const bottom = min(height, up + size);
+    const top = args.firstRow(oy);
+    const bottom = args.endRow(oy);
     for (let ox = 0; ox < args.outWidth; ox++, dy += row, argmax += channels) {
-      const left = args.start(ox);
-      const right = min(width, left + size);
+      const left = args.firstColumn(ox);
+      const right = args.endColumn(ox);
+      const firstTap = args.tap(oy, ox, top, left);
       for (let c = 0; c < channels; c += 4) {
         const lanes = channels - c;
         const at = dx + (<usize>c << 2);
         const g = loadPart(dy + (<usize>c << 2), lanes);
         const places = loadBytes(argmax + c, lanes);
-        for (let h = max(0, up); h < bottom; h++) {
-          for (let w = max(0, left); w < right; w++) {
-            const isMaximum = i32x4.eq(places, i32x4.splat((h - up) * size + w - left));
+        let line = firstTap;
+        for (let h = top; h < bottom; h += rowDilation, line += args.tapColumns) {
+          let tap = line;
+          for (let w = left; w < right; w += columnDilation, tap++) {
+            const isMaximum = i32x4.eq(places, i32x4.splat(tap));
             const target = at + <usize>(h * width + w) * row;
             storePart(target, f32x4.add(loadPart(target, lanes), v128.and(g, isMaximum)), lanes);
           }

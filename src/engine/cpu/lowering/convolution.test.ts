@@ -1,6 +1,7 @@
 /** Convolutions large enough to be cut: bands of rows, groups of images, blocks of input and result channels. */
 
 import { describe, expect, it } from 'vitest';
+import { windowLike } from '../../../../test/engine/windows.js';
 import { mulberry32 } from '../../../../test/mulberry32.js';
 import { Graph } from '../../../graph/index.js';
 import { makePlan } from '../../../passes/index.js';
@@ -40,6 +41,7 @@ describe('cut convolutions', () => {
 async function results(engine: Engine, geometry: Geometry): Promise<Map<string, number[]>> {
   const [images, height, width, depth, channels, taps, stride, padding] = geometry;
   const resultSize = (size: number) => Math.floor((size + 2 * padding - taps) / stride) + 1;
+  const window = windowLike({ stride, padding });
   const graph = new Graph();
   const tensor = (name: string, shape: number[]) =>
     graph.whole({ name, dtype: 'float', length: shape.reduce((a, b) => a * b) }, shape);
@@ -52,9 +54,9 @@ async function results(engine: Engine, geometry: Geometry): Promise<Map<string, 
     ...[tensor('dx', xShape), tensor('dw', [taps, taps, depth, channels])],
   ] as const;
   const [y, moments, dx, dw] = outputs;
-  graph.append('conv2d', { x, w }, { y: y!, moments: moments! }, { stride, padding });
-  graph.append('conv2dInputGradient', { dy, w, addend: x }, { dx: dx! }, { stride, padding });
-  graph.append('conv2dWeightGradient', { x, dy }, { dw: dw! }, { stride, padding });
+  graph.append('conv2d', { x, w }, { y: y!, moments: moments! }, window);
+  graph.append('conv2dInputGradient', { dy, w, addend: x }, { dx: dx! }, window);
+  graph.append('conv2dWeightGradient', { x, dy }, { dw: dw! }, window);
   const program = await engine.load(makePlan({ step: graph }));
   const random = mulberry32(7);
   for (const { view } of inputs) {

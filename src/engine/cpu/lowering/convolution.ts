@@ -4,11 +4,13 @@
  */
 
 import { nhwc, type Tensor } from '../../../graph/tensor.js';
+import { type AxisWindow, extentOf } from '../../../ops/window.js';
 import type { ArgumentBlock, KernelCall, Lowering, LoweringContext } from '../lowered.js';
 import {
   chooseItem,
   convolutionArguments,
   gatherMoments,
+  greatestCommonDivisor,
   ITEM_PIXELS,
   PANEL,
   TARGET_CHUNKS,
@@ -31,22 +33,29 @@ interface AxisClass {
   readonly source: number;
 }
 
+/** How results and taps lie along one axis. */
+interface Axis {
+  readonly classes: readonly AxisClass[];
+  /** Between neighbours of a class, in source and result. */
+  readonly sourceStride: number;
+  readonly resultStride: number;
+  /** Between taps, in the source. */
+  readonly dilation: number;
+}
+
 export const conv2d: Lowering<'conv2d'> = (node, context) => {
   const { x, w } = node.operands;
   const { y, moments } = node.results;
-  const { stride, padding } = node.attributes;
+  const { rows, columns } = node.attributes;
   const [, height, width, channels] = nhwc(y);
   const [tapRows, tapColumns, depth] = nhwc(w);
   const weightStrides = { channel: 1, depth: channels, column: depth * channels, row: tapColumns * depth * channels };
-  if (winogradApplies(w, stride, depth, channels)) {
+  if (winogradApplies(w, node.attributes, depth, channels)) {
     return lowerWinograd(context, {
       ...{ source: x, weights: w, weightStrides, rotated: false, result: y, addend: null, moments },
-      padding,
+      ...{ top: -rows.before, left: -columns.before },
     });
   }
-  const axis = (count: number, taps: number): AxisClass[] => [
-    { first: 0, count, taps, firstTap: 0, tapStep: 1, source: -padding },
-  ];
   return lowerDirect(context, {
     source: x,
     weights: w,
@@ -54,24 +63,22 @@ export const conv2d: Lowering<'conv2d'> = (node, context) => {
     result: y,
     addend: null,
     moments,
-    sourceStride: stride,
-    resultStride: 1,
-    rowClasses: axis(height, tapRows),
-    columnClasses: axis(width, tapColumns),
+    rows: forwardAxis(height, tapRows, rows),
+    columns: forwardAxis(width, tapColumns, columns),
   });
 };
 
 export const conv2dInputGradient: Lowering<'conv2dInputGradient'> = (node, context) => {
   const { dy, w, addend } = node.operands;
   const { dx } = node.results;
-  const { stride, padding } = node.attributes;
+  const { rows, columns } = node.attributes;
   const [, height, width, channels] = nhwc(dx);
   const [tapRows, tapColumns, , depth] = nhwc(w);
   const weightStrides = { channel: depth, depth: 1, column: channels * depth, row: tapColumns * channels * depth };
-  if (winogradApplies(w, stride, depth, channels)) {
+  if (winogradApplies(w, node.attributes, depth, channels)) {
     return lowerWinograd(context, {
       ...{ source: dy, weights: w, weightStrides, rotated: true, result: dx, addend, moments: null },
-      padding: 2 - padding,
+      ...{ top: rows.before - 2, left: columns.before - 2 },
     });
   }
   return lowerDirect(context, {
@@ -81,10 +88,8 @@ export const conv2dInputGradient: Lowering<'conv2dInputGradient'> = (node, conte
     result: dx,
     addend,
     moments: null,
-    sourceStride: 1,
-    resultStride: stride,
-    rowClasses: parityClasses(height, tapRows, stride, padding),
-    columnClasses: parityClasses(width, tapColumns, stride, padding),
+    rows: gradientAxis(height, tapRows, rows),
+    columns: gradientAxis(width, tapColumns, columns),
   });
 };
 
@@ -96,29 +101,30 @@ interface DirectConvolution {
   readonly result: Tensor;
   readonly addend: Tensor | null;
   readonly moments: Tensor | null;
-  readonly sourceStride: number;
-  readonly resultStride: number;
-  readonly rowClasses: readonly AxisClass[];
-  readonly columnClasses: readonly AxisClass[];
+  readonly rows: Axis;
+  readonly columns: Axis;
 }
 
 function lowerDirect(context: LoweringContext, convolution: DirectConvolution): KernelCall[] {
-  const { source, weights, weightStrides, result, addend, moments, sourceStride, resultStride } = convolution;
-  const { rowClasses, columnClasses } = convolution;
+  const { source, weights, weightStrides, result, addend, moments, rows, columns } = convolution;
   const [images, , , depth] = nhwc(source);
   const channels = nhwc(result)[3];
   const panels = Math.ceil(channels / PANEL);
 
-  const top = Math.min(...rowClasses.map((c) => c.source));
-  const left = Math.min(...columnClasses.map((c) => c.source));
-  const span = (classes: readonly AxisClass[], origin: number, count: (c: AxisClass) => number) =>
-    Math.max(...classes.map((c) => c.source - origin + (count(c) - 1) * sourceStride + Math.max(c.taps, 1)));
-  const windowColumns = span(columnClasses, left, (c) => c.count);
-  const windowRows = (rows: number) => span(rowClasses, top, () => rows);
-  const windowBytes = (rows: number) => windowRows(rows) * windowColumns * depth * 4;
+  const top = Math.min(...rows.classes.map((c) => c.source));
+  const left = Math.min(...columns.classes.map((c) => c.source));
+  const span = ({ classes, sourceStride, dilation }: Axis, origin: number, count: (c: AxisClass) => number) =>
+    Math.max(
+      ...classes.map(
+        (c) => c.source - origin + (count(c) - 1) * sourceStride + extentOf(Math.max(c.taps, 1), dilation),
+      ),
+    );
+  const windowColumns = span(columns, left, (c) => c.count);
+  const windowRows = (count: number) => span(rows, top, () => count);
+  const windowBytes = (count: number) => windowRows(count) * windowColumns * depth * 4;
 
-  const classRows = Math.max(...rowClasses.map((c) => c.count));
-  const classColumns = Math.max(...columnClasses.map((c) => c.count));
+  const classRows = Math.max(...rows.classes.map((c) => c.count));
+  const classColumns = Math.max(...columns.classes.map((c) => c.count));
   const item = chooseItem(images, classRows, classColumns, windowBytes, WINDOW_BYTES, ITEM_PIXELS);
   const chunks = Math.min(TARGET_CHUNKS, item.count);
   const tableBytes = (item.images * item.rows * classColumns + 3) * 8;
@@ -127,8 +133,8 @@ function lowerDirect(context: LoweringContext, convolution: DirectConvolution): 
 
   const packed: ArgumentBlock[] = [];
   const classes: ArgumentBlock[] = [];
-  for (const row of rowClasses) {
-    for (const column of columnClasses) {
+  for (const row of rows.classes) {
+    for (const column of columns.classes) {
       const target = context.scratch(Math.max(1, panels * row.taps * column.taps * depth) * PANEL * 4);
       packed.push({
         target,
@@ -158,7 +164,10 @@ function lowerDirect(context: LoweringContext, convolution: DirectConvolution): 
       chunks,
       args: {
         ...convolutionArguments(context, source, result, item, chunks, scratch),
-        ...{ addend: addend ? context.address(addend) : 0, moments: combined.blocks, sourceStride, resultStride },
+        ...{ addend: addend ? context.address(addend) : 0, moments: combined.blocks },
+        ...{ sourceRowStride: rows.sourceStride, sourceColumnStride: columns.sourceStride },
+        ...{ resultRowStride: rows.resultStride, resultColumnStride: columns.resultStride },
+        ...{ rowDilation: rows.dilation, columnDilation: columns.dilation },
         ...{ top, left, windowRows: windowRows(item.rows), windowColumns, classes: classes.length },
       },
       tables: classes,
@@ -167,22 +176,35 @@ function lowerDirect(context: LoweringContext, convolution: DirectConvolution): 
   ];
 }
 
+/** All results are one class. */
+function forwardAxis(count: number, taps: number, { stride, before, dilation }: AxisWindow): Axis {
+  const all = { first: 0, count, taps, firstTap: 0, tapStep: 1, source: -before };
+  return { classes: [all], sourceStride: stride, resultStride: 1, dilation };
+}
+
 /**
- * Row y of the input and output row o meet at tap k = y + padding − stride·o, so the rows with the same
- * a = (y + padding) mod stride share the taps a, a + stride, … and o falls by one from each to the next.
+ * Row y of the input and output row o meet at tap k where y + before = stride·o + dilation·k, so the rows with the same
+ * a = (y + before) mod stride share their taps, every stride / g-th one for g = gcd(stride, dilation), and o falls by
+ * dilation / g from each to the next. Where g does not divide a there are none.
  */
-function parityClasses(size: number, taps: number, stride: number, padding: number): AxisClass[] {
-  return Array.from({ length: stride }, (_, parity) => {
-    const first = (((parity - padding) % stride) + stride) % stride;
-    const classTaps = Math.max(0, Math.ceil((taps - parity) / stride));
-    const lastTap = parity + (classTaps - 1) * stride;
+function gradientAxis(size: number, taps: number, { stride, before, dilation }: AxisWindow): Axis {
+  const common = greatestCommonDivisor(stride, dilation);
+  const step = stride / common;
+  const classes = Array.from({ length: stride }, (_, remainder) => {
+    const first = (((remainder - before) % stride) + stride) % stride;
+    let tap = 0;
+    while (tap < step && (dilation * tap) % stride !== remainder) tap++;
+    if (tap === step) tap = taps;
+    const classTaps = Math.max(0, Math.ceil((taps - tap) / step));
+    const lastTap = classTaps > 0 ? tap + (classTaps - 1) * step : 0;
     return {
       first,
       count: Math.max(0, Math.ceil((size - first) / stride)),
       taps: classTaps,
-      firstTap: Math.max(0, lastTap),
-      tapStep: -stride,
-      source: (first + padding - parity) / stride - Math.max(0, classTaps - 1),
+      firstTap: lastTap,
+      tapStep: -step,
+      source: Math.floor((first + before - dilation * lastTap) / stride),
     };
   });
+  return { classes, sourceStride: 1, resultStride: stride, dilation: dilation / common };
 }

@@ -3,7 +3,8 @@
  * after the other in its scratch, and the items into about 32 chunks. Depends on shapes only.
  */
 
-import { nhwc, type Tensor } from '../../../graph/tensor.js';
+import { dimension, nhwc, type Tensor } from '../../../graph/tensor.js';
+import type { Window } from '../../../ops/window.js';
 import type { ArgumentBlock, KernelCall, LoweringContext } from '../lowered.js';
 
 /** Enough for 16 workers to finish within a few percent of each other. */
@@ -55,6 +56,11 @@ export function upTo(multiple: number, value: number): number {
   return Math.ceil(value / multiple) * multiple;
 }
 
+/** Of a stride and a dilation, which says how far apart the taps are that one pixel meets. */
+export function greatestCommonDivisor(a: number, b: number): number {
+  return b === 0 ? a : greatestCommonDivisor(b, a % b);
+}
+
 /** As `kernels/convolutionArguments.ts` has them. */
 export function convolutionArguments(
   { address }: LoweringContext,
@@ -71,6 +77,16 @@ export function convolutionArguments(
     ...{ result: address(result), resultHeight, resultWidth, channels },
     ...{ itemImages: item.images, itemRows: item.rows, bands: item.bands, items: item.count, chunks },
     ...{ scratch: scratch.base, scratchStride: scratch.stride },
+  };
+}
+
+/** As the weight gradients' arguments have them. */
+export function windowArguments(weights: Tensor, { rows, columns }: Window): ArgumentBlock {
+  return {
+    ...{ tapRows: dimension(weights, 0), tapColumns: dimension(weights, 1) },
+    ...{ rowStride: rows.stride, columnStride: columns.stride },
+    ...{ rowDilation: rows.dilation, columnDilation: columns.dilation },
+    ...{ top: -rows.before, left: -columns.before },
   };
 }
 

@@ -1,62 +1,84 @@
 /** The tables of a depthwise convolution against the definition, and depthwise convolutions large enough to be cut. */
 
 import { describe, expect, it } from 'vitest';
+import { windowLike } from '../../../../test/engine/windows.js';
 import { mulberry32 } from '../../../../test/mulberry32.js';
 import { Graph } from '../../../graph/index.js';
 import { makePlan } from '../../../passes/index.js';
 import type { Engine } from '../../engine.js';
 import { createReferenceEngine } from '../../reference/index.js';
 import { createCpuEngine } from '../index.js';
-import { forwardSpan, gradientSpan, runsOf } from './depthwise.js';
+import { forwardAxis, type GatherAxis, gradientAxis, runsOf } from './depthwise.js';
 
 describe('tables of a depthwise convolution', () => {
+  const sides = [
+    [0, 0],
+    [1, 1],
+    [2, 1],
+    [0, 2],
+  ] as const;
   const axes = [1, 2, 3, 7, 12].flatMap((size) =>
     [1, 2, 3, 5].flatMap((taps) =>
-      [1, 2, 3].flatMap((stride) => [0, 1, 2].map((padding) => ({ size, taps, stride, padding }))),
+      [1, 2, 3].flatMap((stride) =>
+        [1, 2, 4].flatMap((dilation) =>
+          sides.map(([before, after]) => ({ size, taps, window: { stride, before, after, dilation } })),
+        ),
+      ),
     ),
   );
 
-  it.each(axes)('hold what meets: $size long, $taps taps / $stride + $padding', ({ size, taps, stride, padding }) => {
-    const outputs = Math.floor((size + 2 * padding - taps) / stride) + 1;
-    const window = { stride, padding };
-    const met: string[] = [];
-    for (let output = 0; output < outputs; output++) {
-      for (let tap = 0; tap < taps; tap++) {
-        const input = output * stride + tap - padding;
-        if (input >= 0 && input < size) met.push(`${input} at ${tap} to ${output}`);
+  it('hold what meets', () => {
+    for (const { size, taps, window } of axes) {
+      const { stride, before, after, dilation } = window;
+      const outputs = Math.max(0, Math.floor((size + before + after - (taps - 1) * dilation - 1) / stride) + 1);
+      const met: string[] = [];
+      for (let output = 0; output < outputs; output++) {
+        for (let tap = 0; tap < taps; tap++) {
+          const input = output * stride + tap * dilation - before;
+          if (input >= 0 && input < size) met.push(`${input} at ${tap} to ${output}`);
+        }
       }
+      const forward = forwardAxis(outputs, size, taps, window);
+      const backward = gradientAxis(size, outputs, taps, window);
+      const said = JSON.stringify({ size, taps, window });
+      expect(
+        listed(forward, (source, tap, result) => `${source} at ${tap} to ${result}`),
+        said,
+      ).toEqual(met.sort());
+      expect(
+        listed(backward, (source, tap, result) => `${result} at ${tap} to ${source}`),
+        said,
+      ).toEqual(met);
     }
-    const numbers = (count: number) => Array.from({ length: Math.max(0, count) }, (_, i) => i);
-    const forward = numbers(outputs).map((at) => forwardSpan(at, size, taps, window));
-    const backward = numbers(size).map((at) => gradientSpan(at, outputs, taps, window));
-    const forwardRuns = runsOf(forward, stride, 1);
-    const backwardRuns = runsOf(backward, 1, stride);
-    const ofForward = forwardRuns.flatMap((run) =>
-      numbers(run.count).flatMap((i) =>
-        numbers(run.taps).map((j) => `${run.source + i * stride + j} at ${run.firstTap + j} to ${run.first + i}`),
-      ),
-    );
-    const ofBackward = backwardRuns.flatMap((run) =>
-      numbers(run.count).flatMap((i) =>
-        numbers(run.taps).map(
-          (j) => `${run.first + i * stride} at ${run.firstTap - j * stride} to ${run.source + i + j}`,
-        ),
-      ),
-    );
-    expect(ofForward.sort()).toEqual(met.sort());
-    expect(ofBackward.sort()).toEqual(met);
-    expect(forwardRuns.reduce((sum, { count }) => sum + count, 0)).toBe(Math.max(0, outputs));
-    expect(backwardRuns.reduce((sum, { count }) => sum + count, 0)).toBe(size);
   });
 
   it('leave one run between the borders', () => {
-    const spans = Array.from({ length: 56 }, (_, at) => forwardSpan(at, 112, 3, { stride: 2, padding: 1 }));
-    expect(runsOf(spans, 2, 1).map(({ count, taps }) => [count, taps])).toEqual([
+    const axis = forwardAxis(56, 112, 3, { stride: 2, before: 1, after: 1, dilation: 1 });
+    expect(runsOf(axis).map(({ count, taps }) => [count, taps])).toEqual([
       [1, 2],
       [55, 3],
     ]);
   });
 });
+
+/** What the runs of an axis say, sorted; they cover every result. */
+function listed(axis: GatherAxis, entry: (source: number, tap: number, result: number) => string): string[] {
+  const numbers = (count: number) => Array.from({ length: count }, (_, i) => i);
+  const runs = runsOf(axis);
+  expect(runs.reduce((sum, { count }) => sum + count, 0)).toBe(axis.spans.length);
+  const entries = runs.flatMap((run) =>
+    numbers(run.count).flatMap((i) =>
+      numbers(run.taps).map((j) =>
+        entry(
+          run.source + i * axis.sourceStep + j * axis.dilation,
+          run.firstTap + j * axis.tapStep,
+          run.first + i * axis.resultStep,
+        ),
+      ),
+    ),
+  );
+  return entries.sort();
+}
 
 /** images, height, width, channels, taps, stride, padding */
 type Geometry = readonly [number, number, number, number, number, number, number];
@@ -87,6 +109,7 @@ describe('cut depthwise convolutions', () => {
 async function results(engine: Engine, geometry: Geometry): Promise<Map<string, number[]>> {
   const [images, height, width, channels, taps, stride, padding] = geometry;
   const resultSize = (size: number) => Math.floor((size + 2 * padding - taps) / stride) + 1;
+  const window = windowLike({ stride, padding });
   const graph = new Graph();
   const tensor = (name: string, shape: number[]) =>
     graph.whole({ name, dtype: 'float', length: shape.reduce((a, b) => a * b) }, shape);
@@ -96,9 +119,9 @@ async function results(engine: Engine, geometry: Geometry): Promise<Map<string, 
   const [x, w, dy] = [tensor('x', xShape), tensor('w', wShape), tensor('dy', yShape)];
   const [y, moments, dx] = [tensor('y', yShape), tensor('moments', [2, channels]), tensor('dx', xShape)];
   const dw = tensor('dw', wShape);
-  graph.append('depthwiseConv2d', { x, w }, { y, moments }, { stride, padding });
-  graph.append('depthwiseConv2dInputGradient', { dy, w, addend: x }, { dx }, { stride, padding });
-  graph.append('depthwiseConv2dWeightGradient', { x, dy }, { dw }, { stride, padding });
+  graph.append('depthwiseConv2d', { x, w }, { y, moments }, window);
+  graph.append('depthwiseConv2dInputGradient', { dy, w, addend: x }, { dx }, window);
+  graph.append('depthwiseConv2dWeightGradient', { x, dy }, { dw }, window);
   const program = await engine.load(makePlan({ step: graph }));
   const random = mulberry32(7);
   for (const { view } of [x, w, dy]) {

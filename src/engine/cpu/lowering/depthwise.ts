@@ -4,19 +4,21 @@
  */
 
 import { dimension, nhwc, type Tensor } from '../../../graph/tensor.js';
-import type { Window } from '../../../ops/window.js';
+import { type AxisWindow, extentOf, type Window } from '../../../ops/window.js';
 import type { KernelCall, Lowering, LoweringContext } from '../lowered.js';
 import {
   addPartialSums,
   chooseItem,
   convolutionArguments,
   gatherMoments,
+  greatestCommonDivisor,
   ITEM_PIXELS,
   PANEL,
   TARGET_CHUNKS,
+  windowArguments,
 } from './convolutionItems.js';
 
-/** The taps that a row or column of the result meets inside the image: neighbours in the source, `tapStep` apart. */
+/** The taps that a row or column of the result meets inside the image, as far apart as the axis says. */
 export interface Span {
   /** The first row or column of the source; 0 where no tap falls inside. */
   readonly source: number;
@@ -30,50 +32,66 @@ export interface Run extends Span {
   readonly count: number;
 }
 
-export const depthwiseConv2d: Lowering<'depthwiseConv2d'> = (node, context) => {
-  const { x } = node.operands;
-  const { y } = node.results;
-  const { stride } = node.attributes;
-  return lowerGather(context, {
-    ...{ source: x, weights: node.operands.w, result: y, addend: null, moments: node.results.moments },
-    ...{ tapStep: 1, sourceStep: stride, resultStep: 1 },
-    span: (at, size, taps) => forwardSpan(at, size, taps, node.attributes),
-  });
-};
+/** What rows or columns of a result meet in the source, and how far neighbours are apart. */
+export interface GatherAxis {
+  /** Of each row or column of the result. */
+  readonly spans: readonly Span[];
+  /** From one tap of a span to the next: in the weights, and in the source. */
+  readonly tapStep: number;
+  readonly dilation: number;
+  /** Between columns of a run, in source and result. */
+  readonly sourceStep: number;
+  readonly resultStep: number;
+}
 
-export const depthwiseConv2dInputGradient: Lowering<'depthwiseConv2dInputGradient'> = (node, context) => {
-  const { dy } = node.operands;
-  const { dx } = node.results;
-  const { stride } = node.attributes;
-  return lowerGather(context, {
-    ...{ source: dy, weights: node.operands.w, result: dx, addend: node.operands.addend, moments: null },
-    ...{ tapStep: -stride, sourceStep: 1, resultStep: stride },
-    span: (at, size, taps) => gradientSpan(at, size, taps, node.attributes),
+export const depthwiseConv2d: Lowering<'depthwiseConv2d'> = (node, context) =>
+  lowerGather(context, {
+    ...{ source: node.operands.x, weights: node.operands.w, result: node.results.y },
+    ...{ addend: null, moments: node.results.moments, window: node.attributes, axis: forwardAxis },
   });
-};
 
-/** Taps of output row `at` on an axis of `size` inputs. */
-export function forwardSpan(at: number, size: number, taps: number, { stride, padding }: Window): Span {
-  const start = at * stride - padding;
-  return spanOf(Math.max(0, start), Math.min(size, start + taps), Math.max(0, -start));
+export const depthwiseConv2dInputGradient: Lowering<'depthwiseConv2dInputGradient'> = (node, context) =>
+  lowerGather(context, {
+    ...{ source: node.operands.dy, weights: node.operands.w, result: node.results.dx },
+    ...{ addend: node.operands.addend, moments: null, window: node.attributes, axis: gradientAxis },
+  });
+
+/** `count` outputs and the `size` inputs that they meet by so many taps. */
+export function forwardAxis(count: number, size: number, taps: number, window: AxisWindow): GatherAxis {
+  const { stride, before, dilation } = window;
+  const spans = Array.from({ length: count }, (_, at) => {
+    const start = at * stride - before;
+    const first = Math.max(0, Math.ceil(-start / dilation));
+    return spanOf(start + first * dilation, Math.min(taps, Math.ceil((size - start) / dilation)) - first, first);
+  });
+  return { spans, tapStep: 1, dilation, sourceStep: stride, resultStep: 1 };
 }
 
 /**
- * Taps of input row `at` on an axis of `size` outputs: output o met it at tap at + padding − stride·o, so the tap falls
- * by the stride from one output to the next.
+ * `count` inputs and the `size` outputs that met them: output o met input i at tap k where i + before = stride·o +
+ * dilation·k, so that the tap falls by stride / g from one such output to the next, dilation / g further on, for
+ * g = gcd(stride, dilation).
  */
-export function gradientSpan(at: number, size: number, taps: number, { stride, padding }: Window): Span {
-  const first = Math.max(0, Math.ceil((at + padding - taps + 1) / stride));
-  const end = Math.min(size, Math.floor((at + padding) / stride) + 1);
-  return spanOf(first, end, at + padding - stride * first);
+export function gradientAxis(count: number, size: number, taps: number, window: AxisWindow): GatherAxis {
+  const { stride, before, dilation } = window;
+  const common = greatestCommonDivisor(stride, dilation);
+  const [tapStep, outputStep] = [stride / common, dilation / common];
+  const spans = Array.from({ length: count }, (_, at) => {
+    const place = at + before;
+    let first = Math.max(0, Math.ceil((place - (taps - 1) * dilation) / stride));
+    const end = Math.min(size, Math.floor(place / stride) + 1);
+    while (first < end && (place - stride * first) % dilation !== 0) first++;
+    return spanOf(first, Math.ceil((end - first) / outputStep), (place - stride * first) / dilation);
+  });
+  return { spans, tapStep: -tapStep, dilation: outputStep, sourceStep: 1, resultStep: stride };
 }
 
-function spanOf(source: number, end: number, firstTap: number): Span {
-  return end > source ? { source, taps: end - source, firstTap } : { source: 0, taps: 0, firstTap: 0 };
+function spanOf(source: number, taps: number, firstTap: number): Span {
+  return taps > 0 ? { source, taps, firstTap } : { source: 0, taps: 0, firstTap: 0 };
 }
 
 /** Joins the spans of neighbouring columns into runs. */
-export function runsOf(spans: readonly Span[], sourceStep: number, resultStep: number): Run[] {
+export function runsOf({ spans, sourceStep, resultStep }: GatherAxis): Run[] {
   const runs: { -readonly [K in keyof Run]: Run[K] }[] = [];
   for (let phase = 0; phase < resultStep; phase++) {
     let run: (typeof runs)[number] | undefined;
@@ -96,21 +114,18 @@ interface Gather {
   readonly result: Tensor;
   readonly addend: Tensor | null;
   readonly moments: Tensor | null;
-  readonly tapStep: number;
-  readonly sourceStep: number;
-  readonly resultStep: number;
-  readonly span: (at: number, size: number, taps: number) => Span;
+  readonly window: Window;
+  readonly axis: typeof forwardAxis;
 }
 
 function lowerGather(context: LoweringContext, gather: Gather): KernelCall[] {
-  const { source, weights, result, addend, moments, tapStep, sourceStep, resultStep, span } = gather;
+  const { source, weights, result, addend, moments, window, axis } = gather;
   const [images, height, width, channels] = nhwc(source);
   const [, resultHeight, resultWidth] = nhwc(result);
   const [tapRows, tapColumns] = [dimension(weights, 0), dimension(weights, 1)];
-  const spans = (count: number, size: number, taps: number) =>
-    Array.from({ length: count }, (_, at) => span(at, size, taps));
-  const rows = spans(resultHeight, height, tapRows);
-  const runs = runsOf(spans(resultWidth, width, tapColumns), sourceStep, resultStep);
+  const rows = axis(resultHeight, height, tapRows, window.rows);
+  const columns = axis(resultWidth, width, tapColumns, window.columns);
+  const runs = runsOf(columns);
   const chunks = Math.min(TARGET_CHUNKS, images * resultHeight);
   const combined = gatherMoments(context, moments, chunks, channels);
   return [
@@ -121,10 +136,12 @@ function lowerGather(context: LoweringContext, gather: Gather): KernelCall[] {
         ...{ source: context.address(source), height, width },
         ...{ result: context.address(result), resultHeight, resultWidth, channels },
         ...{ addend: addend ? context.address(addend) : 0, weights: context.address(weights) },
-        ...{ kernelColumns: tapColumns, tapStep, rows: images * resultHeight, chunks, sourceStep, resultStep },
+        ...{ kernelColumns: tapColumns, tapRowStep: rows.tapStep, tapColumnStep: columns.tapStep },
+        ...{ rowDilation: rows.dilation, columnDilation: columns.dilation, rows: images * resultHeight, chunks },
+        ...{ sourceStep: columns.sourceStep, resultStep: columns.resultStep },
         ...{ moments: combined.blocks, runs: runs.length },
       },
-      tables: [...rows, ...runs].map((span) => ({ ...span })),
+      tables: [...rows.spans, ...runs].map((span) => ({ ...span })),
     },
     ...combined.calls,
   ];
@@ -137,13 +154,14 @@ const BLOCK_CHANNELS = 32;
 export const depthwiseConv2dWeightGradient: Lowering<'depthwiseConv2dWeightGradient'> = (node, context) => {
   const { x, dy } = node.operands;
   const { dw } = node.results;
-  const { stride, padding } = node.attributes;
+  const { rows, columns } = node.attributes;
   const [images, , , channels] = nhwc(x);
   const [, resultHeight, resultWidth] = nhwc(dy);
   const [tapRows, tapColumns] = [dimension(dw, 0), dimension(dw, 1)];
   const blockChannels = Math.min(BLOCK_CHANNELS, Math.ceil(channels / PANEL) * PANEL);
-  const rowBytes = ((resultWidth - 1) * stride + tapColumns) * blockChannels * 4;
-  const windowBytes = (rows: number) => ((rows - 1) * stride + tapRows) * rowBytes;
+  const windowColumns = (resultWidth - 1) * columns.stride + extentOf(tapColumns, columns.dilation);
+  const rowBytes = windowColumns * blockChannels * 4;
+  const windowBytes = (count: number) => ((count - 1) * rows.stride + extentOf(tapRows, rows.dilation)) * rowBytes;
   const item = chooseItem(images, resultHeight, resultWidth, windowBytes, WINDOW_BYTES, 4 * ITEM_PIXELS);
   const chunks = Math.min(TARGET_CHUNKS, item.count);
   // The last panel of channels may read past its pixel.
@@ -158,7 +176,8 @@ export const depthwiseConv2dWeightGradient: Lowering<'depthwiseConv2dWeightGradi
       chunks,
       args: {
         ...convolutionArguments(context, x, dy, item, chunks, scratch),
-        ...{ partials, blockChannels, tapRows, tapColumns, stride, padding },
+        ...{ partials, blockChannels },
+        ...windowArguments(dw, node.attributes),
       },
     },
     addPartialSums('reduceWeightGradient', reduceChunks, {

@@ -32,11 +32,16 @@ function windowed(
   argmax: Tensor | null,
   { address }: LoweringContext,
 ): KernelCall[] {
-  const { size, stride, padding } = attributes;
+  const { rows, columns } = attributes;
   const [batch, height, width, channels] = nhwc(x);
   const [, outHeight, outWidth] = nhwc(y);
   const addresses = { x: address(x), y: address(y), argmax: argmax ? address(argmax) : 0 };
-  const args = { ...addresses, height, width, channels, outHeight, outWidth, size, stride, padding };
+  const args = {
+    ...{ ...addresses, height, width, channels, outHeight, outWidth },
+    ...{ tapRows: rows.size, rowStride: rows.stride, rowDilation: rows.dilation, top: -rows.before },
+    ...{ tapColumns: columns.size, columnStride: columns.stride, columnDilation: columns.dilation },
+    left: -columns.before,
+  };
   return [{ kernel: op, chunks: batch, args }];
 }
 

@@ -4,6 +4,7 @@
  */
 
 import { nhwc } from '../../../graph/tensor.js';
+import { extentOf } from '../../../ops/window.js';
 import type { Lowering } from '../lowered.js';
 import {
   addPartialSums,
@@ -12,6 +13,7 @@ import {
   ITEM_PIXELS,
   PANEL,
   TARGET_CHUNKS,
+  windowArguments,
 } from './convolutionItems.js';
 import { cutGradient } from './gradientCut.js';
 import { winogradApplies } from './winograd.js';
@@ -24,18 +26,22 @@ const PARTIAL_BYTES = 16 * 1024 * 1024;
 export const conv2dWeightGradient: Lowering<'conv2dWeightGradient'> = (node, context) => {
   const { x, dy } = node.operands;
   const { dw } = node.results;
-  const { stride, padding } = node.attributes;
+  const { rows, columns } = node.attributes;
+  const [top, left] = [-rows.before, -columns.before];
   const [images, , , depth] = nhwc(x);
   const [, resultHeight, resultWidth, channels] = nhwc(dy);
   const [tapRows, tapColumns] = nhwc(dw);
-  if (winogradApplies(dw, stride, depth, channels)) return lowerWinogradWeightGradient(context, { x, dy, dw, padding });
+  if (winogradApplies(dw, node.attributes, depth, channels)) {
+    return lowerWinogradWeightGradient(context, { x, dy, dw, top, left });
+  }
 
   const panels = Math.ceil(channels / PANEL);
   const kernelRows = tapRows * tapColumns * depth;
   const partialBytes = panels * kernelRows * PANEL * 4;
   const cut = cutGradient(depth, channels, partialBytes, PARTIAL_BYTES);
-  const rowBytes = ((resultWidth - 1) * stride + tapColumns) * cut.blockDepth * 4;
-  const windowBytes = (rows: number) => ((rows - 1) * stride + tapRows) * rowBytes;
+  const windowColumns = (resultWidth - 1) * columns.stride + extentOf(tapColumns, columns.dilation);
+  const rowBytes = windowColumns * cut.blockDepth * 4;
+  const windowBytes = (count: number) => ((count - 1) * rows.stride + extentOf(tapRows, rows.dilation)) * rowBytes;
   const item = chooseItem(
     ...([images, resultHeight, resultWidth, windowBytes, WINDOW_BYTES, 4 * ITEM_PIXELS, 1, cut.pixelChunks] as const),
   );
@@ -51,7 +57,8 @@ export const conv2dWeightGradient: Lowering<'conv2dWeightGradient'> = (node, con
       chunks: pixelChunks * depthBlocks * panelBlocks,
       args: {
         ...convolutionArguments(context, x, dy, item, pixelChunks, scratch),
-        ...{ partials, blockDepth, depthBlocks, blockPanels, tapRows, tapColumns, stride, padding },
+        ...{ partials, blockDepth, depthBlocks, blockPanels },
+        ...windowArguments(dw, node.attributes),
       },
     },
     addPartialSums('reduceWeightGradient', reduceChunks, {

@@ -1,6 +1,7 @@
 /** Stride-1 3×3 convolutions, forward and input gradient, as calls of the Winograd kernels. */
 
 import { nhwc, type Tensor } from '../../../graph/tensor.js';
+import type { Window } from '../../../ops/window.js';
 import type { KernelCall, LoweringContext } from '../lowered.js';
 import { chooseItem, convolutionArguments, gatherMoments, PANEL, TARGET_CHUNKS, upTo } from './convolutionItems.js';
 
@@ -20,13 +21,16 @@ export interface WinogradConvolution {
   readonly result: Tensor;
   readonly addend: Tensor | null;
   readonly moments: Tensor | null;
-  readonly padding: number;
+  /** Row and column of the source that the first result's first tap meets. */
+  readonly top: number;
+  readonly left: number;
 }
 
-/** The kernels take 3×3 taps, stride 1, input channels by four and result channels by eight. */
-export function winogradApplies(weights: Tensor, stride: number, depth: number, channels: number): boolean {
+/** The kernels take 3×3 neighbouring taps, stride 1, input channels by four and result channels by eight. */
+export function winogradApplies(weights: Tensor, { rows, columns }: Window, depth: number, channels: number): boolean {
   const [tapRows, tapColumns] = nhwc(weights);
-  return tapRows === 3 && tapColumns === 3 && stride === 1 && depth % 4 === 0 && channels % PANEL === 0;
+  const isDense = [rows, columns].every(({ stride, dilation }) => stride === 1 && dilation === 1);
+  return tapRows === 3 && tapColumns === 3 && isDense && depth % 4 === 0 && channels % PANEL === 0;
 }
 
 /** Tiles a block: more share a panel of weights, fewer stay in the cache. */
@@ -35,7 +39,7 @@ export function winogradBlockTiles(depth: number): number {
 }
 
 export function lowerWinograd(context: LoweringContext, convolution: WinogradConvolution): KernelCall[] {
-  const { source, weights, weightStrides, rotated, result, addend, moments, padding } = convolution;
+  const { source, weights, weightStrides, rotated, result, addend, moments, top, left } = convolution;
   const [images, , , depth] = nhwc(source);
   const [, resultHeight, resultWidth, channels] = nhwc(result);
   const windowColumns = upTo(2, resultWidth) + 2;
@@ -72,7 +76,7 @@ export function lowerWinograd(context: LoweringContext, convolution: WinogradCon
       args: {
         ...convolutionArguments(context, source, result, item, chunks, scratch),
         ...{ addend: addend ? context.address(addend) : 0, moments: combined.blocks, weights: packed },
-        ...{ padding, windowRows: windowRows(item.rows), windowColumns, blockTiles },
+        ...{ top, left, windowRows: windowRows(item.rows), windowColumns, blockTiles },
       },
     },
     ...combined.calls,

@@ -15,11 +15,13 @@ export interface WinogradWeightGradient {
   readonly x: Tensor;
   readonly dy: Tensor;
   readonly dw: Tensor;
-  readonly padding: number;
+  /** Row and column of x that the first result's first tap meets. */
+  readonly top: number;
+  readonly left: number;
 }
 
 export function lowerWinogradWeightGradient(context: LoweringContext, gradient: WinogradWeightGradient): KernelCall[] {
-  const { x, dy, dw, padding } = gradient;
+  const { x, dy, dw, top, left } = gradient;
   const [images, , , depth] = nhwc(x);
   const [, resultHeight, resultWidth, channels] = nhwc(dy);
   const partialBytes = 16 * depth * channels * 4;
@@ -45,7 +47,7 @@ export function lowerWinogradWeightGradient(context: LoweringContext, gradient: 
       args: {
         ...convolutionArguments(context, x, dy, item, pixelChunks, scratch),
         ...{ partials, blockDepth, depthBlocks, blockPanels },
-        ...{ padding, windowRows: windowRows(item.rows), windowColumns, blockTiles },
+        ...{ top, left, windowRows: windowRows(item.rows), windowColumns, blockTiles },
       },
     },
     addPartialSums('reduceWinogradWeightGradient', reduceChunks, {

@@ -20,7 +20,7 @@ import {
 import { lanesFor, wideIf } from '../lanes.js';
 import type { Lowering } from '../lowering.js';
 import { type ConvolutionSizes, convolutionSizes } from './convolutionSizes.js';
-import { inputPhases, matrixRows, reached, rotated, windowColumns, windows } from './convolutionSources.js';
+import { hasPhases, inputPhases, matrixRows, reached, rotated, windowColumns, windows } from './convolutionSources.js';
 import { type TileProduct, type TileShape, tileDispatch, tileProduct } from './convolutionTile.js';
 import { gradientSplits, pixelTiles, weightTiles } from './convolutionTileShapes.js';
 import { matrixDirectives, matrixPixelTiles, matrixTileProduct, matrixWeightTiles } from './matrixTile.js';
@@ -88,7 +88,8 @@ export const conv2dInputGradient: Lowering<'conv2dInputGradient'> = (node, place
     [...wideIf(lanesFor(outputChannels), ['dy', 'w'] as const), ...wideIf(lanesFor(n), ['addend', 'dx'] as const)],
     asRounded(placement, ['w']),
   );
-  const phases = outputChannels % shape.k === 0 ? inputPhases(sizes, operands.dy, operands.w) : null;
+  const phases =
+    outputChannels % shape.k === 0 && hasPhases(sizes) ? inputPhases(sizes, operands.dy, operands.w) : null;
   const store = storeRow(operands.dx, m, n, addend ? operands.addend : undefined);
   const common = {
     n,
@@ -175,8 +176,11 @@ function pixelTile(
 
 /** Names a product by all that its time depends on, and by the tiles it chooses from. */
 function tileKey(op: OpName, sizes: ConvolutionSizes, tiles: number): string {
-  const { inputHeight, inputWidth, inputChannels, outputChannels, outputPixels, taps, stride } = sizes;
-  return `${op} ${inputHeight}x${inputWidth}x${inputChannels} to ${outputPixels}x${outputChannels}, ${taps} taps / ${stride}, of ${tiles}`;
+  const { inputHeight, inputWidth, inputChannels, outputChannels, outputPixels, taps, rows, columns } = sizes;
+  const both = (a: number, b: number) => (a === b ? `${a}` : `${a}x${b}`);
+  const dilation = both(rows.dilation, columns.dilation);
+  const window = `${taps} taps / ${both(rows.stride, columns.stride)}${dilation === '1' ? '' : ` * ${dilation}`}`;
+  return `${op} ${inputHeight}x${inputWidth}x${inputChannels} to ${outputPixels}x${outputChannels}, ${window}, of ${tiles}`;
 }
 
 /**

@@ -13,18 +13,19 @@ export interface ConvolutionSizes extends Window {
   readonly outputWidth: number;
   readonly outputChannels: number;
   readonly outputPixels: number;
+  readonly kernelHeight: number;
   readonly kernelWidth: number;
   /** Places of the kernel window. */
   readonly taps: number;
 }
 
 /** @param x input [B,H,W,I], w weights [kh,kw,I,O], y output [B,H',W',O], or gradients of their shapes */
-export function convolutionSizes(x: Tensor, w: Tensor, y: Tensor, { stride, padding }: Window): ConvolutionSizes {
+export function convolutionSizes(x: Tensor, w: Tensor, y: Tensor, { rows, columns }: Window): ConvolutionSizes {
   const [batch, inputHeight, inputWidth, inputChannels] = nhwc(x);
   const [, outputHeight, outputWidth, outputChannels] = nhwc(y);
   return {
-    stride,
-    padding,
+    rows,
+    columns,
     inputHeight,
     inputWidth,
     inputChannels,
@@ -33,6 +34,7 @@ export function convolutionSizes(x: Tensor, w: Tensor, y: Tensor, { stride, padd
     outputWidth,
     outputChannels,
     outputPixels: batch * outputHeight * outputWidth,
+    kernelHeight: dimension(w, 0),
     kernelWidth: dimension(w, 1),
     taps: dimension(w, 0) * dimension(w, 1),
   };

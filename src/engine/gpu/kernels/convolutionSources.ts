@@ -6,6 +6,7 @@
  * number of channels takes the general way, which finds the tap of every element.
  */
 
+import type { AxisWindow } from '../../../ops/window.js';
 import type { Operand } from '../kernel.js';
 import type { ConvolutionSizes } from './convolutionSizes.js';
 import type { TileSource } from './convolutionTile.js';
@@ -15,7 +16,7 @@ const farAway = -1_000_000;
 
 /** Forward, A: output pixels × (taps × input channels); zero in the padding. */
 export function windows(sizes: ConvolutionSizes, x: Operand, depth: number): TileSource {
-  const { inputHeight, inputWidth, inputChannels: channels, kernelWidth, outputPixels } = sizes;
+  const { inputHeight, inputWidth, inputChannels: channels, kernelWidth, outputPixels, rows, columns } = sizes;
   if (channels % depth !== 0) {
     return {
       along: 'k',
@@ -37,8 +38,8 @@ fn windowPlace(m: u32, c: u32) -> vec3i {
 ${boundedLoad('windowAt', x, inputHeight, inputWidth)}`,
     prepare: (position, within) => `windowPlace(${position}, ${within})`,
     perSlice: `let tap = slice / ${channels}u;
-      let tapRow = i32(tap / ${kernelWidth}u);
-      let tapColumn = i32(tap % ${kernelWidth}u);
+      let tapRow = i32(tap / ${kernelWidth}u) * ${rows.dilation};
+      let tapColumn = i32(tap % ${kernelWidth}u) * ${columns.dilation};
       let tapStart = (tapRow * ${inputWidth} + tapColumn) * ${channels / 4} + i32(slice % ${channels}u / 4u);`,
     load: (at) => `windowAt(${at} + vec3i(tapStart, tapRow, tapColumn))`,
   };
@@ -46,7 +47,7 @@ ${boundedLoad('windowAt', x, inputHeight, inputWidth)}`,
 
 /** Weight gradient, A: (taps × input channels) × output pixels. The pixels of a slice are looked up in a table. */
 export function windowColumns(sizes: ConvolutionSizes, x: Operand, depth: number): TileSource {
-  const { inputHeight, inputWidth, inputChannels: channels, kernelWidth, taps, outputPixels } = sizes;
+  const { inputHeight, inputWidth, inputChannels: channels, kernelWidth, taps, outputPixels, rows, columns } = sizes;
   const table = {
     along: 'across' as const,
     vector: fourVector(channels, x),
@@ -75,8 +76,8 @@ fn slicePixel(m: u32) -> vec3i {
 }
 fn tapPlace(place: u32) -> vec3i {
   let tap = place / ${channels}u;
-  let row = i32(tap / ${kernelWidth}u);
-  let column = i32(tap % ${kernelWidth}u);
+  let row = i32(tap / ${kernelWidth}u) * ${rows.dilation};
+  let column = i32(tap % ${kernelWidth}u) * ${columns.dilation};
   let first = (row * ${inputWidth} + column) * ${channels / 4} + i32(place % ${channels}u / 4u);
   return vec3i(first, select(row, ${farAway}, place >= ${taps * channels}u), column);
 }
@@ -96,25 +97,26 @@ function boundedLoad(name: string, x: Operand, height: number, width: number): s
 
 /** `outputPixel(m)`: where the window of output pixel m begins: (first element of the image, row, column). */
 function outputPixel(sizes: ConvolutionSizes): string {
-  const { inputHeight, inputWidth, outputHeight, outputWidth, inputChannels, stride, padding } = sizes;
+  const { inputHeight, inputWidth, outputHeight, outputWidth, inputChannels, rows, columns } = sizes;
   return `fn outputPixel(m: u32) -> vec3i {
   let image = m / ${outputHeight * outputWidth}u;
   let pixel = m % ${outputHeight * outputWidth}u;
-  let row = i32(pixel / ${outputWidth}u) * ${stride} - ${padding};
-  let column = i32(pixel % ${outputWidth}u) * ${stride} - ${padding};
+  let row = i32(pixel / ${outputWidth}u) * ${rows.stride} - ${rows.before};
+  let column = i32(pixel % ${outputWidth}u) * ${columns.stride} - ${columns.before};
   return vec3i(i32(image * ${inputHeight * inputWidth * inputChannels}u), row, column);
 }`;
 }
 
 /**
- * `windowOf(at, k)`: inputs k … k + 3 of the window at an `outputPixel`, k running over taps and channels. A row of the
- * window lies in memory without gaps.
+ * `windowOf(at, k)`: inputs k … k + 3 of the window at an `outputPixel`, k running over taps and channels. A row of a
+ * window without dilation lies in memory without gaps.
  */
 function windowFunction(sizes: ConvolutionSizes, x: Operand): string {
-  const { inputHeight, inputWidth, inputChannels: channels, kernelWidth, taps } = sizes;
+  const { inputHeight, inputWidth, inputChannels: channels, kernelWidth, taps, rows, columns } = sizes;
   const line = kernelWidth * channels;
-  const place = `let y = at.y + i32(k / ${line}u);
-  let e = at.z * ${channels} + i32(k % ${line}u);
+  const gap = (columns.dilation - 1) * channels;
+  const place = `let y = at.y + i32(k / ${line}u) * ${rows.dilation};
+  let e = at.z * ${channels} + i32(k % ${line}u)${gap === 0 ? '' : ` + i32(k % ${line}u / ${channels}u) * ${gap}`};
   let outside = u32(y) >= ${inputHeight}u || u32(e) >= ${inputWidth * channels}u || k >= ${taps * channels}u;
   let i = select(u32(at.x + y * ${inputWidth * channels} + e), 0u, outside);`;
   return channels % 4 === 0
@@ -137,14 +139,17 @@ ${fourOf('windowOf', 'at: vec3i, k: u32', 'windowValue(at, k + j)')}`;
  */
 export function reached(sizes: ConvolutionSizes, dy: Operand): TileSource {
   const { inputHeight, inputWidth, outputHeight, outputWidth, outputChannels: channels } = sizes;
-  const { stride, padding, taps, kernelWidth } = sizes;
-  const between = stride > 1 ? ` || y % ${stride} != 0 || x % ${stride} != 0` : '';
+  const { rows, columns, taps, kernelWidth } = sizes;
+  const between = [
+    rows.stride > 1 ? ` || y % ${rows.stride} != 0` : '',
+    columns.stride > 1 ? ` || x % ${columns.stride} != 0` : '',
+  ];
   const place = `let tap = k / ${channels}u;
   let c = k % ${channels}u;
-  let y = at.y - i32(tap / ${kernelWidth}u);
-  let x = at.z - i32(tap % ${kernelWidth}u);
-  let outside = u32(y) >= ${outputHeight * stride}u || u32(x) >= ${outputWidth * stride}u${between} || k >= ${taps * channels}u;
-  let i = select(u32(at.x + y / ${stride} * ${outputWidth} + x / ${stride}) * ${channels}u + c, 0u, outside);`;
+  let y = at.y - i32(tap / ${kernelWidth}u) * ${rows.dilation};
+  let x = at.z - i32(tap % ${kernelWidth}u) * ${columns.dilation};
+  let outside = u32(y) >= ${outputHeight * rows.stride}u || u32(x) >= ${outputWidth * columns.stride}u${between.join('')} || k >= ${taps * channels}u;
+  let i = select(u32(at.x + y / ${rows.stride} * ${outputWidth} + x / ${columns.stride}) * ${channels}u + c, 0u, outside);`;
   const four =
     channels % 4 === 0
       ? `fn reach(at: vec3i, k: u32) -> ${dy.vector} {
@@ -163,8 +168,8 @@ ${fourOf('reach', 'at: vec3i, k: u32', 'reachValue(at, k + j)')}`;
 fn inputPixel(m: u32) -> vec3i {
   let image = m / ${inputHeight * inputWidth}u;
   let pixel = m % ${inputHeight * inputWidth}u;
-  let row = i32(pixel / ${inputWidth}u) + ${padding};
-  let column = i32(pixel % ${inputWidth}u) + ${padding};
+  let row = i32(pixel / ${inputWidth}u) + ${rows.before};
+  let column = i32(pixel % ${inputWidth}u) + ${columns.before};
   return vec3i(i32(image * ${outputHeight * outputWidth}u), select(row, ${farAway}, m >= ${sizes.inputPixels}u), column);
 }`,
     prepare: (position) => `inputPixel(${position})`,
@@ -196,10 +201,15 @@ ${fourOf('rotated', 'k: u32, n: u32', 'rotatedValue(k + j, n)')}`,
   };
 }
 
+/** True where every stride-th tap meets neighbouring outputs, or every tap outputs a dilation apart. */
+export function hasPhases({ rows, columns }: ConvolutionSizes): boolean {
+  return [rows, columns].every(({ stride, dilation }) => stride === 1 || dilation === 1);
+}
+
 /**
  * The input gradient's factors by phase: input pixels whose coordinates leave the same remainders by the stride meet
  * the same taps, every stride-th one, so that each phase is a dense product of its own (`group.z`). Needs a slice within
- * one tap.
+ * one tap, and `hasPhases`.
  */
 export interface InputPhases {
   readonly a: TileSource;
@@ -215,34 +225,34 @@ export interface InputPhases {
 
 export function inputPhases(sizes: ConvolutionSizes, dy: Operand, w: Operand): InputPhases {
   const { inputHeight, inputWidth, inputChannels, inputPixels, outputHeight, outputWidth } = sizes;
-  const { outputChannels: channels, stride, padding, taps, kernelWidth } = sizes;
+  const { outputChannels: channels, rows, columns, kernelHeight, kernelWidth } = sizes;
   const images = inputPixels / (inputHeight * inputWidth);
-  const [height, width] = [Math.ceil(inputHeight / stride), Math.ceil(inputWidth / stride)];
-  const kernelHeight = taps / kernelWidth;
-  const offset = stride - (padding % stride);
+  const [height, width] = [Math.ceil(inputHeight / rows.stride), Math.ceil(inputWidth / columns.stride)];
+  const strides = `vec2u(${rows.stride}u, ${columns.stride}u)`;
+  const offset = ({ stride, before }: AxisWindow) => stride - (before % stride);
   return {
-    count: stride * stride,
+    count: rows.stride * columns.stride,
     pixels: images * height * width,
     // Input coordinate first + stride · q is met by taps tap, tap + stride, …; the first of them from output q + shift.
-    prologue: `let phase = vec2u(group.z / ${stride}u, group.z % ${stride}u);
+    prologue: `let phase = vec2u(group.z / ${columns.stride}u, group.z % ${columns.stride}u);
   let phaseTap = phase;
-  let phaseTaps = (vec2u(${kernelHeight + stride - 1}u, ${kernelWidth + stride - 1}u) - phase) / ${stride}u;
-  let phaseFirst = (phase + ${offset}u) % ${stride}u;`,
+  let phaseTaps = (vec2u(${kernelHeight + rows.stride - 1}u, ${kernelWidth + columns.stride - 1}u) - phase) / ${strides};
+  let phaseFirst = (phase + vec2u(${offset(rows)}u, ${offset(columns)}u)) % ${strides};`,
     end: `phaseTaps.x * phaseTaps.y * ${channels}u`,
-    pixel: (row) => (stride === 1 ? row : `phasePixel(${row}, phaseFirst)`),
+    pixel: (row) => (rows.stride * columns.stride === 1 ? row : `phasePixel(${row}, phaseFirst)`),
     a: {
       along: 'k',
       vector: dy.vector,
       declarations: `fn phasePixel(m: u32, first: vec2u) -> u32 {
-  let row = m / ${width}u % ${height}u * ${stride}u + first.x;
-  let column = m % ${width}u * ${stride}u + first.y;
+  let row = m / ${width}u % ${height}u * ${rows.stride}u + first.x;
+  let column = m % ${width}u * ${columns.stride}u + first.y;
   let missing = m >= ${images * height * width}u || row >= ${inputHeight}u || column >= ${inputWidth}u;
   return select((m / ${height * width}u * ${inputHeight}u + row) * ${inputWidth}u + column, ${inputPixels}u, missing);
 }
 fn reachPlace(m: u32, c: u32, first: vec2u) -> vec3i {
   let image = m / ${height * width}u;
-  let row = (m / ${width}u % ${height}u * ${stride}u + first.x + ${padding}u) / ${stride}u;
-  let column = (m % ${width}u * ${stride}u + first.y + ${padding}u) / ${stride}u;
+  let row = (m / ${width}u % ${height}u * ${rows.stride}u + first.x + ${rows.before}u) / ${rows.stride}u;
+  let column = (m % ${width}u * ${columns.stride}u + first.y + ${columns.before}u) / ${columns.stride}u;
   let place = i32(((image * ${outputHeight}u + row) * ${outputWidth}u + column) * ${channels / 4}u + c / 4u);
   return vec3i(place, select(i32(row), ${farAway}, m >= ${images * height * width}u), i32(column));
 }
@@ -251,8 +261,10 @@ ${boundedLoad('reachAt', dy, outputHeight, outputWidth)}`,
       perSlice: `let tap = slice / ${channels}u;
       let tapRow = tap / phaseTaps.y;
       let tapColumn = tap % phaseTaps.y;
-      let reachStart = vec3i(i32(slice % ${channels}u / 4u) - i32(tapRow * ${outputWidth}u + tapColumn) * ${channels / 4}, -i32(tapRow), -i32(tapColumn));
-      let rotatedTap = (phaseTap.x + tapRow * ${stride}u) * ${kernelWidth}u + phaseTap.y + tapColumn * ${stride}u;
+      let up = tapRow * ${rows.dilation}u;
+      let back = tapColumn * ${columns.dilation}u;
+      let reachStart = vec3i(i32(slice % ${channels}u / 4u) - i32(up * ${outputWidth}u + back) * ${channels / 4}, -i32(up), -i32(back));
+      let rotatedTap = (phaseTap.x + tapRow * ${rows.stride}u) * ${kernelWidth}u + phaseTap.y + tapColumn * ${columns.stride}u;
       let rotatedStart = rotatedTap * ${(inputChannels * channels) / 4}u + slice % ${channels}u / 4u;`,
       load: (at) => `reachAt(${at} + reachStart)`,
     },

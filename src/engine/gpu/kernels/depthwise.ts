@@ -6,7 +6,7 @@
 
 import type { Node } from '../../../graph/graph.js';
 import { dimension, elementCount, nhwc, type Tensor } from '../../../graph/tensor.js';
-import type { Window } from '../../../ops/window.js';
+import type { AxisWindow, Window } from '../../../ops/window.js';
 import {
   bufferOperand,
   elementwiseMain,
@@ -22,7 +22,7 @@ import { type Lanes, lanesFor, wideIf } from '../lanes.js';
 import type { Lowering } from '../lowering.js';
 import { finishMoments } from './moments.js';
 import { finishSums, mostPartials, nextPowerOfTwo, treeSum } from './sums.js';
-import { outputsThatSee, position } from './windowPlaces.js';
+import { outputsThatSee, position, type Range } from './windowPlaces.js';
 
 /** Rows of partial moments: a pass over a whole tensor needs more workgroups than one over parameters. */
 const mostTiles = 4 * mostPartials;
@@ -100,7 +100,6 @@ export const depthwiseConv2dInputGradient: Lowering<'depthwiseConv2dInputGradien
   const [, height, width, channels] = nhwc(dx);
   const [, outputHeight, outputWidth] = nhwc(dy);
   const [kernelHeight, kernelWidth] = [dimension(w, 0), dimension(w, 1)];
-  const { stride, padding } = node.attributes;
   const lanes = lanesFor(channels);
   const perPixel = channels / lanes.width;
   const { operands, finish } = kernelSource(
@@ -112,17 +111,19 @@ export const depthwiseConv2dInputGradient: Lowering<'depthwiseConv2dInputGradien
     },
     wideIf(lanes, ['dy', 'w', 'addend', 'dx']),
   );
-  const rows = outputsThatSee('h', kernelHeight, outputHeight, node.attributes);
-  const columns = outputsThatSee('w', kernelWidth, outputWidth, node.attributes);
+  const rows = outputsThatSee('h', kernelHeight, outputHeight, node.attributes.rows);
+  const columns = outputsThatSee('w', kernelWidth, outputWidth, node.attributes.columns);
   const count = elementCount(dx.shape) / lanes.width;
   const body = elementwiseMain(
     count,
     `${position('i', height, width, perPixel)}
   var sum = ${addend ? lanes.load(operands.addend, 'i') : `${lanes.type}()`};
   for (var row = ${rows.first}; row < ${rows.end}; row++) {
-    let line = (h + ${padding}u - row * ${stride}u) * ${kernelWidth}u;
+    ${rows.skip('row')}
+    let line = ${rows.tap('row')} * ${kernelWidth}u;
     for (var column = ${columns.first}; column < ${columns.end}; column++) {
-      let tap = line + w + ${padding}u - column * ${stride}u;
+      ${columns.skip('column')}
+      let tap = line + ${columns.tap('column')};
       let pixel = (n * ${outputHeight}u + row) * ${outputWidth}u + column;
       sum += ${lanes.load(operands.dy, `pixel * ${perPixel}u + c`)} * ${lanes.load(operands.w, `tap * ${perPixel}u + c`)};
     }
@@ -139,7 +140,7 @@ export const depthwiseConv2dWeightGradient: Lowering<'depthwiseConv2dWeightGradi
   const [, height, width] = nhwc(x);
   const [, outputHeight, outputWidth] = nhwc(dy);
   const [kernelHeight, kernelWidth] = [dimension(dw, 0), dimension(dw, 1)];
-  const { stride, padding } = node.attributes;
+  const { rows, columns } = node.attributes;
   const { channels, pixels, lanes, perPixel, across, down } = workgroupsOf(dy);
   const columnGroups = Math.ceil(perPixel / across);
   const groups = Math.min(Math.ceil(pixels / down), Math.ceil(mostPartials / columnGroups));
@@ -153,8 +154,9 @@ export const depthwiseConv2dWeightGradient: Lowering<'depthwiseConv2dWeightGradi
     wideIf(lanes, ['x', 'dy']),
   );
   const taps = [...Array(kernelWidth).keys()];
-  const input = (tap: number) => lanes.load(operands.x, `(line + u32(column + ${tap})) * ${perPixel}u + c`);
-  const addTap = (tap: number) => `if (u32(column + ${tap}) < ${width}u) { sum_${tap} += g * ${input(tap)}; }`;
+  const at = (tap: number) => `u32(column + ${tap * columns.dilation})`;
+  const input = (tap: number) => lanes.load(operands.x, `(line + ${at(tap)}) * ${perPixel}u + c`);
+  const addTap = (tap: number) => `if (${at(tap)} < ${width}u) { sum_${tap} += g * ${input(tap)}; }`;
   const finishTap = (tap: number) => `sums[t] = sum_${tap};
   ${treeSum('sums', workgroupSize, across)}
   if (t < ${across}u && c < ${perPixel}u) {
@@ -169,8 +171,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) t:
   ${taps.map((tap) => `var sum_${tap} = ${lanes.type}();`).join('\n  ')}
   if (c < ${perPixel}u) {
     for (var pixel = group.x * ${down}u + t / ${across}u; pixel < ${pixels}u; pixel += ${groups * down}u) {
-      let h = i32(pixel / ${outputWidth}u % ${outputHeight}u * ${stride}u + group.z) - ${padding};
-      let column = i32(pixel % ${outputWidth}u) * ${stride} - ${padding};
+      let h = i32(pixel / ${outputWidth}u % ${outputHeight}u * ${rows.stride}u + group.z * ${rows.dilation}u) - ${rows.before};
+      let column = i32(pixel % ${outputWidth}u) * ${columns.stride} - ${columns.before};
       if (u32(h) < ${height}u) {
         let line = (pixel / ${outputHeight * outputWidth}u * ${height}u + u32(h)) * ${width}u;
         let g = ${lanes.load(operands.dy, `pixel * ${perPixel}u + c`)};
@@ -202,7 +204,7 @@ function outputFunction(
   x: Tensor,
   w: Tensor,
   y: Tensor,
-  { stride, padding }: Window,
+  { rows, columns }: Window,
   lanes: Lanes,
   operands: Readonly<Record<'x' | 'w', Operand>>,
 ): string {
@@ -210,20 +212,33 @@ function outputFunction(
   const [, outputHeight, outputWidth] = nhwc(y);
   const [kernelHeight, kernelWidth] = [dimension(w, 0), dimension(w, 1)];
   const perPixel = channels / lanes.width;
+  const [down, across] = [
+    tapsInside('top', kernelHeight, height, rows),
+    tapsInside('left', kernelWidth, width, columns),
+  ];
   return `fn output(pixel: u32, c: u32) -> ${lanes.type} {
-  let top = i32(pixel / ${outputWidth}u % ${outputHeight}u) * ${stride} - ${padding};
-  let left = i32(pixel % ${outputWidth}u) * ${stride} - ${padding};
+  let top = i32(pixel / ${outputWidth}u % ${outputHeight}u) * ${rows.stride} - ${rows.before};
+  let left = i32(pixel % ${outputWidth}u) * ${columns.stride} - ${columns.before};
   let image = pixel / ${outputHeight * outputWidth}u * ${height * width}u;
   var sum = ${lanes.type}();
-  for (var row = max(0, -top); row < min(${kernelHeight}, ${height} - top); row++) {
-    for (var column = max(0, -left); column < min(${kernelWidth}, ${width} - left); column++) {
-      let at = image + u32(top + row) * ${width}u + u32(left + column);
+  for (var row = ${down.first}; row < ${down.end}; row++) {
+    for (var column = ${across.first}; column < ${across.end}; column++) {
+      let at = image + u32(top + row * ${rows.dilation}) * ${width}u + u32(left + column * ${columns.dilation});
       let tap = u32(row * ${kernelWidth} + column);
       sum += ${lanes.load(operands.x, `at * ${perPixel}u + c`)} * ${lanes.load(operands.w, `tap * ${perPixel}u + c`)};
     }
   }
   return sum;
 }`;
+}
+
+/** The taps of a window that begins at `start` which lie inside the image, as signed WGSL. */
+function tapsInside(start: string, size: number, length: number, { dilation }: AxisWindow): Range {
+  if (dilation === 1) return { first: `max(0, -${start})`, end: `min(${size}, ${length} - ${start})` };
+  return {
+    first: `max(0, (${dilation - 1} - ${start}) / ${dilation})`,
+    end: `min(${size}, (${length + dilation - 1} - ${start}) / ${dilation})`,
+  };
 }
 
 /** Stores the one or four numbers of a vector from element `at` on. */

@@ -5,6 +5,7 @@
  */
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { windowLike } from '../../../../test/engine/windows.js';
 import { exampleQuantizer } from '../../../../test/exampleQuantizer.js';
 import { skipsGpu } from '../../../../test/softwareGpu.js';
 import { Graph } from '../../../graph/index.js';
@@ -78,7 +79,7 @@ async function results(
   const out = Math.floor((side - 1) / stride) + 1;
   const tensor = (name: string, shape: readonly number[]) =>
     graph.whole({ name, dtype: 'float', length: elementCount(shape) }, shape);
-  const window = { stride, padding: 1 };
+  const window = windowLike({ stride, padding: 1 });
   const given = { x: tensor('x', [2, side, side, inputs]), w: tensor('w', [3, 3, inputs, outputs]) };
   const { x, w } = operands === 'narrow' ? quantized(graph, given) : given;
   const dy = tensor('dy', [2, out, out, outputs]);

@@ -1,11 +1,11 @@
 /** Pooling and its gradients, and the subsampling shortcut: one invocation an element, nothing shared. */
 
 import { elementCount, nhwc } from '../../../graph/tensor.js';
-import type { SquareWindow } from '../../../ops/window.js';
+import type { SizedWindow } from '../../../ops/window.js';
 import { elementwiseMain, float, kernelSource, linearDispatch, type Operand, tensorOperand } from '../kernel.js';
 import { type Lanes, lanesFor, wideIf } from '../lanes.js';
 import type { Lowering } from '../lowering.js';
-import { outputsThatSee, position } from './windowPlaces.js';
+import { outputsThatSee, pixelsSeen, position } from './windowPlaces.js';
 
 export const subsample: Lowering<'subsample'> = (node, placement) => {
   const { x } = node.operands;
@@ -102,6 +102,7 @@ export const averagePool: Lowering<'averagePool'> = (node, placement) => {
   const { y } = node.results;
   const [, height, width, channels] = nhwc(x);
   const [, outputHeight, outputWidth] = nhwc(y);
+  const window = node.attributes;
   const lanes = lanesFor(channels);
   const { operands, finish } = kernelSource(
     { x: tensorOperand(placement, x, 'read'), y: tensorOperand(placement, y, 'write') },
@@ -109,19 +110,18 @@ export const averagePool: Lowering<'averagePool'> = (node, placement) => {
   );
   const perPixel = channels / lanes.width;
   const items = elementCount(y.shape) / lanes.width;
-  const rows = pixelsSeen('h', height, node.attributes);
-  const columns = pixelsSeen('w', width, node.attributes);
-  const pixels = `f32((${rows.end} - ${rows.first}) * (${columns.end} - ${columns.first}))`;
+  const rows = pixelsSeen('h', height, window.rows);
+  const columns = pixelsSeen('w', width, window.columns);
   const body = elementwiseMain(
     items,
     `${position('i', outputHeight, outputWidth, perPixel)}
   var sum = ${lanes.type}();
-  for (var row = ${rows.first}; row < ${rows.end}; row++) {
-    for (var column = ${columns.first}; column < ${columns.end}; column++) {
+  for (var row = ${rows.first}; row < ${rows.end}; row += ${window.rows.dilation}u) {
+    for (var column = ${columns.first}; column < ${columns.end}; column += ${window.columns.dilation}u) {
       sum += ${lanes.load(operands.x, `((n * ${height}u + row) * ${width}u + column) * ${perPixel}u + c`)};
     }
   }
-  ${lanes.store(operands.y, 'i', `sum * (1.0 / ${pixels})`)}`,
+  ${lanes.store(operands.y, 'i', `sum * (1.0 / f32(${rows.count} * (${columns.count})))`)}`,
   );
   return [finish(`averagePool ${y.name}`, linearDispatch(items), body)];
 };
@@ -132,7 +132,7 @@ export const averagePoolGradient: Lowering<'averagePoolGradient'> = (node, place
   const { dx } = node.results;
   const [, height, width, channels] = nhwc(dx);
   const [, outputHeight, outputWidth] = nhwc(dy);
-  const { size } = node.attributes;
+  const window = node.attributes;
   const lanes = lanesFor(channels);
   const { operands, finish } = kernelSource(
     { dy: tensorOperand(placement, dy, 'read'), dx: tensorOperand(placement, dx, 'write') },
@@ -140,18 +140,20 @@ export const averagePoolGradient: Lowering<'averagePoolGradient'> = (node, place
   );
   const perPixel = channels / lanes.width;
   const items = elementCount(dx.shape) / lanes.width;
-  const windowRows = outputsThatSee('h', size, outputHeight, node.attributes);
-  const windowColumns = outputsThatSee('w', size, outputWidth, node.attributes);
-  const rows = pixelsSeen('oh', height, node.attributes);
-  const columns = pixelsSeen('ow', width, node.attributes);
+  const windowRows = outputsThatSee('h', window.rows.size, outputHeight, window.rows);
+  const windowColumns = outputsThatSee('w', window.columns.size, outputWidth, window.columns);
+  const rows = pixelsSeen('oh', height, window.rows);
+  const columns = pixelsSeen('ow', width, window.columns);
   const at = `((n * ${outputHeight}u + oh) * ${outputWidth}u + ow) * ${perPixel}u + c`;
   const body = elementwiseMain(
     items,
     `${position('i', height, width, perPixel)}
   var sum = ${lanes.type}();
   for (var oh = ${windowRows.first}; oh < ${windowRows.end}; oh++) {
+    ${windowRows.skip('oh')}
     for (var ow = ${windowColumns.first}; ow < ${windowColumns.end}; ow++) {
-      let share = 1.0 / f32((${rows.end} - ${rows.first}) * (${columns.end} - ${columns.first}));
+      ${windowColumns.skip('ow')}
+      let share = 1.0 / f32(${rows.count} * (${columns.count}));
       sum += share * ${lanes.load(operands.dy, at)};
     }
   }
@@ -159,16 +161,6 @@ export const averagePoolGradient: Lowering<'averagePoolGradient'> = (node, place
   );
   return [finish(`averagePoolGradient ${dx.name}`, linearDispatch(items), body)];
 };
-
-/** The first of the pixels of an axis that window `at` sees, and the end of them. */
-function pixelsSeen(
-  at: string,
-  length: number,
-  { stride, padding, size }: SquareWindow,
-): { readonly first: string; readonly end: string } {
-  const start = `(i32(${at}) * ${stride} - ${padding})`;
-  return { first: `u32(max(${start}, 0))`, end: `u32(min(${start} + ${size}, ${length}))` };
-}
 
 /** Four elements an invocation, as four places of maxima share a word. */
 export const maxPool: Lowering<'maxPool'> = (node, placement) => {
@@ -210,7 +202,7 @@ export const maxPoolGradient: Lowering<'maxPoolGradient'> = (node, placement) =>
   const { dx } = node.results;
   const [, height, width, channels] = nhwc(dx);
   const [, outputHeight, outputWidth] = nhwc(dy);
-  const { stride, padding, size } = node.attributes;
+  const window = node.attributes;
   const lanes = lanesFor(channels);
   const { operands, finish } = kernelSource(
     {
@@ -220,8 +212,8 @@ export const maxPoolGradient: Lowering<'maxPoolGradient'> = (node, placement) =>
     },
     wideIf(lanes, ['dy', 'dx']),
   );
-  const rows = outputsThatSee('h', size, outputHeight, node.attributes);
-  const columns = outputsThatSee('w', size, outputWidth, node.attributes);
+  const rows = outputsThatSee('h', window.rows.size, outputHeight, window.rows);
+  const columns = outputsThatSee('w', window.columns.size, outputWidth, window.columns);
   const perPixel = channels / lanes.width;
   const items = elementCount(dx.shape) / lanes.width;
   const body = elementwiseMain(
@@ -229,9 +221,11 @@ export const maxPoolGradient: Lowering<'maxPoolGradient'> = (node, placement) =>
     `${position('i', height, width, perPixel)}
   var sum = ${lanes.type}();
   for (var oh = ${rows.first}; oh < ${rows.end}; oh++) {
+    ${rows.skip('oh')}
     for (var ow = ${columns.first}; ow < ${columns.end}; ow++) {
+      ${columns.skip('ow')}
       let at = ((n * ${outputHeight}u + oh) * ${outputWidth}u + ow) * ${perPixel}u + c;
-      let place = (h + ${padding}u - oh * ${stride}u) * ${size}u + w + ${padding}u - ow * ${stride}u;
+      let place = ${rows.tap('oh')} * ${window.columns.size}u + ${columns.tap('ow')};
       let isMaximum = ${lanes.load(operands.argmax, 'at')} == ${placeType(lanes)}(place);
       sum += select(${lanes.type}(), ${lanes.load(operands.dy, 'at')}, isMaximum);
     }
@@ -248,23 +242,24 @@ function placeType({ width }: Lanes): 'vec4u' | 'u32' {
 /** `maximumOf(n, h, w, c)`: the first maximum of output (h, w)'s window, row by row, or its last NaN, and its place there. */
 function maximumFunction(
   [, height, width, channels]: readonly [number, number, number, number],
-  { stride, padding, size }: SquareWindow,
+  { rows, columns }: SizedWindow,
   x: Operand,
   lanes: Lanes,
 ): string {
   const places = placeType(lanes);
   const value = lanes.load(x, `((n * ${height}u + row) * ${width}u + column) * ${channels / lanes.width}u + c`);
+  const [down, across] = [pixelsSeen('h', height, rows), pixelsSeen('w', width, columns)];
   return `struct Found { value: ${lanes.type}, place: ${places} }
 fn maximumOf(n: u32, h: u32, w: u32, c: u32) -> Found {
-  let top = i32(h) * ${stride} - ${padding};
-  let left = i32(w) * ${stride} - ${padding};
-  let firstRow = u32(max(top, 0));
-  let firstColumn = u32(max(left, 0));
+  let top = i32(h) * ${rows.stride} - ${rows.before};
+  let left = i32(w) * ${columns.stride} - ${columns.before};
+  let firstRow = ${down.first};
+  let firstColumn = ${across.first};
   var found: Found;
-  for (var row = firstRow; row < u32(min(top + ${size}, ${height})); row++) {
-    for (var column = firstColumn; column < u32(min(left + ${size}, ${width})); column++) {
+  for (var row = firstRow; row < ${down.end}; row += ${rows.dilation}u) {
+    for (var column = firstColumn; column < ${across.end}; column += ${columns.dilation}u) {
       let value = ${value};
-      let place = u32((i32(row) - top) * ${size} + i32(column) - left);
+      let place = u32((i32(row) - top) / ${rows.dilation} * ${columns.size} + (i32(column) - left) / ${columns.dilation});
       let isFirst = row == firstRow && column == firstColumn;
       let isNan = (bitcast<${places}>(value) & ${places}(0x7fffffffu)) > ${places}(0x7f800000u);
       let isNew = (value > found.value) | isNan | ${lanes.width === 4 ? 'vec4<bool>(isFirst)' : 'isFirst'};

@@ -1,6 +1,6 @@
 /** Where elements lie in images, and which windows see them, as WGSL. */
 
-import type { Window } from '../../../ops/window.js';
+import { type AxisWindow, extentOf, type SizedAxisWindow } from '../../../ops/window.js';
 
 /** Declares n, h, w, c of element `i` of an NHWC tensor; c counts what an invocation takes at once. */
 export function position(i: string, height: number, width: number, channels: number): string {
@@ -10,15 +10,41 @@ export function position(i: string, height: number, width: number, channels: num
   let n = ${i} / ${channels * width * height}u;`;
 }
 
-/** The first of the outputs whose windows of `size` see coordinate `at`, and the end of them; `limit`: all outputs. */
+export interface Range {
+  readonly first: string;
+  readonly end: string;
+}
+
+/**
+ * The outputs, of `limit`, whose windows of `size` taps reach over coordinate `at`. `skip` passes over those that have it
+ * in a gap between taps; `tap` is the tap that sees it.
+ */
 export function outputsThatSee(
   at: string,
   size: number,
   limit: number,
-  { stride, padding }: Window,
-): { readonly first: string; readonly end: string } {
+  { stride, before, dilation }: AxisWindow,
+): Range & { skip(output: string): string; tap(output: string): string } {
+  const distance = (output: string) => `(${at} + ${before}u - ${output} * ${stride}u)`;
   return {
-    first: `u32(max(0, i32(${at}) + ${padding - size + stride}) / ${stride})`,
-    end: `min(${limit}u, (${at} + ${padding}u) / ${stride}u + 1u)`,
+    first: `u32(max(0, i32(${at}) + ${before - extentOf(size, dilation) + stride}) / ${stride})`,
+    end: `min(${limit}u, (${at} + ${before}u) / ${stride}u + 1u)`,
+    skip: (output) => (dilation === 1 ? '' : `if (${distance(output)} % ${dilation}u != 0u) { continue; }`),
+    tap: (output) => (dilation === 1 ? distance(output) : `${distance(output)} / ${dilation}u`),
   };
+}
+
+/** The pixels, `dilation` apart, of an axis of `length` that window `at` of `size` taps sees, and how many they are. */
+export function pixelsSeen(
+  at: string,
+  length: number,
+  { size, stride, before, dilation }: SizedAxisWindow,
+): Range & { readonly count: string } {
+  const start = `(i32(${at}) * ${stride} - ${before})`;
+  const first =
+    dilation === 1
+      ? `u32(max(${start}, 0))`
+      : `u32(${start} + max(0, ${dilation - 1} - ${start}) / ${dilation} * ${dilation})`;
+  const end = `u32(min(${start} + ${extentOf(size, dilation)}, ${length}))`;
+  return { first, end, count: `(${end} - ${first} + ${dilation - 1}u) / ${dilation}u` };
 }
