@@ -56,7 +56,7 @@ export const rooms = {
   settings: { knows: ['data', 'quant', 'disk'], types: ['nn'], node: ['readConfigFile.ts'] },
   train: { knows: ['data', 'weights', 'settings', 'program', ...network], types: ['engine'] },
   library: { knows: training },
-  ship: { knows: ['graph', 'program', 'quant', 'weights'] },
+  ship: { knows: ['graph', 'ops', 'program', 'quant', 'weights'] },
   runtime: { knows: ['ship'] },
   deploy: { knows: ['ship', 'runtime', 'runs', 'packageVersion', ...training], node: true },
   live: { knows: ['quant', 'disk', 'program'], types: ['train', 'settings'], node: ['liveFile.ts'] },
