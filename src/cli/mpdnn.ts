@@ -13,6 +13,7 @@ import { exportCommand } from './export.js';
 import { frontCommand } from './front.js';
 import { goldenCommand } from './golden.js';
 import { initCommand } from './init.js';
+import { inspectCommand } from './inspect.js';
 import { plotCommand } from './plot.js';
 import { predictCommand } from './predict.js';
 import { reproduceCommand } from './reproduce.js';
@@ -58,6 +59,7 @@ function commandLine(): Command {
   for (const command of [
     trainCommand(),
     initCommand(),
+    inspectCommand(),
     evalCommand(),
     predictCommand(),
     plotCommand(),

@@ -107,9 +107,12 @@ function checkBuildable({ input, layers, output, outputs }: NetworkDefinition, s
 }
 
 /** A builder that finds shapes, and faults, of a network for one image; nothing is quantized, nothing has values. */
-export function shapeBuilder(input: NetworkDefinition['input']): NetworkBuilder {
-  const graph = new Graph();
-  const context = { graph, variables: new Variables(null), training: true, ranges: graph.tensor('ranges', [1, 2]) };
+export function shapeBuilder(
+  input: NetworkDefinition['input'],
+  graph = new Graph(),
+  variables = new Variables(null),
+): NetworkBuilder {
+  const context = { graph, variables, training: true, ranges: graph.tensor('ranges', [1, 2]) };
   const images = graph.tensor(inputName, [1, ...input]);
   return new NetworkBuilder({ ...context, weights: unquantized, activations: unquantized }, images);
 }

@@ -1,5 +1,6 @@
 export { readDefinition } from './definitionData.js';
 export type { Layer, NetworkDefinition } from './layer.js';
+export { type LayerFacts, layerFacts } from './layerFacts.js';
 export type { Network } from './layerNodes.js';
 export {
   type ConvOptions,
@@ -16,6 +17,7 @@ export {
 export { fromStored, type Layout, storedShape, toStored } from './layouts.js';
 export { liveActivations } from './liveActivations.js';
 export { buildModel, type ModelOptions, modelDefinition } from './models/models.js';
+export { inputName } from './networkBuilder.js';
 export { quantizableTensors } from './quantizableTensors.js';
 export { type QuantizerSettings, unquantized } from './quantizerSettings.js';
 export { averageStorages, STORAGE } from './storages.js';

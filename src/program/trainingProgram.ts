@@ -145,6 +145,13 @@ export function buildFloatForward(options: ProgramOptions, kept: readonly string
   return { plan: makePlan({ train: graph }), variables, options: float, activations: places };
 }
 
+/** What a network learns and which tensors are quantized, without start values: sizes need no more. */
+export function declaredVariables(options: ProgramOptions): Variables {
+  const variables = new Variables(null);
+  new PhaseBuilder(options, variables).declare();
+  return variables;
+}
+
 function startVariables({ seed, starting }: ProgramOptions): Variables {
   return new Variables(createRandom(seed, randomStreams.startValues), starting);
 }

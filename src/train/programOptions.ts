@@ -3,7 +3,14 @@
 import type { Dataset, InputType } from '../data/imageSet.js';
 import { type Images, isStream } from '../data/imageStream.js';
 import { InputError } from '../errors.js';
-import { type ModelOptions, type QuantizerSettings, quantizableTensors, type StartingWeights } from '../nn/index.js';
+import {
+  type ModelOptions,
+  modelDefinition,
+  type NetworkDefinition,
+  type QuantizerSettings,
+  quantizableTensors,
+  type StartingWeights,
+} from '../nn/index.js';
 import type { Solver } from '../ops/attributes.js';
 import type { ImageSource, ProgramOptions } from '../program/trainingProgram.js';
 import type { Budget } from '../quant/index.js';
@@ -89,6 +96,11 @@ export function resolvedLayers(
   data: Pick<DataShape, 'classes' | 'imageShape'>,
 ): ResolvedLayer[] {
   return resolveLayers(experiment, quantizableTensors(modelOptions(experiment, data), data.imageShape));
+}
+
+/** The network of an experiment for the images and classes of its data. */
+export function networkOf(experiment: Experiment, data: Pick<DataShape, 'classes' | 'imageShape'>): NetworkDefinition {
+  return modelDefinition(modelOptions(experiment, data), data.imageShape);
 }
 
 function exceptionsOf(experiment: Experiment, data: DataShape): Readonly<Record<string, QuantizerSettings>> {

@@ -11,7 +11,7 @@ import { temporaryFolder } from '../temporaryFolder.js';
 const page = readFileSync('docs/own-networks.md', 'utf8');
 const folder = temporaryFolder();
 
-/** The words of the page's commands, without `npx mpdnn`. */
+/** The words of the page's first commands, without `npx mpdnn`. */
 const commands = /^```sh\n([\s\S]*?)^```$/m
   .exec(page)![1]!
   .trim()

@@ -1,0 +1,177 @@
+/** `mpdnn inspect`: the layers of a network, what they cost, and the smallest budget it could keep, before any training. */
+
+import { Command, InvalidArgumentError } from 'commander';
+import { inputName, type LayerFacts, layerFacts, type Variables } from '../nn/index.js';
+import { declaredVariables } from '../program/trainingProgram.js';
+import { floatBits, largestSet, memorySets, smallestBits, tableBits } from '../quant/index.js';
+import { withNetworkOfFile } from '../runs/index.js';
+import { type Experiment, experimentFromSettings } from '../settings/index.js';
+import { type DataShape, networkOf, programOptions } from '../train/programOptions.js';
+import { addSettingOptions } from './options.js';
+import { textTable } from './textTable.js';
+
+/** All that is kept has a quantizer, as devices without floats want it; the first steps need no weights. */
+const quantized = {
+  ...{ w_quantize: 'parametric_fp_d_xmax', a_quantize: 'parametric_fp_d_xmax_relu' },
+  ...{ a_quantize_linear: true, a_quantize_input: true, w_stepsize: 'published', a_stepsize: 'published' },
+} as const;
+
+type ImageShape = DataShape['imageShape'];
+
+interface InspectOptions {
+  readonly json?: boolean;
+  readonly input?: ImageShape | undefined;
+  readonly classes?: number | undefined;
+}
+
+export function inspectCommand(): Command {
+  const command = new Command('inspect')
+    .description('layers, shapes, parameters, multiplications and kB of a network, and the smallest budget it can keep')
+    .argument('<net>', 'a model by name, or a file that defines a network: ./net.mjs')
+    .option('--input <HxWxC>', 'sizes of an image, for a model by name', imageShape)
+    .option('--classes <n>', 'for a model by name', count)
+    .option('--w-bitwidth <n>', 'bits of weights')
+    .option('--a-bitwidth <n>', 'bits of activations')
+    .option('--json', 'one JSON object on stdout')
+    .action(async (model: string, { json, input, classes, ...overrides }: InspectOptions) => {
+      const asked = experimentFromSettings('inspect', 'inspect', quantized, { ...overrides, model });
+      const found = inspect(await withNetworkOfFile(asked), { input, classes });
+      process.stdout.write(`${json ? JSON.stringify(found) : describe(found)}\n`);
+    });
+  return addSettingOptions(command, ['model']);
+}
+
+function count(text: string): number {
+  if (/^[1-9]\d*$/.test(text)) return Number(text);
+  throw new InvalidArgumentError('give a whole number from 1 on');
+}
+
+function imageShape(text: string): ImageShape {
+  const [, height, width, channels] = /^([1-9]\d*)x([1-9]\d*)x([1-9]\d*)$/.exec(text) ?? [];
+  if (channels === undefined) throw new InvalidArgumentError('give height, width and channels, such as 32x32x3');
+  return [Number(height), Number(width), Number(channels)];
+}
+
+type Kbytes = Readonly<Record<'weights' | 'max' | 'sum' | 'peak', number>>;
+
+interface LayerRow {
+  readonly name: string;
+  readonly kind: string;
+  readonly reads: readonly string[];
+  readonly shape: readonly number[];
+  readonly parameters: number;
+  readonly multiplications: number;
+  /** Those of weight and bias; null without any. */
+  readonly weightBits: number | null;
+  /** Of what is kept of the output; null where it is not counted: on its way into a sum, or behind a pooling. */
+  readonly outputBits: number | null;
+  readonly isSigned: boolean;
+}
+
+interface Inspection {
+  readonly model: string;
+  readonly input: readonly number[];
+  /** Bits of the images where they are quantized; else they are bytes. */
+  readonly inputBits: number;
+  readonly outputs: number;
+  readonly parameters: number;
+  readonly multiplications: number;
+  readonly layers: readonly LayerRow[];
+  /** With the bits of the table, with the fewest that the limits allow, and in float. */
+  readonly kbytes: Kbytes;
+  readonly fewest: Kbytes;
+  readonly float: Kbytes;
+}
+
+function inspect(experiment: Experiment, given: Pick<InspectOptions, 'input' | 'classes'>): Inspection {
+  const { model, definition } = experiment.network;
+  const usual = usualData(model);
+  const data = {
+    imageShape: given.input ?? definition?.input ?? usual.imageShape,
+    classes: given.classes ?? definition?.outputs ?? usual.classes,
+  };
+  const options = programOptions(experiment, { ...data, trainImages: 1, evaluationImages: 1 }, null);
+  const network = networkOf(experiment, data);
+  const variables = declaredVariables(options);
+  const { quantizers, table } = variables;
+  const bits = tableBits(quantizers, table);
+  const facts = layerFacts(network);
+  const total = (of: 'parameters' | 'multiplications') => facts.reduce((sum, own) => sum + own[of], 0);
+  return {
+    model,
+    input: network.input,
+    inputBits: variables.tensors.find(({ name }) => name === inputName)?.row === null ? 8 : bits[0]!,
+    outputs: network.outputs,
+    parameters: total('parameters'),
+    multiplications: total('multiplications'),
+    layers: facts.map((own) => layerRow(own, variables, bits)),
+    kbytes: kbytes(variables, bits),
+    fewest: kbytes(variables, quantizers.map(smallestBits)),
+    float: kbytes(
+      variables,
+      quantizers.map(() => floatBits),
+    ),
+  };
+}
+
+/** The images and classes that a model by name is known for. */
+function usualData(model: string): Pick<DataShape, 'imageShape' | 'classes'> {
+  const isForImagenet = model === 'resnet18' || model === 'mobilenetv2';
+  return isForImagenet ? { imageShape: [224, 224, 3], classes: 1000 } : { imageShape: [32, 32, 3], classes: 10 };
+}
+
+function kbytes({ quantizers, unquantized }: Variables, bits: readonly number[]): Kbytes {
+  const sets = memorySets(quantizers, unquantized);
+  const size = (of: keyof Kbytes) => largestSet(sets[of], bits).kbytes;
+  return { weights: size('weights'), max: size('max'), sum: size('sum'), peak: size('peak') };
+}
+
+function layerRow(
+  { layer, ...costs }: LayerFacts,
+  { tensors, quantizers }: Variables,
+  bits: readonly number[],
+): LayerRow {
+  const find = (wanted: string | null) => tensors.find(({ name }) => name === wanted);
+  const bitsOf = (tensor: ReturnType<typeof find>) =>
+    tensor ? (tensor.row === null ? floatBits : bits[tensor.row]!) : null;
+  const output = find('output' in layer ? layer.output : null);
+  return {
+    name: layer.name,
+    kind: layer.kind,
+    reads: 'inputs' in layer ? layer.inputs : [layer.input],
+    ...costs,
+    weightBits: bitsOf(find('weight' in layer ? layer.weight : null)),
+    outputBits: bitsOf(output),
+    isSigned: typeof output?.row === 'number' && quantizers[output.row]!.signed,
+  };
+}
+
+function describe(found: Inspection): string {
+  const number = (value: number) => value.toLocaleString('en-US').replaceAll(',', ' ');
+  const header = ['layer', 'kind', 'reads', 'output', 'parameters', 'multiplications', 'W bits', 'A bits'];
+  const rows = found.layers.map((layer) => [
+    layer.name,
+    layer.kind,
+    layer.reads.join(', '),
+    layer.shape.join('x'),
+    layer.parameters ? number(layer.parameters) : '-',
+    layer.multiplications ? number(layer.multiplications) : '-',
+    String(layer.weightBits ?? '-'),
+    layer.outputBits === null ? '-' : `${layer.outputBits}${layer.isSigned ? ' signed' : ''}`,
+  ]);
+  const sizes = ({ weights, max, sum, peak }: Kbytes) => [weights, max, sum, peak].map((size) => size.toFixed(2));
+  const budget = [
+    ['kB', 'weights', 'largest activation', 'all', 'held at once'],
+    ['at these bits', ...sizes(found.kbytes)],
+    ['lowest budget', ...sizes(found.fewest)],
+    ['in float', ...sizes(found.float)],
+  ];
+  return [
+    `${found.model}: images of ${found.input.join('x')} at ${found.inputBits} bits, ${found.outputs} outputs, ` +
+      `${number(found.parameters)} parameters, ${number(found.multiplications)} multiplications an image`,
+    '',
+    textTable([header, ...rows], process.stdout.columns),
+    '',
+    textTable(budget),
+  ].join('\n');
+}
