@@ -6,21 +6,21 @@ import { makeFront } from '../front/front.js';
 import { type Front, floatNetwork, planFront } from '../front/frontPlan.js';
 import { planLines } from '../reproduce/planLines.js';
 import { openWorkbench } from '../runs/workbench.js';
+import { commandWords } from '../settings/index.js';
 import { readConfigFile } from '../settings/readConfigFile.js';
 import { addSettingOptions, autotuneOption, tuningFile } from './options.js';
-import { commandOfCall, executeCall, seedList } from './planCall.js';
+import { executeCall, executeOneRun, seedList, wordsOfCall } from './planCall.js';
 import { progressDisplay, progressFrame } from './progress.js';
+import { addSubmissionOptions, type SubmissionOptions, settingsAmong, submit } from './submission.js';
 import { textTable } from './textTable.js';
 
-interface Options {
+interface Options extends SubmissionOptions {
   readonly cfg: string;
   readonly budgets?: readonly number[];
   readonly targetActivationKbytes?: number;
   readonly seeds?: readonly number[];
   readonly out?: string;
   readonly quick?: boolean;
-  readonly dryRun?: boolean;
-  readonly force?: boolean;
   readonly autotune: boolean;
   /** Keys of a section. */
   readonly [setting: string]: unknown;
@@ -50,9 +50,10 @@ export function frontCommand(): Command {
     .option('--dry-run', 'print the plan only')
     .option('--force', 'replace run folders of other settings')
     .addOption(autotuneOption())
+    .option('--submit', 'send the runs to a cluster, and behind them the report')
     .action(async (section: string, options: Options, call: Command) => {
       const { cfg, budgets, targetActivationKbytes: activationKbytes, seeds, out, quick = false, ...others } = options;
-      const { dryRun, force = false, autotune, ...settings } = others;
+      const { force = false, autotune, ...rest } = others;
       const wanted = {
         file: readConfigFile(cfg),
         section,
@@ -60,30 +61,26 @@ export function frontCommand(): Command {
         activationKbytes,
         seeds,
         out,
-        settings: settings as Record<string, string>,
+        settings: settingsAmong(rest),
         quick,
       };
       const bench = openWorkbench({ tuningFile: tuningFile(autotune) });
       try {
         const loading = progressDisplay(progressFrame(floatNetwork(wanted)));
         const front = await planFront(wanted, bench, loading.task).finally(loading.stop);
-        if (dryRun) {
-          process.stdout.write(planText(front));
-          return;
-        }
-        const how = {
-          command: commandOfCall(['front', section], options, call),
-          runs: front.plan.length,
-          force,
-          bench,
-        };
-        await executeCall(how, (running) => makeFront(front, running));
+        const { plan, folder } = front;
+        const words = wordsOfCall(['front', section], options, call);
+        const how = { command: commandWords(words), runs: plan.length, force, bench };
+        if (options.submit) submit(plan, { out: folder, call: words, last: { name: 'report', call: words } }, options);
+        else if (options.run !== undefined) await executeOneRun(plan, options.run, how);
+        else if (options.dryRun) process.stdout.write(planText(front));
+        else await executeCall(how, (running) => makeFront(front, running));
       } finally {
         await bench.dispose();
       }
     });
   // A seed is one of --seeds, and what the ways to give bits differ in is not for a call to say.
-  return addSettingOptions(command, [
+  return addSettingOptions(addSubmissionOptions(command), [
     ...['seed', 'resume', 'name', 'w_quantize', 'a_quantize', 'w_bitwidth', 'a_bitwidth', 'layers'],
     ...['budget', 'budget_search', 'target_weight_kbytes'],
   ]);

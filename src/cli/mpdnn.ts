@@ -17,6 +17,8 @@ import { inspectCommand } from './inspect.js';
 import { plotCommand } from './plot.js';
 import { predictCommand } from './predict.js';
 import { reproduceCommand } from './reproduce.js';
+import { statusCommand } from './status.js';
+import { submitCommand } from './submit.js';
 import { trainCommand } from './train.js';
 
 /**
@@ -69,6 +71,8 @@ function commandLine(): Command {
     goldenCommand(),
     reproduceCommand(),
     frontCommand(),
+    submitCommand(),
+    statusCommand(),
     benchCommand(),
     devicesCommand(),
   ]) {

@@ -1,13 +1,16 @@
-/** What calls that run a plan and write a report have in common. */
+/** What calls that run a plan have in common, here or as a job of a cluster. */
 
 import { type Command, InvalidArgumentError } from 'commander';
-import type { ExecuteOptions } from '../reproduce/executePlan.js';
+import { InputError } from '../errors.js';
 import type { ReportEnd } from '../reproduce/reproduce.js';
+import { type ExecuteOptions, executePlan } from '../runs/plan/executePlan.js';
+import type { PlannedRun } from '../runs/plan/planRuns.js';
 import type { Workbench } from '../runs/workbench.js';
 import { commandWords, programName } from '../settings/index.js';
 import { INTERRUPTED } from './endingSignals.js';
 import { interruptible } from './interruptible.js';
 import { planDisplay } from './planProgress.js';
+import { submissionKeys } from './submission.js';
 
 interface PlanCall {
   /** The call as it can be repeated. */
@@ -33,25 +36,42 @@ export async function executeCall(
       process.exitCode = INTERRUPTED;
       return;
     }
-    process.stdout.write(`${paths.join('\n')}\n`);
+    for (const path of paths) process.stdout.write(`${path}\n`);
     if (failed === 0) return;
-    process.stderr.write(`${failed} of ${runs} runs gave no result; the report says why\n`);
+    const why = paths.length > 0 ? '; the report says why' : '';
+    process.stderr.write(`${failed} of ${runs} runs gave no result${why}\n`);
     process.exitCode = 1;
   });
 }
 
+/** Executes one run of a plan, named by its path: what a job does that `--submit` has sent. */
+export async function executeOneRun(
+  plan: readonly PlannedRun[],
+  path: string,
+  { command, force, bench }: Omit<PlanCall, 'runs'>,
+): Promise<void> {
+  const run = plan.find((each) => each.path === path);
+  if (!run) {
+    throw new InputError(
+      `--run ${path}: is no run of this plan; its runs: ${plan.map((each) => each.path).join(', ')}`,
+    );
+  }
+  const how = { command: `${command} ${commandWords(['--run', path])}`, runs: 1, force, bench };
+  await executeCall(how, async (options) => ({ ...(await executePlan([run], options)), paths: [] }));
+}
+
 /**
- * The call, behind the program's name, as it can be repeated, its command and arguments being `words`: options at their
- * defaults are left out, and those that say nothing about the result.
+ * The words of the call behind the program's name by which it can be repeated, its command and arguments being `words`:
+ * options at their defaults are left out, and those that say nothing about the result.
  */
-export function commandOfCall(words: readonly string[], options: object, call: Command): string {
+export function wordsOfCall(words: readonly string[], options: object, call: Command): string[] {
   const given = Object.entries(options).flatMap(([key, value]) => {
     const option = `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
-    if (key === 'force' || key === 'dryRun' || call.getOptionValueSource(key) !== 'cli') return [];
+    if (submissionKeys.includes(key) || call.getOptionValueSource(key) !== 'cli') return [];
     if (key === 'autotune') return value === false ? ['--no-autotune'] : [];
     return value === true ? [option] : [option, String(value)];
   });
-  return commandWords([...words, ...given]);
+  return [...words, ...given];
 }
 
 /** Reads the seeds of an option, such as `0,1,2`. */

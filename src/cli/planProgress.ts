@@ -5,9 +5,9 @@
 
 import { MultiBar, Presets } from 'cli-progress';
 import { printable } from '../errors.js';
-import type { PlanEvents, PlanPosition, RunEnd } from '../reproduce/executePlan.js';
-import { runRoot } from '../reproduce/standing.js';
 import { openRunFolder, readSummary } from '../runs/index.js';
+import type { PlanEvents, PlanPosition, RunEnd } from '../runs/plan/executePlan.js';
+import { runRoot } from '../runs/plan/standing.js';
 import { type Bar, type BarTexts, renderBar, writtenBar } from './bar.js';
 import { duration, percent, progressDisplay, progressFrame } from './progress.js';
 

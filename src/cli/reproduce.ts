@@ -8,19 +8,19 @@ import { commandOf } from '../reproduce/report.js';
 import { planReproduction, type Reproduction, reproduce } from '../reproduce/reproduce.js';
 import { tables } from '../reproduce/tables/index.js';
 import { openWorkbench } from '../runs/workbench.js';
+import { commandWords } from '../settings/index.js';
 import { addSettingOptions, autotuneOption, tuningFile } from './options.js';
-import { commandOfCall, executeCall, seedList } from './planCall.js';
+import { executeCall, executeOneRun, seedList, wordsOfCall } from './planCall.js';
+import { addSubmissionOptions, type SubmissionOptions, settingsAmong, submit } from './submission.js';
 import { textTable } from './textTable.js';
 
-interface Options {
+interface Options extends SubmissionOptions {
   readonly seeds?: readonly number[];
   readonly only?: readonly string[];
   readonly variant?: string;
   readonly out?: string;
   readonly budget: string;
   readonly quick?: boolean;
-  readonly dryRun?: boolean;
-  readonly force?: boolean;
   readonly autotune: boolean;
   /** Keys of a section. */
   readonly [setting: string]: unknown;
@@ -52,34 +52,30 @@ export function reproduceCommand(): Command {
     .option('--dry-run', 'print the plan only')
     .option('--force', 'replace run folders of other settings')
     .addOption(autotuneOption())
+    .option('--submit', 'send the runs to a cluster, and behind them the report')
     .action(async (name: string, options: Options, call: Command) => {
-      const {
-        seeds,
-        only,
-        variant,
-        out,
-        budget,
-        quick = false,
-        dryRun,
-        force = false,
-        autotune,
-        ...settings
-      } = options;
+      const { seeds, only, variant, out, budget, quick = false, force = false, autotune, ...others } = options;
       const table = tables.find((each) => each.name === name)!;
       const reproduction = planReproduction(table, {
         ...{ seeds, only, variant, out, budget, quick },
-        settings: settings as Record<string, string>,
+        settings: settingsAmong(others),
       });
-      if (dryRun) process.stdout.write(planText(reproduction));
+      const { plan } = reproduction;
+      const words = wordsOfCall(['reproduce', name], options, call);
+      if (options.submit) submit(plan, { out: reproduction.out, call: words, last: { name, call: words } }, options);
+      else if (options.dryRun) process.stdout.write(planText(reproduction));
       else {
-        const command = commandOfCall(['reproduce', name], options, call);
         const bench = openWorkbench({ tuningFile: tuningFile(autotune) });
-        const how = { command, runs: reproduction.plan.length, force, bench };
-        await executeCall(how, (running) => reproduce(reproduction, running)).finally(bench.dispose);
+        const how = { command: commandWords(words), runs: plan.length, force, bench };
+        const execution =
+          options.run === undefined
+            ? executeCall(how, (running) => reproduce(reproduction, running))
+            : executeOneRun(plan, options.run, how);
+        await execution.finally(bench.dispose);
       }
     });
   // A seed is one of --seeds, whether a run goes on is found out, and runs are called as their sections.
-  return addSettingOptions(command, ['seed', 'resume', 'name']);
+  return addSettingOptions(addSubmissionOptions(command), ['seed', 'resume', 'name']);
 }
 
 function planText({ table, plan, folder }: Reproduction): string {

@@ -6,6 +6,7 @@ import {
   closeSync,
   existsSync,
   fsyncSync,
+  lstatSync,
   mkdirSync,
   openSync,
   readdirSync,
@@ -58,6 +59,8 @@ export function makeFolder(folder: string): string[] {
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'EEXIST' && existsSync(folder)) return above;
+    // Another process has made it and removed it since.
+    if (code === 'EEXIST' && !lstatSync(folder, { throwIfNoEntry: false })) return [...above, ...makeFolder(folder)];
     if (code === 'ENOENT') throw new InputError(`${folder}: cannot be made here; choose another folder with --out`);
     throw writeFault(error, folder);
   }

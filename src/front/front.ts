@@ -1,9 +1,9 @@
 /** From the plan of a front to its report. */
 
 import { join } from 'node:path';
-import type { ExecuteOptions } from '../reproduce/executePlan.js';
 import { type ReportEnd, runAndReport } from '../reproduce/reproduce.js';
 import { makeFolder, writeDurably } from '../runs/index.js';
+import type { ExecuteOptions } from '../runs/plan/executePlan.js';
 import type { Front } from './frontPlan.js';
 import { frontReport } from './frontReport.js';
 

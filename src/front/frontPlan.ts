@@ -9,8 +9,8 @@ import type { Variables } from '../nn/index.js';
 import { tensorOf } from '../program/quantizerReport.js';
 import { buildTrainingProgram } from '../program/trainingProgram.js';
 import { bitsPerKbyte, type Quantizer } from '../quant/index.js';
-import { type PlannedRun, planRuns } from '../reproduce/plan.js';
 import type { ReportRow } from '../reproduce/table.js';
+import { type PlannedRun, planRuns } from '../runs/plan/planRuns.js';
 import type { Workbench } from '../runs/workbench.js';
 import {
   type ConfigFile,

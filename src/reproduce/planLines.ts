@@ -2,9 +2,9 @@
 
 import { type QuantizerReport, quantizerReport } from '../program/quantizerReport.js';
 import { buildTrainingProgram } from '../program/trainingProgram.js';
+import type { PlannedRun } from '../runs/plan/planRuns.js';
+import { standing } from '../runs/plan/standing.js';
 import { programOptions } from '../train/programOptions.js';
-import type { PlannedRun } from './plan.js';
-import { standing } from './standing.js';
 import type { Table } from './table.js';
 
 /** A header and a line a run. */

@@ -3,9 +3,9 @@
 import { existsSync } from 'node:fs';
 import { relative } from 'node:path';
 import { InputError } from '../errors.js';
+import type { PlannedSection } from '../runs/plan/planRuns.js';
 import type { ConfigFile } from '../settings/index.js';
 import { readConfigFile, shippedFolder } from '../settings/readConfigFile.js';
-import type { PlannedSection } from './plan.js';
 import type { TableRow } from './table.js';
 
 /** A file of `configs/`, named from the current folder where it lies below it, as people would name it. */

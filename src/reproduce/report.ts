@@ -4,10 +4,10 @@
  */
 
 import type { Block, Document } from '../report/document.js';
+import type { PlannedRun } from '../runs/plan/planRuns.js';
 import { documentedName, hasBudget, trainCommandLine } from '../settings/index.js';
 import { type JudgedClaim, judge } from './claims.js';
 import { bitwidthPictures, curvePictures, gradientPictures } from './pictures.js';
-import type { PlannedRun } from './plan.js';
 import { resultTable } from './resultTable.js';
 import { type FinishedRunResult, planResults, type RowResult, rowResults } from './rowResult.js';
 import type { Table, TableRow } from './table.js';

@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { InputError } from '../errors.js';
 import { type Document, writeDocument } from '../report/document.js';
 import { lockFolder } from '../runs/lock.js';
+import { type ExecuteOptions, executePlan, type PlanEnd } from '../runs/plan/executePlan.js';
+import { type PlannedRun, planRuns } from '../runs/plan/planRuns.js';
 import type { Overrides } from '../settings/index.js';
-import { type ExecuteOptions, executePlan, type PlanEnd } from './executePlan.js';
-import { type PlannedRun, planRuns } from './plan.js';
 import { publishedSections } from './publishedConfig.js';
 import { reportOf } from './report.js';
 import type { Table, TableRow } from './table.js';
@@ -30,6 +30,8 @@ export interface Reproduction {
   readonly plan: readonly PlannedRun[];
   /** No results are wanted, only to see what the report looks like. */
   readonly quick: boolean;
+  /** The folder of the plan. */
+  readonly out: string;
   /** Where the report goes. */
   readonly folder: string;
 }
@@ -49,7 +51,7 @@ export function planReproduction(table: Table, options: ReproduceOptions): Repro
     settings: { ...defaults.settings, ...given(options.settings) },
     budgetSettings: { budget: options.budget },
   });
-  return { table, rows, plan, quick, folder: join(out, table.name) };
+  return { table, rows, plan, quick, out, folder: join(out, table.name) };
 }
 
 /** Runs the plan and, unless the signal came before the end, writes the report: `paths` are its two files. */

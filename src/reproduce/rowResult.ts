@@ -9,11 +9,11 @@ import {
   readSizes,
   readSummary,
 } from '../runs/index.js';
+import { type PlannedRun, runOfSection } from '../runs/plan/planRuns.js';
+import { parametersToStartFrom, runRoot, standing } from '../runs/plan/standing.js';
 import { hasBudget, obeysBudget } from '../settings/index.js';
 import type { RunSummary } from '../train/summary.js';
-import { type PlannedRun, runOfRow } from './plan.js';
 import { type Spread, spreadOf } from './spread.js';
-import { parametersToStartFrom, runRoot, standing } from './standing.js';
 import type { ReportRow } from './table.js';
 
 export interface FinishedRunResult {
@@ -71,12 +71,12 @@ export function rowResults(
   const plan = [...results.keys()];
   const seeds = [...new Set(plan.map(({ seed }) => seed))];
   const errorOf = (row: ReportRow, seed: number): number | null => {
-    const result = results.get(runOfRow(plan, row, seed));
+    const result = results.get(runOfSection(plan, row.section, seed));
     const error = typeof result === 'object' ? result.summary.best_test_err : null;
     return error === null ? null : 100 * error;
   };
   return rows.map((row): RowResult => {
-    const own = seeds.map((seed) => ({ seed, result: results.get(runOfRow(plan, row, seed))! }));
+    const own = seeds.map((seed) => ({ seed, result: results.get(runOfSection(plan, row.section, seed))! }));
     const float = rows.find(({ id }) => id === floatRow(row));
     const errors = seeds.map((seed) => ({
       error: errorOf(row, seed),

@@ -1,7 +1,7 @@
 /** The tables against the published files: everything they name is there. */
 
 import { describe, expect, it } from 'vitest';
-import { planRuns } from './plan.js';
+import { planRuns } from '../runs/plan/planRuns.js';
 import { publishedConfig, publishedSections } from './publishedConfig.js';
 import { tables } from './tables/index.js';
 

@@ -2,10 +2,10 @@
 
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { checkReplaceable, openRunFolder, runRoot as rootOf, writeDurably } from '../runs/index.js';
-import { startingWeights } from '../runs/runExperiment.js';
-import { settingsDifference } from '../settings/index.js';
-import type { PlannedRun } from './plan.js';
+import { settingsDifference } from '../../settings/index.js';
+import { checkReplaceable, openRunFolder, runRoot as rootOf, writeDurably } from '../index.js';
+import { startingWeights } from '../runExperiment.js';
+import type { PlannedRun } from './planRuns.js';
 
 export type Standing =
   | { readonly type: 'absent' | 'unfinished' | 'finished' }
@@ -27,8 +27,15 @@ export function standing(run: PlannedRun): Standing {
   const { folder, config } = openRunFolder(root);
   const difference = settingsDifference(config.settings, run.experiment.settings) ?? startDifference(run);
   if (difference !== null) return { type: 'other', difference };
-  if (existsSync(faultPath(root))) return { type: 'failed', fault: readFileSync(faultPath(root), 'utf8').trim() };
+  const fault = faultOf(root);
+  if (fault !== null) return { type: 'failed', fault };
   return { type: existsSync(folder.summary) ? 'finished' : 'unfinished' };
+}
+
+/** Why the run in a folder cannot go on, `null` if it can. */
+export function faultOf(root: string): string | null {
+  const path = faultPath(root);
+  return existsSync(path) ? readFileSync(path, 'utf8').trim() : null;
 }
 
 /** Keeps why a run cannot go on, so that it is not tried again and again. */

@@ -3,18 +3,18 @@
  * the run folders, so a plan may be killed anywhere and started again.
  */
 
-import { inputType } from '../data/imageSet.js';
-import { InputError } from '../errors.js';
-import { dataDifference } from '../runs/dataDescription.js';
-import { openRunFolder } from '../runs/index.js';
-import type { RunEvents } from '../runs/runEvents.js';
-import { runExperiment } from '../runs/runExperiment.js';
-import type { Workbench } from '../runs/workbench.js';
-import { type Experiment, resolveExperiment } from '../settings/index.js';
-import { describeData } from '../train/dataDescription.js';
-import { normalisation } from '../train/programOptions.js';
-import { TrainingFault } from '../train/train.js';
-import type { PlannedRun } from './plan.js';
+import { inputType } from '../../data/imageSet.js';
+import { InputError } from '../../errors.js';
+import { type Experiment, resolveExperiment } from '../../settings/index.js';
+import { describeData } from '../../train/dataDescription.js';
+import { normalisation } from '../../train/programOptions.js';
+import { TrainingFault } from '../../train/train.js';
+import { dataDifference } from '../dataDescription.js';
+import { openRunFolder } from '../index.js';
+import type { RunEvents } from '../runEvents.js';
+import { runExperiment } from '../runExperiment.js';
+import type { Workbench } from '../workbench.js';
+import type { PlannedRun } from './planRuns.js';
 import { keepFault, parametersToStartFrom, runRoot, type Standing, standing } from './standing.js';
 
 /** Where a run stands in the plan, for messages. */
@@ -62,7 +62,7 @@ export interface PlanEnd {
  */
 export async function executePlan(plan: readonly PlannedRun[], options: ExecuteOptions): Promise<PlanEnd> {
   const { force, events, signal } = options;
-  if (!force) for (const run of plan) refuseOther(run, standing(run));
+  if (!force) refuseOthers(plan);
   let failed = 0;
   const ends = (at: PlanPosition, end: RunEnd): void => {
     if (end.type === 'failed' || end.type === 'left out') failed++;
@@ -112,6 +112,11 @@ async function standingWithData(at: PlanPosition, { bench, events }: ExecuteOpti
     events.line(`${root}: its images cannot be compared with those of now: ${error.message}`);
     return now;
   }
+}
+
+/** Throws an `InputError` if a run's folder is of a run with other settings, or from another start. */
+export function refuseOthers(plan: readonly PlannedRun[]): void {
+  for (const run of plan) refuseOther(run, standing(run));
 }
 
 function refuseOther(run: PlannedRun, now: Standing): void {

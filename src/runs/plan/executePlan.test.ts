@@ -1,24 +1,19 @@
 /** Faults that stop a plan and faults that do not, with a workbench that breaks. */
 
 import { expect, it } from 'vitest';
-import { temporaryFolder } from '../../test/temporaryFolder.js';
-import { InputError } from '../errors.js';
-import type { Workbench } from '../runs/workbench.js';
+import { temporaryFolder } from '../../../test/temporaryFolder.js';
+import { InputError } from '../../errors.js';
+import { readConfigFile } from '../../settings/readConfigFile.js';
+import type { Workbench } from '../workbench.js';
 import { executePlan, type PlanEvents } from './executePlan.js';
-import { planRuns } from './plan.js';
-import { publishedSections } from './publishedConfig.js';
+import { planRuns } from './planRuns.js';
 
 const out = temporaryFolder();
 
-const rows = ['DEFAULT', 'DEFAULT_INIT', 'FP_W2Q_INIT', 'PARAMETRIC_FP_WQ_DELTA_XMAX'].map((section) => ({
-  ...{ id: section, label: section, group: '', config: 'train_resnet_quant_fp.cfg', section },
-}));
-const plan = planRuns(publishedSections(rows), {
-  seeds: [0],
-  out,
-  settings: { data: 'synthetic:16' },
-  budgetSettings: {},
-});
+const file = readConfigFile('configs/train_resnet_quant_fp.cfg');
+const sections = ['DEFAULT', 'DEFAULT_INIT', 'FP_W2Q_INIT', 'PARAMETRIC_FP_WQ_DELTA_XMAX'];
+const planned = sections.map((section) => ({ file, section }));
+const plan = planRuns(planned, { seeds: [0], out, settings: { data: 'synthetic:16' }, budgetSettings: {} });
 
 /** Executes the plan with images that cannot be had; tells how the runs ended and how often all was given back. */
 async function executeWith(fault: Error) {

@@ -1,0 +1,33 @@
+/** `mpdnn status`: how far the runs of a folder are, wherever they run. */
+
+import { Command } from 'commander';
+import { queuedJobs, type RunStatus, runStatuses } from '../cluster/index.js';
+import { userPath } from '../disk/userPath.js';
+import { percent } from './progress.js';
+import { textTable } from './textTable.js';
+
+export function statusCommand(): Command {
+  return new Command('status')
+    .description('say how far the runs of a folder are, and those that were sent to a cluster')
+    .argument('[folder]', 'where run folders go', 'experiments')
+    .option('--json', 'one JSON array on stdout')
+    .action((folder: string, { json }: { json?: boolean }) => {
+      const runs = runStatuses(userPath(folder), queuedJobs);
+      process.stdout.write(json ? `${JSON.stringify(runs)}\n` : `${statusTable(runs)}\n`);
+    });
+}
+
+function statusTable(runs: readonly RunStatus[]): string {
+  const lines = runs.map(({ run, state, note, epochs, error, job }) => [
+    run,
+    state,
+    epochs === null ? '–' : `${epochs.done}/${epochs.all}`,
+    error === null ? '–' : percent(error),
+    job ?? '–',
+    note,
+  ]);
+  const counts = new Map<string, number>();
+  for (const { state } of runs) counts.set(state, (counts.get(state) ?? 0) + 1);
+  const summary = [...counts].map(([state, count]) => `${count} ${state}`).join(', ');
+  return `${textTable([['run', 'state', 'epochs', 'error', 'job', ''], ...lines])}\n${summary}`;
+}

@@ -1,0 +1,111 @@
+/** Sending a plan of runs to a cluster: options that `submit` and `reproduce --submit` share, and what is printed. */
+
+import { resolve } from 'node:path';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import {
+  keepRecord,
+  kubernetesManifest,
+  makeJobFolders,
+  parseKubernetesOptions,
+  parseSlurmOptions,
+  planBatches,
+  queuedJobs,
+  readRecords,
+  type Submission,
+  sendingScript,
+  sendJobs,
+  slurmJobs,
+} from '../cluster/index.js';
+import { refuseOthers } from '../runs/plan/executePlan.js';
+import type { PlannedRun } from '../runs/plan/planRuns.js';
+import { type Overrides, programName } from '../settings/index.js';
+
+/** Options that say how a cluster runs a plan, by the names that commander gives. */
+export interface SubmissionOptions {
+  readonly slurm?: string;
+  readonly kubernetes?: string;
+  readonly atOnce?: number;
+  readonly failFast?: boolean;
+  readonly dryRun?: boolean;
+  readonly force?: boolean;
+  readonly submit?: boolean;
+  /** The path of the run that a job trains. */
+  readonly run?: string;
+}
+
+/** The names of all of them: the rest of a call makes the plan. */
+export const submissionKeys: readonly string[] = [
+  'slurm',
+  'kubernetes',
+  'atOnce',
+  'failFast',
+  'dryRun',
+  'force',
+  'submit',
+  'run',
+];
+
+export function addSubmissionOptions(command: Command): Command {
+  return command
+    .option('--slurm <options>', "of sbatch, such as 'time=4:00:00 cpus-per-task=4 gres=gpu:1'")
+    .option('--kubernetes <options>', "print a manifest instead, such as 'image=IMAGE claim=VOLUME cpu=4 memory=8Gi'")
+    .addOption(new Option('--at-once <n>', 'runs at a time that may start together').argParser(positive))
+    .option('--fail-fast', 'a run that fails stops all others, not only those that start from it')
+    .addOption(new Option('--run <path>', 'train this run here, as a job does').hideHelp());
+}
+
+/** The keys of a section among the options of a call, of which `others` are for other things. */
+export function settingsAmong(others: object): Overrides {
+  return Object.fromEntries(Object.entries(others).filter(([key]) => !submissionKeys.includes(key)));
+}
+
+/** Sends what is not finished, or prints what would be sent. `call`: the words that make the plan. */
+export function submit(
+  plan: readonly PlannedRun[],
+  { out, call, last }: Pick<Submission, 'out' | 'call' | 'last'>,
+  options: SubmissionOptions,
+): void {
+  const { slurm = '', kubernetes, atOnce = null, failFast = false, dryRun = false, force = false } = options;
+  if (!force) refuseOthers(plan);
+  const records = readRecords(out);
+  const queue = kubernetes === undefined && records.size > 0 ? queuedJobs() : new Map();
+  const queuedJob = ({ path }: PlannedRun): string | undefined => {
+    const job = records.get(path)?.job;
+    return job !== undefined && queue.has(job) ? job : undefined;
+  };
+  const { batches, leftOut } = planBatches(plan, (run) => queuedJob(run) !== undefined);
+  const submission: Submission = {
+    ...{ out, batches, failFast, atOnce },
+    queued: plan.filter((run) => queuedJob(run) !== undefined),
+    call: force ? [...call, '--force'] : call,
+    last: batches.length === 0 ? null : last,
+  };
+  const sent = batches.flatMap(({ runs }) => runs);
+  if (kubernetes !== undefined) {
+    process.stdout.write(kubernetesManifest(submission, parseKubernetesOptions(kubernetes)));
+  } else {
+    const program = [process.execPath, resolve(process.argv[1] ?? '')];
+    const jobs = slurmJobs(submission, parseSlurmOptions(slurm), program);
+    if (dryRun) {
+      process.stdout.write(sendingScript(jobs, queuedJob));
+    } else if (jobs.length > 0) {
+      makeJobFolders(out, sent);
+      sendJobs(jobs, queuedJob, ({ runs }, job) => {
+        for (const [index, { path, startsFrom }] of runs.entries()) {
+          keepRecord(out, path, { job: `${job}_${index}`, startsFrom: startsFrom?.path ?? null });
+        }
+        if (runs.length === 0 && last) keepRecord(out, last.name, { job, startsFrom: null });
+        process.stdout.write(`${job}: ${runs.length === 0 ? last?.name : runs.map(({ path }) => path).join(' ')}\n`);
+      });
+    }
+  }
+  for (const { run, reason } of leftOut) process.stderr.write(`${run.path}: left out, ${reason}\n`);
+  const isSent = kubernetes === undefined && !dryRun;
+  const hint = isSent ? `; how far they are: ${programName()} status ${out}` : '';
+  process.stderr.write(`${sent.length} of ${plan.length} runs ${isSent ? 'sent' : 'to send'}${hint}\n`);
+}
+
+function positive(text: string): number {
+  if (!/^[1-9]\d{0,5}$/.test(text)) throw new InvalidArgumentError('give a whole number from 1 on');
+  return Number(text);
+}

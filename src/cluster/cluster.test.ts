@@ -1,0 +1,310 @@
+/** What is sent to a cluster, as text, without any. */
+
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { mpdnn, succeeds } from '../../test/cli/runMpdnn.js';
+import { temporaryFolder } from '../../test/temporaryFolder.js';
+import { type PlannedRun, planRuns } from '../runs/plan/planRuns.js';
+import { parseConfig } from '../settings/index.js';
+import {
+  keepRecord,
+  kubernetesManifest,
+  parseKubernetesOptions,
+  parseSlurmOptions,
+  planBatches,
+  runStatuses,
+  type Submission,
+  sendingScript,
+  slurmJobs,
+} from './index.js';
+
+const config = `[DEFAULT]
+model = tiny
+data = synthetic:96
+batch_size = 16
+epochs = 2
+device = cpu
+[FLOAT]
+epochs = 1
+[Q0]
+weightfile = FLOAT/params_best.safetensors
+w_quantize = parametric_fp_d_xmax
+[Q1]
+weightfile = FLOAT/params_best.safetensors
+w_quantize = parametric_fp_d_xmax
+[TUNED]
+weightfile = Q1/params_best.safetensors
+w_quantize = parametric_fp_d_xmax
+`;
+const folder = temporaryFolder();
+const file = parseConfig(config, 'sweep.cfg');
+
+function planOf(out: string, seeds: readonly number[] | null = null): PlannedRun[] {
+  const sections = ['Q0', 'TUNED'].map((section) => ({ file, section }));
+  return planRuns(sections, { seeds, out, settings: {}, budgetSettings: {} });
+}
+
+function submissionOf(plan: readonly PlannedRun[], more: Partial<Submission> = {}): Submission {
+  const { batches } = planBatches(plan, () => false);
+  const call = ['submit', 'Q0', 'TUNED', '--cfg', 'sweep.cfg'];
+  return { out: 'exp', batches, queued: [], call, last: null, failFast: false, atOnce: null, ...more };
+}
+
+const neverQueued = () => undefined;
+const batchNames = ({ batches }: Pick<Submission, 'batches'>): unknown[] =>
+  batches.map(({ runs, after }) => [after?.path ?? null, ...runs.map(({ path }) => path)]);
+
+beforeAll(async () => {
+  writeFileSync(join(folder, 'sweep.cfg'), config);
+  await succeeds(['train', 'FLOAT', '--cfg', 'sweep.cfg', '--out', 'half', '--no-plots'], folder);
+});
+
+describe('batches', () => {
+  it('hold runs that may start together, behind what they start from', () => {
+    expect(batchNames(submissionOf(planOf('nowhere', [0, 1])))).toEqual([
+      [null, 'seed-0/FLOAT', 'seed-1/FLOAT'],
+      ['seed-0/FLOAT', 'seed-0/Q0', 'seed-0/Q1'],
+      ['seed-0/Q1', 'seed-0/TUNED'],
+      ['seed-1/FLOAT', 'seed-1/Q0', 'seed-1/Q1'],
+      ['seed-1/Q1', 'seed-1/TUNED'],
+    ]);
+  });
+
+  it('leave out what is finished, in the queue, or starts from what has failed', () => {
+    const plan = planOf(join(folder, 'half'));
+    const queued = planBatches(plan, ({ path }) => path === 'Q1');
+    expect(batchNames(queued)).toEqual([
+      [null, 'Q0'],
+      ['Q1', 'TUNED'],
+    ]);
+    expect(queued.leftOut.map(({ run, reason }) => [run.path, reason])).toEqual([
+      ['FLOAT', 'finished before'],
+      ['Q1', 'in the queue'],
+    ]);
+  });
+
+  it('are no larger than Slurm takes', () => {
+    const seeds = Array.from({ length: 1001 }, (_, seed) => seed);
+    const sections = [{ file, section: 'FLOAT' }];
+    const plan = planRuns(sections, { seeds, out: 'nowhere', settings: {}, budgetSettings: {} });
+    expect(planBatches(plan, () => false).batches.map(({ runs }) => runs.length)).toEqual([1000, 1]);
+  });
+
+  it('cannot be made of sections that start from each other in a circle', () => {
+    const circle = parseConfig('[A]\nweightfile = B/params_best.h5\n[B]\nweightfile = A/params_best.h5\n', 'c.cfg');
+    const options = { seeds: null, out: 'nowhere', settings: {}, budgetSettings: {} };
+    expect(() => planRuns([{ file: circle, section: 'A' }], options)).toThrow(
+      'c.cfg: [A] starts from its own result, by way of A, B;',
+    );
+  });
+});
+
+describe('scripts for Slurm', () => {
+  it('send an array a batch, which waits for the run that it starts from', () => {
+    const options = parseSlurmOptions('time=4:00:00 --gres=gpu:1 exclusive');
+    const jobs = slurmJobs(submissionOf(planOf('nowhere'), { atOnce: 4 }), options, ['node', 'main.js']);
+    expect(jobs).toHaveLength(3);
+    expect(sendingScript(jobs.slice(0, 2), neverQueued).replaceAll(/mpdnn-\w+/g, 'NAME')).toMatchInlineSnapshot(`
+      "job1=$(sbatch --parsable <<'END'
+      #!/bin/bash
+      #SBATCH --job-name=NAME
+      #SBATCH --array=0-0%4
+      #SBATCH --output=exp/jobs/slurm-%A.out
+      #SBATCH --open-mode=append
+      #SBATCH --cpus-per-task=1
+      #SBATCH --requeue
+      #SBATCH --signal=TERM@120
+      #SBATCH --time=4:00:00
+      #SBATCH --gres=gpu:1
+      #SBATCH --exclusive
+      runs=(FLOAT)
+      run=\${runs[$SLURM_ARRAY_TASK_ID]}
+      log=exp/jobs/"$run".log
+      srun --ntasks=1 --cpus-per-task="$SLURM_CPUS_PER_TASK" node main.js submit Q0 TUNED --cfg sweep.cfg --run "$run" >>"$log" 2>&1
+      code=$?
+      # 130: stopped, with a checkpoint if it was training. 137: killed; it goes on from its last checkpoint.
+      case $code in 130) restarts=60 ;; 137) restarts=3 ;; *) restarts=0 ;; esac
+      if [ "\${SLURM_RESTART_COUNT:-0}" -lt $restarts ] && scontrol requeue "$SLURM_JOB_ID"; then exit $code; fi
+      exit $code
+      END
+      )
+
+      job2=$(sbatch --parsable --dependency=afterok:\${job1}_0 --kill-on-invalid-dep=yes <<'END'
+      #!/bin/bash
+      #SBATCH --job-name=NAME
+      #SBATCH --array=0-1%4
+      #SBATCH --output=exp/jobs/slurm-%A.out
+      #SBATCH --open-mode=append
+      #SBATCH --cpus-per-task=1
+      #SBATCH --requeue
+      #SBATCH --signal=TERM@120
+      #SBATCH --time=4:00:00
+      #SBATCH --gres=gpu:1
+      #SBATCH --exclusive
+      runs=(Q0 Q1)
+      run=\${runs[$SLURM_ARRAY_TASK_ID]}
+      log=exp/jobs/"$run".log
+      srun --ntasks=1 --cpus-per-task="$SLURM_CPUS_PER_TASK" node main.js submit Q0 TUNED --cfg sweep.cfg --run "$run" >>"$log" 2>&1
+      code=$?
+      # 130: stopped, with a checkpoint if it was training. 137: killed; it goes on from its last checkpoint.
+      case $code in 130) restarts=60 ;; 137) restarts=3 ;; *) restarts=0 ;; esac
+      if [ "\${SLURM_RESTART_COUNT:-0}" -lt $restarts ] && scontrol requeue "$SLURM_JOB_ID"; then exit $code; fi
+      exit $code
+      END
+      )
+      "
+    `);
+  });
+
+  it('wait for jobs that are in the queue, and for the end of all before the last one', () => {
+    const plan = planOf(join(folder, 'half'));
+    const queued = plan.filter(({ path }) => path === 'Q1');
+    const { batches } = planBatches(plan, (run) => queued.includes(run));
+    const last = { name: 'table', call: ['reproduce', 'table'] };
+    const submission = submissionOf(plan, { batches, queued, last, failFast: true });
+    const text = sendingScript(slurmJobs(submission, new Map(), ['mpdnn']), ({ path }) =>
+      path === 'Q1' ? '7_2' : undefined,
+    );
+    expect(text.match(/sbatch .*(?= <<)/g)).toEqual([
+      'sbatch --parsable',
+      'sbatch --parsable --dependency=afterok:7_2 --kill-on-invalid-dep=yes',
+      // biome-ignore lint/suspicious/noTemplateCurlyInString: the shell's.
+      'sbatch --parsable --dependency=afterany:7:${job1}:${job2}',
+    ]);
+    expect(text).toContain('log=exp/jobs/table.log');
+    expect(text.match(/scancel --me/g)).toHaveLength(3);
+  });
+
+  it.each([
+    ['array=0-3', 'the jobs set array, dependency'],
+    ['-t 5', 'is no option of sbatch; give long ones'],
+  ])('refuse the option %s', (text, message) => expect(() => parseSlurmOptions(text)).toThrow(message));
+});
+
+describe('manifests for Kubernetes', () => {
+  it('are an indexed Job a batch, suspended where it waits', () => {
+    const options = parseKubernetesOptions('image=me/mpdnn:1 claim=work memory=8Gi');
+    const text = kubernetesManifest(submissionOf(planOf('nowhere')), options).replaceAll(/mpdnn-[0-9a-f]+/g, 'NAME');
+    const [first, second, third] = text.split('---\n');
+    expect(first).toMatchInlineSnapshot(`
+      "# What waits for others is suspended; behind \`kubectl apply\` it goes on with:
+      #   kubectl wait --for=condition=complete --timeout=-1s job/NAME-1 && kubectl patch job/NAME-2 --patch '{"spec":{"suspend":false}}'
+      #   kubectl wait --for=condition=complete --timeout=-1s job/NAME-2 && kubectl patch job/NAME-3 --patch '{"spec":{"suspend":false}}'
+      apiVersion: batch/v1
+      kind: Job
+      metadata:
+        name: NAME-1
+      spec:
+        completionMode: Indexed
+        completions: 1
+        parallelism: 1
+        suspend: false
+        backoffLimitPerIndex: 0
+        podFailurePolicy:
+          rules:
+            - action: Ignore
+              onExitCodes: { operator: In, values: [130] }
+            - action: Ignore
+              onPodConditions: [{ type: DisruptionTarget }]
+        template:
+          spec:
+            restartPolicy: Never
+            terminationGracePeriodSeconds: 120
+            containers:
+              - name: mpdnn
+                image: "me/mpdnn:1"
+                workingDir: /work
+                command: ["/bin/bash", "-c"]
+                args:
+                  - |
+                    runs=(FLOAT)
+                    run=\${runs[$JOB_COMPLETION_INDEX]}
+                    log=exp/jobs/$run.log
+                    mkdir -p "$(dirname "$log")"
+                    exec mpdnn submit Q0 TUNED --cfg sweep.cfg --run "$run" >>"$log" 2>&1
+                resources:
+                  requests: { cpu: "1", memory: "8Gi" }
+                  limits: { cpu: "1", memory: "8Gi" }
+                volumeMounts: [{ name: work, mountPath: /work }]
+            volumes: [{ name: work, persistentVolumeClaim: { claimName: "work" } }]
+      "
+    `);
+    expect(second).toContain('suspend: true');
+    expect(third).toContain('completions: 1\n');
+  });
+
+  it.each([
+    ['image=x', 'lacks claim=…'],
+    ['image=x claim=y gpu=1', '--kubernetes gpu: is unknown'],
+  ])('refuse the options %s', (text, message) => expect(() => parseKubernetesOptions(text)).toThrow(message));
+});
+
+describe('status', () => {
+  it('asks the queue for runs that were sent and have not ended', () => {
+    const out = join(folder, 'half');
+    mkdirSync(join(out, 'jobs'), { recursive: true });
+    keepRecord(out, 'FLOAT', { job: '4_0', startsFrom: null });
+    const none = () => {
+      throw new Error('nobody has to be asked');
+    };
+    const finished = { state: 'finished', note: '', epochs: { done: 1, all: 1 }, job: '4_0' };
+    expect(runStatuses(out, none)).toMatchObject([{ run: 'FLOAT', ...finished }]);
+    for (const [name, job] of [
+      ['Q0', '5_0'],
+      ['Q1', '5_1'],
+      ['TUNED', '6_0'],
+    ] as const) {
+      keepRecord(out, name, { job, startsFrom: name === 'TUNED' ? 'Q1' : 'FLOAT' });
+    }
+    writeFileSync(join(out, 'jobs/Q1.log'), 'begins\nmpdnn: no images\n');
+    const statuses = runStatuses(out, () => new Map([['5_0', { state: 'PENDING', reason: 'Resources' }]]));
+    expect(statuses.map(({ run, state, note }) => [run, state, note.replace(`${out}/`, '')])).toEqual([
+      ['FLOAT', 'finished', ''],
+      ['Q0', 'queued', 'Resources'],
+      ['Q1', 'stopped', 'jobs/Q1.log: mpdnn: no images'],
+      ['TUNED', 'cancelled', 'Q1 gave it nothing to start from'],
+    ]);
+  });
+});
+
+describe('the commands', () => {
+  const call = ['submit', 'Q0', '--cfg', 'sweep.cfg', '--out', 'sent'];
+
+  it('say in one line what to install where there is no Slurm, and leave nothing', async () => {
+    const env = { PATH: folder };
+    const message = /^mpdnn: sbatch: no such program: this machine has no Slurm; .*\n$/;
+    const { code, stderr } = await mpdnn(call, folder, { env });
+    expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringMatching(message) });
+    const sent = await mpdnn(['status', 'half'], folder, { env });
+    expect(sent).toMatchObject({ code: 2, stderr: expect.stringMatching(/^mpdnn: squeue: no such program: .*\n$/) });
+  });
+
+  it('train one run of the plan, as a job does', async () => {
+    await succeeds([...call, '--run', 'FLOAT'], folder);
+    await succeeds([...call, '--run', 'Q0'], folder);
+    const { stderr } = await mpdnn([...call, '--run', 'Q2'], folder);
+    expect(stderr).toBe('mpdnn: --run Q2: is no run of this plan; its runs: FLOAT, Q0\n');
+    const { stdout } = await succeeds(['status', 'sent'], folder);
+    expect(stdout).toMatch(/^FLOAT +finished +1\/1 .*\nQ0 +finished +2\/2 .*\n2 finished\n$/m);
+  });
+
+  it.each([
+    ['reproduce', 'parametrizations', '--only', 'U3-W'],
+    ['front', 'FLOAT', '--cfg', 'sweep.cfg', '--budgets', '0.8'],
+  ])('%s %s sends its report behind all runs', async (...words) => {
+    const { stdout } = await succeeds([...words, '--seeds', '0', '--out', 'table', '--submit', '--dry-run'], folder);
+    const jobs = stdout.split('$(sbatch').slice(1);
+    expect(jobs.at(-1)).toMatch(/--dependency=afterany:/);
+    expect(jobs.at(-1)).not.toContain('--run');
+    for (const job of jobs.slice(0, -1)) expect(job).toContain(` ${words[0]} ${words[1]} `);
+  });
+
+  it.each([
+    [['submit', 'Q0'], 'submit Q0: which file is it in? name it: --cfg FILE'],
+    [[...call, '--seeds', '1', '--seed', '2'], "option '--seeds <list>' cannot be used with option '--seed <value>'"],
+    [['status', 'nothing'], 'nothing: has no run folders, and no jobs were sent for it'],
+  ])('%j is refused', async (args, message) => {
+    expect(await mpdnn(args, folder)).toMatchObject({ code: 2, stderr: `mpdnn: ${message}\n` });
+  });
+});

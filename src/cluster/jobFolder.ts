@@ -1,0 +1,54 @@
+/**
+ * What a submission leaves beside its run folders: `OUT/jobs/`, in which each run has a log, and a file that says which
+ * job trains it. Run folders say what came of it; nothing else is remembered.
+ */
+
+import { existsSync, readdirSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { z } from 'zod';
+import { makeFolder, writeDurably } from '../disk/durableFile.js';
+import type { PlannedRun } from '../runs/plan/planRuns.js';
+import { json, readJson } from '../runs/runDocuments.js';
+
+const recordSchema = z.object({
+  /** The number of the job at the scheduler, `12_3` of an array's element. */
+  job: z.string(),
+  /** The path of the run that it starts from. */
+  startsFrom: z.string().nullable(),
+});
+
+export type JobRecord = z.infer<typeof recordSchema>;
+
+export function jobFolder(out: string): string {
+  return join(out, 'jobs');
+}
+
+/** The log of a run, by its path below `out`. */
+export function logPath(out: string, run: string): string {
+  return join(jobFolder(out), `${run}.log`);
+}
+
+/** Makes the folders of logs, which a scheduler does not. Throws an `InputError` if they cannot be made. */
+export function makeJobFolders(out: string, runs: readonly PlannedRun[]): void {
+  for (const folder of new Set([jobFolder(out), ...runs.map(({ path }) => dirname(logPath(out, path)))])) {
+    makeFolder(folder);
+  }
+}
+
+/** Keeps which job trains a run, by the run's path. */
+export function keepRecord(out: string, run: string, record: JobRecord): void {
+  writeDurably(recordPath(out, run), json(record));
+}
+
+/** The job that was last sent for each run, by the run's path. */
+export function readRecords(out: string): Map<string, JobRecord> {
+  const folder = jobFolder(out);
+  if (!existsSync(folder)) return new Map();
+  const names = (readdirSync(folder, { recursive: true }) as string[]).map((name) => name.replaceAll('\\', '/'));
+  const runs = names.flatMap((name) => (name.endsWith('.json') ? [name.slice(0, -'.json'.length)] : []));
+  return new Map(runs.sort().map((run) => [run, readJson(recordPath(out, run), recordSchema)]));
+}
+
+function recordPath(out: string, run: string): string {
+  return join(jobFolder(out), `${run}.json`);
+}

@@ -1,0 +1,128 @@
+/**
+ * The jobs of a submission as a manifest for Kubernetes 1.29 or newer: an indexed Job a batch, pods on one shared volume.
+ * Jobs cannot wait for others there: those that would are suspended, and the manifest's first lines say how they go on.
+ */
+
+import { InputError } from '../errors.js';
+import type { PlannedRun } from '../runs/plan/planRuns.js';
+import { commandWords } from '../settings/index.js';
+import { jobFolder } from './jobFolder.js';
+import { jobName, runOfIndex, type Submission } from './submission.js';
+
+/** What the manifest has to know of the cluster. */
+export interface KubernetesOptions {
+  /** A container image in which `mpdnn` is a command. */
+  readonly image: string;
+  /** The PersistentVolumeClaim with the .cfg file, the images and the run folders; it is the working folder. */
+  readonly claim: string;
+  readonly cpu: string;
+  readonly memory: string;
+}
+
+/** Reads `image=… claim=… cpu=4 memory=8Gi`. Throws an `InputError` for what is missing or unknown. */
+export function parseKubernetesOptions(text: string): KubernetesOptions {
+  const words = text.split(/\s+/).filter(Boolean);
+  const given = new Map(words.map((word) => [word.replace(/=.*/, ''), word.replace(/^[^=]*=?/, '')]));
+  const value = (key: string, fallback?: string): string => {
+    const found = given.get(key) || fallback;
+    given.delete(key);
+    if (found === undefined) throw new InputError(`--kubernetes ${text}: lacks ${key}=…; image and claim are needed`);
+    return found;
+  };
+  const options = {
+    image: value('image'),
+    claim: value('claim'),
+    cpu: value('cpu', '1'),
+    memory: value('memory', '4Gi'),
+  };
+  const [strange] = given.keys();
+  if (strange === undefined) return options;
+  throw new InputError(`--kubernetes ${strange}: is unknown; there are image, claim, cpu and memory`);
+}
+
+/** The manifest as YAML. */
+export function kubernetesManifest(submission: Submission, options: KubernetesOptions): string {
+  const { out, batches, call, last, atOnce } = submission;
+  const nameOf = (position: number): string => `${jobName(out)}-${position + 1}`;
+  const positionOf = (run: PlannedRun): number => batches.findIndex(({ runs }) => runs.includes(run));
+  const jobs = batches.map(({ runs, after }, position) => ({
+    name: nameOf(position),
+    after: after === null ? [] : [nameOf(positionOf(after))],
+    count: runs.length,
+    atOnce: Math.min(atOnce ?? runs.length, runs.length),
+    script: [
+      ...runOfIndex(runs, 'JOB_COMPLETION_INDEX'),
+      `log=${commandWords([jobFolder(out)])}/$run.log`,
+      'mkdir -p "$(dirname "$log")"',
+      `exec ${commandWords(['mpdnn', ...call])} --run "$run" >>"$log" 2>&1`,
+    ].join('\n'),
+  }));
+  const lastJob = last && {
+    name: nameOf(batches.length),
+    after: jobs.map(({ name }) => name),
+    count: 1,
+    atOnce: 1,
+    script: `exec ${commandWords(['mpdnn', ...last.call])}`,
+  };
+  const all = lastJob ? [...jobs, lastJob] : jobs;
+  const goOn = all.flatMap(({ name, after }) => {
+    if (after.length === 0) return [];
+    const wait = `kubectl wait --for=condition=complete --timeout=-1s ${after.map((each) => `job/${each}`).join(' ')}`;
+    return [`#   ${wait} && kubectl patch job/${name} --patch '{"spec":{"suspend":false}}'`];
+  });
+  const note =
+    goOn.length === 0 ? [] : ['# What waits for others is suspended; behind `kubectl apply` it goes on with:', ...goOn];
+  const documents = all.map((job) => jobText(job, submission.failFast, options));
+  return [...note.map((line) => `${line}\n`), documents.join('---\n')].join('');
+}
+
+interface IndexedJob {
+  readonly name: string;
+  /** The jobs that it waits for. */
+  readonly after: readonly string[];
+  readonly count: number;
+  readonly atOnce: number;
+  readonly script: string;
+}
+
+/** A pod that was stopped with a checkpoint (130), or whose node went away, is made again and counts as no failure. */
+function jobText(
+  { name, after, count, atOnce, script }: IndexedJob,
+  failFast: boolean,
+  { image, claim, cpu, memory }: KubernetesOptions,
+): string {
+  return `apiVersion: batch/v1
+kind: Job
+metadata:
+  name: ${name}
+spec:
+  completionMode: Indexed
+  completions: ${count}
+  parallelism: ${atOnce}
+  suspend: ${after.length > 0}
+  ${failFast ? 'backoffLimit: 0' : 'backoffLimitPerIndex: 0'}
+  podFailurePolicy:
+    rules:
+      - action: Ignore
+        onExitCodes: { operator: In, values: [130] }
+      - action: Ignore
+        onPodConditions: [{ type: DisruptionTarget }]
+  template:
+    spec:
+      restartPolicy: Never
+      terminationGracePeriodSeconds: 120
+      containers:
+        - name: mpdnn
+          image: ${JSON.stringify(image)}
+          workingDir: /work
+          command: ["/bin/bash", "-c"]
+          args:
+            - |
+${script.replaceAll(/^/gm, ' '.repeat(14))}
+          resources:
+            requests: { cpu: ${JSON.stringify(cpu)}, memory: ${JSON.stringify(memory)} }
+            limits: { cpu: ${JSON.stringify(cpu)}, memory: ${JSON.stringify(memory)} }
+          volumeMounts: [{ name: work, mountPath: /work }]
+      volumes: [{ name: work, persistentVolumeClaim: { claimName: ${JSON.stringify(claim)} } }]
+`;
+}

@@ -1,0 +1,104 @@
+/** Calls of Slurm's programs: to send jobs, and to ask what is in the queue. */
+
+import { spawnSync } from 'node:child_process';
+import { InputError } from '../errors.js';
+import type { PlannedRun } from '../runs/plan/planRuns.js';
+import { commandWords } from '../settings/index.js';
+import type { SlurmJob } from './slurmScripts.js';
+
+/** A job as it stands in the queue. */
+export interface QueuedJob {
+  /** Slurm's word for it, such as `PENDING`. */
+  readonly state: string;
+  /** Why it waits, such as `Dependency` or `Resources`. */
+  readonly reason: string;
+}
+
+/**
+ * The user's jobs that have not ended, by their numbers: `12`, `12_3` of an array's element.
+ *
+ * @throws InputError if Slurm is not there, or says that something is wrong
+ */
+export function queuedJobs(): Map<string, QueuedJob> {
+  const lines = call('squeue', ['--me', '--array', '--noheader', '--format=%i|%T|%r']).split('\n').filter(Boolean);
+  return new Map(
+    lines.map((line) => {
+      const [id = '', state = '', reason = ''] = line.split('|');
+      return [id, { state, reason }];
+    }),
+  );
+}
+
+/**
+ * Sends jobs in order. `queuedJob` tells the number of the job of a run that an earlier call has sent; `onSent` is called
+ * after each one with its number.
+ *
+ * @throws InputError if Slurm is not there or refuses a job, in its own words; the jobs before that one stay
+ */
+export function sendJobs(
+  jobs: readonly SlurmJob[],
+  queuedJob: QueuedJobOf,
+  onSent: (job: SlurmJob, id: string) => void,
+): void {
+  forEachJob(jobs, queuedJob, (job, dependency) => {
+    const id = call('sbatch', ['--parsable', ...dependency], job.script)
+      .trim()
+      .split(';')[0]!;
+    onSent(job, id);
+    return id;
+  });
+}
+
+/** A shell script that sends the jobs. */
+export function sendingScript(jobs: readonly SlurmJob[], queuedJob: QueuedJobOf): string {
+  const parts: string[] = [];
+  forEachJob(jobs, queuedJob, ({ script }, dependency) => {
+    const name = `job${parts.length + 1}`;
+    parts.push(`${name}=$(sbatch ${['--parsable', ...dependency].join(' ')} <<'END'\n${script}END\n)\n`);
+    return `\${${name}}`;
+  });
+  return parts.join('\n');
+}
+
+type QueuedJobOf = (run: PlannedRun) => string | undefined;
+
+/** `send` is called with each job and the options by which it waits for earlier ones, and returns its number. */
+function forEachJob(
+  jobs: readonly SlurmJob[],
+  queuedJob: QueuedJobOf,
+  send: (job: SlurmJob, dependency: readonly string[]) => string,
+): void {
+  const sent = new Map<PlannedRun, string>();
+  const jobOf = (run: PlannedRun): string => {
+    const id = sent.get(run) ?? queuedJob(run);
+    if (id === undefined) throw new Error(`no job trains ${run.path}`);
+    return id;
+  };
+  for (const job of jobs) {
+    const id = send(job, dependencyOf(job, jobOf));
+    for (const [index, run] of job.runs.entries()) sent.set(run, `${id}_${index}`);
+  }
+}
+
+function dependencyOf({ waits }: SlurmJob, jobOf: (run: PlannedRun) => string): string[] {
+  if (waits.of.length === 0) return [];
+  const ids = waits.of.map(jobOf);
+  // Without the second option a job whose dependency has failed stays in the queue for ever.
+  if (waits.for === 'result') return [`--dependency=${['afterok', ...ids].join(':')}`, '--kill-on-invalid-dep=yes'];
+  const arrays = new Set(ids.map((id) => id.replace(/_\d+$/, '')));
+  return [`--dependency=${['afterany', ...arrays].join(':')}`];
+}
+
+function call(program: string, args: readonly string[], input = ''): string {
+  const { error, status, stdout, stderr } = spawnSync(program, args, { input, encoding: 'utf8' });
+  if ((error as NodeJS.ErrnoException | undefined)?.code === 'ENOENT') {
+    throw new InputError(
+      `${program}: no such program: this machine has no Slurm; log in where a cluster takes jobs, or install it (Debian: apt-get install slurm-wlm)`,
+    );
+  }
+  if (error) throw error;
+  if (status !== 0) {
+    throw new InputError(`${commandWords([program, ...args])}: ${stderr.trim().replaceAll(/\s*\n\s*/g, '; ')}`);
+  }
+  return stdout;
+}

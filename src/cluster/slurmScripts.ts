@@ -1,0 +1,110 @@
+/**
+ * Scripts for Slurm, pure text. Everything that decides about time is Slurm's: queue, limits, priorities. A run that is
+ * stopped between two steps, by a time limit or a preemption, has left a checkpoint; its job queues itself again, and the
+ * call goes on where it stopped. Accounting is not needed.
+ */
+
+import { InputError } from '../errors.js';
+import type { PlannedRun } from '../runs/plan/planRuns.js';
+import { commandWords } from '../settings/index.js';
+import { jobFolder } from './jobFolder.js';
+import { jobName, runOfIndex, type Submission } from './submission.js';
+
+/** Options of sbatch by their long names; `null` for one without a value. */
+export type SlurmOptions = ReadonlyMap<string, string | null>;
+
+export interface SlurmJob {
+  readonly script: string;
+  /** The paths of what it does, those of the runs of an array in order. */
+  readonly runs: readonly PlannedRun[];
+  /** The runs that it waits for: for a result of one, or for the end of all. */
+  readonly waits: { readonly for: 'result' | 'end'; readonly of: readonly PlannedRun[] };
+}
+
+/** Options that the jobs cannot do without. */
+const ours = ['array', 'dependency', 'job-name', 'kill-on-invalid-dep', 'open-mode', 'output', 'parsable', 'wrap'];
+
+/**
+ * Slurm sends TERM to the program this many seconds before the time limit, time enough for the step under way and the
+ * checkpoint. It looks at limits every half minute, so that less may be left.
+ */
+const WARNING_SECONDS = 120;
+
+/** How often a job goes on after a checkpoint: two months of days. */
+const RESTARTS = 60;
+/** How often after SIGKILL, by a machine that went down or by the guard of its memory, where it may help or not. */
+const RESTARTS_KILLED = 3;
+
+/**
+ * Reads `time=4:00:00 gres=gpu:1 exclusive`. Throws an `InputError` for what is no option of sbatch, or is set by the jobs
+ * themselves.
+ */
+export function parseSlurmOptions(text: string): SlurmOptions {
+  return new Map(
+    text
+      .split(/\s+/)
+      .filter(Boolean)
+      .map((word) => {
+        const [, key, value] = /^(?:--)?([a-z][a-z-]*)(?:=(.+))?$/.exec(word) ?? [];
+        if (key === undefined) {
+          throw new InputError(
+            `--slurm ${word}: is no option of sbatch; give long ones, such as time=4:00:00 exclusive`,
+          );
+        }
+        if (ours.includes(key)) throw new InputError(`--slurm ${word}: the jobs set ${ours.join(', ')} themselves`);
+        return [key, value ?? null] as const;
+      }),
+  );
+}
+
+/** The jobs of a submission in the order in which they are sent. `program`: the words that start it. */
+export function slurmJobs(submission: Submission, options: SlurmOptions, program: readonly string[]): SlurmJob[] {
+  const { out, batches, queued, call, last, failFast, atOnce } = submission;
+  const script = (own: SlurmOptions, before: readonly string[], words: string, log: string): string =>
+    [...head(out, own, options), ...before, ...body(out, words, log, failFast)].join('\n');
+  const jobs = batches.map(({ runs, after }): SlurmJob => {
+    const array = `0-${runs.length - 1}${atOnce === null ? '' : `%${atOnce}`}`;
+    const words = `${commandWords([...program, ...call])} --run "$run"`;
+    return {
+      script: script(new Map([['array', array]]), runOfIndex(runs, 'SLURM_ARRAY_TASK_ID'), words, '"$run"'),
+      runs,
+      waits: { for: 'result', of: after ? [after] : [] },
+    };
+  });
+  if (last === null) return jobs;
+  const waits = { for: 'end', of: [...queued, ...batches.flatMap(({ runs }) => runs)] } as const;
+  const words = commandWords([...program, ...last.call]);
+  return [...jobs, { script: script(new Map(), [], words, commandWords([last.name])), runs: [], waits }];
+}
+
+function head(out: string, own: SlurmOptions, given: SlurmOptions): string[] {
+  const options: SlurmOptions = new Map([
+    ['job-name', jobName(out)],
+    ...own,
+    ['output', `${jobFolder(out)}/slurm-%A.out`],
+    ['open-mode', 'append'],
+    ['cpus-per-task', '1'],
+    ['requeue', null],
+    ['signal', `TERM@${WARNING_SECONDS}`],
+    ...given,
+  ]);
+  const lines = [...options].map(
+    ([key, value]) => `#SBATCH --${key}${value === null ? '' : `=${commandWords([value])}`}`,
+  );
+  return ['#!/bin/bash', ...lines];
+}
+
+/** Runs the program as a step, which is what signals reach, and queues the job again where that helps. */
+function body(out: string, words: string, log: string, failFast: boolean): string[] {
+  return [
+    `log=${commandWords([jobFolder(out)])}/${log}.log`,
+    `srun --ntasks=1 --cpus-per-task="$SLURM_CPUS_PER_TASK" ${words} >>"$log" 2>&1`,
+    'code=$?',
+    '# 130: stopped, with a checkpoint if it was training. 137: killed; it goes on from its last checkpoint.',
+    `case $code in 130) restarts=${RESTARTS} ;; 137) restarts=${RESTARTS_KILLED} ;; *) restarts=0 ;; esac`,
+    `if [ "\${SLURM_RESTART_COUNT:-0}" -lt $restarts ] && scontrol requeue "$SLURM_JOB_ID"; then exit $code; fi`,
+    ...(failFast ? ['if [ $code != 0 ]; then scancel --me --name="$SLURM_JOB_NAME"; fi'] : []),
+    'exit $code',
+    '',
+  ];
+}

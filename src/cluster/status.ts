@@ -1,0 +1,102 @@
+/** How far the runs of a folder are: what run folders say, and beside them the queue. */
+
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { InputError } from '../errors.js';
+import { openRunFolder, readResults, readSummary } from '../runs/index.js';
+import { faultOf } from '../runs/plan/standing.js';
+import { type JobRecord, logPath, readRecords } from './jobFolder.js';
+import type { QueuedJob } from './slurm.js';
+
+export interface RunStatus {
+  /** The path of its folder below that of all. */
+  readonly run: string;
+  readonly state: 'finished' | 'failed' | 'queued' | 'running' | 'cancelled' | 'stopped' | 'unfinished';
+  /** What there is to say about the state: why it waits, what failed. */
+  readonly note: string;
+  readonly epochs: { readonly done: number; readonly all: number } | null;
+  /** Errors of the chosen parameters on the images that chose them, of a finished run. */
+  readonly error: number | null;
+  /** The number of the last job that was sent for it. */
+  readonly job: string | null;
+}
+
+/**
+ * The runs in `out` and those that were sent for it, in the order of their names. `queued` is asked for the queue only
+ * where a run that was sent has not ended.
+ *
+ * @throws InputError if there is nothing in `out`
+ */
+export function runStatuses(out: string, queued: () => ReadonlyMap<string, QueuedJob>): RunStatus[] {
+  const records = readRecords(out);
+  const names = [...new Set([...runFolders(out), ...records.keys()])].sort();
+  if (names.length === 0) throw new InputError(`${out}: has no run folders, and no jobs were sent for it`);
+  const ended = new Map(names.map((name) => [name, endOf(out, name)]));
+  const isOpen = [...records.keys()].some((name) => ended.get(name) === null);
+  const queue = isOpen ? queued() : new Map<string, QueuedJob>();
+  return names.map((run): RunStatus => {
+    const record = records.get(run) ?? null;
+    const place = join(out, run);
+    const state = ended.get(run) ?? openState(out, run, record, queue, (of) => ended.get(of)?.state ?? null);
+    return { run, ...state, epochs: epochsOf(place), error: errorOf(place), job: record?.job ?? null };
+  });
+}
+
+type State = Pick<RunStatus, 'state' | 'note'>;
+
+/** The state of a run that has come to an end by itself, else `null`. */
+function endOf(out: string, run: string): State | null {
+  const root = join(out, run);
+  if (existsSync(join(root, 'summary.json')) || existsSync(join(root, 'report.md')))
+    return { state: 'finished', note: '' };
+  const fault = existsSync(root) ? faultOf(root) : null;
+  return fault === null ? null : { state: 'failed', note: fault };
+}
+
+function openState(
+  out: string,
+  run: string,
+  record: JobRecord | null,
+  queue: ReadonlyMap<string, QueuedJob>,
+  endOfRun: (run: string) => RunStatus['state'] | null,
+): State {
+  if (record === null) return { state: 'unfinished', note: 'no job was sent for it' };
+  const job = queue.get(record.job);
+  if (job) {
+    const isWaiting = job.state === 'PENDING';
+    return isWaiting ? { state: 'queued', note: job.reason } : { state: 'running', note: '' };
+  }
+  const { startsFrom } = record;
+  const isBegun = existsSync(join(out, run));
+  if (!isBegun && startsFrom !== null && endOfRun(startsFrom) !== 'finished') {
+    return { state: 'cancelled', note: `${startsFrom} gave it nothing to start from` };
+  }
+  const log = logPath(out, run);
+  const words = existsSync(log) ? readFileSync(log, 'utf8').trimEnd().split('\n').at(-1) : undefined;
+  return { state: 'stopped', note: words ? `${log}: ${words}` : 'its job ended without a word' };
+}
+
+function epochsOf(root: string): RunStatus['epochs'] {
+  if (!existsSync(join(root, 'config.json'))) return null;
+  const { folder, config } = openRunFolder(root);
+  return { done: readResults(folder).length, all: Number(config.settings.epochs) };
+}
+
+function errorOf(root: string): number | null {
+  if (!existsSync(join(root, 'summary.json'))) return null;
+  const { best_val_err, last_val_err } = readSummary(openRunFolder(root).folder);
+  return best_val_err ?? last_val_err;
+}
+
+/** The paths of run folders in `out`, and in its folders of seeds. */
+function runFolders(out: string): string[] {
+  const below = (folder: string): string[] =>
+    existsSync(join(out, folder))
+      ? readdirSync(join(out, folder), { withFileTypes: true })
+          .filter((entry) => entry.isDirectory() && !entry.name.startsWith('.'))
+          .map(({ name }) => (folder === '' ? name : `${folder}/${name}`))
+      : [];
+  return below('')
+    .flatMap((name) => (/^seed-\d+$/.test(name) ? below(name) : [name]))
+    .filter((name) => existsSync(join(out, name, 'config.json')));
+}
