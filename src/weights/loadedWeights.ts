@@ -1,6 +1,7 @@
 /** Weights to start from or to evaluate, and what of them a network made use of. */
 
 import { InputError } from '../errors.js';
+import { nearestName } from '../nearestName.js';
 import type { StartingWeights, Variables } from '../nn/index.js';
 import { parameterNames } from '../quant/index.js';
 import { type NamedTensor, type Safetensors, typeOf } from './safetensors.js';
@@ -47,10 +48,13 @@ export function weightsOf(
   return loadedWeights(source, weights, others);
 }
 
-/** `others`: names whose values are no floating-point numbers, with their types; only asking for one is a fault. */
+/**
+ * `weights`: names in the file's order, and their values, which may be read when they are asked for. `others`: names whose
+ * values are no floating-point numbers, with their types; only asking for one is a fault.
+ */
 export function loadedWeights(
   source: string,
-  weights: ReadonlyMap<string, WeightValues>,
+  weights: Pick<ReadonlyMap<string, WeightValues>, 'keys' | 'get'>,
   others: ReadonlyMap<string, string>,
 ): LoadedWeights {
   return {
@@ -125,16 +129,28 @@ export function loadReport(variables: Variables, starting: LoadedWeights): LoadR
   };
 }
 
-/** The report in a line, fresh tensors by name; `classes` are those of the network. */
+/** The report in a line, fresh and unused tensors by name; `classes` are those of the network. */
 export function startLine(variables: Variables, starting: LoadedWeights, classes: readonly string[]): string {
   const { matched, missing, unused } = loadReport(variables, starting);
-  const shown = missing.slice(0, 6).join(', ');
-  const more = missing.length > 6 ? ` and ${missing.length - 6} more` : '';
-  const fresh = missing.length > 0 ? `${missing.length} fresh (${shown}${more})` : '0 fresh';
   const head = missing.some((name) => variables.startsAfresh(name))
     ? '; its last layer is of other classes'
     : renamed(starting.classes, classes);
-  return `starts from ${starting.source}: ${matched.length} tensors taken, ${fresh}, ${unused.length} unused${head}`;
+  const near = (name: string) => {
+    const other = variables.startsAfresh(name) ? undefined : nearestName(name, unused);
+    return other === undefined ? name : `${name}, for which it may have ${other}`;
+  };
+  const fresh = `${missing.length} fresh${inBrackets(missing, near)}`;
+  return (
+    `starts from ${starting.source}: ${matched.length} tensors taken, ${fresh}, ` +
+    `${unused.length} unused${inBrackets(unused)}${head}`
+  );
+}
+
+/** The first six of the names, each as `shown` puts it; nothing where there are none. */
+function inBrackets(names: readonly string[], shown = (name: string) => name): string {
+  if (names.length === 0) return '';
+  const more = names.length > 6 ? ` and ${names.length - 6} more` : '';
+  return ` (${names.slice(0, 6).map(shown).join(', ')}${more})`;
 }
 
 /** The remark where as many classes have other names, or another order: the last layer means something else. */
@@ -147,8 +163,12 @@ function renamed(theirs: readonly string[] | undefined, ours: readonly string[])
 
 function anotherNetwork(variables: Variables, { source, names }: LoadedWeights): InputError {
   const theirs = names.length > 0 ? `its first names are ${firstOf(names)}` : 'it holds no floating-point tensor';
-  const ours = firstOf(variables.parameters.map(({ name }) => name));
-  return new InputError(`${source}: holds parameters of another network: ${theirs}; this network has ${ours}`);
+  const own = variables.parameters.map(({ name }) => name);
+  const near = nearestName(own[0] ?? '', names);
+  return new InputError(
+    `${source}: holds parameters of another network: ${theirs}; this network has ${firstOf(own)}` +
+      (near === undefined ? '' : ` (nearest to ${own[0]} is ${near})`),
+  );
 }
 
 function firstOf(names: readonly string[]): string {

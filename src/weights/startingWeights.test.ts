@@ -10,7 +10,7 @@ import { InputError } from '../errors.js';
 import { Graph } from '../graph/index.js';
 import { Variables } from '../nn/index.js';
 import { safetensorsFile } from './checkedSafetensors.js';
-import { type LoadedWeights, loadReport } from './loadedWeights.js';
+import { type LoadedWeights, loadReport, startLine } from './loadedWeights.js';
 import { readNnablaH5 } from './nnablaH5.js';
 import { encodeSafetensors, type NamedTensor } from './safetensors.js';
 import { readSafetensors } from './safetensorsFile.js';
@@ -186,7 +186,7 @@ describe('starting weights', () => {
     expect(await fault('none.safetensors')).toBe('/none.safetensors: no such file');
     expect(await fault('none.h5')).toBe('/none.h5: no such file');
     expect(await fault('a.npz')).toContain('/a.npz: weights are read from .safetensors');
-    expect(await fault('a.pth')).toContain('safetensors.torch.save_file(model.state_dict()');
+    expect(await fault('a.pth', (path) => writeFileSync(path, 'text'))).toContain('no zip archive, as PyTorch writes');
     expect(await fault('a.safetensors', (path) => mkdirSync(path))).toContain('is a folder');
     expect(await fault('b.safetensors', (path) => writeFileSync(path, 'text'))).toContain('no valid safetensors file');
     if (process.getuid?.() === 0) return;
@@ -219,6 +219,18 @@ describe('the report of what was used', () => {
       missing: ['beta'],
       unused: ['extra'],
     });
+  });
+
+  it('says in a line what is fresh and what unused, with the nearest names', () => {
+    const starting = from('extra', 'gamma', 'meen', 'betas');
+    expect(startLine(network(starting), starting, ['a'])).toBe(
+      'starts from params.h5: 1 tensors taken, 2 fresh (beta, for which it may have betas, mean, for which it may have ' +
+        'meen), 3 unused (extra, meen, betas)',
+    );
+    const others = from('gama', 'betas');
+    expect(() => loadReport(network(others), others)).toThrow(
+      'this network has gamma, beta (nearest to gamma is gama)',
+    );
   });
 
   it('does not miss the exponents of channels, which start from data', () => {

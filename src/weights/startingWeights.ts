@@ -1,10 +1,11 @@
-/** Weights to start from or to evaluate, out of a file of this project, of PyTorch's world (.safetensors) or of NNabla (.h5). */
+/** Weights to start from or to evaluate, out of a file of this project, of PyTorch's world (.safetensors, .pt) or of NNabla (.h5). */
 
 import { extname } from 'node:path';
 import { InputError } from '../errors.js';
 import { type LoadedWeights, sound, weightsToStartFrom } from './loadedWeights.js';
 import { readNnablaH5 } from './nnablaH5.js';
-import { readSafetensors } from './safetensorsFile.js';
+import { readPytorch } from './pytorchFile.js';
+import { readSafetensors, readWeightFile } from './safetensorsFile.js';
 
 /**
  * Reads the file at `path`. Throws an `InputError` if it is missing, damaged or of another format; its `get` throws one
@@ -20,11 +21,10 @@ export async function readStartingWeights(path: string): Promise<LoadedWeights> 
     case '.pt':
     case '.ckpt':
     case '.bin':
-      throw new InputError(
-        `${path}: PyTorch's own files are not read; in Python, save the state_dict with ` +
-          "safetensors.torch.save_file(model.state_dict(), 'NAME.safetensors')",
-      );
+      return sound(await readPytorch(readWeightFile(path), path));
     default:
-      throw new InputError(`${path}: weights are read from .safetensors files and NNabla's .h5 files`);
+      throw new InputError(
+        `${path}: weights are read from .safetensors files, PyTorch's .pt and .pth files and NNabla's .h5 files`,
+      );
   }
 }

@@ -33,9 +33,11 @@ import { programOptions } from '../../src/train/programOptions.js';
 import { initialState } from '../../src/train/train.js';
 import { parseSafetensorsFile, safetensorsFile } from '../../src/weights/checkedSafetensors.js';
 import { sound, weightsOf } from '../../src/weights/loadedWeights.js';
+import { readPytorch } from '../../src/weights/pytorchFile.js';
 import { encodeSafetensors, type Safetensors } from '../../src/weights/safetensors.js';
 import { readStartingWeights } from '../../src/weights/startingWeights.js';
 import { npy, zip } from '../arrayFiles.js';
+import { torchFile, floats as torchFloats } from '../pytorchFile.js';
 import { writeExampleRun } from '../report/exampleRun.js';
 import { temporaryFolder } from '../temporaryFolder.js';
 import { asText, fuzz, limitMs } from './fuzz.js';
@@ -80,6 +82,17 @@ describe('files of weights', () => {
       for (const name of weights.names) weights.get(name);
     }),
   );
+
+  survives("PyTorch's .pt, whole files and their pickles", async () => {
+    const file = torchFile({ epoch: 3, model: { a: torchFloats([2, 2], [1, 2, 3, 4]) } });
+    const parts = await zipFiles(file, () => true, 'a.pt');
+    return fuzz([file, parts.get('a/data.pkl')!], async (bytes) => {
+      const isPickle = bytes[0] === 0x80;
+      const whole = isPickle ? zip({ ...Object.fromEntries(parts), 'a/data.pkl': bytes }) : bytes;
+      const weights = sound(await readPytorch(whole, 'a.pt'));
+      for (const name of weights.names) weights.get(name);
+    });
+  });
 
   survives("NNabla's .h5", async () => {
     await ready;
