@@ -12,3 +12,8 @@ export function crc32(bytes: Uint8Array, before = 0): number {
   for (const byte of bytes) crc = (crc >>> 8) ^ table[(crc ^ byte) & 255]!;
   return ~crc >>> 0;
 }
+
+/** A checksum as files write it: eight hexadecimal digits. */
+export function hexadecimal(crc: number): string {
+  return crc.toString(16).padStart(8, '0');
+}

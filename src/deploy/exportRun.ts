@@ -3,7 +3,6 @@
  * is prepared aside and renamed into its place, so that an export that fails leaves nothing.
  */
 
-import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { InputError } from '../errors.js';
@@ -168,21 +167,20 @@ function onnxModel(
   }
 }
 
-/** Metadata of the ONNX file: classes, widths, and what three images give, with a hash of all of it. */
+/** Metadata of the ONNX file: classes, widths, and what three images give. */
 function onnxMetadata(
   { classes, run }: TrainedNetwork,
   layers: readonly ExportedLayer[],
   testLogits: readonly (readonly number[])[],
 ): Record<string, string> {
   const bits = layers.map(({ name, weightBits, activationBits }) => ({ name, weightBits, activationBits }));
-  const described = {
+  return {
     classes: JSON.stringify(classes),
     experiment: run.config.experiment,
     mpdnn_version: packageVersion(),
     bits: JSON.stringify(bits),
     test_logits: JSON.stringify(testLogits),
   };
-  return { ...described, sha256: createHash('sha256').update(JSON.stringify(described)).digest('hex') };
 }
 
 function identifierOf(experiment: string): string {

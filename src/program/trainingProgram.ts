@@ -84,6 +84,8 @@ export interface TrainingProgram {
   readonly plan: Plan;
   readonly variables: Variables;
   readonly options: ProgramOptions;
+  /** Names in tables, rules and files of the activations of the phase `evaluate`, if there is one, by the tensors' ids. */
+  readonly activationNames: ReadonlyMap<number, string>;
 }
 
 /** Builds both phases and the start values of everything they learn. */
@@ -91,7 +93,8 @@ export function buildTrainingProgram(options: ProgramOptions): TrainingProgram {
   const variables = startVariables(options);
   const builder = new PhaseBuilder(options, variables);
   builder.declare();
-  return { plan: makePlan({ train: builder.train(), evaluate: builder.evaluate() }), variables, options };
+  const plan = makePlan({ train: builder.train(), evaluate: builder.evaluate() });
+  return { plan, variables, options, activationNames: builder.activationNames };
 }
 
 /**
@@ -107,7 +110,8 @@ export function buildEvaluationProgram(options: ProgramOptions): TrainingProgram
   const variables = startVariables(options);
   const builder = new PhaseBuilder(own, variables);
   builder.declare();
-  return { plan: makePlan({ evaluate: builder.evaluate() }), variables, options: own };
+  const plan = makePlan({ evaluate: builder.evaluate() });
+  return { plan, variables, options: own, activationNames: builder.activationNames };
 }
 
 /**
@@ -142,7 +146,8 @@ export function buildFloatForward(options: ProgramOptions, kept: readonly string
   builder.declare();
   const places = new Map(kept.map((name) => [name, `activation ${name}`]));
   const graph = builder.floatForward(places);
-  return { plan: makePlan({ train: graph }), variables, options: float, activations: places };
+  const plan = makePlan({ train: graph });
+  return { plan, variables, options: float, activationNames: builder.activationNames, activations: places };
 }
 
 /** What a network learns and which tensors are quantized, without start values: sizes need no more. */
@@ -157,6 +162,7 @@ function startVariables({ seed, starting }: ProgramOptions): Variables {
 }
 
 class PhaseBuilder {
+  readonly activationNames = new Map<number, string>();
   readonly #ids = { next: 0 };
   readonly #storages = new Map<string, Storage>();
   /** Where the parameters begin that do not decay, and the exponents of channels, the last of them. */
@@ -192,7 +198,7 @@ class PhaseBuilder {
 
   evaluate(): Graph {
     const graph = new Graph(this.#ids);
-    const { loss } = this.forward(graph, false);
+    const { loss } = this.forward(graph, false, (name, { id }) => this.activationNames.set(id, name));
     if (this.options.movingAverages) this.#readAverages(graph);
     fuse(graph);
     const metrics = graph.whole(this.#storage(STORAGE.evaluationMetrics, METRICS_LENGTH));

@@ -13,6 +13,7 @@ import {
   channelScale,
   effectiveRange,
   elementQuantizers,
+  parameterNames,
   type Quantizer,
   type QuantizerCore,
   tableBits,
@@ -89,11 +90,13 @@ class Lowering {
   readonly #ranges: readonly (readonly [e0: number, e1: number])[];
   readonly #quantizers: readonly Quantizer[];
   readonly #bits: readonly number[];
+  readonly #names: ReadonlyMap<number, string>;
 
   constructor(
-    { variables }: TrainingProgram,
+    { variables, activationNames }: TrainingProgram,
     readonly prove: boolean,
   ) {
+    this.#names = activationNames;
     const { quantizers, table } = variables;
     this.#quantizers = quantizers;
     this.#parameters = new Map(
@@ -167,7 +170,7 @@ class Lowering {
     const factor = [1, 2, 4, 8, 16].find((k) => zeros.every((zero) => isWhole(zero * k)));
     if (factor === undefined) {
       throw new InputError(
-        `images: mean ${zeros.map((zero) => Number((zero / 255).toPrecision(4))).join(', ')} is no fraction of a grey ` +
+        `images: mean ${[...new Set(zeros.map((zero) => Number((zero / 255).toPrecision(4))))].join(', ')} is no fraction of a grey ` +
           'level, so images lie on no grid of integers; train with normalise = shift',
       );
     }
@@ -183,7 +186,7 @@ class Lowering {
     const { x } = node.operands;
     const source = this.#get(x);
     const { activation } = node.attributes;
-    if (activation.type !== 'quantize') throw notQuantized(x.name, activation.type);
+    if (activation.type !== 'quantize') throw notQuantized(this.#nameOf(node.results.y), activation.type);
     switch (source.type) {
       case 'parameter':
         this.#weights(x, node.results.y, activation, null);
@@ -192,13 +195,15 @@ class Lowering {
         this.#requantize(source.terms, source.addend, activation, node.results.y);
         break;
       case 'integers':
-        this.#convert(source.tensor, activation, node.results.y);
+        this.#requantize([identity(source.tensor)], null, activation, node.results.y);
         break;
       case 'sums':
       case 'weights':
       case 'moments':
       case 'classified':
-        throw new InputError(`${x.name}: a quantizer behind ${source.type} has no integer form yet`);
+        throw new InputError(
+          `${this.#nameOf(node.results.y)}: a quantizer behind ${described(source)} has no integer form yet`,
+        );
       default:
         source satisfies never;
     }
@@ -220,7 +225,7 @@ class Lowering {
     if (grid.type === 'uniform' && grid.hi > mostLevels.signed) {
       throw new InputError(
         `${parameter.name}: integers up to ±${grid.hi} need ${codeBits(grid)} bits, a weight may have 8; train it with ` +
-          'fewer (w_xmax_max, w_stepsize_min, or a budget)',
+          fewerBits('w', this.#quantizers[row]!),
       );
     }
     const weights: IntegerWeights = {
@@ -238,15 +243,15 @@ class Lowering {
   #convolution(node: Node<'conv2d'> | Node<'depthwiseConv2d'>): void {
     const { x, w } = node.operands;
     const { y } = node.results;
-    const input = this.#integers(x, `convolution with ${w.name}`);
     const weights = this.#quantizedWeights(w);
+    const input = this.#integers(x, `convolution with ${weights.name}`);
     const depthwise = node.op === 'depthwiseConv2d';
     const product = boundedProduct({ input, weights, depthwise, ...evenWindowOf(node.attributes, weights.name) });
     const worst = Math.max(...product.hi, ...product.lo.map((lo) => -lo));
     if (worst > largestAccumulator) {
       throw new InputError(
         `${weights.name}: sums reach ${worst}, ${bitLength(worst) + 1} bits, a device's accumulator has 32; train it with ` +
-          'fewer bits or, where values are powers of two, a narrower range (xmin_min)',
+          'fewer bits or, where values are powers of two, a narrower range (w_xmin_min, a_xmin_min)',
       );
     }
     const steps = channelSteps(input.step, weights, y.shape.at(-1)!);
@@ -263,7 +268,7 @@ class Lowering {
     const { x, statistics, gamma, beta, shortcut } = operands;
     const [sums, moments] = [this.#get(x), this.#get(statistics)];
     if (sums.type !== 'sums' || moments.type !== 'moments')
-      throw new InputError(`${x.name}: only a convolution's result can be normalised in integers`);
+      throw new InputError(`${this.#nameOf(results.y)}: only a convolution's result can be normalised in integers`);
     const normalisation = {
       mean: moments.mean,
       invstd: moments.invstd,
@@ -271,49 +276,37 @@ class Lowering {
       beta: this.#parameter(beta),
     };
     const own: Value = { type: 'normalised', terms: [{ ...sums.sums, normalisation }], addend: null };
-    const together = shortcut ? this.#together(own, this.#get(shortcut), shortcut.name) : own;
+    const together = shortcut ? this.#together(own, shortcut, results.y) : own;
     const { activation } = attributes;
-    if (activation && activation.type !== 'quantize') throw notQuantized(results.y.name, activation.type);
+    if (activation && activation.type !== 'quantize') throw notQuantized(this.#nameOf(results.y), activation.type);
     if (activation) this.#requantize(together.terms, together.addend, activation, results.y);
     else this.#set(results.y, together);
   }
 
   #add({ operands: { a, b }, results: { y } }: Node<'add'>): void {
-    this.#set(y, this.#together(this.#get(a), this.#get(b), b.name));
+    this.#set(y, this.#together(this.#get(a), b, y));
   }
 
   /** The sum of what convolutions and a tensor in memory give: two terms at most, and an addend. */
-  #together(a: Value, b: Value, name: string): Extract<Value, { type: 'normalised' }> {
-    const parts = [a, b].map((value): Extract<Value, { type: 'normalised' }> => {
-      if (value.type === 'normalised') return value;
-      if (value.type === 'integers') return { type: 'normalised', terms: [], addend: value.tensor };
-      throw new InputError(`${name}: is not quantized, so a sum with it stays float; quantize it, or train without it`);
-    });
-    const terms = parts.flatMap((part) => part.terms);
-    const addends = parts.flatMap(({ addend }) => addend ?? []);
-    if (terms.length > 2 || addends.length > 1) {
-      throw new InputError(`${name}: a sum of ${terms.length + addends.length} tensors needs a quantizer in between`);
+  #together(a: Value, b: Tensor, sum: Tensor): Extract<Value, { type: 'normalised' }> {
+    const terms: Normalised[] = [];
+    let addend: IntegerTensor | null = null;
+    for (const value of [a, this.#get(b)]) {
+      if (value.type !== 'normalised' && value.type !== 'integers') {
+        throw new InputError(`${this.#nameOf(sum)}: a sum with ${described(value)} has no integer form yet`);
+      }
+      const added = value.type === 'normalised' ? value : { terms: [], addend: value.tensor };
+      terms.push(...added.terms);
+      if (added.addend && addend) terms.push(identity(added.addend));
+      else addend ??= added.addend;
     }
-    return { type: 'normalised', terms, addend: addends[0] ?? null };
-  }
-
-  /** A quantizer on integers: each element by itself, as a depthwise convolution with a weight of 1. */
-  #convert(input: IntegerTensor, activation: Quantization, y: Tensor): void {
-    const channels = input.shape.at(-1)!;
-    const ones: IntegerWeights = {
-      name: '',
-      shape: [1, 1, channels],
-      values: new Int32Array(channels).fill(1),
-      grid: { type: 'uniform', lo: 0, hi: 1 },
-      step: 1,
-      channelExponents: null,
-      bits: 0,
-    };
-    const product = boundedProduct({ input, weights: ones, depthwise: true, stride: 1, padding: 0 });
-    const zeros = new Float64Array(channels);
-    const units = new Float64Array(channels).fill(1);
-    const normalisation = { mean: zeros, invstd: units, gamma: units, beta: zeros };
-    this.#requantize([{ product, steps: Array.from(units, () => input.step), normalisation }], null, activation, y);
+    if (terms.length > 2) {
+      throw new InputError(
+        `${this.#nameOf(sum)}: adds ${terms.length + (addend ? 1 : 0)} tensors at once, of which a device can compute two ` +
+          'and read one; set a_quantize_linear = true, so that sums on the way are stored',
+      );
+    }
+    return { type: 'normalised', terms, addend };
   }
 
   #requantize(
@@ -325,13 +318,11 @@ class Lowering {
     const quantizer = this.#quantizers[row]!;
     const [e0, e1] = this.#ranges[row]!;
     const name = tensorOf(quantizer.name);
-    if (terms.length === 0)
-      throw new InputError(`${name}: a quantizer behind a sum without a convolution has no integer form yet`);
     const grid = gridOf(core, signed, e0, e1);
     if (grid.type === 'uniform' && grid.hi > mostLevels[signed ? 'signed' : 'unsigned']) {
       throw new InputError(
-        `${name}: integers up to ${grid.hi} need ${codeBits(grid)} bits, a byte holds 8; train it with fewer ` +
-          '(a_xmax_max, a_stepsize_min, or a budget)',
+        `${name}: integers up to ${grid.hi} need ${codeBits(grid)} bits, an activation may have 8; train it with ` +
+          fewerBits('a', quantizer),
       );
     }
     const output = tensor(name, imageShape(y), grid, e0, this.#storedBits(row, grid));
@@ -393,9 +384,11 @@ class Lowering {
 
   #scale({ operands, results }: Node<'scale'>): void {
     const last = this.layers.at(-1);
-    if (last?.op !== 'classifier') throw new InputError(`${operands.x.name}: only logits can be scaled in integers`);
+    if (last?.op !== 'classifier')
+      throw new InputError(`${operands.factor.name}: only logits can be scaled in integers`);
     const factor = this.#parameter(operands.factor)[0]!;
-    if (!(Math.abs(factor) > 0)) throw new InputError(`${operands.factor.name} is ${factor}: all logits are the same`);
+    if (!(Math.abs(factor) > 0))
+      throw new InputError(`${operands.factor.name}: is ${factor}, so all logits are the same; train it further`);
     this.layers[this.layers.length - 1] = scaledClassifier(last, factor);
     this.#set(results.y, { type: 'classified' });
   }
@@ -426,15 +419,20 @@ class Lowering {
     const value = this.#get(x);
     if (value.type === 'integers') return value.tensor;
     throw new InputError(
-      `${x.name}: has no quantizer, but the ${reader} reads it, so it would stay float on the device; quantize every ` +
-        'activation (a_quantize), those without ReLU too where the network has any',
+      `${this.#nameOf(x)}: is not quantized, but the ${reader} reads it, so it would stay float on the device; set ` +
+        'a_quantize_linear = true, and let no rule in layers say none',
     );
+  }
+
+  /** A tensor as tables and rules call it, where they do. */
+  #nameOf(tensor: Tensor): string {
+    return this.#names.get(tensor.id) ?? described(this.#get(tensor));
   }
 
   #quantizedWeights(w: Tensor): IntegerWeights {
     const value = this.#get(w);
     if (value.type === 'weights') return value.weights;
-    throw new InputError(`${w.name}: is not quantized; set w_quantize, and let no rule in layers say none`);
+    throw new InputError(`${described(value)}: is not quantized; set w_quantize, and let no rule in layers say none`);
   }
 }
 
@@ -456,6 +454,24 @@ function gridOf(core: QuantizerCore, signed: boolean, e0: number, e1: number): G
   }
 }
 
+/** A tensor as a term of a sum, each element by itself: a depthwise convolution with a weight of 1. */
+function identity(input: IntegerTensor): Normalised {
+  const channels = input.shape.at(-1)!;
+  const ones: IntegerWeights = {
+    name: '',
+    shape: [1, 1, channels],
+    values: new Int32Array(channels).fill(1),
+    grid: { type: 'uniform', lo: 0, hi: 1 },
+    step: 1,
+    channelExponents: null,
+    bits: 0,
+  };
+  const product = boundedProduct({ input, weights: ones, depthwise: true, stride: 1, padding: 0 });
+  const [zeros, units] = [0, 1].map((value) => new Float64Array(channels).fill(value));
+  const normalisation = { mean: zeros!, invstd: units!, gamma: units!, beta: zeros! };
+  return { product, steps: Array.from(units!, () => input.step), normalisation };
+}
+
 /** The numbers for which an accumulator of 1 stands, channel by channel. */
 function channelSteps(inputStep: number, { step, channelExponents }: IntegerWeights, channels: number): number[] {
   return Array.from({ length: channels }, (_, channel) => {
@@ -474,8 +490,8 @@ function classifierLayer(
   const steps = channelSteps(input.step, weights, outputs);
   const biasStep = bias.step / pixels;
   const unit = Math.min(...steps, biasStep);
-  const shifts = Uint8Array.from(steps, (step) => exactLog2(step / unit));
-  const biasShift = exactLog2(biasStep / unit);
+  const shifts = Uint8Array.from(steps, (step) => exactLog2(step / unit, weights.name));
+  const biasShift = exactLog2(biasStep / unit, bias.name);
   const layer = boundedClassifier({
     ...{ op: 'classifier', name: 'logits', input, weights, bias, shifts, biasFactor: pixels, biasShift, unit },
   });
@@ -520,8 +536,8 @@ function wholeMultiple(value: number, step: number, name: string): number {
 
 function notQuantized(name: string, activation: string): InputError {
   return new InputError(
-    `${name}: its ${activation} is not quantized, so it would stay float on the device; train a section with a_quantize, ` +
-      'or export the float network',
+    `${name}: its ${activation} is not quantized, so it would stay float on the device; set a_quantize, and let no rule ` +
+      'in layers say none',
   );
 }
 
@@ -532,4 +548,37 @@ function evenWindowOf(window: Window, name: string): { readonly stride: number; 
   throw new InputError(
     `${name}: windows with a stride or a padding that differs by side, or with dilation, have no integer form yet; the network cannot be shipped`,
   );
+}
+
+/** What limits the bits of a quantizer, in words. */
+function fewerBits(role: 'w' | 'a', { kind }: Quantizer): string {
+  const learned = parameterNames(kind);
+  if (learned.length === 0) return `fewer (${role}_bitwidth)`;
+  const limits = learned.includes('n') ? `${role}_bitwidth_max` : `${role}_xmax_max, ${role}_stepsize_min`;
+  return `fewer (${limits}, or a budget)`;
+}
+
+/** What a tensor is that has no name in tables. */
+function described(value: Value): string {
+  switch (value.type) {
+    case 'parameter':
+      return value.name;
+    case 'weights':
+      return value.weights.name;
+    case 'integers':
+      return value.tensor.name;
+    case 'sums':
+      return `the convolution with ${value.sums.product.weights.name}`;
+    case 'normalised':
+      return [
+        ...value.terms.map(({ product: { weights, input } }) => weights.name || input.name),
+        ...(value.addend ? [value.addend.name] : []),
+      ].join(' + ');
+    case 'moments':
+      return 'moments';
+    case 'classified':
+      return 'the logits';
+    default:
+      return value satisfies never;
+  }
 }

@@ -5,7 +5,7 @@
  * LAYER:shifts and LAYER:thresholds, and weights are streams under their own names; those of no bits are ones, and have none.
  */
 
-import { crc32 } from '../crc32.js';
+import { crc32, hexadecimal } from '../crc32.js';
 import { InputError } from '../errors.js';
 import { decodeSafetensors, encodeSafetensors, type NamedTensor, type Safetensors } from '../weights/safetensors.js';
 import { packIntegers, streamBytes, unpackIntegers } from './bitStream.js';
@@ -82,7 +82,7 @@ function checksum(tensors: readonly NamedTensor[], metadata: Readonly<Record<str
     crc = crc32(new TextEncoder().encode(JSON.stringify([name, shape])), crc);
     crc = crc32(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), crc);
   }
-  return crc.toString(16).padStart(8, '0');
+  return hexadecimal(crc);
 }
 
 function tensorsIn({ layers }: IntegerNetwork): IntegerTensor[] {

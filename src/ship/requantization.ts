@@ -166,8 +166,8 @@ function affine(
 /** How the output is cut into steps, in units of the finer of its own step and the addend's. */
 function stepsOf(addend: IntegerTensor | null, { output, e0 }: Target): { steps: Steps; unit: number } {
   const unit = Math.min(e0, addend?.step ?? e0);
-  const [outputShift, addendShift] = [exactLog2(e0 / unit), exactLog2((addend?.step ?? unit) / unit)];
-  const { grid } = output;
+  const { grid, name } = output;
+  const [outputShift, addendShift] = [exactLog2(e0 / unit, name), exactLog2((addend?.step ?? unit) / unit, name)];
   if (grid.type === 'uniform') {
     return { steps: { type: 'uniform', lo: grid.lo, hi: grid.hi, outputShift, addendShift }, unit };
   }
@@ -183,11 +183,12 @@ function boundaryBelow(value: number, signed: boolean): number {
   return signed && value === 1 ? 0 : value * Math.SQRT1_2;
 }
 
-/** log2 of a power of two. */
-export function exactLog2(value: number): number {
+/** log2 of a power of two; `name` is what is added. */
+export function exactLog2(value: number, name: string): number {
   const exponent = Math.round(Math.log2(value));
   if (2 ** exponent === value) return exponent;
   throw new InputError(
-    `steps that are added differ by ${value}, which is no power of two; they share no grid of integers`,
+    `${name}: adds numbers whose steps differ by a factor of ${value}, which is no power of two, so they share no grid of ` +
+      'integers; train with normalise = shift',
   );
 }

@@ -3,7 +3,12 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fromBinary, toBinary } from '@bufbuild/protobuf';
+import { ModelProtoSchema } from 'onnx-buf';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { crc32, hexadecimal } from '../../src/crc32.js';
+import { exportFormats, exportRun } from '../../src/deploy/exportRun.js';
+import { openTrained } from '../../src/deploy/trainedNetwork.js';
 import { load } from '../../src/runtime/index.js';
 import { temporaryFolder } from '../temporaryFolder.js';
 import { mpdnn, succeeds, writeTinyConfig } from './runMpdnn.js';
@@ -78,6 +83,20 @@ describe('an export', () => {
     expect(Object.keys(JSON.parse(String(read('npu/export.json'))).checks).join()).not.toContain('onnxruntime');
   });
 
+  it('as ONNX says its classes, widths and test images’ logits, and the checksum of what it is without saying so', () => {
+    const model = fromBinary(ModelProtoSchema, read('experiments/GUARANTEED/export/net.onnx'));
+    const { crc32: checksum, ...said } = Object.fromEntries(model.metadataProps.map(({ key, value }) => [key, value]));
+    const { classes, test_logits, version, layers } = summaryOf('GUARANTEED');
+    expect(said).toMatchObject({ experiment: 'GUARANTEED', mpdnn_version: version });
+    expect(JSON.parse(said.classes!)).toEqual(classes);
+    expect(JSON.parse(said.test_logits!)).toEqual(test_logits);
+    expect(JSON.parse(said.bits!)[0]).toEqual({
+      ...{ name: 'conv1', weightBits: layers[0].weightBits, activationBits: layers[0].activationBits },
+    });
+    model.metadataProps = [];
+    expect(checksum).toBe(hexadecimal(crc32(toBinary(ModelProtoSchema, model))));
+  });
+
   it('compiles, and its own test passes', () => {
     const c = join(folder, 'experiments/GUARANTEED/export/c');
     expect(execFileSync('make', ['-s', '-C', c, 'test'], { encoding: 'utf8' })).toContain('0 logits differ');
@@ -107,6 +126,18 @@ describe('refused, with nothing written:', () => {
     writeFileSync(join(folder, 'experiments/EMPTY/config.json'), '{}');
     await refused(['export', 'experiments/EMPTY']);
     expect(readdirSync(join(folder, 'experiments/EMPTY'))).toEqual(['config.json']);
+  });
+
+  it('a network that is not the trained one, by layer, channel and accumulator', async () => {
+    const trained = await openTrained(join(folder, 'experiments/GUARANTEED'), false);
+    const { layer } = trained.lowered.certified[1]!;
+    layer.requantization.shifts[3]! += 1;
+    const out = join(folder, 'planted');
+    const options = { formats: new Set(exportFormats), profile: 'exact', packed: false, out, force: false } as const;
+    await expect(exportRun(trained, options)).rejects.toThrow(
+      /: the integer network is not the trained one: layer conv2, channel 3: accumulator -?\d+ gives \d+ instead of \d+$/,
+    );
+    expect(readdirSync(folder).filter((name) => name.startsWith('planted'))).toEqual([]);
   });
 
   it('a format that does not exist', async () => {

@@ -17,6 +17,7 @@ import {
   TypeProtoSchema,
   ValueInfoProtoSchema,
 } from 'onnx-buf';
+import { crc32, hexadecimal } from '../../crc32.js';
 import { packIntegers } from '../bitStream.js';
 
 export { DataType };
@@ -41,7 +42,7 @@ export interface ModelBuilder {
     attributes?: Readonly<Record<string, Attribute>>,
     output?: string,
   ): string;
-  /** The bytes of the file. */
+  /** The bytes of the file; beside `metadata` it has the `crc32` of itself without any metadata. */
   finish(
     inputs: readonly Endpoint[],
     outputs: readonly Endpoint[],
@@ -98,10 +99,11 @@ export function modelBuilder(custom?: { readonly domain: string; readonly ops: R
         opsetImport: domains.map(({ domain, version }) =>
           create(OperatorSetIdProtoSchema, { domain, version: BigInt(version) }),
         ),
-        metadataProps: Object.entries(metadata).map(([key, value]) =>
-          create(StringStringEntryProtoSchema, { key, value }),
-        ),
       });
+      const checksum = hexadecimal(crc32(toBinary(ModelProtoSchema, model)));
+      model.metadataProps = Object.entries({ ...metadata, crc32: checksum }).map(([key, value]) =>
+        create(StringStringEntryProtoSchema, { key, value }),
+      );
       return toBinary(ModelProtoSchema, model);
     },
   };

@@ -1,0 +1,31 @@
+/** What is no packed file of this version, or a damaged one: refused in a line. */
+
+import { expect, it } from 'vitest';
+import { packNetwork, sealed, unpackNetwork } from '../../src/ship/packedFile.js';
+import { decodeSafetensors } from '../../src/weights/safetensors.js';
+import { randomNetwork } from './randomNetwork.js';
+
+const packed = packNetwork(randomNetwork(1).network);
+
+/** The same file under other metadata, with a checksum that fits. */
+function described(changes: Readonly<Record<string, string>>): Uint8Array {
+  const { tensors, metadata } = decodeSafetensors(packed, 'net');
+  const { crc32: _, ...others } = metadata;
+  return sealed([...tensors.values()], { ...others, ...changes });
+}
+
+function flipped(at: number): Uint8Array {
+  const bytes = packed.slice();
+  bytes[at]! ^= 1;
+  return bytes;
+}
+
+it.each([
+  ['another version', described({ version: '2' }), 'net: has version 2, this program reads version 1; export it anew'],
+  ['another format', described({ format: 'pt' }), 'net: no packed network, its format is pt'],
+  ['a bit that flipped', flipped(packed.length - 1), 'net: damaged, its contents do not fit its checksum'],
+  ['a file cut short', packed.subarray(0, -1), /^net: .*$/],
+  ['a description that is none', described({ network: '[]' }), /^net: damaged, .+$/],
+])('%s', (_, bytes, message) => {
+  expect(() => unpackNetwork(bytes, 'net')).toThrow(message);
+});

@@ -1,0 +1,69 @@
+/** What no device could hold in integers: refused in a line with its name in tables, what is wrong, and what helps. */
+
+import { expect, it } from 'vitest';
+import { shippingFault } from '../../src/ship/shippable.js';
+import { shippableProgram } from './shippable.js';
+
+const quantized = { model: 'tiny', w_quantize: 'parametric_fp_d_xmax', a_quantize: 'parametric_fp_d_xmax_relu' };
+const mobile = { ...quantized, model: 'mobilenetv2', width_multiplier: 0.1 };
+
+it.each([
+  [
+    'a float network',
+    { model: 'tiny' },
+    'conv1/quantized_conv/W: is not quantized; set w_quantize, and let no rule in layers say none',
+  ],
+  [
+    'weights alone',
+    { model: 'tiny', w_quantize: 'fp' },
+    'conv1: its relu is not quantized, so it would stay float on the device; set a_quantize, and let no rule in layers ' +
+      'say none',
+  ],
+  [
+    'an activation that a rule leaves out',
+    { ...quantized, layers: 'conv2: a_quantize = none' },
+    'conv2: its relu is not quantized, so it would stay float on the device; set a_quantize, and let no rule in layers ' +
+      'say none',
+  ],
+  [
+    'a weight that a rule leaves out',
+    { ...quantized, layers: 'conv2/quantized_conv/W: w_quantize = none' },
+    'conv2/quantized_conv/W: is not quantized; set w_quantize, and let no rule in layers say none',
+  ],
+  [
+    'outputs without ReLU',
+    mobile,
+    'features.1: is not quantized, but the convolution with features.2.conv.0.0.weight reads it, so it would stay ' +
+      'float on the device; set a_quantize_linear = true, and let no rule in layers say none',
+  ],
+  [
+    'activations of nine bits',
+    { ...quantized, a_bitwidth: 9, a_bitwidth_max: 9 },
+    'conv1: integers up to 511 need 9 bits, an activation may have 8; train it with fewer (a_xmax_max, a_stepsize_min, ' +
+      'or a budget)',
+  ],
+  [
+    'weights of nine bits',
+    { ...quantized, w_quantize: 'fp', w_bitwidth: 9, w_bitwidth_max: 9 },
+    'conv1/quantized_conv/W: integers up to ±255 need 9 bits, a weight may have 8; train it with fewer (w_bitwidth)',
+  ],
+  [
+    'sums beyond an accumulator',
+    { ...quantized, w_quantize: 'pow2', w_bitwidth: 6, a_quantize: 'pow2_relu', a_bitwidth: 6 },
+    "conv1/quantized_conv/W: sums reach 1962615504896, 42 bits, a device's accumulator has 32; train it with fewer bits or, " +
+      'where values are powers of two, a narrower range (w_xmin_min, a_xmin_min)',
+  ],
+  [
+    'a std for each channel',
+    { ...quantized, mean: '0.5,0.5,0.5', std: '0.2,0.3,0.4' },
+    'images: std differs between channels (0.2, 0.3, 0.4), so they lie on no grid of integers; train with one std for all ' +
+      'channels, such as normalise = shift',
+  ],
+  [
+    'a mean between grey levels',
+    { ...quantized, mean: 0.31 },
+    'images: mean 0.31 is no fraction of a grey level, so images lie on no grid of integers; train with normalise = shift',
+  ],
+])('%s', (_, settings, message) => {
+  expect(shippingFault(shippableProgram({ settings, side: 8 }))).toBe(message);
+});
