@@ -26,13 +26,14 @@ const listOf =
   (value) =>
     Array.isArray(value) && value.length === count && value.every(check);
 
-/** An object with exactly these keys. */
-function record(checks: Readonly<Record<string, Check>>): Check {
-  return (value) => {
-    if (typeof value !== 'object' || value === null) return false;
-    const entries = Object.entries(value);
-    return entries.length === Object.keys(checks).length && entries.every(([key, own]) => checks[key]?.(own) ?? false);
-  };
+/** An object with exactly these keys, and perhaps some of the optional ones. */
+function record(needed: Readonly<Record<string, Check>>, optional: Readonly<Record<string, Check>> = {}): Check {
+  const checks = new Map(Object.entries({ ...needed, ...optional }));
+  return (value) =>
+    typeof value === 'object' &&
+    value !== null &&
+    Object.keys(needed).every((key) => Object.hasOwn(value, key)) &&
+    Object.entries(value).every(([key, own]) => checks.get(key)?.(own) ?? false);
 }
 
 const start = either(
@@ -41,7 +42,12 @@ const start = either(
   record({ normal: number }),
   record({ uniform: number }),
 );
-const window = record({ size: whole, stride: whole, padding: whole });
+const perAxis = either(whole, listOf(2, whole));
+const sides = record({ top: whole, bottom: whole, left: whole, right: whole });
+const window = record(
+  { size: perAxis },
+  { stride: perAxis, padding: either(perAxis, oneOf('same'), sides), dilation: perAxis, ceil: oneOf(true, false) },
+);
 const read = { kind: name, name, input: name };
 const activated = { activation: oneOf('relu', 'relu6', 'none'), output: name };
 const batchNorm = record({ gamma: name, beta: name, mean: name, variance: name });

@@ -3,18 +3,13 @@
  * of its layers, so it can be compared, written to a file, read again and built without the code that defined it.
  */
 
+import type { SizedWindowOptions } from '../ops/window.js';
 import type { Initializer } from './initializers.js';
 import type { BatchNormNames } from './layerNodes.js';
 import type { Layout } from './layouts.js';
 
 /** What a layer's output goes through where activations are not quantized; a learned quantizer takes its place else. */
 export type Activation = 'relu' | 'relu6' | 'none';
-
-export interface LayerWindow {
-  readonly size: number;
-  readonly stride: number;
-  readonly padding: number;
-}
 
 interface Named {
   /** Unique in the network: other layers read the output by it. */
@@ -33,7 +28,7 @@ interface Activated {
 }
 
 interface Filters extends Read, Activated {
-  readonly window: LayerWindow;
+  readonly window: SizedWindowOptions;
   /** Names of the parameters. */
   readonly weight: string;
   readonly batchNorm: BatchNormNames;
@@ -65,7 +60,7 @@ export interface AddLayer extends Named, Activated {
 
 export interface PoolLayer extends Read {
   readonly kind: 'maxPool' | 'averagePool';
-  readonly window: LayerWindow;
+  readonly window: SizedWindowOptions;
 }
 
 export interface GlobalAverageLayer extends Read {

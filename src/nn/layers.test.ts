@@ -3,6 +3,8 @@
 import { describe, expect, it } from 'vitest';
 import { createRandom } from '../data/random.js';
 import { Graph } from '../graph/index.js';
+import { readDefinition } from './definitionData.js';
+import { layerFacts } from './layerFacts.js';
 import { type Define, network } from './layers.js';
 import { buildNetwork } from './networkBuilder.js';
 import { type QuantizerSettings, unquantized } from './quantizerSettings.js';
@@ -59,6 +61,24 @@ describe('network', () => {
   });
 });
 
+it('a window may differ by axis and by side, and is read back as it was', () => {
+  const define: Define = (n, x) => {
+    const one = n.conv(x, 4, { size: [5, 1], dilation: [2, 1] });
+    const two = n.depthwise(one, { size: [4, 2], stride: [2, 1], padding: 'same' });
+    const three = n.maxPool(two, {
+      size: 2,
+      stride: [1, 2],
+      padding: { top: 1, bottom: 0, left: 0, right: 0 },
+      ceil: true,
+    });
+    return n.linear(n.globalAverage(three), 2);
+  };
+  const definition = network({ input }, define);
+  const shapes = layerFacts(definition).map(({ shape }) => shape.join('x'));
+  expect(shapes).toEqual(['8x8x4', '4x8x4', '4x4x4', '4', '2']);
+  expect(readDefinition(JSON.parse(JSON.stringify(definition)), 'file')).toEqual(definition);
+});
+
 describe('an output without an activation', () => {
   it('is quantized where a layer reads it', () => {
     const narrow: Define = (n, x) => n.linear(n.globalAverage(n.conv(n.conv(x, 4, { activation: 'none' }), 4)), 2);
@@ -101,7 +121,11 @@ describe('a fault', () => {
       (n, x) => n.conv(x, 4, { size: 11, padding: 0 }),
       /^conv1: conv2d: a window of 11×11/,
     ],
-    ['a window without a middle', (n, x) => n.conv(x, 4, { size: 2 }), /^conv1: a window of 2 has no middle/],
+    [
+      'a window without a middle',
+      (n, x) => n.conv(x, 4, { size: [3, 2] }),
+      /^conv1: a window of 3,2 has no middle; give/,
+    ],
     ['half a channel', (n, x) => n.conv(x, 0.5), /^conv1: channels is 0.5; right would be a whole number/],
     ['a name for two', (n, x) => n.conv(n.conv(x, 3, { name: 'a' }), 3, { name: 'a' }), /^a: the name stands twice/],
     ['the name of the images', (n, x) => n.conv(x, 3, { name: 'input' }), /^input: the name stands twice/],

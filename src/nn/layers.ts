@@ -5,9 +5,17 @@
 
 import { InputError } from '../errors.js';
 import type { Shape } from '../graph/index.js';
+import {
+  extentOf,
+  type Padding,
+  type PerAxis,
+  type SizedWindowOptions,
+  sidesOf,
+  type WindowOptions,
+} from '../ops/window.js';
 import { shapeBuilder } from './definitionData.js';
 import type { Initializer } from './initializers.js';
-import type { Activation, Layer, LayerWindow, NetworkDefinition } from './layer.js';
+import type { Activation, Layer, NetworkDefinition } from './layer.js';
 import { type Names, type Naming, namings } from './naming.js';
 import { inputName, type NetworkBuilder } from './networkBuilder.js';
 import { placed } from './placed.js';
@@ -28,13 +36,14 @@ export interface LayerOptions {
   readonly output?: string;
 }
 
-export interface ConvOptions extends LayerOptions {
+export interface ConvOptions extends LayerOptions, Omit<WindowOptions, 'ceil'> {
   /** Rows and columns of the window; 3 by default. */
-  readonly size?: number;
-  /** 1 by default. */
-  readonly stride?: number;
-  /** Zeros on every side; by default half the window, which keeps the size of an image at stride 1. */
-  readonly padding?: number;
+  readonly size?: PerAxis;
+  /**
+   * Zeros around the image; by default half the window on each side, as is usual in PyTorch, which keeps the size of an
+   * image at stride 1. `same`: as in Keras.
+   */
+  readonly padding?: Padding;
   /** The name of the batch normalisation; `NAME.bn` by default. */
   readonly batchNorm?: string;
   /** How the weight starts; by default normal with variance 2/fan-in. */
@@ -48,13 +57,10 @@ export interface LinearOptions extends LayerOptions {
   readonly biasStart?: Initializer;
 }
 
-export interface PoolOptions {
+export interface PoolOptions extends SizedWindowOptions {
   readonly name?: string;
-  readonly size: number;
   /** The size by default. */
-  readonly stride?: number;
-  /** Nothing on every side, 0 by default: what lies outside is neither a maximum nor counted. */
-  readonly padding?: number;
+  readonly stride?: PerAxis;
 }
 
 export interface SubsampleOptions {
@@ -236,8 +242,8 @@ class Recorder {
   #pool(kind: 'maxPool' | 'averagePool', x: Value, options: PoolOptions): Value {
     const name = this.#name(kind, options.name);
     this.#wantImage(name, x);
-    const { size, stride = size, padding = 0 } = options;
-    return this.#add({ kind, name, input: x.name, window: { size, stride, padding } });
+    const { name: _, size, stride = size, ...others } = options;
+    return this.#add({ kind, name, input: x.name, window: { size, stride, ...others } });
   }
 
   #filters(name: string, x: Value, options: ConvOptions) {
@@ -314,9 +320,19 @@ class Recorder {
   }
 }
 
-function windowOf(name: string, { size = 3, stride = 1, padding = (size - 1) / 2 }: ConvOptions): LayerWindow {
-  if (Number.isInteger(padding)) return { size, stride, padding };
-  throw new InputError(`${name}: a window of ${size} has no middle: say which padding it shall have`);
+function windowOf(layer: string, { size = 3, stride = 1, padding, dilation }: ConvOptions): SizedWindowOptions {
+  return {
+    ...{ size, stride, padding: padding ?? halfOf(layer, size, dilation) },
+    ...(dilation !== undefined && { dilation }),
+  };
+}
+
+/** Padding of half a window on each side. */
+function halfOf(layer: string, size: PerAxis, dilation: PerAxis = 1): PerAxis {
+  const [[rows, columns], [down, across]] = [sidesOf(size), sidesOf(dilation)];
+  const half = [(extentOf(rows, down) - 1) / 2, (extentOf(columns, across) - 1) / 2] as const;
+  if (half.every(Number.isInteger)) return half[0] === half[1] ? half[0] : half;
+  throw new InputError(`${layer}: a window of ${size} has no middle; give its padding: 'same', or numbers`);
 }
 
 function wantCount(layer: string, what: string, count: number): void {
