@@ -5,6 +5,7 @@ import { parseDataSpec } from './dataSpec.js';
 it.each([
   ['cifar10', { kind: 'cifar10' }],
   ['cifar10:some/cifar-10-binary.tar.gz', { kind: 'cifar10', location: 'some/cifar-10-binary.tar.gz' }],
+  ['cifar100:a', { kind: 'cifar100', location: 'a' }],
   ['mnist', { kind: 'mnist' }],
   ['mnist:/data', { kind: 'mnist', location: '/data' }],
   ['images:C:\\pictures', { kind: 'images', location: 'C:\\pictures' }],

@@ -1,18 +1,19 @@
 /** `--data SPEC`: which dataset, and where it lies. */
 import { InputError } from '../errors.js';
 
-export const dataKinds = ['cifar10', 'mnist', 'images', 'arrays', 'synthetic'] as const;
+export const dataKinds = ['cifar10', 'cifar100', 'mnist', 'images', 'arrays', 'synthetic'] as const;
 
 export interface DataSpec {
   readonly kind: (typeof dataKinds)[number];
-  /** A folder, for CIFAR-10 also an archive, for arrays also a file; absent: the usual places. */
+  /** A folder, for CIFAR also an archive, for arrays also a file; absent: the usual places. */
   readonly location?: string;
   /** Synthetic training images. */
   readonly count?: number;
 }
 
 /** For messages. */
-export const dataForms = 'cifar10[:DIR or archive], mnist[:DIR], images:DIR, arrays:FILE or synthetic[:COUNT]';
+export const dataForms =
+  'cifar10[:DIR or archive], cifar100[:DIR or archive], mnist[:DIR], images:DIR, arrays:FILE or synthetic[:COUNT]';
 
 /** @throws InputError that lists the allowed forms. */
 export function parseDataSpec(text: string): DataSpec {
@@ -22,6 +23,7 @@ export function parseDataSpec(text: string): DataSpec {
   if (rest === '') throw fault('nothing follows the colon');
   switch (kind) {
     case 'cifar10':
+    case 'cifar100':
     case 'mnist':
       return rest === undefined ? { kind } : { kind, location: rest };
     case 'images':

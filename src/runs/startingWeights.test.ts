@@ -71,7 +71,7 @@ describe('starting weights', () => {
 
   it('that are missing and name no experiment', () => {
     expect(fault('PIROR/params_best.h5')).toContain("no section [PIROR] in /cfg/a.cfg; did you mean 'PRIOR'?");
-    expect(fault('net.h5')).toContain('weightfile = net.h5: no such file; name a .safetensors or .h5 file');
+    expect(fault('net.h5')).toContain('weightfile = net.h5: no such file; name a .safetensors, .pt or .h5 file');
     expect(fault('none', { weights: 'net.h5' })).toMatch(/^--weights = net.h5: no such file/);
   });
 

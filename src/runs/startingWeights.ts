@@ -44,7 +44,7 @@ function runParameters(out: string, name: string): string[] {
 }
 
 function whatToDo(experiment: Experiment, file: ConfigFile, prior: string | undefined): string {
-  if (prior === undefined) return 'no such file; name a .safetensors or .h5 file, or none to start from scratch';
+  if (prior === undefined) return 'no such file; name a .safetensors, .pt or .h5 file, or none to start from scratch';
   if (prior === experiment.runName) {
     return 'is the result of this very experiment; name another to start from, or none to start from scratch';
   }

@@ -204,5 +204,5 @@ function checkBits(part: QuantizedPart, settings: Settings, fail: Fail): void {
 /** A mirrored digit is no digit, and mirrored stripes of a generated image are those of another class. */
 function keepsClassMirrored(data: string): boolean {
   const { kind } = parseDataSpec(data);
-  return kind === 'cifar10' || kind === 'images';
+  return kind === 'cifar10' || kind === 'cifar100' || kind === 'images';
 }

@@ -156,7 +156,7 @@ describe('the experiment', () => {
     ['unknown key', ['A', '--cfg', 'key.cfg'], "key.cfg:2: [A] batchsize = 3: unknown key; did you mean 'batch_size'?"],
     ['unknown quantizer', ['A', '--cfg', 'quantizer.cfg'], "did you mean 'parametric_fp_d_xmax'?"],
     ['unknown model', ['FLOAT', '--cfg', 'tiny.cfg', '--model', 'resnet21'], "did you mean 'resnet20'?"],
-    ['unknown dataset', ['FLOAT', '--cfg', 'tiny.cfg', '--data', 'cifar100'], "did you mean 'cifar10'?"],
+    ['unknown dataset', ['FLOAT', '--cfg', 'tiny.cfg', '--data', 'cifar1O'], "did you mean 'cifar10'?"],
     ['unknown device', ['FLOAT', '--cfg', 'tiny.cfg', '--device', 'cpus'], '--device = cpus: must be one of auto, cpu'],
     [
       'unknown precision',

@@ -6,7 +6,8 @@ import { File as H5File, ready } from 'h5wasm/node';
 import sharp from 'sharp';
 import tar from 'tar-stream';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { loadCifar10 } from '../../src/data/files/cifar10.js';
+import { loadCifar } from '../../src/data/files/cifar.js';
+import { cifar10 } from '../../src/data/files/cifarSets.js';
 import { decodeImages } from '../../src/data/files/decodeImages.js';
 import { createDecoders } from '../../src/data/files/decoders.js';
 import { listImageFolder, loadImageFolder, streamImageFolder } from '../../src/data/files/imageFolder.js';
@@ -170,7 +171,7 @@ describe('datasets', () => {
     for (const name of binaries) writeFileSync(at('binary', name), labelled(3));
     return fuzz(
       [labelled(3)],
-      fromFile(at('binary', 'test_batch.bin'), () => loadCifar10(at('binary'), options)),
+      fromFile(at('binary', 'test_batch.bin'), () => loadCifar(cifar10, at('binary'), options)),
     );
   });
 
@@ -184,7 +185,7 @@ describe('datasets', () => {
     for (const name of binaries) writeFileSync(at('python', name.replace('.bin', '')), bytes);
     return fuzz(
       [bytes],
-      fromFile(at('python', 'test_batch'), () => loadCifar10(at('python'), options)),
+      fromFile(at('python', 'test_batch'), () => loadCifar(cifar10, at('python'), options)),
     );
   });
 
@@ -197,7 +198,7 @@ describe('datasets', () => {
     const archive = Buffer.concat(chunks);
     const outcomes = await fuzz(
       [archive, gzipSync(archive)],
-      fromFile(at('cifar.tar'), (file) => loadCifar10(file, options)),
+      fromFile(at('cifar.tar'), (file) => loadCifar(cifar10, file, options)),
       // Half of the headers get a sum that fits, so that more than the check of sums is tried.
       (bytes, random) => (random.below(2) === 0 ? withSums(bytes) : bytes),
     );

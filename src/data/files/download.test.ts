@@ -10,7 +10,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { temporaryFolder } from '../../../test/temporaryFolder.js';
 import { InputError } from '../../errors.js';
 import type { Progress } from '../progress.js';
-import { cifar10Archives, loadCifar10 } from './cifar10.js';
+import { loadCifar } from './cifar.js';
+import { cifar10 } from './cifarSets.js';
 import { download } from './download.js';
 
 const content = Buffer.from(Uint8Array.from({ length: 300_000 }, (_, index) => (index * index) >> 3));
@@ -177,21 +178,21 @@ describe('cifar10 without any files', () => {
       asked.push(input);
       return globalThis.fetch(url, init);
     };
-    const loading = loadCifar10(undefined, { ...folders(), fetch });
-    await expect(loading).rejects.toThrow(`expected ${cifar10Archives.binary.md5}`);
-    expect(asked).toEqual([cifar10Archives.binary.url]);
+    const loading = loadCifar(cifar10, undefined, { ...folders(), fetch });
+    await expect(loading).rejects.toThrow(`expected ${cifar10.binary.md5}`);
+    expect(asked).toEqual([cifar10.binary.url]);
   });
 
   it('says what to do when offline', async () => {
     const fetch = () => Promise.reject(new TypeError('fetch failed', { cause: new Error('getaddrinfo ENOTFOUND') }));
-    const loading = loadCifar10(undefined, { ...folders(), fetch });
+    const loading = loadCifar(cifar10, undefined, { ...folders(), fetch });
     await expect(loading).rejects.toThrow(mend);
     await expect(loading).rejects.toThrow('getaddrinfo ENOTFOUND');
     await expect(loading).rejects.toBeInstanceOf(InputError);
   });
 
   it('fetches nothing where that is not wanted', async () => {
-    const loading = loadCifar10(undefined, { ...folders(), download: false });
+    const loading = loadCifar(cifar10, undefined, { ...folders(), download: false });
     await expect(loading).rejects.toThrow(mend);
   });
 });

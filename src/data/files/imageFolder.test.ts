@@ -199,7 +199,9 @@ describe('faults are named', () => {
   it('missing folders, classes and images', async () => {
     expect(() => listImageFolder(path.join(root, 'nowhere'))).toThrow(path.join('nowhere', 'train: no such folder'));
     await mkdir(path.join(root, 'train', 'bee'));
-    await expectFault(path.join('train', 'bee'), 'no images');
+    await expectFault(path.join('train', 'bee'), 'no images; wanted: .jpg,');
+    await writeFile(path.join(root, 'train', 'bee', 'x.bmp'), 'BM');
+    await expectFault(path.join('train', 'bee'), 'no images (but 1 .bmp); wanted: .jpg,');
     await writeImage('train/bee/x.png', red);
     await expectFault(path.join('val', 'bee'), 'every class needs one');
     await mkdir(path.join(root, 'val', 'bee'));

@@ -131,8 +131,13 @@ function listImages(
   const images = classes.flatMap((name, label) => {
     const classFolder = path.join(folder, name);
     if (!isFolder(classFolder)) throw new InputError(`${classFolder}: no such folder; every class needs one`);
-    const found = imagesBelow(classFolder, name, label, leftOut);
-    if (found.length === 0) throw new InputError(`${classFolder}: no images; wanted: ${endings.join(', ')} files`);
+    const own: LeftOut = new Map();
+    const found = imagesBelow(classFolder, name, label, own);
+    if (found.length === 0) {
+      const others = own.size > 0 ? ` (but ${listed(own)})` : '';
+      throw new InputError(`${classFolder}: no images${others}; wanted: ${endings.join(', ')} files`);
+    }
+    for (const [kind, count] of own) leftOut.set(kind, (leftOut.get(kind) ?? 0) + count);
     return found;
   });
   return { images, leftOut };
@@ -167,9 +172,13 @@ function leftOutNote(location: string, sets: readonly LeftOut[]): string[] {
   for (const [kind, count] of sets.flatMap((set) => [...set])) sum.set(kind, (sum.get(kind) ?? 0) + count);
   if (sum.size === 0) return [];
   const total = [...sum.values()].reduce((a, b) => a + b);
-  const parts = [...sum].sort(([a], [b]) => (a < b ? -1 : 1)).map(([kind, count]) => `${count} ${kind}`);
   const files = total === 1 ? '1 file is' : `${total} files are`;
-  return [`${location}: ${files} left out (${parts.join(', ')}); read are ${endings.join(', ')}`];
+  return [`${location}: ${files} left out (${listed(sum)}); read are ${endings.join(', ')}`];
+}
+
+function listed(leftOut: LeftOut): string {
+  const sorted = [...leftOut].sort(([a], [b]) => (a < b ? -1 : 1));
+  return sorted.map(([kind, count]) => `${count} ${kind}`).join(', ');
 }
 
 /**

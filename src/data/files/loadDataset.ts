@@ -8,7 +8,8 @@ import type { ImageStream, Images } from '../imageStream.js';
 import type { OnProgress } from '../progress.js';
 import { generateSynthetic } from '../synthetic.js';
 import { loadArrays } from './arrays.js';
-import { loadCifar10 } from './cifar10.js';
+import { loadCifar } from './cifar.js';
+import { cifar10, cifar100 } from './cifarSets.js';
 import { createDecoders } from './decoders.js';
 import {
   type FolderListing,
@@ -59,7 +60,8 @@ async function loadAll(spec: DataSpec, options: LoadOptions): Promise<Dataset<Im
   const cacheDirectory = options.cacheDirectory ?? cacheFolder();
   switch (spec.kind) {
     case 'cifar10':
-      return loadCifar10(spec.location, { ...options, cacheDirectory });
+    case 'cifar100':
+      return loadCifar(spec.kind === 'cifar10' ? cifar10 : cifar100, spec.location, { ...options, cacheDirectory });
     case 'mnist':
       return loadMnist(spec.location);
     case 'images':

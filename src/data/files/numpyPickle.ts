@@ -1,5 +1,5 @@
 /**
- * Python pickles that hold nothing but plain values and numpy arrays of bytes (CIFAR-10's python archive).
+ * Python pickles that hold nothing but plain values and numpy arrays of bytes (CIFAR's python archives).
  *
  * Pickles can name any Python function; here only the five that numpy's arrays need are known, under the names of
  * numpy 1 and 2, and everything else is refused. Python 2 wrote the array's bytes as a string, hence the reader that
@@ -64,9 +64,10 @@ const allowedNames = new AllowedNames()
 
 /**
  * The pickled dictionary; strings of Python 2 come as Latin-1 strings, as keys also bytes (which Python 3 makes of them).
- * @throws InputError if `bytes` (of `file`) is truncated, no dictionary, or holds anything else than said above.
+ * @throws InputError if `bytes` (of `file`, which should be one of the set `title`) is truncated, no dictionary, or holds
+ *   anything else than said above.
  */
-export function unpickleDictionary(bytes: Uint8Array, file: string): ReadonlyMap<unknown, unknown> {
+export function unpickleDictionary(bytes: Uint8Array, file: string, title: string): ReadonlyMap<unknown, unknown> {
   try {
     const parser = new Parser({ nameResolver: allowedNames, unpicklingTypeOfDictionary: 'Map' });
     const value = parser.read(new Latin1Reader(bytes));
@@ -74,7 +75,7 @@ export function unpickleDictionary(bytes: Uint8Array, file: string): ReadonlyMap
     throw new Error('it holds no dictionary');
   } catch (error) {
     throw new InputError(
-      `${file} is truncated or no CIFAR-10 python file (${error instanceof Error ? error.message : error}); fetch it again`,
+      `${file} is truncated or no ${title} python file (${error instanceof Error ? error.message : error}); fetch it again`,
     );
   }
 }

@@ -1,31 +1,16 @@
-/**
- * The record of both forms of CIFAR-10 (Krizhevsky 2009, https://www.cs.toronto.edu/~kriz/cifar.html): 32x32 colour
- * images in ten classes, stored as one plane after the other (CHW), five training files and one test file.
- */
+/** The record of both forms of CIFAR: 32x32 colour images, stored as one plane after the other (CHW), with a label. */
 import { InputError } from '../../errors.js';
 import { emptyImageSet, type ImageSet } from '../imageSet.js';
-
-export const cifar10Classes: readonly string[] = [
-  'airplane',
-  'automobile',
-  'bird',
-  'cat',
-  'deer',
-  'dog',
-  'frog',
-  'horse',
-  'ship',
-  'truck',
-];
+import type { CifarSet } from './cifarSets.js';
 
 const side = 32;
 const plane = side * side;
 
 /** Bytes of one image. */
-export const cifar10ImageBytes = 3 * plane;
+export const cifarImageBytes = 3 * plane;
 
 /** Some labelled images of one file. */
-export interface Cifar10Batch {
+export interface CifarBatch {
   readonly file: string;
   readonly count: number;
   label(index: number): number;
@@ -35,9 +20,9 @@ export interface Cifar10Batch {
 
 /**
  * Joins the batches in order, as NHWC.
- * @throws InputError for a label outside of 0..9.
+ * @throws InputError for a label of none of the classes.
  */
-export function joinCifar10Batches(batches: readonly Cifar10Batch[]): ImageSet {
+export function joinCifarBatches(batches: readonly CifarBatch[], { title, classes }: CifarSet): ImageSet {
   const set = emptyImageSet(
     batches.reduce((sum, batch) => sum + batch.count, 0),
     side,
@@ -48,11 +33,13 @@ export function joinCifar10Batches(batches: readonly Cifar10Batch[]): ImageSet {
   for (const batch of batches) {
     for (let index = 0; index < batch.count; index++, target++) {
       const label = batch.label(index);
-      if (!(label >= 0 && label < cifar10Classes.length)) {
-        throw new InputError(`${batch.file}: image ${index} has label ${label}; CIFAR-10 has labels 0 to 9`);
+      if (!(label >= 0 && label < classes.length)) {
+        throw new InputError(
+          `${batch.file}: image ${index} has label ${label}; ${title} has labels 0 to ${classes.length - 1}`,
+        );
       }
       set.labels[target] = label;
-      interleave(batch.pixels(index), set.images.subarray(target * cifar10ImageBytes));
+      interleave(batch.pixels(index), set.images.subarray(target * cifarImageBytes));
     }
   }
   return set;

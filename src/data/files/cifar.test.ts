@@ -6,7 +6,8 @@ import tar from 'tar-stream';
 import { describe, expect, it } from 'vitest';
 import { temporaryFolder } from '../../../test/temporaryFolder.js';
 import { InputError } from '../../errors.js';
-import { loadCifar10 } from './cifar10.js';
+import { loadCifar } from './cifar.js';
+import { cifar10, cifar100 } from './cifarSets.js';
 
 const root = temporaryFolder();
 const options = { cacheDirectory: path.join(root, 'no-cache'), download: false };
@@ -67,7 +68,7 @@ async function tarOf(folder: string, files: Files): Promise<Buffer> {
 }
 
 async function expectAll(location: string): Promise<void> {
-  const { classes, train, test } = await loadCifar10(location, options);
+  const { classes, train, test } = await loadCifar(cifar10, location, options);
   expect(classes).toHaveLength(10);
   expect([train.count, test.count, train.height, train.width, train.channels]).toEqual([10, 2, 32, 32, 3]);
   for (const [set, firstFile] of [
@@ -120,6 +121,37 @@ for name, file in zip('${names.join(' ')}'.split(), range(6)):
   });
 });
 
+it('CIFAR-100 is read from both forms, by its fine labels', async () => {
+  const planar = planarImages(0);
+  const image = (index: number) => planar.subarray(3072 * index, 3072 * (index + 1));
+  const labelled = (...labels: [number, number]) =>
+    Buffer.concat(labels.flatMap((label, index) => [Uint8Array.of(3, label), image(index)]));
+  const binary = await writeFolder('100/cifar-100-binary', {
+    'train.bin': labelled(99, 0),
+    'test.bin': labelled(7, 8),
+    'fine_label_names.txt': Buffer.from('apple'),
+  });
+  const text = (ascii: string) => Buffer.from(ascii, 'latin1');
+  const python = (...labels: [number, number]) => {
+    const own = pythonFile(0);
+    return Buffer.concat([
+      own.subarray(0, own.lastIndexOf('U\x06labels')),
+      text(`U\x0bfine_labels](${labels.map((label) => `K${String.fromCharCode(label)}`).join('')}e`),
+      text('U\x0dcoarse_labels](K\x03K\x03eu.'),
+    ]);
+  };
+  const pickled = await writeFolder('100-python', { train: python(99, 0), test: python(7, 8), meta: text('x') });
+  for (const place of [path.dirname(binary), pickled]) {
+    const { name, classes, train, test } = await loadCifar(cifar100, place, options);
+    expect([name, classes.length, classes[99], classes[7]]).toEqual(['cifar100', 100, 'worm', 'beetle']);
+    expect([...train.labels, ...test.labels]).toEqual([99, 0, 7, 8]);
+    expect(train.images[3 * 5 + 1]).toBe(planarPixel(0, 0, 1024 + 5));
+  }
+  await expect(loadCifar(cifar100, root, options)).rejects.toThrow(
+    'no CIFAR-100 here; wanted: cifar-100-binary.tar.gz',
+  );
+});
+
 it('takes bytes for keys, and the arrays of protocol 5, without numpy', async () => {
   const text = (ascii: string) => Buffer.from(ascii, 'latin1');
   const word = (value: number, bytes: 4 | 8) => {
@@ -140,7 +172,7 @@ it('takes bytes for keys, and the arrays of protocol 5, without numpy', async ()
 
 describe('damage is named', () => {
   const expectFault = async (location: string, ...parts: string[]) => {
-    const error = await loadCifar10(location, options).catch((caught: unknown) => caught);
+    const error = await loadCifar(cifar10, location, options).catch((caught: unknown) => caught);
     expect(error).toBeInstanceOf(InputError);
     for (const part of [location, ...parts]) expect((error as Error).message).toContain(part);
     expect((error as Error).message).not.toContain('\n');
