@@ -33,3 +33,23 @@ describe('a variable that is asked for again', () => {
     expect(() => variables.statistics('conv1', 8)).toThrow('conv1 has 4 channels already, and cannot have 8 as well');
   });
 });
+
+it('start values are drawn when they are asked for, the same whoever asks first', () => {
+  let draws = 0;
+  const declared = () => {
+    const [graph, variables] = [new Graph(), new Variables(createRandom(1))];
+    for (const name of ['a', 'b', 'c']) {
+      variables.parameter(graph, name, [2], 'plain', (random) => {
+        draws++;
+        return Float64Array.of(random.normal(), random.normal());
+      });
+    }
+    return variables;
+  };
+  const inOrder = declared();
+  expect(draws).toBe(0);
+  const values = ['a', 'b', 'c'].map((name) => inOrder.find(name)!.start);
+  const backwards = declared();
+  expect(['c', 'b', 'a'].map((name) => backwards.find(name)!.start)).toEqual([...values].reverse());
+  expect(draws).toBe(6);
+});

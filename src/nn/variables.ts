@@ -30,7 +30,7 @@ export interface Variable {
   readonly group: ParameterGroup;
   /** Settled when all variables are declared. */
   view: StorageView;
-  /** Start values in the engines' layout. */
+  /** Start values in the engines' layout, drawn when they are first asked for. */
   readonly start: Float64Array;
 }
 
@@ -79,6 +79,8 @@ export class Variables {
   readonly #byName = new Map<string, Variable>();
   readonly #tensors = new Map<string, NetworkTensor>();
   readonly #fresh = new Set<string>();
+  /** Draws the start values that nobody has asked for yet, in the order of the variables. */
+  readonly #draws: (() => void)[] = [];
 
   /** Where values come from that a file gives; null if the network starts afresh. */
   readonly starting: StartingWeights | null;
@@ -231,17 +233,41 @@ export class Variables {
     if (!variable) {
       const storage = this.storage(storageName);
       const given = this.#given(name, shape, layout);
-      const values = given ?? (this.#random ? start(this.#random) : new Float64Array(0));
-      variable = { name, layout, shape, group, view: { storage, offset: storage.length }, start: values };
+      const values = given ? () => given : this.#drawn(start);
+      const view = { storage, offset: storage.length };
+      variable = {
+        ...{ name, layout, shape, group, view },
+        get start() {
+          return values();
+        },
+      };
       storage.length += paddedLength(shape);
       list.push(variable);
       this.#byName.set(name, variable);
     }
-    const [known, asked] = [describe(variable), describe({ ...variable, layout, shape, group })];
+    const [known, asked] = [describe(variable), describe({ layout, shape, group })];
     if (known !== asked || !list.includes(variable)) {
       throw new InputError(`${name} is ${known} already, and cannot be ${asked} as well: another name would be right`);
     }
     return graph.tensor(name, variable.shape, variable.view);
+  }
+
+  /**
+   * Start values that are drawn when they are asked for, behind those of all variables before: the same numbers
+   * whoever asks first, and none for a network of which only the plan or the sizes are wanted.
+   */
+  #drawn(start: (random: Random) => Float64Array): () => Float64Array {
+    const random = this.#random;
+    let values: Float64Array | null = random ? null : new Float64Array(0);
+    if (random) {
+      this.#draws.push(() => {
+        values = start(random);
+      });
+    }
+    return () => {
+      while (!values) this.#draws.shift()!();
+      return values;
+    };
   }
 
   /** Shapes of one element more or less (NNabla's [1,C,1,1] for [C]) are the same; other differences are an error. */
