@@ -243,10 +243,10 @@ function channelExponents(
 ): Tensor {
   const quantizer = variables.quantizers[row]!;
   const start = () => {
-    const { start: values } = variables.find(weight)!;
-    if (settings.stepSize === 'auto') return bestExponents(quantizer, values, channels);
+    const variable = variables.find(weight)!;
+    if (settings.stepSize === 'auto') return bestExponents(quantizer, variable.start, channels);
     const follows = followsFile(variables, settings, weight);
-    return follows ? startExponents(quantizer, values, channels) : new Float64Array(channels);
+    return follows ? startExponents(quantizer, variable.start, channels) : new Float64Array(channels);
   };
   return variables.parameter(graph, exponentsName(quantizer), [channels], 'plain', start, 'exponent');
 }
@@ -278,10 +278,10 @@ function startOf(
   const { stepSize } = settings;
   const given = typeof stepSize === 'number' ? stepSize : publishedStepSize;
   if (startsFrom === undefined) return startWithStep(quantizer, given);
-  const { start: weights } = variables.find(startsFrom)!;
-  if (stepSize === 'auto') return bestStart(quantizer, weights);
+  const variable = variables.find(startsFrom)!;
+  if (stepSize === 'auto') return bestStart(quantizer, variable.start);
   const follows = followsFile(variables, settings, startsFrom);
-  return follows ? startFromWeights(quantizer, weights) : startWithStep(quantizer, given);
+  return follows ? startFromWeights(quantizer, variable.start) : startWithStep(quantizer, given);
 }
 
 /** Where a file gives the learned values of this very parametrization they are the start, else data or settings are. */
