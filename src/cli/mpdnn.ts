@@ -17,6 +17,7 @@ import { inspectCommand } from './inspect.js';
 import { plotCommand } from './plot.js';
 import { predictCommand } from './predict.js';
 import { reproduceCommand } from './reproduce.js';
+import { sensitivityCommand } from './sensitivity.js';
 import { statusCommand } from './status.js';
 import { submitCommand } from './submit.js';
 import { trainCommand } from './train.js';
@@ -73,6 +74,7 @@ function commandLine(): Command {
     frontCommand(),
     submitCommand(),
     statusCommand(),
+    sensitivityCommand(),
     benchCommand(),
     devicesCommand(),
   ]) {

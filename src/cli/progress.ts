@@ -33,11 +33,8 @@ export function progressFrame({ budget, training }: Experiment): ProgressFrame {
   };
 }
 
-export function progressDisplay(frame: ProgressFrame, bar: Bar = singleBar()): ProgressDisplay {
-  const { epochs } = frame;
-  const terminal = process.stderr.isTTY;
-  let last: EpochReport | null = null;
-  let begin: { readonly done: number; readonly timeMs: number } | null = null;
+/** The progress of tasks alone: loading, counting, measuring. */
+export function taskDisplay(bar: Bar = singleBar()): Pick<ProgressDisplay, 'task' | 'line' | 'stop'> {
   return {
     task: (name, done, total) => {
       bar.show(name, done, total, { words: [name, percent(total > 0 ? done / total : 1, 0)], short: [name] });
@@ -45,6 +42,16 @@ export function progressDisplay(frame: ProgressFrame, bar: Bar = singleBar()): P
     },
     line: bar.line,
     stop: bar.stop,
+  };
+}
+
+export function progressDisplay(frame: ProgressFrame, bar: Bar = singleBar()): ProgressDisplay {
+  const { epochs } = frame;
+  const terminal = process.stderr.isTTY;
+  let last: EpochReport | null = null;
+  let begin: { readonly done: number; readonly timeMs: number } | null = null;
+  return {
+    ...taskDisplay(bar),
     onStep: ({ epoch, batch, batches, metrics, imagesPerSecond, waiting }) => {
       const done = (epoch - 1) * batches + batch;
       const total = epochs * batches;

@@ -3,7 +3,7 @@
 import { evaluationBatches } from '../data/batches.js';
 import type { Images } from '../data/imageStream.js';
 import type { Engine, Program } from '../engine/engine.js';
-import { STORAGE } from '../nn/index.js';
+import { STORAGE, type Variables } from '../nn/index.js';
 import type { LoadedWeights } from '../weights/loadedWeights.js';
 import { evaluationStorages, oneBatchFeed } from './batchFeed.js';
 import { type Evaluation, evaluate } from './evaluate.js';
@@ -13,6 +13,7 @@ import { buildEvaluationProgram, type ProgramOptions } from './trainingProgram.j
 
 export interface Inference {
   readonly program: Program;
+  readonly variables: Variables;
   readonly quantizers: QuantizerReport;
   /**
    * Error and loss on labelled images; `visit` is given the logits [classes] of each, in their order. Rejects if an image
@@ -53,6 +54,7 @@ export async function openInference(
   };
   return {
     program,
+    variables: built.variables,
     quantizers: quantizerReport(built.variables, await quantizerTable(program, built.variables.quantizers.length), 0),
     evaluate: evaluateImages,
     logits: async (images) => {

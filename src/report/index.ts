@@ -3,4 +3,5 @@ export { comparisonPlot } from './comparisonPlot.js';
 export { plotRun } from './plotRun.js';
 export { plotRuns } from './plotRuns.js';
 export { writePlot } from './renderPlot.js';
+export { type SensitivityRow, sensitivityPlot } from './sensitivityPlot.js';
 export { type LayerSummary, summaryTable } from './summaryTable.js';

@@ -9,14 +9,25 @@ import { imageDifference, relabelled } from './dataDescription.js';
 import { type ExperimentData, loadExperimentData } from './experimentData.js';
 import type { RunConfig, RunFolder } from './runFolder.js';
 
+interface OpenedRun {
+  readonly folder: RunFolder;
+  readonly config: RunConfig;
+}
+
 /** A run as it is evaluated: with the test images, even where a part of the training images chose the parameters. */
-export function evaluatedExperiment(
-  { folder, config }: { readonly folder: RunFolder; readonly config: RunConfig },
-  overrides: Overrides,
-): Experiment {
+export function evaluatedExperiment(run: OpenedRun, overrides: Overrides): Experiment {
+  const { config } = run;
   const settings = overrides.data === undefined ? config.settings : withoutOldData(config, String(overrides.data));
-  const tested = { ...overrides, select: 'test', validation_split: 0 };
-  const experiment = experimentFromSettings(config.experiment, folder.config, settings, tested);
+  return trainedExperiment(run, { ...overrides, select: 'test', validation_split: 0 }, settings);
+}
+
+/** A run as it was trained, but for `overrides`. */
+export function trainedExperiment(
+  { folder, config }: OpenedRun,
+  overrides: Overrides,
+  settings = config.settings,
+): Experiment {
+  const experiment = experimentFromSettings(config.experiment, folder.config, settings, overrides);
   if (!config.definition) return experiment;
   return withDefinition(experiment, readDefinition(config.definition, `${folder.config}: definition`));
 }
@@ -47,7 +58,7 @@ function withoutOldData({ settings, data }: RunConfig, spec: string): RunConfig[
  */
 export async function loadEvaluationData(
   experiment: Experiment,
-  { folder, config }: { readonly folder: RunFolder; readonly config: RunConfig },
+  { folder, config }: OpenedRun,
   events: { task(name: string, done: number, total: number): void; line(text: string): void },
 ): Promise<ExperimentData> {
   const data = await loadExperimentData(experiment, events.task, 'test');

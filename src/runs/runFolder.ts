@@ -7,7 +7,7 @@
  * rows beyond the checkpoint are dropped, and the finished files equal those of a run that was never interrupted.
  */
 import { accessSync, constants, existsSync, mkdirSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
-import { basename, dirname, join, parse } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { discard, discardUnfinished, makeFolder, syncFolder, writeDurably } from '../disk/durableFile.js';
 import { readFault, writeFault } from '../disk/fileFault.js';
 import { InputError } from '../errors.js';
@@ -148,7 +148,7 @@ export function createRunFolder(experiment: Experiment, run: RunStart & { readon
     quantized: quantizesAnything(experiment.settings),
     tested: experiment.training.select === 'validation',
   });
-  const { dir: out, base: name } = parse(root);
+  const [out, name] = [dirname(root), basename(root)];
   const aside = join(out, `.${name}.new`);
   const old = join(out, `.${name}.old`);
   // What a killed start has left.

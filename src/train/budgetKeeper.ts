@@ -13,18 +13,14 @@
  * Everything is decided here, from numbers read back at the end of an epoch, and lasts in the checkpoint.
  */
 
-import { elementCount } from '../graph/index.js';
-import { exponentsName, STORAGE, type Variable, type Variables } from '../nn/index.js';
-import { tensorOf } from '../program/quantizerReport.js';
+import type { StorageArray } from '../engine/engine.js';
+import { STORAGE, type Variables } from '../nn/index.js';
 import type { Session } from '../program/session.js';
 import {
   type BitError,
-  channelScale,
   giveBits,
   individualLimits,
   largestBits,
-  requantizeActivation,
-  requantizeWeights,
   smallestBits,
   squaredError,
   tableBits,
@@ -32,6 +28,7 @@ import {
 } from '../quant/index.js';
 import { type Experiment, guaranteesBudget } from '../settings/index.js';
 import { budgetLimits } from './budgetLimits.js';
+import { elementsOf, type Refits, refits, scalesOf } from './refits.js';
 
 /** Tells whether bits are frozen in an epoch, counted from 0. */
 export function areBitsFrozen(experiment: Experiment, epoch: number): boolean {
@@ -109,33 +106,7 @@ function searchCaps(experiment: Experiment, variables: Variables): number[] {
   return individualLimits(limits, quantizers.map(smallestBits), quantizers.map(largestBits));
 }
 
-interface Refit {
-  readonly values: readonly [number, number];
-  /** Squared error, of weights. */
-  readonly error: number;
-}
-
-type Refits = (row: number, bits: number) => Refit;
-
-/** The best values of a row with so many bits and the error they leave, computed once. */
-function refits(variables: Variables, table: ArrayLike<number>, parameters: Numbers): Refits {
-  const known = new Map<string, Refit>();
-  const compute = (row: number, bits: number): Refit => {
-    const quantizer = variables.quantizers[row]!;
-    const present = [table[2 * row]!, table[2 * row + 1]!] as const;
-    if (quantizer.role === 'activation') return { values: requantizeActivation(quantizer, bits, ...present), error: 0 };
-    const weights = elementsOf(variables, row, parameters);
-    return requantizeWeights(quantizer, bits, present, weights, scalesOf(variables, row, parameters));
-  };
-  return (row, bits) => {
-    const key = `${row} ${bits}`;
-    const refit = known.get(key) ?? compute(row, bits);
-    known.set(key, refit);
-    return refit;
-  };
-}
-
-function bitError(variables: Variables, refit: Refits, gradients: Numbers): BitError {
+function bitError(variables: Variables, refit: Refits, gradients: StorageArray): BitError {
   const curvatures = variables.quantizers.map(({ role }, row) =>
     role === 'activation' ? 0 : meanSquare(elementsOf(variables, row, gradients)),
   );
@@ -147,28 +118,8 @@ function bitError(variables: Variables, refit: Refits, gradients: Numbers): BitE
   };
 }
 
-function meanSquare(values: Numbers): number {
+function meanSquare(values: StorageArray): number {
   let sum = 0;
   for (let i = 0; i < values.length; i++) sum += values[i]! ** 2;
   return sum / values.length;
-}
-
-type Numbers = Awaited<ReturnType<Session['program']['read']>>;
-
-/** The part, belonging to a weight's quantizer, of a vector that is laid out like the parameters. */
-function elementsOf(variables: Variables, row: number, vector: Numbers): Numbers {
-  const name = tensorOf(variables.quantizers[row]!.name);
-  const variable = variables.find(name);
-  if (!variable) throw new Error(`no parameter is called ${name}`);
-  return partOf(variable, vector);
-}
-
-/** The scales of a weight's channels, where they have steps of their own. */
-function scalesOf(variables: Variables, row: number, parameters: Numbers): number[] | undefined {
-  const exponents = variables.find(exponentsName(variables.quantizers[row]!));
-  return exponents && Array.from(partOf(exponents, parameters), channelScale);
-}
-
-function partOf({ view, shape }: Variable, vector: Numbers): Numbers {
-  return vector.subarray(view.offset, view.offset + elementCount(shape));
 }

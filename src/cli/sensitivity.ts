@@ -1,0 +1,105 @@
+/** `mpdnn sensitivity`: what the bits of each tensor of a trained run are worth, and a second opinion on them. */
+
+import { join } from 'node:path';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { MissingPackage } from '../errors.js';
+import { runSensitivity } from '../sensitivity/runSensitivity.js';
+import type { Sensitivity, TensorSensitivity } from '../sensitivity/sensitivity.js';
+import { percent, taskDisplay } from './progress.js';
+import { textTable } from './textTable.js';
+
+interface Options {
+  readonly images: number;
+  readonly fewer: number;
+  readonly more: number;
+  readonly last?: boolean;
+  readonly json?: boolean;
+  readonly plots: boolean;
+  readonly device?: string;
+  readonly threads?: string;
+  readonly matmulPrecision?: string;
+}
+
+export function sensitivityCommand(): Command {
+  return new Command('sensitivity')
+    .description('what the bits of each tensor of a trained run are worth: the loss with one tensor at other bits')
+    .argument('<run>', 'a run folder')
+    .addOption(count('--images <n>', 'at most so many images, of those that are not tested on', 1, 1000))
+    .addOption(count('--fewer <n>', 'measure up to so many bits less', 0, 2))
+    .addOption(count('--more <n>', 'and up to so many bits more', 0, 1))
+    .option('--device <name>', "auto, cpu, gpu or reference instead of the run's own")
+    .option('--threads <n>', 'threads of the CPU engine')
+    .option('--matmul-precision <name>', "of products on a GPU instead of the run's")
+    .option('--last', 'the last parameters instead of the best')
+    .option('--json', 'one JSON object on stdout')
+    .option('--no-plots', 'leave the picture out')
+    .action(async (root: string, options: Options) => {
+      const { images, fewer, more, last = false, json, plots, ...overrides } = options;
+      const display = taskDisplay();
+      const found = await runSensitivity(
+        root,
+        { overrides, last, images, reach: { fewer, more } },
+        display.task,
+      ).finally(display.stop);
+      const drawn = plots ? await draw(root, found, display.line) : [];
+      process.stdout.write(json ? `${JSON.stringify(found)}\n` : `${[describe(found), ...drawn].join('\n')}\n`);
+    });
+}
+
+function count(flags: string, words: string, least: number, fallback: number): Option {
+  return new Option(flags, words).default(fallback).argParser((text) => {
+    const value = Number(text);
+    if (!Number.isInteger(value) || value < least)
+      throw new InvalidArgumentError(`give a whole number from ${least} on`);
+    return value;
+  });
+}
+
+function describe({ of, images, learned, tensors, opinion }: Awaited<ReturnType<typeof runSensitivity>>): string {
+  const steps = [...new Set(tensors.flatMap(({ bits, others }) => others.map((other) => other.bits - bits)))];
+  steps.sort((a, b) => a - b);
+  const rise = ({ bits, others }: TensorSensitivity, step: number) => {
+    const other = others.find((each) => each.bits === bits + step);
+    return other ? signed(other.loss - learned.loss) : '';
+  };
+  const titles = steps.map((step) => `${step < 0 ? '−' : '+'}${Math.abs(step)} bit${Math.abs(step) === 1 ? '' : 's'}`);
+  const rows = tensors.map((tensor, row) => [
+    ...[tensor.tensor, tensor.role, String(tensor.bits), tensor.kbytesPerBit.toFixed(3)],
+    ...steps.map((step) => rise(tensor, step)),
+    opinion.bits[row] === tensor.bits ? '' : String(opinion.bits[row]),
+  ]);
+  const changed = opinion.bits.filter((bits, row) => bits !== tensors[row]!.bits).length;
+  const verdict =
+    changed === 0
+      ? 'the same allocation from these losses gives every tensor the bits that it has'
+      : `the same allocation from these losses, at no larger sizes, gives ${changed} of ${tensors.length} tensors other bits: ` +
+        `error ${percent(opinion.error)}, loss ${opinion.loss.toFixed(4)}, without training`;
+  return [
+    `error ${percent(learned.error)}  loss ${learned.loss.toFixed(4)}  on ${images} ${of} images`,
+    'the loss rises by so much where one tensor alone has other bits:',
+    '',
+    textTable([['tensor', 'role', 'bits', 'kB a bit', ...titles, 'second opinion'], ...rows]),
+    '',
+    verdict,
+  ].join('\n');
+}
+
+/** Draws the picture and returns its paths; without the packages that it lacks, a line says which. */
+async function draw(root: string, found: Sensitivity, line: (text: string) => void): Promise<string[]> {
+  const { sensitivityPlot, writePlot } = await import('../report/index.js');
+  const rows = found.tensors.map(({ others, ...tensor }) => ({
+    ...tensor,
+    rises: others.map(({ bits, loss }) => ({ bits, rise: loss - found.learned.loss })),
+  }));
+  try {
+    return await writePlot(sensitivityPlot(root, rows), join(root, 'plots'), 'sensitivity');
+  } catch (error) {
+    if (!(error instanceof MissingPackage)) throw error;
+    line(`NOTE: no picture: ${error.message}`);
+    return [];
+  }
+}
+
+function signed(rise: number): string {
+  return `${rise < 0 ? '−' : '+'}${Math.abs(rise).toFixed(4)}`;
+}

@@ -1,0 +1,70 @@
+/** The sensitivity of a run folder's network, on images that it was not tested on. */
+
+import { limit } from '../data/index.js';
+import { selectEngine } from '../engine/selectEngine.js';
+import { InputError } from '../errors.js';
+import { openInference } from '../program/inference.js';
+import { dataDifference } from '../runs/dataDescription.js';
+import { evaluatedParameters, trainedExperiment } from '../runs/evaluationData.js';
+import { loadExperimentData } from '../runs/experimentData.js';
+import { openRunFolder } from '../runs/index.js';
+import type { Overrides } from '../settings/index.js';
+import { describeData } from '../train/dataDescription.js';
+import { dataShape, normalisation, programOptions } from '../train/programOptions.js';
+import { readStartingWeights } from '../weights/index.js';
+import { measureSensitivity, type Reach, type Sensitivity } from './sensitivity.js';
+
+export interface SensitivityOptions {
+  /** Other settings of the engine. */
+  readonly overrides: Overrides;
+  /** The last parameters instead of the best. */
+  readonly last: boolean;
+  /** At most so many images, chosen by the run's seed. */
+  readonly images: number;
+  readonly reach: Reach;
+}
+
+/**
+ * Measures on the images that chose the run's parameters where a part of the training images did, else on training
+ * images: bits that are chosen by it leave the test images untouched.
+ *
+ * @throws InputError for what is no run, a network whose bits cannot change, and images that are not those of the run
+ */
+export async function runSensitivity(
+  root: string,
+  { overrides, last, images: wanted, reach }: SensitivityOptions,
+  onTask: (task: string, done: number, total: number) => void,
+): Promise<Sensitivity & { readonly of: 'validation' | 'training' }> {
+  const run = openRunFolder(root);
+  const experiment = trainedExperiment(run, overrides);
+  const weights = await readStartingWeights(evaluatedParameters(run.folder, last));
+  const data = await loadExperimentData(experiment, onTask);
+  try {
+    const description = describeData(data, normalisation(experiment, data.train.channels));
+    const difference = run.config.data && dataDifference(run.config.data, description);
+    if (difference) throw new InputError(`${root}: ${difference}; give it the images that it was trained with`);
+    const all = data.validation ?? data.train;
+    const images = limit(all, Math.min(wanted, all.count), experiment.training.seed);
+    const options = programOptions(experiment, { ...dataShape(data, images.count), trainImages: 1 }, null);
+    const engine = await selectEngine(experiment.device, {
+      threads: experiment.threads ?? undefined,
+      matmulPrecision: experiment.matmulPrecision,
+    });
+    try {
+      const inference = await openInference(engine, options, weights);
+      const measured = await measureSensitivity(inference, images, reach, (done, total) =>
+        onTask('measuring', done, total),
+      );
+      if (!measured) {
+        throw new InputError(
+          `${root}: no tensor can have other bits than it has: the network is float, or its bits are fixed`,
+        );
+      }
+      return { ...measured, of: data.validation ? 'validation' : 'training' };
+    } finally {
+      await engine.dispose();
+    }
+  } finally {
+    await data.close();
+  }
+}
