@@ -1,6 +1,6 @@
 /** Training from arrays: what `mpdnn train` does, without files and without a command line. */
 
-import { inputType, limit } from '../data/imageSet.js';
+import { limit } from '../data/imageSet.js';
 import type { SelectEngine } from '../engine/engineSelector.js';
 import { InputError } from '../errors.js';
 import { type NetworkDefinition, readDefinition } from '../nn/index.js';
@@ -9,7 +9,6 @@ import type { SettingKey } from '../settings/settings.js';
 import { describeData } from '../train/dataDescription.js';
 import { memoryRecorder, type RunRecord, readRunFile, runFile } from '../train/memoryRecorder.js';
 import { heldOut, openTraining, type TrainingImages } from '../train/openTraining.js';
-import { normalisation } from '../train/programOptions.js';
 import type { EpochReport, StepReport } from '../train/recorder.js';
 import type { RunSummary } from '../train/summary.js';
 import { parseSafetensorsFile } from '../weights/checkedSafetensors.js';
@@ -91,7 +90,7 @@ export function trainWith(selectEngine: SelectEngine): Train {
         checkpoint: begun ? { file: begun.checkpoint, source: 'resume' } : null,
         engine: async () => engine,
         cpuEngine: () => selectEngine('cpu', options),
-        description: describeData(images, normalisation(experiment, data.channels, inputType(images.train))),
+        description: describeData(experiment, images),
         events: onLine ? { line: onLine } : {},
       });
       const recorder = memoryRecorder(begun, onCheckpoint && ((record) => onCheckpoint(runFile(record))));

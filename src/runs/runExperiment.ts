@@ -5,7 +5,6 @@
 
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { inputType } from '../data/index.js';
 import { selectEngine } from '../engine/selectEngine.js';
 import { InputError } from '../errors.js';
 import { liveRun } from '../live/liveFile.js';
@@ -15,7 +14,6 @@ import type { ConfigFile, Experiment } from '../settings/index.js';
 import { shippingFault } from '../ship/shippable.js';
 import { type DataDescription, describeData } from '../train/dataDescription.js';
 import { openTraining } from '../train/openTraining.js';
-import { normalisation } from '../train/programOptions.js';
 import type { RunSummary } from '../train/summary.js';
 import { readStartingWeights, readWeightFile } from '../weights/index.js';
 import { dataDifference } from './dataDescription.js';
@@ -85,7 +83,7 @@ async function runLocked(
   const data = await bench.data(experiment, events.task);
   for (const note of data.notes) events.line(note);
   const resumed = experiment.resume ? resumeRunFolder(experiment) : null;
-  const description = describeData(data, normalisation(experiment, data.train.channels, inputType(data.train)));
+  const description = describeData(experiment, data);
   if (resumed) checkSameData(resumed, description, events);
   const startFile = resumed ? null : resolveStartingWeights(experiment, file);
   const run = await openTraining(experiment, data, {

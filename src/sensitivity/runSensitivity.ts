@@ -10,7 +10,7 @@ import { loadExperimentData } from '../runs/experimentData.js';
 import { openRunFolder } from '../runs/index.js';
 import type { Overrides } from '../settings/index.js';
 import { describeData } from '../train/dataDescription.js';
-import { dataShape, normalisation, programOptions } from '../train/programOptions.js';
+import { dataShape, programOptions } from '../train/programOptions.js';
 import { readStartingWeights } from '../weights/index.js';
 import { measureSensitivity, type Reach, type Sensitivity } from './sensitivity.js';
 
@@ -40,7 +40,7 @@ export async function runSensitivity(
   const weights = await readStartingWeights(evaluatedParameters(run.folder, last));
   const data = await loadExperimentData(experiment, onTask);
   try {
-    const description = describeData(data, normalisation(experiment, data.train.channels));
+    const description = describeData(experiment, data);
     const difference = run.config.data && dataDifference(run.config.data, description);
     if (difference) throw new InputError(`${root}: ${difference}; give it the images that it was trained with`);
     const all = data.validation ?? data.train;

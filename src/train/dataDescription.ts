@@ -4,8 +4,10 @@
  */
 
 import { fingerprint } from '../data/fingerprint.js';
-import type { InputType } from '../data/imageSet.js';
+import { type InputType, inputType } from '../data/imageSet.js';
+import type { Experiment } from '../settings/index.js';
 import type { TrainingImages } from './openTraining.js';
+import { normalisation } from './programOptions.js';
 
 /** How inputs enter a network: value v of channel c as v·scale[c] + offset[c]. */
 export interface InputScaling {
@@ -25,9 +27,10 @@ export interface DataDescription extends InputScaling {
 
 /** The description of the images of a run and of how they are normalised. */
 export function describeData(
+  experiment: Experiment,
   { classes, train, validation, test }: TrainingImages,
-  { values, scale, offset }: InputScaling,
 ): DataDescription {
+  const { values, scale, offset } = normalisation(experiment, train.channels, inputType(train));
   return {
     classes,
     image: [train.height, train.width, train.channels],

@@ -3,11 +3,9 @@
  * the run folders, so a plan may be killed anywhere and started again.
  */
 
-import { inputType } from '../../data/imageSet.js';
 import { InputError } from '../../errors.js';
 import { type Experiment, resolveExperiment } from '../../settings/index.js';
 import { describeData } from '../../train/dataDescription.js';
-import { normalisation } from '../../train/programOptions.js';
 import { TrainingFault } from '../../train/train.js';
 import { dataDifference } from '../dataDescription.js';
 import { openRunFolder } from '../index.js';
@@ -102,10 +100,7 @@ async function standingWithData(at: PlanPosition, { bench, events }: ExecuteOpti
   }
   try {
     const data = await bench.data(experiment, events.runs(at).task);
-    const difference = dataDifference(
-      then,
-      describeData(data, normalisation(experiment, data.train.channels, inputType(data.train))),
-    );
+    const difference = dataDifference(then, describeData(experiment, data));
     return difference === null ? now : { type: 'other', difference };
   } catch (error) {
     if (!(error instanceof InputError)) throw error;
