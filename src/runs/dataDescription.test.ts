@@ -1,16 +1,18 @@
 import { describe, expect, it } from 'vitest';
 import { generateSynthetic } from '../data/index.js';
+import { experimentFromSettings } from '../settings/index.js';
 import { type DataDescription, describeData } from '../train/dataDescription.js';
 import { dataDifference, relabelled } from './dataDescription.js';
 
 const { train, test } = generateSynthetic(1, 20);
-const pixels = { values: 'bytes', scale: [1, 1, 1], offset: [0, 0, 0] } as const;
+const experiment = experimentFromSettings('A', 'a', { mean: 0, std: 1 });
 const given = { classes: ['red', 'green', 'blue'], train, validation: null, test };
-const then = describeData(given, pixels);
+const described = (data: typeof given) => ({ ...describeData(experiment, data), scale: [0.5, 1, 1] });
+const then = described(given);
 
 describe('data', () => {
   it('that are the same do not differ', () => {
-    expect(dataDifference(then, JSON.parse(JSON.stringify(describeData(given, pixels))))).toBeNull();
+    expect(dataDifference(then, JSON.parse(JSON.stringify(then)))).toBeNull();
     expect(then.image).toEqual([32, 32, 3]);
   });
 
@@ -19,7 +21,7 @@ describe('data', () => {
     ["class 0 was 'red', now it is 'green'", { classes: ['green', 'red', 'blue'] }],
     ['there were 3 classes, now there are 2', { classes: ['red', 'green'] }],
     ['images were 32x32x3, now they are 28x28x3', { image: [28, 28, 3] }],
-    ['scales of pixels were 1,1,1, now they are 2,1,1', { scale: [2, 1, 1] }],
+    ['scales of pixels were 0.5,1,1, now they are 2,1,1', { scale: [2, 1, 1] }],
     ['offsets of pixels were 0,0,0, now they are 0,0,1', { offset: [0, 0, 1] }],
     ['the training images are others (fingerprint ', { fingerprints: { ...then.fingerprints, train: 'bytes:0' } }],
     ['the validation images are others (', { fingerprints: { ...then.fingerprints, validation: 'bytes:0' } }],
@@ -31,7 +33,7 @@ describe('data', () => {
   it('of one changed pixel are others', () => {
     const images = train.images.slice();
     images[1234]! ^= 1;
-    const now = describeData({ ...given, train: { ...train, images } }, pixels);
+    const now = described({ ...given, train: { ...train, images } });
     expect(dataDifference(then, now)).toContain('the training images are others');
   });
 });

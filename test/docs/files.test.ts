@@ -21,7 +21,7 @@ import { type Overrides, resolveExperiment } from '../../src/settings/experiment
 import { parametersFile } from '../../src/train/checkpoint.js';
 import { describeData } from '../../src/train/dataDescription.js';
 import { describe as describeRun } from '../../src/train/description.js';
-import { normalisation, programOptions } from '../../src/train/programOptions.js';
+import { programOptions } from '../../src/train/programOptions.js';
 import { parseSafetensorsFile, weightsOf } from '../../src/weights/index.js';
 import { sizedWindowLike, windowLike } from '../engine/windows.js';
 import { temporaryFolder } from '../temporaryFolder.js';
@@ -72,10 +72,7 @@ it.each(networks)('%s', async (_, settings) => {
   const engine = createReferenceEngine();
   const images = Uint8Array.from({ length: count * side * side * 3 }, () => random.below(256));
   const set = { images, labels: new Int32Array(count), count, height: side, width: side, channels: 3 };
-  const data = describeData(
-    { classes, train: set, validation: null, test: set },
-    normalisation(experiment, 3, 'bytes'),
-  );
+  const data = describeData(experiment, { classes, train: set, validation: null, test: set });
   const { program } = await openSession(engine, built);
   const file = await parametersFile(built, program, describeRun(experiment, data));
   const { tensors } = parseSafetensorsFile(file, 'file');
