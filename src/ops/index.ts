@@ -28,6 +28,8 @@ import {
   type RunningStatistics,
   runningStatisticsDefinition,
 } from './batchStatistics.js';
+import { type Bias, type BiasGradient, biasDefinition, biasGradientDefinition } from './bias.js';
+import { type Concat, concatDefinition } from './concat.js';
 import {
   type Conv2d,
   type Conv2dInputGradient,
@@ -46,6 +48,7 @@ import {
   depthwiseConv2dInputGradientDefinition,
   depthwiseConv2dWeightGradientDefinition,
 } from './depthwiseConvolution.js';
+import { type Flatten, flattenDefinition, type Unflatten, unflattenDefinition } from './flatten.js';
 import { type GatherBatch, gatherBatchDefinition } from './gatherBatch.js';
 import {
   type GlobalAveragePool,
@@ -63,6 +66,12 @@ import {
 } from './linear.js';
 import { type MaxPool, type MaxPoolGradient, maxPoolDefinition, maxPoolGradientDefinition } from './maxPool.js';
 import { type MovingAverage, movingAverageDefinition } from './movingAverage.js';
+import {
+  type MultiplyChannels,
+  type MultiplyChannelsGradient,
+  multiplyChannelsDefinition,
+  multiplyChannelsGradientDefinition,
+} from './multiplyChannels.js';
 import { type ParameterUpdate, parameterUpdateDefinition } from './parameterUpdate.js';
 import { type PrepareQuantizers, prepareQuantizersDefinition } from './prepareQuantizers.js';
 import {
@@ -74,6 +83,8 @@ import {
 import { type QuantizerUpdateOperation, quantizerUpdateDefinition } from './quantizerUpdate.js';
 import { type RecordMetrics, recordMetricsDefinition } from './recordMetrics.js';
 import { type Scale, type ScaleGradient, scaleDefinition, scaleGradientDefinition } from './scale.js';
+import { type ShuffleChannels, shuffleChannelsDefinition } from './shuffleChannels.js';
+import { type Slice, type SliceGradient, sliceDefinition, sliceGradientDefinition } from './slice.js';
 import {
   type SoftmaxCrossEntropy,
   type SoftmaxCrossEntropyGradient,
@@ -107,6 +118,16 @@ interface OperationTypes {
   batchNormGradientApply: BatchNormGradientApply;
   add: Add;
   copy: Copy;
+  concat: Concat;
+  slice: Slice;
+  sliceGradient: SliceGradient;
+  bias: Bias;
+  biasGradient: BiasGradient;
+  flatten: Flatten;
+  unflatten: Unflatten;
+  shuffleChannels: ShuffleChannels;
+  multiplyChannels: MultiplyChannels;
+  multiplyChannelsGradient: MultiplyChannelsGradient;
   subsample: Subsample;
   subsampleGradient: SubsampleGradient;
   globalAveragePool: GlobalAveragePool;
@@ -152,6 +173,16 @@ export const definitions: { readonly [K in OpName]: Definition<OperationTypes[K]
   batchNormGradientApply: batchNormGradientApplyDefinition,
   add: addDefinition,
   copy: copyDefinition,
+  concat: concatDefinition,
+  slice: sliceDefinition,
+  sliceGradient: sliceGradientDefinition,
+  bias: biasDefinition,
+  biasGradient: biasGradientDefinition,
+  flatten: flattenDefinition,
+  unflatten: unflattenDefinition,
+  shuffleChannels: shuffleChannelsDefinition,
+  multiplyChannels: multiplyChannelsDefinition,
+  multiplyChannelsGradient: multiplyChannelsGradientDefinition,
   subsample: subsampleDefinition,
   subsampleGradient: subsampleGradientDefinition,
   globalAveragePool: globalAveragePoolDefinition,

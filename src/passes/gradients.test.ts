@@ -7,9 +7,17 @@ import { Graph, type Storage, type Tensor } from '../graph/index.js';
 import { activation } from '../ops/activation.js';
 import { add } from '../ops/add.js';
 import { averagePool } from '../ops/averagePool.js';
+import { bias } from '../ops/bias.js';
+import { concat } from '../ops/concat.js';
 import { conv2d } from '../ops/convolution.js';
+import { flatten, unflatten } from '../ops/flatten.js';
 import { globalAveragePool } from '../ops/globalAveragePool.js';
+import { groupedConv2d } from '../ops/groupedConvolution.js';
+import { linear } from '../ops/linear.js';
+import { multiplyChannels } from '../ops/multiplyChannels.js';
 import { scale } from '../ops/scale.js';
+import { shuffleChannels } from '../ops/shuffleChannels.js';
+import { slice } from '../ops/slice.js';
 import { softmaxCrossEntropy } from '../ops/softmaxCrossEntropy.js';
 import { appendGradients, makePlan } from './index.js';
 
@@ -47,7 +55,7 @@ async function program(device: 'reference' | 'cpu', build: Build) {
   };
 }
 
-const window = { stride: 1, padding: 1 };
+const window = { padding: 1 };
 const relu = (graph: Graph, x: Tensor) => activation(graph, x, x, { type: 'relu' });
 const convolved = (graph: Graph, x: Tensor, w: Tensor) => conv2d(graph, x, w, window, false).y;
 
@@ -72,6 +80,19 @@ const networks: Readonly<Record<string, Build>> = {
     const t = convolved(graph, s, parameter(192, 1, 1, 3, 3));
     const pooled = averagePool(graph, u, { size: 3, stride: 2, padding: 0 });
     return add(graph, globalAveragePool(graph, t), scale(graph, globalAveragePool(graph, pooled), parameter(224, 1)));
+  },
+  'channels that are biased, squeezed, sliced, shuffled and put side by side': (graph, x, parameter) => {
+    const u = bias(graph, convolved(graph, x, parameter(0, 3, 3, 3, 4)), parameter(108, 4));
+    const squeezed = multiplyChannels(graph, u, globalAveragePool(graph, u));
+    const both = concat(graph, slice(graph, squeezed, 1, 3), slice(graph, u, 0, 2), slice(graph, u, 3, 1));
+    const pooled = averagePool(graph, shuffleChannels(graph, both, 2), { size: 2, stride: 2 });
+    const features = flatten(graph, unflatten(graph, flatten(graph, pooled), [6, 4, 1]));
+    return linear(graph, features, parameter(128, 24, 3), parameter(200, 3));
+  },
+  'groups of channels': (graph, x, parameter) => {
+    const u = conv2d(graph, x, parameter(0, 2, 2, 3, 4), { stride: [2, 1] }, false).y;
+    const { y } = groupedConv2d(graph, u, parameter(48, 2, 3, 2, 6), 2, {}, false);
+    return linear(graph, globalAveragePool(graph, y), parameter(128, 6, 3), parameter(200, 3));
   },
 };
 

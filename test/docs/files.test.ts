@@ -104,6 +104,13 @@ const operations: readonly { op: OpName; shapes: Readonly<Record<string, readonl
   { op: 'maxPool', shapes: { x: [1, 5, 6, 2] }, attributes: sizedWindowLike({ size: [3, 2], ...uneven }) },
   { op: 'averagePool', shapes: { x: [1, 5, 6, 2] }, attributes: sizedWindowLike({ size: [3, 2], ...uneven }) },
   { op: 'averagePool', shapes: { x: [1, 5, 6, 2] }, attributes: sizedWindowLike({ size: 3, ...even }) },
+  { op: 'bias', shapes: { x: [2, 3, 4], b: [4] }, attributes: {} },
+  { op: 'concat', shapes: { a: [2, 2, 3], b: [2, 2, 1] }, attributes: {} },
+  { op: 'slice', shapes: { x: [2, 5] }, attributes: { first: 1, channels: 3 } },
+  { op: 'shuffleChannels', shapes: { x: [2, 3, 6] }, attributes: { groups: 2 } },
+  { op: 'multiplyChannels', shapes: { x: [2, 3, 2, 4], factor: [2, 4] }, attributes: {} },
+  { op: 'flatten', shapes: { x: [2, 3, 2, 4] }, attributes: {} },
+  { op: 'unflatten', shapes: { x: [2, 24] }, attributes: { height: 3, width: 2, channels: 4 } },
 ];
 
 it('single operations', async () => {

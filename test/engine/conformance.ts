@@ -9,6 +9,7 @@ import { createReferenceEngine } from '../../src/engine/reference/index.js';
 import { activationCases } from './cases/activation.js';
 import { batchNormCases } from './cases/batchNorm.js';
 import { chainCases } from './cases/chains.js';
+import { channelCases } from './cases/channels.js';
 import { convolutionCases } from './cases/convolution.js';
 import { elementwiseCases } from './cases/elementwise.js';
 import { gatherCases } from './cases/gather.js';
@@ -37,6 +38,7 @@ export const families: Readonly<Record<string, readonly ConformanceCase[]>> = {
   activation: activationCases(),
   'quantized channels': quantizeChannelsCases(),
   elementwise: elementwiseCases(),
+  channels: channelCases(),
   pooling: poolingCases(),
   linear: linearCases(),
   loss: lossCases(),

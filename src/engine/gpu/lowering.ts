@@ -4,6 +4,7 @@ import { type AnyNode, type Node, type OpName, operandsOf } from '../../graph/gr
 import type { Tensor } from '../../graph/tensor.js';
 import type { KernelCall, Placement } from './kernel.js';
 import * as batchNorm from './kernels/batchNorm.js';
+import * as channels from './kernels/channels.js';
 import { conv2d, conv2dInputGradient, conv2dWeightGradient } from './kernels/convolution.js';
 import { depthwiseConv2d, depthwiseConv2dInputGradient, depthwiseConv2dWeightGradient } from './kernels/depthwise.js';
 import * as elementwise from './kernels/elementwise.js';
@@ -11,7 +12,7 @@ import { gatherBatch } from './kernels/gather.js';
 import * as linear from './kernels/linear.js';
 import * as loss from './kernels/loss.js';
 import * as pooling from './kernels/pooling.js';
-import * as channels from './kernels/quantizeChannels.js';
+import * as quantizeChannels from './kernels/quantizeChannels.js';
 import { recordMetrics } from './kernels/recordMetrics.js';
 import * as update from './kernels/update.js';
 import { traitsOf } from './kernelTraits.js';
@@ -94,6 +95,7 @@ export const lowerings: { readonly [K in OpName]: Lowering<K> } = {
   recordMetrics,
   ...elementwise,
   ...channels,
+  ...quantizeChannels,
   ...batchNorm,
   ...pooling,
   ...linear,

@@ -3,7 +3,8 @@
  * convolution need no tests at borders.
  */
 
-function copyBytes(target: usize, source: usize, bytes: i32): void {
+/** Of whole floats. */
+export function copyBytes(target: usize, source: usize, bytes: i32): void {
   let done = 0;
   for (; done + 32 <= bytes; done += 32) {
     const first = v128.load(source + done);
@@ -14,7 +15,7 @@ function copyBytes(target: usize, source: usize, bytes: i32): void {
   for (; done < bytes; done += 4) store<f32>(target + done, load<f32>(source + done));
 }
 
-function zeroBytes(target: usize, bytes: i32): void {
+export function zeroBytes(target: usize, bytes: i32): void {
   const zero = f32x4.splat(0);
   let done = 0;
   for (; done + 16 <= bytes; done += 16) v128.store(target + done, zero);

@@ -2,6 +2,7 @@
 export * from './activation';
 export * from './batchNorm';
 export * from './batchStatistics';
+export * from './channels';
 export * from './convolution';
 export * from './elementwise';
 export * from './gatherBatch';

@@ -1,6 +1,7 @@
 /** Sums of two tensors, copies, and products with a learned factor. */
+import type { Node } from '../../../graph/graph.js';
 import { elementCount } from '../../../graph/tensor.js';
-import type { KernelCall, Lowering } from '../lowered.js';
+import type { KernelCall, Lowering, LoweringContext } from '../lowered.js';
 import { elementArguments, elementChunks } from './chunks.js';
 
 export const add: Lowering<'add'> = (node, context) => {
@@ -15,12 +16,19 @@ export const add: Lowering<'add'> = (node, context) => {
   return [{ kernel: 'add', chunks: elementChunks(elements), args }];
 };
 
-export const copy: Lowering<'copy'> = (node, context) => {
+export const copy: Lowering<'copy'> = (node, context) => copied(node, context);
+
+/** Another shape of the same numbers. */
+export const flatten: Lowering<'flatten'> = (node, context) => copied(node, context);
+
+export const unflatten: Lowering<'unflatten'> = (node, context) => copied(node, context);
+
+function copied(node: Node<'copy' | 'flatten' | 'unflatten'>, context: LoweringContext): KernelCall[] {
   const { x } = node.operands;
   const elements = elementCount(x.shape);
   const args = { ...elementArguments(elements), x: context.address(x), y: context.address(node.results.y) };
   return [{ kernel: 'copy', chunks: elementChunks(elements), args }];
-};
+}
 
 export const scale: Lowering<'scale'> = (node, context) => {
   const { x } = node.operands;

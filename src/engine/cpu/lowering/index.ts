@@ -3,6 +3,7 @@ import type { AnyNode, OpName } from '../../../graph/graph.js';
 import type { AnyLowering, LoweredCall, Lowering, LoweringContext } from '../lowered.js';
 import * as activation from './activation.js';
 import * as batchNorm from './batchNorm.js';
+import * as channels from './channels.js';
 import * as convolution from './convolution.js';
 import * as depthwise from './depthwise.js';
 import * as elementwise from './elementwise.js';
@@ -10,7 +11,7 @@ import * as gatherBatch from './gatherBatch.js';
 import * as linear from './linear.js';
 import * as loss from './loss.js';
 import * as pooling from './pooling.js';
-import * as channels from './quantizeChannels.js';
+import * as quantizeChannels from './quantizeChannels.js';
 import * as update from './update.js';
 import * as weightGradient from './weightGradient.js';
 
@@ -18,6 +19,7 @@ import * as weightGradient from './weightGradient.js';
 export const lowerings: { readonly [K in OpName]: Lowering<K> } = {
   ...activation,
   ...batchNorm,
+  ...channels,
   ...convolution,
   ...depthwise,
   ...elementwise,
@@ -25,7 +27,7 @@ export const lowerings: { readonly [K in OpName]: Lowering<K> } = {
   ...linear,
   ...loss,
   ...pooling,
-  ...channels,
+  ...quantizeChannels,
   ...update,
   ...weightGradient,
 };

@@ -21,7 +21,7 @@ import {
 import { type Lanes, lanesFor, wideIf } from '../lanes.js';
 import type { Lowering } from '../lowering.js';
 import { finishMoments } from './moments.js';
-import { finishSums, mostPartials, nextPowerOfTwo, treeSum } from './sums.js';
+import { finishSums, mostPartials, storeComponents, treeSum, workgroupsOf } from './sums.js';
 import { outputsThatSee, position, type Range } from './windowPlaces.js';
 
 /** Rows of partial moments: a pass over a whole tensor needs more workgroups than one over parameters. */
@@ -190,15 +190,6 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) t:
   ];
 };
 
-/** How a workgroup lies over pixels and channels: `across` vectors of channels, `down` pixels. */
-function workgroupsOf(y: Tensor) {
-  const channels = dimension(y, 3);
-  const lanes = lanesFor(channels);
-  const perPixel = channels / lanes.width;
-  const across = Math.min(nextPowerOfTwo(perPixel), 64);
-  return { channels, pixels: elementCount(y.shape) / channels, lanes, perPixel, across, down: workgroupSize / across };
-}
-
 /** `output(pixel, c)`: the sum over the taps inside the image. */
 function outputFunction(
   x: Tensor,
@@ -239,10 +230,4 @@ function tapsInside(start: string, size: number, length: number, { dilation }: A
     first: `max(0, (${dilation - 1} - ${start}) / ${dilation})`,
     end: `min(${size}, (${length + dilation - 1} - ${start}) / ${dilation})`,
   };
-}
-
-/** Stores the one or four numbers of a vector from element `at` on. */
-function storeComponents(lanes: Lanes, target: Operand, at: string, value: string): string {
-  if (lanes.width === 1) return target.store(at, value);
-  return [0, 1, 2, 3].map((j) => target.store(`${at} + ${j}u`, `${value}[${j}]`)).join(' ');
 }

@@ -1,11 +1,14 @@
 /** Element by element: activation, sum of two tensors, product with a factor; and the gradients of these. */
 
+import type { Node } from '../../../graph/graph.js';
 import { elementCount } from '../../../graph/tensor.js';
 import {
   bufferOperand,
   elementwiseMain,
+  type KernelCall,
   kernelSource,
   linearDispatch,
+  type Placement,
   tensorOperand,
   workgroupSize,
 } from '../kernel.js';
@@ -109,7 +112,14 @@ export const add: Lowering<'add'> = (node, placement) => {
   return [finish(`add ${y.name}`, linearDispatch(length / lanes.width), body)];
 };
 
-export const copy: Lowering<'copy'> = (node, placement) => {
+export const copy: Lowering<'copy'> = (node, placement) => copied(node, placement);
+
+/** Another shape of the same numbers. */
+export const flatten: Lowering<'flatten'> = (node, placement) => copied(node, placement);
+
+export const unflatten: Lowering<'unflatten'> = (node, placement) => copied(node, placement);
+
+function copied(node: Node<'copy' | 'flatten' | 'unflatten'>, placement: Placement): KernelCall[] {
   const { x } = node.operands;
   const { y } = node.results;
   const length = elementCount(x.shape);
@@ -119,8 +129,8 @@ export const copy: Lowering<'copy'> = (node, placement) => {
     wideIf(lanes, ['x', 'y']),
   );
   const body = elementwiseMain(length / lanes.width, lanes.store(operands.y, 'i', lanes.load(operands.x, 'i')));
-  return [finish(`copy ${y.name}`, linearDispatch(length / lanes.width), body)];
-};
+  return [finish(`${node.op} ${y.name}`, linearDispatch(length / lanes.width), body)];
+}
 
 export const scale: Lowering<'scale'> = (node, placement) => {
   const { x, factor } = node.operands;

@@ -3,16 +3,19 @@
  * No atomics, so the same bits come out run after run.
  */
 
-import { elementCount, type Tensor } from '../../../graph/tensor.js';
+import { dimension, elementCount, type Tensor } from '../../../graph/tensor.js';
 import {
   type BufferPlan,
   bufferOperand,
   type KernelCall,
   kernelSource,
+  type Operand,
   type OperandRequest,
   type Placement,
   tensorOperand,
+  workgroupSize,
 } from '../kernel.js';
+import { type Lanes, lanesFor } from '../lanes.js';
 
 /** Most rows of partial sums: enough workgroups to fill a large GPU, few enough to add quickly. */
 export const mostPartials = 512;
@@ -102,4 +105,19 @@ function treeFold(
 
 export function nextPowerOfTwo(n: number): number {
   return 2 ** Math.ceil(Math.log2(n));
+}
+
+/** How a workgroup lies over pixels and channels [..., C]: `across` vectors of channels, `down` pixels. */
+export function workgroupsOf(y: Tensor) {
+  const channels = dimension(y, y.shape.length - 1);
+  const lanes = lanesFor(channels);
+  const perPixel = channels / lanes.width;
+  const across = Math.min(nextPowerOfTwo(perPixel), 64);
+  return { channels, pixels: elementCount(y.shape) / channels, lanes, perPixel, across, down: workgroupSize / across };
+}
+
+/** Stores the one or four numbers of a vector from element `at` on. */
+export function storeComponents(lanes: Lanes, target: Operand, at: string, value: string): string {
+  if (lanes.width === 1) return target.store(at, value);
+  return [0, 1, 2, 3].map((j) => target.store(`${at} + ${j}u`, `${value}[${j}]`)).join(' ');
 }

@@ -1,0 +1,40 @@
+/** The channels of two tensors side by side. */
+
+import type { Graph } from '../graph/graph.js';
+import { dimension, type Tensor } from '../graph/tensor.js';
+import type { NoAttributes } from './attributes.js';
+import type { Definition, Operation } from './definition.js';
+import { resultShapes } from './shapes.js';
+import { slice } from './slice.js';
+
+const signature = { operands: { a: '[...S,C]', b: '[...S,D]' }, results: { y: '[...S,E]' } } as const;
+
+export type Concat = Operation<typeof signature, NoAttributes>;
+
+export const concatDefinition: Definition<Concat> = {
+  op: 'concat',
+  ...signature,
+  sizes: ({ C, D }) => ({ E: C + D }),
+  gradient: (graph, { operands: { a, b } }, { y: dy }) => {
+    if (!dy) return {};
+    const [before, behind] = [dimension(a, a.shape.length - 1), dimension(b, b.shape.length - 1)];
+    return { a: slice(graph, dy, 0, before), b: slice(graph, dy, before, behind) };
+  },
+  onTheWay: true,
+  values: 'new',
+  compute: ({ a, b }, { y }, _attributes, { C, D, E }) => {
+    for (let row = 0; row < y.length / E; row++) {
+      y.set(a.subarray(row * C, row * C + C), row * E);
+      y.set(b.subarray(row * D, row * D + D), row * E + C);
+    }
+  },
+};
+
+/** The channels of all tensors, [..., C] each, one behind the other. */
+export function concat(graph: Graph, first: Tensor, ...others: readonly Tensor[]): Tensor {
+  return others.reduce((a, b) => {
+    const y = graph.tensor(`concat(${a.name})`, resultShapes(concatDefinition, { a, b }, {}).y);
+    graph.append('concat', { a, b }, { y }, {});
+    return y;
+  }, first);
+}
