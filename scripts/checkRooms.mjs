@@ -60,7 +60,7 @@ export const rooms = {
   train: { knows: ['data', 'weights', 'settings', 'program', ...network], types: ['engine'] },
   library: { knows: training },
   ship: { knows: ['graph', 'ops', 'program', 'quant', 'weights'] },
-  runtime: { knows: ['ship'] },
+  runtime: { knows: ['ops', 'ship'] },
   deploy: { knows: ['ship', 'runtime', 'runs', 'packageVersion', ...training], node: true },
   live: { knows: ['quant', 'disk', 'program'], types: ['train', 'settings'], node: ['liveFile.ts'] },
   runs: { knows: [...training, 'ship', 'live', 'data/files', 'disk', 'packageVersion'], node: true },

@@ -182,7 +182,7 @@ export interface WindowSizes {
 
 /** Shape rule and check of operations with a window of K×L taps. */
 export const slidingWindow = {
-  sizes: ({ H, W, K, L }: WindowSizes, { rows, columns }: Window) => ({
+  sizes: ({ H, W, K, L }: Pick<WindowSizes, 'H' | 'W' | 'K' | 'L'>, { rows, columns }: Window) => ({
     Y: windowCount(H, K, rows),
     X: windowCount(W, L, columns),
   }),

@@ -1,5 +1,6 @@
 /** Where the runtime keeps tensors: each at a place of its own, with a border of zeros as wide as its readers need. */
 
+import type { Window } from '../ops/window.js';
 import type { IntegerNetwork, IntegerTensor, Product } from '../ship/integerNetwork.js';
 import { leastOf } from '../ship/integerNetwork.js';
 import type { KernelKind } from './kernelModule.js';
@@ -45,14 +46,19 @@ export function placeTensors(network: IntegerNetwork, kind: KernelKind, allocato
     if (layer.op === 'classifier' || layer.op === 'sumPool' || layer.op === 'subsample') continue;
     const tensor = layer.output;
     const readers = readersOf(network, tensor);
-    const border = Math.max(0, ...readers.map(({ padding }) => padding));
+    const most = (of: (window: Window) => number) => Math.max(0, ...readers.map(({ window }) => of(window)));
+    const [top, bottom] = [most(({ rows }) => rows.before), most(({ rows }) => rows.after)];
+    const [left, right] = [most(({ columns }) => columns.before), most(({ columns }) => columns.after)];
     const [height, width, channels] = tensor.shape as [number, number, number];
     const bytes = elementBytes(tensor, readers, kind);
-    const row = (width + 2 * border) * channels * bytes;
-    const stride = Math.max(1, ...readers.map((reader) => reader.stride));
+    const row = (left + width + right) * channels * bytes;
+    const stride = Math.max(
+      1,
+      most(({ columns }) => columns.stride),
+    );
     const slack = tilePixels * stride * channels * bytes + stepBytes;
-    const begin = allocator.allocate((height + 2 * border) * row + slack);
-    places.set(tensor.name, { bytes, at: begin + border * (row + channels * bytes), row, channels });
+    const begin = allocator.allocate((top + height + bottom) * row + slack);
+    places.set(tensor.name, { bytes, at: begin + top * row + left * channels * bytes, row, channels });
   }
   return places;
 }

@@ -3,6 +3,7 @@
  * calls that an image takes.
  */
 
+import { extentOf } from '../ops/window.js';
 import type {
   ConvolutionLayer,
   InputLayer,
@@ -64,7 +65,7 @@ class ProgramBuilder {
     const [height, width, channels] = output.shape as [number, number, number];
     const blocks = Math.ceil(channels / 8);
     const sums = products.map(() => this.allocate(Math.ceil(width / 4) * 4 * blocks * 32));
-    const rows = products.map((product, index) => this.#product(product, width, blocks, sums[index]!));
+    const rows = products.map((product, index) => this.#product(undilated(product), width, blocks, sums[index]!));
     const requantize = this.#requantization(layer, sums, blocks);
     this.calls.push((kernels) => {
       for (let row = 0; row < height; row++) {
@@ -74,21 +75,23 @@ class ProgramBuilder {
     });
   }
 
-  maxPool({ size, stride, padding, input, output }: MaxPoolLayer): void {
+  maxPool({ window: { rows, columns }, input, output }: MaxPoolLayer): void {
     const [from, to] = [placeOf(this.places, input), placeOf(this.places, output)];
     const [height, width, channels] = input.shape as [number, number, number];
     const [outHeight, outWidth] = output.shape as [number, number];
     this.calls.push((kernels) =>
       kernels.maxPool(
         ...([from.at, from.row, height, width, channels, from.bytes] as const),
-        ...([size, stride, padding, to.at, to.row, outHeight, outWidth, to.bytes] as const),
+        ...([rows.size, rows.stride, rows.before, rows.dilation] as const),
+        ...([columns.size, columns.stride, columns.before, columns.dilation] as const),
+        ...([to.at, to.row, outHeight, outWidth, to.bytes] as const),
       ),
     );
   }
 
   /** Lays out a product's weights and arguments; returns what computes a row of its sums. */
   #product(product: Product, width: number, blocks: number, sums: number): (kernels: Kernels, row: number) => void {
-    const { input, weights, depthwise, stride, padding } = product;
+    const { input, weights, depthwise, window } = product;
     const place = placeOf(this.places, input);
     const [rows, columns] = weights.shape as [number, number];
     // A tensor is kept in 32 bits if one of its readers needs that; the others then read it so.
@@ -98,11 +101,11 @@ class ProgramBuilder {
     const laidOut =
       wide || depthwise ? plainWeights(product, blocks, wide) : blockedWeights(product, blocks, steps, elements);
     const at = this.#words([
-      place.at - padding * (place.row + place.channels * place.bytes),
+      place.at - window.rows.before * place.row - window.columns.before * place.channels * place.bytes,
       place.row,
-      stride * place.channels * place.bytes,
+      window.columns.stride * place.channels * place.bytes,
       ...[rows, steps, this.#bytes(laidOut), blocks, sums, width],
-      stride * place.row,
+      window.rows.stride * place.row,
       place.channels,
     ]);
     if (wide) return (kernels, row) => kernels.wideRow(at, row, depthwise);
@@ -162,6 +165,23 @@ class ProgramBuilder {
     this.fills.push((memory) => new Uint8Array(memory).set(new Uint8Array(values.buffer), at));
     return at;
   }
+}
+
+/** The same product of neighbouring taps: weights with zeros between those of a dilated one. */
+function undilated(product: Product): Product {
+  const { weights, window } = product;
+  const [down, across] = [window.rows.dilation, window.columns.dilation];
+  if (down === 1 && across === 1) return product;
+  const [rows, columns, ...others] = weights.shape as [number, number, ...number[]];
+  const [height, width] = [extentOf(rows, down), extentOf(columns, across)];
+  const size = weights.values.length / (rows * columns);
+  const values = new Int32Array(height * width * size);
+  for (let tap = 0; tap < rows * columns; tap++) {
+    const to = Math.floor(tap / columns) * down * width + (tap % columns) * across;
+    values.set(weights.values.subarray(tap * size, (tap + 1) * size), to * size);
+  }
+  const near = { rows: { ...window.rows, dilation: 1 }, columns: { ...window.columns, dilation: 1 } };
+  return { ...product, window: near, weights: { ...weights, shape: [height, width, ...others], values } };
 }
 
 /** [block][row][step][8 outputs][elements of a step], zeros where there is no output or no element. */

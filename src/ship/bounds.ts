@@ -9,7 +9,8 @@ interface Interval {
 
 /** A product with the bounds of its accumulators, from the actual weights; padding gives zeros. */
 export function boundedProduct(product: Omit<Product, 'lo' | 'hi'>): Product {
-  const { input, weights, depthwise, padding } = product;
+  const { input, weights, depthwise, window } = product;
+  const isPadded = [window.rows, window.columns].some(({ before, after }) => before > 0 || after > 0);
   const channels = weights.shape.at(-1)!;
   const inputs = input.shape.at(-1)!;
   const [least, most] = [leastOf(input.grid), input.grid.hi];
@@ -19,7 +20,7 @@ export function boundedProduct(product: Omit<Product, 'lo' | 'hi'>): Product {
     const channel = index % channels;
     const source = depthwise ? channel : Math.floor(index / channels) % inputs;
     if (source >= input.usedChannels) return;
-    const ends = [weight * least, weight * most, ...(padding > 0 ? [0] : [])];
+    const ends = [weight * least, weight * most, ...(isPadded ? [0] : [])];
     lo[channel]! += Math.min(...ends);
     hi[channel]! += Math.max(...ends);
   });

@@ -6,6 +6,8 @@
  * Shapes are those of one image: [H, W, C] or [C], row-major. An integer v of a tensor stands for the number v·step.
  */
 
+import type { SizedWindow, Window } from '../ops/window.js';
+
 /** Which integers a tensor holds: all from `lo` to `hi`, or only powers of two among them. */
 export type Grid =
   | { readonly type: 'uniform'; readonly lo: number; readonly hi: number }
@@ -43,9 +45,8 @@ export interface Product {
   readonly input: IntegerTensor;
   readonly weights: IntegerWeights;
   readonly depthwise: boolean;
-  readonly stride: number;
-  /** Zeros on all four sides. */
-  readonly padding: number;
+  /** Beyond the image are zeros. */
+  readonly window: Window;
   /** The least and the largest accumulator that each channel can reach. */
   readonly lo: readonly number[];
   readonly hi: readonly number[];
@@ -104,9 +105,7 @@ export interface ConvolutionLayer {
 export interface MaxPoolLayer {
   readonly op: 'maxPool';
   readonly name: string;
-  readonly size: number;
-  readonly stride: number;
-  readonly padding: number;
+  readonly window: SizedWindow;
   readonly input: IntegerTensor;
   readonly output: IntegerTensor;
 }
@@ -159,6 +158,10 @@ export interface IntegerNetwork {
   readonly layers: readonly IntegerLayer[];
   readonly classes: readonly string[];
 }
+
+/** A window of one pixel, on every pixel. */
+const everyPixel = { stride: 1, before: 0, after: 0, dilation: 1 } as const;
+export const pixelWindow: Window = { rows: everyPixel, columns: everyPixel };
 
 /** The least integer of a grid. */
 export function leastOf(grid: Grid): number {

@@ -87,7 +87,7 @@ function convolve(layer: ConvolutionLayer, tensors: Tensors): Int32Array {
 
 /** Accumulators of all output elements, [H', W', O]. */
 function accumulate(product: Product, x: Int32Array, outputShape: readonly number[]): Int32Array {
-  const { weights, depthwise, stride, padding } = product;
+  const { weights, depthwise, window } = product;
   const [height, width, inputs] = product.input.shape as [number, number, number];
   const [outHeight, outWidth, outputs] = outputShape as [number, number, number];
   const [rows, columns] = weights.shape as [number, number];
@@ -96,10 +96,10 @@ function accumulate(product: Product, x: Int32Array, outputShape: readonly numbe
     for (let ox = 0; ox < outWidth; ox++) {
       const to = (oy * outWidth + ox) * outputs;
       for (let row = 0; row < rows; row++) {
-        const iy = oy * stride - padding + row;
+        const iy = oy * window.rows.stride - window.rows.before + row * window.rows.dilation;
         if (iy < 0 || iy >= height) continue;
         for (let column = 0; column < columns; column++) {
-          const ix = ox * stride - padding + column;
+          const ix = ox * window.columns.stride - window.columns.before + column * window.columns.dilation;
           if (ix < 0 || ix >= width) continue;
           const from = (iy * width + ix) * inputs;
           const tap = row * columns + column;
@@ -224,16 +224,16 @@ function bigFunction({ requantization, output }: ConvolutionLayer, channel: numb
   };
 }
 
-function maxPool({ size, stride, padding, input, output }: MaxPoolLayer, x: Int32Array): Int32Array {
+function maxPool({ window: { rows, columns }, input, output }: MaxPoolLayer, x: Int32Array): Int32Array {
   const [height, width, channels] = input.shape as [number, number, number];
   const [outHeight, outWidth] = output.shape as [number, number];
   const y = new Int32Array(outHeight * outWidth * channels).fill(-(2 ** 31));
   for (let oy = 0; oy < outHeight; oy++) {
     for (let ox = 0; ox < outWidth; ox++) {
       const to = (oy * outWidth + ox) * channels;
-      for (let tap = 0; tap < size * size; tap++) {
-        const iy = oy * stride - padding + Math.floor(tap / size);
-        const ix = ox * stride - padding + (tap % size);
+      for (let tap = 0; tap < rows.size * columns.size; tap++) {
+        const iy = oy * rows.stride - rows.before + Math.floor(tap / columns.size) * rows.dilation;
+        const ix = ox * columns.stride - columns.before + (tap % columns.size) * columns.dilation;
         if (iy < 0 || iy >= height || ix < 0 || ix >= width) continue;
         const from = (iy * width + ix) * channels;
         for (let c = 0; c < channels; c++) y[to + c] = Math.max(y[to + c]!, x[from + c]!);

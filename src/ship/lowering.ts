@@ -6,7 +6,7 @@
 
 import { InputError } from '../errors.js';
 import type { AnyNode, Tensor } from '../graph/index.js';
-import { evenWindow, type Window } from '../ops/window.js';
+import type { Window } from '../ops/window.js';
 import { tensorOf } from '../program/quantizerReport.js';
 import type { TrainingProgram } from '../program/trainingProgram.js';
 import {
@@ -31,6 +31,7 @@ import {
   type IntegerTensor,
   type IntegerWeights,
   leastOf,
+  pixelWindow,
 } from './integerNetwork.js';
 import { certified, defined, exactLog2, type Normalised, type Sums, type Target } from './requantization.js';
 
@@ -246,7 +247,7 @@ class Lowering {
     const weights = this.#quantizedWeights(w);
     const input = this.#integers(x, `convolution with ${weights.name}`);
     const depthwise = node.op === 'depthwiseConv2d';
-    const product = boundedProduct({ input, weights, depthwise, ...evenWindowOf(node.attributes, weights.name) });
+    const product = boundedProduct({ input, weights, depthwise, window: windowOf(node.attributes) });
     const worst = Math.max(...product.hi, ...product.lo.map((lo) => -lo));
     if (worst > largestAccumulator) {
       throw new InputError(
@@ -348,13 +349,8 @@ class Lowering {
   #maxPool({ operands: { x }, results: { y }, attributes }: Node<'maxPool'>): void {
     const input = this.#integers(x, 'max pooling');
     const name = `${input.name}/max`;
-    const { size } = attributes.rows;
-    if (attributes.columns.size !== size)
-      throw new InputError(
-        `${name}: a window of ${size}×${attributes.columns.size} has no integer form yet; the network cannot be shipped`,
-      );
     const output: IntegerTensor = { ...input, name, shape: imageShape(y) };
-    this.layers.push({ op: 'maxPool', name, size, ...evenWindowOf(attributes, name), input, output });
+    this.layers.push({ op: 'maxPool', name, window: windowOf(attributes), input, output });
     this.#set(y, { type: 'integers', tensor: output });
   }
 
@@ -466,7 +462,7 @@ function identity(input: IntegerTensor): Normalised {
     channelExponents: null,
     bits: 0,
   };
-  const product = boundedProduct({ input, weights: ones, depthwise: true, stride: 1, padding: 0 });
+  const product = boundedProduct({ input, weights: ones, depthwise: true, window: pixelWindow });
   const [zeros, units] = [0, 1].map((value) => new Float64Array(channels).fill(value));
   const normalisation = { mean: zeros!, invstd: units!, gamma: units!, beta: zeros! };
   return { product, steps: Array.from(units!, () => input.step), normalisation };
@@ -541,13 +537,9 @@ function notQuantized(name: string, activation: string): InputError {
   );
 }
 
-/** Stride and padding of the windows of a layer. */
-function evenWindowOf(window: Window, name: string): { readonly stride: number; readonly padding: number } {
-  const even = evenWindow(window);
-  if (even) return even;
-  throw new InputError(
-    `${name}: windows with a stride or a padding that differs by side, or with dilation, have no integer form yet; the network cannot be shipped`,
-  );
+/** The window alone of attributes that have one. */
+function windowOf<W extends Window>({ rows, columns }: W): Pick<W, 'rows' | 'columns'> {
+  return { rows, columns };
 }
 
 /** What limits the bits of a quantizer, in words. */

@@ -7,6 +7,7 @@
 
 import { crc32, hexadecimal } from '../crc32.js';
 import { InputError } from '../errors.js';
+import type { AxisWindow, Window } from '../ops/window.js';
 import { decodeSafetensors, encodeSafetensors, type NamedTensor, type Safetensors } from '../weights/safetensors.js';
 import { packIntegers, streamBytes, unpackIntegers } from './bitStream.js';
 import { boundedClassifier, boundedProduct } from './bounds.js';
@@ -23,7 +24,7 @@ import { array, choice, integer, number, record, sizes, text } from './json.js';
 import { checkNetwork } from './soundness.js';
 
 const FORMAT = 'mpdnn-integer';
-const VERSION = '1';
+const VERSION = '2';
 /** A fault names what the file named, however long. */
 const longestFault = 300;
 
@@ -162,8 +163,8 @@ function layerEntry(layer: IntegerLayer): object {
       const { addendShift, outputShift, thresholds } = layer.requantization;
       return {
         ...{ op, name, addend: addend?.name ?? null, addendShift, outputShift, thresholds: thresholds !== null, proof },
-        products: products.map(({ input, weights, depthwise, stride, padding }) => {
-          return { input: input.name, weights: weightsEntry(weights), depthwise, stride, padding };
+        products: products.map(({ input, weights, depthwise, window }) => {
+          return { input: input.name, weights: weightsEntry(weights), depthwise, window };
         }),
         output: output.name,
       };
@@ -233,11 +234,17 @@ function layerOf(json: unknown, tensors: ReadonlyMap<string, IntegerTensor>, fil
     case 'convolution':
       return convolutionOf(fields, name, tensor, file);
     case 'maxPool': {
-      const size = integer(fields.size, 'size', 1, 16);
-      return { op, name, size, ...strides(fields), input: tensor(fields.input), output: tensor(fields.output) };
+      const { rows, columns } = windowOf(fields.window);
+      const sizeOf = (axis: unknown) => integer(record(axis, 'axis').size, 'size', 1, mostTaps);
+      const given = record(fields.window, 'window');
+      const window = {
+        rows: { ...rows, size: sizeOf(given.rows) },
+        columns: { ...columns, size: sizeOf(given.columns) },
+      };
+      return { op, name, window, input: tensor(fields.input), output: tensor(fields.output) };
     }
     case 'subsample': {
-      const { stride } = strides(fields);
+      const stride = integer(fields.stride, 'stride', 1, mostTaps);
       return { op, name, stride, input: tensor(fields.input), output: tensor(fields.output) };
     }
     case 'sumPool':
@@ -260,8 +267,22 @@ function layerOf(json: unknown, tensors: ReadonlyMap<string, IntegerTensor>, fil
 
 const operations = ['input', 'convolution', 'maxPool', 'subsample', 'sumPool', 'classifier'] as const;
 
-function strides({ stride, padding = 0 }: Fields): { stride: number; padding: number } {
-  return { stride: integer(stride, 'stride', 1, 16), padding: integer(padding, 'padding', 0, 15) };
+/** Taps along an axis, and how far apart they, windows and borders may be. */
+const mostTaps = 64;
+
+function windowOf(json: unknown): Window {
+  const { rows, columns } = record(json, 'window');
+  return { rows: axisOf(rows), columns: axisOf(columns) };
+}
+
+function axisOf(json: unknown): AxisWindow {
+  const { stride, before, after, dilation } = record(json, 'axis of a window');
+  return {
+    stride: integer(stride, 'stride', 1, mostTaps),
+    before: integer(before, 'before', 0, mostTaps),
+    after: integer(after, 'after', 0, mostTaps),
+    dilation: integer(dilation, 'dilation', 1, mostTaps),
+  };
 }
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -274,7 +295,7 @@ function convolutionOf(fields: Fields, name: string, tensor: TensorOf, file: Saf
     const weights = weightsOf(product.weights, file);
     if (weights.shape.at(-1) !== channels) throw new Error(`${weights.name} has other channels than ${output.name}`);
     const depthwise = product.depthwise === true;
-    return boundedProduct({ input: tensor(product.input), weights, depthwise, ...strides(product) });
+    return boundedProduct({ input: tensor(product.input), weights, depthwise, window: windowOf(product.window) });
   });
   const multipliers = Int32Array.from(
     numbersOf(file, `${name}:multipliers`, products.length * channels),

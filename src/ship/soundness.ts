@@ -4,6 +4,7 @@
  * of its tensors.
  */
 
+import { sizedWindow, slidingWindow, type Window } from '../ops/window.js';
 import {
   type ClassifierLayer,
   type ConvolutionLayer,
@@ -99,7 +100,7 @@ function checkConvolution(layer: ConvolutionLayer, writerOf: WriterOf): void {
 }
 
 function checkProduct(
-  { input, weights, depthwise, stride, padding, lo, hi }: Product,
+  { input, weights, depthwise, window, lo, hi }: Product,
   output: IntegerTensor,
   writerOf: WriterOf,
 ): void {
@@ -112,13 +113,14 @@ function checkProduct(
     weights.shape.length === 2 + kernel.length && same(weights.shape.slice(2), kernel),
     `${weights.name}: shape [${weights.shape}] does not fit ${input.name} and ${output.name}`,
   );
-  const isPadded = weights.shape.slice(0, 2).every((size) => padding < size);
-  demand(isPadded, `${weights.name}: windows of [${weights.shape.slice(0, 2)}] lie in a padding of ${padding}`);
-  const sizes = weights.shape.slice(0, 2).map((size, axis) => windows(input.shape[axis]!, size, stride, padding));
+  const [H, W, K, L] = [...input.shape.slice(0, 2), ...weights.shape.slice(0, 2)] as [number, number, number, number];
+  demandWindow(weights.name, slidingWindow.check(window, { H, W, K, L }));
+  const { Y, X } = slidingWindow.sizes({ H, W, K, L }, window);
   demand(
-    same(sizes, output.shape.slice(0, 2)),
-    `${weights.name}: gives [${sizes}] pixels, not those of ${output.name}`,
+    same([Y, X], output.shape.slice(0, 2)),
+    `${weights.name}: gives ${Y}×${X} pixels, not those of ${output.name}`,
   );
+  demand(bordered(input, window) <= mostIntegers, `${weights.name}: its border has more than ${mostIntegers} integers`);
   demand(Math.max(...hi, ...lo.map((sum) => -sum)) <= largestSum, `${weights.name}: sums leave 32 bits`);
 }
 
@@ -146,22 +148,20 @@ function checkRequantization({ name, products, requantization, addend, output }:
   );
 }
 
-function checkMaxPool({ name, size, stride, padding, input, output }: MaxPoolLayer, writerOf: WriterOf): void {
+function checkMaxPool({ name, window, input, output }: MaxPoolLayer, writerOf: WriterOf): void {
   checkReads(name, input, writerOf);
   checkStored(output);
-  demand(padding < size, `${name}: windows of ${size} lie in a padding of ${padding}`);
-  const sizes = input.shape.slice(0, 2).map((side) => windows(side, size, stride, padding));
-  demand(
-    same([...sizes, input.shape[2]!], output.shape),
-    `${name}: gives [${sizes}] pixels, not those of ${output.name}`,
-  );
+  const [H, W, channels] = input.shape as [number, number, number];
+  demandWindow(name, sizedWindow.check(window, { H, W }));
+  const { Y, X } = sizedWindow.sizes({ H, W }, window);
+  demand(same([Y, X, channels], output.shape), `${name}: gives ${Y}×${X} pixels, not those of ${output.name}`);
   checkSameGrid(name, input, output);
 }
 
 function checkSubsample({ name, stride, input, output }: SubsampleLayer, writerOf: WriterOf): void {
   checkReads(name, input, writerOf);
   checkStored(output);
-  const sizes = input.shape.slice(0, 2).map((side) => windows(side, 1, stride, 0));
+  const sizes = input.shape.slice(0, 2).map((side) => Math.ceil(side / stride));
   const fits = same(sizes, output.shape.slice(0, 2)) && output.shape[2]! >= input.shape[2]!;
   demand(fits, `${name}: [${output.shape}] is no subsampling of [${input.shape}]`);
   checkSameGrid(name, input, output);
@@ -235,8 +235,10 @@ function magnitude({ grid }: IntegerTensor): number {
   return Math.max(grid.hi, -leastOf(grid));
 }
 
-function windows(side: number, size: number, stride: number, padding: number): number {
-  return Math.floor((side + 2 * padding - size) / stride) + 1;
+/** Integers of a tensor with the zeros around it. */
+function bordered({ shape }: IntegerTensor, { rows, columns }: Window): number {
+  const [height, width, channels] = shape as [number, number, number];
+  return (height + rows.before + rows.after) * (width + columns.before + columns.after) * channels;
 }
 
 function elements(shape: readonly number[]): number {
@@ -245,6 +247,10 @@ function elements(shape: readonly number[]): number {
 
 function same(a: readonly number[], b: readonly number[]): boolean {
   return a.length === b.length && a.every((size, axis) => size === b[axis]);
+}
+
+function demandWindow(name: string, fault: string | null): void {
+  demand(fault === null, `${name}: ${fault}`);
 }
 
 function demand(holds: boolean, fault: string): void {

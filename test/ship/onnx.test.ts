@@ -6,6 +6,7 @@ import { runIntegers } from '../../src/ship/interpreter.js';
 import { lowerNetwork } from '../../src/ship/lowering.js';
 import { channelsFirst } from '../../src/ship/onnx/channelsFirst.js';
 import { exactModel } from '../../src/ship/onnx/exactModel.js';
+import { randomNetwork } from './randomNetwork.js';
 import { shippableImages, shippableProgram, shippables } from './shippable.js';
 
 const count = 3;
@@ -42,4 +43,21 @@ describe.each(Object.entries(shippables))('%s', (_, shippable) => {
       await session.release();
     });
   });
+});
+
+it('random networks give the same logits', async () => {
+  for (let seed = 1; seed <= 12; seed++) {
+    const { network, images } = randomNetwork(seed);
+    const [input] = network.layers;
+    if (input?.op !== 'input') throw new Error('no input');
+    const [height, width, channels] = input.output.shape as [number, number, number];
+    const session = await InferenceSession.create(exactModel(network, { packed: seed % 2 === 0, metadata: {} }));
+    for (const image of images) {
+      const tensor = new Tensor('uint8', channelsFirst(image, channels), [1, channels, height, width]);
+      const { logits } = await session.run({ image: tensor });
+      const values = Array.from(logits!.data as Iterable<number | bigint>, Number);
+      expect(values, `seed ${seed}`).toEqual([...runIntegers(network, image)]);
+    }
+    await session.release();
+  }
 });

@@ -21,7 +21,7 @@ function flipped(at: number): Uint8Array {
 }
 
 it.each([
-  ['another version', described({ version: '2' }), 'net: has version 2, this program reads version 1; export it anew'],
+  ['another version', described({ version: '1' }), 'net: has version 1, this program reads version 2; export it anew'],
   ['another format', described({ format: 'pt' }), 'net: no packed network, its format is pt'],
   ['a bit that flipped', flipped(packed.length - 1), 'net: damaged, its contents do not fit its checksum'],
   ['a file cut short', packed.subarray(0, -1), /^net: .*$/],

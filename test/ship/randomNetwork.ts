@@ -1,6 +1,7 @@
 /** Integer networks that nobody trained: every kind of layer, odd sizes, all grids, widths at their limits. */
 
 import { createRandom } from '../../src/data/random.js';
+import { extentOf, type SizedAxisWindow, sizedWindow, slidingWindow, type Window } from '../../src/ops/window.js';
 import { boundedClassifier, boundedProduct } from '../../src/ship/bounds.js';
 import {
   type ConvolutionLayer,
@@ -13,6 +14,7 @@ import {
   integersOf,
   leastOf,
   type Product,
+  pixelWindow,
 } from '../../src/ship/integerNetwork.js';
 
 const grids: readonly Grid[] = [
@@ -34,8 +36,14 @@ const weightGrids: readonly Grid[] = [
   { type: 'powers', signed: true, hi: 32768 },
 ];
 
-/** A network of random layers and images for it. */
-export function randomNetwork(seed: number): { network: IntegerNetwork; images: Uint8Array[] } {
+interface SidedWindow {
+  readonly sides: readonly number[];
+  readonly window: Window;
+  readonly outputs: readonly number[];
+}
+
+/** A network of random layers and images for it; where `isEven`, windows are the same down and across. */
+export function randomNetwork(seed: number, isEven = false): { network: IntegerNetwork; images: Uint8Array[] } {
   const { uniform } = createRandom(seed);
   const below = (count: number) => Math.floor(count * uniform());
   const oneOf = <T>(items: readonly T[]) => items[below(items.length)]!;
@@ -54,36 +62,41 @@ export function randomNetwork(seed: number): { network: IntegerNetwork; images: 
     const bits = codeBits(grid) + extraBits;
     return { name: `w${count}`, shape, values, grid, step: 1, channelExponents: null, bits };
   };
-  const product = (input: IntegerTensor, channels: number, size: number, stride: number, padding: number): Product => {
+  const product = (input: IntegerTensor, channels: number, { sides, window }: SidedWindow): Product => {
     const inputs = input.shape[2]!;
     const depthwise = inputs === channels && uniform() < 0.3;
-    const shape = depthwise ? [size, size, channels] : [size, size, inputs, channels];
+    const shape = depthwise ? [...sides, channels] : [...sides, inputs, channels];
     // Sums have to fit 31 bits.
     const smallWeights = input.grid.hi > 1000 ? weightGrids.slice(0, 2) : weightGrids;
-    return boundedProduct({
-      input,
-      weights: weights(shape, oneOf(smallWeights), below(2)),
-      depthwise,
-      stride,
-      padding,
-    });
+    return boundedProduct({ input, weights: weights(shape, oneOf(smallWeights), below(2)), depthwise, window });
+  };
+  /** A window for images of these sides: with results of the same sides, or any. */
+  const sidedWindow = (images: readonly number[], keepsSize: boolean): SidedWindow => {
+    const axis = (length: number) => {
+      const size = keepsSize ? oneOf([1, 3, 5]) : oneOf([1, 2, 3, 5]);
+      const dilation = isEven || length < 7 ? 1 : 1 + below(2);
+      const extent = extentOf(size, dilation);
+      const before = keepsSize ? (extent - 1) / 2 : below(Math.min(size, 4));
+      return { size, stride: keepsSize ? 1 : 1 + below(2), before, after: before, dilation };
+    };
+    const rows = axis(images[0]!);
+    const columns = isEven ? rows : axis(images[1]!);
+    if (!isEven && !keepsSize) columns.after = below(4);
+    const sides = [rows.size, columns.size];
+    const window = { rows: withoutSize(rows), columns: withoutSize(columns) };
+    const [H, W, K, L] = [...images, ...sides] as [number, number, number, number];
+    const { Y, X } = slidingWindow.sizes({ H, W, K, L }, window);
+    return Math.min(Y, X) < 1 ? sidedWindow(images, keepsSize) : { sides, window, outputs: [Y, X] };
   };
   /** Random products, added, with an addend of the same shape where one is there. */
   const convolution = (inputs: readonly IntegerTensor[], addends: readonly IntegerTensor[]): IntegerTensor => {
     const [first] = inputs;
-    const [height, width] = first!.shape as [number, number];
     const addend = addends[0] ?? null;
-    const size = oneOf([1, 2, 3, 5, 7]);
-    const padding = addend ? (size - 1) / 2 : below(size);
-    const isAdded = addend !== null && Number.isInteger(padding);
-    const stride = isAdded ? 1 : 1 + below(2);
-    const whole = Math.floor(padding);
-    const sizes = [height, width].map((side) => Math.floor((side + 2 * whole - size) / stride) + 1);
-    if (Math.min(...sizes) < 1) return convolution(inputs, addends);
-    const channels = isAdded ? addend.shape[2]! : oneOf([1, 3, 4, 7, first!.shape[2]!]);
-    const products = inputs.map((input) => product(input, channels, size, stride, whole));
-    const output = tensor([...sizes, channels], oneOf(grids));
-    layers.push(requantized(products, isAdded ? addend : null, output));
+    const sided = sidedWindow(first!.shape.slice(0, 2), addend !== null);
+    const channels = addend ? addend.shape[2]! : oneOf([1, 3, 4, 7, first!.shape[2]!]);
+    const products = inputs.map((input) => product(input, channels, sided));
+    const output = tensor([...sided.outputs, channels], oneOf(grids));
+    layers.push(requantized(products, addend, output));
     return output;
   };
   const requantized = (
@@ -151,18 +164,22 @@ export function randomNetwork(seed: number): { network: IntegerNetwork; images: 
       ...{ grid: { type: 'uniform', lo: 0, hi: 1 }, channelExponents: null, bits: 0 },
     };
     const output = tensor(input.shape, oneOf(grids));
-    const single = boundedProduct({ input, weights: ones, depthwise: true, stride: 1, padding: 0 });
+    const single = boundedProduct({ input, weights: ones, depthwise: true, window: pixelWindow });
     layers.push(requantized([single], null, output));
     return output;
   }
 
   function maxPool(input: IntegerTensor): IntegerTensor {
     const [height, width, channels] = input.shape as [number, number, number];
-    const padding = below(2);
-    const sizes = [height, width].map((side) => Math.floor((side + 2 * padding - 3) / 2) + 1);
-    if (Math.min(...sizes) < 1) return input;
-    const output = tensor([...sizes, channels], input.grid);
-    layers.push({ op: 'maxPool', name: output.name, size: 3, stride: 2, padding, input, output });
+    const axis = () => ({ size: 3, stride: 2, before: below(2), after: below(2), dilation: 1 });
+    const rows = axis();
+    const window = isEven
+      ? { rows: { ...rows, after: rows.before }, columns: { ...rows, after: rows.before } }
+      : { rows, columns: axis() };
+    const { Y, X } = sizedWindow.sizes({ H: height, W: width }, window);
+    if (Math.min(Y, X) < 1) return input;
+    const output = tensor([Y, X, channels], input.grid);
+    layers.push({ op: 'maxPool', name: output.name, window, input, output });
     return output;
   }
 
@@ -179,9 +196,15 @@ export function randomNetwork(seed: number): { network: IntegerNetwork; images: 
 
   function shortcutConvolution(input: IntegerTensor, addend: IntegerTensor): IntegerTensor {
     const output = tensor(addend.shape, oneOf(grids));
-    layers.push(requantized([product(input, addend.shape[2]!, 3, 2, 1)], addend, output));
+    const axis = { stride: 2, before: 1, after: 1, dilation: 1 };
+    const sided = { sides: [3, 3], window: { rows: axis, columns: axis }, outputs: addend.shape.slice(0, 2) };
+    layers.push(requantized([product(input, addend.shape[2]!, sided)], addend, output));
     return output;
   }
+}
+
+function withoutSize({ size: _, ...axis }: SizedAxisWindow) {
+  return axis;
 }
 
 function sizeOf({ shape }: IntegerTensor): number {

@@ -429,9 +429,14 @@ export function maxPool(
   widthOf: i32,
   channels: i32,
   bytes: usize,
-  size: i32,
-  stride: i32,
-  padding: i32,
+  rows: i32,
+  strideDown: i32,
+  top: i32,
+  dilationDown: i32,
+  columns: i32,
+  strideAcross: i32,
+  left: i32,
+  dilationAcross: i32,
   out: usize,
   outRow: usize,
   outHeight: i32,
@@ -442,11 +447,11 @@ export function maxPool(
     for (let ox = 0; ox < outWidth; ox++) {
       for (let c = 0; c < channels; c++) {
         let largest: i32 = i32.MIN_VALUE;
-        for (let r = 0; r < size; r++) {
-          const iy = oy * stride - padding + r;
+        for (let r = 0; r < rows; r++) {
+          const iy = oy * strideDown - top + r * dilationDown;
           if (iy < 0 || iy >= height) continue;
-          for (let k = 0; k < size; k++) {
-            const ix = ox * stride - padding + k;
+          for (let k = 0; k < columns; k++) {
+            const ix = ox * strideAcross - left + k * dilationAcross;
             if (ix < 0 || ix >= widthOf) continue;
             const value = oneOf(input + (iy as usize) * inputRow, ix * channels + c, bytes);
             largest = max(largest, value);

@@ -1,5 +1,6 @@
 /** `net.c`: the constants of each layer, the functions that they reach, and the two that others call. */
 
+import { InputError } from '../../errors.js';
 import { packIntegers } from '../bitStream.js';
 import type {
   ClassifierLayer,
@@ -18,6 +19,7 @@ import {
   type ConvolutionPlan,
   codingOf,
   type Elements,
+  evenWindowOf,
   type Plan,
   type ProductPlan,
   sharedBytes,
@@ -193,7 +195,8 @@ function layerConstants(plan: Plan, layer: IntegerLayer, index: number): string[
 
 function productOf(plan: ProductPlan, elements: Elements, index: number, part: number): string {
   const { product, view, depth, rowLength, slots, windowStart } = plan;
-  const { weights, depthwise, stride, padding, input } = product;
+  const { weights, depthwise, window, input } = product;
+  const { stride, padding } = evenWindowOf(window, weights.name);
   const stream = weights.bits > 0 ? weightsName(index, part) : '0';
   return `\
   {
@@ -249,7 +252,10 @@ function runFunction(plan: Plan, name: string): string {
       case 'maxPool': {
         const offset = arena.offsets.get(layer.output.name)!;
         const [height, width] = layer.output.shape;
-        const sizes = [offset, height, width, layer.size, layer.stride, layer.padding].join(', ');
+        const { size } = layer.window.rows;
+        if (layer.window.columns.size !== size) throw new InputError(`${layer.name}: in C windows are square`);
+        const { stride, padding } = evenWindowOf(layer.window, layer.name);
+        const sizes = [offset, height, width, size, stride, padding].join(', ');
         return `  max_pool(&view_${index}, ${sizes});\n${traced(index, offset, storedLength(layer))}`;
       }
       case 'sumPool': {

@@ -6,6 +6,7 @@
  */
 
 import { InputError } from '../../errors.js';
+import { evenWindow, type Window } from '../../ops/window.js';
 import { type Arena, planArena } from '../arena.js';
 import {
   type ConvolutionLayer,
@@ -168,13 +169,23 @@ function convolutionPlan(
 }
 
 function productPlan(product: Product, view: View, band: number, windowStart: number): ProductPlan {
-  const { input, weights, depthwise, stride, padding } = product;
+  const { input, weights, depthwise, window } = product;
+  const { stride, padding } = evenWindowOf(window, weights.name);
   const channels = input.shape[2]!;
   if (weights.shape[0] !== weights.shape[1]) throw new InputError(`${weights.name}: in C filters are square`);
   const depth = depthwise ? channels : 8 * Math.ceil(channels / 8);
   const rowLength = 4 * Math.ceil(((view.width + 2 * padding) * depth) / 4);
   const slots = (band - 1) * stride + weights.shape[0]!;
   return { product, view, depth, rowLength, slots, windowStart };
+}
+
+/** One stride and one padding of a window. */
+export function evenWindowOf(window: Window, name: string): { readonly stride: number; readonly padding: number } {
+  const even = evenWindow(window);
+  if (even) return even;
+  throw new InputError(
+    `${name}: has strides or paddings that differ, or dilation, which C does not have yet; export it without c (--to)`,
+  );
 }
 
 function isNarrow(grid: Grid): boolean {

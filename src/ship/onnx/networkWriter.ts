@@ -1,6 +1,7 @@
 /** The part that all ONNX forms of the integer network share: one layer after the other, tensors under their names, endpoints. */
 
 import { InputError } from '../../errors.js';
+import type { Window } from '../../ops/window.js';
 import {
   type ClassifierLayer,
   type ConvolutionLayer,
@@ -75,12 +76,10 @@ export abstract class NetworkWriter {
     return [];
   }
 
-  #maxPool({ size, stride, padding, input, output }: MaxPoolLayer): void {
-    const pooled = this.builder.node('MaxPool', [this.storedName(input)], {
-      kernel_shape: [size, size],
-      strides: [stride, stride],
-      pads: [padding, padding, padding, padding],
-    });
+  #maxPool({ window, input, output }: MaxPoolLayer): void {
+    const { rows, columns } = window;
+    const attributes = { kernel_shape: [rows.size, columns.size], ...windowAttributes(window) };
+    const pooled = this.builder.node('MaxPool', [this.storedName(input)], attributes);
     this.stored.set(output.name, pooled);
   }
 
@@ -115,18 +114,22 @@ export function refusePowers({ layers }: IntegerNetwork, form: string): void {
 }
 
 /** The attributes of a product's `Conv`. */
-export function convolutionAttributes({
-  weights,
-  depthwise,
-  stride,
-  padding,
-}: Product): Readonly<Record<string, Attribute>> {
+export function convolutionAttributes({ weights, depthwise, window }: Product): Readonly<Record<string, Attribute>> {
   const [rows, columns] = weights.shape as [number, number];
   return {
     kernel_shape: [rows, columns],
-    strides: [stride, stride],
-    pads: [padding, padding, padding, padding],
+    ...windowAttributes(window),
     group: depthwise ? weights.shape.at(-1)! : 1,
+  };
+}
+
+/** The attributes that say how a window slides. */
+function windowAttributes({ rows, columns }: Window): Readonly<Record<string, readonly number[]>> {
+  const dilations = [rows.dilation, columns.dilation];
+  return {
+    strides: [rows.stride, columns.stride],
+    pads: [rows.before, columns.before, rows.after, columns.after],
+    ...(dilations.some((dilation) => dilation > 1) && { dilations }),
   };
 }
 
