@@ -64,8 +64,8 @@ export async function measureStreaming(
   });
   session.setBatches(table);
   const train = async (batch: number): Promise<void> => {
-    await session.useBatch(batch);
-    await session.program.run('train');
+    const fault = await session.step(batch);
+    if (fault) throw fault;
   };
   await train(0);
   await session.program.read(STORAGE.loss);

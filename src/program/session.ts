@@ -10,6 +10,7 @@ import type { Engine, Program } from '../engine/engine.js';
 import { averageStorages, STORAGE } from '../nn/index.js';
 import { type BatchFeed, batchFeed, evaluationStorages, trainingStorages } from './batchFeed.js';
 import { type Evaluation, type EvaluationSet, evaluate } from './evaluate.js';
+import { shardedStep, wholeStep } from './step.js';
 import type { TrainingProgram } from './trainingProgram.js';
 
 export interface Session {
@@ -20,9 +21,9 @@ export interface Session {
   setEvaluationImages(...sets: readonly [Images, ...Images[]]): void;
   /** Begins with batch `first` of an epoch. */
   setBatches(table: BatchTable, first?: number): void;
-  /** Makes `batch` the one of the next training step. Rejects if one of its images cannot be decoded. */
-  useBatch(batch: number): Promise<void>;
-  /** Milliseconds so far in which `useBatch` waited for images to be decoded. */
+  /** Trains one step on the images of `batch`; resolves to the fault where one cannot be decoded: nothing is trained then. */
+  step(batch: number): Promise<Error | null>;
+  /** Milliseconds so far in which `step` waited for images to be decoded. */
   readonly waitMs: number;
   /** Evaluates the set with this index. Rejects if one of its images cannot be decoded. */
   evaluate(set?: number): Promise<Evaluation>;
@@ -42,6 +43,7 @@ export async function openSession(
     if (average && training.options.movingAverages) program.write(average, start, view.offset);
   }
   if (variables.table.length) program.write(STORAGE.quantizers, variables.table);
+  const { batchSize, shards = 1 } = training.options;
   let trainingFeed: BatchFeed | null = null;
   let evaluationSets: readonly EvaluationSet[] = [];
   return {
@@ -51,10 +53,15 @@ export async function openSession(
       trainingFeed = batchFeed(program, trainingStorages, images);
     },
     setEvaluationImages: (...sets) => {
-      evaluationSets = evaluationSetsOf(program, sets, training.options.batchSize);
+      evaluationSets = evaluationSetsOf(program, sets, batchSize);
     },
-    setBatches: (table, first) => begun(trainingFeed).begin(table, first),
-    useBatch: (batch) => begun(trainingFeed).use(batch),
+    // A batch of the table is as many of the plan as it has shards, which lie one behind the other.
+    setBatches: (table, first = 0) =>
+      begun(trainingFeed).begin({ ...table, batches: table.batches * shards, batchSize }, first * shards),
+    step: async (batch) => {
+      const feed = begun(trainingFeed);
+      return shards === 1 ? wholeStep(program, feed, batch) : shardedStep(program, training, feed, batch);
+    },
     get waitMs() {
       return trainingFeed?.waitMs ?? 0;
     },

@@ -50,7 +50,10 @@ export type ImageSource =
 
 export interface ProgramOptions {
   readonly model: ModelOptions;
+  /** Images that the network takes at a time. */
   readonly batchSize: number;
+  /** So many batches make a step, by the mean of their gradients, each normalised by moments of its own; 1 by default. */
+  readonly shards?: number;
   readonly imageShape: readonly [height: number, width: number, channels: number];
   readonly weights: QuantizerSettings;
   readonly activations: QuantizerSettings;
@@ -80,7 +83,7 @@ export interface ProgramOptions {
 }
 
 export interface TrainingProgram {
-  /** Phases `train` and `evaluate`. */
+  /** Phases `train`, or with shards `gradient` and `update`, and `evaluate`. */
   readonly plan: Plan;
   readonly variables: Variables;
   readonly options: ProgramOptions;
@@ -93,7 +96,9 @@ export function buildTrainingProgram(options: ProgramOptions): TrainingProgram {
   const variables = startVariables(options);
   const builder = new PhaseBuilder(options, variables);
   builder.declare();
-  const plan = makePlan({ train: builder.train(), evaluate: builder.evaluate() });
+  const { shards = 1 } = options;
+  const step = shards === 1 ? { train: builder.train() } : { gradient: builder.gradient(), update: builder.update() };
+  const plan = makePlan({ ...step, evaluate: builder.evaluate() });
   return { plan, variables, options, activationNames: builder.activationNames };
 }
 
@@ -140,7 +145,7 @@ export interface FloatForward extends TrainingProgram {
  */
 export function buildFloatForward(options: ProgramOptions, kept: readonly string[]): FloatForward {
   const activations = { activations: unquantized, linear: unquantized, input: unquantized };
-  const float = { ...options, weights: unquantized, ...activations, exceptions: {}, movingAverages: false };
+  const float = { ...options, shards: 1, weights: unquantized, ...activations, exceptions: {}, movingAverages: false };
   const variables = startVariables(options);
   const builder = new PhaseBuilder(float, variables);
   builder.declare();
@@ -183,15 +188,28 @@ class PhaseBuilder {
     [this.#decayEnd, this.#exponentsBegin] = begins as [number, number];
   }
 
+  /** A whole step. */
   train(): Graph {
     const graph = new Graph(this.#ids);
-    const { loss } = this.forward(graph, true);
-    fuse(graph);
-    const [parameters, gradients] = [STORAGE.parameters, STORAGE.gradients].map((name) => this.#parameterVector(name));
-    const places = { parameters: parameters!, gradients: gradients! };
-    const sums = this.#quantizerTable(graph, STORAGE.quantizerSums);
-    appendGradients(graph, loss, places, sums);
+    const { loss, sums } = this.#appendGradient(graph);
     this.#appendUpdate(graph, loss, sums);
+    prune(graph);
+    return graph;
+  }
+
+  /** The first part of a step: what one batch has to say. */
+  gradient(): Graph {
+    const graph = new Graph(this.#ids);
+    this.#appendGradient(graph);
+    prune(graph);
+    return graph;
+  }
+
+  /** The second part: what becomes of it. */
+  update(): Graph {
+    const graph = new Graph(this.#ids);
+    const loss = graph.whole(this.#storage(STORAGE.loss, 2));
+    this.#appendUpdate(graph, loss, this.#quantizerTable(graph, STORAGE.quantizerSums));
     prune(graph);
     return graph;
   }
@@ -242,6 +260,16 @@ class PhaseBuilder {
     const view = { storage: this.#storage(STORAGE.loss, 2), offset: 0 };
     const loss = softmaxCrossEntropy(graph, logits, labels, view, training ? options.labelSmoothing : 0);
     return { images, logits, loss };
+  }
+
+  #appendGradient(graph: Graph): { loss: Tensor; sums: Tensor } {
+    const { loss } = this.forward(graph, true);
+    fuse(graph);
+    const [parameters, gradients] = [STORAGE.parameters, STORAGE.gradients].map((name) => this.#parameterVector(name));
+    const places = { parameters: parameters!, gradients: gradients! };
+    const sums = this.#quantizerTable(graph, STORAGE.quantizerSums);
+    appendGradients(graph, loss, places, sums);
+    return { loss, sums };
   }
 
   #batch(graph: Graph, training: boolean): { images: Tensor; labels: Tensor } {

@@ -62,6 +62,7 @@ describe('defaults', () => {
     expect(training).toEqual({
       epochs: 160,
       batchSize: 128,
+      shards: 1,
       seed: 313,
       optimizer: 'momentum',
       initialLearningRate: 0.1,

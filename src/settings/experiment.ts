@@ -62,6 +62,8 @@ export interface Experiment {
   readonly training: {
     readonly epochs: number;
     readonly batchSize: number;
+    /** Equal parts of a batch, each normalised by moments of its own, whose gradients are summed in a fixed order. */
+    readonly shards: number;
     readonly seed: number;
     readonly optimizer: 'momentum' | 'adam';
     readonly initialLearningRate: number;
@@ -283,6 +285,7 @@ function grouped(
     training: {
       epochs: s.epochs,
       batchSize: s.batch_size,
+      shards: s.shards,
       seed: s.seed,
       optimizer: s.optimizer,
       initialLearningRate: s.initial_learning_rate,

@@ -117,6 +117,9 @@ export function checkKeysTogether(settings: Settings, layers: readonly LayerRule
       `must be 1 for model ${settings.model}: only mobilenetv2 and resnet18 have it`,
     );
   }
+  if (settings.batch_size % settings.shards !== 0) {
+    throw fail('shards', settings.shards, `must divide batch_size = ${settings.batch_size}`);
+  }
   checkImages(settings, fail);
   if (settings.mean && settings.std && settings.mean.length !== settings.std.length) {
     throw fail('std', settings.std, `must have as many numbers as mean (${settings.mean.length})`);

@@ -126,6 +126,7 @@ const settingsTable = {
 
   epochs: key('160', integer(1, 100_000)),
   batch_size: key('128', integer(1, 65_536)),
+  shards: key('1', powerOfTwo(1024)),
   seed: key('313', integer(0, 2 ** 32 - 1)),
   optimizer: key(
     'momentum',
@@ -286,6 +287,13 @@ function integer(min: number, max: number) {
   return setting(`an integer from ${min} to ${max}`, (value) => {
     if (!/^[+-]?\d+$/.test(value)) return undefined;
     return within(Number(value), min, max);
+  });
+}
+
+function powerOfTwo(max: number) {
+  return setting(`a power of two from 1 to ${max}`, (value) => {
+    const result = /^\d{1,9}$/.test(value) ? within(Number(value), 1, max) : undefined;
+    return result !== undefined && Number.isInteger(Math.log2(result)) ? result : undefined;
   });
 }
 

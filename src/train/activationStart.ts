@@ -40,8 +40,8 @@ export async function startOnActivations(
     const session = await openSession(engine, forward);
     session.setTrainingImages(limit(images, batchSize, options.seed));
     session.setBatches(evaluationBatches(batchSize, batchSize));
-    await session.useBatch(0);
-    await session.program.run('train');
+    const fault = await session.step(0);
+    if (fault) throw fault;
     for (const { name, row } of open) {
       const quantizer = variables.quantizers[row]!;
       const activations = await session.program.read(forward.activations.get(name)!);

@@ -62,12 +62,14 @@ export function programOptions(
   starting: StartingWeights | null,
 ): ProgramOptions {
   const { training } = experiment;
-  const { batchSize } = training;
+  const { shards } = training;
+  const batchSize = training.batchSize / shards;
   const { trainImages, evaluationImages, testImages = 0 } = data;
   const evaluationBatches = Math.ceil(evaluationImages / batchSize) + Math.ceil(testImages / batchSize);
   return {
     model: modelOptions(experiment, data),
     batchSize,
+    shards,
     imageShape: data.imageShape,
     weights: quantizerSettings(experiment.weights),
     activations: quantizerSettings(experiment.activations),
@@ -85,7 +87,7 @@ export function programOptions(
     seed: training.seed,
     starting,
     // Evaluation needs not a single batch of training images, but no engine likes an empty table.
-    train: source(experiment, data, trainImages, Math.max(1, Math.floor(trainImages / batchSize))),
+    train: source(experiment, data, trainImages, Math.max(1, Math.floor(trainImages / training.batchSize)) * shards),
     evaluation: source(experiment, data, evaluationImages + testImages, evaluationBatches),
   };
 }

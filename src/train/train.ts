@@ -127,7 +127,7 @@ interface Progress {
   /** Sums over them. */
   readonly sums: Sums;
   /** Why the images of the next could not be had. */
-  readonly fault?: Error | undefined;
+  readonly fault: Error | null;
 }
 
 /** Stops before the end of the epoch if the signal came, if it is time for a checkpoint, or for want of images. */
@@ -142,21 +142,16 @@ async function runBatches(run: TrainingRun, state: CheckpointState, batches: num
   const started = performance.now();
   let reported = started;
   let done = state.batch;
-  let fault: Error | undefined;
+  let fault: Error | null = null;
   let rate = 0;
   while (done < batches && !signal?.aborted) {
-    try {
-      await session.useBatch(done);
-    } catch (error) {
-      fault = error as Error;
-      break;
-    }
     const step = state.step + done - state.batch;
     rate = learningRate(experiment.training, step, batches);
     const update = stepSize(training.options.solver, rate, step + 1);
     control.set([update, ...lambdas, averageWeight(experiment.training.emaDecay, step + 1)]);
     program.write(STORAGE.control, control);
-    await program.run('train');
+    fault = await session.step(done);
+    if (fault) break;
     done++;
     // Lets signals and timers in: an engine on this very thread would otherwise keep them out for the whole epoch.
     await yieldToEventLoop();
@@ -175,7 +170,7 @@ async function stepReports(
   state: CheckpointState,
   batches: number,
 ): Promise<(done: number, rate: number) => Promise<Sums>> {
-  const { session, recorder, events } = run;
+  const { experiment, session, recorder, events } = run;
   const { program, training } = session;
   const started = performance.now();
   const waitBefore = session.waitMs;
@@ -196,7 +191,7 @@ async function stepReports(
       recent: meansOf(run, sums, sumsBefore),
       rate,
       quantizers: await quantizerSnapshot(program, training.variables),
-      imagesPerSecond: (own * training.options.batchSize * 1000) / elapsedMs,
+      imagesPerSecond: (own * experiment.training.batchSize * 1000) / elapsedMs,
       waiting: (session.waitMs - waitBefore) / elapsedMs,
     };
     recorder.step(report);
@@ -243,6 +238,7 @@ function meansOf({ session }: TrainingRun, sums: Sums, before?: Sums): TrainingM
   const since = (position: number) => sums[position]! - (before?.[position] ?? 0);
   const steps = Math.max(1, since(METRICS.steps));
   return {
+    // Of a shard: wrong predictions are a mean over the shards, as the loss is.
     error: since(METRICS.wrong) / (steps * session.training.options.batchSize),
     loss1: since(METRICS.loss1) / steps,
     loss2: since(METRICS.loss2) / steps,

@@ -1,0 +1,102 @@
+/** A step in shards against the steps of its shards, and the tree that sums them. */
+
+import { describe, expect, it, vi } from 'vitest';
+import { createRandom, generateSynthetic, trainingEpoch } from '../data/index.js';
+import { selectEngine } from '../engine/selectEngine.js';
+import { STORAGE } from '../nn/index.js';
+import { METRICS } from '../ops/attributes.js';
+import { experimentFromSettings } from '../settings/index.js';
+import { programOptions } from '../train/programOptions.js';
+import { openSession, type Session } from './session.js';
+import { buildTrainingProgram } from './trainingProgram.js';
+import { type FloatVector, treeSum } from './treeSum.js';
+
+const { train: images } = generateSynthetic(3, 16);
+const table = trainingEpoch(images.count, 16, createRandom(5), { shift: 4, mirror: true });
+
+/** The tiny network with its start values on one thread, at the first batch of its shards. */
+async function sessionOf(batchSize: number, shards: number): Promise<Session> {
+  const kinds = { w_quantize: 'parametric_fp_d_xmax', a_quantize: 'parametric_fp_d_xmax_relu', a_stepsize: 0.1 };
+  const settings = { model: 'tiny', data: 'synthetic', batch_size: batchSize, shards, ...kinds };
+  const experiment = experimentFromSettings('S', 's.cfg', settings);
+  const shape = { classes: 10, imageShape: [32, 32, 3] as const, trainImages: images.count, evaluationImages: 1 };
+  const options = programOptions(experiment, shape, null);
+  const session = await openSession(await selectEngine('cpu', { threads: 1 }), buildTrainingProgram(options));
+  session.program.write(STORAGE.control, [0.05, 0.1, 0.1, 0]);
+  return session;
+}
+
+async function read({ program }: Session, ...storages: readonly string[]): Promise<number[][]> {
+  return Promise.all(storages.map(async (name) => [...(await program.read(name))]));
+}
+
+/** Float32's mean of two vectors. */
+function mean(a: readonly number[], b: readonly number[]): number[] {
+  return a.map((value, i) => Math.fround(value + b[i]!) / 2);
+}
+
+const averaged = [STORAGE.gradients, STORAGE.quantizerSums, STORAGE.running, STORAGE.loss];
+
+describe('a step in shards', () => {
+  it('is made by the mean of what its shards would do alone', async () => {
+    const both = await sessionOf(16, 2);
+    both.setTrainingImages(images);
+    both.setBatches(table);
+    expect(await both.step(0)).toBeNull();
+    const halves = await Promise.all(
+      [0, 1].map(async (half) => {
+        const session = await sessionOf(8, 1);
+        session.setTrainingImages(images);
+        session.setBatches({ ...table, batches: 2, batchSize: 8 });
+        expect(await session.step(half)).toBeNull();
+        return read(session, ...averaged);
+      }),
+    );
+    const [first, second] = halves as [number[][], number[][]];
+    expect(await read(both, ...averaged)).toEqual(first.map((values, i) => mean(values, second[i]!)));
+    expect(first[2]).not.toEqual(second[2]);
+    const [metrics] = await read(both, STORAGE.metrics);
+    expect(metrics![METRICS.steps]).toBe(1);
+    expect(metrics![METRICS.wrong]).toBe((first[3]![1]! + second[3]![1]!) / 2);
+  });
+
+  it('leaves all as it was where an image cannot be had', async () => {
+    const session = await sessionOf(16, 4);
+    session.setTrainingImages(images);
+    session.setBatches(table);
+    const kept = [STORAGE.parameters, STORAGE.quantizers, STORAGE.running, STORAGE.velocity, STORAGE.metrics];
+    const before = await read(session, ...kept);
+    const fault = new Error('no such image');
+    const { write } = session.program;
+    vi.spyOn(session.program, 'write').mockImplementation((storage, values, offset) => {
+      if (storage === STORAGE.position && values[0] === 2) throw fault;
+      write.call(session.program, storage, values, offset);
+    });
+    expect(await session.step(0)).toBe(fault);
+    expect(await read(session, ...kept)).toEqual(before);
+  });
+});
+
+describe('a sum by a tree', () => {
+  const vectors: FloatVector[] = Array.from({ length: 8 }, (_, k) =>
+    Float32Array.from({ length: 50 }, (_, i) => Math.sin(9 * k + i)),
+  );
+  const sumOf = (some: readonly FloatVector[]) => treeSum(some.length, async (index) => some[index]!.slice());
+
+  it('adds neighbours, then neighbours of those', async () => {
+    const add = (a: FloatVector, b: FloatVector): FloatVector => Float32Array.from(a, (value, i) => value + b[i]!);
+    const tree = (some: readonly FloatVector[]): FloatVector =>
+      some.length === 1 ? some[0]! : add(tree(some.slice(0, some.length / 2)), tree(some.slice(some.length / 2)));
+    expect(await sumOf(vectors)).toEqual(tree(vectors));
+    expect(await sumOf(vectors)).not.toEqual(vectors.reduce(add));
+  });
+
+  it('has the same bits whoever adds which half, or quarter', async () => {
+    const whole = await sumOf(vectors);
+    for (const parts of [2, 4, 8]) {
+      const size = 8 / parts;
+      const sums = Array.from({ length: parts }, (_, part) => sumOf(vectors.slice(part * size, (part + 1) * size)));
+      expect(await sumOf(await Promise.all(sums))).toEqual(whole);
+    }
+  });
+});

@@ -1,0 +1,103 @@
+/**
+ * One step of training, as one run of the phase `train`, or shard by shard.
+ *
+ * A batch of S shards is S batches of the plan. Each goes forward and backward by itself (phase `gradient`), normalised by
+ * its own moments, from the same parameters and the same running moments; what the S of them leave is summed by one
+ * binary tree (`treeSum.ts`) and divided by S, which is exact, since S is a power of two; from the mean follows one update
+ * (phase `update`). So a batch needs the memory of a shard only, and the bits do not depend on who computes which shard.
+ */
+
+import type { Program } from '../engine/engine.js';
+import { STORAGE } from '../nn/index.js';
+import type { BatchFeed } from './batchFeed.js';
+import type { TrainingProgram } from './trainingProgram.js';
+import { type FloatVector, treeSum } from './treeSum.js';
+
+/** What a shard leaves. Of the batch statistics only whether they are finite is asked afterwards. */
+const left = [STORAGE.gradients, STORAGE.quantizerSums, STORAGE.running, STORAGE.loss, STORAGE.statistics];
+
+/** Resolves to the fault where an image cannot be decoded. */
+export async function wholeStep(program: Program, feed: BatchFeed, batch: number): Promise<Error | null> {
+  try {
+    await feed.use(batch);
+  } catch (fault) {
+    return fault as Error;
+  }
+  await program.run('train');
+  return null;
+}
+
+/** Likewise; the program is then as it was before the step. */
+export async function shardedStep(
+  program: Program,
+  { plan, options: { shards = 1 } }: TrainingProgram,
+  feed: BatchFeed,
+  batch: number,
+): Promise<Error | null> {
+  const storages = plan.storages.filter(({ name }) => left.some((each) => each === name));
+  const hasRunning = storages.some(({ name }) => name === STORAGE.running);
+  const running = hasRunning ? await program.read(STORAGE.running) : null;
+  const begin = (): void => {
+    if (running) program.write(STORAGE.running, running);
+  };
+  const use = async (shard: number): Promise<void> => {
+    try {
+      await feed.use(batch * shards + shard);
+    } catch (error) {
+      throw new FeedFault(error as Error);
+    }
+  };
+  try {
+    const sum = await treeSum(shards, async (shard) => {
+      await use(shard);
+      begin();
+      await program.run('gradient');
+      return readTogether(program, storages);
+    });
+    writeApart(
+      program,
+      storages,
+      sum.map((value) => value / shards),
+    );
+  } catch (error) {
+    if (!(error instanceof FeedFault)) throw error;
+    begin();
+    return error.fault;
+  }
+  await program.run('update');
+  return null;
+}
+
+class FeedFault extends Error {
+  constructor(readonly fault: Error) {
+    super(fault.message);
+  }
+}
+
+/** The values of several storages of floats, one behind the other. */
+async function readTogether(
+  program: Program,
+  storages: readonly { readonly name: string; readonly length: number }[],
+): Promise<FloatVector> {
+  const parts = await Promise.all(storages.map(({ name }) => program.read(name) as Promise<FloatVector>));
+  const length = storages.reduce((sum, storage) => sum + storage.length, 0);
+  const together = parts[0] instanceof Float64Array ? new Float64Array(length) : new Float32Array(length);
+  let offset = 0;
+  for (const part of parts) {
+    together.set(part, offset);
+    offset += part.length;
+  }
+  return together;
+}
+
+function writeApart(
+  program: Program,
+  storages: readonly { readonly name: string; readonly length: number }[],
+  together: FloatVector,
+): void {
+  let offset = 0;
+  for (const { name, length } of storages) {
+    program.write(name, together.subarray(offset, offset + length));
+    offset += length;
+  }
+}
