@@ -1,5 +1,5 @@
 /**
- * The step behind a sum, element by element: ReLU, ReLU6 or a quantizer; weights pass a quantizer through the same op.
+ * The step behind a sum, element by element: ReLU, a sigmoid, …, or a quantizer; weights pass a quantizer through the same op.
  */
 
 import type { Graph } from '../graph/graph.js';

@@ -1,7 +1,7 @@
-/** Activations, ReLU, ReLU6 and quantizers (which replace them), with their derivatives, number by number. */
+/** Activations, fixed functions and quantizers, with their derivatives, number by number. */
 
 import { elementQuantizers } from '../quant/index.js';
-import type { Activation } from './attributes.js';
+import type { Activation, ActivationFunction } from './attributes.js';
 
 /** An activation and its derivatives: to its input, and to the two effective values of a quantizer. */
 export interface ActivationFunctions {
@@ -9,6 +9,27 @@ export interface ActivationFunctions {
   inputFactor(z: number): number;
   rangeFactor0(z: number): number;
   rangeFactor1(z: number): number;
+}
+
+/** Functions without parameters and their derivatives. */
+const unlearned: Readonly<Record<ActivationFunction, Pick<ActivationFunctions, 'value' | 'inputFactor'>>> = {
+  relu: { value: (z) => Math.max(z, 0), inputFactor: (z) => (z > 0 ? 1 : 0) },
+  relu6: { value: (z) => Math.min(Math.max(z, 0), 6), inputFactor: (z) => (z > 0 && z < 6 ? 1 : 0) },
+  sigmoid: { value: sigmoid, inputFactor: (z) => sigmoid(z) * (1 - sigmoid(z)) },
+  hardSigmoid: { value: hardSigmoid, inputFactor: (z) => (Math.abs(z) < 3 ? 1 / 6 : 0) },
+  hardSwish: {
+    value: (z) => z * hardSigmoid(z),
+    inputFactor: (z) => (Math.abs(z) < 3 ? z / 3 + 1 / 2 : hardSigmoid(z)),
+  },
+  silu: { value: (z) => z * sigmoid(z), inputFactor: (z) => sigmoid(z) * (1 + z * (1 - sigmoid(z))) },
+};
+
+function sigmoid(z: number): number {
+  return 1 / (1 + Math.exp(-z));
+}
+
+function hardSigmoid(z: number): number {
+  return Math.min(Math.max(z / 6 + 1 / 2, 0), 1);
 }
 
 /** The functions of an activation; `ranges` are the effective ranges, needed by quantizers. Null is the identity. */
@@ -20,19 +41,12 @@ export function activationFunctions(
   if (!activation) return { value: (z) => z, inputFactor: () => 1, rangeFactor0: none, rangeFactor1: none };
   switch (activation.type) {
     case 'relu':
-      return {
-        value: (z) => Math.max(z, 0),
-        inputFactor: (z) => (z > 0 ? 1 : 0),
-        rangeFactor0: none,
-        rangeFactor1: none,
-      };
     case 'relu6':
-      return {
-        value: (z) => Math.min(Math.max(z, 0), 6),
-        inputFactor: (z) => (z > 0 && z < 6 ? 1 : 0),
-        rangeFactor0: none,
-        rangeFactor1: none,
-      };
+    case 'sigmoid':
+    case 'hardSigmoid':
+    case 'hardSwish':
+    case 'silu':
+      return { ...unlearned[activation.type], rangeFactor0: none, rangeFactor1: none };
     case 'quantize': {
       const { core, signed, row } = activation;
       const [e0, e1] = [ranges![2 * row]!, ranges![2 * row + 1]!];

@@ -2,9 +2,14 @@
 
 import type { QuantizerCore } from '../quant/index.js';
 
+/**
+ * The functions that nothing is learned of. `hardSigmoid` is clip(x/6 + 1/2, 0, 1), `hardSwish` x·hardSigmoid(x), as in
+ * MobileNetV3 (arXiv 1905.02244); `silu` is x·sigmoid(x).
+ */
+export type ActivationFunction = 'relu' | 'relu6' | 'sigmoid' | 'hardSigmoid' | 'hardSwish' | 'silu';
+
 export type Activation =
-  | { readonly type: 'relu' }
-  | { readonly type: 'relu6' }
+  | { readonly type: ActivationFunction }
   | { readonly type: 'quantize'; readonly row: number; readonly core: QuantizerCore; readonly signed: boolean };
 
 /** Signed: of weights alone. */

@@ -104,6 +104,9 @@ const operations: readonly { op: OpName; shapes: Readonly<Record<string, readonl
   { op: 'maxPool', shapes: { x: [1, 5, 6, 2] }, attributes: sizedWindowLike({ size: [3, 2], ...uneven }) },
   { op: 'averagePool', shapes: { x: [1, 5, 6, 2] }, attributes: sizedWindowLike({ size: [3, 2], ...uneven }) },
   { op: 'averagePool', shapes: { x: [1, 5, 6, 2] }, attributes: sizedWindowLike({ size: 3, ...even }) },
+  ...(['sigmoid', 'hardSigmoid', 'hardSwish', 'silu'] as const).map(
+    (type) => ({ op: 'activation', shapes: { x: [40] }, attributes: { activation: { type } } }) as const,
+  ),
   { op: 'bias', shapes: { x: [2, 3, 4], b: [4] }, attributes: {} },
   { op: 'concat', shapes: { a: [2, 2, 3], b: [2, 2, 1] }, attributes: {} },
   { op: 'slice', shapes: { x: [2, 5] }, attributes: { first: 1, channels: 3 } },
@@ -117,7 +120,7 @@ it('single operations', async () => {
   const random = createRandom(6);
   const cases = operations.map(({ op, shapes, attributes }) => {
     const values = (shape: readonly number[]) =>
-      Array.from({ length: elementCount(shape) }, () => random.uniform() - 0.5);
+      Array.from({ length: elementCount(shape) }, () => 10 * (random.uniform() - 0.5));
     const operands = Object.entries(shapes).map(([name, shape]) => [name, { shape, values: values(shape) }] as const);
     return { op, operands: Object.fromEntries(operands), attributes: describedAttributes(attributes, []) };
   });

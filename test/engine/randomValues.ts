@@ -1,6 +1,6 @@
 /** Seeded numbers that float32 holds exactly: any, on a dyadic grid, and away from where a function jumps. */
 
-import type { Activation } from '../../src/ops/attributes.js';
+import type { Activation, ActivationFunction } from '../../src/ops/attributes.js';
 import { elementQuantizers } from '../../src/quant/index.js';
 import { mulberry32 } from '../mulberry32.js';
 
@@ -37,14 +37,38 @@ export const rangesOf = {
   fixedPow2: [9, 9, 0.0625, 1, 9, 9],
 } as const;
 
-/** Every activation: the rectifiers, and each core of a quantizer signed and unsigned. */
+/** Where the derivatives of the functions jump; of two none does. */
+const kinks: Readonly<Record<ActivationFunction, readonly number[]>> = {
+  relu: [0],
+  relu6: [0, 6],
+  sigmoid: [],
+  hardSigmoid: [-3, 3],
+  hardSwish: [-3, 3],
+  silu: [],
+};
+
+/** Every activation: the functions, and each core of a quantizer signed and unsigned. */
 export const activations: readonly Activation[] = [
   { type: 'relu' },
   { type: 'relu6' },
   ...(['uniform', 'pow2', 'fixedUniform', 'fixedPow2'] as const).flatMap((core) =>
     [true, false].map((signed) => ({ type: 'quantize', row: 1, core, signed }) as const),
   ),
+  { type: 'sigmoid' },
+  { type: 'hardSigmoid' },
+  { type: 'hardSwish' },
+  { type: 'silu' },
 ];
+
+/** Values of magnitudes up to this meet all parts of an activation. */
+export function spreadOf(activation: Activation | null): number {
+  return activation === null || activation.type === 'relu' || activation.type === 'quantize' ? 2 : 8;
+}
+
+/** Tells whether float32 holds an activation's values of multiples of 1/32, and its derivative, exactly. */
+export function isExact({ type }: Activation): boolean {
+  return type === 'relu' || type === 'relu6' || type === 'quantize';
+}
 
 export function activationName(activation: Activation | null): string {
   if (!activation) return 'no activation';
@@ -57,8 +81,7 @@ export function activationName(activation: Activation | null): string {
 export function isSmoothAt(activation: Activation | null, z: number): boolean {
   if (!activation) return true;
   const near = 1e-3;
-  if (activation.type !== 'quantize')
-    return Math.abs(z) > near && (activation.type === 'relu' || Math.abs(z - 6) > near);
+  if (activation.type !== 'quantize') return kinks[activation.type].every((kink) => Math.abs(z - kink) > near);
   const { core, signed } = activation;
   const [, , e0, e1] = rangesOf[core];
   const element = elementQuantizers[core];

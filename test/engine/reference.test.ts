@@ -241,7 +241,14 @@ describe('gradients agree with finite differences', () => {
     });
   });
 
-  it.each<Activation>([{ type: 'relu' }, { type: 'relu6' }])('$type', async (activation) => {
+  it.each<Activation>([
+    { type: 'relu' },
+    { type: 'relu6' },
+    { type: 'sigmoid' },
+    { type: 'hardSigmoid' },
+    { type: 'hardSwish' },
+    { type: 'silu' },
+  ])('$type', async (activation) => {
     await expectGradients({
       shapes: { x: [40], y: [40] },
       forward: (graph, t) => graph.append('activation', { x: t('x'), ranges: null }, { y: t('y') }, { activation }),

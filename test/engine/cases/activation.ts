@@ -2,7 +2,16 @@
 
 import type { Activation } from '../../../src/ops/attributes.js';
 import { type ConformanceCase, caseBuilder } from '../conformanceCase.js';
-import { activationName, activations, isSmoothAt, randomValues, rangesOf, sumOfMagnitudes } from '../randomValues.js';
+import {
+  activationName,
+  activations,
+  isExact,
+  isSmoothAt,
+  randomValues,
+  rangesOf,
+  spreadOf,
+  sumOfMagnitudes,
+} from '../randomValues.js';
 
 export function activationCases(): ConformanceCase[] {
   return activations.flatMap((activation, i) => [
@@ -17,7 +26,7 @@ export function activationCases(): ConformanceCase[] {
 function away(activation: Activation, shape: readonly number[], seed: number): ConformanceCase {
   const random = randomValues(seed);
   const length = shape.reduce((a, b) => a * b, 1);
-  const limit = activation.type === 'relu6' ? 8 : 2;
+  const limit = spreadOf(activation);
   const draw = (): number => {
     const x = random.number(-limit, limit);
     return isSmoothAt(activation, x) ? x : draw();
@@ -27,10 +36,10 @@ function away(activation: Activation, shape: readonly number[], seed: number): C
 }
 
 function onGrid(activation: Activation, seed: number): ConformanceCase {
-  const limit = activation.type === 'relu6' ? 8 : 2;
+  const limit = spreadOf(activation);
   const xs = Array.from({ length: 64 * limit + 1 }, (_, i) => i / 32 - limit);
   const dy = randomValues(seed).dyadic(xs.length);
-  return bothWays(activation, [xs.length], xs, dy, true, `${activationName(activation)}, exactly`);
+  return bothWays(activation, [xs.length], xs, dy, isExact(activation), `${activationName(activation)} on a grid`);
 }
 
 /** A network that has diverged must not look healthy behind an activation. */
@@ -38,7 +47,7 @@ function notFinite(activation: Activation): ConformanceCase {
   const xs = [Number.NaN, 1, Number.POSITIVE_INFINITY, -1, Number.NEGATIVE_INFINITY, 0.5, Number.NaN];
   const c = caseBuilder();
   const ranges = activation.type === 'quantize' ? c.input('ranges', [3, 2], rangesOf[activation.core]) : null;
-  const y = c.output('y', [xs.length], { exact: true });
+  const y = c.output('y', [xs.length], { exact: isExact(activation) });
   c.graph.append('activation', { x: c.input('x', [xs.length], xs), ranges }, { y }, { activation });
   return c.build(`${activationName(activation)} of what is not finite`);
 }

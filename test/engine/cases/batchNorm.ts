@@ -2,7 +2,15 @@
 
 import type { Activation } from '../../../src/ops/attributes.js';
 import { type ConformanceCase, caseBuilder } from '../conformanceCase.js';
-import { activationName, activations, isSmoothAt, randomValues, rangesOf, sumOfMagnitudes } from '../randomValues.js';
+import {
+  activationName,
+  activations,
+  isSmoothAt,
+  randomValues,
+  rangesOf,
+  spreadOf,
+  sumOfMagnitudes,
+} from '../randomValues.js';
 
 const shapes = [
   [2, 4, 4, 16],
@@ -37,7 +45,7 @@ function forwardAndBackward(
   const beta = random.numbers(channels, -0.5, 0.5);
   const shortcut = random.numbers(length, -0.5, 0.5);
   const dy = random.numbers(length);
-  const spread = activation?.type === 'relu6' ? 8 : 2;
+  const spread = spreadOf(activation);
   const xs = shortcut.map((added, i) => {
     const channel = i % channels;
     for (;;) {

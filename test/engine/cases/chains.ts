@@ -2,7 +2,7 @@
 
 import type { Activation } from '../../../src/ops/attributes.js';
 import { type ConformanceCase, caseBuilder } from '../conformanceCase.js';
-import { activationName, activations, randomValues, rangesOf } from '../randomValues.js';
+import { activationName, activations, isExact, randomValues, rangesOf } from '../randomValues.js';
 import { windowLike } from '../windows.js';
 
 export function chainCases(): ConformanceCase[] {
@@ -10,8 +10,8 @@ export function chainCases(): ConformanceCase[] {
     elementwiseChain(),
     convolutionChain(),
     depthwiseChain(),
-    ...activations.map((activation, i) => batchNormChain(activation, true, 2200 + i)),
-    ...[null, ...activations].map((activation, i) => batchNormChain(activation, false, 2250 + i)),
+    ...activations.filter(isExact).map((activation, i) => batchNormChain(activation, true, 2200 + i)),
+    ...[null, ...activations.filter(isExact)].map((activation, i) => batchNormChain(activation, false, 2250 + i)),
     lossChain(),
   ];
 }

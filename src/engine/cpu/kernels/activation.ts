@@ -7,10 +7,14 @@ import {
   FIXED_POW2_UNSIGNED,
   FIXED_UNIFORM_SIGNED,
   FIXED_UNIFORM_UNSIGNED,
+  HARD_SIGMOID,
+  HARD_SWISH,
   POW2_SIGNED,
   POW2_UNSIGNED,
   RELU,
   RELU6,
+  SIGMOID,
+  SILU,
   UNIFORM_SIGNED,
   UNIFORM_UNSIGNED,
   inputGradient,
@@ -90,6 +94,18 @@ export function activationRelu(args: ActivationArguments, chunk: i32, worker: i3
 export function activationRelu6(args: ActivationArguments, chunk: i32, worker: i32): void {
   forward(RELU6, args, chunk);
 }
+export function activationSigmoid(args: ActivationArguments, chunk: i32, worker: i32): void {
+  forward(SIGMOID, args, chunk);
+}
+export function activationHardSigmoid(args: ActivationArguments, chunk: i32, worker: i32): void {
+  forward(HARD_SIGMOID, args, chunk);
+}
+export function activationHardSwish(args: ActivationArguments, chunk: i32, worker: i32): void {
+  forward(HARD_SWISH, args, chunk);
+}
+export function activationSilu(args: ActivationArguments, chunk: i32, worker: i32): void {
+  forward(SILU, args, chunk);
+}
 export function activationUniformSigned(args: ActivationArguments, chunk: i32, worker: i32): void {
   forward(UNIFORM_SIGNED, args, chunk);
 }
@@ -120,6 +136,18 @@ export function activationGradientRelu(args: GradientArguments, chunk: i32, work
 }
 export function activationGradientRelu6(args: GradientArguments, chunk: i32, worker: i32): void {
   backward(RELU6, args, chunk);
+}
+export function activationGradientSigmoid(args: GradientArguments, chunk: i32, worker: i32): void {
+  backward(SIGMOID, args, chunk);
+}
+export function activationGradientHardSigmoid(args: GradientArguments, chunk: i32, worker: i32): void {
+  backward(HARD_SIGMOID, args, chunk);
+}
+export function activationGradientHardSwish(args: GradientArguments, chunk: i32, worker: i32): void {
+  backward(HARD_SWISH, args, chunk);
+}
+export function activationGradientSilu(args: GradientArguments, chunk: i32, worker: i32): void {
+  backward(SILU, args, chunk);
 }
 export function activationGradientUniformSigned(args: GradientArguments, chunk: i32, worker: i32): void {
   backward(UNIFORM_SIGNED, args, chunk);

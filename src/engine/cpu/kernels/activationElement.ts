@@ -6,6 +6,8 @@
  * NaN in their first operand's place and are one instruction.
  */
 
+import { mad } from './mad';
+
 @inline
 export const IDENTITY: i32 = 0;
 @inline
@@ -28,12 +30,24 @@ export const FIXED_UNIFORM_UNSIGNED: i32 = 8;
 export const FIXED_POW2_SIGNED: i32 = 9;
 @inline
 export const FIXED_POW2_UNSIGNED: i32 = 10;
+@inline
+export const SIGMOID: i32 = 11;
+@inline
+export const HARD_SIGMOID: i32 = 12;
+@inline
+export const HARD_SWISH: i32 = 13;
+@inline
+export const SILU: i32 = 14;
 
 /** y = act(x). */
 @inline
 export function activate(kind: i32, x: v128, e0: v128, e1: v128, inverse: v128): v128 {
   if (kind == RELU) return positivePart(x);
   if (kind == RELU6) return f32x4.pmin(positivePart(x), f32x4.splat(6));
+  if (kind == SIGMOID) return sigmoid(x);
+  if (kind == HARD_SIGMOID) return hardSigmoid(x);
+  if (kind == HARD_SWISH) return f32x4.mul(x, hardSigmoid(x));
+  if (kind == SILU) return f32x4.mul(x, sigmoid(x));
   if (kind == UNIFORM_SIGNED) return f32x4.mul(e0, roundHalfAway(f32x4.mul(clip(true, x, e1), inverse)));
   if (kind == UNIFORM_UNSIGNED) return f32x4.mul(e0, roundHalfUp(f32x4.mul(clip(false, x, e1), inverse)));
   if (kind == FIXED_UNIFORM_SIGNED) return f32x4.mul(e0, roundHalfAway(f32x4.div(clip(true, x, e1), e0)));
@@ -64,6 +78,20 @@ export function activate(kind: i32, x: v128, e0: v128, e1: v128, inverse: v128):
 export function inputGradient(kind: i32, x: v128, e0: v128, e1: v128, g: v128): v128 {
   if (kind == RELU) return v128.and(g, f32x4.gt(x, f32x4.splat(0)));
   if (kind == RELU6) return v128.and(g, v128.and(f32x4.gt(x, f32x4.splat(0)), f32x4.lt(x, f32x4.splat(6))));
+  if (kind == SIGMOID) {
+    const s = sigmoid(x);
+    return f32x4.mul(g, f32x4.mul(s, f32x4.sub(f32x4.splat(1), s)));
+  }
+  if (kind == HARD_SIGMOID) return v128.and(f32x4.mul(g, f32x4.splat(1.0 / 6)), isBetweenKinks(x));
+  if (kind == HARD_SWISH) {
+    const slope = f32x4.add(f32x4.mul(x, f32x4.splat(1.0 / 3)), f32x4.splat(0.5));
+    return f32x4.mul(g, v128.bitselect(slope, hardSigmoid(x), isBetweenKinks(x)));
+  }
+  if (kind == SILU) {
+    const s = sigmoid(x);
+    const rest = f32x4.mul(x, f32x4.sub(f32x4.splat(1), s));
+    return f32x4.mul(g, f32x4.mul(s, f32x4.add(f32x4.splat(1), rest)));
+  }
   if (kind == UNIFORM_SIGNED) return v128.and(g, f32x4.lt(f32x4.abs(x), e1));
   if (kind == UNIFORM_UNSIGNED) return v128.and(g, v128.and(f32x4.gt(x, f32x4.splat(0)), f32x4.lt(x, e1)));
   if (kind == FIXED_UNIFORM_SIGNED) return v128.and(g, f32x4.le(f32x4.abs(x), e1));
@@ -112,6 +140,43 @@ export function rangeContribution1(kind: i32, x: v128, e1: v128, g: v128): v128 
 @inline
 function positivePart(x: v128): v128 {
   return f32x4.pmax(x, f32x4.splat(0));
+}
+
+/** 1/(1 + e^−x); NaN stays. */
+@inline
+function sigmoid(x: v128): v128 {
+  return f32x4.div(f32x4.splat(1), f32x4.add(f32x4.splat(1), exponential(f32x4.neg(x))));
+}
+
+/** clip(x/6 + 1/2, 0, 1); NaN stays. */
+@inline
+function hardSigmoid(x: v128): v128 {
+  const line = f32x4.add(f32x4.mul(x, f32x4.splat(1.0 / 6)), f32x4.splat(0.5));
+  return f32x4.pmin(positivePart(line), f32x4.splat(1));
+}
+
+@inline
+function isBetweenKinks(x: v128): v128 {
+  return f32x4.lt(f32x4.abs(x), f32x4.splat(3));
+}
+
+/**
+ * e^x to about one part in 10^7, 0 below −87.7 and infinity above 88.3: 2^n · e^r with |r| ≤ ln 2 / 2, the polynomial and
+ * the two parts of ln 2 those of Cephes' `expf`.
+ */
+@inline
+function exponential(x: v128): v128 {
+  const bounded = f32x4.pmin(f32x4.pmax(x, f32x4.splat(-88)), f32x4.splat(89));
+  const n = f32x4.nearest(f32x4.mul(bounded, f32x4.splat(1.44269504)));
+  const r = f32x4.sub(f32x4.sub(bounded, f32x4.mul(n, f32x4.splat(0.693359375))), f32x4.mul(n, f32x4.splat(-2.12194440e-4)));
+  let p = mad(f32x4.splat(1.9875691500e-4), r, f32x4.splat(1.3981999507e-3));
+  p = mad(p, r, f32x4.splat(8.3334519073e-3));
+  p = mad(p, r, f32x4.splat(4.1665795894e-2));
+  p = mad(p, r, f32x4.splat(1.6666665459e-1));
+  p = mad(p, r, f32x4.splat(5.0000001201e-1));
+  const e = f32x4.add(mad(p, f32x4.mul(r, r), r), f32x4.splat(1));
+  const power = i32x4.shl(i32x4.add(i32x4.trunc_sat_f32x4_s(n), i32x4.splat(127)), 23);
+  return f32x4.mul(e, power);
 }
 
 /** x within [-end, end] or [0, end]; NaN stays. */

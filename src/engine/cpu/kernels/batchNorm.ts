@@ -10,11 +10,15 @@ import {
   FIXED_POW2_UNSIGNED,
   FIXED_UNIFORM_SIGNED,
   FIXED_UNIFORM_UNSIGNED,
+  HARD_SIGMOID,
+  HARD_SWISH,
   IDENTITY,
   POW2_SIGNED,
   POW2_UNSIGNED,
   RELU,
   RELU6,
+  SIGMOID,
+  SILU,
   UNIFORM_SIGNED,
   UNIFORM_UNSIGNED,
   inputGradient,
@@ -295,6 +299,18 @@ export function batchNormRelu(args: NormalizationArguments, chunk: i32, worker: 
 export function batchNormRelu6(args: NormalizationArguments, chunk: i32, worker: i32): void {
   forward(RELU6, args, chunk, worker);
 }
+export function batchNormSigmoid(args: NormalizationArguments, chunk: i32, worker: i32): void {
+  forward(SIGMOID, args, chunk, worker);
+}
+export function batchNormHardSigmoid(args: NormalizationArguments, chunk: i32, worker: i32): void {
+  forward(HARD_SIGMOID, args, chunk, worker);
+}
+export function batchNormHardSwish(args: NormalizationArguments, chunk: i32, worker: i32): void {
+  forward(HARD_SWISH, args, chunk, worker);
+}
+export function batchNormSilu(args: NormalizationArguments, chunk: i32, worker: i32): void {
+  forward(SILU, args, chunk, worker);
+}
 export function batchNormUniformSigned(args: NormalizationArguments, chunk: i32, worker: i32): void {
   forward(UNIFORM_SIGNED, args, chunk, worker);
 }
@@ -328,6 +344,18 @@ export function batchNormGradientReduceRelu(args: ReduceArguments, chunk: i32, w
 }
 export function batchNormGradientReduceRelu6(args: ReduceArguments, chunk: i32, worker: i32): void {
   reduce(RELU6, args, chunk, worker);
+}
+export function batchNormGradientReduceSigmoid(args: ReduceArguments, chunk: i32, worker: i32): void {
+  reduce(SIGMOID, args, chunk, worker);
+}
+export function batchNormGradientReduceHardSigmoid(args: ReduceArguments, chunk: i32, worker: i32): void {
+  reduce(HARD_SIGMOID, args, chunk, worker);
+}
+export function batchNormGradientReduceHardSwish(args: ReduceArguments, chunk: i32, worker: i32): void {
+  reduce(HARD_SWISH, args, chunk, worker);
+}
+export function batchNormGradientReduceSilu(args: ReduceArguments, chunk: i32, worker: i32): void {
+  reduce(SILU, args, chunk, worker);
 }
 export function batchNormGradientReduceUniformSigned(args: ReduceArguments, chunk: i32, worker: i32): void {
   reduce(UNIFORM_SIGNED, args, chunk, worker);

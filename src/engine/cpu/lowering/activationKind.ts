@@ -1,6 +1,6 @@
 /** Which of the specialised kernels an activation takes, and where its effective range lies. */
 import type { Tensor } from '../../../graph/tensor.js';
-import type { Activation } from '../../../ops/attributes.js';
+import type { Activation, ActivationFunction } from '../../../ops/attributes.js';
 import type { QuantizerCore } from '../../../quant/index.js';
 import type { LoweringContext } from '../lowered.js';
 
@@ -12,14 +12,26 @@ export const coreNames: Readonly<Record<QuantizerCore, string>> = {
   fixedPow2: 'FixedPow2',
 };
 
+const functionNames: Readonly<Record<ActivationFunction, string>> = {
+  relu: 'Relu',
+  relu6: 'Relu6',
+  sigmoid: 'Sigmoid',
+  hardSigmoid: 'HardSigmoid',
+  hardSwish: 'HardSwish',
+  silu: 'Silu',
+};
+
 /** The ending of a kernel's name, as in `batchNormUniformSigned`. */
 export function activationKind(activation: Activation | null): string {
   if (!activation) return 'Identity';
   switch (activation.type) {
     case 'relu':
-      return 'Relu';
     case 'relu6':
-      return 'Relu6';
+    case 'sigmoid':
+    case 'hardSigmoid':
+    case 'hardSwish':
+    case 'silu':
+      return functionNames[activation.type];
     case 'quantize':
       return `${coreNames[activation.core]}${activation.signed ? 'Signed' : 'Unsigned'}`;
     default:

@@ -48,6 +48,18 @@ function functionsOf(activation: Activation | null): string {
       return simple(`${keepNan} return max(x, 0.0);`, 'select(0.0, 1.0, x > 0.0)');
     case 'relu6':
       return simple(`${keepNan} return limit(x, 0.0, 6.0);`, 'inside(x, 0.0, 6.0)');
+    case 'sigmoid':
+      return simple(`${keepNan} return sigmoid(x);`, 'sigmoid(x) * (1.0 - sigmoid(x))', sigmoid);
+    case 'hardSigmoid':
+      return simple(`${keepNan} return hardSigmoid(x);`, 'select(0.0, 1.0 / 6.0, abs(x) < 3.0)', hardSigmoid);
+    case 'hardSwish':
+      return simple(
+        `${keepNan} return x * hardSigmoid(x);`,
+        'select(hardSigmoid(x), x / 3.0 + 0.5, abs(x) < 3.0)',
+        hardSigmoid,
+      );
+    case 'silu':
+      return simple(`${keepNan} return x * sigmoid(x);`, 'sigmoid(x) * (1.0 + x * (1.0 - sigmoid(x)))', sigmoid);
     case 'quantize':
       return quantizers[activation.core](activation.signed);
     default:
@@ -55,9 +67,12 @@ function functionsOf(activation: Activation | null): string {
   }
 }
 
-function simple(value: string, factor: string): string {
-  return functions(value, `return ${factor};`, 'return vec2f(0.0);');
+function simple(value: string, factor: string, declarations = ''): string {
+  return declarations + functions(value, `return ${factor};`, 'return vec2f(0.0);');
 }
+
+const sigmoid = 'fn sigmoid(x: f32) -> f32 { return 1.0 / (1.0 + exp(-x)); }';
+const hardSigmoid = 'fn hardSigmoid(x: f32) -> f32 { return limit(x / 6.0 + 0.5, 0.0, 1.0); }';
 
 function functions(value: string, inputFactor: string, rangeFactors: string): string {
   return `
