@@ -22,9 +22,9 @@ interface FilePrediction extends Prediction {
 
 export function predictCommand(): Command {
   return new Command('predict')
-    .description('what a trained run says of images, or of arrays in .npy files')
+    .description('what a trained run says of images, or of numbers in .npy and .csv files')
     .argument('<run>', 'a run folder')
-    .argument('<images...>', 'files of images, or .npy files of one input or many')
+    .argument('<images...>', 'files of images, or .npy or .csv files of one input or many')
     .option('--device <name>', "auto, cpu, gpu or reference instead of the run's own")
     .option('--threads <n>', 'threads of the CPU engine')
     .option(
@@ -53,8 +53,8 @@ async function predict(
   const weights = await readStartingWeights(evaluatedParameters(run.folder, last));
   const { source, augment } = experiment.data;
   const framing = augment === 'resized_crop' ? 'crop' : 'fill';
-  const { image, values } = data;
-  const { inputs, names } = await readForNetwork(files, { image, values, kind: source.kind, framing });
+  const { image, values, features } = data;
+  const { inputs, names } = await readForNetwork(files, { image, values, features, kind: source.kind, framing });
   const shape = {
     classes: data.classes.length,
     imageShape: data.image,

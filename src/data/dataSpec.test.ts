@@ -10,6 +10,7 @@ it.each([
   ['mnist:/data', { kind: 'mnist', location: '/data' }],
   ['images:C:\\pictures', { kind: 'images', location: 'C:\\pictures' }],
   ['arrays:C:\\a.npz', { kind: 'arrays', location: 'C:\\a.npz' }],
+  ['csv:a.csv', { kind: 'csv', location: 'a.csv' }],
   ['synthetic', { kind: 'synthetic' }],
   [' synthetic:500 ', { kind: 'synthetic', count: 500 }],
 ])('understands %s', (text, spec) => {

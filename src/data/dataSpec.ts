@@ -1,11 +1,11 @@
 /** `--data SPEC`: which dataset, and where it lies. */
 import { InputError } from '../errors.js';
 
-export const dataKinds = ['cifar10', 'cifar100', 'mnist', 'images', 'arrays', 'synthetic'] as const;
+export const dataKinds = ['cifar10', 'cifar100', 'mnist', 'images', 'arrays', 'csv', 'synthetic'] as const;
 
 export interface DataSpec {
   readonly kind: (typeof dataKinds)[number];
-  /** A folder, for CIFAR also an archive, for arrays also a file; absent: the usual places. */
+  /** A folder, for CIFAR also an archive, for arrays and tables a file or a folder; absent: the usual places. */
   readonly location?: string;
   /** Synthetic training images. */
   readonly count?: number;
@@ -13,7 +13,7 @@ export interface DataSpec {
 
 /** For messages. */
 export const dataForms =
-  'cifar10[:DIR or archive], cifar100[:DIR or archive], mnist[:DIR], images:DIR, arrays:FILE or synthetic[:COUNT]';
+  'cifar10[:DIR or archive], cifar100[:DIR or archive], mnist[:DIR], images:DIR, arrays:FILE, csv:FILE or synthetic[:COUNT]';
 
 /** @throws InputError that lists the allowed forms. */
 export function parseDataSpec(text: string): DataSpec {
@@ -30,6 +30,7 @@ export function parseDataSpec(text: string): DataSpec {
       if (rest === undefined) throw fault('the folder is missing');
       return { kind, location: rest };
     case 'arrays':
+    case 'csv':
       if (rest === undefined) throw fault('the file is missing');
       return { kind, location: rest };
     case 'synthetic':
@@ -39,4 +40,9 @@ export function parseDataSpec(text: string): DataSpec {
     default:
       throw fault('no such dataset');
   }
+}
+
+/** Whether a kind's inputs are pictures, which may be shifted and mirrored, and whose bytes are pixels. */
+export function arePictures(kind: DataSpec['kind']): boolean {
+  return kind !== 'arrays' && kind !== 'csv';
 }

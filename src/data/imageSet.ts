@@ -3,6 +3,7 @@
  * happen on the device, from these values. Subsets are seeded choices, so that a limited run can be repeated.
  */
 import { InputError } from '../errors.js';
+import type { Features, Moments } from './features.js';
 import { type Images, isStream } from './imageStream.js';
 import { createRandom, randomStreams } from './random.js';
 
@@ -27,6 +28,10 @@ export interface Dataset<T extends Images = ImageSet> {
   readonly test: T;
   /** A set to choose the best parameters by, where the dataset brings one. */
   readonly validation?: T;
+  /** What the numbers of an input are, where they are no pixels. */
+  readonly features?: Features;
+  /** By which inputs are normalised where the experiment says nothing else. */
+  readonly moments?: Moments;
   /** Lines that the user should read, such as how many files were left out. */
   readonly notes?: readonly string[];
 }
@@ -130,8 +135,9 @@ function shuffledIndices(count: number, seed: number): Int32Array {
   return indices;
 }
 
-function choose<T extends Images>(set: T, chosen: Int32Array): T;
-function choose(set: Images, chosen: Int32Array): Images {
+/** The images with these indices, in their old order. */
+export function choose<T extends Images>(set: T, chosen: Int32Array): T;
+export function choose(set: Images, chosen: Int32Array): Images {
   const inOrder = chosen.toSorted();
   if (isStream(set)) {
     const { files, sizes } = set;

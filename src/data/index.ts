@@ -5,6 +5,7 @@
 export * from './augmentation.js';
 export * from './batches.js';
 export * from './dataSpec.js';
+export * from './features.js';
 export * from './fingerprint.js';
 export { type ImageSet, type InputArray, type InputType, inputType, limit, usualSplit } from './imageSet.js';
 export { type ImageStream, type Images, isStream, readAhead } from './imageStream.js';

@@ -1,7 +1,7 @@
 /** The comparison of a run's data with those of now, by what `describeData` says of both. */
 
 import { z } from 'zod';
-import type { Images } from '../data/index.js';
+import type { Features, Images } from '../data/index.js';
 import { InputError } from '../errors.js';
 import type { DataDescription } from '../train/dataDescription.js';
 
@@ -9,6 +9,7 @@ import type { DataDescription } from '../train/dataDescription.js';
 export const dataSchema = z.object({
   classes: z.array(z.string()).readonly(),
   image: z.tuple([z.int(), z.int(), z.int()]).readonly(),
+  features: z.object({ of: z.literal('columns'), names: z.array(z.string()).readonly() }).optional(),
   // Runs of earlier versions are all of bytes.
   values: z.enum(['bytes', 'floats']).default('bytes'),
   scale: z.array(z.number()).readonly(),
@@ -21,6 +22,7 @@ export function dataDifference(then: DataDescription, now: DataDescription): str
   return (
     classDifference(then.classes, now.classes) ??
     difference('images', then.image.join('x'), now.image.join('x')) ??
+    featureDifference(then.features, now.features) ??
     difference('values', then.values, now.values) ??
     difference('scales of pixels', then.scale.join(), now.scale.join()) ??
     difference('offsets of pixels', then.offset.join(), now.offset.join()) ??
@@ -28,6 +30,11 @@ export function dataDifference(then: DataDescription, now: DataDescription): str
     imageDifference('validation images', then.fingerprints.validation, now.fingerprints.validation) ??
     imageDifference('test images', then.fingerprints.test, now.fingerprints.test)
   );
+}
+
+/** The difference between what numbers are, in words; `null` if there is none. */
+export function featureDifference(then: Features | undefined, now: Features | undefined): string | null {
+  return difference('features', JSON.stringify(then ?? null), JSON.stringify(now ?? null));
 }
 
 /** The same for two fingerprints of `what`. */

@@ -5,7 +5,7 @@ import { fingerprint, inputType, parseDataSpec } from '../data/index.js';
 import { InputError } from '../errors.js';
 import { readDefinition } from '../nn/index.js';
 import { type Experiment, experimentFromSettings, type Overrides, withDefinition } from '../settings/index.js';
-import { imageDifference, relabelled } from './dataDescription.js';
+import { featureDifference, imageDifference, relabelled } from './dataDescription.js';
 import { type ExperimentData, loadExperimentData } from './experimentData.js';
 import type { RunConfig, RunFolder } from './runFolder.js';
 
@@ -78,6 +78,8 @@ export async function loadEvaluationData(
     if (inputType(test) !== then.values) {
       throw new InputError(`${source}: has ${inputType(test)}, the run ${folder.root} takes ${then.values}`);
     }
+    const others = featureDifference(then.features, data.features);
+    if (others) throw new InputError(`${source}: does not fit the run ${folder.root}: ${others}`);
     if (!overrides.has('image_size') && image !== then.image.join('x')) {
       throw new InputError(`${source}: has images of ${image}, the run ${folder.root} has ${then.image.join('x')}`);
     }

@@ -44,6 +44,8 @@ export async function loadExperimentData(
   try {
     return {
       classes: dataset.classes,
+      features: dataset.features,
+      moments: dataset.moments,
       notes: dataset.notes ?? [],
       train: await checked(parts.train, use === 'all'),
       validation: parts.validation && (await checked(parts.validation, use === 'all')),

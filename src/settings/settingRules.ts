@@ -1,7 +1,7 @@
 /**
  * The meaning of one key for another: the defaults that depend on other keys, and the combinations that make no sense.
  */
-import { parseDataSpec } from '../data/dataSpec.js';
+import { arePictures, parseDataSpec } from '../data/dataSpec.js';
 import type { InputError } from '../errors.js';
 import { kindNamed, parameterNames } from '../quant/index.js';
 import type { LayerRule } from './layerRules.js';
@@ -21,7 +21,7 @@ export type Settings = Omit<
   readonly validation_split: number | null;
   readonly augment_shift: number;
   readonly augment_mirror: boolean;
-  /** `null` for arrays without any: what bytes and floats need differs. */
+  /** `null` for other inputs than pictures where none is given: what they need the data say. */
   readonly mean: readonly number[] | null;
   readonly std: readonly number[] | null;
   readonly recompute_range: boolean;
@@ -42,9 +42,9 @@ export function complete(read: ReadSettings): Settings {
     num_layers: isCifarResnet ? Number(model.slice('resnet'.length)) : null,
     learning_rate_drops: read.learning_rate_drops ?? (read.schedule === 'step' ? proportionalDrops(read.epochs) : []),
     validation_split: read.select === 'validation' ? read.validation_split : (read.validation_split ?? 0),
-    augment_shift: read.augment_shift ?? (read.augment === 'shift' && kind !== 'arrays' ? 4 : 0),
+    augment_shift: read.augment_shift ?? (read.augment === 'shift' && arePictures(kind) ? 4 : 0),
     augment_mirror: read.augment_mirror ?? (read.augment !== 'none' && keepsClassMirrored(read.data)),
-    ...(kind === 'arrays' ? { mean: read.mean, std: read.std } : pixelNumbers(read)),
+    ...(arePictures(kind) ? pixelNumbers(read) : { mean: read.mean, std: read.std }),
     // A size that is promised has to be that of the levels in use; as published it is not.
     recompute_range: read.recompute_range ?? (read.budget === 'guaranteed' && hasTarget(read)),
     // Only files are scaled. Crops of any image have to have one size; 224 is the usual one.

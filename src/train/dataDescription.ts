@@ -3,6 +3,7 @@
  * the network, and fingerprints of the images, by which another run's, or a changed folder, is told apart.
  */
 
+import type { Features } from '../data/features.js';
 import { fingerprint } from '../data/fingerprint.js';
 import { type InputType, inputType } from '../data/imageSet.js';
 import type { Experiment } from '../settings/index.js';
@@ -21,6 +22,8 @@ export interface DataDescription extends InputScaling {
   readonly classes: readonly string[];
   /** Height, width and channels of the images that enter the network. */
   readonly image: readonly [height: number, width: number, channels: number];
+  /** What the numbers of an input are, where they are no pixels and the data say it. */
+  readonly features?: Features | undefined;
   /** As `fingerprint` of the data's room makes them; `validation` is `null` where the test images choose. */
   readonly fingerprints: { readonly train: string; readonly validation: string | null; readonly test: string };
 }
@@ -28,12 +31,13 @@ export interface DataDescription extends InputScaling {
 /** The description of the images of a run and of how they are normalised. */
 export function describeData(
   experiment: Experiment,
-  { classes, train, validation, test }: TrainingImages,
+  { classes, train, validation, test, features, moments }: TrainingImages,
 ): DataDescription {
-  const { values, scale, offset } = normalisation(experiment, train.channels, inputType(train));
+  const { values, scale, offset } = normalisation(experiment, train.channels, inputType(train), moments);
   return {
     classes,
     image: [train.height, train.width, train.channels],
+    ...(features && { features }),
     values,
     scale,
     offset,

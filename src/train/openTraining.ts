@@ -3,6 +3,7 @@
  * program with its start values, measured where they are to be, on an engine, with what a checkpoint knows.
  */
 
+import type { Features, Moments } from '../data/features.js';
 import { split, usualSplit } from '../data/imageSet.js';
 import type { Images } from '../data/imageStream.js';
 import type { Engine } from '../engine/engine.js';
@@ -33,6 +34,9 @@ export interface TrainingImages {
   /** Held out from the training images to choose the best parameters; `null` where the test images choose. */
   readonly validation: Images | null;
   readonly test: Images;
+  readonly features?: Features | undefined;
+  /** By which inputs are normalised where the experiment says nothing else. */
+  readonly moments?: Moments | undefined;
 }
 
 /**

@@ -18,6 +18,14 @@ describe('arrays', () => {
     expect(scaling(settings, values)).toEqual({ values, scale: [scale, scale], offset: [offset, offset] });
   });
 
+  it('by the moments of the training inputs, unless the experiment says otherwise', () => {
+    const moments = { mean: [1, 2], std: [2, 4] };
+    const by = (settings: Readonly<Record<string, unknown>>) =>
+      normalisation(experimentFromSettings('A', 'a', { data: 'csv:a.csv', ...settings }), 2, 'floats', moments);
+    expect(by({})).toEqual({ values: 'floats', scale: [0.5, 0.25], offset: [-0.5, -0.5] });
+    expect(by({ mean: 0, std: 1 })).toEqual({ values: 'floats', scale: [1, 1], offset: [0, 0] });
+  });
+
   it('by channel', () => {
     expect(scaling({ mean: [1, 2], std: [1, 4] }, 'floats')).toMatchObject({ scale: [1, 0.25], offset: [-1, -0.5] });
   });

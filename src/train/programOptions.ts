@@ -1,5 +1,6 @@
 /** From an experiment and its data to what the training program is built from. */
 
+import type { Moments } from '../data/features.js';
 import type { Dataset, InputType } from '../data/imageSet.js';
 import { type Images, isStream } from '../data/imageStream.js';
 import { InputError } from '../errors.js';
@@ -160,14 +161,20 @@ function solverOf(training: Experiment['training']): Solver {
 
 /**
  * How inputs enter the network: bytes b as (b/255 − mean)/std, floats v as (v − mean)/std, channel by channel. Floats
- * for which the experiment has neither enter as they are.
+ * for which the experiment has neither enter by the `moments` of the training inputs, or else as they are.
  *
  * @throws InputError for as many means or deviations as there are no channels, and for numbers that do not suit the type
  */
-export function normalisation(experiment: Experiment, channels: number, values: InputType): InputScaling {
+export function normalisation(
+  experiment: Experiment,
+  channels: number,
+  values: InputType,
+  moments?: Moments,
+): InputScaling {
   const unit = values === 'bytes' ? 255 : 1;
-  const numbers = values === 'bytes' ? pixelNumbers(experiment.settings) : floatNumbers(experiment);
-  for (const [key, given] of Object.entries(numbers)) {
+  const numbers: Moments = values === 'bytes' ? pixelNumbers(experiment.settings) : floatNumbers(experiment, moments);
+  for (const key of ['mean', 'std'] as const) {
+    const given = numbers[key];
     const where = `${experiment.sources.get(key)?.where ?? key} = ${given}`;
     if (given.length !== 1 && given.length !== channels) {
       throw new InputError(
@@ -190,13 +197,13 @@ export function normalisation(experiment: Experiment, channels: number, values: 
   };
 }
 
-function floatNumbers({ settings, sources }: Experiment): { mean: readonly number[]; std: readonly number[] } {
+function floatNumbers({ settings, sources }: Experiment, moments?: Moments): Moments {
   const { normalise, mean, std } = settings;
   if (normalise !== null) {
     const where = sources.get('normalise')?.where ?? 'normalise';
     throw new InputError(`${where} = ${normalise}: is for bytes, and the data are floats; give mean and std`);
   }
-  return { mean: mean ?? [0], std: std ?? [1] };
+  return { mean: mean ?? moments?.mean ?? [0], std: std ?? moments?.std ?? [1] };
 }
 
 function source(experiment: Experiment, data: DataShape, count: number, batches: number): ImageSource {

@@ -55,7 +55,7 @@ it('is trained, evaluated and asked', async () => {
     expect(await mpdnn(args, folder)).toMatchObject({ code: 2, stdout: '', stderr: expect.stringContaining(message) });
   write('bytes.npy', npy([6, 4], new Uint8Array(24)));
   await refused(['predict', 'runs/A', 'bytes.npy'], 'mpdnn: bytes.npy: holds bytes, the network takes floats');
-  await refused(['predict', 'runs/A', 'a.png'], 'mpdnn: a.png: this network takes arrays of floats; give .npy files');
+  await refused(['predict', 'runs/A', 'a.png'], 'mpdnn: a.png: this network takes floats; give .npy files');
   await refused(['export', 'runs/A'], 'the network takes floats, and integer networks begin with bytes');
   await refused(
     [...train1, '--name', 'B', '--validation-split', '4'],

@@ -8,6 +8,7 @@ import tar from 'tar-stream';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { loadCifar } from '../../src/data/files/cifar.js';
 import { cifar10 } from '../../src/data/files/cifarSets.js';
+import { loadCsv } from '../../src/data/files/csv.js';
 import { decodeImages } from '../../src/data/files/decodeImages.js';
 import { createDecoders } from '../../src/data/files/decoders.js';
 import { listImageFolder, loadImageFolder, streamImageFolder } from '../../src/data/files/imageFolder.js';
@@ -242,6 +243,14 @@ describe('datasets', () => {
     return fuzz([zip(files), zip(files, true)], async (bytes) => {
       for (const [name, file] of await zipFiles(bytes, () => true, 'a.npz')) parseNpy(file, name);
     });
+  });
+
+  survives('.csv files', () => {
+    const table = 'length,split,label,"wide, or not"\n1,train,b,10\n3,train,a,10\n-2.5e-1,test,a,"4"\n';
+    return fuzz(
+      [text(table), text(table.replaceAll('split', 'x').replaceAll(/train|test/g, '1'))],
+      fromFile(at('a.csv'), (file) => loadCsv(file, 1, false)),
+    );
   });
 
   survives('the word after --data', () => {

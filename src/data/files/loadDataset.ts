@@ -10,6 +10,7 @@ import { generateSynthetic } from '../synthetic.js';
 import { loadArrays } from './arrays.js';
 import { loadCifar } from './cifar.js';
 import { cifar10, cifar100 } from './cifarSets.js';
+import { loadCsv } from './csv.js';
 import { createDecoders } from './decoders.js';
 import {
   type FolderListing,
@@ -73,6 +74,9 @@ async function loadAll(spec: DataSpec, options: LoadOptions): Promise<Dataset<Im
     case 'arrays':
       if (spec.location === undefined) throw new InputError('data arrays: the file is missing; give arrays:FILE');
       return loadArrays(spec.location, options.testOnly ?? false);
+    case 'csv':
+      if (spec.location === undefined) throw new InputError('data csv: the file is missing; give csv:FILE');
+      return loadCsv(spec.location, options.seed, options.testOnly ?? false);
     case 'synthetic':
       return generateSynthetic(options.seed, spec.count);
     default:

@@ -1,12 +1,15 @@
 /** Files as a trained network sees them: images decoded and cut as its test images were, arrays as they are. */
 
 import { stat } from 'node:fs/promises';
+import path from 'node:path';
 import { readFault } from '../../disk/fileFault.js';
 import { InputError } from '../../errors.js';
 import { evaluationCrop } from '../crops.js';
 import type { DataSpec } from '../dataSpec.js';
+import type { Features } from '../features.js';
 import { emptyImageSet, type ImageSet, type InputArray, type InputType, inputType, joined } from '../imageSet.js';
 import { readInputs } from './arrays.js';
+import { readCsvInputs } from './csv.js';
 import { type DecodedImage, decodeImage, measureImage } from './decodeImage.js';
 import { undecodable } from './decodeImages.js';
 import { padding as mnistPadding } from './mnist.js';
@@ -21,36 +24,52 @@ export interface NetworkInput {
   /** Height, width and channels. */
   readonly image: readonly [number, number, number];
   readonly values: InputType;
+  readonly features?: Features | undefined;
   /** The images that the network was trained with: their kind, and whether they were crops. */
   readonly kind: DataSpec['kind'];
   readonly framing: 'fill' | 'crop';
 }
 
 /**
- * The inputs in the order of their files: each image one, each .npy file as many as it holds.
+ * The inputs in the order of their files: each image one, each .npy and .csv file as many as it holds.
  *
  * @throws InputError naming the first file that is missing, damaged, or of a size or type that the network does not take
  */
 export async function readForNetwork(files: readonly string[], input: NetworkInput): Promise<NamedInputs> {
-  const arrays = files.filter((file) => file.toLowerCase().endsWith('.npy'));
-  if (arrays.length === 0) {
-    if (input.values === 'bytes') return { inputs: await decodeImagesForNetwork(files, input), names: files };
-    throw new InputError(`${files[0]}: this network takes arrays of floats; give .npy files`);
+  const readers = files.map((file) => readerOf(file, input));
+  const image = files.find((_, index) => readers[index] === null);
+  if (image !== undefined && input.values === 'floats') {
+    const tables = input.features?.of === 'columns' ? '.csv or ' : '';
+    throw new InputError(`${image}: this network takes floats; give ${tables}.npy files`);
   }
-  const image = files.find((file) => !arrays.includes(file));
+  if (readers.every((reader) => reader === null)) {
+    return { inputs: await decodeImagesForNetwork(files, input), names: files };
+  }
   if (image !== undefined) throw new InputError(`${image}: give either images or .npy files, not both`);
   const sets: ImageSet<InputArray>[] = [];
-  for (const file of arrays) {
-    const set = await readInputs(file, input.image);
+  const names: string[] = [];
+  for (const [index, file] of files.entries()) {
+    const set = await readers[index]!();
     if (inputType(set) !== input.values) {
       throw new InputError(`${file}: holds ${inputType(set)}, the network takes ${input.values}`);
     }
     sets.push(set);
+    for (let row = 0; row < set.count; row++) names.push(set.count === 1 ? file : `${file}[${row}]`);
   }
-  const names = sets.flatMap(({ count }, index) =>
-    Array.from({ length: count }, (_, row) => (count === 1 ? arrays[index]! : `${arrays[index]}[${row}]`)),
-  );
   return { inputs: joined(sets as [ImageSet<InputArray>, ...ImageSet<InputArray>[]]), names };
+}
+
+/** Reads a file of numbers; null for what should be an image. */
+function readerOf(file: string, { image, features }: NetworkInput): (() => Promise<ImageSet<InputArray>>) | null {
+  switch (path.extname(file).toLowerCase()) {
+    case '.npy':
+      return () => readInputs(file, image);
+    case '.csv':
+      if (features?.of === 'columns') return () => readCsvInputs(file, features);
+      throw new InputError(`${file}: this network was not trained on tables (csv:FILE)`);
+    default:
+      return null;
+  }
 }
 
 /**

@@ -1,0 +1,32 @@
+/** What the numbers of an input are, where they are no pixels: whoever asks a trained network has to make the same ones. */
+
+import type { ImageSet } from './imageSet.js';
+
+/** Columns of a table, one a channel. */
+export interface ColumnFeatures {
+  readonly of: 'columns';
+  /** In the order of the channels. */
+  readonly names: readonly string[];
+}
+
+export type Features = ColumnFeatures;
+
+/** Mean and standard deviation of the training inputs, channel by channel. */
+export interface Moments {
+  readonly mean: readonly number[];
+  readonly std: readonly number[];
+}
+
+/** The moments of a set over all inputs and places. A channel that is the same everywhere has the deviation 1. */
+export function momentsOf({ images, channels }: ImageSet<Float32Array>): Moments {
+  const all = Array.from({ length: channels }, (_, channel) => channel);
+  const count = Math.max(1, images.length / channels);
+  const meanOf = (channel: number, term: (value: number) => number) => {
+    let sum = 0;
+    for (let place = channel; place < images.length; place += channels) sum += term(images[place]!);
+    return sum / count;
+  };
+  const mean = all.map((channel) => meanOf(channel, (value) => value));
+  const std = all.map((channel) => Math.sqrt(meanOf(channel, (value) => (value - mean[channel]!) ** 2)) || 1);
+  return { mean, std };
+}

@@ -1,0 +1,232 @@
+/**
+ * Tables: a line an input, a column a feature, and a column of classes. Which lines are for testing says a column `split`,
+ * or the names of the files in a folder; without either a fifth is chosen by the seed.
+ */
+
+import { readFile, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { CsvError, parse } from 'csv-parse/sync';
+import { readFault } from '../../disk/fileFault.js';
+import { InputError } from '../../errors.js';
+import { type ColumnFeatures, momentsOf } from '../features.js';
+import { choose, type Dataset, type ImageSet, split } from '../imageSet.js';
+
+/** Names that the column of classes may have; one of them has to be there. */
+const labelNames = ['label', 'class', 'target'];
+const splitName = 'split';
+const splits = ['train', 'val', 'test'] as const;
+type SplitName = (typeof splits)[number];
+/** Larger texts are slow to read, and numbers take a tenth as arrays. */
+const longestText = 2 ** 28;
+
+type Table = Dataset<ImageSet<Float32Array>>;
+
+/** A line of a table. */
+interface Row {
+  readonly line: number;
+  readonly file: string;
+  readonly cells: readonly string[];
+}
+
+interface RawTable {
+  readonly file: string;
+  readonly columns: readonly string[];
+  readonly rows: readonly Row[];
+}
+
+/**
+ * @param location a .csv file, or a folder with train.csv, test.csv and perhaps val.csv
+ * @param seed chooses the lines for testing where nothing else says which they are
+ * @param testOnly a folder needs no train.csv, and no line for training
+ * @throws InputError naming file, line and column of what is missing or no number
+ */
+export async function loadCsv(location: string, seed: number, testOnly: boolean): Promise<Table> {
+  const isFolder = (await inWords(stat(location), location)).isDirectory();
+  const tables = isFolder ? await tablesIn(location, testOnly) : [await readTable(location)];
+  const [{ columns }] = tables as [RawTable];
+  for (const table of tables) checkColumns(table, columns);
+  const label = labelColumn(tables[0]!);
+  const splitAt = isFolder ? -1 : columns.indexOf(splitName);
+  const places = columns.flatMap((_, column) => (column === label || column === splitAt ? [] : [column]));
+  if (places.length === 0)
+    throw new InputError(`${location}: has only columns ${columns.join(', ')}; no column of a feature`);
+  const rows = tables.flatMap((table) => table.rows);
+  const classes = classesOf(rows.map(({ cells }) => cells[label]!));
+  const all = { rows, set: toSet(rows, { columns, places, label, classes }) };
+  const nameOf = isFolder
+    ? ({ file }: Row) => path.basename(file, '.csv')
+    : splitAt >= 0
+      ? (row: Row) => splitOf(row, splitAt)
+      : null;
+  const { train, test, val } = nameOf ? named(all, nameOf) : chosen(all.set, seed, location);
+  for (const [name, { count }] of Object.entries(testOnly ? { test } : { train, test })) {
+    if (count === 0) throw new InputError(`${location}: none of its ${rows.length} lines is for ${name}`);
+  }
+  const note = `${location}: no column ${splitName}; ${test.count} of ${rows.length} lines, chosen by the seed, are for testing`;
+  return {
+    name: path.basename(location),
+    ...{ classes, train, test },
+    ...(val.count > 0 && { validation: val }),
+    features: { of: 'columns', names: places.map((column) => columns[column]!) },
+    moments: momentsOf(train),
+    notes: nameOf ? [] : [note],
+  };
+}
+
+/**
+ * The lines of a table as inputs of a network for these columns, whatever their order and what else there is.
+ *
+ * @throws InputError naming a column that is missing, or a line with what is no number
+ */
+export async function readCsvInputs(file: string, { names }: ColumnFeatures): Promise<ImageSet<Float32Array>> {
+  const { columns, rows } = await readTable(file);
+  const places = names.map((name) => {
+    const column = columns.indexOf(name);
+    if (column >= 0) return column;
+    throw new InputError(`${file}: has no column ${name}; the network takes ${names.join(', ')}`);
+  });
+  return toSet(rows, { columns, places, label: null, classes: [] });
+}
+
+async function tablesIn(folder: string, testOnly: boolean): Promise<RawTable[]> {
+  const tables: RawTable[] = [];
+  for (const name of splits) {
+    const file = path.join(folder, `${name}.csv`);
+    const isThere = await stat(file).then(
+      () => true,
+      () => false,
+    );
+    if (isThere) tables.push(await readTable(file));
+    else if (name === 'test' || (name === 'train' && !testOnly)) {
+      throw new InputError(
+        `${file}: no such file; wanted in this folder: train.csv, test.csv, and val.csv if there is one`,
+      );
+    }
+  }
+  return tables;
+}
+
+async function readTable(file: string): Promise<RawTable> {
+  const bytes = await inWords(readFile(file), file);
+  if (bytes.length > longestText)
+    throw new InputError(`${file}: larger than 256 MB; save its numbers as arrays (.npz)`);
+  const records = recordsOf(decoded(bytes, file), file);
+  const columns = records[0]?.cells ?? [];
+  const unnamed = columns.findIndex((name, column) => name === '' || columns.indexOf(name) !== column);
+  if (unnamed >= 0) {
+    throw new InputError(
+      `${file}: line 1: column ${unnamed + 1} is ${columns[unnamed] === '' ? 'without a name' : `called ${columns[unnamed]}, as another one`}`,
+    );
+  }
+  if (records.length < 2) throw new InputError(`${file}: has no lines of numbers behind the names of its columns`);
+  return { file, columns, rows: records.slice(1) };
+}
+
+function decoded(bytes: Uint8Array, file: string): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    throw new InputError(`${file}: is no UTF-8 text`);
+  }
+}
+
+/** Cells between commas, or between semicolons or tabs where the first line has those. */
+function recordsOf(text: string, file: string): Row[] {
+  const first = text.slice(0, text.search(/[\r\n]|$/));
+  const delimiter = ['\t', ';'].find((sign) => first.includes(sign)) ?? ',';
+  try {
+    const options = { delimiter, info: true, trim: true, skip_empty_lines: true } as const;
+    const records = parse(text, options) as unknown as { record: string[]; info: { lines: number } }[];
+    return records.map(({ record, info }) => ({ file, line: info.lines, cells: record }));
+  } catch (error) {
+    if (error instanceof CsvError) throw new InputError(`${file}: ${error.message}`);
+    throw error;
+  }
+}
+
+function checkColumns({ file, columns }: RawTable, first: readonly string[]): void {
+  if (columns.join('\n') === first.join('\n')) return;
+  throw new InputError(`${file}: its columns are ${columns.join(', ')}, those of the first file ${first.join(', ')}`);
+}
+
+function labelColumn({ file, columns }: RawTable): number {
+  const found = columns.flatMap((name, column) => (labelNames.includes(name) ? [column] : []));
+  if (found.length === 1) return found[0]!;
+  const wanted = `one column of classes is wanted, called ${labelNames.join(' or ')}`;
+  throw new InputError(
+    `${file}: ${found.length === 0 ? `has columns ${columns.join(', ')}` : 'has several'}; ${wanted}`,
+  );
+}
+
+function splitOf({ file, line, cells }: Row, column: number): SplitName {
+  const name = splits.find((known) => known === cells[column]);
+  if (name) return name;
+  throw new InputError(`${file}: line ${line}: ${splitName} is '${cells[column]}', it must be train, val or test`);
+}
+
+/** In the order of numbers where all are whole numbers, else of code units. */
+function classesOf(labels: readonly string[]): readonly string[] {
+  const classes = [...new Set(labels)];
+  const areNumbers = classes.every((name) => /^-?\d{1,15}$/.test(name));
+  return classes.sort(areNumbers ? (a, b) => Number(a) - Number(b) : (a, b) => (a < b ? -1 : 1));
+}
+
+function toSet(
+  rows: readonly Row[],
+  {
+    columns,
+    places,
+    label,
+    classes,
+  }: {
+    readonly columns: readonly string[];
+    readonly places: readonly number[];
+    readonly label: number | null;
+    readonly classes: readonly string[];
+  },
+): ImageSet<Float32Array> {
+  const images = new Float32Array(rows.length * places.length);
+  const labels = new Int32Array(rows.length);
+  const numbers = new Map(classes.map((name, index) => [name, index]));
+  rows.forEach(({ file, line, cells }, row) => {
+    if (label !== null) labels[row] = numbers.get(cells[label]!)!;
+    if (label !== null && cells[label] === '')
+      throw new InputError(`${file}: line ${line}: ${columns[label]} is missing`);
+    places.forEach((column, place) => {
+      const text = cells[column]!;
+      const value = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text) ? Math.fround(Number(text)) : Number.NaN;
+      if (!Number.isFinite(value)) {
+        const fault = text === '' ? 'is missing' : `is '${text}', which is no finite number`;
+        throw new InputError(`${file}: line ${line}: ${columns[column]} ${fault}`);
+      }
+      images[row * places.length + place] = value;
+    });
+  });
+  return { images, labels, count: rows.length, height: 1, width: 1, channels: places.length };
+}
+
+type Sets = Record<SplitName, ImageSet<Float32Array>>;
+
+function named(
+  { rows, set }: { rows: readonly Row[]; set: ImageSet<Float32Array> },
+  nameOf: (row: Row) => string,
+): Sets {
+  const of = (name: SplitName) =>
+    choose(set, Int32Array.from(rows.flatMap((row, index) => (nameOf(row) === name ? [index] : []))));
+  return { train: of('train'), val: of('val'), test: of('test') };
+}
+
+/** A fifth for testing. */
+function chosen(set: ImageSet<Float32Array>, seed: number, location: string): Sets {
+  if (set.count < 2) throw new InputError(`${location}: has one line; two at least are wanted, to train and to test`);
+  const { rest, held } = split(set, Math.max(1, Math.floor(set.count / 5)), seed);
+  return { train: rest, test: held, val: choose(set, new Int32Array(0)) };
+}
+
+async function inWords<T>(access: Promise<T>, file: string): Promise<T> {
+  try {
+    return await access;
+  } catch (error) {
+    throw readFault(error, file);
+  }
+}

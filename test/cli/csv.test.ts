@@ -1,0 +1,44 @@
+/** A run from a table: standardised by its training lines, as config.json says, and asked by the names of columns. */
+
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { temporaryFolder } from '../temporaryFolder.js';
+import { mpdnn, succeeds } from './runMpdnn.js';
+
+const folder = temporaryFolder();
+const write = (name: string, text: string) => writeFileSync(join(folder, name), text);
+
+it('is trained, evaluated and asked', async () => {
+  const lines = Array.from({ length: 40 }, (_, line) => {
+    const kind = line % 2 === 0 ? 'cold' : 'warm';
+    return `${(kind === 'cold' ? -1000 : 1000) + line},${line % 3},${kind},${line < 32 ? 'train' : 'test'}`;
+  });
+  write('a.csv', `heat,noise,class,split\n${lines.join('\n')}\n`);
+  write('a.cfg', '[A]\nmodel = tiny\nepochs = 4\nbatch_size = 8\ndevice = cpu\nthreads = 1\n');
+  const out = ['--no-plots', '--out', 'runs'];
+  await succeeds(['train', 'A', '--cfg', 'a.cfg', '--data', 'csv:a.csv', ...out], folder);
+  const { data } = JSON.parse(readFileSync(join(folder, 'runs/A/config.json'), 'utf8'));
+  expect(data).toMatchObject({
+    classes: ['cold', 'warm'],
+    image: [1, 1, 2],
+    features: { of: 'columns', names: ['heat', 'noise'] },
+    values: 'floats',
+  });
+  // Mean 15.5 and deviation of ±1000 with a ramp of 32 lines.
+  expect(1 / data.scale[0]).toBeCloseTo(1000.5, 0);
+  expect(-data.offset[0] / data.scale[0]).toBeCloseTo(15.5, 6);
+
+  expect(JSON.parse((await succeeds(['eval', 'runs/A', '--json'], folder)).stdout).images).toBe(8);
+  write('asked.csv', 'noise,heat\n1,-990\n1,990\n');
+  const asked = JSON.parse((await succeeds(['predict', 'runs/A', 'asked.csv', '--json'], folder)).stdout);
+  expect(asked.map(({ file }: { file: string }) => file)).toEqual(['asked.csv[0]', 'asked.csv[1]']);
+  expect(asked[0].logits).not.toEqual(asked[1].logits);
+
+  write('others.csv', 'cold_heat,noise,class\n1,2,cold\n1,2,warm\n');
+  const { code, stderr } = await mpdnn(['eval', 'runs/A', '--data', 'csv:others.csv'], folder);
+  expect([code, stderr]).toEqual([
+    2,
+    expect.stringContaining('features were {"of":"columns","names":["heat","noise"]}, now'),
+  ]);
+});
