@@ -3,7 +3,7 @@
 import type { IntegerLayer } from '../integerNetwork.js';
 import { quoted } from './literals.js';
 import { constantBytes, hasWideLogits } from './networkSource.js';
-import { multiplications, type Plan, sharedBytes, weightBytes } from './plan.js';
+import { guardBytes, multiplications, type Plan, sharedBytes, weightBytes } from './plan.js';
 
 /** Classes as they are named, or by number where they have no names. */
 export function classNames({ network }: Plan): readonly string[] {
@@ -30,7 +30,7 @@ export function header(plan: Plan, name: string): string {
   const [height, width, channels] = (inputs.op === 'input' ? inputs.output.shape : []) as [number, number, number];
   const window = sharedBytes(buffers.window);
   const filters = sharedBytes(buffers.filters);
-  const ram = Math.max(1, arena.bytes) + window + filters + 4 * buffers.accumulators + buffers.codes;
+  const ram = arena.bytes + guardBytes + window + filters + 4 * buffers.accumulators;
   const wide = hasWideLogits(classifier);
   const needs64 = wide || [...convolutions.values()].some(({ requantizer }) => requantizer !== 'narrow');
   return `\
@@ -50,17 +50,19 @@ export function header(plan: Plan, name: string): string {
 #define ${macro}_CLASSES ${names.length}
 #define ${macro}_CLASS_NAMES {${names.map(quoted).join(', ')}}
 
+/* Bytes behind the weights and behind the arena, as both are read by words. */
+#define ${macro}_GUARD_BYTES ${guardBytes}
+
 /* Flash: weights at their learned widths, and multipliers, biases and shifts of each channel. */
 #define ${macro}_WEIGHT_BYTES ${weightBytes(network)}
 #define ${macro}_CONSTANT_BYTES ${constantBytes(plan)}
 
-/* RAM, all of it static: activations at their learned widths, unpacked rows of a layer's input, unpacked filters, sums,
- * and a band of output codes. */
+/* RAM, all of it static: activations at their learned widths, unpacked rows of a layer's input, unpacked filters, and
+ * sums. */
 #define ${macro}_ARENA_BYTES ${arena.bytes}
 #define ${macro}_WINDOW_BYTES ${window}
 #define ${macro}_FILTER_BYTES ${filters}
 #define ${macro}_SUM_BYTES ${4 * buffers.accumulators}
-#define ${macro}_BAND_BYTES ${buffers.codes}
 #define ${macro}_RAM_BYTES ${ram}
 
 /* Multiplications of one image; whether some integers have 64 bits. */

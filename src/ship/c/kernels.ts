@@ -3,16 +3,10 @@
  * moved by shifts only where they are not negative, as C leaves the others to the compiler.
  */
 
-import { convolve, loadAddend, maxPool, sumPool } from './layerKernels.js';
+import { convolve, maxPool, sumPool } from './layerKernels.js';
 import type { Elements } from './plan.js';
-import {
-  addendOf,
-  addendOrNoneOf,
-  requantizeNarrow,
-  requantizePowers,
-  requantizeWide,
-} from './requantizationKernels.js';
-import { codeAt, flush, integerOf, integerOrPowerOf, pack, put, unpack, unpackTwoBits } from './streamKernels.js';
+import { requantizeHigh, requantizeNarrow, requantizePowers, requantizeWide, store } from './requantizationKernels.js';
+import { codeAt, codesAt, integerOf, integerOrPowerOf, put, unpack, unpackEights, wordAt } from './streamKernels.js';
 import {
   dotNarrow,
   dotRow,
@@ -21,8 +15,8 @@ import {
   loadImage,
   sum,
   sumDepthwise,
-  unpackFilter,
   unpackPixels,
+  weightAt,
   windowRow,
 } from './sumKernels.js';
 
@@ -32,8 +26,6 @@ export interface Codes {
   readonly powers: boolean;
   /** Weights of 0 bits, which are all 1. */
   readonly ones: boolean;
-  readonly twoBitWeights: boolean;
-  readonly fourBits: boolean;
   /** Type of the multipliers of narrow requantizations. */
   readonly multipliers: 'int16_t' | 'int32_t';
 }
@@ -57,18 +49,17 @@ function kernels(codes: Codes): ReadonlyMap<string, string> {
   return new Map([
     ['code_at', codeAt],
     ['integer_of', codes.powers ? integerOrPowerOf : integerOf],
+    ['word_at', wordAt],
+    ['codes_at', codesAt],
     ['put', put],
-    ['pack', pack(codes.fourBits)],
-    ['flush', flush],
-    ['unpack_two_bits', unpackTwoBits],
-    ['unpack_codes', unpack('codes', 'uint8_t', { ...codes, ones: false })],
+    ['weight_at', weightAt(codes)],
     ...elementKernels('narrow', 'int16_t', codes),
     ...elementKernels('wide', 'int32_t', codes),
-    ['addend_of', codes.powers ? addendOrNoneOf : addendOf],
-    ['requantize_narrow', requantizeNarrow(codes.multipliers)],
-    ['requantize_wide', requantizeWide],
+    ['requantize_narrow', requantizeNarrow(codes)],
+    ['requantize_high', requantizeHigh(codes)],
+    ['requantize_wide', requantizeWide(codes)],
     ['requantize_powers', requantizePowers],
-    ['load_addend', loadAddend],
+    ['store', store],
     ['convolve', convolve],
     ['max_pool', maxPool],
     ['sum_pool', sumPool],
@@ -77,9 +68,9 @@ function kernels(codes: Codes): ReadonlyMap<string, string> {
 
 function elementKernels(elements: Elements, type: string, codes: Codes): [string, string][] {
   return [
-    [`unpack_${elements}`, unpack(elements, type, codes)],
+    [`unpack_eights_${elements}`, unpackEights(elements, type, codes)],
+    [`unpack_${elements}`, unpack(elements, type)],
     [`unpack_pixels_${elements}`, unpackPixels(elements, type)],
-    [`unpack_filter_${elements}`, unpackFilter(elements, type, codes)],
     [`load_${elements}`, load(elements, type)],
     [`load_image_${elements}`, loadImage(elements, type)],
     [`dot_${elements}`, elements === 'narrow' ? dotNarrow : dotWide],

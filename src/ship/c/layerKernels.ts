@@ -2,25 +2,9 @@
 
 import { channelsTogether } from './plan.js';
 
-export const loadAddend = `\
-/* The addend's codes of a band, where those of the output will be. */
-static void load_addend(const struct layer *l, int32_t y, int32_t rows)
-{
-  const struct view *v = &l->addend;
-  const struct coding plain = {v->coding.bits, 0, 0};
-  uint8_t *out = codes;
-  for (int32_t row = y; row < y + rows; row++)
-    for (int32_t x = 0; x < l->width; x++, out += l->channels) {
-      const uint32_t pixel = (uint32_t)(row * v->source_width + x) * v->step;
-      unpack_codes(arena + v->offset, pixel * v->channels, &plain, v->channels, out);
-    }
-}
-`;
-
 export const convolve = `\
 static void convolve(const struct layer *l, const uint8_t *image)
 {
-  struct writer to = {arena + l->output, 0, 0};
   struct window windows[2] = {{0, 0, 0}, {0, 0, 0}};
   for (int32_t y = 0; y < l->height; y += l->band) {
     const int32_t rows = l->height - y < l->band ? l->height - y : l->band;
@@ -37,17 +21,15 @@ static void convolve(const struct layer *l, const uint8_t *image)
         p->load(p, w->next, slot < p->slots ? slot : slot - p->slots, image);
       }
     }
-    if (l->addend.channels > 0) load_addend(l, y, rows);
     for (int32_t channel = 0; channel < l->channels; channel += ${channelsTogether}) {
       for (int32_t i = 0; i < l->product_count; i++)
-        l->products[i].sum(l->products + i, windows + i, l, channel, rows, sums + (uint32_t)i * l->sums);
-      for (int32_t i = 0; i < ${channelsTogether} && channel + i < l->channels; i++)
-        for (int32_t row = 0; row < rows; row++)
-          l->requantize(l, channel + i, sums + row * SUMS_OF_ROW(l) + i, codes + row * l->width * l->channels + channel + i);
+        l->products[i].sum(l->products + i, windows + i, l, channel, rows, sums + i * SUMS_OF_BAND(l));
+      for (int32_t row = 0; row < rows; row++) {
+        l->requantize(l, channel, y + row, sums + row * SUMS_OF_ROW(l));
+        store(l, channel, y + row, sums + row * SUMS_OF_ROW(l));
+      }
     }
-    pack(&to, codes, rows * l->width * l->channels, l->bits);
   }
-  flush(&to);
 }
 `;
 
@@ -55,7 +37,7 @@ export const maxPool = `\
 static void max_pool(const struct view *v, uint32_t output, int32_t height, int32_t width, int32_t size, int32_t stride,
                      int32_t padding)
 {
-  struct writer to = {arena + output, 0, 0};
+  uint32_t to = 0;
   for (int32_t y = -padding; y < height * stride - padding; y += stride)
     for (int32_t x = -padding; x < width * stride - padding; x += stride)
       for (int32_t channel = 0; channel < v->channels; channel++) {
@@ -68,9 +50,9 @@ static void max_pool(const struct view *v, uint32_t output, int32_t height, int3
             if (!any || integer_of(code, &v->coding) > integer_of(best, &v->coding)) best = code;
             any = 1;
           }
-        put(&to, best, v->coding.bits);
+        put(arena + output, to, best, v->coding.bits);
+        to += v->coding.bits;
       }
-  flush(&to);
 }
 `;
 

@@ -18,9 +18,12 @@ export function listOf(values: Iterable<number | bigint>): string {
 
 /** A number whose type holds it: the least integers of 32 and 64 bits are no literals of C. */
 function numberOf(value: number | bigint): string {
-  if (typeof value === 'number') return value === -(2 ** 31) ? '-2147483647 - 1' : `${value}`;
-  if (value === -(2n ** 63n)) return 'INT64_C(-9223372036854775807) - 1';
-  return `INT64_C(${value})`;
+  const exact = BigInt(value);
+  if (exact === -(2n ** 31n)) return '-2147483647 - 1';
+  if (exact === -(2n ** 63n)) return 'INT64_C(-9223372036854775807) - 1';
+  if (exact === BigInt.asIntN(32, exact)) return `${exact}`;
+  if (exact === BigInt.asUintN(32, exact)) return `${exact}u`;
+  return exact === BigInt.asIntN(64, exact) ? `INT64_C(${exact})` : `UINT64_C(${exact})`;
 }
 
 /** A text in quotes; bytes beyond ASCII, and what would end it or mean more, as octal escapes. */

@@ -1,7 +1,7 @@
 /** `net.c`: the constants of each layer, the functions that they reach, and the two that others call. */
 
 import { InputError } from '../../errors.js';
-import { packIntegers } from '../bitStream.js';
+import { streamBytes } from '../bitStream.js';
 import type {
   ClassifierLayer,
   ConvolutionLayer,
@@ -10,16 +10,15 @@ import type {
   MaxPoolLayer,
   SumPoolLayer,
 } from '../integerNetwork.js';
-import { weightsOfLayer } from '../packedFile.js';
+import { weightBytesOf, weightsOfLayer } from '../packedFile.js';
+import { type Coding, codingOf, packCodes } from './codes.js';
 import { type Codes, functionsOf } from './kernels.js';
 import { listOf } from './literals.js';
 import {
-  accumulatorsOf,
-  type Coding,
   type ConvolutionPlan,
-  codingOf,
   type Elements,
   evenWindowOf,
+  guardBytes,
   type Plan,
   type ProductPlan,
   sharedBytes,
@@ -34,7 +33,11 @@ interface Constant {
   readonly values: ArrayLike<number | bigint>;
 }
 
-const bytesOf: Readonly<Record<string, number>> = { uint8_t: 1, int16_t: 2, int32_t: 4, int64_t: 8 };
+const biasTypes = { narrow: 'uint32_t', high: 'uint64_t', wide: 'uint64_t', powers: 'int64_t' } as const;
+
+const bytesOf: Readonly<Record<string, number>> = {
+  ...{ uint8_t: 1, int16_t: 2, int32_t: 4, uint32_t: 4, int64_t: 8, uint64_t: 8 },
+};
 
 /** Tells whether logits need 64 bits, on the way too. */
 export function hasWideLogits({ logits, sums, shifts, bias, biasFactor, biasShift }: ClassifierLayer): boolean {
@@ -53,7 +56,8 @@ export function networkSource(plan: Plan, name: string): string {
   const { network } = plan;
   const layers = network.layers.flatMap((layer, index) => layerConstants(plan, layer, index)).join('\n');
   const run = runFunction(plan, name);
-  const functions = functionsOf(layers + run, codesOf(plan));
+  const codes = codesOf(plan);
+  const functions = functionsOf(layers + run, codes);
   return `\
 /* An integer network, written by mpdnn export; ${name}.h says what it needs and gives. */
 
@@ -70,10 +74,12 @@ void ${name.toUpperCase()}_TRACE(int32_t layer, const uint8_t *tensor, uint32_t 
 #define TRACE(layer, offset, bytes) (void)0
 #endif
 
-/* Sums of a row of a band: of its pixels, in pairs, by four channels. */
+/* Sums of a row of a band, of its pixels, in pairs, by four channels; and elements of a row of the window. */
 #define SUMS_OF_ROW(l) (4 * (((l)->width + 1) & ~1))
+#define SUMS_OF_BAND(l) ((l)->band * SUMS_OF_ROW(l))
+#define ROW_LENGTH(p) (((p)->input.width + 2 * (p)->padding) * (p)->depth)
 
-${structures}
+${structures(codes)}
 ${buffers(plan)}
 ${imageConstants(plan)}${weightStreams(plan)}${channelConstants(plan)}
 ${functions}
@@ -88,32 +94,24 @@ function codesOf({ network, convolutions }: Plan): Codes {
   return {
     powers: read.some(({ grid }) => grid.type === 'powers'),
     ones: weights.some(({ bits }) => bits === 0),
-    twoBitWeights: plans.some(({ elements, layer }) => elements === 'narrow' && weightsOfLayer(layer).some(isTwoBit)),
-    fourBits: read.some(({ grid, bits }) => grid.type === 'uniform' && bits === 4),
     multipliers: narrowMultipliers(plans),
   };
-}
-
-function isTwoBit({ grid, bits }: IntegerWeights): boolean {
-  return grid.type === 'uniform' && bits === 2;
 }
 
 /** The type of all multipliers that a narrow requantization has. */
 function narrowMultipliers(plans: readonly ConvolutionPlan[]): Codes['multipliers'] {
   const isSmall = (value: number) => value >= -(2 ** 15) && value < 2 ** 15;
   const small = plans.every(
-    ({ requantizer, layer }) =>
-      requantizer !== 'narrow' || layer.requantization.multipliers.every((values) => values.every(isSmall)),
+    ({ requantizer, multipliers }) => requantizer !== 'narrow' || multipliers.every((values) => values.every(isSmall)),
   );
   return small ? 'int16_t' : 'int32_t';
 }
 
-function buffers({ arena, buffers: { window, filters, accumulators, codes } }: Plan): string {
+function buffers({ arena, buffers: { window, filters, accumulators } }: Plan): string {
   return `\
-static uint8_t arena[${Math.max(1, arena.bytes)}];
+static uint8_t arena[${arena.bytes + guardBytes}];
 ${sharedBuffer('window', window)}${sharedBuffer('filters', filters)}\
 static int32_t sums[${accumulators}];
-static uint8_t codes[${codes}];
 `;
 }
 
@@ -129,20 +127,19 @@ function imageConstants({ network }: Plan): string {
   return `#define IMAGE_SCALE ${input.scale}\nstatic const int32_t image_offsets[] = ${listOf(input.offsets)};\n\n`;
 }
 
-/** All weights, each tensor a stream; filters of an output channel lie together, in the order of the window. */
+/** All weights, tensor after tensor a stream; filters of an output channel lie together, in the order of the window. */
 function weightStreams({ network }: Plan): string {
-  return network.layers
-    .flatMap((layer, index) =>
-      weightsOfLayer(layer).map((weights, part) => {
-        const bytes = packIntegers(inOrderOfUse(weights), weights.grid, weights.bits);
-        return bytes.length > 0 ? `static const uint8_t ${weightsName(index, part)}[] = ${listOf(bytes)};\n` : '';
-      }),
-    )
-    .join('');
+  const streams = network.layers.flatMap((layer) =>
+    weightsOfLayer(layer).map((weights) => packCodes(inOrderOfUse(weights), weights.grid, weights.bits)),
+  );
+  return `static const uint8_t weights[] = ${listOf([...streams.flatMap((stream) => [...stream]), ...new Uint8Array(guardBytes)])};\n`;
 }
 
-function weightsName(layer: number, part: number): string {
-  return `weights_${layer}_${part}`;
+/** Where a tensor of weights of a layer begins, in C. */
+function weightsAt({ network }: Plan, index: number, part: number): string {
+  const before = network.layers.slice(0, index).reduce((sum, layer) => sum + weightBytesOf(layer), 0);
+  const own = weightsOfLayer(network.layers[index]!).slice(0, part);
+  return `weights + ${own.reduce((sum, { values, bits }) => sum + streamBytes(values.length, bits), before)}`;
 }
 
 /** Weights with the output channel as the first axis instead of the last. */
@@ -166,14 +163,13 @@ function constantsOf({ network, convolutions }: Plan): Constant[] {
   return network.layers.flatMap((layer, index): Constant[] => {
     if (layer.op === 'classifier') return [{ type: 'uint8_t', name: 'logit_shifts', values: layer.shifts }];
     if (layer.op !== 'convolution') return [];
-    const { multipliers, biases, shifts, thresholds } = layer.requantization;
-    const isNarrow = convolutions.get(layer)!.requantizer === 'narrow';
+    const { requantizer, multipliers, biases, shifts } = convolutions.get(layer)!;
+    const { thresholds } = layer.requantization;
+    const isNarrow = requantizer === 'narrow';
     const factors = multipliers.flatMap((values) => [...values]);
     return [
       { type: isNarrow ? narrow : 'int32_t', name: `multipliers_${index}`, values: factors },
-      isNarrow
-        ? { type: 'int32_t', name: `biases_${index}`, values: Array.from(biases, Number) }
-        : { type: 'int64_t', name: `biases_${index}`, values: biases },
+      { type: biasTypes[requantizer], name: `biases_${index}`, values: biases },
       { type: 'uint8_t', name: `shifts_${index}`, values: shifts },
       ...(thresholds ? [{ type: 'int64_t', name: `thresholds_${index}`, values: thresholds }] : []),
     ];
@@ -188,43 +184,40 @@ function layerConstants(plan: Plan, layer: IntegerLayer, index: number): string[
   if (layer.op !== 'convolution') return [];
   const planned = plan.convolutions.get(layer)!;
   return [
-    `static const struct product products_${index}[] = {\n${planned.products.map((each, part) => productOf(each, planned.elements, index, part)).join('')}};`,
+    `static const struct product products_${index}[] = {\n${planned.products.map((each, part) => productOf(each, planned.elements, weightsAt(plan, index, part))).join('')}};`,
     `static const struct layer layer_${index} = {\n${layerOf(planned, index)}};\n`,
   ];
 }
 
-function productOf(plan: ProductPlan, elements: Elements, index: number, part: number): string {
-  const { product, view, depth, rowLength, slots, windowStart } = plan;
+function productOf(plan: ProductPlan, elements: Elements, stream: string): string {
+  const { product, view, depth, slots, windowStart } = plan;
   const { weights, depthwise, window, input } = product;
   const { stride, padding } = evenWindowOf(window, weights.name);
-  const stream = weights.bits > 0 ? weightsName(index, part) : '0';
   return `\
   {
     .input = ${viewOf(view)},
     .load = load_${view.offset === null ? 'image_' : ''}${elements}, .sum = sum_${depthwise ? 'depthwise_' : ''}${elements},
     .weights = ${stream}, .coding = ${codingText(codingOf(weights.grid, weights.bits))},
-    .channels = ${input.shape[2]}, .depth = ${depth}, .window = ${windowStart}, .row_length = ${rowLength}, .slots = ${slots},
+    .channels = ${input.shape[2]}, .depth = ${depth}, .window = ${windowStart}, .slots = ${slots},
     .size = ${weights.shape[0]}, .stride = ${stride}, .padding = ${padding},
   },
 `;
 }
 
 function layerOf(plan: ConvolutionPlan, index: number): string {
-  const { layer, products, addend, requantizer, outputOffset, band } = plan;
+  const { layer, products, addend, requantizer, least, outputOffset, band } = plan;
   const { output, requantization } = layer;
   const [height, width, channels] = output.shape;
   const { grid } = output;
-  const isSigned = codingOf(grid, output.bits).half > 0;
-  const [lo, hi] = grid.type === 'uniform' ? [grid.lo, grid.hi] : [isSigned ? -1 : 0, 0];
-  const thresholds = requantization.thresholds?.length ?? 0;
+  const most = grid.type === 'uniform' ? grid.hi - grid.lo : requantization.thresholds!.length;
   return `\
-  .products = products_${index}, .product_count = ${products.length}, .sums = ${accumulatorsOf(plan)}, .band = ${band},
+  .products = products_${index}, .product_count = ${products.length}, .band = ${band},
   .requantize = requantize_${requantizer}, .multipliers = multipliers_${index}, .biases = biases_${index},
-  .shifts = shifts_${index},${thresholds > 0 ? ` .thresholds = thresholds_${index}, .threshold_count = ${thresholds},` : ''}
+  .shifts = shifts_${index},${requantization.thresholds ? ` .thresholds = thresholds_${index},` : ''}
 ${addend ? `  .addend = ${viewOf(addend)},\n` : ''}\
   .addend_shift = ${requantization.addendShift}, .output_shift = ${requantization.outputShift},
-  .output = ${outputOffset}, .height = ${height}, .width = ${width}, .channels = ${channels}, .bits = ${output.bits},
-  .lo = ${lo}, .hi = ${hi},
+  .output = ${outputOffset}, .height = ${height}, .width = ${width}, .channels = ${channels},
+  .coding = ${codingText(codingOf(grid, output.bits))}, .lo = ${least}u, .most = ${most},
 `;
 }
 
@@ -235,8 +228,8 @@ function viewOf({ offset, height, width, channels, sourceWidth, step, coding }: 
   );
 }
 
-function codingText({ bits, powers, half }: Coding): string {
-  return `{${bits}, ${powers ? 1 : 0}, ${half}}`;
+function codingText({ bits, powers, zero }: Coding): string {
+  return `{${bits}, ${powers ? 1 : 0}, ${zero}}`;
 }
 
 /** The functions that others call. */
@@ -305,19 +298,19 @@ function classifierCode(plan: Plan, layer: ClassifierLayer, index: number): stri
   const factor = biasFactor * 2 ** biasShift;
   const biased = bias && bias.bits > 0;
   return `\
-  static const struct coding weights = ${codingText(codingOf(weights.grid, weights.bits))};
+  static const struct coding coding = ${codingText(codingOf(weights.grid, weights.bits))};
 ${isSum ? '' : `  static const struct coding inputs = ${codingText(view.coding)};\n`}\
 ${biased ? `  static const struct coding biases = ${codingText(codingOf(bias.grid, bias.bits))};\n` : ''}\
   for (uint32_t o = 0; o < ${outputs}u; o++) {
     int32_t sum = 0;
     for (uint32_t i = 0; i < ${inputs}u; i++) {
       ${x}
-      sum += x * integer_of(code_at(${weightsName(index, 0)}, (o * ${inputs}u + i) * ${weights.bits}u, ${weights.bits}u), &weights);
+      sum += x * integer_of(code_at(${weightsAt(plan, index, 0)}, (o * ${inputs}u + i) * ${weights.bits}u, ${weights.bits}u), &coding);
     }
     logits[o] = sum * ((${type})1 << logit_shifts[o]);
 ${
   biased
-    ? `    logits[o] += integer_of(code_at(${weightsName(index, 1)}, o * ${bias.bits}u, ${bias.bits}u), &biases) * (${type})${factor};\n`
+    ? `    logits[o] += integer_of(code_at(${weightsAt(plan, index, 1)}, o * ${bias.bits}u, ${bias.bits}u), &biases) * (${type})${factor};\n`
     : ''
 }\
   }

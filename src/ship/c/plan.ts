@@ -19,15 +19,8 @@ import {
   storedSource,
 } from '../integerNetwork.js';
 import { weightBytesOf } from '../packedFile.js';
-import { type Requantizer, requantizerOf } from './requantizer.js';
-
-/** How codes stand for integers. */
-export interface Coding {
-  readonly bits: number;
-  readonly powers: boolean;
-  /** The value of the sign bit of a code; 0 where codes are unsigned. */
-  readonly half: number;
-}
+import { type Coding, codingOf } from './codes.js';
+import { type PlannedRequantization, plannedRequantization } from './requantizer.js';
 
 /** A tensor as a layer reads it: every `step`-th pixel of one in memory, or of the image. */
 export interface View {
@@ -56,12 +49,11 @@ export interface ProductPlan {
   readonly windowStart: number;
 }
 
-export interface ConvolutionPlan {
+export interface ConvolutionPlan extends PlannedRequantization {
   readonly layer: ConvolutionLayer;
   readonly products: readonly ProductPlan[];
   readonly elements: Elements;
   readonly addend: View | null;
-  readonly requantizer: Requantizer;
   readonly outputOffset: number;
   /** Output rows for which weights are unpacked once. */
   readonly band: number;
@@ -72,7 +64,6 @@ export interface Buffers {
   readonly window: Readonly<Record<Elements, number>>;
   readonly filters: Readonly<Record<Elements, number>>;
   readonly accumulators: number;
-  readonly codes: number;
 }
 
 export interface Plan {
@@ -83,9 +74,14 @@ export interface Plan {
   readonly viewOf: (tensor: IntegerTensor) => View;
 }
 
-/** Output rows, and pixels, that share an unpacked filter at least, where the layer has as many. */
+/**
+ * Output rows that share an unpacked filter at least, where the layer has as many, and pixels, where not every second one is
+ * skipped: those would take a larger window.
+ */
 const rowsPerFilter = 2;
-const pixelsPerFilter = 16;
+const pixelsPerFilter = 24;
+/** Bytes behind the weights and behind the arena, since streams are read by words, whatever lies behind their last code. */
+export const guardBytes = 3;
 /** Channels that are summed together. */
 export const channelsTogether = 4;
 
@@ -114,10 +110,6 @@ export function multiplications({ layers }: IntegerNetwork): number {
 /** Bytes of a buffer that holds integers of 16 or 32 bits in the same place, whole words of 32 bits. */
 export function sharedBytes({ narrow, wide }: Readonly<Record<Elements, number>>): number {
   return 4 * Math.ceil(Math.max(2 * narrow, 4 * wide) / 4);
-}
-
-export function codingOf(grid: Grid, bits: number): Coding {
-  return { bits, powers: grid.type === 'powers', half: leastOf(grid) < 0 ? 2 ** (bits - 1) : 0 };
 }
 
 function viewOfTensor(
@@ -149,7 +141,9 @@ function convolutionPlan(
     throw new InputError(`${output.name}: is stored with ${output.bits} bits; in C an activation has 8 at most`);
   }
   const [height, width] = output.shape as [number, number];
-  const band = Math.min(height, Math.max(rowsPerFilter, Math.ceil(pixelsPerFilter / width)));
+  const [{ window, weights }] = layer.products as [Product];
+  const { stride } = evenWindowOf(window, weights.name);
+  const band = Math.min(height, Math.max(rowsPerFilter, Math.ceil(pixelsPerFilter / (width * stride))));
   // Both of two products are in the window at once, so they have elements of one width.
   const grids = layer.products.flatMap(({ input, weights }) => [input.grid, weights.grid]);
   const elements = grids.every(isNarrow) ? 'narrow' : 'wide';
@@ -160,21 +154,22 @@ function convolutionPlan(
     windowStart += plan.slots * plan.rowLength;
     products.push(plan);
   }
+  const view = addend && storedView(viewOf(addend), layer.name);
   return {
     ...{ layer, products, elements, band },
-    addend: addend && storedView(viewOf(addend), layer.name),
-    requantizer: requantizerOf(layer),
+    addend: view,
+    ...plannedRequantization(layer, view),
     outputOffset: arena.offsets.get(output.name)!,
   };
 }
 
 function productPlan(product: Product, view: View, band: number, windowStart: number): ProductPlan {
-  const { input, weights, depthwise, window } = product;
+  const { input, weights, window } = product;
   const { stride, padding } = evenWindowOf(window, weights.name);
   const channels = input.shape[2]!;
   if (weights.shape[0] !== weights.shape[1]) throw new InputError(`${weights.name}: in C filters are square`);
-  const depth = depthwise ? channels : 8 * Math.ceil(channels / 8);
-  const rowLength = 4 * Math.ceil(((view.width + 2 * padding) * depth) / 4);
+  const depth = 8 * Math.ceil(channels / 8);
+  const rowLength = (view.width + 2 * padding) * depth;
   const slots = (band - 1) * stride + weights.shape[0]!;
   return { product, view, depth, rowLength, slots, windowStart };
 }
@@ -202,7 +197,6 @@ function buffersOf(plans: readonly ConvolutionPlan[]): Buffers {
     window: ofBoth(({ products }) => products.reduce((sum, { slots, rowLength }) => sum + slots * rowLength, 0)),
     filters: ofBoth(({ products }) => Math.max(...products.map(filterElements))),
     accumulators: most((plan) => plan.products.length * accumulatorsOf(plan)),
-    codes: most(({ layer, band }) => band * layer.output.shape[1]! * layer.output.shape[2]!),
   };
 }
 
@@ -212,6 +206,6 @@ function filterElements({ product, depth }: ProductPlan): number {
 }
 
 /** Accumulators of one product in a band: pixels are summed in pairs. */
-export function accumulatorsOf({ layer, band }: ConvolutionPlan): number {
+function accumulatorsOf({ layer, band }: ConvolutionPlan): number {
   return band * channelsTogether * 2 * Math.ceil(layer.output.shape[1]! / 2);
 }

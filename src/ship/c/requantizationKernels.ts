@@ -1,95 +1,163 @@
-/** C functions from sums and the addend to codes, a row of a channel at once. */
+/** C functions from the sums of a row, four channels at once, and the addend to codes in the same place, and to memory. */
 
+import type { Codes } from './kernels.js';
 import { channelsTogether } from './plan.js';
 
-export const addendOf = `\
-static inline int32_t addend_of(const struct layer *l, int32_t channel, const struct coding *c, uint32_t code)
+/** The codes of a row of four channels to memory. */
+export const store = `\
+static void store(const struct layer *l, int32_t channel, int32_t y, const int32_t *codes)
 {
-  (void)l;
-  (void)channel;
-  return integer_of(code, c);
-}
-`;
-
-export const addendOrNoneOf = `\
-static inline int32_t addend_of(const struct layer *l, int32_t channel, const struct coding *c, uint32_t code)
-{
-  return channel < l->addend.channels ? integer_of(code, c) : 0;
-}
-`;
-
-export function requantizeNarrow(multipliers: string): string {
-  return `\
-/* A row of a channel. The sum is moved up by 2^31 before its shift, and the bounds accordingly. */
-static void requantize_narrow(const struct layer *l, int32_t channel, const int32_t *sums, uint8_t *codes)
-{
-  const uint32_t multiplier = (uint32_t)((const ${multipliers} *)l->multipliers)[channel];
-  const uint32_t bias = (uint32_t)((const int32_t *)l->biases)[channel] + 0x80000000u;
-  const uint32_t shift = l->shifts[channel], addend_shift = l->addend_shift, output_shift = l->output_shift;
-  const uint32_t origin = (0x80000000u >> shift) >> output_shift;
-  const int32_t least = l->lo, most = l->hi;
-  const uint32_t lo = origin + (uint32_t)least, hi = origin + (uint32_t)most;
-  const struct coding addends = l->addend.coding;
-  const int32_t channels = l->channels;
-  for (int32_t x = l->width; x > 0; x--, sums += ${channelsTogether}, codes += channels) {
-    const uint32_t addend = (uint32_t)addend_of(l, channel, &addends, *codes) << addend_shift;
-    uint32_t code = (((multiplier * (uint32_t)*sums + bias) >> shift) + addend) >> output_shift;
-    if (code < lo) code = lo;
-    if (code > hi) code = hi;
-    *codes = (uint8_t)(code - origin);
+  const uint32_t bits = l->coding.bits, apart = bits * l->channels;
+  const uint32_t together = bits * (uint32_t)(l->channels - channel < ${channelsTogether} ? l->channels - channel : ${channelsTogether});
+  uint32_t to = (uint32_t)(y * l->width) * apart + (uint32_t)channel * bits;
+  for (int32_t x = l->width; x > 0; x--, codes += ${channelsTogether}, to += apart) {
+    const uint32_t low = (uint32_t)codes[0] | (uint32_t)codes[1] << bits;
+    const uint32_t high = (uint32_t)codes[2] | (uint32_t)codes[3] << bits;
+    put(arena + l->output, to, low | high << 2u * bits, together);
   }
 }
 `;
-}
 
-/** Σ M·a + b in 64 bits, moved up by `raise`, in C. */
-function wideSum(type: string, raise: string): string {
+const parameters = 'const struct layer *l, int32_t channel, int32_t y, int32_t *sums';
+
+/** Where the addend's codes of a row lie, from `channel` on. */
+const addendRow = `\
+  const struct view v = l->addend;
+  const uint8_t *stream = arena + v.offset;
+  const uint32_t addend_bits = v.coding.bits, apart = addend_bits * v.step * v.channels;
+  uint32_t row = (uint32_t)y * v.source_width * apart + (uint32_t)channel * addend_bits;
+`;
+
+/**
+ * The loops over channels and pixels; `before` is what a channel needs, and `body` makes `code` of `*at` and of `addend`,
+ * which is the addend's code or, where it has no such channel, 0.
+ */
+function eachSum(before: string, body: string): string {
   return `\
-    ${type} sum = ${raise};
-    for (int32_t i = 0; i < l->product_count; i++)
-      sum += (${type})((int64_t)multipliers[i * l->channels] * sums[(uint32_t)i * l->sums]);
+  for (int32_t i = 0; i < ${channelsTogether} && channel + i < l->channels; i++, row += addend_bits) {
+    const int32_t has_addend = channel + i < v.channels;
+    uint32_t from = row;
+    int32_t *at = sums + i;
+${before}\
+    for (int32_t x = l->width; x > 0; x--, at += ${channelsTogether}, from += apart) {
+      const uint32_t addend = has_addend ? code_at(stream, from, addend_bits) : 0u;
+${body}\
+      *at = (int32_t)code;
+    }
+  }
 `;
 }
 
-export const requantizeWide = `\
-/* A row of a channel, in 64 bits, for one product or the sum of two. */
-static void requantize_wide(const struct layer *l, int32_t channel, const int32_t *sums, uint8_t *codes)
-{
-  const uint64_t half = (uint64_t)1 << 63;
-  const int32_t *multipliers = (const int32_t *)l->multipliers + channel;
-  const uint64_t bias = (uint64_t)((const int64_t *)l->biases)[channel] + half;
-  const uint32_t shift = l->shifts[channel], addend_shift = l->addend_shift, output_shift = l->output_shift;
-  const uint64_t origin = (half >> shift) >> output_shift;
-  const int64_t least = l->lo, most = l->hi;
-  const uint64_t lo = origin + (uint64_t)least, hi = origin + (uint64_t)most;
-  const struct coding addends = l->addend.coding;
-  const int32_t channels = l->channels;
-  for (int32_t x = l->width; x > 0; x--, sums += ${channelsTogether}, codes += channels) {
-${wideSum('uint64_t', 'bias')}\
-    const uint64_t addend = (uint64_t)addend_of(l, channel, &addends, *codes) << addend_shift;
-    uint64_t code = ((sum >> shift) + addend) >> output_shift;
-    if (code < lo) code = lo;
-    if (code > hi) code = hi;
-    *codes = (uint8_t)(code - origin);
-  }
+/** Shift, sum with the addend, shift and clip, in unsigned integers: sums are moved up so that none is negative. */
+function clipped({ powers }: Codes, channel: string, sum: string): string {
+  const addend = powers
+    ? '(has_addend && v.coding.powers ? (uint32_t)integer_of(addend, &v.coding) : addend)'
+    : 'addend';
+  return eachSum(
+    `${channel}    const uint32_t shift = l->shifts[channel + i];\n`,
+    `\
+${sum}\
+      uint32_t code = (sum + (${addend} << addend_shift)) >> output_shift;
+      code = code < lo ? 0u : code - lo;
+      if (code > most) code = most;
+`,
+  );
 }
+
+const bounds =
+  '  const uint32_t addend_shift = l->addend_shift, output_shift = l->output_shift, lo = l->lo, most = l->most;\n';
+
+export function requantizeNarrow(codes: Codes): string {
+  const { multipliers, powers } = codes;
+  const channels = clipped(
+    codes,
+    `\
+    const uint32_t multiplier = (uint32_t)((const ${multipliers} *)l->multipliers)[channel + i];
+    const uint32_t bias = ((const uint32_t *)l->biases)[channel + i];
+`,
+    '      const uint32_t sum = (multiplier * (uint32_t)*at + bias) >> shift;\n',
+  );
+  return `\
+/* Channels whose sums fit 32 bits. */
+static void requantize_narrow(${parameters})
+{
+${bounds}${addendRow}${powers ? channels : `#if defined(__ARM_FEATURE_MVE)\n${vectors(multipliers)}#else\n${channels}#endif\n`}}
 `;
+}
+
+/** Four channels of a pixel as a vector. */
+function vectors(multipliers: Codes['multipliers']): string {
+  const loaded = multipliers === 'int16_t' ? 'vldrhq_z_s32' : 'vldrwq_z_s32';
+  return `\
+  const mve_pred16_t lanes = vctp32q((uint32_t)(l->channels - channel));
+  const int32x4_t multiplier = ${loaded}((const ${multipliers} *)l->multipliers + channel, lanes);
+  const uint32x4_t bias = vldrwq_z_u32((const uint32_t *)l->biases + channel, lanes);
+  const int32x4_t down = vnegq_s32(vreinterpretq_s32_u32(vldrbq_z_u32(l->shifts + channel, lanes)));
+  const int32x4_t right = vnegq_s32(vreinterpretq_s32_u32(vmulq_n_u32(vidupq_n_u32(0, 1), addend_bits)));
+  const int32_t addends = v.channels - channel < ${channelsTogether} ? v.channels - channel : ${channelsTogether};
+  for (int32_t x = l->width; x > 0; x--, sums += ${channelsTogether}, row += apart) {
+    const uint32_t window = addends > 0 ? codes_at(stream, row, (uint32_t)addends * addend_bits) : 0u;
+    const uint32x4_t addend = vandq_u32(vshlq_u32(vdupq_n_u32(window), right), vdupq_n_u32((1u << addend_bits) - 1u));
+    const uint32x4_t sum = vaddq_u32(vreinterpretq_u32_s32(vmulq_s32(multiplier, vldrwq_s32(sums))), bias);
+    const uint32x4_t total = vaddq_u32(vshlq_u32(sum, down), vshlq_r_u32(addend, (int32_t)addend_shift));
+    const uint32x4_t code = vqsubq_n_u32(vshlq_r_u32(total, -(int32_t)output_shift), lo);
+    vstrwq_s32(sums, vreinterpretq_s32_u32(vminq_u32(code, vdupq_n_u32(most))));
+  }
+`;
+}
+
+export function requantizeHigh(codes: Codes): string {
+  const channel = `\
+    const int32_t multiplier = ((const int32_t *)l->multipliers)[channel + i];
+    const uint64_t bias = ((const uint64_t *)l->biases)[channel + i];
+`;
+  const sum = '      const uint32_t sum = (uint32_t)(((uint64_t)((int64_t)multiplier * *at) + bias) >> 32) >> shift;\n';
+  return `\
+/* Channels whose multipliers and biases are so large that the upper word of their sums says all. */
+static void requantize_high(${parameters})
+{
+${bounds}${addendRow}${clipped(codes, channel, sum)}}
+`;
+}
+
+/** What a channel needs for Σ M·a + b in 64 bits, of one product or two. */
+const wideChannel = (type: string) => `\
+    const int32_t *multipliers = (const int32_t *)l->multipliers + channel + i;
+    const ${type} bias = ((const ${type} *)l->biases)[channel + i];
+`;
+
+const wideSum = (type: string, start: string) => `\
+      ${type} total = ${start};
+      for (int32_t part = 0; part < l->product_count; part++)
+        total += (${type})((int64_t)multipliers[part * l->channels] * at[part * SUMS_OF_BAND(l)]);
+`;
+
+export function requantizeWide(codes: Codes): string {
+  return `\
+/* Channels of one product or the sum of two, in 64 bits. */
+static void requantize_wide(${parameters})
+{
+${bounds}${addendRow}${clipped(
+  codes,
+  wideChannel('uint64_t'),
+  `${wideSum('uint64_t', 'bias')}      const uint32_t sum = (uint32_t)(total >> shift);\n`,
+)}}
+`;
+}
 
 export const requantizePowers = `\
-/* The code of the power of two that belongs to the last threshold which the sum reaches. */
-static void requantize_powers(const struct layer *l, int32_t channel, const int32_t *sums, uint8_t *codes)
+/* The power of two that belongs to the last threshold which the sum reaches. */
+static void requantize_powers(${parameters})
 {
-  const int32_t *multipliers = (const int32_t *)l->multipliers + channel;
-  const int64_t bias = ((const int64_t *)l->biases)[channel];
   const int64_t unit = (int64_t)((uint64_t)1 << (l->addend_shift + l->shifts[channel]));
-  const int32_t negative = l->lo < 0 ? (l->threshold_count + 1) / 2 : 0, sign = 1 << (l->bits - 1);
-  const struct coding addends = l->addend.coding;
-  const int32_t channels = l->channels;
-  for (int32_t x = l->width; x > 0; x--, sums += ${channelsTogether}, codes += channels) {
-${wideSum('int64_t', 'bias + addend_of(l, channel, &addends, *codes) * unit')}\
-    int32_t code = 0;
-    while (code < l->threshold_count && sum >= l->thresholds[code]) code++;
-    *codes = (uint8_t)(code < negative ? sign | (negative - 1 - code) : code - negative);
-  }
-}
+  const uint32_t sign = l->coding.zero, steps = l->most, negative = sign != 0u ? (steps + 1u) / 2u : 0u;
+${addendRow}${eachSum(
+  wideChannel('int64_t'),
+  `\
+${wideSum('int64_t', 'bias + (has_addend ? integer_of(addend, &v.coding) : 0) * unit')}\
+      uint32_t code = 0;
+      while (code < steps && total >= l->thresholds[code]) code++;
+      code = code < negative ? sign | (negative - 1u - code) : code - negative;
+`,
+)}}
 `;

@@ -1,84 +1,151 @@
-/** How wide the integers of a requantization are, from the sums that its layer can reach. */
+/** The integers with which C requantizes a layer, as short as the sums that the layer can reach let them be. */
 
 import { InputError } from '../../errors.js';
-import { type ConvolutionLayer, leastOf } from '../integerNetwork.js';
+import { type ConvolutionLayer, leastOf, type Requantization } from '../integerNetwork.js';
+import type { View } from './plan.js';
 
 /**
- * `narrow`: 32 bits hold every step from an accumulator to its output; `wide`: 64 bits do; `powers`: comparison with
- * thresholds of 64 bits.
+ * `narrow`: the sum Σ M·a + b has 32 bits; `high`: it has 64, and its upper word says all; `wide`: it has 64; `powers`:
+ * comparison with thresholds of 64 bits.
  */
-export type Requantizer = 'narrow' | 'wide' | 'powers';
+export type Requantizer = 'narrow' | 'high' | 'wide' | 'powers';
+
+export interface PlannedRequantization {
+  readonly requantizer: Requantizer;
+  readonly multipliers: readonly Int32Array[];
+  /** Moved up where sums are shifted, so that none is negative: C shifts negative numbers to the right as it likes. */
+  readonly biases: readonly bigint[];
+  /** Of `high`, behind the upper word. */
+  readonly shifts: readonly number[];
+  /** What the least integer of the output has become by the moves, before it is clipped. */
+  readonly least: number;
+}
 
 interface Range {
   readonly lo: bigint;
   readonly hi: bigint;
 }
 
+const none: Range = { lo: 0n, hi: 0n };
+
 /**
- * The requantizer of a layer.
+ * The requantization of a layer, whose addend is read as `addend`.
  *
  * @throws InputError if 64 bits are too few
  */
-export function requantizerOf(layer: ConvolutionLayer): Requantizer {
-  if (layer.requantization.thresholds) {
-    if (thresholdSumsFit(layer)) return 'powers';
-  } else {
-    if (layer.products.length === 1 && shiftedSumsFit(layer, 32n)) return 'narrow';
-    if (shiftedSumsFit(layer, 64n)) return 'wide';
+export function plannedRequantization(layer: ConvolutionLayer, addend: View | null): PlannedRequantization {
+  const candidates = layer.requantization.thresholds
+    ? [withThresholds]
+    : layer.products.length === 1
+      ? [narrow, high, wide]
+      : [wide];
+  for (const candidate of candidates) {
+    const planned = candidate(layer, addend);
+    if (planned) return planned;
   }
   throw new InputError(`${layer.name}: its sums exceed 64 bits, which C has no integers for; train it with fewer bits`);
 }
 
+const narrow = withShifts('narrow', 32n, 0);
+const high = withShifts('high', 64n, 32);
+const wide = withShifts('wide', 64n, 0);
+
 /**
- * C shifts non-negative numbers only, so Σ M·a + b is moved up by 2^(width − 1) before its shift, and what comes out is
- * compared with bounds moved up likewise. Whether nothing leaves an unsigned integer of that width on the way.
+ * A requantizer that shifts sums of `sumBits`, by `dropped` at least. What is behind the shift, an unsigned integer of 32
+ * bits, is moved up by some output integers, and down by what the addend's codes are more than its integers. Null where
+ * integers are too short for a layer.
  */
-function shiftedSumsFit(layer: ConvolutionLayer, width: bigint): boolean {
-  const { shifts, biases, addendShift, outputShift } = layer.requantization;
-  const half = 2n ** (width - 1n);
-  const fits = (value: bigint) => value >= 0n && value < 2n * half;
-  const isSigned = (value: bigint) => value >= -half && value < half;
-  const { grid } = layer.output;
-  const addends = addendRange(layer);
-  return biases.every((bias, channel) => {
-    const shift = BigInt(shifts[channel]!);
-    const { lo, hi } = sumRange(layer, channel);
-    if (!isSigned(bias) || !isSigned(lo) || !isSigned(hi)) return false;
-    if (shift + BigInt(outputShift) >= width || BigInt(addendShift) >= width) return false;
-    const origin = (half >> shift) >> BigInt(outputShift);
-    return (
-      fits(((lo + half) >> shift) + (addends.lo << BigInt(addendShift))) &&
-      fits(((hi + half) >> shift) + (addends.hi << BigInt(addendShift))) &&
-      fits(origin + BigInt(leastOf(grid))) &&
-      fits(origin + BigInt(grid.hi))
-    );
-  });
+function withShifts(requantizer: Requantizer, sumBits: bigint, dropped: number) {
+  return (layer: ConvolutionLayer, addend: View | null): PlannedRequantization | null => {
+    const { addendShift, outputShift } = layer.requantization;
+    const { multipliers, biases, shifts } = raisedTo(layer.requantization, dropped);
+    const steps = [addendShift, outputShift, ...shifts.map((shift) => shift - dropped)];
+    const longest = requantizer === 'wide' ? 64 : 32;
+    if (steps.some((shift) => shift >= longest) || multipliers.flat().some((value) => value !== (value | 0)))
+      return null;
+
+    const { lo: least, hi: most } = addendRange(layer);
+    const zero = addend && !addend.coding.powers ? BigInt(addend.coding.zero) : 0n;
+    const toUnits = (value: bigint) => value << BigInt(addendShift);
+    const channels = biases.map((bias, channel) => {
+      const range = { ...sumRange(layer, multipliers, bias, channel), shift: BigInt(shifts[channel]!) };
+      if (!addend || channel >= addend.channels) return { ...range, down: 0n, addends: none };
+      return { ...range, down: toUnits(zero), addends: { lo: toUnits(least + zero), hi: toUnits(most + zero) } };
+    });
+    const needed = channels.map(({ lo, shift, down, addends }) => down - (lo >> shift) - lesser(addends.lo, 0n));
+    const roundedUp = (value: bigint) => -(-value >> BigInt(outputShift));
+    const up = [-BigInt(leastOf(layer.output.grid)), ...needed.map(roundedUp)].reduce(greater);
+    const moves = channels.map(({ down, shift }) => ((up << BigInt(outputShift)) - down) << shift);
+    const fits =
+      isBelow(up + BigInt(layer.output.grid.hi), 32n) &&
+      channels.every(({ hi, shift, addends }, channel) => {
+        const sum = hi + moves[channel]!;
+        return isBelow(sum, sumBits) && isBelow((sum >> shift) + addends.hi, 32n);
+      });
+    if (!fits) return null;
+    return {
+      ...{ requantizer, least: Number(up) + leastOf(layer.output.grid) },
+      multipliers: multipliers.map((values) => Int32Array.from(values)),
+      biases: biases.map((bias, channel) => BigInt.asUintN(Number(sumBits), bias + moves[channel]!)),
+      shifts: shifts.map((shift) => shift - dropped),
+    };
+  };
 }
 
-function thresholdSumsFit(layer: ConvolutionLayer): boolean {
-  const { shifts, biases, addendShift } = layer.requantization;
+/** The same staircase with shifts of so many bits at least. */
+function raisedTo({ multipliers, biases, shifts }: Requantization, bits: number) {
+  const raise = Array.from(shifts, (shift) => Math.max(0, bits - shift));
+  return {
+    multipliers: multipliers.map((values) => Array.from(values, (value, channel) => value * 2 ** raise[channel]!)),
+    biases: Array.from(biases, (value, channel) => value << BigInt(raise[channel]!)),
+    shifts: Array.from(shifts, (shift, channel) => shift + raise[channel]!),
+  };
+}
+
+/** A layer whose sums are compared with thresholds; null where 64 bits do not hold them. */
+function withThresholds(layer: ConvolutionLayer): PlannedRequantization | null {
+  const { multipliers, shifts, biases, addendShift } = layer.requantization;
   const addends = addendRange(layer);
   const isSigned = (value: bigint) => BigInt.asIntN(64, value) === value;
-  return biases.every((_, channel) => {
+  const factors = multipliers.map((values) => [...values]);
+  const fits = biases.every((bias, channel) => {
     const unit = BigInt(shifts[channel]! + addendShift);
-    const { lo, hi } = sumRange(layer, channel);
+    const { lo, hi } = sumRange(layer, factors, bias, channel);
     return unit < 63n && isSigned(lo + (addends.lo << unit)) && isSigned(hi + (addends.hi << unit));
   });
+  return fits ? { requantizer: 'powers', multipliers, biases: [...biases], shifts: [...shifts], least: 0 } : null;
 }
 
 /** The least and the largest Σ M·a + b of a channel. */
-function sumRange({ products, requantization }: ConvolutionLayer, channel: number): Range {
-  let [lo, hi] = [requantization.biases[channel]!, requantization.biases[channel]!];
+function sumRange(
+  { products }: ConvolutionLayer,
+  multipliers: readonly (readonly number[])[],
+  bias: bigint,
+  channel: number,
+): Range {
+  let [lo, hi] = [bias, bias];
   for (const [index, product] of products.entries()) {
-    const multiplier = BigInt(requantization.multipliers[index]![channel]!);
+    const multiplier = BigInt(multipliers[index]![channel]!);
     const ends = [multiplier * BigInt(product.lo[channel]!), multiplier * BigInt(product.hi[channel]!)] as const;
-    lo += ends[0] < ends[1] ? ends[0] : ends[1];
-    hi += ends[0] < ends[1] ? ends[1] : ends[0];
+    lo += lesser(...ends);
+    hi += greater(...ends);
   }
   return { lo, hi };
 }
 
 /** The range of the addend; 0 where there is none. */
 function addendRange({ addend }: ConvolutionLayer): Range {
-  return addend ? { lo: BigInt(leastOf(addend.grid)), hi: BigInt(addend.grid.hi) } : { lo: 0n, hi: 0n };
+  return addend ? { lo: BigInt(leastOf(addend.grid)), hi: BigInt(addend.grid.hi) } : none;
+}
+
+function isBelow(value: bigint, bits: bigint): boolean {
+  return value >= 0n && value < 1n << bits;
+}
+
+function lesser(a: bigint, b: bigint): bigint {
+  return a < b ? a : b;
+}
+
+function greater(a: bigint, b: bigint): bigint {
+  return a > b ? a : b;
 }

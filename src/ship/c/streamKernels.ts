@@ -1,147 +1,151 @@
 /** C functions between streams of codes and integers. */
 
 import type { Codes } from './kernels.js';
+import type { Elements } from './plan.js';
 
 export const codeAt = `\
-static uint32_t code_at(const uint8_t *stream, uint32_t bit, uint32_t bits)
+static inline uint32_t code_at(const uint8_t *stream, uint32_t bit, uint32_t bits)
 {
   const uint8_t *p = stream + (bit >> 3);
-  uint32_t code = (uint32_t)*p >> (bit & 7u);
-  for (uint32_t have = 8u - (bit & 7u); have < bits; have += 8u) code |= (uint32_t)*++p << have;
-  return code & ((1u << bits) - 1u);
+  return ((uint32_t)p[0] | (uint32_t)p[1] << 8) >> (bit & 7u) & ((1u << bits) - 1u);
 }
 `;
 
 export const integerOf = `\
 static inline int32_t integer_of(uint32_t code, const struct coding *c)
 {
-  const uint32_t half = c->half;
-  return (int32_t)(code ^ half) - (int32_t)half;
+  return (int32_t)code - c->zero;
 }
 `;
 
 export const integerOrPowerOf = `\
 static inline int32_t integer_of(uint32_t code, const struct coding *c)
 {
-  const uint32_t half = c->half;
-  if (!c->powers) return (int32_t)(code ^ half) - (int32_t)half;
-  if (half == 0u) return code == 0u ? 0 : (int32_t)(1u << (code - 1u));
-  const int32_t power = (int32_t)(1u << (code & (half - 1u)));
-  return (code & half) != 0u ? -power : power;
+  const uint32_t sign = c->zero;
+  if (!c->powers) return (int32_t)code - c->zero;
+  if (sign == 0u) return code == 0u ? 0 : (int32_t)(1u << (code - 1u));
+  const int32_t power = (int32_t)(1u << (code & (sign - 1u)));
+  return (code & sign) != 0u ? -power : power;
+}
+`;
+
+export const wordAt = `\
+static inline uint32_t word_at(const uint8_t *p)
+{
+  return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+}
+`;
+
+export const codesAt = `\
+/* Codes side by side, 32 bits at most. */
+static inline uint32_t codes_at(const uint8_t *stream, uint32_t bit, uint32_t bits)
+{
+  const uint8_t *p = stream + (bit >> 3);
+  const uint32_t at = bit & 7u, codes = word_at(p) >> at;
+  return at + bits > 32u ? codes | (uint32_t)p[4] << (32u - at) : codes;
 }
 `;
 
 export const put = `\
-static inline void put(struct writer *w, uint32_t code, uint32_t bits)
+/* Codes side by side, 1 to 32 bits, to their place in a stream. */
+static inline void put(uint8_t *stream, uint32_t bit, uint32_t codes, uint32_t bits)
 {
-  w->buffer |= code << w->have;
-  w->have += bits;
-  while (w->have >= 8u) {
-    *w->at++ = (uint8_t)w->buffer;
-    w->buffer >>= 8;
-    w->have -= 8u;
+  uint8_t *p = stream + (bit >> 3);
+  const uint32_t at = bit & 7u;
+  uint32_t mask = 0xFFFFFFFFu >> (32u - bits);
+  codes &= mask;
+  if (at != 0u) {
+    *p = (uint8_t)((*p & ~(mask << at)) | codes << at);
+    p++;
+    codes >>= 8u - at;
+    mask >>= 8u - at;
+  }
+  for (; mask >= 255u; mask >>= 8, codes >>= 8) *p++ = (uint8_t)codes;
+  if (mask != 0u) *p = (uint8_t)((*p & ~mask) | codes);
+}
+`;
+
+const pairOf = (codes: string) =>
+  `    *(pair *)(void *)out = __ssub16((int16x2_t)(${codes} & masks), zeros);\n    out += step;\n`;
+
+const unpackVectors = `\
+#if defined(__ARM_FEATURE_MVE)
+static void unpack_eights_narrow(const uint8_t *p, struct coding c, int32_t count, int16_t *out, int32_t step)
+{
+  const uint16x8_t bit = vmulq_n_u16(vidupq_n_u16(0, 1), c.bits), at = vshrq_n_u16(bit, 3);
+  const uint16x8_t next = vminq_u16(vaddq_n_u16(at, 1), vdupq_n_u16((uint16_t)(c.bits - 1u)));
+  const int16x8_t down = vnegq_s16(vreinterpretq_s16_u16(vandq_u16(bit, vdupq_n_u16(7))));
+  const uint16x8_t zero = vdupq_n_u16(c.zero), mask = vdupq_n_u16((uint16_t)((1u << c.bits) - 1u));
+  for (; count > 0; count -= 8, p += c.bits, out += step) {
+    const uint16x8_t upper = vshlq_n_u16(vldrbq_gather_offset_u16(p, next), 8);
+    const uint16x8_t codes = vandq_u16(vshlq_u16(vorrq_u16(vldrbq_gather_offset_u16(p, at), upper), down), mask);
+    vstrhq_s16(out, vreinterpretq_s16_u16(vsubq_u16(codes, zero)));
   }
 }
-`;
-
-export const flush = `\
-static void flush(struct writer *w)
+#elif defined(__ARM_FEATURE_SIMD32)
+static void unpack_eights_narrow(const uint8_t *p, struct coding c, int32_t count, int16_t *out, int32_t step)
 {
-  if (w->have > 0u) *w->at = (uint8_t)w->buffer;
-}
-`;
-
-export const unpackTwoBits = `\
-/* Codes of two bits, a multiple of 8, as elements of a filter. */
-#if defined(__ARM_FEATURE_MVE)
-static inline void unpack_two_bits(const uint8_t *p, int32_t count, int16_t *out)
-{
-  static const int16_t to_the_top[8] = {14, 12, 10, 8, 6, 4, 2, 0};
-  const int16x8_t shifts = vldrhq_s16(to_the_top);
-  for (; count > 0; count -= 8, p += 2, out += AT(8, LANES)) {
-    const int16x8_t codes = vdupq_n_s16((int16_t)(p[0] | p[1] << 8));
-    vstrhq_s16(out, vshrq_n_s16(vshlq_s16(codes, shifts), 14));
+  const uint32_t bits = c.bits, masks = ((1u << bits) - 1u) * 0x10001u;
+  const int16x2_t zeros = (int16x2_t)(c.zero * 0x10001u);
+  for (; count > 0; count -= 8, p += bits) {
+    uint32_t low = word_at(p), high = word_at(p + bits / 2u) >> 4u * (bits & 1u);
+    uint32_t codes = (low & 0xFFFFu) | high << 16;
+${pairOf('codes')}\
+    codes >>= bits;
+${pairOf('codes')}\
+    codes = (low >> 2u * bits & 0xFFFFu) | high >> 2u * bits << 16;
+${pairOf('codes')}\
+    codes >>= bits;
+${pairOf('codes')}\
   }
 }
 #else
-static inline void unpack_two_bits(const uint8_t *p, int32_t count, int16_t *out)
-{
-  static const int16_t pairs[16][2] = {
-    {0, 0}, {1, 0}, {-2, 0}, {-1, 0}, {0, 1}, {1, 1}, {-2, 1}, {-1, 1},
-    {0, -2}, {1, -2}, {-2, -2}, {-1, -2}, {0, -1}, {1, -1}, {-2, -1}, {-1, -1},
-  };
-  for (; count > 0; count -= 8, p += 2, out += AT(8, LANES)) {
-    const uint32_t low = p[0], high = p[1];
-    memcpy(out, pairs[low & 15u], sizeof pairs[0]);
-    memcpy(out + AT(2, LANES), pairs[low >> 4], sizeof pairs[0]);
-    memcpy(out + AT(4, LANES), pairs[high & 15u], sizeof pairs[0]);
-    memcpy(out + AT(6, LANES), pairs[high >> 4], sizeof pairs[0]);
-  }
-}
-#endif
 `;
 
-export function pack(fourBits: boolean): string {
-  const four = `\
-  if (bits == 4u && w->have == 0u) {
-    uint8_t *at = w->at;
-    for (; count >= 2; count -= 2, out += 2) {
-      *at++ = (uint8_t)((out[0] & 15) | (out[1] << 4));
-      out[0] = out[1] = 0;
-    }
-    w->at = at;
-  }
-`;
+/** Streams to elements; vectors know no powers of two. */
+export function unpackEights(elements: Elements, type: string, { powers }: Codes): string {
+  const vectors = elements === 'narrow' && !powers;
+  const [place, group] = placesOf(elements);
   return `\
-/* Codes of a band to memory; leaves zeros, as load_addend and layers without addend find them. */
-static void pack(struct writer *to, uint8_t *out, int32_t count, uint32_t bits)
+/* Codes of eight bits at most, a multiple of eight, which begin with a byte, to elements. */
+${vectors ? unpackVectors : ''}\
+static void unpack_eights_${elements}(const uint8_t *p, struct coding c, int32_t count, ${type} *out, int32_t step)
 {
-  struct writer copy = *to, *w = &copy;
-  const uint32_t mask = (1u << bits) - 1u;
-${fourBits ? four : ''}\
-  for (; count > 0; count--) {
-    put(w, *out & mask, bits);
-    *out++ = 0;
+  const uint32_t bits = c.bits, odd = 4u * (bits & 1u), mask = (1u << bits) - 1u;
+  for (; count > 0; count -= 8, p += bits, out += ${group}(step)) {
+    uint32_t low = word_at(p), high = word_at(p + bits / 2u) >> odd;
+    for (int32_t i = 0; i < 4; i++, low >>= bits, high >>= bits) {
+      out[${place}(i, step)] = (${type})integer_of(low & mask, &c);
+      out[${place}(i + 4, step)] = (${type})integer_of(high & mask, &c);
+    }
   }
-  *to = copy;
+}
+${vectors ? '#endif\n' : ''}`;
+}
+
+export function unpack(elements: Elements, type: string): string {
+  const [place, group] = placesOf(elements);
+  return `\
+/* Codes to elements, zeros behind them up to a multiple of eight. */
+static void unpack_${elements}(const uint8_t *stream, uint32_t first, const struct coding *c, int32_t count, ${type} *out,
+                       int32_t step)
+{
+  uint32_t bit = first * c->bits;
+  if ((bit & 7u) == 0u && c->bits <= 8u) {
+    const int32_t eights = count & ~7;
+    unpack_eights_${elements}(stream + (bit >> 3), *c, eights, out, step);
+    bit += (uint32_t)eights * c->bits;
+    out += eights / 8 * ${group}(step);
+    count -= eights;
+  }
+  for (; count > 0; count -= 8, out += ${group}(step))
+    for (int32_t i = 0; i < 8; i++, bit += c->bits)
+      out[${place}(i, step)] = i < count ? (${type})integer_of(code_at(stream, bit, c->bits), c) : 0;
 }
 `;
 }
 
-export function unpack(name: string, type: string, { powers, ones, fourBits }: Codes): string {
-  const onlyOnes = `\
-  if (bits == 0u) {
-    for (int32_t i = 0; i < count; i++) out[i] = 1;
-    return;
-  }
-`;
-  const four = `\
-  if ((bit & 7u) == 0u && bits == 4u${powers ? ' && !c->powers' : ''}) {
-    const uint32_t half = c->half;
-    for (; count >= 2; count -= 2, out += 2) {
-      const uint32_t code = *p++;
-      out[0] = (${type})((int32_t)((code & 15u) ^ half) - (int32_t)half);
-      out[1] = (${type})((int32_t)((code >> 4) ^ half) - (int32_t)half);
-    }
-  }
-`;
-  return `\
-static void unpack_${name}(const uint8_t *stream, uint32_t first, const struct coding *c, int32_t count, ${type} *out)
-{
-  const uint32_t bits = c->bits, bit = first * bits, mask = (1u << bits) - 1u;
-  const uint8_t *p = stream + (bit >> 3);
-  uint32_t buffer = 0, have = 0;
-${ones ? onlyOnes : ''}${fourBits ? four : ''}\
-  if ((bit & 7u) != 0u) {
-    buffer = (uint32_t)*p++ >> (bit & 7u);
-    have = 8u - (bit & 7u);
-  }
-  for (int32_t i = 0; i < count; i++) {
-    for (; have < bits; have += 8u) buffer |= (uint32_t)*p++ << have;
-    out[i] = (${type})integer_of(buffer & mask, c);
-    buffer >>= bits;
-    have -= bits;
-  }
-}
-`;
+/** The macros that say where elements of eight lie, and how far the next eight are. */
+export function placesOf(elements: Elements): readonly [place: string, group: string] {
+  return elements === 'narrow' ? ['PLACE', 'GROUP'] : ['PAIR_PLACE', 'PAIR_GROUP'];
 }

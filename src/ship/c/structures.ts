@@ -1,17 +1,20 @@
 /** The declarations that stand above the functions of `net.c`. */
 
+import type { Codes } from './kernels.js';
+
 /** The structures that functions and the constants of layers share. */
-export const structures = `\
-/* How codes of a stream stand for integers: in two's complement where half, what their sign bit counts, is not 0; or as
- * powers of two: 0 for 0 and k + 1 for 2^k, or k with a sign bit in front. */
-struct coding { uint8_t bits, powers; uint16_t half; };
+export function structures({ powers }: Codes): string {
+  return `\
+/* How codes of a stream stand for integers: counted up, with zero for 0; or as powers of two: 0 for 0 and k + 1 for 2^k, or
+ * k with a sign bit, zero, in front. */
+struct coding { uint8_t bits, powers, zero; };
 
 /* A tensor as a layer reads it: every step-th pixel of one in the arena, zeros behind its channels. */
 struct view {
   uint32_t offset;
   uint16_t height, width, channels, source_width;
-  uint8_t step;
   struct coding coding;
+  uint8_t step;
 };
 
 struct layer;
@@ -23,14 +26,14 @@ struct window { int32_t first, slot, next; };
 typedef void load_row(const struct product *p, int32_t row, int32_t slot, const uint8_t *image);
 typedef void sum_band(const struct product *p, const struct window *w, const struct layer *l, int32_t channel,
                       int32_t rows, int32_t *sums);
-typedef void requantize(const struct layer *l, int32_t channel, const int32_t *sums, uint8_t *codes);
+typedef void requantize(const struct layer *l, int32_t channel, int32_t y, int32_t *sums);
 
 struct product {
   struct view input;
   load_row *load;
   sum_band *sum;
   const uint8_t *weights;
-  uint32_t window, row_length;
+  uint32_t window;
   uint16_t channels, depth;
   struct coding coding;
   uint8_t size, stride, padding, slots;
@@ -41,32 +44,36 @@ struct layer {
   requantize *requantize;
   const void *multipliers, *biases;
   const uint8_t *shifts;
-  const int64_t *thresholds;
+${powers ? '  const int64_t *thresholds;\n' : ''}\
   struct view addend;
-  uint32_t output, sums;
+  uint32_t output, lo;
   uint16_t height, width, channels;
-  int16_t lo, hi;
-  uint8_t product_count, bits, addend_shift, output_shift, threshold_count, band;
+  struct coding coding;
+  uint8_t product_count, addend_shift, output_shift, band, most;
 };
-
-/* Codes on their way to memory, the lowest bits of a byte first. */
-struct writer { uint8_t *at; uint32_t buffer, have; };
 `;
+}
 
-/** The vector instructions of processors that have some. */
+/** The vector instructions of processors that have some, and how elements of windows and filters lie for them. */
 export const processors = `\
+/* Elements lie in sets of lanes, step apart, so that a dot product takes a set at once: eight codes fill one set of eight
+ * lanes or four pairs, of which each has one of the first and one of the last four. */
+#define PAIR_PLACE(i, step) (((i) & 3) * (step) + ((i) >> 2))
+#define PAIR_GROUP(step) (4 * (step))
 #if defined(__ARM_FEATURE_MVE)
 #include <arm_mve.h>
 #define LANES 8
+#define PLACE(i, step) (i)
+#define GROUP(step) (step)
 #else
 #define LANES 2
+#define PLACE PAIR_PLACE
+#define GROUP PAIR_GROUP
 #endif
 #if defined(__ARM_FEATURE_SIMD32)
 #include <arm_acle.h>
+typedef int16x2_t __attribute__((__may_alias__)) pair;
 #endif
-
-/* Where an element of a filter lies: so many lanes of it, then those of the other three. */
-#define AT(i, lanes) ((i) / (lanes) * (4 * (lanes)) + (i) % (lanes))
 
 /* Reordered early, the loads of a dot product need more registers than there are. */
 #if defined(__GNUC__) && !defined(__clang__)

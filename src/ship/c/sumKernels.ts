@@ -2,70 +2,30 @@
 
 import type { Codes } from './kernels.js';
 import { channelsTogether, type Elements } from './plan.js';
+import { placesOf } from './streamKernels.js';
+
+/** The element of a channel of a pixel. */
+function placeOf(elements: Elements, channel: string): string {
+  return `(${channel} & ~7) + ${placesOf(elements)[0]}(${channel} & 7, ${lanesOf(elements)})`;
+}
 
 /** Lanes of a dot product: so many integers of a filter lie together before those of the next one. */
 function lanesOf(elements: Elements): string {
   return elements === 'narrow' ? 'LANES' : '2';
 }
 
-export function unpackFilter(elements: Elements, type: string, { powers, twoBitWeights }: Codes): string {
-  const lanes = lanesOf(elements);
-  const at = (index: string) => `AT(${index}, ${lanes})`;
-  const two = `\
-    if ((bit & 7u) == 0u && bits == 2u${powers ? ' && !c->powers' : ''}) {
-      const int32_t count = run & ~7;
-      unpack_two_bits(p, count, out + ${at('i')});
-      p += count / 4;
-      i += count;
-    }
-`;
-  return `\
-/* A row of a filter, zeros behind the channels of each pixel, in a place between those of others. */
-static void unpack_filter_${elements}(const struct product *product, int32_t row, ${type} *out)
-{
-  const struct coding *c = &product->coding;
-  const uint32_t bits = c->bits, mask = (1u << bits) - 1u;
-  const int32_t whole = product->channels == product->depth ? product->size : 1;
-  const int32_t run = whole * product->channels, stride = whole * product->depth, end = product->size * product->depth;
-  uint32_t bit = (uint32_t)(row * product->size) * product->channels * bits;
-  for (int32_t start = 0; start < end; start += stride, bit += (uint32_t)run * bits) {
-    const uint8_t *p = product->weights + (bit >> 3);
-    uint32_t buffer = 0, have = 0;
-    int32_t i = start;
-${twoBitWeights && elements === 'narrow' ? two : ''}\
-    if ((bit & 7u) != 0u) {
-      buffer = (uint32_t)*p++ >> (bit & 7u);
-      have = 8u - (bit & 7u);
-    }
-    for (; i < start + run; i++) {
-      for (; have < bits; have += 8u) buffer |= (uint32_t)*p++ << have;
-      out[${at('i')}] = (${type})integer_of(buffer & mask, c);
-      buffer >>= bits;
-      have -= bits;
-    }
-    for (; i < start + stride; i++) out[${at('i')}] = 0;
-  }
-}
-`
-    .replace('const struct product *product, int32_t row', 'const struct product *product, int32_t row')
-    .replaceAll(/\bp->(coding|channels|depth|size)/g, 'product->$1')
-    .replace('= product->weights +', '= product->weights +');
-}
-
 export function unpackPixels(elements: Elements, type: string): string {
   return `\
-/* Pixels of so many channels, step codes apart, each followed by zeros up to its depth. */
-static void unpack_pixels_${elements}(const uint8_t *stream, uint32_t first, uint32_t step, const struct coding *c, int32_t pixels,
-                                 int32_t channels, int32_t depth, ${type} *out)
+/* Pixels of so many channels, apart codes from one to the next, each followed by zeros up to its depth. */
+static void unpack_pixels_${elements}(const uint8_t *stream, uint32_t first, uint32_t apart, const struct coding *c,
+                                 int32_t pixels, int32_t channels, int32_t depth, ${type} *out, int32_t step)
 {
-  if (channels == depth && step == (uint32_t)channels) {
-    unpack_${elements}(stream, first, c, pixels * channels, out);
-    return;
+  if (channels == depth && apart == (uint32_t)channels) {
+    channels *= pixels;
+    pixels = 1;
   }
-  for (int32_t x = 0; x < pixels; x++, first += step, out += depth) {
-    unpack_${elements}(stream, first, c, channels, out);
-    for (int32_t i = channels; i < depth; i++) out[i] = 0;
-  }
+  for (; pixels > 0; pixels--, first += apart, out += depth / ${lanesOf(elements)} * step)
+    unpack_${elements}(stream, first, c, channels, out, step);
 }
 `;
 }
@@ -75,7 +35,7 @@ function rowBegin(elements: Elements, type: string): string {
   return `\
   const struct view *v = &p->input;
   const int32_t y = row - p->padding, edge = p->padding * p->depth, inner = v->width * p->depth;
-  ${type} *out = window.${elements} + p->window + (uint32_t)slot * p->row_length;
+  ${type} *out = window.${elements} + p->window + (uint32_t)(slot * ROW_LENGTH(p));
   if (y < 0 || y >= v->height) {
     memset(out, 0, (size_t)(inner + 2 * edge) * sizeof *out);
     return;
@@ -92,7 +52,7 @@ static void load_${elements}(const struct product *p, int32_t row, int32_t slot,
 ${rowBegin(elements, type)}\
   (void)image;
   unpack_pixels_${elements}(arena + v->offset, (uint32_t)y * v->step * v->source_width * v->channels,
-                       (uint32_t)v->step * v->channels, &v->coding, v->width, v->channels, p->depth, out);
+                       (uint32_t)v->step * v->channels, &v->coding, v->width, v->channels, p->depth, out, ${lanesOf(elements)});
 }
 `;
 }
@@ -103,10 +63,9 @@ static void load_image_${elements}(const struct product *p, int32_t row, int32_t
 {
 ${rowBegin(elements, type)}\
   image += y * v->source_width * v->channels;
-  for (int32_t x = 0; x < v->width; x++, out += p->depth) {
-    for (int32_t i = 0; i < v->channels; i++) out[i] = (${type})(IMAGE_SCALE * *image++ - image_offsets[i]);
-    for (int32_t i = v->channels; i < p->depth; i++) out[i] = 0;
-  }
+  for (int32_t x = 0; x < v->width; x++, out += p->depth)
+    for (int32_t i = 0; i < p->depth; i++)
+      out[${placeOf(elements, 'i')}] = i < v->channels ? (${type})(IMAGE_SCALE * *image++ - image_offsets[i]) : 0;
 }
 `;
 }
@@ -158,8 +117,6 @@ ${[0, 1, 2, 3]
 ${dotResults}\
 }
 #elif defined(__ARM_FEATURE_SIMD32)
-typedef int16x2_t __attribute__((__may_alias__)) pair;
-
 static inline void dot_narrow(const int16_t *x, const int16_t *y, const int16_t *w, int32_t count, int32_t is_first,
                               int32_t *sums)
 {
@@ -232,7 +189,7 @@ export function windowRow(elements: Elements, type: string): string {
 static inline const ${type} *window_row_${elements}(const struct product *p, const struct window *w, int32_t row)
 {
   const int32_t slot = w->slot + row < p->slots ? w->slot + row : w->slot + row - p->slots;
-  return window.${elements} + p->window + (uint32_t)slot * p->row_length;
+  return window.${elements} + p->window + (uint32_t)(slot * ROW_LENGTH(p));
 }
 `;
 }
@@ -259,7 +216,9 @@ static void sum_${elements}(const struct product *p, const struct window *w, con
   for (int32_t y = 0; y < p->size; y++) {
     for (int32_t i = 0; i < ${channelsTogether}; i++) {
       const int32_t filter = channel + i < l->channels ? channel + i : l->channels - 1;
-      unpack_filter_${elements}(p, filter * p->size + y, filters.${elements} + i * ${lanesOf(elements)});
+      const uint32_t first = (uint32_t)((filter * p->size + y) * p->size) * p->channels;
+      unpack_pixels_${elements}(p->weights, first, p->channels, &p->coding, p->size, p->channels, p->depth,
+                           filters.${elements} + i * ${lanesOf(elements)}, ${channelsTogether} * ${lanesOf(elements)});
     }
     for (int32_t row = 0; row < rows; row++) {
       const ${type} *x = window_row_${elements}(p, w, row * p->stride + y);
@@ -270,16 +229,29 @@ static void sum_${elements}(const struct product *p, const struct window *w, con
 `;
 }
 
+/** A weight of a depthwise product. */
+export function weightAt({ ones }: Codes): string {
+  return `\
+static inline int32_t weight_at(const struct product *p, uint32_t index)
+{
+${ones ? '  if (p->coding.bits == 0u) return 1;\n' : ''}\
+  return integer_of(code_at(p->weights, index * p->coding.bits, p->coding.bits), &p->coding);
+}
+`;
+}
+
 export function sumDepthwise(elements: Elements, type: string): string {
   return `\
 static void sum_depthwise_${elements}(const struct product *p, const struct window *w, const struct layer *l, int32_t channel,
                                  int32_t rows, int32_t *sums)
 {
   for (int32_t i = 0; i < ${channelsTogether} && channel + i < l->channels; i++) {
+    const int32_t place = ${placeOf(elements, '(channel + i)')};
     for (int32_t y = 0; y < p->size; y++) {
-      unpack_${elements}(p->weights, (uint32_t)(((channel + i) * p->size + y) * p->size), &p->coding, p->size, filters.${elements});
+      for (int32_t k = 0; k < p->size; k++)
+        filters.${elements}[k] = (${type})weight_at(p, (uint32_t)(((channel + i) * p->size + y) * p->size + k));
       for (int32_t row = 0; row < rows; row++) {
-        const ${type} *x = window_row_${elements}(p, w, row * p->stride + y) + channel + i;
+        const ${type} *x = window_row_${elements}(p, w, row * p->stride + y) + place;
         int32_t *to = sums + row * SUMS_OF_ROW(l) + i;
         for (int32_t ox = 0; ox < l->width; ox++, x += p->stride * p->depth, to += ${channelsTogether}) {
           int32_t sum = y == 0 ? 0 : *to;

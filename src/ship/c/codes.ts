@@ -1,0 +1,28 @@
+/** Codes of integers as C keeps them. */
+
+import { packIntegers } from '../bitStream.js';
+import type { Grid } from '../integerNetwork.js';
+
+/** How codes stand for integers. */
+export interface Coding {
+  readonly bits: number;
+  readonly powers: boolean;
+  /** The code of 0 in a uniform grid, whose codes count from its least integer on; of powers, the sign bit or 0. */
+  readonly zero: number;
+}
+
+export function codingOf(grid: Grid, bits: number): Coding {
+  if (grid.type === 'uniform') return { bits, powers: false, zero: -grid.lo };
+  return { bits, powers: true, zero: grid.signed ? 2 ** (bits - 1) : 0 };
+}
+
+/** The integers of a grid as a stream of such codes. */
+export function packCodes(values: Int32Array, grid: Grid, bits: number): Uint8Array {
+  if (grid.type === 'powers') return packIntegers(values, grid, bits);
+  const { zero } = codingOf(grid, bits);
+  return packIntegers(
+    values.map((value) => value + zero),
+    { type: 'uniform', lo: 0, hi: 2 ** bits - 1 },
+    bits,
+  );
+}
