@@ -1,6 +1,6 @@
 /** Boards that qemu emulates, each with a processor that the C network is for, and how programs for them are built. */
 
-export const counted = ['fixed 2 and 4 bits', 'learned step and range'] as const;
+export const counted = ['fixed 2 and 4 bits', 'learned step and range, pixels p/256'] as const;
 export type Counted = (typeof counted)[number];
 
 export interface Board {
@@ -41,14 +41,14 @@ export const boards: Readonly<Record<string, Board>> = {
     target: ['-mcpu=cortex-m4', '-mthumb'],
     emulator: ['qemu-system-arm', '-M', 'mps2-an386'],
     memory: arm,
-    instructions: { 'fixed 2 and 4 bits': 1.47, 'learned step and range': 1.5 },
+    instructions: { 'fixed 2 and 4 bits': 1.47, 'learned step and range, pixels p/256': 1.5 },
   },
   'Cortex-M55': {
     compiler: 'arm-none-eabi-gcc',
     target: ['-mcpu=cortex-m55', '-mthumb', '-mfloat-abi=hard'],
     emulator: ['qemu-system-arm', '-M', 'mps3-an547'],
     memory: arm,
-    instructions: { 'fixed 2 and 4 bits': 0.58, 'learned step and range': 0.7 },
+    instructions: { 'fixed 2 and 4 bits': 0.58, 'learned step and range, pixels p/256': 0.7 },
   },
   RV32: {
     compiler: 'riscv64-unknown-elf-gcc',
