@@ -14,6 +14,7 @@ const engines = ['engine', 'engine/cpu', 'engine/gpu', 'engine/reference'];
 const training = ['program', 'train', 'data', 'weights', 'settings', ...network, ...engines];
 const everything = [
   'library',
+  'onnx',
   'deploy',
   'runtime',
   'ship',
@@ -59,11 +60,12 @@ export const rooms = {
   settings: { knows: ['data', 'quant', 'disk'], types: ['nn'], node: ['readConfigFile.ts'] },
   train: { knows: ['data', 'weights', 'settings', 'program', ...network], types: ['engine'] },
   library: { knows: training },
+  onnx: { knows: ['nn', 'ops', 'weights'] },
   ship: { knows: ['graph', 'ops', 'program', 'quant', 'weights'] },
   runtime: { knows: ['ops', 'ship'] },
   deploy: { knows: ['ship', 'runtime', 'runs', 'packageVersion', ...training], node: true },
   live: { knows: ['quant', 'disk', 'program'], types: ['train', 'settings'], node: ['liveFile.ts'] },
-  runs: { knows: [...training, 'ship', 'live', 'data/files', 'disk', 'packageVersion'], node: true },
+  runs: { knows: [...training, 'onnx', 'ship', 'live', 'data/files', 'disk', 'packageVersion'], node: true },
   'runs/plan': { knows: [...training, 'runs', 'disk'], node: true },
   recipe: { knows: [...training, 'data/files', 'runs'], node: true },
   report: { knows: ['quant', 'runs', 'disk'], types: ['program'], node: true },

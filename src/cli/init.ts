@@ -15,7 +15,7 @@ export function initCommand(): Command {
     .description("write the settings recommended for one's own pictures as a .cfg file")
     .argument('[file]', 'the file to write; without it NAME.cfg')
     .option('--data <spec>', 'the pictures, images:DIR')
-    .option('--model <name>', 'the network: a name, or a file that defines one, ./net.mjs')
+    .option('--model <name>', 'the network: a name, or a file that holds one, ./net.mjs or net.onnx')
     .option('--weights <file>', 'start from these parameters')
     .option('--target-weight-kbytes <n>', 'budget of all weights together')
     .option('--target-activation-kbytes <n>', 'budget of the activations')

@@ -27,7 +27,7 @@ interface InspectOptions {
 export function inspectCommand(): Command {
   const command = new Command('inspect')
     .description('layers, shapes, parameters, multiplications and kB of a network, and the smallest budget it can keep')
-    .argument('<net>', 'a model by name, or a file that defines a network: ./net.mjs')
+    .argument('<net>', 'a model by name, or a file that holds a network: ./net.mjs, net.onnx')
     .option('--input <HxWxC>', 'sizes of an image, for a model by name', imageShape)
     .option('--classes <n>', 'for a model by name', count)
     .option('--w-bitwidth <n>', 'bits of weights')

@@ -33,7 +33,10 @@ export function trainCommand(): Command {
     .argument('[experiment]', 'name of the section')
     .option('--cfg <file>', 'the .cfg file')
     .option('--data <spec>', 'cifar10[:DIR or archive], mnist[:DIR], images:DIR, synthetic[:N]')
-    .option('--model <name>', 'resnet20 32 44 56 110, resnet18, mobilenetv2, or a file that defines one: ./net.mjs')
+    .option(
+      '--model <name>',
+      'resnet20 32 44 56 110, resnet18, mobilenetv2, or a file that holds one: ./net.mjs, net.onnx',
+    )
     .option('--width-multiplier <x>', 'factor of the channels of mobilenetv2 and resnet18')
     .option('--target-weight-kbytes <n>', 'budget of all weights together')
     .option('--target-activation-kbytes <n>', 'budget of the activations')

@@ -1,10 +1,11 @@
 export { readDefinition } from './definitionData.js';
 export type { Layer, NetworkDefinition } from './layer.js';
 export { type LayerFacts, layerFacts } from './layerFacts.js';
-export type { Network } from './layerNodes.js';
+export { batchNormEpsilon, type Network } from './layerNodes.js';
 export {
   type ConvOptions,
   type Define,
+  defined,
   type LayerOptions,
   type Layers,
   type LinearOptions,

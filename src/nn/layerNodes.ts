@@ -58,6 +58,7 @@ export interface BatchNormNames {
 
 /** ε and the weight of the old running value, as in the published code; torchvision's models have the same. */
 const BATCH_NORM = { epsilon: 1e-5, decay: 0.9 } as const;
+export const batchNormEpsilon = BATCH_NORM.epsilon;
 
 export interface DepthwiseOptions extends SizedWindowOptions {
   readonly name: string;

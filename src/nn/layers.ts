@@ -121,7 +121,7 @@ export interface NetworkOptions {
  * ```
  */
 export function network(options: NetworkOptions, define: Define): NetworkDefinition {
-  const [first, second] = [defined(options, define), defined(options, define)];
+  const [first, second] = [defined(options, define, placed), defined(options, define, placed)];
   for (let at = 0; at < Math.max(first.layers.length, second.layers.length); at++) {
     const [one, other] = [first.layers[at], second.layers[at]].map((layer) => layer && JSON.stringify(layer));
     if (one === other) continue;
@@ -134,9 +134,17 @@ export function network(options: NetworkOptions, define: Define): NetworkDefinit
   throw new InputError(`network: its function returns ${first.output}, and ${second.output} when it is called again`);
 }
 
-/** What a function defines, called once. */
-export function defined({ input, names = 'slashes' }: NetworkOptions, define: Define): NetworkDefinition {
-  const recorder = new Recorder(checkedInput(input), namings[names]);
+/**
+ * What a function defines, called once.
+ *
+ * @param wrapped what is made of each layer, for the sake of its faults
+ */
+export function defined(
+  { input, names = 'slashes' }: NetworkOptions,
+  define: Define,
+  wrapped: typeof placed = (layer) => layer,
+): NetworkDefinition {
+  const recorder = new Recorder(checkedInput(input), namings[names], wrapped);
   return recorder.definition(define(recorder.layers, recorder.input));
 }
 
@@ -159,12 +167,12 @@ class Recorder {
   readonly #inputShape: NetworkOptions['input'];
   #scope = '';
 
-  constructor(input: NetworkOptions['input'], naming: Naming) {
+  constructor(input: NetworkOptions['input'], naming: Naming, wrapped: typeof placed) {
     this.#inputShape = input;
     this.#naming = naming;
     this.#builder = shapeBuilder(input);
     this.input = this.#value(inputName, [1, ...input]);
-    this.layers = this.#layers();
+    this.layers = this.#layers(wrapped);
   }
 
   definition(output: Value): NetworkDefinition {
@@ -176,21 +184,21 @@ class Recorder {
     return { input: this.#inputShape, layers: this.#made, output: output.name, outputs };
   }
 
-  #layers(): Layers {
+  #layers(wrapped: typeof placed): Layers {
     const naming = this.#naming;
     return {
-      conv: placed((x: Value, channels: number, options: ConvOptions = {}) => {
+      conv: wrapped((x: Value, channels: number, options: ConvOptions = {}) => {
         const name = this.#name('conv', options.name);
         this.#wantImage(name, x);
         wantCount(name, 'channels', channels);
         return this.#add({ kind: 'conv', name, channels, ...this.#filters(name, x, options) });
       }),
-      depthwise: placed((x: Value, options: ConvOptions = {}) => {
+      depthwise: wrapped((x: Value, options: ConvOptions = {}) => {
         const name = this.#name('depthwise', options.name);
         this.#wantImage(name, x);
         return this.#add({ kind: 'depthwise', name, ...this.#filters(name, x, options) });
       }),
-      linear: placed((x: Value, outputs: number, options: LinearOptions = {}) => {
+      linear: wrapped((x: Value, outputs: number, options: LinearOptions = {}) => {
         const name = this.#name('linear', options.name);
         this.#wantFeatures(name, x);
         wantCount(name, 'outputs', outputs);
@@ -202,7 +210,7 @@ class Recorder {
           ...this.#activated(name, options, 'none'),
         });
       }),
-      add: placed((a: Value, b: Value, options: LayerOptions = {}) => {
+      add: wrapped((a: Value, b: Value, options: LayerOptions = {}) => {
         const name = this.#name('add', options.name);
         for (const operand of [a, b]) this.#want(name, operand);
         if (a.shape.join() !== b.shape.join()) {
@@ -210,19 +218,19 @@ class Recorder {
         }
         return this.#add({ kind: 'add', name, inputs: [a.name, b.name], ...this.#activated(name, options) });
       }),
-      maxPool: placed((x: Value, options: PoolOptions) => this.#pool('maxPool', x, options)),
-      averagePool: placed((x: Value, options: PoolOptions) => this.#pool('averagePool', x, options)),
-      globalAverage: placed((x: Value, options: { readonly name?: string } = {}) => {
+      maxPool: wrapped((x: Value, options: PoolOptions) => this.#pool('maxPool', x, options)),
+      averagePool: wrapped((x: Value, options: PoolOptions) => this.#pool('averagePool', x, options)),
+      globalAverage: wrapped((x: Value, options: { readonly name?: string } = {}) => {
         const name = this.#name('globalAverage', options.name);
         this.#wantImage(name, x);
         return this.#add({ kind: 'globalAverage', name, input: x.name });
       }),
-      subsample: placed((x: Value, { stride, channels, ...options }: SubsampleOptions) => {
+      subsample: wrapped((x: Value, { stride, channels, ...options }: SubsampleOptions) => {
         const name = this.#name('subsample', options.name);
         this.#wantImage(name, x);
         return this.#add({ kind: 'subsample', name, input: x.name, stride, extraChannels: channels - x.shape[2]! });
       }),
-      scale: placed((x: Value, options: { readonly name?: string } = {}) => {
+      scale: wrapped((x: Value, options: { readonly name?: string } = {}) => {
         const name = this.#name('scale', options.name);
         this.#want(name, x);
         return this.#add({ kind: 'scale', name, input: x.name });

@@ -15,6 +15,7 @@ import {
   configText,
   type Experiment,
   experimentFromSettings,
+  isOnnxFile,
   type Lines,
   type Overrides,
   parseConfig,
@@ -147,7 +148,7 @@ function linesOf(
   floatName: string,
   { seen, model, targets }: { readonly seen: Survey; readonly model: string; readonly targets: Targets },
 ): Readonly<Record<'shared' | 'float' | 'learned', Lines>> {
-  const fromFile = settings.weightfile !== null;
+  const fromFile = settings.weightfile !== null || isOnnxFile(settings.model);
   const usualSize = network.definition?.input[0] ?? imageSize(seen, fromFile);
   const size = overrides.has('image_size') ? (settings.image_size ?? seen.side) : usualSize;
   const held = settings.select === 'validation' ? (settings.validation_split ?? usualSplit(seen.trainImages)) : 0;

@@ -1,4 +1,4 @@
-/** Networks of one's own from files of code: a module whose default export `network(…)` returned. */
+/** Networks of one's own from files: of code, a module whose default export `network(…)` returned, or ONNX. */
 
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
@@ -6,10 +6,12 @@ import { pathToFileURL } from 'node:url';
 import { userPath } from '../disk/userPath.js';
 import { InputError } from '../errors.js';
 import { readDefinition } from '../nn/index.js';
-import { type Experiment, isModelFile, withDefinition } from '../settings/index.js';
+import { importOnnx } from '../onnx/index.js';
+import { type Experiment, isModelFile, isOnnxFile, withDefinition } from '../settings/index.js';
+import { readWeightFile } from '../weights/index.js';
 
 /**
- * The experiment with the network that its `model` names, where that is a file; runs the code in that file.
+ * The experiment with the network that its `model` names, where that is a file; runs the code in it, unless it is an ONNX file.
  *
  * @throws InputError if there is no such file, if it cannot be run, or if it exports no network
  */
@@ -19,6 +21,7 @@ export async function withNetworkOfFile(experiment: Experiment): Promise<Experim
   const path = resolve(userPath(model));
   const where = `${experiment.sources.get('model')?.where ?? 'model'} = ${model}`;
   if (!existsSync(path)) throw new InputError(`${where}: no such file`);
+  if (isOnnxFile(model)) return withDefinition(experiment, importOnnx(readWeightFile(path), where).definition);
   if (/\.m?ts$/.test(path) && !(process.features as { readonly typescript?: unknown }).typescript) {
     throw new InputError(
       `${where}: this Node runs no TypeScript (22.18 and newer do); compile it and name the .mjs file`,

@@ -15,7 +15,7 @@ import { shippingFault } from '../ship/shippable.js';
 import { type DataDescription, describeData } from '../train/dataDescription.js';
 import { openTraining } from '../train/openTraining.js';
 import type { RunSummary } from '../train/summary.js';
-import { readStartingWeights, readWeightFile } from '../weights/index.js';
+import { readWeightFile } from '../weights/index.js';
 import { dataDifference } from './dataDescription.js';
 import type { ExperimentData } from './experimentData.js';
 import { folderRecorder } from './folderRecorder.js';
@@ -24,6 +24,7 @@ import {
   createRunFolder,
   type RunConfig,
   type RunFolder,
+  readWeightsToStartFrom,
   resolveStartingWeights,
   resumeRunFolder,
   runRoot,
@@ -87,7 +88,7 @@ async function runLocked(
   if (resumed) checkSameData(resumed, description, events);
   const startFile = resumed ? null : resolveStartingWeights(experiment, file);
   const run = await openTraining(experiment, data, {
-    starting: startFile ? await readStartingWeights(startFile) : null,
+    starting: startFile ? await readWeightsToStartFrom(startFile) : null,
     checkpoint: resumed && {
       file: readWeightFile(resumed.folder.checkpoint),
       source: resumed.folder.checkpoint,

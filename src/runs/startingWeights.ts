@@ -5,20 +5,24 @@
  */
 import { existsSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
+import { userPath } from '../disk/userPath.js';
 import { InputError } from '../errors.js';
+import { importOnnx } from '../onnx/index.js';
 import { trainCommandLine } from '../settings/commandLine.js';
 import { type ConfigFile, defaultSection } from '../settings/configFile.js';
 import { didYouMean } from '../settings/didYouMean.js';
 import type { Experiment } from '../settings/experiment.js';
+import { isOnnxFile } from '../settings/settings.js';
+import { type LoadedWeights, readStartingWeights, readWeightFile } from '../weights/index.js';
 
 /**
  * The file to start from, or `null` to start from scratch. A name in the .cfg is looked for among the run folders
  * first, then beside the .cfg file and in the current folder; one given on the command line, in the current folder
- * first. Throws an `InputError` that says which experiment to run first if there is no such file.
+ * first. The weights of an ONNX file whose network is trained are the start where nothing else is said. Throws an `InputError` that says which experiment to run first if there is no such file.
  */
 export function resolveStartingWeights(experiment: Experiment, file: ConfigFile): string | null {
   const written = experiment.training.startFrom;
-  if (written === null) return null;
+  if (written === null) return weightsOfModel(experiment);
   const source = experiment.sources.get('weightfile');
   const prior = priorExperiment(written);
   const runFiles = prior === undefined ? [] : runParameters(experiment.out, prior);
@@ -32,6 +36,18 @@ export function resolveStartingWeights(experiment: Experiment, file: ConfigFile)
   throw new InputError(
     `${source?.where ?? `[${experiment.name}] weightfile`} = ${written}: ${whatToDo(experiment, file, prior)}`,
   );
+}
+
+/** The file that holds the network where it holds weights too, unless the call says to start from none. */
+function weightsOfModel({ network: { model }, sources }: Experiment): string | null {
+  return isOnnxFile(model) && !sources.has('weightfile') ? userPath(model) : null;
+}
+
+/** Reads a file to start from, as `readStartingWeights` does, or the weights in an ONNX file. */
+export async function readWeightsToStartFrom(path: string): Promise<LoadedWeights> {
+  return path.toLowerCase().endsWith('.onnx')
+    ? importOnnx(readWeightFile(path), path).weights
+    : readStartingWeights(path);
 }
 
 /** The experiment whose best parameters a `weightfile` means: NAME in `NAME/params_best.h5` or `params_NAME/…`. */

@@ -196,7 +196,7 @@ describe('faults name file, line, section, key, value, what is allowed and the n
     ['scale_layer = maybe', 'must be one of true, yes, on, 1, false, no, off, 0'],
     ['shortcut_type = d', "must be empty (identity), 'b' or 'c'"],
     ['num_layers = 21', 'must be one of 20, 32, 44, 56, 110'],
-    ['model = resnet19', "mobilenetv2, or a file such as ./net.mjs, or auto; did you mean 'resnet18'?"],
+    ['model = resnet19', "mobilenetv2, or a file such as ./net.mjs or net.onnx, or auto; did you mean 'resnet18'?"],
     ['data = cifar', "did you mean 'cifar10'?"],
     ['data = images', 'images:DIR'],
     ['data = synthetic:0', 'synthetic[:COUNT]'],

@@ -24,6 +24,7 @@ export { pixelNumbers } from './settingRules.js';
 export {
   concernsQuantizers,
   isModelFile,
+  isOnnxFile,
   type ModelName,
   modelNames,
   type SettingKey,

@@ -23,10 +23,15 @@ export const modelNames = [
 /** Models that are taken, but told to nobody: a network for tests, and that of a caller of the library. */
 const unlistedModels = ['tiny', 'own'] as const;
 
-const modelFileEndings = ['mjs', 'js', 'mts', 'ts'] as const;
+const modelFileEndings = ['mjs', 'js', 'mts', 'ts', 'onnx'] as const;
 /** A file that defines a network. */
 export type ModelFile = `${string}.${(typeof modelFileEndings)[number]}`;
 export type ModelName = (typeof modelNames | typeof unlistedModels)[number] | ModelFile;
+
+/** Tells whether a model is a file that holds weights beside the network. */
+export function isOnnxFile(model: ModelName): boolean {
+  return model.endsWith('.onnx');
+}
 
 export function isModelFile(model: string): model is ModelFile {
   return modelFileEndings.some((ending) => model.endsWith(`.${ending}`));
@@ -34,7 +39,7 @@ export function isModelFile(model: string): model is ModelFile {
 
 const model: Reader<ModelName> = {
   names: modelNames,
-  allowed: `one of ${modelNames.join(', ')}, or a file such as ./net.mjs`,
+  allowed: `one of ${modelNames.join(', ')}, or a file such as ./net.mjs or net.onnx`,
   read: (text) =>
     [...modelNames, ...unlistedModels].find((name) => name === text) ?? (isModelFile(text) ? text : undefined),
 };

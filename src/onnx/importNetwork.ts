@@ -1,0 +1,172 @@
+/**
+ * A float network of an ONNX file as layers, with its weights to start from. The nodes are gone through once, each with
+ * what is known of its operands: constants, or outputs of layers with their shapes. What cannot be taken is noted, and all
+ * of it is said at once.
+ *
+ * A convolution, a sum, a linear layer is made when something reads it, since what follows belongs to it: its batch
+ * normalisation, its bias, its activation. Where an exporter folded the batch normalisation into the weights, one that
+ * changes nothing stands in its place (γ = √(1 + ε), β = bias, mean 0, variance 1), so that it can be trained.
+ */
+
+import { InputError } from '../errors.js';
+import { type Define, defined, type Layers, type NetworkDefinition, type Value } from '../nn/index.js';
+import { type LoadedWeights, loadedWeights, sound, type WeightValues } from '../weights/loadedWeights.js';
+import { NodeContext } from './nodeContext.js';
+import { type Constant, Faults, type OnnxGraph, type OnnxNode, readOnnx } from './onnxGraph.js';
+import { arithmetic, type Handler, handlers } from './operators.js';
+import { isOutput, type Known, NodeFault, type Output } from './outputs.js';
+import { folded, whole } from './shapeArithmetic.js';
+
+export interface ImportedNetwork {
+  readonly definition: NetworkDefinition;
+  readonly weights: LoadedWeights;
+}
+
+/**
+ * Imports the network in the bytes of a file called `source`.
+ *
+ * @throws InputError that names all that stands in the way
+ */
+export function importOnnx(bytes: Uint8Array, source: string): ImportedNetwork {
+  const graph = readOnnx(bytes, source);
+  const input = imageShape(graph, source);
+  const values = new Map<string, WeightValues>();
+  const define: Define = (n, x) => {
+    const importer = new Importer(n, graph, values);
+    const y = importer.run(x);
+    importer.faults.check(source);
+    return y!;
+  };
+  const definition = defined({ input, names: 'dots' }, define);
+  return { definition, weights: sound(loadedWeights(source, values, new Map())) };
+}
+
+/** Images [N,C,H,W], signals [N,C,L] as images of one row, features [N,F] as images of one pixel. */
+function imageShape({ input: { name, shape } }: OnnxGraph, source: string): NetworkDefinition['input'] {
+  const [, channels, ...sizes] = shape;
+  const isKnown = [channels, ...sizes].every((size) => typeof size === 'number');
+  if (!isKnown || channels === undefined || sizes.length > 2) {
+    const text = shape.map((size) => size ?? '?').join(', ');
+    throw new InputError(
+      `${source}: its input ${name} is [${text}]; wanted are images [N, C, H, W], signals [N, C, L] or features [N, F] whose sizes are known, any N`,
+    );
+  }
+  const [rows, columns] = sizes.length === 2 ? sizes : [1, sizes[0] ?? 1];
+  return [rows!, columns!, channels!];
+}
+
+export class Importer {
+  readonly faults = new Faults();
+  readonly #n: Layers;
+  readonly #graph: OnnxGraph;
+  readonly #weights: Map<string, WeightValues>;
+  readonly #known = new Map<string, Known>();
+  readonly #readers = new Map<string, number>();
+  readonly #names = new Set<string>();
+
+  constructor(n: Layers, graph: OnnxGraph, weights: Map<string, WeightValues>) {
+    this.#n = n;
+    this.#graph = graph;
+    this.#weights = weights;
+    for (const [name, constant] of graph.constants) this.#known.set(name, constant);
+    for (const name of [...graph.nodes.flatMap(({ inputs }) => inputs), graph.output]) {
+      this.#readers.set(name, (this.#readers.get(name) ?? 0) + 1);
+    }
+  }
+
+  /** The output; undefined, with faults, where there is none. */
+  run(x: Value): Value | undefined {
+    const { input, output, nodes } = this.#graph;
+    const isFeatures = input.shape.length === 2;
+    const shape = [1, ...input.shape.slice(1).map((size) => size!)];
+    const value = isFeatures ? this.#n.globalAverage(x) : x;
+    this.#known.set(input.name, { shape, value: () => value });
+    for (const node of nodes) this.#take(node);
+    const result = this.#known.get(output);
+    if (!result) return undefined;
+    return this.#attempt({ op: 'output', name: output }, () => {
+      if (!isOutput(result) || result.padding) throw new NodeFault('the output is no output of a layer');
+      return this.#features(result);
+    });
+  }
+
+  #take(node: OnnxNode): void {
+    const result = this.#attempt(node, () => {
+      const make = handlers.get(node.op);
+      const inputs = node.inputs.map((name) => (name === '' ? null : (this.#known.get(name) ?? undefined)));
+      if (inputs.includes(undefined)) {
+        // What it reads was not understood: only whether there is such a layer can be told.
+        if (!make && !arithmetic.has(node.op)) throw new NodeFault(`${node.op}: there is no such layer`);
+        return undefined;
+      }
+      return this.#result(node, inputs as (Known | null)[], make);
+    });
+    if (result) this.#known.set(node.outputs[0]!, result);
+  }
+
+  #result(node: OnnxNode, inputs: readonly (Known | null)[], make: Handler | undefined): Known {
+    if (node.op === 'Constant') return constantOf(node);
+    if (node.op === 'Shape') return whole([inputs[0]!.shape.length], inputs[0]!.shape);
+    const constants = inputs.map((input) => (input && isOutput(input) ? undefined : input));
+    if (!constants.includes(undefined)) {
+      const result = folded(node, constants as (Constant | null)[]);
+      if (result) return result;
+      throw new NodeFault(`${node.op}: of constants`);
+    }
+    if (!make) throw new NodeFault(`${node.op}: there is no such layer`);
+    return make(new NodeContext(this, node, inputs));
+  }
+
+  /** What a task returns; undefined, with a fault noted, where it throws one. */
+  #attempt<T>({ op, name }: Pick<OnnxNode, 'op' | 'name'>, task: () => T): T | undefined {
+    try {
+      return task();
+    } catch (error) {
+      if (error instanceof NodeFault) this.faults.add(error.message, name);
+      else if (error instanceof InputError) this.faults.add(`${op}: ${error.message}`, name);
+      else throw error;
+      return undefined;
+    }
+  }
+
+  /** The output of the network as a list of features. */
+  #features(output: Output): Value {
+    const value = output.value();
+    return value.shape.length === 3 && value.shape[0] === 1 && value.shape[1] === 1
+      ? this.#n.globalAverage(value)
+      : value;
+  }
+
+  get layers(): Layers {
+    return this.#n;
+  }
+
+  isResult({ outputs }: OnnxNode): boolean {
+    return outputs[0] === this.#graph.output;
+  }
+
+  isReadOnce(name: string): boolean {
+    return this.#readers.get(name) === 1;
+  }
+
+  /** A name that no layer has yet. */
+  free(wanted: string): string {
+    let name = wanted;
+    for (let copy = 2; this.#names.has(name); copy++) name = `${wanted}_${copy}`;
+    this.#names.add(name);
+    return name;
+  }
+
+  keep(name: string, shape: readonly number[], values: ArrayLike<number>): void {
+    this.#weights.set(name, { shape, values: Float32Array.from(values) });
+  }
+}
+
+function constantOf({ attributes: { value, value_float, value_int, value_floats, value_ints } }: OnnxNode): Constant {
+  if (value !== undefined && typeof value === 'object' && 'values' in value) return value as Constant;
+  if (typeof value_int === 'number') return whole([], [value_int]);
+  if (Array.isArray(value_ints)) return whole([value_ints.length], value_ints);
+  if (typeof value_float === 'number') return { ...whole([], [value_float]), isWhole: false };
+  if (Array.isArray(value_floats)) return { ...whole([value_floats.length], value_floats), isWhole: false };
+  throw new NodeFault('Constant: of a type that is not read');
+}

@@ -1,0 +1,1 @@
+export { type ImportedNetwork, importOnnx } from './importNetwork.js';

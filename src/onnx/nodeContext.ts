@@ -1,0 +1,155 @@
+/** A node with what is known of its operands: what the makers of layers ask for. */
+
+import type { Layers } from '../nn/index.js';
+import type { Padding, SizedWindowOptions } from '../ops/window.js';
+import type { Importer } from './importNetwork.js';
+import { moduleOfNode, moduleOfParameter } from './moduleNames.js';
+import type { Constant, OnnxNode } from './onnxGraph.js';
+import { isOutput, type Known, NodeFault, type Output, type Pending, type Sides } from './outputs.js';
+
+/** A node with its operands, to make a layer of. */
+export class NodeContext {
+  constructor(
+    readonly importer: Importer,
+    readonly node: OnnxNode,
+    readonly inputs: readonly (Known | null)[],
+  ) {}
+
+  get n(): Layers {
+    return this.importer.layers;
+  }
+
+  fault(what: string): NodeFault {
+    return new NodeFault(`${this.node.op}: ${what}`);
+  }
+
+  /** An operand that layers compute. */
+  output(index = 0): Output {
+    const output = this.paddedOutput(index);
+    if (output.padding) throw this.fault('behind a Pad, which only convolutions take in');
+    return output;
+  }
+
+  /** The same, perhaps with zeros around it. */
+  paddedOutput(index = 0): Output {
+    const input = this.inputs[index];
+    if (input && isOutput(input)) return input;
+    throw this.fault(`operand ${index + 1} is ${input ? 'a constant' : 'missing'}`);
+  }
+
+  /** Null for one that is absent. */
+  constant(index: number): Constant | null {
+    const input = this.inputs[index] ?? null;
+    if (!input || !isOutput(input)) return input;
+    throw this.fault(`operand ${index + 1} is computed, a constant is wanted`);
+  }
+
+  needed(index: number): Constant {
+    const constant = this.constant(index);
+    if (constant) return constant;
+    throw this.fault(`operand ${index + 1} is missing`);
+  }
+
+  number(name: string, usual: number): number {
+    const value = this.node.attributes[name] ?? usual;
+    if (typeof value === 'number') return value;
+    throw this.fault(`attribute ${name} is no number`);
+  }
+
+  text(name: string, usual: string): string {
+    const value = this.node.attributes[name] ?? usual;
+    if (typeof value === 'string') return value;
+    throw this.fault(`attribute ${name} is no text`);
+  }
+
+  numbers(name: string): readonly number[] | null {
+    const value = this.node.attributes[name];
+    if (value === undefined) return null;
+    if (Array.isArray(value)) return value;
+    throw this.fault(`attribute ${name} is no list of numbers`);
+  }
+
+  /** The layer's name: its module's, or one by its kind. */
+  name(parameter: string | undefined, kind: string): string {
+    const module = (parameter && moduleOfParameter(parameter)) ?? moduleOfNode(this.node.name);
+    return this.importer.free(module ?? kind);
+  }
+
+  /** A name for what has no parameters: its module, and what it does there. */
+  plainName(kind: string): string {
+    const module = moduleOfNode(this.node.name);
+    return this.importer.free(module === undefined ? kind : `${module}.${kind}`);
+  }
+
+  /** The layer that computes an operand, where this node alone reads it and it is not made yet. */
+  pending(index = 0): Pending | null {
+    const { pending } = this.output(index);
+    return pending && !pending.made && this.importer.isReadOnce(this.node.inputs[index]!) ? pending : null;
+  }
+
+  /** Sizes of the window, its steps and the zeros around the image, which are those of a Pad before it, too. */
+  window(kernel: readonly number[], image: readonly number[], padded?: Sides): SizedWindowOptions {
+    const pair = (sizes: readonly number[]) =>
+      sizes.length === 1 ? ([1, sizes[0]!] as const) : ([sizes[0]!, sizes[1]!] as const);
+    const ones = kernel.map(() => 1);
+    const [strides, dilations] = [this.numbers('strides') ?? ones, this.numbers('dilations') ?? ones];
+    const padding = this.#padding(kernel, strides, dilations, image);
+    const sides = padded && this.#joined(padding, padded);
+    const isCeil = this.number('ceil_mode', 0) === 1;
+    const isDilated = dilations.some((step) => step !== 1);
+    return {
+      ...{ size: pair(kernel), stride: pair(strides), padding: sides ?? padding },
+      ...(isDilated && { dilation: pair(dilations) }),
+      ...(isCeil && { ceil: true }),
+    };
+  }
+
+  #joined(padding: Padding, added: Sides): Sides {
+    if (typeof padding !== 'object' || !('top' in padding)) throw this.fault('auto_pad behind a Pad');
+    const sum = (side: keyof Sides) => padding[side] + added[side];
+    return { top: sum('top'), bottom: sum('bottom'), left: sum('left'), right: sum('right') };
+  }
+
+  #padding(
+    kernel: readonly number[],
+    strides: readonly number[],
+    dilations: readonly number[],
+    image: readonly number[],
+  ): Padding {
+    const automatic = this.text('auto_pad', 'NOTSET');
+    const pads = this.numbers('pads') ?? kernel.flatMap(() => [0, 0]);
+    switch (automatic) {
+      case 'NOTSET':
+        if (pads.length === 2 * kernel.length) return sidesOfPads(pads);
+        throw this.fault(`pads [${pads}]`);
+      case 'VALID':
+        return 0;
+      case 'SAME_UPPER':
+        return 'same';
+      case 'SAME_LOWER':
+        return sidesOfPads(lowerPads(kernel, strides, dilations, image));
+      default:
+        throw this.fault(`auto_pad ${automatic}`);
+    }
+  }
+}
+
+export function sidesOfPads(pads: readonly number[]): Sides {
+  const [top, left, bottom, right] =
+    pads.length === 2 ? [0, pads[0]!, 0, pads[1]!] : (pads as [number, number, number, number]);
+  return { top, bottom, left, right };
+}
+
+/** The zeros of SAME_LOWER: as many as give ⌈size / stride⌉ windows, an odd one before the image. */
+function lowerPads(
+  kernel: readonly number[],
+  strides: readonly number[],
+  dilations: readonly number[],
+  image: readonly number[],
+): number[] {
+  const totals = kernel.map((size, axis) => {
+    const [length, stride] = [image[axis]!, strides[axis]!];
+    return Math.max(0, (Math.ceil(length / stride) - 1) * stride + (size - 1) * dilations[axis]! + 1 - length);
+  });
+  return [...totals.map((total) => Math.ceil(total / 2)), ...totals.map((total) => Math.floor(total / 2))];
+}

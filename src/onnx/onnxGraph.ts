@@ -1,0 +1,237 @@
+/**
+ * An ONNX file as a list of nodes and constants, checked as far as the format goes: protobuf has no checksum, so a damaged
+ * file may still parse. Everything that is wrong is found before anything is thrown.
+ */
+
+import { fromBinary } from '@bufbuild/protobuf';
+import {
+  type AttributeProto,
+  AttributeProto_AttributeType as AttributeType,
+  TensorProto_DataType as DataType,
+  type GraphProto,
+  ModelProtoSchema,
+  type NodeProto,
+  type TensorProto,
+  TensorProto_DataLocation,
+} from 'onnx-buf';
+import { InputError } from '../errors.js';
+
+/** Numbers of a shape; whole ones where `isWhole` says so. */
+export interface Constant {
+  readonly shape: readonly number[];
+  readonly values: Float32Array | Float64Array;
+  readonly isWhole: boolean;
+}
+
+export type Attribute = number | string | readonly number[] | Constant;
+
+export interface OnnxNode {
+  readonly op: string;
+  /** Its name, or its first result. */
+  readonly name: string;
+  /** Empty for an optional one that is absent. */
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+  readonly attributes: Readonly<Record<string, Attribute>>;
+}
+
+export interface OnnxGraph {
+  readonly opset: number;
+  /** Sizes of the input; null for one that is open. */
+  readonly input: { readonly name: string; readonly shape: readonly (number | null)[] };
+  readonly output: string;
+  /** Each behind the nodes whose results it reads. */
+  readonly nodes: readonly OnnxNode[];
+  readonly constants: ReadonlyMap<string, Constant>;
+}
+
+/** What is wrong with a file: a text for each kind of fault, with how often it occurs and where first. */
+export class Faults {
+  readonly #found = new Map<string, { count: number; readonly first: string }>();
+
+  /** @param where the node or tensor */
+  add(what: string, where: string): void {
+    const known = this.#found.get(what);
+    if (known) known.count++;
+    else this.#found.set(what, { count: 1, first: where });
+  }
+
+  /** Throws an InputError with all faults, if there are any. */
+  check(source: string): void {
+    const kinds = [...this.#found];
+    if (kinds.length === 0) return;
+    const count = kinds.reduce((sum, [, own]) => sum + own.count, 0);
+    const listed = kinds.map(([what, own]) => `${own.count > 1 ? `${own.count}× ` : ''}${what} (${own.first})`);
+    throw new InputError(`${source}: cannot be imported, ${count} fault${count > 1 ? 's' : ''}: ${listed.join('; ')}`);
+  }
+}
+
+/**
+ * Reads the bytes of a file called `source`.
+ *
+ * @throws InputError if they are no ONNX model, or one that is damaged or has parts that are not read
+ */
+export function readOnnx(bytes: Uint8Array, source: string): OnnxGraph {
+  const model = parsed(bytes, source);
+  const { graph } = model;
+  if (!graph) throw new InputError(`${source}: is no ONNX model, it has no graph`);
+  const faults = new Faults();
+  if (model.functions.length > 0) faults.add('functions of its own', model.functions[0]!.name);
+  const foreign = model.opsetImport.find(
+    ({ domain }) => domain !== '' && domain !== 'ai.onnx' && domain !== 'ai.onnx.ml',
+  );
+  const constants = constantsOf(graph, faults);
+  const inputs = graph.input.filter(({ name }) => !constants.has(name));
+  if (inputs.length !== 1)
+    faults.add(`${inputs.length} inputs, one is wanted`, inputs.map(({ name }) => name).join(', '));
+  if (graph.output.length !== 1) {
+    faults.add(`${graph.output.length} outputs, one is wanted`, graph.output.map(({ name }) => name).join(', '));
+  }
+  const nodes = graph.node.map((node) => nodeOf(node, faults, foreign?.domain));
+  const names = new Set([...constants.keys(), ...graph.input.map(({ name }) => name)]);
+  const ordered = inOrder(nodes, names, faults);
+  const [output] = graph.output;
+  if (output && !names.has(output.name)) faults.add('no node computes the output', output.name);
+  faults.check(source);
+  return {
+    opset: Number(model.opsetImport.find(({ domain }) => domain === '' || domain === 'ai.onnx')?.version ?? 1n),
+    input: { name: inputs[0]!.name, shape: shapeOf(inputs[0]!) },
+    output: output!.name,
+    nodes: ordered,
+    constants,
+  };
+}
+
+function parsed(bytes: Uint8Array, source: string) {
+  try {
+    // Of a Buffer, `slice` would be a view and no copy.
+    return fromBinary(ModelProtoSchema, new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength));
+  } catch (error) {
+    throw new InputError(`${source}: is no ONNX file, or damaged (${(error as Error).message})`);
+  }
+}
+
+function constantsOf({ initializer, sparseInitializer }: GraphProto, faults: Faults): Map<string, Constant> {
+  if (sparseInitializer.length > 0) faults.add('sparse constants', sparseInitializer[0]!.values?.name ?? '');
+  const constants = new Map<string, Constant>();
+  for (const tensor of initializer) {
+    if (constants.has(tensor.name)) faults.add('a constant stands twice', tensor.name);
+    const constant = constantOf(tensor, tensor.name, faults);
+    if (constant) constants.set(tensor.name, constant);
+  }
+  return constants;
+}
+
+function constantOf(tensor: TensorProto, name: string, faults: Faults): Constant | null {
+  const shape = tensor.dims.map(Number);
+  const count = shape.reduce((product, size) => product * size, 1);
+  const fault = (what: string) => {
+    faults.add(what, name);
+    return null;
+  };
+  if (tensor.dataLocation === TensorProto_DataLocation.EXTERNAL) return fault('values in another file');
+  if (shape.some((size) => size < 0) || !Number.isSafeInteger(count)) return fault(`a constant of shape [${shape}]`);
+  const values = valuesOf(tensor, count);
+  if (values === null) return fault(`constants of type ${DataType[tensor.dataType] ?? tensor.dataType}`);
+  if (values.length !== count) return fault(`${values.length} values for the shape [${shape}], ${count} are right`);
+  return { shape, values, isWhole: tensor.dataType !== DataType.FLOAT && tensor.dataType !== DataType.DOUBLE };
+}
+
+/** Null for a type that is not read. Raw bytes are copied, since they need not be aligned. */
+function valuesOf(tensor: TensorProto, count: number): Constant['values'] | null {
+  const { rawData: raw } = tensor;
+  const isRaw = raw.length > 0 || count === 0;
+  const bytes = (size: number): ArrayBuffer => raw.slice(0, raw.length - (raw.length % size)).buffer;
+  switch (tensor.dataType) {
+    case DataType.FLOAT:
+      return isRaw ? new Float32Array(bytes(4)) : Float32Array.from(tensor.floatData);
+    case DataType.DOUBLE:
+      return isRaw ? new Float64Array(bytes(8)) : Float64Array.from(tensor.doubleData);
+    case DataType.INT64:
+      return Float64Array.from(isRaw ? new BigInt64Array(bytes(8)) : tensor.int64Data, Number);
+    case DataType.INT32:
+      return Float64Array.from(isRaw ? new Int32Array(bytes(4)) : tensor.int32Data);
+    case DataType.BOOL:
+      return Float64Array.from(isRaw ? raw : tensor.int32Data);
+    default:
+      return null;
+  }
+}
+
+function nodeOf(node: NodeProto, faults: Faults, foreignDomain: string | undefined): OnnxNode {
+  const name = node.name || (node.output[0] ?? node.opType);
+  if (node.domain !== '' && node.domain !== 'ai.onnx') {
+    faults.add(`operators of the domain ${node.domain || foreignDomain}`, name);
+  }
+  const attributes = node.attribute.flatMap((attribute) => {
+    const value = attributeOf(attribute, name, faults);
+    return value === null ? [] : [[attribute.name, value] as const];
+  });
+  return {
+    op: node.opType,
+    name,
+    inputs: node.input,
+    outputs: node.output,
+    attributes: Object.fromEntries(attributes),
+  };
+}
+
+function attributeOf(attribute: AttributeProto, node: string, faults: Faults): Attribute | null {
+  switch (attribute.type) {
+    case AttributeType.INT:
+      return Number(attribute.i);
+    case AttributeType.FLOAT:
+      return attribute.f;
+    case AttributeType.STRING:
+      return new TextDecoder().decode(attribute.s);
+    case AttributeType.INTS:
+      return attribute.ints.map(Number);
+    case AttributeType.FLOATS:
+      return attribute.floats;
+    case AttributeType.TENSOR:
+      return attribute.t ? constantOf(attribute.t, node, faults) : null;
+    case AttributeType.GRAPH:
+      faults.add('branches and loops', node);
+      return null;
+    default:
+      return null;
+  }
+}
+
+/**
+ * The nodes in an order in which each follows those that it reads. Names of their results are added to `known`; a name
+ * that two results have, one that nothing computes, and circles are faults.
+ */
+function inOrder(nodes: readonly OnnxNode[], known: Set<string>, faults: Faults): OnnxNode[] {
+  const writers = new Map<string, OnnxNode>();
+  for (const node of nodes) {
+    for (const output of node.outputs) {
+      if (output === '') continue;
+      if (writers.has(output) || known.has(output)) faults.add('two results have one name', output);
+      writers.set(output, node);
+    }
+  }
+  const ordered: OnnxNode[] = [];
+  const waiting = new Set(nodes);
+  for (let before = -1; before !== waiting.size; ) {
+    before = waiting.size;
+    for (const node of waiting) {
+      if (!node.inputs.every((input) => input === '' || known.has(input))) continue;
+      waiting.delete(node);
+      ordered.push(node);
+      for (const output of node.outputs) if (output !== '') known.add(output);
+    }
+  }
+  for (const { name, inputs } of waiting) {
+    const missing = inputs.find((input) => input !== '' && !known.has(input) && !writers.has(input));
+    if (missing !== undefined) faults.add('reads what nothing computes', `${name} reads ${missing}`);
+    else faults.add('waits for its own result or for a faulty node', name);
+  }
+  return ordered;
+}
+
+function shapeOf({ type }: GraphProto['input'][number]): (number | null)[] {
+  if (type?.value.case !== 'tensorType') return [];
+  const dims = type.value.value.shape?.dim ?? [];
+  return dims.map(({ value }) => (value.case === 'dimValue' && value.value > 0n ? Number(value.value) : null));
+}

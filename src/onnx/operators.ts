@@ -1,0 +1,64 @@
+/** The operators that become layers, by name. */
+
+import { batchNormalization, convolution } from './convolution.js';
+import { activated, addition, clip } from './elementwise.js';
+import { linear } from './linear.js';
+import type { NodeContext } from './nodeContext.js';
+import type { Known } from './outputs.js';
+import { averagePool, globalAverage, pad, pool, reduceMean } from './pooling.js';
+import { reshaped, transposed } from './shapeArithmetic.js';
+import { flattened, lastOnly, passedOn } from './shapes.js';
+
+export type Handler = (context: NodeContext) => Known;
+
+/** Nodes that have no layer and leave nothing once shapes are known. */
+export const arithmetic: ReadonlySet<string> = new Set([
+  ...['Constant', 'Shape', 'Gather', 'Unsqueeze', 'Slice', 'Cast', 'Sub', 'Div'],
+]);
+
+export const handlers: ReadonlyMap<string, Handler> = new Map(
+  Object.entries<Handler>({
+    Conv: convolution,
+    BatchNormalization: batchNormalization,
+    Gemm: (context) => {
+      const { transA, transB, alpha, beta } = {
+        ...{ transA: context.number('transA', 0), transB: context.number('transB', 0) },
+        ...{ alpha: context.number('alpha', 1), beta: context.number('beta', 1) },
+      };
+      if (transA !== 0 || alpha !== 1 || beta !== 1) throw context.fault('alpha, beta or transA');
+      const weight = context.needed(1);
+      return linear(context, transB === 1 ? weight : transposed(weight), context.constant(2));
+    },
+    MatMul: (context) => linear(context, transposed(context.needed(1)), null),
+    Add: addition,
+    Relu: (context) => activated(context, 'relu'),
+    Clip: clip,
+    MaxPool: (context) => pool(context, 'maxPool'),
+    AveragePool: averagePool,
+    GlobalAveragePool: (context) => globalAverage(context, true),
+    ReduceMean: reduceMean,
+    Flatten: (context) => {
+      if (context.number('axis', 1) !== 1) throw context.fault('an axis that is not the first');
+      const { shape } = context.output();
+      return flattened(context, [1, shape.slice(1).reduce((product, size) => product * size, 1)]);
+    },
+    Reshape: (context) => flattened(context, reshaped(context.output().shape, [...context.needed(1).values])),
+    Squeeze: (context) => {
+      const { shape } = context.output();
+      const axes = (context.numbers('axes') ?? [...(context.constant(1)?.values ?? [])]).map((axis) =>
+        axis < 0 ? axis + shape.length : axis,
+      );
+      const isDropped = (size: number, axis: number) =>
+        axes.length > 0 ? axes.includes(axis) : size === 1 && axis > 0;
+      return flattened(
+        context,
+        shape.filter((size, axis) => !isDropped(size, axis)),
+      );
+    },
+    Pad: pad,
+    Identity: passedOn,
+    Dropout: passedOn,
+    Softmax: lastOnly,
+    LogSoftmax: lastOnly,
+  }),
+);

@@ -1,0 +1,184 @@
+/** Networks of ONNX files as layers: their logits beside onnxruntime's, their names, and what is refused. */
+
+import { describe, expect, it } from 'vitest';
+import { importOnnx } from '../../src/onnx/index.js';
+import { agreement } from './agreement.js';
+import { OnnxModel } from './onnxModel.js';
+import { residual } from './residual.js';
+
+/** A network of one convolution whose result goes through `rest` to a classifier of 4 × features. */
+function around(
+  rest: (m: OnnxModel, x: string) => string,
+  options: { readonly input?: readonly number[]; readonly opset?: number } = {},
+): Uint8Array {
+  const m = new OnnxModel(7);
+  const { input = [3, 8, 8], opset } = options;
+  const y = m.node('Conv', ['x', m.weights('w', [6, input[0]!, 3, 3])], { pads: [1, 1, 1, 1] });
+  const flat = rest(m, m.node('Relu', [y]));
+  return m.file(input, m.node('Gemm', [flat, m.weights('v', [4, 6]), m.weights('b', [4])], { transB: 1 }), opset);
+}
+
+describe('an imported network computes what onnxruntime does', () => {
+  it('a residual one, under the names of its modules', async () => {
+    const { difference, largest, layers, parameters } = await agreement(residual(false), [3, 11, 11]);
+    expect(difference).toBeLessThan(1e-5);
+    expect(largest).toBeGreaterThan(0.1);
+    expect(layers).toEqual([
+      ...[
+        'conv1',
+        'maxPool',
+        'layer1.conv1',
+        'layer1.conv2',
+        'layer1.downsample.0',
+        'layer1.add',
+        'globalAverage',
+        'fc',
+      ],
+    ]);
+    expect(parameters.slice(0, 3)).toEqual(['conv1.weight', 'bn1.bias', 'bn1.weight']);
+    expect(parameters).toContain('layer1.downsample.1.weight');
+  });
+
+  it('one whose batch normalisation was folded, which stands there again', async () => {
+    const { difference, parameters } = await agreement(residual(true), [3, 11, 11]);
+    expect(difference).toBeLessThan(1e-5);
+    expect(parameters).toContain('layer1.downsample.0.bn.weight');
+    const { weights } = importOnnx(residual(true), 'net.onnx');
+    expect(Array.from(weights.get('conv1.bn.running_var')!.values)).toEqual([1, 1, 1, 1]);
+    expect(weights.get('conv1.bn.weight')!.values[0]).toBeCloseTo(Math.sqrt(1 + 1e-5), 7);
+  });
+
+  it.each<[string, (m: OnnxModel, x: string) => string, number?]>([
+    [
+      'GlobalAveragePool and Reshape',
+      (m, x) => m.node('Reshape', [m.node('GlobalAveragePool', [x]), m.whole('s', [2], [0, -1])]),
+    ],
+    ['ReduceMean by attribute', (m, x) => m.node('ReduceMean', [x], { axes: [2, 3], keepdims: 0 })],
+    ['ReduceMean by operand', (m, x) => m.node('ReduceMean', [x, m.whole('a', [2], [-1, -2])], { keepdims: 0 }), 18],
+    [
+      'AveragePool as large as the image',
+      (m, x) => m.node('Flatten', [m.node('AveragePool', [x], { kernel_shape: [8, 8] })]),
+    ],
+    [
+      'the same behind a Pad of nothing',
+      (m, x) => {
+        const padded = m.node('Pad', [x, m.whole('p', [8], [0, 0, 0, 0, 0, 0, 0, 0])]);
+        const mean = m.node('AveragePool', [padded], { kernel_shape: [8, 8] });
+        return m.node('Squeeze', [mean, m.whole('a', [2], [2, 3])]);
+      },
+    ],
+    [
+      'a shape that is computed',
+      (m, x) => {
+        const mean = m.node('GlobalAveragePool', [x]);
+        const size = m.node('Gather', [m.node('Shape', [mean]), m.whole('i', [], [0])]);
+        const first = m.node('Unsqueeze', [size, m.whole('axis', [1], [0])]);
+        return m.node('Reshape', [mean, m.node('Concat', [first, m.whole('rest', [1], [-1])], { axis: 0 })]);
+      },
+    ],
+  ])('a global average spelled as %s', async (_, rest, opset) => {
+    const { difference, layers } = await agreement(around(rest, { ...(opset && { opset }) }), [3, 8, 8]);
+    expect(difference).toBeLessThan(1e-5);
+    expect(layers).toEqual(['conv', 'globalAverage', 'linear']);
+  });
+
+  const mean = (m: OnnxModel, x: string) => m.node('Flatten', [m.node('GlobalAveragePool', [x])]);
+  const conv =
+    (attributes: Parameters<OnnxModel['node']>[2], shape = [6, 6, 3, 3]) =>
+    (m: OnnxModel, x: string) =>
+      mean(m, m.node('Conv', [x, m.weights('c', shape), m.weights('d', [6])], attributes));
+
+  it.each<[string, (m: OnnxModel, x: string) => string]>([
+    ['windows, strides and zeros by axis and side', conv({ strides: [2, 1], pads: [0, 1, 2, 1] }, [6, 6, 3, 2])],
+    ['dilated windows', conv({ dilations: [2, 1], pads: [2, 0, 2, 0] })],
+    ['auto_pad SAME_UPPER', conv({ strides: [2, 2], auto_pad: 'SAME_UPPER' })],
+    ['auto_pad SAME_LOWER', conv({ strides: [2, 2], auto_pad: 'SAME_LOWER' })],
+    ['auto_pad VALID', conv({ auto_pad: 'VALID' })],
+    ['a depthwise convolution', conv({ group: 6, pads: [1, 1, 1, 1] }, [6, 1, 3, 3])],
+    [
+      'zeros of a Pad before a convolution',
+      (m, x) => conv({ strides: [2, 2] })(m, m.node('Pad', [x, m.whole('p', [8], [0, 0, 0, 1, 0, 0, 1, 1])])),
+    ],
+    [
+      'ReLU6 as Clip',
+      (m, x) => mean(m, m.node('Clip', [m.node('Add', [x, x]), m.floats('lo', [], [0]), m.floats('hi', [], [6])])),
+    ],
+    [
+      'an average over windows',
+      (m, x) => mean(m, m.node('AveragePool', [x], { kernel_shape: [3, 2], strides: [2, 1] })),
+    ],
+    [
+      'a bias behind a convolution',
+      (m, x) =>
+        mean(m, m.node('Add', [m.node('Conv', [x, m.weights('c', [6, 6, 1, 1])]), m.weights('d', [1, 6, 1, 1])])),
+    ],
+    ['Identity and Dropout', (m, x) => mean(m, m.node('Dropout', [m.node('Identity', [x])]))],
+    [
+      'MatMul and Add',
+      (m, x) =>
+        m.node('Relu', [m.node('Add', [m.node('MatMul', [mean(m, x), m.weights('c', [6, 6])]), m.weights('d', [6])])]),
+    ],
+  ])('%s', async (_, rest) => {
+    const { difference, largest } = await agreement(around(rest), [3, 8, 8]);
+    expect(difference).toBeLessThan(1e-5);
+    expect(largest).toBeGreaterThan(0.1);
+  });
+
+  it('signals', async () => {
+    const m = new OnnxModel();
+    const hidden = m.node('Relu', [m.node('Conv', ['x', m.weights('w', [6, 2, 5])], { strides: [2], pads: [2, 1] })]);
+    const pooled = m.node('MaxPool', [hidden], { kernel_shape: [2], strides: [2] });
+    const flat = m.node('ReduceMean', [pooled], { axes: [2], keepdims: 0 });
+    const file = m.file([2, 30], m.node('Gemm', [flat, m.weights('v', [6, 3])]));
+    expect((await agreement(file, [2, 30])).difference).toBeLessThan(1e-5);
+  });
+
+  it('features alone', async () => {
+    const m = new OnnxModel();
+    const hidden = m.node('Relu', [m.node('Gemm', ['x', m.weights('a', [7, 9]), m.weights('b', [9])])]);
+    const file = m.file(
+      [7],
+      m.node('Softmax', [m.node('Gemm', [hidden, m.weights('c', [9, 3]), m.weights('d', [3])])]),
+    );
+    const { definition } = importOnnx(file, 'net.onnx');
+    expect(definition.input).toEqual([1, 1, 7]);
+    expect(definition.layers.map(({ kind }) => kind)).toEqual(['globalAverage', 'linear', 'linear']);
+  });
+});
+
+describe('what cannot be imported', () => {
+  const refused = (file: Uint8Array) => () => importOnnx(file, 'net.onnx');
+
+  it('is said all at once, each kind with its number and the first place', () => {
+    const file = around((m, x) => {
+      const strange = m.node('Elu', [m.node('Elu', [x], {}, '/block/act/Elu')]);
+      const later = m.node('Conv', [x, m.weights('g', [6, 3, 3, 3])], { group: 2 }, '/block/conv/Conv');
+      return m.node('Flatten', [m.node('Einsum', [m.node('Add', [strange, later])])]);
+    });
+    expect(refused(file)).toThrow(
+      /^net\.onnx: cannot be imported, 4 faults: 2× Elu: there is no such layer \(\/block\/act\/Elu\); Conv: groups of channels \(\/block\/conv\/Conv\); Einsum: there is no such layer \(t\d+\)$/,
+    );
+  });
+
+  it.each<[string, Uint8Array, RegExp]>([
+    ['text', new TextEncoder().encode('no model at all'), /is no ONNX file, or damaged|has no graph/],
+    ['nothing', new Uint8Array(), /is no ONNX model, it has no graph/],
+    ['an open size', new OnnxModel().file([3, 'H', 8], 'x'), /its input x is \[\?, 3, \?, 8\]; wanted are/],
+  ])('%s', (_, file, message) => {
+    expect(refused(file)).toThrow(message);
+  });
+
+  it('any damaged file: one line, or a network all the same', () => {
+    const whole = residual(false);
+    for (let at = 0; at < 200; at++) {
+      const damaged = whole.slice(0, at % 4 === 0 ? Math.floor((whole.length * at) / 200) : undefined);
+      if (at % 4 !== 0) damaged[(at * 7919) % damaged.length]! ^= 1 << (at % 8);
+      try {
+        importOnnx(damaged, 'net.onnx');
+      } catch (error) {
+        expect((error as Error).name, String((error as Error).stack)).toBe('InputError');
+        expect((error as Error).message).toMatch(/^net\.onnx: [^\n]+$/);
+      }
+    }
+  });
+});
