@@ -1,6 +1,7 @@
 /**
- * The average over windows. What lies outside the image counts nowhere: a window at the border is the mean of the pixels
- * that it sees, so that padding darkens no border (ONNX's `count_include_pad = 0`).
+ * The average over windows. What lies outside the image counts nowhere, unless asked for: a window at the border is the
+ * mean of the pixels that it sees, so that padding darkens no border (ONNX's `count_include_pad`, which is 0 there and 1 in
+ * PyTorch).
  */
 
 import type { Graph } from '../graph/graph.js';
@@ -17,9 +18,18 @@ import {
   type WindowSizes,
 } from './window.js';
 
+export interface AverageOptions extends SizedWindowOptions {
+  /** True where padding counts as zeros; false by default. */
+  readonly countsPadding?: boolean;
+}
+
+interface AverageWindow extends SizedWindow {
+  readonly countsPadding: boolean;
+}
+
 const signature = { operands: { x: '[B,H,W,C]' }, results: { y: '[B,Y,X,C]' } } as const;
 
-export type AveragePool = Operation<typeof signature, SizedWindow>;
+export type AveragePool = Operation<typeof signature, AverageWindow>;
 
 export const averagePoolDefinition: Definition<AveragePool> = {
   op: 'averagePool',
@@ -44,7 +54,7 @@ export const averagePoolDefinition: Definition<AveragePool> = {
 
 const gradientSignature = { operands: { dy: '[B,Y,X,C]' }, results: { dx: '[B,H,W,C]' } } as const;
 
-export type AveragePoolGradient = Operation<typeof gradientSignature, SizedWindow>;
+export type AveragePoolGradient = Operation<typeof gradientSignature, AverageWindow>;
 
 export const averagePoolGradientDefinition: Definition<AveragePoolGradient> = {
   op: 'averagePoolGradient',
@@ -60,9 +70,9 @@ export const averagePoolGradientDefinition: Definition<AveragePoolGradient> = {
   },
 };
 
-/** The mean of the pixels that each window sees. */
-export function averagePool(graph: Graph, x: Tensor, options: SizedWindowOptions): Tensor {
-  const window = sizedWindowOf(options, x.shape);
+/** The mean of each window. */
+export function averagePool(graph: Graph, x: Tensor, options: AverageOptions): Tensor {
+  const window = { ...sizedWindowOf(options, x.shape), countsPadding: options.countsPadding ?? false };
   const y = graph.tensor(`average(${x.name})`, resultShapes(averagePoolDefinition, { x }, window).y);
   graph.append('averagePool', { x }, { y }, window);
   return y;
@@ -71,13 +81,17 @@ export function averagePool(graph: Graph, x: Tensor, options: SizedWindowOptions
 /** Calls `visit` with each pair of pixels that meet in a window, and the pixel's share of the window's mean. */
 function forEachShare(
   sizes: Omit<WindowSizes, 'K' | 'L'>,
-  window: SizedWindow,
+  window: AverageWindow,
   visit: (inputPixel: number, outputPixel: number, share: number) => void,
 ): void {
   const taps = { ...sizes, K: window.rows.size, L: window.columns.size };
-  const seen = new Int32Array(sizes.B * sizes.Y * sizes.X);
-  forEachTap(taps, window, (_inputPixel, _tap, outputPixel) => {
-    seen[outputPixel]!++;
-  });
-  forEachTap(taps, window, (inputPixel, _tap, outputPixel) => visit(inputPixel, outputPixel, 1 / seen[outputPixel]!));
+  const counted = new Int32Array(sizes.B * sizes.Y * sizes.X).fill(window.countsPadding ? taps.K * taps.L : 0);
+  if (!window.countsPadding) {
+    forEachTap(taps, window, (_inputPixel, _tap, outputPixel) => {
+      counted[outputPixel]!++;
+    });
+  }
+  forEachTap(taps, window, (inputPixel, _tap, outputPixel) =>
+    visit(inputPixel, outputPixel, 1 / counted[outputPixel]!),
+  );
 }

@@ -30,11 +30,17 @@ export const concatDefinition: Definition<Concat> = {
   },
 };
 
-/** The channels of all tensors, [..., C] each, one behind the other. */
-export function concat(graph: Graph, first: Tensor, ...others: readonly Tensor[]): Tensor {
-  return others.reduce((a, b) => {
-    const y = graph.tensor(`concat(${a.name})`, resultShapes(concatDefinition, { a, b }, {}).y);
-    graph.append('concat', { a, b }, { y }, {});
-    return y;
-  }, first);
+/**
+ * The channels of all tensors, [..., C] each, one behind the other. Halves are put together first, so that few numbers are
+ * moved often. Where a quantizer stands behind it, all have its step.
+ */
+export function concat(graph: Graph, tensors: readonly Tensor[]): Tensor {
+  const [first, second] = tensors;
+  if (!first) throw new Error('a concat of no tensors');
+  if (!second) return first;
+  const half = Math.ceil(tensors.length / 2);
+  const [a, b] = [concat(graph, tensors.slice(0, half)), concat(graph, tensors.slice(half))];
+  const y = graph.tensor(`concat(${a.name})`, resultShapes(concatDefinition, { a, b }, {}).y);
+  graph.append('concat', { a, b }, { y }, {});
+  return y;
 }

@@ -1,7 +1,7 @@
 /** Operations with a part left out, which do not compile; `npm run typecheck` reads the `@ts-expect-error`s. */
 
 import { expect, it } from 'vitest';
-import { sizedWindowLike } from '../../test/engine/windows.js';
+import { averageLike } from '../../test/engine/windows.js';
 import { lowerings as cpuLowerings } from '../engine/cpu/lowering/index.js';
 import { lowerings as gpuLowerings } from '../engine/gpu/lowering.js';
 import { Graph } from '../graph/index.js';
@@ -10,7 +10,7 @@ import type { Definition } from './definition.js';
 import { definitions } from './index.js';
 import { resultShapes } from './shapes.js';
 
-const window = sizedWindowLike({ size: 2, stride: 2 });
+const window = averageLike({ size: 2, stride: 2 });
 
 it('an operation without a gradient, a shape rule or a meaning is none', () => {
   const { gradient, ...withoutGradient } = averagePoolDefinition;

@@ -30,9 +30,16 @@ export function groupedConv2d(
     const weights = slice(graph, w, group * made, made);
     return conv2d(graph, slice(graph, x, group * taken, taken), weights, options, withMoments);
   });
-  const sideBySide = (tensors: readonly Tensor[]) => concat(graph, tensors[0]!, ...tensors.slice(1));
   return {
-    y: sideBySide(parts.map(({ y }) => y)),
-    moments: withMoments ? sideBySide(parts.map(({ moments }) => moments!)) : null,
+    y: concat(
+      graph,
+      parts.map(({ y }) => y),
+    ),
+    moments: withMoments
+      ? concat(
+          graph,
+          parts.map(({ moments }) => moments!),
+        )
+      : null,
   };
 }

@@ -84,7 +84,7 @@ const networks: Readonly<Record<string, Build>> = {
   'channels that are biased, squeezed, sliced, shuffled and put side by side': (graph, x, parameter) => {
     const u = bias(graph, convolved(graph, x, parameter(0, 3, 3, 3, 4)), parameter(108, 4));
     const squeezed = multiplyChannels(graph, u, globalAveragePool(graph, u));
-    const both = concat(graph, slice(graph, squeezed, 1, 3), slice(graph, u, 0, 2), slice(graph, u, 3, 1));
+    const both = concat(graph, [slice(graph, squeezed, 1, 3), slice(graph, u, 0, 2), slice(graph, u, 3, 1)]);
     const pooled = averagePool(graph, shuffleChannels(graph, both, 2), { size: 2, stride: 2 });
     const features = flatten(graph, unflatten(graph, flatten(graph, pooled), [6, 4, 1]));
     return linear(graph, features, parameter(128, 24, 3), parameter(200, 3));

@@ -145,8 +145,9 @@ function isLearned({ view }: Tensor): boolean {
 
 /** Attributes of a node in the form that files have. */
 export function describedAttributes(attributes: object, quantizers: readonly Quantizer[]): object {
-  const isWindow = 'rows' in attributes && 'columns' in attributes;
-  return isWindow ? windowAttributes(attributes as Window) : withQuantizerNames(attributes, quantizers);
+  if (!('rows' in attributes && 'columns' in attributes)) return withQuantizerNames(attributes, quantizers);
+  const { rows, columns, ...others } = attributes as Window;
+  return { ...windowAttributes({ rows, columns }), ...others };
 }
 
 /** Windows as files have had them from the first where all sides are alike, else by axis. */

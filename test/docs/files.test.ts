@@ -23,7 +23,7 @@ import { describeData } from '../../src/train/dataDescription.js';
 import { describe as describeRun } from '../../src/train/description.js';
 import { programOptions } from '../../src/train/programOptions.js';
 import { parseSafetensorsFile, weightsOf } from '../../src/weights/index.js';
-import { sizedWindowLike, windowLike } from '../engine/windows.js';
+import { averageLike, sizedWindowLike, windowLike } from '../engine/windows.js';
 import { temporaryFolder } from '../temporaryFolder.js';
 
 const folder = temporaryFolder();
@@ -102,8 +102,12 @@ const operations: readonly { op: OpName; shapes: Readonly<Record<string, readonl
   { op: 'conv2d', shapes: { x: [1, 5, 6, 2], w: [3, 2, 2, 3] }, attributes: windowLike(uneven) },
   { op: 'depthwiseConv2d', shapes: { x: [1, 5, 6, 2], w: [3, 2, 2] }, attributes: windowLike(uneven) },
   { op: 'maxPool', shapes: { x: [1, 5, 6, 2] }, attributes: sizedWindowLike({ size: [3, 2], ...uneven }) },
-  { op: 'averagePool', shapes: { x: [1, 5, 6, 2] }, attributes: sizedWindowLike({ size: [3, 2], ...uneven }) },
-  { op: 'averagePool', shapes: { x: [1, 5, 6, 2] }, attributes: sizedWindowLike({ size: 3, ...even }) },
+  { op: 'averagePool', shapes: { x: [1, 5, 6, 2] }, attributes: averageLike({ size: [3, 2], ...uneven }) },
+  {
+    op: 'averagePool',
+    shapes: { x: [1, 5, 6, 2] },
+    attributes: averageLike({ size: 3, ...even, countsPadding: true }),
+  },
   ...(['sigmoid', 'hardSigmoid', 'hardSwish', 'silu'] as const).map(
     (type) => ({ op: 'activation', shapes: { x: [40] }, attributes: { activation: { type } } }) as const,
   ),

@@ -224,7 +224,8 @@ describe('gradients agree with finite differences', () => {
     const shape = [2, 4, 5, 2];
     for (const options of poolings) {
       const window = sizedWindowOf(options, shape);
-      await simple('averagePool', window, shape, windowedShape(shape, window, 2));
+      const countsPadding = window.rows.stride === 2;
+      await simple('averagePool', { ...window, countsPadding }, shape, windowedShape(shape, window, 2));
     }
   });
 

@@ -1,6 +1,7 @@
 /** The attributes of operations with a window, from what networks are written with, and the shapes of their results. */
 
 import type { Shape } from '../../src/graph/tensor.js';
+import type { AverageOptions } from '../../src/ops/averagePool.js';
 import {
   type SizedAxisWindow,
   type SizedWindow,
@@ -18,6 +19,10 @@ export function windowLike(options: WindowOptions): Window {
 
 export function sizedWindowLike(options: SizedWindowOptions): SizedWindow {
   return sizedWindowOf(options, []);
+}
+
+export function averageLike({ countsPadding = false, ...options }: AverageOptions) {
+  return { ...sizedWindowLike(options), countsPadding };
 }
 
 /** [B,Y,X,channels] for Y×X windows on images [B,H,W,…]. */

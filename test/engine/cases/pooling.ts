@@ -1,6 +1,7 @@
 /** Pooling and subsampling; averages of cut windows; maxima with many ties, below zero beside the padding, and of NaN. */
 
 import { elementCount } from '../../../src/graph/tensor.js';
+import type { AverageOptions } from '../../../src/ops/averagePool.js';
 import { type SizedWindowOptions, sizedWindowOf } from '../../../src/ops/window.js';
 import { type ConformanceCase, caseBuilder } from '../conformanceCase.js';
 import { randomValues } from '../randomValues.js';
@@ -51,6 +52,7 @@ export function poolingCases(): ConformanceCase[] {
     ...[4, 3].map(maximumOfNaN),
     ...windows.flatMap((window) => maximumShapes.map((shape, i) => windowAverage(window, shape, 1250 + i))),
     ...unevenWindows.map((window, i) => windowAverage(window, [2, 7, 8, i < 2 ? 5 : 8], 1260 + i)),
+    windowAverage({ size: [3, 2], stride: 2, padding: 1, countsPadding: true }, [2, 5, 6, 4], 1270),
     ...samples.flatMap((sample) => sampleShapes.map((shape, i) => subsampled(sample, shape, 1300 + i))),
   ];
 }
@@ -68,9 +70,9 @@ function average(shape: Nhwc, seed: number): ConformanceCase {
   return c.build(`global average of [${shape}]`);
 }
 
-function windowAverage(options: SizedWindowOptions, shape: Nhwc, seed: number): ConformanceCase {
+function windowAverage(options: AverageOptions, shape: Nhwc, seed: number): ConformanceCase {
   const random = randomValues(seed);
-  const attributes = sizedWindowOf(options, shape);
+  const attributes = { ...sizedWindowOf(options, shape), countsPadding: options.countsPadding ?? false };
   const pooled = windowedShape(shape, attributes, shape[3]);
   const c = caseBuilder();
   const x = c.input('x', shape, random.numbers(elementCount(shape)));

@@ -63,6 +63,8 @@ class WindowArguments {
   columnStride: i32;
   columnDilation: i32;
   left: i32;
+  /** Whether averages take padding for zeros. */
+  countsPadding: i32;
 
   /** Bytes of an image of x. */
   @inline
@@ -96,6 +98,13 @@ class WindowArguments {
   @inline
   endColumn(at: i32): i32 {
     return min(this.width, this.left + at * this.columnStride + (this.tapColumns - 1) * this.columnDilation + 1);
+  }
+
+  /** Pixels that a window's mean is over, of which it sees those from (top, left) to before (bottom, right). */
+  @inline
+  counted(top: i32, bottom: i32, left: i32, right: i32): i32 {
+    if (this.countsPadding) return this.tapRows * this.tapColumns;
+    return countOf(top, bottom, this.rowDilation) * countOf(left, right, this.columnDilation);
   }
 
   /** Number of the tap of the window of (row, column) of y that sees row `h` and column `w` of x. */
@@ -134,8 +143,7 @@ export function averagePool(args: WindowArguments, chunk: i32, worker: i32): voi
     for (let ox = 0; ox < args.outWidth; ox++, y += row) {
       const left = args.firstColumn(ox);
       const right = args.endColumn(ox);
-      const seen = countOf(top, bottom, rowDilation) * countOf(left, right, columnDilation);
-      const share = f32x4.splat(1 / <f32>seen);
+      const share = f32x4.splat(1 / <f32>args.counted(top, bottom, left, right));
       for (let c = 0; c < channels; c += 4) {
         const lanes = channels - c;
         let sum = f32x4.splat(0);
@@ -166,8 +174,7 @@ export function averagePoolGradient(args: WindowArguments, chunk: i32, worker: i
     for (let ox = 0; ox < args.outWidth; ox++, dy += row) {
       const left = args.firstColumn(ox);
       const right = args.endColumn(ox);
-      const seen = countOf(top, bottom, rowDilation) * countOf(left, right, columnDilation);
-      const share = f32x4.splat(1 / <f32>seen);
+      const share = f32x4.splat(1 / <f32>args.counted(top, bottom, left, right));
       for (let c = 0; c < channels; c += 4) {
         const lanes = channels - c;
         const g = f32x4.mul(loadPart(dy + (<usize>c << 2), lanes), share);

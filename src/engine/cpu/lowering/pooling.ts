@@ -19,37 +19,45 @@ function average(
   return [{ kernel: op, chunks: batch, args: { x: address(x), y: address(y), pixels: height * width, channels } }];
 }
 
-export const maxPool: Lowering<'maxPool'> = (node, context) =>
-  windowed(node, node.operands.x, node.results.y, node.results.argmax, context);
+export const maxPool: Lowering<'maxPool'> = (node, context) => {
+  const { argmax } = node.results;
+  return windowed(node, node.operands.x, node.results.y, { argmax, countsPadding: false }, context);
+};
 
-export const maxPoolGradient: Lowering<'maxPoolGradient'> = (node, context) =>
-  windowed(node, node.results.dx, node.operands.dy, node.operands.argmax, context);
+export const maxPoolGradient: Lowering<'maxPoolGradient'> = (node, context) => {
+  const { argmax } = node.operands;
+  return windowed(node, node.results.dx, node.operands.dy, { argmax, countsPadding: false }, context);
+};
+
+export const averagePool: Lowering<'averagePool'> = (node, context) => {
+  const { countsPadding } = node.attributes;
+  return windowed(node, node.operands.x, node.results.y, { argmax: null, countsPadding }, context);
+};
+
+export const averagePoolGradient: Lowering<'averagePoolGradient'> = (node, context) => {
+  const { countsPadding } = node.attributes;
+  return windowed(node, node.results.dx, node.operands.dy, { argmax: null, countsPadding }, context);
+};
 
 function windowed(
   { op, attributes }: Node<'maxPool' | 'maxPoolGradient' | 'averagePool' | 'averagePoolGradient'>,
   x: Tensor,
   y: Tensor,
-  argmax: Tensor | null,
+  { argmax, countsPadding }: { readonly argmax: Tensor | null; readonly countsPadding: boolean },
   { address }: LoweringContext,
 ): KernelCall[] {
   const { rows, columns } = attributes;
   const [batch, height, width, channels] = nhwc(x);
   const [, outHeight, outWidth] = nhwc(y);
-  const addresses = { x: address(x), y: address(y), argmax: argmax ? address(argmax) : 0 };
   const args = {
-    ...{ ...addresses, height, width, channels, outHeight, outWidth },
+    ...{ x: address(x), y: address(y), argmax: argmax ? address(argmax) : 0 },
+    ...{ height, width, channels, outHeight, outWidth },
     ...{ tapRows: rows.size, rowStride: rows.stride, rowDilation: rows.dilation, top: -rows.before },
     ...{ tapColumns: columns.size, columnStride: columns.stride, columnDilation: columns.dilation },
-    left: -columns.before,
+    ...{ left: -columns.before, countsPadding: countsPadding ? 1 : 0 },
   };
   return [{ kernel: op, chunks: batch, args }];
 }
-
-export const averagePool: Lowering<'averagePool'> = (node, context) =>
-  windowed(node, node.operands.x, node.results.y, null, context);
-
-export const averagePoolGradient: Lowering<'averagePoolGradient'> = (node, context) =>
-  windowed(node, node.results.dx, node.operands.dy, null, context);
 
 export const subsample: Lowering<'subsample'> = (node, context) =>
   sampled(node, node.operands.x, node.results.y, context);

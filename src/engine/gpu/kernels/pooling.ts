@@ -1,5 +1,6 @@
 /** Pooling and its gradients, and the subsampling shortcut: one invocation an element, nothing shared. */
 
+import type { Node } from '../../../graph/graph.js';
 import { elementCount, nhwc } from '../../../graph/tensor.js';
 import type { SizedWindow } from '../../../ops/window.js';
 import { elementwiseMain, float, kernelSource, linearDispatch, type Operand, tensorOperand } from '../kernel.js';
@@ -121,7 +122,7 @@ export const averagePool: Lowering<'averagePool'> = (node, placement) => {
       sum += ${lanes.load(operands.x, `((n * ${height}u + row) * ${width}u + column) * ${perPixel}u + c`)};
     }
   }
-  ${lanes.store(operands.y, 'i', `sum * (1.0 / f32(${rows.count} * (${columns.count})))`)}`,
+  ${lanes.store(operands.y, 'i', `sum * ${shareOf(window, rows, columns)}`)}`,
   );
   return [finish(`averagePool ${y.name}`, linearDispatch(items), body)];
 };
@@ -153,7 +154,7 @@ export const averagePoolGradient: Lowering<'averagePoolGradient'> = (node, place
     ${windowRows.skip('oh')}
     for (var ow = ${windowColumns.first}; ow < ${windowColumns.end}; ow++) {
       ${windowColumns.skip('ow')}
-      let share = 1.0 / f32(${rows.count} * (${columns.count}));
+      let share = ${shareOf(window, rows, columns)};
       sum += share * ${lanes.load(operands.dy, at)};
     }
   }
@@ -161,6 +162,16 @@ export const averagePoolGradient: Lowering<'averagePoolGradient'> = (node, place
   );
   return [finish(`averagePoolGradient ${dx.name}`, linearDispatch(items), body)];
 };
+
+/** Of the mean of a window that sees pixels of these ranges. */
+function shareOf(
+  { countsPadding, rows, columns }: Node<'averagePool'>['attributes'],
+  down: { readonly count: string },
+  across: { readonly count: string },
+): string {
+  if (countsPadding) return float(1 / (rows.size * columns.size));
+  return `(1.0 / f32(${down.count} * (${across.count})))`;
+}
 
 /** Four elements an invocation, as four places of maxima share a word. */
 export const maxPool: Lowering<'maxPool'> = (node, placement) => {
