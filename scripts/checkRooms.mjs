@@ -26,6 +26,7 @@ const everything = [
   'front',
   'cluster',
   'sensitivity',
+  'watch',
   'golden',
   'data/files',
   'disk',
@@ -73,6 +74,19 @@ export const rooms = {
   front: { knows: [...training, 'runs', 'runs/plan', 'report', 'reproduce'], node: true },
   cluster: { knows: ['settings', 'disk', 'runs', 'runs/plan'], node: true },
   sensitivity: { knows: [...training, 'runs'], node: true },
+  watch: {
+    knows: ['live', 'runs', 'report', 'quant', 'program', 'settings', 'weights'],
+    node: [
+      'eventStream.ts',
+      'lineTail.ts',
+      'pageFile.ts',
+      'server.ts',
+      'staticPage.ts',
+      'tensorView.ts',
+      'watchedRuns.ts',
+    ],
+  },
+  'watch/page': { knows: ['live', 'watch', 'report'] },
   golden: { knows: training, node: true },
   cli: { knows: everything, node: true },
   index: { knows: everything },
@@ -81,7 +95,7 @@ export const rooms = {
 };
 
 /** The entries of the package whose imports, and theirs, may not be Node's own modules. */
-const entries = ['browser.ts', 'runtime/index.ts'];
+const entries = ['browser.ts', 'runtime/index.ts', 'watch/page/main.ts'];
 
 /** A line for each import that goes a forbidden way. `files`: path in `src/` → text. */
 export function violations(files) {

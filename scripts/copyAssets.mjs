@@ -1,4 +1,4 @@
-/** Copies what the compiler does not emit, the WebAssembly modules, into `dist` or into the folder that is named. */
+/** Copies what the compiler does not emit, the WebAssembly modules and the live page, into `dist` or into the folder that is named. */
 import { copyFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -6,6 +6,6 @@ import { fileURLToPath } from 'node:url';
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const target = process.argv[2] ?? join(root, 'dist');
 
-for (const file of ['kernels-simd.wasm', 'kernels-relaxed.wasm']) {
-  copyFileSync(join(root, 'src', 'engine', 'cpu', file), join(target, 'engine', 'cpu', file));
+for (const file of ['engine/cpu/kernels-simd.wasm', 'engine/cpu/kernels-relaxed.wasm', 'watch/page.html']) {
+  copyFileSync(join(root, 'src', file), join(target, file));
 }

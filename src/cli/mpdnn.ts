@@ -21,6 +21,7 @@ import { sensitivityCommand } from './sensitivity.js';
 import { statusCommand } from './status.js';
 import { submitCommand } from './submit.js';
 import { trainCommand } from './train.js';
+import { watchCommand } from './watch.js';
 
 /**
  * Runs a call, such as `['train', 'FLOAT', '--cfg', 'tiny.cfg']`, and resolves to its exit code: 0 done, 1 a run failed,
@@ -65,6 +66,7 @@ function commandLine(): Command {
     inspectCommand(),
     evalCommand(),
     predictCommand(),
+    watchCommand(),
     plotCommand(),
     compareCommand(),
     exportCommand(),

@@ -161,7 +161,7 @@ async function trainExperiment(
     const onFinished = async ({ root }: RunFolder): Promise<void> => {
       isDrawn = plots && (await draw(root, display.line));
     };
-    const options = { force, events, signal, onTraining: begin, onFinished };
+    const options = { force, events, signal, resumeCall, onTraining: begin, onFinished };
     const run = await runExperiment(experiment, file, bench, options).catch((error) => {
       if (!(error instanceof DeviceLost) || !isTraining) throw error;
       throw new DeviceLost(`${error.message}; go on with: ${resumeCall}`);

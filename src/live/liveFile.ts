@@ -19,13 +19,18 @@ import {
   readLiveLine,
 } from './liveFormat.js';
 
-/** The first line of a run. */
-export function liveRun({ training, budget }: Experiment, quantizers: readonly Quantizer[]): LiveRun {
+/** The first line of a run; `resume` is the call that goes on with it. */
+export function liveRun(
+  { training, budget }: Experiment,
+  quantizers: readonly Quantizer[],
+  resume?: string | undefined,
+): LiveRun {
   const target = (kbytes: number) => (kbytes > 0 ? kbytes : null);
   return {
     type: 'run',
     version: LIVE_VERSION,
     epochs: training.epochs,
+    ...(resume !== undefined && { resume }),
     budget: {
       weights_kb: target(budget.targetWeightKbytes),
       activations_kb: target(budget.targetActivationKbytes),

@@ -14,6 +14,8 @@ export interface LiveRun {
   readonly type: 'run';
   readonly version: number;
   readonly epochs: number;
+  /** The call that goes on with the run if it is interrupted, where there is one of its own. */
+  readonly resume?: string;
   /** Targets in kB, `null` where there is none. */
   readonly budget: {
     readonly weights_kb: number | null;
@@ -30,8 +32,8 @@ export interface LiveTensor {
   readonly kind: string;
   readonly core: QuantizerCore;
   readonly signed: boolean;
-  /** Elements; of an activation, those of one image. */
-  readonly count: number;
+  /** Elements; of an activation, those of one image. `null` where an older version did not keep it. */
+  readonly count: number | null;
   /** The names of its learned values, in the order of `gradients`. */
   readonly learned: readonly string[];
 }

@@ -6,7 +6,8 @@
  */
 import type { TopLevelSpec } from 'vega-lite';
 import { epochAxis } from './epochAxis.js';
-import { headline, layerLabels } from './labels.js';
+import { headline } from './labels.js';
+import { layerLabels } from './layerLabels.js';
 import type { QuantizerRecord, RunRecord } from './runRecord.js';
 import { LABEL_SIZE, PANEL_TITLE, SMALL_LABEL_SIZE } from './theme.js';
 

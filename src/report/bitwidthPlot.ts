@@ -5,7 +5,8 @@
  * Bars lie on their side, because layer names have to be read and networks are longer than a page is wide.
  */
 import type { TopLevelSpec } from 'vega-lite';
-import { displayNames, headline, layerLabels, shownEpoch, wrapName } from './labels.js';
+import { displayNames, headline, shownEpoch, wrapName } from './labels.js';
+import { layerLabels } from './layerLabels.js';
 import type { QuantizerRecord, RunRecord } from './runRecord.js';
 import {
   ACTIVATION_COLOR,

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { textWidth } from './fontMetrics.js';
-import { distinctNames, kbytes, layerLabels, wrapName } from './labels.js';
+import { distinctNames, kbytes, wrapName } from './labels.js';
+import { layerLabels } from './layerLabels.js';
 
 describe('names of folders', () => {
   it.each([

@@ -71,21 +71,6 @@ export function kbytes(value: number, exact = false): string {
   return `${exact ? Number(value.toPrecision(6)) : value.toFixed(value >= 100 ? 0 : value >= 10 ? 1 : 2)} kB`;
 }
 
-/**
- * Layer names without what every one of them repeats: `res1/layer1/basicblock1/quantized_conv/W` is shown as
- * `res1/layer1/basicblock1`, `layer1.0.conv1.weight` as `layer1.0.conv1`. Names that would become alike stay whole.
- */
-export function layerLabels(tensors: readonly string[]): string[] {
-  const short = tensors.map((tensor) => {
-    const cut = tensor
-      .replace(/\/quantized_\w+/, '')
-      .replace(/\/(W|Aquant)$/, '')
-      .replace(/\.weight$/, '');
-    return cut === '' ? tensor : cut;
-  });
-  return short.map((label, i) => (short.filter((other) => other === label).length === 1 ? label : (tensors[i] ?? '')));
-}
-
 /** Breaks a name at `_`, `-`, `/` and spaces into lines no wider than `width` pixels where its parts allow it. */
 export function wrapName(name: string, width: number, fontSize: number): string[] {
   const lines: string[] = [];

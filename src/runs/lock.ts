@@ -64,6 +64,8 @@ interface Owner {
   readonly host: string;
 }
 
+/** Milliseconds without a sign of life after which an owner on another machine is dead. */
+const STALE_MS = 60_000;
 /** Long enough for a slow rename on a shared disk, short enough to wait for. */
 const WAIT_MS = 20;
 /** A folder with something strange in it is not a lock in the middle of a change any more. */
@@ -75,8 +77,8 @@ const STRANGE_MS = 5000;
  * @throws InputError naming the owner, if a living process holds it, or if the place cannot be written
  */
 export async function lockFolder(root: string, options: LockOptions): Promise<Lock> {
-  const { does, onLine, beatMs = 10_000, staleMs = 60_000 } = options;
-  const place = join(dirname(root), `.${basename(root)}.lock`);
+  const { does, onLine, beatMs = 10_000, staleMs = STALE_MS } = options;
+  const place = placeOf(root);
   const self = thisProcess();
   const made = makeFolder(dirname(root));
   const started = performance.now();
@@ -99,6 +101,21 @@ export async function lockFolder(root: string, options: LockOptions): Promise<Lo
     await sleep(WAIT_MS);
   }
   return held(root, place, self, made, beatMs);
+}
+
+/**
+ * Tells whether somebody trains in the folder at `root`, without a wait: of an owner on another machine, whether it has
+ * shown itself within a minute, as far as the clocks agree.
+ */
+export function isLocked(root: string): boolean {
+  const place = placeOf(root);
+  const owner = ownerOf(place);
+  if (!owner) return false;
+  return isAliveHere(owner) ?? Date.now() - (timeOf(join(place, owner.name)) ?? 0) < STALE_MS;
+}
+
+function placeOf(root: string): string {
+  return join(dirname(root), `.${basename(root)}.lock`);
 }
 
 function held(root: string, place: string, self: Owner, made: readonly string[], beatMs: number): Lock {
@@ -203,10 +220,8 @@ async function isAlive(
   place: string,
   { staleMs, onLine }: Required<Pick<LockOptions, 'staleMs' | 'onLine'>>,
 ): Promise<boolean> {
-  if (owner.host === hostname() && owner.machine === thisMachine()) {
-    if (owner.started !== '-') return startOf(owner.pid) === owner.started;
-    if (!processExists(owner.pid)) return false;
-  }
+  const here = isAliveHere(owner);
+  if (here !== null) return here;
   const file = join(place, owner.name);
   const first = timeOf(file);
   for (let looks = 0; ; looks++) {
@@ -218,6 +233,13 @@ async function isAlive(
     if (looks === 0) onLine(`looking whether process ${owner.pid} on ${owner.host} still lives`);
     await sleep(Math.min(500, staleMs / 4));
   }
+}
+
+/** Null for an owner on another machine, or where the number of the process may be another's by now. */
+function isAliveHere({ host, machine, started, pid }: Owner): boolean | null {
+  if (host !== hostname() || machine !== thisMachine()) return null;
+  if (started !== '-') return startOf(pid) === started;
+  return processExists(pid) ? null : false;
 }
 
 /** The time of a file written now, by the clock of the file system that the lock lies on. */

@@ -38,6 +38,8 @@ export interface RunOptions {
   /** Replace an existing run folder. */
   readonly force: boolean;
   readonly events: RunEvents;
+  /** The call that goes on with this run, for those who watch it. */
+  readonly resumeCall?: string;
   /** Stops the run between two steps, with a checkpoint. */
   readonly signal: AbortSignal;
   /** Called when the preparations are over: from here on a signal is waited for. */
@@ -78,7 +80,7 @@ async function runLocked(
   experiment: Experiment,
   file: ConfigFile,
   bench: Workbench,
-  { force, events, signal, onTraining }: RunOptions,
+  { force, events, signal, onTraining, resumeCall }: RunOptions,
 ): Promise<FinishedRun> {
   if (!experiment.resume) checkReplaceable(experiment, force);
   const data = await bench.data(experiment, events.task);
@@ -116,10 +118,13 @@ async function runLocked(
     if (fault) events.line(`NOTE: cannot be exported as integers: ${fault}`);
     events.line(`${experiment.name}  ${experiment.network.model}  ${countLine(data)}  ${device}`);
     onTraining?.();
-    const summary = await run.train(folderRecorder(folder, lock, liveRun(experiment, variables.quantizers)), {
-      signal,
-      events,
-    });
+    const summary = await run.train(
+      folderRecorder(folder, lock, liveRun(experiment, variables.quantizers, resumeCall)),
+      {
+        signal,
+        events,
+      },
+    );
     return { folder, variables, summary };
   } finally {
     await run.close();

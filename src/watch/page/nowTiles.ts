@@ -1,0 +1,66 @@
+/** Where a run stands now: a few large numbers, and its sizes as bars against the budget. */
+
+import type { FaultyRun, RunOverview } from '../messages.js';
+import { element } from './dom.js';
+import type { RunData } from './runData.js';
+import { duration, kbytes, percent, short } from './words.js';
+
+export function nowTiles(data: RunData, overview: RunOverview | FaultyRun | undefined): HTMLElement[] {
+  const { run, last, epochs } = data;
+  const { budget, epochs: wanted } = run!;
+  const lastEpoch = epochs.at(-1);
+  const sizes = last ?? lastEpoch;
+  const state = overview && 'state' in overview ? overview.state : '';
+  const best = epochs.findLast(({ best: isBest }) => isBest);
+  const held = epochs.filter(({ inside_budget }) => inside_budget).length;
+  const hasBudget = budget.weights_kb !== null || budget.activations_kb !== null;
+  const activations = sizes?.[`activations_${budget.activations}_kb`];
+  return [
+    tile(
+      'epoch',
+      `${short(Math.floor(data.position * 10) / 10)} of ${wanted}`,
+      stateWords(data, state),
+      data.position / wanted,
+    ),
+    ...(lastEpoch
+      ? [tile('error', percent(lastEpoch.val_err), best ? `best ${percent(best.val_err)} in epoch ${best.epoch}` : '')]
+      : []),
+    ...(sizes ? [sizeTile('weights', sizes.weights_kb, budget.weights_kb)] : []),
+    ...(typeof activations === 'number' ? [sizeTile('activations', activations, budget.activations_kb)] : []),
+    ...(hasBudget && epochs.length > 0 ? [tile('inside the budget', `${held} of ${epochs.length}`, 'epochs')] : []),
+    ...(last ? [tile('images a second', short(Math.round(last.images_per_second)), waitWords(last.waiting))] : []),
+  ];
+}
+
+function stateWords(data: RunData, state: RunOverview['state'] | ''): string {
+  if (state !== 'training') return state;
+  const { last, run } = data;
+  if (!last || data.position === 0) return 'training';
+  return `training, about ${duration((last.seconds / data.position) * (run!.epochs - data.position))} left`;
+}
+
+function waitWords(waiting: number): string {
+  return waiting < 0.05 ? '' : `waits for images ${percent(waiting, 0)} of the time`;
+}
+
+function sizeTile(name: string, kb: number, budget: number | null): HTMLElement {
+  if (budget === null) return tile(name, kbytes(kb), 'no budget');
+  const words = kb <= budget ? `within ${kbytes(budget)}` : `over ${kbytes(budget)}`;
+  return tile(name, kbytes(kb), words, kb / budget);
+}
+
+/** @param share of a bar; above 1 the bar is full and marked */
+function tile(name: string, value: string, words: string, share?: number): HTMLElement {
+  const made = element(
+    'div',
+    { className: 'tile' },
+    element('span', { className: 'name' }, name),
+    element('strong', {}, value),
+    element('span', { className: 'words' }, words || '\u00a0'),
+  );
+  if (share === undefined) return made;
+  const filled = element('span');
+  filled.style.width = `${100 * Math.min(1, share)}%`;
+  made.append(element('div', { className: share > 1 ? 'bar over' : 'bar' }, filled));
+  return made;
+}

@@ -1,0 +1,132 @@
+/** A run as the page draws it: its lines, in columns. */
+
+import { type LiveEpoch, type LiveLine, type LiveRun, type LiveStep, readLiveLine } from '../../live/liveFormat.js';
+
+/** Points of a curve, in the order of x. */
+export interface Curve {
+  readonly x: number[];
+  readonly y: number[];
+}
+
+/** Numbers of every tensor at one time. */
+export interface Moment {
+  readonly x: number;
+  readonly values: readonly number[];
+}
+
+/** Curves of what every step has; x in epochs. */
+const stepCurves = {
+  loss: ({ loss1 }) => loss1,
+  error: ({ error }) => error,
+  rate: ({ rate }) => rate,
+  speed: (step) => step.images_per_second,
+  weights: (step) => step.weights_kb,
+  seconds: ({ seconds }) => seconds,
+} as const satisfies Readonly<Record<string, (step: LiveStep) => number>>;
+
+export type StepCurve = keyof typeof stepCurves;
+
+export class RunData {
+  run: LiveRun | null = null;
+  /** Why nothing of it can be shown, or no more. */
+  fault: string | null = null;
+  /** Lines that are no object of a known type. */
+  damaged = 0;
+  last: LiveStep | null = null;
+  readonly epochs: LiveEpoch[] = [];
+  readonly bits: Moment[] = [];
+  readonly ranges: Moment[] = [];
+  readonly gradients: Moment[] = [];
+  readonly limited: Moment[] = [];
+  readonly activations: Curve = { x: [], y: [] };
+  readonly steps: Readonly<Record<StepCurve, Curve>> = Object.fromEntries(
+    Object.keys(stepCurves).map((name) => [name, { x: [], y: [] }]),
+  ) as unknown as Record<StepCurve, Curve>;
+
+  /** Adds a line of live.jsonl; one that is damaged is counted, whatever follows one of a younger program is left out. */
+  add(text: string): void {
+    if (this.fault !== null) return;
+    try {
+      const line = readLiveLine(text, 'live.jsonl');
+      if (line) this.#take(line);
+      else this.damaged++;
+    } catch (error) {
+      this.fault = (error as Error).message;
+    }
+  }
+
+  /** Epochs done. */
+  get position(): number {
+    return Math.max(this.last ? epochsDone(this.last) : 0, this.epochs.at(-1)?.epoch ?? 0);
+  }
+
+  /** A value of every finished epoch. */
+  epochCurve(value: (epoch: LiveEpoch) => number): Curve {
+    return { x: this.epochs.map(({ epoch }) => epoch), y: this.epochs.map(value) };
+  }
+
+  /** Bits of every tensor after so many epochs; empty before the first are known. */
+  bitsAt(x: number): readonly number[] {
+    return momentAt(this.bits, x)?.values ?? this.bits[0]?.values ?? [];
+  }
+
+  #take(line: LiveLine): void {
+    switch (line.type) {
+      case 'run':
+        this.run = line;
+        return;
+      case 'step': {
+        const x = epochsDone(line);
+        this.last = line;
+        for (const [name, value] of Object.entries(stepCurves)) {
+          const { x: xs, y } = this.steps[name as StepCurve];
+          xs.push(x);
+          y.push(value(line));
+        }
+        this.#addActivations(x, line);
+        if (line.bits) this.bits.push({ x, values: line.bits });
+        if (line.ranges) this.ranges.push({ x, values: line.ranges });
+        if (line.gradients) this.gradients.push({ x, values: line.gradients });
+        if (line.limited) this.limited.push({ x, values: line.limited });
+        return;
+      }
+      case 'epoch':
+        this.epochs.push(line);
+        this.bits.push({ x: line.epoch, values: line.bits });
+        // A run without lines of its steps has the sizes of its epochs.
+        if (!this.last) {
+          this.#addActivations(line.epoch, line);
+          this.steps.weights.x.push(line.epoch);
+          this.steps.weights.y.push(line.weights_kb);
+        }
+        return;
+      default:
+        line satisfies never;
+    }
+  }
+
+  #addActivations(x: number, sizes: LiveStep | LiveEpoch): void {
+    this.activations.x.push(x);
+    this.activations.y.push(sizes[`activations_${this.run?.budget.activations ?? 'max'}_kb`] ?? Number.NaN);
+  }
+}
+
+function epochsDone({ epoch, batch, batches }: LiveStep): number {
+  return epoch - 1 + batch / batches;
+}
+
+/** The last of some moments until x; undefined before the first. */
+export function momentAt(moments: readonly Moment[], x: number): Moment | undefined {
+  return moments[countUntil(moments, x, (moment) => moment.x) - 1];
+}
+
+/** How many of some things in the order of their x have one of at most `x`. */
+export function countUntil<T>(things: readonly T[], x: number, of: (thing: T) => number): number {
+  let [low, high] = [0, things.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (of(things[middle]!) <= x) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}

@@ -1,0 +1,80 @@
+/**
+ * Colours of what is drawn, for light and for dark surroundings. Runs have Okabe and Ito's, which any colour vision tells
+ * apart, and dashes and letters besides; bits have a scale whose lightness alone orders them (ColorBrewer's YlGnBu, in the
+ * dark the other way round, so that many bits stand out).
+ */
+
+export interface Theme {
+  readonly ink: string;
+  readonly muted: string;
+  readonly grid: string;
+  readonly paper: string;
+  readonly accent: string;
+  readonly limit: string;
+  readonly runs: readonly string[];
+  /** From one bit to eight; more look like eight. */
+  readonly bits: readonly string[];
+}
+
+const light: Theme = {
+  ink: '#1b1f24',
+  muted: '#5b6470',
+  grid: '#e3e6ea',
+  paper: '#ffffff',
+  accent: '#0072b2',
+  limit: '#b3261e',
+  runs: ['#0072b2', '#d55e00', '#007a5a', '#b0518f', '#8a6100', '#222222'],
+  bits: ['#ffffd9', '#edf8b1', '#c7e9b4', '#7fcdbb', '#41b6c4', '#1d91c0', '#225ea8', '#0c2c84'],
+};
+
+const dark: Theme = {
+  ink: '#e8eaed',
+  muted: '#9aa4b0',
+  grid: '#2c333c',
+  paper: '#171b21',
+  accent: '#56b4e9',
+  limit: '#ff8a80',
+  runs: ['#56b4e9', '#ff9e4a', '#3ccf9d', '#eb9bcb', '#e8c547', '#e8eaed'],
+  bits: ['#14235a', '#1f3f94', '#225ea8', '#1d91c0', '#41b6c4', '#7fcdbb', '#b5e0a8', '#e3f29a'],
+};
+
+const prefersDark = matchMedia('(prefers-color-scheme: dark)');
+
+export function theme(): Theme {
+  return prefersDark.matches ? dark : light;
+}
+
+export function onThemeChange(listen: () => void): void {
+  prefersDark.addEventListener('change', listen);
+}
+
+/** How the lines of the n-th run differ from the others' by more than their colour. */
+const dashes: readonly (readonly number[])[] = [[], [7, 4], [2, 3], [10, 3, 2, 3], [14, 5], [4, 2, 1, 2, 1, 2]];
+
+export interface RunStyle {
+  readonly color: string;
+  readonly dash: readonly number[];
+  /** A letter at the end of its lines. */
+  readonly letter: string;
+}
+
+export const MOST_RUNS = dashes.length;
+
+export function runStyle(index: number): RunStyle {
+  return { color: theme().runs[index]!, dash: dashes[index]!, letter: String.fromCharCode(65 + index) };
+}
+
+export function bitsColor(bits: number): string {
+  const { bits: colors } = theme();
+  return colors[Math.max(1, Math.min(colors.length, Math.round(bits))) - 1]!;
+}
+
+/** Black or white, whichever is easier to read on a colour `#rrggbb`. */
+export function inkOn(color: string): string {
+  const [r, g, b] = [1, 3, 5].map((at) => Number.parseInt(color.slice(at, at + 2), 16) / 255) as [
+    number,
+    number,
+    number,
+  ];
+  return 0.2126 * r ** 2.2 + 0.7152 * g ** 2.2 + 0.0722 * b ** 2.2 > 0.22 ? '#111111' : '#ffffff';
+}

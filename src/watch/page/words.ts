@@ -1,0 +1,38 @@
+/** Numbers in words. */
+
+export function percent(fraction: number, digits = 1): string {
+  return `${(100 * fraction).toFixed(digits)} %`;
+}
+
+export function kbytes(value: number): string {
+  return `${value.toFixed(value >= 100 ? 0 : value >= 10 ? 1 : 2)} kB`;
+}
+
+export function duration(seconds: number): string {
+  if (seconds < 60) return `${Math.round(seconds)} s`;
+  const minutes = Math.round(seconds / 60);
+  return minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}
+
+/** With as many digits as tell it from its neighbours on a scale. */
+export function short(value: number): string {
+  if (value === 0) return '0';
+  const size = Math.abs(value);
+  if (size >= 1e6 || size < 1e-3)
+    return value
+      .toExponential(size >= 1e6 ? 1 : 0)
+      .replace('e', ' e')
+      .replace('e+', 'e');
+  return String(Number(value.toPrecision(3)));
+}
+
+/** Round numbers that divide an interval into about `wanted` parts. */
+export function ticks(from: number, to: number, wanted: number): number[] {
+  const rough = (to - from) / Math.max(1, wanted);
+  if (!(rough > 0) || !Number.isFinite(rough)) return [from];
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const step = power * ([1, 2, 2.5, 5, 10].find((factor) => factor * power >= rough) ?? 10);
+  const first = Math.ceil(from / step - 1e-9);
+  const last = Math.floor(to / step + 1e-9);
+  return Array.from({ length: last - first + 1 }, (_, index) => Number(((first + index) * step).toPrecision(12)));
+}

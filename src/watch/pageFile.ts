@@ -1,0 +1,32 @@
+/** The page as `scripts/buildPage.mjs` has built it: one file, with its script and its style in it. */
+
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import type { StoredRun } from './messages.js';
+
+export interface PageFile {
+  readonly html: string;
+  /** The sources that a content security policy has to allow. */
+  readonly script: string;
+  readonly style: string;
+}
+
+export function readPage(): PageFile {
+  const html = readFileSync(new URL('./page.html', import.meta.url), 'utf8');
+  const sourceOf = (tag: string): string => {
+    const content = new RegExp(`<${tag}>([^]*?)</${tag}>`).exec(html)?.[1] ?? '';
+    return `'sha256-${createHash('sha256').update(content).digest('base64')}'`;
+  };
+  return { html, script: sourceOf('script'), style: sourceOf('style') };
+}
+
+/** The page with runs in it, as a file that needs no server. */
+export function pageOf(runs: readonly StoredRun[]): string {
+  const { html, script, style } = readPage();
+  const policy = `default-src 'none'; script-src ${script}; style-src ${style}; img-src data:`;
+  // Names of tensors and runs stand in a script element, which `</script` would end.
+  const stored = JSON.stringify(runs).replaceAll('<', '\\u003c');
+  return html
+    .replace('<head>', () => `<head>\n<meta http-equiv="Content-Security-Policy" content="${policy}">`)
+    .replace('>null</script>', () => `>${stored}</script>`);
+}
