@@ -26,6 +26,7 @@ import { layerTable } from './layerTable.js';
 import { addSettingOptions, autotuneOption, tuningFile } from './options.js';
 import { progressDisplay, progressFrame } from './progress.js';
 import { resolvedLayerTable } from './resolvedLayerTable.js';
+import { type Watching, watching } from './watching.js';
 
 export function trainCommand(): Command {
   const command = new Command('train')
@@ -60,11 +61,13 @@ export function trainCommand(): Command {
     .option('--checkpoint-minutes <n>', 'longest time without a checkpoint')
     .option('--force', 'replace an existing run folder')
     .addOption(autotuneOption())
+    .option('--watch', 'show the run on a page of this machine; its address is printed')
     .option('--no-plots', 'leave the pictures out')
     .action(async (name: string | undefined, options: Record<string, string | boolean | undefined>) => {
-      const { cfg, force, plots, autotune, ...overrides } = options;
+      const { cfg, force, plots, autotune, watch, ...overrides } = options;
       const bench = openWorkbench({ tuningFile: tuningFile(autotune !== false) });
-      const how = { bench, force: force === true, plots: plots !== false };
+      const watched = watch === true ? watching() : null;
+      const how = { bench, force: force === true, plots: plots !== false, watched };
       try {
         const isComplete =
           name === undefined && cfg === undefined
@@ -72,6 +75,7 @@ export function trainCommand(): Command {
             : await trainSection(name, cfg, overrides, how);
         if (!isComplete) process.exitCode = INTERRUPTED;
       } finally {
+        await watched?.close();
         await bench.dispose();
       }
     });
@@ -82,6 +86,8 @@ interface TrainOptions {
   readonly bench: Workbench;
   readonly force: boolean;
   readonly plots: boolean;
+  /** Where runs are shown while they train; null for nowhere. */
+  readonly watched: Watching | null;
 }
 
 /** Resolves to whether it came to its end. */
@@ -144,9 +150,10 @@ interface RunOptions extends TrainOptions {
 async function trainExperiment(
   experiment: Experiment,
   file: ConfigFile,
-  { bench, force, plots, resumeCall, isLast }: RunOptions,
+  { bench, force, plots, watched, resumeCall, isLast }: RunOptions,
 ): Promise<boolean> {
   const display = progressDisplay(progressFrame(experiment));
+  await watched?.add(runRoot(experiment), display.line);
   return interruptible(display, async (signal, onTraining) => {
     let isTraining = false;
     const begin = (): void => {

@@ -3,7 +3,7 @@
  * whole network rises where that tensor alone has so many; the bits it has are framed.
  */
 import type { TopLevelSpec } from 'vega-lite';
-import { layerLabels } from './labels.js';
+import { layerLabels } from './layerLabels.js';
 import { EVALUATION_COLOR, INK, LABEL_SIZE, PANEL_TITLE, SMALL_LABEL_SIZE } from './theme.js';
 
 export interface SensitivityRow {

@@ -20,6 +20,8 @@ export interface Streamed {
 
 const LINES_MS = 250;
 const OVERVIEW_TURNS = 4;
+/** After which a browser that has lost the connection tries again. */
+const RETRY_MS = 1000;
 
 export function eventStream(response: ServerResponse, { overviews, runs, wanted, from }: Streamed): void {
   const positions = new URLSearchParams(from);
@@ -59,6 +61,7 @@ export function eventStream(response: ServerResponse, { overviews, runs, wanted,
       }
     }
   };
+  response.write(`retry: ${RETRY_MS}\n\n`);
   look();
   const timer = setInterval(look, LINES_MS);
   // Lets a proxy, or a laptop that has slept, find out that the connection is gone.

@@ -14,7 +14,7 @@ export interface PageFile {
 export function readPage(): PageFile {
   const html = readFileSync(new URL('./page.html', import.meta.url), 'utf8');
   const sourceOf = (tag: string): string => {
-    const content = new RegExp(`<${tag}>([^]*?)</${tag}>`).exec(html)?.[1] ?? '';
+    const content = new RegExp(`<${tag}>([\\s\\S]*?)</${tag}>`).exec(html)?.[1] ?? '';
     return `'sha256-${createHash('sha256').update(content).digest('base64')}'`;
   };
   return { html, script: sourceOf('script'), style: sourceOf('style') };

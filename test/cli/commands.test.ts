@@ -42,6 +42,7 @@ describe('train', () => {
     expect(listing(join(folder, 'experiments', 'ADAM'))).toEqual([
       'checkpoint.safetensors',
       'config.json',
+      'live.jsonl',
       'network.json',
       'params_best.safetensors',
       'params_last.safetensors',

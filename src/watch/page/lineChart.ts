@@ -88,8 +88,9 @@ function inWords(title: string, { lines, inWords: words }: ChartContent): string
   return `${title}: ${last.join(', ') || 'nothing yet'}`;
 }
 
+/** Null beyond the end of a curve. */
 function nearestTo({ x }: Curve, wanted: number): number | null {
-  if (x.length === 0) return null;
+  if (x.length === 0 || wanted > x.at(-1)!) return null;
   const after = countUntil(x, wanted, (value) => value);
   if (after === 0) return 0;
   if (after === x.length) return after - 1;

@@ -288,11 +288,11 @@ function drawTensor(data: RunData, run: string): void {
   byId('tensor').dataset.role = role;
 }
 
-function sharesOf({ zero, clipped, levelCount, levelsInUse, perChannel }: TensorView): string {
+function sharesOf({ zero, clipped, levels, levelCount, levelsInUse, perChannel }: TensorView): string {
   return [
     `${percent(zero)} become zero, ${percent(clipped)} are clipped, ${levelsInUse} of ${levelCount} levels are in use.`,
     perChannel ? 'Every channel has a step of its own; shown are values divided by its factor.' : '',
-    'Red lines: the levels.',
+    `Red lines: the ${levels.length === levelCount ? 'levels' : 'smallest and the largest level'}.`,
   ]
     .filter(Boolean)
     .join(' ');
@@ -309,3 +309,6 @@ function sizes({ x, y }: Curve): Curve {
 function tensorLine(name: string, moments: readonly Moment[], place: number): Line {
   return { name, curve: tensorCurve(moments, place), style: { color: theme().accent, dash: [], letter: '' } };
 }
+
+// For the console, and for tests: the very numbers that are drawn.
+Object.assign(window, { runs });

@@ -18,11 +18,7 @@ export function duration(seconds: number): string {
 export function short(value: number): string {
   if (value === 0) return '0';
   const size = Math.abs(value);
-  if (size >= 1e6 || size < 1e-3)
-    return value
-      .toExponential(size >= 1e6 ? 1 : 0)
-      .replace('e', ' e')
-      .replace('e+', 'e');
+  if (size >= 1e6 || size < 1e-3) return value.toExponential(size >= 1e6 ? 1 : 0).replace('e+', 'e');
   return String(Number(value.toPrecision(3)));
 }
 
