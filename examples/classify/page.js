@@ -32,7 +32,7 @@ async function addPicture(file) {
   const start = performance.now();
   const classes = network.classify(bytes);
   const ms = performance.now() - start;
-  element('results').prepend(cardOf(file.name, bytes, classes, ms));
+  element('results').prepend(cardOf(file.name, bytes, classes, network.logits(bytes), ms));
 }
 
 async function pixelsOf(file) {
@@ -46,7 +46,7 @@ async function pixelsOf(file) {
 }
 
 /** What the network saw and said. */
-function cardOf(name, bytes, classes, ms) {
+function cardOf(name, bytes, classes, logits, ms) {
   const [height, width] = network.inputShape;
   const card = Object.assign(document.createElement('li'), { className: 'card' });
   const canvas = Object.assign(document.createElement('canvas'), { width, height });
@@ -62,8 +62,11 @@ function cardOf(name, bytes, classes, ms) {
     line.append(Object.assign(document.createElement('span'), { textContent: name }), share);
     list.append(line);
   }
+  const whole = document.createElement('details');
+  const summary = Object.assign(document.createElement('summary'), { textContent: 'logits, whole numbers' });
+  whole.append(summary, Object.assign(document.createElement('p'), { textContent: [...logits].join(' ') }));
   const answer = document.createElement('div');
-  answer.append(title, list);
+  answer.append(title, list, whole);
   card.append(canvas, answer);
   return card;
 }

@@ -3,7 +3,7 @@
  * is prepared aside and renamed into its place, so that an export that fails leaves nothing.
  */
 
-import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { InputError } from '../errors.js';
 import { packageVersion } from '../packageVersion.js';
@@ -19,6 +19,7 @@ import { type CheckResult, checkImages, checkOnnx, checkRuntime, expectedResults
 import { exportDocument } from './exportDocument.js';
 import { type ExportedLayer, exportedLayers } from './exportedLayers.js';
 import { type NpuMismatches, npuMismatches } from './npuMismatches.js';
+import { png } from './png.js';
 import type { TrainedNetwork } from './trainedNetwork.js';
 
 export const exportFormats = ['packed', 'onnx', 'c', 'qonnx'] as const;
@@ -101,6 +102,9 @@ export async function exportRun(trained: TrainedNetwork, options: ExportOptions)
     for (const [file, text] of cFiles(network, { name, images: images.slice(0, testImages) }))
       files.set(`c/${file}`, text);
   }
+  for (const [index, picture] of pictures(network, images.slice(0, testImages)).entries()) {
+    files.set(`test-images/${index}.png`, picture);
+  }
   const wrong = Object.entries(checks).find(([, { activations, logits }]) => activations + logits > 0);
   if (wrong) {
     const [engine, { activations, logits }] = wrong;
@@ -135,11 +139,21 @@ export async function exportRun(trained: TrainedNetwork, options: ExportOptions)
   return summary;
 }
 
+/** Images as PNG, for what takes pictures; none where a pixel has neither one channel nor three. */
+function pictures({ layers: [input] }: IntegerNetwork, images: readonly Uint8Array[]): Uint8Array[] {
+  if (input?.op !== 'input') throw new Error('the network does not begin with an image');
+  const [height, width, channels] = input.output.shape as [number, number, number];
+  if (channels !== 1 && channels !== 3) return [];
+  return images.map((image) => png(image, [height, width, channels]));
+}
+
 /** Replaces a folder by one with these files, as a whole. */
 function writeFolder(out: string, files: ReadonlyMap<string, string | Uint8Array>): void {
   mkdirSync(dirname(out), { recursive: true });
-  const aside = mkdtempSync(`${out}.new-`);
+  const aside = `${out}.${process.pid}.tmp`;
+  rmSync(aside, { recursive: true, force: true });
   try {
+    mkdirSync(aside);
     for (const [file, content] of files) {
       mkdirSync(dirname(join(aside, file)), { recursive: true });
       writeFileSync(join(aside, file), content);

@@ -106,6 +106,7 @@ describe('the page', () => {
     const wanted = (await load(packed)).classify(imageOf(2)).slice(0, 5);
     const lines = await page.$$eval('.classes li', (items) => items.map(({ textContent }) => textContent));
     expect(lines).toEqual(wanted.map(({ name, probability }) => `${name}${(100 * probability).toFixed(1)}\u00a0%`));
+    expect(await page.textContent('#results details p')).toBe([...runIntegers(network, imageOf(2))].join(' '));
     await page.close();
   });
 

@@ -57,6 +57,8 @@ int main(void)
 export function makefile(name: string): string {
   return `\
 # make test: runs the test images on this machine.
+# make emulated: runs them on a Cortex-M4, emulated by qemu; Debian has gcc-arm-none-eabi, picolibc-arm-none-eabi and
+#   qemu-system-arm.
 # make ${name}.o CC=arm-none-eabi-gcc TARGET='-mcpu=cortex-m4 -mthumb': the object for a board.
 
 CFLAGS = -std=c99 -O2 -Wall -Wextra -Wconversion -pedantic -Werror
@@ -68,12 +70,23 @@ ${name}.o: ${name}.c ${name}.h
 ${name}_test: test.c test.h ${name}.o
 	$(CC) $(CFLAGS) $(TARGET) -o $@ test.c ${name}.o
 
-.PHONY: test clean
+# The board has 4 MB for programs at 0 and 4 MB of memory at 0x20000000.
+BOARD = -mcpu=cortex-m4 -mthumb --specs=picolibc.specs --oslib=semihost --crt0=hosted \\
+  -Wl,--defsym=__flash=0,--defsym=__flash_size=0x400000,--defsym=__ram=0x20000000,--defsym=__ram_size=0x400000
+
+${name}_test.elf: test.c test.h ${name}.c ${name}.h
+	arm-none-eabi-gcc $(CFLAGS) $(BOARD) -o $@ test.c ${name}.c
+
+.PHONY: test emulated clean
 
 test: ${name}_test
 	./${name}_test
 
+emulated: ${name}_test.elf
+	qemu-system-arm -M mps2-an386 -display none -monitor none -serial none \\
+	  -semihosting-config enable=on,target=native -kernel ${name}_test.elf 2>&1
+
 clean:
-	rm -f ${name}.o ${name}_test
+	rm -f ${name}.o ${name}_test ${name}_test.elf
 `;
 }

@@ -1,0 +1,36 @@
+/** Bytes of pixels as a PNG file, without loss: for pictures that other programs shall read exactly. */
+
+import { deflateSync } from 'node:zlib';
+import { crc32 } from '../crc32.js';
+
+const signature = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
+const colourTypes = { 1: 0, 3: 2 } as const;
+
+/** An image [height, width, channels] of grey or of red, green and blue. */
+export function png(image: Uint8Array, [height, width, channels]: readonly [number, number, 1 | 3]): Uint8Array {
+  const header = Buffer.alloc(13);
+  header.writeUInt32BE(width, 0);
+  header.writeUInt32BE(height, 4);
+  header.set([8, colourTypes[channels]], 8);
+  const length = width * channels;
+  // Each row begins with its filter: none.
+  const rows = Array.from({ length: height }, (_, y) => [
+    new Uint8Array(1),
+    image.subarray(y * length, (y + 1) * length),
+  ]);
+  const pixels = deflateSync(Buffer.concat(rows.flat()));
+  return Buffer.concat([
+    Buffer.from(signature),
+    chunk('IHDR', header),
+    chunk('IDAT', pixels),
+    chunk('IEND', new Uint8Array()),
+  ]);
+}
+
+function chunk(type: string, content: Uint8Array): Buffer {
+  const body = Buffer.concat([Buffer.from(type), content]);
+  const [length, checksum] = [Buffer.alloc(4), Buffer.alloc(4)];
+  length.writeUInt32BE(content.length);
+  checksum.writeUInt32BE(crc32(body));
+  return Buffer.concat([length, body, checksum]);
+}
