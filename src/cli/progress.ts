@@ -21,6 +21,7 @@ interface BudgetTargets {
   readonly weightKbytes: number;
   readonly activationKbytes: number;
   readonly activationType: ActivationType;
+  readonly gbops: number;
 }
 
 export function progressFrame({ budget, training }: Experiment): ProgressFrame {
@@ -30,6 +31,7 @@ export function progressFrame({ budget, training }: Experiment): ProgressFrame {
     weightKbytes: budget.targetWeightKbytes,
     activationKbytes: budget.targetActivationKbytes,
     activationType: budget.targetActivationType,
+    gbops: budget.targetGbops,
   };
 }
 
@@ -122,8 +124,8 @@ function shortEpochLine(report: EpochReport, frame: ProgressFrame): string {
 }
 
 /** The word for an epoch inside or outside of the budget; empty without one. */
-function budgetWord({ obeysBudget }: EpochReport, { weightKbytes, activationKbytes }: BudgetTargets): string {
-  if (weightKbytes <= 0 && activationKbytes <= 0) return '';
+function budgetWord({ obeysBudget }: EpochReport, { weightKbytes, activationKbytes, gbops }: BudgetTargets): string {
+  if (Math.max(weightKbytes, activationKbytes, gbops) <= 0) return '';
   return obeysBudget ? 'inside' : 'outside';
 }
 
@@ -141,7 +143,9 @@ function waitText(waiting: number): string {
 
 function sizesText(report: EpochReport, budget: BudgetTargets): string {
   const { weights, activations } = sizesAgainst(report, budget);
-  return `W ${weights} kB  A(${budget.activationType}) ${activations} kB`;
+  const { gbops } = report.quantizers.sizes;
+  const operations = budget.gbops > 0 ? `  ${gbops?.toPrecision(3)}/${budget.gbops} GBOPs` : '';
+  return `W ${weights} kB  A(${budget.activationType}) ${activations} kB${operations}`;
 }
 
 function shortSizes(report: EpochReport, budget: BudgetTargets): string {

@@ -1,7 +1,7 @@
 /** The most bits that fit, by hand. */
 
 import { expect, it } from 'vitest';
-import type { MemoryLimit, Quantizer } from '../quant/index.js';
+import { type Limit, memoryLimit, type Quantizer } from '../quant/index.js';
 import { endsOf, homogeneousBits } from './homogeneousBits.js';
 
 const quantizers = [
@@ -13,9 +13,9 @@ const quantizers = [
 ].map(([name, role, count]) => ({ name, role, count }) as unknown as Quantizer);
 
 /** Weights of `kbytes` at most: 10 · 1024 elements, so 1.25 kB a bit. */
-function limit(kbytes: number): MemoryLimit {
+function limit(kbytes: number): Limit {
   const members = quantizers.flatMap(({ role, count }, row) => (role === 'activation' ? [] : [{ row, count }]));
-  return { sets: [{ members, bits: 0 }], kbytes };
+  return memoryLimit([{ members, bits: 0 }], kbytes);
 }
 
 const range = { least: 2, most: 8 };

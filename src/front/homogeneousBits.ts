@@ -1,6 +1,6 @@
 /** The most bits that all tensors can have alike under a budget. */
 
-import { keepsLimits, type MemoryLimit, type Quantizer } from '../quant/index.js';
+import { keepsLimits, type Limit, type Quantizer } from '../quant/index.js';
 
 /** Bits of the first and the last layer, where these are not those of the others. */
 export const endBits = 8;
@@ -11,7 +11,7 @@ export const endBits = 8;
  */
 export function homogeneousBits(
   quantizers: readonly Quantizer[],
-  limits: readonly MemoryLimit[],
+  limits: readonly Limit[],
   { least, most }: { readonly least: number; readonly most: number },
   exceptions: readonly Quantizer[] = [],
 ): number | null {

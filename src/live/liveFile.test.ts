@@ -13,7 +13,7 @@ const run: LiveRun = {
   budget: { weights_kb: 0.8, activations_kb: null, activations: 'max' },
   tensors: [],
 };
-const sizes = { weights_kb: 0.5, activations_max_kb: 1, activations_sum_kb: 2, activations_peak_kb: 3 };
+const sizes = { weights_kb: 0.5, activations_max_kb: 1, activations_sum_kb: 2, activations_peak_kb: 3, gbops: 0.5 };
 const metrics = { error: 0.25, loss1: 1 / 3, loss2: 0, loss3: 0 };
 
 function stepReport(step: number, seconds: number, bits: readonly number[]): StepReport {

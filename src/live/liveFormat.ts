@@ -44,6 +44,8 @@ export interface LiveSizes {
   readonly activations_max_kb: number;
   readonly activations_sum_kb: number;
   readonly activations_peak_kb: number | null;
+  /** Bit operations of an image in billions. */
+  readonly gbops: number | null;
 }
 
 /** Some batches of training. Losses and errors are means over the batches since the line before. */

@@ -19,6 +19,7 @@ export { fromStored, type Layout, storedShape, toStored } from './layouts.js';
 export { liveActivations } from './liveActivations.js';
 export { buildModel, type ModelOptions, modelDefinition } from './models/models.js';
 export { inputName } from './networkBuilder.js';
+export { productsOf } from './products.js';
 export { quantizableTensors } from './quantizableTensors.js';
 export { type QuantizerSettings, unquantized } from './quantizerSettings.js';
 export { averageStorages, STORAGE } from './storages.js';

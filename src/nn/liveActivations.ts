@@ -7,19 +7,13 @@
  * more than one operation does. While a layer runs, memory holds what it reads, what it writes (nothing is overwritten
  * while it is read, since widths differ), and what later layers still need, such as a shortcut.
  *
- * Stored tensors have the width of their quantizer; what keeps values of its operand, as a maximum does, keeps their
- * width. Images are bytes, or as wide as their quantizer. Anything else, the averages of the last layer and the logits
- * among them, counts 32 bits.
+ * `widths.ts` says how wide they are; the averages of the last layer and the logits count 32 bits.
  */
 
-import { type AnyNode, elementCount, type Graph, operandsOf, resultsOf, type Tensor } from '../graph/index.js';
+import { elementCount, type Graph, operandsOf, resultsOf, type Tensor } from '../graph/index.js';
 import { definitionOf } from '../ops/index.js';
-import { floatBits, type TensorSet } from '../quant/index.js';
-
-const byteBits = 8;
-
-/** Width of a tensor: that of a quantizer, or bits. */
-type Width = { readonly row: number } | { readonly bits: number };
+import type { TensorSet, Width } from '../quant/index.js';
+import { widthsOf } from './widths.js';
 
 interface Stored {
   readonly tensor: Tensor;
@@ -49,32 +43,23 @@ export function liveActivations(graph: Graph, images: Tensor, logits: Tensor): T
 
 /** In the order in which they are written, the images first. */
 function storedTensors(graph: Graph, images: Tensor, logits: Tensor): Stored[] {
-  const widths = new Map<Tensor, Width>([[images, { bits: byteBits }]]);
+  const widths = widthsOf(graph, images);
   // Images that only a quantizer reads are quantized on their way to memory.
   const areStored = isReadFromMemory(graph, images);
   /** The tensors that have to be read to compute a tensor. */
   const sources = new Map<Tensor, readonly Tensor[]>([[images, areStored ? [images] : []]]);
-  const stored: Stored[] = areStored ? [{ tensor: images, width: { bits: byteBits }, reads: [] }] : [];
+  const stored: Stored[] = areStored ? [{ tensor: images, width: widths.get(images)!, reads: [] }] : [];
   for (const node of graph.nodes) {
     const operands = operandsOf(node).filter((operand) => sources.has(operand));
     const [y] = resultsOf(node);
     if (operands.length === 0 || !y) continue;
-    const width = widthOf(node, widths.get(operands[0]!)!);
     const reads = [...new Set(operands.flatMap((operand) => sources.get(operand)!))];
     const isStored = y === logits || isReadFromMemory(graph, y);
-    if (isStored) stored.push({ tensor: y, width, reads });
+    if (isStored) stored.push({ tensor: y, width: widths.get(y)!, reads });
     sources.set(y, isStored ? [y] : reads);
-    widths.set(y, width);
     if (y === logits) break;
   }
   return stored;
-}
-
-function widthOf(node: AnyNode, operand: Width): Width {
-  const { values } = definitionOf(node);
-  if (values === 'kept') return operand;
-  const activation = typeof values === 'function' ? values(node.attributes) : null;
-  return activation?.type === 'quantize' ? { row: activation.row } : { bits: floatBits };
 }
 
 function isReadFromMemory(graph: Graph, tensor: Tensor): boolean {

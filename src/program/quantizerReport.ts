@@ -1,7 +1,16 @@
 /** The quantizers as learned, in words and numbers: rows of quantizers.csv, sizes, bits by tensor. */
 
 import type { Variables } from '../nn/index.js';
-import { coreOf, effectiveRange, floatBits, type Quantizer, type TableSizes, tableSizes } from '../quant/index.js';
+import {
+  bitOperations,
+  bitOperationsPerGbop,
+  coreOf,
+  effectiveRange,
+  floatBits,
+  productCost,
+  type Quantizer,
+  tableSizes,
+} from '../quant/index.js';
 
 /** A quantizer at the end of an epoch, as a row of quantizers.csv; `null` for a value that its kind does not have. */
 export interface QuantizerRow {
@@ -17,13 +26,15 @@ export interface QuantizerRow {
   readonly signed: number | null;
 }
 
-/** Memory of all parameters and of the activations, in kB of 1024 bytes. */
+/** Memory of all parameters and of the activations in kB of 1024 bytes, and the arithmetic of an image. */
 export interface Sizes {
   readonly weights_kb: number;
   readonly activations_max_kb: number;
   readonly activations_sum_kb: number;
   /** kB that a device must hold at once; `null` in rows of older versions. */
   readonly activations_peak_kb: number | null;
+  /** Bit operations of all products in billions; `null` in rows of older versions. */
+  readonly gbops: number | null;
 }
 
 /** The sizes at the end of an epoch, as a row of sizes.csv. */
@@ -40,15 +51,15 @@ export interface QuantizerReport {
 
 /** `table`: the learned values, two a quantizer. */
 export function quantizerReport(variables: Variables, table: ArrayLike<number>, epoch: number): QuantizerReport {
-  const { quantizers, unquantized } = variables;
-  const sizes = tableSizes(quantizers, table, unquantized);
+  const { quantizers } = variables;
+  const { bits: ofRows, sizes } = sizesOf(variables, table);
   const bits: Record<string, number> = {};
   for (const role of ['weight', 'activation'] as const) {
     for (const [name] of variables.unquantizedTensors(role)) bits[name] = floatBits;
   }
   const rows = quantizers.map((quantizer, row): QuantizerRow => {
     const tensor = tensorOf(quantizer.name);
-    bits[tensor] = sizes.bits[row]!;
+    bits[tensor] = ofRows[row]!;
     const [e0, e1] = effectiveRange(quantizer, table[2 * row]!, table[2 * row + 1]!);
     const uniform = /uniform/i.test(coreOf(quantizer.kind));
     return {
@@ -56,23 +67,31 @@ export function quantizerReport(variables: Variables, table: ArrayLike<number>, 
       tensor,
       role: quantizer.role,
       kind: quantizer.kind,
-      bits: sizes.bits[row]!,
+      bits: ofRows[row]!,
       d: uniform ? e0 : null,
       xmin: uniform ? null : e0,
       xmax: e1,
       signed: quantizer.signed ? 1 : 0,
     };
   });
-  return { rows, bits, sizes: sizesInKbytes(sizes) };
+  return { rows, bits, sizes };
 }
 
-/** Sizes under the names that stand in files. */
-export function sizesInKbytes(sizes: TableSizes): Sizes {
+/** The bits of all quantizers by row, and the sizes that follow from them under the names that stand in files. */
+export function sizesOf(
+  { quantizers, unquantized, products }: Variables,
+  table: ArrayLike<number>,
+): { readonly bits: readonly number[]; readonly sizes: Sizes } {
+  const of = tableSizes(quantizers, table, unquantized);
   return {
-    weights_kb: sizes.weightKbytes,
-    activations_max_kb: sizes.activationMaxKbytes,
-    activations_sum_kb: sizes.activationSumKbytes,
-    activations_peak_kb: sizes.activationPeakKbytes,
+    bits: of.bits,
+    sizes: {
+      weights_kb: of.weightKbytes,
+      activations_max_kb: of.activationMaxKbytes,
+      activations_sum_kb: of.activationSumKbytes,
+      activations_peak_kb: of.activationPeakKbytes,
+      gbops: productCost(products, of.bits, bitOperations) / bitOperationsPerGbop,
+    },
   };
 }
 

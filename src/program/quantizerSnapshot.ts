@@ -2,8 +2,8 @@
 
 import type { Program } from '../engine/engine.js';
 import { STORAGE, type Variables } from '../nn/index.js';
-import { effectiveRange, tableSizes } from '../quant/index.js';
-import { type Sizes, sizesInKbytes } from './quantizerReport.js';
+import { effectiveRange } from '../quant/index.js';
+import { type Sizes, sizesOf } from './quantizerReport.js';
 
 /** One number a quantizer, or two one behind the other; in the order of the network's quantizers. */
 export interface QuantizerSnapshot {
@@ -20,15 +20,14 @@ export interface QuantizerSnapshot {
 
 /** Reads the quantizers off a training program; waits for the steps under way. */
 export async function quantizerSnapshot(program: Program, variables: Variables): Promise<QuantizerSnapshot> {
-  const { quantizers, unquantized } = variables;
+  const { quantizers } = variables;
   // Without a quantizer the storages hold one row that belongs to nobody.
   const length = 2 * quantizers.length;
   const names = [STORAGE.quantizers, STORAGE.quantizerGradients, STORAGE.quantizerLimited];
   const read = await Promise.all(length > 0 ? names.map((name) => program.read(name, 0, length)) : []);
   const [table = [], gradients = [], limited = []] = read;
-  const sizes = tableSizes(quantizers, table, unquantized);
   const ranges = quantizers.flatMap((quantizer, row) =>
     effectiveRange(quantizer, table[2 * row]!, table[2 * row + 1]!),
   );
-  return { bits: sizes.bits, ranges, gradients, limited, sizes: sizesInKbytes(sizes) };
+  return { ranges, gradients, limited, ...sizesOf(variables, table) };
 }

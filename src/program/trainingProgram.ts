@@ -13,6 +13,7 @@ import {
   type ModelOptions,
   type Network,
   type ParameterGroup,
+  productsOf,
   type QuantizerSettings,
   STORAGE,
   type StartingWeights,
@@ -184,6 +185,7 @@ class PhaseBuilder {
     const graph = new Graph();
     const { images, logits } = this.forward(graph, false);
     this.variables.live = liveActivations(graph, images, logits);
+    this.variables.products = productsOf(graph, images);
     const begins = this.variables.moveBehind(this.options.decayExclude ?? [], ['exponent']);
     [this.#decayEnd, this.#exponentsBegin] = begins as [number, number];
   }

@@ -1,7 +1,17 @@
 /** Greedy choices of bits on budgets small enough to work out by hand, and what holds for any. */
 import { describe, expect, it } from 'vitest';
 import { mulberry32 } from '../../test/mulberry32.js';
-import { giveBits, individualLimits, keepsLimits, type MemoryLimit, missingKbytes, takeBits } from './bitAllocation.js';
+import {
+  excess,
+  giveBits,
+  individualLimits,
+  keepsLimits,
+  type Limit,
+  memoryLimit,
+  productLimit,
+  takeBits,
+} from './bitAllocation.js';
+import { bitOperations, type Product, productCost } from './products.js';
 
 /** Three tensors of 8192, 4096 and 8192 elements: 1, ½ and 1 kB a bit. */
 const [a, b, c] = [
@@ -9,11 +19,12 @@ const [a, b, c] = [
   { row: 1, count: 4096 },
   { row: 2, count: 8192 },
 ] as const;
-const sum = (kbytes: number): MemoryLimit => ({ sets: [{ members: [a, b, c], bits: 0 }], kbytes });
-const max = (kbytes: number): MemoryLimit => ({
-  sets: [a, b, c].map((member) => ({ members: [member], bits: 0 })),
-  kbytes,
-});
+const sum = (kbytes: number): Limit => memoryLimit([{ members: [a, b, c], bits: 0 }], kbytes);
+const max = (kbytes: number): Limit =>
+  memoryLimit(
+    [a, b, c].map((member) => ({ members: [member], bits: 0 })),
+    kbytes,
+  );
 const halving = (_row: number, bits: number) => 4 ** -bits;
 const least = [2, 2, 2];
 
@@ -35,13 +46,43 @@ describe('takeBits', () => {
   });
 
   it('counts a row as often as a set holds it', () => {
-    const twice = { sets: [{ members: [a, c, { row: 0, count: 8192 }], bits: 0 }], kbytes: 11 };
+    const twice = memoryLimit([{ members: [a, c, { row: 0, count: 8192 }], bits: 0 }], 11);
     expect(takeBits([4, 4, 4], [twice], least, halving)).toEqual([3, 4, 4]);
   });
 
   it('stops at the fewest bits', () => {
     expect(takeBits([4, 4, 4], [sum(1)], least, halving)).toEqual(least);
-    expect(missingKbytes(sum(1), least)).toBe(4);
+    expect(excess(sum(1), least)).toBe(4);
+  });
+});
+
+describe('a limit of products', () => {
+  /** 10 multiply-adds of row 0 with bytes, 20 of row 1 with what row 2 gives. */
+  const products: Product[] = [
+    { multiplyAdds: 10, weight: { row: 0 }, input: { bits: 8 } },
+    { multiplyAdds: 20, weight: { row: 1 }, input: { row: 2 } },
+  ];
+  const limit = (most: number) => productLimit(products, bitOperations, most, 1);
+
+  it('counts the product of the widths', () => {
+    expect(productCost(products, [4, 3, 5], bitOperations)).toBe(10 * 4 * 8 + 20 * 3 * 5);
+    expect(excess(limit(600), [4, 3, 5])).toBe(20);
+  });
+
+  it('takes bits by what they save with the other operand as it is', () => {
+    // A bit of row 0 saves 80, of row 1 it saves 20 · 2, of row 2 it saves 20 · 6.
+    expect(takeBits([4, 6, 2], [limit(559)], [1, 1, 1], () => 0)).toEqual([3, 6, 2]);
+    const dear = (row: number, bits: number) => (row === 2 ? 1 : 10) * -bits;
+    expect(takeBits([4, 6, 2], [limit(559)], [1, 1, 1], dear)).toEqual([4, 6, 1]);
+  });
+
+  it('stops where nothing is left to take', () => {
+    expect(takeBits([4, 6, 2], [limit(1)], [2, 2, 2], halving)).toEqual([2, 2, 2]);
+  });
+
+  it('gives what fits', () => {
+    // From 10·2·8 + 20·2·2 a bit of row 1, or of row 2, costs 40, of row 0 80; behind the first one, row 2's costs 60.
+    expect(giveBits([2, 2, 2], [limit(10 * 2 * 8 + 20 * 4 * 2)], [8, 8, 8], halving)).toEqual([2, 4, 2]);
   });
 });
 
@@ -75,12 +116,19 @@ it('any budget that can be met is met, and no bit is left that would fit', () =>
     const pairs = members.slice(1).map((member, i) => ({ members: [members[i]!, member], bits: 100 }));
     const smallest = counts.map(() => 1 + Math.floor(2 * random()));
     const start = smallest.map((bits) => bits + Math.floor(6 * random()));
-    const whole = { sets: [{ members, bits: 0 }], kbytes: 0 };
-    const peak = { sets: pairs, kbytes: 0 };
-    const limits = [whole, peak].map((limit) => ({
-      ...limit,
-      kbytes: missingKbytes(limit, smallest) * (1 + random()),
-    }));
+    const needed = (limit: Limit) => excess(limit, smallest) * (1 + random());
+    const whole = [{ members, bits: 0 }];
+    const products = counts.map(
+      (multiplyAdds, row): Product => ({
+        ...{ multiplyAdds, weight: { row } },
+        input: row > 0 ? { row: row - 1 } : { bits: 8 },
+      }),
+    );
+    const limits = [
+      memoryLimit(whole, needed(memoryLimit(whole, 0))),
+      memoryLimit(pairs, needed(memoryLimit(pairs, 0))),
+      productLimit(products, bitOperations, needed(productLimit(products, bitOperations, 0, 1e3)), 1e3),
+    ];
     const weights = counts.map(() => random());
     const error = (row: number, bits: number) => weights[row]! * 4 ** -bits;
     const taken = takeBits(start, limits, smallest, error);

@@ -1,45 +1,81 @@
 /**
  * Which quantizer gives up a bit when a network exceeds its budget, and which gets one when there is room: single bits,
- * each where it costs the least, or gains the most, per kB.
+ * each where it costs the least, or gains the most, by what the limit counts: a kB, a bit operation.
  *
  * The worth of a bit is the caller's: `error(row, bits)` is what the network loses by a quantizer of that many bits, in
  * a unit that all tensors of one limit share.
  */
+import { type MultiplyAddCost, type Product, productCost } from './products.js';
 import { largestSet, type TensorSet } from './sizes.js';
 
-/** No set of tensors may take more. */
-export interface MemoryLimit {
-  readonly sets: readonly TensorSet[];
-  readonly kbytes: number;
+/** What bits may cost together. */
+export interface Limit {
+  readonly most: number;
+  /** The cost of these bits, which grows with none of them less. */
+  cost(bits: readonly number[]): number;
+  /** The rows of which a bit less lowers the cost, or may help to, each with how much it takes part. */
+  shares(bits: readonly number[]): ReadonlyMap<number, number>;
+  /** How much a row takes part at most, 0 where it counts nothing. */
+  largestShare(row: number, bits: readonly number[]): number;
 }
 
 /** Error of a quantizer by its row and bits. */
 export type BitError = (row: number, bits: number) => number;
 
+/** Limits the kB of the largest set of tensors; a tensor takes part by its elements. */
+export function memoryLimit(sets: readonly TensorSet[], kbytes: number): Limit {
+  const largest = new Map<number, number>();
+  for (const [row, count] of sets.flatMap((set) => [...elementsByRow(set)])) {
+    largest.set(row, Math.max(largest.get(row) ?? 0, count));
+  }
+  return {
+    most: kbytes,
+    cost: (bits) => largestSet(sets, bits).kbytes,
+    shares: (bits) => elementsByRow(largestSet(sets, bits).set),
+    largestShare: (row) => largest.get(row) ?? 0,
+  };
+}
+
+/** Limits the cost of all products, counted in units of `unit`; a tensor takes part by what a bit of it costs now. */
+export function productLimit(products: readonly Product[], of: MultiplyAddCost, most: number, unit: number): Limit {
+  const cost = (bits: readonly number[]) => productCost(products, bits, of) / unit;
+  const rows = new Set(
+    products.flatMap(({ weight, input }) => [weight, input].flatMap((width) => ('row' in width ? [width.row] : []))),
+  );
+  return {
+    most,
+    cost,
+    shares: (bits) => {
+      const whole = cost(bits);
+      const saved = [...rows].map((row) => [row, whole - cost(bits.with(row, bits[row]! - 1))] as const);
+      return new Map(saved.filter(([, share]) => share > 0));
+    },
+    largestShare: (row, bits) => (rows.has(row) ? cost(bits.with(row, bits[row]! + 1)) - cost(bits) : 0),
+  };
+}
+
 /** Tells whether every limit is kept. */
-export function keepsLimits(limits: readonly MemoryLimit[], bits: readonly number[]): boolean {
-  return limits.every((limit) => missingKbytes(limit, bits) === 0);
+export function keepsLimits(limits: readonly Limit[], bits: readonly number[]): boolean {
+  return limits.every((limit) => excess(limit, bits) === 0);
 }
 
 /**
- * Bits that keep the limits: as long as one is broken its largest set gives up the bit that adds the least error per
- * element, of equal ones the earliest row's. Where all are at their smallest the limit stays broken.
+ * Bits that keep the limits: as long as one is broken, of the rows that take part the one gives up a bit that adds the
+ * least error by its share, of equal ones the earliest. Where all are at their smallest the limit stays broken.
  */
 export function takeBits(
   bits: readonly number[],
-  limits: readonly MemoryLimit[],
+  limits: readonly Limit[],
   smallest: readonly number[],
   error: BitError,
 ): number[] {
   const taken = [...bits];
-  for (const { sets, kbytes } of limits) {
-    for (;;) {
-      const largest = largestSet(sets, taken);
-      if (largest.kbytes <= kbytes) break;
-      const candidates = [...elementsByRow(largest.set)].filter(([row]) => taken[row]! > smallest[row]!);
+  for (const limit of limits) {
+    while (excess(limit, taken) > 0) {
+      const candidates = [...limit.shares(taken)].filter(([row]) => taken[row]! > smallest[row]!);
       const row = bestRow(
         candidates.map(
-          ([row, count]) => [row, (error(row, taken[row]!) - error(row, taken[row]! - 1)) / count] as const,
+          ([row, share]) => [row, (error(row, taken[row]!) - error(row, taken[row]! - 1)) / share] as const,
         ),
       );
       if (row === null) break;
@@ -51,24 +87,23 @@ export function takeBits(
 
 /**
  * Bits that use the room the limits leave: as long as one more fits somewhere and helps, the bit that removes the most
- * error per element is given, of equal ones to the earliest row. Rows that no limit counts keep theirs.
+ * error by its share is given, of equal ones to the earliest row. Rows that no limit counts keep theirs.
  */
 export function giveBits(
   bits: readonly number[],
-  limits: readonly MemoryLimit[],
+  limits: readonly Limit[],
   largest: readonly number[],
   error: BitError,
 ): number[] {
   const given = [...bits];
-  const counts = new Map<number, number>();
-  for (const [row, count] of limits.flatMap(({ sets }) => sets.flatMap((set) => [...elementsByRow(set)]))) {
-    counts.set(row, Math.max(counts.get(row) ?? 0, count));
-  }
+  const share = (row: number) => limits.map((limit) => limit.largestShare(row, given)).find((each) => each > 0) ?? 0;
   const fits = (row: number) => keepsLimits(limits, given.with(row, given[row]! + 1));
   const gain = (row: number) => error(row, given[row]!) - error(row, given[row]! + 1);
   for (;;) {
-    const candidates = [...counts].filter(([row]) => given[row]! < largest[row]! && gain(row) > 0 && fits(row));
-    const row = bestRow(candidates.map(([row, count]) => [row, gain(row) / count] as const));
+    const candidates = [...given.keys()].filter(
+      (row) => given[row]! < largest[row]! && share(row) > 0 && gain(row) > 0 && fits(row),
+    );
+    const row = bestRow(candidates.map((row) => [row, gain(row) / share(row)] as const));
     if (row === null) return given;
     given[row] = given[row]! + 1;
   }
@@ -76,7 +111,7 @@ export function giveBits(
 
 /** The most bits that each row can have while all others have their smallest. */
 export function individualLimits(
-  limits: readonly MemoryLimit[],
+  limits: readonly Limit[],
   smallest: readonly number[],
   largest: readonly number[],
 ): number[] {
@@ -87,9 +122,9 @@ export function individualLimits(
   });
 }
 
-/** kB by which bits break a limit, 0 if they keep it. */
-export function missingKbytes({ sets, kbytes }: MemoryLimit, bits: readonly number[]): number {
-  return Math.max(0, largestSet(sets, bits).kbytes - kbytes);
+/** What bits cost beyond a limit, 0 if they keep it. */
+export function excess({ cost, most }: Limit, bits: readonly number[]): number {
+  return Math.max(0, cost(bits) - most);
 }
 
 /** Elements of a set by row, in the order of first appearance. */

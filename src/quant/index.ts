@@ -1,8 +1,16 @@
 /** The method: quantizers, their gradients, inferred bitwidths, memory budgets. Numbers in, numbers out. */
 
 export { bestExponents, bestStart } from './bestStart.js';
-export type { BitError, MemoryLimit } from './bitAllocation.js';
-export { giveBits, individualLimits, keepsLimits, missingKbytes, takeBits } from './bitAllocation.js';
+export type { BitError, Limit } from './bitAllocation.js';
+export {
+  excess,
+  giveBits,
+  individualLimits,
+  keepsLimits,
+  memoryLimit,
+  productLimit,
+  takeBits,
+} from './bitAllocation.js';
 export { capBits, noBitCap } from './bitCap.js';
 export { channelScale, exponentGradient, exponentLimits } from './channelExponents.js';
 export type { ElementQuantizer } from './elementQuantizer.js';
@@ -19,6 +27,15 @@ export { capMargin } from './octaves.js';
 export { effectiveRange, parameterGradients } from './parametrization.js';
 export type { Budget, Penalty } from './penalty.js';
 export { activationKbytes, addPenaltyGradient, penalty } from './penalty.js';
+export {
+  bitOperations,
+  bitOperationsPerGbop,
+  floatWidth,
+  type MultiplyAddCost,
+  type Product,
+  productCost,
+  type Width,
+} from './products.js';
 export { limitGradients, projectionLimits, projectParameters } from './projection.js';
 export { type QuantizedValues, quantizedValues } from './quantizedValues.js';
 export type {

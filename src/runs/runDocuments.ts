@@ -35,6 +35,7 @@ export const summarySchema = z.object({
   activations_max_kb: z.number(),
   activations_sum_kb: z.number(),
   activations_peak_kb: z.number().nullable().default(null),
+  gbops: z.number().nullable().default(null),
   bits: z.record(z.string(), z.number()),
   images_per_second: z.number(),
   seconds: z.number(),

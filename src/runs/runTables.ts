@@ -53,6 +53,8 @@ export const sizesTable = z.object({
   activations_sum_kb: numberCell,
   /** kB that a device must hold at once; empty in tables that older versions began. */
   activations_peak_kb: optionalNumberCell,
+  /** Bit operations of an image in billions; empty likewise. */
+  gbops: optionalNumberCell,
 }) satisfies Table<SizesRow>;
 
 /** A table is its columns, in order; the first one holds the epoch, counted from 1. */

@@ -1,7 +1,7 @@
 /** The second opinion against allocations that can be checked by hand. */
 
 import { expect, it } from 'vitest';
-import type { MemoryLimit } from '../quant/index.js';
+import { type Limit, memoryLimit } from '../quant/index.js';
 import { preferredBits, type TensorSensitivity } from './sensitivity.js';
 
 /** A weight of one kB a bit that had 4 bits, with the rises of the loss by other bits. */
@@ -10,9 +10,9 @@ function tensor(rises: Readonly<Record<number, number>>): TensorSensitivity {
   return { tensor: 't', role: 'weight', bits: 4, kbytesPerBit: 1, others };
 }
 
-function limit(kbytes: number, tensors: number): MemoryLimit {
+function limit(kbytes: number, tensors: number): Limit {
   const members = Array.from({ length: tensors }, (_, row) => ({ row, count: 8192 }));
-  return { sets: [{ members, bits: 0 }], kbytes };
+  return memoryLimit([{ members, bits: 0 }], kbytes);
 }
 
 it('takes a bit from where the loss minds least to where it helps most', () => {

@@ -13,9 +13,10 @@ import { tensorOf } from '../program/quantizerReport.js';
 import {
   bitsPerKbyte,
   giveBits,
+  type Limit,
   largestBits,
   largestSet,
-  type MemoryLimit,
+  memoryLimit,
   memorySets,
   type Quantizer,
   smallestBits,
@@ -101,7 +102,7 @@ export async function measureSensitivity(
       tensors.push({ ...{ tensor: tensorOf(name), role, bits: bits[row]!, kbytesPerBit, others } });
     }
     const sets = memorySets(quantizers, unquantized);
-    const limits = [sets.weights, sets.max].map((of) => ({ sets: of, kbytes: largestSet(of, bits).kbytes }));
+    const limits = [sets.weights, sets.max].map((of) => memoryLimit(of, largestSet(of, bits).kbytes));
     const preferred = preferredBits(tensors, learned.loss, limits);
     return { images: images.count, learned, tensors, opinion: { bits: preferred, ...(await measure(preferred)) } };
   } finally {
@@ -113,7 +114,7 @@ export async function measureSensitivity(
 export function preferredBits(
   tensors: readonly TensorSensitivity[],
   learnedLoss: number,
-  limits: readonly MemoryLimit[],
+  limits: readonly Limit[],
 ): number[] {
   const losses = tensors.map(
     ({ bits, others }) => new Map([[bits, learnedLoss], ...others.map((other) => [other.bits, other.loss] as const)]),

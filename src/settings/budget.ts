@@ -3,11 +3,13 @@
 import type { ActivationType } from '../quant/index.js';
 import type { Experiment } from './experiment.js';
 
-/** Memory in kB, under the names of the columns of sizes.csv; `null` where an older version did not know it. */
-type Sizes = { readonly weights_kb: number } & Readonly<Record<`activations_${ActivationType}_kb`, number | null>>;
+/** Sizes under the names of the columns of sizes.csv; `null` where an older version did not know one. */
+type Sizes = { readonly weights_kb: number } & Readonly<
+  Record<`activations_${ActivationType}_kb` | 'gbops', number | null>
+>;
 
-export function hasBudget({ targetWeightKbytes, targetActivationKbytes }: Experiment['budget']): boolean {
-  return targetWeightKbytes > 0 || targetActivationKbytes > 0;
+export function hasBudget({ targetWeightKbytes, targetActivationKbytes, targetGbops }: Experiment['budget']): boolean {
+  return targetWeightKbytes > 0 || targetActivationKbytes > 0 || targetGbops > 0;
 }
 
 /** Tells whether every epoch shall end inside the targets. */
@@ -17,10 +19,11 @@ export function guaranteesBudget(budget: Experiment['budget']): boolean {
 
 /** Tells whether the sizes are within all targets; without any they always are. */
 export function obeysBudget(budget: Experiment['budget'], sizes: Sizes): boolean {
-  const { targetWeightKbytes, targetActivationKbytes, targetActivationType } = budget;
+  const { targetWeightKbytes, targetActivationKbytes, targetActivationType, targetGbops } = budget;
   const activations = sizes[`activations_${targetActivationType}_kb`] ?? Number.NaN;
   return (
     (targetWeightKbytes <= 0 || sizes.weights_kb <= targetWeightKbytes) &&
-    (targetActivationKbytes <= 0 || activations <= targetActivationKbytes)
+    (targetActivationKbytes <= 0 || activations <= targetActivationKbytes) &&
+    (targetGbops <= 0 || (sizes.gbops ?? Number.NaN) <= targetGbops)
   );
 }

@@ -102,6 +102,8 @@ export interface Experiment {
     readonly targetWeightKbytes: number;
     readonly targetActivationKbytes: number;
     readonly targetActivationType: ActivationType;
+    /** Bit operations of an image in billions; -1 for no target. */
+    readonly targetGbops: number;
     /** `guaranteed`: every epoch ends inside the targets; `penalty`: exceeding them costs, as published. */
     readonly mode: 'penalty' | 'guaranteed';
     /** Fraction of the epochs in which bits are looked for; then they are frozen. */
@@ -310,6 +312,7 @@ function grouped(
       targetWeightKbytes: s.target_weight_kbytes > 0 ? s.target_weight_kbytes : -1,
       targetActivationKbytes: s.target_activation_kbytes > 0 ? s.target_activation_kbytes : -1,
       targetActivationType: s.target_activation_type,
+      targetGbops: s.target_gbops > 0 ? s.target_gbops : -1,
       mode: s.budget,
       search: s.budget_search,
       lambda2: s.initial_cost_lambda2,

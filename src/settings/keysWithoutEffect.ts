@@ -57,10 +57,13 @@ const idleKeys: readonly IdleKeys[] = [
   },
   {
     keys: ['budget'],
-    because: ['target_weight_kbytes', 'target_activation_kbytes'],
+    because: ['target_weight_kbytes', 'target_activation_kbytes', 'target_gbops'],
     areIdle: (settings) =>
-      settings.budget === 'guaranteed' && !hasTarget(settings, 'weight') && !hasTarget(settings, 'activation'),
-    reason: () => 'without a target: set target_weight_kbytes or target_activation_kbytes',
+      settings.budget === 'guaranteed' &&
+      !hasTarget(settings, 'weight') &&
+      !hasTarget(settings, 'activation') &&
+      settings.target_gbops <= 0,
+    reason: () => 'without a target: set target_weight_kbytes, target_activation_kbytes or target_gbops',
   },
   {
     keys: ['budget_search'],

@@ -47,9 +47,15 @@ function quantization({ kind, bitwidth, bitwidthMin, bitwidthMax }: QuantizerSet
   return `${kind}${ending}, ${fixed ? '' : 'from '}${bitwidth} bits`;
 }
 
-function budget({ targetWeightKbytes, targetActivationKbytes, targetActivationType }: Experiment['budget']): string {
+function budget({
+  targetWeightKbytes,
+  targetActivationKbytes,
+  targetActivationType,
+  targetGbops,
+}: Experiment['budget']): string {
   const parts: string[] = [];
   if (targetWeightKbytes > 0) parts.push(`weights ${targetWeightKbytes} kB`);
   if (targetActivationKbytes > 0) parts.push(`activations ${targetActivationKbytes} kB (${targetActivationType})`);
+  if (targetGbops > 0) parts.push(`${targetGbops} GBOPs`);
   return parts.join(', ') || 'none';
 }

@@ -53,7 +53,7 @@ export function complete(read: ReadSettings): Settings {
 }
 
 function hasTarget(read: ReadSettings): boolean {
-  return read.target_weight_kbytes > 0 || read.target_activation_kbytes > 0;
+  return read.target_weight_kbytes > 0 || read.target_activation_kbytes > 0 || read.target_gbops > 0;
 }
 
 /** The named normalisations as numbers: pixels become (p/255 − mean)/std. */
@@ -105,6 +105,13 @@ export function checkKeysTogether(settings: Settings, layers: readonly LayerRule
   const activationTarget = settings.target_activation_kbytes;
   if (activationTarget > 0 && !quantizes('a_quantize')) {
     throw fail('target_activation_kbytes', activationTarget, 'needs quantized activations: set a_quantize, or -1');
+  }
+  const { target_gbops: gbops } = settings;
+  if (gbops > 0 && !quantizes('w_quantize') && !quantizes('a_quantize')) {
+    throw fail('target_gbops', gbops, 'needs quantized weights or activations: set w_quantize or a_quantize, or -1');
+  }
+  if (gbops > 0 && settings.budget !== 'guaranteed') {
+    throw fail('target_gbops', gbops, 'needs budget = guaranteed: there is no penalty on bit operations');
   }
 
   if (settings.shortcut_type !== '' && settings.num_layers === null) {

@@ -188,6 +188,7 @@ const settingsTable = {
   target_weight_kbytes: key('-1', number(-1, 1e9)),
   target_activation_kbytes: key('-1', number(-1, 1e9)),
   target_activation_type: key('max', choice(activationTypes)),
+  target_gbops: key('-1', number(-1, 1e9)),
   budget: key('penalty', choice(['penalty', 'guaranteed'])),
   budget_search: key('0.25', number(0, 1)),
   initial_cost_lambda2: key('0.1', number(0, 1e6)),

@@ -9,6 +9,8 @@
  * A bit of a weight costs the squared error that it adds, each element weighted by the mean square of its tensor's
  * gradients in the last step: what the loss feels to second order, a squared gradient being the usual estimate of the
  * curvature. Of activations no values are at hand; a bit less quadruples their squared error relative to the range.
+ * Where both share a limit, as that of bit operations, each error counts as a part of what all weights, or all
+ * activations, lose by their present bits.
  *
  * Everything is decided here, from numbers read back at the end of an epoch, and lasts in the checkpoint.
  */
@@ -88,8 +90,13 @@ async function fitBits(experiment: Experiment, session: Session, freezes: boolea
     const present = squaredError(quantizer, table[2 * row]!, table[2 * row + 1]!, weights, scales);
     return present > farFromBest * refit(row, count).error;
   };
-  const fitting = takeBits(bits, limits, quantizers.map(smallestBits), error);
-  const chosen = freezes ? giveBits(fitting, limits, quantizers.map(largestBits), error) : fitting;
+  const smallest = quantizers.map(smallestBits);
+  const inMemory = limits.filter(({ unit }) => unit === 'kB');
+  const ofProducts = limits.filter((limit) => !inMemory.includes(limit));
+  // Weights and activations share the limits of products.
+  const common = ofProducts.length > 0 ? relativeError(error, bits, variables) : error;
+  const fitting = takeBits(takeBits(bits, inMemory, smallest, error), ofProducts, smallest, common);
+  const chosen = freezes ? giveBits(fitting, limits, quantizers.map(largestBits), common) : fitting;
   for (const [row, count] of chosen.entries()) {
     if (count === bits[row] && !(freezes && isFarFromBest(row, count))) continue;
     table.set(refit(row, count).values, 2 * row);
@@ -116,6 +123,17 @@ function bitError(variables: Variables, refit: Refits, gradients: StorageArray):
     if (variables.quantizers[row]!.role === 'activation') return 4 ** -bits;
     return (isKnown ? curvatures[row]! : 1) * refit(row, bits).error;
   };
+}
+
+/** The error of each row as a part of what all weights, or all activations, lose by their present bits. */
+function relativeError(error: BitError, bits: readonly number[], { quantizers }: Variables): BitError {
+  const isActivation = (row: number) => quantizers[row]!.role === 'activation';
+  const whole = (of: boolean) => {
+    const rows = [...bits.keys()].filter((row) => isActivation(row) === of);
+    return rows.reduce((sum, row) => sum + error(row, bits[row]!), 0) || 1;
+  };
+  const [weights, activations] = [whole(false), whole(true)];
+  return (row, count) => error(row, count) / (isActivation(row) ? activations : weights);
 }
 
 function meanSquare(values: StorageArray): number {

@@ -1,36 +1,52 @@
-/** The memory budget of an experiment as limits of its network: whether they can be kept at all, and whether they are. */
+/** The budget of an experiment as limits of its network: whether they can be kept at all, and whether they are. */
 
 import { InputError } from '../errors.js';
 import type { Variables } from '../nn/index.js';
 import { tensorOf } from '../program/quantizerReport.js';
 import {
+  bitOperations,
+  bitOperationsPerGbop,
   bitsPerKbyte,
+  excess,
   kindNamed,
+  type Limit,
   largestSet,
-  type MemoryLimit,
+  memoryLimit,
   memorySets,
-  missingKbytes,
+  productLimit,
   smallestBits,
   type TensorSet,
 } from '../quant/index.js';
-import { type Experiment, guaranteesBudget } from '../settings/index.js';
+import { type Experiment, guaranteesBudget, type SettingKey } from '../settings/index.js';
 
 /** A target with the key that sets it and what it limits, in words. */
-export interface BudgetLimit extends MemoryLimit {
-  readonly key: 'target_weight_kbytes' | 'target_activation_kbytes';
+export interface BudgetLimit extends Limit {
+  readonly key: Extract<SettingKey, `target_${string}`>;
   readonly what: string;
+  readonly unit: 'kB' | 'GBOPs';
+  /** The tensor that takes most of it, in words behind a message; nothing where no single one does. */
+  largestPart(bits: readonly number[]): string;
 }
 
-export function budgetLimits({ budget }: Experiment, { quantizers, unquantized }: Variables): BudgetLimit[] {
+/** The targets that there are: those of memory first. */
+export function budgetLimits({ budget }: Experiment, variables: Variables): BudgetLimit[] {
+  const { quantizers, unquantized, products } = variables;
+  const { targetWeightKbytes, targetActivationKbytes, targetActivationType: type, targetGbops } = budget;
   const sets = memorySets(quantizers, unquantized);
-  const { targetWeightKbytes, targetActivationKbytes, targetActivationType: type } = budget;
-  const weights = { what: 'weights', sets: sets.weights, kbytes: targetWeightKbytes };
-  const activations = { what: `activations (${type})`, sets: sets[type], kbytes: targetActivationKbytes };
+  const memory = (of: readonly TensorSet[], most: number) => ({
+    ...memoryLimit(of, most),
+    unit: 'kB' as const,
+    largestPart: (bits: readonly number[]) => largestPart(variables, largestSet(of, bits).set, bits),
+  });
   const limits: BudgetLimit[] = [
-    { key: 'target_weight_kbytes', ...weights },
-    { key: 'target_activation_kbytes', ...activations },
+    { key: 'target_weight_kbytes', what: 'weights', ...memory(sets.weights, targetWeightKbytes) },
+    { key: 'target_activation_kbytes', what: `activations (${type})`, ...memory(sets[type], targetActivationKbytes) },
+    {
+      ...{ key: 'target_gbops', what: 'products', unit: 'GBOPs', largestPart: () => '' },
+      ...productLimit(products, bitOperations, targetGbops, bitOperationsPerGbop),
+    },
   ];
-  return limits.filter(({ kbytes }) => kbytes > 0);
+  return limits.filter(({ most }) => most > 0);
 }
 
 /**
@@ -49,22 +65,27 @@ export function budgetOutlook(experiment: Experiment, variables: Variables): str
     throw new InputError(`${where} = false: must be true with budget = guaranteed: ${what}`);
   }
   const smallest = variables.quantizers.map(smallestBits);
-  const missing = limits.find((limit) => missingKbytes(limit, smallest) > 0);
+  const missing = limits.find((limit) => excess(limit, smallest) > 0);
   if (!missing) {
-    const needs = limits.map(({ what, sets, kbytes }) => {
-      return `${what} need ${largestSet(sets, smallest).kbytes.toFixed(2)} of ${kbytes} kB`;
-    });
+    const needs = limits.map(
+      ({ what, cost, most, unit }) => `${what} need ${digits[unit](cost(smallest))} of ${most} ${unit}`,
+    );
     return `budget: with the fewest bits ${needs.join(', ')}`;
   }
-  const { key, what, kbytes, sets } = missing;
-  const { set, kbytes: needed } = largestSet(sets, smallest);
-  const where = whereOf(experiment, key);
+  const { key, what, unit, most } = missing;
+  const needed = missing.cost(smallest);
   const fault =
-    `${where} = ${kbytes}: cannot be met: with the fewest bits that the limits allow, ${what} need ` +
-    `${needed.toFixed(2)} kB, ${(needed - kbytes).toFixed(2)} kB too much${largestPart(variables, set, smallest)}`;
+    `${whereOf(experiment, key)} = ${most}: cannot be met: with the fewest bits that the limits allow, ${what} need ` +
+    `${digits[unit](needed)} ${unit}, ${digits[unit](needed - most)} ${unit} too much${missing.largestPart(smallest)}`;
   if (guaranteesBudget(experiment.budget)) throw new InputError(fault);
   return fault;
 }
+
+/** Amounts as messages have them: networks of all sizes have kB, but few bit operations where they are small. */
+const digits: Readonly<Record<BudgetLimit['unit'], (amount: number) => string>> = {
+  kB: (amount) => amount.toFixed(2),
+  GBOPs: (amount) => String(Number(amount.toPrecision(3))),
+};
 
 function whereOf({ sources, configPath, name }: Experiment, key: string): string {
   return sources.get(key)?.where ?? `${configPath}: [${name}] ${key}`;

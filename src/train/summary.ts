@@ -20,6 +20,8 @@ export interface RunSummary {
   readonly activations_max_kb: number;
   readonly activations_sum_kb: number;
   readonly activations_peak_kb: number | null;
+  /** Bit operations of an image in billions. */
+  readonly gbops: number | null;
   /** Bits of the same parameters, by tensor; 32 for what is not quantized. */
   readonly bits: Readonly<Record<string, number>>;
   /** Training, without start-up and evaluation. */
@@ -58,6 +60,7 @@ export function summarize(
     activations_max_kb: sizes.activations_max_kb,
     activations_sum_kb: sizes.activations_sum_kb,
     activations_peak_kb: sizes.activations_peak_kb,
+    gbops: sizes.gbops,
     bits: Object.fromEntries([
       ...float.map(([name]) => [name, floatBits] as const),
       ...quantizers.map(({ tensor, bits }) => [tensor, bits] as const),

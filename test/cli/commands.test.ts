@@ -69,7 +69,7 @@ describe('train', () => {
     const [header, ...rows] = readFileSync(join(out, 'GUARANTEED', 'sizes.csv'), 'utf8')
       .trim()
       .split('\n');
-    expect(header).toBe('epoch,weights_kb,activations_max_kb,activations_sum_kb,activations_peak_kb');
+    expect(header).toBe('epoch,weights_kb,activations_max_kb,activations_sum_kb,activations_peak_kb,gbops');
     for (const row of rows) {
       const [, weights, , , peak] = row.split(',').map(Number);
       expect(weights).toBeLessThanOrEqual(0.45);
@@ -79,6 +79,27 @@ describe('train', () => {
     expect(Number(rows[0]?.split(',')[1])).toBeGreaterThan(0.43);
     const summary = JSON.parse(readFileSync(join(out, 'GUARANTEED', 'summary.json'), 'utf8'));
     expect(summary).toMatchObject({ epochs: 3, budget_held_epochs: 3 });
+  });
+
+  it('keeps a guaranteed budget of bit operations at the end of every epoch', async () => {
+    const call = ['train', 'GUARANTEED', '--cfg', cfg, '--no-plots', '--out', 'operations'];
+    const target = ['--target-weight-kbytes', '-1', '--target-activation-kbytes', '-1', '--target-gbops', '0.0013'];
+    const { stderr } = await succeeds([...call, ...target], folder);
+    expect(stderr).toContain('budget: with the fewest bits products need 0.00104 of 0.0013 GBOPs');
+    expect(stderr.match(/^epoch .* kB {2}0\.001\d+\/0\.0013 GBOPs .* inside/gm)).toHaveLength(3);
+    const sizes = readFileSync(join(folder, 'operations/GUARANTEED/sizes.csv'), 'utf8').trim().split('\n').slice(1);
+    const operations = sizes.map((row) => Number(row.split(',').at(-1)));
+    expect(operations).toHaveLength(3);
+    for (const gbops of operations) expect(gbops).toBeLessThanOrEqual(0.0013);
+    // Room above the fewest bits is used.
+    expect(operations.at(-1)).toBeGreaterThan(0.00104);
+    const impossible = await mpdnn([...call, '--force', ...target, '--target-gbops', '0.001'], folder);
+    expect(impossible).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining(
+        '--target-gbops = 0.001: cannot be met: with the fewest bits that the limits allow, products need 0.00104 GBOPs, ',
+      ),
+    });
   });
 
   it('says where a precision that was asked for has no effect', async () => {

@@ -1,0 +1,32 @@
+/**
+ * How wide the tensors of a network are on a device: what a quantizer made has the bits of its quantizer; what keeps
+ * values of its operand, as a maximum does, keeps their width. Images are bytes, or as wide as their quantizer. Anything
+ * else counts 32 bits.
+ */
+
+import { type AnyNode, type Graph, operandsOf, resultsOf, type Tensor } from '../graph/index.js';
+import { definitionOf } from '../ops/index.js';
+import { floatWidth, type Width } from '../quant/index.js';
+
+/** Bits of the numbers of an image. */
+const imageWidth: Width = { bits: 8 };
+
+/** The widths of all tensors that the nodes of a network write, and of its images. */
+export function widthsOf(graph: Graph, images: Tensor): ReadonlyMap<Tensor, Width> {
+  const widths = new Map<Tensor, Width>([[images, imageWidth]]);
+  for (const node of graph.nodes) {
+    const [operand] = operandsOf(node);
+    const [result] = resultsOf(node);
+    // A program gathers its images by a node, too.
+    if (result && result !== images) widths.set(result, widthOf(node, (operand && widths.get(operand)) ?? floatWidth));
+  }
+  return widths;
+}
+
+function widthOf(node: AnyNode, operand: Width): Width {
+  if (node.op === 'quantizeChannels') return { row: node.attributes.row };
+  const { values } = definitionOf(node);
+  if (values === 'kept') return operand;
+  const activation = typeof values === 'function' ? values(node.attributes) : null;
+  return activation?.type === 'quantize' ? { row: activation.row } : floatWidth;
+}

@@ -1,0 +1,37 @@
+/**
+ * What the arithmetic of a network costs, image by image: a cost for every multiply-add by the widths of its two
+ * operands. With the product of the widths it is bit operations (BOPs): the AND gates and adders that a multiplication
+ * of so many bits needs (Baskin et al., "UNIQ", 2018, without their term of the accumulator).
+ */
+import { floatBits } from './inferredBitwidth.js';
+
+/** Width of a tensor: that of a quantizer, by its row, or bits. */
+export type Width = { readonly row: number } | { readonly bits: number };
+
+/** A layer's multiply-adds for one image, and the widths of what it multiplies. */
+export interface Product {
+  readonly multiplyAdds: number;
+  readonly weight: Width;
+  readonly input: Width;
+}
+
+/** The cost of one multiply-add by the bits of its weight and of its input; never less for more bits. */
+export type MultiplyAddCost = (weightBits: number, inputBits: number) => number;
+
+/** Bit operations of a multiply-add. */
+export const bitOperations: MultiplyAddCost = (weightBits, inputBits) => weightBits * inputBits;
+
+/** Bit operations in a GBOP. */
+export const bitOperationsPerGbop = 1e9;
+
+/** The cost of all products with these bits of the quantizers, by row. */
+export function productCost(products: readonly Product[], bits: readonly number[], cost: MultiplyAddCost): number {
+  const bitsOf = (width: Width) => ('row' in width ? bits[width.row]! : width.bits);
+  return products.reduce(
+    (sum, { multiplyAdds, weight, input }) => sum + multiplyAdds * cost(bitsOf(weight), bitsOf(input)),
+    0,
+  );
+}
+
+/** The width of what nobody quantizes. */
+export const floatWidth: Width = { bits: floatBits };
