@@ -5,7 +5,8 @@
  * a sign; the images, and outputs without an activation, have one with a sign where the settings say so (`a_quantize_input`,
  * `a_quantize_linear`). An output without an activation is quantized when it is stored: when a layer reads it. A sum
  * takes one operand as it is computed, without storing it: the first without an activation that nothing has stored yet,
- * as a device adds in its accumulators. Nothing is stored between a layer and the factor that scales its output.
+ * as a device adds in its accumulators. Nothing is stored between a layer and the factor that scales its output, nor
+ * between a mean over all pixels and the last fully connected layer, which a device computes from the sum.
  */
 
 import type { Tensor } from '../graph/index.js';
@@ -29,7 +30,7 @@ import {
 
 /** Builds a network on images [B,H,W,C]; returns its output [B,outputs]. */
 export function buildNetwork(network: Network, images: Tensor, { layers, output }: NetworkDefinition): Tensor {
-  const builder = new NetworkBuilder(network, images);
+  const builder = new NetworkBuilder(network, images, layers.findLast(({ kind }) => kind === 'linear')?.name);
   for (const layer of layers) builder.append(layer);
   return builder.computed(output);
 }
@@ -42,9 +43,13 @@ export class NetworkBuilder {
   readonly #values = new Map<string, Tensor>();
   /** Names of outputs without an activation that nothing has stored yet, by layer. */
   readonly #unstored = new Map<string, string>();
+  /** Layers whose output is a mean over all pixels. */
+  readonly #means = new Set<string>();
+  readonly #lastLinear: string | undefined;
 
-  constructor(network: Network, images: Tensor) {
+  constructor(network: Network, images: Tensor, lastLinear?: string) {
     this.#network = network;
+    this.#lastLinear = lastLinear;
     this.#values.set(inputName, networkInput(network, images));
   }
 
@@ -76,8 +81,12 @@ export class NetworkBuilder {
         const options = { name: weight, ...window, start };
         return this.#activated(layer, depthwiseBatchNorm(network, this.#stored(input), options, batchNorm));
       }
-      case 'linear':
-        return this.#activated(layer, affine(network, this.#stored(layer.input), layer.outputs, layer, layer.start));
+      case 'linear': {
+        const { name, input, outputs, start } = layer;
+        const isDirect = name === this.#lastLinear && this.#means.has(input);
+        const x = isDirect ? this.computed(input) : this.#stored(input);
+        return this.#activated(layer, affine(network, x, outputs, layer, start));
+      }
       case 'add': {
         const direct = layer.inputs.find((name) => this.#unstored.has(name));
         const [a, b] = layer.inputs.map((name) => (name === direct ? this.computed(name) : this.#stored(name)));
@@ -86,9 +95,10 @@ export class NetworkBuilder {
       case 'maxPool':
         return maxPool(graph, this.#stored(layer.input), layer.window, training);
       case 'averagePool':
-        return averagePool(graph, this.#stored(layer.input), layer.window);
+        return this.#unactivated(layer.name, layer.name, averagePool(graph, this.#stored(layer.input), layer.window));
       case 'globalAverage':
-        return globalAveragePool(graph, this.#stored(layer.input));
+        this.#means.add(layer.name);
+        return this.#unactivated(layer.name, layer.name, globalAveragePool(graph, this.#stored(layer.input)));
       case 'subsample':
         return subsample(graph, this.#stored(layer.input), layer.stride, layer.extraChannels);
       case 'scale': {

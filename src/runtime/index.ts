@@ -17,7 +17,7 @@ import type { IntegerTensor, SumPoolLayer } from '../ship/integerNetwork.js';
 import { classifyIntegers, predictionOf, runIntegers, sumPool } from '../ship/interpreter.js';
 import { unpackNetwork } from '../ship/packedFile.js';
 import { type KernelKind, usableKinds } from './kernelModule.js';
-import { loadProgram } from './program.js';
+import { loadProgram, type RuntimeProgram } from './program.js';
 
 export interface Classification {
   readonly index: number;
@@ -64,23 +64,27 @@ export async function load(
   if (input?.op !== 'input' || classifier?.op !== 'classifier') throw new Error('no network from image to logits');
   const inputShape = input.output.shape as [number, number, number];
   const program = kernels === 'plain' ? null : loadProgram(network, kernels);
-  const pool = network.layers.find((layer): layer is SumPoolLayer => layer.op === 'sumPool');
+  const pool = network.layers.find(
+    (layer): layer is SumPoolLayer => layer.op === 'sumPool' && layer.output === classifier.input,
+  );
+  const classified = (from: RuntimeProgram) =>
+    classifyIntegers(classifier, pool ? sumPool(pool, from.read(pool.input)) : from.read(classifier.input));
   const stored = network.layers.flatMap((layer) =>
     layer.op === 'convolution' || layer.op === 'maxPool' ? [layer.output] : [],
   );
 
   const trace: DeployedNetwork['trace'] = (image, visit) => {
     checkImage(image, inputShape);
-    if (!program || !pool) return runIntegers(network, image, visit);
+    if (!program) return runIntegers(network, image, visit);
     program.run(image);
     for (const tensor of stored) visit(tensor, program.read(tensor));
-    return classifyIntegers(classifier, sumPool(pool, program.read(pool.input)));
+    return classified(program);
   };
   const logits: DeployedNetwork['logits'] = (image) => {
     checkImage(image, inputShape);
-    if (!program || !pool) return runIntegers(network, image);
+    if (!program) return runIntegers(network, image);
     program.run(image);
-    return classifyIntegers(classifier, sumPool(pool, program.read(pool.input)));
+    return classified(program);
   };
   return {
     ...{ classes: network.classes, inputShape, kernels, unit: classifier.unit, logits, trace },

@@ -31,6 +31,7 @@ import {
   type IntegerTensor,
   type IntegerWeights,
   leastOf,
+  type Product,
   pixelWindow,
 } from './integerNetwork.js';
 import { certified, defined, exactLog2, type Normalised, type Sums, type Target } from './requantization.js';
@@ -42,6 +43,8 @@ type Value =
   | { readonly type: 'integers'; readonly tensor: IntegerTensor }
   | { readonly type: 'sums'; readonly sums: Sums }
   | { readonly type: 'normalised'; readonly terms: readonly Normalised[]; readonly addend: IntegerTensor | null }
+  /** The mean over all pixels: a sum where the classifier reads it, else behind a quantizer. */
+  | { readonly type: 'mean'; readonly input: IntegerTensor }
   | { readonly type: 'moments'; readonly mean: ArrayLike<number>; readonly invstd: ArrayLike<number> }
   | { readonly type: 'classified' };
 
@@ -92,11 +95,14 @@ class Lowering {
   readonly #quantizers: readonly Quantizer[];
   readonly #bits: readonly number[];
   readonly #names: ReadonlyMap<number, string>;
+  /** The last fully connected layer: those before it are computed as convolutions. */
+  readonly #last: AnyNode | undefined;
 
   constructor(
-    { variables, activationNames }: TrainingProgram,
+    { plan, variables, activationNames }: TrainingProgram,
     readonly prove: boolean,
   ) {
+    this.#last = plan.phases.evaluate!.findLast(({ op }) => op === 'linear');
     this.#names = activationNames;
     const { quantizers, table } = variables;
     this.#quantizers = quantizers;
@@ -142,10 +148,21 @@ class Lowering {
         this.#maxPool(node);
         break;
       case 'globalAveragePool':
-        this.#sumPool(node);
+        this.#set(node.results.y, { type: 'mean', input: this.#integers(node.operands.x, 'global average') });
+        break;
+      case 'averagePool':
+        this.#averagePool(node);
+        break;
+      case 'flatten':
+      case 'unflatten':
+        this.#set(node.results.y, this.#get(node.operands.x));
+        break;
+      case 'bias':
+        this.#bias(node);
         break;
       case 'linear':
-        this.#classifier(node);
+        if (node === this.#last) this.#classifier(node);
+        else this.#hiddenLinear(node);
         break;
       case 'scale':
         this.#scale(node);
@@ -198,6 +215,11 @@ class Lowering {
       case 'integers':
         this.#requantize([identity(source.tensor)], null, activation, node.results.y);
         break;
+      case 'mean': {
+        const [rows, columns] = source.input.shape as [number, number];
+        this.#requantize([meanOf(source.input, [rows, columns], pixelWindow)], null, activation, node.results.y);
+        break;
+      }
       case 'sums':
       case 'weights':
       case 'moments':
@@ -247,7 +269,36 @@ class Lowering {
     const weights = this.#quantizedWeights(w);
     const input = this.#integers(x, `convolution with ${weights.name}`);
     const depthwise = node.op === 'depthwiseConv2d';
-    const product = boundedProduct({ input, weights, depthwise, window: windowOf(node.attributes) });
+    const isPointwise = !depthwise && weights.shape[0] === 1 && weights.shape[1] === 1;
+    const fitting = isPointwise && isFeatures(x) ? overPixels(weights, input) : weights;
+    this.#sums({ input, weights: fitting, depthwise, window: windowOf(node.attributes) }, y);
+  }
+
+  /** A fully connected layer is a convolution with a window of the size of its input. */
+  #hiddenLinear({ operands: { x, w, b }, results: { y } }: Node<'linear'>): void {
+    const weights = this.#quantizedWeights(w);
+    const input = this.#integers(x, `layer with ${weights.name}`);
+    this.#sums({ input, weights: overPixels(weights, input), depthwise: false, window: pixelWindow }, y);
+    this.#addBias(y, b, y);
+  }
+
+  #bias({ operands: { x, b }, results: { y } }: Node<'bias'>): void {
+    this.#addBias(x, b, y);
+  }
+
+  /** A number a channel that is added to sums. */
+  #addBias(x: Tensor, b: Tensor, y: Tensor): void {
+    const value = this.#get(x);
+    const { values, step } = this.#quantizedWeights(b);
+    if (value.type !== 'sums')
+      throw new InputError(`${this.#nameOf(y)}: a bias behind ${described(value)} has no integer form yet`);
+    const normalisation = { ...asIs(values.length), beta: Float64Array.from(values, (each) => each * step) };
+    this.#set(y, { type: 'normalised', terms: [{ ...value.sums, normalisation }], addend: null });
+  }
+
+  #sums(unbounded: Omit<Product, 'lo' | 'hi'>, y: Tensor): void {
+    const product = boundedProduct(unbounded);
+    const { input, weights } = product;
     const worst = Math.max(...product.hi, ...product.lo.map((lo) => -lo));
     if (worst > largestAccumulator) {
       throw new InputError(
@@ -256,7 +307,7 @@ class Lowering {
       );
     }
     const steps = channelSteps(input.step, weights, y.shape.at(-1)!);
-    this.#set(y, { type: 'sums', sums: { product, steps } });
+    this.#set(y, { type: 'sums', sums: { product, steps, pixels: 1 } });
   }
 
   #moments({ operands, results, attributes }: Node<'runningStatistics'>): void {
@@ -354,28 +405,33 @@ class Lowering {
     this.#set(y, { type: 'integers', tensor: output });
   }
 
-  #sumPool({ operands: { x }, results: { y } }: Node<'globalAveragePool'>): void {
-    const input = this.#integers(x, 'global average');
-    const pixels = input.shape[0]! * input.shape[1]!;
-    const [lo, hi] = [leastOf(input.grid) * pixels, input.grid.hi * pixels];
-    const grid: Grid = { type: 'uniform', lo, hi };
-    const output = tensor(`${input.name}/sum`, imageShape(y), grid, input.step / pixels, 32);
-    this.layers.push({ op: 'sumPool', name: output.name, input, output });
-    this.#set(y, { type: 'integers', tensor: output });
+  #averagePool({ operands: { x }, results: { y }, attributes: { rows, columns } }: Node<'averagePool'>): void {
+    const input = this.#integers(x, 'average pooling');
+    const isPadded = [rows, columns].some(({ before, after }) => before > 0 || after > 0);
+    if (isPadded)
+      throw new InputError(
+        `${this.#nameOf(y)}: means over fewer pixels at the edge have no integer form yet; train it with padding 0`,
+      );
+    const term = meanOf(input, [rows.size, columns.size], windowOf({ rows, columns }));
+    this.#set(y, { type: 'normalised', terms: [term], addend: null });
   }
 
-  #classifier({ operands, results }: Node<'linear'>): void {
-    const input = this.#integers(operands.x, 'classifier');
-    const weights = this.#quantizedWeights(operands.w);
-    const bias = this.#quantizedWeights(operands.b);
-    this.layers.push(classifierLayer(input, weights, bias, this.#pixelsOf(input)));
+  #classifier({ operands: { x, w, b }, results }: Node<'linear'>): void {
+    const value = this.#get(x);
+    const [weights, bias] = [this.#quantizedWeights(w), this.#quantizedWeights(b)];
+    const input = value.type === 'mean' ? this.#sumPool(value.input) : this.#integers(x, 'classifier');
+    const pixels = value.type === 'mean' ? value.input.shape[0]! * value.input.shape[1]! : 1;
+    this.layers.push(classifierLayer(input, weights, bias, pixels));
     this.#set(results.y, { type: 'classified' });
   }
 
-  /** Pixels that the classifier's input is a sum over; 1 where it is none. */
-  #pixelsOf(input: IntegerTensor): number {
-    const source = this.layers.find((layer) => layer.op === 'sumPool' && layer.output === input);
-    return source?.op === 'sumPool' ? source.input.shape[0]! * source.input.shape[1]! : 1;
+  #sumPool(input: IntegerTensor): IntegerTensor {
+    const [height, width, channels] = input.shape as [number, number, number];
+    const pixels = height * width;
+    const grid: Grid = { type: 'uniform', lo: leastOf(input.grid) * pixels, hi: input.grid.hi * pixels };
+    const output = tensor(`${input.name}/sum`, [channels], grid, input.step / pixels, 32);
+    this.layers.push({ op: 'sumPool', name: output.name, input, output });
+    return output;
   }
 
   #scale({ operands, results }: Node<'scale'>): void {
@@ -450,22 +506,43 @@ function gridOf(core: QuantizerCore, signed: boolean, e0: number, e1: number): G
   }
 }
 
-/** A tensor as a term of a sum, each element by itself: a depthwise convolution with a weight of 1. */
+/** A tensor as a term of a sum, each element by itself. */
 function identity(input: IntegerTensor): Normalised {
+  return meanOf(input, [1, 1], pixelWindow);
+}
+
+/** Means over windows: a depthwise convolution with weights of 1. */
+function meanOf(input: IntegerTensor, sides: readonly [rows: number, columns: number], window: Window): Normalised {
   const channels = input.shape.at(-1)!;
+  const pixels = sides[0] * sides[1];
   const ones: IntegerWeights = {
     name: '',
-    shape: [1, 1, channels],
-    values: new Int32Array(channels).fill(1),
+    shape: [...sides, channels],
+    values: new Int32Array(pixels * channels).fill(1),
     grid: { type: 'uniform', lo: 0, hi: 1 },
     step: 1,
     channelExponents: null,
     bits: 0,
   };
-  const product = boundedProduct({ input, weights: ones, depthwise: true, window: pixelWindow });
-  const [zeros, units] = [0, 1].map((value) => new Float64Array(channels).fill(value));
-  const normalisation = { mean: zeros!, invstd: units!, gamma: units!, beta: zeros! };
-  return { product, steps: Array.from(units!, () => input.step), normalisation };
+  const product = boundedProduct({ input, weights: ones, depthwise: true, window });
+  const steps = new Array<number>(channels).fill(input.step);
+  return { product, steps, pixels, normalisation: asIs(channels) };
+}
+
+/** The normalisation that changes nothing. */
+function asIs(channels: number): Normalised['normalisation'] {
+  const [zeros, units] = [new Float64Array(channels), new Float64Array(channels).fill(1)];
+  return { mean: zeros, invstd: units, gamma: units, beta: zeros };
+}
+
+/** Weights [1, 1, in, out] or [in, out] of features as those of the pixels that the features are in memory. */
+function overPixels(weights: IntegerWeights, { shape }: IntegerTensor): IntegerWeights {
+  return { ...weights, shape: [...shape, weights.shape.at(-1)!] };
+}
+
+/** Tells whether a tensor of the plan is one pixel, or features. */
+function isFeatures({ shape }: Tensor): boolean {
+  return shape.length === 2 || (shape[1] === 1 && shape[2] === 1);
 }
 
 /** The numbers for which an accumulator of 1 stands, channel by channel. */
@@ -515,9 +592,9 @@ function scaledClassifier(layer: ClassifierLayer, factor: number): ClassifierLay
   });
 }
 
-/** The shape for one image. */
+/** The shape for one image; features are one pixel. */
 function imageShape({ shape }: Tensor): number[] {
-  return shape.slice(1);
+  return shape.length === 2 ? [1, 1, shape[1]!] : shape.slice(1);
 }
 
 function isWhole(value: number): boolean {
@@ -566,6 +643,8 @@ function described(value: Value): string {
         ...value.terms.map(({ product: { weights, input } }) => weights.name || input.name),
         ...(value.addend ? [value.addend.name] : []),
       ].join(' + ');
+    case 'mean':
+      return `the mean of ${value.input.name}`;
     case 'moments':
       return 'moments';
     case 'classified':

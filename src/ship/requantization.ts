@@ -23,10 +23,12 @@ interface Normalisation {
   readonly beta: ArrayLike<number>;
 }
 
-/** A convolution's sums, each standing for sum·step of its channel. */
+/** A convolution's sums, each standing for sum·step/pixels of its channel. */
 export interface Sums {
   readonly product: Product;
   readonly steps: readonly number[];
+  /** Pixels whose mean is meant; 1 where sums are sums. Divided by at last, so that halves are halves. */
+  readonly pixels: number;
 }
 
 export interface Normalised extends Sums {
@@ -120,12 +122,8 @@ function thresholdsOf(steps: Steps, shift: number): BigInt64Array | null {
 }
 
 /** The computation of a channel, in the order of operations of the float64 reference engine. */
-function channelOf(
-  { product, steps: sumSteps, normalisation }: Normalised,
-  addend: IntegerTensor | null,
-  target: Target,
-  channel: number,
-): Channel {
+function channelOf(term: Normalised, addend: IntegerTensor | null, target: Target, channel: number): Channel {
+  const { product, steps: sumSteps, pixels, normalisation } = term;
   const { core, signed, e0, e1 } = target;
   const [mean, invstd, gamma, beta] = [
     normalisation.mean[channel]!,
@@ -142,23 +140,23 @@ function channelOf(
     hi: product.hi[channel]!,
     addends: addend && channel < addend.usedChannels ? integersOf(addend.grid) : [0],
     reference: (accumulator, added) => {
-      const z = gamma * ((accumulator * step - mean) * invstd) + beta + added * addendStep;
+      const z = gamma * (((accumulator * step) / pixels - mean) * invstd) + beta + added * addendStep;
       return value(signed, e0, e1, z) / e0;
     },
-    ...affine({ product, steps: sumSteps, normalisation }, channel, unit),
+    ...affine(term, channel, unit),
     steps,
   };
 }
 
-/** γ·((a·step − mean)·invstd) + β as slope·a + offset, in multiples of `unit`. */
+/** γ·((a·step/pixels − mean)·invstd) + β as slope·a + offset, in multiples of `unit`. */
 function affine(
-  { steps, normalisation }: Normalised,
+  { steps, pixels, normalisation }: Normalised,
   channel: number,
   unit: number,
 ): { slope: number; offset: number } {
   const factor = normalisation.gamma[channel]! * normalisation.invstd[channel]!;
   return {
-    slope: (factor * steps[channel]!) / unit,
+    slope: (factor * steps[channel]!) / pixels / unit,
     offset: (normalisation.beta[channel]! - factor * normalisation.mean[channel]!) / unit,
   };
 }

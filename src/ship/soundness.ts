@@ -180,10 +180,10 @@ function checkClassifier(
   { name, input, weights, bias, shifts, unit, sums, logits }: ClassifierLayer,
   writerOf: WriterOf,
 ): void {
-  demand(writerOf(input)?.op === 'sumPool', `${name}: reads ${input.name}, which is no sum over all pixels`);
+  if (writerOf(input)?.op !== 'sumPool') checkReads(name, input, writerOf);
   checkWeights(weights);
   demand(
-    weights.shape.length === 2 && weights.shape[0] === input.shape[0],
+    weights.shape.length === 2 && weights.shape[0] === elements(input.shape),
     `${weights.name}: does not fit ${input.name}`,
   );
   if (bias) {

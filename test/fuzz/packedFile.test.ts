@@ -10,7 +10,7 @@ import { decodeSafetensors, type NamedTensor } from '../../src/weights/safetenso
 import { randomNetwork } from '../ship/randomNetwork.js';
 import { fuzz, limitMs, mutations } from './fuzz.js';
 
-const networks = [1, 2, 3, 4].map((seed) => randomNetwork(seed));
+const networks = [1, 2, 3, 4].map(randomNetwork);
 const files = networks.map(({ network }) => packNetwork(network));
 
 afterAll(() => {

@@ -58,7 +58,7 @@ function expectedTrace(network: IntegerNetwork, images: readonly Uint8Array[]): 
 
 describe.each([
   ...Object.keys(shippables).map((name) => [name, () => shippedNetwork(name, name === 'ResNet-18' ? 1 : 2)] as const),
-  ...Array.from({ length: 8 }, (_, seed) => [`random network ${seed}`, () => randomNetwork(seed, true)] as const),
+  ...Array.from({ length: 8 }, (_, seed) => [`random network ${seed}`, () => randomNetwork(seed)] as const),
 ])('%s', (_, make) => {
   it('has the interpreter’s activations and logits, and nothing undefined', () => {
     const { network, images } = make();
@@ -110,7 +110,7 @@ describe('make test', () => {
 });
 
 it('lets two networks live in one program', () => {
-  const [first, second] = [randomNetwork(0, true), randomNetwork(1, true)] as const;
+  const [first, second] = [randomNetwork(0), randomNetwork(1)] as const;
   const main = `
 #include <stdio.h>
 #include "first.h"
@@ -143,14 +143,14 @@ int main(void)
 });
 
 it('refuses a name that is none in C', () => {
-  const { network } = randomNetwork(0, true);
+  const { network } = randomNetwork(0);
   for (const name of ['', '2nd', 'My-net', 'test']) {
     expect(() => cFiles(network, { name, images: [] })).toThrow('no prefix for C');
   }
 });
 
 it('refuses activations of 9 bits and sums beyond 64', () => {
-  const { network } = randomNetwork(0, true);
+  const { network } = randomNetwork(0);
   const layer = network.layers.find((each): each is ConvolutionLayer => each.op === 'convolution')!;
   const filesWith = (changed: ConvolutionLayer) =>
     cFiles(withLayer(network, layer, changed), { name: 'net', images: [] });

@@ -42,8 +42,8 @@ interface SidedWindow {
   readonly outputs: readonly number[];
 }
 
-/** A network of random layers and images for it; where `isEven`, windows are the same down and across. */
-export function randomNetwork(seed: number, isEven = false): { network: IntegerNetwork; images: Uint8Array[] } {
+/** A network of random layers and images for it. */
+export function randomNetwork(seed: number): { network: IntegerNetwork; images: Uint8Array[] } {
   const { uniform } = createRandom(seed);
   const below = (count: number) => Math.floor(count * uniform());
   const oneOf = <T>(items: readonly T[]) => items[below(items.length)]!;
@@ -74,14 +74,14 @@ export function randomNetwork(seed: number, isEven = false): { network: IntegerN
   const sidedWindow = (images: readonly number[], keepsSize: boolean): SidedWindow => {
     const axis = (length: number) => {
       const size = keepsSize ? oneOf([1, 3, 5]) : oneOf([1, 2, 3, 5]);
-      const dilation = isEven || length < 7 ? 1 : 1 + below(2);
+      const dilation = length < 7 ? 1 : 1 + below(2);
       const extent = extentOf(size, dilation);
       const before = keepsSize ? (extent - 1) / 2 : below(Math.min(size, 4));
       return { size, stride: keepsSize ? 1 : 1 + below(2), before, after: before, dilation };
     };
     const rows = axis(images[0]!);
-    const columns = isEven ? rows : axis(images[1]!);
-    if (!isEven && !keepsSize) columns.after = below(4);
+    const columns = axis(images[1]!);
+    if (!keepsSize) columns.after = below(4);
     const sides = [rows.size, columns.size];
     const window = { rows: withoutSize(rows), columns: withoutSize(columns) };
     const [H, W, K, L] = [...images, ...sides] as [number, number, number, number];
@@ -172,10 +172,7 @@ export function randomNetwork(seed: number, isEven = false): { network: IntegerN
   function maxPool(input: IntegerTensor): IntegerTensor {
     const [height, width, channels] = input.shape as [number, number, number];
     const axis = () => ({ size: 3, stride: 2, before: below(2), after: below(2), dilation: 1 });
-    const rows = axis();
-    const window = isEven
-      ? { rows: { ...rows, after: rows.before }, columns: { ...rows, after: rows.before } }
-      : { rows, columns: axis() };
+    const window = { rows: axis(), columns: axis() };
     const { Y, X } = sizedWindow.sizes({ H: height, W: width }, window);
     if (Math.min(Y, X) < 1) return input;
     const output = tensor([Y, X, channels], input.grid);

@@ -2,8 +2,9 @@
 
 import { emptyImageSet, type ImageSet } from '../../src/data/imageSet.js';
 import { createRandom } from '../../src/data/random.js';
+import { type Define, network } from '../../src/nn/index.js';
 import { buildTrainingProgram, type TrainingProgram } from '../../src/program/trainingProgram.js';
-import { experimentFromSettings } from '../../src/settings/index.js';
+import { experimentFromSettings, withDefinition } from '../../src/settings/index.js';
 import type { IntegerNetwork } from '../../src/ship/integerNetwork.js';
 import { lowerNetwork } from '../../src/ship/lowering.js';
 import { programOptions } from '../../src/train/programOptions.js';
@@ -13,6 +14,8 @@ const uniform = { w_quantize: 'parametric_fp_d_xmax', a_quantize: 'parametric_fp
 export interface Shippable {
   readonly settings: Readonly<Record<string, unknown>>;
   readonly side: number;
+  /** A network of one's own. */
+  readonly define?: Define;
 }
 
 /** Kinds, granularities, shortcuts and networks that ship. */
@@ -56,12 +59,33 @@ export const shippables: Readonly<Record<string, Shippable>> = {
     },
     side: 32,
   },
+  'an own network: windows that differ, means, hidden layers': {
+    settings: { ...uniform, a_quantize_linear: true, a_stepsize: 0.25 },
+    side: 16,
+    define: (n, x) => {
+      const wide = n.conv(x, 8, { size: [5, 2], stride: [2, 1], padding: 'same' });
+      const far = n.depthwise(wide, { padding: 2, dilation: 2 });
+      const halves = n.averagePool(n.conv(far, 12, { size: [1, 3], activation: 'none' }), { size: 2 });
+      const most = n.maxPool(halves, {
+        size: [3, 2],
+        stride: [1, 2],
+        padding: { top: 1, bottom: 1, left: 0, right: 1 },
+      });
+      const sum = n.add(most, n.conv(most, 12, { activation: 'none' }), { activation: 'none' });
+      const hidden = n.linear(n.globalAverage(sum), 20, { activation: 'relu' });
+      return n.linear(n.linear(hidden, 9), 10);
+    },
+  },
   'ResNet-18': { settings: { ...uniform, model: 'resnet18', width_multiplier: 0.25, a_stepsize: 0.25 }, side: 32 },
 };
 
 /** A program for `side`×`side` images of ten classes whose values look trained; batches of one image. */
-export function shippableProgram({ settings, side }: Shippable, images = 4): TrainingProgram {
-  const experiment = experimentFromSettings('SHIP', 'ship.cfg', { ...settings, batch_size: 1 });
+export function shippableProgram({ settings, side, define }: Shippable, images = 4): TrainingProgram {
+  const own = define ? network({ input: [side, side, 3] }, define) : null;
+  const experiment = withDefinition(
+    experimentFromSettings('SHIP', 'ship.cfg', { ...settings, ...(own && { model: 'own' }), batch_size: 1 }),
+    own,
+  );
   const shape = { classes: 10, imageShape: [side, side, 3] as const, trainImages: 1, evaluationImages: images };
   const training = buildTrainingProgram(programOptions(experiment, shape, null));
   const random = createRandom(5);

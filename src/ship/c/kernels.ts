@@ -24,6 +24,8 @@ import {
 export interface Codes {
   /** Powers of two among the tensors that are read. */
   readonly powers: boolean;
+  /** Windows whose columns are apart. */
+  readonly dilated: boolean;
   /** Weights of 0 bits, which are all 1. */
   readonly ones: boolean;
   /** Type of the multipliers of narrow requantizations. */
@@ -76,7 +78,7 @@ function elementKernels(elements: Elements, type: string, codes: Codes): [string
     [`dot_${elements}`, elements === 'narrow' ? dotNarrow : dotWide],
     [`window_row_${elements}`, windowRow(elements, type)],
     [`dot_row_${elements}`, dotRow(elements, type)],
-    [`sum_${elements}`, sum(elements, type)],
+    [`sum_${elements}`, sum(elements, type, codes)],
     [`sum_depthwise_${elements}`, sumDepthwise(elements, type)],
   ];
 }

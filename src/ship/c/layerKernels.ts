@@ -11,12 +11,12 @@ static void convolve(const struct layer *l, const uint8_t *image)
     for (int32_t i = 0; i < l->product_count; i++) {
       const struct product *p = l->products + i;
       struct window *w = windows + i;
-      const int32_t first = y * p->stride;
+      const int32_t first = y * p->rows.stride, extent = (p->rows.size - 1) * p->rows.apart + 1;
       w->slot += first - w->first;
       w->first = first;
       while (w->slot >= p->slots) w->slot -= p->slots;
       if (w->next < first) w->next = first;
-      for (; w->next < first + (rows - 1) * p->stride + p->size; w->next++) {
+      for (; w->next < first + (rows - 1) * p->rows.stride + extent; w->next++) {
         const int32_t slot = w->slot + w->next - first;
         p->load(p, w->next, slot < p->slots ? slot : slot - p->slots, image);
       }
@@ -34,17 +34,20 @@ static void convolve(const struct layer *l, const uint8_t *image)
 `;
 
 export const maxPool = `\
-static void max_pool(const struct view *v, uint32_t output, int32_t height, int32_t width, int32_t size, int32_t stride,
-                     int32_t padding)
+static void max_pool(const struct view *v, uint32_t output, int32_t height, int32_t width, struct axis rows,
+                     struct axis columns)
 {
   uint32_t to = 0;
-  for (int32_t y = -padding; y < height * stride - padding; y += stride)
-    for (int32_t x = -padding; x < width * stride - padding; x += stride)
+  for (int32_t y = 0; y < height; y++)
+    for (int32_t x = 0; x < width; x++)
       for (int32_t channel = 0; channel < v->channels; channel++) {
         uint32_t best = 0;
         int32_t any = 0;
-        for (int32_t iy = y < 0 ? 0 : y; iy < y + size && iy < v->height; iy++)
-          for (int32_t ix = x < 0 ? 0 : x; ix < x + size && ix < v->width; ix++) {
+        for (int32_t r = 0; r < rows.size; r++)
+          for (int32_t c = 0; c < columns.size; c++) {
+            const int32_t iy = y * rows.stride - rows.before + r * rows.apart;
+            const int32_t ix = x * columns.stride - columns.before + c * columns.apart;
+            if (iy < 0 || iy >= v->height || ix < 0 || ix >= v->width) continue;
             const uint32_t at = (uint32_t)((iy * v->source_width + ix) * v->step * v->channels + channel);
             const uint32_t code = code_at(arena + v->offset, at * v->coding.bits, v->coding.bits);
             if (!any || integer_of(code, &v->coding) > integer_of(best, &v->coding)) best = code;

@@ -1,6 +1,6 @@
 /** `net.c`: the constants of each layer, the functions that they reach, and the two that others call. */
 
-import { InputError } from '../../errors.js';
+import type { SizedAxisWindow } from '../../ops/window.js';
 import { streamBytes } from '../bitStream.js';
 import type {
   ClassifierLayer,
@@ -17,7 +17,6 @@ import { listOf } from './literals.js';
 import {
   type ConvolutionPlan,
   type Elements,
-  evenWindowOf,
   guardBytes,
   type Plan,
   type ProductPlan,
@@ -77,7 +76,7 @@ void ${name.toUpperCase()}_TRACE(int32_t layer, const uint8_t *tensor, uint32_t 
 /* Sums of a row of a band, of its pixels, in pairs, by four channels; and elements of a row of the window. */
 #define SUMS_OF_ROW(l) (4 * (((l)->width + 1) & ~1))
 #define SUMS_OF_BAND(l) ((l)->band * SUMS_OF_ROW(l))
-#define ROW_LENGTH(p) (((p)->input.width + 2 * (p)->padding) * (p)->depth)
+#define ROW_LENGTH(p) (((p)->columns.before + (p)->input.width + (p)->after) * (p)->depth)
 
 ${structures(codes)}
 ${buffers(plan)}
@@ -93,6 +92,7 @@ function codesOf({ network, convolutions }: Plan): Codes {
   const read = [...network.layers.flatMap((layer) => (layer.op === 'classifier' ? [] : [layer.output])), ...weights];
   return {
     powers: read.some(({ grid }) => grid.type === 'powers'),
+    dilated: plans.some(({ products }) => products.some(({ product: { window } }) => window.columns.dilation > 1)),
     ones: weights.some(({ bits }) => bits === 0),
     multipliers: narrowMultipliers(plans),
   };
@@ -192,14 +192,14 @@ function layerConstants(plan: Plan, layer: IntegerLayer, index: number): string[
 function productOf(plan: ProductPlan, elements: Elements, stream: string): string {
   const { product, view, depth, slots, windowStart } = plan;
   const { weights, depthwise, window, input } = product;
-  const { stride, padding } = evenWindowOf(window, weights.name);
+  const [rows, columns] = weights.shape as [number, number];
   return `\
   {
     .input = ${viewOf(view)},
     .load = load_${view.offset === null ? 'image_' : ''}${elements}, .sum = sum_${depthwise ? 'depthwise_' : ''}${elements},
     .weights = ${stream}, .coding = ${codingText(codingOf(weights.grid, weights.bits))},
     .channels = ${input.shape[2]}, .depth = ${depth}, .window = ${windowStart}, .slots = ${slots},
-    .size = ${weights.shape[0]}, .stride = ${stride}, .padding = ${padding},
+    .rows = ${axisText({ ...window.rows, size: rows })}, .columns = ${axisText({ ...window.columns, size: columns })}, .after = ${window.columns.after},
   },
 `;
 }
@@ -228,6 +228,10 @@ function viewOf({ offset, height, width, channels, sourceWidth, step, coding }: 
   );
 }
 
+function axisText({ size, stride, before, dilation }: SizedAxisWindow): string {
+  return `{${size}, ${stride}, ${before}, ${dilation}}`;
+}
+
 function codingText({ bits, powers, zero }: Coding): string {
   return `{${bits}, ${powers ? 1 : 0}, ${zero}}`;
 }
@@ -245,10 +249,10 @@ function runFunction(plan: Plan, name: string): string {
       case 'maxPool': {
         const offset = arena.offsets.get(layer.output.name)!;
         const [height, width] = layer.output.shape;
-        const { size } = layer.window.rows;
-        if (layer.window.columns.size !== size) throw new InputError(`${layer.name}: in C windows are square`);
-        const { stride, padding } = evenWindowOf(layer.window, layer.name);
-        const sizes = [offset, height, width, size, stride, padding].join(', ');
+        const [rows, columns] = [layer.window.rows, layer.window.columns].map(
+          (axis) => `(struct axis)${axisText(axis)}`,
+        );
+        const sizes = [offset, height, width, rows, columns].join(', ');
         return `  max_pool(&view_${index}, ${sizes});\n${traced(index, offset, storedLength(layer))}`;
       }
       case 'sumPool': {

@@ -6,7 +6,7 @@
  */
 
 import { InputError } from '../../errors.js';
-import { evenWindow, type Window } from '../../ops/window.js';
+import { extentOf } from '../../ops/window.js';
 import { type Arena, planArena } from '../arena.js';
 import {
   type ConvolutionLayer,
@@ -141,9 +141,8 @@ function convolutionPlan(
     throw new InputError(`${output.name}: is stored with ${output.bits} bits; in C an activation has 8 at most`);
   }
   const [height, width] = output.shape as [number, number];
-  const [{ window, weights }] = layer.products as [Product];
-  const { stride } = evenWindowOf(window, weights.name);
-  const band = Math.min(height, Math.max(rowsPerFilter, Math.ceil(pixelsPerFilter / (width * stride))));
+  const [{ window }] = layer.products as [Product];
+  const band = Math.min(height, Math.max(rowsPerFilter, Math.ceil(pixelsPerFilter / (width * window.rows.stride))));
   // Both of two products are in the window at once, so they have elements of one width.
   const grids = layer.products.flatMap(({ input, weights }) => [input.grid, weights.grid]);
   const elements = grids.every(isNarrow) ? 'narrow' : 'wide';
@@ -165,22 +164,20 @@ function convolutionPlan(
 
 function productPlan(product: Product, view: View, band: number, windowStart: number): ProductPlan {
   const { input, weights, window } = product;
-  const { stride, padding } = evenWindowOf(window, weights.name);
-  const channels = input.shape[2]!;
-  if (weights.shape[0] !== weights.shape[1]) throw new InputError(`${weights.name}: in C filters are square`);
-  const depth = 8 * Math.ceil(channels / 8);
-  const rowLength = (view.width + 2 * padding) * depth;
-  const slots = (band - 1) * stride + weights.shape[0]!;
+  const [rows, columns] = weights.shape as [number, number];
+  const depth = 8 * Math.ceil(input.shape[2]! / 8);
+  const rowLength = (window.columns.before + view.width + window.columns.after) * depth;
+  const slots = (band - 1) * window.rows.stride + extentOf(rows, window.rows.dilation);
+  const axes = [window.rows, window.columns].flatMap(Object.values) as number[];
+  demandBytes(weights.name || input.name, [rows, columns, slots, ...axes]);
   return { product, view, depth, rowLength, slots, windowStart };
 }
 
-/** One stride and one padding of a window. */
-export function evenWindowOf(window: Window, name: string): { readonly stride: number; readonly padding: number } {
-  const even = evenWindow(window);
-  if (even) return even;
-  throw new InputError(
-    `${name}: has strides or paddings that differ, or dilation, which C does not have yet; export it without c (--to)`,
-  );
+/** Numbers of windows are bytes in C. */
+function demandBytes(name: string, numbers: readonly number[]): void {
+  const largest = Math.max(...numbers);
+  if (largest < 256) return;
+  throw new InputError(`${name}: has a window with ${largest}, in C 255 is the most; export it without c (--to)`);
 }
 
 function isNarrow(grid: Grid): boolean {
@@ -202,7 +199,7 @@ function buffersOf(plans: readonly ConvolutionPlan[]): Buffers {
 
 function filterElements({ product, depth }: ProductPlan): number {
   const size = product.weights.shape[1]!;
-  return product.depthwise ? size : channelsTogether * size * depth;
+  return product.depthwise ? size : channelsTogether * extentOf(size, product.window.columns.dilation) * depth;
 }
 
 /** Accumulators of one product in a band: pixels are summed in pairs. */

@@ -17,6 +17,9 @@ struct view {
   uint8_t step;
 };
 
+/* A window along rows or columns: its taps, from one window to the next, zeros before the image, from tap to tap. */
+struct axis { uint8_t size, stride, before, apart; };
+
 struct layer;
 struct product;
 
@@ -36,7 +39,8 @@ struct product {
   uint32_t window;
   uint16_t channels, depth;
   struct coding coding;
-  uint8_t size, stride, padding, slots;
+  struct axis rows, columns;
+  uint8_t after, slots;
 };
 
 struct layer {

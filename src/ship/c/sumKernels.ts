@@ -34,14 +34,15 @@ static void unpack_pixels_${elements}(const uint8_t *stream, uint32_t first, uin
 function rowBegin(elements: Elements, type: string): string {
   return `\
   const struct view *v = &p->input;
-  const int32_t y = row - p->padding, edge = p->padding * p->depth, inner = v->width * p->depth;
+  const int32_t y = row - p->rows.before, left = p->columns.before * p->depth, right = p->after * p->depth;
   ${type} *out = window.${elements} + p->window + (uint32_t)(slot * ROW_LENGTH(p));
   if (y < 0 || y >= v->height) {
-    memset(out, 0, (size_t)(inner + 2 * edge) * sizeof *out);
+    memset(out, 0, (size_t)ROW_LENGTH(p) * sizeof *out);
     return;
   }
-  for (int32_t i = 0; i < edge; i++) out[i] = out[edge + inner + i] = 0;
-  out += edge;
+  memset(out, 0, (size_t)left * sizeof *out);
+  memset(out + ROW_LENGTH(p) - right, 0, (size_t)right * sizeof *out);
+  out += left;
 `;
 }
 
@@ -206,23 +207,34 @@ static void ${elements === 'narrow' ? 'IN_THIS_ORDER ' : ''}dot_row_${elements}(
 `;
 }
 
-export function sum(elements: Elements, type: string): string {
+export function sum(elements: Elements, type: string, { dilated }: Codes): string {
+  const lanes = lanesOf(elements);
+  const [to, step] = [`filters.${elements} + i * ${lanes}`, `${channelsTogether} * ${lanes}`];
+  const near = `\
+      unpack_pixels_${elements}(p->weights, first, p->channels, &p->coding, p->columns.size, p->channels, p->depth,
+                           ${to}, ${step});
+`;
+  const apart = `\
+      for (int32_t k = 0; k < p->columns.size; k++)
+        unpack_pixels_${elements}(p->weights, first + (uint32_t)(k * p->channels), p->channels, &p->coding, 1, p->channels,
+                             p->depth, ${to} + k * p->columns.apart * p->depth * ${channelsTogether}, ${step});
+`;
   return `\
 /* The sums of a band, pixel by pixel for four channels; the last channel stands in for those behind it. */
 static void sum_${elements}(const struct product *p, const struct window *w, const struct layer *l, int32_t channel, int32_t rows,
                        int32_t *sums)
 {
-  const int32_t segment = p->size * p->depth;
-  for (int32_t y = 0; y < p->size; y++) {
+  const int32_t segment = ${dilated ? '((p->columns.size - 1) * p->columns.apart + 1)' : 'p->columns.size'} * p->depth;
+${dilated ? '  memset(&filters, 0, sizeof filters);\n' : ''}\
+  for (int32_t y = 0; y < p->rows.size; y++) {
     for (int32_t i = 0; i < ${channelsTogether}; i++) {
       const int32_t filter = channel + i < l->channels ? channel + i : l->channels - 1;
-      const uint32_t first = (uint32_t)((filter * p->size + y) * p->size) * p->channels;
-      unpack_pixels_${elements}(p->weights, first, p->channels, &p->coding, p->size, p->channels, p->depth,
-                           filters.${elements} + i * ${lanesOf(elements)}, ${channelsTogether} * ${lanesOf(elements)});
+      const uint32_t first = (uint32_t)((filter * p->rows.size + y) * p->columns.size) * p->channels;
+${dilated ? apart : near}\
     }
     for (int32_t row = 0; row < rows; row++) {
-      const ${type} *x = window_row_${elements}(p, w, row * p->stride + y);
-      dot_row_${elements}(x, p->stride * p->depth, filters.${elements}, segment, l->width, y == 0, sums + row * SUMS_OF_ROW(l));
+      const ${type} *x = window_row_${elements}(p, w, row * p->rows.stride + y * p->rows.apart);
+      dot_row_${elements}(x, p->columns.stride * p->depth, filters.${elements}, segment, l->width, y == 0, sums + row * SUMS_OF_ROW(l));
     }
   }
 }
@@ -245,17 +257,18 @@ export function sumDepthwise(elements: Elements, type: string): string {
 static void sum_depthwise_${elements}(const struct product *p, const struct window *w, const struct layer *l, int32_t channel,
                                  int32_t rows, int32_t *sums)
 {
+  const int32_t size = p->columns.size, next = p->columns.apart * p->depth;
   for (int32_t i = 0; i < ${channelsTogether} && channel + i < l->channels; i++) {
     const int32_t place = ${placeOf(elements, '(channel + i)')};
-    for (int32_t y = 0; y < p->size; y++) {
-      for (int32_t k = 0; k < p->size; k++)
-        filters.${elements}[k] = (${type})weight_at(p, (uint32_t)(((channel + i) * p->size + y) * p->size + k));
+    for (int32_t y = 0; y < p->rows.size; y++) {
+      for (int32_t k = 0; k < size; k++)
+        filters.${elements}[k] = (${type})weight_at(p, (uint32_t)(((channel + i) * p->rows.size + y) * size + k));
       for (int32_t row = 0; row < rows; row++) {
-        const ${type} *x = window_row_${elements}(p, w, row * p->stride + y) + place;
+        const ${type} *x = window_row_${elements}(p, w, row * p->rows.stride + y * p->rows.apart) + place;
         int32_t *to = sums + row * SUMS_OF_ROW(l) + i;
-        for (int32_t ox = 0; ox < l->width; ox++, x += p->stride * p->depth, to += ${channelsTogether}) {
+        for (int32_t ox = 0; ox < l->width; ox++, x += p->columns.stride * p->depth, to += ${channelsTogether}) {
           int32_t sum = y == 0 ? 0 : *to;
-          for (int32_t k = 0; k < p->size; k++) sum += x[k * p->depth] * filters.${elements}[k];
+          for (int32_t k = 0; k < size; k++) sum += x[k * next] * filters.${elements}[k];
           *to = sum;
         }
       }

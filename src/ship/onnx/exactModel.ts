@@ -213,7 +213,7 @@ export class ExactWriter extends NetworkWriter {
     const outputs = weights.shape[1]!;
     const type = this.logitType(layer);
     const scaled = Array.from(weights.values, (value, index) => value * 2 ** shifts[index % outputs]!);
-    const x = builder.node('Cast', [this.storedName(input)], { to: type });
+    const x = builder.node('Cast', [this.features(input)], { to: type });
     const product = builder.node(
       'MatMul',
       [x, builder.constant(type, weights.shape, scaled)],

@@ -101,6 +101,13 @@ export abstract class NetworkWriter {
     return stored;
   }
 
+  /** What the classifier reads, [N, features]: pixel by pixel, the channels of a pixel together. */
+  protected features(input: IntegerTensor): string {
+    const stored = this.storedName(input);
+    if (input.shape.length === 1) return stored;
+    return this.builder.node('Flatten', [this.builder.node('Transpose', [stored], { perm: [0, 2, 3, 1] })]);
+  }
+
   protected scalar(value: number): string {
     return this.builder.constant(DataType.FLOAT, [], [value]);
   }

@@ -83,7 +83,7 @@ class QonnxWriter extends ExactWriter {
     const { input, weights, bias, shifts, biasFactor, biasShift } = layer;
     const vector = (values: readonly number[]) => builder.constant(DataType.FLOAT, [values.length], values);
     const matrix = this.#weights(weights.shape, weights.values, weights.bits);
-    const sums = builder.node('MatMul', [this.storedName(input), matrix]);
+    const sums = builder.node('MatMul', [this.features(input), matrix]);
     const scaled = builder.node('Mul', [sums, vector(Array.from(shifts, (shift) => 2 ** shift))]);
     const offsets = bias ? Array.from(bias.values, (value) => value * biasFactor * 2 ** biasShift) : [0];
     builder.node('Add', [scaled, vector(offsets)], {}, 'logits');

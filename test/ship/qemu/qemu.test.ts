@@ -23,7 +23,7 @@ beforeAll(() => {
 
 describe.each(Object.entries(boards))('%s', (_, board) => {
   it.each([0, 1, 2, 3])('computes random network %i', (seed) => {
-    const { network, images } = randomNetwork(seed, true);
+    const { network, images } = randomNetwork(seed);
     const folder = folderOf(cFiles(network, { name: 'net', images }));
     compile(folder, board);
     expect(emulate(folder, board).output).toContain(`${images.length} images, 0 logits differ`);
