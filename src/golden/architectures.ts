@@ -73,7 +73,9 @@ export function checkArchitectures(path: string, tally: Tally): void {
 }
 
 function checkParameters(tally: Tally, golden: Network, { variables }: TrainingProgram): void {
-  const sizes = variables.parameters.map((parameter) => ({ ...parameter, count: elementCount(parameter.shape) }));
+  const sizes = variables.parameters.map(({ name, shape, layout }) => {
+    return { name, shape, layout, count: elementCount(shape) };
+  });
   for (const { name, shape, count } of golden.parameters) {
     const parameter = sizes.find((known) => known.name === name);
     tally.same(`shape of ${name}`, parameter && storedShape(parameter.shape, parameter.layout), shape);

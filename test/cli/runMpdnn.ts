@@ -85,10 +85,8 @@ export async function succeeds(args: readonly string[], cwd: string): Promise<Ou
 }
 
 export interface Interruption {
-  /** Sent once this stands in stderr (empty: from the start on) or, looked at every few milliseconds, is true, … */
+  /** Sent once this stands in stderr or, looked at every few milliseconds, is true. */
   readonly after: string | (() => boolean);
-  /** … so much later. */
-  readonly delayMs?: number;
   readonly signal: NodeJS.Signals;
 }
 
@@ -109,12 +107,11 @@ export async function mpdnnProcess(
   let stdout = '';
   let stderr = '';
   let isSent = false;
-  const interrupt = ({ delayMs = 0, signal }: Interruption): void => {
+  const interrupt = ({ signal }: Interruption): void => {
     isSent = true;
-    setTimeout(() => child.kill(signal), delayMs);
+    child.kill(signal);
   };
   const after = interruption?.after;
-  if (after === '') interrupt(interruption!);
   const watch = setInterval(() => {
     if (typeof after === 'function' && !isSent && after()) interrupt(interruption!);
   }, 5);

@@ -61,7 +61,12 @@ describe('the examples of the library', () => {
   it('run', async () => {
     const folder = temporaryFolder();
     installPackage(folder);
-    const { code } = await transformWithEsbuild(node, 'node.ts', { target: 'es2022' });
+    // As they stand there, but on fewer images, in as many steps.
+    const [images, batches] = ['generateSynthetic(1, 200)', 'batch_size: 50'];
+    expect(node.split(images)).toHaveLength(2);
+    expect(node).toContain(batches);
+    const fewer = node.replace(images, 'generateSynthetic(1, 60)').replaceAll(batches, 'batch_size: 15');
+    const { code } = await transformWithEsbuild(fewer, 'node.ts', { target: 'es2022' });
     writeFileSync(join(folder, 'node.mjs'), code);
     const said = execFileSync(process.execPath, ['node.mjs'], { cwd: folder, encoding: 'utf8' });
     expect(said).toMatch(/^0\.\d+ wrong, [\d.]+ kB of weights, 2 epochs\n\d+ bits in the first layer\n/);

@@ -6,9 +6,8 @@ import { expect } from 'vitest';
 import { createRandom, type Random } from '../../src/data/random.js';
 import { InputError } from '../../src/errors.js';
 
-/** Mutated inputs a parser has to survive, and how long all of them may take together. */
+/** Mutated inputs a parser has to survive. All of them take a second or two; one that takes for ever is noticed. */
 export const mutations = 1000;
-export const limitMs = 10_000;
 /** A message fits on a few lines of a terminal, whatever the input. */
 const longestMessage = 2000;
 

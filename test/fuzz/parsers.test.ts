@@ -1,5 +1,15 @@
 /** Every parser of what a user brings, fed with mutations of sound inputs (`fuzz.ts`). */
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import path from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { File as H5File, ready } from 'h5wasm/node';
@@ -42,7 +52,7 @@ import { npy, zip } from '../arrayFiles.js';
 import { torchFile, floats as torchFloats } from '../pytorchFile.js';
 import { writeExampleRun } from '../report/exampleRun.js';
 import { temporaryFolder } from '../temporaryFolder.js';
-import { asText, fuzz, limitMs } from './fuzz.js';
+import { asText, fuzz } from './fuzz.js';
 
 const folder = temporaryFolder();
 const at = (...names: string[]): string => path.join(folder, ...names);
@@ -54,12 +64,12 @@ const options = { cacheDirectory, download: false };
 const fromFile =
   (file: string, read: (file: string) => unknown) =>
   (bytes: Uint8Array): unknown => {
-    writeFileSync(file, bytes);
+    overwrite(file, bytes);
     return read(file);
   };
 
 const survives = (what: string, run: () => Promise<{ refused: number }>): void => {
-  it(what, async () => expect((await run()).refused).toBeGreaterThan(0), limitMs);
+  it(what, async () => expect((await run()).refused).toBeGreaterThan(0));
 };
 
 afterAll(() => {
@@ -299,7 +309,7 @@ describe('images', () => {
     );
   });
 
-  it('whose cache is damaged count as not decoded, for two who look at once', { timeout: limitMs }, async () => {
+  it('whose cache is damaged count as not decoded, for two who look at once', async () => {
     const listing = listImageFolder(at('images'));
     const options = { cacheDirectory: at('decoded') };
     const { train, test } = await loadImageFolder(listing, options);
@@ -314,7 +324,7 @@ describe('images', () => {
     expect(refused).toBe(0);
   });
 
-  it('whose remembered sizes are damaged are measured anew', { timeout: limitMs }, async () => {
+  it('whose remembered sizes are damaged are measured anew', async () => {
     const quick = { ...decoders, measure: async () => ({ width: 8, height: 8 }) };
     const { train } = streamImageFolder(listImageFolder(at('images')), 4, 'crop', quick);
     const measure = async () => (await measured(train, { cacheDirectory: at('sizes') })).sizes;
@@ -406,6 +416,14 @@ describe('run folders', () => {
     });
   }
 });
+
+/** Like `writeFileSync`, but cut to length at the end: ext4 takes two milliseconds for a file that is emptied first. */
+function overwrite(file: string, bytes: Uint8Array): void {
+  const handle = openSync(file, constants.O_RDWR | constants.O_CREAT);
+  writeSync(handle, bytes, 0, bytes.length, 0);
+  ftruncateSync(handle, bytes.length);
+  closeSync(handle);
+}
 
 /** A tar archive whose headers' sums fit, wherever there are blocks with the mark of a header. */
 function withSums(bytes: Uint8Array): Uint8Array {
