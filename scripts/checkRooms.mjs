@@ -25,6 +25,7 @@ const everything = [
   'reproduce',
   'front',
   'cluster',
+  'ranks',
   'sensitivity',
   'watch',
   'golden',
@@ -72,6 +73,7 @@ export const rooms = {
   report: { knows: ['quant', 'runs', 'disk'], types: ['program'], node: true },
   reproduce: { knows: [...training, 'runs', 'runs/plan', 'report'], node: true },
   front: { knows: [...training, 'runs', 'runs/plan', 'report', 'reproduce'], node: true },
+  ranks: { knows: ['program', 'disk'], node: true },
   cluster: { knows: ['settings', 'disk', 'runs', 'runs/plan'], node: true },
   sensitivity: { knows: [...training, 'runs'], node: true },
   watch: {

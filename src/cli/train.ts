@@ -3,6 +3,8 @@
 import { existsSync } from 'node:fs';
 import { Command } from 'commander';
 import { DeviceLost, InputError, MissingPackage } from '../errors.js';
+import type { Ranks } from '../program/ranks.js';
+import { joinRanks } from '../ranks/joinRanks.js';
 import { askedFor, recommend } from '../recipe/index.js';
 import { checkReplaceable, type RunFolder, resumeRunFolder, runRoot, withNetworkOfFile } from '../runs/index.js';
 import { runExperiment } from '../runs/runExperiment.js';
@@ -24,7 +26,7 @@ import { INTERRUPTED } from './endingSignals.js';
 import { interruptible } from './interruptible.js';
 import { layerTable } from './layerTable.js';
 import { addSettingOptions, autotuneOption, tuningFile } from './options.js';
-import { progressDisplay, progressFrame } from './progress.js';
+import { type ProgressDisplay, type ProgressFrame, progressDisplay, progressFrame } from './progress.js';
 import { resolvedLayerTable } from './resolvedLayerTable.js';
 import { type Watching, watching } from './watching.js';
 
@@ -65,15 +67,17 @@ export function trainCommand(): Command {
     .option('--no-plots', 'leave the pictures out')
     .action(async (name: string | undefined, options: Record<string, string | boolean | undefined>) => {
       const { cfg, force, plots, autotune, watch, ...overrides } = options;
+      const ranks = await joinRanks();
       const bench = openWorkbench({ tuningFile: tuningFile(autotune !== false) });
-      const watched = watch === true ? watching() : null;
-      const how = { bench, force: force === true, plots: plots !== false, watched };
+      const watched = watch === true && ranks.rank === 0 ? watching() : null;
+      const how = { bench, ranks, force: force === true, plots: plots !== false, watched };
       try {
         const isComplete =
           name === undefined && cfg === undefined
             ? await trainRecommended(overrides, how)
             : await trainSection(name, cfg, overrides, how);
         if (!isComplete) process.exitCode = INTERRUPTED;
+        ranks.leave();
       } finally {
         await watched?.close();
         await bench.dispose();
@@ -84,6 +88,8 @@ export function trainCommand(): Command {
 
 interface TrainOptions {
   readonly bench: Workbench;
+  /** The processes that train together. */
+  readonly ranks: Ranks;
   readonly force: boolean;
   readonly plots: boolean;
   /** Where runs are shown while they train; null for nowhere. */
@@ -115,7 +121,7 @@ async function trainRecommended(overrides: Overrides, how: TrainOptions): Promis
     );
   }
   const asked = await withNetworkOfFile(askedFor(overrides));
-  const display = progressDisplay(progressFrame(asked));
+  const display = displayOf(how.ranks, progressFrame(asked));
   const { experiments, file, notes } = await recommend(asked, display);
   for (const note of notes) display.line(note);
   display.stop();
@@ -150,9 +156,9 @@ interface RunOptions extends TrainOptions {
 async function trainExperiment(
   experiment: Experiment,
   file: ConfigFile,
-  { bench, force, plots, watched, resumeCall, isLast }: RunOptions,
+  { bench, ranks, force, plots, watched, resumeCall, isLast }: RunOptions,
 ): Promise<boolean> {
-  const display = progressDisplay(progressFrame(experiment));
+  const display = displayOf(ranks, progressFrame(experiment));
   await watched?.add(runRoot(experiment), display.line);
   return interruptible(display, async (signal, onTraining) => {
     let isTraining = false;
@@ -168,7 +174,7 @@ async function trainExperiment(
     const onFinished = async ({ root }: RunFolder): Promise<void> => {
       isDrawn = plots && (await draw(root, display.line));
     };
-    const options = { force, events, signal, resumeCall, onTraining: begin, onFinished };
+    const options = { force, events, signal, resumeCall, onTraining: begin, onFinished, ranks };
     const run = await runExperiment(experiment, file, bench, options).catch((error) => {
       if (!(error instanceof DeviceLost) || !isTraining) throw error;
       throw new DeviceLost(`${error.message}; go on with: ${resumeCall}`);
@@ -178,6 +184,7 @@ async function trainExperiment(
       display.line(`interrupted; go on with: ${resumeCall}`);
       return false;
     }
+    if (!folder) return true;
     const lines = [
       layerTable(variables, summary.bits),
       resultLine(summary, isDrawn ? folder.plots : folder.root),
@@ -187,6 +194,12 @@ async function trainExperiment(
     process.stdout.write(`${lines.filter(Boolean).join('\n')}\n`);
     return true;
   });
+}
+
+/** Of several ranks the first one tells what all of them do. */
+function displayOf({ rank }: Ranks, frame: ProgressFrame): ProgressDisplay {
+  if (rank === 0) return progressDisplay(frame);
+  return { task: () => {}, line: () => {}, stop: () => {} };
 }
 
 /** Draws pictures and tells whether it could; if not, a line says which package they lack. */

@@ -10,11 +10,14 @@ import type { Engine, Program } from '../engine/engine.js';
 import { averageStorages, STORAGE } from '../nn/index.js';
 import { type BatchFeed, batchFeed, evaluationStorages, trainingStorages } from './batchFeed.js';
 import { type Evaluation, type EvaluationSet, evaluate } from './evaluate.js';
-import { shardedStep, wholeStep } from './step.js';
+import { oneRank, type Ranks } from './ranks.js';
+import { ownShards, shardedStep, wholeStep } from './step.js';
 import type { TrainingProgram } from './trainingProgram.js';
 
 export interface Session {
   readonly program: Program;
+  /** The processes that train together, this one among them. */
+  readonly ranks: Ranks;
   readonly training: TrainingProgram;
   setTrainingImages(images: Images): void;
   /** One set, or one that chooses parameters and one that is only reported on: all resident or all streamed. */
@@ -34,6 +37,7 @@ export async function openSession(
   engine: Engine,
   training: TrainingProgram,
   onProgress?: (done: number, total: number) => void,
+  ranks: Ranks = oneRank,
 ): Promise<Session> {
   const program = await engine.load(training.plan, onProgress);
   const { variables } = training;
@@ -44,10 +48,12 @@ export async function openSession(
   }
   if (variables.table.length) program.write(STORAGE.quantizers, variables.table);
   const { batchSize, shards = 1 } = training.options;
+  const own = shards / ranks.size;
   let trainingFeed: BatchFeed | null = null;
   let evaluationSets: readonly EvaluationSet[] = [];
   return {
     program,
+    ranks,
     training,
     setTrainingImages: (images) => {
       trainingFeed = batchFeed(program, trainingStorages, images);
@@ -55,12 +61,10 @@ export async function openSession(
     setEvaluationImages: (...sets) => {
       evaluationSets = evaluationSetsOf(program, sets, batchSize);
     },
-    // A batch of the table is as many of the plan as it has shards, which lie one behind the other.
-    setBatches: (table, first = 0) =>
-      begun(trainingFeed).begin({ ...table, batches: table.batches * shards, batchSize }, first * shards),
+    setBatches: (table, first = 0) => begun(trainingFeed).begin(ownShards(table, batchSize, ranks), first * own),
     step: async (batch) => {
       const feed = begun(trainingFeed);
-      return shards === 1 ? wholeStep(program, feed, batch) : shardedStep(program, training, feed, batch);
+      return shards === 1 ? wholeStep(program, feed, batch) : shardedStep(program, training, feed, batch, ranks);
     },
     get waitMs() {
       return trainingFeed?.waitMs ?? 0;

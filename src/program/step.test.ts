@@ -1,13 +1,16 @@
 /** A step in shards against the steps of its shards, and the tree that sums them. */
 
 import { describe, expect, it, vi } from 'vitest';
+import { rendezvous } from '../../test/rendezvous.js';
 import { createRandom, generateSynthetic, trainingEpoch } from '../data/index.js';
 import { selectEngine } from '../engine/selectEngine.js';
 import { STORAGE } from '../nn/index.js';
 import { METRICS } from '../ops/attributes.js';
 import { experimentFromSettings } from '../settings/index.js';
 import { programOptions } from '../train/programOptions.js';
+import { disagreement, isTrueOfAny, oneRank } from './ranks.js';
 import { openSession, type Session } from './session.js';
+import { ownShards } from './step.js';
 import { buildTrainingProgram } from './trainingProgram.js';
 import { type FloatVector, treeSum } from './treeSum.js';
 
@@ -15,13 +18,14 @@ const { train: images } = generateSynthetic(3, 16);
 const table = trainingEpoch(images.count, 16, createRandom(5), { shift: 4, mirror: true });
 
 /** The tiny network with its start values on one thread, at the first batch of its shards. */
-async function sessionOf(batchSize: number, shards: number): Promise<Session> {
+async function sessionOf(batchSize: number, shards: number, ranks = oneRank): Promise<Session> {
   const kinds = { w_quantize: 'parametric_fp_d_xmax', a_quantize: 'parametric_fp_d_xmax_relu', a_stepsize: 0.1 };
   const settings = { model: 'tiny', data: 'synthetic', batch_size: batchSize, shards, ...kinds };
   const experiment = experimentFromSettings('S', 's.cfg', settings);
   const shape = { classes: 10, imageShape: [32, 32, 3] as const, trainImages: images.count, evaluationImages: 1 };
   const options = programOptions(experiment, shape, null);
-  const session = await openSession(await selectEngine('cpu', { threads: 1 }), buildTrainingProgram(options));
+  const engine = await selectEngine('cpu', { threads: 1 });
+  const session = await openSession(engine, buildTrainingProgram(options), undefined, ranks);
   session.program.write(STORAGE.control, [0.05, 0.1, 0.1, 0]);
   return session;
 }
@@ -35,6 +39,17 @@ function mean(a: readonly number[], b: readonly number[]): number[] {
   return a.map((value, i) => Math.fround(value + b[i]!) / 2);
 }
 
+/** Every rank's session, at the first batch. */
+async function sessionsOf(size: number, shards: number): Promise<Session[]> {
+  const sessions = await Promise.all(rendezvous(size).map((ranks) => sessionOf(16, shards, ranks)));
+  for (const session of sessions) {
+    session.setTrainingImages(images);
+    session.setBatches(table);
+  }
+  return sessions;
+}
+
+const learned = [STORAGE.parameters, STORAGE.quantizers, STORAGE.running, STORAGE.velocity, STORAGE.metrics];
 const averaged = [STORAGE.gradients, STORAGE.quantizerSums, STORAGE.running, STORAGE.loss];
 
 describe('a step in shards', () => {
@@ -64,8 +79,7 @@ describe('a step in shards', () => {
     const session = await sessionOf(16, 4);
     session.setTrainingImages(images);
     session.setBatches(table);
-    const kept = [STORAGE.parameters, STORAGE.quantizers, STORAGE.running, STORAGE.velocity, STORAGE.metrics];
-    const before = await read(session, ...kept);
+    const before = await read(session, ...learned);
     const fault = new Error('no such image');
     const { write } = session.program;
     vi.spyOn(session.program, 'write').mockImplementation((storage, values, offset) => {
@@ -73,7 +87,55 @@ describe('a step in shards', () => {
       write.call(session.program, storage, values, offset);
     });
     expect(await session.step(0)).toBe(fault);
-    expect(await read(session, ...kept)).toEqual(before);
+    expect(await read(session, ...learned)).toEqual(before);
+  });
+});
+
+describe('ranks', () => {
+  it('have the bits of one that has all shards, however many they are', async () => {
+    const [alone] = await sessionsOf(1, 4);
+    expect(await alone!.step(0)).toBeNull();
+    const wanted = await read(alone!, ...learned);
+    for (const size of [2, 4]) {
+      const sessions = await sessionsOf(size, 4);
+      expect(await Promise.all(sessions.map((session) => session.step(0)))).toEqual(Array(size).fill(null));
+      for (const session of sessions) expect(await read(session, ...learned)).toEqual(wanted);
+    }
+  });
+
+  it('stay together where images of one of them cannot be had', async () => {
+    const sessions = await sessionsOf(2, 4);
+    const before = await read(sessions[0]!, ...learned);
+    const fault = new Error('no such image');
+    const { program } = sessions[1]!;
+    const { write } = program;
+    vi.spyOn(program, 'write').mockImplementation((storage, values, offset) => {
+      if (storage === STORAGE.position && values[0] === 1) throw fault;
+      write.call(program, storage, values, offset);
+    });
+    const [other, own] = await Promise.all(sessions.map((session) => session.step(0)));
+    expect([other?.message, own]).toEqual(['another rank lacks images', fault]);
+    for (const session of sessions) expect(await read(session, ...learned)).toEqual(before);
+  });
+
+  it('have all shards of a batch between them', () => {
+    const crops = Int32Array.from({ length: 2 * 8 * 4 }, (_, i) => i);
+    const entries = Int32Array.from({ length: 2 * 8 * 2 }, (_, i) => i);
+    const whole = { entries, crops, batches: 2, batchSize: 8 };
+    const own = (rank: number) => ownShards(whole, 2, { ...oneRank, rank, size: 2 });
+    expect(own(1)).toMatchObject({ batches: 4, batchSize: 2 });
+    expect([...own(1).entries]).toEqual([...entries.subarray(8, 16), ...entries.subarray(24, 32)]);
+    expect([...own(0).crops!]).toEqual([...crops.subarray(0, 16), ...crops.subarray(32, 48)]);
+    expect(ownShards(whole, 2, oneRank).entries).toBe(entries);
+  });
+
+  it('agree on a signal, and say who differs', async () => {
+    const ranks = rendezvous(4);
+    const votes = await Promise.all(ranks.map((each) => isTrueOfAny(each, each.rank === 2)));
+    expect(votes).toEqual([true, true, true, true]);
+    const differing = ranks.map((each) => disagreement(each, { images: 'a', settings: each.rank === 3 ? 'b' : 'c' }));
+    expect(new Set(await Promise.all(differing))).toEqual(new Set(['rank 3 of 4 has other settings than rank 0']));
+    expect(await Promise.all(ranks.map((each) => disagreement(each, { images: 'a' })))).toEqual(Array(4).fill(null));
   });
 });
 

@@ -7,9 +7,11 @@
  * (phase `update`). So a batch needs the memory of a shard only, and the bits do not depend on who computes which shard.
  */
 
+import type { BatchTable } from '../data/batches.js';
 import type { Program } from '../engine/engine.js';
 import { STORAGE } from '../nn/index.js';
 import type { BatchFeed } from './batchFeed.js';
+import { isTrueOfAny, type Ranks } from './ranks.js';
 import type { TrainingProgram } from './trainingProgram.js';
 import { type FloatVector, treeSum } from './treeSum.js';
 
@@ -27,12 +29,13 @@ export async function wholeStep(program: Program, feed: BatchFeed, batch: number
   return null;
 }
 
-/** Likewise; the program is then as it was before the step. */
+/** Likewise; the program is then as it was before the step. Of several ranks each takes the shards that are its own. */
 export async function shardedStep(
   program: Program,
   { plan, options: { shards = 1 } }: TrainingProgram,
   feed: BatchFeed,
   batch: number,
+  ranks: Ranks,
 ): Promise<Error | null> {
   const storages = plan.storages.filter(({ name }) => left.some((each) => each === name));
   const hasRunning = storages.some(({ name }) => name === STORAGE.running);
@@ -40,32 +43,50 @@ export async function shardedStep(
   const begin = (): void => {
     if (running) program.write(STORAGE.running, running);
   };
-  const use = async (shard: number): Promise<void> => {
+  const own = shards / ranks.size;
+  const sum = await treeSum(own, async (shard) => {
     try {
-      await feed.use(batch * shards + shard);
+      await feed.use(batch * own + shard);
     } catch (error) {
       throw new FeedFault(error as Error);
     }
-  };
-  try {
-    const sum = await treeSum(shards, async (shard) => {
-      await use(shard);
-      begin();
-      await program.run('gradient');
-      return readTogether(program, storages);
-    });
-    writeApart(
-      program,
-      storages,
-      sum.map((value) => value / shards),
-    );
-  } catch (error) {
-    if (!(error instanceof FeedFault)) throw error;
     begin();
-    return error.fault;
+    await program.run('gradient');
+    return readTogether(program, storages);
+  }).catch((error) => {
+    if (!(error instanceof FeedFault)) throw error;
+    return error;
+  });
+  const isFault = sum instanceof FeedFault;
+  if ((await isTrueOfAny(ranks, isFault)) || isFault) {
+    begin();
+    return isFault ? sum.fault : new Error('another rank lacks images');
   }
+  const total = await ranks.sum(sum);
+  writeApart(
+    program,
+    storages,
+    total.map((value) => value / shards),
+  );
   await program.run('update');
   return null;
+}
+
+/** The batches of a table in pieces of `batchSize` images, as many a batch as this rank has shards of it. */
+export function ownShards(table: BatchTable, batchSize: number, { rank, size }: Ranks): BatchTable {
+  const own = table.batchSize / size;
+  const batches = (table.batches * own) / batchSize;
+  const parts = (entries: Int32Array, width: number): Int32Array => {
+    if (size === 1) return entries;
+    const places = new Int32Array(entries.length / size);
+    for (let batch = 0; batch < table.batches; batch++) {
+      const begin = (batch * table.batchSize + rank * own) * width;
+      places.set(entries.subarray(begin, begin + own * width), batch * own * width);
+    }
+    return places;
+  };
+  const { entries, crops } = table;
+  return { batches, batchSize, entries: parts(entries, 2), ...(crops && { crops: parts(crops, 4) }) };
 }
 
 class FeedFault extends Error {

@@ -10,7 +10,8 @@ import { InputError } from '../errors.js';
 import { liveRun } from '../live/liveFile.js';
 import type { Variables } from '../nn/index.js';
 import { packageVersion } from '../packageVersion.js';
-import type { ConfigFile, Experiment } from '../settings/index.js';
+import { disagreement, oneRank, type Ranks } from '../program/ranks.js';
+import { type ConfigFile, decidingSettings, type Experiment } from '../settings/index.js';
 import { shippingFault } from '../ship/shippable.js';
 import { type DataDescription, describeData } from '../train/dataDescription.js';
 import { openTraining } from '../train/openTraining.js';
@@ -19,6 +20,7 @@ import { readWeightFile } from '../weights/index.js';
 import { dataDifference } from './dataDescription.js';
 import type { ExperimentData } from './experimentData.js';
 import { folderRecorder } from './folderRecorder.js';
+import { followingRecorder } from './followingRecorder.js';
 import {
   checkReplaceable,
   createRunFolder,
@@ -46,10 +48,13 @@ export interface RunOptions {
   readonly onTraining?: () => void;
   /** Called after the last epoch while the folder is still locked: what it writes there nobody else replaces. */
   readonly onFinished?: (folder: RunFolder) => Promise<void>;
+  /** The processes that train together, by default this one alone; the first of them writes. */
+  readonly ranks?: Ranks;
 }
 
 export interface FinishedRun {
-  readonly folder: RunFolder;
+  /** `null` in a rank that writes nothing. */
+  readonly folder: RunFolder | null;
   readonly variables: Variables;
   /** `null` if the signal came first; the run can be resumed. */
   readonly summary: RunSummary | null;
@@ -65,10 +70,15 @@ export async function runExperiment(
   bench: Workbench,
   options: RunOptions,
 ): Promise<FinishedRun> {
-  const lock = await lockFolder(runRoot(experiment), { does: 'trains', onLine: options.events.line });
+  const { ranks = oneRank, onFinished, events } = options;
+  checkRanks(experiment, ranks);
+  const lock =
+    ranks.rank === 0
+      ? await lockFolder(runRoot(experiment), { does: 'trains', onLine: events.line })
+      : { check: () => {}, release: () => {} };
   try {
-    const run = await runLocked(lock, experiment, file, bench, options);
-    if (run.summary) await options.onFinished?.(run.folder);
+    const run = await runLocked(lock, experiment, file, bench, { ...options, ranks });
+    if (run.summary && run.folder) await onFinished?.(run.folder);
     return run;
   } finally {
     lock.release();
@@ -80,7 +90,7 @@ async function runLocked(
   experiment: Experiment,
   file: ConfigFile,
   bench: Workbench,
-  { force, events, signal, onTraining, resumeCall }: RunOptions,
+  { force, events, signal, onTraining, resumeCall, ranks }: RunOptions & { readonly ranks: Ranks },
 ): Promise<FinishedRun> {
   if (!experiment.resume) checkReplaceable(experiment, force);
   const data = await bench.data(experiment, events.task);
@@ -99,36 +109,50 @@ async function runLocked(
     cpuEngine: () => selectEngine('cpu', { threads: experiment.threads ?? undefined }),
     description,
     events,
+    ranks,
   });
   try {
     const { device, variables, network } = run;
-    if (resumed) setEpochs(resumed.folder, resumed.config, experiment.training.epochs);
-    const folder =
-      resumed?.folder ??
-      createRunFolder(experiment, {
-        device,
-        versions: { 'mixed-precision-dnns': packageVersion(), node: process.version },
-        startingWeights: startFile === null ? null : startingWeights(startFile),
-        data: description,
-        network,
-        checkpoint: await run.checkpoint(),
-        force,
-      });
+    const checkpoint = await run.checkpoint();
+    const difference = await disagreement(ranks, {
+      'version of this program': packageVersion(),
+      settings: JSON.stringify(decidingSettings(experiment.settings)),
+      images: JSON.stringify(description),
+      network: JSON.stringify(run.program.plan),
+      parameters: checkpoint,
+    });
+    if (difference) throw new InputError(`${runRoot(experiment)}: ${difference}; all have to begin alike`);
+    const start = (): RunFolder => {
+      if (resumed) {
+        setEpochs(resumed.folder, resumed.config, experiment.training.epochs);
+        return resumed.folder;
+      }
+      const versions = { 'mixed-precision-dnns': packageVersion(), node: process.version };
+      const starting = startFile === null ? null : startingWeights(startFile);
+      const begun = { device, versions, startingWeights: starting, data: description, network, checkpoint, force };
+      return createRunFolder(experiment, begun);
+    };
+    const folder = ranks.rank === 0 ? start() : null;
+    const recorder = folder
+      ? folderRecorder(folder, lock, liveRun(experiment, variables.quantizers, resumeCall))
+      : followingRecorder(resumed?.folder ?? null);
     const fault = experiment.activations.kind && shippingFault(run.program);
     if (fault) events.line(`NOTE: cannot be exported as integers: ${fault}`);
     events.line(`${experiment.name}  ${experiment.network.model}  ${countLine(data)}  ${device}`);
     onTraining?.();
-    const summary = await run.train(
-      folderRecorder(folder, lock, liveRun(experiment, variables.quantizers, resumeCall)),
-      {
-        signal,
-        events,
-      },
-    );
+    const summary = await run.train(recorder, { signal, events });
     return { folder, variables, summary };
   } finally {
     await run.close();
   }
+}
+
+/** Throws an `InputError` unless every rank has as many shards as the others. */
+function checkRanks({ training: { shards }, sources }: Experiment, { size }: Ranks): void {
+  if (shards % size === 0) return;
+  throw new InputError(
+    `${sources.get('shards')?.where ?? 'shards'} = ${shards}: ${size} processes cannot share them; set shards = ${size} or a multiple, a power of two`,
+  );
 }
 
 /** Throws an `InputError` that says in what the images of a run differ from those that it began with. */

@@ -30,4 +30,4 @@ export {
   type SettingKey,
   settingKeys,
 } from './settings.js';
-export { settingsDifference } from './settingsDifference.js';
+export { decidingSettings, settingsDifference } from './settingsDifference.js';

@@ -16,6 +16,11 @@ const free: readonly string[] = [
   'normalise',
 ];
 
+/** Those that decide what a run computes. */
+export function decidingSettings(settings: Settings): Partial<Settings> {
+  return Object.fromEntries(Object.entries(settings).filter(([key]) => !free.includes(key)));
+}
+
 /**
  * The first difference in words, `null` if there is none. `then`: the settings of a config.json; a key younger than it
  * has the default that was built in then.

@@ -10,6 +10,7 @@ import type { Engine } from '../engine/engine.js';
 import { InputError } from '../errors.js';
 import type { Variables } from '../nn/index.js';
 import { describeNetwork, type NetworkDescription } from '../program/networkDescription.js';
+import type { Ranks } from '../program/ranks.js';
 import { openSession, type Session } from '../program/session.js';
 import { buildTrainingProgram, type TrainingProgram } from '../program/trainingProgram.js';
 import type { Experiment, ResolvedLayer } from '../settings/index.js';
@@ -88,6 +89,8 @@ export interface TrainingStart {
   cpuEngine(): Promise<Engine>;
   readonly description: DataDescription;
   readonly events: PreparationEvents;
+  /** The processes that train together; by default this one alone. */
+  readonly ranks?: Ranks | undefined;
 }
 
 export interface OpenTraining {
@@ -112,7 +115,7 @@ export interface OpenTraining {
 export async function openTraining(
   experiment: Experiment,
   images: TrainingImages,
-  { starting, checkpoint, engine: openEngine, cpuEngine, description, events }: TrainingStart,
+  { starting, checkpoint, engine: openEngine, cpuEngine, description, events, ranks }: TrainingStart,
 ): Promise<OpenTraining> {
   checkBatchSize(experiment, images.train.count);
   const sets = evaluationSets(images);
@@ -135,7 +138,8 @@ export async function openTraining(
     );
   }
   const engine = await openEngine();
-  const session: Session = await openSession(engine, built, (done, total) => events.task?.('compiling', done, total));
+  const onCompiling = (done: number, total: number) => events.task?.('compiling', done, total);
+  const session: Session = await openSession(engine, built, onCompiling, ranks);
   try {
     session.setTrainingImages(images.train);
     session.setEvaluationImages(...sets);

@@ -14,6 +14,7 @@ import { STORAGE } from '../nn/index.js';
 import { CONTROL_LENGTH, METRICS, METRICS_LENGTH } from '../ops/attributes.js';
 import { quantizerReport } from '../program/quantizerReport.js';
 import { quantizerSnapshot } from '../program/quantizerSnapshot.js';
+import { disagreement, isTrueOfAny } from '../program/ranks.js';
 import type { Session } from '../program/session.js';
 import { type Experiment, obeysBudget } from '../settings/index.js';
 import { areBitsFrozen, beginBudget, keepBudget } from './budgetKeeper.js';
@@ -83,7 +84,7 @@ export async function train(run: TrainingRun): Promise<RunSummary | null> {
     if (state.batch === 0) session.program.write(STORAGE.metrics, new Float64Array(METRICS_LENGTH));
     const before = performance.now();
     const waitBefore = session.waitMs;
-    const { done, sums, fault } = await runBatches(run, state, table.batches);
+    const { done, sums, fault, isStopped } = await runBatches(run, state, table.batches);
     const metrics = meansOf(run, sums);
     const elapsedMs = performance.now() - before;
     state = {
@@ -96,7 +97,7 @@ export async function train(run: TrainingRun): Promise<RunSummary | null> {
     if (done < table.batches) {
       if (fault) throw await keptFault(run, state, fault);
       recorder.checkpoint(await checkpointFile(session.training, session.program, state));
-      if (run.signal?.aborted) return null;
+      if (isStopped) return null;
       continue;
     }
     const waiting = (session.waitMs - waitBefore) / elapsedMs;
@@ -107,7 +108,7 @@ export async function train(run: TrainingRun): Promise<RunSummary | null> {
     });
     const results = { training: metrics, waiting, ...evaluations };
     state = await finishEpoch(run, { ...state, epoch: state.epoch + 1, batch: 0, random: random.getState() }, results);
-    if (run.signal?.aborted && state.epoch < epochs) return null;
+    if (state.epoch < epochs && (await isStopping(run))) return null;
   }
   const seconds = secondsBefore + (performance.now() - started) / 1000;
   const summary = summarize(experiment, session.training.variables, recorder, state, { seconds, device: run.device });
@@ -128,11 +129,18 @@ interface Progress {
   readonly sums: Sums;
   /** Why the images of the next could not be had. */
   readonly fault: Error | null;
+  /** The signal came. */
+  readonly isStopped: boolean;
+}
+
+/** Tells whether the signal came to this process, or to another one that trains with it: they stop at the same step. */
+async function isStopping({ session, signal }: TrainingRun): Promise<boolean> {
+  return isTrueOfAny(session.ranks, signal?.aborted ?? false);
 }
 
 /** Stops before the end of the epoch if the signal came, if it is time for a checkpoint, or for want of images. */
 async function runBatches(run: TrainingRun, state: CheckpointState, batches: number): Promise<Progress> {
-  const { experiment, session, signal } = run;
+  const { experiment, session } = run;
   const { program, training } = session;
   const lambdas = areBitsFrozen(experiment, state.epoch)
     ? [0, 0]
@@ -143,8 +151,11 @@ async function runBatches(run: TrainingRun, state: CheckpointState, batches: num
   let reported = started;
   let done = state.batch;
   let fault: Error | null = null;
+  let isStopped = false;
   let rate = 0;
-  while (done < batches && !signal?.aborted) {
+  while (done < batches) {
+    isStopped = await isStopping(run);
+    if (isStopped) break;
     const step = state.step + done - state.batch;
     rate = learningRate(experiment.training, step, batches);
     const update = stepSize(training.options.solver, rate, step + 1);
@@ -161,7 +172,7 @@ async function runBatches(run: TrainingRun, state: CheckpointState, batches: num
     reported = now;
     await report(done, rate);
   }
-  return { done, sums: await report(done, rate), fault };
+  return { done, sums: await report(done, rate), fault, isStopped };
 }
 
 /** A function that reports the batches since its last call, if there are any, and resolves to the epoch's sums. */
@@ -288,8 +299,10 @@ async function finishEpoch(
     imagesPerSecond: state.imagesTrained / state.trainingSeconds,
     waiting,
   };
-  recorder.epoch(report);
   const parameters = await parametersFile(built, program, run.metadata);
+  const difference = await disagreement(session.ranks, { parameters });
+  if (difference) throw new Error(`${difference} after epoch ${state.epoch}; nothing of it is kept`);
+  recorder.epoch(report);
   if (isBest) recorder.parameters('best', parameters);
   recorder.parameters('last', parameters);
   recorder.checkpoint(await checkpointFile(built, program, state));

@@ -1,0 +1,64 @@
+/** The ranks that `mpirun` has started, by Open MPI's library. */
+
+import { loadOptional } from '../disk/optionalPackage.js';
+import { InputError } from '../errors.js';
+import { oneRank, type Ranks } from '../program/ranks.js';
+import { type FloatVector, treeSum } from '../program/treeSum.js';
+import { type Mpi, openMpi } from './openMpi.js';
+
+export interface JoinedRanks extends Ranks {
+  /** Waits for the others, after which nothing more is exchanged. A process that ends without it ends all of them. */
+  leave(): void;
+}
+
+/**
+ * Joins the other ranks, if `mpirun` has started several.
+ *
+ * @throws InputError if another MPI has started them, or a number that is no power of two; `MissingPackage` without koffi
+ */
+export async function joinRanks(env: Readonly<NodeJS.ProcessEnv> = process.env): Promise<JoinedRanks> {
+  const alone = { ...oneRank, leave: () => {} };
+  const started = Number(env.OMPI_COMM_WORLD_SIZE ?? 1);
+  if (started === 1) {
+    if (Number(env.PMI_SIZE ?? 1) === 1) return alone;
+    throw new InputError('another MPI than Open MPI has started this: only Open MPI works (Debian: openmpi-bin)');
+  }
+  if (!Number.isInteger(Math.log2(started))) {
+    throw new InputError(`mpirun -n ${started}: shards are shared by a power of two of processes: 1, 2, 4, …`);
+  }
+  const { default: koffi } = await loadOptional(
+    'koffi',
+    'it calls Open MPI, for several processes of one run',
+    () => import('koffi'),
+  );
+  return ranksOf(openMpi(koffi));
+}
+
+/** What ranks exchange, by the calls of MPI. MPI promises no order of its own sums, so that they are not used. */
+export function ranksOf({ rank, size, alltoall, allgather, finalize }: Mpi): JoinedRanks {
+  return {
+    rank,
+    size,
+    // Each rank sums one part for all, by the tree over the ranks, and everybody gets all parts.
+    sum: async (vector) => {
+      const { BYTES_PER_ELEMENT: bytes } = vector;
+      const length = Math.ceil(vector.length / size);
+      const [own, received, all] = [0, 1, 2].map(() => vectorLike(vector, length * size));
+      own!.set(vector);
+      alltoall(own!, received!, length * bytes);
+      const part = await treeSum(size, async (from) => received!.subarray(from * length, (from + 1) * length));
+      allgather(part, all!, length * bytes);
+      return all!.subarray(0, vector.length);
+    },
+    gather: async (bytes) => {
+      const all = new Uint8Array(size * bytes.length);
+      allgather(bytes, all, bytes.length);
+      return Array.from({ length: size }, (_, from) => all.subarray(from * bytes.length, (from + 1) * bytes.length));
+    },
+    leave: finalize,
+  };
+}
+
+function vectorLike(vector: FloatVector, length: number): FloatVector {
+  return vector instanceof Float64Array ? new Float64Array(length) : new Float32Array(length);
+}

@@ -1,0 +1,28 @@
+/** The recorder of a rank that writes nothing: it remembers what the end of the run is told from. */
+
+import type { QuantizerRow, SizesRow } from '../program/quantizerReport.js';
+import type { Recorder } from '../train/recorder.js';
+import { type RunFolder, readQuantizers, readSizes } from './runFolder.js';
+
+/** @param folder that of a run that goes on, `null` of one that begins */
+export function followingRecorder(folder: RunFolder | null): Recorder {
+  const sizes: SizesRow[] = [];
+  const quantizers: QuantizerRow[] = [];
+  return {
+    begin: (position) => {
+      if (!folder) return;
+      sizes.push(...readSizes(folder).filter(({ epoch }) => epoch <= position.epoch));
+      quantizers.push(...readQuantizers(folder).filter(({ epoch }) => epoch <= position.epoch));
+    },
+    step: () => {},
+    epoch: ({ epoch, quantizers: report }) => {
+      sizes.push({ epoch, ...report.sizes });
+      quantizers.push(...report.rows);
+    },
+    parameters: () => {},
+    checkpoint: () => {},
+    sizes: () => sizes,
+    quantizers: () => quantizers,
+    finish: () => {},
+  };
+}

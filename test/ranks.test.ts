@@ -1,0 +1,90 @@
+/** One run on several processes, started by the `mpirun` of Open MPI: the files of one process, whatever happens. */
+
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { joinRanks } from '../src/ranks/joinRanks.js';
+import { compiledProgram, killedAtWrite, resultFiles, succeeds, writeTinyConfig } from './cli/runMpdnn.js';
+import { temporaryFolder } from './temporaryFolder.js';
+
+/** A machine without Open MPI (Debian's openmpi-bin) fails these tests, unless this says that they may be left out. */
+const skipsMpi = process.env.MPDNN_SKIP_MPI === '1';
+
+const folder = temporaryFolder();
+writeTinyConfig(folder);
+
+const train = (out: string, ...more: string[]): string[] => [
+  ...['train', 'EXTENDED', '--cfg', 'tiny.cfg', '--shards', '4', '--out', out, '--no-plots', ...more],
+];
+
+/**
+ * Runs calls on so many processes each. Shared memory is all that they need, and no rights that a container lacks; as root
+ * and with more processes than cores, which mpirun wants to be told.
+ */
+function mpirun(calls: readonly (readonly [processes: number, words: readonly string[]])[], env: object = {}) {
+  const parts = calls.map(([processes, words]) => [
+    ...['-n', String(processes), process.execPath, compiledProgram(), ...words],
+  ]);
+  const words = ['--allow-run-as-root', '--oversubscribe', '--mca', 'btl', 'vader,self'];
+  words.push(
+    '--mca',
+    'btl_vader_single_copy_mechanism',
+    'none',
+    ...parts.flatMap((part, at) => (at ? [':', ...part] : part)),
+  );
+  const options = { cwd: folder, env: { ...process.env, ...env }, timeout: 100_000 };
+  return new Promise<{ readonly code: number; readonly stdout: string; readonly stderr: string }>((done) => {
+    const child = execFile('mpirun', words, options, (_, stdout, stderr) =>
+      done({ code: child.exitCode ?? -1, stdout, stderr }),
+    );
+  });
+}
+
+describe.skipIf(skipsMpi)('a run on several ranks', () => {
+  const wanted = () => resultFiles(join(folder, 'alone/EXTENDED'));
+
+  beforeAll(async () => {
+    await succeeds(train('alone'), folder);
+  });
+
+  it('leaves the files of one process, and says what it does once', async () => {
+    const run = await mpirun([[4, train('four')]]);
+    expect(run, run.stderr).toMatchObject({ code: 0 });
+    expect(resultFiles(join(folder, 'four/EXTENDED'))).toEqual(wanted());
+    expect(run.stderr.match(/^epoch +1\/3 /gm)).toHaveLength(1);
+    expect(run.stdout.match(/^best test error /gm)).toHaveLength(1);
+  });
+
+  it('ends when a rank dies, and goes on with any number of them', async () => {
+    const { code, stderr } = await mpirun([[2, train('killed')]], killedAtWrite('checkpoint.safetensors 2'));
+    expect(code, stderr).not.toBe(0);
+    expect(existsSync(join(folder, 'killed/EXTENDED/summary.json'))).toBe(false);
+    await succeeds(train('killed', '--resume'), folder);
+    expect(resultFiles(join(folder, 'killed/EXTENDED'))).toEqual(wanted());
+  });
+
+  it('is refused before its first step where the ranks differ', async () => {
+    const { code, stderr } = await mpirun([
+      [1, train('differing')],
+      [1, train('differing', '--seed', '1')],
+    ]);
+    expect(code, stderr).toBe(2);
+    expect(stderr).toMatch(/^mpdnn: differing\/EXTENDED: rank 1 of 2 has other settings than rank 0; all have to /m);
+    expect(existsSync(join(folder, 'differing'))).toBe(false);
+  });
+});
+
+describe('joining', () => {
+  it('is nothing for a process alone', async () => {
+    expect(await joinRanks({})).toMatchObject({ rank: 0, size: 1 });
+    expect(await joinRanks({ OMPI_COMM_WORLD_SIZE: '1' })).toMatchObject({ rank: 0, size: 1 });
+  });
+
+  it.each([
+    [{ OMPI_COMM_WORLD_SIZE: '3' }, 'mpirun -n 3: shards are shared by a power of two of processes'],
+    [{ PMI_SIZE: '2' }, 'another MPI than Open MPI has started this'],
+  ])('is refused with %j', async (env, message) => {
+    await expect(joinRanks(env)).rejects.toThrow(message);
+  });
+});
