@@ -5,12 +5,16 @@ export { DeviceLost, InputError } from '../errors.js';
 export type {
   ConvOptions,
   Define,
+  DenseConvOptions,
   LayerOptions,
   Layers,
   LinearOptions,
+  NameOptions,
   NetworkDefinition,
   NetworkOptions,
   PoolOptions,
+  ShuffleOptions,
+  SliceOptions,
   SubsampleOptions,
   Value,
 } from '../nn/index.js';

@@ -2,7 +2,7 @@
 
 import { InputError } from '../errors.js';
 import { Graph } from '../graph/index.js';
-import type { Layer, NetworkDefinition } from './layer.js';
+import { activations, type Layer, type NetworkDefinition } from './layer.js';
 import { inputName, NetworkBuilder } from './networkBuilder.js';
 import { unquantized } from './quantizerSettings.js';
 import { Variables } from './variables.js';
@@ -13,6 +13,7 @@ type Check = (value: unknown) => boolean;
 const name: Check = (value) => typeof value === 'string' && value !== '';
 const number: Check = (value) => typeof value === 'number' && Number.isFinite(value);
 const whole: Check = (value) => Number.isSafeInteger(value) && Number(value) >= 0;
+const positive: Check = (value) => whole(value) && value !== 0;
 const oneOf =
   (...allowed: readonly unknown[]): Check =>
   (value) =>
@@ -49,22 +50,28 @@ const window = record(
   { stride: perAxis, padding: either(perAxis, oneOf('same'), sides), dilation: perAxis, ceil: oneOf(true, false) },
 );
 const read = { kind: name, name, input: name };
-const activated = { activation: oneOf('relu', 'relu6', 'none'), output: name };
-const batchNorm = record({ gamma: name, beta: name, mean: name, variance: name });
-const filters = { ...read, ...activated, window, weight: name, batchNorm, start };
+const activated = { activation: oneOf(...activations), output: name };
+const batchNorm = either(oneOf(null), record({ gamma: name, beta: name, mean: name, variance: name }));
+const starts = record({ weight: start, bias: start });
+const weighted = { ...read, ...activated, weight: name, bias: either(oneOf(null), name), batchNorm, start: starts };
+const filters = { ...weighted, window };
 const pool = record({ ...read, window });
+const several: Check = (value) => Array.isArray(value) && value.length > 1 && value.every(name);
 
 const layers: Readonly<Record<Layer['kind'], Check>> = {
-  conv: record({ ...filters, channels: whole }),
+  conv: record({ ...filters, channels: whole, groups: positive }),
   depthwise: record(filters),
-  linear: record({
-    ...{ ...read, ...activated, outputs: whole, weight: name, bias: name, layout: oneOf('transposed', 'plain') },
-    start: record({ weight: start, bias: start }),
-  }),
+  linear: record({ ...weighted, outputs: whole, layout: oneOf('transposed', 'plain') }),
   add: record({ kind: name, name, inputs: listOf(2, name), ...activated }),
   maxPool: pool,
   averagePool: pool,
   globalAverage: record(read),
+  flatten: record(read),
+  concat: record({ kind: name, name, inputs: several }),
+  slice: record({ ...read, first: whole, channels: whole }),
+  shuffle: record({ ...read, groups: positive }),
+  multiply: record({ kind: name, name, inputs: listOf(2, name), ...activated }),
+  activation: record({ ...read, ...activated }),
   subsample: record({ ...read, stride: whole, extraChannels: whole }),
   scale: record(read),
 };

@@ -5,13 +5,17 @@ export { batchNormEpsilon, type Network } from './layerNodes.js';
 export {
   type ConvOptions,
   type Define,
+  type DenseConvOptions,
   defined,
   type LayerOptions,
   type Layers,
   type LinearOptions,
+  type NameOptions,
   type NetworkOptions,
   network,
   type PoolOptions,
+  type ShuffleOptions,
+  type SliceOptions,
   type SubsampleOptions,
   type Value,
 } from './layers.js';

@@ -8,8 +8,12 @@ import type { Initializer } from './initializers.js';
 import type { BatchNormNames } from './layerNodes.js';
 import type { Layout } from './layouts.js';
 
-/** What a layer's output goes through where activations are not quantized; a learned quantizer takes its place else. */
-export type Activation = 'relu' | 'relu6' | 'none';
+/**
+ * What a layer's output goes through. Where activations are quantized a quantizer without a sign takes the place of ReLU
+ * and ReLU6; behind the other functions stands one.
+ */
+export const activations = ['relu', 'relu6', 'sigmoid', 'hardSigmoid', 'hardSwish', 'silu', 'none'] as const;
+export type Activation = (typeof activations)[number];
 
 interface Named {
   /** Unique in the network: other layers read the output by it. */
@@ -27,30 +31,34 @@ interface Activated {
   readonly output: string;
 }
 
-interface Filters extends Read, Activated {
-  readonly window: SizedWindowOptions;
+/** Weights with a batch normalisation behind them, or with a bias, and nothing else. */
+interface Weighted extends Read, Activated {
   /** Names of the parameters. */
   readonly weight: string;
-  readonly batchNorm: BatchNormNames;
-  readonly start: Initializer;
+  readonly bias: string | null;
+  readonly batchNorm: BatchNormNames | null;
+  readonly start: { readonly weight: Initializer; readonly bias: Initializer };
+}
+
+interface Filters extends Weighted {
+  readonly window: SizedWindowOptions;
 }
 
 export interface ConvLayer extends Filters {
   readonly kind: 'conv';
   readonly channels: number;
+  /** Channels of the result see those of one group only. */
+  readonly groups: number;
 }
 
 export interface DepthwiseLayer extends Filters {
   readonly kind: 'depthwise';
 }
 
-export interface LinearLayer extends Read, Activated {
+export interface LinearLayer extends Weighted {
   readonly kind: 'linear';
   readonly outputs: number;
-  readonly weight: string;
-  readonly bias: string;
   readonly layout: Layout;
-  readonly start: { readonly weight: Initializer; readonly bias: Initializer };
 }
 
 export interface AddLayer extends Named, Activated {
@@ -65,6 +73,40 @@ export interface PoolLayer extends Read {
 
 export interface GlobalAverageLayer extends Read {
   readonly kind: 'globalAverage';
+}
+
+/** An image's numbers as features, pixel by pixel, the channels of a pixel together. */
+export interface FlattenLayer extends Read {
+  readonly kind: 'flatten';
+}
+
+/** Channels of several values, one behind the other. */
+export interface ConcatLayer extends Named {
+  readonly kind: 'concat';
+  readonly inputs: readonly string[];
+}
+
+/** Neighbouring channels. */
+export interface SliceLayer extends Read {
+  readonly kind: 'slice';
+  readonly first: number;
+  readonly channels: number;
+}
+
+/** The channels of groups in turn, as in ShuffleNet. */
+export interface ShuffleLayer extends Read {
+  readonly kind: 'shuffle';
+  readonly groups: number;
+}
+
+/** Each channel of an image, the first input, times a feature of the second. */
+export interface MultiplyLayer extends Named, Activated {
+  readonly kind: 'multiply';
+  readonly inputs: readonly [image: string, factors: string];
+}
+
+export interface ActivationLayer extends Read, Activated {
+  readonly kind: 'activation';
 }
 
 export interface SubsampleLayer extends Read {
@@ -85,6 +127,12 @@ export type Layer =
   | AddLayer
   | PoolLayer
   | GlobalAverageLayer
+  | FlattenLayer
+  | ConcatLayer
+  | SliceLayer
+  | ShuffleLayer
+  | MultiplyLayer
+  | ActivationLayer
   | SubsampleLayer
   | ScaleLayer;
 

@@ -7,11 +7,15 @@ import { dimension, elementCount, type Graph, type Tensor } from '../graph/index
 import { activation } from '../ops/activation.js';
 import { batchNorm } from '../ops/batchNorm.js';
 import { batchStatistics, runningStatistics } from '../ops/batchStatistics.js';
+import { bias } from '../ops/bias.js';
 import { conv2d } from '../ops/convolution.js';
 import { depthwiseConv2d } from '../ops/depthwiseConvolution.js';
+import { flatten, unflatten } from '../ops/flatten.js';
+import { groupedConv2d } from '../ops/groupedConvolution.js';
 import { linear } from '../ops/linear.js';
+import type { ConvolutionResult } from '../ops/moments.js';
 import { quantizeChannels } from '../ops/quantizeChannels.js';
-import { type SizedWindowOptions, sidesOf } from '../ops/window.js';
+import { sidesOf } from '../ops/window.js';
 import {
   type ActivationSource,
   bestExponents,
@@ -26,6 +30,7 @@ import {
   startWithStep,
 } from '../quant/index.js';
 import { type Initializer, startValues } from './initializers.js';
+import type { ConvLayer, DepthwiseLayer, LinearLayer } from './layer.js';
 import { type Layout, storedShape } from './layouts.js';
 import type { QuantizerSettings } from './quantizerSettings.js';
 import { exponentsName, type Variables } from './variables.js';
@@ -60,44 +65,42 @@ export interface BatchNormNames {
 const BATCH_NORM = { epsilon: 1e-5, decay: 0.9 } as const;
 export const batchNormEpsilon = BATCH_NORM.epsilon;
 
-export interface DepthwiseOptions extends SizedWindowOptions {
-  readonly name: string;
-  readonly start: Initializer;
-}
-
-export interface ConvolutionOptions extends DepthwiseOptions {
-  readonly channels: number;
-}
-
-/** Convolution with a quantized weight, followed by batch normalisation. */
-export function convolutionBatchNorm(
-  network: Network,
-  x: Tensor,
-  options: ConvolutionOptions,
-  names: BatchNormNames,
-): Tensor {
-  const shape = [...sidesOf(options.size), dimension(x, 3), options.channels];
-  const w = quantizedWeight(network, options.name, shape, 'convolution', options.start);
-  return normalized(network, conv2d(network.graph, x, w, options, network.training), options.name, names);
+/** Convolution with a quantized weight, and what stands behind it. */
+export function convolution(network: Network, x: Tensor, layer: ConvLayer): Tensor {
+  const { groups, window, weight, channels, start } = layer;
+  const shape = [...sidesOf(window.size), dimension(x, 3) / groups, channels];
+  const w = quantizedWeight(network, weight, shape, 'convolution', start.weight);
+  const { graph } = network;
+  const withMoments = network.training && layer.batchNorm !== null;
+  const result =
+    groups === 1 ? conv2d(graph, x, w, window, withMoments) : groupedConv2d(graph, x, w, groups, window, withMoments);
+  return normalizedOrBiased(network, result, layer);
 }
 
 /** The same of a depthwise convolution, a filter for each channel of x. */
-export function depthwiseBatchNorm(
+export function depthwise(network: Network, x: Tensor, layer: DepthwiseLayer): Tensor {
+  const { window, weight, start } = layer;
+  const w = quantizedWeight(network, weight, [...sidesOf(window.size), dimension(x, 3)], 'depthwise', start.weight);
+  const withMoments = network.training && layer.batchNorm !== null;
+  return normalizedOrBiased(network, depthwiseConv2d(network.graph, x, w, window, withMoments), layer);
+}
+
+/** A convolution's result with its batch normalisation, or its bias. */
+function normalizedOrBiased(
   network: Network,
-  x: Tensor,
-  options: DepthwiseOptions,
-  names: BatchNormNames,
+  result: ConvolutionResult,
+  { weight, bias: name, batchNorm, start }: ConvLayer | DepthwiseLayer | LinearLayer,
 ): Tensor {
-  const shape = [...sidesOf(options.size), dimension(x, 3)];
-  const w = quantizedWeight(network, options.name, shape, 'depthwise', options.start);
-  const { graph, training } = network;
-  return normalized(network, depthwiseConv2d(graph, x, w, options, training), options.name, names);
+  if (batchNorm) return normalized(network, result, weight, batchNorm);
+  if (name === null) return result.y;
+  const b = quantizedWeight(network, name, [dimension(result.y, 3)], 'plain', start.bias, weight);
+  return bias(network.graph, result.y, b);
 }
 
 /** Batch normalisation of a convolution's result, by its moments or by the running ones. */
 function normalized(
   { graph, variables }: Network,
-  { y, moments }: { readonly y: Tensor; readonly moments: Tensor | null },
+  { y, moments }: ConvolutionResult,
   name: string,
   names: BatchNormNames,
 ): Tensor {
@@ -122,6 +125,21 @@ export function nonlinearity(network: Network, x: Tensor, name: string, float: '
   return quantizedActivation(network, x, name, 'rectified', network.activations, () =>
     activation(network.graph, x, network.ranges, { type: float }),
   );
+}
+
+/**
+ * The output of a function that is no ReLU, with a quantizer behind it: without a sign where it gives nothing below zero,
+ * else with the settings of outputs without a ReLU. `name`: scope of the output.
+ */
+export function functionOutput(
+  network: Network,
+  x: Tensor,
+  name: string,
+  type: 'sigmoid' | 'hardSigmoid' | 'hardSwish' | 'silu',
+): Tensor {
+  const y = activation(network.graph, x, network.ranges, { type });
+  if (type === 'hardSwish' || type === 'silu') return linearOutput(network, y, name);
+  return quantizedActivation(network, y, name, 'rectified', network.activations, () => y);
 }
 
 /**
@@ -164,33 +182,30 @@ function quantizedActivation(
   return y;
 }
 
-export interface AffineNames {
-  readonly weight: string;
-  readonly bias: string;
-  readonly layout: Layout;
-}
-
 /**
  * Fully connected layer; weight and bias have quantizers of their own, both starting from the weight. Where the file to
- * start from has another number of outputs, as that of other classes, the layer starts afresh.
+ * start from has another number of outputs, as that of other classes, the layer starts afresh. With a batch normalisation
+ * it is a convolution of one pixel, which has the moments of its results.
  */
-export function affine(
-  network: Network,
-  x: Tensor,
-  outputs: number,
-  names: AffineNames,
-  start: { readonly weight: Initializer; readonly bias: Initializer },
-): Tensor {
-  const shape = [dimension(x, 1), outputs];
-  if (hasOtherOutputs(network.variables, names, shape)) network.variables.startAfresh(names.weight, names.bias);
-  const w = quantizedWeight(network, names.weight, shape, names.layout, start.weight);
-  const b = quantizedWeight(network, names.bias, [outputs], 'plain', start.bias, names.weight);
-  return linear(network.graph, x, w, b);
+export function affine(network: Network, x: Tensor, layer: LinearLayer): Tensor {
+  const { weight, bias, layout, outputs, start } = layer;
+  const { graph } = network;
+  const inputs = dimension(x, 1);
+  if (layer.batchNorm || bias === null) {
+    const w = quantizedWeight(network, weight, [1, 1, inputs, outputs], 'convolution', start.weight);
+    const result = conv2d(graph, unflatten(graph, x, [1, 1, inputs]), w, {}, network.training && bias === null);
+    return flatten(graph, normalizedOrBiased(network, result, layer));
+  }
+  const shape = [inputs, outputs];
+  if (hasOtherOutputs(network.variables, layer, shape)) network.variables.startAfresh(weight, bias);
+  const w = quantizedWeight(network, weight, shape, layout, start.weight);
+  const b = quantizedWeight(network, bias, [outputs], 'plain', start.bias, weight);
+  return linear(graph, x, w, b);
 }
 
 function hasOtherOutputs(
   variables: Variables,
-  { weight, layout }: AffineNames,
+  { weight, layout }: LinearLayer,
   [inputs, outputs]: readonly number[],
 ): boolean {
   const theirs = variables.given(weight)?.shape;

@@ -79,6 +79,39 @@ it('a window may differ by axis and by side, and is read back as it was', () => 
   expect(readDefinition(JSON.parse(JSON.stringify(definition)), 'file')).toEqual(definition);
 });
 
+describe('layers', () => {
+  const everyKind: Define = (n, x) => {
+    const stem = n.conv(x, 8, { activation: 'hardSwish' });
+    const grouped = n.shuffle(n.conv(stem, 8, { groups: 4 }), { groups: 4 });
+    const both = n.concat([n.slice(grouped, { first: 4, channels: 4 }), stem]);
+    const biased = n.activation(n.depthwise(both, { batchNorm: false, activation: 'none' }), 'relu');
+    const squeezed = n.linear(n.globalAverage(biased), 12, { batchNorm: true, activation: 'sigmoid' });
+    const excited = n.maxPool(n.multiply(biased, squeezed), { size: 4 });
+    return n.linear(n.flatten(excited), 5);
+  };
+
+  it('have the shapes, and learn what they should', () => {
+    const { y, parameters } = built(everyKind);
+    expect(y.shape).toEqual([2, 5]);
+    const ofBatchNorm = (name: string) => [`${name}.weight`, `${name}.bn.bias`, `${name}.bn.weight`];
+    expect(parameters).toEqual([
+      ...[...ofBatchNorm('conv1'), ...ofBatchNorm('conv2'), 'depthwise1.weight', 'depthwise1.bias'],
+      ...[...ofBatchNorm('linear1'), 'linear2.weight', 'linear2.bias'],
+    ]);
+    const facts = layerFacts(network({ input }, everyKind)).map(({ parameters }) => parameters);
+    expect(facts).toEqual([232, 160, 0, 0, 0, 120, 0, 0, 168, 0, 0, 0, 245]);
+  });
+
+  it('are all read back as they were written', () => {
+    const definition = network({ input }, everyKind);
+    expect(readDefinition(JSON.parse(JSON.stringify(definition)), 'file')).toEqual(definition);
+  });
+
+  it('have quantizers with a sign behind functions that go below zero, where a layer reads them', () => {
+    expect(built(everyKind, signed).signed).toEqual(['conv1', 'globalAverage1', 'multiply1']);
+  });
+});
+
 describe('an output without an activation', () => {
   it('is quantized where a layer reads it', () => {
     const narrow: Define = (n, x) => n.linear(n.globalAverage(n.conv(n.conv(x, 4, { activation: 'none' }), 4)), 2);
@@ -125,6 +158,18 @@ describe('a fault', () => {
       'a window without a middle',
       (n, x) => n.conv(x, 4, { size: [3, 2] }),
       /^conv1: a window of 3,2 has no middle; give/,
+    ],
+    ['a concat of two sizes', (n, x) => n.concat([x, n.maxPool(x, { size: 2 })]), /^concat1: input .* differ in more/],
+    [
+      'channels that are not there',
+      (n, x) => n.slice(x, { first: 2, channels: 2 }),
+      /^slice1: 2 channels from 2 on, of/,
+    ],
+    ['groups that do not divide', (n, x) => n.conv(x, 4, { groups: 2 }), /^conv1: 2 groups do not divide 3 channels/],
+    [
+      'an unknown activation',
+      (n, x) => n.conv(x, 4, { activation: 'tanh' as never }),
+      /^conv1: activation tanh; right/,
     ],
     ['half a channel', (n, x) => n.conv(x, 0.5), /^conv1: channels is 0.5; right would be a whole number/],
     ['a name for two', (n, x) => n.conv(n.conv(x, 3, { name: 'a' }), 3, { name: 'a' }), /^a: the name stands twice/],

@@ -15,7 +15,7 @@ import {
 } from '../ops/window.js';
 import { shapeBuilder } from './definitionData.js';
 import type { Initializer } from './initializers.js';
-import type { Activation, Layer, NetworkDefinition } from './layer.js';
+import { type Activation, activations, type Layer, type NetworkDefinition } from './layer.js';
 import { type Names, type Naming, namings } from './naming.js';
 import { inputName, type NetworkBuilder } from './networkBuilder.js';
 import { placed } from './placed.js';
@@ -44,27 +44,48 @@ export interface ConvOptions extends LayerOptions, Omit<WindowOptions, 'ceil'> {
    * image at stride 1. `same`: as in Keras.
    */
   readonly padding?: Padding;
-  /** The name of the batch normalisation; `NAME.bn` by default. */
-  readonly batchNorm?: string;
+  /** The name of the batch normalisation, `NAME.bn` by default; false: a bias instead. */
+  readonly batchNorm?: string | false;
   /** How the weight starts; by default normal with variance 2/fan-in. */
   readonly start?: Initializer;
+  /** How the bias starts, where there is one; with zeros by default. */
+  readonly biasStart?: Initializer;
+}
+
+export interface DenseConvOptions extends ConvOptions {
+  /** Each of so many groups of output channels sees one group of input channels; 1 by default. */
+  readonly groups?: number;
 }
 
 export interface LinearOptions extends LayerOptions {
+  /** A batch normalisation, by its name or `NAME.bn`, instead of the bias; none by default. */
+  readonly batchNorm?: string | boolean;
   /** How the weight starts; by default normal with variance 2/fan-in. */
   readonly start?: Initializer;
   /** How the bias starts; with zeros by default. */
   readonly biasStart?: Initializer;
 }
 
-export interface PoolOptions extends SizedWindowOptions {
+export interface NameOptions {
   readonly name?: string;
+}
+
+export interface SliceOptions extends NameOptions {
+  /** Counted from 0. */
+  readonly first: number;
+  readonly channels: number;
+}
+
+export interface ShuffleOptions extends NameOptions {
+  readonly groups: number;
+}
+
+export interface PoolOptions extends SizedWindowOptions, NameOptions {
   /** The size by default. */
   readonly stride?: PerAxis;
 }
 
-export interface SubsampleOptions {
-  readonly name?: string;
+export interface SubsampleOptions extends NameOptions {
   /** Every so many-th row and column stays. */
   readonly stride: number;
   /** Channels of the result: behind its own there are zeros. */
@@ -74,7 +95,7 @@ export interface SubsampleOptions {
 /** The layers. Names within a scope begin with the scope's. */
 export interface Layers {
   /** Convolution, batch normalisation, ReLU (or what `activation` says). */
-  conv(x: Value, channels: number, options?: ConvOptions): Value;
+  conv(x: Value, channels: number, options?: DenseConvOptions): Value;
   /** The same with one filter for each channel of `x`. */
   depthwise(x: Value, options?: ConvOptions): Value;
   /** Fully connected, with a bias; no activation unless one is given. */
@@ -84,11 +105,23 @@ export interface Layers {
   maxPool(x: Value, options: PoolOptions): Value;
   averagePool(x: Value, options: PoolOptions): Value;
   /** The mean over all pixels: an image becomes features. */
-  globalAverage(x: Value, options?: { readonly name?: string }): Value;
+  globalAverage(x: Value, options?: NameOptions): Value;
+  /** An image's numbers as features, pixel by pixel. */
+  flatten(x: Value, options?: NameOptions): Value;
+  /** The channels (or features) of several values, one behind the other. */
+  concat(values: readonly Value[], options?: NameOptions): Value;
+  /** Neighbouring channels (or features), from the first on. */
+  slice(x: Value, options: SliceOptions): Value;
+  /** The channels of so many groups in turn, as in ShuffleNet. */
+  shuffle(x: Value, options: ShuffleOptions): Value;
+  /** Each channel of an image times a feature, as squeeze and excite has it; no activation unless one is given. */
+  multiply(image: Value, factors: Value, options?: LayerOptions): Value;
+  /** A function by itself; layers take one along by their option `activation`. */
+  activation(x: Value, activation: Activation, options?: Omit<LayerOptions, 'activation'>): Value;
   /** A shortcut without parameters to fewer pixels and more channels. */
   subsample(x: Value, options: SubsampleOptions): Value;
   /** `x` times one learned number. */
-  scale(x: Value, options?: { readonly name?: string }): Value;
+  scale(x: Value, options?: NameOptions): Value;
   /** Puts `name/` before the names of the layers that `define` makes. */
   scope<T>(name: string, define: () => T): T;
 }
@@ -187,11 +220,15 @@ class Recorder {
   #layers(wrapped: typeof placed): Layers {
     const naming = this.#naming;
     return {
-      conv: wrapped((x: Value, channels: number, options: ConvOptions = {}) => {
+      conv: wrapped((x: Value, channels: number, options: DenseConvOptions = {}) => {
         const name = this.#name('conv', options.name);
         this.#wantImage(name, x);
         wantCount(name, 'channels', channels);
-        return this.#add({ kind: 'conv', name, channels, ...this.#filters(name, x, options) });
+        const { groups = 1 } = options;
+        if (![x.shape[2]!, channels].every((count) => count % groups === 0)) {
+          throw new InputError(`${name}: ${groups} groups do not divide ${x.shape[2]} channels into ${channels}`);
+        }
+        return this.#add({ kind: 'conv', name, channels, groups, ...this.#filters(name, x, options) });
       }),
       depthwise: wrapped((x: Value, options: ConvOptions = {}) => {
         const name = this.#name('depthwise', options.name);
@@ -202,11 +239,14 @@ class Recorder {
         const name = this.#name('linear', options.name);
         this.#wantFeatures(name, x);
         wantCount(name, 'outputs', outputs);
-        const { start = { he: 'fanIn' }, biasStart = 'zeros' } = options;
-        const parameters = naming.linear(name);
-        this.#take(parameters.weight, parameters.bias);
+        const { layout, ...parameters } = naming.linear(name);
+        const { batchNorm = false } = options;
+        const weighted = this.#weighted(name, parameters, {
+          ...options,
+          batchNorm: batchNorm === true ? undefined : batchNorm,
+        });
         return this.#add({
-          ...{ kind: 'linear', name, input: x.name, outputs, ...parameters, start: { weight: start, bias: biasStart } },
+          ...{ kind: 'linear', name, input: x.name, outputs, layout, ...weighted },
           ...this.#activated(name, options, 'none'),
         });
       }),
@@ -220,17 +260,69 @@ class Recorder {
       }),
       maxPool: wrapped((x: Value, options: PoolOptions) => this.#pool('maxPool', x, options)),
       averagePool: wrapped((x: Value, options: PoolOptions) => this.#pool('averagePool', x, options)),
-      globalAverage: wrapped((x: Value, options: { readonly name?: string } = {}) => {
+      globalAverage: wrapped((x: Value, options: NameOptions = {}) => {
         const name = this.#name('globalAverage', options.name);
         this.#wantImage(name, x);
         return this.#add({ kind: 'globalAverage', name, input: x.name });
+      }),
+      flatten: wrapped((x: Value, options: NameOptions = {}) => {
+        const name = this.#name('flatten', options.name);
+        this.#wantImage(name, x);
+        return this.#add({ kind: 'flatten', name, input: x.name });
+      }),
+      concat: wrapped((values: readonly Value[], options: NameOptions = {}) => {
+        const name = this.#name('concat', options.name);
+        for (const value of values) this.#want(name, value);
+        const [first, ...others] = values;
+        if (!first || others.length === 0)
+          throw new InputError(`${name}: of ${values.length} values, two at least are right`);
+        const other = others.find(({ shape }) => shape.slice(0, -1).join() !== first.shape.slice(0, -1).join());
+        if (other) throw new InputError(`${name}: ${text(first)} and ${text(other)} differ in more than channels`);
+        return this.#add({ kind: 'concat', name, inputs: values.map((value) => value.name) });
+      }),
+      slice: wrapped((x: Value, { first, channels, ...options }: SliceOptions) => {
+        const name = this.#name('slice', options.name);
+        this.#want(name, x);
+        const of = x.shape.at(-1)!;
+        wantCount(name, 'channels', channels);
+        if (!(Number.isInteger(first) && first >= 0 && first + channels <= of)) {
+          throw new InputError(`${name}: ${channels} channels from ${first} on, of ${text(x)}`);
+        }
+        return this.#add({ kind: 'slice', name, input: x.name, first, channels });
+      }),
+      shuffle: wrapped((x: Value, { groups, ...options }: ShuffleOptions) => {
+        const name = this.#name('shuffle', options.name);
+        this.#want(name, x);
+        wantCount(name, 'groups', groups);
+        if (x.shape.at(-1)! % groups !== 0) throw new InputError(`${name}: ${groups} groups do not divide ${text(x)}`);
+        return this.#add({ kind: 'shuffle', name, input: x.name, groups });
+      }),
+      multiply: wrapped((image: Value, factors: Value, options: LayerOptions = {}) => {
+        const name = this.#name('multiply', options.name);
+        this.#wantImage(name, image);
+        this.#wantFeatures(name, factors);
+        if (image.shape[2] !== factors.shape[0]) {
+          throw new InputError(`${name}: ${text(image)} has other channels than ${text(factors)} has features`);
+        }
+        const inputs = [image.name, factors.name] as const;
+        return this.#add({ kind: 'multiply', name, inputs, ...this.#activated(name, options, 'none') });
+      }),
+      activation: wrapped((x: Value, activation: Activation, options: Omit<LayerOptions, 'activation'> = {}) => {
+        const name = this.#name(activation, options.name);
+        this.#want(name, x);
+        return this.#add({
+          kind: 'activation',
+          name,
+          input: x.name,
+          ...this.#activated(name, { ...options, activation }),
+        });
       }),
       subsample: wrapped((x: Value, { stride, channels, ...options }: SubsampleOptions) => {
         const name = this.#name('subsample', options.name);
         this.#wantImage(name, x);
         return this.#add({ kind: 'subsample', name, input: x.name, stride, extraChannels: channels - x.shape[2]! });
       }),
-      scale: wrapped((x: Value, options: { readonly name?: string } = {}) => {
+      scale: wrapped((x: Value, options: NameOptions = {}) => {
         const name = this.#name('scale', options.name);
         this.#want(name, x);
         return this.#add({ kind: 'scale', name, input: x.name });
@@ -255,20 +347,41 @@ class Recorder {
   }
 
   #filters(name: string, x: Value, options: ConvOptions) {
-    const naming = this.#naming;
-    const { start = { he: 'fanIn' } as const, batchNorm } = options;
-    const weight = naming.convolution(name);
-    const names = naming.batchNormOf(batchNorm === undefined ? `${name}${naming.batchNorm}` : this.#scoped(batchNorm));
-    this.#take(weight, ...Object.values(names));
     return {
-      ...{ input: x.name, window: windowOf(name, options), weight, batchNorm: names, start },
+      ...{ input: x.name, window: windowOf(name, options) },
+      ...this.#weighted(name, this.#naming.convolution(name), options),
       ...this.#activated(name, options),
     };
+  }
+
+  /** Names and starts of weight and bias or batch normalisation, of which `batchNorm: undefined` is one of the usual name. */
+  #weighted(
+    name: string,
+    { weight, bias }: { readonly weight: string; readonly bias: string },
+    {
+      batchNorm,
+      start = { he: 'fanIn' },
+      biasStart = 'zeros',
+    }: Pick<ConvOptions, 'start' | 'biasStart'> & { readonly batchNorm?: string | false | undefined },
+  ) {
+    const naming = this.#naming;
+    const starts = { weight: start, bias: biasStart };
+    this.#take(weight);
+    if (batchNorm === false) {
+      this.#take(bias);
+      return { weight, bias, batchNorm: null, start: starts };
+    }
+    const names = naming.batchNormOf(batchNorm === undefined ? `${name}${naming.batchNorm}` : this.#scoped(batchNorm));
+    this.#take(...Object.values(names));
+    return { weight, bias: null, batchNorm: names, start: starts };
   }
 
   #activated(name: string, { activation, output }: LayerOptions, usual: Activation = 'relu') {
     const own = output === undefined ? name : this.#scoped(output);
     if (own !== name) this.#take(own);
+    if (activation !== undefined && !activations.includes(activation)) {
+      throw new InputError(`${name}: activation ${activation}; right would be one of ${activations.join(', ')}`);
+    }
     return { activation: activation ?? usual, output: own };
   }
 
@@ -301,7 +414,9 @@ class Recorder {
   #wantFeatures(layer: string, x: Value): void {
     this.#want(layer, x);
     if (x.shape.length === 1) return;
-    throw new InputError(`${layer}: wants features, [count], and ${text(x)} is an image: n.globalAverage makes them`);
+    throw new InputError(
+      `${layer}: wants features, [count], and ${text(x)} is an image: n.globalAverage or n.flatten makes them`,
+    );
   }
 
   #want(layer: string, x: Value): void {

@@ -13,7 +13,7 @@ export type Names = 'slashes' | 'dots' | 'published';
 export interface Naming {
   /** Between a scope and what is in it. */
   readonly separator: string;
-  convolution(layer: string): string;
+  convolution(layer: string): { readonly weight: string; readonly bias: string };
   linear(layer: string): { readonly weight: string; readonly bias: string; readonly layout: Layout };
   /** The name of a layer's batch normalisation, unless it is given. */
   readonly batchNorm: string;
@@ -21,7 +21,7 @@ export interface Naming {
 }
 
 const pytorch = {
-  convolution: (layer) => `${layer}.weight`,
+  convolution: (layer) => ({ weight: `${layer}.weight`, bias: `${layer}.bias` }),
   linear: (layer) => ({ weight: `${layer}.weight`, bias: `${layer}.bias`, layout: 'transposed' }),
   batchNorm: '.bn',
   batchNormOf: (name) => ({
@@ -37,7 +37,7 @@ export const namings: Readonly<Record<Names, Naming>> = {
   dots: { separator: '.', ...pytorch },
   published: {
     separator: '/',
-    convolution: (layer) => `${layer}/quantized_conv/W`,
+    convolution: (layer) => ({ weight: `${layer}/quantized_conv/W`, bias: `${layer}/quantized_conv/b` }),
     linear: (layer) => ({
       weight: `${layer}/quantized_affine/W`,
       bias: `${layer}/quantized_affine/b`,

@@ -1,27 +1,33 @@
 /**
  * The nodes of a network from the list of its layers, one layer after another.
  *
- * Where quantizers stand. Weights and biases have one each. An output with an activation has one in its place, without
- * a sign; the images, and outputs without an activation, have one with a sign where the settings say so (`a_quantize_input`,
- * `a_quantize_linear`). An output without an activation is quantized when it is stored: when a layer reads it. A sum
- * takes one operand as it is computed, without storing it: the first without an activation that nothing has stored yet,
- * as a device adds in its accumulators. Nothing is stored between a layer and the factor that scales its output, nor
+ * Where quantizers stand. Weights and biases have one each. An output with a ReLU has one in its place, without a sign;
+ * behind sigmoids stands one without a sign, behind hard-swish and SiLU one with a sign. The images, and outputs without
+ * an activation, have one with a sign where the settings say so (`a_quantize_input`, `a_quantize_linear`). An output
+ * without an activation is quantized when it is stored: when a layer reads it. A sum takes one operand as it is computed,
+ * without storing it: the first without an activation that nothing has stored yet, as a device adds in its accumulators. Nothing is stored between a layer and the factor that scales its output, nor
  * between a mean over all pixels and the last fully connected layer, which a device computes from the sum.
  */
 
 import type { Tensor } from '../graph/index.js';
 import { add } from '../ops/add.js';
 import { averagePool } from '../ops/averagePool.js';
+import { concat } from '../ops/concat.js';
+import { flatten } from '../ops/flatten.js';
 import { globalAveragePool } from '../ops/globalAveragePool.js';
 import { maxPool } from '../ops/maxPool.js';
+import { multiplyChannels } from '../ops/multiplyChannels.js';
 import { scale } from '../ops/scale.js';
+import { shuffleChannels } from '../ops/shuffleChannels.js';
+import { slice } from '../ops/slice.js';
 import { subsample } from '../ops/subsample.js';
 import { startValues } from './initializers.js';
 import type { Layer, NetworkDefinition } from './layer.js';
 import {
   affine,
-  convolutionBatchNorm,
-  depthwiseBatchNorm,
+  convolution,
+  depthwise,
+  functionOutput,
   linearOutput,
   type Network,
   networkInput,
@@ -71,21 +77,15 @@ export class NetworkBuilder {
     const network = this.#network;
     const { graph, variables, training } = network;
     switch (layer.kind) {
-      case 'conv': {
-        const { input, weight, channels, window, start, batchNorm } = layer;
-        const options = { name: weight, channels, ...window, start };
-        return this.#activated(layer, convolutionBatchNorm(network, this.#stored(input), options, batchNorm));
-      }
-      case 'depthwise': {
-        const { input, weight, window, start, batchNorm } = layer;
-        const options = { name: weight, ...window, start };
-        return this.#activated(layer, depthwiseBatchNorm(network, this.#stored(input), options, batchNorm));
-      }
+      case 'conv':
+        return this.#activated(layer, convolution(network, this.#stored(layer.input), layer));
+      case 'depthwise':
+        return this.#activated(layer, depthwise(network, this.#stored(layer.input), layer));
       case 'linear': {
-        const { name, input, outputs, start } = layer;
+        const { name, input } = layer;
         const isDirect = name === this.#lastLinear && this.#means.has(input);
         const x = isDirect ? this.computed(input) : this.#stored(input);
-        return this.#activated(layer, affine(network, x, outputs, layer, start));
+        return this.#activated(layer, affine(network, x, layer));
       }
       case 'add': {
         const direct = layer.inputs.find((name) => this.#unstored.has(name));
@@ -99,6 +99,23 @@ export class NetworkBuilder {
       case 'globalAverage':
         this.#means.add(layer.name);
         return this.#unactivated(layer.name, layer.name, globalAveragePool(graph, this.#stored(layer.input)));
+      case 'flatten':
+        return flatten(graph, this.#stored(layer.input));
+      case 'concat':
+        return concat(
+          graph,
+          layer.inputs.map((input) => this.#stored(input)),
+        );
+      case 'slice':
+        return slice(graph, this.#stored(layer.input), layer.first, layer.channels);
+      case 'shuffle':
+        return shuffleChannels(graph, this.#stored(layer.input), layer.groups);
+      case 'multiply': {
+        const [image, factors] = layer.inputs.map((input) => this.#stored(input));
+        return this.#activated(layer, multiplyChannels(graph, image!, factors!));
+      }
+      case 'activation':
+        return this.#activated(layer, this.computed(layer.input));
       case 'subsample':
         return subsample(graph, this.#stored(layer.input), layer.stride, layer.extraChannels);
       case 'scale': {
@@ -115,8 +132,15 @@ export class NetworkBuilder {
 
   #activated(layer: Extract<Layer, { readonly output: string }>, x: Tensor): Tensor {
     const { activation, output, name } = layer;
-    if (activation === 'none') return this.#unactivated(name, output, x);
-    return nonlinearity(this.#network, x, output, activation);
+    switch (activation) {
+      case 'none':
+        return this.#unactivated(name, output, x);
+      case 'relu':
+      case 'relu6':
+        return nonlinearity(this.#network, x, output, activation);
+      default:
+        return functionOutput(this.#network, x, output, activation);
+    }
   }
 
   #unactivated(layer: string, output: string, y: Tensor): Tensor {
