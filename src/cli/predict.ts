@@ -22,9 +22,9 @@ interface FilePrediction extends Prediction {
 
 export function predictCommand(): Command {
   return new Command('predict')
-    .description('what a trained run says of images, or of numbers in .npy and .csv files')
+    .description('what a trained run says of images, or of numbers in .npy and .csv files, or clips in .wav files')
     .argument('<run>', 'a run folder')
-    .argument('<images...>', 'files of images, or .npy or .csv files of one input or many')
+    .argument('<images...>', 'files of images, or .npy, .csv or .wav files')
     .option('--device <name>', "auto, cpu, gpu or reference instead of the run's own")
     .option('--threads <n>', 'threads of the CPU engine')
     .option(

@@ -1,7 +1,7 @@
 /** `--data SPEC`: which dataset, and where it lies. */
 import { InputError } from '../errors.js';
 
-export const dataKinds = ['cifar10', 'cifar100', 'mnist', 'images', 'arrays', 'csv', 'synthetic'] as const;
+export const dataKinds = ['cifar10', 'cifar100', 'mnist', 'images', 'arrays', 'csv', 'wav', 'synthetic'] as const;
 
 export interface DataSpec {
   readonly kind: (typeof dataKinds)[number];
@@ -13,7 +13,7 @@ export interface DataSpec {
 
 /** For messages. */
 export const dataForms =
-  'cifar10[:DIR or archive], cifar100[:DIR or archive], mnist[:DIR], images:DIR, arrays:FILE, csv:FILE or synthetic[:COUNT]';
+  'cifar10[:DIR or archive], cifar100[:DIR or archive], mnist[:DIR], images:DIR, arrays:FILE, csv:FILE, wav:DIR or synthetic[:COUNT]';
 
 /** @throws InputError that lists the allowed forms. */
 export function parseDataSpec(text: string): DataSpec {
@@ -27,6 +27,7 @@ export function parseDataSpec(text: string): DataSpec {
     case 'mnist':
       return rest === undefined ? { kind } : { kind, location: rest };
     case 'images':
+    case 'wav':
       if (rest === undefined) throw fault('the folder is missing');
       return { kind, location: rest };
     case 'arrays':
@@ -44,5 +45,5 @@ export function parseDataSpec(text: string): DataSpec {
 
 /** Whether a kind's inputs are pictures, which may be shifted and mirrored, and whose bytes are pixels. */
 export function arePictures(kind: DataSpec['kind']): boolean {
-  return kind !== 'arrays' && kind !== 'csv';
+  return kind !== 'arrays' && kind !== 'csv' && kind !== 'wav';
 }

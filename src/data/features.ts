@@ -9,7 +9,29 @@ export interface ColumnFeatures {
   readonly names: readonly string[];
 }
 
-export type Features = ColumnFeatures;
+/** Bytes computed of clips of sound, [frames, features] an input; `sound.ts` says how. */
+export interface SoundFeatures {
+  readonly of: 'sound';
+  readonly kind: 'mfcc' | 'log_mel';
+  /** Samples a second. */
+  readonly sampleRate: number;
+  /** Samples of a clip, of a window, and from a window to the next. */
+  readonly samples: number;
+  readonly window: number;
+  readonly hop: number;
+  /** Samples that are transformed, a power of two. */
+  readonly fft: number;
+  readonly melBands: number;
+  readonly lowHz: number;
+  readonly highHz: number;
+  /** Features of a frame; with `log_mel` one a band. */
+  readonly coefficients: number;
+  /** Byte b stands for the feature (b − zero)·step. */
+  readonly step: number;
+  readonly zero: number;
+}
+
+export type Features = ColumnFeatures | SoundFeatures;
 
 /** Mean and standard deviation of the training inputs, channel by channel. */
 export interface Moments {

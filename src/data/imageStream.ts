@@ -10,8 +10,8 @@ import type { BatchTable } from './batches.js';
 import { evaluationCrop, type Region, type Size } from './crops.js';
 import type { ImageSet, InputArray } from './imageSet.js';
 
-/** A file of an image folder. */
-export interface ImageFile {
+/** A file in the folder of its class. */
+export interface ClassFile {
   readonly file: string;
   /** Its path below the folder of the set, with slashes: CLASS/NAME. The same wherever the folder lies. */
   readonly name: string;
@@ -57,7 +57,7 @@ export interface Decoders {
 }
 
 export interface ImageStream {
-  readonly files: readonly ImageFile[];
+  readonly files: readonly ClassFile[];
   readonly count: number;
   readonly height: number;
   readonly width: number;

@@ -5,6 +5,7 @@
 
 import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import type { Features } from '../data/features.js';
 import { InputError } from '../errors.js';
 import { packageVersion } from '../packageVersion.js';
 import { planArena } from '../ship/arena.js';
@@ -45,6 +46,8 @@ export interface ExportSummary {
   readonly run: string;
   readonly version: string;
   readonly classes: readonly string[];
+  /** What the bytes of an input are, where they are no pixels: the device has to compute the same ones. */
+  readonly features: Features | null;
   readonly layers: readonly ExportedLayer[];
   readonly bytes: {
     /** Packed weights: the sizes that training counts, each tensor rounded up to whole bytes. */
@@ -82,7 +85,7 @@ export async function exportRun(trained: TrainedNetwork, options: ExportOptions)
   }
   const images = checkImages(network, checkedImages);
   const name = identifierOf(run.config.experiment);
-  const packed = packNetwork(network, { mpdnn_version: packageVersion(), experiment: run.config.experiment });
+  const packed = packNetwork(network, { ...inputMetadata(trained), mpdnn_version: packageVersion() });
   const fault = networkFault(unpackNetwork(packed, 'net.safetensors'), lowered);
   if (fault) throw new InputError(`${run.folder.root}: the integer network is not the trained one: ${fault}`);
   const files = new Map<string, string | Uint8Array>();
@@ -119,6 +122,7 @@ export async function exportRun(trained: TrainedNetwork, options: ExportOptions)
     run: run.config.experiment,
     version: packageVersion(),
     classes,
+    features: run.config.data?.features ?? null,
     layers,
     bytes: {
       weights: sum(({ weightBytes }) => weightBytes),
@@ -181,16 +185,22 @@ function onnxModel(
   }
 }
 
-/** Metadata of the ONNX file: classes, widths, and what three images give. */
+/** Whose network it is, and what its inputs are. */
+function inputMetadata({ run }: TrainedNetwork): Record<string, string> {
+  const { experiment, data } = run.config;
+  return { experiment, ...(data?.features && { features: JSON.stringify(data.features) }) };
+}
+
+/** Metadata of the ONNX file: classes, features, widths, and what three images give. */
 function onnxMetadata(
-  { classes, run }: TrainedNetwork,
+  trained: TrainedNetwork,
   layers: readonly ExportedLayer[],
   testLogits: readonly (readonly number[])[],
 ): Record<string, string> {
   const bits = layers.map(({ name, weightBits, activationBits }) => ({ name, weightBits, activationBits }));
   return {
-    classes: JSON.stringify(classes),
-    experiment: run.config.experiment,
+    ...inputMetadata(trained),
+    classes: JSON.stringify(trained.classes),
     mpdnn_version: packageVersion(),
     bits: JSON.stringify(bits),
     test_logits: JSON.stringify(testLogits),

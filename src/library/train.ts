@@ -4,7 +4,7 @@ import { limit } from '../data/imageSet.js';
 import type { SelectEngine } from '../engine/engineSelector.js';
 import { InputError } from '../errors.js';
 import { type NetworkDefinition, readDefinition } from '../nn/index.js';
-import { type Experiment, experimentFromSettings, withDefinition } from '../settings/index.js';
+import { type Experiment, experimentFromSettings, soundKeys, withDefinition } from '../settings/index.js';
 import type { SettingKey } from '../settings/settings.js';
 import { describeData } from '../train/dataDescription.js';
 import { memoryRecorder, type RunRecord, readRunFile, runFile } from '../train/memoryRecorder.js';
@@ -29,7 +29,10 @@ export type TrainingSettings = Readonly<
 >;
 
 /** Keys of the command line: where images, weights and runs lie. */
-export const ofFiles = ['data', 'image_size', 'stream', 'decode_threads', 'out', 'resume', 'weightfile'] as const;
+export const ofFiles = [
+  ...(['data', 'image_size', 'stream', 'decode_threads', 'out', 'resume', 'weightfile'] as const),
+  ...soundKeys,
+] as const;
 type OfFiles = (typeof ofFiles)[number];
 
 export interface TrainingOptions {

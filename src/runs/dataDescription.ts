@@ -5,11 +5,29 @@ import type { Features, Images } from '../data/index.js';
 import { InputError } from '../errors.js';
 import type { DataDescription } from '../train/dataDescription.js';
 
+const columnFeatures = z.object({ of: z.literal('columns'), names: z.array(z.string()).readonly() });
+
+const soundFeatures = z.object({
+  of: z.literal('sound'),
+  kind: z.enum(['mfcc', 'log_mel']),
+  sampleRate: z.number(),
+  samples: z.int(),
+  window: z.int(),
+  hop: z.int(),
+  fft: z.int(),
+  melBands: z.int(),
+  lowHz: z.number(),
+  highHz: z.number(),
+  coefficients: z.int(),
+  step: z.number(),
+  zero: z.int(),
+});
+
 /** The part of config.json about it. */
 export const dataSchema = z.object({
   classes: z.array(z.string()).readonly(),
   image: z.tuple([z.int(), z.int(), z.int()]).readonly(),
-  features: z.object({ of: z.literal('columns'), names: z.array(z.string()).readonly() }).optional(),
+  features: z.discriminatedUnion('of', [columnFeatures, soundFeatures]).optional(),
   // Runs of earlier versions are all of bytes.
   values: z.enum(['bytes', 'floats']).default('bytes'),
   scale: z.array(z.number()).readonly(),

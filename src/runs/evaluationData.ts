@@ -61,9 +61,9 @@ export async function loadEvaluationData(
   { folder, config }: OpenedRun,
   events: { task(name: string, done: number, total: number): void; line(text: string): void },
 ): Promise<ExperimentData> {
-  const data = await loadExperimentData(experiment, events.task, 'test');
-  for (const note of data.notes) events.line(note);
   const { data: then } = config;
+  const data = await loadExperimentData(experiment, events.task, 'test', then?.features);
+  for (const note of data.notes) events.line(note);
   if (!then) {
     events.line(
       `${folder.root}: older versions kept no names of classes; whether those of now are the same is not checked`,

@@ -1,7 +1,7 @@
 /** The images of an experiment: loaded or found, limited, split, and checked where they are streamed. */
 
 import { loadDataset, measured } from '../data/files/index.js';
-import { type Images, isStream, type OnProgress } from '../data/index.js';
+import { type Features, type Images, isStream, type OnProgress } from '../data/index.js';
 import { cacheFolder } from '../disk/cacheFolder.js';
 import type { Experiment } from '../settings/index.js';
 import { heldOut, type TrainingImages } from '../train/openTraining.js';
@@ -14,6 +14,7 @@ export interface ExperimentData extends TrainingImages {
 }
 
 /**
+ * `features`: those of the network that is to be evaluated.
  * `test`: only the test images are wanted, and of streamed images only those files are checked; `train` may be empty
  * then, and nothing is held out.
  */
@@ -21,6 +22,7 @@ export async function loadExperimentData(
   experiment: Experiment,
   onTask: (task: string, done: number, total: number) => void,
   use: 'all' | 'test' = 'all',
+  features?: Features,
 ): Promise<ExperimentData> {
   const { data, training } = experiment;
   const onProgress: OnProgress = ({ task, done, total }) => onTask(task, done, total);
@@ -32,6 +34,8 @@ export async function loadExperimentData(
     limitTrain: data.limitTrain ?? undefined,
     limitTest: data.limitVal ?? undefined,
     testOnly: use === 'test',
+    sound: data.sound,
+    features,
     seed: training.seed,
     onProgress,
   });

@@ -4,6 +4,7 @@
  * thrown as an `InputError` that names file, line, section, key, value and what would be right.
  */
 import { type DataSpec, parseDataSpec } from '../data/dataSpec.js';
+import type { SoundSettings } from '../data/sound.js';
 import { userPath } from '../disk/userPath.js';
 import { InputError } from '../errors.js';
 import type { NetworkDefinition } from '../nn/index.js';
@@ -58,6 +59,8 @@ export interface Experiment {
     readonly stream: boolean | null;
     /** Images decoded at a time, `null`: as many as the machine has threads. */
     readonly decodeThreads: number | null;
+    /** What is asked of the features of clips; `null` for other data. */
+    readonly sound: SoundSettings | null;
   };
   readonly training: {
     readonly epochs: number;
@@ -283,6 +286,7 @@ function grouped(
       augmentMirror: s.augment_mirror,
       stream: s.stream,
       decodeThreads: s.decode_threads,
+      sound: soundSettings(s),
     },
     training: {
       epochs: s.epochs,
@@ -325,5 +329,19 @@ function grouped(
     runName: s.name ?? name,
     checkpointMinutes: s.checkpoint_minutes,
     resume: s.resume,
+  };
+}
+
+function soundSettings(s: Settings): SoundSettings | null {
+  if (s.sound_features === null) return null;
+  return {
+    kind: s.sound_features,
+    seconds: s.sound_seconds,
+    windowMs: s.sound_window_ms!,
+    hopMs: s.sound_hop_ms!,
+    melBands: s.sound_mel_bands!,
+    coefficients: s.sound_coefficients!,
+    lowHz: s.sound_low_hz!,
+    highHz: s.sound_high_hz,
   };
 }

@@ -29,5 +29,6 @@ export {
   modelNames,
   type SettingKey,
   settingKeys,
+  soundKeys,
 } from './settings.js';
 export { decidingSettings, settingsDifference } from './settingsDifference.js';

@@ -5,7 +5,7 @@
 import { parseDataSpec } from '../data/dataSpec.js';
 import type { LayerRule } from './layerRules.js';
 import { type Fail, normalisations, type Settings } from './settingRules.js';
-import { type SettingKey, settingKeys } from './settings.js';
+import { type SettingKey, settingKeys, soundKeys } from './settings.js';
 
 /** How closely a key is given: by the file's [DEFAULT] or a run's config.json, by the section itself, by the call. */
 export type Origin = 'shared' | 'section' | 'call';
@@ -26,6 +26,18 @@ const idleKeys: readonly IdleKeys[] = [
     because: ['data'],
     areIdle: ({ data }) => !isFolder(data),
     reason: ({ data }) => `with data = ${data}, whose images have a size of their own; images:DIR has any`,
+  },
+  {
+    keys: soundKeys,
+    because: ['data'],
+    areIdle: ({ sound_features }) => sound_features === null,
+    reason: ({ data }) => `with data = ${data}: they are of wav:DIR`,
+  },
+  {
+    keys: ['sound_coefficients'],
+    because: ['sound_features'],
+    areIdle: ({ sound_features }) => sound_features === 'log_mel',
+    reason: () => 'with sound_features = log_mel: a frame has a feature a band',
   },
   {
     keys: ['decode_threads'],

@@ -6,13 +6,23 @@ import type { InputError } from '../errors.js';
 import { kindNamed, parameterNames } from '../quant/index.js';
 import type { LayerRule } from './layerRules.js';
 import { prefixOf, type QuantizedPart, quantizerSettings } from './quantizerSettings.js';
-import type { ModelName, normalisationNames, ReadSettings, SettingKey } from './settings.js';
+import { type ModelName, type normalisationNames, type ReadSettings, type SettingKey, soundKeys } from './settings.js';
+
+type SoundKey = (typeof soundKeys)[number];
 
 /** Every key with its final value, as config.json keeps them: the defaults that depend on other keys are filled in. */
 export type Settings = Omit<
   ReadSettings,
-  'model' | 'num_layers' | 'validation_split' | 'augment_shift' | 'augment_mirror' | 'mean' | 'std' | 'recompute_range'
-> & {
+  | 'model'
+  | 'num_layers'
+  | 'validation_split'
+  | 'augment_shift'
+  | 'augment_mirror'
+  | 'mean'
+  | 'std'
+  | 'recompute_range'
+  | SoundKey
+> & { readonly [K in SoundKey]: ReadSettings[K] | null } & {
   readonly model: ModelName;
   /** `null` for models that have one depth only. */
   readonly num_layers: number | null;
@@ -45,12 +55,15 @@ export function complete(read: ReadSettings): Settings {
     augment_shift: read.augment_shift ?? (read.augment === 'shift' && arePictures(kind) ? 4 : 0),
     augment_mirror: read.augment_mirror ?? (read.augment !== 'none' && keepsClassMirrored(read.data)),
     ...(arePictures(kind) ? pixelNumbers(read) : { mean: read.mean, std: read.std }),
+    ...(kind === 'wav' ? null : withoutSound),
     // A size that is promised has to be that of the levels in use; as published it is not.
     recompute_range: read.recompute_range ?? (read.budget === 'guaranteed' && hasTarget(read)),
     // Only files are scaled. Crops of any image have to have one size; 224 is the usual one.
     image_size: kind === 'images' ? (read.image_size ?? (isCropped ? 224 : null)) : null,
   };
 }
+
+const withoutSound = Object.fromEntries(soundKeys.map((key) => [key, null])) as { readonly [K in SoundKey]: null };
 
 function hasTarget(read: ReadSettings): boolean {
   return read.target_weight_kbytes > 0 || read.target_activation_kbytes > 0 || read.target_gbops > 0;

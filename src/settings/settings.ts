@@ -128,6 +128,14 @@ const settingsTable = {
   std: key('auto', optional(perChannel(1e-6, 1e6), 'auto')),
   stream: key('auto', optional(flag, 'auto')),
   decode_threads: key('auto', optional(integer(1, 1024), 'auto')),
+  sound_features: key('mfcc', choice(['mfcc', 'log_mel'])),
+  sound_seconds: key('auto', optional(number(0, 600, 'above'), 'auto')),
+  sound_window_ms: key('40', number(1, 1000)),
+  sound_hop_ms: key('20', number(1, 1000)),
+  sound_mel_bands: key('40', integer(1, 512)),
+  sound_coefficients: key('10', integer(1, 512)),
+  sound_low_hz: key('20', number(0, 1e6)),
+  sound_high_hz: key('auto', optional(number(1, 1e6), 'auto')),
 
   epochs: key('160', integer(1, 100_000)),
   batch_size: key('128', integer(1, 65_536)),
@@ -209,6 +217,18 @@ type Value<K extends SettingKey> = (typeof settingsTable)[K] extends Key<infer T
 
 /** Settings as read, before the defaults that depend on other keys are filled in. */
 export type ReadSettings = { [K in SettingKey]: Value<K> };
+
+/** The keys of the features of clips; without effect on other data. */
+export const soundKeys = [
+  'sound_features',
+  'sound_seconds',
+  'sound_window_ms',
+  'sound_hop_ms',
+  'sound_mel_bands',
+  'sound_coefficients',
+  'sound_low_hz',
+  'sound_high_hz',
+] as const satisfies readonly SettingKey[];
 
 export const settingKeys = Object.keys(settingsTable) as readonly SettingKey[];
 

@@ -6,7 +6,7 @@
 
 import { InputError } from '../errors.js';
 import { readDefinition } from '../nn/index.js';
-import { type Experiment, experimentFromSettings, withDefinition } from '../settings/index.js';
+import { type Experiment, experimentFromSettings, soundKeys, withDefinition } from '../settings/index.js';
 import type { DataDescription } from './dataDescription.js';
 
 export interface Description {
@@ -19,6 +19,7 @@ export interface Description {
 const ofThePlace: ReadonlySet<string> = new Set([
   ...['data', 'limit_train', 'limit_val', 'image_size', 'stream', 'decode_threads'],
   ...['augment', 'augment_shift', 'augment_mirror', 'select', 'validation_split'],
+  ...soundKeys,
   // A run that was trained on is the longer one from the start.
   'epochs',
   ...['device', 'threads', 'matmul_precision', 'out', 'name', 'checkpoint_minutes', 'resume', 'weightfile'],

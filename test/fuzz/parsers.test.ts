@@ -26,6 +26,7 @@ import { readCachedImages } from '../../src/data/files/imageFolderCache.js';
 import { measured } from '../../src/data/files/imageSizes.js';
 import { loadMnist } from '../../src/data/files/mnist.js';
 import { parseNpy } from '../../src/data/files/npy.js';
+import { parseWav } from '../../src/data/files/wavFile.js';
 import { parseDataSpec } from '../../src/data/index.js';
 import { zipFiles } from '../../src/disk/zip.js';
 import { createReferenceEngine } from '../../src/engine/reference/referenceEngine.js';
@@ -52,6 +53,7 @@ import { npy, zip } from '../arrayFiles.js';
 import { torchFile, floats as torchFloats } from '../pytorchFile.js';
 import { writeExampleRun } from '../report/exampleRun.js';
 import { temporaryFolder } from '../temporaryFolder.js';
+import { wavChunk, wavFile } from '../wavFile.js';
 import { asText, fuzz } from './fuzz.js';
 
 const folder = temporaryFolder();
@@ -253,6 +255,11 @@ describe('datasets', () => {
     return fuzz([zip(files), zip(files, true)], async (bytes) => {
       for (const [name, file] of await zipFiles(bytes, () => true, 'a.npz')) parseNpy(file, name);
     });
+  });
+
+  survives('.wav files', () => {
+    const samples = new Uint8Array(Int16Array.of(1, -2, 3).buffer);
+    return fuzz([wavFile({ bits: 16 }, samples, wavChunk('LIST', samples))], (bytes) => parseWav(bytes, 'a.wav'));
   });
 
   survives('.csv files', () => {

@@ -1,7 +1,7 @@
 /** Decodes many image files into one set of RGB bytes. */
 import { InputError } from '../../errors.js';
 import { emptyImageSet, type ImageSet } from '../imageSet.js';
-import type { ImageFile } from '../imageStream.js';
+import type { ClassFile } from '../imageStream.js';
 import type { OnProgress } from '../progress.js';
 import { type DecodedImage, decodeImage } from './decodeImage.js';
 
@@ -17,7 +17,7 @@ const reportEvery = 200;
  * @throws InputError naming the file that cannot be decoded or differs in size.
  */
 export async function decodeImages(
-  files: readonly ImageFile[],
+  files: readonly ClassFile[],
   imageSize: number | undefined,
   onProgress: OnProgress | undefined,
 ): Promise<ImageSet> {

@@ -12,7 +12,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import { type FileHandle, mkdir, open, rename, unlink } from 'node:fs/promises';
 import path from 'node:path';
 import { emptyImageSet, type ImageSet } from '../imageSet.js';
-import type { ImageFile } from '../imageStream.js';
+import type { ClassFile } from '../imageStream.js';
 import type { ImageFolderOptions } from './imageFolder.js';
 
 const magic = 'MPDNNIMG';
@@ -21,7 +21,7 @@ const longestHeader = 1000;
 /** One read or write call takes less than 2 GiB; small enough to stay in the processor's cache for the checksum. */
 const chunkBytes = 1 << 20;
 
-type Files = readonly [readonly ImageFile[], readonly ImageFile[]];
+type Files = readonly [readonly ClassFile[], readonly ClassFile[]];
 type Sets = [ImageSet, ImageSet];
 
 /** All but the checksum. */

@@ -8,7 +8,7 @@ import { mkdir, readFile, rename, unlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { InputError } from '../../errors.js';
 import type { Size } from '../crops.js';
-import type { Decoders, ImageFile, ImageStream } from '../imageStream.js';
+import type { ClassFile, Decoders, ImageStream } from '../imageStream.js';
 import type { OnProgress } from '../progress.js';
 import { measureImage } from './decodeImage.js';
 import { undecodable } from './decodeImages.js';
@@ -40,7 +40,7 @@ export async function measured(stream: ImageStream, options: MeasureOptions): Pr
 }
 
 async function measureAll(
-  files: readonly ImageFile[],
+  files: readonly ClassFile[],
   decoders: Decoders,
   onProgress: OnProgress | undefined,
 ): Promise<Int32Array> {
@@ -109,7 +109,7 @@ function hash(values: readonly unknown[]): string {
  * The sizes of at most `count` of the files, spread evenly, as stored.
  * @throws InputError naming a file whose header cannot be read
  */
-export async function sampledSizes(files: readonly ImageFile[], count = 64): Promise<Size[]> {
+export async function sampledSizes(files: readonly ClassFile[], count = 64): Promise<Size[]> {
   const step = Math.max(1, files.length / count);
   const sample = Array.from({ length: Math.min(count, files.length) }, (_, i) => files[Math.floor(i * step)]!.file);
   return Promise.all(

@@ -3,9 +3,11 @@ import { cacheFolder } from '../../disk/cacheFolder.js';
 import { loadOptional } from '../../disk/optionalPackage.js';
 import { InputError } from '../../errors.js';
 import type { DataSpec } from '../dataSpec.js';
+import type { Features } from '../features.js';
 import { type Dataset, limit } from '../imageSet.js';
 import type { ImageStream, Images } from '../imageStream.js';
 import type { OnProgress } from '../progress.js';
+import type { SoundSettings } from '../sound.js';
 import { generateSynthetic } from '../synthetic.js';
 import { loadArrays } from './arrays.js';
 import { loadCifar } from './cifar.js';
@@ -20,6 +22,7 @@ import {
   streamImageFolder,
 } from './imageFolder.js';
 import { loadMnist } from './mnist.js';
+import { loadSounds } from './sounds.js';
 
 export interface LoadOptions {
   /** Side of the square to which image folders are decoded; absent: their own common size. */
@@ -35,6 +38,10 @@ export interface LoadOptions {
   readonly limitTest?: number | undefined;
   /** Folders need no images to train with: the training set may be empty, and is not limited. */
   readonly testOnly?: boolean | undefined;
+  /** What is asked of the features of clips. */
+  readonly sound?: SoundSettings | null | undefined;
+  /** Those of a trained network, which decide instead. */
+  readonly features?: Features | undefined;
   /** For the limits and for generated images. */
   readonly seed: number;
   /** For downloads and decoded images; absent: a folder in the user's cache. */
@@ -77,6 +84,20 @@ async function loadAll(spec: DataSpec, options: LoadOptions): Promise<Dataset<Im
     case 'csv':
       if (spec.location === undefined) throw new InputError('data csv: the file is missing; give csv:FILE');
       return loadCsv(spec.location, options.seed, options.testOnly ?? false);
+    case 'wav': {
+      const { sound, features, seed, testOnly = false } = options;
+      if (spec.location === undefined || !sound)
+        throw new InputError('data wav: the folder is missing; give wav:FOLDER');
+      const known = features?.of === 'sound' ? features : undefined;
+      return loadSounds(spec.location, {
+        ...options,
+        settings: sound,
+        features: known,
+        seed,
+        testOnly,
+        cacheDirectory,
+      });
+    }
     case 'synthetic':
       return generateSynthetic(options.seed, spec.count);
     default:

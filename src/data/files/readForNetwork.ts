@@ -13,6 +13,7 @@ import { readCsvInputs } from './csv.js';
 import { type DecodedImage, decodeImage, measureImage } from './decodeImage.js';
 import { undecodable } from './decodeImages.js';
 import { padding as mnistPadding } from './mnist.js';
+import { readClipInput } from './sounds.js';
 
 /** Inputs and what to call each of them. */
 export interface NamedInputs {
@@ -67,6 +68,9 @@ function readerOf(file: string, { image, features }: NetworkInput): (() => Promi
     case '.csv':
       if (features?.of === 'columns') return () => readCsvInputs(file, features);
       throw new InputError(`${file}: this network was not trained on tables (csv:FILE)`);
+    case '.wav':
+      if (features?.of === 'sound') return () => readClipInput(file, features);
+      throw new InputError(`${file}: this network was not trained on clips (wav:DIR)`);
     default:
       return null;
   }
