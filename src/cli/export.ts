@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { mismatchLine } from '../deploy/exportDocument.js';
 import {
+  type ExportContent,
   type ExportFormat,
   type ExportSummary,
   exportFormats,
@@ -13,6 +14,7 @@ import {
 } from '../deploy/exportRun.js';
 import { openTrained } from '../deploy/trainedNetwork.js';
 import { userPath } from '../disk/userPath.js';
+import { MissingPackage } from '../errors.js';
 import { lockFolder } from '../runs/lock.js';
 import { textTable } from './textTable.js';
 
@@ -24,6 +26,7 @@ interface Options {
   readonly force?: boolean;
   readonly last?: boolean;
   readonly json?: boolean;
+  readonly plots: boolean;
 }
 
 export function exportCommand(): Command {
@@ -44,15 +47,30 @@ export function exportCommand(): Command {
     .option('--out <dir>', 'the folder that is made; RUN/export by default', userPath)
     .option('--force', 'replace an existing folder')
     .option('--last', 'the last parameters instead of the best')
+    .option('--no-plots', 'leave the picture out')
     .option('--json', 'one JSON object on stdout: what export.json holds')
-    .action(async (root: string, { to, profile, packed = false, out, force = false, last = false, json }: Options) => {
-      const folder = out ?? join(root, 'export');
-      const trained = await openTrained(root, last);
-      const lock = await lockFolder(folder, { does: 'exports', onLine: (line) => process.stderr.write(`${line}\n`) });
-      const options = { formats: to, profile, packed, out: folder, force };
-      const summary = await exportRun(trained, options).finally(() => lock.release());
-      process.stdout.write(json ? `${JSON.stringify(summary)}\n` : `${describe(summary, folder)}\n`);
-    });
+    .action(
+      async (root: string, { to, profile, packed = false, out, force = false, last = false, json, plots }: Options) => {
+        const folder = out ?? join(root, 'export');
+        const trained = await openTrained(root, last);
+        const lock = await lockFolder(folder, { does: 'exports', onLine: (line) => process.stderr.write(`${line}\n`) });
+        const options = { formats: to, profile, packed, out: folder, force, ...(plots ? { draw } : {}) };
+        const summary = await exportRun(trained, options).finally(() => lock.release());
+        process.stdout.write(json ? `${JSON.stringify(summary)}\n` : `${describe(summary, folder)}\n`);
+      },
+    );
+}
+
+/** The picture beside export.md; without the packages that it lacks, a line says which. */
+async function draw(summary: ExportContent): Promise<ReadonlyMap<string, string | Uint8Array>> {
+  const { drawPlot, exportPlot } = await import('../report/index.js');
+  try {
+    return await drawPlot(exportPlot(summary), 'export');
+  } catch (error) {
+    if (!(error instanceof MissingPackage)) throw error;
+    process.stderr.write(`NOTE: no picture: ${error.message}\n`);
+    return new Map();
+  }
 }
 
 function describe(summary: ExportSummary, folder: string): string {
@@ -68,7 +86,7 @@ function describe(summary: ExportSummary, folder: string): string {
     textTable(table),
     '',
     `weights ${bytes.weights} B (${weights_kb.toFixed(2)} kB${budget}), constants ${bytes.constants} B, ` +
-      `activations at once ${bytes.ram} B, ${macs} MACs an image`,
+      `activations at once ${bytes.ram} B${bytes.c_ram === null ? '' : `, memory of the C program ${bytes.c_ram} B`}, ${macs} MACs an image`,
     ...Object.entries(checks).map(
       ([engine, { activations, logits, images }]) =>
         `${engine}: ${activations} activations and ${logits} logits differ over ${images} images`,

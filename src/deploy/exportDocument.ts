@@ -5,7 +5,7 @@ import type { NpuMismatches } from './npuMismatches.js';
 
 /** The table of layers, sizes beside the budget, and what was checked, as Markdown. */
 export function exportDocument(summary: ExportSummary): string {
-  const { bytes, budget_kb, checks, layers } = summary;
+  const { bytes, budget_kb, checks, files, layers } = summary;
   const proven = layers.filter((layer) => layer.proven).length;
   const rounded = layers.filter((layer) => layer.proven !== null).length;
   return [
@@ -18,8 +18,12 @@ export function exportDocument(summary: ExportSummary): string {
     '|---|---:|---|',
     `| weights | ${bytes.weights} | training counts ${summary.weights_kb.toFixed(2)} kB${ofBudget(budget_kb.weights)} |`,
     `| constants | ${bytes.constants} | multipliers, biases, shifts; in no budget |`,
-    `| activations at once | ${bytes.ram} | the arena; beside it the image and a kernel's rows |`,
+    `| activations at once | ${bytes.ram} | the arena |`,
+    ...(bytes.c_ram === null
+      ? []
+      : [`| memory of the C program | ${bytes.c_ram} | the arena, and rows, filters and sums on the way |`]),
     '',
+    ...(files.includes('export.svg') ? ['![bytes of each layer, and what is proven of it](export.svg)', ''] : []),
     `${summary.macs} multiplications an image.`,
     '',
     '| layer | weights | bits | constants | output bits | multiplications | |',

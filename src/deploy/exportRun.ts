@@ -10,6 +10,8 @@ import { InputError } from '../errors.js';
 import { packageVersion } from '../packageVersion.js';
 import { planArena } from '../ship/arena.js';
 import { cFiles } from '../ship/c/files.js';
+import { ramBytes } from '../ship/c/header.js';
+import { planOf } from '../ship/c/plan.js';
 import type { IntegerNetwork } from '../ship/integerNetwork.js';
 import { exactModel } from '../ship/onnx/exactModel.js';
 import { npuModel } from '../ship/onnx/npuModel.js';
@@ -39,6 +41,8 @@ export interface ExportOptions {
   /** The folder that is made. */
   readonly out: string;
   readonly force: boolean;
+  /** Pictures of an export, by file name; none if left out. */
+  readonly draw?: (summary: ExportContent) => Promise<ReadonlyMap<string, string | Uint8Array>>;
 }
 
 /** The content of export.json. */
@@ -56,6 +60,8 @@ export interface ExportSummary {
     readonly constants: number;
     /** The largest sum of activations that are in memory at once. */
     readonly ram: number;
+    /** All static memory of the C program: activations, and rows, filters and sums on the way. Null without C. */
+    readonly c_ram: number | null;
   };
   readonly macs: number;
   /** Targets of the experiment and what training counts; null without a target. */
@@ -68,6 +74,9 @@ export interface ExportSummary {
   readonly test_logits: readonly (readonly number[])[];
   readonly files: readonly string[];
 }
+
+/** What is said of an export before its files are known. */
+export type ExportContent = Omit<ExportSummary, 'files'>;
 
 /** Images that every form has to get right before it is written. */
 const checkedImages = 8;
@@ -118,7 +127,7 @@ export async function exportRun(trained: TrainedNetwork, options: ExportOptions)
   const isNpu = options.formats.has('onnx') && options.profile === 'npu';
   const sum = (of: (layer: ExportedLayer) => number) => layers.reduce((total, layer) => total + of(layer), 0);
   const { targetWeightKbytes, targetActivationKbytes } = experiment.budget;
-  const summary: ExportSummary = {
+  const content: ExportContent = {
     run: run.config.experiment,
     version: packageVersion(),
     classes,
@@ -128,6 +137,7 @@ export async function exportRun(trained: TrainedNetwork, options: ExportOptions)
       weights: sum(({ weightBytes }) => weightBytes),
       constants: sum(({ constantBytes }) => constantBytes),
       ram: planArena(network).bytes,
+      c_ram: options.formats.has('c') ? ramBytes(planOf(network)) : null,
     },
     macs: sum(({ macs }) => macs),
     budget_kb: { weights: positive(targetWeightKbytes), activations: positive(targetActivationKbytes) },
@@ -135,8 +145,9 @@ export async function exportRun(trained: TrainedNetwork, options: ExportOptions)
     checks,
     npu_mismatches: isNpu ? await npuMismatches(network, images) : null,
     test_logits: testLogits,
-    files: [...files.keys(), 'export.json', 'export.md'],
   };
+  for (const [file, picture] of (await options.draw?.(content)) ?? []) files.set(file, picture);
+  const summary: ExportSummary = { ...content, files: [...files.keys(), 'export.json', 'export.md'] };
   files.set('export.json', `${JSON.stringify(summary, null, 2)}\n`);
   files.set('export.md', exportDocument(summary));
   writeFolder(options.out, files);

@@ -1,7 +1,8 @@
 export { type BitRange, beatenBy, type ComparedRun, type Comparison, compareRuns } from './comparison.js';
 export { comparisonPlot } from './comparisonPlot.js';
+export { exportPlot } from './exportPlot.js';
 export { plotRun } from './plotRun.js';
 export { plotRuns } from './plotRuns.js';
-export { writePlot } from './renderPlot.js';
+export { drawPlot, writePlot } from './renderPlot.js';
 export { type SensitivityRow, sensitivityPlot } from './sensitivityPlot.js';
 export { type LayerSummary, summaryTable } from './summaryTable.js';

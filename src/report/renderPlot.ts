@@ -42,21 +42,24 @@ export async function renderPng(svg: string): Promise<Buffer> {
   return image.render().asPng();
 }
 
+/** A picture as the files `NAME.svg` and `NAME.png`, by name. */
+export async function drawPlot(spec: TopLevelSpec, name: string): Promise<ReadonlyMap<string, string | Uint8Array>> {
+  const svg = await renderSvg(spec);
+  return new Map<string, string | Uint8Array>([
+    [`${name}.svg`, svg],
+    [`${name}.png`, await renderPng(svg)],
+  ]);
+}
+
 /** Writes `NAME.svg` and `NAME.png` into `folder`, each aside and then renamed; returns the two paths. */
 export async function writePlot(spec: TopLevelSpec, folder: string, name: string): Promise<string[]> {
-  const svg = await renderSvg(spec);
-  const png = await renderPng(svg);
+  const files = await drawPlot(spec, name);
   makeFolder(folder);
-  const paths: string[] = [];
-  for (const [suffix, content] of [
-    ['svg', svg],
-    ['png', png],
-  ] as const) {
-    const path = join(folder, `${name}.${suffix}`);
+  return [...files].map(([file, content]) => {
+    const path = join(folder, file);
     writeDurably(path, content);
-    paths.push(path);
-  }
-  return paths;
+    return path;
+  });
 }
 
 /** The hook through which Vega measures text, which its types leave out. */

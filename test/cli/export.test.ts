@@ -48,10 +48,24 @@ describe('an export', () => {
     // Each of four tensors rounds up to whole bytes.
     expect(bytes.weights - 1024 * weights_kb).toBeGreaterThanOrEqual(0);
     expect(bytes.weights - 1024 * weights_kb).toBeLessThan(4);
+    // The arena is the peak of sizes.csv to the byte, save that training counts the image while the first layer reads it.
+    const [titles, ...rows] = String(read('experiments/GUARANTEED/sizes.csv'))
+      .trim()
+      .split('\n')
+      .map((line) => line.split(','));
+    const best = rows.find(([epoch]) => epoch === `${sizes.best_epoch}`)!;
+    const withImage = 3 * 32 * 32 + 16 * 16 * layers[0].activationBits;
+    const peak = 1024 * Number(best[titles!.indexOf('activations_peak_kb')]);
+    expect(Math.max(bytes.ram, withImage)).toBe(peak);
+    const header = String(read('experiments/GUARANTEED/export/c/guaranteed.h'));
+    expect(header).toContain(`_ARENA_BYTES ${bytes.ram}\n`);
+    expect(header).toContain(`_RAM_BYTES ${bytes.c_ram}\n`);
     expect(weights_kb).toBeCloseTo(sizes.weights_kb, 10);
     expect(budget_kb).toEqual({ weights: 0.45, activations: 4 });
     for (const check of Object.values(checks)) expect(check).toMatchObject({ activations: 0, logits: 0, images: 8 });
     expect(Object.keys(checks).join()).toMatch(/runtime, simd.*runtime, plain.*onnxruntime, all optimisations/);
+    expect(files).toEqual(expect.arrayContaining(['export.svg', 'export.png', 'test-images/2.png']));
+    expect(String(read('experiments/GUARANTEED/export/export.md'))).toContain('](export.svg)');
     for (const file of files) expect(existsSync(join(folder, 'experiments/GUARANTEED/export', file))).toBe(true);
   });
 

@@ -3,6 +3,7 @@
 import { emptyImageSet, type ImageSet } from '../../src/data/imageSet.js';
 import { createRandom } from '../../src/data/random.js';
 import { type Define, network } from '../../src/nn/index.js';
+import { quantizerReport } from '../../src/program/quantizerReport.js';
 import { buildTrainingProgram, type TrainingProgram } from '../../src/program/trainingProgram.js';
 import { experimentFromSettings, withDefinition } from '../../src/settings/index.js';
 import type { IntegerNetwork } from '../../src/ship/integerNetwork.js';
@@ -116,16 +117,19 @@ export function shippableImages(count: number, side: number): ImageSet {
   return set;
 }
 
-/** A shippable lowered to integers, for images of its or another side, and images. */
+/** A shippable lowered to integers, for images of its or another side, images, and the peak that training counts. */
 export function shippedNetwork(
   name: string,
   count: number,
   side = shippables[name]!.side,
-): { network: IntegerNetwork; images: Uint8Array[] } {
+): { network: IntegerNetwork; images: Uint8Array[]; peakBytes: number } {
   const { images } = shippableImages(count, side);
   const bytes = side * side * 3;
+  const program = shippableProgram({ ...shippables[name]!, side });
+  const { activations_peak_kb } = quantizerReport(program.variables, program.variables.table, 0).sizes;
   return {
-    network: lowerNetwork(shippableProgram({ ...shippables[name]!, side }), []).network,
+    network: lowerNetwork(program, []).network,
     images: Array.from({ length: count }, (_, n) => images.slice(n * bytes, (n + 1) * bytes)),
+    peakBytes: 1024 * activations_peak_kb!,
   };
 }

@@ -20,6 +20,13 @@ export function classifierOf(layers: readonly IntegerLayer[]) {
   return last;
 }
 
+/** Static memory of all kinds. */
+export function ramBytes({ arena, buffers }: Plan): number {
+  return (
+    arena.bytes + guardBytes + sharedBytes(buffers.window) + sharedBytes(buffers.filters) + 4 * buffers.accumulators
+  );
+}
+
 /** The text of `net.h`. */
 export function header(plan: Plan, name: string): string {
   const { network, arena, buffers, convolutions } = plan;
@@ -30,7 +37,6 @@ export function header(plan: Plan, name: string): string {
   const [height, width, channels] = (inputs.op === 'input' ? inputs.output.shape : []) as [number, number, number];
   const window = sharedBytes(buffers.window);
   const filters = sharedBytes(buffers.filters);
-  const ram = arena.bytes + guardBytes + window + filters + 4 * buffers.accumulators;
   const wide = hasWideLogits(classifier);
   const needs64 = wide || [...convolutions.values()].some(({ requantizer }) => requantizer !== 'narrow');
   return `\
@@ -63,7 +69,7 @@ export function header(plan: Plan, name: string): string {
 #define ${macro}_WINDOW_BYTES ${window}
 #define ${macro}_FILTER_BYTES ${filters}
 #define ${macro}_SUM_BYTES ${4 * buffers.accumulators}
-#define ${macro}_RAM_BYTES ${ram}
+#define ${macro}_RAM_BYTES ${ramBytes(plan)}
 
 /* Multiplications of one image; whether some integers have 64 bits. */
 #define ${macro}_MACS ${multiplications(network)}
