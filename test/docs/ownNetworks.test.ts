@@ -1,7 +1,7 @@
 /** The examples of docs/own-networks.md: the file that defines a network, the commands and the program that use it. */
 
 import { execFileSync } from 'node:child_process';
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { succeeds } from '../cli/runMpdnn.js';
@@ -32,6 +32,12 @@ describe('a network of one’s own', () => {
     expect(trained.stdout).toContain('in integers, as a device computes: test error');
     rmSync(join(folder, 'net.mjs'));
     for (const command of others) await succeeds(command, folder);
+  });
+
+  it('trains as a run of a plan, such as a job of a cluster', async () => {
+    writeFileSync(join(folder, 'own.cfg'), '[PLANNED]\nmodel = ./net.mjs\ndata = synthetic:160\nepochs = 1\n');
+    await succeeds(['submit', 'PLANNED', '--cfg', 'own.cfg', '--device', 'cpu', '--run', 'PLANNED'], folder);
+    expect(existsSync(join(folder, 'experiments/PLANNED/summary.json'))).toBe(true);
   });
 
   it('trains and predicts in a program', () => {

@@ -8,7 +8,7 @@ import { type Experiment, resolveExperiment } from '../../settings/index.js';
 import { describeData } from '../../train/dataDescription.js';
 import { TrainingFault } from '../../train/train.js';
 import { dataDifference } from '../dataDescription.js';
-import { openRunFolder } from '../index.js';
+import { openRunFolder, withNetworkOfFile } from '../index.js';
 import type { RunEvents } from '../runEvents.js';
 import { runExperiment } from '../runExperiment.js';
 import type { Workbench } from '../workbench.js';
@@ -124,7 +124,7 @@ function refuseOther(run: PlannedRun, now: Standing): void {
 /** Null if it was interrupted. */
 async function execute(at: PlanPosition, now: Standing, options: ExecuteOptions): Promise<RunEnd | null> {
   const { bench, events, signal, onTraining } = options;
-  const experiment = ready(at.run, now.type === 'unfinished');
+  const experiment = await withNetworkOfFile(ready(at.run, now.type === 'unfinished'));
   const force = now.type === 'other';
   try {
     const run = { force, events: events.runs(at), signal, onTraining };
