@@ -1,7 +1,7 @@
 export { readDefinition } from './definitionData.js';
 export type { Layer, NetworkDefinition } from './layer.js';
 export { type LayerFacts, layerFacts } from './layerFacts.js';
-export { batchNormEpsilon, type Network } from './layerNodes.js';
+export { type BatchNormNames, batchNormEpsilon, type Network } from './layerNodes.js';
 export {
   type ConvOptions,
   type Define,

@@ -108,16 +108,20 @@ export function buildTrainingProgram(options: ProgramOptions): TrainingProgram {
  * be evaluated, averages where there are any, so nothing is averaged here.
  */
 export function buildEvaluationProgram(options: ProgramOptions): TrainingProgram {
-  const { evaluation, batchSize } = options;
-  if (evaluation.type === 'batch') throw new Error('an evaluation program gathers its batches');
-  const { values, scale, offset } = evaluation;
-  const source = { type: 'stream', values, count: batchSize, scale, offset } as const;
-  const own = { ...options, movingAverages: false, evaluation: source };
+  const own = evaluatingOneBatch(options);
   const variables = startVariables(options);
   const builder = new PhaseBuilder(own, variables);
   builder.declare();
   const plan = makePlan({ evaluate: builder.evaluate() });
   return { plan, variables, options: own, activationNames: builder.activationNames };
+}
+
+function evaluatingOneBatch(options: ProgramOptions): ProgramOptions {
+  const { evaluation, batchSize } = options;
+  if (evaluation.type === 'batch') throw new Error('an evaluation program gathers its batches');
+  const { values, scale, offset } = evaluation;
+  const source = { type: 'stream', values, count: batchSize, scale, offset } as const;
+  return { ...options, movingAverages: false, evaluation: source };
 }
 
 /**
@@ -145,8 +149,7 @@ export interface FloatForward extends TrainingProgram {
  * @param kept names of the activations to be kept
  */
 export function buildFloatForward(options: ProgramOptions, kept: readonly string[]): FloatForward {
-  const activations = { activations: unquantized, linear: unquantized, input: unquantized };
-  const float = { ...options, shards: 1, weights: unquantized, ...activations, exceptions: {}, movingAverages: false };
+  const float = withoutQuantizers(options);
   const variables = startVariables(options);
   const builder = new PhaseBuilder(float, variables);
   builder.declare();
@@ -154,6 +157,32 @@ export function buildFloatForward(options: ProgramOptions, kept: readonly string
   const graph = builder.floatForward(places);
   const plan = makePlan({ train: graph });
   return { plan, variables, options: float, activationNames: builder.activationNames, activations: places };
+}
+
+/** An evaluation without quantizers, and where inputs of batch normalisations go that were asked for. */
+export interface NormalisationInputs extends TrainingProgram {
+  /** Names of batch normalisations' γ, and the storages that hold their inputs after the phase `evaluate`. */
+  readonly inputs: ReadonlyMap<string, string>;
+}
+
+/**
+ * The evaluation of one batch, by the running moments, if nothing is quantized.
+ *
+ * @param kept the γ of the batch normalisations whose inputs are to be kept
+ */
+export function buildNormalisationInputs(options: ProgramOptions, kept: readonly string[]): NormalisationInputs {
+  const float = evaluatingOneBatch(withoutQuantizers(options));
+  const variables = startVariables(options);
+  const builder = new PhaseBuilder(float, variables);
+  builder.declare();
+  const inputs = new Map(kept.map((gamma) => [gamma, `input of ${gamma}`]));
+  const plan = makePlan({ evaluate: builder.normalisationInputs(inputs) });
+  return { plan, variables, options: float, activationNames: builder.activationNames, inputs };
+}
+
+function withoutQuantizers(options: ProgramOptions): ProgramOptions {
+  const activations = { activations: unquantized, linear: unquantized, input: unquantized };
+  return { ...options, shards: 1, weights: unquantized, ...activations, exceptions: {}, movingAverages: false };
 }
 
 /** What a network learns and which tensors are quantized, without start values: sizes need no more. */
@@ -240,6 +269,19 @@ class PhaseBuilder {
       const storage = places.get(name);
       if (storage) output.view = { storage: this.#storage(storage, elementCount(output.shape)), offset: 0 };
     });
+    return graph;
+  }
+
+  /** @param places storages of the inputs of batch normalisations, by their γ */
+  normalisationInputs(places: ReadonlyMap<string, string>): Graph {
+    const graph = new Graph(this.#ids);
+    this.forward(graph, false);
+    for (const node of graph.nodes) {
+      const storage = node.op === 'batchNorm' ? places.get(node.operands.gamma.name) : undefined;
+      if (node.op !== 'batchNorm' || storage === undefined) continue;
+      const { x } = node.operands;
+      x.view = { storage: this.#storage(storage, elementCount(x.shape)), offset: 0 };
+    }
     return graph;
   }
 

@@ -16,6 +16,7 @@ import { buildTrainingProgram, type TrainingProgram } from '../program/trainingP
 import type { Experiment, ResolvedLayer } from '../settings/index.js';
 import { type LoadedWeights, startLine } from '../weights/loadedWeights.js';
 import { startOnActivations } from './activationStart.js';
+import { withMeasuredMoments } from './batchNormStart.js';
 import { budgetOutlook } from './budgetLimits.js';
 import { checkpointFile, readCheckpoint } from './checkpoint.js';
 import type { CheckpointState } from './checkpointState.js';
@@ -120,10 +121,17 @@ export async function openTraining(
   checkBatchSize(experiment, images.train.count);
   const sets = evaluationSets(images);
   const shape = { ...dataShape(images, sets[0].count, sets[1]?.count), scaling: description };
-  const built = buildTrainingProgram(programOptions(experiment, shape, starting));
+  const options = programOptions(experiment, shape, starting);
+  const measured = starting && (await withMeasuredMoments(starting, options, images.train, cpuEngine));
+  const built = buildTrainingProgram({ ...options, starting: measured });
   const { variables } = built;
   if (!checkpoint) await startOnActivations(built, images.train, cpuEngine);
   const outlook = budgetOutlook(experiment, variables);
+  if (measured !== starting) {
+    events.line?.(
+      'batch normalisations that had been folded into the weights: their moments are measured on training images',
+    );
+  }
   if (starting) events.line?.(startLine(variables, starting, images.classes));
   if (outlook) events.line?.(outlook);
   const zeroed = checkpoint ? null : zeroedWeights(variables);

@@ -1,0 +1,97 @@
+/**
+ * Where batch normalisations start that a file has without moments: an exporter folded them into the weights, and what
+ * stands in their places changes nothing (γ = √(1 + ε), mean 0, variance 1). Training by the moments of a batch would
+ * make another network of it at once. So the moments of their inputs are measured, mean m and variance v, and
+ *
+ *     γ = √(v + ε),  β = bias + m,  running mean = m,  running variance = v:
+ *
+ * evaluation gives what it gave before, and training begins there.
+ */
+
+import { evaluationBatches } from '../data/batches.js';
+import { limit } from '../data/imageSet.js';
+import type { Images } from '../data/imageStream.js';
+import type { Engine } from '../engine/engine.js';
+import { type BatchNormNames, batchNormEpsilon, modelDefinition, type StartingWeights } from '../nn/index.js';
+import { evaluationStorages, oneBatchFeed } from '../program/batchFeed.js';
+import { openSession } from '../program/session.js';
+import { buildNormalisationInputs, type ProgramOptions } from '../program/trainingProgram.js';
+
+/** The inputs of all of them are held at once. */
+const SAMPLE_IMAGES = 32;
+
+/**
+ * The weights with moments measured on some images of the training set, where the file has none; else as they are. Rejects
+ * if one of the images cannot be decoded.
+ *
+ * @param openEngine asked for an engine, which is disposed of again, only where there is something to measure
+ */
+export async function withMeasuredMoments<T extends StartingWeights>(
+  starting: T,
+  options: ProgramOptions,
+  images: Images,
+  openEngine: () => Promise<Engine>,
+): Promise<T> {
+  const open = batchNormsOf(options).filter((names) => isFolded(names, starting));
+  if (open.length === 0) return starting;
+  const batchSize = Math.min(SAMPLE_IMAGES, images.count);
+  const gammas = open.map(({ gamma }) => gamma);
+  const built = buildNormalisationInputs({ ...options, starting, batchSize }, gammas);
+  const engine = await openEngine();
+  try {
+    const { program } = await openSession(engine, built);
+    const feed = oneBatchFeed(program, evaluationStorages, limit(images, batchSize, options.seed));
+    feed.begin(evaluationBatches(batchSize, batchSize));
+    await feed.use(0);
+    await program.run('evaluate');
+    const values = new Map<string, Float64Array>();
+    for (const names of open) {
+      const bias = starting.get(names.beta)!.values;
+      const { mean, variance } = momentsOf(await program.read(built.inputs.get(names.gamma)!), bias.length);
+      values.set(names.mean, mean);
+      values.set(names.variance, variance);
+      values.set(
+        names.gamma,
+        variance.map((own) => Math.sqrt(own + batchNormEpsilon)),
+      );
+      values.set(
+        names.beta,
+        mean.map((own, channel) => own + bias[channel]!),
+      );
+    }
+    return { ...starting, get: (name) => withValues(starting.get(name), values.get(name)) };
+  } finally {
+    await engine.dispose();
+  }
+}
+
+function batchNormsOf({ model, imageShape }: ProgramOptions): BatchNormNames[] {
+  const { layers } = modelDefinition(model, imageShape);
+  return layers.flatMap((layer) => ('batchNorm' in layer && layer.batchNorm ? [layer.batchNorm] : []));
+}
+
+/** Tells whether a batch normalisation is one that stands in the place of a folded one. */
+function isFolded({ gamma, mean, variance }: BatchNormNames, starting: StartingWeights): boolean {
+  const isAll = (name: string, value: number) => {
+    const given = starting.get(name);
+    return given !== undefined && Array.from(given.values).every((own) => own === value);
+  };
+  return isAll(gamma, Math.fround(Math.sqrt(1 + batchNormEpsilon))) && isAll(mean, 0) && isAll(variance, 1);
+}
+
+/** Mean and biased variance of every channel of values [..., channels]. */
+function momentsOf(
+  values: ArrayLike<number>,
+  channels: number,
+): { readonly mean: Float64Array; readonly variance: Float64Array } {
+  const [mean, variance] = [new Float64Array(channels), new Float64Array(channels)];
+  const count = values.length / channels;
+  for (let at = 0; at < values.length; at++) mean[at % channels]! += values[at]! / count;
+  for (let at = 0; at < values.length; at++)
+    variance[at % channels]! += (values[at]! - mean[at % channels]!) ** 2 / count;
+  return { mean, variance };
+}
+
+function withValues(given: ReturnType<StartingWeights['get']>, values: Float64Array | undefined) {
+  return given && values ? { ...given, values } : given;
+}
