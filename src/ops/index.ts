@@ -57,6 +57,14 @@ import {
   globalAveragePoolGradientDefinition,
 } from './globalAveragePool.js';
 import {
+  type GroupedConv2d,
+  type GroupedConv2dInputGradient,
+  type GroupedConv2dWeightGradient,
+  groupedConv2dDefinition,
+  groupedConv2dInputGradientDefinition,
+  groupedConv2dWeightGradientDefinition,
+} from './groupedConvolution.js';
+import {
   type Linear,
   type LinearInputGradient,
   type LinearWeightGradient,
@@ -111,6 +119,9 @@ interface OperationTypes {
   depthwiseConv2d: DepthwiseConv2d;
   depthwiseConv2dInputGradient: DepthwiseConv2dInputGradient;
   depthwiseConv2dWeightGradient: DepthwiseConv2dWeightGradient;
+  groupedConv2d: GroupedConv2d;
+  groupedConv2dInputGradient: GroupedConv2dInputGradient;
+  groupedConv2dWeightGradient: GroupedConv2dWeightGradient;
   batchStatistics: BatchStatistics;
   runningStatistics: RunningStatistics;
   batchNorm: BatchNorm;
@@ -166,6 +177,9 @@ export const definitions: { readonly [K in OpName]: Definition<OperationTypes[K]
   depthwiseConv2d: depthwiseConv2dDefinition,
   depthwiseConv2dInputGradient: depthwiseConv2dInputGradientDefinition,
   depthwiseConv2dWeightGradient: depthwiseConv2dWeightGradientDefinition,
+  groupedConv2d: groupedConv2dDefinition,
+  groupedConv2dInputGradient: groupedConv2dInputGradientDefinition,
+  groupedConv2dWeightGradient: groupedConv2dWeightGradientDefinition,
   batchStatistics: batchStatisticsDefinition,
   runningStatistics: runningStatisticsDefinition,
   batchNorm: batchNormDefinition,

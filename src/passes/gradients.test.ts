@@ -91,7 +91,7 @@ const networks: Readonly<Record<string, Build>> = {
   },
   'groups of channels': (graph, x, parameter) => {
     const u = conv2d(graph, x, parameter(0, 2, 2, 3, 4), { stride: [2, 1] }, false).y;
-    const { y } = groupedConv2d(graph, u, parameter(48, 2, 3, 2, 6), 2, {}, false);
+    const { y } = groupedConv2d(graph, u, parameter(48, 2, 3, 2, 6), { groups: 2 }, false);
     return linear(graph, globalAveragePool(graph, y), parameter(128, 6, 3), parameter(200, 3));
   },
 };

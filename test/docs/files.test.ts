@@ -101,6 +101,11 @@ const uneven = { stride: [2, 1], padding: { top: 0, bottom: 2, left: 1, right: 0
 const operations: readonly { op: OpName; shapes: Readonly<Record<string, readonly number[]>>; attributes: object }[] = [
   { op: 'conv2d', shapes: { x: [1, 5, 6, 2], w: [3, 2, 2, 3] }, attributes: windowLike(uneven) },
   { op: 'depthwiseConv2d', shapes: { x: [1, 5, 6, 2], w: [3, 2, 2] }, attributes: windowLike(uneven) },
+  {
+    op: 'groupedConv2d',
+    shapes: { x: [1, 5, 6, 4], w: [3, 2, 2, 6] },
+    attributes: { ...windowLike(uneven), groups: 2 },
+  },
   { op: 'maxPool', shapes: { x: [1, 5, 6, 2] }, attributes: sizedWindowLike({ size: [3, 2], ...uneven }) },
   { op: 'averagePool', shapes: { x: [1, 5, 6, 2] }, attributes: averageLike({ size: [3, 2], ...uneven }) },
   {

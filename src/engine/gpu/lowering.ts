@@ -9,6 +9,11 @@ import { conv2d, conv2dInputGradient, conv2dWeightGradient } from './kernels/con
 import { depthwiseConv2d, depthwiseConv2dInputGradient, depthwiseConv2dWeightGradient } from './kernels/depthwise.js';
 import * as elementwise from './kernels/elementwise.js';
 import { gatherBatch } from './kernels/gather.js';
+import {
+  groupedConv2d,
+  groupedConv2dInputGradient,
+  groupedConv2dWeightGradient,
+} from './kernels/groupedConvolution.js';
 import * as linear from './kernels/linear.js';
 import * as loss from './kernels/loss.js';
 import * as pooling from './kernels/pooling.js';
@@ -25,10 +30,12 @@ export interface LoweredCall {
   readonly call: KernelCall;
 }
 
+type ConvolutionNode = Node<'conv2d' | 'depthwiseConv2d' | 'groupedConv2d'>;
+
 export function lowerPhase(nodes: readonly AnyNode[], placement: Placement): LoweredCall[] {
   const absorbed = new Set<AnyNode>();
   const masking = new Map<AnyNode, Node<'batchNormGradientReduce'>>();
-  const absorbStatistics = (node: Node<'conv2d' | 'depthwiseConv2d'>) => {
+  const absorbStatistics = (node: ConvolutionNode) => {
     const statistics = statisticsOf(node, nodes);
     if (statistics) absorbed.add(statistics);
     return statistics;
@@ -39,6 +46,8 @@ export function lowerPhase(nodes: readonly AnyNode[], placement: Placement): Low
         return conv2d(node, placement, absorbStatistics(node));
       case 'depthwiseConv2d':
         return depthwiseConv2d(node, placement, absorbStatistics(node));
+      case 'groupedConv2d':
+        return groupedConv2d(node, placement, absorbStatistics(node));
       case 'batchNormGradientReduce': {
         const reader = soleReader(node.results.dz, nodes);
         const isMaskedAgain = reader?.op === 'batchNormGradientApply' && batchNorm.canComputeDzAgain(node, placement);
@@ -68,10 +77,7 @@ function overlapsNext(nodes: readonly AnyNode[], index: number): boolean {
 }
 
 /** The node that turns the moments of a convolution into statistics, if it comes next and nothing else reads them. */
-function statisticsOf(
-  node: Node<'conv2d' | 'depthwiseConv2d'>,
-  nodes: readonly AnyNode[],
-): Node<'batchStatistics'> | null {
+function statisticsOf(node: ConvolutionNode, nodes: readonly AnyNode[]): Node<'batchStatistics'> | null {
   const reader = soleReader(node.results.moments, nodes);
   const isNext = nodes.indexOf(node as AnyNode) + 1 === (reader ? nodes.indexOf(reader) : -1);
   return isNext && reader?.op === 'batchStatistics' ? reader : null;
@@ -92,6 +98,9 @@ export const lowerings: { readonly [K in OpName]: Lowering<K> } = {
   depthwiseConv2d,
   depthwiseConv2dInputGradient,
   depthwiseConv2dWeightGradient,
+  groupedConv2d,
+  groupedConv2dInputGradient,
+  groupedConv2dWeightGradient,
   recordMetrics,
   ...elementwise,
   ...channels,

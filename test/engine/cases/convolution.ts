@@ -93,6 +93,25 @@ const unevenWindows: readonly Uneven[] = [
   { size: [3, 3], options: { stride: [4, 3], dilation: [2, 2] }, inputs: 3, outputs: 7, image: [2, 13, 11] },
 ];
 
+/** Groups with and without tails of vectors, blocks and classes of columns without taps. */
+const groupedWindows: readonly Grouped[] = [
+  { size: [3, 3], options: { padding: 1 }, inputs: 16, outputs: 16, image: [3, 8, 8], groups: 4 },
+  { size: [3, 3], options: { padding: 1, stride: 2 }, inputs: 10, outputs: 6, image: [2, 7, 6], groups: 2 },
+  { size: [1, 1], options: {}, inputs: 24, outputs: 36, image: [2, 4, 3], groups: 3 },
+  {
+    size: [2, 3],
+    options: { stride: [2, 1], padding: [0, 2], dilation: [1, 2] },
+    inputs: 32,
+    outputs: 24,
+    image: [1, 9, 7],
+    groups: 2,
+  },
+];
+
+interface Grouped extends Uneven {
+  readonly groups: number;
+}
+
 interface Uneven {
   readonly size: readonly [rows: number, columns: number];
   readonly options: WindowOptions;
@@ -120,6 +139,9 @@ export function convolutionCases(): ConformanceCase[] {
         `uneven ${sizesText(window)}, depthwise`,
       ),
     ]),
+    ...groupedWindows.map((window, index) =>
+      allFour('groupedConv2d', window, 700 + index, index % 2 === 0, `${window.groups} groups, ${sizesText(window)}`),
+    ),
   ];
 }
 
@@ -127,7 +149,7 @@ function sizesText({ size, options, inputs, outputs, image }: Uneven): string {
   return `${size.join('x')} ${optionsText(options)} ${inputs}→${outputs} on ${image.join('x')}`;
 }
 
-type ConvolutionOp = 'conv2d' | 'depthwiseConv2d';
+type ConvolutionOp = 'conv2d' | 'depthwiseConv2d' | 'groupedConv2d';
 
 function even(op: ConvolutionOp, geometry: Geometry, seed: number, exact: boolean): ConformanceCase {
   const [size, stride, padding, inputs, outputs, batch, height, width] = geometry;
@@ -146,7 +168,7 @@ function even(op: ConvolutionOp, geometry: Geometry, seed: number, exact: boolea
 /** Forward and both gradients, with and without moments and addend; `exact`: on a grid where sums have no rounding. */
 function allFour(
   op: ConvolutionOp,
-  { size, options, inputs, outputs, image }: Uneven,
+  { size, options, inputs, outputs, image, groups = 1 }: Uneven & Partial<Grouped>,
   seed: number,
   exact: boolean,
   name: string,
@@ -154,8 +176,8 @@ function allFour(
   const random = randomValues(seed);
   const values = (count: number) => (exact ? random.dyadic(count) : random.numbers(count));
   const xShape = [...image, inputs];
-  const wShape = op === 'conv2d' ? [...size, inputs, outputs] : [...size, inputs];
-  const window = sizedWindowOf({ ...options, size }, xShape);
+  const wShape = op === 'depthwiseConv2d' ? [...size, inputs] : [...size, inputs / groups, outputs];
+  const window = { ...sizedWindowOf({ ...options, size }, xShape), groups };
   const yShape = windowedShape(xShape, window, outputs);
   const count = (shape: readonly number[]) => shape.reduce((a, b) => a * b, 1);
 

@@ -34,6 +34,8 @@ class DirectArguments extends ConvolutionArguments {
   windowRows: i32;
   windowColumns: i32;
   classes: i32;
+  /** Groups of channels that do not meet others. */
+  groups: i32;
 }
 
 @unmanaged
@@ -48,19 +50,22 @@ class ConvolutionClass {
   /** In the window. */
   windowRow: i32;
   windowColumn: i32;
+  /** Of the groups, one behind the other. */
   weights: usize;
 }
 
 export function convolve(args: DirectArguments, chunk: i32, worker: i32): void {
-  const depth = args.depth;
-  const channels = args.channels;
+  const groups = args.groups;
+  const depth = args.depth / groups;
+  const allChannels = args.channels;
+  const channels = allChannels / groups;
   const result = args.result;
   const addend = args.addend;
   const moments = args.moments;
   const sourceRowStride = args.sourceRowStride;
   const rowBytes = args.windowColumns * depth * 4;
   const windowBytes = args.windowRows * rowBytes;
-  const resultRowBytes = args.resultWidth * channels * 4;
+  const resultRowBytes = args.resultWidth * allChannels * 4;
   const imageBytes = args.resultHeight * resultRowBytes;
   const window = args.scratchOf(worker);
   const classes = tablesBehind(args);
@@ -72,55 +77,60 @@ export function convolve(args: DirectArguments, chunk: i32, worker: i32): void {
     const count = args.imagesFrom(image);
     const firstRow = args.firstRow(item);
     const top = args.top + firstRow * sourceRowStride;
-    args.padImages(window, image, count, top, args.left, args.windowRows, args.windowColumns, 0, depth);
     const images = result + <usize>image * imageBytes;
-    for (let index = 0; index < args.classes; index++) {
-      const part = entry<ConvolutionClass>(classes, index);
-      const rows = min(args.itemRows, part.rows - firstRow);
-      if (rows <= 0 || part.columns <= 0) continue;
-      const tapRows = part.tapRows;
-      const runs = args.columnDilation == 1 ? 1 : part.tapColumns;
-      const run = args.columnDilation == 1 ? part.tapColumns * depth : depth;
-      const x = window + <usize>((part.windowRow * args.windowColumns + part.windowColumn) * depth * 4);
-      const resultRow = part.firstRow + firstRow * args.resultRowStride;
-      const y = images + <usize>(resultRow * resultRowBytes + part.firstColumn * channels * 4);
-      const tiles = tabulate(
-        table,
-        count,
-        rows,
-        part.columns,
-        windowBytes,
-        sourceRowStride * rowBytes,
-        args.sourceColumnStride * depth * 4,
-        imageBytes,
-        args.resultRowStride * resultRowBytes,
-        args.resultColumnStride * channels * 4,
-      );
-      const weightBytes = tapRows * part.tapColumns * depth * 32;
-      const runBytes = args.columnDilation * depth * 4;
-      const tapRowBytes = args.rowDilation * rowBytes;
-      for (let channel = 0; channel < channels; channel += 8) {
-        panel(
+    for (let group = 0; group < groups; group++) {
+      args.padImages(window, image, count, top, args.left, args.windowRows, args.windowColumns, group * depth, depth);
+      const ownImages = images + <usize>(group * channels * 4);
+      for (let index = 0; index < args.classes; index++) {
+        const part = entry<ConvolutionClass>(classes, index);
+        const rows = min(args.itemRows, part.rows - firstRow);
+        if (rows <= 0 || part.columns <= 0) continue;
+        const tapRows = part.tapRows;
+        const runs = args.columnDilation == 1 ? 1 : part.tapColumns;
+        const run = args.columnDilation == 1 ? part.tapColumns * depth : depth;
+        const x = window + <usize>((part.windowRow * args.windowColumns + part.windowColumn) * depth * 4);
+        const resultRow = part.firstRow + firstRow * args.resultRowStride;
+        const y = ownImages + <usize>(resultRow * resultRowBytes + part.firstColumn * allChannels * 4);
+        const tiles = tabulate(
           table,
-          tiles,
-          x,
-          y + <usize>(channel << 2),
-          addend ? addend - result : 0,
-          addend != 0,
-          part.weights + <usize>(channel >> 3) * weightBytes,
-          tapRows,
-          runs,
-          run,
-          runBytes,
-          tapRowBytes,
-          min(8, channels - channel),
+          count,
+          rows,
+          part.columns,
+          windowBytes,
+          sourceRowStride * rowBytes,
+          args.sourceColumnStride * depth * 4,
+          imageBytes,
+          args.resultRowStride * resultRowBytes,
+          args.resultColumnStride * allChannels * 4,
         );
+        const weightBytes = tapRows * part.tapColumns * depth * 32;
+        const weights = part.weights + <usize>(group * ((channels + 7) >> 3)) * weightBytes;
+        const runBytes = args.columnDilation * depth * 4;
+        const tapRowBytes = args.rowDilation * rowBytes;
+        for (let channel = 0; channel < channels; channel += 8) {
+          panel(
+            table,
+            tiles,
+            x,
+            y + <usize>(channel << 2),
+            addend ? addend - result : 0,
+            addend != 0,
+            weights + <usize>(channel >> 3) * weightBytes,
+            tapRows,
+            runs,
+            run,
+            runBytes,
+            tapRowBytes,
+            min(8, channels - channel),
+          );
+        }
       }
     }
     if (moments) {
       const y = images + <usize>(firstRow * resultRowBytes);
       const pixels = count * args.rowsFrom(firstRow) * args.resultWidth;
-      accumulateMoments(moments + <usize>chunk * momentsBytes(channels), y, pixels, channels, item == firstItem);
+      const block = moments + <usize>chunk * momentsBytes(allChannels);
+      accumulateMoments(block, y, pixels, allChannels, item == firstItem);
     }
   }
 }

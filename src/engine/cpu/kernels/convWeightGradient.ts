@@ -51,12 +51,16 @@ class DirectWeightGradientArguments extends WeightGradientArguments {
   /** First row and column of the window of band 0. */
   top: i32;
   left: i32;
+  /** Groups of channels that do not meet others; blocks are within each. */
+  groups: i32;
 }
 
 export function convolutionWeightGradient(args: DirectWeightGradientArguments, chunk: i32, worker: i32): void {
-  const depth = args.depth;
+  const groups = args.groups;
+  const depth = args.depth / groups;
   const resultWidth = args.resultWidth;
-  const channels = args.channels;
+  const allChannels = args.channels;
+  const channels = allChannels / groups;
   const tapRows = args.tapRows;
   const tapColumns = args.tapColumns;
   const rowStride = args.rowStride;
@@ -66,12 +70,12 @@ export function convolutionWeightGradient(args: DirectWeightGradientArguments, c
 
   const pixelChunk = chunk % args.chunks;
   const firstDepth = args.firstDepth(chunk);
-  const taken = args.depthFrom(firstDepth);
+  const taken = min(args.blockDepth, depth - firstDepth);
   const panels = (channels + 7) >> 3;
   const firstPanel = args.firstPanel(chunk);
   const lastPanel = min(firstPanel + args.blockPanels, panels);
   const kernelRows = tapRows * tapColumns * depth;
-  const partial = args.partials + <usize>pixelChunk * (panels * kernelRows * 32);
+  const partials = args.partials + <usize>pixelChunk * (groups * panels * kernelRows * 32);
 
   const windowColumns = (resultWidth - 1) * columnStride + (tapColumns - 1) * columnDilation + 1;
   // Taps that are apart have a run each.
@@ -93,30 +97,33 @@ export function convolutionWeightGradient(args: DirectWeightGradientArguments, c
     const pixels = count * rows * resultWidth;
     const top = args.top + firstRow * rowStride;
     const windowRows = (rows - 1) * rowStride + (tapRows - 1) * rowDilation + 1;
-    args.padImages(window, image, count, top, args.left, windowRows, windowColumns, firstDepth, taken);
-    // The pixels of an item follow each other: whole images, or a band of one.
-    const gradient = args.result + <usize>((image * args.resultHeight + firstRow) * resultWidth) * (channels * 4);
-    packPanels(packed, gradient, pixels, channels, firstPanel, lastPanel);
-    for (let panel = firstPanel; panel < lastPanel; panel++) {
-      const b = packed + <usize>(panel - firstPanel) * (pixels * 32);
-      for (let row = 0; row < tapRows; row++) {
-        for (let first = 0; first < runs; first++) {
-          const a = window + <usize>(row * rowDilation * rowBytes + first * columnDilation * taken * 4);
-          for (let i = 0; i < run; i += 4) {
-            const kernelRow = (row * tapColumns + first + i / taken) * depth + firstDepth + (i % taken);
-            outerProducts(
-              partial + <usize>(panel * kernelRows + kernelRow) * 32,
-              min(4, run - i),
-              item == firstItem,
-              a + <usize>(i << 2),
-              b,
-              count,
-              rows,
-              resultWidth,
-              pixelBytes,
-              rowStride * rowBytes - resultWidth * pixelBytes,
-              windowBytes - rows * rowStride * rowBytes,
-            );
+    for (let group = 0; group < groups; group++) {
+      const partial = partials + <usize>(group * panels * kernelRows * 32);
+      args.padImages(window, image, count, top, args.left, windowRows, windowColumns, group * depth + firstDepth, taken);
+      // The pixels of an item follow each other: whole images, or a band of one.
+      const gradient = args.result + <usize>((image * args.resultHeight + firstRow) * resultWidth) * (allChannels * 4) + <usize>(group * channels * 4);
+      packPanels(packed, gradient, pixels, channels, allChannels, firstPanel, lastPanel);
+      for (let panel = firstPanel; panel < lastPanel; panel++) {
+        const b = packed + <usize>(panel - firstPanel) * (pixels * 32);
+        for (let row = 0; row < tapRows; row++) {
+          for (let first = 0; first < runs; first++) {
+            const a = window + <usize>(row * rowDilation * rowBytes + first * columnDilation * taken * 4);
+            for (let i = 0; i < run; i += 4) {
+              const kernelRow = (row * tapColumns + first + i / taken) * depth + firstDepth + (i % taken);
+              outerProducts(
+                partial + <usize>(panel * kernelRows + kernelRow) * 32,
+                min(4, run - i),
+                item == firstItem,
+                a + <usize>(i << 2),
+                b,
+                count,
+                rows,
+                resultWidth,
+                pixelBytes,
+                rowStride * rowBytes - resultWidth * pixelBytes,
+                windowBytes - rows * rowStride * rowBytes,
+              );
+            }
           }
         }
       }
@@ -124,12 +131,20 @@ export function convolutionWeightGradient(args: DirectWeightGradientArguments, c
   }
 }
 
-/** target [panels][pixels][8] from source [pixels, channels], zeros past the last channel. */
-function packPanels(target: usize, source: usize, pixels: i32, channels: i32, first: i32, last: i32): void {
+/** target [panels][pixels][8] from the first `channels` of source [pixels, all], zeros past the last channel. */
+function packPanels(
+  target: usize,
+  source: usize,
+  pixels: i32,
+  channels: i32,
+  all: i32,
+  first: i32,
+  last: i32,
+): void {
   for (let panel = first; panel < last; panel++) {
     const lanes = channels - panel * 8;
     let p = source + <usize>(panel << 5);
-    for (let pixel = 0; pixel < pixels; pixel++, target += 32, p += channels << 2) {
+    for (let pixel = 0; pixel < pixels; pixel++, target += 32, p += all << 2) {
       if (lanes >= 8) {
         v128.store(target, v128.load(p));
         v128.store(target, v128.load(p, 16), 16);
@@ -212,14 +227,17 @@ export class PartialSumsArguments {
   /** Taps · input channels; Winograd's sums: input channels. */
   kernelRows: i32;
   channels: i32;
+  groups: i32;
   chunks: i32;
 }
 
 export function reduceWeightGradient(args: PartialSumsArguments, chunk: i32, worker: i32): void {
   const pixelChunks = args.pixelChunks;
   const kernelRows = args.kernelRows;
-  const channels = args.channels;
-  const all = ((channels + 7) >> 3) * kernelRows;
+  const allChannels = args.channels;
+  const channels = allChannels / args.groups;
+  const panels = (channels + 7) >> 3;
+  const all = args.groups * panels * kernelRows;
   const distance = all << 5;
   const last = (chunk + 1) * all / args.chunks;
   for (let index = chunk * all / args.chunks; index < last; index++) {
@@ -231,8 +249,9 @@ export function reduceWeightGradient(args: PartialSumsArguments, chunk: i32, wor
       low = f32x4.add(low, v128.load(p));
       high = f32x4.add(high, v128.load(p, 16));
     }
-    const channel = (index / kernelRows) << 3;
-    const target = args.dw + <usize>(((index % kernelRows) * channels + channel) << 2);
+    const channel = (index / kernelRows % panels) << 3;
+    const first = index / kernelRows / panels * channels + channel;
+    const target = args.dw + <usize>(((index % kernelRows) * allChannels + first) << 2);
     storeLanes(target, low, channels - channel);
     storeLanes(target + 16, high, channels - channel - 4);
   }

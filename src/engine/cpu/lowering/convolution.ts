@@ -3,6 +3,7 @@
  * of rows, small enough for a core's second cache, shared out in about 32 chunks.
  */
 
+import type { Node } from '../../../graph/graph.js';
 import { nhwc, type Tensor } from '../../../graph/tensor.js';
 import { type AxisWindow, extentOf } from '../../../ops/window.js';
 import type { ArgumentBlock, KernelCall, Lowering, LoweringContext } from '../lowered.js';
@@ -43,14 +44,23 @@ interface Axis {
   readonly dilation: number;
 }
 
-export const conv2d: Lowering<'conv2d'> = (node, context) => {
+export const conv2d: Lowering<'conv2d'> = (node, context) => lowerForward(node, 1, context);
+
+export const groupedConv2d: Lowering<'groupedConv2d'> = (node, context) =>
+  lowerForward(node, node.attributes.groups, context);
+
+function lowerForward(
+  node: Node<'conv2d'> | Node<'groupedConv2d'>,
+  groups: number,
+  context: LoweringContext,
+): KernelCall[] {
   const { x, w } = node.operands;
   const { y, moments } = node.results;
   const { rows, columns } = node.attributes;
   const [, height, width, channels] = nhwc(y);
   const [tapRows, tapColumns, depth] = nhwc(w);
   const weightStrides = { channel: 1, depth: channels, column: depth * channels, row: tapColumns * depth * channels };
-  if (winogradApplies(w, node.attributes, depth, channels)) {
+  if (groups === 1 && winogradApplies(w, node.attributes, depth, channels)) {
     return lowerWinograd(context, {
       ...{ source: x, weights: w, weightStrides, rotated: false, result: y, addend: null, moments },
       ...{ top: -rows.before, left: -columns.before },
@@ -63,19 +73,30 @@ export const conv2d: Lowering<'conv2d'> = (node, context) => {
     result: y,
     addend: null,
     moments,
+    groups,
     rows: forwardAxis(height, tapRows, rows),
     columns: forwardAxis(width, tapColumns, columns),
   });
-};
+}
 
-export const conv2dInputGradient: Lowering<'conv2dInputGradient'> = (node, context) => {
+export const conv2dInputGradient: Lowering<'conv2dInputGradient'> = (node, context) =>
+  lowerInputGradient(node, 1, context);
+
+export const groupedConv2dInputGradient: Lowering<'groupedConv2dInputGradient'> = (node, context) =>
+  lowerInputGradient(node, node.attributes.groups, context);
+
+function lowerInputGradient(
+  node: Node<'conv2dInputGradient'> | Node<'groupedConv2dInputGradient'>,
+  groups: number,
+  context: LoweringContext,
+): KernelCall[] {
   const { dy, w, addend } = node.operands;
   const { dx } = node.results;
   const { rows, columns } = node.attributes;
-  const [, height, width, channels] = nhwc(dx);
-  const [tapRows, tapColumns, , depth] = nhwc(w);
+  const [, height, width] = nhwc(dx);
+  const [tapRows, tapColumns, channels, depth] = nhwc(w);
   const weightStrides = { channel: depth, depth: 1, column: channels * depth, row: tapColumns * channels * depth };
-  if (winogradApplies(w, node.attributes, depth, channels)) {
+  if (groups === 1 && winogradApplies(w, node.attributes, depth, channels)) {
     return lowerWinograd(context, {
       ...{ source: dy, weights: w, weightStrides, rotated: true, result: dx, addend, moments: null },
       ...{ top: rows.before - 2, left: columns.before - 2 },
@@ -88,10 +109,11 @@ export const conv2dInputGradient: Lowering<'conv2dInputGradient'> = (node, conte
     result: dx,
     addend,
     moments: null,
+    groups,
     rows: gradientAxis(height, tapRows, rows),
     columns: gradientAxis(width, tapColumns, columns),
   });
-};
+}
 
 interface DirectConvolution {
   readonly source: Tensor;
@@ -101,14 +123,15 @@ interface DirectConvolution {
   readonly result: Tensor;
   readonly addend: Tensor | null;
   readonly moments: Tensor | null;
+  readonly groups: number;
   readonly rows: Axis;
   readonly columns: Axis;
 }
 
 function lowerDirect(context: LoweringContext, convolution: DirectConvolution): KernelCall[] {
-  const { source, weights, weightStrides, result, addend, moments, rows, columns } = convolution;
-  const [images, , , depth] = nhwc(source);
-  const channels = nhwc(result)[3];
+  const { source, weights, weightStrides, result, addend, moments, groups, rows, columns } = convolution;
+  const images = nhwc(source)[0];
+  const [depth, channels] = [nhwc(source)[3] / groups, nhwc(result)[3] / groups];
   const panels = Math.ceil(channels / PANEL);
 
   const top = Math.min(...rows.classes.map((c) => c.source));
@@ -129,19 +152,23 @@ function lowerDirect(context: LoweringContext, convolution: DirectConvolution): 
   const chunks = Math.min(TARGET_CHUNKS, item.count);
   const tableBytes = (item.images * item.rows * classColumns + 3) * 8;
   const scratch = context.workerScratch(item.images * windowBytes(item.rows) + tableBytes + 64);
-  const combined = gatherMoments(context, moments, chunks, channels);
+  const combined = gatherMoments(context, moments, chunks, channels * groups);
 
+  const outputsOfGroup = nhwc(weights)[3] / groups;
   const packed: ArgumentBlock[] = [];
   const classes: ArgumentBlock[] = [];
   for (const row of rows.classes) {
     for (const column of columns.classes) {
-      const target = context.scratch(Math.max(1, panels * row.taps * column.taps * depth) * PANEL * 4);
-      packed.push({
-        target,
-        first: row.firstTap * weightStrides.row + column.firstTap * weightStrides.column,
-        ...{ rows: row.taps, rowStride: row.tapStep * weightStrides.row },
-        ...{ columns: column.taps, columnStride: column.tapStep * weightStrides.column },
-      });
+      const bytes = panels * row.taps * column.taps * depth * PANEL * 4;
+      const target = context.scratch(Math.max(PANEL * 4, groups * bytes));
+      for (let group = 0; group < groups; group++) {
+        packed.push({
+          target: target + group * bytes,
+          first: row.firstTap * weightStrides.row + column.firstTap * weightStrides.column + group * outputsOfGroup,
+          ...{ rows: row.taps, rowStride: row.tapStep * weightStrides.row },
+          ...{ columns: column.taps, columnStride: column.tapStep * weightStrides.column },
+        });
+      }
       classes.push({
         ...{ rows: row.count, columns: column.count, firstRow: row.first, firstColumn: column.first },
         ...{ tapRows: row.taps, tapColumns: column.taps },
@@ -152,7 +179,7 @@ function lowerDirect(context: LoweringContext, convolution: DirectConvolution): 
   return [
     {
       kernel: 'packConvolutionWeights',
-      chunks: classes.length * panels,
+      chunks: packed.length * panels,
       args: {
         ...{ weights: context.address(weights), channels, channelStride: weightStrides.channel },
         ...{ depth, depthStride: weightStrides.depth, panels },
@@ -168,7 +195,7 @@ function lowerDirect(context: LoweringContext, convolution: DirectConvolution): 
         ...{ sourceRowStride: rows.sourceStride, sourceColumnStride: columns.sourceStride },
         ...{ resultRowStride: rows.resultStride, resultColumnStride: columns.resultStride },
         ...{ rowDilation: rows.dilation, columnDilation: columns.dilation },
-        ...{ top, left, windowRows: windowRows(item.rows), windowColumns, classes: classes.length },
+        ...{ top, left, windowRows: windowRows(item.rows), windowColumns, classes: classes.length, groups },
       },
       tables: classes,
     },

@@ -113,6 +113,7 @@ export function addPartialSums(
   kernel: 'reduceWeightGradient' | 'reduceWinogradWeightGradient',
   chunks: number,
   args: { readonly partials: number; pixelChunks: number; dw: number; kernelRows: number; channels: number },
+  groups = 1,
 ): KernelCall {
-  return { kernel, chunks, args: { ...args, chunks } };
+  return { kernel, chunks, args: { ...args, groups, chunks } };
 }

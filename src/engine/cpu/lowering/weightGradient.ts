@@ -3,9 +3,10 @@
  * leave partial sums that a second call adds in order. Stride-1 3×3 layers go by Winograd, others directly.
  */
 
+import type { Node } from '../../../graph/graph.js';
 import { nhwc } from '../../../graph/tensor.js';
 import { extentOf } from '../../../ops/window.js';
-import type { Lowering } from '../lowered.js';
+import type { KernelCall, Lowering, LoweringContext } from '../lowered.js';
 import {
   addPartialSums,
   chooseItem,
@@ -23,21 +24,32 @@ import { lowerWinogradWeightGradient } from './winogradWeightGradient.js';
 const WINDOW_BYTES = 96 * 1024;
 const PARTIAL_BYTES = 16 * 1024 * 1024;
 
-export const conv2dWeightGradient: Lowering<'conv2dWeightGradient'> = (node, context) => {
+export const conv2dWeightGradient: Lowering<'conv2dWeightGradient'> = (node, context) =>
+  lowerWeightGradient(node, 1, context);
+
+export const groupedConv2dWeightGradient: Lowering<'groupedConv2dWeightGradient'> = (node, context) =>
+  lowerWeightGradient(node, node.attributes.groups, context);
+
+function lowerWeightGradient(
+  node: Node<'conv2dWeightGradient'> | Node<'groupedConv2dWeightGradient'>,
+  groups: number,
+  context: LoweringContext,
+): KernelCall[] {
   const { x, dy } = node.operands;
   const { dw } = node.results;
   const { rows, columns } = node.attributes;
   const [top, left] = [-rows.before, -columns.before];
-  const [images, , , depth] = nhwc(x);
-  const [, resultHeight, resultWidth, channels] = nhwc(dy);
-  const [tapRows, tapColumns] = nhwc(dw);
-  if (winogradApplies(dw, node.attributes, depth, channels)) {
+  const images = nhwc(x)[0];
+  const [, resultHeight, resultWidth, allChannels] = nhwc(dy);
+  const [tapRows, tapColumns, depth] = nhwc(dw);
+  const channels = allChannels / groups;
+  if (groups === 1 && winogradApplies(dw, node.attributes, depth, channels)) {
     return lowerWinogradWeightGradient(context, { x, dy, dw, top, left });
   }
 
   const panels = Math.ceil(channels / PANEL);
   const kernelRows = tapRows * tapColumns * depth;
-  const partialBytes = panels * kernelRows * PANEL * 4;
+  const partialBytes = groups * panels * kernelRows * PANEL * 4;
   const cut = cutGradient(depth, channels, partialBytes, PARTIAL_BYTES);
   const windowColumns = (resultWidth - 1) * columns.stride + extentOf(tapColumns, columns.dilation);
   const rowBytes = windowColumns * cut.blockDepth * 4;
@@ -49,7 +61,7 @@ export const conv2dWeightGradient: Lowering<'conv2dWeightGradient'> = (node, con
   const packedBytes = item.images * item.rows * resultWidth * cut.blockPanels * PANEL * 4;
   const scratch = context.workerScratch(item.images * windowBytes(item.rows) + packedBytes + 128);
   const partials = context.scratch(pixelChunks * partialBytes);
-  const reduceChunks = Math.min(TARGET_CHUNKS, Math.ceil((panels * kernelRows) / 64));
+  const reduceChunks = Math.min(TARGET_CHUNKS, Math.ceil((groups * panels * kernelRows) / 64));
   const { blockDepth, depthBlocks, blockPanels, panelBlocks } = cut;
   return [
     {
@@ -59,10 +71,14 @@ export const conv2dWeightGradient: Lowering<'conv2dWeightGradient'> = (node, con
         ...convolutionArguments(context, x, dy, item, pixelChunks, scratch),
         ...{ partials, blockDepth, depthBlocks, blockPanels },
         ...windowArguments(dw, node.attributes),
+        groups,
       },
     },
-    addPartialSums('reduceWeightGradient', reduceChunks, {
-      ...{ partials, pixelChunks, dw: context.address(dw), kernelRows, channels },
-    }),
+    addPartialSums(
+      'reduceWeightGradient',
+      reduceChunks,
+      { partials, pixelChunks, dw: context.address(dw), kernelRows, channels: allChannels },
+      groups,
+    ),
   ];
-};
+}

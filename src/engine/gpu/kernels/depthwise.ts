@@ -37,8 +37,27 @@ export function depthwiseConv2d(
   statistics: Node<'batchStatistics'> | null = null,
 ): KernelCall[] {
   const { x, w } = node.operands;
+  const lanes = lanesFor(dimension(x, 3));
+  return pixelByPixel(node, placement, statistics, lanes, ['x', 'w', 'y'], (operands) =>
+    outputFunction(x, w, node.results.y, node.attributes, lanes, (at, tap) => {
+      const perPixel = dimension(x, 3) / lanes.width;
+      return `sum += ${lanes.load(operands.x, `${at} * ${perPixel}u + c`)} * ${lanes.load(operands.w, `${tap} * ${perPixel}u + c`)};`;
+    }),
+  );
+}
+
+/** A convolution by a function `output(pixel, c)` that the operands make; those in `wide` are read in `lanes`. */
+export function pixelByPixel(
+  node: Node<'depthwiseConv2d'> | Node<'groupedConv2d'>,
+  placement: Placement,
+  statistics: Node<'batchStatistics'> | null,
+  lanes: Lanes,
+  wide: readonly ('x' | 'w' | 'y')[],
+  outputOf: (operands: Readonly<Record<'x' | 'w', Operand>>) => string,
+): KernelCall[] {
+  const { x, w } = node.operands;
   const { y, moments } = node.results;
-  const { channels, pixels, lanes, perPixel, across, down } = workgroupsOf(y);
+  const { channels, pixels, perPixel, across, down } = workgroupsOf(y, lanes);
   const columnGroups = Math.ceil(perPixel / across);
   const tile = Math.ceil(pixels / (mostTiles / columnGroups) / down) * down;
   const tiles = Math.ceil(pixels / tile);
@@ -50,10 +69,10 @@ export function depthwiseConv2d(
       y: tensorOperand(placement, y, 'write'),
       partials: partials && bufferOperand(partials, 'write'),
     },
-    wideIf(lanes, ['x', 'w', 'y']),
+    wideIf(lanes, wide),
   );
-  const label = `depthwiseConv2d ${y.name}`;
-  const output = outputFunction(x, w, y, node.attributes, lanes, operands);
+  const label = `${node.op} ${y.name}`;
+  const output = outputOf(operands);
   if (!partials) {
     const count = pixels * perPixel;
     const store = lanes.store(operands.y, 'i', `output(i / ${perPixel}u, i % ${perPixel}u)`);
@@ -133,15 +152,32 @@ export const depthwiseConv2dInputGradient: Lowering<'depthwiseConv2dInputGradien
   return [finish(`depthwiseConv2dInputGradient ${dx.name}`, linearDispatch(count), body)];
 };
 
-/** A workgroup sums one row of the kernel over pixels of its own; a second kernel adds the workgroups' sums. */
 export const depthwiseConv2dWeightGradient: Lowering<'depthwiseConv2dWeightGradient'> = (node, placement) => {
+  const channels = dimension(node.operands.x, 3);
+  const lanes = lanesFor(channels);
+  return weightGradientByRows(node, placement, lanes, 1, (x, pixel) =>
+    lanes.load(x, `${pixel} * ${channels / lanes.width}u + c`),
+  );
+};
+
+/**
+ * A workgroup sums one row of the kernel, for one of the `inputs` that an output sees, over pixels of its own; a second
+ * kernel adds the workgroups' sums. `inputOf` is that input of a pixel of x, as many as the lanes are or one for all.
+ */
+export function weightGradientByRows(
+  node: Node<'depthwiseConv2dWeightGradient'> | Node<'groupedConv2dWeightGradient'>,
+  placement: Placement,
+  lanes: Lanes,
+  inputs: number,
+  inputOf: (x: Operand, pixel: string) => string,
+): KernelCall[] {
   const { x, dy } = node.operands;
   const { dw } = node.results;
   const [, height, width] = nhwc(x);
   const [, outputHeight, outputWidth] = nhwc(dy);
   const [kernelHeight, kernelWidth] = [dimension(dw, 0), dimension(dw, 1)];
   const { rows, columns } = node.attributes;
-  const { channels, pixels, lanes, perPixel, across, down } = workgroupsOf(dy);
+  const { channels, pixels, perPixel, across, down } = workgroupsOf(dy, lanes);
   const columnGroups = Math.ceil(perPixel / across);
   const groups = Math.min(Math.ceil(pixels / down), Math.ceil(mostPartials / columnGroups));
   const partials = placement.scratch(groups * elementCount(dw.shape));
@@ -151,27 +187,29 @@ export const depthwiseConv2dWeightGradient: Lowering<'depthwiseConv2dWeightGradi
       dy: tensorOperand(placement, dy, 'read'),
       partials: bufferOperand(partials, 'write'),
     },
-    wideIf(lanes, ['x', 'dy']),
+    wideIf(lanes, inputs === 1 ? ['x', 'dy'] : ['dy']),
   );
   const taps = [...Array(kernelWidth).keys()];
   const at = (tap: number) => `u32(column + ${tap * columns.dilation})`;
-  const input = (tap: number) => lanes.load(operands.x, `(line + ${at(tap)}) * ${perPixel}u + c`);
+  const input = (tap: number) => inputOf(operands.x, `(line + ${at(tap)})`);
   const addTap = (tap: number) => `if (${at(tap)} < ${width}u) { sum_${tap} += g * ${input(tap)}; }`;
   const finishTap = (tap: number) => `sums[t] = sum_${tap};
   ${treeSum('sums', workgroupSize, across)}
   if (t < ${across}u && c < ${perPixel}u) {
-    ${storeComponents(lanes, operands.partials, `row + ${tap * channels}u`, 'sums[t]')}
+    ${storeComponents(lanes, operands.partials, `row + ${tap * inputs * channels}u`, 'sums[t]')}
   }
   workgroupBarrier();`;
   const body = `var<workgroup> sums: array<${lanes.type}, ${workgroupSize}>;
 @compute @workgroup_size(${workgroupSize})
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) t: u32) {
   let c = group.y * ${across}u + t % ${across}u;
-  let row = (group.x * ${kernelHeight}u + group.z) * ${kernelWidth * channels}u + ${lanes.width}u * c;
+  let kernelRow = group.z${inputs === 1 ? '' : ` / ${inputs}u`};
+  let input = ${inputs === 1 ? '0u' : `group.z % ${inputs}u`};
+  let row = (group.x * ${kernelHeight}u + kernelRow) * ${kernelWidth * inputs * channels}u + input * ${channels}u + ${lanes.width}u * c;
   ${taps.map((tap) => `var sum_${tap} = ${lanes.type}();`).join('\n  ')}
   if (c < ${perPixel}u) {
     for (var pixel = group.x * ${down}u + t / ${across}u; pixel < ${pixels}u; pixel += ${groups * down}u) {
-      let h = i32(pixel / ${outputWidth}u % ${outputHeight}u * ${rows.stride}u + group.z * ${rows.dilation}u) - ${rows.before};
+      let h = i32(pixel / ${outputWidth}u % ${outputHeight}u * ${rows.stride}u + kernelRow * ${rows.dilation}u) - ${rows.before};
       let column = i32(pixel % ${outputWidth}u) * ${columns.stride} - ${columns.before};
       if (u32(h) < ${height}u) {
         let line = (pixel / ${outputHeight * outputWidth}u * ${height}u + u32(h)) * ${width}u;
@@ -183,26 +221,25 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) t:
   ${taps.map(finishTap).join('\n  ')}
 }
 `;
-  const label = `depthwiseConv2dWeightGradient ${dw.name}`;
+  const label = `${node.op} ${dw.name}`;
   return [
-    finish(label, [groups, columnGroups, kernelHeight], body),
+    finish(label, [groups, columnGroups, kernelHeight * inputs], body),
     finishSums(placement, `${label} sum`, [{ partials, start: 0, rows: groups, results: [dw] }]),
   ];
-};
+}
 
-/** `output(pixel, c)`: the sum over the taps inside the image. */
-function outputFunction(
+/** `output(pixel, c)`: the sum over the taps inside the image, of what `add` says for a pixel of x and a tap. */
+export function outputFunction(
   x: Tensor,
   w: Tensor,
   y: Tensor,
   { rows, columns }: Window,
   lanes: Lanes,
-  operands: Readonly<Record<'x' | 'w', Operand>>,
+  add: (pixel: string, tap: string) => string,
 ): string {
-  const [, height, width, channels] = nhwc(x);
+  const [, height, width] = nhwc(x);
   const [, outputHeight, outputWidth] = nhwc(y);
   const [kernelHeight, kernelWidth] = [dimension(w, 0), dimension(w, 1)];
-  const perPixel = channels / lanes.width;
   const [down, across] = [
     tapsInside('top', kernelHeight, height, rows),
     tapsInside('left', kernelWidth, width, columns),
@@ -216,7 +253,7 @@ function outputFunction(
     for (var column = ${across.first}; column < ${across.end}; column++) {
       let at = image + u32(top + row * ${rows.dilation}) * ${width}u + u32(left + column * ${columns.dilation});
       let tap = u32(row * ${kernelWidth} + column);
-      sum += ${lanes.load(operands.x, `at * ${perPixel}u + c`)} * ${lanes.load(operands.w, `tap * ${perPixel}u + c`)};
+      ${add('at', 'tap')}
     }
   }
   return sum;

@@ -108,9 +108,8 @@ export function nextPowerOfTwo(n: number): number {
 }
 
 /** How a workgroup lies over pixels and channels [..., C]: `across` vectors of channels, `down` pixels. */
-export function workgroupsOf(y: Tensor) {
+export function workgroupsOf(y: Tensor, lanes = lanesFor(dimension(y, y.shape.length - 1))) {
   const channels = dimension(y, y.shape.length - 1);
-  const lanes = lanesFor(channels);
   const perPixel = channels / lanes.width;
   const across = Math.min(nextPowerOfTwo(perPixel), 64);
   return { channels, pixels: elementCount(y.shape) / channels, lanes, perPixel, across, down: workgroupSize / across };
