@@ -73,7 +73,9 @@ export function convolution(network: Network, x: Tensor, layer: ConvLayer): Tens
   const { graph } = network;
   const withMoments = network.training && layer.batchNorm !== null;
   const result =
-    groups === 1 ? conv2d(graph, x, w, window, withMoments) : groupedConv2d(graph, x, w, groups, window, withMoments);
+    groups === 1
+      ? conv2d(graph, x, w, window, withMoments)
+      : groupedConv2d(graph, x, w, { ...window, groups }, withMoments);
   return normalizedOrBiased(network, result, layer);
 }
 
