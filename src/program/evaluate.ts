@@ -5,6 +5,7 @@ import type { Program } from '../engine/engine.js';
 import { STORAGE } from '../nn/index.js';
 import { METRICS, METRICS_LENGTH } from '../ops/attributes.js';
 import type { BatchFeed } from './batchFeed.js';
+import { isTrueOfAny, type Ranks } from './ranks.js';
 
 export interface Evaluation {
   /** Fraction of wrong predictions. */
@@ -35,9 +36,49 @@ export async function evaluate(
     await afterBatch?.(batch);
   }
   const metrics = await program.read(STORAGE.evaluationMetrics);
-  return {
-    error: metrics[METRICS.wrong]! / count,
-    // Each batch reports its sum over the batch size, padded entries counting nothing.
-    loss: (metrics[METRICS.loss1]! * table.batchSize) / count,
+  return evaluationOf(metrics[METRICS.wrong]!, metrics[METRICS.loss1]!, count, table.batchSize);
+}
+
+/**
+ * The same by several ranks, each of which takes a part of the batches. What every batch says is then summed in their order,
+ * as an engine does, so that the bits are those of one rank. Rejects in all of them if one lacks an image.
+ */
+export async function evaluateTogether(
+  program: Program,
+  { count, table, feed }: EvaluationSet,
+  ranks: Ranks,
+): Promise<Evaluation> {
+  const { rank, size } = ranks;
+  const { batches, batchSize, entries } = table;
+  const firstOf = (of: number): number => Math.floor((of * batches) / size);
+  const [first, end] = [firstOf(rank), firstOf(rank + 1)];
+  const part = {
+    batchSize,
+    batches: end - first,
+    entries: entries.subarray(2 * batchSize * first, 2 * batchSize * end),
   };
+  const own = new Float64Array(2 * Math.ceil(batches / size));
+  let fault: Error | null = null;
+  await evaluate(program, { count, table: part, feed }, async (batch) => {
+    own.set(await program.read(STORAGE.loss), 2 * batch);
+  }).catch((error: Error) => {
+    fault = error;
+  });
+  if (await isTrueOfAny(ranks, fault !== null)) throw fault ?? new Error('another rank lacks images');
+  const all = await ranks.gather(new Uint8Array(own.buffer));
+  // Of the engine's own type, for its own rounding.
+  const sums = (await program.read(STORAGE.evaluationMetrics)).fill(0);
+  for (const [from, bytes] of all.entries()) {
+    const losses = new Float64Array(bytes.slice().buffer);
+    for (let batch = 0; batch < firstOf(from + 1) - firstOf(from); batch++) {
+      sums[0]! += losses[2 * batch]!;
+      sums[1]! += losses[2 * batch + 1]!;
+    }
+  }
+  return evaluationOf(sums[1]!, sums[0]!, count, batchSize);
+}
+
+/** `loss`: sum over the batches, each of which reports its sum over the batch size, padded entries counting nothing. */
+function evaluationOf(wrong: number, loss: number, count: number, batchSize: number): Evaluation {
+  return { error: wrong / count, loss: (loss * batchSize) / count };
 }

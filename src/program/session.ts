@@ -9,7 +9,7 @@ import { type Images, isStream } from '../data/imageStream.js';
 import type { Engine, Program } from '../engine/engine.js';
 import { averageStorages, STORAGE } from '../nn/index.js';
 import { type BatchFeed, batchFeed, evaluationStorages, trainingStorages } from './batchFeed.js';
-import { type Evaluation, type EvaluationSet, evaluate } from './evaluate.js';
+import { type Evaluation, type EvaluationSet, evaluate, evaluateTogether } from './evaluate.js';
 import { oneRank, type Ranks } from './ranks.js';
 import { ownShards, shardedStep, wholeStep } from './step.js';
 import type { TrainingProgram } from './trainingProgram.js';
@@ -72,7 +72,7 @@ export async function openSession(
     evaluate: (index = 0) => {
       const set = evaluationSets[index];
       if (!set) throw new Error(`there is no evaluation set ${index}`);
-      return evaluate(program, set);
+      return ranks.size === 1 ? evaluate(program, set) : evaluateTogether(program, set, ranks);
     },
   };
 }

@@ -2,7 +2,7 @@
 
 import { describe, expect, it, vi } from 'vitest';
 import { rendezvous } from '../../test/rendezvous.js';
-import { createRandom, generateSynthetic, trainingEpoch } from '../data/index.js';
+import { createRandom, generateSynthetic, limit, trainingEpoch } from '../data/index.js';
 import { selectEngine } from '../engine/selectEngine.js';
 import { STORAGE } from '../nn/index.js';
 import { METRICS } from '../ops/attributes.js';
@@ -22,7 +22,7 @@ async function sessionOf(batchSize: number, shards: number, ranks = oneRank): Pr
   const kinds = { w_quantize: 'parametric_fp_d_xmax', a_quantize: 'parametric_fp_d_xmax_relu', a_stepsize: 0.1 };
   const settings = { model: 'tiny', data: 'synthetic', batch_size: batchSize, shards, ...kinds };
   const experiment = experimentFromSettings('S', 's.cfg', settings);
-  const shape = { classes: 10, imageShape: [32, 32, 3] as const, trainImages: images.count, evaluationImages: 1 };
+  const shape = { classes: 10, imageShape: [32, 32, 3] as const, trainImages: images.count, evaluationImages: 11 };
   const options = programOptions(experiment, shape, null);
   const engine = await selectEngine('cpu', { threads: 1 });
   const session = await openSession(engine, buildTrainingProgram(options), undefined, ranks);
@@ -101,6 +101,16 @@ describe('ranks', () => {
       expect(await Promise.all(sessions.map((session) => session.step(0)))).toEqual(Array(size).fill(null));
       for (const session of sessions) expect(await read(session, ...learned)).toEqual(wanted);
     }
+  });
+
+  it('evaluate with the bits of one', async () => {
+    const evaluated = async (size: number) => {
+      const sessions = await Promise.all(rendezvous(size).map((ranks) => sessionOf(4, 4, ranks)));
+      for (const session of sessions) session.setEvaluationImages(limit(images, 11, 1));
+      return Promise.all(sessions.map((session) => session.evaluate()));
+    };
+    const [wanted] = await evaluated(1);
+    for (const size of [2, 4]) expect(await evaluated(size)).toEqual(Array(size).fill(wanted));
   });
 
   it('stay together where images of one of them cannot be had', async () => {
