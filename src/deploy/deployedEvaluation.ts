@@ -1,6 +1,7 @@
 /** The integer network on evaluation images, by the runtime that ships: what a device will do. */
 
 import { evaluationBatches } from '../data/batches.js';
+import type { InputArray } from '../data/imageSet.js';
 import { type Images, isStream, readAhead } from '../data/imageStream.js';
 import { load } from '../runtime/index.js';
 import type { IntegerNetwork } from '../ship/integerNetwork.js';
@@ -31,18 +32,17 @@ export async function evaluateDeployed(network: IntegerNetwork, images: Images):
     if (predicted !== label) wrong++;
     loss += crossEntropy(logits, deployed.unit, label);
   }
-  const testLogits = checkImages(network, testImages).map((image) => [...deployed.logits(image)]);
+  const testLogits = checkImages(network, testImages).map((bytes) => [...deployed.trace(bytes, () => {})]);
   return { error: wrong / images.count, loss: loss / images.count, predictions, testLogits };
 }
 
 /** Images of a stream are decoded so many at a time. */
 const decodedTogether = 64;
 
-async function* eachImage(images: Images): AsyncGenerator<{ image: Uint8Array; label: number }> {
-  const bytes = images.height * images.width * images.channels;
-  const at = (all: Uint8Array, index: number) => all.subarray(index * bytes, (index + 1) * bytes);
+async function* eachImage(images: Images): AsyncGenerator<{ image: InputArray; label: number }> {
+  const size = images.height * images.width * images.channels;
+  const at = (all: InputArray, index: number) => all.subarray(index * size, (index + 1) * size);
   if (!isStream(images)) {
-    if (!(images.images instanceof Uint8Array)) throw new Error('integer networks take bytes');
     for (let index = 0; index < images.count; index++) {
       yield { image: at(images.images, index), label: images.labels[index]! };
     }

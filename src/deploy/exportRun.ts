@@ -12,7 +12,7 @@ import { planArena } from '../ship/arena.js';
 import { cFiles } from '../ship/c/files.js';
 import { ramBytes } from '../ship/c/header.js';
 import { planOf } from '../ship/c/plan.js';
-import type { IntegerNetwork } from '../ship/integerNetwork.js';
+import type { InputQuantization, IntegerNetwork } from '../ship/integerNetwork.js';
 import { exactModel } from '../ship/onnx/exactModel.js';
 import { npuModel } from '../ship/onnx/npuModel.js';
 import { qonnxModel } from '../ship/onnx/qonnxModel.js';
@@ -52,6 +52,8 @@ export interface ExportSummary {
   readonly classes: readonly string[];
   /** What the bytes of an input are, where they are no pixels: the device has to compute the same ones. */
   readonly features: Features | null;
+  /** How inputs become the bytes that all files read; null where they are bytes. */
+  readonly input_quantization: InputQuantization | null;
   readonly layers: readonly ExportedLayer[];
   readonly bytes: {
     /** Packed weights: the sizes that training counts, each tensor rounded up to whole bytes. */
@@ -132,6 +134,7 @@ export async function exportRun(trained: TrainedNetwork, options: ExportOptions)
     version: packageVersion(),
     classes,
     features: run.config.data?.features ?? null,
+    input_quantization: quantizationOf(network),
     layers,
     bytes: {
       weights: sum(({ weightBytes }) => weightBytes),
@@ -209,13 +212,19 @@ function onnxMetadata(
   testLogits: readonly (readonly number[])[],
 ): Record<string, string> {
   const bits = layers.map(({ name, weightBits, activationBits }) => ({ name, weightBits, activationBits }));
+  const quantization = quantizationOf(trained.lowered.network);
   return {
     ...inputMetadata(trained),
     classes: JSON.stringify(trained.classes),
+    ...(quantization && { input_quantization: JSON.stringify(quantization) }),
     mpdnn_version: packageVersion(),
     bits: JSON.stringify(bits),
     test_logits: JSON.stringify(testLogits),
   };
+}
+
+function quantizationOf({ layers: [input] }: IntegerNetwork): InputQuantization | null {
+  return input?.op === 'input' ? input.quantization : null;
 }
 
 function identifierOf(experiment: string): string {

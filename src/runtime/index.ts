@@ -13,6 +13,7 @@
  * ```
  */
 
+import { inputBytes } from '../ship/inputBytes.js';
 import type { IntegerTensor, SumPoolLayer } from '../ship/integerNetwork.js';
 import { classifyIntegers, predictionOf, runIntegers, sumPool } from '../ship/interpreter.js';
 import { unpackNetwork } from '../ship/packedFile.js';
@@ -26,21 +27,28 @@ export interface Classification {
   readonly probability: number;
 }
 
+type Visit = (tensor: IntegerTensor, values: Int32Array) => void;
+
 export interface DeployedNetwork {
   readonly classes: readonly string[];
   /** Shape of an image: height, width, channels. */
   readonly inputShape: readonly [height: number, width: number, channels: number];
   /** The kernels that compute. */
   readonly kernels: KernelKind | 'plain';
-  /** The logits of an image in whole units, and what a unit stands for. */
+  /**
+   * The logits of an image in whole units, and what a unit stands for. Images are bytes, or whatever numbers the network
+   * was trained on.
+   */
   readonly unit: number;
-  logits(image: Uint8Array): Float64Array;
+  logits(image: ArrayLike<number>): Float64Array;
   /** The class of the largest logit, the first of equal ones. */
-  predict(image: Uint8Array): number;
+  predict(image: ArrayLike<number>): number;
   /** All classes, the likeliest first. */
-  classify(image: Uint8Array): Classification[];
-  /** The logits, with every stored tensor of three axes on the way: for checks. */
-  trace(image: Uint8Array, visit: (tensor: IntegerTensor, values: Int32Array) => void): Float64Array;
+  classify(image: ArrayLike<number>): Classification[];
+  /** The bytes that the network reads of an image: its own, or those of its quantizer. */
+  bytes(image: ArrayLike<number>): Uint8Array;
+  /** The logits of such bytes, with every stored tensor of three axes on the way: for checks. */
+  trace(bytes: Uint8Array, visit: Visit): Float64Array;
 }
 
 export interface LoadOptions {
@@ -73,21 +81,17 @@ export async function load(
     layer.op === 'convolution' || layer.op === 'maxPool' ? [layer.output] : [],
   );
 
-  const trace: DeployedNetwork['trace'] = (image, visit) => {
-    checkImage(image, inputShape);
-    if (!program) return runIntegers(network, image, visit);
-    program.run(image);
-    for (const tensor of stored) visit(tensor, program.read(tensor));
+  const run = (bytes: Uint8Array, visit?: Visit): Float64Array => {
+    checkImage(bytes, inputShape);
+    if (!program) return runIntegers(network, bytes, visit);
+    program.run(bytes);
+    if (visit) for (const tensor of stored) visit(tensor, program.read(tensor));
     return classified(program);
   };
-  const logits: DeployedNetwork['logits'] = (image) => {
-    checkImage(image, inputShape);
-    if (!program) return runIntegers(network, image);
-    program.run(image);
-    return classified(program);
-  };
+  const bytes: DeployedNetwork['bytes'] = (image) => inputBytes(input, image);
+  const logits: DeployedNetwork['logits'] = (image) => run(bytes(image));
   return {
-    ...{ classes: network.classes, inputShape, kernels, unit: classifier.unit, logits, trace },
+    ...{ classes: network.classes, inputShape, kernels, unit: classifier.unit, logits, bytes, trace: run },
     predict: (image) => predictionOf(logits(image)),
     classify: (image) => {
       const shares = softmax(Array.from(logits(image), (logit) => logit * classifier.unit));

@@ -80,12 +80,26 @@ export type Proof =
   /** The integer form itself is the definition. */
   | { readonly type: 'definition'; readonly reason: string };
 
+/**
+ * How a number v of an input, or a byte of another normalisation, becomes a byte: clip(R((v·scale + offset)/step); −limit, limit), R halves away from zero, plus
+ * the input layer's offset of the channel.
+ */
+export interface InputQuantization {
+  /** A channel each. */
+  readonly scale: readonly number[];
+  readonly offset: readonly number[];
+  readonly step: number;
+  readonly limit: number;
+}
+
 /** u = scale·p − offset of the channel, p a byte of the image. */
 export interface InputLayer {
   readonly op: 'input';
   readonly name: string;
   readonly scale: number;
   readonly offsets: readonly number[];
+  /** Where bytes have to be made of inputs; null where they are taken as they are. */
+  readonly quantization: InputQuantization | null;
   readonly output: IntegerTensor;
 }
 

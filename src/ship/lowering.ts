@@ -26,6 +26,7 @@ import {
   type ConvolutionLayer,
   codeBits,
   type Grid,
+  type InputQuantization,
   type IntegerLayer,
   type IntegerNetwork,
   type IntegerTensor,
@@ -40,6 +41,8 @@ import { certified, defined, exactLog2, type Normalised, type Sums, type Target 
 type Value =
   | { readonly type: 'parameter'; readonly name: string; readonly values: Float64Array }
   | { readonly type: 'weights'; readonly weights: IntegerWeights }
+  /** Inputs that lie on no grid until they are quantized. */
+  | ({ readonly type: 'numbers'; readonly fault: string } & Pick<InputQuantization, 'scale' | 'offset'>)
   | { readonly type: 'integers'; readonly tensor: IntegerTensor }
   | { readonly type: 'sums'; readonly sums: Sums }
   | { readonly type: 'normalised'; readonly terms: readonly Normalised[]; readonly addend: IntegerTensor | null }
@@ -174,30 +177,48 @@ class Lowering {
 
   /** x = p·scale + offset of bytes p becomes u = k·p − z in steps of scale/k, the smallest k for which z is whole. */
   #input({ operands, results, attributes: { scale, offset } }: Node<'gatherBatch'>): void {
-    if (operands.images.dtype !== 'uint8') {
-      throw new InputError('the network takes floats, and integer networks begin with bytes; train on arrays of uint8');
+    const fault = operands.images.dtype === 'uint8' ? gridFault(scale, offset) : 'inputs are numbers';
+    if (fault) {
+      this.#set(results.x, { type: 'numbers', fault, scale, offset });
+      return;
     }
-    const [first] = scale;
-    if (first === undefined || scale.some((each) => each !== first)) {
-      throw new InputError(
-        `images: std differs between channels (${scale.map((each) => Number((1 / (255 * each)).toPrecision(4))).join(', ')}), ` +
-          'so they lie on no grid of integers; train with one std for all channels, such as normalise = shift',
-      );
-    }
-    const zeros = offset.map((each) => -each / first);
-    const factor = [1, 2, 4, 8, 16].find((k) => zeros.every((zero) => isWhole(zero * k)));
-    if (factor === undefined) {
-      throw new InputError(
-        `images: mean ${[...new Set(zeros.map((zero) => Number((zero / 255).toPrecision(4))))].join(', ')} is no fraction of a grey ` +
-          'level, so images lie on no grid of integers; train with normalise = shift',
-      );
-    }
+    const zeros = zerosOf(scale, offset);
+    const factor = gridFactor(zeros)!;
     const offsets = zeros.map((zero) => Math.round(zero * factor));
     const grid: Grid = { type: 'uniform', lo: 0 - Math.max(...offsets), hi: 255 * factor - Math.min(...offsets) };
     // Images stay bytes in memory; u is computed where they are read.
-    const output = tensor('images', imageShape(results.x), grid, first / factor, 8);
-    this.layers.push({ op: 'input', name: 'images', scale: factor, offsets, output });
+    const output = tensor('images', imageShape(results.x), grid, scale[0]! / factor, 8);
+    this.layers.push({ op: 'input', name: 'images', scale: factor, offsets, quantization: null, output });
     this.#set(results.x, { type: 'integers', tensor: output });
+  }
+
+  /** Inputs whose first quantizer makes their bytes, before the network runs: codes with 128 for 0. */
+  #quantizedInput(
+    { scale, offset }: Extract<Value, { type: 'numbers' }>,
+    { row, core, signed }: Quantization,
+    y: Tensor,
+  ): void {
+    const quantizer = this.#quantizers[row]!;
+    const [step, e1] = this.#ranges[row]!;
+    const name = tensorOf(quantizer.name);
+    const grid = gridOf(core, signed, step, e1);
+    if (grid.type !== 'uniform') {
+      throw new InputError(
+        `${name}: powers of two have no integer form there; give it a uniform quantizer by a rule in layers`,
+      );
+    }
+    demandByte(name, grid, quantizer);
+    const output = tensor(name, imageShape(y), { type: 'uniform', lo: -128, hi: 127 }, step, 8);
+    const offsets = scale.map(() => 128);
+    this.layers.push({
+      op: 'input',
+      name,
+      scale: 1,
+      offsets,
+      quantization: { scale, offset, step, limit: grid.hi },
+      output,
+    });
+    this.#set(y, { type: 'integers', tensor: output });
   }
 
   #activation(node: Node<'activation'>): void {
@@ -211,6 +232,9 @@ class Lowering {
         break;
       case 'normalised':
         this.#requantize(source.terms, source.addend, activation, node.results.y);
+        break;
+      case 'numbers':
+        this.#quantizedInput(source, activation, node.results.y);
         break;
       case 'integers':
         this.#requantize([identity(source.tensor)], null, activation, node.results.y);
@@ -371,12 +395,7 @@ class Lowering {
     const [e0, e1] = this.#ranges[row]!;
     const name = tensorOf(quantizer.name);
     const grid = gridOf(core, signed, e0, e1);
-    if (grid.type === 'uniform' && grid.hi > mostLevels[signed ? 'signed' : 'unsigned']) {
-      throw new InputError(
-        `${name}: integers up to ${grid.hi} need ${codeBits(grid)} bits, an activation may have 8; train it with ` +
-          fewerBits('a', quantizer),
-      );
-    }
+    if (grid.type === 'uniform') demandByte(name, grid, quantizer);
     const output = tensor(name, imageShape(y), grid, e0, this.#storedBits(row, grid));
     const target: Target = { output, core, signed, e0, e1 };
     const products = terms.map(({ product }) => product);
@@ -470,6 +489,12 @@ class Lowering {
   #integers(x: Tensor, reader: string): IntegerTensor {
     const value = this.#get(x);
     if (value.type === 'integers') return value.tensor;
+    if (value.type === 'numbers') {
+      throw new InputError(
+        `images: ${value.fault}, so they lie on no grid of integers; set a_quantize_input = true, or train on bytes with ` +
+          'normalise = shift',
+      );
+    }
     throw new InputError(
       `${this.#nameOf(x)}: is not quantized, but the ${reader} reads it, so it would stay float on the device; set ` +
         'a_quantize_linear = true, and let no rule in layers say none',
@@ -597,6 +622,28 @@ function imageShape({ shape }: Tensor): number[] {
   return shape.length === 2 ? [1, 1, shape[1]!] : shape.slice(1);
 }
 
+/** The bytes that stand for 0, channel by channel. */
+function zerosOf(scale: readonly number[], offset: readonly number[]): number[] {
+  return offset.map((each) => -each / scale[0]!);
+}
+
+/** The smallest number of steps in a grey level for which all zeros are whole. */
+function gridFactor(zeros: readonly number[]): number | undefined {
+  return [1, 2, 4, 8, 16].find((factor) => zeros.every((zero) => isWhole(zero * factor)));
+}
+
+/** Why bytes, normalised so, lie on no common grid; null if they do. */
+function gridFault(scale: readonly number[], offset: readonly number[]): string | null {
+  const listed = (values: readonly number[]) =>
+    [...new Set(values.map((each) => Number(each.toPrecision(4))))].join(', ');
+  if (scale.some((each) => each !== scale[0])) {
+    return `std differs between channels (${listed(scale.map((each) => 1 / (255 * each)))})`;
+  }
+  const zeros = zerosOf(scale, offset);
+  if (gridFactor(zeros) !== undefined) return null;
+  return `mean ${listed(zeros.map((zero) => zero / 255))} is no fraction of a grey level`;
+}
+
 function isWhole(value: number): boolean {
   return Math.abs(value - Math.round(value)) < 1e-9;
 }
@@ -619,6 +666,14 @@ function windowOf<W extends Window>({ rows, columns }: W): Pick<W, 'rows' | 'col
   return { rows, columns };
 }
 
+function demandByte(name: string, grid: Extract<Grid, { type: 'uniform' }>, quantizer: Quantizer): void {
+  if (grid.hi <= mostLevels[grid.lo < 0 ? 'signed' : 'unsigned']) return;
+  throw new InputError(
+    `${name}: integers up to ${grid.hi} need ${codeBits(grid)} bits, an activation may have 8; train it with ` +
+      fewerBits('a', quantizer),
+  );
+}
+
 /** What limits the bits of a quantizer, in words. */
 function fewerBits(role: 'w' | 'a', { kind }: Quantizer): string {
   const learned = parameterNames(kind);
@@ -634,6 +689,8 @@ function described(value: Value): string {
       return value.name;
     case 'weights':
       return value.weights.name;
+    case 'numbers':
+      return 'the input';
     case 'integers':
       return value.tensor.name;
     case 'sums':

@@ -14,6 +14,7 @@ import { boundedClassifier, boundedProduct } from './bounds.js';
 import type {
   ConvolutionLayer,
   Grid,
+  InputQuantization,
   IntegerLayer,
   IntegerNetwork,
   IntegerTensor,
@@ -155,8 +156,8 @@ function weightsEntry({ name, shape, grid, step, bits, channelExponents }: Integ
 function layerEntry(layer: IntegerLayer): object {
   switch (layer.op) {
     case 'input': {
-      const { op, name, scale, offsets, output } = layer;
-      return { op, name, scale, offsets, output: output.name };
+      const { op, name, scale, offsets, quantization, output } = layer;
+      return { op, name, scale, offsets, quantization, output: output.name };
     }
     case 'convolution': {
       const { op, name, products, addend, proof, output } = layer;
@@ -229,7 +230,8 @@ function layerOf(json: unknown, tensors: ReadonlyMap<string, IntegerTensor>, fil
     case 'input': {
       const scale = integer(fields.scale, 'scale', 1, 16);
       const offsets = array(fields.offsets, 'offsets', (offset) => integer(offset, 'offset', -(2 ** 20), 2 ** 20));
-      return { op, name, scale, offsets, output: tensor(fields.output) };
+      const quantization = fields.quantization === null ? null : quantizationOf(fields.quantization);
+      return { op, name, scale, offsets, quantization, output: tensor(fields.output) };
     }
     case 'convolution':
       return convolutionOf(fields, name, tensor, file);
@@ -266,6 +268,15 @@ function layerOf(json: unknown, tensors: ReadonlyMap<string, IntegerTensor>, fil
 }
 
 const operations = ['input', 'convolution', 'maxPool', 'subsample', 'sumPool', 'classifier'] as const;
+
+function quantizationOf(json: unknown): InputQuantization {
+  const { scale, offset, step, limit } = record(json, 'quantization');
+  const channels = (values: unknown) => array(values, 'quantization', (each) => number(each, 'quantization'));
+  return {
+    ...{ scale: channels(scale), offset: channels(offset), step: number(step, 'step') },
+    limit: integer(limit, 'limit', 1, 127),
+  };
+}
 
 /** Taps along an axis, and how far apart they, windows and borders may be. */
 const mostTaps = 64;

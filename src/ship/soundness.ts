@@ -80,8 +80,16 @@ function checkLayer(layer: IntegerLayer, writerOf: WriterOf): void {
   }
 }
 
-function checkInput({ name, scale, offsets, output }: InputLayer): void {
+function checkInput({ name, scale, offsets, quantization, output }: InputLayer): void {
   checkStored(output);
+  if (quantization) {
+    const lengths = [quantization.scale.length, quantization.offset.length];
+    demand(same(lengths, [offsets.length, offsets.length]), `${name}: ${lengths} scales and offsets of its channels`);
+    const { limit, step } = quantization;
+    demand(step > 0, `${name}: its step is ${step}`);
+    const areBytes = offsets.every((offset) => offset - limit >= 0 && offset + limit <= 255);
+    demand(areBytes, `${name}: what becomes of inputs are no bytes`);
+  }
   demand(offsets.length === output.shape[2], `${name}: ${offsets.length} offsets for ${output.shape[2]} channels`);
   const fits = offsets.every((offset) => -offset >= leastOf(output.grid) && 255 * scale - offset <= output.grid.hi);
   demand(fits && output.grid.type === 'uniform', `${name}: bytes of images leave the grid of ${output.name}`);

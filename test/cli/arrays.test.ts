@@ -3,6 +3,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
+import { load } from '../../src/runtime/index.js';
 import { npy, zip } from '../arrayFiles.js';
 import { temporaryFolder } from '../temporaryFolder.js';
 import { mpdnn, succeeds } from './runMpdnn.js';
@@ -56,9 +57,32 @@ it('is trained, evaluated and asked', async () => {
   write('bytes.npy', npy([6, 4], new Uint8Array(24)));
   await refused(['predict', 'runs/A', 'bytes.npy'], 'mpdnn: bytes.npy: holds bytes, the network takes floats');
   await refused(['predict', 'runs/A', 'a.png'], 'mpdnn: a.png: this network takes floats; give .npy files');
-  await refused(['export', 'runs/A'], 'the network takes floats, and integer networks begin with bytes');
+  await refused(['export', 'runs/A'], 'is not quantized; set w_quantize');
   await refused(
     [...train1, '--name', 'B', '--validation-split', '4'],
     'the data bring 8 inputs to choose by; leave it out',
   );
+});
+
+it('is exported where its inputs are quantized: the runtime takes numbers, files say how they become bytes', async () => {
+  const quantized = ['--w-quantize', 'fp', '--w-bitwidth', '6', '--a-quantize', 'fp_relu', '--a-bitwidth', '6'];
+  const call = ['train', 'A', '--cfg', 'a.cfg', '--data', 'arrays:a.npz', '--no-plots', '--out', 'runs', '--name', 'Q'];
+  await succeeds([...call, ...quantized, '--a-quantize-input', 'true', '--mean', '0.5', '--std', '2'], folder);
+  const { deployed, error } = JSON.parse((await succeeds(['eval', 'runs/Q', '--deployed', '--json'], folder)).stdout);
+  expect(deployed).toMatchObject({ error, different_predictions: 0 });
+  const { input_quantization: made, layers } = JSON.parse(
+    (await succeeds(['export', 'runs/Q', '--json'], folder)).stdout,
+  );
+  expect(made).toMatchObject({ scale: [0.5], offset: [-0.25] });
+  expect(layers.every(({ proven }: { proven: boolean | null }) => proven !== false)).toBe(true);
+  expect(String(readFileSync(join(folder, 'runs/Q/export/c/a.h')))).toContain(
+    `128 + (v * scale + offset) / ${made.step}`,
+  );
+
+  const network = await load(readFileSync(join(folder, 'runs/Q/export/net.safetensors')));
+  const { x } = inputs(1);
+  const codes = Array.from(x, (v) => Math.round(Math.abs(v * 0.5 - 0.25) / made.step) * Math.sign(v * 0.5 - 0.25));
+  const cut = codes.map((code) => 128 + Math.min(Math.max(code, -made.limit), made.limit));
+  expect([...network.bytes(x)]).toEqual(cut);
+  expect([...network.logits(x)]).toEqual([...network.trace(Uint8Array.from(cut), () => {})]);
 });

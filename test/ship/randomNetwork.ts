@@ -128,7 +128,7 @@ export function randomNetwork(seed: number): { network: IntegerNetwork; images: 
 
   const image = tensor([9 + below(4), 7 + below(5), oneOf([1, 3])], { type: 'uniform', lo: -128, hi: 127 }, 8);
   const offsets = Array.from({ length: image.shape[2]! }, () => 128);
-  layers.push({ op: 'input', name: 'images', scale: 1, offsets, output: image });
+  layers.push({ op: 'input', name: 'images', scale: 1, offsets, quantization: null, output: image });
   const first = convolution([seed % 2 === 0 ? image : converted(image)], []);
   const second = convolution([first], [first]);
   const third = convolution([second, second], [second]);

@@ -56,13 +56,14 @@ it.each([
   [
     'a std for each channel',
     { ...quantized, mean: '0.5,0.5,0.5', std: '0.2,0.3,0.4' },
-    'images: std differs between channels (0.2, 0.3, 0.4), so they lie on no grid of integers; train with one std for all ' +
-      'channels, such as normalise = shift',
+    'images: std differs between channels (0.2, 0.3, 0.4), so they lie on no grid of integers; set a_quantize_input = ' +
+      'true, or train on bytes with normalise = shift',
   ],
   [
     'a mean between grey levels',
     { ...quantized, mean: 0.31 },
-    'images: mean 0.31 is no fraction of a grey level, so images lie on no grid of integers; train with normalise = shift',
+    'images: mean 0.31 is no fraction of a grey level, so they lie on no grid of integers; set a_quantize_input = true, ' +
+      'or train on bytes with normalise = shift',
   ],
 ])('%s', (_, settings, message) => {
   expect(shippingFault(shippableProgram({ settings, side: 8 }))).toBe(message);

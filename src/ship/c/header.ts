@@ -27,6 +27,15 @@ export function ramBytes({ arena, buffers }: Plan): number {
   );
 }
 
+/** How inputs that are no bytes become some, in words. */
+function bytesText(input: IntegerLayer): string {
+  if (input.op !== 'input' || !input.quantization) return '';
+  const { scale, offset, step, limit } = input.quantization;
+  return `
+ * Of a number v of the network's input: 128 + (v * scale + offset) / ${step}, rounded, halves away from zero, and cut at
+ * 128 - ${limit} and 128 + ${limit}. Scale: ${scale.join(', ')}; offset: ${offset.join(', ')}.`;
+}
+
 /** The text of `net.h`. */
 export function header(plan: Plan, name: string): string {
   const { network, arena, buffers, convolutions } = plan;
@@ -47,7 +56,7 @@ export function header(plan: Plan, name: string): string {
 
 #include <stdint.h>
 
-/* An image: bytes, row by row, the channels of a pixel together. */
+/* An image: bytes, row by row, the channels of a pixel together.${bytesText(inputs)} */
 #define ${macro}_HEIGHT ${height}
 #define ${macro}_WIDTH ${width}
 #define ${macro}_CHANNELS ${channels}
