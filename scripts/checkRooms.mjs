@@ -67,7 +67,11 @@ export const rooms = {
   runtime: { knows: ['ops', 'ship'] },
   deploy: { knows: ['ship', 'runtime', 'runs', 'packageVersion', ...training], node: true },
   live: { knows: ['quant', 'disk', 'program'], types: ['train', 'settings'], node: ['liveFile.ts'] },
-  runs: { knows: [...training, 'onnx', 'ship', 'live', 'data/files', 'disk', 'packageVersion'], node: true },
+  tensorboard: { knows: ['live', 'disk', 'weights'], types: ['train', 'settings', 'program'], node: true },
+  runs: {
+    knows: [...training, 'onnx', 'ship', 'live', 'tensorboard', 'data/files', 'disk', 'packageVersion'],
+    node: true,
+  },
   'runs/plan': { knows: [...training, 'runs', 'disk'], node: true },
   recipe: { knows: [...training, 'data/files', 'runs'], node: true },
   report: { knows: ['quant', 'runs', 'disk'], types: ['program'], node: true },

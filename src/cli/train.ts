@@ -63,6 +63,7 @@ export function trainCommand(): Command {
     .option('--checkpoint-minutes <n>', 'longest time without a checkpoint')
     .option('--force', 'replace an existing run folder')
     .addOption(autotuneOption())
+    .option('--tensorboard [flag]', 'write event files for TensorBoard into the run folder, too')
     .option('--watch', 'show the run on a page of this machine; its address is printed')
     .option('--no-plots', 'leave the pictures out')
     .action(async (name: string | undefined, options: Record<string, string | boolean | undefined>) => {

@@ -30,7 +30,7 @@ export type TrainingSettings = Readonly<
 
 /** Keys of the command line: where images, weights and runs lie. */
 export const ofFiles = [
-  ...(['data', 'image_size', 'stream', 'decode_threads', 'out', 'resume', 'weightfile'] as const),
+  ...(['data', 'image_size', 'stream', 'decode_threads', 'out', 'tensorboard', 'resume', 'weightfile'] as const),
   ...soundKeys,
 ] as const;
 type OfFiles = (typeof ofFiles)[number];

@@ -2,7 +2,7 @@ import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { temporaryFolder } from '../../test/temporaryFolder.js';
-import type { EpochReport, StepReport } from '../train/recorder.js';
+import { epochReport, stepReport } from '../../test/trainingReports.js';
 import { liveFile } from './liveFile.js';
 import { type LiveLine, type LiveRun, readLiveLine } from './liveFormat.js';
 
@@ -13,32 +13,6 @@ const run: LiveRun = {
   budget: { weights_kb: 0.8, activations_kb: null, activations: 'max' },
   tensors: [],
 };
-const sizes = { weights_kb: 0.5, activations_max_kb: 1, activations_sum_kb: 2, activations_peak_kb: 3, gbops: 0.5 };
-const metrics = { error: 0.25, loss1: 1 / 3, loss2: 0, loss3: 0 };
-
-function stepReport(step: number, seconds: number, bits: readonly number[]): StepReport {
-  const quantizers = { bits, ranges: [1 / 3, 1], gradients: [2 / 3, 0], limited: [0.5, 0], sizes };
-  const place = { step, seconds, epoch: 1, batch: step, batches: 4 };
-  return { ...place, metrics, recent: metrics, rate: 0.1, quantizers, imagesPerSecond: 100, waiting: 0 };
-}
-
-function epochReport(epoch: number): EpochReport {
-  const quantizers = { rows: [{ bits: 4 }], sizes, bits: {} } as unknown as EpochReport['quantizers'];
-  const evaluation = { error: 0.5, loss: 2 };
-  const judged = { obeysBudget: true, isBest: false };
-  return {
-    epoch,
-    training: metrics,
-    loss: 1,
-    evaluation,
-    test: null,
-    quantizers,
-    ...judged,
-    imagesPerSecond: 1,
-    waiting: 0,
-  };
-}
-
 function linesOf(path: string): (LiveLine | null)[] {
   const text = readFileSync(path, 'utf8');
   expect(text.endsWith('\n')).toBe(true);

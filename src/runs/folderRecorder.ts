@@ -1,8 +1,6 @@
 /** A run folder as the recorder of a run. */
 
 import { writeDurably } from '../disk/durableFile.js';
-import { liveFile } from '../live/liveFile.js';
-import type { LiveRun } from '../live/liveFormat.js';
 import type { EpochReport, Recorder } from '../train/recorder.js';
 import type { Lock } from './lock.js';
 import {
@@ -15,12 +13,16 @@ import {
   writeSummary,
 } from './runFolder.js';
 
+/** Keeps besides what others want to see of a run. */
+export type Watcher = Pick<Recorder, 'begin' | 'step' | 'epoch'> & Partial<Pick<Recorder, 'parameters' | 'finish'>>;
+
 /**
  * Records into a folder whose lock is held, as long as it is. The methods throw what `Lock.check`, `appendEpoch`,
- * `truncateRun`, `liveFile` and `writeDurably` throw.
+ * `truncateRun`, `writeDurably` and the watchers throw.
+ *
+ * @param watchers told of everything behind the folder's own files, but for checkpoints, which count it all
  */
-export function folderRecorder(folder: RunFolder, lock: Pick<Lock, 'check'>, run: LiveRun): Recorder {
-  const live = liveFile(folder.live, run);
+export function folderRecorder(folder: RunFolder, lock: Pick<Lock, 'check'>, watchers: readonly Watcher[]): Recorder {
   const locked =
     <A extends readonly unknown[]>(write: (...given: A) => void) =>
     (...given: A): void => {
@@ -30,18 +32,26 @@ export function folderRecorder(folder: RunFolder, lock: Pick<Lock, 'check'>, run
   return {
     begin: locked((position) => {
       truncateRun(folder, position.epoch);
-      live.begin(position);
+      for (const watcher of watchers) watcher.begin(position);
     }),
-    step: locked(live.step),
+    step: locked((report) => {
+      for (const watcher of watchers) watcher.step(report);
+    }),
     epoch: locked((report) => {
       appendEpoch(folder, rowsOf(report));
-      live.epoch(report);
+      for (const watcher of watchers) watcher.epoch(report);
     }),
-    parameters: locked((which, file) => writeDurably(which === 'best' ? folder.paramsBest : folder.paramsLast, file)),
+    parameters: locked((which, file) => {
+      writeDurably(which === 'best' ? folder.paramsBest : folder.paramsLast, file);
+      for (const watcher of watchers) watcher.parameters?.(which, file);
+    }),
     checkpoint: locked((file) => writeDurably(folder.checkpoint, file)),
     sizes: () => readSizes(folder),
     quantizers: () => readQuantizers(folder),
-    finish: locked((summary) => writeSummary(folder, summary)),
+    finish: locked((summary) => {
+      writeSummary(folder, summary);
+      for (const watcher of watchers) watcher.finish?.(summary);
+    }),
   };
 }
 

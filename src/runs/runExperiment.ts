@@ -7,25 +7,27 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { selectEngine } from '../engine/selectEngine.js';
 import { InputError } from '../errors.js';
-import { liveRun } from '../live/liveFile.js';
+import { liveFile, liveRun } from '../live/liveFile.js';
 import type { Variables } from '../nn/index.js';
 import { packageVersion } from '../packageVersion.js';
 import { disagreement, oneRank, type Ranks } from '../program/ranks.js';
 import { type ConfigFile, decidingSettings, type Experiment } from '../settings/index.js';
 import { shippingFault } from '../ship/shippable.js';
+import { eventFile } from '../tensorboard/eventFile.js';
 import { type DataDescription, describeData } from '../train/dataDescription.js';
 import { openTraining } from '../train/openTraining.js';
 import type { RunSummary } from '../train/summary.js';
 import { readWeightFile } from '../weights/index.js';
 import { dataDifference } from './dataDescription.js';
 import type { ExperimentData } from './experimentData.js';
-import { folderRecorder } from './folderRecorder.js';
+import { folderRecorder, type Watcher } from './folderRecorder.js';
 import { followingRecorder } from './followingRecorder.js';
 import {
   checkReplaceable,
   createRunFolder,
   type RunConfig,
   type RunFolder,
+  readQuantizers,
   readWeightsToStartFrom,
   resolveStartingWeights,
   resumeRunFolder,
@@ -134,7 +136,7 @@ async function runLocked(
     };
     const folder = ranks.rank === 0 ? start() : null;
     const recorder = folder
-      ? folderRecorder(folder, lock, liveRun(experiment, variables.quantizers, resumeCall))
+      ? folderRecorder(folder, lock, watchersOf(folder, experiment, variables, resumeCall))
       : followingRecorder(resumed?.folder ?? null);
     const fault = experiment.activations.kind && shippingFault(run.program);
     if (fault) events.line(`NOTE: cannot be exported as integers: ${fault}`);
@@ -145,6 +147,17 @@ async function runLocked(
   } finally {
     await run.close();
   }
+}
+
+function watchersOf(
+  folder: RunFolder,
+  experiment: Experiment,
+  { quantizers }: Variables,
+  resumeCall: string | undefined,
+): Watcher[] {
+  const live = liveFile(folder.live, liveRun(experiment, quantizers, resumeCall));
+  if (!experiment.tensorboard) return [live];
+  return [live, eventFile(folder.root, experiment, () => readQuantizers(folder))];
 }
 
 /** Throws an `InputError` unless every rank has as many shards as the others. */

@@ -125,6 +125,8 @@ export interface Experiment {
   readonly runName: string;
   /** Longest time without a checkpoint; there is one after every epoch anyway. */
   readonly checkpointMinutes: number;
+  /** Write event files for TensorBoard. */
+  readonly tensorboard: boolean;
   readonly resume: boolean;
   readonly settings: Settings;
   /** Where each key that was given stands. */
@@ -328,6 +330,7 @@ function grouped(
     out: userPath(s.out),
     runName: s.name ?? name,
     checkpointMinutes: s.checkpoint_minutes,
+    tensorboard: s.tensorboard,
     resume: s.resume,
   };
 }

@@ -208,6 +208,7 @@ const settingsTable = {
   out: key('experiments', text),
   name: key('auto', optional(folderName, 'auto')),
   checkpoint_minutes: key('5', number(0, 10_000, 'above')),
+  tensorboard: key('false', flag),
   resume: key('false', flag),
 };
 

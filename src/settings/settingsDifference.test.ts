@@ -9,6 +9,7 @@ const free = [
   'name',
   'resume',
   'checkpoint_minutes',
+  'tensorboard',
   'threads',
   'decode_threads',
   'device',

@@ -8,6 +8,7 @@ const free: readonly string[] = [
   'name',
   'resume',
   'checkpoint_minutes',
+  'tensorboard',
   'threads',
   'decode_threads',
   'device',

@@ -22,7 +22,8 @@ const ofThePlace: ReadonlySet<string> = new Set([
   ...soundKeys,
   // A run that was trained on is the longer one from the start.
   'epochs',
-  ...['device', 'threads', 'matmul_precision', 'out', 'name', 'checkpoint_minutes', 'resume', 'weightfile'],
+  ...['device', 'threads', 'matmul_precision', 'out', 'name', 'checkpoint_minutes', 'tensorboard'],
+  ...['resume', 'weightfile'],
 ]);
 
 /** The texts for the metadata of a file of parameters. */

@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { temporaryFolder } from '../temporaryFolder.js';
-import { mpdnn, resultFiles, succeeds, writeTinyConfig } from './runMpdnn.js';
+import { listing, mpdnn, resultFiles, succeeds, writeTinyConfig } from './runMpdnn.js';
 
 const folder = temporaryFolder();
 const train = ['train', 'FLOAT', '--cfg', writeTinyConfig(folder), '--data', 'synthetic:32', '--no-plots'];
@@ -14,14 +14,16 @@ beforeAll(async () => {
   mkdirSync(join(folder, 'empty'));
 });
 
-describe('train --watch', () => {
-  it('prints an address of this machine, and trains to the same bytes', async () => {
-    const { stderr } = await succeeds([...train, '--watch', '--name', 'WATCHED'], folder);
+describe('train --watch --tensorboard', () => {
+  it('prints an address of this machine, writes events, and trains to the same bytes', async () => {
+    const { stderr } = await succeeds([...train, '--watch', '--tensorboard', '--name', 'WATCHED'], folder);
     expect(stderr).toMatch(/^watch it: http:\/\/127\.0\.0\.1:\d+\/\?token=[\w-]{32}$/m);
     expect(resultFiles(join(folder, 'experiments/WATCHED'))).toEqual(resultFiles(join(folder, 'experiments/FLOAT')));
+    const names = listing(join(folder, 'experiments/WATCHED'));
+    expect(names.filter((name) => /^events\.out\.tfevents\.\d{10}\.mpdnn\.0$/.test(name))).toHaveLength(1);
     const [first] = readFileSync(join(folder, 'experiments/WATCHED/live.jsonl'), 'utf8').split('\n');
     expect(JSON.parse(first!).resume).toMatch(
-      /mpdnn train FLOAT --cfg \S+ --data synthetic:32 --name WATCHED --resume$/,
+      /mpdnn train FLOAT --cfg \S+ --data synthetic:32 --tensorboard true --name WATCHED --resume$/,
     );
   });
 });

@@ -1,8 +1,9 @@
 /**
  * Colours of what is drawn, for light and for dark surroundings. Runs have Okabe and Ito's, which any colour vision tells
- * apart, and dashes and letters besides; bits have a scale whose lightness alone orders them (ColorBrewer's YlGnBu, in the
- * dark the other way round, so that many bits stand out).
+ * apart, and dashes and letters besides; in the dark the colours of bits are the other way round, so that many bits stand out.
  */
+
+import { bitColors, colorIndex } from '../../live/bitColors.js';
 
 export interface Theme {
   readonly ink: string;
@@ -24,7 +25,7 @@ const light: Theme = {
   accent: '#0072b2',
   limit: '#b3261e',
   runs: ['#0072b2', '#d55e00', '#007a5a', '#b0518f', '#8a6100', '#222222'],
-  bits: ['#ffffd9', '#edf8b1', '#c7e9b4', '#7fcdbb', '#41b6c4', '#1d91c0', '#225ea8', '#0c2c84'],
+  bits: bitColors,
 };
 
 const dark: Theme = {
@@ -65,8 +66,7 @@ export function runStyle(index: number): RunStyle {
 }
 
 export function bitsColor(bits: number): string {
-  const { bits: colors } = theme();
-  return colors[Math.max(1, Math.min(colors.length, Math.round(bits))) - 1]!;
+  return theme().bits[colorIndex(bits)]!;
 }
 
 /** Black or white, whichever is easier to read on a colour `#rrggbb`. */
