@@ -22,9 +22,9 @@ export function run(folder: string, command: string, ...args: string[]): string 
   return stdout;
 }
 
-/** Runs a command in the folder for a minute at most, whatever comes of it. */
+/** Runs a command in the folder for two minutes at most, whatever comes of it. */
 export function runQuietly(folder: string, command: string, ...args: string[]) {
-  const options = { cwd: folder, encoding: 'utf8', maxBuffer: 2 ** 28, timeout: 60_000 } as const;
+  const options = { cwd: folder, encoding: 'utf8', maxBuffer: 2 ** 28, timeout: 120_000 } as const;
   const { status, stdout, stderr, error } = spawnSync(command, args, options);
   if (error) throw error;
   return { status, stdout, stderr };

@@ -117,7 +117,12 @@ export function shippableImages(count: number, side: number): ImageSet {
   return set;
 }
 
-/** A shippable lowered to integers, for images of its or another side, images, and the peak that training counts. */
+const shipped = new Map<string, { readonly network: IntegerNetwork; readonly peakBytes: number }>();
+
+/**
+ * A shippable lowered to integers, once for all tests of a process, for images of its or another side, images, and the
+ * peak that training counts.
+ */
 export function shippedNetwork(
   name: string,
   count: number,
@@ -125,11 +130,14 @@ export function shippedNetwork(
 ): { network: IntegerNetwork; images: Uint8Array[]; peakBytes: number } {
   const { images } = shippableImages(count, side);
   const bytes = side * side * 3;
+  const key = `${name}, ${side}`;
+  const lowered = shipped.get(key) ?? lower(name, side);
+  shipped.set(key, lowered);
+  return { ...lowered, images: Array.from({ length: count }, (_, n) => images.slice(n * bytes, (n + 1) * bytes)) };
+}
+
+function lower(name: string, side: number) {
   const program = shippableProgram({ ...shippables[name]!, side });
   const { activations_peak_kb } = quantizerReport(program.variables, program.variables.table, 0).sizes;
-  return {
-    network: lowerNetwork(program, []).network,
-    images: Array.from({ length: count }, (_, n) => images.slice(n * bytes, (n + 1) * bytes)),
-    peakBytes: 1024 * activations_peak_kb!,
-  };
+  return { network: lowerNetwork(program, []).network, peakBytes: 1024 * activations_peak_kb! };
 }
