@@ -13,6 +13,8 @@ const alone = [
   'test/cli/gpu.test.ts',
   // Modules are replaced, or must not have been imported before.
   ...['src/report/renderPlot.test.ts', 'test/cli/fullDisk.test.ts', 'test/cli/lock.test.ts'],
+  // V8 compiles WebAssembly otherwise.
+  'test/ship/runtime.test.ts',
   // A kind of quantizers is added.
   'test/docs/ownQuantizer.test.ts',
   // What they may take of memory is measured.

@@ -3,11 +3,10 @@
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { describe, expect, it } from 'vitest';
 import { runIntegers } from '../../src/ship/interpreter.js';
-import { lowerNetwork } from '../../src/ship/lowering.js';
 import { channelsFirst } from '../../src/ship/onnx/channelsFirst.js';
 import { exactModel } from '../../src/ship/onnx/exactModel.js';
 import { randomNetwork } from './randomNetwork.js';
-import { shippableImages, shippableProgram, shippables } from './shippable.js';
+import { shippables, shippedNetwork } from './shippable.js';
 
 const count = 3;
 const levels: Readonly<Record<string, InferenceSession.SessionOptions>> = {
@@ -19,17 +18,10 @@ const levels: Readonly<Record<string, InferenceSession.SessionOptions>> = {
   'all optimisations': { graphOptimizationLevel: 'all' },
 };
 
-describe.each(Object.entries(shippables))('%s', (_, shippable) => {
-  const { network } = lowerNetwork(shippableProgram(shippable), []);
-  const { side } = shippable;
-  const { images } = shippableImages(count, side);
-  const bytes = side * side * 3;
-  const channelFirstBatch = Uint8Array.from(
-    Array.from({ length: count }, (_, n) => [...channelsFirst(images.subarray(n * bytes, (n + 1) * bytes), 3)]).flat(),
-  );
-  const own = Array.from({ length: count }, (_, n) => [
-    ...runIntegers(network, images.subarray(n * bytes, (n + 1) * bytes)),
-  ]);
+describe.each(Object.entries(shippables))('%s', (name, { side }) => {
+  const { network, images } = shippedNetwork(name, count);
+  const channelFirstBatch = Uint8Array.from(images.flatMap((image) => [...channelsFirst(image, 3)]));
+  const own = images.map((image) => [...runIntegers(network, image)]);
 
   describe.each([false, true])('packed: %s', (packed) => {
     const model = exactModel(network, { packed, metadata: {} });

@@ -5,12 +5,11 @@ import { ModelProtoSchema } from 'onnx-buf';
 import { describe, expect, it } from 'vitest';
 import { npuMismatches } from '../../src/deploy/npuMismatches.js';
 import type { IntegerLayer, IntegerNetwork } from '../../src/ship/integerNetwork.js';
-import { lowerNetwork } from '../../src/ship/lowering.js';
 import { npuModel } from '../../src/ship/onnx/npuModel.js';
 import { qonnxModel } from '../../src/ship/onnx/qonnxModel.js';
-import { shippableImages, shippableProgram, shippables } from './shippable.js';
+import { shippableImages, shippedNetwork } from './shippable.js';
 
-const networkOf = (name: string) => lowerNetwork(shippableProgram(shippables[name]!), []).network;
+const networkOf = (name: string) => shippedNetwork(name, 0).network;
 const imagesOf = (count: number, side: number): Uint8Array[] => {
   const { images } = shippableImages(count, side);
   const bytes = side * side * 3;
