@@ -31,7 +31,14 @@ const leftOut = [
   ...['5x5/1+2 16→16 on', '7x7/2+3 3→16 on', '3x3/1+1 depthwise 96 on', '3x3/1+1 depthwise 20 on'],
   ...['3x3/2+1 depthwise 136 on', '3x3/2+1 depthwise 7 on', '5x5/1+2 depthwise 10 on', '1x1/1+0 depthwise 8 on'],
   ...['sigmoid on [', 'sigmoid after', 'hardSigmoid on [', 'hardSigmoid after'],
-  ...['uneven 10x4', 'uneven 1x5', 'uneven 3x3 padding'],
+  ...[
+    '2 groups, 3x3 padding:1 8',
+    '2 groups, 3x3  32',
+    '3 groups, 1x1',
+    'uneven 10x4',
+    'uneven 1x5',
+    'uneven 3x3 padding',
+  ],
   'adam, bit caps',
 ];
 const leavesOut = ({ name }: { readonly name: string }) =>

@@ -96,6 +96,8 @@ const unevenWindows: readonly Uneven[] = [
 /** Groups with and without tails of vectors, blocks and classes of columns without taps. */
 const groupedWindows: readonly Grouped[] = [
   { size: [3, 3], options: { padding: 1 }, inputs: 16, outputs: 16, image: [3, 8, 8], groups: 4 },
+  { size: [3, 3], options: { padding: 1 }, inputs: 8, outputs: 24, image: [2, 5, 7], groups: 2 },
+  { size: [3, 3], options: {}, inputs: 32, outputs: 32, image: [2, 6, 5], groups: 2 },
   { size: [3, 3], options: { padding: 1, stride: 2 }, inputs: 10, outputs: 6, image: [2, 7, 6], groups: 2 },
   { size: [1, 1], options: {}, inputs: 24, outputs: 36, image: [2, 4, 3], groups: 3 },
   {

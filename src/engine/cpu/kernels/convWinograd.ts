@@ -22,11 +22,15 @@ class WinogradArguments extends ConvolutionArguments {
   windowRows: i32;
   windowColumns: i32;
   blockTiles: i32;
+  /** Groups of channels that do not meet others. */
+  groups: i32;
 }
 
 export function convolveWinograd(args: WinogradArguments, chunk: i32, worker: i32): void {
-  const depth = args.depth;
-  const channels = args.channels;
+  const groups = args.groups;
+  const depth = args.depth / groups;
+  const allChannels = args.channels;
+  const channels = allChannels / groups;
   const result = args.result;
   const resultWidth = args.resultWidth;
   const addend = args.addend;
@@ -37,7 +41,7 @@ export function convolveWinograd(args: WinogradArguments, chunk: i32, worker: i3
   const pixelBytes = depth * 4;
   const rowBytes = args.windowColumns * pixelBytes;
   const windowBytes = args.windowRows * rowBytes;
-  const resultRowBytes = resultWidth * channels * 4;
+  const resultRowBytes = resultWidth * allChannels * 4;
   const imageBytes = args.resultHeight * resultRowBytes;
   const window = args.scratchOf(worker);
   const inputs = window + <usize>(args.itemImages * windowBytes + 63 & -64);
@@ -51,7 +55,6 @@ export function convolveWinograd(args: WinogradArguments, chunk: i32, worker: i3
     const firstRow = args.firstRow(item);
     const rows = args.rowsFrom(firstRow);
     const top = args.top + firstRow;
-    args.padImages(window, image, count, top, args.left, args.windowRows, args.windowColumns, 0, depth);
     const y = result + <usize>image * imageBytes + <usize>(firstRow * resultRowBytes);
     const tiles = tabulateTiles(
       table,
@@ -63,36 +66,50 @@ export function convolveWinograd(args: WinogradArguments, chunk: i32, worker: i3
       pixelBytes,
       imageBytes,
       resultRowBytes,
-      channels * 4,
+      allChannels * 4,
     );
-    for (let tile = 0; tile < tiles; tile += blockTiles) {
-      const used = min(blockTiles, tiles - tile);
-      const padded = (used + 3) & -4;
-      const entries = table + <usize>(tile * TILE_BYTES);
-      const distance = <usize>(padded * pixelBytes) + SKEW;
-      for (let i = 0; i < padded; i++) {
-        const x = window + load<u32>(entries + <usize>(i * TILE_BYTES));
-        transformInput(inputs + <usize>(i * pixelBytes), distance, x, rowBytes, depth);
-      }
-      for (let channel = 0; channel < channels; channel += 8) {
-        const w = weights + <usize>(channel * pixelBytes * 16);
-        multiply(products, inputs, w, padded, depth);
-        transformResult(
-          entries,
-          used,
-          y + (channel << 2),
-          addend ? addend - result : 0,
-          addend != 0,
-          products,
-          (<usize>padded << 5) + SKEW,
-          resultRowBytes,
-          channels << 2,
-        );
+    for (let group = 0; group < groups; group++) {
+      args.padImages(
+        window,
+        image,
+        count,
+        top,
+        args.left,
+        args.windowRows,
+        args.windowColumns,
+        group * depth,
+        depth,
+      );
+      for (let tile = 0; tile < tiles; tile += blockTiles) {
+        const used = min(blockTiles, tiles - tile);
+        const padded = (used + 3) & -4;
+        const entries = table + <usize>(tile * TILE_BYTES);
+        const distance = <usize>(padded * pixelBytes) + SKEW;
+        for (let i = 0; i < padded; i++) {
+          const x = window + load<u32>(entries + <usize>(i * TILE_BYTES));
+          transformInput(inputs + <usize>(i * pixelBytes), distance, x, rowBytes, depth);
+        }
+        for (let channel = 0; channel < channels; channel += 8) {
+          const w = weights + <usize>((group * channels + channel) * pixelBytes * 16);
+          multiply(products, inputs, w, padded, depth);
+          transformResult(
+            entries,
+            used,
+            y + ((group * channels + channel) << 2),
+            addend ? addend - result : 0,
+            addend != 0,
+            products,
+            (<usize>padded << 5) + SKEW,
+            resultRowBytes,
+            allChannels << 2,
+          );
+        }
       }
     }
     if (moments) {
       const pixels = count * rows * resultWidth;
-      accumulateMoments(moments + <usize>chunk * momentsBytes(channels), y, pixels, channels, item == firstItem);
+      const block = moments + <usize>chunk * momentsBytes(allChannels);
+      accumulateMoments(block, y, pixels, allChannels, item == firstItem);
     }
   }
 }

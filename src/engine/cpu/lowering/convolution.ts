@@ -60,9 +60,9 @@ function lowerForward(
   const [, height, width, channels] = nhwc(y);
   const [tapRows, tapColumns, depth] = nhwc(w);
   const weightStrides = { channel: 1, depth: channels, column: depth * channels, row: tapColumns * depth * channels };
-  if (groups === 1 && winogradApplies(w, node.attributes, depth, channels)) {
+  if (winogradApplies(w, node.attributes, depth, channels / groups)) {
     return lowerWinograd(context, {
-      ...{ source: x, weights: w, weightStrides, rotated: false, result: y, addend: null, moments },
+      ...{ source: x, weights: w, weightStrides, rotated: false, result: y, addend: null, moments, groups },
       ...{ top: -rows.before, left: -columns.before },
     });
   }
@@ -96,9 +96,9 @@ function lowerInputGradient(
   const [, height, width] = nhwc(dx);
   const [tapRows, tapColumns, channels, depth] = nhwc(w);
   const weightStrides = { channel: depth, depth: 1, column: channels * depth, row: tapColumns * channels * depth };
-  if (groups === 1 && winogradApplies(w, node.attributes, depth, channels)) {
+  if (winogradApplies(w, node.attributes, depth / groups, channels)) {
     return lowerWinograd(context, {
-      ...{ source: dy, weights: w, weightStrides, rotated: true, result: dx, addend, moments: null },
+      ...{ source: dy, weights: w, weightStrides, rotated: true, result: dx, addend, moments: null, groups },
       ...{ top: rows.before - 2, left: columns.before - 2 },
     });
   }

@@ -21,6 +21,7 @@ export interface WinogradConvolution {
   readonly result: Tensor;
   readonly addend: Tensor | null;
   readonly moments: Tensor | null;
+  readonly groups: number;
   /** Row and column of the source that the first result's first tap meets. */
   readonly top: number;
   readonly left: number;
@@ -39,9 +40,10 @@ export function winogradBlockTiles(depth: number): number {
 }
 
 export function lowerWinograd(context: LoweringContext, convolution: WinogradConvolution): KernelCall[] {
-  const { source, weights, weightStrides, rotated, result, addend, moments, top, left } = convolution;
-  const [images, , , depth] = nhwc(source);
-  const [, resultHeight, resultWidth, channels] = nhwc(result);
+  const { source, weights, weightStrides, rotated, result, addend, moments, groups, top, left } = convolution;
+  const [images, , , allDepth] = nhwc(source);
+  const [, resultHeight, resultWidth, allChannels] = nhwc(result);
+  const [depth, channels] = [allDepth / groups, allChannels / groups];
   const windowColumns = upTo(2, resultWidth) + 2;
   const windowRows = (rows: number) => upTo(2, rows) + 2;
   const windowBytes = (rows: number) => windowRows(rows) * windowColumns * depth * 4;
@@ -56,27 +58,29 @@ export function lowerWinograd(context: LoweringContext, convolution: WinogradCon
       blockTiles * (64 * depth + 64 * PANEL) +
       upTo(4, tiles) * 16,
   );
-  const combined = gatherMoments(context, moments, chunks, channels);
-  const packed = context.scratch(16 * depth * channels * 4);
+  const combined = gatherMoments(context, moments, chunks, allChannels);
+  const packedBytes = 16 * depth * channels * 4;
+  const packed = context.scratch(groups * packedBytes);
+  const outputsOfGroup = nhwc(weights)[3] / groups;
   const direction = rotated ? -1 : 1;
   return [
-    {
+    ...Array.from({ length: groups }, (_, group) => ({
       kernel: 'packWinogradWeights',
       chunks: channels / PANEL,
       args: {
         ...{ weights: context.address(weights), channelStride: weightStrides.channel },
-        ...{ depth, depthStride: weightStrides.depth, target: packed },
-        first: rotated ? 2 * (weightStrides.row + weightStrides.column) : 0,
+        ...{ depth, depthStride: weightStrides.depth, target: packed + group * packedBytes },
+        first: group * outputsOfGroup + (rotated ? 2 * (weightStrides.row + weightStrides.column) : 0),
         ...{ rowStride: direction * weightStrides.row, columnStride: direction * weightStrides.column },
       },
-    },
+    })),
     {
       kernel: 'convolveWinograd',
       chunks,
       args: {
         ...convolutionArguments(context, source, result, item, chunks, scratch),
         ...{ addend: addend ? context.address(addend) : 0, moments: combined.blocks, weights: packed },
-        ...{ top, left, windowRows: windowRows(item.rows), windowColumns, blockTiles },
+        ...{ top, left, windowRows: windowRows(item.rows), windowColumns, blockTiles, groups },
       },
     },
     ...combined.calls,
