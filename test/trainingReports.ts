@@ -2,7 +2,14 @@
 
 import type { EpochReport, StepReport } from '../src/train/recorder.js';
 
-const sizes = { weights_kb: 0.5, activations_max_kb: 1, activations_sum_kb: 2, activations_peak_kb: 3, gbops: 0.5 };
+const sizes = {
+  weights_kb: 0.5,
+  activations_max_kb: 1,
+  activations_sum_kb: 2,
+  activations_peak_kb: 3,
+  gbops: 0.5,
+  cost: null,
+};
 const metrics = { error: 0.25, loss1: 1 / 3, loss2: 0, loss3: 0 };
 
 export function stepReport(step: number, seconds: number, bits: readonly number[]): StepReport {

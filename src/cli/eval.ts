@@ -47,6 +47,7 @@ interface EvalResult {
   readonly activations_sum_kb: number;
   readonly activations_peak_kb: number | null;
   readonly gbops: number | null;
+  readonly cost: number | null;
   readonly bits: Readonly<Record<string, number>>;
   readonly device: string;
   /** Evaluation of the integer network, where it was asked for. */
@@ -103,10 +104,10 @@ async function evaluateRun(
 }
 
 function describe(result: EvalResult): string {
-  const { deployed, weights_kb, activations_max_kb, activations_sum_kb, activations_peak_kb, gbops } = result;
+  const { deployed, weights_kb, activations_max_kb, activations_sum_kb, activations_peak_kb, gbops, cost } = result;
   return [
     `${result.run}  error ${percent(result.error)}  loss ${result.loss.toFixed(4)}  on ${result.images} images`,
-    `weights ${weights_kb.toFixed(2)} kB  activations max ${activations_max_kb.toFixed(2)} kB, sum ${activations_sum_kb.toFixed(2)} kB, peak ${activations_peak_kb?.toFixed(2)} kB  ${gbops?.toFixed(3)} GBOPs`,
+    `weights ${weights_kb.toFixed(2)} kB  activations max ${activations_max_kb.toFixed(2)} kB, sum ${activations_sum_kb.toFixed(2)} kB, peak ${activations_peak_kb?.toFixed(2)} kB  ${gbops?.toFixed(3)} GBOPs${cost === null ? '' : `  cost ${Number(cost.toPrecision(4))}`}`,
     ...(deployed
       ? [
           `in integers  error ${percent(deployed.error)}  loss ${deployed.loss.toFixed(4)}  ` +

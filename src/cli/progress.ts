@@ -22,6 +22,7 @@ interface BudgetTargets {
   readonly activationKbytes: number;
   readonly activationType: ActivationType;
   readonly gbops: number;
+  readonly cost: number;
 }
 
 export function progressFrame({ budget, training }: Experiment): ProgressFrame {
@@ -32,6 +33,7 @@ export function progressFrame({ budget, training }: Experiment): ProgressFrame {
     activationKbytes: budget.targetActivationKbytes,
     activationType: budget.targetActivationType,
     gbops: budget.targetGbops,
+    cost: budget.targetCost,
   };
 }
 
@@ -124,8 +126,9 @@ function shortEpochLine(report: EpochReport, frame: ProgressFrame): string {
 }
 
 /** The word for an epoch inside or outside of the budget; empty without one. */
-function budgetWord({ obeysBudget }: EpochReport, { weightKbytes, activationKbytes, gbops }: BudgetTargets): string {
-  if (Math.max(weightKbytes, activationKbytes, gbops) <= 0) return '';
+function budgetWord({ obeysBudget }: EpochReport, budget: BudgetTargets): string {
+  const { weightKbytes, activationKbytes, gbops, cost } = budget;
+  if (Math.max(weightKbytes, activationKbytes, gbops, cost) <= 0) return '';
   return obeysBudget ? 'inside' : 'outside';
 }
 
@@ -143,9 +146,10 @@ function waitText(waiting: number): string {
 
 function sizesText(report: EpochReport, budget: BudgetTargets): string {
   const { weights, activations } = sizesAgainst(report, budget);
-  const { gbops } = report.quantizers.sizes;
+  const { gbops, cost } = report.quantizers.sizes;
   const operations = budget.gbops > 0 ? `  ${gbops?.toPrecision(3)}/${budget.gbops} GBOPs` : '';
-  return `W ${weights} kB  A(${budget.activationType}) ${activations} kB${operations}`;
+  const spent = budget.cost > 0 ? `  cost ${Number(cost?.toPrecision(4))}/${budget.cost}` : '';
+  return `W ${weights} kB  A(${budget.activationType}) ${activations} kB${operations}${spent}`;
 }
 
 function shortSizes(report: EpochReport, budget: BudgetTargets): string {

@@ -46,6 +46,8 @@ export interface LiveSizes {
   readonly activations_peak_kb: number | null;
   /** Bit operations of an image in billions. */
   readonly gbops: number | null;
+  /** In the unit of the experiment's costs; `null` without any. */
+  readonly cost: number | null;
 }
 
 /** Some batches of training. Losses and errors are means over the batches since the line before. */

@@ -9,7 +9,7 @@
 import type { Random } from '../data/random.js';
 import { InputError } from '../errors.js';
 import { elementCount, type Graph, type Shape, type Storage, type StorageView, type Tensor } from '../graph/index.js';
-import type { ActivationSource, Product, Quantizer, TensorSet, Unquantized } from '../quant/index.js';
+import type { ActivationSource, CostTable, Product, Quantizer, TensorSet, Unquantized } from '../quant/index.js';
 import { fromStored, type Layout, storedShape } from './layouts.js';
 import { STORAGE } from './storages.js';
 
@@ -76,6 +76,8 @@ export class Variables {
   live: readonly TensorSet[] = [];
   /** The multiply-adds of the network's layers. */
   products: readonly Product[] = [];
+  /** What a device spends, where anybody asked. */
+  costs: CostTable | null = null;
   readonly #random: Random | null;
   readonly #storages = new Map<string, GrowingStorage>();
   readonly #byName = new Map<string, Variable>();

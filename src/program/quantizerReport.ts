@@ -7,6 +7,8 @@ import {
   coreOf,
   effectiveRange,
   floatBits,
+  memorySets,
+  networkCost,
   productCost,
   type Quantizer,
   tableSizes,
@@ -35,6 +37,8 @@ export interface Sizes {
   readonly activations_peak_kb: number | null;
   /** Bit operations of all products in billions; `null` in rows of older versions. */
   readonly gbops: number | null;
+  /** Of an image, in the unit of the costs that the experiment has; `null` without any. */
+  readonly cost: number | null;
 }
 
 /** The sizes at the end of an epoch, as a row of sizes.csv. */
@@ -79,7 +83,7 @@ export function quantizerReport(variables: Variables, table: ArrayLike<number>, 
 
 /** The bits of all quantizers by row, and the sizes that follow from them under the names that stand in files. */
 export function sizesOf(
-  { quantizers, unquantized, products }: Variables,
+  { quantizers, unquantized, products, costs }: Variables,
   table: ArrayLike<number>,
 ): { readonly bits: readonly number[]; readonly sizes: Sizes } {
   const of = tableSizes(quantizers, table, unquantized);
@@ -91,6 +95,7 @@ export function sizesOf(
       activations_sum_kb: of.activationSumKbytes,
       activations_peak_kb: of.activationPeakKbytes,
       gbops: productCost(products, of.bits, bitOperations) / bitOperationsPerGbop,
+      cost: costs && networkCost(costs, products, memorySets(quantizers, unquantized), of.bits),
     },
   };
 }

@@ -24,7 +24,7 @@ import { CONTROL_LENGTH, METRICS_LENGTH, PENALTIES_LENGTH, type Solver } from '.
 import type { UpdateRule } from '../ops/parameterUpdate.js';
 import { softmaxCrossEntropy } from '../ops/softmaxCrossEntropy.js';
 import { appendGradients, fuse, makePlan, prune } from '../passes/index.js';
-import type { Budget } from '../quant/index.js';
+import type { Budget, CostTable } from '../quant/index.js';
 
 /** Where a phase's images come from. */
 export type ImageSource =
@@ -65,6 +65,8 @@ export interface ProgramOptions {
   /** Settings of single tensors, by name, instead of those of their role. */
   readonly exceptions?: Readonly<Record<string, QuantizerSettings>>;
   readonly budget: Budget;
+  /** What a device spends, to be counted with the sizes. */
+  readonly costs?: CostTable | null;
   readonly solver: Solver;
   readonly weightDecay: number;
   /** Learned values that weight decay leaves alone: groups of parameters, and the quantizers' values. */
@@ -215,6 +217,7 @@ class PhaseBuilder {
     const { images, logits } = this.forward(graph, false);
     this.variables.live = liveActivations(graph, images, logits);
     this.variables.products = productsOf(graph, images);
+    this.variables.costs = this.options.costs ?? null;
     const begins = this.variables.moveBehind(this.options.decayExclude ?? [], ['exponent']);
     [this.#decayEnd, this.#exponentsBegin] = begins as [number, number];
   }

@@ -2,15 +2,16 @@
 import { describe, expect, it } from 'vitest';
 import { mulberry32 } from '../../test/mulberry32.js';
 import {
+  costLimit,
   excess,
   giveBits,
   individualLimits,
   keepsLimits,
   type Limit,
   memoryLimit,
-  productLimit,
   takeBits,
 } from './bitAllocation.js';
+import { networkCost } from './costs.js';
 import { bitOperations, type Product, productCost } from './products.js';
 
 /** Three tensors of 8192, 4096 and 8192 elements: 1, ½ and 1 kB a bit. */
@@ -62,7 +63,7 @@ describe('a limit of products', () => {
     { multiplyAdds: 10, weight: { row: 0 }, input: { bits: 8 } },
     { multiplyAdds: 20, weight: { row: 1 }, input: { row: 2 } },
   ];
-  const limit = (most: number) => productLimit(products, bitOperations, most, 1);
+  const limit = (most: number) => costLimit((bits) => productCost(products, bits, bitOperations), most);
 
   it('counts the product of the widths', () => {
     expect(productCost(products, [4, 3, 5], bitOperations)).toBe(10 * 4 * 8 + 20 * 3 * 5);
@@ -74,6 +75,23 @@ describe('a limit of products', () => {
     expect(takeBits([4, 6, 2], [limit(559)], [1, 1, 1], () => 0)).toEqual([3, 6, 2]);
     const dear = (row: number, bits: number) => (row === 2 ? 1 : 10) * -bits;
     expect(takeBits([4, 6, 2], [limit(559)], [1, 1, 1], dear)).toEqual([4, 6, 1]);
+  });
+
+  it('goes down a step of costs, and up to its edge', () => {
+    // A multiply-add of up to 4 bits costs 1, of up to 8 bits 3.
+    const table = {
+      multiplyAdds: [4, 8].map((bits) => ({ weightBits: bits, inputBits: 8, cost: bits === 4 ? 1 : 3 })),
+      ...{ weightBit: 0, activationBit: 0 },
+    };
+    const steps = (most: number) =>
+      costLimit((bits) => networkCost(table, products, { weights: [], max: [], sum: [], peak: [] }, bits), most);
+    expect(steps(0).cost([4, 5, 8])).toBe(10 + 60);
+    // Bits that save nothing by themselves go on the way down, and come back for nothing.
+    const taken = takeBits([8, 8, 8], [steps(70)], [2, 2, 2], halving);
+    expect(taken[0]).toBe(4);
+    expect(giveBits(taken, [steps(70)], [8, 8, 8], halving)).toEqual([4, 8, 8]);
+    expect(giveBits([2, 5, 5], [steps(70)], [8, 8, 8], halving)).toEqual([4, 8, 8]);
+    expect(steps(0).cost([9, 5, 8])).toBe(Number.POSITIVE_INFINITY);
   });
 
   it('stops where nothing is left to take', () => {
@@ -124,10 +142,11 @@ it('any budget that can be met is met, and no bit is left that would fit', () =>
         input: row > 0 ? { row: row - 1 } : { bits: 8 },
       }),
     );
+    const operations = (bits: readonly number[]) => productCost(products, bits, bitOperations);
     const limits = [
       memoryLimit(whole, needed(memoryLimit(whole, 0))),
       memoryLimit(pairs, needed(memoryLimit(pairs, 0))),
-      productLimit(products, bitOperations, needed(productLimit(products, bitOperations, 0, 1e3)), 1e3),
+      costLimit(operations, needed(costLimit(operations, 0))),
     ];
     const weights = counts.map(() => random());
     const error = (row: number, bits: number) => weights[row]! * 4 ** -bits;

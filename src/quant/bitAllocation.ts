@@ -5,7 +5,7 @@
  * The worth of a bit is the caller's: `error(row, bits)` is what the network loses by a quantizer of that many bits, in
  * a unit that all tensors of one limit share.
  */
-import { type MultiplyAddCost, type Product, productCost } from './products.js';
+import { floatBits } from './inferredBitwidth.js';
 import { largestSet, type TensorSet } from './sizes.js';
 
 /** What bits may cost together. */
@@ -36,23 +36,29 @@ export function memoryLimit(sets: readonly TensorSet[], kbytes: number): Limit {
   };
 }
 
-/** Limits the cost of all products, counted in units of `unit`; a tensor takes part by what a bit of it costs now. */
-export function productLimit(products: readonly Product[], of: MultiplyAddCost, most: number, unit: number): Limit {
-  const cost = (bits: readonly number[]) => productCost(products, bits, of) / unit;
-  const rows = new Set(
-    products.flatMap(({ weight, input }) => [weight, input].flatMap((width) => ('row' in width ? [width.row] : []))),
-  );
+/**
+ * Limits any cost that no bit lowers; a tensor takes part by what a bit of it costs now. Where costs rise by steps, such
+ * as of widths that a device does not have, a bit that costs nothing takes part a little: it is the first to be given,
+ * and the last to be taken, which may help the next one to save something.
+ */
+export function costLimit(cost: (bits: readonly number[]) => number, most: number): Limit {
+  const shareOf = (row: number, from: readonly number[], to: readonly number[]): number => {
+    const isCounted = cost(from.with(row, floatBits)) > cost(from.with(row, 1));
+    return isCounted ? Math.max(Math.abs(cost(to) - cost(from)), leastShare * cost(from)) : 0;
+  };
   return {
     most,
     cost,
     shares: (bits) => {
-      const whole = cost(bits);
-      const saved = [...rows].map((row) => [row, whole - cost(bits.with(row, bits[row]! - 1))] as const);
-      return new Map(saved.filter(([, share]) => share > 0));
+      const shares = [...bits.keys()].map((row) => [row, shareOf(row, bits, bits.with(row, bits[row]! - 1))] as const);
+      return new Map(shares.filter(([, share]) => share > 0));
     },
-    largestShare: (row, bits) => (rows.has(row) ? cost(bits.with(row, bits[row]! + 1)) - cost(bits) : 0),
+    largestShare: (row, bits) => shareOf(row, bits, bits.with(row, bits[row]! + 1)),
   };
 }
+
+/** Of the whole cost. */
+const leastShare = 1e-9;
 
 /** Tells whether every limit is kept. */
 export function keepsLimits(limits: readonly Limit[], bits: readonly number[]): boolean {

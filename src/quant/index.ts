@@ -3,16 +3,17 @@
 export { bestExponents, bestStart } from './bestStart.js';
 export type { BitError, Limit } from './bitAllocation.js';
 export {
+  costLimit,
   excess,
   giveBits,
   individualLimits,
   keepsLimits,
   memoryLimit,
-  productLimit,
   takeBits,
 } from './bitAllocation.js';
 export { capBits, noBitCap } from './bitCap.js';
 export { channelScale, exponentGradient, exponentLimits } from './channelExponents.js';
+export { type CostTable, networkCost, uncoveredWidths } from './costs.js';
 export type { ElementQuantizer } from './elementQuantizer.js';
 export {
   elementQuantizers,

@@ -26,11 +26,15 @@ export const bitOperationsPerGbop = 1e9;
 
 /** The cost of all products with these bits of the quantizers, by row. */
 export function productCost(products: readonly Product[], bits: readonly number[], cost: MultiplyAddCost): number {
-  const bitsOf = (width: Width) => ('row' in width ? bits[width.row]! : width.bits);
   return products.reduce(
-    (sum, { multiplyAdds, weight, input }) => sum + multiplyAdds * cost(bitsOf(weight), bitsOf(input)),
+    (sum, { multiplyAdds, weight, input }) => sum + multiplyAdds * cost(bitsOf(weight, bits), bitsOf(input, bits)),
     0,
   );
+}
+
+/** A width in bits; `bits`: those of the quantizers, by row. */
+export function bitsOf(width: Width, bits: readonly number[]): number {
+  return 'row' in width ? bits[width.row]! : width.bits;
 }
 
 /** The width of what nobody quantizes. */

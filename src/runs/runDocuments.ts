@@ -36,6 +36,7 @@ export const summarySchema = z.object({
   activations_sum_kb: z.number(),
   activations_peak_kb: z.number().nullable().default(null),
   gbops: z.number().nullable().default(null),
+  cost: z.number().nullable().default(null),
   bits: z.record(z.string(), z.number()),
   images_per_second: z.number(),
   seconds: z.number(),

@@ -69,7 +69,14 @@ const epoch = (iter: number): EpochRows => ({
       signed: 1,
     },
   ],
-  sizes: { weights_kb: 131.5, activations_max_kb: 64, activations_sum_kb: 736, activations_peak_kb: 160, gbops: 0.5 },
+  sizes: {
+    weights_kb: 131.5,
+    activations_max_kb: 64,
+    activations_sum_kb: 736,
+    activations_peak_kb: 160,
+    gbops: 0.5,
+    cost: null,
+  },
 });
 
 const bytes = (folder: RunFolder) =>
@@ -88,7 +95,7 @@ describe('a new run folder', () => {
       'train_accs_q.csv': 'epoch,accuracy\n',
       'test_accs_q.csv': 'epoch,accuracy\n',
       'quantizers.csv': 'epoch,tensor,role,kind,bits,d,xmin,xmax,signed\n',
-      'sizes.csv': 'epoch,weights_kb,activations_max_kb,activations_sum_kb,activations_peak_kb,gbops\n',
+      'sizes.csv': 'epoch,weights_kb,activations_max_kb,activations_sum_kb,activations_peak_kb,gbops,cost\n',
     });
     expect([...readFileSync(folder.checkpoint)]).toEqual([1, 2]);
     const { config } = openRunFolder(folder.root);
@@ -178,9 +185,11 @@ describe('tables', () => {
     const folder = createRunFolder(experiment(), start);
     appendEpoch(folder, epoch(1));
     const now = readFileSync(folder.sizes, 'utf8');
-    const old = now.replace(',activations_peak_kb,gbops', '').replace(/,160,0.5$/m, '');
+    const old = now.replace(',activations_peak_kb,gbops,cost', '').replace(/,160,0.5,$/m, '');
     writeFileSync(folder.sizes, old);
-    expect(readSizes(folder)).toEqual([{ epoch: 1, ...epoch(1).sizes, activations_peak_kb: null, gbops: null }]);
+    expect(readSizes(folder)).toEqual([
+      { epoch: 1, ...epoch(1).sizes, activations_peak_kb: null, gbops: null, cost: null },
+    ]);
     truncateRun(folder, 1);
     appendEpoch(folder, epoch(2));
     expect(readSizes(folder).map((row) => row.activations_peak_kb)).toEqual([null, 160]);
@@ -265,6 +274,7 @@ it('summary.json comes back, and a wrong one is refused', () => {
     activations_sum_kb: 736,
     activations_peak_kb: 160,
     gbops: 0.5,
+    cost: null,
     bits: { 'conv1/W': 4 },
     images_per_second: 300,
     seconds: 9,

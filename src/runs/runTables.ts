@@ -55,6 +55,8 @@ export const sizesTable = z.object({
   activations_peak_kb: optionalNumberCell,
   /** Bit operations of an image in billions; empty likewise. */
   gbops: optionalNumberCell,
+  /** Empty also where the experiment has no costs. */
+  cost: optionalNumberCell,
 }) satisfies Table<SizesRow>;
 
 /** A table is its columns, in order; the first one holds the epoch, counted from 1. */

@@ -6,7 +6,14 @@ const { budget } = experimentFromSettings('A', 'a.cfg', {
   ...{ w_quantize: 'parametric_fp_d_xmax', a_quantize: 'parametric_fp_d_xmax_relu' },
   ...{ target_weight_kbytes: 70, target_activation_kbytes: 8, target_activation_type: 'sum' },
 });
-const sizes = { weights_kb: 70, activations_max_kb: 100, activations_sum_kb: 8, activations_peak_kb: null, gbops: 0.5 };
+const sizes = {
+  weights_kb: 70,
+  activations_max_kb: 100,
+  activations_sum_kb: 8,
+  activations_peak_kb: null,
+  gbops: 0.5,
+  cost: null,
+};
 
 it('a budget is obeyed up to its targets, and not beyond', () => {
   expect(obeysBudget(budget, sizes)).toBe(true);

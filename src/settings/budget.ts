@@ -5,11 +5,12 @@ import type { Experiment } from './experiment.js';
 
 /** Sizes under the names of the columns of sizes.csv; `null` where an older version did not know one. */
 type Sizes = { readonly weights_kb: number } & Readonly<
-  Record<`activations_${ActivationType}_kb` | 'gbops', number | null>
+  Record<`activations_${ActivationType}_kb` | 'gbops' | 'cost', number | null>
 >;
 
-export function hasBudget({ targetWeightKbytes, targetActivationKbytes, targetGbops }: Experiment['budget']): boolean {
-  return targetWeightKbytes > 0 || targetActivationKbytes > 0 || targetGbops > 0;
+export function hasBudget(budget: Experiment['budget']): boolean {
+  const { targetWeightKbytes, targetActivationKbytes, targetGbops, targetCost } = budget;
+  return Math.max(targetWeightKbytes, targetActivationKbytes, targetGbops, targetCost) > 0;
 }
 
 /** Tells whether every epoch shall end inside the targets. */
@@ -19,11 +20,12 @@ export function guaranteesBudget(budget: Experiment['budget']): boolean {
 
 /** Tells whether the sizes are within all targets; without any they always are. */
 export function obeysBudget(budget: Experiment['budget'], sizes: Sizes): boolean {
-  const { targetWeightKbytes, targetActivationKbytes, targetActivationType, targetGbops } = budget;
+  const { targetWeightKbytes, targetActivationKbytes, targetActivationType, targetGbops, targetCost } = budget;
   const activations = sizes[`activations_${targetActivationType}_kb`] ?? Number.NaN;
   return (
     (targetWeightKbytes <= 0 || sizes.weights_kb <= targetWeightKbytes) &&
     (targetActivationKbytes <= 0 || activations <= targetActivationKbytes) &&
-    (targetGbops <= 0 || (sizes.gbops ?? Number.NaN) <= targetGbops)
+    (targetGbops <= 0 || (sizes.gbops ?? Number.NaN) <= targetGbops) &&
+    (targetCost <= 0 || (sizes.cost ?? Number.NaN) <= targetCost)
   );
 }

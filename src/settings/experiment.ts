@@ -8,8 +8,9 @@ import type { SoundSettings } from '../data/sound.js';
 import { userPath } from '../disk/userPath.js';
 import { InputError } from '../errors.js';
 import type { NetworkDefinition } from '../nn/index.js';
-import type { ActivationType } from '../quant/index.js';
+import type { ActivationType, CostTable } from '../quant/index.js';
 import { type ConfigFile, defaultSection, interpolatedKeys, sectionEntries } from './configFile.js';
+import { readCostTable } from './costTables.js';
 import { didYouMean } from './didYouMean.js';
 import { checkEffects, type Origin } from './keysWithoutEffect.js';
 import { type LayerRule, parseLayerRules } from './layerRules.js';
@@ -107,6 +108,9 @@ export interface Experiment {
     readonly targetActivationType: ActivationType;
     /** Bit operations of an image in billions; -1 for no target. */
     readonly targetGbops: number;
+    /** In the unit of `costs`; -1 for no target. */
+    readonly targetCost: number;
+    readonly costs: CostTable | null;
     /** `guaranteed`: every epoch ends inside the targets; `penalty`: exceeding them costs, as published. */
     readonly mode: 'penalty' | 'guaranteed';
     /** Fraction of the epochs in which bits are looked for; then they are frozen. */
@@ -319,6 +323,8 @@ function grouped(
       targetActivationKbytes: s.target_activation_kbytes > 0 ? s.target_activation_kbytes : -1,
       targetActivationType: s.target_activation_type,
       targetGbops: s.target_gbops > 0 ? s.target_gbops : -1,
+      targetCost: s.target_cost > 0 ? s.target_cost : -1,
+      costs: s.costs === null ? null : readCostTable(s.costs)!,
       mode: s.budget,
       search: s.budget_search,
       lambda2: s.initial_cost_lambda2,

@@ -69,13 +69,13 @@ const idleKeys: readonly IdleKeys[] = [
   },
   {
     keys: ['budget'],
-    because: ['target_weight_kbytes', 'target_activation_kbytes', 'target_gbops'],
+    because: ['target_weight_kbytes', 'target_activation_kbytes', 'target_gbops', 'target_cost'],
     areIdle: (settings) =>
       settings.budget === 'guaranteed' &&
       !hasTarget(settings, 'weight') &&
       !hasTarget(settings, 'activation') &&
-      settings.target_gbops <= 0,
-    reason: () => 'without a target: set target_weight_kbytes, target_activation_kbytes or target_gbops',
+      Math.max(settings.target_gbops, settings.target_cost) <= 0,
+    reason: () => 'without a target: set target_weight_kbytes, target_activation_kbytes, target_gbops or target_cost',
   },
   {
     keys: ['budget_search'],

@@ -52,10 +52,12 @@ function budget({
   targetActivationKbytes,
   targetActivationType,
   targetGbops,
+  targetCost,
 }: Experiment['budget']): string {
   const parts: string[] = [];
   if (targetWeightKbytes > 0) parts.push(`weights ${targetWeightKbytes} kB`);
   if (targetActivationKbytes > 0) parts.push(`activations ${targetActivationKbytes} kB (${targetActivationType})`);
   if (targetGbops > 0) parts.push(`${targetGbops} GBOPs`);
+  if (targetCost > 0) parts.push(`cost ${targetCost}`);
   return parts.join(', ') || 'none';
 }

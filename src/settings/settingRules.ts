@@ -66,7 +66,8 @@ export function complete(read: ReadSettings): Settings {
 const withoutSound = Object.fromEntries(soundKeys.map((key) => [key, null])) as { readonly [K in SoundKey]: null };
 
 function hasTarget(read: ReadSettings): boolean {
-  return read.target_weight_kbytes > 0 || read.target_activation_kbytes > 0 || read.target_gbops > 0;
+  const { target_weight_kbytes, target_activation_kbytes, target_gbops, target_cost } = read;
+  return Math.max(target_weight_kbytes, target_activation_kbytes, target_gbops, target_cost) > 0;
 }
 
 /** The named normalisations as numbers: pixels become (p/255 − mean)/std. */
@@ -119,12 +120,18 @@ export function checkKeysTogether(settings: Settings, layers: readonly LayerRule
   if (activationTarget > 0 && !quantizes('a_quantize')) {
     throw fail('target_activation_kbytes', activationTarget, 'needs quantized activations: set a_quantize, or -1');
   }
-  const { target_gbops: gbops } = settings;
-  if (gbops > 0 && !quantizes('w_quantize') && !quantizes('a_quantize')) {
-    throw fail('target_gbops', gbops, 'needs quantized weights or activations: set w_quantize or a_quantize, or -1');
+  for (const key of ['target_gbops', 'target_cost'] as const) {
+    const target = settings[key];
+    if (target <= 0) continue;
+    if (!quantizes('w_quantize') && !quantizes('a_quantize')) {
+      throw fail(key, target, 'needs quantized weights or activations: set w_quantize or a_quantize, or -1');
+    }
+    if (settings.budget !== 'guaranteed') {
+      throw fail(key, target, 'needs budget = guaranteed: there is a penalty for kB alone');
+    }
   }
-  if (gbops > 0 && settings.budget !== 'guaranteed') {
-    throw fail('target_gbops', gbops, 'needs budget = guaranteed: there is no penalty on bit operations');
+  if (settings.target_cost > 0 && settings.costs === null) {
+    throw fail('target_cost', settings.target_cost, 'of which costs? set costs, such as energy-45nm, or -1');
   }
 
   if (settings.shortcut_type !== '' && settings.num_layers === null) {

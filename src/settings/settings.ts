@@ -7,6 +7,7 @@
  */
 import { dataForms, dataKinds, parseDataSpec } from '../data/dataSpec.js';
 import { activationTypes, quantizerKinds } from '../quant/index.js';
+import { costTables, readCostTable } from './costTables.js';
 import { didYouMean } from './didYouMean.js';
 
 const cifarResnetDepths = [20, 32, 44, 56, 110] as const;
@@ -80,6 +81,13 @@ const dataSpec: Reader<string> = {
     }
   },
 };
+
+/** As written, so that config.json keeps it so. */
+const costTable = setting(
+  `${Object.keys(costTables).join(', ')}, or costs such as 2x4 = 1.2, 8x8 = 2, 32x32 = 20, weight = 0.01`,
+  (value) => (readCostTable(value) ? value : undefined),
+  Object.keys(costTables),
+);
 
 /** Kinds of activations end in `_relu`. Kinds that are added later are read, too. */
 const rectifiedKind = setting(
@@ -197,6 +205,8 @@ const settingsTable = {
   target_activation_kbytes: key('-1', number(-1, 1e9)),
   target_activation_type: key('max', choice(activationTypes)),
   target_gbops: key('-1', number(-1, 1e9)),
+  target_cost: key('-1', number(-1, 1e18)),
+  costs: key('none', optional(costTable)),
   budget: key('penalty', choice(['penalty', 'guaranteed'])),
   budget_search: key('0.25', number(0, 1)),
   initial_cost_lambda2: key('0.1', number(0, 1e6)),
@@ -235,7 +245,7 @@ export const settingKeys = Object.keys(settingsTable) as readonly SettingKey[];
 
 /** Tells whether a key says something about quantizers or budgets, which float networks have none of. */
 export function concernsQuantizers(key: string): boolean {
-  return /^([wa]_|target_|budget|initial_cost_|layers$|recompute_range$|quantizer_)/.test(key);
+  return /^([wa]_|target_|costs$|budget|initial_cost_|layers$|recompute_range$|quantizer_)/.test(key);
 }
 
 /** A text that is no value of its key, and what would be. */

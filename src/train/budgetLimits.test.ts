@@ -37,3 +37,26 @@ describe('a budget with parametric_fp_b_xmax', () => {
     expect(read()).toContain('weights need');
   });
 });
+
+describe('a budget of costs', () => {
+  const limited = (settings: object) => ({ w_quantize: 'parametric_fp_d_xmax', target_weight_kbytes: -1, ...settings });
+
+  it('says what there is room for', () => {
+    const costs = { costs: '2x8 = 1, 8x8 = 2, 8x32 = 9, 32x32 = 10, weight = 0.5', budget: 'guaranteed' };
+    const { read, variables } = outlook(limited({ ...costs, target_cost: 1e8 }));
+    // Images of 8x8 have a sixteenth of the 40.55 million multiply-adds; all but the first layer see floats.
+    const [first, ...others] = variables.products;
+    const floats = others.reduce((sum, { multiplyAdds }) => sum + multiplyAdds, 0);
+    const cost = first!.multiplyAdds + 9 * floats + 0.5 * 2 * 268346;
+    expect(read()).toBe(
+      `budget: with the fewest bits the network need ${Number(cost.toPrecision(4))} of 100000000 of cost`,
+    );
+    expect(outlook(limited({ ...costs, target_cost: cost - 1 })).read).toThrow('cannot be met');
+  });
+
+  it('needs a table of all widths', () => {
+    expect(outlook(limited({ costs: '8x8 = 1', budget: 'guaranteed', target_cost: 5 })).read).toThrow(
+      'a.cfg: costs: no entry is as wide as a multiply-add of 2 x 32 bits; add one',
+    );
+  });
+});

@@ -7,15 +7,18 @@ import {
   bitOperations,
   bitOperationsPerGbop,
   bitsPerKbyte,
+  costLimit,
   excess,
   kindNamed,
   type Limit,
   largestSet,
   memoryLimit,
   memorySets,
-  productLimit,
+  networkCost,
+  productCost,
   smallestBits,
   type TensorSet,
+  uncoveredWidths,
 } from '../quant/index.js';
 import { type Experiment, guaranteesBudget, type SettingKey } from '../settings/index.js';
 
@@ -23,7 +26,7 @@ import { type Experiment, guaranteesBudget, type SettingKey } from '../settings/
 export interface BudgetLimit extends Limit {
   readonly key: Extract<SettingKey, `target_${string}`>;
   readonly what: string;
-  readonly unit: 'kB' | 'GBOPs';
+  readonly unit: 'kB' | 'GBOPs' | 'of cost';
   /** The tensor that takes most of it, in words behind a message; nothing where no single one does. */
   largestPart(bits: readonly number[]): string;
 }
@@ -31,7 +34,7 @@ export interface BudgetLimit extends Limit {
 /** The targets that there are: those of memory first. */
 export function budgetLimits({ budget }: Experiment, variables: Variables): BudgetLimit[] {
   const { quantizers, unquantized, products } = variables;
-  const { targetWeightKbytes, targetActivationKbytes, targetActivationType: type, targetGbops } = budget;
+  const { targetWeightKbytes, targetActivationKbytes, targetActivationType: type, targetGbops, costs } = budget;
   const sets = memorySets(quantizers, unquantized);
   const memory = (of: readonly TensorSet[], most: number) => ({
     ...memoryLimit(of, most),
@@ -43,7 +46,11 @@ export function budgetLimits({ budget }: Experiment, variables: Variables): Budg
     { key: 'target_activation_kbytes', what: `activations (${type})`, ...memory(sets[type], targetActivationKbytes) },
     {
       ...{ key: 'target_gbops', what: 'products', unit: 'GBOPs', largestPart: () => '' },
-      ...productLimit(products, bitOperations, targetGbops, bitOperationsPerGbop),
+      ...costLimit((bits) => productCost(products, bits, bitOperations) / bitOperationsPerGbop, targetGbops),
+    },
+    {
+      ...{ key: 'target_cost', what: 'the network', unit: 'of cost', largestPart: () => '' },
+      ...costLimit((bits) => (costs ? networkCost(costs, products, sets, bits) : 0), budget.targetCost),
     },
   ];
   return limits.filter(({ most }) => most > 0);
@@ -53,9 +60,17 @@ export function budgetLimits({ budget }: Experiment, variables: Variables): Budg
  * A line on whether the budget can be met, with the room there is at the fewest bits, or with what is missing and the
  * tensor that takes most of it; `null` without a budget.
  *
- * @throws InputError if it cannot be met and shall be guaranteed, or if a quantizer would use more levels than it counts
+ * @throws InputError if it cannot be met and shall be guaranteed, if a quantizer would use more levels than it counts, or if
+ *   costs say nothing of a width
  */
 export function budgetOutlook(experiment: Experiment, variables: Variables): string | null {
+  const smallest = variables.quantizers.map(smallestBits);
+  const { costs } = experiment.budget;
+  const uncovered = costs && uncoveredWidths(costs, variables.products, smallest);
+  if (uncovered) {
+    const where = whereOf(experiment, 'costs');
+    throw new InputError(`${where}: no entry is as wide as a multiply-add of ${uncovered.join(' x ')} bits; add one`);
+  }
   const limits = budgetLimits(experiment, variables);
   if (limits.length === 0) return null;
   const excessive = variables.quantizers.find((quantizer) => kindNamed(quantizer.kind).mayExceedBits(quantizer));
@@ -64,7 +79,6 @@ export function budgetOutlook(experiment: Experiment, variables: Variables): str
     const what = `${tensorOf(excessive.name)} (${excessive.kind}) would use more levels than its bits can number`;
     throw new InputError(`${where} = false: must be true with budget = guaranteed: ${what}`);
   }
-  const smallest = variables.quantizers.map(smallestBits);
   const missing = limits.find((limit) => excess(limit, smallest) > 0);
   if (!missing) {
     const needs = limits.map(
@@ -85,6 +99,7 @@ export function budgetOutlook(experiment: Experiment, variables: Variables): str
 const digits: Readonly<Record<BudgetLimit['unit'], (amount: number) => string>> = {
   kB: (amount) => amount.toFixed(2),
   GBOPs: (amount) => String(Number(amount.toPrecision(3))),
+  'of cost': (amount) => String(Number(amount.toPrecision(4))),
 };
 
 function whereOf({ sources, configPath, name }: Experiment, key: string): string {

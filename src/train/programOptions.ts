@@ -78,6 +78,7 @@ export function programOptions(
     input: experiment.input && quantizerSettings(experiment.input),
     exceptions: exceptionsOf(experiment, data),
     budget: budgetOf(experiment),
+    costs: experiment.budget.costs,
     solver: solverOf(training),
     weightDecay: training.weightDecay,
     decayExclude: training.decayExclude,

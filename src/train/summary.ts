@@ -22,6 +22,8 @@ export interface RunSummary {
   readonly activations_peak_kb: number | null;
   /** Bit operations of an image in billions. */
   readonly gbops: number | null;
+  /** Of an image, in the unit of the experiment's costs. */
+  readonly cost: number | null;
   /** Bits of the same parameters, by tensor; 32 for what is not quantized. */
   readonly bits: Readonly<Record<string, number>>;
   /** Training, without start-up and evaluation. */
@@ -61,6 +63,7 @@ export function summarize(
     activations_sum_kb: sizes.activations_sum_kb,
     activations_peak_kb: sizes.activations_peak_kb,
     gbops: sizes.gbops,
+    cost: sizes.cost,
     bits: Object.fromEntries([
       ...float.map(([name]) => [name, floatBits] as const),
       ...quantizers.map(({ tensor, bits }) => [tensor, bits] as const),

@@ -69,7 +69,7 @@ describe('train', () => {
     const [header, ...rows] = readFileSync(join(out, 'GUARANTEED', 'sizes.csv'), 'utf8')
       .trim()
       .split('\n');
-    expect(header).toBe('epoch,weights_kb,activations_max_kb,activations_sum_kb,activations_peak_kb,gbops');
+    expect(header).toBe('epoch,weights_kb,activations_max_kb,activations_sum_kb,activations_peak_kb,gbops,cost');
     for (const row of rows) {
       const [, weights, , , peak] = row.split(',').map(Number);
       expect(weights).toBeLessThanOrEqual(0.45);
@@ -88,7 +88,7 @@ describe('train', () => {
     expect(stderr).toContain('budget: with the fewest bits products need 0.00104 of 0.0013 GBOPs');
     expect(stderr.match(/^epoch .* kB {2}0\.001\d+\/0\.0013 GBOPs .* inside/gm)).toHaveLength(3);
     const sizes = readFileSync(join(folder, 'operations/GUARANTEED/sizes.csv'), 'utf8').trim().split('\n').slice(1);
-    const operations = sizes.map((row) => Number(row.split(',').at(-1)));
+    const operations = sizes.map((row) => Number(row.split(',').at(-2)));
     expect(operations).toHaveLength(3);
     for (const gbops of operations) expect(gbops).toBeLessThanOrEqual(0.0013);
     // Room above the fewest bits is used.
@@ -100,6 +100,17 @@ describe('train', () => {
         '--target-gbops = 0.001: cannot be met: with the fewest bits that the limits allow, products need 0.00104 GBOPs, ',
       ),
     });
+  });
+
+  it('keeps a guaranteed budget of energy at the end of every epoch', async () => {
+    const call = ['train', 'GUARANTEED', '--cfg', cfg, '--no-plots', '--out', 'energy'];
+    const target = ['--target-weight-kbytes', '-1', '--target-activation-kbytes', '-1', '--target-cost', '60000'];
+    const { stderr } = await succeeds([...call, ...target, '--costs', 'energy-45nm'], folder);
+    expect(stderr.match(/^epoch .* kB {2}cost \d+\/60000 .* inside/gm)).toHaveLength(3);
+    const sizes = readFileSync(join(folder, 'energy/GUARANTEED/sizes.csv'), 'utf8').trim().split('\n').slice(1);
+    for (const row of sizes) expect(Number(row.split(',').at(-1))).toBeLessThanOrEqual(60_000);
+    const summary = JSON.parse(readFileSync(join(folder, 'energy/GUARANTEED/summary.json'), 'utf8'));
+    expect(summary.budget_held_epochs).toBe(3);
   });
 
   it('says where a precision that was asked for has no effect', async () => {

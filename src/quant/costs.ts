@@ -1,0 +1,48 @@
+/**
+ * What a device spends on one image, in a unit of the table's own: on each multiply-add by the widths of its operands,
+ * and on each bit of the weights, which it reads once, and of the activations.
+ */
+import type { MultiplyAddCost, Product } from './products.js';
+import { bitsOf, productCost } from './products.js';
+import { type MemorySets, setBits } from './sizes.js';
+
+export interface CostTable {
+  /** A multiply-add of widths between two entries costs as the next larger one. */
+  readonly multiplyAdds: readonly { readonly weightBits: number; readonly inputBits: number; readonly cost: number }[];
+  readonly weightBit: number;
+  readonly activationBit: number;
+}
+
+/** The least cost of the entries that are as wide; infinite where none is. */
+export function multiplyAddCost({ multiplyAdds }: CostTable): MultiplyAddCost {
+  return (weightBits, inputBits) => {
+    const fitting = multiplyAdds.filter((entry) => entry.weightBits >= weightBits && entry.inputBits >= inputBits);
+    return Math.min(...fitting.map(({ cost }) => cost));
+  };
+}
+
+/** The widths of a multiply-add that no entry is as wide as, with these bits; null if there is none. */
+export function uncoveredWidths(
+  table: CostTable,
+  products: readonly Product[],
+  bits: readonly number[],
+): readonly [weightBits: number, inputBits: number] | null {
+  const cost = multiplyAddCost(table);
+  const widths = products.map(({ weight, input }) => [bitsOf(weight, bits), bitsOf(input, bits)] as const);
+  return widths.find(([weightBits, inputBits]) => cost(weightBits, inputBits) === Number.POSITIVE_INFINITY) ?? null;
+}
+
+/** The cost of a network with these bits of its quantizers, by row. */
+export function networkCost(
+  table: CostTable,
+  products: readonly Product[],
+  { weights, sum }: MemorySets,
+  bits: readonly number[],
+): number {
+  const kept = (sets: MemorySets['sum']) => sets.reduce((total, set) => total + setBits(set, bits), 0);
+  return (
+    productCost(products, bits, multiplyAddCost(table)) +
+    table.weightBit * kept(weights) +
+    table.activationBit * kept(sum)
+  );
+}
