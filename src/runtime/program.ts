@@ -65,7 +65,9 @@ class ProgramBuilder {
     const [height, width, channels] = output.shape as [number, number, number];
     const blocks = Math.ceil(channels / 8);
     const sums = products.map(() => this.allocate(Math.ceil(width / 4) * 4 * blocks * 32));
-    const rows = products.map((product, index) => this.#product(undilated(product), width, blocks, sums[index]!));
+    const rows = products.map((product, index) =>
+      this.#product(undilated(ungrouped(product)), width, blocks, sums[index]!),
+    );
     const requantize = this.#requantization(layer, sums, blocks);
     this.calls.push((kernels) => {
       for (let row = 0; row < height; row++) {
@@ -165,6 +167,21 @@ class ProgramBuilder {
     this.fills.push((memory) => new Uint8Array(memory).set(new Uint8Array(values.buffer), at));
     return at;
   }
+}
+
+/** The same product of one group: weights with zeros for what other groups see. */
+function ungrouped(product: Product): Product {
+  const { input, weights, groups } = product;
+  if (groups === 1) return product;
+  const [rows, columns, seen, outputs] = weights.shape as [number, number, number, number];
+  const inputs = input.shape[2]!;
+  const values = new Int32Array(rows * columns * inputs * outputs);
+  weights.values.forEach((value, index) => {
+    const [line, o] = [Math.floor(index / outputs), index % outputs];
+    const first = Math.floor((o * groups) / outputs) * seen;
+    values[(Math.floor(line / seen) * inputs + first + (line % seen)) * outputs + o] = value;
+  });
+  return { ...product, groups: 1, weights: { ...weights, shape: [rows, columns, inputs, outputs], values } };
 }
 
 /** The same product of neighbouring taps: weights with zeros between those of a dilated one. */

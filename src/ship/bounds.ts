@@ -9,16 +9,17 @@ interface Interval {
 
 /** A product with the bounds of its accumulators, from the actual weights; padding gives zeros. */
 export function boundedProduct(product: Omit<Product, 'lo' | 'hi'>): Product {
-  const { input, weights, depthwise, window } = product;
+  const { input, weights, depthwise, groups, window } = product;
   const isPadded = [window.rows, window.columns].some(({ before, after }) => before > 0 || after > 0);
   const channels = weights.shape.at(-1)!;
-  const inputs = input.shape.at(-1)!;
+  const inputs = input.shape.at(-1)! / groups;
   const [least, most] = [leastOf(input.grid), input.grid.hi];
   const lo = new Array<number>(channels).fill(0);
   const hi = new Array<number>(channels).fill(0);
   weights.values.forEach((weight, index) => {
     const channel = index % channels;
-    const source = depthwise ? channel : Math.floor(index / channels) % inputs;
+    const group = Math.floor((channel * groups) / channels);
+    const source = depthwise ? channel : group * inputs + (Math.floor(index / channels) % inputs);
     if (source >= input.usedChannels) return;
     const ends = [weight * least, weight * most, ...(isPadded ? [0] : [])];
     lo[channel]! += Math.min(...ends);

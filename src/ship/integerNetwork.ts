@@ -26,7 +26,7 @@ export interface IntegerTensor {
   readonly usedChannels: number;
 }
 
-/** Weights of a layer: HWIO, HWC where depthwise, (in, out) of the classifier, [out] of its bias. */
+/** Weights of a layer: HWIO, I being those of a group, HWC where depthwise, (in, out) of the classifier, [out] of its bias. */
 export interface IntegerWeights {
   readonly name: string;
   readonly shape: readonly number[];
@@ -45,6 +45,8 @@ export interface Product {
   readonly input: IntegerTensor;
   readonly weights: IntegerWeights;
   readonly depthwise: boolean;
+  /** The outputs of each of so many groups see the inputs of one; 1 where depthwise. */
+  readonly groups: number;
   /** Beyond the image are zeros. */
   readonly window: Window;
   /** The least and the largest accumulator that each channel can reach. */

@@ -87,7 +87,7 @@ function convolve(layer: ConvolutionLayer, tensors: Tensors): Int32Array {
 
 /** Accumulators of all output elements, [H', W', O]. */
 function accumulate(product: Product, x: Int32Array, outputShape: readonly number[]): Int32Array {
-  const { weights, depthwise, window } = product;
+  const { weights, depthwise, groups, window } = product;
   const [height, width, inputs] = product.input.shape as [number, number, number];
   const [outHeight, outWidth, outputs] = outputShape as [number, number, number];
   const [rows, columns] = weights.shape as [number, number];
@@ -104,6 +104,8 @@ function accumulate(product: Product, x: Int32Array, outputShape: readonly numbe
           const from = (iy * width + ix) * inputs;
           const tap = row * columns + column;
           if (depthwise) addDepthwise(y, to, x, from, weights.values, tap * outputs, outputs);
+          else if (groups > 1)
+            addGrouped(y, to, x, from, weights.values, tap * (inputs / groups), inputs / groups, outputs, groups);
           else addFull(y, to, x, from, weights.values, tap * inputs * outputs, inputs, outputs);
         }
       }
@@ -127,6 +129,24 @@ function addFull(
     if (value === 0) continue;
     const row = tap + i * outputs;
     for (let o = 0; o < outputs; o++) y[to + o]! += value * w[row + o]!;
+  }
+}
+
+/** @param line of the weights' lines of outputs, the first of the tap */
+function addGrouped(
+  y: Int32Array,
+  to: number,
+  x: Int32Array,
+  from: number,
+  w: Int32Array,
+  line: number,
+  inputs: number,
+  outputs: number,
+  groups: number,
+): void {
+  for (let o = 0; o < outputs; o++) {
+    const first = from + Math.floor((o * groups) / outputs) * inputs;
+    for (let i = 0; i < inputs; i++) y[to + o]! += x[first + i]! * w[(line + i) * outputs + o]!;
   }
 }
 

@@ -5,7 +5,7 @@
  */
 
 import { InputError } from '../errors.js';
-import type { AnyNode, Tensor } from '../graph/index.js';
+import { type AnyNode, operandsOf, type Tensor } from '../graph/index.js';
 import type { Window } from '../ops/window.js';
 import { tensorOf } from '../program/quantizerReport.js';
 import type { TrainingProgram } from '../program/trainingProgram.js';
@@ -133,6 +133,7 @@ class Lowering {
         break;
       case 'conv2d':
       case 'depthwiseConv2d':
+      case 'groupedConv2d':
         this.#convolution(node);
         break;
       case 'runningStatistics':
@@ -171,7 +172,9 @@ class Lowering {
         this.#scale(node);
         break;
       default:
-        throw new InputError(`${node.op} has no integer form yet; the network cannot be shipped`);
+        throw new InputError(
+          `${this.#firstName(node)}: what reads it, ${node.op}, has no integer form yet; the network cannot be exported`,
+        );
     }
   }
 
@@ -287,22 +290,23 @@ class Lowering {
     this.#set(y, { type: 'weights', weights });
   }
 
-  #convolution(node: Node<'conv2d'> | Node<'depthwiseConv2d'>): void {
+  #convolution(node: Node<'conv2d' | 'depthwiseConv2d' | 'groupedConv2d'>): void {
     const { x, w } = node.operands;
     const { y } = node.results;
     const weights = this.#quantizedWeights(w);
     const input = this.#integers(x, `convolution with ${weights.name}`);
     const depthwise = node.op === 'depthwiseConv2d';
-    const isPointwise = !depthwise && weights.shape[0] === 1 && weights.shape[1] === 1;
+    const groups = node.op === 'groupedConv2d' ? node.attributes.groups : 1;
+    const isPointwise = node.op === 'conv2d' && weights.shape[0] === 1 && weights.shape[1] === 1;
     const fitting = isPointwise && isFeatures(x) ? overPixels(weights, input) : weights;
-    this.#sums({ input, weights: fitting, depthwise, window: windowOf(node.attributes) }, y);
+    this.#sums({ input, weights: fitting, depthwise, groups, window: windowOf(node.attributes) }, y);
   }
 
   /** A fully connected layer is a convolution with a window of the size of its input. */
   #hiddenLinear({ operands: { x, w, b }, results: { y } }: Node<'linear'>): void {
     const weights = this.#quantizedWeights(w);
     const input = this.#integers(x, `layer with ${weights.name}`);
-    this.#sums({ input, weights: overPixels(weights, input), depthwise: false, window: pixelWindow }, y);
+    this.#sums({ input, weights: overPixels(weights, input), depthwise: false, groups: 1, window: pixelWindow }, y);
     this.#addBias(y, b, y);
   }
 
@@ -501,6 +505,12 @@ class Lowering {
     );
   }
 
+  /** The first operand that has a name in tables. */
+  #firstName(node: AnyNode): string {
+    const [first] = operandsOf(node).flatMap(({ id }) => this.#names.get(id) ?? []);
+    return first ?? 'the network';
+  }
+
   /** A tensor as tables and rules call it, where they do. */
   #nameOf(tensor: Tensor): string {
     return this.#names.get(tensor.id) ?? described(this.#get(tensor));
@@ -549,7 +559,7 @@ function meanOf(input: IntegerTensor, sides: readonly [rows: number, columns: nu
     channelExponents: null,
     bits: 0,
   };
-  const product = boundedProduct({ input, weights: ones, depthwise: true, window });
+  const product = boundedProduct({ input, weights: ones, depthwise: true, groups: 1, window });
   const steps = new Array<number>(channels).fill(input.step);
   return { product, steps, pixels, normalisation: asIs(channels) };
 }

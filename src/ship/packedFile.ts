@@ -164,8 +164,8 @@ function layerEntry(layer: IntegerLayer): object {
       const { addendShift, outputShift, thresholds } = layer.requantization;
       return {
         ...{ op, name, addend: addend?.name ?? null, addendShift, outputShift, thresholds: thresholds !== null, proof },
-        products: products.map(({ input, weights, depthwise, window }) => {
-          return { input: input.name, weights: weightsEntry(weights), depthwise, window };
+        products: products.map(({ input, weights, depthwise, groups, window }) => {
+          return { input: input.name, weights: weightsEntry(weights), depthwise, groups, window };
         }),
         output: output.name,
       };
@@ -306,7 +306,9 @@ function convolutionOf(fields: Fields, name: string, tensor: TensorOf, file: Saf
     const weights = weightsOf(product.weights, file);
     if (weights.shape.at(-1) !== channels) throw new Error(`${weights.name} has other channels than ${output.name}`);
     const depthwise = product.depthwise === true;
-    return boundedProduct({ input: tensor(product.input), weights, depthwise, window: windowOf(product.window) });
+    const groups = integer(product.groups, 'groups', 1, 2 ** 16);
+    const window = windowOf(product.window);
+    return boundedProduct({ input: tensor(product.input), weights, depthwise, groups, window });
   });
   const multipliers = Int32Array.from(
     numbersOf(file, `${name}:multipliers`, products.length * channels),

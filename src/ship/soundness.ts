@@ -108,14 +108,16 @@ function checkConvolution(layer: ConvolutionLayer, writerOf: WriterOf): void {
 }
 
 function checkProduct(
-  { input, weights, depthwise, window, lo, hi }: Product,
+  { input, weights, depthwise, groups, window, lo, hi }: Product,
   output: IntegerTensor,
   writerOf: WriterOf,
 ): void {
   checkReads(output.name, input, writerOf);
   checkWeights(weights);
   const channels = output.shape[2]!;
-  const kernel = depthwise ? [input.shape[2]!] : [input.shape[2]!, channels];
+  const divides = input.shape[2]! % groups === 0 && channels % groups === 0 && (groups === 1 || !depthwise);
+  demand(divides, `${weights.name}: ${groups} groups of ${input.shape[2]} and ${channels} channels`);
+  const kernel = depthwise ? [input.shape[2]!] : [input.shape[2]! / groups, channels];
   demand(!depthwise || input.shape[2] === channels, `${output.name}: a depthwise product changes the channels`);
   demand(
     weights.shape.length === 2 + kernel.length && same(weights.shape.slice(2), kernel),

@@ -65,10 +65,11 @@ export function randomNetwork(seed: number): { network: IntegerNetwork; images: 
   const product = (input: IntegerTensor, channels: number, { sides, window }: SidedWindow): Product => {
     const inputs = input.shape[2]!;
     const depthwise = inputs === channels && uniform() < 0.3;
-    const shape = depthwise ? [...sides, channels] : [...sides, inputs, channels];
+    const groups = !depthwise && inputs % 2 === 0 && channels % 2 === 0 && uniform() < 0.5 ? 2 : 1;
+    const shape = depthwise ? [...sides, channels] : [...sides, inputs / groups, channels];
     // Sums have to fit 31 bits.
     const smallWeights = input.grid.hi > 1000 ? weightGrids.slice(0, 2) : weightGrids;
-    return boundedProduct({ input, weights: weights(shape, oneOf(smallWeights), below(2)), depthwise, window });
+    return boundedProduct({ input, weights: weights(shape, oneOf(smallWeights), below(2)), depthwise, groups, window });
   };
   /** A window for images of these sides: with results of the same sides, or any. */
   const sidedWindow = (images: readonly number[], keepsSize: boolean): SidedWindow => {
@@ -164,7 +165,7 @@ export function randomNetwork(seed: number): { network: IntegerNetwork; images: 
       ...{ grid: { type: 'uniform', lo: 0, hi: 1 }, channelExponents: null, bits: 0 },
     };
     const output = tensor(input.shape, oneOf(grids));
-    const single = boundedProduct({ input, weights: ones, depthwise: true, window: pixelWindow });
+    const single = boundedProduct({ input, weights: ones, depthwise: true, groups: 1, window: pixelWindow });
     layers.push(requantized([single], null, output));
     return output;
   }

@@ -77,6 +77,16 @@ export const shippables: Readonly<Record<string, Shippable>> = {
       return n.linear(n.linear(hidden, 9), 10);
     },
   },
+  'an own network: biases, groups, flattened images, normalised features': {
+    settings: { ...uniform, a_quantize_linear: true, a_stepsize: 0.25 },
+    side: 8,
+    define: (n, x) => {
+      const sum = n.add(n.conv(x, 8, { batchNorm: false }), n.conv(x, 8, { activation: 'none' }));
+      const small = n.conv(sum, 6, { stride: 3, groups: 2, batchNorm: false, activation: 'none' });
+      const features = n.linear(n.flatten(small), 12, { batchNorm: true, activation: 'relu' });
+      return n.linear(n.linear(features, 16, { activation: 'relu' }), 10);
+    },
+  },
   'ResNet-18': { settings: { ...uniform, model: 'resnet18', width_multiplier: 0.25, a_stepsize: 0.25 }, side: 32 },
 };
 

@@ -15,6 +15,7 @@ import {
   loadImage,
   sum,
   sumDepthwise,
+  sumGrouped,
   unpackPixels,
   weightAt,
   windowRow,
@@ -26,6 +27,8 @@ export interface Codes {
   readonly powers: boolean;
   /** Windows whose columns are apart. */
   readonly dilated: boolean;
+  /** Outputs that see some channels only. */
+  readonly grouped: boolean;
   /** Weights of 0 bits, which are all 1. */
   readonly ones: boolean;
   /** Type of the multipliers of narrow requantizations. */
@@ -80,5 +83,6 @@ function elementKernels(elements: Elements, type: string, codes: Codes): [string
     [`dot_row_${elements}`, dotRow(elements, type)],
     [`sum_${elements}`, sum(elements, type, codes)],
     [`sum_depthwise_${elements}`, sumDepthwise(elements, type)],
+    [`sum_grouped_${elements}`, sumGrouped(elements, type)],
   ];
 }

@@ -92,6 +92,7 @@ function codesOf({ network, convolutions }: Plan): Codes {
   const read = [...network.layers.flatMap((layer) => (layer.op === 'classifier' ? [] : [layer.output])), ...weights];
   return {
     powers: read.some(({ grid }) => grid.type === 'powers'),
+    grouped: plans.some(({ products }) => products.some(({ product: { groups } }) => groups > 1)),
     dilated: plans.some(({ products }) => products.some(({ product: { window } }) => window.columns.dilation > 1)),
     ones: weights.some(({ bits }) => bits === 0),
     multipliers: narrowMultipliers(plans),
@@ -191,15 +192,17 @@ function layerConstants(plan: Plan, layer: IntegerLayer, index: number): string[
 
 function productOf(plan: ProductPlan, elements: Elements, stream: string): string {
   const { product, view, depth, slots, windowStart } = plan;
-  const { weights, depthwise, window, input } = product;
+  const { weights, depthwise, groups, window, input } = product;
+  const form = depthwise ? 'depthwise_' : groups > 1 ? 'grouped_' : '';
   const [rows, columns] = weights.shape as [number, number];
   return `\
   {
     .input = ${viewOf(view)},
-    .load = load_${view.offset === null ? 'image_' : ''}${elements}, .sum = sum_${depthwise ? 'depthwise_' : ''}${elements},
+    .load = load_${view.offset === null ? 'image_' : ''}${elements}, .sum = sum_${form}${elements},
     .weights = ${stream}, .coding = ${codingText(codingOf(weights.grid, weights.bits))},
-    .channels = ${input.shape[2]}, .depth = ${depth}, .window = ${windowStart}, .slots = ${slots},
+    .channels = ${input.shape[2]! / groups}, .depth = ${depth}, .window = ${windowStart}, .slots = ${slots},
     .rows = ${axisText({ ...window.rows, size: rows })}, .columns = ${axisText({ ...window.columns, size: columns })}, .after = ${window.columns.after},
+${groups > 1 ? `    .together = ${weights.shape.at(-1)! / groups},\n` : ''}\
   },
 `;
 }

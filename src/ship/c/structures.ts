@@ -3,7 +3,7 @@
 import type { Codes } from './kernels.js';
 
 /** The structures that functions and the constants of layers share. */
-export function structures({ powers }: Codes): string {
+export function structures({ powers, grouped }: Codes): string {
   return `\
 /* How codes of a stream stand for integers: counted up, with zero for 0; or as powers of two: 0 for 0 and k + 1 for 2^k, or
  * k with a sign bit, zero, in front. */
@@ -41,6 +41,7 @@ struct product {
   struct coding coding;
   struct axis rows, columns;
   uint8_t after, slots;
+${grouped ? '  /* Outputs that see the same channels. */\n  uint16_t together;\n' : ''}\
 };
 
 struct layer {

@@ -277,3 +277,32 @@ static void sum_depthwise_${elements}(const struct product *p, const struct wind
 }
 `;
 }
+
+/** Of each filter the channels of its group, one after the other. */
+export function sumGrouped(elements: Elements, type: string): string {
+  return `\
+static void sum_grouped_${elements}(const struct product *p, const struct window *w, const struct layer *l, int32_t channel,
+                               int32_t rows, int32_t *sums)
+{
+  const int32_t size = p->columns.size, next = p->columns.apart * p->depth, seen = p->channels;
+  for (int32_t i = 0; i < ${channelsTogether} && channel + i < l->channels; i++) {
+    const int32_t first = (channel + i) / p->together * seen;
+    for (int32_t y = 0; y < p->rows.size; y++) {
+      for (int32_t k = 0; k < size * seen; k++)
+        filters.${elements}[k] = (${type})weight_at(p, (uint32_t)(((channel + i) * p->rows.size + y) * size * seen + k));
+      for (int32_t row = 0; row < rows; row++) {
+        const ${type} *x = window_row_${elements}(p, w, row * p->rows.stride + y * p->rows.apart);
+        int32_t *to = sums + row * SUMS_OF_ROW(l) + i;
+        for (int32_t ox = 0; ox < l->width; ox++, x += p->columns.stride * p->depth, to += ${channelsTogether}) {
+          int32_t sum = y == 0 ? 0 : *to;
+          for (int32_t k = 0; k < size; k++)
+            for (int32_t c = first; c < first + seen; c++)
+              sum += x[k * next + ${placeOf(elements, 'c')}] * filters.${elements}[k * seen + c - first];
+          *to = sum;
+        }
+      }
+    }
+  }
+}
+`;
+}

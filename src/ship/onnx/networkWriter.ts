@@ -121,12 +121,17 @@ export function refusePowers({ layers }: IntegerNetwork, form: string): void {
 }
 
 /** The attributes of a product's `Conv`. */
-export function convolutionAttributes({ weights, depthwise, window }: Product): Readonly<Record<string, Attribute>> {
+export function convolutionAttributes({
+  weights,
+  depthwise,
+  groups,
+  window,
+}: Product): Readonly<Record<string, Attribute>> {
   const [rows, columns] = weights.shape as [number, number];
   return {
     kernel_shape: [rows, columns],
     ...windowAttributes(window),
-    group: depthwise ? weights.shape.at(-1)! : 1,
+    group: depthwise ? weights.shape.at(-1)! : groups,
   };
 }
 
