@@ -2,7 +2,7 @@
 
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import type { Images } from '../data/index.js';
+import { type Images, parseDataSpec } from '../data/index.js';
 import { evaluateDeployed } from '../deploy/deployedEvaluation.js';
 import { exportedLayers } from '../deploy/exportedLayers.js';
 import { openTrained } from '../deploy/trainedNetwork.js';
@@ -50,17 +50,41 @@ export async function outlook(root: string): Promise<string> {
   const gained = start === null ? [] : await gainedBeside(start, root);
   const call = (words: readonly string[]) => `${programName()} ${commandWords(words)}`;
   const next = [
-    ['predict', `${call(['predict', root])} IMAGE`],
-    ...(isQuantized(root) ? [['export', call(['export', root])]] : []),
+    ['predict', `${call(['predict', root])} ${inputWord(root)}`],
+    ...(isExportable(root) ? [['export', call(['export', root])]] : []),
     ...(start === null ? [] : [['compare', call(['compare', start, root])]]),
     ['plot', call(['plot', ...(start === null ? [] : [start]), root])],
   ];
   return [...gained, 'next:', textTable(next.map(([what = '', command = '']) => [`  ${what}`, command]))].join('\n');
 }
 
-function isQuantized(root: string): boolean {
-  const { w_quantize, a_quantize } = openRunFolder(root).config.settings;
-  return Boolean(w_quantize && a_quantize);
+/** What a run is asked about. */
+function inputWord(root: string): string {
+  const { kind } = parseDataSpec(String(openRunFolder(root).config.settings.data));
+  switch (kind) {
+    case 'arrays':
+      return 'FILE.npy';
+    case 'csv':
+      return 'FILE.csv';
+    case 'wav':
+      return 'FILE.wav';
+    case 'cifar10':
+    case 'cifar100':
+    case 'mnist':
+    case 'images':
+    case 'synthetic':
+      return 'IMAGE';
+    default:
+      return kind satisfies never;
+  }
+}
+
+/** Whether a run can be integers: quantized, inputs that are no bytes, too. */
+function isExportable(root: string): boolean {
+  const { settings, data } = openRunFolder(root).config;
+  return Boolean(
+    settings.w_quantize && settings.a_quantize && (data?.values !== 'floats' || settings.a_quantize_input),
+  );
 }
 
 /** The folder of the finished run whose parameters a run started from; `null` if it started from none. */

@@ -19,6 +19,12 @@ describe('a key without effect', () => {
   it.each([
     ['image_size = 64', 'a.cfg:3: [A] image_size = 64: has no effect with data = cifar10, whose images have a size of'],
     ['image_size = 64\ndata = synthetic', 'has no effect with data = synthetic'],
+    [
+      'augment = shift\ndata = csv:x',
+      'has no effect with data = csv:x, whose inputs are no pictures: set augment_shift',
+    ],
+    ['sound_hop_ms = 10', 'sound_hop_ms = 10: has no effect with data = cifar10: they are of wav:DIR'],
+    ['sound_coefficients = 8\nsound_features = log_mel\ndata = wav:x', 'with sound_features = log_mel: a frame has a'],
     ['image_size = 64\ndata = mnist:x', 'has no effect with data = mnist:x'],
     [
       'normalise = shift\nmean = 0.4',

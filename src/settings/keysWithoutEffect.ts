@@ -2,7 +2,7 @@
  * Keys that do nothing beside the others. Where one is given as closely as what makes it idle, or more closely, somebody
  * expects something of it and is told; a key that a whole file or an earlier run brings along may be idle.
  */
-import { parseDataSpec } from '../data/dataSpec.js';
+import { arePictures, parseDataSpec } from '../data/dataSpec.js';
 import type { LayerRule } from './layerRules.js';
 import { type Fail, normalisations, type Settings } from './settingRules.js';
 import { type SettingKey, settingKeys, soundKeys } from './settings.js';
@@ -26,6 +26,13 @@ const idleKeys: readonly IdleKeys[] = [
     because: ['data'],
     areIdle: ({ data }) => !isFolder(data),
     reason: ({ data }) => `with data = ${data}, whose images have a size of their own; images:DIR has any`,
+  },
+  {
+    keys: ['augment'],
+    because: ['data'],
+    areIdle: ({ data, augment, augment_shift, augment_mirror }) =>
+      augment === 'shift' && !arePictures(parseDataSpec(data).kind) && augment_shift === 0 && !augment_mirror,
+    reason: ({ data }) => `with data = ${data}, whose inputs are no pictures: set augment_shift or augment_mirror`,
   },
   {
     keys: soundKeys,

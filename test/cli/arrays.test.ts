@@ -36,8 +36,9 @@ it('is trained, evaluated and asked', async () => {
   );
   write('a.cfg', '[A]\nmodel = tiny\nepochs = 2\nbatch_size = 8\ndevice = cpu\nthreads = 1\nselect = validation\n');
   const train1 = ['train', 'A', '--cfg', 'a.cfg', '--data', 'arrays:a.npz', '--no-plots', '--out', 'runs'];
-  const { stderr } = await succeeds(train1, folder);
+  const { stderr, stdout } = await succeeds(train1, folder);
   expect(stderr).toContain('32 images  8 more held out to choose by');
+  expect(stdout).toContain('predict runs/A FILE.npy');
   const { settings, data } = JSON.parse(readFileSync(join(folder, 'runs/A/config.json'), 'utf8'));
   expect(settings).toMatchObject({ mean: null, std: null, augment_shift: 0, augment_mirror: false });
   expect(data).toMatchObject({ classes: ['0', '1'], image: [6, 4, 1], values: 'floats', scale: [1], offset: [0] });

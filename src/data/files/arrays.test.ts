@@ -132,7 +132,7 @@ describe('arrays', () => {
       { ...sound, 'x_train.npy': npy([4, 3, 2], x.with(5, Number.NaN)) },
     ],
     [
-      'x_train: value 0 is 1e+300; inputs are finite numbers',
+      'x_train: value 0 is Infinity; inputs are finite numbers',
       { ...sound, 'x_train.npy': npy([4, 1], Float64Array.of(1e300, 1, 1, 1)) },
     ],
     ['x_train: holds integers of 32 bits; save bytes, or', { ...sound, 'x_train.npy': npy([4, 1], new Int32Array(4)) }],

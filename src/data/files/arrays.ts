@@ -170,11 +170,17 @@ function asInputs(array: NumberArray | TextArray, source: string): InputArray {
       `${source}: holds integers of ${8 * values.BYTES_PER_ELEMENT} bits; save bytes, or .astype('float32')`,
     );
   }
-  const floats = values instanceof Float32Array ? values : Float32Array.from(values as Float64Array);
-  const strange = floats.findIndex((value) => !Number.isFinite(value));
+  const floats = values instanceof Float32Array ? values : new Float32Array(values as Float64Array);
+  const strange = firstStrange(floats);
   if (strange >= 0)
     throw new InputError(`${source}: value ${strange} is ${values[strange]}; inputs are finite numbers`);
   return floats;
+}
+
+/** The place of the first value that is no finite number, -1 where there is none. */
+function firstStrange(values: Float32Array): number {
+  for (let index = 0; index < values.length; index++) if (!Number.isFinite(values[index])) return index;
+  return -1;
 }
 
 /** Labels [count] or [count, 1]. */

@@ -7,7 +7,7 @@
 import { InputError } from '../../errors.js';
 import { fromFloat16 } from '../../weights/halfFloats.js';
 
-/** The values of an array, row-major. Half floats come as float32. */
+/** The values of an array, row-major. Half floats come as float32, doubles rounded to it. */
 export interface NumberArray {
   readonly shape: readonly number[];
   readonly values:
@@ -40,7 +40,6 @@ const numbers = {
   i8: BigInt64Array,
   u8: BigUint64Array,
   f4: Float32Array,
-  f8: Float64Array,
 } as const;
 
 const magic = '\x93NUMPY';
@@ -70,6 +69,7 @@ export function parseNpy(bytes: Uint8Array, source: string): NumberArray | TextA
   }
   if (type === 'U' || type === 'S') return { shape, texts: textsOf(values, count, type, size, fail) };
   if (type === 'f2') return { shape, values: fromFloat16(values) };
+  if (type === 'f8') return { shape, values: rounded(values) };
   if (numbers[type] === Uint8Array)
     return { shape, values: new Uint8Array(values.buffer, values.byteOffset, values.length) };
   // A copy, since the place in the file need not be aligned.
@@ -118,16 +118,24 @@ function parseHeader(
 function parseType(
   descr: string,
   fail: Fail,
-): { readonly type: keyof typeof numbers | 'f2' | 'U' | 'S'; readonly size: number } {
+): { readonly type: keyof typeof numbers | 'f2' | 'f8' | 'U' | 'S'; readonly size: number } {
   const [, order, kind = '', size = ''] = /^([<>|=]?)([a-zA-Z])(\d{0,9})$/.exec(descr) ?? [];
   if (kind === 'O') return fail('holds Python objects (a pickle), which are never read; save an array of numbers');
   if (order === '>' && size !== '1') return fail("is big-endian; save array.astype('<f4') or another '<' type");
   if ((kind === 'U' || kind === 'S') && Number(size) > 0)
     return { type: kind, size: (kind === 'U' ? 4 : 1) * Number(size) };
   const type = `${kind}${size}`;
-  if (type === 'f2') return { type, size: 2 };
+  if (type === 'f2' || type === 'f8') return { type, size: Number(size) };
   if (Object.hasOwn(numbers, type)) return { type: type as keyof typeof numbers, size: Number(size) };
   return fail(`has values of type '${descr}', read are integers, floats of 16, 32 and 64 bits, and texts`);
+}
+
+/** Without a copy of all doubles. */
+function rounded(bytes: Uint8Array): Float32Array {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const values = new Float32Array(bytes.length / 8);
+  for (let index = 0; index < values.length; index++) values[index] = view.getFloat64(8 * index, true);
+  return values;
 }
 
 /** numpy fills up texts with zeros: UTF-32, or bytes of one character each. */
