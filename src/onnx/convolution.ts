@@ -1,12 +1,11 @@
-/** Convolutions with the batch normalisation behind them. */
+/** Convolutions, dense, grouped and depthwise. */
 
-import { batchNormEpsilon, type Value } from '../nn/index.js';
+import type { Value } from '../nn/index.js';
 import { type SizedWindowOptions, slidingWindow, windowOf } from '../ops/window.js';
-import type { Importer } from './importNetwork.js';
-import { moduleOfNode, moduleOfParameter } from './moduleNames.js';
+import { keepBatchNorm } from './batchNorm.js';
+import { fullyConnected } from './linear.js';
 import { type NodeContext, sidesOfPads } from './nodeContext.js';
-import type { Constant } from './onnxGraph.js';
-import { type BatchNorm, imageOf, type Known, newPending, type Output, type Pending, waiting } from './outputs.js';
+import { imageOf, type Known, newPending, type Output, type Pending, waiting } from './outputs.js';
 
 export function convolution(context: NodeContext): Known {
   const { importer, node, n } = context;
@@ -19,7 +18,13 @@ export function convolution(context: NodeContext): Known {
   const channels = x.shape[1]!;
   const groups = context.number('group', 1);
   const isDepthwise = groups > 1 && groups === channels && outputs === channels && inputs === 1;
-  if (groups > 1 && !isDepthwise) throw context.fault('groups of channels');
+  if (inputs! * groups !== channels || outputs! % groups !== 0) {
+    throw context.fault(`${groups} groups of ${channels} channels and weights [${weight.shape}]`);
+  }
+  const isPixel = [...kernel, ...x.shape.slice(2)].every((size) => size === 1);
+  if (isPixel && groups === 1 && x.value().shape.length === 1) {
+    return fullyConnected(context, x, { ...weight, shape: [outputs!, inputs!] }, context.constant(2));
+  }
   const window = context.window(kernel, x.shape.slice(2), x.padding);
   const name = context.name(node.inputs[1], isDepthwise ? 'depthwise' : 'conv');
   const make = ({ activation, batchNorm, bias }: Pending): Value => {
@@ -30,7 +35,9 @@ export function convolution(context: NodeContext): Known {
       activation,
       ...(batchNorm?.name !== undefined && { batchNorm: importer.free(batchNorm.name) }),
     };
-    const y = isDepthwise ? n.depthwise(value, options) : n.conv(value, outputs!, options);
+    const y = isDepthwise
+      ? n.depthwise(value, options)
+      : n.conv(value, outputs!, { ...options, ...(groups > 1 && { groups }) });
     const size = kernel.length === 1 ? [1, ...kernel] : kernel;
     importer.keep(`${name}.weight`, [outputs!, inputs!, ...size], weight.values);
     keepBatchNorm(importer, `${options.batchNorm ?? `${name}.bn`}`, outputs!, batchNorm, bias);
@@ -48,46 +55,4 @@ function windows({ shape, padding }: Output, kernel: readonly number[], options:
   const [K, L] = kernel.length === 1 ? [1, kernel[0]!] : [kernel[0]!, kernel[1]!];
   const { Y, X } = slidingWindow.sizes({ H, W, K, L }, windowOf(options, [1, H, W], [K, L]));
   return shape.length === 3 ? [X] : [Y, X];
-}
-
-function keepBatchNorm(
-  importer: Importer,
-  name: string,
-  channels: number,
-  norm: BatchNorm | null,
-  bias: Constant | null,
-): void {
-  const of = (values: (channel: number) => number) => Array.from({ length: channels }, (_, channel) => values(channel));
-  const shift = (channel: number) => bias?.values[channel] ?? 0;
-  const [gamma, beta, mean, variance] = norm
-    ? [
-        of((c) => norm.gamma.values[c]!),
-        of((c) => norm.beta.values[c]!),
-        of((c) => norm.mean.values[c]! - shift(c)),
-        of((c) => Math.max(0, norm.variance.values[c]! + norm.epsilon - batchNormEpsilon)),
-      ]
-    : [of(() => Math.sqrt(1 + batchNormEpsilon)), of(shift), of(() => 0), of(() => 1)];
-  importer.keep(`${name}.weight`, [channels], gamma);
-  importer.keep(`${name}.bias`, [channels], beta);
-  importer.keep(`${name}.running_mean`, [channels], mean);
-  importer.keep(`${name}.running_var`, [channels], variance);
-}
-
-export function batchNormalization(context: NodeContext): Known {
-  const pending = context.pending();
-  if (pending?.layer !== 'convolution' || pending.batchNorm || pending.activation !== 'none') {
-    throw context.fault('not behind a convolution');
-  }
-  const [gamma, beta, mean, variance] = [1, 2, 3, 4].map((index) => context.needed(index));
-  const channels = context.output().shape[1]!;
-  for (const values of [gamma!, beta!, mean!, variance!]) {
-    if (values.values.length !== channels)
-      throw context.fault(`${values.values.length} values for ${channels} channels`);
-  }
-  pending.batchNorm = {
-    ...{ gamma: gamma!, beta: beta!, mean: mean!, variance: variance! },
-    name: moduleOfParameter(context.node.inputs[1]!) ?? moduleOfNode(context.node.name),
-    epsilon: context.number('epsilon', 1e-5),
-  };
-  return context.output();
 }

@@ -1,8 +1,18 @@
-/** Sums, biases and activations: what a layer that waits may take in. */
+/** Sums, products, biases and activations, which a layer that waits may take in. */
 
 import type { NodeContext } from './nodeContext.js';
 import type { Constant } from './onnxGraph.js';
-import { type Activation, isOutput, type Known, newPending, waiting } from './outputs.js';
+import {
+  type Activation,
+  featuresOf,
+  imageOf,
+  isOutput,
+  type Known,
+  newPending,
+  type Output,
+  once,
+  waiting,
+} from './outputs.js';
 
 /** A sum of two outputs, or a bias behind a layer. */
 export function addition(context: NodeContext): Known {
@@ -28,11 +38,61 @@ function biased(context: NodeContext, index: number, bias: Constant): Known {
   return x;
 }
 
-export function activated(context: NodeContext, activation: Activation): Known {
+/** A function behind the layer that waits for it, or by itself. */
+export function activated(context: NodeContext, activation: Exclude<Activation, 'none'>): Known {
+  const x = context.output();
   const pending = context.pending();
-  if (pending?.activation !== 'none') throw context.fault('not behind a convolution, a sum or a linear layer');
-  pending.activation = activation;
-  return context.output();
+  if (pending?.activation === 'none') {
+    pending.activation = activation;
+    return x;
+  }
+  const name = context.plainName(activation);
+  return { shape: x.shape, value: once(() => context.n.activation(x.value(), activation, { name })) };
+}
+
+/** A sigmoid; where others read its operand, too, it may be half of a SiLU or a hard-swish. */
+export function gate(context: NodeContext, type: 'sigmoid' | 'hardSigmoid'): Known {
+  const x = context.output();
+  const known = activated(context, type);
+  return known === x ? x : { ...(known as Output), gate: { type, of: x } };
+}
+
+/** The one that PyTorch has: min(max(x / 6 + 1 / 2, 0), 1). */
+export function hardSigmoid(context: NodeContext): Known {
+  const [alpha, beta] = [context.number('alpha', 0.2), context.number('beta', 0.5)];
+  if (Math.abs(alpha - 1 / 6) < 1e-6 && beta === 0.5) return gate(context, 'hardSigmoid');
+  throw context.fault(`with alpha ${alpha} and beta ${beta}`);
+}
+
+/** x times its own sigmoid, or each channel of an image times a number. */
+export function multiplication(context: NodeContext): Known {
+  const operands = [context.output(0), context.output(1)];
+  for (const [index, x] of operands.entries()) {
+    const { gate } = operands[1 - index]!;
+    if (gate?.of === x) return gated(context, index, gate.type === 'sigmoid' ? 'silu' : 'hardSwish');
+  }
+  const isPixel = ({ shape }: Output) => shape.length > 2 && shape.slice(2).every((size) => size === 1);
+  const [factors, image] = isPixel(operands[0]!) ? operands : operands.toReversed();
+  if (!isPixel(factors!) || image!.shape[1] !== factors!.shape[1] || image!.shape.length !== factors!.shape.length) {
+    throw context.fault(`of [${operands[0]!.shape}] and [${operands[1]!.shape}]`);
+  }
+  const name = context.plainName('multiply');
+  const { shape } = image!;
+  return waiting(shape, newPending('sum'), ({ activation }) =>
+    context.n.multiply(imageOf(context, image!), featuresOf(context, factors!), { name, activation }),
+  );
+}
+
+function gated(context: NodeContext, index: number, activation: 'silu' | 'hardSwish'): Known {
+  const x = context.output(index);
+  const isGateReadOnce = context.importer.readers(context.node.inputs[1 - index]!) === 1;
+  const pending = context.pending(index, 2);
+  if (isGateReadOnce && pending?.activation === 'none') {
+    pending.activation = activation;
+    return x;
+  }
+  const name = context.plainName(activation);
+  return { shape: x.shape, value: once(() => context.n.activation(x.value(), activation, { name })) };
 }
 
 /** Bounds are attributes up to operator set 10. */

@@ -85,7 +85,8 @@ export class Importer {
     const result = this.#known.get(output);
     if (!result) return undefined;
     return this.#attempt({ op: 'output', name: output }, () => {
-      if (!isOutput(result) || result.padding) throw new NodeFault('the output is no output of a layer');
+      if (!isOutput(result) || result.padding || result.order || result.cut)
+        throw new NodeFault('the output is no output of a layer');
       return this.#features(result);
     });
   }
@@ -101,10 +102,12 @@ export class Importer {
       }
       return this.#result(node, inputs as (Known | null)[], make);
     });
-    if (result) this.#known.set(node.outputs[0]!, result);
+    if (!result) return;
+    const results: readonly Known[] = Array.isArray(result) ? result : [result];
+    for (const [index, own] of results.entries()) this.#known.set(node.outputs[index]!, own);
   }
 
-  #result(node: OnnxNode, inputs: readonly (Known | null)[], make: Handler | undefined): Known {
+  #result(node: OnnxNode, inputs: readonly (Known | null)[], make: Handler | undefined): Known | readonly Known[] {
     if (node.op === 'Constant') return constantOf(node);
     if (node.op === 'Shape') return whole([inputs[0]!.shape.length], inputs[0]!.shape);
     const constants = inputs.map((input) => (input && isOutput(input) ? undefined : input));
@@ -145,8 +148,9 @@ export class Importer {
     return outputs[0] === this.#graph.output;
   }
 
-  isReadOnce(name: string): boolean {
-    return this.#readers.get(name) === 1;
+  /** How many nodes read a result, the output of the network counted as one. */
+  readers(name: string): number {
+    return this.#readers.get(name) ?? 0;
   }
 
   /** A name that no layer has yet. */

@@ -27,7 +27,21 @@ export class NodeContext {
   output(index = 0): Output {
     const output = this.paddedOutput(index);
     if (output.padding) throw this.fault('behind a Pad, which only convolutions take in');
+    if (output.cut) throw this.fault('of channels in groups');
+    if (output.order) throw this.fault('of an image made a list, which only fully connected layers read');
     return output;
+  }
+
+  /** The same, perhaps an image whose numbers were made features. */
+  flatOutput(index = 0): Output {
+    const output = this.paddedOutput(index);
+    return output.order ? output : this.output(index);
+  }
+
+  /** The same, perhaps an image whose channels are cut into groups. */
+  cutOutput(index = 0): Output {
+    const output = this.paddedOutput(index);
+    return output.cut ? output : this.output(index);
   }
 
   /** The same, perhaps with zeros around it. */
@@ -81,10 +95,10 @@ export class NodeContext {
     return this.importer.free(module === undefined ? kind : `${module}.${kind}`);
   }
 
-  /** The layer that computes an operand, where this node alone reads it and it is not made yet. */
-  pending(index = 0): Pending | null {
-    const { pending } = this.output(index);
-    return pending && !pending.made && this.importer.isReadOnce(this.node.inputs[index]!) ? pending : null;
+  /** The layer that computes an operand, where nobody but this node reads it (so often) and it is not made yet. */
+  pending(index = 0, readers = 1): Pending | null {
+    const { pending } = this.paddedOutput(index);
+    return pending && !pending.made && this.importer.readers(this.node.inputs[index]!) === readers ? pending : null;
   }
 
   /** Sizes of the window, its steps and the zeros around the image, which are those of a Pad before it, too. */

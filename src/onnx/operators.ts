@@ -1,15 +1,17 @@
 /** The operators that become layers, by name. */
 
-import { batchNormalization, convolution } from './convolution.js';
-import { activated, addition, clip } from './elementwise.js';
+import { batchNormalization } from './batchNorm.js';
+import { concat, slice, split } from './channels.js';
+import { convolution } from './convolution.js';
+import { activated, addition, clip, gate, hardSigmoid, multiplication } from './elementwise.js';
 import { linear } from './linear.js';
 import type { NodeContext } from './nodeContext.js';
 import type { Known } from './outputs.js';
 import { averagePool, globalAverage, pad, pool, reduceMean } from './pooling.js';
 import { reshaped, transposed } from './shapeArithmetic.js';
-import { flattened, lastOnly, passedOn } from './shapes.js';
+import { flattened, lastOnly, passedOn, turned } from './shapes.js';
 
-export type Handler = (context: NodeContext) => Known;
+export type Handler = (context: NodeContext) => Known | readonly Known[];
 
 /** Nodes that have no layer and leave nothing once shapes are known. */
 export const arithmetic: ReadonlySet<string> = new Set([
@@ -31,7 +33,14 @@ export const handlers: ReadonlyMap<string, Handler> = new Map(
     },
     MatMul: (context) => linear(context, transposed(context.needed(1)), null),
     Add: addition,
+    Mul: multiplication,
     Relu: (context) => activated(context, 'relu'),
+    Sigmoid: (context) => gate(context, 'sigmoid'),
+    HardSigmoid: hardSigmoid,
+    HardSwish: (context) => activated(context, 'hardSwish'),
+    Concat: concat,
+    Slice: slice,
+    Split: split,
     Clip: clip,
     MaxPool: (context) => pool(context, 'maxPool'),
     AveragePool: averagePool,
@@ -42,7 +51,8 @@ export const handlers: ReadonlyMap<string, Handler> = new Map(
       const { shape } = context.output();
       return flattened(context, [1, shape.slice(1).reduce((product, size) => product * size, 1)]);
     },
-    Reshape: (context) => flattened(context, reshaped(context.output().shape, [...context.needed(1).values])),
+    Reshape: (context) => flattened(context, reshaped(context.cutOutput().shape, [...context.needed(1).values])),
+    Transpose: turned,
     Squeeze: (context) => {
       const { shape } = context.output();
       const axes = (context.numbers('axes') ?? [...(context.constant(1)?.values ?? [])]).map((axis) =>

@@ -13,12 +13,18 @@ export interface Output {
   readonly pending?: Pending;
   /** Zeros around it, which its shape counts and its value has not; a convolution takes them in. */
   readonly padding?: Sides;
+  /** Channels, rows and columns of the image whose numbers these features are: ONNX has them in another order than we. */
+  readonly order?: readonly [channels: number, rows: number, columns: number];
+  /** An image whose channels are cut into groups, [1, groups, C/groups, H, W]; turned: [1, C/groups, groups, H, W]. */
+  readonly cut?: { readonly groups: number; readonly isTurned: boolean };
+  /** The function that it is of another output; multiplied by that it is one function. */
+  readonly gate?: { readonly type: 'sigmoid' | 'hardSigmoid'; readonly of: Output };
 }
 
 export type Known = Constant | Output;
 
 export type Sides = Readonly<Record<'top' | 'bottom' | 'left' | 'right', number>>;
-export type Activation = 'relu' | 'relu6' | 'none';
+export type Activation = 'relu' | 'relu6' | 'sigmoid' | 'hardSigmoid' | 'hardSwish' | 'silu' | 'none';
 
 /** A layer that waits for what follows it. */
 export interface Pending {
@@ -43,6 +49,15 @@ export class NodeFault extends Error {}
 
 export function isOutput(known: Known): known is Output {
   return 'value' in known;
+}
+
+/** What a function returns, which is called once at most. */
+export function once<T>(make: () => T): () => T {
+  let made: { readonly value: T } | null = null;
+  return () => {
+    made ??= { value: make() };
+    return made.value;
+  };
 }
 
 /** An output that is made when it is read. */

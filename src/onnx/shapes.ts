@@ -1,11 +1,11 @@
 /** Nodes that change a shape at most. */
 
 import type { NodeContext } from './nodeContext.js';
-import type { Known } from './outputs.js';
+import { type Known, type Output, once } from './outputs.js';
 
-/** The same numbers in another shape: of one pixel, or none at all. */
+/** The same numbers in another shape: of one pixel, none at all, or an image's as features. */
 export function flattened(context: NodeContext, shape: readonly number[] | null): Known {
-  const x = context.output();
+  const x = context.cutOutput();
   if (!shape) throw context.fault(`of [${x.shape}] to a shape that has other elements`);
   if (shape.join() === x.shape.join()) return passedOn(context);
   const isOnePixel = (sizes: readonly number[]) => sizes[0] === 1 && sizes.slice(2).every((size) => size === 1);
@@ -14,11 +14,39 @@ export function flattened(context: NodeContext, shape: readonly number[] | null)
     const pending = context.pending();
     return { ...output, shape, ...(pending && { pending }) };
   }
-  throw context.fault(`of [${x.shape}] to [${shape}]`);
+  if (x.cut) return shuffled(context, x, x.cut, shape);
+  if (x.shape.length === 4 && shape.length === 5 && shape.slice(3).join() === x.shape.slice(2).join()) {
+    return { shape, value: x.value, cut: { groups: shape[1]!, isTurned: false } };
+  }
+  const [, channels, ...sizes] = x.shape;
+  if (shape.length !== 2 || shape[0] !== 1 || sizes.length === 0) throw context.fault(`of [${x.shape}] to [${shape}]`);
+  const [rows, columns] = sizes.length === 1 ? [1, sizes[0]!] : [sizes[0]!, sizes[1]!];
+  const name = context.plainName('flatten');
+  const value = once(() => context.n.flatten(x.value(), { name }));
+  return { shape, value, order: [channels!, rows!, columns!] };
+}
+
+/** Groups of channels put together again, which are shuffled where they were turned. */
+function shuffled(context: NodeContext, x: Output, cut: NonNullable<Output['cut']>, shape: readonly number[]): Known {
+  const [, first, second, ...sizes] = x.shape;
+  if (shape.join() !== [1, first! * second!, ...sizes].join()) throw context.fault(`of groups to [${shape}]`);
+  const { groups, isTurned } = cut;
+  if (!isTurned) return { shape, value: x.value };
+  const name = context.plainName('shuffle');
+  return { shape, value: once(() => context.n.shuffle(x.value(), { name, groups })) };
+}
+
+/** Groups of channels in turn, the middle of a shuffle. */
+export function turned(context: NodeContext): Known {
+  const x = context.cutOutput();
+  const order = context.numbers('perm') ?? [];
+  if (!x.cut || x.cut.isTurned || order.join() !== '0,2,1,3,4') throw context.fault(`to the order ${order}`);
+  const [one, groups, size, ...sizes] = x.shape;
+  return { shape: [one!, size!, groups!, ...sizes], value: x.value, cut: { ...x.cut, isTurned: true } };
 }
 
 export function passedOn(context: NodeContext): Known {
-  const x = context.output();
+  const x = context.flatOutput();
   const { pending: _, ...output } = x;
   const pending = context.pending();
   return pending ? x : output;

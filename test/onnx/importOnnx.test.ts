@@ -118,6 +118,70 @@ describe('an imported network computes what onnxruntime does', () => {
       (m, x) =>
         m.node('Relu', [m.node('Add', [m.node('MatMul', [mean(m, x), m.weights('c', [6, 6])]), m.weights('d', [6])])]),
     ],
+    ['a grouped convolution', conv({ group: 3, pads: [1, 1, 1, 1] }, [6, 2, 3, 3])],
+    [
+      'an image whose numbers are features',
+      (m, x) => {
+        const flat = m.node('Flatten', [m.node('MaxPool', [x], { kernel_shape: [2, 2], strides: [2, 4] })]);
+        return m.node('Gemm', [m.node('Dropout', [flat]), m.weights('c', [48, 6]), m.weights('d', [6])]);
+      },
+    ],
+    [
+      'a batch normalisation of features',
+      (m, x) =>
+        m.node('BatchNormalization', [m.node('MatMul', [mean(m, x), m.weights('c', [6, 6])]), ...m.batchNorm('bn', 6)]),
+    ],
+    [
+      'channels side by side',
+      (m, x) =>
+        mean(
+          m,
+          m.node(
+            'Concat',
+            [
+              m.node('Slice', [x, m.whole('a', [1], [-2]), m.whole('e', [1], [2 ** 40]), m.whole('axis', [1], [1])]),
+              m.node('Conv', [x, m.weights('c', [4, 6, 1, 1])]),
+            ],
+            { axis: 1 },
+          ),
+        ),
+    ],
+    [
+      'SiLU as a product',
+      (m, x) =>
+        mean(m, ((y) => m.node('Mul', [y, m.node('Sigmoid', [y])]))(m.node('Conv', [x, m.weights('c', [6, 6, 1, 1])]))),
+    ],
+    [
+      'hard-swish as a product',
+      (m, x) => mean(m, m.node('Mul', [m.node('HardSigmoid', [x], { alpha: { float: 1 / 6 } }), x])),
+    ],
+    [
+      'squeeze and excite',
+      (m, x) => {
+        const squeezed = m.node('Relu', [
+          m.node('Conv', [m.node('GlobalAveragePool', [x]), m.weights('c', [3, 6, 1, 1]), m.weights('d', [3])]),
+        ]);
+        const factors = m.node('Sigmoid', [
+          m.node('Conv', [squeezed, m.weights('e', [6, 3, 1, 1]), m.weights('f', [6])]),
+        ]);
+        return mean(m, m.node('Mul', [factors, x]));
+      },
+    ],
+    [
+      'channels taken apart and shuffled',
+      (m, x) => {
+        const [first, second] = m.nodes('Split', [x, m.whole('sizes', [2], [2, 4])], { axis: 1 }, 2);
+        const together = m.node('Concat', [second!, first!], { axis: 1 });
+        const groups = m.node('Reshape', [together, m.whole('g', [5], [-1, 3, 2, 8, 8])]);
+        const turned = m.node('Transpose', [groups], { perm: [0, 2, 1, 3, 4] });
+        const shuffled = m.node('Reshape', [turned, m.whole('h', [4], [-1, 6, 8, 8])]);
+        return mean(m, m.node('Conv', [shuffled, m.weights('c', [6, 6, 1, 1])]));
+      },
+    ],
+    [
+      'an activation by itself',
+      (m, x) => mean(m, m.node('Sigmoid', [m.node('MaxPool', [x], { kernel_shape: [2, 2], strides: [2, 2] })])),
+    ],
   ])('%s', async (_, rest) => {
     const { difference, largest } = await agreement(around(rest), [3, 8, 8]);
     expect(difference).toBeLessThan(1e-5);
@@ -152,11 +216,11 @@ describe('what cannot be imported', () => {
   it('is said all at once, each kind with its number and the first place', () => {
     const file = around((m, x) => {
       const strange = m.node('Elu', [m.node('Elu', [x], {}, '/block/act/Elu')]);
-      const later = m.node('Conv', [x, m.weights('g', [6, 3, 3, 3])], { group: 2 }, '/block/conv/Conv');
+      const later = m.node('Conv', [x, m.weights('g', [6, 2, 3, 3])], { group: 2 }, '/block/conv/Conv');
       return m.node('Flatten', [m.node('Einsum', [m.node('Add', [strange, later])])]);
     });
     expect(refused(file)).toThrow(
-      /^net\.onnx: cannot be imported, 4 faults: 2× Elu: there is no such layer \(\/block\/act\/Elu\); Conv: groups of channels \(\/block\/conv\/Conv\); Einsum: there is no such layer \(t\d+\)$/,
+      /^net\.onnx: cannot be imported, 4 faults: 2× Elu: there is no such layer \(\/block\/act\/Elu\); Conv: 2 groups of 6 channels and weights \[6,2,3,3\] \(\/block\/conv\/Conv\); Einsum: there is no such layer \(t\d+\)$/,
     );
   });
 

@@ -66,9 +66,20 @@ export class OnnxModel {
     attributes: Readonly<Record<string, AttributeValue>> = {},
     name = '',
   ): string {
-    const output = `t${this.#results++}`;
+    return this.nodes(op, inputs, attributes, 1, name)[0]!;
+  }
+
+  /** A node of several results; returns their names. */
+  nodes(
+    op: string,
+    inputs: readonly string[],
+    attributes: Readonly<Record<string, AttributeValue>>,
+    count: number,
+    name = '',
+  ): string[] {
+    const output = Array.from({ length: count }, () => `t${this.#results++}`);
     const attribute = Object.entries(attributes).map(([key, value]) => attributeOf(key, value));
-    this.#nodes.push(create(NodeProtoSchema, { opType: op, name, input: [...inputs], output: [output], attribute }));
+    this.#nodes.push(create(NodeProtoSchema, { opType: op, name, input: [...inputs], output, attribute }));
     return output;
   }
 

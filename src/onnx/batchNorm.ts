@@ -1,0 +1,54 @@
+/** Batch normalisations behind convolutions and linear layers. */
+
+import { batchNormEpsilon } from '../nn/index.js';
+import type { Importer } from './importNetwork.js';
+import { moduleOfNode, moduleOfParameter } from './moduleNames.js';
+import type { NodeContext } from './nodeContext.js';
+import type { Constant } from './onnxGraph.js';
+import type { BatchNorm, Known } from './outputs.js';
+
+/**
+ * Keeps the four tensors of a batch normalisation. The layer's bias goes into the mean; where there is none, one that
+ * changes nothing but the bias stands in its place.
+ */
+export function keepBatchNorm(
+  importer: Importer,
+  name: string,
+  channels: number,
+  norm: BatchNorm | null,
+  bias: Constant | null,
+): void {
+  const of = (values: (channel: number) => number) => Array.from({ length: channels }, (_, channel) => values(channel));
+  const shift = (channel: number) => bias?.values[channel] ?? 0;
+  const [gamma, beta, mean, variance] = norm
+    ? [
+        of((c) => norm.gamma.values[c]!),
+        of((c) => norm.beta.values[c]!),
+        of((c) => norm.mean.values[c]! - shift(c)),
+        of((c) => Math.max(0, norm.variance.values[c]! + norm.epsilon - batchNormEpsilon)),
+      ]
+    : [of(() => Math.sqrt(1 + batchNormEpsilon)), of(shift), of(() => 0), of(() => 1)];
+  importer.keep(`${name}.weight`, [channels], gamma);
+  importer.keep(`${name}.bias`, [channels], beta);
+  importer.keep(`${name}.running_mean`, [channels], mean);
+  importer.keep(`${name}.running_var`, [channels], variance);
+}
+
+export function batchNormalization(context: NodeContext): Known {
+  const pending = context.pending();
+  if (!pending || pending.layer === 'sum' || pending.batchNorm || pending.activation !== 'none') {
+    throw context.fault('not behind a convolution or a linear layer');
+  }
+  const [gamma, beta, mean, variance] = [1, 2, 3, 4].map((index) => context.needed(index));
+  const channels = context.output().shape[1]!;
+  for (const values of [gamma!, beta!, mean!, variance!]) {
+    if (values.values.length !== channels)
+      throw context.fault(`${values.values.length} values for ${channels} channels`);
+  }
+  pending.batchNorm = {
+    ...{ gamma: gamma!, beta: beta!, mean: mean!, variance: variance! },
+    name: moduleOfParameter(context.node.inputs[1]!) ?? moduleOfNode(context.node.name),
+    epsilon: context.number('epsilon', 1e-5),
+  };
+  return context.output();
+}
