@@ -1,9 +1,10 @@
 /**
  * How fast are the CPU engine's convolutions? GFLOP/s (counted as direct convolutions) of ResNet-20's layers and some of
- * ResNet-18's and MobileNetV2's: forward with moments, input gradient, weight gradient; every kernel a call needs included. Best of many
+ * ResNet-18's, MobileNetV2's and ResNeXt's: forward with moments, input gradient, weight gradient; every kernel a call needs included. Best of many
  * runs, since the machine may be busy.
  *
- * Run after `npm run build`: node bench/convKernels.mjs [--threads 1,2] [--simd relaxed|simd] [--json FILE]
+ * Run after `npm run build`: node bench/convKernels.mjs [--threads 1,2] [--simd relaxed|simd] [--layers PATTERN] [--json FILE]
+ * Beside PyTorch: python3 bench/peers/pytorchConvolutions.py, which has the depthwise and grouped ones
  */
 import { execSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
@@ -18,7 +19,7 @@ const RUN_MS = 300;
 const MIN_RUNS = 4;
 const OPERATIONS = ['', 'InputGradient', 'WeightGradient'];
 
-/** images, height = width, input channels, output channels (or 'depthwise'), kernel, stride */
+/** images, height = width, input channels, output channels (or 'depthwise'), kernel, stride, groups if there are some */
 const layers = [
   [128, 32, 3, 16, 3, 1],
   [128, 32, 16, 16, 3, 1],
@@ -37,12 +38,17 @@ const layers = [
   [8, 56, 144, 'depthwise', 3, 2],
   [32, 14, 384, 'depthwise', 3, 1],
   [32, 7, 960, 'depthwise', 3, 1],
+  [8, 56, 128, 128, 3, 1, 32],
+  [8, 28, 256, 256, 3, 2, 32],
+  [16, 14, 512, 512, 3, 1, 32],
+  [8, 56, 64, 64, 3, 1, 4],
 ];
 
 const { values: options } = parseArgs({
   options: {
     threads: { type: 'string', default: '1,2' },
     simd: { type: 'string', default: 'auto' },
+    layers: { type: 'string', default: '' },
     json: { type: 'string' },
   },
 });
@@ -55,10 +61,12 @@ for (const threads of options.threads.split(',').map(Number)) {
   console.log(`\n${engine.description}`);
   console.log(`${'layer'.padEnd(34)}${'forward'.padStart(10)}${'dx'.padStart(10)}${'dw'.padStart(10)}   GFLOP/s`);
   for (const layer of layers) {
+    const [images, size, depth, channels, kernel, stride, groups] = layer;
+    const window = `${kernel}x${kernel}/${stride}${groups ? `, ${groups} groups` : ''}`;
+    const name = `${images}x${size}x${size} ${depth}→${channels} ${window}`;
+    if (!name.match(options.layers)) continue;
     const speeds = [];
     for (const operation of OPERATIONS) speeds.push(await gflopPerSecond(engine, operation, layer));
-    const [images, size, depth, channels, kernel, stride] = layer;
-    const name = `${images}x${size}x${size} ${depth}→${channels} ${kernel}x${kernel}/${stride}`;
     console.log(name.padEnd(34) + speeds.map((speed) => speed.toFixed(1).padStart(10)).join(''));
     results.push({ threads, layer: name, forward: speeds[0], inputGradient: speeds[1], weightGradient: speeds[2] });
   }
@@ -66,16 +74,18 @@ for (const threads of options.threads.split(',').map(Number)) {
 }
 if (options.json) writeFileSync(options.json, JSON.stringify({ cpu: cpus()[0].model, commit, results }, null, 2));
 
-async function gflopPerSecond(engine, operation, [images, size, depth, channels, kernel, stride]) {
-  const attributes = windowOf({ stride, padding: (kernel - 1) / 2 }, [], []);
+async function gflopPerSecond(engine, operation, [images, size, depth, channels, kernel, stride, groups]) {
+  const window = windowOf({ stride, padding: (kernel - 1) / 2 }, [], []);
+  const attributes = groups ? { ...window, groups } : window;
   const resultSize = Math.floor((size - 1) / stride) + 1;
   const graph = new Graph();
   const tensor = (name, shape) => graph.whole({ name, dtype: 'float', length: shape.reduce((a, b) => a * b) }, shape);
   const x = tensor('x', [images, size, size, depth]);
   const isDepthwise = channels === 'depthwise';
-  const op = `${isDepthwise ? 'depthwiseConv2d' : 'conv2d'}${operation}`;
+  const op = `${isDepthwise ? 'depthwiseConv2d' : groups ? 'groupedConv2d' : 'conv2d'}${operation}`;
+  const inputs = depth / (groups ?? 1);
   const results = isDepthwise ? depth : channels;
-  const w = tensor('w', [kernel, kernel, ...(isDepthwise ? [depth] : [depth, channels])]);
+  const w = tensor('w', [kernel, kernel, ...(isDepthwise ? [depth] : [inputs, channels])]);
   const y = tensor('y', [images, resultSize, resultSize, results]);
   if (operation === '') graph.append(op, { x, w }, { y, moments: tensor('moments', [2, results]) }, attributes);
   if (operation === 'InputGradient') graph.append(op, { dy: y, w, addend: null }, { dx: x }, attributes);
@@ -96,5 +106,5 @@ async function gflopPerSecond(engine, operation, [images, size, depth, channels,
     bestMs = Math.min(bestMs, performance.now() - before);
   }
   await program.dispose();
-  return (2 * images * resultSize ** 2 * kernel ** 2 * depth * (isDepthwise ? 1 : channels)) / bestMs / 1e6;
+  return (2 * images * resultSize ** 2 * kernel ** 2 * inputs * (isDepthwise ? 1 : channels)) / bestMs / 1e6;
 }
