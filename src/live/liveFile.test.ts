@@ -10,7 +10,7 @@ const run: LiveRun = {
   type: 'run',
   version: 1,
   epochs: 2,
-  budget: { weights_kb: 0.8, activations_kb: null, activations: 'max' },
+  budget: { weights_kb: 0.8, activations_kb: null, activations: 'max', gbops: null },
   tensors: [],
 };
 function linesOf(path: string): (LiveLine | null)[] {

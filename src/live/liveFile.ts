@@ -25,7 +25,7 @@ export function liveRun(
   quantizers: readonly Quantizer[],
   resume?: string | undefined,
 ): LiveRun {
-  const target = (kbytes: number) => (kbytes > 0 ? kbytes : null);
+  const target = (value: number) => (value > 0 ? value : null);
   return {
     type: 'run',
     version: LIVE_VERSION,
@@ -35,6 +35,7 @@ export function liveRun(
       weights_kb: target(budget.targetWeightKbytes),
       activations_kb: target(budget.targetActivationKbytes),
       activations: budget.targetActivationType,
+      gbops: target(budget.targetGbops),
     },
     tensors: quantizers.map(({ name, role, kind, signed, count }) => ({
       name: tensorOf(name),

@@ -16,11 +16,13 @@ export interface LiveRun {
   readonly epochs: number;
   /** The call that goes on with the run if it is interrupted, where there is one of its own. */
   readonly resume?: string;
-  /** Targets in kB, `null` where there is none. */
+  /** Targets in kB and billions of bit operations, `null` where there is none. */
   readonly budget: {
     readonly weights_kb: number | null;
     readonly activations_kb: number | null;
     readonly activations: 'max' | 'sum' | 'peak';
+    /** Absent in lines of older versions. */
+    readonly gbops?: number | null;
   };
   /** The quantized tensors, in the order of all lists below. */
   readonly tensors: readonly LiveTensor[];

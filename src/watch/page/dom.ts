@@ -45,7 +45,10 @@ export function fill(place: HTMLElement, on: unknown, made: () => readonly Child
   const key = JSON.stringify(on);
   if (place.dataset.key === key) return;
   place.dataset.key = key;
+  const controls = () => [...place.querySelectorAll<HTMLElement>('input, button')];
+  const focused = controls().indexOf(document.activeElement as HTMLElement);
   place.replaceChildren(...made());
+  controls()[focused]?.focus();
 }
 
 /** A line as it is drawn in the pictures. */

@@ -11,7 +11,10 @@ import { type Curve, type Moment, RunData } from './runData.js';
 import { scatter } from './scatter.js';
 import { type Listener, serverSource, storedSource } from './source.js';
 import { MOST_RUNS, onThemeChange, runStyle, theme } from './theme.js';
-import { kbytes, percent, short } from './words.js';
+import { billions, kbytes, percent, short } from './words.js';
+
+/** From so many on they can be looked for by name. */
+const MANY_RUNS = 12;
 
 let overviews: readonly (RunOverview | FaultyRun)[] = [];
 /** Names of the runs whose lines are drawn; the first is the one that everything else is about. */
@@ -19,6 +22,7 @@ let shown: readonly string[] = [];
 let chosenTensor: string | null = null;
 let view: { readonly key: string; readonly tensor: TensorView | null; readonly fault: string } | null = null;
 const runs = new Map<string, RunData>();
+const filter = byId('filter') as HTMLInputElement;
 
 const listener: Listener = {
   runs: (told) => {
@@ -47,20 +51,25 @@ const listener: Listener = {
 const stored: readonly StoredRun[] | null = JSON.parse(byId('stored').textContent ?? 'null');
 const source = stored ? storedSource(stored, listener) : serverSource(listener);
 
-const bits = heatMap((tensor) => {
+const choose = (tensor: string): void => {
   chosenTensor = tensor;
   redraw();
-});
+};
+const bits = heatMap(choose);
 const charts = {
   loss: lineChart('Loss (cross-entropy)'),
   error: lineChart('Error'),
   weights: lineChart('Weights'),
   activations: lineChart('Activations'),
+  gbops: lineChart('Bit operations an image, billions'),
   rate: lineChart('Learning rate'),
   speed: lineChart('Images a second'),
 };
 const values = histogram();
 const shares = element('p', { className: 'words' });
+const tensorList = element('select');
+tensorList.setAttribute('aria-label', 'tensor');
+tensorList.addEventListener('change', () => choose(tensorList.value));
 const gradients = [lineChart(''), lineChart('')] as const;
 const ranges = [lineChart(''), lineChart('')] as const;
 const front = scatter((run) => showRuns([run, ...shown.filter((name) => name !== run)]));
@@ -70,9 +79,11 @@ charts.loss.title.after(element('label', {}, isLogarithmic, ' logarithmic'));
 
 byId('bits').append(bits.root);
 byId('curves').append(...Object.values(charts).map(({ root }) => root));
+values.title.after(tensorList);
 values.root.append(shares);
 byId('tensor').append(...[values, ranges[0], ranges[1], gradients[0], gradients[1]].map(({ root }) => root));
 byId('comparison').append(front.root);
+filter.addEventListener('input', redraw);
 addEventListener('resize', redraw);
 addEventListener('hashchange', () => showRuns(fromAddress()));
 onThemeChange(redraw);
@@ -125,7 +136,9 @@ function draw(): void {
   const overview = overviews.find(({ name }) => name === first);
   byId('title').textContent = first ?? '';
   document.title = first === undefined ? 'mpdnn' : `${first} · mpdnn`;
-  fill(byId('runs'), [overviews, shown, theme().ink], () => [runChips(overviews, shown, showRuns)]);
+  filter.hidden = overviews.length < MANY_RUNS;
+  const found = overviews.filter(({ name }) => shown.includes(name) || name.includes(filter.value));
+  fill(byId('runs'), [found, shown, theme().ink], () => (overviews.length > 1 ? runChips(found, shown, showRuns) : []));
   const note = noteOf(overview, data);
   byId('note').textContent = note;
   byId('note').hidden = note === '';
@@ -221,13 +234,14 @@ function drawCurves(domain: ChartContent['domain']): void {
     fromZero: true,
   });
   charts.activations.title.textContent = `${activationWords[budget?.activations ?? 'max']}, kB`;
-  for (const [name, words] of [
-    ['rate', 'rate'],
-    ['speed', 'images/s'],
+  for (const [name, words, limits] of [
+    ['gbops', 'bit operations', budget?.gbops ? [{ y: budget.gbops, name: `budget ${billions(budget.gbops)}` }] : []],
+    ['rate', 'rate', []],
+    ['speed', 'images/s', []],
   ] as const) {
     const lines = linesOf((data) => [[words, data.steps[name]]]);
-    charts[name].root.hidden = lines.every(({ curve }) => curve.x.length === 0);
-    if (!charts[name].root.hidden) charts[name].draw({ lines, domain, inWords: short, fromZero: true });
+    charts[name].root.hidden = !lines.some(({ curve }) => curve.y.some(Number.isFinite));
+    if (!charts[name].root.hidden) charts[name].draw({ lines, domain, limits, inWords: short, fromZero: true });
   }
 }
 
@@ -237,7 +251,10 @@ function drawTensor(data: RunData, run: string): void {
   const index = data.run!.tensors.findIndex(({ name }) => name === chosenTensor);
   const { name, learned, core, role } = data.run!.tensors[index]!;
   const now = data.bitsAt(Number.POSITIVE_INFINITY)[index];
-  values.title.textContent = `${name}${now === undefined ? '' : `: ${short(now)} bits`}`;
+  values.title.textContent = now === undefined ? name : `${name}: ${short(now)} bits`;
+  const names = data.run!.tensors.map((tensor) => tensor.name);
+  fill(tensorList, names, () => names.map((each) => element('option', {}, each)));
+  tensorList.value = name;
   const key = `${run}\n${name}\n${data.epochs.length}`;
   if (view?.key !== key) {
     view = { key, tensor: view?.tensor?.name === name ? view.tensor : null, fault: '' };

@@ -3,7 +3,7 @@
 import type { FaultyRun, RunOverview } from '../messages.js';
 import { element } from './dom.js';
 import type { RunData } from './runData.js';
-import { duration, kbytes, percent, short } from './words.js';
+import { billions, duration, kbytes, percent, short } from './words.js';
 
 export function nowTiles(data: RunData, overview: RunOverview | FaultyRun | undefined): HTMLElement[] {
   const { run, last, epochs } = data;
@@ -13,7 +13,7 @@ export function nowTiles(data: RunData, overview: RunOverview | FaultyRun | unde
   const state = overview && 'state' in overview ? overview.state : '';
   const best = epochs.findLast(({ best: isBest }) => isBest);
   const held = epochs.filter(({ inside_budget }) => inside_budget).length;
-  const hasBudget = budget.weights_kb !== null || budget.activations_kb !== null;
+  const hasBudget = [budget.weights_kb, budget.activations_kb, budget.gbops].some(Boolean);
   const activations = sizes?.[`activations_${budget.activations}_kb`];
   return [
     tile(
@@ -27,6 +27,7 @@ export function nowTiles(data: RunData, overview: RunOverview | FaultyRun | unde
       : []),
     ...(sizes ? [sizeTile('weights', sizes.weights_kb, budget.weights_kb)] : []),
     ...(typeof activations === 'number' ? [sizeTile('activations', activations, budget.activations_kb)] : []),
+    ...(sizes?.gbops && budget.gbops ? [sizeTile('bit operations', sizes.gbops, budget.gbops, billions)] : []),
     ...(hasBudget && epochs.length > 0 ? [tile('inside the budget', `${held} of ${epochs.length}`, 'epochs')] : []),
     ...(last ? [tile('images a second', short(Math.round(last.images_per_second)), waitWords(last.waiting))] : []),
   ];
@@ -43,10 +44,10 @@ function waitWords(waiting: number): string {
   return waiting < 0.05 ? '' : `waits for images ${percent(waiting, 0)} of the time`;
 }
 
-function sizeTile(name: string, kb: number, budget: number | null): HTMLElement {
-  if (budget === null) return tile(name, kbytes(kb), 'no budget');
-  const words = kb <= budget ? `within ${kbytes(budget)}` : `over ${kbytes(budget)}`;
-  return tile(name, kbytes(kb), words, kb / budget);
+function sizeTile(name: string, size: number, budget: number | null, inWords = kbytes): HTMLElement {
+  if (budget === null) return tile(name, inWords(size), 'no budget');
+  const words = size <= budget ? `within ${inWords(budget)}` : `over ${inWords(budget)}`;
+  return tile(name, inWords(size), words, size / budget);
 }
 
 /** @param share of a bar; above 1 the bar is full and marked */

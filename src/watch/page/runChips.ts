@@ -9,11 +9,8 @@ export function runChips(
   overviews: readonly (RunOverview | FaultyRun)[],
   shown: readonly string[],
   onShow: (runs: readonly string[]) => void,
-): DocumentFragment {
-  const made = document.createDocumentFragment();
-  if (overviews.length < 2) return made;
-  made.append(...overviews.map((run) => chip(run, shown, onShow)));
-  return made;
+): HTMLElement[] {
+  return overviews.map((run) => chip(run, shown, onShow));
 }
 
 function chip(

@@ -21,6 +21,7 @@ const stepCurves = {
   rate: ({ rate }) => rate,
   speed: (step) => step.images_per_second,
   weights: (step) => step.weights_kb,
+  gbops: (step) => step.gbops ?? Number.NaN,
   seconds: ({ seconds }) => seconds,
 } as const satisfies Readonly<Record<string, (step: LiveStep) => number>>;
 
@@ -96,8 +97,13 @@ export class RunData {
         // A run without lines of its steps has the sizes of its epochs.
         if (!this.last) {
           this.#addActivations(line.epoch, line);
-          this.steps.weights.x.push(line.epoch);
-          this.steps.weights.y.push(line.weights_kb);
+          for (const [{ x, y }, value] of [
+            [this.steps.weights, line.weights_kb],
+            [this.steps.gbops, line.gbops ?? Number.NaN],
+          ] as const) {
+            x.push(line.epoch);
+            y.push(value);
+          }
         }
         return;
       default:

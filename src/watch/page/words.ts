@@ -8,6 +8,11 @@ export function kbytes(value: number): string {
   return `${value.toFixed(value >= 100 ? 0 : value >= 10 ? 1 : 2)} kB`;
 }
 
+/** Operations in billions. */
+export function billions(value: number): string {
+  return `${short(value)} billion`;
+}
+
 export function duration(seconds: number): string {
   if (seconds < 60) return `${Math.round(seconds)} s`;
   const minutes = Math.round(seconds / 60);
