@@ -1,21 +1,15 @@
 /** All plots of one run, written beside its results. */
 import { join } from 'node:path';
+import type { TopLevelSpec } from 'vega-lite';
 import { bitwidthHistoryPlot } from './bitwidthHistoryPlot.js';
 import { bitwidthPlot } from './bitwidthPlot.js';
 import { writePlot } from './renderPlot.js';
-import { readRunRecord } from './runRecord.js';
+import { type RunRecord, readRunRecord } from './runRecord.js';
 import { sizePlot } from './sizePlot.js';
 import { accuracyPlot, lossPlot } from './trainingCurves.js';
 
-/**
- * Draws `losses`, `accuracy`, `sizes` and, where the run is quantized, `bitwidths` and `bitwidths_history` into
- * `RUN/plots/`, each as SVG and PNG. What has no data yet is left out.
- *
- * @returns the paths written
- * @throws InputError where `runFolder` is no run folder
- */
-export async function plotRun(runFolder: string): Promise<string[]> {
-  const run = readRunRecord(runFolder);
+/** The plots of a run by name: `losses`, `accuracy`, `bitwidths`, `bitwidths_history` and `sizes`, without what has no data. */
+export function plotsOf(run: RunRecord): ReadonlyMap<string, TopLevelSpec> {
   const plots = {
     losses: lossPlot([run]),
     accuracy: accuracyPlot([run]),
@@ -23,9 +17,19 @@ export async function plotRun(runFolder: string): Promise<string[]> {
     bitwidths_history: bitwidthHistoryPlot(run),
     sizes: sizePlot([run]),
   };
+  return new Map(Object.entries(plots).flatMap(([name, spec]) => (spec ? [[name, spec] as const] : [])));
+}
+
+/**
+ * Draws {@link plotsOf the plots} of a run into `RUN/plots/`, each as SVG and PNG.
+ *
+ * @returns the paths written
+ * @throws InputError where `runFolder` is no run folder
+ */
+export async function plotRun(runFolder: string): Promise<string[]> {
   const paths: string[] = [];
-  for (const [name, spec] of Object.entries(plots)) {
-    if (spec !== undefined) paths.push(...(await writePlot(spec, join(runFolder, 'plots'), name)));
+  for (const [name, spec] of plotsOf(readRunRecord(runFolder))) {
+    paths.push(...(await writePlot(spec, join(runFolder, 'plots'), name)));
   }
   return paths;
 }
