@@ -10,7 +10,11 @@ import { compiledProgram, listing, mpdnn, mpdnnProcess, succeeds, writeTinyConfi
 
 const folder = temporaryFolder();
 const cfg = writeTinyConfig(folder);
-const long = ['--data', 'synthetic:32', '--batch-size', '16', '--epochs', '2000', '--device', 'cpu', '--threads', '1'];
+/** So many epochs that they do not end while the others are refused. */
+const long = [
+  ...['--model', 'tiny', '--data', 'synthetic:32', '--batch-size', '16', '--epochs', '100000'],
+  ...['--device', 'cpu', '--threads', '1'],
+];
 
 /** The float network as `reproduce` trains it, in a file in which keys that have no effect may stand. */
 const cfgOfTable = join(folder, 'table.cfg');
