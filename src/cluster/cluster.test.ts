@@ -253,16 +253,22 @@ describe('status', () => {
     for (const [name, job] of [
       ['Q0', '5_0'],
       ['Q1', '5_1'],
+      ['Q2', '5_2'],
       ['TUNED', '6_0'],
     ] as const) {
       keepRecord(out, name, { job, startsFrom: name === 'TUNED' ? 'Q1' : 'FLOAT' });
     }
     writeFileSync(join(out, 'jobs/Q1.log'), 'begins\nmpdnn: no images\n');
-    const statuses = runStatuses(out, () => new Map([['5_0', { state: 'PENDING', reason: 'Resources' }]]));
+    const queue = new Map([
+      ['5_0', { state: 'PENDING', reason: 'Resources' }],
+      ['5_2', { state: 'RUNNING', reason: 'None' }],
+    ]);
+    const statuses = runStatuses(out, () => queue);
     expect(statuses.map(({ run, state, note }) => [run, state, note.replace(`${out}/`, '')])).toEqual([
       ['FLOAT', 'finished', ''],
       ['Q0', 'queued', 'Resources'],
       ['Q1', 'stopped', 'jobs/Q1.log: mpdnn: no images'],
+      ['Q2', 'running', ''],
       ['TUNED', 'cancelled', 'Q1 gave it nothing to start from'],
     ]);
   });
