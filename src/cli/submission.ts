@@ -18,7 +18,7 @@ import {
 } from '../cluster/index.js';
 import { refuseOthers } from '../runs/plan/executePlan.js';
 import type { PlannedRun } from '../runs/plan/planRuns.js';
-import { type Overrides, programName } from '../settings/index.js';
+import { commandWords, type Overrides, programName } from '../settings/index.js';
 
 /** Options that say how a cluster runs a plan, by the names that commander gives. */
 export interface SubmissionOptions {
@@ -100,9 +100,18 @@ export function submit(
     }
   }
   for (const { run, reason } of leftOut) process.stderr.write(`${run.path}: left out, ${reason}\n`);
-  const isSent = kubernetes === undefined && !dryRun;
-  const hint = isSent ? `; how far they are: ${programName()} status ${out}` : '';
-  process.stderr.write(`${sent.length} of ${plan.length} runs ${isSent ? 'sent' : 'to send'}${hint}\n`);
+  const count = `${sent.length} of ${plan.length} runs`;
+  process.stderr.write(
+    kubernetes !== undefined || dryRun
+      ? `${count} to send\n`
+      : `${count} sent; ${hint(out, sent.length === 0 ? last : null)}\n`,
+  );
+}
+
+/** What to call next; `last`: what is left to do where all runs have ended. */
+function hint(out: string, last: Submission['last']): string {
+  const [what, words] = last ? ['its report', last.call] : ['how far they are', ['status', out]];
+  return `${what}: ${programName()} ${commandWords(words)}`;
 }
 
 function positive(text: string): number {

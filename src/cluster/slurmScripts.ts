@@ -15,7 +15,7 @@ export type SlurmOptions = ReadonlyMap<string, string | null>;
 
 export interface SlurmJob {
   readonly script: string;
-  /** The paths of what it does, those of the runs of an array in order. */
+  /** The runs of its array, in order; none in the last job. */
   readonly runs: readonly PlannedRun[];
   /** The runs that it waits for: for a result of one, or for the end of all. */
   readonly waits: { readonly for: 'result' | 'end'; readonly of: readonly PlannedRun[] };
