@@ -125,7 +125,8 @@ describe('scripts for Slurm', () => {
       code=$?
       # 130: stopped, with a checkpoint if it was training. 137: killed; it goes on from its last checkpoint.
       case $code in 130) restarts=60 ;; 137) restarts=3 ;; *) restarts=0 ;; esac
-      if [ "\${SLURM_RESTART_COUNT:-0}" -lt $restarts ] && scontrol requeue "$SLURM_JOB_ID"; then exit $code; fi
+      job=\${SLURM_ARRAY_JOB_ID:-$SLURM_JOB_ID}\${SLURM_ARRAY_TASK_ID:+_$SLURM_ARRAY_TASK_ID}
+      if [ "\${SLURM_RESTART_COUNT:-0}" -lt $restarts ] && scontrol requeue "$job"; then sleep 300; fi
       exit $code
       END
       )
@@ -149,7 +150,8 @@ describe('scripts for Slurm', () => {
       code=$?
       # 130: stopped, with a checkpoint if it was training. 137: killed; it goes on from its last checkpoint.
       case $code in 130) restarts=60 ;; 137) restarts=3 ;; *) restarts=0 ;; esac
-      if [ "\${SLURM_RESTART_COUNT:-0}" -lt $restarts ] && scontrol requeue "$SLURM_JOB_ID"; then exit $code; fi
+      job=\${SLURM_ARRAY_JOB_ID:-$SLURM_JOB_ID}\${SLURM_ARRAY_TASK_ID:+_$SLURM_ARRAY_TASK_ID}
+      if [ "\${SLURM_RESTART_COUNT:-0}" -lt $restarts ] && scontrol requeue "$job"; then sleep 300; fi
       exit $code
       END
       )

@@ -102,7 +102,10 @@ function body(out: string, words: string, log: string, failFast: boolean): strin
     'code=$?',
     '# 130: stopped, with a checkpoint if it was training. 137: killed; it goes on from its last checkpoint.',
     `case $code in 130) restarts=${RESTARTS} ;; 137) restarts=${RESTARTS_KILLED} ;; *) restarts=0 ;; esac`,
-    `if [ "\${SLURM_RESTART_COUNT:-0}" -lt $restarts ] && scontrol requeue "$SLURM_JOB_ID"; then exit $code; fi`,
+    // The last element of an array has the number of the array: it has to say that it means itself.
+    `job=\${SLURM_ARRAY_JOB_ID:-$SLURM_JOB_ID}\${SLURM_ARRAY_TASK_ID:+_$SLURM_ARRAY_TASK_ID}`,
+    // Slurm ends what is queued again. A script that ended first would count as one that has failed.
+    `if [ "\${SLURM_RESTART_COUNT:-0}" -lt $restarts ] && scontrol requeue "$job"; then sleep 300; fi`,
     ...(failFast ? ['if [ $code != 0 ]; then scancel --me --name="$SLURM_JOB_NAME"; fi'] : []),
     'exit $code',
     '',

@@ -18,8 +18,10 @@ const controller = '/usr/sbin/slurmctld';
 export interface OneNodeSlurm {
   /** What its programs, and those who call them, need in their environment. */
   readonly env: Readonly<Record<string, string>>;
-  /** Resolves when the queue is empty. What waits after a stop, two minutes by default, goes on at once. */
+  /** Resolves when the queue is empty. */
   drained(): Promise<void>;
+  /** What its daemons have written so far. */
+  logs(): string;
   stop(): Promise<void>;
 }
 
@@ -58,15 +60,9 @@ export async function startSlurm(): Promise<OneNodeSlurm> {
   while (!isIdle()) await sleep(100);
   return {
     env,
+    logs,
     drained: async () => {
-      for (;;) {
-        const jobs = call('squeue', '--array', '--noheader', '--format=%i %r').split('\n').filter(Boolean);
-        if (jobs.length === 0) return;
-        for (const [id = '', reason] of jobs.map((job) => job.split(' '))) {
-          if (reason === 'BeginTime') call('scontrol', 'update', `jobid=${id}`, 'starttime=now');
-        }
-        await sleep(100);
-      }
+      while (call('squeue', '--noheader').trim() !== '') await sleep(100);
     },
     stop: async () => {
       await Promise.all(daemons.map(ended));
@@ -82,7 +78,10 @@ async function ended(daemon: ChildProcess): Promise<void> {
   await end;
 }
 
-/** No accounting, no other service: who calls is believed, as is right where the node is the only one. */
+/**
+ * No accounting, no other service: who calls is believed, as is right where the node is the only one. A job that is queued
+ * again is held back until what allowed its last start has expired, two minutes where nothing else is said; 5 is the least.
+ */
 function configuration(folder: string, controllerPort: number, nodePort: number): string {
   const host = hostname().split('.')[0];
   return `ClusterName=test
@@ -90,6 +89,7 @@ SlurmctldHost=${host}(127.0.0.1)
 SlurmUser=root
 SlurmdUser=root
 AuthType=auth/none
+AuthInfo=cred_expire=5
 CredType=cred/none
 MpiDefault=none
 ProctrackType=proctrack/linuxproc
@@ -103,6 +103,7 @@ SlurmdLogFile=${folder}/slurmd.log
 SlurmctldPort=${controllerPort}
 SlurmdPort=${nodePort}
 SchedulerType=sched/builtin
+SchedulerParameters=sched_interval=1
 SelectType=select/cons_tres
 SelectTypeParameters=CR_Core
 AccountingStorageType=accounting_storage/none

@@ -5,7 +5,7 @@ import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { RunStatus } from '../../src/cluster/index.js';
-import { mpdnn, mpdnnProcess, resultFiles, succeeds } from '../cli/runMpdnn.js';
+import { listing, mpdnn, mpdnnProcess, resultFiles, succeeds } from '../cli/runMpdnn.js';
 import { temporaryFolder } from '../temporaryFolder.js';
 import { type OneNodeSlurm, skipsSlurm, startSlurm } from './oneNodeSlurm.js';
 
@@ -51,25 +51,41 @@ describe.skipIf(skipsSlurm)('on Slurm', () => {
     return Object.fromEntries((JSON.parse(stdout) as RunStatus[]).map((run) => [run.run, run]));
   };
 
+  /** All that the jobs of a folder and Slurm have said. */
+  const logs = (out: string): string =>
+    listing(join(folder, out, 'jobs'))
+      .filter((name) => /\.(log|out)$/.test(name))
+      .map((name) => `${name}:\n${readFileSync(join(folder, out, 'jobs', name), 'utf8')}`)
+      .concat(slurm.logs())
+      .join('\n');
+
+  const call = ['KILLED', 'STOPPED', 'CHILD'];
+
   beforeAll(async () => {
     slurm = await startSlurm();
-  });
-  afterAll(() => slurm?.stop());
-
-  it('all runs come to their end by themselves, with the files of local ones', { timeout: 180_000 }, async () => {
     const stopOnce = pathToFileURL(resolve('test/cluster/stopOnce.mjs')).href;
     const env = {
       ...slurm.env,
       NODE_OPTIONS: `--import=${stopOnce}`,
       STOP_ONCE: 'SIGKILL KILLED/checkpoint.safetensors 2;SIGTERM STOPPED/checkpoint.safetensors 2',
     };
-    const sent = await mpdnnProcess(submit('sent', 'KILLED', 'STOPPED', 'CHILD'), folder, { env });
+    const sent = await mpdnnProcess(submit('sent', ...call), folder, { env });
     expect(sent, sent.stderr).toMatchObject({ code: 0 });
     expect(sent.stdout).toMatch(/^\d+: FLOAT DIVERGES\n\d+: KILLED STOPPED\n\d+: CHILD\n$/);
+    // One after the other, so that the one that fails does it first.
+    const failFast = submit('fast', 'DIVERGES', 'KILLED', '--fail-fast', '--at-once', '1');
+    const fast = await mpdnnProcess(failFast, folder, { env: slurm.env });
+    expect(fast, fast.stderr).toMatchObject({ code: 0 });
     await slurm.drained();
+  }, 300_000);
+  afterAll(() => slurm?.stop());
 
+  it('all runs come to their end by themselves, with the files of local ones', async () => {
     const runs = await status('sent');
-    expect(Object.values(runs).map(({ run, state }) => [run, state])).toEqual([
+    expect(
+      Object.values(runs).map(({ run, state }) => [run, state]),
+      logs('sent'),
+    ).toEqual([
       ['CHILD', 'cancelled'],
       ['DIVERGES', 'failed'],
       ['FLOAT', 'finished'],
@@ -78,30 +94,28 @@ describe.skipIf(skipsSlurm)('on Slurm', () => {
     ]);
     expect(runs.CHILD?.note).toBe('DIVERGES gave it nothing to start from');
     expect(runs.DIVERGES?.note).toContain('not a finite number');
-    expect(readFileSync(join(folder, 'sent/jobs/STOPPED.log'), 'utf8')).toMatch(
-      /interrupted; go on with: .*--run STOPPED/,
-    );
-    expect(readFileSync(join(folder, 'sent/jobs/KILLED.log'), 'utf8')).toMatch(/Killed/);
-
+    const log = (run: string) => readFileSync(join(folder, 'sent/jobs', `${run}.log`), 'utf8');
+    expect(log('STOPPED')).toMatch(/interrupted; go on with: .*--run STOPPED/);
+    expect(log('KILLED')).toMatch(/Killed/);
     for (const name of ['FLOAT', 'KILLED', 'STOPPED']) {
       await succeeds(['train', name, '--cfg', 'sweep.cfg', '--out', 'local', '--no-plots'], folder);
       expect(resultFiles(join(folder, 'sent', name)), name).toEqual(resultFiles(join(folder, 'local', name)));
     }
+  });
 
-    const again = await mpdnn(submit('sent', 'KILLED', 'STOPPED', 'CHILD'), folder, { env: slurm.env });
+  it('nothing is sent again', async () => {
+    const again = await mpdnn(submit('sent', ...call), folder, { env: slurm.env });
     expect(again).toMatchObject({ code: 0, stdout: '' });
     expect(again.stderr).toMatch(/^FLOAT: left out, finished before\n/);
     expect(again.stderr).toMatch(/\nCHILD: left out, DIVERGES has failed\n0 of 5 runs sent/);
   });
 
-  it('a run that fails stops all others with --fail-fast', { timeout: 180_000 }, async () => {
-    // One after the other, so that the one that fails does it first.
-    const call = submit('fast', 'DIVERGES', 'KILLED', '--fail-fast', '--at-once', '1');
-    const sent = await mpdnnProcess(call, folder, { env: slurm.env });
-    expect(sent, sent.stderr).toMatchObject({ code: 0 });
-    await slurm.drained();
+  it('a run that fails stops all others with --fail-fast', async () => {
     const runs = await status('fast');
-    expect(Object.values(runs).map(({ run, state }) => [run, state])).toEqual([
+    expect(
+      Object.values(runs).map(({ run, state }) => [run, state]),
+      logs('fast'),
+    ).toEqual([
       ['DIVERGES', 'failed'],
       ['FLOAT', 'stopped'],
       ['KILLED', 'cancelled'],
