@@ -148,6 +148,11 @@ export class Importer {
     return outputs[0] === this.#graph.output;
   }
 
+  /** The number of images that the file is made for; null for any. */
+  get images(): number | null {
+    return this.#graph.input.shape[0] ?? null;
+  }
+
   /** How many nodes read a result, the output of the network counted as one. */
   readers(name: string): number {
     return this.#readers.get(name) ?? 0;

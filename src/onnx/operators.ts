@@ -51,7 +51,12 @@ export const handlers: ReadonlyMap<string, Handler> = new Map(
       const { shape } = context.output();
       return flattened(context, [1, shape.slice(1).reduce((product, size) => product * size, 1)]);
     },
-    Reshape: (context) => flattened(context, reshaped(context.cutOutput().shape, [...context.needed(1).values])),
+    Reshape: (context) => {
+      const [images, ...sizes] = context.needed(1).values;
+      // A file for a number of images has that number in its shapes.
+      const wanted = images === context.importer.images ? [1, ...sizes] : [images!, ...sizes];
+      return flattened(context, reshaped(context.cutOutput().shape, wanted));
+    },
     Transpose: turned,
     Squeeze: (context) => {
       const { shape } = context.output();

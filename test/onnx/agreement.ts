@@ -10,8 +10,6 @@ import { experimentFromSettings, withDefinition } from '../../src/settings/index
 import { programOptions } from '../../src/train/programOptions.js';
 import { mulberry32 } from '../mulberry32.js';
 
-const batch = 4;
-
 export interface Agreement {
   /** The largest difference of a logit, relative to the largest logit. */
   readonly difference: number;
@@ -22,7 +20,7 @@ export interface Agreement {
 }
 
 /** @param shape that of the file's input for one image: [C,H,W], [C,L] or [F] */
-export async function agreement(file: Uint8Array, shape: readonly number[]): Promise<Agreement> {
+export async function agreement(file: Uint8Array, shape: readonly number[], batch = 4): Promise<Agreement> {
   const { definition, weights } = importOnnx(file, 'net.onnx');
   const random = mulberry32(3);
   const count = shape.reduce((product, size) => product * size, 1);

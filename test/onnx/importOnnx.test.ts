@@ -197,6 +197,13 @@ describe('an imported network computes what onnxruntime does', () => {
     expect((await agreement(file, [2, 30])).difference).toBeLessThan(1e-5);
   });
 
+  it('a file for a number of images, which stands in its shapes', async () => {
+    const m = new OnnxModel();
+    const flat = m.node('Reshape', ['x', m.whole('shape', [2], [4, 50])]);
+    const file = m.file([2, 5, 5], m.node('Gemm', [flat, m.weights('v', [50, 3])]), 13, 4);
+    expect((await agreement(file, [2, 5, 5])).difference).toBeLessThan(1e-5);
+  });
+
   it('features alone', async () => {
     const m = new OnnxModel();
     const hidden = m.node('Relu', [m.node('Gemm', ['x', m.weights('a', [7, 9]), m.weights('b', [9])])]);

@@ -83,13 +83,13 @@ export class OnnxModel {
     return output;
   }
 
-  /** The bytes of the file; the input is called x, and has any number of images. */
-  file(input: readonly (number | string)[], output: string, opset = 13): Uint8Array {
+  /** The bytes of the file; the input is called x, and has any number of images unless one is given. */
+  file(input: readonly (number | string)[], output: string, opset = 13, images: number | string = 'N'): Uint8Array {
     const graph = create(GraphProtoSchema, {
       name: 'main',
       node: this.#nodes,
       initializer: this.#initializers,
-      input: [endpoint('x', input)],
+      input: [endpoint('x', [images, ...input])],
       output: [endpoint(output, null)],
     });
     const opsetImport = [create(OperatorSetIdProtoSchema, { domain: '', version: BigInt(opset) })];
@@ -111,9 +111,9 @@ function attributeOf(name: string, value: AttributeValue) {
   return of(AttributeType.INTS, { ints: value.map(BigInt) });
 }
 
-/** Shape of one image; null leaves it open. */
+/** Null leaves the shape open. */
 function endpoint(name: string, shape: readonly (number | string)[] | null) {
-  const dim = ['N', ...(shape ?? [])].map((size) =>
+  const dim = (shape ?? []).map((size) =>
     create(TensorShapeProto_DimensionSchema, {
       value: typeof size === 'number' ? { case: 'dimValue', value: BigInt(size) } : { case: 'dimParam', value: size },
     }),
