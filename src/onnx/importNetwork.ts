@@ -87,7 +87,9 @@ export class Importer {
     return this.#attempt({ op: 'output', name: output }, () => {
       if (!isOutput(result) || result.padding || result.order || result.cut)
         throw new NodeFault('the output is no output of a layer');
-      return this.#features(result);
+      const features = this.#features(result);
+      if (features.shape.length === 1) return features;
+      throw new NodeFault(`the output is an image [${result.shape}], features are wanted`);
     });
   }
 

@@ -55,5 +55,10 @@ export function passedOn(context: NodeContext): Known {
 /** What turns logits into probabilities is left out. */
 export function lastOnly(context: NodeContext): Known {
   if (!context.importer.isResult(context.node)) throw context.fault('not at the end of the network');
+  const { shape } = context.flatOutput();
+  const axis = context.number('axis', -1);
+  if (shape.slice(2).some((size) => size > 1) || (axis !== 1 && axis !== shape.length - 1 && axis !== -1)) {
+    throw context.fault(`over the axis ${axis} of [${shape}]`);
+  }
   return passedOn(context);
 }

@@ -24,6 +24,11 @@ beforeEach(() => {
     writeFileSync(join(folder, name!), code!);
 });
 
+it('README has the same example', () => {
+  const [block] = /^```js net\.mjs\n[\s\S]*?^```$/m.exec(page)!;
+  expect(readFileSync('README.md', 'utf8')).toContain(block);
+});
+
 describe('a network of one’s own', () => {
   it('trains on the command line, and is evaluated and exported without its file', async () => {
     const [train, ...others] = commands;
