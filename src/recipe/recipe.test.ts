@@ -1,4 +1,7 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { temporaryFolder } from '../../test/temporaryFolder.js';
 import { buildTrainingProgram } from '../program/trainingProgram.js';
 import type { Overrides } from '../settings/index.js';
 import { shippingFault } from '../ship/shippable.js';
@@ -46,6 +49,21 @@ describe('what is recommended', () => {
     expect(learned.weights.bitwidth).toBe(6);
     expect(text).toContain('[N]\nweightfile = N-float/params_best.safetensors\nepochs = 3\n');
   });
+});
+
+it('suits inputs that are no pictures: neither shifted nor normalised as pixels, with bytes made of them', async () => {
+  const file = join(temporaryFolder(), 'a.csv');
+  const lines = Array.from({ length: 40 }, (_, line) => `${line},${line % 3},${line % 2}`);
+  writeFileSync(file, `heat,noise,label\n${lines.join('\n')}\n`);
+  const { experiments, notes } = await recipe({ data: `csv:${file}` });
+  const [float, learned] = experiments;
+  expect(notes[0]).toContain('32 images to train with and 8 to test with, 2 classes, inputs of 1x1x2');
+  expect(float.settings).toMatchObject({ normalise: null, mean: null, augment_shift: 0, augment_mirror: false });
+  expect([float.input, learned.input?.kind]).toEqual([null, 'parametric_fp_d_xmax']);
+  const shape = { classes: 2, imageShape: [1, 1, 2], trainImages: 29, evaluationImages: 11 } as const;
+  const scaling = { values: 'floats', scale: [1, 1], offset: [0, 0] } as const;
+  const program = buildTrainingProgram(programOptions(learned, { ...shape, scaling }, null));
+  expect(shippingFault(program)).toBe(null);
 });
 
 it.each(['resnet20', 'mobilenetv2'])('makes %s a network that integers can run', async (model) => {

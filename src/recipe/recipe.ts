@@ -119,7 +119,7 @@ function build(
   const { seen } = choice;
   const summary =
     `${asked.settings.data}: ${seen.trainImages} images to train with and ${seen.testImages} to test with, ` +
-    `${seen.classes} classes, ${seen.areEqualSquares ? '' : 'about '}${seen.side} pixels`;
+    `${seen.classes} classes, ${sizeText(seen)}`;
   const sections = new Map([
     ['DEFAULT', shared],
     [floatName, float],
@@ -156,7 +156,8 @@ function linesOf(
   const batch = overrides.has('batch_size') ? settings.batch_size : batchSize(trained);
   const epochs = epochsOf(overrides.has('epochs') ? settings.epochs : null, trained, fromFile);
   const rate = (fresh: number) => ({ value: String(((fromFile ? 0.01 : fresh) * batch) / 64) });
-  const isShifted = !overrides.has('augment');
+  const arePictures = seen.inputSize === null;
+  const isShifted = !overrides.has('augment') && arePictures;
   const hasLinear = model === 'resnet18' || model === 'mobilenetv2' || network.definition !== null;
   const hasTarget = targets.weight.value > 0 || targets.activation.value > 0;
 
@@ -173,7 +174,7 @@ function linesOf(
     const remark = 'pixels; half the side trains and predicts four times as fast';
     put(shared, 'image_size', size, network.definition ? 'the input of the network' : remark);
   }
-  if (!overrides.has('mean') && !overrides.has('std')) {
+  if (!overrides.has('mean') && !overrides.has('std') && arePictures) {
     put(shared, 'normalise', 'shift', 'pixels as integers hold them');
   }
   if (isShifted) {
@@ -198,6 +199,7 @@ function linesOf(
   learned.set('initial_learning_rate', rate(0.02));
   for (const [key, kind] of Object.entries(quantization)) put(learned, key, kind);
   if (hasLinear) put(learned, 'a_quantize_linear', 'true', 'all that is kept in memory, for devices without floats');
+  if (seen.values === 'floats') put(learned, 'a_quantize_input', 'true', 'integers begin with bytes');
   if (hasTarget) put(learned, 'budget', 'guaranteed', 'every epoch ends inside the targets');
   for (const of of ['weight', 'activation'] as const) {
     const { value, remark } = targets[of];
@@ -215,6 +217,11 @@ function linesOf(
     }
   }
   return { shared, float, learned };
+}
+
+function sizeText({ inputSize, side, channels, areEqualSquares }: Survey): string {
+  if (inputSize) return `inputs of ${[...inputSize, channels].join('x')}`;
+  return `${areEqualSquares ? '' : 'about '}${side} pixels`;
 }
 
 /** Small images as they are, others at the size at which a small network is soon trained. */
@@ -262,5 +269,6 @@ function nameOf({ overrides, data: { source } }: Experiment): string {
 function shapeOf(experiment: Experiment, seen: Survey): DataShape {
   const side = experiment.data.imageSize ?? seen.side;
   const { classes, channels, trainImages, testImages } = seen;
-  return { classes, imageShape: [side, side, channels], trainImages, evaluationImages: testImages };
+  const [height, width] = seen.inputSize ?? [side, side];
+  return { classes, imageShape: [height, width, channels], trainImages, evaluationImages: testImages };
 }

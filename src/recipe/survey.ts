@@ -1,7 +1,7 @@
 /** Facts of the images of a data set before any training: enough to choose settings by. */
 
 import { listImageFolder, loadDataset, sampledSizes } from '../data/files/index.js';
-import type { OnProgress } from '../data/index.js';
+import { arePictures, type InputType, inputType, type OnProgress } from '../data/index.js';
 import { InputError } from '../errors.js';
 import type { Experiment } from '../settings/index.js';
 
@@ -12,6 +12,9 @@ export interface Survey {
   /** Shorter side in pixels; of files that differ, the median of a sample. */
   readonly side: number;
   readonly channels: number;
+  /** Height and width of inputs that are no pictures; null for pictures, which networks see as squares. */
+  readonly inputSize: readonly [height: number, width: number] | null;
+  readonly values: InputType;
   /** True where the images are squares of one size, as far as the sample tells. */
   readonly areEqualSquares: boolean;
   /** True where they are files, which can be scaled. */
@@ -32,16 +35,19 @@ export async function survey({ data, training }: Experiment, onProgress: OnProgr
       ...shapeOf(await sampledSizes([...train, ...test])),
       classes: classes.length,
       channels: 3,
+      ...({ inputSize: null, values: 'bytes' } as const),
       trainImages: limited(train.length, limitTrain),
       testImages: limited(test.length, limitVal),
       areFiles: true,
     };
   }
-  const { classes, train, test } = await loadDataset(source, { seed: training.seed, onProgress });
+  const { classes, train, test } = await loadDataset(source, { sound: data.sound, seed: training.seed, onProgress });
   return {
     ...shapeOf([train]),
     classes: classes.length,
     channels: train.channels,
+    inputSize: arePictures(source.kind) ? null : [train.height, train.width],
+    values: inputType(train),
     trainImages: limited(train.count, limitTrain),
     testImages: limited(test.count, limitVal),
     areFiles: false,
