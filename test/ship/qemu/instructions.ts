@@ -1,0 +1,13 @@
+/** How many instructions the exported C may take. */
+
+import type { boards } from '../../../scripts/emulatedBoards.mjs';
+
+export const counted = ['fixed 2 and 4 bits', 'learned step and range, pixels p/256'] as const;
+
+/** Executed for each multiplication of ResNet-20, by shippable network and board. */
+export const instructions: Readonly<
+  Record<(typeof counted)[number], Readonly<Partial<Record<keyof typeof boards, number>>>>
+> = {
+  'fixed 2 and 4 bits': { 'Cortex-M3': 3.27, 'Cortex-M4': 1.47, 'Cortex-M55': 0.58, RV32: 4.19 },
+  'learned step and range, pixels p/256': { 'Cortex-M4': 1.5, 'Cortex-M55': 0.65 },
+};
