@@ -19,20 +19,21 @@ const train = (out: string, ...more: string[]): string[] => [
 ];
 
 /**
- * Runs calls on so many processes each. Shared memory is all that they need, and no rights that a container lacks; as root
- * and with more processes than cores, which mpirun wants to be told.
+ * Settings of Open MPI: shared memory is all that is needed, without rights that a container lacks, and who waits leaves the
+ * core to others, of whom there are more than cores.
  */
+const settings = { btl: 'vader,self', btl_vader_single_copy_mechanism: 'none', mpi_yield_when_idle: '1' };
+
+/** Runs calls on so many processes each; as root, and more than there are cores, which mpirun wants to be told. */
 function mpirun(calls: readonly (readonly [processes: number, words: readonly string[]])[], env: object = {}) {
   const parts = calls.map(([processes, words]) => [
     ...['-n', String(processes), process.execPath, compiledProgram(), ...words],
   ]);
-  const words = ['--allow-run-as-root', '--oversubscribe', '--mca', 'btl', 'vader,self'];
-  words.push(
-    '--mca',
-    'btl_vader_single_copy_mechanism',
-    'none',
+  const words = [
+    ...['--allow-run-as-root', '--oversubscribe'],
+    ...Object.entries(settings).flatMap(([key, value]) => ['--mca', key, value]),
     ...parts.flatMap((part, at) => (at ? [':', ...part] : part)),
-  );
+  ];
   const options = { cwd: folder, env: { ...process.env, ...env }, timeout: 100_000 };
   return new Promise<{ readonly code: number; readonly stdout: string; readonly stderr: string }>((done) => {
     const child = execFile('mpirun', words, options, (_, stdout, stderr) =>
