@@ -69,6 +69,8 @@ export async function buildPage(): Promise<BuiltPage> {
       servers.push(server);
       browser ??= await chromium.launch({ executablePath: chromiumPath, args: launchArguments });
       const page = await browser.newPage();
+      // The tests' own limit is there first.
+      page.setDefaultTimeout(0);
       await page.goto(`${server.resolvedUrls!.local[0]}${path}`);
       return page;
     },

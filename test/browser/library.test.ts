@@ -47,7 +47,7 @@ it('is small, and brings its kernels as files', () => {
 
 it('is used as the documents say', async () => {
   const page = await built.open('plain', 'example/');
-  await page.waitForFunction(() => document.body.textContent?.startsWith('trained'), null, { timeout: 50_000 });
+  await page.waitForFunction(() => document.body.textContent?.startsWith('trained'));
   expect(await page.textContent('body')).toMatch(/^trained on [cg]pu: .*; the first image shows (disc|cross)-\d+$/);
 });
 

@@ -1,16 +1,16 @@
 /**
- * A process that takes the lock of a folder again and again, and does in it what only one may do at a time; every so
- * often it dies as its owner. Prints how often it had the lock, or what went wrong.
+ * A process that takes the lock of a folder until it has had it so many times, and does in it what only one may do at a
+ * time; some die as its owner. Prints how often it had the lock, or what went wrong.
  *
- * node lockRacer.mjs LOCK_MODULE ROOT ROUNDS DIES_AFTER
+ * node lockRacer.mjs LOCK_MODULE ROOT TIMES DIES_AFTER
  */
 import { mkdirSync, rmdirSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-const [module, root, rounds, diesAfter] = process.argv.slice(2);
+const [module, root, times, diesAfter] = process.argv.slice(2);
 const { lockFolder } = await import(module);
 let held = 0;
-for (let round = 0; round < Number(rounds); round++) {
+while (held < Number(times)) {
   try {
     const lock = await lockFolder(root, { does: 'races', onLine: () => {} });
     held++;

@@ -36,7 +36,7 @@ function epochs(root: string): number {
 
 beforeAll(async () => {
   await succeeds(call('whole'), folder);
-}, 120_000);
+});
 
 describe('a plan', () => {
   it('is printed without being run', async () => {
@@ -135,7 +135,7 @@ describe('a report', () => {
     expect(resultFiles(run('whole', names[1]!))).toEqual(before);
   });
 
-  it('is the same, byte for byte, after being killed and interrupted', { timeout: 120_000 }, async () => {
+  it('is the same, byte for byte, after being killed and interrupted', async () => {
     // The same call in another folder: its words are in the report too.
     const elsewhere = join(folder, 'elsewhere');
     mkdirSync(elsewhere);
@@ -180,7 +180,7 @@ describe('a report', () => {
   });
 });
 
-it('runs that diverge stop no others and are told of in the report', { timeout: 60_000 }, async () => {
+it('runs that diverge stop no others and are told of in the report', async () => {
   // From scratch, so that none waits for another one.
   const diverging = call('diverged', '--variant', 'none', '--epochs', '8', '--batch-size', '8');
   const absurd = ['--initial-learning-rate', '10', '--weight-decay', '1'];
@@ -198,7 +198,7 @@ it('runs that diverge stop no others and are told of in the report', { timeout: 
   expect(['report.md', 'report.html'].map((name) => report('diverged', name))).toEqual(texts);
 });
 
-it('has the bits of every section in a table, where they are not drawn', { timeout: 60_000 }, async () => {
+it('has the bits of every section in a table, where they are not drawn', async () => {
   const few = [
     '--only',
     'Uniform/FP_W2A4Q_INIT',
@@ -216,7 +216,7 @@ it('has the bits of every section in a table, where they are not drawn', { timeo
   expect(markdown).toMatch(/^\| `FP_W2A4Q_INIT_RLR` \| [\d.]+ \| [\d.]+ \| 2 \| 4 \| 65\.51 \| 8\.00 \| 92\.00 \|$/m);
 });
 
-it('has a bar for all runs and one for the run on a terminal', { timeout: 60_000 }, () => {
+it('has a bar for all runs and one for the run on a terminal', () => {
   expect(spawnSync('script', ['--version']).error, 'util-linux has `script`, which opens the terminal').toBeUndefined();
   const words = call('terminal', '--only', 'float', '--model', 'resnet20').map((word) => `'${word}'`);
   const inner = `stty cols 100; '${process.execPath}' '${compiledProgram()}' ${words.join(' ')}`;
@@ -227,7 +227,7 @@ it('has a bar for all runs and one for the run on a terminal', { timeout: 60_000
 });
 
 describe('runs that stand in the way', () => {
-  it('of other settings are refused with what differs, and replaced with --force', { timeout: 60_000 }, async () => {
+  it('of other settings are refused with what differs, and replaced with --force', async () => {
     const other = await mpdnn(call('whole', '--epochs', '1'), folder);
     expect(other).toMatchObject({ code: 2, stdout: '' });
     expect(other.stderr).toMatch(
