@@ -31,12 +31,15 @@ export interface ServerOptions {
 /**
  * Serves the runs in some folders, which need not exist yet.
  *
- * @throws InputError for a port that is taken or not allowed
+ * @throws InputError for a port that is taken or not allowed, and for a token that could be guessed or be no cookie
  */
 export async function serveRuns(
   folders: readonly string[],
   { port = 0, token = randomBytes(24).toString('base64url') }: ServerOptions = {},
 ): Promise<WatchServer> {
+  if (!/^[\w-]{16,}$/.test(token)) {
+    throw new InputError('the token (MPDNN_TOKEN): must have 16 characters or more, of letters, digits, - and _');
+  }
   const page = readPage();
   const routes = routesOf(folders, page);
   const headers = commonHeaders(page);

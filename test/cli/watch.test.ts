@@ -36,6 +36,14 @@ describe('watch', () => {
     expect(code).toBe(0);
   });
 
+  it.each(['', 'short', 'sixteen or more; Path=/'])("refuses %j as a token of one's own", async (token) => {
+    const { code, stdout, stderr } = await mpdnn(['watch'], folder, { env: { MPDNN_TOKEN: token } });
+    expect(stderr).toBe(
+      'mpdnn: the token (MPDNN_TOKEN): must have 16 characters or more, of letters, digits, - and _\n',
+    );
+    expect([code, stdout]).toEqual([2, '']);
+  });
+
   it('writes the page of a run as one file, and nothing else', async () => {
     const run = join('experiments', 'FLOAT');
     const before = resultFiles(join(folder, run));

@@ -106,6 +106,8 @@ function drawMap(
   }
   const { pen, width } = drawingOn(canvas, y + AXIS);
   const { ink, muted, accent } = theme();
+  // The chosen one is bold.
+  pen.font = 'bold 12px system-ui, "DejaVu Sans", sans-serif';
   const widest = rows.reduce((sofar, { label }) => Math.max(sofar, pen.measureText(label).width), 0);
   const left = Math.round(Math.min(widest + 12, width * 0.45));
   const inner = width - left - NOW;
