@@ -48,12 +48,22 @@ export interface BuiltPage {
   close(): Promise<void>;
 }
 
+/** WGSL is in a file of its own, as WebAssembly is, so that it can be told how large all else is. */
+function chunkOf(module: string): string | undefined {
+  return /engine\/gpu\/(kernels|wgsl)\//.test(module) ? 'gpuKernels' : undefined;
+}
+
 export async function buildPage(): Promise<BuiltPage> {
   if (!existsSync(chromiumPath)) throw new Error(`there is no ${chromiumPath}: install Debian's chromium`);
   const root = makeProject();
   const input = ['index.html', 'example/index.html'].map((name) => join(root, name));
   const config = { root, logLevel: 'error', configFile: false } as const;
-  await build({ ...config, worker: { format: 'es' }, build: { target: 'esnext', rollupOptions: { input } } });
+  const rollupOptions = { input, output: { manualChunks: chunkOf } };
+  await build({
+    ...config,
+    worker: { format: 'es', rollupOptions: { output: { manualChunks: chunkOf } } },
+    build: { target: 'esnext', rollupOptions },
+  });
   const assets = join(root, 'dist/assets');
   const size = (name: string) => {
     const bytes = readFileSync(join(assets, name));
