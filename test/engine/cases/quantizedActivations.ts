@@ -27,10 +27,11 @@ const kinds: readonly (readonly [kind: QuantizerKind, p0: number, p1: number, si
 ];
 
 export function quantizedActivationCases(): ConformanceCase[] {
-  return kinds.flatMap(([kind, p0, p1, signed = false], i) => {
+  const cases = kinds.flatMap(([kind, p0, p1, signed = false], i) => {
     const quantizer = quantizerOf(kind, signed);
     return [readers(quantizer, [p0, p1], 2600 + i), notANumber(quantizer, [p0, p1], 2650 + i)];
   });
+  return [...cases, channelReaders(quantizerOf('parametric_fp_d_xmax', false), [2 ** -8, 254.875], 2700)];
 }
 
 const shape = [2, 8, 8, 16] as const;
@@ -113,6 +114,25 @@ function readers(quantizer: Quantizer, parameters: readonly [number, number], se
     { activation },
   );
   return c.build(`${nameOf(quantizer)}(${parameters}): products, sums, windows, gradients`);
+}
+
+/** What is done with the channels of pixels. */
+function channelReaders(quantizer: Quantizer, parameters: readonly [number, number], seed: number): ConformanceCase {
+  const { dyadic } = randomValues(seed + 100);
+  const { random, c, y: x } = start(quantizer, parameters, seed, dyadic(length, 2, 6));
+  const { graph } = c;
+  const exact = { exact: true };
+  graph.append('slice', { x }, { y: c.output('slice', [2, 8, 8, 8], exact) }, { first: 4, channels: 8 });
+  graph.append('shuffleChannels', { x }, { y: c.output('shuffled', shape, exact) }, { groups: 4 });
+  graph.append('concat', { a: x, b: x }, { y: c.output('both', [2, 8, 8, 32], exact) }, {});
+  graph.append('flatten', { x }, { y: c.output('flat', [2, 1024], exact) }, {});
+  graph.append('bias', { x, b: c.input('b', [16], random.dyadic(16)) }, { y: c.output('biased', shape) }, {});
+  const factor = c.input('factor', [2, 16], random.dyadic(32));
+  graph.append('multiplyChannels', { x, factor }, { y: c.output('multiplied', shape) }, {});
+  const w = c.input('w', [3, 3, 4, 16], random.dyadic(576));
+  const window = { ...windowLike({ padding: 1 }), groups: 4 };
+  graph.append('groupedConv2d', { x, w }, { y: c.output('convolved', shape), moments: null }, window);
+  return c.build(`${nameOf(quantizer)}(${parameters}): channels`);
 }
 
 function notANumber(quantizer: Quantizer, parameters: readonly [number, number], seed: number): ConformanceCase {
