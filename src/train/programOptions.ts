@@ -119,13 +119,14 @@ function modelOptions(
   { classes, imageShape }: Pick<DataShape, 'classes' | 'imageShape'>,
 ): ModelOptions {
   const { definition, model } = network;
+  const where = model === 'own' ? 'network' : (sources.get('model')?.where ?? 'model');
   if (!definition && (model === 'own' || isModelFile(model))) {
     throw new InputError(`${sources.get('model')?.where ?? 'model'} = ${model}: no network was read of it`);
   }
   if (definition && (definition.input.join() !== imageShape.join() || definition.outputs !== classes)) {
     const [own, given] = [definition.input, imageShape].map((shape) => shape.join('x'));
     throw new InputError(
-      `${sources.get('model')?.where ?? 'network'}: the network takes images of ${own} and has ${definition.outputs} outputs; ` +
+      `${where}: the network takes images of ${own} and has ${definition.outputs} outputs; ` +
         `the data has images of ${given} and ${classes} classes`,
     );
   }

@@ -3,7 +3,15 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
-import { generateSynthetic, InputError, open, sectionSettings, type TrainingData, train } from '../../src/index.js';
+import {
+  generateSynthetic,
+  InputError,
+  network,
+  open,
+  sectionSettings,
+  type TrainingData,
+  train,
+} from '../../src/index.js';
 import type { TrainingSettings } from '../../src/library/train.js';
 import { parseSafetensorsFile, safetensorsFile } from '../../src/weights/checkedSafetensors.js';
 import { succeeds, writeTinyConfig } from '../cli/runMpdnn.js';
@@ -183,6 +191,48 @@ describe('training from arrays', () => {
     await expect(train({ data, settings: { epochs: 1, device: 'cpu', threads: 1 }, ...changes })).rejects.toThrow(
       message,
     );
+  });
+});
+
+describe('a network of one’s own', () => {
+  const grey = plainImages(1, 24);
+  const own = network({ input: [8, 8, 1] }, (n, x) => {
+    const stem = n.conv(x, 4, { stride: 2, activation: 'hardSwish' });
+    const gate = n.linear(n.globalAverage(stem), 4, { activation: 'sigmoid' });
+    return n.linear(n.flatten(n.concat([n.multiply(stem, gate), stem])), 2);
+  });
+  const settings = {
+    ...{ epochs: 2, batch_size: 8, device: 'cpu', threads: 1, w_quantize: 'parametric_fp_d_xmax' },
+    ...{ a_quantize: 'parametric_fp_d_xmax_relu', a_quantize_linear: true },
+  };
+
+  it('ends with the same bytes whether it was stopped or not, and is opened from its file alone', async () => {
+    const { lastParameters } = await train({ network: own, data: grey, settings });
+    const controller = new AbortController();
+    const onEpoch = () => controller.abort();
+    const stopped = await train({ network: own, data: grey, settings, signal: controller.signal, onEpoch });
+    expect(stopped.finished).toBe(false);
+    const resumed = await train({ network: own, data: grey, settings, resume: stopped.checkpoint });
+    expect(resumed.lastParameters).toEqual(lastParameters);
+    const opened = await open(lastParameters!, { device: 'cpu', threads: 1 });
+    expect(await opened.predict(grey.test.images as Uint8Array)).toHaveLength(24);
+    await opened.close();
+  });
+
+  it.each<[string, object, RegExp]>([
+    ['beside a model by name', { settings: { model: 'resnet20' } }, /^settings: name a model although network is one/],
+    [
+      'for other images',
+      { data: plainImages(3, 24) },
+      /^network: the network takes images of 8x8x1 .* images of 8x8x3/,
+    ],
+    [
+      'that is none',
+      { network: { layers: 3 } },
+      /^network: is no definition of a network, such as network\(…\) returns/,
+    ],
+  ])('%s is refused', async (_, other, message) => {
+    await expect(train({ network: own, data: grey, settings, ...other })).rejects.toThrow(message);
   });
 });
 
