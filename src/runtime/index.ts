@@ -78,7 +78,7 @@ export async function load(
   const classified = (from: RuntimeProgram) =>
     classifyIntegers(classifier, pool ? sumPool(pool, from.read(pool.input)) : from.read(classifier.input));
   const stored = network.layers.flatMap((layer) =>
-    layer.op === 'convolution' || layer.op === 'maxPool' ? [layer.output] : [],
+    layer.op === 'convolution' || layer.op === 'maxPool' || layer.op === 'arrange' ? [layer.output] : [],
   );
 
   const run = (bytes: Uint8Array, visit?: Visit): Float64Array => {

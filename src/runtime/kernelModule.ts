@@ -34,6 +34,19 @@ export interface Kernels {
     outWidth: number,
     outBytes: number,
   ): void;
+  moveChannel(
+    from: number,
+    fromRow: number,
+    fromPixel: number,
+    fromBytes: number,
+    to: number,
+    toRow: number,
+    toPixel: number,
+    toBytes: number,
+    height: number,
+    width: number,
+    shift: number,
+  ): void;
   dotTest(w: number, x: number, to: number): void;
 }
 

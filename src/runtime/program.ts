@@ -5,6 +5,7 @@
 
 import { extentOf } from '../ops/window.js';
 import type {
+  ArrangeLayer,
   ConvolutionLayer,
   InputLayer,
   IntegerNetwork,
@@ -35,6 +36,7 @@ export function loadProgram(network: IntegerNetwork, kind: KernelKind): RuntimeP
   for (const layer of network.layers) {
     if (layer.op === 'convolution') builder.convolution(layer);
     if (layer.op === 'maxPool') builder.maxPool(layer);
+    if (layer.op === 'arrange') builder.arrange(layer);
   }
   const memory = new WebAssembly.Memory({ initial: Math.ceil(allocator.bytes / 65536) });
   const kernels = instantiate(kind, memory);
@@ -89,6 +91,22 @@ class ProgramBuilder {
         ...([to.at, to.row, outHeight, outWidth, to.bytes] as const),
       ),
     );
+  }
+
+  arrange({ inputs, shifts, sources, output }: ArrangeLayer): void {
+    const to = placeOf(this.places, output);
+    const [height, width] = output.shape as [number, number];
+    const moves = sources.map(({ input, channel }, index) => {
+      const from = placeOf(this.places, inputs[input]!);
+      return [
+        ...([from.at + channel * from.bytes, from.row, from.channels * from.bytes, from.bytes] as const),
+        ...([to.at + index * to.bytes, to.row, to.channels * to.bytes, to.bytes] as const),
+        ...([height, width, shifts[input]!] as const),
+      ] as const;
+    });
+    this.calls.push((kernels) => {
+      for (const move of moves) kernels.moveChannel(...move);
+    });
   }
 
   /** Lays out a product's weights and arguments; returns what computes a row of its sums. */

@@ -62,7 +62,7 @@ function storedTensors(network: IntegerNetwork): Stored[] {
       const source = stored.get(storedSource(network, read).source);
       if (source) source.last = time;
     }
-    if (layer.op === 'convolution' || layer.op === 'maxPool' || layer.op === 'sumPool') {
+    if (layer.op !== 'input' && layer.op !== 'subsample' && layer.op !== 'classifier') {
       const { output } = layer;
       stored.set(output, { name: output.name, bytes: storedBytes(output), first: time, last: time });
     }
@@ -78,6 +78,8 @@ function readsOf(layer: IntegerLayer): IntegerTensor[] {
       return [];
     case 'convolution':
       return [...layer.products.map(({ input }) => input), ...(layer.addend ? [layer.addend] : [])];
+    case 'arrange':
+      return [...layer.inputs];
     case 'maxPool':
     case 'sumPool':
     case 'classifier':

@@ -126,6 +126,24 @@ export interface MaxPoolLayer {
   readonly output: IntegerTensor;
 }
 
+/** Where a channel comes from: which input, and which of its channels. */
+export interface ChannelSource {
+  readonly input: number;
+  readonly channel: number;
+}
+
+/** Channels of tensors in a new order: side by side, some of them, or in turn. */
+export interface ArrangeLayer {
+  readonly op: 'arrange';
+  readonly name: string;
+  readonly inputs: readonly IntegerTensor[];
+  /** For each input, by how many bits its integers are moved up to be in steps of the output. */
+  readonly shifts: readonly number[];
+  /** For each channel of the output. */
+  readonly sources: readonly ChannelSource[];
+  readonly output: IntegerTensor;
+}
+
 /** Every `stride`-th pixel, zero channels behind. */
 export interface SubsampleLayer {
   readonly op: 'subsample';
@@ -165,6 +183,7 @@ export type IntegerLayer =
   | InputLayer
   | ConvolutionLayer
   | MaxPoolLayer
+  | ArrangeLayer
   | SubsampleLayer
   | SumPoolLayer
   | ClassifierLayer;

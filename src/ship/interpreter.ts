@@ -5,6 +5,7 @@
  */
 
 import {
+  type ArrangeLayer,
   type ClassifierLayer,
   type ConvolutionLayer,
   type InputLayer,
@@ -59,6 +60,11 @@ function runLayer(layer: Exclude<IntegerLayer, ClassifierLayer>, image: Uint8Arr
       return convolve(layer, tensors);
     case 'maxPool':
       return maxPool(layer, valuesOf(layer.input, tensors));
+    case 'arrange':
+      return arrange(
+        layer,
+        layer.inputs.map((input) => valuesOf(input, tensors)),
+      );
     case 'subsample':
       return subsample(layer, valuesOf(layer.input, tensors));
     case 'sumPool':
@@ -259,6 +265,16 @@ function maxPool({ window: { rows, columns }, input, output }: MaxPoolLayer, x: 
         for (let c = 0; c < channels; c++) y[to + c] = Math.max(y[to + c]!, x[from + c]!);
       }
     }
+  }
+  return y;
+}
+
+function arrange({ inputs, shifts, sources, output }: ArrangeLayer, values: readonly Int32Array[]): Int32Array {
+  const channels = sources.length;
+  const y = new Int32Array(output.shape[0]! * output.shape[1]! * channels);
+  for (let i = 0; i < y.length; i++) {
+    const { input, channel } = sources[i % channels]!;
+    y[i] = values[input]![Math.floor(i / channels) * inputs[input]!.shape[2]! + channel]! * 2 ** shifts[input]!;
   }
   return y;
 }

@@ -44,12 +44,19 @@ type Value =
   /** Inputs that lie on no grid until they are quantized. */
   | ({ readonly type: 'numbers'; readonly fault: string } & Pick<InputQuantization, 'scale' | 'offset'>)
   | { readonly type: 'integers'; readonly tensor: IntegerTensor }
+  /** Channels of tensors in memory, which become one when they are read. */
+  | { readonly type: 'channels'; readonly channels: readonly TensorChannel[] }
   | { readonly type: 'sums'; readonly sums: Sums }
   | { readonly type: 'normalised'; readonly terms: readonly Normalised[]; readonly addend: IntegerTensor | null }
   /** The mean over all pixels: a sum where the classifier reads it, else behind a quantizer. */
   | { readonly type: 'mean'; readonly input: IntegerTensor }
   | { readonly type: 'moments'; readonly mean: ArrayLike<number>; readonly invstd: ArrayLike<number> }
   | { readonly type: 'classified' };
+
+interface TensorChannel {
+  readonly tensor: IntegerTensor;
+  readonly channel: number;
+}
 
 /** A layer whose integers are certified, with what its channels have to compute. */
 interface CertifiedLayer {
@@ -161,6 +168,24 @@ class Lowering {
       case 'unflatten':
         this.#set(node.results.y, this.#get(node.operands.x));
         break;
+      case 'concat':
+        this.#arrange(node.results.y, [...this.#channelsOf(node.operands.a), ...this.#channelsOf(node.operands.b)]);
+        break;
+      case 'slice': {
+        const { first, channels } = node.attributes;
+        this.#arrange(node.results.y, this.#channelsOf(node.operands.x).slice(first, first + channels));
+        break;
+      }
+      case 'shuffleChannels': {
+        const all = this.#channelsOf(node.operands.x);
+        const { groups } = node.attributes;
+        const at = (c: number) => (c % groups) * (all.length / groups) + Math.floor(c / groups);
+        this.#arrange(
+          node.results.y,
+          all.map((_, c) => all[at(c)]!),
+        );
+        break;
+      }
       case 'bias':
         this.#bias(node);
         break;
@@ -242,6 +267,9 @@ class Lowering {
       case 'integers':
         this.#requantize([identity(source.tensor)], null, activation, node.results.y);
         break;
+      case 'channels':
+        this.#requantize([identity(this.#integers(x, 'quantizer'))], null, activation, node.results.y);
+        break;
       case 'mean': {
         const [rows, columns] = source.input.shape as [number, number];
         this.#requantize([meanOf(source.input, [rows, columns], pixelWindow)], null, activation, node.results.y);
@@ -303,6 +331,42 @@ class Lowering {
   }
 
   /** A fully connected layer is a convolution with a window of the size of its input. */
+  #arrange(y: Tensor, channels: readonly TensorChannel[]): void {
+    this.#set(y, { type: 'channels', channels });
+  }
+
+  #channelsOf(x: Tensor): readonly TensorChannel[] {
+    const value = this.#get(x);
+    if (value.type === 'channels') return value.channels;
+    const tensor = this.#integers(x, 'layer that takes channels of it');
+    if (x.shape.at(-1) !== tensor.shape[2]) {
+      throw new InputError(`${tensor.name}: features of several pixels side by side have no integer form yet`);
+    }
+    return Array.from({ length: tensor.shape[2]! }, (_, channel) => ({ tensor, channel }));
+  }
+
+  /** Channels of tensors as one tensor in memory. */
+  #stored(x: Tensor, channels: readonly TensorChannel[]): IntegerTensor {
+    const inputs = [...new Set(channels.map(({ tensor }) => tensor))];
+    const count = this.layers.filter(({ op }) => op === 'arrange').length + 1;
+    const name = `channels ${count} of ${inputs.map((input) => input.name).join(', ')}`;
+    const step = Math.min(...inputs.map((input) => input.step));
+    const shifts = inputs.map((input) => exactLog2(input.step / step, name));
+    const grid = commonGrid(inputs, shifts);
+    if (!grid) {
+      throw new InputError(
+        `${name}: their steps (${inputs.map((input) => input.step).join(', ')}) need more than 8 bits together, or some are ` +
+          'powers of two; give all of them one step by a rule in layers',
+      );
+    }
+    const bits = Math.max(codeBits(grid), ...inputs.map((input) => input.bits));
+    const output = tensor(name, [...inputs[0]!.shape.slice(0, 2), channels.length], grid, step, bits);
+    const sources = channels.map((each) => ({ input: inputs.indexOf(each.tensor), channel: each.channel }));
+    this.layers.push({ op: 'arrange', name, inputs, shifts, sources, output });
+    this.#set(x, { type: 'integers', tensor: output });
+    return output;
+  }
+
   #hiddenLinear({ operands: { x, w, b }, results: { y } }: Node<'linear'>): void {
     const weights = this.#quantizedWeights(w);
     const input = this.#integers(x, `layer with ${weights.name}`);
@@ -364,11 +428,13 @@ class Lowering {
   }
 
   #add({ operands: { a, b }, results: { y } }: Node<'add'>): void {
+    if (this.#get(a).type === 'channels') this.#integers(a, 'sum');
     this.#set(y, this.#together(this.#get(a), b, y));
   }
 
   /** The sum of what convolutions and a tensor in memory give: two terms at most, and an addend. */
   #together(a: Value, b: Tensor, sum: Tensor): Extract<Value, { type: 'normalised' }> {
+    if (this.#get(b).type === 'channels') this.#integers(b, 'sum');
     const terms: Normalised[] = [];
     let addend: IntegerTensor | null = null;
     for (const value of [a, this.#get(b)]) {
@@ -493,6 +559,7 @@ class Lowering {
   #integers(x: Tensor, reader: string): IntegerTensor {
     const value = this.#get(x);
     if (value.type === 'integers') return value.tensor;
+    if (value.type === 'channels') return this.#stored(x, value.channels);
     if (value.type === 'numbers') {
       throw new InputError(
         `images: ${value.fault}, so they lie on no grid of integers; set a_quantize_input = true, or train on bytes with ` +
@@ -654,6 +721,20 @@ function gridFault(scale: readonly number[], offset: readonly number[]): string 
   return `mean ${listed(zeros.map((zero) => zero / 255))} is no fraction of a grey level`;
 }
 
+/** A grid of at most 8 bits for all integers of some tensors, moved up by so many bits; null if there is none. */
+function commonGrid(tensors: readonly IntegerTensor[], shifts: readonly number[]): Grid | null {
+  const [first] = tensors;
+  if (tensors.some(({ grid }) => grid.type === 'powers')) {
+    const areSame = tensors.every(({ grid, step, bits }) => {
+      return JSON.stringify(grid) === JSON.stringify(first!.grid) && step === first!.step && bits === first!.bits;
+    });
+    return areSame ? first!.grid : null;
+  }
+  const lo = Math.min(...tensors.map(({ grid }, index) => leastOf(grid) * 2 ** shifts[index]!));
+  const hi = Math.max(...tensors.map(({ grid }, index) => grid.hi * 2 ** shifts[index]!));
+  return hi <= mostLevels[lo < 0 ? 'signed' : 'unsigned'] && lo >= -128 ? { type: 'uniform', lo, hi } : null;
+}
+
 function isWhole(value: number): boolean {
   return Math.abs(value - Math.round(value)) < 1e-9;
 }
@@ -703,6 +784,8 @@ function described(value: Value): string {
       return 'the input';
     case 'integers':
       return value.tensor.name;
+    case 'channels':
+      return [...new Set(value.channels.map(({ tensor: { name } }) => name))].join(', ');
     case 'sums':
       return `the convolution with ${value.sums.product.weights.name}`;
     case 'normalised':

@@ -99,6 +99,7 @@ export function weightsOfLayer(layer: IntegerLayer): IntegerWeights[] {
     case 'classifier':
       return [layer.weights, ...(layer.bias ? [layer.bias] : [])];
     case 'input':
+    case 'arrange':
     case 'maxPool':
     case 'subsample':
     case 'sumPool':
@@ -170,6 +171,8 @@ function layerEntry(layer: IntegerLayer): object {
         output: output.name,
       };
     }
+    case 'arrange':
+      return { ...layer, inputs: layer.inputs.map(({ name }) => name), output: layer.output.name };
     case 'maxPool':
     case 'subsample':
     case 'sumPool':
@@ -245,6 +248,21 @@ function layerOf(json: unknown, tensors: ReadonlyMap<string, IntegerTensor>, fil
       };
       return { op, name, window, input: tensor(fields.input), output: tensor(fields.output) };
     }
+    case 'arrange': {
+      const shifts = array(fields.shifts, 'shifts', (shift) => integer(shift, 'shift', 0, 8));
+      const sources = array(fields.sources, 'sources', (json) => {
+        const { input, channel } = record(json, 'source');
+        return { input: integer(input, 'input', 0, 255), channel: integer(channel, 'channel', 0, 2 ** 16 - 1) };
+      });
+      return {
+        op,
+        name,
+        inputs: array(fields.inputs, 'inputs', tensor),
+        shifts,
+        sources,
+        output: tensor(fields.output),
+      };
+    }
     case 'subsample': {
       const stride = integer(fields.stride, 'stride', 1, mostTaps);
       return { op, name, stride, input: tensor(fields.input), output: tensor(fields.output) };
@@ -267,7 +285,7 @@ function layerOf(json: unknown, tensors: ReadonlyMap<string, IntegerTensor>, fil
   }
 }
 
-const operations = ['input', 'convolution', 'maxPool', 'subsample', 'sumPool', 'classifier'] as const;
+const operations = ['input', 'convolution', 'maxPool', 'arrange', 'subsample', 'sumPool', 'classifier'] as const;
 
 function quantizationOf(json: unknown): InputQuantization {
   const { scale, offset, step, limit } = record(json, 'quantization');

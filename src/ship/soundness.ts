@@ -6,6 +6,7 @@
 
 import { sizedWindow, slidingWindow, type Window } from '../ops/window.js';
 import {
+  type ArrangeLayer,
   type ClassifierLayer,
   type ConvolutionLayer,
   codeBits,
@@ -65,6 +66,9 @@ function checkLayer(layer: IntegerLayer, writerOf: WriterOf): void {
       break;
     case 'maxPool':
       checkMaxPool(layer, writerOf);
+      break;
+    case 'arrange':
+      checkArrange(layer, writerOf);
       break;
     case 'subsample':
       checkSubsample(layer, writerOf);
@@ -168,6 +172,25 @@ function checkMaxPool({ name, window, input, output }: MaxPoolLayer, writerOf: W
   checkSameGrid(name, input, output);
 }
 
+function checkArrange({ name, inputs, shifts, sources, output }: ArrangeLayer, writerOf: WriterOf): void {
+  checkStored(output);
+  demand(sources.length === output.shape[2] && shifts.length === inputs.length, `${name}: its lists do not fit`);
+  for (const [index, input] of inputs.entries()) {
+    checkReads(name, input, writerOf);
+    demand(same(input.shape.slice(0, 2), output.shape.slice(0, 2)), `${name}: ${input.name} has other pixels`);
+    if (input.grid.type === 'powers') {
+      checkSameGrid(name, input, output);
+      demand(shifts[index] === 0 && input.bits === output.bits, `${name}: powers of two stay as they are`);
+    } else {
+      const factor = 2 ** shifts[index]!;
+      const fits = leastOf(input.grid) * factor >= leastOf(output.grid) && input.grid.hi * factor <= output.grid.hi;
+      demand(fits && output.grid.type === 'uniform', `${name}: ${input.name} leaves the grid of ${output.name}`);
+    }
+  }
+  const areThere = sources.every(({ input, channel }) => channel < (inputs[input]?.shape[2] ?? 0));
+  demand(areThere, `${name}: names a channel that is not there`);
+}
+
 function checkSubsample({ name, stride, input, output }: SubsampleLayer, writerOf: WriterOf): void {
   checkReads(name, input, writerOf);
   checkStored(output);
@@ -232,7 +255,7 @@ function isPower(value: number, isSigned: boolean): boolean {
 /** Pictures are read from where a layer put them; a subsampled one is read from its source, by additions alone. */
 function checkReads(reader: string, tensor: IntegerTensor, writerOf: WriterOf): void {
   const op = writerOf(tensor)?.op;
-  const isKept = op === 'input' || op === 'convolution' || op === 'maxPool';
+  const isKept = op === 'input' || op === 'convolution' || op === 'maxPool' || op === 'arrange';
   demand(isKept, `${reader}: reads ${tensor.name}, which is not kept in memory`);
 }
 

@@ -136,7 +136,8 @@ export function randomNetwork(seed: number): { network: IntegerNetwork; images: 
   const pooled = maxPool(third);
   const widened = subsample(pooled);
   const fourth = shortcutConvolution(pooled, widened);
-  const last = convolution([fourth], [fourth]);
+  const turned = reversed(fourth);
+  const last = convolution([turned], [turned]);
   const pixels = last.shape[0]! * last.shape[1]!;
   const sums: Grid = { type: 'uniform', lo: leastOf(last.grid) * pixels, hi: last.grid.hi * pixels };
   const sum = tensor([last.shape[2]!], sums, 32);
@@ -156,6 +157,16 @@ export function randomNetwork(seed: number): { network: IntegerNetwork; images: 
     Uint8Array.from({ length: sizeOf(image) }, () => [0, 255, below(256)][index]!),
   );
   return { network: { layers, classes: ['a', 'b "quoted"', '\\??/', 'Käse', 'e'] }, images };
+
+  /** The channels from the last to the first, and the first once more. */
+  function reversed(input: IntegerTensor): IntegerTensor {
+    const channels = input.shape[2]!;
+    const output = tensor([...input.shape.slice(0, 2), channels + 1], input.grid, input.bits);
+    const sources = Array.from({ length: channels }, (_, c) => ({ input: 0, channel: channels - 1 - c }));
+    sources.push({ input: 0, channel: 0 });
+    layers.push({ op: 'arrange', name: output.name, inputs: [input], shifts: [0], sources, output });
+    return output;
+  }
 
   /** Each element by itself through a quantizer: weights of 1 that take no bits. */
   function converted(input: IntegerTensor): IntegerTensor {

@@ -68,3 +68,16 @@ it.each([
 ])('%s', (_, settings, message) => {
   expect(shippingFault(shippableProgram({ settings, side: 8 }))).toBe(message);
 });
+
+it('channels side by side whose steps are too far apart', () => {
+  const settings = { ...quantized, model: 'own', a_stepsize: 0.25, a_bitwidth: 7, layers: 'conv2: a_stepsize = 1' };
+  const program = shippableProgram({
+    settings,
+    side: 8,
+    define: (n, x) => n.linear(n.globalAverage(n.concat([n.conv(x, 4), n.conv(x, 4)])), 10),
+  });
+  expect(shippingFault(program)).toBe(
+    'channels 1 of conv1, conv2: their steps (0.25, 1) need more than 8 bits together, or some are powers of two; give ' +
+      'all of them one step by a rule in layers',
+  );
+});

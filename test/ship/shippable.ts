@@ -87,6 +87,23 @@ export const shippables: Readonly<Record<string, Shippable>> = {
       return n.linear(n.linear(features, 16, { activation: 'relu' }), 10);
     },
   },
+  'an own network: channels side by side, some of them, in turn': {
+    settings: {
+      ...uniform,
+      a_quantize_linear: true,
+      a_bitwidth: 4,
+      a_stepsize: 0.25,
+      layers: 'conv2: a_stepsize = 0.5',
+    },
+    side: 8,
+    define: (n, x) => {
+      const [fine, coarse] = [n.conv(x, 8), n.conv(x, 6)];
+      const mixed = n.shuffle(n.concat([fine, coarse, n.slice(fine, { first: 2, channels: 2 })]), { groups: 4 });
+      const own = n.conv(mixed, 8, { groups: 2, activation: 'none' });
+      const sum = n.add(own, n.slice(mixed, { first: 4, channels: 8 }));
+      return n.linear(n.globalAverage(n.concat([sum, fine])), 10);
+    },
+  },
   'ResNet-18': { settings: { ...uniform, model: 'resnet18', width_multiplier: 0.25, a_stepsize: 0.25 }, side: 32 },
 };
 

@@ -463,6 +463,27 @@ export function maxPool(
   }
 }
 
+/** A channel of a picture to one of another, moved up by some bits. */
+export function moveChannel(
+  from: usize,
+  fromRow: usize,
+  fromPixel: usize,
+  fromBytes: usize,
+  to: usize,
+  toRow: usize,
+  toPixel: usize,
+  toBytes: usize,
+  height: i32,
+  widthOf: i32,
+  shift: i32,
+): void {
+  for (let y = 0; y < height; y++, from += fromRow, to += toRow) {
+    let p = from;
+    let q = to;
+    for (let x = 0; x < widthOf; x++, p += fromPixel, q += toPixel) storeOne(q, toBytes, oneOf(p, 0, fromBytes) << shift);
+  }
+}
+
 /** Products that a runtime has to get right before it may use relaxed dots: four sums of w·x of four bytes, twice. */
 export function dotTest(w: usize, x: usize, to: usize): void {
   if (!ASC_FEATURE_RELAXED_SIMD) return;

@@ -3,7 +3,7 @@
  * moved by shifts only where they are not negative, as C leaves the others to the compiler.
  */
 
-import { convolve, maxPool, sumPool } from './layerKernels.js';
+import { arrange, convolve, maxPool, sumPool } from './layerKernels.js';
 import type { Elements } from './plan.js';
 import { requantizeHigh, requantizeNarrow, requantizePowers, requantizeWide, store } from './requantizationKernels.js';
 import { codeAt, codesAt, integerOf, integerOrPowerOf, put, unpack, unpackEights, wordAt } from './streamKernels.js';
@@ -67,6 +67,7 @@ function kernels(codes: Codes): ReadonlyMap<string, string> {
     ['store', store],
     ['convolve', convolve],
     ['max_pool', maxPool],
+    ['arrange', arrange],
     ['sum_pool', sumPool],
   ]);
 }

@@ -59,6 +59,23 @@ static void max_pool(const struct view *v, uint32_t output, int32_t height, int3
 }
 `;
 
+export const arrange = `\
+static void arrange(const struct view *inputs, const struct source *sources, uint32_t output, int32_t pixels, int32_t channels,
+                    struct coding c)
+{
+  uint32_t to = 0;
+  for (int32_t pixel = 0; pixel < pixels; pixel++)
+    for (int32_t channel = 0; channel < channels; channel++, to += c.bits) {
+      const struct source *s = sources + channel;
+      const struct view *v = inputs + s->input;
+      const uint32_t at = (uint32_t)(pixel * v->channels + s->channel) * v->coding.bits;
+      const uint32_t code = code_at(arena + v->offset, at, v->coding.bits);
+      const int32_t value = integer_of(code, &v->coding) * (1 << s->shift);
+      put(arena + output, to, c.powers ? code : (uint32_t)(value + c.zero), c.bits);
+    }
+}
+`;
+
 export const sumPool = `\
 static void sum_pool(const struct view *v, uint32_t output)
 {

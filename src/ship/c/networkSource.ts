@@ -3,6 +3,7 @@
 import type { SizedAxisWindow } from '../../ops/window.js';
 import { streamBytes } from '../bitStream.js';
 import type {
+  ArrangeLayer,
   ClassifierLayer,
   ConvolutionLayer,
   IntegerLayer,
@@ -182,6 +183,16 @@ function layerConstants(plan: Plan, layer: IntegerLayer, index: number): string[
   if (layer.op === 'maxPool' || layer.op === 'sumPool') {
     return [`static const struct view view_${index} = ${viewOf(plan.viewOf(layer.input))};\n`];
   }
+  if (layer.op === 'arrange') {
+    const views = layer.inputs.map((input) => `  ${viewOf(plan.viewOf(input))},\n`).join('');
+    const sources = layer.sources
+      .map(({ input, channel }) => `{${channel}, ${input}, ${layer.shifts[input]}}`)
+      .join(', ');
+    return [
+      `static const struct view views_${index}[] = {\n${views}};\n`,
+      `static const struct source sources_${index}[] = {${sources}};\n`,
+    ];
+  }
   if (layer.op !== 'convolution') return [];
   const planned = plan.convolutions.get(layer)!;
   return [
@@ -258,6 +269,13 @@ function runFunction(plan: Plan, name: string): string {
         const sizes = [offset, height, width, rows, columns].join(', ');
         return `  max_pool(&view_${index}, ${sizes});\n${traced(index, offset, storedLength(layer))}`;
       }
+      case 'arrange': {
+        const { output, sources } = layer;
+        const offset = arena.offsets.get(output.name)!;
+        const sizes = [offset, output.shape[0]! * output.shape[1]!, sources.length].join(', ');
+        const coding = `(struct coding)${codingText(codingOf(output.grid, output.bits))}`;
+        return `  arrange(views_${index}, sources_${index}, ${sizes}, ${coding});\n${traced(index, offset, storedLength(layer))}`;
+      }
       case 'sumPool': {
         const offset = arena.offsets.get(layer.output.name)!;
         return `  sum_pool(&view_${index}, ${offset});\n${traced(index, offset, storedLength(layer))}`;
@@ -284,7 +302,7 @@ int32_t ${name}_class_of(const ${name}_logit *logits)
 `;
 }
 
-function storedLength({ output }: ConvolutionLayer | MaxPoolLayer | SumPoolLayer): number {
+function storedLength({ output }: ArrangeLayer | ConvolutionLayer | MaxPoolLayer | SumPoolLayer): number {
   return Math.ceil((output.shape.reduce((product, size) => product * size, 1) * output.bits) / 8);
 }
 

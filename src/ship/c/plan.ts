@@ -92,6 +92,7 @@ export function planOf(network: IntegerNetwork): Plan {
   const convolutions = new Map<ConvolutionLayer, ConvolutionPlan>();
   for (const layer of network.layers) {
     if (layer.op === 'convolution') convolutions.set(layer, convolutionPlan(layer, arena, viewOf));
+    else if (layer.op === 'arrange') for (const input of layer.inputs) storedView(viewOf(input), layer.name);
     else if (layer.op !== 'input' && layer.op !== 'subsample') storedView(viewOf(layer.input), layer.name);
   }
   return { network, arena, convolutions, viewOf, buffers: buffersOf([...convolutions.values()]) };

@@ -20,6 +20,9 @@ struct view {
 /* A window along rows or columns: its taps, from one window to the next, zeros before the image, from tap to tap. */
 struct axis { uint8_t size, stride, before, apart; };
 
+/* Where a channel comes from: which input, its channel, by how many bits it is moved up. */
+struct source { uint16_t channel; uint8_t input, shift; };
+
 struct layer;
 struct product;
 

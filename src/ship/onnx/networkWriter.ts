@@ -3,6 +3,7 @@
 import { InputError } from '../../errors.js';
 import type { Window } from '../../ops/window.js';
 import {
+  type ArrangeLayer,
   type ClassifierLayer,
   type ConvolutionLayer,
   type InputLayer,
@@ -51,6 +52,9 @@ export abstract class NetworkWriter {
       case 'maxPool':
         this.#maxPool(layer);
         break;
+      case 'arrange':
+        this.#arrange(layer);
+        break;
       case 'subsample':
         this.#subsample(layer);
         break;
@@ -81,6 +85,25 @@ export abstract class NetworkWriter {
     const attributes = { kernel_shape: [rows.size, columns.size], ...windowAttributes(window) };
     const pooled = this.builder.node('MaxPool', [this.storedName(input)], attributes);
     this.stored.set(output.name, pooled);
+  }
+
+  #arrange({ inputs, shifts, sources, output }: ArrangeLayer): void {
+    const { builder } = this;
+    const type = output.grid.type === 'powers' ? DataType.FLOAT : byteType(output);
+    const parts = inputs.map((input, index) => {
+      const stored = this.storedName(input);
+      if (shifts[index] === 0 && (input.grid.type === 'powers' || byteType(input) === type)) return stored;
+      const wide = builder.node('Cast', [stored], { to: DataType.INT32 });
+      const moved = builder.node('Mul', [wide, builder.constant(DataType.INT32, [], [2 ** shifts[index]!])]);
+      return builder.node('Cast', [moved], { to: type });
+    });
+    const together = parts.length === 1 ? parts[0]! : builder.node('Concat', parts, { axis: 1 });
+    const first = inputs.map((_, index) => inputs.slice(0, index).reduce((sum, { shape }) => sum + shape[2]!, 0));
+    const places = sources.map(({ input, channel }) => first[input]! + channel);
+    const all = places.every((place, index) => place === index) && parts.length > 0;
+    const isWhole = all && places.length === inputs.reduce((sum, { shape }) => sum + shape[2]!, 0);
+    const list = () => builder.constant(DataType.INT64, [places.length], places);
+    this.stored.set(output.name, isWhole ? together : builder.node('Gather', [together, list()], { axis: 1 }));
   }
 
   #subsample({ stride, input, output }: SubsampleLayer): void {
