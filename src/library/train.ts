@@ -1,6 +1,6 @@
 /** Training from arrays: what `mpdnn train` does, without files and without a command line. */
 
-import { limit } from '../data/imageSet.js';
+import { inputType, limit } from '../data/imageSet.js';
 import type { SelectEngine } from '../engine/engineSelector.js';
 import { InputError } from '../errors.js';
 import { type NetworkDefinition, readDefinition } from '../nn/index.js';
@@ -20,6 +20,8 @@ export interface TrainingData extends ImageShape {
   /** Names of the classes, in the order of their labels. */
   readonly classes: readonly string[];
   readonly train: LabelledImages;
+  /** With `select = validation`: images to choose the best parameters by, in place of a part of the training images. */
+  readonly validation?: LabelledImages;
   readonly test: LabelledImages;
 }
 
@@ -143,18 +145,22 @@ function experimentOf(settings: TrainingSettings, network: NetworkDefinition | n
 
 /** As the command line chooses them: limited, and a part of the training images held out where it is to choose. */
 function imagesOf(
-  { classes, train, test, height, width, channels }: TrainingData,
+  { classes, train, validation, test, height, width, channels }: TrainingData,
   experiment: Experiment,
 ): TrainingImages {
   const { data, training } = experiment;
   const limited = (given: LabelledImages, count: number | null, what: string) => {
     const set = imageSet(given, { height, width, channels }, classes.length, `data.${what}`);
+    if (given.images instanceof Float32Array !== train.images instanceof Float32Array) {
+      throw new InputError(`data.${what}: has ${inputType(set)}, data.train has others; all are bytes or all floats`);
+    }
     return count === null ? set : limit(set, count, training.seed, `${what} set`);
   };
   const all = limited(train, data.limitTrain, 'train');
+  const choosing = validation && limited(validation, null, 'validation');
   return {
     classes,
-    ...heldOut(experiment, { train: all }),
+    ...heldOut(experiment, { train: all, validation: choosing }),
     test: limited(test, data.limitVal, 'test'),
   };
 }

@@ -140,11 +140,15 @@ describe('training from arrays', () => {
     const floats = Float32Array.from(images.train.images as Uint8Array, (byte) => 100 * (byte - 128));
     const both = { images: floats, labels: images.train.labels };
     const { parameters } = await train({
-      data: { ...images, train: both, test: both },
-      settings: { ...learned, batch_size: 8 },
+      data: { ...images, train: both, validation: both, test: both },
+      // So many only where none is held out.
+      settings: { ...learned, batch_size: 16, select: 'validation' },
     });
     const network = await open(parameters!, { device: 'cpu', threads: 1 });
     expect(await network.predict(floats)).toHaveLength(16);
+    await expect(train({ data: { ...images, train: both }, settings: learned })).rejects.toThrow(
+      'data.test: has bytes, data.train has others; all are bytes or all floats',
+    );
     await expect(network.predict(images.test.images)).rejects.toThrow('images: are bytes, the network takes floats');
     await expect(network.predict(floats.with(3, Number.NaN))).rejects.toThrow('images: value 3 is NaN');
     await network.close();
