@@ -73,7 +73,7 @@ export function frontCommand(): Command {
         const how = { command: commandWords(words), runs: plan.length, force, bench };
         if (options.submit) submit(plan, { out: folder, call: words, last: { name: 'report', call: words } }, options);
         else if (options.run !== undefined) await executeOneRun(plan, options.run, how);
-        else if (options.dryRun) process.stdout.write(planText(front));
+        else if (options.dryRun) process.stdout.write(await planText(front));
         else await executeCall(how, (running) => makeFront(front, running));
       } finally {
         await bench.dispose();
@@ -86,11 +86,11 @@ export function frontCommand(): Command {
   ]);
 }
 
-function planText({ plan, images, folder, file, text }: Front): string {
+async function planText({ plan, images, folder, file, text }: Front): Promise<string> {
   return [
     `${plan.length} runs, the report goes to ${folder}/report`,
     '',
-    textTable(planLines(images, plan)),
+    textTable(await planLines(images, plan)),
     '',
     'W and A: sizes at the start, before bits are learned or given',
     '',

@@ -63,7 +63,7 @@ export function reproduceCommand(): Command {
       const { plan } = reproduction;
       const words = wordsOfCall(['reproduce', name], options, call);
       if (options.submit) submit(plan, { out: reproduction.out, call: words, last: { name, call: words } }, options);
-      else if (options.dryRun) process.stdout.write(planText(reproduction));
+      else if (options.dryRun) process.stdout.write(await planText(reproduction));
       else {
         const bench = openWorkbench({ tuningFile: tuningFile(autotune) });
         const how = { command: commandWords(words), runs: plan.length, force, bench };
@@ -78,12 +78,14 @@ export function reproduceCommand(): Command {
   return addSettingOptions(addSubmissionOptions(command), ['seed', 'resume', 'name']);
 }
 
-function planText({ table, plan, folder }: Reproduction): string {
+async function planText({ table, plan, folder }: Reproduction): Promise<string> {
+  const { classes, side } = table.images;
+  const lines = await planLines({ classes, shape: [side, side, 3] }, plan);
   return [
     `${table.title}: ${plan.length} runs, the report goes to ${folder}`,
     ...new Set(plan.map(({ experiment }) => dataNote(experiment))),
     '',
-    textTable(planLines(table.images, plan)),
+    textTable(lines),
     '',
     'W and A: sizes at the start, with fresh weights',
     '',

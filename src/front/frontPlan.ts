@@ -7,9 +7,11 @@ import { join } from 'node:path';
 import { InputError } from '../errors.js';
 import type { Variables } from '../nn/index.js';
 import { tensorOf } from '../program/quantizerReport.js';
-import { buildTrainingProgram } from '../program/trainingProgram.js';
+import { declaredVariables } from '../program/trainingProgram.js';
 import { bitsPerKbyte, type Quantizer } from '../quant/index.js';
+import type { PlannedImages } from '../reproduce/planLines.js';
 import type { ReportRow } from '../reproduce/table.js';
+import { withNetworkOfFile } from '../runs/index.js';
 import { type PlannedRun, planRuns } from '../runs/plan/planRuns.js';
 import type { Workbench } from '../runs/workbench.js';
 import {
@@ -25,6 +27,7 @@ import {
   resolveExperiment,
   type SettingKey,
   sectionEntries,
+  withDefinition,
 } from '../settings/index.js';
 import { type BudgetLimit, budgetLimits, budgetOutlook } from '../train/budgetLimits.js';
 import { dataShape, programOptions } from '../train/programOptions.js';
@@ -66,7 +69,7 @@ export interface Front {
   readonly text: string;
   readonly quick: boolean;
   /** The images that the sizes are of. */
-  readonly images: { readonly classes: number; readonly side: number };
+  readonly images: PlannedImages;
   /** Where run folders, the .cfg file and the report go. */
   readonly folder: string;
 }
@@ -134,12 +137,14 @@ export async function planFront(
   onTask: (task: string, done: number, total: number) => void,
 ): Promise<Front> {
   const { file: source, section, quick } = options;
-  const base = floatNetwork(options);
+  const base = await withNetworkOfFile(floatNetwork(options));
   const folder = options.out ?? (quick ? 'front-quick' : 'front');
   const path = join(folder, 'front.cfg');
   const images = await bench.data(base, onTask);
-  const variablesOf = (experiment: Experiment) =>
-    buildTrainingProgram(programOptions(experiment, dataShape(images, 1), null)).variables;
+  const variablesOf = (experiment: Experiment) => {
+    const own = withDefinition(experiment, base.network.definition);
+    return declaredVariables(programOptions(own, dataShape(images, 1), null));
+  };
   const sections = new Map<string, Lines>([
     ['DEFAULT', sharedLines(options, base)],
     ['FLOAT', linesOf(base.settings.weightfile === null ? {} : { weightfile: base.settings.weightfile })],
@@ -179,7 +184,7 @@ export async function planFront(
     file,
     text: text(),
     quick,
-    images: { classes: images.classes.length, side: images.train.height },
+    images: { classes: images.classes.length, shape: [images.train.height, images.train.width, images.train.channels] },
     folder,
   };
 }

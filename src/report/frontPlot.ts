@@ -76,7 +76,7 @@ export function frontPlot(subject: string, series: readonly FrontSeries[], float
         encoding: { ...place, color: way.color },
       },
       {
-        data: { values: values.filter(({ low, high }) => low < high) },
+        data: { values },
         mark: { type: 'rule', strokeWidth: 1.25 },
         encoding: { x: place.x, y: { field: 'low' }, y2: { field: 'high' }, color: way.color },
       },

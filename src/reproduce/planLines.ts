@@ -2,44 +2,50 @@
 
 import { type QuantizerReport, quantizerReport } from '../program/quantizerReport.js';
 import { buildTrainingProgram } from '../program/trainingProgram.js';
+import { withNetworkOfFile } from '../runs/index.js';
 import type { PlannedRun } from '../runs/plan/planRuns.js';
 import { standing } from '../runs/plan/standing.js';
+import type { Experiment } from '../settings/index.js';
 import { programOptions } from '../train/programOptions.js';
-import type { Table } from './table.js';
 
-/** A header and a line a run. */
-export function planLines(images: Table['images'], plan: readonly PlannedRun[]): string[][] {
+/** The images that sizes are of, before any are loaded; a run may have them scaled to another side. */
+export interface PlannedImages {
+  readonly classes: number;
+  readonly shape: readonly [height: number, width: number, channels: number];
+}
+
+/** A header and a line a run. Rejects with an `InputError` where a network of one's own is not to be had. */
+export async function planLines(images: PlannedImages, plan: readonly PlannedRun[]): Promise<string[][]> {
   const known = new Map<string, QuantizerReport['sizes']>();
   const header = ['', 'seed', 'experiment', 'starts from', 'epochs', 'W kB', 'A max kB', 'A sum kB', 'now'];
-  return [
-    header,
-    ...plan.map((run, index) => {
-      const { experiment, seed, startsFrom } = run;
-      const { name, network, weights, activations, layers, training } = experiment;
-      const key = JSON.stringify([network, weights, activations, layers, experiment.data.imageSize]);
-      const sizes = known.get(key) ?? startSizes(images, run);
-      known.set(key, sizes);
-      return [
-        String(index + 1),
-        String(seed),
-        name,
-        startsFrom?.experiment.name ?? training.startFrom ?? '–',
-        String(training.epochs),
-        kbytes(sizes.weights_kb),
-        kbytes(sizes.activations_max_kb),
-        kbytes(sizes.activations_sum_kb),
-        standingText(run),
-      ];
-    }),
-  ];
+  const lines = [header];
+  for (const [index, run] of plan.entries()) {
+    const { experiment, seed, startsFrom } = run;
+    const { name, network, weights, activations, layers, training } = experiment;
+    const key = JSON.stringify([network, weights, activations, layers, experiment.data.imageSize]);
+    const sizes = known.get(key) ?? startSizes(images, await withNetworkOfFile(experiment));
+    known.set(key, sizes);
+    lines.push([
+      String(index + 1),
+      String(seed),
+      name,
+      startsFrom?.experiment.name ?? training.startFrom ?? '–',
+      String(training.epochs),
+      kbytes(sizes.weights_kb),
+      kbytes(sizes.activations_max_kb),
+      kbytes(sizes.activations_sum_kb),
+      standingText(run),
+    ]);
+  }
+  return lines;
 }
 
 /** With fresh weights: those it starts from may move the bits of quantizers that infer them. */
-function startSizes(images: Table['images'], { experiment }: PlannedRun): QuantizerReport['sizes'] {
-  const { classes } = images;
-  const side = experiment.data.imageSize ?? images.side;
-  const shape = { classes, imageShape: [side, side, 3] as const, trainImages: 1, evaluationImages: 1 };
-  const { variables } = buildTrainingProgram(programOptions(experiment, shape, null));
+function startSizes({ classes, shape }: PlannedImages, experiment: Experiment): QuantizerReport['sizes'] {
+  const side = experiment.data.imageSize;
+  const imageShape = side === null ? shape : ([side, side, shape[2]] as const);
+  const images = { classes, imageShape, trainImages: 1, evaluationImages: 1 };
+  const { variables } = buildTrainingProgram(programOptions(experiment, images, null));
   return quantizerReport(variables, variables.table, 0).sizes;
 }
 

@@ -3,6 +3,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, expect, it } from 'vitest';
+import { network } from '../../src/index.js';
 import { temporaryFolder } from '../temporaryFolder.js';
 import { mpdnn, resultFiles, succeeds, writeTinyConfig } from './runMpdnn.js';
 
@@ -40,6 +41,15 @@ it('plans every way at every budget, each network once, and writes nothing in a 
   expect(planned).toEqual([...names, 'LEARNED_0.75', 'ALLOCATED_0.75', 'SAME_W3A4', 'ENDS_W2A4']);
   expect(stdout).toMatch(/^16 runs, the report goes to planned\/report$/m);
   expect(existsSync(join(folder, 'planned'))).toBe(false);
+});
+
+it('takes a network of one’s own', async () => {
+  const own = network({ input: [32, 32, 3] }, (n, x) => n.linear(n.globalAverage(n.conv(x, 8)), 10));
+  writeFileSync(join(folder, 'own.mjs'), `export default ${JSON.stringify(own)};`);
+  const { stdout } = await succeeds(call('0.1', '--model', './own.mjs', '--out', 'planned', '--dry-run'), folder);
+  // 3·3·3·8 + 8·10 weights and 10 biases in float, then with 2 bits.
+  expect(stdout).toMatch(/^1 +0 +FLOAT +– +2 +1\.2 /m);
+  expect(stdout).toMatch(/^4 +0 +SAME_W2A\d +FLOAT +2 +0\.1 /m);
 });
 
 it('keeps every budget and says what came of it', () => {
