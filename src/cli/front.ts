@@ -1,15 +1,14 @@
 /** `mpdnn front`: how small a network can get, by every way to give bits. */
 
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { userPath } from '../disk/userPath.js';
 import { makeFront } from '../front/front.js';
 import { type Front, floatNetwork, planFront } from '../front/frontPlan.js';
 import { planLines } from '../reproduce/planLines.js';
 import { openWorkbench } from '../runs/workbench.js';
 import { commandWords } from '../settings/index.js';
 import { readConfigFile } from '../settings/readConfigFile.js';
-import { addSettingOptions, autotuneOption, tuningFile } from './options.js';
-import { executeCall, executeOneRun, seedList, wordsOfCall } from './planCall.js';
+import { addSettingOptions, tuningFile } from './options.js';
+import { addPlanOptions, executeCall, executeOneRun, wordsOfCall } from './planCall.js';
 import { progressDisplay, progressFrame } from './progress.js';
 import { addSubmissionOptions, type SubmissionOptions, settingsAmong, submit } from './submission.js';
 import { textTable } from './textTable.js';
@@ -27,7 +26,7 @@ interface Options extends SubmissionOptions {
 }
 
 export function frontCommand(): Command {
-  const command = new Command('front')
+  const command = addPlanOptions(new Command('front'))
     .description('how small can it get: train a network at several budgets, by every way to give bits, and compare')
     .argument('[experiment]', 'section of the float network', 'DEFAULT')
     .option('--cfg <file>', 'the .cfg file', 'configs/train_resnet_quant_fp.cfg')
@@ -37,20 +36,6 @@ export function frontCommand(): Command {
         (text) => budgetList(text)[0],
       ),
     )
-    .addOption(new Option('--seeds <list>', 'one run of everything a seed, such as 0,1,2').argParser(seedList))
-    .option('--data <spec>', 'cifar10[:DIR or archive], mnist[:DIR], images:DIR, synthetic[:N]')
-    .option('--epochs <n>', 'epochs of every run')
-    .option('--batch-size <n>', 'images a step')
-    .option('--limit-train <n>', 'use only so many training images')
-    .option('--limit-val <n>', 'use only so many test images')
-    .option('--device <name>', 'auto, cpu, gpu or reference')
-    .option('--threads <n>', 'threads of the CPU engine')
-    .option('--out <dir>', 'where run folders and the report go', userPath)
-    .option('--quick', 'few epochs on few images: the pictures in ten minutes on two cores, no results')
-    .option('--dry-run', 'print the plan only')
-    .option('--force', 'replace run folders of other settings')
-    .addOption(autotuneOption())
-    .option('--submit', 'send the runs to a cluster, and behind them the report')
     .action(async (section: string, options: Options, call: Command) => {
       const { cfg, budgets, targetActivationKbytes: activationKbytes, seeds, out, quick = false, ...others } = options;
       const { force = false, autotune, ...rest } = others;

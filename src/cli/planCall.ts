@@ -1,6 +1,8 @@
 /** What calls that run a plan have in common, here or as a job of a cluster. */
 
-import { type Command, InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { dataForms } from '../data/dataSpec.js';
+import { userPath } from '../disk/userPath.js';
 import { InputError } from '../errors.js';
 import type { ReportEnd } from '../reproduce/reproduce.js';
 import { type ExecuteOptions, executePlan } from '../runs/plan/executePlan.js';
@@ -9,8 +11,28 @@ import type { Workbench } from '../runs/workbench.js';
 import { commandWords, programName } from '../settings/index.js';
 import { INTERRUPTED } from './endingSignals.js';
 import { interruptible } from './interruptible.js';
+import { autotuneOption } from './options.js';
 import { planDisplay } from './planProgress.js';
 import { submissionKeys } from './submission.js';
+
+/** Adds the options of a command that runs a plan. */
+export function addPlanOptions(command: Command): Command {
+  return command
+    .addOption(new Option('--seeds <list>', 'one run of everything a seed, such as 0,1,2').argParser(seedList))
+    .option('--data <spec>', dataForms)
+    .option('--epochs <n>', 'epochs of every run')
+    .option('--batch-size <n>', 'images a step')
+    .option('--limit-train <n>', 'use only so many training images')
+    .option('--limit-val <n>', 'use only so many test images')
+    .option('--device <name>', 'auto, cpu, gpu or reference')
+    .option('--threads <n>', 'threads of the CPU engine')
+    .option('--out <dir>', 'where run folders and the report go', userPath)
+    .option('--quick', 'few epochs on few images: the pictures in ten minutes on two cores, no results')
+    .option('--dry-run', 'print the plan only')
+    .option('--force', 'replace run folders of other settings')
+    .addOption(autotuneOption())
+    .option('--submit', 'send the runs to a cluster, and behind them the report');
+}
 
 interface PlanCall {
   /** The call as it can be repeated. */

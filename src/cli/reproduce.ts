@@ -1,7 +1,6 @@
 /** `mpdnn reproduce`: every run that a table of the paper needs, and a report. */
 
 import { Argument, Command, Option } from 'commander';
-import { userPath } from '../disk/userPath.js';
 import { dataNote } from '../reproduce/dataNote.js';
 import { planLines } from '../reproduce/planLines.js';
 import { commandOf } from '../reproduce/report.js';
@@ -9,8 +8,8 @@ import { planReproduction, type Reproduction, reproduce } from '../reproduce/rep
 import { tables } from '../reproduce/tables/index.js';
 import { openWorkbench } from '../runs/workbench.js';
 import { commandWords } from '../settings/index.js';
-import { addSettingOptions, autotuneOption, tuningFile } from './options.js';
-import { executeCall, executeOneRun, seedList, wordsOfCall } from './planCall.js';
+import { addSettingOptions, tuningFile } from './options.js';
+import { addPlanOptions, executeCall, executeOneRun, wordsOfCall } from './planCall.js';
 import { addSubmissionOptions, type SubmissionOptions, settingsAmong, submit } from './submission.js';
 import { textTable } from './textTable.js';
 
@@ -27,15 +26,9 @@ interface Options extends SubmissionOptions {
 }
 
 export function reproduceCommand(): Command {
-  const command = new Command('reproduce')
+  const command = addPlanOptions(new Command('reproduce'))
     .description('train what a table of the paper needs, or go on with it, and write a report beside the published one')
     .addArgument(new Argument('<table>', 'which one').choices(tables.map(({ name }) => name)))
-    .addOption(new Option('--seeds <list>', 'one run of everything a seed, such as 0,1,2').argParser(seedList))
-    .option('--data <spec>', 'cifar10[:DIR or archive], mnist[:DIR], images:DIR, synthetic[:N]')
-    .option('--epochs <n>', 'epochs of every run')
-    .option('--batch-size <n>', 'images a step')
-    .option('--limit-train <n>', 'use only so many training images')
-    .option('--limit-val <n>', 'use only so many test images')
     .addOption(
       new Option('--select <images>', 'what chooses parameters').choices(['validation', 'test']).default('validation'),
     )
@@ -45,14 +38,6 @@ export function reproduceCommand(): Command {
     )
     .option('--variant <name>', "which of the published settings: the ending of the sections' names")
     .addOption(new Option('--only <rows>', 'rows that begin so, such as U3,P3').argParser((text) => text.split(',')))
-    .option('--device <name>', 'auto, cpu, gpu or reference')
-    .option('--threads <n>', 'threads of the CPU engine')
-    .option('--out <dir>', 'where run folders and the report go', userPath)
-    .option('--quick', 'few epochs on few images: the pictures in ten minutes on two cores, no results')
-    .option('--dry-run', 'print the plan only')
-    .option('--force', 'replace run folders of other settings')
-    .addOption(autotuneOption())
-    .option('--submit', 'send the runs to a cluster, and behind them the report')
     .action(async (name: string, options: Options, call: Command) => {
       const { seeds, only, variant, out, budget, quick = false, force = false, autotune, ...others } = options;
       const table = tables.find((each) => each.name === name)!;

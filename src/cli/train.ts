@@ -2,6 +2,7 @@
 
 import { existsSync } from 'node:fs';
 import { Command } from 'commander';
+import { dataForms } from '../data/dataSpec.js';
 import { DeviceLost, InputError, MissingPackage } from '../errors.js';
 import type { Ranks } from '../program/ranks.js';
 import { joinRanks } from '../ranks/joinRanks.js';
@@ -35,7 +36,7 @@ export function trainCommand(): Command {
     .description("train one section of a .cfg file, or without one what is recommended for one's own pictures")
     .argument('[experiment]', 'name of the section')
     .option('--cfg <file>', 'the .cfg file')
-    .option('--data <spec>', 'cifar10[:DIR or archive], mnist[:DIR], images:DIR, synthetic[:N]')
+    .option('--data <spec>', dataForms)
     .option(
       '--model <name>',
       'resnet20 32 44 56 110, resnet18, mobilenetv2, or a file that holds one: ./net.mjs, net.onnx',
