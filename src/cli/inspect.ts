@@ -63,7 +63,7 @@ interface LayerRow {
   readonly multiplications: number;
   /** Those of weight and bias; null without any. */
   readonly weightBits: number | null;
-  /** Of what is kept of the output; null where it is not counted: on its way into a sum, or behind a pooling. */
+  /** Bits of what is kept of the output; null where it is not counted: on its way into a sum, or behind a pooling. */
   readonly outputBits: number | null;
   readonly isSigned: boolean;
 }

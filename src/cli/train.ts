@@ -198,7 +198,7 @@ async function trainExperiment(
   });
 }
 
-/** Of several ranks the first one tells what all of them do. */
+/** The display of a rank: the first one tells what all of them do. */
 function displayOf({ rank }: Ranks, frame: ProgressFrame): ProgressDisplay {
   if (rank === 0) return progressDisplay(frame);
   return { task: () => {}, line: () => {}, stop: () => {} };

@@ -34,7 +34,7 @@ export type OnnxProfile = (typeof onnxProfiles)[number];
 
 export interface ExportOptions {
   readonly formats: ReadonlySet<ExportFormat>;
-  /** Of net.onnx. */
+  /** The form of net.onnx. */
   readonly profile: OnnxProfile;
   /** ONNX weights of up to 2 and 4 bits as int2 and int4, in the exact profile. */
   readonly packed: boolean;

@@ -40,9 +40,9 @@ export interface FrontOptions {
   readonly section: string;
   /** Keys of a section, over the file's own. */
   readonly settings: Overrides;
-  /** Of the weights, in kB; by default those of some bits a weight. */
+  /** Budgets of the weights, in kB; by default those of some bits a weight. */
   readonly budgets: readonly number[] | undefined;
-  /** Of the activations, in kB; without one they stay float. */
+  /** Budget of the activations, in kB; without one they stay float. */
   readonly activationKbytes: number | undefined;
   readonly seeds: readonly number[] | undefined;
   readonly out: string | undefined;

@@ -8,7 +8,7 @@ import { Variables } from './variables.js';
 
 export interface LayerFacts {
   readonly layer: Layer;
-  /** Of its output, for one image and without the batch. */
+  /** The shape of its output, for one image and without the batch. */
   readonly shape: Shape;
   /** Learned numbers, those of its batch normalisation included. */
   readonly parameters: number;

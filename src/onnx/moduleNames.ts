@@ -20,7 +20,7 @@ export function moduleOfNode(node: string): string | undefined {
   return nameOf(path.join('.'));
 }
 
-/** Of the characters of other programs those that names of layers have. */
+/** Keeps the characters of other programs' names that names of layers may have. */
 function nameOf(text: string): string {
   return text.replaceAll(/[^\p{L}\p{N}_./-]/gu, '_');
 }

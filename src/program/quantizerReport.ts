@@ -37,7 +37,7 @@ export interface Sizes {
   readonly activations_peak_kb: number | null;
   /** Bit operations of all products in billions; `null` in rows of older versions. */
   readonly gbops: number | null;
-  /** Of an image, in the unit of the costs that the experiment has; `null` without any. */
+  /** What an image costs, in the unit of the experiment's costs; `null` without any. */
   readonly cost: number | null;
 }
 

@@ -57,7 +57,7 @@ export function costLimit(cost: (bits: readonly number[]) => number, most: numbe
   };
 }
 
-/** Of the whole cost. */
+/** A part of the whole cost. */
 const leastShare = 1e-9;
 
 /** Tells whether every limit is kept. */

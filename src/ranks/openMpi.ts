@@ -14,7 +14,7 @@ export interface Mpi {
   finalize(): void;
 }
 
-/** Of Open MPI 4 and 5; the development package names it without a number. */
+/** The library's names in Open MPI 4 and 5; the development package names it without a number. */
 const libraryNames = ['libmpi.so.40', 'libmpi.so', 'libmpi.40.dylib', 'libmpi.dylib'];
 
 type Koffi = Pick<typeof import('koffi'), 'load'>;

@@ -24,7 +24,7 @@ export interface ExportedNetwork {
     readonly constantBytes: number;
     /** Null without weights. */
     readonly weightBits: number | null;
-    /** Of the output; null of logits. */
+    /** Bits of the output; null of logits. */
     readonly activationBits: number | null;
     /** Null where nothing is rounded. */
     readonly proven: boolean | null;

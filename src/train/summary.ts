@@ -22,7 +22,7 @@ export interface RunSummary {
   readonly activations_peak_kb: number | null;
   /** Bit operations of an image in billions. */
   readonly gbops: number | null;
-  /** Of an image, in the unit of the experiment's costs. */
+  /** What an image costs, in the unit of the experiment's costs. */
   readonly cost: number | null;
   /** Bits of the same parameters, by tensor; 32 for what is not quantized. */
   readonly bits: Readonly<Record<string, number>>;

@@ -11,7 +11,7 @@ export interface RunOverview {
   readonly epochs: number;
   /** The images whose error is told. */
   readonly evaluatedOn: 'test' | 'validation';
-  /** Of the best epoch, or of the last where none is the best (yet); `null` before the end of the first. */
+  /** The numbers of the best epoch, or of the last where none is the best (yet); `null` before the end of the first. */
   readonly outcome: {
     readonly epoch: number;
     readonly error: number;

@@ -15,7 +15,7 @@ export interface PlannedRequantization {
   readonly multipliers: readonly Int32Array[];
   /** Moved up where sums are shifted, so that none is negative: C shifts negative numbers to the right as it likes. */
   readonly biases: readonly bigint[];
-  /** Of `high`, behind the upper word. */
+  /** The shift of `high`, behind the upper word. */
   readonly shifts: readonly number[];
   /** What the least integer of the output has become by the moves, before it is clipped. */
   readonly least: number;

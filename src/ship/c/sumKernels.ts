@@ -278,7 +278,7 @@ static void sum_depthwise_${elements}(const struct product *p, const struct wind
 `;
 }
 
-/** Of each filter the channels of its group, one after the other. */
+/** C that sums each filter over the channels of its group, one after the other. */
 export function sumGrouped(elements: Elements, type: string): string {
   return `\
 static void sum_grouped_${elements}(const struct product *p, const struct window *w, const struct layer *l, int32_t channel,

@@ -148,7 +148,7 @@ export function biasGradient(args: BiasGradientArguments, chunk: i32, worker: i3
   }
 }
 
-/** Of images: a chunk is one. */
+/** Operands of a batch; a chunk is one image. */
 @unmanaged
 class MultiplyArguments {
   x: usize;

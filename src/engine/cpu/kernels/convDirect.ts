@@ -50,7 +50,7 @@ class ConvolutionClass {
   /** In the window. */
   windowRow: i32;
   windowColumn: i32;
-  /** Of the groups, one behind the other. */
+  /** Weights of the groups, one behind the other. */
   weights: usize;
 }
 

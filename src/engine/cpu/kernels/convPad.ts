@@ -3,7 +3,7 @@
  * convolution need no tests at borders.
  */
 
-/** Of whole floats. */
+/** Copies bytes that are whole floats. */
 export function copyBytes(target: usize, source: usize, bytes: i32): void {
   let done = 0;
   for (; done + 32 <= bytes; done += 32) {

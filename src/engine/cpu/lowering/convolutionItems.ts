@@ -56,7 +56,7 @@ export function upTo(multiple: number, value: number): number {
   return Math.ceil(value / multiple) * multiple;
 }
 
-/** Of a stride and a dilation, which says how far apart the taps are that one pixel meets. */
+/** The greatest common divisor of a stride and a dilation, which says how far apart the taps are that one pixel meets. */
 export function greatestCommonDivisor(a: number, b: number): number {
   return b === 0 ? a : greatestCommonDivisor(b, a % b);
 }

@@ -34,7 +34,7 @@ export interface Run extends Span {
 
 /** What rows or columns of a result meet in the source, and how far neighbours are apart. */
 export interface GatherAxis {
-  /** Of each row or column of the result. */
+  /** Taps of each row or column of the result. */
   readonly spans: readonly Span[];
   /** From one tap of a span to the next: in the weights, and in the source. */
   readonly tapStep: number;

@@ -163,7 +163,7 @@ export const averagePoolGradient: Lowering<'averagePoolGradient'> = (node, place
   return [finish(`averagePoolGradient ${dx.name}`, linearDispatch(items), body)];
 };
 
-/** Of the mean of a window that sees pixels of these ranges. */
+/** The weight of a pixel in the mean of a window that sees pixels of these ranges. */
 function shareOf(
   { countsPadding, rows, columns }: Node<'averagePool'>['attributes'],
   down: { readonly count: string },
