@@ -2,9 +2,9 @@
  * Every activation and every logit of the forms that ship, against the integer interpreter, on pictures: the runtime with
  * each kind of its kernels; the C, compiled for this machine with sanitizers, and logits of a few pictures on emulated
  * boards; the exact ONNX model, with weights of 8 bits and packed, in onnxruntime at three optimisation levels and in
- * onnxruntime-web; and how far the model for accelerators is off.
+ * onnxruntime-web; its logits against the float64 reference; and how far the model for accelerators is off.
  *
- *     npm run build && node bench/shippedForms.mjs RUN FOLDER [--each 100] [--emulated 3] [--forms runtime,c,onnx,npu]
+ *     npm run build && node bench/shippedForms.mjs RUN FOLDER [--each 100] [--emulated 3] [--forms runtime,c,onnx,npu,reference]
  *
  * FOLDER holds a folder of pictures for each class, all of the network's size; `--each` takes the first so many of each,
  * and `--emulated` the first so many of all for boards. One picture takes about 0.4 s for all forms of ResNet-20.
@@ -23,7 +23,7 @@ import { channelsFirst } from '../dist/ship/onnx/channelsFirst.js';
 import { exactModel } from '../dist/ship/onnx/exactModel.js';
 import { packNetwork } from '../dist/ship/packedFile.js';
 import { emulatedDifferences, sanitizedProgram } from './compiledC.mjs';
-import { networkOf } from './integerNetworkOfRun.mjs';
+import { networkOf, referenceLogits } from './integerNetworkOfRun.mjs';
 
 const { values: options, positionals } = parseArgs({
   allowPositionals: true,
@@ -97,6 +97,12 @@ for (const image of images) {
   }
 }
 program?.close();
+if (forms.has('reference')) {
+  const { unit } = network.layers.at(-1);
+  const integers = images.flatMap((image) => [...runIntegers(network, image)]);
+  const reference = Array.from(await referenceLogits(root, images), (logit) => logit / unit);
+  count('float64 reference', 'logits', reference, integers);
+}
 for (const [board, ran] of program ? emulatedDifferences(network, images.slice(0, Number(options.emulated))) : []) {
   add(`C, emulated ${board}`, 'logits', ran.different, ran.images * network.layers.at(-1).weights.shape.at(-1));
 }
