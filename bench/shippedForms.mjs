@@ -103,7 +103,8 @@ if (forms.has('reference')) {
   const reference = Array.from(await referenceLogits(root, images), (logit) => logit / unit);
   count('float64 reference', 'logits', reference, integers);
 }
-for (const [board, ran] of program ? emulatedDifferences(network, images.slice(0, Number(options.emulated))) : []) {
+const emulated = program ? images.slice(0, Number(options.emulated)) : [];
+for (const [board, ran] of emulated.length > 0 ? emulatedDifferences(network, emulated) : []) {
   add(`C, emulated ${board}`, 'logits', ran.different, ran.images * network.layers.at(-1).weights.shape.at(-1));
 }
 process.stdout.write(`Node ${process.version}, ${images.length} pictures\n`);
