@@ -20,6 +20,7 @@ import {
 } from '../quant/index.js';
 import { boundedClassifier, boundedProduct } from './bounds.js';
 import type { Channel } from './certificate.js';
+import { gridOfBytes } from './inputGrid.js';
 import {
   bitLength,
   type ClassifierLayer,
@@ -205,14 +206,12 @@ class Lowering {
 
   /** x = p·scale + offset of bytes p becomes u = k·p − z in steps of scale/k, the smallest k for which z is whole. */
   #input({ operands, results, attributes: { scale, offset } }: Node<'gatherBatch'>): void {
-    const fault = operands.images.dtype === 'uint8' ? gridFault(scale, offset) : 'inputs are numbers';
-    if (fault) {
-      this.#set(results.x, { type: 'numbers', fault, scale, offset });
+    const found = operands.images.dtype === 'uint8' ? gridOfBytes(scale, offset) : { fault: 'inputs are numbers' };
+    if ('fault' in found) {
+      this.#set(results.x, { type: 'numbers', fault: found.fault, scale, offset });
       return;
     }
-    const zeros = zerosOf(scale, offset);
-    const factor = gridFactor(zeros)!;
-    const offsets = zeros.map((zero) => Math.round(zero * factor));
+    const { factor, offsets } = found;
     const grid: Grid = { type: 'uniform', lo: 0 - Math.max(...offsets), hi: 255 * factor - Math.min(...offsets) };
     // Images stay bytes in memory; u is computed where they are read.
     const output = tensor('images', imageShape(results.x), grid, scale[0]! / factor, 8);
@@ -265,8 +264,6 @@ class Lowering {
         this.#quantizedInput(source, activation, node.results.y);
         break;
       case 'integers':
-        this.#requantize([identity(source.tensor)], null, activation, node.results.y);
-        break;
       case 'channels':
         this.#requantize([identity(this.#integers(x, 'quantizer'))], null, activation, node.results.y);
         break;
@@ -330,7 +327,7 @@ class Lowering {
     this.#sums({ input, weights: fitting, depthwise, groups, window: windowOf(node.attributes) }, y);
   }
 
-  /** A fully connected layer is a convolution with a window of the size of its input. */
+  /** A tensor of some channels of others, which are put side by side only where something reads them. */
   #arrange(y: Tensor, channels: readonly TensorChannel[]): void {
     this.#set(y, { type: 'channels', channels });
   }
@@ -367,6 +364,7 @@ class Lowering {
     return output;
   }
 
+  /** A fully connected layer is a convolution with a window of the size of its input. */
   #hiddenLinear({ operands: { x, w, b }, results: { y } }: Node<'linear'>): void {
     const weights = this.#quantizedWeights(w);
     const input = this.#integers(x, `layer with ${weights.name}`);
@@ -428,16 +426,14 @@ class Lowering {
   }
 
   #add({ operands: { a, b }, results: { y } }: Node<'add'>): void {
-    if (this.#get(a).type === 'channels') this.#integers(a, 'sum');
-    this.#set(y, this.#together(this.#get(a), b, y));
+    this.#set(y, this.#together(this.#summand(a), b, y));
   }
 
   /** The sum of what convolutions and a tensor in memory give: two terms at most, and an addend. */
   #together(a: Value, b: Tensor, sum: Tensor): Extract<Value, { type: 'normalised' }> {
-    if (this.#get(b).type === 'channels') this.#integers(b, 'sum');
     const terms: Normalised[] = [];
     let addend: IntegerTensor | null = null;
-    for (const value of [a, this.#get(b)]) {
+    for (const value of [a, this.#summand(b)]) {
       if (value.type !== 'normalised' && value.type !== 'integers') {
         throw new InputError(`${this.#nameOf(sum)}: a sum with ${described(value)} has no integer form yet`);
       }
@@ -453,6 +449,12 @@ class Lowering {
       );
     }
     return { type: 'normalised', terms, addend };
+  }
+
+  /** What a sum takes of a tensor: channels of several are one tensor in memory first. */
+  #summand(x: Tensor): Value {
+    const value = this.#get(x);
+    return value.type === 'channels' ? { type: 'integers', tensor: this.#stored(x, value.channels) } : value;
   }
 
   #requantize(
@@ -481,7 +483,7 @@ class Lowering {
   #subsample({ operands: { x }, results: { y }, attributes: { stride } }: Node<'subsample'>): void {
     const input = this.#integers(x, 'shortcut');
     const name = `${input.name}/every ${stride}`;
-    const output: IntegerTensor = { ...input, name, shape: imageShape(y), usedChannels: input.usedChannels };
+    const output: IntegerTensor = { ...input, name, shape: imageShape(y) };
     this.layers.push({ op: 'subsample', name, stride, input, output });
     this.#set(y, { type: 'integers', tensor: output });
   }
@@ -501,7 +503,7 @@ class Lowering {
       throw new InputError(
         `${this.#nameOf(y)}: means over fewer pixels at the edge have no integer form yet; train it with padding 0`,
       );
-    const term = meanOf(input, [rows.size, columns.size], windowOf({ rows, columns }));
+    const term = meanOf(input, [rows.size, columns.size], { rows, columns });
     this.#set(y, { type: 'normalised', terms: [term], addend: null });
   }
 
@@ -699,28 +701,6 @@ function imageShape({ shape }: Tensor): number[] {
   return shape.length === 2 ? [1, 1, shape[1]!] : shape.slice(1);
 }
 
-/** The bytes that stand for 0, channel by channel. */
-function zerosOf(scale: readonly number[], offset: readonly number[]): number[] {
-  return offset.map((each) => -each / scale[0]!);
-}
-
-/** The smallest number of steps in a grey level for which all zeros are whole. */
-function gridFactor(zeros: readonly number[]): number | undefined {
-  return [1, 2, 4, 8, 16].find((factor) => zeros.every((zero) => isWhole(zero * factor)));
-}
-
-/** Why bytes, normalised so, lie on no common grid; null if they do. */
-function gridFault(scale: readonly number[], offset: readonly number[]): string | null {
-  const listed = (values: readonly number[]) =>
-    [...new Set(values.map((each) => Number(each.toPrecision(4))))].join(', ');
-  if (scale.some((each) => each !== scale[0])) {
-    return `std differs between channels (${listed(scale.map((each) => 1 / (255 * each)))})`;
-  }
-  const zeros = zerosOf(scale, offset);
-  if (gridFactor(zeros) !== undefined) return null;
-  return `mean ${listed(zeros.map((zero) => zero / 255))} is no fraction of a grey level`;
-}
-
 /** A grid of at most 8 bits for all integers of some tensors, moved up by so many bits; null if there is none. */
 function commonGrid(tensors: readonly IntegerTensor[], shifts: readonly number[]): Grid | null {
   const [first] = tensors;
@@ -733,10 +713,6 @@ function commonGrid(tensors: readonly IntegerTensor[], shifts: readonly number[]
   const lo = Math.min(...tensors.map(({ grid }, index) => leastOf(grid) * 2 ** shifts[index]!));
   const hi = Math.max(...tensors.map(({ grid }, index) => grid.hi * 2 ** shifts[index]!));
   return hi <= mostLevels[lo < 0 ? 'signed' : 'unsigned'] && lo >= -128 ? { type: 'uniform', lo, hi } : null;
-}
-
-function isWhole(value: number): boolean {
-  return Math.abs(value - Math.round(value)) < 1e-9;
 }
 
 function wholeMultiple(value: number, step: number, name: string): number {

@@ -1,0 +1,33 @@
+/** Whether normalised bytes lie on a grid of integers, and on which. */
+
+/** A byte p is the integer p·factor − offset, channel by channel. */
+interface InputGrid {
+  readonly factor: number;
+  readonly offsets: readonly number[];
+}
+
+/** Steps in a grey level that are tried, the fewest first. */
+const factors = [1, 2, 4, 8, 16];
+
+/** The grid of bytes p that become p·scale + offset, channel by channel, with the fewest steps; or why there is none. */
+export function gridOfBytes(
+  scale: readonly number[],
+  offset: readonly number[],
+): InputGrid | { readonly fault: string } {
+  if (scale.some((each) => each !== scale[0])) {
+    return { fault: `std differs between channels (${listed(scale.map((each) => 1 / (255 * each)))})` };
+  }
+  // The bytes that stand for 0.
+  const zeros = offset.map((each) => -each / scale[0]!);
+  const factor = factors.find((steps) => zeros.every((zero) => isWhole(zero * steps)));
+  if (factor !== undefined) return { factor, offsets: zeros.map((zero) => Math.round(zero * factor)) };
+  return { fault: `mean ${listed(zeros.map((zero) => zero / 255))} is no fraction of a grey level` };
+}
+
+function listed(values: readonly number[]): string {
+  return [...new Set(values.map((each) => Number(each.toPrecision(4))))].join(', ');
+}
+
+function isWhole(value: number): boolean {
+  return Math.abs(value - Math.round(value)) < 1e-9;
+}
