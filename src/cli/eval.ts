@@ -3,10 +3,11 @@
 import { Command } from 'commander';
 import { evaluateDeployed } from '../deploy/deployedEvaluation.js';
 import { openTrained } from '../deploy/trainedNetwork.js';
-import { selectEngine } from '../engine/selectEngine.js';
 import { openInference } from '../program/inference.js';
+import type { Sizes } from '../program/quantizerReport.js';
 import { evaluatedExperiment, evaluatedParameters, loadEvaluationData } from '../runs/evaluationData.js';
 import { openRunFolder } from '../runs/index.js';
+import { engineOf } from '../runs/workbench.js';
 import { predictionOf } from '../ship/interpreter.js';
 import { dataShape, programOptions } from '../train/programOptions.js';
 import { readStartingWeights } from '../weights/startingWeights.js';
@@ -36,18 +37,12 @@ export function evalCommand(): Command {
     });
 }
 
-interface EvalResult {
+interface EvalResult extends Sizes {
   readonly run: string;
   readonly parameters: string;
   readonly error: number;
   readonly loss: number;
   readonly images: number;
-  readonly weights_kb: number;
-  readonly activations_max_kb: number;
-  readonly activations_sum_kb: number;
-  readonly activations_peak_kb: number | null;
-  readonly gbops: number | null;
-  readonly cost: number | null;
   readonly bits: Readonly<Record<string, number>>;
   readonly device: string;
   /** Evaluation of the integer network, where it was asked for. */
@@ -78,10 +73,7 @@ async function evaluateRun(
   const shape = { ...dataShape(data, data.test.count), trainImages: 1 };
   const { data: scaling } = config;
   const options = programOptions(experiment, scaling ? { ...shape, scaling } : shape, null);
-  const engine = await selectEngine(experiment.device, {
-    threads: experiment.threads ?? undefined,
-    matmulPrecision: experiment.matmulPrecision,
-  });
+  const engine = await engineOf(experiment);
   try {
     const inference = await openInference(engine, options, starting);
     const own = new Int32Array(data.test.count);

@@ -2,12 +2,12 @@
 
 import { Command } from 'commander';
 import { readForNetwork } from '../data/files/index.js';
-import { selectEngine } from '../engine/selectEngine.js';
 import { InputError } from '../errors.js';
 import { openInference } from '../program/inference.js';
 import { type Prediction, predictions } from '../program/predictions.js';
 import { evaluatedExperiment, evaluatedParameters } from '../runs/evaluationData.js';
 import { openRunFolder } from '../runs/index.js';
+import { engineOf } from '../runs/workbench.js';
 import { programOptions } from '../train/programOptions.js';
 import { readStartingWeights } from '../weights/index.js';
 import { percent } from './progress.js';
@@ -63,10 +63,7 @@ async function predict(
     scaling: data,
   };
   const options = { ...programOptions(experiment, shape, null), batchSize: Math.min(BATCH, inputs.count) };
-  const engine = await selectEngine(experiment.device, {
-    threads: experiment.threads ?? undefined,
-    matmulPrecision: experiment.matmulPrecision,
-  });
+  const engine = await engineOf(experiment);
   try {
     const inference = await openInference(engine, options, weights);
     const all = predictions(await inference.logits(inputs), data.classes);

@@ -4,6 +4,7 @@
  */
 
 import { InputError } from '../errors.js';
+import type { Sizes } from '../program/quantizerReport.js';
 import type { QuantizerCore } from '../quant/index.js';
 
 /** Counts changes that older programs cannot read; new keys are none. */
@@ -40,20 +41,8 @@ export interface LiveTensor {
   readonly learned: readonly string[];
 }
 
-/** Sizes in kB of 1024 bytes. */
-export interface LiveSizes {
-  readonly weights_kb: number;
-  readonly activations_max_kb: number;
-  readonly activations_sum_kb: number;
-  readonly activations_peak_kb: number | null;
-  /** Bit operations of an image in billions. */
-  readonly gbops: number | null;
-  /** In the unit of the experiment's costs; `null` without any. */
-  readonly cost: number | null;
-}
-
 /** Some batches of training. Losses and errors are means over the batches since the line before. */
-export interface LiveStep extends LiveSizes {
+export interface LiveStep extends Sizes {
   readonly type: 'step';
   /** Updates since the run began. */
   readonly step: number;
@@ -88,7 +77,7 @@ export interface LiveStep extends LiveSizes {
 }
 
 /** A finished epoch. */
-export interface LiveEpoch extends LiveSizes {
+export interface LiveEpoch extends Sizes {
   readonly type: 'epoch';
   /** Counted from 1. */
   readonly epoch: number;

@@ -18,6 +18,14 @@ export interface Workbench {
   dispose(): Promise<void>;
 }
 
+/** The engine that an experiment asks for. `tuningFile`: where a GPU engine remembers tiles. */
+export function engineOf(
+  { device, threads, matmulPrecision }: Experiment,
+  tuningFile?: string | undefined,
+): Promise<Engine> {
+  return selectEngine(device, { threads: threads ?? undefined, matmulPrecision, tuningFile });
+}
+
 /** `tuningFile`: where a GPU engine remembers tiles. */
 export function openWorkbench({ tuningFile }: { readonly tuningFile?: string | undefined } = {}): Workbench {
   let engine: { readonly key: string; readonly value: Engine } | null = null;
@@ -33,12 +41,12 @@ export function openWorkbench({ tuningFile }: { readonly tuningFile?: string | u
     await last?.close();
   };
   return {
-    engine: async ({ device, threads, matmulPrecision }) => {
+    engine: async (experiment) => {
+      const { device, threads, matmulPrecision } = experiment;
       const key = JSON.stringify([device, threads, matmulPrecision]);
       if (engine?.key !== key) {
         await disposeEngine();
-        const options = { threads: threads ?? undefined, matmulPrecision, tuningFile };
-        engine = { key, value: await selectEngine(device, options) };
+        engine = { key, value: await engineOf(experiment, tuningFile) };
       }
       return engine.value;
     },

@@ -1,13 +1,13 @@
 /** The sensitivity of a run folder's network, on images that it was not tested on. */
 
 import { limit } from '../data/index.js';
-import { selectEngine } from '../engine/selectEngine.js';
 import { InputError } from '../errors.js';
 import { openInference } from '../program/inference.js';
 import { dataDifference } from '../runs/dataDescription.js';
 import { evaluatedParameters, trainedExperiment } from '../runs/evaluationData.js';
 import { loadExperimentData } from '../runs/experimentData.js';
 import { openRunFolder } from '../runs/index.js';
+import { engineOf } from '../runs/workbench.js';
 import type { Overrides } from '../settings/index.js';
 import { describeData } from '../train/dataDescription.js';
 import { dataShape, programOptions } from '../train/programOptions.js';
@@ -46,10 +46,7 @@ export async function runSensitivity(
     const all = data.validation ?? data.train;
     const images = limit(all, Math.min(wanted, all.count), experiment.training.seed);
     const options = programOptions(experiment, { ...dataShape(data, images.count), trainImages: 1 }, null);
-    const engine = await selectEngine(experiment.device, {
-      threads: experiment.threads ?? undefined,
-      matmulPrecision: experiment.matmulPrecision,
-    });
+    const engine = await engineOf(experiment);
     try {
       const inference = await openInference(engine, options, weights);
       const measured = await measureSensitivity(inference, images, reach, (done, total) =>

@@ -1,13 +1,14 @@
 /** A finished run in a few numbers. */
 
 import type { Variables } from '../nn/index.js';
+import type { Sizes } from '../program/quantizerReport.js';
 import { floatBits } from '../quant/index.js';
 import { type Experiment, obeysBudget } from '../settings/index.js';
 import type { CheckpointState } from './checkpointState.js';
 import type { Recorder } from './recorder.js';
 
-/** Under the names of summary.json. */
-export interface RunSummary {
+/** Under the names of summary.json; sizes are those of the best parameters, or of the last where no epoch obeyed the budget. */
+export interface RunSummary extends Sizes {
   /** Errors as fractions; `null` if no epoch obeyed the budget. */
   readonly best_val_err: number | null;
   readonly best_epoch: number | null;
@@ -15,15 +16,6 @@ export interface RunSummary {
   /** On the test images, which choose nothing unless `select` says so; `null` if no epoch obeyed the budget. */
   readonly best_test_err: number | null;
   readonly last_test_err: number | null;
-  /** kB of 1024 bytes, of the best parameters, or of the last where no epoch obeyed the budget. */
-  readonly weights_kb: number;
-  readonly activations_max_kb: number;
-  readonly activations_sum_kb: number;
-  readonly activations_peak_kb: number | null;
-  /** Bit operations of an image in billions. */
-  readonly gbops: number | null;
-  /** What an image costs, in the unit of the experiment's costs. */
-  readonly cost: number | null;
   /** Bits of the same parameters, by tensor; 32 for what is not quantized. */
   readonly bits: Readonly<Record<string, number>>;
   /** Training, without start-up and evaluation. */
@@ -47,8 +39,9 @@ export function summarize(
 ): RunSummary {
   const described = state.best?.epoch ?? state.epoch;
   const allSizes = recorder.sizes();
-  const sizes = allSizes.find(({ epoch }) => epoch === described);
-  if (!sizes) throw new Error(`nothing is recorded of the sizes of epoch ${described}`);
+  const found = allSizes.find(({ epoch }) => epoch === described);
+  if (!found) throw new Error(`nothing is recorded of the sizes of epoch ${described}`);
+  const { epoch: _epoch, ...sizes } = found;
   const quantizers = recorder.quantizers().filter(({ epoch }) => epoch === described);
   const float = [...variables.unquantizedTensors('weight'), ...variables.unquantizedTensors('activation')];
   const byTest = experiment.training.select === 'test';
@@ -58,12 +51,7 @@ export function summarize(
     last_val_err: state.lastError,
     best_test_err: (byTest ? state.best?.error : state.best?.testError) ?? null,
     last_test_err: byTest ? state.lastError : state.lastTestError,
-    weights_kb: sizes.weights_kb,
-    activations_max_kb: sizes.activations_max_kb,
-    activations_sum_kb: sizes.activations_sum_kb,
-    activations_peak_kb: sizes.activations_peak_kb,
-    gbops: sizes.gbops,
-    cost: sizes.cost,
+    ...sizes,
     bits: Object.fromEntries([
       ...float.map(([name]) => [name, floatBits] as const),
       ...quantizers.map(({ tensor, bits }) => [tensor, bits] as const),
