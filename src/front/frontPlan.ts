@@ -53,10 +53,10 @@ export interface FrontRow extends ReportRow {
   readonly way: Way;
 }
 
-/** What is compared at one budget: identifiers of rows by way; `null` where no bits of that way fit. */
+/** What is compared at one budget: identifiers of rows by way; `null` where no bits that are alike fit. */
 export interface FrontBudget {
   readonly kbytes: number;
-  readonly rows: Readonly<Record<QuantizedWay, string | null>>;
+  readonly rows: Readonly<Record<'learned' | 'allocated', string> & Record<'same' | 'ends', string | null>>;
 }
 
 export interface Front {

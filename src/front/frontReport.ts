@@ -149,7 +149,7 @@ function decision(better: Point, worse: Point): string {
 /** What the numbers say of learned bits at one budget, beside every other way. */
 function verdicts({ kbytes, rows }: FrontBudget, points: readonly Point[]): string[] {
   const pointOf = (id: string) => points.find(({ row }) => row.id === id)!;
-  const learned = pointOf(rows.learned!);
+  const learned = pointOf(rows.learned);
   return quantizedWays
     .filter((way) => way !== 'learned')
     .map((way) => {
