@@ -39,6 +39,9 @@ class LongestFirst extends BaseSequencer {
   }
 }
 
+/** What takes minutes and guards against rare things: not in `npm test`, but in `npm run test:thorough`, which CI runs too. */
+const thorough = '{src,test}/**/*.thorough.test.ts';
+
 export default defineConfig({
   // The package by its name, from the sources.
   resolve: {
@@ -55,11 +58,12 @@ export default defineConfig({
     maxWorkers: 2,
     sequence: { sequencer: LongestFirst },
     projects: [
-      { extends: true, test: { name: 'alone', include: alone } },
+      { extends: true, test: { name: 'alone', include: alone, exclude: [thorough] } },
       {
         extends: true,
-        test: { name: 'together', include: ['{src,test}/**/*.test.ts'], exclude: alone, isolate: false },
+        test: { name: 'together', include: ['{src,test}/**/*.test.ts'], exclude: [...alone, thorough], isolate: false },
       },
+      { extends: true, test: { name: 'thorough', include: [thorough], testTimeout: 900_000 } },
     ],
   },
 });
