@@ -3,8 +3,9 @@
  * file of this room defines one operation with its gradients and builds it for a network; `index.ts` lists them all.
  *
  * Operands and results are named, with a pattern each: `'[B,H,W,C]'` is a tensor of floats with four axes,
- * `'int32 [N]'` and `'uint8 [N]'` have other types, `'uint8|float [N]'` one of two, a `?` at the end marks what may be absent. A letter is the same
- * size wherever it stands within an operation, a number is itself, and `...S` stands for any axes before the others.
+ * `'int32 [N]'` and `'uint8 [N]'` have other types, `'uint8|float [N]'` one of two, a `?` at the end marks what may be
+ * absent. A letter is the same size wherever it stands within an operation, a number is itself, and `...S` stands for
+ * any number of axes, once in a pattern.
  */
 
 import type { Graph } from '../graph/graph.js';
@@ -37,7 +38,9 @@ type ArrayOf<P> = P extends `int32 ${string}`
     ? Uint8Array
     : P extends `uint8|float ${string}`
       ? Uint8Array | Float64Array
-      : Float64Array;
+      : P extends `int32|float ${string}`
+        ? Int32Array | Float64Array
+        : Float64Array;
 
 /** Numbers behind the tensors of patterns, in float64 where they are floats. */
 type Arrays<P extends Patterns> = { readonly [N in keyof P]: ArrayOf<P[N]> | Absent<P[N]> };

@@ -48,8 +48,15 @@ import {
   depthwiseConv2dInputGradientDefinition,
   depthwiseConv2dWeightGradientDefinition,
 } from './depthwiseConvolution.js';
+import {
+  type ElementLoss,
+  type ElementLossGradient,
+  elementLossDefinition,
+  elementLossGradientDefinition,
+} from './elementLoss.js';
 import { type Flatten, flattenDefinition, type Unflatten, unflattenDefinition } from './flatten.js';
 import { type GatherBatch, gatherBatchDefinition } from './gatherBatch.js';
+import { type GatherTargets, gatherTargetsDefinition } from './gatherTargets.js';
 import {
   type GlobalAveragePool,
   type GlobalAveragePoolGradient,
@@ -108,6 +115,7 @@ import {
 
 interface OperationTypes {
   gatherBatch: GatherBatch;
+  gatherTargets: GatherTargets;
   prepareQuantizers: PrepareQuantizers;
   activation: ActivationOperation;
   activationGradient: ActivationGradient;
@@ -154,6 +162,8 @@ interface OperationTypes {
   scaleGradient: ScaleGradient;
   softmaxCrossEntropy: SoftmaxCrossEntropy;
   softmaxCrossEntropyGradient: SoftmaxCrossEntropyGradient;
+  elementLoss: ElementLoss;
+  elementLossGradient: ElementLossGradient;
   parameterUpdate: ParameterUpdate;
   movingAverage: MovingAverage;
   quantizerUpdate: QuantizerUpdateOperation;
@@ -166,6 +176,7 @@ declare module '../graph/graph.js' {
 
 export const definitions: { readonly [K in OpName]: Definition<OperationTypes[K]> } = {
   gatherBatch: gatherBatchDefinition,
+  gatherTargets: gatherTargetsDefinition,
   prepareQuantizers: prepareQuantizersDefinition,
   activation: activationDefinition,
   activationGradient: activationGradientDefinition,
@@ -212,6 +223,8 @@ export const definitions: { readonly [K in OpName]: Definition<OperationTypes[K]
   scaleGradient: scaleGradientDefinition,
   softmaxCrossEntropy: softmaxCrossEntropyDefinition,
   softmaxCrossEntropyGradient: softmaxCrossEntropyGradientDefinition,
+  elementLoss: elementLossDefinition,
+  elementLossGradient: elementLossGradientDefinition,
   parameterUpdate: parameterUpdateDefinition,
   movingAverage: movingAverageDefinition,
   quantizerUpdate: quantizerUpdateDefinition,

@@ -17,7 +17,7 @@ const patterns = new Map<string, Pattern>();
 function patternOf(text: string): Pattern {
   const known = patterns.get(text);
   if (known) return known;
-  const [, dtype, axes, optional] = /^(int32|uint8(?:\|float)?)? ?\[(.*)\](\?)?$/.exec(text) ?? [];
+  const [, dtype, axes, optional] = /^((?:int32|uint8)(?:\|float)?)? ?\[(.*)\](\?)?$/.exec(text) ?? [];
   if (axes === undefined) throw new Error(`no pattern: ${text}`);
   const dtypes = (dtype ?? 'float').split('|') as DType[];
   const pattern = { dtypes, axes: axes.split(','), isOptional: optional === '?' };
@@ -25,16 +25,18 @@ function patternOf(text: string): Pattern {
   return pattern;
 }
 
-/** Axes by letter: one each, any number for `...S`. */
+/** Axes by letter: one each, any number for `...S`, which may stand once in a pattern. */
 type Bound = Map<string, Shape>;
 
 /** Gives the letters of a pattern the sizes of a shape; false where they do not fit together. */
 function bind({ axes }: Pattern, shape: Shape, bound: Bound): boolean {
-  const isOpen = axes[0]!.startsWith('...');
-  const open = isOpen ? shape.length - axes.length + 1 : 0;
-  if (open < 0 || (!isOpen && shape.length !== axes.length)) return false;
+  const open = axes.findIndex((axis) => axis.startsWith('...'));
+  /** Axes of the shape beyond those of the pattern. */
+  const more = shape.length - axes.length;
+  if (open < 0 ? more !== 0 : more < -1) return false;
   return axes.every((axis, index) => {
-    const own = isOpen ? (index === 0 ? shape.slice(0, open) : [shape[open + index - 1]!]) : [shape[index]!];
+    const first = open >= 0 && index > open ? index + more : index;
+    const own = shape.slice(first, index === open ? first + more + 1 : first + 1);
     if (/^\d/.test(axis)) return own[0] === Number(axis);
     const known = bound.get(axis);
     if (!known) bound.set(axis, own);

@@ -1,5 +1,6 @@
 /**
- * Softmax cross-entropy to smoothed labels, the mean over the batch, with the number of wrong predictions beside it.
+ * Softmax cross-entropy to smoothed labels, the mean over the batch, with the number of wrong predictions beside it. Rows
+ * of logits are images, or the pixels of images.
  *
  * A label that is no class counts nowhere: neither in the loss, nor as wrong, nor in the gradient. −1 is that of the
  * entries that fill up an incomplete batch. The first of equal logits is the prediction.
@@ -19,7 +20,7 @@ const check = ({ smoothing = 0 }: LabelSmoothing) =>
   smoothing >= 0 && smoothing < 1 ? null : `smoothing ${smoothing}, right would be a number from 0 to below 1`;
 
 const signature = {
-  operands: { logits: '[B,K]', labels: 'int32 [B]' },
+  operands: { logits: '[...B,K]', labels: 'int32 [...B]' },
   /** Σ loss / B, and the number of wrong predictions. */
   results: { loss: '[2]' },
 } as const;
@@ -54,9 +55,9 @@ export const softmaxCrossEntropyDefinition: Definition<SoftmaxCrossEntropy> = {
 };
 
 const gradientSignature = {
-  operands: { logits: '[B,K]', labels: 'int32 [B]' },
+  operands: { logits: '[...B,K]', labels: 'int32 [...B]' },
   /** The gradient of Σ loss / B. */
-  results: { dlogits: '[B,K]' },
+  results: { dlogits: '[...B,K]' },
 } as const;
 
 export type SoftmaxCrossEntropyGradient = Operation<typeof gradientSignature, LabelSmoothing>;

@@ -130,7 +130,9 @@ class Lowering {
         this.#input(node);
         break;
       case 'prepareQuantizers':
+      case 'gatherTargets':
       case 'softmaxCrossEntropy':
+      case 'elementLoss':
       case 'recordMetrics':
         break;
       case 'activation':

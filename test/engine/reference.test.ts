@@ -309,6 +309,29 @@ describe('gradients agree with finite differences', () => {
       values: { labels: [2, 0, -1, 1], dy: [1, 0] },
     });
   });
+
+  it.each(['values', 'labels'] as const)('elementLoss of %s', async (kind) => {
+    await expectGradients({
+      shapes: { x: [3, 2, 2], targets: [3, 2, 2], labels: [3], y: [2] },
+      dtypes: { labels: 'int32' },
+      forward: (graph, t) =>
+        graph.append(
+          'elementLoss',
+          { outputs: t('x'), targets: t('targets'), labels: t('labels') },
+          { loss: t('y') },
+          { kind },
+        ),
+      backward: (graph, t) =>
+        graph.append(
+          'elementLossGradient',
+          { outputs: t('x'), targets: t('targets'), labels: t('labels') },
+          { doutputs: t('dx') },
+          { kind },
+        ),
+      operands: ['x'],
+      values: { labels: [0, -1, 4], targets: [0, 1, 0.25, -1, 1, 1, 0, 0, 1, 0, 0.5, -1], dy: [1, 0] },
+    });
+  });
 });
 
 describe('values worked out by hand', () => {
@@ -360,6 +383,29 @@ describe('values worked out by hand', () => {
     );
     expect(loss![0]).toBeCloseTo((2 * Math.log(2)) / 4, 12);
     expect(loss![1]).toBe(1);
+  });
+
+  it('losses of single outputs: padding and unknown labels count nowhere, but divide', async () => {
+    const lossOf = async (kind: 'values' | 'labels', outputs: number[], targets: number[], labels: number[]) => {
+      const shape = [labels.length, outputs.length / labels.length];
+      const { loss } = await computed(
+        { shapes: { outputs: shape, targets: shape, labels: [labels.length], loss: [2] }, dtypes: { labels: 'int32' } },
+        (graph, t) =>
+          graph.append(
+            'elementLoss',
+            { outputs: t('outputs'), targets: t('targets'), labels: t('labels') },
+            { loss: t('loss') },
+            { kind },
+          ),
+        { outputs, targets, labels },
+      );
+      return loss!;
+    };
+    expect(await lossOf('values', [1, 2, 9, 9], [0, 4, 0, 0], [0, -1])).toEqual([5 / 4, 5 / 2]);
+    const [loss, wrong] = await lossOf('labels', [0, Math.log(3), 7, -700, 1, 1], [1, 0, -1, 1, 0, 0], [2, -1]);
+    expect(loss).toBeCloseTo((Math.log(2) + Math.log(4)) / 6, 12);
+    expect(wrong).toBe(2 / 3);
+    expect(await lossOf('labels', [-800, 800], [1, 0], [0])).toEqual([800, 1]);
   });
 
   it('smoothed labels: the mean over targets (1 − ε)·[k = label] + ε/K', async () => {

@@ -8,7 +8,7 @@ import * as channels from './kernels/channels.js';
 import { conv2d, conv2dInputGradient, conv2dWeightGradient } from './kernels/convolution.js';
 import { depthwiseConv2d, depthwiseConv2dInputGradient, depthwiseConv2dWeightGradient } from './kernels/depthwise.js';
 import * as elementwise from './kernels/elementwise.js';
-import { gatherBatch } from './kernels/gather.js';
+import { gatherBatch, gatherTargets } from './kernels/gather.js';
 import {
   groupedConv2d,
   groupedConv2dInputGradient,
@@ -92,6 +92,7 @@ function soleReader(tensor: Tensor | null, nodes: readonly AnyNode[]): AnyNode |
 /** An operation without a lowering does not compile. */
 export const lowerings: { readonly [K in OpName]: Lowering<K> } = {
   gatherBatch,
+  gatherTargets,
   conv2d,
   conv2dInputGradient,
   conv2dWeightGradient,

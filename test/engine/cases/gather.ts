@@ -1,6 +1,10 @@
-/** Batches picked from images of bytes and of floats: shifts in all directions, mirrors, padding entries, several positions. */
+/**
+ * Batches picked from images of bytes and of floats: shifts in all directions, mirrors, padding entries, several positions;
+ * and the targets of such batches.
+ */
 
 import { identityWord, packAugmentation } from '../../../src/data/augmentation.js';
+import { elementCount } from '../../../src/graph/tensor.js';
 import { type ConformanceCase, caseBuilder } from '../conformanceCase.js';
 import { randomValues } from '../randomValues.js';
 
@@ -16,6 +20,9 @@ const entries = [
   [-1, packAugmentation({ dy: 1, dx: 1, mirror: true })],
 ] as const;
 
+/** The batches in another order than they stand. */
+const steps = [0, 2, 1].map((step) => ({ writes: { position: [step] } }));
+
 export function gatherCases(): ConformanceCase[] {
   return [
     gathered([5, 7], [1 / 128, 1 / 64, 1 / 256], [-1, 0, 0.5], true),
@@ -23,6 +30,8 @@ export function gatherCases(): ConformanceCase[] {
     gathered([7, 7], [1 / 128], [-1], true),
     gathered([5, 7], [1, 0.5, 4], [0, 0.25, -1], true, 'float'),
     gathered([1, 1], [1 / 3], [0.1], false, 'float'),
+    targeted([4], 'float'),
+    targeted([2, 3], 'int32'),
   ];
 }
 
@@ -45,6 +54,15 @@ function gathered(
   const x = c.output('x', [3, height, width, channels], { exact });
   const y = c.output('y', [3], { exact: true }, 'int32');
   c.graph.append('gatherBatch', { images, labels, batchTable: table, position }, { x, y }, { scale, offset });
-  const steps = [0, 2, 1].map((step) => ({ writes: { position: [step] } }));
   return c.build(`${height}x${width}x${channels} ${dtype}${exact ? ', exactly' : ''}`, steps);
+}
+
+function targeted(shape: readonly number[], dtype: 'int32' | 'float'): ConformanceCase {
+  const c = caseBuilder();
+  const targets = c.input('targets', [6, ...shape], randomValues(1750).integers(6 * elementCount(shape), 0, 9), dtype);
+  const batchTable = c.input('batchTable', [3, 3, 2], entries.flat(), 'int32');
+  const position = c.input('position', [1], [0], 'int32');
+  const y = c.output('y', [3, ...shape], { exact: true }, dtype);
+  c.graph.append('gatherTargets', { targets, batchTable, position }, { y }, {});
+  return c.build(`targets ${shape.join('x')} ${dtype}`, steps);
 }

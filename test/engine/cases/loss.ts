@@ -1,4 +1,7 @@
-/** Softmax cross-entropy: labels of padding and of no class, ties, logits whose exponentials overflow, smoothed labels. */
+/**
+ * Softmax cross-entropy: labels of padding and of no class, ties, logits whose exponentials overflow, smoothed labels, rows
+ * that are pixels. Losses of single outputs: padding, unknown targets, outputs whose exponentials overflow.
+ */
 
 import { type ConformanceCase, caseBuilder } from '../conformanceCase.js';
 import { randomValues } from '../randomValues.js';
@@ -22,17 +25,64 @@ export function lossCases(): ConformanceCase[] {
     both('strongly smoothed labels, some of them padding', 3, random.numbers(12, -3, 3), [2, -1, 0, 1], 0.5),
     both('smoothed labels, large logits', 5, random.numbers(20, -200, 200), [0, 1, 2, 4], 0.25),
     both('smoothed labels, a batch larger than a workgroup', 10, random.numbers(3000, -3, 3), labelled(300, 10), 0.1),
+    both(
+      'pixels, some of them to be ignored',
+      3,
+      random.numbers(72, -3, 3),
+      [...labelled(20, 3), -1, 255, 1, -1],
+      0,
+      [2, 3, 4],
+    ),
+    both('more pixels than one workgroup adds up', 2, random.numbers(9216, -3, 3), labelled(4608, 2), 0, [2, 48, 48]),
+    element('values', 'values', random.numbers(12, -3, 3), random.numbers(12, -3, 3), [0, 0, 0]),
+    element(
+      'values',
+      'values, some of them padding',
+      random.numbers(12, -3, 3),
+      random.numbers(12, -3, 3),
+      [0, 3, -1, -1],
+    ),
+    element('values', 'images', random.numbers(9000), random.numbers(9000), [1, 0, -1, 0, 0], [30, 20, 3]),
+    element('labels', 'labels', random.numbers(40, -3, 3), random.integers(40, 0, 1), [0, 0, 0, -1]),
+    element('labels', 'labels, some of them unknown', random.numbers(8, -3, 3), [1, -1, 0, 0.25, -1, 1, 2, 0], [0, 0]),
+    element('labels', 'labels, large outputs', [-200, 200, 0, 90, -90, 150], [1, 0, 1, 1, 0, 0], [0, 0]),
   ];
 }
 
-function both(name: string, classes: number, values: number[], labelValues: number[], smoothing = 0): ConformanceCase {
+function element(
+  kind: 'values' | 'labels',
+  name: string,
+  outputValues: number[],
+  targetValues: number[],
+  labelValues: number[],
+  shape: readonly number[] = [outputValues.length / labelValues.length],
+): ConformanceCase {
   const batch = labelValues.length;
   const c = caseBuilder();
-  const logits = c.input('logits', [batch, classes], values);
+  const outputs = c.input('outputs', [batch, ...shape], outputValues);
+  const targets = c.input('targets', [batch, ...shape], targetValues);
   const labels = c.input('labels', [batch], labelValues, 'int32');
   const loss = c.output('loss', [2]);
+  c.graph.append('elementLoss', { outputs, targets, labels }, { loss }, { kind });
+  const doutputs = c.output('doutputs', [batch, ...shape]);
+  c.graph.append('elementLossGradient', { outputs, targets, labels }, { doutputs }, { kind });
+  return c.build(name);
+}
+
+function both(
+  name: string,
+  classes: number,
+  values: number[],
+  labelValues: number[],
+  smoothing = 0,
+  rows: readonly number[] = [labelValues.length],
+): ConformanceCase {
+  const c = caseBuilder();
+  const logits = c.input('logits', [...rows, classes], values);
+  const labels = c.input('labels', rows, labelValues, 'int32');
+  const loss = c.output('loss', [2]);
   c.graph.append('softmaxCrossEntropy', { logits, labels }, { loss }, { smoothing });
-  const dlogits = c.output('dlogits', [batch, classes]);
+  const dlogits = c.output('dlogits', [...rows, classes]);
   c.graph.append('softmaxCrossEntropyGradient', { logits, labels }, { dlogits }, { smoothing });
   return c.build(name);
 }

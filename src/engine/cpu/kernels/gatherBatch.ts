@@ -74,3 +74,36 @@ function gather<T>(args: GatherArguments, chunk: i32): void {
     }
   }
 }
+
+@unmanaged
+class GatherTargetsArguments {
+  targets: usize;
+  /** (image, augmentation word) of each place of each batch. */
+  table: usize;
+  position: usize;
+  y: usize;
+  batch: i32;
+  /** Targets of an input. */
+  length: i32;
+}
+
+/** Classes; a chunk is one input. */
+export function gatherTargets(args: GatherTargetsArguments, chunk: i32, worker: i32): void {
+  targetsOf<i32>(args, chunk);
+}
+
+/** Numbers; a chunk is one input. */
+export function gatherFloatTargets(args: GatherTargetsArguments, chunk: i32, worker: i32): void {
+  targetsOf<f32>(args, chunk);
+}
+
+function targetsOf<T>(args: GatherTargetsArguments, chunk: i32): void {
+  const row = <usize>args.length << 2;
+  const y = args.y + <usize>chunk * row;
+  const image = load<i32>(args.table + ((<usize>load<i32>(args.position) * args.batch + chunk) << 3));
+  if (image >= 0) {
+    memory.copy(y, args.targets + <usize>image * row, row);
+    return;
+  }
+  for (let i: usize = 0; i < row; i += 4) store<T>(y + i, -1);
+}

@@ -1,12 +1,12 @@
-/** Softmax cross-entropy to smoothed labels in float64. A chunk is one image; a label that is no class counts nowhere. */
+/** Softmax cross-entropy to smoothed labels in float64. A chunk is one row; a label that is no class counts nowhere. */
 
 @unmanaged
 class LossArguments {
   logits: usize;
   labels: usize;
   classes: i32;
-  /** (loss, wrong) of each image as f64. */
-  ofImages: usize;
+  /** (loss, wrong) of each row as f64. */
+  ofRows: usize;
   smoothing: f32;
 }
 
@@ -15,7 +15,7 @@ export function softmaxCrossEntropy(args: LossArguments, chunk: i32, worker: i32
   const row = <usize>classes << 2;
   const logits = args.logits + <usize>chunk * row;
   const label = load<i32>(args.labels + (<usize>chunk << 2));
-  const result = args.ofImages + (<usize>chunk << 4);
+  const result = args.ofRows + (<usize>chunk << 4);
   if (<u32>label >= <u32>classes) {
     store<f64>(result, 0);
     store<f64>(result, 0, 8);
@@ -32,41 +32,19 @@ export function softmaxCrossEntropy(args: LossArguments, chunk: i32, worker: i32
 }
 
 @unmanaged
-class LossFinishArguments {
-  /** (loss, wrong) of each image as f64. */
-  ofImages: usize;
-  images: i32;
-  result: usize;
-}
-
-export function softmaxCrossEntropyFinish(args: LossFinishArguments, chunk: i32, worker: i32): void {
-  let at = args.ofImages;
-  const images = args.images;
-  const result = args.result;
-  let loss: f64 = 0;
-  let wrong: f64 = 0;
-  for (let image = 0; image < images; image++, at += 16) {
-    loss += load<f64>(at);
-    wrong += load<f64>(at, 8);
-  }
-  store<f32>(result, <f32>(loss / <f64>images));
-  store<f32>(result, <f32>wrong, 4);
-}
-
-@unmanaged
 class LossGradientArguments {
   logits: usize;
   labels: usize;
   gradient: usize;
   classes: i32;
-  images: i32;
+  rows: i32;
   smoothing: f32;
 }
 
 export function softmaxCrossEntropyGradient(args: LossGradientArguments, chunk: i32, worker: i32): void {
   const classes = args.classes;
   const row = <usize>classes << 2;
-  const share = 1 / <f64>args.images;
+  const share = 1 / <f64>args.rows;
   const smoothing = <f64>args.smoothing;
   const miss = (share * smoothing) / <f64>classes;
   const hit = share * (1 - smoothing) + miss;

@@ -1,5 +1,5 @@
 /** Fetching a batch: a chunk is an image. */
-import { nhwc } from '../../../graph/tensor.js';
+import { dimension, elementCount, nhwc } from '../../../graph/tensor.js';
 import type { Lowering } from '../lowered.js';
 
 export const gatherBatch: Lowering<'gatherBatch'> = (node, context) => {
@@ -22,4 +22,17 @@ export const gatherBatch: Lowering<'gatherBatch'> = (node, context) => {
       tables: scale.map((factor, channel) => ({ scale: { float: factor }, offset: { float: offset[channel]! } })),
     },
   ];
+};
+
+export const gatherTargets: Lowering<'gatherTargets'> = (node, context) => {
+  const { y } = node.results;
+  const batch = dimension(y, 0);
+  const args = {
+    targets: context.address(node.operands.targets),
+    table: context.address(node.operands.batchTable),
+    position: context.address(node.operands.position),
+    y: context.address(y),
+    ...{ batch, length: elementCount(y.shape) / batch },
+  };
+  return [{ kernel: y.dtype === 'int32' ? 'gatherTargets' : 'gatherFloatTargets', chunks: batch, args }];
 };

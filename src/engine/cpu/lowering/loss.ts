@@ -1,38 +1,77 @@
-/** Softmax cross-entropy: a chunk is an image. */
-import { dimension } from '../../../graph/tensor.js';
-import type { Lowering } from '../lowered.js';
+/** Losses: a chunk is a row of outputs, that of an image or of a pixel. */
+import { dimension, elementCount, type Tensor } from '../../../graph/tensor.js';
+import type { Argument, LoweredCall, Lowering, LoweringContext } from '../lowered.js';
 
 export const softmaxCrossEntropy: Lowering<'softmaxCrossEntropy'> = (node, context) => {
-  const { logits } = node.operands;
-  const images = dimension(logits, 0);
-  const ofImages = context.scratch(images * 16);
+  const { logits, labels } = node.operands;
   const args = {
     logits: context.address(logits),
-    labels: context.address(node.operands.labels),
-    classes: dimension(logits, 1),
-    ofImages,
-    smoothing: { float: node.attributes.smoothing ?? 0 },
+    labels: context.address(labels),
+    classes: dimension(logits, logits.shape.length - 1),
   };
-  return [
-    { kernel: 'softmaxCrossEntropy', chunks: images, args },
-    {
-      kernel: 'softmaxCrossEntropyFinish',
-      chunks: 1,
-      args: { ofImages, images, result: context.address(node.results.loss) },
-    },
-  ];
+  const smoothing = { float: node.attributes.smoothing ?? 0 };
+  return meanOf(context, 'softmaxCrossEntropy', elementCount(labels.shape), node.results.loss, (ofRows) => ({
+    ...args,
+    ...{ ofRows, smoothing },
+  }));
 };
 
 export const softmaxCrossEntropyGradient: Lowering<'softmaxCrossEntropyGradient'> = (node, context) => {
-  const { logits } = node.operands;
-  const images = dimension(logits, 0);
+  const { logits, labels } = node.operands;
+  const rows = elementCount(labels.shape);
   const args = {
     logits: context.address(logits),
-    labels: context.address(node.operands.labels),
+    labels: context.address(labels),
     gradient: context.address(node.results.dlogits),
-    classes: dimension(logits, 1),
-    images,
+    classes: dimension(logits, logits.shape.length - 1),
+    rows,
     smoothing: { float: node.attributes.smoothing ?? 0 },
   };
-  return [{ kernel: 'softmaxCrossEntropyGradient', chunks: images, args }];
+  return [{ kernel: 'softmaxCrossEntropyGradient', chunks: rows, args }];
 };
+
+const elementKernels = { values: 'squaredError', labels: 'binaryCrossEntropy' } as const;
+
+export const elementLoss: Lowering<'elementLoss'> = (node, context) => {
+  const { outputs, targets, labels } = node.operands;
+  const rows = dimension(outputs, 0);
+  const args = {
+    outputs: context.address(outputs),
+    targets: context.address(targets),
+    labels: context.address(labels),
+  };
+  const length = elementCount(outputs.shape) / rows;
+  return meanOf(context, elementKernels[node.attributes.kind], rows, node.results.loss, (ofRows) => ({
+    ...args,
+    ...{ ofRows, length },
+  }));
+};
+
+export const elementLossGradient: Lowering<'elementLossGradient'> = (node, context) => {
+  const { outputs, targets, labels } = node.operands;
+  const rows = dimension(outputs, 0);
+  const all = elementCount(outputs.shape);
+  const args = {
+    outputs: context.address(outputs),
+    targets: context.address(targets),
+    labels: context.address(labels),
+    gradient: context.address(node.results.doutputs),
+    ...{ length: all / rows, all },
+  };
+  return [{ kernel: `${elementKernels[node.attributes.kind]}Gradient`, chunks: rows, args }];
+};
+
+/** A kernel that leaves two numbers a row, and their mean and sum. */
+function meanOf(
+  context: LoweringContext,
+  kernel: string,
+  rows: number,
+  loss: Tensor,
+  args: (ofRows: number) => Readonly<Record<string, Argument>>,
+): LoweredCall[] {
+  const ofRows = context.scratch(rows * 16);
+  return [
+    { kernel, chunks: rows, args: args(ofRows) },
+    { kernel: 'lossFinish', chunks: 1, args: { ofRows, rows, result: context.address(loss) } },
+  ];
+}

@@ -1,6 +1,6 @@
 /** Picks the images of a batch by the batch table, shifted and mirrored, and scales their bytes or floats. */
 
-import { dimension, nhwc } from '../../../graph/tensor.js';
+import { dimension, elementCount, nhwc } from '../../../graph/tensor.js';
 import { elementwiseMain, float, kernelSource, linearDispatch, tensorOperand } from '../kernel.js';
 import type { Lowering } from '../lowering.js';
 
@@ -48,4 +48,27 @@ export const gatherBatch: Lowering<'gatherBatch'> = (node, placement) => {
   }`,
   );
   return [finish('gatherBatch', linearDispatch(pixels), body)];
+};
+
+export const gatherTargets: Lowering<'gatherTargets'> = (node, placement) => {
+  const { targets, batchTable: table } = node.operands;
+  const { y } = node.results;
+  const [steps, batch, count] = [dimension(table, 0), dimension(table, 1), dimension(targets, 0)];
+  const items = elementCount(y.shape);
+  const length = items / batch;
+  const { operands, finish } = kernelSource({
+    targets: tensorOperand(placement, targets, 'read'),
+    table: tensorOperand(placement, table, 'read'),
+    position: tensorOperand(placement, node.operands.position, 'read'),
+    y: tensorOperand(placement, y, 'write'),
+  });
+  const body = elementwiseMain(
+    items,
+    `let step = min(u32(${operands.position.load('0u')}), ${steps - 1}u);
+  let image = u32(${operands.table.load(`2u * (step * ${batch}u + i / ${length}u)`)});
+  var picked = ${y.dtype === 'int32' ? '-1' : '-1.0'};
+  if (image < ${count}u) { picked = ${operands.targets.load(`image * ${length}u + i % ${length}u`)}; }
+  ${operands.y.store('i', 'picked')}`,
+  );
+  return [finish('gatherTargets', linearDispatch(items), body)];
 };

@@ -1,30 +1,38 @@
-/** Softmax cross-entropy to smoothed labels in one workgroup (a batch of rows is little work), and its gradient. */
+/** Losses, softmax cross-entropy to smoothed labels and those of every output by itself, and their gradients. */
 
-import { dimension } from '../../../graph/tensor.js';
-import { float, kernelSource, linearDispatch, type Operand, tensorOperand, workgroupSize } from '../kernel.js';
+import { dimension, elementCount, type Tensor } from '../../../graph/tensor.js';
+import {
+  bufferOperand,
+  elementwiseMain,
+  float,
+  type KernelCall,
+  kernelSource,
+  linearDispatch,
+  type Operand,
+  type OperandRequest,
+  type Placement,
+  tensorOperand,
+  workgroupSize,
+} from '../kernel.js';
 import type { Lowering } from '../lowering.js';
-import { nextPowerOfTwo, treeMax, treeSum } from './sums.js';
+import { finishSums, mostPartials, nextPowerOfTwo, treeMax, treeSum } from './sums.js';
 
 export const softmaxCrossEntropy: Lowering<'softmaxCrossEntropy'> = (node, placement) => {
   const { logits, labels } = node.operands;
-  const { loss } = node.results;
-  const [batch, classes] = [dimension(logits, 0), dimension(logits, 1)];
-  const { operands, finish } = kernelSource({
+  const classes = dimension(logits, logits.shape.length - 1);
+  const rows = elementCount(labels.shape);
+  const { smoothing = 0 } = node.attributes;
+  const requests = {
     logits: tensorOperand(placement, logits, 'read'),
     labels: tensorOperand(placement, labels, 'read'),
-    loss: tensorOperand(placement, loss, 'write'),
-  });
-  const { smoothing = 0 } = node.attributes;
-  const own = operands.logits.load('own');
-  const target =
-    smoothing > 0 ? `(${float(1 - smoothing)} * ${own} + ${float(smoothing / classes)} * logitSum(row))` : own;
-  const body = `${logSumExp(operands.logits, classes)}${smoothing > 0 ? logitSum(operands.logits, classes) : ''}
-var<workgroup> lanes: array<vec2f, ${workgroupSize}>;
-@compute @workgroup_size(${workgroupSize})
-fn main(@builtin(local_invocation_index) t: u32) {
-  var sum = vec2f();
-  for (var n = t; n < ${batch}u; n += ${workgroupSize}u) {
-    let label = ${operands.labels.load('n')};
+  };
+  return summed(placement, node, requests, { items: rows, means: [rows, 1] }, (operands) => {
+    const own = operands.logits.load('own');
+    const target =
+      smoothing > 0 ? `(${float(1 - smoothing)} * ${own} + ${float(smoothing / classes)} * logitSum(row))` : own;
+    return {
+      functions: `${logSumExp(operands.logits, classes)}${smoothing > 0 ? logitSum(operands.logits, classes) : ''}`,
+      addition: `let label = ${operands.labels.load('n')};
     if (u32(label) >= ${classes}u) { continue; }
     let row = n * ${classes}u;
     var best = 0u;
@@ -32,24 +40,115 @@ fn main(@builtin(local_invocation_index) t: u32) {
       if (${operands.logits.load('row + k')} > ${operands.logits.load('row + best')}) { best = k; }
     }
     let own = row + u32(label);
-    sum += vec2f(logSumExp(row) - ${target}, select(1.0, 0.0, best == u32(label)));
+    sum += vec2f(logSumExp(row) - ${target}, select(1.0, 0.0, best == u32(label)));`,
+    };
+  });
+};
+
+export const elementLoss: Lowering<'elementLoss'> = (node, placement) => {
+  const { outputs, targets, labels } = node.operands;
+  const items = elementCount(outputs.shape);
+  const length = items / dimension(outputs, 0);
+  const requests = {
+    outputs: tensorOperand(placement, outputs, 'read'),
+    targets: tensorOperand(placement, targets, 'read'),
+    labels: tensorOperand(placement, labels, 'read'),
+  };
+  return summed(placement, node, requests, { items, means: [items, length] }, (operands) => ({
+    functions: '',
+    addition: `let o = ${operands.outputs.load('n')};
+    let t = ${operands.targets.load('n')};
+    if (${isLeftOut(operands.labels, length, 'n', node.attributes.kind)}) { continue; }
+    ${elementSums[node.attributes.kind]}`,
+  }));
+};
+
+/** Loss and what is counted, of an output o with its target t. */
+const elementSums = {
+  values: 'let difference = o - t; sum += vec2f(difference * difference);',
+  labels: 'sum += vec2f(max(o, 0.0) + log(1.0 + exp(-abs(o))) - t * o, select(0.0, 1.0, (o > 0.0) != (t > 0.5)));',
+} as const;
+
+const elementGradients = { values: '2.0 * (o - t)', labels: '1.0 / (1.0 + exp(-o)) - t' } as const;
+
+function isLeftOut(labels: Operand, length: number, at: string, kind: 'values' | 'labels'): string {
+  const isPadding = `${labels.load(`${at} / ${length}u`)} < 0`;
+  return kind === 'values' ? isPadding : `${isPadding} || !(t >= 0.0 && t <= 1.0)`;
+}
+
+export const elementLossGradient: Lowering<'elementLossGradient'> = (node, placement) => {
+  const { outputs, targets, labels } = node.operands;
+  const { kind } = node.attributes;
+  const items = elementCount(outputs.shape);
+  const { operands, finish } = kernelSource({
+    outputs: tensorOperand(placement, outputs, 'read'),
+    targets: tensorOperand(placement, targets, 'read'),
+    labels: tensorOperand(placement, labels, 'read'),
+    doutputs: tensorOperand(placement, node.results.doutputs, 'write'),
+  });
+  const body = elementwiseMain(
+    items,
+    `let o = ${operands.outputs.load('i')};
+  let t = ${operands.targets.load('i')};
+  let gradient = (${elementGradients[kind]}) * ${float(1 / items)};
+  let isLeftOut = ${isLeftOut(operands.labels, items / dimension(outputs, 0), 'i', kind)};
+  ${operands.doutputs.store('i', 'select(gradient, 0.0, isLeftOut)')}`,
+  );
+  return [finish('elementLossGradient', linearDispatch(items), body)];
+};
+
+/** Items that one workgroup adds up: batches of images are fewer, their pixels are many. */
+const itemsOfWorkgroup = 4096;
+
+/**
+ * The two numbers of a loss, by one workgroup, or several and a kernel that adds up what they have.
+ *
+ * @param means what the sums are divided by
+ * @param of adds to `sum` what item n has to say; may `continue`
+ */
+function summed<Names extends string>(
+  placement: Placement,
+  { op, results: { loss } }: { readonly op: string; readonly results: { readonly loss: Tensor } },
+  requests: Readonly<Record<Names, OperandRequest>>,
+  { items, means }: { readonly items: number; readonly means: readonly [number, number] },
+  of: (operands: Readonly<Record<Names, Operand>>) => { readonly functions: string; readonly addition: string },
+): KernelCall[] {
+  const groups = Math.min(mostPartials, Math.ceil(items / itemsOfWorkgroup));
+  const partials = groups > 1 ? placement.scratch(2 * groups) : null;
+  const result = partials ? bufferOperand(partials, 'write') : tensorOperand(placement, loss, 'write');
+  const { operands, finish } = kernelSource<Names | 'result'>({ ...requests, result } as Record<
+    Names | 'result',
+    OperandRequest
+  >);
+  const { functions, addition } = of(operands);
+  const body = `${functions}
+var<workgroup> lanes: array<vec2f, ${workgroupSize}>;
+@compute @workgroup_size(${workgroupSize})
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) t: u32) {
+  var sum = vec2f();
+  for (var n = group.x * ${workgroupSize}u + t; n < ${items}u; n += ${groups * workgroupSize}u) {
+    ${addition}
   }
   lanes[t] = sum;
   ${treeSum('lanes', workgroupSize)}
   if (t == 0u) {
-    ${operands.loss.store('0u', `lanes[0].x * ${float(1 / batch)}`)}
-    ${operands.loss.store('1u', 'lanes[0].y')}
+    ${operands.result.store('2u * group.x', `lanes[0].x * ${float(1 / means[0])}`)}
+    ${operands.result.store('2u * group.x + 1u', `lanes[0].y${means[1] === 1 ? '' : ` * ${float(1 / means[1])}`}`)}
   }
 }
 `;
-  return [finish('softmaxCrossEntropy', [1], body)];
-};
+  const reduce = finish(op, [groups], body);
+  return partials
+    ? [reduce, finishSums(placement, `${op} sums`, [{ partials, start: 0, rows: groups, results: [loss] }])]
+    : [reduce];
+}
 
 /** A workgroup a row, whose invocations write only what they alone have read: the gradient may lie over the logits. */
 export const softmaxCrossEntropyGradient: Lowering<'softmaxCrossEntropyGradient'> = (node, placement) => {
   const { logits, labels } = node.operands;
   const { dlogits } = node.results;
-  const [batch, classes] = [dimension(logits, 0), dimension(logits, 1)];
+  const classes = dimension(logits, logits.shape.length - 1);
+  const rows = elementCount(labels.shape);
   const { operands, finish } = kernelSource({
     logits: tensorOperand(placement, logits, 'read'),
     labels: tensorOperand(placement, labels, 'read'),
@@ -65,7 +164,7 @@ export const softmaxCrossEntropyGradient: Lowering<'softmaxCrossEntropyGradient'
 @compute @workgroup_size(${width})
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) t: u32) {
   let n = group.y * groups.x + group.x;
-  if (n >= ${batch}u) { return; }
+  if (n >= ${rows}u) { return; }
   let row = n * ${classes}u;
   let label = ${operands.labels.load('n')};
   var most = ${operands.logits.load(`row + min(t, ${classes - 1}u)`)};
@@ -79,11 +178,11 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   lanes[t] = sum;
   ${treeSum('lanes', width)}
   let total = largest + log(lanes[0]);
-  ${eachOwn(`let value = (exp(${logit} - total) - ${target}) * ${float(1 / batch)};
+  ${eachOwn(`let value = (exp(${logit} - total) - ${target}) * ${float(1 / rows)};
     ${operands.dlogits.store('row + k', `select(value, 0.0, u32(label) >= ${classes}u)`)}`)}
 }
 `;
-  return [finish('softmaxCrossEntropyGradient', linearDispatch(batch, 1), body)];
+  return [finish('softmaxCrossEntropyGradient', linearDispatch(rows, 1), body)];
 };
 
 /** log Σ exp of a row, shifted by its maximum so that nothing overflows. */
