@@ -1,11 +1,12 @@
 /** One run on several processes, started by the `mpirun` of Open MPI: the files of one process, whatever happens. */
 
 import { execFile } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { joinRanks } from '../src/ranks/joinRanks.js';
-import { compiledProgram, killedAtWrite, resultFiles, succeeds, writeTinyConfig } from './cli/runMpdnn.js';
+import { rankCommand, runRanks, thisMachine } from '../src/ranks/startRanks.js';
+import { compiledProgram, killedAtWrite, mpdnn, resultFiles, succeeds, writeTinyConfig } from './cli/runMpdnn.js';
 import { temporaryFolder } from './temporaryFolder.js';
 
 /** A machine without Open MPI (Debian's openmpi-bin) fails these tests, unless this says that they may be left out. */
@@ -76,6 +77,60 @@ describe.skipIf(skipsMpi)('a run on several ranks', () => {
   });
 });
 
+const { unshare } = thisMachine();
+
+/** Files stand for cards; where the system lets nobody hide files there is nothing to start. */
+describe.skipIf(skipsMpi || unshare === null)('ranks that are started by a process, one a card', () => {
+  const cards = ['card0', 'card1'].map((name) => join(folder, name));
+  for (const card of cards) writeFileSync(card, '');
+  const run = (command: readonly string[]) =>
+    runRanks(rankCommand(2, command, { cards, unshare, isConstrained: false }), ['SIGUSR1'], 130);
+  const shell = (script: string) => run(['sh', '-c', script]);
+  it('see one card each', async () => {
+    const seen = join(folder, 'seen');
+    const ownCards = cards.map((card) => `if test -f ${card}; then echo $OMPI_COMM_WORLD_RANK ${card} >> ${seen}; fi`);
+    expect(await shell(ownCards.join('; '))).toBe(0);
+    expect(readFileSync(seen, 'utf8').trim().split('\n').sort()).toEqual(cards.map((card, rank) => `${rank} ${card}`));
+  });
+
+  it('leave a checkpoint when this process is asked to end', async () => {
+    const root = join(folder, 'endless/EXTENDED');
+    const words = train(join(folder, 'endless'), '--cfg', join(folder, 'tiny.cfg'), '--epochs', '100000');
+    const asking = setInterval(() => {
+      if (!existsSync(root)) return;
+      clearInterval(asking);
+      process.emit('SIGUSR1', 'SIGUSR1');
+    }, 20);
+    expect(await run([process.execPath, compiledProgram(), ...words]).finally(() => clearInterval(asking))).toBe(130);
+    expect(existsSync(join(root, 'checkpoint.safetensors'))).toBe(true);
+    expect(existsSync(join(root, 'summary.json'))).toBe(false);
+  });
+
+  it('end together when one of them has been killed', async () => {
+    const run = shell('test $OMPI_COMM_WORLD_RANK = 0 && exec sleep 1000; kill -KILL $$');
+    await expect(run).rejects.toThrow('signal 9 has ended one of the processes');
+  });
+
+  it('have the exit code of the one that fails', async () => {
+    expect(await shell('test $OMPI_COMM_WORLD_RANK = 0 && exec sleep 1000; exit 2')).toBe(2);
+  });
+});
+
+describe('several cards', () => {
+  it.each([
+    [['--gpus', '2'], /^mpdnn: --gpus 2: no card of NVIDIA was found here; cards of others cannot be told apart\n$/],
+    [['--gpus', '8'], /^mpdnn: .*shards = 4: 8 processes cannot share them; set shards = 8 or a multiple, .*\n$/],
+    [['--gpus', '0'], /^mpdnn: option '--gpus <n>' argument '0' is invalid. give a whole number from 1 on\n$/],
+    [['--gpus', '2', '--device', 'cpu'], /^mpdnn: --gpus 2: goes with --device gpu, not cpu; leave out --device\n$/],
+  ])('are refused in one line with %j', async (words, message) => {
+    expect(await mpdnn(train('never', ...words), folder)).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(message),
+    });
+    expect(existsSync(join(folder, 'never'))).toBe(false);
+  });
+});
+
 describe('joining', () => {
   it('is nothing for a process alone', async () => {
     expect(await joinRanks({})).toMatchObject({ rank: 0, size: 1 });
@@ -83,7 +138,7 @@ describe('joining', () => {
   });
 
   it.each([
-    [{ OMPI_COMM_WORLD_SIZE: '3' }, 'mpirun -n 3: shards are shared by a power of two of processes'],
+    [{ OMPI_COMM_WORLD_SIZE: '3' }, '3 processes: shards are shared by a power of two of processes'],
     [{ PMI_SIZE: '2' }, 'another MPI than Open MPI has started this'],
   ])('is refused with %j', async (env, message) => {
     await expect(joinRanks(env)).rejects.toThrow(message);

@@ -4,7 +4,7 @@
  */
 
 import { cpus } from 'node:os';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
 import { createRandom, generateSynthetic, type ImageStream, trainingEpoch } from '../data/index.js';
 import type { Engine } from '../engine/engine.js';
 import type { MatmulPrecision } from '../engine/matmulPrecision.js';
@@ -18,7 +18,7 @@ import { experimentFromSettings } from '../settings/index.js';
 import { programOptions } from '../train/programOptions.js';
 import { benchImages, measureStreaming, type StreamingResult } from './benchImages.js';
 import { describeProfile, profileSteps, type StepProfile } from './benchProfile.js';
-import { autotuneOption, deviceOption, matmulPrecisionOption, threadsOption, tuningFile } from './options.js';
+import { autotuneOption, deviceOption, matmulPrecisionOption, positive, threadsOption, tuningFile } from './options.js';
 import { percent } from './progress.js';
 
 interface Workload {
@@ -86,12 +86,12 @@ export function benchCommand(): Command {
     .addOption(deviceOption('auto'))
     .addOption(threadsOption())
     .addOption(matmulPrecisionOption('auto'))
-    .option('--batch-size <n>', 'images a step', count)
-    .option('--rounds <n>', 'rounds, of which the median counts', count, 5)
-    .option('--steps <n>', 'steps a round; half a second of them by default, three at least', count)
+    .option('--batch-size <n>', 'images a step', positive)
+    .option('--rounds <n>', 'rounds, of which the median counts', positive, 5)
+    .option('--steps <n>', 'steps a round; half a second of them by default, three at least', positive)
     .option('--profile', 'time of each kernel, and how near it comes to what the machine gives')
     .option('--data <spec>', 'images:DIR: train on random crops of these, and time their decoding too')
-    .option('--decode-threads <n>', 'images decoded at a time', count)
+    .option('--decode-threads <n>', 'images decoded at a time', positive)
     .addOption(autotuneOption())
     .option('--json', 'one JSON array on stdout')
     .action(async (names: string[], options: BenchOptions) => {
@@ -99,12 +99,6 @@ export function benchCommand(): Command {
       for (const name of names) results.push(await measure(name, options));
       if (options.json) process.stdout.write(`${JSON.stringify(results)}\n`);
     });
-}
-
-function count(text: string): number {
-  const value = Number(text);
-  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError('give a whole number from 1 on');
-  return value;
 }
 
 async function measure(name: string, options: BenchOptions): Promise<Result> {

@@ -12,11 +12,13 @@ export function deviceOption(fallback: Device): Option {
 }
 
 export function threadsOption(): Option {
-  return new Option('--threads <n>', 'threads of the CPU engine').argParser((text) => {
-    const threads = Number(text);
-    if (!Number.isInteger(threads) || threads < 1) throw new InvalidArgumentError('give a whole number from 1 on');
-    return threads;
-  });
+  return new Option('--threads <n>', 'threads of the CPU engine').argParser(positive);
+}
+
+/** Reads the number of an option. */
+export function positive(text: string): number {
+  if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError('give a whole number from 1 on');
+  return Number(text);
 }
 
 export function matmulPrecisionOption(fallback: MatmulPrecision): Option {

@@ -1,7 +1,7 @@
 /** Sending a plan of runs to a cluster: options that `submit` and `reproduce --submit` share, and what is printed. */
 
 import { resolve } from 'node:path';
-import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type Command, Option } from 'commander';
 import {
   keepRecord,
   kubernetesManifest,
@@ -19,6 +19,7 @@ import {
 import { refuseOthers } from '../runs/plan/executePlan.js';
 import type { PlannedRun } from '../runs/plan/planRuns.js';
 import { commandWords, type Overrides, programName } from '../settings/index.js';
+import { positive } from './options.js';
 
 /** Options that say how a cluster runs a plan, by the names that commander gives. */
 export interface SubmissionOptions {
@@ -112,9 +113,4 @@ export function submit(
 function hint(out: string, last: Submission['last']): string {
   const [what, words] = last ? ['its report', last.call] : ['how far they are', ['status', out]];
   return `${what}: ${programName()} ${commandWords(words)}`;
-}
-
-function positive(text: string): number {
-  if (!/^[1-9]\d{0,5}$/.test(text)) throw new InvalidArgumentError('give a whole number from 1 on');
-  return Number(text);
 }

@@ -5,10 +5,9 @@ import { Command } from 'commander';
 import { dataForms } from '../data/dataSpec.js';
 import { DeviceLost, InputError, MissingPackage } from '../errors.js';
 import type { Ranks } from '../program/ranks.js';
-import { joinRanks } from '../ranks/joinRanks.js';
 import { askedFor, recommend } from '../recipe/index.js';
 import { checkReplaceable, type RunFolder, resumeRunFolder, runRoot, withNetworkOfFile } from '../runs/index.js';
-import { runExperiment } from '../runs/runExperiment.js';
+import { checkRanks, runExperiment } from '../runs/runExperiment.js';
 import { openWorkbench, type Workbench } from '../runs/workbench.js';
 import {
   type ConfigFile,
@@ -24,6 +23,7 @@ import {
 import { readConfigFile } from '../settings/readConfigFile.js';
 import { deployedLine, outlook, resultLine } from './closing.js';
 import { INTERRUPTED } from './endingSignals.js';
+import { gpusOption, joinOnCards, onCards, runOnCards, startsRanks, withCards } from './gpus.js';
 import { interruptible } from './interruptible.js';
 import { layerTable } from './layerTable.js';
 import { addSettingOptions, autotuneOption, tuningFile } from './options.js';
@@ -55,6 +55,7 @@ export function trainCommand(): Command {
     )
     .option('--validation-split <n>', 'how many training images that is')
     .option('--device <name>', 'auto, cpu, gpu or reference')
+    .addOption(gpusOption())
     .option('--threads <n>', 'threads of the CPU engine')
     .option('--matmul-precision <name>', 'of products on a GPU: auto, float16, float16x2 or float32')
     .option('--weights <file>', 'start from these parameters (.safetensors, .h5), or none')
@@ -67,17 +68,22 @@ export function trainCommand(): Command {
     .option('--tensorboard [flag]', 'write event files for TensorBoard into the run folder, too')
     .option('--watch', 'show the run on a page of this machine; its address is printed')
     .option('--no-plots', 'leave the pictures out')
-    .action(async (name: string | undefined, options: Record<string, string | boolean | undefined>) => {
-      const { cfg, force, plots, autotune, watch, ...overrides } = options;
-      const ranks = await joinRanks();
+    .action(async (name: string | undefined, { gpus, ...options }: CallOptions) => {
+      const { cfg, force, plots, autotune, watch, ...given } = options;
+      const overrides = withCards(given, gpus);
+      if (startsRanks(gpus)) {
+        checkRanks(isSection(name, cfg) ? sectionOf(name, cfg, overrides).experiment : askedFor(overrides), gpus);
+        process.exitCode = await runOnCards(gpus);
+        return;
+      }
+      const ranks = await joinOnCards(gpus);
       const bench = openWorkbench({ tuningFile: tuningFile(autotune !== false) });
       const watched = watch === true && ranks.rank === 0 ? watching() : null;
-      const how = { bench, ranks, force: force === true, plots: plots !== false, watched };
+      const how = { bench, ranks, gpus, force: force === true, plots: plots !== false, watched };
       try {
-        const isComplete =
-          name === undefined && cfg === undefined
-            ? await trainRecommended(overrides, how)
-            : await trainSection(name, cfg, overrides, how);
+        const isComplete = isSection(name, cfg)
+          ? await trainSection(name, cfg, overrides, how)
+          : await trainRecommended(overrides, how);
         if (!isComplete) process.exitCode = INTERRUPTED;
         ranks.leave();
       } finally {
@@ -88,31 +94,47 @@ export function trainCommand(): Command {
   return addSettingOptions(command);
 }
 
+/** `gpus` is no setting: the same network on any number of them. */
+type CallOptions = { readonly gpus?: number } & Readonly<Record<string, string | boolean | undefined>>;
+
 interface TrainOptions {
   readonly bench: Workbench;
   /** The processes that train together. */
   readonly ranks: Ranks;
+  /** On how many cards of this machine, if the call says so. */
+  readonly gpus: number | undefined;
   readonly force: boolean;
   readonly plots: boolean;
   /** Where runs are shown while they train; null for nowhere. */
   readonly watched: Watching | null;
 }
 
-/** Resolves to whether it came to its end. */
-async function trainSection(
-  name: string | undefined,
-  cfg: string | boolean | undefined,
-  overrides: Overrides,
-  how: TrainOptions,
-): Promise<boolean> {
+type SectionWord = string | boolean | undefined;
+
+function isSection(name: string | undefined, cfg: SectionWord): boolean {
+  return name !== undefined || cfg !== undefined;
+}
+
+function sectionOf(name: string | undefined, cfg: SectionWord, overrides: Overrides) {
   if (name === undefined) {
     throw new InputError(`train --cfg ${cfg}: which section? ${programName()} experiments --cfg ${cfg} lists them`);
   }
   if (cfg === undefined) throw new InputError(`train ${name}: which file is it in? name it: --cfg FILE`);
   const file = readConfigFile(String(cfg));
-  const experiment = await withNetworkOfFile(resolveExperiment(file, name, overrides));
-  const resumeCall = trainCommandLine(name, file.path, new Map([...experiment.overrides, ['resume', 'true']]));
-  return trainExperiment(experiment, file, { ...how, resumeCall, isLast: true });
+  return { name, file, experiment: resolveExperiment(file, name, overrides) };
+}
+
+/** Resolves to whether it came to its end. */
+async function trainSection(
+  section: string | undefined,
+  cfg: SectionWord,
+  overrides: Overrides,
+  how: TrainOptions,
+): Promise<boolean> {
+  const { name, file, experiment: asked } = sectionOf(section, cfg, overrides);
+  const experiment = await withNetworkOfFile(asked);
+  const call = trainCommandLine(name, file.path, new Map([...experiment.overrides, ['resume', 'true']]));
+  return trainExperiment(experiment, file, { ...how, resumeCall: onCards(call, how.gpus), isLast: true });
 }
 
 /** A float network and one of learned bits, with the settings recommended; resolves to whether both came to their end. */
@@ -133,7 +155,7 @@ async function trainRecommended(overrides: Overrides, how: TrainOptions): Promis
   }
   if (!asked.resume) for (const experiment of experiments) checkReplaceable(experiment, how.force);
   const options = optionWords(new Map([...asked.overrides, ['resume', 'true']]));
-  const resumeCall = `${programName()} ${commandWords(['train', ...options])}`;
+  const resumeCall = onCards(`${programName()} ${commandWords(['train', ...options])}`, how.gpus);
   for (const experiment of experiments) {
     const root = runRoot(experiment);
     const isBegun = asked.resume && existsSync(root);

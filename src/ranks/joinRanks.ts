@@ -1,4 +1,4 @@
-/** The ranks that `mpirun` has started, by Open MPI's library. */
+/** The ranks that `mpirun`, or Slurm, has started, by Open MPI's library. */
 
 import { loadOptional } from '../disk/optionalPackage.js';
 import { InputError } from '../errors.js';
@@ -11,20 +11,32 @@ export interface JoinedRanks extends Ranks {
   leave(): void;
 }
 
+type Environment = Readonly<NodeJS.ProcessEnv>;
+
+/** Tells whether this is one of several processes that train together: whoever starts them says so. */
+export function isRank(env: Environment = process.env): boolean {
+  return startedWith(env) > 1;
+}
+
+/** How many processes were started together, this one among them: by `mpirun`, or by Slurm as tasks of one step. */
+function startedWith({ OMPI_COMM_WORLD_SIZE, PMIX_RANK, SLURM_STEP_NUM_TASKS }: Environment): number {
+  return Number(OMPI_COMM_WORLD_SIZE ?? (PMIX_RANK === undefined ? 1 : SLURM_STEP_NUM_TASKS) ?? 1);
+}
+
 /**
- * Joins the other ranks, if `mpirun` has started several.
+ * Joins the other ranks, if several have been started.
  *
  * @throws InputError if another MPI has started them, or a number that is no power of two; `MissingPackage` without koffi
  */
-export async function joinRanks(env: Readonly<NodeJS.ProcessEnv> = process.env): Promise<JoinedRanks> {
+export async function joinRanks(env: Environment = process.env): Promise<JoinedRanks> {
   const alone = { ...oneRank, leave: () => {} };
-  const started = Number(env.OMPI_COMM_WORLD_SIZE ?? 1);
+  const started = startedWith(env);
   if (started === 1) {
     if (Number(env.PMI_SIZE ?? 1) === 1) return alone;
     throw new InputError('another MPI than Open MPI has started this: only Open MPI works (Debian: openmpi-bin)');
   }
   if (!Number.isInteger(Math.log2(started))) {
-    throw new InputError(`mpirun -n ${started}: shards are shared by a power of two of processes: 1, 2, 4, …`);
+    throw new InputError(`${started} processes: shards are shared by a power of two of processes: 1, 2, 4, …`);
   }
   const { default: koffi } = await loadOptional(
     'koffi',

@@ -73,7 +73,7 @@ export async function runExperiment(
   options: RunOptions,
 ): Promise<FinishedRun> {
   const { ranks = oneRank, onFinished, events } = options;
-  checkRanks(experiment, ranks);
+  checkRanks(experiment, ranks.size);
   const lock =
     ranks.rank === 0
       ? await lockFolder(runRoot(experiment), { does: 'trains', onLine: events.line })
@@ -160,8 +160,8 @@ function watchersOf(
   return [live, eventFile(folder.root, experiment, () => readQuantizers(folder))];
 }
 
-/** Throws an `InputError` unless every rank has as many shards as the others. */
-function checkRanks({ training: { shards }, sources }: Experiment, { size }: Ranks): void {
+/** Throws an `InputError` unless each of so many ranks has as many shards as the others. */
+export function checkRanks({ training: { shards }, sources }: Experiment, size: number): void {
   if (shards % size === 0) return;
   throw new InputError(
     `${sources.get('shards')?.where ?? 'shards'} = ${shards}: ${size} processes cannot share them; set shards = ${size} or a multiple, a power of two`,

@@ -1,0 +1,50 @@
+/** `--gpus N`: one call as N processes of this machine, a card each, which train one network together. */
+
+import { Option } from 'commander';
+import { InputError } from '../errors.js';
+import { checkOwnCard } from '../ranks/cards.js';
+import { isRank, type JoinedRanks, joinRanks } from '../ranks/joinRanks.js';
+import { rankCommand, runRanks, thisMachine } from '../ranks/startRanks.js';
+import { endingSignals, INTERRUPTED } from './endingSignals.js';
+import { positive } from './options.js';
+
+export function gpusOption(): Option {
+  return new Option('--gpus <n>', 'train on so many cards of this machine, a process each').argParser(positive);
+}
+
+/** Tells whether this process has to start those that do the work. */
+export function startsRanks(gpus: number | undefined): gpus is number {
+  return gpus !== undefined && gpus > 1 && !isRank();
+}
+
+/**
+ * Runs this very call in a process a card; resolves to its exit code.
+ *
+ * @throws InputError if there are not so many cards, or they cannot be told apart here
+ */
+export function runOnCards(gpus: number): Promise<number> {
+  const call = [process.execPath, ...process.execArgv, ...process.argv.slice(1)];
+  return runRanks(rankCommand(gpus, call, thisMachine()), endingSignals, INTERRUPTED);
+}
+
+/** Joins the other ranks, if there are any, each with a card of its own where `gpus` asks for it. */
+export async function joinOnCards(gpus: number | undefined): Promise<JoinedRanks> {
+  const ranks = await joinRanks();
+  if (gpus === undefined) return ranks;
+  if (ranks.size !== gpus) throw new InputError(`--gpus ${gpus}: ${ranks.size} processes were started; leave one out`);
+  if (gpus > 1) checkOwnCard(ranks.rank);
+  return ranks;
+}
+
+/** The settings of a call: cards are for the GPU engine. */
+export function withCards<T extends Readonly<Record<string, unknown>>>(settings: T, gpus: number | undefined): T {
+  if (gpus === undefined) return settings;
+  const { device = 'gpu' } = settings;
+  if (device === 'gpu') return { ...settings, device };
+  throw new InputError(`--gpus ${gpus}: goes with --device gpu, not ${device}; leave out --device`);
+}
+
+/** A call that can be repeated, on as many cards. */
+export function onCards(call: string, gpus: number | undefined): string {
+  return gpus === undefined ? call : `${call} --gpus ${gpus}`;
+}
