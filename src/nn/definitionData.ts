@@ -2,6 +2,8 @@
 
 import { InputError } from '../errors.js';
 import { Graph } from '../graph/index.js';
+import { definitionOf } from '../ops/index.js';
+import { sizesOf } from '../ops/shapes.js';
 import { activations, type Layer, type NetworkDefinition } from './layer.js';
 import { inputName, NetworkBuilder } from './networkBuilder.js';
 import { unquantized } from './quantizerSettings.js';
@@ -45,17 +47,20 @@ const start = either(
 );
 const perAxis = either(whole, listOf(2, whole));
 const sides = record({ top: whole, bottom: whole, left: whole, right: whole });
-const window = record(
-  { size: perAxis },
-  { stride: perAxis, padding: either(perAxis, oneOf('same'), sides), dilation: perAxis, ceil: oneOf(true, false) },
-);
+const flag = oneOf(true, false);
+const windowOptions = {
+  stride: perAxis,
+  padding: either(perAxis, oneOf('same'), sides),
+  dilation: perAxis,
+  ceil: flag,
+};
+const window = record({ size: perAxis }, windowOptions);
 const read = { kind: name, name, input: name };
 const activated = { activation: oneOf(...activations), output: name };
 const batchNorm = either(oneOf(null), record({ gamma: name, beta: name, mean: name, variance: name }));
 const starts = record({ weight: start, bias: start });
 const weighted = { ...read, ...activated, weight: name, bias: either(oneOf(null), name), batchNorm, start: starts };
 const filters = { ...weighted, window };
-const pool = record({ ...read, window });
 const several: Check = (value) => Array.isArray(value) && value.length > 1 && value.every(name);
 
 const layers: Readonly<Record<Layer['kind'], Check>> = {
@@ -63,8 +68,8 @@ const layers: Readonly<Record<Layer['kind'], Check>> = {
   depthwise: record(filters),
   linear: record({ ...weighted, outputs: whole, layout: oneOf('transposed', 'plain') }),
   add: record({ kind: name, name, inputs: listOf(2, name), ...activated }),
-  maxPool: pool,
-  averagePool: pool,
+  maxPool: record({ ...read, window }),
+  averagePool: record({ ...read, window: record({ size: perAxis }, { ...windowOptions, countsPadding: flag }) }),
   globalAverage: record(read),
   flatten: record(read),
   concat: record({ kind: name, name, inputs: several }),
@@ -119,13 +124,22 @@ function checkBuildable({ input, layers, output, outputs }: NetworkDefinition, s
   throw new InputError(`${source}: its output ${output} is no list of ${outputs} features`);
 }
 
-/** A builder that finds shapes, and faults, of a network for one image; nothing is quantized, nothing has values. */
+/** Finds shapes, and faults, of a network for one image, layer by layer; nothing is quantized, nothing has values. */
 export function shapeBuilder(
   input: NetworkDefinition['input'],
   graph = new Graph(),
   variables = new Variables(null),
-): NetworkBuilder {
+): Pick<NetworkBuilder, 'append' | 'computed'> {
   const context = { graph, variables, training: true, ranges: graph.tensor('ranges', [1, 2]) };
   const images = graph.tensor(inputName, [1, ...input]);
-  return new NetworkBuilder({ ...context, weights: unquantized, activations: unquantized }, images);
+  const builder = new NetworkBuilder({ ...context, weights: unquantized, activations: unquantized }, images);
+  return {
+    append: (layer) => {
+      const first = graph.nodes.length;
+      const y = builder.append(layer);
+      for (const node of graph.nodes.slice(first)) sizesOf(definitionOf(node), node);
+      return y;
+    },
+    computed: (name) => builder.computed(name),
+  };
 }

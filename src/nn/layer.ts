@@ -3,6 +3,7 @@
  * of its layers, so it can be compared, written to a file, read again and built without the code that defined it.
  */
 
+import type { AverageOptions } from '../ops/averagePool.js';
 import type { SizedWindowOptions } from '../ops/window.js';
 import type { Initializer } from './initializers.js';
 import type { BatchNormNames } from './layerNodes.js';
@@ -66,9 +67,14 @@ export interface AddLayer extends Named, Activated {
   readonly inputs: readonly [string, string];
 }
 
-export interface PoolLayer extends Read {
-  readonly kind: 'maxPool' | 'averagePool';
+export interface MaxPoolLayer extends Read {
+  readonly kind: 'maxPool';
   readonly window: SizedWindowOptions;
+}
+
+export interface AveragePoolLayer extends Read {
+  readonly kind: 'averagePool';
+  readonly window: AverageOptions;
 }
 
 export interface GlobalAverageLayer extends Read {
@@ -125,7 +131,8 @@ export type Layer =
   | DepthwiseLayer
   | LinearLayer
   | AddLayer
-  | PoolLayer
+  | MaxPoolLayer
+  | AveragePoolLayer
   | GlobalAverageLayer
   | FlattenLayer
   | ConcatLayer

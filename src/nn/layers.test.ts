@@ -71,11 +71,12 @@ it('a window may differ by axis and by side, and is read back as it was', () => 
       padding: { top: 1, bottom: 0, left: 0, right: 0 },
       ceil: true,
     });
-    return n.linear(n.globalAverage(three), 2);
+    const four = n.averagePool(three, { size: 3, padding: 1, stride: 1, countsPadding: true });
+    return n.linear(n.globalAverage(four), 2);
   };
   const definition = network({ input }, define);
   const shapes = layerFacts(definition).map(({ shape }) => shape.join('x'));
-  expect(shapes).toEqual(['8x8x4', '4x8x4', '4x4x4', '4', '2']);
+  expect(shapes).toEqual(['8x8x4', '4x8x4', '4x4x4', '4x4x4', '4', '2']);
   expect(readDefinition(JSON.parse(JSON.stringify(definition)), 'file')).toEqual(definition);
 });
 
@@ -153,6 +154,16 @@ describe('a fault', () => {
       'a window that is too large',
       (n, x) => n.conv(x, 4, { size: 11, padding: 0 }),
       /^conv1: conv2d: a window of 11×11/,
+    ],
+    [
+      'a window that sees nothing but padding',
+      (n, x) => n.maxPool(x, { size: 2, padding: 2 }),
+      /^maxPool1: maxPool max\(input\): padding 2, which is all/,
+    ],
+    [
+      'padding that counts, and windows beyond it',
+      (n, x) => n.averagePool(x, { size: 3, padding: 1, countsPadding: true, ceil: true }),
+      /^averagePool1: countsPadding and ceil/,
     ],
     [
       'a window without a middle',

@@ -17,7 +17,7 @@ import { shapeBuilder } from './definitionData.js';
 import type { Initializer } from './initializers.js';
 import { type Activation, activations, type Layer, type NetworkDefinition } from './layer.js';
 import { type Names, type Naming, namings } from './naming.js';
-import { inputName, type NetworkBuilder } from './networkBuilder.js';
+import { inputName } from './networkBuilder.js';
 import { placed } from './placed.js';
 
 /** The output of a layer, or the images, while a network is defined. */
@@ -85,6 +85,11 @@ export interface PoolOptions extends SizedWindowOptions, NameOptions {
   readonly stride?: PerAxis;
 }
 
+export interface AveragePoolOptions extends PoolOptions {
+  /** True where the zeros of `padding` count as pixels (PyTorch's default); false by default: they count nowhere. */
+  readonly countsPadding?: boolean;
+}
+
 export interface SubsampleOptions extends NameOptions {
   /** Every so many-th row and column stays. */
   readonly stride: number;
@@ -103,7 +108,7 @@ export interface Layers {
   /** A sum, ReLU (or what `activation` says). */
   add(a: Value, b: Value, options?: LayerOptions): Value;
   maxPool(x: Value, options: PoolOptions): Value;
-  averagePool(x: Value, options: PoolOptions): Value;
+  averagePool(x: Value, options: AveragePoolOptions): Value;
   /** The mean over all pixels: an image becomes features. */
   globalAverage(x: Value, options?: NameOptions): Value;
   /** An image's numbers as features, pixel by pixel. */
@@ -196,7 +201,7 @@ class Recorder {
   readonly #taken = new Set([inputName]);
   readonly #counts = new Map<string, number>();
   readonly #naming: Naming;
-  readonly #builder: NetworkBuilder;
+  readonly #builder: ReturnType<typeof shapeBuilder>;
   readonly #inputShape: NetworkOptions['input'];
   #scope = '';
 
@@ -259,7 +264,7 @@ class Recorder {
         return this.#add({ kind: 'add', name, inputs: [a.name, b.name], ...this.#activated(name, options) });
       }),
       maxPool: wrapped((x: Value, options: PoolOptions) => this.#pool('maxPool', x, options)),
-      averagePool: wrapped((x: Value, options: PoolOptions) => this.#pool('averagePool', x, options)),
+      averagePool: wrapped((x: Value, options: AveragePoolOptions) => this.#pool('averagePool', x, options)),
       globalAverage: wrapped((x: Value, options: NameOptions = {}) => {
         const name = this.#name('globalAverage', options.name);
         this.#wantImage(name, x);
@@ -339,9 +344,14 @@ class Recorder {
     };
   }
 
-  #pool(kind: 'maxPool' | 'averagePool', x: Value, options: PoolOptions): Value {
+  #pool(kind: 'maxPool' | 'averagePool', x: Value, options: AveragePoolOptions): Value {
     const name = this.#name(kind, options.name);
     this.#wantImage(name, x);
+    if (options.countsPadding && options.ceil) {
+      throw new InputError(
+        `${name}: countsPadding and ceil: beyond the padding there is nothing to count; take one of them`,
+      );
+    }
     const { name: _, size, stride = size, ...others } = options;
     return this.#add({ kind, name, input: x.name, window: { size, stride, ...others } });
   }

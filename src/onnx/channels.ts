@@ -50,6 +50,7 @@ export function split(context: NodeContext): Known[] {
 }
 
 function part(context: NodeContext, x: Output, first: number, channels: number): Output {
+  if (!(Number.isInteger(channels) && channels >= 1)) throw context.fault(`of ${channels} channels`);
   const name = context.plainName('slice');
   const value = once((): Value => context.n.slice(x.value(), { name, first, channels }));
   return { shape: [1, channels, ...x.shape.slice(2)], value };

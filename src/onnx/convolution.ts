@@ -23,7 +23,7 @@ export function convolution(context: NodeContext): Known {
   }
   const isPixel = [...kernel, ...x.shape.slice(2)].every((size) => size === 1);
   if (isPixel && groups === 1 && x.value().shape.length === 1) {
-    return fullyConnected(context, x, { ...weight, shape: [outputs!, inputs!] }, context.constant(2));
+    return fullyConnected(context, x, { ...weight, shape: [outputs!, inputs!] }, context.bias(2, outputs!));
   }
   const window = context.window(kernel, x.shape.slice(2), x.padding);
   const name = context.name(node.inputs[1], isDepthwise ? 'depthwise' : 'conv');
@@ -43,7 +43,7 @@ export function convolution(context: NodeContext): Known {
     keepBatchNorm(importer, `${options.batchNorm ?? `${name}.bn`}`, outputs!, batchNorm, bias);
     return y;
   };
-  const pending = newPending('convolution', context.constant(2));
+  const pending = newPending('convolution', context.bias(2, outputs!));
   return waiting([1, outputs!, ...windows(x, kernel, window)], pending, make);
 }
 

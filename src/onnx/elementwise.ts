@@ -28,10 +28,10 @@ export function addition(context: NodeContext): Known {
 function biased(context: NodeContext, index: number, bias: Constant): Known {
   const x = context.output(index);
   const pending = context.pending(index);
-  const isPerChannel =
-    bias.values.length === x.shape[1] && bias.shape.every((size) => size === 1 || size === x.shape[1]);
+  const missing = x.shape.length - bias.shape.length;
+  const isPerChannel = x.shape.every((size, axis) => (bias.shape[axis - missing] ?? 1) === (axis === 1 ? size : 1));
   const hasBias = !pending || pending.layer === 'sum' || pending.batchNorm || pending.bias;
-  if (hasBias || pending.activation !== 'none' || !isPerChannel) {
+  if (hasBias || pending.activation !== 'none' || missing < 0 || !isPerChannel) {
     throw context.fault(`of a constant [${bias.shape}]`);
   }
   pending.bias = bias;

@@ -12,7 +12,7 @@ import { InputError } from '../errors.js';
 import { type Define, defined, type Layers, type NetworkDefinition, type Value } from '../nn/index.js';
 import { type LoadedWeights, loadedWeights, sound, type WeightValues } from '../weights/loadedWeights.js';
 import { NodeContext } from './nodeContext.js';
-import { type Constant, Faults, type OnnxGraph, type OnnxNode, readOnnx } from './onnxGraph.js';
+import { type Constant, Faults, noSuchLayer, type OnnxGraph, type OnnxNode, readOnnx } from './onnxGraph.js';
 import { arithmetic, type Handler, handlers } from './operators.js';
 import { isOutput, type Known, NodeFault, type Output } from './outputs.js';
 import { folded, whole } from './shapeArithmetic.js';
@@ -28,8 +28,8 @@ export interface ImportedNetwork {
  * @throws InputError that names all that stands in the way
  */
 export function importOnnx(bytes: Uint8Array, source: string): ImportedNetwork {
-  const graph = readOnnx(bytes, source);
-  const input = imageShape(graph, source);
+  const graph = readOnnx(bytes, source, (op) => handlers.has(op) || arithmetic.has(op));
+  const input = imageShape(graph);
   const values = new Map<string, WeightValues>();
   const define: Define = (n, x) => {
     const importer = new Importer(n, graph, values);
@@ -41,17 +41,10 @@ export function importOnnx(bytes: Uint8Array, source: string): ImportedNetwork {
   return { definition, weights: sound(loadedWeights(source, values, new Map())) };
 }
 
-/** Images [N,C,H,W], signals [N,C,L] as images of one row, features [N,F] as images of one pixel. */
-function imageShape({ input: { name, shape } }: OnnxGraph, source: string): NetworkDefinition['input'] {
-  const [, channels, ...sizes] = shape;
-  const isKnown = [channels, ...sizes].every((size) => typeof size === 'number');
-  if (!isKnown || channels === undefined || sizes.length > 2) {
-    const text = shape.map((size) => size ?? '?').join(', ');
-    throw new InputError(
-      `${source}: its input ${name} is [${text}]; wanted are images [N, C, H, W], signals [N, C, L] or features [N, F] whose sizes are known, any N`,
-    );
-  }
-  const [rows, columns] = sizes.length === 2 ? sizes : [1, sizes[0] ?? 1];
+/** Signals are images of one row, features images of one pixel. */
+function imageShape({ input: { sizes } }: OnnxGraph): NetworkDefinition['input'] {
+  const [channels, ...pixels] = sizes;
+  const [rows, columns] = pixels.length === 2 ? pixels : [1, pixels[0] ?? 1];
   return [rows!, columns!, channels!];
 }
 
@@ -77,19 +70,18 @@ export class Importer {
   /** The output; undefined, with faults, where there is none. */
   run(x: Value): Value | undefined {
     const { input, output, nodes } = this.#graph;
-    const isFeatures = input.shape.length === 2;
-    const shape = [1, ...input.shape.slice(1).map((size) => size!)];
-    const value = isFeatures ? this.#n.globalAverage(x) : x;
-    this.#known.set(input.name, { shape, value: () => value });
+    const value = input.sizes.length === 1 ? this.#n.globalAverage(x) : x;
+    this.#known.set(input.name, { shape: [1, ...input.sizes], value: () => value });
     for (const node of nodes) this.#take(node);
     const result = this.#known.get(output);
     if (!result) return undefined;
-    return this.#attempt({ op: 'output', name: output }, () => {
+    const { op } = nodes.find(({ outputs }) => outputs.includes(output)) ?? { op: 'the input' };
+    return this.#attempt({ op, name: output }, () => {
       if (!isOutput(result) || result.padding || result.order || result.cut)
-        throw new NodeFault('the output is no output of a layer');
+        throw new NodeFault(`${op}: the output is no output of a layer`);
       const features = this.#features(result);
       if (features.shape.length === 1) return features;
-      throw new NodeFault(`the output is an image [${result.shape}], features are wanted`);
+      throw new NodeFault(`${op}: the output is an image [${result.shape}], features are wanted`);
     });
   }
 
@@ -99,7 +91,7 @@ export class Importer {
       const inputs = node.inputs.map((name) => (name === '' ? null : (this.#known.get(name) ?? undefined)));
       if (inputs.includes(undefined)) {
         // What it reads was not understood: only whether there is such a layer can be told.
-        if (!make && !arithmetic.has(node.op)) throw new NodeFault(`${node.op}: there is no such layer`);
+        if (!make && !arithmetic.has(node.op)) throw new NodeFault(noSuchLayer(node.op));
         return undefined;
       }
       return this.#result(node, inputs as (Known | null)[], make);
@@ -118,7 +110,7 @@ export class Importer {
       if (result) return result;
       throw new NodeFault(`${node.op}: of constants`);
     }
-    if (!make) throw new NodeFault(`${node.op}: there is no such layer`);
+    if (!make) throw new NodeFault(noSuchLayer(node.op));
     return make(new NodeContext(this, node, inputs));
   }
 
@@ -152,7 +144,7 @@ export class Importer {
 
   /** The number of images that the file is made for; null for any. */
   get images(): number | null {
-    return this.#graph.input.shape[0] ?? null;
+    return this.#graph.input.images;
   }
 
   /** How many nodes read a result, the output of the network counted as one. */

@@ -6,13 +6,13 @@ import type { NodeContext } from './nodeContext.js';
 import type { Constant } from './onnxGraph.js';
 import { featuresOf, type Known, newPending, type Output, type Pending, waiting } from './outputs.js';
 
-/** @param weight [outputs, inputs] */
-export function linear(context: NodeContext, weight: Constant | null, bias: Constant | null): Known {
+/** @param weight [outputs, inputs]; the third operand is the bias, where there is one */
+export function linear(context: NodeContext, weight: Constant | null): Known {
   const x = context.flatOutput();
   if (x.shape.length !== 2 || weight?.shape.length !== 2) {
     throw context.fault(`of [${x.shape}] and [${weight?.shape}]`);
   }
-  return fullyConnected(context, x, weight, bias);
+  return fullyConnected(context, x, weight, context.bias(2, weight.shape[0]!));
 }
 
 /** Outputs [1, outputs], or with pixels behind, as `x` has them. */

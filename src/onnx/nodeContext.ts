@@ -64,6 +64,14 @@ export class NodeContext {
     throw this.fault(`operand ${index + 1} is missing`);
   }
 
+  /** A number for each output, or one for all of them; null for a bias that is absent. */
+  bias(index: number, outputs: number): Constant | null {
+    const bias = this.constant(index);
+    if (!bias || (bias.values.length === outputs && (bias.shape.at(-1) ?? 1) === outputs)) return bias;
+    if (bias.values.length !== 1) throw this.fault(`a bias [${bias.shape}] for ${outputs} outputs`);
+    return { ...bias, shape: [outputs], values: new Float64Array(outputs).fill(bias.values[0]!) };
+  }
+
   number(name: string, usual: number): number {
     const value = this.node.attributes[name] ?? usual;
     if (typeof value === 'number') return value;

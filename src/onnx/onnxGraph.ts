@@ -37,8 +37,8 @@ export interface OnnxNode {
 
 export interface OnnxGraph {
   readonly opset: number;
-  /** Sizes of the input; null for one that is open. */
-  readonly input: { readonly name: string; readonly shape: readonly (number | null)[] };
+  /** Images [N,C,H,W], signals [N,C,L] or features [N,F]; N is null where any number of them is taken. */
+  readonly input: { readonly name: string; readonly images: number | null; readonly sizes: readonly number[] };
   readonly output: string;
   /** Each behind the nodes whose results it reads. */
   readonly nodes: readonly OnnxNode[];
@@ -48,6 +48,10 @@ export interface OnnxGraph {
 /** What is wrong with a file: a text for each kind of fault, with how often it occurs and where first. */
 export class Faults {
   readonly #found = new Map<string, { count: number; readonly first: string }>();
+
+  get areNone(): boolean {
+    return this.#found.size === 0;
+  }
 
   /** @param where the node or tensor */
   add(what: string, where: string): void {
@@ -69,9 +73,10 @@ export class Faults {
 /**
  * Reads the bytes of a file called `source`.
  *
+ * @param isKnown tells whether an operator is; those that are not are named beside other faults, which alone stop it here
  * @throws InputError if they are no ONNX model, or one that is damaged or has parts that are not read
  */
-export function readOnnx(bytes: Uint8Array, source: string): OnnxGraph {
+export function readOnnx(bytes: Uint8Array, source: string, isKnown: (op: string) => boolean): OnnxGraph {
   const model = parsed(bytes, source);
   const { graph } = model;
   if (!graph) throw new InputError(`${source}: is no ONNX model, it has no graph`);
@@ -82,20 +87,25 @@ export function readOnnx(bytes: Uint8Array, source: string): OnnxGraph {
   );
   const constants = constantsOf(graph, faults);
   const inputs = graph.input.filter(({ name }) => !constants.has(name));
-  if (inputs.length !== 1)
-    faults.add(`${inputs.length} inputs, one is wanted`, inputs.map(({ name }) => name).join(', '));
+  const endsIn = (kind: 'input' | 'output', ends: readonly { readonly name: string }[]) => {
+    const node = graph.node.find((own) => !ends[0] || own[kind].includes(ends[0].name));
+    return `${ends.map(({ name }) => name).join(', ')}${node ? ` of ${node.opType}` : ''}`.trim();
+  };
+  if (inputs.length !== 1) faults.add(`${inputs.length} inputs, one is wanted`, endsIn('input', inputs));
+  const input = inputs[0] ? inputOf(inputs[0], endsIn('input', [inputs[0]]), faults) : null;
   if (graph.output.length !== 1) {
-    faults.add(`${graph.output.length} outputs, one is wanted`, graph.output.map(({ name }) => name).join(', '));
+    faults.add(`${graph.output.length} outputs, one is wanted`, endsIn('output', graph.output));
   }
   const nodes = graph.node.map((node) => nodeOf(node, faults, foreign?.domain));
   const names = new Set([...constants.keys(), ...graph.input.map(({ name }) => name)]);
   const ordered = inOrder(nodes, names, faults);
   const [output] = graph.output;
   if (output && !names.has(output.name)) faults.add('no node computes the output', output.name);
+  if (!faults.areNone) for (const { op, name } of nodes) if (!isKnown(op)) faults.add(noSuchLayer(op), name);
   faults.check(source);
   return {
     opset: Number(model.opsetImport.find(({ domain }) => domain === '' || domain === 'ai.onnx')?.version ?? 1n),
-    input: { name: inputs[0]!.name, shape: shapeOf(inputs[0]!) },
+    input: input!,
     output: output!.name,
     nodes: ordered,
     constants,
@@ -230,8 +240,34 @@ function inOrder(nodes: readonly OnnxNode[], known: Set<string>, faults: Faults)
   return ordered;
 }
 
-function shapeOf({ type }: GraphProto['input'][number]): (number | null)[] {
-  if (type?.value.case !== 'tensorType') return [];
-  const dims = type.value.value.shape?.dim ?? [];
-  return dims.map(({ value }) => (value.case === 'dimValue' && value.value > 0n ? Number(value.value) : null));
+/** @param where its name, for faults */
+function inputOf(
+  { name, type }: GraphProto['input'][number],
+  where: string,
+  faults: Faults,
+): OnnxGraph['input'] | null {
+  const tensor = type?.value.case === 'tensorType' ? type.value.value : null;
+  if (tensor?.elemType !== DataType.FLOAT) {
+    faults.add(
+      `an input of ${tensor ? (DataType[tensor.elemType] ?? tensor.elemType) : 'no tensor'}, FLOAT is wanted`,
+      where,
+    );
+    return null;
+  }
+  const dims = tensor.shape?.dim ?? [];
+  const shape = dims.map(({ value }) => (value.case === 'dimValue' && value.value > 0n ? Number(value.value) : null));
+  const [images = null, ...sizes] = shape;
+  const known = sizes.filter((size) => size !== null);
+  if (known.length === sizes.length && sizes.length >= 1 && sizes.length <= 3) return { name, images, sizes: known };
+  const text = shape.map((size) => size ?? '?').join(', ');
+  faults.add(
+    `an input [${text}], wanted are images [N, C, H, W], signals [N, C, L] or features [N, F] whose sizes are known, any N`,
+    where,
+  );
+  return null;
+}
+
+/** The fault of an operator that nothing here computes. */
+export function noSuchLayer(op: string): string {
+  return `${op}: there is no such layer`;
 }

@@ -9,7 +9,7 @@ import type { NodeContext } from './nodeContext.js';
 import type { Known } from './outputs.js';
 import { averagePool, globalAverage, pad, pool, reduceMean } from './pooling.js';
 import { reshaped, transposed } from './shapeArithmetic.js';
-import { flattened, lastOnly, passedOn, turned } from './shapes.js';
+import { dropout, flattened, lastOnly, passedOn, turned } from './shapes.js';
 
 export type Handler = (context: NodeContext) => Known | readonly Known[];
 
@@ -29,9 +29,9 @@ export const handlers: ReadonlyMap<string, Handler> = new Map(
       };
       if (transA !== 0 || alpha !== 1 || beta !== 1) throw context.fault('alpha, beta or transA');
       const weight = context.needed(1);
-      return linear(context, transB === 1 ? weight : transposed(weight), context.constant(2));
+      return linear(context, transB === 1 ? weight : transposed(weight));
     },
-    MatMul: (context) => linear(context, transposed(context.needed(1)), null),
+    MatMul: (context) => linear(context, transposed(context.needed(1))),
     Add: addition,
     Mul: multiplication,
     Relu: (context) => activated(context, 'relu'),
@@ -72,7 +72,7 @@ export const handlers: ReadonlyMap<string, Handler> = new Map(
     },
     Pad: pad,
     Identity: passedOn,
-    Dropout: passedOn,
+    Dropout: dropout,
     Softmax: lastOnly,
     LogSoftmax: lastOnly,
   }),

@@ -4,7 +4,8 @@ import { type NodeContext, sidesOfPads } from './nodeContext.js';
 import { imageOf, type Known } from './outputs.js';
 import { passedOn } from './shapes.js';
 
-export function pool(context: NodeContext, kind: 'maxPool' | 'averagePool'): Known {
+/** @param countsPadding whether the zeros around the image count in a mean */
+export function pool(context: NodeContext, kind: 'maxPool' | 'averagePool', countsPadding = false): Known {
   const { n, node } = context;
   const x = context.output();
   if (node.outputs.length > 1 && node.outputs[1] !== '') throw context.fault('places of the maxima');
@@ -12,7 +13,7 @@ export function pool(context: NodeContext, kind: 'maxPool' | 'averagePool'): Kno
   if (kernel?.length !== x.shape.length - 2) throw context.fault(`a window [${kernel}] on [${x.shape}]`);
   const window = context.window(kernel, x.shape.slice(2));
   const name = context.plainName(kind);
-  const value = n[kind](imageOf(context, x), { ...window, name });
+  const value = n[kind](imageOf(context, x), { ...window, name, ...(countsPadding && { countsPadding }) });
   const [rows, columns, channels] = value.shape;
   return { shape: [1, channels!, ...(x.shape.length === 3 ? [] : [rows!]), columns!], value: () => value };
 }
@@ -23,9 +24,7 @@ export function averagePool(context: NodeContext): Known {
   const pads = context.numbers('pads') ?? [0];
   const isPadded = pads.some((count) => count > 0) || context.text('auto_pad', 'NOTSET').startsWith('SAME');
   if (!isPadded && kernel.join() === shape.slice(2).join()) return globalAverage(context, true);
-  if (isPadded && context.number('count_include_pad', 0) === 1)
-    throw context.fault('that counts the zeros around the image');
-  return pool(context, 'averagePool');
+  return pool(context, 'averagePool', isPadded && context.number('count_include_pad', 0) === 1);
 }
 
 export function reduceMean(context: NodeContext): Known {

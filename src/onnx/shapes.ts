@@ -52,6 +52,12 @@ export function passedOn(context: NodeContext): Known {
   return pending ? x : output;
 }
 
+/** Dropout, which an exported network leaves out; one that is exported as it trains is refused. */
+export function dropout(context: NodeContext): Known {
+  if (context.constant(2)?.values[0]) throw context.fault('as in training; export it after model.eval()');
+  return passedOn(context);
+}
+
 /** What turns logits into probabilities is left out. */
 export function lastOnly(context: NodeContext): Known {
   if (!context.importer.isResult(context.node)) throw context.fault('not at the end of the network');

@@ -498,12 +498,13 @@ class Lowering {
     this.#set(y, { type: 'integers', tensor: output });
   }
 
-  #averagePool({ operands: { x }, results: { y }, attributes: { rows, columns } }: Node<'averagePool'>): void {
+  #averagePool({ operands: { x }, results: { y }, attributes }: Node<'averagePool'>): void {
+    const { rows, columns, countsPadding } = attributes;
     const input = this.#integers(x, 'average pooling');
     const isPadded = [rows, columns].some(({ before, after }) => before > 0 || after > 0);
-    if (isPadded)
+    if (isPadded && !countsPadding)
       throw new InputError(
-        `${this.#nameOf(y)}: means over fewer pixels at the edge have no integer form yet; train it with padding 0`,
+        `${this.#nameOf(y)}: means over fewer pixels at the edge have no integer form yet; train it with padding 0, or with countsPadding`,
       );
     const term = meanOf(input, [rows.size, columns.size], { rows, columns });
     this.#set(y, { type: 'normalised', terms: [term], addend: null });

@@ -18,6 +18,8 @@ function around(
   return m.file(input, m.node('Gemm', [flat, m.weights('v', [4, 6]), m.weights('b', [4])], { transB: 1 }), opset);
 }
 
+const mean = (m: OnnxModel, x: string) => m.node('Flatten', [m.node('GlobalAveragePool', [x])]);
+
 describe('an imported network computes what onnxruntime does', () => {
   it('a residual one, under the names of its modules', async () => {
     const { difference, largest, layers, parameters } = await agreement(residual(false), [3, 11, 11]);
@@ -82,7 +84,6 @@ describe('an imported network computes what onnxruntime does', () => {
     expect(layers).toEqual(['conv', 'globalAverage', 'linear']);
   });
 
-  const mean = (m: OnnxModel, x: string) => m.node('Flatten', [m.node('GlobalAveragePool', [x])]);
   const conv =
     (attributes: Parameters<OnnxModel['node']>[2], shape = [6, 6, 3, 3]) =>
     (m: OnnxModel, x: string) =>
@@ -106,6 +107,23 @@ describe('an imported network computes what onnxruntime does', () => {
     [
       'an average over windows',
       (m, x) => mean(m, m.node('AveragePool', [x], { kernel_shape: [3, 2], strides: [2, 1] })),
+    ],
+    [
+      'an average that counts the zeros around the image',
+      (m, x) =>
+        mean(
+          m,
+          m.node('AveragePool', [x], {
+            kernel_shape: [3, 3],
+            strides: [2, 2],
+            pads: [1, 1, 1, 1],
+            count_include_pad: 1,
+          }),
+        ),
+    ],
+    [
+      'one bias for all outputs',
+      (m, x) => m.node('Gemm', [mean(m, x), m.weights('c', [6, 6]), m.floats('d', [], [0.5])]),
     ],
     [
       'a bias behind a convolution',
@@ -231,10 +249,26 @@ describe('what cannot be imported', () => {
     );
   });
 
+  it.each<[string, (m: OnnxModel, x: string) => string, RegExp]>([
+    ['a bias by column', (m, x) => m.node('Add', [x, m.weights('d', [8])]), /Add: of a constant \[8\]/],
+    [
+      'a bias by image',
+      (m, x) => m.node('Gemm', [mean(m, x), m.weights('c', [6, 6]), m.weights('d', [2, 6])]),
+      /Gemm: a bias \[2,6\] for 6 outputs/,
+    ],
+    [
+      'dropout as in training',
+      (m, x) => m.node('Dropout', [x, m.floats('r', [], [0.5]), m.whole('t', [], [1])]),
+      /Dropout: as in training; export it after model\.eval\(\)/,
+    ],
+  ])('%s', (_, rest, message) => {
+    expect(refused(around((m, x) => mean(m, rest(m, x))))).toThrow(message);
+  });
+
   it.each<[string, Uint8Array, RegExp]>([
     ['text', new TextEncoder().encode('no model at all'), /is no ONNX file, or damaged|has no graph/],
     ['nothing', new Uint8Array(), /is no ONNX model, it has no graph/],
-    ['an open size', new OnnxModel().file([3, 'H', 8], 'x'), /its input x is \[\?, 3, \?, 8\]; wanted are/],
+    ['an open size', new OnnxModel().file([3, 'H', 8], 'x'), /1 fault: an input \[\?, 3, \?, 8\], wanted are/],
   ])('%s', (_, file, message) => {
     expect(refused(file)).toThrow(message);
   });

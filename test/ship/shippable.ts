@@ -66,7 +66,8 @@ export const shippables: Readonly<Record<string, Shippable>> = {
     define: (n, x) => {
       const wide = n.conv(x, 8, { size: [5, 2], stride: [2, 1], padding: 'same' });
       const far = n.depthwise(wide, { padding: 2, dilation: 2 });
-      const halves = n.averagePool(n.conv(far, 12, { size: [1, 3], activation: 'none' }), { size: 2 });
+      const narrow = n.conv(far, 12, { size: [1, 3], activation: 'none' });
+      const halves = n.averagePool(narrow, { size: 3, stride: 2, padding: 1, countsPadding: true });
       const most = n.maxPool(halves, {
         size: [3, 2],
         stride: [1, 2],
