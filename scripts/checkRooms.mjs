@@ -61,7 +61,7 @@ export const rooms = {
   weights: { knows: ['graph', 'quant', 'disk'], types: ['nn'], node: ['safetensorsFile.ts', 'startingWeights.ts'] },
   settings: { knows: ['data', 'quant', 'disk'], types: ['nn'], node: ['readConfigFile.ts'] },
   train: { knows: ['data', 'weights', 'settings', 'program', ...network], types: ['engine'] },
-  library: { knows: training },
+  library: { knows: ['live', ...training] },
   onnx: { knows: ['nn', 'ops', 'weights'] },
   ship: { knows: ['graph', 'ops', 'program', 'quant', 'weights'] },
   runtime: { knows: ['ops', 'ship'] },

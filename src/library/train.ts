@@ -3,6 +3,8 @@
 import { inputType, limit } from '../data/imageSet.js';
 import type { SelectEngine } from '../engine/engineSelector.js';
 import { InputError } from '../errors.js';
+import type { LiveLine } from '../live/liveFormat.js';
+import { liveLines, liveRun } from '../live/liveLines.js';
 import { type NetworkDefinition, readDefinition } from '../nn/index.js';
 import { type Experiment, experimentFromSettings, soundKeys, withDefinition } from '../settings/index.js';
 import type { SettingKey } from '../settings/settings.js';
@@ -47,11 +49,18 @@ export interface TrainingOptions {
   readonly weights?: Uint8Array;
   /** A checkpoint of `onCheckpoint` or an aborted call: goes on there, to the bits of a run that never stopped. */
   readonly resume?: Uint8Array;
+  /**
+   * `resume` is of a run with other `target_weight_kbytes` or `target_activation_kbytes`: those of `settings` hold from
+   * there on, and no epoch before counts as the best.
+   */
+  readonly hasNewTargets?: boolean;
   /** Ends the run between two steps; the result is then not finished. */
   readonly signal?: AbortSignal;
   /** A few times a second. */
   readonly onProgress?: (report: StepReport) => void;
   readonly onEpoch?: (report: EpochReport) => void;
+  /** The run, then its steps and epochs: the lines of `live.jsonl`. */
+  readonly onLive?: (line: LiveLine) => void;
   /** After every epoch, and within long ones every `checkpoint_minutes`. */
   readonly onCheckpoint?: (checkpoint: Uint8Array) => void;
   /** Remarks for people: whether the budget can be met, how the run starts. */
@@ -79,7 +88,7 @@ export type Train = (options: TrainingOptions) => Promise<TrainingResult>;
 
 /** The function `train` with the engines of Node or of a browser. */
 export function trainWith(selectEngine: SelectEngine): Train {
-  return async ({ data, network, settings = {}, weights, resume, signal, ...told }) => {
+  return async ({ data, network, settings = {}, weights, resume, hasNewTargets = false, signal, ...told }) => {
     const given = data.train.images instanceof Float32Array ? { ...ofFloats(settings), ...settings } : settings;
     const experiment = experimentOf(given, network ?? null);
     const images = imagesOf(data, experiment);
@@ -87,22 +96,34 @@ export function trainWith(selectEngine: SelectEngine): Train {
     if (begun && weights) throw new InputError('weights: a run that is resumed has its own; leave them out, or resume');
     const { device, threads, matmulPrecision } = experiment;
     const options = { threads: threads ?? undefined, matmulPrecision };
-    const { onProgress, onEpoch, onCheckpoint, onLine } = told;
+    const { onProgress, onEpoch, onLive, onCheckpoint, onLine } = told;
     const engine = await selectEngine(device, options);
     try {
       const run = await openTraining(experiment, images, {
         starting: weights ? weightsToStartFrom(parseSafetensorsFile(weights, 'weights'), 'weights') : null,
-        checkpoint: begun ? { file: begun.checkpoint, source: 'resume' } : null,
+        checkpoint: begun ? { file: begun.checkpoint, source: 'resume', hasNewTargets } : null,
         engine: async () => engine,
         cpuEngine: () => selectEngine('cpu', options),
         description: describeData(experiment, images),
         events: onLine ? { line: onLine } : {},
       });
-      const recorder = memoryRecorder(begun, onCheckpoint && ((record) => onCheckpoint(runFile(record))));
+      const record = begun && hasNewTargets ? { ...begun, best: null } : begun;
+      const recorder = memoryRecorder(record, onCheckpoint && ((record) => onCheckpoint(runFile(record))));
+      const lines = liveLines();
+      onLive?.(liveRun(experiment, run.variables.quantizers, { device: run.device }));
       try {
         await run.train(recorder, {
           signal,
-          events: { ...(onProgress && { onStep: onProgress }), ...(onEpoch && { onEpoch }) },
+          events: {
+            onStep: (report) => {
+              onLive?.(lines.step(report));
+              onProgress?.(report);
+            },
+            onEpoch: (report) => {
+              onLive?.(lines.epoch(report));
+              onEpoch?.(report);
+            },
+          },
         });
       } finally {
         await run.close();

@@ -15,6 +15,8 @@ export interface LiveRun {
   readonly type: 'run';
   readonly version: number;
   readonly epochs: number;
+  /** The engine, in words. Absent in lines of older versions. */
+  readonly device?: string;
   /** The call that goes on with the run if it is interrupted, where there is one of its own. */
   readonly resume?: string;
   /** Targets in kB and billions of bit operations, `null` where there is none. */

@@ -7,7 +7,8 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { selectEngine } from '../engine/selectEngine.js';
 import { InputError } from '../errors.js';
-import { liveFile, liveRun } from '../live/liveFile.js';
+import { liveFile } from '../live/liveFile.js';
+import { liveRun } from '../live/liveLines.js';
 import type { Variables } from '../nn/index.js';
 import { packageVersion } from '../packageVersion.js';
 import { disagreement, oneRank, type Ranks } from '../program/ranks.js';
@@ -136,7 +137,7 @@ async function runLocked(
     };
     const folder = ranks.rank === 0 ? start() : null;
     const recorder = folder
-      ? folderRecorder(folder, lock, watchersOf(folder, experiment, variables, resumeCall))
+      ? folderRecorder(folder, lock, watchersOf(folder, experiment, variables, { device, resume: resumeCall }))
       : followingRecorder(resumed?.folder ?? null);
     const fault = experiment.activations.kind && shippingFault(run.program);
     if (fault) events.line(`NOTE: cannot be exported as integers: ${fault}`);
@@ -153,9 +154,9 @@ function watchersOf(
   folder: RunFolder,
   experiment: Experiment,
   { quantizers }: Variables,
-  resumeCall: string | undefined,
+  begun: { readonly device: string; readonly resume: string | undefined },
 ): Watcher[] {
-  const live = liveFile(folder.live, liveRun(experiment, quantizers, resumeCall));
+  const live = liveFile(folder.live, liveRun(experiment, quantizers, begun));
   if (!experiment.tensorboard) return [live];
   return [live, eventFile(folder.root, experiment, () => readQuantizers(folder))];
 }

@@ -37,10 +37,13 @@ export function areBitsFrozen(experiment: Experiment, epoch: number): boolean {
   return guaranteesBudget(experiment.budget) && epoch >= searchEpochs(experiment);
 }
 
-/** Before the first step, caps that leave every quantizer what the budget could give to it alone; or frozen bits. */
-export async function beginBudget(experiment: Experiment, session: Session): Promise<void> {
+/**
+ * Before the first step, or when the targets have changed after so many epochs: caps that leave every quantizer what the
+ * budget could give to it alone; or frozen bits.
+ */
+export async function beginBudget(experiment: Experiment, session: Session, finished: number): Promise<void> {
   if (!guaranteesBudget(experiment.budget)) return;
-  if (areBitsFrozen(experiment, 0)) await fitBits(experiment, session, true);
+  if (areBitsFrozen(experiment, finished)) await fitBits(experiment, session, true);
   else await capBitsAtStart(searchCaps(experiment, session.training.variables), session);
 }
 

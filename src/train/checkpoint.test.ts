@@ -119,7 +119,7 @@ describe('a checkpoint', () => {
     // Other start values, so that nothing can be right by chance.
     const again = build(changes);
     for (const { start } of again.variables.parameters) start.fill(0.5);
-    const checkpoint = readCheckpoint(file, source, again);
+    const checkpoint = readCheckpoint({ file, source }, again);
     expect(checkpoint.state).toEqual(state);
     const resumed = await load(again);
     checkpoint.restore(resumed);
@@ -134,7 +134,7 @@ describe('a checkpoint', () => {
     for (const { view, start } of training.variables.parameters) program.write(view.storage.name, start, view.offset);
     const file = await checkpointFile(training, program, state);
     const resumed = float32Program(training);
-    readCheckpoint(file, source, training).restore(resumed);
+    readCheckpoint({ file, source }, training).restore(resumed);
     expect(await contents(training, resumed)).toEqual(await contents(training, program));
     expect(tensorsIn(file).get('conv1/quantized_conv/W')?.data).toBeInstanceOf(Float32Array);
   });
@@ -151,7 +151,7 @@ describe('a checkpoint', () => {
     const file = await checkpointFile(training, float32Program(training), state);
     const again = build(options);
     expect(again.variables.quantizers).not.toEqual(training.variables.quantizers);
-    readCheckpoint(file, source, again);
+    readCheckpoint({ file, source }, again);
     expect(again.variables.quantizers).toEqual(training.variables.quantizers);
     const update = again.plan.phases.train?.find(({ op }) => op === 'quantizerUpdate');
     expect(update?.attributes).toMatchObject({ rows: training.variables.quantizers });
@@ -174,7 +174,7 @@ describe('a checkpoint', () => {
   ])('of another %s is refused', async (_, changes, message) => {
     const training = build({ decayExclude: ['bn'] });
     const file = await checkpointFile(training, float32Program(training), state);
-    const read = () => readCheckpoint(file, source, build({ decayExclude: ['bn'], ...changes }));
+    const read = () => readCheckpoint({ file, source }, build({ decayExclude: ['bn'], ...changes }));
     expect(read).toThrow(InputError);
     expect(read).toThrow(`${source}: is of a run with other settings: ${message}`);
   });
@@ -183,7 +183,7 @@ describe('a checkpoint', () => {
     const training = build();
     const fault = (file: Uint8Array): string => {
       try {
-        readCheckpoint(file, source, training);
+        readCheckpoint({ file, source }, training);
         return '';
       } catch (error) {
         expect(error).toBeInstanceOf(InputError);
@@ -219,7 +219,7 @@ describe('a checkpoint', () => {
     );
     const { lastTestError: _, fittedEpochs: __, ...older } = { ...state, best: { error: 0.5, epoch: 1 } };
     const file = safetensorsFile([...tensors.values()], { ...metadata, state: JSON.stringify(older) });
-    expect(readCheckpoint(file, source, training).state).toEqual({
+    expect(readCheckpoint({ file, source }, training).state).toEqual({
       ...older,
       best: { error: 0.5, epoch: 1, testError: null },
       lastTestError: null,

@@ -16,6 +16,15 @@ import { parseSafetensorsFile, safetensorsFile } from '../weights/checkedSafeten
 import { sound, weightsOf } from '../weights/loadedWeights.js';
 import { type CheckpointState, readState } from './checkpointState.js';
 
+/** A checkpoint to go on from. */
+export interface StartingCheckpoint {
+  readonly file: Uint8Array;
+  /** What messages call it. */
+  readonly source: string;
+  /** Its run may have had other targets: those of the experiment hold from here on. */
+  readonly hasNewTargets?: boolean;
+}
+
 export interface Checkpoint {
   readonly state: CheckpointState;
   /** Writes everything the engine had when the checkpoint was written. */
@@ -62,20 +71,26 @@ export async function checkpointFile(
   });
 }
 
+/** The targets among the settings: what a run may change on its way. */
+const targets: ReadonlySet<string> = new Set(['budget.weightKbytes', 'budget.activationKbytes']);
+
 /**
  * Reads the bytes of a checkpoint of a run of this program, called `source` in messages, and gives the program's fixed
  * quantizers the pairs they had: to be called before an engine loads the program. Throws an `InputError` if the bytes
- * are damaged, or if they are of another network or other settings.
+ * are damaged, or if they are of another network or other settings; with `hasNewTargets` targets may differ.
  */
-export function readCheckpoint(bytes: Uint8Array, source: string, training: TrainingProgram): Checkpoint {
-  const { tensors, metadata } = parseSafetensorsFile(bytes, source);
+export function readCheckpoint(
+  { file, source, hasNewTargets = false }: StartingCheckpoint,
+  training: TrainingProgram,
+): Checkpoint {
+  const { tensors, metadata } = parseSafetensorsFile(file, source);
   if (metadata.format !== CHECKPOINT) throw new InputError(`${source}: no checkpoint of a run`);
   if (metadata.version !== VERSION) {
     throw new InputError(`${source}: has version ${metadata.version}, this program reads version ${VERSION}`);
   }
   const state = readState(parse(metadata.state, source));
   if (!state) throw new InputError(`${source}: damaged, its state is incomplete`);
-  checkSettings(parse(metadata.settings, source), settingsOf(training), source);
+  checkSettings(parse(metadata.settings, source), settingsOf(training), source, hasNewTargets ? targets : new Set());
   const weights = sound(weightsOf(tensors, source));
   const places = checkpointPlaces(training);
   checkLearned(places, training, weights, weights.names);
@@ -93,12 +108,12 @@ function settingsOf({ options }: TrainingProgram): object {
   return JSON.parse(JSON.stringify({ ...settings, exceptionNames: Object.keys(options.exceptions ?? {}) }));
 }
 
-function checkSettings(then: unknown, now: unknown, source: string): void {
+function checkSettings(then: unknown, now: unknown, source: string, mayDiffer: ReadonlySet<string>): void {
   const before = new Map(leaves(then));
   for (const [key, value] of leaves(now)) {
     const old = before.get(key);
     // A setting younger than the checkpoint has the default that was built in then.
-    if (old === undefined || old === value) continue;
+    if (old === undefined || old === value || mayDiffer.has(key)) continue;
     throw new InputError(`${source}: is of a run with other settings: ${key} was ${old}, now it is ${value}`);
   }
 }

@@ -18,7 +18,7 @@ import { type LoadedWeights, startLine } from '../weights/loadedWeights.js';
 import { startOnActivations } from './activationStart.js';
 import { withMeasuredMoments } from './batchNormStart.js';
 import { budgetOutlook } from './budgetLimits.js';
-import { checkpointFile, readCheckpoint } from './checkpoint.js';
+import { checkpointFile, readCheckpoint, type StartingCheckpoint } from './checkpoint.js';
 import type { CheckpointState } from './checkpointState.js';
 import type { DataDescription } from './dataDescription.js';
 import { describe } from './description.js';
@@ -82,8 +82,8 @@ export interface PreparationEvents {
 export interface TrainingStart {
   /** Parameters to start from; `null` for fresh ones, and where a checkpoint is given. */
   readonly starting: LoadedWeights | null;
-  /** The bytes of the checkpoint to go on from, and what to call them in messages. */
-  readonly checkpoint: { readonly file: Uint8Array; readonly source: string } | null;
+  /** Where to go on; `null` for a run that begins. */
+  readonly checkpoint: StartingCheckpoint | null;
   /** Opens the engine to train on; it stays open when the run is over. */
   engine(): Promise<Engine>;
   /** Opens a CPU engine to measure activations on: a run starts from the same values on every device. */
@@ -137,7 +137,7 @@ export async function openTraining(
   const zeroed = checkpoint ? null : zeroedWeights(variables);
   if (zeroed) events.line?.(zeroed);
   if (experiment.layers.length > 0) events.onLayers?.(resolvedLayers(experiment, shape));
-  const restored = checkpoint && readCheckpoint(checkpoint.file, checkpoint.source, built);
+  const restored = checkpoint && readCheckpoint(checkpoint, built);
   if (restored && restored.state.epoch > experiment.training.epochs) {
     const { epochs } = experiment.training;
     throw new InputError(
@@ -156,7 +156,10 @@ export async function openTraining(
     await session.program.dispose();
     throw error;
   }
-  const state: CheckpointState = restored?.state ?? initialState(experiment);
+  const { hasNewTargets = false } = checkpoint ?? {};
+  const begun: CheckpointState = restored?.state ?? initialState(experiment);
+  // What was best under other targets need not meet these.
+  const state = hasNewTargets ? { ...begun, best: null } : begun;
   const device = `${engine.name}: ${engine.description}`;
   const metadata = describe(experiment, description);
   return {
@@ -166,7 +169,10 @@ export async function openTraining(
     device,
     checkpoint: () => checkpointFile(built, session.program, state),
     train: (recorder, options) =>
-      train({ experiment, session, trainImages: images.train, recorder, metadata, device, state, ...options }),
+      train({
+        ...{ experiment, session, trainImages: images.train, recorder, metadata, device, state, hasNewTargets },
+        ...options,
+      }),
     close: () => session.program.dispose(),
   };
 }

@@ -35,6 +35,8 @@ export interface TrainingRun {
   readonly device: string;
   /** Where to go on; a fresh run begins with `initialState`. */
   readonly state: CheckpointState;
+  /** The state is of a run with other targets, which are to be met from here on. */
+  readonly hasNewTargets?: boolean;
   /** Aborted, such as by Ctrl-C: the run stops between two steps with a checkpoint. */
   readonly signal?: AbortSignal | undefined;
   readonly events?: TrainingEvents | undefined;
@@ -74,7 +76,7 @@ export async function train(run: TrainingRun): Promise<RunSummary | null> {
   const random = createRandom(seed, randomStreams.batches);
   let state = run.state;
   recorder.begin(state);
-  if (state.step === 0) await beginBudget(experiment, session);
+  if (state.step === 0 || run.hasNewTargets) await beginBudget(experiment, session, state.epoch);
   const started = performance.now();
   const secondsBefore = state.trainingSeconds;
   while (state.epoch < epochs) {

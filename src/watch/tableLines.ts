@@ -1,7 +1,7 @@
 /** The lines that a run of a version without `live.jsonl` would have written after its epochs, from its tables. */
 
-import { liveRun } from '../live/liveFile.js';
 import type { LiveEpoch, LiveLine } from '../live/liveFormat.js';
+import { liveRun } from '../live/liveLines.js';
 import { coreOf, parameterNames } from '../quant/index.js';
 import { openRunFolder, readCurves, readQuantizers, readResults, readSizes } from '../runs/index.js';
 import { experimentFromSettings, obeysBudget } from '../settings/index.js';

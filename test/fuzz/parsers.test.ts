@@ -125,7 +125,7 @@ describe('files of weights', () => {
     const program = buildTrainingProgram(programOptions(experiment, shape, null));
     const session = await openSession(createReferenceEngine(), program);
     const sound = await checkpointFile(program, session.program, initialState(experiment));
-    return fuzz([sound], (bytes) => readCheckpoint(bytes, 'checkpoint.safetensors', program));
+    return fuzz([sound], (bytes) => readCheckpoint({ file: bytes, source: 'checkpoint.safetensors' }, program));
   });
 });
 
@@ -170,7 +170,7 @@ describe('what files of parameters tell of themselves', () => {
     return fuzz([text(state!), text(own!)], (bytes) => {
       const key = asText(bytes).includes('epoch') ? 'state' : 'settings';
       const metadata = { ...checkpoint.metadata, [key]: asText(bytes) };
-      readCheckpoint(safetensorsFile([...checkpoint.tensors.values()], metadata), 'a', program);
+      readCheckpoint({ file: safetensorsFile([...checkpoint.tensors.values()], metadata), source: 'a' }, program);
     });
   });
 });

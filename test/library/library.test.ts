@@ -6,6 +6,7 @@ import { beforeAll, describe, expect, it, vi } from 'vitest';
 import {
   generateSynthetic,
   InputError,
+  type LiveLine,
   network,
   open,
   sectionSettings,
@@ -100,6 +101,26 @@ describe('training from arrays', () => {
     const other = train({ data, settings: { ...learned, seed: 2 }, resume: stopped.checkpoint });
     await expect(other).rejects.toThrow('resume: is of a run with other settings: seed was 313, now it is 2');
     await expect(train({ data, resume: stopped.lastParameters! })).rejects.toThrow('is no checkpoint that the library');
+  });
+
+  it('goes on under other targets where that is said, with frozen bits too', async () => {
+    const begun: TrainingSettings = { ...learned, budget: 'guaranteed', target_weight_kbytes: 0.8, budget_search: 0.5 };
+    const lines: LiveLine[] = [];
+    const { checkpoint, history } = await train({ data, settings: begun, onLive: (line) => lines.push(line) });
+    expect(lines[0]).toMatchObject({ type: 'run', epochs: 2, device: expect.stringMatching(/^cpu: 1 thread/) });
+    expect(lines.filter(({ type }) => type === 'epoch')).toHaveLength(2);
+    const goOn = (target_weight_kbytes: number, hasNewTargets: boolean) =>
+      train({ data, settings: { ...begun, epochs: 3, target_weight_kbytes }, resume: checkpoint, hasNewTargets });
+    await expect(goOn(0.5, false)).rejects.toThrow('other settings: budget.weightKbytes was 0.8, now it is 0.5');
+    const [less, more] = [await goOn(0.5, true), await goOn(1.2, true)];
+    const sizes = [less, more].map(({ history: rows }) => rows.map(({ quantizers }) => quantizers.sizes.weights_kb));
+    expect(sizes.map((kb) => kb.slice(0, 2))).toEqual(
+      Array(2).fill(history.map((row) => row.quantizers.sizes.weights_kb)),
+    );
+    expect(sizes[0]![2]).toBeLessThanOrEqual(0.5);
+    expect(sizes[1]![2]).toBeGreaterThan(0.8);
+    expect(sizes[1]![2]).toBeLessThanOrEqual(1.2);
+    expect([less, more].map(({ summary }) => summary?.best_epoch)).toEqual([3, 3]);
   });
 
   it('has reports since the epoch began and since the last one', async () => {
