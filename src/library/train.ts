@@ -11,7 +11,7 @@ import type { SettingKey } from '../settings/settings.js';
 import { describeData } from '../train/dataDescription.js';
 import { memoryRecorder, type RunRecord, readRunFile, runFile } from '../train/memoryRecorder.js';
 import { heldOut, openTraining, type TrainingImages } from '../train/openTraining.js';
-import type { EpochReport, StepReport } from '../train/recorder.js';
+import type { EpochReport, Recorder, StepReport } from '../train/recorder.js';
 import type { RunSummary } from '../train/summary.js';
 import { parseSafetensorsFile } from '../weights/checkedSafetensors.js';
 import { weightsToStartFrom } from '../weights/loadedWeights.js';
@@ -109,21 +109,11 @@ export function trainWith(selectEngine: SelectEngine): Train {
       });
       const record = begun && hasNewTargets ? { ...begun, best: null } : begun;
       const recorder = memoryRecorder(record, onCheckpoint && ((record) => onCheckpoint(runFile(record))));
-      const lines = liveLines();
       onLive?.(liveRun(experiment, run.variables.quantizers, { device: run.device }));
       try {
-        await run.train(recorder, {
+        await run.train(onLive ? withLines(recorder, onLive) : recorder, {
           signal,
-          events: {
-            onStep: (report) => {
-              onLive?.(lines.step(report));
-              onProgress?.(report);
-            },
-            onEpoch: (report) => {
-              onLive?.(lines.epoch(report));
-              onEpoch?.(report);
-            },
-          },
+          events: { ...(onProgress && { onStep: onProgress }), ...(onEpoch && { onEpoch }) },
         });
       } finally {
         await run.close();
@@ -132,6 +122,19 @@ export function trainWith(selectEngine: SelectEngine): Train {
     } finally {
       await engine.dispose();
     }
+  };
+}
+
+/** The lines of an epoch come before its checkpoint, as in a run folder. */
+function withLines(recorder: Recorder, onLive: (line: LiveLine) => void): Recorder {
+  const lines = liveLines();
+  return {
+    ...recorder,
+    step: (report) => onLive(lines.step(report)),
+    epoch: (report) => {
+      recorder.epoch(report);
+      onLive(lines.epoch(report));
+    },
   };
 }
 

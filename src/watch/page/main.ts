@@ -142,7 +142,9 @@ function draw(): void {
   const note = noteOf(overview, data);
   byId('note').textContent = note;
   byId('note').hidden = note === '';
-  byId('now').replaceChildren(...(data?.run ? nowTiles(data, overview) : []));
+  byId('now').replaceChildren(
+    ...(data?.run ? nowTiles(data, overview && 'state' in overview ? overview.state : '') : []),
+  );
   const resume = data?.run?.resume;
   const isOpen = overview && 'state' in overview && overview.state !== 'finished' && resume !== undefined;
   fill(byId('resume'), isOpen ? resume : '', () => (isOpen ? resumeWords(resume) : []));

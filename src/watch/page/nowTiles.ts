@@ -1,16 +1,16 @@
 /** Where a run stands now: a few large numbers, and its sizes as bars against the budget. */
 
-import type { FaultyRun, RunOverview } from '../messages.js';
+import type { RunOverview } from '../messages.js';
 import { element } from './dom.js';
 import type { RunData } from './runData.js';
 import { billions, duration, kbytes, percent, short } from './words.js';
 
-export function nowTiles(data: RunData, overview: RunOverview | FaultyRun | undefined): HTMLElement[] {
+/** @param state how the run stands; '' where that is not known */
+export function nowTiles(data: RunData, state: RunOverview['state'] | ''): HTMLElement[] {
   const { run, last, epochs } = data;
   const { budget, epochs: wanted } = run!;
   const lastEpoch = epochs.at(-1);
   const sizes = last ?? lastEpoch;
-  const state = overview && 'state' in overview ? overview.state : '';
   const best = epochs.findLast(({ best: isBest }) => isBest);
   const held = epochs.filter(({ inside_budget }) => inside_budget).length;
   const hasBudget = [budget.weights_kb, budget.activations_kb, budget.gbops].some(Boolean);

@@ -1,0 +1,204 @@
+/** The page: what the worker tells, drawn at most once a frame, and what the user asks of it. */
+
+import { byId, element } from '../src/watch/page/dom.js';
+import { heatMap } from '../src/watch/page/heatMap.js';
+import { type Line, lineChart } from '../src/watch/page/lineChart.js';
+import { nowTiles } from '../src/watch/page/nowTiles.js';
+import { type Curve, RunData } from '../src/watch/page/runData.js';
+import { onThemeChange, runStyle } from '../src/watch/page/theme.js';
+import { kbytes, percent, short } from '../src/watch/page/words.js';
+import { budgetPanel, type Limits } from './budgetPanel.js';
+import { picture } from './picture.js';
+import type { FromWorker, Preview, Standing, ToWorker } from './protocol.js';
+import type { Place } from './recipe.js';
+import { type Part, parts } from './training.js';
+import { trialPanel } from './trialPanel.js';
+
+const worker = new Worker(new URL('./worker.ts', import.meta.url), { type: 'module' });
+const say = (message: ToWorker): void => worker.postMessage(message);
+
+let preview: Preview | null = null;
+let standing: Standing | null = null;
+let runs: Record<Part, RunData> = { float: new RunData(), learned: new RunData() };
+let chosenTensor: string | null = null;
+
+const limits: Limits = { weightsKb: [5, 18], activationsKb: [0.8, 3.1] };
+const budget = budgetPanel(limits, { weightsKb: 10, activationsKb: 1.6 }, (targets) => {
+  if (standing) say({ type: 'targets', targets });
+});
+const place = element('select', { id: 'place' });
+place.append(
+  element('option', { value: 'auto' }, 'the GPU, else all cores'),
+  element('option', { value: 'cpu' }, 'the CPU'),
+);
+const device = element('p', { className: 'words', id: 'device' });
+const train = element('button', { type: 'button', id: 'train', className: 'main', disabled: true }, 'Train');
+const pause = element('button', { type: 'button', id: 'pause', hidden: true });
+const previewed = element('div', { className: 'preview' });
+const trial = trialPanel((image) => say({ type: 'ask', image }));
+const bits = heatMap((tensor) => {
+  chosenTensor = tensor;
+  redraw();
+});
+const charts = {
+  error: lineChart('Error'),
+  loss: lineChart('Loss (cross-entropy)'),
+  weights: lineChart('Weights, kB'),
+  activations: lineChart('Largest activation, kB'),
+};
+
+byId('images').append(element('h2', {}, 'Images'), previewed, train);
+byId('budget').append(
+  element('h2', {}, 'Budget'),
+  ...budget.root,
+  element('label', { className: 'place' }, 'Compute on ', place),
+  pause,
+  device,
+);
+byId('trial').append(...trial.root);
+byId('bits').append(bits.root);
+byId('curves').append(...Object.values(charts).map(({ root }) => root));
+
+train.addEventListener('click', () => {
+  const chosen = place.value as NonNullable<Place['device']>;
+  say({ type: 'begin', images: { kind: 'generated' }, place: { device: chosen }, targets: budget.targets });
+});
+pause.addEventListener('click', () => say({ type: standing?.isPaused ? 'goOn' : 'pause' }));
+addEventListener('resize', redraw);
+onThemeChange(redraw);
+
+worker.onmessage = ({ data: message }: MessageEvent<FromWorker>) => {
+  take(message);
+  redraw();
+};
+worker.onerror = ({ message }) => note(message);
+
+function take(message: FromWorker): void {
+  switch (message.type) {
+    case 'ready':
+      train.disabled = false;
+      if (message.notKept) note(`When this tab is closed its training is lost: ${message.notKept}`);
+      return;
+    case 'training':
+      ({ preview, standing } = message);
+      train.disabled = false;
+      runs = { float: new RunData(), learned: new RunData() };
+      for (const part of parts) for (const line of message.lines[part]) runs[part].add(line);
+      budget.show(standing.targets, limits);
+      showPreview(preview);
+      trial.begin(preview);
+      note('');
+      return;
+    case 'line':
+      runs[message.part].add(message.line);
+      return;
+    case 'standing':
+      standing = message.standing;
+      trial.renew({ float: runs.float.last?.weights_kb ?? null, learned: runs.learned.last?.weights_kb ?? null });
+      return;
+    case 'answers':
+      trial.show(message);
+      return;
+    case 'files':
+      return;
+    case 'busy':
+      note('Another tab of this page is open and has the training; this one waits until it is closed.');
+      return;
+    case 'fault':
+      note(message.message);
+      return;
+    default:
+      message satisfies never;
+  }
+}
+
+function note(words: string): void {
+  byId('note').textContent = words;
+  byId('note').hidden = words === '';
+}
+
+function showPreview({ classes, images, height, width, channels }: Preview): void {
+  const size = height * width * channels;
+  previewed.replaceChildren(
+    ...classes.map((name, label) => {
+      const own = images[label]!;
+      const pictures = Array.from({ length: own.length / size }, (_, index) =>
+        picture(own.subarray(index * size, (index + 1) * size), height, width, channels),
+      );
+      return element('div', {}, element('span', {}, name), ...pictures);
+    }),
+  );
+}
+
+let isWaiting = false;
+function redraw(): void {
+  if (isWaiting) return;
+  isWaiting = true;
+  requestAnimationFrame(() => {
+    isWaiting = false;
+    draw();
+  });
+}
+
+function draw(): void {
+  for (const id of ['trial', 'bits', 'curves']) byId(id).hidden = standing === null;
+  pause.hidden = standing === null || standing.isFinished;
+  if (!standing) return;
+  pause.textContent = standing.isPaused ? 'Go on' : 'Pause';
+  const now = runs[standing.part];
+  device.textContent = now.run?.device ? `Computed on ${now.run.device}` : '';
+  const state = standing.isFinished ? 'finished' : standing.isPaused ? 'stopped' : 'training';
+  byId('now').replaceChildren(...(now.run ? nowTiles(now, state) : []));
+  const { learned } = runs;
+  byId('bits').hidden = !learned.run;
+  if (learned.run) bits.draw(learned, [0, Math.max(learned.position, 1e-3)], chosenTensor);
+  drawCurves();
+}
+
+/** A line a network: training as it was measured, and the test images at the end of every epoch. */
+function linesOf(of: (data: RunData) => readonly (readonly [name: string, curve: Curve, marked?: 'marked'])[]): Line[] {
+  const names: Readonly<Record<Part, string>> = { float: 'float', learned: 'learned bits' };
+  return parts.flatMap((part, index) =>
+    of(runs[part]).map(([name, curve, marked]): Line => {
+      const style = { ...runStyle(1 - index), letter: '' };
+      return { name: `${names[part]}, ${name}`, curve, marked: marked !== undefined, style };
+    }),
+  );
+}
+
+function drawCurves(): void {
+  const domain = [0, Math.max(runs.float.position, runs.learned.position) || 1] as const;
+  charts.error.draw({
+    lines: linesOf((data) => [
+      ['training', data.steps.error],
+      ['test', data.epochCurve(({ val_err }) => val_err), 'marked'],
+    ]),
+    domain,
+    inWords: (value) => percent(value, value > 0 && value < 0.1 ? 1 : 0),
+    fromZero: true,
+  });
+  charts.loss.draw({
+    lines: linesOf((data) => [
+      ['training', data.steps.loss],
+      ['test', data.epochCurve(({ val_loss }) => val_loss), 'marked'],
+    ]),
+    domain,
+    inWords: short,
+    isLogarithmic: true,
+  });
+  const { learned } = runs;
+  const { weights_kb = null, activations_kb = null } = learned.run?.budget ?? {};
+  for (const [chart, curve, limit] of [
+    [charts.weights, learned.steps.weights, weights_kb],
+    [charts.activations, learned.activations, activations_kb],
+  ] as const) {
+    chart.root.hidden = curve.x.length === 0;
+    if (chart.root.hidden) continue;
+    const line: Line = { name: 'learned bits', curve, style: { ...runStyle(0), letter: '' } };
+    const limits = limit === null ? [] : [{ y: limit, name: `budget ${kbytes(limit)}` }];
+    chart.draw({ lines: [line], domain: [0, learned.position || 1], limits, inWords: short, fromZero: true });
+  }
+}
+
+// For the console, and for tests.
+Object.assign(window, { runs: () => runs, standing: () => standing });

@@ -1,0 +1,64 @@
+/** What the page and its worker say to each other. */
+
+import type { TrainingData } from '../src/library/train.js';
+import type { Place, Targets } from './recipe.js';
+import type { Lines, Part } from './training.js';
+
+/** Images to train on: generated ones, or those that the page has. */
+export type Images = { readonly kind: 'generated' } | { readonly kind: 'given'; readonly data: TrainingData };
+
+export type ToWorker =
+  | { readonly type: 'begin'; readonly images: Images; readonly place: Place; readonly targets: Targets }
+  | { readonly type: 'targets'; readonly targets: Targets }
+  | { readonly type: 'pause' }
+  | { readonly type: 'goOn' }
+  /** Forgets the training and what is kept of it. */
+  | { readonly type: 'forget' }
+  /** Answered by `answers`; `image` is one image's bytes, or the index of a test image. */
+  | { readonly type: 'ask'; readonly image: Uint8Array | number }
+  | { readonly type: 'files' };
+
+/** A class with its probability, the likeliest first. */
+export type Answer = readonly { readonly name: string; readonly probability: number }[];
+
+export interface Standing {
+  readonly part: Part;
+  readonly isFinished: boolean;
+  readonly isPaused: boolean;
+  readonly targets: Targets;
+}
+
+export interface DownloadFile {
+  readonly name: string;
+  readonly bytes: Uint8Array;
+}
+
+/** A few images of each class. */
+export interface Preview {
+  readonly height: number;
+  readonly width: number;
+  readonly channels: number;
+  readonly classes: readonly string[];
+  /** Of all classes. */
+  readonly counts: { readonly train: number; readonly test: number };
+  /** By class, images one behind the other. */
+  readonly images: readonly Uint8Array[];
+}
+
+export type FromWorker =
+  /** Nothing is kept: the page may begin. `kept` says why nothing will be, where that is so. */
+  | { readonly type: 'ready'; readonly notKept: string | null }
+  /** A training has begun, or goes on from what was kept. */
+  | { readonly type: 'training'; readonly preview: Preview; readonly standing: Standing; readonly lines: Lines }
+  | { readonly type: 'line'; readonly part: Part; readonly line: string }
+  | { readonly type: 'standing'; readonly standing: Standing }
+  | {
+      readonly type: 'answers';
+      readonly answers: Readonly<Record<Part, Answer | null>>;
+      /** Of a test image: its bytes and its class. */
+      readonly asked: { readonly image: Uint8Array; readonly label: string | null };
+    }
+  | { readonly type: 'files'; readonly files: readonly DownloadFile[] }
+  /** Another tab has the training. */
+  | { readonly type: 'busy' }
+  | { readonly type: 'fault'; readonly message: string };

@@ -1,0 +1,170 @@
+/**
+ * A training of the tab from its first step to its last, and everything that is kept of it: first the float network, then
+ * learned bits under targets that may change on the way. Knows no page, so that Node trains the same.
+ */
+
+import type { Train, TrainingData, TrainingResult } from '../src/library/train.js';
+import type { LiveLine } from '../src/live/liveFormat.js';
+import { readRunFile } from '../src/train/memoryRecorder.js';
+import {
+  EPOCHS_AFTER_CHANGE,
+  floatSettings,
+  LEARNED_EPOCHS,
+  learnedSettings,
+  type Place,
+  type Targets,
+  tabNetwork,
+} from './recipe.js';
+
+export const parts = ['float', 'learned'] as const;
+export type Part = (typeof parts)[number];
+
+/** Lines of `live.jsonl` of each part. */
+export type Lines = Readonly<Record<Part, readonly string[]>>;
+
+/** All that a training needs to go on, but its images. */
+export interface TrainingState {
+  readonly place: Place;
+  readonly targets: Targets;
+  /** Epochs of learned bits. */
+  readonly epochs: number;
+  /** The part under way, or ended last. */
+  readonly part: Part;
+  /** Where that part stands; `null` before its first epoch's end. */
+  readonly checkpoint: Uint8Array | null;
+  /** The targets that the checkpoint was trained under. */
+  readonly trainedUnder: Targets | null;
+  /** The trained float network; `null` before. */
+  readonly float: Uint8Array | null;
+  readonly lines: Lines;
+  readonly isFinished: boolean;
+  /** The user has stopped it. */
+  readonly isPaused: boolean;
+}
+
+export function firstState(place: Place, targets: Targets): TrainingState {
+  return {
+    ...{ place, targets, epochs: LEARNED_EPOCHS, part: 'float', checkpoint: null, trainedUnder: null, float: null },
+    ...{ lines: { float: [], learned: [] }, isFinished: false, isPaused: false },
+  };
+}
+
+export interface Listener {
+  line(part: Part, line: LiveLine): void;
+  /** After every epoch and at every stop. */
+  state(state: TrainingState): void;
+  /** What ended it. */
+  fault(error: Error): void;
+}
+
+/** The newest parameters of each network, as files have them. */
+export function parametersOf({ part, checkpoint, float }: TrainingState): Readonly<Record<Part, Uint8Array | null>> {
+  const record = checkpoint && readRunFile(checkpoint, 'checkpoint');
+  if (part === 'float') return { float: record?.last ?? null, learned: null };
+  return { float, learned: record?.best ?? record?.last ?? null };
+}
+
+export class Training {
+  readonly #train: Train;
+  readonly #data: TrainingData;
+  readonly #listener: Listener;
+  #state: TrainingState;
+  #stop = new AbortController();
+  #running: Promise<void> | null = null;
+
+  constructor(train: Train, data: TrainingData, state: TrainingState, listener: Listener) {
+    this.#train = train;
+    this.#data = data;
+    this.#state = state;
+    this.#listener = listener;
+  }
+
+  get state(): TrainingState {
+    return this.#state;
+  }
+
+  /** Trains until everything is done or `pause` is called, through changes of the targets. Resolves then. */
+  run(): Promise<void> {
+    this.#running ??= this.#runParts()
+      .catch((error: Error) => this.#listener.fault(error))
+      .finally(() => {
+        this.#running = null;
+      });
+    return this.#running;
+  }
+
+  /** Resolves when the checkpoint is there. */
+  async pause(): Promise<void> {
+    this.#change({ isPaused: true });
+    this.#stop.abort();
+    await this.#running;
+  }
+
+  /** From the next step on; what has been finished, or is nearly, goes on for some epochs. */
+  setTargets(targets: Targets): void {
+    const done = this.#state.part === 'learned' ? epochsDone(this.#state.lines.learned) : 0;
+    this.#change({ targets, epochs: Math.max(this.#state.epochs, done + EPOCHS_AFTER_CHANGE), isFinished: false });
+    if (this.#state.part === 'learned') this.#stop.abort();
+  }
+
+  #change(changes: Partial<TrainingState>): void {
+    this.#state = { ...this.#state, ...changes };
+  }
+
+  async #runParts(): Promise<void> {
+    this.#change({ isPaused: false });
+    while (!this.#state.isPaused && !this.#state.isFinished) {
+      this.#stop = new AbortController();
+      if (this.#state.part === 'float') await this.#runFloat();
+      else await this.#runLearned();
+      this.#listener.state(this.#state);
+    }
+  }
+
+  async #runFloat(): Promise<void> {
+    const { place } = this.#state;
+    const settings = floatSettings(this.#data.train.labels.length, place);
+    const result = await this.#runPart('float', { settings });
+    if (!result.finished) this.#change({ checkpoint: result.checkpoint });
+    else this.#change({ part: 'learned', checkpoint: null, float: result.lastParameters });
+  }
+
+  async #runLearned(): Promise<void> {
+    const { place, targets, epochs, checkpoint, trainedUnder, float } = this.#state;
+    const settings = learnedSettings(this.#data.train.labels.length, place, targets, epochs);
+    this.#change({ trainedUnder: targets });
+    const isChanged = trainedUnder !== null && !areEqual(trainedUnder, targets);
+    const start = checkpoint ? { hasNewTargets: isChanged } : { weights: float! };
+    const result = await this.#runPart('learned', { settings, ...start });
+    // A change that came with the very last step has asked for more epochs.
+    const isFinished = result.finished && this.#state.epochs === epochs && areEqual(this.#state.targets, targets);
+    this.#change({ checkpoint: result.checkpoint, isFinished });
+  }
+
+  #runPart(
+    part: Part,
+    options: Pick<Parameters<Train>[0], 'settings' | 'weights' | 'hasNewTargets'>,
+  ): Promise<TrainingResult> {
+    const { checkpoint } = this.#state;
+    return this.#train({
+      ...{ data: this.#data, network: tabNetwork(this.#data), signal: this.#stop.signal, ...options },
+      ...(checkpoint && { resume: checkpoint }),
+      onLive: (line) => {
+        this.#change({ lines: { ...this.#state.lines, [part]: [...this.#state.lines[part], JSON.stringify(line)] } });
+        this.#listener.line(part, line);
+      },
+      onCheckpoint: (bytes) => {
+        this.#change({ checkpoint: bytes });
+        this.#listener.state(this.#state);
+      },
+    });
+  }
+}
+
+function areEqual(a: Targets, b: Targets): boolean {
+  return a.weightsKb === b.weightsKb && a.activationsKb === b.activationsKb;
+}
+
+function epochsDone(lines: readonly string[]): number {
+  return lines.filter((line) => line.startsWith('{"type":"epoch"')).length;
+}

@@ -1,0 +1,52 @@
+/** Both networks, as they are now, on one image: opened when they are asked, and anew when they have learned. */
+
+import { open } from '../src/browser.js';
+import type { Network } from '../src/library/network.js';
+import type { Prediction } from '../src/program/predictions.js';
+import type { Answer } from './protocol.js';
+import { type Part, parametersOf, parts, type TrainingState } from './training.js';
+
+export interface Trial {
+  ask(state: TrainingState, image: Uint8Array): Promise<Record<Part, Answer | null>>;
+}
+
+export function trial(): Trial {
+  const opened = new Map<Part, { readonly parameters: Uint8Array; readonly network: Network }>();
+  const current = async (part: Part, parameters: Uint8Array): Promise<Network> => {
+    const known = opened.get(part);
+    if (known && areEqual(known.parameters, parameters)) return known.network;
+    opened.delete(part);
+    await known?.network.close();
+    // One image needs no more.
+    const network = await open(parameters, { device: 'cpu', threads: 1, batchSize: 1 });
+    opened.set(part, { parameters, network });
+    return network;
+  };
+  return {
+    ask: async (state, image) => {
+      const parameters = parametersOf(state);
+      const answers: Record<Part, Answer | null> = { float: null, learned: null };
+      for (const part of parts) {
+        const own = parameters[part];
+        if (!own) continue;
+        const network = await current(part, own);
+        const [prediction] = await network.predict(image);
+        answers[part] = answerOf(prediction!, network.classes);
+      }
+      return answers;
+    },
+  };
+}
+
+function answerOf({ logits }: Prediction, classes: readonly string[]): Answer {
+  const largest = Math.max(...logits);
+  const powers = logits.map((logit) => Math.exp(logit - largest));
+  const sum = powers.reduce((a, b) => a + b, 0);
+  return powers
+    .map((power, label) => ({ name: classes[label]!, probability: power / sum }))
+    .sort((a, b) => b.probability - a.probability);
+}
+
+function areEqual(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, index) => byte === b[index]);
+}
