@@ -12,6 +12,7 @@ import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import * as ort from 'onnxruntime-web';
 import { createRandom } from '../dist/data/index.js';
+import { openTrained } from '../dist/deploy/trainedNetwork.js';
 import { median } from '../dist/median.js';
 import { load } from '../dist/runtime/index.js';
 import { usableKinds } from '../dist/runtime/kernelModule.js';
@@ -21,14 +22,13 @@ import { DataType, modelBuilder } from '../dist/ship/onnx/modelBuilder.js';
 import { convolutionAttributes, outputsFirst } from '../dist/ship/onnx/networkWriter.js';
 import { npuModel } from '../dist/ship/onnx/npuModel.js';
 import { packNetwork } from '../dist/ship/packedFile.js';
-import { networkOf } from './integerNetworkOfRun.mjs';
 
 const { values: options, positionals } = parseArgs({
   allowPositionals: true,
   options: { rounds: { type: 'string', default: '60' } },
 });
 if (!positionals[0]) throw new Error('name a run folder');
-const network = await networkOf(positionals[0]);
+const { network } = (await openTrained(positionals[0], false)).lowered;
 const [height, width, channels] = network.layers[0].output.shape;
 const random = createRandom(1);
 const image = Uint8Array.from({ length: height * width * channels }, () => random.below(256));

@@ -3,7 +3,7 @@
 import { InputError } from '../errors.js';
 import { useFixedPairs } from '../program/parameters.js';
 import { quantizerReport } from '../program/quantizerReport.js';
-import { buildEvaluationProgram } from '../program/trainingProgram.js';
+import { buildEvaluationProgram, type TrainingProgram } from '../program/trainingProgram.js';
 import { evaluatedExperiment, evaluatedParameters } from '../runs/evaluationData.js';
 import { openRunFolder, type RunConfig, type RunFolder } from '../runs/index.js';
 import type { Experiment, Overrides } from '../settings/index.js';
@@ -18,6 +18,8 @@ export interface TrainedNetwork {
   readonly parameters: string;
   readonly weights: LoadedWeights;
   readonly classes: readonly string[];
+  /** What the integers were made from: an evaluation of single images. */
+  readonly program: TrainingProgram;
   readonly lowered: Lowered;
   /** Bytes that training counts for the weights, in kB. */
   readonly weightsKbytes: number;
@@ -46,7 +48,7 @@ export async function openTrained(root: string, last: boolean, overrides: Overri
   useFixedPairs(program, weights);
   const { variables } = program;
   return {
-    ...{ run, experiment, parameters, weights, classes: data.classes },
+    ...{ run, experiment, parameters, weights, classes: data.classes, program },
     lowered: lowerNetwork(program, data.classes),
     weightsKbytes: quantizerReport(variables, variables.table, 0).sizes.weights_kb,
   };

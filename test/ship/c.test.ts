@@ -1,61 +1,13 @@
 /** C99 of the integer network, compiled with sanitizers and run: every stored activation and every logit. */
 
 import { describe, expect, it } from 'vitest';
-import { packCodes } from '../../src/ship/c/codes.js';
 import { cFiles } from '../../src/ship/c/files.js';
-import type { ConvolutionLayer, IntegerLayer, IntegerNetwork } from '../../src/ship/integerNetwork.js';
+import type { ConvolutionLayer, IntegerNetwork } from '../../src/ship/integerNetwork.js';
 import { runIntegers } from '../../src/ship/interpreter.js';
 import { folderOf, run, runQuietly, symbolBytes, warnings } from './cProgram.js';
 import { randomNetwork } from './randomNetwork.js';
 import { shippables, shippedNetwork } from './shippable.js';
-
-const sanitized = ['-O0', '-fsanitize=address,undefined', '-fno-sanitize-recover=all'];
-const traceSource = `\
-#include <inttypes.h>
-#include <stdio.h>
-
-void trace(int32_t layer, const uint8_t *tensor, uint32_t bytes);
-
-void trace(int32_t layer, const uint8_t *tensor, uint32_t bytes)
-{
-  printf("layer %" PRId32 " ", layer);
-  for (uint32_t i = 0; i < bytes; i++) printf("%02x", (unsigned)tensor[i]);
-  printf("\\n");
-}
-`;
-
-interface Traced {
-  readonly layer: number;
-  /** Bytes in hexadecimal. */
-  readonly stored: string;
-}
-
-/** Bits behind the last code of a tensor are whatever was there before. */
-function withoutPadding({ layers }: IntegerNetwork, layer: number, stored: string): Traced {
-  const { output } = layers[layer] as Exclude<IntegerLayer, { op: 'classifier' }>;
-  const used = output.shape.reduce((product, size) => product * size, output.bits) % 8;
-  if (used === 0) return { layer, stored };
-  const last = Number.parseInt(stored.slice(-2), 16) & (2 ** used - 1);
-  return { layer, stored: stored.slice(0, -2) + last.toString(16).padStart(2, '0') };
-}
-
-/** The output that the program has to write: each stored tensor of each image. */
-function expectedTrace(network: IntegerNetwork, images: readonly Uint8Array[]): Traced[] {
-  return images.flatMap((image) => {
-    const lines: Traced[] = [];
-    runIntegers(network, image, (tensor, values) => {
-      const { layers } = network;
-      const index = layers.findIndex((layer) => layer.op !== 'classifier' && layer.output === tensor);
-      if (layers[index]!.op === 'input' || layers[index]!.op === 'subsample') return;
-      const bytes =
-        layers[index]!.op === 'sumPool'
-          ? Buffer.from(Int32Array.from(values).buffer)
-          : Buffer.from(packCodes(values, tensor.grid, tensor.bits));
-      lines.push({ layer: index, stored: bytes.toString('hex') });
-    });
-    return lines;
-  });
-}
+import { expectStored, tracedProgram } from './tracedProgram.js';
 
 describe.each([
   ...Object.keys(shippables).map((name) => [name, () => shippedNetwork(name, name === 'ResNet-18' ? 1 : 2)] as const),
@@ -63,16 +15,16 @@ describe.each([
 ])('%s', (_, make) => {
   it('has the interpreter’s activations and logits, and nothing undefined', () => {
     const { network, images } = make();
-    const folder = folderOf(new Map([...cFiles(network, { name: 'net', images }), ['trace.c', traceSource]]));
-    run(folder, 'gcc', ...warnings, ...sanitized, '-DNET_TRACE=trace', '-o', 'traced', 'net.c', 'test.c', 'trace.c');
-    const lines = run(folder, './traced').trim().split('\n');
-    expect(lines.at(-1)).toBe(`${images.length} images, 0 logits differ`);
-    const own = lines.flatMap((line) => {
-      const [, layer, stored] = /^layer (\d+) (\w*)$/.exec(line) ?? [];
-      return layer ? [withoutPadding(network, Number(layer), stored!)] : [];
-    });
-    expect(own).toEqual(expectedTrace(network, images));
+    expectStored(network, images, tracedProgram(network, { sanitized: true, optimisation: '-O0' }));
   });
+});
+
+it('notices a buffer that is too small by its guard bytes', () => {
+  const { network, images } = randomNetwork(0);
+  const plant = (source: string) =>
+    source.replace(/^static uint8_t arena\[(\d+)\];$/m, (_, bytes) => `static uint8_t arena[${Number(bytes) - 8}];`);
+  const program = tracedProgram(network, { optimisation: '-O0', plant });
+  expect(() => program.run(images)).toThrow('the program ended with 3: guard bytes have changed');
 });
 
 describe('the header', () => {

@@ -1,5 +1,5 @@
-/** An image, bytes [H, W, C], in ONNX's order: [C, H, W]. */
-export function channelsFirst(image: Uint8Array, channels: number): Uint8Array {
-  const pixels = image.length / channels;
-  return Uint8Array.from(image, (_, index) => image[(index % pixels) * channels + Math.floor(index / pixels)]!);
+/** An image or a tensor, [H, W, C], in ONNX's order: [C, H, W]. */
+export function channelsFirst<T extends Uint8Array | Int32Array>(values: T, channels: number): T {
+  const pixels = values.length / channels;
+  return values.map((_, index) => values[(index % pixels) * channels + Math.floor(index / pixels)]!) as T;
 }

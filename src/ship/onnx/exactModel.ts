@@ -28,18 +28,23 @@ import {
 import { isExactInDoubles } from '../interpreter.js';
 import { exactParts, type WeightPart } from './exactParts.js';
 import { floatConstants } from './floatConstants.js';
-import { DataType, type ModelBuilder, modelBuilder } from './modelBuilder.js';
+import { DataType, type Endpoint, type ModelBuilder, modelBuilder } from './modelBuilder.js';
 import { byteType, convolutionAttributes, NetworkWriter, outputsFirst } from './networkWriter.js';
 
 export interface ExactOptions {
   /** Weights of up to 2 and 4 bits as int2 and int4, which needs operator set 25 or 21. */
   readonly packed: boolean;
   readonly metadata: Readonly<Record<string, string>>;
+  /** What every convolution stores as a float32 output of the model, too, under its tensor's name: for checks. */
+  readonly activations?: boolean;
 }
 
 /** The bytes of the model: input `image` (uint8, [N, C, H, W]), output `logits` (int32 or int64, [N, classes]). */
-export function exactModel(network: IntegerNetwork, { packed, metadata }: ExactOptions): Uint8Array {
-  return new ExactWriter(modelBuilder(), packed).finish(network, { ...metadata, ...logitUnit(network) });
+export function exactModel(
+  network: IntegerNetwork,
+  { packed, metadata, activations = false }: ExactOptions,
+): Uint8Array {
+  return new ExactWriter(modelBuilder(), packed, activations).finish(network, { ...metadata, ...logitUnit(network) });
 }
 
 /** Metadata: what a logit of 1 stands for. */
@@ -56,8 +61,20 @@ export class ExactWriter extends NetworkWriter {
   constructor(
     builder: ModelBuilder,
     readonly packed: boolean,
+    readonly activations: boolean,
   ) {
     super(builder);
+  }
+
+  protected override furtherOutputs({ layers }: IntegerNetwork): Endpoint[] {
+    if (!this.activations) return [];
+    return layers.flatMap((layer): Endpoint[] => {
+      if (layer.op !== 'convolution') return [];
+      const { output } = layer;
+      const name = this.builder.node('Cast', [this.storedName(output)], { to: DataType.FLOAT }, output.name);
+      const [height, width, channels] = output.shape as [number, number, number];
+      return [{ name, type: DataType.FLOAT, shape: ['N', channels, height, width] }];
+    });
   }
 
   protected logitType({ logits, sums }: ClassifierLayer): DataType {

@@ -33,7 +33,7 @@ export interface QonnxOptions {
  */
 export function qonnxModel(network: IntegerNetwork, { metadata }: QonnxOptions): Uint8Array {
   refusePowers(network, 'QONNX');
-  return new QonnxWriter(modelBuilder(custom), false).finish(network, { ...metadata, ...logitUnit(network) });
+  return new QonnxWriter(modelBuilder(custom), false, false).finish(network, { ...metadata, ...logitUnit(network) });
 }
 
 class QonnxWriter extends ExactWriter {

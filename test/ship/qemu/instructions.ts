@@ -1,6 +1,6 @@
 /** How many instructions the exported C may take. */
 
-import type { boards } from '../../../scripts/emulatedBoards.mjs';
+import type { boards } from '../boards.js';
 
 export const counted = ['fixed 2 and 4 bits', 'learned step and range, pixels p/256'] as const;
 

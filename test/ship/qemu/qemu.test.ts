@@ -2,11 +2,12 @@
 
 import { resolve } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { boards, compile, emulate } from '../../../scripts/emulatedBoards.mjs';
 import { cFiles } from '../../../src/ship/c/files.js';
+import { boards, compile, emulate, link } from '../boards.js';
 import { folderOf, run, symbolBytes, undefinedSymbols, warnings } from '../cProgram.js';
 import { randomNetwork } from '../randomNetwork.js';
 import { shippedNetwork } from '../shippable.js';
+import { expectStored, tracedProgram } from '../tracedProgram.js';
 import { counted, instructions } from './instructions.js';
 
 const resnet20 = counted.map((name) => ({ name, ...shippedNetwork(name, 1, 32), folder: '' }));
@@ -23,9 +24,7 @@ beforeAll(() => {
 describe.each(Object.entries(boards))('%s', (_, board) => {
   it.each([0, 1, 2, 3])('computes random network %i', (seed) => {
     const { network, images } = randomNetwork(seed);
-    const folder = folderOf(cFiles(network, { name: 'net', images }));
-    compile(folder, board, warnings);
-    expect(emulate(folder, board)).toContain(`${images.length} images, 0 logits differ`);
+    expectStored(network, images, tracedProgram(network, { board }));
   });
 
   it('calls nothing but memcpy and memset', () => {
@@ -40,10 +39,12 @@ describe.each(resnet20)('ResNet-20, $name', (network) => {
   const ran = Object.entries(instructions[network.name]);
 
   it.each(ran)('takes few instructions on %s', (name, expected) => {
-    compile(network.folder, boards[name as keyof typeof boards], warnings);
-    const output = emulate(network.folder, boards[name as keyof typeof boards], plugin);
-    expect(output).toContain('1 images, 0 logits differ');
-    const executed = Number(/(\d+) instructions/.exec(output)![1]);
+    const board = boards[name as keyof typeof boards];
+    compile(network.folder, board, warnings);
+    link(network.folder, board, ['test.c', 'net.o']);
+    const { said } = emulate(network.folder, board, plugin);
+    expect(said).toContain('1 images, 0 logits differ');
+    const executed = Number(/(\d+) instructions/.exec(said)![1]);
     expect(executed / 40_551_040).toBeLessThan(1.05 * expected);
   });
 

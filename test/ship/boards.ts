@@ -1,20 +1,24 @@
 /** Boards that qemu emulates, each with a processor that the exported C is for: how programs for them are built and run. */
-import { spawnSync } from 'node:child_process';
 
-/**
- * @typedef {object} Board
- * @property {string} compiler
- * @property {readonly string[]} target
- * @property {readonly string[]} emulator
- * @property {{ flash: number, flashBytes: number, ram: number, ramBytes: number }} memory where it lies, for picolibc's
- *   linker script
- */
+import { run, runQuietly } from './cProgram.js';
+
+export interface Board {
+  readonly compiler: string;
+  readonly target: readonly string[];
+  readonly emulator: readonly [program: string, ...machine: string[]];
+  /** Where flash and RAM lie, for picolibc's linker script, and how many bytes they have. */
+  readonly memory: {
+    readonly flash: number;
+    readonly flashBytes: number;
+    readonly ram: number;
+    readonly ramBytes: number;
+  };
+}
 
 const mebibyte = 2 ** 20;
 const arm = { flash: 0, flashBytes: 4 * mebibyte, ram: 0x20000000, ramBytes: 4 * mebibyte };
 
-/** @type {Readonly<Record<'Cortex-M0+' | 'Cortex-M3' | 'Cortex-M4' | 'Cortex-M55' | 'RV32', Board>>} */
-export const boards = {
+export const boards: Readonly<Record<'Cortex-M0+' | 'Cortex-M3' | 'Cortex-M4' | 'Cortex-M55' | 'RV32', Board>> = {
   'Cortex-M0+': {
     compiler: 'arm-none-eabi-gcc',
     target: ['-mcpu=cortex-m0plus', '-mthumb'],
@@ -49,45 +53,30 @@ export const boards = {
 
 const library = '--specs=picolibc.specs';
 
-/**
- * Compiles `net.c` of a folder to `net.o`.
- *
- * @param {string} folder
- * @param {Board} board
- * @param {readonly string[]} [flags]
- */
-export function compile(folder, { compiler, target }, flags = []) {
+/** Compiles `net.c` of a folder to `net.o`. */
+export function compile(folder: string, { compiler, target }: Board, flags: readonly string[] = []): void {
   run(folder, compiler, '-std=c99', '-O2', ...flags, ...target, library, '-c', '-o', 'net.o', 'net.c');
 }
 
-/**
- * Links `net.o` with `test.c` and runs the program, with a plugin of qemu or without.
- *
- * @param {string} folder
- * @param {Board} board
- * @param {string} [plugin]
- * @returns {string} what it and the plugin printed
- */
-export function emulate(folder, { compiler, target, memory, emulator }, plugin) {
+/** Links sources and objects to `program.elf`, which reads and writes files of the folder in which the emulator runs. */
+export function link(
+  folder: string,
+  { compiler, target, memory }: Board,
+  sources: readonly string[],
+  flags: readonly string[] = [],
+): void {
   const { flash, flashBytes, ram, ramBytes } = memory;
   const symbols = Object.entries({ __flash: flash, __flash_size: flashBytes, __ram: ram, __ram_size: ramBytes });
   const layout = symbols.map(([name, value]) => `-Wl,--defsym=${name}=0x${value.toString(16)}`);
   const hosted = [library, '--oslib=semihost', '--crt0=hosted', ...layout];
-  run(folder, compiler, '-std=c99', '-O2', ...target, ...hosted, '-o', 'test.elf', 'test.c', 'net.o');
+  run(folder, compiler, '-std=c99', '-O2', ...flags, ...target, ...hosted, '-o', 'program.elf', ...sources);
+}
+
+/** Runs `program.elf`, with a plugin of qemu or without; its status, and what it and the plugin printed. */
+export function emulate(folder: string, { emulator }: Board, plugin?: string): { status: number | null; said: string } {
   const options = ['-display', 'none', '-monitor', 'none', '-serial', 'none', ...(plugin ? ['-plugin', plugin] : [])];
   const semihosting = ['-semihosting-config', 'enable=on,target=native'];
   const [program, ...machine] = emulator;
-  const { stdout, stderr } = spawn(folder, program, ...machine, ...options, ...semihosting, '-kernel', 'test.elf');
-  return stdout + stderr;
-}
-
-function run(folder, command, ...args) {
-  const { status, stdout, stderr } = spawn(folder, command, ...args);
-  if (status !== 0) throw new Error(`${command} ${args.join(' ')}: ${status}\n${stderr}${stdout}`);
-}
-
-function spawn(folder, command, ...args) {
-  const ran = spawnSync(command, args, { cwd: folder, encoding: 'utf8', maxBuffer: 2 ** 28, timeout: 300_000 });
-  if (ran.error) throw ran.error;
-  return ran;
+  const ran = runQuietly(folder, program, ...machine, ...options, ...semihosting, '-kernel', 'program.elf');
+  return { status: ran.status, said: ran.stdout + ran.stderr };
 }

@@ -1,0 +1,215 @@
+/** Every form of an integer network that can run here, against the interpreter, image by image. */
+
+import * as native from 'onnxruntime-node';
+import * as web from 'onnxruntime-web';
+import type { Expected } from '../../../src/deploy/checks.js';
+import type { Share } from '../../../src/deploy/npuMismatches.js';
+import { load } from '../../../src/runtime/index.js';
+import { usableKinds } from '../../../src/runtime/kernelModule.js';
+import type { IntegerNetwork } from '../../../src/ship/integerNetwork.js';
+import { predictionOf } from '../../../src/ship/interpreter.js';
+import { channelsFirst } from '../../../src/ship/onnx/channelsFirst.js';
+import { exactModel } from '../../../src/ship/onnx/exactModel.js';
+import { packNetwork } from '../../../src/ship/packedFile.js';
+import { boards } from '../boards.js';
+import { hasRoom, storedBytes, storedTensors, type TracedProgram, tracedProgram } from '../tracedProgram.js';
+import type { Reference } from './referenceValues.js';
+
+/** How many activations and logits differ, of how many; predictions count as logits. */
+export interface Differences {
+  readonly activations: Share;
+  readonly logits: Share;
+}
+
+export interface Form {
+  readonly name: string;
+  compare(expected: readonly Expected[]): Promise<Differences>;
+  close(): Promise<void>;
+}
+
+export type FormKind = 'runtime' | 'c' | keyof typeof boards | 'onnx' | 'reference';
+const boardNames = Object.keys(boards) as (keyof typeof boards)[];
+export const formKinds: readonly FormKind[] = ['runtime', 'c', ...boardNames, 'onnx', 'reference'];
+
+/** The forms of some kinds; `reference` computes what the network was before it was lowered. */
+export async function openForms(
+  network: IntegerNetwork,
+  reference: Reference,
+  kinds: ReadonlySet<FormKind> = new Set(formKinds),
+): Promise<Form[]> {
+  const forms: Form[] = [];
+  if (kinds.has('runtime')) forms.push(...(await runtimeForms(network)));
+  if (kinds.has('c')) forms.push(traced('C, sanitized', network, tracedProgram(network, { sanitized: true })));
+  for (const name of boardNames) {
+    const board = boards[name];
+    if (kinds.has(name) && hasRoom(board, network)) {
+      forms.push(traced(`C, ${name}`, network, tracedProgram(network, { board })));
+    }
+  }
+  if (kinds.has('onnx')) forms.push(...(await onnxForms(network)));
+  if (kinds.has('reference')) forms.push(referenceForm(network, reference));
+  return forms;
+}
+
+export function sumOf(a: Differences, b: Differences): Differences {
+  const sum = (x: Share, y: Share): Share => ({ different: x.different + y.different, all: x.all + y.all });
+  return { activations: sum(a.activations, b.activations), logits: sum(a.logits, b.logits) };
+}
+
+export const noDifferences: Differences = { activations: { different: 0, all: 0 }, logits: { different: 0, all: 0 } };
+
+/** Counts pairs of numbers that are not the same. */
+class Counter {
+  #different = 0;
+  #all = 0;
+
+  compare(values: ArrayLike<number>, wanted: ArrayLike<number>): void {
+    for (let i = 0; i < wanted.length; i++) if (values[i] !== wanted[i]) this.#different++;
+    this.#all += wanted.length;
+  }
+
+  get share(): Share {
+    return { different: this.#different, all: this.#all };
+  }
+}
+
+async function runtimeForms(network: IntegerNetwork): Promise<Form[]> {
+  const packed = packNetwork(network);
+  const forms: Form[] = [];
+  for (const kernels of usableKinds()) {
+    const deployed = await load(packed, { kernels });
+    const compare = async (expected: readonly Expected[]) => {
+      const [activations, logits] = [new Counter(), new Counter()];
+      for (const each of expected) {
+        const got = deployed.trace(each.image, ({ name }, values) =>
+          activations.compare(values, each.activations.get(name)!),
+        );
+        logits.compare([...got, predictionOf(got)], [...each.logits, predictionOf(each.logits)]);
+      }
+      return { activations: activations.share, logits: logits.share };
+    };
+    forms.push({ name: `runtime, ${kernels}`, compare, close: async () => {} });
+  }
+  return forms;
+}
+
+function traced(name: string, network: IntegerNetwork, program: TracedProgram): Form {
+  const tensors = storedTensors(network);
+  return {
+    name,
+    compare: async (expected) => {
+      const logits = new Counter();
+      const activations = { different: 0, all: 0 };
+      for (const [index, got] of program.run(expected.map(({ image }) => image)).entries()) {
+        const each = expected[index]!;
+        for (const tensor of tensors) {
+          const values = each.activations.get(tensor.name)!;
+          activations.all += values.length;
+          // Whole tensors are compared; where one differs all of it counts.
+          const isEqual = got.activations.get(tensor)!.equals(storedBytes(network, tensor, values));
+          if (!isEqual) activations.different += values.length;
+        }
+        logits.compare([...got.logits, got.prediction], [...each.logits, predictionOf(each.logits)]);
+      }
+      return { activations, logits: logits.share };
+    },
+    close: async () => program.close(),
+  };
+}
+
+/** A model as it is run: an image to outputs by name. */
+type Run = (image: Uint8Array) => Promise<Readonly<Record<string, { readonly data: unknown }>>>;
+
+async function onnxForms(network: IntegerNetwork): Promise<Form[]> {
+  web.env.wasm.numThreads = 1;
+  const forms: Form[] = [];
+  for (const packed of [false, true]) {
+    const model = exactModel(network, { packed, metadata: {} });
+    const withActivations = exactModel(network, { packed, metadata: {}, activations: true });
+    const form = `exact ONNX${packed ? ', packed' : ''}`;
+    for (const graphOptimizationLevel of ['disabled', 'basic', 'all'] as const) {
+      const options = { graphOptimizationLevel, intraOpNumThreads: 1 };
+      const sessions = await Promise.all(
+        [model, withActivations].map((bytes) => native.InferenceSession.create(bytes, options)),
+      );
+      forms.push(onnxForm(`${form}, onnxruntime, ${graphOptimizationLevel}`, network, native, sessions));
+    }
+    const options = { executionProviders: ['wasm'], logSeverityLevel: 3 } as const;
+    const sessions = [
+      await web.InferenceSession.create(model, options),
+      await web.InferenceSession.create(withActivations, options),
+    ];
+    forms.push(onnxForm(`${form}, onnxruntime-web`, network, web, sessions));
+  }
+  return forms;
+}
+
+/** Logits of the model that ships, and activations of one that puts them out. */
+function onnxForm(
+  name: string,
+  { layers }: IntegerNetwork,
+  { Tensor }: typeof native | typeof web,
+  sessions: readonly (native.InferenceSession | web.InferenceSession)[],
+): Form {
+  const [input] = layers;
+  if (input?.op !== 'input') throw new Error('the network does not begin with an image');
+  const [height, width, channels] = input.output.shape as [number, number, number];
+  const [shipped, traced] = sessions.map(
+    (session): Run =>
+      (image) => {
+        const tensor = new Tensor('uint8', channelsFirst(image, channels), [1, channels, height, width]);
+        return session.run({ image: tensor as never });
+      },
+  ) as [Run, Run];
+  const rounded = layers.flatMap((layer) => (layer.op === 'convolution' ? [layer.output] : []));
+  return {
+    name,
+    compare: async (expected) => {
+      const [activations, logits] = [new Counter(), new Counter()];
+      for (const each of expected) {
+        const { data } = (await shipped(each.image)).logits!;
+        logits.compare(Array.from(data as Iterable<number | bigint>, Number), each.logits);
+        const outputs = await traced(each.image);
+        for (const tensor of rounded) {
+          const wanted = channelsFirst(each.activations.get(tensor.name)!, tensor.shape[2]!);
+          activations.compare(outputs[tensor.name]!.data as Float32Array, wanted);
+        }
+      }
+      return { activations: activations.share, logits: logits.share };
+    },
+    close: async () => {
+      for (const session of sessions) await session.release();
+    },
+  };
+}
+
+/** The network before it was lowered, whose numbers are the integers times the steps that these stand for. */
+function referenceForm({ layers }: IntegerNetwork, reference: Reference): Form {
+  const [input, classifier] = [layers[0]!, layers.at(-1)!];
+  if (input.op !== 'input' || classifier.op !== 'classifier') throw new Error('no network from images to logits');
+  const [height, width, channels] = input.output.shape as [number, number, number];
+  const rounded = layers.flatMap((layer) => (layer.op === 'convolution' ? [layer.output] : []));
+  return {
+    name: 'float64 reference',
+    compare: async (expected) => {
+      const [activations, logits] = [new Counter(), new Counter()];
+      for (const each of expected) {
+        const got = await reference({
+          ...{ images: each.image, labels: new Int32Array(1), count: 1, height, width, channels },
+        });
+        for (const { name, step } of rounded) {
+          const values = got.activations.get(name);
+          if (!values) throw new Error(`${name}: the reference has no such activation`);
+          activations.compare(
+            values,
+            Array.from(each.activations.get(name)!, (integer) => integer * step),
+          );
+        }
+        const wanted = each.logits.map((logit) => logit * classifier.unit);
+        logits.compare([...got.logits, predictionOf(got.logits)], [...wanted, predictionOf(each.logits)]);
+      }
+      return { activations: activations.share, logits: logits.share };
+    },
+    close: async () => {},
+  };
+}

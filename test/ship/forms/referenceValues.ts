@@ -1,0 +1,45 @@
+/** The float64 reference's quantized activations and logits, for comparison with integers. */
+
+import type { ImageSet } from '../../../src/data/imageSet.js';
+import { createReferenceEngine } from '../../../src/engine/reference/index.js';
+import { elementCount, type Storage } from '../../../src/graph/index.js';
+import { STORAGE } from '../../../src/nn/index.js';
+import { makePlan } from '../../../src/passes/index.js';
+import { tensorOf } from '../../../src/program/quantizerReport.js';
+import { openSession } from '../../../src/program/session.js';
+import type { TrainingProgram } from '../../../src/program/trainingProgram.js';
+
+export interface ReferenceValues {
+  /** By the name that the integer network's tensor has. */
+  readonly activations: ReadonlyMap<string, ArrayLike<number>>;
+  readonly logits: readonly number[];
+}
+
+export type Reference = (image: ImageSet) => Promise<ReferenceValues>;
+
+/** The reference engine with a program for batches of one image; every quantized activation becomes a storage. */
+export async function openReference(training: TrainingProgram): Promise<Reference> {
+  const names = new Map<string, string>();
+  const nodes = training.plan.phases.evaluate!;
+  for (const node of nodes) {
+    if (node.op !== 'batchNorm' && node.op !== 'activation') continue;
+    if (node.attributes.activation?.type !== 'quantize') continue;
+    const quantizer = training.variables.quantizers[node.attributes.activation.row]!;
+    if (quantizer.role !== 'activation') continue;
+    const { y } = node.results;
+    const name = tensorOf(quantizer.name);
+    const storage: Storage = { name: `activation ${name}`, dtype: 'float', length: elementCount(y.shape) };
+    y.view = { storage, offset: 0 };
+    names.set(name, storage.name);
+  }
+  const plan = makePlan({ evaluate: { nodes } as never });
+  const session = await openSession(createReferenceEngine(), { ...training, plan });
+  return async (image) => {
+    session.setEvaluationImages(image);
+    await session.evaluate();
+    const logits = Array.from(await session.program.read(STORAGE.logits));
+    const activations = new Map<string, ArrayLike<number>>();
+    for (const [name, storage] of names) activations.set(name, await session.program.read(storage));
+    return { activations, logits };
+  };
+}
