@@ -83,7 +83,7 @@ export interface KernelSource<Names extends string> {
   readonly operands: Readonly<Record<Names, Operand>>;
   /** A number that may differ between calls of the same source, as a WGSL expression of type u32. */
   parameter(value: number): string;
-  /** A table of words; declares `word(i)`, which loads one. At most one table a kernel. */
+  /** A table of words; declares `word(i)`, which loads one, and `fourWords(i)`, those from 4·i on. At most one a kernel. */
   words(values: ArrayLike<number>): string;
   /** @param header directives, which WGSL wants first */
   finish(label: string, workgroups: readonly number[], body: string, header?: string): KernelCall;
@@ -131,13 +131,17 @@ export function kernelSource<Names extends string>(
     words: (values) => {
       if (values.length > longestTable) {
         longTable = Array.from(values);
-        return 'fn word(i: u32) -> u32 { return words[i]; }\n';
+        return `fn word(i: u32) -> u32 { return words[i]; }
+fn fourWords(i: u32) -> vec4u { return vec4u(word(4u * i), word(4u * i + 1u), word(4u * i + 2u), word(4u * i + 3u)); }
+`;
       }
-      const start = parameters.length;
+      while (parameters.length % 4 !== 0) parameters.push(0);
+      const start = parameters.length / 4;
       for (let i = 0; i < values.length; i++) parameters.push(values[i]!);
       if (values.length === 0) parameters.push(0);
-      const at = `(i + ${start}u)`;
-      return `fn word(i: u32) -> u32 { return parameters[${at} >> 2u][${at} & 3u]; }\n`;
+      return `fn fourWords(i: u32) -> vec4u { return parameters[i + ${start}u]; }
+fn word(i: u32) -> u32 { return parameters[(i >> 2u) + ${start}u][i & 3u]; }
+`;
     },
     finish: (label, workgroups, body, header = '') => {
       const list = [...variables.values()];

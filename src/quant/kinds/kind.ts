@@ -67,8 +67,8 @@ export interface Kind {
 }
 
 /**
- * Bodies of WGSL functions in float32. They see `row: u32` and `p: vec2f`, the learned values; `limit`, `powerOfTwo`,
- * `exponentOf`, `nearestPowerOfTwo`, `roundHalfAway` and `inverse` of numbers; and of the row
+ * Bodies of WGSL functions in float32. They see `row` (of type `Row`) and `p: vec2f`, the learned values; `limit`,
+ * `powerOfTwo`, `exponentOf`, `nearestPowerOfTwo`, `roundHalfAway` and `inverse` of numbers; and of the row
  *
  * - `within(row, xmaxLimits, v)` and `slopeOf(row, xmaxLimits, v)`: S and M with the limits of a value (`nLimits`,
  *   `mLimits`, `dLimits`, `xminLimits`, `accountingXminLimits`, `xmaxLimits`); `pair(row, nLimits)`, the limits themselves;

@@ -5,7 +5,7 @@
 
 import { elementCount } from '../../../graph/tensor.js';
 import { CONTROL, PENALTIES } from '../../../ops/attributes.js';
-import { bitsPerKbyte, memorySets } from '../../../quant/index.js';
+import { bitsPerKbyte, type MemorySets, memorySets } from '../../../quant/index.js';
 import { elementwiseMain, float, kernelSource, linearDispatch, type Operand, tensorOperand } from '../kernel.js';
 import { lanesFor, wideIf } from '../lanes.js';
 import type { Lowering } from '../lowering.js';
@@ -71,10 +71,11 @@ export const prepareQuantizers: Lowering<'prepareQuantizers'> = (node, placement
     table: tensorOperand(placement, node.operands.table, 'read'),
     ranges: tensorOperand(placement, node.results.ranges, 'write'),
   });
-  const body = `${words(packRows(rows))}${effectiveRanges()}
+  const body = `${words(packRows(rows))}${effectiveRanges(rows)}
 ${elementwiseMain(
   rows.length,
-  `let range = effective(i, ${pairAt(operands.table, 'i')});
+  `var words = rowAt(i);
+  let range = effective(&words, ${pairAt(operands.table, 'i')});
   ${storePair(operands.ranges, 'i', 'range')}`,
 )}`;
   return [finish('prepareQuantizers', linearDispatch(rows.length), body)];
@@ -87,12 +88,20 @@ ${elementwiseMain(
 const rowBlock = 16;
 const wordBlock = 512;
 
+/** The sizes, in the order in which they are added up, with where each is told. */
+const sizes: readonly (readonly [keyof MemorySets, keyof typeof PENALTIES])[] = [
+  ['weights', 'weightKbytes'],
+  ['max', 'activationMaxKbytes'],
+  ['sum', 'activationSumKbytes'],
+  ['peak', 'activationPeakKbytes'],
+];
+
 /** Two numbers a row, and two more, in the 16 KiB of workgroup memory that WebGPU promises. */
 const mostRows = 2032;
 
 /**
  * One workgroup does it all: bits row by row, then one invocation adds up the sizes in the order of the rows, then the
- * updates row by row. It takes a driver a second to compile, so what differs between networks comes as parameters.
+ * updates row by row. Drivers compile it longest of all, so what differs between networks comes as parameters.
  */
 export const quantizerUpdate: Lowering<'quantizerUpdate'> = (node, placement) => {
   const { rows, unquantized, budget, solver, weightDecay, learningRateFactor = 1 } = node.attributes;
@@ -122,10 +131,11 @@ export const quantizerUpdate: Lowering<'quantizerUpdate'> = (node, placement) =>
   const rowWords = packRows(rows, room);
   const sets = packSets(memorySets(rows, unquantized), rowWords.length);
   const state = (stored: Operand) => ({
-    load: pairAt(stored, 'row'),
-    store: (value: string) => storePair(stored, 'row', value),
+    load: pairAt(stored, 'i'),
+    store: (value: string) => storePair(stored, 'i', value),
   });
   const size = 128;
+  const sizeIndex = (list: keyof MemorySets) => sizes.findIndex(([name]) => name === list);
   /** The slope of a budget's price in loss per kB; counts the elements of its largest set. */
   const price = (target: number, set: string, loss: 'loss2' | 'loss3', role: 'Weight' | 'Activation') => `
   if (${flag(target > 0)}) {
@@ -137,8 +147,8 @@ export const quantizerUpdate: Lowering<'quantizerUpdate'> = (node, placement) =>
     ${penalty(loss, '0.0')}
   }`;
   const stored = 'projected(row, p - step)';
-  const capped = operands.bitCaps ? `capped(row, u32(${operands.bitCaps.load('row')}), p, ${stored})` : stored;
-  const body = `${words(padded([...rowWords, ...sets.words], wordBlock))}${quantizerCalculus()}
+  const capped = operands.bitCaps ? `capped(row, u32(${operands.bitCaps.load('i')}), p, ${stored})` : stored;
+  const body = `${words(padded([...rowWords, ...sets.words], wordBlock))}${quantizerCalculus(rows)}
 var<workgroup> bits: array<u32, ${room}>;
 // Elements of each row in the largest set of its budget.
 var<workgroup> elements: array<u32, ${room}>;
@@ -148,38 +158,41 @@ ${memorySetSearch}
 fn addUp() {
   slopes = vec2f();
   for (var row = 0u; row < ${rowCount}; row++) { elements[row] = 0u; }
-  let weights = largestSet(${parameter(sets.starts.weights)});
-  let activations = largestSet(${parameter(sets.starts[budget.activationType])});
-  ${price(budget.weightKbytes, 'weights', 'loss2', 'Weight')}
-  ${price(budget.activationKbytes, 'activations', 'loss3', 'Activation')}
-  ${penalty('weightKbytes', 'kbytes(weights)')}
-  ${penalty('activationMaxKbytes', `kbytes(largestSet(${parameter(sets.starts.max)}))`)}
-  ${penalty('activationSumKbytes', `kbytes(largestSet(${parameter(sets.starts.sum)}))`)}
-  ${penalty('activationPeakKbytes', `kbytes(largestSet(${parameter(sets.starts.peak)}))`)}
+  let lists = array(${sizes.map(([list]) => parameter(sets.starts[list])).join(', ')});
+  var largest: array<vec3u, ${sizes.length}>;
+  for (var list = 0u; list < ${sizes.length}u; list++) { largest[list] = largestSet(lists[list]); }
+  ${price(budget.weightKbytes, `largest[${sizeIndex('weights')}]`, 'loss2', 'Weight')}
+  ${price(budget.activationKbytes, `largest[${parameter(sizeIndex(budget.activationType))}]`, 'loss3', 'Activation')}
+  ${sizes.map(([, told], i) => penalty(told, `kbytes(largest[${i}])`)).join('\n  ')}
 }
 @compute @workgroup_size(${size})
 fn main(@builtin(local_invocation_index) t: u32) {
-  for (var row = t; row < ${rowCount}; row += ${size}u) { bits[row] = inferredBits(row, ${pairAt(operands.table, 'row')}); }
+  for (var i = t; i < ${rowCount}; i += ${size}u) {
+    var words = rowAt(i);
+    bits[i] = inferredBits(&words, ${pairAt(operands.table, 'i')});
+  }
   workgroupBarrier();
   if (t == 0u) { addUp(); }
   workgroupBarrier();
   let rate = ${number(learningRateFactor)} * ${control('learningRate')};
-  for (var row = t; row < ${rowCount}; row += ${size}u) {
-    let p = ${pairAt(operands.table, 'row')};
+  for (var i = t; i < ${rowCount}; i += ${size}u) {
+    var words = rowAt(i);
+    let row = &words;
+    let p = ${pairAt(operands.table, 'i')};
     let kbSlope = select(slopes.x, slopes.y, integer(row, isActivationField) == 1u);
-    let slope = kbSlope * f32(elements[row]) * ${float(1 / bitsPerKbyte)};
-    var whole = parameterGradients(row, p, ${pairAt(operands.sums, 'row')});
+    let slope = kbSlope * f32(elements[i]) * ${float(1 / bitsPerKbyte)};
+    var whole = parameterGradients(row, p, ${pairAt(operands.sums, 'i')});
     if (slope != 0.0) { whole += slope * bitsGradient(row, p); }
-    ${storePair(operands.gradients, 'row', 'whole')}
+    ${storePair(operands.gradients, 'i', 'whole')}
     if (learnsNothing(row)) {
-      ${storePair(operands.limited, 'row', 'vec2f()')}
+      ${storePair(operands.limited, 'i', 'vec2f()')}
       continue;
     }
     let decayed = whole + ${number(weightDecay)} * p;
     let gradient = select(decayed, limited(row, p, decayed), ${hasBudget});
-    ${storePair(operands.limited, 'row', 'gradient')}
+    ${storePair(operands.limited, 'i', 'gradient')}
     ${solverStep(solver, state(operands.velocity), secondMoment && state(operands.secondMoment))}
-    ${storePair(operands.table, 'row', capped)}
+    ${storePair(operands.table, 'i', capped)}
   }
 }
 `;

@@ -2,9 +2,9 @@
  * The quantizer table's static half on a GPU: every row packed into words, and the mathematics of `quant/` in WGSL:
  * effective ranges, gradients of learned values, inferred bits, limiting, projection and bit caps.
  *
- * One shader serves rows of all kinds by switches made of what every kind says of itself. Numbers are float32,
- * decisions that a bitwidth hangs on (rounding, powers of two, binary digits) are exact for these. See `quant/kinds/`
- * for the formulas and their sources.
+ * One shader serves rows of several kinds by switches made of what every kind says of itself; kinds that no row has are
+ * left out, as a driver takes longest of all over these shaders. Numbers are float32, decisions that a bitwidth hangs on
+ * (rounding, powers of two, binary digits) are exact for these. See `quant/kinds/` for the formulas and their sources.
  */
 
 import {
@@ -26,7 +26,8 @@ import { rounding } from './rounding.js';
 const integerFields = ['kind', 'signed', 'isActivation', 'count', 'bitwidth', 'recomputeRange', 'projects'] as const;
 /** Two words each: lower and upper limit, or a pair. */
 const pairFields = ['n', 'm', 'd', 'xmin', 'xmax', 'accountingXmin', 'fixed', 'project0', 'project1'] as const;
-const rowWords = integerFields.length + 2 * pairFields.length;
+/** Words of a row, which shaders load four at a time. */
+const rowWords = 4 * Math.ceil((integerFields.length + 2 * pairFields.length) / 4);
 
 type IntegerField = (typeof integerFields)[number];
 type PairField = (typeof pairFields)[number];
@@ -80,89 +81,98 @@ function pairsOf(quantizer: Quantizer): Record<PairField, readonly [number, numb
   };
 }
 
-/** Names of the fields as WGSL constants, and their loads; needs `word` of `KernelSource.words`. */
+/**
+ * `rowAt(i)`, the words of a row, and the names of its fields as WGSL constants; needs `KernelSource.words`. Functions take
+ * a pointer to the words, `row`: loaded once, as drivers compile a load from a table slowly.
+ */
 const fields = `
 ${integerFields.map((field, i) => `const ${field}Field = ${i}u;`).join('\n')}
 ${pairFields.map((field, i) => `const ${field}Limits = ${integerFields.length + 2 * i}u;`).join('\n')}
-fn integer(row: u32, field: u32) -> u32 { return word(row * ${rowWords}u + field); }
-fn pair(row: u32, field: u32) -> vec2f {
+alias Words = array<vec4u, ${rowWords / 4}>;
+alias Row = ptr<function, Words>;
+fn rowAt(i: u32) -> Words {
+  let first = i * ${rowWords / 4}u;
+  return Words(${Array.from({ length: rowWords / 4 }, (_, i) => `fourWords(first + ${i}u)`).join(', ')});
+}
+fn integer(row: Row, field: u32) -> u32 { return (*row)[field >> 2u][field & 3u]; }
+fn pair(row: Row, field: u32) -> vec2f {
   return vec2f(bitcast<f32>(integer(row, field)), bitcast<f32>(integer(row, field + 1u)));
 }
-fn within(row: u32, field: u32, v: f32) -> f32 { let l = pair(row, field); return limit(v, l.x, l.y); }
+fn within(row: Row, field: u32, v: f32) -> f32 { let l = pair(row, field); return limit(v, l.x, l.y); }
 // Derivative of within.
-fn slopeOf(row: u32, field: u32, v: f32) -> f32 { let l = pair(row, field); return inside(v, l.x, l.y); }
+fn slopeOf(row: Row, field: u32, v: f32) -> f32 { let l = pair(row, field); return inside(v, l.x, l.y); }
 // R(n) within its limits, less s.
-fn digits(row: u32, n: f32, s: u32) -> i32 { return i32(roundHalfAway(within(row, nLimits, n))) - i32(s); }
+fn digits(row: Row, n: f32, s: u32) -> i32 { return i32(roundHalfAway(within(row, nLimits, n))) - i32(s); }
 `;
 
-/** `effective(row, p)`: the two numbers that elements need. */
-export function effectiveRanges(): string {
+/** `effective(row, p)`: the two numbers that elements need, for rows of the kinds that these have. */
+export function effectiveRanges(rows: readonly Quantizer[]): string {
   return /* wgsl */ `${rounding}${fields}
 // T of a uniform quantizer: 2^(bits of a magnitude).
-fn levels(row: u32, n: f32) -> f32 { return powerOfTwo(digits(row, n, integer(row, signedField))); }
+fn levels(row: Row, n: f32) -> f32 { return powerOfTwo(digits(row, n, integer(row, signedField))); }
 // T of a power-of-two quantizer: how many magnitudes there are.
-fn magnitudes(row: u32, n: f32) -> i32 { return i32(powerOfTwo(digits(row, n, 1u))); }
+fn magnitudes(row: Row, n: f32) -> i32 { return i32(powerOfTwo(digits(row, n, 1u))); }
 
-fn effective(row: u32, p: vec2f) -> vec2f { ${byKind('range', 'vec2f()')} }
+fn effective(row: Row, p: vec2f) -> vec2f { ${byKind(rows, 'range', 'vec2f()')} }
 `;
 }
 
 /**
  * `parameterGradients(row, p, s)`, `inferredBits(row, p)`, `bitsGradient`, `learnsNothing`, `limited`, `projected`,
- * `capped`.
+ * `capped`, for rows of the kinds that these have.
  */
-export function quantizerCalculus(): string {
-  return /* wgsl */ `${effectiveRanges()}
+export function quantizerCalculus(rows: readonly Quantizer[]): string {
+  return /* wgsl */ `${effectiveRanges(rows)}
 const ln2 = ${Math.LN2}f;
 const oneLessMargin = ${float(1 - capMargin)};
 const root2LessMargin = ${float(Math.SQRT2 * (1 - capMargin))};
 
-fn parameterGradients(row: u32, p: vec2f, s: vec2f) -> vec2f {
+fn parameterGradients(row: Row, p: vec2f, s: vec2f) -> vec2f {
   let e = effective(row, p);
-  ${byKind('gradients', 'vec2f()')}
+  ${byKind(rows, 'gradients', 'vec2f()')}
 }
 
 fn bitLength(v: f32) -> u32 { return 32u - countLeadingZeros(u32(max(v, 0.0))); }
 
-fn inferredBits(row: u32, p: vec2f) -> u32 { ${byKind('bits', '0u')} }
+fn inferredBits(row: Row, p: vec2f) -> u32 { ${byKind(rows, 'bits', '0u')} }
 
-fn bitsGradient(row: u32, p: vec2f) -> vec2f { ${byKind('bitsGradient', 'vec2f()')} }
+fn bitsGradient(row: Row, p: vec2f) -> vec2f { ${byKind(rows, 'bitsGradient', 'vec2f()')} }
 
-fn learnsNothing(row: u32) -> bool { ${whether(({ parameters }) => parameters.length === 0)} }
+fn learnsNothing(row: Row) -> bool { ${whether(rows, ({ parameters }) => parameters.length === 0)} }
 
-fn learnsEnds(row: u32) -> bool { ${whether((kind) => kind.learnsEnds)} }
+fn learnsEnds(row: Row) -> bool { ${whether(rows, (kind) => kind.learnsEnds)} }
 
-fn limited(row: u32, p: vec2f, g: vec2f) -> vec2f {
+fn limited(row: Row, p: vec2f, g: vec2f) -> vec2f {
   return select(g, vec2f(limit(g.x, -p.x, p.x), limit(g.y, -p.x, p.x)), learnsEnds(row));
 }
 
-fn projected(row: u32, p: vec2f) -> vec2f {
+fn projected(row: Row, p: vec2f) -> vec2f {
   if (integer(row, projectsField) == 0u) { return p; }
   let apart = vec2f(min(p.x, p.y - ${limitMargin}f), max(p.x + ${limitMargin}f, p.y));
   let ends = select(p, apart, learnsEnds(row));
   return vec2f(within(row, project0Limits, ends.x), within(row, project1Limits, ends.y));
 }
 
-fn snapped(row: u32, limits: u32, v: f32) -> f32 { return nearestPowerOfTwo(within(row, limits, v)); }
+fn snapped(row: Row, limits: u32, v: f32) -> f32 { return nearestPowerOfTwo(within(row, limits, v)); }
 
 // A value, or the lower edge of the octave it had before if that was higher.
-fn backToOctave(row: u32, limits: u32, after: f32, before: f32) -> f32 {
+fn backToOctave(row: Row, limits: u32, after: f32, before: f32) -> f32 {
   let octave = snapped(row, limits, before);
   return select(after, octave * ${float(Math.SQRT1_2 * (1 + capMargin))}, snapped(row, limits, after) < octave);
 }
 
-fn capped(row: u32, cap: u32, before: vec2f, after: vec2f) -> vec2f {
+fn capped(row: Row, cap: u32, before: vec2f, after: vec2f) -> vec2f {
   if (inferredBits(row, after) <= cap) { return after; }
-  ${byKind('capped', 'after')}
+  ${byKind(rows, 'capped', 'after')}
 }
 `;
 }
 
-/** A switch over the kinds with what each says; kinds that say the same share a case. `never` is for no kind's code. */
-function byKind(what: keyof KindWgsl, never: string): string {
+/** A switch over the rows' kinds with what each says; kinds that say the same share a case. `never` is for no kind's code. */
+function byKind(rows: readonly Quantizer[], what: keyof KindWgsl, never: string): string {
   const codes = new Map<string, string[]>();
-  for (const [code, name] of quantizerKinds.entries()) {
-    const body = kindNamed(name).wgsl[what];
+  for (const [code, { wgsl }] of kindsOf(rows)) {
+    const body = wgsl[what];
     codes.set(body, [...(codes.get(body) ?? []), `${code}u`]);
   }
   const cases = [...codes].map(([body, own]) => `    case ${own.join(', ')}: { ${body} }`);
@@ -175,7 +185,13 @@ ${cases.join('\n')}
 }
 
 /** The condition that the row's kind is among those that have a property. */
-function whether(has: (kind: Kind) => boolean): string {
-  const codes = [...quantizerKinds.keys()].filter((code) => has(kindNamed(quantizerKinds[code]!)));
-  return `let kind = integer(row, kindField); return ${codes.map((code) => `kind == ${code}u`).join(' || ')};`;
+function whether(rows: readonly Quantizer[], has: (kind: Kind) => boolean): string {
+  const codes = kindsOf(rows).flatMap(([code, kind]) => (has(kind) ? [`kind == ${code}u`] : []));
+  return `let kind = integer(row, kindField); return ${codes.join(' || ') || 'false'};`;
+}
+
+/** The kinds of some rows with their codes, in the order of the codes. */
+function kindsOf(rows: readonly Quantizer[]): [number, Kind][] {
+  const names = new Set(rows.map(({ kind }) => kind));
+  return [...quantizerKinds.entries()].flatMap(([code, name]) => (names.has(name) ? [[code, kindNamed(name)]] : []));
 }
