@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { experimentFromSettings } from './experiment.js';
 import { settingsDifference } from './settingsDifference.js';
 
-const { settings } = experimentFromSettings('A', 'a.cfg', {});
+const { settings } = experimentFromSettings('A', 'a.cfg', { w_quantize: 'parametric_fp_b_xmax' });
 /** Keys that say only where a run happens, or with what it began. */
 const free = [
   'out',
@@ -27,4 +27,9 @@ it.each(Object.keys(settings))('%s makes another run, or does not', (key) => {
   if (free.includes(key)) expect(difference).toBe(null);
   // Without a value it is left to the images.
   else if (key !== 'validation_split') expect(difference).toMatch(new RegExp(`^${key} was "another", now it is `));
+});
+
+it('leaves out whether ranges are recomputed where no tensor has one that is', () => {
+  const { settings: others } = experimentFromSettings('A', 'a.cfg', { w_quantize: 'parametric_fp_d_xmax' });
+  expect(settingsDifference({ ...others, recompute_range: true }, others)).toBe(null);
 });

@@ -31,6 +31,8 @@ export function settingsDifference(then: Readonly<Record<string, unknown>>, now:
     const before = then[key];
     // Left to the number of images, which earlier versions wrote down; whether it is the same shows when they are there.
     if (key === 'validation_split' && value === null) continue;
+    // Changes the range of one kind only; where no tensor is of it, earlier versions wrote down another value.
+    if (key === 'recompute_range' && !JSON.stringify(now).includes('parametric_fp_b_xmax')) continue;
     if (free.includes(key) || before === undefined || JSON.stringify(before) === JSON.stringify(value)) continue;
     return `${key} was ${JSON.stringify(before)}, now it is ${JSON.stringify(value)}`;
   }
