@@ -1,11 +1,12 @@
 /** `mpdnn inspect`: the layers of a network, what they cost, and the smallest budget it could keep, before any training. */
 
 import { Command, InvalidArgumentError } from 'commander';
-import { inputName, type LayerFacts, layerFacts, type Variables } from '../nn/index.js';
+import { inputName, type LayerFacts, layerFacts, type NetworkDefinition, type Variables } from '../nn/index.js';
 import { declaredVariables } from '../program/trainingProgram.js';
 import { floatBits, largestSet, memorySets, smallestBits, tableBits } from '../quant/index.js';
 import { withNetworkOfFile } from '../runs/index.js';
 import { type Experiment, experimentFromSettings } from '../settings/index.js';
+import type { Task } from '../task.js';
 import { type DataShape, networkOf, programOptions } from '../train/programOptions.js';
 import { addSettingOptions } from './options.js';
 import { textTable } from './textTable.js';
@@ -73,7 +74,7 @@ interface Inspection {
   readonly input: readonly number[];
   /** Bits of the images where they are quantized; else they are bytes. */
   readonly inputBits: number;
-  readonly outputs: number;
+  readonly outputs: NetworkDefinition['outputs'];
   readonly parameters: number;
   readonly multiplications: number;
   readonly layers: readonly LayerRow[];
@@ -86,12 +87,16 @@ interface Inspection {
 function inspect(experiment: Experiment, given: Pick<InspectOptions, 'input' | 'classes'>): Inspection {
   const { model, definition } = experiment.network;
   const usual = usualData(model);
+  const outputs = [definition?.outputs ?? []].flat();
   const data = {
     imageShape: given.input ?? definition?.input ?? usual.imageShape,
-    classes: given.classes ?? definition?.outputs ?? usual.classes,
+    classes: given.classes ?? outputs.at(-1) ?? usual.classes,
+    targetShape: outputs.slice(0, -1),
   };
-  const options = programOptions(experiment, { ...data, trainImages: 1, evaluationImages: 1 }, null);
-  const network = networkOf(experiment, data);
+  // Whatever the loss may be: an image is put out as one of classes would be.
+  const inspected = outputs.length > 1 ? { ...experiment, task: pixelTask } : experiment;
+  const options = programOptions(inspected, { ...data, trainImages: 1, evaluationImages: 1 }, null);
+  const network = networkOf(inspected, data);
   const variables = declaredVariables(options);
   const { quantizers, table } = variables;
   const bits = tableBits(quantizers, table);
@@ -113,6 +118,8 @@ function inspect(experiment: Experiment, given: Pick<InspectOptions, 'input' | '
     ),
   };
 }
+
+const pixelTask: Task = { loss: 'pixels', target: 'data', metric: 'iou' };
 
 /** The images and classes that a model by name is known for. */
 function usualData(model: string): Pick<DataShape, 'imageShape' | 'classes'> {
@@ -167,7 +174,7 @@ function describe(found: Inspection): string {
     ['in float', ...sizes(found.float)],
   ];
   return [
-    `${found.model}: images of ${found.input.join('x')} at ${found.inputBits} bits, ${found.outputs} outputs, ` +
+    `${found.model}: images of ${found.input.join('x')} at ${found.inputBits} bits, ${[found.outputs].flat().join('x')} outputs, ` +
       `${number(found.parameters)} parameters, ${number(found.multiplications)} multiplications an image`,
     '',
     textTable([header, ...rows], process.stdout.columns),

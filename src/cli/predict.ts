@@ -8,7 +8,7 @@ import { type Prediction, predictions } from '../program/predictions.js';
 import { evaluatedExperiment, evaluatedParameters } from '../runs/evaluationData.js';
 import { openRunFolder } from '../runs/index.js';
 import { engineOf } from '../runs/workbench.js';
-import { programOptions } from '../train/programOptions.js';
+import { describedShape, programOptions } from '../train/programOptions.js';
 import { readStartingWeights } from '../weights/index.js';
 import { percent } from './progress.js';
 import { textTable } from './textTable.js';
@@ -55,13 +55,7 @@ async function predict(
   const framing = augment === 'resized_crop' ? 'crop' : 'fill';
   const { image, values, features } = data;
   const { inputs, names } = await readForNetwork(files, { image, values, features, kind: source.kind, framing });
-  const shape = {
-    classes: data.classes.length,
-    imageShape: data.image,
-    trainImages: 1,
-    evaluationImages: inputs.count,
-    scaling: data,
-  };
+  const shape = describedShape(data, inputs.count);
   const options = { ...programOptions(experiment, shape, null), batchSize: Math.min(BATCH, inputs.count) };
   const engine = await engineOf(experiment);
   try {

@@ -13,12 +13,24 @@ export type InputArray = Uint8Array | Float32Array;
 export interface ImageSet<A extends InputArray = Uint8Array> {
   /** [count, height, width, channels], NHWC. */
   readonly images: A;
-  /** [count], each an index into the dataset's classes. */
+  /** [count], each an index into the dataset's classes; zeros where `targets` are held against the outputs. */
   readonly labels: Int32Array;
+  /** What the outputs are held against, where that is more than a class an input. */
+  readonly targets?: Targets;
+  /** [count]: inputs that belong together, such as pieces of one recording, have the same number. */
+  readonly groups?: Int32Array;
   readonly count: number;
   readonly height: number;
   readonly width: number;
   readonly channels: number;
+}
+
+/** Numbers, labels that are there (1), not there (0) or unknown (−1), or the classes of pixels. */
+export interface Targets {
+  /** [count, ...shape] */
+  readonly values: Float32Array | Int32Array;
+  /** Of one input. */
+  readonly shape: readonly number[];
 }
 
 export interface Dataset<T extends Images = ImageSet> {
@@ -72,10 +84,39 @@ function emptySet<A extends InputArray>(
   return { images: new Values(length), labels: new Int32Array(count), count, height, width, channels };
 }
 
-/** An empty set of the size and the type of another one's images. */
-function emptyLike(count: number, { images, height, width, channels }: ImageSet<InputArray>): ImageSet<InputArray> {
+/** An empty set of the size and the type of another one's images and targets. */
+function emptyLike(count: number, like: ImageSet<InputArray>): ImageSet<InputArray> {
+  const { images, targets, groups, height, width, channels } = like;
   const shape = { height, width, channels };
-  return images instanceof Uint8Array ? emptySet(Uint8Array, count, shape) : emptySet(Float32Array, count, shape);
+  const set = images instanceof Uint8Array ? emptySet(Uint8Array, count, shape) : emptySet(Float32Array, count, shape);
+  if (!targets && !groups) return set;
+  return {
+    ...set,
+    ...(targets && { targets: { ...targets, values: emptyTargets(targets, count) } }),
+    ...(groups && { groups: new Int32Array(count) }),
+  };
+}
+
+function emptyTargets({ values, shape }: Targets, count: number): Targets['values'] {
+  const length = count * targetLength({ shape });
+  return values instanceof Int32Array ? new Int32Array(length) : new Float32Array(length);
+}
+
+/** Numbers that the outputs of one input are held against. */
+export function targetLength({ shape }: Pick<Targets, 'shape'>): number {
+  return shape.reduce((product, size) => product * size, 1);
+}
+
+/** Copies `count` inputs of a set, from `first` on, to a place in another one of the same sizes. */
+function copyInputs(from: ImageSet<InputArray>, first: number, count: number, to: ImageSet<InputArray>, place: number) {
+  const size = from.height * from.width * from.channels;
+  to.images.set(from.images.subarray(first * size, (first + count) * size), place * size);
+  to.labels.set(from.labels.subarray(first, first + count), place);
+  if (from.targets && to.targets) {
+    const length = targetLength(from.targets);
+    to.targets.values.set(from.targets.values.subarray(first * length, (first + count) * length), place * length);
+  }
+  if (from.groups) to.groups?.set(from.groups.subarray(first, first + count), place);
 }
 
 /**
@@ -115,16 +156,14 @@ export function split<T extends Images>(set: T, count: number, seed: number): { 
 export function joined(sets: readonly [ImageSet<InputArray>, ...ImageSet<InputArray>[]]): ImageSet<InputArray> {
   const [first, ...rest] = sets;
   if (rest.length === 0) return first;
-  const { height, width, channels } = first;
   const result = emptyLike(
     sets.reduce((sum, { count }) => sum + count, 0),
     first,
   );
   let start = 0;
-  for (const { images, labels, count } of sets) {
-    result.images.set(images, start * height * width * channels);
-    result.labels.set(labels, start);
-    start += count;
+  for (const set of sets) {
+    copyInputs(set, 0, set.count, result, start);
+    start += set.count;
   }
   return result;
 }
@@ -148,12 +187,9 @@ export function choose(set: Images, chosen: Int32Array): Images {
       sizes: sizes && Int32Array.from([...inOrder].flatMap((source) => [sizes[2 * source]!, sizes[2 * source + 1]!])),
     };
   }
-  const { height, width, channels } = set;
-  const size = height * width * channels;
   const result = emptyLike(inOrder.length, set);
   inOrder.forEach((source, target) => {
-    result.images.set(set.images.subarray(source * size, (source + 1) * size), target * size);
-    result.labels[target] = set.labels[source]!;
+    copyInputs(set, source, 1, result, target);
   });
   return result;
 }

@@ -8,7 +8,7 @@ import { evaluatedExperiment, evaluatedParameters } from '../runs/evaluationData
 import { openRunFolder, type RunConfig, type RunFolder } from '../runs/index.js';
 import type { Experiment, Overrides } from '../settings/index.js';
 import { type Lowered, lowerNetwork } from '../ship/lowering.js';
-import { programOptions } from '../train/programOptions.js';
+import { describedShape, programOptions } from '../train/programOptions.js';
 import { type LoadedWeights, readStartingWeights } from '../weights/index.js';
 
 export interface TrainedNetwork {
@@ -42,9 +42,8 @@ export async function openTrained(root: string, last: boolean, overrides: Overri
   const experiment = evaluatedExperiment(run, overrides);
   const parameters = evaluatedParameters(run.folder, last);
   const weights = await readStartingWeights(parameters);
-  const counts = { trainImages: 1, evaluationImages: 1 };
-  const shape = { classes: data.classes.length, imageShape: data.image, scaling: data, ...counts };
-  const program = buildEvaluationProgram({ ...programOptions(experiment, shape, weights), batchSize: 1 });
+  const options = programOptions(experiment, describedShape(data), weights);
+  const program = buildEvaluationProgram({ ...options, batchSize: 1 });
   useFixedPairs(program, weights);
   const { variables } = program;
   return {

@@ -8,7 +8,7 @@ import { openInference } from '../program/inference.js';
 import { type Prediction, predictions } from '../program/predictions.js';
 import type { Sizes } from '../program/quantizerReport.js';
 import { readDescription } from '../train/description.js';
-import { programOptions } from '../train/programOptions.js';
+import { describedShape, programOptions } from '../train/programOptions.js';
 import { parseSafetensorsFile } from '../weights/checkedSafetensors.js';
 import { weightsToStartFrom } from '../weights/loadedWeights.js';
 import { type ImageShape, imageSet, type LabelledImages, unlabelledSet } from './imageArrays.js';
@@ -48,8 +48,7 @@ export function openWith(selectEngine: SelectEngine, source = 'parameters'): Ope
     const { classes, image: imageShape } = data;
     const [height, width, channels] = imageShape;
     const shape = { height, width, channels };
-    const counts = { trainImages: 1, evaluationImages: 1 };
-    const options = programOptions(experiment, { classes: classes.length, imageShape, ...counts, scaling: data }, null);
+    const options = programOptions(experiment, describedShape(data), null);
     const engine = await selectEngine(device, { threads, matmulPrecision });
     try {
       const size = checkedBatchSize(batchSize ?? options.batchSize);

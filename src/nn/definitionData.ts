@@ -93,7 +93,12 @@ export function readDefinition(value: unknown, source: string): NetworkDefinitio
     throw new InputError(`${source}: is no definition of a network, such as network(…) returns`);
   const strange = list.find((own) => !layer(own));
   if (strange) throw new InputError(`${source}: a layer that is none: ${JSON.stringify(strange).slice(0, 200)}`);
-  const form = record({ input: listOf(3, whole), layers: Array.isArray, output: name, outputs: whole });
+  const form = record({
+    input: listOf(3, whole),
+    layers: Array.isArray,
+    output: name,
+    outputs: either(whole, listOf(3, whole)),
+  });
   if (!form(value)) throw new InputError(`${source}: a definition has input, layers, output and outputs, and no more`);
   const definition = value as NetworkDefinition;
   checkBuildable(definition, source);
@@ -121,7 +126,7 @@ function checkBuildable({ input, layers, output, outputs }: NetworkDefinition, s
   }
   const shape = known.has(output) ? builder.computed(output).shape.join() : 'nothing';
   if (shape === `1,${outputs}`) return;
-  throw new InputError(`${source}: its output ${output} is no list of ${outputs} features`);
+  throw new InputError(`${source}: its output ${output} is ${shape.replace(/^1,/, '')}, not ${outputs}`);
 }
 
 /** Finds shapes, and faults, of a network for one image, layer by layer; nothing is quantized, nothing has values. */

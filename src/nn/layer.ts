@@ -147,7 +147,7 @@ export type Layer =
 export interface NetworkDefinition {
   readonly input: readonly [height: number, width: number, channels: number];
   readonly layers: readonly Layer[];
-  /** The layer whose output is the network's, and how many numbers that has. */
+  /** The layer whose output is the network's, and how many numbers that has; of an image its sizes. */
   readonly output: string;
-  readonly outputs: number;
+  readonly outputs: number | readonly [height: number, width: number, channels: number];
 }

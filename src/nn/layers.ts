@@ -215,10 +215,8 @@ class Recorder {
 
   definition(output: Value): NetworkDefinition {
     if (!this.#values.has(output)) throw new InputError('network: its function must return a value of its layers');
-    const [outputs, ...more] = output.shape;
-    if (outputs === undefined || more.length > 0) {
-      throw new InputError(`network: its output ${text(output)} must be features, such as n.linear makes`);
-    }
+    const [first] = output.shape as [number];
+    const outputs = output.shape.length === 1 ? first : (output.shape as [number, number, number]);
     return { input: this.#inputShape, layers: this.#made, output: output.name, outputs };
   }
 

@@ -34,7 +34,7 @@ import {
   nonlinearity,
 } from './layerNodes.js';
 
-/** Builds a network on images [B,H,W,C]; returns its output [B,outputs]. */
+/** Builds a network on images [B,H,W,C]; returns its output, [B,outputs] or [B,H,W,C]. */
 export function buildNetwork(network: Network, images: Tensor, { layers, output }: NetworkDefinition): Tensor {
   const builder = new NetworkBuilder(network, images, layers.findLast(({ kind }) => kind === 'linear')?.name);
   for (const layer of layers) builder.append(layer);

@@ -29,9 +29,12 @@ export const STORAGE = {
   evaluationMetrics: 'evaluationMetrics',
   trainImages: 'trainImages',
   trainLabels: 'trainLabels',
+  /** What outputs are held against, where it is more than a class an input. */
+  trainTargets: 'trainTargets',
   trainBatches: 'trainBatches',
   evaluationImages: 'evaluationImages',
   evaluationLabels: 'evaluationLabels',
+  evaluationTargets: 'evaluationTargets',
   evaluationBatches: 'evaluationBatches',
   position: 'position',
   batchImages: 'batchImages',

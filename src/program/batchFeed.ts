@@ -5,7 +5,7 @@
  */
 
 import type { BatchTable } from '../data/batches.js';
-import type { ImageSet, InputArray } from '../data/imageSet.js';
+import { type ImageSet, type InputArray, targetLength } from '../data/imageSet.js';
 import { type ImageStream, type Images, isStream, type ReadAhead, readAhead } from '../data/imageStream.js';
 import type { Program } from '../engine/engine.js';
 import { STORAGE } from '../nn/index.js';
@@ -23,18 +23,21 @@ export interface BatchFeed {
 export interface FeedStorages {
   readonly images: string;
   readonly labels: string;
+  readonly targets: string;
   readonly batches: string;
 }
 
 export const trainingStorages: FeedStorages = {
   images: STORAGE.trainImages,
   labels: STORAGE.trainLabels,
+  targets: STORAGE.trainTargets,
   batches: STORAGE.trainBatches,
 };
 
 export const evaluationStorages: FeedStorages = {
   images: STORAGE.evaluationImages,
   labels: STORAGE.evaluationLabels,
+  targets: STORAGE.evaluationTargets,
   batches: STORAGE.evaluationBatches,
 };
 
@@ -42,6 +45,7 @@ export function batchFeed(program: Program, storages: FeedStorages, images: Imag
   if (isStream(images)) return streamedFeed(program, storages, images);
   program.write(storages.images, images.images);
   program.write(storages.labels, images.labels);
+  if (images.targets) program.write(storages.targets, images.targets.values);
   return {
     waitMs: 0,
     begin: ({ entries }) => program.write(storages.batches, entries),
@@ -56,6 +60,7 @@ export function oneBatchFeed(program: Program, storages: FeedStorages, images: I
 
 function slicedFeed(program: Program, storages: FeedStorages, set: ImageSet<InputArray>): BatchFeed {
   const size = set.height * set.width * set.channels;
+  const length = set.targets ? targetLength(set.targets) : 0;
   let table: BatchTable | null = null;
   return {
     waitMs: 0,
@@ -71,6 +76,10 @@ function slicedFeed(program: Program, storages: FeedStorages, set: ImageSet<Inpu
         if (image < 0) continue;
         program.write(storages.images, set.images.subarray(image * size, (image + 1) * size), place * size);
         program.write(storages.labels, [set.labels[image]!], place);
+        if (set.targets) {
+          const targets = set.targets.values.subarray(image * length, (image + 1) * length);
+          program.write(storages.targets, targets, place * length);
+        }
         own[2 * place] = place;
       }
       program.write(storages.batches, own);

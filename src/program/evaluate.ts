@@ -1,16 +1,20 @@
-/** Error and loss of the present parameters on the evaluation images. */
+/** Error, by the metric of the task, and loss of the present parameters on the evaluation images. */
 
 import type { BatchTable } from '../data/batches.js';
-import type { Program } from '../engine/engine.js';
+import type { Program, StorageArray } from '../engine/engine.js';
 import { STORAGE } from '../nn/index.js';
 import { METRICS, METRICS_LENGTH } from '../ops/attributes.js';
 import type { BatchFeed } from './batchFeed.js';
 import { isTrueOfAny, type Ranks } from './ranks.js';
+import type { Score } from './score.js';
 
 export interface Evaluation {
-  /** Fraction of wrong predictions. */
+  /**
+   * Of classes the fraction of wrong predictions. Of other tasks what becomes small as the metric becomes good: the mean
+   * squared error, 1 − AUC, 1 − mean IoU.
+   */
   readonly error: number;
-  /** Mean cross-entropy. */
+  /** Mean of the loss. */
   readonly loss: number;
 }
 
@@ -20,23 +24,38 @@ export interface EvaluationSet {
   /** The feed's images that are in it, in batches. */
   readonly table: BatchTable;
   readonly feed: BatchFeed;
+  /** Makes the score of the set anew, where its metric needs the outputs; image 0 is the feed's `first`. */
+  readonly score?: (() => Score) | null | undefined;
+  readonly first?: number;
 }
 
 /** Every image of the set once; `afterBatch` waits for each batch. Rejects if an image cannot be decoded. */
 export async function evaluate(
   program: Program,
-  { count, table, feed }: EvaluationSet,
+  { count, table, feed, score: begin, first = 0 }: EvaluationSet,
   afterBatch?: (batch: number) => Promise<void>,
 ): Promise<Evaluation> {
   feed.begin(table);
+  const score = begin?.();
   program.write(STORAGE.evaluationMetrics, new Float64Array(METRICS_LENGTH));
   for (let batch = 0; batch < table.batches; batch++) {
     await feed.use(batch);
     await program.run('evaluate');
+    if (score) addBatch(score, await program.read(STORAGE.logits), table, batch, first);
     await afterBatch?.(batch);
   }
   const metrics = await program.read(STORAGE.evaluationMetrics);
-  return evaluationOf(metrics[METRICS.wrong]!, metrics[METRICS.loss1]!, count, table.batchSize);
+  const counted = evaluationOf(metrics[METRICS.wrong]!, metrics[METRICS.loss1]!, count, table.batchSize);
+  return score ? { ...counted, error: score.error() } : counted;
+}
+
+function addBatch(score: Score, outputs: StorageArray, table: BatchTable, batch: number, first: number): void {
+  const { batchSize, entries } = table;
+  const length = outputs.length / batchSize;
+  for (let place = 0; place < batchSize; place++) {
+    const image = entries[2 * (batch * batchSize + place)]!;
+    if (image >= 0) score.add(outputs.subarray(place * length, (place + 1) * length), image - first);
+  }
 }
 
 /**

@@ -4,11 +4,13 @@ import { evaluationBatches } from '../data/batches.js';
 import type { Images } from '../data/imageStream.js';
 import type { Engine, Program } from '../engine/engine.js';
 import { STORAGE, type Variables } from '../nn/index.js';
+import { classification } from '../task.js';
 import type { LoadedWeights } from '../weights/loadedWeights.js';
 import { evaluationStorages, oneBatchFeed } from './batchFeed.js';
-import { type Evaluation, evaluate } from './evaluate.js';
+import { type Evaluation, type EvaluationSet, evaluate } from './evaluate.js';
 import { restoreParameters, useFixedPairs } from './parameters.js';
 import { type QuantizerReport, quantizerReport } from './quantizerReport.js';
+import { scoreOf } from './score.js';
 import { buildEvaluationProgram, type ProgramOptions } from './trainingProgram.js';
 
 export interface Inference {
@@ -16,11 +18,11 @@ export interface Inference {
   readonly variables: Variables;
   readonly quantizers: QuantizerReport;
   /**
-   * Error and loss on labelled images; `visit` is given the logits [classes] of each, in their order. Rejects if an image
+   * Error and loss on images with answers; `visit` is given the outputs of each, in their order. Rejects if an image
    * cannot be decoded.
    */
   evaluate(images: Images, visit?: (logits: Float64Array, image: number) => void): Promise<Evaluation>;
-  /** Logits [count, classes], whatever the labels of the images are. Rejects if one cannot be decoded. */
+  /** Outputs [count, …], whatever the answers to the images are. Rejects if one cannot be decoded. */
   logits(images: Images): Promise<Float64Array>;
 }
 
@@ -37,29 +39,31 @@ export async function openInference(
   useFixedPairs(built, weights);
   const program = await engine.load(built.plan);
   restoreParameters(built, program, weights);
-  const { batchSize } = options;
-  const { classes } = options.model;
-  const evaluateImages: Inference['evaluate'] = (images, visit) => {
+  const { batchSize, task = classification, evaluation: scaling } = options;
+  if (scaling.type === 'batch') throw new Error('an evaluation program gathers its batches');
+  const { length } = built.plan.storages.find(({ name }) => name === STORAGE.logits)!;
+  const outputs = length / batchSize;
+  const visitAll = (images: Images, score: EvaluationSet['score'], visit?: Parameters<Inference['evaluate']>[1]) => {
     const { count } = images;
     const feed = oneBatchFeed(program, evaluationStorages, images);
     const visitBatch = async (batch: number) => {
       const logits = Float64Array.from(await program.read(STORAGE.logits));
       const first = batch * batchSize;
       for (let image = first; image < Math.min(first + batchSize, count); image++) {
-        visit?.(logits.subarray((image - first) * classes, (image - first + 1) * classes), image);
+        visit?.(logits.subarray((image - first) * outputs, (image - first + 1) * outputs), image);
       }
     };
-    const set = { count, table: evaluationBatches(count, batchSize), feed };
+    const set = { count, table: evaluationBatches(count, batchSize), feed, score };
     return evaluate(program, set, visit && visitBatch);
   };
   return {
     program,
     variables: built.variables,
     quantizers: quantizerReport(built.variables, await quantizerTable(program, built.variables.quantizers.length), 0),
-    evaluate: evaluateImages,
+    evaluate: (images, visit) => visitAll(images, scoreOf(task, images, scaling), visit),
     logits: async (images) => {
-      const all = new Float64Array(images.count * classes);
-      await evaluateImages(images, (logits, image) => all.set(logits, image * classes));
+      const all = new Float64Array(images.count * outputs);
+      await visitAll(images, null, (own, image) => all.set(own, image * outputs));
       return all;
     },
   };

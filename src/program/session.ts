@@ -8,11 +8,13 @@ import { type ImageSet, type InputArray, joined } from '../data/imageSet.js';
 import { type Images, isStream } from '../data/imageStream.js';
 import type { Engine, Program } from '../engine/engine.js';
 import { averageStorages, STORAGE } from '../nn/index.js';
+import { classification } from '../task.js';
 import { type BatchFeed, batchFeed, evaluationStorages, trainingStorages } from './batchFeed.js';
 import { type Evaluation, type EvaluationSet, evaluate, evaluateTogether } from './evaluate.js';
 import { oneRank, type Ranks } from './ranks.js';
+import { scoreOf } from './score.js';
 import { ownShards, shardedStep, wholeStep } from './step.js';
-import type { TrainingProgram } from './trainingProgram.js';
+import type { ProgramOptions, TrainingProgram } from './trainingProgram.js';
 
 export interface Session {
   readonly program: Program;
@@ -59,7 +61,7 @@ export async function openSession(
       trainingFeed = batchFeed(program, trainingStorages, images);
     },
     setEvaluationImages: (...sets) => {
-      evaluationSets = evaluationSetsOf(program, sets, batchSize);
+      evaluationSets = evaluationSetsOf(program, sets, training.options);
     },
     setBatches: (table, first = 0) => begun(trainingFeed).begin(ownShards(table, batchSize, ranks), first * own),
     step: async (batch) => {
@@ -72,7 +74,8 @@ export async function openSession(
     evaluate: (index = 0) => {
       const set = evaluationSets[index];
       if (!set) throw new Error(`there is no evaluation set ${index}`);
-      return ranks.size === 1 ? evaluate(program, set) : evaluateTogether(program, set, ranks);
+      // Outputs stay in the rank that has them, so each one evaluates all inputs where they are needed.
+      return ranks.size === 1 || set.score ? evaluate(program, set) : evaluateTogether(program, set, ranks);
     },
   };
 }
@@ -80,8 +83,9 @@ export async function openSession(
 function evaluationSetsOf(
   program: Program,
   sets: readonly [Images, ...Images[]],
-  batchSize: number,
+  { batchSize, task = classification, evaluation }: ProgramOptions,
 ): readonly EvaluationSet[] {
+  if (evaluation.type === 'batch') throw new Error('the host writes each batch: there are no sets to evaluate');
   // Resident sets lie one behind the other.
   const together = areResident(sets) ? batchFeed(program, evaluationStorages, joined(sets)) : null;
   let first = 0;
@@ -89,8 +93,9 @@ function evaluationSetsOf(
     const { count } = images;
     const feed = together ?? batchFeed(program, evaluationStorages, images);
     const table = evaluationBatches(count, batchSize, together ? first : 0);
+    const set = { count, table, feed, score: scoreOf(task, images, evaluation), first: together ? first : 0 };
     first += count;
-    return { count, table, feed };
+    return set;
   });
 }
 

@@ -21,10 +21,13 @@ import {
   Variables,
 } from '../nn/index.js';
 import { CONTROL_LENGTH, METRICS_LENGTH, PENALTIES_LENGTH, type Solver } from '../ops/attributes.js';
+import { elementLoss } from '../ops/elementLoss.js';
+import { flatten } from '../ops/flatten.js';
 import type { UpdateRule } from '../ops/parameterUpdate.js';
 import { softmaxCrossEntropy } from '../ops/softmaxCrossEntropy.js';
 import { appendGradients, fuse, makePlan, prune } from '../passes/index.js';
 import type { Budget, CostTable } from '../quant/index.js';
+import { classification, type Task } from '../task.js';
 
 /** Where a phase's images come from. */
 export type ImageSource =
@@ -56,6 +59,10 @@ export interface ProgramOptions {
   /** So many batches make a step, by the mean of their gradients, each normalised by moments of its own; 1 by default. */
   readonly shards?: number;
   readonly imageShape: readonly [height: number, width: number, channels: number];
+  /** What the network is trained for; classes by default. */
+  readonly task?: Task;
+  /** Sizes of the data's targets of one input, where they are more than a class. */
+  readonly targetShape?: readonly number[] | undefined;
   readonly weights: QuantizerSettings;
   readonly activations: QuantizerSettings;
   /** Settings of outputs without a ReLU; absent or null: neither quantized nor counted. */
@@ -136,7 +143,8 @@ export function evaluatedForward({ options, variables }: TrainingProgram): {
 } {
   const graph = new Graph();
   const one = { ...options, batchSize: 1, evaluation: { type: 'batch' } } as const;
-  return { graph, ...new PhaseBuilder(one, variables).forward(graph, false) };
+  const { images, logits } = new PhaseBuilder(one, variables).forward(graph, false);
+  return { graph, images, logits };
 }
 
 /** The network without quantizers, as far as its logits, and where the activations go that were asked for. */
@@ -198,6 +206,22 @@ function startVariables({ seed, starting }: ProgramOptions): Variables {
   return new Variables(createRandom(seed, randomStreams.startValues), starting);
 }
 
+/** Which inputs of `count` a batch has. */
+interface Gathered {
+  readonly count: number;
+  readonly batchTable: Tensor;
+  readonly position: Tensor;
+}
+
+interface Forward {
+  readonly images: Tensor;
+  /** −1 for padding. */
+  readonly labels: Tensor;
+  /** `null` where the host writes each batch. */
+  readonly gathered: Gathered | null;
+  readonly logits: Tensor;
+}
+
 class PhaseBuilder {
   readonly activationNames = new Map<number, string>();
   readonly #ids = { next: 0 };
@@ -250,7 +274,8 @@ class PhaseBuilder {
 
   evaluate(): Graph {
     const graph = new Graph(this.#ids);
-    const { loss } = this.forward(graph, false, (name, { id }) => this.activationNames.set(id, name));
+    const forward = this.forward(graph, false, (name, { id }) => this.activationNames.set(id, name));
+    const loss = this.#loss(graph, forward, false);
     if (this.options.movingAverages) this.#readAverages(graph);
     fuse(graph);
     const metrics = graph.whole(this.#storage(STORAGE.evaluationMetrics, METRICS_LENGTH));
@@ -288,14 +313,10 @@ class PhaseBuilder {
     return graph;
   }
 
-  /** Images to loss. */
-  forward(
-    graph: Graph,
-    training: boolean,
-    onActivation?: Network['onActivation'],
-  ): { images: Tensor; logits: Tensor; loss: Tensor } {
+  /** Images to outputs. */
+  forward(graph: Graph, training: boolean, onActivation?: Network['onActivation']): Forward {
     const { options, variables } = this;
-    const { images, labels } = this.#batch(graph, training);
+    const { images, labels, gathered } = this.#batch(graph, training);
     const table = this.#quantizerTable(graph, STORAGE.quantizers);
     const ranges = graph.tensor('ranges', table.shape);
     graph.append('prepareQuantizers', { table }, { ranges }, { rows: variables.quantizers });
@@ -304,13 +325,45 @@ class PhaseBuilder {
     const network = { graph, variables, training, ranges, ...parts, ...(onActivation && { onActivation }) };
     const logits = buildModel(network, images, options.model);
     logits.view = { storage: this.#storage(STORAGE.logits, elementCount(logits.shape)), offset: 0 };
+    return { images, labels, gathered, logits };
+  }
+
+  #loss(graph: Graph, { images, labels, gathered, logits }: Forward, training: boolean): Tensor {
+    const { task = classification, labelSmoothing } = this.options;
     const view = { storage: this.#storage(STORAGE.loss, 2), offset: 0 };
-    const loss = softmaxCrossEntropy(graph, logits, labels, view, training ? options.labelSmoothing : 0);
-    return { images, logits, loss };
+    const smoothing = training ? labelSmoothing : 0;
+    switch (task.loss) {
+      case 'classes':
+        return softmaxCrossEntropy(graph, logits, labels, view, smoothing);
+      case 'pixels':
+        return softmaxCrossEntropy(graph, logits, this.#targets(graph, gathered, training), view, smoothing);
+      case 'values':
+      case 'labels': {
+        const input = logits.shape.length === images.shape.length ? () => images : () => flatten(graph, images);
+        const targets = task.target === 'input' ? input() : this.#targets(graph, gathered, training);
+        return elementLoss(graph, { outputs: logits, targets, labels }, view, task.loss);
+      }
+      default:
+        throw new Error(`there is no loss of ${task.loss satisfies never}`);
+    }
+  }
+
+  /** The targets of a batch: classes of pixels, or numbers. */
+  #targets(graph: Graph, gathered: Gathered | null, training: boolean): Tensor {
+    const { task = classification, targetShape, batchSize } = this.options;
+    if (!gathered || !targetShape) throw new Error(`the loss of ${task.loss} needs targets that are gathered`);
+    const { count, ...operands } = gathered;
+    const dtype = task.loss === 'pixels' ? 'int32' : 'float';
+    const name = training ? STORAGE.trainTargets : STORAGE.evaluationTargets;
+    const shape = [count, ...targetShape];
+    const targets = graph.whole(this.#storage(name, elementCount(shape), dtype), shape);
+    const y = graph.tensor('targets', [batchSize, ...targetShape], null, dtype);
+    graph.append('gatherTargets', { targets, ...operands }, { y }, {});
+    return y;
   }
 
   #appendGradient(graph: Graph): { loss: Tensor; sums: Tensor } {
-    const { loss } = this.forward(graph, true);
+    const loss = this.#loss(graph, this.forward(graph, true), true);
     fuse(graph);
     const [parameters, gradients] = [STORAGE.parameters, STORAGE.gradients].map((name) => this.#parameterVector(name));
     const places = { parameters: parameters!, gradients: gradients! };
@@ -319,13 +372,14 @@ class PhaseBuilder {
     return { loss, sums };
   }
 
-  #batch(graph: Graph, training: boolean): { images: Tensor; labels: Tensor } {
+  #batch(graph: Graph, training: boolean): Pick<Forward, 'images' | 'labels' | 'gathered'> {
     const { batchSize, imageShape } = this.options;
     const source = training ? this.options.train : this.options.evaluation;
     const shape = [batchSize, ...imageShape];
     const labels = graph.whole(this.#storage(STORAGE.batchLabels, batchSize, 'int32'));
     if (source.type === 'batch') {
-      return { images: graph.whole(this.#storage(STORAGE.batchImages, elementCount(shape)), shape), labels };
+      const images = graph.whole(this.#storage(STORAGE.batchImages, elementCount(shape)), shape);
+      return { images, labels, gathered: null };
     }
     const resident = source.type === 'dataset' ? source : { count: batchSize, batches: 1 };
     const names = training
@@ -334,25 +388,24 @@ class PhaseBuilder {
     const [values, classes, batches] = names as [string, string, string];
     const dtype = source.values === 'bytes' ? 'uint8' : 'float';
     const images = graph.tensor('images', shape);
+    const all = graph.whole(this.#storage(values, resident.count * elementCount(imageShape), dtype), [
+      resident.count,
+      ...imageShape,
+    ]);
+    const ofAll = graph.whole(this.#storage(classes, resident.count, 'int32'));
+    const batchTable = graph.whole(this.#storage(batches, resident.batches * batchSize * 2, 'int32'), [
+      resident.batches,
+      batchSize,
+      2,
+    ]);
+    const position = graph.whole(this.#storage(STORAGE.position, 1, 'int32'));
     graph.append(
       'gatherBatch',
-      {
-        images: graph.whole(this.#storage(values, resident.count * elementCount(imageShape), dtype), [
-          resident.count,
-          ...imageShape,
-        ]),
-        labels: graph.whole(this.#storage(classes, resident.count, 'int32')),
-        batchTable: graph.whole(this.#storage(batches, resident.batches * batchSize * 2, 'int32'), [
-          resident.batches,
-          batchSize,
-          2,
-        ]),
-        position: graph.whole(this.#storage(STORAGE.position, 1, 'int32')),
-      },
+      { images: all, labels: ofAll, batchTable, position },
       { x: images, y: labels },
       { scale: source.scale, offset: source.offset },
     );
-    return { images, labels };
+    return { images, labels, gathered: { count: resident.count, batchTable, position } };
   }
 
   #appendUpdate(graph: Graph, loss: Tensor, sums: Tensor): void {

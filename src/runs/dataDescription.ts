@@ -27,6 +27,7 @@ const soundFeatures = z.object({
 export const dataSchema = z.object({
   classes: z.array(z.string()).readonly(),
   image: z.tuple([z.int(), z.int(), z.int()]).readonly(),
+  targets: z.array(z.int()).readonly().optional(),
   features: z.discriminatedUnion('of', [columnFeatures, soundFeatures]).optional(),
   // Runs of earlier versions are all of bytes.
   values: z.enum(['bytes', 'floats']).default('bytes'),
@@ -40,6 +41,7 @@ export function dataDifference(then: DataDescription, now: DataDescription): str
   return (
     classDifference(then.classes, now.classes) ??
     difference('images', then.image.join('x'), now.image.join('x')) ??
+    difference('targets', String(then.targets?.join('x')), String(now.targets?.join('x'))) ??
     featureDifference(then.features, now.features) ??
     difference('values', then.values, now.values) ??
     difference('scales of pixels', then.scale.join(), now.scale.join()) ??

@@ -34,6 +34,7 @@ export async function loadExperimentData(
     limitTrain: data.limitTrain ?? undefined,
     limitTest: data.limitVal ?? undefined,
     testOnly: use === 'test',
+    task: experiment.task,
     sound: data.sound,
     features,
     seed: training.seed,

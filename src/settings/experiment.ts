@@ -9,6 +9,7 @@ import { userPath } from '../disk/userPath.js';
 import { InputError } from '../errors.js';
 import type { NetworkDefinition } from '../nn/index.js';
 import type { ActivationType, CostTable } from '../quant/index.js';
+import type { Task } from '../task.js';
 import { type ConfigFile, defaultSection, interpolatedKeys, sectionEntries } from './configFile.js';
 import { readCostTable } from './costTables.js';
 import { didYouMean } from './didYouMean.js';
@@ -63,6 +64,7 @@ export interface Experiment {
     /** What is asked of the features of clips; `null` for other data. */
     readonly sound: SoundSettings | null;
   };
+  readonly task: Task;
   readonly training: {
     readonly epochs: number;
     readonly batchSize: number;
@@ -294,6 +296,7 @@ function grouped(
       decodeThreads: s.decode_threads,
       sound: soundSettings(s),
     },
+    task: { loss: s.loss, target: s.target, metric: s.metric },
     training: {
       epochs: s.epochs,
       batchSize: s.batch_size,

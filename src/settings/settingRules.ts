@@ -4,6 +4,7 @@
 import { arePictures, parseDataSpec } from '../data/dataSpec.js';
 import type { InputError } from '../errors.js';
 import { kindNamed, parameterNames } from '../quant/index.js';
+import { type MetricName, metricsOf, usualMetric } from '../task.js';
 import type { LayerRule } from './layerRules.js';
 import { prefixOf, type QuantizedPart, quantizerSettings } from './quantizerSettings.js';
 import { type ModelName, type normalisationNames, type ReadSettings, type SettingKey, soundKeys } from './settings.js';
@@ -20,6 +21,7 @@ export type Settings = Omit<
   | 'augment_mirror'
   | 'mean'
   | 'std'
+  | 'metric'
   | 'recompute_range'
   | SoundKey
 > & { readonly [K in SoundKey]: ReadSettings[K] | null } & {
@@ -34,6 +36,7 @@ export type Settings = Omit<
   /** `null` for other inputs than pictures where none is given: what they need the data say. */
   readonly mean: readonly number[] | null;
   readonly std: readonly number[] | null;
+  readonly metric: MetricName;
   readonly recompute_range: boolean;
 };
 
@@ -45,6 +48,8 @@ export function complete(read: ReadSettings): Settings {
   const model = read.model ?? (`resnet${read.num_layers}` as const);
   const isCropped = read.augment === 'resized_crop';
   const kind = parseDataSpec(read.data).kind;
+  // Maps of classes do not move along with their images.
+  const moves = read.loss !== 'pixels';
   const isCifarResnet = /^resnet(?!18$)\d+$/.test(model);
   return {
     ...read,
@@ -52,8 +57,9 @@ export function complete(read: ReadSettings): Settings {
     num_layers: isCifarResnet ? Number(model.slice('resnet'.length)) : null,
     learning_rate_drops: read.learning_rate_drops ?? (read.schedule === 'step' ? proportionalDrops(read.epochs) : []),
     validation_split: read.select === 'validation' ? read.validation_split : (read.validation_split ?? 0),
-    augment_shift: read.augment_shift ?? (read.augment === 'shift' && arePictures(kind) ? 4 : 0),
-    augment_mirror: read.augment_mirror ?? (read.augment !== 'none' && keepsClassMirrored(read.data)),
+    augment_shift: read.augment_shift ?? (moves && read.augment === 'shift' && arePictures(kind) ? 4 : 0),
+    augment_mirror: read.augment_mirror ?? (moves && read.augment !== 'none' && keepsClassMirrored(read.data)),
+    metric: read.metric ?? usualMetric[read.loss],
     ...(arePictures(kind) ? pixelNumbers(read) : { mean: read.mean, std: read.std }),
     ...(kind === 'wav' ? null : withoutSound),
     // A size that is promised has to be that of the levels in use; as published it is not.
@@ -106,6 +112,7 @@ export function checkKeysTogether(settings: Settings, layers: readonly LayerRule
     checkQuantizer(part, settings, fail);
   }
   checkSolver(settings, fail);
+  checkTask(settings, fail);
   const quantizes = (key: 'w_quantize' | 'a_quantize') =>
     settings[key] !== null || layers.some(({ values }) => Boolean(values[key]));
 
@@ -182,6 +189,26 @@ function checkSolver(settings: Settings, fail: Fail): void {
   if (nesterov && optimizer !== 'momentum') {
     throw fail('nesterov', nesterov, `must be false with optimizer = ${optimizer}: it is a form of momentum`);
   }
+}
+
+function checkTask({ loss, target, metric, label_smoothing, ...settings }: Settings, fail: Fail): void {
+  if (target === 'input' && loss !== 'values') {
+    throw fail('target', target, `must be data with loss = ${loss}: an autoencoder has loss = values`);
+  }
+  const allowed = metricsOf({ loss, target });
+  if (!allowed.includes(metric)) {
+    const with_ = target === 'input' ? `loss = ${loss} and target = input` : `loss = ${loss}`;
+    throw fail('metric', metric, `must be ${allowed.join(' or ')} with ${with_}`);
+  }
+  if (label_smoothing > 0 && (loss === 'values' || loss === 'labels')) {
+    throw fail('label_smoothing', label_smoothing, `must be 0 with loss = ${loss}, which has no classes`);
+  }
+  if (loss !== 'pixels') return;
+  const why = 'with loss = pixels: maps of classes do not move along with images';
+  const { augment, augment_shift: shift, augment_mirror: mirror } = settings;
+  if (augment === 'resized_crop') throw fail('augment', augment, `must be none ${why}`);
+  if (shift > 0) throw fail('augment_shift', shift, `must be 0 ${why}`);
+  if (mirror) throw fail('augment_mirror', mirror, `must be false ${why}`);
 }
 
 /** Checks the treatment of images, and whether they can be streamed. */

@@ -7,6 +7,7 @@
  */
 import { dataForms, dataKinds, parseDataSpec } from '../data/dataSpec.js';
 import { activationTypes, quantizerKinds } from '../quant/index.js';
+import { lossKinds, metricNames } from '../task.js';
 import { costTables, readCostTable } from './costTables.js';
 import { didYouMean } from './didYouMean.js';
 
@@ -144,6 +145,10 @@ const settingsTable = {
   sound_coefficients: key('10', integer(1, 512)),
   sound_low_hz: key('20', number(0, 1e6)),
   sound_high_hz: key('auto', optional(number(1, 1e6), 'auto')),
+
+  loss: key('classes', choice(lossKinds)),
+  target: key('data', choice(['data', 'input'])),
+  metric: key('auto', optional(choice(metricNames), 'auto')),
 
   epochs: key('160', integer(1, 100_000)),
   batch_size: key('128', integer(1, 65_536)),

@@ -6,6 +6,7 @@
 import type { Features } from '../data/features.js';
 import { fingerprint } from '../data/fingerprint.js';
 import { type InputType, inputType } from '../data/imageSet.js';
+import { isStream } from '../data/imageStream.js';
 import type { Experiment } from '../settings/index.js';
 import type { TrainingImages } from './openTraining.js';
 import { normalisation } from './programOptions.js';
@@ -22,6 +23,8 @@ export interface DataDescription extends InputScaling {
   readonly classes: readonly string[];
   /** Height, width and channels of the images that enter the network. */
   readonly image: readonly [height: number, width: number, channels: number];
+  /** Sizes of what the outputs of one input are held against, where it is more than a class. */
+  readonly targets?: readonly number[] | undefined;
   /** What the numbers of an input are, where they are no pixels and the data say it. */
   readonly features?: Features | undefined;
   /** As `fingerprint` of the data's room makes them; `validation` is `null` where the test images choose. */
@@ -37,6 +40,7 @@ export function describeData(
   return {
     classes,
     image: [train.height, train.width, train.channels],
+    ...(!isStream(train) && train.targets && { targets: train.targets.shape }),
     ...(features && { features }),
     values,
     scale,

@@ -65,7 +65,7 @@ export function readDescription(metadata: Readonly<Record<string, string>>, sour
 
 /** As far as predicting depends on it. */
 function isDataDescription(value: unknown): value is DataDescription {
-  const { classes, image, scale, offset, values = 'bytes' } = (value ?? {}) as Partial<DataDescription>;
+  const { classes, image, scale, offset, targets = [], values = 'bytes' } = (value ?? {}) as Partial<DataDescription>;
   const isName = (name: unknown) => typeof name === 'string';
   const isSize = (size: unknown) => Number.isSafeInteger(size) && Number(size) >= 1;
   const areNumbers = (list: unknown) =>
@@ -76,6 +76,8 @@ function isDataDescription(value: unknown): value is DataDescription {
     Array.isArray(image) &&
     image.length === 3 &&
     image.every(isSize) &&
+    Array.isArray(targets) &&
+    targets.every(isSize) &&
     areNumbers(scale) &&
     areNumbers(offset) &&
     (values === 'bytes' || values === 'floats')

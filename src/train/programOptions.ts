@@ -25,11 +25,14 @@ import {
   type ResolvedLayer,
   resolveLayers,
 } from '../settings/index.js';
-import type { InputScaling } from './dataDescription.js';
+import type { Task } from '../task.js';
+import type { DataDescription, InputScaling } from './dataDescription.js';
 
 /** The sizes of a dataset that a program is built for. */
 export interface DataShape {
   readonly classes: number;
+  /** Sizes of the targets of one input, where they are more than a class. */
+  readonly targetShape?: readonly number[] | undefined;
   readonly imageShape: readonly [height: number, width: number, channels: number];
   readonly trainImages: number;
   readonly evaluationImages: number;
@@ -54,7 +57,14 @@ export function dataShape(
     evaluationImages,
     testImages,
     isStreamed: isStream(train),
+    targetShape: isStream(train) ? undefined : train.targets?.shape,
   };
+}
+
+/** The sizes that a description of data says, to evaluate so many images of that kind. */
+export function describedShape(data: DataDescription, evaluationImages = 1): DataShape {
+  const { classes, image: imageShape, targets: targetShape } = data;
+  return { classes: classes.length, imageShape, targetShape, trainImages: 1, evaluationImages, scaling: data };
 }
 
 export function programOptions(
@@ -72,6 +82,8 @@ export function programOptions(
     batchSize,
     shards,
     imageShape: data.imageShape,
+    task: experiment.task,
+    targetShape: data.targetShape,
     weights: quantizerSettings(experiment.weights),
     activations: quantizerSettings(experiment.activations),
     linear: experiment.linear && quantizerSettings(experiment.linear),
@@ -95,15 +107,12 @@ export function programOptions(
 }
 
 /** Every tensor that can be quantized, with the settings that hold for it. Throws what `resolveLayers` throws. */
-export function resolvedLayers(
-  experiment: Experiment,
-  data: Pick<DataShape, 'classes' | 'imageShape'>,
-): ResolvedLayer[] {
+export function resolvedLayers(experiment: Experiment, data: NetworkShape): ResolvedLayer[] {
   return resolveLayers(experiment, quantizableTensors(modelOptions(experiment, data), data.imageShape));
 }
 
 /** The network of an experiment for the images and classes of its data. */
-export function networkOf(experiment: Experiment, data: Pick<DataShape, 'classes' | 'imageShape'>): NetworkDefinition {
+export function networkOf(experiment: Experiment, data: NetworkShape): NetworkDefinition {
   return modelDefinition(modelOptions(experiment, data), data.imageShape);
 }
 
@@ -113,24 +122,56 @@ function exceptionsOf(experiment: Experiment, data: DataShape): Readonly<Record<
   return Object.fromEntries(exceptions.map(({ tensor, quantizer }) => [tensor, quantizerSettings(quantizer)]));
 }
 
-/** @throws InputError for a network of one's own that is made for other images or classes */
-function modelOptions(
-  { network, sources }: Experiment,
-  { classes, imageShape }: Pick<DataShape, 'classes' | 'imageShape'>,
-): ModelOptions {
+/** What of the data a network depends on. */
+export type NetworkShape = Pick<DataShape, 'classes' | 'imageShape' | 'targetShape'>;
+
+/** @throws InputError for a network of one's own that is made for other images, or whose outputs the loss cannot take */
+function modelOptions({ network, sources, task }: Experiment, data: NetworkShape): ModelOptions {
+  const { imageShape } = data;
   const { definition, model } = network;
   const where = model === 'own' ? 'network' : (sources.get('model')?.where ?? 'model');
   if (!definition && (model === 'own' || isModelFile(model))) {
     throw new InputError(`${sources.get('model')?.where ?? 'model'} = ${model}: no network was read of it`);
   }
-  if (definition && (definition.input.join() !== imageShape.join() || definition.outputs !== classes)) {
-    const [own, given] = [definition.input, imageShape].map((shape) => shape.join('x'));
+  const wanted = wantedOutputs(task, data);
+  if (!definition) {
+    const features = wanted.find((shape) => shape.length === 1);
+    if (features) return { ...network, classes: features[0]! };
     throw new InputError(
-      `${where}: the network takes images of ${own} and has ${definition.outputs} outputs; ` +
-        `the data has images of ${given} and ${classes} classes`,
+      `${where} = ${model}: puts out features, loss = ${task.loss} wants ${wanted[0]!.join('x')} of these data: ` +
+        "give a network of one's own whose output is an image",
     );
   }
-  return { ...network, classes };
+  const outputs = [definition.outputs].flat().join('x');
+  const isRight = wanted.some((shape) => shape.join('x') === outputs);
+  if (definition.input.join() !== imageShape.join() || !isRight) {
+    const [own, given] = [definition.input, imageShape].map((shape) => shape.join('x'));
+    const right = task.loss === 'classes' ? `${data.classes} classes` : wanted.map((s) => s.join('x')).join(' or ');
+    throw new InputError(
+      `${where}: the network takes images of ${own} and has ${outputs} outputs; the data has images of ${given} and ` +
+        (task.loss === 'classes' ? right : `loss = ${task.loss} wants ${right}`),
+    );
+  }
+  return { ...network, classes: data.classes };
+}
+
+/** Shapes that the outputs of one input may have. */
+function wantedOutputs({ loss, target }: Task, { classes, imageShape, targetShape }: NetworkShape) {
+  const targets = () => {
+    if (targetShape) return targetShape;
+    throw new InputError(`loss = ${loss}: the data have no targets of that kind`);
+  };
+  switch (loss) {
+    case 'classes':
+    case 'labels':
+      return [[classes]];
+    case 'values':
+      return target === 'data' ? [targets()] : [[imageShape.reduce((a, b) => a * b)], imageShape];
+    case 'pixels':
+      return [[...targets(), classes]];
+    default:
+      throw new Error(`there are no outputs for a loss of ${loss satisfies never}`);
+  }
 }
 
 function quantizerSettings(settings: ExperimentQuantizer): QuantizerSettings {

@@ -23,7 +23,7 @@ export async function logitsOf(
   const batch = images.length / shape.reduce((product, size) => product * size, 1);
   const experiment = experimentFromSettings('test', 'test', { model: 'own', batch_size: batch });
   const data = {
-    classes: definition.outputs,
+    classes: Number(definition.outputs),
     imageShape: definition.input,
     trainImages: batch,
     evaluationImages: batch,

@@ -58,7 +58,7 @@ it('is right where it is imported, and refused by the name of an operator where 
     const expected = floatsOf(output!);
     for (const engine of [createReferenceEngine(), cpu]) {
       const { logits } = await logitsOf(network, engine, floatsOf(input!), sizesOf(input!).slice(1));
-      const outputs = lastFunction(operators)(logits, network.definition.outputs);
+      const outputs = lastFunction(operators)(logits, Number(network.definition.outputs));
       const most = Math.max(...expected.map((each, at) => Math.abs(each - outputs[at]!)));
       if (!(most < 1e-5 * Math.max(1, ...expected.map(Math.abs)))) wrong.push(`${model}: ${most} beside it`);
     }

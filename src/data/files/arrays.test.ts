@@ -110,7 +110,7 @@ describe('arrays', () => {
   it.each<[string, Files]>([
     ['x_train is missing; x_train, y_train, x_test and y_test are wanted', without('x_train.npy', 'y_train.npy')],
     ['y_test is missing; x_train', without('y_test.npy')],
-    ['3 labels in y_train for 4 inputs', y(0, 1, 2)],
+    ['y_train: is of 3 inputs, there are 4', y(0, 1, 2)],
     ['y_train: label 1 is -1; classes are numbered from 0 on', y(0, -1, 2, 0)],
     ['label 70000; classes are numbered from 0 on', y(0, 70_000, 2, 0)],
     ['y_test: label 0 is 2, there are 2 classes', y(0, 1, 1, 0)],

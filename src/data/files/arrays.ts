@@ -1,7 +1,8 @@
 /**
  * Arrays of one's own: `x_train`, `y_train`, `x_test`, `y_test`, and `x_val`, `y_val` and `class_names` where they are
  * there, in an .npz file (numpy.savez), a .safetensors file or a folder of .npy files. Inputs are [count, height, width,
- * channels], [count, height, width] or [count, features], bytes or floats; labels are whole numbers from 0 on.
+ * channels], [count, height, width] or [count, features], bytes or floats; labels are whole numbers from 0 on, or what else
+ * the loss wants (`arrayTargets.ts`). `group_test` and `group_val` number the recordings that inputs are pieces of.
  */
 
 import type { Dirent } from 'node:fs';
@@ -10,27 +11,35 @@ import path from 'node:path';
 import { readFault } from '../../disk/fileFault.js';
 import { zipFiles } from '../../disk/zip.js';
 import { InputError } from '../../errors.js';
+import { classification, type Task } from '../../task.js';
 import { parseSafetensorsFile } from '../../weights/checkedSafetensors.js';
 import { type Dataset, type ImageSet, type InputArray, inputType } from '../imageSet.js';
+import { answersOf, asLabels, checkAnswers, numberedNames } from './arrayTargets.js';
 import { type NumberArray, parseNpy, type TextArray } from './npy.js';
 
 const sets = ['train', 'test', 'val'] as const;
 type SetName = (typeof sets)[number];
-const arrayNames: readonly string[] = [...sets.flatMap((set) => [`x_${set}`, `y_${set}`]), 'class_names'];
-/** More than any network here puts out. */
-const mostClasses = 65_536;
+const arrayNames: readonly string[] = [
+  ...sets.flatMap((set) => [`x_${set}`, `y_${set}`, `group_${set}`]),
+  'class_names',
+];
 const wanted = 'x_train, y_train, x_test and y_test are wanted, x_val, y_val and class_names may be there';
 
 type Arrays = ReadonlyMap<string, NumberArray | TextArray>;
 
 /**
  * @param location an .npz or .safetensors file, or a folder of .npy files
+ * @param task decides what `y` is; autoencoders need none
  * @param testOnly the arrays to train with need not be there, and the training set may be empty
  * @throws InputError for files that are missing or damaged, and arrays that do not fit together
  */
-export async function loadArrays(location: string, testOnly: boolean): Promise<Dataset<ImageSet<InputArray>>> {
+export async function loadArrays(
+  location: string,
+  testOnly: boolean,
+  task: Task = classification,
+): Promise<Dataset<ImageSet<InputArray>>> {
   const { arrays, others } = await readArrays(location);
-  const own = (name: SetName) => inputsWithLabels(arrays, name, location);
+  const own = (name: SetName) => inputsWithAnswers(arrays, name, task, location);
   const test = own('test');
   const train = own('train') ?? (testOnly && test ? emptied(test) : null);
   const validation = own('val');
@@ -41,8 +50,10 @@ export async function loadArrays(location: string, testOnly: boolean): Promise<D
     if (kindOf(set) === kindOf(train)) continue;
     throw new InputError(`${location}: ${name} has ${kindOf(set)}, x_train has ${kindOf(train)}; all must be alike`);
   }
-  const classes = classesOf(arrays, train.count > 0 ? train : test, location);
-  for (const [name, set] of Object.entries({ train, test, val: validation })) checkLabels(set, name, classes, location);
+  const classes = classesOf(arrays, isUnlabelled(train, task) ? test : train, task, location);
+  for (const [name, set] of Object.entries({ train, test, val: validation })) {
+    if (set) checkAnswers(set, task, classes, `${location}: y_${name}`);
+  }
   const notes = others.length > 0 ? [`${location}: left out ${others.join(', ')}; ${wanted}`] : [];
   return { name: path.basename(location), classes, train, test, ...(validation && { validation }), notes };
 }
@@ -125,10 +136,12 @@ async function inWords<T>(access: Promise<T>, file: string): Promise<T> {
 }
 
 /** `null` where neither the inputs nor the labels are there. */
-function inputsWithLabels(arrays: Arrays, set: SetName, location: string): ImageSet<InputArray> | null {
+function inputsWithAnswers(arrays: Arrays, set: SetName, task: Task, location: string): ImageSet<InputArray> | null {
   const [x, y] = [arrays.get(`x_${set}`), arrays.get(`y_${set}`)];
   if (!x && !y) return null;
-  if (!x || !y) throw new InputError(`${location}: ${x ? 'y' : 'x'}_${set} is missing; ${wanted}`);
+  if (!x || (!y && task.target === 'data')) {
+    throw new InputError(`${location}: ${x ? 'y' : 'x'}_${set} is missing; ${wanted}`);
+  }
   const sizes = asImages(x.shape);
   if (!sizes) {
     throw new InputError(
@@ -137,10 +150,13 @@ function inputsWithLabels(arrays: Arrays, set: SetName, location: string): Image
     );
   }
   const [count, height, width, channels] = sizes;
-  const labels = asLabels(y, `${location}: y_${set}`);
-  if (labels.length !== count)
-    throw new InputError(`${location}: ${labels.length} labels in y_${set} for ${count} inputs`);
-  return { images: asInputs(x, `${location}: x_${set}`), labels, count, height, width, channels };
+  const answers = answersOf(y ?? null, task, count, `${location}: y_${set}`);
+  const group = arrays.get(`group_${set}`);
+  const groups = group && asLabels(group, `${location}: group_${set}`);
+  if (groups && groups.length !== count)
+    throw new InputError(`${location}: ${groups.length} numbers in group_${set} for ${count} inputs`);
+  const images = asInputs(x, `${location}: x_${set}`);
+  return { images, ...answers, ...(groups && { groups }), count, height, width, channels };
 }
 
 /** The four axes of an array of images, or of inputs with fewer; null for another shape, or none of them. */
@@ -183,54 +199,28 @@ function firstStrange(values: Float32Array): number {
   return -1;
 }
 
-/** Labels [count] or [count, 1]. */
-function asLabels(array: NumberArray | TextArray, source: string): Int32Array {
-  const { shape } = array;
-  if ('texts' in array || array.values instanceof Float32Array || array.values instanceof Float64Array) {
-    throw new InputError(`${source}: labels are integers, the numbers of classes`);
-  }
-  if (shape.length !== 1 && !(shape.length === 2 && shape[1] === 1)) {
-    throw new InputError(`${source}: is ${shape.join('x')}; a label an input is wanted, such as .argmax(axis=1) of it`);
-  }
-  return Int32Array.from(array.values as ArrayLike<number | bigint>, (value, index) => {
-    const label = Number(value);
-    if (label >= 0 && label < 2 ** 31) return label;
-    throw new InputError(`${source}: label ${index} is ${label}; classes are numbered from 0 on`);
-  });
-}
-
-/** By `class_names`, or else as many as the labels name, called by their numbers. */
-function classesOf(arrays: Arrays, { labels }: ImageSet<InputArray>, location: string): readonly string[] {
+/** By `class_names`, or else called by their numbers. */
+function classesOf(arrays: Arrays, set: ImageSet<InputArray>, task: Task, location: string): readonly string[] {
   const names = arrays.get('class_names');
-  if (names) {
-    if (!('texts' in names))
-      throw new InputError(`${location}: class_names holds numbers; an array of texts is wanted`);
-    const repeated = names.texts.find((name, index) => names.texts.indexOf(name) !== index);
-    if (repeated !== undefined) throw new InputError(`${location}: class_names has '${repeated}' twice`);
-    return names.texts;
-  }
-  const last = labels.reduce((a, b) => Math.max(a, b));
-  if (last >= mostClasses) throw new InputError(`${location}: label ${last}; classes are numbered from 0 on`);
-  return Array.from({ length: last + 1 }, (_, label) => String(label));
+  if (!names) return numberedNames(set, task, location);
+  if (!('texts' in names)) throw new InputError(`${location}: class_names holds numbers; an array of texts is wanted`);
+  const repeated = names.texts.find((name, index) => names.texts.indexOf(name) !== index);
+  if (repeated !== undefined) throw new InputError(`${location}: class_names has '${repeated}' twice`);
+  return names.texts;
 }
 
-function checkLabels(
-  set: ImageSet<InputArray> | null,
-  name: string,
-  classes: readonly string[],
-  location: string,
-): void {
-  const strange = set ? set.labels.findIndex((label) => label >= classes.length) : -1;
-  if (strange < 0) return;
-  throw new InputError(
-    `${location}: y_${name}: label ${strange} is ${set!.labels[strange]}, there are ${classes.length} classes`,
-  );
+/** Whether a set says nothing of what the labels are: it is empty, or an autoencoder trains on it. */
+function isUnlabelled({ count }: ImageSet<InputArray>, { target }: Task): boolean {
+  return count === 0 || target === 'input';
 }
 
 function kindOf(set: ImageSet<InputArray>): string {
-  return `${inputType(set)} of ${set.height}x${set.width}x${set.channels}`;
+  const answers = set.targets ? ` with targets of ${set.targets.shape.join('x')}` : '';
+  return `${inputType(set)} of ${set.height}x${set.width}x${set.channels}${answers}`;
 }
 
 function emptied(set: ImageSet<InputArray>): ImageSet<InputArray> {
-  return { ...set, images: set.images.subarray(0, 0), labels: set.labels.subarray(0, 0), count: 0 };
+  const { targets } = set;
+  const none = targets && { targets: { ...targets, values: targets.values.subarray(0, 0) } };
+  return { ...set, images: set.images.subarray(0, 0), labels: set.labels.subarray(0, 0), ...none, count: 0 };
 }

@@ -1,5 +1,6 @@
 /**
- * Tables: a line an input, a column a feature, and a column of classes. Which lines are for testing says a column `split`,
+ * Tables: a line an input, a column a feature, and a column of classes, or columns of numbers (`target`, `target_NAME`) or of
+ * labels (`label_NAME`: 1, 0, or −1 for unknown) where the loss is of these. Which lines are for testing says a column `split`,
  * or the names of the files in a folder; without either a fifth is chosen by the seed.
  */
 
@@ -8,6 +9,7 @@ import path from 'node:path';
 import { CsvError, parse } from 'csv-parse/sync';
 import { readFault } from '../../disk/fileFault.js';
 import { InputError } from '../../errors.js';
+import { classification, type Task } from '../../task.js';
 import { type ColumnFeatures, momentsOf } from '../features.js';
 import { choose, type Dataset, type ImageSet, split } from '../imageSet.js';
 
@@ -37,22 +39,31 @@ interface RawTable {
 /**
  * @param location a .csv file, or a folder with train.csv, test.csv and perhaps val.csv
  * @param seed chooses the lines for testing where nothing else says which they are
+ * @param task decides which columns are answers; autoencoders need none
  * @param testOnly a folder needs no train.csv, and no line for training
  * @throws InputError naming file, line and column of what is missing or no number
  */
-export async function loadCsv(location: string, seed: number, testOnly: boolean): Promise<Table> {
+export async function loadCsv(
+  location: string,
+  seed: number,
+  testOnly: boolean,
+  task: Task = classification,
+): Promise<Table> {
   const isFolder = (await inWords(stat(location), location)).isDirectory();
   const tables = isFolder ? await tablesIn(location, testOnly) : [await readTable(location)];
   const [{ columns }] = tables as [RawTable];
   for (const table of tables) checkColumns(table, columns);
-  const label = labelColumn(tables[0]!);
+  const { label, targets } = answerColumns(tables[0]!, task);
   const splitAt = isFolder ? -1 : columns.indexOf(splitName);
-  const places = columns.flatMap((_, column) => (column === label || column === splitAt ? [] : [column]));
+  const places = columns.flatMap((_, column) =>
+    column === label || column === splitAt || targets.includes(column) ? [] : [column],
+  );
   if (places.length === 0)
     throw new InputError(`${location}: has only columns ${columns.join(', ')}; no column of a feature`);
   const rows = tables.flatMap((table) => table.rows);
-  const classes = classesOf(rows.map(({ cells }) => cells[label]!));
-  const all = { rows, set: toSet(rows, { columns, places, label, classes }) };
+  const classes = label === null ? outputNames(columns, targets) : classesOf(rows.map(({ cells }) => cells[label]!));
+  const all = { rows, set: toSet(rows, { columns, places, label, targets, classes }) };
+  checkLabels(all, columns, targets, task);
   const nameOf = isFolder
     ? ({ file }: Row) => path.basename(file, '.csv')
     : splitAt >= 0
@@ -85,7 +96,7 @@ export async function readCsvInputs(file: string, { names }: ColumnFeatures): Pr
     if (column >= 0) return column;
     throw new InputError(`${file}: has no column ${name}; the network takes ${names.join(', ')}`);
   });
-  return toSet(rows, { columns, places, label: null, classes: [] });
+  return toSet(rows, { columns, places, label: null, targets: [], classes: [] });
 }
 
 async function tablesIn(folder: string, testOnly: boolean): Promise<RawTable[]> {
@@ -149,6 +160,42 @@ function checkColumns({ file, columns }: RawTable, first: readonly string[]): vo
   throw new InputError(`${file}: its columns are ${columns.join(', ')}, those of the first file ${first.join(', ')}`);
 }
 
+/** The columns that are no features: one of classes, or those of targets. */
+function answerColumns(
+  table: RawTable,
+  { loss, target }: Task,
+): { readonly label: number | null; readonly targets: readonly number[] } {
+  const { file, columns } = table;
+  if (target === 'input') {
+    const isThere = columns.some((name) => labelNames.includes(name));
+    return { label: isThere ? labelColumn(table) : null, targets: [] };
+  }
+  if (loss === 'classes') return { label: labelColumn(table), targets: [] };
+  const form = loss === 'labels' ? /^label_./ : /^target(_.|$)/;
+  const targets = columns.flatMap((name, column) => (form.test(name) ? [column] : []));
+  if (targets.length > 0) return { label: null, targets };
+  const wanted = loss === 'labels' ? 'label_NAME, 1, 0 or -1 each' : 'target, or target_NAME';
+  throw new InputError(`${file}: has columns ${columns.join(', ')}; loss = ${loss} wants some called ${wanted}`);
+}
+
+/** What outputs are called: the columns, or where there are none the only class. */
+function outputNames(columns: readonly string[], targets: readonly number[]): readonly string[] {
+  return targets.length === 0 ? ['0'] : targets.map((column) => columns[column]!.replace(/^(target|label)_/, ''));
+}
+
+function checkLabels(
+  { rows, set: { targets } }: { readonly rows: readonly Row[]; readonly set: ImageSet<Float32Array> },
+  columns: readonly string[],
+  places: readonly number[],
+  { loss }: Task,
+): void {
+  const strange = loss === 'labels' ? targets!.values.findIndex((value) => ![0, 1, -1].includes(value)) : -1;
+  if (strange < 0) return;
+  const { file, line } = rows[Math.floor(strange / places.length)]!;
+  const column = columns[places[strange % places.length]!];
+  throw new InputError(`${file}: line ${line}: ${column} is ${targets!.values[strange]}; labels are 1, 0, or -1`);
+}
+
 function labelColumn({ file, columns }: RawTable): number {
   const found = columns.flatMap((name, column) => (labelNames.includes(name) ? [column] : []));
   if (found.length === 1) return found[0]!;
@@ -177,32 +224,37 @@ function toSet(
     columns,
     places,
     label,
+    targets,
     classes,
   }: {
     readonly columns: readonly string[];
     readonly places: readonly number[];
     readonly label: number | null;
+    /** Columns of what outputs are held against, instead of a label. */
+    readonly targets: readonly number[];
     readonly classes: readonly string[];
   },
 ): ImageSet<Float32Array> {
   const images = new Float32Array(rows.length * places.length);
   const labels = new Int32Array(rows.length);
+  const values = new Float32Array(rows.length * targets.length);
   const numbers = new Map(classes.map((name, index) => [name, index]));
   rows.forEach(({ file, line, cells }, row) => {
     if (label !== null) labels[row] = numbers.get(cells[label]!)!;
     if (label !== null && cells[label] === '')
       throw new InputError(`${file}: line ${line}: ${columns[label]} is missing`);
-    places.forEach((column, place) => {
+    const numberIn = (column: number): number => {
       const text = cells[column]!;
       const value = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text) ? Math.fround(Number(text)) : Number.NaN;
-      if (!Number.isFinite(value)) {
-        const fault = text === '' ? 'is missing' : `is '${text}', which is no finite number`;
-        throw new InputError(`${file}: line ${line}: ${columns[column]} ${fault}`);
-      }
-      images[row * places.length + place] = value;
-    });
+      if (Number.isFinite(value)) return value;
+      const fault = text === '' ? 'is missing' : `is '${text}', which is no finite number`;
+      throw new InputError(`${file}: line ${line}: ${columns[column]} ${fault}`);
+    };
+    images.set(places.map(numberIn), row * places.length);
+    values.set(targets.map(numberIn), row * targets.length);
   });
-  return { images, labels, count: rows.length, height: 1, width: 1, channels: places.length };
+  const set = { images, labels, count: rows.length, height: 1, width: 1, channels: places.length };
+  return targets.length === 0 ? set : { ...set, targets: { values, shape: [targets.length] } };
 }
 
 type Sets = Record<SplitName, ImageSet<Float32Array>>;

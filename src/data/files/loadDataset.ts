@@ -2,6 +2,7 @@
 import { cacheFolder } from '../../disk/cacheFolder.js';
 import { loadOptional } from '../../disk/optionalPackage.js';
 import { InputError } from '../../errors.js';
+import { classification, type Task } from '../../task.js';
 import type { DataSpec } from '../dataSpec.js';
 import type { Features } from '../features.js';
 import { type Dataset, limit } from '../imageSet.js';
@@ -36,6 +37,8 @@ export interface LoadOptions {
   /** Use only so many training images: a fixed choice for a seed. */
   readonly limitTrain?: number | undefined;
   readonly limitTest?: number | undefined;
+  /** What the network is trained for; classes by default. */
+  readonly task?: Task | undefined;
   /** Folders need no images to train with: the training set may be empty, and is not limited. */
   readonly testOnly?: boolean | undefined;
   /** What is asked of the features of clips. */
@@ -66,6 +69,8 @@ export async function loadDataset(spec: DataSpec, options: LoadOptions): Promise
 
 async function loadAll(spec: DataSpec, options: LoadOptions): Promise<Dataset<Images>> {
   const cacheDirectory = options.cacheDirectory ?? cacheFolder();
+  const { task = classification } = options;
+  checkTargets(spec, task);
   switch (spec.kind) {
     case 'cifar10':
     case 'cifar100':
@@ -80,10 +85,10 @@ async function loadAll(spec: DataSpec, options: LoadOptions): Promise<Dataset<Im
       });
     case 'arrays':
       if (spec.location === undefined) throw new InputError('data arrays: the file is missing; give arrays:FILE');
-      return loadArrays(spec.location, options.testOnly ?? false);
+      return loadArrays(spec.location, options.testOnly ?? false, task);
     case 'csv':
       if (spec.location === undefined) throw new InputError('data csv: the file is missing; give csv:FILE');
-      return loadCsv(spec.location, options.seed, options.testOnly ?? false);
+      return loadCsv(spec.location, options.seed, options.testOnly ?? false, task);
     case 'wav': {
       const { sound, features, seed, testOnly = false } = options;
       if (spec.location === undefined || !sound)
@@ -103,6 +108,13 @@ async function loadAll(spec: DataSpec, options: LoadOptions): Promise<Dataset<Im
     default:
       throw new InputError(`no such dataset: ${spec.kind satisfies never}`);
   }
+}
+
+/** Most datasets have a class an input; an autoencoder takes any. */
+function checkTargets({ kind }: DataSpec, { loss, target }: Task): void {
+  if (loss === 'classes' || target === 'input' || kind === 'arrays' || (kind === 'csv' && loss !== 'pixels')) return;
+  const right = loss === 'pixels' ? 'arrays:FILE' : 'arrays:FILE or csv:FILE';
+  throw new InputError(`loss = ${loss}: data = ${kind} has no such targets; right would be ${right}`);
 }
 
 /** More than this many bytes are not kept resident unless asked for: GPUs bind little more at once. */

@@ -16,6 +16,7 @@ export interface ModelOptions {
   readonly model: string;
   /** A network of one's own, instead of a model by name. */
   readonly definition?: NetworkDefinition | null;
+  /** Outputs of a model by name. */
   readonly classes: number;
   readonly shortcutType: '' | 'b' | 'c';
   readonly scaleLayer: boolean;
@@ -23,7 +24,7 @@ export interface ModelOptions {
   readonly widthMultiplier: number;
 }
 
-/** Builds a model on images [B,H,W,C]; returns its output [B,outputs]. */
+/** Builds a model on images [B,H,W,C]; returns its output, [B,outputs] or [B,H,W,C]. */
 export function buildModel(network: Network, images: Tensor, options: ModelOptions): Tensor {
   return buildNetwork(network, images, modelDefinition(options, images.shape.slice(1)));
 }

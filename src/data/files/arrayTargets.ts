@@ -1,0 +1,135 @@
+/**
+ * The `y` of arrays of one's own, by what the network is trained for: a class an input, numbers, labels that are there or
+ * not, or a class a pixel.
+ */
+
+import { InputError } from '../../errors.js';
+import type { Task } from '../../task.js';
+import type { ImageSet, Targets } from '../imageSet.js';
+import type { NumberArray, TextArray } from './npy.js';
+
+/** More than any network here puts out. */
+const mostClasses = 65_536;
+/** What a map of bytes has where a pixel is of no class, beside −1. */
+const noClass = 255;
+
+type Answers = Pick<ImageSet, 'labels' | 'targets'>;
+
+/**
+ * @param y `null` for autoencoders, which need none
+ * @param source what messages call the array
+ */
+export function answersOf(
+  y: NumberArray | TextArray | null,
+  { loss, target }: Task,
+  count: number,
+  source: string,
+): Answers {
+  if (!y) return { labels: new Int32Array(count) };
+  const answers = (): Answers => {
+    if (loss === 'classes' || target === 'input') return { labels: asLabels(y, source) };
+    const labels = new Int32Array(y.shape[0] ?? 0);
+    switch (loss) {
+      case 'values':
+        return { labels, targets: asNumbers(y, source) };
+      case 'labels':
+        return { labels, targets: asSeveralLabels(y, source) };
+      case 'pixels':
+        return { labels, targets: asMaps(y, source) };
+      default:
+        throw new Error(`there are no answers for a loss of ${loss satisfies never}`);
+    }
+  };
+  const read = answers();
+  if (read.labels.length === count) return read;
+  throw new InputError(`${source}: is of ${read.labels.length} inputs, there are ${count}`);
+}
+
+/** Labels [count] or [count, 1]. */
+export function asLabels(array: NumberArray | TextArray, source: string): Int32Array {
+  const { shape } = array;
+  const integers = asIntegers(array, source, 'labels are integers, the numbers of classes');
+  if (shape.length !== 1 && !(shape.length === 2 && shape[1] === 1)) {
+    throw new InputError(`${source}: is ${shape.join('x')}; a label an input is wanted, such as .argmax(axis=1) of it`);
+  }
+  return Int32Array.from(integers, (value, index) => {
+    const label = Number(value);
+    if (label >= 0 && label < 2 ** 31) return label;
+    throw new InputError(`${source}: label ${index} is ${label}; classes are numbered from 0 on`);
+  });
+}
+
+function asIntegers(array: NumberArray | TextArray, source: string, wanted: string): ArrayLike<number | bigint> {
+  if ('texts' in array || array.values instanceof Float32Array || array.values instanceof Float64Array) {
+    throw new InputError(`${source}: ${wanted}`);
+  }
+  return array.values;
+}
+
+/** Numbers [count, …]; one an input is [count] as well. */
+function asNumbers(array: NumberArray | TextArray, source: string): Targets {
+  if ('texts' in array) throw new InputError(`${source}: holds texts; loss = values wants numbers`);
+  const values = Float32Array.from(array.values as ArrayLike<number | bigint>, Number);
+  const strange = values.findIndex((value) => !Number.isFinite(value));
+  if (strange >= 0) throw new InputError(`${source}: value ${strange} is ${array.values[strange]}; targets are finite`);
+  const [, ...shape] = array.shape;
+  return { values, shape: shape.length === 0 ? [1] : shape };
+}
+
+/** Labels [count, labels]: 1, 0, or −1 for unknown. */
+function asSeveralLabels(array: NumberArray | TextArray, source: string): Targets {
+  if ('texts' in array || array.shape.length !== 2) {
+    const given = 'texts' in array ? 'holds texts' : `is ${array.shape.join('x')}`;
+    throw new InputError(`${source}: ${given}; loss = labels wants [count, labels] of 1 and 0, and -1 for unknown`);
+  }
+  const values = Float32Array.from(array.values as ArrayLike<number | bigint>, Number);
+  const strange = values.findIndex((value) => value !== 0 && value !== 1 && value !== -1);
+  if (strange >= 0) throw new InputError(`${source}: value ${strange} is ${values[strange]}; labels are 1, 0, or -1`);
+  return { values, shape: array.shape.slice(1) };
+}
+
+/** Maps [count, height, width] or [count, height, width, 1] of classes; −1 and 255 are pixels that count nowhere. */
+function asMaps(array: NumberArray | TextArray, source: string): Targets {
+  const { shape } = array;
+  const integers = asIntegers(array, source, 'loss = pixels wants integers, the class of each pixel');
+  if (shape.length !== 3 && !(shape.length === 4 && shape[3] === 1)) {
+    throw new InputError(`${source}: is ${shape.join('x')}; loss = pixels wants [count, height, width]`);
+  }
+  const values = Int32Array.from(integers, (value, index) => {
+    const label = Number(value);
+    if (label === -1 || label === noClass) return -1;
+    if (label >= 0 && label < mostClasses) return label;
+    throw new InputError(`${source}: pixel ${index} is ${label}; classes are numbered from 0 on, -1 or 255 is none`);
+  });
+  return { values, shape: shape.slice(1, 3) };
+}
+
+/** Names where nobody gives them: outputs and classes are called by their numbers. */
+export function numberedNames({ labels, targets }: Answers, { loss, target }: Task, source: string): readonly string[] {
+  const most = (numbers: Int32Array) => numbers.reduce((a, b) => Math.max(a, b), -1) + 1;
+  const counts = {
+    classes: () => most(labels),
+    values: () => (target === 'input' ? most(labels) : targets!.shape.at(-1)!),
+    labels: () => targets!.shape.at(-1)!,
+    pixels: () => most(targets!.values as Int32Array),
+  };
+  const count = counts[loss]();
+  if (count > mostClasses) throw new InputError(`${source}: label ${count - 1}; classes are numbered from 0 on`);
+  return Array.from({ length: count }, (_, label) => String(label));
+}
+
+/** @throws InputError where answers are of classes that have no name, or of another number of outputs than names */
+export function checkAnswers(
+  { labels, targets }: Answers,
+  { loss }: Task,
+  names: readonly string[],
+  source: string,
+): void {
+  const classes = targets ? (loss === 'pixels' ? (targets.values as Int32Array) : null) : labels;
+  const strange = classes ? classes.findIndex((label) => label >= names.length) : -1;
+  if (strange >= 0) {
+    throw new InputError(`${source}: label ${strange} is ${classes![strange]}, there are ${names.length} classes`);
+  }
+  if (!targets || loss === 'pixels' || targets.shape.at(-1) === names.length) return;
+  throw new InputError(`${source}: is of ${targets.shape.at(-1)} outputs, there are ${names.length} names`);
+}

@@ -1,0 +1,77 @@
+/** Scores against values worked out by hand. */
+
+import { describe, expect, it } from 'vitest';
+import type { ImageSet } from '../data/imageSet.js';
+import type { Task } from '../task.js';
+import { areaUnderCurve, scoreOf } from './score.js';
+
+const set = (more: Partial<ImageSet>): ImageSet => ({
+  ...{ images: new Uint8Array(4), labels: new Int32Array(4), count: 4, height: 1, width: 1, channels: 1 },
+  ...more,
+});
+const scaling = { scale: [1], offset: [0] };
+const errorOf = (task: Task, images: ImageSet, outputs: readonly (readonly number[])[]): number => {
+  const score = scoreOf(task, images, scaling)!();
+  outputs.forEach((own, image) => {
+    score.add(own, image);
+  });
+  return score.error();
+};
+
+it('the area under the curve counts pairs in the right order, ties a half', () => {
+  expect(areaUnderCurve([1, 2, 3, 4], [0, 0, 1, 1])).toBe(1);
+  expect(areaUnderCurve([4, 3, 2, 1], [0, 0, 1, 1])).toBe(0);
+  expect(areaUnderCurve([1, 1, 1], [0, 1, 0])).toBe(0.5);
+  // Of 2·3 pairs 3 are right and 1 is a tie; −1 counts nowhere.
+  expect(areaUnderCurve([5, 2, 9, 2, 1, 7], [1, 1, -1, 0, 0, 0])).toBe(3.5 / 6);
+});
+
+describe('labels', () => {
+  const task: Task = { loss: 'labels', target: 'data', metric: 'auc' };
+  const targets = { values: Float32Array.of(0, 1, 1, 1, 1, -1, 0, 1), shape: [2] };
+
+  it('are judged by the mean over those that some inputs have and others have not', () => {
+    const outputs = [
+      [-3, 0],
+      [2, 0],
+      [1, 0],
+      [1.5, 0],
+    ];
+    // Of the first label 3 of 4 pairs are right; the second is there wherever it is known.
+    expect(errorOf(task, set({ targets }), outputs)).toBe(1 - 3 / 4);
+  });
+
+  it('that none or all inputs have are refused', () => {
+    const known = { values: Float32Array.of(1, 1, 1, -1), shape: [1] };
+    expect(() => scoreOf(task, set({ targets: known }), scaling)).toThrow('no label is there in some');
+  });
+});
+
+describe('anomalies', () => {
+  const task: Task = { loss: 'values', target: 'input', metric: 'auc' };
+  const labels = Int32Array.of(0, 0, 3, 3);
+
+  it('are told by the mean squared error, group by group', () => {
+    const images = Uint8Array.of(10, 10, 10, 10);
+    const outputs = [[10], [14], [12], [13]];
+    expect(errorOf(task, set({ images, labels }), outputs)).toBe(1 - 2 / 4);
+    // Errors of 0 and 16 have the mean 8, those of 4 and 9 have 6.5.
+    expect(errorOf(task, set({ images, labels, groups: Int32Array.of(5, 5, 8, 8) }), outputs)).toBe(1);
+  });
+
+  it('are refused where there are none, or in a group with normal inputs', () => {
+    expect(() => scoreOf(task, set({}), scaling)).toThrow('wants normal inputs (label 0) and others');
+    const groups = Int32Array.of(1, 2, 2, 3);
+    expect(() => scoreOf(task, set({ labels, groups }), scaling)).toThrow('group 2 has normal inputs');
+  });
+});
+
+it('classes of pixels are judged by the mean of intersection over union, without those of no class', () => {
+  const task: Task = { loss: 'pixels', target: 'data', metric: 'iou' };
+  const targets = { values: Int32Array.of(0, 1, 1, -1), shape: [1, 2] };
+  const predicted = (...classes: readonly number[]) =>
+    classes.flatMap((own) => [0, 1, 2].map((k) => Number(k === own)));
+  const images = set({ count: 2, targets });
+  // Class 0: 1 of 2, class 1: 1 of 2 pixels in common; class 2 is nowhere.
+  expect(errorOf(task, images, [predicted(0, 1), predicted(0, 2)])).toBe(1 - 1 / 2);
+});

@@ -1,0 +1,183 @@
+/**
+ * Scores: metrics that need the outputs themselves, added up on the host while a set is evaluated. Like every metric in
+ * here they are errors: 1 − AUC, 1 − mean IoU.
+ */
+
+import type { ImageSet, InputArray } from '../data/imageSet.js';
+import { type Images, isStream } from '../data/imageStream.js';
+import { InputError } from '../errors.js';
+import type { Task } from '../task.js';
+
+export interface Score {
+  /** `outputs`: those of one input, which is number `image` of the set. */
+  add(outputs: ArrayLike<number>, image: number): void;
+  error(): number;
+}
+
+/** How values enter the network. */
+interface Scaling {
+  readonly scale: readonly number[];
+  readonly offset: readonly number[];
+}
+
+/**
+ * What makes the score of a set anew, `null` where the engine counts all that the metric needs.
+ *
+ * @throws InputError for a set that the metric says nothing of
+ */
+export function scoreOf(task: Task, images: Images, scaling: Scaling): (() => Score) | null {
+  switch (task.metric) {
+    case 'error':
+    case 'mse':
+      return null;
+    case 'auc': {
+      const set = resident(images);
+      return task.target === 'input' ? anomalyScore(set, scaling) : labelScore(set);
+    }
+    case 'iou':
+      return pixelScore(resident(images));
+    default:
+      throw new Error(`there is no score ${task.metric satisfies never}`);
+  }
+}
+
+function resident(images: Images): ImageSet<InputArray> {
+  if (!isStream(images)) return images;
+  throw new InputError('metric = auc: is not known of streamed images; set stream = false');
+}
+
+/** The mean over the labels that some inputs have and others have not. */
+function labelScore({ targets, count }: ImageSet<InputArray>): () => Score {
+  const labels = targets!.shape.at(-1)!;
+  const isThere = (label: number) =>
+    Array.from({ length: count }, (_, image) => targets!.values[image * labels + label]!);
+  const known = Array.from({ length: labels }, (_, label) => label).filter((label) => {
+    const all = new Set(isThere(label));
+    return all.has(0) && all.has(1);
+  });
+  if (known.length === 0) {
+    throw new InputError('metric = auc: no label is there in some of the evaluation inputs and not in others');
+  }
+  return () => {
+    const outputs = new Float64Array(count * labels);
+    return {
+      add: (own, image) => outputs.set(Float64Array.from(own), image * labels),
+      error: () => {
+        const all = known.map((label) => {
+          const scores = Array.from({ length: count }, (_, image) => outputs[image * labels + label]!);
+          return areaUnderCurve(scores, isThere(label));
+        });
+        return 1 - all.reduce((sum, area) => sum + area, 0) / all.length;
+      },
+    };
+  };
+}
+
+/** Inputs with label 0 are normal; what an autoencoder gets wrong of an input, or of a group of them, tells the others. */
+function anomalyScore(
+  { images, labels, groups, count }: ImageSet<InputArray>,
+  { scale, offset }: Scaling,
+): () => Score {
+  const numbers = groups ? [...new Set(groups)] : Array.from({ length: count }, (_, image) => image);
+  const places = new Map(numbers.map((number, place) => [number, place]));
+  const placeOf = (image: number) => places.get(groups ? groups[image]! : image)!;
+  const isAnomaly = new Float64Array(numbers.length);
+  const sizes = new Float64Array(numbers.length);
+  for (let image = 0; image < count; image++) {
+    const place = placeOf(image);
+    const own = labels[image] === 0 ? 0 : 1;
+    if (sizes[place]! > 0 && isAnomaly[place] !== own) {
+      throw new InputError(
+        `metric = auc: group ${groups![image]} has normal inputs (label 0) and others; it is one or the other`,
+      );
+    }
+    isAnomaly[place] = own;
+    sizes[place]!++;
+  }
+  if (!isAnomaly.includes(0) || !isAnomaly.includes(1)) {
+    throw new InputError(
+      'metric = auc: wants normal inputs (label 0) and others among those of the evaluation; set select = test, or give x_val and y_val',
+    );
+  }
+  const size = images.length / count;
+  const channels = scale.length;
+  return () => {
+    const errors = new Float64Array(numbers.length);
+    return {
+      add: (outputs, image) => {
+        let sum = 0;
+        for (let i = 0; i < size; i++) {
+          const channel = i % channels;
+          const input = images[image * size + i]! * scale[channel]! + offset[channel]!;
+          sum += (outputs[i]! - input) ** 2;
+        }
+        errors[placeOf(image)]! += sum / size;
+      },
+      error: () =>
+        1 -
+        areaUnderCurve(
+          errors.map((sum, place) => sum / sizes[place]!),
+          isAnomaly,
+        ),
+    };
+  };
+}
+
+/** The mean over the classes that the maps or the predictions have, of the pixels of all inputs together. */
+function pixelScore({ targets }: ImageSet<InputArray>): () => Score {
+  const { values, shape } = targets!;
+  const pixels = shape.reduce((a, b) => a * b, 1);
+  return () => {
+    /** By class: pixels that are, that are predicted, and that are both. */
+    const counts = new Map<number, { actual: number; predicted: number; both: number }>();
+    const of = (label: number) => {
+      const known = counts.get(label) ?? { actual: 0, predicted: 0, both: 0 };
+      counts.set(label, known);
+      return known;
+    };
+    return {
+      add: (outputs, image) => {
+        const classes = outputs.length / pixels;
+        for (let pixel = 0; pixel < pixels; pixel++) {
+          const actual = values[image * pixels + pixel]!;
+          if (actual < 0) continue;
+          let predicted = 0;
+          for (let k = 1; k < classes; k++) {
+            if (outputs[pixel * classes + k]! > outputs[pixel * classes + predicted]!) predicted = k;
+          }
+          of(actual).actual++;
+          of(predicted).predicted++;
+          if (actual === predicted) of(actual).both++;
+        }
+      },
+      error: () => {
+        const ratios = [...counts.values()].map(({ actual, predicted, both }) => both / (actual + predicted - both));
+        return 1 - ratios.reduce((sum, ratio) => sum + ratio, 0) / Math.max(1, ratios.length);
+      },
+    };
+  };
+}
+
+/**
+ * The area under the receiver operating characteristic: how often an input that has the label scores higher than one that
+ * has not, a tie counting a half (Mann and Whitney's U). Labels are 1, 0, or something else, which counts nowhere.
+ */
+export function areaUnderCurve(scores: ArrayLike<number>, labels: ArrayLike<number>): number {
+  const order = Array.from(scores, (score, index) => ({ score, label: labels[index]! }))
+    .filter(({ label }) => label === 0 || label === 1)
+    .sort((a, b) => a.score - b.score);
+  let below = 0;
+  let wins = 0;
+  for (let at = 0; at < order.length; ) {
+    let [positive, negative] = [0, 0];
+    const { score } = order[at]!;
+    for (; at < order.length && order[at]!.score === score; at++) {
+      if (order[at]!.label === 1) positive++;
+      else negative++;
+    }
+    wins += positive * (below + negative / 2);
+    below += negative;
+  }
+  const positives = order.length - below;
+  return wins / (positives * below);
+}

@@ -1,0 +1,74 @@
+/**
+ * Tasks: what a network is trained for. A loss, what its outputs are held against, and the metric by which networks are
+ * chosen and reported.
+ *
+ * Inside this program every metric is an *error*, of which less is better: the fraction of wrong answers, the mean squared
+ * error, 1 − AUC, 1 − mean IoU. Files and words have the metric itself, under its own name.
+ */
+
+export const lossKinds = ['classes', 'values', 'labels', 'pixels'] as const;
+/**
+ * - `classes`: softmax cross-entropy of one class an input.
+ * - `values`: mean squared error of numbers.
+ * - `labels`: cross-entropy of several labels an input, each there or not.
+ * - `pixels`: softmax cross-entropy of a class a pixel.
+ */
+export type LossKind = (typeof lossKinds)[number];
+
+export const metricNames = ['error', 'mse', 'auc', 'iou'] as const;
+export type MetricName = (typeof metricNames)[number];
+
+export interface Task {
+  readonly loss: LossKind;
+  /** What outputs are held against: the data's targets, or the normalised input itself, as an autoencoder's. */
+  readonly target: 'data' | 'input';
+  readonly metric: MetricName;
+}
+
+export const classification: Task = { loss: 'classes', target: 'data', metric: 'error' };
+
+/** The metric that goes with a loss where nothing else is said. */
+export const usualMetric: Readonly<Record<LossKind, MetricName>> = {
+  classes: 'error',
+  values: 'mse',
+  labels: 'auc',
+  pixels: 'iou',
+};
+
+/** Metrics that may be asked for with a loss: an autoencoder that finds anomalies is judged by the AUC of its errors. */
+export function metricsOf({ loss, target }: Pick<Task, 'loss' | 'target'>): readonly MetricName[] {
+  return loss === 'values' && target === 'input' ? ['mse', 'auc'] : [usualMetric[loss]];
+}
+
+/** What is counted while training, when outputs do not leave the engine: of labels and pixels the wrong ones. */
+export function trainingMetric({ loss }: Pick<Task, 'loss'>): MetricName {
+  return loss === 'values' ? 'mse' : 'error';
+}
+
+export interface Metric {
+  /** In names of columns and keys: `val_err`, `best_val_auc`. */
+  readonly key: 'err' | 'mse' | 'auc' | 'iou';
+  /** In words. */
+  readonly title: string;
+  /** Told in percent. */
+  readonly inPercent: boolean;
+  /** The metric of an error, and as well the error of a metric. */
+  readonly of: (error: number) => number;
+}
+
+const itself = (error: number): number => error;
+const rest = (error: number): number => 1 - error;
+
+export const metrics: Readonly<Record<MetricName, Metric>> = {
+  error: { key: 'err', title: 'error', inPercent: true, of: itself },
+  mse: { key: 'mse', title: 'MSE', inPercent: false, of: itself },
+  auc: { key: 'auc', title: 'AUC', inPercent: false, of: rest },
+  iou: { key: 'iou', title: 'mean IoU', inPercent: true, of: rest },
+};
+
+/** An error as its metric in words, without its name: `8.13 %`, `0.0312`. */
+export function metricText(name: MetricName, error: number, digits = 2): string {
+  const { inPercent, of } = metrics[name];
+  if (inPercent) return `${(100 * of(error)).toFixed(digits)} %`;
+  return Number.isFinite(error) ? String(Number(of(error).toPrecision(digits + 2))) : String(error);
+}
