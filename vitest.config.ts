@@ -3,14 +3,14 @@ import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 /**
- * Files that take a process each. The others take turns in two processes that import the sources once, which would take
+ * Files that take a process each. The others take turns in a few processes that import the sources once, which would take
  * longer than most tests do.
  */
 const alone = [
   // SwiftShader's turns of the event loop (`test/softwareGpu.ts`) are for this file only.
-  ...['src/engine/gpu/*.test.ts', 'src/engine/gpu/kernels/matrixTile.test.ts', 'src/program/session.test.ts'],
-  ...['test/gpuGolden.test.ts', 'test/engine/mobilenetStep.test.ts', 'test/browser/library.test.ts'],
-  'test/cli/gpu.test.ts',
+  ...['src/engine/gpu/gpuEngine.test.ts', 'src/engine/gpu/flatMemory.test.ts', 'src/program/session.test.ts'],
+  ...['src/engine/gpu/kernels/matrixTile.test.ts', 'test/gpuGolden.test.ts', 'test/engine/mobilenetStep.test.ts'],
+  ...['test/browser/library.test.ts', 'test/cli/gpu.test.ts'],
   // Modules are replaced, or must not have been imported before.
   ...['src/report/renderPlot.test.ts', 'test/cli/fullDisk.test.ts', 'test/cli/lock.test.ts'],
   // V8 compiles WebAssembly otherwise.
@@ -55,7 +55,9 @@ export default defineConfig({
     globalSetup: 'test/globalSetup.ts',
     testTimeout: 120_000,
     hookTimeout: 120_000,
-    maxWorkers: 2,
+    // More than cores: some tests wait, for a browser or a queue of jobs.
+    maxWorkers: 3,
+    provide: { mutations: 200 },
     sequence: { sequencer: LongestFirst },
     projects: [
       { extends: true, test: { name: 'alone', include: alone, exclude: [thorough] } },
@@ -63,7 +65,10 @@ export default defineConfig({
         extends: true,
         test: { name: 'together', include: ['{src,test}/**/*.test.ts'], exclude: [...alone, thorough], isolate: false },
       },
-      { extends: true, test: { name: 'thorough', include: [thorough], testTimeout: 900_000 } },
+      {
+        extends: true,
+        test: { name: 'thorough', include: [thorough], testTimeout: 900_000, provide: { mutations: 1000 } },
+      },
     ],
   },
 });

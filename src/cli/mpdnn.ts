@@ -4,24 +4,28 @@ import { Command, CommanderError } from 'commander';
 import { readFault, writeFault } from '../disk/fileFault.js';
 import { InputError, printable } from '../errors.js';
 import { packageVersion } from '../packageVersion.js';
-import { benchCommand } from './bench.js';
-import { compareCommand } from './compare.js';
-import { devicesCommand } from './devices.js';
-import { evalCommand } from './eval.js';
-import { experimentsCommand } from './experiments.js';
-import { exportCommand } from './export.js';
-import { frontCommand } from './front.js';
-import { goldenCommand } from './golden.js';
-import { initCommand } from './init.js';
-import { inspectCommand } from './inspect.js';
-import { plotCommand } from './plot.js';
-import { predictCommand } from './predict.js';
-import { reproduceCommand } from './reproduce.js';
-import { sensitivityCommand } from './sensitivity.js';
-import { statusCommand } from './status.js';
-import { submitCommand } from './submit.js';
-import { trainCommand } from './train.js';
-import { watchCommand } from './watch.js';
+
+/** The commands in the order of the help. One that is called is loaded alone, since loading is what short calls wait for. */
+const commands: Readonly<Record<string, () => Promise<Command>>> = {
+  train: async () => (await import('./train.js')).trainCommand(),
+  init: async () => (await import('./init.js')).initCommand(),
+  inspect: async () => (await import('./inspect.js')).inspectCommand(),
+  eval: async () => (await import('./eval.js')).evalCommand(),
+  predict: async () => (await import('./predict.js')).predictCommand(),
+  watch: async () => (await import('./watch.js')).watchCommand(),
+  plot: async () => (await import('./plot.js')).plotCommand(),
+  compare: async () => (await import('./compare.js')).compareCommand(),
+  export: async () => (await import('./export.js')).exportCommand(),
+  experiments: async () => (await import('./experiments.js')).experimentsCommand(),
+  golden: async () => (await import('./golden.js')).goldenCommand(),
+  reproduce: async () => (await import('./reproduce.js')).reproduceCommand(),
+  front: async () => (await import('./front.js')).frontCommand(),
+  submit: async () => (await import('./submit.js')).submitCommand(),
+  status: async () => (await import('./status.js')).statusCommand(),
+  sensitivity: async () => (await import('./sensitivity.js')).sensitivityCommand(),
+  bench: async () => (await import('./bench.js')).benchCommand(),
+  devices: async () => (await import('./devices.js')).devicesCommand(),
+};
 
 /**
  * Runs a call, such as `['train', 'FLOAT', '--cfg', 'tiny.cfg']`, and resolves to its exit code: 0 done, 1 a run failed,
@@ -29,7 +33,7 @@ import { watchCommand } from './watch.js';
  */
 export async function mpdnn(args: readonly string[]): Promise<number> {
   try {
-    await commandLine().parseAsync(args, { from: 'user' });
+    await (await commandLine(args[0])).parseAsync(args, { from: 'user' });
     return Number(process.exitCode ?? 0);
   } catch (error) {
     return report(error);
@@ -54,34 +58,15 @@ function inWords(error: unknown): Error {
   return (isWritten ? writeFault(error, path) : readFault(error, path)) as Error;
 }
 
-function commandLine(): Command {
+/** @param name the command that is called; all are there where it is none */
+async function commandLine(name: string | undefined): Promise<Command> {
   const program = new Command('mpdnn')
     .description('Train neural networks whose bitwidths are learned, under a memory budget.')
     .version(packageVersion())
     .showSuggestionAfterError()
     .enablePositionalOptions();
-  for (const command of [
-    trainCommand(),
-    initCommand(),
-    inspectCommand(),
-    evalCommand(),
-    predictCommand(),
-    watchCommand(),
-    plotCommand(),
-    compareCommand(),
-    exportCommand(),
-    experimentsCommand(),
-    goldenCommand(),
-    reproduceCommand(),
-    frontCommand(),
-    submitCommand(),
-    statusCommand(),
-    sensitivityCommand(),
-    benchCommand(),
-    devicesCommand(),
-  ]) {
-    program.addCommand(command);
-  }
+  const called = Object.entries(commands).filter(([each]) => each === name);
+  for (const [, load] of called.length > 0 ? called : Object.entries(commands)) program.addCommand(await load());
   for (const command of [program, ...program.commands]) {
     // Commander puts its suggestion on a line of its own.
     const oneLine = (text: string): string =>

@@ -6,7 +6,6 @@ import { pathToFileURL } from 'node:url';
 import { userPath } from '../disk/userPath.js';
 import { InputError } from '../errors.js';
 import { readDefinition } from '../nn/index.js';
-import { importOnnx } from '../onnx/index.js';
 import { type Experiment, isModelFile, isOnnxFile, withDefinition } from '../settings/index.js';
 import { readWeightFile } from '../weights/index.js';
 
@@ -21,7 +20,10 @@ export async function withNetworkOfFile(experiment: Experiment): Promise<Experim
   const path = resolve(userPath(model));
   const where = `${experiment.sources.get('model')?.where ?? 'model'} = ${model}`;
   if (!existsSync(path)) throw new InputError(`${where}: no such file`);
-  if (isOnnxFile(model)) return withDefinition(experiment, importOnnx(readWeightFile(path), where).definition);
+  if (isOnnxFile(model)) {
+    const { importOnnx } = await import('../onnx/index.js');
+    return withDefinition(experiment, importOnnx(readWeightFile(path), where).definition);
+  }
   if (/\.m?ts$/.test(path) && !(process.features as { readonly typescript?: unknown }).typescript) {
     throw new InputError(
       `${where}: this Node runs no TypeScript (22.18 and newer do); compile it and name the .mjs file`,

@@ -7,7 +7,6 @@ import { existsSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { userPath } from '../disk/userPath.js';
 import { InputError } from '../errors.js';
-import { importOnnx } from '../onnx/index.js';
 import { trainCommandLine } from '../settings/commandLine.js';
 import { type ConfigFile, defaultSection } from '../settings/configFile.js';
 import { didYouMean } from '../settings/didYouMean.js';
@@ -45,9 +44,9 @@ function weightsOfModel({ network: { model }, sources }: Experiment): string | n
 
 /** Reads a file to start from, as `readStartingWeights` does, or the weights in an ONNX file. */
 export async function readWeightsToStartFrom(path: string): Promise<LoadedWeights> {
-  return path.toLowerCase().endsWith('.onnx')
-    ? importOnnx(readWeightFile(path), path).weights
-    : readStartingWeights(path);
+  if (!path.toLowerCase().endsWith('.onnx')) return readStartingWeights(path);
+  const { importOnnx } = await import('../onnx/index.js');
+  return importOnnx(readWeightFile(path), path).weights;
 }
 
 /** The experiment whose best parameters a `weightfile` means: NAME in `NAME/params_best.h5` or `params_NAME/…`. */

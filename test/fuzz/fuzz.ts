@@ -2,12 +2,19 @@
  * Mutated inputs for parsers, the same for the same seed. A parser passes if every one of them is read or refused by an
  * `InputError` of one line, in time.
  */
-import { expect } from 'vitest';
+import { expect, inject } from 'vitest';
 import { createRandom, type Random } from '../../src/data/random.js';
 import { InputError } from '../../src/errors.js';
 
-/** Mutated inputs a parser has to survive. All of them take a second or two; one that takes for ever is noticed. */
-export const mutations = 1000;
+declare module 'vitest' {
+  interface ProvidedContext {
+    /** Mutated inputs that a parser has to survive. */
+    mutations: number;
+  }
+}
+
+/** More in the thorough tests than in every run of the suite (`vitest.config.ts`). */
+export const mutations = inject('mutations');
 /** A message fits on a few lines of a terminal, whatever the input. */
 const longestMessage = 2000;
 

@@ -21,8 +21,8 @@ beforeAll(() => {
   for (const each of resnet20) each.folder = folderOf(cFiles(each.network, { name: 'net', images: each.images }));
 });
 
-describe.each(Object.entries(boards))('%s', (_, board) => {
-  it.each([0, 1, 2, 3])('computes random network %i', (seed) => {
+describe.each(Object.entries(boards).map((entry, seed) => [...entry, seed] as const))('%s', (_, board, seed) => {
+  it(`computes random network ${seed}`, () => {
     const { network, images } = randomNetwork(seed);
     expectStored(network, images, tracedProgram(network, { board }));
   });
