@@ -10,7 +10,13 @@ import { readConfigFile } from '../settings/readConfigFile.js';
 import { addSettingOptions, tuningFile } from './options.js';
 import { addPlanOptions, executeCall, executeOneRun, wordsOfCall } from './planCall.js';
 import { progressDisplay, progressFrame } from './progress.js';
-import { addSubmissionOptions, type SubmissionOptions, settingsAmong, submit } from './submission.js';
+import {
+  addSubmissionOptions,
+  refuseSubmissionOptions,
+  type SubmissionOptions,
+  settingsAmong,
+  submit,
+} from './submission.js';
 import { textTable } from './textTable.js';
 
 interface Options extends SubmissionOptions {
@@ -49,6 +55,7 @@ export function frontCommand(): Command {
         settings: settingsAmong(rest),
         quick,
       };
+      if (!options.submit && options.run === undefined) refuseSubmissionOptions(options);
       const bench = openWorkbench({ tuningFile: tuningFile(autotune) });
       try {
         const loading = progressDisplay(progressFrame(floatNetwork(wanted)));
@@ -57,7 +64,7 @@ export function frontCommand(): Command {
         const words = wordsOfCall(['front', section], options, call);
         const how = { command: commandWords(words), runs: plan.length, force, bench };
         if (options.submit) submit(plan, { out: folder, call: words, last: { name: 'report', call: words } }, options);
-        else if (options.run !== undefined) await executeOneRun(plan, options.run, how);
+        else if (options.run !== undefined) await executeOneRun(plan, options.run, how, options.gpus);
         else if (options.dryRun) process.stdout.write(await planText(front));
         else await executeCall(how, (running) => makeFront(front, running));
       } finally {

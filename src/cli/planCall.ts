@@ -4,15 +4,17 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import { dataForms } from '../data/dataSpec.js';
 import { userPath } from '../disk/userPath.js';
 import { InputError } from '../errors.js';
+import { oneRank, type Ranks } from '../program/ranks.js';
 import type { ReportEnd } from '../reproduce/reproduce.js';
 import { type ExecuteOptions, executePlan } from '../runs/plan/executePlan.js';
 import type { PlannedRun } from '../runs/plan/planRuns.js';
 import type { Workbench } from '../runs/workbench.js';
 import { commandWords, programName } from '../settings/index.js';
 import { INTERRUPTED } from './endingSignals.js';
+import { joinOnCards, runOnCards, startsRanks } from './gpus.js';
 import { interruptible } from './interruptible.js';
 import { autotuneOption } from './options.js';
-import { planDisplay } from './planProgress.js';
+import { planDisplay, silentPlanDisplay } from './planProgress.js';
 import { submissionKeys } from './submission.js';
 
 /** Adds the options of a command that runs a plan. */
@@ -41,20 +43,23 @@ interface PlanCall {
   readonly runs: number;
   readonly force: boolean;
   readonly bench: Workbench;
+  /** The processes that execute it together, by default this one alone; the first of them says how it goes. */
+  readonly ranks?: Ranks;
 }
 
 /** Executes a plan under a display, until its end or the first Ctrl-C, and says how it ended. */
 export async function executeCall(
-  { command, runs, force, bench }: PlanCall,
+  { command, runs, force, bench, ranks = oneRank }: PlanCall,
   execute: (options: ExecuteOptions & { readonly command: string }) => Promise<ReportEnd>,
 ): Promise<void> {
-  const display = planDisplay();
+  const isFirst = ranks.rank === 0;
+  const display = isFirst ? planDisplay() : silentPlanDisplay;
   await interruptible(display, async (signal, onTraining) => {
-    const options = { force, bench, events: display, signal, onTraining, command };
+    const options = { force, bench, events: display, signal, onTraining, command, ranks };
     const { complete, failed, paths } = await execute(options);
     display.stop();
     if (!complete) {
-      process.stderr.write(`interrupted; go on with: ${programName()} ${command}\n`);
+      if (isFirst) process.stderr.write(`interrupted; go on with: ${programName()} ${command}\n`);
       process.exitCode = INTERRUPTED;
       return;
     }
@@ -70,7 +75,8 @@ export async function executeCall(
 export async function executeOneRun(
   plan: readonly PlannedRun[],
   path: string,
-  { command, force, bench }: Omit<PlanCall, 'runs'>,
+  { command, force, bench }: Omit<PlanCall, 'runs' | 'ranks'>,
+  gpus: number | undefined,
 ): Promise<void> {
   const run = plan.find((each) => each.path === path);
   if (!run) {
@@ -78,8 +84,20 @@ export async function executeOneRun(
       `--run ${path}: is no run of this plan; its runs: ${plan.map((each) => each.path).join(', ')}`,
     );
   }
-  const how = { command: `${command} ${commandWords(['--run', path])}`, runs: 1, force, bench };
-  await executeCall(how, async (options) => ({ ...(await executePlan([run], options)), paths: [] }));
+  if (startsRanks(gpus)) {
+    process.exitCode = await runOnCards(gpus);
+    return;
+  }
+  const ranks = await joinOnCards(gpus);
+  const how = { command: `${command} ${commandWords(['--run', path])}`, runs: 1, force, bench, ranks };
+  let failed = 0;
+  await executeCall(how, async (options) => {
+    const end = await executePlan([run], options);
+    failed = end.failed;
+    return { ...end, paths: [] };
+  });
+  // One that has failed does not wait for the others: its end is theirs.
+  if (failed === 0) ranks.leave();
 }
 
 /**

@@ -60,6 +60,14 @@ export function planDisplay(): PlanDisplay {
   };
 }
 
+/** That of a rank other than the first. */
+export const silentPlanDisplay: PlanDisplay = {
+  runs: () => ({ task: () => {}, line: () => {} }),
+  ends: () => {},
+  line: () => {},
+  stop: () => {},
+};
+
 /** Null where stderr is no terminal. */
 function twoBars() {
   if (!process.stderr.isTTY) return null;

@@ -10,7 +10,13 @@ import { openWorkbench } from '../runs/workbench.js';
 import { commandWords } from '../settings/index.js';
 import { addSettingOptions, tuningFile } from './options.js';
 import { addPlanOptions, executeCall, executeOneRun, wordsOfCall } from './planCall.js';
-import { addSubmissionOptions, type SubmissionOptions, settingsAmong, submit } from './submission.js';
+import {
+  addSubmissionOptions,
+  refuseSubmissionOptions,
+  type SubmissionOptions,
+  settingsAmong,
+  submit,
+} from './submission.js';
 import { textTable } from './textTable.js';
 
 interface Options extends SubmissionOptions {
@@ -46,6 +52,7 @@ export function reproduceCommand(): Command {
         settings: settingsAmong(others),
       });
       const { plan } = reproduction;
+      if (!options.submit && options.run === undefined) refuseSubmissionOptions(options);
       const words = wordsOfCall(['reproduce', name], options, call);
       if (options.submit) submit(plan, { out: reproduction.out, call: words, last: { name, call: words } }, options);
       else if (options.dryRun) process.stdout.write(await planText(reproduction));
@@ -55,7 +62,7 @@ export function reproduceCommand(): Command {
         const execution =
           options.run === undefined
             ? executeCall(how, (running) => reproduce(reproduction, running))
-            : executeOneRun(plan, options.run, how);
+            : executeOneRun(plan, options.run, how, options.gpus);
         await execution.finally(bench.dispose);
       }
     });

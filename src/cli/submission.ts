@@ -16,9 +16,12 @@ import {
   sendJobs,
   slurmJobs,
 } from '../cluster/index.js';
+import { InputError } from '../errors.js';
 import { refuseOthers } from '../runs/plan/executePlan.js';
 import type { PlannedRun } from '../runs/plan/planRuns.js';
+import { checkRanks } from '../runs/runExperiment.js';
 import { commandWords, type Overrides, programName } from '../settings/index.js';
+import { withCards } from './gpus.js';
 import { positive } from './options.js';
 
 /** Options that say how a cluster runs a plan, by the names that commander gives. */
@@ -26,6 +29,10 @@ export interface SubmissionOptions {
   readonly slurm?: string;
   readonly kubernetes?: string;
   readonly atOnce?: number;
+  /** Processes a run. */
+  readonly ranks?: number;
+  /** Cards a run, a process each. */
+  readonly gpus?: number;
   readonly failFast?: boolean;
   readonly dryRun?: boolean;
   readonly force?: boolean;
@@ -39,6 +46,8 @@ export const submissionKeys: readonly string[] = [
   'slurm',
   'kubernetes',
   'atOnce',
+  'ranks',
+  'gpus',
   'failFast',
   'dryRun',
   'force',
@@ -51,13 +60,27 @@ export function addSubmissionOptions(command: Command): Command {
     .option('--slurm <options>', "of sbatch, such as 'time=4:00:00 cpus-per-task=4 gres=gpu:1'")
     .option('--kubernetes <options>', "print a manifest instead, such as 'image=IMAGE claim=VOLUME cpu=4 memory=8Gi'")
     .addOption(new Option('--at-once <n>', 'runs at a time that may start together').argParser(positive))
+    .addOption(new Option('--ranks <n>', 'processes a run, of one machine or several').argParser(positive))
+    .addOption(
+      new Option('--gpus <n>', 'cards a run, of one machine, a process each').argParser(positive).conflicts('ranks'),
+    )
     .option('--fail-fast', 'a run that fails stops all others, not only those that start from it')
     .addOption(new Option('--run <path>', 'train this run here, as a job does').hideHelp());
 }
 
-/** The keys of a section among the options of a call, of which `others` are for other things. */
-export function settingsAmong(others: object): Overrides {
-  return Object.fromEntries(Object.entries(others).filter(([key]) => !submissionKeys.includes(key)));
+/** The keys of a section among the options of a call. */
+export function settingsAmong(options: Pick<SubmissionOptions, 'gpus'>): Overrides {
+  const settings = Object.entries(options).filter(([key]) => !submissionKeys.includes(key));
+  return withCards(Object.fromEntries(settings), options.gpus);
+}
+
+/** Throws an `InputError` if a call that trains here says how a cluster should. */
+export function refuseSubmissionOptions(options: SubmissionOptions): void {
+  const { slurm, kubernetes, atOnce, ranks, gpus, failFast } = options;
+  const [given] = Object.entries({ slurm, kubernetes, 'at-once': atOnce, ranks, gpus, 'fail-fast': failFast }).filter(
+    ([, value]) => value !== undefined,
+  );
+  if (given) throw new InputError(`--${given[0]}: goes with --submit`);
 }
 
 /** Sends what is not finished, or prints what would be sent. `call`: the words that make the plan. */
@@ -67,6 +90,8 @@ export function submit(
   options: SubmissionOptions,
 ): void {
   const { slurm = '', kubernetes, atOnce = null, failFast = false, dryRun = false, force = false } = options;
+  const { ranks = 1, gpus = null } = options;
+  for (const { experiment } of plan) checkRanks(experiment, gpus ?? ranks);
   if (!force) refuseOthers(plan);
   const records = readRecords(out);
   const queue = kubernetes === undefined && records.size > 0 ? queuedJobs() : new Map();
@@ -76,9 +101,9 @@ export function submit(
   };
   const { batches, leftOut } = planBatches(plan, (run) => queuedJob(run) !== undefined);
   const submission: Submission = {
-    ...{ out, batches, failFast, atOnce },
+    ...{ out, batches, failFast, atOnce, ranks, gpus },
     queued: plan.filter((run) => queuedJob(run) !== undefined),
-    call: force ? [...call, '--force'] : call,
+    call: [...call, ...(gpus === null ? [] : ['--gpus', String(gpus)]), ...(force ? ['--force'] : [])],
     last: batches.length === 0 ? null : last,
   };
   const sent = batches.flatMap(({ runs }) => runs);

@@ -48,7 +48,8 @@ export function submitCommand(): Command {
       return;
     }
     const bench = openWorkbench({ tuningFile: tuningFile(autotune) });
-    await executeOneRun(plan, run, { command: commandWords(words), force, bench }).finally(bench.dispose);
+    const how = { command: commandWords(words), force, bench };
+    await executeOneRun(plan, run, how, options.gpus).finally(bench.dispose);
   });
   // Starting weights are the sections' own, whether a run goes on is found out, and runs are called as their sections.
   return addSettingOptions(command, ['resume', 'name']);

@@ -48,7 +48,8 @@ function planOf(out: string, seeds: readonly number[] | null = null): PlannedRun
 function submissionOf(plan: readonly PlannedRun[], more: Partial<Submission> = {}): Submission {
   const { batches } = planBatches(plan, () => false);
   const call = ['submit', 'Q0', 'TUNED', '--cfg', 'sweep.cfg'];
-  return { out: 'exp', batches, queued: [], call, last: null, failFast: false, atOnce: null, ...more };
+  const how = { last: null, failFast: false, atOnce: null, ranks: 1, gpus: null };
+  return { out: 'exp', batches, queued: [], call, ...how, ...more };
 }
 
 const neverQueued = () => undefined;
@@ -178,8 +179,19 @@ describe('scripts for Slurm', () => {
     expect(text.match(/scancel --me/g)).toHaveLength(3);
   });
 
+  it('start the ranks of a run by mpirun, to which they pass signals on', () => {
+    const submission = submissionOf(planOf('nowhere'), { ranks: 4, last: { name: 'report', call: ['report'] } });
+    const jobs = slurmJobs(submission, new Map(), ['mpdnn']);
+    const [first = '', , , last] = jobs.map(({ script }) => script);
+    expect(first).toMatch(/^#SBATCH --signal=B:TERM@120$/m);
+    expect(first).toMatch(/^#SBATCH --ntasks=4$/m);
+    expect(first.slice(first.indexOf('log='), first.indexOf('# 130'))).toMatchInlineSnapshot();
+    expect(last).not.toMatch(/SBATCH --ntasks|B:TERM|mpirun/);
+  });
+
   it.each([
     ['array=0-3', 'the jobs set array, dependency'],
+    ['ntasks=2', 'the jobs set array, dependency, job-name, kill-on-invalid-dep, ntasks'],
     ['-t 5', 'is no option of sbatch; give long ones'],
   ])('refuse the option %s', (text, message) => expect(() => parseSlurmOptions(text)).toThrow(message));
 });
@@ -308,7 +320,25 @@ describe('the commands', () => {
     for (const job of jobs.slice(0, -1)) expect(job).toContain(` ${words[0]} ${words[1]} `);
   });
 
+  it('sends runs on several cards only where each rank gets a shard', async () => {
+    const { stdout } = await succeeds(
+      [...call, '--dry-run', '--gpus', '2', '--shards', '2', '--device', 'gpu'],
+      folder,
+    );
+    expect(stdout).toMatch(/^#SBATCH --ntasks=2\n#SBATCH --gpus-per-task=1$/m);
+    expect(stdout).toContain(' --shards 2 --device gpu --gpus 2 --run "$run"');
+  });
+
   it.each([
+    [
+      [...call, '--ranks', '2'],
+      'sweep.cfg: [DEFAULT]: shards = 1: 2 processes cannot share them; set shards = 2 or a multiple, a power of two',
+    ],
+    [
+      [...call, '--ranks', '2', '--shards', '2', '--kubernetes', 'image=x claim=y'],
+      '--kubernetes: a pod is one process of a run, not 2; several need Slurm, or an operator of MPI jobs whose command is mpirun',
+    ],
+    [['reproduce', 'parametrizations', '--only', 'U3-W', '--gpus', '2'], '--gpus: goes with --submit'],
     [['submit', 'Q0'], 'submit Q0: which file is it in? name it: --cfg FILE'],
     [[...call, '--seeds', '1', '--seed', '2'], "option '--seeds <list>' cannot be used with option '--seed <value>'"],
     [['status', 'nothing'], 'nothing: has no run folders, and no jobs were sent for it'],

@@ -40,9 +40,15 @@ export function parseKubernetesOptions(text: string): KubernetesOptions {
   throw new InputError(`--kubernetes ${strange}: is unknown; there are image, claim, cpu and memory`);
 }
 
-/** The manifest as YAML. */
+/** The manifest as YAML. Throws an `InputError` for runs of several processes. */
 export function kubernetesManifest(submission: Submission, options: KubernetesOptions): string {
-  const { out, batches, call, last, atOnce } = submission;
+  const { out, batches, call, last, atOnce, ranks, gpus } = submission;
+  const processes = gpus ?? ranks;
+  if (processes > 1) {
+    throw new InputError(
+      `--kubernetes: a pod is one process of a run, not ${processes}; several need Slurm, or an operator for MPI whose command is mpirun`,
+    );
+  }
   const nameOf = (position: number): string => `${jobName(out)}-${position + 1}`;
   const positionOf = (run: PlannedRun): number => batches.findIndex(({ runs }) => runs.includes(run));
   const jobs = batches.map(({ runs, after }, position) => ({

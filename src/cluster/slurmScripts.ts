@@ -22,13 +22,23 @@ export interface SlurmJob {
 }
 
 /** Options that the jobs cannot do without. */
-const ours = ['array', 'dependency', 'job-name', 'kill-on-invalid-dep', 'open-mode', 'output', 'parsable', 'wrap'];
+const ours = [
+  'array',
+  'dependency',
+  'job-name',
+  'kill-on-invalid-dep',
+  'ntasks',
+  'open-mode',
+  'output',
+  'parsable',
+  'wrap',
+];
 
 /**
- * Slurm sends TERM to the program this many seconds before the time limit, time enough for the step under way and the
+ * Slurm sends TERM to the program so many seconds before the time limit, time enough for the step under way and the
  * checkpoint. It looks at limits every half minute, so that less may be left.
  */
-const WARNING_SECONDS = 120;
+const warning = 'TERM@120';
 
 /** How often a job goes on after a checkpoint: two months of days. */
 const RESTARTS = 60;
@@ -59,22 +69,24 @@ export function parseSlurmOptions(text: string): SlurmOptions {
 
 /** The jobs of a submission in the order in which they are sent. `program`: the words that start it. */
 export function slurmJobs(submission: Submission, options: SlurmOptions, program: readonly string[]): SlurmJob[] {
-  const { out, batches, queued, call, last, failFast, atOnce } = submission;
-  const script = (own: SlurmOptions, before: readonly string[], words: string, log: string): string =>
-    [...head(out, own, options), ...before, ...body(out, words, log, failFast)].join('\n');
+  const { out, batches, queued, call, last, failFast, atOnce, ranks, gpus } = submission;
+  const script = (own: SlurmOptions, before: readonly string[], step: readonly string[], log: string): string =>
+    [...head(out, own, options), ...before, ...body(out, step, log, failFast)].join('\n');
   const jobs = batches.map(({ runs, after }): SlurmJob => {
     const array = `0-${runs.length - 1}${atOnce === null ? '' : `%${atOnce}`}`;
+    const own = { array, ...(ranks > 1 && { ntasks: `${ranks}` }), ...(gpus !== null && { gres: `gpu:${gpus}` }) };
     const words = `${commandWords([...program, ...call])} --run "$run"`;
+    const step = ranks === 1 ? oneTask(words) : tasksOfMpi(ranks, words);
     return {
-      script: script(new Map([['array', array]]), runOfIndex(runs, 'SLURM_ARRAY_TASK_ID'), words, '"$run"'),
+      script: script(new Map(Object.entries(own)), runOfIndex(runs, 'SLURM_ARRAY_TASK_ID'), step, '"$run"'),
       runs,
       waits: { for: 'result', of: after ? [after] : [] },
     };
   });
   if (last === null) return jobs;
   const waits = { for: 'end', of: [...queued, ...batches.flatMap(({ runs }) => runs)] } as const;
-  const words = commandWords([...program, ...last.call]);
-  return [...jobs, { script: script(new Map(), [], words, commandWords([last.name])), runs: [], waits }];
+  const step = oneTask(commandWords([...program, ...last.call]));
+  return [...jobs, { script: script(new Map(), [], step, commandWords([last.name])), runs: [], waits }];
 }
 
 function head(out: string, own: SlurmOptions, given: SlurmOptions): string[] {
@@ -85,21 +97,42 @@ function head(out: string, own: SlurmOptions, given: SlurmOptions): string[] {
     ['open-mode', 'append'],
     ['cpus-per-task', '1'],
     ['requeue', null],
-    ['signal', `TERM@${WARNING_SECONDS}`],
+    ['signal', warning],
     ...given,
   ]);
-  const lines = [...options].map(
+  // To several tasks it comes by way of the script.
+  const signal = `${own.has('ntasks') ? 'B:' : ''}${options.get('signal')?.replace(/^B:/, '')}`;
+  const lines = [...new Map([...options, ['signal', signal]])].map(
     ([key, value]) => `#SBATCH --${key}${value === null ? '' : `=${commandWords([value])}`}`,
   );
   return ['#!/bin/bash', ...lines];
 }
 
-/** Runs the program as a step, which is what signals reach, and queues the job again where that helps. */
-function body(out: string, words: string, log: string, failFast: boolean): string[] {
+/** Runs the program as a step, which is what signals reach. */
+function oneTask(words: string): string[] {
+  return [`srun --ntasks=1 --cpus-per-task="$SLURM_CPUS_PER_TASK" ${words} >>"$log" 2>&1`, 'code=$?'];
+}
+
+/**
+ * Runs the program as so many ranks on what the job has, by Open MPI, which asks Slurm what that is. Signals reach the
+ * script, which passes on one that `mpirun` passes on; a signal ends `wait`, but not what it waits for.
+ */
+function tasksOfMpi(ranks: number, words: string): string[] {
+  return [
+    `mpirun --bind-to none -n ${ranks} ${words} >>"$log" 2>&1 &`,
+    'ranks=$!',
+    "trap 'kill -USR2 $ranks' INT TERM HUP USR1 USR2",
+    'while kill -0 $ranks 2>/dev/null; do wait $ranks; done',
+    'wait $ranks',
+    'code=$?',
+  ];
+}
+
+/** Runs a step that leaves its exit code in `code`, and queues the job again where that helps. */
+function body(out: string, step: readonly string[], log: string, failFast: boolean): string[] {
   return [
     `log=${commandWords([jobFolder(out)])}/${log}.log`,
-    `srun --ntasks=1 --cpus-per-task="$SLURM_CPUS_PER_TASK" ${words} >>"$log" 2>&1`,
-    'code=$?',
+    ...step,
     '# 130: stopped, with a checkpoint if it was training. 137: killed; it goes on from its last checkpoint.',
     `case $code in 130) restarts=${RESTARTS} ;; 137) restarts=${RESTARTS_KILLED} ;; *) restarts=0 ;; esac`,
     // The last element of an array has the number of the array: it has to say that it means itself.

@@ -20,6 +20,10 @@ export interface Submission {
   readonly failFast: boolean;
   /** Runs of a batch at a time, `null`: as many as the cluster gives. */
   readonly atOnce: number | null;
+  /** Processes of each run, on any machines. */
+  readonly ranks: number;
+  /** Cards of each run, on one machine, where the program starts a process a card; `null` where nothing is said. */
+  readonly gpus: number | null;
 }
 
 interface LastJob {

@@ -29,7 +29,7 @@ it('each rank is started with all cards hidden but its own', () => {
 
 it('Slurm starts them where it hides cards and mounts are not allowed', () => {
   const command = rankCommand(2, ['node', 'main.js'], { ...machine, unshare: null, isConstrained: true });
-  expect(command.join(' ')).toBe('srun --ntasks=2 --mpi=pmix --kill-on-bad-exit=1 --gpus-per-task=1 node main.js');
+  expect(command.join(' ')).toBe('srun --ntasks=2 --overlap --mpi=pmix --gpus-per-task=1 --wait=30 node main.js');
 });
 
 it.each([

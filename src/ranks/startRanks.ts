@@ -65,7 +65,7 @@ export function rankCommand(
     const ranks = cards.slice(0, count).map((card) => ['-n', '1', ...seeingOnly(card, cards, unshare, command)]);
     return ['mpirun', ...mpirunOptions, ...ranks.flatMap((rank, at) => (at ? [':', ...rank] : rank))];
   }
-  if (isConstrained) return ['srun', `--ntasks=${count}`, ...srunOptions, '--gpus-per-task=1', ...command];
+  if (isConstrained) return ['srun', `--ntasks=${count}`, ...srunOptions, ...command];
   throw new InputError(
     `--gpus ${count}: a process cannot be kept to one card here, since it may hide no devices (unshare --mount is not ` +
       'allowed): be root, allow name spaces of users, start one container a card with mpirun, or use a Slurm with ' +
@@ -82,8 +82,11 @@ const mpirunOptions = [
   ...['--mca', 'plm', '^slurm', '--mca', 'ras', '^slurm', '--mca', 'btl_vader_single_copy_mechanism', 'none'],
 ];
 
-/** Of a step of Slurm whose tasks are ranks: it ends them all when one has failed. */
-export const srunOptions = ['--mpi=pmix', '--kill-on-bad-exit=1'];
+/**
+ * Of a step of Slurm whose tasks are ranks, also within a step that runs this process. Half a minute after one has ended
+ * it ends the others, which wait for it; at once (--kill-on-bad-exit) it would kill those that leave a checkpoint, too.
+ */
+const srunOptions = ['--overlap', '--mpi=pmix', '--gpus-per-task=1', '--wait=30'];
 
 /**
  * Runs the command of ranks, and resolves to its exit code when all have ended. It is a group of processes of its own,

@@ -4,6 +4,7 @@
  */
 
 import { InputError } from '../../errors.js';
+import { oneRank, type Ranks } from '../../program/ranks.js';
 import { type Experiment, resolveExperiment } from '../../settings/index.js';
 import { describeData } from '../../train/dataDescription.js';
 import { TrainingFault } from '../../train/train.js';
@@ -42,6 +43,8 @@ export interface ExecuteOptions {
   readonly events: PlanEvents;
   readonly signal: AbortSignal;
   readonly onTraining: () => void;
+  /** The processes that train together, by default this one alone. */
+  readonly ranks?: Ranks;
 }
 
 /** How the runs of a plan ended; `complete` is false if the signal came first. */
@@ -123,16 +126,17 @@ function refuseOther(run: PlannedRun, now: Standing): void {
 
 /** Null if it was interrupted. */
 async function execute(at: PlanPosition, now: Standing, options: ExecuteOptions): Promise<RunEnd | null> {
-  const { bench, events, signal, onTraining } = options;
+  const { bench, events, signal, onTraining, ranks = oneRank } = options;
   const experiment = await withNetworkOfFile(ready(at.run, now.type === 'unfinished'));
   const force = now.type === 'other';
   try {
-    const run = { force, events: events.runs(at), signal, onTraining };
+    const run = { force, events: events.runs(at), signal, onTraining, ranks };
     const { summary } = await runExperiment(experiment, at.run.file, bench, run);
     return summary && { type: 'finished' };
   } catch (error) {
     if (error instanceof InputError) throw error;
     const reason = error instanceof Error ? error.message : String(error);
+    // Every rank does, since the first of them to end ends the others.
     if (error instanceof TrainingFault) keepFault(at.run, reason);
     // The next run gets an engine of its own: a lost device stays lost.
     else await bench.dispose();
