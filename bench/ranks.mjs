@@ -43,7 +43,7 @@ session.program.write(STORAGE.control, [0.01, 0, 0, 0]);
 
 const vector = new Float32Array(built.plan.storages.find(({ name }) => name === STORAGE.gradients).length);
 const step = await timed(steps, () => session.step(0));
-const exchange = await timed(steps, () => ranks.sum(vector));
+const exchange = await timed(steps, () => ranks.mean(vector, 1));
 if (ranks.rank === 0) {
   const line = { model: values.model, batchSize, shards: Number(values.shards), ranks: ranks.size, step, exchange };
   console.log(`${cpus()[0].model}, ${cpus().length} cores, Node ${process.version}, ${steps} steps; ms`);

@@ -1,7 +1,7 @@
 /** Ranks of one process: each is a chain of promises of its own, and they meet where real ones do. */
 
-import type { Ranks } from '../src/program/ranks.js';
-import { treeSum } from '../src/program/treeSum.js';
+import { divide, type Ranks } from '../src/program/ranks.js';
+import { TreeSum } from '../src/program/treeSum.js';
 
 export function rendezvous(size: number): Ranks[] {
   const met: ((gifts: readonly unknown[]) => void)[] = [];
@@ -16,9 +16,10 @@ export function rendezvous(size: number): Ranks[] {
     rank,
     size,
     gather: (bytes) => exchange(rank, bytes),
-    sum: async (vector) => {
-      const all = await exchange(rank, vector.slice());
-      return treeSum(size, async (from) => all[from]!.slice());
+    mean: async (vector, count) => {
+      const tree = new TreeSum();
+      for (const each of await exchange(rank, vector.slice())) tree.add(each.slice());
+      return divide(tree.total, count);
     },
   }));
 }

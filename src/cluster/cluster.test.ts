@@ -185,7 +185,16 @@ describe('scripts for Slurm', () => {
     const [first = '', , , last] = jobs.map(({ script }) => script);
     expect(first).toMatch(/^#SBATCH --signal=B:TERM@120$/m);
     expect(first).toMatch(/^#SBATCH --ntasks=4$/m);
-    expect(first.slice(first.indexOf('log='), first.indexOf('# 130'))).toMatchInlineSnapshot();
+    expect(first.slice(first.indexOf('log='), first.indexOf('# 130'))).toMatchInlineSnapshot(`
+      "log=exp/jobs/"$run".log
+      mpirun --bind-to none -n 4 mpdnn submit Q0 TUNED --cfg sweep.cfg --run "$run" >>"$log" 2>&1 &
+      ranks=$!
+      trap 'kill -USR2 $ranks' INT TERM HUP USR1 USR2
+      while kill -0 $ranks 2>/dev/null; do wait $ranks; done
+      wait $ranks
+      code=$?
+      "
+    `);
     expect(last).not.toMatch(/SBATCH --ntasks|B:TERM|mpirun/);
   });
 
@@ -289,7 +298,8 @@ describe('status', () => {
 });
 
 describe('the commands', () => {
-  const call = ['submit', 'Q0', '--cfg', 'sweep.cfg', '--out', 'sent'];
+  const fresh = ['submit', 'Q0', '--cfg', 'sweep.cfg'];
+  const call = [...fresh, '--out', 'sent'];
 
   it('say in one line what to install where there is no Slurm, and leave nothing', async () => {
     const env = { PATH: folder };
@@ -320,23 +330,20 @@ describe('the commands', () => {
     for (const job of jobs.slice(0, -1)) expect(job).toContain(` ${words[0]} ${words[1]} `);
   });
 
-  it('sends runs on several cards only where each rank gets a shard', async () => {
-    const { stdout } = await succeeds(
-      [...call, '--dry-run', '--gpus', '2', '--shards', '2', '--device', 'gpu'],
-      folder,
-    );
-    expect(stdout).toMatch(/^#SBATCH --ntasks=2\n#SBATCH --gpus-per-task=1$/m);
-    expect(stdout).toContain(' --shards 2 --device gpu --gpus 2 --run "$run"');
+  it('have a run start a process a card, and ask Slurm for the cards', async () => {
+    const { stdout } = await succeeds([...fresh, '--dry-run', '--gpus', '2', '--shards', '2'], folder);
+    expect(stdout).toMatch(/^#SBATCH --gres=gpu:2$/m);
+    expect(stdout).toMatch(/^srun --ntasks=1 .* --shards 2 --gpus 2 --run "\$run"/m);
   });
 
   it.each([
     [
-      [...call, '--ranks', '2'],
-      'sweep.cfg: [DEFAULT]: shards = 1: 2 processes cannot share them; set shards = 2 or a multiple, a power of two',
+      [...fresh, '--ranks', '2'],
+      'shards = 1: 2 processes cannot share them; set shards = 2 or a multiple, a power of two',
     ],
     [
-      [...call, '--ranks', '2', '--shards', '2', '--kubernetes', 'image=x claim=y'],
-      '--kubernetes: a pod is one process of a run, not 2; several need Slurm, or an operator of MPI jobs whose command is mpirun',
+      [...fresh, '--ranks', '2', '--shards', '2', '--kubernetes', 'image=x claim=y'],
+      '--kubernetes: a pod is one process of a run, not 2; several need Slurm, or an operator for MPI whose command is mpirun',
     ],
     [['reproduce', 'parametrizations', '--only', 'U3-W', '--gpus', '2'], '--gpus: goes with --submit'],
     [['submit', 'Q0'], 'submit Q0: which file is it in? name it: --cfg FILE'],

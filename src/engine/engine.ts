@@ -28,6 +28,16 @@ export interface ProfileEntry {
   readonly ms: number;
 }
 
+/** Elements of a storage. */
+export interface StorageRange {
+  readonly storage: string;
+  readonly offset: number;
+  readonly length: number;
+}
+
+/** Ranges of storages of floats that are read together, one behind the other. */
+export type StoragePart = readonly StorageRange[];
+
 export interface Program {
   /** Bytes of all storages and transient buffers: what the plan needs. */
   readonly planBytes: number;
@@ -36,6 +46,11 @@ export interface Program {
   /** Copies `length` elements (all, by default) out of a storage. */
   read(storage: string, offset?: number, length?: number): Promise<StorageArray>;
   run(phase: string): Promise<void>;
+  /**
+   * Runs a phase and reads parts of its storages, each as soon as the phase has written it; they should be in the order in
+   * which it does. Absent where memory is the host's own, and reading costs no more than a copy.
+   */
+  readonly runReading?: (phase: string, parts: readonly StoragePart[]) => readonly Promise<Float32Array>[];
   /** Time of each call, summed over the runs so far; all zero unless the engine was made to time its calls. */
   profile(): Promise<readonly ProfileEntry[]>;
   dispose(): Promise<void>;

@@ -10,8 +10,11 @@ export interface Ranks {
   readonly rank: number;
   /** How many there are: a power of two. */
   readonly size: number;
-  /** The sum of the vectors of all ranks, by the tree of `treeSum`: the same bits in each. */
-  sum(vector: FloatVector): Promise<FloatVector>;
+  /**
+   * The sum of the vectors of all ranks, by the tree of `TreeSum`, divided by `count`: the same bits in each. It is there
+   * until the next call, and may be the vector itself.
+   */
+  mean(vector: FloatVector, count: number): Promise<FloatVector>;
   /** What all ranks give, equally many bytes each, in their order. */
   gather(bytes: Uint8Array): Promise<readonly Uint8Array[]>;
 }
@@ -19,9 +22,15 @@ export interface Ranks {
 export const oneRank: Ranks = {
   rank: 0,
   size: 1,
-  sum: async (vector) => vector,
+  mean: async (vector, count) => divide(vector, count),
   gather: async (bytes) => [bytes],
 };
+
+/** Divides a vector in place. */
+export function divide(vector: FloatVector, count: number): FloatVector {
+  for (let i = 0; i < vector.length; i++) vector[i] = vector[i]! / count;
+  return vector;
+}
 
 /** Tells whether something is true of one of the ranks. */
 export async function isTrueOfAny(ranks: Ranks, ofThisOne: boolean): Promise<boolean> {

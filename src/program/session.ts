@@ -14,6 +14,7 @@ import { type Evaluation, type EvaluationSet, evaluate, evaluateTogether } from 
 import { oneRank, type Ranks } from './ranks.js';
 import { scoreOf } from './score.js';
 import { ownShards, shardedStep, wholeStep } from './step.js';
+import { stepParts } from './stepParts.js';
 import type { ProgramOptions, TrainingProgram } from './trainingProgram.js';
 
 export interface Session {
@@ -51,6 +52,7 @@ export async function openSession(
   if (variables.table.length) program.write(STORAGE.quantizers, variables.table);
   const { batchSize, shards = 1 } = training.options;
   const own = shards / ranks.size;
+  const parts = shards === 1 ? [] : stepParts(training.plan);
   let trainingFeed: BatchFeed | null = null;
   let evaluationSets: readonly EvaluationSet[] = [];
   return {
@@ -66,7 +68,7 @@ export async function openSession(
     setBatches: (table, first = 0) => begun(trainingFeed).begin(ownShards(table, batchSize, ranks), first * own),
     step: async (batch) => {
       const feed = begun(trainingFeed);
-      return shards === 1 ? wholeStep(program, feed, batch) : shardedStep(program, training, feed, batch, ranks);
+      return shards === 1 ? wholeStep(program, feed, batch) : shardedStep(program, training, parts, feed, batch, ranks);
     },
     get waitMs() {
       return trainingFeed?.waitMs ?? 0;

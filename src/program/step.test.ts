@@ -6,13 +6,16 @@ import { createRandom, generateSynthetic, limit, trainingEpoch } from '../data/i
 import { selectEngine } from '../engine/selectEngine.js';
 import { STORAGE } from '../nn/index.js';
 import { METRICS } from '../ops/attributes.js';
+import { lastWrite } from '../passes/lastWrite.js';
 import { experimentFromSettings } from '../settings/index.js';
 import { programOptions } from '../train/programOptions.js';
+import { batchFeed, trainingStorages } from './batchFeed.js';
 import { disagreement, isTrueOfAny, oneRank } from './ranks.js';
 import { openSession, type Session } from './session.js';
-import { ownShards } from './step.js';
+import { ownShards, shardedStep } from './step.js';
+import { stepParts } from './stepParts.js';
 import { buildTrainingProgram } from './trainingProgram.js';
-import { type FloatVector, treeSum } from './treeSum.js';
+import { type FloatVector, TreeSum } from './treeSum.js';
 
 const { train: images } = generateSynthetic(3, 16);
 const table = trainingEpoch(images.count, 16, createRandom(5), { shift: 4, mirror: true });
@@ -103,6 +106,34 @@ describe('ranks', () => {
     }
   });
 
+  it('have the same bits in however many parts they exchange what their shards leave', async () => {
+    const learnedIn = async (partLength: number) => {
+      const sessions = await sessionsOf(2, 4);
+      const steps = sessions.map(async ({ program, training, ranks }) => {
+        const feed = batchFeed(program, trainingStorages, images);
+        feed.begin(ownShards(table, 4, ranks));
+        return shardedStep(program, training, stepParts(training.plan, partLength), feed, 0, ranks);
+      });
+      expect(await Promise.all(steps)).toEqual([null, null]);
+      return read(sessions[1]!, ...learned);
+    };
+    expect(await learnedIn(100)).toEqual(await learnedIn(2 ** 20));
+  });
+
+  it('exchange every value of a shard once, first those that the backward pass has first', async () => {
+    const { plan } = (await sessionOf(16, 4)).training;
+    const parts = stepParts(plan, 100);
+    const ranges = parts.flat();
+    const gradients = ranges.filter(({ storage }) => storage === STORAGE.gradients);
+    const { length } = plan.storages.find(({ name }) => name === STORAGE.gradients)!;
+    const places = gradients.flatMap((range) => Array.from({ length: range.length }, (_, i) => range.offset + i));
+    expect(places.sort((a, b) => a - b)).toEqual(Array.from({ length }, (_, i) => i));
+    const done = parts.map((part) => Math.max(...part.map((range) => lastWrite(plan.phases.gradient!, range))));
+    expect(done).toEqual([...done].sort((a, b) => a - b));
+    expect(gradients[0]!.offset).toBeGreaterThan(gradients.at(-1)!.offset);
+    expect(parts.at(-1)!.map(({ storage }) => storage)).toEqual(expect.arrayContaining(averaged));
+  });
+
   it('evaluate with the bits of one', async () => {
     const evaluated = async (size: number) => {
       const sessions = await Promise.all(rendezvous(size).map((ranks) => sessionOf(4, 4, ranks)));
@@ -153,22 +184,26 @@ describe('a sum by a tree', () => {
   const vectors: FloatVector[] = Array.from({ length: 8 }, (_, k) =>
     Float32Array.from({ length: 50 }, (_, i) => Math.sin(9 * k + i)),
   );
-  const sumOf = (some: readonly FloatVector[]) => treeSum(some.length, async (index) => some[index]!.slice());
+  const sumOf = (some: readonly FloatVector[]): FloatVector => {
+    const sum = new TreeSum();
+    for (const vector of some) sum.add(vector.slice());
+    return sum.total;
+  };
 
-  it('adds neighbours, then neighbours of those', async () => {
+  it('adds neighbours, then neighbours of those', () => {
     const add = (a: FloatVector, b: FloatVector): FloatVector => Float32Array.from(a, (value, i) => value + b[i]!);
     const tree = (some: readonly FloatVector[]): FloatVector =>
       some.length === 1 ? some[0]! : add(tree(some.slice(0, some.length / 2)), tree(some.slice(some.length / 2)));
-    expect(await sumOf(vectors)).toEqual(tree(vectors));
-    expect(await sumOf(vectors)).not.toEqual(vectors.reduce(add));
+    expect(sumOf(vectors)).toEqual(tree(vectors));
+    expect(sumOf(vectors)).not.toEqual(vectors.reduce(add));
   });
 
-  it('has the same bits whoever adds which half, or quarter', async () => {
-    const whole = await sumOf(vectors);
+  it('has the same bits whoever adds which half, or quarter', () => {
+    const whole = sumOf(vectors);
     for (const parts of [2, 4, 8]) {
       const size = 8 / parts;
       const sums = Array.from({ length: parts }, (_, part) => sumOf(vectors.slice(part * size, (part + 1) * size)));
-      expect(await sumOf(await Promise.all(sums))).toEqual(whole);
+      expect(sumOf(sums)).toEqual(whole);
     }
   });
 });

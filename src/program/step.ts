@@ -8,68 +8,81 @@
  */
 
 import type { BatchTable } from '../data/batches.js';
-import type { Program } from '../engine/engine.js';
+import type { Program, StoragePart } from '../engine/engine.js';
 import { STORAGE } from '../nn/index.js';
 import type { BatchFeed } from './batchFeed.js';
 import { isTrueOfAny, type Ranks } from './ranks.js';
 import type { TrainingProgram } from './trainingProgram.js';
-import { type FloatVector, treeSum } from './treeSum.js';
-
-/** What a shard leaves. Of the batch statistics only whether they are finite is asked afterwards. */
-const left = [STORAGE.gradients, STORAGE.quantizerSums, STORAGE.running, STORAGE.loss, STORAGE.statistics];
+import { type FloatVector, TreeSum } from './treeSum.js';
 
 /** Resolves to the fault where an image cannot be decoded. */
 export async function wholeStep(program: Program, feed: BatchFeed, batch: number): Promise<Error | null> {
-  try {
-    await feed.use(batch);
-  } catch (fault) {
-    return fault as Error;
-  }
-  await program.run('train');
-  return null;
+  const fault = await faultOf(feed, batch);
+  if (!fault) await program.run('train');
+  return fault;
 }
 
-/** Likewise; the program is then as it was before the step. Of several ranks each takes the shards that are its own. */
+/**
+ * Likewise; the program is then as it was before the step. Of several ranks each takes the shards that are its own, and
+ * sends what they leave part by part, the first ones while the last of them still goes backward.
+ *
+ * @param parts what a shard leaves, see `stepParts`
+ */
 export async function shardedStep(
   program: Program,
   { plan, options: { shards = 1 } }: TrainingProgram,
+  parts: readonly StoragePart[],
   feed: BatchFeed,
   batch: number,
   ranks: Ranks,
 ): Promise<Error | null> {
-  const storages = plan.storages.filter(({ name }) => left.some((each) => each === name));
-  const hasRunning = storages.some(({ name }) => name === STORAGE.running);
-  const running = hasRunning ? await program.read(STORAGE.running) : null;
+  const own = shards / ranks.size;
+  // One that has one shard only asks whether all have their images before it changes anything.
+  const restores = own > 1 && plan.storages.some(({ name }) => name === STORAGE.running);
+  const running = restores ? await program.read(STORAGE.running) : null;
   const begin = (): void => {
     if (running) program.write(STORAGE.running, running);
   };
-  const own = shards / ranks.size;
-  const sum = await treeSum(own, async (shard) => {
-    try {
-      await feed.use(batch * own + shard);
-    } catch (error) {
-      throw new FeedFault(error as Error);
-    }
+  const sums = parts.map(() => new TreeSum());
+  let fault = await faultOf(feed, batch * own);
+  for (let shard = 1; shard < own && !fault; shard++) {
     begin();
-    await program.run('gradient');
-    return readTogether(program, storages);
-  }).catch((error) => {
-    if (!(error instanceof FeedFault)) throw error;
-    return error;
-  });
-  const isFault = sum instanceof FeedFault;
-  if ((await isTrueOfAny(ranks, isFault)) || isFault) {
-    begin();
-    return isFault ? sum.fault : new Error('another rank lacks images');
+    for (const [at, part] of gradientParts(program, parts).entries()) sums[at]!.add(await part);
+    fault = await faultOf(feed, batch * own + shard);
   }
-  const total = await ranks.sum(sum);
-  writeApart(
-    program,
-    storages,
-    total.map((value) => value / shards),
-  );
+  begin();
+  if (await isTrueOfAny(ranks, fault !== null)) return fault ?? new Error('another rank lacks images');
+  for (const [at, part] of gradientParts(program, parts).entries()) {
+    sums[at]!.add(await part);
+    writeApart(program, parts[at]!, await ranks.mean(sums[at]!.total, shards));
+  }
   await program.run('update');
   return null;
+}
+
+async function faultOf(feed: BatchFeed, batch: number): Promise<Error | null> {
+  try {
+    await feed.use(batch);
+    return null;
+  } catch (error) {
+    return error as Error;
+  }
+}
+
+/** Runs the phase `gradient`; each part is there as soon as it is written. */
+function gradientParts(program: Program, parts: readonly StoragePart[]): readonly Promise<FloatVector>[] {
+  const read = program.runReading?.('gradient', parts) ?? readBehind(program, program.run('gradient'), parts);
+  // They are waited for one after the other: who waits for the first hears what has failed.
+  for (const part of read) part.catch(() => {});
+  return read;
+}
+
+function readBehind(program: Program, run: Promise<void>, parts: readonly StoragePart[]): Promise<FloatVector>[] {
+  return parts.map(async (part) => {
+    await run;
+    const values = part.map(({ storage, offset, length }) => program.read(storage, offset, length));
+    return joined((await Promise.all(values)) as FloatVector[]);
+  });
 }
 
 /** The batches of a table in pieces of `batchSize` images, as many a batch as this rank has shards of it. */
@@ -89,36 +102,24 @@ export function ownShards(table: BatchTable, batchSize: number, { rank, size }: 
   return { batches, batchSize, entries: parts(entries, 2), ...(crops && { crops: parts(crops, 4) }) };
 }
 
-class FeedFault extends Error {
-  constructor(readonly fault: Error) {
-    super(fault.message);
-  }
-}
-
-/** The values of several storages of floats, one behind the other. */
-async function readTogether(
-  program: Program,
-  storages: readonly { readonly name: string; readonly length: number }[],
-): Promise<FloatVector> {
-  const parts = await Promise.all(storages.map(({ name }) => program.read(name) as Promise<FloatVector>));
-  const length = storages.reduce((sum, storage) => sum + storage.length, 0);
-  const together = parts[0] instanceof Float64Array ? new Float64Array(length) : new Float32Array(length);
+/** Vectors one behind the other. */
+function joined(vectors: readonly FloatVector[]): FloatVector {
+  const [first] = vectors;
+  if (vectors.length === 1) return first!;
+  const length = vectors.reduce((sum, vector) => sum + vector.length, 0);
+  const together = first instanceof Float64Array ? new Float64Array(length) : new Float32Array(length);
   let offset = 0;
-  for (const part of parts) {
-    together.set(part, offset);
-    offset += part.length;
+  for (const vector of vectors) {
+    together.set(vector, offset);
+    offset += vector.length;
   }
   return together;
 }
 
-function writeApart(
-  program: Program,
-  storages: readonly { readonly name: string; readonly length: number }[],
-  together: FloatVector,
-): void {
-  let offset = 0;
-  for (const { name, length } of storages) {
-    program.write(name, together.subarray(offset, offset + length));
-    offset += length;
+function writeApart(program: Program, part: StoragePart, together: FloatVector): void {
+  let begin = 0;
+  for (const { storage, offset, length } of part) {
+    program.write(storage, together.subarray(begin, begin + length), offset);
+    begin += length;
   }
 }

@@ -7,19 +7,24 @@ export type FloatVector = Float64Array | Float32Array;
  * Adds up a power of two of equally long vectors by the binary tree over them: ((v0 + v1) + (v2 + v3)) + …, each sum rounded
  * to the vectors' type. So a process that has the first half of them and one that has the second need only add their
  * two sums to get the same bits as one that has all. Holds one vector a level of the tree.
- *
- * @param count how many there are; `vector` is called with each index once, in order, and gives what it returns away
  */
-export async function treeSum(count: number, vector: (index: number) => Promise<FloatVector>): Promise<FloatVector> {
-  if (count === 1) return vector(0);
-  const levels: FloatVector[] = [];
-  for (let index = 0; index < count; index++) {
-    let sum = await vector(index);
+export class TreeSum {
+  readonly #levels: FloatVector[] = [];
+  #count = 0;
+
+  /** Adds the next vector, which is given away. */
+  add(vector: FloatVector): void {
+    let sum = vector;
     // As many levels are complete as the index ends in ones in binary: those of its left neighbours.
-    for (let done = index; done % 2 === 1; done = (done - 1) / 2) sum = add(levels.pop()!, sum);
-    levels.push(sum);
+    for (let done = this.#count; done % 2 === 1; done = (done - 1) / 2) sum = add(this.#levels.pop()!, sum);
+    this.#levels.push(sum);
+    this.#count++;
   }
-  return levels[0]!;
+
+  /** The sum, of a power of two of vectors. */
+  get total(): FloatVector {
+    return this.#levels[0]!;
+  }
 }
 
 /** The sum, in place of the first. */

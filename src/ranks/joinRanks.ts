@@ -2,8 +2,8 @@
 
 import { loadOptional } from '../disk/optionalPackage.js';
 import { InputError } from '../errors.js';
-import { oneRank, type Ranks } from '../program/ranks.js';
-import { type FloatVector, treeSum } from '../program/treeSum.js';
+import { divide, oneRank, type Ranks } from '../program/ranks.js';
+import { type FloatVector, TreeSum } from '../program/treeSum.js';
 import { type Mpi, openMpi } from './openMpi.js';
 
 export interface JoinedRanks extends Ranks {
@@ -48,19 +48,21 @@ export async function joinRanks(env: Environment = process.env): Promise<JoinedR
 
 /** What ranks exchange, by the calls of MPI. MPI promises no order of its own sums, so that they are not used. */
 export function ranksOf({ rank, size, alltoall, allgather, finalize }: Mpi): JoinedRanks {
+  const buffers = keptBuffers();
   return {
     rank,
     size,
     // Each rank sums one part for all, by the tree over the ranks, and everybody gets all parts.
-    sum: async (vector) => {
+    mean: async (vector, count) => {
       const { BYTES_PER_ELEMENT: bytes } = vector;
       const length = Math.ceil(vector.length / size);
-      const [own, received, all] = [0, 1, 2].map(() => vectorLike(vector, length * size));
-      own!.set(vector);
-      alltoall(own!, received!, length * bytes);
-      const part = await treeSum(size, async (from) => received!.subarray(from * length, (from + 1) * length));
-      allgather(part, all!, length * bytes);
-      return all!.subarray(0, vector.length);
+      const [own, received, all] = buffers(vector, length * size);
+      own.set(vector);
+      alltoall(own, received, length * bytes);
+      const tree = new TreeSum();
+      for (let from = 0; from < size; from++) tree.add(received.subarray(from * length, (from + 1) * length));
+      allgather(divide(tree.total, count), all, length * bytes);
+      return all.subarray(0, vector.length);
     },
     gather: async (bytes) => {
       const all = new Uint8Array(size * bytes.length);
@@ -71,6 +73,15 @@ export function ranksOf({ rank, size, alltoall, allgather, finalize }: Mpi): Joi
   };
 }
 
-function vectorLike(vector: FloatVector, length: number): FloatVector {
-  return vector instanceof Float64Array ? new Float64Array(length) : new Float32Array(length);
+type Buffers = readonly [own: FloatVector, received: FloatVector, all: FloatVector];
+
+/** Buffers of the type of a vector, the same ones for the same length: memory that is new costs more than its exchange. */
+function keptBuffers(): (vector: FloatVector, length: number) => Buffers {
+  const kept = new Map<number, Buffers>();
+  return (vector, length) => {
+    const Vector = vector instanceof Float64Array ? Float64Array : Float32Array;
+    const buffers = kept.get(length) ?? ([new Vector(length), new Vector(length), new Vector(length)] as const);
+    kept.set(length, buffers);
+    return buffers;
+  };
 }

@@ -51,6 +51,31 @@ describe.skipIf(skipsGpu)('the GPU engine', () => {
   const tolerances = { relative: 1e-5, table: 1e-4 };
   engineConformance('GPU', () => createGpuEngine({ allowSoftware: true }), tolerances, leavesOut);
 
+  it('reads parts of storages as soon as they are written, whatever is written meanwhile', async () => {
+    const length = 20_000;
+    const graph = new Graph();
+    const [x, y, z] = ['x', 'y', 'z'].map((name) => graph.whole({ name, dtype: 'float', length }, [1, 1, length, 1]));
+    graph.append('copy', { x: x! }, { y: y! }, {});
+    graph.append('add', { a: y!, b: y! }, { y: z! }, { activation: 'none' });
+    const engine = await createGpuEngine({ allowSoftware: true });
+    const program = await engine.load(makePlan({ step: graph }));
+    const part = (storage: string, offset: number, count: number) => ({ storage, offset, length: count });
+    const parts = [[part('y', 8, 2)], [part('z', 0, 2), part('y', length - 1, 1)]];
+    const read: number[][] = [];
+    for (const round of [1, 2, 3]) {
+      program.write(
+        'x',
+        Float32Array.from({ length }, (_, i) => round * i),
+      );
+      const reads = program.runReading!('step', parts);
+      program.write('z', new Float32Array(length));
+      read.push((await Promise.all(reads)).flatMap((values) => [...values]));
+    }
+    expect(read).toEqual([1, 2, 3].map((round) => [8, 9, 0, 2, length - 1].map((value) => round * value)));
+    expect((await program.read('z')).every((value) => value === 0)).toBe(true);
+    await engine.dispose();
+  });
+
   it('leaves out nothing that is not there', () => {
     const names = Object.values(families).flatMap((cases) => cases.map(({ name }) => name));
     expect(leftOut.filter((beginning) => !names.some((name) => name.startsWith(beginning)))).toEqual([]);

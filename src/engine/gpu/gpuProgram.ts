@@ -14,6 +14,7 @@ import { compilePipelines } from './pipelines.js';
 import { placePlan, type TileChoice } from './placement.js';
 import { timeDispatches } from './profile.js';
 import { schedulePlan } from './schedule.js';
+import { type StagedWrites, stagedReads, stagedWrites } from './staging.js';
 
 export interface LoadOptions {
   /** Time every dispatch; the device needs the feature `timestamp-query`. */
@@ -78,12 +79,14 @@ export async function loadProgram(
     if (!storage) throw new Error(`the plan has no storage ${name}`);
     return { storage, buffer: buffers.get(placement.storages.get(name)!)! };
   };
+  const writes = stagedWrites(device);
+  const reads = stagedReads(device, (name) => storageOf(name).buffer, encode);
   const inFlight: Promise<unknown>[] = [];
   return {
     planBytes: placement.buffers.reduce((sum, { bytes }) => sum + bytes, 0),
     write: (name, data, offset = 0) => {
       const { storage, buffer } = storageOf(name);
-      writeStorage(device, storage, buffer, data, offset);
+      writeStorage(device, storage, buffer, data, offset, writes);
     },
     read: async (name, offset = 0, length) => {
       open.check();
@@ -99,25 +102,37 @@ export async function loadProgram(
         return;
       }
       const encoder = device.createCommandEncoder();
-      const pass = encoder.beginComputePass();
-      for (const { pipeline, bindGroup, workgroups } of dispatches) {
-        pass.setPipeline(pipeline);
-        pass.setBindGroup(0, bindGroup);
-        pass.dispatchWorkgroups(...workgroups);
-      }
-      pass.end();
+      encode(encoder, dispatches);
       device.queue.submit([encoder.finish()]);
       inFlight.push(device.queue.onSubmittedWorkDone());
       if (inFlight.length >= stepsInFlight) await open.explain(inFlight.shift()!);
     },
+    ...(!profile && {
+      runReading: (phase, parts) => {
+        open.check();
+        return reads.run(dispatchesOf(phase), parts).map(open.explain);
+      },
+    }),
     profile: async () =>
       [...phases].flatMap(([phase, dispatches]) =>
         dispatches.map(({ node, label, ms }): ProfileEntry => ({ phase, node, label, ms })),
       ),
     dispose: async () => {
+      writes.dispose();
+      reads.dispose();
       for (const buffer of [...buffers.values(), parameters]) buffer.destroy();
     },
   };
+}
+
+function encode(encoder: GPUCommandEncoder, dispatches: readonly Dispatch[]): void {
+  const pass = encoder.beginComputePass();
+  for (const { pipeline, bindGroup, workgroups } of dispatches) {
+    pass.setPipeline(pipeline);
+    pass.setBindGroup(0, bindGroup);
+    pass.dispatchWorkgroups(...workgroups);
+  }
+  pass.end();
 }
 
 function checkSizes(device: GPUDevice, buffers: readonly BufferPlan[], calls: readonly KernelCall[]): void {
@@ -211,10 +226,12 @@ function writeStorage(
   buffer: GPUBuffer,
   data: ArrayLike<number>,
   offset: number,
+  staged: StagedWrites,
 ): void {
   const end = offset + data.length;
   if (end > length) throw new Error(`${data.length} numbers at ${offset} exceed storage ${name} of ${length}`);
   const values = data instanceof arrays[dtype] ? data : arrays[dtype].from(data);
+  if (values instanceof Float32Array && staged.write(buffer, 4 * offset, values)) return;
   if (dtype !== 'uint8') {
     device.queue.writeBuffer(buffer, 4 * offset, values as Float32Array<ArrayBuffer>);
     return;

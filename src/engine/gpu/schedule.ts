@@ -3,10 +3,10 @@
  * depends on little is brought together: the quantizers of all weights, small kernels each, come before the first layer.
  */
 
-import { type AnyNode, operandsOf, resultsOf, type Tensors } from '../../graph/graph.js';
+import { type AnyNode, operandsOf, resultsOf } from '../../graph/graph.js';
 import type { Plan } from '../../graph/plan.js';
-import type { Storage, Tensor } from '../../graph/tensor.js';
-import { definitionOf } from '../../ops/index.js';
+import type { Storage } from '../../graph/tensor.js';
+import { writtenBy } from '../../ops/writtenBy.js';
 import { traitsOf } from './kernelTraits.js';
 
 export function schedulePlan(plan: Plan): Plan {
@@ -32,13 +32,7 @@ function movable(nodes: readonly AnyNode[]): ReadonlySet<AnyNode> {
     const isOfStored = x?.view && operandsOf(node).every(({ view }) => !view || !written.has(view.storage));
     const isTransient = resultsOf(node).every(({ view }) => view === null);
     if (traitsOf(node.op).comesFirst && isOfStored && isTransient) moved.add(node);
-    for (const { view } of [...resultsOf(node), ...updatesOf(node)]) if (view) written.add(view.storage);
+    for (const { view } of writtenBy(node)) if (view) written.add(view.storage);
   }
   return moved;
-}
-
-/** The operands that a node changes in place. */
-function updatesOf(node: AnyNode): Tensor[] {
-  const operands: Tensors = node.operands;
-  return (definitionOf(node).updates ?? []).flatMap((name) => operands[name] ?? []);
 }

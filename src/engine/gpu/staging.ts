@@ -1,0 +1,125 @@
+/**
+ * Floats on their way between a GPU and the host, by buffers that both see and that are kept: a buffer that is made for
+ * each transfer costs more than the transfer, and `writeBuffer` copies what it is given once more.
+ */
+
+import { lastWrite } from '../../passes/lastWrite.js';
+import type { StoragePart } from '../engine.js';
+import type { Dispatch } from './gpuProgram.js';
+
+/** Bytes of the writes that go by kept buffers: smaller ones have nothing to gain, larger ones happen once. */
+const stagedBytes = { least: 2 ** 16, most: 2 ** 24 };
+
+export interface StagedWrites {
+  /** Writes at a byte offset, if it is a write for kept buffers; tells whether it is. */
+  write(buffer: GPUBuffer, offset: number, values: Float32Array): boolean;
+  dispose(): void;
+}
+
+export function stagedWrites(device: GPUDevice): StagedWrites {
+  const all: GPUBuffer[] = [];
+  /** Mapped buffers, by their size. */
+  const free = new Map<number, GPUBuffer[]>();
+  const freeOf = (size: number): GPUBuffer[] => {
+    const found = free.get(size) ?? [];
+    free.set(size, found);
+    return found;
+  };
+  const make = (size: number): GPUBuffer => {
+    const usage = GPUBufferUsage.MAP_WRITE | GPUBufferUsage.COPY_SRC;
+    const buffer = device.createBuffer({ label: 'staged write', size, usage, mappedAtCreation: true });
+    all.push(buffer);
+    return buffer;
+  };
+  return {
+    write: (buffer, offset, values) => {
+      const { byteLength: size } = values;
+      if (size < stagedBytes.least || size > stagedBytes.most) return false;
+      const staging = freeOf(size).pop() ?? make(size);
+      new Float32Array(staging.getMappedRange()).set(values);
+      staging.unmap();
+      const encoder = device.createCommandEncoder();
+      encoder.copyBufferToBuffer(staging, 0, buffer, offset, size);
+      device.queue.submit([encoder.finish()]);
+      // It can be written again when the copy is done. The device says what went wrong, if something did.
+      staging.mapAsync(GPUMapMode.WRITE).then(
+        () => freeOf(size).push(staging),
+        () => {},
+      );
+      return true;
+    },
+    dispose: () => {
+      for (const buffer of all) buffer.destroy();
+    },
+  };
+}
+
+export interface StagedReads {
+  /** Submits the dispatches, and behind those that have written a part the copy that reads it. */
+  run(dispatches: readonly Dispatch[], parts: readonly StoragePart[]): readonly Promise<Float32Array>[];
+  dispose(): void;
+}
+
+/** @param encode adds dispatches to a command buffer */
+export function stagedReads(
+  device: GPUDevice,
+  bufferOf: (storage: string) => GPUBuffer,
+  encode: (encoder: GPUCommandEncoder, dispatches: readonly Dispatch[]) => void,
+): StagedReads {
+  const plans = new Map<readonly StoragePart[], readonly ReadPlan[]>();
+  return {
+    run: (dispatches, parts) => {
+      const plan = plans.get(parts) ?? readPlans(device, dispatches, parts);
+      plans.set(parts, plan);
+      let begin = 0;
+      const reads = plan.map(({ part, end, staging }) => {
+        const encoder = device.createCommandEncoder();
+        encode(encoder, dispatches.slice(begin, end));
+        begin = end;
+        let at = 0;
+        for (const { storage, offset, length } of part) {
+          encoder.copyBufferToBuffer(bufferOf(storage), 4 * offset, staging, 4 * at, 4 * length);
+          at += length;
+        }
+        device.queue.submit([encoder.finish()]);
+        return mapped(staging);
+      });
+      const encoder = device.createCommandEncoder();
+      encode(encoder, dispatches.slice(begin));
+      device.queue.submit([encoder.finish()]);
+      return reads;
+    },
+    dispose: () => {
+      for (const plan of plans.values()) for (const { staging } of plan) staging.destroy();
+    },
+  };
+}
+
+interface ReadPlan {
+  readonly part: StoragePart;
+  /** The dispatches before this one have written it. */
+  readonly end: number;
+  readonly staging: GPUBuffer;
+}
+
+function readPlans(
+  device: GPUDevice,
+  dispatches: readonly Dispatch[],
+  parts: readonly StoragePart[],
+): readonly ReadPlan[] {
+  const nodes = dispatches.map(({ node }) => node);
+  let end = 0;
+  return parts.map((part) => {
+    end = Math.max(end, ...part.map((range) => lastWrite(nodes, range) + 1));
+    const size = part.reduce((sum, { length }) => sum + 4 * length, 0);
+    const usage = GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST;
+    return { part, end, staging: device.createBuffer({ label: 'staged read', size, usage }) };
+  });
+}
+
+async function mapped(staging: GPUBuffer): Promise<Float32Array> {
+  await staging.mapAsync(GPUMapMode.READ);
+  const values = new Float32Array(staging.getMappedRange().slice(0));
+  staging.unmap();
+  return values;
+}

@@ -1,0 +1,20 @@
+import type { AnyNode } from '../graph/graph.js';
+import { elementCount } from '../graph/index.js';
+import { writtenBy } from '../ops/writtenBy.js';
+
+/** Elements of a storage. */
+interface Range {
+  readonly storage: string;
+  readonly offset: number;
+  readonly length: number;
+}
+
+/** The index of the last node that writes into a range of a storage; -1 for none. */
+export function lastWrite(nodes: readonly AnyNode[], { storage, offset, length }: Range): number {
+  return nodes.findLastIndex((node) =>
+    writtenBy(node).some(({ view, shape }) => {
+      if (view?.storage.name !== storage) return false;
+      return view.offset < offset + length && offset < view.offset + elementCount(shape);
+    }),
+  );
+}
