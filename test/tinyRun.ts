@@ -21,6 +21,8 @@ export interface TinyRun {
   readonly steps: readonly StepReport[];
   readonly reports: readonly EpochReport[];
   readonly checkpoints: readonly CheckpointState[];
+  /** Their bytes. */
+  readonly checkpointFiles: readonly Uint8Array[];
   /** Which parameters were kept, in order. */
   readonly kept: readonly ('best' | 'last')[];
   train(state?: CheckpointState): Promise<RunSummary | null>;
@@ -63,19 +65,23 @@ export async function tinyRun(
   const steps: StepReport[] = [];
   const reports: EpochReport[] = [];
   const checkpoints: CheckpointState[] = [];
+  const checkpointFiles: Uint8Array[] = [];
   const kept: ('best' | 'last')[] = [];
   const recorder: Recorder = {
     begin: () => {},
     step: (report) => steps.push(report),
     epoch: (report) => reports.push(report),
     parameters: (which) => kept.push(which),
-    checkpoint: (file) => checkpoints.push(JSON.parse(parseSafetensorsFile(file, 'checkpoint').metadata.state ?? '')),
+    checkpoint: (file) => {
+      checkpoints.push(JSON.parse(parseSafetensorsFile(file, 'checkpoint').metadata.state ?? ''));
+      checkpointFiles.push(file);
+    },
     sizes: () => reports.map(({ epoch, quantizers }) => ({ epoch, ...quantizers.sizes })),
     quantizers: () => reports.flatMap(({ quantizers }) => quantizers.rows),
     finish: () => {},
   };
   return {
-    ...{ experiment, session, written, steps, reports, checkpoints, kept },
+    ...{ experiment, session, written, steps, reports, checkpoints, checkpointFiles, kept },
     train: (state = initialState(experiment)) =>
       train({ experiment, session, trainImages: images.train, recorder, device: 'cpu', state }),
     dispose: async () => {

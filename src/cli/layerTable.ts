@@ -5,7 +5,8 @@ import { bitsPerKbyte } from '../quant/index.js';
 import { type LayerSummary, summaryTable } from '../report/summaryTable.js';
 
 /** `bits`: by tensor. Empty for a float network. */
-export function layerTable({ tensors, quantizers }: Variables, bits: Readonly<Record<string, number>>): string {
+export function layerTable({ counted }: Variables, bits: Readonly<Record<string, number>>): string {
+  const { tensors, quantizers } = counted;
   if (quantizers.length === 0) return '';
   const layers = new Map<string, LayerSummary>();
   for (const { name, role, count } of tensors) {

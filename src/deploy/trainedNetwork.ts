@@ -2,8 +2,9 @@
 
 import { InputError } from '../errors.js';
 import { useFixedPairs } from '../program/parameters.js';
+import { countChannels, withoutPruned } from '../program/prunedChannels.js';
 import { quantizerReport } from '../program/quantizerReport.js';
-import { buildEvaluationProgram, type TrainingProgram } from '../program/trainingProgram.js';
+import { buildEvaluationProgram, type ProgramOptions, type TrainingProgram } from '../program/trainingProgram.js';
 import { evaluatedExperiment, evaluatedParameters } from '../runs/evaluationData.js';
 import { openRunFolder, type RunConfig, type RunFolder } from '../runs/index.js';
 import type { Experiment, Overrides } from '../settings/index.js';
@@ -42,13 +43,26 @@ export async function openTrained(root: string, last: boolean, overrides: Overri
   const experiment = evaluatedExperiment(run, overrides);
   const parameters = evaluatedParameters(run.folder, last);
   const weights = await readStartingWeights(parameters);
-  const options = programOptions(experiment, describedShape(data), weights);
-  const program = buildEvaluationProgram({ ...options, batchSize: 1 });
-  useFixedPairs(program, weights);
+  const program = openedProgram(
+    { ...programOptions(experiment, describedShape(data), weights), batchSize: 1 },
+    weights,
+  );
   const { variables } = program;
   return {
     ...{ run, experiment, parameters, weights, classes: data.classes, program },
     lowered: lowerNetwork(program, data.classes),
     weightsKbytes: quantizerReport(variables, variables.table, 0).sizes.weights_kb,
   };
+}
+
+/** The evaluation of the network that is left where channels are pruned. */
+function openedProgram(options: ProgramOptions, weights: LoadedWeights): TrainingProgram {
+  const whole = buildEvaluationProgram(options);
+  useFixedPairs(whole, weights);
+  countChannels(whole, (name) => weights.get(name)?.values);
+  const left = withoutPruned(whole, weights);
+  if (left.options === whole.options) return whole;
+  const thin = buildEvaluationProgram({ ...left.options, starting: left.weights });
+  useFixedPairs(thin, weights);
+  return thin;
 }

@@ -141,9 +141,10 @@ export async function planFront(
   const folder = options.out ?? (quick ? 'front-quick' : 'front');
   const path = join(folder, 'front.cfg');
   const images = await bench.data(base, onTask);
-  const variablesOf = (experiment: Experiment) => {
+  const declared = (experiment: Experiment) => {
     const own = withDefinition(experiment, base.network.definition);
-    return declaredVariables(programOptions(own, dataShape(images, 1), null));
+    const options = programOptions(own, dataShape(images, 1), null);
+    return { options, variables: declaredVariables(options) };
   };
   const sections = new Map<string, Lines>([
     ['DEFAULT', sharedLines(options, base)],
@@ -162,13 +163,14 @@ export async function planFront(
   };
   const text = () => configText(`The runs of a front: ${commandOf(source, section)}`, sections);
 
-  const budgets = (options.budgets ?? usualBudgets(variablesOf(base), quick)).map((kbytes): FrontBudget => {
+  const budgets = (options.budgets ?? usualBudgets(declared(base).variables, quick)).map((kbytes): FrontBudget => {
     const keys = underBudget(kbytes, options.activationKbytes);
     const learned = add('learned', `LEARNED_${kbytes}`, keys);
     const allocated = add('allocated', `ALLOCATED_${kbytes}`, { ...keys, budget_search: 0 });
     const experiment = resolveExperiment(parseConfig(text(), path), learned, {}, 'shared');
-    const variables = variablesOf(experiment);
-    budgetOutlook(experiment, variables);
+    const training = declared(experiment);
+    const { variables } = training;
+    budgetOutlook(experiment, training);
     const limits = budgetLimits(experiment, variables);
     return { kbytes, rows: { learned, allocated, ...homogeneousRows(experiment, variables.quantizers, limits, add) } };
   });

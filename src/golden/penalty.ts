@@ -138,6 +138,7 @@ async function run(engine: Engine, networks: readonly Network[]): Promise<(index
         secondMoment: null,
         control: view(control, [CONTROL_LENGTH]),
         bitCaps: null,
+        keptShares: null,
       },
       {
         gradients: view(gradients, pairs),

@@ -97,7 +97,7 @@ async function run(
   const penalties = graph.whole({ name: 'penalties', dtype: 'float', length: PENALTIES_LENGTH });
   graph.append(
     'quantizerUpdate',
-    { table, sums, velocity: pairs('velocity'), secondMoment: null, control, bitCaps: null },
+    { table, sums, velocity: pairs('velocity'), secondMoment: null, control, bitCaps: null, keptShares: null },
     { gradients: pairs('gradients'), limited: pairs('limited'), penalties },
     {
       rows,

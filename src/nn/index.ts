@@ -1,3 +1,4 @@
+export { type ChannelGroup, channelGroups, channelOf, leftOf, thinned, type WithChannels } from './channelGroups.js';
 export { readDefinition } from './definitionData.js';
 export type { Layer, NetworkDefinition } from './layer.js';
 export { type LayerFacts, layerFacts } from './layerFacts.js';
@@ -28,8 +29,10 @@ export { quantizableTensors } from './quantizableTensors.js';
 export { type QuantizerSettings, unquantized } from './quantizerSettings.js';
 export { averageStorages, STORAGE } from './storages.js';
 export {
+  type Counted,
   exponentsName,
   type ParameterGroup,
+  type Remains,
   type StartingWeights,
   type Variable,
   Variables,

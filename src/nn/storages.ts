@@ -19,7 +19,10 @@ export const STORAGE = {
   quantizerSecondMoment: 'quantizerSecondMoment',
   quantizerGradients: 'quantizerGradients',
   quantizerLimited: 'quantizerLimited',
-  /** The largest bits of every quantizer, where a budget is guaranteed. */
+  /**
+   * The largest bits of every quantizer, where a budget is guaranteed; behind them, where channels may be pruned, the part
+   * of every quantizer's elements that is left: one storage, since a GPU's kernel has few bindings.
+   */
   bitCaps: 'bitCaps',
   penalties: 'penalties',
   loss: 'loss',

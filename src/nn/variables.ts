@@ -10,6 +10,7 @@ import type { Random } from '../data/random.js';
 import { InputError } from '../errors.js';
 import { elementCount, type Graph, type Shape, type Storage, type StorageView, type Tensor } from '../graph/index.js';
 import type { ActivationSource, CostTable, Product, Quantizer, TensorSet, Unquantized } from '../quant/index.js';
+import type { ChannelGroup } from './channelGroups.js';
 import { fromStored, type Layout, storedShape } from './layouts.js';
 import { STORAGE } from './storages.js';
 
@@ -59,6 +60,17 @@ export function exponentsName({ name, kind }: Pick<Quantizer, 'name' | 'kind'>):
   return `${name}/${kind}/exponents`;
 }
 
+/** What sizes count: tensors and products by the rows of their quantizers. */
+export type Counted = Pick<Variables, 'quantizers' | 'tensors' | 'unquantized' | 'products'>;
+
+/** A network of which some channels are gone. */
+export interface Remains {
+  /** The channels that are left, group by group. */
+  readonly channels: readonly (readonly number[])[];
+  /** What they are worth: a network that has no others. */
+  readonly network: Counted;
+}
+
 /** A storage that grows while a network is built for the first time. */
 interface GrowingStorage extends Storage {
   length: number;
@@ -78,6 +90,10 @@ export class Variables {
   products: readonly Product[] = [];
   /** What a device spends, where anybody asked. */
   costs: CostTable | null = null;
+  /** Channels that may be pruned. */
+  channelGroups: readonly ChannelGroup[] = [];
+  /** What is left where some are; null where all channels are there. */
+  remains: Remains | null = null;
   readonly #random: Random | null;
   readonly #storages = new Map<string, GrowingStorage>();
   readonly #byName = new Map<string, Variable>();
@@ -197,6 +213,14 @@ export class Variables {
     const counts = (role: 'weight' | 'activation') => this.unquantizedTensors(role).map(([, count]) => count);
     const weights = counts('weight').reduce((sum, count) => sum + count, 0);
     return { weights, activations: counts('activation'), live: this.live };
+  }
+
+  /** What sizes count: the network without its pruned channels. */
+  get counted(): Counted {
+    if (!this.remains) return this;
+    const { quantizers: left, tensors, unquantized, products } = this.remains.network;
+    const quantizers = this.quantizers.map((quantizer, row) => ({ ...quantizer, count: left[row]!.count }));
+    return { quantizers, tensors, unquantized, products };
   }
 
   /** Names and counts of the unquantized tensors, biases among the weights, in the order of the network. */

@@ -25,6 +25,7 @@ function state() {
     secondMoment: null,
     control: [0.125, 0.25, 0, 0],
     bitCaps: null,
+    keptShares: null,
     gradients: [9, 9, 9, 9],
     limited: [9, 9, 9, 9],
     penalties: [9, 9, 9, 9, 9, 9],

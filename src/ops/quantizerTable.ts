@@ -39,7 +39,10 @@ export interface QuantizerUpdateAttributes {
   readonly learningRateFactor?: number;
 }
 
-/** Operands and results of quantizerUpdate; all but `control`, `bitCaps` and `penalties` have two numbers a row. */
+/**
+ * Operands and results of quantizerUpdate; all but `control`, `bitCaps`, `keptShares` and `penalties` have two numbers a
+ * row.
+ */
 export interface QuantizerUpdate extends SolverState {
   /** Learned values; updated in place, as the solver's state is. */
   readonly table: MutableNumbers;
@@ -47,6 +50,8 @@ export interface QuantizerUpdate extends SolverState {
   readonly control: ArrayLike<number>;
   /** The largest bits allowed after the update, one number a row; null where nothing is capped. */
   readonly bitCaps: ArrayLike<number> | null;
+  /** The part of its elements that a row's size counts, one number a row; null where all count. */
+  readonly keptShares: ArrayLike<number> | null;
   /** Result: gradients of the whole loss, penalties included. */
   readonly gradients: MutableNumbers;
   /** Result: gradients after weight decay and limiting, as the solver gets them. */
@@ -61,8 +66,9 @@ export interface QuantizerUpdate extends SolverState {
  * they are.
  */
 export function quantizerUpdate(attributes: QuantizerUpdateAttributes, update: QuantizerUpdate): void {
-  const { rows, unquantized, solver, weightDecay, learningRateFactor = 1 } = attributes;
+  const { rows, solver, weightDecay, learningRateFactor = 1 } = attributes;
   const { table, sums, control, bitCaps } = update;
+  const counted = update.keptShares ? sharesOf(attributes, update.keptShares) : attributes;
   const budget: Budget = {
     ...attributes.budget,
     lambdaWeight: control[CONTROL.lambdaWeight]!,
@@ -74,8 +80,8 @@ export function quantizerUpdate(attributes: QuantizerUpdateAttributes, update: Q
     const i = 2 * row;
     gradients.set(parameterGradients(quantizer, table[i]!, table[i + 1]!, sums[i]!, sums[i + 1]!), i);
   });
-  addPenaltyGradient(rows, table, unquantized, budget, gradients);
-  writePenalties(attributes, budget, table, update.penalties);
+  addPenaltyGradient(counted.rows, table, counted.unquantized, budget, gradients);
+  writePenalties(counted, budget, table, update.penalties);
 
   rows.forEach((quantizer, row) => {
     const i = 2 * row;
@@ -100,8 +106,23 @@ export function quantizerUpdate(attributes: QuantizerUpdateAttributes, update: Q
   });
 }
 
+type Counted = Pick<QuantizerUpdateAttributes, 'rows' | 'unquantized'>;
+
+/** Tensors with a part of their elements; those without a quantizer keep all. */
+function sharesOf({ rows, unquantized }: Counted, shares: ArrayLike<number>): Counted {
+  const share = (row: number, count: number) => Math.round(count * shares[row]!);
+  const live = unquantized.live?.map(({ members, bits }) => ({
+    members: members.map(({ row, count }) => ({ row, count: share(row, count) })),
+    bits,
+  }));
+  return {
+    rows: rows.map((quantizer, row) => ({ ...quantizer, count: share(row, quantizer.count) })),
+    unquantized: { ...unquantized, ...(live && { live }) },
+  };
+}
+
 function writePenalties(
-  { rows, unquantized }: QuantizerUpdateAttributes,
+  { rows, unquantized }: Counted,
   budget: Budget,
   table: ArrayLike<number>,
   penalties: MutableNumbers,

@@ -9,7 +9,7 @@ import { solverFault } from './solver.js';
 const signature = {
   /**
    * `sums`: the two reductions of every quantizer's gradients. `bitCaps`: the largest bits that an update may leave a
-   * quantizer with.
+   * quantizer with. `keptShares`: the part of its elements that sizes count.
    */
   operands: {
     table: '[Q,2]',
@@ -18,6 +18,7 @@ const signature = {
     secondMoment: '[Q,2]?',
     control: `[${CONTROL_LENGTH}]`,
     bitCaps: '[Q]?',
+    keptShares: '[Q]?',
   },
   /** Gradients of the whole loss, the same after weight decay and limiting, and penalties with sizes (see PENALTIES). */
   results: { gradients: '[Q,2]', limited: '[Q,2]', penalties: '[6]' },

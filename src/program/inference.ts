@@ -9,6 +9,7 @@ import type { LoadedWeights } from '../weights/loadedWeights.js';
 import { evaluationStorages, oneBatchFeed } from './batchFeed.js';
 import { type Evaluation, type EvaluationSet, evaluate } from './evaluate.js';
 import { restoreParameters, useFixedPairs } from './parameters.js';
+import { countChannels } from './prunedChannels.js';
 import { type QuantizerReport, quantizerReport } from './quantizerReport.js';
 import { scoreOf } from './score.js';
 import { buildEvaluationProgram, type ProgramOptions } from './trainingProgram.js';
@@ -37,6 +38,7 @@ export async function openInference(
 ): Promise<Inference> {
   const built = buildEvaluationProgram({ ...options, starting: weights });
   useFixedPairs(built, weights);
+  countChannels(built, (name) => weights.get(name)?.values);
   const program = await engine.load(built.plan);
   restoreParameters(built, program, weights);
   const { batchSize, task = classification, evaluation: scaling } = options;

@@ -83,9 +83,10 @@ export function quantizerReport(variables: Variables, table: ArrayLike<number>, 
 
 /** The bits of all quantizers by row, and the sizes that follow from them under the names that stand in files. */
 export function sizesOf(
-  { quantizers, unquantized, products, costs }: Variables,
+  { counted, costs }: Variables,
   table: ArrayLike<number>,
 ): { readonly bits: readonly number[]; readonly sizes: Sizes } {
+  const { quantizers, unquantized, products } = counted;
   const of = tableSizes(quantizers, table, unquantized);
   return {
     bits: of.bits,

@@ -9,8 +9,10 @@ import { type DType, elementCount, Graph, operandsOf, type Plan, type Storage, t
 import {
   averageStorages,
   buildModel,
+  channelGroups,
   liveActivations,
   type ModelOptions,
+  modelDefinition,
   type Network,
   type ParameterGroup,
   productsOf,
@@ -84,6 +86,8 @@ export interface ProgramOptions {
   readonly labelSmoothing?: number;
   /** Cap the bits of quantizers at what the storage `bitCaps` says. */
   readonly capsBits?: boolean;
+  /** Channels may be pruned: the price of a budget counts what the host says is left. Needs `capsBits`. */
+  readonly prunesChannels?: boolean;
   /** Keep moving averages of parameters and running moments, and evaluate with them. */
   readonly movingAverages?: boolean;
   readonly seed: number;
@@ -242,6 +246,10 @@ class PhaseBuilder {
     this.variables.live = liveActivations(graph, images, logits);
     this.variables.products = productsOf(graph, images);
     this.variables.costs = this.options.costs ?? null;
+    if (this.options.prunesChannels) {
+      const { model, imageShape } = this.options;
+      this.variables.channelGroups = channelGroups(modelDefinition(model, imageShape), this.variables);
+    }
     const begins = this.variables.moveBehind(this.options.decayExclude ?? [], ['exponent']);
     [this.#decayEnd, this.#exponentsBegin] = begins as [number, number];
   }
@@ -415,15 +423,17 @@ class PhaseBuilder {
     const control = graph.whole(this.#storage(STORAGE.control, CONTROL_LENGTH));
     const penalties = graph.whole(this.#storage(STORAGE.penalties, PENALTIES_LENGTH));
     const table = (name: string) => this.#quantizerTable(graph, name);
+    const { capsBits, prunesChannels } = options;
+    const rows = Math.max(1, variables.quantizers.length);
+    const caps = capsBits ? this.#storage(STORAGE.bitCaps, prunesChannels ? 2 * rows : rows) : null;
     const operands = {
       table: table(STORAGE.quantizers),
       sums,
       velocity: table(STORAGE.quantizerVelocity),
       secondMoment: adam ? table(STORAGE.quantizerSecondMoment) : null,
       control,
-      bitCaps: options.capsBits
-        ? graph.whole(this.#storage(STORAGE.bitCaps, Math.max(1, variables.quantizers.length)))
-        : null,
+      bitCaps: caps && graph.tensor('bitCaps', [rows], { storage: caps, offset: 0 }),
+      keptShares: caps && prunesChannels ? graph.tensor('keptShares', [rows], { storage: caps, offset: rows }) : null,
     };
     const results = {
       gradients: table(STORAGE.quantizerGradients),

@@ -70,7 +70,8 @@ export async function recommend(asked: Experiment, events: RecipeEvents): Promis
 
   // Wide enough for anything: how large the network is in float decides on the budget.
   const [, unlimited] = draft({ weight: { value: 1e9 }, activation: { value: 1e9 } }).experiments;
-  const { variables } = buildTrainingProgram(programOptions(unlimited, shapeOf(unlimited, seen), null));
+  const training = buildTrainingProgram(programOptions(unlimited, shapeOf(unlimited, seen), null));
+  const { variables } = training;
   const sets = memorySets(variables.quantizers, variables.unquantized);
   const inFloat = variables.quantizers.map(() => floatBits);
   const kbytes = (of: keyof typeof sets) => largestSet(sets[of], inFloat).kbytes;
@@ -79,7 +80,7 @@ export async function recommend(asked: Experiment, events: RecipeEvents): Promis
     weight: target('weights', kbytes('weights'), 10, overrides.get('target_weight_kbytes')),
     activation: target(activationWords[type], kbytes(type), 8, overrides.get('target_activation_kbytes')),
   });
-  budgetOutlook(result.experiments[1], variables);
+  budgetOutlook(result.experiments[1], training);
   return { name, ...result };
 }
 

@@ -73,7 +73,7 @@ export async function measureSensitivity(
   onProgress: (done: number, total: number) => void,
 ): Promise<Sensitivity | null> {
   const { program, variables } = inference;
-  const { quantizers, unquantized } = variables;
+  const { quantizers, unquantized } = variables.counted;
   const table = Float64Array.from(quantizers.length ? await program.read(STORAGE.quantizers) : []);
   const refit = refits(variables, table, await program.read(STORAGE.parameters));
   const bits = tableBits(quantizers, table);

@@ -115,6 +115,8 @@ export interface Experiment {
     readonly costs: CostTable | null;
     /** `guaranteed`: every epoch ends inside the targets; `penalty`: exceeding them costs, as published. */
     readonly mode: 'penalty' | 'guaranteed';
+    /** A guaranteed budget of weights may take whole channels, too. */
+    readonly prunes: boolean;
     /** Fraction of the epochs in which bits are looked for; then they are frozen. */
     readonly search: number;
     readonly lambda2: number;
@@ -329,6 +331,7 @@ function grouped(
       targetCost: s.target_cost > 0 ? s.target_cost : -1,
       costs: s.costs === null ? null : readCostTable(s.costs)!,
       mode: s.budget,
+      prunes: s.budget_prune && s.budget === 'guaranteed' && s.target_weight_kbytes > 0,
       search: s.budget_search,
       lambda2: s.initial_cost_lambda2,
       lambda3: s.initial_cost_lambda3,

@@ -91,6 +91,13 @@ const idleKeys: readonly IdleKeys[] = [
     reason: ({ budget }) => `with budget = ${budget}: set budget = guaranteed`,
   },
   {
+    keys: ['budget_prune'],
+    because: ['budget', 'target_weight_kbytes'],
+    areIdle: (settings) =>
+      settings.budget_prune && (settings.budget !== 'guaranteed' || !hasTarget(settings, 'weight')),
+    reason: () => 'but on guaranteed kB of weights: set budget = guaranteed and target_weight_kbytes',
+  },
+  {
     keys: ['initial_cost_lambda2'],
     because: ['target_weight_kbytes'],
     areIdle: (settings) => !hasTarget(settings, 'weight'),

@@ -213,6 +213,7 @@ const settingsTable = {
   target_cost: key('-1', number(-1, 1e18)),
   costs: key('none', optional(costTable)),
   budget: key('penalty', choice(['penalty', 'guaranteed'])),
+  budget_prune: key('false', flag),
   budget_search: key('0.25', number(0, 1)),
   initial_cost_lambda2: key('0.1', number(0, 1e6)),
   initial_cost_lambda3: key('0.1', number(0, 1e6)),

@@ -17,6 +17,7 @@
 
 import type { StorageArray } from '../engine/engine.js';
 import { STORAGE, type Variables } from '../nn/index.js';
+import { fewestChannels } from '../program/prunedChannels.js';
 import type { Session } from '../program/session.js';
 import {
   type BitError,
@@ -30,6 +31,7 @@ import {
 } from '../quant/index.js';
 import { type Experiment, guaranteesBudget } from '../settings/index.js';
 import { budgetLimits } from './budgetLimits.js';
+import { pruneToFit } from './channelPruning.js';
 import { elementsOf, type Refits, refits, scalesOf } from './refits.js';
 
 /** Tells whether bits are frozen in an epoch, counted from 0. */
@@ -44,7 +46,7 @@ export function areBitsFrozen(experiment: Experiment, epoch: number): boolean {
 export async function beginBudget(experiment: Experiment, session: Session, finished: number): Promise<void> {
   if (!guaranteesBudget(experiment.budget)) return;
   if (areBitsFrozen(experiment, finished)) await fitBits(experiment, session, true);
-  else await capBitsAtStart(searchCaps(experiment, session.training.variables), session);
+  else await capBitsAtStart(searchCaps(experiment, session), session);
 }
 
 /** When `finished` epochs are over, before the last of them is evaluated. */
@@ -73,18 +75,28 @@ async function capBitsAtStart(caps: readonly number[], { program, training: { va
   program.write(STORAGE.bitCaps, caps);
 }
 
-/** Takes bits until the sizes fit; if they shall freeze, gives back what has room and caps all bits where they are. */
+/**
+ * Takes bits, and channels where that is allowed, until the sizes fit; if bits shall freeze, gives back what has room and
+ * caps all bits where they are.
+ */
 async function fitBits(experiment: Experiment, session: Session, freezes: boolean): Promise<void> {
   const { program, training } = session;
   const { variables } = training;
   const { quantizers } = variables;
+  const { budget } = experiment;
   const table = Float64Array.from(await program.read(STORAGE.quantizers));
   const velocity = Float64Array.from(await program.read(STORAGE.quantizerVelocity));
+  const gradients = await program.read(STORAGE.gradients);
+  const bits = tableBits(quantizers, table);
+  let left: readonly number[] = bits;
+  if (budget.prunes) {
+    const all = refits(variables, table, await program.read(STORAGE.parameters));
+    left = await pruneToFit(session, bits, budget.targetWeightKbytes, bitError(variables, all, gradients));
+  }
   const parameters = await program.read(STORAGE.parameters);
   const refit = refits(variables, table, parameters);
-  const error = bitError(variables, refit, await program.read(STORAGE.gradients));
-  const limits = budgetLimits(experiment, variables);
-  const bits = tableBits(quantizers, table);
+  const error = bitError(variables, refit, gradients);
+  const limits = budgetLimits(experiment, variables.counted);
   const isFarFromBest = (row: number, count: number) => {
     const quantizer = quantizers[row]!;
     if (quantizer.role === 'activation') return false;
@@ -98,7 +110,7 @@ async function fitBits(experiment: Experiment, session: Session, freezes: boolea
   const ofProducts = limits.filter((limit) => !inMemory.includes(limit));
   // Weights and activations share the limits of products.
   const common = ofProducts.length > 0 ? relativeError(error, bits, variables) : error;
-  const fitting = takeBits(takeBits(bits, inMemory, smallest, error), ofProducts, smallest, common);
+  const fitting = takeBits(takeBits(left, inMemory, smallest, error), ofProducts, smallest, common);
   const chosen = freezes ? giveBits(fitting, limits, quantizers.map(largestBits), common) : fitting;
   for (const [row, count] of chosen.entries()) {
     if (count === bits[row] && !(freezes && isFarFromBest(row, count))) continue;
@@ -110,9 +122,9 @@ async function fitBits(experiment: Experiment, session: Session, freezes: boolea
   if (freezes) program.write(STORAGE.bitCaps, chosen);
 }
 
-function searchCaps(experiment: Experiment, variables: Variables): number[] {
-  const limits = budgetLimits(experiment, variables);
-  const { quantizers } = variables;
+function searchCaps(experiment: Experiment, { training }: Session): number[] {
+  const limits = budgetLimits(experiment, fewestChannels(training));
+  const { quantizers } = training.variables;
   return individualLimits(limits, quantizers.map(smallestBits), quantizers.map(largestBits));
 }
 

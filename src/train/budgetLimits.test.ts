@@ -10,8 +10,8 @@ function outlook(settings: Readonly<Record<string, unknown>>) {
   const given = { w_quantize: 'parametric_fp_b_xmax', target_weight_kbytes: 200, ...settings };
   const experiment = experimentFromSettings('A', 'a.cfg', given);
   const data = { classes: 10, imageShape: [8, 8, 3] as const, trainImages: 128, evaluationImages: 1 };
-  const { variables } = buildTrainingProgram(programOptions(experiment, data, null));
-  return { experiment, variables, read: () => budgetOutlook(experiment, variables) };
+  const training = buildTrainingProgram(programOptions(experiment, data, null));
+  return { experiment, variables: training.variables, read: () => budgetOutlook(experiment, training) };
 }
 
 describe('a budget with parametric_fp_b_xmax', () => {

@@ -1,8 +1,10 @@
 /** The budget of an experiment as limits of its network: whether they can be kept at all, and whether they are. */
 
 import { InputError } from '../errors.js';
-import type { Variables } from '../nn/index.js';
+import type { Counted } from '../nn/index.js';
+import { fewestChannels } from '../program/prunedChannels.js';
 import { tensorOf } from '../program/quantizerReport.js';
+import type { TrainingProgram } from '../program/trainingProgram.js';
 import {
   bitOperations,
   bitOperationsPerGbop,
@@ -32,14 +34,14 @@ export interface BudgetLimit extends Limit {
 }
 
 /** The targets that there are: those of memory first. */
-export function budgetLimits({ budget }: Experiment, variables: Variables): BudgetLimit[] {
-  const { quantizers, unquantized, products } = variables;
+export function budgetLimits({ budget }: Experiment, counted: Counted): BudgetLimit[] {
+  const { quantizers, unquantized, products } = counted;
   const { targetWeightKbytes, targetActivationKbytes, targetActivationType: type, targetGbops, costs } = budget;
   const sets = memorySets(quantizers, unquantized);
   const memory = (of: readonly TensorSet[], most: number) => ({
     ...memoryLimit(of, most),
     unit: 'kB' as const,
-    largestPart: (bits: readonly number[]) => largestPart(variables, largestSet(of, bits).set, bits),
+    largestPart: (bits: readonly number[]) => largestPart(counted, largestSet(of, bits).set, bits),
   });
   const limits: BudgetLimit[] = [
     { key: 'target_weight_kbytes', what: 'weights', ...memory(sets.weights, targetWeightKbytes) },
@@ -63,15 +65,25 @@ export function budgetLimits({ budget }: Experiment, variables: Variables): Budg
  * @throws InputError if it cannot be met and shall be guaranteed, if a quantizer would use more levels than it counts, or if
  *   costs say nothing of a width
  */
-export function budgetOutlook(experiment: Experiment, variables: Variables): string | null {
+export function budgetOutlook(
+  experiment: Experiment,
+  training: Pick<TrainingProgram, 'options' | 'variables'>,
+): string | null {
+  const { variables } = training;
   const smallest = variables.quantizers.map(smallestBits);
-  const { costs } = experiment.budget;
+  const { costs, prunes } = experiment.budget;
+  if (prunes && variables.channelGroups.length === 0) {
+    throw new InputError(
+      `${whereOf(experiment, 'budget_prune')} = true: no channel of this network can go: each is read by a sum, or has ` +
+        'no batch normalisation with a ReLU behind it, or a quantizer of activations there that learns nothing',
+    );
+  }
   const uncovered = costs && uncoveredWidths(costs, variables.products, smallest);
   if (uncovered) {
     const where = whereOf(experiment, 'costs');
     throw new InputError(`${where}: no entry is as wide as a multiply-add of ${uncovered.join(' x ')} bits; add one`);
   }
-  const limits = budgetLimits(experiment, variables);
+  const limits = budgetLimits(experiment, fewestChannels(training));
   if (limits.length === 0) return null;
   const excessive = variables.quantizers.find((quantizer) => kindNamed(quantizer.kind).mayExceedBits(quantizer));
   if (excessive && guaranteesBudget(experiment.budget)) {
@@ -84,12 +96,13 @@ export function budgetOutlook(experiment: Experiment, variables: Variables): str
     const needs = limits.map(
       ({ what, cost, most, unit }) => `${what} need ${digits[unit](cost(smallest))} of ${most} ${unit}`,
     );
-    return `budget: with the fewest bits ${needs.join(', ')}`;
+    return `budget: with the fewest bits ${prunes ? 'and channels ' : ''}${needs.join(', ')}`;
   }
   const { key, what, unit, most } = missing;
   const needed = missing.cost(smallest);
   const fault =
-    `${whereOf(experiment, key)} = ${most}: cannot be met: with the fewest bits that the limits allow, ${what} need ` +
+    `${whereOf(experiment, key)} = ${most}: cannot be met: with the fewest bits ${prunes ? 'and channels ' : ''}that the limits allow, ` +
+    `${what} need ` +
     `${digits[unit](needed)} ${unit}, ${digits[unit](needed - most)} ${unit} too much${missing.largestPart(smallest)}`;
   if (guaranteesBudget(experiment.budget)) throw new InputError(fault);
   return fault;
@@ -106,7 +119,7 @@ function whereOf({ sources, configPath, name }: Experiment, key: string): string
   return sources.get(key)?.where ?? `${configPath}: [${name}] ${key}`;
 }
 
-function largestPart({ quantizers }: Variables, set: TensorSet, bits: readonly number[]): string {
+function largestPart({ quantizers }: Counted, set: TensorSet, bits: readonly number[]): string {
   const sizes = set.members.map(({ row, count }) => ({ row, size: bits[row]! * count }));
   const [largest] = sizes.sort((a, b) => b.size - a.size);
   if (!largest || largest.size < set.bits) return '; most of it is not quantized';

@@ -126,7 +126,7 @@ export async function openTraining(
   const built = buildTrainingProgram({ ...options, starting: measured });
   const { variables } = built;
   if (!checkpoint) await startOnActivations(built, images.train, cpuEngine);
-  const outlook = budgetOutlook(experiment, variables);
+  const outlook = budgetOutlook(experiment, built);
   if (measured !== starting) {
     events.line?.(
       'batch normalisations that had been folded into the weights: their moments are measured on training images',

@@ -98,6 +98,7 @@ export function programOptions(
     labelSmoothing: training.labelSmoothing,
     movingAverages: training.emaDecay > 0,
     capsBits: guaranteesBudget(experiment.budget),
+    prunesChannels: experiment.budget.prunes,
     seed: training.seed,
     starting,
     // Evaluation needs not a single batch of training images, but no engine likes an empty table.

@@ -2,7 +2,7 @@
 
 import type { StorageArray } from '../engine/engine.js';
 import { elementCount } from '../graph/index.js';
-import { exponentsName, type Variable, type Variables } from '../nn/index.js';
+import { exponentsName, leftOf, type Variable, type Variables } from '../nn/index.js';
 import { tensorOf } from '../program/quantizerReport.js';
 import { channelScale, requantizeActivation, requantizeWeights } from '../quant/index.js';
 
@@ -32,20 +32,26 @@ export function refits(variables: Variables, table: ArrayLike<number>, parameter
   };
 }
 
-/** The part, belonging to a weight's quantizer, of a vector that is laid out like the parameters. */
-export function elementsOf(variables: Variables, row: number, vector: StorageArray): StorageArray {
+/**
+ * The part, belonging to a weight's quantizer, of a vector that is laid out like the parameters, without the elements of
+ * channels that are gone.
+ */
+export function elementsOf(variables: Variables, row: number, vector: StorageArray): Floats {
   const name = tensorOf(variables.quantizers[row]!.name);
   const variable = variables.find(name);
   if (!variable) throw new Error(`no parameter is called ${name}`);
-  return partOf(variable, vector);
+  return leftOf(variables, variable, partOf(variable, vector));
 }
 
-/** The scales of a weight's channels, where they have steps of their own. */
+/** The scales of a weight's channels, where they have steps of their own: of those that are left. */
 export function scalesOf(variables: Variables, row: number, parameters: StorageArray): number[] | undefined {
   const exponents = variables.find(exponentsName(variables.quantizers[row]!));
-  return exponents && Array.from(partOf(exponents, parameters), channelScale);
+  return exponents && Array.from(leftOf(variables, exponents, partOf(exponents, parameters)), channelScale);
 }
 
-function partOf({ view, shape }: Variable, vector: StorageArray): StorageArray {
-  return vector.subarray(view.offset, view.offset + elementCount(shape));
+/** The part of a vector, laid out like the parameters, that belongs to a parameter. */
+export function partOf({ view, shape }: Variable, vector: StorageArray): Floats {
+  return vector.subarray(view.offset, view.offset + elementCount(shape)) as Floats;
 }
+
+type Floats = Float32Array | Float64Array;

@@ -18,6 +18,7 @@ import { disagreement, isTrueOfAny } from '../program/ranks.js';
 import type { Session } from '../program/session.js';
 import { type Experiment, obeysBudget } from '../settings/index.js';
 import { areBitsFrozen, beginBudget, keepBudget } from './budgetKeeper.js';
+import { settleChannels } from './channelPruning.js';
 import { checkpointFile, parametersFile } from './checkpoint.js';
 import type { CheckpointState } from './checkpointState.js';
 import type { EpochReport, Recorder, StepReport, TrainingEvents, TrainingMetrics } from './recorder.js';
@@ -76,6 +77,7 @@ export async function train(run: TrainingRun): Promise<RunSummary | null> {
   const random = createRandom(seed, randomStreams.batches);
   let state = run.state;
   recorder.begin(state);
+  await settleChannels(session);
   if (state.step === 0 || run.hasNewTargets) await beginBudget(experiment, session, state.epoch);
   const started = performance.now();
   const secondsBefore = state.trainingSeconds;

@@ -64,7 +64,14 @@ export function quantizerTableCases(): ConformanceCase[] {
     seed: 2201,
     floatWeights: 140_000_000,
   });
-  return [ranges(1900), ranges(1901), ...updates, ...slower, ...capped, many, large];
+  const pruned = update(momentum, {
+    name: 'pruned',
+    budget: budgets['budgets of weights and all activations']!,
+    weightDecay: 0,
+    seed: 2301,
+    pruned: true,
+  });
+  return [ranges(1900), ranges(1901), ...updates, ...slower, ...capped, many, large, pruned];
 }
 
 function ranges(seed: number): ConformanceCase {
@@ -85,6 +92,8 @@ interface UpdateCase {
   readonly learningRateFactor?: number;
   /** Every quantizer may keep the bits it has, and is pushed hard enough to want others. */
   readonly capped?: boolean;
+  /** Sizes count a part of every tensor's elements. */
+  readonly pruned?: boolean;
   /** How often every kind of row comes; once by default. */
   readonly repeats?: number;
   readonly floatWeights?: number;
@@ -99,6 +108,7 @@ function update(
     seed,
     learningRateFactor = 1,
     capped = false,
+    pruned = false,
     repeats = 1,
     floatWeights = 100,
   }: UpdateCase,
@@ -119,6 +129,7 @@ function update(
       solver.type === 'adam' ? c.state('secondMoment', shape, random.numbers(length, 0.01, 0.1), elementwise) : null,
     control: c.input('control', [CONTROL_LENGTH], [0.015625, 0.5, 0.25, 0]),
     bitCaps: capped ? c.input('bitCaps', [rows.length], tableBits(rows, table)) : null,
+    keptShares: pruned ? c.input('keptShares', [rows.length], sharesOf(rows, random)) : null,
   };
   const results = {
     gradients: c.output('gradients', shape, elementwise),
@@ -133,6 +144,11 @@ function update(
     {},
     { writes: { sums: random.numbers(length), control: [0.0078125, 0.25, 0.5, 0] } },
   ]);
+}
+
+/** A part of the elements of each row: whole elements, as where channels are gone. */
+function sharesOf(rows: readonly Quantizer[], random: RandomValues): number[] {
+  return rows.map(({ count }) => random.integers(1, 1, count)[0]! / count);
 }
 
 /** Every activation together with a part of the one before it, and something that is not quantized. */

@@ -170,7 +170,7 @@ function training(name: string, extended: boolean): ConformanceCase {
   const [tableGradients, limited] = [t('tableGradients', [1, 2]), t('limited', [1, 2])];
   step.append(
     'quantizerUpdate',
-    { table, sums, velocity: tableVelocity, secondMoment: null, control, bitCaps: null },
+    { table, sums, velocity: tableVelocity, secondMoment: null, control, bitCaps: null, keptShares: null },
     { gradients: tableGradients, limited, penalties },
     {
       rows: [quantizer],

@@ -57,7 +57,7 @@ export const prepareQuantizers: Lowering<'prepareQuantizers'> = (node, context) 
 };
 
 export const quantizerUpdate: Lowering<'quantizerUpdate'> = (node, context) => {
-  const { secondMoment, bitCaps } = node.operands;
+  const { secondMoment, bitCaps, keptShares } = node.operands;
   const update = {
     table: context.floats(node.operands.table),
     sums: context.floats(node.operands.sums),
@@ -65,6 +65,7 @@ export const quantizerUpdate: Lowering<'quantizerUpdate'> = (node, context) => {
     secondMoment: secondMoment && context.floats(secondMoment),
     control: context.floats(node.operands.control),
     bitCaps: bitCaps && context.floats(bitCaps),
+    keptShares: keptShares && context.floats(keptShares),
     gradients: context.floats(node.results.gradients),
     limited: context.floats(node.results.limited),
     penalties: context.floats(node.results.penalties),

@@ -105,7 +105,7 @@ const mostRows = 2032;
  */
 export const quantizerUpdate: Lowering<'quantizerUpdate'> = (node, placement) => {
   const { rows, unquantized, budget, solver, weightDecay, learningRateFactor = 1 } = node.attributes;
-  const { secondMoment, bitCaps } = node.operands;
+  const { secondMoment, bitCaps, keptShares } = node.operands;
   const { operands, parameter, words, finish } = kernelSource({
     table: tensorOperand(placement, node.operands.table, 'write'),
     sums: tensorOperand(placement, node.operands.sums, 'read'),
@@ -113,6 +113,7 @@ export const quantizerUpdate: Lowering<'quantizerUpdate'> = (node, placement) =>
     secondMoment: secondMoment && tensorOperand(placement, secondMoment, 'write'),
     control: tensorOperand(placement, node.operands.control, 'read'),
     bitCaps: bitCaps && tensorOperand(placement, bitCaps, 'read'),
+    keptShares: keptShares && tensorOperand(placement, keptShares, 'read'),
     gradients: tensorOperand(placement, node.results.gradients, 'write'),
     limited: tensorOperand(placement, node.results.limited, 'write'),
     penalties: tensorOperand(placement, node.results.penalties, 'write'),
@@ -154,7 +155,7 @@ var<workgroup> bits: array<u32, ${room}>;
 var<workgroup> elements: array<u32, ${room}>;
 // Loss per kB of weights, of activations.
 var<workgroup> slopes: vec2f;
-${memorySetSearch}
+${memorySetSearch(operands.keptShares && ((row) => operands.keptShares!.load(row)))}
 fn addUp() {
   slopes = vec2f();
   for (var row = 0u; row < ${rowCount}; row++) { elements[row] = 0u; }

@@ -29,8 +29,17 @@ export function packSets(
   };
 }
 
-/** Needs `word` of `KernelSource.words` and the workgroup's arrays `bits` and `elements`, a number a row each. */
-export const memorySets = /* wgsl */ `
+/**
+ * Needs `word` of `KernelSource.words` and the workgroup's arrays `bits` and `elements`, a number a row each.
+ *
+ * @param share the part of a row's elements that counts; null where all do. Exact below 2^22 elements of a tensor.
+ */
+export const memorySets = (share: ((row: string) => string) | null) => /* wgsl */ `
+// The elements of a member that count.
+fn counted(member: u32) -> u32 {
+  ${share ? `return u32(round(f32(word(member + 1u)) * ${share('word(member)')}));` : 'return word(member + 1u);'}
+}
+
 // The largest set of a list, the first of equal ones: its kB, its bits beyond them, where it begins. Zeros where all are empty.
 fn largestSet(list: u32) -> vec3u {
   var largest = vec3u();
@@ -40,7 +49,7 @@ fn largestSet(list: u32) -> vec3u {
     var size = vec2u(word(at), word(at + 1u));
     for (var i = 0u; i < members; i++) {
       let width = bits[word(at + 3u + 2u * i)];
-      let count = word(at + 4u + 2u * i);
+      let count = counted(at + 3u + 2u * i);
       let rest = size.y + width * (count % ${bitsPerKbyte}u);
       size = vec2u(size.x + width * (count / ${bitsPerKbyte}u) + rest / ${bitsPerKbyte}u, rest % ${bitsPerKbyte}u);
     }
@@ -55,6 +64,9 @@ fn kbytes(size: vec3u) -> f32 { return f32(size.x) + f32(size.y) * ${1 / bitsPer
 // Adds up, row by row, the elements that a row has in the set at this place (0: none).
 fn countElements(place: u32) {
   if (place == 0u) { return; }
-  for (var i = 0u; i < word(place + 2u); i++) { elements[word(place + 3u + 2u * i)] += word(place + 4u + 2u * i); }
+  for (var i = 0u; i < word(place + 2u); i++) {
+    let member = place + 3u + 2u * i;
+    elements[word(member)] += counted(member);
+  }
 }
 `;

@@ -1,0 +1,164 @@
+/**
+ * Channels that can leave a network without a trace: outputs of a layer with a batch normalisation and a ReLU that only
+ * convolutions and fully connected layers read, maybe through depthwise convolutions, pooling and flattening.
+ *
+ * Where γ and β of such a channel are 0, it is 0 in every image: nothing behind it depends on the weights that compute
+ * or read it. The straight-through gradient of a ReLU, or of a quantizer in its place that learns its range, is 0 at 0,
+ * so γ, β and those weights get none, and weight decay leaves zeros alone: what is 0 once stays so, on every engine, and
+ * a file of parameters says which channels are gone. A network without them computes the same (`thinned`).
+ *
+ * Channels that a sum reads, or a concatenation, belong to no group: others would have to go with them.
+ */
+
+import { coreOf, parameterNames } from '../quant/index.js';
+import type { Layer, NetworkDefinition } from './layer.js';
+import type { BatchNormNames } from './layerNodes.js';
+import { exponentsName, type Variable, type Variables } from './variables.js';
+
+/** The channels of one layer, with everything that has an axis of them. */
+export interface ChannelGroup {
+  /** The layer whose outputs they are. */
+  readonly layer: string;
+  readonly channels: number;
+  /** γ and β of the layer and of depthwise convolutions behind it. */
+  readonly factors: readonly string[];
+  /** Weights that compute the channels or read them. */
+  readonly weights: readonly WithChannels[];
+  /** Everything that has an axis of them: these weights with their exponents, the batch normalisations with their moments. */
+  readonly variables: readonly WithChannels[];
+}
+
+/** A variable by its name, and its axis of channels: the last one (`out`), or the one before (`in`). */
+export interface WithChannels {
+  readonly name: string;
+  readonly axis: 'out' | 'in';
+}
+
+/** The groups of a network whose variables are declared, in the order of its layers. */
+export function channelGroups({ layers, output }: NetworkDefinition, variables: Variables): ChannelGroup[] {
+  const uses = new Map<string, number>();
+  for (const layer of layers) if ('weight' in layer) uses.set(layer.weight, (uses.get(layer.weight) ?? 0) + 1);
+  const quantizerOf = (tensor: string) => {
+    const row = variables.tensors.find(({ name }) => name === tensor)?.row;
+    return typeof row === 'number' ? variables.quantizers[row]! : null;
+  };
+  /** Weights with a quantizer that no other layer uses. */
+  const isOwn = (weight: string) => uses.get(weight) === 1 && quantizerOf(weight) !== null;
+  const batchNormOf = (layer: Layer): BatchNormNames | null => {
+    if (!('weight' in layer) || !isOwn(layer.weight) || !/^relu6?$/.test(layer.activation)) return null;
+    const quantizer = quantizerOf(layer.output);
+    const stopsAtZero = quantizer === null || parameterNames(quantizer.kind).length > 0;
+    return stopsAtZero ? layer.batchNorm : null;
+  };
+  const keepsZero = (tensor: string) => {
+    const quantizer = quantizerOf(tensor);
+    return quantizer === null || /uniform/i.test(coreOf(quantizer.kind));
+  };
+
+  /** What reads a value's channels, appended to the lists; false where something does that needs all of them. */
+  const collect = (
+    value: string,
+    batchNorms: BatchNormNames[],
+    weights: ChannelGroup['weights'][number][],
+  ): boolean => {
+    const readers = layers.filter((layer) => ('inputs' in layer ? layer.inputs : [layer.input]).includes(value));
+    if (value === output || readers.length === 0) return false;
+    return readers.every((reader) => {
+      switch (reader.kind) {
+        case 'conv':
+        case 'linear':
+          weights.push({ name: reader.weight, axis: 'in' });
+          return isOwn(reader.weight) && (reader.kind === 'linear' || reader.groups === 1);
+        case 'depthwise': {
+          const batchNorm = batchNormOf(reader);
+          if (!batchNorm) return false;
+          weights.push({ name: reader.weight, axis: 'out' });
+          batchNorms.push(batchNorm);
+          return collect(reader.name, batchNorms, weights);
+        }
+        case 'averagePool':
+        case 'globalAverage':
+          return keepsZero(reader.name) && collect(reader.name, batchNorms, weights);
+        case 'maxPool':
+        case 'flatten':
+          return collect(reader.name, batchNorms, weights);
+        case 'add':
+        case 'concat':
+        case 'slice':
+        case 'shuffle':
+        case 'multiply':
+        case 'activation':
+        case 'subsample':
+        case 'scale':
+          return false;
+        default:
+          return reader satisfies never;
+      }
+    });
+  };
+  return layers.flatMap((layer): ChannelGroup[] => {
+    // Other layers have the channels of what they read, or read some of them only.
+    if (layer.kind !== 'linear' && !(layer.kind === 'conv' && layer.groups === 1)) return [];
+    const batchNorm = batchNormOf(layer);
+    if (!batchNorm) return [];
+    const batchNorms = [batchNorm];
+    const weights: WithChannels[] = [{ name: layer.weight, axis: 'out' }];
+    if (!collect(layer.name, batchNorms, weights)) return [];
+    const computing = weights.filter(({ axis }) => axis === 'out');
+    const exponents = computing
+      .map(({ name }) => exponentsName(quantizerOf(name)!))
+      .filter((name) => variables.find(name));
+    const others = [...exponents, ...batchNorms.flatMap((names) => Object.values(names) as string[])];
+    return [
+      {
+        layer: layer.name,
+        channels: layer.kind === 'linear' ? layer.outputs : layer.channels,
+        factors: batchNorms.flatMap(({ gamma, beta }) => [gamma, beta]),
+        weights,
+        variables: [...weights, ...others.map((name) => ({ name, axis: 'out' as const }))],
+      },
+    ];
+  });
+}
+
+/** The network with so many channels of some layers, by their names. */
+export function thinned(definition: NetworkDefinition, channels: ReadonlyMap<string, number>): NetworkDefinition {
+  const thinner = (layer: Layer): Layer => {
+    const left = channels.get(layer.name);
+    if (left === undefined) return layer;
+    if (layer.kind === 'linear') return { ...layer, outputs: left };
+    if (layer.kind === 'conv') return { ...layer, channels: left };
+    throw new Error(`${layer.name} has no channels of its own`);
+  };
+  return { ...definition, layers: definition.layers.map(thinner) };
+}
+
+/**
+ * The channel of each element of a variable, which has an axis of so many: a fully connected layer behind a flattened
+ * image reads each of them once a pixel.
+ */
+export function channelOf(
+  { shape }: Pick<Variable, 'shape'>,
+  axis: WithChannels['axis'],
+  channels: number,
+): (element: number) => number {
+  const outputs = shape.at(-1)!;
+  if (axis === 'out') return (element) => element % outputs;
+  const inputs = shape.at(-2)!;
+  return (element) => (Math.floor(element / outputs) % inputs) % channels;
+}
+
+/** Values of a variable, in the engines' layout, without those of channels that are gone. */
+export function leftOf<T extends Float32Array | Float64Array>(
+  { channelGroups, remains }: Variables,
+  variable: Variable,
+  values: T,
+): T {
+  if (!remains) return values;
+  const axes = channelGroups.flatMap(({ channels, variables }, group) =>
+    variables
+      .filter(({ name }) => name === variable.name)
+      .map(({ axis }) => ({ channel: channelOf(variable, axis, channels), left: new Set(remains.channels[group]!) })),
+  );
+  return values.filter((_, element) => axes.every(({ channel, left }) => left.has(channel(element)))) as T;
+}

@@ -1,0 +1,87 @@
+/**
+ * Which channels of a network are gone, by its parameters, and what is left of it: sizes count the network without them
+ * (see `nn/channelGroups.ts`), and that network can be built.
+ */
+
+import {
+  type ChannelGroup,
+  type Counted,
+  fromStored,
+  leftOf,
+  modelDefinition,
+  storedShape,
+  thinned,
+  toStored,
+} from '../nn/index.js';
+import type { LoadedWeights } from '../weights/loadedWeights.js';
+import { declaredVariables, type ProgramOptions, type TrainingProgram } from './trainingProgram.js';
+
+type Counting = Pick<TrainingProgram, 'options' | 'variables'>;
+
+/** Values of a parameter by its name; nothing where it has those that training begins with. */
+type ValuesOf = (name: string) => ArrayLike<number> | undefined;
+
+/** Finds the channels that are left; from then on `variables.counted` has what they are worth. */
+export function countChannels({ options, variables }: Counting, valuesOf: ValuesOf): void {
+  const channels = variables.channelGroups.map((group) => channelsLeft(group, valuesOf));
+  const areAllThere = channels.every((left, at) => left.length === variables.channelGroups[at]!.channels);
+  if (areAllThere) {
+    variables.remains = null;
+    return;
+  }
+  const left = channels.map(({ length }) => length);
+  const network = declaredVariables(thinnedOptions(options, variables.channelGroups, left));
+  variables.remains = { channels, network };
+}
+
+/** Channels with a γ or a β; a group keeps its first channel where all are 0, since no network has layers without any. */
+function channelsLeft({ channels, factors }: ChannelGroup, valuesOf: ValuesOf): number[] {
+  const values = factors.map(valuesOf);
+  const all = Array.from({ length: channels }, (_, channel) => channel);
+  const left = all.filter((channel) => values.some((own) => own === undefined || own[channel] !== 0));
+  return left.length > 0 ? left : [0];
+}
+
+/**
+ * The network without its pruned channels, and the parameters that are left of a file; for a program whose channels are
+ * counted. Where all are there, what was given.
+ */
+export function withoutPruned(
+  { options, variables }: Counting,
+  weights: LoadedWeights,
+): { readonly options: ProgramOptions; readonly weights: LoadedWeights } {
+  const { channelGroups, remains, parameters, running } = variables;
+  if (!remains) return { options, weights };
+  const left = remains.channels.map(({ length }) => length);
+  const thin = thinnedOptions(options, channelGroups, left);
+  const shapes = declaredVariables(thin);
+  const known = new Map([...parameters, ...running].map((variable) => [variable.name, variable]));
+  const get: LoadedWeights['get'] = (name) => {
+    const [given, variable] = [weights.get(name), known.get(name)];
+    if (!given || !variable) return given;
+    const { shape } = shapes.find(name)!;
+    const values = leftOf(variables, variable, fromStored(given.values, variable.shape, variable.layout));
+    return { shape: storedShape(shape, variable.layout), values: toStored(values, shape, variable.layout) };
+  };
+  return { options: thin, weights: { ...weights, get } };
+}
+
+/** The options of the network with so many channels of each group. */
+export function thinnedOptions(
+  options: ProgramOptions,
+  groups: readonly ChannelGroup[],
+  left: readonly number[],
+): ProgramOptions {
+  const { model, imageShape } = options;
+  const channels = new Map(groups.map(({ layer }, group) => [layer, left[group]!]));
+  const definition = thinned(modelDefinition(model, imageShape), channels);
+  return { ...options, model: { ...model, definition }, prunesChannels: false };
+}
+
+/** What sizes count at the least: the network with a channel a group. */
+export function fewestChannels({ options, variables }: Counting): Counted {
+  const { channelGroups } = variables;
+  if (channelGroups.length === 0) return variables;
+  const ones = channelGroups.map(() => 1);
+  return declaredVariables(thinnedOptions(options, channelGroups, ones));
+}
