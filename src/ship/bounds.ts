@@ -1,6 +1,7 @@
 /** The sums that a layer can reach, from its actual weights and the integers that its input can hold. */
 
-import { type ClassifierLayer, leastOf, type Product } from './integerNetwork.js';
+import { InputError } from '../errors.js';
+import { bitLength, type ClassifierLayer, leastOf, type Product } from './integerNetwork.js';
 
 interface Interval {
   readonly lo: number;
@@ -26,6 +27,18 @@ export function boundedProduct(product: Omit<Product, 'lo' | 'hi'>): Product {
     hi[channel]! += Math.max(...ends);
   });
   return { ...product, lo, hi };
+}
+
+const largestAccumulator = 2 ** 31 - 1;
+
+/** @throws InputError for sums beyond 32 bits, with what would help */
+export function demandAccumulator({ weights, lo, hi }: Pick<Product, 'weights' | 'lo' | 'hi'>): void {
+  const worst = Math.max(...hi, ...lo.map((least) => -least));
+  if (worst <= largestAccumulator) return;
+  throw new InputError(
+    `${weights.name}: sums reach ${worst}, ${bitLength(worst) + 1} bits, a device's accumulator has 32; train it with ` +
+      'fewer bits or, where values are powers of two, a narrower range (w_xmin_min, a_xmin_min)',
+  );
 }
 
 /** The classifier with the bounds of its sums and of its logits. */

@@ -13,51 +13,30 @@ import {
   channelScale,
   effectiveRange,
   elementQuantizers,
-  parameterNames,
   type Quantizer,
   type QuantizerCore,
   tableBits,
 } from '../quant/index.js';
-import { boundedClassifier, boundedProduct } from './bounds.js';
+import { boundedProduct, demandAccumulator } from './bounds.js';
 import type { Channel } from './certificate.js';
+import { commonGrid, demandByte, demandWeightByte, gridOf, wholeMultiple } from './grids.js';
 import { gridOfBytes } from './inputGrid.js';
 import {
-  bitLength,
-  type ClassifierLayer,
   type ConvolutionLayer,
   codeBits,
   type Grid,
-  type InputQuantization,
   type IntegerLayer,
   type IntegerNetwork,
   type IntegerTensor,
   type IntegerWeights,
-  leastOf,
   type Product,
   pixelWindow,
+  type SumPoolLayer,
 } from './integerNetwork.js';
-import { certified, defined, exactLog2, type Normalised, type Sums, type Target } from './requantization.js';
-
-/** The form of a tensor of the plan on the device. */
-type Value =
-  | { readonly type: 'parameter'; readonly name: string; readonly values: Float64Array }
-  | { readonly type: 'weights'; readonly weights: IntegerWeights }
-  /** Inputs that lie on no grid until they are quantized. */
-  | ({ readonly type: 'numbers'; readonly fault: string } & Pick<InputQuantization, 'scale' | 'offset'>)
-  | { readonly type: 'integers'; readonly tensor: IntegerTensor }
-  /** Channels of tensors in memory, which become one when they are read. */
-  | { readonly type: 'channels'; readonly channels: readonly TensorChannel[] }
-  | { readonly type: 'sums'; readonly sums: Sums }
-  | { readonly type: 'normalised'; readonly terms: readonly Normalised[]; readonly addend: IntegerTensor | null }
-  /** The mean over all pixels: a sum where the classifier reads it, else behind a quantizer. */
-  | { readonly type: 'mean'; readonly input: IntegerTensor }
-  | { readonly type: 'moments'; readonly mean: ArrayLike<number>; readonly invstd: ArrayLike<number> }
-  | { readonly type: 'classified' };
-
-interface TensorChannel {
-  readonly tensor: IntegerTensor;
-  readonly channel: number;
-}
+import { classifierLayer, scaledClassifier, sumPoolLayer } from './loweredClassifier.js';
+import { described, type TensorChannel, type Value } from './loweredValue.js';
+import { certified, channelSteps, defined, exactLog2, type Normalised, type Target } from './requantization.js';
+import { asIs, identity, meanOf } from './terms.js';
 
 /** A layer whose integers are certified, with what its channels have to compute. */
 interface CertifiedLayer {
@@ -75,10 +54,6 @@ export interface LoweringOptions {
   /** Look for certificates; without them every layer is rounded, which tells at once whether a network can be shipped. */
   readonly prove?: boolean;
 }
-
-const largestAccumulator = 2 ** 31 - 1;
-/** Levels of an activation that a byte holds, and of a weight. */
-const mostLevels = { unsigned: 255, signed: 127 } as const;
 
 /**
  * Lowers a network whose program was built from trained values: its variables start from them.
@@ -299,12 +274,7 @@ class Lowering {
       return wholeMultiple(value(true, scale * e0, scale * e1, weight), scale * e0, parameter.name);
     });
     const grid = gridOf(core, true, e0, e1);
-    if (grid.type === 'uniform' && grid.hi > mostLevels.signed) {
-      throw new InputError(
-        `${parameter.name}: integers up to ±${grid.hi} need ${codeBits(grid)} bits, a weight may have 8; train it with ` +
-          fewerBits('w', this.#quantizers[row]!),
-      );
-    }
+    demandWeightByte(parameter.name, grid, this.#quantizers[row]!);
     const weights: IntegerWeights = {
       name: parameter.name,
       shape: x.shape,
@@ -391,13 +361,7 @@ class Lowering {
   #sums(unbounded: Omit<Product, 'lo' | 'hi'>, y: Tensor): void {
     const product = boundedProduct(unbounded);
     const { input, weights } = product;
-    const worst = Math.max(...product.hi, ...product.lo.map((lo) => -lo));
-    if (worst > largestAccumulator) {
-      throw new InputError(
-        `${weights.name}: sums reach ${worst}, ${bitLength(worst) + 1} bits, a device's accumulator has 32; train it with ` +
-          'fewer bits or, where values are powers of two, a narrower range (w_xmin_min, a_xmin_min)',
-      );
-    }
+    demandAccumulator(product);
     const steps = channelSteps(input.step, weights, y.shape.at(-1)!);
     this.#set(y, { type: 'sums', sums: { product, steps, pixels: 1 } });
   }
@@ -469,7 +433,7 @@ class Lowering {
     const [e0, e1] = this.#ranges[row]!;
     const name = tensorOf(quantizer.name);
     const grid = gridOf(core, signed, e0, e1);
-    if (grid.type === 'uniform') demandByte(name, grid, quantizer);
+    demandByte(name, grid, quantizer);
     const output = tensor(name, imageShape(y), grid, e0, this.#storedBits(row, grid));
     const target: Target = { output, core, signed, e0, e1 };
     const products = terms.map(({ product }) => product);
@@ -513,19 +477,15 @@ class Lowering {
   #classifier({ operands: { x, w, b }, results }: Node<'linear'>): void {
     const value = this.#get(x);
     const [weights, bias] = [this.#quantizedWeights(w), this.#quantizedWeights(b)];
-    const input = value.type === 'mean' ? this.#sumPool(value.input) : this.#integers(x, 'classifier');
+    const input = value.type === 'mean' ? this.#append(sumPoolLayer(value.input)) : this.#integers(x, 'classifier');
     const pixels = value.type === 'mean' ? value.input.shape[0]! * value.input.shape[1]! : 1;
     this.layers.push(classifierLayer(input, weights, bias, pixels));
     this.#set(results.y, { type: 'classified' });
   }
 
-  #sumPool(input: IntegerTensor): IntegerTensor {
-    const [height, width, channels] = input.shape as [number, number, number];
-    const pixels = height * width;
-    const grid: Grid = { type: 'uniform', lo: leastOf(input.grid) * pixels, hi: input.grid.hi * pixels };
-    const output = tensor(`${input.name}/sum`, [channels], grid, input.step / pixels, 32);
-    this.layers.push({ op: 'sumPool', name: output.name, input, output });
-    return output;
+  #append(layer: SumPoolLayer): IntegerTensor {
+    this.layers.push(layer);
+    return layer.output;
   }
 
   #scale({ operands, results }: Node<'scale'>): void {
@@ -598,50 +558,6 @@ class Lowering {
 type Node<K extends AnyNode['op']> = Extract<AnyNode, { readonly op: K }>;
 type Quantization = { readonly row: number; readonly core: QuantizerCore; readonly signed: boolean };
 
-/** The integers that a quantizer puts out, in multiples of e0. */
-function gridOf(core: QuantizerCore, signed: boolean, e0: number, e1: number): Grid {
-  const hi = Math.round(elementQuantizers[core].value(signed, e0, e1, Number.MAX_VALUE) / e0);
-  switch (core) {
-    case 'uniform':
-    case 'fixedUniform':
-      return { type: 'uniform', lo: signed ? -hi : 0, hi };
-    case 'pow2':
-    case 'fixedPow2':
-      return { type: 'powers', signed, hi };
-    default:
-      return core satisfies never;
-  }
-}
-
-/** A tensor as a term of a sum, each element by itself. */
-function identity(input: IntegerTensor): Normalised {
-  return meanOf(input, [1, 1], pixelWindow);
-}
-
-/** Means over windows: a depthwise convolution with weights of 1. */
-function meanOf(input: IntegerTensor, sides: readonly [rows: number, columns: number], window: Window): Normalised {
-  const channels = input.shape.at(-1)!;
-  const pixels = sides[0] * sides[1];
-  const ones: IntegerWeights = {
-    name: '',
-    shape: [...sides, channels],
-    values: new Int32Array(pixels * channels).fill(1),
-    grid: { type: 'uniform', lo: 0, hi: 1 },
-    step: 1,
-    channelExponents: null,
-    bits: 0,
-  };
-  const product = boundedProduct({ input, weights: ones, depthwise: true, groups: 1, window });
-  const steps = new Array<number>(channels).fill(input.step);
-  return { product, steps, pixels, normalisation: asIs(channels) };
-}
-
-/** The normalisation that changes nothing. */
-function asIs(channels: number): Normalised['normalisation'] {
-  const [zeros, units] = [new Float64Array(channels), new Float64Array(channels).fill(1)];
-  return { mean: zeros, invstd: units, gamma: units, beta: zeros };
-}
-
 /** Weights [1, 1, in, out] or [in, out] of features as those of the pixels that the features are in memory. */
 function overPixels(weights: IntegerWeights, { shape }: IntegerTensor): IntegerWeights {
   return { ...weights, shape: [...shape, weights.shape.at(-1)!] };
@@ -652,76 +568,13 @@ function isFeatures({ shape }: Tensor): boolean {
   return shape.length === 2 || (shape[1] === 1 && shape[2] === 1);
 }
 
-/** The numbers for which an accumulator of 1 stands, channel by channel. */
-function channelSteps(inputStep: number, { step, channelExponents }: IntegerWeights, channels: number): number[] {
-  return Array.from({ length: channels }, (_, channel) => {
-    return inputStep * step * (channelExponents ? 2 ** channelExponents[channel]! : 1);
-  });
-}
-
-/** All logits in one unit: the finest of the products' and the bias's steps, a power of two apart from each other. */
-function classifierLayer(
-  input: IntegerTensor,
-  weights: IntegerWeights,
-  bias: IntegerWeights,
-  pixels: number,
-): ClassifierLayer {
-  const outputs = weights.shape[1]!;
-  const steps = channelSteps(input.step, weights, outputs);
-  const biasStep = bias.step / pixels;
-  const unit = Math.min(...steps, biasStep);
-  const shifts = Uint8Array.from(steps, (step) => exactLog2(step / unit, weights.name));
-  const biasShift = exactLog2(biasStep / unit, bias.name);
-  const layer = boundedClassifier({
-    ...{ op: 'classifier', name: 'logits', input, weights, bias, shifts, biasFactor: pixels, biasShift, unit },
-  });
-  const worst = Math.max(layer.sums.hi, -layer.sums.lo);
-  if (worst > largestAccumulator) {
-    throw new InputError(
-      `${weights.name}: sums reach ${worst}, a device's accumulator has 32 bits; train it with fewer bits`,
-    );
-  }
-  return layer;
-}
-
 function tensor(name: string, shape: readonly number[], grid: Grid, step: number, bits: number): IntegerTensor {
   return { name, shape, grid, step, bits, usedChannels: shape.at(-1)! };
-}
-
-/** Logits times a number; a negative one goes into the weights, so that the largest integer is the largest logit. */
-function scaledClassifier(layer: ClassifierLayer, factor: number): ClassifierLayer {
-  const unit = layer.unit * Math.abs(factor);
-  if (factor > 0) return { ...layer, unit };
-  const negated = (weights: IntegerWeights) => ({ ...weights, values: weights.values.map((value) => -value) });
-  return boundedClassifier({
-    ...layer,
-    ...{ unit, weights: negated(layer.weights), bias: layer.bias && negated(layer.bias) },
-  });
 }
 
 /** The shape for one image; features are one pixel. */
 function imageShape({ shape }: Tensor): number[] {
   return shape.length === 2 ? [1, 1, shape[1]!] : shape.slice(1);
-}
-
-/** A grid of at most 8 bits for all integers of some tensors, moved up by so many bits; null if there is none. */
-function commonGrid(tensors: readonly IntegerTensor[], shifts: readonly number[]): Grid | null {
-  const [first] = tensors;
-  if (tensors.some(({ grid }) => grid.type === 'powers')) {
-    const areSame = tensors.every(({ grid, step, bits }) => {
-      return JSON.stringify(grid) === JSON.stringify(first!.grid) && step === first!.step && bits === first!.bits;
-    });
-    return areSame ? first!.grid : null;
-  }
-  const lo = Math.min(...tensors.map(({ grid }, index) => leastOf(grid) * 2 ** shifts[index]!));
-  const hi = Math.max(...tensors.map(({ grid }, index) => grid.hi * 2 ** shifts[index]!));
-  return hi <= mostLevels[lo < 0 ? 'signed' : 'unsigned'] && lo >= -128 ? { type: 'uniform', lo, hi } : null;
-}
-
-function wholeMultiple(value: number, step: number, name: string): number {
-  const multiple = value / step;
-  if (Number.isInteger(multiple)) return multiple;
-  throw new InputError(`${name}: ${value} is no multiple of its step ${step}; are its parameters finite?`);
 }
 
 function notQuantized(name: string, activation: string): InputError {
@@ -734,51 +587,4 @@ function notQuantized(name: string, activation: string): InputError {
 /** The window alone of attributes that have one. */
 function windowOf<W extends Window>({ rows, columns }: W): Pick<W, 'rows' | 'columns'> {
   return { rows, columns };
-}
-
-function demandByte(name: string, grid: Extract<Grid, { type: 'uniform' }>, quantizer: Quantizer): void {
-  if (grid.hi <= mostLevels[grid.lo < 0 ? 'signed' : 'unsigned']) return;
-  throw new InputError(
-    `${name}: integers up to ${grid.hi} need ${codeBits(grid)} bits, an activation may have 8; train it with ` +
-      fewerBits('a', quantizer),
-  );
-}
-
-/** What limits the bits of a quantizer, in words. */
-function fewerBits(role: 'w' | 'a', { kind }: Quantizer): string {
-  const learned = parameterNames(kind);
-  if (learned.length === 0) return `fewer (${role}_bitwidth)`;
-  const limits = learned.includes('n') ? `${role}_bitwidth_max` : `${role}_xmax_max, ${role}_stepsize_min`;
-  return `fewer (${limits}, or a budget)`;
-}
-
-/** What a tensor is that has no name in tables. */
-function described(value: Value): string {
-  switch (value.type) {
-    case 'parameter':
-      return value.name;
-    case 'weights':
-      return value.weights.name;
-    case 'numbers':
-      return 'the input';
-    case 'integers':
-      return value.tensor.name;
-    case 'channels':
-      return [...new Set(value.channels.map(({ tensor: { name } }) => name))].join(', ');
-    case 'sums':
-      return `the convolution with ${value.sums.product.weights.name}`;
-    case 'normalised':
-      return [
-        ...value.terms.map(({ product: { weights, input } }) => weights.name || input.name),
-        ...(value.addend ? [value.addend.name] : []),
-      ].join(' + ');
-    case 'mean':
-      return `the mean of ${value.input.name}`;
-    case 'moments':
-      return 'moments';
-    case 'classified':
-      return 'the logits';
-    default:
-      return value satisfies never;
-  }
 }

@@ -13,7 +13,14 @@ import {
   powerThreshold,
   type Steps,
 } from './certificate.js';
-import { type IntegerTensor, integersOf, type Product, type Proof, type Requantization } from './integerNetwork.js';
+import {
+  type IntegerTensor,
+  type IntegerWeights,
+  integersOf,
+  type Product,
+  type Proof,
+  type Requantization,
+} from './integerNetwork.js';
 
 /** A batch normalisation by running moments: y = γ·((x − mean)·invstd) + β. */
 interface Normalisation {
@@ -189,4 +196,15 @@ export function exactLog2(value: number, name: string): number {
     `${name}: adds numbers whose steps differ by a factor of ${value}, which is no power of two, so they share no grid of ` +
       'integers; train with normalise = shift',
   );
+}
+
+/** The numbers for which an accumulator of 1 stands, channel by channel. */
+export function channelSteps(
+  inputStep: number,
+  { step, channelExponents }: IntegerWeights,
+  channels: number,
+): number[] {
+  return Array.from({ length: channels }, (_, channel) => {
+    return inputStep * step * (channelExponents ? 2 ** channelExponents[channel]! : 1);
+  });
 }

@@ -1,0 +1,70 @@
+/** The grids of integers that quantizers have, and their limits on a device. */
+
+import { InputError } from '../errors.js';
+import { elementQuantizers, parameterNames, type Quantizer, type QuantizerCore } from '../quant/index.js';
+import { codeBits, type Grid, type IntegerTensor, leastOf } from './integerNetwork.js';
+
+/** Levels of an activation that a byte holds, and of a weight. */
+const mostLevels = { unsigned: 255, signed: 127 } as const;
+
+/** The integers that a quantizer puts out, in multiples of e0. */
+export function gridOf(core: QuantizerCore, signed: boolean, e0: number, e1: number): Grid {
+  const hi = Math.round(elementQuantizers[core].value(signed, e0, e1, Number.MAX_VALUE) / e0);
+  switch (core) {
+    case 'uniform':
+    case 'fixedUniform':
+      return { type: 'uniform', lo: signed ? -hi : 0, hi };
+    case 'pow2':
+    case 'fixedPow2':
+      return { type: 'powers', signed, hi };
+    default:
+      return core satisfies never;
+  }
+}
+
+/** @throws InputError for a value that is on no grid of its step */
+export function wholeMultiple(value: number, step: number, name: string): number {
+  const multiple = value / step;
+  if (Number.isInteger(multiple)) return multiple;
+  throw new InputError(`${name}: ${value} is no multiple of its step ${step}; are its parameters finite?`);
+}
+
+/** @throws InputError for an activation of more than 8 bits, with what would help */
+export function demandByte(name: string, grid: Grid, quantizer: Quantizer): void {
+  if (grid.type !== 'uniform' || grid.hi <= mostLevels[grid.lo < 0 ? 'signed' : 'unsigned']) return;
+  throw new InputError(
+    `${name}: integers up to ${grid.hi} need ${codeBits(grid)} bits, an activation may have 8; train it with ` +
+      fewerBits('a', quantizer),
+  );
+}
+
+/** @throws InputError for a weight of more than 8 bits, with what would help */
+export function demandWeightByte(name: string, grid: Grid, quantizer: Quantizer): void {
+  if (grid.type !== 'uniform' || grid.hi <= mostLevels.signed) return;
+  throw new InputError(
+    `${name}: integers up to ±${grid.hi} need ${codeBits(grid)} bits, a weight may have 8; train it with ` +
+      fewerBits('w', quantizer),
+  );
+}
+
+/** What limits the bits of a quantizer, in words. */
+function fewerBits(role: 'w' | 'a', { kind }: Quantizer): string {
+  const learned = parameterNames(kind);
+  if (learned.length === 0) return `fewer (${role}_bitwidth)`;
+  const limits = learned.includes('n') ? `${role}_bitwidth_max` : `${role}_xmax_max, ${role}_stepsize_min`;
+  return `fewer (${limits}, or a budget)`;
+}
+
+/** A grid of at most 8 bits for all integers of some tensors, moved up by so many bits; null if there is none. */
+export function commonGrid(tensors: readonly IntegerTensor[], shifts: readonly number[]): Grid | null {
+  const [first] = tensors;
+  if (tensors.some(({ grid }) => grid.type === 'powers')) {
+    const areSame = tensors.every(({ grid, step, bits }) => {
+      return JSON.stringify(grid) === JSON.stringify(first!.grid) && step === first!.step && bits === first!.bits;
+    });
+    return areSame ? first!.grid : null;
+  }
+  const lo = Math.min(...tensors.map(({ grid }, index) => leastOf(grid) * 2 ** shifts[index]!));
+  const hi = Math.max(...tensors.map(({ grid }, index) => grid.hi * 2 ** shifts[index]!));
+  return hi <= mostLevels[lo < 0 ? 'signed' : 'unsigned'] && lo >= -128 ? { type: 'uniform', lo, hi } : null;
+}

@@ -1,0 +1,56 @@
+/** What the lowering knows of a tensor of the plan: the form that it has on the device. */
+
+import type { InputQuantization, IntegerTensor, IntegerWeights } from './integerNetwork.js';
+import type { Normalised, Sums } from './requantization.js';
+
+/** The form of a tensor of the plan on the device. */
+export type Value =
+  | { readonly type: 'parameter'; readonly name: string; readonly values: Float64Array }
+  | { readonly type: 'weights'; readonly weights: IntegerWeights }
+  /** Inputs that lie on no grid until they are quantized. */
+  | ({ readonly type: 'numbers'; readonly fault: string } & Pick<InputQuantization, 'scale' | 'offset'>)
+  | { readonly type: 'integers'; readonly tensor: IntegerTensor }
+  /** Channels of tensors in memory, which become one when they are read. */
+  | { readonly type: 'channels'; readonly channels: readonly TensorChannel[] }
+  | { readonly type: 'sums'; readonly sums: Sums }
+  | { readonly type: 'normalised'; readonly terms: readonly Normalised[]; readonly addend: IntegerTensor | null }
+  /** The mean over all pixels: a sum where the classifier reads it, else behind a quantizer. */
+  | { readonly type: 'mean'; readonly input: IntegerTensor }
+  | { readonly type: 'moments'; readonly mean: ArrayLike<number>; readonly invstd: ArrayLike<number> }
+  | { readonly type: 'classified' };
+
+export interface TensorChannel {
+  readonly tensor: IntegerTensor;
+  readonly channel: number;
+}
+
+/** What a tensor is that has no name in tables. */
+export function described(value: Value): string {
+  switch (value.type) {
+    case 'parameter':
+      return value.name;
+    case 'weights':
+      return value.weights.name;
+    case 'numbers':
+      return 'the input';
+    case 'integers':
+      return value.tensor.name;
+    case 'channels':
+      return [...new Set(value.channels.map(({ tensor: { name } }) => name))].join(', ');
+    case 'sums':
+      return `the convolution with ${value.sums.product.weights.name}`;
+    case 'normalised':
+      return [
+        ...value.terms.map(({ product: { weights, input } }) => weights.name || input.name),
+        ...(value.addend ? [value.addend.name] : []),
+      ].join(' + ');
+    case 'mean':
+      return `the mean of ${value.input.name}`;
+    case 'moments':
+      return 'moments';
+    case 'classified':
+      return 'the logits';
+    default:
+      return value satisfies never;
+  }
+}
