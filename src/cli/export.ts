@@ -86,7 +86,7 @@ function describe(summary: ExportSummary, folder: string): string {
     textTable(table),
     '',
     `weights ${bytes.weights} B (${weights_kb.toFixed(2)} kB${budget}), constants ${bytes.constants} B, ` +
-      `activations at once ${bytes.ram} B${bytes.c_ram === null ? '' : `, memory of the C program ${bytes.c_ram} B`}, ${macs} MACs an image`,
+      `activations at once ${bytes.ram} B${program(bytes)}, ${macs} MACs an image`,
     ...Object.entries(checks).map(
       ([engine, { activations, logits, images }]) =>
         `${engine}: ${activations} activations and ${logits} logits differ over ${images} images`,
@@ -94,6 +94,13 @@ function describe(summary: ExportSummary, folder: string): string {
     ...(mismatches ? [mismatchLine(mismatches)] : []),
     `${folder}: ${files.join(', ')}`,
   ].join('\n');
+}
+
+/** The memory and the code of the C program, in words. */
+function program({ c_ram, c_code }: ExportSummary['bytes']): string {
+  if (c_ram === null) return '';
+  const code = c_code === null ? 'code not measured without arm-none-eabi-gcc' : `code ${c_code} B on a Cortex-M4`;
+  return `, memory of the C program ${c_ram} B, ${code}`;
 }
 
 function formatSet(text: string): ReadonlySet<ExportFormat> {

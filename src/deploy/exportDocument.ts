@@ -17,11 +17,14 @@ export function exportDocument(summary: ExportSummary): string {
     '| | bytes | |',
     '|---|---:|---|',
     `| weights | ${bytes.weights} | training counts ${summary.weights_kb.toFixed(2)} kB${ofBudget(budget_kb.weights)} |`,
-    `| constants | ${bytes.constants} | multipliers, biases, shifts; in no budget |`,
-    `| activations at once | ${bytes.ram} | the arena |`,
+    `| constants | ${bytes.constants} | multipliers, biases, shifts, tables; in no budget |`,
+    `| activations at once | ${bytes.ram} | the arena${summary.activations_peak_kb === null ? '' : `; training counts ${summary.activations_peak_kb.toFixed(2)} kB, the image with them,`}${ofBudget(budget_kb.activations)} |`,
     ...(bytes.c_ram === null
       ? []
-      : [`| memory of the C program | ${bytes.c_ram} | the arena, and rows, filters and sums on the way |`]),
+      : [
+          `| memory of the C program | ${bytes.c_ram} | the arena, and rows, filters and sums on the way |`,
+          `| code of the C program | ${bytes.c_code ?? 'not measured'} | ${codeNote(bytes.c_code)} |`,
+        ]),
     '',
     ...(files.includes('export.svg') ? ['![bytes of each layer, and what is proven of it](export.svg)', ''] : []),
     `${summary.macs} multiplications an image.`,
@@ -49,6 +52,11 @@ export function mismatchLine({ images, activations, logits, predictions }: NpuMi
     `net.onnx is of the profile npu, which is not exact: over ${images} images ${activations.different} of ` +
     `${activations.all} activations, ${logits.different} of ${logits.all} logits and ${predictions} predictions differ`
   );
+}
+
+function codeNote(code: number | null): string {
+  const compiled = 'on a Cortex-M4, arm-none-eabi-gcc -O2, descriptions of layers included';
+  return code === null ? 'arm-none-eabi-gcc is not installed' : compiled;
 }
 
 function ofBudget(kbytes: number | null): string {

@@ -11,7 +11,8 @@ import { packageVersion } from '../packageVersion.js';
 import { planArena } from '../ship/arena.js';
 import { cFiles } from '../ship/c/files.js';
 import { ramBytes } from '../ship/c/header.js';
-import { planOf } from '../ship/c/plan.js';
+import { constantBytes as tableBytes } from '../ship/c/networkSource.js';
+import { guardBytes, planOf, weightBytes } from '../ship/c/plan.js';
 import type { InputQuantization, IntegerNetwork } from '../ship/integerNetwork.js';
 import { exactModel } from '../ship/onnx/exactModel.js';
 import { npuModel } from '../ship/onnx/npuModel.js';
@@ -19,6 +20,7 @@ import { qonnxModel } from '../ship/onnx/qonnxModel.js';
 import { packNetwork, unpackNetwork } from '../ship/packedFile.js';
 import { networkFault } from '../ship/verification.js';
 import { type CheckResult, checkImages, checkOnnx, checkRuntime, expectedResults, testImages } from './checks.js';
+import { codeBytes } from './codeBytes.js';
 import { exportDocument } from './exportDocument.js';
 import { type ExportedLayer, exportedLayers } from './exportedLayers.js';
 import { type NpuMismatches, npuMismatches } from './npuMismatches.js';
@@ -58,17 +60,21 @@ export interface ExportSummary {
   readonly bytes: {
     /** Packed weights: the sizes that training counts, each tensor rounded up to whole bytes. */
     readonly weights: number;
-    /** Multipliers, biases, shifts and thresholds, which no budget counts. */
+    /** Multipliers, biases, shifts and tables, which no budget counts. */
     readonly constants: number;
     /** The largest sum of activations that are in memory at once. */
     readonly ram: number;
     /** All static memory of the C program: activations, and rows, filters and sums on the way. Null without C. */
     readonly c_ram: number | null;
+    /** Code of the C program on a Cortex-M4; null without C or where arm-none-eabi-gcc is not installed. */
+    readonly c_code: number | null;
   };
   readonly macs: number;
   /** Targets of the experiment and what training counts; null without a target. */
   readonly budget_kb: { readonly weights: number | null; readonly activations: number | null };
   readonly weights_kb: number;
+  /** What training counts for the activations that are in memory at once, the image with them; null of older runs. */
+  readonly activations_peak_kb: number | null;
   readonly checks: Readonly<Record<string, CheckResult>>;
   /** How far net.onnx is from the integer network on check images, where it is of the profile `npu`. */
   readonly npu_mismatches: NpuMismatches | null;
@@ -112,10 +118,9 @@ export async function exportRun(trained: TrainedNetwork, options: ExportOptions)
     files.set('net.onnx', model);
   }
   if (options.formats.has('qonnx')) files.set('net.qonnx.onnx', qonnxModel(network, { metadata }));
-  if (options.formats.has('c')) {
-    for (const [file, text] of cFiles(network, { name, images: images.slice(0, testImages) }))
-      files.set(`c/${file}`, text);
-  }
+  const plan = options.formats.has('c') ? planOf(network) : null;
+  const sources = plan && cFiles(network, { name, images: images.slice(0, testImages) });
+  for (const [file, text] of sources ?? []) files.set(`c/${file}`, text);
   for (const [index, picture] of pictures(network, images.slice(0, testImages)).entries()) {
     files.set(`test-images/${index}.png`, picture);
   }
@@ -140,11 +145,13 @@ export async function exportRun(trained: TrainedNetwork, options: ExportOptions)
       weights: sum(({ weightBytes }) => weightBytes),
       constants: sum(({ constantBytes }) => constantBytes),
       ram: planArena(network).bytes,
-      c_ram: options.formats.has('c') ? ramBytes(planOf(network)) : null,
+      c_ram: plan && ramBytes(plan),
+      c_code: plan && codeBytes(sources!, name, weightBytes(network) + guardBytes + tableBytes(plan)),
     },
     macs: sum(({ macs }) => macs),
     budget_kb: { weights: positive(targetWeightKbytes), activations: positive(targetActivationKbytes) },
-    weights_kb: trained.weightsKbytes,
+    weights_kb: trained.sizes.weights_kb,
+    activations_peak_kb: trained.sizes.activations_peak_kb,
     checks,
     npu_mismatches: isNpu ? await npuMismatches(network, images) : null,
     test_logits: testLogits,

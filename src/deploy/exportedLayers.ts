@@ -11,7 +11,7 @@ export interface ExportedLayer {
   /** Bits of the output in memory. */
   readonly activationBits: number | null;
   readonly weightBytes: number;
-  /** Multipliers, biases, shifts and thresholds. */
+  /** Multipliers, biases, shifts and tables. */
   readonly constantBytes: number;
   /** Multiplications and additions for one image. */
   readonly macs: number;

@@ -3,7 +3,7 @@
 import { InputError } from '../errors.js';
 import { useFixedPairs } from '../program/parameters.js';
 import { countChannels, withoutPruned } from '../program/prunedChannels.js';
-import { quantizerReport } from '../program/quantizerReport.js';
+import { type QuantizerReport, quantizerReport } from '../program/quantizerReport.js';
 import { buildEvaluationProgram, type ProgramOptions, type TrainingProgram } from '../program/trainingProgram.js';
 import { evaluatedExperiment, evaluatedParameters } from '../runs/evaluationData.js';
 import { openRunFolder, type RunConfig, type RunFolder } from '../runs/index.js';
@@ -22,8 +22,8 @@ export interface TrainedNetwork {
   /** What the integers were made from: an evaluation of single images. */
   readonly program: TrainingProgram;
   readonly lowered: Lowered;
-  /** Bytes that training counts for the weights, in kB. */
-  readonly weightsKbytes: number;
+  /** What training counts of it. */
+  readonly sizes: QuantizerReport['sizes'];
 }
 
 /**
@@ -51,7 +51,7 @@ export async function openTrained(root: string, last: boolean, overrides: Overri
   return {
     ...{ run, experiment, parameters, weights, classes: data.classes, program },
     lowered: lowerNetwork(program, data.classes),
-    weightsKbytes: quantizerReport(variables, variables.table, 0).sizes.weights_kb,
+    sizes: quantizerReport(variables, variables.table, 0).sizes,
   };
 }
 

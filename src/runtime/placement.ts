@@ -64,8 +64,12 @@ export function placeTensors(network: IntegerNetwork, kind: KernelKind, allocato
 }
 
 /** Tells whether a product needs the kernel for 32 bits. */
-function isWide({ input, weights }: Product): boolean {
-  return largest(input) > 32767 || weights.values.some((value) => Math.abs(value) > 32767);
+function isWide({ input, weights, factor }: Product): boolean {
+  return (
+    largest(input) > 32767 ||
+    (factor && largest(factor) > 32767) ||
+    weights.values.some((value) => Math.abs(value) > 32767)
+  );
 }
 
 function readersOf({ layers }: IntegerNetwork, tensor: IntegerTensor): Product[] {

@@ -13,7 +13,7 @@ import type {
   MaxPoolLayer,
   Product,
 } from '../ship/integerNetwork.js';
-import { integersOf, leastOf, storedSource } from '../ship/integerNetwork.js';
+import { leastOf, storedSource } from '../ship/integerNetwork.js';
 import { isExactInDoubles } from '../ship/interpreter.js';
 import { convolutionForms, instantiate, type KernelKind, type Kernels } from './kernelModule.js';
 import { createAllocator, type Place, placeTensors } from './placement.js';
@@ -111,7 +111,7 @@ class ProgramBuilder {
 
   /** Lays out a product's weights and arguments; returns what computes a row of its sums. */
   #product(product: Product, width: number, blocks: number, sums: number): (kernels: Kernels, row: number) => void {
-    const { input, weights, depthwise, window } = product;
+    const { input, weights, factor, depthwise, window } = product;
     const place = placeOf(this.places, input);
     const [rows, columns] = weights.shape as [number, number];
     // A tensor is kept in 32 bits if one of its readers needs that; the others then read it so.
@@ -120,11 +120,13 @@ class ProgramBuilder {
     const steps = depthwise || wide ? columns : Math.ceil((columns * place.channels) / elements);
     const laidOut =
       wide || depthwise ? plainWeights(product, blocks, wide) : blockedWeights(product, blocks, steps, elements);
+    const weightsAt = this.#bytes(laidOut);
+    if (factor) this.#copyFactor(factor, weightsAt, laidOut.BYTES_PER_ELEMENT);
     const at = this.#words([
       place.at - window.rows.before * place.row - window.columns.before * place.channels * place.bytes,
       place.row,
       window.columns.stride * place.channels * place.bytes,
-      ...[rows, steps, this.#bytes(laidOut), blocks, sums, width],
+      ...[rows, steps, weightsAt, blocks, sums, width],
       window.rows.stride * place.row,
       place.channels,
     ]);
@@ -134,6 +136,12 @@ class ProgramBuilder {
     return (kernels, row) => kernels.convolveRow(at, row, convolutionForms[form]);
   }
 
+  /** Puts the numbers of a tensor of one pixel where a depthwise product has its weights, image by image. */
+  #copyFactor(factor: IntegerTensor, to: number, toBytes: number): void {
+    const { at, bytes, channels } = placeOf(this.places, factor);
+    this.calls.push((kernels) => kernels.moveChannel(at, 0, bytes, bytes, to, 0, toBytes, toBytes, 1, channels, 0));
+  }
+
   /** Writes a requantization's arguments; returns what makes a row of the output of rows of sums. */
   #requantization(
     layer: ConvolutionLayer,
@@ -141,11 +149,11 @@ class ProgramBuilder {
     blocks: number,
   ): (kernels: Kernels, row: number) => void {
     const { output, requantization, addend } = layer;
-    const { multipliers, biases, shifts, addendShift, outputShift, thresholds } = requantization;
+    const { multipliers, biases, shifts, addendShift, outputShift, table } = requantization;
     const [, width, channels] = output.shape as [number, number, number];
     const place = placeOf(this.places, output);
     const ofChannel = Array.from({ length: channels }, (_, channel) => channel);
-    const isDouble = !thresholds && multipliers.length === 1 && ofChannel.every((c) => isExactInDoubles(layer, c));
+    const isDouble = !table && multipliers.length === 1 && ofChannel.every((c) => isExactInDoubles(layer, c));
     const long = (values: ArrayLike<number> | BigInt64Array) =>
       this.#bytes(BigInt64Array.from(Array.from(values as ArrayLike<number>, BigInt)));
     const exact = isDouble
@@ -153,9 +161,7 @@ class ProgramBuilder {
       : [
           ...[0, long(multipliers[0]!), multipliers[1] ? long(multipliers[1]) : 0, long(biases)],
           this.#bytes(Int32Array.from(shifts)),
-          ...(thresholds
-            ? [long(thresholds), thresholds.length, this.#bytes(Int32Array.from(integersOf(output.grid)))]
-            : [0, 0, 0]),
+          ...(table ? [long(table.thresholds), table.thresholds.length, this.#bytes(table.values)] : [0, 0, 0]),
         ];
     const at = this.#words([
       ...[first!, second, blocks * 8, channels, width, place.at, place.row, place.bytes],

@@ -77,7 +77,10 @@ function readsOf(layer: IntegerLayer): IntegerTensor[] {
     case 'subsample':
       return [];
     case 'convolution':
-      return [...layer.products.map(({ input }) => input), ...(layer.addend ? [layer.addend] : [])];
+      return [
+        ...layer.products.flatMap(({ input, factor }) => (factor ? [input, factor] : [input])),
+        ...(layer.addend ? [layer.addend] : []),
+      ];
     case 'arrange':
       return [...layer.inputs];
     case 'maxPool':

@@ -10,11 +10,13 @@ interface Interval {
 
 /** A product with the bounds of its accumulators, from the actual weights; padding gives zeros. */
 export function boundedProduct(product: Omit<Product, 'lo' | 'hi'>): Product {
-  const { input, weights, depthwise, groups, window } = product;
+  const { input, weights, factor, depthwise, groups, window } = product;
   const isPadded = [window.rows, window.columns].some(({ before, after }) => before > 0 || after > 0);
   const channels = weights.shape.at(-1)!;
   const inputs = input.shape.at(-1)! / groups;
-  const [least, most] = [leastOf(input.grid), input.grid.hi];
+  const factors = factor ? [leastOf(factor.grid), factor.grid.hi] : [1];
+  const corners = factors.flatMap((each) => [each * leastOf(input.grid), each * input.grid.hi]);
+  const [least, most] = [Math.min(...corners), Math.max(...corners)];
   const lo = new Array<number>(channels).fill(0);
   const hi = new Array<number>(channels).fill(0);
   weights.values.forEach((weight, index) => {

@@ -8,7 +8,8 @@ const uniform = (lo: number, hi: number, outputShift = 0, addendShift = 0): Step
   return { type: 'uniform', lo, hi, outputShift, addendShift };
 };
 const powers = (count: number): Steps => ({
-  type: 'powers',
+  type: 'table',
+  first: 0,
   boundaries: Array.from({ length: count }, (_, k) => ({ value: 2 ** k, from: 2 ** k * Math.SQRT1_2 })),
   outputShift: 0,
   addendShift: 0,
@@ -24,10 +25,13 @@ function channel(
   const signed = steps.type === 'uniform' && steps.lo < 0;
   const e1 = steps.type === 'uniform' ? steps.hi * e0 : steps.boundaries.at(-1)!.value;
   const { value } = elementQuantizers[steps.type === 'uniform' ? 'uniform' : 'pow2'];
-  return {
-    ...{ slope, offset, lo, hi, addends, steps },
-    reference: (a, s) => value(signed, e0, e1, slope * a + offset + s * 2 ** addendShift) / e0,
-  };
+  const reference: Channel['reference'] = (a, s) =>
+    value(signed, e0, e1, slope * a + offset + s * 2 ** addendShift) / e0;
+  const height: Channel['height'] = (a, s) =>
+    steps.type === 'uniform'
+      ? reference(a, s)
+      : steps.boundaries.filter((step) => step.value <= reference(a, s)).length;
+  return { ...{ slope, offset, lo, hi, addends, steps }, reference, height };
 }
 
 const cases: [string, Channel][] = [

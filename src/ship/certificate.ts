@@ -2,8 +2,8 @@
  * The certificate of a channel: integers M, b and n with which the device computes exactly what the float64 reference
  * computes, at every accumulator that the channel can reach and every integer that is added to it.
  *
- * The reference output rises with the accumulator (where γ < 0 it falls; the accumulator is negated then), so it is a
- * staircase, known by the first accumulator T of each step. A step is right if M·T + b reaches its threshold and
+ * What the reference rounds rises with the accumulator (where γ < 0 it falls; the accumulator is negated then), so its
+ * output is a staircase, or where a function stands between goes up and down step by step, known by the first accumulator T of each step. A step is right if M·T + b reaches its threshold and
  * M·(T − 1) + b does not: two bounds on b a step. Of the shifts n = 0, 1, 2 … the first is taken for which the bounds
  * of all steps leave room for b, so that the multiplier is as short as it can be. Nothing is sampled: a channel that
  * has a certificate is right everywhere.
@@ -16,15 +16,20 @@ export interface Channel {
   readonly hi: number;
   /** Integers that the addend can hold; [0] without one. */
   readonly addends: readonly number[];
-  /** The output's integer by the float64 reference; monotone in the accumulator. */
+  /** The output's integer by the float64 reference. */
   reference(accumulator: number, addend: number): number;
+  /**
+   * How far up the staircase that is, monotone in the accumulator: the output itself where steps are uniform, else how
+   * many boundaries are reached.
+   */
+  height(accumulator: number, addend: number): number;
   /** The real numbers that M·2⁻ⁿ and b·2⁻ⁿ stand for, in units of the finer of the output's and the addend's steps. */
   readonly slope: number;
   readonly offset: number;
   readonly steps: Steps;
 }
 
-/** Where the output changes: `uniform` at whole multiples of 2^outputShift, `powers` at irrational places. */
+/** Where the output changes: `uniform` at whole multiples of 2^outputShift, `table` anywhere. */
 export type Steps =
   | {
       readonly type: 'uniform';
@@ -34,10 +39,10 @@ export type Steps =
       readonly addendShift: number;
     }
   | {
-      readonly type: 'powers';
-      /**
-       * Values behind the first one, ascending, each with the number from which on it is the output, in output steps.
-       */
+      readonly type: 'table';
+      /** The output below all boundaries. */
+      readonly first: number;
+      /** What the output changes to, and the number from which on that is so, ascending, in output steps. */
       readonly boundaries: readonly { readonly value: number; readonly from: number }[];
       readonly outputShift: number;
       readonly addendShift: number;
@@ -60,9 +65,9 @@ export interface Difference {
 const largestMultiplier = 2 ** 31 - 1;
 export const largestShift = 62;
 
-/** A step of the staircase: from accumulator `first` on the output is at least `value`. */
+/** A step of the staircase: from accumulator `first` on it has at least that height. */
 interface Step {
-  readonly value: number;
+  readonly height: number;
   readonly addend: number;
   /** In accumulators times the sign of the slope; beyond `hi` if never, `lo` if always. */
   readonly first: number;
@@ -87,7 +92,7 @@ export function certify(channel: Channel, leastShift = 0): ChannelIntegers | nul
   for (let shift = leastShift; shift <= largestShift; shift++) {
     const ideal = slope * 2 ** shift;
     if (Math.floor(ideal) > largestMultiplier) return null;
-    const bound = staircase.steps.map(({ value, addend }) => threshold(channel.steps, value, addend, shift));
+    const bound = staircase.steps.map(({ height, addend }) => threshold(channel.steps, height, addend, shift));
     for (const magnitude of new Set([Math.round(ideal), Math.floor(ideal), Math.floor(ideal) + 1])) {
       const bias = biasFor(staircase, bound, magnitude, idealBias(channel, shift));
       if (bias === null || magnitude > largestMultiplier) continue;
@@ -129,19 +134,13 @@ export function requantize(steps: Steps, integers: ChannelIntegers, accumulator:
     return Math.min(Math.max(code, steps.lo), steps.hi);
   }
   const sum = t + (BigInt(addend) << BigInt(steps.addendShift + shift));
-  const reached = steps.boundaries.filter(({ from }) => sum >= powerThreshold(steps, from, shift));
-  return reached.at(-1)?.value ?? belowAll(steps);
+  const reached = steps.boundaries.filter(({ from }) => sum >= tableThreshold(steps, from, shift));
+  return reached.at(-1)?.value ?? steps.first;
 }
 
-/** The integer that t of `requantize` has to reach for a step of powers of two. */
-export function powerThreshold({ outputShift }: Pick<Steps, 'outputShift'>, from: number, shift: number): bigint {
+/** The integer that t of `requantize` has to reach for a step of a table. */
+export function tableThreshold({ outputShift }: Pick<Steps, 'outputShift'>, from: number, shift: number): bigint {
   return ceilScaled(from, outputShift + shift);
-}
-
-/** The output below all boundaries: zero, or of signed powers the most negative. */
-function belowAll({ boundaries }: Extract<Steps, { type: 'powers' }>): number {
-  const [first, last] = [boundaries[0]!, boundaries.at(-1)!];
-  return first.value > 0 ? 0 : -last.value;
 }
 
 /** ⌈x·2^shift⌉ exactly. */
@@ -157,11 +156,11 @@ function ceilScaled(x: number, shift: number): bigint {
   return exact || x < 0 ? quotient : quotient + 1n;
 }
 
-function threshold(steps: Steps, value: number, addend: number, shift: number): bigint {
+function threshold(steps: Steps, height: number, addend: number, shift: number): bigint {
   const added = BigInt(addend) << BigInt(steps.addendShift);
-  if (steps.type === 'uniform') return ((BigInt(value) << BigInt(steps.outputShift)) - added) << BigInt(shift);
-  const { from } = steps.boundaries.find((boundary) => boundary.value === value)!;
-  return powerThreshold(steps, from, shift) - (added << BigInt(shift));
+  if (steps.type === 'uniform') return ((BigInt(height) << BigInt(steps.outputShift)) - added) << BigInt(shift);
+  const { from } = steps.boundaries[height - 1]!;
+  return tableThreshold(steps, from, shift) - (added << BigInt(shift));
 }
 
 /** Rounds the offset, with the half step that turns a floor into rounding where the output is uniform. */
@@ -200,39 +199,39 @@ function biasFor(
 function staircaseOf(channel: Channel): Staircase {
   const sign = channel.slope < 0 ? -1 : 1;
   const [lo, hi] = sign > 0 ? [channel.lo, channel.hi] : [-channel.hi, -channel.lo];
-  const values = valuesBehindTheFirst(channel.steps);
+  const heights = heightsBehindTheFirst(channel.steps);
   const steps: Step[] = [];
-  // Pairs of value and addend with one threshold have one place, unless the reference's rounding says otherwise.
+  // Pairs of height and addend with one threshold have one place, unless the reference's rounding says otherwise.
   const known = new Map<number, number>();
   for (const addend of channel.addends) {
-    // Steps rise with their values, so the search for one begins where the last one was found.
+    // Steps rise with their heights, so the search for one begins where the last one was found.
     let from = lo;
-    for (const value of values) {
-      const reaches = (place: number) => channel.reference(sign * place, addend) >= value;
-      const key = sharedThreshold(channel.steps, value, addend);
+    for (const height of heights) {
+      const reaches = (place: number) => channel.height(sign * place, addend) >= height;
+      const key = sharedThreshold(channel.steps, height, addend);
       const guess = key === null ? undefined : known.get(key);
       const first = guess !== undefined && isFirst(guess, lo, hi, reaches) ? guess : firstReaching(from, hi, reaches);
       from = first;
       if (first === guess) continue;
       if (key !== null) known.set(key, first);
-      steps.push({ value, addend, first });
+      steps.push({ height, addend, first });
     }
   }
   return { sign, lo, hi, steps };
 }
 
-/** The threshold of a step in units of the finer step, where other pairs of value and addend may have it too. */
-function sharedThreshold(steps: Steps, value: number, addend: number): number | null {
-  if (steps.type === 'powers') return null;
-  return value * 2 ** steps.outputShift - addend * 2 ** steps.addendShift;
+/** The threshold of a step in units of the finer step, where other pairs of height and addend may have it too. */
+function sharedThreshold(steps: Steps, height: number, addend: number): number | null {
+  if (steps.type === 'table') return null;
+  return height * 2 ** steps.outputShift - addend * 2 ** steps.addendShift;
 }
 
 function isFirst(place: number, lo: number, hi: number, reaches: (place: number) => boolean): boolean {
   return (place > hi || reaches(place)) && (place <= lo || !reaches(place - 1));
 }
 
-function valuesBehindTheFirst(steps: Steps): number[] {
-  if (steps.type === 'powers') return steps.boundaries.map(({ value }) => value);
+function heightsBehindTheFirst(steps: Steps): number[] {
+  if (steps.type === 'table') return steps.boundaries.map((_, index) => index + 1);
   return Array.from({ length: steps.hi - steps.lo }, (_, index) => steps.lo + 1 + index);
 }
 

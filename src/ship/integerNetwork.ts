@@ -44,6 +44,8 @@ export interface IntegerWeights {
 export interface Product {
   readonly input: IntegerTensor;
   readonly weights: IntegerWeights;
+  /** One pixel, whose channels stand in for the weights of a depthwise product of pixels; null where weights do. */
+  readonly factor: IntegerTensor | null;
   readonly depthwise: boolean;
   /** The outputs of each of so many groups see the inputs of one; 1 where depthwise. */
   readonly groups: number;
@@ -59,20 +61,26 @@ export interface Product {
  *
  *     q = clip((((Σ M·a + b) >> n) + (s << addendShift)) >> outputShift; lo, hi)
  *
- * with arithmetic shifts, which are floors. For powers of two t = Σ M·a + b + (s << (addendShift + n)), and q is the
- * value that belongs to the last of `thresholds` that t reaches.
+ * with arithmetic shifts, which are floors. Powers of two, and what a function is applied to before it is rounded, come
+ * from a table: t = Σ M·a + b + (s << (addendShift + n)), and q is the value behind the last of its thresholds that t
+ * reaches.
  */
 export interface Requantization {
   /** For each product, M of each channel: below 2^31 in magnitude. */
   readonly multipliers: readonly Int32Array[];
   /** b of each channel. */
   readonly biases: BigInt64Array;
-  /** n of each channel; one for all channels where the output holds powers of two. */
+  /** n of each channel; one for all channels where there is a table. */
   readonly shifts: Uint8Array;
   readonly addendShift: number;
   readonly outputShift: number;
-  /** Ascending; null for a uniform output. */
-  readonly thresholds: BigInt64Array | null;
+  readonly table: OutputTable | null;
+}
+
+/** A staircase: `values` has one more number than `thresholds`, which ascend; values may rise and fall. */
+export interface OutputTable {
+  readonly thresholds: BigInt64Array;
+  readonly values: Int32Array;
 }
 
 /** Why the integers of a layer are right. */
@@ -201,6 +209,17 @@ export const pixelWindow: Window = { rows: everyPixel, columns: everyPixel };
 /** The least integer of a grid. */
 export function leastOf(grid: Grid): number {
   return grid.type === 'uniform' ? grid.lo : grid.signed ? -grid.hi : 0;
+}
+
+/** How many of ascending bounds a number reaches. */
+export function reachedOf<T extends number | bigint>(bounds: ArrayLike<T>, value: T): number {
+  let [reached, above] = [0, bounds.length];
+  while (reached < above) {
+    const middle = (reached + above) >>> 1;
+    if (value >= bounds[middle]!) reached = middle + 1;
+    else above = middle;
+  }
+  return reached;
 }
 
 /** Every integer of a grid, ascending. */

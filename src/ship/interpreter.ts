@@ -12,10 +12,10 @@ import {
   type IntegerLayer,
   type IntegerNetwork,
   type IntegerTensor,
-  integersOf,
   leastOf,
   type MaxPoolLayer,
   type Product,
+  reachedOf,
   type SubsampleLayer,
   type SumPoolLayer,
 } from './integerNetwork.js';
@@ -85,18 +85,23 @@ function inputOf({ scale, offsets }: InputLayer, image: Uint8Array): Int32Array 
 }
 
 function convolve(layer: ConvolutionLayer, tensors: Tensors): Int32Array {
-  const accumulators = layer.products.map((product) =>
-    accumulate(product, valuesOf(product.input, tensors), layer.output.shape),
-  );
+  const accumulators = layer.products.map((product) => {
+    const weights = product.factor ? valuesOf(product.factor, tensors) : product.weights.values;
+    return accumulate(product, valuesOf(product.input, tensors), weights, layer.output.shape);
+  });
   return requantizeAll(layer, accumulators, layer.addend && valuesOf(layer.addend, tensors));
 }
 
 /** Accumulators of all output elements, [H', W', O]. */
-function accumulate(product: Product, x: Int32Array, outputShape: readonly number[]): Int32Array {
-  const { weights, depthwise, groups, window } = product;
-  const [height, width, inputs] = product.input.shape as [number, number, number];
+function accumulate(
+  { input, weights: { shape }, depthwise, groups, window }: Product,
+  x: Int32Array,
+  w: Int32Array,
+  outputShape: readonly number[],
+): Int32Array {
+  const [height, width, inputs] = input.shape as [number, number, number];
   const [outHeight, outWidth, outputs] = outputShape as [number, number, number];
-  const [rows, columns] = weights.shape as [number, number];
+  const [rows, columns] = shape as [number, number];
   const y = new Int32Array(outHeight * outWidth * outputs);
   for (let oy = 0; oy < outHeight; oy++) {
     for (let ox = 0; ox < outWidth; ox++) {
@@ -109,10 +114,9 @@ function accumulate(product: Product, x: Int32Array, outputShape: readonly numbe
           if (ix < 0 || ix >= width) continue;
           const from = (iy * width + ix) * inputs;
           const tap = row * columns + column;
-          if (depthwise) addDepthwise(y, to, x, from, weights.values, tap * outputs, outputs);
-          else if (groups > 1)
-            addGrouped(y, to, x, from, weights.values, tap * (inputs / groups), inputs / groups, outputs, groups);
-          else addFull(y, to, x, from, weights.values, tap * inputs * outputs, inputs, outputs);
+          if (depthwise) addDepthwise(y, to, x, from, w, tap * outputs, outputs);
+          else if (groups > 1) addGrouped(y, to, x, from, w, tap * (inputs / groups), inputs / groups, outputs, groups);
+          else addFull(y, to, x, from, w, tap * inputs * outputs, inputs, outputs);
         }
       }
     }
@@ -192,12 +196,12 @@ export function channelFunction(layer: ConvolutionLayer, channel: number): Chann
 
 /** Tells whether every M·a + b, with the addend where it is added before the shift, is below 2^53 in magnitude. */
 export function isExactInDoubles({ products, requantization, addend }: ConvolutionLayer, channel: number): boolean {
-  const { multipliers, biases, shifts, addendShift, thresholds } = requantization;
+  const { multipliers, biases, shifts, addendShift, table } = requantization;
   let largest = Math.abs(Number(biases[channel]!));
   for (const [index, { lo, hi }] of products.entries()) {
     largest += Math.abs(multipliers[index]![channel]!) * Math.max(-lo[channel]!, hi[channel]!);
   }
-  if (thresholds && addend) largest += 2 ** (addendShift + shifts[channel]!) * largestMagnitude(addend);
+  if (table && addend) largest += 2 ** (addendShift + shifts[channel]!) * largestMagnitude(addend);
   return largest < 2 ** 53;
 }
 
@@ -206,7 +210,7 @@ function largestMagnitude({ grid }: IntegerTensor): number {
 }
 
 function doubleFunction({ requantization, output }: ConvolutionLayer, channel: number): ChannelFunction {
-  const { multipliers, shifts, addendShift, outputShift, thresholds } = requantization;
+  const { multipliers, shifts, addendShift, outputShift, table } = requantization;
   const [m0, m1] = multipliers.map((ofProduct) => ofProduct[channel]!) as [number, number?];
   const bias = Number(requantization.biases[channel]!);
   const sum = (accumulators: readonly number[]) =>
@@ -214,39 +218,39 @@ function doubleFunction({ requantization, output }: ConvolutionLayer, channel: n
   const unit = 2 ** shifts[channel]!;
   const [addendUnit, outputUnit] = [2 ** addendShift, 2 ** outputShift];
   const { grid } = output;
-  if (!thresholds) {
+  if (!table) {
     const [lo, hi] = [leastOf(grid), grid.hi];
     return (accumulators, addend) => {
       const shifted = Math.floor(sum(accumulators) / unit) + addend * addendUnit;
       return Math.min(Math.max(Math.floor(shifted / outputUnit), lo), hi);
     };
   }
-  const values = integersOf(grid);
-  const bounds = Array.from(thresholds, Number);
+  const { values } = table;
+  const bounds = Array.from(table.thresholds, Number);
   return (accumulators, addend) => {
     const t = sum(accumulators) + addend * addendUnit * unit;
-    return values[bounds.filter((bound) => t >= bound).length]!;
+    return values[reachedOf(bounds, t)]!;
   };
 }
 
 function bigFunction({ requantization, output }: ConvolutionLayer, channel: number): ChannelFunction {
-  const { multipliers, biases, shifts, addendShift, outputShift, thresholds } = requantization;
+  const { multipliers, biases, shifts, addendShift, outputShift, table } = requantization;
   const factors = multipliers.map((ofProduct) => BigInt(ofProduct[channel]!));
   const sum = (accumulators: readonly number[]) =>
     factors.reduce((total, factor, index) => total + factor * BigInt(accumulators[index]!), biases[channel]!);
   const shift = BigInt(shifts[channel]!);
   const { grid } = output;
-  if (!thresholds) {
+  if (!table) {
     const [lo, hi] = [leastOf(grid), grid.hi];
     return (accumulators, addend) => {
       const shifted = (sum(accumulators) >> shift) + (BigInt(addend) << BigInt(addendShift));
       return Math.min(Math.max(Number(shifted >> BigInt(outputShift)), lo), hi);
     };
   }
-  const values = integersOf(grid);
+  const { thresholds, values } = table;
   return (accumulators, addend) => {
     const t = sum(accumulators) + (BigInt(addend) << (BigInt(addendShift) + shift));
-    return values[thresholds.reduce((count, bound) => count + (t >= bound ? 1 : 0), 0)]!;
+    return values[reachedOf(thresholds, t)]!;
   };
 }
 

@@ -1,5 +1,6 @@
 /** What the lowering knows of a tensor of the plan: the form that it has on the device. */
 
+import type { ActivationFunction } from '../ops/attributes.js';
 import type { InputQuantization, IntegerTensor, IntegerWeights } from './integerNetwork.js';
 import type { Normalised, Sums } from './requantization.js';
 
@@ -13,7 +14,13 @@ export type Value =
   /** Channels of tensors in memory, which become one when they are read. */
   | { readonly type: 'channels'; readonly channels: readonly TensorChannel[] }
   | { readonly type: 'sums'; readonly sums: Sums }
-  | { readonly type: 'normalised'; readonly terms: readonly Normalised[]; readonly addend: IntegerTensor | null }
+  | {
+      readonly type: 'normalised';
+      readonly terms: readonly Normalised[];
+      readonly addend: IntegerTensor | null;
+      /** A function of the sum, which only a quantizer can follow. */
+      readonly through: ActivationFunction | null;
+    }
   /** The mean over all pixels: a sum where the classifier reads it, else behind a quantizer. */
   | { readonly type: 'mean'; readonly input: IntegerTensor }
   | { readonly type: 'moments'; readonly mean: ArrayLike<number>; readonly invstd: ArrayLike<number> }
@@ -39,11 +46,13 @@ export function described(value: Value): string {
       return [...new Set(value.channels.map(({ tensor: { name } }) => name))].join(', ');
     case 'sums':
       return `the convolution with ${value.sums.product.weights.name}`;
-    case 'normalised':
-      return [
+    case 'normalised': {
+      const sum = [
         ...value.terms.map(({ product: { weights, input } }) => weights.name || input.name),
         ...(value.addend ? [value.addend.name] : []),
       ].join(' + ');
+      return value.through ? `${value.through}(${sum})` : sum;
+    }
     case 'mean':
       return `the mean of ${value.input.name}`;
     case 'moments':

@@ -6,6 +6,7 @@
 
 import { InputError } from '../errors.js';
 import { type AnyNode, operandsOf, type Tensor } from '../graph/index.js';
+import type { Activation } from '../ops/attributes.js';
 import type { Window } from '../ops/window.js';
 import { tensorOf } from '../program/quantizerReport.js';
 import type { TrainingProgram } from '../program/trainingProgram.js';
@@ -36,7 +37,7 @@ import {
 import { classifierLayer, scaledClassifier, sumPoolLayer } from './loweredClassifier.js';
 import { described, type TensorChannel, type Value } from './loweredValue.js';
 import { certified, channelSteps, defined, exactLog2, type Normalised, type Target } from './requantization.js';
-import { asIs, identity, meanOf } from './terms.js';
+import { asIs, identity, meanOf, scaledBy } from './terms.js';
 
 /** A layer whose integers are certified, with what its channels have to compute. */
 interface CertifiedLayer {
@@ -142,6 +143,9 @@ class Lowering {
       case 'averagePool':
         this.#averagePool(node);
         break;
+      case 'multiplyChannels':
+        this.#multiplyChannels(node);
+        break;
       case 'flatten':
       case 'unflatten':
         this.#set(node.results.y, this.#get(node.operands.x));
@@ -227,38 +231,44 @@ class Lowering {
 
   #activation(node: Node<'activation'>): void {
     const { x } = node.operands;
-    const source = this.#get(x);
+    const { y } = node.results;
     const { activation } = node.attributes;
-    if (activation.type !== 'quantize') throw notQuantized(this.#nameOf(node.results.y), activation.type);
+    const source = this.#get(x);
+    if (source.type === 'parameter' && activation.type === 'quantize') this.#weights(x, y, activation, null);
+    else if (source.type === 'numbers' && activation.type === 'quantize') this.#quantizedInput(source, activation, y);
+    else this.#activate(this.#sumOf(x, y), activation, y);
+  }
+
+  /** A tensor as a sum that a quantizer or a function can follow. */
+  #sumOf(x: Tensor, y: Tensor): Sum {
+    const source = this.#get(x);
     switch (source.type) {
-      case 'parameter':
-        this.#weights(x, node.results.y, activation, null);
-        break;
       case 'normalised':
-        this.#requantize(source.terms, source.addend, activation, node.results.y);
-        break;
-      case 'numbers':
-        this.#quantizedInput(source, activation, node.results.y);
-        break;
+        return source;
       case 'integers':
       case 'channels':
-        this.#requantize([identity(this.#integers(x, 'quantizer'))], null, activation, node.results.y);
-        break;
+        return sumOf(identity(this.#integers(x, 'quantizer')));
       case 'mean': {
         const [rows, columns] = source.input.shape as [number, number];
-        this.#requantize([meanOf(source.input, [rows, columns], pixelWindow)], null, activation, node.results.y);
-        break;
+        return sumOf(meanOf(source.input, [rows, columns], pixelWindow));
       }
+      case 'parameter':
+      case 'numbers':
       case 'sums':
       case 'weights':
       case 'moments':
       case 'classified':
-        throw new InputError(
-          `${this.#nameOf(node.results.y)}: a quantizer behind ${described(source)} has no integer form yet`,
-        );
+        throw new InputError(`${this.#nameOf(y)}: an activation behind ${described(source)} has no integer form yet`);
       default:
-        source satisfies never;
+        return source satisfies never;
     }
+  }
+
+  /** A sum behind a quantizer is a tensor; behind a function it waits for its quantizer. */
+  #activate(sum: Sum, activation: Activation, y: Tensor): void {
+    if (activation.type === 'quantize') this.#requantize(sum, activation, y);
+    else if (sum.through) throw this.#unquantized(sum, y);
+    else this.#set(y, { ...sum, through: activation.type });
   }
 
   /** Master weights through their quantizer. */
@@ -296,7 +306,7 @@ class Lowering {
     const groups = node.op === 'groupedConv2d' ? node.attributes.groups : 1;
     const isPointwise = node.op === 'conv2d' && weights.shape[0] === 1 && weights.shape[1] === 1;
     const fitting = isPointwise && isFeatures(x) ? overPixels(weights, input) : weights;
-    this.#sums({ input, weights: fitting, depthwise, groups, window: windowOf(node.attributes) }, y);
+    this.#sums({ input, weights: fitting, factor: null, depthwise, groups, window: windowOf(node.attributes) }, y);
   }
 
   /** A tensor of some channels of others, which are put side by side only where something reads them. */
@@ -340,7 +350,8 @@ class Lowering {
   #hiddenLinear({ operands: { x, w, b }, results: { y } }: Node<'linear'>): void {
     const weights = this.#quantizedWeights(w);
     const input = this.#integers(x, `layer with ${weights.name}`);
-    this.#sums({ input, weights: overPixels(weights, input), depthwise: false, groups: 1, window: pixelWindow }, y);
+    const product = { input, weights: overPixels(weights, input), factor: null, groups: 1, window: pixelWindow };
+    this.#sums({ ...product, depthwise: false }, y);
     this.#addBias(y, b, y);
   }
 
@@ -355,7 +366,7 @@ class Lowering {
     if (value.type !== 'sums')
       throw new InputError(`${this.#nameOf(y)}: a bias behind ${described(value)} has no integer form yet`);
     const normalisation = { ...asIs(values.length), beta: Float64Array.from(values, (each) => each * step) };
-    this.#set(y, { type: 'normalised', terms: [{ ...value.sums, normalisation }], addend: null });
+    this.#set(y, sumOf({ ...value.sums, normalisation }));
   }
 
   #sums(unbounded: Omit<Product, 'lo' | 'hi'>, y: Tensor): void {
@@ -383,11 +394,10 @@ class Lowering {
       gamma: this.#parameter(gamma),
       beta: this.#parameter(beta),
     };
-    const own: Value = { type: 'normalised', terms: [{ ...sums.sums, normalisation }], addend: null };
+    const own = sumOf({ ...sums.sums, normalisation });
     const together = shortcut ? this.#together(own, shortcut, results.y) : own;
     const { activation } = attributes;
-    if (activation && activation.type !== 'quantize') throw notQuantized(this.#nameOf(results.y), activation.type);
-    if (activation) this.#requantize(together.terms, together.addend, activation, results.y);
+    if (activation) this.#activate(together, activation, results.y);
     else this.#set(results.y, together);
   }
 
@@ -396,13 +406,14 @@ class Lowering {
   }
 
   /** The sum of what convolutions and a tensor in memory give: two terms at most, and an addend. */
-  #together(a: Value, b: Tensor, sum: Tensor): Extract<Value, { type: 'normalised' }> {
+  #together(a: Value, b: Tensor, sum: Tensor): Sum {
     const terms: Normalised[] = [];
     let addend: IntegerTensor | null = null;
     for (const value of [a, this.#summand(b)]) {
       if (value.type !== 'normalised' && value.type !== 'integers') {
         throw new InputError(`${this.#nameOf(sum)}: a sum with ${described(value)} has no integer form yet`);
       }
+      if (value.type === 'normalised' && value.through) throw this.#unquantized(value, sum);
       const added = value.type === 'normalised' ? value : { terms: [], addend: value.tensor };
       terms.push(...added.terms);
       if (added.addend && addend) terms.push(identity(added.addend));
@@ -414,7 +425,7 @@ class Lowering {
           'and read one; set a_quantize_linear = true, so that sums on the way are stored',
       );
     }
-    return { type: 'normalised', terms, addend };
+    return { type: 'normalised', terms, addend, through: null };
   }
 
   /** What a sum takes of a tensor: channels of several are one tensor in memory first. */
@@ -423,19 +434,14 @@ class Lowering {
     return value.type === 'channels' ? { type: 'integers', tensor: this.#stored(x, value.channels) } : value;
   }
 
-  #requantize(
-    terms: readonly Normalised[],
-    addend: IntegerTensor | null,
-    { row, core, signed }: Quantization,
-    y: Tensor,
-  ): void {
+  #requantize({ terms, addend, through }: Sum, { row, core, signed }: Quantization, y: Tensor): void {
     const quantizer = this.#quantizers[row]!;
     const [e0, e1] = this.#ranges[row]!;
     const name = tensorOf(quantizer.name);
     const grid = gridOf(core, signed, e0, e1);
     demandByte(name, grid, quantizer);
     const output = tensor(name, imageShape(y), grid, e0, this.#storedBits(row, grid));
-    const target: Target = { output, core, signed, e0, e1 };
+    const target: Target = { output, core, signed, e0, e1, through };
     const products = terms.map(({ product }) => product);
     const [first] = terms;
     const single = this.prove && terms.length === 1 && first ? certified(first, addend, target) : null;
@@ -470,8 +476,16 @@ class Lowering {
       throw new InputError(
         `${this.#nameOf(y)}: means over fewer pixels at the edge have no integer form yet; train it with padding 0, or with countsPadding`,
       );
-    const term = meanOf(input, [rows.size, columns.size], { rows, columns });
-    this.#set(y, { type: 'normalised', terms: [term], addend: null });
+    this.#set(y, sumOf(meanOf(input, [rows.size, columns.size], { rows, columns })));
+  }
+
+  /** Channels times numbers of their own: a product of two tensors. */
+  #multiplyChannels({ operands: { x, factor }, results: { y } }: Node<'multiplyChannels'>): void {
+    const [input, by] = [x, factor].map((each) => this.#integers(each, 'multiplication')) as [
+      IntegerTensor,
+      IntegerTensor,
+    ];
+    this.#set(y, sumOf(scaledBy(input, by)));
   }
 
   #classifier({ operands: { x, w, b }, results }: Node<'linear'>): void {
@@ -531,10 +545,15 @@ class Lowering {
           'normalise = shift',
       );
     }
+    if (value.type === 'normalised' && value.through) throw this.#unquantized(value, x);
     throw new InputError(
       `${this.#nameOf(x)}: is not quantized, but the ${reader} reads it, so it would stay float on the device; set ` +
         'a_quantize_linear = true, and let no rule in layers say none',
     );
+  }
+
+  #unquantized(sum: Sum, y: Tensor): InputError {
+    return notQuantized(this.#nameOf(y), sum.through ?? 'sum');
   }
 
   /** The first operand that has a name in tables. */
@@ -555,8 +574,14 @@ class Lowering {
   }
 }
 
+type Sum = Extract<Value, { readonly type: 'normalised' }>;
 type Node<K extends AnyNode['op']> = Extract<AnyNode, { readonly op: K }>;
 type Quantization = { readonly row: number; readonly core: QuantizerCore; readonly signed: boolean };
+
+/** A single term, as it is. */
+function sumOf(term: Normalised): Sum {
+  return { type: 'normalised', terms: [term], addend: null, through: null };
+}
 
 /** Weights [1, 1, in, out] or [in, out] of features as those of the pixels that the features are in memory. */
 function overPixels(weights: IntegerWeights, { shape }: IntegerTensor): IntegerWeights {
@@ -579,8 +604,8 @@ function imageShape({ shape }: Tensor): number[] {
 
 function notQuantized(name: string, activation: string): InputError {
   return new InputError(
-    `${name}: its ${activation} is not quantized, so it would stay float on the device; set a_quantize, and let no rule ` +
-      'in layers say none',
+    `${name}: its ${activation} is not quantized, so it would stay float on the device; set a_quantize` +
+      `${/^(hardSwish|silu)$/.test(activation) ? ' and a_quantize_linear = true' : ''}, and let no rule in layers say none`,
   );
 }
 

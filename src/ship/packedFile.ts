@@ -2,7 +2,8 @@
  * The packed file: an integer network as a safetensors file of bit streams, whose weights take as many bytes as the
  * budget says. Metadata: `format`, `version`, `network` (JSON: classes, tensors, layers) and `crc32` of all else. A layer
  * names its tensors; what it has per channel lies in tensors of the file called LAYER:multipliers, LAYER:biases,
- * LAYER:shifts and LAYER:thresholds, and weights are streams under their own names; those of no bits are ones, and have none.
+ * LAYER:shifts, LAYER:thresholds and, where these do not belong to powers of two, LAYER:values; weights are streams under
+ * their own names; those of no bits are ones, and have none.
  */
 
 import { crc32, hexadecimal } from '../crc32.js';
@@ -11,15 +12,17 @@ import type { AxisWindow, Window } from '../ops/window.js';
 import { decodeSafetensors, encodeSafetensors, type NamedTensor, type Safetensors } from '../weights/safetensors.js';
 import { packIntegers, streamBytes, unpackIntegers } from './bitStream.js';
 import { boundedClassifier, boundedProduct } from './bounds.js';
-import type {
-  ConvolutionLayer,
-  Grid,
-  InputQuantization,
-  IntegerLayer,
-  IntegerNetwork,
-  IntegerTensor,
-  IntegerWeights,
-  Proof,
+import {
+  type ConvolutionLayer,
+  type Grid,
+  type InputQuantization,
+  type IntegerLayer,
+  type IntegerNetwork,
+  type IntegerTensor,
+  type IntegerWeights,
+  integersOf,
+  type OutputTable,
+  type Proof,
 } from './integerNetwork.js';
 import { array, choice, integer, number, record, sizes, text } from './json.js';
 import { checkNetwork } from './soundness.js';
@@ -116,13 +119,16 @@ function tensorsOf(layer: IntegerLayer): NamedTensor[] {
     .map(({ name, values, grid, bits }) => vector(name, packIntegers(values, grid, bits)));
   if (layer.op === 'classifier') return [...streams, vector(`${layer.name}:shifts`, layer.shifts)];
   if (layer.op !== 'convolution') return streams;
-  const { multipliers, biases, shifts, thresholds } = layer.requantization;
+  const { multipliers, biases, shifts, table } = layer.requantization;
   return [
     ...streams,
     vector(`${layer.name}:multipliers`, narrow(multipliers.flatMap((values) => [...values]))),
     vector(`${layer.name}:biases`, narrowBig(biases)),
     vector(`${layer.name}:shifts`, shifts),
-    ...(thresholds ? [vector(`${layer.name}:thresholds`, thresholds)] : []),
+    ...(table ? [vector(`${layer.name}:thresholds`, table.thresholds)] : []),
+    ...(table && layer.output.grid.type === 'uniform'
+      ? [vector(`${layer.name}:values`, narrow([...table.values]))]
+      : []),
   ];
 }
 
@@ -131,7 +137,7 @@ export function weightBytesOf(layer: IntegerLayer): number {
   return weightsOfLayer(layer).reduce((sum, { values, bits }) => sum + streamBytes(values.length, bits), 0);
 }
 
-/** Bytes of a layer's multipliers, biases, shifts and thresholds. */
+/** Bytes of a layer's multipliers, biases, shifts and tables. */
 export function constantBytes(layer: IntegerLayer): number {
   const streams = new Set(weightsOfLayer(layer).map(({ name }) => name));
   return tensorsOf(layer).reduce((sum, { name, data }) => sum + (streams.has(name) ? 0 : data.byteLength), 0);
@@ -162,11 +168,12 @@ function layerEntry(layer: IntegerLayer): object {
     }
     case 'convolution': {
       const { op, name, products, addend, proof, output } = layer;
-      const { addendShift, outputShift, thresholds } = layer.requantization;
+      const { addendShift, outputShift, table } = layer.requantization;
       return {
-        ...{ op, name, addend: addend?.name ?? null, addendShift, outputShift, thresholds: thresholds !== null, proof },
-        products: products.map(({ input, weights, depthwise, groups, window }) => {
-          return { input: input.name, weights: weightsEntry(weights), depthwise, groups, window };
+        ...{ op, name, addend: addend?.name ?? null, addendShift, outputShift, thresholds: table !== null, proof },
+        products: products.map(({ input, weights, factor, depthwise, groups, window }) => {
+          const by = factor && { factor: factor.name };
+          return { input: input.name, weights: weightsEntry(weights), ...by, depthwise, groups, window };
         }),
         output: output.name,
       };
@@ -326,7 +333,8 @@ function convolutionOf(fields: Fields, name: string, tensor: TensorOf, file: Saf
     const depthwise = product.depthwise === true;
     const groups = integer(product.groups, 'groups', 1, 2 ** 16);
     const window = windowOf(product.window);
-    return boundedProduct({ input: tensor(product.input), weights, depthwise, groups, window });
+    const factor = product.factor === undefined ? null : tensor(product.factor);
+    return boundedProduct({ input: tensor(product.input), weights, factor, depthwise, groups, window });
   });
   const multipliers = Int32Array.from(
     numbersOf(file, `${name}:multipliers`, products.length * channels),
@@ -341,9 +349,15 @@ function convolutionOf(fields: Fields, name: string, tensor: TensorOf, file: Saf
       shifts: shiftsOf(file, name, channels),
       addendShift: integer(fields.addendShift, 'addendShift', 0, 31),
       outputShift: integer(fields.outputShift, 'outputShift', 0, 31),
-      thresholds: fields.thresholds === true ? bigsOf(file, `${name}:thresholds`) : null,
+      table: fields.thresholds === true ? tableOf(file, name, output.grid) : null,
     },
   };
+}
+
+function tableOf(file: Safetensors, layer: string, grid: Grid): OutputTable {
+  const thresholds = bigsOf(file, `${layer}:thresholds`);
+  const values = grid.type === 'powers' ? integersOf(grid) : numbersOf(file, `${layer}:values`, thresholds.length + 1);
+  return { thresholds, values: Int32Array.from(values) };
 }
 
 function proofOf(json: unknown): Proof {

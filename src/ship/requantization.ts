@@ -4,22 +4,28 @@
  */
 
 import { InputError } from '../errors.js';
+import { activationFunctions } from '../ops/activationFunctions.js';
+import type { ActivationFunction } from '../ops/attributes.js';
 import { elementQuantizers, type QuantizerCore } from '../quant/index.js';
 import {
   type Channel,
   type ChannelIntegers,
   certify,
+  firstDifference,
   largestShift,
-  powerThreshold,
   type Steps,
+  tableThreshold,
 } from './certificate.js';
+import { functionSteps } from './functionSteps.js';
 import {
   type IntegerTensor,
   type IntegerWeights,
   integersOf,
+  type OutputTable,
   type Product,
   type Proof,
   type Requantization,
+  reachedOf,
 } from './integerNetwork.js';
 
 /** A batch normalisation by running moments: y = γ·((x − mean)·invstd) + β. */
@@ -49,6 +55,8 @@ export interface Target {
   readonly signed: boolean;
   readonly e0: number;
   readonly e1: number;
+  /** What stands between the sum and the quantizer; null for nothing. */
+  readonly through: ActivationFunction | null;
 }
 
 interface Requantized {
@@ -61,24 +69,27 @@ interface Requantized {
 export function certified(term: Normalised, addend: IntegerTensor | null, target: Target): Requantized | null {
   const { output } = target;
   const count = output.shape[2]!;
-  const channels = Array.from({ length: count }, (_, channel) => channelOf(term, addend, target, channel));
-  const integers = output.grid.type === 'uniform' ? separately(channels) : withOneShift(channels);
+  const staircase = stepsOf(addend, target);
+  const { steps } = staircase;
+  const channels = Array.from({ length: count }, (_, channel) => channelOf(term, addend, target, staircase, channel));
+  const integers = steps.type === 'uniform' ? separately(channels) : withOneShift(channels);
   if (!integers) return null;
+  // Next to a step the float64 value of a function may go back and forth by its own rounding.
+  if (target.through && channels.some((each, index) => firstDifference(each, integers[index]!))) return null;
   const accumulators = channels.reduce((sum, { lo, hi }) => sum + hi - lo + 1, 0);
-  const { steps } = channels[0]!;
   const requantization: Requantization = {
     multipliers: [Int32Array.from(integers, ({ multiplier }) => multiplier)],
     biases: BigInt64Array.from(integers, ({ bias }) => bias),
     shifts: Uint8Array.from(integers, ({ shift }) => shift),
     addendShift: steps.addendShift,
     outputShift: steps.outputShift,
-    thresholds: thresholdsOf(steps, integers[0]!.shift),
+    table: tableOf(steps, integers[0]!.shift),
   };
   const addends = addend ? integersOf(addend.grid).length : 1;
   return { requantization, proof: { type: 'proven', accumulators, addends }, channels };
 }
 
-/** Powers of two are found by comparison with thresholds, which are the same for all channels. */
+/** Thresholds of a table are the same for all channels. */
 function withOneShift(channels: readonly Channel[]): ChannelIntegers[] | null {
   for (let shift = 0; shift <= largestShift; ) {
     const integers = separately(channels, shift);
@@ -118,20 +129,29 @@ export function defined(terms: readonly Normalised[], addend: IntegerTensor | nu
     shifts: new Uint8Array(count).fill(shift),
     addendShift: steps.addendShift,
     outputShift: steps.outputShift,
-    thresholds: thresholdsOf(steps, shift),
+    table: tableOf(steps, shift),
   };
   return { requantization, proof: { type: 'definition', reason }, channels: null };
 }
 
-function thresholdsOf(steps: Steps, shift: number): BigInt64Array | null {
+function tableOf(steps: Steps, shift: number): OutputTable | null {
   if (steps.type === 'uniform') return null;
-  return BigInt64Array.from(steps.boundaries, ({ from }) => powerThreshold(steps, from, shift));
+  return {
+    thresholds: BigInt64Array.from(steps.boundaries, ({ from }) => tableThreshold(steps, from, shift)),
+    values: Int32Array.from([steps.first, ...steps.boundaries.map(({ value }) => value)]),
+  };
 }
 
 /** The computation of a channel, in the order of operations of the float64 reference engine. */
-function channelOf(term: Normalised, addend: IntegerTensor | null, target: Target, channel: number): Channel {
+function channelOf(
+  term: Normalised,
+  addend: IntegerTensor | null,
+  target: Target,
+  { steps, unit }: ReturnType<typeof stepsOf>,
+  channel: number,
+): Channel {
   const { product, steps: sumSteps, pixels, normalisation } = term;
-  const { core, signed, e0, e1 } = target;
+  const { through } = target;
   const [mean, invstd, gamma, beta] = [
     normalisation.mean[channel]!,
     normalisation.invstd[channel]!,
@@ -139,20 +159,47 @@ function channelOf(term: Normalised, addend: IntegerTensor | null, target: Targe
     normalisation.beta[channel]!,
   ];
   const step = sumSteps[channel]!;
-  const { value } = elementQuantizers[core];
-  const { steps, unit } = stepsOf(addend, target);
+  const output = outputOf(target);
   const addendStep = addend?.step ?? 0;
+  const number = (accumulator: number, added: number) =>
+    gamma * (((accumulator * step) / pixels - mean) * invstd) + beta + added * addendStep;
+  const reference = (accumulator: number, added: number) => output(number(accumulator, added));
   return {
     lo: product.lo[channel]!,
     hi: product.hi[channel]!,
     addends: addend && channel < addend.usedChannels ? integersOf(addend.grid) : [0],
-    reference: (accumulator, added) => {
-      const z = gamma * (((accumulator * step) / pixels - mean) * invstd) + beta + added * addendStep;
-      return value(signed, e0, e1, z) / e0;
-    },
+    reference,
+    height: heightOf(steps, through, target.e0, reference, number),
     ...affine(term, channel, unit),
     steps,
   };
+}
+
+/** The integer that a number becomes. */
+function outputOf({ core, signed, e0, e1, through }: Target): (z: number) => number {
+  const { value } = elementQuantizers[core];
+  if (!through) return (z) => value(signed, e0, e1, z) / e0;
+  const activation = activationFunctions({ type: through }, null);
+  // Avoids −0.
+  return (z) => value(signed, e0, e1, activation.value(z)) / e0 + 0;
+}
+
+/** How far up its staircase a channel is. */
+function heightOf(
+  steps: Steps,
+  through: ActivationFunction | null,
+  e0: number,
+  reference: Channel['reference'],
+  number: Channel['reference'],
+): Channel['height'] {
+  if (steps.type === 'uniform') return reference;
+  const { first, boundaries } = steps;
+  if (through) {
+    const changes = boundaries.map(({ from }) => from * e0);
+    return (accumulator, added) => reachedOf(changes, number(accumulator, added));
+  }
+  const heights = new Map([first, ...boundaries.map(({ value }) => value)].map((value, index) => [value, index]));
+  return (accumulator, added) => heights.get(reference(accumulator, added))!;
 }
 
 /** γ·((a·step/pixels − mean)·invstd) + β as slope·a + offset, in multiples of `unit`. */
@@ -169,17 +216,24 @@ function affine(
 }
 
 /** How the output is cut into steps, in units of the finer of its own step and the addend's. */
-function stepsOf(addend: IntegerTensor | null, { output, e0 }: Target): { steps: Steps; unit: number } {
+function stepsOf(addend: IntegerTensor | null, target: Target): { steps: Steps; unit: number } {
+  const { output, e0, through } = target;
   const unit = Math.min(e0, addend?.step ?? e0);
   const { grid, name } = output;
   const [outputShift, addendShift] = [exactLog2(e0 / unit, name), exactLog2((addend?.step ?? unit) / unit, name)];
+  if (through) {
+    // Beyond, sigmoids are 0 or 1 to within any step, and the others above the output's range, or 0.
+    const reach = 2 * (grid.hi + 1) * e0 + 2 ** 7;
+    const { first, changes } = functionSteps(through, reach, outputOf(target));
+    const boundaries = changes.map(({ from, value }) => ({ from: from / e0, value }));
+    return { steps: { type: 'table', first, boundaries, outputShift, addendShift }, unit };
+  }
   if (grid.type === 'uniform') {
     return { steps: { type: 'uniform', lo: grid.lo, hi: grid.hi, outputShift, addendShift }, unit };
   }
-  const boundaries = integersOf(grid)
-    .slice(1)
-    .map((value) => ({ value, from: boundaryBelow(value, grid.signed) }));
-  return { steps: { type: 'powers', boundaries, outputShift, addendShift }, unit };
+  const [first, ...others] = integersOf(grid) as [number, ...number[]];
+  const boundaries = others.map((value) => ({ value, from: boundaryBelow(value, grid.signed) }));
+  return { steps: { type: 'table', first, boundaries, outputShift, addendShift }, unit };
 }
 
 /** The number, in output steps, from which on the output is a given power of two: halfway in the logarithm. */

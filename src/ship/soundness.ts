@@ -29,6 +29,8 @@ const largestStored = 2 ** 16;
 const largestSum = 2 ** 31 - 1;
 const largestLong = 2 ** 63;
 const largestShift = 62;
+/** Of a table: a function of 8 bits that falls and rises has fewer. */
+const mostThresholds = 2 ** 10;
 /** An addend is shifted within 31 bits. */
 const largestAddend = 2 ** 30;
 
@@ -112,13 +114,18 @@ function checkConvolution(layer: ConvolutionLayer, writerOf: WriterOf): void {
 }
 
 function checkProduct(
-  { input, weights, depthwise, groups, window, lo, hi }: Product,
+  { input, weights, factor, depthwise, groups, window, lo, hi }: Product,
   output: IntegerTensor,
   writerOf: WriterOf,
 ): void {
   checkReads(output.name, input, writerOf);
   checkWeights(weights);
   const channels = output.shape[2]!;
+  if (factor) {
+    checkReads(output.name, factor, writerOf);
+    const isPixel = depthwise && weights.bits === 0 && same(factor.shape, [1, 1, channels]);
+    demand(isPixel && same(weights.shape, factor.shape), `${output.name}: ${factor.name} is no number a channel`);
+  }
   const divides = input.shape[2]! % groups === 0 && channels % groups === 0 && (groups === 1 || !depthwise);
   demand(divides, `${weights.name}: ${groups} groups of ${input.shape[2]} and ${channels} channels`);
   const kernel = depthwise ? [input.shape[2]!] : [input.shape[2]! / groups, channels];
@@ -139,7 +146,7 @@ function checkProduct(
 }
 
 function checkRequantization({ name, products, requantization, addend, output }: ConvolutionLayer): void {
-  const { multipliers, biases, shifts, addendShift, outputShift, thresholds } = requantization;
+  const { multipliers, biases, shifts, addendShift, outputShift, table } = requantization;
   demand(outputShift <= 31 && shifts.every((shift) => shift <= largestShift), `${name}: shifts by more than 62`);
   const added = addend ? magnitude(addend) * 2 ** addendShift : 0;
   demand(added <= largestAddend, `${name}: its addend leaves 31 bits`);
@@ -147,18 +154,21 @@ function checkRequantization({ name, products, requantization, addend, output }:
     const sums = products.map(({ lo, hi }, term) => {
       return Math.abs(multipliers[term]![channel]!) * Math.max(hi[channel]!, -lo[channel]!);
     });
-    const total =
-      sums.reduce((a, b) => a + b) + Math.abs(Number(biases[channel]!)) + (thresholds ? added * 2 ** shift : 0);
+    const total = sums.reduce((a, b) => a + b) + Math.abs(Number(biases[channel]!)) + (table ? added * 2 ** shift : 0);
     demand(total < largestLong, `${name}: channel ${channel} leaves 64 bits`);
   }
-  const isPowers = output.grid.type === 'powers';
-  demand((thresholds !== null) === isPowers, `${name}: thresholds belong to powers of two`);
-  if (!thresholds) return;
-  const ascends = thresholds.every((bound, index) => index === 0 || bound > thresholds[index - 1]!);
-  demand(ascends && thresholds.length === integersOf(output.grid).length - 1, `${name}: its thresholds do not fit`);
+  demand(table !== null || output.grid.type === 'uniform', `${name}: powers of two need a table`);
+  if (!table) return;
+  const { thresholds, values } = table;
+  const ascends = thresholds.every((bound, index) => index === 0 || bound >= thresholds[index - 1]!);
+  const fits = ascends && thresholds.length <= mostThresholds && values.length === thresholds.length + 1;
+  demand(fits, `${name}: its thresholds do not fit`);
+  const integers = new Set(integersOf(output.grid));
+  const areOn = values.every((value) => integers.has(value));
+  demand(areOn, `${name}: its table holds a number outside of the grid of ${output.name}`);
   demand(
     shifts.every((shift) => shift === shifts[0]),
-    `${name}: powers of two need one shift for all channels`,
+    `${name}: a table needs one shift for all channels`,
   );
 }
 

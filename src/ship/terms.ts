@@ -1,9 +1,9 @@
-/** Terms of sums that have no weights of their own: tensors as they are, and means over windows. */
+/** Terms of sums that have no weights of their own: tensors as they are, means over windows, and channels times numbers. */
 
 import type { Window } from '../ops/window.js';
 import { boundedProduct } from './bounds.js';
 import { type IntegerTensor, type IntegerWeights, pixelWindow } from './integerNetwork.js';
-import type { Normalised } from './requantization.js';
+import { exactLog2, type Normalised } from './requantization.js';
 
 /** A tensor as a term of a sum, each element by itself. */
 export function identity(input: IntegerTensor): Normalised {
@@ -27,9 +27,21 @@ export function meanOf(
     channelExponents: null,
     bits: 0,
   };
-  const product = boundedProduct({ input, weights: ones, depthwise: true, groups: 1, window });
+  const product = boundedProduct({ input, weights: ones, factor: null, depthwise: true, groups: 1, window });
   const steps = new Array<number>(channels).fill(input.step);
   return { product, steps, pixels, normalisation: asIs(channels) };
+}
+
+/**
+ * Each channel of a tensor times its number of a tensor of one pixel. Steps are powers of two, so that the float64
+ * product of the two numbers is exact.
+ *
+ * @throws InputError for other steps
+ */
+export function scaledBy(input: IntegerTensor, factor: IntegerTensor): Normalised {
+  for (const { name, step } of [input, factor]) exactLog2(step, name);
+  const { product, steps, ...term } = identity(input);
+  return { ...term, product: boundedProduct({ ...product, factor }), steps: steps.map((step) => step * factor.step) };
 }
 
 /** The normalisation that changes nothing. */

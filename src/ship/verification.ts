@@ -51,6 +51,8 @@ function integersFault(
 ): string | null {
   if (layer.op !== reference.op) return `layer ${layer.name} is ${layer.op} instead of ${reference.op}`;
   if (layer.op !== 'convolution' || reference.op !== 'convolution') return plainFault(layer, reference);
+  const fault = plainFault(withoutChannels(layer), withoutChannels(reference));
+  if (fault) return fault;
   const channels = channelsOf.get(layer.name);
   if (!channels) return requantizationFault(layer, reference);
   const { multipliers, biases, shifts } = layer.requantization;
@@ -82,17 +84,25 @@ function requantizationFault(layer: ConvolutionLayer, reference: ConvolutionLaye
   return null;
 }
 
-/** The numbers of a layer without certificate and of its tensors. */
-function plainFault(layer: IntegerLayer, reference: IntegerLayer): string | null {
+/** A convolution without its weights and its integers of channels, which are compared one by one. */
+function withoutChannels({ products, requantization, ...layer }: ConvolutionLayer) {
+  const { multipliers: _m, biases: _b, shifts: _n, ...shared } = requantization;
+  return { ...layer, ...shared, products: products.map(({ weights: _w, lo: _lo, hi: _hi, ...product }) => product) };
+}
+
+/** The numbers of a layer that belong to no channel, and its tensors. */
+function plainFault(layer: NamedLayer, reference: NamedLayer): string | null {
   return described(layer) === described(reference) ? null : `layer ${layer.name}: other settings than it should have`;
 }
 
+type NamedLayer = Pick<IntegerLayer, 'name'>;
+
 /** JSON in which the order of keys does not count. */
-function described(layer: IntegerLayer): string {
+function described(layer: NamedLayer): string {
   return JSON.stringify(layer, (_, value: unknown) => {
     if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
     return ArrayBuffer.isView(value)
-      ? Array.from(value as Uint8Array)
+      ? Array.from(value as Uint8Array, String)
       : Object.fromEntries(Object.entries(value).sort());
   });
 }

@@ -38,7 +38,7 @@ describe('the header', () => {
       symbols.reduce((sum, [symbol, bytes]) => sum + (names.test(symbol) ? bytes : 0), 0);
     const said = (macro: string) => Number(new RegExp(`#define NET_${macro} (\\d+)`).exec(files.get('net.h')!)![1]);
     expect(bytesOf(/^weights$/)).toBe(said('WEIGHT_BYTES') + said('GUARD_BYTES'));
-    expect(bytesOf(/^(multipliers|biases|shifts|thresholds)_|^logit_shifts$/)).toBe(said('CONSTANT_BYTES'));
+    expect(bytesOf(/^(multipliers|biases|shifts|thresholds|codes)_|^logit_shifts$/)).toBe(said('CONSTANT_BYTES'));
     expect(bytesOf(/^arena$/)).toBe(said('ARENA_BYTES') + said('GUARD_BYTES'));
     expect(said('ARENA_BYTES')).toBe(peakBytes);
     expect(bytesOf(/^(arena|window|filters|sums)$/)).toBe(said('RAM_BYTES'));

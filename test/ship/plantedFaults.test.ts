@@ -60,6 +60,25 @@ it('a shift is named with an accumulator', () => {
   );
 });
 
+it.each(['thresholds', 'values'] as const)('%s of a table are looked at', (part) => {
+  const program = shippableProgram({
+    settings: { ...settings, a_quantize: 'parametric_pow2_xmin_xmax_relu' },
+    side: 8,
+  });
+  const powers = lowerNetwork(program, []);
+  const layers = powers.network.layers.map((layer) => {
+    if (layer.op !== 'convolution' || layer.name !== 'conv2') return layer;
+    const { thresholds, values } = layer.requantization.table!;
+    const table =
+      part === 'values'
+        ? { thresholds, values: values.with(1, values[1]! + 1) }
+        : { thresholds: thresholds.with(1, thresholds[1]! + 1n), values };
+    return { ...layer, requantization: { ...layer.requantization, table } };
+  });
+  expect(networkFault(powers.network, powers)).toBeNull();
+  expect(networkFault({ ...powers.network, layers }, powers)).toBe('layer conv2: other settings than it should have');
+});
+
 it('a weight is named with the accumulator that it changes', () => {
   const { layer } = places[0]!;
   const [product] = layer.products;

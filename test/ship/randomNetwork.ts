@@ -69,7 +69,8 @@ export function randomNetwork(seed: number): { network: IntegerNetwork; images: 
     const shape = depthwise ? [...sides, channels] : [...sides, inputs / groups, channels];
     // Sums have to fit 31 bits.
     const smallWeights = input.grid.hi > 1000 ? weightGrids.slice(0, 2) : weightGrids;
-    return boundedProduct({ input, weights: weights(shape, oneOf(smallWeights), below(2)), depthwise, groups, window });
+    const w = weights(shape, oneOf(smallWeights), below(2));
+    return boundedProduct({ input, weights: w, factor: null, depthwise, groups, window });
   };
   /** A window for images of these sides: with results of the same sides, or any. */
   const sidedWindow = (images: readonly number[], keepsSize: boolean): SidedWindow => {
@@ -114,15 +115,21 @@ export function randomNetwork(seed: number): { network: IntegerNetwork; images: 
     const spread = largest * magnitude;
     const shift = Math.max(0, Math.ceil(Math.log2(spread / (4 * (output.grid.hi + 1)))));
     const biases = BigInt64Array.from(channelNumbers(() => BigInt(Math.floor((uniform() - 0.5) * (spread / 8)))));
-    const powers = output.grid.type === 'powers';
-    const bounds = integersOf(output.grid).slice(1);
-    const thresholds = powers
-      ? BigInt64Array.from(bounds.map((_, i) => BigInt(Math.floor((spread / 4) * ((i + 1) / bounds.length - 0.5)))))
-      : null;
-    const shifts = Uint8Array.from(channelNumbers(() => (powers ? shift : Math.max(0, shift - below(2)))));
+    const integers = integersOf(output.grid);
+    // What a function gives goes up and down.
+    const fits = !addend || addend.grid.hi * 2 ** (shift + 1) < 2 ** 60;
+    const isFunction = output.grid.type === 'uniform' && fits && uniform() < 0.3;
+    const values = isFunction ? Array.from({ length: 2 + below(400) }, () => oneOf(integers)) : integers;
+    const steps = values.slice(1);
+    const threshold = (i: number) => BigInt(Math.floor((spread / 4) * ((i + 1) / steps.length - 0.5)));
+    const table =
+      isFunction || output.grid.type === 'powers'
+        ? { thresholds: BigInt64Array.from(steps, (_, i) => threshold(i)), values: Int32Array.from(values) }
+        : null;
+    const shifts = Uint8Array.from(channelNumbers(() => (table ? shift : Math.max(0, shift - below(2)))));
     return {
       ...{ op: 'convolution', name: output.name, products, addend, output },
-      requantization: { multipliers, biases, shifts, thresholds, addendShift: below(2), outputShift: below(3) },
+      requantization: { multipliers, biases, shifts, table, addendShift: below(2), outputShift: below(3) },
       proof: { type: 'definition', reason: 'random' },
     };
   };
@@ -137,7 +144,8 @@ export function randomNetwork(seed: number): { network: IntegerNetwork; images: 
   const widened = subsample(pooled);
   const fourth = shortcutConvolution(pooled, widened);
   const turned = reversed(fourth);
-  const last = convolution([turned], [turned]);
+  const scaled = converted(turned, pixelOf(turned));
+  const last = convolution([scaled], [turned]);
   const pixels = last.shape[0]! * last.shape[1]!;
   const sums: Grid = { type: 'uniform', lo: leastOf(last.grid) * pixels, hi: last.grid.hi * pixels };
   const sum = tensor([last.shape[2]!], sums, 32);
@@ -168,16 +176,25 @@ export function randomNetwork(seed: number): { network: IntegerNetwork; images: 
     return output;
   }
 
-  /** Each element by itself through a quantizer: weights of 1 that take no bits. */
-  function converted(input: IntegerTensor): IntegerTensor {
+  /** Each element by itself through a quantizer, or times a number of its channel: weights of 1 that take no bits. */
+  function converted(input: IntegerTensor, factor: IntegerTensor | null = null): IntegerTensor {
     const channels = input.shape[2]!;
     const ones: IntegerWeights = {
       ...{ name: '', shape: [1, 1, channels], values: new Int32Array(channels).fill(1), step: 1 },
       ...{ grid: { type: 'uniform', lo: 0, hi: 1 }, channelExponents: null, bits: 0 },
     };
     const output = tensor(input.shape, oneOf(grids));
-    const single = boundedProduct({ input, weights: ones, depthwise: true, groups: 1, window: pixelWindow });
+    const single = boundedProduct({ input, weights: ones, factor, depthwise: true, groups: 1, window: pixelWindow });
     layers.push(requantized([single], null, output));
+    return output;
+  }
+
+  /** One pixel with the channels of a tensor: its sums with a window that takes all of it. */
+  function pixelOf(input: IntegerTensor): IntegerTensor {
+    const sides = input.shape.slice(0, 2);
+    const output = tensor([1, 1, input.shape[2]!], oneOf(grids.filter(({ hi }) => hi <= 1000)));
+    const whole = { sides, window: pixelWindow, outputs: [1, 1] };
+    layers.push(requantized([product(input, input.shape[2]!, whole)], null, output));
     return output;
   }
 

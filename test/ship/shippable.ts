@@ -105,6 +105,19 @@ export const shippables: Readonly<Record<string, Shippable>> = {
       return n.linear(n.globalAverage(n.concat([sum, fine])), 10);
     },
   },
+  'an own network: sigmoids, hard-swish, SiLU, squeeze and excite': {
+    settings: { ...uniform, a_quantize_linear: true, a_bitwidth: 6, a_stepsize: 0.0625 },
+    side: 8,
+    define: (n, x) => {
+      const first = n.conv(x, 12, { activation: 'hardSwish' });
+      const squeezed = n.linear(n.globalAverage(first), 6, { activation: 'relu' });
+      const excited = n.multiply(first, n.linear(squeezed, 12, { activation: 'hardSigmoid' }));
+      const sum = n.add(n.conv(excited, 12, { activation: 'none' }), first, { activation: 'silu' });
+      const gates = n.conv(sum, 12, { size: 1, batchNorm: false, activation: 'sigmoid' });
+      const features = n.multiply(sum, n.globalAverage(gates), { activation: 'relu' });
+      return n.linear(n.globalAverage(features), 10);
+    },
+  },
   'ResNet-18': { settings: { ...uniform, model: 'resnet18', width_multiplier: 0.25, a_stepsize: 0.25 }, side: 32 },
 };
 

@@ -412,7 +412,12 @@ export function requantizeWideRow(at: usize, row: i32): void {
       if (thresholds) {
         t += added << shift;
         let reached = 0;
-        while (reached < levels && t >= load<i64>(thresholds + ((reached as usize) << 3))) reached++;
+        let above = levels;
+        while (reached < above) {
+          const middle = (reached + above) >> 1;
+          if (t >= load<i64>(thresholds + ((middle as usize) << 3))) reached = middle + 1;
+          else above = middle;
+        }
         storeOne(out, bytes, load<i32>(values + ((reached as usize) << 2)));
       } else {
         storeOne(out, bytes, clamp(((t >> shift) + added) >> outputShift, load<i32>(at, LO), load<i32>(at, HI)));

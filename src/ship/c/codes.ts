@@ -26,3 +26,8 @@ export function packCodes(values: Int32Array, grid: Grid, bits: number): Uint8Ar
     bits,
   );
 }
+
+/** The code of one integer. */
+export function codeOf(value: number, grid: Grid, bits: number): number {
+  return packCodes(Int32Array.of(value), grid, bits)[0]!;
+}

@@ -5,7 +5,7 @@
 
 import { arrange, convolve, maxPool, sumPool } from './layerKernels.js';
 import type { Elements } from './plan.js';
-import { requantizeHigh, requantizeNarrow, requantizePowers, requantizeWide, store } from './requantizationKernels.js';
+import { requantizeHigh, requantizeNarrow, requantizeTable, requantizeWide, store } from './requantizationKernels.js';
 import { codeAt, codesAt, integerOf, integerOrPowerOf, put, unpack, unpackEights, wordAt } from './streamKernels.js';
 import {
   dotNarrow,
@@ -25,6 +25,8 @@ import {
 export interface Codes {
   /** Powers of two among the tensors that are read. */
   readonly powers: boolean;
+  /** Outputs that come from a table. */
+  readonly tables: boolean;
   /** Windows whose columns are apart. */
   readonly dilated: boolean;
   /** Outputs that see some channels only. */
@@ -63,7 +65,7 @@ function kernels(codes: Codes): ReadonlyMap<string, string> {
     ['requantize_narrow', requantizeNarrow(codes)],
     ['requantize_high', requantizeHigh(codes)],
     ['requantize_wide', requantizeWide(codes)],
-    ['requantize_powers', requantizePowers],
+    ['requantize_table', requantizeTable],
     ['store', store],
     ['convolve', convolve],
     ['max_pool', maxPool],

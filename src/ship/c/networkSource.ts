@@ -2,17 +2,18 @@
 
 import type { SizedAxisWindow } from '../../ops/window.js';
 import { streamBytes } from '../bitStream.js';
-import type {
-  ArrangeLayer,
-  ClassifierLayer,
-  ConvolutionLayer,
-  IntegerLayer,
-  IntegerWeights,
-  MaxPoolLayer,
-  SumPoolLayer,
+import {
+  type ArrangeLayer,
+  type ClassifierLayer,
+  type ConvolutionLayer,
+  type IntegerLayer,
+  type IntegerWeights,
+  leastOf,
+  type MaxPoolLayer,
+  type SumPoolLayer,
 } from '../integerNetwork.js';
 import { weightBytesOf, weightsOfLayer } from '../packedFile.js';
-import { type Coding, codingOf, packCodes } from './codes.js';
+import { type Coding, codeOf, codingOf, packCodes } from './codes.js';
 import { type Codes, functionsOf } from './kernels.js';
 import { listOf } from './literals.js';
 import {
@@ -33,7 +34,7 @@ interface Constant {
   readonly values: ArrayLike<number | bigint>;
 }
 
-const biasTypes = { narrow: 'uint32_t', high: 'uint64_t', wide: 'uint64_t', powers: 'int64_t' } as const;
+const biasTypes = { narrow: 'uint32_t', high: 'uint64_t', wide: 'uint64_t', table: 'int64_t' } as const;
 
 const bytesOf: Readonly<Record<string, number>> = {
   ...{ uint8_t: 1, int16_t: 2, int32_t: 4, uint32_t: 4, int64_t: 8, uint64_t: 8 },
@@ -46,7 +47,7 @@ export function hasWideLogits({ logits, sums, shifts, bias, biasFactor, biasShif
   return Math.max(largestSum, largestBias, logits.hi, -logits.lo) >= 2 ** 31;
 }
 
-/** Bytes of multipliers, biases, shifts and thresholds. */
+/** Bytes of multipliers, biases, shifts and tables. */
 export function constantBytes(plan: Plan): number {
   return constantsOf(plan).reduce((sum, { type, values }) => sum + bytesOf[type]! * values.length, 0);
 }
@@ -92,6 +93,7 @@ function codesOf({ network, convolutions }: Plan): Codes {
   const weights = network.layers.flatMap(weightsOfLayer);
   const read = [...network.layers.flatMap((layer) => (layer.op === 'classifier' ? [] : [layer.output])), ...weights];
   return {
+    tables: plans.some(({ requantizer }) => requantizer === 'table'),
     powers: read.some(({ grid }) => grid.type === 'powers'),
     grouped: plans.some(({ products }) => products.some(({ product: { groups } }) => groups > 1)),
     dilated: plans.some(({ products }) => products.some(({ product: { window } }) => window.columns.dilation > 1)),
@@ -166,14 +168,24 @@ function constantsOf({ network, convolutions }: Plan): Constant[] {
     if (layer.op === 'classifier') return [{ type: 'uint8_t', name: 'logit_shifts', values: layer.shifts }];
     if (layer.op !== 'convolution') return [];
     const { requantizer, multipliers, biases, shifts } = convolutions.get(layer)!;
-    const { thresholds } = layer.requantization;
+    const { table } = layer.requantization;
+    const { grid, bits } = layer.output;
     const isNarrow = requantizer === 'narrow';
     const factors = multipliers.flatMap((values) => [...values]);
     return [
       { type: isNarrow ? narrow : 'int32_t', name: `multipliers_${index}`, values: factors },
       { type: biasTypes[requantizer], name: `biases_${index}`, values: biases },
       { type: 'uint8_t', name: `shifts_${index}`, values: shifts },
-      ...(thresholds ? [{ type: 'int64_t', name: `thresholds_${index}`, values: thresholds }] : []),
+      ...(table
+        ? [
+            { type: 'int64_t', name: `thresholds_${index}`, values: table.thresholds },
+            {
+              type: 'uint8_t',
+              name: `codes_${index}`,
+              values: Array.from(table.values, (value) => codeOf(value, grid, bits)),
+            },
+          ]
+        : []),
     ];
   });
 }
@@ -202,7 +214,7 @@ function layerConstants(plan: Plan, layer: IntegerLayer, index: number): string[
 }
 
 function productOf(plan: ProductPlan, elements: Elements, stream: string): string {
-  const { product, view, depth, slots, windowStart } = plan;
+  const { product, view, factor, depth, slots, windowStart } = plan;
   const { weights, depthwise, groups, window, input } = product;
   const form = depthwise ? 'depthwise_' : groups > 1 ? 'grouped_' : '';
   const [rows, columns] = weights.shape as [number, number];
@@ -210,7 +222,7 @@ function productOf(plan: ProductPlan, elements: Elements, stream: string): strin
   {
     .input = ${viewOf(view)},
     .load = load_${view.offset === null ? 'image_' : ''}${elements}, .sum = sum_${form}${elements},
-    .weights = ${stream}, .coding = ${codingText(codingOf(weights.grid, weights.bits))},
+    .weights = ${factor ? `arena + ${factor.offset}` : stream}, .coding = ${codingText(factor?.coding ?? codingOf(weights.grid, weights.bits))},
     .channels = ${input.shape[2]! / groups}, .depth = ${depth}, .window = ${windowStart}, .slots = ${slots},
     .rows = ${axisText({ ...window.rows, size: rows })}, .columns = ${axisText({ ...window.columns, size: columns })}, .after = ${window.columns.after},
 ${groups > 1 ? `    .together = ${weights.shape.at(-1)! / groups},\n` : ''}\
@@ -223,11 +235,12 @@ function layerOf(plan: ConvolutionPlan, index: number): string {
   const { output, requantization } = layer;
   const [height, width, channels] = output.shape;
   const { grid } = output;
-  const most = grid.type === 'uniform' ? grid.hi - grid.lo : requantization.thresholds!.length;
+  const { table } = requantization;
+  const most = table ? table.thresholds.length : grid.hi - leastOf(grid);
   return `\
   .products = products_${index}, .product_count = ${products.length}, .band = ${band},
   .requantize = requantize_${requantizer}, .multipliers = multipliers_${index}, .biases = biases_${index},
-  .shifts = shifts_${index},${requantization.thresholds ? ` .thresholds = thresholds_${index},` : ''}
+  .shifts = shifts_${index},${table ? ` .thresholds = thresholds_${index}, .codes = codes_${index},` : ''}
 ${addend ? `  .addend = ${viewOf(addend)},\n` : ''}\
   .addend_shift = ${requantization.addendShift}, .output_shift = ${requantization.outputShift},
   .output = ${outputOffset}, .height = ${height}, .width = ${width}, .channels = ${channels},

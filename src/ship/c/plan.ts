@@ -41,6 +41,8 @@ export type Elements = 'narrow' | 'wide';
 export interface ProductPlan {
   readonly product: Product;
   readonly view: View;
+  /** What stands in for the weights. */
+  readonly factor: View | null;
   /** Integers of a pixel in the window: zeros behind its channels up to a multiple of 8, as vectors have lanes. */
   readonly depth: number;
   readonly rowLength: number;
@@ -145,12 +147,13 @@ function convolutionPlan(
   const [{ window }] = layer.products as [Product];
   const band = Math.min(height, Math.max(rowsPerFilter, Math.ceil(pixelsPerFilter / (width * window.rows.stride))));
   // Both of two products are in the window at once, so they have elements of one width.
-  const grids = layer.products.flatMap(({ input, weights }) => [input.grid, weights.grid]);
+  const grids = layer.products.flatMap(({ input, weights, factor }) => [input.grid, (factor ?? weights).grid]);
   const elements = grids.every(isNarrow) ? 'narrow' : 'wide';
   const products: ProductPlan[] = [];
   let windowStart = 0;
   for (const product of layer.products) {
-    const plan = productPlan(product, viewOf(product.input), band, windowStart);
+    const factor = product.factor && storedView(viewOf(product.factor), layer.name);
+    const plan = productPlan(product, viewOf(product.input), factor, band, windowStart);
     windowStart += plan.slots * plan.rowLength;
     products.push(plan);
   }
@@ -163,7 +166,13 @@ function convolutionPlan(
   };
 }
 
-function productPlan(product: Product, view: View, band: number, windowStart: number): ProductPlan {
+function productPlan(
+  product: Product,
+  view: View,
+  factor: View | null,
+  band: number,
+  windowStart: number,
+): ProductPlan {
   const { input, weights, window } = product;
   const [rows, columns] = weights.shape as [number, number];
   const depth = 8 * Math.ceil(input.shape[2]! / 8);
@@ -171,7 +180,7 @@ function productPlan(product: Product, view: View, band: number, windowStart: nu
   const slots = (band - 1) * window.rows.stride + extentOf(rows, window.rows.dilation);
   const axes = [window.rows, window.columns].flatMap(Object.values) as number[];
   demandBytes(weights.name || input.name, [rows, columns, slots, ...axes]);
-  return { product, view, depth, rowLength, slots, windowStart };
+  return { product, view, factor, depth, rowLength, slots, windowStart };
 }
 
 /** Numbers of windows are bytes in C. */

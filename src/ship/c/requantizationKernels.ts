@@ -145,19 +145,22 @@ ${bounds}${addendRow}${clipped(
 `;
 }
 
-export const requantizePowers = `\
-/* The power of two that belongs to the last threshold which the sum reaches. */
-static void requantize_powers(${parameters})
+export const requantizeTable = `\
+/* The code behind the last threshold that the sum reaches. */
+static void requantize_table(${parameters})
 {
   const int64_t unit = (int64_t)((uint64_t)1 << (l->addend_shift + l->shifts[channel]));
-  const uint32_t sign = l->coding.zero, steps = l->most, negative = sign != 0u ? (steps + 1u) / 2u : 0u;
 ${addendRow}${eachSum(
   wideChannel('int64_t'),
   `\
 ${wideSum('int64_t', 'bias + (has_addend ? integer_of(addend, &v.coding) : 0) * unit')}\
-      uint32_t code = 0;
-      while (code < steps && total >= l->thresholds[code]) code++;
-      code = code < negative ? sign | (negative - 1u - code) : code - negative;
+      uint32_t reached = 0, above = l->most;
+      while (reached < above) {
+        const uint32_t middle = (reached + above) >> 1;
+        if (total >= l->thresholds[middle]) reached = middle + 1u;
+        else above = middle;
+      }
+      const uint32_t code = l->codes[reached];
 `,
 )}}
 `;

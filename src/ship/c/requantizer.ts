@@ -5,10 +5,10 @@ import { type ConvolutionLayer, leastOf, type Requantization } from '../integerN
 import type { View } from './plan.js';
 
 /**
- * `narrow`: the sum Σ M·a + b has 32 bits; `high`: it has 64, and its upper word says all; `wide`: it has 64; `powers`:
+ * `narrow`: the sum Σ M·a + b has 32 bits; `high`: it has 64, and its upper word says all; `wide`: it has 64; `table`:
  * comparison with thresholds of 64 bits.
  */
-export type Requantizer = 'narrow' | 'high' | 'wide' | 'powers';
+export type Requantizer = 'narrow' | 'high' | 'wide' | 'table';
 
 export interface PlannedRequantization {
   readonly requantizer: Requantizer;
@@ -34,8 +34,8 @@ const none: Range = { lo: 0n, hi: 0n };
  * @throws InputError if 64 bits are too few
  */
 export function plannedRequantization(layer: ConvolutionLayer, addend: View | null): PlannedRequantization {
-  const candidates = layer.requantization.thresholds
-    ? [withThresholds]
+  const candidates = layer.requantization.table
+    ? [withTable]
     : layer.products.length === 1
       ? [narrow, high, wide]
       : [wide];
@@ -103,7 +103,7 @@ function raisedTo({ multipliers, biases, shifts }: Requantization, bits: number)
 }
 
 /** A layer whose sums are compared with thresholds; null where 64 bits do not hold them. */
-function withThresholds(layer: ConvolutionLayer): PlannedRequantization | null {
+function withTable(layer: ConvolutionLayer): PlannedRequantization | null {
   const { multipliers, shifts, biases, addendShift } = layer.requantization;
   const addends = addendRange(layer);
   const isSigned = (value: bigint) => BigInt.asIntN(64, value) === value;
@@ -113,7 +113,7 @@ function withThresholds(layer: ConvolutionLayer): PlannedRequantization | null {
     const { lo, hi } = sumRange(layer, factors, bias, channel);
     return unit < 63n && isSigned(lo + (addends.lo << unit)) && isSigned(hi + (addends.hi << unit));
   });
-  return fits ? { requantizer: 'powers', multipliers, biases: [...biases], shifts: [...shifts], least: 0 } : null;
+  return fits ? { requantizer: 'table', multipliers, biases: [...biases], shifts: [...shifts], least: 0 } : null;
 }
 
 /** The least and the largest Σ M·a + b of a channel. */

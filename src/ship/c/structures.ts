@@ -3,7 +3,7 @@
 import type { Codes } from './kernels.js';
 
 /** The structures that functions and the constants of layers share. */
-export function structures({ powers, grouped }: Codes): string {
+export function structures({ tables, grouped }: Codes): string {
   return `\
 /* How codes of a stream stand for integers: counted up, with zero for 0; or as powers of two: 0 for 0 and k + 1 for 2^k, or
  * k with a sign bit, zero, in front. */
@@ -52,12 +52,12 @@ struct layer {
   requantize *requantize;
   const void *multipliers, *biases;
   const uint8_t *shifts;
-${powers ? '  const int64_t *thresholds;\n' : ''}\
+${tables ? '  const int64_t *thresholds;\n  const uint8_t *codes;\n' : ''}\
   struct view addend;
   uint32_t output, lo;
-  uint16_t height, width, channels;
+  uint16_t height, width, channels, most;
   struct coding coding;
-  uint8_t product_count, addend_shift, output_shift, band, most;
+  uint8_t product_count, addend_shift, output_shift, band;
 };
 `;
 }

@@ -20,8 +20,8 @@ import {
   type IntegerNetwork,
   type IntegerTensor,
   type IntegerWeights,
-  integersOf,
   leastOf,
+  type OutputTable,
   type Product,
   type SumPoolLayer,
 } from '../integerNetwork.js';
@@ -107,7 +107,8 @@ export class ExactWriter extends NetworkWriter {
 
   /** The float32 convolution of one part of a product's weights. */
   #sum(product: Product, part: WeightPart): string {
-    const { input, weights, depthwise } = product;
+    const { input, weights, factor, depthwise } = product;
+    if (factor) return this.builder.node('Mul', [this.float(input), this.float(factor)]);
     const constants = this.weights(weights, part.values, depthwise);
     return this.builder.node('Conv', [this.float(input), constants], convolutionAttributes(product));
   }
@@ -153,7 +154,7 @@ export class ExactWriter extends NetworkWriter {
   #doubleEpilogue(layer: ConvolutionLayer, sums: readonly string[]): string {
     const { builder } = this;
     const { requantization, addend, output } = layer;
-    const { multipliers, biases, shifts, addendShift, outputShift, thresholds } = requantization;
+    const { multipliers, biases, shifts, addendShift, outputShift, table } = requantization;
     const scaled = (values: ArrayLike<number>) =>
       Array.from(values, (value, channel) => value * 2 ** -shifts[channel]!);
     const vector = (values: readonly number[]) => builder.constant(DataType.DOUBLE, [1, values.length, 1, 1], values);
@@ -164,9 +165,9 @@ export class ExactWriter extends NetworkWriter {
     const added = addend && builder.node('Cast', [this.float(addend)], { to: DataType.DOUBLE });
     const shortcut = added && addendShift > 0 ? builder.node('Mul', [added, scalar(2 ** addendShift)]) : added;
     const plus = (sum: string) => (shortcut ? builder.node('Add', [sum, shortcut]) : sum);
-    if (thresholds) {
-      const bounds = Array.from(thresholds, (bound) => Number(bound) * 2 ** -shifts[0]!);
-      return this.#power(plus(biased), output, builder.constant(DataType.DOUBLE, [bounds.length], bounds));
+    if (table) {
+      const bounds = Array.from(table.thresholds, (bound) => Number(bound) * 2 ** -shifts[0]!);
+      return this.#tabulated(plus(biased), output, table, builder.constant(DataType.DOUBLE, [bounds.length], bounds));
     }
     const sum = plus(builder.node('Floor', [biased]));
     const divided =
@@ -178,7 +179,7 @@ export class ExactWriter extends NetworkWriter {
   #longEpilogue(layer: ConvolutionLayer, sums: readonly string[]): string {
     const { builder } = this;
     const { requantization, addend, output } = layer;
-    const { multipliers, biases, shifts, addendShift, outputShift, thresholds } = requantization;
+    const { multipliers, biases, shifts, addendShift, outputShift, table } = requantization;
     const vector = (values: ArrayLike<number | bigint>) =>
       builder.constant(DataType.INT64, [1, values.length, 1, 1], values);
     const scalar = (value: number | bigint) => builder.constant(DataType.INT64, [], [value]);
@@ -186,10 +187,11 @@ export class ExactWriter extends NetworkWriter {
     const total = products.reduce((a, b) => builder.node('Add', [a, b]));
     const biased = builder.node('Add', [total, vector(biases)]);
     const added = addend && builder.node('Cast', [this.float(addend)], { to: DataType.INT64 });
-    if (thresholds) {
+    if (table) {
+      const { thresholds } = table;
       const factor = 2n ** BigInt(addendShift + shifts[0]!);
       const sum = added ? builder.node('Add', [biased, builder.node('Mul', [added, scalar(factor)])]) : biased;
-      return this.#power(sum, output, builder.constant(DataType.INT64, [thresholds.length], thresholds));
+      return this.#tabulated(sum, output, table, builder.constant(DataType.INT64, [thresholds.length], thresholds));
     }
     const shifted = this.#floorDivided(biased, vector(Array.from(shifts, (shift) => 2n ** BigInt(shift))));
     const shortcut = added && builder.node('Mul', [added, scalar(2 ** addendShift)]);
@@ -206,15 +208,15 @@ export class ExactWriter extends NetworkWriter {
     return builder.node('Div', [builder.node('Sub', [x, remainder]), divisor]);
   }
 
-  /** The power of two that belongs to the number of bounds that are reached, as float32. */
-  #power(t: string, { grid }: IntegerTensor, bounds: string): string {
+  /** The value that belongs to the number of bounds that are reached. */
+  #tabulated(t: string, output: IntegerTensor, { values }: OutputTable, bounds: string): string {
     const { builder } = this;
-    const values = integersOf(grid);
-    const steps = values.slice(1).map((value, index) => value - values[index]!);
+    const steps = Array.from(values.subarray(1), (value, index) => value - values[index]!);
     const last = builder.node('Unsqueeze', [t, builder.constant(DataType.INT64, [1], [4])]);
     const reached = builder.node('Cast', [builder.node('GreaterOrEqual', [last, bounds])], { to: DataType.FLOAT });
     const sum = builder.node('MatMul', [reached, builder.constant(DataType.FLOAT, [steps.length], steps)]);
-    return values[0] === 0 ? sum : builder.node('Add', [sum, this.scalar(values[0]!)]);
+    const value = values[0] === 0 ? sum : builder.node('Add', [sum, this.scalar(values[0]!)]);
+    return output.grid.type === 'uniform' ? this.whole(value, output) : value;
   }
 
   protected sumPool({ input, output }: SumPoolLayer): void {

@@ -31,7 +31,7 @@ const divisorSteps = [0, 1, -1, 2, -2, 3, -3, 5, -5, 8, -8];
 export function floatConstants(layer: ConvolutionLayer): FloatConstants | null {
   const { products, requantization, output, addend } = layer;
   const { grid } = output;
-  if (products.length > 1 || grid.type !== 'uniform') return null;
+  if (products.length > 1 || grid.type !== 'uniform' || requantization.table) return null;
   // Beyond that many steps the search would take longer than the float64 form costs.
   if ((grid.hi - grid.lo) * (addend ? integersOf(addend.grid).length : 1) > mostSteps) return null;
   const { multipliers, biases, shifts, addendShift, outputShift } = requantization;

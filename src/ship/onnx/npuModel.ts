@@ -93,6 +93,11 @@ class NpuWriter extends NetworkWriter {
     const { output, addend, products, requantization } = layer;
     const [product, second] = products;
     if (second) throw new InputError(`${layer.name}: the profile npu has no sum of two convolutions; use exact`);
+    if (requantization.table || product!.factor) {
+      throw new InputError(
+        `${layer.name}: the profile npu has neither functions nor products of two tensors; use exact`,
+      );
+    }
     const sum = this.#convolved(layer, product!);
     const type = byteType(output);
     const target = { type, scale: output.step, zero: 0 };

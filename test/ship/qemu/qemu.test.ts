@@ -52,7 +52,8 @@ describe.each(resnet20)('ResNet-20, $name', (network) => {
     compile(network.folder, boards['Cortex-M4'], warnings);
     const sizes = run(network.folder, 'size', 'net.o').trim().split('\n').at(-1)!.trim().split(/\s+/).map(Number);
     const tables = [...symbolBytes(network.folder, 'net.o')].reduce(
-      (sum, [symbol, bytes]) => sum + (/^weights$|^(multipliers|biases|shifts)_/.test(symbol) ? bytes : 0),
+      (sum, [symbol, bytes]) =>
+        sum + (/^weights$|^(multipliers|biases|shifts|thresholds|codes)_/.test(symbol) ? bytes : 0),
       0,
     );
     expect(sizes[0]! - tables).toBeLessThan(6000);
