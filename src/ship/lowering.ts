@@ -7,7 +7,7 @@
 import { InputError } from '../errors.js';
 import { type AnyNode, operandsOf, type Tensor } from '../graph/index.js';
 import type { Activation } from '../ops/attributes.js';
-import type { Window } from '../ops/window.js';
+import type { AxisWindow, SizedAxisWindow, Window } from '../ops/window.js';
 import { tensorOf } from '../program/quantizerReport.js';
 import type { TrainingProgram } from '../program/trainingProgram.js';
 import {
@@ -476,7 +476,8 @@ class Lowering {
       throw new InputError(
         `${this.#nameOf(y)}: means over fewer pixels at the edge have no integer form yet; train it with padding 0, or with countsPadding`,
       );
-    this.#set(y, sumOf(meanOf(input, [rows.size, columns.size], { rows, columns })));
+    const [window, sides] = [{ rows: axisOf(rows), columns: axisOf(columns) }, [rows.size, columns.size] as const];
+    this.#set(y, sumOf(meanOf(input, sides, window)));
   }
 
   /** Channels times numbers of their own: a product of two tensors. */
@@ -607,6 +608,11 @@ function notQuantized(name: string, activation: string): InputError {
     `${name}: its ${activation} is not quantized, so it would stay float on the device; set a_quantize` +
       `${/^(hardSwish|silu)$/.test(activation) ? ' and a_quantize_linear = true' : ''}, and let no rule in layers say none`,
   );
+}
+
+/** An axis of a window without its size, which the weights have. */
+function axisOf({ stride, before, after, dilation }: SizedAxisWindow): AxisWindow {
+  return { stride, before, after, dilation };
 }
 
 /** The window alone of attributes that have one. */
