@@ -61,11 +61,11 @@ export const rooms = {
   weights: { knows: ['graph', 'quant', 'disk'], types: ['nn'], node: ['safetensorsFile.ts', 'startingWeights.ts'] },
   settings: { knows: ['data', 'quant', 'disk'], types: ['nn'], node: ['readConfigFile.ts'] },
   train: { knows: ['data', 'weights', 'settings', 'program', ...network], types: ['engine'] },
-  library: { knows: ['live', ...training] },
+  library: { knows: ['live', 'ship', ...training] },
   onnx: { knows: ['nn', 'ops', 'weights'] },
   ship: { knows: ['graph', 'ops', 'program', 'quant', 'weights'] },
   runtime: { knows: ['ops', 'ship'] },
-  deploy: { knows: ['ship', 'runtime', 'runs', 'packageVersion', ...training], node: true },
+  deploy: { knows: ['library', 'ship', 'runtime', 'runs', 'packageVersion', ...training], node: true },
   live: { knows: ['quant', 'disk', 'program'], types: ['train', 'settings'], node: ['liveFile.ts'] },
   tensorboard: { knows: ['live', 'disk', 'weights'], types: ['train', 'settings', 'program'], node: true },
   runs: {

@@ -2,7 +2,7 @@
 
 import { element } from '../src/watch/page/dom.js';
 import { kbytes } from '../src/watch/page/words.js';
-import type { Targets } from './recipe.js';
+import type { Limits, Targets } from './recipe.js';
 
 export interface BudgetPanel {
   readonly root: readonly HTMLElement[];
@@ -10,9 +10,6 @@ export interface BudgetPanel {
   /** Shows what a training has. */
   show(targets: Targets, limits: Limits): void;
 }
-
-/** The range of each slider: below, the budget cannot be met; above, it limits nothing. */
-export type Limits = Readonly<Record<keyof Targets, readonly [least: number, most: number]>>;
 
 const names: Readonly<Record<keyof Targets, string>> = {
   weightsKb: 'Weights',
@@ -22,7 +19,7 @@ const names: Readonly<Record<keyof Targets, string>> = {
 /** @param onChange called when a slider comes to rest */
 export function budgetPanel(limits: Limits, first: Targets, onChange: (targets: Targets) => void): BudgetPanel {
   const sliders = (Object.keys(names) as (keyof Targets)[]).map((key) => {
-    const input = element('input', { type: 'range', id: key, step: '0.05' });
+    const input = element('input', { type: 'range', id: key, step: '0.01' });
     const value = element('output');
     const say = () => {
       value.textContent = kbytes(Number(input.value));

@@ -7,34 +7,35 @@ import { nowTiles } from '../src/watch/page/nowTiles.js';
 import { type Curve, RunData } from '../src/watch/page/runData.js';
 import { onThemeChange, runStyle } from '../src/watch/page/theme.js';
 import { kbytes, percent, short } from '../src/watch/page/words.js';
-import { budgetPanel, type Limits } from './budgetPanel.js';
-import { picture } from './picture.js';
-import type { FromWorker, Preview, Standing, ToWorker } from './protocol.js';
-import type { Place } from './recipe.js';
+import { budgetPanel } from './budgetPanel.js';
+import { filesPanel, save } from './filesPanel.js';
+import { digitShape } from './images/digitShape.js';
+import { imagesPanel } from './imagesPanel.js';
+import type { FromWorker, Standing, ToWorker } from './protocol.js';
+import { limitsOf, type Place } from './recipe.js';
 import { type Part, parts } from './training.js';
 import { trialPanel } from './trialPanel.js';
 
 const worker = new Worker(new URL('./worker.ts', import.meta.url), { type: 'module' });
 const say = (message: ToWorker): void => worker.postMessage(message);
 
-let preview: Preview | null = null;
 let standing: Standing | null = null;
 let runs: Record<Part, RunData> = { float: new RunData(), learned: new RunData() };
 let chosenTensor: string | null = null;
 
-const limits: Limits = { weightsKb: [5, 18], activationsKb: [0.8, 3.1] };
-const budget = budgetPanel(limits, { weightsKb: 10, activationsKb: 1.6 }, (targets) => {
+const images = imagesPanel(note);
+const budget = budgetPanel(limitsOf(digitShape), { weightsKb: 10, activationsKb: 1.6 }, (targets) => {
   if (standing) say({ type: 'targets', targets });
 });
 const place = element('select', { id: 'place' });
 place.append(
-  element('option', { value: 'auto' }, 'the GPU, else all cores'),
+  element('option', { value: 'auto' }, 'a GPU, else the CPU'),
   element('option', { value: 'cpu' }, 'the CPU'),
 );
 const device = element('p', { className: 'words', id: 'device' });
 const train = element('button', { type: 'button', id: 'train', className: 'main', disabled: true }, 'Train');
 const pause = element('button', { type: 'button', id: 'pause', hidden: true });
-const previewed = element('div', { className: 'preview' });
+const forget = element('button', { type: 'button', id: 'forget', hidden: true }, 'Forget it');
 const trial = trialPanel((image) => say({ type: 'ask', image }));
 const bits = heatMap((tensor) => {
   chosenTensor = tensor;
@@ -47,23 +48,29 @@ const charts = {
   activations: lineChart('Largest activation, kB'),
 };
 
-byId('images').append(element('h2', {}, 'Images'), previewed, train);
-byId('budget').append(
-  element('h2', {}, 'Budget'),
-  ...budget.root,
-  element('label', { className: 'place' }, 'Compute on ', place),
-  pause,
+const computeOn = element('label', { className: 'place' }, 'Compute on ', place);
+byId('images').append(
+  ...images.root,
+  element('div', { className: 'buttons' }, train, pause, forget, computeOn),
   device,
 );
+byId('budget').append(element('h2', {}, 'Budget'), ...budget.root);
 byId('trial').append(...trial.root);
 byId('bits').append(bits.root);
 byId('curves').append(...Object.values(charts).map(({ root }) => root));
+byId('files').append(...filesPanel((kind) => say({ type: 'download', kind })));
 
 train.addEventListener('click', () => {
-  const chosen = place.value as NonNullable<Place['device']>;
-  say({ type: 'begin', images: { kind: 'generated' }, place: { device: chosen }, targets: budget.targets });
+  note('');
+  try {
+    const chosen = place.value as NonNullable<Place['device']>;
+    say({ type: 'begin', images: images.chosen(), place: { device: chosen }, targets: budget.targets });
+  } catch (error) {
+    note((error as Error).message);
+  }
 });
 pause.addEventListener('click', () => say({ type: standing?.isPaused ? 'goOn' : 'pause' }));
+forget.addEventListener('click', () => say({ type: 'forget' }));
 addEventListener('resize', redraw);
 onThemeChange(redraw);
 
@@ -77,16 +84,18 @@ function take(message: FromWorker): void {
   switch (message.type) {
     case 'ready':
       train.disabled = false;
-      if (message.notKept) note(`When this tab is closed its training is lost: ${message.notKept}`);
+      standing = null;
+      images.show(null);
+      note(message.notKept ? `When this tab is closed its training is lost: ${message.notKept}` : '');
       return;
     case 'training':
-      ({ preview, standing } = message);
+      standing = message.standing;
       train.disabled = false;
       runs = { float: new RunData(), learned: new RunData() };
       for (const part of parts) for (const line of message.lines[part]) runs[part].add(line);
-      budget.show(standing.targets, limits);
-      showPreview(preview);
-      trial.begin(preview);
+      budget.show(standing.targets, limitsOf(message.preview));
+      images.show(message.preview);
+      trial.begin(message.preview);
       note('');
       return;
     case 'line':
@@ -94,12 +103,13 @@ function take(message: FromWorker): void {
       return;
     case 'standing':
       standing = message.standing;
-      trial.renew({ float: runs.float.last?.weights_kb ?? null, learned: runs.learned.last?.weights_kb ?? null });
+      trial.renew({ float: sizeOf('float'), learned: sizeOf('learned') });
       return;
     case 'answers':
       trial.show(message);
       return;
-    case 'files':
+    case 'file':
+      save(message.file);
       return;
     case 'busy':
       note('Another tab of this page is open and has the training; this one waits until it is closed.');
@@ -112,22 +122,14 @@ function take(message: FromWorker): void {
   }
 }
 
+/** Of the weights, in kB, at the end of the last epoch. */
+function sizeOf(part: Part): number | null {
+  return runs[part].epochs.at(-1)?.weights_kb ?? null;
+}
+
 function note(words: string): void {
   byId('note').textContent = words;
   byId('note').hidden = words === '';
-}
-
-function showPreview({ classes, images, height, width, channels }: Preview): void {
-  const size = height * width * channels;
-  previewed.replaceChildren(
-    ...classes.map((name, label) => {
-      const own = images[label]!;
-      const pictures = Array.from({ length: own.length / size }, (_, index) =>
-        picture(own.subarray(index * size, (index + 1) * size), height, width, channels),
-      );
-      return element('div', {}, element('span', {}, name), ...pictures);
-    }),
-  );
 }
 
 let isWaiting = false;
@@ -141,8 +143,11 @@ function redraw(): void {
 }
 
 function draw(): void {
-  for (const id of ['trial', 'bits', 'curves']) byId(id).hidden = standing === null;
+  for (const id of ['now', 'trial', 'bits', 'curves', 'files']) byId(id).hidden = standing === null;
   pause.hidden = standing === null || standing.isFinished;
+  forget.hidden = standing === null;
+  train.textContent = standing ? 'Train anew' : 'Train';
+  device.hidden = standing === null;
   if (!standing) return;
   pause.textContent = standing.isPaused ? 'Go on' : 'Pause';
   const now = runs[standing.part];

@@ -18,6 +18,8 @@ export function pad(side: number, label: string, onDrawn: () => void): Pad {
   const canvas = element('canvas', { className: 'pad' });
   const ratio = Math.max(1, devicePixelRatio);
   [canvas.width, canvas.height] = [side * ratio, side * ratio];
+  canvas.style.width = `${side}px`;
+  canvas.style.height = `${side}px`;
   canvas.setAttribute('role', 'img');
   canvas.setAttribute('aria-label', label);
   const pen = canvas.getContext('2d')!;

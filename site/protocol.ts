@@ -16,7 +16,8 @@ export type ToWorker =
   | { readonly type: 'forget' }
   /** Answered by `answers`; `image` is one image's bytes, or the index of a test image. */
   | { readonly type: 'ask'; readonly image: Uint8Array | number }
-  | { readonly type: 'files' };
+  /** Answered by `file`. */
+  | { readonly type: 'download'; readonly kind: DownloadKind };
 
 /** A class with its probability, the likeliest first. */
 export type Answer = readonly { readonly name: string; readonly probability: number }[];
@@ -27,6 +28,9 @@ export interface Standing {
   readonly isPaused: boolean;
   readonly targets: Targets;
 }
+
+/** Parameters of either network, or the one with learned bits in integers. */
+export type DownloadKind = Part | 'packed' | 'c';
 
 export interface DownloadFile {
   readonly name: string;
@@ -58,7 +62,7 @@ export type FromWorker =
       /** Of a test image: its bytes and its class. */
       readonly asked: { readonly image: Uint8Array; readonly label: string | null };
     }
-  | { readonly type: 'files'; readonly files: readonly DownloadFile[] }
+  | { readonly type: 'file'; readonly file: DownloadFile }
   /** Another tab has the training. */
   | { readonly type: 'busy' }
   | { readonly type: 'fault'; readonly message: string };

@@ -24,16 +24,53 @@ const CHANNELS = [16, 32, 32] as const;
 /** A larger image is halved so often before. */
 const LARGEST_SIDE = 32;
 
-/** Three convolutions, each halving the image, and a linear layer. */
-export function tabNetwork({ height, width, channels, classes }: Shape): NetworkDefinition {
+/** Channels of the convolutions, each of which halves the image. */
+function channelsOf({ height, width }: Shape): number[] {
+  const before = Math.max(0, Math.ceil(Math.log2(Math.max(height, width) / LARGEST_SIDE)));
+  return [...Array<number>(before).fill(CHANNELS[0]), ...CHANNELS];
+}
+
+/** Convolutions of 3x3, and a linear layer. */
+export function tabNetwork(shape: Shape): NetworkDefinition {
+  const { height, width, channels, classes } = shape;
   return network({ input: [height, width, channels] }, (n, x) => {
     let h = x;
-    for (let side = Math.max(height, width); side > LARGEST_SIDE; side = Math.ceil(side / 2)) {
-      h = n.conv(h, CHANNELS[0], { stride: 2 });
-    }
-    for (const count of CHANNELS) h = n.conv(h, count, { stride: 2 });
+    for (const count of channelsOf(shape)) h = n.conv(h, count, { stride: 2 });
     return n.linear(n.flatten(h), classes.length, { name: 'classes' });
   });
+}
+
+/** The range of each target: below it cannot be met, above it limits nothing. */
+export type Limits = Readonly<Record<keyof Targets, readonly [least: number, most: number]>>;
+
+/** Bits of a weight, which has a sign, and of an activation, which has none. */
+const FEWEST = { weight: 2, activation: 1 } as const;
+const MOST = 8;
+
+export function limitsOf(shape: Shape): Limits {
+  let { height, width, channels } = shape;
+  let [weights, largest] = [0, 0];
+  for (const count of channelsOf(shape)) {
+    [height, width] = [Math.ceil(height / 2), Math.ceil(width / 2)];
+    weights += 9 * channels * count;
+    largest = Math.max(largest, height * width * count);
+    channels = count;
+  }
+  weights += (height * width * channels + 1) * shape.classes.length;
+  const kb = (count: number, bits: number) => Math.ceil((100 * count * bits) / 8 / 1024) / 100;
+  return {
+    weightsKb: [kb(weights, FEWEST.weight), kb(weights, MOST)],
+    activationsKb: [kb(largest, FEWEST.activation), kb(largest, MOST)],
+  };
+}
+
+/** The nearest targets within their limits. */
+export function within({ weightsKb, activationsKb }: Targets, limits: Limits): Targets {
+  const clamped = (value: number, [least, most]: readonly [number, number]) => Math.max(least, Math.min(most, value));
+  return {
+    weightsKb: clamped(weightsKb, limits.weightsKb),
+    activationsKb: clamped(activationsKb, limits.activationsKb),
+  };
 }
 
 /** The settings of both parts. */

@@ -72,7 +72,7 @@ export function trialPanel(ask: (image: Uint8Array | number) => void): TrialPane
       preview = given;
       question = null;
       isAsking = false;
-      const canDraw = given.height === SIDE && given.width === SIDE && given.channels === 1;
+      const canDraw = given.height === SIDE && given.width === SIDE;
       drawing.canvas.hidden = !canDraw;
       clearButton.hidden = !canDraw;
       words.textContent = canDraw

@@ -6,6 +6,7 @@ import type { TrainingData } from '../src/library/train.js';
 import { generateDigits } from './images/digits.js';
 import { type Keeper, openKeeper } from './kept.js';
 import type { FromWorker, Preview, Standing, ToWorker } from './protocol.js';
+import { limitsOf, within } from './recipe.js';
 import { firstState, Training, type TrainingState } from './training.js';
 import { trial } from './trial.js';
 
@@ -60,7 +61,7 @@ async function take(message: ToWorker): Promise<void> {
       const { images, place, targets } = message;
       const given = images.kind === 'generated' ? generateDigits(GENERATED.train, GENERATED.test) : images.data;
       await keeper?.begin(given);
-      return start(given, firstState(place, targets));
+      return start(given, firstState(place, within(targets, limitsOf(given))));
     }
     case 'targets':
       training?.setTargets(message.targets);
@@ -84,8 +85,11 @@ async function take(message: ToWorker): Promise<void> {
       const answers = await trials.ask(training.state, image);
       return say({ type: 'answers', answers, asked: { image, label } });
     }
-    case 'files':
-      return;
+    case 'download': {
+      if (!training) return;
+      const { downloadOf } = await import('./exported.js');
+      return say({ type: 'file', file: await downloadOf(message.kind, training.state) });
+    }
     default:
       message satisfies never;
   }

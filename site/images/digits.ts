@@ -1,12 +1,14 @@
 /**
- * Generated handwriting: digits as lines through a few points that are moved at random, slanted, stretched and turned, with
- * pens of random width. Enough of them teach a network to read digits that a person draws.
+ * Generated handwriting: digits as lines through a few points that are moved at random, and varied as drawings are. Enough
+ * of them teach a network to read digits that a person draws.
  */
 
 import { createRandom, type Random } from '../../src/data/random.js';
 import type { LabelledImages } from '../../src/library/imageArrays.js';
 import type { TrainingData } from '../../src/library/train.js';
-import { drawStrokes, type Point, SIDE, type Stroke } from './strokes.js';
+import { digitShape } from './digitShape.js';
+import { type Point, SIZE, type Stroke } from './strokes.js';
+import { between, drawVaried } from './variations.js';
 
 /** A line: curved, or straight from corner to corner. */
 interface Line {
@@ -67,43 +69,40 @@ const shapes: readonly (readonly (readonly Line[])[])[] = [
   ],
 ];
 
-export const digitNames: readonly string[] = shapes.map((_, digit) => String(digit));
-
 const seed = 1;
 const streams = { train: 10, test: 11 } as const;
 
-/** Grey images of digits, of each as many as of the others. */
+/** Images of digits, of each as many as of the others. */
 export function generateDigits(train: number, test: number): TrainingData {
   return {
-    ...{ height: SIDE, width: SIDE, channels: 1, classes: digitNames },
+    ...digitShape,
     train: generate(train, createRandom(seed, streams.train)),
     test: generate(test, createRandom(seed, streams.test)),
   };
 }
 
 function generate(count: number, random: Random): LabelledImages {
-  const images = new Uint8Array(count * SIDE * SIDE);
+  const images = new Uint8Array(count * SIZE);
   const labels = Int32Array.from({ length: count }, (_, index) => index % shapes.length);
-  for (const [index, digit] of labels.entries()) images.set(writtenDigit(digit, random), index * SIDE * SIDE);
+  for (const [index, digit] of labels.entries()) images.set(writtenDigit(digit, random), index * SIZE);
   return { images, labels };
 }
 
+/** Units by which a point may be moved each way: of a tidy hand, and of a shaky one. */
+const MOVED = [2, 7] as const;
+
 function writtenDigit(digit: number, random: Random): Uint8Array {
-  const between = (low: number, high: number) => low + (high - low) * random.uniform();
   const ways = shapes[digit]!;
   const way = ways[random.below(ways.length)]!;
-  const moved = between(2, 7);
-  const [slant, turn, width] = [between(-0.15, 0.4), between(-0.12, 0.12), between(0.6, 1.1)];
-  const placed = ([x, y]: Point): Point => {
-    const [u, v] = [x + between(-moved, moved) - 50, y + between(-moved, moved) - 50];
-    const slanted = width * u - slant * v;
-    return [slanted - turn * v, v + turn * slanted];
-  };
-  const strokes = way.map(({ isCurved, points }): Stroke => {
-    const through = points.map(placed);
-    return isCurved ? smooth(through) : through;
-  });
-  return drawStrokes(strokes, between(0.7, 1.7));
+  const most = between(random, ...MOVED);
+  const moved = (along: number) => along + between(random, -most, most);
+  return drawVaried(
+    way.map(({ isCurved, points }): Stroke => {
+      const through = points.map(([x, y]): Point => [moved(x), moved(y)]);
+      return isCurved ? smooth(through) : through;
+    }),
+    random,
+  );
 }
 
 const STEPS = 6;

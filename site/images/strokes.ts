@@ -1,6 +1,7 @@
 /**
- * Drawings as grey images in the manner of MNIST: bright lines on black, the longer side of what is drawn 20 pixels, its
- * centre of mass in the middle of 28x28. Drawn by hand or generated, they look alike.
+ * Drawings as images in the manner of MNIST: bright lines on black, the longer side of what is drawn 20 pixels, its centre
+ * of mass in the middle of 28x28; grey on three channels, as the command line reads image files. Drawn by hand or
+ * generated, they look alike.
  *
  * Only + - * / and square roots are used, which IEEE 754 defines to the last bit.
  */
@@ -12,17 +13,20 @@ export type Stroke = readonly Point[];
 
 /** Of the images, in pixels. */
 export const SIDE = 28;
+export const CHANNELS = 3;
+/** Bytes of an image. */
+export const SIZE = SIDE * SIDE * CHANNELS;
 const BOX = 20;
 
 /**
- * The bytes of an image [28, 28].
+ * The bytes of an image [28, 28, 3].
  *
  * @param radius half the width of the pen in pixels
  */
 export function drawStrokes(strokes: readonly Stroke[], radius = 1.2): Uint8Array {
-  const image = new Uint8Array(SIDE * SIDE);
-  for (const [from, to] of segments(fitted(strokes, radius))) drawSegment(image, from, to, radius);
-  return image;
+  const grey = new Uint8Array(SIDE * SIDE);
+  for (const [from, to] of segments(fitted(strokes, radius))) drawSegment(grey, from, to, radius);
+  return Uint8Array.from({ length: SIZE }, (_, at) => grey[Math.floor(at / CHANNELS)]!);
 }
 
 /** A point alone is a segment of no length. */
@@ -63,7 +67,7 @@ function centerOfMass(strokes: readonly Stroke[]): Point | null {
   return mass > 0 ? [x / mass, y / mass] : null;
 }
 
-function drawSegment(image: Uint8Array, [ax, ay]: Point, [bx, by]: Point, radius: number): void {
+function drawSegment(grey: Uint8Array, [ax, ay]: Point, [bx, by]: Point, radius: number): void {
   const [dx, dy] = [bx - ax, by - ay];
   const length2 = dx * dx + dy * dy || 1;
   const reach = radius + 1;
@@ -76,7 +80,7 @@ function drawSegment(image: Uint8Array, [ax, ay]: Point, [bx, by]: Point, radius
       const distance = Math.sqrt((x - along * dx) ** 2 + (y - along * dy) ** 2);
       const level = Math.round(255 * Math.max(0, Math.min(1, radius + 0.5 - distance)));
       const at = row * SIDE + column;
-      if (level > image[at]!) image[at] = level;
+      if (level > grey[at]!) grey[at] = level;
     }
   }
 }

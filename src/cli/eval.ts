@@ -5,8 +5,7 @@ import { evaluateDeployed } from '../deploy/deployedEvaluation.js';
 import { openTrained } from '../deploy/trainedNetwork.js';
 import { openInference } from '../program/inference.js';
 import type { Sizes } from '../program/quantizerReport.js';
-import { evaluatedExperiment, evaluatedParameters, loadEvaluationData } from '../runs/evaluationData.js';
-import { openRunFolder } from '../runs/index.js';
+import { evaluatedExperiment, evaluatedParameters, loadEvaluationData, openEvaluated } from '../runs/evaluationData.js';
 import { engineOf } from '../runs/workbench.js';
 import { predictionOf } from '../ship/interpreter.js';
 import { dataShape, programOptions } from '../train/programOptions.js';
@@ -16,7 +15,7 @@ import { percent, progressDisplay, progressFrame } from './progress.js';
 export function evalCommand(): Command {
   return new Command('eval')
     .description('error and sizes of a trained run')
-    .argument('<run>', 'a run folder')
+    .argument('<run>', 'a run folder, or a file of parameters')
     .option('--data <spec>', "other images than the run's own; of images:DIR those of DIR/val, DIR/test or DIR itself")
     .option('--image-size <n>', 'side of the square images of images:DIR')
     .option('--limit-val <n>', 'use only so many images')
@@ -63,7 +62,7 @@ async function evaluateRun(
 ): Promise<EvalResult> {
   // Before any image is loaded: what cannot be shipped is refused at once.
   const trained = deployed ? await openTrained(root, last) : null;
-  const run = openRunFolder(root);
+  const run = openEvaluated(root);
   const { folder, config } = run;
   const experiment = evaluatedExperiment(run, overrides);
   const parameters = evaluatedParameters(folder, last);

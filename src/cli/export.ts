@@ -1,6 +1,6 @@
 /** `mpdnn export`: a trained run as an integer network for devices. */
 
-import { join } from 'node:path';
+import { basename, dirname, extname, join } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { mismatchLine } from '../deploy/exportDocument.js';
 import {
@@ -15,6 +15,7 @@ import {
 import { openTrained } from '../deploy/trainedNetwork.js';
 import { userPath } from '../disk/userPath.js';
 import { MissingPackage } from '../errors.js';
+import { isParametersFile } from '../runs/evaluationData.js';
 import { lockFolder } from '../runs/lock.js';
 import { textTable } from './textTable.js';
 
@@ -32,7 +33,7 @@ interface Options {
 export function exportCommand(): Command {
   return new Command('export')
     .description('a trained run as a network of integers, proven equal to it: ONNX, C99 and a packed file')
-    .argument('<run>', 'a run folder')
+    .argument('<run>', 'a run folder, or a file of parameters')
     .addOption(
       new Option('--to <formats>', `which of ${exportFormats.join(', ')}`)
         .argParser(formatSet)
@@ -44,14 +45,14 @@ export function exportCommand(): Command {
         .default('exact'),
     )
     .option('--packed', 'ONNX weights of 2 and 4 bits as int2 and int4 (operator set 25 and 21)')
-    .option('--out <dir>', 'the folder that is made; RUN/export by default', userPath)
+    .option('--out <dir>', 'the folder that is made; RUN/export by default, of a file FILE-export', userPath)
     .option('--force', 'replace an existing folder')
     .option('--last', 'the last parameters instead of the best')
     .option('--no-plots', 'leave the picture out')
     .option('--json', 'one JSON object on stdout: what export.json holds')
     .action(
       async (root: string, { to, profile, packed = false, out, force = false, last = false, json, plots }: Options) => {
-        const folder = out ?? join(root, 'export');
+        const folder = out ?? exportFolder(root);
         const trained = await openTrained(root, last);
         const lock = await lockFolder(folder, { does: 'exports', onLine: (line) => process.stderr.write(`${line}\n`) });
         const options = { formats: to, profile, packed, out: folder, force, ...(plots ? { draw } : {}) };
@@ -59,6 +60,10 @@ export function exportCommand(): Command {
         process.stdout.write(json ? `${JSON.stringify(summary)}\n` : `${describe(summary, folder)}\n`);
       },
     );
+}
+
+function exportFolder(root: string): string {
+  return isParametersFile(root) ? join(dirname(root), `${basename(root, extname(root))}-export`) : join(root, 'export');
 }
 
 /** The picture beside export.md; without the packages that it lacks, a line says which. */

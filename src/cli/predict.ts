@@ -5,8 +5,7 @@ import { readForNetwork } from '../data/files/index.js';
 import { InputError } from '../errors.js';
 import { openInference } from '../program/inference.js';
 import { type Prediction, predictions } from '../program/predictions.js';
-import { evaluatedExperiment, evaluatedParameters } from '../runs/evaluationData.js';
-import { openRunFolder } from '../runs/index.js';
+import { evaluatedExperiment, evaluatedParameters, openEvaluated } from '../runs/evaluationData.js';
 import { engineOf } from '../runs/workbench.js';
 import { describedShape, programOptions } from '../train/programOptions.js';
 import { readStartingWeights } from '../weights/index.js';
@@ -23,7 +22,7 @@ interface FilePrediction extends Prediction {
 export function predictCommand(): Command {
   return new Command('predict')
     .description('what a trained run says of images, or of numbers in .npy and .csv files, or clips in .wav files')
-    .argument('<run>', 'a run folder')
+    .argument('<run>', 'a run folder, or a file of parameters')
     .argument('<images...>', 'files of images, or .npy, .csv or .wav files')
     .option('--device <name>', "auto, cpu, gpu or reference instead of the run's own")
     .option('--threads <n>', 'threads of the CPU engine')
@@ -46,7 +45,7 @@ async function predict(
   overrides: Record<string, string | boolean | undefined>,
   last: boolean,
 ): Promise<{ readonly classes: readonly string[]; readonly found: readonly FilePrediction[] }> {
-  const run = openRunFolder(root);
+  const run = openEvaluated(root);
   const { data } = run.config;
   if (!data) throw new InputError(`${root}: is of an older version, which kept neither classes nor the size of images`);
   const experiment = evaluatedExperiment(run, overrides);

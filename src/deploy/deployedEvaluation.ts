@@ -4,10 +4,10 @@ import { evaluationBatches } from '../data/batches.js';
 import type { InputArray } from '../data/imageSet.js';
 import { type Images, isStream, readAhead } from '../data/imageStream.js';
 import { load } from '../runtime/index.js';
+import { checkImages, testImages } from '../ship/checkImages.js';
 import type { IntegerNetwork } from '../ship/integerNetwork.js';
 import { predictionOf } from '../ship/interpreter.js';
 import { packNetwork } from '../ship/packedFile.js';
-import { checkImages, testImages } from './checks.js';
 
 export interface DeployedEvaluation {
   /** Fraction of wrong predictions. */

@@ -1,19 +1,16 @@
 /** A trained run as an integer network. */
 
 import { InputError } from '../errors.js';
-import { useFixedPairs } from '../program/parameters.js';
-import { countChannels, withoutPruned } from '../program/prunedChannels.js';
+import { lowerTrained } from '../library/exportNetwork.js';
 import { type QuantizerReport, quantizerReport } from '../program/quantizerReport.js';
-import { buildEvaluationProgram, type ProgramOptions, type TrainingProgram } from '../program/trainingProgram.js';
-import { evaluatedExperiment, evaluatedParameters } from '../runs/evaluationData.js';
-import { openRunFolder, type RunConfig, type RunFolder } from '../runs/index.js';
+import type { TrainingProgram } from '../program/trainingProgram.js';
+import { type EvaluatedRun, evaluatedExperiment, evaluatedParameters, openEvaluated } from '../runs/evaluationData.js';
 import type { Experiment, Overrides } from '../settings/index.js';
-import { type Lowered, lowerNetwork } from '../ship/lowering.js';
-import { describedShape, programOptions } from '../train/programOptions.js';
+import type { Lowered } from '../ship/lowering.js';
 import { type LoadedWeights, readStartingWeights } from '../weights/index.js';
 
 export interface TrainedNetwork {
-  readonly run: { readonly folder: RunFolder; readonly config: RunConfig };
+  readonly run: EvaluatedRun;
   readonly experiment: Experiment;
   /** The file of parameters. */
   readonly parameters: string;
@@ -33,7 +30,7 @@ export interface TrainedNetwork {
  *   run in integers
  */
 export async function openTrained(root: string, last: boolean, overrides: Overrides = {}): Promise<TrainedNetwork> {
-  const run = openRunFolder(root);
+  const run = openEvaluated(root);
   const { data } = run.config;
   if (!data) {
     throw new InputError(
@@ -43,26 +40,10 @@ export async function openTrained(root: string, last: boolean, overrides: Overri
   const experiment = evaluatedExperiment(run, overrides);
   const parameters = evaluatedParameters(run.folder, last);
   const weights = await readStartingWeights(parameters);
-  const program = openedProgram(
-    { ...programOptions(experiment, describedShape(data), weights), batchSize: 1 },
-    weights,
-  );
+  const { lowered, program } = lowerTrained(experiment, data, weights);
   const { variables } = program;
   return {
-    ...{ run, experiment, parameters, weights, classes: data.classes, program },
-    lowered: lowerNetwork(program, data.classes),
+    ...{ run, experiment, parameters, weights, classes: data.classes, program, lowered },
     sizes: quantizerReport(variables, variables.table, 0).sizes,
   };
-}
-
-/** The evaluation of the network that is left where channels are pruned. */
-function openedProgram(options: ProgramOptions, weights: LoadedWeights): TrainingProgram {
-  const whole = buildEvaluationProgram(options);
-  useFixedPairs(whole, weights);
-  countChannels(whole, (name) => weights.get(name)?.values);
-  const left = withoutPruned(whole, weights);
-  if (left.options === whole.options) return whole;
-  const thin = buildEvaluationProgram({ ...left.options, starting: left.weights });
-  useFixedPairs(thin, weights);
-  return thin;
 }

@@ -25,6 +25,8 @@ export * as quant from '../quant/index.js';
 export type { EpochReport, StepReport, TrainingMetrics } from '../train/recorder.js';
 export type { RunSummary } from '../train/summary.js';
 export { TrainingFault } from '../train/train.js';
+export type { ExportedNetwork } from './exportNetwork.js';
+export { exportNetwork } from './exportNetwork.js';
 export type { ImageShape, LabelledImages } from './imageArrays.js';
 export type { Network, OpenOptions } from './network.js';
 export type { TrainingData, TrainingOptions, TrainingResult, TrainingSettings } from './train.js';

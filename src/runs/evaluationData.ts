@@ -1,21 +1,42 @@
 /** The images to evaluate a run with: its own, checked to be the same, or others whose classes the run knows. */
 
 import { existsSync } from 'node:fs';
+import { extname } from 'node:path';
 import { fingerprint, inputType, parseDataSpec } from '../data/index.js';
 import { InputError } from '../errors.js';
 import { readDefinition } from '../nn/index.js';
 import { type Experiment, experimentFromSettings, type Overrides, withDefinition } from '../settings/index.js';
+import { readDescription } from '../train/description.js';
+import { readSafetensors } from '../weights/safetensorsFile.js';
 import { featureDifference, imageDifference, relabelled } from './dataDescription.js';
 import { type ExperimentData, loadExperimentData } from './experimentData.js';
-import type { RunConfig, RunFolder } from './runFolder.js';
+import { openRunFolder, type RunConfig, type RunFolder } from './runFolder.js';
 
-interface OpenedRun {
-  readonly folder: RunFolder;
-  readonly config: RunConfig;
+/** What evaluation needs of a run; a file of parameters that describes its network has it, too. */
+export interface EvaluatedRun {
+  readonly folder: Pick<RunFolder, 'root' | 'config' | 'paramsBest' | 'paramsLast'>;
+  readonly config: Pick<RunConfig, 'experiment' | 'settings' | 'definition' | 'data'>;
+}
+
+/** Tells whether what the user names is a file of parameters instead of a run folder. */
+export function isParametersFile(root: string): boolean {
+  return extname(root) === '.safetensors';
+}
+
+/** Opens a run folder, or a file of parameters by itself. Throws an `InputError` if it is neither. */
+export function openEvaluated(root: string): EvaluatedRun {
+  if (!isParametersFile(root)) return openRunFolder(root);
+  const { metadata } = readSafetensors(root);
+  const { experiment, data } = readDescription(metadata, root);
+  const { name, settings, network } = experiment;
+  return {
+    folder: { root, config: root, paramsBest: root, paramsLast: root },
+    config: { experiment: name, settings, definition: network.definition, data },
+  };
 }
 
 /** A run as it is evaluated: with the test images, even where a part of the training images chose the parameters. */
-export function evaluatedExperiment(run: OpenedRun, overrides: Overrides): Experiment {
+export function evaluatedExperiment(run: EvaluatedRun, overrides: Overrides): Experiment {
   const { config } = run;
   const settings = overrides.data === undefined ? config.settings : withoutOldData(config, String(overrides.data));
   return trainedExperiment(run, { ...overrides, select: 'test', validation_split: 0 }, settings);
@@ -23,7 +44,7 @@ export function evaluatedExperiment(run: OpenedRun, overrides: Overrides): Exper
 
 /** A run as it was trained, but for `overrides`. */
 export function trainedExperiment(
-  { folder, config }: OpenedRun,
+  { folder, config }: EvaluatedRun,
   overrides: Overrides,
   settings = config.settings,
 ): Experiment {
@@ -33,14 +54,14 @@ export function trainedExperiment(
 }
 
 /** The file of the best parameters of a run, or of the last. Throws an `InputError` if there are none. */
-export function evaluatedParameters({ paramsBest, paramsLast }: RunFolder, last: boolean): string {
+export function evaluatedParameters({ paramsBest, paramsLast }: EvaluatedRun['folder'], last: boolean): string {
   const file = last ? paramsLast : paramsBest;
   if (existsSync(file)) return file;
   throw new InputError(`${file}: not there${last ? '' : ' (no epoch obeyed the budget yet); try --last'}`);
 }
 
 /** The settings without what holds for the run's own images only; folders are read in the size of the run's images. */
-function withoutOldData({ settings, data }: RunConfig, spec: string): RunConfig['settings'] {
+function withoutOldData({ settings, data }: EvaluatedRun['config'], spec: string): RunConfig['settings'] {
   const { limit_train: _train, limit_val: _val, image_size, stream, augment, ...rest } = settings;
   if (parseDataSpec(spec).kind !== 'images') {
     const { augment_shift: _shift, augment_mirror: _mirror, ...others } = rest;
@@ -58,9 +79,12 @@ function withoutOldData({ settings, data }: RunConfig, spec: string): RunConfig[
  */
 export async function loadEvaluationData(
   experiment: Experiment,
-  { folder, config }: OpenedRun,
+  { folder, config }: EvaluatedRun,
   events: { task(name: string, done: number, total: number): void; line(text: string): void },
 ): Promise<ExperimentData> {
+  if (folder.root === folder.paramsBest && !experiment.overrides.has('data')) {
+    throw new InputError(`${folder.root}: does not say where its images lie; name them with --data`);
+  }
   const { data: then } = config;
   const data = await loadExperimentData(experiment, events.task, 'test', then?.features);
   for (const note of data.notes) events.line(note);

@@ -9,7 +9,9 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { crc32, hexadecimal } from '../../src/crc32.js';
 import { exportFormats, exportRun } from '../../src/deploy/exportRun.js';
 import { openTrained } from '../../src/deploy/trainedNetwork.js';
+import { exportNetwork } from '../../src/library/exportNetwork.js';
 import { load } from '../../src/runtime/index.js';
+import { parseSafetensorsFile } from '../../src/weights/checkedSafetensors.js';
 import { temporaryFolder } from '../temporaryFolder.js';
 import { mpdnn, succeeds, writeTinyConfig } from './runMpdnn.js';
 
@@ -74,6 +76,31 @@ describe('an export', () => {
     for (const file of ['net.onnx', 'net.safetensors', 'export.md']) {
       expect(read(`again/${file}`).equals(read(`experiments/GUARANTEED/export/${file}`)), file).toBe(true);
     }
+  });
+
+  it('is what the library makes of the file of parameters, which the command line takes by itself, too', async () => {
+    const file = 'experiments/GUARANTEED/params_best.safetensors';
+    const { packed, c } = exportNetwork(read(file), { name: 'guaranteed' });
+    for (const [name, text] of c) expect(text).toBe(String(read(`experiments/GUARANTEED/export/c/${name}`)));
+    await succeeds(['export', file, '--to', 'packed', '--no-plots'], folder);
+    const written = read('experiments/GUARANTEED/params_best-export/net.safetensors');
+    const tensors = (bytes: Uint8Array) => [...parseSafetensorsFile(bytes, 'packed').tensors];
+    expect(tensors(packed)).toEqual(tensors(written));
+    expect(tensors(packed)).toEqual(tensors(read('experiments/GUARANTEED/export/net.safetensors')));
+
+    const data = ['--data', 'synthetic:96', '--threads', '1', '--deployed', '--json'];
+    const [ofRun, ofFile] = [
+      await succeeds(['eval', 'experiments/GUARANTEED', ...data], folder),
+      await succeeds(['eval', file, ...data], folder),
+    ];
+    const { parameters: _, ...same } = JSON.parse(ofRun.stdout);
+    expect(JSON.parse(ofFile.stdout)).toMatchObject(same);
+    await refused(['eval', file], `${file}: does not say where its images lie; name them with --data`);
+    const packedFile = 'experiments/GUARANTEED/export/net.safetensors';
+    await refused(
+      ['eval', packedFile, '--data', 'synthetic:96'],
+      `${packedFile}: does not say which network it belongs to`,
+    );
   });
 
   it('is what eval --deployed evaluates, and what a run says at its end', async () => {

@@ -16,6 +16,7 @@ const { node, browser } = libraryExamples();
 const docstrings = docstringExamples([
   'src/index.ts',
   'src/browser.ts',
+  'src/library/exportNetwork.ts',
   'src/library/sectionSettings.ts',
   'src/nn/layers.ts',
   'src/quant/kinds/index.ts',
@@ -29,7 +30,7 @@ describe('the examples of the library', () => {
       expect(node).toContain(use);
     }
     expect([...browser.keys()]).toEqual(['worker.ts', 'page.ts']);
-    expect(docstrings.size).toBe(8);
+    expect(docstrings.size).toBe(9);
   });
 
   it('compile', () => {

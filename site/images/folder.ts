@@ -1,0 +1,151 @@
+/**
+ * A folder of images as images to train on: folders name the classes, as for `mpdnn train --data images:DIR`. Where there
+ * are folders `train` and `test` (or `val`) above them, they divide the images; else every fifth of a class tests.
+ */
+
+import { InputError } from '../../src/errors.js';
+import type { TrainingData } from '../../src/library/train.js';
+import { joined } from './drawings.js';
+
+/** A file with its path below the chosen folder: [folders …, name]. */
+export interface FolderFile {
+  readonly path: readonly string[];
+  readonly file: File;
+}
+
+export interface FolderImages {
+  readonly data: TrainingData;
+  /** What has been left out, in words; empty if nothing was. */
+  readonly note: string;
+}
+
+/** Where images have different sizes, or large ones: the side of squares that are cut from their middles. */
+const USUAL_SIDE = 32;
+const LARGEST_SIDE = 64;
+const MOST_IMAGES = 20_000;
+const TEST_EVERY = 5;
+const trainNames = ['train'];
+const testNames = ['test', 'val', 'validation'];
+
+/**
+ * @param onProgress called with the number of images read so far, and of all
+ * @throws InputError where there are no classes, or no images of one
+ */
+export async function folderData(
+  files: readonly FolderFile[],
+  onProgress: (done: number, all: number) => void,
+): Promise<FolderImages> {
+  const found = files
+    .filter(({ path }) => path.length >= 2 && !path.some((name) => name.startsWith('.')))
+    .sort((a, b) => compare(a.path.join('/'), b.path.join('/')));
+  const className = ({ path }: FolderFile) => path.at(-2)!;
+  const classes = [...new Set(found.map(className))].sort(compare);
+  if (classes.length < 2) {
+    throw new InputError('the folder has no sub-folders of images: each names a class, and there must be two at least');
+  }
+  const setOf = ({ path }: FolderFile) => {
+    const names = path.slice(0, -2).map((name) => name.toLowerCase());
+    if (names.some((name) => testNames.includes(name))) return 'test';
+    return names.some((name) => trainNames.includes(name)) ? 'train' : null;
+  };
+  const isDivided = found.some((file) => setOf(file) === 'test');
+  const taken = evenly(found, MOST_IMAGES);
+  const decoded: { bitmap: ImageBitmap; label: number; isTest: boolean }[] = [];
+  const broken: string[] = [];
+  const seen = new Map<number, number>();
+  for (const [index, file] of taken.entries()) {
+    const label = classes.indexOf(className(file));
+    const bitmap = await createImageBitmap(file.file).catch(() => null);
+    if (!bitmap) broken.push(file.path.join('/'));
+    else {
+      const place = seen.get(label) ?? 0;
+      seen.set(label, place + 1);
+      const isTest = isDivided ? setOf(file) === 'test' : place % TEST_EVERY === TEST_EVERY - 1;
+      decoded.push({ bitmap, label, isTest });
+    }
+    if (index % 50 === 0) onProgress(index, taken.length);
+  }
+  const side = commonSide(decoded.map(({ bitmap }) => bitmap));
+  const images = decoded.map(({ bitmap, ...rest }) => ({ ...rest, image: pixelsOf(bitmap, side) }));
+  const sets = [images.filter(({ isTest }) => !isTest), images.filter(({ isTest }) => isTest)] as const;
+  for (const [label, name] of classes.entries()) {
+    if (!sets[0].some((image) => image.label === label)) throw new InputError(`${name}: has no image to train on`);
+  }
+  if (sets[1].length === 0) throw new InputError('too few images: five of a class are needed to have one to test with');
+  return {
+    data: { height: side, width: side, channels: 3, classes, train: joined(sets[0]), test: joined(sets[1]) },
+    note: [
+      broken.length > 0 ? `${broken.length} files are no images that this browser reads, the first ${broken[0]}.` : '',
+      taken.length < found.length ? `${taken.length} of ${found.length} images are taken.` : '',
+    ]
+      .filter(Boolean)
+      .join(' '),
+  };
+}
+
+/** So many of them at most, from all over the list. */
+function evenly<T>(all: readonly T[], most: number): readonly T[] {
+  if (all.length <= most) return all;
+  return Array.from({ length: most }, (_, index) => all[Math.floor((index * all.length) / most)]!);
+}
+
+/** By code units, as the command line sorts. */
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+/** The images' own where all are squares of one size that is small enough. */
+function commonSide(bitmaps: readonly ImageBitmap[]): number {
+  const { width = 0 } = bitmaps[0] ?? {};
+  const isCommon = bitmaps.every((bitmap) => bitmap.width === width && bitmap.height === width);
+  return isCommon && width <= LARGEST_SIDE ? width : USUAL_SIDE;
+}
+
+/** The square in the middle of an image, scaled to a side; bytes [side, side, 3], on black where it is transparent. */
+function pixelsOf(bitmap: ImageBitmap, side: number): Uint8Array {
+  const canvas = new OffscreenCanvas(side, side);
+  const pen = canvas.getContext('2d', { willReadFrequently: true })!;
+  const cut = Math.min(bitmap.width, bitmap.height);
+  pen.fillRect(0, 0, side, side);
+  pen.imageSmoothingQuality = 'high';
+  pen.drawImage(bitmap, (bitmap.width - cut) / 2, (bitmap.height - cut) / 2, cut, cut, 0, 0, side, side);
+  bitmap.close();
+  const { data } = pen.getImageData(0, 0, side, side);
+  return Uint8Array.from({ length: side * side * 3 }, (_, at) => data[4 * Math.floor(at / 3) + (at % 3)]!);
+}
+
+/** The files of a dropped folder, or of several. */
+export async function droppedFiles(items: DataTransferItemList): Promise<FolderFile[]> {
+  // The list is gone after the first wait.
+  const entries = [...items].flatMap((item) => item.webkitGetAsEntry() ?? []);
+  const [only] = entries;
+  const inside =
+    entries.length === 1 && only!.isDirectory ? await entriesOf(only as FileSystemDirectoryEntry) : entries;
+  return (await Promise.all(inside.map((entry) => filesOf(entry, [])))).flat();
+}
+
+/** The files of an `<input webkitdirectory>`. */
+export function chosenFiles(files: FileList): FolderFile[] {
+  return [...files].map((file) => ({ path: file.webkitRelativePath.split('/').slice(1), file }));
+}
+
+async function filesOf(entry: FileSystemEntry, above: readonly string[]): Promise<FolderFile[]> {
+  const path = [...above, entry.name];
+  if (entry.isFile) {
+    const file = await new Promise<File>((resolve, reject) => (entry as FileSystemFileEntry).file(resolve, reject));
+    return [{ path, file }];
+  }
+  const inside = await entriesOf(entry as FileSystemDirectoryEntry);
+  return (await Promise.all(inside.map((each) => filesOf(each, path)))).flat();
+}
+
+/** A reader gives some at a time, and in the end none. */
+async function entriesOf(folder: FileSystemDirectoryEntry): Promise<FileSystemEntry[]> {
+  const reader = folder.createReader();
+  const all: FileSystemEntry[] = [];
+  for (;;) {
+    const some = await new Promise<FileSystemEntry[]>((resolve, reject) => reader.readEntries(resolve, reject));
+    if (some.length === 0) return all;
+    all.push(...some);
+  }
+}

@@ -1,0 +1,82 @@
+/** A trained network as integers, for devices: what `mpdnn export` makes, from the bytes of a file of parameters. */
+
+import { InputError } from '../errors.js';
+import { useFixedPairs } from '../program/parameters.js';
+import { countChannels, withoutPruned } from '../program/prunedChannels.js';
+import { buildEvaluationProgram, type ProgramOptions, type TrainingProgram } from '../program/trainingProgram.js';
+import type { Experiment } from '../settings/index.js';
+import { cFiles } from '../ship/c/files.js';
+import { checkImages, testImages } from '../ship/checkImages.js';
+import { type Lowered, lowerNetwork } from '../ship/lowering.js';
+import { packNetwork, unpackNetwork } from '../ship/packedFile.js';
+import { networkFault } from '../ship/verification.js';
+import type { DataDescription } from '../train/dataDescription.js';
+import { readDescription } from '../train/description.js';
+import { describedShape, programOptions } from '../train/programOptions.js';
+import { parseSafetensorsFile } from '../weights/checkedSafetensors.js';
+import { type LoadedWeights, weightsToStartFrom } from '../weights/loadedWeights.js';
+
+export interface ExportedNetwork {
+  /** The bytes of the packed file, which the entry `mixed-precision-dnns/runtime` opens. */
+  readonly packed: Uint8Array;
+  /** C99 by the names of its files: the network, a test with expected logits, and a Makefile. */
+  readonly c: ReadonlyMap<string, string>;
+}
+
+/**
+ * Makes the integer network of the bytes of a file of parameters, checked against the trained network.
+ *
+ * @param options `name`, a prefix in C: of the files and of everything that others see
+ * @throws InputError if the bytes are damaged, or of a network that no device could run in integers
+ * @example
+ * ```ts
+ * import { exportNetwork, train } from 'mixed-precision-dnns';
+ *
+ * const quantized = { w_quantize: 'parametric_fp_d_xmax', a_quantize: 'parametric_fp_d_xmax_relu' };
+ * const { lastParameters } = await train({ data, settings: { model: 'tiny', epochs: 1, batch_size: 10, ...quantized } });
+ * const { packed, c } = exportNetwork(lastParameters!);
+ * console.log(packed.length, [...c.keys()]); // …, ['net.h', 'net.c', 'test.h', 'test.c', 'Makefile']
+ * ```
+ */
+export function exportNetwork(
+  parameters: Uint8Array,
+  { name = 'net' }: { readonly name?: string } = {},
+): ExportedNetwork {
+  const file = parseSafetensorsFile(parameters, 'parameters');
+  const { experiment, data } = readDescription(file.metadata, 'parameters');
+  const { lowered } = lowerTrained(experiment, data, weightsToStartFrom(file, 'parameters'));
+  const { network } = lowered;
+  const packed = packNetwork(network, { experiment: experiment.name });
+  const fault = networkFault(unpackNetwork(packed, 'packed'), lowered);
+  if (fault) throw new InputError(`parameters: the integer network is not the trained one: ${fault}`);
+  return { packed, c: cFiles(network, { name, images: checkImages(network, testImages) }) };
+}
+
+/**
+ * The integer network of trained parameters, and the program that it was made from.
+ *
+ * @throws InputError for parameters of another network, and for one that no device could run in integers
+ */
+export function lowerTrained(
+  experiment: Experiment,
+  data: DataDescription,
+  weights: LoadedWeights,
+): { readonly lowered: Lowered; readonly program: TrainingProgram } {
+  const program = openedProgram(
+    { ...programOptions(experiment, describedShape(data), weights), batchSize: 1 },
+    weights,
+  );
+  return { lowered: lowerNetwork(program, data.classes), program };
+}
+
+/** The evaluation of the network that is left where channels are pruned. */
+function openedProgram(options: ProgramOptions, weights: LoadedWeights): TrainingProgram {
+  const whole = buildEvaluationProgram(options);
+  useFixedPairs(whole, weights);
+  countChannels(whole, (name) => weights.get(name)?.values);
+  const left = withoutPruned(whole, weights);
+  if (left.options === whole.options) return whole;
+  const thin = buildEvaluationProgram({ ...left.options, starting: left.weights });
+  useFixedPairs(thin, weights);
+  return thin;
+}
