@@ -2,7 +2,7 @@
 
 import { element } from '../src/watch/page/dom.js';
 import { kbytes } from '../src/watch/page/words.js';
-import type { Limits, Targets } from './recipe.js';
+import type { Limits, Targets } from './targets.js';
 
 export interface BudgetPanel {
   readonly root: readonly HTMLElement[];

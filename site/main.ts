@@ -11,9 +11,10 @@ import { budgetPanel } from './budgetPanel.js';
 import { filesPanel, save } from './filesPanel.js';
 import { digitShape } from './images/digitShape.js';
 import { imagesPanel } from './imagesPanel.js';
+import { type Part, parts } from './parts.js';
 import type { FromWorker, Standing, ToWorker } from './protocol.js';
-import { limitsOf, type Place } from './recipe.js';
-import { type Part, parts } from './training.js';
+import type { Place } from './recipe.js';
+import { limitsOf } from './targets.js';
 import { trialPanel } from './trialPanel.js';
 
 const worker = new Worker(new URL('./worker.ts', import.meta.url), { type: 'module' });

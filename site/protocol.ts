@@ -1,8 +1,9 @@
 /** What the page and its worker say to each other. */
 
 import type { TrainingData } from '../src/library/train.js';
-import type { Place, Targets } from './recipe.js';
-import type { Lines, Part } from './training.js';
+import type { Lines, Part } from './parts.js';
+import type { Place } from './recipe.js';
+import type { Targets } from './targets.js';
 
 /** Images to train on: generated ones, or those that the page has. */
 export type Images = { readonly kind: 'generated' } | { readonly kind: 'given'; readonly data: TrainingData };

@@ -6,21 +6,16 @@
 import type { Train, TrainingData, TrainingResult } from '../src/library/train.js';
 import type { LiveLine } from '../src/live/liveFormat.js';
 import { readRunFile } from '../src/train/memoryRecorder.js';
+import type { Lines, Part } from './parts.js';
 import {
   EPOCHS_AFTER_CHANGE,
   floatSettings,
   LEARNED_EPOCHS,
   learnedSettings,
   type Place,
-  type Targets,
   tabNetwork,
 } from './recipe.js';
-
-export const parts = ['float', 'learned'] as const;
-export type Part = (typeof parts)[number];
-
-/** Lines of `live.jsonl` of each part. */
-export type Lines = Readonly<Record<Part, readonly string[]>>;
+import type { Targets } from './targets.js';
 
 /** All that a training needs to go on, but its images. */
 export interface TrainingState {

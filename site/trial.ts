@@ -3,8 +3,9 @@
 import { open } from '../src/browser.js';
 import type { Network } from '../src/library/network.js';
 import type { Prediction } from '../src/program/predictions.js';
+import { type Part, parts } from './parts.js';
 import type { Answer } from './protocol.js';
-import { type Part, parametersOf, parts, type TrainingState } from './training.js';
+import { parametersOf, type TrainingState } from './training.js';
 
 export interface Trial {
   ask(state: TrainingState, image: Uint8Array): Promise<Record<Part, Answer | null>>;

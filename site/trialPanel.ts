@@ -4,9 +4,9 @@ import { element } from '../src/watch/page/dom.js';
 import { kbytes, percent } from '../src/watch/page/words.js';
 import { drawStrokes, SIDE } from './images/strokes.js';
 import { pad } from './pad.js';
+import { type Part, parts } from './parts.js';
 import { picture } from './picture.js';
 import type { Answer, FromWorker, Preview } from './protocol.js';
-import { type Part, parts } from './training.js';
 
 type Answers = Extract<FromWorker, { type: 'answers' }>;
 

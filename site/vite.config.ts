@@ -5,7 +5,15 @@ import { defineConfig } from 'vite';
 export default defineConfig({
   root: fileURLToPath(new URL('.', import.meta.url)),
   base: './',
-  worker: { format: 'es' },
+  worker: {
+    format: 'es',
+    // Programs for GPUs are in a file of their own, as WebAssembly is: they have a limit of size of their own.
+    rollupOptions: {
+      output: {
+        manualChunks: (module) => (/engine\/gpu\/(kernels|wgsl)\//.test(module) ? 'gpuKernels' : undefined),
+      },
+    },
+  },
   build: {
     target: 'esnext',
     modulePreload: false,

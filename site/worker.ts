@@ -6,7 +6,7 @@ import type { TrainingData } from '../src/library/train.js';
 import { generateDigits } from './images/digits.js';
 import { type Keeper, openKeeper } from './kept.js';
 import type { FromWorker, Preview, Standing, ToWorker } from './protocol.js';
-import { limitsOf, within } from './recipe.js';
+import { limitsOf, within } from './targets.js';
 import { firstState, Training, type TrainingState } from './training.js';
 import { trial } from './trial.js';
 

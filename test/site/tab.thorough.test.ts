@@ -68,7 +68,10 @@ it('is small', () => {
   const sizesOf = (names: RegExp) => sizes.flatMap(([name, size]) => (names.test(name) ? [size] : []));
   // A browser fetches those for what its processor can do, and no others.
   expect(Math.max(...sizesOf(/\.wasm$/)), 'kernels').toBeLessThan(60_000);
-  expect(sizesOf(/\.(js|css|html)$/).reduce((sum, size) => sum + size), 'all else').toBeLessThan(150_000);
+  const gpuKernels = sizesOf(/^gpuKernels/).reduce((sum, size) => sum + size);
+  expect(gpuKernels, 'kernels of the GPU').toBeLessThan(60_000);
+  const all = sizesOf(/\.(js|css|html)$/).reduce((sum, size) => sum + size);
+  expect(all - gpuKernels, 'all else').toBeLessThan(150_000);
 });
 
 it.skipIf(!hasMnist)(
