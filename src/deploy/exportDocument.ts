@@ -18,7 +18,7 @@ export function exportDocument(summary: ExportSummary): string {
     '|---|---:|---|',
     `| weights | ${bytes.weights} | training counts ${summary.weights_kb.toFixed(2)} kB${ofBudget(budget_kb.weights)} |`,
     `| constants | ${bytes.constants} | multipliers, biases, shifts, tables; in no budget |`,
-    `| activations at once | ${bytes.ram} | the arena${summary.activations_peak_kb === null ? '' : `; training counts ${summary.activations_peak_kb.toFixed(2)} kB, the image with them,`}${ofBudget(budget_kb.activations)} |`,
+    `| activations at once | ${bytes.ram} | the arena${summary.activations_peak_kb === null ? '' : `; training counts ${summary.activations_peak_kb.toFixed(2)} kB`}${ofBudget(budget_kb.activations)} |`,
     ...(bytes.c_ram === null
       ? []
       : [

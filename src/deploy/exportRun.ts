@@ -74,7 +74,7 @@ export interface ExportSummary {
   /** Targets of the experiment and what training counts; null without a target. */
   readonly budget_kb: { readonly weights: number | null; readonly activations: number | null };
   readonly weights_kb: number;
-  /** What training counts for the activations that are in memory at once, the image with them; null of older runs. */
+  /** What training counts for the activations that are in memory at once; null of older runs. */
   readonly activations_peak_kb: number | null;
   readonly checks: Readonly<Record<string, CheckResult>>;
   /** How far net.onnx is from the integer network on check images, where it is of the profile `npu`. */

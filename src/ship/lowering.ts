@@ -378,7 +378,10 @@ class Lowering {
   }
 
   #moments({ operands, results, attributes }: Node<'runningStatistics'>): void {
+    const { name } = operands.runningVariance;
     const variance = this.#parameter(operands.runningVariance);
+    const least = variance.reduce((a, b) => Math.min(a, b));
+    if (least + attributes.epsilon <= 0) throw new InputError(`${name}: holds ${least}, and no variance is below 0`);
     const invstd = Float64Array.from(variance, (each) => 1 / Math.sqrt(each + attributes.epsilon));
     this.#set(results.statistics, { type: 'moments', mean: this.#parameter(operands.runningMean), invstd });
   }
@@ -533,7 +536,9 @@ class Lowering {
   #parameter({ name }: Tensor): Float64Array {
     const values = this.#parameters.get(name);
     if (!values) throw new Error(`${name} is neither computed nor learned`);
-    return values;
+    const fault = values.find((value) => !Number.isFinite(value));
+    if (fault === undefined) return values;
+    throw new InputError(`${name}: holds ${fault}, which is no number of a device; its training has diverged`);
   }
 
   #integers(x: Tensor, reader: string): IntegerTensor {

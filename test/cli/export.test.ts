@@ -62,6 +62,11 @@ describe('an export', () => {
     const header = String(read('experiments/GUARANTEED/export/c/guaranteed.h'));
     expect(header).toContain(`_ARENA_BYTES ${bytes.ram}\n`);
     expect(header).toContain(`_RAM_BYTES ${bytes.c_ram}\n`);
+    expect(bytes.c_code).toBeGreaterThan(3000);
+    expect(bytes.c_code).toBeLessThan(6000);
+    expect(String(read('experiments/GUARANTEED/export/export.md'))).toContain(
+      `| code of the C program | ${bytes.c_code} |`,
+    );
     expect(weights_kb).toBeCloseTo(sizes.weights_kb, 10);
     expect(budget_kb).toEqual({ weights: 0.45, activations: 4 });
     for (const check of Object.values(checks)) expect(check).toMatchObject({ activations: 0, logits: 0, images: 8 });

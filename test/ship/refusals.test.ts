@@ -69,6 +69,33 @@ it.each([
   expect(shippingFault(shippableProgram({ settings, side: 8 }))).toBe(message);
 });
 
+it.each([
+  ['gamma', Number.NaN, 'conv1/bn/gamma: holds NaN, which is no number of a device; its training has diverged'],
+  [
+    'mean',
+    Number.POSITIVE_INFINITY,
+    'conv1/bn/mean: holds Infinity, which is no number of a device; its training has diverged',
+  ],
+  ['var', -1, 'conv1/bn/var: holds -1, and no variance is below 0'],
+] as const)('a normalisation whose %s is %f', (parameter, value, message) => {
+  const program = shippableProgram({ settings: quantized, side: 8 });
+  const { parameters, running } = program.variables;
+  [...parameters, ...running].find(({ name }) => name.endsWith(`/${parameter}`))!.start.fill(value, 0, 1);
+  expect(shippingFault(program)).toBe(message);
+});
+
+it('a hard-swish without a quantizer', () => {
+  const program = shippableProgram({
+    settings: { ...quantized, model: 'own' },
+    side: 8,
+    define: (n, x) => n.linear(n.globalAverage(n.conv(x, 4, { activation: 'hardSwish' })), 10),
+  });
+  expect(shippingFault(program)).toBe(
+    'conv1: its hardSwish is not quantized, so it would stay float on the device; set a_quantize and a_quantize_linear = ' +
+      'true, and let no rule in layers say none',
+  );
+});
+
 it('channels side by side whose steps are too far apart', () => {
   const settings = { ...quantized, model: 'own', a_stepsize: 0.25, a_bitwidth: 7, layers: 'conv2: a_stepsize = 1' };
   const program = shippableProgram({
