@@ -57,7 +57,8 @@ const windowOptions = {
 const window = record({ size: perAxis }, windowOptions);
 const read = { kind: name, name, input: name };
 const activated = { activation: oneOf(...activations), output: name };
-const batchNorm = either(oneOf(null), record({ gamma: name, beta: name, mean: name, variance: name }));
+const batchNormNames = record({ gamma: name, beta: name, mean: name, variance: name });
+const batchNorm = either(oneOf(null), batchNormNames);
 const starts = record({ weight: start, bias: start });
 const weighted = { ...read, ...activated, weight: name, bias: either(oneOf(null), name), batchNorm, start: starts };
 const filters = { ...weighted, window };
@@ -67,6 +68,7 @@ const layers: Readonly<Record<Layer['kind'], Check>> = {
   conv: record({ ...filters, channels: whole, groups: positive }),
   depthwise: record(filters),
   linear: record({ ...weighted, outputs: whole, layout: oneOf('transposed', 'plain') }),
+  batchNorm: record({ ...read, ...activated, batchNorm: batchNormNames }),
   add: record({ kind: name, name, inputs: listOf(2, name), ...activated }),
   maxPool: record({ ...read, window }),
   averagePool: record({ ...read, window: record({ size: perAxis }, { ...windowOptions, countsPadding: flag }) }),

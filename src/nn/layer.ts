@@ -62,6 +62,12 @@ export interface LinearLayer extends Weighted {
   readonly layout: Layout;
 }
 
+/** A batch normalisation that stands behind no weights of its own, as before DenseNet's convolutions. */
+export interface BatchNormLayer extends Read, Activated {
+  readonly kind: 'batchNorm';
+  readonly batchNorm: BatchNormNames;
+}
+
 export interface AddLayer extends Named, Activated {
   readonly kind: 'add';
   readonly inputs: readonly [string, string];
@@ -130,6 +136,7 @@ export type Layer =
   | ConvLayer
   | DepthwiseLayer
   | LinearLayer
+  | BatchNormLayer
   | AddLayer
   | MaxPoolLayer
   | AveragePoolLayer

@@ -13,7 +13,7 @@ import { depthwiseConv2d } from '../ops/depthwiseConvolution.js';
 import { flatten, unflatten } from '../ops/flatten.js';
 import { groupedConv2d } from '../ops/groupedConvolution.js';
 import { linear } from '../ops/linear.js';
-import type { ConvolutionResult } from '../ops/moments.js';
+import { type ConvolutionResult, channelMoments } from '../ops/moments.js';
 import { quantizeChannels } from '../ops/quantizeChannels.js';
 import { sidesOf } from '../ops/window.js';
 import {
@@ -30,7 +30,7 @@ import {
   startWithStep,
 } from '../quant/index.js';
 import { type Initializer, startValues } from './initializers.js';
-import type { ConvLayer, DepthwiseLayer, LinearLayer } from './layer.js';
+import type { BatchNormLayer, ConvLayer, DepthwiseLayer, LinearLayer } from './layer.js';
 import { type Layout, storedShape } from './layouts.js';
 import type { QuantizerSettings } from './quantizerSettings.js';
 import { exponentsName, type Variables } from './variables.js';
@@ -99,14 +99,20 @@ function normalizedOrBiased(
   return bias(network.graph, result.y, b);
 }
 
-/** Batch normalisation of a convolution's result, by its moments or by the running ones. */
+/** Batch normalisation of any tensor. */
+export function normalizedAlone(network: Network, x: Tensor, { name, batchNorm }: BatchNormLayer): Tensor {
+  const moments = network.training ? channelMoments(network.graph, x) : null;
+  return normalized(network, { y: x, moments }, name, batchNorm);
+}
+
+/** Batch normalisation of a result by its moments, or by the running ones. */
 function normalized(
   { graph, variables }: Network,
   { y, moments }: ConvolutionResult,
   name: string,
   names: BatchNormNames,
 ): Tensor {
-  const channels = dimension(y, 3);
+  const channels = dimension(y, y.shape.length - 1);
   const factor = (name: string, value: number) =>
     variables.parameter(graph, name, [channels], 'plain', () => new Float64Array(channels).fill(value), 'bn');
   const beta = factor(names.beta, 0);

@@ -105,6 +105,8 @@ export interface Layers {
   depthwise(x: Value, options?: ConvOptions): Value;
   /** Fully connected, with a bias; no activation unless one is given. */
   linear(x: Value, outputs: number, options?: LinearOptions): Value;
+  /** A batch normalisation of its own, ReLU (or what `activation` says): of a concat, or before a convolution. */
+  batchNorm(x: Value, options?: LayerOptions): Value;
   /** A sum, ReLU (or what `activation` says). */
   add(a: Value, b: Value, options?: LayerOptions): Value;
   maxPool(x: Value, options: PoolOptions): Value;
@@ -251,6 +253,16 @@ class Recorder {
         return this.#add({
           ...{ kind: 'linear', name, input: x.name, outputs, layout, ...weighted },
           ...this.#activated(name, options, 'none'),
+        });
+      }),
+      batchNorm: wrapped((x: Value, options: LayerOptions = {}) => {
+        const name = this.#name('batchNorm', options.name);
+        this.#want(name, x);
+        const names = naming.batchNormOf(name);
+        this.#take(...Object.values(names));
+        return this.#add({
+          ...{ kind: 'batchNorm', name, input: x.name, batchNorm: names },
+          ...this.#activated(name, options),
         });
       }),
       add: wrapped((a: Value, b: Value, options: LayerOptions = {}) => {

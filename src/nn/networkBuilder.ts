@@ -32,6 +32,7 @@ import {
   type Network,
   networkInput,
   nonlinearity,
+  normalizedAlone,
 } from './layerNodes.js';
 
 /** Builds a network on images [B,H,W,C]; returns its output, [B,outputs] or [B,H,W,C]. */
@@ -87,6 +88,8 @@ export class NetworkBuilder {
         const x = isDirect ? this.computed(input) : this.#stored(input);
         return this.#activated(layer, affine(network, x, layer));
       }
+      case 'batchNorm':
+        return this.#activated(layer, normalizedAlone(network, this.#stored(layer.input), layer));
       case 'add': {
         const direct = layer.inputs.find((name) => this.#unstored.has(name));
         const [a, b] = layer.inputs.map((name) => (name === direct ? this.computed(name) : this.#stored(name)));

@@ -1,11 +1,11 @@
-/** Batch normalisations behind convolutions and linear layers. */
+/** Batch normalisations behind convolutions and linear layers, and by themselves. */
 
 import { batchNormEpsilon } from '../nn/index.js';
 import type { Importer } from './importNetwork.js';
 import { moduleOfNode, moduleOfParameter } from './moduleNames.js';
 import type { NodeContext } from './nodeContext.js';
 import type { Constant } from './onnxGraph.js';
-import type { BatchNorm, Known } from './outputs.js';
+import { type BatchNorm, type Known, newPending, waiting } from './outputs.js';
 
 /**
  * Keeps the four tensors of a batch normalisation. The layer's bias goes into the mean; where there is none, one that
@@ -34,21 +34,34 @@ export function keepBatchNorm(
   importer.keep(`${name}.running_var`, [channels], variance);
 }
 
+/** Of the layer that waits for it, or by itself. */
 export function batchNormalization(context: NodeContext): Known {
+  const x = context.output();
+  const batchNorm = parametersOf(context, x.shape[1]!);
   const pending = context.pending();
-  if (!pending || pending.layer === 'sum' || pending.batchNorm || pending.activation !== 'none') {
-    throw context.fault('not behind a convolution or a linear layer');
+  if (pending && pending.layer !== 'other' && !pending.batchNorm && pending.activation === 'none') {
+    pending.batchNorm = batchNorm;
+    return x;
   }
+  const { importer, n } = context;
+  const name = importer.free(batchNorm.name ?? 'batchNorm');
+  return waiting(x.shape, newPending('other'), ({ activation }) => {
+    const y = n.batchNorm(x.value(), { name, activation });
+    keepBatchNorm(importer, name, x.shape[1]!, batchNorm, null);
+    return y;
+  });
+}
+
+function parametersOf(context: NodeContext, channels: number): BatchNorm {
+  if (context.number('training_mode', 0) === 1) throw context.fault('as in training; export it after model.eval()');
   const [gamma, beta, mean, variance] = [1, 2, 3, 4].map((index) => context.needed(index));
-  const channels = context.output().shape[1]!;
   for (const values of [gamma!, beta!, mean!, variance!]) {
     if (values.values.length !== channels)
       throw context.fault(`${values.values.length} values for ${channels} channels`);
   }
-  pending.batchNorm = {
+  return {
     ...{ gamma: gamma!, beta: beta!, mean: mean!, variance: variance! },
     name: moduleOfParameter(context.node.inputs[1]!) ?? moduleOfNode(context.node.name),
     epsilon: context.number('epsilon', 1e-5),
   };
-  return context.output();
 }

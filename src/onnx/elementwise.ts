@@ -22,7 +22,7 @@ export function addition(context: NodeContext): Known {
   const [a, b] = [context.output(0), context.output(1)];
   if (a.shape.join() !== b.shape.join()) throw context.fault(`of [${a.shape}] and [${b.shape}]`);
   const name = context.plainName('add');
-  return waiting(a.shape, newPending('sum'), ({ activation }) => n.add(a.value(), b.value(), { name, activation }));
+  return waiting(a.shape, newPending('other'), ({ activation }) => n.add(a.value(), b.value(), { name, activation }));
 }
 
 function biased(context: NodeContext, index: number, bias: Constant): Known {
@@ -30,7 +30,7 @@ function biased(context: NodeContext, index: number, bias: Constant): Known {
   const pending = context.pending(index);
   const missing = x.shape.length - bias.shape.length;
   const isPerChannel = x.shape.every((size, axis) => (bias.shape[axis - missing] ?? 1) === (axis === 1 ? size : 1));
-  const hasBias = !pending || pending.layer === 'sum' || pending.batchNorm || pending.bias;
+  const hasBias = !pending || pending.layer === 'other' || pending.batchNorm || pending.bias;
   if (hasBias || pending.activation !== 'none' || missing < 0 || !isPerChannel) {
     throw context.fault(`of a constant [${bias.shape}]`);
   }
@@ -78,7 +78,7 @@ export function multiplication(context: NodeContext): Known {
   }
   const name = context.plainName('multiply');
   const { shape } = image!;
-  return waiting(shape, newPending('sum'), ({ activation }) =>
+  return waiting(shape, newPending('other'), ({ activation }) =>
     context.n.multiply(imageOf(context, image!), featuresOf(context, factors!), { name, activation }),
   );
 }

@@ -29,7 +29,8 @@ export type Activation = 'relu' | 'relu6' | 'sigmoid' | 'hardSigmoid' | 'hardSwi
 /** A layer that waits for what follows it. */
 export interface Pending {
   activation: Activation;
-  readonly layer: 'convolution' | 'linear' | 'sum';
+  /** `other` takes in an activation alone. */
+  readonly layer: 'convolution' | 'linear' | 'other';
   batchNorm: BatchNorm | null;
   bias: Constant | null;
   made: Value | null;

@@ -1,7 +1,7 @@
 /** The statistics of batch normalisation: mean and 1/√(var + ε) of each channel, of the batch or of running moments. */
 
 import type { Graph } from '../graph/graph.js';
-import { nhwc, type StorageView, type Tensor } from '../graph/tensor.js';
+import { dimension, elementCount, type StorageView, type Tensor } from '../graph/tensor.js';
 import type { Definition, Operation } from './definition.js';
 import { resultShapes } from './shapes.js';
 
@@ -72,9 +72,8 @@ export function batchStatistics(
   running: RunningMoments,
   { epsilon, decay, view }: { readonly epsilon: number; readonly decay: number; readonly view: StorageView },
 ): Tensor {
-  const [batch, height, width] = nhwc(x);
   const operands = { moments, runningMean: running.mean, runningVariance: running.variance };
-  const attributes = { count: batch * height * width, epsilon, decay };
+  const attributes = { count: elementCount(x.shape) / dimension(moments, 1), epsilon, decay };
   const { statistics: shape } = resultShapes(batchStatisticsDefinition, operands, attributes);
   const statistics = graph.tensor(`statistics(${x.name})`, shape, view);
   graph.append('batchStatistics', operands, { statistics }, attributes);

@@ -80,6 +80,7 @@ import {
   linearWeightGradientDefinition,
 } from './linear.js';
 import { type MaxPool, type MaxPoolGradient, maxPoolDefinition, maxPoolGradientDefinition } from './maxPool.js';
+import { type ChannelMoments, channelMomentsDefinition } from './moments.js';
 import { type MovingAverage, movingAverageDefinition } from './movingAverage.js';
 import {
   type MultiplyChannels,
@@ -165,6 +166,7 @@ interface OperationTypes {
   elementLoss: ElementLoss;
   elementLossGradient: ElementLossGradient;
   parameterUpdate: ParameterUpdate;
+  channelMoments: ChannelMoments;
   movingAverage: MovingAverage;
   quantizerUpdate: QuantizerUpdateOperation;
   recordMetrics: RecordMetrics;
@@ -226,6 +228,7 @@ export const definitions: { readonly [K in OpName]: Definition<OperationTypes[K]
   elementLoss: elementLossDefinition,
   elementLossGradient: elementLossGradientDefinition,
   parameterUpdate: parameterUpdateDefinition,
+  channelMoments: channelMomentsDefinition,
   movingAverage: movingAverageDefinition,
   quantizerUpdate: quantizerUpdateDefinition,
   recordMetrics: recordMetricsDefinition,

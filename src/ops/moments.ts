@@ -1,8 +1,13 @@
 /**
- * The moments that a convolution may leave beside its result: mean and biased variance of each channel, in two passes.
+ * The moments of a tensor: mean and biased variance of each channel, in two passes. A convolution may leave those of its
+ * result beside it; those of any other tensor are an operation of their own.
  */
 
+import type { Graph } from '../graph/graph.js';
 import type { Tensor } from '../graph/tensor.js';
+import type { NoAttributes } from './attributes.js';
+import type { Definition, Operation } from './definition.js';
+import { resultShapes } from './shapes.js';
 
 export interface ConvolutionResult {
   readonly y: Tensor;
@@ -19,4 +24,23 @@ export function momentsOf(y: Float64Array, channels: number, moments: Float64Arr
     const c = i % channels;
     moments[channels + c]! += (y[i]! - moments[c]!) ** 2 / count;
   }
+}
+
+const signature = { operands: { x: '[...S,C]' }, results: { moments: '[2,C]' } } as const;
+
+export type ChannelMoments = Operation<typeof signature, NoAttributes>;
+
+/** Has no gradient: that of a batch normalisation holds what its operand does to the moments. */
+export const channelMomentsDefinition: Definition<ChannelMoments> = {
+  op: 'channelMoments',
+  ...signature,
+  gradient: 'none',
+  compute: ({ x }, { moments }, _attributes, { C }) => momentsOf(x, C, moments),
+};
+
+/** The moments of a tensor that no convolution computes, [2, C]. */
+export function channelMoments(graph: Graph, x: Tensor): Tensor {
+  const moments = graph.tensor(`moments(${x.name})`, resultShapes(channelMomentsDefinition, { x }, {}).moments);
+  graph.append('channelMoments', { x }, { moments }, {});
+  return moments;
 }

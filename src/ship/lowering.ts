@@ -388,16 +388,16 @@ class Lowering {
 
   #batchNorm({ operands, results, attributes }: Node<'batchNorm'>): void {
     const { x, statistics, gamma, beta, shortcut } = operands;
-    const [sums, moments] = [this.#get(x), this.#get(statistics)];
-    if (sums.type !== 'sums' || moments.type !== 'moments')
-      throw new InputError(`${this.#nameOf(results.y)}: only a convolution's result can be normalised in integers`);
+    const [value, moments] = [this.#get(x), this.#get(statistics)];
+    if (moments.type !== 'moments') throw new Error(`${statistics.name} are no statistics`);
+    const sums = value.type === 'sums' ? value.sums : identity(this.#integers(x, 'batch normalisation'));
     const normalisation = {
       mean: moments.mean,
       invstd: moments.invstd,
       gamma: this.#parameter(gamma),
       beta: this.#parameter(beta),
     };
-    const own = sumOf({ ...sums.sums, normalisation });
+    const own = sumOf({ ...sums, normalisation });
     const together = shortcut ? this.#together(own, shortcut, results.y) : own;
     const { activation } = attributes;
     if (activation) this.#activate(together, activation, results.y);

@@ -11,6 +11,8 @@ export interface Agreement {
   readonly difference: number;
   /** The largest magnitude of a logit. */
   readonly largest: number;
+  /** By how much a logit differs at most between the first image and another, relative to the largest. */
+  readonly spread: number;
   readonly layers: readonly string[];
   readonly parameters: readonly string[];
 }
@@ -30,7 +32,9 @@ export async function agreement(file: Uint8Array, shape: readonly number[], batc
     const { logits, parameters } = await logitsOf(imported, engine, images, shape);
     const largest = Math.max(...theirs.map(Math.abs));
     const difference = Math.max(...theirs.map((logit, at) => Math.abs(logit - logits[at]!))) / largest;
-    return { difference, largest, layers: imported.definition.layers.map(({ name }) => name), parameters };
+    const outputs = imported.definition.outputs;
+    const spread = Math.max(...theirs.map((logit, at) => Math.abs(logit - theirs[at % outputs]!))) / largest;
+    return { difference, largest, spread, layers: imported.definition.layers.map(({ name }) => name), parameters };
   } finally {
     await engine.dispose();
     await session.release();

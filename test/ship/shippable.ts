@@ -88,7 +88,7 @@ export const shippables: Readonly<Record<string, Shippable>> = {
       return n.linear(n.linear(features, 16, { activation: 'relu' }), 10);
     },
   },
-  'an own network: channels side by side, some of them, in turn': {
+  'an own network: channels side by side, some of them, in turn, normalised': {
     settings: {
       ...uniform,
       a_quantize_linear: true,
@@ -102,7 +102,7 @@ export const shippables: Readonly<Record<string, Shippable>> = {
       const mixed = n.shuffle(n.concat([fine, coarse, n.slice(fine, { first: 2, channels: 2 })]), { groups: 4 });
       const own = n.conv(mixed, 8, { groups: 2, activation: 'none' });
       const sum = n.add(own, n.slice(mixed, { first: 4, channels: 8 }));
-      return n.linear(n.globalAverage(n.concat([sum, fine])), 10);
+      return n.linear(n.globalAverage(n.batchNorm(n.concat([sum, fine]), { name: 'bn' })), 10);
     },
   },
   'an own network: sigmoids, hard-swish, SiLU, squeeze and excite': {

@@ -16,6 +16,7 @@ import {
 } from './kernels/groupedConvolution.js';
 import * as linear from './kernels/linear.js';
 import * as loss from './kernels/loss.js';
+import { channelMoments } from './kernels/moments.js';
 import * as pooling from './kernels/pooling.js';
 import * as quantizeChannels from './kernels/quantizeChannels.js';
 import { recordMetrics } from './kernels/recordMetrics.js';
@@ -30,12 +31,12 @@ export interface LoweredCall {
   readonly call: KernelCall;
 }
 
-type ConvolutionNode = Node<'conv2d' | 'depthwiseConv2d' | 'groupedConv2d'>;
+type NodeWithMoments = Node<'conv2d' | 'depthwiseConv2d' | 'groupedConv2d' | 'channelMoments'>;
 
 export function lowerPhase(nodes: readonly AnyNode[], placement: Placement): LoweredCall[] {
   const absorbed = new Set<AnyNode>();
   const masking = new Map<AnyNode, Node<'batchNormGradientReduce'>>();
-  const absorbStatistics = (node: ConvolutionNode) => {
+  const absorbStatistics = (node: NodeWithMoments) => {
     const statistics = statisticsOf(node, nodes);
     if (statistics) absorbed.add(statistics);
     return statistics;
@@ -48,6 +49,8 @@ export function lowerPhase(nodes: readonly AnyNode[], placement: Placement): Low
         return depthwiseConv2d(node, placement, absorbStatistics(node));
       case 'groupedConv2d':
         return groupedConv2d(node, placement, absorbStatistics(node));
+      case 'channelMoments':
+        return channelMoments(node, placement, absorbStatistics(node));
       case 'batchNormGradientReduce': {
         const reader = soleReader(node.results.dz, nodes);
         const isMaskedAgain = reader?.op === 'batchNormGradientApply' && batchNorm.canComputeDzAgain(node, placement);
@@ -76,8 +79,8 @@ function overlapsNext(nodes: readonly AnyNode[], index: number): boolean {
   return Boolean(node && next && traitsOf(node.op).overlaps === next.op);
 }
 
-/** The node that turns the moments of a convolution into statistics, if it comes next and nothing else reads them. */
-function statisticsOf(node: ConvolutionNode, nodes: readonly AnyNode[]): Node<'batchStatistics'> | null {
+/** The node that turns moments into statistics, if it comes next and nothing else reads them. */
+function statisticsOf(node: NodeWithMoments, nodes: readonly AnyNode[]): Node<'batchStatistics'> | null {
   const reader = soleReader(node.results.moments, nodes);
   const isNext = nodes.indexOf(node as AnyNode) + 1 === (reader ? nodes.indexOf(reader) : -1);
   return isNext && reader?.op === 'batchStatistics' ? reader : null;
@@ -102,6 +105,7 @@ export const lowerings: { readonly [K in OpName]: Lowering<K> } = {
   groupedConv2d,
   groupedConv2dInputGradient,
   groupedConv2dWeightGradient,
+  channelMoments,
   recordMetrics,
   ...elementwise,
   ...channels,

@@ -27,7 +27,12 @@ export function batchNormCases(): ConformanceCase[] {
     forwardAndBackward(activation, true, shapes[(2 * i + 1) % shapes.length]!, 400 + i),
     forwardAndBackward(activation, true, shapes[(2 * i + 2) % shapes.length]!, 500 + i),
   ]);
-  return [...fused, ...[1, 3, 5, 16, 64].map((channels) => statistics(channels, 50)), statistics(7, 1)];
+  return [
+    ...fused,
+    ...shapes.map(moments),
+    ...[1, 3, 5, 16, 64].map((channels) => statistics(channels, 50)),
+    statistics(7, 1),
+  ];
 }
 
 function forwardAndBackward(
@@ -83,6 +88,26 @@ function forwardAndBackward(
   const dx = c.output('dx', shape, { scale: 4 * spread });
   c.graph.append('batchNormGradientApply', { dz, x, statistics, gamma: g, dgamma, dbeta }, { dx }, {});
   return c.build(`${activationName(activation)}${withShortcut ? ' after a shortcut' : ''} on [${shape}]`);
+}
+
+/** By themselves, and read by nothing but statistics. */
+function moments(shape: readonly [number, number, number, number], index: number): ConformanceCase {
+  const random = randomValues(700 + index);
+  const [channels, length] = [shape[3], shape.reduce((a, b) => a * b, 1)];
+  const c = caseBuilder();
+  const x = c.input('x', shape, random.numbers(length, 1, 3));
+  const mean = c.state('runningMean', [channels], random.numbers(channels));
+  const variance = c.state('runningVariance', [channels], random.numbers(channels, 0.01, 3));
+  c.graph.append('channelMoments', { x }, { moments: c.output('moments', [2, channels]) }, {});
+  const transient = c.graph.tensor('transient', [2, channels]);
+  c.graph.append('channelMoments', { x }, { moments: transient }, {});
+  c.graph.append(
+    'batchStatistics',
+    { moments: transient, runningMean: mean, runningVariance: variance },
+    { statistics: c.output('batch', [2, channels]) },
+    { count: length / channels, epsilon: 1e-2, decay: 0.9 },
+  );
+  return c.build(`moments of [${shape}]`);
 }
 
 function statistics(channels: number, count: number): ConformanceCase {

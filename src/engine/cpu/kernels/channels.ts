@@ -1,25 +1,10 @@
 /**
- * What is done with the channels of pixels: taken, put side by side, shuffled, biased, multiplied. A row is a pixel's
- * channels; a chunk is some rows, or an image.
+ * What is done with the channels of pixels: taken, put side by side, shuffled, biased, multiplied. A chunk is some rows,
+ * or an image.
  */
+import { ChannelRowArguments } from './channelRows';
 import { copyBytes, zeroBytes } from './convPad';
 import { loadPart, storePart } from './vector';
-
-@unmanaged
-class ChannelRowArguments {
-  rows: i32;
-  rowsPerChunk: i32;
-
-  @inline
-  firstRow(chunk: i32): i32 {
-    return chunk * this.rowsPerChunk;
-  }
-
-  @inline
-  rowsOf(chunk: i32): i32 {
-    return min(this.rowsPerChunk, this.rows - this.firstRow(chunk));
-  }
-}
 
 /** Rows that are parts of longer ones. */
 @unmanaged

@@ -1,5 +1,5 @@
 /**
- * Mean and variance of a convolution's result by channel, gathered while it is still in the cache. A chunk sums its
+ * Mean and variance of a convolution's result by channel, gathered while it is still in the cache, or of any tensor. A chunk sums its
  * values' distances from its first pixel (a pivot near the mean: no cancellation) in float32 vectors, carried over to
  * float64 every few pixels (after 1024 of them a sum of squares in float32 would be off by 1e-6); the chunks are
  * combined in their order (Chan, Golub, LeVeque 1983), so the number of workers changes nothing.
@@ -8,6 +8,7 @@
  * (f32 × C).
  */
 
+import { ChannelRowArguments } from './channelRows';
 import { mad } from './mad';
 
 @inline
@@ -107,6 +108,20 @@ function carry(target: usize, values: v128): void {
   v128.store(target, f64x2.add(v128.load(target), f64x2.promote_low_f32x4(values)));
   const high = i8x16.shuffle(values, values, 8, 9, 10, 11, 12, 13, 14, 15, 8, 9, 10, 11, 12, 13, 14, 15);
   v128.store(target, f64x2.add(v128.load(target, 16), f64x2.promote_low_f32x4(high)), 16);
+}
+
+@unmanaged
+class ChannelMomentsArguments extends ChannelRowArguments {
+  x: usize;
+  channels: i32;
+  /** One a chunk. */
+  blocks: usize;
+}
+
+export function channelMoments(args: ChannelMomentsArguments, chunk: i32, worker: i32): void {
+  const channels = args.channels;
+  const x = args.x + <usize>args.firstRow(chunk) * (<usize>channels << 2);
+  accumulateMoments(args.blocks + <usize>chunk * momentsBytes(channels), x, args.rowsOf(chunk), channels, true);
 }
 
 @unmanaged

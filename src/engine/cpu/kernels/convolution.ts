@@ -1,7 +1,7 @@
 /** The convolution kernels that `lowering/convolution.ts` and `lowering/depthwise.ts` call. */
 
 export { convolve } from './convDirect';
-export { combineMoments } from './convMoments';
+export { channelMoments, combineMoments } from './convMoments';
 export { convolutionWeightGradient, reduceWeightGradient } from './convWeightGradient';
 export { packConvolutionWeights } from './convWeights';
 export { convolveWinograd } from './convWinograd';

@@ -2,6 +2,7 @@
 import { dimension, elementCount, nhwc, type Tensor } from '../../../graph/tensor.js';
 import type { KernelCall, Lowering, LoweringContext } from '../lowered.js';
 import { rowsPerChunk } from './chunks.js';
+import { gatherMoments } from './convolutionItems.js';
 import { sumRows } from './elementwise.js';
 
 export const concat: Lowering<'concat'> = (node, context) => {
@@ -46,6 +47,14 @@ export const shuffleChannels: Lowering<'shuffleChannels'> = (node, { address }) 
   return [
     { kernel: 'shuffleChannels', chunks, args: { ...args, x: address(x), y: address(node.results.y), ...shape } },
   ];
+};
+
+export const channelMoments: Lowering<'channelMoments'> = (node, context) => {
+  const { x } = node.operands;
+  const { chunks, args } = rowArguments(x);
+  const combined = gatherMoments(context, node.results.moments, chunks, channelsOf(x));
+  const own = { x: context.address(x), channels: channelsOf(x), blocks: combined.blocks };
+  return [{ kernel: 'channelMoments', chunks, args: { ...args, ...own } }, ...combined.calls];
 };
 
 export const bias: Lowering<'bias'> = (node, { address }) => {

@@ -20,12 +20,9 @@ import {
 } from '../kernel.js';
 import { type Lanes, lanesFor, wideIf } from '../lanes.js';
 import type { Lowering } from '../lowering.js';
-import { finishMoments } from './moments.js';
+import { finishMoments, pixelTiles } from './moments.js';
 import { finishSums, mostPartials, storeComponents, treeSum, workgroupsOf } from './sums.js';
 import { outputsThatSee, position, type Range } from './windowPlaces.js';
-
-/** Rows of partial moments: a pass over a whole tensor needs more workgroups than one over parameters. */
-const mostTiles = 4 * mostPartials;
 
 /**
  * The moments of the result are gathered where it is computed. `statistics`, the node that alone reads them, is then done
@@ -57,11 +54,9 @@ export function pixelByPixel(
 ): KernelCall[] {
   const { x, w } = node.operands;
   const { y, moments } = node.results;
-  const { channels, pixels, perPixel, across, down } = workgroupsOf(y, lanes);
-  const columnGroups = Math.ceil(perPixel / across);
-  const tile = Math.ceil(pixels / (mostTiles / columnGroups) / down) * down;
-  const tiles = Math.ceil(pixels / tile);
-  const partials = moments ? placement.scratch(tiles * 2 * channels) : null;
+  const tiles = pixelTiles(y, lanes);
+  const { pixels, perPixel } = tiles;
+  const partials = moments ? placement.scratch(tiles.partials) : null;
   const { operands, finish } = kernelSource(
     {
       x: tensorOperand(placement, x, 'read'),
@@ -78,38 +73,12 @@ export function pixelByPixel(
     const store = lanes.store(operands.y, 'i', `output(i / ${perPixel}u, i % ${perPixel}u)`);
     return [finish(label, linearDispatch(count), `${output}\n${elementwiseMain(count, store)}`)];
   }
-  const forOwnPixels = (body: string) => `if (c < ${perPixel}u) {
-    for (var pixel = first + t / ${across}u; pixel < end; pixel += ${down}u) { ${body} }
-  }`;
   const index = `pixel * ${perPixel}u + c`;
-  const body = `${output}
-var<workgroup> sums: array<${lanes.type}, ${workgroupSize}>;
-@compute @workgroup_size(${workgroupSize})
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) t: u32) {
-  let c = group.y * ${across}u + t % ${across}u;
-  let first = group.x * ${tile}u;
-  let end = min(first + ${tile}u, ${pixels}u);
-  var sum = ${lanes.type}();
-  ${forOwnPixels(`let value = output(pixel, c); ${lanes.store(operands.y, index, 'value')} sum += value;`)}
-  sums[t] = sum;
-  ${treeSum('sums', workgroupSize, across)}
-  let total = sums[t % ${across}u];
-  let mean = total / f32(end - first);
-  workgroupBarrier();
-  var squares = ${lanes.type}();
-  ${forOwnPixels(`let deviation = ${lanes.load(operands.y, index)} - mean; squares += deviation * deviation;`)}
-  sums[t] = squares;
-  ${treeSum('sums', workgroupSize, across)}
-  if (t < ${across}u && c < ${perPixel}u) {
-    let row = group.x * ${2 * channels}u + ${lanes.width}u * c;
-    ${storeComponents(lanes, operands.partials, 'row', 'total')}
-    ${storeComponents(lanes, operands.partials, `row + ${channels}u`, 'sums[t]')}
-  }
-}
-`;
+  const value = `let value = output(pixel, c); ${lanes.store(operands.y, index, 'value')}`;
+  const body = tiles.gather(operands.partials, value, lanes.load(operands.y, index));
   return [
-    finish(label, [tiles, columnGroups], body),
-    finishMoments(placement, label, partials, { m: pixels, n: channels, tile }, moments, statistics),
+    finish(label, tiles.workgroups, `${output}\n${body}`),
+    finishMoments(placement, label, partials, tiles, moments, statistics),
   ];
 }
 

@@ -1,10 +1,10 @@
 /**
- * Mean and variance of a convolution's result, gathered where it is computed: each tile gives its sum and the squared
- * deviations from its own mean, which combine without cancellation (Chan, Golub and LeVeque, 1983).
+ * Mean and variance of a convolution's result, gathered where it is computed, or of any tensor: each tile gives its sum and
+ * the squared deviations from its own mean, which combine without cancellation (Chan, Golub and LeVeque, 1983).
  */
 
 import type { Node } from '../../../graph/graph.js';
-import type { Tensor } from '../../../graph/tensor.js';
+import { dimension, type Tensor } from '../../../graph/tensor.js';
 import {
   type BufferPlan,
   bufferOperand,
@@ -14,10 +14,12 @@ import {
   type Operand,
   type Placement,
   tensorOperand,
+  workgroupSize,
 } from '../kernel.js';
+import { type Lanes, lanesFor, wideIf } from '../lanes.js';
 import { storeStatistics } from './batchNorm.js';
 import { rowInTile, type TileProduct, type TileShape } from './convolutionTile.js';
-import { treeSum } from './sums.js';
+import { mostPartials, storeComponents, treeSum, workgroupsOf } from './sums.js';
 
 /** Partial sums lie as [tiles][sum, squared deviations][n]. */
 export const momentsEpilogue = {
@@ -64,6 +66,71 @@ fn square(v: vec4f) -> vec4f { return v * v; }`,
   }`;
   },
 } as const;
+
+/** Rows of partial moments: a pass over a whole tensor needs more workgroups than one over parameters. */
+const mostTiles = 4 * mostPartials;
+
+/** How the moments of a tensor [..., C] are gathered by workgroups that take some of its pixels each. */
+export function pixelTiles(y: Tensor, lanes: Lanes) {
+  const { channels, pixels, perPixel, across, down } = workgroupsOf(y, lanes);
+  const columnGroups = Math.ceil(perPixel / across);
+  const tile = Math.ceil(pixels / (mostTiles / columnGroups) / down) * down;
+  const tiles = Math.ceil(pixels / tile);
+  /** For pixels of its own, `value` declares that of `pixel` and `c`; `again` is it once more. */
+  const gather = (partials: Operand, value: string, again: string): string => {
+    const forOwnPixels = (body: string) => `if (c < ${perPixel}u) {
+    for (var pixel = first + t / ${across}u; pixel < end; pixel += ${down}u) { ${body} }
+  }`;
+    return `var<workgroup> sums: array<${lanes.type}, ${workgroupSize}>;
+@compute @workgroup_size(${workgroupSize})
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) t: u32) {
+  let c = group.y * ${across}u + t % ${across}u;
+  let first = group.x * ${tile}u;
+  let end = min(first + ${tile}u, ${pixels}u);
+  var sum = ${lanes.type}();
+  ${forOwnPixels(`${value} sum += value;`)}
+  sums[t] = sum;
+  ${treeSum('sums', workgroupSize, across)}
+  let total = sums[t % ${across}u];
+  let mean = total / f32(end - first);
+  workgroupBarrier();
+  var squares = ${lanes.type}();
+  ${forOwnPixels(`let deviation = ${again} - mean; squares += deviation * deviation;`)}
+  sums[t] = squares;
+  ${treeSum('sums', workgroupSize, across)}
+  if (t < ${across}u && c < ${perPixel}u) {
+    let row = group.x * ${2 * channels}u + ${lanes.width}u * c;
+    ${storeComponents(lanes, partials, 'row', 'total')}
+    ${storeComponents(lanes, partials, `row + ${channels}u`, 'sums[t]')}
+  }
+}
+`;
+  };
+  const workgroups: readonly [number, number] = [tiles, columnGroups];
+  return { m: pixels, n: channels, tile, pixels, perPixel, workgroups, partials: tiles * 2 * channels, gather };
+}
+
+/** The moments of a tensor. `statistics`, the node that alone reads them, is done where they are finished. */
+export function channelMoments(
+  node: Node<'channelMoments'>,
+  placement: Placement,
+  statistics: Node<'batchStatistics'> | null = null,
+): KernelCall[] {
+  const { x } = node.operands;
+  const lanes = lanesFor(dimension(x, x.shape.length - 1));
+  const tiles = pixelTiles(x, lanes);
+  const partials = placement.scratch(tiles.partials);
+  const { operands, finish } = kernelSource(
+    { x: tensorOperand(placement, x, 'read'), partials: bufferOperand(partials, 'write') },
+    wideIf(lanes, ['x']),
+  );
+  const value = lanes.load(operands.x, `pixel * ${tiles.perPixel}u + c`);
+  const label = `channelMoments ${x.name}`;
+  return [
+    finish(label, tiles.workgroups, tiles.gather(operands.partials, `let value = ${value};`, value)),
+    finishMoments(placement, label, partials, tiles, node.results.moments, statistics),
+  ];
+}
 
 /** Combines the tiles; writes the moments, or at once the statistics that follow from them. */
 export function finishMoments(

@@ -1,0 +1,17 @@
+/** Work that is cut by rows: a row is a pixel's channels, a chunk some rows. */
+
+@unmanaged
+export class ChannelRowArguments {
+  rows: i32;
+  rowsPerChunk: i32;
+
+  @inline
+  firstRow(chunk: i32): i32 {
+    return chunk * this.rowsPerChunk;
+  }
+
+  @inline
+  rowsOf(chunk: i32): i32 {
+    return min(this.rowsPerChunk, this.rows - this.firstRow(chunk));
+  }
+}
