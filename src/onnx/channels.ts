@@ -3,12 +3,14 @@
 import type { Value } from '../nn/index.js';
 import type { NodeContext } from './nodeContext.js';
 import { type Known, type Output, once } from './outputs.js';
+import { passedOn } from './shapes.js';
 
 export function concat(context: NodeContext): Known {
   const parts = context.node.inputs.map((_, index) => context.output(index));
   const [first] = parts;
   checkAxis(context, first!, context.number('axis', 1));
   const channels = parts.reduce((sum, { shape }) => sum + shape[1]!, 0);
+  if (parts.length === 1) return passedOn(context);
   const name = context.plainName('concat');
   const value = once(() =>
     context.n.concat(

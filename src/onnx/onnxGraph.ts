@@ -45,6 +45,9 @@ export interface OnnxGraph {
   readonly constants: ReadonlyMap<string, Constant>;
 }
 
+/** As many numbers as a gigabyte holds. */
+const mostInputs = 2 ** 28;
+
 /** What is wrong with a file: a text for each kind of fault, with how often it occurs and where first. */
 export class Faults {
   readonly #found = new Map<string, { count: number; readonly first: string }>();
@@ -258,6 +261,11 @@ function inputOf(
   const shape = dims.map(({ value }) => (value.case === 'dimValue' && value.value > 0n ? Number(value.value) : null));
   const [images = null, ...sizes] = shape;
   const known = sizes.filter((size) => size !== null);
+  const count = known.reduce((product, size) => product * size, 1);
+  if (count > mostInputs) {
+    faults.add(`an input of ${count} numbers, ${mostInputs} at most are right`, where);
+    return null;
+  }
   if (known.length === sizes.length && sizes.length >= 1 && sizes.length <= 3) return { name, images, sizes: known };
   const text = shape.map((size) => size ?? '?').join(', ');
   faults.add(

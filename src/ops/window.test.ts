@@ -27,6 +27,33 @@ describe('a window', () => {
     expect(along(5, 1, { stride: [1, 6], ceil: true })).toEqual({ count: 1, padding: [0, 0] });
   });
 
+  it('is refused where one of its places sees no pixel, whatever its numbers', () => {
+    const some = (count: number, first = 0) => Array.from({ length: count }, (_, at) => first + at);
+    const cases = some(3, 1).flatMap((length) =>
+      some(3, 1).flatMap((size) =>
+        some(3, 1).flatMap((dilation) =>
+          some(2, 1).flatMap((stride) => some(5).map((padding) => [length, size, dilation, stride, padding] as const)),
+        ),
+      ),
+    );
+    for (const [length, size, dilation, stride, padding] of cases) {
+      const window = sizedWindowOf(
+        { size: [1, size], stride: [1, stride], dilation: [1, dilation], padding: [0, padding] },
+        [1, 1, length, 1],
+      );
+      const sizes = { H: 1, W: length };
+      const places = some(Math.max(0, sizedWindow.sizes(sizes, window).X));
+      const sees = (place: number) =>
+        some(size).some((tap) => {
+          const pixel = place * stride - padding + tap * dilation;
+          return pixel >= 0 && pixel < length;
+        });
+      expect(sizedWindow.check(window, sizes) === null, `${[length, size, dilation, stride, padding]}`).toBe(
+        places.length > 0 && places.every(sees),
+      );
+    }
+  });
+
   it('is even where all its sides are alike', () => {
     expect(evenWindow(windowOf({ stride: 2, padding: 1 }, [], []))).toEqual({ stride: 2, padding: 1 });
     expect(evenWindow(windowOf({ stride: [2, 1] }, [], []))).toBeNull();

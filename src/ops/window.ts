@@ -159,12 +159,17 @@ function windowSeesImage({ rows, columns }: SizedWindow, { H, W }: Pick<WindowSi
     [W, columns],
   ] as const) {
     const { size, stride, before, after, dilation } = axis;
-    for (let at = 0; at < windowCount(length, size, axis); at++) {
-      const taps = Array.from({ length: size }, (_, tap) => at * stride - before + tap * dilation);
-      if (taps.some((pixel) => pixel >= 0 && pixel < length)) continue;
-      const text = before === after ? before : `${before} and ${after}`;
-      return `padding ${text}, which is all that a window of ${extentOf(size, dilation)} would see, right would be less`;
+    const last = windowCount(length, size, axis) - 1;
+    let isBlind = last * stride - before >= length;
+    // Of windows that begin before the image, the first tap behind its beginning decides.
+    for (let at = 0; at <= last && at * stride < before && !isBlind; at++) {
+      const begin = at * stride - before;
+      const tap = Math.ceil(-begin / dilation);
+      isBlind = tap >= size || begin + tap * dilation >= length;
     }
+    if (!isBlind) continue;
+    const text = before === after ? before : `${before} and ${after}`;
+    return `padding ${text}, which is all that a window of ${extentOf(size, dilation)} would see, right would be less`;
   }
   return null;
 }

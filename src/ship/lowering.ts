@@ -570,7 +570,8 @@ class Lowering {
 
   /** A tensor as tables and rules call it, where they do. */
   #nameOf(tensor: Tensor): string {
-    return this.#names.get(tensor.id) ?? described(this.#get(tensor));
+    const known = this.#values.get(tensor.id);
+    return this.#names.get(tensor.id) ?? (known ? described(known) : tensor.name);
   }
 
   #quantizedWeights(w: Tensor): IntegerWeights {

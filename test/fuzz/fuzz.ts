@@ -1,7 +1,8 @@
 /**
  * Mutated inputs for parsers, the same for the same seed. A parser passes if every one of them is read or refused by an
- * `InputError` of one line, in time.
+ * `InputError` of one line, in time, and with no more memory than a file of its size may need.
  */
+import { getHeapStatistics } from 'node:v8';
 import { expect, inject } from 'vitest';
 import { createRandom, type Random } from '../../src/data/random.js';
 import { InputError } from '../../src/errors.js';
@@ -17,6 +18,8 @@ declare module 'vitest' {
 export const mutations = inject('mutations');
 /** A message fits on a few lines of a terminal, whatever the input. */
 const longestMessage = 2000;
+/** Bytes outside of JavaScript's heap beside twice a file: buffers to read by, and what is left of parses before. */
+const otherBytes = 2 ** 20;
 
 export interface Outcomes {
   read: number;
@@ -36,6 +39,7 @@ export async function fuzz(
   const outcomes: Outcomes = { read: 0, refused: 0 };
   for (let round = 0; round < mutations; round++) {
     const mutated = repair(mutate(inputs[round % inputs.length]!, random), random);
+    const before = getHeapStatistics().external_memory;
     try {
       await parse(mutated);
       outcomes.read++;
@@ -45,6 +49,8 @@ export async function fuzz(
       expect(error.message.length).toBeLessThan(longestMessage);
       outcomes.refused++;
     }
+    const allocated = getHeapStatistics().external_memory - before;
+    expect(allocated, `mutation ${round} of ${mutations}`).toBeLessThan(2 * mutated.length + otherBytes);
   }
   return outcomes;
 }

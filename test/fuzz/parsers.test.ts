@@ -32,6 +32,7 @@ import { zipFiles } from '../../src/disk/zip.js';
 import { createReferenceEngine } from '../../src/engine/reference/referenceEngine.js';
 import { openWith } from '../../src/library/network.js';
 import { trainWith } from '../../src/library/train.js';
+import { importOnnx } from '../../src/onnx/index.js';
 import { openSession } from '../../src/program/session.js';
 import { buildTrainingProgram } from '../../src/program/trainingProgram.js';
 import { readRunRecord } from '../../src/report/runRecord.js';
@@ -50,6 +51,7 @@ import { readPytorch } from '../../src/weights/pytorchFile.js';
 import { encodeSafetensors, type Safetensors } from '../../src/weights/safetensors.js';
 import { readStartingWeights } from '../../src/weights/startingWeights.js';
 import { npy, zip } from '../arrayFiles.js';
+import { residual } from '../onnx/residual.js';
 import { torchFile, floats as torchFloats } from '../pytorchFile.js';
 import { writeExampleRun } from '../report/exampleRun.js';
 import { temporaryFolder } from '../temporaryFolder.js';
@@ -127,6 +129,11 @@ describe('files of weights', () => {
     const sound = await checkpointFile(program, session.program, initialState(experiment));
     return fuzz([sound], (bytes) => readCheckpoint({ file: bytes, source: 'checkpoint.safetensors' }, program));
   });
+});
+
+it('networks of ONNX files', async () => {
+  const { read, refused } = await fuzz([residual(false)], (bytes) => importOnnx(bytes, 'a.onnx'));
+  expect(Math.min(read, refused)).toBeGreaterThan(0);
 });
 
 describe('what files of parameters tell of themselves', () => {

@@ -32,7 +32,7 @@ export async function agreement(file: Uint8Array, shape: readonly number[], batc
     const { logits, parameters } = await logitsOf(imported, engine, images, shape);
     const largest = Math.max(...theirs.map(Math.abs));
     const difference = Math.max(...theirs.map((logit, at) => Math.abs(logit - logits[at]!))) / largest;
-    const outputs = imported.definition.outputs;
+    const outputs = theirs.length / batch;
     const spread = Math.max(...theirs.map((logit, at) => Math.abs(logit - theirs[at % outputs]!))) / largest;
     return { difference, largest, spread, layers: imported.definition.layers.map(({ name }) => name), parameters };
   } finally {

@@ -9,18 +9,18 @@ import { fromBinary } from '@bufbuild/protobuf';
 import { ModelProtoSchema } from 'onnx-buf';
 import { describe, expect, it } from 'vitest';
 import { npy, zip } from '../arrayFiles.js';
-import { succeeds } from '../cli/runMpdnn.js';
+import { mpdnn, succeeds } from '../cli/runMpdnn.js';
 import { mulberry32 } from '../mulberry32.js';
 import { temporaryFolder } from '../temporaryFolder.js';
 import { agreement } from './agreement.js';
 
-const exported = 'test/onnx/networks';
-const files = readdirSync(exported).filter((name) => name.endsWith('.onnx'));
+const networks = 'test/onnx/networks';
+const files = readdirSync(networks).filter((name) => name.endsWith('.onnx'));
 const folder = temporaryFolder();
-/** Networks whose functions have no integer form yet. */
-const withFunctions = /^(lenet|mobilenet_v3|efficientnet|regnet_y)\./;
-/** Files that have their batch normalisations; the exporter folds none that stands behind a linear layer. */
-const withBatchNorm = /^(?!(lenet|squeezenet)\.)\w+\.onnx$|^mlp/;
+/** Networks whose functions, or whose end without a fully connected layer, have no integer form yet. */
+const unshippable = /^(lenet|mobilenet_v3|efficientnet|regnet_y|squeezenet)\./;
+/** Files with a batch normalisation behind every convolution; the exporter folds none behind a linear layer. */
+const withBatchNorm = /^(?!(lenet|squeezenet|densenet)\.)\w+\.onnx$|^mlp/;
 const cfg = `[LEARNED]
 epochs = 3
 batch_size = 16
@@ -63,16 +63,16 @@ function writeInputs(name: string, [channels, ...sizes]: readonly number[]): voi
 }
 
 describe.each(files)('%s', (name) => {
-  const file = readFileSync(join(exported, name));
+  const file = readFileSync(join(networks, name));
   const shape = inputShape(file);
 
   it('computes what onnxruntime does', async () => {
     const { difference, spread } = await agreement(file, shape, 16);
     expect(difference).toBeLessThan(1e-5);
-    expect(spread).toBeGreaterThan(0.1);
+    expect(spread).toBeGreaterThan(0.05);
   });
 
-  it.skipIf(withFunctions.test(name))('is trained with learned bits under a budget, and shipped', async () => {
+  it('is trained with learned bits under a budget, and shipped', async () => {
     writeInputs(name, shape);
     writeFileSync(join(folder, name), file);
     const { float } = JSON.parse((await succeeds(['inspect', name, '--json'], folder)).stdout);
@@ -84,10 +84,14 @@ describe.each(files)('%s', (name) => {
     expect(stderr.includes('had been folded into the weights')).toBe(!withBatchNorm.test(name));
     const [, ...epochs] = read(name, 'results.csv').trim().split('\n');
     const losses = epochs.map((line) => Number(line.split(',')[3]));
-    console.log(name, losses.join(' '));
     expect(losses.at(-1)).toBeLessThan(losses[0]!);
 
-    await succeeds(['export', `experiments/${name}`], folder);
+    const exported = await mpdnn(['export', `experiments/${name}`], folder);
+    if (unshippable.test(name) && exported.code === 2) {
+      expect(exported.stderr).toMatch(/^mpdnn: [^\n]+\n$/);
+      return;
+    }
+    expect(exported, exported.stderr).toMatchObject({ code: 0 });
     const { checks, weights_kb } = JSON.parse(read(name, 'export/export.json'));
     expect(weights_kb).toBeLessThanOrEqual(targets.weights);
     expect(Object.keys(checks)).toHaveLength(5);
