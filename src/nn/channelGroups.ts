@@ -82,6 +82,7 @@ export function channelGroups({ layers, output }: NetworkDefinition, variables: 
         case 'maxPool':
         case 'flatten':
           return collect(reader.name, batchNorms, weights);
+        case 'batchNorm':
         case 'add':
         case 'concat':
         case 'slice':

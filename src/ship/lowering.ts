@@ -570,8 +570,7 @@ class Lowering {
 
   /** A tensor as tables and rules call it, where they do. */
   #nameOf(tensor: Tensor): string {
-    const known = this.#values.get(tensor.id);
-    return this.#names.get(tensor.id) ?? (known ? described(known) : tensor.name);
+    return this.#names.get(tensor.id) ?? described(this.#get(tensor));
   }
 
   #quantizedWeights(w: Tensor): IntegerWeights {
