@@ -40,7 +40,7 @@ export async function deployedLine(root: string, test: Images, { best_epoch }: R
   const { network } = trained.lowered;
   const macs = exportedLayers(network).reduce((sum, layer) => sum + layer.macs, 0);
   if (macs * test.count > deployedMacs) return '';
-  const { error } = await evaluateDeployed(network, test);
+  const { error } = await evaluateDeployed(trained, test);
   return `in integers, as a device computes: test error ${percent(error)}`;
 }
 

@@ -49,7 +49,8 @@ interface EvalResult extends Sizes {
     readonly error: number;
     readonly loss: number;
     /** Images for which it predicts another class than the engine above. */
-    readonly different_predictions: number;
+    /** Null where outputs are no classes. */
+    readonly different_predictions: number | null;
     /** Logits, in whole units, of the test images that an export's C program and files hold. */
     readonly test_logits: readonly (readonly number[])[];
   };
@@ -85,8 +86,8 @@ async function evaluateRun(
     const device = `${engine.name}: ${engine.description}`;
     const result = { run: config.experiment, parameters, error, loss, images: data.test.count, ...sizes, bits, device };
     if (!trained) return result;
-    const { predictions, testLogits, ...rest } = await evaluateDeployed(trained.lowered.network, data.test);
-    const different = own.filter((label, image) => label !== predictions[image]).length;
+    const { predictions, testLogits, ...rest } = await evaluateDeployed(trained, data.test);
+    const different = predictions && own.filter((label, image) => label !== predictions[image]).length;
     return { ...result, deployed: { ...rest, different_predictions: different, test_logits: testLogits } };
   } finally {
     await data.close();
@@ -101,10 +102,14 @@ function describe(result: EvalResult): string {
     `weights ${weights_kb.toFixed(2)} kB  activations max ${activations_max_kb.toFixed(2)} kB, sum ${activations_sum_kb.toFixed(2)} kB, peak ${activations_peak_kb?.toFixed(2)} kB  ${gbops?.toFixed(3)} GBOPs${cost === null ? '' : `  cost ${Number(cost.toPrecision(4))}`}`,
     ...(deployed
       ? [
-          `in integers  error ${percent(deployed.error)}  loss ${deployed.loss.toFixed(4)}  ` +
-            `${deployed.different_predictions} of ${result.images} predictions differ`,
+          `in integers  error ${percent(deployed.error)}  loss ${deployed.loss.toFixed(4)}` +
+            differing(deployed.different_predictions, result.images),
           ...deployed.test_logits.map((logits, image) => `test image ${image}: ${logits.join(' ')}`),
         ]
       : []),
   ].join('\n');
+}
+
+function differing(predictions: number | null, images: number): string {
+  return predictions === null ? '' : `  ${predictions} of ${images} predictions differ`;
 }

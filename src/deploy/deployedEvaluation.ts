@@ -3,37 +3,79 @@
 import { evaluationBatches } from '../data/batches.js';
 import type { InputArray } from '../data/imageSet.js';
 import { type Images, isStream, readAhead } from '../data/imageStream.js';
+import { elementLossDefinition } from '../ops/elementLoss.js';
+import { scoreOf } from '../program/score.js';
 import { load } from '../runtime/index.js';
 import { checkImages, testImages } from '../ship/checkImages.js';
-import type { IntegerNetwork } from '../ship/integerNetwork.js';
 import { predictionOf } from '../ship/interpreter.js';
 import { packNetwork } from '../ship/packedFile.js';
+import type { Task } from '../task.js';
+import type { TrainedNetwork } from './trainedNetwork.js';
 
 export interface DeployedEvaluation {
-  /** Fraction of wrong predictions. */
+  /** By the task's metric: the fraction of wrong predictions, the mean squared error, 1 − AUC. */
   readonly error: number;
-  /** Mean cross-entropy. */
+  /** The mean loss. */
   readonly loss: number;
-  /** The class of every image. */
-  readonly predictions: Int32Array;
+  /** The class of every image; null where outputs are no classes. */
+  readonly predictions: Int32Array | null;
   /** Logits, in whole units, of an export's test images. */
   readonly testLogits: readonly (readonly number[])[];
 }
 
-/** Rejects if one of the images cannot be decoded. */
-export async function evaluateDeployed(network: IntegerNetwork, images: Images): Promise<DeployedEvaluation> {
+/** The evaluation of a trained network's integers; rejects if one of the images cannot be decoded. */
+export async function evaluateDeployed(
+  { lowered: { network }, experiment: { task }, scaling }: Pick<TrainedNetwork, 'lowered' | 'experiment' | 'scaling'>,
+  images: Images,
+): Promise<DeployedEvaluation> {
   const deployed = await load(packNetwork(network));
-  const predictions = new Int32Array(images.count);
-  let [wrong, loss, index] = [0, 0, 0];
+  const predictions = task.loss === 'classes' ? new Int32Array(images.count) : null;
+  const score = scoreOf(task, images, scaling)?.() ?? null;
+  let [counted, loss, index] = [0, 0, 0];
   for await (const { image, label } of eachImage(images)) {
     const logits = deployed.logits(image);
-    const predicted = predictionOf(logits);
-    predictions[index++] = predicted;
-    if (predicted !== label) wrong++;
-    loss += crossEntropy(logits, deployed.unit, label);
+    if (predictions) {
+      predictions[index] = predictionOf(logits);
+      if (predictions[index] !== label) counted++;
+      loss += crossEntropy(logits, deployed.unit, label);
+    } else {
+      const outputs = logits.map((logit) => logit * deployed.unit);
+      const own = elementLoss(task, outputs, targetsOf(task, images, image, index, scaling));
+      [loss, counted] = [loss + own.loss, counted + own.counted];
+      score?.add(outputs, index);
+    }
+    index++;
   }
   const testLogits = checkImages(network, testImages).map((bytes) => [...deployed.trace(bytes, () => {})]);
-  return { error: wrong / images.count, loss: loss / images.count, predictions, testLogits };
+  const error = score ? score.error() : counted / images.count;
+  return { error, loss: loss / images.count, predictions, testLogits };
+}
+
+/** What the outputs of an image are held against: its own numbers, or those that the data have for it. */
+function targetsOf(
+  { target }: Task,
+  images: Images,
+  image: InputArray,
+  index: number,
+  { scale, offset }: TrainedNetwork['scaling'],
+): Float64Array {
+  const channels = scale.length;
+  if (target === 'input')
+    return Float64Array.from(image, (value, i) => value * scale[i % channels]! + offset[i % channels]!);
+  if (isStream(images) || !images.targets) throw new Error('streamed images have no targets');
+  const { values, shape } = images.targets;
+  const length = shape.reduce((product, size) => product * size, 1);
+  return Float64Array.from(values.subarray(index * length, (index + 1) * length));
+}
+
+/** The loss of single outputs of an image, as training has it. */
+function elementLoss({ loss: kind }: Task, outputs: Float64Array, targets: Float64Array) {
+  if (kind !== 'values' && kind !== 'labels') throw new Error(`outputs for a loss of ${kind} have no integer form`);
+  const result = new Float64Array(2);
+  const operands = { outputs, targets, labels: new Int32Array(1) };
+  elementLossDefinition.compute(operands, { loss: result }, { kind }, { B: 1, S: outputs.length, 2: 2 });
+  const [loss, counted] = result as unknown as [number, number];
+  return { loss, counted };
 }
 
 /** Images of a stream are decoded so many at a time. */

@@ -7,6 +7,7 @@ import type { TrainingProgram } from '../program/trainingProgram.js';
 import { type EvaluatedRun, evaluatedExperiment, evaluatedParameters, openEvaluated } from '../runs/evaluationData.js';
 import type { Experiment, Overrides } from '../settings/index.js';
 import type { Lowered } from '../ship/lowering.js';
+import type { DataDescription } from '../train/dataDescription.js';
 import { type LoadedWeights, readStartingWeights } from '../weights/index.js';
 
 export interface TrainedNetwork {
@@ -19,6 +20,8 @@ export interface TrainedNetwork {
   /** What the integers were made from: an evaluation of single images. */
   readonly program: TrainingProgram;
   readonly lowered: Lowered;
+  /** How values enter the network, channel by channel: value·scale + offset. */
+  readonly scaling: Pick<DataDescription, 'scale' | 'offset'>;
   /** What training counts of it. */
   readonly sizes: QuantizerReport['sizes'];
 }
@@ -43,7 +46,7 @@ export async function openTrained(root: string, last: boolean, overrides: Overri
   const { lowered, program } = lowerTrained(experiment, data, weights);
   const { variables } = program;
   return {
-    ...{ run, experiment, parameters, weights, classes: data.classes, program, lowered },
+    ...{ run, experiment, parameters, weights, classes: data.classes, scaling: data, program, lowered },
     sizes: quantizerReport(variables, variables.table, 0).sizes,
   };
 }

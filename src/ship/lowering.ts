@@ -69,8 +69,11 @@ export function lowerNetwork(
   const lowering = new Lowering(training, prove);
   for (const node of training.plan.phases.evaluate!) lowering.visit(node);
   const { layers, certified } = lowering;
-  if (layers.at(-1)?.op !== 'classifier') throw new InputError('the network ends in no classifier; nothing to ship');
-  return { network: { layers, classes }, certified };
+  const last = layers.at(-1);
+  if (last?.op !== 'classifier') throw new InputError('the network ends in no classifier; nothing to ship');
+  // Outputs that are no classes have no names.
+  const names = classes.length === last.weights.shape[1] ? classes : [];
+  return { network: { layers, classes: names }, certified };
 }
 
 class Lowering {

@@ -10,6 +10,7 @@ import { crc32, hexadecimal } from '../../src/crc32.js';
 import { exportFormats, exportRun } from '../../src/deploy/exportRun.js';
 import { openTrained } from '../../src/deploy/trainedNetwork.js';
 import { exportNetwork } from '../../src/library/exportNetwork.js';
+import { network } from '../../src/nn/index.js';
 import { load } from '../../src/runtime/index.js';
 import { parseSafetensorsFile } from '../../src/weights/checkedSafetensors.js';
 import { temporaryFolder } from '../temporaryFolder.js';
@@ -189,4 +190,24 @@ describe('refused, with nothing written:', () => {
   it('a format that does not exist', async () => {
     await refused(['export', 'experiments/GUARANTEED', '--to', 'tflite'], 'packed, onnx, c');
   });
+});
+
+it('takes an autoencoder, whose integers are held against its inputs', async () => {
+  const definition = network({ input: [32, 32, 3] }, (n, x) => {
+    const code = n.linear(n.flatten(n.averagePool(x, { size: 16 })), 4, { activation: 'relu' });
+    return n.linear(code, 3072);
+  });
+  writeFileSync(join(folder, 'net.mjs'), `export default ${JSON.stringify(definition)};`);
+  const settings = ['w_quantize = parametric_fp_d_xmax', 'a_quantize = parametric_fp_d_xmax_relu'];
+  const rest = ['a_quantize_linear = true', 'loss = values', 'target = input', 'model = ./net.mjs', 'batch_size = 16'];
+  const section = ['[ENCODER]', 'data = synthetic:48', 'device = cpu', 'threads = 1', ...settings, ...rest];
+  writeFileSync(join(folder, 'encoder.cfg'), section.join('\n'));
+  const trained = await succeeds(['train', 'ENCODER', '--cfg', 'encoder.cfg', '--no-plots', '--epochs', '1'], folder);
+  expect(trained.stdout).toContain('in integers, as a device computes');
+  await succeeds(['export', 'experiments/ENCODER', '--no-plots'], folder);
+  const { stdout } = await succeeds(['eval', 'experiments/ENCODER', '--deployed', '--json'], folder);
+  const { error, loss, deployed } = JSON.parse(stdout);
+  expect(deployed.error).toBeCloseTo(error, 5);
+  expect(deployed.loss).toBeCloseTo(loss, 5);
+  expect(deployed.different_predictions).toBeNull();
 });
