@@ -66,6 +66,31 @@ export const metrics: Readonly<Record<MetricName, Metric>> = {
   iou: { key: 'iou', title: 'mean IoU', inPercent: true, of: rest },
 };
 
+/**
+ * A record with the errors in keys that end in `_err` (`train_err`, `best_val_err`) as metrics under their own names
+ * (`train_mse`, `best_val_auc`); `toErrors` is the way back.
+ */
+export function namedMetrics<T extends object>(record: T, task: Task, toErrors = false): T {
+  const entries = Object.entries(record).map(([name, value]) => {
+    const [, what, key] = /^(.*_|)(err|mse|auc|iou)$/.exec(name) ?? [];
+    if (what === undefined || (!toErrors && key !== 'err')) return [name, value];
+    const own = metrics[what === 'train_' ? trainingMetric(task) : task.metric];
+    return [`${what}${toErrors ? 'err' : own.key}`, typeof value === 'number' ? own.of(value) : value];
+  });
+  return Object.fromEntries(entries) as T;
+}
+
+/** The task in settings as config.json keeps them; those of older versions are all of classes. */
+export function taskOf(settings: Readonly<Record<string, unknown>>): Task {
+  const { loss, target, metric } = settings as Partial<Task>;
+  return loss && target && metric ? { loss, target, metric } : classification;
+}
+
+/** An error as its metric in words, with its name: `error 8.13 %`, `AUC 0.9312`. */
+export function namedMetric(name: MetricName, error: number): string {
+  return `${metrics[name].title} ${metricText(name, error)}`;
+}
+
 /** An error as its metric in words, without its name: `8.13 %`, `0.0312`. */
 export function metricText(name: MetricName, error: number, digits = 2): string {
   const { inPercent, of } = metrics[name];

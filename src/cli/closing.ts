@@ -7,23 +7,24 @@ import { evaluateDeployed } from '../deploy/deployedEvaluation.js';
 import { exportedLayers } from '../deploy/exportedLayers.js';
 import { openTrained } from '../deploy/trainedNetwork.js';
 import { InputError } from '../errors.js';
-import type { BitRange } from '../report/index.js';
+import type { BitRange, ComparedRun } from '../report/index.js';
 import { openRunFolder } from '../runs/index.js';
 import { commandWords, programName } from '../settings/index.js';
+import { metrics, metricText, namedMetric, type Task } from '../task.js';
 import type { RunSummary } from '../train/summary.js';
 import { duration, percent } from './progress.js';
 import { textTable } from './textTable.js';
 
 /** `place`: the folder in which to look for more. */
-export function resultLine(summary: RunSummary, place: string): string {
+export function resultLine(summary: RunSummary, place: string, { metric }: Task): string {
   const { best_val_err, best_epoch, best_test_err, last_val_err, last_test_err, select, epochs } = summary;
   const tested = (error: number | null) =>
-    select === 'validation' && error !== null ? ` (on the test images ${percent(error)})` : '';
+    select === 'validation' && error !== null ? ` (on the test images ${metricText(metric, error)})` : '';
   const best =
     best_val_err === null
       ? 'no epoch obeyed the budget'
-      : `best ${select} error ${percent(best_val_err)}${tested(best_test_err)} in epoch ${best_epoch}`;
-  const last = `last ${percent(last_val_err)}${tested(last_test_err)}`;
+      : `best ${select} ${namedMetric(metric, best_val_err)}${tested(best_test_err)} in epoch ${best_epoch}`;
+  const last = `last ${metricText(metric, last_val_err)}${tested(last_test_err)}`;
   return `${best}, ${last}; ${epochs} epochs in ${duration(summary.seconds)}, ${summary.images_per_second.toFixed(0)} img/s; see ${place}`;
 }
 
@@ -36,7 +37,7 @@ export async function deployedLine(root: string, test: Images, { best_epoch }: R
     if (error instanceof InputError) return null;
     throw error;
   });
-  if (!trained) return '';
+  if (trained?.experiment.task.loss !== 'classes') return '';
   const { network } = trained.lowered;
   const macs = exportedLayers(network).reduce((sum, layer) => sum + layer.macs, 0);
   if (macs * test.count > deployedMacs) return '';
@@ -106,18 +107,24 @@ async function gainedBeside(start: string, root: string): Promise<string[]> {
     `${(from[of] / to[of]).toFixed(1)} times smaller`,
   ];
   const bits = (of: 'weightBits' | 'activationBits') => [bitsText(from[of]), bitsText(to[of])];
-  const points = 100 * (to.testError - from.testError);
   const rows = [
     ['weights', ...kbytes('weightsKbytes')],
     ['  bits', ...bits('weightBits'), ''],
     ['largest activation', ...kbytes('activationsKbytes')],
     ['  bits', ...bits('activationBits'), ''],
-    ...(to.sameImages ? [['test error', percent(from.testError), percent(to.testError), pointsText(points)]] : []),
+    ...(to.sameImages ? [[`test ${metrics[to.metric].title}`, ...metricRow(from, to)]] : []),
   ];
   return [
     `beside ${start}:`,
     textTable(rows.map(([what, a = '', b = '', gain = '']) => [`  ${what}`, a, '→', b, gain])),
   ];
+}
+
+/** Both metrics, and how far they are apart, of percentages in points. */
+function metricRow({ testError: before, metric }: ComparedRun, { testError: after }: ComparedRun): string[] {
+  const { inPercent, of } = metrics[metric];
+  const gain = inPercent ? pointsText(100 * (of(after) - of(before))) : '';
+  return [metricText(metric, before), metricText(metric, after), gain];
 }
 
 function bitsText(bits: BitRange | null): string {

@@ -3,7 +3,8 @@
 import { Command } from 'commander';
 import { userPath } from '../disk/userPath.js';
 import type { BitRange, ComparedRun } from '../report/index.js';
-import { duration, percent } from './progress.js';
+import { metrics, metricText } from '../task.js';
+import { duration } from './progress.js';
 import { textTable } from './textTable.js';
 
 interface Options {
@@ -34,12 +35,14 @@ export function compareCommand(): Command {
 
 function tableOf(runs: readonly ComparedRun[], beaten: readonly (ComparedRun | null)[]): string {
   const isHeldOut = runs.some(({ validationError }) => validationError !== null);
-  const header = ['', 'run', 'test err', ...(isHeldOut ? ['val err'] : []), 'W kB', 'A kB', 'bits W', 'bits A'];
+  const { metric } = runs[0]!;
+  const word = metric === 'error' ? 'err' : metrics[metric].title;
+  const header = ['', 'run', `test ${word}`, ...(isHeldOut ? [`val ${word}`] : []), 'W kB', 'A kB', 'bits W', 'bits A'];
   const rows = runs.map((run, i) => [
     String(i + 1),
     run.name,
-    percent(run.testError),
-    ...(isHeldOut ? [run.validationError === null ? '–' : percent(run.validationError)] : []),
+    metricText(metric, run.testError),
+    ...(isHeldOut ? [run.validationError === null ? '–' : metricText(metric, run.validationError)] : []),
     run.weightsKbytes.toFixed(2),
     run.activationsKbytes.toFixed(2),
     bitsText(run.weightBits),
@@ -71,11 +74,12 @@ function noteOf({ sameImages, obeysBudget }: ComparedRun, winner: number): strin
 
 /** Under the names of summary.json. */
 function jsonOf(run: ComparedRun, winner: ComparedRun | null): object {
+  const { key, of } = metrics[run.metric];
   return {
     name: run.name,
     run: run.folder,
-    test_err: run.testError,
-    val_err: run.validationError,
+    [`test_${key}`]: of(run.testError),
+    [`val_${key}`]: run.validationError === null ? null : of(run.validationError),
     weights_kb: run.weightsKbytes,
     activations_max_kb: run.activationsKbytes,
     weight_bits: run.weightBits,

@@ -1,13 +1,15 @@
-/** `mpdnn eval`: error and sizes of a trained run. */
+/** `mpdnn eval`: the metric and sizes of a trained run. */
 
 import { Command } from 'commander';
 import { evaluateDeployed } from '../deploy/deployedEvaluation.js';
 import { openTrained } from '../deploy/trainedNetwork.js';
+import { InputError } from '../errors.js';
 import { openInference } from '../program/inference.js';
 import type { Sizes } from '../program/quantizerReport.js';
 import { evaluatedExperiment, evaluatedParameters, loadEvaluationData, openEvaluated } from '../runs/evaluationData.js';
 import { engineOf } from '../runs/workbench.js';
 import { predictionOf } from '../ship/interpreter.js';
+import { metricNames, metrics, namedMetric } from '../task.js';
 import { dataShape, programOptions } from '../train/programOptions.js';
 import { readStartingWeights } from '../weights/startingWeights.js';
 import { percent, progressDisplay, progressFrame } from './progress.js';
@@ -39,7 +41,12 @@ export function evalCommand(): Command {
 interface EvalResult extends Sizes {
   readonly run: string;
   readonly parameters: string;
-  readonly error: number;
+  /** The metric by its name: one of these, `rmse` beside `mse`. */
+  readonly error?: number;
+  readonly mse?: number;
+  readonly rmse?: number;
+  readonly auc?: number;
+  readonly iou?: number;
   readonly loss: number;
   readonly images: number;
   readonly bits: Readonly<Record<string, number>>;
@@ -66,6 +73,9 @@ async function evaluateRun(
   const run = openEvaluated(root);
   const { folder, config } = run;
   const experiment = evaluatedExperiment(run, overrides);
+  if (trained && experiment.task.loss !== 'classes') {
+    throw new InputError(`${root}: is of ${experiment.task.loss}; --deployed counts predictions of classes`);
+  }
   const parameters = evaluatedParameters(folder, last);
   const starting = await readStartingWeights(parameters);
   const display = progressDisplay(progressFrame(experiment));
@@ -81,10 +91,16 @@ async function evaluateRun(
       own[image] = predictionOf(logits);
     };
     const { error, loss } = await inference.evaluate(data.test, trained ? keep : undefined);
+    const { task } = experiment;
+    const metricsOf = (own: number) => ({
+      [task.metric]: metrics[task.metric].of(own),
+      ...(task.metric === 'mse' && { rmse: Math.sqrt(own) }),
+    });
+    const images = data.test.count;
     if (!Number.isFinite(loss)) throw new Error(`${parameters}: gives a loss that is no finite number`);
     const { sizes, bits } = inference.quantizers;
     const device = `${engine.name}: ${engine.description}`;
-    const result = { run: config.experiment, parameters, error, loss, images: data.test.count, ...sizes, bits, device };
+    const result = { run: config.experiment, parameters, ...metricsOf(error), loss, images, ...sizes, bits, device };
     if (!trained) return result;
     const { predictions, testLogits, ...rest } = await evaluateDeployed(trained, data.test);
     const different = predictions && own.filter((label, image) => label !== predictions[image]).length;
@@ -95,10 +111,17 @@ async function evaluateRun(
   }
 }
 
+function metricWords(result: EvalResult): string {
+  return metricNames
+    .flatMap((name) => (result[name] === undefined ? [] : namedMetric(name, metrics[name].of(result[name]))))
+    .concat(result.rmse === undefined ? [] : `RMSE ${Number(result.rmse.toPrecision(4))}`)
+    .join('  ');
+}
+
 function describe(result: EvalResult): string {
   const { deployed, weights_kb, activations_max_kb, activations_sum_kb, activations_peak_kb, gbops, cost } = result;
   return [
-    `${result.run}  error ${percent(result.error)}  loss ${result.loss.toFixed(4)}  on ${result.images} images`,
+    `${result.run}  ${metricWords(result)}  loss ${result.loss.toFixed(4)}  on ${result.images} images`,
     `weights ${weights_kb.toFixed(2)} kB  activations max ${activations_max_kb.toFixed(2)} kB, sum ${activations_sum_kb.toFixed(2)} kB, peak ${activations_peak_kb?.toFixed(2)} kB  ${gbops?.toFixed(3)} GBOPs${cost === null ? '' : `  cost ${Number(cost.toPrecision(4))}`}`,
     ...(deployed
       ? [

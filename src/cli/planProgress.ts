@@ -8,8 +8,9 @@ import { printable } from '../errors.js';
 import { openRunFolder, readSummary } from '../runs/index.js';
 import type { PlanEvents, PlanPosition, RunEnd } from '../runs/plan/executePlan.js';
 import { runRoot } from '../runs/plan/standing.js';
+import { metricText, namedMetric } from '../task.js';
 import { type Bar, type BarTexts, renderBar, writtenBar } from './bar.js';
-import { duration, percent, progressDisplay, progressFrame } from './progress.js';
+import { duration, progressDisplay, progressFrame } from './progress.js';
 
 export interface PlanDisplay extends PlanEvents {
   stop(): void;
@@ -99,12 +100,18 @@ function endLine(at: PlanPosition, end: RunEnd): string {
   const { run } = at;
   const head = headOf(at);
   if (end.type === 'failed' || end.type === 'left out') return `${head}  ${end.type}: ${end.reason}`;
-  const summary = readSummary(openRunFolder(runRoot(run)).folder);
+  const { folder } = openRunFolder(runRoot(run));
+  const summary = readSummary(folder);
+  const { metric } = folder.task;
   const chosen = summary.best_test_err ?? summary.last_test_err;
   return [
     head,
     end.type === 'reused' ? 'finished before' : '',
-    chosen === null ? '' : `test err ${percent(chosen)}`,
+    chosen === null
+      ? ''
+      : metric === 'error'
+        ? `test err ${metricText(metric, chosen)}`
+        : `test ${namedMetric(metric, chosen)}`,
     summary.best_epoch === null ? 'never inside the budget' : '',
     `W ${summary.weights_kb.toFixed(1)} kB`,
     end.type === 'finished' ? duration(summary.seconds) : '',

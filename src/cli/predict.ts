@@ -2,11 +2,13 @@
 
 import { Command } from 'commander';
 import { readForNetwork } from '../data/files/index.js';
+import type { ImageSet, InputArray } from '../data/imageSet.js';
 import { InputError } from '../errors.js';
 import { openInference } from '../program/inference.js';
-import { type Prediction, predictions } from '../program/predictions.js';
+import { type Answer, answers, type Prediction, predictions } from '../program/predictions.js';
 import { evaluatedExperiment, evaluatedParameters, openEvaluated } from '../runs/evaluationData.js';
 import { engineOf } from '../runs/workbench.js';
+import type { InputScaling } from '../train/dataDescription.js';
 import { describedShape, programOptions } from '../train/programOptions.js';
 import { readStartingWeights } from '../weights/index.js';
 import { percent } from './progress.js';
@@ -15,9 +17,7 @@ import { textTable } from './textTable.js';
 /** Images at a time. */
 const BATCH = 64;
 
-interface FilePrediction extends Prediction {
-  readonly file: string;
-}
+type FilePrediction = { readonly file: string } & (Prediction | Answer | { readonly error: number });
 
 export function predictCommand(): Command {
   return new Command('predict')
@@ -59,18 +59,58 @@ async function predict(
   const engine = await engineOf(experiment);
   try {
     const inference = await openInference(engine, options, weights);
-    const all = predictions(await inference.logits(inputs), data.classes);
-    return { classes: data.classes, found: all.map((one, index) => ({ file: names[index]!, ...one })) };
+    const outputs = await inference.logits(inputs);
+    const { loss, target } = experiment.task;
+    const all = () => {
+      if (target === 'input') return reconstructionErrors(inputs, outputs, data).map((error) => ({ error }));
+      return loss === 'classes'
+        ? predictions(outputs, data.classes)
+        : answers(loss, outputs, inference.outputShape, data.classes);
+    };
+    return { classes: data.classes, found: all().map((one, index) => ({ file: names[index]!, ...one })) };
   } finally {
     await engine.dispose();
   }
 }
 
-/** File, class, probability, and the class that comes next. */
-function row({ file, class: name, label, probability, logits }: FilePrediction, classes: readonly string[]): string[] {
+/** The mean squared error of each input as an autoencoder puts it out, normalised. */
+function reconstructionErrors(
+  { images, count, channels }: ImageSet<InputArray>,
+  outputs: Float64Array,
+  { scale, offset }: InputScaling,
+): number[] {
+  const size = images.length / count;
+  return Array.from({ length: count }, (_, input) => {
+    let sum = 0;
+    for (let i = input * size; i < (input + 1) * size; i++) {
+      const channel = i % channels;
+      sum += (outputs[i]! - (images[i]! * scale[channel]! + offset[channel]!)) ** 2;
+    }
+    return sum / size;
+  });
+}
+
+/** A line of the table: the file, and what there is to say. */
+function row({ file, ...found }: FilePrediction, classes: readonly string[]): string[] {
+  const short = (value: number) => String(Number(value.toPrecision(5)));
+  if ('error' in found) return [file, `squared error ${short(found.error)}`];
+  if ('values' in found) return [file, found.values.map(short).join(' ')];
+  if ('shares' in found) {
+    const own = found.shares.flatMap((share, label) => (share > 0 ? `${classes[label]} ${percent(share, 1)}` : []));
+    return [file, own.join(', ')];
+  }
+  if ('labels' in found) {
+    const told = found.labels.map((name) => `${name} ${percent(found.probabilities[classes.indexOf(name)]!)}`);
+    return [file, told.join(', ') || 'none of the labels'];
+  }
+  return [file, ...classWords(found, classes)];
+}
+
+/** Class, probability, and the class that comes next. */
+function classWords({ class: name, label, probability, logits }: Prediction, classes: readonly string[]): string[] {
   const others = logits.map((logit, index) => (index === label ? Number.NEGATIVE_INFINITY : logit));
   const next = others.indexOf(Math.max(...others));
   const second = probability * Math.exp(logits[next]! - logits[label]!);
   const rest = classes.length > 1 ? `next ${classes[next]} ${percent(second)}` : '';
-  return [file, name, percent(probability), rest];
+  return [name, percent(probability), rest];
 }

@@ -3,6 +3,7 @@
 import type { ActivationType } from '../quant/index.js';
 import type { RunEvents } from '../runs/runEvents.js';
 import type { Experiment } from '../settings/index.js';
+import { type MetricName, metrics, metricText, type Task, trainingMetric } from '../task.js';
 import type { EpochReport } from '../train/recorder.js';
 import { type Bar, singleBar, terminalColumns } from './bar.js';
 
@@ -15,6 +16,7 @@ export interface ProgressFrame extends BudgetTargets {
   readonly epochs: number;
   /** The images of the evaluations: those that choose the best parameters. */
   readonly evaluatedOn: Experiment['training']['select'];
+  readonly task: Task;
 }
 
 interface BudgetTargets {
@@ -25,10 +27,11 @@ interface BudgetTargets {
   readonly cost: number;
 }
 
-export function progressFrame({ budget, training }: Experiment): ProgressFrame {
+export function progressFrame({ budget, training, task }: Experiment): ProgressFrame {
   return {
     epochs: training.epochs,
     evaluatedOn: training.select,
+    task,
     weightKbytes: budget.targetWeightKbytes,
     activationKbytes: budget.targetActivationKbytes,
     activationType: budget.targetActivationType,
@@ -50,13 +53,14 @@ export function taskDisplay(bar: Bar = singleBar()): Pick<ProgressDisplay, 'task
 }
 
 export function progressDisplay(frame: ProgressFrame, bar: Bar = singleBar()): ProgressDisplay {
-  const { epochs } = frame;
+  const { epochs, task } = frame;
+  const trained = trainingMetric(task);
   const terminal = process.stderr.isTTY;
   let last: EpochReport | null = null;
   let begin: { readonly done: number; readonly timeMs: number } | null = null;
   return {
     ...taskDisplay(bar),
-    onStep: ({ epoch, batch, batches, metrics, imagesPerSecond, waiting }) => {
+    onStep: ({ epoch, batch, batches, metrics: means, imagesPerSecond, waiting }) => {
       const done = (epoch - 1) * batches + batch;
       const total = epochs * batches;
       const now = performance.now();
@@ -69,8 +73,8 @@ export function progressDisplay(frame: ProgressFrame, bar: Bar = singleBar()): P
         percent(done / total, 1),
         `epoch ${epoch}/${epochs}`,
         speed,
-        `loss ${metrics.loss1.toFixed(3)}`,
-        `err ${percent(metrics.error, 1)}`,
+        `loss ${means.loss1.toFixed(3)}`,
+        `${wordOf(trained)} ${metricText(trained, means.error, 1)}`,
         waitText(waiting),
         last ? sizesText(last, frame) : '',
         known ? `${duration(left)} left` : '',
@@ -78,8 +82,8 @@ export function progressDisplay(frame: ProgressFrame, bar: Bar = singleBar()): P
       const short = [
         `${epoch}/${epochs}`,
         speed,
-        `loss ${metrics.loss1.toPrecision(3)}`,
-        `err ${percent(metrics.error, 0)}`,
+        `loss ${means.loss1.toPrecision(3)}`,
+        `${wordOf(trained)} ${metricText(trained, means.error, 0)}`,
         waiting < NOTABLE_WAIT ? '' : `wait ${percent(waiting, 0)}`,
         last ? shortSizes(last, frame) : '',
         known ? `${duration(left).replace(' min', '')} left` : '',
@@ -95,11 +99,12 @@ export function progressDisplay(frame: ProgressFrame, bar: Bar = singleBar()): P
 }
 
 function epochLine(report: EpochReport, frame: ProgressFrame): string {
+  const { trained, metric } = metricsIn(frame);
   return [
     epochOf(report, frame),
     `loss ${report.loss.toFixed(4)}`,
-    `train err ${percent(report.training.error)}`,
-    `${frame.evaluatedOn === 'test' ? 'test' : 'val'} err ${percent(report.evaluation.error)}`,
+    `train ${wordOf(trained)} ${metricText(trained, report.training.error)}`,
+    `${imagesOf(frame)} ${wordOf(metric)} ${metricText(metric, report.evaluation.error)}`,
     sizesText(report, frame),
     `${report.imagesPerSecond.toFixed(0)} img/s`,
     waitText(report.waiting),
@@ -112,17 +117,30 @@ function epochLine(report: EpochReport, frame: ProgressFrame): string {
 
 /** Fits into 80 columns, and is cut where large numbers leave no room. */
 function shortEpochLine(report: EpochReport, frame: ProgressFrame): string {
+  const { trained, metric } = metricsIn(frame);
   return [
     epochOf(report, frame),
     `loss ${report.loss.toPrecision(3)}`,
-    `err ${percent(report.training.error, 1)}`,
-    `${frame.evaluatedOn === 'test' ? 'test' : 'val'} ${percent(report.evaluation.error, 1)}`,
+    `${wordOf(trained)} ${metricText(trained, report.training.error, 1)}`,
+    `${imagesOf(frame)} ${metricText(metric, report.evaluation.error, 1)}`,
     shortSizes(report, frame),
     report.isBest ? 'best' : budgetWord(report, frame),
   ]
     .filter(Boolean)
     .join('  ')
     .slice(0, terminalColumns() - 1);
+}
+
+function metricsIn({ task }: ProgressFrame): { readonly trained: MetricName; readonly metric: MetricName } {
+  return { trained: trainingMetric(task), metric: task.metric };
+}
+
+function wordOf(name: MetricName): string {
+  return name === 'error' ? 'err' : metrics[name].title;
+}
+
+function imagesOf({ evaluatedOn }: ProgressFrame): string {
+  return evaluatedOn === 'test' ? 'test' : 'val';
 }
 
 /** The word for an epoch inside or outside of the budget; empty without one. */

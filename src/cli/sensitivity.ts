@@ -5,7 +5,8 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { MissingPackage } from '../errors.js';
 import { runSensitivity } from '../sensitivity/runSensitivity.js';
 import type { Sensitivity, TensorSensitivity } from '../sensitivity/sensitivity.js';
-import { percent, taskDisplay } from './progress.js';
+import { namedMetric } from '../task.js';
+import { taskDisplay } from './progress.js';
 import { textTable } from './textTable.js';
 
 interface Options {
@@ -55,7 +56,14 @@ function count(flags: string, words: string, least: number, fallback: number): O
   });
 }
 
-function describe({ of, images, learned, tensors, opinion }: Awaited<ReturnType<typeof runSensitivity>>): string {
+function describe({
+  of,
+  metric,
+  images,
+  learned,
+  tensors,
+  opinion,
+}: Awaited<ReturnType<typeof runSensitivity>>): string {
   const steps = [...new Set(tensors.flatMap(({ bits, others }) => others.map((other) => other.bits - bits)))];
   steps.sort((a, b) => a - b);
   const rise = ({ bits, others }: TensorSensitivity, step: number) => {
@@ -73,9 +81,9 @@ function describe({ of, images, learned, tensors, opinion }: Awaited<ReturnType<
     changed === 0
       ? 'the same allocation from these losses gives every tensor the bits that it has'
       : `the same allocation from these losses, at no larger sizes, gives ${changed} of ${tensors.length} tensors other bits: ` +
-        `error ${percent(opinion.error)}, loss ${opinion.loss.toFixed(4)}, without training`;
+        `${namedMetric(metric, opinion.error)}, loss ${opinion.loss.toFixed(4)}, without training`;
   return [
-    `error ${percent(learned.error)}  loss ${learned.loss.toFixed(4)}  on ${images} ${of} images`,
+    `${namedMetric(metric, learned.error)}  loss ${learned.loss.toFixed(4)}  on ${images} ${of} images`,
     'the loss rises by so much where one tensor alone has other bits:',
     '',
     textTable([['tensor', 'role', 'bits', 'kB a bit', ...titles, 'second opinion'], ...rows]),

@@ -3,7 +3,7 @@
 import { Command } from 'commander';
 import { queuedJobs, type RunStatus, runStatuses } from '../cluster/index.js';
 import { userPath } from '../disk/userPath.js';
-import { percent } from './progress.js';
+import { metricText, namedMetric } from '../task.js';
 import { textTable } from './textTable.js';
 
 export function statusCommand(): Command {
@@ -18,11 +18,15 @@ export function statusCommand(): Command {
 }
 
 function statusTable(runs: readonly RunStatus[]): string {
-  const lines = runs.map(({ run, state, note, epochs, error, job }) => [
+  const lines = runs.map(({ run, state, note, epochs, error, metric, job }) => [
     run,
     state,
     epochs === null ? '–' : `${epochs.done}/${epochs.all}`,
-    error === null ? '–' : percent(error),
+    error === null || metric === null
+      ? '–'
+      : metric === 'error'
+        ? metricText(metric, error)
+        : namedMetric(metric, error),
     job ?? '–',
     note,
   ]);

@@ -211,7 +211,7 @@ async function trainExperiment(
     if (!folder) return true;
     const lines = [
       layerTable(variables, summary.bits),
-      resultLine(summary, isDrawn ? folder.plots : folder.root),
+      resultLine(summary, isDrawn ? folder.plots : folder.root, folder.task),
       await deployedLine(folder.root, (await bench.data(experiment, display.task)).test, summary),
       isLast ? await outlook(folder.root) : '',
     ];

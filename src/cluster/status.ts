@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { InputError } from '../errors.js';
 import { openRunFolder, readResults, readSummary } from '../runs/index.js';
 import { faultOf } from '../runs/plan/standing.js';
+import type { MetricName } from '../task.js';
 import { type JobRecord, logPath, readRecords } from './jobFolder.js';
 import type { QueuedJob } from './slurm.js';
 
@@ -17,6 +18,8 @@ export interface RunStatus {
   readonly epochs: { readonly done: number; readonly all: number } | null;
   /** Errors of the chosen parameters on the images that chose them, of a finished run. */
   readonly error: number | null;
+  /** The metric that the error is of. */
+  readonly metric: MetricName | null;
   /** The number of the last job that was sent for it. */
   readonly job: string | null;
 }
@@ -38,7 +41,7 @@ export function runStatuses(out: string, queued: () => ReadonlyMap<string, Queue
     const record = records.get(run) ?? null;
     const place = join(out, run);
     const state = ended.get(run) ?? openState(out, run, record, queue, (of) => ended.get(of)?.state ?? null);
-    return { run, ...state, epochs: epochsOf(place), error: errorOf(place), job: record?.job ?? null };
+    return { run, ...state, epochs: epochsOf(place), ...resultOf(place), job: record?.job ?? null };
   });
 }
 
@@ -82,10 +85,11 @@ function epochsOf(root: string): RunStatus['epochs'] {
   return { done: readResults(folder).length, all: Number(config.settings.epochs) };
 }
 
-function errorOf(root: string): number | null {
-  if (!existsSync(join(root, 'summary.json'))) return null;
-  const { best_val_err, last_val_err } = readSummary(openRunFolder(root).folder);
-  return best_val_err ?? last_val_err;
+function resultOf(root: string): Pick<RunStatus, 'error' | 'metric'> {
+  if (!existsSync(join(root, 'summary.json'))) return { error: null, metric: null };
+  const { folder } = openRunFolder(root);
+  const { best_val_err, last_val_err } = readSummary(folder);
+  return { error: best_val_err ?? last_val_err, metric: folder.task.metric };
 }
 
 /** The paths of run folders in `out`, and in its folders of seeds. */

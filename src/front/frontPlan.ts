@@ -138,6 +138,10 @@ export async function planFront(
 ): Promise<Front> {
   const { file: source, section, quick } = options;
   const base = await withNetworkOfFile(floatNetwork(options));
+  if (base.task.loss !== 'classes') {
+    const where = base.sources.get('loss')?.where ?? 'loss';
+    throw new InputError(`${where} = ${base.task.loss}: a front is drawn of errors of classes`);
+  }
   const folder = options.out ?? (quick ? 'front-quick' : 'front');
   const path = join(folder, 'front.cfg');
   const images = await bench.data(base, onTask);

@@ -1,17 +1,24 @@
 /** Images as the callers of the library have them: bytes or floats and labels in typed arrays. */
 
-import type { ImageSet, InputArray } from '../data/imageSet.js';
+import { type ImageSet, type InputArray, type Targets, targetLength } from '../data/imageSet.js';
+import { checkedTargets } from '../data/targets.js';
 import { InputError } from '../errors.js';
+import type { Task } from '../task.js';
 
-/** Images with the index of the class that each shows. */
+/** Images with the index of the class that each shows, or with what else the loss holds outputs against. */
 export interface LabelledImages {
   /**
    * [count, height, width, channels]: bytes as they are, since normalisation is part of the network, or any finite
    * numbers, which enter it as they are unless the settings give `mean` and `std`.
    */
   readonly images: Uint8Array | Uint8ClampedArray | Float32Array;
-  /** [count] */
+  /** [count]; empty where there are targets, and for an autoencoder. */
   readonly labels: ArrayLike<number>;
+  /**
+   * With `loss` = values, labels or pixels, instead: [count, ...shape], `shape` being that of one input. Labels are 1, 0, or −1
+   * for unknown; pixels are classes, or −1.
+   */
+  readonly targets?: { readonly values: ArrayLike<number>; readonly shape: readonly number[] };
 }
 
 /** The shape that all images of a network have in common. */
@@ -24,12 +31,19 @@ export interface ImageShape {
 
 /** The set of these images. Throws an `InputError` that begins with `what` if sizes or labels do not fit. */
 export function imageSet(
-  { images, labels }: LabelledImages,
+  given: LabelledImages,
   shape: ImageShape,
   classes: number,
   what: string,
+  task: Task,
 ): ImageSet<InputArray> {
+  const { images } = given;
   const count = imageCount(images, shape, what);
+  if (task.loss !== 'classes' && task.target === 'data') {
+    const targets = targetsOf(given, task.loss, count, what);
+    return { ...shape, count, images: asInputs(images, what), labels: new Int32Array(count), targets };
+  }
+  const labels = task.target === 'input' && given.labels.length === 0 ? new Int32Array(count) : given.labels;
   if (labels.length !== count) throw new InputError(`${what}: ${labels.length} labels for ${count} images`);
   for (let index = 0; index < count; index++) {
     const label = labels[index]!;
@@ -37,6 +51,18 @@ export function imageSet(
     throw new InputError(`${what}: label ${index} is ${label}; it must be a whole number from 0 to ${classes - 1}`);
   }
   return { ...shape, count, images: asInputs(images, what), labels: Int32Array.from(labels) };
+}
+
+function targetsOf(
+  { targets }: LabelledImages,
+  loss: Exclude<Task['loss'], 'classes'>,
+  count: number,
+  what: string,
+): Targets {
+  if (!targets) throw new InputError(`${what}: loss = ${loss} wants targets`);
+  const { values, shape } = targets;
+  if (values.length === count * targetLength({ shape })) return checkedTargets(loss, values, shape, `${what}.targets`);
+  throw new InputError(`${what}: ${values.length} targets for ${count} images, ${shape.join('x')} each`);
 }
 
 /** The set of images nobody has labelled: all labels are 0. Throws as {@link imageSet} does. */

@@ -22,6 +22,7 @@ export type {
 export { network } from '../nn/index.js';
 export type { Prediction } from '../program/predictions.js';
 export * as quant from '../quant/index.js';
+export { metrics, metricText, type Task } from '../task.js';
 export type { EpochReport, StepReport, TrainingMetrics } from '../train/recorder.js';
 export type { RunSummary } from '../train/summary.js';
 export { TrainingFault } from '../train/train.js';

@@ -7,6 +7,7 @@ import type { Evaluation } from '../program/evaluate.js';
 import { openInference } from '../program/inference.js';
 import { type Prediction, predictions } from '../program/predictions.js';
 import type { Sizes } from '../program/quantizerReport.js';
+import type { Task } from '../task.js';
 import { readDescription } from '../train/description.js';
 import { describedShape, programOptions } from '../train/programOptions.js';
 import { parseSafetensorsFile } from '../weights/checkedSafetensors.js';
@@ -23,9 +24,15 @@ export interface Network extends ImageShape {
   readonly bits: Readonly<Record<string, number>>;
   /** Memory in kB of 1024 bytes. */
   readonly sizes: Sizes;
-  /** The classes of images [count, height, width, channels], in their order. */
+  /** The classes of images [count, height, width, channels], in their order; only with `loss` = classes. */
   predict(images: LabelledImages['images']): Promise<Prediction[]>;
-  /** Error (a fraction) and mean cross-entropy on labelled images. */
+  /** What it was trained for, and the metric that its errors are of. */
+  readonly task: Task;
+  /** The outputs for images, in their order: [count, ...shape], `shape` being that of one image. */
+  outputs(
+    images: LabelledImages['images'],
+  ): Promise<{ readonly values: Float64Array; readonly shape: readonly number[] }>;
+  /** Error (of classes a fraction; 1 − AUC and the like where that is the metric) and mean loss on images with answers. */
   evaluate(images: LabelledImages): Promise<Evaluation>;
   /** Gives the engine back; the network cannot be used any more. */
   close(): Promise<void>;
@@ -48,6 +55,7 @@ export function openWith(selectEngine: SelectEngine, source = 'parameters'): Ope
     const { classes, image: imageShape } = data;
     const [height, width, channels] = imageShape;
     const shape = { height, width, channels };
+    const { task } = experiment;
     const options = programOptions(experiment, describedShape(data), null);
     const engine = await selectEngine(device, { threads, matmulPrecision });
     try {
@@ -65,12 +73,22 @@ export function openWith(selectEngine: SelectEngine, source = 'parameters'): Ope
         device: `${engine.name}: ${engine.description}`,
         bits: inference.quantizers.bits,
         sizes: inference.quantizers.sizes,
+        task,
+        outputs: async (images) => {
+          const set = suited(unlabelledSet(images, shape, 'images'));
+          return oneByOne(async () => ({ values: await inference.logits(set), shape: inference.outputShape }));
+        },
         predict: async (images) => {
+          if (task.loss !== 'classes') {
+            throw new InputError(
+              `predict: is of classes, and this network of ${task.loss}; outputs(images) gives its numbers`,
+            );
+          }
           const set = suited(unlabelledSet(images, shape, 'images'));
           return oneByOne(async () => predictions(await inference.logits(set), classes));
         },
         evaluate: async (images) => {
-          const set = suited(imageSet(images, shape, classes.length, 'images'));
+          const set = suited(imageSet(images, shape, classes.length, 'images', task));
           return oneByOne(() => inference.evaluate(set));
         },
         close: () => oneByOne(() => engine.dispose()),

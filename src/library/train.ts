@@ -8,6 +8,7 @@ import { liveLines, liveRun } from '../live/liveLines.js';
 import { type NetworkDefinition, readDefinition } from '../nn/index.js';
 import { type Experiment, experimentFromSettings, soundKeys, withDefinition } from '../settings/index.js';
 import type { SettingKey } from '../settings/settings.js';
+import type { Task } from '../task.js';
 import { describeData } from '../train/dataDescription.js';
 import { memoryRecorder, type RunRecord, readRunFile, runFile } from '../train/memoryRecorder.js';
 import { heldOut, openTraining, type TrainingImages } from '../train/openTraining.js';
@@ -19,7 +20,7 @@ import { type ImageShape, imageSet, type LabelledImages } from './imageArrays.js
 
 /** Images to train on, images to test on, and their classes. */
 export interface TrainingData extends ImageShape {
-  /** Names of the classes, in the order of their labels. */
+  /** Names of the classes, in the order of their labels; of other losses, names of the outputs. */
   readonly classes: readonly string[];
   readonly train: LabelledImages;
   /** With `select = validation`: images to choose the best parameters by, in place of a part of the training images. */
@@ -111,7 +112,7 @@ export function trainWith(selectEngine: SelectEngine): Train {
       const recorder = memoryRecorder(record, onCheckpoint && ((record) => onCheckpoint(runFile(record))));
       onLive?.(liveRun(experiment, run.variables.quantizers, { device: run.device }));
       try {
-        await run.train(onLive ? withLines(recorder, onLive) : recorder, {
+        await run.train(onLive ? withLines(recorder, experiment.task, onLive) : recorder, {
           signal,
           events: { ...(onProgress && { onStep: onProgress }), ...(onEpoch && { onEpoch }) },
         });
@@ -126,8 +127,8 @@ export function trainWith(selectEngine: SelectEngine): Train {
 }
 
 /** The lines of an epoch come before its checkpoint, as in a run folder. */
-function withLines(recorder: Recorder, onLive: (line: LiveLine) => void): Recorder {
-  const lines = liveLines();
+function withLines(recorder: Recorder, task: Task, onLive: (line: LiveLine) => void): Recorder {
+  const lines = liveLines(task);
   return {
     ...recorder,
     step: (report) => onLive(lines.step(report)),
@@ -174,7 +175,7 @@ function imagesOf(
 ): TrainingImages {
   const { data, training } = experiment;
   const limited = (given: LabelledImages, count: number | null, what: string) => {
-    const set = imageSet(given, { height, width, channels }, classes.length, `data.${what}`);
+    const set = imageSet(given, { height, width, channels }, classes.length, `data.${what}`, experiment.task);
     if (given.images instanceof Float32Array !== train.images instanceof Float32Array) {
       throw new InputError(`data.${what}: has ${inputType(set)}, data.train has others; all are bytes or all floats`);
     }

@@ -3,6 +3,7 @@
 import { appendFileSync, existsSync, readFileSync } from 'node:fs';
 import { writeDurably } from '../disk/durableFile.js';
 import { readFault, writeFault } from '../disk/fileFault.js';
+import { classification } from '../task.js';
 import type { Recorder, RunPosition } from '../train/recorder.js';
 import { type LiveLine, type LiveRun, readLiveLine } from './liveFormat.js';
 import { liveLines } from './liveLines.js';
@@ -12,7 +13,7 @@ import { liveLines } from './liveLines.js';
  * `writeDurably` and `readLiveLine` throw; the other methods throw faults of the file system in words.
  */
 export function liveFile(path: string, run: LiveRun): Pick<Recorder, 'begin' | 'step' | 'epoch'> {
-  const lines = liveLines();
+  const lines = liveLines(run.task ?? classification);
   return {
     begin: (position) => {
       const kept = existsSync(path) ? readText(path).split('\n').filter(isBefore(position, path)) : [];

@@ -6,6 +6,7 @@
 import { InputError } from '../errors.js';
 import type { Sizes } from '../program/quantizerReport.js';
 import type { QuantizerCore } from '../quant/index.js';
+import type { Task } from '../task.js';
 
 /** Counts changes that older programs cannot read; new keys are none. */
 export const LIVE_VERSION = 1;
@@ -19,6 +20,8 @@ export interface LiveRun {
   readonly device?: string;
   /** The call that goes on with the run if it is interrupted, where there is one of its own. */
   readonly resume?: string;
+  /** What the network is trained for; absent where that is classes. */
+  readonly task?: Task;
   /** Targets in kB and billions of bit operations, `null` where there is none. */
   readonly budget: {
     readonly weights_kb: number | null;
@@ -55,9 +58,9 @@ export interface LiveStep extends Sizes {
   readonly batches: number;
   /** Seconds of training since the run began, without evaluations. */
   readonly seconds: number;
-  /** Fraction of wrong answers. */
+  /** Fraction of wrong answers, or the mean squared error. */
   readonly error: number;
-  /** Cross-entropy. */
+  /** The task's own loss. */
   readonly loss1: number;
   /** Penalty of the weights' budget, without its factor. */
   readonly loss2: number;
@@ -83,11 +86,17 @@ export interface LiveEpoch extends Sizes {
   readonly type: 'epoch';
   /** Counted from 1. */
   readonly epoch: number;
-  /** Fractions; `val_err` is of the images that choose the best parameters. */
+  /**
+   * Errors, of which less is better: fractions of wrong answers, mean squared errors, 1 − AUC, 1 − mean IoU; `val_err` is
+   * of the images that choose the best parameters.
+   */
   readonly train_err: number;
   readonly val_err: number;
   /** Only where others than the test images choose. */
   readonly test_err?: number;
+  /** The metric itself, by its name, where it is no error. */
+  readonly val_auc?: number;
+  readonly val_iou?: number;
   readonly loss: number;
   readonly val_loss: number;
   readonly inside_budget: boolean;

@@ -6,12 +6,13 @@
 import { tensorOf } from '../program/quantizerReport.js';
 import { coreOf, parameterNames, type Quantizer } from '../quant/index.js';
 import type { Experiment } from '../settings/index.js';
+import { metrics, type Task } from '../task.js';
 import type { EpochReport, StepReport } from '../train/recorder.js';
 import { LIVE_VERSION, type LiveEpoch, type LiveRun, type LiveStep } from './liveFormat.js';
 
 /** The first line of a run on a device; `resume` is the call that goes on with it. */
 export function liveRun(
-  { training, budget }: Experiment,
+  { training, budget, task }: Experiment,
   quantizers: readonly Quantizer[],
   { device, resume }: { readonly device?: string; readonly resume?: string | undefined } = {},
 ): LiveRun {
@@ -22,6 +23,7 @@ export function liveRun(
     epochs: training.epochs,
     ...(device !== undefined && { device }),
     ...(resume !== undefined && { resume }),
+    ...(task.loss !== 'classes' && { task }),
     budget: {
       weights_kb: target(budget.targetWeightKbytes),
       activations_kb: target(budget.targetActivationKbytes),
@@ -41,7 +43,7 @@ export function liveRun(
 }
 
 /** Makes the lines of the reports of a run, which must come in their order. */
-export function liveLines(): { step(report: StepReport): LiveStep; epoch(report: EpochReport): LiveEpoch } {
+export function liveLines(task: Task): { step(report: StepReport): LiveStep; epoch(report: EpochReport): LiveEpoch } {
   let bits = '';
   let rangesAt = Number.NEGATIVE_INFINITY;
   return {
@@ -53,7 +55,7 @@ export function liveLines(): { step(report: StepReport): LiveStep; epoch(report:
       if (hasRanges) rangesAt = report.seconds;
       return stepLine(report, isChanged, hasRanges);
     },
-    epoch: epochLine,
+    epoch: (report) => epochLine(report, task),
   };
 }
 
@@ -81,22 +83,16 @@ function stepLine(report: StepReport, hasBits: boolean, hasRanges: boolean): Liv
   };
 }
 
-function epochLine({
-  epoch,
-  training,
-  loss,
-  evaluation,
-  test,
-  quantizers,
-  obeysBudget,
-  isBest,
-}: EpochReport): LiveEpoch {
+function epochLine(report: EpochReport, task: Task): LiveEpoch {
+  const { epoch, training, loss, evaluation, test, quantizers, obeysBudget, isBest } = report;
+  const { key, of } = metrics[task.metric];
   return {
     type: 'epoch',
     epoch,
     train_err: training.error,
     val_err: evaluation.error,
     ...(test && { test_err: test.error }),
+    ...((key === 'auc' || key === 'iou') && { [`val_${key}`]: of(evaluation.error) }),
     loss,
     val_loss: evaluation.loss,
     ...quantizers.sizes,

@@ -12,7 +12,7 @@ import { restoreParameters, useFixedPairs } from './parameters.js';
 import { countChannels } from './prunedChannels.js';
 import { type QuantizerReport, quantizerReport } from './quantizerReport.js';
 import { scoreOf } from './score.js';
-import { buildEvaluationProgram, type ProgramOptions } from './trainingProgram.js';
+import { buildEvaluationProgram, evaluatedForward, type ProgramOptions } from './trainingProgram.js';
 
 export interface Inference {
   readonly program: Program;
@@ -23,6 +23,8 @@ export interface Inference {
    * cannot be decoded.
    */
   evaluate(images: Images, visit?: (logits: Float64Array, image: number) => void): Promise<Evaluation>;
+  /** That of one image. */
+  readonly outputShape: readonly number[];
   /** Outputs [count, …], whatever the answers to the images are. Rejects if one cannot be decoded. */
   logits(images: Images): Promise<Float64Array>;
 }
@@ -43,8 +45,8 @@ export async function openInference(
   restoreParameters(built, program, weights);
   const { batchSize, task = classification, evaluation: scaling } = options;
   if (scaling.type === 'batch') throw new Error('an evaluation program gathers its batches');
-  const { length } = built.plan.storages.find(({ name }) => name === STORAGE.logits)!;
-  const outputs = length / batchSize;
+  const [, ...outputShape] = evaluatedForward(built).logits.shape;
+  const outputs = outputShape.reduce((product, size) => product * size, 1);
   const visitAll = (images: Images, score: EvaluationSet['score'], visit?: Parameters<Inference['evaluate']>[1]) => {
     const { count } = images;
     const feed = oneBatchFeed(program, evaluationStorages, images);
@@ -60,6 +62,7 @@ export async function openInference(
   };
   return {
     program,
+    outputShape,
     variables: built.variables,
     quantizers: quantizerReport(built.variables, await quantizerTable(program, built.variables.quantizers.length), 0),
     evaluate: (images, visit) => visitAll(images, scoreOf(task, images, scaling), visit),

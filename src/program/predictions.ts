@@ -1,4 +1,6 @@
-/** From logits to classes with their probabilities. */
+/** From the outputs of a network to answers in words: classes with their probabilities, labels, maps, numbers. */
+
+import type { Task } from '../task.js';
 
 /** The answer of a network to an image. */
 export interface Prediction {
@@ -24,5 +26,49 @@ export function predictions(logits: Float64Array, classes: readonly string[]): P
     const label = own.indexOf(largest);
     const sum = own.reduce((total, logit) => total + Math.exp(logit - largest), 0);
     return { class: classes[label]!, label, probability: 1 / sum, logits: own };
+  });
+}
+
+/** The answer of a network that is not of classes to an input. */
+export type Answer =
+  | { readonly values: readonly number[] }
+  /** Labels with a probability of a half or more; `probabilities` has one a label, in their order. */
+  | { readonly labels: readonly string[]; readonly probabilities: readonly number[] }
+  /** The class of each pixel, row by row; `shares` is of the pixels, by class. */
+  | { readonly shape: readonly number[]; readonly classes: readonly number[]; readonly shares: readonly number[] };
+
+/** The answers for outputs [count, ...shape] of a network whose outputs (or classes of pixels) have these names. */
+export function answers(
+  loss: Exclude<Task['loss'], 'classes'>,
+  outputs: Float64Array,
+  shape: readonly number[],
+  names: readonly string[],
+): Answer[] {
+  const length = shape.reduce((product, size) => product * size, 1);
+  return Array.from({ length: outputs.length / length }, (_, input): Answer => {
+    const own = [...outputs.subarray(input * length, (input + 1) * length)];
+    switch (loss) {
+      case 'values':
+        return { values: own };
+      case 'labels': {
+        const probabilities = own.map((output) => 1 / (1 + Math.exp(-output)));
+        return { labels: names.filter((_name, label) => probabilities[label]! >= 0.5), probabilities };
+      }
+      case 'pixels': {
+        const classes = pixelClasses(own, names.length);
+        const counts = names.map((_name, label) => classes.filter((other) => other === label).length);
+        return { shape: shape.slice(0, -1), classes, shares: counts.map((count) => count / classes.length) };
+      }
+      default:
+        throw new Error(`there are no answers of ${loss satisfies never}`);
+    }
+  });
+}
+
+/** The class of the largest logit of each pixel, of equal ones the first. */
+function pixelClasses(logits: readonly number[], classes: number): number[] {
+  return Array.from({ length: logits.length / classes }, (_, pixel) => {
+    const own = logits.slice(pixel * classes, (pixel + 1) * classes);
+    return own.indexOf(Math.max(...own));
   });
 }

@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import { InputError } from '../errors.js';
 import { floatBits } from '../quant/index.js';
 import { openRunFolder, type RunConfig, type RunFolder, readQuantizers, readSummary } from '../runs/index.js';
+import { type MetricName, metrics } from '../task.js';
 import { distinctNames } from './labels.js';
 
 export interface BitRange {
@@ -18,7 +19,8 @@ export interface ComparedRun {
   /** As short as tells it from the others. */
   readonly name: string;
   readonly folder: string;
-  /** Errors as fractions. `null`: no images were held out for validation. */
+  readonly metric: MetricName;
+  /** Errors by the metric. `null`: no images were held out for validation. */
   readonly testError: number;
   readonly validationError: number | null;
   /** In kB of 1024 bytes; of the activations, the largest tensor. */
@@ -60,7 +62,7 @@ export function compareRuns(folders: readonly string[], labels: readonly string[
   const unfinished = opened.filter((run) => !finished.includes(run)).map(({ root }) => root);
   const [first] = finished;
   if (!first) throw new InputError(`${folders.join(', ')}: no run has finished yet, so nothing can be compared`);
-  for (const { root, config } of finished) checkClasses(first, { root, config });
+  for (const run of finished) checkTask(first, run);
   return { unfinished, runs: finished.map((run) => comparedRun(run, sameImages(first.config, run.config))) };
 }
 
@@ -100,6 +102,7 @@ function comparedRun({ root, name, folder }: OpenedRun, sameImages: boolean): Co
   return {
     name,
     folder: root,
+    metric: folder.task.metric,
     // Runs of older versions know one error only.
     testError: best_test_err ?? (best_epoch === null ? last_test_err : null) ?? error,
     validationError: select === 'validation' ? error : null,
@@ -138,10 +141,10 @@ function rangeOf(bits: readonly number[]): BitRange | null {
   return { min: Math.min(...bits), mean, max: Math.max(...bits) };
 }
 
-function checkClasses(
-  first: Pick<OpenedRun, 'root' | 'config'>,
-  { root, config }: Pick<OpenedRun, 'root' | 'config'>,
-): void {
+function checkTask(first: OpenedRun, { root, config, folder }: OpenedRun): void {
+  const [metric, other] = [folder, first.folder].map(({ task }) => metrics[task.metric].title);
+  if (metric !== other)
+    throw new InputError(`${root}: cannot be compared with ${first.root}: ${metric} here, ${other} there`);
   const [own, others] = [config.data?.classes, first.config.data?.classes];
   if (!own || !others || own.join('\n') === others.join('\n')) return;
   const label = own.findIndex((name, i) => others[i] !== name);

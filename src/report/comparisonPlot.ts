@@ -4,6 +4,7 @@
  * that form does not say, too. What the numbers mean stands beside the panels.
  */
 import type { TopLevelSpec } from 'vega-lite';
+import { metrics } from '../task.js';
 import { type ComparedRun, front } from './comparison.js';
 import { textWidth } from './fontMetrics.js';
 import {
@@ -26,12 +27,15 @@ interface Point {
   readonly run: ComparedRun;
   readonly number: string;
   readonly kbytes: number;
+  /** The metric, in percent where it is told so. */
   readonly percent: number;
   readonly isBeaten: boolean;
 }
 
 /** The picture of at least one run; the numbers count the runs from 1. */
 export function comparisonPlot(runs: readonly ComparedRun[]): TopLevelSpec {
+  const { title, inPercent } = metrics[runs[0]!.metric];
+  const axisTitle = `test ${title}${inPercent ? ' (%)' : ''}`;
   const panels = [
     { title: 'weights', sizeOf: (run: ComparedRun) => run.weightsKbytes },
     { title: 'largest activation', sizeOf: (run: ComparedRun) => run.activationsKbytes },
@@ -39,12 +43,12 @@ export function comparisonPlot(runs: readonly ComparedRun[]): TopLevelSpec {
   const others = runs.some(({ sameImages }) => !sameImages) ? ['grey: measured on other test images'] : [];
   return {
     title: {
-      text: 'Error over size',
+      text: `${title[0]!.toUpperCase()}${title.slice(1)} over size`,
       subtitle: ['filled, on the line: no other run is both smaller and better; hollow: some run is', ...others],
     },
     spacing: 34,
     hconcat: [
-      ...panels.map(({ title, sizeOf }, i) => panelSpec(title, pointsOf(runs, sizeOf), i === 0)),
+      ...panels.map(({ title, sizeOf }, i) => panelSpec(title, pointsOf(runs, sizeOf), i === 0 ? axisTitle : null)),
       legendSpec(runs),
     ],
   } as TopLevelSpec;
@@ -56,12 +60,12 @@ function pointsOf(runs: readonly ComparedRun[], sizeOf: (run: ComparedRun) => nu
     run,
     number: String(i + 1),
     kbytes: sizeOf(run),
-    percent: 100 * run.testError,
+    percent: (metrics[run.metric].inPercent ? 100 : 1) * metrics[run.metric].of(run.testError),
     isBeaten: !best.includes(run),
   }));
 }
 
-function panelSpec(title: string, points: readonly Point[], first: boolean): object {
+function panelSpec(title: string, points: readonly Point[], axisTitle: string | null): object {
   const sizes = domainOf(points.map(({ kbytes }) => kbytes));
   const errors = linearDomain(points.map(({ percent }) => percent));
   const onFront = points.filter(({ isBeaten }) => !isBeaten).sort((a, b) => a.kbytes - b.kbytes);
@@ -96,7 +100,7 @@ function panelSpec(title: string, points: readonly Point[], first: boolean): obj
       y: {
         type: 'quantitative',
         scale: { domain: errors, nice: false },
-        axis: { title: first ? 'test error (%)' : null, tickCount: 6 },
+        axis: { title: axisTitle, tickCount: 6 },
       },
     },
     layer: [

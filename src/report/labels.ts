@@ -2,6 +2,7 @@
  * The words on the plots: names of runs and layers short enough to read, and a run's final numbers in one line.
  */
 import { resolve, sep } from 'node:path';
+import { metrics, namedMetric } from '../task.js';
 import { textWidth } from './fontMetrics.js';
 import type { RunRecord } from './runRecord.js';
 import { LABEL_SIZE, RUN_COLORS } from './theme.js';
@@ -41,12 +42,12 @@ export function distinctNames(folders: readonly string[]): string[] {
 /** Two lines under a run's title: its name, then what came out at {@link shownEpoch}. */
 export function headline(run: RunRecord): string[] {
   const epoch = shownEpoch(run);
-  const accuracy = run.evaluationAccuracy.find((point) => point.epoch === epoch);
+  const accuracy = run.evaluationMetric.find((point) => point.epoch === epoch);
   const size = run.sizes.find((row) => row.epoch === epoch);
   const numbers: string[] = [];
   if (accuracy !== undefined) {
     const best = typeof run.bestEpoch === 'number' ? 'best ' : '';
-    numbers.push(`${best}${run.evaluatedOn} error ${(100 - accuracy.value).toFixed(2)} % (epoch ${epoch})`);
+    numbers.push(`${best}${run.evaluatedOn} ${metricWords(run.metric, accuracy.value)} (epoch ${epoch})`);
   }
   if (size !== undefined) {
     numbers.push(`weights ${kbytes(size.weightsKbytes)}`);
@@ -54,6 +55,13 @@ export function headline(run: RunRecord): string[] {
   }
   const lines = numbers.length === 0 ? [run.name] : [run.name, numbers.join(' · ')];
   return run.bestEpoch === null ? [...lines, 'no epoch obeyed the budget'] : lines;
+}
+
+/** `value`: a point of the curve, of classes an accuracy. */
+function metricWords(metric: RunRecord['metric'], value: number): string {
+  const { title, inPercent, of } = metrics[metric];
+  if (metric === 'error') return `${title} ${(100 - value).toFixed(2)} %`;
+  return namedMetric(metric, of(inPercent ? value / 100 : value));
 }
 
 /** The images that the evaluations of the runs are of: `test`, `validation`, or both where the runs differ. */

@@ -6,11 +6,12 @@ function record(name: string, values: readonly number[]): RunRecord {
   const points = values.map((value, i) => ({ epoch: i + 1, value }));
   return {
     name,
+    metric: 'error',
     evaluatedOn: 'test',
     trainingLoss: points,
     evaluationLoss: points,
-    trainingAccuracy: points,
-    evaluationAccuracy: points,
+    trainingMetric: points,
+    evaluationMetric: points,
     quantizers: [{ epoch: 1, tensor: name, role: 'weight', bits: 4 }],
     sizes: points.map(({ epoch, value }) => ({
       epoch,
@@ -26,7 +27,7 @@ function record(name: string, values: readonly number[]): RunRecord {
 it('averages epochs that all runs have, and keeps the bits of the first', () => {
   const mean = meanRecord('U3', [record('a', [10, 20, 30]), record('b', [20, 40])]);
   expect(mean.name).toBe('U3');
-  expect(mean.evaluationAccuracy).toEqual([
+  expect(mean.evaluationMetric).toEqual([
     { epoch: 1, value: 15 },
     { epoch: 2, value: 30 },
   ]);

@@ -21,8 +21,8 @@ export function meanRecord(name: string, runs: readonly [RunRecord, ...RunRecord
     name,
     trainingLoss: curve((run) => run.trainingLoss),
     evaluationLoss: curve((run) => run.evaluationLoss),
-    trainingAccuracy: curve((run) => run.trainingAccuracy),
-    evaluationAccuracy: curve((run) => run.evaluationAccuracy),
+    trainingMetric: curve((run) => run.trainingMetric),
+    evaluationMetric: curve((run) => run.evaluationMetric),
     sizes: first.sizes.map(({ epoch, activationsPeakKbytes }, at) => ({
       epoch,
       weightsKbytes: size((row) => row.weightsKbytes, at),

@@ -6,18 +6,23 @@ import { bitwidthPlot } from './bitwidthPlot.js';
 import { writePlot } from './renderPlot.js';
 import { type RunRecord, readRunRecord } from './runRecord.js';
 import { sizePlot } from './sizePlot.js';
-import { accuracyPlot, lossPlot } from './trainingCurves.js';
+import { lossPlot, metricPlot } from './trainingCurves.js';
 
-/** The plots of a run by name: `losses`, `accuracy`, `bitwidths`, `bitwidths_history` and `sizes`, without what has no data. */
+/** The plots of a run by name: `losses`, `accuracy` or the metric of another task, `bitwidths`, `bitwidths_history` and `sizes`, without what has no data. */
 export function plotsOf(run: RunRecord): ReadonlyMap<string, TopLevelSpec> {
   const plots = {
     losses: lossPlot([run]),
-    accuracy: accuracyPlot([run]),
+    [metricFile(run)]: metricPlot([run]),
     bitwidths: bitwidthPlot([run]),
     bitwidths_history: bitwidthHistoryPlot(run),
     sizes: sizePlot([run]),
   };
   return new Map(Object.entries(plots).flatMap(([name, spec]) => (spec ? [[name, spec] as const] : [])));
+}
+
+/** Of classes the accuracy is drawn, else the metric. */
+export function metricFile({ metric }: Pick<RunRecord, 'metric'>): string {
+  return metric === 'error' ? 'accuracy' : metric;
 }
 
 /**

@@ -11,12 +11,14 @@ import { activationTypes } from '../quant/index.js';
 import {
   openRunFolder,
   type RunConfig,
+  type RunFolder,
   readCurves,
   readQuantizers,
   readResults,
   readSizes,
   readSummary,
 } from '../runs/runFolder.js';
+import { type MetricName, metrics, trainingMetric } from '../task.js';
 
 export interface CurvePoint {
   readonly epoch: number;
@@ -49,9 +51,10 @@ export interface RunRecord {
   /** Cross-entropy alone, without the penalties of a budget, as the evaluation's loss is. */
   readonly trainingLoss: readonly CurvePoint[];
   readonly evaluationLoss: readonly CurvePoint[];
-  /** Accuracies in percent. */
-  readonly trainingAccuracy: readonly CurvePoint[];
-  readonly evaluationAccuracy: readonly CurvePoint[];
+  readonly metric: MetricName;
+  /** Of classes accuracies in percent; else the metric, in percent where it is told so, empty where another is counted while training. */
+  readonly trainingMetric: readonly CurvePoint[];
+  readonly evaluationMetric: readonly CurvePoint[];
   /** In network order within an epoch; empty for a float run. */
   readonly quantizers: readonly QuantizerRecord[];
   readonly sizes: readonly SizeRecord[];
@@ -76,8 +79,8 @@ export function readRunRecord(root: string): RunRecord {
       'loss1',
     ),
     evaluationLoss: points(curves.testLosses, 'loss'),
-    trainingAccuracy: inPercent(points(curves.trainAccuracies, 'accuracy')),
-    evaluationAccuracy: inPercent(points(curves.testAccuracies, 'accuracy')),
+    metric: folder.task.metric,
+    ...metricCurves(folder, curves),
     quantizers: readQuantizers(folder),
     sizes: readSizes(folder).map((row) => ({
       epoch: row.epoch,
@@ -97,6 +100,30 @@ function points<Column extends string>(
   column: Column,
 ): CurvePoint[] {
   return rows.map((row) => ({ epoch: row.epoch, value: row[column] })).filter((point) => Number.isFinite(point.value));
+}
+
+function metricCurves(
+  folder: RunFolder,
+  curves: ReturnType<typeof readCurves>,
+): Pick<RunRecord, 'trainingMetric' | 'evaluationMetric'> {
+  const { metric, loss } = folder.task;
+  if (loss === 'classes') {
+    return {
+      trainingMetric: inPercent(points(curves.trainAccuracies, 'accuracy')),
+      evaluationMetric: inPercent(points(curves.testAccuracies, 'accuracy')),
+    };
+  }
+  const { inPercent: isPercent, of } = metrics[metric];
+  const rows = readResults(folder);
+  const curve = (column: 'train_err' | 'val_err') =>
+    points(
+      rows.map((row) => ({ epoch: row.iter, value: (isPercent ? 100 : 1) * of(row[column]) })),
+      'value',
+    );
+  return {
+    trainingMetric: metric === trainingMetric(folder.task) ? curve('train_err') : [],
+    evaluationMetric: curve('val_err'),
+  };
 }
 
 /** Accuracies are written as fractions; no run worth a plot stays below 1 %, so values above 1 are percent already. */

@@ -1,10 +1,11 @@
 /**
- * Losses and accuracies over the epochs, of one run or of several laid over each other.
+ * Losses and metrics over the epochs, of one run or of several laid over each other.
  *
  * A single run's two curves carry their names and last values at their ends. With several runs the colour is the run,
  * the solid line the evaluation and the thin dashed one training, so that the curves that count stand out.
  */
 import type { TopLevelSpec } from 'vega-lite';
+import { type MetricName, metrics } from '../task.js';
 import { curveMarks } from './curveMarks.js';
 import { epochAxis, epochDomain } from './epochAxis.js';
 import { displayNames, evaluatedOn, headline, runColor } from './labels.js';
@@ -28,17 +29,20 @@ interface Measure {
   readonly format: (value: number) => string;
 }
 
-/** The cross-entropy of one or several runs, or `undefined` where no epoch has ended yet. */
+/** The loss of one or several runs, or `undefined` where no epoch has ended yet. */
 export function lossPlot(runs: readonly RunRecord[]): TopLevelSpec | undefined {
   const curves = curvesOf(runs, (run) => [run.trainingLoss, run.evaluationLoss]);
   const values = curves.flatMap((curve) => curve.points.map((point) => point.value));
-  return curvePlot(runs, curves, lossMeasure(values));
+  const isEntropy = runs.every(({ metric }) => metric === 'error');
+  return curvePlot(runs, curves, lossMeasure(values, isEntropy ? 'cross-entropy' : 'loss'));
 }
 
-/** The accuracy of one or several runs in percent, or `undefined` where no epoch has ended yet. */
-export function accuracyPlot(runs: readonly RunRecord[]): TopLevelSpec | undefined {
-  const curves = curvesOf(runs, (run) => [run.trainingAccuracy, run.evaluationAccuracy]);
+/** The accuracy of one or several runs in percent, or the metric of another task; `undefined` where no epoch has ended yet. */
+export function metricPlot(runs: readonly RunRecord[]): TopLevelSpec | undefined {
+  const curves = curvesOf(runs, (run) => [run.trainingMetric, run.evaluationMetric]);
   const values = curves.flatMap((curve) => curve.points.map((point) => point.value));
+  const { metric } = runs[0] ?? { metric: 'error' };
+  if (metric !== 'error') return curvePlot(runs, curves, metricMeasure(metric, values));
   const floor = Math.max(0, Math.min(90, 10 * Math.floor(Math.min(100, ...values) / 10)));
   const top = Math.min(100, Math.max(floor + 10, 10 * Math.ceil(Math.max(0, ...values) / 10)));
   return curvePlot(runs, curves, {
@@ -48,6 +52,18 @@ export function accuracyPlot(runs: readonly RunRecord[]): TopLevelSpec | undefin
     axis: { format: 'f', tickCount: 6 },
     format: (value) => `${value.toFixed(2)} %`,
   });
+}
+
+function metricMeasure(name: MetricName, values: readonly number[]): Measure {
+  const { title, inPercent } = metrics[name];
+  const sign = inPercent ? ' %' : '';
+  return {
+    what: title,
+    axisTitle: inPercent ? `${title} (%)` : title,
+    scale: { domain: [Math.min(...values), Math.max(...values)], nice: true },
+    axis: { format: '~g', tickCount: 6 },
+    format: (value) => `${Number(value.toPrecision(4))}${sign}`,
+  };
 }
 
 function curvesOf(
@@ -68,13 +84,13 @@ function curvesOf(
 }
 
 /** A loss that falls a hundredfold is only readable on a logarithmic axis. */
-function lossMeasure(values: readonly number[]): Measure {
+function lossMeasure(values: readonly number[], name: string): Measure {
   const lowest = Math.min(...values);
   const highest = Math.max(...values);
   const logarithmic = lowest > 0 && highest > 100 * lowest;
   return {
     what: 'loss',
-    axisTitle: logarithmic ? 'cross-entropy (logarithmic)' : 'cross-entropy',
+    axisTitle: logarithmic ? `${name} (logarithmic)` : name,
     scale: logarithmic
       ? { type: 'log', domain: [lowest, highest], nice: true }
       : { domain: [Math.min(0, lowest), highest], nice: true },

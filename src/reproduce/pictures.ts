@@ -7,7 +7,7 @@ import { meanRecord } from '../report/meanRecord.js';
 import { quantizerGradientPlot } from '../report/quantizerGradientPlot.js';
 import { type RunRecord, readRunRecord } from '../report/runRecord.js';
 import { sizePlot } from '../report/sizePlot.js';
-import { accuracyPlot } from '../report/trainingCurves.js';
+import { metricPlot } from '../report/trainingCurves.js';
 import type { RowResult } from './rowResult.js';
 import type { PictureGroup, Table } from './table.js';
 
@@ -18,7 +18,7 @@ export function curvePictures(table: Table, results: readonly RowResult[]): Bloc
     const records = drawn ? recordsOf(group, results) : [];
     const seeds = Math.max(0, ...results.map(({ runs }) => runs.length));
     const caption = `Accuracy over the epochs: ${group.title}${seeds > 1 ? `, mean of ${seeds} seeds` : ''}`;
-    return picture(`curves-${group.name}`, caption, group.title, accuracyPlot(records));
+    return picture(`curves-${group.name}`, caption, group.title, metricPlot(records));
   });
 }
 

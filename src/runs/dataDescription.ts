@@ -74,9 +74,10 @@ function classDifference(then: readonly string[], now: readonly string[]): strin
 
 /**
  * Images whose labels are numbers in `classes`, the names that a network was trained with, instead of in `own`: a class
- * means the same wherever it stands in a list. Not every class has to have images.
+ * means the same wherever it stands in a list. Not every class has to have images. Outputs that are held against more than a
+ * class have to be the same, in the same order.
  *
- * @throws InputError for a class of `own` that the network does not know; `source` is what it calls the images
+ * @throws InputError for a class of `own` that the network does not know, and for other outputs; `source` is what it calls the images
  */
 export function relabelled<T extends Images>(
   images: T,
@@ -86,6 +87,9 @@ export function relabelled<T extends Images>(
 ): T;
 export function relabelled(images: Images, own: readonly string[], classes: readonly string[], source: string): Images {
   const labels = own.map((name) => classes.indexOf(name));
+  if (!('files' in images) && images.targets && own.join('\n') !== classes.join('\n')) {
+    throw new InputError(`${source}: outputs are called ${listed(own)}, those of the run ${listed(classes)}`);
+  }
   const strange = own.find((_, label) => labels[label] === -1);
   if (strange !== undefined) {
     throw new InputError(`${source}: class '${strange}' is none of those that the run knows: ${listed(classes)}`);

@@ -8,6 +8,7 @@
  */
 import { accessSync, constants, existsSync, mkdirSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import { z } from 'zod';
 import { discard, discardUnfinished, makeFolder, syncFolder, writeDurably } from '../disk/durableFile.js';
 import { readFault, writeFault } from '../disk/fileFault.js';
 import { InputError } from '../errors.js';
@@ -18,6 +19,7 @@ import { didYouMean } from '../settings/didYouMean.js';
 import type { Experiment } from '../settings/experiment.js';
 import { quantizesAnything } from '../settings/layerRules.js';
 import { settingsDifference } from '../settings/settingsDifference.js';
+import { namedMetrics, type Task, taskOf } from '../task.js';
 import type { RunSummary } from '../train/summary.js';
 import { configSchema, json, type RunConfig, readJson, summarySchema } from './runDocuments.js';
 import {
@@ -30,11 +32,10 @@ import {
   quantizersTable,
   type RunRow,
   readRows,
-  resultsTable,
+  resultsTableOf,
   sizesTable,
   type Table,
   tableHeader,
-  testedResultsTable,
   truncateRows,
 } from './runTables.js';
 
@@ -43,14 +44,17 @@ export type { RunConfig } from './runDocuments.js';
 /** The paths of a run folder's files. */
 export interface RunFolder {
   readonly root: string;
-  /** True where results.csv has the column `test_err`. */
+  /** True where results.csv has errors on the test images besides. */
   readonly tested: boolean;
+  /** Decides how metrics are called in results.csv and summary.json. */
+  readonly task: Task;
   readonly config: string;
   /** The operations between an image and its logits. */
   readonly network: string;
   readonly results: string;
   readonly trainLosses: string;
   readonly testLosses: string;
+  /** Of classes; other tasks have no such files. */
   readonly trainAccuracies: string;
   readonly testAccuracies: string;
   readonly quantizers: string;
@@ -87,12 +91,16 @@ export interface EpochRows {
 }
 
 /** The paths of the run folder at `root`; the curves of a quantized network are named `…_q.csv`. */
-function runFolderAt(root: string, { quantized, tested }: { quantized: boolean; tested: boolean }): RunFolder {
+function runFolderAt(
+  root: string,
+  { quantized, tested, task }: Pick<RunFolder, 'tested' | 'task'> & { readonly quantized: boolean },
+): RunFolder {
   const at = (name: string) => join(root, name);
   const ending = quantized ? '_q.csv' : '.csv';
   return {
     root,
     tested,
+    task,
     config: at('config.json'),
     network: at('network.json'),
     results: at('results.csv'),
@@ -147,6 +155,7 @@ export function createRunFolder(experiment: Experiment, run: RunStart & { readon
   const folder = runFolderAt(root, {
     quantized: quantizesAnything(experiment.settings),
     tested: experiment.training.select === 'validation',
+    task: experiment.task,
   });
   const [out, name] = [dirname(root), basename(root)];
   const aside = join(out, `.${name}.new`);
@@ -182,7 +191,8 @@ export function openRunFolder(root: string): { readonly folder: RunFolder; reado
   const config = readJson(path, configSchema);
   const { select } = config.settings;
   const quantized = quantizesAnything(config.settings);
-  return { folder: runFolderAt(root, { quantized, tested: select === 'validation' }), config };
+  const task = taskOf(config.settings);
+  return { folder: runFolderAt(root, { quantized, tested: select === 'validation', task }), config };
 }
 
 /**
@@ -263,25 +273,28 @@ export function appendEpoch(folder: RunFolder, rows: EpochRows): void {
   if (last !== epoch - 1) {
     throw new Error(`${folder.results}: ends at epoch ${last}, epoch ${epoch} is to be added; who else writes to it?`);
   }
-  appendRows(folder.results, resultsOf(folder), [rows.results]);
+  appendRows(folder.results, resultsOf(folder), [namedMetrics(rows.results, folder.task)]);
   appendRows(folder.trainLosses, lossTable, [{ epoch, loss: rows.trainLoss }]);
   appendRows(folder.testLosses, lossTable, [{ epoch, loss: rows.testLoss }]);
-  appendRows(folder.trainAccuracies, accuracyTable, [{ epoch, accuracy: rows.trainAccuracy }]);
-  appendRows(folder.testAccuracies, accuracyTable, [{ epoch, accuracy: rows.testAccuracy }]);
+  if (hasAccuracies(folder)) {
+    appendRows(folder.trainAccuracies, accuracyTable, [{ epoch, accuracy: rows.trainAccuracy }]);
+    appendRows(folder.testAccuracies, accuracyTable, [{ epoch, accuracy: rows.testAccuracy }]);
+  }
   appendRows(folder.quantizers, quantizersTable, rows.quantizers);
   appendRows(folder.sizes, sizesTable, [{ epoch, ...rows.sizes }]);
 }
 
 export function writeSummary(folder: RunFolder, summary: RunSummary): void {
-  writeDurably(folder.summary, json(summarySchema.parse(summary)));
+  writeDurably(folder.summary, json(namedMetrics(summarySchema.parse(summary), folder.task)));
 }
 
 export function readSummary(folder: RunFolder): RunSummary {
-  return readJson(folder.summary, summarySchema);
+  const named = z.record(z.string(), z.unknown()).transform((own) => namedMetrics(own, folder.task, true));
+  return readJson(folder.summary, named.pipe(summarySchema));
 }
 
 export function readResults(folder: RunFolder): RunRow[] {
-  return readRows(folder.results, resultsOf(folder));
+  return readRows(folder.results, resultsOf(folder)).map((row) => namedMetrics(row, folder.task, true));
 }
 
 export function readQuantizers(folder: RunFolder): QuantizerRow[] {
@@ -292,7 +305,7 @@ export function readSizes(folder: RunFolder): SizesRow[] {
   return readRows(folder.sizes, sizesTable);
 }
 
-/** The four curves, a row an epoch each. */
+/** The curves, a row an epoch each; accuracies are none where the task has no classes. */
 export function readCurves(folder: RunFolder): {
   readonly trainLosses: LossRow[];
   readonly testLosses: LossRow[];
@@ -302,13 +315,17 @@ export function readCurves(folder: RunFolder): {
   return {
     trainLosses: readRows(folder.trainLosses, lossTable),
     testLosses: readRows(folder.testLosses, lossTable),
-    trainAccuracies: readRows(folder.trainAccuracies, accuracyTable),
-    testAccuracies: readRows(folder.testAccuracies, accuracyTable),
+    trainAccuracies: hasAccuracies(folder) ? readRows(folder.trainAccuracies, accuracyTable) : [],
+    testAccuracies: hasAccuracies(folder) ? readRows(folder.testAccuracies, accuracyTable) : [],
   };
 }
 
-function resultsOf({ tested }: RunFolder): Table<RunRow> {
-  return tested ? testedResultsTable : resultsTable;
+function resultsOf({ task, tested }: RunFolder): Table<RunRow> {
+  return resultsTableOf(task, tested);
+}
+
+function hasAccuracies({ task }: RunFolder): boolean {
+  return task.loss === 'classes';
 }
 
 function tables(folder: RunFolder): [path: string, header: string][] {
@@ -316,8 +333,12 @@ function tables(folder: RunFolder): [path: string, header: string][] {
     [folder.results, tableHeader(resultsOf(folder))],
     [folder.trainLosses, tableHeader(lossTable)],
     [folder.testLosses, tableHeader(lossTable)],
-    [folder.trainAccuracies, tableHeader(accuracyTable)],
-    [folder.testAccuracies, tableHeader(accuracyTable)],
+    ...(hasAccuracies(folder)
+      ? ([
+          [folder.trainAccuracies, tableHeader(accuracyTable)],
+          [folder.testAccuracies, tableHeader(accuracyTable)],
+        ] as [string, string][])
+      : []),
     [folder.quantizers, tableHeader(quantizersTable)],
     [folder.sizes, tableHeader(sizesTable)],
   ];

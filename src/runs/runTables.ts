@@ -9,6 +9,7 @@ import { appendDurably, writeDurably } from '../disk/durableFile.js';
 import { readFault } from '../disk/fileFault.js';
 import { InputError } from '../errors.js';
 import type { QuantizerRow, SizesRow } from '../program/quantizerReport.js';
+import { namedMetrics, type Task } from '../task.js';
 
 const numberCell = z.string().transform((cell, context) => {
   if (cell === 'NaN' || (cell !== '' && !Number.isNaN(Number(cell)))) return Number(cell);
@@ -20,8 +21,8 @@ const optionalNumberCell = z
   .transform(() => null)
   .or(numberCell);
 
-/** A row an epoch: errors as fractions, the whole loss, cross-entropy, weight penalty, activation penalty. */
-export const resultsTable = z.object({
+/** A row an epoch: errors, the whole loss, the task's own, weight penalty, activation penalty. */
+const resultsTable = z.object({
   iter: numberCell,
   train_err: numberCell,
   val_err: numberCell,
@@ -31,7 +32,14 @@ export const resultsTable = z.object({
   loss3: numberCell,
 });
 /** With `select = validation`, the error on the test images too: it is reported and chooses nothing. */
-export const testedResultsTable = resultsTable.extend({ test_err: numberCell });
+const testedResultsTable = resultsTable.extend({ test_err: numberCell });
+
+/** The table of results as it stands in the file: with metrics in place of errors, under their names. */
+export function resultsTableOf(task: Task, tested: boolean): Table<RunRow> {
+  const { shape } = tested ? testedResultsTable : resultsTable;
+  return z.object(namedMetrics(shape, task)) as unknown as Table<RunRow>;
+}
+
 export const lossTable = z.object({ epoch: numberCell, loss: numberCell });
 export const accuracyTable = z.object({ epoch: numberCell, accuracy: numberCell });
 export const quantizersTable = z.object({
@@ -62,7 +70,7 @@ export const sizesTable = z.object({
 /** A table is its columns, in order; the first one holds the epoch, counted from 1. */
 export type Table<Row> = z.ZodType<Row> & { readonly shape: Readonly<Partial<Record<keyof Row, unknown>>> };
 
-/** One epoch of results.csv; `iter` is the epoch. */
+/** One epoch of results.csv, with errors; `iter` is the epoch. */
 export type RunRow = z.output<typeof resultsTable> & Partial<z.output<typeof testedResultsTable>>;
 export type LossRow = z.output<typeof lossTable>;
 export type AccuracyRow = z.output<typeof accuracyTable>;

@@ -9,6 +9,7 @@ import { loadExperimentData } from '../runs/experimentData.js';
 import { openRunFolder } from '../runs/index.js';
 import { engineOf } from '../runs/workbench.js';
 import type { Overrides } from '../settings/index.js';
+import type { MetricName } from '../task.js';
 import { describeData } from '../train/dataDescription.js';
 import { dataShape, programOptions } from '../train/programOptions.js';
 import { readStartingWeights } from '../weights/index.js';
@@ -34,7 +35,7 @@ export async function runSensitivity(
   root: string,
   { overrides, last, images: wanted, reach }: SensitivityOptions,
   onTask: (task: string, done: number, total: number) => void,
-): Promise<Sensitivity & { readonly of: 'validation' | 'training' }> {
+): Promise<Sensitivity & { readonly of: 'validation' | 'training'; readonly metric: MetricName }> {
   const run = openRunFolder(root);
   const experiment = trainedExperiment(run, overrides);
   const weights = await readStartingWeights(evaluatedParameters(run.folder, last));
@@ -57,7 +58,7 @@ export async function runSensitivity(
           `${root}: no tensor can have other bits than it has: the network is float, or its bits are fixed`,
         );
       }
-      return { ...measured, of: data.validation ? 'validation' : 'training' };
+      return { ...measured, of: data.validation ? 'validation' : 'training', metric: experiment.task.metric };
     } finally {
       await engine.dispose();
     }

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { writeFault } from '../disk/fileFault.js';
 import type { QuantizerRow } from '../program/quantizerReport.js';
 import type { Experiment } from '../settings/index.js';
+import { type MetricName, metrics, type Task, trainingMetric } from '../task.js';
 import type { EpochReport, Recorder, StepReport } from '../train/recorder.js';
 import { decodeSafetensors } from '../weights/safetensors.js';
 import { bitPicture } from './bitPicture.js';
@@ -31,7 +32,7 @@ import { record } from './record.js';
  */
 export function eventFile(
   folder: string,
-  { settings, budget }: Experiment,
+  { settings, budget, task }: Experiment,
   quantizersSoFar: () => readonly QuantizerRow[],
 ): Pick<Recorder, 'begin' | 'step' | 'epoch' | 'parameters' | 'finish'> {
   let path = '';
@@ -65,11 +66,11 @@ export function eventFile(
     },
     step: (report) => {
       step = report.step;
-      add(stepSummaries(report, budget.targetActivationType));
+      add(stepSummaries(report, task, budget.targetActivationType));
     },
     epoch: (report) => {
       bits.push(report.quantizers.rows.map((row) => row.bits));
-      add([...epochSummaries(report), ...(bits[0]!.length > 0 ? [bitImage(bits)] : [])]);
+      add([...epochSummaries(report, task), ...(bits[0]!.length > 0 ? [bitImage(bits)] : [])]);
     },
     parameters: (which, file) => {
       if (which === 'last') add(histograms(file));
@@ -80,12 +81,13 @@ export function eventFile(
 
 function stepSummaries(
   { recent, rate, imagesPerSecond, quantizers }: StepReport,
+  task: Task,
   type: Experiment['budget']['targetActivationType'],
 ): Summary[] {
   const { weights_kb, [`activations_${type}_kb` as const]: activations } = quantizers.sizes;
   return [
     scalar('loss/training', recent.loss1),
-    scalar('error/training', recent.error),
+    metricScalar(trainingMetric(task), 'training', recent.error),
     scalar('learning rate', rate),
     scalar('images a second', imagesPerSecond),
     scalar('kB/weights', weights_kb),
@@ -93,13 +95,18 @@ function stepSummaries(
   ];
 }
 
-function epochSummaries({ evaluation, test, quantizers }: EpochReport): Summary[] {
+function epochSummaries({ evaluation, test, quantizers }: EpochReport, { metric }: Task): Summary[] {
   return [
     scalar('loss/evaluation', evaluation.loss),
-    scalar('error/evaluation', evaluation.error),
-    ...(test ? [scalar('error/test', test.error)] : []),
+    metricScalar(metric, 'evaluation', evaluation.error),
+    ...(test ? [metricScalar(metric, 'test', test.error)] : []),
     ...quantizers.rows.map(({ tensor, bits }) => scalar(`bits/${tensor}`, bits)),
   ];
+}
+
+function metricScalar(name: MetricName, of: string, error: number): Summary {
+  const { title, of: metricOf } = metrics[name];
+  return scalar(`${title}/${of}`, metricOf(error));
 }
 
 function bitImage(epochs: readonly (readonly number[])[]): Summary {

@@ -10,10 +10,10 @@ import type { QuantizerReport, QuantizerRow, SizesRow } from '../program/quantiz
 import type { QuantizerSnapshot } from '../program/quantizerSnapshot.js';
 import type { RunSummary } from './summary.js';
 
-/** Means over steps; errors as fractions. */
+/** Means over steps; the error is what is counted while training (`trainingMetric` of the task). */
 export interface TrainingMetrics {
   readonly error: number;
-  /** Cross-entropy. */
+  /** The task's own loss. */
   readonly loss1: number;
   /** Penalty of the weights' budget, without its factor. */
   readonly loss2: number;

@@ -9,7 +9,7 @@ import type { Recorder } from './recorder.js';
 
 /** Under the names of summary.json; sizes are those of the best parameters, or of the last where no epoch obeyed the budget. */
 export interface RunSummary extends Sizes {
-  /** Errors as fractions; `null` if no epoch obeyed the budget. */
+  /** Errors (1 − AUC where that is the metric), `null` if no epoch obeyed the budget; files have the metric by its name. */
   readonly best_val_err: number | null;
   readonly best_epoch: number | null;
   readonly last_val_err: number;

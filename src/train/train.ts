@@ -252,9 +252,11 @@ async function readSums({ session, experiment }: TrainingRun, state: CheckpointS
 function meansOf({ session }: TrainingRun, sums: Sums, before?: Sums): TrainingMetrics {
   const since = (position: number) => sums[position]! - (before?.[position] ?? 0);
   const steps = Math.max(1, since(METRICS.steps));
+  const { batchSize, task, targetShape = [] } = session.training.options;
+  const answers = task?.loss === 'pixels' ? targetShape.reduce((product, size) => product * size, 1) : 1;
   return {
     // Of a shard: wrong predictions are a mean over the shards, as the loss is.
-    error: since(METRICS.wrong) / (steps * session.training.options.batchSize),
+    error: since(METRICS.wrong) / (steps * batchSize * answers),
     loss1: since(METRICS.loss1) / steps,
     loss2: since(METRICS.loss2) / steps,
     loss3: since(METRICS.loss3) / steps,

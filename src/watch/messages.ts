@@ -1,5 +1,7 @@
 /** What the server tells its page beside the lines of `live.jsonl`. Opens no file: the page has the same types. */
 
+import type { MetricName } from '../task.js';
+
 /** A run among others. */
 export interface RunOverview {
   /** As short as tells it from the others. */
@@ -9,11 +11,13 @@ export interface RunOverview {
   readonly writtenMs: number;
   /** Finished ones. */
   readonly epochs: number;
-  /** The images whose error is told. */
+  readonly metric: MetricName;
+  /** The images whose metric is told. */
   readonly evaluatedOn: 'test' | 'validation';
   /** The numbers of the best epoch, or of the last where none is the best (yet); `null` before the end of the first. */
   readonly outcome: {
     readonly epoch: number;
+    /** By the metric: less is better. */
     readonly error: number;
     readonly weights_kb: number;
     readonly activations_max_kb: number;

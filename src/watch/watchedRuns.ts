@@ -73,6 +73,7 @@ export function readOverview(name: string, root: string): RunOverview {
     state: isLocked(root) ? 'training' : isFinished ? 'finished' : 'stopped',
     writtenMs: statSync(folder.results).mtimeMs,
     epochs: results.length,
+    metric: folder.task.metric,
     evaluatedOn: config.settings.select === 'validation' ? 'validation' : 'test',
     outcome: outcomeOf(folder, results, isFinished),
   };

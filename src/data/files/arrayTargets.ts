@@ -6,12 +6,8 @@
 import { InputError } from '../../errors.js';
 import type { Task } from '../../task.js';
 import type { ImageSet, Targets } from '../imageSet.js';
+import { checkedTargets, mostClasses } from '../targets.js';
 import type { NumberArray, TextArray } from './npy.js';
-
-/** More than any network here puts out. */
-const mostClasses = 65_536;
-/** What a map of bytes has where a pixel is of no class, beside −1. */
-const noClass = 255;
 
 type Answers = Pick<ImageSet, 'labels' | 'targets'>;
 
@@ -69,23 +65,17 @@ function asIntegers(array: NumberArray | TextArray, source: string, wanted: stri
 /** Numbers [count, …]; one an input is [count] as well. */
 function asNumbers(array: NumberArray | TextArray, source: string): Targets {
   if ('texts' in array) throw new InputError(`${source}: holds texts; loss = values wants numbers`);
-  const values = Float32Array.from(array.values as ArrayLike<number | bigint>, Number);
-  const strange = values.findIndex((value) => !Number.isFinite(value));
-  if (strange >= 0) throw new InputError(`${source}: value ${strange} is ${array.values[strange]}; targets are finite`);
   const [, ...shape] = array.shape;
-  return { values, shape: shape.length === 0 ? [1] : shape };
+  return checkedTargets('values', array.values, shape.length === 0 ? [1] : shape, source);
 }
 
 /** Labels [count, labels]: 1, 0, or −1 for unknown. */
 function asSeveralLabels(array: NumberArray | TextArray, source: string): Targets {
-  if ('texts' in array || array.shape.length !== 2) {
-    const given = 'texts' in array ? 'holds texts' : `is ${array.shape.join('x')}`;
-    throw new InputError(`${source}: ${given}; loss = labels wants [count, labels] of 1 and 0, and -1 for unknown`);
+  if (!('texts' in array) && array.shape.length === 2) {
+    return checkedTargets('labels', array.values, array.shape.slice(1), source);
   }
-  const values = Float32Array.from(array.values as ArrayLike<number | bigint>, Number);
-  const strange = values.findIndex((value) => value !== 0 && value !== 1 && value !== -1);
-  if (strange >= 0) throw new InputError(`${source}: value ${strange} is ${values[strange]}; labels are 1, 0, or -1`);
-  return { values, shape: array.shape.slice(1) };
+  const given = 'texts' in array ? 'holds texts' : `is ${array.shape.join('x')}`;
+  throw new InputError(`${source}: ${given}; loss = labels wants [count, labels] of 1 and 0, and -1 for unknown`);
 }
 
 /** Maps [count, height, width] or [count, height, width, 1] of classes; −1 and 255 are pixels that count nowhere. */
@@ -95,13 +85,7 @@ function asMaps(array: NumberArray | TextArray, source: string): Targets {
   if (shape.length !== 3 && !(shape.length === 4 && shape[3] === 1)) {
     throw new InputError(`${source}: is ${shape.join('x')}; loss = pixels wants [count, height, width]`);
   }
-  const values = Int32Array.from(integers, (value, index) => {
-    const label = Number(value);
-    if (label === -1 || label === noClass) return -1;
-    if (label >= 0 && label < mostClasses) return label;
-    throw new InputError(`${source}: pixel ${index} is ${label}; classes are numbered from 0 on, -1 or 255 is none`);
-  });
-  return { values, shape: shape.slice(1, 3) };
+  return checkedTargets('pixels', integers, shape.slice(1, 3), source);
 }
 
 /** Names where nobody gives them: outputs and classes are called by their numbers. */

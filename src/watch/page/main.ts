@@ -1,5 +1,6 @@
 /** The live page: what is chosen, and everything drawn anew, at most once a frame, when something has come or changed. */
 
+import { classification, metrics, trainingMetric } from '../../task.js';
 import type { FaultyRun, RunOverview, StoredRun, TensorView } from '../messages.js';
 import { byId, element, fill } from './dom.js';
 import { heatMap } from './heatMap.js';
@@ -57,7 +58,7 @@ const choose = (tensor: string): void => {
 };
 const bits = heatMap(choose);
 const charts = {
-  loss: lineChart('Loss (cross-entropy)'),
+  loss: lineChart(''),
   error: lineChart('Error'),
   weights: lineChart('Weights'),
   activations: lineChart('Activations'),
@@ -202,6 +203,8 @@ function linesOf(of: (data: RunData) => readonly (readonly [name: string, curve:
 function drawCurves(domain: ChartContent['domain']): void {
   const budget = runs.get(shown[0]!)?.run?.budget;
   const limitOf = (kb: number | null | undefined) => (kb ? [{ y: kb, name: `budget ${kbytes(kb)}` }] : []);
+  const loss = runs.get(shown[0]!)?.run?.task?.loss ?? 'classes';
+  charts.loss.title.textContent = loss === 'values' ? 'Loss (mean squared error)' : 'Loss (cross-entropy)';
   charts.loss.draw({
     lines: linesOf((data) => [
       ['training', data.steps.loss],
@@ -211,15 +214,20 @@ function drawCurves(domain: ChartContent['domain']): void {
     inWords: short,
     isLogarithmic: isLogarithmic.checked,
   });
+  const { metric } = runs.get(shown[0]!)?.run?.task ?? classification;
+  const { title, inPercent, of } = metrics[metric];
   charts.error.draw({
-    lines: linesOf((data) => [
-      ['training', data.steps.error],
-      ['evaluation', data.epochCurve(({ val_err }) => val_err), 'marked'],
-    ]),
+    lines: linesOf((data) => {
+      const task = data.run?.task ?? classification;
+      if (task.metric !== metric) return [];
+      const evaluation = ['evaluation', data.epochCurve(({ val_err }) => of(val_err)), 'marked'] as const;
+      return trainingMetric(task) === metric ? [['training', data.steps.error], evaluation] : [evaluation];
+    }),
     domain,
-    inWords: (value) => percent(value, value > 0 && value < 0.1 ? 1 : 0),
+    inWords: (value) => (inPercent ? percent(value, value > 0 && value < 0.1 ? 1 : 0) : short(value)),
     fromZero: true,
   });
+  charts.error.title.textContent = `${title[0]!.toUpperCase()}${title.slice(1)}`;
   charts.weights.draw({
     lines: linesOf((data) => [['weights', data.steps.weights]]),
     domain,

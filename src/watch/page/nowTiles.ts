@@ -1,5 +1,6 @@
 /** Where a run stands now: a few large numbers, and its sizes as bars against the budget. */
 
+import { classification, metrics, metricText } from '../../task.js';
 import type { RunOverview } from '../messages.js';
 import { element } from './dom.js';
 import type { RunData } from './runData.js';
@@ -8,7 +9,9 @@ import { billions, duration, kbytes, percent, short } from './words.js';
 /** @param state how the run stands; '' where that is not known */
 export function nowTiles(data: RunData, state: RunOverview['state'] | ''): HTMLElement[] {
   const { run, last, epochs } = data;
-  const { budget, epochs: wanted } = run!;
+  const { budget, epochs: wanted, task } = run!;
+  const { metric } = task ?? classification;
+  const words = (error: number) => metricText(metric, error, 1);
   const lastEpoch = epochs.at(-1);
   const sizes = last ?? lastEpoch;
   const best = epochs.findLast(({ best: isBest }) => isBest);
@@ -23,7 +26,13 @@ export function nowTiles(data: RunData, state: RunOverview['state'] | ''): HTMLE
       data.position / wanted,
     ),
     ...(lastEpoch
-      ? [tile('error', percent(lastEpoch.val_err), best ? `best ${percent(best.val_err)} in epoch ${best.epoch}` : '')]
+      ? [
+          tile(
+            metrics[metric].title,
+            words(lastEpoch.val_err),
+            best ? `best ${words(best.val_err)} in epoch ${best.epoch}` : '',
+          ),
+        ]
       : []),
     ...(sizes ? [sizeTile('weights', sizes.weights_kb, budget.weights_kb)] : []),
     ...(typeof activations === 'number' ? [sizeTile('activations', activations, budget.activations_kb)] : []),

@@ -1,9 +1,9 @@
 /** The runs to choose from: a click shows one alone, the box lays it over the others. */
 
+import { metricText } from '../../task.js';
 import type { FaultyRun, RunOverview } from '../messages.js';
 import { element, lineSample } from './dom.js';
 import { MOST_RUNS, runStyle } from './theme.js';
-import { percent } from './words.js';
 
 export function runChips(
   overviews: readonly (RunOverview | FaultyRun)[],
@@ -44,6 +44,6 @@ function sample(place: number): HTMLElement {
 
 function wordsOf(run: RunOverview | FaultyRun): string {
   if ('fault' in run) return 'cannot be read';
-  const error = run.outcome ? `, ${percent(run.outcome.error)}` : '';
-  return `${run.state}${error}`;
+  const result = run.outcome ? `, ${metricText(run.metric, run.outcome.error, 1)}` : '';
+  return `${run.state}${result}`;
 }

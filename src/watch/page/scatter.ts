@@ -1,9 +1,10 @@
-/** All runs, error over kB of weights, with the front of those that no other beats in both. */
+/** All runs of a metric, its error over kB of weights, with the front of those that no other beats in both. */
 
+import { metrics, metricText, namedMetric } from '../../task.js';
 import type { RunOverview } from '../messages.js';
 import { drawingOn, type Figure, figure, showTip } from './dom.js';
 import { theme } from './theme.js';
-import { kbytes, percent, short, ticks } from './words.js';
+import { kbytes, short, ticks } from './words.js';
 
 export interface Scatter extends Figure {
   draw(runs: readonly RunOverview[], shown: ReadonlyMap<string, { color: string; letter: string }>): void;
@@ -20,7 +21,7 @@ const EDGES = { left: 52, right: 16, top: 10, bottom: 38 };
 
 /** @param onChoose called with the name of the run whose point was clicked */
 export function scatter(onChoose: (run: string) => void): Scatter {
-  const made = figure('Error over size of the weights, every run');
+  const made = figure('');
   let points: readonly Point[] = [];
   const nearest = (x: number, y: number) => points.find((point) => Math.hypot(point.x - x, point.y - y) < 10)?.run;
   made.canvas.addEventListener('pointermove', ({ offsetX, offsetY }) => {
@@ -32,7 +33,7 @@ export function scatter(onChoose: (run: string) => void): Scatter {
     const { error, weights_kb, activations_max_kb, epoch } = outcome;
     showTip(made, offsetX, offsetY, [
       run.name,
-      `${percent(error, 2)} ${run.evaluatedOn} error, epoch ${epoch}`,
+      `${run.evaluatedOn} ${namedMetric(run.metric, error)}, epoch ${epoch}`,
       `weights ${kbytes(weights_kb)}, largest activation ${kbytes(activations_max_kb)}`,
     ]);
   });
@@ -45,12 +46,18 @@ export function scatter(onChoose: (run: string) => void): Scatter {
   });
   return {
     ...made,
-    draw: (runs, shown) => {
+    draw: (all, shown) => {
+      // Runs that are judged by something else than the one that is looked at say nothing beside it.
+      const { metric } = all.find(({ name }) => shown.has(name)) ?? all[0] ?? { metric: 'error' };
+      const runs = all.filter((run) => run.metric === metric);
+      const name = metrics[metric].title;
+      const title = `${name[0]!.toUpperCase()}${name.slice(1)} over size of the weights`;
+      made.title.textContent = `${title}, every run`;
       points = drawPoints(made.canvas, runs, shown);
       const words = runs.flatMap(({ name, outcome }) =>
-        outcome ? [`${name} ${percent(outcome.error)} at ${kbytes(outcome.weights_kb)}`] : [],
+        outcome ? [`${name} ${metricText(metric, outcome.error, 1)} at ${kbytes(outcome.weights_kb)}`] : [],
       );
-      made.canvas.setAttribute('aria-label', `Error over size: ${words.join(', ')}`);
+      made.canvas.setAttribute('aria-label', `${title}: ${words.join(', ')}`);
     },
   };
 }
@@ -62,6 +69,7 @@ function drawPoints(
 ): Point[] {
   const { pen, width } = drawingOn(canvas, HEIGHT);
   const { ink, muted, grid, paper } = theme();
+  const { metric } = runs[0] ?? { metric: 'error' };
   const known = runs.flatMap(({ outcome }) => outcome ?? []);
   if (known.length === 0) return [];
   const sizes = known.map(({ weights_kb }) => Math.log2(weights_kb));
@@ -79,7 +87,7 @@ function drawPoints(
     pen.moveTo(EDGES.left, y);
     pen.lineTo(width - EDGES.right, y);
     pen.stroke();
-    pen.fillText(percent(tick, 0), EDGES.left - 6, y);
+    pen.fillText(metricText(metric, tick, 0), EDGES.left - 6, y);
   }
   pen.textAlign = 'center';
   const every = Math.max(1, Math.ceil((high - low) / (inner.width / 60)));

@@ -1,0 +1,45 @@
+/** What the outputs of a network are held against, where that is more than a class an input: read and checked. */
+
+import { InputError } from '../errors.js';
+import type { LossKind } from '../task.js';
+import type { Targets } from './imageSet.js';
+
+/** More than any network here puts out. */
+export const mostClasses = 65_536;
+/** What a map of bytes has where a pixel is of no class, beside −1. */
+const noClass = 255;
+
+/**
+ * The targets of these numbers, which are [count, ...shape] long.
+ *
+ * @throws InputError, beginning with `source`, for numbers that the loss knows nothing of
+ */
+export function checkedTargets(
+  loss: Exclude<LossKind, 'classes'>,
+  values: ArrayLike<number | bigint>,
+  shape: readonly number[],
+  source: string,
+): Targets {
+  const refuse = (isRight: (value: number) => boolean, wanted: string): Float32Array => {
+    const numbers = Float32Array.from(values, Number);
+    const strange = numbers.findIndex((value) => !isRight(value));
+    if (strange < 0) return numbers;
+    throw new InputError(`${source}: value ${strange} is ${values[strange]}; ${wanted}`);
+  };
+  switch (loss) {
+    case 'values':
+      return { values: refuse(Number.isFinite, 'targets are finite'), shape };
+    case 'labels':
+      return { values: refuse((value) => [1, 0, -1].includes(value), 'labels are 1, 0, or -1'), shape };
+    case 'pixels':
+      return { values: Int32Array.from(values, (value, index) => pixelClass(Number(value), index, source)), shape };
+    default:
+      throw new Error(`there are no targets for a loss of ${loss satisfies never}`);
+  }
+}
+
+function pixelClass(label: number, index: number, source: string): number {
+  if (label === -1 || label === noClass) return -1;
+  if (Number.isInteger(label) && label >= 0 && label < mostClasses) return label;
+  throw new InputError(`${source}: pixel ${index} is ${label}; classes are numbered from 0 on, -1 or 255 is none`);
+}

@@ -1,0 +1,150 @@
+/** Runs of every loss: trained from arrays, their metric under its own name in files and words, evaluated and asked. */
+
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { npy, zip } from '../arrayFiles.js';
+import { mulberry32 } from '../mulberry32.js';
+import { temporaryFolder } from '../temporaryFolder.js';
+import { mpdnn, succeeds } from './runMpdnn.js';
+
+const folder = temporaryFolder();
+const write = (name: string, bytes: Uint8Array | string) => writeFileSync(join(folder, name), bytes);
+const read = (name: string) => readFileSync(join(folder, name), 'utf8');
+const entry = JSON.stringify(new URL('../../src/nn/index.ts', import.meta.url).href);
+
+/** 48 inputs to train, 16 to test. */
+function arrays(
+  name: string,
+  size: readonly number[],
+  shape: readonly number[],
+  answer: (x: Float32Array) => number[],
+) {
+  const random = mulberry32(5);
+  const values = size.reduce((a, b) => a * b, 1);
+  const set = (count: number) => {
+    const x = Float32Array.from({ length: count * values }, () => 2 * random() - 1);
+    const all = Array.from({ length: count }, (_, n) => answer(x.subarray(n * values, (n + 1) * values))).flat();
+    const y = all.every(Number.isInteger) ? Int32Array.from(all) : Float32Array.from(all);
+    return [npy([count, ...size], x), npy([count, ...shape], y)] as const;
+  };
+  const [[x, y], [xTest, yTest]] = [set(48), set(16)];
+  write(name, zip({ 'x_train.npy': x, 'y_train.npy': y, 'x_test.npy': xTest, 'y_test.npy': yTest }));
+}
+
+beforeAll(() => {
+  arrays('values.npz', [4], [2], (x) => [x[0]! - x[1]!, x[2]!]);
+  arrays('labels.npz', [4], [2], (x) => [Number(x[0]! > 0), Number(x[1]! > x[2]!)]);
+  arrays('pixels.npz', [4, 4, 1], [4, 4], (x) => Array.from(x, (v, pixel) => (pixel === 5 ? 255 : Number(v > 0))));
+  arrays('anomaly.npz', [4], [], (x) => [Number(Math.abs(x[0]!) > 0.5)]);
+  const file = (name: string, input: string, output: string) =>
+    write(
+      name,
+      `import { network } from ${entry};\nexport default network({ input: [${input}] }, (n, x) => ${output});\n`,
+    );
+  file('dense.mjs', '1, 1, 4', "n.linear(n.linear(n.flatten(x), 8, { activation: 'relu' }), 2)");
+  file('coder.mjs', '1, 1, 4', 'n.linear(n.linear(n.flatten(x), 2), 4)');
+  file('maps.mjs', '4, 4, 1', "n.conv(n.conv(x, 4), 2, { size: 1, batchNorm: false, activation: 'none' })");
+  write(
+    'a.cfg',
+    `[DEFAULT]
+epochs = 2
+batch_size = 8
+device = cpu
+threads = 1
+initial_learning_rate = 0.05
+weight_decay = 0
+[VALUES]
+model = ./dense.mjs
+data = arrays:values.npz
+loss = values
+[LABELS]
+model = ./dense.mjs
+data = arrays:labels.npz
+loss = labels
+[PIXELS]
+model = ./maps.mjs
+data = arrays:pixels.npz
+loss = pixels
+[ANOMALY]
+model = ./coder.mjs
+data = arrays:anomaly.npz
+loss = values
+target = input
+metric = auc
+`,
+  );
+});
+
+describe.each([
+  ['VALUES', 'iter,train_mse,val_mse,', 'train MSE ', 'test MSE ', 'mse'],
+  ['LABELS', 'iter,train_err,val_auc,', 'train err ', 'test AUC ', 'auc'],
+  ['PIXELS', 'iter,train_err,val_iou,', 'train err ', 'test mean IoU ', 'iou'],
+  ['ANOMALY', 'iter,train_mse,val_auc,', 'train MSE ', 'test AUC ', 'auc'],
+])('a run of %s', (name, header, trained, tested, metric) => {
+  it('is trained and evaluated under the name of its metric', async () => {
+    const { stderr, stdout } = await succeeds(['train', name, '--cfg', 'a.cfg', '--no-plots', '--out', 'runs'], folder);
+    expect(stderr).toContain(trained);
+    expect(stderr).toContain(tested);
+    expect(stdout).toContain(`best ${tested}`);
+    const [first, ...rows] = read(`runs/${name}/results.csv`).trimEnd().split('\n');
+    expect(first).toContain(header);
+    const told = rows.map((row) => Number(row.split(',')[2]));
+    const summary = JSON.parse(read(`runs/${name}/summary.json`));
+    const best = metric === 'mse' ? Math.min(...told) : Math.max(...told);
+    expect(summary).toMatchObject({ [`best_val_${metric}`]: best, [`last_val_${metric}`]: told[1] });
+    for (const row of rows) expect(Number(row.split(',')[1])).toBeLessThan(trained.includes('MSE') ? 9 : 1);
+    expect(readdirSync(join(folder, 'runs', name)).filter((file) => file.includes('accs'))).toEqual([]);
+    const [begin, ...lines] = read(`runs/${name}/live.jsonl`)
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    expect(begin.task).toMatchObject({ metric });
+    expect(
+      lines
+        .filter(({ type }) => type === 'epoch')
+        .map((line) => (metric === 'mse' ? line.val_err : line[`val_${metric}`])),
+    ).toEqual(told);
+    const evaluated = JSON.parse((await succeeds(['eval', `runs/${name}`, '--json'], folder)).stdout);
+    expect(evaluated[metric]).toBeCloseTo(best, 6);
+    expect(evaluated.error).toBeUndefined();
+  });
+});
+
+it('inputs are asked about in the words of their loss', async () => {
+  write('one.npy', npy([4], Float32Array.of(0.5, -0.5, 0.25, 0)));
+  write(
+    'map.npy',
+    npy(
+      [4, 4, 1],
+      Float32Array.from({ length: 16 }, (_, i) => (i % 2) - 0.5),
+    ),
+  );
+  const asked = async (run: string, file: string) =>
+    JSON.parse((await succeeds(['predict', `runs/${run}`, file, '--json'], folder)).stdout)[0];
+  expect((await asked('VALUES', 'one.npy')).values).toHaveLength(2);
+  expect((await asked('LABELS', 'one.npy')).probabilities).toHaveLength(2);
+  expect((await asked('ANOMALY', 'one.npy')).error).toBeGreaterThan(0);
+  const { shape, classes, shares } = await asked('PIXELS', 'map.npy');
+  expect([shape, classes.length, shares[0] + shares[1]]).toEqual([[4, 4], 16, 1]);
+});
+
+it.each([
+  [
+    'VALUES',
+    ['--data', 'synthetic:20'],
+    'data = synthetic has no such targets; right would be arrays:FILE or csv:FILE',
+  ],
+  ['VALUES', ['--metric', 'auc'], '--metric = auc: must be mse with loss = values'],
+  ['LABELS', ['--target', 'input'], '--target = input: must be data with loss = labels'],
+  ['LABELS', ['--label-smoothing', '0.1'], 'must be 0 with loss = labels'],
+  ['PIXELS', ['--augment-shift', '1'], '--augment-shift = 1: must be 0 with loss = pixels'],
+  ['PIXELS', ['--model', 'resnet20'], 'puts out features, loss = pixels wants 4x4x2'],
+  ['VALUES', ['--model', './coder.mjs'], 'has 4 outputs; the data has images of 1x1x4 and loss = values wants 2'],
+  ['ANOMALY', ['--limit-val', '1'], 'metric = auc: wants normal inputs (label 0) and others'],
+])('%s with %s is refused in a line', async (name, more, message) => {
+  const call = ['train', name, '--cfg', 'a.cfg', '--no-plots', '--out', 'other', ...more];
+  const { code, stderr } = await mpdnn(call, folder);
+  expect(stderr).toContain(message);
+  expect(code).toBe(2);
+});
