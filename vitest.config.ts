@@ -23,9 +23,9 @@ const alone = [
 
 /** Files that take long, the longest first: begun at the end, one of them would keep a core busy and leave the other idle. */
 const longest = [
-  ...['test/gpuGolden', 'src/engine/gpu/gpuEngine', 'test/browser/library', 'test/fuzz/parsers', 'test/cli/lock'],
-  ...['test/engine/mobilenetStep', 'test/golden', 'test/ship/c', 'test/cli/reproduce', 'test/cli/commands'],
-  ...['test/ship/qemu/qemu', 'test/cli/streaming', 'test/docs/library', 'test/ship/onnx', 'src/report/plotRun'],
+  ...['src/engine/gpu/gpuEngine', 'test/browser/library', 'test/cli/lock', 'test/cli/gpu', 'test/fuzz/parsers'],
+  ...['test/cluster/slurm', 'test/ship/c', 'test/cli/reproduce', 'test/cli/commands', 'test/browser/classify'],
+  ...['test/ship/qemu/qemu', 'test/cli/streaming', 'test/browser/watch', 'test/ranks', 'test/cli/interruption'],
 ];
 
 class LongestFirst extends BaseSequencer {
@@ -57,7 +57,7 @@ export default defineConfig({
     hookTimeout: 120_000,
     // More than cores: some tests wait, for a browser or a queue of jobs.
     maxWorkers: 3,
-    provide: { mutations: 200 },
+    provide: { isThorough: false },
     sequence: { sequencer: LongestFirst },
     projects: [
       { extends: true, test: { name: 'alone', include: alone, exclude: [thorough] } },
@@ -67,7 +67,7 @@ export default defineConfig({
       },
       {
         extends: true,
-        test: { name: 'thorough', include: [thorough], testTimeout: 900_000, provide: { mutations: 1000 } },
+        test: { name: 'thorough', include: [thorough], testTimeout: 900_000, provide: { isThorough: true } },
       },
     ],
   },

@@ -91,8 +91,8 @@ describe('the page', () => {
       .toBuffer(),
   });
 
-  async function opened(width: number, colorScheme: 'light' | 'dark'): Promise<Page> {
-    const page = await browser.newPage({ viewport: { width, height: 900 }, colorScheme });
+  async function opened(): Promise<Page> {
+    const page = await browser.newPage({ viewport: { width: 1280, height: 900 }, colorScheme: 'light' });
     await page.goto(address);
     await page.setInputFiles('#network', file);
     await page.waitForFunction(() => document.querySelector('#status')?.textContent?.includes('kernels: WebAssembly'));
@@ -100,7 +100,7 @@ describe('the page', () => {
   }
 
   it('says what a picture of the size of its network shows, as Node does', async () => {
-    const page = await opened(1280, 'light');
+    const page = await opened();
     await page.setInputFiles('#pictures', await pictureOf(imageOf(2), side, 'noise.png'));
     await page.waitForSelector('#results li');
     const wanted = (await load(packed)).classify(imageOf(2)).slice(0, 5);
@@ -111,7 +111,7 @@ describe('the page', () => {
   });
 
   it('cuts a wide picture to its middle, as evaluation does', async () => {
-    const page = await opened(1280, 'light');
+    const page = await opened();
     // Red rises by 8 a column of the square in the middle, green by 8 a row.
     const [height, width] = [2 * side, 4 * side];
     const wide = Uint8Array.from({ length: height * width * 3 }, (_, i) => {
@@ -135,26 +135,27 @@ describe('the page', () => {
     await page.close();
   });
 
-  it.each([
-    [400, 'light'],
-    [400, 'dark'],
-    [1280, 'light'],
-    [1280, 'dark'],
-  ] as const)('fits a window of %s pixels, %s', async (width, colorScheme) => {
-    const page = await opened(width, colorScheme);
+  it('fits windows of 400 and 1280 pixels, light and dark', async () => {
+    const page = await opened();
     await page.setInputFiles('#pictures', [
       await pictureOf(imageOf(2), side, 'a picture with a name that is longer than its card.png'),
       await pictureOf(imageOf(3), side, 'noise.png'),
     ]);
     await page.waitForFunction(() => document.querySelectorAll('#results > li').length === 2);
-    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(width);
-    const folder = process.env.SCREENSHOTS;
-    if (folder) await page.screenshot({ path: join(folder, `classify-${width}-${colorScheme}.png`) });
+    for (const width of [400, 1280]) {
+      await page.setViewportSize({ width, height: 900 });
+      for (const colorScheme of ['light', 'dark'] as const) {
+        await page.emulateMedia({ colorScheme });
+        expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(width);
+        const folder = process.env.SCREENSHOTS;
+        if (folder) await page.screenshot({ path: join(folder, `classify-${width}-${colorScheme}.png`) });
+      }
+    }
     await page.close();
   });
 
   it('says what is wrong in words', async () => {
-    const page = await opened(1280, 'light');
+    const page = await opened();
     const damaged = Buffer.from(packed);
     damaged[damaged.length - 1]! ^= 1;
     await page.setInputFiles('#network', { ...file, buffer: damaged });

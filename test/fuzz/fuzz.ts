@@ -3,19 +3,13 @@
  * `InputError` of one line, in time, and with no more memory than a file of its size may need.
  */
 import { getHeapStatistics } from 'node:v8';
-import { expect, inject } from 'vitest';
+import { expect } from 'vitest';
 import { createRandom, type Random } from '../../src/data/random.js';
 import { InputError } from '../../src/errors.js';
+import { isThorough } from '../tier.js';
 
-declare module 'vitest' {
-  interface ProvidedContext {
-    /** Mutated inputs that a parser has to survive. */
-    mutations: number;
-  }
-}
-
-/** More in the thorough tests than in every run of the suite (`vitest.config.ts`). */
-export const mutations = inject('mutations');
+/** Mutated inputs that a parser has to survive. */
+export const mutations = isThorough ? 1000 : 200;
 /** A message fits on a few lines of a terminal, whatever the input. */
 const longestMessage = 2000;
 /** Bytes outside of JavaScript's heap beside twice a file: buffers to read by, and what is left of parses before. */

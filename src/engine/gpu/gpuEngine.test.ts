@@ -1,7 +1,7 @@
 /**
  * The GPU engine on SwiftShader, the software Vulkan driver of Debian's chromium package. Its compiler takes nearly all of
- * the time, seconds for large kernels: cases of sizes that call for kernels much like those of other cases are left out,
- * unless MPDNN_ALL_GPU=1. The CPU engine has all cases.
+ * the time, seconds for large kernels: cases of sizes that call for kernels much like those of other cases are left to the
+ * thorough tests. The CPU engine has all cases.
  */
 
 import { readFile, writeFile } from 'node:fs/promises';
@@ -12,6 +12,7 @@ import { windowLike } from '../../../test/engine/windows.js';
 import { exampleQuantizer } from '../../../test/exampleQuantizer.js';
 import { skipsGpu } from '../../../test/softwareGpu.js';
 import { temporaryFolder } from '../../../test/temporaryFolder.js';
+import { isThorough } from '../../../test/tier.js';
 import { DeviceLost } from '../../errors.js';
 import { Graph } from '../../graph/index.js';
 import { activation } from '../../ops/activation.js';
@@ -28,6 +29,8 @@ import { availableGpu } from './nodeGpu.js';
 const leftOut = [
   ...['3x3/1+1 16→32 on', '3x3/1+1 64→64 on 2x4x4', '3x3/1+1 16→16 on 4x2x2', '3x3/1+1 3→16 on 2x8x8'],
   ...['3x3/2+1 16→32 on 1x32x32', '3x3/2+1 64→64 on', '1x1/1+0 64→64 on', '1x1/1+0 5→7 on', '1x1/2+0 16→32 on'],
+  ...['3x3/1+1 5→7 on 1x1x1', '3x3/1+0 5→7 on', '7x7/1+3 5→7 on', '3x3/1+1 3→16 on 1x', '3x3/1+1 16→16 on 1x'],
+  ...['3x3/2+1 depthwise 1 on', '3x3/1+1 depthwise 4 on', '3x3/1+1 depthwise 16 on', '5x5/3+1 depthwise 16 on'],
   ...['5x5/1+2 16→16 on', '7x7/2+3 3→16 on', '3x3/1+1 depthwise 96 on', '3x3/1+1 depthwise 20 on'],
   ...['3x3/2+1 depthwise 136 on', '3x3/2+1 depthwise 7 on', '5x5/1+2 depthwise 10 on', '1x1/1+0 depthwise 8 on'],
   ...['sigmoid on [', 'sigmoid after', 'hardSigmoid on [', 'hardSigmoid after'],
@@ -42,7 +45,7 @@ const leftOut = [
   'adam, bit caps',
 ];
 const leavesOut = ({ name }: { readonly name: string }) =>
-  process.env.MPDNN_ALL_GPU !== '1' && leftOut.some((beginning) => name.startsWith(beginning));
+  !isThorough && leftOut.some((beginning) => name.startsWith(beginning));
 
 const fourBits = exampleQuantizer('fp', { name: 'x/quant', role: 'activation', signed: true, count: 1024 });
 

@@ -1,0 +1,7 @@
+/**
+ * The end by every signal, and kills in the middle of a write of a run with Adam. Each run of the suite has two signals of
+ * the list that all of them are in, kills of a run with a guaranteed budget, and Ctrl-C of both.
+ */
+
+import './endings.test.js';
+import './interruption.test.js';

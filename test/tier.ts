@@ -1,0 +1,20 @@
+/** Which of the two tiers of tests runs: see CONTRIBUTING.md. */
+
+import { inject } from 'vitest';
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    isThorough: boolean;
+  }
+}
+
+/**
+ * True in `*.thorough.test.ts`, and in what they import. A file whose cases are a matrix has those of `npm test` outside of
+ * them, and all of them where such a file imports it.
+ */
+export const isThorough = inject('isThorough');
+
+/** In the thorough tests all, otherwise those that `isQuick` picks. */
+export function tierOf<T>(all: readonly T[], isQuick: (each: T) => boolean): readonly T[] {
+  return isThorough ? all : all.filter(isQuick);
+}
