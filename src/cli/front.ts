@@ -23,6 +23,7 @@ interface Options extends SubmissionOptions {
   readonly cfg: string;
   readonly budgets?: readonly number[];
   readonly targetActivationKbytes?: number;
+  readonly narrow?: readonly number[];
   readonly seeds?: readonly number[];
   readonly out?: string;
   readonly quick?: boolean;
@@ -42,17 +43,24 @@ export function frontCommand(): Command {
         (text) => budgetList(text)[0],
       ),
     )
+    .addOption(
+      new Option(
+        '--narrow <bits>',
+        'narrower networks to compare with, by the bits of their weights, or none (default: 2,4)',
+      ).argParser(bitsList),
+    )
     .action(async (section: string, options: Options, call: Command) => {
-      const { cfg, budgets, targetActivationKbytes: activationKbytes, seeds, out, quick = false, ...others } = options;
-      const { force = false, autotune, ...rest } = others;
+      const { cfg, budgets, targetActivationKbytes: activationKbytes, narrow, ...rest } = options;
+      const { seeds, out, quick = false, force = false, autotune, ...others } = rest;
       const wanted = {
         file: readConfigFile(cfg),
         section,
         budgets,
         activationKbytes,
+        narrow,
         seeds,
         out,
-        settings: settingsAmong(rest),
+        settings: settingsAmong(others),
         quick,
       };
       if (!options.submit && options.run === undefined) refuseSubmissionOptions(options);
@@ -97,4 +105,10 @@ function budgetList(text: string): number[] {
   if (!budgets.every((kbytes) => kbytes > 0)) throw new InvalidArgumentError('give kB, such as 40,70,100');
   if (new Set(budgets).size < budgets.length) throw new InvalidArgumentError('a budget stands twice');
   return budgets.sort((a, b) => a - b);
+}
+
+function bitsList(text: string): number[] {
+  const all = text === 'none' ? [] : text.split(',').map(Number);
+  if (all.every((bits) => Number.isInteger(bits) && bits >= 2 && bits <= 16)) return all;
+  throw new InvalidArgumentError('give bits, such as 2,4,8, or none');
 }

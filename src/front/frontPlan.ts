@@ -8,7 +8,7 @@ import { InputError } from '../errors.js';
 import type { Variables } from '../nn/index.js';
 import { tensorOf } from '../program/quantizerReport.js';
 import { declaredVariables } from '../program/trainingProgram.js';
-import { bitsPerKbyte, type Quantizer } from '../quant/index.js';
+import { bitsPerKbyte, keepsLimits, type Quantizer, smallestBits } from '../quant/index.js';
 import type { PlannedImages } from '../reproduce/planLines.js';
 import type { ReportRow } from '../reproduce/table.js';
 import { withNetworkOfFile } from '../runs/index.js';
@@ -21,6 +21,7 @@ import {
   configText,
   documentedName,
   type Experiment,
+  hasWidths,
   type Lines,
   type Overrides,
   parseConfig,
@@ -44,6 +45,8 @@ export interface FrontOptions {
   readonly budgets: readonly number[] | undefined;
   /** Budget of the activations, in kB; without one they stay float. */
   readonly activationKbytes: number | undefined;
+  /** Bits of narrower networks to compare with; by default 2 and 4, and none in a quick call. */
+  readonly narrow: readonly number[] | undefined;
   readonly seeds: readonly number[] | undefined;
   readonly out: string | undefined;
   readonly quick: boolean;
@@ -53,10 +56,10 @@ export interface FrontRow extends ReportRow {
   readonly way: Way;
 }
 
-/** What is compared at one budget: identifiers of rows by way; `null` where no bits that are alike fit. */
+/** What is compared at one budget: identifiers of rows by way; none where no bits that are alike fit. */
 export interface FrontBudget {
   readonly kbytes: number;
-  readonly rows: Readonly<Record<'learned' | 'allocated', string> & Record<'same' | 'ends', string | null>>;
+  readonly rows: Readonly<Record<QuantizedWay, readonly string[]>>;
 }
 
 export interface Front {
@@ -79,6 +82,10 @@ const usualBits = [2.125, 2.5, 3, 4, 6];
 const usualBitsQuick = [2.125, 3];
 
 const usualSeeds = [0, 1, 2];
+const usualNarrow = [2, 4];
+
+/** Narrower networks have a number of such parts of the channels. */
+const wholeWidth = 64;
 
 /** Few epochs on few images, where the call does not say otherwise: minutes on two cores, and no results. */
 const quickSettings: Overrides = {
@@ -116,7 +123,7 @@ export function floatNetwork({
   section,
   settings,
   quick,
-}: Omit<FrontOptions, 'budgets' | 'activationKbytes' | 'seeds' | 'out'>): Experiment {
+}: Pick<FrontOptions, 'file' | 'section' | 'settings' | 'quick'>): Experiment {
   const own = Object.entries(settings).filter(([option]) => !concernsQuantizers(keyOf(option)));
   const overrides = { ...(quick && quickSettings), select: 'validation', ...Object.fromEntries(own) };
   const base = resolveExperiment(file, section, overrides, 'shared');
@@ -155,28 +162,57 @@ export async function planFront(
     ['FLOAT', linesOf(base.settings.weightfile === null ? {} : { weightfile: base.settings.weightfile })],
   ]);
   const rows: FrontRow[] = [];
-  const addRow = (way: Way, id: string): void => {
-    rows.push({ id, section: id, way, label: ways[way], group: '' });
+  const addRow = (way: Way, id: string, remark = ''): void => {
+    rows.push({ id, section: id, way, label: ways[way] + remark, group: '' });
   };
   addRow('float', 'FLOAT');
   const add: AddRow = (way, name, keys) => {
-    if (sections.has(name)) return name;
-    sections.set(name, linesOf({ ...startingFromFloat(base), ...keys }));
+    if (sections.has(name)) return [name];
+    sections.set(name, linesOf({ ...startingFrom('FLOAT', base), ...keys }));
     addRow(way, name);
-    return name;
+    return [name];
   };
   const text = () => configText(`The runs of a front: ${commandOf(source, section)}`, sections);
+  const experimentOf = (name: string, keys: Keys) => {
+    const all = configText('', new Map([...sections, [name, linesOf({ ...startingFrom('FLOAT', base), ...keys })]]));
+    return resolveExperiment(parseConfig(all, path), name, {}, 'shared');
+  };
+  /** The network of these keys with what limits it. */
+  const limited = (keys: Keys): Limited => {
+    const experiment = experimentOf('LIMITED', keys);
+    const { variables } = declared(experiment);
+    return { experiment, quantizers: variables.quantizers, limits: budgetLimits(experiment, variables) };
+  };
+  const narrowed = (width: number): Keys => ({
+    width_multiplier: (base.settings.width_multiplier * width) / wholeWidth,
+  });
+  const narrow = hasWidths(base.settings) ? (options.narrow ?? (quick ? [] : usualNarrow)) : [];
 
   const budgets = (options.budgets ?? usualBudgets(declared(base).variables, quick)).map((kbytes): FrontBudget => {
-    const keys = underBudget(kbytes, options.activationKbytes);
-    const learned = add('learned', `LEARNED_${kbytes}`, keys);
-    const allocated = add('allocated', `ALLOCATED_${kbytes}`, { ...keys, budget_search: 0 });
-    const experiment = resolveExperiment(parseConfig(text(), path), learned, {}, 'shared');
-    const training = declared(experiment);
-    const { variables } = training;
-    budgetOutlook(experiment, training);
-    const limits = budgetLimits(experiment, variables);
-    return { kbytes, rows: { learned, allocated, ...homogeneousRows(experiment, variables.quantizers, limits, add) } };
+    const alike = underBudget(kbytes, options.activationKbytes);
+    const whole = limited(alike);
+    const prunes = !keepsLimits(whole.limits.filter(isOfWeights), whole.quantizers.map(smallestBits));
+    const keys = { ...alike, ...(prunes && { budget_prune: 'true' }) };
+    const experiment = experimentOf(`LEARNED_${kbytes}`, keys);
+    budgetOutlook(experiment, declared(experiment));
+    const rows = {
+      learned: add('learned', `LEARNED_${kbytes}`, keys),
+      allocated: add('allocated', `ALLOCATED_${kbytes}`, { ...keys, budget_search: 0 }),
+      ...homogeneousRows(whole, add),
+      narrow: narrow.flatMap((bits) => {
+        const fits = (width: number) => homogeneousKeys(limited({ ...alike, ...narrowed(width) }), [bits, bits]);
+        const width = homogeneousKeys(whole, [bits, bits]) ? 0 : mostThatFit(wholeWidth, (part) => fits(part) !== null);
+        if (width === 0) return [];
+        const float = `FLOAT_NARROW${width}`;
+        if (!sections.has(float)) {
+          sections.set(float, linesOf(narrowed(width)));
+          addRow('float', float, `, ${width}/${wholeWidth} of the channels`);
+        }
+        const { name, keys } = fits(width)!;
+        return add('narrow', `NARROW${width}_${name}`, { ...startingFrom(float, base), ...narrowed(width), ...keys });
+      }),
+    };
+    return { kbytes, rows };
   });
   const file = parseConfig(text(), path);
   const plan = planRuns(
@@ -197,36 +233,67 @@ export async function planFront(
 
 type Keys = Readonly<Partial<Record<SettingKey, string | number>>>;
 
-/** Adds a row and its section, unless another budget has it already; returns the identifier. */
-type AddRow = (way: QuantizedWay, name: string, keys: Keys) => string;
+/** Adds a row and its section, unless another budget has it already; returns its identifier in a list. */
+type AddRow = (way: QuantizedWay, name: string, keys: Keys) => readonly string[];
+
+/** A network under a budget. */
+interface Limited {
+  readonly experiment: Experiment;
+  readonly quantizers: readonly Quantizer[];
+  readonly limits: readonly BudgetLimit[];
+}
+
+/** The largest number below `all` that fits, if all below it do; 0 where none does. */
+function mostThatFit(all: number, fits: (number: number) => boolean): number {
+  let [most, tooMany] = [0, all];
+  while (tooMany - most > 1) {
+    const middle = Math.floor((most + tooMany) / 2);
+    if (fits(middle)) most = middle;
+    else tooMany = middle;
+  }
+  return most;
+}
+
+function isOfWeights({ key }: BudgetLimit): boolean {
+  return key === 'target_weight_kbytes';
+}
 
 /** The rows of the ways that give all tensors the same bits. */
-function homogeneousRows(
-  { settings, activations }: Experiment,
-  quantizers: readonly Quantizer[],
-  limits: readonly BudgetLimit[],
-  add: AddRow,
-): Pick<FrontBudget['rows'], 'same' | 'ends'> {
-  const limitsOf = (key: BudgetLimit['key']) => limits.filter((limit) => limit.key === key);
-  const weightRange = { least: settings.w_bitwidth_min, most: settings.w_bitwidth_max };
-  const activationRange = { least: settings.a_bitwidth_min, most: settings.a_bitwidth_max };
-  const activationBits = homogeneousBits(quantizers, limitsOf('target_activation_kbytes'), activationRange);
-  const row = (way: 'same' | 'ends', exceptions: readonly Quantizer[]): string | null => {
-    const bits = homogeneousBits(quantizers, limitsOf('target_weight_kbytes'), weightRange, exceptions);
-    if (bits === null || activationBits === null) return null;
-    const wide = Object.entries(fixedBits('w', endBits)).map(([key, value]) => `${key} = ${value}`);
-    const layers = exceptions.map(({ name }) => `${tensorOf(name)}: ${wide.join(', ')}`);
-    return add(way, `${way.toUpperCase()}_W${bits}${activations.kind ? `A${activationBits}` : ''}`, {
-      w_quantize: 'parametric_fp_b_xmax',
-      ...fixedBits('w', bits),
-      ...(activations.kind && {
-        a_quantize: 'parametric_fp_b_xmax_relu',
-        ...fixedBits('a', activationBits),
-      }),
-      ...(layers.length > 0 && { layers: layers.join('; ') }),
-    });
+function homogeneousRows(whole: Limited, add: AddRow): Pick<FrontBudget['rows'], 'same' | 'ends'> {
+  const { w_bitwidth_min, w_bitwidth_max } = whole.experiment.settings;
+  const row = (way: 'same' | 'ends', exceptions: readonly Quantizer[]) => {
+    const found = homogeneousKeys(whole, [w_bitwidth_min, w_bitwidth_max], exceptions);
+    return found ? add(way, `${way.toUpperCase()}_${found.name}`, found.keys) : [];
   };
-  return { same: row('same', []), ends: row('ends', endsOf(quantizers)) };
+  return { same: row('same', []), ends: row('ends', endsOf(whole.quantizers)) };
+}
+
+/**
+ * The keys of the most bits that fit for all weights alike, from `least` to `most`, and for all activations, with what
+ * names them; `null` where none do.
+ */
+function homogeneousKeys(
+  { experiment: { settings, activations }, quantizers, limits }: Limited,
+  [least, most]: readonly [least: number, most: number],
+  exceptions: readonly Quantizer[] = [],
+): { readonly name: string; readonly keys: Keys } | null {
+  const others = limits.filter((limit) => !isOfWeights(limit));
+  const activationRange = { least: settings.a_bitwidth_min, most: settings.a_bitwidth_max };
+  const activationBits = homogeneousBits(quantizers, others, activationRange);
+  const bits = homogeneousBits(quantizers, limits.filter(isOfWeights), { least, most }, exceptions);
+  if (bits === null || activationBits === null) return null;
+  const wide = Object.entries(fixedBits('w', endBits)).map(([key, value]) => `${key} = ${value}`);
+  const layers = exceptions.map(({ name }) => `${tensorOf(name)}: ${wide.join(', ')}`);
+  const keys = {
+    w_quantize: 'parametric_fp_b_xmax',
+    ...fixedBits('w', bits),
+    ...(activations.kind && {
+      a_quantize: 'parametric_fp_b_xmax_relu',
+      ...fixedBits('a', activationBits),
+    }),
+    ...(layers.length > 0 && { layers: layers.join('; ') }),
+  };
+  return { name: `W${bits}${activations.kind ? `A${activationBits}` : ''}`, keys };
 }
 
 /** Keys by which a quantizer that could infer its bits keeps them. */
@@ -247,9 +314,9 @@ function underBudget(kbytes: number, activationKbytes: number | undefined): Keys
   };
 }
 
-function startingFromFloat({ training }: Experiment): Keys {
+function startingFrom(float: string, { training }: Experiment): Keys {
   return {
-    weightfile: 'FLOAT/params_best.safetensors',
+    weightfile: `${float}/params_best.safetensors`,
     initial_learning_rate: Number((training.initialLearningRate * rateOfQuantized).toPrecision(6)),
   };
 }

@@ -149,22 +149,25 @@ function decision(better: Point, worse: Point): string {
 /** What the numbers say of learned bits at one budget, beside every other way. */
 function verdicts({ kbytes, rows }: FrontBudget, points: readonly Point[]): string[] {
   const pointOf = (id: string) => points.find(({ row }) => row.id === id)!;
-  const learned = pointOf(rows.learned);
+  const [learned] = rows.learned.map(pointOf);
   return quantizedWays
     .filter((way) => way !== 'learned')
-    .map((way) => {
-      const head = `${kbytes} kB, ${ways.learned} beside ${ways[way]}:`;
-      const id = rows[way];
-      if (id === null) return `${head} no bits that are alike fit.`;
-      const difference = pairedDifference(learned.result, pointOf(id).result);
-      if (!difference) return `${head} no seed has both.`;
-      if (difference.mean === 0) return `${head} no difference over ${seedsText(difference.count)}.`;
-      const side = difference.mean > 0 ? 'better' : 'worse';
-      const points = `${Math.abs(difference.mean).toFixed(2)} points ${side}`;
-      if (difference.uncertainty === null) return `${head} ${points} with one seed, which decides nothing.`;
-      const verdict = difference.isDecided ? (difference.mean > 0 ? '**ahead**' : '**behind**') : 'undecided';
-      return `${head} ${verdict}, ${points}, ± ${difference.uncertainty.toFixed(2)} over ${seedsText(difference.count)}.`;
+    .flatMap((way) => {
+      const head = `${kbytes} kB, ${ways.learned} beside ${ways[way]}`;
+      if (rows[way].length === 0) return way === 'narrow' ? [] : [`${head}: no bits that are alike fit.`];
+      return rows[way].map((id) => verdict(`${head} \`${id}\`:`, learned!, pointOf(id)));
     });
+}
+
+function verdict(head: string, learned: Point, other: Point): string {
+  const difference = pairedDifference(learned.result, other.result);
+  if (!difference) return `${head} no seed has both.`;
+  if (difference.mean === 0) return `${head} no difference over ${seedsText(difference.count)}.`;
+  const side = difference.mean > 0 ? 'better' : 'worse';
+  const points = `${Math.abs(difference.mean).toFixed(2)} points ${side}`;
+  if (difference.uncertainty === null) return `${head} ${points} with one seed, which decides nothing.`;
+  const word = difference.isDecided ? (difference.mean > 0 ? '**ahead**' : '**behind**') : 'undecided';
+  return `${head} ${word}, ${points}, ± ${difference.uncertainty.toFixed(2)} over ${seedsText(difference.count)}.`;
 }
 
 function seedsText(count: number): string {

@@ -39,7 +39,7 @@ export interface Experiment {
     readonly shortcutType: '' | 'b' | 'c';
     /** Multiply the logits by a learned number. */
     readonly scaleLayer: boolean;
-    /** Factor of the channels of MobileNetV2; 1 for other models. */
+    /** Factor of the channels; 1 for a network of one's own. */
     readonly widthMultiplier: number;
   };
   readonly data: {

@@ -43,6 +43,11 @@ export type Settings = Omit<
 /** Makes the error for a key: `value` is shown if it was left at its default. */
 export type Fail = (key: SettingKey, value: unknown, message: string) => InputError;
 
+/** Tells whether a model can be made narrower or wider by `width_multiplier`. */
+export function hasWidths({ model, num_layers }: Pick<Settings, 'model' | 'num_layers'>): boolean {
+  return model === 'mobilenetv2' || model === 'resnet18' || num_layers !== null;
+}
+
 /** Fills in the defaults that depend on other keys. */
 export function complete(read: ReadSettings): Settings {
   const model = read.model ?? (`resnet${read.num_layers}` as const);
@@ -144,11 +149,11 @@ export function checkKeysTogether(settings: Settings, layers: readonly LayerRule
   if (settings.shortcut_type !== '' && settings.num_layers === null) {
     throw fail('shortcut_type', settings.shortcut_type, `must be empty for model ${settings.model}, which has its own`);
   }
-  if (settings.width_multiplier !== 1 && !['mobilenetv2', 'resnet18'].includes(settings.model)) {
+  if (settings.width_multiplier !== 1 && !hasWidths(settings)) {
     throw fail(
       'width_multiplier',
       settings.width_multiplier,
-      `must be 1 for model ${settings.model}: only mobilenetv2 and resnet18 have it`,
+      `must be 1 for model ${settings.model}: only mobilenetv2 and ResNets have it`,
     );
   }
   if (settings.batch_size % settings.shards !== 0) {

@@ -87,12 +87,25 @@ it('refuses what cannot be compared', async () => {
     expect(existsSync(join(folder, 'refused'))).toBe(false);
     return stderr;
   };
-  expect(await refused('NET', '--cfg', 'net.cfg', '--budgets', '0.1')).toMatch(
-    /target_weight_kbytes = 0\.1: cannot be met: with the fewest bits that the limits allow, weights need 0\.38 kB/,
+  expect(await refused('NET', '--cfg', 'net.cfg', '--budgets', '0.01')).toMatch(
+    /target_weight_kbytes = 0\.01: cannot be met: with the fewest bits and channels that the limits allow, weights need 0\.01 kB/,
   );
   const tiny = writeTinyConfig(folder);
   expect(await refused('BUDGET', '--cfg', tiny)).toMatch(
     /\[BUDGET\] w_quantize: the network of a front is float; name a section without w_quantize$/m,
   );
   expect(await refused('NET', '--cfg', 'net.cfg', '--budgets', '1,x')).toMatch(/give kB, such as 40,70,100/);
+});
+
+it('compares with narrower networks, and prunes, where two bits a weight are too much', async () => {
+  const resnet = ['front', '--budgets', '40', '--target-activation-kbytes', '8.1', '--data', 'synthetic:48'];
+  const { stdout } = await succeeds(
+    [...resnet, '--narrow', '2', '--seeds', '0', '--out', 'planned', '--dry-run'],
+    folder,
+  );
+  const planned = [...stdout.matchAll(/^\d+ +0 +(\S+) +(\S+) +160 +(\d+\.\d) /gm)].map(([, ...cells]) => cells);
+  expect(planned.map(([name]) => name)).toEqual([...['LEARNED_40', 'ALLOCATED_40', 'FLOAT_NARROW49', 'NARROW49_W2A5']]);
+  // 12, 25 and 49 channels: with 13, 25 and 50 it would be 40.23 kB.
+  expect(planned.at(-1)).toEqual(['NARROW49_W2A5', 'FLOAT_NARROW49', '38.7']);
+  expect(stdout.match(/^budget_prune = true$/gm)).toHaveLength(2);
 });

@@ -20,7 +20,7 @@ export interface ModelOptions {
   readonly classes: number;
   readonly shortcutType: '' | 'b' | 'c';
   readonly scaleLayer: boolean;
-  /** Factor of all numbers of channels of MobileNetV2 and ResNet-18. */
+  /** Factor of all numbers of channels, of every model but `tiny`. */
   readonly widthMultiplier: number;
 }
 

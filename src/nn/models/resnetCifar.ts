@@ -13,13 +13,17 @@ export interface ResnetCifarOptions {
   readonly classes: number;
   /** Multiply the logits by a learned number. */
   readonly scaleLayer: boolean;
+  /** Factor of the channels, which are rounded to whole ones. */
+  readonly widthMultiplier: number;
 }
 
-export function resnetCifar({ depth, shortcutType, classes, scaleLayer }: ResnetCifarOptions): Define {
+export function resnetCifar(options: ResnetCifarOptions): Define {
+  const { depth, shortcutType, classes, scaleLayer, widthMultiplier } = options;
   const blocks = (depth - 2) / 6;
+  const wide = (channels: number) => Math.max(1, Math.round(channels * widthMultiplier));
   return (n, x) => {
-    let h = n.conv(x, 16, { name: 'conv1' });
-    for (const [group, channels] of [16, 32, 64].entries()) {
+    let h = n.conv(x, wide(16), { name: 'conv1' });
+    for (const [group, channels] of [16, 32, 64].map(wide).entries()) {
       for (let layer = 0; layer < blocks; layer++) {
         const stride = group > 0 && layer === 0 ? 2 : 1;
         h = block(n, h, `res${group + 1}/layer${layer + 1}`, channels, stride, shortcutType);
