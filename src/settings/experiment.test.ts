@@ -214,7 +214,7 @@ describe('faults name file, line, section, key, value, what is allowed and the n
     ['target_activation_kbytes = 8', 'needs quantized activations'],
     ['model = resnet18\nshortcut_type = b', 'must be empty for model resnet18'],
     ['width_multiplier = 0', 'must be a number from 0.1 to 4'],
-    ['width_multiplier = 0.5', 'must be 1 for model resnet20: only mobilenetv2 and resnet18 have it'],
+    ['model = tiny\nwidth_multiplier = 0.5', 'must be 1 for model tiny: only mobilenetv2 and ResNets have it'],
     ['select = validation\nvalidation_split = 0', 'must be at least 1 with select = validation'],
     ['validation_split = 100', 'must be 0 with select = test'],
     ['schedule = cosin', "must be one of step, cosine; did you mean 'cosine'?"],
