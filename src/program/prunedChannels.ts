@@ -13,6 +13,7 @@ import {
   thinned,
   toStored,
 } from '../nn/index.js';
+import type { Left } from '../quant/index.js';
 import type { LoadedWeights } from '../weights/loadedWeights.js';
 import { declaredVariables, type ProgramOptions, type TrainingProgram } from './trainingProgram.js';
 
@@ -78,10 +79,32 @@ export function thinnedOptions(
   return { ...options, model: { ...model, definition }, prunesChannels: false };
 }
 
-/** What sizes count at the least: the network with a channel a group. */
-export function fewestChannels({ options, variables }: Counting): Counted {
+/** What sizes count at the least, where channels go so many at a time (see `takeBitsAndChannels`). */
+export function fewestChannels({ options, variables }: Counting, step: number): Counted {
   const { channelGroups } = variables;
   if (channelGroups.length === 0) return variables;
-  const ones = channelGroups.map(() => 1);
-  return declaredVariables(thinnedOptions(options, channelGroups, ones));
+  const fewest = channelGroups.map(({ channels }) => (channels < 2 * step ? channels : step + (channels % step)));
+  return declaredVariables(thinnedOptions(options, channelGroups, fewest));
+}
+
+/** Rows of the tensors that have an axis of a group's channels, activations among them; group by group. */
+export function rowsOfGroups({ options, variables }: Counting): number[][] {
+  const { channelGroups, quantizers } = variables;
+  return channelGroups.map((_, group) => {
+    const oneLess = channelGroups.map(({ channels }, other) => (other === group ? channels - 1 : channels));
+    const thinner = declaredVariables(thinnedOptions(options, channelGroups, oneLess)).quantizers;
+    return [...quantizers.keys()].filter((row) => thinner[row]!.count < quantizers[row]!.count);
+  });
+}
+
+/** What sizes count where so much is left of the tensors and the multiply-adds with their weights. */
+export function thinnedBy(counted: Counted, left: Left): Counted {
+  return {
+    tensors: counted.tensors,
+    unquantized: counted.unquantized,
+    quantizers: counted.quantizers.map((quantizer, row) => ({ ...quantizer, count: left(row, quantizer.count) })),
+    products: counted.products.map((product) =>
+      'row' in product.weight ? { ...product, multiplyAdds: left(product.weight.row, product.multiplyAdds) } : product,
+    ),
+  };
 }

@@ -81,7 +81,7 @@ describe('a limit of products', () => {
     // A multiply-add of up to 4 bits costs 1, of up to 8 bits 3.
     const table = {
       multiplyAdds: [4, 8].map((bits) => ({ weightBits: bits, inputBits: 8, cost: bits === 4 ? 1 : 3 })),
-      ...{ weightBit: 0, activationBit: 0 },
+      ...{ weightBit: 0, activationBit: 0, activation: 0 },
     };
     const steps = (most: number) =>
       costLimit((bits) => networkCost(table, products, { weights: [], max: [], sum: [], peak: [] }, bits), most);

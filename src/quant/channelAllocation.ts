@@ -1,17 +1,27 @@
 /**
- * Bits and whole channels that weights give up to fit into so many kB: one after the other, each time what adds the
- * least error for the memory it saves. A channel that goes takes the bits of all weights that compute or read it.
+ * Bits and whole channels that a network gives up to keep a limit: one after the other, each time what adds the least
+ * error for what it saves. A channel that goes takes along its part of all tensors that have an axis of such channels.
  */
 
 import type { BitError } from './bitAllocation.js';
-import { bitsPerKbyte, setBits, type TensorSet } from './sizes.js';
+import { floatBits } from './inferredBitwidth.js';
 
-/** Channels of which any but the last may go. */
+/** Channels of which some may go. */
 export interface PrunableChannels {
-  /** Rows of the weights that have an axis of these channels. */
+  /** Rows of the tensors that have an axis of these channels. */
   readonly rows: readonly number[];
-  /** What is lost with each channel, in the unit of a `BitError`. */
+  /** What is lost with each channel, in the unit of the `BitError`. */
   readonly losses: readonly number[];
+}
+
+/** The number that is left of so many elements, or multiply-adds, that belong to a row. */
+export type Left = (row: number, count: number) => number;
+
+/** What bits and channels may cost together. */
+export interface ThinLimit {
+  readonly most: number;
+  /** The cost of bits, where so much is left; no bit less and no channel less makes it larger. */
+  cost(left: Left): (bits: readonly number[]) => number;
 }
 
 export interface Allocation {
@@ -20,58 +30,66 @@ export interface Allocation {
   readonly gone: readonly (readonly number[])[];
 }
 
+/** How the search goes about channels. */
+export interface Candidates {
+  readonly groups: readonly PrunableChannels[];
+  /** So many go at a time, and so many stay at least; of a group with fewer none goes. */
+  readonly step: number;
+  /** The fewest bits of every row. */
+  readonly smallest: readonly number[];
+  readonly error: BitError;
+}
+
 /**
- * Fits a set of weights into `kbytes`, from these bits and with all channels there; where the fewest bits and a channel a
- * group are too much, it stays too large. Of equal gains a bit comes before a channel, and the earliest row or group first.
- *
- * @param set the weights together, counted with the channels there are
- * @param smallest the fewest bits of every row
+ * Keeps a limit, from these bits and with all channels there; where the fewest bits and channels are too much, it stays
+ * broken. Of equal gains a bit comes before channels, and the earliest row or group first.
  */
 export function takeBitsAndChannels(
   bits: readonly number[],
-  set: TensorSet,
-  kbytes: number,
-  groups: readonly PrunableChannels[],
-  smallest: readonly number[],
-  error: BitError,
+  { most, cost }: ThinLimit,
+  { groups, step, smallest, error }: Candidates,
 ): Allocation {
-  const taken = [...bits];
   const order = groups.map(({ losses }) => [...losses.keys()].sort((a, b) => losses[a]! - losses[b]! || a - b));
-  const gone = groups.map(() => 0);
-  const left = (group: number) => order[group]!.length - gone[group]!;
-  const elements = (row: number, count: number) =>
-    groups.reduce(
-      (product, { rows }, group) => (rows.includes(row) ? (product * left(group)) / order[group]!.length : product),
-      count,
-    );
+  const left =
+    (gone: readonly number[]): Left =>
+    (row, count) =>
+      groups.reduce((product, { rows, losses: { length } }, group) => {
+        return rows.includes(row) ? (product * (length - gone[group]!)) / length : product;
+      }, count);
+  const all = cost((_, count) => count);
+  const counted = [...bits.keys()].filter((row) => all(bits.with(row, floatBits)) > all(bits.with(row, 1)));
+  let taken = { bits: [...bits], gone: groups.map(() => 0) };
   for (;;) {
-    const members = set.members.map(({ row, count }) => ({ row, count: elements(row, count) }));
-    if (setBits({ members, bits: set.bits }, taken) <= kbytes * bitsPerKbyte) break;
-    // An error is that of all channels, as the count is: both fall with those that go.
-    const fewerBits = set.members
-      .filter(({ row }) => taken[row]! > smallest[row]!)
-      .map(({ row, count }) => ({
-        price: (error(row, taken[row]! - 1) - error(row, taken[row]!)) / count,
-        take: () => {
-          taken[row] = taken[row]! - 1;
-        },
-      }));
-    const fewerChannels = [...groups.keys()]
-      .filter((group) => left(group) > 1)
-      .map((group) => {
-        const { rows, losses } = groups[group]!;
-        const saved = members.filter(({ row }) => rows.includes(row)).map(({ row, count }) => taken[row]! * count);
-        const perChannel = saved.reduce((sum, own) => sum + own, 0) / left(group);
-        return {
-          price: losses[order[group]![gone[group]!]!]! / perChannel,
-          take: () => {
-            gone[group] = gone[group]! + 1;
-          },
-        };
+    const leftNow = left(taken.gone);
+    const costNow = cost(leftNow);
+    const present = costNow(taken.bits);
+    if (present <= most) break;
+    const fewerBits = counted
+      .filter((row) => taken.bits[row]! > smallest[row]!)
+      .map((row) => {
+        const own = taken.bits[row]!;
+        const next = { ...taken, bits: taken.bits.with(row, own - 1) };
+        // The error is that of all channels; it falls with those that go.
+        return { next, error: leftNow(row, error(row, own - 1) - error(row, own)), cost: costNow(next.bits) };
       });
-    const [cheapest] = [...fewerBits, ...fewerChannels].sort((a, b) => a.price - b.price);
+    const fewerChannels = [...groups.keys()]
+      .filter((group) => order[group]!.length - taken.gone[group]! >= 2 * step)
+      .map((group) => {
+        const first = taken.gone[group]!;
+        const next = { ...taken, gone: taken.gone.with(group, first + step) };
+        const going = order[group]!.slice(first, first + step);
+        const lost = going.reduce((sum, channel) => sum + groups[group]!.losses[channel]!, 0);
+        return { next, error: lost, cost: cost(left(next.gone))(next.bits) };
+      });
+    // What saves nothing may help the next to save something, but comes last.
+    const price = (step: (typeof fewerBits)[number]) =>
+      step.error / Math.max(present - step.cost, leastSaving * present);
+    const [cheapest] = [...fewerBits, ...fewerChannels].sort((a, b) => price(a) - price(b));
     if (!cheapest) break;
-    cheapest.take();
+    taken = cheapest.next;
   }
-  return { bits: taken, gone: order.map((channels, group) => channels.slice(0, gone[group])) };
+  return { bits: taken.bits, gone: order.map((channels, group) => channels.slice(0, taken.gone[group])) };
 }
+
+/** A part of the whole cost. */
+const leastSaving = 1e-9;

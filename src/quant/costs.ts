@@ -1,16 +1,18 @@
 /**
  * What a device spends on one image, in a unit of the table's own: on each multiply-add by the widths of its operands,
- * and on each bit of the weights, which it reads once, and of the activations.
+ * on each bit of the weights, which it reads once, and of the activations, and on each activation whatever its bits.
  */
+import { floatBits } from './inferredBitwidth.js';
 import type { MultiplyAddCost, Product } from './products.js';
 import { bitsOf, productCost } from './products.js';
-import { type MemorySets, setBits } from './sizes.js';
+import { type MemorySets, setBits, type TensorSet } from './sizes.js';
 
 export interface CostTable {
   /** A multiply-add of widths between two entries costs as the next larger one. */
   readonly multiplyAdds: readonly { readonly weightBits: number; readonly inputBits: number; readonly cost: number }[];
   readonly weightBit: number;
   readonly activationBit: number;
+  readonly activation: number;
 }
 
 /** The least cost of the entries that are as wide; infinite where none is. */
@@ -43,6 +45,12 @@ export function networkCost(
   return (
     productCost(products, bits, multiplyAddCost(table)) +
     table.weightBit * kept(weights) +
-    table.activationBit * kept(sum)
+    table.activationBit * kept(sum) +
+    table.activation * sum.reduce((total, set) => total + elementsOf(set), 0)
   );
+}
+
+/** Elements of a set of tensors. */
+function elementsOf({ members, bits }: TensorSet): number {
+  return members.reduce((total, { count }) => total + count, bits / floatBits);
 }

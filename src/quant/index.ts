@@ -12,7 +12,7 @@ export {
   takeBits,
 } from './bitAllocation.js';
 export { capBits, noBitCap } from './bitCap.js';
-export { type Allocation, type PrunableChannels, takeBitsAndChannels } from './channelAllocation.js';
+export { type Left, type PrunableChannels, type ThinLimit, takeBitsAndChannels } from './channelAllocation.js';
 export { channelScale, exponentGradient, exponentLimits } from './channelExponents.js';
 export { type CostTable, networkCost, uncoveredWidths } from './costs.js';
 export type { ElementQuantizer } from './elementQuantizer.js';

@@ -16,7 +16,7 @@ import { didYouMean } from './didYouMean.js';
 import { checkEffects, type Origin } from './keysWithoutEffect.js';
 import { type LayerRule, parseLayerRules } from './layerRules.js';
 import { type QuantizerSettings, quantizerSettings } from './quantizerSettings.js';
-import { checkKeysTogether, complete, type Fail, type Settings } from './settingRules.js';
+import { canPrune, checkKeysTogether, complete, type Fail, type Settings } from './settingRules.js';
 import { type ModelName, readSettings, type SettingKey, settingKeys } from './settings.js';
 
 /** Where a value was written, for messages: `configs/a.cfg:12: [NAME] key` or `--key`. */
@@ -115,8 +115,10 @@ export interface Experiment {
     readonly costs: CostTable | null;
     /** `guaranteed`: every epoch ends inside the targets; `penalty`: exceeding them costs, as published. */
     readonly mode: 'penalty' | 'guaranteed';
-    /** A guaranteed budget of weights may take whole channels, too. */
+    /** A guaranteed budget of weights, of products or of costs may take whole channels, too. */
     readonly prunes: boolean;
+    /** So many channels go at a time. */
+    readonly pruneStep: number;
     /** Fraction of the epochs in which bits are looked for; then they are frozen. */
     readonly search: number;
     readonly lambda2: number;
@@ -331,7 +333,8 @@ function grouped(
       targetCost: s.target_cost > 0 ? s.target_cost : -1,
       costs: s.costs === null ? null : readCostTable(s.costs)!,
       mode: s.budget,
-      prunes: s.budget_prune && s.budget === 'guaranteed' && s.target_weight_kbytes > 0,
+      prunes: s.budget_prune && s.budget === 'guaranteed' && canPrune(s),
+      pruneStep: s.budget_prune_step,
       search: s.budget_search,
       lambda2: s.initial_cost_lambda2,
       lambda3: s.initial_cost_lambda3,

@@ -4,7 +4,7 @@
  */
 import { arePictures, parseDataSpec } from '../data/dataSpec.js';
 import type { LayerRule } from './layerRules.js';
-import { type Fail, normalisations, type Settings } from './settingRules.js';
+import { canPrune, type Fail, normalisations, type Settings } from './settingRules.js';
 import { type SettingKey, settingKeys, soundKeys } from './settings.js';
 
 /** How closely a key is given: by the file's [DEFAULT] or a run's config.json, by the section itself, by the call. */
@@ -92,10 +92,16 @@ const idleKeys: readonly IdleKeys[] = [
   },
   {
     keys: ['budget_prune'],
-    because: ['budget', 'target_weight_kbytes'],
-    areIdle: (settings) =>
-      settings.budget_prune && (settings.budget !== 'guaranteed' || !hasTarget(settings, 'weight')),
-    reason: () => 'but on guaranteed kB of weights: set budget = guaranteed and target_weight_kbytes',
+    because: ['budget', 'target_weight_kbytes', 'target_gbops', 'target_cost'],
+    areIdle: (settings) => settings.budget_prune && (settings.budget !== 'guaranteed' || !canPrune(settings)),
+    reason: () =>
+      'without budget = guaranteed and target_weight_kbytes, target_gbops or target_cost: set what channels shall go for',
+  },
+  {
+    keys: ['budget_prune_step'],
+    because: ['budget_prune'],
+    areIdle: ({ budget_prune }) => !budget_prune,
+    reason: () => 'without channels to prune: set budget_prune = true',
   },
   {
     keys: ['initial_cost_lambda2'],

@@ -43,6 +43,11 @@ export type Settings = Omit<
 /** Makes the error for a key: `value` is shown if it was left at its default. */
 export type Fail = (key: SettingKey, value: unknown, message: string) => InputError;
 
+/** Tells whether there is a target for which channels may be pruned. */
+export function canPrune(targets: Pick<Settings, 'target_weight_kbytes' | 'target_gbops' | 'target_cost'>): boolean {
+  return Math.max(targets.target_weight_kbytes, targets.target_gbops, targets.target_cost) > 0;
+}
+
 /** Tells whether a model can be made narrower or wider by `width_multiplier`. */
 export function hasWidths({ model, num_layers }: Pick<Settings, 'model' | 'num_layers'>): boolean {
   return model === 'mobilenetv2' || model === 'resnet18' || num_layers !== null;

@@ -214,6 +214,7 @@ const settingsTable = {
   costs: key('none', optional(costTable)),
   budget: key('penalty', choice(['penalty', 'guaranteed'])),
   budget_prune: key('false', flag),
+  budget_prune_step: key('1', integer(1, 1024)),
   budget_search: key('0.25', number(0, 1)),
   initial_cost_lambda2: key('0.1', number(0, 1e6)),
   initial_cost_lambda3: key('0.1', number(0, 1e6)),

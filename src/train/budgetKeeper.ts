@@ -31,7 +31,7 @@ import {
 } from '../quant/index.js';
 import { type Experiment, guaranteesBudget } from '../settings/index.js';
 import { budgetLimits } from './budgetLimits.js';
-import { pruneToFit } from './channelPruning.js';
+import { pruneToFit, type SharedError } from './channelPruning.js';
 import { elementsOf, type Refits, refits, scalesOf } from './refits.js';
 
 /** Tells whether bits are frozen in an epoch, counted from 0. */
@@ -88,11 +88,7 @@ async function fitBits(experiment: Experiment, session: Session, freezes: boolea
   const velocity = Float64Array.from(await program.read(STORAGE.quantizerVelocity));
   const gradients = await program.read(STORAGE.gradients);
   const bits = tableBits(quantizers, table);
-  let left: readonly number[] = bits;
-  if (budget.prunes) {
-    const all = refits(variables, table, await program.read(STORAGE.parameters));
-    left = await pruneToFit(session, bits, budget.targetWeightKbytes, bitError(variables, all, gradients));
-  }
+  const left = budget.prunes ? await prunedBits(experiment, session, table, gradients) : bits;
   const parameters = await program.read(STORAGE.parameters);
   const refit = refits(variables, table, parameters);
   const error = bitError(variables, refit, gradients);
@@ -109,7 +105,7 @@ async function fitBits(experiment: Experiment, session: Session, freezes: boolea
   const inMemory = limits.filter(({ unit }) => unit === 'kB');
   const ofProducts = limits.filter((limit) => !inMemory.includes(limit));
   // Weights and activations share the limits of products.
-  const common = ofProducts.length > 0 ? relativeError(error, bits, variables) : error;
+  const common = ofProducts.length > 0 ? relativeError(error, bits, variables).error : error;
   const fitting = takeBits(takeBits(left, inMemory, smallest, error), ofProducts, smallest, common);
   const chosen = freezes ? giveBits(fitting, limits, quantizers.map(largestBits), common) : fitting;
   for (const [row, count] of chosen.entries()) {
@@ -122,8 +118,27 @@ async function fitBits(experiment: Experiment, session: Session, freezes: boolea
   if (freezes) program.write(STORAGE.bitCaps, chosen);
 }
 
+/** The bits that are left when channels have gone with others, limit by limit. */
+async function prunedBits(
+  experiment: Experiment,
+  session: Session,
+  table: Float64Array,
+  gradients: StorageArray,
+): Promise<readonly number[]> {
+  const { program, training } = session;
+  const { variables } = training;
+  let bits: readonly number[] = tableBits(variables.quantizers, table);
+  for (const key of ['target_weight_kbytes', 'target_gbops', 'target_cost'] as const) {
+    const refit = refits(variables, table, await program.read(STORAGE.parameters));
+    const error = bitError(variables, refit, gradients);
+    const shared = key === 'target_weight_kbytes' ? { error, unit: 1 } : relativeError(error, bits, variables);
+    bits = await pruneToFit(session, experiment, key, bits, shared);
+  }
+  return bits;
+}
+
 function searchCaps(experiment: Experiment, { training }: Session): number[] {
-  const limits = budgetLimits(experiment, fewestChannels(training));
+  const limits = budgetLimits(experiment, fewestChannels(training, experiment.budget.pruneStep));
   const { quantizers } = training.variables;
   return individualLimits(limits, quantizers.map(smallestBits), quantizers.map(largestBits));
 }
@@ -141,14 +156,17 @@ function bitError(variables: Variables, refit: Refits, gradients: StorageArray):
 }
 
 /** The error of each row as a part of what all weights, or all activations, lose by their present bits. */
-function relativeError(error: BitError, bits: readonly number[], { quantizers }: Variables): BitError {
+function relativeError(error: BitError, bits: readonly number[], { quantizers }: Variables): SharedError {
   const isActivation = (row: number) => quantizers[row]!.role === 'activation';
   const whole = (of: boolean) => {
     const rows = [...bits.keys()].filter((row) => isActivation(row) === of);
     return rows.reduce((sum, row) => sum + error(row, bits[row]!), 0) || 1;
   };
   const [weights, activations] = [whole(false), whole(true)];
-  return (row, count) => error(row, count) / (isActivation(row) ? activations : weights);
+  return {
+    error: (row, count) => error(row, count) / (isActivation(row) ? activations : weights),
+    unit: weights,
+  };
 }
 
 function meanSquare(values: StorageArray): number {

@@ -83,7 +83,7 @@ export function budgetOutlook(
     const where = whereOf(experiment, 'costs');
     throw new InputError(`${where}: no entry is as wide as a multiply-add of ${uncovered.join(' x ')} bits; add one`);
   }
-  const limits = budgetLimits(experiment, fewestChannels(training));
+  const limits = budgetLimits(experiment, fewestChannels(training, experiment.budget.pruneStep));
   if (limits.length === 0) return null;
   const excessive = variables.quantizers.find((quantizer) => kindNamed(quantizer.kind).mayExceedBits(quantizer));
   if (excessive && guaranteesBudget(experiment.budget)) {

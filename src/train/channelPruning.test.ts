@@ -51,6 +51,20 @@ it.each([
   expect(left).toBeLessThanOrEqual(0.3);
 });
 
+it.each([
+  ['instructions', { costs: 'cortex-m4', target_cost: 200_000 }, 'cost'],
+  ['bit operations', { target_gbops: 0.001 }, 'gbops'],
+] as const)('a budget of %s is kept after every epoch, by channels as by bits', async (_, target, size) => {
+  const [limit] = Object.values(target).filter((value) => typeof value === 'number') as [number];
+  const { session, reports } = await trained({ target_weight_kbytes: -1, budget_prune_step: 4, ...target });
+  const sizes = reports.map(({ quantizers }) => quantizers.sizes[size]!);
+  expect(Math.max(...sizes)).toBeLessThanOrEqual(limit);
+  expect(Math.max(...sizes)).toBeGreaterThan(0.6 * limit);
+  const left = channelsLeft(session.training.variables);
+  expect(Math.min(...left)).toBeGreaterThanOrEqual(4);
+  expect(left.map((channels) => channels % 4)).toEqual([0, 0]);
+});
+
 it('what is zero stays zero, whatever is trained', async () => {
   const { session } = await trained();
   const { program, training } = session;

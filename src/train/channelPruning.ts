@@ -8,11 +8,13 @@
  */
 
 import type { StorageArray } from '../engine/engine.js';
-import { averageStorages, channelOf, STORAGE, type Variables } from '../nn/index.js';
-import { countChannels } from '../program/prunedChannels.js';
+import { averageStorages, type Counted, channelOf, STORAGE, type Variables } from '../nn/index.js';
+import { countChannels, rowsOfGroups, thinnedBy } from '../program/prunedChannels.js';
 import { tensorOf } from '../program/quantizerReport.js';
 import type { Session } from '../program/session.js';
-import { type BitError, memorySets, type PrunableChannels, smallestBits, takeBitsAndChannels } from '../quant/index.js';
+import { type BitError, type PrunableChannels, smallestBits, takeBitsAndChannels } from '../quant/index.js';
+import type { Experiment } from '../settings/index.js';
+import { type BudgetLimit, budgetLimits } from './budgetLimits.js';
 import { partOf } from './refits.js';
 
 /** Counts the channels that are left, by the parameters on the engine, for sizes and for the price of a budget. */
@@ -26,36 +28,43 @@ export async function settleChannels({ program, training }: Session): Promise<vo
   program.write(STORAGE.bitCaps, shares, quantizers.length);
 }
 
-/** Takes bits, and prunes channels, until the weights fit; returns the bits that are left, of which none is changed yet. */
+/** How the error of bits compares with that of channels. */
+export interface SharedError {
+  readonly error: BitError;
+  /** The unit of `error` in that of weights' squared errors. */
+  readonly unit: number;
+}
+
+/**
+ * Takes bits, and prunes channels, until the limit of a key is kept; returns the bits that are left, of which none is
+ * changed yet.
+ */
 export async function pruneToFit(
   session: Session,
+  experiment: Experiment,
+  key: BudgetLimit['key'],
   bits: readonly number[],
-  kbytes: number,
-  error: BitError,
+  { error, unit }: SharedError,
 ): Promise<readonly number[]> {
   const { program, training } = session;
   const { variables } = training;
+  const { counted, channelGroups, quantizers } = variables;
+  const limitOf = (of: Counted) => budgetLimits(experiment, of).find((limit) => limit.key === key);
+  const limit = limitOf(counted);
+  if (!limit) return bits;
   const [parameters, gradients] = await Promise.all(
     [STORAGE.parameters, STORAGE.gradients].map((of) => program.read(of)),
   );
-  const { quantizers, unquantized } = variables.counted;
-  const left = variables.channelGroups.map(
-    ({ channels }, group) => variables.remains?.channels[group] ?? range(channels),
-  );
-  const groups = left.map(
-    (channels, group): PrunableChannels => ({
-      rows: rowsOf(variables, group),
-      losses: lossesOf(variables, group, channels, parameters!, gradients!),
-    }),
-  );
-  const [weights] = memorySets(quantizers, unquantized).weights;
+  const left = channelGroups.map(({ channels }, group) => variables.remains?.channels[group] ?? range(channels));
+  const rows = rowsOfGroups(training);
+  const groups = left.map((channels, group): PrunableChannels => {
+    const losses = lossesOf(variables, group, channels, parameters!, gradients!);
+    return { rows: rows[group]!, losses: losses.map((loss) => loss / unit) };
+  });
   const { bits: taken, gone } = takeBitsAndChannels(
     bits,
-    weights!,
-    kbytes,
-    groups,
-    quantizers.map(smallestBits),
-    error,
+    { most: limit.most, cost: (of) => limitOf(thinnedBy(counted, of))!.cost },
+    { groups, step: experiment.budget.pruneStep, smallest: quantizers.map(smallestBits), error },
   );
   if (gone.some(({ length }) => length > 0)) {
     await zero(
@@ -65,11 +74,6 @@ export async function pruneToFit(
     await settleChannels(session);
   }
   return taken;
-}
-
-function rowsOf({ channelGroups, quantizers }: Variables, group: number): number[] {
-  const names = new Set(channelGroups[group]!.weights.map(({ name }) => name));
-  return [...quantizers.keys()].filter((row) => names.has(tensorOf(quantizers[row]!.name)));
 }
 
 /** What is lost with each of these channels of a group. */
