@@ -3,7 +3,7 @@
 import { execFile } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { joinRanks } from '../src/ranks/joinRanks.js';
 import { rankCommand, runRanks, thisMachine } from '../src/ranks/startRanks.js';
 import { compiledProgram, killedAtWrite, mpdnn, resultFiles, succeeds, writeTinyConfig } from './cli/runMpdnn.js';
@@ -86,11 +86,13 @@ describe.skipIf(skipsMpi || unshare === null)('ranks that are started by a proce
   const run = (command: readonly string[]) =>
     runRanks(rankCommand(2, command, { cards, unshare, isConstrained: false }), ['SIGUSR1'], 130);
   const shell = (script: string) => run(['sh', '-c', script]);
-  it('see one card each', async () => {
+  it('see one card each, also where there is no ssh to reach other machines with', async () => {
+    vi.stubEnv('OMPI_MCA_plm_rsh_agent', 'no-such-program');
     const seen = join(folder, 'seen');
     const ownCards = cards.map((card) => `if test -f ${card}; then echo $OMPI_COMM_WORLD_RANK ${card} >> ${seen}; fi`);
     expect(await shell(ownCards.join('; '))).toBe(0);
     expect(readFileSync(seen, 'utf8').trim().split('\n').sort()).toEqual(cards.map((card, rank) => `${rank} ${card}`));
+    vi.unstubAllEnvs();
   });
 
   it('leave a checkpoint when this process is asked to end', async () => {

@@ -74,12 +74,12 @@ export function rankCommand(
 }
 
 /**
- * Everything stays on this machine, whatever Slurm has given; several ranks may share cores, which their threads choose;
- * memory of others is not read, which name spaces and containers forbid; how it ended is said here.
+ * Everything stays on this machine, whatever Slurm has given and also without ssh; several ranks may share cores, which
+ * their threads choose; memory of others is not read, which name spaces and containers forbid; how it ended is said here.
  */
 const mpirunOptions = [
   ...['--quiet', '--allow-run-as-root', '--oversubscribe', '--bind-to', 'none'],
-  ...['--mca', 'plm', '^slurm', '--mca', 'ras', '^slurm', '--mca', 'btl_vader_single_copy_mechanism', 'none'],
+  ...['--mca', 'plm', 'isolated', '--mca', 'ras', '^slurm', '--mca', 'btl_vader_single_copy_mechanism', 'none'],
 ];
 
 /**
