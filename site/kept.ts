@@ -3,11 +3,14 @@
  * replaced as a whole when its stream closes, so that a tab that is closed meanwhile leaves the one before.
  */
 
+import { InputError } from '../src/errors.js';
 import type { TrainingData } from '../src/library/train.js';
 import { parseSafetensorsFile, safetensorsFile } from '../src/weights/checkedSafetensors.js';
 import type { NamedTensor, Safetensors } from '../src/weights/safetensors.js';
 import type { TrainingState } from './training.js';
 
+/** Counts changes that pages of other versions cannot read. */
+const VERSION = '1';
 const IMAGES = 'images.safetensors';
 const TRAINING = 'training.safetensors';
 
@@ -18,7 +21,7 @@ export interface KeptTraining {
 }
 
 export interface Keeper {
-  /** Null if nothing is there, or nothing that this version can read. */
+  /** Null if nothing is there. Rejects with an `InputError` if it is damaged, or of another version of the page. */
   read(): Promise<KeptTraining | null>;
   /** Keeps the images of a training that begins. */
   begin(data: TrainingData): Promise<void>;
@@ -31,12 +34,11 @@ export interface Keeper {
 export async function openKeeper(): Promise<Keeper> {
   const folder = await navigator.storage.getDirectory();
   const read = async (name: string): Promise<Safetensors | null> => {
-    try {
-      const file = await (await folder.getFileHandle(name)).getFile();
-      return parseSafetensorsFile(new Uint8Array(await file.arrayBuffer()), name);
-    } catch {
-      return null;
-    }
+    const handle = await folder.getFileHandle(name).catch(() => null);
+    if (!handle) return null;
+    const file = parseSafetensorsFile(new Uint8Array(await (await handle.getFile()).arrayBuffer()), name);
+    if (file.metadata.version === VERSION) return file;
+    throw new InputError(`${name}: is of another version of this page`);
   };
   const write = async (name: string, bytes: Uint8Array): Promise<void> => {
     const stream = await (await folder.getFileHandle(name, { create: true })).createWritable();
@@ -88,7 +90,7 @@ function imagesFile({ train, test, ...shape }: TrainingData, id: string): Uint8A
     bytes(`${name}.images`, images as Uint8Array),
     { name: `${name}.labels`, shape: [labels.length], data: Int32Array.from(labels) },
   ]);
-  return safetensorsFile(tensors, { id, shape: JSON.stringify(shape) });
+  return safetensorsFile(tensors, { version: VERSION, id, shape: JSON.stringify(shape) });
 }
 
 function dataOf({ tensors, metadata }: Safetensors): TrainingData {
@@ -101,7 +103,7 @@ function dataOf({ tensors, metadata }: Safetensors): TrainingData {
 
 function trainingFile({ checkpoint, float, ...rest }: TrainingState, id: string): Uint8Array {
   const tensors = Object.entries({ checkpoint, float }).flatMap(([name, data]) => (data ? [bytes(name, data)] : []));
-  return safetensorsFile(tensors, { id, state: JSON.stringify(rest) });
+  return safetensorsFile(tensors, { version: VERSION, id, state: JSON.stringify(rest) });
 }
 
 function stateOf({ tensors, metadata }: Safetensors): TrainingState {

@@ -32,6 +32,7 @@ const place = element('select', { id: 'place' });
 place.append(
   element('option', { value: 'auto' }, 'a GPU, else the CPU'),
   element('option', { value: 'cpu' }, 'the CPU'),
+  element('option', { value: 'gpu' }, 'WebGPU, software too'),
 );
 const device = element('p', { className: 'words', id: 'device' });
 const train = element('button', { type: 'button', id: 'train', className: 'main', disabled: true }, 'Train');
@@ -70,7 +71,10 @@ train.addEventListener('click', () => {
     note((error as Error).message);
   }
 });
-pause.addEventListener('click', () => say({ type: standing?.isPaused ? 'goOn' : 'pause' }));
+pause.addEventListener('click', () => {
+  note('');
+  say({ type: standing?.isPaused ? 'goOn' : 'pause' });
+});
 forget.addEventListener('click', () => say({ type: 'forget' }));
 addEventListener('resize', redraw);
 onThemeChange(redraw);
@@ -87,7 +91,7 @@ function take(message: FromWorker): void {
       train.disabled = false;
       standing = null;
       images.show(null);
-      note(message.notKept ? `When this tab is closed its training is lost: ${message.notKept}` : '');
+      note(message.note);
       return;
     case 'training':
       standing = message.standing;

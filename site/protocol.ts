@@ -51,8 +51,8 @@ export interface Preview {
 }
 
 export type FromWorker =
-  /** Nothing is kept: the page may begin. `kept` says why nothing will be, where that is so. */
-  | { readonly type: 'ready'; readonly notKept: string | null }
+  /** There is no training: the page may begin one. */
+  | { readonly type: 'ready'; readonly note: string }
   /** A training has begun, or goes on from what was kept. */
   | { readonly type: 'training'; readonly preview: Preview; readonly standing: Standing; readonly lines: Lines }
   | { readonly type: 'line'; readonly part: Part; readonly line: string }

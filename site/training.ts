@@ -81,7 +81,11 @@ export class Training {
   /** Trains until everything is done or `pause` is called, through changes of the targets. Resolves then. */
   run(): Promise<void> {
     this.#running ??= this.#runParts()
-      .catch((error: Error) => this.#listener.fault(error))
+      .catch((error: Error) => {
+        this.#change({ isPaused: true });
+        this.#listener.state(this.#state);
+        this.#listener.fault(error);
+      })
       .finally(() => {
         this.#running = null;
       });

@@ -28,15 +28,18 @@ self.onmessage = ({ data: message }: MessageEvent<ToWorker>) => {
 
 async function begin(): Promise<void> {
   await onlyTab();
-  let notKept: string | null = null;
+  let note = '';
   try {
     keeper = await openKeeper();
+    const kept = await keeper.read();
+    if (kept) return start(kept.data, kept.state);
   } catch (error) {
-    notKept = (error as Error).message;
+    const { message } = error as Error;
+    note = keeper
+      ? `What was kept of a training cannot be read: ${message}.`
+      : `When this tab is closed its training is lost: ${message}.`;
   }
-  const kept = await keeper?.read();
-  if (!kept) return say({ type: 'ready', notKept });
-  start(kept.data, kept.state);
+  say({ type: 'ready', note });
 }
 
 /** Waits until no other tab trains: two would keep their trainings in the same files. */
@@ -76,13 +79,16 @@ async function take(message: ToWorker): Promise<void> {
       await training?.pause();
       [training, data] = [null, null];
       await keeper?.forget();
-      return say({ type: 'ready', notKept: null });
+      return say({ type: 'ready', note: '' });
     case 'ask': {
       if (!training || !data) return;
       const { image: asked } = message;
       const image = typeof asked === 'number' ? imageAt(data, data.test, asked) : asked;
       const label = typeof asked === 'number' ? data.classes[data.test.labels[asked]!]! : null;
-      const answers = await trials.ask(training.state, image);
+      const answers = await trials.ask(training.state, image).catch((error) => {
+        tell(error);
+        return { float: null, learned: null };
+      });
       return say({ type: 'answers', answers, asked: { image, label } });
     }
     case 'download': {

@@ -14,7 +14,8 @@ import { temporaryFolder } from '../temporaryFolder.js';
 
 export const chromiumPath = '/usr/bin/chromium';
 
-const launchArguments = [
+/** Of Chromium, with WebGPU on SwiftShader. */
+export const launchArguments = [
   '--no-sandbox',
   '--no-first-run',
   '--disable-quic',

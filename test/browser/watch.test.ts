@@ -93,6 +93,17 @@ it('draws the lines of a run, and has no token in its address', async () => {
   await page.close();
 });
 
+it('shows a run that begins while the page is open', async () => {
+  const early = await serveRuns([join(folder, 'later')], { token });
+  const { page, faults } = await open(early.url);
+  await page.waitForSelector('#note:has-text("No run has begun yet.")');
+  cpSync(root, join(folder, 'later/BUDGET'), { recursive: true });
+  await untilDrawn(page, lossesOf(live));
+  expect(faults).toEqual([]);
+  await page.close();
+  await early.close();
+});
+
 it('goes on without a gap or a repetition when the server comes back, and anew when the run does', async () => {
   const run = join(folder, 'experiments/LIVE');
   cpSync(root, run, { recursive: true });

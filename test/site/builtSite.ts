@@ -3,9 +3,9 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
+import { type BrowserContext, chromium, type Page } from 'playwright-core';
 import { build, type PreviewServer, preview } from 'vite';
-import { chromiumPath } from '../browser/browserPage.js';
+import { chromiumPath, launchArguments } from '../browser/browserPage.js';
 import { temporaryFolder } from '../temporaryFolder.js';
 
 const configFile = 'site/vite.config.ts';
@@ -29,10 +29,7 @@ export async function buildSite(): Promise<BuiltSite> {
   const folder = temporaryFolder();
   const outDir = join(folder, 'site');
   await build({ configFile, logLevel: 'error', build: { outDir } });
-  const browser: Browser = await chromium.launch({
-    executablePath: chromiumPath,
-    args: ['--no-sandbox', '--no-first-run'],
-  });
+  const browser = await chromium.launch({ executablePath: chromiumPath, args: launchArguments });
   const servers = new Map<string, PreviewServer>();
   const serve = async (served: 'isolated' | 'plain'): Promise<string> => {
     const headers = served === 'isolated' ? isolation : {};

@@ -12,6 +12,7 @@ import { firstState, parametersOf, Training } from '../../site/training.js';
 import { exportNetwork, type TrainingData, train } from '../../src/index.js';
 import type { RunData } from '../../src/watch/page/runData.js';
 import { succeeds } from '../cli/runMpdnn.js';
+import { skipsGpu } from '../softwareGpu.js';
 import { temporaryFolder } from '../temporaryFolder.js';
 import { type BuiltSite, buildSite } from './builtSite.js';
 import { hasMnist, mnistFolder } from './mnistFolder.js';
@@ -47,6 +48,24 @@ async function begin(page: Page, folder?: string): Promise<void> {
     await page.waitForSelector('#folder-words:has-text("classes")');
   }
   await page.click('#train:not([disabled])');
+}
+
+/** Draws lines, from corner to corner, on one of the pads: those of the classes, then the one to try. */
+async function drawOn(
+  page: Page,
+  index: number,
+  lines: readonly (readonly (readonly [number, number])[])[],
+): Promise<void> {
+  const pad = page.locator('.pad').nth(index);
+  await pad.scrollIntoViewIfNeeded();
+  const { x, y, width, height } = (await pad.boundingBox())!;
+  for (const line of lines) {
+    for (const [corner, [u, v]] of line.entries()) {
+      await page.mouse.move(x + u * width, y + v * height, { steps: corner === 0 ? 1 : 4 });
+      if (corner === 0) await page.mouse.down();
+    }
+    await page.mouse.up();
+  }
 }
 
 /** The same training in Node, to its end. */
@@ -160,6 +179,49 @@ describe('the generated digits', () => {
     await page.reload();
     await page.waitForSelector('#train:has-text("Train"):not([disabled])');
     expect(await page.isHidden('#trial')).toBe(true);
+    await page.close();
+  });
+});
+
+describe.skipIf(skipsGpu)('drawings', () => {
+  it('are trained on WebGPU', async () => {
+    const { page, faults } = await site.open('plain');
+    await page.selectOption('#place', 'gpu');
+    await page.check('input[value=drawn]');
+    // A cross and a line, thrice each; a drawing is added by the button or by beginning one of another class.
+    for (let example = 0; example < 3; example++) {
+      await drawOn(page, 0, [
+        [
+          [0.2, 0.2],
+          [0.8, 0.8],
+        ],
+        [
+          [0.8, 0.2],
+          [0.2, 0.8],
+        ],
+      ]);
+      await drawOn(page, 1, [
+        [
+          [0.5, 0.1],
+          [0.5 + 0.05 * example, 0.9],
+        ],
+      ]);
+      await page.click('.card >> nth=1 >> text=Add');
+    }
+    await page.fill('.card >> nth=0 >> input', 'cross');
+    await page.click('#train:not([disabled])');
+    await untilLearned(page, 1);
+    expect(await page.textContent('#device')).toMatch(/^Computed on gpu: .*float32/);
+    expect(await page.textContent('#images')).toContain('48 images of 28×28 pixels, 2 classes; 2 others test.');
+    await drawOn(page, 10, [
+      [
+        [0.2, 0.2],
+        [0.8, 0.8],
+      ],
+    ]);
+    await page.waitForFunction(() => document.querySelectorAll('.answer.first').length === 2);
+    expect(['cross', '1']).toContain(await page.textContent('.answer.first >> nth=0 >> span >> nth=0'));
+    expect(faults).toEqual([]);
     await page.close();
   });
 });
