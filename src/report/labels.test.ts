@@ -26,6 +26,7 @@ describe('names of folders', () => {
       ['RUN', 'RUN'],
       ['RUN', 'RUN'],
     ],
+    [[], []],
   ])('%j', (folders, names) => expect(distinctNames(folders)).toEqual(names));
 });
 

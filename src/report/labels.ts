@@ -24,7 +24,7 @@ export function distinctNames(folders: readonly string[]): string[] {
   const paths = folders.map((folder) => resolve(folder).split(sep));
   const [first = []] = paths;
   const different = new Set(paths.map((path) => path.join('/'))).size;
-  if (different === 1) return paths.map((path) => path.at(-1) ?? '');
+  if (different <= 1) return paths.map((path) => path.at(-1) ?? '');
   const shortest = Math.min(...paths.map((path) => path.length));
   let shared = 0;
   while (shared < shortest - 1 && paths.every((path) => path.at(-1 - shared) === first.at(-1 - shared))) shared++;
