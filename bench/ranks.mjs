@@ -1,66 +1,104 @@
 /**
- * How long is a step on so many ranks, and how much of it is the exchange? Generated images on the CPU, a thread a rank.
+ * How long is a step on so many ranks, and what is it made of? Generated images; on the CPU a thread a rank.
  *
  * Run after `npm run build`, alone and by `mpirun`, in turn, on a machine that has nothing else to do:
  *   node bench/ranks.mjs --shards 4
  *   mpirun -n 2 node bench/ranks.mjs --shards 4
  *   mpirun -n 4 node bench/ranks.mjs --shards 4 --model resnet20 --batch-size 128 --steps 20
+ *
+ * `step` is the whole; `shard` its part of going forward and backward through one shard and reading what it leaves, `update`
+ * what follows the exchange; `exchange` that of the whole vector, in its parts, and `latency` that of one number.
  */
 import { cpus } from 'node:os';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { createRandom, generateSynthetic, trainingEpoch } from '../dist/data/index.js';
+import { createRandom, trainingEpoch } from '../dist/data/index.js';
+import { cacheFolder } from '../dist/disk/cacheFolder.js';
 import { selectEngine } from '../dist/engine/selectEngine.js';
 import { median } from '../dist/median.js';
 import { STORAGE } from '../dist/nn/index.js';
 import { openSession } from '../dist/program/session.js';
+import { stepParts } from '../dist/program/stepParts.js';
 import { buildTrainingProgram } from '../dist/program/trainingProgram.js';
 import { joinRanks } from '../dist/ranks/joinRanks.js';
 import { experimentFromSettings } from '../dist/settings/index.js';
-import { dataShape, programOptions } from '../dist/train/programOptions.js';
+import { programOptions } from '../dist/train/programOptions.js';
 
 const { values } = parseArgs({
   options: {
     shards: { type: 'string', default: '4' },
     model: { type: 'string', default: 'resnet20' },
     'batch-size': { type: 'string', default: '128' },
+    side: { type: 'string', default: '32' },
+    classes: { type: 'string', default: '10' },
+    float: { type: 'boolean', default: false },
+    device: { type: 'string', default: 'cpu' },
     steps: { type: 'string', default: '20' },
   },
 });
-const steps = Number(values.steps);
-const batchSize = Number(values['batch-size']);
+const [shards, batchSize, side, classes, steps] = ['shards', 'batch-size', 'side', 'classes', 'steps'].map((name) =>
+  Number(values[name]),
+);
 const ranks = await joinRanks();
+const quantized = { w_quantize: 'parametric_fp_d_xmax', a_quantize: 'parametric_fp_d_xmax_relu', a_stepsize: 0.1 };
 const experiment = experimentFromSettings('RANKS', 'ranks.mjs', {
-  ...{ model: values.model, data: 'synthetic', batch_size: batchSize, shards: values.shards },
-  ...{ w_quantize: 'parametric_fp_d_xmax', a_quantize: 'parametric_fp_d_xmax_relu', a_stepsize: 0.1 },
+  ...{ model: values.model, data: 'synthetic', batch_size: batchSize, shards },
+  ...(values.float ? {} : quantized),
 });
-const images = generateSynthetic(1, Math.ceil(1.1 * batchSize));
-const built = buildTrainingProgram(programOptions(experiment, dataShape(images, 1), null));
-const engine = await selectEngine('cpu', { threads: 1 });
+const shape = { classes, imageShape: [side, side, 3], trainImages: batchSize, evaluationImages: batchSize };
+const built = buildTrainingProgram(programOptions(experiment, shape, null));
+const tuningFile = join(cacheFolder(), 'gpu-tiles.json');
+const engine = await selectEngine(values.device, { threads: 1, tuningFile });
 const session = await openSession(engine, built, undefined, ranks);
-session.setTrainingImages(images.train);
-session.setBatches(trainingEpoch(images.train.count, batchSize, createRandom(1), { shift: 4, mirror: true }));
-session.program.write(STORAGE.control, [0.01, 0, 0, 0]);
+const { program } = session;
+session.setTrainingImages({
+  images: Uint8Array.from({ length: batchSize * side * side * 3 }, (_, i) => Math.imul(i, 2654435761) >>> 24),
+  labels: Int32Array.from({ length: batchSize }, (_, i) => i % classes),
+  ...{ count: batchSize, height: side, width: side, channels: 3 },
+});
+session.setBatches(trainingEpoch(batchSize, batchSize, createRandom(1), { shift: 4, mirror: true }));
+program.write(STORAGE.control, [0.01, 0, 0, 0]);
 
-const vector = new Float32Array(built.plan.storages.find(({ name }) => name === STORAGE.gradients).length);
-const step = await timed(steps, () => session.step(0));
-const exchange = await timed(steps, () => ranks.mean(vector, 1));
-if (ranks.rank === 0) {
-  const line = { model: values.model, batchSize, shards: Number(values.shards), ranks: ranks.size, step, exchange };
-  console.log(`${cpus()[0].model}, ${cpus().length} cores, Node ${process.version}, ${steps} steps; ms`);
-  console.log(JSON.stringify({ ...line, floats: vector.length }));
+const done = () => program.read(STORAGE.loss);
+const line = { model: values.model, mode: values.float ? 'float' : 'waq', batchSize, shards, ranks: ranks.size };
+const times = { step: await timed(() => session.step(0)) };
+if (shards > 1) {
+  const parts = stepParts(built.plan);
+  const vectors = parts.map((part) => new Float32Array(part.reduce((sum, { length }) => sum + length, 0)));
+  const one = new Float32Array(1);
+  times.shard = await timed(async () => {
+    if (program.runReading) await Promise.all(program.runReading('gradient', parts));
+    else {
+      await program.run('gradient');
+      for (const { storage, offset, length } of parts.flat()) await program.read(storage, offset, length);
+    }
+  });
+  times.update = await timed(() => program.run('update'));
+  times.exchange = await timed(async () => {
+    for (const vector of vectors) await ranks.mean(vector, shards);
+  });
+  times.latency = await timed(() => ranks.mean(one, 1));
+  line.floats = vectors.reduce((sum, { length }) => sum + length, 0);
 }
-await session.program.dispose();
+if (ranks.rank === 0) {
+  const machine = `${cpus()[0].model}, ${cpus().length} cores, Node ${process.version}, ${engine.name}: ${engine.description}`;
+  const imagesPerSecond = Math.round((1000 * batchSize) / times.step.median);
+  console.log(JSON.stringify({ machine, steps, ...line, imagesPerSecond, ms: times }));
+}
+await program.dispose();
 await engine.dispose();
 ranks.leave();
 
-/** Milliseconds of `count` turns behind two that do not count. */
-async function timed(count, turn) {
-  const times = [];
-  for (let i = -2; i < count; i++) {
+/** Milliseconds of a turn in five rounds of several turns with one wait at their end, behind a round that does not count. */
+async function timed(turn) {
+  const rounds = [];
+  const turns = Math.ceil(steps / 5);
+  for (let round = -1; round < 5; round++) {
     await ranks.gather(Uint8Array.of(0));
     const begin = performance.now();
-    await turn();
-    if (i >= 0) times.push(performance.now() - begin);
+    for (let i = 0; i < turns; i++) await turn();
+    await done();
+    if (round >= 0) rounds.push((performance.now() - begin) / turns);
   }
-  return { least: Number(Math.min(...times).toFixed(3)), median: Number(median(times).toFixed(3)) };
+  return { least: Number(Math.min(...rounds).toFixed(4)), median: Number(median(rounds).toFixed(4)) };
 }

@@ -1,16 +1,13 @@
 /** One run on several processes, started by the `mpirun` of Open MPI: the files of one process, whatever happens. */
 
-import { execFile } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { joinRanks } from '../src/ranks/joinRanks.js';
 import { rankCommand, runRanks, thisMachine } from '../src/ranks/startRanks.js';
 import { compiledProgram, killedAtWrite, mpdnn, resultFiles, succeeds, writeTinyConfig } from './cli/runMpdnn.js';
+import { mpirun, skipsMpi } from './mpirun.js';
 import { temporaryFolder } from './temporaryFolder.js';
-
-/** A machine without Open MPI (Debian's openmpi-bin) fails these tests, unless this says that they may be left out. */
-const skipsMpi = process.env.MPDNN_SKIP_MPI === '1';
 
 const folder = temporaryFolder();
 writeTinyConfig(folder);
@@ -18,30 +15,6 @@ writeTinyConfig(folder);
 const train = (out: string, ...more: string[]): string[] => [
   ...['train', 'EXTENDED', '--cfg', 'tiny.cfg', '--shards', '4', '--out', out, '--no-plots', ...more],
 ];
-
-/**
- * Settings of Open MPI: shared memory is all that is needed, without rights that a container lacks, and who waits leaves the
- * core to others, of whom there are more than cores.
- */
-const settings = { btl: 'vader,self', btl_vader_single_copy_mechanism: 'none', mpi_yield_when_idle: '1' };
-
-/** Runs calls on so many processes each; as root, and more than there are cores, which mpirun wants to be told. */
-function mpirun(calls: readonly (readonly [processes: number, words: readonly string[]])[], env: object = {}) {
-  const parts = calls.map(([processes, words]) => [
-    ...['-n', String(processes), process.execPath, compiledProgram(), ...words],
-  ]);
-  const words = [
-    ...['--allow-run-as-root', '--oversubscribe'],
-    ...Object.entries(settings).flatMap(([key, value]) => ['--mca', key, value]),
-    ...parts.flatMap((part, at) => (at ? [':', ...part] : part)),
-  ];
-  const options = { cwd: folder, env: { ...process.env, ...env }, timeout: 100_000 };
-  return new Promise<{ readonly code: number; readonly stdout: string; readonly stderr: string }>((done) => {
-    const child = execFile('mpirun', words, options, (_, stdout, stderr) =>
-      done({ code: child.exitCode ?? -1, stdout, stderr }),
-    );
-  });
-}
 
 describe.skipIf(skipsMpi)('a run on several ranks', () => {
   const wanted = () => resultFiles(join(folder, 'alone/EXTENDED'));
@@ -51,7 +24,7 @@ describe.skipIf(skipsMpi)('a run on several ranks', () => {
   });
 
   it('leaves the files of one process, and says what it does once', async () => {
-    const run = await mpirun([[4, train('four')]]);
+    const run = await mpirun([[4, train('four')]], folder);
     expect(run, run.stderr).toMatchObject({ code: 0 });
     expect(resultFiles(join(folder, 'four/EXTENDED'))).toEqual(wanted());
     expect(run.stderr.match(/^epoch +1\/3 /gm)).toHaveLength(1);
@@ -59,7 +32,7 @@ describe.skipIf(skipsMpi)('a run on several ranks', () => {
   });
 
   it('ends when a rank dies, and goes on with any number of them', async () => {
-    const { code, stderr } = await mpirun([[2, train('killed')]], killedAtWrite('checkpoint.safetensors 2'));
+    const { code, stderr } = await mpirun([[2, train('killed')]], folder, killedAtWrite('checkpoint.safetensors 2'));
     expect(code, stderr).not.toBe(0);
     expect(existsSync(join(folder, 'killed/EXTENDED/summary.json'))).toBe(false);
     await succeeds(train('killed', '--resume'), folder);
@@ -67,10 +40,8 @@ describe.skipIf(skipsMpi)('a run on several ranks', () => {
   });
 
   it('is refused before its first step where the ranks differ', async () => {
-    const { code, stderr } = await mpirun([
-      [1, train('differing')],
-      [1, train('differing', '--seed', '1')],
-    ]);
+    const calls = [[1, train('differing')] as const, [1, train('differing', '--seed', '1')] as const];
+    const { code, stderr } = await mpirun(calls, folder);
     expect(code, stderr).toBe(2);
     expect(stderr).toMatch(/^mpdnn: differing\/EXTENDED: rank 1 of 2 has other settings than rank 0; all have to /m);
     expect(existsSync(join(folder, 'differing'))).toBe(false);

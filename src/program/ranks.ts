@@ -32,6 +32,18 @@ export function divide(vector: FloatVector, count: number): FloatVector {
   return vector;
 }
 
+/**
+ * Does something in the first rank, and then in the others, which so find what the first has left in the cache: a GPU's
+ * tiles, which have to be the same for the same bits.
+ */
+export async function firstBefore<T>(ranks: Ranks, work: () => Promise<T>): Promise<T> {
+  const meet = () => ranks.gather(Uint8Array.of(0));
+  if (ranks.rank > 0) await meet();
+  const result = await work();
+  if (ranks.rank === 0) await meet();
+  return result;
+}
+
 /** Tells whether something is true of one of the ranks. */
 export async function isTrueOfAny(ranks: Ranks, ofThisOne: boolean): Promise<boolean> {
   if (ranks.size === 1) return ofThisOne;

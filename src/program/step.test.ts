@@ -2,6 +2,8 @@
 
 import { describe, expect, it, vi } from 'vitest';
 import { rendezvous } from '../../test/rendezvous.js';
+import type { ImageSet, InputArray } from '../data/imageSet.js';
+import type { ImageStream } from '../data/imageStream.js';
 import { createRandom, generateSynthetic, limit, trainingEpoch } from '../data/index.js';
 import { selectEngine } from '../engine/selectEngine.js';
 import { STORAGE } from '../nn/index.js';
@@ -10,7 +12,7 @@ import { lastWrite } from '../passes/lastWrite.js';
 import { experimentFromSettings } from '../settings/index.js';
 import { programOptions } from '../train/programOptions.js';
 import { batchFeed, trainingStorages } from './batchFeed.js';
-import { disagreement, isTrueOfAny, oneRank } from './ranks.js';
+import { disagreement, firstBefore, isTrueOfAny, oneRank } from './ranks.js';
 import { openSession, type Session } from './session.js';
 import { ownShards, shardedStep } from './step.js';
 import { stepParts } from './stepParts.js';
@@ -21,11 +23,17 @@ const { train: images } = generateSynthetic(3, 16);
 const table = trainingEpoch(images.count, 16, createRandom(5), { shift: 4, mirror: true });
 
 /** The tiny network with its start values on one thread, at the first batch of its shards. */
-async function sessionOf(batchSize: number, shards: number, ranks = oneRank): Promise<Session> {
+async function sessionOf(batchSize: number, shards: number, ranks = oneRank, isStreamed = false): Promise<Session> {
   const kinds = { w_quantize: 'parametric_fp_d_xmax', a_quantize: 'parametric_fp_d_xmax_relu', a_stepsize: 0.1 };
   const settings = { model: 'tiny', data: 'synthetic', batch_size: batchSize, shards, ...kinds };
   const experiment = experimentFromSettings('S', 's.cfg', settings);
-  const shape = { classes: 10, imageShape: [32, 32, 3] as const, trainImages: images.count, evaluationImages: 11 };
+  const shape = {
+    classes: 10,
+    imageShape: [32, 32, 3] as const,
+    trainImages: images.count,
+    evaluationImages: 11,
+    isStreamed,
+  };
   const options = programOptions(experiment, shape, null);
   const engine = await selectEngine('cpu', { threads: 1 });
   const session = await openSession(engine, buildTrainingProgram(options), undefined, ranks);
@@ -50,6 +58,26 @@ async function sessionsOf(size: number, shards: number): Promise<Session[]> {
     session.setBatches(table);
   }
   return sessions;
+}
+
+/** Resident images as if they were decoded from files, each of which `onFile` hears of. */
+function streamOf({ images, labels, ...shape }: ImageSet<InputArray>, onFile: (file: string) => void): ImageStream {
+  const { count, height, width, channels } = shape;
+  const size = height * width * channels;
+  const unknown = { bytes: 0, modifiedMs: 0 };
+  return {
+    ...{ count, height, width, channels, framing: 'fill', sizes: null },
+    files: Array.from(labels, (label, i) => ({ file: String(i), name: String(i), label, ...unknown })),
+    decoders: {
+      threads: 1,
+      measure: async () => ({ width, height }),
+      decode: async (file, _, target) => {
+        onFile(file);
+        target.set(images.subarray(Number(file) * size, (Number(file) + 1) * size));
+      },
+      close: async () => {},
+    },
+  };
 }
 
 const learned = [STORAGE.parameters, STORAGE.quantizers, STORAGE.running, STORAGE.velocity, STORAGE.metrics];
@@ -134,6 +162,25 @@ describe('ranks', () => {
     expect(parts.at(-1)!.map(({ storage }) => storage)).toEqual(expect.arrayContaining(averaged));
   });
 
+  it('decode the images of their own shards only, to the same bits', async () => {
+    const [alone] = await sessionsOf(1, 4);
+    expect(await alone!.step(0)).toBeNull();
+    const wanted = await read(alone!, ...learned);
+    const decoded = await Promise.all(
+      rendezvous(2).map(async (ranks) => {
+        const files: string[] = [];
+        const session = await sessionOf(16, 4, ranks, true);
+        session.setTrainingImages(streamOf(images, (file) => files.push(file)));
+        session.setBatches(table);
+        expect(await session.step(0)).toBeNull();
+        expect(await read(session, ...learned)).toEqual(wanted);
+        return files;
+      }),
+    );
+    expect(decoded.map(({ length }) => length)).toEqual([8, 8]);
+    expect(new Set(decoded.flat()).size).toBe(16);
+  });
+
   it('evaluate with the bits of one', async () => {
     const evaluated = async (size: number) => {
       const sessions = await Promise.all(rendezvous(size).map((ranks) => sessionOf(4, 4, ranks)));
@@ -168,6 +215,14 @@ describe('ranks', () => {
     expect([...own(1).entries]).toEqual([...entries.subarray(8, 16), ...entries.subarray(24, 32)]);
     expect([...own(0).crops!]).toEqual([...crops.subarray(0, 16), ...crops.subarray(32, 48)]);
     expect(ownShards(whole, 2, oneRank).entries).toBe(entries);
+  });
+
+  it('do what leaves something behind for the others in the first of them, then in those', async () => {
+    const order: number[] = [];
+    const work = rendezvous(4).map((each) => firstBefore(each, async () => order.push(each.rank)));
+    await Promise.all(work);
+    expect(order[0]).toBe(0);
+    expect([...order].sort()).toEqual([0, 1, 2, 3]);
   });
 
   it('agree on a signal, and say who differs', async () => {

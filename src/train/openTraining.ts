@@ -10,8 +10,8 @@ import type { Engine } from '../engine/engine.js';
 import { InputError } from '../errors.js';
 import type { Variables } from '../nn/index.js';
 import { describeNetwork, type NetworkDescription } from '../program/networkDescription.js';
-import type { Ranks } from '../program/ranks.js';
-import { openSession, type Session } from '../program/session.js';
+import { firstBefore, oneRank, type Ranks } from '../program/ranks.js';
+import { openSession } from '../program/session.js';
 import { buildTrainingProgram, type TrainingProgram } from '../program/trainingProgram.js';
 import type { Experiment, ResolvedLayer } from '../settings/index.js';
 import { type LoadedWeights, startLine } from '../weights/loadedWeights.js';
@@ -116,7 +116,7 @@ export interface OpenTraining {
 export async function openTraining(
   experiment: Experiment,
   images: TrainingImages,
-  { starting, checkpoint, engine: openEngine, cpuEngine, description, events, ranks }: TrainingStart,
+  { starting, checkpoint, engine: openEngine, cpuEngine, description, events, ranks = oneRank }: TrainingStart,
 ): Promise<OpenTraining> {
   checkBatchSize(experiment, images.train.count);
   const sets = evaluationSets(images);
@@ -145,9 +145,11 @@ export async function openTraining(
         'ask for as many or more',
     );
   }
-  const engine = await openEngine();
   const onCompiling = (done: number, total: number) => events.task?.('compiling', done, total);
-  const session: Session = await openSession(engine, built, onCompiling, ranks);
+  const { engine, session } = await firstBefore(ranks, async () => {
+    const opened = await openEngine();
+    return { engine: opened, session: await openSession(opened, built, onCompiling, ranks) };
+  });
   try {
     session.setTrainingImages(images.train);
     session.setEvaluationImages(...sets);

@@ -1,0 +1,31 @@
+/** A run that is killed again and again, and goes on with another number of ranks each time. */
+
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { killedAtWrite, resultFiles, succeeds, writeTinyConfig } from './cli/runMpdnn.js';
+import { mpirun, skipsMpi } from './mpirun.js';
+import { temporaryFolder } from './temporaryFolder.js';
+
+const folder = temporaryFolder();
+writeTinyConfig(folder);
+
+it.skipIf(skipsMpi)('leaves the files of one process that was never stopped', async () => {
+  const train = (out: string, ...more: string[]): string[] => [
+    ...['train', 'EXTENDED', '--cfg', 'tiny.cfg', '--shards', '4', '--out', out, '--no-plots', ...more],
+  ];
+  await succeeds(train('alone'), folder);
+  // The first checkpoint is that before the first step, the others are behind epochs.
+  for (const [size, write, ...resume] of [
+    [4, 'checkpoint.safetensors 2'],
+    [2, 'checkpoint.safetensors 1', '--resume'],
+    [1, 'checkpoint.safetensors 2', '--resume'],
+  ] as const) {
+    const { code, stderr } = await mpirun([[size, train('killed', ...resume)]], folder, killedAtWrite(write));
+    expect(code, stderr).not.toBe(0);
+    expect(existsSync(join(folder, 'killed/EXTENDED/summary.json'))).toBe(false);
+  }
+  const { code, stderr } = await mpirun([[4, train('killed', '--resume')]], folder);
+  expect(code, stderr).toBe(0);
+  expect(resultFiles(join(folder, 'killed/EXTENDED'))).toEqual(resultFiles(join(folder, 'alone/EXTENDED')));
+});
