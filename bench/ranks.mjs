@@ -7,7 +7,8 @@
  *   mpirun -n 4 node bench/ranks.mjs --shards 4 --model resnet20 --batch-size 128 --steps 20
  *
  * `step` is the whole; `shard` its part of going forward and backward through one shard and reading what it leaves, `update`
- * what follows the exchange; `exchange` that of the whole vector, in its parts, and `latency` that of one number.
+ * what follows the exchange; `exchange` that of the whole vector, in its parts, `largePart` that of 4 MB, and `latency` that
+ * of one number.
  */
 import { cpus } from 'node:os';
 import { join } from 'node:path';
@@ -65,7 +66,7 @@ const times = { step: await timed(() => session.step(0)) };
 if (shards > 1) {
   const parts = stepParts(built.plan);
   const vectors = parts.map((part) => new Float32Array(part.reduce((sum, { length }) => sum + length, 0)));
-  const one = new Float32Array(1);
+  const [one, largePart] = [new Float32Array(1), new Float32Array(2 ** 20)];
   times.shard = await timed(async () => {
     if (program.runReading) await Promise.all(program.runReading('gradient', parts));
     else {
@@ -77,6 +78,7 @@ if (shards > 1) {
   times.exchange = await timed(async () => {
     for (const vector of vectors) await ranks.mean(vector, shards);
   });
+  times.largePart = await timed(() => ranks.mean(largePart, shards));
   times.latency = await timed(() => ranks.mean(one, 1));
   line.floats = vectors.reduce((sum, { length }) => sum + length, 0);
 }
