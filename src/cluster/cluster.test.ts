@@ -333,6 +333,7 @@ describe('the commands', () => {
   it('have a run start a process a card, and ask Slurm for the cards', async () => {
     const { stdout } = await succeeds([...fresh, '--dry-run', '--gpus', '2', '--shards', '2'], folder);
     expect(stdout).toMatch(/^#SBATCH --gres=gpu:2$/m);
+    expect(stdout).toMatch(/^#SBATCH --signal=USR2@120$/m);
     expect(stdout).toMatch(/^srun --ntasks=1 .* --shards 2 --gpus 2 --run "\$run"/m);
   });
 

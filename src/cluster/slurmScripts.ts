@@ -35,10 +35,10 @@ const ours = [
 ];
 
 /**
- * Slurm sends TERM to the program so many seconds before the time limit, time enough for the step under way and the
+ * Slurm sends a signal to the program so many seconds before the time limit, time enough for the step under way and the
  * checkpoint. It looks at limits every half minute, so that less may be left.
  */
-const warning = 'TERM@120';
+const WARNING_SECONDS = 120;
 
 /** How often a job goes on after a checkpoint: two months of days. */
 const RESTARTS = 60;
@@ -70,8 +70,10 @@ export function parseSlurmOptions(text: string): SlurmOptions {
 /** The jobs of a submission in the order in which they are sent. `program`: the words that start it. */
 export function slurmJobs(submission: Submission, options: SlurmOptions, program: readonly string[]): SlurmJob[] {
   const { out, batches, queued, call, last, failFast, atOnce, ranks, gpus } = submission;
+  // TERM would end the `mpirun` of several cards, which gets it too, before they have left a checkpoint.
+  const warning = `${gpus !== null && gpus > 1 ? 'USR2' : 'TERM'}@${WARNING_SECONDS}`;
   const script = (own: SlurmOptions, before: readonly string[], step: readonly string[], log: string): string =>
-    [...head(out, own, options), ...before, ...body(out, step, log, failFast)].join('\n');
+    [...head(out, own, options, warning), ...before, ...body(out, step, log, failFast)].join('\n');
   const jobs = batches.map(({ runs, after }): SlurmJob => {
     const array = `0-${runs.length - 1}${atOnce === null ? '' : `%${atOnce}`}`;
     const own = { array, ...(ranks > 1 && { ntasks: `${ranks}` }), ...(gpus !== null && { gres: `gpu:${gpus}` }) };
@@ -89,7 +91,7 @@ export function slurmJobs(submission: Submission, options: SlurmOptions, program
   return [...jobs, { script: script(new Map(), [], step, commandWords([last.name])), runs: [], waits }];
 }
 
-function head(out: string, own: SlurmOptions, given: SlurmOptions): string[] {
+function head(out: string, own: SlurmOptions, given: SlurmOptions, warning: string): string[] {
   const options: SlurmOptions = new Map([
     ['job-name', jobName(out)],
     ...own,
