@@ -80,8 +80,7 @@ describe.skipIf(skipsMpi || unshare === null)('ranks that are started by a proce
   });
 
   it('end together when one of them has been killed', async () => {
-    const run = shell('test $OMPI_COMM_WORLD_RANK = 0 && exec sleep 1000; kill -KILL $$');
-    await expect(run).rejects.toThrow('signal 9 has ended one of the processes');
+    expect(await shell('test $OMPI_COMM_WORLD_RANK = 0 && exec sleep 1000; kill -KILL $$')).toBe(128 + 9);
   });
 
   it('have the exit code of the one that fails', async () => {
@@ -91,7 +90,11 @@ describe.skipIf(skipsMpi || unshare === null)('ranks that are started by a proce
 
 describe('several cards', () => {
   it.each([
-    [['--gpus', '2'], /^mpdnn: --gpus 2: no card of NVIDIA was found here; cards of others cannot be told apart\n$/],
+    // No machine of tests has so many.
+    [
+      ['--shards', '16', '--gpus', '16'],
+      /^mpdnn: --gpus 16: (no card of NVIDIA was found|only .* can be used) here; .*\n$/,
+    ],
     [['--gpus', '8'], /^mpdnn: .*shards = 4: 8 processes cannot share them; set shards = 8 or a multiple, .*\n$/],
     [['--gpus', '0'], /^mpdnn: option '--gpus <n>' argument '0' is invalid. give a whole number from 1 on\n$/],
     [['--gpus', '2', '--device', 'cpu'], /^mpdnn: --gpus 2: goes with --device gpu, not cpu; leave out --device\n$/],

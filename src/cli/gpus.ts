@@ -22,9 +22,14 @@ export function startsRanks(gpus: number | undefined): gpus is number {
  *
  * @throws InputError if there are not so many cards, or they cannot be told apart here
  */
-export function runOnCards(gpus: number): Promise<number> {
+export async function runOnCards(gpus: number): Promise<number> {
   const call = [process.execPath, ...process.execArgv, ...process.argv.slice(1)];
-  return runRanks(rankCommand(gpus, call, thisMachine()), endingSignals, INTERRUPTED);
+  const code = await runRanks(rankCommand(gpus, call, thisMachine()), endingSignals, INTERRUPTED);
+  if (code > 128 && code !== INTERRUPTED) {
+    const ended = `signal ${code - 128} has ended one of the ${gpus} processes, and that the others`;
+    process.stderr.write(`mpdnn: ${ended}; --resume goes on from the last checkpoint\n`);
+  }
+  return code;
 }
 
 /** Joins the other ranks, if there are any, each with a card of its own where `gpus` asks for it. */

@@ -189,10 +189,11 @@ describe('scripts for Slurm', () => {
       "log=exp/jobs/"$run".log
       mpirun --bind-to none -n 4 mpdnn submit Q0 TUNED --cfg sweep.cfg --run "$run" >>"$log" 2>&1 &
       ranks=$!
-      trap 'kill -USR2 $ranks' INT TERM HUP USR1 USR2
+      trap 'kill -USR2 $ranks 2>/dev/null' INT TERM HUP USR1 USR2
       while kill -0 $ranks 2>/dev/null; do wait $ranks; done
       wait $ranks
       code=$?
+      trap - INT TERM HUP USR1 USR2
       "
     `);
     expect(last).not.toMatch(/SBATCH --ntasks|B:TERM|mpirun/);

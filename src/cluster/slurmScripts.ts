@@ -123,10 +123,11 @@ function tasksOfMpi(ranks: number, words: string): string[] {
   return [
     `mpirun --bind-to none -n ${ranks} ${words} >>"$log" 2>&1 &`,
     'ranks=$!',
-    "trap 'kill -USR2 $ranks' INT TERM HUP USR1 USR2",
+    "trap 'kill -USR2 $ranks 2>/dev/null' INT TERM HUP USR1 USR2",
     'while kill -0 $ranks 2>/dev/null; do wait $ranks; done',
     'wait $ranks',
     'code=$?',
+    'trap - INT TERM HUP USR1 USR2',
   ];
 }
 

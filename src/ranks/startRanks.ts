@@ -89,8 +89,8 @@ const mpirunOptions = [
 const srunOptions = ['--overlap', '--mpi=pmix', '--gpus-per-task=1', '--wait=30'];
 
 /**
- * Runs the command of ranks, and resolves to its exit code when all have ended. It is a group of processes of its own,
- * that Ctrl-C of a terminal does not end before the ranks have left a checkpoint: signals reach them by way of this one.
+ * Runs the command of ranks, and resolves to its exit code when all have ended: that of the first that has failed, or 128
+ * and the number of the signal that has killed it. It is a group of processes of its own, that Ctrl-C of a terminal does not end before the ranks have left a checkpoint: signals reach them by way of this one.
  *
  * @param signals those that ask for an end
  * @param interrupted the exit code of what they ended
@@ -113,14 +113,7 @@ export async function runRanks(
       child.once('error', (error) => failed(inWords(error, program)));
       child.once('exit', (status, signal) => done(status ?? 128 + constants.signals[signal ?? 'SIGKILL']));
     });
-    if (code === 0) return 0;
-    if (isStopped) return interrupted;
-    if (code > 128 && code !== interrupted) {
-      throw new Error(
-        `signal ${code - 128} has ended one of the processes, and that the others; --resume goes on from the last checkpoint`,
-      );
-    }
-    return code;
+    return isStopped && code !== 0 ? interrupted : code;
   } finally {
     for (const signal of signals) process.off(signal, pass);
   }
