@@ -71,6 +71,7 @@ export function certified(term: Normalised, addend: IntegerTensor | null, target
   const count = output.shape[2]!;
   const staircase = stepsOf(addend, target);
   const { steps } = staircase;
+  if (stepsTogether(steps, addend) > mostSteps) return null;
   const channels = Array.from({ length: count }, (_, channel) => channelOf(term, addend, target, staircase, channel));
   const integers = steps.type === 'uniform' ? separately(channels) : withOneShift(channels);
   if (!integers) return null;
@@ -87,6 +88,14 @@ export function certified(term: Normalised, addend: IntegerTensor | null, target
   };
   const addends = addend ? integersOf(addend.grid).length : 1;
   return { requantization, proof: { type: 'proven', accumulators, addends }, channels };
+}
+
+/** Steps of a table, for all integers of the addend: beyond that many the search for a certificate takes minutes. */
+const mostSteps = 2 ** 13;
+
+function stepsTogether(steps: Steps, addend: IntegerTensor | null): number {
+  if (steps.type === 'uniform') return 0;
+  return steps.boundaries.length * (addend ? integersOf(addend.grid).length : 1);
 }
 
 /** Thresholds of a table are the same for all channels. */
@@ -110,11 +119,13 @@ function separately(channels: readonly Channel[], leastShift = 0): ChannelIntege
 export function defined(terms: readonly Normalised[], addend: IntegerTensor | null, target: Target): Requantized {
   const { output } = target;
   const count = output.shape[2]!;
+  const { steps, unit } = stepsOf(addend, target);
   const reason =
     terms.length > 1
       ? 'a sum of two convolutions; with a_quantize_linear = true it would be proven'
-      : 'the float64 reference is no staircase of 31-bit multipliers';
-  const { steps, unit } = stepsOf(addend, target);
+      : stepsTogether(steps, addend) > mostSteps
+        ? 'a function of a sum, with more steps than are searched; of fewer bits it would be'
+        : 'the float64 reference is no staircase of 31-bit multipliers';
   const ofChannel = Array.from({ length: count }, (_, channel) => terms.map((term) => affine(term, channel, unit)));
   const largest = Math.max(...ofChannel.flatMap((each) => each.map(({ slope }) => Math.abs(slope))));
   // One shift for all: the largest multiplier has 31 bits, and t stays within 63.

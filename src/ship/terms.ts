@@ -1,9 +1,10 @@
 /** Terms of sums that have no weights of their own: tensors as they are, means over windows, and channels times numbers. */
 
+import { InputError } from '../errors.js';
 import type { Window } from '../ops/window.js';
 import { boundedProduct } from './bounds.js';
 import { type IntegerTensor, type IntegerWeights, pixelWindow } from './integerNetwork.js';
-import { exactLog2, type Normalised } from './requantization.js';
+import type { Normalised } from './requantization.js';
 
 /** A tensor as a term of a sum, each element by itself. */
 export function identity(input: IntegerTensor): Normalised {
@@ -39,7 +40,13 @@ export function meanOf(
  * @throws InputError for other steps
  */
 export function scaledBy(input: IntegerTensor, factor: IntegerTensor): Normalised {
-  for (const { name, step } of [input, factor]) exactLog2(step, name);
+  for (const { name, step } of [input, factor]) {
+    if (Number.isInteger(Math.log2(step))) continue;
+    throw new InputError(
+      `${name}: its step is ${step}, and channels are multiplied in steps that are powers of two; give it such a step ` +
+        '(a_stepsize, by a rule in layers)',
+    );
+  }
   const { product, steps, ...term } = identity(input);
   return { ...term, product: boundedProduct({ ...product, factor }), steps: steps.map((step) => step * factor.step) };
 }

@@ -5,7 +5,7 @@ import { cFiles } from '../../src/ship/c/files.js';
 import type { ConvolutionLayer, IntegerNetwork } from '../../src/ship/integerNetwork.js';
 import { runIntegers } from '../../src/ship/interpreter.js';
 import { folderOf, run, runQuietly, symbolBytes, warnings } from './cProgram.js';
-import { randomNetwork } from './randomNetwork.js';
+import { randomNetwork, tiedNetwork } from './randomNetwork.js';
 import { shippables, shippedNetwork } from './shippable.js';
 import { expectStored, tracedProgram } from './tracedProgram.js';
 
@@ -17,6 +17,13 @@ describe.each([
     const { network, images } = make();
     expectStored(network, images, tracedProgram(network, { sanitized: true, optimisation: '-O0' }));
   });
+});
+
+it('takes the first of equal classes', () => {
+  const { network, images } = tiedNetwork();
+  const program = tracedProgram(network, { optimisation: '-O0' });
+  expect(program.run(images).map(({ prediction }) => prediction)).toEqual([0, 0, 0]);
+  expectStored(network, images, program);
 });
 
 it('notices a buffer that is too small by its guard bytes', () => {

@@ -229,6 +229,22 @@ export function randomNetwork(seed: number): { network: IntegerNetwork; images: 
   }
 }
 
+/** A random network whose logits are all the same. */
+export function tiedNetwork(): ReturnType<typeof randomNetwork> {
+  const { network, images } = randomNetwork(3);
+  const layers = network.layers.map((layer) => {
+    if (layer.op !== 'classifier') return layer;
+    const outputs = layer.weights.shape[1]!;
+    const firstOf = (values: Int32Array) => values.map((_, index) => values[index - (index % outputs)]!);
+    const tied = (weights: IntegerWeights) => ({ ...weights, values: firstOf(weights.values) });
+    return boundedClassifier({
+      ...{ ...layer, weights: tied(layer.weights), bias: layer.bias && tied(layer.bias) },
+      shifts: layer.shifts.map(() => 1),
+    });
+  });
+  return { network: { ...network, layers }, images };
+}
+
 function withoutSize({ size: _, ...axis }: SizedAxisWindow) {
   return axis;
 }

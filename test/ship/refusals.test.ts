@@ -96,6 +96,23 @@ it('a hard-swish without a quantizer', () => {
   );
 });
 
+it('factors of channels in steps that are no powers of two', () => {
+  const program = shippableProgram({
+    settings: { model: 'own', w_quantize: 'fp', a_quantize: 'fp_relu', a_stepsize: 0.3, a_quantize_linear: true },
+    side: 8,
+    define: (n, x) => {
+      const h = n.conv(x, 4);
+      return n.linear(
+        n.globalAverage(n.multiply(h, n.linear(n.globalAverage(h), 4, { activation: 'relu' }), { activation: 'relu' })),
+        10,
+      );
+    },
+  });
+  expect(shippingFault(program)).toContain(
+    'is 0.3, and channels are multiplied in steps that are powers of two; give it such a step',
+  );
+});
+
 it('channels side by side whose steps are too far apart', () => {
   const settings = { ...quantized, model: 'own', a_stepsize: 0.25, a_bitwidth: 7, layers: 'conv2: a_stepsize = 1' };
   const program = shippableProgram({
