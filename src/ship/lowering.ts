@@ -249,8 +249,9 @@ class Lowering {
       case 'normalised':
         return source;
       case 'integers':
+        return sumOf(identity(source.tensor));
       case 'channels':
-        return sumOf(identity(this.#integers(x, 'quantizer')));
+        return this.#unshifted(source.channels);
       case 'mean': {
         const [rows, columns] = source.input.shape as [number, number];
         return sumOf(meanOf(source.input, [rows, columns], pixelWindow));
@@ -327,25 +328,47 @@ class Lowering {
     return Array.from({ length: tensor.shape[2]! }, (_, channel) => ({ tensor, channel }));
   }
 
-  /** Channels of tensors as one tensor in memory. */
+  /** Channels of tensors as one tensor in memory, in the finest of their steps. */
   #stored(x: Tensor, channels: readonly TensorChannel[]): IntegerTensor {
     const inputs = [...new Set(channels.map(({ tensor }) => tensor))];
+    const step = Math.min(...inputs.map((input) => input.step));
+    const shifts = inputs.map((input) => exactLog2(input.step / step, input.name));
+    const output = this.#sideBySide(channels, inputs, shifts);
+    this.#set(x, { type: 'integers', tensor: output });
+    return output;
+  }
+
+  /** The integers of channels as they are, each in steps of its own tensor, as a quantizer takes them. */
+  #unshifted(channels: readonly TensorChannel[]): Sum {
+    const inputs = [...new Set(channels.map(({ tensor }) => tensor))];
+    const output = this.#sideBySide(
+      channels,
+      inputs,
+      inputs.map(() => 0),
+    );
+    return sumOf({ ...identity(output), steps: channels.map(({ tensor }) => tensor.step) });
+  }
+
+  /** Channels of tensors, which are moved up by so many bits, as a tensor. */
+  #sideBySide(
+    channels: readonly TensorChannel[],
+    inputs: readonly IntegerTensor[],
+    shifts: readonly number[],
+  ): IntegerTensor {
     const count = this.layers.filter(({ op }) => op === 'arrange').length + 1;
     const name = `channels ${count} of ${inputs.map((input) => input.name).join(', ')}`;
-    const step = Math.min(...inputs.map((input) => input.step));
-    const shifts = inputs.map((input) => exactLog2(input.step / step, name));
     const grid = commonGrid(inputs, shifts);
     if (!grid) {
       throw new InputError(
         `${name}: their steps (${inputs.map((input) => input.step).join(', ')}) need more than 8 bits together, or some are ` +
-          'powers of two; give all of them one step by a rule in layers',
+          "powers of two; put a ReLU behind them, n.activation(x, 'relu'), or give all of them one step by a rule in layers",
       );
     }
+    const step = Math.min(...inputs.map((input) => input.step));
     const bits = Math.max(codeBits(grid), ...inputs.map((input) => input.bits));
     const output = tensor(name, [...inputs[0]!.shape.slice(0, 2), channels.length], grid, step, bits);
     const sources = channels.map((each) => ({ input: inputs.indexOf(each.tensor), channel: each.channel }));
     this.layers.push({ op: 'arrange', name, inputs, shifts, sources, output });
-    this.#set(x, { type: 'integers', tensor: output });
     return output;
   }
 

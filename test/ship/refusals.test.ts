@@ -121,7 +121,7 @@ it('channels side by side whose steps are too far apart', () => {
     define: (n, x) => n.linear(n.globalAverage(n.concat([n.conv(x, 4), n.conv(x, 4)])), 10),
   });
   expect(shippingFault(program)).toBe(
-    'channels 1 of conv1, conv2: their steps (0.25, 1) need more than 8 bits together, or some are powers of two; give ' +
-      'all of them one step by a rule in layers',
+    'channels 1 of conv1, conv2: their steps (0.25, 1) need more than 8 bits together, or some are powers of two; put ' +
+      "a ReLU behind them, n.activation(x, 'relu'), or give all of them one step by a rule in layers",
   );
 });

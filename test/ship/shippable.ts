@@ -94,7 +94,7 @@ export const shippables: Readonly<Record<string, Shippable>> = {
       a_quantize_linear: true,
       a_bitwidth: 4,
       a_stepsize: 0.25,
-      layers: 'conv2: a_stepsize = 0.5',
+      layers: 'conv2: a_stepsize = 0.5\nconv4: a_stepsize = 8',
     },
     side: 8,
     define: (n, x) => {
@@ -102,7 +102,9 @@ export const shippables: Readonly<Record<string, Shippable>> = {
       const mixed = n.shuffle(n.concat([fine, coarse, n.slice(fine, { first: 2, channels: 2 })]), { groups: 4 });
       const own = n.conv(mixed, 8, { groups: 2, activation: 'none' });
       const sum = n.add(own, n.slice(mixed, { first: 4, channels: 8 }));
-      return n.linear(n.globalAverage(n.batchNorm(n.concat([sum, fine]), { name: 'bn' })), 10);
+      // Steps that share no 8 bits.
+      const far = n.activation(n.concat([sum, n.conv(fine, 4)]), 'relu');
+      return n.linear(n.globalAverage(n.batchNorm(n.concat([far, fine]), { name: 'bn' })), 10);
     },
   },
   'an own network: sigmoids, hard-swish, SiLU, squeeze and excite': {
