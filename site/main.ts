@@ -127,9 +127,11 @@ function take(message: FromWorker): void {
   }
 }
 
-/** Of the weights, in kB, at the end of the last epoch. */
+/** Of the weights that are tried, in kB: those of the last float epoch, and of the best one with learned bits. */
 function sizeOf(part: Part): number | null {
-  return runs[part].epochs.at(-1)?.weights_kb ?? null;
+  const { epochs } = runs[part];
+  const best = part === 'learned' ? epochs.findLast((epoch) => epoch.best) : undefined;
+  return (best ?? epochs.at(-1))?.weights_kb ?? null;
 }
 
 function note(words: string): void {
