@@ -26,6 +26,7 @@ const longest = [
   ...['src/engine/gpu/gpuEngine', 'test/browser/library', 'test/cli/lock', 'test/cli/gpu', 'test/fuzz/parsers'],
   ...['test/cluster/slurm', 'test/ship/c', 'test/cli/reproduce', 'test/cli/commands', 'test/browser/classify'],
   ...['test/ship/qemu/qemu', 'test/cli/streaming', 'test/browser/watch', 'test/ranks', 'test/cli/interruption'],
+  ...['test/ship/forms/forms.thorough', 'test/golden.thorough', 'src/engine/gpu/gpuEngine.thorough'],
 ];
 
 class LongestFirst extends BaseSequencer {
