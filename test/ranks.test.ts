@@ -1,11 +1,14 @@
-/** One run on several processes, started by the `mpirun` of Open MPI: the files of one process, whatever happens. */
+/**
+ * One run on several processes, started by the `mpirun` of Open MPI: the files of one process. That they go on after kills,
+ * on any number of ranks, is in `ranks.thorough.test.ts`.
+ */
 
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { joinRanks } from '../src/ranks/joinRanks.js';
 import { rankCommand, runRanks, thisMachine } from '../src/ranks/startRanks.js';
-import { compiledProgram, killedAtWrite, mpdnn, resultFiles, succeeds, writeTinyConfig } from './cli/runMpdnn.js';
+import { compiledProgram, mpdnn, resultFiles, succeeds, writeTinyConfig } from './cli/runMpdnn.js';
 import { mpirun, skipsMpi } from './mpirun.js';
 import { temporaryFolder } from './temporaryFolder.js';
 
@@ -29,14 +32,6 @@ describe.skipIf(skipsMpi)('a run on several ranks', () => {
     expect(resultFiles(join(folder, 'four/EXTENDED'))).toEqual(wanted());
     expect(run.stderr.match(/^epoch +1\/3 /gm)).toHaveLength(1);
     expect(run.stdout.match(/^best test error /gm)).toHaveLength(1);
-  });
-
-  it('ends when a rank dies, and goes on with any number of them', async () => {
-    const { code, stderr } = await mpirun([[2, train('killed')]], folder, killedAtWrite('checkpoint.safetensors 2'));
-    expect(code, stderr).not.toBe(0);
-    expect(existsSync(join(folder, 'killed/EXTENDED/summary.json'))).toBe(false);
-    await succeeds(train('killed', '--resume'), folder);
-    expect(resultFiles(join(folder, 'killed/EXTENDED'))).toEqual(wanted());
   });
 
   it('is refused before its first step where the ranks differ', async () => {
