@@ -7,6 +7,7 @@ import { evaluateDeployed } from '../deploy/deployedEvaluation.js';
 import { exportedLayers } from '../deploy/exportedLayers.js';
 import { openTrained } from '../deploy/trainedNetwork.js';
 import { InputError } from '../errors.js';
+import type { Variables } from '../nn/index.js';
 import type { BitRange, ComparedRun } from '../report/index.js';
 import { openRunFolder } from '../runs/index.js';
 import { commandWords, programName } from '../settings/index.js';
@@ -26,6 +27,15 @@ export function resultLine(summary: RunSummary, place: string, { metric }: Task)
       : `best ${select} ${namedMetric(metric, best_val_err)}${tested(best_test_err)} in epoch ${best_epoch}`;
   const last = `last ${metricText(metric, last_val_err)}${tested(last_test_err)}`;
   return `${best}, ${last}; ${epochs} epochs in ${duration(summary.seconds)}, ${summary.images_per_second.toFixed(0)} img/s; see ${place}`;
+}
+
+/** The channels that are left of layers that lost some, in words; empty where none are pruned. */
+export function channelsLine({ channelGroups, remains }: Variables): string {
+  const thinned = channelGroups.flatMap(({ layer, channels }, group) => {
+    const left = remains ? remains.channels[group]!.length : channels;
+    return left < channels ? [`${layer} ${left} of ${channels}`] : [];
+  });
+  return thinned.length > 0 ? `channels left: ${thinned.join(', ')}` : '';
 }
 
 /** Multiplications that the integer network may take at the end of a run: some seconds. */

@@ -21,7 +21,7 @@ import {
   trainCommandLine,
 } from '../settings/index.js';
 import { readConfigFile } from '../settings/readConfigFile.js';
-import { deployedLine, outlook, resultLine } from './closing.js';
+import { channelsLine, deployedLine, outlook, resultLine } from './closing.js';
 import { INTERRUPTED } from './endingSignals.js';
 import { gpusOption, joinOnCards, onCards, runOnCards, startsRanks, withCards } from './gpus.js';
 import { interruptible } from './interruptible.js';
@@ -211,6 +211,7 @@ async function trainExperiment(
     if (!folder) return true;
     const lines = [
       layerTable(variables, summary.bits),
+      channelsLine(variables),
       resultLine(summary, isDrawn ? folder.plots : folder.root, folder.task),
       await deployedLine(folder.root, (await bench.data(experiment, display.task)).test, summary),
       isLast ? await outlook(folder.root) : '',

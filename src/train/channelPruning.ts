@@ -17,7 +17,10 @@ import type { Experiment } from '../settings/index.js';
 import { type BudgetLimit, budgetLimits } from './budgetLimits.js';
 import { partOf } from './refits.js';
 
-/** Counts the channels that are left, by the parameters on the engine, for sizes and for the price of a budget. */
+/**
+ * Counts the channels that are left, by the parameters on the engine, for sizes and for the price of a budget: what an
+ * epoch says of them is what its parameters are.
+ */
 export async function settleChannels({ program, training }: Session): Promise<void> {
   if (!training.options.prunesChannels) return;
   const { variables } = training;

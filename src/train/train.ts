@@ -106,6 +106,7 @@ export async function train(run: TrainingRun): Promise<RunSummary | null> {
     }
     const waiting = (session.waitMs - waitBefore) / elapsedMs;
     if (state.fittedEpochs <= state.epoch) await keepBudget(experiment, session, state.epoch + 1);
+    await settleChannels(session);
     state = { ...state, fittedEpochs: state.epoch + 1 };
     const evaluations = await evaluateAll(run).catch(async (error: Error) => {
       throw await keptFault(run, state, error);

@@ -113,6 +113,18 @@ describe('train', () => {
     expect(summary.budget_held_epochs).toBe(3);
   });
 
+  it('prunes channels for a budget below two bits a weight, says which, and counts them so when it evaluates', async () => {
+    const call = ['train', 'GUARANTEED', '--cfg', cfg, '--no-plots', '--out', 'pruned'];
+    const target = ['--target-weight-kbytes', '0.3', '--target-activation-kbytes', '-1', '--budget-prune', 'true'];
+    const { stdout, stderr } = await succeeds([...call, ...target], folder);
+    expect(stderr).toContain('budget: with the fewest bits and channels weights need 0.01 of 0.3 kB');
+    expect(stdout).toMatch(/^channels left: conv\d \d+ of (8|16)/m);
+    const { weights_kb } = json<{ weights_kb: number }>('pruned/GUARANTEED/summary.json');
+    expect(weights_kb).toBeLessThanOrEqual(0.3);
+    const evaluated = await succeeds(['eval', 'pruned/GUARANTEED'], folder);
+    expect(evaluated.stdout).toContain(`weights ${weights_kb.toFixed(2)} kB`);
+  });
+
   it('says where a precision that was asked for has no effect', async () => {
     const args = ['train', 'FLOAT', '--cfg', cfg, '--no-plots', '--matmul-precision', 'float16x2', '--out', 'precise'];
     const { stderr } = await succeeds(args, folder);

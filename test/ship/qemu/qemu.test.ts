@@ -2,6 +2,8 @@
 
 import { resolve } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { multiplyAddCost } from '../../../src/quant/costs.js';
+import { costTables } from '../../../src/settings/costTables.js';
 import { cFiles } from '../../../src/ship/c/files.js';
 import { boards, compile, emulate, link } from '../boards.js';
 import { folderOf, run, symbolBytes, undefinedSymbols, warnings } from '../cProgram.js';
@@ -46,6 +48,11 @@ describe.each(resnet20)('ResNet-20, $name', (network) => {
     expect(said).toContain('1 images, 0 logits differ');
     const executed = Number(/(\d+) instructions/.exec(said)![1]);
     expect(executed / 40_551_040).toBeLessThan(1.05 * expected);
+    if (name === 'Cortex-M4') {
+      const table = costTables['cortex-m4']!;
+      const said = multiplyAddCost(table)(8, 8) * 40_550_400 + table.activation * 188_416;
+      expect(Math.abs(executed / said - 1)).toBeLessThan(0.03);
+    }
   });
 
   it('fits into 6 kB of code besides its weights and constants', () => {
