@@ -13,7 +13,7 @@ import { openRunFolder } from '../runs/index.js';
 import { commandWords, programName } from '../settings/index.js';
 import { metrics, metricText, namedMetric, type Task } from '../task.js';
 import type { RunSummary } from '../train/summary.js';
-import { duration, percent } from './progress.js';
+import { duration } from './progress.js';
 import { textTable } from './textTable.js';
 
 /** `place`: the folder in which to look for more. */
@@ -47,12 +47,12 @@ export async function deployedLine(root: string, test: Images, { best_epoch }: R
     if (error instanceof InputError) return null;
     throw error;
   });
-  if (trained?.experiment.task.loss !== 'classes') return '';
+  if (!trained) return '';
   const { network } = trained.lowered;
   const macs = exportedLayers(network).reduce((sum, layer) => sum + layer.macs, 0);
   if (macs * test.count > deployedMacs) return '';
   const { error } = await evaluateDeployed(trained, test);
-  return `in integers, as a device computes: test error ${percent(error)}`;
+  return `in integers, as a device computes: test ${namedMetric(trained.experiment.task.metric, error)}`;
 }
 
 /** Sizes, bits and error beside those of the run it started from, where there is one, and the commands to go on with. */

@@ -3,7 +3,6 @@
 import { Command } from 'commander';
 import { evaluateDeployed } from '../deploy/deployedEvaluation.js';
 import { openTrained } from '../deploy/trainedNetwork.js';
-import { InputError } from '../errors.js';
 import { openInference } from '../program/inference.js';
 import type { Sizes } from '../program/quantizerReport.js';
 import { evaluatedExperiment, evaluatedParameters, loadEvaluationData, openEvaluated } from '../runs/evaluationData.js';
@@ -12,7 +11,7 @@ import { predictionOf } from '../ship/interpreter.js';
 import { metricNames, metrics, namedMetric } from '../task.js';
 import { dataShape, programOptions } from '../train/programOptions.js';
 import { readStartingWeights } from '../weights/startingWeights.js';
-import { percent, progressDisplay, progressFrame } from './progress.js';
+import { progressDisplay, progressFrame } from './progress.js';
 
 export function evalCommand(): Command {
   return new Command('eval')
@@ -38,22 +37,24 @@ export function evalCommand(): Command {
     });
 }
 
-interface EvalResult extends Sizes {
-  readonly run: string;
-  readonly parameters: string;
-  /** The metric by its name: one of these, `rmse` beside `mse`. */
+/** The metric by its name: one of these, `rmse` beside `mse`. */
+interface NamedMetrics {
   readonly error?: number;
   readonly mse?: number;
   readonly rmse?: number;
   readonly auc?: number;
   readonly iou?: number;
+}
+
+interface EvalResult extends Sizes, NamedMetrics {
+  readonly run: string;
+  readonly parameters: string;
   readonly loss: number;
   readonly images: number;
   readonly bits: Readonly<Record<string, number>>;
   readonly device: string;
   /** Evaluation of the integer network, where it was asked for. */
-  readonly deployed?: {
-    readonly error: number;
+  readonly deployed?: NamedMetrics & {
     readonly loss: number;
     /** Images for which it predicts another class than the engine above. */
     /** Null where outputs are no classes. */
@@ -73,9 +74,6 @@ async function evaluateRun(
   const run = openEvaluated(root);
   const { folder, config } = run;
   const experiment = evaluatedExperiment(run, overrides);
-  if (trained && experiment.task.loss !== 'classes') {
-    throw new InputError(`${root}: is of ${experiment.task.loss}; --deployed counts predictions of classes`);
-  }
   const parameters = evaluatedParameters(folder, last);
   const starting = await readStartingWeights(parameters);
   const display = progressDisplay(progressFrame(experiment));
@@ -102,16 +100,29 @@ async function evaluateRun(
     const device = `${engine.name}: ${engine.description}`;
     const result = { run: config.experiment, parameters, ...metricsOf(error), loss, images, ...sizes, bits, device };
     if (!trained) return result;
-    const { predictions, testLogits, ...rest } = await evaluateDeployed(trained, data.test);
+    const {
+      predictions,
+      testLogits,
+      error: ofIntegers,
+      loss: lossOfIntegers,
+    } = await evaluateDeployed(trained, data.test);
     const different = predictions && own.filter((label, image) => label !== predictions[image]).length;
-    return { ...result, deployed: { ...rest, different_predictions: different, test_logits: testLogits } };
+    return {
+      ...result,
+      deployed: {
+        ...metricsOf(ofIntegers),
+        loss: lossOfIntegers,
+        different_predictions: different,
+        test_logits: testLogits,
+      },
+    };
   } finally {
     await data.close();
     await engine.dispose();
   }
 }
 
-function metricWords(result: EvalResult): string {
+function metricWords(result: NamedMetrics): string {
   return metricNames
     .flatMap((name) => (result[name] === undefined ? [] : namedMetric(name, metrics[name].of(result[name]))))
     .concat(result.rmse === undefined ? [] : `RMSE ${Number(result.rmse.toPrecision(4))}`)
@@ -125,7 +136,7 @@ function describe(result: EvalResult): string {
     `weights ${weights_kb.toFixed(2)} kB  activations max ${activations_max_kb.toFixed(2)} kB, sum ${activations_sum_kb.toFixed(2)} kB, peak ${activations_peak_kb?.toFixed(2)} kB  ${gbops?.toFixed(3)} GBOPs${cost === null ? '' : `  cost ${Number(cost.toPrecision(4))}`}`,
     ...(deployed
       ? [
-          `in integers  error ${percent(deployed.error)}  loss ${deployed.loss.toFixed(4)}` +
+          `in integers  ${metricWords(deployed)}  loss ${deployed.loss.toFixed(4)}` +
             differing(deployed.different_predictions, result.images),
           ...deployed.test_logits.map((logits, image) => `test image ${image}: ${logits.join(' ')}`),
         ]

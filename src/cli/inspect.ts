@@ -121,8 +121,18 @@ function inspect(experiment: Experiment, given: Pick<InspectOptions, 'input' | '
 
 const pixelTask: Task = { loss: 'pixels', target: 'data', metric: 'iou' };
 
+/** Those of MLPerf Tiny. */
+const tinyData: ReadonlyMap<string, Pick<DataShape, 'imageShape' | 'classes'>> = new Map([
+  ['ds_cnn', { imageShape: [49, 10, 1], classes: 12 }],
+  ['mobilenetv1', { imageShape: [96, 96, 3], classes: 2 }],
+  ['resnet8', { imageShape: [32, 32, 3], classes: 10 }],
+  ['dense_autoencoder', { imageShape: [1, 1, 640], classes: 640 }],
+]);
+
 /** The images and classes that a model by name is known for. */
 function usualData(model: string): Pick<DataShape, 'imageShape' | 'classes'> {
+  const tiny = tinyData.get(model);
+  if (tiny) return tiny;
   const isForImagenet = model === 'resnet18' || model === 'mobilenetv2';
   return isForImagenet ? { imageShape: [224, 224, 3], classes: 1000 } : { imageShape: [32, 32, 3], classes: 10 };
 }

@@ -39,9 +39,9 @@ export function trainCommand(): Command {
     .option('--data <spec>', dataForms)
     .option(
       '--model <name>',
-      'resnet20 32 44 56 110, resnet18, mobilenetv2, or a file that holds one: ./net.mjs, net.onnx',
+      'resnet20 32 44 56 110, resnet18, mobilenetv2, ds_cnn, mobilenetv1, resnet8, dense_autoencoder, or a file: ./net.mjs, net.onnx',
     )
-    .option('--width-multiplier <x>', 'factor of the channels of mobilenetv2 and resnet18')
+    .option('--width-multiplier <x>', 'factor of the channels of mobilenetv1, mobilenetv2 and resnet18')
     .option('--target-weight-kbytes <n>', 'budget of all weights together')
     .option('--target-activation-kbytes <n>', 'budget of the activations')
     .option('--epochs <n>', 'epochs to train')

@@ -117,7 +117,7 @@ describe('faults', () => {
     );
     expect(() => readConfigFile('configs')).toThrow(/is a folder/);
     expect(() => readConfigFile(join(folder, 'x/none.cfg'))).toThrow(
-      /none.cfg: no such file; with the program come quickstart.cfg, train_imagenet.cfg/,
+      /none.cfg: no such file; with the program come mlperf_tiny.cfg, quickstart.cfg, train_imagenet.cfg/,
     );
   });
 });

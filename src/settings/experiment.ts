@@ -39,7 +39,7 @@ export interface Experiment {
     readonly shortcutType: '' | 'b' | 'c';
     /** Multiply the logits by a learned number. */
     readonly scaleLayer: boolean;
-    /** Factor of the channels; 1 for a network of one's own. */
+    /** Factor of the channels of MobileNets and of ResNets but ResNet-8; 1 for other models. */
     readonly widthMultiplier: number;
   };
   readonly data: {

@@ -50,7 +50,7 @@ export function canPrune(targets: Pick<Settings, 'target_weight_kbytes' | 'targe
 
 /** Tells whether a model can be made narrower or wider by `width_multiplier`. */
 export function hasWidths({ model, num_layers }: Pick<Settings, 'model' | 'num_layers'>): boolean {
-  return model === 'mobilenetv2' || model === 'resnet18' || num_layers !== null;
+  return ['mobilenetv1', 'mobilenetv2', 'resnet18'].includes(model) || num_layers !== null;
 }
 
 /** Fills in the defaults that depend on other keys. */
@@ -60,7 +60,7 @@ export function complete(read: ReadSettings): Settings {
   const kind = parseDataSpec(read.data).kind;
   // Maps of classes do not move along with their images.
   const moves = read.loss !== 'pixels';
-  const isCifarResnet = /^resnet(?!18$)\d+$/.test(model);
+  const isCifarResnet = /^resnet(?!1?8$)\d+$/.test(model);
   return {
     ...read,
     model,
@@ -158,7 +158,7 @@ export function checkKeysTogether(settings: Settings, layers: readonly LayerRule
     throw fail(
       'width_multiplier',
       settings.width_multiplier,
-      `must be 1 for model ${settings.model}: only mobilenetv2 and ResNets have it`,
+      `must be 1 for model ${settings.model}: only MobileNets and larger ResNets have it`,
     );
   }
   if (settings.batch_size % settings.shards !== 0) {

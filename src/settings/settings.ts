@@ -21,6 +21,10 @@ export const modelNames = [
   'resnet110',
   'resnet18',
   'mobilenetv2',
+  'ds_cnn',
+  'mobilenetv1',
+  'resnet8',
+  'dense_autoencoder',
 ] as const;
 /** Models that are taken, but told to nobody: a network for tests, and that of a caller of the library. */
 const unlistedModels = ['tiny', 'own'] as const;

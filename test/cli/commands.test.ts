@@ -185,7 +185,7 @@ describe('train', () => {
     const other = await mpdnn(['train', 'BUDGET', '--cfg', cfg, '--width-multiplier', '0.5', '--out', 'none'], folder);
     expect(other).toMatchObject({ code: 2, stdout: '' });
     expect(other.stderr).toBe(
-      'mpdnn: --width-multiplier = 0.5: must be 1 for model tiny: only mobilenetv2 and ResNets have it\n',
+      'mpdnn: --width-multiplier = 0.5: must be 1 for model tiny: only MobileNets and larger ResNets have it\n',
     );
   });
 

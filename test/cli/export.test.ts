@@ -206,8 +206,8 @@ it('takes an autoencoder, whose integers are held against its inputs', async () 
   expect(trained.stdout).toContain('in integers, as a device computes');
   await succeeds(['export', 'experiments/ENCODER', '--no-plots'], folder);
   const { stdout } = await succeeds(['eval', 'experiments/ENCODER', '--deployed', '--json'], folder);
-  const { error, loss, deployed } = JSON.parse(stdout);
-  expect(deployed.error).toBeCloseTo(error, 5);
+  const { mse, loss, deployed } = JSON.parse(stdout);
+  expect(deployed.mse).toBeCloseTo(mse, 5);
   expect(deployed.loss).toBeCloseTo(loss, 5);
   expect(deployed.different_predictions).toBeNull();
 });

@@ -131,7 +131,11 @@ export function shippableProgram({ settings, side, define }: Shippable, images =
     own,
   );
   const shape = { classes: 10, imageShape: [side, side, 3] as const, trainImages: 1, evaluationImages: images };
-  const training = buildTrainingProgram(programOptions(experiment, shape, null));
+  return asTrained(buildTrainingProgram(programOptions(experiment, shape, null)));
+}
+
+/** A program whose normalisations have moments, factors and offsets of all signs and sizes. */
+export function asTrained(training: TrainingProgram): TrainingProgram {
   const random = createRandom(5);
   const redraw = (values: Float64Array, next: () => number) => values.set(Array.from(values, next));
   for (const { name, start } of [...training.variables.parameters, ...training.variables.running]) {

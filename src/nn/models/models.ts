@@ -6,7 +6,11 @@ import type { Network } from '../layerNodes.js';
 import { type Define, defined } from '../layers.js';
 import type { Names } from '../naming.js';
 import { buildNetwork } from '../networkBuilder.js';
+import { denseAutoencoder } from './denseAutoencoder.js';
+import { dsCnn } from './dsCnn.js';
+import { mobilenetV1 } from './mobilenetV1.js';
 import { mobilenetV2 } from './mobilenetV2.js';
+import { resnet8 } from './resnet8.js';
 import { resnet18 } from './resnet18.js';
 import { resnetCifar } from './resnetCifar.js';
 import { tiny } from './tiny.js';
@@ -20,7 +24,7 @@ export interface ModelOptions {
   readonly classes: number;
   readonly shortcutType: '' | 'b' | 'c';
   readonly scaleLayer: boolean;
-  /** Factor of all numbers of channels, of every model but `tiny`. */
+  /** Factor of all numbers of channels, of MobileNets and of ResNets but ResNet-8. */
   readonly widthMultiplier: number;
 }
 
@@ -45,6 +49,10 @@ function modelNamed(options: ModelOptions): { readonly names: Names; readonly de
   if (depth) return { names: 'published', define: resnetCifar({ ...options, depth: Number(depth) }) };
   if (options.model === 'resnet18') return { names: 'dots', define: resnet18(options) };
   if (options.model === 'mobilenetv2') return { names: 'dots', define: mobilenetV2(options) };
+  if (options.model === 'ds_cnn') return { names: 'dots', define: dsCnn(options) };
+  if (options.model === 'mobilenetv1') return { names: 'dots', define: mobilenetV1(options) };
+  if (options.model === 'resnet8') return { names: 'dots', define: resnet8(options) };
+  if (options.model === 'dense_autoencoder') return { names: 'dots', define: denseAutoencoder(options) };
   if (options.model === 'tiny') return { names: 'published', define: tiny(options) };
   throw new Error(`model ${options.model} is not known`);
 }

@@ -1,0 +1,19 @@
+/**
+ * MLPerf Tiny's autoencoder for anomalies in sound: github.com/mlcommons/tiny, benchmark/training/anomaly_detection. Left out are
+ * the biases before batch normalisations, which change nothing.
+ */
+
+import type { Define } from '../layers.js';
+
+const WIDTHS = [128, 128, 128, 128, 8, 128, 128, 128, 128] as const;
+
+/** @param options `classes`: numbers that are put out, as many as an input has */
+export function denseAutoencoder({ classes }: { readonly classes: number }): Define {
+  return (n, x) => {
+    let h = n.flatten(x, { name: 'features' });
+    for (const [layer, width] of WIDTHS.entries()) {
+      h = n.linear(h, width, { name: `dense${layer + 1}`, batchNorm: true, activation: 'relu' });
+    }
+    return n.linear(h, classes, { name: 'out' });
+  };
+}
