@@ -30,7 +30,7 @@ export function inspectCommand(): Command {
     .description('layers, shapes, parameters, multiplications and kB of a network, and the smallest budget it can keep')
     .argument('<net>', 'a model by name, or a file that holds a network: ./net.mjs, net.onnx')
     .option('--input <HxWxC>', 'sizes of an image, for a model by name', imageShape)
-    .option('--classes <n>', 'for a model by name', count)
+    .option('--classes <n>', 'for a model by name, or instead of those of an ONNX file', count)
     .option('--w-bitwidth <n>', 'bits of weights')
     .option('--a-bitwidth <n>', 'bits of activations')
     .option('--json', 'one JSON object on stdout')

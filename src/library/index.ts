@@ -4,6 +4,7 @@ export { generateSynthetic } from '../data/synthetic.js';
 export { DeviceLost, InputError } from '../errors.js';
 export type { LiveEpoch, LiveLine, LiveRun, LiveStep, LiveTensor } from '../live/liveFormat.js';
 export type {
+  AveragePoolOptions,
   ConvOptions,
   Define,
   DenseConvOptions,

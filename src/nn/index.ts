@@ -4,6 +4,7 @@ export type { Layer, NetworkDefinition } from './layer.js';
 export { type LayerFacts, layerFacts } from './layerFacts.js';
 export { type BatchNormNames, batchNormEpsilon, type Network } from './layerNodes.js';
 export {
+  type AveragePoolOptions,
   type ConvOptions,
   type Define,
   type DenseConvOptions,
@@ -37,3 +38,4 @@ export {
   type Variable,
   Variables,
 } from './variables.js';
+export { withOutputs } from './withOutputs.js';

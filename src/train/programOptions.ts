@@ -11,6 +11,7 @@ import {
   type QuantizerSettings,
   quantizableTensors,
   type StartingWeights,
+  withOutputs,
 } from '../nn/index.js';
 import type { Solver } from '../ops/attributes.js';
 import type { ImageSource, ProgramOptions } from '../program/trainingProgram.js';
@@ -20,6 +21,7 @@ import {
   type QuantizerSettings as ExperimentQuantizer,
   guaranteesBudget,
   isModelFile,
+  isOnnxFile,
   pixelNumbers,
   quantizerBounds,
   type ResolvedLayer,
@@ -126,7 +128,11 @@ function exceptionsOf(experiment: Experiment, data: DataShape): Readonly<Record<
 /** What of the data a network depends on. */
 export type NetworkShape = Pick<DataShape, 'classes' | 'imageShape' | 'targetShape'>;
 
-/** @throws InputError for a network of one's own that is made for other images, or whose outputs the loss cannot take */
+/**
+ * The network of an experiment. One of an ONNX file that tells other classes apart gets a last layer for those of the data.
+ *
+ * @throws InputError for a network of one's own that is made for other images, or whose outputs the loss cannot take
+ */
 function modelOptions({ network, sources, task }: Experiment, data: NetworkShape): ModelOptions {
   const { imageShape } = data;
   const { definition, model } = network;
@@ -145,7 +151,12 @@ function modelOptions({ network, sources, task }: Experiment, data: NetworkShape
   }
   const outputs = [definition.outputs].flat().join('x');
   const isRight = wanted.some((shape) => shape.join('x') === outputs);
-  if (definition.input.join() !== imageShape.join() || !isRight) {
+  const hasInput = definition.input.join() === imageShape.join();
+  if (hasInput && !isRight && isOnnxFile(model) && task.loss === 'classes') {
+    const other = withOutputs(definition, data.classes);
+    if (other) return { ...network, definition: other, classes: data.classes };
+  }
+  if (!hasInput || !isRight) {
     const [own, given] = [definition.input, imageShape].map((shape) => shape.join('x'));
     const right = task.loss === 'classes' ? `${data.classes} classes` : wanted.map((s) => s.join('x')).join(' or ');
     throw new InputError(

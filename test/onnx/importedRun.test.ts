@@ -24,6 +24,15 @@ it('a network of an ONNX file starts from its weights, and is evaluated without 
   await succeeds(['eval', 'experiments/IMPORTED'], folder);
 });
 
+it('one for other classes gets a last layer for those of the data', async () => {
+  writeFileSync(join(folder, 'seven.onnx'), residual(false, { side: 32, classes: 7 }));
+  const { stderr } = await succeeds([...train.with(-1, 'seven.onnx'), '--name', 'OTHERS'], folder);
+  expect(stderr).toMatch(/starts from seven\.onnx: .*, 2 fresh \(fc\.weight, fc\.bias\).* other classes\n/);
+  rmSync(join(folder, 'seven.onnx'));
+  const { images } = JSON.parse((await succeeds(['eval', 'experiments/OTHERS', '--json'], folder)).stdout);
+  expect(images).toBeGreaterThan(0);
+});
+
 it('one that cannot be taken is refused before anything is written', async () => {
   const m = new OnnxModel();
   writeFileSync(join(folder, 'net.onnx'), m.file([3, 32, 32], m.node('Elu', ['x'])));

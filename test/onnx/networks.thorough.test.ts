@@ -4,7 +4,7 @@
  */
 
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { fromBinary } from '@bufbuild/protobuf';
 import { ModelProtoSchema } from 'onnx-buf';
 import { describe, expect, it } from 'vitest';
@@ -98,6 +98,27 @@ describe.each(files)('%s', (name) => {
     expect(Object.keys(checks)).toHaveLength(5);
     for (const check of Object.values(checks)) expect(check).toMatchObject({ activations: 0, logits: 0, images: 8 });
   });
+});
+
+it('PyTorch’s own file of parameters fits the network of its export', async () => {
+  writeInputs('resnet18', [3, 32, 32]);
+  const files = ['resnet18.onnx', 'resnet18.pt'].map((name) => resolve(networks, name));
+  const train = [
+    'train',
+    'LEARNED',
+    '--cfg',
+    'a.cfg',
+    '--no-plots',
+    '--name',
+    'STATE',
+    '--data',
+    'arrays:resnet18.npz',
+  ];
+  const { stderr } = await succeeds(
+    [...train, '--target-weight-kbytes', '20', '--model', files[0]!, '--weights', files[1]!],
+    folder,
+  );
+  expect(stderr).toMatch(/starts from \S+resnet18\.pt: 102 tensors taken, 0 fresh, 0 unused\n/);
 });
 
 function read(name: string, file: string): string {
