@@ -28,23 +28,24 @@ export async function fuzz(
   inputs: readonly Uint8Array[],
   parse: (bytes: Uint8Array) => unknown,
   repair: (bytes: Uint8Array, random: Random) => Uint8Array = (bytes) => bytes,
+  count = mutations,
 ): Promise<Outcomes> {
   const random = createRandom(2026);
   const outcomes: Outcomes = { read: 0, refused: 0 };
-  for (let round = 0; round < mutations; round++) {
+  for (let round = 0; round < count; round++) {
     const mutated = repair(mutate(inputs[round % inputs.length]!, random), random);
     const before = getHeapStatistics().external_memory;
     try {
       await parse(mutated);
       outcomes.read++;
     } catch (error) {
-      if (!(error instanceof InputError)) throw new Error(`mutation ${round} of ${mutations}`, { cause: error });
+      if (!(error instanceof InputError)) throw new Error(`mutation ${round} of ${count}`, { cause: error });
       expect(error.message).not.toMatch(/[\n\r]/);
       expect(error.message.length).toBeLessThan(longestMessage);
       outcomes.refused++;
     }
     const allocated = getHeapStatistics().external_memory - before;
-    expect(allocated, `mutation ${round} of ${mutations}`).toBeLessThan(2 * mutated.length + otherBytes);
+    expect(allocated, `mutation ${round} of ${count}`).toBeLessThan(2 * mutated.length + otherBytes);
   }
   return outcomes;
 }
