@@ -1,6 +1,7 @@
-/** Images as the callers of the library have them: bytes or floats and labels in typed arrays. */
+/** Images as the callers of the library have them: bytes or floats in typed arrays, or made when they are needed. */
 
 import { type ImageSet, type InputArray, type Targets, targetLength } from '../data/imageSet.js';
+import type { ImageStream } from '../data/imageStream.js';
 import { checkedTargets } from '../data/targets.js';
 import { InputError } from '../errors.js';
 import type { Task } from '../task.js';
@@ -19,6 +20,17 @@ export interface LabelledImages {
    * for unknown; pixels are classes, or −1.
    */
   readonly targets?: { readonly values: ArrayLike<number>; readonly shape: readonly number[] };
+}
+
+/** Images that are made when they are needed, since all of them are more than memory holds: decoded, fetched, computed. */
+export interface ImageSource {
+  /** [count] */
+  readonly labels: ArrayLike<number>;
+  /**
+   * Writes the bytes [height, width, channels] of an image, the same ones whenever it is asked for the same image: a run
+   * that is resumed could not go on to the same bits else. Several are asked for at a time.
+   */
+  readonly read: (image: number, target: Uint8Array) => void | Promise<void>;
 }
 
 /** The shape that all images of a network have in common. */
@@ -45,12 +57,39 @@ export function imageSet(
   }
   const labels = task.target === 'input' && given.labels.length === 0 ? new Int32Array(count) : given.labels;
   if (labels.length !== count) throw new InputError(`${what}: ${labels.length} labels for ${count} images`);
-  for (let index = 0; index < count; index++) {
+  return { ...shape, count, images: asInputs(images, what), labels: checkedLabels(labels, classes, what) };
+}
+
+/** The images of a source. Throws as {@link imageSet} does. */
+export function imageStream(
+  { labels, read }: ImageSource,
+  shape: ImageShape,
+  classes: number,
+  what: string,
+  { loss }: Task,
+): ImageStream {
+  checkShape(shape, what);
+  if (loss !== 'classes') throw new InputError(`${what}: loss = ${loss}: images to read have classes; give arrays`);
+  if (labels.length === 0) throw new InputError(`${what}: has no labels, as many as there are images are right`);
+  const files = Array.from(checkedLabels(labels, classes, what), (label, index) => ({
+    ...{ file: `${index}`, name: `${what}[${index}]`, label, bytes: 0, modifiedMs: 0 },
+  }));
+  const decoders = {
+    threads: 1,
+    measure: async () => shape,
+    decode: async (file: string, _framing: unknown, target: Uint8Array) => read(Number(file), target),
+    close: async () => {},
+  };
+  return { ...shape, files, count: files.length, framing: 'fill', sizes: null, decoders };
+}
+
+function checkedLabels(labels: ArrayLike<number>, classes: number, what: string): Int32Array {
+  for (let index = 0; index < labels.length; index++) {
     const label = labels[index]!;
     if (Number.isInteger(label) && label >= 0 && label < classes) continue;
     throw new InputError(`${what}: label ${index} is ${label}; it must be a whole number from 0 to ${classes - 1}`);
   }
-  return { ...shape, count, images: asInputs(images, what), labels: Int32Array.from(labels) };
+  return Int32Array.from(labels);
 }
 
 function targetsOf(
@@ -71,11 +110,16 @@ export function unlabelledSet(images: LabelledImages['images'], shape: ImageShap
   return { ...shape, count, images: asInputs(images, what), labels: new Int32Array(count) };
 }
 
-function imageCount(images: LabelledImages['images'], { height, width, channels }: ImageShape, what: string): number {
+function checkShape({ height, width, channels }: ImageShape, what: string): void {
   for (const [name, value] of Object.entries({ height, width, channels })) {
     if (Number.isInteger(value) && value >= 1) continue;
     throw new InputError(`${what}: ${name} is ${value}; it must be a whole number from 1 on`);
   }
+}
+
+function imageCount(images: LabelledImages['images'], shape: ImageShape, what: string): number {
+  checkShape(shape, what);
+  const { height, width, channels } = shape;
   const count = images.length / (height * width * channels);
   if (Number.isInteger(count) && count >= 1) return count;
   throw new InputError(

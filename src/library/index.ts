@@ -29,6 +29,6 @@ export type { RunSummary } from '../train/summary.js';
 export { TrainingFault } from '../train/train.js';
 export type { ExportedNetwork } from './exportNetwork.js';
 export { exportNetwork } from './exportNetwork.js';
-export type { ImageShape, LabelledImages } from './imageArrays.js';
+export type { ImageShape, ImageSource, LabelledImages } from './imageArrays.js';
 export type { Network, OpenOptions } from './network.js';
 export type { TrainingData, TrainingOptions, TrainingResult, TrainingSettings } from './train.js';

@@ -1,6 +1,7 @@
 /** Training from arrays: what `mpdnn train` does, without files and without a command line. */
 
-import { inputType, limit } from '../data/imageSet.js';
+import { limit } from '../data/imageSet.js';
+import type { Images } from '../data/imageStream.js';
 import type { SelectEngine } from '../engine/engineSelector.js';
 import { InputError } from '../errors.js';
 import type { LiveLine } from '../live/liveFormat.js';
@@ -16,16 +17,16 @@ import type { EpochReport, Recorder, StepReport } from '../train/recorder.js';
 import type { RunSummary } from '../train/summary.js';
 import { parseSafetensorsFile } from '../weights/checkedSafetensors.js';
 import { weightsToStartFrom } from '../weights/loadedWeights.js';
-import { type ImageShape, imageSet, type LabelledImages } from './imageArrays.js';
+import { type ImageShape, type ImageSource, imageSet, imageStream, type LabelledImages } from './imageArrays.js';
 
 /** Images to train on, images to test on, and their classes. */
-export interface TrainingData extends ImageShape {
+export interface TrainingData<Given extends LabelledImages | ImageSource = LabelledImages> extends ImageShape {
   /** Names of the classes, in the order of their labels; of other losses, names of the outputs. */
   readonly classes: readonly string[];
-  readonly train: LabelledImages;
+  readonly train: Given;
   /** With `select = validation`: images to choose the best parameters by, in place of a part of the training images. */
-  readonly validation?: LabelledImages;
-  readonly test: LabelledImages;
+  readonly validation?: Given;
+  readonly test: Given;
 }
 
 /** Keys of a .cfg file with their values; those that say where images and runs lie are not the library's. */
@@ -41,7 +42,7 @@ export const ofFiles = [
 type OfFiles = (typeof ofFiles)[number];
 
 export interface TrainingOptions {
-  readonly data: TrainingData;
+  readonly data: TrainingData<LabelledImages | ImageSource>;
   /** A network of one's own, instead of the one that `settings` name. */
   readonly network?: NetworkDefinition;
   /** As in a section of a .cfg file; what is left out is as published: ResNet-20, float, 160 epochs. */
@@ -90,7 +91,7 @@ export type Train = (options: TrainingOptions) => Promise<TrainingResult>;
 /** The function `train` with the engines of Node or of a browser. */
 export function trainWith(selectEngine: SelectEngine): Train {
   return async ({ data, network, settings = {}, weights, resume, hasNewTargets = false, signal, ...told }) => {
-    const given = data.train.images instanceof Float32Array ? { ...ofFloats(settings), ...settings } : settings;
+    const given = isOf(data.train) === 'floats' ? { ...ofFloats(settings), ...settings } : settings;
     const experiment = experimentOf(given, network ?? null);
     const images = imagesOf(data, experiment);
     const begun = resume && readRunFile(resume, 'resume');
@@ -168,18 +169,24 @@ function experimentOf(settings: TrainingSettings, network: NetworkDefinition | n
   return withDefinition(own, readDefinition(network, 'network'));
 }
 
+function isOf(given: LabelledImages | ImageSource): 'bytes' | 'floats' | 'images to read' {
+  if ('read' in given) return 'images to read';
+  return given.images instanceof Float32Array ? 'floats' : 'bytes';
+}
+
 /** As the command line chooses them: limited, and a part of the training images held out where it is to choose. */
 function imagesOf(
-  { classes, train, validation, test, height, width, channels }: TrainingData,
+  { classes, train, validation, test, height, width, channels }: TrainingOptions['data'],
   experiment: Experiment,
 ): TrainingImages {
   const { data, training } = experiment;
-  const limited = (given: LabelledImages, count: number | null, what: string) => {
-    const set = imageSet(given, { height, width, channels }, classes.length, `data.${what}`, experiment.task);
-    if (given.images instanceof Float32Array !== train.images instanceof Float32Array) {
-      throw new InputError(`data.${what}: has ${inputType(set)}, data.train has others; all are bytes or all floats`);
+  const limited = (given: LabelledImages | ImageSource, count: number | null, what: string): Images => {
+    const words = [{ height, width, channels }, classes.length, `data.${what}`, experiment.task] as const;
+    const images = 'read' in given ? imageStream(given, ...words) : imageSet(given, ...words);
+    if (isOf(given) !== isOf(train)) {
+      throw new InputError(`data.${what}: has ${isOf(given)}, data.train has ${isOf(train)}; all are of one kind`);
     }
-    return count === null ? set : limit(set, count, training.seed, `${what} set`);
+    return count === null ? images : limit(images, count, training.seed, `${what} set`);
   };
   const all = limited(train, data.limitTrain, 'train');
   const choosing = validation && limited(validation, null, 'validation');

@@ -5,7 +5,9 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
 import {
   generateSynthetic,
+  type ImageSource,
   InputError,
+  type LabelledImages,
   type LiveLine,
   network,
   open,
@@ -42,6 +44,27 @@ describe('training from arrays', () => {
   beforeAll(() => {
     folder = temporaryFolder();
     cfg = writeTinyConfig(folder);
+  });
+
+  it('gives the same from images that are read when they are needed', async () => {
+    const size = 32 * 32 * 3;
+    const source = ({ images, labels }: LabelledImages): ImageSource => ({
+      labels,
+      read: async (image, target) => target.set(images.subarray(size * image, size * (image + 1))),
+    });
+    const settings = { ...short, epochs: 1, limit_train: 32 };
+    const tensorsOf = (bytes: Uint8Array | null) => [...parseSafetensorsFile(bytes!, 'parameters').tensors];
+    const resident = await train({ data, settings });
+    const read = await train({ data: { ...data, train: source(data.train), test: source(data.test) }, settings });
+    expect(tensorsOf(read.lastParameters)).toEqual(tensorsOf(resident.lastParameters));
+    expect(read.summary?.last_val_err).toBe(resident.summary?.last_val_err);
+
+    const failing = { ...source(data.train), read: async () => Promise.reject(new Error('the line is cut')) };
+    const mixed = { ...data, train: failing, test: failing };
+    await expect(train({ data: mixed, settings })).rejects.toThrow('the line is cut');
+    await expect(train({ data: { ...data, test: failing }, settings })).rejects.toThrow(
+      'data.test: has images to read, data.train has bytes; all are of one kind',
+    );
   });
 
   it.each(['BUDGET', 'GUARANTEED', 'EXTENDED', 'FP'])(
