@@ -191,7 +191,7 @@ describe('training from arrays', () => {
     const network = await open(parameters!, { device: 'cpu', threads: 1 });
     expect(await network.predict(floats)).toHaveLength(16);
     await expect(train({ data: { ...images, train: both }, settings: learned })).rejects.toThrow(
-      'data.test: has bytes, data.train has others; all are bytes or all floats',
+      'data.test: has bytes, data.train has floats; all are of one kind',
     );
     await expect(network.predict(images.test.images)).rejects.toThrow('images: are bytes, the network takes floats');
     await expect(network.predict(floats.with(3, Number.NaN))).rejects.toThrow('images: value 3 is NaN');
