@@ -103,6 +103,7 @@ export class Training {
   setTargets(targets: Targets): void {
     const done = this.#state.part === 'learned' ? epochsDone(this.#state.lines.learned) : 0;
     this.#change({ targets, epochs: Math.max(this.#state.epochs, done + EPOCHS_AFTER_CHANGE), isFinished: false });
+    this.#listener.state(this.#state);
     if (this.#state.part === 'learned') this.#stop.abort();
   }
 

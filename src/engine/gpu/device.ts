@@ -61,7 +61,7 @@ export function adapterName({ description, device, vendor }: GPUAdapterInfo): st
  */
 export async function openDevice({ gpu, allowSoftware = false, needs = [] }: DeviceOptions): Promise<OpenDevice> {
   const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
-  if (!adapter) throw new InputError('no GPU found: WebGPU offers no adapter here; use --device cpu');
+  if (!adapter) throw new InputError('no GPU found: WebGPU offers no adapter here; use device = cpu');
   const { info } = adapter;
   const name = adapterName(info);
   if (isSoftware(info) && !allowSoftware) {
