@@ -3,9 +3,9 @@
 export const matmulPrecisions = ['auto', 'float16', 'float16x2', 'float32'] as const;
 
 /**
- * Precision of the operands of convolutions and their gradients; sums are float32 always. `float16` rounds them to 11
- * bits, as TF32 does, `float16x2` keeps about 21 bits in two halves, `float32` does without matrix units. `auto` is
- * float16 on matrix units; all are float32 where there are none.
+ * Precision of the operands of convolutions and their gradients; sums are float32 always. `auto` rounds them to 11 bits, as
+ * TF32 does, `float16` also keeps results of convolutions and gradients between layers so, `float16x2` keeps about 21
+ * bits of operands in two halves, `float32` does without matrix units. All are float32 where there are none.
  */
 export type MatmulPrecision = (typeof matmulPrecisions)[number];
 

@@ -1,7 +1,7 @@
 /**
  * How a buffer holds numbers, and the WGSL of an access to them. Beside the plain types there are two of 16 bits, for
- * transient tensors whose values they hold exactly (`narrowing.ts`): float16, and fixed point, value = code · step with a
- * step known when the kernel is made. Two numbers share a word, so that stores take four at a time.
+ * transient tensors whose values they hold as exactly as anything needs (`narrowing.ts`): float16, perhaps of multiples
+ * by a power of two, and fixed point, value = code · step with a step known when the kernel is made. Two numbers share a word, so that stores take four at a time.
  *
  * Needs nothing beyond core WGSL, except where an operand is asked for as float16 itself, for matrix units.
  */
@@ -14,7 +14,14 @@ interface FixedPoint {
   readonly step: number;
 }
 
-export type Format = DType | 'float16' | FixedPoint;
+/** Float16 of the numbers times a power of two, as the gradients of products are; the largest numbers are cut off. */
+interface ScaledFloat16 {
+  readonly scale: number;
+}
+
+type Narrow = 'float16' | ScaledFloat16 | FixedPoint;
+
+export type Format = DType | Narrow;
 
 /** A storage variable: an array of single elements (words, for formats of less), or of what four numbers take. */
 export interface Variable {
@@ -37,7 +44,8 @@ export function elementOf(format: Format, wide: boolean): Variable['element'] {
 /**
  * @param offset of the operand's first element in the variable
  * @param parameter makes an expression of a number, the same text for different numbers
- * @param asFloat16 whether `load4` of a format of 16 bits gives float16, in which NaN may become another large number
+ * @param asFloat16 whether `load4` of a format of 16 bits gives float16, scaled as it is kept, in which NaN may become
+ *   another large number
  */
 export function operandAccess(
   variable: Variable,
@@ -89,7 +97,7 @@ function byteAccess(name: string, from: (unit: number) => string): Operand {
   };
 }
 
-function narrowAccess({ name, element }: Variable, format: 'float16' | FixedPoint, asFloat16: boolean): Operand {
+function narrowAccess({ name, element }: Variable, format: Narrow, asFloat16: boolean): Operand {
   const { decode, decodeAsFloat16, encode } = conversions(format);
   const vector = asFloat16 ? 'vec4<f16>' : 'vec4f';
   const read = asFloat16 ? decodeAsFloat16 : decode;
@@ -115,12 +123,20 @@ function noSingles(name: string): Pick<Operand, 'load' | 'store'> {
   return { load: forbidden, store: forbidden };
 }
 
-function conversions(format: 'float16' | FixedPoint) {
+function conversions(format: Narrow) {
   if (format === 'float16') {
     return {
       decode: (words: string) => `fromFloat16(${words})`,
       decodeAsFloat16: (words: string) => `bitcast<vec4<f16>>(${words})`,
       encode: (value: string) => `toFloat16(${value})`,
+    };
+  }
+  if ('scale' in format) {
+    const { scale } = format;
+    return {
+      decode: (words: string) => `(${1 / scale}f * fromFloat16(${words}))`,
+      decodeAsFloat16: (words: string) => `bitcast<vec4<f16>>(${words})`,
+      encode: (value: string) => `toFloat16(clamp((${value}) * ${scale}f, vec4f(-65504.0), vec4f(65504.0)))`,
     };
   }
   const { step } = format;
@@ -159,10 +175,11 @@ fn toCodes(v: vec4f, inverse: f32) -> vec2u {
 
 /** The functions that accesses of these formats call; `asFloat16` as for `operandAccess`. */
 export function accessFunctions(operands: readonly { readonly format: Format; readonly asFloat16: boolean }[]): string {
-  const fixedPoints = operands.filter(({ format }) => typeof format === 'object');
+  const fixedPoints = operands.filter(({ format }) => typeof format === 'object' && 'step' in format);
+  const isFloat16 = (format: Format) => format === 'float16' || (typeof format === 'object' && 'scale' in format);
   return [
     operands.some(({ format }) => format === 'uint8') ? functions.byte : '',
-    operands.some(({ format }) => format === 'float16') ? functions.float16 : '',
+    operands.some(({ format }) => isFloat16(format)) ? functions.float16 : '',
     fixedPoints.length > 0 ? functions.fixedPoint : '',
     fixedPoints.some(({ asFloat16 }) => asFloat16) ? functions.asFloat16 : '',
   ].join('');

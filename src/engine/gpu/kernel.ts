@@ -55,6 +55,8 @@ export interface MatrixUnits {
    * about 21 bits for three products instead of one.
    */
   readonly precision: 'float16' | 'float16x2';
+  /** True where results of convolutions and gradients between layers are kept in float16 too. */
+  readonly roundsResults?: true;
   readonly workgroupBytes: number;
 }
 

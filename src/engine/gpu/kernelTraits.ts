@@ -1,14 +1,20 @@
 /** Traits of each operation's kernels that the passes of this engine have to know. */
 
 import type { Node, OpName } from '../../graph/graph.js';
+import type { Tensor } from '../../graph/tensor.js';
 
 export interface KernelTraits<Operand extends string = string> {
   /**
-   * True where the first result is stored four numbers at a time if operand and result allow, as 16-bit formats want.
+   * Whether the first result is stored four numbers at a time, as 16-bit formats want, where its channels allow it, or
+   * where those of the first operand do too.
    */
-  readonly storesFours: boolean;
-  /** Operands that matrix units round to float16: neither gradients, which are scaled before, nor addends. */
+  readonly storesFours: 'always' | 'like operand' | 'never';
+  /** Operands that matrix units round to float16. */
   readonly rounded: readonly Operand[];
+  /** Those that they round times `gradientScale`: upstream gradients. */
+  readonly roundedScaled: readonly Operand[];
+  /** Whether the first result may be rounded to float16 where operands of products are: as it is, or scaled. */
+  readonly mayRound: 'value' | 'gradient' | null;
   /** True for a product with a choice of tiles, which the tuner tries. */
   readonly isTiled: boolean;
   /** The operation whose calls overlap with these on the device if it comes next. */
@@ -19,20 +25,46 @@ export interface KernelTraits<Operand extends string = string> {
   readonly comesFirst: boolean;
 }
 
-const plain = { storesFours: false, rounded: [], isTiled: false, overlaps: null, comesFirst: false } as const;
+const plain = {
+  storesFours: 'never',
+  rounded: [],
+  roundedScaled: [],
+  mayRound: null,
+  isTiled: false,
+  overlaps: null,
+  comesFirst: false,
+} as const;
 
 /** Deviations from `plain`, which is right for any kernel and at most slower. */
 const special: { readonly [K in OpName]?: Partial<KernelTraits<keyof Node<K>['operands'] & string>> } = {
-  activation: { storesFours: true, comesFirst: true },
+  activation: { storesFours: 'like operand', comesFirst: true },
+  activationGradient: { storesFours: 'like operand', mayRound: 'gradient' },
   quantizeChannels: { comesFirst: true },
-  batchNorm: { storesFours: true },
-  maxPool: { storesFours: true },
-  subsample: { storesFours: true },
-  conv2d: { rounded: ['x', 'w'], isTiled: true },
-  conv2dInputGradient: { rounded: ['w'], isTiled: true },
-  conv2dWeightGradient: { rounded: ['x'], isTiled: true, overlaps: 'conv2dInputGradient' },
+  batchNorm: { storesFours: 'always', mayRound: 'value' },
+  batchNormGradientReduce: { storesFours: 'always', mayRound: 'gradient' },
+  batchNormGradientApply: { storesFours: 'always', mayRound: 'gradient' },
+  maxPool: { storesFours: 'always', mayRound: 'value' },
+  maxPoolGradient: { storesFours: 'always', mayRound: 'gradient' },
+  subsample: { storesFours: 'like operand' },
+  conv2d: { storesFours: 'always', rounded: ['x', 'w'], mayRound: 'value', isTiled: true },
+  conv2dInputGradient: {
+    ...{ storesFours: 'always', rounded: ['w'], roundedScaled: ['dy'], mayRound: 'gradient' },
+    isTiled: true,
+  },
+  conv2dWeightGradient: { rounded: ['x'], roundedScaled: ['dy'], isTiled: true, overlaps: 'conv2dInputGradient' },
+  depthwiseConv2d: { storesFours: 'like operand', mayRound: 'value' },
+  depthwiseConv2dInputGradient: { storesFours: 'like operand', mayRound: 'gradient' },
   depthwiseConv2dWeightGradient: { overlaps: 'depthwiseConv2dInputGradient' },
 };
+
+/**
+ * The factor that brings gradients of pixels [B,H,W,C] into float16's range, a power of two. The loss is a mean over
+ * images, and a convolution's gradient spreads over the pixels of each: multiplied by their number it is of the order
+ * of 1.
+ */
+export function gradientScale({ shape }: Tensor): number {
+  return 2 ** Math.ceil(Math.log2(shape.slice(0, -1).reduce((pixels, size) => pixels * size, 1)));
+}
 
 export function traitsOf(op: OpName): KernelTraits {
   return { ...plain, ...special[op] };

@@ -1,7 +1,8 @@
 /**
  * Which transient tensors are kept in 16 bits instead of 32: those that lose nothing by it. What a quantizer puts out may
  * fit into float16 or into a fixed point in every state that its limits allow; and what nothing but products on matrix
- * units read, which round their operands to float16, may as well be rounded when it is written.
+ * units read, which round their operands to float16, gradients scaled, may as well be rounded when it is written. Where
+ * the user has chosen `float16` results of convolutions and gradients are rounded, too.
  */
 
 import { type AnyNode, operandsOf, resultsOf } from '../../graph/graph.js';
@@ -11,7 +12,7 @@ import { definitionOf } from '../../ops/index.js';
 import { type Quantizer, quantizedValues } from '../../quant/index.js';
 import type { Format } from './formats.js';
 import type { MatrixUnits } from './kernel.js';
-import { traitsOf } from './kernelTraits.js';
+import { gradientScale, traitsOf } from './kernelTraits.js';
 
 /** Float16's significand, smallest normal number and largest number. */
 const float16 = { levels: 2 ** 11, smallest: 2 ** -14, largest: 65_504 } as const;
@@ -29,23 +30,53 @@ export function narrowFormats(calls: readonly AnyNode[], matrixUnits: MatrixUnit
   const narrow = new Map<Tensor, Format>();
   for (const call of calls) {
     const [tensor] = resultsOf(call);
-    if (!tensor || tensor.view || !traitsOf(call.op).storesFours) continue;
-    if (![tensor, operandsOf(call)[0]].every(hasFours) || elementCount(tensor.shape) < fewElements) continue;
-    const format = rounds && isRoundedByAll(calls, tensor) ? 'float16' : exact.get(tensor);
+    if (!tensor || tensor.view || !storesFours(call, tensor) || elementCount(tensor.shape) < fewElements) continue;
+    const format =
+      (rounds && roundedFormat(calls, tensor)) ||
+      exact.get(tensor) ||
+      (matrixUnits?.roundsResults && resultFormat(call, tensor));
     if (format) narrow.set(tensor, format);
   }
   return narrow;
+}
+
+function storesFours(call: AnyNode, result: Tensor): boolean {
+  switch (traitsOf(call.op).storesFours) {
+    case 'always':
+      return hasFours(result);
+    case 'like operand':
+      return hasFours(result) && hasFours(operandsOf(call)[0]);
+    case 'never':
+      return false;
+  }
 }
 
 function hasFours(tensor: Tensor | null | undefined): boolean {
   return (tensor?.shape.at(-1) ?? 1) % 4 === 0;
 }
 
-function isRoundedByAll(calls: readonly AnyNode[], tensor: Tensor): boolean {
-  return calls.every(({ op, operands }) => {
-    const { rounded } = traitsOf(op);
-    return Object.entries<Tensor | null>(operands).every(([name, other]) => other !== tensor || rounded.includes(name));
-  });
+/** The format of a result that may be rounded because the user has chosen so. */
+function resultFormat({ op }: AnyNode, tensor: Tensor): Format | null {
+  switch (traitsOf(op).mayRound) {
+    case 'value':
+      return 'float16';
+    case 'gradient':
+      return { scale: gradientScale(tensor) };
+    case null:
+      return null;
+  }
+}
+
+/** The format to which all readers of a tensor round it, if they do. */
+function roundedFormat(calls: readonly AnyNode[], tensor: Tensor): Format | null {
+  const isReadOnlyAs = (trait: 'rounded' | 'roundedScaled') =>
+    calls.every(({ op, operands }) =>
+      Object.entries<Tensor | null>(operands).every(
+        ([name, other]) => other !== tensor || traitsOf(op)[trait].includes(name),
+      ),
+    );
+  if (isReadOnlyAs('rounded')) return 'float16';
+  return isReadOnlyAs('roundedScaled') ? { scale: gradientScale(tensor) } : null;
 }
 
 /** Formats that hold every value of a tensor, as far as its quantizer is known. */

@@ -17,15 +17,27 @@ import {
   type Placement,
   tensorOperand,
 } from '../kernel.js';
+import { gradientScale } from '../kernelTraits.js';
 import { lanesFor, wideIf } from '../lanes.js';
 import type { Lowering } from '../lowering.js';
 import { type ConvolutionSizes, convolutionSizes } from './convolutionSizes.js';
 import { hasPhases, inputPhases, matrixRows, reached, rotated, windowColumns, windows } from './convolutionSources.js';
 import { type TileProduct, type TileShape, tileDispatch, tileProduct } from './convolutionTile.js';
 import { gradientSplits, pixelTiles, weightTiles } from './convolutionTileShapes.js';
-import { matrixDirectives, matrixPixelTiles, matrixTileProduct, matrixWeightTiles } from './matrixTile.js';
-import { finishMoments, momentsEpilogue } from './moments.js';
-import { finishSums, nextPowerOfTwo } from './sums.js';
+import { matrixDirectives, matrixTileProduct } from './matrixTile.js';
+import { matrixPixelTiles, matrixWeightTiles } from './matrixTileShapes.js';
+import { finishMoments, momentsEpilogue, rowPerPixel, type TileRows } from './moments.js';
+import {
+  type Positions,
+  positionsOf,
+  slidingColumns,
+  slidingRotated,
+  slidingRows,
+  slidingTaps,
+  slidingUpstream,
+  slidingWeights,
+} from './slidingWindow.js';
+import { finishSums } from './sums.js';
 
 /**
  * The moments of the result are gathered where it is computed. `statistics`, the node that alone reads them, is then
@@ -41,8 +53,9 @@ export function conv2d(
   const sizes = convolutionSizes(x, w, y, node.attributes);
   const { outputPixels: m, outputChannels: n, inputChannels, taps } = sizes;
   const shape = pixelTile(placement, 'conv2d', sizes, m, n);
-  const tiles = Math.ceil(m / shape.m);
-  const partials = moments ? placement.scratch(tiles * 2 * n) : null;
+  const positions = shape.slides ? positionsOf(sizes) : null;
+  const rows = positions ? rowPerPosition(positions) : rowPerPixel(m, shape.m);
+  const partials = moments ? placement.scratch(Math.ceil(rows.count / shape.m) * 2 * n) : null;
   const { operands, finish } = kernelSource(
     {
       x: tensorOperand(placement, x, 'read'),
@@ -53,22 +66,37 @@ export function conv2d(
     [...wideIf(lanesFor(inputChannels), ['x'] as const), ...wideIf(lanesFor(n), ['w', 'y'] as const)],
     asRounded(placement, ['x', 'w']),
   );
-  const product: TileProduct = {
-    m,
+  const common = {
     n,
-    k: taps * inputChannels,
     shape,
     splits: 1,
-    a: windows(sizes, operands.x, shape.k),
-    b: matrixRows('weight', operands.w, taps * inputChannels, n, shape.k),
     ...weightScale(placement),
     declarations: moments ? momentsEpilogue.declarations(shape) : '',
-    store: storeRow(operands.y, m, n),
-    ...(moments && { epilogue: momentsEpilogue.code(shape, m, n, operands.partials) }),
+    ...(moments && { epilogue: momentsEpilogue.code(shape, rows, n, operands.partials) }),
   };
+  const store = storeRow(operands.y, m, n);
+  const product: TileProduct = positions
+    ? {
+        ...common,
+        m: positions.count,
+        k: inputChannels,
+        a: slidingRows(operands.x, inputChannels, positions, positions.before),
+        b: slidingWeights(sizes, operands.w, shape.k),
+        sliding: slidingTaps(sizes, positions),
+        store: storePosition(store),
+      }
+    : {
+        ...common,
+        m,
+        k: taps * inputChannels,
+        a: windows(sizes, operands.x, shape.k),
+        b: matrixRows('weight', operands.w, taps * inputChannels, n, shape.k),
+        store,
+      };
   const label = `conv2d ${y.name}`;
   const calls = [finish(label, tileDispatch(product), ...productSource(product, placement))];
-  if (partials) calls.push(finishMoments(placement, label, partials, { m, n, tile: shape.m }, moments, statistics));
+  if (partials)
+    calls.push(finishMoments(placement, label, partials, { m, n, rows, tile: shape.m }, moments, statistics));
   return calls;
 }
 
@@ -86,31 +114,46 @@ export const conv2dInputGradient: Lowering<'conv2dInputGradient'> = (node, place
       dx: tensorOperand(placement, dx, 'write'),
     },
     [...wideIf(lanesFor(outputChannels), ['dy', 'w'] as const), ...wideIf(lanesFor(n), ['addend', 'dx'] as const)],
-    asRounded(placement, ['w']),
+    asRounded(placement, ['w', 'dy']),
   );
+  const positions = shape.slides ? positionsOf(sizes) : null;
   const phases =
-    outputChannels % shape.k === 0 && hasPhases(sizes) ? inputPhases(sizes, operands.dy, operands.w) : null;
+    !positions && outputChannels % shape.k === 0 && hasPhases(sizes)
+      ? inputPhases(sizes, operands.dy, operands.w)
+      : null;
   const store = storeRow(operands.dx, m, n, addend ? operands.addend : undefined);
   const common = {
     n,
-    k: taps * outputChannels,
     shape,
-    scaledA: gradientScale(sizes),
+    scaledA: gradientScale(dy),
     ...weightScale(placement),
     declarations: '',
   };
-  const product: TileProduct = phases
+  const k = taps * outputChannels;
+  const product: TileProduct = positions
     ? {
         ...common,
-        m: phases.pixels,
-        splits: phases.count,
-        range: { begin: '0u', end: phases.end },
-        prologue: phases.prologue,
-        a: phases.a,
-        b: phases.b,
-        store: (row, column, values) => `let pixel = ${phases.pixel(row)}; ${store('pixel', column, values)}`,
+        m: positions.count,
+        k: outputChannels,
+        splits: 1,
+        a: slidingRows(operands.dy, outputChannels, positions, positions.after),
+        b: slidingRotated(sizes, operands.w, shape.n),
+        sliding: slidingTaps(sizes, positions, 'backward'),
+        store: storePosition(store),
       }
-    : { ...common, m, splits: 1, a: reached(sizes, operands.dy), b: rotated(sizes, operands.w), store };
+    : phases
+      ? {
+          ...common,
+          m: phases.pixels,
+          k,
+          splits: phases.count,
+          range: { begin: '0u', end: phases.end },
+          prologue: phases.prologue,
+          a: phases.a,
+          b: phases.b,
+          store: (row, column, values) => `let pixel = ${phases.pixel(row)}; ${store('pixel', column, values)}`,
+        }
+      : { ...common, m, k, splits: 1, a: reached(sizes, operands.dy), b: rotated(sizes, operands.w), store };
   return [finish(`conv2dInputGradient ${dx.name}`, tileDispatch(product), ...productSource(product, placement))];
 };
 
@@ -118,11 +161,13 @@ export const conv2dWeightGradient: Lowering<'conv2dWeightGradient'> = (node, pla
   const { x, dy } = node.operands;
   const { dw } = node.results;
   const sizes = convolutionSizes(x, dw, dy, node.attributes);
-  const { inputChannels, outputChannels: n, outputPixels: k, taps } = sizes;
+  const { inputChannels, outputChannels: n, outputPixels, taps } = sizes;
   const m = taps * inputChannels;
   const { matrixUnits } = placement;
-  const tiles = matrixUnits ? matrixWeightTiles(m, n, matrixUnits) : weightTiles(m, n);
+  const tiles = matrixUnits ? matrixWeightTiles(sizes, matrixUnits) : weightTiles(m, n);
   const shape = placement.tile(tileKey('conv2dWeightGradient', sizes, tiles.length), tiles);
+  const positions = shape.slides ? positionsOf(sizes) : null;
+  const k = positions?.count ?? outputPixels;
   const splits = gradientSplits(m, n, k, shape);
   const partials = splits > 1 ? placement.scratch(splits * m * n) : null;
   const { operands, finish } = kernelSource(
@@ -132,20 +177,24 @@ export const conv2dWeightGradient: Lowering<'conv2dWeightGradient'> = (node, pla
       dw: partials ? bufferOperand(partials, 'write') : tensorOperand(placement, dw, 'write'),
     },
     [...wideIf(lanesFor(inputChannels), ['x'] as const), ...wideIf(lanesFor(n), ['dy', 'dw'] as const)],
-    asRounded(placement, ['x']),
+    asRounded(placement, ['x', 'dy']),
   );
-  const product: TileProduct = {
-    m,
-    n,
-    k,
-    shape,
-    splits,
-    a: windowColumns(sizes, operands.x, shape.k),
-    scaledB: gradientScale(sizes),
-    b: matrixRows('upstream', operands.dy, k, n, shape.k),
-    declarations: '',
-    store: storeRow(operands.dw, m, n, undefined, splits > 1 ? `group.z * ${m * n}u` : undefined),
-  };
+  const store = storeRow(operands.dw, m, n, undefined, splits > 1 ? `group.z * ${m * n}u` : undefined);
+  const common = { m, n, k, shape, splits, scaledB: gradientScale(dy), declarations: '' };
+  const product: TileProduct = positions
+    ? {
+        ...common,
+        a: slidingColumns(operands.x, inputChannels, positions, shape),
+        b: slidingUpstream(operands.dy, n, positions),
+        sliding: slidingTaps(sizes, positions),
+        store: storeTap(store, shape.m / taps, inputChannels),
+      }
+    : {
+        ...common,
+        a: windowColumns(sizes, operands.x, shape.k),
+        b: matrixRows('upstream', operands.dy, k, n, shape.k),
+        store,
+      };
   const label = `conv2dWeightGradient ${dw.name}`;
   const call = finish(label, tileDispatch(product), ...productSource(product, placement));
   if (!partials) return [call];
@@ -170,7 +219,7 @@ function pixelTile(
   n: number,
 ): TileShape {
   const { matrixUnits } = placement;
-  const tiles = matrixUnits ? matrixPixelTiles(n, matrixUnits) : pixelTiles(m, n);
+  const tiles = matrixUnits ? matrixPixelTiles(n, sizes, matrixUnits) : pixelTiles(m, n);
   return placement.tile(tileKey(op, sizes, tiles.length), tiles);
 }
 
@@ -184,19 +233,34 @@ function tileKey(op: OpName, sizes: ConvolutionSizes, tiles: number): string {
 }
 
 /**
- * The factor that brings gradients into f16's range, a power of two. The loss is a mean over images, and a
- * convolution's gradient spreads over the pixels of each: multiplied by their number it is of the order of 1.
- */
-function gradientScale({ outputPixels }: ConvolutionSizes): number {
-  return nextPowerOfTwo(outputPixels);
-}
-
-/**
  * The factor that lifts the low halves of weights out of f16's subnormal range; a weight above 1023 would
  * be cut off.
  */
 function weightScale({ matrixUnits }: Placement): Pick<TileProduct, 'scaledB'> {
   return matrixUnits?.precision === 'float16x2' ? { scaledB: 2 ** 6 } : {};
+}
+
+/** The rows of a sliding tile: all positions, of which some are pixels. */
+function rowPerPosition({ declarations, count, pixels }: Positions): TileRows {
+  return {
+    count,
+    declarations,
+    before: (row) => `pixelsBefore(min(${row}, ${count}u))`,
+    exists: (row) => `pixelAt(${row}) < ${pixels}u`,
+    isFull: false,
+  };
+}
+
+/** Stores the row of a position at its pixel, if it is one. */
+function storePosition(store: TileProduct['store']): TileProduct['store'] {
+  return (row, column, values) => `let pixel = pixelAt(${row}); ${store('pixel', column, values)}`;
+}
+
+/** Stores a row of a sliding tile, which has so many of the channels for every tap, where the weights have it. */
+function storeTap(store: TileProduct['store'], channelsHere: number, channels: number): TileProduct['store'] {
+  return (row, column, values) => `let within = ${row} - firstA;
+    let place = within / ${channelsHere}u * ${channels}u + firstA + within % ${channelsHere}u;
+    ${store('place', column, values)}`;
 }
 
 /** Stores a row of C that begins at element `start`, plus an addend of the same shape. */

@@ -21,6 +21,13 @@ export interface TileShape {
   readonly subgroups?: readonly [down: number, across: number];
   /** On matrix units: the sums leave through workgroup memory in so many parts, rows by rows; one if absent. */
   readonly passes?: number;
+  /** On matrix units: a slice of A serves all taps of a window (`slidingWindow.ts`). */
+  readonly slides?: true;
+  /**
+   * On matrix units: a slice is fetched when it is needed, not during the products of the one before, which leaves
+   * registers, and room for other workgroups that multiply meanwhile.
+   */
+  readonly waits?: true;
 }
 
 /** WGSL for the place in the tile of row i of an invocation; sees `down`. */
@@ -68,12 +75,27 @@ export interface TileProduct {
   /** On matrix units: powers of two that bring a factor's magnitudes, such as a gradient's, near 1; absent for 1. */
   readonly scaledA?: number;
   readonly scaledB?: number;
+  /** On matrix units: taps that share a slice of A, in which each finds its factor at places of its own. */
+  readonly sliding?: SlidingTaps;
   /** Declarations the loads need. */
   readonly declarations: string;
   /** WGSL for a row of C: `row` and `column` (the first of `columns` ones) are names, `values` the vectors in a row. */
   readonly store: (row: string, column: string, values: readonly string[]) => string;
   /** WGSL after the stores; sees `accumulator(i, j)`: rows i, quads j. */
   readonly epilogue?: (accumulator: (row: number, quad: number) => string) => string;
+}
+
+/**
+ * Taps of a window that share a slice of A. Where A's neighbours run along k the taps are part of the sum: a slice has
+ * `reach` more rows than the tile, and B's slice has the taps one after the other. Where they run across the taps are
+ * part of the tile's rows: a slice is `reach` deeper, and has the columns of one tap.
+ */
+export interface SlidingTaps {
+  readonly taps: number;
+  /** Distance of the last tap from the first. */
+  readonly reach: number;
+  /** WGSL for a tap's distance from the first place of the slice. */
+  readonly shift: (tap: string) => string;
 }
 
 function invocations({ m, n, rows, columns }: TileShape): number {
@@ -131,17 +153,18 @@ export function sumRange(product: TileProduct): { readonly begin: string; readon
   return { begin: `group.z * ${depth}u`, end: `min(group.z * ${depth}u + ${depth}u, ${k}u)` };
 }
 
-/** Code of a product's sources in both kernels: declarations, code before the loop, a slice, and the next one. */
+/** Code of a product's sources in both kernels: declarations, code before the loop, a slice, the next one, this one. */
 export function sourceCode({ a, b, shape, prologue, declarations }: TileProduct) {
   const sources = [a, b];
   const ahead = (slice: string) => sources.flatMap((source) => source.ahead?.(slice) ?? []).join('\n    ');
-  const first = ahead('begin');
+  const now = (slice: string) => ahead(slice) && `${ahead(slice)}\n  workgroupBarrier();`;
   return {
     declarations: [a.declarations, b.declarations, declarations].join('\n'),
     prologue: prologue ?? '',
-    first: first && `${first}\n  workgroupBarrier();`,
+    first: now('begin'),
     perSlice: sources.flatMap((source) => source.perSlice ?? []).join('\n      '),
     ahead: ahead(`slice + ${shape.k}u`),
+    now: now('slice'),
   };
 }
 

@@ -7,6 +7,8 @@
  * halves, high and low, and a product the sum of three: low times low would lie below float32's last bit (Ootomo and
  * Yokota, arXiv 2203.03341).
  *
+ * Where a tile slides (`slidingWindow.ts`) fragments of A are loaded from one slice for every tap, at shifted places.
+ *
  * A subgroup owns some rows and columns of 16 × 16 fragments, more columns needing fewer loads. The sums go through
  * workgroup memory to the invocations, which then store them as the float32 kernel does.
  *
@@ -14,66 +16,19 @@
  */
 
 import { float, type MatrixUnits } from '../kernel.js';
-import type { TileProduct, TileShape, TileSource } from './convolutionTile.js';
+import type { TileProduct, TileSource } from './convolutionTile.js';
 import { rowInTile, sourceCode, sumRange, tileGroup } from './convolutionTile.js';
-import { tileWidth } from './convolutionTileShapes.js';
+import {
+  fragment,
+  halvesOf,
+  rowVectors,
+  type SliceSize,
+  sliceSizes,
+  sliceVectors,
+  subgroupSize,
+} from './matrixTileShapes.js';
 
 export const matrixDirectives = 'enable f16;\nenable chromium_experimental_subgroup_matrix;\n';
-
-const subgroupSize = 32;
-/** Padding of rows in workgroup memory, in vectors of four: keeps them aligned and spreads them over the banks. */
-const padding = 2;
-const fragment = 16;
-
-/** Tiles for many rows (pixels) and few columns (channels); the first is the one to take untried. */
-export function matrixPixelTiles(n: number, units: MatrixUnits): TileShape[] {
-  const width = tileWidth(n);
-  const [first, ...others] = [4096, 2048].map((sums) => ({ m: sums / width, n: width, rows: sums / 512, columns: 4 }));
-  return candidates(first!, n < 64 ? others : blockTiles(n), 'k', units);
-}
-
-/** Tiles for the weight gradient: rows are taps × input channels. */
-export function matrixWeightTiles(m: number, n: number, units: MatrixUnits): TileShape[] {
-  const width = tileWidth(n);
-  const [first, ...others] = (m % 144 === 0 ? [144, 48] : [64, 32]).map((height) => ({
-    m: height,
-    n: width,
-    rows: 8,
-    columns: width === 16 ? 4 : width / 4,
-  }));
-  return candidates(first!, m < 128 || n < 64 ? others : blockTiles(n), 'across', units);
-}
-
-type Shape = Omit<TileShape, 'k'>;
-
-/**
- * Tiles whose subgroups own blocks of fragments, for many channels: larger ones load less but fill a GPU less evenly.
- */
-function blockTiles(n: number): Shape[] {
-  const square = { m: 64, n: 64, rows: 8, columns: 4, subgroups: [2, 2], passes: 2 } as const;
-  const tall = { m: 256, n: 64, rows: 16, columns: 4, subgroups: [4, 2], passes: 4 } as const;
-  const large = { m: 128, n: 128, rows: 16, columns: 4, subgroups: [2, 4], passes: 4 } as const;
-  return n < 128 ? [square, tall] : [square, tall, large];
-}
-
-/**
- * Small tiles come with shallow slices too, which leave room for more of them at once; large ones have never gained by
- * it.
- */
-function candidates(
-  first: Shape,
-  others: readonly Shape[],
-  along: TileSource['along'],
-  units: MatrixUnits,
-): TileShape[] {
-  return [first, ...others].flatMap((shape) => {
-    const deepestFirst = depths(shape, along, units);
-    return shape.m * shape.n > 64 * 64 && shape !== first ? deepestFirst.slice(0, 1) : deepestFirst;
-  });
-}
-
-/** The parts of an operand: numbers of 11 bits that add up to it. */
-const halvesOf = { float16: ['High'], float16x2: ['High', 'Low'] } as const;
 
 /**
  * The bits of float32 that f16 holds. Cut off rather than rounded: NVIDIA's compiler takes a number rounded to f16 and
@@ -81,24 +36,9 @@ const halvesOf = { float16: ['High'], float16x2: ['High', 'Low'] } as const;
  */
 const upperBits = `fn upperBits(v: vec4f) -> vec4f { return bitcast<vec4f>(bitcast<vec4u>(v) & vec4u(0xffffe000u)); }`;
 
-/** The slices that the workgroup memory holds beside the sums, the deepest first. */
-function depths(shape: Shape, along: TileSource['along'], { precision, workgroupBytes }: MatrixUnits): TileShape[] {
-  const sums = (4 * shape.m * (shape.n + 4)) / (shape.passes ?? 1) + (shape.m / shape.rows) * shape.n * 4;
-  const bytes = (k: number) => {
-    const a = sliceVectors(along, shape.m, k);
-    const b = Math.max(sliceVectors('k', shape.n, k), sliceVectors('across', shape.n, k));
-    return sums + 8 * halvesOf[precision].length * (a + b);
-  };
-  return [32, 16].filter((k) => bytes(k) <= workgroupBytes).map((k) => ({ ...shape, k }));
-}
-
-/** A slice lies with the dimension along which four neighbours are loaded fastest. */
-function sliceVectors(along: TileSource['along'], across: number, k: number): number {
-  return along === 'k' ? across * (k / 4 + padding) : k * (across / 4 + padding);
-}
-
 export function matrixTileProduct(product: TileProduct, { precision }: MatrixUnits): string {
-  const { shape, store, epilogue, scaledA, scaledB } = product;
+  const { shape, store, epilogue, scaledA, scaledB, sliding } = product;
+  const slice = sliceSizes(product);
   const source = sourceCode(product);
   const { begin, end } = sumRange(product);
   const { builtin, group } = tileGroup(product);
@@ -112,12 +52,28 @@ export function matrixTileProduct(product: TileProduct, { precision }: MatrixUni
   const rounds = each(Math.ceil(rowTiles / subgroupRows), (i) => i);
   const columnRounds = each(columnTiles / subgroupColumns, (j) => j);
   const isEven = rowTiles % subgroupRows === 0;
-  const a = stager('A', product.a, shape.m, shape.k, threads, scaledA, precision);
-  const b = stager('B', product.b, shape.n, shape.k, threads, scaledB, precision);
+  const a = stager('A', product.a, slice.a, threads, scaledA, precision);
+  const b = stager('B', product.b, slice.b, threads, scaledB, precision);
   const stagedStride = shape.n + 4;
   const blocks = (shape.m / shape.rows) * (shape.n / shape.columns);
   const quads = shape.columns / 4;
   const accumulator = (row: number, quad: number) => `c_${row}_${quad}`;
+  const alongK = product.a.along === 'k';
+  const tapsInSum = sliding && alongK ? sliding : null;
+  const leftRow = (i: number) => {
+    if (!sliding) return `tileRow_${i} * ${fragment / 4}u`;
+    const perTap = slice.a.across / fragment;
+    const shift = sliding.shift(`(tileRow_${i} / ${perTap}u)`);
+    return `(${shift}) * ${a.stride}u + tileRow_${i} % ${perTap}u * ${fragment / 4}u`;
+  };
+  const leftAt = (i: number) =>
+    alongK
+      ? `(tileRow_${i} * ${fragment}u${tapsInSum ? ' + shift' : ''}) * ${a.stride}u + k / 4u`
+      : `k * ${a.stride}u + leftRow_${i}`;
+  const rightAt = (j: number) =>
+    product.b.along === 'k'
+      ? `(tileColumn_${j} * ${fragment}u${tapsInSum ? ` + tap * ${shape.n}u` : ''}) * ${b.stride}u + k / 4u`
+      : `(k${tapsInSum ? ` + tap * ${shape.k}u` : ''}) * ${b.stride}u + tileColumn_${j} * ${fragment / 4}u`;
   const unscale = float(1 / ((scaledA ?? 1) * (scaledB ?? 1)));
   const staged = (i: number, j: number) => {
     const rowsAtOnce = shape.rows / passes;
@@ -139,6 +95,51 @@ export function matrixTileProduct(product: TileProduct, { precision }: MatrixUni
     const mayBeSpare = !isEven && i === rounds.length - 1;
     return mayBeSpare ? `if (firstTileRow + ${i * subgroupRows}u < ${rowTiles}u) { ${write} }` : write;
   };
+  const multiplyTap = `for (var k = 0u; k < ${shape.k}u; k += ${fragment}u) {
+      ${columnRounds
+        .flatMap((j) => halves.map((half) => `let right${half}_${j} = ${b.load('Right', half, rightAt(j))};`))
+        .join('\n      ')}
+      ${rounds
+        .map((i) =>
+          [
+            ...halves.map((half) => `let left${half}_${i} = ${a.load('Left', half, leftAt(i))};`),
+            ...columnRounds.flatMap((j) =>
+              products.map(
+                ([halfA, halfB]) =>
+                  `sum_${i}_${j} = subgroupMatrixMultiplyAccumulate(left${halfA}_${i}, right${halfB}_${j}, sum_${i}_${j});`,
+              ),
+            ),
+          ].join('\n      '),
+        )
+        .join('\n      ')}
+    }`;
+  const multiply = tapsInSum
+    ? `for (var tap = 0u; tap < ${tapsInSum.taps}u; tap++) { let shift = ${tapsInSum.shift('tap')}; ${multiplyTap} }`
+    : multiplyTap;
+  const fetch = [source.perSlice, a.fetch, b.fetch].join('\n      ');
+  const keep = [a.keep, b.keep].join('\n    ');
+  const waitingLoop = `for (var slice = begin; slice < end; slice += ${shape.k}u) {
+    workgroupBarrier();
+    ${source.now}
+    ${fetch}
+    ${keep}
+    workgroupBarrier();
+    ${multiply}
+  }`;
+  const aheadLoop = `${source.first}
+  for (var slice = begin; ; slice += ${shape.k}u) {
+    if (slice < end) {
+      ${fetch}
+    }
+    if (slice > begin) {
+      ${multiply}
+    }
+    if (slice >= end) { break; }
+    workgroupBarrier();
+    ${keep}
+    ${source.ahead}
+    workgroupBarrier();
+  }`;
   /** Rows of fragments and rows of invocations that pass together. */
   const partOf = <T>(values: readonly T[], pass: number) =>
     values.slice((pass * values.length) / passes, ((pass + 1) * values.length) / passes);
@@ -162,7 +163,7 @@ alias Result = subgroup_matrix_result<f32, ${fragment}, ${fragment}>;
 fn main(@builtin(workgroup_id) ${builtin}: vec3u, @builtin(local_invocation_index) t: u32, @builtin(subgroup_id) subgroup: u32) {
   ${group}
   ${source.prologue}
-  let firstA = group.x * ${shape.m}u;
+  let firstA = group.x * ${alongK ? shape.m : slice.a.across}u;
   let firstB = group.y * ${shape.n}u;
   let firstTileRow = subgroup / ${subgroupColumns}u;
   ${columnRounds.map((j) => `let tileColumn_${j} = subgroup % ${subgroupColumns}u + ${j * subgroupColumns}u;`).join('\n  ')}
@@ -172,44 +173,12 @@ fn main(@builtin(workgroup_id) ${builtin}: vec3u, @builtin(local_invocation_inde
       return `let tileRow_${i} = ${isEven ? tileRow : `min(${tileRow}, ${rowTiles - 1}u)`}; ${columnRounds.map((j) => `var sum_${i}_${j} = Result();`).join(' ')}`;
     })
     .join('\n  ')}
+  ${alongK ? '' : rounds.map((i) => `let leftRow_${i} = ${leftRow(i)};`).join('\n  ')}
   ${a.prepare}
   ${b.prepare}
   let begin = ${begin};
   let end = ${end};
-  ${source.first}
-  for (var slice = begin; ; slice += ${shape.k}u) {
-    if (slice < end) {
-      ${source.perSlice}
-      ${a.fetch}
-      ${b.fetch}
-    }
-    if (slice > begin) {
-    for (var k = 0u; k < ${shape.k}u; k += ${fragment}u) {
-      ${columnRounds
-        .flatMap((j) => halves.map((half) => `let right${half}_${j} = ${b.load('Right', half, `tileColumn_${j}`)};`))
-        .join('\n      ')}
-      ${rounds
-        .map((i) =>
-          [
-            ...halves.map((half) => `let left${half}_${i} = ${a.load('Left', half, `tileRow_${i}`)};`),
-            ...columnRounds.flatMap((j) =>
-              products.map(
-                ([halfA, halfB]) =>
-                  `sum_${i}_${j} = subgroupMatrixMultiplyAccumulate(left${halfA}_${i}, right${halfB}_${j}, sum_${i}_${j});`,
-              ),
-            ),
-          ].join('\n      '),
-        )
-        .join('\n      ')}
-    }
-    }
-    if (slice >= end) { break; }
-    workgroupBarrier();
-    ${a.keep}
-    ${b.keep}
-    ${source.ahead}
-    workgroupBarrier();
-  }
+  ${shape.waits ? waitingLoop : aheadLoop}
   let down = t / ${shape.n / shape.columns}u;
   let across = t % ${shape.n / shape.columns}u;
   let column = firstB + across * ${shape.columns}u;
@@ -223,16 +192,16 @@ fn main(@builtin(workgroup_id) ${builtin}: vec3u, @builtin(local_invocation_inde
 function stager(
   name: 'A' | 'B',
   { along, vector, prepare: prepareSource, load }: TileSource,
-  across: number,
-  depth: number,
+  size: SliceSize,
   threads: number,
   scale: number | undefined,
   precision: MatrixUnits['precision'],
 ) {
   const halves = halvesOf[precision];
   const isSplit = precision === 'float16x2';
+  const { across, depth } = size;
   const perRow = along === 'k' ? depth / 4 : across / 4;
-  const stride = perRow + padding;
+  const stride = rowVectors(along, size);
   const places = (across * depth) / 4;
   const guard = (round: number, code: string) =>
     (round + 1) * threads <= places ? code : `if (place${name}${round} < ${places}u) { ${code} }`;
@@ -271,15 +240,13 @@ function stager(
   const order = (along === 'k') === (name === 'A') ? 'row_major' : 'col_major';
   return {
     declarations: halves
-      .map((half) => `var<workgroup> slice${name}${half}: array<vec4<f16>, ${sliceVectors(along, across, depth)}>;`)
+      .map((half) => `var<workgroup> slice${name}${half}: array<vec4<f16>, ${sliceVectors(along, size)}>;`)
       .join('\n'),
     prepare: prepare.join('\n  '),
     fetch: fetch.join('\n      '),
     keep: keep.join('\n    '),
-    load: (matrix: 'Left' | 'Right', half: string, tile: string) => {
-      const at =
-        along === 'k' ? `${tile} * ${fragment * stride}u + k / 4u` : `k * ${stride}u + ${tile} * ${fragment / 4}u`;
-      return `subgroupMatrixLoad<${matrix}, ${order}>(&slice${name}${half}, ${at}, ${stride}u)`;
-    },
+    stride,
+    load: (matrix: 'Left' | 'Right', half: string, at: string) =>
+      `subgroupMatrixLoad<${matrix}, ${order}>(&slice${name}${half}, ${at}, ${stride}u)`,
   };
 }

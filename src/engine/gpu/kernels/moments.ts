@@ -21,18 +21,39 @@ import { storeStatistics } from './batchNorm.js';
 import { rowInTile, type TileProduct, type TileShape } from './convolutionTile.js';
 import { mostPartials, storeComponents, treeSum, workgroupsOf } from './sums.js';
 
+/** Which rows of a product's tiles are pixels: WGSL that counts them before a row, and tells whether one is there. */
+export interface TileRows {
+  /** All rows, pixels or not. */
+  readonly count: number;
+  readonly declarations: string;
+  readonly before: (row: string) => string;
+  readonly exists: (row: string) => string;
+  /** True where every row of every tile is a pixel. */
+  readonly isFull: boolean;
+}
+
+/** The rows of a product that has one for each of `m` pixels. */
+export function rowPerPixel(m: number, tile: number): TileRows {
+  return {
+    count: m,
+    declarations: '',
+    before: (row) => `min(${row}, ${m}u)`,
+    exists: (row) => `${row} < ${m}u`,
+    isFull: m % tile === 0,
+  };
+}
+
 /** Partial sums lie as [tiles][sum, squared deviations][n]. */
 export const momentsEpilogue = {
   declarations: ({ m, n, rows }: TileShape) => `var<workgroup> columnSums: array<vec4f, ${((m / rows) * n) / 4}>;
 fn square(v: vec4f) -> vec4f { return v * v; }`,
 
-  code: (shape: TileShape, m: number, n: number, partials: Operand): NonNullable<TileProduct['epilogue']> => {
+  code: (shape: TileShape, rows: TileRows, n: number, partials: Operand): NonNullable<TileProduct['epilogue']> => {
     const quads = shape.columns / 4;
     const across = shape.n / 4;
     const size = (shape.m / shape.rows) * across;
-    const rowExists = (i: number) => `firstA + ${rowInTile(shape, i)} < ${m}u`;
     const masked = (value: string, i: number) =>
-      m % shape.m === 0 ? value : `select(vec4f(), ${value}, ${rowExists(i)})`;
+      rows.isFull ? value : `select(vec4f(), ${value}, ${rows.exists(`(firstA + ${rowInTile(shape, i)})`)})`;
     const overRows = (value: (i: number, j: number) => string) =>
       [...Array(quads).keys()]
         .map((j) => {
@@ -51,7 +72,7 @@ fn square(v: vec4f) -> vec4f { return v * v; }`,
     return (accumulator) => `
   ${overRows(accumulator)}
   ${fold}
-  let rowsHere = f32(min(${shape.m}u, ${m}u - firstA));
+  let rowsHere = ${rowCount(rows, 'firstA', shape.m)};
   let channel = firstB + 4u * t;
   let row = group.x * ${2 * n}u;
   if (t < ${across}u) {
@@ -132,16 +153,31 @@ export function channelMoments(
   ];
 }
 
+interface MomentsSizes {
+  /** Pixels and channels. */
+  readonly m: number;
+  readonly n: number;
+  /** Rows of a tile. */
+  readonly tile: number;
+  /** One for each pixel unless said otherwise. */
+  readonly rows?: TileRows;
+}
+
+/** Number of pixels in a tile, which may be none. */
+function rowCount({ before }: TileRows, first: string, size: number): string {
+  return `f32(${before(`(${first} + ${size}u)`)} - ${before(first)})`;
+}
+
 /** Combines the tiles; writes the moments, or at once the statistics that follow from them. */
 export function finishMoments(
   placement: Placement,
   label: string,
   partials: BufferPlan,
-  { m, n, tile }: { readonly m: number; readonly n: number; readonly tile: number },
+  { m, n, tile, rows = rowPerPixel(m, tile) }: MomentsSizes,
   moments: Tensor | null,
   statistics: Node<'batchStatistics'> | null,
 ): KernelCall {
-  const tiles = Math.ceil(m / tile);
+  const tiles = Math.ceil(rows.count / tile);
   const write = (tensor: Tensor) => tensorOperand(placement, tensor, 'write');
   const { operands, finish } = kernelSource({
     partials: bufferOperand(partials, 'read'),
@@ -156,7 +192,7 @@ export function finishMoments(
   const store = statistics
     ? storeStatistics(statistics.attributes, n, operands)
     : `${operands.moments.store('i', 'mean')} ${operands.moments.store(`i + ${n}u`, 'variance')}`;
-  const body = `
+  const body = `${rows.declarations}
 var<workgroup> lanes: array<f32, 256>;
 @compute @workgroup_size(256)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) t: u32) {
@@ -172,8 +208,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) t:
   sum = 0.0;
   if (i < ${n}u) {
     for (var row = t / ${columns}u; row < ${tiles}u; row += ${lanes}u) {
-      let rows = f32(min(${tile}u, ${m}u - row * ${tile}u));
-      let deviation = ${load(0)} / rows - mean;
+      let rows = ${rowCount(rows, `(row * ${tile}u)`, tile)};
+      let deviation = ${load(0)} / max(rows, 1.0) - mean;
       sum += ${load(1)} + rows * deviation * deviation;
     }
   }

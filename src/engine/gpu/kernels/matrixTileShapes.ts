@@ -1,0 +1,164 @@
+/** Which tiles a product on matrix units chooses from: those whose slices and sums the workgroup memory holds. */
+
+import type { MatrixUnits } from '../kernel.js';
+import type { ConvolutionSizes } from './convolutionSizes.js';
+import type { TileProduct, TileShape, TileSource } from './convolutionTile.js';
+import { tileWidth } from './convolutionTileShapes.js';
+import { canSlide, positionsOf, slidingTaps } from './slidingWindow.js';
+
+export const subgroupSize = 32;
+/** Rows and columns of the matrices that the units multiply. */
+export const fragment = 16;
+/** Padding of rows in workgroup memory, in vectors of four: keeps them aligned and spreads them over the banks. */
+const padding = 2;
+
+/** The parts of an operand: numbers of 11 bits that add up to it. */
+export const halvesOf = { float16: ['High'], float16x2: ['High', 'Low'] } as const;
+
+/** Tiles for many rows (pixels) and few columns (channels); the first is the one to take untried. */
+export function matrixPixelTiles(n: number, sizes: ConvolutionSizes, units: MatrixUnits): TileShape[] {
+  const width = tileWidth(n);
+  const [first, ...others] = [4096, 2048].map((sums) => ({ m: sums / width, n: width, rows: sums / 512, columns: 4 }));
+  return [...candidates(first!, n < 64 ? others : blockTiles(n), 'k', units), ...slidingPixelTiles(n, sizes, units)];
+}
+
+/** Tiles for the weight gradient: rows are taps × input channels. */
+export function matrixWeightTiles(sizes: ConvolutionSizes, units: MatrixUnits): TileShape[] {
+  const { outputChannels: n } = sizes;
+  const m = sizes.taps * sizes.inputChannels;
+  const width = tileWidth(n);
+  const [first, ...others] = (m % 144 === 0 ? [144, 48] : [64, 32]).map((height) => ({
+    m: height,
+    n: width,
+    rows: 8,
+    columns: width === 16 ? 4 : width / 4,
+  }));
+  const blocks = m < 128 || n < 64 ? others : blockTiles(n);
+  return [...candidates(first!, blocks, 'across', units), ...slidingWeightTiles(sizes, units)];
+}
+
+type Shape = Omit<TileShape, 'k'>;
+
+/**
+ * Tiles whose subgroups own blocks of fragments, for many channels: larger ones load less but fill a GPU less evenly.
+ */
+function blockTiles(n: number): Shape[] {
+  const square = { m: 64, n: 64, rows: 8, columns: 4, subgroups: [2, 2], passes: 2 } as const;
+  const tall = { m: 256, n: 64, rows: 16, columns: 4, subgroups: [4, 2], passes: 4 } as const;
+  const large = { m: 128, n: 128, rows: 16, columns: 4, subgroups: [2, 4], passes: 4 } as const;
+  return n < 128 ? [square, tall] : [square, tall, large];
+}
+
+/**
+ * Small tiles come with shallow slices too, which leave room for more of them at once; large ones have never gained by
+ * it. All but the first come once more without fetching ahead, with the deepest slices.
+ */
+function candidates(
+  first: Shape,
+  others: readonly Shape[],
+  along: TileSource['along'],
+  units: MatrixUnits,
+): TileShape[] {
+  const ahead = [first, ...others].flatMap((shape) => {
+    const deepestFirst = depths(shape, along, units, [32, 16]);
+    return shape.m * shape.n > 64 * 64 && shape !== first ? deepestFirst.slice(0, 1) : deepestFirst;
+  });
+  const waiting = others.flatMap((shape) => depths(shape, along, units, [64, 32]).slice(0, 1));
+  return [...ahead, ...waiting.map((shape): TileShape => ({ ...shape, waits: true }))];
+}
+
+/** The slices of these depths that the workgroup memory holds beside the sums. */
+function depths(
+  shape: Shape,
+  along: TileSource['along'],
+  { precision, workgroupBytes }: MatrixUnits,
+  among: readonly number[],
+): TileShape[] {
+  const bytes = (k: number) => {
+    const a = sliceVectors(along, { across: shape.m, depth: k });
+    const [alongK, across] = (['k', 'across'] as const).map((b) => sliceVectors(b, { across: shape.n, depth: k }));
+    return sumBytes(shape) + 8 * halvesOf[precision].length * (a + Math.max(alongK!, across!));
+  };
+  return among.filter((k) => bytes(k) <= workgroupBytes).map((k) => ({ ...shape, k }));
+}
+
+/** The sums that pass at once, and those over the columns that the moments want. */
+function sumBytes({ m, n, rows, passes = 1 }: Shape): number {
+  return (4 * m * (n + 4)) / passes + (m / rows) * n * 4;
+}
+
+/** A slice of a factor: positions across (rows of A, columns of B), and how deep it is. */
+export interface SliceSize {
+  readonly across: number;
+  readonly depth: number;
+}
+
+/** A slice lies with the dimension along which four neighbours are loaded fastest. */
+export function rowVectors(along: TileSource['along'], { across, depth }: SliceSize): number {
+  return (along === 'k' ? depth : across) / 4 + padding;
+}
+
+/** Vectors of four in a slice. */
+export function sliceVectors(along: TileSource['along'], size: SliceSize): number {
+  return (along === 'k' ? size.across : size.depth) * rowVectors(along, size);
+}
+
+type Slices = Pick<TileProduct, 'shape' | 'sliding'> & Readonly<Record<'a' | 'b', Pick<TileSource, 'along'>>>;
+
+export function sliceSizes({ shape: { m, n, k }, a, b, sliding }: Slices): Readonly<Record<'a' | 'b', SliceSize>> {
+  if (!sliding) return { a: { across: m, depth: k }, b: { across: n, depth: k } };
+  const { taps, reach } = sliding;
+  if (a.along === 'across') return { a: { across: m / taps, depth: k + reach }, b: { across: n, depth: k } };
+  return {
+    a: { across: m + reach, depth: k },
+    b: b.along === 'k' ? { across: taps * n, depth: k } : { across: n, depth: taps * k },
+  };
+}
+
+type SlidingShape = Pick<TileShape, 'm' | 'n' | 'k' | 'waits'> & { readonly subgroups: readonly [number, number] };
+
+/** A tile whose slices serve all taps; its sums leave through as little workgroup memory as can be. */
+function slidingTile(shape: SlidingShape): TileShape {
+  const [down, across] = shape.subgroups;
+  const rows = (shape.m * shape.n) / (4 * subgroupSize * down * across);
+  return { ...shape, rows, columns: 4, passes: shape.m / fragment / down, slides: true };
+}
+
+/** The larger that the workgroup memory holds. */
+function slidingPixelTiles(n: number, sizes: ConvolutionSizes, units: MatrixUnits): TileShape[] {
+  if (!canSlide(sizes)) return [];
+  const shapes: readonly SlidingShape[] =
+    n <= 16
+      ? [512, 256].map((m) => ({ m, n: 16, k: 16, subgroups: [m / 64, 1], waits: true }))
+      : [256, 128].map((m) => ({ m, n: 32, k: 16, subgroups: [m / 64, 2], waits: true }));
+  const sliding = slidingTaps(sizes, positionsOf(sizes));
+  const fits = (shape: TileShape) =>
+    (['k', 'across'] as const).every((b) => holds({ shape, a: { along: 'k' }, b: { along: b }, sliding }, units));
+  return shapes.map(slidingTile).filter(fits).slice(0, 1);
+}
+
+function slidingWeightTiles(sizes: ConvolutionSizes, units: MatrixUnits): TileShape[] {
+  if (!canSlide(sizes)) return [];
+  const { inputChannels, outputChannels, taps } = sizes;
+  const sliding = slidingTaps(sizes, positionsOf(sizes));
+  const wide: SlidingShape = { m: 32, n: 64, k: 128, subgroups: [2, 4] };
+  const shapes: Readonly<Record<16 | 32 | 64, readonly SlidingShape[]>> = {
+    16: [
+      { m: 16, n: 16, k: 256, subgroups: [taps, 1] },
+      { m: 16, n: 16, k: 128, subgroups: [3, 1], waits: true },
+    ],
+    32: [{ ...wide, n: 32, subgroups: [2, 2] }],
+    64: [wide],
+  };
+  return shapes[tileWidth(outputChannels)]
+    .filter(({ m, subgroups: [down] }) => inputChannels % m === 0 && ((m / fragment) * taps) % down === 0)
+    .map((shape) => slidingTile({ ...shape, m: shape.m * taps }))
+    .filter((shape) => holds({ shape, a: { along: 'across' }, b: { along: 'across' }, sliding }, units));
+}
+
+function holds(product: Slices, { precision, workgroupBytes }: MatrixUnits): boolean {
+  const { a, b } = sliceSizes(product);
+  const vectors = sliceVectors(product.a.along, a) + sliceVectors(product.b.along, b);
+  const table = product.a.along === 'across' ? 4 * a.depth : 0;
+  return sumBytes(product.shape) + 8 * halvesOf[precision].length * vectors + table <= workgroupBytes;
+}
