@@ -14,6 +14,10 @@ export default defineConfig({
       },
     },
   },
+  // Cross-origin isolated, so that all cores compute.
+  preview: {
+    headers: { 'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-Embedder-Policy': 'require-corp' },
+  },
   build: {
     target: 'esnext',
     modulePreload: false,

@@ -9,7 +9,8 @@ import { chromiumPath, launchArguments } from '../browser/browserPage.js';
 import { temporaryFolder } from '../temporaryFolder.js';
 
 const configFile = 'site/vite.config.ts';
-const isolation = { 'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-Embedder-Policy': 'require-corp' };
+/** In place of those that isolate a page. */
+const plain = { 'Cross-Origin-Opener-Policy': 'unsafe-none', 'Cross-Origin-Embedder-Policy': 'unsafe-none' };
 
 export interface OpenedTab {
   readonly page: Page;
@@ -32,7 +33,7 @@ export async function buildSite(): Promise<BuiltSite> {
   const browser = await chromium.launch({ executablePath: chromiumPath, args: launchArguments });
   const servers = new Map<string, PreviewServer>();
   const serve = async (served: 'isolated' | 'plain'): Promise<string> => {
-    const headers = served === 'isolated' ? isolation : {};
+    const headers = served === 'plain' ? plain : {};
     const settings = { configFile, logLevel: 'error', build: { outDir } } as const;
     const server =
       servers.get(served) ?? (await preview({ ...settings, preview: { host: '127.0.0.1', port: 0, headers } }));

@@ -108,7 +108,7 @@ it.skipIf(!hasMnist)(
     expect(last.weights_kb).toBeLessThanOrEqual(10);
     // Two minutes, of which it takes a fraction.
     expect(seconds).toBeLessThan(120);
-    expect(await page.textContent('#device')).toMatch(/^Computed on cpu: \d+ threads?, WebAssembly/);
+    expect(await page.textContent('#device')).toMatch(/^Computed on cpu: \d+ threads?, WebAssembly (relaxed )?SIMD$/);
 
     const { float, learned } = parametersOf((await inNode(mnist.data)).state);
     const parameters = await download(page, 'learned');
