@@ -24,7 +24,7 @@ const alone = [
 /** Files that take long, the longest first: begun at the end, one of them would keep a core busy and leave the other idle. */
 const longest = [
   ...['src/engine/gpu/gpuEngine', 'test/browser/library', 'test/cli/lock', 'test/cli/gpu', 'test/fuzz/parsers'],
-  ...['test/cluster/slurm', 'test/ship/c', 'test/cli/reproduce', 'test/cli/commands', 'test/browser/classify'],
+  ...['test/ship/c', 'test/cli/reproduce', 'test/cli/commands', 'test/browser/classify'],
   ...['test/ship/qemu/qemu', 'test/cli/streaming', 'test/browser/watch', 'test/ranks', 'test/cli/interruption'],
   ...['test/ship/forms/forms.thorough', 'test/golden.thorough', 'src/engine/gpu/gpuEngine.thorough'],
 ];

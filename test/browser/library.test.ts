@@ -6,6 +6,7 @@ import { train } from '../../src/index.js';
 import type { Answer } from '../../web/page.js';
 import { smallTraining } from '../../web/smallTraining.js';
 import { skipsGpu } from '../softwareGpu.js';
+import { isThorough } from '../tier.js';
 import { type BuiltPage, buildPage } from './browserPage.js';
 
 let built: BuiltPage;
@@ -90,7 +91,7 @@ describe('on the CPU', () => {
   });
 });
 
-describe.skipIf(skipsGpu)('on WebGPU', () => {
+describe.skipIf(skipsGpu || !isThorough)('on WebGPU', () => {
   it('trains to the bits of Node', async () => {
     const { device, parameters, fault } = await trainIn(isolated, { device: 'gpu' });
     expect(fault).toBeUndefined();

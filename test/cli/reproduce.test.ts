@@ -5,6 +5,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } 
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { temporaryFolder } from '../temporaryFolder.js';
+import { isThorough } from '../tier.js';
 import { compiledProgram, killedAtWrite, listing, mpdnn, mpdnnProcess, resultFiles, succeeds } from './runMpdnn.js';
 
 const folder = temporaryFolder();
@@ -135,7 +136,7 @@ describe('a report', () => {
     expect(resultFiles(run('whole', names[1]!))).toEqual(before);
   });
 
-  it('is the same, byte for byte, after being killed and interrupted', async () => {
+  it.runIf(isThorough)('is the same, byte for byte, after being killed and interrupted', async () => {
     // The same call in another folder: its words are in the report too.
     const elsewhere = join(folder, 'elsewhere');
     mkdirSync(elsewhere);
