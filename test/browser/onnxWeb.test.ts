@@ -8,7 +8,7 @@ import { runIntegers } from '../../src/ship/interpreter.js';
 import { channelsFirst } from '../../src/ship/onnx/channelsFirst.js';
 import { exactModel } from '../../src/ship/onnx/exactModel.js';
 import { shippables, shippedNetwork } from '../ship/shippable.js';
-import { tierOf } from '../tier.js';
+import { isThorough } from '../tier.js';
 import { chromiumPath } from './browserPage.js';
 
 const address = 'http://localhost/';
@@ -40,43 +40,41 @@ beforeAll(async () => {
 afterAll(() => browser?.close());
 
 /** One network for each of the three forms of a layer's end: float32, float64 and int64. */
-const cases = [
+const quick = [
   ['fixed 2 and 4 bits', true],
-  ['fixed 2 and 4 bits', false],
-  ['learned bits and range, 8 bits', true],
   ['fixed powers of two', false],
   ['shortcuts with convolutions', true],
 ] as const;
-const quick = ['fixed 2 and 4 bits, packed', 'shortcuts with convolutions, packed', 'fixed powers of two'];
+const others = [
+  ['fixed 2 and 4 bits', false],
+  ['learned bits and range, 8 bits', true],
+] as const;
 
-it.each(tierOf(cases, ([name, packed]) => quick.includes(packed ? `${name}, packed` : name)))(
-  '%s, packed: %s, gives the same logits',
-  async (name, packed) => {
-    const { network, images } = shippedNetwork(name, count);
-    model = exactModel(network, { packed, metadata: {} });
-    const { side } = shippables[name]!;
-    const given = images.map((image) => [...channelsFirst(image, 3)]);
-    const logits = await page.evaluate(
-      async ([pixels, size]) => {
-        const { env, InferenceSession, Tensor } = (window as unknown as { ort: typeof import('onnxruntime-web') }).ort;
-        env.wasm.numThreads = 1;
-        const session = await InferenceSession.create(new Uint8Array(await (await fetch('model')).arrayBuffer()), {
-          executionProviders: ['wasm'],
-          graphOptimizationLevel: 'all',
-          logSeverityLevel: 3,
+it.each(isThorough ? [...quick, ...others] : quick)('%s, packed: %s, gives the same logits', async (name, packed) => {
+  const { network, images } = shippedNetwork(name, count);
+  model = exactModel(network, { packed, metadata: {} });
+  const { side } = shippables[name]!;
+  const given = images.map((image) => [...channelsFirst(image, 3)]);
+  const logits = await page.evaluate(
+    async ([pixels, size]) => {
+      const { env, InferenceSession, Tensor } = (window as unknown as { ort: typeof import('onnxruntime-web') }).ort;
+      env.wasm.numThreads = 1;
+      const session = await InferenceSession.create(new Uint8Array(await (await fetch('model')).arrayBuffer()), {
+        executionProviders: ['wasm'],
+        graphOptimizationLevel: 'all',
+        logSeverityLevel: 3,
+      });
+      const all: number[][] = [];
+      for (const image of pixels) {
+        const { logits } = await session.run({
+          image: new Tensor('uint8', Uint8Array.from(image), [1, 3, size, size]),
         });
-        const all: number[][] = [];
-        for (const image of pixels) {
-          const { logits } = await session.run({
-            image: new Tensor('uint8', Uint8Array.from(image), [1, 3, size, size]),
-          });
-          all.push(Array.from(logits!.data as Iterable<number | bigint>, Number));
-        }
-        await session.release();
-        return all;
-      },
-      [given, side] as const,
-    );
-    expect(logits).toEqual(images.map((image) => [...runIntegers(network, image)]));
-  },
-);
+        all.push(Array.from(logits!.data as Iterable<number | bigint>, Number));
+      }
+      await session.release();
+      return all;
+    },
+    [given, side] as const,
+  );
+  expect(logits).toEqual(images.map((image) => [...runIntegers(network, image)]));
+});
