@@ -6,7 +6,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { readLiveLine } from '../../src/live/liveFormat.js';
 import { readSafetensors } from '../../src/weights/index.js';
 import { temporaryFolder } from '../temporaryFolder.js';
-import { isThorough } from '../tier.js';
+import { isThorough, tierOf } from '../tier.js';
 import { killedAtWrite, mpdnn, mpdnnProcess, resultFiles, succeeds, writeTinyConfig } from './runMpdnn.js';
 
 const folder = temporaryFolder();
@@ -45,7 +45,9 @@ beforeAll(async () => {
   await succeeds(['train', 'FLOAT', '--cfg', cfg, '--out', 'start', '--no-plots'], folder);
 });
 
-describe.each(['BUDGET', 'GUARANTEED', 'ADAM', 'EXTENDED', 'PER_CHANNEL'])('%s', (name) => {
+const experiments = ['BUDGET', 'GUARANTEED', 'ADAM', 'EXTENDED', 'PER_CHANNEL'];
+
+describe.each(tierOf(experiments, (name) => ['GUARANTEED', 'ADAM', 'PER_CHANNEL'].includes(name)))('%s', (name) => {
   const wanted = join(folder, 'whole', name);
 
   beforeAll(async () => {

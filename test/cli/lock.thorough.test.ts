@@ -1,6 +1,6 @@
 /**
- * Runs that are resumed or replaced own their folder, too. Each run of the suite has `train` and `reproduce` as owners, and
- * all four as those who are refused; all take the lock at one place.
+ * Tables, and runs that are resumed or replaced, own their folders, too. Each run of the suite has `train` as owner, and all
+ * four as those who are refused; all take the lock at one place.
  */
 
 import './lock.test.js';

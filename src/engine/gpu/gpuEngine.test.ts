@@ -33,6 +33,13 @@ const leftOut = [
   ...['3x3/2+1 depthwise 1 on', '3x3/1+1 depthwise 4 on', '3x3/1+1 depthwise 16 on', '5x5/3+1 depthwise 16 on'],
   ...['5x5/1+2 16→16 on', '7x7/2+3 3→16 on', '3x3/1+1 depthwise 96 on', '3x3/1+1 depthwise 20 on'],
   ...['3x3/2+1 depthwise 136 on', '3x3/2+1 depthwise 7 on', '5x5/1+2 depthwise 10 on', '1x1/1+0 depthwise 8 on'],
+  ...[
+    '3x3/1+1 64→64 on 5x8x8',
+    '3x3/2+1 depthwise 264 on',
+    '3x3/1+2 depthwise 8 on',
+    'uneven 2x3',
+    'uneven 3x3 stride',
+  ],
   ...['sigmoid on [', 'sigmoid after', 'hardSigmoid on [', 'hardSigmoid after'],
   ...[
     '2 groups, 3x3 padding:1 8',
