@@ -1,6 +1,6 @@
 /** The page: what the worker tells, drawn at most once a frame, and what the user asks of it. */
 
-import { byId, element } from '../src/watch/page/dom.js';
+import { byId, element, oncePerFrame } from '../src/watch/page/dom.js';
 import { heatMap } from '../src/watch/page/heatMap.js';
 import { type Line, lineChart } from '../src/watch/page/lineChart.js';
 import { nowTiles } from '../src/watch/page/nowTiles.js';
@@ -20,6 +20,7 @@ import { trialPanel } from './trialPanel.js';
 const worker = new Worker(new URL('./worker.ts', import.meta.url), { type: 'module' });
 const say = (message: ToWorker): void => worker.postMessage(message);
 
+const redraw = oncePerFrame(draw);
 let standing: Standing | null = null;
 let runs: Record<Part, RunData> = { float: new RunData(), learned: new RunData() };
 let chosenTensor: string | null = null;
@@ -137,16 +138,6 @@ function sizeOf(part: Part): number | null {
 function note(words: string): void {
   byId('note').textContent = words;
   byId('note').hidden = words === '';
-}
-
-let isWaiting = false;
-function redraw(): void {
-  if (isWaiting) return;
-  isWaiting = true;
-  requestAnimationFrame(() => {
-    isWaiting = false;
-    draw();
-  });
 }
 
 function draw(): void {

@@ -18,6 +18,19 @@ export function byId(id: string): HTMLElement {
   return found;
 }
 
+/** What asks for a drawing, which then happens once before the next frame, however often it is asked for. */
+export function oncePerFrame(draw: () => void): () => void {
+  let isWaiting = false;
+  return () => {
+    if (isWaiting) return;
+    isWaiting = true;
+    requestAnimationFrame(() => {
+      isWaiting = false;
+      draw();
+    });
+  };
+}
+
 /** A canvas with a title and a legend above it, and a note that follows the pointer. */
 export interface Figure {
   readonly root: HTMLElement;

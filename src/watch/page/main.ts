@@ -2,7 +2,7 @@
 
 import { classification, metrics, trainingMetric } from '../../task.js';
 import type { FaultyRun, RunOverview, StoredRun, TensorView } from '../messages.js';
-import { byId, element, fill } from './dom.js';
+import { byId, element, fill, oncePerFrame } from './dom.js';
 import { heatMap } from './heatMap.js';
 import { histogram } from './histogram.js';
 import { type ChartContent, type Line, lineChart } from './lineChart.js';
@@ -17,6 +17,7 @@ import { billions, kbytes, percent, short } from './words.js';
 /** From so many on they can be looked for by name. */
 const MANY_RUNS = 12;
 
+const redraw = oncePerFrame(draw);
 let overviews: readonly (RunOverview | FaultyRun)[] = [];
 /** Names of the runs whose lines are drawn; the first is the one that everything else is about. */
 let shown: readonly string[] = [];
@@ -119,16 +120,6 @@ function showRuns(names: readonly string[]): void {
   history.replaceState(null, '', `#${new URLSearchParams(shown.map((name) => ['run', name]))}`);
   if (isMoved) source.show(shown);
   redraw();
-}
-
-let isWaiting = false;
-function redraw(): void {
-  if (isWaiting) return;
-  isWaiting = true;
-  requestAnimationFrame(() => {
-    isWaiting = false;
-    draw();
-  });
 }
 
 function draw(): void {

@@ -26,26 +26,15 @@ import {
   rangeContribution0,
   rangeContribution1,
 } from './activationElement';
+import { ChannelRowArguments } from './channelRows';
 import { accumulate, laneSum, loadPart, paddedBytes, storePart } from './vector';
 
 /** How rows of channels are shared out; each worker lays its coefficients out in scratch of its own. */
 @unmanaged
-class RowArguments {
-  rows: i32;
+class RowArguments extends ChannelRowArguments {
   channels: i32;
-  rowsPerChunk: i32;
   coefficients: usize;
   coefficientsStride: usize;
-
-  @inline
-  firstRow(chunk: i32): i32 {
-    return chunk * this.rowsPerChunk;
-  }
-
-  @inline
-  rowsFrom(first: i32): i32 {
-    return min(this.rowsPerChunk, this.rows - first);
-  }
 
   @inline
   coefficientsOf(worker: i32): usize {
@@ -83,7 +72,7 @@ function forwardRows(kind: i32, whole: bool, args: NormalizationArguments, chunk
   const inverse = f32x4.div(f32x4.splat(1), e0);
   const channels = args.channels;
   const first = args.firstRow(chunk);
-  const rows = args.rowsFrom(first);
+  const rows = args.rowsOf(chunk);
   const start = <usize>first * channels * 4;
   let x = args.x + start;
   let y = args.result + start;
@@ -127,7 +116,7 @@ function reduceRows(kind: i32, whole: bool, args: ReduceArguments, chunk: i32, c
   const inverse = f32x4.div(f32x4.splat(1), e0);
   const channels = args.channels;
   const first = args.firstRow(chunk);
-  const rows = args.rowsFrom(first);
+  const rows = args.rowsOf(chunk);
   const start = <usize>first * channels * 4;
   let x = args.x + start;
   let dz = args.result + start;
@@ -242,7 +231,7 @@ export function batchNormGradientApply(args: ApplyArguments, chunk: i32, worker:
 function applyRows(whole: bool, args: ApplyArguments, chunk: i32, coefficients: usize): void {
   const channels = args.channels;
   const first = args.firstRow(chunk);
-  const rows = args.rowsFrom(first);
+  const rows = args.rowsOf(chunk);
   const start = <usize>first * channels * 4;
   let dz = args.dz + start;
   let x = args.x + start;

@@ -3,7 +3,7 @@ import type { Node } from '../../../graph/graph.js';
 import { dimension, elementCount, type Tensor } from '../../../graph/tensor.js';
 import type { ArgumentBlock, Lowering, LoweringContext } from '../lowered.js';
 import { activationKind, rangeAddress } from './activationKind.js';
-import { rowsPerChunk } from './chunks.js';
+import { channelRows } from './chunks.js';
 
 export const batchStatistics: Lowering<'batchStatistics'> = (node, context) => {
   const { count, epsilon, decay } = node.attributes;
@@ -116,9 +116,7 @@ function rowArguments(
   context: LoweringContext,
 ): { channels: number; chunks: number; args: ArgumentBlock } {
   const channels = dimension(x, x.shape.length - 1);
-  const rows = elementCount(x.shape) / channels;
-  const perChunk = rowsPerChunk(channels);
+  const { chunks, args } = channelRows(x);
   const { base, stride } = context.workerScratch(Math.ceil(channels / 4) * vectorBytes);
-  const args = { rows, channels, rowsPerChunk: perChunk, coefficients: base, coefficientsStride: stride };
-  return { channels, chunks: Math.ceil(rows / perChunk), args };
+  return { channels, chunks, args: { ...args, channels, coefficients: base, coefficientsStride: stride } };
 }

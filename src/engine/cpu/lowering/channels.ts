@@ -1,7 +1,7 @@
 /** Operations on the channels of pixels: a chunk is some rows of channels, or an image. */
-import { dimension, elementCount, nhwc, type Tensor } from '../../../graph/tensor.js';
+import { dimension, nhwc, type Tensor } from '../../../graph/tensor.js';
 import type { KernelCall, Lowering, LoweringContext } from '../lowered.js';
-import { rowsPerChunk } from './chunks.js';
+import { channelRows } from './chunks.js';
 import { gatherMoments } from './convolutionItems.js';
 import { sumRows } from './elementwise.js';
 
@@ -25,7 +25,7 @@ function copied(
   firstTo: number,
   channels: number,
 ): KernelCall {
-  const { chunks, args } = rowArguments(to);
+  const { chunks, args } = channelRows(to);
   const source = { source: address(from) + 4 * first, sourceChannels: channelsOf(from) };
   const target = { target: address(to) + 4 * firstTo, targetChannels: channelsOf(to) };
   return { kernel: 'copyChannels', chunks, args: { ...args, ...source, ...target, channels } };
@@ -35,14 +35,14 @@ export const sliceGradient: Lowering<'sliceGradient'> = (node, { address }) => {
   const { dy, addend } = node.operands;
   const { dx } = node.results;
   const { first, channels } = node.attributes;
-  const { chunks, args } = rowArguments(dx);
+  const { chunks, args } = channelRows(dx);
   const sum = { addend: addend ? address(addend) : 0, dx: address(dx), allChannels: channelsOf(dx) };
   return [{ kernel: 'sliceGradient', chunks, args: { ...args, dy: address(dy), first, channels, ...sum } }];
 };
 
 export const shuffleChannels: Lowering<'shuffleChannels'> = (node, { address }) => {
   const { x } = node.operands;
-  const { chunks, args } = rowArguments(x);
+  const { chunks, args } = channelRows(x);
   const shape = { channels: channelsOf(x), groups: node.attributes.groups };
   return [
     { kernel: 'shuffleChannels', chunks, args: { ...args, x: address(x), y: address(node.results.y), ...shape } },
@@ -51,7 +51,7 @@ export const shuffleChannels: Lowering<'shuffleChannels'> = (node, { address }) 
 
 export const channelMoments: Lowering<'channelMoments'> = (node, context) => {
   const { x } = node.operands;
-  const { chunks, args } = rowArguments(x);
+  const { chunks, args } = channelRows(x);
   const combined = gatherMoments(context, node.results.moments, chunks, channelsOf(x));
   const own = { x: context.address(x), channels: channelsOf(x), blocks: combined.blocks };
   return [{ kernel: 'channelMoments', chunks, args: { ...args, ...own } }, ...combined.calls];
@@ -59,7 +59,7 @@ export const channelMoments: Lowering<'channelMoments'> = (node, context) => {
 
 export const bias: Lowering<'bias'> = (node, { address }) => {
   const { x, b } = node.operands;
-  const { chunks, args } = rowArguments(x);
+  const { chunks, args } = channelRows(x);
   const addresses = { x: address(x), b: address(b), y: address(node.results.y) };
   return [{ kernel: 'bias', chunks, args: { ...args, ...addresses, channels: channelsOf(x) } }];
 };
@@ -67,7 +67,7 @@ export const bias: Lowering<'bias'> = (node, { address }) => {
 export const biasGradient: Lowering<'biasGradient'> = (node, context) => {
   const { dy } = node.operands;
   const channels = channelsOf(dy);
-  const { chunks, args } = rowArguments(dy);
+  const { chunks, args } = channelRows(dy);
   const sums = context.scratch(chunks * channels * 4);
   return [
     { kernel: 'biasGradient', chunks, args: { ...args, dy: context.address(dy), channels, sums } },
@@ -96,10 +96,4 @@ function imageSizes(x: Tensor): { pixels: number; channels: number } {
 
 function channelsOf(tensor: Tensor): number {
   return dimension(tensor, tensor.shape.length - 1);
-}
-
-function rowArguments(tensor: Tensor): { chunks: number; args: { rows: number; rowsPerChunk: number } } {
-  const rows = elementCount(tensor.shape) / channelsOf(tensor);
-  const perChunk = rowsPerChunk(channelsOf(tensor));
-  return { chunks: Math.ceil(rows / perChunk), args: { rows, rowsPerChunk: perChunk } };
 }

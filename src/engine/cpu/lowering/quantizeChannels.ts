@@ -1,10 +1,10 @@
 /** Weights through their quantizer, a step for each channel. */
 import type { Node } from '../../../graph/graph.js';
-import { dimension, elementCount } from '../../../graph/tensor.js';
+import { dimension } from '../../../graph/tensor.js';
 import { exponentLimits } from '../../../quant/index.js';
 import type { Lowering, LoweringContext } from '../lowered.js';
 import { coreNames } from './activationKind.js';
-import { rowsPerChunk } from './chunks.js';
+import { channelRows } from './chunks.js';
 
 export const quantizeChannels: Lowering<'quantizeChannels'> = (node, context) => {
   const { chunks, quantizer, rows } = describe(node, context);
@@ -37,10 +37,10 @@ export const quantizeChannelsGradient: Lowering<'quantizeChannelsGradient'> = (n
 function describe(node: Node<'quantizeChannels' | 'quantizeChannelsGradient'>, context: LoweringContext) {
   const { exponents } = node.operands;
   const channels = dimension(exponents, 0);
-  const count = elementCount(node.operands.x.shape) / channels;
-  const perChunk = rowsPerChunk(channels);
+  const { chunks, args: rows } = channelRows(node.operands.x);
   return {
-    chunks: Math.ceil(count / perChunk),
+    chunks,
+    rows,
     quantizer: {
       range: context.address(node.operands.ranges) + 8 * node.attributes.row,
       exponents: context.address(exponents),
@@ -48,6 +48,5 @@ function describe(node: Node<'quantizeChannels' | 'quantizeChannelsGradient'>, c
       highest: { float: exponentLimits.max },
       channels,
     },
-    rows: { rows: count, rowsPerChunk: perChunk },
   };
 }
