@@ -46,6 +46,12 @@ describe('the fingerprint of images', () => {
     expect(new Set([train, ...others].map(fingerprint)).size).toBe(others.length + 1);
   });
 
+  it('changes with the groups that inputs are scored in', () => {
+    const grouped = { ...train, groups: Int32Array.from({ length: train.count }, (_, index) => index >> 1) };
+    const others = { ...grouped, groups: grouped.groups.map((group) => group >> 1) };
+    expect(new Set([train, grouped, others].map(fingerprint)).size).toBe(3);
+  });
+
   it('tells floats from bytes', () => {
     const floats = { ...train, images: Float32Array.from(train.images) };
     expect(fingerprint(floats)).toMatch(/^floats:[0-9a-f]{32}$/);

@@ -7,18 +7,19 @@ import { type ImageStream, type Images, isStream } from './imageStream.js';
 
 /**
  * The fingerprint of all images with their labels and order, the same on every machine: `bytes:` or `floats:` and 32
- * hexadecimal digits for resident images (shape, values, labels, targets), `files:` and as many for streamed ones (names below the folder,
- * labels, sizes in bytes), which are not opened. It finds changes, not forgeries: the hash is no cryptographic one.
+ * hexadecimal digits for resident images (shape, values, labels, targets, groups), `files:` and as many for streamed ones
+ * (names below the folder, labels, sizes in bytes), which are not opened. It finds changes, not forgeries: the hash is no cryptographic one.
  * @example fingerprint(generateSynthetic(313, 100).train) // 'bytes:3f0c…'
  */
 export function fingerprint(images: Images): string {
   return isStream(images) ? `files:${ofFiles(images)}` : `${inputType(images)}:${ofValues(images)}`;
 }
 
-function ofValues({ images, labels, targets, height, width, channels }: ImageSet<InputArray>): string {
+function ofValues({ images, labels, targets, groups, height, width, channels }: ImageSet<InputArray>): string {
   const hash = createHash();
   hash.add(new TextEncoder().encode(JSON.stringify([labels.length, height, width, channels])));
-  for (const { buffer, byteOffset, byteLength } of [images, labels, ...(targets ? [targets.values] : [])]) {
+  const arrays = [images, labels, ...(targets ? [targets.values] : []), ...(groups ? [groups] : [])];
+  for (const { buffer, byteOffset, byteLength } of arrays) {
     hash.add(new Uint8Array(buffer, byteOffset, byteLength));
   }
   return hash.digest();
