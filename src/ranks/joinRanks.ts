@@ -75,13 +75,14 @@ export function ranksOf({ rank, size, alltoall, allgather, finalize }: Mpi): Joi
 
 type Buffers = readonly [own: FloatVector, received: FloatVector, all: FloatVector];
 
-/** Buffers of the type of a vector, the same ones for the same length: memory that is new costs more than its exchange. */
+/** Buffers of the type of a vector, the same ones for the same type and length: memory that is new costs more than its exchange. */
 function keptBuffers(): (vector: FloatVector, length: number) => Buffers {
-  const kept = new Map<number, Buffers>();
+  const kept = new Map<string, Buffers>();
   return (vector, length) => {
     const Vector = vector instanceof Float64Array ? Float64Array : Float32Array;
-    const buffers = kept.get(length) ?? ([new Vector(length), new Vector(length), new Vector(length)] as const);
-    kept.set(length, buffers);
+    const key = `${Vector.name} ${length}`;
+    const buffers = kept.get(key) ?? ([new Vector(length), new Vector(length), new Vector(length)] as const);
+    kept.set(key, buffers);
     return buffers;
   };
 }
