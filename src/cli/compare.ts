@@ -4,7 +4,7 @@ import { Command } from 'commander';
 import { userPath } from '../disk/userPath.js';
 import type { BitRange, ComparedRun } from '../report/index.js';
 import { metrics, metricText } from '../task.js';
-import { duration } from './progress.js';
+import { duration, wordOf } from './progress.js';
 import { textTable } from './textTable.js';
 
 interface Options {
@@ -36,7 +36,7 @@ export function compareCommand(): Command {
 function tableOf(runs: readonly ComparedRun[], beaten: readonly (ComparedRun | null)[]): string {
   const isHeldOut = runs.some(({ validationError }) => validationError !== null);
   const { metric } = runs[0]!;
-  const word = metric === 'error' ? 'err' : metrics[metric].title;
+  const word = wordOf(metric);
   const header = ['', 'run', `test ${word}`, ...(isHeldOut ? [`val ${word}`] : []), 'W kB', 'A kB', 'bits W', 'bits A'];
   const rows = runs.map((run, i) => [
     String(i + 1),

@@ -56,8 +56,7 @@ interface EvalResult extends Sizes, NamedMetrics {
   /** Evaluation of the integer network, where it was asked for. */
   readonly deployed?: NamedMetrics & {
     readonly loss: number;
-    /** Images for which it predicts another class than the engine above. */
-    /** Null where outputs are no classes. */
+    /** Images for which it predicts another class than the engine above; null where outputs are no classes. */
     readonly different_predictions: number | null;
     /** Logits, in whole units, of the test images that an export's C program and files hold. */
     readonly test_logits: readonly (readonly number[])[];

@@ -63,7 +63,7 @@ export function frontCommand(): Command {
         settings: settingsAmong(others),
         quick,
       };
-      if (!options.submit && options.run === undefined) refuseSubmissionOptions(options);
+      refuseSubmissionOptions(options);
       const bench = openWorkbench({ tuningFile: tuningFile(autotune) });
       try {
         const loading = progressDisplay(progressFrame(floatNetwork(wanted)));

@@ -1,7 +1,14 @@
 /** `mpdnn inspect`: the layers of a network, what they cost, and the smallest budget it could keep, before any training. */
 
 import { Command, InvalidArgumentError } from 'commander';
-import { inputName, type LayerFacts, layerFacts, type NetworkDefinition, type Variables } from '../nn/index.js';
+import {
+  inputName,
+  type LayerFacts,
+  layerFacts,
+  type NetworkDefinition,
+  readsOf,
+  type Variables,
+} from '../nn/index.js';
 import { declaredVariables } from '../program/trainingProgram.js';
 import { floatBits, largestSet, memorySets, smallestBits, tableBits } from '../quant/index.js';
 import { withNetworkOfFile } from '../runs/index.js';
@@ -155,7 +162,7 @@ function layerRow(
   return {
     name: layer.name,
     kind: layer.kind,
-    reads: 'inputs' in layer ? layer.inputs : [layer.input],
+    reads: readsOf(layer),
     ...costs,
     weightBits: bitsOf(find('weight' in layer ? layer.weight : null)),
     outputBits: bitsOf(output),

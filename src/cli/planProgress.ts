@@ -8,9 +8,9 @@ import { printable } from '../errors.js';
 import { openRunFolder, readSummary } from '../runs/index.js';
 import type { PlanEvents, PlanPosition, RunEnd } from '../runs/plan/executePlan.js';
 import { runRoot } from '../runs/plan/standing.js';
-import { metricText, namedMetric } from '../task.js';
+import { metricText } from '../task.js';
 import { type Bar, type BarTexts, renderBar, writtenBar } from './bar.js';
-import { duration, progressDisplay, progressFrame } from './progress.js';
+import { duration, progressDisplay, progressFrame, wordOf } from './progress.js';
 
 export interface PlanDisplay extends PlanEvents {
   stop(): void;
@@ -107,11 +107,7 @@ function endLine(at: PlanPosition, end: RunEnd): string {
   return [
     head,
     end.type === 'reused' ? 'finished before' : '',
-    chosen === null
-      ? ''
-      : metric === 'error'
-        ? `test err ${metricText(metric, chosen)}`
-        : `test ${namedMetric(metric, chosen)}`,
+    chosen === null ? '' : `test ${wordOf(metric)} ${metricText(metric, chosen)}`,
     summary.best_epoch === null ? 'never inside the budget' : '',
     `W ${summary.weights_kb.toFixed(1)} kB`,
     end.type === 'finished' ? duration(summary.seconds) : '',

@@ -2,13 +2,12 @@
 
 import { Command } from 'commander';
 import { readForNetwork } from '../data/files/index.js';
-import type { ImageSet, InputArray } from '../data/imageSet.js';
 import { InputError } from '../errors.js';
 import { openInference } from '../program/inference.js';
 import { type Answer, answers, type Prediction, predictions } from '../program/predictions.js';
+import { reconstructionError } from '../program/score.js';
 import { evaluatedExperiment, evaluatedParameters, openEvaluated } from '../runs/evaluationData.js';
 import { engineOf } from '../runs/workbench.js';
-import type { InputScaling } from '../train/dataDescription.js';
 import { describedShape, programOptions } from '../train/programOptions.js';
 import { readStartingWeights } from '../weights/index.js';
 import { percent } from './progress.js';
@@ -62,7 +61,12 @@ async function predict(
     const outputs = await inference.logits(inputs);
     const { loss, target } = experiment.task;
     const all = () => {
-      if (target === 'input') return reconstructionErrors(inputs, outputs, data).map((error) => ({ error }));
+      if (target === 'input') {
+        const size = outputs.length / inputs.count;
+        return names.map((_, input) => ({
+          error: reconstructionError(outputs.subarray(input * size, (input + 1) * size), inputs, input, data),
+        }));
+      }
       return loss === 'classes'
         ? predictions(outputs, data.classes)
         : answers(loss, outputs, inference.outputShape, data.classes);
@@ -71,23 +75,6 @@ async function predict(
   } finally {
     await engine.dispose();
   }
-}
-
-/** The mean squared error of each input as an autoencoder puts it out, normalised. */
-function reconstructionErrors(
-  { images, count, channels }: ImageSet<InputArray>,
-  outputs: Float64Array,
-  { scale, offset }: InputScaling,
-): number[] {
-  const size = images.length / count;
-  return Array.from({ length: count }, (_, input) => {
-    let sum = 0;
-    for (let i = input * size; i < (input + 1) * size; i++) {
-      const channel = i % channels;
-      sum += (outputs[i]! - (images[i]! * scale[channel]! + offset[channel]!)) ** 2;
-    }
-    return sum / size;
-  });
 }
 
 /** A line of the table: the file, and what there is to say. */

@@ -135,7 +135,8 @@ function metricsIn({ task }: ProgressFrame): { readonly trained: MetricName; rea
   return { trained: trainingMetric(task), metric: task.metric };
 }
 
-function wordOf(name: MetricName): string {
+/** The short word for a metric. */
+export function wordOf(name: MetricName): string {
   return name === 'error' ? 'err' : metrics[name].title;
 }
 

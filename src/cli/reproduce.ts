@@ -52,7 +52,7 @@ export function reproduceCommand(): Command {
         settings: settingsAmong(others),
       });
       const { plan } = reproduction;
-      if (!options.submit && options.run === undefined) refuseSubmissionOptions(options);
+      refuseSubmissionOptions(options);
       const words = wordsOfCall(['reproduce', name], options, call);
       if (options.submit) submit(plan, { out: reproduction.out, call: words, last: { name, call: words } }, options);
       else if (options.dryRun) process.stdout.write(await planText(reproduction));

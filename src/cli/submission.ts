@@ -76,7 +76,8 @@ export function settingsAmong(options: Pick<SubmissionOptions, 'gpus'>): Overrid
 
 /** Throws an `InputError` if a call that trains here says how a cluster should. */
 export function refuseSubmissionOptions(options: SubmissionOptions): void {
-  const { slurm, kubernetes, atOnce, ranks, gpus, failFast } = options;
+  const { slurm, kubernetes, atOnce, ranks, gpus, failFast, submit, run } = options;
+  if (submit || run !== undefined) return;
   const [given] = Object.entries({ slurm, kubernetes, 'at-once': atOnce, ranks, gpus, 'fail-fast': failFast }).filter(
     ([, value]) => value !== undefined,
   );

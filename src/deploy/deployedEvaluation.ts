@@ -1,7 +1,7 @@
 /** The integer network on evaluation images, by the runtime that ships: what a device will do. */
 
 import { evaluationBatches } from '../data/batches.js';
-import type { InputArray } from '../data/imageSet.js';
+import { type InputArray, targetLength } from '../data/imageSet.js';
 import { type Images, isStream, readAhead } from '../data/imageStream.js';
 import { elementLossDefinition } from '../ops/elementLoss.js';
 import { scoreOf } from '../program/score.js';
@@ -63,9 +63,8 @@ function targetsOf(
   if (target === 'input')
     return Float64Array.from(image, (value, i) => value * scale[i % channels]! + offset[i % channels]!);
   if (isStream(images) || !images.targets) throw new Error('streamed images have no targets');
-  const { values, shape } = images.targets;
-  const length = shape.reduce((product, size) => product * size, 1);
-  return Float64Array.from(values.subarray(index * length, (index + 1) * length));
+  const length = targetLength(images.targets);
+  return Float64Array.from(images.targets.values.subarray(index * length, (index + 1) * length));
 }
 
 /** The loss of single outputs of an image, as training has it. */

@@ -7,6 +7,7 @@
 
 import type { AnyNode } from '../graph/graph.js';
 import type { Plan } from '../graph/plan.js';
+import type { StorageRange } from '../passes/lastWrite.js';
 
 /** Floats are Float64Array on the reference engine and Float32Array on all others. */
 export type StorageArray = Float64Array | Float32Array | Int32Array | Uint8Array;
@@ -26,13 +27,6 @@ export interface ProfileEntry {
   /** Mark that tells it from others of the same node: a kernel, a tensor. */
   readonly label: string;
   readonly ms: number;
-}
-
-/** Elements of a storage. */
-export interface StorageRange {
-  readonly storage: string;
-  readonly offset: number;
-  readonly length: number;
 }
 
 /** Ranges of storages of floats that are read together, one behind the other. */

@@ -11,7 +11,7 @@
  */
 
 import { coreOf, parameterNames } from '../quant/index.js';
-import type { Layer, NetworkDefinition } from './layer.js';
+import { type Layer, type NetworkDefinition, readsOf } from './layer.js';
 import type { BatchNormNames } from './layerNodes.js';
 import { exponentsName, type Variable, type Variables } from './variables.js';
 
@@ -61,7 +61,7 @@ export function channelGroups({ layers, output }: NetworkDefinition, variables: 
     batchNorms: BatchNormNames[],
     weights: ChannelGroup['weights'][number][],
   ): boolean => {
-    const readers = layers.filter((layer) => ('inputs' in layer ? layer.inputs : [layer.input]).includes(value));
+    const readers = layers.filter((layer) => readsOf(layer).includes(value));
     if (value === output || readers.length === 0) return false;
     return readers.every((reader) => {
       switch (reader.kind) {

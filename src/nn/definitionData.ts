@@ -4,7 +4,7 @@ import { InputError } from '../errors.js';
 import { Graph } from '../graph/index.js';
 import { definitionOf } from '../ops/index.js';
 import { sizesOf } from '../ops/shapes.js';
-import { activations, type Layer, type NetworkDefinition } from './layer.js';
+import { activations, type Layer, type NetworkDefinition, readsOf } from './layer.js';
 import { inputName, NetworkBuilder } from './networkBuilder.js';
 import { unquantized } from './quantizerSettings.js';
 import { Variables } from './variables.js';
@@ -115,7 +115,7 @@ function checkBuildable({ input, layers, output, outputs }: NetworkDefinition, s
   const builder = shapeBuilder(input);
   const known = new Set([inputName]);
   for (const layer of layers) {
-    const missing = ('inputs' in layer ? layer.inputs : [layer.input]).find((own) => !known.has(own));
+    const missing = readsOf(layer).find((own) => !known.has(own));
     if (missing !== undefined)
       throw new InputError(`${source}: ${layer.name} reads ${missing}, which no layer before it is`);
     if (known.has(layer.name)) throw new InputError(`${source}: the name ${layer.name} stands twice`);

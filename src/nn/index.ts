@@ -1,6 +1,6 @@
 export { type ChannelGroup, channelGroups, channelOf, leftOf, thinned, type WithChannels } from './channelGroups.js';
 export { readDefinition } from './definitionData.js';
-export type { Layer, NetworkDefinition } from './layer.js';
+export { type Layer, type NetworkDefinition, readsOf } from './layer.js';
 export { type LayerFacts, layerFacts } from './layerFacts.js';
 export { type BatchNormNames, batchNormEpsilon, type Network } from './layerNodes.js';
 export {

@@ -158,3 +158,8 @@ export interface NetworkDefinition {
   readonly output: string;
   readonly outputs: number | readonly [height: number, width: number, channels: number];
 }
+
+/** The values that a layer reads. */
+export function readsOf(layer: Layer): readonly string[] {
+  return 'inputs' in layer ? layer.inputs : [layer.input];
+}

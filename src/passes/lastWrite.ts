@@ -3,14 +3,14 @@ import { elementCount } from '../graph/index.js';
 import { writtenBy } from '../ops/writtenBy.js';
 
 /** Elements of a storage. */
-interface Range {
+export interface StorageRange {
   readonly storage: string;
   readonly offset: number;
   readonly length: number;
 }
 
 /** The index of the last node that writes into a range of a storage; -1 for none. */
-export function lastWrite(nodes: readonly AnyNode[], { storage, offset, length }: Range): number {
+export function lastWrite(nodes: readonly AnyNode[], { storage, offset, length }: StorageRange): number {
   return nodes.findLastIndex((node) =>
     writtenBy(node).some(({ view, shape }) => {
       if (view?.storage.name !== storage) return false;

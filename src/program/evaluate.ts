@@ -29,11 +29,22 @@ export interface EvaluationSet {
   readonly first?: number;
 }
 
-/** Every image of the set once; `afterBatch` waits for each batch. Rejects if an image cannot be decoded. */
+/** What is done meanwhile. */
+interface EvaluationEvents {
+  /** Is waited for behind each batch. */
+  readonly afterBatch?: (batch: number) => Promise<void>;
+  /** Takes the outputs of each image of the set, in their order. */
+  readonly visit?: OutputsVisitor | undefined;
+}
+
+/** `image`: its number in the set. */
+type OutputsVisitor = (outputs: StorageArray, image: number) => void;
+
+/** Every image of the set once. Rejects if an image cannot be decoded. */
 export async function evaluate(
   program: Program,
   { count, table, feed, score: begin, first = 0 }: EvaluationSet,
-  afterBatch?: (batch: number) => Promise<void>,
+  { afterBatch, visit }: EvaluationEvents = {},
 ): Promise<Evaluation> {
   feed.begin(table);
   const score = begin?.();
@@ -41,7 +52,12 @@ export async function evaluate(
   for (let batch = 0; batch < table.batches; batch++) {
     await feed.use(batch);
     await program.run('evaluate');
-    if (score) addBatch(score, await program.read(STORAGE.logits), table, batch, first);
+    if (score || visit) {
+      eachImage(await program.read(STORAGE.logits), table, batch, (outputs, image) => {
+        score?.add(outputs, image - first);
+        visit?.(outputs, image - first);
+      });
+    }
     await afterBatch?.(batch);
   }
   const metrics = await program.read(STORAGE.evaluationMetrics);
@@ -49,12 +65,12 @@ export async function evaluate(
   return score ? { ...counted, error: score.error() } : counted;
 }
 
-function addBatch(score: Score, outputs: StorageArray, table: BatchTable, batch: number, first: number): void {
+function eachImage(outputs: StorageArray, table: BatchTable, batch: number, visit: OutputsVisitor): void {
   const { batchSize, entries } = table;
   const length = outputs.length / batchSize;
   for (let place = 0; place < batchSize; place++) {
     const image = entries[2 * (batch * batchSize + place)]!;
-    if (image >= 0) score.add(outputs.subarray(place * length, (place + 1) * length), image - first);
+    if (image >= 0) visit(outputs.subarray(place * length, (place + 1) * length), image);
   }
 }
 
@@ -78,9 +94,10 @@ export async function evaluateTogether(
   };
   const own = new Float64Array(2 * Math.ceil(batches / size));
   let fault: Error | null = null;
-  await evaluate(program, { count, table: part, feed }, async (batch) => {
+  const afterBatch = async (batch: number) => {
     own.set(await program.read(STORAGE.loss), 2 * batch);
-  }).catch((error: Error) => {
+  };
+  await evaluate(program, { count, table: part, feed }, { afterBatch }).catch((error: Error) => {
     fault = error;
   });
   if (await isTrueOfAny(ranks, fault !== null)) throw fault ?? new Error('another rank lacks images');

@@ -3,7 +3,8 @@
 import { evaluationBatches } from '../data/batches.js';
 import type { Images } from '../data/imageStream.js';
 import type { Engine, Program } from '../engine/engine.js';
-import { STORAGE, type Variables } from '../nn/index.js';
+import { elementCount } from '../graph/tensor.js';
+import { modelDefinition, STORAGE, type Variables } from '../nn/index.js';
 import { classification } from '../task.js';
 import type { LoadedWeights } from '../weights/loadedWeights.js';
 import { evaluationStorages, oneBatchFeed } from './batchFeed.js';
@@ -12,7 +13,7 @@ import { restoreParameters, useFixedPairs } from './parameters.js';
 import { countChannels } from './prunedChannels.js';
 import { type QuantizerReport, quantizerReport } from './quantizerReport.js';
 import { scoreOf } from './score.js';
-import { buildEvaluationProgram, evaluatedForward, type ProgramOptions } from './trainingProgram.js';
+import { buildEvaluationProgram, type ProgramOptions } from './trainingProgram.js';
 
 export interface Inference {
   readonly program: Program;
@@ -45,20 +46,13 @@ export async function openInference(
   restoreParameters(built, program, weights);
   const { batchSize, task = classification, evaluation: scaling } = options;
   if (scaling.type === 'batch') throw new Error('an evaluation program gathers its batches');
-  const [, ...outputShape] = evaluatedForward(built).logits.shape;
-  const outputs = outputShape.reduce((product, size) => product * size, 1);
+  const outputShape = [modelDefinition(options.model, options.imageShape).outputs].flat();
+  const outputs = elementCount(outputShape);
   const visitAll = (images: Images, score: EvaluationSet['score'], visit?: Parameters<Inference['evaluate']>[1]) => {
     const { count } = images;
     const feed = oneBatchFeed(program, evaluationStorages, images);
-    const visitBatch = async (batch: number) => {
-      const logits = Float64Array.from(await program.read(STORAGE.logits));
-      const first = batch * batchSize;
-      for (let image = first; image < Math.min(first + batchSize, count); image++) {
-        visit?.(logits.subarray((image - first) * outputs, (image - first + 1) * outputs), image);
-      }
-    };
     const set = { count, table: evaluationBatches(count, batchSize), feed, score };
-    return evaluate(program, set, visit && visitBatch);
+    return evaluate(program, set, { visit: visit && ((own, image) => visit(Float64Array.from(own), image)) });
   };
   return {
     program,

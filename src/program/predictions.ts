@@ -1,5 +1,6 @@
 /** From the outputs of a network to answers in words: classes with their probabilities, labels, maps, numbers. */
 
+import { elementCount } from '../graph/tensor.js';
 import type { Task } from '../task.js';
 
 /** The answer of a network to an image. */
@@ -44,7 +45,7 @@ export function answers(
   shape: readonly number[],
   names: readonly string[],
 ): Answer[] {
-  const length = shape.reduce((product, size) => product * size, 1);
+  const length = elementCount(shape);
   return Array.from({ length: outputs.length / length }, (_, input): Answer => {
     const own = [...outputs.subarray(input * length, (input + 1) * length)];
     switch (loss) {

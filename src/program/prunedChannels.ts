@@ -31,7 +31,11 @@ export function countChannels({ options, variables }: Counting, valuesOf: Values
     return;
   }
   const left = channels.map(({ length }) => length);
-  const network = declaredVariables(thinnedOptions(options, variables.channelGroups, left));
+  const known = variables.remains;
+  const areAsMany = known?.channels.every(({ length }, group) => length === left[group]);
+  const network = areAsMany
+    ? known!.network
+    : declaredVariables(thinnedOptions(options, variables.channelGroups, left));
   variables.remains = { channels, network };
 }
 
@@ -68,7 +72,7 @@ export function withoutPruned(
 }
 
 /** The options of the network with so many channels of each group. */
-export function thinnedOptions(
+function thinnedOptions(
   options: ProgramOptions,
   groups: readonly ChannelGroup[],
   left: readonly number[],

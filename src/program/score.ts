@@ -3,7 +3,7 @@
  * here they are errors: 1 − AUC, 1 − mean IoU.
  */
 
-import type { ImageSet, InputArray } from '../data/imageSet.js';
+import { type ImageSet, type InputArray, targetLength } from '../data/imageSet.js';
 import { type Images, isStream } from '../data/imageStream.js';
 import { InputError } from '../errors.js';
 import type { Task } from '../task.js';
@@ -61,7 +61,7 @@ function labelScore({ targets, count }: ImageSet<InputArray>): () => Score {
   return () => {
     const outputs = new Float64Array(count * labels);
     return {
-      add: (own, image) => outputs.set(Float64Array.from(own), image * labels),
+      add: (own, image) => outputs.set(own, image * labels),
       error: () => {
         const all = known.map((label) => {
           const scores = Array.from({ length: count }, (_, image) => outputs[image * labels + label]!);
@@ -74,10 +74,8 @@ function labelScore({ targets, count }: ImageSet<InputArray>): () => Score {
 }
 
 /** Inputs with label 0 are normal; what an autoencoder gets wrong of an input, or of a group of them, tells the others. */
-function anomalyScore(
-  { images, labels, groups, count }: ImageSet<InputArray>,
-  { scale, offset }: Scaling,
-): () => Score {
+function anomalyScore(set: ImageSet<InputArray>, scaling: Scaling): () => Score {
+  const { labels, groups, count } = set;
   const numbers = groups ? [...new Set(groups)] : Array.from({ length: count }, (_, image) => image);
   const places = new Map(numbers.map((number, place) => [number, place]));
   const placeOf = (image: number) => places.get(groups ? groups[image]! : image)!;
@@ -99,19 +97,11 @@ function anomalyScore(
       'metric = auc: wants normal inputs (label 0) and others among those of the evaluation; set select = test, or give x_val and y_val',
     );
   }
-  const size = images.length / count;
-  const channels = scale.length;
   return () => {
     const errors = new Float64Array(numbers.length);
     return {
       add: (outputs, image) => {
-        let sum = 0;
-        for (let i = 0; i < size; i++) {
-          const channel = i % channels;
-          const input = images[image * size + i]! * scale[channel]! + offset[channel]!;
-          sum += (outputs[i]! - input) ** 2;
-        }
-        errors[placeOf(image)]! += sum / size;
+        errors[placeOf(image)]! += reconstructionError(outputs, set, image, scaling);
       },
       error: () =>
         1 -
@@ -123,10 +113,27 @@ function anomalyScore(
   };
 }
 
+/** The mean squared error of an input as an autoencoder puts it out, normalised. */
+export function reconstructionError(
+  outputs: ArrayLike<number>,
+  { images, count }: ImageSet<InputArray>,
+  image: number,
+  { scale, offset }: Scaling,
+): number {
+  const size = images.length / count;
+  let sum = 0;
+  for (let i = 0; i < size; i++) {
+    const channel = i % scale.length;
+    const input = images[image * size + i]! * scale[channel]! + offset[channel]!;
+    sum += (outputs[i]! - input) ** 2;
+  }
+  return sum / size;
+}
+
 /** The mean over the classes that the maps or the predictions have, of the pixels of all inputs together. */
 function pixelScore({ targets }: ImageSet<InputArray>): () => Score {
-  const { values, shape } = targets!;
-  const pixels = shape.reduce((a, b) => a * b, 1);
+  const { values } = targets!;
+  const pixels = targetLength(targets!);
   return () => {
     /** By class: pixels that are, that are predicted, and that are both. */
     const counts = new Map<number, { actual: number; predicted: number; both: number }>();

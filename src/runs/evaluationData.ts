@@ -82,7 +82,7 @@ export async function loadEvaluationData(
   { folder, config }: EvaluatedRun,
   events: { task(name: string, done: number, total: number): void; line(text: string): void },
 ): Promise<ExperimentData> {
-  if (folder.root === folder.paramsBest && !experiment.overrides.has('data')) {
+  if (isParametersFile(folder.root) && !experiment.overrides.has('data')) {
     throw new InputError(`${folder.root}: does not say where its images lie; name them with --data`);
   }
   const { data: then } = config;

@@ -333,7 +333,7 @@ function grouped(
       targetCost: s.target_cost > 0 ? s.target_cost : -1,
       costs: s.costs === null ? null : readCostTable(s.costs)!,
       mode: s.budget,
-      prunes: s.budget_prune && s.budget === 'guaranteed' && canPrune(s),
+      prunes: s.budget_prune && canPrune(s),
       pruneStep: s.budget_prune_step,
       search: s.budget_search,
       lambda2: s.initial_cost_lambda2,

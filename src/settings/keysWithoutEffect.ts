@@ -93,7 +93,7 @@ const idleKeys: readonly IdleKeys[] = [
   {
     keys: ['budget_prune'],
     because: ['budget', 'target_weight_kbytes', 'target_gbops', 'target_cost'],
-    areIdle: (settings) => settings.budget_prune && (settings.budget !== 'guaranteed' || !canPrune(settings)),
+    areIdle: (settings) => settings.budget_prune && !canPrune(settings),
     reason: () =>
       'without budget = guaranteed and target_weight_kbytes, target_gbops or target_cost: set what channels shall go for',
   },

@@ -43,9 +43,12 @@ export type Settings = Omit<
 /** Makes the error for a key: `value` is shown if it was left at its default. */
 export type Fail = (key: SettingKey, value: unknown, message: string) => InputError;
 
-/** Tells whether there is a target for which channels may be pruned. */
-export function canPrune(targets: Pick<Settings, 'target_weight_kbytes' | 'target_gbops' | 'target_cost'>): boolean {
-  return Math.max(targets.target_weight_kbytes, targets.target_gbops, targets.target_cost) > 0;
+/** Tells whether there is a target that is guaranteed, and for which channels may be pruned. */
+export function canPrune(
+  settings: Pick<Settings, 'budget' | 'target_weight_kbytes' | 'target_gbops' | 'target_cost'>,
+): boolean {
+  const { budget, target_weight_kbytes, target_gbops, target_cost } = settings;
+  return budget === 'guaranteed' && Math.max(target_weight_kbytes, target_gbops, target_cost) > 0;
 }
 
 /** Tells whether a model can be made narrower or wider by `width_multiplier`. */

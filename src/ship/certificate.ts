@@ -9,6 +9,8 @@
  * has a certificate is right everywhere.
  */
 
+import { reachedOf } from './integerNetwork.js';
+
 /** The computation of a channel, and how its output is cut into steps. */
 export interface Channel {
   /** Reachable accumulators. */
@@ -116,9 +118,10 @@ export function firstDifference(channel: Channel, integers: ChannelIntegers): Di
   }
   // A staircase without a step within reach still has two ends.
   for (const addend of channel.addends) for (const end of [lo, hi]) note(end, addend);
+  const output = outputOf(channel.steps, integers);
   for (const [accumulator, addend] of places.values()) {
     const expected = channel.reference(accumulator, addend);
-    const actual = requantize(channel.steps, integers, accumulator, addend);
+    const actual = output(accumulator, addend);
     if (actual !== expected) return { accumulator, addend, expected, actual };
   }
   return null;
@@ -126,16 +129,26 @@ export function firstDifference(channel: Channel, integers: ChannelIntegers): Di
 
 /** The output of a channel as a device computes it. */
 export function requantize(steps: Steps, integers: ChannelIntegers, accumulator: number, addend: number): number {
-  const { multiplier, bias, shift } = integers;
-  const t = BigInt(multiplier) * BigInt(accumulator) + bias;
+  return outputOf(steps, integers)(accumulator, addend);
+}
+
+/** `requantize` of many sums of one channel. */
+function outputOf(
+  steps: Steps,
+  { multiplier, bias, shift }: ChannelIntegers,
+): (accumulator: number, addend: number) => number {
+  const t = (accumulator: number) => BigInt(multiplier) * BigInt(accumulator) + bias;
   if (steps.type === 'uniform') {
-    const shifted = (t >> BigInt(shift)) + (BigInt(addend) << BigInt(steps.addendShift));
-    const code = Number(shifted >> BigInt(steps.outputShift));
-    return Math.min(Math.max(code, steps.lo), steps.hi);
+    return (accumulator, addend) => {
+      const shifted = (t(accumulator) >> BigInt(shift)) + (BigInt(addend) << BigInt(steps.addendShift));
+      const code = Number(shifted >> BigInt(steps.outputShift));
+      return Math.min(Math.max(code, steps.lo), steps.hi);
+    };
   }
-  const sum = t + (BigInt(addend) << BigInt(steps.addendShift + shift));
-  const reached = steps.boundaries.filter(({ from }) => sum >= tableThreshold(steps, from, shift));
-  return reached.at(-1)?.value ?? steps.first;
+  const thresholds = steps.boundaries.map(({ from }) => tableThreshold(steps, from, shift));
+  const values = [steps.first, ...steps.boundaries.map(({ value }) => value)];
+  return (accumulator, addend) =>
+    values[reachedOf(thresholds, t(accumulator) + (BigInt(addend) << BigInt(steps.addendShift + shift)))]!;
 }
 
 /** The integer that t of `requantize` has to reach for a step of a table. */

@@ -154,21 +154,22 @@ class Lowering {
         this.#set(node.results.y, this.#get(node.operands.x));
         break;
       case 'concat':
-        this.#arrange(node.results.y, [...this.#channelsOf(node.operands.a), ...this.#channelsOf(node.operands.b)]);
+        this.#set(node.results.y, {
+          type: 'channels',
+          channels: [...this.#channelsOf(node.operands.a), ...this.#channelsOf(node.operands.b)],
+        });
         break;
       case 'slice': {
         const { first, channels } = node.attributes;
-        this.#arrange(node.results.y, this.#channelsOf(node.operands.x).slice(first, first + channels));
+        const some = this.#channelsOf(node.operands.x).slice(first, first + channels);
+        this.#set(node.results.y, { type: 'channels', channels: some });
         break;
       }
       case 'shuffleChannels': {
         const all = this.#channelsOf(node.operands.x);
         const { groups } = node.attributes;
         const at = (c: number) => (c % groups) * (all.length / groups) + Math.floor(c / groups);
-        this.#arrange(
-          node.results.y,
-          all.map((_, c) => all[at(c)]!),
-        );
+        this.#set(node.results.y, { type: 'channels', channels: all.map((_, c) => all[at(c)]!) });
         break;
       }
       case 'bias':
@@ -313,11 +314,6 @@ class Lowering {
     this.#sums({ input, weights: fitting, factor: null, depthwise, groups, window: windowOf(node.attributes) }, y);
   }
 
-  /** A tensor of some channels of others, which are put side by side only where something reads them. */
-  #arrange(y: Tensor, channels: readonly TensorChannel[]): void {
-    this.#set(y, { type: 'channels', channels });
-  }
-
   #channelsOf(x: Tensor): readonly TensorChannel[] {
     const value = this.#get(x);
     if (value.type === 'channels') return value.channels;
@@ -330,31 +326,22 @@ class Lowering {
 
   /** Channels of tensors as one tensor in memory, in the finest of their steps. */
   #stored(x: Tensor, channels: readonly TensorChannel[]): IntegerTensor {
-    const inputs = [...new Set(channels.map(({ tensor }) => tensor))];
-    const step = Math.min(...inputs.map((input) => input.step));
-    const shifts = inputs.map((input) => exactLog2(input.step / step, input.name));
-    const output = this.#sideBySide(channels, inputs, shifts);
+    const finest = Math.min(...channels.map(({ tensor }) => tensor.step));
+    const output = this.#sideBySide(channels, ({ step, name }) => exactLog2(step / finest, name));
     this.#set(x, { type: 'integers', tensor: output });
     return output;
   }
 
   /** The integers of channels as they are, each in steps of its own tensor, as a quantizer takes them. */
   #unshifted(channels: readonly TensorChannel[]): Sum {
-    const inputs = [...new Set(channels.map(({ tensor }) => tensor))];
-    const output = this.#sideBySide(
-      channels,
-      inputs,
-      inputs.map(() => 0),
-    );
+    const output = this.#sideBySide(channels, () => 0);
     return sumOf({ ...identity(output), steps: channels.map(({ tensor }) => tensor.step) });
   }
 
   /** Channels of tensors, which are moved up by so many bits, as a tensor. */
-  #sideBySide(
-    channels: readonly TensorChannel[],
-    inputs: readonly IntegerTensor[],
-    shifts: readonly number[],
-  ): IntegerTensor {
+  #sideBySide(channels: readonly TensorChannel[], shiftOf: (input: IntegerTensor) => number): IntegerTensor {
+    const inputs = [...new Set(channels.map(({ tensor }) => tensor))];
+    const shifts = inputs.map(shiftOf);
     const count = this.layers.filter(({ op }) => op === 'arrange').length + 1;
     const name = `channels ${count} of ${inputs.map((input) => input.name).join(', ')}`;
     const grid = commonGrid(inputs, shifts);

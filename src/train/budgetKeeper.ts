@@ -21,6 +21,7 @@ import { fewestChannels } from '../program/prunedChannels.js';
 import type { Session } from '../program/session.js';
 import {
   type BitError,
+  excess,
   giveBits,
   individualLimits,
   largestBits,
@@ -129,10 +130,12 @@ async function prunedBits(
   const { variables } = training;
   let bits: readonly number[] = tableBits(variables.quantizers, table);
   for (const key of ['target_weight_kbytes', 'target_gbops', 'target_cost'] as const) {
-    const refit = refits(variables, table, await program.read(STORAGE.parameters));
-    const error = bitError(variables, refit, gradients);
+    const limit = budgetLimits(experiment, variables.counted).find((each) => each.key === key);
+    if (!limit || excess(limit, bits) === 0) continue;
+    const parameters = await program.read(STORAGE.parameters);
+    const error = bitError(variables, refits(variables, table, parameters), gradients);
     const shared = key === 'target_weight_kbytes' ? { error, unit: 1 } : relativeError(error, bits, variables);
-    bits = await pruneToFit(session, experiment, key, bits, shared);
+    bits = await pruneToFit(session, experiment, limit, bits, { ...shared, parameters, gradients });
   }
   return bits;
 }

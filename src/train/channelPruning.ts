@@ -38,35 +38,35 @@ export interface SharedError {
   readonly unit: number;
 }
 
+/** What bits and channels are worth. */
+interface Worth extends SharedError {
+  readonly parameters: StorageArray;
+  readonly gradients: StorageArray;
+}
+
 /**
- * Takes bits, and prunes channels, until the limit of a key is kept; returns the bits that are left, of which none is
- * changed yet.
+ * Takes bits, and prunes channels, until a limit is kept; returns the bits that are left, of which none is changed yet.
  */
 export async function pruneToFit(
   session: Session,
   experiment: Experiment,
-  key: BudgetLimit['key'],
+  { key, most }: BudgetLimit,
   bits: readonly number[],
-  { error, unit }: SharedError,
+  { error, unit, parameters, gradients }: Worth,
 ): Promise<readonly number[]> {
-  const { program, training } = session;
+  const { training } = session;
   const { variables } = training;
   const { counted, channelGroups, quantizers } = variables;
-  const limitOf = (of: Counted) => budgetLimits(experiment, of).find((limit) => limit.key === key);
-  const limit = limitOf(counted);
-  if (!limit) return bits;
-  const [parameters, gradients] = await Promise.all(
-    [STORAGE.parameters, STORAGE.gradients].map((of) => program.read(of)),
-  );
+  const limitOf = (of: Counted) => budgetLimits(experiment, of).find((limit) => limit.key === key)!;
   const left = channelGroups.map(({ channels }, group) => variables.remains?.channels[group] ?? range(channels));
   const rows = rowsOfGroups(training);
   const groups = left.map((channels, group): PrunableChannels => {
-    const losses = lossesOf(variables, group, channels, parameters!, gradients!);
+    const losses = lossesOf(variables, group, channels, parameters, gradients);
     return { rows: rows[group]!, losses: losses.map((loss) => loss / unit) };
   });
   const { bits: taken, gone } = takeBitsAndChannels(
     bits,
-    { most: limit.most, cost: (of) => limitOf(thinnedBy(counted, of))!.cost },
+    { most, cost: (of) => limitOf(thinnedBy(counted, of)).cost },
     { groups, step: experiment.budget.pruneStep, smallest: quantizers.map(smallestBits), error },
   );
   if (gone.some(({ length }) => length > 0)) {

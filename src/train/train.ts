@@ -6,6 +6,7 @@
  */
 
 import { type BatchTable, trainingEpoch } from '../data/batches.js';
+import { targetLength } from '../data/imageSet.js';
 import { type Images, sizesOf } from '../data/imageStream.js';
 import { createRandom, type Random, randomStreams } from '../data/random.js';
 import { InputError } from '../errors.js';
@@ -254,7 +255,7 @@ function meansOf({ session }: TrainingRun, sums: Sums, before?: Sums): TrainingM
   const since = (position: number) => sums[position]! - (before?.[position] ?? 0);
   const steps = Math.max(1, since(METRICS.steps));
   const { batchSize, task, targetShape = [] } = session.training.options;
-  const answers = task?.loss === 'pixels' ? targetShape.reduce((product, size) => product * size, 1) : 1;
+  const answers = task?.loss === 'pixels' ? targetLength({ shape: targetShape }) : 1;
   return {
     // Of a shard: wrong predictions are a mean over the shards, as the loss is.
     error: since(METRICS.wrong) / (steps * batchSize * answers),

@@ -13,7 +13,7 @@ import { zipFiles } from '../../disk/zip.js';
 import { InputError } from '../../errors.js';
 import { classification, type Task } from '../../task.js';
 import { parseSafetensorsFile } from '../../weights/checkedSafetensors.js';
-import { type Dataset, type ImageSet, type InputArray, inputType } from '../imageSet.js';
+import { choose, type Dataset, type ImageSet, type InputArray, inputType } from '../imageSet.js';
 import { answersOf, asLabels, checkAnswers, numberedNames } from './arrayTargets.js';
 import { type NumberArray, parseNpy, type TextArray } from './npy.js';
 
@@ -41,7 +41,7 @@ export async function loadArrays(
   const { arrays, others } = await readArrays(location);
   const own = (name: SetName) => inputsWithAnswers(arrays, name, task, location);
   const test = own('test');
-  const train = own('train') ?? (testOnly && test ? emptied(test) : null);
+  const train = own('train') ?? (testOnly && test ? choose(test, new Int32Array(0)) : null);
   const validation = own('val');
   if (!train || !test) {
     throw new InputError(`${location}: ${train ? 'x_test' : 'x_train'} is missing; ${wanted}`);
@@ -217,10 +217,4 @@ function isUnlabelled({ count }: ImageSet<InputArray>, { target }: Task): boolea
 function kindOf(set: ImageSet<InputArray>): string {
   const answers = set.targets ? ` with targets of ${set.targets.shape.join('x')}` : '';
   return `${inputType(set)} of ${set.height}x${set.width}x${set.channels}${answers}`;
-}
-
-function emptied(set: ImageSet<InputArray>): ImageSet<InputArray> {
-  const { targets } = set;
-  const none = targets && { targets: { ...targets, values: targets.values.subarray(0, 0) } };
-  return { ...set, images: set.images.subarray(0, 0), labels: set.labels.subarray(0, 0), ...none, count: 0 };
 }

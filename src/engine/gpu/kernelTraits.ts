@@ -1,7 +1,8 @@
 /** Traits of each operation's kernels that the passes of this engine have to know. */
 
 import type { Node, OpName } from '../../graph/graph.js';
-import type { Tensor } from '../../graph/tensor.js';
+import { elementCount, type Tensor } from '../../graph/tensor.js';
+import { nextPowerOfTwo } from './kernels/sums.js';
 
 export interface KernelTraits<Operand extends string = string> {
   /**
@@ -63,7 +64,7 @@ const special: { readonly [K in OpName]?: Partial<KernelTraits<keyof Node<K>['op
  * of 1.
  */
 export function gradientScale({ shape }: Tensor): number {
-  return 2 ** Math.ceil(Math.log2(shape.slice(0, -1).reduce((pixels, size) => pixels * size, 1)));
+  return nextPowerOfTwo(elementCount(shape.slice(0, -1)));
 }
 
 export function traitsOf(op: OpName): KernelTraits {

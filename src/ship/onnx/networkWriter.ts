@@ -98,12 +98,16 @@ export abstract class NetworkWriter {
       return builder.node('Cast', [moved], { to: type });
     });
     const together = parts.length === 1 ? parts[0]! : builder.node('Concat', parts, { axis: 1 });
-    const first = inputs.map((_, index) => inputs.slice(0, index).reduce((sum, { shape }) => sum + shape[2]!, 0));
+    const first = [0];
+    for (const { shape } of inputs) first.push(first.at(-1)! + shape[2]!);
     const places = sources.map(({ input, channel }) => first[input]! + channel);
-    const all = places.every((place, index) => place === index) && parts.length > 0;
-    const isWhole = all && places.length === inputs.reduce((sum, { shape }) => sum + shape[2]!, 0);
-    const list = () => builder.constant(DataType.INT64, [places.length], places);
-    this.stored.set(output.name, isWhole ? together : builder.node('Gather', [together, list()], { axis: 1 }));
+    const isWhole = places.length === first.at(-1) && places.every((place, index) => place === index);
+    if (isWhole) {
+      this.stored.set(output.name, together);
+      return;
+    }
+    const list = builder.constant(DataType.INT64, [places.length], places);
+    this.stored.set(output.name, builder.node('Gather', [together, list], { axis: 1 }));
   }
 
   #subsample({ stride, input, output }: SubsampleLayer): void {
