@@ -33,6 +33,10 @@ export interface Keeper {
 /** Rejects where the browser has no private files, or grants none. */
 export async function openKeeper(): Promise<Keeper> {
   const folder = await navigator.storage.getDirectory();
+  // Safari had the folder long before it let pages write into it so.
+  if (!('createWritable' in FileSystemFileHandle.prototype)) {
+    throw new InputError('this browser does not let pages write private files so');
+  }
   const read = async (name: string): Promise<Safetensors | null> => {
     const handle = await folder.getFileHandle(name).catch(() => null);
     if (!handle) return null;

@@ -112,7 +112,10 @@ export class Training {
   }
 
   async #runParts(): Promise<void> {
-    this.#change({ isPaused: false });
+    if (this.#state.isPaused) {
+      this.#change({ isPaused: false });
+      this.#listener.state(this.#state);
+    }
     while (!this.#state.isPaused && !this.#state.isFinished) {
       this.#stop = new AbortController();
       if (this.#state.part === 'float') await this.#runFloat();

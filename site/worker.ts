@@ -63,8 +63,15 @@ async function take(message: ToWorker): Promise<void> {
       await training?.pause();
       const { images, place, targets } = message;
       const given = images.kind === 'generated' ? generateDigits(GENERATED.train, GENERATED.test) : images.data;
-      await keeper?.begin(given);
-      return start(given, firstState(place, within(targets, limitsOf(given))));
+      // It trains all the same; what has gone wrong is said when the page knows of the training, which clears its note.
+      const fault = await keeper?.begin(given).then(
+        () => null,
+        (error: Error) => error,
+      );
+      if (fault) keeper = null;
+      start(given, firstState(place, within(targets, limitsOf(given))));
+      if (fault) tell(fault);
+      return;
     }
     case 'targets':
       training?.setTargets(message.targets);

@@ -24,7 +24,6 @@ const USUAL_SIDE = 32;
 const LARGEST_SIDE = 64;
 const MOST_IMAGES = 20_000;
 const TEST_EVERY = 5;
-const trainNames = ['train'];
 const testNames = ['test', 'val', 'validation'];
 
 /**
@@ -39,18 +38,14 @@ export async function folderData(
     .filter(({ path }) => path.length >= 2 && !path.some((name) => name.startsWith('.')))
     .sort((a, b) => compare(a.path.join('/'), b.path.join('/')));
   const className = ({ path }: FolderFile) => path.at(-2)!;
-  const classes = [...new Set(found.map(className))].sort(compare);
+  const classes = [...new Set(found.map(className))].sort();
   if (classes.length < 2) {
     throw new InputError('the folder has no sub-folders of images: each names a class, and there must be two at least');
   }
-  const setOf = ({ path }: FolderFile) => {
-    const names = path.slice(0, -2).map((name) => name.toLowerCase());
-    if (names.some((name) => testNames.includes(name))) return 'test';
-    return names.some((name) => trainNames.includes(name)) ? 'train' : null;
-  };
-  const isDivided = found.some((file) => setOf(file) === 'test');
+  const isOfTest = ({ path }: FolderFile) => path.slice(0, -2).some((name) => testNames.includes(name.toLowerCase()));
+  const isDivided = found.some(isOfTest);
   const taken = evenly(found, MOST_IMAGES);
-  const decoded: { bitmap: ImageBitmap; label: number; isTest: boolean }[] = [];
+  const decoded: { picture: ImageBitmap | Uint8Array; label: number; isTest: boolean }[] = [];
   const broken: string[] = [];
   const seen = new Map<number, number>();
   for (const [index, file] of taken.entries()) {
@@ -60,13 +55,17 @@ export async function folderData(
     else {
       const place = seen.get(label) ?? 0;
       seen.set(label, place + 1);
-      const isTest = isDivided ? setOf(file) === 'test' : place % TEST_EVERY === TEST_EVERY - 1;
-      decoded.push({ bitmap, label, isTest });
+      const isTest = isDivided ? isOfTest(file) : place % TEST_EVERY === TEST_EVERY - 1;
+      // One that is large, or no square, decides the side: photographs are not kept whole until all have been seen.
+      decoded.push({ picture: isSmallSquare(bitmap) ? bitmap : pixelsOf(bitmap, USUAL_SIDE), label, isTest });
     }
     if (index % 50 === 0) onProgress(index, taken.length);
   }
-  const side = commonSide(decoded.map(({ bitmap }) => bitmap));
-  const images = decoded.map(({ bitmap, ...rest }) => ({ ...rest, image: pixelsOf(bitmap, side) }));
+  const side = commonSide(decoded.map(({ picture }) => picture));
+  const images = decoded.map(({ picture, ...rest }) => ({
+    ...rest,
+    image: picture instanceof Uint8Array ? picture : pixelsOf(picture, side),
+  }));
   const sets = [images.filter(({ isTest }) => !isTest), images.filter(({ isTest }) => isTest)] as const;
   for (const [label, name] of classes.entries()) {
     if (!sets[0].some((image) => image.label === label)) throw new InputError(`${name}: has no image to train on`);
@@ -94,11 +93,15 @@ function compare(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
-/** The images' own where all are squares of one size that is small enough. */
-function commonSide(bitmaps: readonly ImageBitmap[]): number {
-  const { width = 0 } = bitmaps[0] ?? {};
-  const isCommon = bitmaps.every((bitmap) => bitmap.width === width && bitmap.height === width);
-  return isCommon && width <= LARGEST_SIDE ? width : USUAL_SIDE;
+function isSmallSquare({ width, height }: ImageBitmap): boolean {
+  return width === height && width <= LARGEST_SIDE;
+}
+
+/** The images' own where all are small squares of one size; the others are pixels of the usual side. */
+function commonSide(pictures: readonly (ImageBitmap | Uint8Array)[]): number {
+  const sides = new Set(pictures.map((picture) => (picture instanceof Uint8Array ? USUAL_SIDE : picture.width)));
+  const [side = USUAL_SIDE] = sides;
+  return sides.size === 1 ? side : USUAL_SIDE;
 }
 
 /** The square in the middle of an image, scaled to a side; bytes [side, side, 3], on black where it is transparent. */

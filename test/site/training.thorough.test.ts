@@ -63,7 +63,7 @@ it('goes on from any state to the same bits', async () => {
 });
 
 it('stops and goes on, under other targets from the next epoch on, and after its end', async () => {
-  const { training } = opened(short, (state) => {
+  const { training, states } = opened(short, (state) => {
     if (epochsOf(state).length === 2 && state.targets === targets) training.setTargets({ ...targets, weightsKb: 6 });
   });
   await training.run();
@@ -77,7 +77,10 @@ it('stops and goes on, under other targets from the next epoch on, and after its
   await training.pause();
   await running;
   expect(training.state).toMatchObject({ isFinished: false, isPaused: true });
-  await training.run();
+  const told = states.length;
+  const goesOn = training.run();
+  expect(states.slice(told)).toMatchObject([{ isPaused: false }]);
+  await goesOn;
   expect(training.state.isFinished).toBe(true);
   const later = epochsOf(training.state).map(({ weights_kb }) => weights_kb);
   expect(later.length).toBe(2 * 15 + 2);
