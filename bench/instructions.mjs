@@ -34,7 +34,7 @@ try {
   rmSync(folder, { recursive: true });
 }
 
-/** Instructions of an image; `images` of none are what starting and printing take. */
+/** Instructions of an image: what two take more than one, so that starting and printing do not count. */
 function instructionsOf(network) {
   const [height, width, channels] = network.layers[0].output.shape;
   const random = createRandom(1);

@@ -113,8 +113,9 @@ function targetOf(path, href) {
 
 /** Where a file of the repository lies among the pages: README.md is the first page, the others lie as in `docs`. */
 function pagePath(path) {
+  if (path === 'README.md') return 'index.html';
   const place = path.startsWith('docs/') ? path.slice('docs/'.length) : path;
-  return place === 'README.md' && path === 'README.md' ? 'index.html' : place.replace(/\.md$/, '.html');
+  return place.replace(/\.md$/, '.html');
 }
 
 function between(from, to) {

@@ -11,7 +11,7 @@ import { budgetPanel } from './budgetPanel.js';
 import { filesPanel, save } from './filesPanel.js';
 import { digitShape } from './images/digitShape.js';
 import { imagesPanel } from './imagesPanel.js';
-import { type Part, parts } from './parts.js';
+import { type Part, partNames, parts } from './parts.js';
 import type { FromWorker, Standing, ToWorker } from './protocol.js';
 import type { Place } from './recipe.js';
 import { limitsOf } from './targets.js';
@@ -160,11 +160,10 @@ function draw(): void {
 
 /** A line a network: training as it was measured, and the test images at the end of every epoch. */
 function linesOf(of: (data: RunData) => readonly (readonly [name: string, curve: Curve, marked?: 'marked'])[]): Line[] {
-  const names: Readonly<Record<Part, string>> = { float: 'float', learned: 'learned bits' };
   return parts.flatMap((part, index) =>
     of(runs[part]).map(([name, curve, marked]): Line => {
       const style = { ...runStyle(1 - index), letter: '' };
-      return { name: `${names[part]}, ${name}`, curve, marked: marked !== undefined, style };
+      return { name: `${partNames[part]}, ${name}`, curve, marked: marked !== undefined, style };
     }),
   );
 }

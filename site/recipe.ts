@@ -7,7 +7,7 @@ import { channelsOf, type Shape, type Targets } from './targets.js';
 /** Where it is computed. */
 export type Place = Pick<TrainingSettings, 'device' | 'threads'>;
 
-export const FLOAT_EPOCHS = 8;
+const FLOAT_EPOCHS = 8;
 export const LEARNED_EPOCHS = 40;
 /** Learned at least so long under targets that have changed. */
 export const EPOCHS_AFTER_CHANGE = 15;

@@ -4,7 +4,7 @@ import { element } from '../src/watch/page/dom.js';
 import { kbytes, percent } from '../src/watch/page/words.js';
 import { drawStrokes, SIDE } from './images/strokes.js';
 import { pad } from './pad.js';
-import { type Part, parts } from './parts.js';
+import { type Part, partNames, parts } from './parts.js';
 import { picture } from './picture.js';
 import type { Answer, FromWorker, Preview } from './protocol.js';
 
@@ -19,7 +19,6 @@ export interface TrialPanel {
 }
 
 const SHOWN = 3;
-const titles: Readonly<Record<Part, string>> = { float: 'float', learned: 'learned bits' };
 
 /** @param ask puts a question, an image or the number of a test image; answered by `show` */
 export function trialPanel(ask: (image: Uint8Array | number) => void): TrialPanel {
@@ -49,7 +48,10 @@ export function trialPanel(ask: (image: Uint8Array | number) => void): TrialPane
     question = Math.floor(Math.random() * (preview?.counts.test ?? 1));
     put();
   });
-  const columns = { float: column(titles.float), learned: column(titles.learned) } satisfies Record<Part, unknown>;
+  const columns = { float: column(partNames.float), learned: column(partNames.learned) } satisfies Record<
+    Part,
+    unknown
+  >;
   const clear = (): void => {
     seen.replaceChildren();
     for (const part of parts) columns[part].list.replaceChildren();
@@ -94,7 +96,7 @@ export function trialPanel(ask: (image: Uint8Array | number) => void): TrialPane
     renew: (sizes) => {
       for (const part of parts) {
         const kb = sizes[part];
-        columns[part].title.textContent = kb === null ? titles[part] : `${titles[part]}, ${kbytes(kb)}`;
+        columns[part].title.textContent = kb === null ? partNames[part] : `${partNames[part]}, ${kbytes(kb)}`;
       }
       put();
     },

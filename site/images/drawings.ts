@@ -3,7 +3,8 @@
 import { createRandom } from '../../src/data/random.js';
 import { InputError } from '../../src/errors.js';
 import type { TrainingData } from '../../src/library/train.js';
-import { CHANNELS, drawStrokes, SIDE, type Stroke } from './strokes.js';
+import { digitShape } from './digitShape.js';
+import { drawStrokes, type Stroke } from './strokes.js';
 import { drawVaried } from './variations.js';
 
 export interface DrawnClass {
@@ -42,12 +43,12 @@ export function drawingsData(classes: readonly DrawnClass[]): TrainingData {
     }
   }
   return {
-    ...{ height: SIDE, width: SIDE, channels: CHANNELS, classes: drawn.map(({ name }) => name) },
+    ...{ ...digitShape, classes: drawn.map(({ name }) => name) },
     ...{ train: joined(train), test: joined(test) },
   };
 }
 
-interface Labelled {
+export interface Labelled {
   readonly image: Uint8Array;
   readonly label: number;
 }

@@ -87,7 +87,7 @@ const buffers = ['arena', 'window', 'filters', 'sums'] as const;
 const sanitizers = ['-fsanitize=address,undefined', '-fno-sanitize-recover=all'];
 
 /** The text of `net.c` with guard bytes around each of its static buffers. */
-export function guarded(source: string): string {
+function guarded(source: string): string {
   let text = source;
   for (const name of buffers) {
     const declaration = new RegExp(`^static (\\w+|union \\{.*\\}) ${name}(\\[\\d+\\])?;$`, 'm');

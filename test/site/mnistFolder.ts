@@ -3,6 +3,7 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { gunzipSync } from 'node:zlib';
+import { joined, type Labelled } from '../../site/images/drawings.js';
 import { png } from '../../src/deploy/png.js';
 import type { TrainingData } from '../../src/library/train.js';
 
@@ -13,11 +14,6 @@ export const hasMnist = existsSync(folder);
 const SIDE = 28;
 const [IMAGE_HEADER, LABEL_HEADER] = [16, 8];
 const classes = [...'0123456789'];
-
-interface Labelled {
-  readonly image: Uint8Array;
-  readonly label: number;
-}
 
 /** Class by class, each in the order of the file, on three channels. */
 function firstImages(prefix: string, count: number): Labelled[] {
@@ -32,12 +28,6 @@ function firstImages(prefix: string, count: number): Labelled[] {
     };
   });
   return classes.flatMap((_, label) => all.filter((one) => one.label === label));
-}
-
-function joined(all: readonly Labelled[]): TrainingData['train'] {
-  const images = new Uint8Array(all.length * SIDE * SIDE * 3);
-  for (const [index, { image }] of all.entries()) images.set(image, index * image.length);
-  return { images, labels: Int32Array.from(all, ({ label }) => label) };
 }
 
 /**

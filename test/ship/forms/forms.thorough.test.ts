@@ -20,6 +20,7 @@ import { expectedResults } from '../../../src/deploy/checks.js';
 import { npuMismatches } from '../../../src/deploy/npuMismatches.js';
 import { openTrained } from '../../../src/deploy/trainedNetwork.js';
 import type { TrainingProgram } from '../../../src/program/trainingProgram.js';
+import type { IntegerNetwork } from '../../../src/ship/integerNetwork.js';
 import { lowerNetwork } from '../../../src/ship/lowering.js';
 import { succeeds, writeTinyConfig } from '../../cli/runMpdnn.js';
 import { temporaryFolder } from '../../temporaryFolder.js';
@@ -39,7 +40,7 @@ describe.runIf(SHIPPED_RUN)(`${SHIPPED_RUN}`, () => {
     if (forms.includes('npu')) {
       process.stdout.write(`\nnpu: ${JSON.stringify(await npuMismatches(lowered.network, images))}\n`);
     }
-    await compareForms(SHIPPED_RUN!, program, images, new Set(forms as FormKind[]));
+    await compareForms(SHIPPED_RUN!, program, lowered.network, images, new Set(forms as FormKind[]));
   });
 });
 
@@ -47,8 +48,9 @@ describe.skipIf(SHIPPED_RUN)('a network that is trained here', () => {
   it('has the same integers in every form for 1 000 test images', async () => {
     const folder = temporaryFolder();
     await succeeds(['train', 'BUDGET', '--cfg', writeTinyConfig(folder), '--no-plots'], folder);
-    const { program } = await openTrained(join(folder, 'experiments/BUDGET'), false);
-    const table = await compareForms('trained', program, imagesOf(generateSynthetic(1, 5000).test, 1000));
+    const { program, lowered } = await openTrained(join(folder, 'experiments/BUDGET'), false);
+    const images = imagesOf(generateSynthetic(1, 5000).test, 1000);
+    const table = await compareForms('trained', program, lowered.network, images);
     expect([...table.keys()].filter((name) => /^C, (Cortex|RV)/.test(name))).toHaveLength(5);
   });
 });
@@ -56,7 +58,8 @@ describe.skipIf(SHIPPED_RUN)('a network that is trained here', () => {
 describe.skipIf(SHIPPED_RUN).each(Object.entries(shippables))('%s', (name, shippable) => {
   it('has the same integers in every form', async () => {
     const set = shippableImages(10, shippable.side);
-    await compareForms(name, shippableProgram(shippable), imagesOf(set, 10));
+    const program = shippableProgram(shippable);
+    await compareForms(name, program, lowerNetwork(program, []).network, imagesOf(set, 10));
   });
 });
 
@@ -64,10 +67,10 @@ describe.skipIf(SHIPPED_RUN).each(Object.entries(shippables))('%s', (name, shipp
 async function compareForms(
   title: string,
   program: TrainingProgram,
+  network: IntegerNetwork,
   images: readonly Uint8Array[],
   kinds: ReadonlySet<FormKind> = new Set(formKinds),
 ): Promise<ReadonlyMap<string, Differences>> {
-  const { network } = lowerNetwork(program, []);
   const forms = await openForms(network, await openReference(program), kinds);
   const table = new Map(forms.map(({ name }) => [name, noDifferences] as const));
   const seconds = new Map<string, number>();

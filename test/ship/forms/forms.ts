@@ -35,7 +35,7 @@ export const formKinds: readonly FormKind[] = ['runtime', 'c', ...boardNames, 'o
 export async function openForms(
   network: IntegerNetwork,
   reference: Reference,
-  kinds: ReadonlySet<FormKind> = new Set(formKinds),
+  kinds: ReadonlySet<FormKind>,
 ): Promise<Form[]> {
   const forms: Form[] = [];
   if (kinds.has('runtime')) forms.push(...(await runtimeForms(network)));
