@@ -40,6 +40,8 @@ export interface Network {
   readonly variables: Variables;
   /** Batch statistics and their running values, or the running values alone. */
   readonly training: boolean;
+  /** Weight of the old running moments in training; the published one by default. */
+  readonly runningDecay?: number;
   /** Effective ranges of all quantizers, [Q, 2]. */
   readonly ranges: Tensor;
   readonly weights: QuantizerSettings;
@@ -107,7 +109,7 @@ export function normalizedAlone(network: Network, x: Tensor, { name, batchNorm }
 
 /** Batch normalisation of a result by its moments, or by the running ones. */
 function normalized(
-  { graph, variables }: Network,
+  { graph, variables, runningDecay = BATCH_NORM.decay }: Network,
   { y, moments }: ConvolutionResult,
   name: string,
   names: BatchNormNames,
@@ -123,7 +125,7 @@ function normalized(
   };
   const view = variables.statistics(name, channels);
   const statistics = moments
-    ? batchStatistics(graph, y, moments, running, { ...BATCH_NORM, view })
+    ? batchStatistics(graph, y, moments, running, { ...BATCH_NORM, decay: runningDecay, view })
     : runningStatistics(graph, running, BATCH_NORM.epsilon);
   return batchNorm(graph, y, statistics, gamma, beta);
 }

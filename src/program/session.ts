@@ -11,6 +11,7 @@ import { averageStorages, STORAGE } from '../nn/index.js';
 import { classification } from '../task.js';
 import { type BatchFeed, batchFeed, evaluationStorages, trainingStorages } from './batchFeed.js';
 import { type Evaluation, type EvaluationSet, evaluate, evaluateTogether } from './evaluate.js';
+import { measureMoments } from './momentsAnew.js';
 import { oneRank, type Ranks } from './ranks.js';
 import { scoreOf } from './score.js';
 import { ownShards, shardedStep, wholeStep } from './step.js';
@@ -29,6 +30,8 @@ export interface Session {
   setBatches(table: BatchTable, first?: number): void;
   /** Trains one step on the images of `batch`; resolves to the fault where one cannot be decoded: nothing is trained then. */
   step(batch: number): Promise<Error | null>;
+  /** Measures the running moments anew on the first batches of an epoch, as many as the program's options say. */
+  measureMoments(table: BatchTable): Promise<void>;
   /** Milliseconds so far in which `step` waited for images to be decoded. */
   readonly waitMs: number;
   /** Evaluates the set with this index. Rejects if one of its images cannot be decoded. */
@@ -50,7 +53,7 @@ export async function openSession(
     if (average && training.options.movingAverages) program.write(average, start, view.offset);
   }
   if (variables.table.length) program.write(STORAGE.quantizers, variables.table);
-  const { batchSize, shards = 1 } = training.options;
+  const { batchSize, shards = 1, momentBatches = 0 } = training.options;
   const own = shards / ranks.size;
   const parts = shards === 1 ? [] : stepParts(training.plan);
   let trainingFeed: BatchFeed | null = null;
@@ -69,6 +72,11 @@ export async function openSession(
     step: async (batch) => {
       const feed = begun(trainingFeed);
       return shards === 1 ? wholeStep(program, feed, batch) : shardedStep(program, training, parts, feed, batch, ranks);
+    },
+    measureMoments: async (table) => {
+      const feed = begun(trainingFeed);
+      feed.begin(ownShards(table, batchSize, ranks));
+      await measureMoments(program, training, feed, Math.min(momentBatches, table.batches), ranks);
     },
     get waitMs() {
       return trainingFeed?.waitMs ?? 0;

@@ -25,7 +25,7 @@ const table = trainingEpoch(images.count, 16, createRandom(5), { shift: 4, mirro
 /** The tiny network with its start values on one thread, at the first batch of its shards. */
 async function sessionOf(batchSize: number, shards: number, ranks = oneRank, isStreamed = false): Promise<Session> {
   const kinds = { w_quantize: 'parametric_fp_d_xmax', a_quantize: 'parametric_fp_d_xmax_relu', a_stepsize: 0.1 };
-  const settings = { model: 'tiny', data: 'synthetic', batch_size: batchSize, shards, ...kinds };
+  const settings = { model: 'tiny', data: 'synthetic', batch_size: batchSize, shards, bn_reestimate: 1, ...kinds };
   const experiment = experimentFromSettings('S', 's.cfg', settings);
   const shape = {
     classes: 10,
@@ -132,6 +132,16 @@ describe('ranks', () => {
       expect(await Promise.all(sessions.map((session) => session.step(0)))).toEqual(Array(size).fill(null));
       for (const session of sessions) expect(await read(session, ...learned)).toEqual(wanted);
     }
+  });
+
+  it('measure moments of batch normalisation with the bits of one', async () => {
+    const measured = async (size: number) => {
+      const sessions = await sessionsOf(size, 4);
+      await Promise.all(sessions.map((session) => session.measureMoments(table)));
+      return Promise.all(sessions.map((session) => read(session, STORAGE.running)));
+    };
+    const [wanted] = await measured(1);
+    for (const size of [2, 4]) expect(await measured(size)).toEqual(Array(size).fill(wanted));
   });
 
   it('have the same bits in however many parts they exchange what their shards leave', async () => {

@@ -60,7 +60,8 @@ export async function shardedStep(
   return null;
 }
 
-async function faultOf(feed: BatchFeed, batch: number): Promise<Error | null> {
+/** Puts a batch where a phase reads it; resolves to the fault where one of its images cannot be decoded. */
+export async function faultOf(feed: BatchFeed, batch: number): Promise<Error | null> {
   try {
     await feed.use(batch);
     return null;

@@ -88,6 +88,8 @@ export interface ProgramOptions {
   readonly capsBits?: boolean;
   /** Channels may be pruned: the price of a budget counts what the host says is left. Needs `capsBits`. */
   readonly prunesChannels?: boolean;
+  /** Batches on which running moments are measured anew before an evaluation; 0, by default: they stay as training leaves them. */
+  readonly momentBatches?: number;
   /** Keep moving averages of parameters and running moments, and evaluate with them. */
   readonly movingAverages?: boolean;
   readonly seed: number;
@@ -97,7 +99,7 @@ export interface ProgramOptions {
 }
 
 export interface TrainingProgram {
-  /** Phases `train`, or with shards `gradient` and `update`, and `evaluate`. */
+  /** Phases `train`, or with shards `gradient` and `update`, `moments` where these are measured anew, and `evaluate`. */
   readonly plan: Plan;
   readonly variables: Variables;
   readonly options: ProgramOptions;
@@ -110,9 +112,10 @@ export function buildTrainingProgram(options: ProgramOptions): TrainingProgram {
   const variables = startVariables(options);
   const builder = new PhaseBuilder(options, variables);
   builder.declare();
-  const { shards = 1 } = options;
+  const { shards = 1, momentBatches = 0 } = options;
   const step = shards === 1 ? { train: builder.train() } : { gradient: builder.gradient(), update: builder.update() };
-  const plan = makePlan({ ...step, evaluate: builder.evaluate() });
+  const moments = momentBatches > 0 ? { moments: builder.moments() } : {};
+  const plan = makePlan({ ...step, ...moments, evaluate: builder.evaluate() });
   return { plan, variables, options, activationNames: builder.activationNames };
 }
 
@@ -280,9 +283,20 @@ class PhaseBuilder {
     return graph;
   }
 
+  /** The running moments become those of one training batch, as the network to be evaluated has them. */
+  moments(): Graph {
+    const graph = new Graph(this.#ids);
+    this.forward(graph, true, { runningDecay: 0 });
+    if (this.options.movingAverages) this.#readAverages(graph);
+    fuse(graph);
+    prune(graph);
+    return graph;
+  }
+
   evaluate(): Graph {
     const graph = new Graph(this.#ids);
-    const forward = this.forward(graph, false, (name, { id }) => this.activationNames.set(id, name));
+    const onActivation = (name: string, { id }: Tensor) => this.activationNames.set(id, name);
+    const forward = this.forward(graph, false, { onActivation });
     const loss = this.#loss(graph, forward, false);
     if (this.options.movingAverages) this.#readAverages(graph);
     fuse(graph);
@@ -301,10 +315,11 @@ class PhaseBuilder {
   /** @param places storages of activations, by name */
   floatForward(places: ReadonlyMap<string, string>): Graph {
     const graph = new Graph(this.#ids);
-    this.forward(graph, true, (name, output) => {
+    const onActivation = (name: string, output: Tensor) => {
       const storage = places.get(name);
       if (storage) output.view = { storage: this.#storage(storage, elementCount(output.shape)), offset: 0 };
-    });
+    };
+    this.forward(graph, true, { onActivation });
     return graph;
   }
 
@@ -322,7 +337,7 @@ class PhaseBuilder {
   }
 
   /** Images to outputs. */
-  forward(graph: Graph, training: boolean, onActivation?: Network['onActivation']): Forward {
+  forward(graph: Graph, training: boolean, more: Pick<Network, 'onActivation' | 'runningDecay'> = {}): Forward {
     const { options, variables } = this;
     const { images, labels, gathered } = this.#batch(graph, training);
     const table = this.#quantizerTable(graph, STORAGE.quantizers);
@@ -330,7 +345,7 @@ class PhaseBuilder {
     graph.append('prepareQuantizers', { table }, { ranges }, { rows: variables.quantizers });
     const { weights, activations, linear = null, input = null, exceptions = {} } = options;
     const parts = { weights, activations, linear, input, exceptions };
-    const network = { graph, variables, training, ranges, ...parts, ...(onActivation && { onActivation }) };
+    const network = { graph, variables, training, ranges, ...parts, ...more };
     const logits = buildModel(network, images, options.model);
     logits.view = { storage: this.#storage(STORAGE.logits, elementCount(logits.shape)), offset: 0 };
     return { images, labels, gathered, logits };

@@ -75,6 +75,7 @@ describe('defaults', () => {
       decayExclude: [],
       labelSmoothing: 0,
       emaDecay: 0,
+      bnReestimate: 0,
       quantizerLearningRateFactor: 1,
       startFrom: null,
       select: 'test',

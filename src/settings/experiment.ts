@@ -88,6 +88,8 @@ export interface Experiment {
     readonly labelSmoothing: number;
     /** Decay of the moving averages that are evaluated and kept as parameters, 0 for none. */
     readonly emaDecay: number;
+    /** Batches of an epoch on which moments of batch normalisation are measured anew at its end; 0: none. */
+    readonly bnReestimate: number;
     /** Learning rate of the quantizers' parameters relative to that of the others. */
     readonly quantizerLearningRateFactor: number;
     /** Parameters to start from as written, `null` for none; `resolveStartingWeights` finds the file. */
@@ -317,6 +319,7 @@ function grouped(
       decayExclude: s.decay_exclude,
       labelSmoothing: s.label_smoothing,
       emaDecay: s.ema_decay,
+      bnReestimate: s.bn_reestimate,
       quantizerLearningRateFactor: s.quantizer_learning_rate_factor,
       startFrom: s.weightfile === null ? null : userPath(s.weightfile),
       select: s.select,

@@ -125,6 +125,7 @@ export async function openTraining(
   const measured = starting && (await withMeasuredMoments(starting, options, images.train, cpuEngine));
   const built = buildTrainingProgram({ ...options, starting: measured });
   const { variables } = built;
+  checkMoments(experiment, variables);
   if (!checkpoint) await startOnActivations(built, images.train, cpuEngine);
   const outlook = budgetOutlook(experiment, built);
   if (measured !== starting) {
@@ -177,6 +178,14 @@ export async function openTraining(
       }),
     close: () => session.program.dispose(),
   };
+}
+
+function checkMoments({ training: { bnReestimate }, sources }: Experiment, { running }: Variables): void {
+  if (bnReestimate === 0 || running.length > 0) return;
+  const where = sources.get('bn_reestimate')?.where ?? 'bn_reestimate';
+  throw new InputError(
+    `${where} = ${bnReestimate}: the network has no batch normalisation to measure anew; leave it out`,
+  );
 }
 
 function checkBatchSize({ training: { batchSize } }: Experiment, images: number): void {

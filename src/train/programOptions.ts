@@ -98,6 +98,7 @@ export function programOptions(
     decayExclude: training.decayExclude,
     quantizerLearningRateFactor: training.quantizerLearningRateFactor,
     labelSmoothing: training.labelSmoothing,
+    momentBatches: training.bnReestimate,
     movingAverages: training.emaDecay > 0,
     capsBits: guaranteesBudget(experiment.budget),
     prunesChannels: experiment.budget.prunes,

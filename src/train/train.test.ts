@@ -91,6 +91,36 @@ describe('evaluation', () => {
     expect(await plain.session.evaluate()).toEqual(run.reports.at(-1)!.evaluation);
   });
 
+  it.each([
+    ['the parameters', {}, STORAGE.running],
+    ['their moving averages', { ema_decay: 0.9 }, STORAGE.runningAverage],
+  ])('has moments measured anew with %s, where it is asked for, and leaves steps alone', async (_, more, storage) => {
+    const settings = { ...quantized, ...more, batch_size: 16, epochs: 2, initial_learning_rate: 0.1 };
+    const [plain, run] = [await trained(settings), await trained({ ...settings, bn_reestimate: 2 })];
+    const { program } = run.session;
+    const parameters = await program.read(STORAGE.parameters);
+    expect(parameters).toEqual(await plain.session.program.read(STORAGE.parameters));
+    const measured = await program.read(storage);
+    expect(await run.session.evaluate()).toEqual(run.reports.at(-1)!.evaluation);
+    // Steps that change no parameters leave a tenth of a batch's moments where nothing was.
+    if ('ema_decay' in more) program.write(STORAGE.parameters, await program.read(STORAGE.parameterAverage));
+    program.write(STORAGE.control, [0, 0, 0, 0]);
+    for (const velocity of [STORAGE.velocity, STORAGE.quantizerVelocity]) {
+      program.write(velocity, (await program.read(velocity)).fill(0));
+    }
+    const expected = new Float64Array(measured.length);
+    for (const batch of [0, 1]) {
+      program.write(
+        STORAGE.running,
+        expected.map(() => 0),
+      );
+      program.write(STORAGE.position, [batch]);
+      await program.run('train');
+      for (const [i, value] of (await program.read(STORAGE.running)).entries()) expected[i]! += value / 0.2;
+    }
+    for (const [i, value] of expected.entries()) expect(measured[i]).toBeCloseTo(value, 5);
+  });
+
   it('has the mean loss of the images, however many batches they fill', async () => {
     const ofBatches = async (size: number) => {
       const run = await opened({ batch_size: size }, { evaluation: 12 });

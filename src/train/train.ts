@@ -109,9 +109,10 @@ export async function train(run: TrainingRun): Promise<RunSummary | null> {
     if (state.fittedEpochs <= state.epoch) await keepBudget(experiment, session, state.epoch + 1);
     await settleChannels(session);
     state = { ...state, fittedEpochs: state.epoch + 1 };
-    const evaluations = await evaluateAll(run).catch(async (error: Error) => {
+    const { momentsMs, ...evaluations } = await evaluateAll(run, table).catch(async (error: Error) => {
       throw await keptFault(run, state, error);
     });
+    state = { ...state, trainingSeconds: state.trainingSeconds + momentsMs / 1000 };
     const results = { training: metrics, waiting, ...evaluations };
     state = await finishEpoch(run, { ...state, epoch: state.epoch + 1, batch: 0, random: random.getState() }, results);
     if (state.epoch < epochs && (await isStopping(run))) return null;
@@ -265,11 +266,18 @@ function meansOf({ session }: TrainingRun, sums: Sums, before?: Sums): TrainingM
   };
 }
 
-async function evaluateAll({ session, experiment }: TrainingRun): Promise<Evaluations> {
+/** Behind new moments of batch normalisation, where the experiment has them measured on the epoch's first batches. */
+async function evaluateAll(
+  { session, experiment }: TrainingRun,
+  table: BatchTable,
+): Promise<Evaluations & { readonly momentsMs: number }> {
+  const before = performance.now();
+  if (experiment.training.bnReestimate > 0) await session.measureMoments(table);
+  const momentsMs = performance.now() - before;
   const evaluation = await session.evaluate();
   // Nothing but the report knows the test images: they choose no parameters and change no state.
   const test = experiment.training.select === 'validation' ? await session.evaluate(1) : null;
-  return { evaluation, test };
+  return { evaluation, test, momentsMs };
 }
 
 type Evaluations = Pick<EpochReport, 'evaluation' | 'test'>;

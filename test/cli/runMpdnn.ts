@@ -212,6 +212,7 @@ nesterov = true
 decay_exclude = bn bias
 label_smoothing = 0.1
 ema_decay = 0.9
+bn_reestimate = 2
 quantizer_learning_rate_factor = 0.5
 layers =
   conv1*: w_bitwidth = 8, a_quantize = none
