@@ -74,11 +74,12 @@ function writeLines(text: string): void {
 const BAR_MIN = 8;
 const BAR_MAX = 24;
 
-/** One line that never wraps; the bar takes the room that the texts leave. */
+/** One line that never wraps; the bar takes the room that the texts leave. Nothing where there is nothing to say. */
 export function renderBar(options: Options, at: Params, { words, short }: BarTexts): string {
   const columns = terminalColumns() - 1;
   const [inWords, inShort] = [words, short].map((parts) => parts.filter(Boolean).join('  ')) as [string, string];
   const text = BAR_MIN + 1 + inWords.length <= columns ? inWords : inShort;
+  if (text === '') return '';
   const size = Math.max(0, Math.min(BAR_MAX, columns - 1 - text.length));
   const filled = Math.round(at.progress * size);
   const drawn =

@@ -10,6 +10,7 @@ import { readConfigFile } from '../settings/readConfigFile.js';
 import { addSettingOptions, tuningFile } from './options.js';
 import { addPlanOptions, executeCall, executeOneRun, wordsOfCall } from './planCall.js';
 import { progressDisplay, progressFrame } from './progress.js';
+import { sideBySide } from './sideBySide.js';
 import {
   addSubmissionOptions,
   refuseSubmissionOptions,
@@ -72,9 +73,12 @@ export function frontCommand(): Command {
         const words = wordsOfCall(['front', section], options, call);
         const how = { command: commandWords(words), runs: plan.length, force, bench };
         if (options.submit) submit(plan, { out: folder, call: words, last: { name: 'report', call: words } }, options);
-        else if (options.run !== undefined) await executeOneRun(plan, options.run, how, options.gpus);
+        else if (options.run !== undefined) await executeOneRun(plan, options.run, how, options);
         else if (options.dryRun) process.stdout.write(await planText(front));
-        else await executeCall(how, (running) => makeFront(front, running));
+        else {
+          const lanes = sideBySide(plan, words, options);
+          await executeCall({ ...how, lanes }, (running) => makeFront(front, running));
+        }
       } finally {
         await bench.dispose();
       }

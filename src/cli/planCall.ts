@@ -6,16 +6,18 @@ import { userPath } from '../disk/userPath.js';
 import { InputError } from '../errors.js';
 import { oneRank, type Ranks } from '../program/ranks.js';
 import type { ReportEnd } from '../reproduce/reproduce.js';
-import { type ExecuteOptions, executePlan } from '../runs/plan/executePlan.js';
+import { type ExecuteOptions, executePlan, type Lanes } from '../runs/plan/executePlan.js';
 import type { PlannedRun } from '../runs/plan/planRuns.js';
+import { toldEvents } from '../runs/plan/processLanes.js';
 import type { Workbench } from '../runs/workbench.js';
 import { commandWords, programName } from '../settings/index.js';
 import { INTERRUPTED } from './endingSignals.js';
 import { joinOnCards, runOnCards, startsRanks } from './gpus.js';
 import { interruptible } from './interruptible.js';
 import { autotuneOption } from './options.js';
-import { planDisplay, silentPlanDisplay } from './planProgress.js';
-import { submissionKeys } from './submission.js';
+import { type PlanDisplay, planDisplay, silentPlanDisplay } from './planProgress.js';
+import { parallelOption } from './sideBySide.js';
+import { type SubmissionOptions, submissionKeys } from './submission.js';
 
 /** Adds the options of a command that runs a plan. */
 export function addPlanOptions(command: Command): Command {
@@ -33,6 +35,7 @@ export function addPlanOptions(command: Command): Command {
     .option('--dry-run', 'print the plan only')
     .option('--force', 'replace run folders of other settings')
     .addOption(autotuneOption())
+    .addOption(parallelOption())
     .option('--submit', 'send the runs to a cluster, and behind them the report');
 }
 
@@ -45,21 +48,26 @@ interface PlanCall {
   readonly bench: Workbench;
   /** The processes that execute it together, by default this one alone; the first of them says how it goes. */
   readonly ranks?: Ranks;
+  /** Where its runs train side by side. */
+  readonly lanes?: Lanes | undefined;
+  /** How it goes is told to the process that has started this one, instead of to the user. */
+  readonly tell?: boolean | undefined;
 }
 
 /** Executes a plan under a display, until its end or the first Ctrl-C, and says how it ended. */
 export async function executeCall(
-  { command, runs, force, bench, ranks = oneRank }: PlanCall,
+  { command, runs, force, bench, ranks = oneRank, lanes, tell = false }: PlanCall,
   execute: (options: ExecuteOptions & { readonly command: string }) => Promise<ReportEnd>,
 ): Promise<void> {
   const isFirst = ranks.rank === 0;
-  const display = isFirst ? planDisplay() : silentPlanDisplay;
+  const display = displayOf(isFirst, tell, lanes?.count);
   await interruptible(display, async (signal, onTraining) => {
-    const options = { force, bench, events: display, signal, onTraining, command, ranks };
+    const options = { force, bench, events: display, signal, onTraining, command, ranks, lanes };
     const { complete, failed, paths } = await execute(options);
     display.stop();
     if (!complete) {
-      if (isFirst) process.stderr.write(`interrupted; go on with: ${programName()} ${command}\n`);
+      const parallel = lanes ? ` --parallel ${lanes.count}` : '';
+      if (isFirst) process.stderr.write(`interrupted; go on with: ${programName()} ${command}${parallel}\n`);
       process.exitCode = INTERRUPTED;
       return;
     }
@@ -71,12 +79,17 @@ export async function executeCall(
   });
 }
 
-/** Executes one run of a plan, named by its path: what a job does that `--submit` has sent. */
+function displayOf(isFirst: boolean, tell: boolean, atOnce: number | undefined): PlanDisplay {
+  if (!isFirst) return silentPlanDisplay;
+  return tell ? { ...toldEvents(), stop: () => {} } : planDisplay(atOnce);
+}
+
+/** Executes one run of a plan, named by its path: what a job does that `--submit` has sent, and a process of a lane. */
 export async function executeOneRun(
   plan: readonly PlannedRun[],
   path: string,
-  { command, force, bench }: Omit<PlanCall, 'runs' | 'ranks'>,
-  gpus: number | undefined,
+  { command, force, bench }: Pick<PlanCall, 'command' | 'force' | 'bench'>,
+  { gpus, tell }: Pick<SubmissionOptions, 'gpus' | 'tell'>,
 ): Promise<void> {
   const run = plan.find((each) => each.path === path);
   if (!run) {
@@ -89,7 +102,7 @@ export async function executeOneRun(
     return;
   }
   const ranks = await joinOnCards(gpus);
-  const how = { command: `${command} ${commandWords(['--run', path])}`, runs: 1, force, bench, ranks };
+  const how = { command: `${command} ${commandWords(['--run', path])}`, runs: 1, force, bench, ranks, tell };
   let failed = 0;
   await executeCall(how, async (options) => {
     const end = await executePlan([run], options);

@@ -1,5 +1,5 @@
 /**
- * The progress of a plan: on a terminal one bar for all runs above the bar of the run under way; elsewhere a line
+ * The progress of a plan: on a terminal one bar for all runs above a bar of each run under way; elsewhere a line of each
  * now and then. Both keep the line that each run leaves when it ends.
  */
 
@@ -7,6 +7,7 @@ import { MultiBar, Presets } from 'cli-progress';
 import { printable } from '../errors.js';
 import { openRunFolder, readSummary } from '../runs/index.js';
 import type { PlanEvents, PlanPosition, RunEnd } from '../runs/plan/executePlan.js';
+import type { PlannedRun } from '../runs/plan/planRuns.js';
 import { runRoot } from '../runs/plan/standing.js';
 import { metricText } from '../task.js';
 import { type Bar, type BarTexts, renderBar, writtenBar } from './bar.js';
@@ -19,29 +20,51 @@ export interface PlanDisplay extends PlanEvents {
 /** Less than this part of a run tells little about the time of all. */
 const TELLING = 0.05;
 
-export function planDisplay(): PlanDisplay {
-  const bars = twoBars();
-  const written = writtenBar();
+/** A run under way. */
+interface Place {
+  run: PlannedRun | null;
+  /** What is done of it. */
+  fraction: number;
+  readonly written: Bar;
+}
+
+/** @param atOnce how many runs may be under way at a time */
+export function planDisplay(atOnce = 1): PlanDisplay {
+  const bars = drawnBars(atOnce);
   const started = performance.now();
+  const places = Array.from({ length: atOnce }, (): Place => ({ run: null, fraction: 0, written: writtenBar() }));
+  let ended = 0;
   /** Runs trained here; those that are reused take no time. */
   let trained = 0;
-  const showAll = ({ run, index, total }: PlanPosition, fraction: number): void => {
-    const done = index - 1 + fraction;
-    const worked = trained + fraction;
+  const placeOf = ({ run }: PlanPosition): number => {
+    const own = places.findIndex((each) => each.run === run);
+    return own >= 0 ? own : places.findIndex((each) => each.run === null);
+  };
+  const showAll = ({ run, index, total }: PlanPosition): void => {
+    const underWay = places.reduce((sum, { fraction }) => sum + fraction, 0);
+    const [done, worked] = [ended + underWay, trained + underWay];
     const left = ((performance.now() - started) / 1000) * ((total - done) / worked);
     const rest = worked > TELLING ? `${duration(left)} left` : '';
-    const words = [`run ${index} of ${total}`, `seed ${run.seed}`, run.experiment.name, rest];
-    bars?.show('all', done, total, { words, short: [`${index}/${total}`, rest] });
+    const texts: BarTexts =
+      atOnce === 1
+        ? {
+            words: [`run ${index} of ${total}`, `seed ${run.seed}`, run.experiment.name, rest],
+            short: [`${index}/${total}`, rest],
+          }
+        : { words: [`${ended} of ${total} runs`, rest], short: [`${ended}/${total}`, rest] };
+    bars?.show(0, done, total, texts);
   };
   const line = (text: string): void => {
     if (bars) bars.log(`${printable(text)}\n`);
-    else written.line(text);
+    else places[0]!.written.line(text);
   };
-  const barOf = (at: PlanPosition): Bar => ({
+  const barOf = (at: PlanPosition, place: number): Bar => ({
     show: (name, done, total, texts) => {
-      bars?.show('run', done, total, texts);
-      showAll(at, name === 'train' ? done / total : 0);
-      if (!bars) written.show(name, done, total, { ...texts, words: [headOf(at), ...texts.words] });
+      const headed = { words: [headOf(at), ...texts.words], short: [shortHeadOf(at), ...texts.short] };
+      bars?.show(1 + place, done, total, atOnce === 1 ? texts : headed);
+      if (name === 'train') places[place]!.fraction = done / total;
+      showAll(at);
+      if (!bars) places[place]!.written.show(name, done, total, headed);
     },
     // What a run has to say, such as a line an epoch, would be too much of all runs.
     line: () => {},
@@ -49,11 +72,17 @@ export function planDisplay(): PlanDisplay {
   });
   return {
     runs: (at) => {
-      showAll(at, 0);
-      return progressDisplay(progressFrame(at.run.experiment), barOf(at));
+      const place = placeOf(at);
+      Object.assign(places[place]!, { run: at.run, fraction: 0 });
+      showAll(at);
+      return progressDisplay(progressFrame(at.run.experiment), barOf(at, place));
     },
     ends: (at, end) => {
+      const place = placeOf(at);
+      Object.assign(places[place]!, { run: null, fraction: 0 });
+      ended++;
       if (end.type === 'finished' || end.type === 'failed') trained++;
+      bars?.show(1 + place, 0, 1, { words: [], short: [] });
       line(endLine(at, end));
     },
     line,
@@ -69,17 +98,16 @@ export const silentPlanDisplay: PlanDisplay = {
   stop: () => {},
 };
 
-/** Null where stderr is no terminal. */
-function twoBars() {
+/** One for all runs, and one for each of those under way; null where stderr is no terminal. */
+function drawnBars(atOnce: number) {
   if (!process.stderr.isTTY) return null;
   const bars = new MultiBar({ hideCursor: true, clearOnComplete: true, format: renderBar }, Presets.shades_classic);
   // An object each: a bar keeps its texts in the one it is given.
   const nothing = (): BarTexts => ({ words: [], short: [] });
-  const all = bars.create(1, 0, nothing());
-  const run = bars.create(1, 0, nothing());
+  const drawn = Array.from({ length: 1 + atOnce }, () => bars.create(1, 0, nothing()));
   return {
-    show: (which: 'all' | 'run', done: number, total: number, texts: BarTexts): void => {
-      const bar = which === 'all' ? all : run;
+    show: (at: number, done: number, total: number, texts: BarTexts): void => {
+      const bar = drawn[at]!;
       bar.setTotal(total);
       bar.update(done, texts);
     },
@@ -94,6 +122,10 @@ function twoBars() {
 
 function headOf({ run, index, total }: PlanPosition): string {
   return `[${String(index).padStart(String(total).length)}/${total}] seed ${run.seed} ${run.experiment.name}`;
+}
+
+function shortHeadOf({ run, index, total }: PlanPosition): string {
+  return `${index}/${total} ${run.experiment.name}`;
 }
 
 function endLine(at: PlanPosition, end: RunEnd): string {

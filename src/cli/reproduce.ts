@@ -10,6 +10,7 @@ import { openWorkbench } from '../runs/workbench.js';
 import { commandWords } from '../settings/index.js';
 import { addSettingOptions, tuningFile } from './options.js';
 import { addPlanOptions, executeCall, executeOneRun, wordsOfCall } from './planCall.js';
+import { sideBySide } from './sideBySide.js';
 import {
   addSubmissionOptions,
   refuseSubmissionOptions,
@@ -61,8 +62,10 @@ export function reproduceCommand(): Command {
         const how = { command: commandWords(words), runs: plan.length, force, bench };
         const execution =
           options.run === undefined
-            ? executeCall(how, (running) => reproduce(reproduction, running))
-            : executeOneRun(plan, options.run, how, options.gpus);
+            ? executeCall({ ...how, lanes: sideBySide(plan, words, options) }, (running) =>
+                reproduce(reproduction, running),
+              )
+            : executeOneRun(plan, options.run, how, options);
         await execution.finally(bench.dispose);
       }
     });

@@ -24,7 +24,7 @@ import { commandWords, type Overrides, programName } from '../settings/index.js'
 import { withCards } from './gpus.js';
 import { positive } from './options.js';
 
-/** Options that say how a cluster runs a plan, by the names that commander gives. */
+/** Options that say how a plan is run, here or by a cluster, by the names that commander gives. */
 export interface SubmissionOptions {
   readonly slurm?: string;
   readonly kubernetes?: string;
@@ -37,8 +37,12 @@ export interface SubmissionOptions {
   readonly dryRun?: boolean;
   readonly force?: boolean;
   readonly submit?: boolean;
-  /** The path of the run that a job trains. */
+  /** Runs at a time, here. */
+  readonly parallel?: number;
+  /** The path of the run that a job, or a process of several, trains. */
   readonly run?: string;
+  /** How it goes is told to the process that has started this one. */
+  readonly tell?: boolean;
 }
 
 /** The names of all of them: the rest of a call makes the plan. */
@@ -52,7 +56,9 @@ export const submissionKeys: readonly string[] = [
   'dryRun',
   'force',
   'submit',
+  'parallel',
   'run',
+  'tell',
 ];
 
 export function addSubmissionOptions(command: Command): Command {
@@ -65,7 +71,8 @@ export function addSubmissionOptions(command: Command): Command {
       new Option('--gpus <n>', 'cards a run, of one machine, a process each').argParser(positive).conflicts('ranks'),
     )
     .option('--fail-fast', 'a run that fails stops all others, not only those that start from it')
-    .addOption(new Option('--run <path>', 'train this run here, as a job does').hideHelp());
+    .addOption(new Option('--run <path>', 'train this run here, as a job does').hideHelp())
+    .addOption(new Option('--tell', 'tell the process that has started this one how it goes').hideHelp());
 }
 
 /** The keys of a section among the options of a call. */
@@ -74,9 +81,12 @@ export function settingsAmong(options: Pick<SubmissionOptions, 'gpus'>): Overrid
   return withCards(Object.fromEntries(settings), options.gpus);
 }
 
-/** Throws an `InputError` if a call that trains here says how a cluster should. */
+/** Throws an `InputError` if a call that trains here says how a cluster should, or the other way round. */
 export function refuseSubmissionOptions(options: SubmissionOptions): void {
-  const { slurm, kubernetes, atOnce, ranks, gpus, failFast, submit, run } = options;
+  const { slurm, kubernetes, atOnce, ranks, gpus, failFast, submit, parallel, run } = options;
+  if (submit && parallel !== undefined) {
+    throw new InputError('--parallel: is for runs on this machine; with --submit say --at-once');
+  }
   if (submit || run !== undefined) return;
   const [given] = Object.entries({ slurm, kubernetes, 'at-once': atOnce, ranks, gpus, 'fail-fast': failFast }).filter(
     ([, value]) => value !== undefined,

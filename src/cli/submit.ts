@@ -49,7 +49,7 @@ export function submitCommand(): Command {
     }
     const bench = openWorkbench({ tuningFile: tuningFile(autotune) });
     const how = { command: commandWords(words), force, bench };
-    await executeOneRun(plan, run, how, options.gpus).finally(bench.dispose);
+    await executeOneRun(plan, run, how, options).finally(bench.dispose);
   });
   // Starting weights are the sections' own, whether a run goes on is found out, and runs are called as their sections.
   return addSettingOptions(command, ['resume', 'name']);

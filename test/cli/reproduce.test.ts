@@ -181,6 +181,42 @@ describe('a report', () => {
   });
 });
 
+describe.runIf(isThorough)('runs side by side', () => {
+  it('leave the same files and the same report, and say how each went', async () => {
+    const elsewhere = join(folder, 'beside');
+    mkdirSync(elsewhere);
+    const { code, stderr } = await mpdnnProcess(call('whole', '--parallel', '2'), elsewhere);
+    expect(code, stderr).toBe(0);
+    expect(stderr.match(/^\[\d\/3\] seed 3 \w+ {2}test err/gm)).toHaveLength(3);
+    for (const name of names)
+      expect(resultFiles(join(elsewhere, 'whole/seed-3', name))).toEqual(resultFiles(run('whole', name)));
+    // Behind them are times, and the words of the call.
+    const [here, there] = [elsewhere, folder].map(
+      (place) => readFileSync(join(place, 'whole/parametrizations/report.md'), 'utf8').split('## Times')[0],
+    );
+    expect(here).toBe(there);
+  });
+
+  it('end with checkpoints, and what is wrong with the call of one ends all', async () => {
+    const endless = call('endless', '--variant', 'none', '--epochs', '100000', '--parallel', '2');
+    const isBegun = (name: string) => existsSync(run('endless', name.replace('_INIT', '')));
+    const { code, stderr } = await mpdnnProcess(endless, folder, {
+      interruption: { after: () => names.slice(0, 2).every(isBegun), signal: 'SIGINT' },
+    });
+    expect(code, stderr).toBe(130);
+    expect(stderr).toMatch(/^interrupted; go on with: .* --parallel 2\n$/m);
+    const left = listing(join(folder, 'endless'));
+    expect(left.filter((name) => name.endsWith('checkpoint.safetensors'))).toHaveLength(2);
+    expect(left.filter((name) => /summary|\.lock/.test(name))).toEqual([]);
+    const wrong = await mpdnnProcess(call('wrong', '--parallel', '2', '--data', 'images:nowhere'), folder);
+    expect(wrong).toEqual({
+      code: 2,
+      stdout: '',
+      stderr: expect.stringMatching(/^mpdnn: nowhere\/train: no such .*\n$/),
+    });
+  });
+});
+
 it('runs that diverge stop no others and are told of in the report', async () => {
   // From scratch, so that none waits for another one.
   const diverging = call('diverged', '--variant', 'none', '--epochs', '8', '--batch-size', '8');
@@ -291,6 +327,7 @@ describe('a call that is wrong', () => {
       ['reproduce', 'parametrizations', '--only', 'U4'],
       /--only U4: no row of parametrizations begins so; rows: float, U1-W/,
     ],
+    [['reproduce', 'cifar10', '--submit', '--parallel', '2'], /--parallel: is for runs on this machine; .* --at-once/],
     [['reproduce', 'cifar10', '--epochs', '0'], /--epochs = 0: must be an integer from 1/],
     [['reproduce', 'cifar10', '--data', 'nothing'], /--data = nothing: must be/],
   ])('%j', async (args, message) => {

@@ -1,11 +1,11 @@
-/** Faults that stop a plan and faults that do not, with a workbench that breaks. */
+/** Faults that stop a plan and faults that do not, with a workbench that breaks; the order of runs side by side, with lanes that train nothing. */
 
 import { expect, it } from 'vitest';
 import { temporaryFolder } from '../../../test/temporaryFolder.js';
 import { InputError } from '../../errors.js';
 import { readConfigFile } from '../../settings/readConfigFile.js';
 import type { Workbench } from '../workbench.js';
-import { executePlan, type PlanEvents } from './executePlan.js';
+import { executePlan, type Lanes, type PlanEvents, type RunEnd } from './executePlan.js';
 import { planRuns } from './planRuns.js';
 
 const out = temporaryFolder();
@@ -14,6 +14,12 @@ const file = readConfigFile('configs/train_resnet_quant_fp.cfg');
 const sections = ['DEFAULT', 'DEFAULT_INIT', 'FP_W2Q_INIT', 'PARAMETRIC_FP_WQ_DELTA_XMAX'];
 const planned = sections.map((section) => ({ file, section }));
 const plan = planRuns(planned, { seeds: [0], out, settings: { data: 'synthetic:16' }, budgetSettings: {} });
+
+const told = (ends: string[]): PlanEvents => ({
+  runs: () => ({ task: () => {}, line: () => {} }),
+  ends: ({ run }, end) => ends.push(`${run.experiment.name} ${end.type}: ${'reason' in end ? end.reason : ''}`),
+  line: () => {},
+});
 
 /** Executes the plan with images that cannot be had; tells how the runs ended and how often all was given back. */
 async function executeWith(fault: Error) {
@@ -24,13 +30,8 @@ async function executeWith(fault: Error) {
     data: () => Promise.reject(fault),
     dispose: async () => void disposals++,
   };
-  const events: PlanEvents = {
-    runs: () => ({ task: () => {}, line: () => {} }),
-    ends: ({ run }, end) => ends.push(`${run.experiment.name} ${end.type}: ${'reason' in end ? end.reason : ''}`),
-    line: () => {},
-  };
   const signal = new AbortController().signal;
-  const end = await executePlan(plan, { force: false, bench, events, signal, onTraining: () => {} });
+  const end = await executePlan(plan, { force: false, bench, events: told(ends), signal, onTraining: () => {} });
   return { end, ends, disposals };
 }
 
@@ -48,4 +49,75 @@ it('a fault of the engine ends its run, leaves out those that start from it, and
 
 it('what is wrong with the call stops everything', async () => {
   await expect(executeWith(new InputError('no images'))).rejects.toThrow(new InputError('no images'));
+});
+
+/** Runs of the plan in two lanes that begin and end when they are told to. */
+function twoLanes(signal: AbortSignal) {
+  const ends: string[] = [];
+  const begun = new Map<string, { prepared(): void; ends(end: RunEnd | Error): void }>();
+  const lanes: Lanes = {
+    count: 2,
+    train: (run, how) =>
+      new Promise((done, failed) => {
+        how.signal.addEventListener('abort', () => done(null));
+        const ends = (end: RunEnd | Error) => (end instanceof Error ? failed(end) : done(end));
+        begun.set(run.experiment.name, { prepared: how.onTraining, ends });
+      }),
+  };
+  const bench: Workbench = {
+    engine: () => Promise.reject(new Error('is for the lanes')),
+    data: () => Promise.reject(new Error('is for the lanes')),
+    dispose: async () => {},
+  };
+  // None starts from another: what has begun leaves no files here.
+  const independent = plan.map((run) => ({ ...run, startsFrom: null }));
+  const options = { force: false, bench, events: told(ends), signal, onTraining: () => {}, lanes };
+  return { end: executePlan(independent, options), begun, ends };
+}
+
+/** Lets go on what waits for nothing. */
+const settled = () => new Promise((done) => setImmediate(done));
+
+it('runs side by side are prepared one after the other, and the next begins where one ends', async () => {
+  const { end, begun, ends } = twoLanes(new AbortController().signal);
+  const [first, second, third, fourth] = sections as [string, string, string, string];
+  await settled();
+  expect([...begun.keys()]).toEqual([first]);
+  begun.get(first)!.prepared();
+  await settled();
+  expect([...begun.keys()]).toEqual([first, second]);
+  begun.get(second)!.prepared();
+  await settled();
+  expect(begun.size).toBe(2);
+  begun.get(second)!.ends({ type: 'finished' });
+  await settled();
+  expect([...begun.keys()]).toEqual([first, second, third]);
+  // One that ends before it trains lets the next begin, too.
+  begun.get(third)!.ends({ type: 'failed', reason: 'killed' });
+  await settled();
+  for (const name of [fourth, first]) begun.get(name)!.ends({ type: 'finished' });
+  expect(await end).toEqual({ complete: true, failed: 1 });
+  expect(ends).toEqual([
+    `${second} finished: `,
+    `${third} failed: killed`,
+    `${fourth} finished: `,
+    `${first} finished: `,
+  ]);
+});
+
+it('a signal stops all runs under way, and so does what is wrong with the call of one', async () => {
+  const interrupt = new AbortController();
+  const interrupted = twoLanes(interrupt.signal);
+  await settled();
+  interrupt.abort();
+  expect(await interrupted.end).toEqual({ complete: false, failed: 0 });
+  expect([interrupted.begun.size, interrupted.ends]).toEqual([1, []]);
+
+  const wrong = twoLanes(new AbortController().signal);
+  await settled();
+  wrong.begun.get(sections[0]!)!.prepared();
+  await settled();
+  wrong.begun.get(sections[1]!)!.ends(new InputError('no images'));
+  await expect(wrong.end).rejects.toThrow(new InputError('no images'));
+  expect([wrong.begun.size, wrong.ends]).toEqual([2, []]);
 });

@@ -1,6 +1,10 @@
 /**
  * Runs a plan: what is finished is reused, what was interrupted goes on, the rest begins. Nothing is remembered beside
  * the run folders, so a plan may be killed anywhere and started again.
+ *
+ * Runs train one after the other in this process, or side by side in lanes: the next of the plan's order is the first that
+ * waits for no other. Each is prepared (images read, a GPU's tiles found) before the next begins, which so finds what it
+ * has left in the cache folder.
  */
 
 import { InputError } from '../../errors.js';
@@ -31,6 +35,8 @@ export type RunEnd =
 export interface PlanEvents {
   /** A run begins or goes on. */
   runs(position: PlanPosition): RunEvents;
+  /** Its preparations are over. */
+  trains?(position: PlanPosition): void;
   ends(position: PlanPosition, end: RunEnd): void;
   /** A line that stays. */
   line(text: string): void;
@@ -45,6 +51,23 @@ export interface ExecuteOptions {
   readonly onTraining: () => void;
   /** The processes that train together, by default this one alone. */
   readonly ranks?: Ranks;
+  /** Where runs train side by side; by default they do in this process, one after the other. */
+  readonly lanes?: Lanes | undefined;
+}
+
+/** Places in which runs train at the same time. */
+export interface Lanes {
+  readonly count: number;
+  /** Trains a run, of which no more than `count` are under way; resolves to `null` if the signal came first. */
+  train(run: PlannedRun, how: LaneOptions): Promise<RunEnd | null>;
+}
+
+export interface LaneOptions {
+  readonly events: RunEvents;
+  /** Stops the run, with a checkpoint. */
+  readonly signal: AbortSignal;
+  /** Is to be called when the preparations are over. */
+  readonly onTraining: () => void;
 }
 
 /** How the runs of a plan ended; `complete` is false if the signal came first. */
@@ -58,36 +81,74 @@ export interface PlanEnd {
  * A run that diverges is a result like others; those that would start from it are left out. A run that breaks by a
  * fault of the engine, or of the program, does not stop the others either; it is tried again the next time.
  *
- * @throws InputError for what is wrong with the call, such as images that are missing; before anything runs if a folder
- *   is of a run with other settings and `force` is not set
+ * @throws InputError for what is wrong with the call, such as images that are missing, after which those under way have
+ *   left a checkpoint; before anything runs if a folder is of a run with other settings and `force` is not set
  */
 export async function executePlan(plan: readonly PlannedRun[], options: ExecuteOptions): Promise<PlanEnd> {
-  const { force, events, signal } = options;
+  const { force, events, signal, lanes } = options;
   if (!force) refuseOthers(plan);
+  const stop = stoppedBy(signal);
+  const waiting = plan.map((run, at): PlanPosition => ({ run, index: at + 1, total: plan.length }));
+  const underWay = new Map<PlannedRun, Promise<void>>();
+  const isOpen = (run: PlannedRun): boolean => underWay.has(run) || waiting.some((each) => each.run === run);
   let failed = 0;
-  const ends = (at: PlanPosition, end: RunEnd): void => {
-    if (end.type === 'failed' || end.type === 'left out') failed++;
-    events.ends(at, end);
-  };
-  for (const [position, run] of plan.entries()) {
-    const at: PlanPosition = { run, index: position + 1, total: plan.length };
-    const now = await standingWithData(at, options);
-    if (now.type === 'finished') ends(at, { type: 'reused' });
-    else if (now.type === 'failed') ends(at, { type: 'failed', reason: now.fault });
-    else if (run.startsFrom && parametersToStartFrom(run) === undefined) {
-      ends(at, {
-        type: 'left out',
-        reason: `${run.startsFrom.experiment.name} has no parameters to start from`,
-      });
-    } else {
-      if (!force) refuseOther(run, now);
-      const end = await execute(at, now, options);
-      if (end === null) return { complete: false, failed };
-      ends(at, end);
+  let isComplete = true;
+  const faults: unknown[] = [];
+  const settle = async (at: PlanPosition, onTraining: () => void): Promise<void> => {
+    try {
+      const end = await endOf(at, { ...options, signal: stop.signal, onTraining });
+      if (end?.type === 'failed' || end?.type === 'left out') failed++;
+      if (end) events.ends(at, end);
+      else isComplete = false;
+    } catch (error) {
+      faults.push(error);
+      stop.abort();
+    } finally {
+      underWay.delete(at.run);
     }
-    if (signal.aborted && at.index < at.total) return { complete: false, failed };
+  };
+  while (waiting.length > 0 && !stop.signal.aborted) {
+    const isFree = underWay.size < (lanes?.count ?? 1);
+    const next = waiting.findIndex(({ run: { startsFrom } }) => startsFrom === null || !isOpen(startsFrom));
+    if (!isFree || next < 0) {
+      await Promise.race(underWay.values());
+      continue;
+    }
+    const [at] = waiting.splice(next, 1) as [PlanPosition];
+    await new Promise<void>((isPrepared) => {
+      const onTraining = (): void => {
+        options.onTraining();
+        events.trains?.(at);
+        isPrepared();
+      };
+      underWay.set(at.run, settle(at, onTraining).finally(isPrepared));
+    });
   }
-  return { complete: true, failed };
+  await Promise.all(underWay.values());
+  if (faults.length > 0) throw faults[0];
+  return { complete: isComplete && waiting.length === 0, failed };
+}
+
+/** Aborted by the signal, and besides by whoever has it. */
+function stoppedBy(signal: AbortSignal): AbortController {
+  const stop = new AbortController();
+  if (signal.aborted) stop.abort();
+  signal.addEventListener('abort', () => stop.abort(), { once: true });
+  return stop;
+}
+
+/** Brings a run to its end; null if it was interrupted. */
+async function endOf(at: PlanPosition, options: ExecuteOptions): Promise<RunEnd | null> {
+  const { run } = at;
+  const { force, events, signal, onTraining, lanes } = options;
+  const now = await standingWithData(at, options);
+  if (now.type === 'finished') return { type: 'reused' };
+  if (now.type === 'failed') return { type: 'failed', reason: now.fault };
+  if (run.startsFrom && parametersToStartFrom(run) === undefined) {
+    return { type: 'left out', reason: `${run.startsFrom.experiment.name} has no parameters to start from` };
+  }
+  if (!force) refuseOther(run, now);
+  return lanes ? lanes.train(run, { events: events.runs(at), signal, onTraining }) : trainHere(at, now, options);
 }
 
 /** How far the run is; a finished one is another if its images are not those that it would see now. */
@@ -124,8 +185,8 @@ function refuseOther(run: PlannedRun, now: Standing): void {
   );
 }
 
-/** Null if it was interrupted. */
-async function execute(at: PlanPosition, now: Standing, options: ExecuteOptions): Promise<RunEnd | null> {
+/** Trains a run in this process; null if it was interrupted. */
+async function trainHere(at: PlanPosition, now: Standing, options: ExecuteOptions): Promise<RunEnd | null> {
   const { bench, events, signal, onTraining, ranks = oneRank } = options;
   const experiment = await withNetworkOfFile(ready(at.run, now.type === 'unfinished'));
   const force = now.type === 'other';
