@@ -27,7 +27,8 @@ export { buildModel, type ModelOptions, modelDefinition } from './models/models.
 export { inputName } from './networkBuilder.js';
 export { productsOf } from './products.js';
 export { quantizableTensors } from './quantizableTensors.js';
-export { type QuantizerSettings, unquantized } from './quantizerSettings.js';
+export { type ActivationSettings, type QuantizerSettings, unquantized } from './quantizerSettings.js';
+export { sharedQuantizers } from './sharedQuantizers.js';
 export { averageStorages, STORAGE } from './storages.js';
 export {
   type Counted,

@@ -32,10 +32,10 @@ import {
 import { type Initializer, startValues } from './initializers.js';
 import type { BatchNormLayer, ConvLayer, DepthwiseLayer, LinearLayer } from './layer.js';
 import { type Layout, storedShape } from './layouts.js';
-import type { QuantizerSettings } from './quantizerSettings.js';
-import { exponentsName, type Variables } from './variables.js';
+import { type ActivationSettings, type QuantizerSettings, settingsOfSource, withSign } from './quantizerSettings.js';
+import { exponentsName, type NetworkTensor, type Variables } from './variables.js';
 
-export interface Network {
+export interface Network extends ActivationSettings {
   readonly graph: Graph;
   readonly variables: Variables;
   /** Batch statistics and their running values, or the running values alone. */
@@ -45,13 +45,6 @@ export interface Network {
   /** Effective ranges of all quantizers, [Q, 2]. */
   readonly ranges: Tensor;
   readonly weights: QuantizerSettings;
-  readonly activations: QuantizerSettings;
-  /** Settings of outputs without a ReLU; without any these are neither quantized nor counted. */
-  readonly linear?: QuantizerSettings | null;
-  /** Settings of the images; likewise. */
-  readonly input?: QuantizerSettings | null;
-  /** Settings of single tensors, by name, instead of those of their role. */
-  readonly exceptions?: Readonly<Record<string, QuantizerSettings>>;
   /** Called with every tensor that is an activation, quantized or not, under its name. */
   onActivation?(name: string, output: Tensor): void;
 }
@@ -132,7 +125,7 @@ function normalized(
 
 /** The activation quantizer, or a ReLU (or ReLU6) where activations are not quantized. `name`: scope of the output. */
 export function nonlinearity(network: Network, x: Tensor, name: string, float: 'relu' | 'relu6' = 'relu'): Tensor {
-  return quantizedActivation(network, x, name, 'rectified', network.activations, () =>
+  return quantizedActivation(network, x, name, 'rectified', () =>
     activation(network.graph, x, network.ranges, { type: float }),
   );
 }
@@ -149,7 +142,7 @@ export function functionOutput(
 ): Tensor {
   const y = activation(network.graph, x, network.ranges, { type });
   if (type === 'hardSwish' || type === 'silu') return linearOutput(network, y, name);
-  return quantizedActivation(network, y, name, 'rectified', network.activations, () => y);
+  return quantizedActivation(network, y, name, 'rectified', () => y);
 }
 
 /**
@@ -157,25 +150,29 @@ export function functionOutput(
  * are quantized. `name`: scope of the output.
  */
 export function linearOutput(network: Network, x: Tensor, name: string): Tensor {
-  return quantizedActivation(network, x, name, 'linear', network.linear ?? null, () => x);
+  return quantizedActivation(network, x, name, 'linear', () => x);
 }
 
 /** The images as the first layer reads them: with a signed quantizer where they are quantized. */
 export function networkInput(network: Network, images: Tensor): Tensor {
-  return quantizedActivation(network, images, 'input', 'input', network.input ?? null, () => images);
+  return quantizedActivation(network, images, 'input', 'input', () => images);
 }
 
-/** @param usual settings of activations from this source; null: they are not counted where they are not quantized */
+/**
+ * An activation through its quantizer. One that shares a quantizer with values of either sign is rectified before it.
+ *
+ * @param float what it is where it is not quantized
+ */
 function quantizedActivation(
   network: Network,
   x: Tensor,
   name: string,
   source: ActivationSource,
-  usual: QuantizerSettings | null,
   float: () => Tensor,
 ): Tensor {
   const { graph, variables } = network;
   const count = elementCount(x.shape) / dimension(x, 0);
+  const usual = settingsOfSource(network, source);
   const settings = network.exceptions?.[name] ?? usual;
   if (!settings?.kind) {
     if (usual) variables.countUnquantized('activation', name, count, source);
@@ -183,11 +180,16 @@ function quantizedActivation(
     network.onActivation?.(name, y);
     return y;
   }
-  const signed = source !== 'rectified';
-  const tensor = { name, quantizer: `${name}/Aquant`, role: 'activation', source, count } as const;
-  const row = quantizerRow(variables, settings, tensor);
+  const shared = variables.sharedBy(name);
+  const isRectified = source === 'rectified';
+  const signed = shared?.signed ?? !isRectified;
+  const tensor = { name, role: 'activation', source, count } as const;
+  const row = quantizerRow(variables, signed && isRectified ? withSign(settings) : settings, {
+    ...{ tensor, signed, quantizer: `${shared?.tensors[0] ?? name}/Aquant` },
+  });
   const core = coreOf(settings.kind);
-  const y = activation(graph, x, network.ranges, { type: 'quantize', row, core, signed });
+  const z = signed && isRectified ? float() : x;
+  const y = activation(graph, z, network.ranges, { type: 'quantize', row, core, signed });
   network.onActivation?.(name, y);
   return y;
 }
@@ -249,7 +251,8 @@ function quantizedWeight(
     variables.countUnquantized(role, name, count);
     return parameter;
   }
-  const row = quantizerRow(variables, settings, { name, quantizer: `${name}quant`, role, count, startsFrom });
+  const tensor = { name, role, source: null, count } as const;
+  const row = quantizerRow(variables, settings, { tensor, signed: true, quantizer: `${name}quant`, startsFrom });
   const core = coreOf(settings.kind);
   // Of a bias every channel is a single number.
   if (settings.perChannel && role === 'weight') {
@@ -278,13 +281,10 @@ function channelExponents(
 }
 
 interface QuantizedTensor {
-  readonly name: string;
+  readonly tensor: Omit<NetworkTensor, 'row'>;
   /** Name of its quantizer. */
   readonly quantizer: string;
-  readonly role: Quantizer['role'];
-  /** Where an activation comes from; absent for weights and biases. */
-  readonly source?: ActivationSource;
-  readonly count: number;
+  readonly signed: boolean;
   /** For weights and biases, the parameter whose values decide the start. */
   readonly startsFrom?: string;
 }
@@ -314,19 +314,16 @@ function startOf(
 function quantizerRow(
   variables: Variables,
   settings: QuantizerSettings,
-  { name: tensor, quantizer: name, role, source, count, startsFrom }: QuantizedTensor,
+  { tensor, quantizer: name, signed, startsFrom }: QuantizedTensor,
 ): number {
-  return variables.quantizer(tensor, source ?? null, () => {
+  return variables.quantizer(tensor, () => {
     const { kind } = settings;
     if (!kind) throw new Error(`${name}: no quantizer is configured`);
     const quantizer: Quantizer = {
       kind,
       bitwidth: settings.bitwidth,
       ...settings.bounds,
-      name,
-      role,
-      signed: source !== 'rectified',
-      count,
+      ...{ name, role: tensor.role, signed, count: tensor.count },
       fixed: null,
       recomputeRange: settings.recomputeRange,
     };

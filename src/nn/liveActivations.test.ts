@@ -23,6 +23,7 @@ const settings: QuantizerSettings = {
   },
   recomputeRange: false,
   perChannel: false,
+  shared: false,
 };
 
 function livesOf(model: Partial<ModelOptions>, size: number, activations = settings): TensorSet[] {

@@ -42,6 +42,14 @@ export interface StartingWeights {
   get(name: string): { readonly shape: Shape; readonly values: ArrayLike<number> } | undefined;
 }
 
+/** A quantizer that several activations share (see `sharedQuantizers.ts`). */
+export interface SharedQuantizer {
+  /** Their names in the order of the network; it is called as that of the first would be. */
+  readonly tensors: readonly string[];
+  /** True where any of them may be below zero. */
+  readonly signed: boolean;
+}
+
 /** A tensor that a quantizer handles, or could. */
 export interface NetworkTensor {
   /** Its own name if it is learned, else the scope whose output it is. */
@@ -98,6 +106,7 @@ export class Variables {
   readonly #storages = new Map<string, GrowingStorage>();
   readonly #byName = new Map<string, Variable>();
   readonly #tensors = new Map<string, NetworkTensor>();
+  readonly #shared = new Map<string, SharedQuantizer>();
   readonly #fresh = new Set<string>();
   /** Draws the start values that nobody has asked for yet, in the order of the variables. */
   readonly #draws: (() => void)[] = [];
@@ -184,18 +193,47 @@ export class Variables {
     return { storage, offset: layer.offset };
   }
 
-  /** The row of a tensor's quantizer; `create` describes it with its two start values and is called once. */
+  /** Lets activations share quantizers from now on; those that are there are forgotten, and asked for once more. */
+  shareQuantizers(shared: readonly SharedQuantizer[]): void {
+    for (const quantizer of shared) for (const tensor of quantizer.tensors) this.#shared.set(tensor, quantizer);
+    this.#tensors.clear();
+    this.quantizers.length = 0;
+    this.table.length = 0;
+  }
+
+  /** The quantizer that an activation shares with others, if it does. */
+  sharedBy(tensor: string): SharedQuantizer | undefined {
+    return this.#shared.get(tensor);
+  }
+
+  /**
+   * The row of a tensor's quantizer; `create` describes it with its two start values and is called once, for the first of
+   * the tensors that share it.
+   */
   quantizer(
-    tensor: string,
-    source: ActivationSource | null,
+    tensor: Omit<NetworkTensor, 'row'>,
     create: () => { quantizer: Quantizer; start: readonly [number, number] },
   ): number {
-    const known = this.#tensors.get(tensor)?.row;
+    const { name, count } = tensor;
+    const known = this.#tensors.get(name)?.row;
     if (typeof known === 'number') return known;
-    const { quantizer, start } = create();
-    const row = this.quantizers.push(quantizer) - 1;
+    const first = this.#shared.get(name)?.tensors[0];
+    const others = first === undefined ? undefined : this.#tensors.get(first)?.row;
+    const row = typeof others === 'number' ? this.#joined(others, count) : this.#created(create());
+    this.#tensors.set(name, { ...tensor, row });
+    return row;
+  }
+
+  #created({ quantizer, start }: { quantizer: Quantizer; start: readonly [number, number] }): number {
     this.table.push(...start);
-    this.#tensors.set(tensor, { name: tensor, role: quantizer.role, source, count: quantizer.count, row });
+    return this.quantizers.push(quantizer) - 1;
+  }
+
+  /** The row of a quantizer that from now on handles a further tensor. */
+  #joined(row: number, count: number): number {
+    const quantizer = this.quantizers[row]!;
+    const counts = [...(quantizer.counts ?? [quantizer.count]), count];
+    this.quantizers[row] = { ...quantizer, count: quantizer.count + count, counts };
     return row;
   }
 

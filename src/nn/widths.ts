@@ -1,7 +1,7 @@
 /**
  * How wide the tensors of a network are on a device: what a quantizer made has the bits of its quantizer; what keeps
- * values of its operand, as a maximum does, keeps their width. Images are bytes, or as wide as their quantizer. Anything
- * else counts 32 bits.
+ * values of its operand, as a maximum does, keeps their width, and so does what joins values of one width. Images are
+ * bytes, or as wide as their quantizer. Anything else counts 32 bits.
  */
 
 import { type AnyNode, type Graph, operandsOf, resultsOf, type Tensor } from '../graph/index.js';
@@ -15,18 +15,23 @@ const imageWidth: Width = { bits: 8 };
 export function widthsOf(graph: Graph, images: Tensor): ReadonlyMap<Tensor, Width> {
   const widths = new Map<Tensor, Width>([[images, imageWidth]]);
   for (const node of graph.nodes) {
-    const [operand] = operandsOf(node);
     const [result] = resultsOf(node);
+    const operands = operandsOf(node).map((operand) => widths.get(operand) ?? floatWidth);
     // A program gathers its images by a node, too.
-    if (result && result !== images) widths.set(result, widthOf(node, (operand && widths.get(operand)) ?? floatWidth));
+    if (result && result !== images) widths.set(result, widthOf(node, operands));
   }
   return widths;
 }
 
-function widthOf(node: AnyNode, operand: Width): Width {
+function widthOf(node: AnyNode, [first = floatWidth, ...others]: readonly Width[]): Width {
   if (node.op === 'quantizeChannels') return { row: node.attributes.row };
   const { values } = definitionOf(node);
-  if (values === 'kept') return operand;
+  if (values === 'kept') return first;
+  if (values === 'joined') return others.every((other) => isSame(first, other)) ? first : floatWidth;
   const activation = typeof values === 'function' ? values(node.attributes) : null;
   return activation?.type === 'quantize' ? { row: activation.row } : floatWidth;
+}
+
+function isSame(one: Width, other: Width): boolean {
+  return 'row' in one ? 'row' in other && one.row === other.row : 'bits' in other && one.bits === other.bits;
 }

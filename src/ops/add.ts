@@ -17,6 +17,7 @@ export const addDefinition: Definition<Add> = {
   overwrites: { y: ['a', 'b'] },
   onTheWay: true,
   values: 'new',
+  oneStep: true,
   compute: ({ a, b }, { y }) => {
     for (let i = 0; i < y.length; i++) y[i] = a[i]! + b[i]!;
   },

@@ -21,7 +21,8 @@ export const concatDefinition: Definition<Concat> = {
     return { a: slice(graph, dy, 0, before), b: slice(graph, dy, before, behind) };
   },
   onTheWay: true,
-  values: 'new',
+  values: 'joined',
+  oneStep: true,
   compute: ({ a, b }, { y }, _attributes, { C, D, E }) => {
     for (let row = 0; row < y.length / E; row++) {
       y.set(a.subarray(row * C, row * C + C), row * E);

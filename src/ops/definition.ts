@@ -98,6 +98,7 @@ interface Final {
   readonly gradient: 'none';
   readonly onTheWay?: never;
   readonly values?: never;
+  readonly oneStep?: never;
 }
 
 interface Base<T extends Operation> {
@@ -146,7 +147,10 @@ interface Layer<T extends Operation> {
    */
   readonly onTheWay: boolean;
   /**
-   * Where the values of the first result come from: the first operand's, kept or left out; an activation; elsewhere.
+   * Where the values of the first result come from: the first operand's, kept or left out; all operands', side by side;
+   * an activation; elsewhere.
    */
-  readonly values: 'kept' | 'new' | ((attributes: T['attributes']) => Activation | null);
+  readonly values: 'kept' | 'joined' | 'new' | ((attributes: T['attributes']) => Activation | null);
+  /** Set where a device wants the integers of all operands in one step: what is quantized of them shares a quantizer. */
+  readonly oneStep?: true;
 }

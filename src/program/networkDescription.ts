@@ -9,7 +9,7 @@ import { type Layout, STORAGE, storedShape, type Variables } from '../nn/index.j
 import { evenWindow, type SizedWindow, type Window } from '../ops/window.js';
 import { coreOf, effectiveRange, parameterNames, type Quantizer, type QuantizerCore } from '../quant/index.js';
 import { quantizerValueName } from './learnedValues.js';
-import { quantizerReport } from './quantizerReport.js';
+import { sizesOf, tensorOf } from './quantizerReport.js';
 import { evaluatedForward, type TrainingProgram } from './trainingProgram.js';
 
 interface NodeDescription {
@@ -79,7 +79,7 @@ export function describeNetwork(training: TrainingProgram): NetworkDescription {
 
 export interface QuantizerDescription {
   readonly name: string;
-  /** A parameter, or the layer whose output is quantized. */
+  /** A parameter, or the layer whose output is quantized; of several that share it the first. */
   readonly tensor: string;
   readonly role: Quantizer['role'];
   readonly kind: string;
@@ -95,15 +95,15 @@ export interface QuantizerDescription {
 
 /** Describes what the quantizers have come to; `table` holds their learned values, two a quantizer. */
 export function describeQuantizers(variables: Variables, table: ArrayLike<number>): QuantizerDescription[] {
-  const { rows } = quantizerReport(variables, table, 0);
+  const { bits } = sizesOf(variables, table);
   return variables.quantizers.map((quantizer, row) => ({
     name: quantizer.name,
-    tensor: rows[row]!.tensor,
+    tensor: tensorOf(quantizer.name),
     role: quantizer.role,
     kind: quantizer.kind,
     core: coreOf(quantizer.kind),
     signed: quantizer.signed,
-    bits: rows[row]!.bits,
+    bits: bits[row]!,
     range: effectiveRange(quantizer, table[2 * row]!, table[2 * row + 1]!),
     values: parameterNames(quantizer.kind).map((name) => quantizerValueName(quantizer, name)),
   }));

@@ -47,6 +47,7 @@ export interface SizesRow extends Sizes {
 }
 
 export interface QuantizerReport {
+  /** Of each quantized tensor, also where several share a quantizer. */
   readonly rows: readonly QuantizerRow[];
   readonly sizes: Sizes;
   /** Bits by tensor; 32 for what is not quantized. */
@@ -55,28 +56,30 @@ export interface QuantizerReport {
 
 /** `table`: the learned values, two a quantizer. */
 export function quantizerReport(variables: Variables, table: ArrayLike<number>, epoch: number): QuantizerReport {
-  const { quantizers } = variables;
   const { bits: ofRows, sizes } = sizesOf(variables, table);
   const bits: Record<string, number> = {};
   for (const role of ['weight', 'activation'] as const) {
     for (const [name] of variables.unquantizedTensors(role)) bits[name] = floatBits;
   }
-  const rows = quantizers.map((quantizer, row): QuantizerRow => {
-    const tensor = tensorOf(quantizer.name);
+  const rows = variables.tensors.flatMap(({ name: tensor, row }): QuantizerRow[] => {
+    if (row === null) return [];
+    const quantizer = variables.quantizers[row]!;
     bits[tensor] = ofRows[row]!;
     const [e0, e1] = effectiveRange(quantizer, table[2 * row]!, table[2 * row + 1]!);
     const uniform = /uniform/i.test(coreOf(quantizer.kind));
-    return {
-      epoch,
-      tensor,
-      role: quantizer.role,
-      kind: quantizer.kind,
-      bits: ofRows[row]!,
-      d: uniform ? e0 : null,
-      xmin: uniform ? null : e0,
-      xmax: e1,
-      signed: quantizer.signed ? 1 : 0,
-    };
+    return [
+      {
+        epoch,
+        tensor,
+        role: quantizer.role,
+        kind: quantizer.kind,
+        bits: ofRows[row]!,
+        d: uniform ? e0 : null,
+        xmin: uniform ? null : e0,
+        xmax: e1,
+        signed: quantizer.signed ? 1 : 0,
+      },
+    ];
   });
   return { rows, bits, sizes };
 }

@@ -7,6 +7,7 @@ import type { InputType } from '../data/imageSet.js';
 import { createRandom, randomStreams } from '../data/random.js';
 import { type DType, elementCount, Graph, operandsOf, type Plan, type Storage, type Tensor } from '../graph/index.js';
 import {
+  type ActivationSettings,
   averageStorages,
   buildModel,
   channelGroups,
@@ -19,6 +20,7 @@ import {
   type QuantizerSettings,
   STORAGE,
   type StartingWeights,
+  sharedQuantizers,
   unquantized,
   Variables,
 } from '../nn/index.js';
@@ -54,7 +56,7 @@ export type ImageSource =
   /** The host writes every batch as numbers. */
   | { readonly type: 'batch' };
 
-export interface ProgramOptions {
+export interface ProgramOptions extends ActivationSettings {
   readonly model: ModelOptions;
   /** Images that the network takes at a time. */
   readonly batchSize: number;
@@ -66,13 +68,6 @@ export interface ProgramOptions {
   /** Sizes of the data's targets of one input, where they are more than a class. */
   readonly targetShape?: readonly number[] | undefined;
   readonly weights: QuantizerSettings;
-  readonly activations: QuantizerSettings;
-  /** Settings of outputs without a ReLU; absent or null: neither quantized nor counted. */
-  readonly linear?: QuantizerSettings | null;
-  /** Settings of the images; likewise. */
-  readonly input?: QuantizerSettings | null;
-  /** Settings of single tensors, by name, instead of those of their role. */
-  readonly exceptions?: Readonly<Record<string, QuantizerSettings>>;
   readonly budget: Budget;
   /** What a device spends, to be counted with the sizes. */
   readonly costs?: CostTable | null;
@@ -242,10 +237,16 @@ class PhaseBuilder {
     readonly variables: Variables,
   ) {}
 
-  /** Builds the network once for its variables: from then on the lengths of all vectors are known. */
+  /** Builds the network for its variables: from then on the lengths of all vectors are known. */
   declare(): void {
-    const graph = new Graph();
-    const { images, logits } = this.forward(graph, false);
+    let graph = new Graph();
+    let { images, logits } = this.forward(graph, false);
+    const shared = sharedQuantizers(graph, this.variables, this.options);
+    if (shared.length > 0) {
+      this.variables.shareQuantizers(shared);
+      graph = new Graph();
+      ({ images, logits } = this.forward(graph, false));
+    }
     this.variables.live = liveActivations(graph, images, logits);
     this.variables.products = productsOf(graph, images);
     this.variables.costs = this.options.costs ?? null;

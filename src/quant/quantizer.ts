@@ -76,6 +76,8 @@ export interface Quantizer {
   readonly signed: boolean;
   /** Elements quantized; for activations those of one image. */
   readonly count: number;
+  /** Elements of each of the tensors that share it, where several do: together they are `count`. */
+  readonly counts?: readonly number[];
   /** Configured bits: the width of a fixed kind, the start of a learned one. */
   readonly bitwidth: number;
   /** Limits that the forward pass clamps the parameters to. */

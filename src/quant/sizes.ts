@@ -69,7 +69,9 @@ export function tableBits(rows: readonly Quantizer[], table: ArrayLike<number>):
 /** Quantized tensors come before others, so that they are the first of equal maxima. */
 export function memorySets(rows: readonly Quantizer[], unquantized: Unquantized): MemorySets {
   const members = (isActivation: boolean) =>
-    rows.flatMap(({ role, count }, row) => ((role === 'activation') === isActivation ? [{ row, count }] : []));
+    rows.flatMap(({ role, count, counts = [count] }, row) =>
+      (role === 'activation') === isActivation ? counts.map((count) => ({ row, count })) : [],
+    );
   const activations = members(true);
   const floats = unquantized.activations.map((count) => count * floatBits);
   return {

@@ -5,7 +5,7 @@ import { extname } from 'node:path';
 import { fingerprint, inputType, parseDataSpec } from '../data/index.js';
 import { InputError } from '../errors.js';
 import { readDefinition } from '../nn/index.js';
-import { type Experiment, experimentFromSettings, type Overrides, withDefinition } from '../settings/index.js';
+import { type Experiment, experimentOfRun, type Overrides, withDefinition } from '../settings/index.js';
 import { readDescription } from '../train/description.js';
 import { readSafetensors } from '../weights/safetensorsFile.js';
 import { featureDifference, imageDifference, relabelled } from './dataDescription.js';
@@ -48,7 +48,7 @@ export function trainedExperiment(
   overrides: Overrides,
   settings = config.settings,
 ): Experiment {
-  const experiment = experimentFromSettings(config.experiment, folder.config, settings, overrides);
+  const experiment = experimentOfRun(config.experiment, folder.config, settings, overrides);
   if (!config.definition) return experiment;
   return withDefinition(experiment, readDefinition(config.definition, `${folder.config}: definition`));
 }

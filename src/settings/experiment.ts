@@ -170,7 +170,23 @@ export function resolveExperiment(
   return build(name, file.path, new Map([...entries, ...given]), given);
 }
 
-/** The experiment that a run folder's config.json describes: `settings` is what `Experiment.settings` was. */
+/** What was done before there was a key for it, where that is not the key's default. */
+const beforeKeys = { a_shared: false };
+
+/**
+ * The experiment that a run folder's config.json, or a file of parameters, describes: `settings` is what
+ * `Experiment.settings` was, maybe in an earlier version.
+ */
+export function experimentOfRun(
+  name: string,
+  path: string,
+  settings: Readonly<Record<string, unknown>>,
+  overrides: Overrides = {},
+): Experiment {
+  return experimentFromSettings(name, path, { ...beforeKeys, ...settings }, overrides);
+}
+
+/** The experiment of some settings, the others by default. */
 export function experimentFromSettings(
   name: string,
   path: string,

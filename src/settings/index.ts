@@ -12,6 +12,7 @@ export { configText, type Lines } from './configText.js';
 export {
   type Experiment,
   experimentFromSettings,
+  experimentOfRun,
   type Overrides,
   resolveExperiment,
   withDefinition,

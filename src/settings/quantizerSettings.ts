@@ -26,6 +26,8 @@ export interface QuantizerSettings {
   readonly recomputeRange: boolean;
   /** Weights: a step for each output channel. Biases and activations have one. */
   readonly perChannel: boolean;
+  /** Activations: operands of one sum, or side by side, share a quantizer. */
+  readonly shared: boolean;
 }
 
 export function quantizerSettings(s: Settings, part: QuantizedPart): QuantizerSettings {
@@ -47,6 +49,7 @@ export function quantizerSettings(s: Settings, part: QuantizedPart): QuantizerSe
     xmaxMax: s[`${prefix}_xmax_max`],
     recomputeRange: s.recompute_range,
     perChannel: part === 'weights' && s.w_per_channel,
+    shared: part !== 'weights' && s.a_shared,
   };
 }
 

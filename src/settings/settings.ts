@@ -204,6 +204,7 @@ const settingsTable = {
   a_xmax_max: key('255', bound),
   a_quantize_linear: key('false', flag),
   a_quantize_input: key('false', flag),
+  a_shared: key('true', flag),
   a_bitwidth: key('4', bits),
   a_bitwidth_min: key('1', bits),
   a_bitwidth_max: key('8', bits),

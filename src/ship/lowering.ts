@@ -8,7 +8,6 @@ import { InputError } from '../errors.js';
 import { type AnyNode, operandsOf, type Tensor } from '../graph/index.js';
 import type { Activation } from '../ops/attributes.js';
 import type { AxisWindow, SizedAxisWindow, Window } from '../ops/window.js';
-import { tensorOf } from '../program/quantizerReport.js';
 import type { TrainingProgram } from '../program/trainingProgram.js';
 import {
   channelScale,
@@ -212,7 +211,7 @@ class Lowering {
   ): void {
     const quantizer = this.#quantizers[row]!;
     const [step, e1] = this.#ranges[row]!;
-    const name = tensorOf(quantizer.name);
+    const name = this.#nameOf(y);
     const grid = gridOf(core, signed, step, e1);
     if (grid.type !== 'uniform') {
       throw new InputError(
@@ -348,7 +347,7 @@ class Lowering {
     if (!grid) {
       throw new InputError(
         `${name}: their steps (${inputs.map((input) => input.step).join(', ')}) need more than 8 bits together, or some are ` +
-          "powers of two; put a ReLU behind them, n.activation(x, 'relu'), or give all of them one step by a rule in layers",
+          "powers of two; train it with a_shared = true, which gives them one step, or put a ReLU behind them, n.activation(x, 'relu')",
       );
     }
     const step = Math.min(...inputs.map((input) => input.step));
@@ -450,10 +449,14 @@ class Lowering {
     return value.type === 'channels' ? { type: 'integers', tensor: this.#stored(x, value.channels) } : value;
   }
 
-  #requantize({ terms, addend, through }: Sum, { row, core, signed }: Quantization, y: Tensor): void {
+  #requantize(sum: Sum, { row, core, ...quantization }: Quantization, y: Tensor): void {
     const quantizer = this.#quantizers[row]!;
     const [e0, e1] = this.#ranges[row]!;
-    const name = tensorOf(quantizer.name);
+    const name = this.#nameOf(y);
+    const { terms, addend } = sum;
+    // What is rectified before a uniform quantizer with a sign goes through the half of it above zero.
+    const isHalf = sum.through === 'relu' && /uniform/i.test(core);
+    const [through, signed] = isHalf ? [null, false] : [sum.through, quantization.signed];
     const grid = gridOf(core, signed, e0, e1);
     demandByte(name, grid, quantizer);
     const output = tensor(name, imageShape(y), grid, e0, this.#storedBits(row, grid));

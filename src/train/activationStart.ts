@@ -6,7 +6,7 @@
 import { evaluationBatches } from '../data/batches.js';
 import { limit } from '../data/imageSet.js';
 import type { Images } from '../data/imageStream.js';
-import type { Engine } from '../engine/engine.js';
+import type { Engine, StorageArray } from '../engine/engine.js';
 import type { StartingWeights } from '../nn/index.js';
 import { quantizerValueName } from '../program/learnedValues.js';
 import { openSession } from '../program/session.js';
@@ -42,10 +42,13 @@ export async function startOnActivations(
     session.setBatches(evaluationBatches(batchSize, batchSize));
     const fault = await session.step(0);
     if (fault) throw fault;
-    for (const { name, row } of open) {
+    for (const row of new Set(open.map((tensor) => tensor.row))) {
       const quantizer = variables.quantizers[row]!;
-      const activations = await session.program.read(forward.activations.get(name)!);
-      const { parameters, fixed } = bestStart(quantizer, activations);
+      const activations: StorageArray[] = [];
+      for (const { name } of open.filter((tensor) => tensor.row === row)) {
+        activations.push(await session.program.read(forward.activations.get(name)!));
+      }
+      const { parameters, fixed } = bestStart(quantizer, oneAfterAnother(activations));
       variables.quantizers[row] = { ...quantizer, fixed };
       variables.table.splice(2 * row, 2, ...parameters);
     }
@@ -65,4 +68,14 @@ function openActivations({ options, variables }: TrainingProgram): { readonly na
 
 function isGiven(quantizer: Quantizer, starting: StartingWeights | null): boolean {
   return parameterNames(quantizer.kind).some((name) => starting?.get(quantizerValueName(quantizer, name)));
+}
+
+function oneAfterAnother(parts: readonly StorageArray[]): Float64Array {
+  const all = new Float64Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let end = 0;
+  for (const part of parts) {
+    all.set(part, end);
+    end += part.length;
+  }
+  return all;
 }

@@ -28,6 +28,7 @@ function quantizer(kind: QuantizerSettings['kind'], bitwidth = 4): QuantizerSett
     bounds: { bounds, accountingXmin: free },
     recomputeRange: false,
     perChannel: false,
+    shared: false,
   };
 }
 

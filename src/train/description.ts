@@ -6,7 +6,7 @@
 
 import { InputError } from '../errors.js';
 import { readDefinition } from '../nn/index.js';
-import { type Experiment, experimentFromSettings, soundKeys, withDefinition } from '../settings/index.js';
+import { type Experiment, experimentOfRun, soundKeys, withDefinition } from '../settings/index.js';
 import type { DataDescription } from './dataDescription.js';
 
 export interface Description {
@@ -56,7 +56,7 @@ export function readDescription(metadata: Readonly<Record<string, string>>, sour
   if (typeof settings !== 'object' || settings === null || !isDataDescription(data)) {
     throw new InputError(`${source}: damaged, its metadata do not describe a network`);
   }
-  const experiment = experimentFromSettings(metadata.experiment ?? 'network', source, { ...settings });
+  const experiment = experimentOfRun(metadata.experiment ?? 'network', source, { ...settings });
   // Files of earlier versions are all of networks for bytes.
   const whole = { ...data, values: data.values ?? 'bytes' };
   if (metadata.definition === undefined) return { experiment, data: whole };

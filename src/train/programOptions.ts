@@ -195,6 +195,7 @@ function quantizerSettings(settings: ExperimentQuantizer): QuantizerSettings {
     bounds: quantizerBounds(settings),
     recomputeRange: settings.recomputeRange,
     perChannel: settings.perChannel,
+    shared: settings.shared,
   };
 }
 

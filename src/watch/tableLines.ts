@@ -4,12 +4,12 @@ import type { LiveEpoch, LiveLine } from '../live/liveFormat.js';
 import { liveRun } from '../live/liveLines.js';
 import { coreOf, parameterNames } from '../quant/index.js';
 import { openRunFolder, readCurves, readQuantizers, readResults, readSizes } from '../runs/index.js';
-import { experimentFromSettings, obeysBudget } from '../settings/index.js';
+import { experimentOfRun, obeysBudget } from '../settings/index.js';
 
 /** @throws InputError for a folder that is no run, or whose tables are damaged */
 export function tableLines(root: string): LiveLine[] {
   const { folder, config } = openRunFolder(root);
-  const experiment = experimentFromSettings(config.experiment, folder.config, config.settings);
+  const experiment = experimentOfRun(config.experiment, folder.config, config.settings);
   const quantizers = readQuantizers(folder);
   const sizes = readSizes(folder);
   const { testLosses } = readCurves(folder);

@@ -30,8 +30,6 @@ a_quantize = parametric_fp_d_xmax_relu
 a_quantize_linear = true
 a_quantize_input = true
 budget = guaranteed
-a_stepsize_min = 0.03125
-a_xmax_max = 3.96875
 `;
 writeFileSync(join(folder, 'a.cfg'), cfg);
 

@@ -51,3 +51,15 @@ describe.each(Object.entries(shippables))('%s', (title, shippable) => {
     expect(networkFault(read, lowered)).toBeNull();
   });
 });
+
+it('channels of tensors that share a quantizer are put side by side as they are', () => {
+  const title = 'an own network: operands of sums and concats with a quantizer together';
+  const { layers } = lowerNetwork(shippableProgram(shippables[title]!), []).network;
+  const arranged = layers.flatMap((layer) => (layer.op === 'arrange' ? [layer.shifts] : []));
+  expect(arranged).toEqual([
+    [0, 0],
+    [0, 0],
+  ]);
+  // A sum adds in one step, too.
+  expect(layers.some(({ name, ...layer }) => name === 'add1' && layer.op === 'convolution' && layer.addend)).toBe(true);
+});

@@ -114,14 +114,17 @@ it('factors of channels in steps that are no powers of two', () => {
 });
 
 it('channels side by side whose steps are too far apart', () => {
-  const settings = { ...quantized, model: 'own', a_stepsize: 0.25, a_bitwidth: 7, layers: 'conv2: a_stepsize = 1' };
+  const settings = {
+    ...{ ...quantized, model: 'own', a_stepsize: 0.25, a_bitwidth: 7 },
+    ...{ a_shared: false, layers: 'conv2: a_stepsize = 1' },
+  };
   const program = shippableProgram({
     settings,
     side: 8,
     define: (n, x) => n.linear(n.globalAverage(n.concat([n.conv(x, 4), n.conv(x, 4)])), 10),
   });
   expect(shippingFault(program)).toBe(
-    'channels 1 of conv1, conv2: their steps (0.25, 1) need more than 8 bits together, or some are powers of two; put ' +
-      "a ReLU behind them, n.activation(x, 'relu'), or give all of them one step by a rule in layers",
+    'channels 1 of conv1, conv2: their steps (0.25, 1) need more than 8 bits together, or some are powers of two; train ' +
+      "it with a_shared = true, which gives them one step, or put a ReLU behind them, n.activation(x, 'relu')",
   );
 });

@@ -94,6 +94,7 @@ export const shippables: Readonly<Record<string, Shippable>> = {
       a_quantize_linear: true,
       a_bitwidth: 4,
       a_stepsize: 0.25,
+      a_shared: false,
       layers: 'conv2: a_stepsize = 0.5\nconv4: a_stepsize = 8',
     },
     side: 8,
@@ -105,6 +106,16 @@ export const shippables: Readonly<Record<string, Shippable>> = {
       // Steps that share no 8 bits.
       const far = n.activation(n.concat([sum, n.conv(fine, 4)]), 'relu');
       return n.linear(n.globalAverage(n.batchNorm(n.concat([far, fine]), { name: 'bn' })), 10);
+    },
+  },
+  'an own network: operands of sums and concats with a quantizer together': {
+    settings: { ...uniform, a_quantize_linear: true, a_bitwidth: 8, a_stepsize: 0.03125 },
+    side: 8,
+    define: (n, x) => {
+      const [one, other] = [n.conv(x, 6), n.conv(x, 6, { activation: 'none' })];
+      const sides = n.concat([n.maxPool(one, { size: 2 }), n.maxPool(other, { size: 2 })]);
+      const [gate, low] = [n.conv(sides, 6, { activation: 'sigmoid' }), n.conv(sides, 6, { activation: 'silu' })];
+      return n.linear(n.globalAverage(n.add(n.conv(gate, 6), n.conv(n.concat([gate, low]), 6))), 10);
     },
   },
   'an own network: sigmoids, hard-swish, SiLU, squeeze and excite': {

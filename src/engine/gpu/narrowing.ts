@@ -86,7 +86,7 @@ function exactFormats(calls: readonly AnyNode[]): ReadonlyMap<Tensor, Format> {
   for (const call of calls) {
     const [tensor] = resultsOf(call);
     const { values } = definitionOf(call);
-    if (!tensor || !values || values === 'new') continue;
+    if (!tensor || !values || values === 'new' || values === 'joined') continue;
     const format = values === 'kept' ? formats.get(operandsOf(call)[0]!) : formatOf(values(call.attributes), rows);
     if (format) formats.set(tensor, format);
   }

@@ -5,7 +5,6 @@ import { createReferenceEngine } from '../../../src/engine/reference/index.js';
 import { elementCount, type Storage } from '../../../src/graph/index.js';
 import { STORAGE } from '../../../src/nn/index.js';
 import { makePlan } from '../../../src/passes/index.js';
-import { tensorOf } from '../../../src/program/quantizerReport.js';
 import { openSession } from '../../../src/program/session.js';
 import type { TrainingProgram } from '../../../src/program/trainingProgram.js';
 
@@ -24,10 +23,9 @@ export async function openReference(training: TrainingProgram): Promise<Referenc
   for (const node of nodes) {
     if (node.op !== 'batchNorm' && node.op !== 'activation') continue;
     if (node.attributes.activation?.type !== 'quantize') continue;
-    const quantizer = training.variables.quantizers[node.attributes.activation.row]!;
-    if (quantizer.role !== 'activation') continue;
     const { y } = node.results;
-    const name = tensorOf(quantizer.name);
+    const name = training.activationNames.get(y.id);
+    if (name === undefined) continue;
     const storage: Storage = { name: `activation ${name}`, dtype: 'float', length: elementCount(y.shape) };
     y.view = { storage, offset: 0 };
     names.set(name, storage.name);
