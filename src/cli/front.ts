@@ -3,7 +3,9 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { makeFront } from '../front/front.js';
 import { type Front, floatNetwork, planFront } from '../front/frontPlan.js';
+import { type QuantizedWay, quantizedWays } from '../front/ways.js';
 import { planLines } from '../reproduce/planLines.js';
+import { commandOf } from '../reproduce/report.js';
 import { openWorkbench } from '../runs/workbench.js';
 import { commandWords } from '../settings/index.js';
 import { readConfigFile } from '../settings/readConfigFile.js';
@@ -25,6 +27,8 @@ interface Options extends SubmissionOptions {
   readonly budgets?: readonly number[];
   readonly targetActivationKbytes?: number;
   readonly narrow?: readonly number[];
+  readonly only?: readonly QuantizedWay[];
+  readonly variants?: string;
   readonly seeds?: readonly number[];
   readonly out?: string;
   readonly quick?: boolean;
@@ -50,8 +54,14 @@ export function frontCommand(): Command {
         'narrower networks to compare with, by the bits of their weights, or none (default: 2,4)',
       ).argParser(bitsList),
     )
+    .addOption(
+      new Option('--only <ways>', `of ${quantizedWays.join(', ')}, these alone, such as learned,narrow`).argParser(
+        waysList,
+      ),
+    )
+    .option('--variants <file>', 'a .cfg file, each section of which is a variant of learned bits with keys of its own')
     .action(async (section: string, options: Options, call: Command) => {
-      const { cfg, budgets, targetActivationKbytes: activationKbytes, narrow, ...rest } = options;
+      const { cfg, budgets, targetActivationKbytes: activationKbytes, narrow, only, variants, ...rest } = options;
       const { seeds, out, quick = false, force = false, autotune, ...others } = rest;
       const wanted = {
         file: readConfigFile(cfg),
@@ -59,6 +69,8 @@ export function frontCommand(): Command {
         budgets,
         activationKbytes,
         narrow,
+        only,
+        variants: variants === undefined ? undefined : readConfigFile(variants),
         seeds,
         out,
         settings: settingsAmong(others),
@@ -98,6 +110,8 @@ async function planText({ plan, images, folder, file, text }: Front): Promise<st
     '',
     'W and A: sizes at the start, before bits are learned or given',
     '',
+    ...plan.map((run) => commandOf(run)),
+    '',
     `${file.path}:`,
     '',
     text,
@@ -109,6 +123,13 @@ function budgetList(text: string): number[] {
   if (!budgets.every((kbytes) => kbytes > 0)) throw new InvalidArgumentError('give kB, such as 40,70,100');
   if (new Set(budgets).size < budgets.length) throw new InvalidArgumentError('a budget stands twice');
   return budgets.sort((a, b) => a - b);
+}
+
+function waysList(text: string): QuantizedWay[] {
+  const words = text.split(',');
+  const known = quantizedWays.filter((way) => words.includes(way));
+  if (known.length === words.length) return known;
+  throw new InvalidArgumentError(`give ways among ${quantizedWays.join(', ')}`);
 }
 
 function bitsList(text: string): number[] {

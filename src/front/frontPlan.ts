@@ -33,7 +33,7 @@ import {
 import { type BudgetLimit, budgetLimits, budgetOutlook } from '../train/budgetLimits.js';
 import { dataShape, programOptions } from '../train/programOptions.js';
 import { endBits, endsOf, homogeneousBits } from './homogeneousBits.js';
-import { type QuantizedWay, type Way, ways } from './ways.js';
+import { type QuantizedWay, quantizedWays, type Way, wayNames } from './ways.js';
 
 export interface FrontOptions {
   /** The file of the float network's section. */
@@ -47,6 +47,10 @@ export interface FrontOptions {
   readonly activationKbytes: number | undefined;
   /** Bits of narrower networks to compare with; by default 2 and 4, and none in a quick call. */
   readonly narrow: readonly number[] | undefined;
+  /** The ways to compare; by default all. */
+  readonly only: readonly QuantizedWay[] | undefined;
+  /** A file of which each section has keys of its own for learned bits, to be compared with those without. */
+  readonly variants: ConfigFile | undefined;
   readonly seeds: readonly number[] | undefined;
   readonly out: string | undefined;
   readonly quick: boolean;
@@ -54,18 +58,26 @@ export interface FrontOptions {
 
 export interface FrontRow extends ReportRow {
   readonly way: Way;
+  /** The section of the file of variants whose keys it has, too. */
+  readonly variant: string | null;
 }
 
-/** What is compared at one budget: identifiers of rows by way; none where no bits that are alike fit. */
+/**
+ * What is compared at one budget: identifiers of rows by way, none where no bits that are alike fit; and those of the
+ * variants of learned bits.
+ */
 export interface FrontBudget {
   readonly kbytes: number;
   readonly rows: Readonly<Record<QuantizedWay, readonly string[]>>;
+  readonly variants: readonly string[];
 }
 
 export interface Front {
   /** The float network first, then by budget. */
   readonly rows: readonly FrontRow[];
   readonly budgets: readonly FrontBudget[];
+  /** Those that are compared. */
+  readonly ways: readonly QuantizedWay[];
   readonly plan: readonly PlannedRun[];
   /** The sections of all runs: a .cfg file and its text. */
   readonly file: ConfigFile;
@@ -113,6 +125,12 @@ const ownKeys = [
   ],
 ];
 
+/** Keys that a variant cannot change: it would be compared with something else. */
+const sharedKeys: readonly string[] = [
+  ...['name', 'resume', 'seed', 'out', 'data', 'model', 'epochs', 'select', 'validation_split'],
+  ...['budget', 'target_weight_kbytes', 'target_activation_kbytes'],
+];
+
 /**
  * The float network of a front, as its section and the call describe it.
  *
@@ -143,7 +161,8 @@ export async function planFront(
   bench: Workbench,
   onTask: (task: string, done: number, total: number) => void,
 ): Promise<Front> {
-  const { file: source, section, quick } = options;
+  const { file: source, section, quick, only: ways = quantizedWays } = options;
+  const variants = variantsOf(options);
   const base = await withNetworkOfFile(floatNetwork(options));
   if (base.task.loss !== 'classes') {
     const where = base.sources.get('loss')?.where ?? 'loss';
@@ -162,14 +181,15 @@ export async function planFront(
     ['FLOAT', linesOf(base.settings.weightfile === null ? {} : { weightfile: base.settings.weightfile })],
   ]);
   const rows: FrontRow[] = [];
-  const addRow = (way: Way, id: string, remark = ''): void => {
-    rows.push({ id, section: id, way, label: ways[way] + remark, group: '' });
+  const addRow = (way: Way, id: string, remark = '', variant: string | null = null): void => {
+    rows.push({ id, section: id, way, variant, label: wayNames[way] + remark, group: '' });
   };
   addRow('float', 'FLOAT');
-  const add: AddRow = (way, name, keys) => {
+  const add: AddRow = (way, name, keys, variant) => {
+    if (!ways.includes(way)) return [];
     if (sections.has(name)) return [name];
     sections.set(name, linesOf({ ...startingFrom('FLOAT', base), ...keys }));
-    addRow(way, name);
+    addRow(way, name, variant && `, ${variant}`, variant);
     return [name];
   };
   const text = () => configText(`The runs of a front: ${commandOf(source, section)}`, sections);
@@ -186,7 +206,8 @@ export async function planFront(
   const narrowed = (width: number): Keys => ({
     width_multiplier: (base.settings.width_multiplier * width) / wholeWidth,
   });
-  const narrow = hasWidths(base.settings) ? (options.narrow ?? (quick ? [] : usualNarrow)) : [];
+  const narrow =
+    ways.includes('narrow') && hasWidths(base.settings) ? (options.narrow ?? (quick ? [] : usualNarrow)) : [];
 
   const budgets = (options.budgets ?? usualBudgets(declared(base).variables, quick)).map((kbytes): FrontBudget => {
     const alike = underBudget(kbytes, options.activationKbytes);
@@ -212,7 +233,12 @@ export async function planFront(
         return add('narrow', `NARROW${width}_${name}`, { ...startingFrom(float, base), ...narrowed(width), ...keys });
       }),
     };
-    return { kbytes, rows };
+    const ofVariants = variants.flatMap(({ name, keys: own }) => {
+      const section = `LEARNED_${kbytes}_${name}`;
+      checkVariant(options, name, () => experimentOf(section, { ...keys, ...own }));
+      return add('learned', section, { ...keys, ...own }, name);
+    });
+    return { kbytes, rows, variants: ofVariants };
   });
   const file = parseConfig(text(), path);
   const plan = planRuns(
@@ -222,6 +248,7 @@ export async function planFront(
   return {
     rows,
     budgets,
+    ways,
     plan,
     file,
     text: text(),
@@ -233,8 +260,44 @@ export async function planFront(
 
 type Keys = Readonly<Partial<Record<SettingKey, string | number>>>;
 
-/** Adds a row and its section, unless another budget has it already; returns its identifier in a list. */
-type AddRow = (way: QuantizedWay, name: string, keys: Keys) => readonly string[];
+/**
+ * Adds a row and its section, unless another budget has it already; returns its identifier in a list, or an empty one for
+ * a way that is not compared.
+ */
+type AddRow = (way: QuantizedWay, name: string, keys: Keys, variant?: string) => readonly string[];
+
+interface Variant {
+  readonly name: string;
+  readonly keys: Keys;
+}
+
+/** @throws InputError for keys that a variant cannot change, and where learned bits are not compared */
+function variantsOf({ variants: file, only }: FrontOptions): Variant[] {
+  if (!file) return [];
+  if (only && !only.includes('learned')) {
+    throw new InputError(`--variants ${file.path}: are of learned bits; let --only name learned, too`);
+  }
+  return [...file.sections.keys()].map((name) => {
+    const entries = [...sectionEntries(file, name).values()];
+    const shared = entries.find(({ key }) => sharedKeys.includes(key));
+    if (shared) {
+      throw new InputError(
+        `${file.path}:${shared.line}: [${name}] ${shared.key}: is the same in all networks of a front; give it to the call`,
+      );
+    }
+    return { name, keys: Object.fromEntries(entries.map(({ key, value }) => [key, value])) };
+  });
+}
+
+/** Runs what resolves the keys of a variant: a fault is one of its section, too. */
+function checkVariant({ variants }: FrontOptions, name: string, resolve: () => unknown): void {
+  try {
+    resolve();
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error;
+    throw new InputError(`${variants?.path}: [${name}] makes ${error.message}`);
+  }
+}
 
 /** A network under a budget. */
 interface Limited {

@@ -12,7 +12,7 @@ import { type FinishedRunResult, planResults, type RowResult, rowResults } from 
 import { spreadOf, spreadText } from '../reproduce/spread.js';
 import { agreement } from './agreement.js';
 import type { Front, FrontBudget, FrontRow } from './frontPlan.js';
-import { meanings, type QuantizedWay, ways } from './ways.js';
+import { meanings, type QuantizedWay, wayNames } from './ways.js';
 
 interface Point {
   readonly row: FrontRow;
@@ -23,7 +23,7 @@ interface Point {
 }
 
 /** `command`: the words behind the program's name of the call that made it. */
-export function frontReport({ rows, budgets, plan, quick }: Front, command: string): Document {
+export function frontReport({ rows, budgets, ways, plan, quick }: Front, command: string): Document {
   const ofRuns = planResults(plan);
   const finished = [...ofRuns.values()].filter((result) => typeof result !== 'string');
   const results = rowResults(rows, () => 'FLOAT', ofRuns);
@@ -43,14 +43,20 @@ export function frontReport({ rows, budgets, plan, quick }: Front, command: stri
     blocks: [
       ...(quick ? [quickNote] : []),
       { type: 'text', text: introduction },
-      { type: 'list', items: quantizedWays.map((way) => `**${ways[way]}** ${meanings[way]}.`) },
+      { type: 'list', items: ways.map((way) => `**${wayNames[way]}** ${meanings[way]}.`) },
       { type: 'list', items: conditions(null, plan, finished) },
       { type: 'heading', text: 'Error over size' },
       ...frontPicture(points[0]!, quantized, `${model} on ${data}`),
       resultTable(points),
       { type: 'text', text: resultText },
-      { type: 'heading', text: 'Do learned bits win?' },
-      { type: 'list', items: budgets.flatMap((budget) => verdicts(budget, points)) },
+      ...listed(
+        'Do learned bits win?',
+        budgets.flatMap((budget) => verdicts(budget, ways, points)),
+      ),
+      ...listed(
+        'Do the variants help?',
+        budgets.flatMap((budget) => variantVerdicts(budget, points)),
+      ),
       { type: 'heading', text: 'The bits, and how far seeds agree about them' },
       ...bitPictures(points),
       agreementTable(quantized),
@@ -60,8 +66,6 @@ export function frontReport({ rows, budgets, plan, quick }: Front, command: stri
     ],
   };
 }
-
-const quantizedWays = Object.keys(meanings) as QuantizedWay[];
 
 const introduction =
   'A float network of every seed, and from it at every budget a network for each way to give bits to its tensors. All of ' +
@@ -89,16 +93,17 @@ function beater(point: Point, points: readonly Point[]): Point | null {
 }
 
 function frontPicture(float: Point, quantized: readonly Point[], subject: string): Block[] {
-  const series = quantizedWays.flatMap((way): FrontSeries[] => {
+  const names = new Set(quantized.map(({ row }) => row.label));
+  const series = [...names].flatMap((name): FrontSeries[] => {
     const points = quantized
-      .filter(({ row, result, kbytes }) => row.way === way && result.error && kbytes !== null)
+      .filter(({ row, result, kbytes }) => row.label === name && result.error && kbytes !== null)
       .map((point) => ({
         kbytes: point.kbytes!,
         error: point.result.error!,
         isBeaten: beater(point, quantized) !== null,
       }))
       .sort((a, b) => a.kbytes - b.kbytes);
-    return points.length === 0 ? [] : [{ name: ways[way], points }];
+    return points.length === 0 ? [] : [{ name, points }];
   });
   if (series.length === 0) return [];
   const plot = frontPlot(subject, series, float.result.error);
@@ -147,20 +152,42 @@ function decision(better: Point, worse: Point): string {
 }
 
 /** What the numbers say of learned bits at one budget, beside every other way. */
-function verdicts({ kbytes, rows }: FrontBudget, points: readonly Point[]): string[] {
-  const pointOf = (id: string) => points.find(({ row }) => row.id === id)!;
-  const [learned] = rows.learned.map(pointOf);
-  return quantizedWays
+function verdicts({ kbytes, rows }: FrontBudget, ways: readonly QuantizedWay[], points: readonly Point[]): string[] {
+  const [learned] = rows.learned.map((id) => pointOf(id, points));
+  if (!learned) return [];
+  return ways
     .filter((way) => way !== 'learned')
     .flatMap((way) => {
-      const head = `${kbytes} kB, ${ways.learned} beside ${ways[way]}`;
+      const head = `${kbytes} kB, ${wayNames.learned} beside ${wayNames[way]}`;
       if (rows[way].length === 0) return way === 'narrow' ? [] : [`${head}: no bits that are alike fit.`];
-      return rows[way].map((id) => verdict(`${head} \`${id}\`:`, learned!, pointOf(id)));
+      return rows[way].map((id) => verdict(`${head} \`${id}\`:`, learned, pointOf(id, points)));
     });
 }
 
-function verdict(head: string, learned: Point, other: Point): string {
-  const difference = pairedDifference(learned.result, other.result);
+/** What the numbers say of the variants of learned bits at one budget. */
+function variantVerdicts({ kbytes, rows, variants }: FrontBudget, points: readonly Point[]): string[] {
+  const [learned] = rows.learned.map((id) => pointOf(id, points));
+  return variants.map((id) => {
+    const variant = pointOf(id, points);
+    return verdict(`${kbytes} kB, ${variant.row.variant} beside ${wayNames.learned}:`, variant, learned!);
+  });
+}
+
+function listed(heading: string, items: readonly string[]): Block[] {
+  if (items.length === 0) return [];
+  return [
+    { type: 'heading', text: heading },
+    { type: 'list', items },
+  ];
+}
+
+function pointOf(id: string, points: readonly Point[]): Point {
+  return points.find(({ row }) => row.id === id)!;
+}
+
+/** Whether one is better than the other, by equal seeds. */
+function verdict(head: string, one: Point, other: Point): string {
+  const difference = pairedDifference(one.result, other.result);
   if (!difference) return `${head} no seed has both.`;
   if (difference.mean === 0) return `${head} no difference over ${seedsText(difference.count)}.`;
   const side = difference.mean > 0 ? 'better' : 'worse';
@@ -177,7 +204,7 @@ function seedsText(count: number): string {
 /** The bits of every layer, learned, a column a budget. */
 function bitPictures(points: readonly Point[]): Block[] {
   const records = points
-    .filter(({ row }) => row.way === 'learned')
+    .filter(({ row }) => row.way === 'learned' && row.variant === null)
     .flatMap(({ row, result }) => {
       const [first, ...rest] = result.runs.map(({ folder }) => readRunRecord(folder.root));
       return first ? [meanRecord(row.section, [first, ...rest])] : [];

@@ -3,7 +3,7 @@
  * network, train as long, and learn weights and ranges; only how the bits come about differs.
  */
 
-export const ways = {
+export const wayNames = {
   float: 'float',
   learned: 'learned bits',
   allocated: 'allocated bits',
@@ -12,7 +12,7 @@ export const ways = {
   narrow: 'the same bits, fewer channels',
 } as const;
 
-export type Way = keyof typeof ways;
+export type Way = keyof typeof wayNames;
 
 /** The ways that need bits. */
 export type QuantizedWay = Exclude<Way, 'float'>;
@@ -28,3 +28,5 @@ export const meanings: Readonly<Record<QuantizedWay, string>> = {
   narrow:
     'a narrower network, trained in float from the start, with the same bits for all weights: the most channels that fit, in 64ths (`width_multiplier`)',
 };
+
+export const quantizedWays = Object.keys(meanings) as readonly QuantizedWay[];

@@ -40,7 +40,7 @@ export function frontPlot(subject: string, series: readonly FrontSeries[], float
   const sizes = values.map(({ kbytes }) => kbytes);
   const room = 0.06 * (Math.max(...sizes) - Math.min(...sizes)) || 0.1 * sizes[0]!;
   const domain = [Math.min(...sizes) - room, Math.max(...sizes) + room];
-  const legend = { title: null, orient: 'bottom', columns: names.length, symbolSize: 80 };
+  const legend = { title: null, orient: 'bottom', columns: Math.min(5, names.length), symbolSize: 80 };
   const way = {
     color: { field: 'way', type: 'nominal', scale: { domain: names, range: RUN_COLORS }, legend },
     shape: { field: 'way', type: 'nominal', scale: { domain: names, range: SHAPES }, legend },

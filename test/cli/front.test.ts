@@ -24,6 +24,8 @@ initial_learning_rate = 0.05
 `,
 );
 
+writeFileSync(join(folder, 'variants.cfg'), '[ANEW]\nbn_reestimate = 2\n');
+
 const call = (budgets: string, ...more: string[]) => [
   ...['front', 'NET', '--cfg', 'net.cfg', '--budgets', budgets, '--target-activation-kbytes', '1.2'],
   ...['--seeds', '0,1', ...more],
@@ -95,6 +97,14 @@ it('refuses what cannot be compared', async () => {
     /\[BUDGET\] w_quantize: the network of a front is float; name a section without w_quantize$/m,
   );
   expect(await refused('NET', '--cfg', 'net.cfg', '--budgets', '1,x')).toMatch(/give kB, such as 40,70,100/);
+  writeFileSync(join(folder, 'wrong.cfg'), '[SEED]\nseed = 3\n');
+  const variants = ['NET', '--cfg', 'net.cfg', '--budgets', '0.4', '--variants', 'wrong.cfg'];
+  expect(await refused(...variants)).toMatch(/wrong\.cfg:2: \[SEED\] seed: is the same in all networks of a front/);
+  writeFileSync(join(folder, 'wrong.cfg'), '[TYPO]\nbn_restimate = 3\n');
+  expect(await refused(...variants)).toMatch(
+    /wrong\.cfg: \[TYPO\] makes .*bn_restimate = 3: unknown key; did you mean/,
+  );
+  expect(await refused(...variants, '--only', 'same,best')).toMatch(/give ways among learned, allocated, same/);
 });
 
 it('compares with narrower networks, and prunes, where two bits a weight are too much', async () => {
@@ -108,4 +118,17 @@ it('compares with narrower networks, and prunes, where two bits a weight are too
   // 12, 25 and 49 channels: with 13, 25 and 50 it would be 40.23 kB.
   expect(planned.at(-1)).toEqual(['NARROW49_W2A5', 'FLOAT_NARROW49', '38.7']);
   expect(stdout.match(/^budget_prune = true$/gm)).toHaveLength(2);
+});
+
+it('compares variants of learned bits, if asked of nothing else, and prints the calls that train them', async () => {
+  const alone = ['--only', 'learned', '--variants', 'variants.cfg', '--seeds', '0'];
+  const { stdout } = await succeeds(call('0.4', ...alone, '--dry-run'), folder);
+  const calls = [...stdout.matchAll(/mpdnn train (\S+) --cfg front\/front\.cfg --seed 0 --out front\/seed-0$/gm)];
+  expect(calls.map(([, name]) => name)).toEqual(['FLOAT', 'LEARNED_0.4', 'LEARNED_0.4_ANEW']);
+  await succeeds(call('0.4', ...alone), folder);
+  const text = report();
+  expect(text).not.toContain('Do learned bits win?');
+  expect(text).toMatch(/^- 0\.4 kB, ANEW beside learned bits: .*one seed, which decides nothing/m);
+  const anew = JSON.parse(readFileSync(join(folder, 'front/seed-0/LEARNED_0.4_ANEW/config.json'), 'utf8'));
+  expect(anew.settings).toMatchObject({ bn_reestimate: 2, target_weight_kbytes: 0.4 });
 });
