@@ -41,13 +41,16 @@ export function channelsLine({ channelGroups, remains }: Variables): string {
 /** Multiplications that the integer network may take at the end of a run: some seconds. */
 const deployedMacs = 5e11;
 
-/** The integer network's error on the test images, in words; empty where the run cannot be shipped, or where it would take long. */
+/**
+ * The integer network's error on the test images, in words, or what keeps a quantized run from being shipped; empty for
+ * other runs, and where it would take long.
+ */
 export async function deployedLine(root: string, test: Images, { best_epoch }: RunSummary): Promise<string> {
   const trained = await openTrained(root, best_epoch === null).catch((error: Error) => {
-    if (error instanceof InputError) return null;
+    if (error instanceof InputError) return error;
     throw error;
   });
-  if (!trained) return '';
+  if (trained instanceof InputError) return isExportable(root) ? `no integers for a device: ${trained.message}` : '';
   const { network } = trained.lowered;
   const macs = exportedLayers(network).reduce((sum, layer) => sum + layer.macs, 0);
   if (macs * test.count > deployedMacs) return '';

@@ -2,7 +2,7 @@
 
 import { InputError } from '../errors.js';
 import { elementQuantizers, parameterNames, type Quantizer, type QuantizerCore } from '../quant/index.js';
-import { codeBits, type Grid, type IntegerTensor, leastOf } from './integerNetwork.js';
+import { codeBits, type Grid, type IntegerTensor, largestStored, leastOf } from './integerNetwork.js';
 
 /** Levels of an activation that a byte holds, and of a weight. */
 const mostLevels = { unsigned: 255, signed: 127 } as const;
@@ -29,9 +29,16 @@ export function wholeMultiple(value: number, step: number, name: string): number
   throw new InputError(`${name}: ${value} is no multiple of its step ${step}; are its parameters finite?`);
 }
 
-/** @throws InputError for an activation of more than 8 bits, with what would help */
-export function demandByte(name: string, grid: Grid, quantizer: Quantizer): void {
-  if (grid.type !== 'uniform' || grid.hi <= mostLevels[grid.lo < 0 ? 'signed' : 'unsigned']) return;
+/** @throws InputError for an activation of more than 8 bits, or of powers of two too far apart, with what would help */
+export function demandStorable(name: string, grid: Grid, quantizer: Quantizer): void {
+  if (grid.type === 'powers') {
+    if (grid.hi <= largestStored) return;
+    throw new InputError(
+      `${name}: its largest power of two is ${grid.hi} times its smallest, a device's may be ${largestStored} times; ` +
+        'train it with a narrower range (a_xmin_min, a_xmax_max)',
+    );
+  }
+  if (grid.hi <= mostLevels[grid.lo < 0 ? 'signed' : 'unsigned']) return;
   throw new InputError(
     `${name}: integers up to ${grid.hi} need ${codeBits(grid)} bits, an activation may have 8; train it with ` +
       fewerBits('a', quantizer),

@@ -14,6 +14,9 @@ export type Grid =
   /** 1, 2, 4 … `hi`; with zero if unsigned, with their negatives (and no zero) if signed. */
   | { readonly type: 'powers'; readonly signed: boolean; readonly hi: number };
 
+/** The largest integer of a tensor that a network keeps. */
+export const largestStored = 2 ** 16;
+
 export interface IntegerTensor {
   /** Unique in the network. */
   readonly name: string;

@@ -19,7 +19,7 @@ import {
 } from '../quant/index.js';
 import { boundedProduct, demandAccumulator } from './bounds.js';
 import type { Channel } from './certificate.js';
-import { commonGrid, demandByte, demandWeightByte, gridOf, wholeMultiple } from './grids.js';
+import { commonGrid, demandStorable, demandWeightByte, gridOf, wholeMultiple } from './grids.js';
 import { gridOfBytes } from './inputGrid.js';
 import {
   type ConvolutionLayer,
@@ -218,7 +218,7 @@ class Lowering {
         `${name}: powers of two have no integer form there; give it a uniform quantizer by a rule in layers`,
       );
     }
-    demandByte(name, grid, quantizer);
+    demandStorable(name, grid, quantizer);
     const output = tensor(name, imageShape(y), { type: 'uniform', lo: -128, hi: 127 }, step, 8);
     const offsets = scale.map(() => 128);
     this.layers.push({
@@ -458,7 +458,7 @@ class Lowering {
     const isHalf = sum.through === 'relu' && /uniform/i.test(core);
     const [through, signed] = isHalf ? [null, false] : [sum.through, quantization.signed];
     const grid = gridOf(core, signed, e0, e1);
-    demandByte(name, grid, quantizer);
+    demandStorable(name, grid, quantizer);
     const output = tensor(name, imageShape(y), grid, e0, this.#storedBits(row, grid));
     const target: Target = { output, core, signed, e0, e1, through };
     const products = terms.map(({ product }) => product);

@@ -16,6 +16,7 @@ import {
   type IntegerTensor,
   type IntegerWeights,
   integersOf,
+  largestStored,
   leastOf,
   type MaxPoolLayer,
   type Product,
@@ -25,7 +26,6 @@ import {
 
 /** Integers of all tensors together: far more than any network has that a device runs. */
 const mostIntegers = 2 ** 26;
-const largestStored = 2 ** 16;
 const largestSum = 2 ** 31 - 1;
 const largestLong = 2 ** 63;
 const largestShift = 62;

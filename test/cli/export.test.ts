@@ -211,3 +211,11 @@ it('takes an autoencoder, whose integers are held against its inputs', async () 
   expect(deployed.loss).toBeCloseTo(loss, 5);
   expect(deployed.different_predictions).toBeNull();
 });
+
+it('says at the end what keeps a quantized run from being shipped', async () => {
+  const settings = ['w_quantize = fp', 'a_quantize = pow2_relu', 'a_bitwidth = 6', 'model = tiny', 'batch_size = 16'];
+  const section = ['[WIDE]', 'data = synthetic:48', 'device = cpu', 'threads = 1', ...settings];
+  writeFileSync(join(folder, 'wide.cfg'), section.join('\n'));
+  const trained = await succeeds(['train', 'WIDE', '--cfg', 'wide.cfg', '--no-plots', '--epochs', '1'], folder);
+  expect(trained.stdout).toContain('no integers for a device: conv1: its largest power of two is 2147483648 times');
+});

@@ -43,6 +43,12 @@ it.each([
       'or a budget)',
   ],
   [
+    'activations of powers of two too far apart',
+    { ...quantized, a_quantize: 'pow2_relu', a_bitwidth: 6 },
+    "conv1: its largest power of two is 2147483648 times its smallest, a device's may be 65536 times; train it with a " +
+      'narrower range (a_xmin_min, a_xmax_max)',
+  ],
+  [
     'weights of nine bits',
     { ...quantized, w_quantize: 'fp', w_bitwidth: 9, w_bitwidth_max: 9 },
     'conv1/quantized_conv/W: integers up to ±255 need 9 bits, a weight may have 8; train it with fewer (w_bitwidth)',
