@@ -7,6 +7,7 @@ import { openInference } from '../program/inference.js';
 import type { Sizes } from '../program/quantizerReport.js';
 import { evaluatedExperiment, evaluatedParameters, loadEvaluationData, openEvaluated } from '../runs/evaluationData.js';
 import { engineOf } from '../runs/workbench.js';
+import { outputsOf } from '../ship/integerNetwork.js';
 import { predictionOf } from '../ship/interpreter.js';
 import { metricNames, metrics, namedMetric } from '../task.js';
 import { dataShape, programOptions } from '../train/programOptions.js';
@@ -58,6 +59,8 @@ interface EvalResult extends Sizes, NamedMetrics {
     readonly loss: number;
     /** Images for which it predicts another class than the engine above; null where outputs are no classes. */
     readonly different_predictions: number | null;
+    /** Of the logits: [classes], or [height, width, classes] where every pixel has a class. */
+    readonly output_shape: readonly number[];
     /** Logits, in whole units, of the test images that an export's C program and files hold. */
     readonly test_logits: readonly (readonly number[])[];
   };
@@ -112,6 +115,7 @@ async function evaluateRun(
         ...metricsOf(ofIntegers),
         loss: lossOfIntegers,
         different_predictions: different,
+        output_shape: outputsOf(trained.lowered.network).shape,
         test_logits: testLogits,
       },
     };
@@ -137,7 +141,10 @@ function describe(result: EvalResult): string {
       ? [
           `in integers  ${metricWords(deployed)}  loss ${deployed.loss.toFixed(4)}` +
             differing(deployed.different_predictions, result.images),
-          ...deployed.test_logits.map((logits, image) => `test image ${image}: ${logits.join(' ')}`),
+          ...deployed.test_logits.map((logits, image) => {
+            // Of the first pixel, as the C program prints them.
+            return `test image ${image}: ${logits.slice(0, deployed.output_shape.at(-1)).join(' ')}`;
+          }),
         ]
       : []),
   ].join('\n');

@@ -76,6 +76,13 @@ export function isStream(images: Images): images is ImageStream {
   return 'files' in images;
 }
 
+/** The same images for a program that has no loss, and so no place for targets. */
+export function withoutTargets(images: Images): Images {
+  if (isStream(images)) return images;
+  const { targets: _, ...inputs } = images;
+  return inputs;
+}
+
 /** Sizes of the images from which random crops are cut: [count, 2], width and height. */
 export function sizesOf(images: Images): Int32Array {
   if (!isStream(images) || !images.sizes) throw new Error('random crops need the sizes of streamed images');

@@ -3,7 +3,7 @@
  */
 
 import { load } from '../runtime/index.js';
-import type { IntegerNetwork } from '../ship/integerNetwork.js';
+import { type IntegerNetwork, inputOf, outputsOf } from '../ship/integerNetwork.js';
 import { runIntegers } from '../ship/interpreter.js';
 import { channelsFirst } from '../ship/onnx/channelsFirst.js';
 
@@ -52,13 +52,14 @@ export async function checkRuntime(
 
 /** An ONNX model in onnxruntime at three optimisation levels; null where onnxruntime-node is not installed. */
 export async function checkOnnx(
-  { layers: [input] }: IntegerNetwork,
+  network: IntegerNetwork,
   model: Uint8Array,
   expected: readonly Expected[],
 ): Promise<Record<string, CheckResult> | null> {
   const runtime = await import('onnxruntime-node').catch(() => null);
-  if (!runtime || input?.op !== 'input') return null;
-  const [height, width, channels] = input.output.shape as [number, number, number];
+  if (!runtime) return null;
+  const [height, width, channels] = inputOf(network).output.shape as [number, number, number];
+  const { classes } = outputsOf(network);
   const results: Record<string, CheckResult> = {};
   for (const level of ['disabled', 'basic', 'all'] as const) {
     const session = await runtime.InferenceSession.create(model, { graphOptimizationLevel: level });
@@ -66,7 +67,7 @@ export async function checkOnnx(
     for (const { image, logits: own } of expected) {
       const tensor = new runtime.Tensor('uint8', channelsFirst(image, channels), [1, channels, height, width]);
       const result = (await session.run({ image: tensor })).logits!;
-      logits += differences(Array.from(result.data as Iterable<number | bigint>, Number), own);
+      logits += differences(Array.from(result.data as Iterable<number | bigint>, Number), channelsFirst(own, classes));
     }
     await session.release();
     results[`onnxruntime, ${level} optimisations`] = { activations: 0, logits, images: expected.length };

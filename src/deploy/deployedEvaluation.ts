@@ -4,6 +4,7 @@ import { evaluationBatches } from '../data/batches.js';
 import { type InputArray, targetLength } from '../data/imageSet.js';
 import { type Images, isStream, readAhead } from '../data/imageStream.js';
 import { elementLossDefinition } from '../ops/elementLoss.js';
+import { softmaxCrossEntropyDefinition } from '../ops/softmaxCrossEntropy.js';
 import { scoreOf } from '../program/score.js';
 import { load } from '../runtime/index.js';
 import { checkImages, testImages } from '../ship/checkImages.js';
@@ -13,7 +14,7 @@ import type { Task } from '../task.js';
 import type { TrainedNetwork } from './trainedNetwork.js';
 
 export interface DeployedEvaluation {
-  /** By the task's metric: the fraction of wrong predictions, the mean squared error, 1 − AUC. */
+  /** By the task's metric: the fraction of wrong predictions, the mean squared error, 1 − AUC, 1 − mean IoU. */
   readonly error: number;
   /** The mean loss. */
   readonly loss: number;
@@ -34,16 +35,12 @@ export async function evaluateDeployed(
   let [counted, loss, index] = [0, 0, 0];
   for await (const { image, label } of eachImage(images)) {
     const logits = deployed.logits(image);
-    if (predictions) {
-      predictions[index] = predictionOf(logits);
-      if (predictions[index] !== label) counted++;
-      loss += crossEntropy(logits, deployed.unit, label);
-    } else {
-      const outputs = logits.map((logit) => logit * deployed.unit);
-      const own = elementLoss(task, outputs, targetsOf(task, images, image, index, scaling));
-      [loss, counted] = [loss + own.loss, counted + own.counted];
-      score?.add(outputs, index);
-    }
+    const outputs = logits.map((logit) => logit * deployed.unit);
+    if (predictions) predictions[index] = predictionOf(logits);
+    const targets = predictions ? Float64Array.of(label) : targetsOf(task, images, image, index, scaling);
+    const own = lossOf(task, outputs, targets);
+    [loss, counted] = [loss + own.loss, counted + own.counted];
+    score?.add(outputs, index);
     index++;
   }
   const testLogits = checkImages(network, testImages).map((bytes) => [...deployed.trace(bytes, () => {})]);
@@ -67,12 +64,26 @@ function targetsOf(
   return Float64Array.from(images.targets.values.subarray(index * length, (index + 1) * length));
 }
 
-/** The loss of single outputs of an image, as training has it. */
-function elementLoss({ loss: kind }: Task, outputs: Float64Array, targets: Float64Array) {
-  if (kind !== 'values' && kind !== 'labels') throw new Error(`outputs for a loss of ${kind} have no integer form`);
+/** The loss of an image, as training has it, and what its metric counts; targets are numbers, or the class of every pixel. */
+function lossOf({ loss: kind }: Task, outputs: Float64Array, targets: Float64Array) {
   const result = new Float64Array(2);
-  const operands = { outputs, targets, labels: new Int32Array(1) };
-  elementLossDefinition.compute(operands, { loss: result }, { kind }, { B: 1, S: outputs.length, 2: 2 });
+  switch (kind) {
+    case 'classes':
+    case 'pixels': {
+      const operands = { logits: outputs, labels: Int32Array.from(targets) };
+      const sizes = { B: targets.length, K: outputs.length / targets.length, 2: 2 };
+      softmaxCrossEntropyDefinition.compute(operands, { loss: result }, {}, sizes);
+      break;
+    }
+    case 'values':
+    case 'labels': {
+      const operands = { outputs, targets, labels: new Int32Array(1) };
+      elementLossDefinition.compute(operands, { loss: result }, { kind }, { B: 1, S: outputs.length, 2: 2 });
+      break;
+    }
+    default:
+      kind satisfies never;
+  }
   const [loss, counted] = result as unknown as [number, number];
   return { loss, counted };
 }
@@ -98,11 +109,4 @@ async function* eachImage(images: Images): AsyncGenerator<{ image: InputArray; l
       yield { image: at(decoded.images, index), label: decoded.labels[index]! };
     }
   }
-}
-
-/** −log softmax at the label, of logits in whole units. */
-function crossEntropy(logits: Float64Array, unit: number, label: number): number {
-  const largest = logits.reduce((a, b) => Math.max(a, b));
-  const sum = logits.reduce((total, logit) => total + Math.exp((logit - largest) * unit), 0);
-  return Math.log(sum) - (logits[label]! - largest) * unit;
 }

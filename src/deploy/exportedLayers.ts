@@ -1,6 +1,12 @@
 /** The cost of an exported network, layer by layer: bytes, multiplications, bits, and what is proven of it. */
 
-import { type IntegerLayer, type IntegerNetwork, multiplicationsOf } from '../ship/integerNetwork.js';
+import {
+  convolves,
+  type IntegerLayer,
+  type IntegerNetwork,
+  isLast,
+  multiplicationsOf,
+} from '../ship/integerNetwork.js';
 import { constantBytes, weightBytesOf, weightsOfLayer } from '../ship/packedFile.js';
 
 export interface ExportedLayer {
@@ -35,7 +41,7 @@ function exportedLayer(layer: Exclude<IntegerLayer, { op: 'input' | 'subsample' 
     name: layer.name,
     op: layer.op,
     weightBits: weights[0]?.bits ?? null,
-    activationBits: layer.op === 'classifier' ? null : layer.output.bits,
+    activationBits: isLast(layer) ? null : layer.output.bits,
     weightBytes: weightBytesOf(layer),
     constantBytes: constantBytes(layer),
     macs: multiplicationsOf(layer),
@@ -44,9 +50,9 @@ function exportedLayer(layer: Exclude<IntegerLayer, { op: 'input' | 'subsample' 
 }
 
 function proofOf(layer: IntegerLayer): Pick<ExportedLayer, 'proven' | 'reason' | 'accumulators' | 'codes'> {
-  if (layer.op !== 'convolution')
+  const proof = convolves(layer) ? layer.proof : ({ type: 'exact' } as const);
+  if (proof.type === 'exact')
     return { proven: null, reason: 'whole numbers, nothing is rounded', accumulators: 0, codes: 0 };
-  const { proof } = layer;
   if (proof.type === 'definition') {
     return { proven: false, reason: `by definition: ${proof.reason}`, accumulators: 0, codes: 0 };
   }

@@ -1,7 +1,7 @@
 /** How far the form for accelerators (`ship/onnx/npuModel.ts`) is from the integer network, counted in onnxruntime. */
 
-import type { ConvolutionLayer, IntegerNetwork } from '../ship/integerNetwork.js';
-import { predictionOf, runIntegers } from '../ship/interpreter.js';
+import { type ConvolutionLayer, type IntegerNetwork, inputOf, outputsOf } from '../ship/integerNetwork.js';
+import { predictionsOf, runIntegers } from '../ship/interpreter.js';
 import { channelsFirst } from '../ship/onnx/channelsFirst.js';
 import { npuModel } from '../ship/onnx/npuModel.js';
 
@@ -16,7 +16,7 @@ export interface NpuMismatches {
   readonly activations: Share;
   /** Logits that round to another whole unit. */
   readonly logits: Share;
-  /** Images of another class. */
+  /** Images of another class, or with a pixel of one. */
   readonly predictions: number;
 }
 
@@ -32,9 +32,9 @@ export async function npuMismatches(
 ): Promise<NpuMismatches | null> {
   const model = npuModel(network, { metadata: {}, activations: true });
   const runtime = await import('onnxruntime-node').catch(() => null);
-  const [input, classifier] = [network.layers[0], network.layers.at(-1)];
-  if (!runtime || input?.op !== 'input' || classifier?.op !== 'classifier') return null;
-  const [height, width, channels] = input.output.shape as [number, number, number];
+  if (!runtime) return null;
+  const [height, width, channels] = inputOf(network).output.shape as [number, number, number];
+  const { unit, classes } = outputsOf(network);
   const session = await runtime.InferenceSession.create(model, { graphOptimizationLevel: 'all' });
   const outputs = network.layers.filter((layer): layer is ConvolutionLayer => layer.op === 'convolution');
   const activations = { different: 0, all: 0 };
@@ -55,10 +55,12 @@ export async function npuMismatches(
         if (values[at] !== right[(at % pixels) * depth + Math.floor(at / pixels)]) activations.different++;
       }
     }
-    const inUnits = Array.from(got.logits!.data as Float32Array, (value) => Math.round(value / classifier.unit));
-    logits.all += inUnits.length;
-    logits.different += inUnits.filter((value, o) => value !== own[o]).length;
-    if (predictionOf(got.logits!.data as Float32Array) !== predictionOf(own)) predictions++;
+    // From [classes, pixels] to [pixels, classes].
+    const values = channelsFirst([...(got.logits!.data as Float32Array)], own.length / classes);
+    logits.all += values.length;
+    logits.different += values.filter((value, o) => Math.round(value / unit) !== own[o]).length;
+    const right = predictionsOf(own, classes);
+    if (predictionsOf(values, classes).some((each, pixel) => each !== right[pixel])) predictions++;
   }
   await session.release();
   return { images: images.length, activations, logits, predictions };

@@ -14,8 +14,14 @@
  */
 
 import { inputBytes } from '../ship/inputBytes.js';
-import type { IntegerTensor, SumPoolLayer } from '../ship/integerNetwork.js';
-import { classifyIntegers, predictionOf, runIntegers, sumPool } from '../ship/interpreter.js';
+import {
+  type IntegerNetwork,
+  type IntegerTensor,
+  inputOf,
+  outputsOf,
+  type SumPoolLayer,
+} from '../ship/integerNetwork.js';
+import { classifyIntegers, predictionOf, predictionsOf, runIntegers, sumPool } from '../ship/interpreter.js';
 import { unpackNetwork } from '../ship/packedFile.js';
 import { type KernelKind, usableKinds } from './kernelModule.js';
 import { loadProgram, type RuntimeProgram } from './program.js';
@@ -33,6 +39,8 @@ export interface DeployedNetwork {
   readonly classes: readonly string[];
   /** Shape of an image: height, width, channels. */
   readonly inputShape: readonly [height: number, width: number, channels: number];
+  /** Shape of the logits: [classes], or [height, width, classes] of a network with a class for every pixel. */
+  readonly outputShape: readonly number[];
   /** The kernels that compute. */
   readonly kernels: KernelKind | 'plain';
   /**
@@ -43,6 +51,8 @@ export interface DeployedNetwork {
   logits(image: ArrayLike<number>): Float64Array;
   /** The class of the largest logit, the first of equal ones. */
   predict(image: ArrayLike<number>): number;
+  /** The same for every pixel, row by row, of a network that has logits of each. */
+  predictPixels(image: ArrayLike<number>): Int32Array;
   /** All classes, the likeliest first. */
   classify(image: ArrayLike<number>): Classification[];
   /** The bytes that the network reads of an image: its own, or those of its quantizer. */
@@ -68,15 +78,10 @@ export async function load(
   { source = 'network', kernels = usableKinds()[0] ?? 'plain' }: LoadOptions = {},
 ): Promise<DeployedNetwork> {
   const network = unpackNetwork(file instanceof Uint8Array ? file : new Uint8Array(file), source);
-  const [input, classifier] = [network.layers[0], network.layers.at(-1)];
-  if (input?.op !== 'input' || classifier?.op !== 'classifier') throw new Error('no network from image to logits');
+  const input = inputOf(network);
+  const outputs = outputsOf(network);
   const inputShape = input.output.shape as [number, number, number];
   const program = kernels === 'plain' ? null : loadProgram(network, kernels);
-  const pool = network.layers.find(
-    (layer): layer is SumPoolLayer => layer.op === 'sumPool' && layer.output === classifier.input,
-  );
-  const classified = (from: RuntimeProgram) =>
-    classifyIntegers(classifier, pool ? sumPool(pool, from.read(pool.input)) : from.read(classifier.input));
   const stored = network.layers.flatMap((layer) =>
     layer.op === 'convolution' || layer.op === 'maxPool' || layer.op === 'arrange' ? [layer.output] : [],
   );
@@ -84,22 +89,38 @@ export async function load(
   const run = (bytes: Uint8Array, visit?: Visit): Float64Array => {
     checkImage(bytes, inputShape);
     if (!program) return runIntegers(network, bytes, visit);
-    program.run(bytes);
+    const logits = program.run(bytes);
     if (visit) for (const tensor of stored) visit(tensor, program.read(tensor));
-    return classified(program);
+    return logits ?? classified(network, program);
   };
   const bytes: DeployedNetwork['bytes'] = (image) => inputBytes(input, image);
   const logits: DeployedNetwork['logits'] = (image) => run(bytes(image));
+  const ofImage: DeployedNetwork['logits'] = (image) => {
+    if (outputs.shape.length === 1) return logits(image);
+    throw new RangeError(`the network has ${outputs.shape.join('×')} logits, a class for every pixel: predictPixels`);
+  };
   return {
-    ...{ classes: network.classes, inputShape, kernels, unit: classifier.unit, logits, bytes, trace: run },
-    predict: (image) => predictionOf(logits(image)),
+    ...{ classes: network.classes, inputShape, outputShape: outputs.shape, kernels, unit: outputs.unit },
+    ...{ logits, bytes, trace: run },
+    predict: (image) => predictionOf(ofImage(image)),
+    predictPixels: (image) => predictionsOf(logits(image), outputs.classes),
     classify: (image) => {
-      const shares = softmax(Array.from(logits(image), (logit) => logit * classifier.unit));
+      const shares = softmax(Array.from(ofImage(image), (logit) => logit * outputs.unit));
       return shares
         .map((probability, index) => ({ index, name: network.classes[index] ?? String(index), probability }))
         .sort((a, b) => b.probability - a.probability);
     },
   };
+}
+
+/** The logits of a network that ends in a classifier. */
+function classified(network: IntegerNetwork, { read }: RuntimeProgram): Float64Array {
+  const { layer } = outputsOf(network);
+  if (layer.op !== 'classifier') throw new Error('the program puts out no logits');
+  const pool = network.layers.find(
+    (each): each is SumPoolLayer => each.op === 'sumPool' && each.output === layer.input,
+  );
+  return classifyIntegers(layer, pool ? sumPool(pool, read(pool.input)) : read(layer.input));
 }
 
 function checkImage(image: Uint8Array, shape: readonly number[]): void {

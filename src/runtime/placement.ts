@@ -2,7 +2,7 @@
 
 import type { Window } from '../ops/window.js';
 import type { IntegerNetwork, IntegerTensor, Product } from '../ship/integerNetwork.js';
-import { leastOf } from '../ship/integerNetwork.js';
+import { convolves, isLast, leastOf } from '../ship/integerNetwork.js';
 import type { KernelKind } from './kernelModule.js';
 
 export interface Place {
@@ -43,7 +43,7 @@ export function createAllocator(): Allocator {
 export function placeTensors(network: IntegerNetwork, kind: KernelKind, allocator: Allocator): Map<string, Place> {
   const places = new Map<string, Place>();
   for (const layer of network.layers) {
-    if (layer.op === 'classifier' || layer.op === 'sumPool' || layer.op === 'subsample') continue;
+    if (isLast(layer) || layer.op === 'sumPool' || layer.op === 'subsample') continue;
     const tensor = layer.output;
     const readers = readersOf(network, tensor);
     const most = (of: (window: Window) => number) => Math.max(0, ...readers.map(({ window }) => of(window)));
@@ -74,7 +74,7 @@ function isWide({ input, weights, factor }: Product): boolean {
 
 function readersOf({ layers }: IntegerNetwork, tensor: IntegerTensor): Product[] {
   return layers.flatMap((layer) =>
-    layer.op === 'convolution' ? layer.products.filter(({ input }) => input.name === tensor.name) : [],
+    convolves(layer) ? layer.products.filter(({ input }) => input.name === tensor.name) : [],
   );
 }
 

@@ -7,22 +7,24 @@ import { extentOf } from '../ops/window.js';
 import type {
   ArrangeLayer,
   ConvolutionLayer,
+  ConvolvingLayer,
   InputLayer,
   IntegerNetwork,
   IntegerTensor,
   MaxPoolLayer,
+  OutputLayer,
   Product,
 } from '../ship/integerNetwork.js';
-import { leastOf, storedSource } from '../ship/integerNetwork.js';
-import { isExactInDoubles } from '../ship/interpreter.js';
+import { inputOf, leastOf, storedSource } from '../ship/integerNetwork.js';
+import { isExactInDoubles, requantized, subsample } from '../ship/interpreter.js';
 import { convolutionForms, instantiate, type KernelKind, type Kernels } from './kernelModule.js';
 import { createAllocator, type Place, placeTensors } from './placement.js';
 
 export interface RuntimeProgram {
   /** The integers of a tensor after a run, without its border. */
   read(tensor: IntegerTensor): Int32Array;
-  /** Computes all stored tensors of an image, bytes [H, W, C]. */
-  run(image: Uint8Array): void;
+  /** Computes all stored tensors of an image, bytes [H, W, C]; and the logits where a convolution puts them out. */
+  run(image: Uint8Array): Float64Array | null;
 }
 
 /** Writes into the memory once it is there. */
@@ -37,17 +39,18 @@ export function loadProgram(network: IntegerNetwork, kind: KernelKind): RuntimeP
     if (layer.op === 'convolution') builder.convolution(layer);
     if (layer.op === 'maxPool') builder.maxPool(layer);
     if (layer.op === 'arrange') builder.arrange(layer);
+    if (layer.op === 'outputs') builder.outputs(layer);
   }
   const memory = new WebAssembly.Memory({ initial: Math.ceil(allocator.bytes / 65536) });
   const kernels = instantiate(kind, memory);
   for (const fill of builder.fills) fill(memory.buffer);
-  const [input] = network.layers;
-  if (input?.op !== 'input') throw new Error('the network does not begin with an image');
+  const input = inputOf(network);
   return {
     read: (tensor) => readTensor(memory.buffer, placeOf(places, tensor), tensor.shape),
     run: (image) => {
       writeImage(memory.buffer, placeOf(places, input.output), input, image);
       for (const call of builder.calls) call(kernels);
+      return builder.logits?.(memory.buffer) ?? null;
     },
   };
 }
@@ -55,6 +58,8 @@ export function loadProgram(network: IntegerNetwork, kind: KernelKind): RuntimeP
 class ProgramBuilder {
   readonly fills: Fill[] = [];
   readonly calls: Call[] = [];
+  /** The logits after the calls. */
+  logits: ((memory: ArrayBuffer) => Float64Array) | null = null;
 
   constructor(
     readonly network: IntegerNetwork,
@@ -63,13 +68,10 @@ class ProgramBuilder {
   ) {}
 
   convolution(layer: ConvolutionLayer): void {
-    const { output, products } = layer;
-    const [height, width, channels] = output.shape as [number, number, number];
+    const [height, width, channels] = layer.output.shape as [number, number, number];
     const blocks = Math.ceil(channels / 8);
-    const sums = products.map(() => this.allocate(Math.ceil(width / 4) * 4 * blocks * 32));
-    const rows = products.map((product, index) =>
-      this.#product(undilated(ungrouped(product)), width, blocks, sums[index]!),
-    );
+    const sums = layer.products.map(() => this.allocate(Math.ceil(width / 4) * 4 * blocks * 32));
+    const rows = this.#products(layer, blocks, sums);
     const requantize = this.#requantization(layer, sums, blocks);
     this.calls.push((kernels) => {
       for (let row = 0; row < height; row++) {
@@ -77,6 +79,52 @@ class ProgramBuilder {
         requantize(kernels, row);
       }
     });
+  }
+
+  /** Sums of all rows are kept, one behind the other; logits are computed of them in plain numbers. */
+  outputs(layer: OutputLayer): void {
+    const [height, width, channels] = layer.output.shape as [number, number, number];
+    const blocks = Math.ceil(channels / 8);
+    const row = Math.ceil(width / 4) * 4 * blocks * 8;
+    const sums = layer.products.map(() => this.allocate(row * 4));
+    const kept = layer.products.map(() => this.allocate(height * row * 4));
+    const rows = this.#products(layer, blocks, sums);
+    this.calls.push((kernels) => {
+      for (let y = 0; y < height; y++) {
+        for (const [index, accumulate] of rows.entries()) {
+          accumulate(kernels, y);
+          kernels.moveChannel(sums[index]!, 0, 4, 4, kept[index]! + y * row * 4, 0, 4, 4, 1, row, 0);
+        }
+      }
+    });
+    this.logits = (memory) => {
+      const accumulators = kept.map((at) => {
+        const values = new Int32Array(memory, at, height * row);
+        const pixel = (index: number) => Math.floor(index / width) * row + (index % width) * blocks * 8;
+        return Int32Array.from(
+          { length: height * width * channels },
+          (_, index) => values[pixel(Math.floor(index / channels)) + (index % channels)]!,
+        );
+      });
+      return requantized(layer, accumulators, layer.addend && this.#read(memory, layer.addend));
+    };
+  }
+
+  /** The integers of a tensor; of a subsampled one those of its source. */
+  #read(memory: ArrayBuffer, tensor: IntegerTensor): Int32Array {
+    const layer = this.network.layers.find((each) => each.op === 'subsample' && each.output.name === tensor.name);
+    if (layer?.op === 'subsample') return subsample(layer, this.#read(memory, layer.input));
+    return readTensor(memory, placeOf(this.places, tensor), tensor.shape);
+  }
+
+  /** What computes a row of the sums of each product. */
+  #products(
+    { products, output }: ConvolvingLayer,
+    blocks: number,
+    sums: readonly number[],
+  ): ((kernels: Kernels, row: number) => void)[] {
+    const width = output.shape[1]!;
+    return products.map((product, index) => this.#product(undilated(ungrouped(product)), width, blocks, sums[index]!));
   }
 
   maxPool({ window: { rows, columns }, input, output }: MaxPoolLayer): void {

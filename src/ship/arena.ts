@@ -8,7 +8,7 @@
  */
 
 import { streamBytes } from './bitStream.js';
-import { type IntegerLayer, type IntegerNetwork, type IntegerTensor, storedSource } from './integerNetwork.js';
+import { type IntegerLayer, type IntegerNetwork, type IntegerTensor, isLast, storedSource } from './integerNetwork.js';
 
 export interface Arena {
   readonly bytes: number;
@@ -62,7 +62,7 @@ function storedTensors(network: IntegerNetwork): Stored[] {
       const source = stored.get(storedSource(network, read).source);
       if (source) source.last = time;
     }
-    if (layer.op !== 'input' && layer.op !== 'subsample' && layer.op !== 'classifier') {
+    if (layer.op !== 'input' && layer.op !== 'subsample' && !isLast(layer)) {
       const { output } = layer;
       stored.set(output, { name: output.name, bytes: storedBytes(output), first: time, last: time });
     }
@@ -77,6 +77,7 @@ function readsOf(layer: IntegerLayer): IntegerTensor[] {
     case 'subsample':
       return [];
     case 'convolution':
+    case 'outputs':
       return [
         ...layer.products.flatMap(({ input, factor }) => (factor ? [input, factor] : [input])),
         ...(layer.addend ? [layer.addend] : []),

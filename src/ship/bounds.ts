@@ -1,7 +1,7 @@
 /** The sums that a layer can reach, from its actual weights and the integers that its input can hold. */
 
 import { InputError } from '../errors.js';
-import { bitLength, type ClassifierLayer, leastOf, type Product } from './integerNetwork.js';
+import { bitLength, type ClassifierLayer, leastOf, type OutputLayer, type Product } from './integerNetwork.js';
 
 interface Interval {
   readonly lo: number;
@@ -60,6 +60,29 @@ export function boundedClassifier(layer: Omit<ClassifierLayer, 'sums' | 'logits'
     return { lo: lo * scale + offset, hi: hi * scale + offset };
   });
   return { ...layer, sums: hull(sums), logits: hull(logits) };
+}
+
+/** The layer of outputs [H, W, C] in a unit, with the bounds of its numbers. */
+export function boundedOutputs(
+  layer: Omit<OutputLayer, 'op' | 'output'>,
+  shape: readonly number[],
+  unit: number,
+): OutputLayer {
+  const { name, products, addend } = layer;
+  const { multipliers, biases, addendShift } = layer.requantization;
+  const bounds = Array.from(biases, (bias, channel) => {
+    const ends = products.map(({ lo, hi }, term) => {
+      const multiplier = multipliers[term]![channel]!;
+      return [multiplier * lo[channel]!, multiplier * hi[channel]!];
+    });
+    if (addend) ends.push([leastOf(addend.grid) * 2 ** addendShift, addend.grid.hi * 2 ** addendShift]);
+    return {
+      lo: ends.reduce((sum, pair) => sum + Math.min(...pair), Number(bias)),
+      hi: ends.reduce((sum, pair) => sum + Math.max(...pair), Number(bias)),
+    };
+  });
+  const grid = { type: 'uniform', ...hull([{ lo: 0, hi: 0 }, ...bounds]) } as const;
+  return { ...layer, op: 'outputs', output: { name, shape, grid, step: unit, bits: 64, usedChannels: shape[2]! } };
 }
 
 function hull(intervals: readonly Interval[]): Interval {

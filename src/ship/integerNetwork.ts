@@ -88,6 +88,8 @@ export interface OutputTable {
 
 /** Why the integers of a layer are right. */
 export type Proof =
+  /** Nothing is rounded. */
+  | { readonly type: 'exact' }
   /** Equal to the float64 reference at every reachable accumulator (summed over channels) and integer of the addend. */
   | { readonly type: 'proven'; readonly accumulators: number; readonly addends: number }
   /** The integer form itself is the definition. */
@@ -190,6 +192,22 @@ export interface ClassifierLayer {
   readonly logits: { readonly lo: number; readonly hi: number };
 }
 
+/**
+ * The last layer of a network that does not end in a fully connected one, such as a class for every pixel: what its
+ * convolutions give, Σ M·a + b + (s << addendShift), neither shifted nor clipped.
+ */
+export interface OutputLayer extends Omit<ConvolutionLayer, 'op'> {
+  readonly op: 'outputs';
+  /** The logits, within 53 bits; no memory of the network keeps them. */
+  readonly output: IntegerTensor;
+}
+
+/** What convolves. */
+export type ConvolvingLayer = ConvolutionLayer | OutputLayer;
+
+/** What puts out logits. */
+export type LastLayer = ClassifierLayer | OutputLayer;
+
 export type IntegerLayer =
   | InputLayer
   | ConvolutionLayer
@@ -197,12 +215,54 @@ export type IntegerLayer =
   | ArrangeLayer
   | SubsampleLayer
   | SumPoolLayer
-  | ClassifierLayer;
+  | LastLayer;
+
+/** A layer whose tensor others read. */
+export type InnerLayer = Exclude<IntegerLayer, LastLayer>;
 
 export interface IntegerNetwork {
-  /** In the order in which they run; the first is the input, the last the classifier. */
+  /** In the order in which they run; the first is the input, the last puts out the logits. */
   readonly layers: readonly IntegerLayer[];
   readonly classes: readonly string[];
+}
+
+/** What a network puts out: whole numbers, each of which stands for as many `unit`. */
+export interface Outputs {
+  readonly layer: LastLayer;
+  /** [classes], or [height, width, classes] of a class for every pixel. */
+  readonly shape: readonly number[];
+  readonly classes: number;
+  readonly unit: number;
+}
+
+export function convolves(layer: IntegerLayer): layer is ConvolvingLayer {
+  return layer.op === 'convolution' || layer.op === 'outputs';
+}
+
+export function isLast(layer: IntegerLayer): layer is LastLayer {
+  return layer.op === 'classifier' || layer.op === 'outputs';
+}
+
+export function outputsOf({ layers }: IntegerNetwork): Outputs {
+  const layer = layers.at(-1);
+  if (!layer || !isLast(layer)) throw new Error('the network has no outputs');
+  if (layer.op === 'classifier') {
+    const classes = layer.weights.shape[1]!;
+    return { layer, shape: [classes], classes, unit: layer.unit };
+  }
+  const { shape, step } = layer.output;
+  const classes = shape[2]!;
+  return { layer, shape: isMap(layer) ? shape : [classes], classes, unit: step };
+}
+
+/** Tells whether there are outputs of more than one pixel. */
+export function isMap({ output: { shape } }: OutputLayer): boolean {
+  return shape[0]! * shape[1]! > 1;
+}
+
+export function inputOf({ layers: [layer] }: IntegerNetwork): InputLayer {
+  if (layer?.op !== 'input') throw new Error('the network does not begin with an image');
+  return layer;
 }
 
 /** A window of one pixel, on every pixel. */
@@ -212,6 +272,11 @@ export const pixelWindow: Window = { rows: everyPixel, columns: everyPixel };
 /** The least integer of a grid. */
 export function leastOf(grid: Grid): number {
   return grid.type === 'uniform' ? grid.lo : grid.signed ? -grid.hi : 0;
+}
+
+/** The largest magnitude of a tensor's integers. */
+export function magnitudeOf({ grid }: IntegerTensor): number {
+  return Math.max(grid.hi, -leastOf(grid));
 }
 
 /** How many of ascending bounds a number reaches. */
@@ -259,10 +324,27 @@ export function storedSource(
   return layer?.op === 'subsample' ? { source: layer.input, stride: layer.stride } : { source: tensor, stride: 1 };
 }
 
+/** The largest magnitude that a partial sum of an output layer can have. */
+export function largestTotal({ products, addend, requantization }: OutputLayer): number {
+  const { multipliers, biases, addendShift } = requantization;
+  const added = addend ? magnitudeOf(addend) * 2 ** addendShift : 0;
+  return Math.max(
+    ...Array.from(biases, (bias, channel) =>
+      products.reduce(
+        (sum, { lo, hi }, term) => sum + Math.abs(multipliers[term]![channel]!) * Math.max(-lo[channel]!, hi[channel]!),
+        Math.abs(Number(bias)) + added,
+      ),
+    ),
+  );
+}
+
+/** What an addend may reach in the units that it is added in: it is shifted within 31 bits. */
+export const largestAddend = 2 ** 30;
+
 /** Multiplications, each with an addition, that a layer takes for one image. */
 export function multiplicationsOf(layer: IntegerLayer): number {
   if (layer.op === 'classifier') return layer.weights.values.length;
-  if (layer.op !== 'convolution') return 0;
+  if (!convolves(layer)) return 0;
   const [height, width] = layer.output.shape as [number, number];
   return layer.products.reduce((sum, { weights }) => sum + height * width * weights.values.length, 0);
 }

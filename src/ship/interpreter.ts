@@ -8,12 +8,14 @@ import {
   type ArrangeLayer,
   type ClassifierLayer,
   type ConvolutionLayer,
+  type ConvolvingLayer,
+  type InnerLayer,
   type InputLayer,
-  type IntegerLayer,
   type IntegerNetwork,
   type IntegerTensor,
   leastOf,
   type MaxPoolLayer,
+  magnitudeOf,
   type Product,
   reachedOf,
   type SubsampleLayer,
@@ -37,22 +39,31 @@ export function runIntegers(
   const tensors = new Map<string, Int32Array>();
   for (const layer of network.layers) {
     if (layer.op === 'classifier') return classifyIntegers(layer, valuesOf(layer.input, tensors));
+    if (layer.op === 'outputs') return requantized(layer, accumulatorsOf(layer, tensors), addendOf(layer, tensors));
     const values = runLayer(layer, image, tensors);
     tensors.set(layer.output.name, values);
     visit?.(layer.output, values);
   }
-  throw new Error('the network has no classifier');
+  throw new Error('the network has no outputs');
 }
 
 /** The class of the first of the largest logits. */
 export function predictionOf(logits: ArrayLike<number>): number {
-  let best = 0;
-  for (let o = 1; o < logits.length; o++) if (logits[o]! > logits[best]!) best = o;
-  return best;
+  return predictionsOf(logits, logits.length)[0]!;
+}
+
+/** The class of every pixel, of logits [..., classes]. */
+export function predictionsOf(logits: ArrayLike<number>, classes: number): Int32Array {
+  return Int32Array.from({ length: logits.length / classes }, (_, pixel) => {
+    const first = pixel * classes;
+    let best = 0;
+    for (let o = 1; o < classes; o++) if (logits[first + o]! > logits[first + best]!) best = o;
+    return best;
+  });
 }
 
 /** Computes the tensor that a layer writes. */
-function runLayer(layer: Exclude<IntegerLayer, ClassifierLayer>, image: Uint8Array, tensors: Tensors): Int32Array {
+function runLayer(layer: InnerLayer, image: Uint8Array, tensors: Tensors): Int32Array {
   switch (layer.op) {
     case 'input':
       return inputOf(layer, image);
@@ -85,11 +96,19 @@ function inputOf({ scale, offsets }: InputLayer, image: Uint8Array): Int32Array 
 }
 
 function convolve(layer: ConvolutionLayer, tensors: Tensors): Int32Array {
-  const accumulators = layer.products.map((product) => {
+  return Int32Array.from(requantized(layer, accumulatorsOf(layer, tensors), addendOf(layer, tensors)));
+}
+
+/** Accumulators of a layer, one tensor [H', W', O] a product. */
+function accumulatorsOf({ products, output }: ConvolvingLayer, tensors: Tensors): Int32Array[] {
+  return products.map((product) => {
     const weights = product.factor ? valuesOf(product.factor, tensors) : product.weights.values;
-    return accumulate(product, valuesOf(product.input, tensors), weights, layer.output.shape);
+    return accumulate(product, valuesOf(product.input, tensors), weights, output.shape);
   });
-  return requantizeAll(layer, accumulators, layer.addend && valuesOf(layer.addend, tensors));
+}
+
+function addendOf({ addend }: ConvolvingLayer, tensors: Tensors): Int32Array | null {
+  return addend && valuesOf(addend, tensors);
 }
 
 /** Accumulators of all output elements, [H', W', O]. */
@@ -172,14 +191,15 @@ function addDepthwise(
   for (let c = 0; c < channels; c++) y[to + c]! += x[from + c]! * w[tap + c]!;
 }
 
-function requantizeAll(
-  layer: ConvolutionLayer,
+/** The output from accumulators [H', W', O] and the addend. */
+export function requantized(
+  layer: ConvolvingLayer,
   accumulators: readonly Int32Array[],
   addend: Int32Array | null,
-): Int32Array {
+): Float64Array {
   const channels = layer.output.shape[2]!;
   const ofChannel = Array.from({ length: channels }, (_, channel) => channelFunction(layer, channel));
-  return Int32Array.from(accumulators[0]!, (_, index) =>
+  return Float64Array.from(accumulators[0]!, (_, index) =>
     ofChannel[index % channels]!(
       accumulators.map((values) => values[index]!),
       addend ? addend[index]! : 0,
@@ -190,26 +210,22 @@ function requantizeAll(
 type ChannelFunction = (accumulators: readonly number[], addend: number) => number;
 
 /** How one channel comes from its accumulators and the addend. */
-export function channelFunction(layer: ConvolutionLayer, channel: number): ChannelFunction {
+export function channelFunction(layer: ConvolvingLayer, channel: number): ChannelFunction {
   return isExactInDoubles(layer, channel) ? doubleFunction(layer, channel) : bigFunction(layer, channel);
 }
 
 /** Tells whether every M·a + b, with the addend where it is added before the shift, is below 2^53 in magnitude. */
-export function isExactInDoubles({ products, requantization, addend }: ConvolutionLayer, channel: number): boolean {
+export function isExactInDoubles({ products, requantization, addend }: ConvolvingLayer, channel: number): boolean {
   const { multipliers, biases, shifts, addendShift, table } = requantization;
   let largest = Math.abs(Number(biases[channel]!));
   for (const [index, { lo, hi }] of products.entries()) {
     largest += Math.abs(multipliers[index]![channel]!) * Math.max(-lo[channel]!, hi[channel]!);
   }
-  if (table && addend) largest += 2 ** (addendShift + shifts[channel]!) * largestMagnitude(addend);
+  if (table && addend) largest += 2 ** (addendShift + shifts[channel]!) * magnitudeOf(addend);
   return largest < 2 ** 53;
 }
 
-function largestMagnitude({ grid }: IntegerTensor): number {
-  return Math.max(-leastOf(grid), grid.hi);
-}
-
-function doubleFunction({ requantization, output }: ConvolutionLayer, channel: number): ChannelFunction {
+function doubleFunction({ requantization, output }: ConvolvingLayer, channel: number): ChannelFunction {
   const { multipliers, shifts, addendShift, outputShift, table } = requantization;
   const [m0, m1] = multipliers.map((ofProduct) => ofProduct[channel]!) as [number, number?];
   const bias = Number(requantization.biases[channel]!);
@@ -233,7 +249,7 @@ function doubleFunction({ requantization, output }: ConvolutionLayer, channel: n
   };
 }
 
-function bigFunction({ requantization, output }: ConvolutionLayer, channel: number): ChannelFunction {
+function bigFunction({ requantization, output }: ConvolvingLayer, channel: number): ChannelFunction {
   const { multipliers, biases, shifts, addendShift, outputShift, table } = requantization;
   const factors = multipliers.map((ofProduct) => BigInt(ofProduct[channel]!));
   const sum = (accumulators: readonly number[]) =>
@@ -283,7 +299,8 @@ function arrange({ inputs, shifts, sources, output }: ArrangeLayer, values: read
   return y;
 }
 
-function subsample({ stride, input, output }: SubsampleLayer, x: Int32Array): Int32Array {
+/** Every so many-th pixel, zeros behind the channels. */
+export function subsample({ stride, input, output }: SubsampleLayer, x: Int32Array): Int32Array {
   const [, width, inputs] = input.shape as [number, number, number];
   const [outHeight, outWidth, outputs] = output.shape as [number, number, number];
   const y = new Int32Array(outHeight * outWidth * outputs);

@@ -1,5 +1,6 @@
 /** What the lowering knows of a tensor of the plan: the form that it has on the device. */
 
+import type { Tensor } from '../graph/index.js';
 import type { ActivationFunction } from '../ops/attributes.js';
 import type { InputQuantization, IntegerTensor, IntegerWeights } from './integerNetwork.js';
 import type { Normalised, Sums } from './requantization.js';
@@ -24,6 +25,8 @@ export type Value =
   /** The mean over all pixels: a sum where the classifier reads it, else behind a quantizer. */
   | { readonly type: 'mean'; readonly input: IntegerTensor }
   | { readonly type: 'moments'; readonly mean: ArrayLike<number>; readonly invstd: ArrayLike<number> }
+  /** Logits, or what becomes logits, times a learned number. */
+  | { readonly type: 'scaled'; readonly x: Tensor; readonly factor: number }
   | { readonly type: 'classified' };
 
 export interface TensorChannel {
@@ -57,6 +60,8 @@ export function described(value: Value): string {
       return `the mean of ${value.input.name}`;
     case 'moments':
       return 'moments';
+    case 'scaled':
+      return 'a tensor times a number';
     case 'classified':
       return 'the logits';
     default:

@@ -5,7 +5,7 @@
  */
 
 import { InputError } from '../errors.js';
-import { type AnyNode, operandsOf, type Tensor } from '../graph/index.js';
+import { type AnyNode, operandsOf, resultsOf, type Tensor } from '../graph/index.js';
 import type { Activation } from '../ops/attributes.js';
 import type { AxisWindow, SizedAxisWindow, Window } from '../ops/window.js';
 import type { TrainingProgram } from '../program/trainingProgram.js';
@@ -29,13 +29,23 @@ import {
   type IntegerNetwork,
   type IntegerTensor,
   type IntegerWeights,
+  outputsOf,
   type Product,
   pixelWindow,
   type SumPoolLayer,
 } from './integerNetwork.js';
 import { classifierLayer, scaledClassifier, sumPoolLayer } from './loweredClassifier.js';
+import { outputLayer } from './loweredOutputs.js';
 import { described, type TensorChannel, type Value } from './loweredValue.js';
-import { certified, channelSteps, defined, exactLog2, type Normalised, type Target } from './requantization.js';
+import {
+  certified,
+  channelSteps,
+  defined,
+  exactLog2,
+  type Normalised,
+  type Sums,
+  type Target,
+} from './requantization.js';
 import { asIs, identity, meanOf, scaledBy } from './terms.js';
 
 /** A layer whose integers are certified, with what its channels have to compute. */
@@ -68,11 +78,9 @@ export function lowerNetwork(
   const lowering = new Lowering(training, prove);
   for (const node of training.plan.phases.evaluate!) lowering.visit(node);
   const { layers, certified } = lowering;
-  const last = layers.at(-1);
-  if (last?.op !== 'classifier') throw new InputError('the network ends in no classifier; nothing to ship');
   // Outputs that are no classes have no names.
-  const names = classes.length === last.weights.shape[1] ? classes : [];
-  return { network: { layers, classes: names }, certified };
+  const isNamed = classes.length === outputsOf({ layers, classes }).classes;
+  return { network: { layers, classes: isNamed ? classes : [] }, certified };
 }
 
 class Lowering {
@@ -84,14 +92,14 @@ class Lowering {
   readonly #quantizers: readonly Quantizer[];
   readonly #bits: readonly number[];
   readonly #names: ReadonlyMap<number, string>;
-  /** The last fully connected layer: those before it are computed as convolutions. */
+  /** The fully connected layer whose results are the logits: others are computed as convolutions. */
   readonly #last: AnyNode | undefined;
 
   constructor(
     { plan, variables, activationNames }: TrainingProgram,
     readonly prove: boolean,
   ) {
-    this.#last = plan.phases.evaluate!.findLast(({ op }) => op === 'linear');
+    this.#last = lastLinear(plan.phases.evaluate!);
     this.#names = activationNames;
     const { quantizers, table } = variables;
     this.#quantizers = quantizers;
@@ -109,9 +117,13 @@ class Lowering {
         break;
       case 'prepareQuantizers':
       case 'gatherTargets':
-      case 'softmaxCrossEntropy':
-      case 'elementLoss':
       case 'recordMetrics':
+        break;
+      case 'softmaxCrossEntropy':
+        this.#outputs(node.operands.logits, 1);
+        break;
+      case 'elementLoss':
+        this.#outputs(node.operands.outputs, 1);
         break;
       case 'activation':
         this.#activation(node);
@@ -261,6 +273,7 @@ class Lowering {
       case 'sums':
       case 'weights':
       case 'moments':
+      case 'scaled':
       case 'classified':
         throw new InputError(`${this.#nameOf(y)}: an activation behind ${described(source)} has no integer form yet`);
       default:
@@ -523,14 +536,29 @@ class Lowering {
   }
 
   #scale({ operands, results }: Node<'scale'>): void {
-    const last = this.layers.at(-1);
-    if (last?.op !== 'classifier')
-      throw new InputError(`${operands.factor.name}: only logits can be scaled in integers`);
     const factor = this.#parameter(operands.factor)[0]!;
     if (!(Math.abs(factor) > 0))
       throw new InputError(`${operands.factor.name}: is ${factor}, so all logits are the same; train it further`);
+    const last = this.layers.at(-1);
+    if (last?.op !== 'classifier') {
+      this.#set(results.y, { type: 'scaled', x: operands.x, factor });
+      return;
+    }
     this.layers[this.layers.length - 1] = scaledClassifier(last, factor);
     this.#set(results.y, { type: 'classified' });
+  }
+
+  /** The layer that puts out a tensor times a number; a classifier is there already. */
+  #outputs(x: Tensor, factor: number): void {
+    const value = this.#get(x);
+    if (value.type === 'classified') return;
+    if (value.type === 'scaled') {
+      this.#outputs(value.x, value.factor * factor);
+      return;
+    }
+    const sum = value.type === 'sums' ? unnormalised(value.sums) : this.#sumOf(x, x);
+    if (sum.through) throw this.#unquantized(sum, x);
+    this.layers.push(outputLayer(sum.terms, sum.addend, imageShape(x), factor));
   }
 
   /** Bits in memory: those that the quantizer says it has; more where its published form has levels beyond them. */
@@ -603,6 +631,20 @@ type Quantization = { readonly row: number; readonly core: QuantizerCore; readon
 /** A single term, as it is. */
 function sumOf(term: Normalised): Sum {
   return { type: 'normalised', terms: [term], addend: null, through: null };
+}
+
+/** What a convolution gives, with neither bias nor normalisation. */
+function unnormalised(sums: Sums): Sum {
+  return sumOf({ ...sums, normalisation: asIs(sums.steps.length) });
+}
+
+/** The fully connected layer between which and the loss numbers are only scaled or ordered anew. */
+function lastLinear(nodes: readonly AnyNode[]): AnyNode | undefined {
+  const makers = new Map(nodes.flatMap((node) => resultsOf(node).map(({ id }) => [id, node] as const)));
+  let node = nodes.find(({ op }) => op === 'softmaxCrossEntropy' || op === 'elementLoss');
+  do node = node && makers.get(operandsOf(node)[0]!.id);
+  while (node && (node.op === 'scale' || node.op === 'flatten' || node.op === 'unflatten'));
+  return node?.op === 'linear' ? node : undefined;
 }
 
 /** Weights [1, 1, in, out] or [in, out] of features as those of the pixels that the features are in memory. */

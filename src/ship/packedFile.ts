@@ -11,9 +11,11 @@ import { InputError } from '../errors.js';
 import type { AxisWindow, Window } from '../ops/window.js';
 import { decodeSafetensors, encodeSafetensors, type NamedTensor, type Safetensors } from '../weights/safetensors.js';
 import { packIntegers, streamBytes, unpackIntegers } from './bitStream.js';
-import { boundedClassifier, boundedProduct } from './bounds.js';
+import { boundedClassifier, boundedOutputs, boundedProduct } from './bounds.js';
 import {
   type ConvolutionLayer,
+  type ConvolvingLayer,
+  convolves,
   type Grid,
   type InputQuantization,
   type IntegerLayer,
@@ -21,8 +23,12 @@ import {
   type IntegerTensor,
   type IntegerWeights,
   integersOf,
+  isLast,
+  type OutputLayer,
   type OutputTable,
+  type Product,
   type Proof,
+  type Requantization,
 } from './integerNetwork.js';
 import { array, choice, integer, number, record, sizes, text } from './json.js';
 import { checkNetwork } from './soundness.js';
@@ -91,13 +97,14 @@ function checksum(tensors: readonly NamedTensor[], metadata: Readonly<Record<str
 }
 
 function tensorsIn({ layers }: IntegerNetwork): IntegerTensor[] {
-  return layers.flatMap((layer) => (layer.op === 'classifier' ? [] : [layer.output]));
+  return layers.flatMap((layer) => (isLast(layer) ? [] : [layer.output]));
 }
 
 /** The weights that a layer has, in the order of its definition. */
 export function weightsOfLayer(layer: IntegerLayer): IntegerWeights[] {
   switch (layer.op) {
     case 'convolution':
+    case 'outputs':
       return layer.products.map(({ weights }) => weights);
     case 'classifier':
       return [layer.weights, ...(layer.bias ? [layer.bias] : [])];
@@ -118,7 +125,7 @@ function tensorsOf(layer: IntegerLayer): NamedTensor[] {
     .filter(({ bits }) => bits > 0)
     .map(({ name, values, grid, bits }) => vector(name, packIntegers(values, grid, bits)));
   if (layer.op === 'classifier') return [...streams, vector(`${layer.name}:shifts`, layer.shifts)];
-  if (layer.op !== 'convolution') return streams;
+  if (!convolves(layer)) return streams;
   const { multipliers, biases, shifts, table } = layer.requantization;
   return [
     ...streams,
@@ -166,17 +173,11 @@ function layerEntry(layer: IntegerLayer): object {
       const { op, name, scale, offsets, quantization, output } = layer;
       return { op, name, scale, offsets, quantization, output: output.name };
     }
-    case 'convolution': {
-      const { op, name, products, addend, proof, output } = layer;
-      const { addendShift, outputShift, table } = layer.requantization;
-      return {
-        ...{ op, name, addend: addend?.name ?? null, addendShift, outputShift, thresholds: table !== null, proof },
-        products: products.map(({ input, weights, factor, depthwise, groups, window }) => {
-          const by = factor && { factor: factor.name };
-          return { input: input.name, weights: weightsEntry(weights), ...by, depthwise, groups, window };
-        }),
-        output: output.name,
-      };
+    case 'convolution':
+      return { ...convolvingEntry(layer), output: layer.output.name };
+    case 'outputs': {
+      const { shape, step } = layer.output;
+      return { ...convolvingEntry(layer), shape, unit: step };
     }
     case 'arrange':
       return { ...layer, inputs: layer.inputs.map(({ name }) => name), output: layer.output.name };
@@ -192,6 +193,17 @@ function layerEntry(layer: IntegerLayer): object {
     default:
       return layer satisfies never;
   }
+}
+
+function convolvingEntry({ op, name, products, addend, proof, requantization }: ConvolvingLayer): object {
+  const { addendShift, outputShift, table } = requantization;
+  return {
+    ...{ op, name, addend: addend?.name ?? null, addendShift, outputShift, thresholds: table !== null, proof },
+    products: products.map(({ input, weights, factor, depthwise, groups, window }) => {
+      const by = factor && { factor: factor.name };
+      return { input: input.name, weights: weightsEntry(weights), ...by, depthwise, groups, window };
+    }),
+  };
 }
 
 function networkOf(json: unknown, file: Safetensors): IntegerNetwork {
@@ -245,6 +257,8 @@ function layerOf(json: unknown, tensors: ReadonlyMap<string, IntegerTensor>, fil
     }
     case 'convolution':
       return convolutionOf(fields, name, tensor, file);
+    case 'outputs':
+      return outputLayerOf(fields, name, tensor, file);
     case 'maxPool': {
       const { rows, columns } = windowOf(fields.window);
       const sizeOf = (axis: unknown) => integer(record(axis, 'axis').size, 'size', 1, mostTaps);
@@ -292,7 +306,10 @@ function layerOf(json: unknown, tensors: ReadonlyMap<string, IntegerTensor>, fil
   }
 }
 
-const operations = ['input', 'convolution', 'maxPool', 'arrange', 'subsample', 'sumPool', 'classifier'] as const;
+const operations = [
+  ...(['input', 'convolution', 'maxPool', 'arrange', 'subsample', 'sumPool'] as const),
+  ...(['classifier', 'outputs'] as const),
+];
 
 function quantizationOf(json: unknown): InputQuantization {
   const { scale, offset, step, limit } = record(json, 'quantization');
@@ -326,31 +343,58 @@ type Fields = Readonly<Record<string, unknown>>;
 function convolutionOf(fields: Fields, name: string, tensor: TensorOf, file: Safetensors): ConvolutionLayer {
   const output = tensor(fields.output);
   const channels = output.shape.at(-1)!;
-  const products = array(fields.products, 'products', (json) => {
+  const products = productsOf(fields, output.name, channels, tensor, file);
+  return {
+    ...{ op: 'convolution', name, products, output, proof: proofOf(fields.proof) },
+    addend: fields.addend === null ? null : tensor(fields.addend),
+    requantization: {
+      ...requantizationOf(fields, name, products.length, channels, file),
+      table: fields.thresholds === true ? tableOf(file, name, output.grid) : null,
+    },
+  };
+}
+
+function outputLayerOf(fields: Fields, name: string, tensor: TensorOf, file: Safetensors): OutputLayer {
+  const shape = sizes(fields.shape, 'shape of the outputs');
+  const channels = shape.at(-1)!;
+  const products = productsOf(fields, name, channels, tensor, file);
+  const requantization = { ...requantizationOf(fields, name, products.length, channels, file), table: null };
+  const addend = fields.addend === null ? null : tensor(fields.addend);
+  const unbounded = { name, products, addend, requantization, proof: proofOf(fields.proof) };
+  return boundedOutputs(unbounded, shape, number(fields.unit, 'unit'));
+}
+
+function productsOf(fields: Fields, reader: string, channels: number, tensor: TensorOf, file: Safetensors): Product[] {
+  return array(fields.products, 'products', (json) => {
     const product = record(json, 'product');
     const weights = weightsOf(product.weights, file);
-    if (weights.shape.at(-1) !== channels) throw new Error(`${weights.name} has other channels than ${output.name}`);
+    if (weights.shape.at(-1) !== channels) throw new Error(`${weights.name} has other channels than ${reader}`);
     const depthwise = product.depthwise === true;
     const groups = integer(product.groups, 'groups', 1, 2 ** 16);
     const window = windowOf(product.window);
     const factor = product.factor === undefined ? null : tensor(product.factor);
     return boundedProduct({ input: tensor(product.input), weights, factor, depthwise, groups, window });
   });
-  const multipliers = Int32Array.from(
-    numbersOf(file, `${name}:multipliers`, products.length * channels),
-    (multiplier) => integer(multiplier, `${name}:multipliers`, -(2 ** 31), 2 ** 31 - 1),
+}
+
+function requantizationOf(
+  fields: Fields,
+  name: string,
+  products: number,
+  channels: number,
+  file: Safetensors,
+): Omit<Requantization, 'table'> {
+  const multipliers = Int32Array.from(numbersOf(file, `${name}:multipliers`, products * channels), (multiplier) =>
+    integer(multiplier, `${name}:multipliers`, -(2 ** 31), 2 ** 31 - 1),
   );
   return {
-    ...{ op: 'convolution', name, products, output, proof: proofOf(fields.proof) },
-    addend: fields.addend === null ? null : tensor(fields.addend),
-    requantization: {
-      multipliers: products.map((_, index) => multipliers.slice(index * channels, (index + 1) * channels)),
-      biases: bigsOf(file, `${name}:biases`, channels),
-      shifts: shiftsOf(file, name, channels),
-      addendShift: integer(fields.addendShift, 'addendShift', 0, 31),
-      outputShift: integer(fields.outputShift, 'outputShift', 0, 31),
-      table: fields.thresholds === true ? tableOf(file, name, output.grid) : null,
-    },
+    multipliers: Array.from({ length: products }, (_, index) =>
+      multipliers.slice(index * channels, (index + 1) * channels),
+    ),
+    biases: bigsOf(file, `${name}:biases`, channels),
+    shifts: shiftsOf(file, name, channels),
+    addendShift: integer(fields.addendShift, 'addendShift', 0, 31),
+    outputShift: integer(fields.outputShift, 'outputShift', 0, 31),
   };
 }
 
@@ -361,11 +405,20 @@ function tableOf(file: Safetensors, layer: string, grid: Grid): OutputTable {
 }
 
 function proofOf(json: unknown): Proof {
-  const { type, accumulators, addends, reason } = record(json, 'proof');
-  if (choice(type, 'type of a proof', ['proven', 'definition']) === 'definition') {
-    return { type: 'definition', reason: text(reason, 'reason') };
+  const fields = record(json, 'proof');
+  const type = choice(fields.type, 'type of a proof', ['exact', 'proven', 'definition']);
+  switch (type) {
+    case 'exact':
+      return { type };
+    case 'definition':
+      return { type, reason: text(fields.reason, 'reason') };
+    case 'proven': {
+      const { accumulators, addends } = fields;
+      return { type, accumulators: number(accumulators, 'accumulators'), addends: number(addends, 'addends') };
+    }
+    default:
+      return type satisfies never;
   }
-  return { type: 'proven', accumulators: number(accumulators, 'accumulators'), addends: number(addends, 'addends') };
 }
 
 function weightsOf(json: unknown, file: Safetensors): IntegerWeights {

@@ -214,7 +214,7 @@ function heightOf(
 }
 
 /** γ·((a·step/pixels − mean)·invstd) + β as slope·a + offset, in multiples of `unit`. */
-function affine(
+export function affine(
   { steps, pixels, normalisation }: Normalised,
   channel: number,
   unit: number,

@@ -9,6 +9,7 @@ import {
   type ArrangeLayer,
   type ClassifierLayer,
   type ConvolutionLayer,
+  type ConvolvingLayer,
   codeBits,
   type InputLayer,
   type IntegerLayer,
@@ -16,9 +17,15 @@ import {
   type IntegerTensor,
   type IntegerWeights,
   integersOf,
+  isLast,
+  largestAddend,
   largestStored,
+  largestTotal,
   leastOf,
   type MaxPoolLayer,
+  magnitudeOf,
+  type OutputLayer,
+  outputsOf,
   type Product,
   type SubsampleLayer,
   type SumPoolLayer,
@@ -31,21 +38,21 @@ const largestLong = 2 ** 63;
 const largestShift = 62;
 /** Of a table: a function of 8 bits that falls and rises has fewer. */
 const mostThresholds = 2 ** 10;
-/** An addend is shifted within 31 bits. */
-const largestAddend = 2 ** 30;
 
 /** @throws Error in words about the first layer that cannot run */
 export function checkNetwork({ layers, classes }: IntegerNetwork): void {
   const written = new Map<string, IntegerLayer>();
   let integers = 0;
   for (const [index, layer] of layers.entries()) {
-    const isLast = index === layers.length - 1;
     demand((layer.op === 'input') === (index === 0), `${layer.name}: an input stands first, and nowhere else`);
-    demand((layer.op === 'classifier') === isLast, `${layer.name}: a classifier stands last, and nowhere else`);
+    const ends = index === layers.length - 1;
+    demand(isLast(layer) === ends, `${layer.name}: what puts out logits stands last, and nowhere else`);
     checkLayer(layer, (tensor) => written.get(tensor.name));
-    if (layer.op === 'classifier') {
-      const outputs = layer.weights.shape[1]!;
-      demand(classes.length === 0 || classes.length === outputs, `${outputs} logits for ${classes.length} classes`);
+    if (isLast(layer)) {
+      const outputs = outputsOf({ layers, classes });
+      const names = classes.length;
+      demand(names === 0 || names === outputs.classes, `${outputs.classes} logits for ${names} classes`);
+      demand(elements(outputs.shape) <= mostIntegers, `${layer.name}: has more than ${mostIntegers} integers`);
       continue;
     }
     const { output } = layer;
@@ -81,6 +88,9 @@ function checkLayer(layer: IntegerLayer, writerOf: WriterOf): void {
     case 'classifier':
       checkClassifier(layer, writerOf);
       break;
+    case 'outputs':
+      checkOutputs(layer, writerOf);
+      break;
     default:
       layer satisfies never;
   }
@@ -102,8 +112,23 @@ function checkInput({ name, scale, offsets, quantization, output }: InputLayer):
 }
 
 function checkConvolution(layer: ConvolutionLayer, writerOf: WriterOf): void {
+  checkStored(layer.output);
+  checkSums(layer, writerOf);
+}
+
+function checkOutputs(layer: OutputLayer, writerOf: WriterOf): void {
+  const { name, output, requantization } = layer;
+  const { shape, step } = output;
+  demand(shape.length === 3, `${name}: have ${shape.length} axes`);
+  checkSums(layer, writerOf);
+  demand(step > 0, `${name}: their unit is ${step}`);
+  const isWhole = requantization.outputShift === 0 && requantization.shifts.every((shift) => shift === 0);
+  demand(isWhole, `${name}: are shifted`);
+  demand(largestTotal(layer) <= Number.MAX_SAFE_INTEGER, `${name}: leave 53 bits`);
+}
+
+function checkSums(layer: ConvolvingLayer, writerOf: WriterOf): void {
   const { name, products, addend, output } = layer;
-  checkStored(output);
   demand(products.length === 1 || products.length === 2, `${name}: has ${products.length} products`);
   for (const product of products) checkProduct(product, output, writerOf);
   if (addend) {
@@ -145,10 +170,10 @@ function checkProduct(
   demand(Math.max(...hi, ...lo.map((sum) => -sum)) <= largestSum, `${weights.name}: sums leave 32 bits`);
 }
 
-function checkRequantization({ name, products, requantization, addend, output }: ConvolutionLayer): void {
+function checkRequantization({ name, products, requantization, addend, output }: ConvolvingLayer): void {
   const { multipliers, biases, shifts, addendShift, outputShift, table } = requantization;
   demand(outputShift <= 31 && shifts.every((shift) => shift <= largestShift), `${name}: shifts by more than 62`);
-  const added = addend ? magnitude(addend) * 2 ** addendShift : 0;
+  const added = addend ? magnitudeOf(addend) * 2 ** addendShift : 0;
   demand(added <= largestAddend, `${name}: its addend leaves 31 bits`);
   for (const [channel, shift] of shifts.entries()) {
     const sums = products.map(({ lo, hi }, term) => {
@@ -214,7 +239,7 @@ function checkSumPool({ name, input, output }: SumPoolLayer, writerOf: WriterOf)
   checkReads(name, input, writerOf);
   const pixels = input.shape[0]! * input.shape[1]!;
   demand(same(output.shape, input.shape.slice(2)), `${name}: has other channels than ${input.name}`);
-  demand(pixels * magnitude(input) <= largestSum, `${name}: sums leave 32 bits`);
+  demand(pixels * magnitudeOf(input) <= largestSum, `${name}: sums leave 32 bits`);
   const holds = output.grid.hi >= pixels * input.grid.hi && leastOf(output.grid) <= pixels * leastOf(input.grid);
   demand(holds, `${name}: sums leave the grid of ${output.name}`);
 }
@@ -245,7 +270,7 @@ function checkClassifier(
 /** A tensor of a picture's axes that a runtime keeps. */
 function checkStored(tensor: IntegerTensor): void {
   demand(tensor.shape.length === 3, `${tensor.name}: has ${tensor.shape.length} axes`);
-  demand(magnitude(tensor) <= largestStored, `${tensor.name}: holds integers above ${largestStored}`);
+  demand(magnitudeOf(tensor) <= largestStored, `${tensor.name}: holds integers above ${largestStored}`);
 }
 
 function checkWeights({ name, values, grid, bits, shape, channelExponents }: IntegerWeights): void {
@@ -272,10 +297,6 @@ function checkReads(reader: string, tensor: IntegerTensor, writerOf: WriterOf): 
 function checkSameGrid(name: string, a: IntegerTensor, b: IntegerTensor): void {
   const isSame = a.grid.type === b.grid.type && leastOf(a.grid) === leastOf(b.grid) && a.grid.hi === b.grid.hi;
   demand(isSame, `${name}: ${a.name} and ${b.name} have other grids`);
-}
-
-function magnitude({ grid }: IntegerTensor): number {
-  return Math.max(grid.hi, -leastOf(grid));
 }
 
 /** Integers of a tensor with the zeros around it. */

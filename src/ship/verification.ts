@@ -4,7 +4,13 @@
  */
 
 import { firstDifference } from './certificate.js';
-import type { ConvolutionLayer, IntegerLayer, IntegerNetwork, IntegerWeights } from './integerNetwork.js';
+import {
+  type ConvolvingLayer,
+  convolves,
+  type IntegerLayer,
+  type IntegerNetwork,
+  type IntegerWeights,
+} from './integerNetwork.js';
 import type { Lowered } from './lowering.js';
 import { weightsOfLayer } from './packedFile.js';
 
@@ -50,7 +56,7 @@ function integersFault(
   channelsOf: ReadonlyMap<string, Lowered['certified'][number]['channels']>,
 ): string | null {
   if (layer.op !== reference.op) return `layer ${layer.name} is ${layer.op} instead of ${reference.op}`;
-  if (layer.op !== 'convolution' || reference.op !== 'convolution') return plainFault(layer, reference);
+  if (!convolves(layer) || !convolves(reference)) return plainFault(layer, reference);
   const fault = plainFault(withoutChannels(layer), withoutChannels(reference));
   if (fault) return fault;
   const channels = channelsOf.get(layer.name);
@@ -72,7 +78,7 @@ function integersFault(
 }
 
 /** Where the integer form is the definition, its integers have to be those of the definition. */
-function requantizationFault(layer: ConvolutionLayer, reference: ConvolutionLayer): string | null {
+function requantizationFault(layer: ConvolvingLayer, reference: ConvolvingLayer): string | null {
   const [actual, wanted] = [layer.requantization, reference.requantization];
   for (let channel = 0; channel < actual.shifts.length; channel++) {
     const same =
@@ -85,7 +91,7 @@ function requantizationFault(layer: ConvolutionLayer, reference: ConvolutionLaye
 }
 
 /** A convolution without its weights and its integers of channels, which are compared one by one. */
-function withoutChannels({ products, requantization, ...layer }: ConvolutionLayer) {
+function withoutChannels({ products, requantization, ...layer }: ConvolvingLayer) {
   const { multipliers: _m, biases: _b, shifts: _n, ...shared } = requantization;
   return { ...layer, ...shared, products: products.map(({ weights: _w, lo: _lo, hi: _hi, ...product }) => product) };
 }

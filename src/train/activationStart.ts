@@ -5,7 +5,7 @@
 
 import { evaluationBatches } from '../data/batches.js';
 import { limit } from '../data/imageSet.js';
-import type { Images } from '../data/imageStream.js';
+import { type Images, withoutTargets } from '../data/imageStream.js';
 import type { Engine, StorageArray } from '../engine/engine.js';
 import type { StartingWeights } from '../nn/index.js';
 import { quantizerValueName } from '../program/learnedValues.js';
@@ -38,7 +38,7 @@ export async function startOnActivations(
   const engine = await openEngine();
   try {
     const session = await openSession(engine, forward);
-    session.setTrainingImages(limit(images, batchSize, options.seed));
+    session.setTrainingImages(withoutTargets(limit(images, batchSize, options.seed)));
     session.setBatches(evaluationBatches(batchSize, batchSize));
     const fault = await session.step(0);
     if (fault) throw fault;

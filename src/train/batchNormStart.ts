@@ -10,7 +10,7 @@
 
 import { evaluationBatches } from '../data/batches.js';
 import { limit } from '../data/imageSet.js';
-import type { Images } from '../data/imageStream.js';
+import { type Images, withoutTargets } from '../data/imageStream.js';
 import type { Engine } from '../engine/engine.js';
 import { type BatchNormNames, batchNormEpsilon, modelDefinition, type StartingWeights } from '../nn/index.js';
 import { evaluationStorages, oneBatchFeed } from '../program/batchFeed.js';
@@ -40,7 +40,8 @@ export async function withMeasuredMoments<T extends StartingWeights>(
   const engine = await openEngine();
   try {
     const { program } = await openSession(engine, built);
-    const feed = oneBatchFeed(program, evaluationStorages, limit(images, batchSize, options.seed));
+    const some = withoutTargets(limit(images, batchSize, options.seed));
+    const feed = oneBatchFeed(program, evaluationStorages, some);
     feed.begin(evaluationBatches(batchSize, batchSize));
     await feed.use(0);
     await program.run('evaluate');

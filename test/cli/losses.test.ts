@@ -129,6 +129,22 @@ it('inputs are asked about in the words of their loss', async () => {
   expect([shape, classes.length, shares[0] + shares[1]]).toEqual([[4, 4], 16, 1]);
 });
 
+it('maps of classes are shipped, with the mean IoU of the integers', async () => {
+  const quantized = ['--w-quantize', 'parametric_fp_d_xmax', '--a-quantize', 'parametric_fp_d_xmax_relu'];
+  const more = [...quantized, '--a-quantize-input', 'true', '--no-plots', '--out', 'shipped'];
+  const { stdout } = await succeeds(['train', 'PIXELS', '--cfg', 'a.cfg', ...more], folder);
+  expect(stdout).toMatch(/in integers.*mean IoU/);
+  const { deployed, iou } = JSON.parse(
+    (await succeeds(['eval', 'shipped/PIXELS', '--deployed', '--json'], folder)).stdout,
+  );
+  expect(deployed.iou).toBeCloseTo(iou, 6);
+  expect([deployed.output_shape, deployed.test_logits[0].length]).toEqual([[4, 4, 2], 32]);
+  await succeeds(['export', 'shipped/PIXELS', '--no-plots'], folder);
+  const { checks, test_logits } = JSON.parse(read('shipped/PIXELS/export/export.json'));
+  expect(test_logits).toEqual(deployed.test_logits);
+  for (const check of Object.values(checks)) expect(check).toMatchObject({ activations: 0, logits: 0, images: 8 });
+});
+
 it.each([
   [
     'VALUES',

@@ -29,7 +29,7 @@ describe.each([
 it('takes the first of equal classes', () => {
   const { network, images } = tiedNetwork();
   const program = tracedProgram(network, { optimisation: '-O0' });
-  expect(program.run(images).map(({ prediction }) => prediction)).toEqual([0, 0, 0]);
+  expect(program.run(images).map(({ predictions }) => predictions)).toEqual([[0], [0], [0]]);
   expectStored(network, images, program);
 });
 

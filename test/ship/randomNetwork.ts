@@ -2,7 +2,7 @@
 
 import { createRandom } from '../../src/data/random.js';
 import { extentOf, type SizedAxisWindow, sizedWindow, slidingWindow, type Window } from '../../src/ops/window.js';
-import { boundedClassifier, boundedProduct } from '../../src/ship/bounds.js';
+import { boundedClassifier, boundedOutputs, boundedProduct } from '../../src/ship/bounds.js';
 import {
   type ConvolutionLayer,
   codeBits,
@@ -13,6 +13,7 @@ import {
   type IntegerWeights,
   integersOf,
   leastOf,
+  type OutputLayer,
   type Product,
   pixelWindow,
 } from '../../src/ship/integerNetwork.js';
@@ -146,25 +147,54 @@ export function randomNetwork(seed: number): { network: IntegerNetwork; images: 
   const turned = reversed(fourth);
   const scaled = converted(turned, pixelOf(turned));
   const last = convolution([scaled], [turned]);
-  const pixels = last.shape[0]! * last.shape[1]!;
-  const sums: Grid = { type: 'uniform', lo: leastOf(last.grid) * pixels, hi: last.grid.hi * pixels };
-  const sum = tensor([last.shape[2]!], sums, 32);
-  layers.push({ op: 'sumPool', name: sum.name, input: last, output: sum });
-  const classes = 5;
-  const small = weightGrids.filter(({ hi }) => hi < 1000);
-  layers.push(
-    boundedClassifier({
-      ...{ op: 'classifier', name: 'logits', input: sum, weights: weights([last.shape[2]!, classes], oneOf(small)) },
-      bias: weights([classes], oneOf(small)),
-      shifts: Uint8Array.from({ length: classes }, () => below(4)),
-      biasFactor: pixels,
-      ...{ biasShift: below(24), unit: 1 },
-    }),
-  );
   const images = [0, 1, 2].map((index) =>
     Uint8Array.from({ length: sizeOf(image) }, () => [0, 255, below(256)][index]!),
   );
-  return { network: { layers, classes: ['a', 'b "quoted"', '\\??/', 'Käse', 'e'] }, images };
+  const classes = ['a', 'b "quoted"', '\\??/', 'Käse', 'e'];
+  if (seed % 3 === 2) layers.push(maps(last, converted(last)));
+  else layers.push(...classifier(last));
+  return { network: { layers, classes }, images };
+
+  /** The mean over all pixels, and a fully connected layer. */
+  function classifier(last: IntegerTensor): IntegerLayer[] {
+    const pixels = last.shape[0]! * last.shape[1]!;
+    const sums: Grid = { type: 'uniform', lo: leastOf(last.grid) * pixels, hi: last.grid.hi * pixels };
+    const sum = tensor([last.shape[2]!], sums, 32);
+    const small = weightGrids.filter(({ hi }) => hi < 1000);
+    return [
+      { op: 'sumPool', name: sum.name, input: last, output: sum },
+      boundedClassifier({
+        ...{
+          op: 'classifier',
+          name: 'logits',
+          input: sum,
+          weights: weights([last.shape[2]!, classes.length], oneOf(small)),
+        },
+        bias: weights([classes.length], oneOf(small)),
+        shifts: Uint8Array.from(classes, () => below(4)),
+        biasFactor: pixels,
+        ...{ biasShift: below(24), unit: 1 },
+      }),
+    ];
+  }
+
+  /** Logits of every pixel, of one product or two. */
+  function maps(last: IntegerTensor, other: IntegerTensor): OutputLayer {
+    const sided = sidedWindow(last.shape.slice(0, 2), true);
+    const products = [last, ...(uniform() < 0.5 ? [other] : [])].map((input) => product(input, classes.length, sided));
+    const multiplier = () => below(2 ** 16) - 2 ** 15;
+    const requantization = {
+      multipliers: products.map(() => Int32Array.from(classes, multiplier)),
+      biases: BigInt64Array.from(classes, () => BigInt(multiplier())),
+      shifts: new Uint8Array(classes.length),
+      ...{ addendShift: 0, outputShift: 0, table: null },
+    };
+    return boundedOutputs(
+      { name: 'logits', products, addend: null, requantization, proof: { type: 'exact' } },
+      [...sided.outputs, classes.length],
+      1,
+    );
+  }
 
   /** The channels from the last to the first, and the first once more. */
   function reversed(input: IntegerTensor): IntegerTensor {

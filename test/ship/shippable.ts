@@ -2,7 +2,7 @@
 
 import { emptyImageSet, type ImageSet } from '../../src/data/imageSet.js';
 import { createRandom } from '../../src/data/random.js';
-import { type Define, network } from '../../src/nn/index.js';
+import { type Define, type NetworkDefinition, network } from '../../src/nn/index.js';
 import { quantizerReport } from '../../src/program/quantizerReport.js';
 import { buildTrainingProgram, type TrainingProgram } from '../../src/program/trainingProgram.js';
 import { experimentFromSettings, withDefinition } from '../../src/settings/index.js';
@@ -131,6 +131,27 @@ export const shippables: Readonly<Record<string, Shippable>> = {
       return n.linear(n.globalAverage(features), 10);
     },
   },
+  'an own network: a class for every pixel': {
+    settings: { ...uniform, loss: 'pixels', a_stepsize: 0.25 },
+    side: 8,
+    define: (n, x) => {
+      const wide = n.conv(x, 8, { stride: 2 });
+      return n.conv(n.conv(wide, 6, { groups: 2 }), 10, { batchNorm: false, activation: 'none' });
+    },
+  },
+  'an own network: pixels, normalised, of a sum with a shortcut': {
+    settings: { ...uniform, loss: 'pixels', a_stepsize: 0.25 },
+    side: 8,
+    define: (n, x) => {
+      const wide = n.conv(x, 10, { stride: 2 });
+      return n.add(n.depthwise(wide, { activation: 'none' }), wide, { activation: 'none' });
+    },
+  },
+  'an own network: channels whose means are the logits, scaled': {
+    settings: { ...uniform, a_stepsize: 0.25 },
+    side: 8,
+    define: (n, x) => n.scale(n.globalAverage(n.conv(n.conv(x, 6), 10)), { name: 'scale_layer' }),
+  },
   'ResNet-18': { settings: { ...uniform, model: 'resnet18', width_multiplier: 0.25, a_stepsize: 0.25 }, side: 32 },
 };
 
@@ -141,8 +162,19 @@ export function shippableProgram({ settings, side, define }: Shippable, images =
     experimentFromSettings('SHIP', 'ship.cfg', { ...settings, ...(own && { model: 'own' }), batch_size: 1 }),
     own,
   );
-  const shape = { classes: 10, imageShape: [side, side, 3] as const, trainImages: 1, evaluationImages: images };
+  const shape = {
+    classes: 10,
+    imageShape: [side, side, 3] as const,
+    trainImages: 1,
+    evaluationImages: images,
+    ...mapOf(own),
+  };
   return asTrained(buildTrainingProgram(programOptions(experiment, shape, null)));
+}
+
+/** The shape of targets, where a network has a class for every pixel. */
+function mapOf(own: NetworkDefinition | null): { readonly targetShape?: readonly number[] } {
+  return typeof own?.outputs === 'object' ? { targetShape: own.outputs.slice(0, 2) } : {};
 }
 
 /** A program whose normalisations have moments, factors and offsets of all signs and sizes. */

@@ -14,8 +14,14 @@ import { packCodes } from '../../src/ship/c/codes.js';
 import { cFiles } from '../../src/ship/c/files.js';
 import { ramBytes } from '../../src/ship/c/header.js';
 import { planOf, weightBytes } from '../../src/ship/c/plan.js';
-import type { IntegerLayer, IntegerNetwork, IntegerTensor } from '../../src/ship/integerNetwork.js';
-import { predictionOf } from '../../src/ship/interpreter.js';
+import {
+  type IntegerLayer,
+  type IntegerNetwork,
+  type IntegerTensor,
+  isLast,
+  outputsOf,
+} from '../../src/ship/integerNetwork.js';
+import { predictionsOf } from '../../src/ship/interpreter.js';
 import { type Board, emulate, link } from './boards.js';
 import { folderOf, run, runQuietly, warnings } from './cProgram.js';
 
@@ -66,14 +72,16 @@ int main(void)
   if (images < 0 || stored < 0) return 1;
   set_guards();
   while (next_image(images, image)) {
-    net_logit logits[NET_CLASSES];
+    static net_logit logits[NET_OUTPUTS];
     net_run(image, logits);
-    for (int i = 0; i < NET_CLASSES; i++) {
+    for (int i = 0; i < NET_OUTPUTS; i++) {
       const int64_t logit = logits[i];
       put_bytes(&logit, sizeof logit);
     }
-    const int32_t class = net_class_of(logits);
-    put_bytes(&class, sizeof class);
+    for (int i = 0; i < NET_OUTPUTS; i += NET_CLASSES) {
+      const int32_t class = net_class_of(logits + i);
+      put_bytes(&class, sizeof class);
+    }
     if (!guards_are_whole()) {
       printf("guard bytes have changed\\n");
       return 3;
@@ -125,7 +133,8 @@ export interface TracedImage {
   /** Stored tensors in the order of their layers, as bytes; bits behind the last code are 0. */
   readonly activations: ReadonlyMap<IntegerTensor, Buffer>;
   readonly logits: readonly number[];
-  readonly prediction: number;
+  /** The class of every pixel that has logits, or of the image. */
+  readonly predictions: readonly number[];
 }
 
 export interface TracedProgram {
@@ -175,7 +184,7 @@ export function expectStored(network: IntegerNetwork, images: readonly Uint8Arra
       const bytes = storedBytes(network, tensor, activations.get(tensor.name)!);
       expect(got.activations.get(tensor)!.toString('hex'), tensor.name).toBe(bytes.toString('hex'));
     }
-    expect([got.logits, got.prediction]).toEqual([logits, predictionOf(logits)]);
+    expect([got.logits, got.predictions]).toEqual([logits, [...predictionsOf(logits, outputsOf(network).classes)]]);
   }
   program.close();
 }
@@ -193,7 +202,7 @@ export function hasRoom({ memory }: Board, network: IntegerNetwork): boolean {
 /** The tensors that C stores, in the order of their layers. */
 export function storedTensors({ layers }: IntegerNetwork): IntegerTensor[] {
   return layers.flatMap((layer) =>
-    layer.op === 'input' || layer.op === 'subsample' || layer.op === 'classifier' ? [] : [layer.output],
+    layer.op === 'input' || layer.op === 'subsample' || isLast(layer) ? [] : [layer.output],
   );
 }
 
@@ -204,7 +213,7 @@ export function storedBytes(network: IntegerNetwork, tensor: IntegerTensor, valu
 }
 
 function writerOf({ layers }: IntegerNetwork, tensor: IntegerTensor): IntegerLayer {
-  return layers.find((layer) => layer.op !== 'classifier' && layer.output === tensor)!;
+  return layers.find((layer) => !isLast(layer) && layer.output === tensor)!;
 }
 
 function native(folder: string) {
@@ -214,8 +223,8 @@ function native(folder: string) {
 
 /** The content of the file that the program has written. */
 function tracedImages(network: IntegerNetwork, stored: Buffer, count: number): TracedImage[] {
-  const classifier = network.layers.at(-1)!;
-  if (classifier.op !== 'classifier') throw new Error('the network has no classifier');
+  const { shape, classes } = outputsOf(network);
+  const outputs = shape.reduce((product, size) => product * size, 1);
   let at = 0;
   const take = (bytes: number) => {
     at += bytes;
@@ -230,8 +239,9 @@ function tracedImages(network: IntegerNetwork, stored: Buffer, count: number): T
       if (bits % 8 > 0) bytes[bytes.length - 1]! &= 2 ** (bits % 8) - 1;
       activations.set(tensor, bytes);
     }
-    const logits = Array.from({ length: classifier.weights.shape[1]! }, () => Number(take(8).readBigInt64LE()));
-    return { activations, logits, prediction: take(4).readInt32LE() };
+    const logits = Array.from({ length: outputs }, () => Number(take(8).readBigInt64LE()));
+    const predictions = Array.from({ length: outputs / classes }, () => take(4).readInt32LE());
+    return { activations, logits, predictions };
   });
   if (at !== stored.length) throw new Error(`the program wrote ${stored.length} bytes instead of ${at}`);
   return results;

@@ -1,23 +1,16 @@
 /** `net.h`: what a network needs, in bytes, and what it gives. */
 
-import type { IntegerLayer } from '../integerNetwork.js';
+import { type InputLayer, inputOf, type Outputs, outputsOf } from '../integerNetwork.js';
 import { quoted } from './literals.js';
 import { constantBytes, hasWideLogits } from './networkSource.js';
 import { guardBytes, multiplications, type Plan, sharedBytes, weightBytes } from './plan.js';
 
 /** Classes as they are named, or by number where they have no names. */
 export function classNames({ network }: Plan): readonly string[] {
-  const classifier = classifierOf(network.layers);
-  const outputs = classifier.weights.shape[1]!;
-  return network.classes.length === outputs
+  const { classes } = outputsOf(network);
+  return network.classes.length === classes
     ? network.classes
-    : Array.from({ length: outputs }, (_, index) => `${index}`);
-}
-
-export function classifierOf(layers: readonly IntegerLayer[]) {
-  const last = layers.at(-1);
-  if (last?.op !== 'classifier') throw new Error('the network has no classifier');
-  return last;
+    : Array.from({ length: classes }, (_, index) => `${index}`);
 }
 
 /** Static memory of all kinds. */
@@ -28,26 +21,38 @@ export function ramBytes({ arena, buffers }: Plan): number {
 }
 
 /** How inputs that are no bytes become some, in words. */
-function bytesText(input: IntegerLayer): string {
-  if (input.op !== 'input' || !input.quantization) return '';
+function bytesText(input: InputLayer): string {
+  if (!input.quantization) return '';
   const { scale, offset, step, limit } = input.quantization;
   return `
  * Of a number v of the network's input: 128 + (v * scale + offset) / ${step}, rounded, halves away from zero, and cut at
  * 128 - ${limit} and 128 + ${limit}. Scale: ${scale.join(', ')}; offset: ${offset.join(', ')}.`;
 }
 
+/** How many pixels have logits of their own. */
+function mapText(macro: string, { shape, classes }: Outputs): string {
+  const [height, width] = shape.length === 3 ? shape : [1, 1];
+  const map = `
+/* Logits: row by row, those of the classes of a pixel together. */
+#define ${macro}_OUTPUT_HEIGHT ${height}
+#define ${macro}_OUTPUT_WIDTH ${width}
+`;
+  return `${shape.length === 3 ? map : ''}#define ${macro}_OUTPUTS ${height! * width! * classes}\n`;
+}
+
 /** The text of `net.h`. */
 export function header(plan: Plan, name: string): string {
   const { network, arena, buffers, convolutions } = plan;
-  const classifier = classifierOf(network.layers);
+  const outputs = outputsOf(network);
   const names = classNames(plan);
   const macro = name.toUpperCase();
-  const inputs = network.layers[0]!;
-  const [height, width, channels] = (inputs.op === 'input' ? inputs.output.shape : []) as [number, number, number];
+  const inputs = inputOf(network);
+  const [height, width, channels] = inputs.output.shape as [number, number, number];
   const window = sharedBytes(buffers.window);
   const filters = sharedBytes(buffers.filters);
-  const wide = hasWideLogits(classifier);
-  const needs64 = wide || [...convolutions.values()].some(({ requantizer }) => requantizer !== 'narrow');
+  const wide = hasWideLogits(outputs.layer);
+  const needs64 =
+    wide || [...convolutions.values()].some(({ requantizer }) => requantizer !== 'narrow' && requantizer !== 'logits');
   return `\
 /* An integer network, written by mpdnn export: C99, no floats, no memory but its own. */
 
@@ -64,7 +69,7 @@ export function header(plan: Plan, name: string): string {
 
 #define ${macro}_CLASSES ${names.length}
 #define ${macro}_CLASS_NAMES {${names.map(quoted).join(', ')}}
-
+${mapText(macro, outputs)}
 /* Bytes behind the weights and behind the arena, as both are read by words. */
 #define ${macro}_GUARD_BYTES ${guardBytes}
 
@@ -84,13 +89,13 @@ export function header(plan: Plan, name: string): string {
 #define ${macro}_MACS ${multiplications(network)}
 #define ${macro}_HAS_INT64 ${needs64 ? 1 : 0}
 
-/* Logits, in units of ${classifier.unit}. */
+/* Logits, in units of ${outputs.unit}. */
 typedef ${wide ? 'int64_t' : 'int32_t'} ${name}_logit;
 
-/* Writes the ${macro}_CLASSES logits of an image. One call at a time: memory is static. */
+/* Writes the logits of an image, ${macro}_CLASSES${outputs.shape.length === 3 ? ' a pixel' : ''}. One call at a time: memory is static. */
 void ${name}_run(const uint8_t *image, ${name}_logit *logits);
 
-/* The class that logits say: the first of the largest. */
+/* The class that ${macro}_CLASSES logits say: the first of the largest. */
 int32_t ${name}_class_of(const ${name}_logit *logits);
 
 #endif

@@ -5,7 +5,14 @@
 
 import { arrange, convolve, maxPool, sumPool } from './layerKernels.js';
 import type { Elements } from './plan.js';
-import { requantizeHigh, requantizeNarrow, requantizeTable, requantizeWide, store } from './requantizationKernels.js';
+import {
+  putLogits,
+  requantizeHigh,
+  requantizeNarrow,
+  requantizeTable,
+  requantizeWide,
+  store,
+} from './requantizationKernels.js';
 import { codeAt, codesAt, integerOf, integerOrPowerOf, put, unpack, unpackEights, wordAt } from './streamKernels.js';
 import {
   dotNarrow,
@@ -31,6 +38,8 @@ export interface Codes {
   readonly dilated: boolean;
   /** Outputs that see some channels only. */
   readonly grouped: boolean;
+  /** A convolution that puts out logits. */
+  readonly outputs: boolean;
   /** Weights of 0 bits, which are all 1. */
   readonly ones: boolean;
   /** Type of the multipliers of narrow requantizations. */
@@ -66,8 +75,9 @@ function kernels(codes: Codes): ReadonlyMap<string, string> {
     ['requantize_high', requantizeHigh(codes)],
     ['requantize_wide', requantizeWide(codes)],
     ['requantize_table', requantizeTable],
+    ['put_logits', putLogits],
     ['store', store],
-    ['convolve', convolve],
+    ['convolve', convolve(codes)],
     ['max_pool', maxPool],
     ['arrange', arrange],
     ['sum_pool', sumPool],

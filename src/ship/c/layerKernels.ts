@@ -1,9 +1,10 @@
 /** C functions that run a layer, from tensors in the arena to one. */
 
+import type { Codes } from './kernels.js';
 import { channelsTogether } from './plan.js';
 
-export const convolve = `\
-static void convolve(const struct layer *l, const uint8_t *image)
+export const convolve = ({ outputs }: Codes) => `\
+static void convolve(const struct layer *l, const uint8_t *image${outputs ? ', logit *logits' : ''})
 {
   struct window windows[2] = {{0, 0, 0}, {0, 0, 0}};
   for (int32_t y = 0; y < l->height; y += l->band) {
@@ -25,6 +26,7 @@ static void convolve(const struct layer *l, const uint8_t *image)
       for (int32_t i = 0; i < l->product_count; i++)
         l->products[i].sum(l->products + i, windows + i, l, channel, rows, sums + i * SUMS_OF_BAND(l));
       for (int32_t row = 0; row < rows; row++) {
+${outputs ? '        if (!l->requantize) {\n          put_logits(l, channel, y + row, sums + row * SUMS_OF_ROW(l), logits);\n          continue;\n        }\n' : ''}\
         l->requantize(l, channel, y + row, sums + row * SUMS_OF_ROW(l));
         store(l, channel, y + row, sums + row * SUMS_OF_ROW(l));
       }

@@ -6,10 +6,17 @@ import {
   type ArrangeLayer,
   type ClassifierLayer,
   type ConvolutionLayer,
+  convolves,
   type IntegerLayer,
+  type IntegerNetwork,
   type IntegerWeights,
+  inputOf,
+  isLast,
+  type LastLayer,
+  largestTotal,
   leastOf,
   type MaxPoolLayer,
+  outputsOf,
   type SumPoolLayer,
 } from '../integerNetwork.js';
 import { weightBytesOf, weightsOfLayer } from '../packedFile.js';
@@ -34,22 +41,32 @@ interface Constant {
   readonly values: ArrayLike<number | bigint>;
 }
 
-const biasTypes = { narrow: 'uint32_t', high: 'uint64_t', wide: 'uint64_t', table: 'int64_t' } as const;
+const biasTypes = {
+  ...({ narrow: 'uint32_t', high: 'uint64_t', wide: 'uint64_t', table: 'int64_t', logits: 'logit' } as const),
+};
 
 const bytesOf: Readonly<Record<string, number>> = {
   ...{ uint8_t: 1, int16_t: 2, int32_t: 4, uint32_t: 4, int64_t: 8, uint64_t: 8 },
 };
 
 /** Tells whether logits need 64 bits, on the way too. */
-export function hasWideLogits({ logits, sums, shifts, bias, biasFactor, biasShift }: ClassifierLayer): boolean {
+export function hasWideLogits(layer: LastLayer): boolean {
+  if (layer.op === 'outputs') return largestTotal(layer) >= 2 ** 31;
+  const { logits, sums, shifts, bias, biasFactor, biasShift } = layer;
   const largestSum = Math.max(sums.hi, -sums.lo) * 2 ** Math.max(...shifts);
   const largestBias = bias ? Math.max(...bias.values.map(Math.abs)) * biasFactor * 2 ** biasShift : 0;
   return Math.max(largestSum, largestBias, logits.hi, -logits.lo) >= 2 ** 31;
 }
 
+/** Bytes of a logit in C. */
+export function logitBytes(network: IntegerNetwork): 4 | 8 {
+  return hasWideLogits(outputsOf(network).layer) ? 8 : 4;
+}
+
 /** Bytes of multipliers, biases, shifts and tables. */
 export function constantBytes(plan: Plan): number {
-  return constantsOf(plan).reduce((sum, { type, values }) => sum + bytesOf[type]! * values.length, 0);
+  const logit = logitBytes(plan.network);
+  return constantsOf(plan).reduce((sum, { type, values }) => sum + (bytesOf[type] ?? logit) * values.length, 0);
 }
 
 /** The text of `net.c`. */
@@ -81,7 +98,7 @@ void ${name.toUpperCase()}_TRACE(int32_t layer, const uint8_t *tensor, uint32_t 
 #define ROW_LENGTH(p) (((p)->columns.before + (p)->input.width + (p)->after) * (p)->depth)
 
 ${structures(codes)}
-${buffers(plan)}
+${buffers(plan)}${codes.outputs ? `typedef ${name}_logit logit;\n` : ''}
 ${imageConstants(plan)}${weightStreams(plan)}${channelConstants(plan)}
 ${functions}
 ${layers}
@@ -91,10 +108,11 @@ ${run}`;
 function codesOf({ network, convolutions }: Plan): Codes {
   const plans = [...convolutions.values()];
   const weights = network.layers.flatMap(weightsOfLayer);
-  const read = [...network.layers.flatMap((layer) => (layer.op === 'classifier' ? [] : [layer.output])), ...weights];
+  const read = [...network.layers.flatMap((layer) => (isLast(layer) ? [] : [layer.output])), ...weights];
   return {
     tables: plans.some(({ requantizer }) => requantizer === 'table'),
     powers: read.some(({ grid }) => grid.type === 'powers'),
+    outputs: plans.some(({ requantizer }) => requantizer === 'logits'),
     grouped: plans.some(({ products }) => products.some(({ product: { groups } }) => groups > 1)),
     dilated: plans.some(({ products }) => products.some(({ product: { window } }) => window.columns.dilation > 1)),
     ones: weights.some(({ bits }) => bits === 0),
@@ -126,8 +144,7 @@ function sharedBuffer(name: string, elements: Readonly<Record<Elements, number>>
 }
 
 function imageConstants({ network }: Plan): string {
-  const [input] = network.layers;
-  if (input?.op !== 'input') throw new Error('the network does not begin with its input');
+  const input = inputOf(network);
   return `#define IMAGE_SCALE ${input.scale}\nstatic const int32_t image_offsets[] = ${listOf(input.offsets)};\n\n`;
 }
 
@@ -166,7 +183,7 @@ function constantsOf({ network, convolutions }: Plan): Constant[] {
   const narrow = narrowMultipliers([...convolutions.values()]);
   return network.layers.flatMap((layer, index): Constant[] => {
     if (layer.op === 'classifier') return [{ type: 'uint8_t', name: 'logit_shifts', values: layer.shifts }];
-    if (layer.op !== 'convolution') return [];
+    if (!convolves(layer)) return [];
     const { requantizer, multipliers, biases, shifts } = convolutions.get(layer)!;
     const { table } = layer.requantization;
     const { grid, bits } = layer.output;
@@ -175,7 +192,7 @@ function constantsOf({ network, convolutions }: Plan): Constant[] {
     return [
       { type: isNarrow ? narrow : 'int32_t', name: `multipliers_${index}`, values: factors },
       { type: biasTypes[requantizer], name: `biases_${index}`, values: biases },
-      { type: 'uint8_t', name: `shifts_${index}`, values: shifts },
+      ...(shifts.length > 0 ? [{ type: 'uint8_t', name: `shifts_${index}`, values: shifts }] : []),
       ...(table
         ? [
             { type: 'int64_t', name: `thresholds_${index}`, values: table.thresholds },
@@ -205,7 +222,7 @@ function layerConstants(plan: Plan, layer: IntegerLayer, index: number): string[
       `static const struct source sources_${index}[] = {${sources}};\n`,
     ];
   }
-  if (layer.op !== 'convolution') return [];
+  if (!convolves(layer)) return [];
   const planned = plan.convolutions.get(layer)!;
   return [
     `static const struct product products_${index}[] = {\n${planned.products.map((each, part) => productOf(each, planned.elements, weightsAt(plan, index, part))).join('')}};`,
@@ -231,20 +248,25 @@ ${groups > 1 ? `    .together = ${weights.shape.at(-1)! / groups},\n` : ''}\
 }
 
 function layerOf(plan: ConvolutionPlan, index: number): string {
-  const { layer, products, addend, requantizer, least, outputOffset, band } = plan;
+  const { layer, products, addend, requantizer, shifts, least, outputOffset, band } = plan;
   const { output, requantization } = layer;
   const [height, width, channels] = output.shape;
   const { grid } = output;
   const { table } = requantization;
   const most = table ? table.thresholds.length : grid.hi - leastOf(grid);
+  const requantize = requantizer === 'logits' ? '' : `.requantize = requantize_${requantizer}, `;
+  const stored =
+    outputOffset === null
+      ? ''
+      : `  .output = ${outputOffset}, .coding = ${codingText(codingOf(grid, output.bits))}, .lo = ${least}u, .most = ${most},\n`;
   return `\
   .products = products_${index}, .product_count = ${products.length}, .band = ${band},
-  .requantize = requantize_${requantizer}, .multipliers = multipliers_${index}, .biases = biases_${index},
-  .shifts = shifts_${index},${table ? ` .thresholds = thresholds_${index}, .codes = codes_${index},` : ''}
+  ${requantize}.multipliers = multipliers_${index}, .biases = biases_${index},
+${shifts.length > 0 ? `  .shifts = shifts_${index},` : ''}${table ? ` .thresholds = thresholds_${index}, .codes = codes_${index},` : ''}
 ${addend ? `  .addend = ${viewOf(addend)},\n` : ''}\
   .addend_shift = ${requantization.addendShift}, .output_shift = ${requantization.outputShift},
-  .output = ${outputOffset}, .height = ${height}, .width = ${width}, .channels = ${channels},
-  .coding = ${codingText(codingOf(grid, output.bits))}, .lo = ${least}u, .most = ${most},
+  .height = ${height}, .width = ${width}, .channels = ${channels},
+${stored}\
 `;
 }
 
@@ -266,13 +288,14 @@ function codingText({ bits, powers, zero }: Coding): string {
 /** The functions that others call. */
 function runFunction(plan: Plan, name: string): string {
   const { network, arena } = plan;
+  const given = outputsOf(network).layer.op === 'outputs' ? 'image, logits' : 'image';
   const calls = network.layers.map((layer, index) => {
     switch (layer.op) {
       case 'input':
       case 'subsample':
         return '';
       case 'convolution':
-        return `  convolve(&layer_${index}, image);\n${traced(index, arena.offsets.get(layer.output.name)!, storedLength(layer))}`;
+        return `  convolve(&layer_${index}, ${given});\n${traced(index, arena.offsets.get(layer.output.name)!, storedLength(layer))}`;
       case 'maxPool': {
         const offset = arena.offsets.get(layer.output.name)!;
         const [height, width] = layer.output.shape;
@@ -293,6 +316,8 @@ function runFunction(plan: Plan, name: string): string {
         const offset = arena.offsets.get(layer.output.name)!;
         return `  sum_pool(&view_${index}, ${offset});\n${traced(index, offset, storedLength(layer))}`;
       }
+      case 'outputs':
+        return `  convolve(&layer_${index}, ${given});\n`;
       case 'classifier':
         return classifierCode(plan, layer, index);
       default:

@@ -9,7 +9,8 @@ import { InputError } from '../../errors.js';
 import { extentOf } from '../../ops/window.js';
 import { type Arena, planArena } from '../arena.js';
 import {
-  type ConvolutionLayer,
+  type ConvolvingLayer,
+  convolves,
   type Grid,
   type IntegerNetwork,
   type IntegerTensor,
@@ -52,11 +53,12 @@ export interface ProductPlan {
 }
 
 export interface ConvolutionPlan extends PlannedRequantization {
-  readonly layer: ConvolutionLayer;
+  readonly layer: ConvolvingLayer;
   readonly products: readonly ProductPlan[];
   readonly elements: Elements;
   readonly addend: View | null;
-  readonly outputOffset: number;
+  /** In the arena; null of what the caller keeps. */
+  readonly outputOffset: number | null;
   /** Output rows for which weights are unpacked once. */
   readonly band: number;
 }
@@ -71,7 +73,7 @@ export interface Buffers {
 export interface Plan {
   readonly network: IntegerNetwork;
   readonly arena: Arena;
-  readonly convolutions: ReadonlyMap<ConvolutionLayer, ConvolutionPlan>;
+  readonly convolutions: ReadonlyMap<ConvolvingLayer, ConvolutionPlan>;
   readonly buffers: Buffers;
   readonly viewOf: (tensor: IntegerTensor) => View;
 }
@@ -91,9 +93,9 @@ export function planOf(network: IntegerNetwork): Plan {
   const arena = planArena(network);
   const image = network.layers.find((layer) => layer.op === 'input')?.output;
   const viewOf = (tensor: IntegerTensor) => viewOfTensor(network, arena, image, tensor);
-  const convolutions = new Map<ConvolutionLayer, ConvolutionPlan>();
+  const convolutions = new Map<ConvolvingLayer, ConvolutionPlan>();
   for (const layer of network.layers) {
-    if (layer.op === 'convolution') convolutions.set(layer, convolutionPlan(layer, arena, viewOf));
+    if (convolves(layer)) convolutions.set(layer, convolutionPlan(layer, arena, viewOf));
     else if (layer.op === 'arrange') for (const input of layer.inputs) storedView(viewOf(input), layer.name);
     else if (layer.op !== 'input' && layer.op !== 'subsample') storedView(viewOf(layer.input), layer.name);
   }
@@ -135,12 +137,12 @@ function storedView(view: View, layer: string): View {
 }
 
 function convolutionPlan(
-  layer: ConvolutionLayer,
+  layer: ConvolvingLayer,
   arena: Arena,
   viewOf: (tensor: IntegerTensor) => View,
 ): ConvolutionPlan {
   const { output, addend } = layer;
-  if (output.bits > 8) {
+  if (layer.op === 'convolution' && output.bits > 8) {
     throw new InputError(`${output.name}: is stored with ${output.bits} bits; in C an activation has 8 at most`);
   }
   const [height, width] = output.shape as [number, number];
@@ -162,7 +164,7 @@ function convolutionPlan(
     ...{ layer, products, elements, band },
     addend: view,
     ...plannedRequantization(layer, view),
-    outputOffset: arena.offsets.get(output.name)!,
+    outputOffset: arena.offsets.get(output.name) ?? null,
   };
 }
 

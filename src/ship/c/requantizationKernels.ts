@@ -29,10 +29,10 @@ const addendRow = `\
 `;
 
 /**
- * The loops over channels and pixels; `before` is what a channel needs, and `body` makes `code` of `*at` and of `addend`,
- * which is the addend's code or, where it has no such channel, 0.
+ * The loops over channels and pixels; `before` is what a channel needs, and `body` makes `code`, which `result` puts
+ * away, of `*at` and of `addend`, which is the addend's code or, where it has no such channel, 0.
  */
-function eachSum(before: string, body: string): string {
+function eachSum(before: string, body: string, result = '      *at = (int32_t)code;\n'): string {
   return `\
   for (int32_t i = 0; i < ${channelsTogether} && channel + i < l->channels; i++, row += addend_bits) {
     const int32_t has_addend = channel + i < v.channels;
@@ -42,7 +42,7 @@ ${before}\
     for (int32_t x = l->width; x > 0; x--, at += ${channelsTogether}, from += apart) {
       const uint32_t addend = has_addend ? code_at(stream, from, addend_bits) : 0u;
 ${body}\
-      *at = (int32_t)code;
+${result}\
     }
   }
 `;
@@ -126,10 +126,10 @@ const wideChannel = (type: string) => `\
     const ${type} bias = ((const ${type} *)l->biases)[channel + i];
 `;
 
-const wideSum = (type: string, start: string) => `\
+const wideSum = (type: string, start: string, signed = 'int64_t') => `\
       ${type} total = ${start};
       for (int32_t part = 0; part < l->product_count; part++)
-        total += (${type})((int64_t)multipliers[part * l->channels] * at[part * SUMS_OF_BAND(l)]);
+        total += (${type})((${signed})multipliers[part * l->channels] * at[part * SUMS_OF_BAND(l)]);
 `;
 
 export function requantizeWide(codes: Codes): string {
@@ -162,5 +162,17 @@ ${wideSum('int64_t', 'bias + (has_addend ? integer_of(addend, &v.coding) : 0) * 
       }
       const uint32_t code = l->codes[reached];
 `,
+)}}
+`;
+
+export const putLogits = `\
+/* Outputs, which are neither shifted nor clipped, to whom they belong. */
+static void put_logits(${parameters}, logit *logits)
+{
+  const logit unit = (logit)1 << l->addend_shift;
+${addendRow}${eachSum(
+  `${wideChannel('logit')}    logit *to = logits + y * l->width * l->channels + channel + i;\n`,
+  wideSum('logit', 'bias + (has_addend ? integer_of(addend, &v.coding) : 0) * unit', 'logit'),
+  '      *to = total;\n      to += l->channels;\n',
 )}}
 `;

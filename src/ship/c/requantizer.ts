@@ -1,14 +1,14 @@
 /** The integers with which C requantizes a layer, as short as the sums that the layer can reach let them be. */
 
 import { InputError } from '../../errors.js';
-import { type ConvolutionLayer, leastOf, type Requantization } from '../integerNetwork.js';
+import { type ConvolvingLayer, leastOf, type Requantization } from '../integerNetwork.js';
 import type { View } from './plan.js';
 
 /**
  * `narrow`: the sum Σ M·a + b has 32 bits; `high`: it has 64, and its upper word says all; `wide`: it has 64; `table`:
- * comparison with thresholds of 64 bits.
+ * comparison with thresholds of 64 bits; `logits`: the sum itself is put out.
  */
-export type Requantizer = 'narrow' | 'high' | 'wide' | 'table';
+export type Requantizer = 'narrow' | 'high' | 'wide' | 'table' | 'logits';
 
 export interface PlannedRequantization {
   readonly requantizer: Requantizer;
@@ -33,7 +33,11 @@ const none: Range = { lo: 0n, hi: 0n };
  *
  * @throws InputError if 64 bits are too few
  */
-export function plannedRequantization(layer: ConvolutionLayer, addend: View | null): PlannedRequantization {
+export function plannedRequantization(layer: ConvolvingLayer, addend: View | null): PlannedRequantization {
+  if (layer.op === 'outputs') {
+    const { multipliers, biases } = layer.requantization;
+    return { requantizer: 'logits', multipliers, biases: [...biases], shifts: [], least: 0 };
+  }
   const candidates = layer.requantization.table
     ? [withTable]
     : layer.products.length === 1
@@ -56,7 +60,7 @@ const wide = withShifts('wide', 64n, 0);
  * integers are too short for a layer.
  */
 function withShifts(requantizer: Requantizer, sumBits: bigint, dropped: number) {
-  return (layer: ConvolutionLayer, addend: View | null): PlannedRequantization | null => {
+  return (layer: ConvolvingLayer, addend: View | null): PlannedRequantization | null => {
     const { addendShift, outputShift } = layer.requantization;
     const { multipliers, biases, shifts } = raisedTo(layer.requantization, dropped);
     const steps = [addendShift, outputShift, ...shifts.map((shift) => shift - dropped)];
@@ -103,7 +107,7 @@ function raisedTo({ multipliers, biases, shifts }: Requantization, bits: number)
 }
 
 /** A layer whose sums are compared with thresholds; null where 64 bits do not hold them. */
-function withTable(layer: ConvolutionLayer): PlannedRequantization | null {
+function withTable(layer: ConvolvingLayer): PlannedRequantization | null {
   const { multipliers, shifts, biases, addendShift } = layer.requantization;
   const addends = addendRange(layer);
   const isSigned = (value: bigint) => BigInt.asIntN(64, value) === value;
@@ -118,7 +122,7 @@ function withTable(layer: ConvolutionLayer): PlannedRequantization | null {
 
 /** The least and the largest Σ M·a + b of a channel. */
 function sumRange(
-  { products }: ConvolutionLayer,
+  { products }: ConvolvingLayer,
   multipliers: readonly (readonly number[])[],
   bias: bigint,
   channel: number,
@@ -134,7 +138,7 @@ function sumRange(
 }
 
 /** The range of the addend; 0 where there is none. */
-function addendRange({ addend }: ConvolutionLayer): Range {
+function addendRange({ addend }: ConvolvingLayer): Range {
   return addend ? { lo: BigInt(leastOf(addend.grid)), hi: BigInt(addend.grid.hi) } : none;
 }
 

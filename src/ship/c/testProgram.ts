@@ -1,20 +1,18 @@
 /** The files beside the network: a test with images and their logits, and a Makefile. */
 
 import { runIntegers } from '../interpreter.js';
-import { classifierOf } from './header.js';
 import { listOf } from './literals.js';
-import { hasWideLogits } from './networkSource.js';
+import { logitBytes } from './networkSource.js';
 import type { Plan } from './plan.js';
 
 /** The text of `test.h`: images, and the logits that the integer network has for them. */
 export function testData({ network }: Plan, name: string, images: readonly Uint8Array[]): string {
-  const classifier = classifierOf(network.layers);
   const logits = images.flatMap((image) => [...runIntegers(network, image)]);
-  const values = hasWideLogits(classifier) ? logits.map(BigInt) : logits;
+  const values = logitBytes(network) === 8 ? logits.map(BigInt) : logits;
   return `\
 #define TEST_IMAGES ${images.length}
 static const uint8_t test_images[TEST_IMAGES * ${name.toUpperCase()}_INPUTS] = ${listOf(images.flatMap((image) => [...image]))};
-static const ${name}_logit test_logits[TEST_IMAGES * ${name.toUpperCase()}_CLASSES] = ${listOf(values)};
+static const ${name}_logit test_logits[TEST_IMAGES * ${name.toUpperCase()}_OUTPUTS] = ${listOf(values)};
 `;
 }
 
@@ -22,7 +20,7 @@ static const ${name}_logit test_logits[TEST_IMAGES * ${name.toUpperCase()}_CLASS
 export function testProgram(name: string): string {
   const macro = name.toUpperCase();
   return `\
-/* Runs the images of test.h; returns 0 if every logit is what the exporter expects. */
+/* Runs the images of test.h and prints their first logits; returns 0 if every logit is what the exporter expects. */
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -33,14 +31,15 @@ export function testProgram(name: string): string {
 int main(void)
 {
   static const char *const names[] = ${macro}_CLASS_NAMES;
+  static ${name}_logit logits[${macro}_OUTPUTS];
   int wrong = 0;
   for (int n = 0; n < TEST_IMAGES; n++) {
-    ${name}_logit logits[${macro}_CLASSES];
     ${name}_run(test_images + n * ${macro}_INPUTS, logits);
     printf("image %d: %s;", n, names[${name}_class_of(logits)]);
-    for (int i = 0; i < ${macro}_CLASSES; i++) {
-      const ${name}_logit expected = test_logits[n * ${macro}_CLASSES + i];
-      printf(" %" PRId64, (int64_t)logits[i]);
+    for (int i = 0; i < ${macro}_OUTPUTS; i++) {
+      const ${name}_logit expected = test_logits[n * ${macro}_OUTPUTS + i];
+      if (i < ${macro}_CLASSES) printf(" %" PRId64, (int64_t)logits[i]);
+      else if (logits[i] != expected) printf(" logit %d: %" PRId64, i, (int64_t)logits[i]);
       if (logits[i] == expected) continue;
       printf(" (not %" PRId64 ")", (int64_t)expected);
       wrong++;

@@ -20,8 +20,13 @@ import {
   type IntegerNetwork,
   type IntegerTensor,
   type IntegerWeights,
+  isMap,
+  type LastLayer,
+  largestTotal,
   leastOf,
+  type OutputLayer,
   type OutputTable,
+  outputsOf,
   type Product,
   type SumPoolLayer,
 } from '../integerNetwork.js';
@@ -48,10 +53,8 @@ export function exactModel(
 }
 
 /** Metadata: what a logit of 1 stands for. */
-export function logitUnit({ layers }: IntegerNetwork): { readonly logit_unit: string } {
-  const classifier = layers.at(-1);
-  if (classifier?.op !== 'classifier') throw new Error('the network has no classifier');
-  return { logit_unit: String(classifier.unit) };
+export function logitUnit(network: IntegerNetwork): { readonly logit_unit: string } {
+  return { logit_unit: String(outputsOf(network).unit) };
 }
 
 export class ExactWriter extends NetworkWriter {
@@ -77,8 +80,8 @@ export class ExactWriter extends NetworkWriter {
     });
   }
 
-  protected logitType({ logits, sums }: ClassifierLayer): DataType {
-    const largest = Math.max(-logits.lo, logits.hi, -sums.lo, sums.hi);
+  protected logitType(layer: LastLayer): DataType {
+    const largest = layer.op === 'outputs' ? largestTotal(layer) : largestLogit(layer);
     return largest < 2 ** 31 ? DataType.INT32 : DataType.INT64;
   }
 
@@ -244,6 +247,24 @@ export class ExactWriter extends NetworkWriter {
     builder.node('Add', [product, builder.constant(type, [outputs], offsets)], {}, 'logits');
   }
 
+  protected outputs(layer: OutputLayer): void {
+    const { builder } = this;
+    const { products, addend, requantization } = layer;
+    const type = this.logitType(layer);
+    const { multipliers, biases, addendShift } = requantization;
+    const vector = (values: ArrayLike<number | bigint>) => builder.constant(type, [1, values.length, 1, 1], values);
+    const terms = products.map((product, term) =>
+      builder.node('Mul', [this.#wideSum(product, exactParts(product), type), vector(multipliers[term]!)]),
+    );
+    if (addend) {
+      const wide = builder.node('Cast', [this.float(addend)], { to: type });
+      terms.push(builder.node('Mul', [wide, builder.constant(type, [], [2 ** addendShift])]));
+    }
+    const sum = terms.reduce((a, b) => builder.node('Add', [a, b]));
+    const logits = builder.node('Add', [sum, vector(biases)], {}, isMap(layer) ? 'logits' : undefined);
+    if (!isMap(layer)) builder.node('Flatten', [logits], {}, 'logits');
+  }
+
   /** Weights in ONNX's order, (out, in, rows, columns), as float32 of whole numbers. */
   protected weights({ shape, grid, bits }: IntegerWeights, values: Int32Array, depthwise: boolean): string {
     const { builder } = this;
@@ -270,4 +291,9 @@ export class ExactWriter extends NetworkWriter {
   #times(x: string, factor: number): string {
     return factor === 1 ? x : this.builder.node('Mul', [x, this.scalar(factor)]);
   }
+}
+
+/** The largest magnitude of a classifier's sums and logits. */
+function largestLogit({ logits, sums }: ClassifierLayer): number {
+  return Math.max(-logits.lo, logits.hi, -sums.lo, sums.hi);
 }

@@ -10,8 +10,13 @@ import {
   type IntegerLayer,
   type IntegerNetwork,
   type IntegerTensor,
+  inputOf,
+  isLast,
+  type LastLayer,
   leastOf,
   type MaxPoolLayer,
+  type OutputLayer,
+  outputsOf,
   type Product,
   type SubsampleLayer,
   type SumPoolLayer,
@@ -25,16 +30,18 @@ export abstract class NetworkWriter {
 
   constructor(protected readonly builder: ModelBuilder) {}
 
-  /** The bytes of the model: input `image` (uint8, [N, C, H, W]), output `logits` ([N, classes]). */
+  /**
+   * The bytes of the model: input `image` (uint8, [N, C, H, W]), output `logits` ([N, classes], or [N, classes, H, W] of a
+   * class for every pixel).
+   */
   finish(network: IntegerNetwork, metadata: Readonly<Record<string, string>>): Uint8Array {
     for (const layer of network.layers) this.#write(layer);
-    const [input, classifier] = [network.layers[0], network.layers.at(-1)];
-    if (input?.op !== 'input' || classifier?.op !== 'classifier') throw new Error('no network from image to logits');
-    const [height, width, channels] = input.output.shape as [number, number, number];
+    const [height, width, channels] = inputOf(network).output.shape as [number, number, number];
+    const { layer, shape, classes } = outputsOf(network);
     return this.builder.finish(
       [{ name: 'image', type: DataType.UINT8, shape: ['N', channels, height, width] }],
       [
-        { name: 'logits', type: this.logitType(classifier), shape: ['N', classifier.weights.shape[1]!] },
+        { name: 'logits', type: this.logitType(layer), shape: ['N', classes, ...shape.slice(0, -1)] },
         ...this.furtherOutputs(network),
       ],
       metadata,
@@ -64,16 +71,20 @@ export abstract class NetworkWriter {
       case 'classifier':
         this.classifier(layer);
         break;
+      case 'outputs':
+        this.outputs(layer);
+        break;
       default:
         layer satisfies never;
     }
   }
 
-  protected abstract logitType(layer: ClassifierLayer): DataType;
+  protected abstract logitType(layer: LastLayer): DataType;
   protected abstract input(layer: InputLayer): void;
   protected abstract convolution(layer: ConvolutionLayer): void;
   protected abstract sumPool(layer: SumPoolLayer): void;
   protected abstract classifier(layer: ClassifierLayer): void;
+  protected abstract outputs(layer: OutputLayer): void;
 
   /** Outputs beside the logits. */
   protected furtherOutputs(_network: IntegerNetwork): Endpoint[] {
@@ -142,7 +153,7 @@ export abstract class NetworkWriter {
 
 /** @throws InputError naming what of a network holds powers of two, which a form of ONNX has not */
 export function refusePowers({ layers }: IntegerNetwork, form: string): void {
-  const tensors = layers.flatMap((layer) => (layer.op === 'classifier' ? [] : [layer.output]));
+  const tensors = layers.flatMap((layer) => (isLast(layer) ? [] : [layer.output]));
   const found = [...tensors, ...layers.flatMap(weightsOfLayer)].find(({ grid }) => grid.type === 'powers');
   if (found) throw new InputError(`${found.name}: holds powers of two, which ${form} does not have; use exact`);
 }

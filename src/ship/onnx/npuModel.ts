@@ -11,11 +11,14 @@ import { InputError } from '../../errors.js';
 import {
   type ClassifierLayer,
   type ConvolutionLayer,
+  type ConvolvingLayer,
   type InputLayer,
   type IntegerNetwork,
   type IntegerTensor,
   type IntegerWeights,
+  isMap,
   leastOf,
+  type OutputLayer,
   type Product,
   type SumPoolLayer,
 } from '../integerNetwork.js';
@@ -29,7 +32,8 @@ export interface NpuOptions {
 }
 
 /**
- * The bytes of the model: input `image` (uint8, [N, C, H, W]), output `logits` (float32, [N, classes]).
+ * The bytes of the model: input `image` (uint8, [N, C, H, W]), output `logits` (float32, [N, classes], or [N, classes, H, W] of a class for every
+ * pixel).
  *
  * @throws InputError for powers of two, for sums of two convolutions, and for images without a common zero point
  */
@@ -90,15 +94,8 @@ class NpuWriter extends NetworkWriter {
 
   protected convolution(layer: ConvolutionLayer): void {
     const { builder } = this;
-    const { output, addend, products, requantization } = layer;
-    const [product, second] = products;
-    if (second) throw new InputError(`${layer.name}: the profile npu has no sum of two convolutions; use exact`);
-    if (requantization.table || product!.factor) {
-      throw new InputError(
-        `${layer.name}: the profile npu has neither functions nor products of two tensors; use exact`,
-      );
-    }
-    const sum = this.#convolved(layer, product!);
+    const { output, addend, requantization } = layer;
+    const sum = this.#convolved(layer);
     const type = byteType(output);
     const target = { type, scale: output.step, zero: 0 };
     let total = sum;
@@ -120,8 +117,24 @@ class NpuWriter extends NetworkWriter {
     this.stored.set(output.name, output.name);
   }
 
-  /** The convolution with its normalisation folded in, dequantized. */
-  #convolved({ name, requantization, output }: ConvolutionLayer, product: Product): string {
+  protected outputs(layer: OutputLayer): void {
+    const { builder } = this;
+    const { addend, output, requantization } = layer;
+    let logits = this.#convolved(layer);
+    if (addend) {
+      const addends = { ...this.#bytesOf(addend), scale: output.step * 2 ** requantization.addendShift };
+      logits = builder.node('Add', [logits, this.#dequantize(addends)]);
+    }
+    builder.node(isMap(layer) ? 'Identity' : 'Flatten', [logits], {}, 'logits');
+  }
+
+  /** The only convolution of a layer with its normalisation folded in, dequantized. */
+  #convolved({ op, name, requantization, products, output }: ConvolvingLayer): string {
+    const [product, second] = products as [Product, Product?];
+    if (second) throw new InputError(`${name}: the profile npu has no sum of two convolutions; use exact`);
+    if (requantization.table || product.factor) {
+      throw new InputError(`${name}: the profile npu has neither functions nor products of two tensors; use exact`);
+    }
     const { input, weights, depthwise } = product;
     const { multipliers, biases, shifts, outputShift } = requantization;
     const image = this.#imageOf(input);
@@ -130,12 +143,13 @@ class NpuWriter extends NetworkWriter {
     const units = channels.map((channel) => 2 ** -(shifts[channel]! + outputShift));
     const slopes = channels.map((channel) => multipliers[0]![channel]! * units[channel]!);
     const rests = image ? restsOf(product, image) : channels.map(() => 0);
-    // In steps of the output; half a step is what turns the floor of the integer form into a rounding.
+    // In steps of the output; half a step is what turns the floor of the integer form, which logits lack, into a rounding.
+    const half = op === 'outputs' ? 0 : 0.5;
     const offsets = channels.map((channel) => {
       const bias = biases[channel]!;
       // Of a flat channel all biases with the same floor are equal: the one in their middle is far from a tie.
-      if (slopes[channel] === 0) return (Number(bias >> BigInt(shifts[channel]!)) + 0.5) * 2 ** -outputShift - 0.5;
-      return Number(bias) * units[channel]! - 0.5 + slopes[channel]! * rests[channel]!;
+      if (slopes[channel] === 0) return (Number(bias >> BigInt(shifts[channel]!)) + half) * 2 ** -outputShift - half;
+      return Number(bias) * units[channel]! - half + slopes[channel]! * rests[channel]!;
     });
     // A flat channel keeps its offset only, to a 65 536th.
     const sizes = slopes.map((slope) => (slope === 0 ? 2 ** -16 : Math.abs(slope)));

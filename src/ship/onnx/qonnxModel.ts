@@ -11,6 +11,7 @@ import type {
   IntegerNetwork,
   IntegerTensor,
   IntegerWeights,
+  LastLayer,
   SumPoolLayer,
 } from '../integerNetwork.js';
 import { leastOf } from '../integerNetwork.js';
@@ -37,8 +38,8 @@ export function qonnxModel(network: IntegerNetwork, { metadata }: QonnxOptions):
 }
 
 class QonnxWriter extends ExactWriter {
-  protected override logitType(layer: ClassifierLayer): DataType {
-    return isFloat(layer) ? DataType.FLOAT : super.logitType(layer);
+  protected override logitType(layer: LastLayer): DataType {
+    return layer.op === 'classifier' && isFloat(layer) ? DataType.FLOAT : super.logitType(layer);
   }
 
   protected override input(layer: InputLayer): void {

@@ -83,9 +83,10 @@ async function compareForms(
     }
   }
   for (const { close } of forms) await close();
-  const lines = Array.from(table, ([name, { activations, logits }]) => {
+  const lines = Array.from(table, ([name, { activations, logits, images: defined }]) => {
     const parts = { activations, 'logits and classes': logits };
     const counts = Object.entries(parts).map(([part, { different, all }]) => `${different} of ${all} ${part}`);
+    if (defined > 0) counts.push(`${defined} images from a layer by definition on`);
     return `  ${name}: ${counts.join(', ')} (${seconds.get(name)!.toFixed(1)} s)`;
   });
   process.stdout.write(`\n${title}, ${images.length} images, what differs:\n${lines.join('\n')}\n`);

@@ -32,8 +32,10 @@ export async function openReference(training: TrainingProgram): Promise<Referenc
   }
   const plan = makePlan({ evaluate: { nodes } as never });
   const session = await openSession(createReferenceEngine(), { ...training, plan });
+  const { targetShape } = training.options;
+  const targets = targetShape && { values: new Int32Array(elementCount(targetShape)), shape: targetShape };
   return async (image) => {
-    session.setEvaluationImages(image);
+    session.setEvaluationImages({ ...image, ...(targets && { targets }) });
     await session.evaluate();
     const logits = Array.from(await session.program.read(STORAGE.logits));
     const activations = new Map<string, ArrayLike<number>>();

@@ -1,0 +1,77 @@
+/** Outputs that are no fully connected layer's: what convolutions give, as whole numbers. */
+
+import { InputError } from '../errors.js';
+import { boundedOutputs } from './bounds.js';
+import {
+  type IntegerTensor,
+  largestAddend,
+  largestTotal,
+  magnitudeOf,
+  type OutputLayer,
+  type Proof,
+  type Requantization,
+} from './integerNetwork.js';
+import { affine, exactLog2, type Normalised } from './requantization.js';
+import { identity } from './terms.js';
+
+/** Biases are looked for on grids that are finer than the finest of all steps by up to so many bits. */
+const finerBits = 20;
+/** Units of rounded outputs: 2^-60 at the finest. */
+const [finest, coarsest] = [-60, 30] as const;
+const largestMultiplier = 2 ** 31 - 1;
+
+/**
+ * The outputs [H, W, C] of at most two terms and a tensor in memory, times `factor`. Where all numbers are multiples of
+ * one, that is their unit, and nothing is rounded; elsewhere they are rounded, as finely as 53 bits allow, and are what the
+ * network means. A negative factor goes into the multipliers, so that the largest integer is the largest output.
+ */
+export function outputLayer(
+  terms: readonly Normalised[],
+  addend: IntegerTensor | null,
+  shape: readonly number[],
+  factor: number,
+): OutputLayer {
+  if (factor < 0 && addend) return outputLayer([...terms, identity(addend)], null, shape, factor);
+  if (terms.length > 2) throw new InputError('the outputs are a sum of more tensors than a device can add at once');
+  const channels = Array.from({ length: shape[2]! }, (_, channel) =>
+    terms.map((term) => affine(term, channel, Math.sign(factor))),
+  );
+  const slopes = channels.flatMap((each) => each.map(({ slope }) => slope));
+  const offsets = channels.map((each) => each.reduce((sum, { offset }) => sum + offset, 0));
+  const steps = [...slopes, ...(addend ? [addend.step] : [])].map(Math.abs).filter((step) => step > 0);
+  const least = Math.min(...steps, Number.MAX_VALUE);
+  const fitting = (unit: number, proof: Proof): OutputLayer | null => {
+    const multipliers = slopes.map((slope) => Math.round(slope / unit));
+    if (multipliers.some((multiplier) => Math.abs(multiplier) > largestMultiplier)) return null;
+    const addendShift = addend ? exactLog2(addend.step / unit, addend.name) : 0;
+    if (addendShift < 0 || (addend && magnitudeOf(addend) * 2 ** addendShift > largestAddend)) return null;
+    const requantization: Requantization = {
+      multipliers: terms.map((_, term) => Int32Array.from(channels, (_, c) => multipliers[c * terms.length + term]!)),
+      biases: BigInt64Array.from(offsets, (offset) => BigInt(Math.round(offset / unit))),
+      shifts: new Uint8Array(channels.length),
+      addendShift,
+      outputShift: 0,
+      table: null,
+    };
+    const products = terms.map(({ product }) => product);
+    const layer = boundedOutputs(
+      { name: 'logits', products, addend, requantization, proof },
+      shape,
+      unit * Math.abs(factor),
+    );
+    return largestTotal(layer) <= Number.MAX_SAFE_INTEGER ? layer : null;
+  };
+
+  for (let finer = 0; finer <= finerBits && Number.isFinite(least); finer++) {
+    const unit = least / 2 ** finer;
+    const isExact = [...slopes, ...offsets].every((value) => Math.round(value / unit) * unit === value);
+    const layer = isExact ? fitting(unit, { type: 'exact' }) : null;
+    if (layer) return layer;
+  }
+  const reason = 'outputs behind a normalisation, or of steps that share no unit, are rounded to 31 bits';
+  for (let exponent = finest; exponent <= coarsest; exponent++) {
+    const layer = fitting(2 ** exponent, { type: 'definition', reason });
+    if (layer) return layer;
+  }
+  throw new InputError(`the outputs reach ${Math.max(...offsets.map(Math.abs))}, beyond 53 bits; train it further`);
+}
