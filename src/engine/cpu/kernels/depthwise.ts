@@ -8,7 +8,7 @@
 
 import { entry, tablesBehind } from './argumentTables';
 import { accumulateMoments, momentsBytes } from './convMoments';
-import { convolveApart, convolveOne, convolveOverlapping, fewChannels } from './depthwiseTiles';
+import { convolveApart, convolveOne, convolveOverlapping, fewChannels, touch } from './depthwiseTiles';
 
 /** Pixels after which moments are gathered, while the result is still in the cache; whole rows. */
 const MOMENTS_PIXELS = 128;
@@ -79,10 +79,19 @@ export function depthwiseConvolve(args: DepthwiseArguments, chunk: i32, worker: 
   const firstRow = chunk * args.rows / args.chunks;
   const lastRow = (chunk + 1) * args.rows / args.chunks;
   let counted = firstRow;
+  /** Rows of the source, of all images, that have been read. */
+  let touched = 0;
   for (let row = firstRow; row < lastRow; row++) {
     const span = entry<RowSpan>(rowTable, row % resultHeight);
     const x = args.source + <usize>((row / resultHeight * args.height + span.source) * width) * pixelBytes;
     const y = result + <usize>(row * resultWidth) * pixelBytes;
+    const image = row / resultHeight * args.height;
+    const end = image + span.source + (span.taps - 1) * args.rowDilation + 1;
+    for (touched = max(touched, image + span.source); touched < end; touched++) {
+      touch(args.source + <usize>(touched * width) * pixelBytes, width * pixelBytes);
+    }
+    // Runs that leave pixels out would fetch the others' lines for each store.
+    if (args.resultStep > 1) touch(y, resultWidth * pixelBytes);
     const w = args.weights + <usize>(span.firstTap * kernelColumns) * pixelBytes;
     for (let index = 0; index < args.runs; index++) {
       const run = entry<ColumnRun>(runTable, index);
@@ -132,21 +141,28 @@ function convolveRun(
   channels: i32,
 ): void {
   const whole = channels & -8;
-  const pixelBytes = channels << 2;
-  const overlaps = tapColumns == 3 && xStep == pixelBytes && tapBytes == pixelBytes;
-  let pixel = 0;
-  for (; pixel + 4 <= count; pixel += 4, x += xStep << 2, y += yStep << 2) {
-    if (overlaps) convolveOverlapping(x, y, addendDistance, adds, w, yStep, tapRows, rowBytes, wRow, wColumn, channels);
-    else convolveApart(x, y, addendDistance, adds, w, xStep, yStep, tapRows, tapColumns, rowBytes, tapBytes, wRow, wColumn, channels);
-    for (let other = 0; whole < channels && other < 4; other++) {
-      const from = x + other * xStep;
-      fewChannels(from, y + other * yStep, addendDistance, adds, w, whole, tapRows, tapColumns, rowBytes, tapBytes, wRow, wColumn, channels);
+  const near = tapColumns == 3 && xStep == tapBytes;
+  const apart = !near && (tapColumns != 3 || xStep != tapBytes << 1);
+  for (let pixel = 0; pixel < count; ) {
+    const left = count - pixel;
+    // The last tile computes some pixels again rather than several ones alone.
+    const skipped = !apart && left > 1 && count >= 4 ? max(4 - left, 0) : 0;
+    const isTile = left + skipped >= 4;
+    const pixels = isTile ? 4 : 1;
+    const from = x + (pixel - skipped) * xStep;
+    const to = y + (pixel - skipped) * yStep;
+    if (!isTile) {
+      convolveOne(from, to, addendDistance, adds, w, tapRows, tapColumns, rowBytes, tapBytes, wRow, wColumn, channels);
+    } else if (apart) {
+      convolveApart(from, to, addendDistance, adds, w, xStep, yStep, tapRows, tapColumns, rowBytes, tapBytes, wRow, wColumn, channels);
+    } else if (near) {
+      convolveOverlapping(1, skipped, from, to, addendDistance, adds, w, yStep, tapRows, rowBytes, tapBytes, wRow, wColumn, channels);
+    } else {
+      convolveOverlapping(2, skipped, from, to, addendDistance, adds, w, yStep, tapRows, rowBytes, tapBytes, wRow, wColumn, channels);
     }
-  }
-  for (; pixel < count; pixel++, x += xStep, y += yStep) {
-    convolveOne(x, y, addendDistance, adds, w, tapRows, tapColumns, rowBytes, tapBytes, wRow, wColumn, channels);
-    if (whole < channels) {
-      fewChannels(x, y, addendDistance, adds, w, whole, tapRows, tapColumns, rowBytes, tapBytes, wRow, wColumn, channels);
+    for (let other = skipped; whole < channels && other < pixels; other++) {
+      fewChannels(from + other * xStep, to + other * yStep, addendDistance, adds, w, whole, tapRows, tapColumns, rowBytes, tapBytes, wRow, wColumn, channels);
     }
+    pixel += pixels;
   }
 }

@@ -70,10 +70,14 @@ export function convolveApart(
 }
 
 /**
- * Four neighbouring pixels whose windows of three columns lie one column apart, which is what most layers are: six
- * columns serve twelve products. The order of the sums is that of the general way.
+ * Four neighbouring pixels with three columns of taps, which is what most layers have, whose windows lie one (stride 1)
+ * or two taps apart: a column that windows share is loaded once. Stores all but the first `skipped` pixels, two at most.
+ * The order of the sums is that of the general way.
  */
+@inline
 export function convolveOverlapping(
+  stride: i32,
+  skipped: i32,
   x: usize,
   y: usize,
   addendDistance: usize,
@@ -82,11 +86,11 @@ export function convolveOverlapping(
   yStep: i32,
   tapRows: i32,
   rowBytes: i32,
+  tapBytes: i32,
   wRow: i32,
   wColumn: i32,
   channels: i32,
 ): void {
-  const pixelBytes = channels << 2;
   const end = <usize>(channels & -8) << 2;
   for (let at: usize = 0; at < end; at += 16) {
     let c0 = f32x4.splat(0);
@@ -99,28 +103,61 @@ export function convolveOverlapping(
       const b0 = v128.load(q);
       const b1 = v128.load(q + wColumn);
       const b2 = v128.load(q + (wColumn << 1));
-      let a = v128.load(p);
-      c0 = mad(a, b0, c0);
-      let from = p + pixelBytes;
-      a = v128.load(from);
-      c0 = mad(a, b1, c0);
-      c1 = mad(a, b0, c1);
-      from += pixelBytes;
-      a = v128.load(from);
-      c0 = mad(a, b2, c0);
-      c1 = mad(a, b1, c1);
-      c2 = mad(a, b0, c2);
-      from += pixelBytes;
-      a = v128.load(from);
-      c1 = mad(a, b2, c1);
-      c2 = mad(a, b1, c2);
-      c3 = mad(a, b0, c3);
-      from += pixelBytes;
-      a = v128.load(from);
-      c2 = mad(a, b2, c2);
-      c3 = mad(a, b1, c3);
-      a = v128.load(from + pixelBytes);
-      c3 = mad(a, b2, c3);
+      if (stride == 1) {
+        let a = v128.load(p);
+        c0 = mad(a, b0, c0);
+        let from = p + tapBytes;
+        a = v128.load(from);
+        c0 = mad(a, b1, c0);
+        c1 = mad(a, b0, c1);
+        from += tapBytes;
+        a = v128.load(from);
+        c0 = mad(a, b2, c0);
+        c1 = mad(a, b1, c1);
+        c2 = mad(a, b0, c2);
+        from += tapBytes;
+        a = v128.load(from);
+        c1 = mad(a, b2, c1);
+        c2 = mad(a, b1, c2);
+        c3 = mad(a, b0, c3);
+        from += tapBytes;
+        a = v128.load(from);
+        c2 = mad(a, b2, c2);
+        c3 = mad(a, b1, c3);
+        from += tapBytes;
+        a = v128.load(from);
+        c3 = mad(a, b2, c3);
+      } else {
+        let a = v128.load(p);
+        c0 = mad(a, b0, c0);
+        let from = p + tapBytes;
+        a = v128.load(from);
+        c0 = mad(a, b1, c0);
+        from += tapBytes;
+        a = v128.load(from);
+        c0 = mad(a, b2, c0);
+        c1 = mad(a, b0, c1);
+        from += tapBytes;
+        a = v128.load(from);
+        c1 = mad(a, b1, c1);
+        from += tapBytes;
+        a = v128.load(from);
+        c1 = mad(a, b2, c1);
+        c2 = mad(a, b0, c2);
+        from += tapBytes;
+        a = v128.load(from);
+        c2 = mad(a, b1, c2);
+        from += tapBytes;
+        a = v128.load(from);
+        c2 = mad(a, b2, c2);
+        c3 = mad(a, b0, c3);
+        from += tapBytes;
+        a = v128.load(from);
+        c3 = mad(a, b1, c3);
+        from += tapBytes;
+        a = v128.load(from);
+        c3 = mad(a, b2, c3);
+      }
     }
     let to = y + at;
     if (adds) {
@@ -130,9 +167,9 @@ export function convolveOverlapping(
       c2 = f32x4.add(c2, v128.load(from + (yStep << 1)));
       c3 = f32x4.add(c3, v128.load(from + 3 * yStep));
     }
-    v128.store(to, c0);
+    if (skipped < 1) v128.store(to, c0);
     to += yStep;
-    v128.store(to, c1);
+    if (skipped < 2) v128.store(to, c1);
     to += yStep;
     v128.store(to, c2);
     v128.store(to + yStep, c3);
@@ -211,4 +248,13 @@ export function fewChannels(
     if (adds) sum = f32x4.add(sum, loadPart(y + at + addendDistance, lanes));
     storePart(y + at, sum, lanes);
   }
+}
+
+/**
+ * Reads one word a cache line. Tiles go through memory in an order that the machine does not foresee, and would wait for
+ * every line; a row that is read straight through before comes in time.
+ */
+export function touch(p: usize, bytes: i32): void {
+  const end = p + bytes;
+  for (; p < end; p += 64) load<i32>(p);
 }
