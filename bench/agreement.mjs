@@ -93,6 +93,7 @@ async function columnOf(name, index) {
         program.write(storage, values, offset);
       },
       run: async (phase) => {
+        if (phase === 'evaluate') return program.run(phase);
         if (!follow && seen.losses.length === 0) await perturb(program, Number(size), index);
         if (seen.losses.length < 2) seen.evaluations.push(await evaluationLoss(program));
         await step(phase);

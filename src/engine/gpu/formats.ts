@@ -14,7 +14,10 @@ interface FixedPoint {
   readonly step: number;
 }
 
-/** Float16 of the numbers times a power of two, as the gradients of products are; the largest numbers are cut off. */
+/**
+ * Float16 of the numbers times a power of two, as the gradients of products are. The largest numbers are cut off: an infinity
+ * in their place would become NaN where it meets a zero. NaN stays.
+ */
 interface ScaledFloat16 {
   readonly scale: number;
 }
@@ -136,7 +139,7 @@ function conversions(format: Narrow) {
     return {
       decode: (words: string) => `(${1 / scale}f * fromFloat16(${words}))`,
       decodeAsFloat16: (words: string) => `bitcast<vec4<f16>>(${words})`,
-      encode: (value: string) => `toFloat16(clamp((${value}) * ${scale}f, vec4f(-65504.0), vec4f(65504.0)))`,
+      encode: (value: string) => `toFloat16(withinFloat16((${value}) * ${scale}f))`,
     };
   }
   const { step } = format;
@@ -148,6 +151,10 @@ function conversions(format: Narrow) {
 }
 
 const functions = {
+  nan: `fn areNan(v: vec4f) -> vec4<bool> {
+  return (bitcast<vec4u>(v) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u);
+}
+`,
   byte: `fn byteIn(word: u32, i: u32) -> u32 { return extractBits(word, 8u * (i & 3u), 8u); }
 `,
   float16: `fn fromFloat16(words: vec2u) -> vec4f { return vec4f(unpack2x16float(words.x), unpack2x16float(words.y)); }
@@ -156,6 +163,7 @@ fn halfOf(v: f32) -> u32 { return pack2x16float(vec2f(v, 0.0)) & 0xffffu; }
 fn toFloat16(v: vec4f) -> vec2u {
   return vec2u(halfOf(v.x), halfOf(v.z)) | (vec2u(halfOf(v.y), halfOf(v.w)) << vec2u(16u));
 }
+fn withinFloat16(v: vec4f) -> vec4f { return select(clamp(v, vec4f(-65504.0), vec4f(65504.0)), v, areNan(v)); }
 `,
   // The code of NaN, shifted up, is a NaN.
   fixedPoint: `fn codesIn(words: vec2u) -> vec4u { return vec4u(words, words >> vec2u(16u)).xzyw & vec4u(0xffffu); }
@@ -164,8 +172,7 @@ fn fromCodes(words: vec2u, step: f32) -> vec4f {
   return select(vec4f(codes) * step, bitcast<vec4f>(codes << vec4u(16u)), codes == vec4u(0xffffu));
 }
 fn toCodes(v: vec4f, inverse: f32) -> vec2u {
-  let isNan = (bitcast<vec4u>(v) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u);
-  let codes = select(vec4u(v * inverse), vec4u(0xffffu), isNan);
+  let codes = select(vec4u(v * inverse), vec4u(0xffffu), areNan(v));
   return codes.xz | (codes.yw << vec2u(16u));
 }
 `,
@@ -177,9 +184,11 @@ fn toCodes(v: vec4f, inverse: f32) -> vec2u {
 export function accessFunctions(operands: readonly { readonly format: Format; readonly asFloat16: boolean }[]): string {
   const fixedPoints = operands.filter(({ format }) => typeof format === 'object' && 'step' in format);
   const isFloat16 = (format: Format) => format === 'float16' || (typeof format === 'object' && 'scale' in format);
+  const hasFloat16 = operands.some(({ format }) => isFloat16(format));
   return [
     operands.some(({ format }) => format === 'uint8') ? functions.byte : '',
-    operands.some(({ format }) => isFloat16(format)) ? functions.float16 : '',
+    hasFloat16 || fixedPoints.length > 0 ? functions.nan : '',
+    hasFloat16 ? functions.float16 : '',
     fixedPoints.length > 0 ? functions.fixedPoint : '',
     fixedPoints.some(({ asFloat16 }) => asFloat16) ? functions.asFloat16 : '',
   ].join('');

@@ -16,12 +16,14 @@ import { isThorough } from '../../../test/tier.js';
 import { DeviceLost } from '../../errors.js';
 import { Graph } from '../../graph/index.js';
 import { activation } from '../../ops/activation.js';
+import { maxPool } from '../../ops/maxPool.js';
 import { makePlan } from '../../passes/index.js';
 import type { Engine, StorageArray } from '../engine.js';
 import { createReferenceEngine } from '../reference/index.js';
 import { openDevice } from './device.js';
 import { loadProgram } from './gpuProgram.js';
 import { createGpuEngine } from './index.js';
+import type { MatrixUnits } from './kernel.js';
 import { narrowFormats } from './narrowing.js';
 import { availableGpu } from './nodeGpu.js';
 
@@ -122,6 +124,30 @@ describe.skipIf(skipsGpu)('the GPU engine', () => {
     expect(results[0]!.some((value) => value !== 0)).toBe(true);
     expect(results[0]).toEqual(results[1]);
     expect(await readFile(tuningFile, 'utf8')).toContain('conv2dWeightGradient');
+  });
+
+  it('cuts off what rounded results and gradients of 16 bits cannot hold, and keeps NaN', async () => {
+    const graph = new Graph();
+    const shape = [1, 8, 8, 16];
+    const whole = (name: string) => graph.whole({ name, dtype: 'float', length: 1024 }, shape);
+    const [x, seen, seenGradient] = [whole('x'), whole('seen'), whole('seen gradient')];
+    const pooled = maxPool(graph, x, { size: 1, stride: 1, padding: 0 }, false);
+    const dx = graph.tensor('dx', shape);
+    const relu = { activation: { type: 'relu' } } as const;
+    graph.append('activationGradient', { x: whole('ones'), ranges: null, dy: x }, { dx, sums: null }, relu);
+    graph.append('copy', { x: pooled }, { y: seen }, {});
+    graph.append('copy', { x: dx }, { y: seenGradient }, {});
+    const open = await openDevice({ gpu: await availableGpu(), allowSoftware: true });
+    const matrixUnits: MatrixUnits = { precision: 'float16', workgroupBytes: 49_152, roundsResults: true };
+    const program = await loadProgram(open, makePlan({ step: graph }), { matrixUnits });
+    program.write('x', [1.5, 1e5, -1e5, Number.NaN]);
+    program.write('ones', new Float32Array(1024).fill(1));
+    await program.run('step');
+    expect([...(await program.read('seen', 0, 4))]).toEqual([1.5, 65_504, -65_504, Number.NaN]);
+    // Times the number of pixels, 64.
+    expect([...(await program.read('seen gradient', 0, 4))]).toEqual([1.5, 1023.5, -1023.5, Number.NaN]);
+    await program.dispose();
+    open.dispose();
   });
 
   it('gathers the moments of a depthwise convolution whose invocations take several pixels each', async () => {

@@ -59,7 +59,7 @@ function hasFours(tensor: Tensor | null | undefined): boolean {
 function resultFormat({ op }: AnyNode, tensor: Tensor): Format | null {
   switch (traitsOf(op).mayRound) {
     case 'value':
-      return 'float16';
+      return { scale: 1 };
     case 'gradient':
       return { scale: gradientScale(tensor) };
     case null:
