@@ -1,7 +1,8 @@
 /**
  * The interface of all engines: load a plan, write storages, replay phases, read storages.
  *
- * Calls are ordered: a `write` takes effect between the runs before and after it, a `read` sees all runs before it.
+ * Calls are ordered: a `write` takes effect between the runs before and after it; a `read` sees all runs and writes before
+ * its call, and none behind it, whenever it is waited for.
  * `run` may return before the work is done; the promise resolves when the engine takes more work.
  */
 

@@ -100,12 +100,14 @@ export function optimizerPlaces(program: TrainingProgram): Place[] {
   return [...places, metrics, ...(inPlan.has(STORAGE.bitCaps) ? [caps] : [])];
 }
 
-/** The values at some places in the stored layout, as float64 from the reference engine and as float32 from others. */
+/**
+ * The values at some places in the stored layout, as float64 from the reference engine and as float32 from others; those
+ * of the call, whenever they are waited for.
+ */
 export async function readPlaces(program: Program, places: readonly Place[]): Promise<NamedTensor[]> {
-  const storages = new Map<string, StorageArray>();
-  for (const { storage } of places) {
-    if (!storages.has(storage)) storages.set(storage, await program.read(storage));
-  }
+  const names = [...new Set(places.map(({ storage }) => storage))];
+  const read = await Promise.all(names.map(async (name) => [name, await program.read(name)] as const));
+  const storages = new Map<string, StorageArray>(read);
   return places.map(({ name, storage, offset, shape, layout }) => {
     const values = storages.get(storage);
     if (!(values instanceof Float32Array || values instanceof Float64Array)) {

@@ -37,7 +37,8 @@ const CHECKPOINT = 'mixed-precision-dnns checkpoint';
 const VERSION = '1';
 
 /**
- * The bytes of a file of parameters: everything that the network has learned, as evaluation uses it, and what it is.
+ * The bytes of a file of parameters: everything that the network has learned at the call, as evaluation uses it, and what
+ * it is.
  */
 export async function parametersFile(
   training: TrainingProgram,
@@ -45,8 +46,10 @@ export async function parametersFile(
   metadata: Readonly<Record<string, string>> = {},
 ): Promise<Uint8Array> {
   const { variables } = training;
-  const tensors = await parameterTensors(training, program);
-  const table = variables.quantizers.length > 0 ? await program.read(STORAGE.quantizers) : [];
+  const [tensors, table] = await Promise.all([
+    parameterTensors(training, program),
+    variables.quantizers.length > 0 ? program.read(STORAGE.quantizers) : [],
+  ]);
   return safetensorsFile(tensors, {
     ...metadata,
     network: JSON.stringify(describeNetwork(training)),
@@ -56,17 +59,20 @@ export async function parametersFile(
   });
 }
 
-/** The bytes of a checkpoint: all that the engine and the host know at this point of a run. */
+/**
+ * The bytes of a checkpoint: all that the engine and the host know at this point of a run. The engine's part is that of the
+ * call; the host's may take its time.
+ */
 export async function checkpointFile(
   training: TrainingProgram,
   program: Program,
-  state: CheckpointState,
+  state: CheckpointState | Promise<CheckpointState>,
 ): Promise<Uint8Array> {
-  const tensors = await tensorsAt(checkpointPlaces(training), training, program);
+  const [tensors, known] = await Promise.all([tensorsAt(checkpointPlaces(training), training, program), state]);
   return safetensorsFile(tensors, {
     format: CHECKPOINT,
     version: VERSION,
-    state: JSON.stringify(state),
+    state: JSON.stringify(known),
     settings: JSON.stringify(settingsOf(training)),
   });
 }

@@ -6,6 +6,7 @@ import { unpackAugmentation } from '../data/augmentation.js';
 import { STORAGE } from '../nn/index.js';
 import { METRICS } from '../ops/attributes.js';
 import { tableSizes } from '../quant/index.js';
+import type { EpochReport } from './recorder.js';
 import { initialState } from './train.js';
 
 let open: TinyRun[] = [];
@@ -210,6 +211,45 @@ describe('what is kept', () => {
       [0, 12],
       [1, 0],
     ]);
+  });
+});
+
+describe('the end of an epoch on a device with memory of its own', () => {
+  const settings = { ...quantized, batch_size: 4, epochs: 3 };
+  const onDevice = async () => {
+    const run = await opened(settings);
+    Object.assign(run.session.program, { runReading: () => [] });
+    return run;
+  };
+  const steps = ({ written }: TinyRun) => written.filter(({ storage }) => storage === 'run').length;
+
+  it('is recorded while steps of the next are under way, as if they were not', async () => {
+    vi.spyOn(performance, 'now').mockReturnValue(0);
+    const plain = await trained(settings);
+    const run = await onDevice();
+    const recordedAfter: number[] = [];
+    const reports = run.reports as EpochReport[];
+    vi.spyOn(reports, 'push').mockImplementation((...more) => {
+      recordedAfter.push(steps(run));
+      return Array.prototype.push.apply(reports, more);
+    });
+    await run.train();
+    expect(recordedAfter).toEqual([16 + 8, 32 + 8, 48]);
+    expect(run.checkpointFiles).toEqual(plain.checkpointFiles);
+    expect(run.reports).toEqual(plain.reports);
+    expect(run.steps).toEqual(plain.steps);
+    expect(run.kept).toEqual(plain.kept);
+  });
+
+  it('is kept where the device is lost before it is recorded', async () => {
+    const run = await onDevice();
+    const { step } = run.session;
+    vi.spyOn(run.session, 'step').mockImplementation(async (batch) => {
+      if (steps(run) === 18) throw new Error('the device is lost');
+      return step(batch);
+    });
+    await expect(run.train()).rejects.toThrow('the device is lost');
+    expect(run.checkpoints.map(({ epoch, batch }) => [epoch, batch])).toEqual([[1, 0]]);
   });
 });
 

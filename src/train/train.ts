@@ -3,12 +3,17 @@
  *
  * Everything random comes from one generator whose state at the start of the epoch is kept, so a run that stops
  * anywhere goes on with the same bits. The host reads metrics back a few times a second at most.
+ *
+ * A GPU computes what is queued and waits for a host that writes files. So what an epoch leaves is copied on the device as
+ * the epoch ends, and recorded when the first steps of the next one are queued; and the next epoch is drawn while steps of
+ * this one are under way.
  */
 
 import { type BatchTable, trainingEpoch } from '../data/batches.js';
 import { targetLength } from '../data/imageSet.js';
 import { type Images, sizesOf } from '../data/imageStream.js';
-import { createRandom, type Random, randomStreams } from '../data/random.js';
+import { createRandom, type RandomState, randomStreams } from '../data/random.js';
+import type { StorageArray } from '../engine/engine.js';
 import { InputError } from '../errors.js';
 import { yieldToEventLoop } from '../eventLoop.js';
 import { STORAGE } from '../nn/index.js';
@@ -51,6 +56,9 @@ export class TrainingFault extends Error {
 
 const METRICS_INTERVAL_MS = 250;
 
+/** Steps that keep a GPU busy while the host records an epoch: it lets the host be no further ahead. */
+const STEPS_AHEAD = 8;
+
 export function initialState(experiment: Experiment): CheckpointState {
   return {
     epoch: 0,
@@ -74,26 +82,34 @@ export function initialState(experiment: Experiment): CheckpointState {
  */
 export async function train(run: TrainingRun): Promise<RunSummary | null> {
   const { experiment, session, recorder } = run;
-  const { epochs, batchSize, seed } = experiment.training;
-  const random = createRandom(seed, randomStreams.batches);
+  const { epochs, batchSize } = experiment.training;
+  const drawn = epochDraws(run);
   let state = run.state;
+  let conclude: Conclusion = async () => ({});
   recorder.begin(state);
   await settleChannels(session);
   if (state.step === 0 || run.hasNewTargets) await beginBudget(experiment, session, state.epoch);
   const started = performance.now();
   const secondsBefore = state.trainingSeconds;
   while (state.epoch < epochs) {
-    random.setState(state.random);
-    const table = drawEpoch(run, random);
+    const { table, after } = drawn(state.random);
     session.setBatches(table, state.batch);
     if (state.batch === 0) session.program.write(STORAGE.metrics, new Float64Array(METRICS_LENGTH));
     const before = performance.now();
     const waitBefore = session.waitMs;
-    const { done, sums, fault, isStopped } = await runBatches(run, state, table.batches);
+    const prepare = () => void (state.epoch + 1 < epochs && drawn(after));
+    const { done, sums, fault, isStopped } = await runBatches(run, state, table.batches, { conclude, prepare }).catch(
+      async (error) => {
+        // What the epoch before has left is kept, if it was copied before the engine broke.
+        await conclude().catch(() => {});
+        throw error;
+      },
+    );
     const metrics = meansOf(run, sums);
     const elapsedMs = performance.now() - before;
     state = {
       ...state,
+      ...(await conclude()),
       step: state.step + done - state.batch,
       imagesTrained: state.imagesTrained + (done - state.batch) * batchSize,
       trainingSeconds: state.trainingSeconds + elapsedMs / 1000,
@@ -112,21 +128,56 @@ export async function train(run: TrainingRun): Promise<RunSummary | null> {
     const { momentsMs, ...evaluations } = await evaluateAll(run, table).catch(async (error: Error) => {
       throw await keptFault(run, state, error);
     });
-    state = { ...state, trainingSeconds: state.trainingSeconds + momentsMs / 1000 };
-    const results = { training: metrics, waiting, ...evaluations };
-    state = await finishEpoch(run, { ...state, epoch: state.epoch + 1, batch: 0, random: random.getState() }, results);
-    if (state.epoch < epochs && (await isStopping(run))) return null;
+    const trainingSeconds = state.trainingSeconds + momentsMs / 1000;
+    state = { ...state, trainingSeconds, epoch: state.epoch + 1, batch: 0, random: after };
+    conclude = endEpoch(run, state, { training: metrics, waiting, ...evaluations });
+    if (stepsAhead(run, table.batches) === 0) await conclude();
+    if (state.epoch < epochs && (await isStopping(run))) {
+      await conclude();
+      return null;
+    }
   }
+  state = { ...state, ...(await conclude()) };
   const seconds = secondsBefore + (performance.now() - started) / 1000;
   const summary = summarize(experiment, session.training.variables, recorder, state, { seconds, device: run.device });
   recorder.finish(summary);
   return summary;
 }
 
-function drawEpoch({ experiment, trainImages }: TrainingRun, random: Random): BatchTable {
+/** How many steps of an epoch are queued before the epoch before is recorded; none where the host itself computes them. */
+function stepsAhead({ session }: TrainingRun, batches: number): number {
+  return session.program.runReading ? Math.min(STEPS_AHEAD, Math.floor(batches / 2)) : 0;
+}
+
+interface DrawnEpoch {
+  readonly table: BatchTable;
+  /** The state of the generator behind it. */
+  readonly after: RandomState;
+}
+
+/** Draws epochs by the state of the generator before them, and remembers the one under way and the next. */
+function epochDraws({ experiment, trainImages }: TrainingRun): (from: RandomState) => DrawnEpoch {
   const { augment, augmentShift: shift, augmentMirror: mirror } = experiment.data;
+  const { batchSize, seed } = experiment.training;
+  const random = createRandom(seed, randomStreams.batches);
   const cropSizes = augment === 'resized_crop' ? sizesOf(trainImages) : undefined;
-  return trainingEpoch(trainImages.count, experiment.training.batchSize, random, { shift, mirror, cropSizes });
+  let remembered: readonly (DrawnEpoch & { readonly from: RandomState })[] = [];
+  return (from) => {
+    const known = remembered.find((epoch) => epoch.from === from);
+    if (known) return known;
+    random.setState(from);
+    const table = trainingEpoch(trainImages.count, batchSize, random, { shift, mirror, cropSizes });
+    const epoch = { from, table, after: random.getState() };
+    remembered = [...remembered.slice(-1), epoch];
+    return epoch;
+  };
+}
+
+/** What the host does while steps of an epoch are under way. */
+interface Meanwhile {
+  readonly conclude: Conclusion;
+  /** Draws the next epoch. */
+  readonly prepare: () => void;
 }
 
 interface Progress {
@@ -145,8 +196,16 @@ async function isStopping({ session, signal }: TrainingRun): Promise<boolean> {
   return isTrueOfAny(session.ranks, signal?.aborted ?? false);
 }
 
-/** Stops before the end of the epoch if the signal came, if it is time for a checkpoint, or for want of images. */
-async function runBatches(run: TrainingRun, state: CheckpointState, batches: number): Promise<Progress> {
+/**
+ * Stops before the end of the epoch if the signal came, if it is time for a checkpoint, or for want of images. Nothing is
+ * reported before the epoch before is concluded.
+ */
+async function runBatches(
+  run: TrainingRun,
+  state: CheckpointState,
+  batches: number,
+  { conclude, prepare }: Meanwhile,
+): Promise<Progress> {
   const { experiment, session } = run;
   const { program, training } = session;
   const lambdas = areBitsFrozen(experiment, state.epoch)
@@ -154,6 +213,7 @@ async function runBatches(run: TrainingRun, state: CheckpointState, batches: num
     : [experiment.budget.lambda2, experiment.budget.lambda3];
   const control = new Float64Array(CONTROL_LENGTH);
   const report = await stepReports(run, state, batches);
+  const ahead = stepsAhead(run, batches);
   const started = performance.now();
   let reported = started;
   let done = state.batch;
@@ -161,6 +221,8 @@ async function runBatches(run: TrainingRun, state: CheckpointState, batches: num
   let isStopped = false;
   let rate = 0;
   while (done < batches) {
+    if (done - state.batch === ahead) await conclude();
+    if (done - state.batch === 2 * ahead) prepare();
     isStopped = await isStopping(run);
     if (isStopped) break;
     const step = state.step + done - state.batch;
@@ -175,10 +237,12 @@ async function runBatches(run: TrainingRun, state: CheckpointState, batches: num
     await yieldToEventLoop();
     const now = performance.now();
     if (now - started >= 60_000 * experiment.checkpointMinutes) break;
-    if (now - reported < METRICS_INTERVAL_MS || done === batches) continue;
+    // By steps, not by time, is it concluded: ranks make the same calls in the same order.
+    if (now - reported < METRICS_INTERVAL_MS || done - state.batch <= ahead || done === batches) continue;
     reported = now;
     await report(done, rate);
   }
+  await conclude();
   return { done, sums: await report(done, rate), fault, isStopped };
 }
 
@@ -193,10 +257,13 @@ async function stepReports(
   const started = performance.now();
   const waitBefore = session.waitMs;
   let doneBefore = state.batch;
-  let sumsBefore = await readSums(run, state);
+  let sumsBefore = state.batch === 0 ? new Float64Array(METRICS_LENGTH) : await readSums(run, state);
   return async (done, rate) => {
-    const sums = await readSums(run, state);
-    if (done === doneBefore) return sums;
+    if (done === doneBefore) return readSums(run, state);
+    const [sums, quantizers] = await Promise.all([
+      readSums(run, state),
+      quantizerSnapshot(program, training.variables),
+    ]);
     const elapsedMs = performance.now() - started;
     const own = done - state.batch;
     const report: StepReport = {
@@ -208,7 +275,7 @@ async function stepReports(
       metrics: meansOf(run, sums),
       recent: meansOf(run, sums, sumsBefore),
       rate,
-      quantizers: await quantizerSnapshot(program, training.variables),
+      quantizers,
       imagesPerSecond: (own * experiment.training.batchSize * 1000) / elapsedMs,
       waiting: (session.waitMs - waitBefore) / elapsedMs,
     };
@@ -282,46 +349,75 @@ async function evaluateAll(
 
 type Evaluations = Pick<EpochReport, 'evaluation' | 'test'>;
 
-/** Records rows, parameters and, last of all, the checkpoint that makes the epoch count. */
-async function finishEpoch(
+/** What is known of a run when its last epoch is judged. */
+type Judgement = Pick<CheckpointState, 'best' | 'lastError' | 'lastTestError'>;
+
+/** Records the end of an epoch when it is called for the first time. */
+type Conclusion = () => Promise<Partial<Judgement>>;
+
+/**
+ * Has what the epoch has left copied, and returns what records it: rows, parameters and, last of all, the checkpoint that
+ * makes the epoch count.
+ */
+function endEpoch(
   run: TrainingRun,
   finished: CheckpointState,
-  { training, evaluation, test, waiting }: Evaluations & Pick<EpochReport, 'training' | 'waiting'>,
-): Promise<CheckpointState> {
-  const { session, recorder, experiment } = run;
+  results: Evaluations & Pick<EpochReport, 'training' | 'waiting'>,
+): Conclusion {
+  const { session, recorder } = run;
   const { program, training: built } = session;
+  const judged = program.read(STORAGE.quantizers).then((table) => judge(run, finished, results, table));
+  const state = judged.then((known) => ({ ...finished, ...known.judgement }));
+  const copied = Promise.all([
+    judged,
+    parametersFile(built, program, run.metadata),
+    checkpointFile(built, program, state),
+  ]);
+  // Who concludes hears what has failed.
+  copied.catch(() => {});
+  let concluded: Promise<Judgement> | null = null;
+  const record = async (): Promise<Judgement> => {
+    const [{ report, judgement }, parameters, checkpoint] = await copied;
+    const difference = await disagreement(session.ranks, { parameters });
+    if (difference) throw new Error(`${difference} after epoch ${finished.epoch}; nothing of it is kept`);
+    recorder.epoch(report);
+    if (report.isBest) recorder.parameters('best', parameters);
+    recorder.parameters('last', parameters);
+    recorder.checkpoint(checkpoint);
+    run.events?.onEpoch?.(report);
+    return judgement;
+  };
+  return () => {
+    concluded ??= record();
+    return concluded;
+  };
+}
+
+/** Judges the parameters of a finished epoch, by its evaluation and by the table of its quantizers. */
+function judge(
+  { session, experiment }: TrainingRun,
+  finished: CheckpointState,
+  { training, evaluation, test, waiting }: Evaluations & Pick<EpochReport, 'training' | 'waiting'>,
+  table: StorageArray,
+): { readonly report: EpochReport; readonly judgement: Judgement } {
+  const { epoch } = finished;
   const testError = test?.error ?? null;
-  const table = await program.read(STORAGE.quantizers);
-  const quantizers = quantizerReport(built.variables, table, finished.epoch);
+  const quantizers = quantizerReport(session.training.variables, table, epoch);
   const isInside = obeysBudget(experiment.budget, quantizers.sizes);
   const isBest = isInside && evaluation.error < (finished.best?.error ?? Number.POSITIVE_INFINITY);
-  const state: CheckpointState = {
-    ...finished,
-    best: isBest ? { error: evaluation.error, epoch: finished.epoch, testError } : finished.best,
-    lastError: evaluation.error,
-    lastTestError: testError,
-  };
   const { lambda2, lambda3 } = experiment.budget;
-  const loss = training.loss1 + lambda2 * training.loss2 + lambda3 * training.loss3;
   const report: EpochReport = {
-    epoch: finished.epoch,
+    epoch,
     training,
-    loss,
+    loss: training.loss1 + lambda2 * training.loss2 + lambda3 * training.loss3,
     evaluation,
     test,
     quantizers,
     obeysBudget: isInside,
     isBest,
-    imagesPerSecond: state.imagesTrained / state.trainingSeconds,
+    imagesPerSecond: finished.imagesTrained / finished.trainingSeconds,
     waiting,
   };
-  const parameters = await parametersFile(built, program, run.metadata);
-  const difference = await disagreement(session.ranks, { parameters });
-  if (difference) throw new Error(`${difference} after epoch ${state.epoch}; nothing of it is kept`);
-  recorder.epoch(report);
-  if (isBest) recorder.parameters('best', parameters);
-  recorder.parameters('last', parameters);
-  recorder.checkpoint(await checkpointFile(built, program, state));
-  run.events?.onEpoch?.(report);
-  return state;
+  const best = isBest ? { error: evaluation.error, epoch, testError } : finished.best;
+  return { report, judgement: { best, lastError: evaluation.error, lastTestError: testError } };
 }
