@@ -2,6 +2,7 @@
 
 import { describe, expect, it } from 'vitest';
 import type { ImageSet } from '../data/imageSet.js';
+import type { Images } from '../data/imageStream.js';
 import type { Task } from '../task.js';
 import { areaUnderCurve, scoreOf } from './score.js';
 
@@ -74,4 +75,14 @@ it('classes of pixels are judged by the mean of intersection over union, without
   const images = set({ count: 2, targets });
   // Class 0: 1 of 2, class 1: 1 of 2 pixels in common; class 2 is nowhere.
   expect(errorOf(task, images, [predicted(0, 1), predicted(0, 2)])).toBe(1 - 1 / 2);
+});
+
+it.each([
+  ['labels', 'auc'],
+  ['pixels', 'iou'],
+] as const)('of %s is not known of streamed images', (loss, metric) => {
+  const stream = { ...set({}), files: [] } as unknown as Images;
+  expect(() => scoreOf({ loss, target: 'data', metric }, stream, scaling)).toThrow(
+    `metric = ${metric}: is not known of streamed images; set stream = false`,
+  );
 });

@@ -31,19 +31,19 @@ export function scoreOf(task: Task, images: Images, scaling: Scaling): (() => Sc
     case 'mse':
       return null;
     case 'auc': {
-      const set = resident(images);
+      const set = resident(images, task.metric);
       return task.target === 'input' ? anomalyScore(set, scaling) : labelScore(set);
     }
     case 'iou':
-      return pixelScore(resident(images));
+      return pixelScore(resident(images, task.metric));
     default:
       throw new Error(`there is no score ${task.metric satisfies never}`);
   }
 }
 
-function resident(images: Images): ImageSet<InputArray> {
+function resident(images: Images, metric: Task['metric']): ImageSet<InputArray> {
   if (!isStream(images)) return images;
-  throw new InputError('metric = auc: is not known of streamed images; set stream = false');
+  throw new InputError(`metric = ${metric}: is not known of streamed images; set stream = false`);
 }
 
 /** The mean over the labels that some inputs have and others have not. */

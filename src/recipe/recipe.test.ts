@@ -1,9 +1,11 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { npy, zip } from '../../test/arrayFiles.js';
 import { temporaryFolder } from '../../test/temporaryFolder.js';
+import { type Define, network } from '../nn/index.js';
 import { buildTrainingProgram } from '../program/trainingProgram.js';
-import type { Overrides } from '../settings/index.js';
+import { type Overrides, withDefinition } from '../settings/index.js';
 import { shippingFault } from '../ship/shippable.js';
 import { programOptions } from '../train/programOptions.js';
 import { askedFor, type Recipe, recommend } from './recipe.js';
@@ -57,13 +59,55 @@ it('suits inputs that are no pictures: neither shifted nor normalised as pixels,
   writeFileSync(file, `heat,noise,label\n${lines.join('\n')}\n`);
   const { experiments, notes } = await recipe({ data: `csv:${file}` });
   const [float, learned] = experiments;
-  expect(notes[0]).toContain('32 images to train with and 8 to test with, 2 classes, inputs of 1x1x2');
+  expect(notes[0]).toContain('32 inputs to train with and 8 to test with, 2 classes, inputs of 1x1x2');
   expect(float.settings).toMatchObject({ normalise: null, mean: null, augment_shift: 0, augment_mirror: false });
   expect([float.input, learned.input?.kind]).toEqual([null, 'parametric_fp_d_xmax']);
   const shape = { classes: 2, imageShape: [1, 1, 2], trainImages: 29, evaluationImages: 11 } as const;
   const scaling = { values: 'floats', scale: [1, 1], offset: [0, 0] } as const;
   const program = buildTrainingProgram(programOptions(learned, { ...shape, scaling }, null));
   expect(shippingFault(program)).toBe(null);
+});
+
+describe('of other losses', () => {
+  const folder = temporaryFolder();
+  const x = npy(
+    [40, 4, 4, 1],
+    Float32Array.from({ length: 640 }, (_, i) => Math.sin(i)),
+  );
+  const answers = { values: npy([40], new Float32Array(40)), labels: npy([40, 3], new Uint8Array(120)) };
+  const pixels = npy([40, 4, 4], new Uint8Array(640));
+  const own: Define = (n, image) => n.linear(n.globalAverage(n.conv(image, 4)), 1);
+  const asked = (loss: string, y: Uint8Array, options: Overrides = {}) => {
+    const file = join(folder, `${loss}.npz`);
+    writeFileSync(file, zip({ 'x_train.npy': x, 'x_test.npy': x, 'y_train.npy': y, 'y_test.npy': y }));
+    return askedFor({ data: `arrays:${file}`, loss, ...options });
+  };
+
+  it('has the targets, and says what there is to tell apart', async () => {
+    const ask = withDefinition(
+      asked('values', answers.values, { model: './net.mjs' }),
+      network({ input: [4, 4, 1] }, own),
+    );
+    const { notes, experiments, text } = await recommend(ask, events);
+    expect(notes[0]).toContain('40 inputs to train with and 40 to test with, inputs of 4x4x1');
+    expect(experiments.map(({ task }) => task.loss)).toEqual(['values', 'values']);
+    expect(text).toContain('\nloss = values\n');
+    expect((await recommend(asked('labels', answers.labels), events)).notes[0]).toContain('3 labels, inputs of 4x4x1');
+  });
+
+  it('is an autoencoder where the input is the target', async () => {
+    const { experiments } = await recommend(
+      asked('values', npy([40], new Uint8Array(40)), { target: 'input' }),
+      events,
+    );
+    expect(experiments.map(({ network }) => network.model)).toEqual(['dense_autoencoder', 'dense_autoencoder']);
+  });
+
+  it('wants a network of one’s own where an image is to be put out', async () => {
+    await expect(recommend(asked('pixels', pixels), events)).rejects.toThrow(
+      "give a network of one's own whose output is an image",
+    );
+  });
 });
 
 it.each(['resnet20', 'mobilenetv2'])('makes %s a network that integers can run', async (model) => {

@@ -22,6 +22,7 @@ import {
   resolveExperiment,
   withDefinition,
 } from '../settings/index.js';
+import type { Task } from '../task.js';
 import { budgetOutlook } from '../train/budgetLimits.js';
 import { type DataShape, programOptions } from '../train/programOptions.js';
 import { readStartingWeights } from '../weights/index.js';
@@ -119,8 +120,8 @@ function build(
   const { shared, float, learned } = linesOf(asked, floatName, choice);
   const { seen } = choice;
   const summary =
-    `${asked.settings.data}: ${seen.trainImages} images to train with and ${seen.testImages} to test with, ` +
-    `${seen.classes} classes, ${sizeText(seen)}`;
+    `${asked.settings.data}: ${seen.trainImages} ${seen.inputSize ? 'inputs' : 'images'} to train with and ` +
+    `${seen.testImages} to test with, ${answersText(asked.task, seen)}${sizeText(seen)}`;
   const sections = new Map([
     ['DEFAULT', shared],
     [floatName, float],
@@ -145,7 +146,7 @@ function build(
 
 /** The keys of the sections in the order of the file, those of the call in place of those chosen. */
 function linesOf(
-  { overrides, settings, network }: Experiment,
+  { overrides, settings, network, task }: Experiment,
   floatName: string,
   { seen, model, targets }: { readonly seen: Survey; readonly model: string; readonly targets: Targets },
 ): Readonly<Record<'shared' | 'float' | 'learned', Lines>> {
@@ -159,7 +160,8 @@ function linesOf(
   const rate = (fresh: number) => ({ value: String(((fromFile ? 0.01 : fresh) * batch) / 64) });
   const arePictures = seen.inputSize === null;
   const isShifted = !overrides.has('augment') && arePictures;
-  const hasLinear = model === 'resnet18' || model === 'mobilenetv2' || network.definition !== null;
+  // Every output of a ResNet for CIFAR, as it is by default, has a ReLU.
+  const hasLinear = !/^resnet(20|32|44|56|110)$/.test(model);
   const hasTarget = targets.weight.value > 0 || targets.activation.value > 0;
 
   const shared: Lines = new Map();
@@ -169,7 +171,8 @@ function linesOf(
     lines.set(key, { value: String(value), ...(remark !== undefined && { remark }) });
 
   put(shared, 'data', settings.data);
-  const larger = network.definition ? undefined : 'larger ones: resnet56, resnet18, mobilenetv2';
+  const areImages = network.definition === null && task.target === 'data';
+  const larger = areImages ? 'larger ones: resnet56, resnet18, mobilenetv2' : undefined;
   put(shared, 'model', model, fromFile ? 'the network of the weights to start from' : larger);
   if (seen.areFiles) {
     const remark = 'pixels; half the side trains and predicts four times as fast';
@@ -220,6 +223,21 @@ function linesOf(
   return { shared, float, learned };
 }
 
+/** What there is to tell apart; of numbers nothing. */
+function answersText({ loss }: Task, { classes }: Survey): string {
+  switch (loss) {
+    case 'classes':
+    case 'pixels':
+      return `${classes} classes, `;
+    case 'labels':
+      return `${classes} labels, `;
+    case 'values':
+      return '';
+    default:
+      return loss satisfies never;
+  }
+}
+
 function sizeText({ inputSize, side, channels, areEqualSquares }: Survey): string {
   if (inputSize) return `inputs of ${[...inputSize, channels].join('x')}`;
   return `${areEqualSquares ? '' : 'about '}${side} pixels`;
@@ -238,6 +256,7 @@ async function modelFor(asked: Experiment, seen: Survey): Promise<string> {
   if (overrides.has('model') || overrides.has('num_layers')) return settings.model;
   const startFile = resolveStartingWeights(asked, parseConfig('', source));
   if (startFile !== null) return modelOfWeights(await readStartingWeights(startFile));
+  if (asked.task.target === 'input') return 'dense_autoencoder';
   const size = overrides.has('image_size') ? (settings.image_size ?? seen.side) : imageSize(seen, false);
   return size <= 96 ? 'resnet20' : 'resnet18';
 }
@@ -269,7 +288,7 @@ function nameOf({ overrides, data: { source } }: Experiment): string {
 
 function shapeOf(experiment: Experiment, seen: Survey): DataShape {
   const side = experiment.data.imageSize ?? seen.side;
-  const { classes, channels, trainImages, testImages } = seen;
+  const { classes, targetShape, channels, trainImages, testImages } = seen;
   const [height, width] = seen.inputSize ?? [side, side];
-  return { classes, imageShape: [height, width, channels], trainImages, evaluationImages: testImages };
+  return { classes, targetShape, imageShape: [height, width, channels], trainImages, evaluationImages: testImages };
 }

@@ -1,12 +1,15 @@
 /** Facts of the images of a data set before any training: enough to choose settings by. */
 
 import { listImageFolder, loadDataset, sampledSizes } from '../data/files/index.js';
-import { arePictures, type InputType, inputType, type OnProgress } from '../data/index.js';
+import { arePictures, type InputType, inputType, isStream, type OnProgress } from '../data/index.js';
 import { InputError } from '../errors.js';
 import type { Experiment } from '../settings/index.js';
 
 export interface Survey {
+  /** Of `loss = labels` the labels. */
   readonly classes: number;
+  /** Sizes of the targets of one input, where they are more than a class. */
+  readonly targetShape?: readonly number[] | undefined;
   readonly trainImages: number;
   readonly testImages: number;
   /** Shorter side in pixels; of files that differ, the median of a sample. */
@@ -26,7 +29,7 @@ export interface Survey {
  *
  * @throws InputError for what is missing or damaged
  */
-export async function survey({ data, training }: Experiment, onProgress: OnProgress): Promise<Survey> {
+export async function survey({ data, training, task }: Experiment, onProgress: OnProgress): Promise<Survey> {
   const { source, limitTrain, limitVal } = data;
   const limited = (count: number, limit: number | null) => Math.min(count, limit ?? count);
   if (source.kind === 'images' && source.location !== undefined) {
@@ -41,10 +44,13 @@ export async function survey({ data, training }: Experiment, onProgress: OnProgr
       areFiles: true,
     };
   }
-  const { classes, train, test } = await loadDataset(source, { sound: data.sound, seed: training.seed, onProgress });
+  const { classes, train, test } = await loadDataset(source, {
+    ...{ task, sound: data.sound, seed: training.seed, onProgress },
+  });
   return {
     ...shapeOf([train]),
     classes: classes.length,
+    targetShape: isStream(train) ? undefined : train.targets?.shape,
     channels: train.channels,
     inputSize: arePictures(source.kind) ? null : [train.height, train.width],
     values: inputType(train),
