@@ -30,6 +30,12 @@ export function runQuietly(folder: string, command: string, ...args: string[]) {
   return { status, stdout, stderr };
 }
 
+/** What an object file has that is no constant: all of its static memory, by name. */
+export function variables(folder: string, object: string): string[] {
+  const lines = execFileSync('nm', [object], { cwd: folder, encoding: 'utf8' }).trim().split('\n');
+  return lines.flatMap((line) => / [bBdD] (\S+)$/.exec(line)?.[1] ?? []).sort();
+}
+
 /** Bytes of each symbol of an object file. */
 export function symbolBytes(folder: string, object: string): ReadonlyMap<string, number> {
   const lines = execFileSync('nm', ['-S', object], { cwd: folder, encoding: 'utf8' }).trim().split('\n');

@@ -145,6 +145,8 @@ export interface TracedProgram {
 }
 
 export interface TracedOptions {
+  /** Of this machine. */
+  readonly compiler?: 'gcc' | 'clang';
   /** Under the address and undefined-behaviour sanitizers, on this machine only. */
   readonly sanitized?: boolean;
   readonly optimisation?: '-O0' | '-O2';
@@ -156,14 +158,20 @@ export interface TracedOptions {
 
 export function tracedProgram(
   network: IntegerNetwork,
-  { sanitized = false, optimisation = '-O2', board = null, plant = (source) => source }: TracedOptions = {},
+  {
+    compiler = 'gcc',
+    sanitized = false,
+    optimisation = '-O2',
+    board = null,
+    plant = (source) => source,
+  }: TracedOptions = {},
 ): TracedProgram {
   const files = cFiles(network, { name: 'net', images: [] });
   const source = guarded(plant(files.get('net.c')!));
   const folder = folderOf(new Map([...files, ['guarded.c', source], ['main.c', main]]));
   const flags = [...warnings, optimisation, '-fstack-protector-all', '-DNET_TRACE=trace'];
   if (board) link(folder, board, ['main.c'], flags);
-  else run(folder, 'gcc', ...flags, ...(sanitized ? sanitizers : []), '-o', 'main', 'main.c');
+  else run(folder, compiler, ...flags, ...(sanitized ? sanitizers : []), '-o', 'main', 'main.c');
   return {
     run: (images) => {
       writeFileSync(join(folder, 'images'), Buffer.concat(images));
