@@ -25,5 +25,5 @@ export function drawValues(initial: z.output<typeof initialValues>, count: numbe
   if (initial.type === 'value') return new Float64Array(count).fill(initial.value);
   const next = mulberry32(initial.seed);
   const { center, half_width } = initial;
-  return Float64Array.from({ length: count }, () => Math.fround(center + half_width * (2 * (next() / 2 ** 32) - 1)));
+  return new Float64Array(count).map(() => Math.fround(center + half_width * (2 * (next() / 2 ** 32) - 1)));
 }

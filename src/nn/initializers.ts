@@ -31,5 +31,5 @@ function heDeviation(counted: 'fanIn' | 'fanOut', shape: readonly number[]): num
 
 /** Float32 values, so that every engine starts from the same numbers. */
 function fill(shape: readonly number[], next: () => number): Float64Array {
-  return Float64Array.from({ length: elementCount(shape) }, () => Math.fround(next()));
+  return new Float64Array(elementCount(shape)).map(() => Math.fround(next()));
 }

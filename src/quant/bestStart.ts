@@ -24,7 +24,7 @@ export function bestStart(q: Quantizer, values: ArrayLike<number>): StartValues 
 export function bestExponents(q: Quantizer, weights: ArrayLike<number>, channels: number): Float64Array {
   const whole = bestExponent(q, weights);
   return Float64Array.from({ length: channels }, (_, channel) => {
-    const own = Float64Array.from({ length: weights.length / channels }, (_, i) => weights[i * channels + channel]!);
+    const own = new Float64Array(weights.length / channels).map((_, i) => weights[i * channels + channel]!);
     const exponent = own.some((weight) => weight !== 0) ? bestExponent(q, own) : whole;
     return clamp(exponent - whole, exponentLimits.min, exponentLimits.max);
   });
@@ -40,16 +40,19 @@ const SAMPLED_VALUES = 2 ** 16;
 function bestExponent(q: Quantizer, values: ArrayLike<number>): number {
   // Odd, so that every channel has its turn.
   const stride = Math.ceil(values.length / SAMPLED_VALUES) | 1;
-  const sample = Float64Array.from({ length: Math.ceil(values.length / stride) }, (_, i) => values[i * stride]!);
+  const sample = new Float64Array(Math.ceil(values.length / stride)).map((_, i) => values[i * stride]!);
   const peak = sample.reduce((largest, value) => Math.max(largest, Math.abs(value)), 0);
   if (!(peak > 0 && peak < Number.POSITIVE_INFINITY)) return exponentOf(publishedStepSize);
   const [first, better] =
     q.role === 'activation'
       ? [Math.ceil(Math.log2(peak / (powerOfTwo(q.bitwidth - (q.signed ? 1 : 0)) - 1))), 1]
       : [exponentOf(stepFor(q.bitwidth, peak)), CLEARLY_BETTER];
-  const tried = Array.from({ length: octavesTried }, (_, octave) => {
-    const { parameters, fixed } = startWithStep(q, powerOfTwo(first - octave));
-    return { exponent: first - octave, error: squaredError({ ...q, fixed }, ...parameters, sample) };
-  });
-  return tried.reduce((best, each) => (each.error < better * best.error ? each : best)).exponent;
+  let best = { exponent: first, error: Number.POSITIVE_INFINITY };
+  for (let exponent = first; exponent > first - octavesTried; exponent--) {
+    const { parameters, fixed } = startWithStep(q, powerOfTwo(exponent));
+    const enough = better * best.error;
+    const error = squaredError({ ...q, fixed }, ...parameters, sample, { enough });
+    if (error < enough) best = { exponent, error };
+  }
+  return best.exponent;
 }

@@ -80,7 +80,7 @@ describe('other bits', () => {
       return scales[channel]! ** 2 * squaredError(q, 0.25, 1.75, values);
     });
     const sum = own.reduce((a, b) => a + b);
-    expect(squaredError(q, 0.25, 1.75, weights, scales)).toBeCloseTo(sum, 12);
+    expect(squaredError(q, 0.25, 1.75, weights, { scales })).toBeCloseTo(sum, 12);
   });
 
   it('come with the best step for all channels together, which is better than one for all', () => {
@@ -88,9 +88,9 @@ describe('other bits', () => {
     for (const bits of [2, 3, 4]) {
       const { values, error } = requantizeWeights(q, bits, start, weights, scales);
       expect(inferredBits(q, ...values)).toBe(bits);
-      expect(error).toBe(squaredError(q, ...values, weights, scales));
+      expect(error).toBe(squaredError(q, ...values, weights, { scales }));
       for (const factor of [0.5, 2]) {
-        const other = squaredError(q, factor * values[0], factor * values[1], weights, scales);
+        const other = squaredError(q, factor * values[0], factor * values[1], weights, { scales });
         expect(error).toBeLessThanOrEqual(other * (1 + 1e-12));
       }
       expect(error).toBeLessThan(requantizeWeights(q, bits, start, weights).error);

@@ -17,18 +17,26 @@ import { startWithStep } from './startValues.js';
 /** The scale of a tensor whose channels all have the step of their quantizer. */
 const unscaled: ArrayLike<number> = [1];
 
-/** Sum of (Q(x) - x)² over the values; `scales`: those of the channels, the last axis (see `channelExponents.ts`). */
+/** What a sum of squared errors may be told. */
+export interface ErrorOptions {
+  /** Scales of the channels, the last axis (see `channelExponents.ts`); all 1 by default. */
+  readonly scales?: ArrayLike<number> | undefined;
+  /** How large a sum is of no more interest: adding ends there. Never by default. */
+  readonly enough?: number;
+}
+
+/** Sum of (Q(x) - x)² over the values, or over the first of them if that is `enough`. */
 export function squaredError(
   q: Quantizer,
   p0: number,
   p1: number,
   values: ArrayLike<number>,
-  scales = unscaled,
+  { scales = unscaled, enough = Number.POSITIVE_INFINITY }: ErrorOptions = {},
 ): number {
   const [e0, e1] = effectiveRange(q, p0, p1);
   const { value } = elementQuantizers[coreOf(q.kind)];
   let sum = 0;
-  for (let i = 0; i < values.length; i++) {
+  for (let i = 0; i < values.length && sum < enough; i++) {
     const x = values[i]!;
     const scale = scales[i % scales.length]!;
     const error = value(q.signed, scale * e0, scale * e1, x) - x;
@@ -54,14 +62,14 @@ export function requantizeWeights(
     largest = Math.max(largest, Math.abs(weights[i]!) / scales[i % scales.length]!);
   }
   const kept = requantizeActivation(q, bits, ...present);
-  let best = { values: kept, error: squaredError(q, ...kept, weights, scales) };
+  let best = { values: kept, error: squaredError(q, ...kept, weights, { scales }) };
   if (parameterNames(q.kind).length === 0 || largest === 0) return best;
   const bitwidth = Math.max(bits, 2);
   // The first step spans all weights: the levels of a larger one would be among its own. Smaller ones clip.
   const first = exponentOf(largest / (powerOfTwo(bitwidth - 1) - 0.5)) + 1;
   for (let exponent = first; exponent > first - octavesTried; exponent--) {
     const values = withBits(q, bits, startWithStep({ ...q, bitwidth }, powerOfTwo(exponent)).parameters);
-    const error = squaredError(q, ...values, weights, scales);
+    const error = squaredError(q, ...values, weights, { scales, enough: best.error });
     if (error < best.error) best = { values, error };
   }
   return best;

@@ -99,7 +99,7 @@ async function fitBits(experiment: Experiment, session: Session, freezes: boolea
     if (quantizer.role === 'activation') return false;
     const weights = elementsOf(variables, row, parameters);
     const scales = scalesOf(variables, row, parameters);
-    const present = squaredError(quantizer, table[2 * row]!, table[2 * row + 1]!, weights, scales);
+    const present = squaredError(quantizer, table[2 * row]!, table[2 * row + 1]!, weights, { scales });
     return present > farFromBest * refit(row, count).error;
   };
   const smallest = quantizers.map(smallestBits);
