@@ -1,4 +1,7 @@
-/** ONNX models of the integer network, run by onnxruntime at every optimisation level, against the interpreter. */
+/**
+ * ONNX models of the integer network, run by onnxruntime at every optimisation level, against the interpreter. Each level
+ * has packed weights or plain ones; both are in `onnx.thorough.test.ts`.
+ */
 
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { describe, expect, it } from 'vitest';
@@ -6,36 +9,52 @@ import { inputOf, outputsOf } from '../../src/ship/integerNetwork.js';
 import { runIntegers } from '../../src/ship/interpreter.js';
 import { channelsFirst } from '../../src/ship/onnx/channelsFirst.js';
 import { exactModel } from '../../src/ship/onnx/exactModel.js';
+import { tierOf } from '../tier.js';
 import { randomNetwork } from './randomNetwork.js';
 import { shippables, shippedNetwork } from './shippable.js';
 
 const count = 3;
-const levels: Readonly<Record<string, InferenceSession.SessionOptions>> = {
-  'no optimisation': { graphOptimizationLevel: 'disabled' },
-  'all optimisations but of quantized operators': {
-    graphOptimizationLevel: 'all',
-    extra: { session: { disable_quant_qdq: '1' } },
-  },
-  'all optimisations': { graphOptimizationLevel: 'all' },
-};
+interface Session {
+  readonly level: string;
+  readonly weights: 'plain' | 'packed';
+  readonly options: InferenceSession.SessionOptions;
+  readonly isQuick?: true;
+}
+
+const disabled = { graphOptimizationLevel: 'disabled' } as const;
+const all = { graphOptimizationLevel: 'all' } as const;
+const allButQuantized = { ...all, extra: { session: { disable_quant_qdq: '1' } } };
+const sessions: readonly Session[] = [
+  { level: 'no optimisation', weights: 'plain', options: disabled, isQuick: true },
+  { level: 'no optimisation', weights: 'packed', options: disabled },
+  { level: 'all optimisations but of quantized operators', weights: 'plain', options: allButQuantized },
+  { level: 'all optimisations but of quantized operators', weights: 'packed', options: allButQuantized, isQuick: true },
+  { level: 'all optimisations', weights: 'plain', options: all },
+  { level: 'all optimisations', weights: 'packed', options: all, isQuick: true },
+];
 
 describe.each(Object.entries(shippables))('%s', (name, { side }) => {
   const { network, images } = shippedNetwork(name, count);
   const channelFirstBatch = Uint8Array.from(images.flatMap((image) => [...channelsFirst(image, 3)]));
   const own = images.flatMap((image) => channelsFirst([...runIntegers(network, image)], 10));
+  const models = new Map<Session['weights'], Uint8Array>();
+  const modelOf = (weights: Session['weights']) => {
+    const model = models.get(weights) ?? exactModel(network, { packed: weights === 'packed', metadata: {} });
+    models.set(weights, model);
+    return model;
+  };
 
-  describe.each([false, true])('packed: %s', (packed) => {
-    const model = exactModel(network, { packed, metadata: {} });
-
-    it.each(Object.entries(levels))('gives the same logits with %s', async (_, options) => {
-      const session = await InferenceSession.create(model, options);
+  it.each(tierOf(sessions, ({ isQuick = false }) => isQuick))(
+    'gives the same logits with $level, weights $weights',
+    async ({ weights, options }) => {
+      const session = await InferenceSession.create(modelOf(weights), options);
       const batch = new Tensor('uint8', channelFirstBatch, [count, 3, side, side]);
       const { logits } = await session.run({ image: batch });
       const values = Array.from(logits!.data as Iterable<number | bigint>, Number);
       expect(values).toEqual(own);
       await session.release();
-    });
-  });
+    },
+  );
 });
 
 it('random networks give the same logits', async () => {

@@ -9,7 +9,10 @@ import { experimentFromSettings, withDefinition } from '../../src/settings/index
 import type { IntegerNetwork } from '../../src/ship/integerNetwork.js';
 import { lowerNetwork } from '../../src/ship/lowering.js';
 import { programOptions } from '../../src/train/programOptions.js';
+import { isThorough } from '../tier.js';
 
+/** Kinds and shortcuts are the same in a ResNet of half the width, which is whole where instructions are counted. */
+const narrow = isThorough ? {} : { width_multiplier: 0.5 };
 const uniform = { w_quantize: 'parametric_fp_d_xmax', a_quantize: 'parametric_fp_d_xmax_relu' };
 
 export interface Shippable {
@@ -31,6 +34,7 @@ export const shippables: Readonly<Record<string, Shippable>> = {
   },
   'learned bits and range, 8 bits': {
     settings: {
+      ...narrow,
       w_quantize: 'parametric_fp_b_xmax',
       a_quantize: 'parametric_fp_b_xmax_relu',
       w_bitwidth: 8,
@@ -39,20 +43,31 @@ export const shippables: Readonly<Record<string, Shippable>> = {
     side: 16,
   },
   'powers of two': {
-    settings: { w_quantize: 'parametric_pow2_xmin_xmax', a_quantize: 'parametric_pow2_xmin_xmax_relu', w_bitwidth: 4 },
+    settings: {
+      ...narrow,
+      w_quantize: 'parametric_pow2_xmin_xmax',
+      a_quantize: 'parametric_pow2_xmin_xmax_relu',
+      w_bitwidth: 4,
+    },
     side: 16,
   },
   'fixed powers of two': {
-    settings: { w_quantize: 'pow2', a_quantize: 'pow2_relu', w_bitwidth: 3, a_bitwidth: 3, a_stepsize: 'published' },
+    settings: {
+      ...{ ...narrow, w_quantize: 'pow2', a_quantize: 'pow2_relu', w_bitwidth: 3, a_bitwidth: 3 },
+      a_stepsize: 'published',
+    },
     side: 16,
   },
-  'a step a channel': { settings: { ...uniform, w_per_channel: true, a_stepsize: 0.25 }, side: 16 },
-  'shortcuts with convolutions': { settings: { ...uniform, shortcut_type: 'c', a_stepsize: 0.25 }, side: 16 },
+  'a step a channel': { settings: { ...narrow, ...uniform, w_per_channel: true, a_stepsize: 0.25 }, side: 16 },
+  'shortcuts with convolutions': {
+    settings: { ...narrow, ...uniform, shortcut_type: 'c', a_stepsize: 0.25 },
+    side: 16,
+  },
   'shortcuts with quantized convolutions': {
-    settings: { ...uniform, shortcut_type: 'b', a_quantize_linear: true, a_stepsize: 0.25 },
+    settings: { ...narrow, ...uniform, shortcut_type: 'b', a_quantize_linear: true, a_stepsize: 0.25 },
     side: 16,
   },
-  'scaled logits': { settings: { ...uniform, scale_layer: true, a_stepsize: 0.25 }, side: 16 },
+  'scaled logits': { settings: { ...narrow, ...uniform, scale_layer: true, a_stepsize: 0.25 }, side: 16 },
   'MobileNetV2, images and what has no ReLU with a sign': {
     settings: {
       ...{ ...uniform, model: 'mobilenetv2', width_multiplier: 0.1, a_stepsize: 0.25, a_bitwidth: 6 },
