@@ -12,7 +12,7 @@ const sources = readdirSync(folder).map((name) => readFileSync(`${folder}${name}
 
 /** `name: float` or `name: integer` of each word of a class, those it inherits first. */
 const layouts = new Map<string, readonly string[]>();
-/** The class that a kernel's arguments are, and the classes of its file that may stand behind them. */
+/** The class that a kernel's arguments are, and the classes that its file names, which may stand behind them. */
 const kernels = new Map<string, { readonly args: string; readonly others: readonly string[] }>();
 
 const classes = sources.flatMap((source) => [...source.matchAll(/class (\w+)(?: extends (\w+))? \{([\s\S]*?)\n\}/g)]);
@@ -22,9 +22,9 @@ function layoutOf(name: string): readonly string[] {
   return [...(parent ? layoutOf(parent) : []), ...fields.map(([, field, type]) => word(field!, type === 'f32'))];
 }
 for (const source of sources) {
-  const own = [...source.matchAll(/class (\w+)/g)].map(([, name]) => name!);
+  const named = classes.map(([, name]) => name!).filter((name) => source.includes(name));
   for (const [, name, args] of source.matchAll(/^export function (\w+)\(args: (\w+), chunk/gm)) {
-    kernels.set(name!, { args: args!, others: own.filter((other) => other !== args) });
+    kernels.set(name!, { args: args!, others: named.filter((other) => other !== args) });
   }
 }
 for (const [, name] of classes) layouts.set(name!, layoutOf(name!));

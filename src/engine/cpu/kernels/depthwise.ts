@@ -8,7 +8,9 @@
 
 import { entry, tablesBehind } from './argumentTables';
 import { accumulateMoments, momentsBytes } from './convMoments';
-import { convolveApart, convolveOne, convolveOverlapping, fewChannels, touch } from './depthwiseTiles';
+import { ColumnRun, RowSpan } from './depthwiseSpans';
+import { convolveApart, convolveOne, convolveOverlapping, fewChannels } from './depthwiseTiles';
+import { touch } from './touch';
 
 /** Pixels after which moments are gathered, while the result is still in the cache; whole rows. */
 const MOMENTS_PIXELS = 128;
@@ -41,25 +43,6 @@ class DepthwiseArguments {
   /** Moments of chunks, or 0. */
   moments: usize;
   runs: i32;
-}
-
-@unmanaged
-class RowSpan {
-  /** First row of the source. */
-  source: i32;
-  taps: i32;
-  firstTap: i32;
-}
-
-@unmanaged
-class ColumnRun {
-  /** First column of the result. */
-  first: i32;
-  count: i32;
-  /** First column of the source. */
-  source: i32;
-  taps: i32;
-  firstTap: i32;
 }
 
 export function depthwiseConvolve(args: DepthwiseArguments, chunk: i32, worker: i32): void {

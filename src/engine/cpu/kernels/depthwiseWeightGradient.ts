@@ -1,47 +1,56 @@
 /**
- * Weight gradient of a depthwise convolution. The input of an item (some whole images or a band of rows) is copied, a
- * block of channels at a time, into padded scratch that stays in the first caches; three taps of a kernel row × 8
- * channels then sum over the item's pixels and are added to the chunk's partial gradient. `reduceWeightGradient` adds
- * the chunks in order.
+ * Weight gradient of a depthwise convolution, without copies: the lowering tabulates which taps of each row, and of each
+ * run of columns, fall inside the image. Three taps of a kernel row × 8 channels sum over the pixels of an item (some
+ * whole images or a band of rows) and are added to the chunk's partial gradient. `reduceWeightGradient` adds the chunks
+ * in order.
  *
  * Partial gradient of a chunk: [panels of 8 channels][kernel rows · kernel columns][8].
  */
 
+import { entry, tablesBehind } from './argumentTables';
 import { ConvolutionArguments } from './convolutionArguments';
 import { put } from './convWeightGradient';
+import { ColumnRun, RowSpan } from './depthwiseSpans';
 import { mad } from './mad';
+import { touch } from './touch';
 
+/** Behind the arguments: a `RowSpan` for each row of the result, then a `ColumnRun` for each run of columns. */
 @unmanaged
 class DepthwiseWeightGradientArguments extends ConvolutionArguments {
   /** Sums of each chunk. */
   partials: usize;
-  /** A multiple of 8. */
-  blockChannels: i32;
   tapRows: i32;
   tapColumns: i32;
-  rowStride: i32;
-  columnStride: i32;
   rowDilation: i32;
   columnDilation: i32;
-  /** First row and column of the window of band 0. */
-  top: i32;
-  left: i32;
+  /** Columns of the source between neighbours of a run. */
+  sourceStep: i32;
+  runs: i32;
+
+  @inline
+  get pixelBytes(): i32 {
+    return this.channels << 2;
+  }
+
+  @inline
+  rowSpan(row: i32): RowSpan {
+    return entry<RowSpan>(tablesBehind(this), row);
+  }
+
+  @inline
+  columnRun(index: i32): ColumnRun {
+    return entry<ColumnRun>(tablesBehind(this) + <usize>this.resultHeight * offsetof<RowSpan>(), index);
+  }
 }
 
 export function depthwiseWeightGradient(args: DepthwiseWeightGradientArguments, chunk: i32, worker: i32): void {
   const channels = args.channels;
-  const resultWidth = args.resultWidth;
-  const tapRows = args.tapRows;
   const tapColumns = args.tapColumns;
-  const rowStride = args.rowStride;
-  const columnStride = args.columnStride;
-  const rowDilation = args.rowDilation;
-  const columnDilation = args.columnDilation;
-
-  const taps = tapRows * tapColumns;
+  const taps = args.tapRows * tapColumns;
   const partial = args.partials + <usize>chunk * (((channels + 7) >> 3) * taps * 32);
-  const windowColumns = (resultWidth - 1) * columnStride + (tapColumns - 1) * columnDilation + 1;
-  const window = args.scratchOf(worker);
+  const zeros = args.scratchOf(worker);
+  memory.fill(zeros, 0, 32);
+  const sums = zeros + 32;
   const firstItem = args.firstItem(chunk);
   const lastItem = args.firstItem(chunk + 1);
   for (let item = firstItem; item < lastItem; item++) {
@@ -49,94 +58,106 @@ export function depthwiseWeightGradient(args: DepthwiseWeightGradientArguments, 
     const count = args.imagesFrom(image);
     const firstRow = args.firstRow(item);
     const rows = args.rowsFrom(firstRow);
-    const top = args.top + firstRow * rowStride;
-    const windowRows = (rows - 1) * rowStride + (tapRows - 1) * rowDilation + 1;
-    const gradient = args.result + <usize>((image * args.resultHeight + firstRow) * resultWidth * channels) * 4;
-    for (let block = 0; block < channels; block += args.blockChannels) {
-      const taken = min(args.blockChannels, channels - block);
-      const rowBytes = windowColumns * taken * 4;
-      args.padImages(window, image, count, top, args.left, windowRows, windowColumns, block, taken);
-      // Where the channels are no multiple of eight the last panel reads past a pixel; what it sums there is dropped.
-      for (let channel = 0; channel < taken; channel += 8) {
-        const b = gradient + <usize>((block + channel) << 2);
-        let target = partial + <usize>((block + channel) >> 3) * (taps * 32);
-        for (let row = 0; row < tapRows; row++) {
-          let a = window + <usize>(row * rowDilation * rowBytes + (channel << 2));
-          for (let column = 0; column < tapColumns; ) {
-            const together = column + 3 <= tapColumns ? 3 : 1;
-            sumProducts(
-              target,
-              together == 3,
-              item == firstItem,
-              a,
-              b,
-              count,
-              rows,
-              resultWidth,
-              columnDilation * taken << 2,
-              columnStride * taken << 2,
-              rowStride * rowBytes,
-              windowRows * rowBytes,
-              channels << 2,
-            );
-            column += together;
-            target += <usize>together << 5;
-            a += <usize>(together * columnDilation * taken) << 2;
+    const gradient = touchItem(args, image, count, firstRow, rows);
+    // Two panels share cache lines. Where the channels are no multiple of eight the last one reads past a pixel; what it
+    // sums there is dropped.
+    for (let channel = 0; channel < channels; channel += 16) {
+      const panels = channel + 8 < channels ? 2 : 1;
+      memory.fill(sums, 0, panels * taps * 32);
+      let b = gradient + <usize>(channel << 2);
+      for (let i = 0; i < count; i++) {
+        for (let row = firstRow; row < firstRow + rows; row++) {
+          const span = args.rowSpan(row);
+          const x = args.source + <usize>(((image + i) * args.height + span.source) * args.width * channels + channel) * 4;
+          for (let panel = 0; panel < panels; panel++) {
+            sumRow(args, sums + <usize>(panel * taps * 32), span, x + <usize>(panel << 5), b + <usize>(panel << 5), zeros);
           }
+          b += args.resultWidth * args.pixelBytes;
         }
+      }
+      let target = partial + <usize>(channel >> 3) * (taps * 32);
+      for (let sum = sums; sum < sums + panels * taps * 32; sum += 32, target += 32) {
+        put(target, v128.load(sum), v128.load(sum, 16), item == firstItem);
       }
     }
   }
 }
 
-/** Sums products of dy with three neighbouring taps' inputs (or one's), adds them to the target or sets it when fresh. */
-function sumProducts(
-  target: usize,
-  three: bool,
-  fresh: bool,
-  a: usize,
-  b: usize,
-  images: i32,
-  rows: i32,
-  columns: i32,
-  tapBytes: i32,
-  pixelBytes: i32,
-  rowBytes: i32,
-  imageBytes: i32,
-  gradientBytes: i32,
-): void {
-  let c00 = f32x4.splat(0);
-  let c01 = f32x4.splat(0);
-  let c10 = f32x4.splat(0);
-  let c11 = f32x4.splat(0);
-  let c20 = f32x4.splat(0);
-  let c21 = f32x4.splat(0);
-  for (let image = 0; image < images; image++, a += imageBytes) {
-    for (let row = 0; row < rows; row++) {
-      let p = a + row * rowBytes;
-      if (three) {
-        for (let column = 0; column < columns; column++, p += pixelBytes, b += gradientBytes) {
-          const b0 = v128.load(b);
-          const b1 = v128.load(b, 16);
-          c00 = mad(v128.load(p), b0, c00);
-          c01 = mad(v128.load(p, 16), b1, c01);
-          const p1 = p + tapBytes;
-          c10 = mad(v128.load(p1), b0, c10);
-          c11 = mad(v128.load(p1, 16), b1, c11);
-          const p2 = p1 + tapBytes;
-          c20 = mad(v128.load(p2), b0, c20);
-          c21 = mad(v128.load(p2, 16), b1, c21);
-        }
-      } else {
-        for (let column = 0; column < columns; column++, p += pixelBytes, b += gradientBytes) {
-          c00 = mad(v128.load(p), v128.load(b), c00);
-          c01 = mad(v128.load(p, 16), v128.load(b, 16), c01);
+/** Reads through the rows of dy and of x that an item needs; the address of its first pixel of dy. */
+function touchItem(args: DepthwiseWeightGradientArguments, image: i32, count: i32, firstRow: i32, rows: i32): usize {
+  const pixelBytes = args.pixelBytes;
+  const rowBytes = args.width * pixelBytes;
+  const first = args.rowSpan(firstRow).source;
+  const last = args.rowSpan(firstRow + rows - 1);
+  const end = (count - 1) * args.height + last.source + max(last.taps - 1, 0) * args.rowDilation + 1;
+  touch(args.source + <usize>(image * args.height + first) * rowBytes, (end - first) * rowBytes);
+  const gradientRowBytes = args.resultWidth * pixelBytes;
+  const gradient = args.result + <usize>(image * args.resultHeight + firstRow) * gradientRowBytes;
+  touch(gradient, ((count - 1) * args.resultHeight + rows) * gradientRowBytes);
+  return gradient;
+}
+
+/**
+ * Adds the products of a row's dy at `b`, 8 channels, with the inputs that the taps of its span see, those of the first
+ * tap from `x` on, to the sums of the taps. Columns outside of the image are zeros.
+ */
+function sumRow(args: DepthwiseWeightGradientArguments, sums: usize, span: RowSpan, x: usize, b: usize, zeros: usize): void {
+  const tapColumns = args.tapColumns;
+  const pixelBytes = args.pixelBytes;
+  const tapBytes = args.columnDilation * pixelBytes;
+  const rowBytes = args.rowDilation * args.width * pixelBytes;
+  const step = args.sourceStep * pixelBytes;
+  const runs = args.runs;
+  let sum = sums + <usize>(span.firstTap * tapColumns * 32);
+  for (let tap = span.taps; tap > 0; tap--, x += rowBytes) {
+    for (let column = 0; column < tapColumns; ) {
+      const three = column + 3 <= tapColumns;
+      let c00 = v128.load(sum);
+      let c01 = v128.load(sum, 16);
+      let c10 = v128.load(sum, 32);
+      let c11 = v128.load(sum, 48);
+      let c20 = v128.load(sum, 64);
+      let c21 = v128.load(sum, 80);
+      let dy = b;
+      for (let index = 0; index < runs; index++) {
+        const run = args.columnRun(index);
+        const taps = <u32>run.taps;
+        const place = column - run.firstTap;
+        const at = x + <usize>(run.source * pixelBytes + place * tapBytes);
+        let p0 = <u32>place < taps ? at : zeros;
+        const step0 = <u32>place < taps ? step : 0;
+        if (three) {
+          let p1 = <u32>(place + 1) < taps ? at + tapBytes : zeros;
+          const step1 = <u32>(place + 1) < taps ? step : 0;
+          let p2 = <u32>(place + 2) < taps ? at + (tapBytes << 1) : zeros;
+          const step2 = <u32>(place + 2) < taps ? step : 0;
+          for (let pixel = run.count; pixel > 0; pixel--, dy += pixelBytes, p0 += step0, p1 += step1, p2 += step2) {
+            const b0 = v128.load(dy);
+            const b1 = v128.load(dy, 16);
+            c00 = mad(v128.load(p0), b0, c00);
+            c01 = mad(v128.load(p0, 16), b1, c01);
+            c10 = mad(v128.load(p1), b0, c10);
+            c11 = mad(v128.load(p1, 16), b1, c11);
+            c20 = mad(v128.load(p2), b0, c20);
+            c21 = mad(v128.load(p2, 16), b1, c21);
+          }
+        } else {
+          for (let pixel = run.count; pixel > 0; pixel--, dy += pixelBytes, p0 += step0) {
+            c00 = mad(v128.load(p0), v128.load(dy), c00);
+            c01 = mad(v128.load(p0, 16), v128.load(dy, 16), c01);
+          }
         }
       }
+      v128.store(sum, c00);
+      v128.store(sum, c01, 16);
+      if (three) {
+        v128.store(sum, c10, 32);
+        v128.store(sum, c11, 48);
+        v128.store(sum, c20, 64);
+        v128.store(sum, c21, 80);
+      }
+      sum += three ? 96 : 32;
+      column += three ? 3 : 1;
     }
   }
-  put(target, c00, c01, fresh);
-  if (!three) return;
-  put(target + 32, c10, c11, fresh);
-  put(target + 64, c20, c21, fresh);
 }

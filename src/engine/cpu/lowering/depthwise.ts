@@ -15,7 +15,6 @@ import {
   ITEM_PIXELS,
   PANEL,
   TARGET_CHUNKS,
-  windowArguments,
 } from './convolutionItems.js';
 
 /** The taps that a row or column of the result meets inside the image, as far apart as the axis says. */
@@ -147,38 +146,40 @@ function lowerGather(context: LoweringContext, gather: Gather): KernelCall[] {
   ];
 }
 
-/** The padded window of an item and of a block of channels; shared with the gradient it should fit the first cache. */
+/** Of the window of an item and of some channels, which shared with the gradient fits the first cache. */
 const WINDOW_BYTES = 32 * 1024;
-const BLOCK_CHANNELS = 32;
+const WINDOW_CHANNELS = 32;
 
 export const depthwiseConv2dWeightGradient: Lowering<'depthwiseConv2dWeightGradient'> = (node, context) => {
   const { x, dy } = node.operands;
   const { dw } = node.results;
   const { rows, columns } = node.attributes;
-  const [images, , , channels] = nhwc(x);
+  const [images, height, width, channels] = nhwc(x);
   const [, resultHeight, resultWidth] = nhwc(dy);
   const [tapRows, tapColumns] = [dimension(dw, 0), dimension(dw, 1)];
-  const blockChannels = Math.min(BLOCK_CHANNELS, Math.ceil(channels / PANEL) * PANEL);
+  const windowChannels = Math.min(WINDOW_CHANNELS, Math.ceil(channels / PANEL) * PANEL);
   const windowColumns = (resultWidth - 1) * columns.stride + extentOf(tapColumns, columns.dilation);
-  const rowBytes = windowColumns * blockChannels * 4;
+  const rowBytes = windowColumns * windowChannels * 4;
   const windowBytes = (count: number) => ((count - 1) * rows.stride + extentOf(tapRows, rows.dilation)) * rowBytes;
   const item = chooseItem(images, resultHeight, resultWidth, windowBytes, WINDOW_BYTES, 4 * ITEM_PIXELS);
   const chunks = Math.min(TARGET_CHUNKS, item.count);
-  // The last panel of channels may read past its pixel.
-  const scratch = context.workerScratch(item.images * windowBytes(item.rows) + PANEL * 4);
   const kernelRows = tapRows * tapColumns;
+  // Zeros that borders see, and the sums of two panels; three of a panel are read at once.
+  const scratch = context.workerScratch((1 + 2 * kernelRows + 2) * PANEL * 4);
   const panels = Math.ceil(channels / PANEL);
   const partials = context.scratch(chunks * panels * kernelRows * PANEL * 4);
   const reduceChunks = Math.min(TARGET_CHUNKS, Math.ceil((panels * kernelRows) / 64));
+  const runs = runsOf(forwardAxis(resultWidth, width, tapColumns, columns));
   return [
     {
       kernel: 'depthwiseWeightGradient',
       chunks,
       args: {
         ...convolutionArguments(context, x, dy, item, chunks, scratch),
-        ...{ partials, blockChannels },
-        ...windowArguments(dw, node.attributes),
+        ...{ partials, tapRows, tapColumns, rowDilation: rows.dilation, columnDilation: columns.dilation },
+        ...{ sourceStep: columns.stride, runs: runs.length },
       },
+      tables: [...forwardAxis(resultHeight, height, tapRows, rows).spans, ...runs].map((span) => ({ ...span })),
     },
     addPartialSums('reduceWeightGradient', reduceChunks, {
       ...{ partials, pixelChunks: chunks, dw: context.address(dw), kernelRows, channels },
