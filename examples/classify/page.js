@@ -16,6 +16,8 @@ async function openNetwork(file) {
   const opened = await load(await file.arrayBuffer(), { source: file.name });
   const [height, width, channels] = opened.inputShape;
   if (channels !== 3) throw new Error(`${file.name}: takes images of ${channels} channels, pictures have 3`);
+  if (opened.outputShape.length > 1)
+    throw new Error(`${file.name}: has a class for every pixel, this page one a picture`);
   network = opened;
   element('pictures').disabled = false;
   const kernels = { relaxed: 'WebAssembly, relaxed SIMD', simd: 'WebAssembly, SIMD', plain: 'plain JavaScript' };

@@ -32,7 +32,11 @@ export function outputLayer(
   factor: number,
 ): OutputLayer {
   if (factor < 0 && addend) return outputLayer([...terms, identity(addend)], null, shape, factor);
-  if (terms.length > 2) throw new InputError('the outputs are a sum of more tensors than a device can add at once');
+  if (terms.length > 2) {
+    throw new InputError(
+      'the outputs are the negative sum of three tensors, and a device adds two and reads one; train it without the scale behind them',
+    );
+  }
   const channels = Array.from({ length: shape[2]! }, (_, channel) =>
     terms.map((term) => affine(term, channel, Math.sign(factor))),
   );

@@ -150,16 +150,18 @@ export const shippables: Readonly<Record<string, Shippable>> = {
     settings: { ...uniform, loss: 'pixels', a_stepsize: 0.25 },
     side: 8,
     define: (n, x) => {
-      const wide = n.conv(x, 8, { stride: 2 });
-      return n.conv(n.conv(wide, 6, { groups: 2 }), 10, { batchNorm: false, activation: 'none' });
+      const wide = n.conv(x, 10, { stride: 2 });
+      const own = n.conv(n.conv(wide, 6, { groups: 2 }), 10, { batchNorm: false, activation: 'none' });
+      return n.add(own, wide, { activation: 'none' });
     },
   },
-  'an own network: pixels, normalised, of a sum with a shortcut': {
+  'an own network: pixels of a normalised sum, times a number': {
     settings: { ...uniform, loss: 'pixels', a_stepsize: 0.25 },
     side: 8,
     define: (n, x) => {
       const wide = n.conv(x, 10, { stride: 2 });
-      return n.add(n.depthwise(wide, { activation: 'none' }), wide, { activation: 'none' });
+      const sum = n.add(n.depthwise(wide, { activation: 'none' }), wide, { activation: 'none' });
+      return n.scale(sum, { name: 'scale_layer' });
     },
   },
   'an own network: channels whose means are the logits, scaled': {
