@@ -31,7 +31,8 @@ export function outputLayer(
   shape: readonly number[],
   factor: number,
 ): OutputLayer {
-  if (factor < 0 && addend) return outputLayer([...terms, identity(addend)], null, shape, factor);
+  // As a term it may have any step, and be subtracted.
+  if (addend && (terms.length < 2 || factor < 0)) return outputLayer([...terms, identity(addend)], null, shape, factor);
   if (terms.length > 2) {
     throw new InputError(
       'the outputs are the negative sum of three tensors, and a device adds two and reads one; train it without the scale behind them',
@@ -43,7 +44,7 @@ export function outputLayer(
   const slopes = channels.flatMap((each) => each.map(({ slope }) => slope));
   const offsets = channels.map((each) => each.reduce((sum, { offset }) => sum + offset, 0));
   const steps = [...slopes, ...(addend ? [addend.step] : [])].map(Math.abs).filter((step) => step > 0);
-  const least = Math.min(...steps, Number.MAX_VALUE);
+  const least = steps.length > 0 ? Math.min(...steps) : 1;
   const fitting = (unit: number, proof: Proof): OutputLayer | null => {
     const multipliers = slopes.map((slope) => Math.round(slope / unit));
     if (multipliers.some((multiplier) => Math.abs(multiplier) > largestMultiplier)) return null;
@@ -66,7 +67,7 @@ export function outputLayer(
     return largestTotal(layer) <= Number.MAX_SAFE_INTEGER ? layer : null;
   };
 
-  for (let finer = 0; finer <= finerBits && Number.isFinite(least); finer++) {
+  for (let finer = 0; finer <= finerBits; finer++) {
     const unit = least / 2 ** finer;
     const isExact = [...slopes, ...offsets].every((value) => Math.round(value / unit) * unit === value);
     const layer = isExact ? fitting(unit, { type: 'exact' }) : null;

@@ -146,13 +146,16 @@ export const shippables: Readonly<Record<string, Shippable>> = {
       return n.linear(n.globalAverage(features), 10);
     },
   },
-  'an own network: a class for every pixel': {
+  'an own network: a class for every pixel, of a sum': {
     settings: { ...uniform, loss: 'pixels', a_stepsize: 0.25 },
     side: 8,
     define: (n, x) => {
       const wide = n.conv(x, 10, { stride: 2 });
       const own = n.conv(n.conv(wide, 6, { groups: 2 }), 10, { batchNorm: false, activation: 'none' });
-      return n.add(own, wide, { activation: 'none' });
+      const both = n.add(own, n.conv(wide, 10, { size: 1, batchNorm: false, activation: 'none' }), {
+        activation: 'none',
+      });
+      return n.add(both, wide, { activation: 'none' });
     },
   },
   'an own network: pixels of a normalised sum, times a number': {

@@ -118,14 +118,8 @@ class NpuWriter extends NetworkWriter {
   }
 
   protected outputs(layer: OutputLayer): void {
-    const { builder } = this;
-    const { addend, output, requantization } = layer;
-    let logits = this.#convolved(layer);
-    if (addend) {
-      const addends = { ...this.#bytesOf(addend), scale: output.step * 2 ** requantization.addendShift };
-      logits = builder.node('Add', [logits, this.#dequantize(addends)]);
-    }
-    builder.node(isMap(layer) ? 'Identity' : 'Flatten', [logits], {}, 'logits');
+    const logits = this.#convolved(layer);
+    this.builder.node(isMap(layer) ? 'Identity' : 'Flatten', [logits], {}, 'logits');
   }
 
   /** The only convolution of a layer with its normalisation folded in, dequantized. */
