@@ -9,7 +9,7 @@
  * in different buffers, or are the same part.
  */
 
-import type { Tensor } from '../../graph/tensor.js';
+import { elementCount, type Tensor } from '../../graph/tensor.js';
 import { accessFunctions, elementOf, type Format, operandAccess, type Variable } from './formats.js';
 
 /** A device buffer to be, or a part of one: kernels that need more room raise `bytes` before the buffers are made. */
@@ -24,10 +24,20 @@ interface KernelBinding {
   readonly writes: boolean;
 }
 
+/** Elements of a buffer that a kernel reads or writes. */
+export interface BufferAccess {
+  readonly buffer: BufferPlan;
+  readonly begin: number;
+  readonly end: number;
+  readonly writes: boolean;
+}
+
 export interface KernelCall {
   readonly label: string;
   readonly code: string;
   readonly bindings: readonly KernelBinding[];
+  /** What it does with the buffers that it binds. */
+  readonly accesses: readonly BufferAccess[];
   /** Contents of the uniform at binding 0, if there is one. */
   readonly parameters: readonly number[];
   /**
@@ -67,6 +77,8 @@ export interface OperandRequest {
   readonly buffer: BufferPlan;
   readonly offset: number;
   readonly format: Format;
+  /** Elements from the offset on. */
+  readonly length: number;
   readonly writes: boolean;
 }
 
@@ -92,11 +104,11 @@ export interface KernelSource<Names extends string> {
 }
 
 export function tensorOperand(placement: Placement, tensor: Tensor, access: Access): OperandRequest {
-  return { ...placement.place(tensor), writes: access === 'write' };
+  return { ...placement.place(tensor), length: elementCount(tensor.shape), writes: access === 'write' };
 }
 
 export function bufferOperand(buffer: BufferPlan, access: Access): OperandRequest {
-  return { buffer, offset: 0, format: 'float', writes: access === 'write' };
+  return { buffer, offset: 0, format: 'float', length: Number.POSITIVE_INFINITY, writes: access === 'write' };
 }
 
 /**
@@ -152,6 +164,10 @@ fn word(i: u32) -> u32 { return parameters[(i >> 2u) + ${start}u][i & 3u]; }
         label,
         code: `${header}${declarations(list, parameters.length, longTable.length > 0)}${functions}${body}`,
         bindings: list.map(({ buffer, writes }) => ({ buffer, writes })),
+        accesses: present.map(([, request]) => {
+          const { buffer, offset, length, writes } = request!;
+          return { buffer, begin: offset, end: offset + length, writes };
+        }),
         parameters,
         words: longTable,
         workgroups: [x, y, z],

@@ -18,8 +18,6 @@ export interface KernelTraits<Operand extends string = string> {
   readonly mayRound: 'value' | 'gradient' | null;
   /** True for a product with a choice of tiles, which the tuner tries. */
   readonly isTiled: boolean;
-  /** The operation whose calls overlap with these on the device if it comes next. */
-  readonly overlaps: OpName | null;
   /**
    * True for an operation that is small where it works on parameters, and is best brought together at the beginning.
    */
@@ -32,7 +30,6 @@ const plain = {
   roundedScaled: [],
   mayRound: null,
   isTiled: false,
-  overlaps: null,
   comesFirst: false,
 } as const;
 
@@ -52,10 +49,9 @@ const special: { readonly [K in OpName]?: Partial<KernelTraits<keyof Node<K>['op
     ...{ storesFours: 'always', rounded: ['w'], roundedScaled: ['dy'], mayRound: 'gradient' },
     isTiled: true,
   },
-  conv2dWeightGradient: { rounded: ['x'], roundedScaled: ['dy'], isTiled: true, overlaps: 'conv2dInputGradient' },
+  conv2dWeightGradient: { rounded: ['x'], roundedScaled: ['dy'], isTiled: true },
   depthwiseConv2d: { storesFours: 'like operand', mayRound: 'value' },
   depthwiseConv2dInputGradient: { storesFours: 'like operand', mayRound: 'gradient' },
-  depthwiseConv2dWeightGradient: { overlaps: 'depthwiseConv2dInputGradient' },
 };
 
 /**

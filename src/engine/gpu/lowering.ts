@@ -2,6 +2,7 @@
 
 import { type AnyNode, type Node, type OpName, operandsOf } from '../../graph/graph.js';
 import type { Tensor } from '../../graph/tensor.js';
+import { inOrderOfFewWaits } from './dispatchOrder.js';
 import type { KernelCall, Placement } from './kernel.js';
 import * as batchNorm from './kernels/batchNorm.js';
 import * as channels from './kernels/channels.js';
@@ -21,7 +22,6 @@ import * as pooling from './kernels/pooling.js';
 import * as quantizeChannels from './kernels/quantizeChannels.js';
 import { recordMetrics } from './kernels/recordMetrics.js';
 import * as update from './kernels/update.js';
-import { traitsOf } from './kernelTraits.js';
 
 export type Lowering<K extends OpName> = (node: Node<K>, placement: Placement) => KernelCall[];
 
@@ -63,20 +63,10 @@ export function lowerPhase(nodes: readonly AnyNode[], placement: Placement): Low
         return lower(node, placement);
     }
   };
-  const perNode = nodes.map((node): LoweredCall[] =>
+  const calls = nodes.flatMap((node): LoweredCall[] =>
     absorbed.has(node) ? [] : callsOf(node).map((call) => ({ node, call })),
   );
-  return nodes.flatMap((_, index) => {
-    const [first, ...rest] = perNode[index]!;
-    // The two gradients of a convolution overlap on the device if nothing that waits for one stands between them.
-    if (overlapsNext(nodes, index) && first) return [first, ...perNode[index + 1]!, ...rest];
-    return overlapsNext(nodes, index - 1) ? [] : perNode[index]!;
-  });
-}
-
-function overlapsNext(nodes: readonly AnyNode[], index: number): boolean {
-  const [node, next] = [nodes[index], nodes[index + 1]];
-  return Boolean(node && next && traitsOf(node.op).overlaps === next.op);
+  return inOrderOfFewWaits(calls);
 }
 
 /** The node that turns moments into statistics, if it comes next and nothing else reads them. */

@@ -15,8 +15,11 @@ import { narrowFormats } from './narrowing.js';
 /** Multiple of bytes at which every device lets a binding begin. */
 const offsetAlignment = 256;
 
-/** Partial sums of one operation are read by its next kernel, so a short cycle lets neighbours overlap. */
-const scratchBuffers = 4;
+/**
+ * Partial sums of one operation are read by its next kernel, which may run beside the next few operations: a convolution has
+ * three sums in the backward pass, of which those of the weights may wait for the next layer's.
+ */
+const scratchBuffers = 6;
 
 export interface PlanPlacement {
   readonly storages: ReadonlyMap<string, BufferPlan>;

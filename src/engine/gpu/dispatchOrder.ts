@@ -1,0 +1,95 @@
+/**
+ * The order of a phase's dispatches. A device runs them side by side until one uses a buffer that another of them writes:
+ * there it waits for all before it goes on, some microseconds each time, which is what small kernels cost. So what other
+ * dispatches do not wait for, sums of partial sums above all, runs beside what they do wait for.
+ *
+ * Memory is placed by then, and no dispatch passes another whose numbers it reads or overwrites, or that reads or
+ * overwrites its own: the same bits come out in any order that is left.
+ */
+
+import type { BufferAccess, BufferPlan, KernelCall } from './kernel.js';
+import type { LoweredCall } from './lowering.js';
+
+/** An order with few waits: of what may run now, what most others wait for one after the other comes first. */
+export function inOrderOfFewWaits(calls: readonly LoweredCall[]): LoweredCall[] {
+  const followers = followersOf(calls.map(({ call }) => call));
+  const heights = calls.map(() => 1);
+  const waitingFor = calls.map(() => 0);
+  for (let index = calls.length - 1; index >= 0; index--) {
+    for (const follower of followers[index]!) {
+      heights[index] = Math.max(heights[index]!, heights[follower]! + 1);
+      waitingFor[follower]!++;
+    }
+  }
+  const isFirst = (a: number, b: number) => heights[b]! - heights[a]! || a - b;
+  const ready = calls.flatMap((_, index) => (waitingFor[index] === 0 ? [index] : [])).sort(isFirst);
+  const order: LoweredCall[] = [];
+  let running = sideBySide();
+  while (ready.length > 0) {
+    const fits = ready.findIndex((index) => !running.waits(calls[index]!.call));
+    if (fits < 0) {
+      running = sideBySide();
+      continue;
+    }
+    const [index] = ready.splice(fits, 1);
+    running.add(calls[index!]!.call);
+    order.push(calls[index!]!);
+    for (const follower of followers[index!]!) if (--waitingFor[follower]! === 0) ready.push(follower);
+    ready.sort(isFirst);
+  }
+  return order;
+}
+
+/** How often a device waits in this order. */
+export function waitsOf(calls: readonly KernelCall[]): number {
+  let waits = 0;
+  let running = sideBySide();
+  for (const call of calls) {
+    if (running.waits(call)) {
+      running = sideBySide();
+      waits++;
+    }
+    running.add(call);
+  }
+  return waits;
+}
+
+/** Dispatches that a device runs at once; whole buffers keep them apart. */
+function sideBySide() {
+  const used = new Map<BufferPlan, boolean>();
+  const uses = ({ bindings }: KernelCall) =>
+    bindings.map(({ buffer, writes }) => [buffer.within?.buffer ?? buffer, writes] as const);
+  return {
+    waits: (call: KernelCall) =>
+      uses(call).some(([buffer, writes]) => used.has(buffer) && (writes || used.get(buffer) === true)),
+    add: (call: KernelCall) => {
+      for (const [buffer, writes] of uses(call)) used.set(buffer, writes || used.get(buffer) === true);
+    },
+  };
+}
+
+/** For each call the later ones that may not pass it. */
+function followersOf(calls: readonly KernelCall[]): readonly (readonly number[])[] {
+  const followers = calls.map(() => new Set<number>());
+  const earlier = new Map<BufferPlan, { readonly index: number; readonly access: PlacedAccess }[]>();
+  calls.forEach(({ accesses }, index) => {
+    const own = accesses.map(placed);
+    for (const access of own) {
+      for (const other of earlier.get(access.buffer) ?? []) {
+        const touches = other.access.begin < access.end && access.begin < other.access.end;
+        if (touches && (access.writes || other.access.writes)) followers[other.index]!.add(index);
+      }
+    }
+    for (const access of own) earlier.set(access.buffer, [...(earlier.get(access.buffer) ?? []), { index, access }]);
+  });
+  return followers.map((indices) => [...indices]);
+}
+
+type PlacedAccess = ReturnType<typeof placed>;
+
+/** An access in the buffer that is bound: of a part all of it, in bytes; of a storage the elements, whose type is one. */
+function placed({ buffer, begin, end, writes }: BufferAccess) {
+  const { within, bytes } = buffer;
+  if (!within) return { buffer, begin, end, writes };
+  return { buffer: within.buffer, begin: within.byteOffset, end: within.byteOffset + bytes, writes };
+}
