@@ -2,15 +2,18 @@ import { resolve } from 'node:path';
 import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
+/** Files on SwiftShader, whose turns of the event loop (`test/softwareGpu.ts`) are not for the others. */
+const gpu = [
+  ...['src/engine/gpu/gpuEngine.test.ts', 'src/engine/gpu/flatMemory.test.ts', 'src/program/session.test.ts'],
+  ...['src/engine/gpu/kernels/matrixTile.test.ts', 'test/gpuGolden.test.ts', 'test/engine/mobilenetStep.test.ts'],
+  ...['test/browser/library.test.ts', 'test/cli/gpu.test.ts'],
+];
+
 /**
  * Files that take a process each. The others take turns in a few processes that import the sources once, which would take
  * longer than most tests do.
  */
 const alone = [
-  // SwiftShader's turns of the event loop (`test/softwareGpu.ts`) are for this file only.
-  ...['src/engine/gpu/gpuEngine.test.ts', 'src/engine/gpu/flatMemory.test.ts', 'src/program/session.test.ts'],
-  ...['src/engine/gpu/kernels/matrixTile.test.ts', 'test/gpuGolden.test.ts', 'test/engine/mobilenetStep.test.ts'],
-  ...['test/browser/library.test.ts', 'test/cli/gpu.test.ts'],
   // Modules are replaced, or must not have been imported before.
   ...['src/report/renderPlot.test.ts', 'test/cli/fullDisk.test.ts', 'test/cli/lock.test.ts'],
   // V8 compiles WebAssembly otherwise.
@@ -29,14 +32,18 @@ const longest = [
   ...['test/ship/forms/forms.thorough', 'test/golden.thorough', 'src/engine/gpu/gpuEngine.thorough'],
 ];
 
+/** Projects in the order in which they run. */
+const turns = ['gpu', 'alone', 'together', 'thorough'];
+
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const place = ({ moduleId }: TestSpecification) => {
       const index = longest.findIndex((file) => moduleId.endsWith(`/${file}.test.ts`));
       return index < 0 ? longest.length : index;
     };
-    const sharing = ({ project }: TestSpecification) => Number(!project.config.isolate);
-    return (await super.sort(files)).sort((a, b) => sharing(a) - sharing(b) || place(a) - place(b));
+    // A process takes files of one project as long as the next file is of it.
+    const turn = ({ project }: TestSpecification) => turns.indexOf(project.name);
+    return (await super.sort(files)).sort((a, b) => turn(a) - turn(b) || place(a) - place(b));
   }
 }
 
@@ -61,10 +68,14 @@ export default defineConfig({
     provide: { isThorough: false },
     sequence: { sequencer: LongestFirst },
     projects: [
+      { extends: true, test: { name: 'gpu', include: gpu, exclude: [thorough], isolate: false } },
       { extends: true, test: { name: 'alone', include: alone, exclude: [thorough] } },
       {
         extends: true,
-        test: { name: 'together', include: ['{src,test}/**/*.test.ts'], exclude: [...alone, thorough], isolate: false },
+        test: {
+          ...{ name: 'together', include: ['{src,test}/**/*.test.ts'], exclude: [...gpu, ...alone, thorough] },
+          isolate: false,
+        },
       },
       {
         extends: true,

@@ -9,7 +9,7 @@ import { storedShape } from '../nn/index.js';
 import type { TrainingProgram } from '../program/trainingProgram.js';
 import { bitsPerKbyte, floatBits, tableSizes } from '../quant/index.js';
 import { readGolden } from './goldenFile.js';
-import { goldenProgram } from './goldenProgram.js';
+import { goldenEvaluation } from './goldenProgram.js';
 import { activationShapes, layerFacts } from './networkFacts.js';
 import type { Tally } from './tally.js';
 
@@ -65,7 +65,7 @@ export function checkArchitectures(path: string, tally: Tally): void {
     tally.begin(title);
     const [, imageSize] = golden.input_shape;
     const classes = golden.num_classes;
-    const program = goldenProgram({ where: path, settings: { model }, classes, imageSize });
+    const program = goldenEvaluation({ where: path, settings: { model }, classes, imageSize });
     checkParameters(tally, golden, program);
     checkLayers(tally, golden, program);
     checkActivations(tally, golden, program);

@@ -8,7 +8,7 @@ import { storedShape } from '../nn/index.js';
 import type { TrainingProgram } from '../program/trainingProgram.js';
 import { floatBits, parameterNames, type Quantizer, tableSizes } from '../quant/index.js';
 import { readGolden } from './goldenFile.js';
-import { goldenProgram } from './goldenProgram.js';
+import { goldenEvaluation } from './goldenProgram.js';
 import { type NamedNumbers, namedNumbers } from './goldenQuantizer.js';
 import { activationShapes, layerFacts } from './networkFacts.js';
 import type { Tally } from './tally.js';
@@ -55,12 +55,12 @@ export function checkSizes(path: string, tally: Tally): void {
   for (const golden of [...sections, ...architectures]) {
     tally.begin(golden.name);
     const { num_layers, shortcut_type, options } = golden;
-    checkSection(tally, golden, goldenProgram({ where: path, settings: { ...options, num_layers, shortcut_type } }));
+    checkSection(tally, golden, goldenEvaluation({ where: path, settings: { ...options, num_layers, shortcut_type } }));
   }
   for (const golden of layer_lists) {
     const { num_layers, shortcut_type } = golden;
     tally.begin(`layer list ${num_layers}/${shortcut_type || 'identity'}`);
-    checkLayerList(tally, golden, goldenProgram({ where: path, settings: { num_layers, shortcut_type } }));
+    checkLayerList(tally, golden, goldenEvaluation({ where: path, settings: { num_layers, shortcut_type } }));
   }
 }
 

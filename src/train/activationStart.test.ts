@@ -87,7 +87,7 @@ describe('where quantizers of activations start', () => {
   });
 
   it.each([
-    ['parametric_fp_d_xmax_relu', { model: 'resnet20' }],
+    ['parametric_fp_d_xmax_relu', { model: 'resnet20', width_multiplier: 0.25 }],
     ['parametric_pow2_xmin_xmax_relu', mobile],
     ['fp_relu', mobile],
     ['parametric_fp_d_xmax_relu', { ...mobile, a_quantize_linear: true, a_quantize_input: true }],

@@ -32,10 +32,10 @@ function quantizer(kind: QuantizerSettings['kind'], bitwidth = 4): QuantizerSett
   };
 }
 
-/** ResNet-20 on 8×8 images: every kind of variable, and small enough for the reference engine. */
+/** A narrow ResNet-20 on 8×8 images: every kind of variable, and small enough for the reference engine. */
 function build(changes: Partial<ProgramOptions> = {}): TrainingProgram {
   return buildTrainingProgram({
-    model: { model: 'resnet20', classes: 3, shortcutType: 'b', scaleLayer: false, widthMultiplier: 1 },
+    model: { model: 'resnet20', classes: 3, shortcutType: 'b', scaleLayer: false, widthMultiplier: 0.25 },
     batchSize,
     imageShape: [8, 8, 3],
     weights: quantizer('parametric_fp_d_xmax'),
@@ -141,11 +141,11 @@ describe('a checkpoint', () => {
   });
 
   it('gives fixed quantizers the pairs that the run began with', async () => {
-    const values = new Float64Array(3 * 16 * 9).fill(5);
+    const values = new Float64Array(3 * 4 * 9).fill(5);
     const name = 'conv1/quantized_conv/W';
     const starting: StartingWeights = {
       source: 'start',
-      get: (asked) => (asked === name ? { shape: [16, 3, 3, 3], values } : undefined),
+      get: (asked) => (asked === name ? { shape: [4, 3, 3, 3], values } : undefined),
     };
     const options = { weights: quantizer('fp'), activations: quantizer('pow2') };
     const training = build({ ...options, starting });
@@ -167,7 +167,7 @@ describe('a checkpoint', () => {
     ['quantizer', { weights: quantizer('fp') }, 'weights.kind was "parametric_fp_d_xmax", now it is "fp"'],
     [
       'network',
-      { model: { model: 'resnet32', classes: 3, shortcutType: 'b', scaleLayer: false, widthMultiplier: 1 } },
+      { model: { model: 'resnet32', classes: 3, shortcutType: 'b', scaleLayer: false, widthMultiplier: 0.25 } },
       'model.model was "resnet20", now it is "resnet32"',
     ],
     ['list', { decayExclude: ['bn', 'bias'] }, 'decayExclude was ["bn"], now it is ["bn","bias"]'],
@@ -234,12 +234,12 @@ describe('a file of parameters', () => {
     const training = build();
     const program = await load(training);
     const tensors = new Map((await parameterTensors(training, program)).map((tensor) => [tensor.name, tensor]));
-    expect(tensors.get('conv1/quantized_conv/W')?.shape).toEqual([16, 3, 3, 3]);
+    expect(tensors.get('conv1/quantized_conv/W')?.shape).toEqual([4, 3, 3, 3]);
     const { start, shape } = training.variables.find('conv1/quantized_conv/W')!;
-    expect(shape).toEqual([3, 3, 3, 16]);
-    // Output 5, input 1, row 2, column 0: OIHW outside, HWIO inside.
-    expect(tensors.get('conv1/quantized_conv/W')?.data[5 * 27 + 9 + 6]).toBe(start[(2 * 3 * 3 + 1) * 16 + 5]);
-    expect(tensors.get('conv1/bn/var')?.data).toEqual(new Float64Array(16).fill(1));
+    expect(shape).toEqual([3, 3, 3, 4]);
+    // Output 2, input 1, row 2, column 0: OIHW outside, HWIO inside.
+    expect(tensors.get('conv1/quantized_conv/W')?.data[2 * 27 + 9 + 6]).toBe(start[(2 * 3 * 3 + 1) * 4 + 2]);
+    expect(tensors.get('conv1/bn/var')?.data).toEqual(new Float64Array(4).fill(1));
     const row = training.variables.quantizers.findIndex(({ name }) => name === 'conv1/Aquant');
     const xmax = tensors.get('conv1/Aquant/parametric_pow2_b_xmax/xmax');
     expect(xmax).toMatchObject({ shape: [], data: Float64Array.of(training.variables.table[2 * row + 1]!) });
@@ -271,8 +271,8 @@ describe('a file of parameters', () => {
     await steps(program, 0, 1);
     const name = 'conv1/bn/beta';
     const { offset } = training.variables.find(name)!.view;
-    const raw = await program.read(STORAGE.parameters, offset, 16);
-    const average = await program.read(STORAGE.parameterAverage, offset, 16);
+    const raw = await program.read(STORAGE.parameters, offset, 4);
+    const average = await program.read(STORAGE.parameterAverage, offset, 4);
     // They start at 0, and a quarter of the step counts.
     expect(raw.some((value) => value !== 0)).toBe(true);
     expect([...average]).toEqual([...raw].map((value) => value / 4));
@@ -291,17 +291,17 @@ describe('a file of parameters', () => {
   it('of another network is not restored, be it deeper', async () => {
     const training = build();
     const deeper = build({
-      model: { model: 'resnet32', classes: 3, shortcutType: 'b', scaleLayer: false, widthMultiplier: 1 },
+      model: { model: 'resnet32', classes: 3, shortcutType: 'b', scaleLayer: false, widthMultiplier: 0.25 },
     });
     const weights = weightsOf(tensorsIn(await parametersFile(deeper, float32Program(deeper))), source);
     const restore = () => restoreParameters(training, float32Program(training), weights);
     expect(restore).toThrow(InputError);
     expect(restore).toThrow(/has res1\/layer4\/\S+, which this network does not have; it belongs to another network/);
     const classes = build({
-      model: { model: 'resnet32', classes: 4, shortcutType: 'b', scaleLayer: false, widthMultiplier: 1 },
+      model: { model: 'resnet32', classes: 4, shortcutType: 'b', scaleLayer: false, widthMultiplier: 0.25 },
     });
     expect(() => restoreParameters(classes, float32Program(classes), weights)).toThrow(
-      'fc/quantized_affine/W has shape [64,3] instead of [64,4]',
+      'fc/quantized_affine/W has shape [16,3] instead of [16,4]',
     );
   });
 });

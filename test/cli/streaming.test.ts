@@ -10,6 +10,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { readSafetensors } from '../../src/weights/index.js';
 import { writePhotographs } from '../photographs.js';
 import { temporaryFolder } from '../temporaryFolder.js';
+import { tierOf } from '../tier.js';
 import { mpdnn, resultFiles, succeeds } from './runMpdnn.js';
 
 const folder = temporaryFolder();
@@ -118,7 +119,7 @@ describe('a file that cannot be decoded', () => {
     expect(existsSync(join(folder, 'header'))).toBe(false);
   });
 
-  it.each(['train', 'val'] as const)(
+  it.each(tierOf(['train', 'val'] as const, (part) => part === 'train'))(
     'keeps the run where it is found in %s, which goes on when it is mended',
     async (part) => {
       const out = `broken-${part}`;
@@ -167,18 +168,14 @@ it('bench times decoding against training', async () => {
 });
 
 it('the folder must be the one that was trained on', async () => {
-  await succeeds(call('CROPS', 'fewer', '--epochs', '1'), folder);
-  rmSync(join(folder, 'fewer/CROPS/summary.json'));
-  const { code, stderr } = await mpdnn(
-    call('CROPS', 'fewer', '--epochs', '1', '--resume', '--limit-train', '60'),
-    folder,
-  );
+  rmSync(join(folder, 'whole/CROPS/summary.json'));
+  const { code, stderr } = await mpdnn(call('CROPS', 'whole', '--resume', '--limit-train', '60'), folder);
   expect({ code, stderr }).toMatchObject({
     code: 2,
     stderr: expect.stringContaining('limit_train was null, now it is 60'),
   });
   rmSync(files.train[0]!);
-  const gone = await mpdnn(call('CROPS', 'fewer', '--epochs', '1', '--resume'), folder);
+  const gone = await mpdnn(call('CROPS', 'whole', '--resume'), folder);
   expect(gone.stderr).toContain('the training images are others');
   expect(gone.code).toBe(2);
 });

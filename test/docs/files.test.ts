@@ -33,22 +33,23 @@ const count = 1;
 const classes = ['a', 'b', 'c', 'd'];
 
 const uniform = { w_quantize: 'parametric_fp_d_xmax', a_quantize: 'parametric_fp_d_xmax_relu' };
+const narrow = { width_multiplier: 0.25 };
 const networks: [string, Overrides][] = [
-  ['float ResNet-20', { scale_layer: true }],
-  ['uniform ResNet-20', { ...uniform, shortcut_type: 'b' }],
-  ['ResNet-20 with a step a channel', { ...uniform, w_per_channel: true }],
+  ['float ResNet-20', { ...narrow, scale_layer: true }],
+  ['uniform ResNet-20', { ...narrow, ...uniform, shortcut_type: 'b' }],
+  ['ResNet-20 with a step a channel', { ...narrow, ...uniform, w_per_channel: true }],
   [
     'ResNet-20 in powers of two',
-    { w_quantize: 'parametric_pow2_xmin_xmax', a_quantize: 'parametric_pow2_xmin_xmax_relu' },
+    { ...narrow, w_quantize: 'parametric_pow2_xmin_xmax', a_quantize: 'parametric_pow2_xmin_xmax_relu' },
   ],
-  ['fixed uniform', { w_quantize: 'fp', a_quantize: 'fp_relu', ema_decay: 0.9 }],
-  ['fixed powers of two', { w_quantize: 'pow2', a_quantize: 'pow2_relu' }],
-  ['float MobileNetV2', { model: 'mobilenetv2', width_multiplier: 0.25 }],
+  ['fixed uniform', { ...narrow, w_quantize: 'fp', a_quantize: 'fp_relu', ema_decay: 0.9 }],
+  ['fixed powers of two', { ...narrow, w_quantize: 'pow2', a_quantize: 'pow2_relu' }],
+  ['float MobileNetV2', { ...narrow, model: 'mobilenetv2' }],
   [
     'MobileNetV2 with signed activations',
-    { model: 'mobilenetv2', width_multiplier: 0.25, ...uniform, a_quantize_linear: true, a_quantize_input: true },
+    { ...narrow, ...uniform, model: 'mobilenetv2', a_quantize_linear: true, a_quantize_input: true },
   ],
-  ['ResNet-18', { model: 'resnet18', width_multiplier: 0.25, ...uniform }],
+  ['ResNet-18', { ...narrow, ...uniform, model: 'resnet18' }],
 ];
 
 it.each(networks)('%s', async (_, settings) => {

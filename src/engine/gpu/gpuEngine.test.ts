@@ -51,7 +51,10 @@ const leftOut = [
     'uneven 1x5',
     'uneven 3x3 padding',
   ],
-  'adam, bit caps',
+  ...['3x3/1+1 5→7 on 2x7x4', '3x3/2+1 16→32 on 2x8x8', '1x1/2+0 5→7 on', '7x7/2+3 3→64 on', '3x3/1+0 depthwise 12 on'],
+  ...['4 groups, 3x3', '2 groups, 3x3 padding:1,stride:2', '3x3/1+1 depthwise 32 on'],
+  ...['adam, bit caps', 'nesterov', 'momentum, pruned', 'momentum, 720 quantizers', 'the same, extended'],
+  ...['parametric_fp_d_b', 'parametric_fp_b_xmax', 'pow2(', 'signed parametric_pow2_xmin_xmax'],
 ];
 const leavesOut = ({ name }: { readonly name: string }) =>
   !isThorough && leftOut.some((beginning) => name.startsWith(beginning));
