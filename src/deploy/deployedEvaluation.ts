@@ -70,7 +70,7 @@ function lossOf({ loss: kind }: Task, outputs: Float64Array, targets: Float64Arr
   switch (kind) {
     case 'classes':
     case 'pixels': {
-      const operands = { logits: outputs, labels: Int32Array.from(targets) };
+      const operands = { logits: outputs, labels: Int32Array.from(targets), teacher: null };
       const sizes = { B: targets.length, K: outputs.length / targets.length, 2: 2 };
       softmaxCrossEntropyDefinition.compute(operands, { loss: result }, {}, sizes);
       break;

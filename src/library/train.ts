@@ -34,9 +34,10 @@ export type TrainingSettings = Readonly<
   Partial<Record<Exclude<SettingKey, OfFiles>, string | number | boolean | readonly (string | number)[] | null>>
 >;
 
-/** Keys of the command line: where images, weights and runs lie. */
+/** Keys of the command line: where images, weights and runs lie, and what is done with a teacher's weights. */
 export const ofFiles = [
   ...(['data', 'image_size', 'stream', 'decode_threads', 'out', 'tensorboard', 'resume', 'weightfile'] as const),
+  ...(['distill', 'distill_temperature', 'distill_weight'] as const),
   ...soundKeys,
 ] as const;
 type OfFiles = (typeof ofFiles)[number];

@@ -113,11 +113,16 @@ export class Variables {
 
   /** Where values come from that a file gives; null if the network starts afresh. */
   readonly starting: StartingWeights | null;
+  readonly #prefix: string;
 
-  /** @param random null where shapes are asked for only: nothing has start values */
-  constructor(random: Random | null, starting: StartingWeights | null = null) {
+  /**
+   * @param random null where shapes are asked for only: nothing has start values
+   * @param prefix of the storages' names: those of a second network in a program are others
+   */
+  constructor(random: Random | null, starting: StartingWeights | null = null, prefix = '') {
     this.#random = random;
     this.starting = starting;
+    this.#prefix = prefix;
   }
 
   /** The tensor of the file for a name; undefined for one that starts afresh all the same. */
@@ -280,7 +285,7 @@ export class Variables {
   storage(name: string, length = 0): GrowingStorage {
     const known = this.#storages.get(name);
     if (known) return known;
-    const storage: GrowingStorage = { name, dtype: 'float', length };
+    const storage: GrowingStorage = { name: this.#prefix + name, dtype: 'float', length };
     this.#storages.set(name, storage);
     return storage;
   }

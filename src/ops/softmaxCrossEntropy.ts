@@ -1,9 +1,15 @@
 /**
- * Softmax cross-entropy to smoothed labels, the mean over the batch, with the number of wrong predictions beside it. Rows
+ * Softmax cross-entropy to smoothed labels, and to what a teacher says, the mean over the batch, with the number of wrong predictions beside it. Rows
  * of logits are images, or the pixels of images.
  *
  * A label that is no class counts nowhere: neither in the loss, nor as wrong, nor in the gradient. −1 is that of the
  * entries that fill up an incomplete batch. The first of equal logits is the prediction.
+ *
+ * With the logits t of a teacher (Hinton, Vinyals and Dean, arXiv 1503.02531) the loss of a row of logits z with the share w is
+ *
+ *     (1 − w)·L(z) + w·T²·KL(p ‖ q),  p = softmax(t/T),  q = softmax(z/T)
+ *
+ * and its gradient (1 − w)·L'(z) + w·T·(q − p): T² keeps that of the second part as large at every temperature T.
  */
 
 import type { Graph } from '../graph/graph.js';
@@ -16,30 +22,52 @@ interface LabelSmoothing {
   readonly smoothing?: number;
 }
 
-const check = ({ smoothing = 0 }: LabelSmoothing) =>
-  smoothing >= 0 && smoothing < 1 ? null : `smoothing ${smoothing}, right would be a number from 0 to below 1`;
+/** How much the teacher has to say, where there is one. */
+export interface Distillation {
+  readonly temperature: number;
+  /** w. */
+  readonly weight: number;
+}
+
+interface TargetAttributes extends LabelSmoothing {
+  readonly distillation?: Distillation;
+}
+
+const check = (
+  { smoothing = 0, distillation }: TargetAttributes,
+  _sizes: unknown,
+  { teacher }: { readonly teacher: unknown },
+) => {
+  if (!(smoothing >= 0 && smoothing < 1)) {
+    return `smoothing ${smoothing}, right would be a number from 0 to below 1`;
+  }
+  if (Boolean(teacher) !== Boolean(distillation)) return 'a teacher without its share, or the other way round';
+  const { temperature, weight } = distillation ?? { temperature: 1, weight: 0 };
+  if (!(temperature > 0)) return `temperature ${temperature}, right would be a number above 0`;
+  return weight >= 0 && weight <= 1 ? null : `weight ${weight}, right would be a number from 0 to 1`;
+};
 
 const signature = {
-  operands: { logits: '[...B,K]', labels: 'int32 [...B]' },
+  operands: { logits: '[...B,K]', labels: 'int32 [...B]', teacher: '[...B,K]?' },
   /** Σ loss / B, and the number of wrong predictions. */
   results: { loss: '[2]' },
 } as const;
 
-export type SoftmaxCrossEntropy = Operation<typeof signature, LabelSmoothing>;
+export type SoftmaxCrossEntropy = Operation<typeof signature, TargetAttributes>;
 
 export const softmaxCrossEntropyDefinition: Definition<SoftmaxCrossEntropy> = {
   op: 'softmaxCrossEntropy',
   ...signature,
   check,
   // Differentiation starts here: the loss's own gradient is 1.
-  gradient: (graph, { operands: { logits, labels }, attributes }) => {
-    const dlogits = gradientLike(graph, logits);
-    graph.append('softmaxCrossEntropyGradient', { logits, labels }, { dlogits }, attributes);
+  gradient: (graph, { operands, attributes }) => {
+    const dlogits = gradientLike(graph, operands.logits);
+    graph.append('softmaxCrossEntropyGradient', operands, { dlogits }, attributes);
     return { logits: dlogits };
   },
   onTheWay: false,
   values: 'new',
-  compute: ({ logits, labels }, { loss: result }, { smoothing = 0 }, { B, K }) => {
+  compute: ({ logits, labels, teacher }, { loss: result }, { smoothing = 0, distillation }, { B, K }) => {
     let loss = 0;
     let wrong = 0;
     for (let n = 0; n < B; n++) {
@@ -47,7 +75,12 @@ export const softmaxCrossEntropyDefinition: Definition<SoftmaxCrossEntropy> = {
       if (!(label >= 0 && label < K)) continue;
       const row = logits.subarray(n * K, (n + 1) * K);
       const target = smoothing > 0 ? (1 - smoothing) * row[label]! + smoothing * mean(row) : row[label]!;
-      loss += logSumExp(row) - target;
+      const hard = logSumExp(row) - target;
+      if (teacher && distillation) {
+        const { temperature, weight } = distillation;
+        const divergence = divergenceOf(teacher.subarray(n * K, (n + 1) * K), row, temperature);
+        loss += (1 - weight) * hard + weight * temperature ** 2 * divergence;
+      } else loss += hard;
       if (firstMaximum(row) !== label) wrong++;
     }
     result.set([loss / B, wrong]);
@@ -55,12 +88,12 @@ export const softmaxCrossEntropyDefinition: Definition<SoftmaxCrossEntropy> = {
 };
 
 const gradientSignature = {
-  operands: { logits: '[...B,K]', labels: 'int32 [...B]' },
+  operands: { logits: '[...B,K]', labels: 'int32 [...B]', teacher: '[...B,K]?' },
   /** The gradient of Σ loss / B. */
   results: { dlogits: '[...B,K]' },
 } as const;
 
-export type SoftmaxCrossEntropyGradient = Operation<typeof gradientSignature, LabelSmoothing>;
+export type SoftmaxCrossEntropyGradient = Operation<typeof gradientSignature, TargetAttributes>;
 
 export const softmaxCrossEntropyGradientDefinition: Definition<SoftmaxCrossEntropyGradient> = {
   op: 'softmaxCrossEntropyGradient',
@@ -68,7 +101,7 @@ export const softmaxCrossEntropyGradientDefinition: Definition<SoftmaxCrossEntro
   check,
   gradient: 'none',
   overwrites: { dlogits: ['logits'] },
-  compute: ({ logits, labels }, { dlogits }, { smoothing = 0 }, { B, K }) => {
+  compute: ({ logits, labels, teacher }, { dlogits }, { smoothing = 0, distillation }, { B, K }) => {
     const miss = smoothing / K;
     const hit = 1 - smoothing + miss;
     for (let n = 0; n < B; n++) {
@@ -76,25 +109,55 @@ export const softmaxCrossEntropyGradientDefinition: Definition<SoftmaxCrossEntro
       const isClass = label >= 0 && label < K;
       const row = logits.subarray(n * K, (n + 1) * K);
       const total = logSumExp(row);
+      const soft =
+        teacher && distillation ? softGradient(teacher.subarray(n * K, (n + 1) * K), row, distillation) : null;
+      const { weight } = distillation ?? { weight: 0 };
       for (let k = 0; k < K; k++) {
-        const probability = Math.exp(row[k]! - total);
-        dlogits[n * K + k] = isClass ? (probability - (k === label ? hit : miss)) / B : 0;
+        const hard = Math.exp(row[k]! - total) - (k === label ? hit : miss);
+        dlogits[n * K + k] = isClass ? (soft ? (1 - weight) * hard + soft[k]! : hard) / B : 0;
       }
     }
   },
 };
 
-/** `view`: where the two numbers go, [loss, wrong]. `smoothing`: ε of the targets (1 − ε)·[k = label] + ε/K. */
+/**
+ * `view`: where the two numbers go, [loss, wrong]. `smoothing`: ε of the targets (1 − ε)·[k = label] + ε/K. `teacher`: its
+ * logits, and how much they have to say.
+ */
 export function softmaxCrossEntropy(
   graph: Graph,
   logits: Tensor,
   labels: Tensor,
   view: StorageView,
   smoothing = 0,
+  teacher: { readonly logits: Tensor; readonly distillation: Distillation } | null = null,
 ): Tensor {
   const loss = graph.tensor('loss', [2], view);
-  graph.append('softmaxCrossEntropy', { logits, labels }, { loss }, { smoothing });
+  const operands = { logits, labels, teacher: teacher?.logits ?? null };
+  graph.append(
+    'softmaxCrossEntropy',
+    operands,
+    { loss },
+    { smoothing, ...(teacher && { distillation: teacher.distillation }) },
+  );
   return loss;
+}
+
+/** KL(softmax(t/T) ‖ softmax(z/T)). */
+function divergenceOf(teacher: Float64Array, row: Float64Array, temperature: number): number {
+  const [theirs, ours] = [teacher, row].map((logits) => logits.map((logit) => logit / temperature));
+  const [total, own] = [logSumExp(theirs!), logSumExp(ours!)];
+  return theirs!.reduce((sum, t, k) => sum + Math.exp(t - total) * (t - total - (ours![k]! - own)), 0);
+}
+
+/** w·T·(q − p). */
+function softGradient(teacher: Float64Array, row: Float64Array, { temperature, weight }: Distillation): Float64Array {
+  const [p, q] = [teacher, row].map((logits) => {
+    const cool = logits.map((logit) => logit / temperature);
+    const total = logSumExp(cool);
+    return cool.map((logit) => Math.exp(logit - total));
+  });
+  return q!.map((probability, k) => weight * temperature * (probability - p![k]!));
 }
 
 /** log Σ exp, shifted by the maximum so that nothing overflows. */

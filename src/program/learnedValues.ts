@@ -14,6 +14,7 @@ import {
   type StartingWeights,
   storedShape,
   toStored,
+  type Variables,
 } from '../nn/index.js';
 import { METRICS_LENGTH } from '../ops/attributes.js';
 import { type ParameterName, parameterNames, type Quantizer } from '../quant/index.js';
@@ -32,22 +33,26 @@ export interface Place {
 
 /** Parameters, running moments and the learned values of quantizers (scalars). */
 export function learnedPlaces({ variables }: TrainingProgram): Place[] {
-  const tensors = [...variables.parameters, ...variables.running].map(
-    ({ name, shape, layout, view }): Place => ({
-      name,
-      storage: view.storage.name,
-      offset: view.offset,
-      shape,
-      layout,
-    }),
-  );
   const scalars = variables.quantizers.flatMap((quantizer, row) =>
     parameterNames(quantizer.kind).map((parameter, column): Place => {
       const name = quantizerValueName(quantizer, parameter);
       return { name, storage: STORAGE.quantizers, offset: 2 * row + column, shape: [], layout: 'plain' };
     }),
   );
-  return [...tensors, ...scalars];
+  return [...tensorPlaces(variables), ...scalars];
+}
+
+/** What the teacher knows, where there is one: by the names of the file that it comes from. */
+export function teacherPlaces({ teacher }: TrainingProgram): Place[] {
+  return teacher ? tensorPlaces(teacher) : [];
+}
+
+function tensorPlaces({ parameters, running }: Variables): Place[] {
+  return [...parameters, ...running].map(({ name, shape, layout, view }) => ({
+    ...{ name, shape, layout },
+    storage: view.storage.name,
+    offset: view.offset,
+  }));
 }
 
 /** The learned values that evaluation uses: of parameters and running moments the averages, where there are any. */

@@ -47,7 +47,8 @@ export async function openSession(
 ): Promise<Session> {
   const program = await engine.load(training.plan, onProgress);
   const { variables } = training;
-  for (const { view, start } of [...variables.parameters, ...variables.running]) {
+  const known = [variables, training.teacher].flatMap((of) => (of ? [...of.parameters, ...of.running] : []));
+  for (const { view, start } of known) {
     program.write(view.storage.name, start, view.offset);
     const average = averageStorages.get(view.storage.name);
     if (average && training.options.movingAverages) program.write(average, start, view.offset);

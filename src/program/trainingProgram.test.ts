@@ -1,22 +1,29 @@
 import { describe, expect, it } from 'vitest';
-import type { Program } from '../engine/engine.js';
+import type { Program, StorageArray } from '../engine/engine.js';
 import { createReferenceEngine } from '../engine/reference/referenceEngine.js';
-import { STORAGE, type StartingWeights } from '../nn/index.js';
+import { STORAGE, type StartingWeights, storedShape, toStored } from '../nn/index.js';
 import { bestExponents, bestStart, parameterNames, startWithStep, tableSizes } from '../quant/index.js';
 import { experimentFromSettings } from '../settings/index.js';
+import { checkpointFile, readCheckpoint } from '../train/checkpoint.js';
 import { programOptions } from '../train/programOptions.js';
-import { learnedPlaces, readPlaces } from './learnedValues.js';
+import { initialState } from '../train/train.js';
+import { learnedPlaces, readPlaces, teacherPlaces } from './learnedValues.js';
 import { openSession } from './session.js';
 import { buildTrainingProgram, type TrainingProgram } from './trainingProgram.js';
 
 const quantized = { w_quantize: 'parametric_fp_d_xmax', a_quantize: 'parametric_fp_d_xmax_relu' };
 
 /** The program of a section with these keys, on two 8×8 images that the host writes. */
-function build(settings: Readonly<Record<string, unknown>>, starting: StartingWeights | null = null): TrainingProgram {
+function build(
+  settings: Readonly<Record<string, unknown>>,
+  starting: StartingWeights | null = null,
+  teacher: StartingWeights | null = null,
+): TrainingProgram {
   const experiment = experimentFromSettings('test', 'test', { model: 'tiny', batch_size: 2, ...settings });
   const data = { classes: 3, imageShape: [8, 8, 3] as const, trainImages: 2, evaluationImages: 2 };
   const images = { type: 'batch' } as const;
-  return buildTrainingProgram({ ...programOptions(experiment, data, starting), train: images, evaluation: images });
+  const options = programOptions(experiment, data, starting);
+  return buildTrainingProgram({ ...options, teacher, train: images, evaluation: images });
 }
 
 async function load(training: TrainingProgram): Promise<Program> {
@@ -115,6 +122,62 @@ describe('extensions of the solver', () => {
     const mean = before.map((value, i) => value + 0.25 * (raw[i]! - value));
     expect([...(await program.read(STORAGE.parameterAverage))]).toEqual(mean);
     expect(await program.read(STORAGE.runningAverage)).not.toEqual(await program.read(STORAGE.running));
+  });
+});
+
+describe('a teacher', () => {
+  const settings = { distill: 'FILE', distill_temperature: 2, distill_weight: 0.25 };
+  /** The parameters that a seed draws, as a file has them. */
+  const teacherOf = (seed: number): StartingWeights => {
+    const { variables } = build({ seed });
+    const tensor = (name: string) => variables.find(name)!;
+    return {
+      source: 'FILE',
+      get: (name) => {
+        const { shape, layout, start } = tensor(name);
+        return { shape: storedShape(shape, layout), values: toStored(start, shape, layout) };
+      },
+    };
+  };
+
+  it('is the float network in evaluation, and adds what it says to the loss of training alone', async () => {
+    const training = build({ ...quantized, ...settings }, null, teacherOf(1));
+    const program = await load(training);
+    const float = await load(build({ seed: 1 }));
+    await float.run('evaluate');
+    const teacher = await float.read(STORAGE.logits);
+    await program.run('train');
+    const [logits, loss] = [await program.read(STORAGE.logits), await program.read(STORAGE.loss)];
+    const softmax = (values: StorageArray, row: number, temperature: number) => {
+      const powers = [0, 1, 2].map((k) => Math.exp(values[3 * row + k]! / temperature));
+      const total = powers.reduce((sum, power) => sum + power, 0);
+      return powers.map((power) => power / total);
+    };
+    const losses = [2, 0].map((label, row) => {
+      const [p, q] = [softmax(teacher, row, 2), softmax(logits, row, 2)];
+      const divergence = p.reduce((sum, own, k) => sum + own * Math.log(own / q[k]!), 0);
+      return -0.75 * Math.log(softmax(logits, row, 1)[label]!) + 0.25 * 4 * divergence;
+    });
+    expect(loss[0]).toBeCloseTo((losses[0]! + losses[1]!) / 2, 12);
+    const evaluation = ({ plan }: TrainingProgram) => plan.phases.evaluate!.map(({ op }) => op);
+    expect(evaluation(training)).toEqual(evaluation(build(quantized)));
+  });
+
+  it('stays what it is, and is in the checkpoint', async () => {
+    const training = build({ ...quantized, ...settings }, null, teacherOf(1));
+    const program = await load(training);
+    const before = await readPlaces(program, teacherPlaces(training));
+    program.write(STORAGE.control, [0.5, 0, 0, 0]);
+    await program.run('train');
+    expect(await readPlaces(program, teacherPlaces(training))).toEqual(before);
+    const experiment = experimentFromSettings('test', 'test', { model: 'tiny', batch_size: 2 });
+    const file = await checkpointFile(training, program, initialState(experiment));
+    // Another teacher, until the checkpoint brings the first one back.
+    const other = build({ ...quantized, ...settings }, null, teacherOf(2));
+    const resumed = await load(other);
+    expect(await readPlaces(resumed, teacherPlaces(other))).not.toEqual(before);
+    readCheckpoint({ file, source: 'checkpoint' }, other).restore(resumed);
+    expect(await readPlaces(resumed, teacherPlaces(other))).toEqual(before);
   });
 });
 

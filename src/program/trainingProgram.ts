@@ -28,7 +28,7 @@ import { CONTROL_LENGTH, METRICS_LENGTH, PENALTIES_LENGTH, type Solver } from '.
 import { elementLoss } from '../ops/elementLoss.js';
 import { flatten } from '../ops/flatten.js';
 import type { UpdateRule } from '../ops/parameterUpdate.js';
-import { softmaxCrossEntropy } from '../ops/softmaxCrossEntropy.js';
+import { type Distillation, softmaxCrossEntropy } from '../ops/softmaxCrossEntropy.js';
 import { appendGradients, fuse, makePlan, prune } from '../passes/index.js';
 import type { Budget, CostTable } from '../quant/index.js';
 import { classification, type Task } from '../task.js';
@@ -79,6 +79,10 @@ export interface ProgramOptions extends ActivationSettings {
   readonly quantizerLearningRateFactor?: number;
   /** ε of smoothed labels in training; 0 by default. */
   readonly labelSmoothing?: number;
+  /** What a teacher, the float network with other parameters, has to say in training beside the labels; none by default. */
+  readonly distillation?: Distillation | null;
+  /** Its parameters; `null` where a checkpoint brings them. */
+  readonly teacher?: StartingWeights | null;
   /** Cap the bits of quantizers at what the storage `bitCaps` says. */
   readonly capsBits?: boolean;
   /** Channels may be pruned: the price of a budget counts what the host says is left. Needs `capsBits`. */
@@ -97,6 +101,8 @@ export interface TrainingProgram {
   /** Phases `train`, or with shards `gradient` and `update`, `moments` where these are measured anew, and `evaluate`. */
   readonly plan: Plan;
   readonly variables: Variables;
+  /** What the teacher knows, where there is one, in storages of its own. */
+  readonly teacher: Variables | null;
   readonly options: ProgramOptions;
   /** Names in tables, rules and files of the activations of the phase `evaluate`, if there is one, by the tensors' ids. */
   readonly activationNames: ReadonlyMap<number, string>;
@@ -111,7 +117,7 @@ export function buildTrainingProgram(options: ProgramOptions): TrainingProgram {
   const step = shards === 1 ? { train: builder.train() } : { gradient: builder.gradient(), update: builder.update() };
   const moments = momentBatches > 0 ? { moments: builder.moments() } : {};
   const plan = makePlan({ ...step, ...moments, evaluate: builder.evaluate() });
-  return { plan, variables, options, activationNames: builder.activationNames };
+  return { plan, variables, teacher: builder.teacher, options, activationNames: builder.activationNames };
 }
 
 /**
@@ -124,7 +130,7 @@ export function buildEvaluationProgram(options: ProgramOptions): TrainingProgram
   const builder = new PhaseBuilder(own, variables);
   builder.declare();
   const plan = makePlan({ evaluate: builder.evaluate() });
-  return { plan, variables, options: own, activationNames: builder.activationNames };
+  return { plan, variables, teacher: null, options: own, activationNames: builder.activationNames };
 }
 
 function evaluatingOneBatch(options: ProgramOptions): ProgramOptions {
@@ -168,7 +174,14 @@ export function buildFloatForward(options: ProgramOptions, kept: readonly string
   const places = new Map(kept.map((name) => [name, `activation ${name}`]));
   const graph = builder.floatForward(places);
   const plan = makePlan({ train: graph });
-  return { plan, variables, options: float, activationNames: builder.activationNames, activations: places };
+  return {
+    plan,
+    variables,
+    teacher: null,
+    options: float,
+    activationNames: builder.activationNames,
+    activations: places,
+  };
 }
 
 /** An evaluation without quantizers, and where inputs of batch normalisations go that were asked for. */
@@ -189,12 +202,15 @@ export function buildNormalisationInputs(options: ProgramOptions, kept: readonly
   builder.declare();
   const inputs = new Map(kept.map((gamma) => [gamma, `input of ${gamma}`]));
   const plan = makePlan({ evaluate: builder.normalisationInputs(inputs) });
-  return { plan, variables, options: float, activationNames: builder.activationNames, inputs };
+  return { plan, variables, teacher: null, options: float, activationNames: builder.activationNames, inputs };
 }
 
 function withoutQuantizers(options: ProgramOptions): ProgramOptions {
   const activations = { activations: unquantized, linear: unquantized, input: unquantized };
-  return { ...options, shards: 1, weights: unquantized, ...activations, exceptions: {}, movingAverages: false };
+  return {
+    ...options,
+    ...{ shards: 1, weights: unquantized, ...activations, exceptions: {}, movingAverages: false, distillation: null },
+  };
 }
 
 /** What a network learns and which tensors are quantized, without start values: sizes need no more. */
@@ -222,10 +238,14 @@ interface Forward {
   /** `null` where the host writes each batch. */
   readonly gathered: Gathered | null;
   readonly logits: Tensor;
+  /** The teacher's logits in training. */
+  readonly teacher: Tensor | null;
 }
 
 class PhaseBuilder {
   readonly activationNames = new Map<number, string>();
+  /** Known once a phase has been built that learns from it. */
+  teacher: Variables | null = null;
   readonly #ids = { next: 0 };
   readonly #storages = new Map<string, Storage>();
   /** Where the parameters begin that do not decay, and the exponents of channels, the last of them. */
@@ -347,18 +367,34 @@ class PhaseBuilder {
     const { weights, activations, linear = null, input = null, exceptions = {} } = options;
     const parts = { weights, activations, linear, input, exceptions };
     const network = { graph, variables, training, ranges, ...parts, ...more };
+    const teacher = training && options.distillation ? this.#teacherLogits(graph, images, ranges) : null;
     const logits = buildModel(network, images, options.model);
     logits.view = { storage: this.#storage(STORAGE.logits, elementCount(logits.shape)), offset: 0 };
-    return { images, labels, gathered, logits };
+    return { images, labels, gathered, logits, teacher };
   }
 
-  #loss(graph: Graph, { images, labels, gathered, logits }: Forward, training: boolean): Tensor {
-    const { task = classification, labelSmoothing } = this.options;
+  /** What the teacher says of the images: without quantizers, by running moments, without a place for gradients. */
+  #teacherLogits(graph: Graph, images: Tensor, ranges: Tensor): Tensor {
+    const { model, seed, teacher: starting = null } = this.options;
+    this.teacher ??= new Variables(createRandom(seed, randomStreams.startValues), starting, 'teacher ');
+    const float = { weights: unquantized, activations: unquantized };
+    return buildModel({ graph, variables: this.teacher, training: false, ranges, ...float }, images, model);
+  }
+
+  #loss(graph: Graph, { images, labels, gathered, logits, teacher }: Forward, training: boolean): Tensor {
+    const { task = classification, labelSmoothing, distillation } = this.options;
     const view = { storage: this.#storage(STORAGE.loss, 2), offset: 0 };
     const smoothing = training ? labelSmoothing : 0;
     switch (task.loss) {
       case 'classes':
-        return softmaxCrossEntropy(graph, logits, labels, view, smoothing);
+        return softmaxCrossEntropy(
+          graph,
+          logits,
+          labels,
+          view,
+          smoothing,
+          teacher && distillation ? { logits: teacher, distillation } : null,
+        );
       case 'pixels':
         return softmaxCrossEntropy(graph, logits, this.#targets(graph, gathered, training), view, smoothing);
       case 'values':

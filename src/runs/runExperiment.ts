@@ -31,6 +31,7 @@ import {
   readQuantizers,
   readWeightsToStartFrom,
   resolveStartingWeights,
+  resolveTeacher,
   resumeRunFolder,
   runRoot,
   setEpochs,
@@ -102,7 +103,9 @@ async function runLocked(
   const description = describeData(experiment, data);
   if (resumed) checkSameData(resumed, description, events);
   const startFile = resumed ? null : resolveStartingWeights(experiment, file);
+  const teacherFile = resumed ? null : resolveTeacher(experiment, file);
   const run = await openTraining(experiment, data, {
+    teacher: teacherFile === null ? null : await readWeightsToStartFrom(teacherFile),
     starting: startFile ? await readWeightsToStartFrom(startFile) : null,
     checkpoint: resumed && {
       file: readWeightFile(resumed.folder.checkpoint),

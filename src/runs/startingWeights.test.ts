@@ -5,7 +5,7 @@ import { temporaryFolder } from '../../test/temporaryFolder.js';
 import { InputError } from '../errors.js';
 import { parseConfig } from '../settings/configFile.js';
 import { type Overrides, resolveExperiment } from '../settings/experiment.js';
-import { resolveStartingWeights } from './startingWeights.js';
+import { resolveStartingWeights, resolveTeacher } from './startingWeights.js';
 
 let folder: string;
 beforeEach(() => {
@@ -73,6 +73,19 @@ describe('starting weights', () => {
     expect(fault('PIROR/params_best.h5')).toContain("no section [PIROR] in /cfg/a.cfg; did you mean 'PRIOR'?");
     expect(fault('net.h5')).toContain('weightfile = net.h5: no such file; name a .safetensors, .pt or .h5 file');
     expect(fault('none', { weights: 'net.h5' })).toMatch(/^--weights = net.h5: no such file/);
+  });
+
+  it('those of a teacher are found likewise', () => {
+    const taught = (distill: string) => {
+      const file = parseConfig(`[A]\ndistill = ${distill}\n[PRIOR]\n`, join(folder, 'cfg/a.cfg'));
+      return resolveTeacher(resolveExperiment(file, 'A', { out: join(folder, 'runs') }), file);
+    };
+    expect(taught('none')).toBeNull();
+    const best = put('runs/PRIOR/params_best.safetensors');
+    expect(taught('PRIOR/params_best.h5')).toBe(best);
+    expect(() => taught('net.h5')).toThrow(
+      /a\.cfg:2: \[A\] distill = net\.h5: no such file; .* or none to have no teacher/,
+    );
   });
 
   it('are never the result of the experiment itself', () => {

@@ -22,7 +22,27 @@ import { type LoadedWeights, readStartingWeights, readWeightFile } from '../weig
 export function resolveStartingWeights(experiment: Experiment, file: ConfigFile): string | null {
   const written = experiment.training.startFrom;
   if (written === null) return weightsOfModel(experiment);
-  const source = experiment.sources.get('weightfile');
+  return resolveParameters(experiment, file, { key: 'weightfile', written, without: 'to start from scratch' });
+}
+
+/** The file of the teacher's parameters, found as that to start from; `null` without a teacher. */
+export function resolveTeacher(experiment: Experiment, file: ConfigFile): string | null {
+  const { distill } = experiment.training;
+  if (!distill) return null;
+  return resolveParameters(experiment, file, { key: 'distill', written: distill.from, without: 'to have no teacher' });
+}
+
+interface NamedParameters {
+  readonly key: 'weightfile' | 'distill';
+  /** The key's value. */
+  readonly written: string;
+  /** What `none` in its place is for. */
+  readonly without: string;
+}
+
+function resolveParameters(experiment: Experiment, file: ConfigFile, named: NamedParameters): string {
+  const { key, written } = named;
+  const source = experiment.sources.get(key);
   const prior = priorExperiment(written);
   const runFiles = prior === undefined ? [] : runParameters(experiment.out, prior);
   const candidates =
@@ -33,7 +53,7 @@ export function resolveStartingWeights(experiment: Experiment, file: ConfigFile)
   const found = candidates.find((path) => dirname(resolve(path)) !== ownFolder && existsSync(path));
   if (found !== undefined) return found;
   throw new InputError(
-    `${source?.where ?? `[${experiment.name}] weightfile`} = ${written}: ${whatToDo(experiment, file, prior)}`,
+    `${source?.where ?? `[${experiment.name}] ${key}`} = ${written}: ${whatToDo(experiment, file, prior, named)}`,
   );
 }
 
@@ -58,10 +78,15 @@ function runParameters(out: string, name: string): string[] {
   return [join(out, name, 'params_best.safetensors'), join(out, name, 'params_best.h5')];
 }
 
-function whatToDo(experiment: Experiment, file: ConfigFile, prior: string | undefined): string {
-  if (prior === undefined) return 'no such file; name a .safetensors, .pt or .h5 file, or none to start from scratch';
+function whatToDo(
+  experiment: Experiment,
+  file: ConfigFile,
+  prior: string | undefined,
+  { without }: NamedParameters,
+): string {
+  if (prior === undefined) return `no such file; name a .safetensors, .pt or .h5 file, or none ${without}`;
   if (prior === experiment.runName) {
-    return 'is the result of this very experiment; name another to start from, or none to start from scratch';
+    return `is the result of this very experiment; name another, or none ${without}`;
   }
   if (prior !== defaultSection && !file.sections.has(prior)) {
     return `no such file, and no section [${prior}] in ${file.path}${didYouMean(prior, [...file.sections.keys()])}`;

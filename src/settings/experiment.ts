@@ -92,6 +92,8 @@ export interface Experiment {
     readonly bnReestimate: number;
     /** Learning rate of the quantizers' parameters relative to that of the others. */
     readonly quantizerLearningRateFactor: number;
+    /** The teacher's parameters as written, and how much it has to say; `null` without one. */
+    readonly distill: { readonly from: string; readonly temperature: number; readonly weight: number } | null;
     /** Parameters to start from as written, `null` for none; `resolveStartingWeights` finds the file. */
     readonly startFrom: string | null;
     /** Which images choose the best parameters. */
@@ -337,6 +339,10 @@ function grouped(
       emaDecay: s.ema_decay,
       bnReestimate: s.bn_reestimate,
       quantizerLearningRateFactor: s.quantizer_learning_rate_factor,
+      distill:
+        s.distill === null
+          ? null
+          : { from: userPath(s.distill), temperature: s.distill_temperature, weight: s.distill_weight },
       startFrom: s.weightfile === null ? null : userPath(s.weightfile),
       select: s.select,
     },

@@ -75,6 +75,12 @@ const idleKeys: readonly IdleKeys[] = [
     reason: ({ optimizer }) => `with optimizer = ${optimizer}`,
   },
   {
+    keys: ['distill_temperature', 'distill_weight'],
+    because: ['distill'],
+    areIdle: ({ distill }) => distill === null,
+    reason: () => 'without a teacher: set distill',
+  },
+  {
     keys: ['budget'],
     because: ['target_weight_kbytes', 'target_activation_kbytes', 'target_gbops', 'target_cost'],
     areIdle: (settings) =>

@@ -216,6 +216,13 @@ function checkTask({ loss, target, metric, label_smoothing, ...settings }: Setti
   if (label_smoothing > 0 && (loss === 'values' || loss === 'labels')) {
     throw fail('label_smoothing', label_smoothing, `must be 0 with loss = ${loss}, which has no classes`);
   }
+  if (settings.distill !== null && loss !== 'classes') {
+    throw fail(
+      'distill',
+      settings.distill,
+      `must be none with loss = ${loss}: a teacher tells probabilities of classes`,
+    );
+  }
   if (loss !== 'pixels') return;
   const why = 'with loss = pixels: maps of classes do not move along with images';
   const { augment, augment_shift: shift, augment_mirror: mirror } = settings;

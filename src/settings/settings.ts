@@ -179,6 +179,9 @@ const settingsTable = {
   bn_reestimate: key('0', integer(0, 100_000)),
   quantizer_learning_rate_factor: key('1', number(0, 1000)),
   weightfile: key('none', optional(text)),
+  distill: key('none', optional(text)),
+  distill_temperature: key('4', number(0, 1000, 'above')),
+  distill_weight: key('0.5', number(0, 1, 'above')),
   select: key('test', choice(['test', 'validation'])),
 
   w_quantize: key('none', optional(choice(quantizerKinds))),

@@ -1,14 +1,14 @@
 /**
  * The files that a run keeps: parameters, for starting other runs and for evaluation, and the checkpoint, from which a
  * run goes on with the same bits as if it had never stopped. Both are safetensors files, here as bytes; the checkpoint
- * adds what the optimizer remembers, moving averages, the metrics of the epoch so far, and, as JSON in the metadata,
+ * adds what the optimizer remembers, moving averages, what a teacher knows, the metrics of the epoch so far, and, as JSON in the metadata,
  * the position of the run and the settings it depends on.
  */
 
 import type { Program } from '../engine/engine.js';
 import { InputError } from '../errors.js';
 import { STORAGE } from '../nn/index.js';
-import { learnedPlaces, optimizerPlaces, type Place, writePlaces } from '../program/learnedValues.js';
+import { learnedPlaces, optimizerPlaces, type Place, teacherPlaces, writePlaces } from '../program/learnedValues.js';
 import { describeNetwork, describeQuantizers } from '../program/networkDescription.js';
 import { checkLearned, parameterTensors, tensorsAt, useFixedPairs } from '../program/parameters.js';
 import type { TrainingProgram } from '../program/trainingProgram.js';
@@ -105,12 +105,13 @@ export function readCheckpoint(
 }
 
 function checkpointPlaces(training: TrainingProgram): Place[] {
-  return [...learnedPlaces(training), ...optimizerPlaces(training)];
+  const teacher = teacherPlaces(training).map((place) => ({ ...place, name: `teacher:${place.name}` }));
+  return [...learnedPlaces(training), ...optimizerPlaces(training), ...teacher];
 }
 
 /** All that decides which numbers a step computes, but the start values: they have been replaced since. */
 function settingsOf({ options }: TrainingProgram): object {
-  const { starting: _starting, evaluation: _evaluation, ...settings } = options;
+  const { starting: _starting, teacher: _teacher, evaluation: _evaluation, ...settings } = options;
   return JSON.parse(JSON.stringify({ ...settings, exceptionNames: Object.keys(options.exceptions ?? {}) }));
 }
 

@@ -9,6 +9,7 @@ import type { Images } from '../data/imageStream.js';
 import type { Engine } from '../engine/engine.js';
 import { InputError } from '../errors.js';
 import type { Variables } from '../nn/index.js';
+import { checkPlaces, teacherPlaces } from '../program/learnedValues.js';
 import { describeNetwork, type NetworkDescription } from '../program/networkDescription.js';
 import { firstBefore, oneRank, type Ranks } from '../program/ranks.js';
 import { openSession } from '../program/session.js';
@@ -82,6 +83,8 @@ export interface PreparationEvents {
 export interface TrainingStart {
   /** Parameters to start from; `null` for fresh ones, and where a checkpoint is given. */
   readonly starting: LoadedWeights | null;
+  /** The parameters of the teacher, where the experiment has one; `null` where a checkpoint is given. */
+  readonly teacher?: LoadedWeights | null;
   /** Where to go on; `null` for a run that begins. */
   readonly checkpoint: StartingCheckpoint | null;
   /** Opens the engine to train on; it stays open when the run is over. */
@@ -116,16 +119,26 @@ export interface OpenTraining {
 export async function openTraining(
   experiment: Experiment,
   images: TrainingImages,
-  { starting, checkpoint, engine: openEngine, cpuEngine, description, events, ranks = oneRank }: TrainingStart,
+  {
+    starting,
+    teacher = null,
+    checkpoint,
+    engine: openEngine,
+    cpuEngine,
+    description,
+    events,
+    ranks = oneRank,
+  }: TrainingStart,
 ): Promise<OpenTraining> {
   checkBatchSize(experiment, images.train.count);
   const sets = evaluationSets(images);
   const shape = { ...dataShape(images, sets[0].count, sets[1]?.count), scaling: description };
   const options = programOptions(experiment, shape, starting);
   const measured = starting && (await withMeasuredMoments(starting, options, images.train, cpuEngine));
-  const built = buildTrainingProgram({ ...options, starting: measured });
+  const built = buildTrainingProgram({ ...options, starting: measured, teacher });
   const { variables } = built;
   checkMoments(experiment, variables);
+  if (teacher) checkPlaces(teacherPlaces(built), teacher, []);
   if (!checkpoint) await startOnActivations(built, images.train, cpuEngine);
   const outlook = budgetOutlook(experiment, built);
   if (measured !== starting) {
@@ -134,6 +147,7 @@ export async function openTraining(
     );
   }
   if (starting) events.line?.(startLine(variables, starting, images.classes));
+  if (teacher) events.line?.(`learns from ${teacher.source}, too`);
   if (outlook) events.line?.(outlook);
   const zeroed = checkpoint ? null : zeroedWeights(variables);
   if (zeroed) events.line?.(zeroed);

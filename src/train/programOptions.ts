@@ -98,6 +98,7 @@ export function programOptions(
     decayExclude: training.decayExclude,
     quantizerLearningRateFactor: training.quantizerLearningRateFactor,
     labelSmoothing: training.labelSmoothing,
+    distillation: training.distill && { temperature: training.distill.temperature, weight: training.distill.weight },
     momentBatches: training.bnReestimate,
     movingAverages: training.emaDecay > 0,
     capsBits: guaranteesBudget(experiment.budget),

@@ -297,14 +297,33 @@ describe('gradients agree with finite differences', () => {
       shapes: { x: [4, 3], labels: [4], y: [2] },
       dtypes: { labels: 'int32' },
       forward: (graph, t) =>
-        graph.append('softmaxCrossEntropy', { logits: t('x'), labels: t('labels') }, { loss: t('y') }, { smoothing }),
+        graph.append(
+          'softmaxCrossEntropy',
+          { logits: t('x'), labels: t('labels'), teacher: null },
+          { loss: t('y') },
+          { smoothing },
+        ),
       backward: (graph, t) =>
         graph.append(
           'softmaxCrossEntropyGradient',
-          { logits: t('x'), labels: t('labels') },
+          { logits: t('x'), labels: t('labels'), teacher: null },
           { dlogits: t('dx') },
           { smoothing },
         ),
+      operands: ['x'],
+      values: { labels: [2, 0, -1, 1], dy: [1, 0] },
+    });
+  });
+
+  it('softmax cross-entropy with a teacher, which has no gradient', async () => {
+    const attributes = { smoothing: 0.1, distillation: { temperature: 2.5, weight: 0.3 } };
+    const operands = (t: (name: string) => Tensor) => ({ logits: t('x'), labels: t('labels'), teacher: t('teacher') });
+    await expectGradients({
+      shapes: { x: [4, 3], teacher: [4, 3], labels: [4], y: [2] },
+      dtypes: { labels: 'int32' },
+      forward: (graph, t) => graph.append('softmaxCrossEntropy', operands(t), { loss: t('y') }, attributes),
+      backward: (graph, t) =>
+        graph.append('softmaxCrossEntropyGradient', operands(t), { dlogits: t('dx') }, attributes),
       operands: ['x'],
       values: { labels: [2, 0, -1, 1], dy: [1, 0] },
     });
@@ -378,7 +397,12 @@ describe('values worked out by hand', () => {
     const { loss } = await computed(
       { shapes: { logits: [4, 2], labels: [4], loss: [2] }, dtypes: { labels: 'int32' } },
       (graph, t) =>
-        graph.append('softmaxCrossEntropy', { logits: t('logits'), labels: t('labels') }, { loss: t('loss') }, {}),
+        graph.append(
+          'softmaxCrossEntropy',
+          { logits: t('logits'), labels: t('labels'), teacher: null },
+          { loss: t('loss') },
+          {},
+        ),
       { logits: [5, 5, 800, 800, 1, 9, 0, 0], labels: [0, 1, -1, -1] },
     );
     expect(loss![0]).toBeCloseTo((2 * Math.log(2)) / 4, 12);
@@ -414,7 +438,7 @@ describe('values worked out by hand', () => {
       (graph, t) =>
         graph.append(
           'softmaxCrossEntropy',
-          { logits: t('logits'), labels: t('labels') },
+          { logits: t('logits'), labels: t('labels'), teacher: null },
           { loss: t('loss') },
           { smoothing: 0.3 },
         ),
@@ -422,6 +446,24 @@ describe('values worked out by hand', () => {
     );
     const crossEntropies = [Math.log(8), Math.log(4), Math.log(8 / 5)] as const;
     expect(loss![0]).toBeCloseTo(0.1 * crossEntropies[0] + 0.8 * crossEntropies[1] + 0.1 * crossEntropies[2], 12);
+    expect(loss![1]).toBe(1);
+  });
+
+  it('a teacher: T² times the divergence of its probabilities at temperature T, beside the labels', async () => {
+    const { loss } = await computed(
+      { shapes: { logits: [1, 2], teacher: [1, 2], labels: [1], loss: [2] }, dtypes: { labels: 'int32' } },
+      (graph, t) =>
+        graph.append(
+          'softmaxCrossEntropy',
+          { logits: t('logits'), labels: t('labels'), teacher: t('teacher') },
+          { loss: t('loss') },
+          { distillation: { temperature: 2, weight: 0.25 } },
+        ),
+      { logits: [0, Math.log(9)], teacher: [Math.log(16), 0], labels: [0] },
+    );
+    // At temperature 2 the network says 1/4 and 3/4, its teacher 4/5 and 1/5.
+    const divergence = 0.8 * Math.log(0.8 / 0.25) + 0.2 * Math.log(0.2 / 0.75);
+    expect(loss![0]).toBeCloseTo(0.75 * Math.log(10) + 0.25 * 4 * divergence, 12);
     expect(loss![1]).toBe(1);
   });
 

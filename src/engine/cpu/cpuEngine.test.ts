@@ -42,7 +42,7 @@ describe('createCpuEngine', () => {
     const logits = graph.whole({ name: 'logits', dtype: 'float', length: 6 }, [2, 3]);
     const labels = graph.whole({ name: 'labels', dtype: 'int32', length: 2 }, [2]);
     const loss = graph.whole({ name: 'loss', dtype: 'float', length: 2 }, [2]);
-    graph.append('softmaxCrossEntropy', { logits, labels }, { loss }, { smoothing: 0 });
+    graph.append('softmaxCrossEntropy', { logits, labels, teacher: null }, { loss }, { smoothing: 0 });
     const engine = await createCpuEngine({ threads: 1 });
     const program = await engine.load(makePlan({ step: graph }));
     program.write('logits', [Number.NaN, Number.NaN, Number.NaN, 3, 1, 2]);

@@ -84,18 +84,30 @@ function plan(file: ConfigFile, section: string, planning: Planning): PlannedRun
       `${file.path}: [${section}] starts from its own result, by way of ${followers.join(', ')}; let one of them start from another, or from none`,
     );
   }
-  const prior = priorSection(file, experiment);
+  const prior = priorSection(file, experiment.training.startFrom);
   const startsFrom = prior === null ? null : plan(file, prior, { ...planning, followers: [...followers, section] });
+  checkTeacher(file, experiment, startsFrom);
   const path = seed === null ? experiment.runName : `seed-${seed}/${experiment.runName}`;
   const run: PlannedRun = { path, seed: experiment.training.seed, experiment, file, startsFrom };
   planned.set(section, run);
   return run;
 }
 
-/** The section of the file whose result the experiment starts from; `null` for none, or a file from elsewhere. */
-function priorSection({ sections }: ConfigFile, { training: { startFrom } }: Experiment): string | null {
-  const prior = startFrom === null ? undefined : priorExperiment(startFrom);
+/** The section of the file whose result these parameters are; `null` for none, or a file from elsewhere. */
+function priorSection({ sections }: ConfigFile, parameters: string | null): string | null {
+  const prior = parameters === null ? undefined : priorExperiment(parameters);
   return prior !== undefined && (prior === defaultSection || sections.has(prior)) ? prior : null;
+}
+
+/** Throws an `InputError` for a teacher among the sections that need not be there when the run begins. */
+function checkTeacher(file: ConfigFile, { name, training }: Experiment, startsFrom: PlannedRun | null): void {
+  const from = training.distill?.from ?? null;
+  const teacher = priorSection(file, from);
+  if (teacher === null) return;
+  for (let run = startsFrom; run; run = run.startsFrom) if (run.experiment.name === teacher) return;
+  throw new InputError(
+    `${file.path}: [${name}] distill = ${from}: among several runs a network learns from one that it starts from; set weightfile = ${from}, too`,
+  );
 }
 
 function resolve(file: ConfigFile, section: string, seed: number | null, options: PlanOptions): Experiment {

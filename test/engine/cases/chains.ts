@@ -130,8 +130,8 @@ function lossChain(): ConformanceCase {
   const labels = c.input('labels', [5], [0, 6, -1, 3, 2], 'int32');
   const [logits, dlogits] = [c.transient('logits', [5, 7]), c.transient('dlogits', [5, 7])];
   c.graph.append('linear', { x, w, b }, { y: logits }, {});
-  c.graph.append('softmaxCrossEntropy', { logits, labels }, { loss: c.output('loss', [2]) }, {});
-  c.graph.append('softmaxCrossEntropyGradient', { logits, labels }, { dlogits }, {});
+  c.graph.append('softmaxCrossEntropy', { logits, labels, teacher: null }, { loss: c.output('loss', [2]) }, {});
+  c.graph.append('softmaxCrossEntropyGradient', { logits, labels, teacher: null }, { dlogits }, {});
   const results = { dw: c.output('dw', [9, 7]), db: c.output('db', [7]) };
   c.graph.append('linearWeightGradient', { x, dy: dlogits }, results, {});
   c.graph.append('linearInputGradient', { dy: dlogits, w }, { dx: c.output('dx', [5, 9]) }, {});

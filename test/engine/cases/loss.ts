@@ -3,6 +3,8 @@
  * that are pixels. Losses of single outputs: padding, unknown targets, outputs whose exponentials overflow.
  */
 
+import type { Tensor } from '../../../src/graph/index.js';
+import type { Distillation } from '../../../src/ops/softmaxCrossEntropy.js';
 import { type ConformanceCase, caseBuilder } from '../conformanceCase.js';
 import { randomValues } from '../randomValues.js';
 
@@ -34,6 +36,13 @@ export function lossCases(): ConformanceCase[] {
       [2, 3, 4],
     ),
     both('more pixels than one workgroup adds up', 2, random.numbers(9216, -3, 3), labelled(4608, 2), 0, [2, 48, 48]),
+    taught('a teacher', 10, random.numbers(40, -3, 3), random.numbers(40, -3, 3), labelled(4, 10)),
+    taught('a teacher alone', 3, random.numbers(12, -3, 3), random.numbers(12, -9, 9), labelled(4, 3), { weight: 1 }),
+    taught('a teacher, smoothed labels, some of no class', 4, random.numbers(16), random.numbers(16), [1, -1, 3, 9], {
+      smoothing: 0.25,
+    }),
+    taught('a teacher of 1000 classes', 1000, random.numbers(3000, -3, 3), random.numbers(3000, -3, 3), [0, 999, 7]),
+    taught('a teacher, large logits', 5, random.numbers(20, -200, 200), random.numbers(20, -200, 200), [0, 1, 2, 4]),
     element('values', 'values', random.numbers(12, -3, 3), random.numbers(12, -3, 3), [0, 0, 0]),
     element(
       'values',
@@ -80,9 +89,34 @@ function both(
   const c = caseBuilder();
   const logits = c.input('logits', [...rows, classes], values);
   const labels = c.input('labels', rows, labelValues, 'int32');
+  return crossEntropy(c, name, { logits, labels, teacher: null }, { smoothing });
+}
+
+function taught(
+  name: string,
+  classes: number,
+  values: number[],
+  teacherValues: number[],
+  labelValues: number[],
+  { smoothing = 0, weight = 0.25 } = {},
+): ConformanceCase {
+  const c = caseBuilder();
+  const shape = [labelValues.length, classes];
+  const logits = c.input('logits', shape, values);
+  const teacher = c.input('teacher', shape, teacherValues);
+  const labels = c.input('labels', [labelValues.length], labelValues, 'int32');
+  return crossEntropy(c, name, { logits, labels, teacher }, { smoothing, distillation: { temperature: 3, weight } });
+}
+
+function crossEntropy(
+  c: ReturnType<typeof caseBuilder>,
+  name: string,
+  operands: { readonly logits: Tensor; readonly labels: Tensor; readonly teacher: Tensor | null },
+  attributes: { readonly smoothing: number; readonly distillation?: Distillation },
+): ConformanceCase {
   const loss = c.output('loss', [2]);
-  c.graph.append('softmaxCrossEntropy', { logits, labels }, { loss }, { smoothing });
-  const dlogits = c.output('dlogits', [...rows, classes]);
-  c.graph.append('softmaxCrossEntropyGradient', { logits, labels }, { dlogits }, { smoothing });
+  c.graph.append('softmaxCrossEntropy', operands, { loss }, attributes);
+  const dlogits = c.output('dlogits', operands.logits.shape);
+  c.graph.append('softmaxCrossEntropyGradient', operands, { dlogits }, attributes);
   return c.build(name);
 }

@@ -126,7 +126,7 @@ function training(name: string, extended: boolean): ConformanceCase {
   );
   step.append('globalAveragePool', { x: normal }, { y: pooled }, {});
   step.append('linear', { x: pooled, w: w2, b: b2 }, { y: logits }, {});
-  step.append('softmaxCrossEntropy', { logits, labels: y }, { loss }, { smoothing });
+  step.append('softmaxCrossEntropy', { logits, labels: y, teacher: null }, { loss }, { smoothing });
 
   const [dlogits, dpooled] = [t('dlogits', [batch, classes]), t('dpooled', [batch, channels])];
   const [dnormal, dz, dmap, dq1] = [
@@ -137,7 +137,7 @@ function training(name: string, extended: boolean): ConformanceCase {
   ];
   const [dgamma, dbeta] = [gradient('gamma'), gradient('beta')];
   const activation = relu;
-  step.append('softmaxCrossEntropyGradient', { logits, labels: y }, { dlogits }, { smoothing });
+  step.append('softmaxCrossEntropyGradient', { logits, labels: y, teacher: null }, { dlogits }, { smoothing });
   step.append('linearWeightGradient', { x: pooled, dy: dlogits }, { dw: gradient('w2'), db: gradient('b2') }, {});
   step.append('linearInputGradient', { dy: dlogits, w: w2 }, { dx: dpooled }, {});
   step.append('globalAveragePoolGradient', { dy: dpooled }, { dx: dnormal }, {});
@@ -214,7 +214,7 @@ function training(name: string, extended: boolean): ConformanceCase {
   );
   evaluation.append('globalAveragePool', { x: enormal }, { y: epooled }, {});
   evaluation.append('linear', { x: epooled, w: e.w2, b: e.b2 }, { y: elogits }, {});
-  evaluation.append('softmaxCrossEntropy', { logits: elogits, labels: ey }, { loss }, {});
+  evaluation.append('softmaxCrossEntropy', { logits: elogits, labels: ey, teacher: null }, { loss }, {});
 
   return c.build(name, [
     {},

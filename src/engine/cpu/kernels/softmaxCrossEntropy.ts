@@ -1,4 +1,4 @@
-/** Softmax cross-entropy to smoothed labels in float64. A chunk is one row; a label that is no class counts nowhere. */
+/** Softmax cross-entropy to smoothed labels, and to a teacher's logits where there are any (0: none), in float64. A chunk is one row; a label that is no class counts nowhere. */
 
 @unmanaged
 class LossArguments {
@@ -8,6 +8,9 @@ class LossArguments {
   /** (loss, wrong) of each row as f64. */
   ofRows: usize;
   smoothing: f32;
+  teacher: usize;
+  temperature: f32;
+  weight: f32;
 }
 
 export function softmaxCrossEntropy(args: LossArguments, chunk: i32, worker: i32): void {
@@ -27,7 +30,14 @@ export function softmaxCrossEntropy(args: LossArguments, chunk: i32, worker: i32
   const smoothing = <f64>args.smoothing;
   let target = <f64>load<f32>(logits + (<usize>label << 2));
   if (smoothing > 0) target = (1 - smoothing) * target + (smoothing / <f64>classes) * sumOf(logits, row);
-  store<f64>(result, Math.log(exponentialSum(logits, row, largest)) - (target - <f64>largest));
+  let loss = Math.log(exponentialSum(logits, row, largest, 1)) - (target - <f64>largest);
+  if (args.teacher) {
+    const temperature = <f64>args.temperature;
+    const weight = <f64>args.weight;
+    const soft = divergence(args.teacher + <usize>chunk * row, logits, row, 1 / temperature);
+    loss = (1 - weight) * loss + weight * temperature * temperature * soft;
+  }
+  store<f64>(result, loss);
   store<f64>(result, prediction == <usize>label << 2 ? 0 : 1, 8);
 }
 
@@ -39,6 +49,9 @@ class LossGradientArguments {
   classes: i32;
   rows: i32;
   smoothing: f32;
+  teacher: usize;
+  temperature: f32;
+  weight: f32;
 }
 
 export function softmaxCrossEntropyGradient(args: LossGradientArguments, chunk: i32, worker: i32): void {
@@ -56,7 +69,25 @@ export function softmaxCrossEntropyGradient(args: LossGradientArguments, chunk: 
     return;
   }
   const largest = maximum(logits, row);
-  const factor = share / exponentialSum(logits, row, largest);
+  const factor = share / exponentialSum(logits, row, largest, 1);
+  if (args.teacher) {
+    const teacher = args.teacher + <usize>chunk * row;
+    const cooling = 1 / <f64>args.temperature;
+    const weight = <f64>args.weight;
+    const most = maximum(teacher, row);
+    const soft = share * weight * <f64>args.temperature;
+    const ours = soft / exponentialSum(logits, row, largest, cooling);
+    const theirs = soft / exponentialSum(teacher, row, most, cooling);
+    for (let k: usize = 0; k < row; k += 4) {
+      const target = k == <usize>label << 2 ? hit : miss;
+      const logit = <f64>load<f32>(logits + k) - <f64>largest;
+      const hard = factor * Math.exp(logit) - target;
+      const q = ours * Math.exp(cooling * logit);
+      const p = theirs * Math.exp(cooling * (<f64>load<f32>(teacher + k) - <f64>most));
+      store<f32>(gradient + k, <f32>((1 - weight) * hard + q - p));
+    }
+    return;
+  }
   for (let k: usize = 0; k < row; k += 4) {
     const target = k == <usize>label << 2 ? hit : miss;
     store<f32>(gradient + k, <f32>(factor * Math.exp(<f64>load<f32>(logits + k) - <f64>largest) - target));
@@ -75,8 +106,23 @@ function sumOf(logits: usize, row: usize): f64 {
   return sum;
 }
 
-function exponentialSum(logits: usize, row: usize, largest: f32): f64 {
+function exponentialSum(logits: usize, row: usize, largest: f32, cooling: f64): f64 {
   let sum: f64 = 0;
-  for (let k: usize = 0; k < row; k += 4) sum += Math.exp(<f64>load<f32>(logits + k) - <f64>largest);
+  for (let k: usize = 0; k < row; k += 4) sum += Math.exp(cooling * (<f64>load<f32>(logits + k) - <f64>largest));
+  return sum;
+}
+
+/** KL(p ‖ q) of the softmax p of a teacher's logits and q of the own ones, all of them times `cooling`. */
+function divergence(teacher: usize, logits: usize, row: usize, cooling: f64): f64 {
+  const largest = maximum(logits, row);
+  const most = maximum(teacher, row);
+  const own = Math.log(exponentialSum(logits, row, largest, cooling));
+  const total = Math.log(exponentialSum(teacher, row, most, cooling));
+  let sum: f64 = 0;
+  for (let k: usize = 0; k < row; k += 4) {
+    const theirs = cooling * (<f64>load<f32>(teacher + k) - <f64>most) - total;
+    const ours = cooling * (<f64>load<f32>(logits + k) - <f64>largest) - own;
+    sum += Math.exp(theirs) * (theirs - ours);
+  }
   return sum;
 }

@@ -1,9 +1,10 @@
 /** Losses: a chunk is a row of outputs, that of an image or of a pixel. */
 import { dimension, elementCount, type Tensor } from '../../../graph/tensor.js';
+import type { Distillation } from '../../../ops/softmaxCrossEntropy.js';
 import type { Argument, LoweredCall, Lowering, LoweringContext } from '../lowered.js';
 
 export const softmaxCrossEntropy: Lowering<'softmaxCrossEntropy'> = (node, context) => {
-  const { logits, labels } = node.operands;
+  const { logits, labels, teacher } = node.operands;
   const args = {
     logits: context.address(logits),
     labels: context.address(labels),
@@ -13,11 +14,22 @@ export const softmaxCrossEntropy: Lowering<'softmaxCrossEntropy'> = (node, conte
   return meanOf(context, 'softmaxCrossEntropy', elementCount(labels.shape), node.results.loss, (ofRows) => ({
     ...args,
     ...{ ofRows, smoothing },
+    ...teaching(context, teacher, node.attributes.distillation),
   }));
 };
 
+/** The words of a kernel that say what a teacher says, if there is one. */
+function teaching(context: LoweringContext, teacher: Tensor | null, distillation: Distillation | undefined) {
+  const { temperature, weight } = distillation ?? { temperature: 1, weight: 0 };
+  return {
+    teacher: teacher ? context.address(teacher) : 0,
+    temperature: { float: temperature },
+    weight: { float: weight },
+  };
+}
+
 export const softmaxCrossEntropyGradient: Lowering<'softmaxCrossEntropyGradient'> = (node, context) => {
-  const { logits, labels } = node.operands;
+  const { logits, labels, teacher } = node.operands;
   const rows = elementCount(labels.shape);
   const args = {
     logits: context.address(logits),
@@ -26,6 +38,7 @@ export const softmaxCrossEntropyGradient: Lowering<'softmaxCrossEntropyGradient'
     classes: dimension(logits, logits.shape.length - 1),
     rows,
     smoothing: { float: node.attributes.smoothing ?? 0 },
+    ...teaching(context, teacher, node.attributes.distillation),
   };
   return [{ kernel: 'softmaxCrossEntropyGradient', chunks: rows, args }];
 };

@@ -1,6 +1,7 @@
 /** Losses, softmax cross-entropy to smoothed labels and those of every output by itself, and their gradients. */
 
 import { dimension, elementCount, type Tensor } from '../../../graph/tensor.js';
+import type { Distillation } from '../../../ops/softmaxCrossEntropy.js';
 import {
   bufferOperand,
   elementwiseMain,
@@ -18,20 +19,22 @@ import type { Lowering } from '../lowering.js';
 import { finishSums, mostPartials, nextPowerOfTwo, treeMax, treeSum } from './sums.js';
 
 export const softmaxCrossEntropy: Lowering<'softmaxCrossEntropy'> = (node, placement) => {
-  const { logits, labels } = node.operands;
+  const { logits, labels, teacher } = node.operands;
   const classes = dimension(logits, logits.shape.length - 1);
   const rows = elementCount(labels.shape);
-  const { smoothing = 0 } = node.attributes;
+  const { smoothing = 0, distillation } = node.attributes;
   const requests = {
     logits: tensorOperand(placement, logits, 'read'),
     labels: tensorOperand(placement, labels, 'read'),
+    teacher: teacher && tensorOperand(placement, teacher, 'read'),
   };
   return summed(placement, node, requests, { items: rows, means: [rows, 1] }, (operands) => {
     const own = operands.logits.load('own');
     const target =
       smoothing > 0 ? `(${float(1 - smoothing)} * ${own} + ${float(smoothing / classes)} * logitSum(row))` : own;
+    const hard = `logSumExp(row) - ${target}`;
     return {
-      functions: `${logSumExp(operands.logits, classes)}${smoothing > 0 ? logitSum(operands.logits, classes) : ''}`,
+      functions: `${logSumExp(operands.logits, classes)}${smoothing > 0 ? logitSum(operands.logits, classes) : ''}${distillation ? divergence(operands, classes, distillation) : ''}`,
       addition: `let label = ${operands.labels.load('n')};
     if (u32(label) >= ${classes}u) { continue; }
     let row = n * ${classes}u;
@@ -40,7 +43,7 @@ export const softmaxCrossEntropy: Lowering<'softmaxCrossEntropy'> = (node, place
       if (${operands.logits.load('row + k')} > ${operands.logits.load('row + best')}) { best = k; }
     }
     let own = row + u32(label);
-    sum += vec2f(logSumExp(row) - ${target}, select(1.0, 0.0, best == u32(label)));`,
+    sum += vec2f(${distillation ? `${float(1 - distillation.weight)} * (${hard}) + divergence(row)` : hard}, select(1.0, 0.0, best == u32(label)));`,
     };
   });
 };
@@ -109,7 +112,7 @@ const itemsOfWorkgroup = 4096;
 function summed<Names extends string>(
   placement: Placement,
   { op, results: { loss } }: { readonly op: string; readonly results: { readonly loss: Tensor } },
-  requests: Readonly<Record<Names, OperandRequest>>,
+  requests: Readonly<Record<Names, OperandRequest | null>>,
   { items, means }: { readonly items: number; readonly means: readonly [number, number] },
   of: (operands: Readonly<Record<Names, Operand>>) => { readonly functions: string; readonly addition: string },
 ): KernelCall[] {
@@ -118,7 +121,7 @@ function summed<Names extends string>(
   const result = partials ? bufferOperand(partials, 'write') : tensorOperand(placement, loss, 'write');
   const { operands, finish } = kernelSource<Names | 'result'>({ ...requests, result } as Record<
     Names | 'result',
-    OperandRequest
+    OperandRequest | null
   >);
   const { functions, addition } = of(operands);
   const body = `${functions}
@@ -145,19 +148,22 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) t:
 
 /** A workgroup a row, whose invocations write only what they alone have read: the gradient may lie over the logits. */
 export const softmaxCrossEntropyGradient: Lowering<'softmaxCrossEntropyGradient'> = (node, placement) => {
-  const { logits, labels } = node.operands;
+  const { logits, labels, teacher } = node.operands;
   const { dlogits } = node.results;
   const classes = dimension(logits, logits.shape.length - 1);
   const rows = elementCount(labels.shape);
   const { operands, finish } = kernelSource({
     logits: tensorOperand(placement, logits, 'read'),
     labels: tensorOperand(placement, labels, 'read'),
+    teacher: teacher && tensorOperand(placement, teacher, 'read'),
     dlogits: tensorOperand(placement, dlogits, 'write'),
   });
-  const { smoothing = 0 } = node.attributes;
+  const { smoothing = 0, distillation } = node.attributes;
   const miss = smoothing / classes;
   const target = `select(${float(miss)}, ${float(1 - smoothing + miss)}, i32(k) == label)`;
   const logit = operands.logits.load('row + k');
+  const hard = `exp(${logit} - total) - ${target}`;
+  const theirs = teacher ? operands.teacher.load('row + k') : '';
   const width = Math.min(Math.max(2, nextPowerOfTwo(classes)), workgroupSize);
   const eachOwn = (body: string) => `for (var k = t; k < ${classes}u; k += ${width}u) { ${body} }`;
   const body = `var<workgroup> lanes: array<f32, ${width}>;
@@ -178,12 +184,78 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   lanes[t] = sum;
   ${treeSum('lanes', width)}
   let total = largest + log(lanes[0]);
-  ${eachOwn(`let value = (exp(${logit} - total) - ${target}) * ${float(1 / rows)};
+  ${distillation ? softSums(logit, theirs, width, eachOwn, distillation) : ''}
+  ${eachOwn(`let value = (${distillation ? softGradient(hard, logit, theirs, distillation) : hard}) * ${float(1 / rows)};
     ${operands.dlogits.store('row + k', `select(value, 0.0, u32(label) >= ${classes}u)`)}`)}
 }
 `;
   return [finish('softmaxCrossEntropyGradient', linearDispatch(rows, 1), body)];
 };
+
+/** What the gradient needs of a row of logits and of a teacher's at a temperature: log Σ exp of both, less their largest. */
+function softSums(
+  logit: string,
+  theirs: string,
+  width: number,
+  eachOwn: (body: string) => string,
+  { temperature }: Distillation,
+): string {
+  const cooling = float(1 / temperature);
+  return `workgroupBarrier();
+  var ownSum = 0.0;
+  var most = ${float(-3e38)};
+  ${eachOwn(`ownSum += exp(${cooling} * (${logit} - largest)); most = max(most, ${theirs});`)}
+  lanes[t] = ownSum;
+  ${treeSum('lanes', width)}
+  let own = log(lanes[0]);
+  workgroupBarrier();
+  lanes[t] = most;
+  ${treeMax('lanes', width)}
+  let theirLargest = lanes[0];
+  workgroupBarrier();
+  var theirSum = 0.0;
+  ${eachOwn(`theirSum += exp(${cooling} * (${theirs} - theirLargest));`)}
+  lanes[t] = theirSum;
+  ${treeSum('lanes', width)}
+  let theirs = log(lanes[0]);`;
+}
+
+function softGradient(hard: string, logit: string, theirs: string, { temperature, weight }: Distillation): string {
+  const cooling = float(1 / temperature);
+  const q = `exp(${cooling} * (${logit} - largest) - own)`;
+  const p = `exp(${cooling} * (${theirs} - theirLargest) - theirs)`;
+  return `${float(1 - weight)} * (${hard}) + ${float(weight * temperature)} * (${q} - ${p})`;
+}
+
+/** w·T²·KL of a row, see `ops/softmaxCrossEntropy.ts`. */
+function divergence(
+  { logits, teacher }: Readonly<Record<'logits' | 'teacher', Operand>>,
+  classes: number,
+  { temperature, weight }: Distillation,
+): string {
+  const [logit, theirs] = [logits.load('row + k'), teacher.load('row + k')];
+  const cooling = float(1 / temperature);
+  return `
+fn divergence(row: u32) -> f32 {
+  var largest = ${logits.load('row')};
+  var most = ${teacher.load('row')};
+  for (var k = 1u; k < ${classes}u; k++) { largest = max(largest, ${logit}); most = max(most, ${theirs}); }
+  var ownSum = 0.0;
+  var theirSum = 0.0;
+  for (var k = 0u; k < ${classes}u; k++) {
+    ownSum += exp(${cooling} * (${logit} - largest));
+    theirSum += exp(${cooling} * (${theirs} - most));
+  }
+  let own = log(ownSum);
+  let total = log(theirSum);
+  var sum = 0.0;
+  for (var k = 0u; k < ${classes}u; k++) {
+    let p = ${cooling} * (${theirs} - most) - total;
+    sum += exp(p) * (p - (${cooling} * (${logit} - largest) - own));
+  }
+  return ${float(weight * temperature ** 2)} * sum;
+}`;
+}
 
 /** log Σ exp of a row, shifted by its maximum so that nothing overflows. */
 function logSumExp(logits: Operand, classes: number): string {
