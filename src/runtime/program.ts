@@ -81,33 +81,28 @@ class ProgramBuilder {
     });
   }
 
-  /** Sums of all rows are kept, one behind the other; logits are computed of them in plain numbers. */
+  /** Sums are taken out of the memory row by row; logits are computed of them in plain numbers. */
   outputs(layer: OutputLayer): void {
     const [height, width, channels] = layer.output.shape as [number, number, number];
     const blocks = Math.ceil(channels / 8);
-    const row = Math.ceil(width / 4) * 4 * blocks * 8;
-    const sums = layer.products.map(() => this.allocate(row * 4));
-    const kept = layer.products.map(() => this.allocate(height * row * 4));
+    const sums = layer.products.map(() => this.allocate(Math.ceil(width / 4) * 4 * blocks * 32));
     const rows = this.#products(layer, blocks, sums);
+    const accumulators = sums.map(() => new Int32Array(height * width * channels));
+    let views: readonly Int32Array[] = [];
+    this.fills.push((memory) => {
+      views = sums.map((at) => new Int32Array(memory, at, width * blocks * 8));
+    });
     this.calls.push((kernels) => {
-      for (let y = 0; y < height; y++) {
+      for (let pixel = 0; pixel < height * width; pixel++) {
+        const [y, x] = [Math.floor(pixel / width), pixel % width];
         for (const [index, accumulate] of rows.entries()) {
-          accumulate(kernels, y);
-          kernels.moveChannel(sums[index]!, 0, 4, 4, kept[index]! + y * row * 4, 0, 4, 4, 1, row, 0);
+          if (x === 0) accumulate(kernels, y);
+          const from = x * blocks * 8;
+          accumulators[index]!.set(views[index]!.subarray(from, from + channels), pixel * channels);
         }
       }
     });
-    this.logits = (memory) => {
-      const accumulators = kept.map((at) => {
-        const values = new Int32Array(memory, at, height * row);
-        const pixel = (index: number) => Math.floor(index / width) * row + (index % width) * blocks * 8;
-        return Int32Array.from(
-          { length: height * width * channels },
-          (_, index) => values[pixel(Math.floor(index / channels)) + (index % channels)]!,
-        );
-      });
-      return requantized(layer, accumulators, layer.addend && this.#read(memory, layer.addend));
-    };
+    this.logits = (memory) => requantized(layer, accumulators, layer.addend && this.#read(memory, layer.addend));
   }
 
   /** The integers of a tensor; of a subsampled one those of its source. */

@@ -235,14 +235,17 @@ export interface Outputs {
   readonly unit: number;
 }
 
+/** Tells whether a layer sums products. */
 export function convolves(layer: IntegerLayer): layer is ConvolvingLayer {
   return layer.op === 'convolution' || layer.op === 'outputs';
 }
 
+/** Tells whether a layer puts out the logits. */
 export function isLast(layer: IntegerLayer): layer is LastLayer {
   return layer.op === 'classifier' || layer.op === 'outputs';
 }
 
+/** The outputs of a network's last layer. */
 export function outputsOf({ layers }: IntegerNetwork): Outputs {
   const layer = layers.at(-1);
   if (!layer || !isLast(layer)) throw new Error('the network has no outputs');
@@ -260,6 +263,7 @@ export function isMap({ output: { shape } }: OutputLayer): boolean {
   return shape[0]! * shape[1]! > 1;
 }
 
+/** The first layer of a network, which takes its image. */
 export function inputOf({ layers: [layer] }: IntegerNetwork): InputLayer {
   if (layer?.op !== 'input') throw new Error('the network does not begin with an image');
   return layer;
