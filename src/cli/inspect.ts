@@ -74,6 +74,8 @@ interface LayerRow {
   /** Bits of what is kept of the output; null where it is not counted: on its way into a sum, or behind a pooling. */
   readonly outputBits: number | null;
   readonly isSigned: boolean;
+  /** True where it shares its quantizer with outputs of other layers. */
+  readonly isShared: boolean;
 }
 
 interface Inspection {
@@ -159,6 +161,7 @@ function layerRow(
   const bitsOf = (tensor: ReturnType<typeof find>) =>
     tensor ? (tensor.row === null ? floatBits : bits[tensor.row]!) : null;
   const output = find('output' in layer ? layer.output : null);
+  const quantizer = typeof output?.row === 'number' ? quantizers[output.row]! : null;
   return {
     name: layer.name,
     kind: layer.kind,
@@ -166,7 +169,8 @@ function layerRow(
     ...costs,
     weightBits: bitsOf(find('weight' in layer ? layer.weight : null)),
     outputBits: bitsOf(output),
-    isSigned: typeof output?.row === 'number' && quantizers[output.row]!.signed,
+    isSigned: quantizer?.signed === true,
+    isShared: quantizer?.counts !== undefined,
   };
 }
 
@@ -181,7 +185,9 @@ function describe(found: Inspection): string {
     layer.parameters ? number(layer.parameters) : '-',
     layer.multiplications ? number(layer.multiplications) : '-',
     String(layer.weightBits ?? '-'),
-    layer.outputBits === null ? '-' : `${layer.outputBits}${layer.isSigned ? ' signed' : ''}`,
+    layer.outputBits === null
+      ? '-'
+      : [layer.outputBits, ...(layer.isSigned ? ['signed'] : []), ...(layer.isShared ? ['shared'] : [])].join(' '),
   ]);
   const sizes = ({ weights, max, sum, peak }: Kbytes) => [weights, max, sum, peak].map((size) => size.toFixed(2));
   const budget = [

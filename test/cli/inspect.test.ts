@@ -36,13 +36,14 @@ describe('inspect', () => {
     const definition = network({ input: [12, 8, 1] }, (n, x) => {
       const wide = n.conv(x, 4);
       const sum = n.add(n.conv(wide, 4, { activation: 'none' }), wide, { activation: 'none' });
-      return n.linear(n.globalAverage(n.conv(sum, 2)), 3);
+      const sides = n.concat([n.conv(sum, 2), n.conv(sum, 2)]);
+      return n.linear(n.globalAverage(n.conv(sides, 2)), 3);
     });
     writeFileSync(join(folder, 'net.mjs'), `export default ${JSON.stringify(definition)};`);
     const { stdout } = await succeeds(['inspect', './net.mjs', '--a-bitwidth', '5'], folder);
     expect(stdout).toContain('./net.mjs: images of 12x8x1 at 5 bits, 3 outputs');
     expect(stdout.match(/^(conv|add|linear).*$/gm)!.map((line) => line.split(/ {2,}/).at(-1))).toEqual([
-      ...['5', '-', '5 signed', '5', '-'],
+      ...['5', '-', '5 signed', '5 shared', '5 shared', '5', '-'],
     ]);
   });
 

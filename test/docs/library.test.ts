@@ -1,6 +1,6 @@
 /**
- * The examples in docs/library.md and of the docstrings of the published entries: they compile under strict rules; those
- * of the page run, one after another.
+ * The examples in docs/library.md, of the docstrings of the published entries, and README's network of one's own: they
+ * compile under strict rules; those of the first page run, one after another.
  */
 
 import { execFileSync, spawnSync } from 'node:child_process';
@@ -10,7 +10,7 @@ import { transformWithEsbuild } from 'vite';
 import { describe, expect, it } from 'vitest';
 import { installPackage } from '../publishedPackage.js';
 import { temporaryFolder } from '../temporaryFolder.js';
-import { docstringExamples, libraryExamples } from './libraryExamples.js';
+import { docstringExamples, libraryExamples, ownNetworkExamples } from './libraryExamples.js';
 
 const { node, browser } = libraryExamples();
 const docstrings = docstringExamples([
@@ -40,7 +40,12 @@ describe('the examples of the library', () => {
       'declare const image: Uint8Array, pixels: Uint8Array;',
     ].join('\n');
     const described = [...docstrings].map(([name, code]) => [name, `${given}\n${code}`] as const);
-    const files = [...browser, ...described, ['node.ts', node] as const].map(([name, code]) => {
+    const files = [
+      ...browser,
+      ...described,
+      ['net.mjs', ownNetworkExamples().get('net.mjs')!] as const,
+      ['node.ts', node] as const,
+    ].map(([name, code]) => {
       writeFileSync(join(folder, name), code);
       return name;
     });
@@ -48,7 +53,7 @@ describe('the examples of the library', () => {
       typeRoots: ['@types', '@webgpu'].map((name) => resolve('node_modules', name)),
       types: ['node', 'types'],
     };
-    const compilerOptions = { ...types, module: 'esnext', moduleResolution: 'bundler' };
+    const compilerOptions = { ...types, module: 'esnext', moduleResolution: 'bundler', allowJs: true, checkJs: true };
     writeFileSync(join(folder, 'package.json'), '{ "type": "module" }');
     writeFileSync(
       join(folder, 'tsconfig.json'),

@@ -20,3 +20,9 @@ export function docstringExamples(sources: readonly string[]): ReadonlyMap<strin
     ),
   );
 }
+
+/** The files of docs/own-networks.md, of which README has the first, too. */
+export function ownNetworkExamples(): ReadonlyMap<string, string> {
+  const blocks = readFileSync('docs/own-networks.md', 'utf8').matchAll(/^```js (\S+)\n([\s\S]*?)^```$/gm);
+  return new Map([...blocks].map(([, name, code]) => [name!, code!] as const));
+}

@@ -7,6 +7,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { succeeds } from '../cli/runMpdnn.js';
 import { installPackage } from '../publishedPackage.js';
 import { temporaryFolder } from '../temporaryFolder.js';
+import { ownNetworkExamples } from './libraryExamples.js';
 
 const page = readFileSync('docs/own-networks.md', 'utf8');
 const folder = temporaryFolder();
@@ -20,8 +21,7 @@ const commands = /^```sh\n([\s\S]*?)^```$/m
 
 installPackage(folder);
 beforeEach(() => {
-  for (const [, name, code] of page.matchAll(/^```js (\S+)\n([\s\S]*?)^```$/gm))
-    writeFileSync(join(folder, name!), code!);
+  for (const [name, code] of ownNetworkExamples()) writeFileSync(join(folder, name), code);
 });
 
 it('README has the same example', () => {
