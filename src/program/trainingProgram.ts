@@ -399,8 +399,8 @@ class PhaseBuilder {
         return softmaxCrossEntropy(graph, logits, this.#targets(graph, gathered, training), view, smoothing);
       case 'values':
       case 'labels': {
-        const input = logits.shape.length === images.shape.length ? () => images : () => flatten(graph, images);
-        const targets = task.target === 'input' ? input() : this.#targets(graph, gathered, training);
+        const targets =
+          task.target === 'input' ? shapedLike(graph, images, logits) : this.#targets(graph, gathered, training);
         return elementLoss(graph, { outputs: logits, targets, labels }, view, task.loss);
       }
       default:
@@ -574,4 +574,9 @@ class PhaseBuilder {
     this.#storages.set(name, storage);
     return storage;
   }
+}
+
+/** Images in the shape of outputs that are compared with them: as they are, or without their axes. */
+function shapedLike(graph: Graph, images: Tensor, outputs: Tensor): Tensor {
+  return outputs.shape.length === images.shape.length ? images : flatten(graph, images);
 }

@@ -66,11 +66,18 @@ export function stagedReads(
   bufferOf: (storage: string) => GPUBuffer,
   encode: (encoder: GPUCommandEncoder, dispatches: readonly Dispatch[]) => void,
 ): StagedReads {
-  const plans = new Map<readonly StoragePart[], readonly ReadPlan[]>();
+  /** By dispatches and parts, both of which are kept by who runs them. */
+  const plans = new Map<readonly Dispatch[], Map<readonly StoragePart[], readonly ReadPlan[]>>();
+  const planOf = (dispatches: readonly Dispatch[], parts: readonly StoragePart[]): readonly ReadPlan[] => {
+    const known = plans.get(dispatches) ?? new Map<readonly StoragePart[], readonly ReadPlan[]>();
+    plans.set(dispatches, known);
+    const plan = known.get(parts) ?? readPlans(device, dispatches, parts);
+    known.set(parts, plan);
+    return plan;
+  };
   return {
     run: (dispatches, parts) => {
-      const plan = plans.get(parts) ?? readPlans(device, dispatches, parts);
-      plans.set(parts, plan);
+      const plan = planOf(dispatches, parts);
       let begin = 0;
       const reads = plan.map(({ part, end, staging }) => {
         const encoder = device.createCommandEncoder();
@@ -90,7 +97,8 @@ export function stagedReads(
       return reads;
     },
     dispose: () => {
-      for (const plan of plans.values()) for (const { staging } of plan) staging.destroy();
+      const staged = [...plans.values()].flatMap((known) => [...known.values()].flat());
+      for (const { staging } of staged) staging.destroy();
     },
   };
 }

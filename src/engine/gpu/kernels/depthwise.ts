@@ -20,7 +20,7 @@ import {
 } from '../kernel.js';
 import { type Lanes, lanesFor, wideIf } from '../lanes.js';
 import type { Lowering } from '../lowering.js';
-import { finishMoments, pixelTiles } from './moments.js';
+import { finishMoments, momentTiles } from './moments.js';
 import { finishSums, mostPartials, storeComponents, treeSum, workgroupsOf } from './sums.js';
 import { outputsThatSee, position, type Range } from './windowPlaces.js';
 
@@ -54,7 +54,7 @@ export function pixelByPixel(
 ): KernelCall[] {
   const { x, w } = node.operands;
   const { y, moments } = node.results;
-  const tiles = pixelTiles(y, lanes);
+  const tiles = momentTiles(y, lanes);
   const { pixels, perPixel } = tiles;
   const partials = moments ? placement.scratch(tiles.partials) : null;
   const { operands, finish } = kernelSource(

@@ -2,7 +2,7 @@
 
 import type { MatrixUnits } from '../kernel.js';
 import type { ConvolutionSizes } from './convolutionSizes.js';
-import type { TileProduct, TileShape, TileSource } from './convolutionTile.js';
+import type { SlidingTaps, TileProduct, TileShape, TileSource } from './convolutionTile.js';
 import { tileWidth } from './convolutionTileShapes.js';
 import { canSlide, positionsOf, slidingTaps } from './slidingWindow.js';
 
@@ -67,19 +67,29 @@ function candidates(
   return [...ahead, ...waiting.map((shape): TileShape => ({ ...shape, waits: true }))];
 }
 
-/** The slices of these depths that the workgroup memory holds beside the sums. */
-function depths(
-  shape: Shape,
+/** The shape with slices of those of these depths that fit. */
+function depths(shape: Shape, along: TileSource['along'], units: MatrixUnits, among: readonly number[]): TileShape[] {
+  return among.map((k) => ({ ...shape, k })).filter((deep) => fits(deep, along, units));
+}
+
+/**
+ * Tells whether the workgroup memory holds the slices beside the sums, whichever way B's lies, and the table of pixels if
+ * the tile slides over them.
+ *
+ * @param along how A lies
+ */
+function fits(
+  shape: TileShape,
   along: TileSource['along'],
   { precision, workgroupBytes }: MatrixUnits,
-  among: readonly number[],
-): TileShape[] {
-  const bytes = (k: number) => {
-    const a = sliceVectors(along, { across: shape.m, depth: k });
-    const [alongK, across] = (['k', 'across'] as const).map((b) => sliceVectors(b, { across: shape.n, depth: k }));
-    return sumBytes(shape) + 8 * halvesOf[precision].length * (a + Math.max(alongK!, across!));
-  };
-  return among.filter((k) => bytes(k) <= workgroupBytes).map((k) => ({ ...shape, k }));
+  sliding?: SlidingTaps,
+): boolean {
+  const vectors = (['k', 'across'] as const).map((alongB) => {
+    const slice = sliceSizes({ shape, a: { along }, b: { along: alongB }, ...(sliding && { sliding }) });
+    return sliceVectors(along, slice.a) + sliceVectors(alongB, slice.b);
+  });
+  const table = sliding && along === 'across' ? 4 * (shape.k + sliding.reach) : 0;
+  return sumBytes(shape) + 8 * halvesOf[precision].length * Math.max(...vectors) + table <= workgroupBytes;
 }
 
 /** The sums that pass at once, and those over the columns that the moments want. */
@@ -132,9 +142,10 @@ function slidingPixelTiles(n: number, sizes: ConvolutionSizes, units: MatrixUnit
       ? [512, 256].map((m) => ({ m, n: 16, k: 16, subgroups: [m / 64, 1], waits: true }))
       : [256, 128].map((m) => ({ m, n: 32, k: 16, subgroups: [m / 64, 2], waits: true }));
   const sliding = slidingTaps(sizes, positionsOf(sizes));
-  const fits = (shape: TileShape) =>
-    (['k', 'across'] as const).every((b) => holds({ shape, a: { along: 'k' }, b: { along: b }, sliding }, units));
-  return shapes.map(slidingTile).filter(fits).slice(0, 1);
+  return shapes
+    .map(slidingTile)
+    .filter((shape) => fits(shape, 'k', units, sliding))
+    .slice(0, 1);
 }
 
 function slidingWeightTiles(sizes: ConvolutionSizes, units: MatrixUnits): TileShape[] {
@@ -153,12 +164,5 @@ function slidingWeightTiles(sizes: ConvolutionSizes, units: MatrixUnits): TileSh
   return shapes[tileWidth(outputChannels)]
     .filter(({ m, subgroups: [down] }) => inputChannels % m === 0 && ((m / fragment) * taps) % down === 0)
     .map((shape) => slidingTile({ ...shape, m: shape.m * taps }))
-    .filter((shape) => holds({ shape, a: { along: 'across' }, b: { along: 'across' }, sliding }, units));
-}
-
-function holds(product: Slices, { precision, workgroupBytes }: MatrixUnits): boolean {
-  const { a, b } = sliceSizes(product);
-  const vectors = sliceVectors(product.a.along, a) + sliceVectors(product.b.along, b);
-  const table = product.a.along === 'across' ? 4 * a.depth : 0;
-  return sumBytes(product.shape) + 8 * halvesOf[precision].length * vectors + table <= workgroupBytes;
+    .filter((shape) => fits(shape, 'across', units, sliding));
 }

@@ -92,7 +92,7 @@ fn square(v: vec4f) -> vec4f { return v * v; }`,
 const mostTiles = 4 * mostPartials;
 
 /** How the moments of a tensor [..., C] are gathered by workgroups that take some of its pixels each. */
-export function pixelTiles(y: Tensor, lanes: Lanes) {
+export function momentTiles(y: Tensor, lanes: Lanes) {
   const { channels, pixels, perPixel, across, down } = workgroupsOf(y, lanes);
   const columnGroups = Math.ceil(perPixel / across);
   const tile = Math.ceil(pixels / (mostTiles / columnGroups) / down) * down;
@@ -139,7 +139,7 @@ export function channelMoments(
 ): KernelCall[] {
   const { x } = node.operands;
   const lanes = lanesFor(dimension(x, x.shape.length - 1));
-  const tiles = pixelTiles(x, lanes);
+  const tiles = momentTiles(x, lanes);
   const partials = placement.scratch(tiles.partials);
   const { operands, finish } = kernelSource(
     { x: tensorOperand(placement, x, 'read'), partials: bufferOperand(partials, 'write') },
