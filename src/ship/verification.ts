@@ -11,6 +11,7 @@ import {
   type IntegerNetwork,
   type IntegerWeights,
 } from './integerNetwork.js';
+import { channelFunction } from './interpreter.js';
 import type { Lowered } from './lowering.js';
 import { weightsOfLayer } from './packedFile.js';
 
@@ -85,9 +86,23 @@ function requantizationFault(layer: ConvolvingLayer, reference: ConvolvingLayer)
       actual.multipliers.every((values, term) => values[channel] === wanted.multipliers[term]![channel]) &&
       actual.biases[channel] === wanted.biases[channel] &&
       actual.shifts[channel] === wanted.shifts[channel];
-    if (!same) return `layer ${layer.name}, channel ${channel}: other multipliers, bias or shift than its definition`;
+    if (!same) return `layer ${layer.name}, channel ${channel}: ${outputFault(layer, reference, channel)}`;
   }
   return null;
+}
+
+/** An accumulator, of every product, that shows that a channel has other integers; in words where 0 and 1 do not. */
+function outputFault(layer: ConvolvingLayer, reference: ConvolvingLayer, channel: number): string {
+  for (const accumulator of [0, 1]) {
+    const [actual, wanted] = [layer, reference].map((each) =>
+      channelFunction(each, channel)(
+        each.products.map(() => accumulator),
+        0,
+      ),
+    );
+    if (actual !== wanted) return `accumulator ${accumulator} gives ${actual} instead of ${wanted}`;
+  }
+  return 'other multipliers, bias or shift than its definition';
 }
 
 /** A convolution without its weights and its integers of channels, which are compared one by one. */

@@ -2,10 +2,10 @@
 
 import { expect, it } from 'vitest';
 import { requantize } from '../../src/ship/certificate.js';
-import type { ConvolutionLayer, IntegerLayer, IntegerNetwork } from '../../src/ship/integerNetwork.js';
+import type { ConvolutionLayer, IntegerLayer, IntegerNetwork, OutputLayer } from '../../src/ship/integerNetwork.js';
 import { lowerNetwork } from '../../src/ship/lowering.js';
 import { networkFault } from '../../src/ship/verification.js';
-import { shippableProgram } from './shippable.js';
+import { shippableProgram, shippables } from './shippable.js';
 
 const quantized = { w_quantize: 'parametric_fp_d_xmax', a_quantize: 'parametric_fp_d_xmax_relu' };
 const settings = { ...quantized, model: 'tiny', a_stepsize: 0.25, w_bitwidth: 2 };
@@ -91,5 +91,16 @@ it('a weight is named with the accumulator that it changes', () => {
   expect(networkFault(planted({ ...layer, products: [{ ...product!, weights }] }), lowered)).toBe(
     `layer ${layer.name}, channel 1: weight 2 of ${weights.name} is ${actual} instead of ${right}; where only its input is ` +
       `1 the accumulator is ${actual} instead of ${right}`,
+  );
+});
+
+it('outputs of pixels are looked at', () => {
+  const maps = lowerNetwork(shippableProgram(shippables['an own network: a class for every pixel, of a sum']!), []);
+  const last = maps.network.layers.at(-1) as OutputLayer;
+  const { biases } = last.requantization;
+  const off = { ...last.requantization, biases: biases.with(3, biases[3]! + 1n) };
+  const layers = [...maps.network.layers.slice(0, -1), { ...last, requantization: off }];
+  expect(networkFault({ ...maps.network, layers }, maps)).toBe(
+    `layer logits, channel 3: accumulator 0 gives ${biases[3]! + 1n} instead of ${biases[3]}`,
   );
 });

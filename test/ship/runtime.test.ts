@@ -77,6 +77,18 @@ it.each(kinds)('%s kernels take the first of equal classes', async (kernels) => 
   }
 });
 
+it('has a class for every pixel where every pixel has logits', async () => {
+  const shippable = shippables['an own network: a class for every pixel, of a sum']!;
+  const { network } = lowerNetwork(shippableProgram(shippable), classes);
+  const deployed = await load(packNetwork(network));
+  const image = shippableImages(3, 8).images.subarray(2 * 192);
+  expect(deployed.outputShape).toEqual([4, 4, 10]);
+  const logits = runIntegers(network, image);
+  const pixels = Array.from({ length: 16 }, (_, pixel) => predictionOf(logits.subarray(10 * pixel, 10 * pixel + 10)));
+  expect([...deployed.predictPixels(image)]).toEqual(pixels);
+  expect(() => deployed.classify(image)).toThrow('4×4×10 logits, a class for every pixel: predictPixels');
+});
+
 it('names the classes, the likeliest first', async () => {
   const shippable = shippables['fixed 2 and 4 bits']!;
   const { network } = lowerNetwork(shippableProgram(shippable), classes);
