@@ -1,7 +1,10 @@
 """Depthwise and grouped convolutions in PyTorch: GFLOP/s of the layers of bench/convKernels.mjs, best of many runs.
 
 python3 bench/peers/pytorchConvolutions.py [THREADS]
+
+The last line has them as JSON, with the names of that script.
 """
+import json
 import sys
 import time
 
@@ -32,6 +35,7 @@ def best(run, seconds=0.3):
 
 
 print(f'PyTorch {torch.__version__}, {torch.get_num_threads()} threads, channels last')
+results = []
 for images, size, channels, kernel, stride, groups in LAYERS:
     x = torch.randn(images, channels, size, size).contiguous(memory_format=torch.channels_last)
     w = torch.randn(channels, channels // groups, kernel, kernel)
@@ -47,5 +51,10 @@ for images, size, channels, kernel, stride, groups in LAYERS:
         best(lambda: gradients([False, True, False])),
     ]
     operations = 2 * images * y.shape[2] ** 2 * kernel**2 * channels // groups * channels
-    print(f'{images}x{size}x{size} {channels} {kernel}x{kernel}/{stride}, {groups} groups'.ljust(40),
-          *(f'{operations / seconds / 1e9:10.1f}' for seconds in times))
+    speeds = [operations / seconds / 1e9 for seconds in times]
+    is_depthwise = groups == channels
+    window = f'{kernel}x{kernel}/{stride}' + ('' if is_depthwise else f', {groups} groups')
+    name = f'{images}x{size}x{size} {channels}→{"depthwise" if is_depthwise else channels} {window}'
+    print(name.ljust(40), *(f'{speed:10.1f}' for speed in speeds))
+    results.append(dict(zip(['layer', 'forward', 'inputGradient', 'weightGradient'], [name, *speeds])))
+print(json.dumps(results, ensure_ascii=False))

@@ -12,6 +12,10 @@ export function copyBytes(target: usize, source: usize, bytes: i32): void {
     v128.store(target + done, first);
     v128.store(target + done, second, 16);
   }
+  if (bytes & 16) {
+    v128.store(target + done, v128.load(source + done));
+    done += 16;
+  }
   for (; done < bytes; done += 4) store<f32>(target + done, load<f32>(source + done));
 }
 

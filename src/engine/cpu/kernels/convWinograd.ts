@@ -68,6 +68,9 @@ export function convolveWinograd(args: WinogradArguments, chunk: i32, worker: i3
       resultRowBytes,
       allChannels * 4,
     );
+    // Groups and panels go through parts of every pixel.
+    if (groups > 1) args.touchSource(image, count, top, args.windowRows);
+    args.touchResult(image, count, firstRow, rows);
     for (let group = 0; group < groups; group++) {
       args.padImages(
         window,

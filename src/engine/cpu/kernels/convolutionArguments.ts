@@ -4,6 +4,7 @@
  */
 
 import { padImage } from './convPad';
+import { touch } from './touch';
 
 @unmanaged
 export class ConvolutionArguments {
@@ -58,6 +59,23 @@ export class ConvolutionArguments {
   @inline
   scratchOf(worker: i32): usize {
     return this.scratch + <usize>worker * this.scratchStride;
+  }
+
+  /** Reads through the source's rows from `top` on, of `count` images from image `first` on. */
+  touchSource(first: i32, count: i32, top: i32, rows: i32): void {
+    const rowBytes = this.width * this.depth * 4;
+    const begin = max(top, 0);
+    const end = (count - 1) * this.height + min(top + rows, this.height);
+    touch(this.source + <usize>(first * this.height + begin) * rowBytes, (end - begin) * rowBytes);
+  }
+
+  /** The same for rows of the result. */
+  touchResult(first: i32, count: i32, row: i32, rows: i32): void {
+    const rowBytes = this.resultWidth * this.channels * 4;
+    touch(
+      this.result + <usize>(first * this.resultHeight + row) * rowBytes,
+      ((count - 1) * this.resultHeight + rows) * rowBytes,
+    );
   }
 
   /** Copies `taken` channels of the same window of `count` images from image `first` on, one after the other. */

@@ -12,7 +12,6 @@ import { ConvolutionArguments } from './convolutionArguments';
 import { put } from './convWeightGradient';
 import { ColumnRun, RowSpan } from './depthwiseSpans';
 import { mad } from './mad';
-import { touch } from './touch';
 
 /** Behind the arguments: a `RowSpan` for each row of the result, then a `ColumnRun` for each run of columns. */
 @unmanaged
@@ -58,7 +57,11 @@ export function depthwiseWeightGradient(args: DepthwiseWeightGradientArguments, 
     const count = args.imagesFrom(image);
     const firstRow = args.firstRow(item);
     const rows = args.rowsFrom(firstRow);
-    const gradient = touchItem(args, image, count, firstRow, rows);
+    const first = args.rowSpan(firstRow).source;
+    const last = args.rowSpan(firstRow + rows - 1);
+    args.touchSource(image, count, first, last.source + max(last.taps - 1, 0) * args.rowDilation + 1 - first);
+    args.touchResult(image, count, firstRow, rows);
+    const gradient = args.result + <usize>((image * args.resultHeight + firstRow) * args.resultWidth) * args.pixelBytes;
     // Two panels share cache lines. Where the channels are no multiple of eight the last one reads past a pixel; what it
     // sums there is dropped.
     for (let channel = 0; channel < channels; channel += 16) {
@@ -81,20 +84,6 @@ export function depthwiseWeightGradient(args: DepthwiseWeightGradientArguments, 
       }
     }
   }
-}
-
-/** Reads through the rows of dy and of x that an item needs; the address of its first pixel of dy. */
-function touchItem(args: DepthwiseWeightGradientArguments, image: i32, count: i32, firstRow: i32, rows: i32): usize {
-  const pixelBytes = args.pixelBytes;
-  const rowBytes = args.width * pixelBytes;
-  const first = args.rowSpan(firstRow).source;
-  const last = args.rowSpan(firstRow + rows - 1);
-  const end = (count - 1) * args.height + last.source + max(last.taps - 1, 0) * args.rowDilation + 1;
-  touch(args.source + <usize>(image * args.height + first) * rowBytes, (end - first) * rowBytes);
-  const gradientRowBytes = args.resultWidth * pixelBytes;
-  const gradient = args.result + <usize>(image * args.resultHeight + firstRow) * gradientRowBytes;
-  touch(gradient, ((count - 1) * args.resultHeight + rows) * gradientRowBytes);
-  return gradient;
 }
 
 /**
