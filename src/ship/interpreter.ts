@@ -199,12 +199,13 @@ export function requantized(
 ): Float64Array {
   const channels = layer.output.shape[2]!;
   const ofChannel = Array.from({ length: channels }, (_, channel) => channelFunction(layer, channel));
-  return Float64Array.from(accumulators[0]!, (_, index) =>
-    ofChannel[index % channels]!(
-      accumulators.map((values) => values[index]!),
-      addend ? addend[index]! : 0,
-    ),
-  );
+  const y = new Float64Array(accumulators[0]!.length);
+  const sums = accumulators.map(() => 0);
+  for (let index = 0; index < y.length; index++) {
+    for (let term = 0; term < sums.length; term++) sums[term] = accumulators[term]![index]!;
+    y[index] = ofChannel[index % channels]!(sums, addend ? addend[index]! : 0);
+  }
+  return y;
 }
 
 type ChannelFunction = (accumulators: readonly number[], addend: number) => number;
