@@ -71,7 +71,10 @@ export function quantizerTableCases(): ConformanceCase[] {
     seed: 2301,
     pruned: true,
   });
-  return [ranges(1900), ranges(1901), ...updates, ...slower, ...capped, many, large, pruned];
+  const shared = ['a budget of the largest activation', 'budgets of weights and all activations'].map((name) =>
+    update(momentum, { name: `${name}, shared`, budget: budgets[name]!, weightDecay: 0, seed: 2302, shared: true }),
+  );
+  return [ranges(1900), ranges(1901), ...updates, ...slower, ...capped, many, large, pruned, ...shared];
 }
 
 function ranges(seed: number): ConformanceCase {
@@ -94,6 +97,8 @@ interface UpdateCase {
   readonly capped?: boolean;
   /** Sizes count a part of every tensor's elements. */
   readonly pruned?: boolean;
+  /** Every quantizer of activations handles two tensors. */
+  readonly shared?: boolean;
   /** How often every kind of row comes; once by default. */
   readonly repeats?: number;
   readonly floatWeights?: number;
@@ -109,13 +114,15 @@ function update(
     learningRateFactor = 1,
     capped = false,
     pruned = false,
+    shared = false,
     repeats = 1,
     floatWeights = 100,
   }: UpdateCase,
 ): ConformanceCase {
   const random = randomValues(seed);
   const tables = Array.from({ length: repeats }, () => randomTable(random));
-  const [rows, table] = [tables.flatMap((each) => each.rows), tables.flatMap((each) => each.table)];
+  const [alone, table] = [tables.flatMap((each) => each.rows), tables.flatMap((each) => each.table)];
+  const rows = shared ? alone.map(ofTwo) : alone;
   const shape = [rows.length, 2];
   const length = 2 * rows.length;
   const elementwise = { elementwise: true };
@@ -144,6 +151,12 @@ function update(
     {},
     { writes: { sums: random.numbers(length), control: [0.0078125, 0.25, 0.5, 0] } },
   ]);
+}
+
+/** The quantizer with a part of its elements in a second tensor, if they are activations. */
+function ofTwo(quantizer: Quantizer): Quantizer {
+  const { role, count } = quantizer;
+  return role === 'activation' ? { ...quantizer, counts: [count - 40, 40] } : quantizer;
 }
 
 /** A part of the elements of each row: whole elements, as where channels are gone. */
