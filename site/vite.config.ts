@@ -1,18 +1,23 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vite';
 
+/**
+ * Output in which programs for GPUs have a file of their own, as WebAssembly is one: kernels have a limit of size, and who
+ * trains on the CPU fetches none of the GPU's.
+ */
+export const kernelsApart = {
+  // What kernels share with all else stays with all else.
+  onlyExplicitManualChunks: true,
+  manualChunks: (module: string) => (/engine\/gpu\/(kernels|wgsl)\//.test(module) ? 'gpuKernels' : undefined),
+};
+
 /** A folder of files that any server may hold at any address. */
 export default defineConfig({
   root: fileURLToPath(new URL('.', import.meta.url)),
   base: './',
   worker: {
     format: 'es',
-    // Programs for GPUs are in a file of their own, as WebAssembly is: they have a limit of size of their own.
-    rollupOptions: {
-      output: {
-        manualChunks: (module) => (/engine\/gpu\/(kernels|wgsl)\//.test(module) ? 'gpuKernels' : undefined),
-      },
-    },
+    rollupOptions: { output: kernelsApart },
   },
   // Cross-origin isolated, so that all cores compute.
   preview: {

@@ -4,10 +4,11 @@
  */
 
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { build, type PreviewServer, preview } from 'vite';
+import { kernelsApart } from '../../site/vite.config.js';
 import { libraryExamples } from '../docs/libraryExamples.js';
 import { installPackage } from '../publishedPackage.js';
 import { temporaryFolder } from '../temporaryFolder.js';
@@ -42,16 +43,27 @@ function makeProject(): string {
 }
 
 export interface BuiltPage {
-  /** Names of the files that the build put out, with their sizes in bytes, scripts' compressed. */
+  /** Names of the files that the build put out, with their sizes in bytes, compressed. */
   readonly files: ReadonlyMap<string, number>;
   /** Opens the page at `path`, served with the headers of cross-origin isolation or without. */
   open(served: 'isolated' | 'plain', path?: string): Promise<Page>;
   close(): Promise<void>;
 }
 
-/** WGSL is in a file of its own, as WebAssembly is, so that it can be told how large all else is. */
-function chunkOf(module: string): string | undefined {
-  return /engine\/gpu\/(kernels|wgsl)\//.test(module) ? 'gpuKernels' : undefined;
+/** Sizes of the files of a folder and of those below it, by name, as a server sends them: compressed. */
+export function sentSizes(folder: string): ReadonlyMap<string, number> {
+  const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+  return new Map(files.map(({ parentPath, name }) => [name, gzipSync(readFileSync(join(parentPath, name))).length]));
+}
+
+/** A file with the programs of an engine: WGSL with what writes it, or WebAssembly. */
+export const kernelFile = /^gpuKernels-|\.wasm$/;
+
+/** Collects the names of the files that a page and its workers ask for from now on. */
+export function filesAskedFor(page: Page): ReadonlySet<string> {
+  const names = new Set<string>();
+  page.on('request', (request) => names.add(basename(new URL(request.url()).pathname) || 'index.html'));
+  return names;
 }
 
 export async function buildPage(): Promise<BuiltPage> {
@@ -59,21 +71,15 @@ export async function buildPage(): Promise<BuiltPage> {
   const root = makeProject();
   const input = ['index.html', 'example/index.html'].map((name) => join(root, name));
   const config = { root, logLevel: 'error', configFile: false } as const;
-  const rollupOptions = { input, output: { manualChunks: chunkOf } };
   await build({
     ...config,
-    worker: { format: 'es', rollupOptions: { output: { manualChunks: chunkOf } } },
-    build: { target: 'esnext', rollupOptions },
+    worker: { format: 'es', rollupOptions: { output: kernelsApart } },
+    build: { target: 'esnext', rollupOptions: { input, output: kernelsApart } },
   });
-  const assets = join(root, 'dist/assets');
-  const size = (name: string) => {
-    const bytes = readFileSync(join(assets, name));
-    return name.endsWith('.js') ? gzipSync(bytes).length : bytes.length;
-  };
   const servers: PreviewServer[] = [];
   let browser: Browser | null = null;
   return {
-    files: new Map(readdirSync(assets).map((name) => [name, size(name)])),
+    files: sentSizes(join(root, 'dist/assets')),
     open: async (served, path = '') => {
       const headers = served === 'isolated' ? isolation : {};
       const server = await preview({ ...config, preview: { host: '127.0.0.1', port: 0, headers } });

@@ -1,11 +1,9 @@
 /** The tab of `site/`, built, served with or without the headers of cross-origin isolation, and open in Chromium. */
 
-import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { gzipSync } from 'node:zlib';
 import { type BrowserContext, chromium, type Page } from 'playwright-core';
 import { build, type PreviewServer, preview } from 'vite';
-import { chromiumPath, launchArguments } from '../browser/browserPage.js';
+import { chromiumPath, filesAskedFor, launchArguments, sentSizes } from '../browser/browserPage.js';
 import { temporaryFolder } from '../temporaryFolder.js';
 
 const configFile = 'site/vite.config.ts';
@@ -16,6 +14,8 @@ export interface OpenedTab {
   readonly page: Page;
   /** Errors of the console and of scripts, and requests to other places. */
   readonly faults: readonly string[];
+  /** Names of the files that it has asked for. */
+  readonly files: ReadonlySet<string>;
 }
 
 export interface BuiltSite {
@@ -40,14 +40,14 @@ export async function buildSite(): Promise<BuiltSite> {
     servers.set(served, server);
     return server.resolvedUrls!.local[0]!;
   };
-  const names = readdirSync(outDir, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
   return {
-    files: new Map(names.map(({ parentPath, name }) => [name, gzipSync(readFileSync(join(parentPath, name))).length])),
+    files: sentSizes(outDir),
     open: async (served, context) => {
       const url = await serve(served);
       const page = await (context ?? (await browser.newContext())).newPage();
       page.setDefaultTimeout(0);
       const faults: string[] = [];
+      const files = filesAskedFor(page);
       page.on('pageerror', ({ stack }) => faults.push(String(stack)));
       page.on('console', (message) => {
         if (message.type() === 'error') faults.push(message.text());
@@ -56,7 +56,7 @@ export async function buildSite(): Promise<BuiltSite> {
         if (!request.url().startsWith(url) && !/^(data|blob):/.test(request.url())) faults.push(request.url());
       });
       await page.goto(url);
-      return { page, faults };
+      return { page, faults, files };
     },
     close: async () => {
       await browser.close();

@@ -11,10 +11,11 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { firstState, parametersOf, Training } from '../../site/training.js';
 import { exportNetwork, type TrainingData, train } from '../../src/index.js';
 import type { RunData } from '../../src/watch/page/runData.js';
+import { kernelFile } from '../browser/browserPage.js';
 import { succeeds } from '../cli/runMpdnn.js';
 import { skipsGpu } from '../softwareGpu.js';
 import { temporaryFolder } from '../temporaryFolder.js';
-import { type BuiltSite, buildSite } from './builtSite.js';
+import { type BuiltSite, buildSite, type OpenedTab } from './builtSite.js';
 import { hasMnist, mnistFolder } from './mnistFolder.js';
 
 let site: BuiltSite;
@@ -82,25 +83,28 @@ async function inNode(data: TrainingData): Promise<Training> {
   return training;
 }
 
-it('is small', () => {
-  const sizes = [...site.files];
-  const sizesOf = (names: RegExp) => sizes.flatMap(([name, size]) => (names.test(name) ? [size] : []));
-  // A browser fetches those for what its processor can do, and no others.
-  expect(Math.max(...sizesOf(/\.wasm$/)), 'kernels').toBeLessThan(60_000);
-  const sum = (names: RegExp) => sizesOf(names).reduce((total, size) => total + size);
-  const [gpu, exporter] = [sum(/^gpuKernels/), sum(/^exported/)];
-  expect(gpu, 'kernels of the GPU').toBeLessThan(60_000);
+/** Bytes of the files of a kind that a tab has asked for. */
+function bytesOf({ files }: OpenedTab, kind: RegExp): number {
+  return [...files].reduce((sum, name) => sum + (kind.test(name) ? (site.files.get(name) ?? 0) : 0), 0);
+}
+
+/** What a tab fetches in the course of a training. */
+function expectSmall(tab: OpenedTab): void {
+  expect(bytesOf(tab, kernelFile), 'kernels').toBeLessThan(60_000);
   // Fetched when a file for a device is asked for.
+  const exporter = bytesOf(tab, /^exported-/);
   expect(exporter, 'the exporter, with its C').toBeLessThan(60_000);
-  expect(sum(/\.(js|css|html)$/) - gpu - exporter, 'all else').toBeLessThan(150_000);
-});
+  const scripts = /^(?!gpuKernels-).*\.(js|css|html)$/;
+  expect(bytesOf(tab, scripts) - exporter, 'all else').toBeLessThan(150_000);
+}
 
 it.skipIf(!hasMnist)(
   'learns MNIST from a dropped folder under 10 kB, to the bits of Node, and what is downloaded is that',
   async () => {
     const folder = temporaryFolder();
     const mnist = mnistFolder(join(folder, 'mnist'), 2000, 500);
-    const { page, faults } = await site.open('isolated');
+    const tab = await site.open('isolated');
+    const { page, faults } = tab;
     const started = performance.now();
     await begin(page, mnist.folder);
     await untilFinished(page);
@@ -129,6 +133,8 @@ it.skipIf(!hasMnist)(
     const best = epochs.findLast(({ best: isBest }) => isBest)!;
     expect(JSON.parse(stdout)).toMatchObject({ error: best.val_err, weights_kb: best.weights_kb, images: 500 });
     expect(faults).toEqual([]);
+    expectSmall(tab);
+    expect([...tab.files].filter((name) => kernelFile.test(name))).toEqual([expect.stringMatching(/\.wasm$/)]);
     await page.close();
   },
 );
@@ -187,7 +193,8 @@ describe('the generated digits', () => {
 
 describe.skipIf(skipsGpu)('drawings', () => {
   it('are trained on WebGPU', async () => {
-    const { page, faults } = await site.open('plain');
+    const tab = await site.open('plain');
+    const { page, faults } = tab;
     await page.selectOption('#place', 'gpu');
     await page.check('input[value=drawn]');
     // A cross and a line, thrice each; a drawing is added by the button or by beginning one of another class.
@@ -224,6 +231,9 @@ describe.skipIf(skipsGpu)('drawings', () => {
     await page.waitForFunction(() => document.querySelectorAll('.answer.first').length === 2);
     expect(['cross', '1']).toContain(await page.textContent('.answer.first >> nth=0 >> span >> nth=0'));
     expect(faults).toEqual([]);
+    // Activations are measured, and one image is computed, on the CPU.
+    expect([...tab.files].filter((name) => kernelFile.test(name))).toHaveLength(2);
+    expectSmall(tab);
     await page.close();
   });
 });
