@@ -1,7 +1,7 @@
 /**
- * Compiles the AssemblyScript kernels: those of the CPU engine, whose memory is shared, and those of the integer runtime,
- * whose bytes become a module, so that it needs no second file. Each twice: with relaxed SIMD, and without for machines
- * that lack it.
+ * Compiles the AssemblyScript kernels: the two files of the CPU engine, whose memory is shared, and those of the integer
+ * runtime, whose bytes become a module, so that it needs no second file. Each twice: with relaxed SIMD, and without for
+ * machines that lack it.
  */
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -17,12 +17,10 @@ for (const [name, features] of [
   ['simd', 'simd'],
   ['relaxed', 'simd,relaxed-simd'],
 ]) {
-  await compile(cpu, `kernels-${name}.wasm`, [
-    ...['--enable', `${features},threads`],
-    ...sharedMemory,
-    ...['--exportTable', '--growTable'],
-  ]);
-  await compile(runtime, `kernels-${name}.wasm`, ['--enable', features]);
+  const shared = ['--enable', `${features},threads`, ...sharedMemory];
+  await compile(cpu, 'evaluation', `kernels-evaluation-${name}.wasm`, [...shared, '--exportTable', '--growTable']);
+  await compile(cpu, 'training', `kernels-training-${name}.wasm`, shared);
+  await compile(runtime, 'index', `kernels-${name}.wasm`, ['--enable', features]);
 }
 
 const constants = ['simd', 'relaxed'].map((name) => {
@@ -36,9 +34,9 @@ writeFileSync(
   `/** Compiled from kernels/ by scripts/buildKernels.mjs, in base 64. */\n\n${constants.join('')}`,
 );
 
-async function compile(folder, file, options) {
+async function compile(folder, source, file, options) {
   const { error, stderr } = await asc.main([
-    join(folder, 'kernels', 'index.ts'),
+    join(folder, 'kernels', `${source}.ts`),
     ...['--outFile', join(folder, file), '-O3', '--noAssert', '--runtime', 'stub'],
     ...['--importMemory', '--use', 'abort=', ...options],
   ]);

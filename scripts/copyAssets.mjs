@@ -6,6 +6,9 @@ import { fileURLToPath } from 'node:url';
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const target = process.argv[2] ?? join(root, 'dist');
 
-for (const file of ['engine/cpu/kernels-simd.wasm', 'engine/cpu/kernels-relaxed.wasm', 'watch/page.html']) {
+const kernels = ['evaluation', 'training'].flatMap((file) =>
+  ['simd', 'relaxed'].map((level) => `kernels-${file}-${level}.wasm`),
+);
+for (const file of [...kernels.map((name) => `engine/cpu/${name}`), 'watch/page.html']) {
   copyFileSync(join(root, 'src', file), join(target, file));
 }

@@ -2,13 +2,14 @@ import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vite';
 
 /**
- * Output in which programs for GPUs have a file of their own, as WebAssembly is one: kernels have a limit of size, and who
- * trains on the CPU fetches none of the GPU's.
+ * Output in which WGSL and what writes it have a file of their own, as WebAssembly is one: kernels have a limit of size, and
+ * who trains on the CPU fetches none of the GPU's.
  */
 export const kernelsApart = {
   // What kernels share with all else stays with all else.
   onlyExplicitManualChunks: true,
-  manualChunks: (module: string) => (/engine\/gpu\/(kernels|wgsl)\//.test(module) ? 'gpuKernels' : undefined),
+  manualChunks: (module: string) =>
+    /engine\/gpu\/(kernel|wgsl|lanes|formats)/.test(module) ? 'gpuKernels' : undefined,
 };
 
 /** A folder of files that any server may hold at any address. */

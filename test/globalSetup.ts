@@ -13,7 +13,12 @@ const built = [
   {
     builder: 'scripts/buildKernels.mjs',
     sources: ['src/engine/cpu/kernels', 'src/runtime/kernels'],
-    results: ['src/engine/cpu/kernels-simd.wasm', 'src/engine/cpu/kernels-relaxed.wasm', 'src/runtime/kernelBytes.ts'],
+    results: [
+      ...['evaluation-simd', 'evaluation-relaxed', 'training-simd', 'training-relaxed'].map(
+        (name) => `src/engine/cpu/kernels-${name}.wasm`,
+      ),
+      'src/runtime/kernelBytes.ts',
+    ],
   },
   {
     builder: 'scripts/buildPage.mjs',

@@ -41,7 +41,9 @@ describe('the package', () => {
   it('holds the program, its sections, its documents and its licence, and no checks', () => {
     const needed = ['LICENSE', 'NOTICE', 'CHANGELOG.md', 'README.md', 'configs/quickstart.cfg', 'docs/library.md'];
     const entries = ['dist/index.js', 'dist/browser.js', 'dist/cli/main.js'];
-    const kernels = ['relaxed', 'simd'].map((level) => `dist/engine/cpu/kernels-${level}.wasm`);
+    const kernels = ['evaluation-relaxed', 'evaluation-simd', 'training-relaxed', 'training-simd'].map(
+      (name) => `dist/engine/cpu/kernels-${name}.wasm`,
+    );
     expect(files).toEqual(expect.arrayContaining([...needed, ...entries, ...kernels]));
     expect(files.filter((name) => /golden|\.test\.|^src\//.test(name) && !name.startsWith('dist/cli/golden'))).toEqual(
       [],

@@ -61,8 +61,10 @@ it('the files that the browser entry fetches lie beside the modules that name th
   const platform = resolve(dist, 'engine/cpu/browserPlatform.js');
   const names = [...readFileSync(platform, 'utf8').matchAll(/new URL\('([^']+)', import\.meta\.url\)/g)];
   expect(names.map(([, name]) => name)).toEqual([
-    './kernels-relaxed.wasm',
-    './kernels-simd.wasm',
+    './kernels-evaluation-relaxed.wasm',
+    './kernels-evaluation-simd.wasm',
+    './kernels-training-relaxed.wasm',
+    './kernels-training-simd.wasm',
     './browserWorker.js',
   ]);
   for (const [, name] of names) expect(existsSync(resolve(dirname(platform), name!)), name).toBe(true);

@@ -134,7 +134,10 @@ it.skipIf(!hasMnist)(
     expect(JSON.parse(stdout)).toMatchObject({ error: best.val_err, weights_kb: best.weights_kb, images: 500 });
     expect(faults).toEqual([]);
     expectSmall(tab);
-    expect([...tab.files].filter((name) => kernelFile.test(name))).toEqual([expect.stringMatching(/\.wasm$/)]);
+    expect([...tab.files].filter((name) => kernelFile.test(name))).toEqual([
+      expect.stringMatching(/^kernels-evaluation-.*\.wasm$/),
+      expect.stringMatching(/^kernels-training-.*\.wasm$/),
+    ]);
     await page.close();
   },
 );

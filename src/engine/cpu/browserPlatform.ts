@@ -8,19 +8,21 @@
 import { InputError } from '../../errors.js';
 import type { CpuPlatform, Threads, WorkerThread } from './platform.js';
 
+const kernelUrls = {
+  evaluation: {
+    relaxed: new URL('./kernels-evaluation-relaxed.wasm', import.meta.url),
+    simd: new URL('./kernels-evaluation-simd.wasm', import.meta.url),
+  },
+  training: {
+    relaxed: new URL('./kernels-training-relaxed.wasm', import.meta.url),
+    simd: new URL('./kernels-training-simd.wasm', import.meta.url),
+  },
+};
+
 export const browserPlatform: CpuPlatform = {
   threads: async () => threadsHere(),
   allowRelaxedSimd: async () => {},
-  readKernels: (level) => {
-    switch (level) {
-      case 'relaxed':
-        return fetchKernels(new URL('./kernels-relaxed.wasm', import.meta.url));
-      case 'simd':
-        return fetchKernels(new URL('./kernels-simd.wasm', import.meta.url));
-      default:
-        throw new Error(`no kernels for ${level satisfies never}`);
-    }
-  },
+  readKernels: async (file, level) => fetchKernels(kernelUrls[file][level]),
   startWorker: async () => startWorker(),
 };
 

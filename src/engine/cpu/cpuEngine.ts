@@ -9,7 +9,7 @@ import { yieldToEventLoop } from '../../eventLoop.js';
 import { operandsOf, resultsOf } from '../../graph/graph.js';
 import type { Plan } from '../../graph/plan.js';
 import type { Engine, ProfileEntry, Program, StorageArray } from '../engine.js';
-import { compileKernels, instantiateKernels, type KernelModule } from './kernelModule.js';
+import { compileKernels, instantiateKernels, type KernelModule, type Kernels } from './kernelModule.js';
 import { argumentWords } from './lowered.js';
 import { argumentBytes, type LoweredPhase, placePlan, RECORD_BYTES } from './placement.js';
 import type { CpuPlatform, WorkerThread } from './platform.js';
@@ -76,12 +76,12 @@ export async function openCpuEngine(platform: CpuPlatform, options: CpuEngineOpt
 async function loadProgram(
   platform: CpuPlatform,
   plan: Plan,
-  kernels: KernelModule,
+  kernels: Kernels,
   threads: number,
   spins: number,
   timed: boolean,
 ): Promise<Program> {
-  const placement = placePlan(plan, staticEnd(kernels), threads);
+  const placement = placePlan(plan, staticEnd(kernels.evaluation), threads);
   const { control, pages } = placement;
   const memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
   const phases = placement.lower(memory);
@@ -98,7 +98,8 @@ async function loadProgram(
       }
     },
   };
-  const { exports, indexOf } = instantiateKernels(kernels, memory, host);
+  const modules = await kernels.modulesOf(kernelNames(phases.values()));
+  const { exports, indexOf } = instantiateKernels(modules, memory, host);
   for (const phase of phases.values()) writeCalls(phase, memory, indexOf, hosts);
   const words = new Int32Array(memory.buffer, control, 64);
   words[WORD.spins] = spins;
@@ -107,7 +108,7 @@ async function loadProgram(
 
   const workers: WorkerThread[] = await Promise.all(Array.from({ length: threads - 1 }, platform.startWorker));
   workers.forEach((worker, index) => {
-    worker.post({ module: kernels.module, memory, kernels: kernels.kernels, control, worker: index + 1 });
+    worker.post({ modules, memory, control, worker: index + 1 });
   });
   await Promise.all(workers.map(({ ready }) => ready));
 
@@ -154,11 +155,16 @@ async function loadProgram(
   };
 }
 
-/** Static data ends at the same address in every instance; the smallest memory is enough to ask. */
-function staticEnd(kernels: KernelModule): number {
+/** Static data, which the first module alone has, ends at the same address in every instance; the smallest memory will do. */
+function staticEnd(evaluation: KernelModule): number {
   const memory = new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true });
   const unused = () => 0;
-  return instantiateKernels(kernels, memory, { call: unused, now: unused }).exports.staticEnd();
+  return instantiateKernels([evaluation], memory, { call: unused, now: unused }).exports.staticEnd();
+}
+
+function kernelNames(phases: Iterable<LoweredPhase>): Set<string> {
+  const lowered = [...phases].flatMap(({ calls }) => calls.map((call) => call.lowered));
+  return new Set(lowered.flatMap((call) => ('kernel' in call ? [call.kernel] : [])));
 }
 
 /** Writes the call records of a phase and, behind them, the arguments. */

@@ -1,50 +1,74 @@
 /**
- * The compiled kernels: the relaxed-SIMD binary where the runtime has it, the plain one elsewhere. A kernel's number is
- * its place among the module's exported functions, behind the table's own entries.
+ * The compiled kernels: the relaxed-SIMD binaries where the runtime has it, the plain ones elsewhere. There are two files: one
+ * for evaluating, which also replays, and one for what training takes besides, which a plan that trains nothing need not
+ * wait for. A kernel's number is its index in the first one's table.
  */
 import type { CpuPlatform } from './platform.js';
 
 export type SimdLevel = 'relaxed' | 'simd';
 
+/** A file of kernels, by its source `kernels/….ts`. */
+export type KernelFile = 'evaluation' | 'training';
+
 export interface KernelModule {
   readonly module: WebAssembly.Module;
-  readonly level: SimdLevel;
-  /** Names of the exported functions, in the order in which instances append them to their tables. */
+  /** Names of the exported functions, in the order in which instances append them to the table. */
   readonly kernels: readonly string[];
 }
 
-/** Exports of the module besides kernels. */
+export interface Kernels {
+  readonly level: SimdLevel;
+  readonly evaluation: KernelModule;
+  /** The modules that have kernels of these names, that for evaluating first. */
+  modulesOf(names: Iterable<string>): Promise<readonly [KernelModule, ...KernelModule[]]>;
+}
+
+/** Exports of the first module besides kernels. */
 export interface ReplayExports {
   readonly table: WebAssembly.Table;
   replay(control: number): number;
   staticEnd(): number;
 }
 
-/** Compiles the binary of a level, as `npm run build:kernels` makes it; `auto` takes the best that validates. */
-export async function compileKernels(platform: CpuPlatform, simd: 'auto' | SimdLevel): Promise<KernelModule> {
+/** Compiles the binaries of a level, as `npm run build:kernels` makes them; `auto` takes the best that validates. */
+export async function compileKernels(platform: CpuPlatform, simd: 'auto' | SimdLevel): Promise<Kernels> {
   if (simd !== 'simd') await platform.allowRelaxedSimd();
   const level = simd === 'auto' ? (WebAssembly.validate(relaxedProbe) ? 'relaxed' : 'simd') : simd;
-  const module = await WebAssembly.compile(await platform.readKernels(level));
-  const kernels = WebAssembly.Module.exports(module)
-    .filter(({ kind }) => kind === 'function')
-    .map(({ name }) => name);
-  return { module, level, kernels };
+  const compile = async (file: KernelFile): Promise<KernelModule> => {
+    const module = await WebAssembly.compile(await platform.readKernels(file, level));
+    const functions = WebAssembly.Module.exports(module).filter(({ kind }) => kind === 'function');
+    return { module, kernels: functions.map(({ name }) => name) };
+  };
+  const evaluation = await compile('evaluation');
+  const known = new Set(evaluation.kernels);
+  let training: Promise<KernelModule> | null = null;
+  return {
+    level,
+    evaluation,
+    modulesOf: async (names) => {
+      if ([...names].every((name) => known.has(name))) return [evaluation];
+      training ??= compile('training');
+      return [evaluation, await training];
+    },
+  };
 }
 
-/** An instance over `memory`, and the table index of each kernel. */
+/** Instances of the modules over `memory`, and the table index of each kernel. */
 export function instantiateKernels(
-  { module, kernels }: KernelModule,
+  modules: readonly [KernelModule, ...KernelModule[]],
   memory: WebAssembly.Memory,
   host: { call: (index: number) => void; now: () => number },
 ): { exports: ReplayExports; indexOf: ReadonlyMap<string, number> } {
-  const instance = new WebAssembly.Instance(module, { env: { memory }, host });
-  const exports = instance.exports as unknown as ReplayExports;
-  const first = exports.table.grow(kernels.length);
+  const instances = modules.map(({ module }) => new WebAssembly.Instance(module, { env: { memory }, host }));
+  const exports = instances[0]!.exports as unknown as ReplayExports;
   const indexOf = new Map<string, number>();
-  kernels.forEach((name, position) => {
-    exports.table.set(first + position, instance.exports[name]);
-    indexOf.set(name, first + position);
-  });
+  for (const [file, { kernels }] of modules.entries()) {
+    const first = exports.table.grow(kernels.length);
+    kernels.forEach((name, position) => {
+      exports.table.set(first + position, instances[file]!.exports[name]);
+      indexOf.set(name, first + position);
+    });
+  }
   return { exports, indexOf };
 }
 

@@ -13,7 +13,8 @@ export const nodePlatform: CpuPlatform = {
   allowRelaxedSimd: async () => {
     if (Number.parseInt(process.versions.node, 10) < 22) setFlagsFromString('--experimental-wasm-relaxed-simd');
   },
-  readKernels: async (level) => new Uint8Array(await readFile(new URL(`./kernels-${level}.wasm`, import.meta.url))),
+  readKernels: async (file, level) =>
+    new Uint8Array(await readFile(new URL(`./kernels-${file}-${level}.wasm`, import.meta.url))),
   startWorker: async () => startWorker(),
 };
 

@@ -3,14 +3,14 @@
  * itself is the same code in both.
  */
 
-import type { SimdLevel } from './kernelModule.js';
+import type { KernelFile, SimdLevel } from './kernelModule.js';
 
 export interface CpuPlatform {
   threads(): Promise<Threads>;
   /** Lets WebAssembly with relaxed SIMD be compiled, where that takes a word. */
   allowRelaxedSimd(): Promise<void>;
-  /** The bytes of the kernels that `npm run build:kernels` makes for a level. */
-  readKernels(level: SimdLevel): Promise<Uint8Array<ArrayBuffer>>;
+  /** The bytes of a file that `npm run build:kernels` makes for a level. */
+  readKernels(file: KernelFile, level: SimdLevel): Promise<Uint8Array<ArrayBuffer>>;
   /** Starts a worker in a thread of its own, which does not keep the process alive. */
   startWorker(): Promise<WorkerThread>;
 }

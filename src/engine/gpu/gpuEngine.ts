@@ -5,7 +5,7 @@ import type { MatmulPrecision } from '../matmulPrecision.js';
 import { type DeviceOptions, openDevice } from './device.js';
 import { loadProgram } from './gpuProgram.js';
 import { findMatrixUnits } from './matrixUnits.js';
-import { type TuningStore, tune } from './tuning.js';
+import type { TuningStore } from './tuning.js';
 
 export interface GpuOptions extends DeviceOptions {
   /** Times every kernel, one step at a time, for `Program.profile`. */
@@ -34,7 +34,8 @@ export async function openGpuEngine(options: GpuOptions): Promise<Engine> {
     name: 'gpu',
     description: `${open.description}, ${note}${isFixed}`,
     load: async (plan, onProgress) => {
-      const choose = tuning ? await tune(open, plan, units, tuning) : undefined;
+      // Pages keep no tiles, and need not fetch what tries them.
+      const choose = tuning ? await (await import('./tuning.js')).tune(open, plan, units, tuning) : undefined;
       return loadProgram(open, plan, { profile, matrixUnits: units, choose }, onProgress);
     },
     dispose: async () => open.dispose(),

@@ -1,0 +1,34 @@
+/**
+ * Exports of the first file of kernels, all that evaluating a network takes: the replay loop, the kernels of forward passes,
+ * and losses. Gradients of losses are here, too: the tables of exp are the module's static data, and the second file must
+ * have none, which would lie over these.
+ */
+export {
+  activationRelu, activationRelu6, activationSigmoid, activationHardSigmoid, activationHardSwish, activationSilu,
+  activationUniformSigned, activationUniformUnsigned, activationPow2Signed, activationPow2Unsigned,
+  activationFixedUniformSigned, activationFixedUniformUnsigned, activationFixedPow2Signed, activationFixedPow2Unsigned,
+} from './activation';
+export {
+  batchNormIdentity, batchNormRelu, batchNormRelu6, batchNormSigmoid, batchNormHardSigmoid, batchNormHardSwish,
+  batchNormSilu, batchNormUniformSigned, batchNormUniformUnsigned, batchNormPow2Signed, batchNormPow2Unsigned,
+  batchNormFixedUniformSigned, batchNormFixedUniformUnsigned, batchNormFixedPow2Signed, batchNormFixedPow2Unsigned,
+} from './batchNorm';
+export * from './batchStatistics';
+export { copyChannels, shuffleChannels, bias, multiplyChannels } from './channels';
+export { convolve } from './convDirect';
+export { channelMoments, combineMoments } from './convMoments';
+export { packConvolutionWeights } from './convWeights';
+export { convolveWinograd } from './convWinograd';
+export { packWinogradWeights } from './convWinogradTransforms';
+export { depthwiseConvolve } from './depthwise';
+export * from './elementLoss';
+export { add, copy, scale } from './elementwise';
+export * from './gatherBatch';
+export { linear } from './linear';
+export * from './lossFinish';
+export { globalAveragePool, averagePool, maxPool, subsample } from './pooling';
+export {
+  quantizeChannelsUniform, quantizeChannelsPow2, quantizeChannelsFixedUniform, quantizeChannelsFixedPow2,
+} from './quantizeChannels';
+export * from './replay';
+export * from './softmaxCrossEntropy';
