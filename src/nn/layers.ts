@@ -163,15 +163,24 @@ export interface NetworkOptions {
 export function network(options: NetworkOptions, define: Define): NetworkDefinition {
   const [first, second] = [defined(options, define, placed), defined(options, define, placed)];
   for (let at = 0; at < Math.max(first.layers.length, second.layers.length); at++) {
-    const [one, other] = [first.layers[at], second.layers[at]].map((layer) => layer && JSON.stringify(layer));
-    if (one === other) continue;
+    const [one, other] = [first.layers[at], second.layers[at]];
+    if (JSON.stringify(one) === JSON.stringify(other)) continue;
     throw new InputError(
-      `network: its function makes other layers when it is called again: ${one ?? 'nothing'}, then ${other ?? 'nothing'}; ` +
-        'it must make the same ones each time, so nothing in it may be random or counted outside',
+      `network: its function makes other layers when it is called again: ${different(one, other)}, then ` +
+        `${different(other, one)}; it must make the same ones each time, so nothing in it may be random or counted outside`,
     );
   }
   if (first.output === second.output) return first;
   throw new InputError(`network: its function returns ${first.output}, and ${second.output} when it is called again`);
+}
+
+/** A layer by its name and what another has not as well. */
+function different(layer: Layer | undefined, other: Layer | undefined): string {
+  if (!layer) return 'nothing';
+  const own = Object.entries(layer).filter(([key, value]) => {
+    return JSON.stringify(value) !== JSON.stringify(other?.[key as keyof Layer]);
+  });
+  return `${layer.name} ${JSON.stringify(Object.fromEntries(own))}`;
 }
 
 /**

@@ -44,9 +44,16 @@ export function answersOf(
 /** Labels [count] or [count, 1]. */
 export function asLabels(array: NumberArray | TextArray, source: string): Int32Array {
   const { shape } = array;
-  const integers = asIntegers(array, source, 'labels are integers, the numbers of classes');
+  const integers = asIntegers(
+    array,
+    source,
+    'labels are integers, the numbers of classes; of other numbers loss = values',
+  );
   if (shape.length !== 1 && !(shape.length === 2 && shape[1] === 1)) {
-    throw new InputError(`${source}: is ${shape.join('x')}; a label an input is wanted, such as .argmax(axis=1) of it`);
+    throw new InputError(
+      `${source}: is ${shape.join('x')}; a label an input is wanted, such as .argmax(axis=1) of it, or loss = labels, ` +
+        'pixels or values',
+    );
   }
   return Int32Array.from(integers, (value, index) => {
     const label = Number(value);

@@ -116,7 +116,7 @@ describe('arrays', () => {
     ['y_test: label 0 is 2, there are 2 classes', y(0, 1, 1, 0)],
     ['y_train: labels are integers, the numbers of classes', { ...sound, 'y_train.npy': npy([4], x.slice(0, 4)) }],
     [
-      'y_train: is 4x2; a label an input is wanted, such as .argmax(axis=1) of it',
+      'y_train: is 4x2; a label an input is wanted, such as .argmax(axis=1) of it, or loss = labels, pixels or values',
       { ...sound, 'y_train.npy': npy([4, 2], Int8Array.of(1, 0, 0, 1, 1, 0, 1, 0)) },
     ],
     [
