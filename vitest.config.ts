@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
-import { defineConfig } from 'vitest/config';
+import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
+import { compiledFiles, compiledSources } from './test/compiledSources.js';
 
 /** Files on SwiftShader, whose turns of the event loop (`test/softwareGpu.ts`) are not for the others. */
 const gpu = [
@@ -50,6 +51,13 @@ class LongestFirst extends BaseSequencer {
 /** What takes minutes and guards against rare things: not in `npm test`, but in `npm run test:thorough`, which CI runs too. */
 const thorough = '{src,test}/**/*.thorough.test.ts';
 
+/** For tests that replace no module of the sources. */
+const compiled: TestProjectInlineConfiguration = {
+  extends: true,
+  plugins: [compiledSources()],
+  test: { server: { deps: { external: [compiledFiles] } }, execArgv: ['--enable-source-maps'] },
+};
+
 export default defineConfig({
   // The package by its name, from the sources.
   resolve: {
@@ -68,11 +76,15 @@ export default defineConfig({
     provide: { isThorough: false },
     sequence: { sequencer: LongestFirst },
     projects: [
-      { extends: true, test: { name: 'gpu', include: gpu, exclude: [thorough], isolate: false } },
+      {
+        ...compiled,
+        test: { ...compiled.test, name: 'gpu', include: gpu, exclude: [thorough], isolate: false },
+      },
       { extends: true, test: { name: 'alone', include: alone, exclude: [thorough] } },
       {
-        extends: true,
+        ...compiled,
         test: {
+          ...compiled.test,
           ...{ name: 'together', include: ['{src,test}/**/*.test.ts'], exclude: [...gpu, ...alone, thorough] },
           isolate: false,
         },

@@ -1,11 +1,13 @@
 /**
  * Before the first test: a folder for temporary files, which goes away after the last, with whatever the tests and the
- * programs that they start leave there; and the CPU's kernels and the live page anew, where their sources are younger.
+ * programs that they start leave there; the CPU's kernels and the live page anew, where their sources are younger; and the
+ * sources compiled.
  */
 
 import { execFileSync } from 'node:child_process';
 import { readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { compileSources } from './compiledSources.js';
 import { temporaryFolder } from './temporaryFolder.js';
 
 /** What is built from sources, by the script that builds it. */
@@ -35,6 +37,7 @@ export function setup(): void {
   for (const { builder, sources, results } of built) {
     if (isStale([builder, ...sources], results)) execFileSync(process.execPath, [builder], { stdio: 'inherit' });
   }
+  compileSources();
 }
 
 function isStale(sources: readonly string[], results: readonly string[]): boolean {

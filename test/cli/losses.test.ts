@@ -2,8 +2,10 @@
 
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { npy, zip } from '../arrayFiles.js';
+import { compiledPackage } from '../compiledSources.js';
 import { mulberry32 } from '../mulberry32.js';
 import { temporaryFolder } from '../temporaryFolder.js';
 import { mpdnn, succeeds } from './runMpdnn.js';
@@ -11,7 +13,7 @@ import { mpdnn, succeeds } from './runMpdnn.js';
 const folder = temporaryFolder();
 const write = (name: string, bytes: Uint8Array | string) => writeFileSync(join(folder, name), bytes);
 const read = (name: string) => readFileSync(join(folder, name), 'utf8');
-const entry = JSON.stringify(new URL('../../src/nn/index.ts', import.meta.url).href);
+const entry = JSON.stringify(pathToFileURL(join(compiledPackage(), 'dist/nn/index.js')).href);
 
 /** 48 inputs to train, 16 to test. */
 function arrays(

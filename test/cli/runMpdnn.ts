@@ -5,14 +5,13 @@
  * Either way it finds no network, and a cache and a home of the test's own, so that no test downloads anything.
  */
 
-import { execFileSync, spawn } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { spawn } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { expect, vi } from 'vitest';
 import { mpdnn as runCommandLine } from '../../src/cli/mpdnn.js';
-import { temporaryFolder } from '../temporaryFolder.js';
+import { compiledPackage } from '../compiledSources.js';
 
 export interface Outcome {
   /** Null if a signal ended it. */
@@ -144,31 +143,9 @@ function placesIn(cwd: string): Readonly<Record<string, string>> {
   return { XDG_CACHE_HOME: join(cwd, '.cache'), HOME: cwd };
 }
 
-/** The path of the program, compiled once a run of Vitest: never that of `dist/`, which may be of other sources. */
+/** The path of the program, compiled. */
 export function compiledProgram(): string {
-  const shared = join(tmpdir(), 'program');
-  if (!existsSync(shared)) {
-    const root = temporaryFolder();
-    const compiler = [
-      '-p',
-      'tsconfig.build.json',
-      '--noCheck',
-      '--declaration',
-      'false',
-      '--outDir',
-      join(root, 'dist'),
-    ];
-    execFileSync(resolve('node_modules/.bin/tsc'), compiler);
-    execFileSync(process.execPath, ['scripts/copyAssets.mjs', join(root, 'dist')]);
-    for (const name of ['package.json', 'configs', 'node_modules']) symlinkSync(resolve(name), join(root, name));
-    try {
-      renameSync(root, shared);
-    } catch (error) {
-      // Another worker of Vitest was quicker.
-      if (!existsSync(shared)) throw error;
-    }
-  }
-  return join(shared, 'dist/cli/main.js');
+  return join(compiledPackage(), 'dist/cli/main.js');
 }
 
 /** Writes a .cfg file with a section a network, small enough for a test; returns its path. */
