@@ -1,7 +1,7 @@
 /** Ranks of one process: each is a chain of promises of its own, and they meet where real ones do. */
 
-import { divide, type Ranks } from '../src/program/ranks.js';
-import { TreeSum } from '../src/program/treeSum.js';
+import type { Ranks } from '../src/program/ranks.js';
+import { divide, TreeSum } from '../src/program/treeSum.js';
 
 export function rendezvous(size: number): Ranks[] {
   const met: ((gifts: readonly unknown[]) => void)[] = [];

@@ -43,7 +43,8 @@ export interface Program {
   run(phase: string): Promise<void>;
   /**
    * Runs a phase and reads parts of its storages, each as soon as the phase has written it; they should be in the order in
-   * which it does. Absent where memory is the host's own, and reading costs no more than a copy.
+   * which it does. Each is there until the next call, and is not to be changed. Absent where memory is the host's own, and
+   * reading costs no more than a copy.
    */
   readonly runReading?: (phase: string, parts: readonly StoragePart[]) => readonly Promise<Float32Array>[];
   /** Time of each call, summed over the runs so far; all zero unless the engine was made to time its calls. */

@@ -2,7 +2,7 @@
 
 import { sha256 } from '@noble/hashes/sha2.js';
 import { utf8ToBytes } from '@noble/hashes/utils.js';
-import type { FloatVector } from './treeSum.js';
+import { divide, type FloatVector } from './treeSum.js';
 
 /** All ranks make the same calls in the same order, each of which waits for all of them. */
 export interface Ranks {
@@ -11,8 +11,8 @@ export interface Ranks {
   /** How many there are: a power of two. */
   readonly size: number;
   /**
-   * The sum of the vectors of all ranks, by the tree of `TreeSum`, divided by `count`: the same bits in each. It is there
-   * until the next call, and may be the vector itself.
+   * The sum of the vectors of all ranks, by the tree of `TreeSum`, divided by `count`, a power of two: the same bits in
+   * each. It is there until the next call, and may be the vector itself.
    */
   mean(vector: FloatVector, count: number): Promise<FloatVector>;
   /** What all ranks give, equally many bytes each, in their order. */
@@ -25,12 +25,6 @@ export const oneRank: Ranks = {
   mean: async (vector, count) => divide(vector, count),
   gather: async (bytes) => [bytes],
 };
-
-/** Divides a vector in place. */
-export function divide(vector: FloatVector, count: number): FloatVector {
-  for (let i = 0; i < vector.length; i++) vector[i] = vector[i]! / count;
-  return vector;
-}
 
 /**
  * Does something in the first rank, and then in the others, which so find what the first has left in the cache: a GPU's

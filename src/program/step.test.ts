@@ -17,7 +17,7 @@ import { openSession, type Session } from './session.js';
 import { ownShards, shardedStep } from './step.js';
 import { stepParts } from './stepParts.js';
 import { buildTrainingProgram } from './trainingProgram.js';
-import { type FloatVector, TreeSum } from './treeSum.js';
+import { divide, type FloatVector, TreeSum } from './treeSum.js';
 
 const { train: images } = generateSynthetic(3, 16);
 const table = trainingEpoch(images.count, 16, createRandom(5), { shift: 4, mirror: true });
@@ -261,6 +261,12 @@ describe('a sum by a tree', () => {
       some.length === 1 ? some[0]! : add(tree(some.slice(0, some.length / 2)), tree(some.slice(some.length / 2)));
     expect(sumOf(vectors)).toEqual(tree(vectors));
     expect(sumOf(vectors)).not.toEqual(vectors.reduce(add));
+  });
+
+  it('is divided by a power of two, every element', () => {
+    expect(divide(Float32Array.of(1, 3, -5, 7, 9, 1e-44), 4)).toEqual(
+      Float32Array.of(0.25, 0.75, -1.25, 1.75, 2.25, 2.8e-45),
+    );
   });
 
   it('has the same bits whoever adds which half, or quarter', () => {

@@ -47,7 +47,8 @@ export async function shardedStep(
   let fault = await faultOf(feed, batch * own);
   for (let shard = 1; shard < own && !fault; shard++) {
     begin();
-    for (const [at, part] of gradientParts(program, parts).entries()) sums[at]!.add(await part);
+    // What is read lies there until the next shard runs.
+    for (const [at, part] of gradientParts(program, parts).entries()) sums[at]!.add((await part).slice());
     fault = await faultOf(feed, batch * own + shard);
   }
   begin();

@@ -2,9 +2,10 @@
 
 import { loadOptional } from '../disk/optionalPackage.js';
 import { InputError } from '../errors.js';
-import { divide, oneRank, type Ranks } from '../program/ranks.js';
-import { type FloatVector, TreeSum } from '../program/treeSum.js';
+import { oneRank, type Ranks } from '../program/ranks.js';
+import { divide, type FloatVector, TreeSum } from '../program/treeSum.js';
 import { type Mpi, openMpi } from './openMpi.js';
+import { sharedMean } from './sharedMean.js';
 
 export interface JoinedRanks extends Ranks {
   /** Waits for the others, after which nothing more is exchanged. A process that ends without it ends all of them. */
@@ -46,30 +47,38 @@ export async function joinRanks(env: Environment = process.env): Promise<JoinedR
   return ranksOf(openMpi(koffi));
 }
 
-/** What ranks exchange, by the calls of MPI. MPI promises no order of its own sums, so that they are not used. */
-export function ranksOf({ rank, size, alltoall, allgather, finalize }: Mpi): JoinedRanks {
-  const buffers = keptBuffers();
+/**
+ * What ranks exchange: vectors by memory where all of them are on one machine, everything else by the calls of MPI. MPI
+ * promises no order of its own sums, so that they are not used.
+ */
+export function ranksOf(mpi: Mpi): JoinedRanks {
+  const { rank, size, allgather, sharedMemory, yieldCore, finalize } = mpi;
   return {
     rank,
     size,
-    // Each rank sums one part for all, by the tree over the ranks, and everybody gets all parts.
-    mean: async (vector, count) => {
-      const { BYTES_PER_ELEMENT: bytes } = vector;
-      const length = Math.ceil(vector.length / size);
-      const [own, received, all] = buffers(vector, length * size);
-      own.set(vector);
-      alltoall(own, received, length * bytes);
-      const tree = new TreeSum();
-      for (let from = 0; from < size; from++) tree.add(received.subarray(from * length, (from + 1) * length));
-      allgather(divide(tree.total, count), all, length * bytes);
-      return all.subarray(0, vector.length);
-    },
+    mean: sharedMemory ? sharedMean({ rank, size, sharedMemory, yieldCore }) : sentMean(mpi),
     gather: async (bytes) => {
       const all = new Uint8Array(size * bytes.length);
       allgather(bytes, all, bytes.length);
       return Array.from({ length: size }, (_, from) => all.subarray(from * bytes.length, (from + 1) * bytes.length));
     },
     leave: finalize,
+  };
+}
+
+/** Means by messages: each rank sums one part for all, by the tree over the ranks, and everybody gets all parts. */
+function sentMean({ size, alltoall, allgather }: Mpi): Ranks['mean'] {
+  const buffers = keptBuffers();
+  return async (vector, count) => {
+    const { BYTES_PER_ELEMENT: bytes } = vector;
+    const length = Math.ceil(vector.length / size);
+    const [own, received, all] = buffers(vector, length * size);
+    own.set(vector);
+    alltoall(own, received, length * bytes);
+    const tree = new TreeSum();
+    for (let from = 0; from < size; from++) tree.add(received.subarray(from * length, (from + 1) * length));
+    allgather(divide(tree.total, count), all, length * bytes);
+    return all.subarray(0, vector.length);
   };
 }
 

@@ -11,13 +11,24 @@ export interface Mpi {
   alltoall(own: Bytes, all: Bytes, count: number): void;
   /** Sends `count` bytes to all ranks, and receives theirs in their order. */
   allgather(own: Bytes, all: Bytes, count: number): void;
+  /**
+   * Bytes that all ranks see, zero at first; all of them ask for equally many at the same time. `null` where ranks are on
+   * several machines.
+   */
+  readonly sharedMemory: ((bytes: number) => ArrayBuffer) | null;
+  /** Lets other processes have the core. */
+  yieldCore(): void;
   finalize(): void;
 }
 
 /** The library's names in Open MPI 4 and 5; the development package names it without a number. */
 const libraryNames = ['libmpi.so.40', 'libmpi.so', 'libmpi.40.dylib', 'libmpi.dylib'];
 
-type Koffi = Pick<typeof import('koffi'), 'load'>;
+type Koffi = Pick<typeof import('koffi'), 'load' | 'view'>;
+type Library = ReturnType<Koffi['load']>;
+
+/** MPI_COMM_TYPE_SHARED: processes that may share memory. */
+const OF_ONE_MACHINE = 0;
 
 /** Begins MPI in this process. Throws an `InputError` if the library is not there or is not Open MPI. */
 export function openMpi(koffi: Koffi): Mpi {
@@ -31,9 +42,9 @@ export function openMpi(koffi: Koffi): Mpi {
   checked('MPI_Init', library.func('int MPI_Init(void *count, void *words)')(null, null));
   const world = library.symbol('ompi_mpi_comm_world');
   const byte = library.symbol('ompi_mpi_byte');
-  const number = (call: string): number => {
+  const number = (call: string, communicator: unknown): number => {
     const result = [0];
-    checked(call, library.func(`int ${call}(void *communicator, _Out_ int *result)`)(world, result));
+    checked(call, library.func(`int ${call}(void *communicator, _Out_ int *result)`)(communicator, result));
     return result[0]!;
   };
   const exchange = (call: string): Mpi['allgather'] => {
@@ -43,16 +54,60 @@ export function openMpi(koffi: Koffi): Mpi {
     return (own, all, count) => checked(call, run(own, count, byte, all, count, byte, world));
   };
   const finalize = library.func('int MPI_Finalize()');
+  const yieldCore = library.func('int sched_yield()');
+  const [rank, size] = [number('MPI_Comm_rank', world), number('MPI_Comm_size', world)];
+  const allgather = exchange('MPI_Allgather');
+  const here = ranksHere(library, world, rank);
   return {
-    rank: number('MPI_Comm_rank'),
-    size: number('MPI_Comm_size'),
+    rank,
+    size,
     alltoall: exchange('MPI_Alltoall'),
-    allgather: exchange('MPI_Allgather'),
+    allgather,
+    sharedMemory:
+      number('MPI_Comm_size', here) < size
+        ? null
+        : (bytes) => sharedMemory(koffi, library, here, bytes, { rank, size, allgather }),
+    yieldCore,
     finalize: () => checked('MPI_Finalize', finalize()),
   };
 }
 
-function load(koffi: Koffi): ReturnType<Koffi['load']> {
+/** The communicator of the ranks on this machine. */
+function ranksHere(library: Library, world: unknown, rank: number): unknown {
+  const split = library.func(
+    'int MPI_Comm_split_type(void *communicator, int type, int key, void *hints, _Out_ void **result)',
+  );
+  const result = [null];
+  checked('MPI_Comm_split_type', split(world, OF_ONE_MACHINE, rank, library.symbol('ompi_mpi_info_null'), result));
+  return result[0];
+}
+
+/** All of the memory is the first rank's. */
+function sharedMemory(
+  { view }: Koffi,
+  library: Library,
+  communicator: unknown,
+  bytes: number,
+  { rank, size, allgather }: Pick<Mpi, 'rank' | 'size' | 'allgather'>,
+): ArrayBuffer {
+  const allocate = library.func(
+    'int MPI_Win_allocate_shared(int64_t bytes, int unit, void *hints, void *communicator, _Out_ void **own, _Out_ void **window)',
+  );
+  const query = library.func(
+    'int MPI_Win_shared_query(void *window, int rank, _Out_ int64_t *bytes, _Out_ int *unit, _Out_ void **memory)',
+  );
+  const [window, memory] = [[null], [null]];
+  const noHints = library.symbol('ompi_mpi_info_null');
+  checked('MPI_Win_allocate_shared', allocate(rank === 0 ? bytes : 0, 1, noHints, communicator, [null], window));
+  checked('MPI_Win_shared_query', query(window[0], 0, [0], [0], memory));
+  const shared = view(memory[0], bytes);
+  if (rank === 0) new Uint8Array(shared).fill(0);
+  // Behind it, nobody sees what was there before.
+  allgather(new Uint8Array(1), new Uint8Array(size), 1);
+  return shared;
+}
+
+function load(koffi: Koffi): Library {
   const faults: string[] = [];
   for (const name of libraryNames) {
     try {

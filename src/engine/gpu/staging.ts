@@ -55,7 +55,10 @@ export function stagedWrites(device: GPUDevice): StagedWrites {
 }
 
 export interface StagedReads {
-  /** Submits the dispatches, and behind those that have written a part the copy that reads it. */
+  /**
+   * Submits the dispatches, and behind those that have written a part the copy that reads it. A part is the mapped memory
+   * itself, until the next run.
+   */
   run(dispatches: readonly Dispatch[], parts: readonly StoragePart[]): readonly Promise<Float32Array>[];
   dispose(): void;
 }
@@ -80,6 +83,7 @@ export function stagedReads(
       const plan = planOf(dispatches, parts);
       let begin = 0;
       const reads = plan.map(({ part, end, staging }) => {
+        if (staging.mapState !== 'unmapped') staging.unmap();
         const encoder = device.createCommandEncoder();
         encode(encoder, dispatches.slice(begin, end));
         begin = end;
@@ -127,7 +131,5 @@ function readPlans(
 
 async function mapped(staging: GPUBuffer): Promise<Float32Array> {
   await staging.mapAsync(GPUMapMode.READ);
-  const values = new Float32Array(staging.getMappedRange().slice(0));
-  staging.unmap();
-  return values;
+  return new Float32Array(staging.getMappedRange());
 }
