@@ -7,7 +7,7 @@ import { join, posix } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
 /** Everybody may know these: files beside the rooms, without imports of their own. */
-const common = ['crc32', 'errors', 'eventLoop', 'median', 'nearestName', 'task'];
+const common = ['capitalized', 'crc32', 'errors', 'eventLoop', 'median', 'nearestName', 'task'];
 
 const network = ['graph', 'ops', 'passes', 'nn', 'nn/models', 'quant'];
 const engines = ['engine', 'engine/cpu', 'engine/gpu', 'engine/reference'];

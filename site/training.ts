@@ -4,7 +4,6 @@
  */
 
 import type { Train, TrainingData, TrainingResult } from '../src/library/train.js';
-import type { LiveLine } from '../src/live/liveFormat.js';
 import { readRunFile } from '../src/train/memoryRecorder.js';
 import type { Lines, Part } from './parts.js';
 import {
@@ -45,7 +44,8 @@ export function firstState(place: Place, targets: Targets): TrainingState {
 }
 
 export interface Listener {
-  line(part: Part, line: LiveLine): void;
+  /** A line of `live.jsonl`. */
+  line(part: Part, line: string): void;
   /** After every epoch and at every stop. */
   state(state: TrainingState): void;
   /** What ended it. */
@@ -153,8 +153,9 @@ export class Training {
       ...{ data: this.#data, network: tabNetwork(this.#data), signal: this.#stop.signal, ...options },
       ...(checkpoint && { resume: checkpoint }),
       onLive: (line) => {
-        this.#change({ lines: { ...this.#state.lines, [part]: [...this.#state.lines[part], JSON.stringify(line)] } });
-        this.#listener.line(part, line);
+        const text = JSON.stringify(line);
+        this.#change({ lines: { ...this.#state.lines, [part]: [...this.#state.lines[part], text] } });
+        this.#listener.line(part, text);
       },
       onCheckpoint: (bytes) => {
         this.#change({ checkpoint: bytes });

@@ -111,7 +111,7 @@ async function take(message: ToWorker): Promise<void> {
 function start(images: TrainingData, state: TrainingState): void {
   data = images;
   training = new Training(train, images, state, {
-    line: (part, line) => say({ type: 'line', part, line: JSON.stringify(line) }),
+    line: (part, line) => say({ type: 'line', part, line }),
     state: (now) => {
       void keeper?.keep(now).catch(tell);
       say({ type: 'standing', standing: standingOf(now) });

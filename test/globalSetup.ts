@@ -24,7 +24,7 @@ const built = [
   },
   {
     builder: 'scripts/buildPage.mjs',
-    sources: ['src/watch/page', 'src/live', 'src/report/layerLabels.ts'],
+    sources: ['src/watch/page', 'src/live', 'src/report/layerLabels.ts', 'src/capitalized.ts', 'src/task.ts'],
     results: ['src/watch/page.html'],
   },
 ];

@@ -3,7 +3,9 @@
  * a line of steps where no other run beats them, hollow and of another form where one does, so that colour says nothing
  * that form does not say, too. What the numbers mean stands beside the panels.
  */
+
 import type { TopLevelSpec } from 'vega-lite';
+import { capitalized } from '../capitalized.js';
 import { metrics } from '../task.js';
 import { type ComparedRun, front } from './comparison.js';
 import { textWidth } from './fontMetrics.js';
@@ -43,7 +45,7 @@ export function comparisonPlot(runs: readonly ComparedRun[]): TopLevelSpec {
   const others = runs.some(({ sameImages }) => !sameImages) ? ['grey: measured on other test images'] : [];
   return {
     title: {
-      text: `${title[0]!.toUpperCase()}${title.slice(1)} over size`,
+      text: `${capitalized(title)} over size`,
       subtitle: ['filled, on the line: no other run is both smaller and better; hollow: some run is', ...others],
     },
     spacing: 34,

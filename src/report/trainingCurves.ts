@@ -4,7 +4,9 @@
  * A single run's two curves carry their names and last values at their ends. With several runs the colour is the run,
  * the solid line the evaluation and the thin dashed one training, so that the curves that count stand out.
  */
+
 import type { TopLevelSpec } from 'vega-lite';
+import { capitalized } from '../capitalized.js';
 import { type MetricName, metrics } from '../task.js';
 import { curveMarks } from './curveMarks.js';
 import { epochAxis, epochDomain } from './epochAxis.js';
@@ -113,7 +115,7 @@ function curvePlot(runs: readonly RunRecord[], curves: readonly Curve[], measure
   const epochs = values.map((value) => value.epoch);
   const overlaid = runs.length > 1;
   const names = displayNames(runs);
-  const title = measure.what[0]?.toUpperCase() + measure.what.slice(1);
+  const title = capitalized(measure.what);
   return {
     title: overlaid
       ? { text: title, subtitle: `solid: ${evaluatedOn(runs)}, dashed: training` }

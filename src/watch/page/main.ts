@@ -1,5 +1,6 @@
 /** The live page: what is chosen, and everything drawn anew, at most once a frame, when something has come or changed. */
 
+import { capitalized } from '../../capitalized.js';
 import { classification, metrics, trainingMetric } from '../../task.js';
 import type { FaultyRun, RunOverview, StoredRun, TensorView } from '../messages.js';
 import { byId, element, fill, oncePerFrame } from './dom.js';
@@ -218,7 +219,7 @@ function drawCurves(domain: ChartContent['domain']): void {
     inWords: (value) => (inPercent ? percent(value, value > 0 && value < 0.1 ? 1 : 0) : short(value)),
     fromZero: true,
   });
-  charts.error.title.textContent = `${title[0]!.toUpperCase()}${title.slice(1)}`;
+  charts.error.title.textContent = capitalized(title);
   charts.weights.draw({
     lines: linesOf((data) => [['weights', data.steps.weights]]),
     domain,

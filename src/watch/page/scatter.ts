@@ -1,5 +1,6 @@
 /** All runs of a metric, its error over kB of weights, with the front of those that no other beats in both. */
 
+import { capitalized } from '../../capitalized.js';
 import { metrics, metricText, namedMetric } from '../../task.js';
 import type { RunOverview } from '../messages.js';
 import { drawingOn, type Figure, figure, showTip } from './dom.js';
@@ -51,7 +52,7 @@ export function scatter(onChoose: (run: string) => void): Scatter {
       const { metric } = all.find(({ name }) => shown.has(name)) ?? all[0] ?? { metric: 'error' };
       const runs = all.filter((run) => run.metric === metric);
       const name = metrics[metric].title;
-      const title = `${name[0]!.toUpperCase()}${name.slice(1)} over size of the weights`;
+      const title = `${capitalized(name)} over size of the weights`;
       made.title.textContent = `${title}, every run`;
       points = drawPoints(made.canvas, runs, shown);
       const words = runs.flatMap(({ name, outcome }) =>
