@@ -27,9 +27,10 @@ const alone = [
 
 /** Files that take long, the longest first: begun at the end, one of them would keep a core busy and leave the other idle. */
 const longest = [
-  ...['src/engine/gpu/gpuEngine', 'test/browser/library', 'test/cli/lock', 'test/cli/gpu', 'test/fuzz/parsers'],
-  ...['test/ship/c', 'test/cli/reproduce', 'test/cli/commands', 'test/browser/classify'],
-  ...['test/ship/qemu/qemu', 'test/cli/streaming', 'test/browser/watch', 'test/ranks', 'test/cli/interruption'],
+  ...['src/engine/gpu/gpuEngine', 'test/browser/library', 'test/cli/gpu', 'test/ship/runtime', 'test/cli/lock'],
+  ...['test/fuzz/parsers', 'test/cli/commands', 'test/cli/reproduce', 'test/cli/streaming', 'test/ship/qemu/qemu'],
+  ...['test/ship/onnx', 'test/cli/interruption', 'test/ship/c', 'test/browser/classify', 'test/ship/exactness'],
+  ...['test/ranks', 'test/browser/watch'],
   ...['test/ship/forms/forms.thorough', 'test/golden.thorough', 'src/engine/gpu/gpuEngine.thorough'],
 ];
 

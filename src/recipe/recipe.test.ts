@@ -111,7 +111,7 @@ describe('of other losses', () => {
 });
 
 it.each(['resnet20', 'mobilenetv2'])('makes %s a network that integers can run', async (model) => {
-  const [, learned] = (await recipe({ model })).experiments;
+  const [, learned] = (await recipe({ model, width_multiplier: 0.25 })).experiments;
   const shape = { classes: 10, imageShape: [32, 32, 3], trainImages: 87, evaluationImages: 19 } as const;
   expect(shippingFault(buildTrainingProgram(programOptions(learned, shape, null)))).toBe(null);
 });

@@ -166,7 +166,18 @@ describe('train', () => {
   });
 
   it('takes MobileNetV2, of any width, for any section', async () => {
-    const options = ['--model', 'mobilenetv2', '--width-multiplier', '0.25', '--out', 'mobile', '--epochs', '1'];
+    const options = [
+      '--model',
+      'mobilenetv2',
+      '--width-multiplier',
+      '0.25',
+      '--out',
+      'mobile',
+      '--epochs',
+      '1',
+      '--limit-train',
+      '32',
+    ];
     const { stderr } = await succeeds(['train', 'BUDGET', '--cfg', cfg, ...options], folder);
     expect(stderr).toMatch(/^epoch 1\/1 {2}loss \d+\.\d{4} /m);
     const { settings } = json<{ settings: Record<string, unknown> }>('mobile/BUDGET/config.json');
@@ -191,11 +202,11 @@ describe('train', () => {
 
   it('starts from the best parameters of another experiment, which has to be there', async () => {
     const published = resolve('configs/train_resnet_quant_fp.cfg');
-    const options = ['--cfg', published, '--data', 'synthetic:64', '--batch-size', '16', '--epochs', '1', '--no-plots'];
+    const options = ['--cfg', published, '--data', 'synthetic:16', '--batch-size', '8', '--epochs', '1', '--no-plots'];
     const args = [...options, '--device', 'cpu', '--threads', '1', '--out', 'published'];
     const missing = await mpdnn(['train', 'FP_W2Q_INIT', ...args], folder);
     expect(missing).toMatchObject({ code: 2, stdout: '' });
-    const command = `npx mpdnn train DEFAULT --cfg ${published} --data synthetic:64 --out published`;
+    const command = `npx mpdnn train DEFAULT --cfg ${published} --data synthetic:16 --out published`;
     expect(missing.stderr).toMatch(/^mpdnn: [^\n]+\n$/);
     expect(missing.stderr).toContain(`experiment DEFAULT has not been trained yet; first run: ${command}`);
     expect(existsSync(join(folder, 'published'))).toBe(false);
