@@ -128,7 +128,7 @@ function take(message: FromWorker): void {
   }
 }
 
-/** Of the weights that are tried, in kB: those of the last float epoch, and of the best one with learned bits. */
+/** Size of the weights that are tried, in kB: those of the last float epoch, and of the best one with learned bits. */
 function sizeOf(part: Part): number | null {
   const { epochs } = runs[part];
   const best = part === 'learned' ? epochs.findLast((epoch) => epoch.best) : undefined;

@@ -10,7 +10,7 @@ export interface Pad {
   clear(): void;
 }
 
-/** Of the drawing's side. */
+/** Width of the pen, as a part of the drawing's side. */
 const PEN = 0.065;
 
 /** @param onDrawn called while and after something is drawn, and when it is cleared */

@@ -44,7 +44,7 @@ export interface Preview {
   readonly width: number;
   readonly channels: number;
   readonly classes: readonly string[];
-  /** Of all classes. */
+  /** Images of all classes. */
   readonly counts: { readonly train: number; readonly test: number };
   /** By class, images one behind the other. */
   readonly images: readonly Uint8Array[];
@@ -60,7 +60,7 @@ export type FromWorker =
   | {
       readonly type: 'answers';
       readonly answers: Readonly<Record<Part, Answer | null>>;
-      /** Of a test image: its bytes and its class. */
+      /** A test image that is asked about: its bytes and its class. */
       readonly asked: { readonly image: Uint8Array; readonly label: string | null };
     }
   | { readonly type: 'file'; readonly file: DownloadFile }

@@ -9,7 +9,7 @@ export interface Targets {
   readonly activationsKb: number;
 }
 
-/** Of images, and what they show. */
+/** Shape of images, and the classes that they show. */
 export type Shape = Pick<TrainingData, 'height' | 'width' | 'channels' | 'classes'>;
 
 const CHANNELS = [16, 32, 32] as const;

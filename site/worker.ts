@@ -11,7 +11,7 @@ import { firstState, Training, type TrainingState } from './training.js';
 import { trial } from './trial.js';
 
 const GENERATED = { train: 2000, test: 500 } as const;
-/** Of a class, in the preview. */
+/** Images of a class in the preview. */
 const PREVIEWED = 6;
 
 const say = (message: FromWorker): void => self.postMessage(message);

@@ -13,7 +13,7 @@ export interface DrawnClass {
   readonly drawings: readonly (readonly Stroke[])[];
 }
 
-/** Of a class, at least. */
+/** The fewest drawings of a class. */
 export const FEWEST = 3;
 /** Every so many-th drawing of a class is to test with. */
 const TEST_EVERY = 4;

@@ -11,7 +11,7 @@ export type Point = readonly [x: number, y: number];
 /** A line from pen down to pen up, in any unit; y grows downwards. */
 export type Stroke = readonly Point[];
 
-/** Of the images, in pixels. */
+/** Side of the images, in pixels. */
 export const SIDE = 28;
 export const CHANNELS = 3;
 /** Bytes of an image. */

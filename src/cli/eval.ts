@@ -59,7 +59,7 @@ interface EvalResult extends Sizes, NamedMetrics {
     readonly loss: number;
     /** Images for which it predicts another class than the engine above; null where outputs are no classes. */
     readonly different_predictions: number | null;
-    /** Of the logits: [classes], or [height, width, classes] where every pixel has a class. */
+    /** Shape of the logits: [classes], or [height, width, classes] where every pixel has a class. */
     readonly output_shape: readonly number[];
     /** Logits, in whole units, of the test images that an export's C program and files hold. */
     readonly test_logits: readonly (readonly number[])[];

@@ -27,7 +27,7 @@ export function watchCommand(): Command {
 }
 
 /** The port of `--port`. */
-export function portNumber(text: string): number {
+function portNumber(text: string): number {
   const port = Number(text);
   if (!Number.isInteger(port) || port < 0 || port > 65_535)
     throw new InvalidArgumentError('give a number from 0 to 65535');

@@ -29,7 +29,7 @@ export interface ImageSet<A extends InputArray = Uint8Array> {
 export interface Targets {
   /** [count, ...shape] */
   readonly values: Float32Array | Int32Array;
-  /** Of one input. */
+  /** Shape of the targets of one input. */
   readonly shape: readonly number[];
 }
 

@@ -1,4 +1,4 @@
-/** What each layer of a network costs, before anything is trained. */
+/** Costs of each layer of a network, before anything is trained. */
 
 import { elementCount, Graph, type Shape } from '../graph/index.js';
 import { costOf } from '../ops/cost.js';

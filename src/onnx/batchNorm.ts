@@ -34,7 +34,7 @@ export function keepBatchNorm(
   importer.keep(`${name}.running_var`, [channels], variance);
 }
 
-/** Of the layer that waits for it, or by itself. */
+/** Batch normalisation of the layer that waits for it, or by itself. */
 export function batchNormalization(context: NodeContext): Known {
   const x = context.output();
   const batchNorm = parametersOf(context, x.shape[1]!);

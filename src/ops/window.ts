@@ -147,7 +147,7 @@ function windowFault(
 }
 
 /** Padding in words: a number, or those of top, bottom, left and right. */
-export function paddingText({ rows, columns }: Window): string {
+function paddingText({ rows, columns }: Window): string {
   const sides = [rows.before, rows.after, columns.before, columns.after];
   return new Set(sides).size === 1 ? `${sides[0]}` : sides.join('/');
 }

@@ -10,8 +10,8 @@ import type { Score } from './score.js';
 
 export interface Evaluation {
   /**
-   * Of classes the fraction of wrong predictions. Of other tasks what becomes small as the metric becomes good: the mean
-   * squared error, 1 − AUC, 1 − mean IoU.
+   * The error: of classes the fraction of wrong predictions, of other tasks what becomes small as the metric becomes
+   * good: the mean squared error, 1 − AUC, 1 − mean IoU.
    */
   readonly error: number;
   /** Mean of the loss. */

@@ -47,7 +47,7 @@ export interface SizesRow extends Sizes {
 }
 
 export interface QuantizerReport {
-  /** Of each quantized tensor, also where several share a quantizer. */
+  /** A row for each quantized tensor, also where several share a quantizer. */
   readonly rows: readonly QuantizerRow[];
   readonly sizes: Sizes;
   /** Bits by tensor; 32 for what is not quantized. */

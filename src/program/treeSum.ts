@@ -1,6 +1,6 @@
 /** Sums and means of vectors in one fixed order, whoever computes which part of them. */
 
-/** What an engine computes with: 64 bits on the reference engine, 32 on all others. */
+/** Numbers that an engine computes with: 64 bits on the reference engine, 32 on all others. */
 export type FloatVector = Float64Array | Float32Array;
 
 /**

@@ -8,7 +8,7 @@
 import { floatBits } from './inferredBitwidth.js';
 import { largestSet, type TensorSet } from './sizes.js';
 
-/** What bits may cost together. */
+/** Limit of the costs of all bits together. */
 export interface Limit {
   readonly most: number;
   /** The cost of these bits, which grows with none of them less. */
@@ -128,7 +128,7 @@ export function individualLimits(
   });
 }
 
-/** What bits cost beyond a limit, 0 if they keep it. */
+/** Costs of bits beyond a limit, 0 if they keep it. */
 export function excess({ cost, most }: Limit, bits: readonly number[]): number {
   return Math.max(0, cost(bits) - most);
 }

@@ -10,14 +10,14 @@ import { floatBits } from './inferredBitwidth.js';
 export interface PrunableChannels {
   /** Rows of the tensors that have an axis of these channels. */
   readonly rows: readonly number[];
-  /** What is lost with each channel, in the unit of the `BitError`. */
+  /** Loss of each channel, in the unit of the `BitError`. */
   readonly losses: readonly number[];
 }
 
 /** The number that is left of so many elements, or multiply-adds, that belong to a row. */
 export type Left = (row: number, count: number) => number;
 
-/** What bits and channels may cost together. */
+/** Limit of the costs of bits and channels together. */
 export interface ThinLimit {
   readonly most: number;
   /** The cost of bits, where so much is left; no bit less and no channel less makes it larger. */

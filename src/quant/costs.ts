@@ -1,5 +1,5 @@
 /**
- * What a device spends on one image, in a unit of the table's own: on each multiply-add by the widths of its operands,
+ * Costs of one image on a device, in a unit of the table's own: on each multiply-add by the widths of its operands,
  * on each bit of the weights, which it reads once, and of the activations, and on each activation whatever its bits.
  */
 import { floatBits } from './inferredBitwidth.js';

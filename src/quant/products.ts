@@ -1,5 +1,5 @@
 /**
- * What the arithmetic of a network costs, image by image: a cost for every multiply-add by the widths of its two
+ * Costs of the arithmetic of a network, image by image: a cost for every multiply-add by the widths of its two
  * operands. With the product of the widths it is bit operations (BOPs): the AND gates and adders that a multiplication
  * of so many bits needs (Baskin et al., "UNIQ", 2018, without their term of the accumulator).
  */

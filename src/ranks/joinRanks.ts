@@ -51,7 +51,7 @@ export async function joinRanks(env: Environment = process.env): Promise<JoinedR
  * What ranks exchange: vectors by memory where all of them are on one machine, everything else by the calls of MPI. MPI
  * promises no order of its own sums, so that they are not used.
  */
-export function ranksOf(mpi: Mpi): JoinedRanks {
+function ranksOf(mpi: Mpi): JoinedRanks {
   const { rank, size, allgather, sharedMemory, yieldCore, finalize } = mpi;
   return {
     rank,

@@ -83,7 +83,7 @@ const mpirunOptions = [
 ];
 
 /**
- * Of a step of Slurm whose tasks are ranks, also within a step that runs this process. Half a minute after one has ended
+ * Options of a step of Slurm whose tasks are ranks, also within a step that runs this process. Half a minute after one has ended
  * it ends the others, which wait for it; at once (--kill-on-bad-exit) it would kill those that leave a checkpoint, too.
  */
 const srunOptions = ['--overlap', '--mpi=pmix', '--gpus-per-task=1', '--wait=30'];

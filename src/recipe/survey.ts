@@ -6,7 +6,7 @@ import { InputError } from '../errors.js';
 import type { Experiment } from '../settings/index.js';
 
 export interface Survey {
-  /** Of `loss = labels` the labels. */
+  /** Number of classes; of `loss = labels` that of the labels. */
   readonly classes: number;
   /** Sizes of the targets of one input, where they are more than a class. */
   readonly targetShape?: readonly number[] | undefined;

@@ -20,7 +20,7 @@ export function plotsOf(run: RunRecord): ReadonlyMap<string, TopLevelSpec> {
   return new Map(Object.entries(plots).flatMap(([name, spec]) => (spec ? [[name, spec] as const] : [])));
 }
 
-/** Of classes the accuracy is drawn, else the metric. */
+/** The file of the curve: of classes the accuracy, else the metric. */
 export function metricFile({ metric }: Pick<RunRecord, 'metric'>): string {
   return metric === 'error' ? 'accuracy' : metric;
 }

@@ -52,7 +52,7 @@ export interface RunRecord {
   readonly trainingLoss: readonly CurvePoint[];
   readonly evaluationLoss: readonly CurvePoint[];
   readonly metric: MetricName;
-  /** Of classes accuracies in percent; else the metric, in percent where it is told so, empty where another is counted while training. */
+  /** Points of a curve: of classes accuracies in percent; else the metric, in percent where it is told so, empty where another is counted while training. */
   readonly trainingMetric: readonly CurvePoint[];
   readonly evaluationMetric: readonly CurvePoint[];
   /** In network order within an epoch; empty for a float run. */

@@ -54,7 +54,7 @@ export interface RunFolder {
   readonly results: string;
   readonly trainLosses: string;
   readonly testLosses: string;
-  /** Of classes; other tasks have no such files. */
+  /** Accuracies of classes; other tasks have no such files. */
   readonly trainAccuracies: string;
   readonly testAccuracies: string;
   readonly quantizers: string;

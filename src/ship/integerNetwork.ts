@@ -202,10 +202,10 @@ export interface OutputLayer extends Omit<ConvolutionLayer, 'op'> {
   readonly output: IntegerTensor;
 }
 
-/** What convolves. */
+/** A layer that convolves. */
 export type ConvolvingLayer = ConvolutionLayer | OutputLayer;
 
-/** What puts out logits. */
+/** A layer that puts out logits. */
 export type LastLayer = ClassifierLayer | OutputLayer;
 
 export type IntegerLayer =
@@ -226,7 +226,7 @@ export interface IntegerNetwork {
   readonly classes: readonly string[];
 }
 
-/** What a network puts out: whole numbers, each of which stands for as many `unit`. */
+/** Outputs of a network: whole numbers, each of which stands for as many `unit`. */
 export interface Outputs {
   readonly layer: LastLayer;
   /** [classes], or [height, width, classes] of a class for every pixel. */

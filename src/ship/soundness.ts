@@ -36,7 +36,7 @@ const mostIntegers = 2 ** 26;
 const largestSum = 2 ** 31 - 1;
 const largestLong = 2 ** 63;
 const largestShift = 62;
-/** Of a table: a function of 8 bits that falls and rises has fewer. */
+/** Most thresholds of a table: a function of 8 bits that falls and rises has fewer. */
 const mostThresholds = 2 ** 10;
 
 /** @throws Error in words about the first layer that cannot run */

@@ -19,7 +19,7 @@ import { type CheckpointState, readState } from './checkpointState.js';
 /** A checkpoint to go on from. */
 export interface StartingCheckpoint {
   readonly file: Uint8Array;
-  /** What messages call it. */
+  /** Name of the checkpoint in messages. */
   readonly source: string;
   /** Its run may have had other targets: those of the experiment hold from here on. */
   readonly hasNewTargets?: boolean;

@@ -15,7 +15,7 @@ import { temporaryFolder } from '../temporaryFolder.js';
 
 export const chromiumPath = '/usr/bin/chromium';
 
-/** Of Chromium, with WebGPU on SwiftShader. */
+/** Arguments of Chromium, with WebGPU on SwiftShader. */
 export const launchArguments = [
   '--no-sandbox',
   '--no-first-run',

@@ -145,7 +145,7 @@ export interface TracedProgram {
 }
 
 export interface TracedOptions {
-  /** Of this machine. */
+  /** Compiler of this machine. */
   readonly compiler?: 'gcc' | 'clang';
   /** Under the address and undefined-behaviour sanitizers, on this machine only. */
   readonly sanitized?: boolean;

@@ -6,7 +6,7 @@ import { constantBytes, hasWideLogits } from './networkSource.js';
 import { guardBytes, multiplications, type Plan, sharedBytes, weightBytes } from './plan.js';
 
 /** Classes as they are named, or by number where they have no names. */
-export function classNames({ network }: Plan): readonly string[] {
+function classNames({ network }: Plan): readonly string[] {
   const { classes } = outputsOf(network);
   return network.classes.length === classes
     ? network.classes

@@ -146,7 +146,7 @@ function lowerGather(context: LoweringContext, gather: Gather): KernelCall[] {
   ];
 }
 
-/** Of the window of an item and of some channels, which shared with the gradient fits the first cache. */
+/** Bytes of the window of an item and of some channels, which shared with the gradient fits the first cache. */
 const WINDOW_BYTES = 32 * 1024;
 const WINDOW_CHANNELS = 32;
 
