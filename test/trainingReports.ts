@@ -35,5 +35,6 @@ export function epochReport(epoch: number, bits: readonly number[] = [4]): Epoch
     ...judged,
     imagesPerSecond: 1,
     waiting: 0,
+    oscillating: null,
   };
 }

@@ -101,6 +101,8 @@ export interface LiveEpoch extends Sizes {
   readonly val_loss: number;
   readonly inside_budget: boolean;
   readonly best: boolean;
+  /** Share of the quantized weights that went to and fro in the epoch's last steps, where it is counted. */
+  readonly oscillating?: number;
   readonly bits: readonly number[];
 }
 

@@ -84,7 +84,7 @@ function stepLine(report: StepReport, hasBits: boolean, hasRanges: boolean): Liv
 }
 
 function epochLine(report: EpochReport, task: Task): LiveEpoch {
-  const { epoch, training, loss, evaluation, test, quantizers, obeysBudget, isBest } = report;
+  const { epoch, training, loss, evaluation, test, quantizers, obeysBudget, isBest, oscillating } = report;
   const { key, of } = metrics[task.metric];
   return {
     type: 'epoch',
@@ -98,6 +98,7 @@ function epochLine(report: EpochReport, task: Task): LiveEpoch {
     ...quantizers.sizes,
     inside_budget: obeysBudget,
     best: isBest,
+    ...(oscillating !== null && { oscillating }),
     bits: quantizers.rows.map((row) => row.bits),
   };
 }

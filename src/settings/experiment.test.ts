@@ -76,6 +76,7 @@ describe('defaults', () => {
       labelSmoothing: 0,
       emaDecay: 0,
       bnReestimate: 0,
+      countOscillations: 0,
       distill: null,
       quantizerLearningRateFactor: 1,
       startFrom: null,

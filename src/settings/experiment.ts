@@ -90,6 +90,8 @@ export interface Experiment {
     readonly emaDecay: number;
     /** Batches of an epoch on which moments of batch normalisation are measured anew at its end; 0: none. */
     readonly bnReestimate: number;
+    /** The last steps of an epoch in which weights that go to and fro are counted; 0: none. */
+    readonly countOscillations: number;
     /** Learning rate of the quantizers' parameters relative to that of the others. */
     readonly quantizerLearningRateFactor: number;
     /** The teacher's parameters as written, and how much it has to say; `null` without one. */
@@ -338,6 +340,7 @@ function grouped(
       labelSmoothing: s.label_smoothing,
       emaDecay: s.ema_decay,
       bnReestimate: s.bn_reestimate,
+      countOscillations: s.count_oscillations,
       quantizerLearningRateFactor: s.quantizer_learning_rate_factor,
       distill:
         s.distill === null

@@ -75,6 +75,13 @@ const idleKeys: readonly IdleKeys[] = [
     reason: ({ optimizer }) => `with optimizer = ${optimizer}`,
   },
   {
+    keys: ['count_oscillations'],
+    because: ['w_quantize', 'layers'],
+    areIdle: (settings, layers) =>
+      settings.count_oscillations > 0 && kindsOf('w_quantize', settings, layers).length === 0,
+    reason: () => 'where no weight is quantized: set w_quantize',
+  },
+  {
     keys: ['distill_temperature', 'distill_weight'],
     because: ['distill'],
     areIdle: ({ distill }) => distill === null,

@@ -13,6 +13,7 @@ const free = [
   'threads',
   'decode_threads',
   'device',
+  'count_oscillations',
   'weightfile',
   'normalise',
 ];

@@ -9,6 +9,7 @@ const free: readonly string[] = [
   'resume',
   'checkpoint_minutes',
   'tensorboard',
+  'count_oscillations',
   'threads',
   'decode_threads',
   'device',

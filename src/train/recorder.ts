@@ -63,6 +63,8 @@ export interface EpochReport {
   readonly imagesPerSecond: number;
   /** Share of the epoch's training in which the engine waited for images to be decoded. */
   readonly waiting: number;
+  /** Share of the quantized weights that went to and fro in the last steps; `null` where it is not counted. */
+  readonly oscillating: number | null;
 }
 
 /** Where a run stands. */

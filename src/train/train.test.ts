@@ -6,6 +6,7 @@ import { unpackAugmentation } from '../data/augmentation.js';
 import { STORAGE } from '../nn/index.js';
 import { METRICS } from '../ops/attributes.js';
 import { tableSizes } from '../quant/index.js';
+import { countOscillations } from './oscillations.js';
 import type { EpochReport } from './recorder.js';
 import { initialState } from './train.js';
 
@@ -276,6 +277,38 @@ describe('reports within epochs', () => {
     }
     expect(run.steps.map(({ batch }) => batch)).toContain(6);
     expect(run.steps.at(-1)!.quantizers.bits).toEqual(run.reports.at(-1)!.quantizers.rows.map(({ bits }) => bits));
+  });
+});
+
+describe('weights that oscillate', () => {
+  it('are those that went up and down, of all that are quantized', async () => {
+    const run = await opened({ w_quantize: 'fp', batch_size: 16 });
+    const { program, training } = run.session;
+    const { view } = training.variables.find('conv1/quantized_conv/W')!;
+    const counter = countOscillations(run.session);
+    const lookAt = async (...values: readonly number[]) => {
+      program.write(STORAGE.parameters, values, view.offset);
+      await counter.look();
+    };
+    // The first goes up and down, the second down and up, the third up twice, the fourth moves within a level.
+    await lookAt(0, 0, -9, 0);
+    await lookAt(9, -9, 0, 1e-4);
+    expect(counter.share()).toBeNull();
+    await lookAt(0, 0, 9, 0);
+    const weights = training.variables.quantizers.filter(({ role }) => role !== 'activation');
+    expect(counter.share()).toBeCloseTo(2 / weights.reduce((sum, { count }) => sum + count, 0), 12);
+  });
+
+  it('are counted in the last steps of every epoch, where it is asked for, and leave the training alone', async () => {
+    const settings = { ...quantized, batch_size: 4, epochs: 2, initial_learning_rate: 0.3, w_bitwidth: 8 };
+    const [plain, run] = [await trained(settings), await trained({ ...settings, count_oscillations: 12 })];
+    // Of 8 bits, levels are near each other.
+    const [first, second] = run.reports.map(({ oscillating }) => oscillating);
+    expect(first).toBeGreaterThan(0.01);
+    expect(second).toBeLessThan(1);
+    expect(plain.reports.map(({ oscillating }) => oscillating)).toEqual([null, null]);
+    const last = ({ reports }: TinyRun) => reports.at(-1)!.training;
+    expect(last(run)).toEqual(last(plain));
   });
 });
 

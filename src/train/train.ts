@@ -27,6 +27,7 @@ import { areBitsFrozen, beginBudget, keepBudget } from './budgetKeeper.js';
 import { settleChannels } from './channelPruning.js';
 import { checkpointFile, parametersFile } from './checkpoint.js';
 import type { CheckpointState } from './checkpointState.js';
+import { countOscillations } from './oscillations.js';
 import type { EpochReport, Recorder, StepReport, TrainingEvents, TrainingMetrics } from './recorder.js';
 import { averageWeight, learningRate, stepSize } from './schedule.js';
 import { type RunSummary, summarize } from './summary.js';
@@ -98,13 +99,14 @@ export async function train(run: TrainingRun): Promise<RunSummary | null> {
     const before = performance.now();
     const waitBefore = session.waitMs;
     const prepare = () => void (state.epoch + 1 < epochs && drawn(after));
-    const { done, sums, fault, isStopped } = await runBatches(run, state, table.batches, { conclude, prepare }).catch(
-      async (error) => {
-        // What the epoch before has left is kept, if it was copied before the engine broke.
-        await conclude().catch(() => {});
-        throw error;
-      },
-    );
+    const { done, sums, fault, isStopped, oscillating } = await runBatches(run, state, table.batches, {
+      conclude,
+      prepare,
+    }).catch(async (error) => {
+      // What the epoch before has left is kept, if it was copied before the engine broke.
+      await conclude().catch(() => {});
+      throw error;
+    });
     const metrics = meansOf(run, sums);
     const elapsedMs = performance.now() - before;
     state = {
@@ -130,7 +132,7 @@ export async function train(run: TrainingRun): Promise<RunSummary | null> {
     });
     const trainingSeconds = state.trainingSeconds + momentsMs / 1000;
     state = { ...state, trainingSeconds, epoch: state.epoch + 1, batch: 0, random: after };
-    conclude = endEpoch(run, state, { training: metrics, waiting, ...evaluations });
+    conclude = endEpoch(run, state, { training: metrics, waiting, oscillating, ...evaluations });
     if (stepsAhead(run, table.batches) === 0) await conclude();
     if (state.epoch < epochs && (await isStopping(run))) {
       await conclude();
@@ -185,6 +187,8 @@ interface Progress {
   readonly done: number;
   /** Sums over them. */
   readonly sums: Sums;
+  /** The part of the weights that went to and fro in the last steps, where it is counted and enough were seen. */
+  readonly oscillating: number | null;
   /** Why the images of the next could not be had. */
   readonly fault: Error | null;
   /** The signal came. */
@@ -213,6 +217,8 @@ async function runBatches(
     : [experiment.budget.lambda2, experiment.budget.lambda3];
   const control = new Float64Array(CONTROL_LENGTH);
   const report = await stepReports(run, state, batches);
+  const { countOscillations: looks } = experiment.training;
+  const oscillations = looks > 0 ? countOscillations(session) : null;
   const ahead = stepsAhead(run, batches);
   const started = performance.now();
   let reported = started;
@@ -233,6 +239,7 @@ async function runBatches(
     fault = await session.step(done);
     if (fault) break;
     done++;
+    if (batches - done < looks) await oscillations?.look();
     // Lets signals and timers in: an engine on this very thread would otherwise keep them out for the whole epoch.
     await yieldToEventLoop();
     const now = performance.now();
@@ -243,7 +250,7 @@ async function runBatches(
     await report(done, rate);
   }
   await conclude();
-  return { done, sums: await report(done, rate), fault, isStopped };
+  return { done, sums: await report(done, rate), fault, isStopped, oscillating: oscillations?.share() ?? null };
 }
 
 /** A function that reports the batches since its last call, if there are any, and resolves to the epoch's sums. */
@@ -362,7 +369,7 @@ type Conclusion = () => Promise<Partial<Judgement>>;
 function endEpoch(
   run: TrainingRun,
   finished: CheckpointState,
-  results: Evaluations & Pick<EpochReport, 'training' | 'waiting'>,
+  results: Evaluations & Pick<EpochReport, 'training' | 'waiting' | 'oscillating'>,
 ): Conclusion {
   const { session, recorder } = run;
   const { program, training: built } = session;
@@ -397,7 +404,13 @@ function endEpoch(
 function judge(
   { session, experiment }: TrainingRun,
   finished: CheckpointState,
-  { training, evaluation, test, waiting }: Evaluations & Pick<EpochReport, 'training' | 'waiting'>,
+  {
+    training,
+    evaluation,
+    test,
+    waiting,
+    oscillating,
+  }: Evaluations & Pick<EpochReport, 'training' | 'waiting' | 'oscillating'>,
   table: StorageArray,
 ): { readonly report: EpochReport; readonly judgement: Judgement } {
   const { epoch } = finished;
@@ -417,6 +430,7 @@ function judge(
     isBest,
     imagesPerSecond: finished.imagesTrained / finished.trainingSeconds,
     waiting,
+    oscillating,
   };
   const best = isBest ? { error: evaluation.error, epoch, testError } : finished.best;
   return { report, judgement: { best, lastError: evaluation.error, lastTestError: testError } };
