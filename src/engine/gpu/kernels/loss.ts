@@ -34,7 +34,11 @@ export const softmaxCrossEntropy: Lowering<'softmaxCrossEntropy'> = (node, place
       smoothing > 0 ? `(${float(1 - smoothing)} * ${own} + ${float(smoothing / classes)} * logitSum(row))` : own;
     const hard = `logSumExp(row) - ${target}`;
     return {
-      functions: `${logSumExp(operands.logits, classes)}${smoothing > 0 ? logitSum(operands.logits, classes) : ''}${distillation ? divergence(operands, classes, distillation) : ''}`,
+      functions: [
+        logSumExp(operands.logits, classes),
+        smoothing > 0 ? logitSum(operands.logits, classes) : '',
+        distillation ? divergence(operands, classes, distillation) : '',
+      ].join(''),
       addition: `let label = ${operands.labels.load('n')};
     if (u32(label) >= ${classes}u) { continue; }
     let row = n * ${classes}u;
@@ -203,13 +207,13 @@ function softSums(
   const cooling = float(1 / temperature);
   return `workgroupBarrier();
   var ownSum = 0.0;
-  var most = ${float(-3e38)};
-  ${eachOwn(`ownSum += exp(${cooling} * (${logit} - largest)); most = max(most, ${theirs});`)}
+  var theirMost = ${float(-3e38)};
+  ${eachOwn(`ownSum += exp(${cooling} * (${logit} - largest)); theirMost = max(theirMost, ${theirs});`)}
   lanes[t] = ownSum;
   ${treeSum('lanes', width)}
   let own = log(lanes[0]);
   workgroupBarrier();
-  lanes[t] = most;
+  lanes[t] = theirMost;
   ${treeMax('lanes', width)}
   let theirLargest = lanes[0];
   workgroupBarrier();
