@@ -1,6 +1,7 @@
 /** Sections of .cfg files as settings of the library. */
 
-import { type Experiment, resolveExperiment } from '../settings/index.js';
+import { InputError } from '../errors.js';
+import { resolveExperiment } from '../settings/index.js';
 import { readConfigFile } from '../settings/readConfigFile.js';
 import { ofFiles, type TrainingSettings } from './train.js';
 
@@ -8,7 +9,7 @@ import { ofFiles, type TrainingSettings } from './train.js';
  * The keys and values of a section of a .cfg file, [DEFAULT] included, but for where images, weights and runs lie: to
  * be trained as it is or with other values. Files that come with the package are found by name.
  *
- * @throws InputError if there is no such file or section, or if it has a fault
+ * @throws InputError if there is no such file or section, if it has a fault, or if its network learns from a teacher
  * @example
  * ```ts
  * import { sectionSettings, train } from 'mixed-precision-dnns';
@@ -18,7 +19,11 @@ import { ofFiles, type TrainingSettings } from './train.js';
  * ```
  */
 export function sectionSettings(cfg: string, section: string): TrainingSettings {
-  const { sources, settings }: Experiment = resolveExperiment(readConfigFile(cfg), section);
+  const { sources, settings, training } = resolveExperiment(readConfigFile(cfg), section);
+  if (training.distill) {
+    const where = sources.get('distill')?.where ?? 'distill';
+    throw new InputError(`${where} = ${training.distill.from}: the library knows no teacher; use mpdnn train`);
+  }
   const keys = [...sources.keys()].filter((key) => key in settings && !ofFiles.some((ofFile) => ofFile === key));
   return Object.fromEntries(keys.map((key) => [key, settings[key as keyof typeof settings]]));
 }

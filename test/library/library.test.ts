@@ -1,6 +1,6 @@
 /** The library from outside: what it trains is what the command line trains, and goes on and opens as documented. */
 
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
 import {
@@ -64,6 +64,14 @@ describe('training from arrays', () => {
     await expect(train({ data: mixed, settings })).rejects.toThrow('the line is cut');
     await expect(train({ data: { ...data, test: failing }, settings })).rejects.toThrow(
       'data.test: has images to read, data.train has bytes; all are of one kind',
+    );
+  });
+
+  it('refuses a section whose network learns from a teacher', () => {
+    const taught = join(folder, 'taught.cfg');
+    writeFileSync(taught, '[TAUGHT]\nmodel = tiny\ndistill = FLOAT/params_best.safetensors');
+    expect(() => sectionSettings(taught, 'TAUGHT')).toThrow(
+      `${taught}: [TAUGHT] distill = FLOAT/params_best.safetensors: the library knows no teacher; use mpdnn train`,
     );
   });
 
