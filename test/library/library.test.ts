@@ -71,7 +71,7 @@ describe('training from arrays', () => {
     const taught = join(folder, 'taught.cfg');
     writeFileSync(taught, '[TAUGHT]\nmodel = tiny\ndistill = FLOAT/params_best.safetensors');
     expect(() => sectionSettings(taught, 'TAUGHT')).toThrow(
-      `${taught}: [TAUGHT] distill = FLOAT/params_best.safetensors: the library knows no teacher; use mpdnn train`,
+      `${taught}:3: [TAUGHT] distill = FLOAT/params_best.safetensors: the library knows no teacher; use mpdnn train`,
     );
   });
 
