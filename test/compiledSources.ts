@@ -47,5 +47,11 @@ export function compiledSources(): Plugin {
       // What a page alone imports is not compiled, nor are tests.
       return existsSync(compiled) ? compiled : null;
     },
+    transform(code) {
+      if (isWatching || !/\bvi\.(mock|doMock)\(/.test(code)) return;
+      this.error(
+        'replaces a module, which has no effect on what was compiled: name the file in `alone` of vitest.config.ts',
+      );
+    },
   };
 }
