@@ -29,6 +29,12 @@ export interface Distillation {
   readonly weight: number;
 }
 
+/** What a teacher says of a batch. */
+export interface Teaching {
+  readonly logits: Tensor;
+  readonly distillation: Distillation;
+}
+
 interface TargetAttributes extends LabelSmoothing {
   readonly distillation?: Distillation;
 }
@@ -121,8 +127,8 @@ export const softmaxCrossEntropyGradientDefinition: Definition<SoftmaxCrossEntro
 };
 
 /**
- * `view`: where the two numbers go, [loss, wrong]. `smoothing`: ε of the targets (1 − ε)·[k = label] + ε/K. `teacher`: its
- * logits, and how much they have to say.
+ * `view`: where the two numbers go, [loss, wrong]. `smoothing`: ε of the targets (1 − ε)·[k = label] + ε/K. `teaching`:
+ * of a teacher, where there is one.
  */
 export function softmaxCrossEntropy(
   graph: Graph,
@@ -130,15 +136,15 @@ export function softmaxCrossEntropy(
   labels: Tensor,
   view: StorageView,
   smoothing = 0,
-  teacher: { readonly logits: Tensor; readonly distillation: Distillation } | null = null,
+  teaching: Teaching | null = null,
 ): Tensor {
   const loss = graph.tensor('loss', [2], view);
-  const operands = { logits, labels, teacher: teacher?.logits ?? null };
+  const operands = { logits, labels, teacher: teaching?.logits ?? null };
   graph.append(
     'softmaxCrossEntropy',
     operands,
     { loss },
-    { smoothing, ...(teacher && { distillation: teacher.distillation }) },
+    { smoothing, ...(teaching && { distillation: teaching.distillation }) },
   );
   return loss;
 }

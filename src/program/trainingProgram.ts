@@ -28,7 +28,7 @@ import { CONTROL_LENGTH, METRICS_LENGTH, PENALTIES_LENGTH, type Solver } from '.
 import { elementLoss } from '../ops/elementLoss.js';
 import { flatten } from '../ops/flatten.js';
 import type { UpdateRule } from '../ops/parameterUpdate.js';
-import { type Distillation, softmaxCrossEntropy } from '../ops/softmaxCrossEntropy.js';
+import { type Distillation, softmaxCrossEntropy, type Teaching } from '../ops/softmaxCrossEntropy.js';
 import { appendGradients, fuse, makePlan, prune } from '../passes/index.js';
 import type { Budget, CostTable } from '../quant/index.js';
 import { classification, type Task } from '../task.js';
@@ -238,8 +238,8 @@ interface Forward {
   /** `null` where the host writes each batch. */
   readonly gathered: Gathered | null;
   readonly logits: Tensor;
-  /** The teacher's logits in training. */
-  readonly teacher: Tensor | null;
+  /** What the teacher says in training, where there is one. */
+  readonly teaching: Teaching | null;
 }
 
 class PhaseBuilder {
@@ -367,10 +367,12 @@ class PhaseBuilder {
     const { weights, activations, linear = null, input = null, exceptions = {} } = options;
     const parts = { weights, activations, linear, input, exceptions };
     const network = { graph, variables, training, ranges, ...parts, ...more };
-    const teacher = training && options.distillation ? this.#teacherLogits(graph, images, ranges) : null;
+    const { distillation } = options;
+    const teaching =
+      training && distillation ? { logits: this.#teacherLogits(graph, images, ranges), distillation } : null;
     const logits = buildModel(network, images, options.model);
     logits.view = { storage: this.#storage(STORAGE.logits, elementCount(logits.shape)), offset: 0 };
-    return { images, labels, gathered, logits, teacher };
+    return { images, labels, gathered, logits, teaching };
   }
 
   /** What the teacher says of the images: without quantizers, by running moments, without a place for gradients. */
@@ -381,20 +383,13 @@ class PhaseBuilder {
     return buildModel({ graph, variables: this.teacher, training: false, ranges, ...float }, images, model);
   }
 
-  #loss(graph: Graph, { images, labels, gathered, logits, teacher }: Forward, training: boolean): Tensor {
-    const { task = classification, labelSmoothing, distillation } = this.options;
+  #loss(graph: Graph, { images, labels, gathered, logits, teaching }: Forward, training: boolean): Tensor {
+    const { task = classification, labelSmoothing } = this.options;
     const view = { storage: this.#storage(STORAGE.loss, 2), offset: 0 };
     const smoothing = training ? labelSmoothing : 0;
     switch (task.loss) {
       case 'classes':
-        return softmaxCrossEntropy(
-          graph,
-          logits,
-          labels,
-          view,
-          smoothing,
-          teacher && distillation ? { logits: teacher, distillation } : null,
-        );
+        return softmaxCrossEntropy(graph, logits, labels, view, smoothing, teaching);
       case 'pixels':
         return softmaxCrossEntropy(graph, logits, this.#targets(graph, gathered, training), view, smoothing);
       case 'values':

@@ -82,6 +82,7 @@ export async function load(
   const outputs = outputsOf(network);
   const inputShape = input.output.shape as [number, number, number];
   const program = kernels === 'plain' ? null : loadProgram(network, kernels);
+  const classified = classifierOf(network);
   const stored = network.layers.flatMap((layer) =>
     layer.op === 'convolution' || layer.op === 'maxPool' || layer.op === 'arrange' ? [layer.output] : [],
   );
@@ -91,7 +92,7 @@ export async function load(
     if (!program) return runIntegers(network, bytes, visit);
     const logits = program.run(bytes);
     if (visit) for (const tensor of stored) visit(tensor, program.read(tensor));
-    return logits ?? classified(network, program);
+    return logits ?? classified(program);
   };
   const bytes: DeployedNetwork['bytes'] = (image) => inputBytes(input, image);
   const logits: DeployedNetwork['logits'] = (image) => run(bytes(image));
@@ -113,14 +114,18 @@ export async function load(
   };
 }
 
-/** The logits of a network that ends in a classifier. */
-function classified(network: IntegerNetwork, { read }: RuntimeProgram): Float64Array {
+/** What takes the logits from a program that has run, of a network that ends in a classifier. */
+function classifierOf(network: IntegerNetwork): (program: RuntimeProgram) => Float64Array {
   const { layer } = outputsOf(network);
-  if (layer.op !== 'classifier') throw new Error('the program puts out no logits');
+  if (layer.op !== 'classifier') {
+    return () => {
+      throw new Error('the program puts out no logits');
+    };
+  }
   const pool = network.layers.find(
     (each): each is SumPoolLayer => each.op === 'sumPool' && each.output === layer.input,
   );
-  return classifyIntegers(layer, pool ? sumPool(pool, read(pool.input)) : read(layer.input));
+  return ({ read }) => classifyIntegers(layer, pool ? sumPool(pool, read(pool.input)) : read(layer.input));
 }
 
 function checkImage(image: Uint8Array, shape: readonly number[]): void {

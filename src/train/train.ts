@@ -356,6 +356,9 @@ async function evaluateAll(
 
 type Evaluations = Pick<EpochReport, 'evaluation' | 'test'>;
 
+/** What an epoch has come to, before it is judged. */
+type EpochResults = Evaluations & Pick<EpochReport, 'training' | 'waiting' | 'oscillating'>;
+
 /** What is known of a run when its last epoch is judged. */
 type Judgement = Pick<CheckpointState, 'best' | 'lastError' | 'lastTestError'>;
 
@@ -366,11 +369,7 @@ type Conclusion = () => Promise<Partial<Judgement>>;
  * Has what the epoch has left copied, and returns what records it: rows, parameters and, last of all, the checkpoint that
  * makes the epoch count.
  */
-function endEpoch(
-  run: TrainingRun,
-  finished: CheckpointState,
-  results: Evaluations & Pick<EpochReport, 'training' | 'waiting' | 'oscillating'>,
-): Conclusion {
+function endEpoch(run: TrainingRun, finished: CheckpointState, results: EpochResults): Conclusion {
   const { session, recorder } = run;
   const { program, training: built } = session;
   const judged = program.read(STORAGE.quantizers).then((table) => judge(run, finished, results, table));
@@ -404,16 +403,11 @@ function endEpoch(
 function judge(
   { session, experiment }: TrainingRun,
   finished: CheckpointState,
-  {
-    training,
-    evaluation,
-    test,
-    waiting,
-    oscillating,
-  }: Evaluations & Pick<EpochReport, 'training' | 'waiting' | 'oscillating'>,
+  results: EpochResults,
   table: StorageArray,
 ): { readonly report: EpochReport; readonly judgement: Judgement } {
   const { epoch } = finished;
+  const { training, evaluation, test } = results;
   const testError = test?.error ?? null;
   const quantizers = quantizerReport(session.training.variables, table, epoch);
   const isInside = obeysBudget(experiment.budget, quantizers.sizes);
@@ -421,16 +415,12 @@ function judge(
   const { lambda2, lambda3 } = experiment.budget;
   const report: EpochReport = {
     epoch,
-    training,
+    ...results,
     loss: training.loss1 + lambda2 * training.loss2 + lambda3 * training.loss3,
-    evaluation,
-    test,
     quantizers,
     obeysBudget: isInside,
     isBest,
     imagesPerSecond: finished.imagesTrained / finished.trainingSeconds,
-    waiting,
-    oscillating,
   };
   const best = isBest ? { error: evaluation.error, epoch, testError } : finished.best;
   return { report, judgement: { best, lastError: evaluation.error, lastTestError: testError } };

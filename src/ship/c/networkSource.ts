@@ -42,8 +42,12 @@ interface Constant {
 }
 
 const biasTypes = {
-  ...({ narrow: 'uint32_t', high: 'uint64_t', wide: 'uint64_t', table: 'int64_t', logits: 'logit' } as const),
-};
+  narrow: 'uint32_t',
+  high: 'uint64_t',
+  wide: 'uint64_t',
+  table: 'int64_t',
+  logits: 'logit',
+} as const;
 
 const bytesOf: Readonly<Record<string, number>> = {
   ...{ uint8_t: 1, int16_t: 2, int32_t: 4, uint32_t: 4, int64_t: 8, uint64_t: 8 },
