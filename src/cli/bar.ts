@@ -1,18 +1,18 @@
-/** A bar on a terminal that is redrawn in place; elsewhere the same words as a line now and then. All on stderr. */
+/** A progress bar on stderr: redrawn in place on a terminal; elsewhere its words as a line of text now and then. */
 
 import { type Options, type Params, Presets, SingleBar } from 'cli-progress';
 import { printable } from '../errors.js';
 
 export interface Bar {
-  /** Draws it anew; another name begins another bar. */
+  /** Redraws the bar; a `name` other than the last begins another bar. */
   show(name: string, done: number, total: number, texts: BarTexts): void;
-  /** A line that stays, above it. */
+  /** Writes a line that stays above the bar. */
   line(text: string): void;
-  /** Takes it off the screen. */
+  /** Takes the bar off the screen. */
   stop(): void;
 }
 
-/** The texts behind a bar: in words, and as short as they can be for narrow terminals. */
+/** The texts behind a bar, in full and abbreviated for narrow terminals. */
 export interface BarTexts {
   readonly words: readonly string[];
   readonly short: readonly string[];
@@ -48,10 +48,10 @@ function drawnBar(): Bar {
   };
 }
 
-/** So long a log may stay silent before somebody wonders whether the run is still alive. */
+/** The longest silence of a log file, in milliseconds, before a reader doubts that the run is alive. */
 const SILENCE_MS = 30_000;
 
-/** For pipes and log files: the words behind the bar as a line of their own, once nothing was written for half a minute. */
+/** A bar for pipes and log files: writes the words as a line once nothing was written for {@link SILENCE_MS}. */
 export function writtenBar(): Bar {
   let spokenMs = performance.now();
   const line = (text: string): void => {
@@ -74,7 +74,10 @@ function writeLines(text: string): void {
 const BAR_MIN = 8;
 const BAR_MAX = 24;
 
-/** One line that never wraps; the bar takes the room that the texts leave. Nothing where there is nothing to say. */
+/**
+ * The bar and its texts in one line that never wraps; the bar takes the width that the texts leave. Empty without
+ * texts.
+ */
 export function renderBar(options: Options, at: Params, { words, short }: BarTexts): string {
   const columns = terminalColumns() - 1;
   const [inWords, inShort] = [words, short].map((parts) => parts.filter(Boolean).join('  ')) as [string, string];

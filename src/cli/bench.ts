@@ -1,6 +1,6 @@
 /**
- * `mpdnn bench`: images a second of whole training steps on generated images, medians of several rounds; with
- * `--profile` where a step's time goes, kernel by kernel.
+ * `mpdnn bench`: images a second of whole training steps on generated images, as medians of several rounds; with
+ * `--profile` the time of each kernel.
  */
 
 import { cpus } from 'node:os';
@@ -145,7 +145,10 @@ async function measure(name: string, options: BenchOptions): Promise<Result> {
   }
 }
 
-/** Half a second of steps, as a GPU that was waiting runs at a fraction of its clock; milliseconds of the last. */
+/**
+ * Runs steps for half a second, since an idle GPU starts at a fraction of its clock. Resolves to milliseconds a step of
+ * the last two.
+ */
 async function warmUp(session: Session): Promise<number> {
   const started = performance.now();
   let milliseconds = 0;
@@ -155,7 +158,7 @@ async function warmUp(session: Session): Promise<number> {
   return milliseconds;
 }
 
-/** The workload on an engine; its images are generated ones, two batches that are resident, or else a stream. */
+/** Opens the workload on an engine, with two resident batches of generated images or with a stream. */
 async function open(engine: Engine, workload: Workload, stream: ImageStream | null): Promise<Session> {
   const { imageSize, classes, batchSize } = workload;
   const experiment = experimentFromSettings('bench', 'bench', {
@@ -194,7 +197,7 @@ function setGeneratedImages(session: Session, { imageSize, classes, batchSize }:
   session.setBatches(trainingEpoch(images, batchSize, random, { shift: 4, mirror: true }));
 }
 
-/** Milliseconds a step, of `steps` in a row with one wait at the end. */
+/** Runs `steps` steps with one wait at the end. Resolves to milliseconds a step. */
 async function step({ program }: Session, steps: number): Promise<number> {
   const start = performance.now();
   for (let index = 0; index < steps; index++) {

@@ -1,7 +1,4 @@
-/**
- * `mpdnn bench --data images:DIR`: how fast the images of a folder are decoded, against how fast the engine could train
- * on them, and both together.
- */
+/** `mpdnn bench --data images:DIR`: images decoded a second, and images trained on a second while they are decoded. */
 
 import { loadDataset, measured } from '../data/files/index.js';
 import {

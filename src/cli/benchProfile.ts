@@ -1,6 +1,6 @@
 /**
- * Where the time of a training step goes, and how near each kernel comes to what the machine gives: time, rates of
- * arithmetic and of memory traffic, and the share of the ceiling that stands lower for it.
+ * The profile of a training step, kernel by kernel: time, rates of arithmetic and of memory traffic, and the share of
+ * the machine's ceiling (the lower one of both).
  */
 
 import { type Ceilings, measureCeilings, secondsAtCeiling } from '../engine/ceilings.js';
@@ -17,16 +17,16 @@ import { textTable } from './textTable.js';
 
 interface ProfileRow {
   readonly operation: string;
-  /** Shapes of the operand and the result that say most; empty in a row that sums an operation up. */
+  /** Shapes of both operands of a product, or of the largest tensor; empty in a row that sums up an operation. */
   readonly shapes: string;
   readonly calls: number;
   readonly kernels: number;
   readonly millisecondsPerStep: number;
-  /** The part of a step's time. */
+  /** Fraction of a step's time. */
   readonly share: number;
   readonly flopsPerSecond: number;
   readonly bytesPerSecond: number;
-  /** The time that the ceilings allow to the time that was taken; above 1 where Winograd saves arithmetic. */
+  /** Time at the machine's ceiling over time taken; above 1 where Winograd saves arithmetic. */
   readonly ofCeiling: number;
 }
 
@@ -104,7 +104,7 @@ function size(bytes: number): string {
   return bytes < 2 ** 20 ? `${Math.round(bytes / 2 ** 10)} KiB` : `${Math.round(bytes / 2 ** 20)} MiB`;
 }
 
-/** Three digits, or all before the point. */
+/** Billions a second, to three digits. */
 function giga(perSecond: number): string {
   const value = perSecond / 1e9;
   return value < 100 ? value.toPrecision(3) : value.toFixed(0);

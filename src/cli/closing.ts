@@ -1,4 +1,7 @@
-/** The last lines of a training: how it went, what was gained beside the network that it started from, what comes next. */
+/**
+ * The last lines of a training: its result, the gain beside the network that it started from, and commands to go on
+ * with.
+ */
 
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -16,7 +19,7 @@ import type { RunSummary } from '../train/summary.js';
 import { duration } from './progress.js';
 import { textTable } from './textTable.js';
 
-/** `place`: the folder in which to look for more. */
+/** The errors of the best and of the last epoch, and the time taken. `place`: the run folder to name at the end. */
 export function resultLine(summary: RunSummary, place: string, { metric }: Task): string {
   const { best_val_err, best_epoch, best_test_err, last_val_err, last_test_err, select, epochs } = summary;
   const tested = (error: number | null) =>
@@ -29,7 +32,7 @@ export function resultLine(summary: RunSummary, place: string, { metric }: Task)
   return `${best}, ${last}; ${epochs} epochs in ${duration(summary.seconds)}, ${summary.images_per_second.toFixed(0)} img/s; see ${place}`;
 }
 
-/** The channels that are left of layers that lost some, in words; empty where none are pruned. */
+/** Layers with pruned channels and how many channels each has left, in words; empty without pruning. */
 export function channelsLine({ channelGroups, remains }: Variables): string {
   const thinned = channelGroups.flatMap(({ layer, channels }, group) => {
     const left = remains ? remains.channels[group]!.length : channels;
@@ -38,12 +41,12 @@ export function channelsLine({ channelGroups, remains }: Variables): string {
   return thinned.length > 0 ? `channels left: ${thinned.join(', ')}` : '';
 }
 
-/** Multiplications that the integer network may take at the end of a run: some seconds. */
+/** Multiplications for which the integer network may be evaluated at the end of a run: some seconds. */
 const deployedMacs = 5e11;
 
 /**
- * The integer network's error on the test images, in words, or what keeps a quantized run from being shipped; empty for
- * other runs, and where it would take long.
+ * The integer network's error on the test images, in words, or the reason why a quantized run has no integer network;
+ * empty for other runs, and where the evaluation would take long.
  */
 export async function deployedLine(root: string, test: Images, { best_epoch }: RunSummary): Promise<string> {
   const trained = await openTrained(root, best_epoch === null).catch((error: Error) => {
@@ -58,7 +61,10 @@ export async function deployedLine(root: string, test: Images, { best_epoch }: R
   return `in integers, as a device computes: test ${namedMetric(trained.experiment.task.metric, error)}`;
 }
 
-/** Sizes, bits and error beside those of the run it started from, where there is one, and the commands to go on with. */
+/**
+ * A table of sizes, bits and error beside those of the run that it started from, if any, and the commands to go on
+ * with.
+ */
 export async function outlook(root: string): Promise<string> {
   const start = startingRun(root);
   const gained = start === null ? [] : await gainedBeside(start, root);
@@ -72,7 +78,7 @@ export async function outlook(root: string): Promise<string> {
   return [...gained, 'next:', textTable(next.map(([what = '', command = '']) => [`  ${what}`, command]))].join('\n');
 }
 
-/** What a run is asked about. */
+/** The placeholder for an input of `mpdnn predict`, by the kind of the run's data. */
 function inputWord(root: string): string {
   const { kind } = parseDataSpec(String(openRunFolder(root).config.settings.data));
   switch (kind) {
@@ -93,7 +99,9 @@ function inputWord(root: string): string {
   }
 }
 
-/** Whether a run can be integers: quantized, inputs that are no bytes, too. */
+/**
+ * Tells whether the run can be exported: weights and activations are quantized, and so is the input unless it is bytes.
+ */
 function isExportable(root: string): boolean {
   const { settings, data } = openRunFolder(root).config;
   return Boolean(
@@ -133,7 +141,7 @@ async function gainedBeside(start: string, root: string): Promise<string[]> {
   ];
 }
 
-/** Both metrics, and how far they are apart, of percentages in points. */
+/** Both values of the metric and their difference, in points where the metric is told in percent. */
 function metricRow({ testError: before, metric }: ComparedRun, { testError: after }: ComparedRun): string[] {
   const { inPercent, of } = metrics[metric];
   const gain = inPercent ? pointsText(100 * (of(after) - of(before))) : '';

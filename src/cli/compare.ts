@@ -61,7 +61,7 @@ function bitsText(bits: BitRange | null): string {
   return min === max ? String(min) : `${min}–${max}, ${mean.toFixed(1)}`;
 }
 
-/** `winner` counts from 1; 0 where no run beats this one. */
+/** Remarks on a run. `winner`: number from 1 of a run that is better in error and sizes, 0 for none. */
 function noteOf({ sameImages, obeysBudget }: ComparedRun, winner: number): string {
   return [
     sameImages ? '' : 'other test images than 1',
@@ -72,7 +72,7 @@ function noteOf({ sameImages, obeysBudget }: ComparedRun, winner: number): strin
     .join(', ');
 }
 
-/** Under the names of summary.json. */
+/** A run as JSON, under the names of summary.json. */
 function jsonOf(run: ComparedRun, winner: ComparedRun | null): object {
   const { key, of } = metrics[run.metric];
   return {

@@ -27,7 +27,7 @@ export function devicesCommand(): Command {
 async function listDevices(): Promise<DeviceEntry[]> {
   const found = [await engineEntry('cpu'), ...(await gpuEntries()), await engineEntry('reference')];
   const gpu = found.findIndex(({ device, isUsable, isSoftware }) => device === 'gpu' && isUsable && !isSoftware);
-  // The first entry is the CPU.
+  // The CPU is the first entry, and the choice where there is no real GPU.
   const automatic = Math.max(0, gpu);
   return found.map(({ isSoftware, ...entry }, index) => ({ ...entry, isAuto: index === automatic }));
 }
@@ -47,7 +47,7 @@ async function engineEntry(device: 'cpu' | 'gpu' | 'reference'): Promise<FoundDe
   }
 }
 
-/** The adapter that the engine opens comes first and is described by the engine, any others by their names. */
+/** Entries of all adapters. The first is the one that the engine opens, which describes it. */
 async function gpuEntries(): Promise<FoundDevice[]> {
   const engine = await engineEntry('gpu');
   if (!engine.isUsable) return [engine];

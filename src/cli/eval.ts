@@ -38,7 +38,7 @@ export function evalCommand(): Command {
     });
 }
 
-/** The metric by its name: one of these, `rmse` beside `mse`. */
+/** One of these metrics, by its name; `rmse` comes beside `mse`. */
 interface NamedMetrics {
   readonly error?: number;
   readonly mse?: number;
@@ -54,14 +54,14 @@ interface EvalResult extends Sizes, NamedMetrics {
   readonly images: number;
   readonly bits: Readonly<Record<string, number>>;
   readonly device: string;
-  /** Evaluation of the integer network, where it was asked for. */
+  /** Evaluation of the integer network, with `--deployed`. */
   readonly deployed?: NamedMetrics & {
     readonly loss: number;
-    /** Images for which it predicts another class than the engine above; null where outputs are no classes. */
+    /** Images for which the integer network predicts another class; null where outputs are not classes. */
     readonly different_predictions: number | null;
-    /** Shape of the logits: [classes], or [height, width, classes] where every pixel has a class. */
+    /** Shape of the logits: [classes], or [height, width, classes] for a class a pixel. */
     readonly output_shape: readonly number[];
-    /** Logits, in whole units, of the test images that an export's C program and files hold. */
+    /** Integer logits of the test images that an export's C program and files hold. */
     readonly test_logits: readonly (readonly number[])[];
   };
 }
@@ -71,7 +71,7 @@ async function evaluateRun(
   overrides: Record<string, string | boolean | undefined>,
   { last, deployed }: { readonly last: boolean; readonly deployed: boolean },
 ): Promise<EvalResult> {
-  // Before any image is loaded: what cannot be shipped is refused at once.
+  // Refused before any image is loaded, if the network cannot be exported.
   const trained = deployed ? await openTrained(root, last) : null;
   const run = openEvaluated(root);
   const { folder, config } = run;
@@ -142,7 +142,7 @@ function describe(result: EvalResult): string {
           `in integers  ${metricWords(deployed)}  loss ${deployed.loss.toFixed(4)}` +
             differing(deployed.different_predictions, result.images),
           ...deployed.test_logits.map((logits, image) => {
-            // Of the first pixel, as the C program prints them.
+            // Logits of the first pixel, as the C program prints them.
             return `test image ${image}: ${logits.slice(0, deployed.output_shape.at(-1)).join(' ')}`;
           }),
         ]

@@ -1,4 +1,4 @@
-/** `mpdnn experiments`: what the sections of .cfg files train. */
+/** `mpdnn experiments`: the sections of .cfg files and their settings. */
 
 import { Command } from 'commander';
 import { type Experiment, listExperiments, type ResolvedLayer, resolveExperiment } from '../settings/index.js';
@@ -45,7 +45,7 @@ export function experimentsCommand(): Command {
     });
 }
 
-/** The quantizers of all tensors, where rules set single ones. Neither images nor classes change them. */
+/** The quantizers of all tensors, if the section has rules for single ones. Independent of images and classes. */
 function layersOf(experiment: Experiment): ResolvedLayer[] | undefined {
   if (experiment.layers.length === 0) return undefined;
   const side = experiment.data.imageSize ?? 32;

@@ -66,7 +66,7 @@ function exportFolder(root: string): string {
   return isParametersFile(root) ? join(dirname(root), `${basename(root, extname(root))}-export`) : join(root, 'export');
 }
 
-/** The picture beside export.md; without the packages that it lacks, a line says which. */
+/** Draws the picture beside export.md; without the optional packages a line says which are missing. */
 async function draw(summary: ExportContent): Promise<ReadonlyMap<string, string | Uint8Array>> {
   const { drawPlot, exportPlot } = await import('../report/index.js');
   try {
@@ -101,7 +101,7 @@ function describe(summary: ExportSummary, folder: string): string {
   ].join('\n');
 }
 
-/** The memory and the code of the C program, in words. */
+/** Memory and code size of the C program, in words. */
 function program({ c_ram, c_code }: ExportSummary['bytes']): string {
   if (c_ram === null) return '';
   const code = c_code === null ? 'code not measured without arm-none-eabi-gcc' : `code ${c_code} B on a Cortex-M4`;

@@ -1,4 +1,4 @@
-/** `mpdnn front`: how small a network can get, by every way to give bits. */
+/** `mpdnn front`: error over size of a network, for every way to choose bits. */
 
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { makeFront } from '../front/front.js';
@@ -95,7 +95,7 @@ export function frontCommand(): Command {
         await bench.dispose();
       }
     });
-  // A seed is one of --seeds, and what the ways to give bits differ in is not for a call to say.
+  // `--seeds` gives the seeds, and the plan itself sets the keys in which the ways to choose bits differ.
   return addSettingOptions(addSubmissionOptions(command), [
     ...['seed', 'resume', 'name', 'w_quantize', 'a_quantize', 'w_bitwidth', 'a_bitwidth', 'layers'],
     ...['budget', 'budget_search', 'target_weight_kbytes'],

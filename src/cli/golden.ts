@@ -37,7 +37,7 @@ export function goldenCommand(): Command {
   );
 }
 
-/** The checks, which are part of the repository and not of the package. */
+/** Loads the checks, which are part of the repository but not of the published package. */
 async function goldenChecks(): Promise<typeof import('../golden/index.js')> {
   try {
     return await import('../golden/index.js');

@@ -1,4 +1,4 @@
-/** `--gpus N`: one call as N processes of this machine, a card each, which train one network together. */
+/** `--gpus N`: runs one call as N processes of this machine, one a card, which train one network together. */
 
 import { Option } from 'commander';
 import { InputError } from '../errors.js';
@@ -12,15 +12,15 @@ export function gpusOption(): Option {
   return new Option('--gpus <n>', 'train on so many cards of this machine, a process each').argParser(positive);
 }
 
-/** Tells whether this process has to start those that do the work. */
+/** Tells whether this process is the one that has to start the ranks. */
 export function startsRanks(gpus: number | undefined): gpus is number {
   return gpus !== undefined && gpus > 1 && !isRank();
 }
 
 /**
- * Runs this very call in a process a card; resolves to its exit code.
+ * Runs this call in one process a card. Resolves to its exit code.
  *
- * @throws InputError if there are not so many cards, or they cannot be told apart here
+ * @throws InputError if there are fewer cards, or if they cannot be told apart here
  */
 export async function runOnCards(gpus: number): Promise<number> {
   const call = [process.execPath, ...process.execArgv, ...process.argv.slice(1)];
@@ -32,7 +32,7 @@ export async function runOnCards(gpus: number): Promise<number> {
   return code;
 }
 
-/** Joins the other ranks, if there are any, each with a card of its own where `gpus` asks for it. */
+/** Joins the other ranks, if any, each on a card of its own if `gpus` is given. */
 export async function joinOnCards(gpus: number | undefined): Promise<JoinedRanks> {
   const ranks = await joinRanks();
   if (gpus === undefined) return ranks;
@@ -41,7 +41,7 @@ export async function joinOnCards(gpus: number | undefined): Promise<JoinedRanks
   return ranks;
 }
 
-/** The settings of a call: cards are for the GPU engine. */
+/** Settings with the GPU engine, if cards are asked for. Throws an `InputError` for another device. */
 export function withCards<T extends Readonly<Record<string, unknown>>>(settings: T, gpus: number | undefined): T {
   if (gpus === undefined) return settings;
   const { device = 'gpu' } = settings;
@@ -49,7 +49,7 @@ export function withCards<T extends Readonly<Record<string, unknown>>>(settings:
   throw new InputError(`--gpus ${gpus}: goes with --device gpu, not ${device}; leave out --device`);
 }
 
-/** A call that can be repeated, on as many cards. */
+/** The call with its number of cards, so that it can be repeated. */
 export function onCards(call: string, gpus: number | undefined): string {
   return gpus === undefined ? call : `${call} --gpus ${gpus}`;
 }

@@ -1,4 +1,4 @@
-/** `mpdnn init`: the settings recommended for one's own pictures as a .cfg file, to be edited and trained. */
+/** `mpdnn init`: writes a .cfg file with the settings recommended for the user's own pictures. */
 
 import { existsSync } from 'node:fs';
 import { Command } from 'commander';

@@ -1,4 +1,4 @@
-/** `mpdnn inspect`: the layers of a network, what they cost, and the smallest budget it could keep, before any training. */
+/** `mpdnn inspect`: layers, costs and the smallest possible budget of a network, before any training. */
 
 import { Command, InvalidArgumentError } from 'commander';
 import {
@@ -18,7 +18,10 @@ import { type DataShape, networkOf, programOptions } from '../train/programOptio
 import { addSettingOptions } from './options.js';
 import { textTable } from './textTable.js';
 
-/** All that is kept has a quantizer, as devices without floats want it; the first steps need no weights. */
+/**
+ * Settings that quantize every tensor that is kept, as devices without floats need it. The published step sizes need no
+ * weights.
+ */
 const quantized = {
   ...{ w_quantize: 'parametric_fp_d_xmax', a_quantize: 'parametric_fp_d_xmax_relu' },
   ...{ a_quantize_linear: true, a_quantize_input: true, w_stepsize: 'published', a_stepsize: 'published' },
@@ -69,25 +72,28 @@ interface LayerRow {
   readonly shape: readonly number[];
   readonly parameters: number;
   readonly multiplications: number;
-  /** Those of weight and bias; null without any. */
+  /** Bits of weight and bias; null without any. */
   readonly weightBits: number | null;
-  /** Bits of what is kept of the output; null where it is not counted: on its way into a sum, or behind a pooling. */
+  /**
+   * Bits of the output as it is kept; null for outputs that are not counted: operands of a sum, and inputs of a
+   * pooling.
+   */
   readonly outputBits: number | null;
   readonly isSigned: boolean;
-  /** True where it shares its quantizer with outputs of other layers. */
+  /** True if the quantizer is shared with outputs of other layers. */
   readonly isShared: boolean;
 }
 
 interface Inspection {
   readonly model: string;
   readonly input: readonly number[];
-  /** Bits of the images where they are quantized; else they are bytes. */
+  /** Bits of the images if they are quantized, else 8. */
   readonly inputBits: number;
   readonly outputs: NetworkDefinition['outputs'];
   readonly parameters: number;
   readonly multiplications: number;
   readonly layers: readonly LayerRow[];
-  /** With the bits of the table, with the fewest that the limits allow, and in float. */
+  /** Sizes with the bits of the table, with the fewest bits that the limits allow, and in float. */
   readonly kbytes: Kbytes;
   readonly fewest: Kbytes;
   readonly float: Kbytes;
@@ -102,7 +108,7 @@ function inspect(experiment: Experiment, given: Pick<InspectOptions, 'input' | '
     classes: given.classes ?? outputs.at(-1) ?? usual.classes,
     targetShape: outputs.slice(0, -1),
   };
-  // Whatever the loss may be: an image is put out as one of classes would be.
+  // A network with outputs [height, width, classes] is inspected as one that classifies pixels, whatever its loss.
   const inspected = outputs.length > 1 ? { ...experiment, task: pixelTask } : experiment;
   const options = programOptions(inspected, { ...data, trainImages: 1, evaluationImages: 1 }, null);
   const network = networkOf(inspected, data);
@@ -130,7 +136,7 @@ function inspect(experiment: Experiment, given: Pick<InspectOptions, 'input' | '
 
 const pixelTask: Task = { loss: 'pixels', target: 'data', metric: 'iou' };
 
-/** Those of MLPerf Tiny. */
+/** Image shapes and classes of the MLPerf Tiny models. */
 const tinyData: ReadonlyMap<string, Pick<DataShape, 'imageShape' | 'classes'>> = new Map([
   ['ds_cnn', { imageShape: [49, 10, 1], classes: 12 }],
   ['mobilenetv1', { imageShape: [96, 96, 3], classes: 2 }],
@@ -138,7 +144,7 @@ const tinyData: ReadonlyMap<string, Pick<DataShape, 'imageShape' | 'classes'>> =
   ['dense_autoencoder', { imageShape: [1, 1, 640], classes: 640 }],
 ]);
 
-/** The images and classes that a model by name is known for. */
+/** The usual image shape and number of classes of a model. */
 function usualData(model: string): Pick<DataShape, 'imageShape' | 'classes'> {
   const tiny = tinyData.get(model);
   if (tiny) return tiny;

@@ -1,15 +1,15 @@
-/** Signals that ask for an end: before training they end the program at once, while training they ask for a checkpoint. */
+/** Ending signals: before training they end the program at once, while training they ask for a checkpoint first. */
 
 import { endingSignals, INTERRUPTED } from './endingSignals.js';
 import type { ProgressDisplay } from './progress.js';
 
-/** A terminal and npx between them may deliver one Ctrl-C twice. */
+/** Milliseconds in which a second signal is the same Ctrl-C, delivered once by the terminal and once by npx. */
 const sameSignalMs = 500;
 
 /**
- * Runs `work` with a signal that is aborted by the first {@link endingSignals ending signal}; a second one ends the
- * program at once, as the first does until `work` calls `onTraining`: nothing is begun that a checkpoint could keep, and
- * a download may take long. The exit code is then {@link INTERRUPTED}.
+ * Runs `work` with an `AbortSignal` that the first {@link endingSignals ending signal} aborts. A second one ends the
+ * program at once, and so does the first before `work` calls `onTraining`: until then there is nothing to checkpoint,
+ * and a download may take long. The exit code is then {@link INTERRUPTED}.
  */
 export async function interruptible<T>(
   display: Pick<ProgressDisplay, 'stop'>,
@@ -23,7 +23,7 @@ export async function interruptible<T>(
     if (isFirst) {
       firstMs = performance.now();
       interrupt.abort();
-      // Where the terminal is gone, the checkpoint is still worth more than the words.
+      // A closed terminal must not keep the checkpoint from being written.
       for (const stream of [process.stdout, process.stderr]) stream.removeAllListeners('error').on('error', () => {});
     }
     if (isTraining && (isFirst || performance.now() - firstMs < sameSignalMs)) return;

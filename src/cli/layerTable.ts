@@ -1,10 +1,10 @@
-/** The bits and kB of every layer as text: a row a layer, its weights and its output side by side. */
+/** Bits and kB of every layer as a text table, weights and output side by side. */
 
 import type { Variables } from '../nn/index.js';
 import { bitsPerKbyte } from '../quant/index.js';
 import { type LayerSummary, summaryTable } from '../report/summaryTable.js';
 
-/** `bits`: by tensor. Empty for a float network. */
+/** The table; empty for a float network. `bits`: bitwidths by tensor. */
 export function layerTable({ counted }: Variables, bits: Readonly<Record<string, number>>): string {
   const { tensors, quantizers } = counted;
   if (quantizers.length === 0) return '';
@@ -22,7 +22,7 @@ export function layerTable({ counted }: Variables, bits: Readonly<Record<string,
   return summaryTable([...layers.values()]);
 }
 
-/** The name that a convolution and the activation behind it share; a bias keeps a row of its own. */
+/** The name that a convolution shares with the activation behind it; a bias has a row of its own. */
 function layerOf(tensor: string): string {
   return tensor.replace(/\/quantized_(conv|affine)\/W$|\.weight$/, '');
 }

@@ -1,11 +1,11 @@
-/** The command line as a function: a file a command, put together here. */
+/** The command line as a function of its arguments; each command has a file of its own. */
 
 import { Command, CommanderError } from 'commander';
 import { readFault, writeFault } from '../disk/fileFault.js';
 import { InputError, printable } from '../errors.js';
 import { packageVersion } from '../packageVersion.js';
 
-/** The commands in the order of the help. One that is called is loaded alone, since loading is what short calls wait for. */
+/** The commands in the order of the help. Only the called one is loaded, which keeps short calls fast. */
 const commands: Readonly<Record<string, () => Promise<Command>>> = {
   train: async () => (await import('./train.js')).trainCommand(),
   init: async () => (await import('./init.js')).initCommand(),
@@ -40,7 +40,7 @@ export async function mpdnn(args: readonly string[]): Promise<number> {
   }
 }
 
-/** Writes a fault as one line to stderr, with its stack where `MPDNN_DEBUG` is set; returns its exit code. */
+/** Writes an error as one line to stderr, with its stack if `MPDNN_DEBUG` is set. Returns its exit code. */
 export function report(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
   const fault = inWords(error);
@@ -49,7 +49,7 @@ export function report(error: unknown): number {
   return fault instanceof InputError ? 2 : 1;
 }
 
-/** A fault of the file system that nobody has put into words yet names a path of the call, as far as can be known here. */
+/** The error with its message in words, if it is one of the file system that no caller has translated yet. */
 function inWords(error: unknown): Error {
   if (!(error instanceof Error)) return new Error(String(error));
   const { path, syscall } = error as NodeJS.ErrnoException;
@@ -58,7 +58,7 @@ function inWords(error: unknown): Error {
   return (isWritten ? writeFault(error, path) : readFault(error, path)) as Error;
 }
 
-/** @param name the command that is called; all are there where it is none */
+/** The program with the command `name`, or with all commands if there is none of that name. */
 async function commandLine(name: string | undefined): Promise<Command> {
   const program = new Command('mpdnn')
     .description('Train neural networks whose bitwidths are learned, under a memory budget.')

@@ -1,4 +1,4 @@
-/** Options that several commands share. */
+/** Options that several commands share, and parsers of their values. */
 
 import { join } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
@@ -15,7 +15,7 @@ export function threadsOption(): Option {
   return new Option('--threads <n>', 'threads of the CPU engine').argParser(positive);
 }
 
-/** Reads the number of an option. */
+/** Parses a positive whole number. */
 export function positive(text: string): number {
   if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError('give a whole number from 1 on');
   return Number(text);
@@ -26,8 +26,8 @@ export function matmulPrecisionOption(fallback: MatmulPrecision): Option {
 }
 
 /**
- * Every key of a .cfg file that the command has no option for, unseen in its help, but for those in `without`;
- * `weightfile` is --weights.
+ * Adds a hidden option for every .cfg key that the command has no option for yet, except those in `without` and
+ * `weightfile`, which is --weights.
  */
 export function addSettingOptions(command: Command, without: readonly string[] = []): Command {
   for (const key of settingKeys) {
@@ -41,12 +41,12 @@ export function addSettingOptions(command: Command, without: readonly string[] =
   );
 }
 
-/** Commander sets `autotune` to false where the option is given. */
+/** `--no-autotune`; commander then sets `autotune` to false. */
 export function autotuneOption(): Option {
   return new Option('--no-autotune', 'take fixed tiles on a GPU instead of the fastest found');
 }
 
-/** Where the GPU engine remembers tiles; undefined for fixed ones. */
+/** The file of tuned GPU tiles; undefined for fixed tiles. */
 export function tuningFile(autotune: boolean): string | undefined {
   return autotune ? join(cacheFolder(), 'gpu-tiles.json') : undefined;
 }

@@ -1,4 +1,4 @@
-/** What calls that run a plan have in common, here or as a job of a cluster. */
+/** Calls that run a plan, on this machine or as a job of a cluster. */
 
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { dataForms } from '../data/dataSpec.js';
@@ -40,21 +40,21 @@ export function addPlanOptions(command: Command): Command {
 }
 
 interface PlanCall {
-  /** The call as it can be repeated. */
+  /** The call, as it can be repeated. */
   readonly command: string;
-  /** How many runs the plan has. */
+  /** Number of runs of the plan. */
   readonly runs: number;
   readonly force: boolean;
   readonly bench: Workbench;
-  /** The processes that execute it together, by default this one alone; the first of them says how it goes. */
+  /** The processes that train together, by default only this one; the first of them reports. */
   readonly ranks?: Ranks;
-  /** Where its runs train side by side. */
+  /** The lanes in which runs train side by side. */
   readonly lanes?: Lanes | undefined;
-  /** How it goes is told to the process that has started this one, instead of to the user. */
+  /** Report events to the parent process instead of drawing a display. */
   readonly tell?: boolean | undefined;
 }
 
-/** Executes a plan under a display, until its end or the first Ctrl-C, and says how it ended. */
+/** Executes a plan with a display, until its end or the first Ctrl-C, and reports its end. */
 export async function executeCall(
   { command, runs, force, bench, ranks = oneRank, lanes, tell = false }: PlanCall,
   execute: (options: ExecuteOptions & { readonly command: string }) => Promise<ReportEnd>,
@@ -84,7 +84,7 @@ function displayOf(isFirst: boolean, tell: boolean, atOnce: number | undefined):
   return tell ? { ...toldEvents(), stop: () => {} } : planDisplay(atOnce);
 }
 
-/** Executes one run of a plan, named by its path: what a job does that `--submit` has sent, and a process of a lane. */
+/** Executes the run of a plan with the given path, as a job sent by `--submit` does, and a process of a lane. */
 export async function executeOneRun(
   plan: readonly PlannedRun[],
   path: string,
@@ -109,13 +109,13 @@ export async function executeOneRun(
     failed = end.failed;
     return { ...end, paths: [] };
   });
-  // One that has failed does not wait for the others: its end is theirs.
+  // After a failure the process does not wait for the other ranks, which end by themselves.
   if (failed === 0) ranks.leave();
 }
 
 /**
- * The words of the call behind the program's name by which it can be repeated, its command and arguments being `words`:
- * options at their defaults are left out, and those that say nothing about the result.
+ * The words of a repeatable call behind the program's name: `words` (its command and arguments) and the options given
+ * on the command line, except those that do not change the result.
  */
 export function wordsOfCall(words: readonly string[], options: object, call: Command): string[] {
   const given = Object.entries(options).flatMap(([key, value]) => {
@@ -127,7 +127,7 @@ export function wordsOfCall(words: readonly string[], options: object, call: Com
   return [...words, ...given];
 }
 
-/** Reads the seeds of an option, such as `0,1,2`. */
+/** Parses a list of seeds, such as `0,1,2`. */
 export function seedList(text: string): number[] {
   const seeds = text.split(',').map((word) => (/^\d+$/.test(word.trim()) ? Number(word) : Number.NaN));
   if (seeds.some((seed) => !(seed < 2 ** 32))) throw new InvalidArgumentError('give whole numbers, such as 0,1,2');

@@ -1,6 +1,6 @@
 /**
- * The progress of a plan: on a terminal one bar for all runs above a bar of each run under way; elsewhere a line of each
- * now and then. Both keep the line that each run leaves when it ends.
+ * Progress of a plan: on a terminal a bar of all runs above one of each active run; elsewhere a line of each now and
+ * then. Both keep a line of each ended run.
  */
 
 import { MultiBar, Presets } from 'cli-progress';
@@ -17,24 +17,28 @@ export interface PlanDisplay extends PlanEvents {
   stop(): void;
 }
 
-/** Less than this part of a run tells little about the time of all. */
+/** Fraction of a run below which its time says little about the time of all. */
 const TELLING = 0.05;
 
-/** A run under way. */
+/** A slot for an active run. */
 interface Place {
   run: PlannedRun | null;
-  /** What is done of it. */
+  /** Fraction of the run that is done. */
   fraction: number;
   readonly written: Bar;
 }
 
-/** @param atOnce how many runs may be under way at a time */
+/**
+ * The display of a plan.
+ *
+ * @param atOnce number of runs that may be active at a time
+ */
 export function planDisplay(atOnce = 1): PlanDisplay {
   const bars = drawnBars(atOnce);
   const started = performance.now();
   const places = Array.from({ length: atOnce }, (): Place => ({ run: null, fraction: 0, written: writtenBar() }));
   let ended = 0;
-  /** Runs trained here; those that are reused take no time. */
+  /** Runs trained in this call; reused runs take no time. */
   let trained = 0;
   const placeOf = ({ run }: PlanPosition): number => {
     const own = places.findIndex((each) => each.run === run);
@@ -66,7 +70,7 @@ export function planDisplay(atOnce = 1): PlanDisplay {
       showAll(at);
       if (!bars) places[place]!.written.show(name, done, total, headed);
     },
-    // What a run has to say, such as a line an epoch, would be too much of all runs.
+    // Lines of single runs, such as one an epoch, would be too many.
     line: () => {},
     stop: () => {},
   });
@@ -90,7 +94,7 @@ export function planDisplay(atOnce = 1): PlanDisplay {
   };
 }
 
-/** That of a rank other than the first. */
+/** The display of ranks other than the first. */
 export const silentPlanDisplay: PlanDisplay = {
   runs: () => ({ task: () => {}, line: () => {} }),
   ends: () => {},
@@ -98,11 +102,11 @@ export const silentPlanDisplay: PlanDisplay = {
   stop: () => {},
 };
 
-/** One for all runs, and one for each of those under way; null where stderr is no terminal. */
+/** One bar for all runs and one for each active run; null if stderr is no terminal. */
 function drawnBars(atOnce: number) {
   if (!process.stderr.isTTY) return null;
   const bars = new MultiBar({ hideCursor: true, clearOnComplete: true, format: renderBar }, Presets.shades_classic);
-  // An object each: a bar keeps its texts in the one it is given.
+  // Separate objects, since a bar keeps its texts in the one that it is given.
   const nothing = (): BarTexts => ({ words: [], short: [] });
   const drawn = Array.from({ length: 1 + atOnce }, () => bars.create(1, 0, nothing()));
   return {
@@ -113,7 +117,7 @@ function drawnBars(atOnce: number) {
     },
     log: (line: string) => bars.log(line),
     stop: (): void => {
-      // Lines wait for the next drawing.
+      // Lines are only written at the next drawing.
       bars.update();
       bars.stop();
     },

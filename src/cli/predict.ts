@@ -1,4 +1,4 @@
-/** `mpdnn predict`: what a trained run says of files of images, or of arrays. */
+/** `mpdnn predict`: predictions of a trained run for images, arrays or sounds in files. */
 
 import { Command } from 'commander';
 import { readForNetwork } from '../data/files/index.js';
@@ -13,7 +13,7 @@ import { readStartingWeights } from '../weights/index.js';
 import { percent } from './progress.js';
 import { textTable } from './textTable.js';
 
-/** Images at a time. */
+/** Inputs a batch. */
 const BATCH = 64;
 
 type FilePrediction = { readonly file: string } & (Prediction | Answer | { readonly error: number });
@@ -77,7 +77,7 @@ async function predict(
   }
 }
 
-/** A line of the table: the file, and what there is to say. */
+/** A row of the table: the file and its prediction. */
 function row({ file, ...found }: FilePrediction, classes: readonly string[]): string[] {
   const short = (value: number) => String(Number(value.toPrecision(5)));
   if ('error' in found) return [file, `squared error ${short(found.error)}`];
@@ -93,7 +93,7 @@ function row({ file, ...found }: FilePrediction, classes: readonly string[]): st
   return [file, ...classWords(found, classes)];
 }
 
-/** Class, probability, and the class that comes next. */
+/** Class, probability, and the second most probable class. */
 function classWords({ class: name, label, probability, logits }: Prediction, classes: readonly string[]): string[] {
   const others = logits.map((logit, index) => (index === label ? Number.NEGATIVE_INFINITY : logit));
   const next = others.indexOf(Math.max(...others));

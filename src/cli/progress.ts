@@ -1,4 +1,4 @@
-/** The progress of a run in words: what stands behind its bar, and a line an epoch. Both go to stderr. */
+/** Progress of a run in words, on stderr: the texts behind its bar, and a line an epoch. */
 
 import type { ActivationType } from '../quant/index.js';
 import type { RunEvents } from '../runs/runEvents.js';
@@ -11,10 +11,10 @@ export interface ProgressDisplay extends RunEvents {
   stop(): void;
 }
 
-/** The settings that the words of a run's progress depend on. */
+/** The settings that the progress texts depend on. */
 export interface ProgressFrame extends BudgetTargets {
   readonly epochs: number;
-  /** The images of the evaluations: those that choose the best parameters. */
+  /** The images that evaluations use: those that choose the best parameters. */
   readonly evaluatedOn: Experiment['training']['select'];
   readonly task: Task;
 }
@@ -40,7 +40,7 @@ export function progressFrame({ budget, training, task }: Experiment): ProgressF
   };
 }
 
-/** The progress of tasks alone: loading, counting, measuring. */
+/** A display of single tasks, such as loading, counting or measuring. */
 export function taskDisplay(bar: Bar = singleBar()): Pick<ProgressDisplay, 'task' | 'line' | 'stop'> {
   return {
     task: (name, done, total) => {
@@ -65,7 +65,7 @@ export function progressDisplay(frame: ProgressFrame, bar: Bar = singleBar()): P
       const total = epochs * batches;
       const now = performance.now();
       begin ??= { done, timeMs: now };
-      // From all since the first step of this start: evaluations take their time too.
+      // Averaged over all steps since this start, so that evaluations count too.
       const left = (((now - begin.timeMs) / 1000) * (total - done)) / (done - begin.done);
       const speed = `${imagesPerSecond.toFixed(0)} img/s`;
       const known = Number.isFinite(left);
@@ -115,7 +115,7 @@ function epochLine(report: EpochReport, frame: ProgressFrame): string {
     .join('  ');
 }
 
-/** Fits into 80 columns, and is cut where large numbers leave no room. */
+/** The line of an epoch in at most 80 columns, unless large numbers leave no room. */
 function shortEpochLine(report: EpochReport, frame: ProgressFrame): string {
   const { trained, metric } = metricsIn(frame);
   return [
@@ -144,7 +144,7 @@ function imagesOf({ evaluatedOn }: ProgressFrame): string {
   return evaluatedOn === 'test' ? 'test' : 'val';
 }
 
-/** The word for an epoch inside or outside of the budget; empty without one. */
+/** Tells in a word whether the epoch is inside the budget; empty without a budget. */
 function budgetWord({ obeysBudget }: EpochReport, budget: BudgetTargets): string {
   const { weightKbytes, activationKbytes, gbops, cost } = budget;
   if (Math.max(weightKbytes, activationKbytes, gbops, cost) <= 0) return '';
@@ -155,10 +155,10 @@ function epochOf({ epoch }: EpochReport, { epochs }: ProgressFrame): string {
   return `epoch ${String(epoch).padStart(String(epochs).length)}/${epochs}`;
 }
 
-/** Less is what any two processes that hand something over wait for each other. */
+/** A smaller fraction of waiting is usual between any two processes that pass data on. */
 const NOTABLE_WAIT = 0.05;
 
-/** Where the engine could train faster than images are decoded. */
+/** A remark if decoding images is slower than training on them. */
 function waitText(waiting: number): string {
   return waiting < NOTABLE_WAIT ? '' : `waits for images ${percent(waiting, 0)}`;
 }

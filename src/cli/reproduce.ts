@@ -69,7 +69,7 @@ export function reproduceCommand(): Command {
         await execution.finally(bench.dispose);
       }
     });
-  // A seed is one of --seeds, whether a run goes on is found out, and runs are called as their sections.
+  // `--seeds` gives the seeds, the plan finds out which runs go on, and runs are named after their sections.
   return addSettingOptions(addSubmissionOptions(command), ['seed', 'resume', 'name']);
 }
 

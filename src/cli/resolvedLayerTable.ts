@@ -1,4 +1,4 @@
-/** The quantizers of a network's tensors where rules set those of single ones, a row a tensor. */
+/** A table of the quantizers of a network's tensors, one tensor a row, for sections with rules for single tensors. */
 
 import { floatBits, parameterNames } from '../quant/index.js';
 import type { ResolvedLayer } from '../settings/index.js';
@@ -8,7 +8,7 @@ export interface ResolvedLayerRow {
   readonly tensor: string;
   readonly quantizer: string;
   readonly bits: string;
-  /** Patterns of the rules that concern it. */
+  /** Patterns of the rules that match the tensor. */
   readonly rules: string;
 }
 
@@ -25,11 +25,11 @@ export function resolvedLayerTable(layers: readonly ResolvedLayer[]): string {
   return textTable([['tensor', 'quantizer', 'bits', 'rules'], ...rows]);
 }
 
-/** Bits at the start, and the limits of what is learned. */
+/** Bits at the start, and the limits of learned bits. */
 function bitsText({ kind, bitwidth, bitwidthMin, bitwidthMax }: ResolvedLayer['quantizer']): string {
   if (kind === null) return String(floatBits);
   const learned = parameterNames(kind);
   if (learned.length === 0) return String(bitwidth);
-  // Where the bits follow from d and xmax (xmin and xmax), the upper limit of the bits does not bind.
+  // The upper limit of the bits has no effect where bits follow from d and xmax, or from xmin and xmax.
   return `${bitwidth}, ${bitwidthMin} ${learned.includes('n') ? `to ${bitwidthMax}` : 'or more'}`;
 }

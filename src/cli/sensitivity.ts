@@ -1,4 +1,6 @@
-/** `mpdnn sensitivity`: what the bits of each tensor of a trained run are worth, and a second opinion on them. */
+/**
+ * `mpdnn sensitivity`: the effect of each tensor's bits on the loss of a trained run, and other bits suggested by it.
+ */
 
 import { join } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
@@ -92,7 +94,7 @@ function describe({
   ].join('\n');
 }
 
-/** Draws the picture and returns its paths; without the packages that it lacks, a line says which. */
+/** Draws the picture and returns its paths; without the optional packages a line says which are missing. */
 async function draw(root: string, found: Sensitivity, line: (text: string) => void): Promise<string[]> {
   const { sensitivityPlot, writePlot } = await import('../report/index.js');
   const rows = found.tensors.map(({ others, ...tensor }) => ({

@@ -1,4 +1,4 @@
-/** `--parallel N`: runs of a plan side by side on this machine, a process each. */
+/** `--parallel N`: runs of a plan side by side on this machine, one process each. */
 
 import { Option } from 'commander';
 import { usableCores } from '../engine/cpu/nodePlatform.js';
@@ -16,10 +16,10 @@ export function parallelOption(): Option {
 }
 
 /**
- * Lanes for the runs of a plan; undefined for one at a time, which needs none. Runs share the cores where the settings do
- * not say how many threads each has, and have a card each, by turns, where there are several.
+ * Lanes for the runs of a plan; undefined for one run at a time. The runs share the cores unless the settings give
+ * numbers of threads, and take turns at the cards.
  *
- * @param words those behind the program's name that make the plan, and with `--run PATH` train one of its runs
+ * @param words the command line's words that make the plan; with `--run PATH` they train one of its runs
  */
 export function sideBySide(
   plan: readonly PlannedRun[],
@@ -46,7 +46,9 @@ function shareOf({ threads, data: { decodeThreads } }: Experiment, share: string
   ];
 }
 
-/** Hides all cards but that of a lane from a command; null where there are none to choose from, or none can be hidden. */
+/**
+ * Hides all cards but one from the command of a lane; null with fewer than two cards, or where cards cannot be hidden.
+ */
 function cardsByTurns(): ((lane: number, command: readonly string[]) => readonly string[]) | null {
   const { cards, unshare } = thisMachine();
   if (cards.length < 2) return null;

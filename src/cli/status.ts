@@ -1,4 +1,4 @@
-/** `mpdnn status`: how far the runs of a folder are, wherever they run. */
+/** `mpdnn status`: the state of all runs of a folder, local or on a cluster. */
 
 import { Command } from 'commander';
 import { queuedJobs, type RunStatus, runStatuses } from '../cluster/index.js';

@@ -1,4 +1,4 @@
-/** Sending a plan of runs to a cluster: options that `submit` and `reproduce --submit` share, and what is printed. */
+/** Sending a plan of runs to a cluster: the options shared by `submit` and `--submit`, and the output. */
 
 import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
@@ -24,28 +24,28 @@ import { commandWords, type Overrides, programName } from '../settings/index.js'
 import { withCards } from './gpus.js';
 import { positive } from './options.js';
 
-/** Options that say how a plan is run, here or by a cluster, by the names that commander gives. */
+/** Options that say how a plan is run, here or by a cluster, under commander's names. */
 export interface SubmissionOptions {
   readonly slurm?: string;
   readonly kubernetes?: string;
   readonly atOnce?: number;
   /** Processes a run. */
   readonly ranks?: number;
-  /** Cards a run, a process each. */
+  /** Cards a run, one process each. */
   readonly gpus?: number;
   readonly failFast?: boolean;
   readonly dryRun?: boolean;
   readonly force?: boolean;
   readonly submit?: boolean;
-  /** Runs at a time, here. */
+  /** Runs at a time on this machine. */
   readonly parallel?: number;
-  /** The path of the run that a job, or a process of several, trains. */
+  /** The path of the only run to train here, in a job or a lane. */
   readonly run?: string;
-  /** How it goes is told to the process that has started this one. */
+  /** Report events to the parent process. */
   readonly tell?: boolean;
 }
 
-/** The names of all of them: the rest of a call makes the plan. */
+/** The names of all submission options; the other options of a call make the plan. */
 export const submissionKeys: readonly string[] = [
   'slurm',
   'kubernetes',
@@ -75,13 +75,13 @@ export function addSubmissionOptions(command: Command): Command {
     .addOption(new Option('--tell', 'tell the process that has started this one how it goes').hideHelp());
 }
 
-/** The keys of a section among the options of a call. */
+/** The .cfg keys among the options of a call. */
 export function settingsAmong(options: Pick<SubmissionOptions, 'gpus'>): Overrides {
   const settings = Object.entries(options).filter(([key]) => !submissionKeys.includes(key));
   return withCards(Object.fromEntries(settings), options.gpus);
 }
 
-/** Throws an `InputError` if a call that trains here says how a cluster should, or the other way round. */
+/** Throws an `InputError` for cluster options without --submit, or --parallel with it. */
 export function refuseSubmissionOptions(options: SubmissionOptions): void {
   const { slurm, kubernetes, atOnce, ranks, gpus, failFast, submit, parallel, run } = options;
   if (submit && parallel !== undefined) {
@@ -94,7 +94,7 @@ export function refuseSubmissionOptions(options: SubmissionOptions): void {
   if (given) throw new InputError(`--${given[0]}: goes with --submit`);
 }
 
-/** Sends what is not finished, or prints what would be sent. `call`: the words that make the plan. */
+/** Sends the runs that are not finished, or prints what would be sent. `call`: the words that make the plan. */
 export function submit(
   plan: readonly PlannedRun[],
   { out, call, last }: Pick<Submission, 'out' | 'call' | 'last'>,
@@ -145,7 +145,7 @@ export function submit(
   );
 }
 
-/** What to call next; `last`: what is left to do where all runs have ended. */
+/** The command to call next. `last`: the job that is left where all runs have ended, if any. */
 function hint(out: string, last: Submission['last']): string {
   const [what, words] = last ? ['its report', last.call] : ['how far they are', ['status', out]];
   return `${what}: ${programName()} ${commandWords(words)}`;

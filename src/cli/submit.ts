@@ -1,4 +1,4 @@
-/** `mpdnn submit`: sections of a .cfg file as jobs of a cluster, with those that they start from. */
+/** `mpdnn submit`: sends sections of a .cfg file to a cluster, each after the one that it starts from. */
 
 import { Command, Option } from 'commander';
 import { userPath } from '../disk/userPath.js';
@@ -51,11 +51,11 @@ export function submitCommand(): Command {
     const how = { command: commandWords(words), force, bench };
     await executeOneRun(plan, run, how, options).finally(bench.dispose);
   });
-  // Starting weights are the sections' own, whether a run goes on is found out, and runs are called as their sections.
+  // Sections name their starting weights, the plan finds out which runs go on, and runs are named after their sections.
   return addSettingOptions(command, ['resume', 'name']);
 }
 
-/** The folder that the sections themselves say. Throws an `InputError` if they do not agree. */
+/** The output folder of the sections. Throws an `InputError` if they do not agree. */
 function commonFolder(sections: readonly PlannedSection[], settings: Overrides): string {
   const folders = sections.map(({ file, section }) => resolveExperiment(file, section, settings, 'shared').out);
   const [out = '', ...others] = new Set(folders);

@@ -1,12 +1,12 @@
-/** Tables of text for terminals. */
+/** Text tables for terminals. */
 import { printable } from '../errors.js';
 
-/** A column is not made narrower than this to fit a width. */
+/** Smallest width to which a column is narrowed. */
 const NARROWEST = 8;
 
 /**
- * Columns aligned by spaces. Where they are wider together than `width`, the widest ones are wrapped: at spaces, behind
- * `_`, `,` and `/`, and anywhere in what has none of these.
+ * Rows as aligned columns with spaces between. If they are wider than `width`, the widest columns are wrapped: at
+ * spaces, after `_`, `,` and `/`, and anywhere in a longer word.
  */
 export function textTable(rows: readonly (readonly string[])[], width = Number.POSITIVE_INFINITY): string {
   const cells = rows.map((row) => row.map(printable));
@@ -20,7 +20,7 @@ export function textTable(rows: readonly (readonly string[])[], width = Number.P
   return cells.flatMap((row) => linesOf(row, widths)).join('\n');
 }
 
-/** The lines that a row takes. */
+/** The lines of one row. */
 function linesOf(row: readonly string[], widths: readonly number[]): string[] {
   const wrapped = row.map((cell, column) => wrap(cell, widths[column] ?? cell.length));
   return Array.from({ length: Math.max(...wrapped.map((lines) => lines.length)) }, (_, line) =>

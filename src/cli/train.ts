@@ -94,18 +94,18 @@ export function trainCommand(): Command {
   return addSettingOptions(command);
 }
 
-/** `gpus` is no setting: the same network on any number of them. */
+/** Options of the call; `gpus` is no setting, since the network is the same on any number of cards. */
 type CallOptions = { readonly gpus?: number } & Readonly<Record<string, string | boolean | undefined>>;
 
 interface TrainOptions {
   readonly bench: Workbench;
   /** The processes that train together. */
   readonly ranks: Ranks;
-  /** On how many cards of this machine, if the call says so. */
+  /** Number of cards of this machine, if the call gives one. */
   readonly gpus: number | undefined;
   readonly force: boolean;
   readonly plots: boolean;
-  /** Where runs are shown while they train; null for nowhere. */
+  /** The page that shows runs while they train; null for none. */
   readonly watched: Watching | null;
 }
 
@@ -124,7 +124,7 @@ function sectionOf(name: string | undefined, cfg: SectionWord, overrides: Overri
   return { name, file, experiment: resolveExperiment(file, name, overrides) };
 }
 
-/** Resolves to whether it came to its end. */
+/** Trains a section. Resolves to false if it was interrupted. */
 async function trainSection(
   section: string | undefined,
   cfg: SectionWord,
@@ -137,7 +137,7 @@ async function trainSection(
   return trainExperiment(experiment, file, { ...how, resumeCall: onCards(call, how.gpus), isLast: true });
 }
 
-/** A float network and one of learned bits, with the settings recommended; resolves to whether both came to their end. */
+/** Trains a float network, then one with learned bits, with recommended settings. Resolves to false if interrupted. */
 async function trainRecommended(overrides: Overrides, how: TrainOptions): Promise<boolean> {
   if (overrides.data === undefined) {
     throw new InputError(
@@ -171,9 +171,9 @@ async function trainRecommended(overrides: Overrides, how: TrainOptions): Promis
 }
 
 interface RunOptions extends TrainOptions {
-  /** The call that goes on with the run. */
+  /** The call that resumes the run. */
   readonly resumeCall: string;
-  /** True where nothing else follows it. */
+  /** True for the last run of the call. */
   readonly isLast: boolean;
 }
 
@@ -221,13 +221,13 @@ async function trainExperiment(
   });
 }
 
-/** The display of a rank: the first one tells what all of them do. */
+/** The display of a rank; only the first one reports. */
 function displayOf({ rank }: Ranks, frame: ProgressFrame): ProgressDisplay {
   if (rank === 0) return progressDisplay(frame);
   return { task: () => {}, line: () => {}, stop: () => {} };
 }
 
-/** Draws pictures and tells whether it could; if not, a line says which package they lack. */
+/** Draws the pictures. Resolves to false, and a line says which package is missing, if it cannot. */
 async function draw(root: string, line: (text: string) => void): Promise<boolean> {
   const { plotRun } = await import('../report/index.js');
   try {

@@ -1,4 +1,4 @@
-/** `mpdnn watch`: runs on a page, while they train and afterwards; or as a page in one file. */
+/** `mpdnn watch`: shows runs on a page, while they train and afterwards, or writes the page to one file. */
 
 import { join } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
@@ -7,7 +7,7 @@ import { userPath } from '../disk/userPath.js';
 import { InputError } from '../errors.js';
 import { endingSignals } from './endingSignals.js';
 
-/** Where runs go unless --out says otherwise; runs may still be to begin there. */
+/** The default folder of runs; a run may not have begun there yet. */
 const USUAL_FOLDER = 'experiments';
 
 export function watchCommand(): Command {

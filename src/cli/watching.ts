@@ -1,14 +1,14 @@
-/** Runs of this process shown on a page while they train: `train --watch`. */
+/** `train --watch`: shows the runs of this process on a page while they train. */
 
 import type { WatchServer } from '../watch/server.js';
 
 export interface Watching {
-  /** Shows one more run, which need not have begun; `line` takes the address when there is one. */
+  /** Shows another run, which may not have begun yet; `line` gets the page's address. */
   add(root: string, line: (text: string) => void): Promise<void>;
   close(): Promise<void>;
 }
 
-/** The server starts with the first run. */
+/** A page for the runs of this process; its server starts with the first run. */
 export function watching(): Watching {
   const roots: string[] = [];
   let server: WatchServer | null = null;

@@ -1,14 +1,14 @@
 /**
- * A plan: what an engine replays. Per phase (a training step, an evaluation step) a list of calls on tensors, each of
- * which is a view of a storage or transient; the engine places the transient ones by `passes/memory.ts`.
+ * A plan, which an engine replays: for each phase (a training step, an evaluation step) a list of nodes on tensors. A
+ * tensor is a view of a storage, or transient and placed by the engine with `passes/memory.ts`.
  */
 
 import type { AnyNode } from './graph.js';
 import type { Storage } from './tensor.js';
 
 export interface Plan {
-  /** Every storage any phase touches, in the order of first use. */
+  /** All storages of all phases, in the order of first use. */
   readonly storages: readonly Storage[];
-  /** Calls of a phase in order. Phases share storages; transient tensors of different phases never live together. */
+  /** Nodes of each phase in order. Phases share storages but no transient tensors. */
   readonly phases: Readonly<Record<string, readonly AnyNode[]>>;
 }

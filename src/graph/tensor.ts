@@ -6,19 +6,19 @@
  * weights HWIO, matrices (in, out); row-major.
  */
 
-/** `float` is the engine's number: float64 on the reference engine, float32 on all others. */
+/** Type of elements. `float` is float64 on the reference engine, float32 on all others. */
 export type DType = 'float' | 'int32' | 'uint8';
 
 export type Shape = readonly number[];
 
-/** A named vector that keeps its contents between steps and that the host may read and write. */
+/** A named vector that keeps its contents between steps; the host may read and write it. */
 export interface Storage {
   readonly name: string;
   readonly dtype: DType;
   readonly length: number;
 }
 
-/** Where in which storage a tensor lies; the offset counts elements. */
+/** A storage and an offset in elements, at which a tensor begins. */
 export interface StorageView {
   readonly storage: Storage;
   readonly offset: number;
@@ -29,7 +29,7 @@ export interface Tensor {
   readonly name: string;
   readonly dtype: DType;
   readonly shape: Shape;
-  /** Null for transient tensors. Set once, at the latest before the plan is made. */
+  /** Null for transient tensors. Set at most once, before the plan is made. */
   view: StorageView | null;
 }
 
@@ -37,14 +37,14 @@ export function elementCount(shape: Shape): number {
   return shape.reduce((product, size) => product * size, 1);
 }
 
-/** One size of a shape; throws where the shape is shorter (a fault of the program, not of the input). */
+/** The size of an axis. Throws if the shape has fewer axes, a fault of the program. */
 export function dimension(tensor: Tensor, axis: number): number {
   const size = tensor.shape[axis];
   if (size === undefined) throw new Error(`tensor ${tensor.name} of shape [${tensor.shape}] has no axis ${axis}`);
   return size;
 }
 
-/** The four sizes of an NHWC tensor. */
+/** The sizes of an NHWC tensor. */
 export function nhwc(tensor: Tensor): [batch: number, height: number, width: number, channels: number] {
   if (tensor.shape.length !== 4) throw new Error(`tensor ${tensor.name} of shape [${tensor.shape}] is not NHWC`);
   return [dimension(tensor, 0), dimension(tensor, 1), dimension(tensor, 2), dimension(tensor, 3)];

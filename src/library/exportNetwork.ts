@@ -1,4 +1,4 @@
-/** A trained network as integers, for devices: what `mpdnn export` makes, from the bytes of a file of parameters. */
+/** Export of a trained network as integers, as `mpdnn export` makes it, from the bytes of a file of parameters. */
 
 import { InputError } from '../errors.js';
 import { useFixedPairs } from '../program/parameters.js';
@@ -17,17 +17,17 @@ import { parseSafetensorsFile } from '../weights/checkedSafetensors.js';
 import { type LoadedWeights, weightsToStartFrom } from '../weights/loadedWeights.js';
 
 export interface ExportedNetwork {
-  /** The bytes of the packed file, which the entry `mixed-precision-dnns/runtime` opens. */
+  /** The bytes of a packed file, which the entry `mixed-precision-dnns/runtime` opens. */
   readonly packed: Uint8Array;
-  /** C99 by the names of its files: the network, a test with expected logits, and a Makefile. */
+  /** C99 sources by file name: the network, a test with expected logits, and a Makefile. */
   readonly c: ReadonlyMap<string, string>;
 }
 
 /**
- * Makes the integer network of the bytes of a file of parameters, checked against the trained network.
+ * Converts the parameters of a trained network to an integer network and checks that it equals the trained one.
  *
- * @param options `name`, a prefix in C: of the files and of everything that others see
- * @throws InputError if the bytes are damaged, or of a network that no device could run in integers
+ * @param options `name`: prefix of the C files and of their public names
+ * @throws InputError if the bytes are damaged, or if the network cannot run in integers
  * @example
  * ```ts
  * import { exportNetwork, train } from 'mixed-precision-dnns';
@@ -53,9 +53,9 @@ export function exportNetwork(
 }
 
 /**
- * The integer network of trained parameters, and the program that it was made from.
+ * The integer network of trained parameters, and the evaluation program that it was made from.
  *
- * @throws InputError for parameters of another network, and for one that no device could run in integers
+ * @throws InputError for parameters of another network, or if the network cannot run in integers
  */
 export function lowerTrained(
   experiment: Experiment,
@@ -69,7 +69,7 @@ export function lowerTrained(
   return { lowered: lowerNetwork(program, data.classes), program };
 }
 
-/** The evaluation of the network that is left where channels are pruned. */
+/** The evaluation program of the network, without its pruned channels. */
 function openedProgram(options: ProgramOptions, weights: LoadedWeights): TrainingProgram {
   const whole = buildEvaluationProgram(options);
   useFixedPairs(whole, weights);

@@ -1,4 +1,4 @@
-/** Images as the callers of the library have them: bytes or floats in typed arrays, or made when they are needed. */
+/** Images given by callers of the library: bytes or floats in typed arrays, or read on demand. */
 
 import { type ImageSet, type InputArray, type Targets, targetLength } from '../data/imageSet.js';
 import type { ImageStream } from '../data/imageStream.js';
@@ -6,42 +6,42 @@ import { checkedTargets } from '../data/targets.js';
 import { InputError } from '../errors.js';
 import type { Task } from '../task.js';
 
-/** Images with the index of the class that each shows, or with what else the loss holds outputs against. */
+/** Images with their labels (class indices), or with the targets of another loss. */
 export interface LabelledImages {
   /**
-   * [count, height, width, channels]: bytes as they are, since normalisation is part of the network, or any finite
-   * numbers, which enter it as they are unless the settings give `mean` and `std`.
+   * [count, height, width, channels]. Bytes are given as they are, since normalisation is part of the network. Floats
+   * may be any finite numbers; they are normalised only if the settings give `mean` and `std`.
    */
   readonly images: Uint8Array | Uint8ClampedArray | Float32Array;
-  /** [count]; empty where there are targets, and for an autoencoder. */
+  /** [count]; empty with targets, and for an autoencoder. */
   readonly labels: ArrayLike<number>;
   /**
-   * With `loss` = values, labels or pixels, instead: [count, ...shape], `shape` being that of one input. Labels are 1, 0, or −1
-   * for unknown; pixels are classes, or −1.
+   * Targets [count, ...shape] with `loss` = values, labels or pixels; `shape` is that of one input's targets. Labels
+   * are 1, 0, or −1 for unknown; pixels are class indices, or −1 for none.
    */
   readonly targets?: { readonly values: ArrayLike<number>; readonly shape: readonly number[] };
 }
 
-/** Images that are made when they are needed, since all of them are more than memory holds: decoded, fetched, computed. */
+/** Images read on demand (decoded, fetched, computed), for more of them than memory holds. */
 export interface ImageSource {
   /** [count] */
   readonly labels: ArrayLike<number>;
   /**
-   * Writes the bytes [height, width, channels] of an image, the same ones whenever it is asked for the same image: a run
-   * that is resumed could not go on to the same bits else. Several are asked for at a time.
+   * Writes the bytes [height, width, channels] of an image. Repeated reads must give the same bytes, or resumed runs
+   * would differ from uninterrupted ones. Several reads run at a time.
    */
   readonly read: (image: number, target: Uint8Array) => void | Promise<void>;
 }
 
-/** The shape that all images of a network have in common. */
+/** The shape of all images of a network. */
 export interface ImageShape {
   readonly height: number;
   readonly width: number;
-  /** Any number from 1 on: grey, RGB, RGB and depth … */
+  /** Any number from 1: grey, RGB, RGB and depth … */
   readonly channels: number;
 }
 
-/** The set of these images. Throws an `InputError` that begins with `what` if sizes or labels do not fit. */
+/** The image set of arrays. Throws an `InputError` that begins with `what` if sizes or labels do not fit. */
 export function imageSet(
   given: LabelledImages,
   shape: ImageShape,
@@ -60,7 +60,7 @@ export function imageSet(
   return { ...shape, count, images: asInputs(images, what), labels: checkedLabels(labels, classes, what) };
 }
 
-/** The images of a source. Throws as {@link imageSet} does. */
+/** The image stream of a source. Throws as {@link imageSet} does. */
 export function imageStream(
   { labels, read }: ImageSource,
   shape: ImageShape,
@@ -104,7 +104,7 @@ function targetsOf(
   throw new InputError(`${what}: ${values.length} targets for ${count} images, ${shape.join('x')} each`);
 }
 
-/** The set of images nobody has labelled: all labels are 0. Throws as {@link imageSet} does. */
+/** The image set of images without labels: all labels are 0. Throws as {@link imageSet} does. */
 export function unlabelledSet(images: LabelledImages['images'], shape: ImageShape, what: string): ImageSet<InputArray> {
   const count = imageCount(images, shape, what);
   return { ...shape, count, images: asInputs(images, what), labels: new Int32Array(count) };

@@ -1,4 +1,4 @@
-/** Trained networks: opened from the bytes of a file of parameters, to predict and to evaluate. */
+/** Trained networks, opened from the bytes of a file of parameters, for prediction and evaluation. */
 
 import { type ImageSet, type InputArray, inputType } from '../data/imageSet.js';
 import type { Device, EngineOptions, SelectEngine } from '../engine/engineSelector.js';
@@ -18,36 +18,39 @@ import { type ImageShape, imageSet, type LabelledImages, unlabelledSet } from '.
 export interface Network extends ImageShape {
   readonly model: string;
   readonly classes: readonly string[];
-  /** The engine, in words. */
+  /** The engine and its machine, in words. */
   readonly device: string;
-  /** Bits by tensor; 32 for what is not quantized. */
+  /** Bits by tensor; 32 for tensors that are not quantized. */
   readonly bits: Readonly<Record<string, number>>;
   /** Memory in kB of 1024 bytes. */
   readonly sizes: Sizes;
-  /** The classes of images [count, height, width, channels], in their order; only with `loss` = classes. */
+  /** Predicts the classes of images [count, height, width, channels], in their order. Only with `loss` = classes. */
   predict(images: LabelledImages['images']): Promise<Prediction[]>;
-  /** What it was trained for, and the metric that its errors are of. */
+  /** The loss and the metric that the network was trained for. */
   readonly task: Task;
-  /** The outputs for images, in their order: [count, ...shape], `shape` being that of one image. */
+  /** Computes the outputs [count, ...shape] for images, in their order; `shape` is that of one image's output. */
   outputs(
     images: LabelledImages['images'],
   ): Promise<{ readonly values: Float64Array; readonly shape: readonly number[] }>;
-  /** Error (of classes a fraction; 1 − AUC and the like where that is the metric) and mean loss on images with answers. */
+  /**
+   * Evaluates the network on labelled images: mean loss, and the metric as an error (a fraction of wrong classes; 1 −
+   * AUC).
+   */
   evaluate(images: LabelledImages): Promise<Evaluation>;
-  /** Gives the engine back; the network cannot be used any more. */
+  /** Frees the engine; the network cannot be used any more. */
   close(): Promise<void>;
 }
 
 export interface OpenOptions extends Pick<EngineOptions, 'threads' | 'matmulPrecision'> {
-  /** `auto`, a GPU where there is one, by default. */
+  /** By default `auto`: a GPU if there is one. */
   readonly device?: Device;
-  /** Images at a time; as many as it was trained with by default. */
+  /** Images a batch; by default as many as in training. */
   readonly batchSize?: number;
 }
 
 export type Open = (parameters: Uint8Array, options?: OpenOptions) => Promise<Network>;
 
-/** The function `open` with the engines of Node or of a browser; `source` is what messages call the bytes. */
+/** Makes the function `open` for the engines of Node or of a browser. `source`: name of the bytes in messages. */
 export function openWith(selectEngine: SelectEngine, source = 'parameters'): Open {
   return async (parameters, { device = 'auto', threads, matmulPrecision, batchSize } = {}) => {
     const file = parseSafetensorsFile(parameters, source);
@@ -105,7 +108,7 @@ function checkedBatchSize(batchSize: number): number {
   throw new InputError(`batchSize is ${batchSize}; it must be a whole number from 1 on`);
 }
 
-/** Runs one task after another: they share the storages of one program. */
+/** Makes a queue that runs one task after another, since they share the storages of one program. */
 function queue(): <T>(task: () => Promise<T>) => Promise<T> {
   let last: Promise<unknown> = Promise.resolve();
   return (task) => {

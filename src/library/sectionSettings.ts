@@ -1,4 +1,4 @@
-/** Sections of .cfg files as settings of the library. */
+/** Sections of .cfg files as settings for `train`. */
 
 import { InputError } from '../errors.js';
 import { resolveExperiment } from '../settings/index.js';
@@ -6,10 +6,10 @@ import { readConfigFile } from '../settings/readConfigFile.js';
 import { ofFiles, type TrainingSettings } from './train.js';
 
 /**
- * The keys and values of a section of a .cfg file, [DEFAULT] included, but for where images, weights and runs lie: to
- * be trained as it is or with other values. Files that come with the package are found by name.
+ * The keys and values of a section of a .cfg file, [DEFAULT] included, to be trained as they are or with changes. Keys
+ * of paths (images, weights, runs) are left out. Files of the package are found by name.
  *
- * @throws InputError if there is no such file or section, if it has a fault, or if its network learns from a teacher
+ * @throws InputError if there is no such file or section, if it has a fault, or if it distils from a teacher
  * @example
  * ```ts
  * import { sectionSettings, train } from 'mixed-precision-dnns';

@@ -1,4 +1,4 @@
-/** Training from arrays: what `mpdnn train` does, without files and without a command line. */
+/** Training from arrays: `mpdnn train` without files and without a command line. */
 
 import { limit } from '../data/imageSet.js';
 import type { Images } from '../data/imageStream.js';
@@ -19,17 +19,17 @@ import { parseSafetensorsFile } from '../weights/checkedSafetensors.js';
 import { weightsToStartFrom } from '../weights/loadedWeights.js';
 import { type ImageShape, type ImageSource, imageSet, imageStream, type LabelledImages } from './imageArrays.js';
 
-/** Images to train on, images to test on, and their classes. */
+/** Training and test images, and their classes. */
 export interface TrainingData<Given extends LabelledImages | ImageSource = LabelledImages> extends ImageShape {
-  /** Names of the classes, in the order of their labels; of other losses, names of the outputs. */
+  /** Names of the classes in the order of their labels; with other losses, names of the outputs. */
   readonly classes: readonly string[];
   readonly train: Given;
-  /** With `select = validation`: images to choose the best parameters by, in place of a part of the training images. */
+  /** With `select = validation`: images that choose the best parameters, instead of a part of the training images. */
   readonly validation?: Given;
   readonly test: Given;
 }
 
-/** Keys of a .cfg file with their values; those that say where images and runs lie are not the library's. */
+/** .cfg keys with their values, without those of paths. */
 export type TrainingSettings = Readonly<
   Partial<Record<Exclude<SettingKey, OfFiles>, string | number | boolean | readonly (string | number)[] | null>>
 >;
@@ -44,52 +44,53 @@ type OfFiles = (typeof ofFiles)[number];
 
 export interface TrainingOptions {
   readonly data: TrainingData<LabelledImages | ImageSource>;
-  /** A network of one's own, instead of the one that `settings` name. */
+  /** A network definition, instead of the model that `settings` name. */
   readonly network?: NetworkDefinition;
-  /** As in a section of a .cfg file; what is left out is as published: ResNet-20, float, 160 epochs. */
+  /** Settings as in a section of a .cfg file; the defaults are the published ones: ResNet-20, float, 160 epochs. */
   readonly settings?: TrainingSettings;
   /** The bytes of a file of parameters to start from. */
   readonly weights?: Uint8Array;
-  /** A checkpoint of `onCheckpoint` or an aborted call: goes on there, to the bits of a run that never stopped. */
+  /**
+   * A checkpoint, of `onCheckpoint` or of an aborted call, to go on from; the result is bit for bit that of an
+   * uninterrupted run.
+   */
   readonly resume?: Uint8Array;
   /**
-   * `resume` is of a run with other `target_weight_kbytes` or `target_activation_kbytes`: those of `settings` hold from
-   * there on, and no epoch before counts as the best.
+   * True if the run to resume had other `target_weight_kbytes` or `target_activation_kbytes`. Those of `settings` hold
+   * from there on, and no earlier epoch counts as the best.
    */
   readonly hasNewTargets?: boolean;
-  /** Ends the run between two steps; the result is then not finished. */
+  /** Ends the run between two steps; `finished` is then false. */
   readonly signal?: AbortSignal;
-  /** A few times a second. */
+  /** Called a few times a second. */
   readonly onProgress?: (report: StepReport) => void;
   readonly onEpoch?: (report: EpochReport) => void;
-  /** The run, then its steps and epochs: the lines of `live.jsonl`. */
+  /** Called with the run, then its steps and epochs: the lines of `live.jsonl`. */
   readonly onLive?: (line: LiveLine) => void;
-  /** After every epoch, and within long ones every `checkpoint_minutes`. */
+  /** Called after every epoch, and within long ones every `checkpoint_minutes`. */
   readonly onCheckpoint?: (checkpoint: Uint8Array) => void;
-  /** Remarks for people: whether the budget can be met, how the run starts. */
+  /** Called with remarks for people: whether the budget can be met, how the run starts. */
   readonly onLine?: (text: string) => void;
 }
 
 export interface TrainingResult {
-  /** True when the last epoch is over; if not, `checkpoint` is where to go on. */
+  /** True after the last epoch; if false, `checkpoint` can be resumed. */
   readonly finished: boolean;
-  /**
-   * The best parameters: the bytes of the file that the command line writes. `null` before an epoch obeys the budget.
-   */
+  /** The best parameters, as the bytes of a .safetensors file; `null` until an epoch obeys the budget. */
   readonly parameters: Uint8Array | null;
-  /** Those of the last finished epoch. */
+  /** The parameters of the last finished epoch. */
   readonly lastParameters: Uint8Array | null;
-  /** A report an epoch. */
+  /** One report an epoch. */
   readonly history: readonly EpochReport[];
   /** Errors, sizes and bits of the best parameters; `null` if the run is not finished. */
   readonly summary: RunSummary | null;
-  /** For `resume`. */
+  /** The state for `resume`. */
   readonly checkpoint: Uint8Array;
 }
 
 export type Train = (options: TrainingOptions) => Promise<TrainingResult>;
 
-/** The function `train` with the engines of Node or of a browser. */
+/** Makes the function `train` for the engines of Node or of a browser. */
 export function trainWith(selectEngine: SelectEngine): Train {
   return async ({ data, network, settings = {}, weights, resume, hasNewTargets = false, signal, ...told }) => {
     const given = isOf(data.train) === 'floats' ? { ...ofFloats(settings), ...settings } : settings;
@@ -128,7 +129,7 @@ export function trainWith(selectEngine: SelectEngine): Train {
   };
 }
 
-/** The lines of an epoch come before its checkpoint, as in a run folder. */
+/** A recorder that also reports live lines. The lines of an epoch come before its checkpoint, as in a run folder. */
 function withLines(recorder: Recorder, task: Task, onLive: (line: LiveLine) => void): Recorder {
   const lines = liveLines(task);
   return {
@@ -153,7 +154,7 @@ function resultOf(record: RunRecord): TrainingResult {
   };
 }
 
-/** Floats are neither mirrored nor shifted nor normalised where nobody asks for it. */
+/** Defaults for floats, which are neither mirrored, shifted nor normalised. */
 function ofFloats({ normalise }: TrainingSettings): TrainingSettings {
   return { augment: 'none', ...(normalise === undefined && { mean: 0, std: 1 }) };
 }
@@ -175,7 +176,7 @@ function isOf(given: LabelledImages | ImageSource): 'bytes' | 'floats' | 'images
   return given.images instanceof Float32Array ? 'floats' : 'bytes';
 }
 
-/** As the command line chooses them: limited, and a part of the training images held out where it is to choose. */
+/** Prepares the images as the command line does: limited, and a part of the training images held out for selection. */
 function imagesOf(
   { classes, train, validation, test, height, width, channels }: TrainingOptions['data'],
   experiment: Experiment,

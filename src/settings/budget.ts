@@ -3,7 +3,7 @@
 import type { ActivationType } from '../quant/index.js';
 import type { Experiment } from './experiment.js';
 
-/** Sizes under the names of the columns of sizes.csv; `null` where an older version did not know one. */
+/** Sizes under the column names of sizes.csv; `null` if an older version did not compute one. */
 type Sizes = { readonly weights_kb: number } & Readonly<
   Record<`activations_${ActivationType}_kb` | 'gbops' | 'cost', number | null>
 >;
@@ -13,7 +13,7 @@ export function hasBudget(budget: Experiment['budget']): boolean {
   return Math.max(targetWeightKbytes, targetActivationKbytes, targetGbops, targetCost) > 0;
 }
 
-/** Tells whether every epoch shall end inside the targets. */
+/** Tells whether every epoch has to end inside the targets. */
 export function guaranteesBudget(budget: Experiment['budget']): boolean {
   return budget.mode === 'guaranteed' && hasBudget(budget);
 }

@@ -1,11 +1,11 @@
-/** Calls of the program, for messages that tell what to run. */
+/** Command lines of this program, for messages that tell what to run. */
 
-/** The program as documents call it, and messages where nothing else is known. */
+/** The program's name in documents, and the default in messages. */
 export const documentedName = 'npx mpdnn';
 
 let calledName = documentedName;
 
-/** Has messages call the program as it was called, which is what works on this machine. */
+/** Sets the program's name in messages to the words by which it was called, which work on this machine. */
 export function setProgramName(words: string): void {
   calledName = words;
 }
@@ -15,7 +15,7 @@ export function programName(): string {
   return calledName;
 }
 
-/** The call that would train an experiment. `options`: by key of the .cfg, as `Experiment.overrides` has them. */
+/** The call that trains an experiment. `options`: values by .cfg key, as in `Experiment.overrides`. */
 export function trainCommandLine(
   experiment: string,
   configPath: string,
@@ -25,7 +25,7 @@ export function trainCommandLine(
   return `${by} ${commandWords(['train', experiment, '--cfg', configPath, ...optionWords(options)])}`;
 }
 
-/** The words of options on a command line. `options`: by key of the .cfg. */
+/** Options as words of a command line. `options`: values by .cfg key. */
 export function optionWords(options: Iterable<readonly [key: string, value: string]>): string[] {
   const words: string[] = [];
   for (const [key, value] of options) {
@@ -35,7 +35,7 @@ export function optionWords(options: Iterable<readonly [key: string, value: stri
   return words;
 }
 
-/** Words as a shell takes them. */
+/** Words quoted for a shell, with spaces between. */
 export function commandWords(words: readonly string[]): string {
   return words.map(shellWord).join(' ');
 }

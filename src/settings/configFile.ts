@@ -1,10 +1,10 @@
 /**
- * Reads .cfg files by the rules of Python's configparser, in which the published experiments are written: a [DEFAULT]
- * section that all others inherit from, `=` or `:` between key and value, keys without regard to case, whole-line
- * remarks behind `#` or `;`, values that go on in indented lines, `%(key)s` for the value of another key.
+ * Reader of .cfg files by the rules of Python's configparser, in which the published experiments are written: a
+ * [DEFAULT] section that all others inherit from, `=` or `:` between key and value, keys without regard to case,
+ * whole-line comments behind `#` or `;`, values continued on indented lines, `%(key)s` for the value of another key.
  *
- * The INI packages of npm know neither inheritance nor continued values nor line numbers, and an error message is worth
- * little without a line number, so the reader is our own. Format: https://docs.python.org/3/library/configparser.html
+ * The INI packages of npm support neither inheritance nor continued values nor line numbers, which error messages need.
+ * Format: https://docs.python.org/3/library/configparser.html
  */
 import { InputError } from '../errors.js';
 import { programName } from './commandLine.js';
@@ -30,10 +30,10 @@ export interface ConfigFile {
 
 export const defaultSection = 'DEFAULT';
 
-// Values that take in each other grow without bounds otherwise.
+// A limit for values that interpolate each other, which would grow without bounds.
 const maxValueLength = 65_536;
 
-/** Reads the text of a .cfg file; `path` is used in messages only. */
+/** Parses the text of a .cfg file. `path` is used in messages only. */
 export function parseConfig(text: string, path: string): ConfigFile {
   const defaults = new Map<string, ConfigEntry>();
   const sections = new Map<string, Map<string, ConfigEntry>>();
@@ -104,14 +104,14 @@ export function sectionEntries(file: ConfigFile, name: string): Map<string, Conf
   return interpolated(file.path, new Map([...file.defaults, ...own]));
 }
 
-/** The keys, in small letters, that any value of the file takes in by `%(key)s`: those may be of the file's own naming. */
+/** The keys, in lower case, that any value interpolates by `%(key)s`; these may be of the file's own naming. */
 export function interpolatedKeys({ defaults, sections }: ConfigFile): ReadonlySet<string> {
   const values = [defaults, ...sections.values()].flatMap((section) => [...section.values()]);
   const names = values.flatMap(({ value }) => [...value.matchAll(interpolation)].map(([, , name]) => name));
   return new Set(names.flatMap((name) => (name === undefined ? [] : name.toLowerCase())));
 }
 
-/** A percent sign, the value of another key, or a percent sign that stands for neither. */
+/** `%%`, `%(key)s`, or a percent sign that is neither. */
 const interpolation = /%(%|\(([^)]*)\)s|)/g;
 
 function interpolated(path: string, entries: Section): Map<string, ConfigEntry> {
@@ -139,7 +139,10 @@ function interpolated(path: string, entries: Section): Map<string, ConfigEntry> 
   return new Map([...entries].map(([key, entry]) => [key, { ...entry, value: filledIn(entry) }]));
 }
 
-/** Blank lines behind a value belong to it while reading on, since an indented line may still follow. */
+/**
+ * The section without blank lines at the ends of its values. While reading they are kept, since an indented line may
+ * follow.
+ */
 function trimmed(section: Section): Section {
   return new Map([...section].map(([key, entry]) => [key, { ...entry, value: entry.value.trimEnd() }]));
 }

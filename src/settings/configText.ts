@@ -1,11 +1,11 @@
-/** Sections of settings as the text of a .cfg file, with remarks for those who edit it. */
+/** The text of a .cfg file with comments for those who edit it. */
 
 import { documentedName } from './commandLine.js';
 
-/** By key, in the order of the file. */
+/** Values and comments by key, in the order of the file. */
 export type Lines = Map<string, { readonly value: string; readonly remark?: string }>;
 
-/** The text; `sections` begin with DEFAULT. Every key is explained in docs/experiments.md. */
+/** The text of sections, which begin with DEFAULT. docs/experiments.md explains every key. */
 export function configText(summary: string, sections: ReadonlyMap<string, Lines>): string {
   const names = [...sections.keys()].filter((name) => name !== 'DEFAULT');
   const head = [

@@ -1,4 +1,4 @@
-/** Tables of costs: those that have a name, and how others are written. */
+/** Cost tables: the named ones, and the parser of others. */
 
 import type { CostTable } from '../quant/index.js';
 
@@ -37,9 +37,9 @@ export const costTables: Readonly<Record<string, CostTable>> = {
 };
 
 /**
- * The table that a text names or writes out: entries with commas between, `WxA = COST` for a multiply-add of W-bit weights
- * and A-bit inputs, `weight = COST` and `activation = COST` for a bit that is kept, `value = COST` for an activation of any
- * bits; undefined for what is neither.
+ * The cost table with a name, or parsed from entries with commas between: `WxA = COST` for a multiply-add of W-bit
+ * weights and A-bit inputs, `weight = COST` and `activation = COST` for a bit that is kept, `value = COST` for an
+ * activation of any bits; undefined for any other text.
  *
  * @example readCostTable('2x4 = 1.2, 8x8 = 2, weight = 0.01')?.weightBit // 0.01
  */

@@ -1,10 +1,10 @@
-/** Finds what somebody meant who mistyped a key, a section or a value. */
+/** Suggestions for a mistyped key, section or value. */
 
 import { editDistance, nearestName } from '../nearestName.js';
 
 /**
- * The words `; did you mean 'NAME'?`, or an empty string if nothing known is near. Case does not count as a
- * difference. `folder` is put before the name, for files.
+ * The words `; did you mean 'NAME'?`, or an empty string if no known name is near. Case is ignored. `folder` is put
+ * before the name, for files.
  */
 export function didYouMean(given: string, known: readonly string[], folder?: string): string {
   const name = nearestName(given, known);
@@ -13,7 +13,7 @@ export function didYouMean(given: string, known: readonly string[], folder?: str
   return `; did you mean '${inFolder}'?`;
 }
 
-/** The known names that have the part most like `given`, nearest first, at most `count` of them. */
+/** The known names nearest to `given` in any of their parts, nearest first, at most `count`. */
 export function namesLike(given: string, known: readonly string[], count: number): string[] {
   const distance = (name: string) => {
     const starts = Array.from({ length: Math.max(1, name.length - given.length + 1) }, (_, start) => start);

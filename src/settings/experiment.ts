@@ -1,7 +1,7 @@
 /**
- * Turns one section of a .cfg file, with what the command line overrides, into an `Experiment`: typed, complete,
- * checked key by key and keys against each other. Everything after this point may trust it. The first fault found is
- * thrown as an `InputError` that names file, line, section, key, value and what would be right.
+ * An `Experiment`: one section of a .cfg file with the command line's overrides; typed, complete, and checked key by
+ * key and keys against each other. All later code may trust it. The first fault is thrown as an `InputError` that names
+ * file, line, section, key, value and the right values.
  */
 import { type DataSpec, parseDataSpec } from '../data/dataSpec.js';
 import type { SoundSettings } from '../data/sound.js';
@@ -19,7 +19,7 @@ import { type QuantizerSettings, quantizerSettings } from './quantizerSettings.j
 import { canPrune, checkKeysTogether, complete, type Fail, type Settings } from './settingRules.js';
 import { type ModelName, readSettings, type SettingKey, settingKeys } from './settings.js';
 
-/** Where a value was written, for messages: `configs/a.cfg:12: [NAME] key` or `--key`. */
+/** Place of a value, for messages: `configs/a.cfg:12: [NAME] key` or `--key`. */
 interface SettingSource {
   readonly where: string;
   readonly origin: Origin;
@@ -31,7 +31,7 @@ export interface Experiment {
   readonly configPath: string;
   readonly network: {
     readonly model: ModelName;
-    /** The network where it is none by name; null until whoever knows its file has read it. */
+    /** A network that is not built in; null until its file has been read, and for built-in models. */
     readonly definition: NetworkDefinition | null;
     /** Layers of a CIFAR ResNet, `null` for other models. */
     readonly numLayers: number | null;
@@ -57,23 +57,26 @@ export interface Experiment {
     /** Random shift in pixels, up to this many each way. */
     readonly augmentShift: number;
     readonly augmentMirror: boolean;
-    /** True where images are decoded while training; `null`: if they are too many to be resident, or cropped. */
+    /** True if images are decoded while training, null to decide by their number and by whether they are cropped. */
     readonly stream: boolean | null;
     /** Images decoded at a time, `null`: as many as the machine has threads. */
     readonly decodeThreads: number | null;
-    /** What is asked of the features of clips; `null` for other data. */
+    /** Settings of the features of sounds; `null` for other data. */
     readonly sound: SoundSettings | null;
   };
   readonly task: Task;
   readonly training: {
     readonly epochs: number;
     readonly batchSize: number;
-    /** Equal parts of a batch, each normalised by moments of its own, whose gradients are summed in a fixed order. */
+    /**
+     * Number of equal parts of a batch. Each is normalised by its own moments, and their gradients are summed in a
+     * fixed order.
+     */
     readonly shards: number;
     readonly seed: number;
     readonly optimizer: 'momentum' | 'adam';
     readonly initialLearningRate: number;
-    /** `step` drops it, `cosine` brings it to 0 over the run. */
+    /** Shape of the learning rate: `step` divides it at some epochs, `cosine` lowers it to 0 over the run. */
     readonly schedule: 'step' | 'cosine';
     /** The learning rate is divided by 10 after each of these epochs. */
     readonly learningRateDrops: readonly number[];
@@ -82,19 +85,19 @@ export interface Experiment {
     readonly momentum: number;
     readonly nesterov: boolean;
     readonly weightDecay: number;
-    /** Parameters that weight decay leaves alone. */
+    /** Parameters without weight decay. */
     readonly decayExclude: readonly ('bn' | 'bias' | 'quantizers')[];
-    /** ε of smoothed labels in the training loss, 0 for none. */
+    /** ε of label smoothing in the training loss, 0 for none. */
     readonly labelSmoothing: number;
-    /** Decay of the moving averages that are evaluated and kept as parameters, 0 for none. */
+    /** Decay of the exponential moving averages that are evaluated and saved as parameters, 0 for none. */
     readonly emaDecay: number;
-    /** Batches of an epoch on which moments of batch normalisation are measured anew at its end; 0: none. */
+    /** Batches an epoch on which batch normalisation's moments are measured again before its evaluation; 0 for none. */
     readonly bnReestimate: number;
-    /** The last steps of an epoch in which weights that go to and fro are counted; 0: none. */
+    /** Number of last steps of an epoch in which oscillating weights are counted; 0 for none. */
     readonly countOscillations: number;
     /** Learning rate of the quantizers' parameters relative to that of the others. */
     readonly quantizerLearningRateFactor: number;
-    /** The teacher's parameters as written, and how much it has to say; `null` without one. */
+    /** The teacher's parameters as written, and temperature and weight of its loss; `null` without a teacher. */
     readonly distill: { readonly from: string; readonly temperature: number; readonly weight: number } | null;
     /** Parameters to start from as written, `null` for none; `resolveStartingWeights` finds the file. */
     readonly startFrom: string | null;
@@ -103,9 +106,9 @@ export interface Experiment {
   };
   readonly weights: QuantizerSettings;
   readonly activations: QuantizerSettings;
-  /** Outputs without a ReLU; null where these are neither quantized nor counted. */
+  /** Quantizer of activations without a ReLU; null if these are neither quantized nor counted. */
   readonly linear: QuantizerSettings | null;
-  /** The images; null likewise. */
+  /** Quantizer of the images; null if these are neither quantized nor counted. */
   readonly input: QuantizerSettings | null;
   /** Settings of single tensors; `resolveLayers` applies them. */
   readonly layers: readonly LayerRule[];
@@ -114,24 +117,24 @@ export interface Experiment {
     readonly targetWeightKbytes: number;
     readonly targetActivationKbytes: number;
     readonly targetActivationType: ActivationType;
-    /** Bit operations of an image in billions; -1 for no target. */
+    /** Target in billions of bit operations an image; -1 for none. */
     readonly targetGbops: number;
-    /** In the unit of `costs`; -1 for no target. */
+    /** Target in the unit of `costs`; -1 for none. */
     readonly targetCost: number;
     readonly costs: CostTable | null;
     /** `guaranteed`: every epoch ends inside the targets; `penalty`: exceeding them costs, as published. */
     readonly mode: 'penalty' | 'guaranteed';
-    /** A guaranteed budget of weights, of products or of costs may take whole channels, too. */
+    /** True if whole channels may be pruned for a guaranteed budget of weights, products or costs. */
     readonly prunes: boolean;
-    /** So many channels go at a time. */
+    /** Channels pruned at a time. */
     readonly pruneStep: number;
-    /** Fraction of the epochs in which bits are looked for; then they are frozen. */
+    /** Fraction of the epochs in which bits are searched; then they are frozen. */
     readonly search: number;
     readonly lambda2: number;
     readonly lambda3: number;
   };
   readonly device: 'auto' | 'cpu' | 'gpu' | 'reference';
-  /** `null`: as many as the machine has. */
+  /** Number of threads, `null` for as many as the machine has. */
   readonly threads: number | null;
   /** The precision of convolutions' operands on a GPU's matrix units. */
   readonly matmulPrecision: 'auto' | 'float16' | 'float16x2' | 'float32';
@@ -145,7 +148,7 @@ export interface Experiment {
   readonly tensorboard: boolean;
   readonly resume: boolean;
   readonly settings: Settings;
-  /** Where each key that was given stands. */
+  /** The place where each given key was written. */
   readonly sources: ReadonlyMap<string, SettingSource>;
   /** The options of the command line, under the keys of the .cfg. */
   readonly overrides: ReadonlyMap<string, string>;
@@ -174,12 +177,12 @@ export function resolveExperiment(
   return build(name, file.path, new Map([...entries, ...given]), given);
 }
 
-/** What was done before there was a key for it, where that is not the key's default. */
+/** Values from before there was a key, where they differ from the key's default. */
 const beforeKeys = { a_shared: false };
 
 /**
- * The experiment that a run folder's config.json, or a file of parameters, describes: `settings` is what
- * `Experiment.settings` was, maybe in an earlier version.
+ * The experiment described by a config.json or by a file of parameters. `settings`: `Experiment.settings`, perhaps
+ * written by an earlier version.
  */
 export function experimentOfRun(
   name: string,
@@ -190,7 +193,7 @@ export function experimentOfRun(
   return experimentFromSettings(name, path, { ...beforeKeys, ...settings }, overrides);
 }
 
-/** The experiment of some settings, the others by default. */
+/** The experiment of some settings, with defaults for the others. */
 export function experimentFromSettings(
   name: string,
   path: string,
@@ -207,7 +210,7 @@ export function experimentFromSettings(
   return build(name, path, new Map([...entries, ...given]), given);
 }
 
-/** The experiment with a network of one's own. */
+/** The experiment with a network defined by a file or a caller. */
 export function withDefinition(experiment: Experiment, definition: NetworkDefinition | null): Experiment {
   return { ...experiment, network: { ...experiment.network, definition } };
 }
@@ -240,7 +243,7 @@ function fromCommandLine(overrides: Overrides, origin: Origin = 'call'): Map<str
   return entries;
 }
 
-/** The command line calls it --weights; the published files, weightfile. */
+/** The key of an option: --weights means `weightfile`, as the published files call it. */
 function canonicalKey(key: string): string {
   return key === 'weights' ? 'weightfile' : key;
 }
@@ -286,7 +289,10 @@ function shown(value: string): string {
   return value.replaceAll('\n', '\\n');
 }
 
-/** configparser's two surprises, which no message about the value itself would explain. */
+/**
+ * A hint for values that hold a comment or a continued line by configparser's rules, which the message about the value
+ * itself would not explain.
+ */
 function remarkHint(value: string): string {
   if (value.includes('\n')) return ' (an indented line continues the value above it)';
   return /\s[#;]/.test(value) ? ' (a remark needs a line of its own)' : '';

@@ -1,12 +1,12 @@
-/** Patterns for names: `*` stands for any letters, none and slashes too, `?` for exactly one. */
+/** Glob patterns for names: `*` matches any letters, slashes too, or none; `?` matches exactly one letter. */
 
 /**
- * Tells whether the whole of `name` fits `pattern`. Takes at most as many comparisons as the product of the two
- * lengths: a star that turns out to be too short takes one letter more, and only the last star ever has to.
+ * Tells whether the whole of `name` matches `pattern`. Takes at most the product of both lengths in comparisons: on a
+ * mismatch the last star takes one letter more, and no earlier star has to.
  */
 export function matchesGlob(pattern: string, name: string): boolean {
   let at = 0;
-  /** Behind the last star, and the first letter that this star has not taken. */
+  /** Position behind the last star, and the first letter that this star has not taken. */
   let star = { next: -1, end: 0 };
   let i = 0;
   while (i < name.length) {

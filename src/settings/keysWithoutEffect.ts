@@ -1,25 +1,26 @@
 /**
- * Keys that do nothing beside the others. Where one is given as closely as what makes it idle, or more closely, somebody
- * expects something of it and is told; a key that a whole file or an earlier run brings along may be idle.
+ * Keys that have no effect together with others. A key is refused if it was given as closely as the key that makes it
+ * idle, or more closely, since somebody expects an effect of it. A key inherited from a whole file or an earlier run
+ * may be idle.
  */
 import { arePictures, parseDataSpec } from '../data/dataSpec.js';
 import type { LayerRule } from './layerRules.js';
 import { canPrune, type Fail, normalisations, type Settings } from './settingRules.js';
 import { type SettingKey, settingKeys, soundKeys } from './settings.js';
 
-/** How closely a key is given: by the file's [DEFAULT] or a run's config.json, by the section itself, by the call. */
+/** How closely a key is given: in [DEFAULT] or a run's config.json, in the section, or by the call. */
 export type Origin = 'shared' | 'section' | 'call';
 
 interface IdleKeys {
   readonly keys: readonly SettingKey[];
-  /** The keys that decide whether these do anything. */
+  /** The keys that decide whether these have an effect. */
   readonly because: readonly SettingKey[];
   readonly areIdle: (settings: Settings, layers: readonly LayerRule[]) => boolean;
-  /** Goes on behind `has no effect`. */
+  /** The reason, which follows the words `has no effect`. */
   readonly reason: (settings: Settings) => string;
 }
 
-// How quantizers start may be said of a network without any, as `reproduce` says it of all runs of a table.
+// The start of quantizers is allowed for float networks, since `reproduce` gives it for all runs of a table.
 const idleKeys: readonly IdleKeys[] = [
   {
     keys: ['image_size'],
@@ -159,7 +160,7 @@ const idleKeys: readonly IdleKeys[] = [
   },
 ];
 
-/** Throws what `fail` makes of the first key that somebody gave and that has no effect. */
+/** Throws the error made by `fail` for the first given key without an effect. */
 export function checkEffects(
   settings: Settings,
   layers: readonly LayerRule[],
@@ -184,7 +185,7 @@ function hasTarget(settings: Settings, of: 'weight' | 'activation'): boolean {
   return settings[`target_${of}_kbytes`] > 0;
 }
 
-/** The kinds of quantizers that the settings or a rule for single tensors ask for. */
+/** The kinds of quantizers in the settings and in rules for single tensors. */
 function kindsOf(key: 'w_quantize' | 'a_quantize', settings: Settings, layers: readonly LayerRule[]): string[] {
   return [settings[key], ...layers.map(({ values }) => values[key])].flatMap((kind) => kind ?? []);
 }

@@ -1,13 +1,13 @@
 /**
- * The key `layers`: settings of single tensors by name. A rule is a pattern and the w_ or a_ keys that hold for what it
- * matches, a rule a line, later ones winning:
+ * The key `layers`: settings of single tensors by name. A rule is one line, a pattern and the w_ or a_ keys for the
+ * tensors that it matches; later rules win:
  *
  *     layers =
  *       conv1*: w_bitwidth = 8, a_quantize = none
  *       fc/*: w_quantize = none
  *
- * Patterns are matched with whole names, as quantizers.csv has them: `*` stands for any letters (slashes too), `?` for
- * one. The w_ keys of a rule concern the weights and biases among the matches, its a_ keys the activations.
+ * Patterns match whole names, as in quantizers.csv: `*` matches any letters (slashes too), `?` exactly one. The w_ keys
+ * of a rule apply to the weights and biases among the matches, its a_ keys to the activations.
  */
 import { InputError } from '../errors.js';
 import type { ActivationSource, Quantizer } from '../quant/index.js';
@@ -18,26 +18,26 @@ import { prefixOf, type QuantizedPart, type QuantizerSettings, quantizerSettings
 import { checkQuantizer, type Settings } from './settingRules.js';
 import { type ReadSettings, readSetting, type SettingFault, type SettingKey, settingKeys } from './settings.js';
 
-/** The keys that can be set for single tensors. */
+/** The keys that rules may set. */
 type LayerKey = Extract<SettingKey, `${'w' | 'a'}_${string}`>;
 
 export interface LayerRule {
   readonly pattern: string;
   readonly values: Partial<Pick<ReadSettings, LayerKey>>;
-  /** Where it stands and how it is written, for messages. */
+  /** Place and text of the rule, for messages. */
   readonly where: string;
 }
 
-/** A tensor with the settings that hold for it. */
+/** A tensor and its settings. */
 export interface ResolvedLayer {
   readonly tensor: string;
   readonly role: Quantizer['role'];
   readonly quantizer: QuantizerSettings;
-  /** Patterns of the rules that concern it. */
+  /** Patterns of the rules that match it. */
   readonly patterns: readonly string[];
 }
 
-/** Reads the value of `layers`, which stands at `where`. Throws an `InputError` for the first faulty rule. */
+/** Parses the value of `layers`, written at `where`. Throws an `InputError` for the first faulty rule. */
 export function parseLayerRules(text: string | null, where: string): LayerRule[] {
   return (text ?? '').split(';').flatMap((part) => {
     const rule = part.trim();
@@ -67,7 +67,7 @@ function parseRule(rule: string, where: string): LayerRule {
 
 const layerKeys = settingKeys.filter((key): key is LayerKey => /^[wa]_/.test(key));
 
-/** Tells whether any tensor may be quantized by these settings, as config.json keeps them too. */
+/** Tells whether any tensor may be quantized by these settings, or by those of a config.json. */
 export function quantizesAnything({ w_quantize, a_quantize, layers }: Readonly<Record<string, unknown>>): boolean {
   if (w_quantize || a_quantize) return true;
   const rules = parseLayerRules(typeof layers === 'string' ? layers : null, 'layers');
@@ -78,14 +78,14 @@ export function quantizesAnything({ w_quantize, a_quantize, layers }: Readonly<R
 interface QuantizableTensor {
   readonly name: string;
   readonly role: Quantizer['role'];
-  /** Null for what is learned. */
+  /** Origin of an activation; null for weights and biases. */
   readonly source: ActivationSource | null;
 }
 
 /**
- * The settings of every tensor of a network, given in its order, but of signed activations only where they are
- * quantized, or could be by `a_quantize_linear` or `a_quantize_input`. Throws an `InputError` for a rule that concerns
- * no tensor, that makes keys contradict each other, or that wants steps for the channels of nothing.
+ * The settings of every tensor of a network, in its order. Signed activations are included only if `a_quantize_linear`
+ * or `a_quantize_input` quantizes them or could. Throws an `InputError` for a rule that matches no tensor, that makes
+ * keys contradict each other, or that asks for a step a channel where there are no channels.
  */
 export function resolveLayers(
   { settings, layers }: Pick<Experiment, 'settings' | 'layers'>,
@@ -115,7 +115,7 @@ export function resolveLayers(
   return resolved;
 }
 
-/** Tells whether tensors of a part count in sizes where they are not quantized. */
+/** Tells whether unquantized tensors of a part count in sizes. */
 function isCounted(part: QuantizedPart, settings: Settings): boolean {
   return part === 'linear' || part === 'input' ? settings[`a_quantize_${part}`] : true;
 }

@@ -1,4 +1,4 @@
-/** The sections of a .cfg file, a row each that tells what they train: the table behind `mpdnn experiments`. */
+/** The sections of a .cfg file in a table, as printed by `mpdnn experiments`. */
 import { parameterNames } from '../quant/index.js';
 import { type ConfigFile, defaultSection } from './configFile.js';
 import { type Experiment, type Overrides, resolveExperiment } from './experiment.js';
@@ -7,7 +7,7 @@ import type { QuantizerSettings } from './quantizerSettings.js';
 export interface ExperimentRow {
   readonly name: string;
   readonly model: string;
-  /** `float`, or the kind of quantizer and its bits at the start (fixed kinds: for good). */
+  /** `float`, or the kind of quantizer and its bits at the start. */
   readonly weights: string;
   readonly activations: string;
   /** `none`, or the targets, such as `weights 70.1 kB, activations 8.1 kB (max)`. */
@@ -41,7 +41,7 @@ function row(experiment: Experiment): ExperimentRow {
 
 function quantization({ kind, bitwidth, bitwidthMin, bitwidthMax }: QuantizerSettings, ending: string): string {
   if (kind === null) return 'float';
-  // Where the bits follow from d and xmax (xmin and xmax), the upper limit of the bits does not bind.
+  // The upper limit of the bits has no effect where bits follow from d and xmax, or from xmin and xmax.
   const learned = parameterNames(kind);
   const fixed = learned.length === 0 || (learned.includes('n') && bitwidthMin === bitwidthMax);
   return `${kind}${ending}, ${fixed ? '' : 'from '}${bitwidth} bits`;

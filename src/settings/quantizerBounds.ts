@@ -1,16 +1,16 @@
 /**
- * The limits of what a quantizer learns, from an experiment's settings, one pair for each learnable value: bitwidth n,
- * step d, ends xmin and xmax, exponent m. No key limits m, which only the older kinds learn.
+ * Limits of a quantizer's learned values, from an experiment's settings: bitwidth n, step d, ends xmin and xmax,
+ * exponent m. Only the older kinds learn m, which no key limits.
  */
 import { parameterNames, type Quantizer, wideLimitsOfM } from '../quant/index.js';
 import type { QuantizerSettings } from './quantizerSettings.js';
 
-/** The limits in the forward pass, and those of xmin for counting bits and for the projection after a step. */
+/** Limits in the forward pass, and those of xmin for counting bits and for the projection after a step. */
 export type QuantizerBounds = Pick<Quantizer, 'bounds' | 'accountingXmin'>;
 
 /**
- * Follows the published code, where the forward pass of two kinds of unsigned quantizers limits xmin by the upper
- * limit of xmax; no difference with the default limits, which are equal.
+ * The limits as in the published code, where the forward pass of two unsigned kinds limits xmin by the upper limit of
+ * xmax. With the default limits, which are equal, this makes no difference.
  */
 export function quantizerBounds(settings: QuantizerSettings): QuantizerBounds {
   const { kind, signed } = settings;

@@ -1,20 +1,20 @@
-/** How weights, activations or a single one of them are quantized: the w_ or the a_ keys of an experiment together. */
+/** Settings of the quantizers of weights or activations, or of a single tensor: the w_ or the a_ keys together. */
 import type { ActivationSource, QuantizerKind } from '../quant/index.js';
 import type { Settings } from './settingRules.js';
 
-/** A part of a network whose tensors share their settings: weights (and biases), or activations by where they come from. */
+/** A part of a network whose tensors share their settings: weights (and biases), or activations by origin. */
 export type QuantizedPart = 'weights' | ActivationSource;
 
 export interface QuantizerSettings {
-  /** `null`: not quantized. Without the ending `_relu` that the .cfg puts behind kinds of activations. */
+  /** Kind of quantizer, `null` for none. Kinds of activations lack the ending `_relu` that they have in .cfg files. */
   readonly kind: QuantizerKind | null;
-  /** Weights, and activations that no ReLU has made positive. */
+  /** True for weights, and for activations without a ReLU. */
   readonly signed: boolean;
-  /** Bits at the start (fixed kinds: for good), and the limits of what is learned. */
+  /** Bits at the start (for good with fixed kinds), and the limits of learned bits. */
   readonly bitwidth: number;
   readonly bitwidthMin: number;
   readonly bitwidthMax: number;
-  /** Step d: start value, `auto` for what suits weights and activations, or `published`; and its limits. */
+  /** Step size d at the start, `auto` to fit it to weights and activations, or `published`; and its limits. */
   readonly stepSize: number | 'auto' | 'published';
   readonly stepSizeMin: number;
   readonly stepSizeMax: number;
@@ -22,11 +22,11 @@ export interface QuantizerSettings {
   readonly xminMax: number;
   readonly xmaxMin: number;
   readonly xmaxMax: number;
-  /** `parametric_fp_b_xmax`: clip at a range that the bits can number, which the published code does not. */
+  /** For `parametric_fp_b_xmax`: clips at a range that the bits can number, unlike the published code. */
   readonly recomputeRange: boolean;
-  /** Weights: a step for each output channel. Biases and activations have one. */
+  /** One step for each output channel of a weight. Biases and activations have one. */
   readonly perChannel: boolean;
-  /** Activations: operands of one sum, or side by side, share a quantizer. */
+  /** Operands of one sum or concatenation share a quantizer. */
   readonly shared: boolean;
 }
 
@@ -37,7 +37,7 @@ export function quantizerSettings(s: Settings, part: QuantizedPart): QuantizerSe
     kind: kindOf(s, part),
     signed: part !== 'rectified',
     bitwidth: s[`${prefix}_bitwidth`],
-    // The keys of activations allow one bit, of which a sign would leave nothing.
+    // The keys of activations allow one bit, which is not enough for a sign.
     bitwidthMin: part === 'linear' || part === 'input' ? Math.max(2, smallest) : smallest,
     bitwidthMax: s[`${prefix}_bitwidth_max`],
     stepSize: s[`${prefix}_stepsize`],
@@ -53,12 +53,12 @@ export function quantizerSettings(s: Settings, part: QuantizedPart): QuantizerSe
   };
 }
 
-/** The first letter of the keys that hold for a part. */
+/** The first letter of the keys of a part. */
 export function prefixOf(part: QuantizedPart): 'w' | 'a' {
   return part === 'weights' ? 'w' : 'a';
 }
 
-/** The signed kinds of activations are those that `a_quantize` names, without their `_relu`. */
+/** The kind of quantizer. Signed activations take the kind of `a_quantize` without `_relu`. */
 function kindOf(s: Settings, part: QuantizedPart): QuantizerKind | null {
   const rectified = s.a_quantize?.replace(/_relu$/, '') ?? null;
   switch (part) {

@@ -1,4 +1,4 @@
-/** Finds and reads .cfg files: the user's, and those that come with the program. */
+/** Finds and reads .cfg files of the user, and those shipped with the program. */
 import { isUtf8 } from 'node:buffer';
 import { readdirSync, readFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
@@ -10,8 +10,8 @@ import { type ConfigFile, parseConfig } from './configFile.js';
 import { didYouMean } from './didYouMean.js';
 
 /**
- * Reads a .cfg file. Where there is none at the path `written`, one that comes with the program will do, by its name alone or as it
- * stands in the documents: `train_resnet_quant_fp`, `configs/train_resnet_quant_fp.cfg`.
+ * Reads a .cfg file. If there is none at the path `written`, a shipped file of that name is read, with or without
+ * folder and ending: `train_resnet_quant_fp`, `configs/train_resnet_quant_fp.cfg`.
  *
  * @throws InputError if it cannot be read or breaks a rule of the format
  */
@@ -28,10 +28,10 @@ export function readConfigFile(written: string): ConfigFile {
   return parseConfig(decodeText(bytes, path), path);
 }
 
-/** The folder of the .cfg files that come with the program. */
+/** The folder of the shipped .cfg files. */
 export const shippedFolder = fileURLToPath(new URL('../../configs/', import.meta.url));
 
-/** The names of the files in it. */
+/** The names of the shipped .cfg files. */
 export function shippedConfigs(): string[] {
   return neighbours(shippedFolder);
 }
@@ -41,7 +41,7 @@ function shippedName(path: string): string | undefined {
   return shippedConfigs().find((shipped) => shipped === `${name}.cfg`);
 }
 
-/** The text of a file in UTF-8. Throws an `InputError` that names the encoding which the bytes speak for. */
+/** Decodes UTF-8. Throws an `InputError` that names the likely encoding of other bytes. */
 function decodeText(bytes: Buffer, path: string): string {
   const convert = (encoding: string) =>
     `save it as UTF-8, or convert it: iconv -f ${encoding} -t UTF-8 ${basename(path)} > new.cfg`;
@@ -57,7 +57,7 @@ function decodeText(bytes: Buffer, path: string): string {
   return bytes.toString('utf8');
 }
 
-/** The line, from 1 on, of the first bytes that are no UTF-8. */
+/** The line, from 1, of the first bytes that are not UTF-8. */
 function lineOfFirstFault(bytes: Buffer): number {
   const lines = bytes.toString('latin1').split('\n');
   return lines.findIndex((line) => !isUtf8(Buffer.from(line, 'latin1'))) + 1;

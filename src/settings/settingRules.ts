@@ -1,6 +1,4 @@
-/**
- * The meaning of one key for another: the defaults that depend on other keys, and the combinations that make no sense.
- */
+/** Rules between keys: defaults that depend on other keys, and contradictions. */
 import { arePictures, parseDataSpec } from '../data/dataSpec.js';
 import type { InputError } from '../errors.js';
 import { kindNamed, parameterNames } from '../quant/index.js';
@@ -11,7 +9,7 @@ import { type ModelName, type normalisationNames, type ReadSettings, type Settin
 
 type SoundKey = (typeof soundKeys)[number];
 
-/** Every key with its final value, as config.json keeps them: the defaults that depend on other keys are filled in. */
+/** Every key with its final value, as in config.json. */
 export type Settings = Omit<
   ReadSettings,
   | 'model'
@@ -26,24 +24,24 @@ export type Settings = Omit<
   | SoundKey
 > & { readonly [K in SoundKey]: ReadSettings[K] | null } & {
   readonly model: ModelName;
-  /** `null` for models that have one depth only. */
+  /** `null` for models with a single depth. */
   readonly num_layers: number | null;
   readonly learning_rate_drops: readonly number[];
   /** `null`: a tenth of the training images, at most 5000. */
   readonly validation_split: number | null;
   readonly augment_shift: number;
   readonly augment_mirror: boolean;
-  /** `null` for other inputs than pictures where none is given: what they need the data say. */
+  /** `null` for inputs other than pictures if not given; the data then decide. */
   readonly mean: readonly number[] | null;
   readonly std: readonly number[] | null;
   readonly metric: MetricName;
   readonly recompute_range: boolean;
 };
 
-/** Makes the error for a key: `value` is shown if it was left at its default. */
+/** Makes the error for a key. `value` is shown if it is the key's default. */
 export type Fail = (key: SettingKey, value: unknown, message: string) => InputError;
 
-/** Tells whether there is a target that is guaranteed, and for which channels may be pruned. */
+/** Tells whether there is a guaranteed target for which channels may be pruned. */
 export function canPrune(
   settings: Pick<Settings, 'budget' | 'target_weight_kbytes' | 'target_gbops' | 'target_cost'>,
 ): boolean {
@@ -51,17 +49,17 @@ export function canPrune(
   return budget === 'guaranteed' && Math.max(target_weight_kbytes, target_gbops, target_cost) > 0;
 }
 
-/** Tells whether a model can be made narrower or wider by `width_multiplier`. */
+/** Tells whether `width_multiplier` applies to a model. */
 export function hasWidths({ model, num_layers }: Pick<Settings, 'model' | 'num_layers'>): boolean {
   return ['mobilenetv1', 'mobilenetv2', 'resnet18'].includes(model) || num_layers !== null;
 }
 
-/** Fills in the defaults that depend on other keys. */
+/** Fills in defaults that depend on other keys. */
 export function complete(read: ReadSettings): Settings {
   const model = read.model ?? (`resnet${read.num_layers}` as const);
   const isCropped = read.augment === 'resized_crop';
   const kind = parseDataSpec(read.data).kind;
-  // Maps of classes do not move along with their images.
+  // Target maps are not shifted and mirrored together with their images.
   const moves = read.loss !== 'pixels';
   const isCifarResnet = /^resnet(?!1?8$)\d+$/.test(model);
   return {
@@ -75,9 +73,9 @@ export function complete(read: ReadSettings): Settings {
     metric: read.metric ?? usualMetric[read.loss],
     ...(arePictures(kind) ? pixelNumbers(read) : { mean: read.mean, std: read.std }),
     ...(kind === 'wav' ? null : withoutSound),
-    // A size that is promised has to be that of the levels in use; as published it is not.
+    // A guaranteed size has to be that of the levels in use; the published one is not.
     recompute_range: read.recompute_range ?? (read.budget === 'guaranteed' && hasTarget(read)),
-    // Only files are scaled. Crops of any image have to have one size; 224 is the usual one.
+    // Only files are scaled. Random crops need one size, usually 224.
     image_size: kind === 'images' ? (read.image_size ?? (isCropped ? 224 : null)) : null,
   };
 }
@@ -89,30 +87,30 @@ function hasTarget(read: ReadSettings): boolean {
   return Math.max(target_weight_kbytes, target_activation_kbytes, target_gbops, target_cost) > 0;
 }
 
-/** The named normalisations as numbers: pixels become (p/255 − mean)/std. */
+/** The named normalisations: a byte p becomes (p/255 − mean)/std. */
 export const normalisations = {
   shift: { mean: 128 / 255, std: 128 / 255 },
   unit: { mean: 0, std: 256 / 255 },
   symmetric: { mean: 0.5, std: 0.5 },
 } as const satisfies Record<(typeof normalisationNames)[number], { readonly mean: number; readonly std: number }>;
 
-/** Mean and standard deviation of pixels from 0 to 1, where they or a name are given, or else as published. */
+/** Mean and standard deviation of pixels in [0, 1]: as given, by the given name, or as published. */
 export function pixelNumbers({ normalise, mean, std }: Pick<Settings, 'normalise' | 'mean' | 'std'>): {
   readonly mean: readonly number[];
   readonly std: readonly number[];
 } {
-  // One that is given alone goes with the other's published value.
+  // A mean or deviation given alone is completed by the published value of the other.
   const fallback = mean || std ? normalisations.symmetric : normalisations[normalise ?? 'shift'];
   return { mean: mean ?? [fallback.mean], std: std ?? [fallback.std] };
 }
 
-/** The published 80 and 120 of 160 epochs, for any number of epochs: after a half and after three quarters. */
+/** The published drops at 80 and 120 of 160 epochs, for any number of epochs: at a half and at three quarters. */
 function proportionalDrops(epochs: number): number[] {
   const drops = [Math.round(epochs / 2), Math.round((3 * epochs) / 4)];
   return drops.filter((drop, i) => drop > 0 && drop < epochs && drop !== drops[i - 1]);
 }
 
-/** Throws what `fail` makes of the first key that contradicts another. `layers` are the rules for single tensors. */
+/** Throws the error made by `fail` for the first key that contradicts another. `layers`: rules for single tensors. */
 export function checkKeysTogether(settings: Settings, layers: readonly LayerRule[], fail: Fail): void {
   checkQuantizer('weights', settings, fail);
   checkQuantizer('rectified', settings, fail);
@@ -180,7 +178,7 @@ export function checkKeysTogether(settings: Settings, layers: readonly LayerRule
   }
 }
 
-/** The same for the keys of a part of the network. */
+/** Throws likewise for the keys of one part of the network. */
 export function checkQuantizer(part: QuantizedPart, settings: Settings, fail: Fail): void {
   const prefix = prefixOf(part);
   for (const range of ['stepsize', 'xmin', 'xmax'] as const) {
@@ -231,7 +229,7 @@ function checkTask({ loss, target, metric, label_smoothing, ...settings }: Setti
   if (mirror) throw fail('augment_mirror', mirror, `must be false ${why}`);
 }
 
-/** Checks the treatment of images, and whether they can be streamed. */
+/** Throws likewise for the augmentation of images and for streaming. */
 function checkImages(settings: Settings, fail: Fail): void {
   const { augment, augment_shift: shift, augment_mirror: mirror, stream, data } = settings;
   const isFolder = parseDataSpec(data).kind === 'images';
@@ -265,7 +263,7 @@ function checkBits(part: QuantizedPart, settings: Settings, fail: Fail): void {
   }
   const { kind, signed } = quantizerSettings(settings, part);
   if (kind === null) return;
-  // A sign alone, or for powers of two a zero alone, may leave no bit for the value.
+  // A sign alone, or with powers of two a zero alone, may leave no bit for the value.
   const isLearned = parameterNames(kind).includes('n');
   const fewest = kindNamed(kind).fewestBits[signed ? 'signed' : 'unsigned'];
   const written = part === 'weights' ? kind : `${kind}_relu`;
@@ -278,7 +276,10 @@ function checkBits(part: QuantizedPart, settings: Settings, fail: Fail): void {
   }
 }
 
-/** A mirrored digit is no digit, and mirrored stripes of a generated image are those of another class. */
+/**
+ * Tells whether mirroring keeps the class: not of digits, nor of generated images, whose classes are directions of
+ * stripes.
+ */
 function keepsClassMirrored(data: string): boolean {
   const { kind } = parseDataSpec(data);
   return kind === 'cifar10' || kind === 'cifar100' || kind === 'images';

@@ -1,9 +1,9 @@
 /**
- * Every key of an experiment: how its text is read, which values are allowed, what it is if left out. Defaults are
- * written as in a .cfg file and are those of the published experiments (CIFAR-10, ResNet-20, 160 epochs).
+ * Every key of an experiment: its parser, allowed values and default. Defaults are written as in a .cfg file and are
+ * those of the published experiments (CIFAR-10, ResNet-20, 160 epochs).
  *
- * The settings stay flat here, under the names of the .cfg keys, since that is also how config.json keeps them;
- * `experiment.ts` fills the defaults that depend on other keys, checks keys against each other and groups them.
+ * Settings stay flat here, under the names of the .cfg keys, as in config.json. `settingRules.ts` fills in defaults
+ * that depend on other keys and checks keys against each other, `experiment.ts` groups them.
  */
 import { dataForms, dataKinds, parseDataSpec } from '../data/dataSpec.js';
 import { activationTypes, quantizerKinds } from '../quant/index.js';
@@ -26,11 +26,11 @@ export const modelNames = [
   'resnet8',
   'dense_autoencoder',
 ] as const;
-/** Models that are taken, but told to nobody: a network for tests, and that of a caller of the library. */
+/** Models that are accepted but not listed: the tests' network, and a network defined by a caller of the library. */
 const unlistedModels = ['tiny', 'own'] as const;
 
 const modelFileEndings = ['mjs', 'js', 'mts', 'ts', 'onnx'] as const;
-/** A file that defines a network. */
+/** The path of a file that defines a network. */
 export type ModelFile = `${string}.${(typeof modelFileEndings)[number]}`;
 export type ModelName = (typeof modelNames | typeof unlistedModels)[number] | ModelFile;
 
@@ -50,7 +50,10 @@ const model: Reader<ModelName> = {
     [...modelNames, ...unlistedModels].find((name) => name === text) ?? (isModelFile(text) ? text : undefined),
 };
 
-/** `shift` makes (p − 128)/128 of a byte p, multiples of 2⁻⁷; `symmetric` p/127.5 − 1, as published. */
+/**
+ * Normalisations of a byte p: `shift` is (p − 128)/128, a multiple of 2⁻⁷; `unit` p/255; `symmetric` p/127.5 − 1, as
+ * published.
+ */
 export const normalisationNames = ['shift', 'unit', 'symmetric'] as const;
 
 const on = ['true', 'yes', 'on', '1'];
@@ -67,13 +70,13 @@ const folderName = setting('a name without slashes, with no dot at its beginning
   /^[^./\\][^/\\]*$/.test(value) ? value : undefined,
 );
 
-/** Only the form: `layerRules.ts` reads what stands in a rule. A rule a line, or `;` between them. */
+/** Checks only that there are rules, one a line or with `;` between; `layerRules.ts` parses them. */
 const rules = setting('rules', (value) => {
   const lines = value.split(/[\n;]/).map((line) => line.trim());
   return lines.filter(Boolean).join('; ') || undefined;
 });
 
-/** The grammar of `data` belongs to the data; here its fault is put into the words of a key's fault. */
+/** `data`, whose grammar belongs to `data/`; its error becomes that of a key. */
 const dataSpec: Reader<string> = {
   allowed: dataForms,
   names: dataKinds,
@@ -87,21 +90,21 @@ const dataSpec: Reader<string> = {
   },
 };
 
-/** As written, so that config.json keeps it so. */
+/** Kept as written, for config.json. */
 const costTable = setting(
   `${Object.keys(costTables).join(', ')}, or costs such as 2x4 = 1.2, 8x8 = 2, 32x32 = 20, weight = 0.01`,
   (value) => (readCostTable(value) ? value : undefined),
   Object.keys(costTables),
 );
 
-/** Kinds of activations end in `_relu`. Kinds that are added later are read, too. */
+/** Kinds of activation quantizers, which end in `_relu`. */
 const rectifiedKind = setting(
   `one of ${quantizerKinds.map((kind) => `${kind}_relu`).join(', ')}`,
   (value) => (quantizerKinds.some((kind) => `${kind}_relu` === value) ? value : undefined),
   quantizerKinds.map((kind) => `${kind}_relu`),
 );
 
-// 2^-16 is the smallest published bound; a bound beyond 2^16 could not be told from no bound.
+// 2^-16 is the smallest published bound. A bound above 2^16 has no effect.
 const bound = number(0, 65536, 'above');
 const stepSize = setting(
   `${bound.allowed}, or auto, or published`,
@@ -110,7 +113,7 @@ const stepSize = setting(
 );
 const bits = integer(1, 16);
 
-/** Text in, values out, both under the names of the .cfg keys. `null` in a value means `auto`, `all` or `none`. */
+/** Parser and default of every .cfg key. `null` as a value means `auto`, `all` or `none`. */
 const settingsTable = {
   model: key('auto', optional(model, 'auto')),
   num_layers: key(
@@ -246,7 +249,7 @@ type Value<K extends SettingKey> = (typeof settingsTable)[K] extends Key<infer T
 /** Settings as read, before the defaults that depend on other keys are filled in. */
 export type ReadSettings = { [K in SettingKey]: Value<K> };
 
-/** The keys of the features of clips; without effect on other data. */
+/** Keys of the features of sounds; without effect on other data. */
 export const soundKeys = [
   'sound_features',
   'sound_seconds',
@@ -260,19 +263,19 @@ export const soundKeys = [
 
 export const settingKeys = Object.keys(settingsTable) as readonly SettingKey[];
 
-/** Tells whether a key says something about quantizers or budgets, which float networks have none of. */
+/** Tells whether a key is about quantizers or budgets, which float networks do not have. */
 export function concernsQuantizers(key: string): boolean {
   return /^([wa]_|target_|costs$|budget|initial_cost_|layers$|recompute_range$|quantizer_)/.test(key);
 }
 
-/** A text that is no value of its key, and what would be. */
+/** The error of a text that is no value of its key. */
 export interface SettingFault {
   readonly key: SettingKey;
-  /** Goes on behind the key and the text: `must be …`. */
+  /** Follows the key and the text: `must be …`. */
   readonly message: string;
 }
 
-/** The value of one key. Throws what `fail` makes of a text that is none. */
+/** The value of one key. Throws the error made by `fail` for an invalid text. */
 export function readSetting<K extends SettingKey>(
   key: K,
   text: string | undefined,
@@ -285,7 +288,9 @@ export function readSetting<K extends SettingKey>(
   throw fail({ key, message: `must be ${reader.allowed}${didYouMean(given, reader.names ?? [])}` });
 }
 
-/** The values of all keys, with the defaults of those that are not given. Throws what `fail` makes of the first fault. */
+/**
+ * The values of all keys, with defaults for those not given. Throws the error made by `fail` for the first invalid one.
+ */
 export function readSettings(
   texts: Readonly<Partial<Record<SettingKey, string>>>,
   fail: (fault: SettingFault) => Error,
@@ -293,14 +298,14 @@ export function readSettings(
   return Object.fromEntries(settingKeys.map((key) => [key, readSetting(key, texts[key], fail)])) as ReadSettings;
 }
 
-/** How the text of a value is read: `undefined` for what is not allowed. `names` are looked through for typing errors. */
+/** Parser of a value: `undefined` for an invalid text. `names`: valid words, for suggestions. */
 interface Reader<T> {
   readonly allowed: string;
   readonly read: (text: string) => T | undefined;
   readonly names?: readonly string[];
 }
 
-/** A key of a .cfg file: what it is if left out, and how its text is read. */
+/** A .cfg key: its default and its parser. */
 interface Key<T> {
   readonly defaultText: string;
   readonly reader: Reader<T>;
@@ -318,7 +323,7 @@ function choice<const T extends string>(names: readonly T[]) {
   return setting(`one of ${names.join(', ')}`, (value) => names.find((name) => name === value), names);
 }
 
-/** Some of the words, blanks or commas between them; none of them for an empty text or `none`. */
+/** Some of the words, with blanks or commas between; none for an empty text or `none`. */
 function words<const T extends string>(names: readonly T[]) {
   return setting(
     `words among ${names.join(', ')}, or none`,
@@ -331,7 +336,7 @@ function words<const T extends string>(names: readonly T[]) {
   );
 }
 
-/** `inner`, or `null` for an empty text or the given word. */
+/** A value of `inner`, or `null` for an empty text or for `word`. */
 function optional<T>(inner: Reader<T>, word = 'none'): Reader<T | null> {
   const read = (value: string) => (value === '' || value === word ? null : inner.read(value));
   return { allowed: `${inner.allowed}, or ${word}`, read, names: [...(inner.names ?? []), word] };
@@ -359,7 +364,7 @@ function number(min: number, max: number, lower: 'from' | 'above' = 'from') {
   });
 }
 
-/** One number for all channels, or one a channel separated by commas: how many there are the images decide. */
+/** One number for all channels, or one for each, with commas between; the images decide how many are right. */
 function perChannel(min: number, max: number) {
   return setting(`one number, or one a channel with commas between, from ${min} to ${max}`, (value) => {
     const numbers = value.split(',').map((part) => within(readNumber(part.trim()) ?? Number.NaN, min, max));

@@ -1,8 +1,8 @@
-/** The difference of two runs' settings, leaving out keys that say only where a run happens. */
+/** The difference between two runs' settings, without keys that say only where a run happens. */
 
 import type { Settings } from './settingRules.js';
 
-// Another engine changes the last bits: the user's choice.
+// Another engine changes only the last bits, and is the user's choice.
 const free: readonly string[] = [
   'out',
   'name',
@@ -14,25 +14,25 @@ const free: readonly string[] = [
   'decode_threads',
   'device',
   'weightfile',
-  // What it means stands in mean and std.
+  // `mean` and `std` have the numbers.
   'normalise',
 ];
 
-/** Those that decide what a run computes. */
+/** The settings that decide what a run computes. */
 export function decidingSettings(settings: Settings): Partial<Settings> {
   return Object.fromEntries(Object.entries(settings).filter(([key]) => !free.includes(key)));
 }
 
 /**
- * The first difference in words, `null` if there is none. `then`: the settings of a config.json; a key younger than it
- * has the default that was built in then.
+ * The first difference in words, `null` for none. `then`: settings of a config.json; keys younger than it have the
+ * default that was built in then.
  */
 export function settingsDifference(then: Readonly<Record<string, unknown>>, now: Settings): string | null {
   for (const [key, value] of Object.entries(now)) {
     const before = then[key];
-    // Left to the number of images, which earlier versions wrote down; whether it is the same shows when they are there.
+    // Earlier versions wrote the resolved number; a difference shows once the images are there.
     if (key === 'validation_split' && value === null) continue;
-    // Changes the range of one kind only; where no tensor is of it, earlier versions wrote down another value.
+    // Affects one kind of quantizer only; for other kinds earlier versions wrote another value.
     if (key === 'recompute_range' && !JSON.stringify(now).includes('parametric_fp_b_xmax')) continue;
     if (free.includes(key) || before === undefined || JSON.stringify(before) === JSON.stringify(value)) continue;
     return `${key} was ${JSON.stringify(before)}, now it is ${JSON.stringify(value)}`;
