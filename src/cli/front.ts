@@ -83,7 +83,7 @@ export function frontCommand(): Command {
         const front = await planFront(wanted, bench, loading.task).finally(loading.stop);
         const { plan, folder } = front;
         const words = wordsOfCall(['front', section], options, call);
-        const how = { command: commandWords(words), runs: plan.length, force, bench };
+        const how = { command: commandWords(words), runs: plan.length, force, report: options.report, bench };
         if (options.submit) submit(plan, { out: folder, call: words, last: { name: 'report', call: words } }, options);
         else if (options.run !== undefined) await executeOneRun(plan, options.run, how, options);
         else if (options.dryRun) process.stdout.write(await planText(front));

@@ -34,6 +34,11 @@ export function addPlanOptions(command: Command): Command {
     .option('--quick', 'few epochs on few images: the pictures in ten minutes on two cores, no results')
     .option('--dry-run', 'print the plan only')
     .option('--force', 'replace run folders of other settings')
+    .addOption(
+      new Option('--report', 'write the report of the runs that are finished, and train nothing').conflicts([
+        ...['dryRun', 'force', 'submit', 'parallel', 'run'],
+      ]),
+    )
     .addOption(autotuneOption())
     .addOption(parallelOption())
     .option('--submit', 'send the runs to a cluster, and behind them the report');
@@ -45,6 +50,8 @@ interface PlanCall {
   /** Number of runs of the plan. */
   readonly runs: number;
   readonly force: boolean;
+  /** Nothing is trained: the report is of what is finished. */
+  readonly report?: boolean | undefined;
   readonly bench: Workbench;
   /** The processes that train together, by default only this one; the first of them reports. */
   readonly ranks?: Ranks;
@@ -56,18 +63,18 @@ interface PlanCall {
 
 /** Executes a plan with a display, until its end or the first Ctrl-C, and reports its end. */
 export async function executeCall(
-  { command, runs, force, bench, ranks = oneRank, lanes, tell = false }: PlanCall,
+  { command, runs, force, report = false, bench, ranks = oneRank, lanes, tell = false }: PlanCall,
   execute: (options: ExecuteOptions & { readonly command: string }) => Promise<ReportEnd>,
 ): Promise<void> {
   const isFirst = ranks.rank === 0;
   const display = displayOf(isFirst, tell, lanes?.count);
   await interruptible(display, async (signal, onTraining) => {
-    const options = { force, bench, events: display, signal, onTraining, command, ranks, lanes };
+    const options = { force, trainsNothing: report, bench, events: display, signal, onTraining, command, ranks, lanes };
     const { complete, failed, paths } = await execute(options);
     display.stop();
     if (!complete) {
-      const parallel = lanes ? ` --parallel ${lanes.count}` : '';
-      if (isFirst) process.stderr.write(`interrupted; go on with: ${programName()} ${command}${parallel}\n`);
+      const how = report ? ' --report' : lanes ? ` --parallel ${lanes.count}` : '';
+      if (isFirst) process.stderr.write(`interrupted; go on with: ${programName()} ${command}${how}\n`);
       process.exitCode = INTERRUPTED;
       return;
     }

@@ -135,6 +135,7 @@ function shortHeadOf({ run, index, total }: PlanPosition): string {
 function endLine(at: PlanPosition, end: RunEnd): string {
   const { run } = at;
   const head = headOf(at);
+  if (end.type === 'not finished') return `${head}  not finished`;
   if (end.type === 'failed' || end.type === 'left out') return `${head}  ${end.type}: ${end.reason}`;
   const { folder } = openRunFolder(runRoot(run));
   const summary = readSummary(folder);

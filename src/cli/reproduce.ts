@@ -59,7 +59,7 @@ export function reproduceCommand(): Command {
       else if (options.dryRun) process.stdout.write(await planText(reproduction));
       else {
         const bench = openWorkbench({ tuningFile: tuningFile(autotune) });
-        const how = { command: commandWords(words), runs: plan.length, force, bench };
+        const how = { command: commandWords(words), runs: plan.length, force, report: options.report, bench };
         const execution =
           options.run === undefined
             ? executeCall({ ...how, lanes: sideBySide(plan, words, options) }, (running) =>

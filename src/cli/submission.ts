@@ -37,6 +37,8 @@ export interface SubmissionOptions {
   readonly dryRun?: boolean;
   readonly force?: boolean;
   readonly submit?: boolean;
+  /** Write the report of what is finished, and train nothing. */
+  readonly report?: boolean;
   /** Runs at a time on this machine. */
   readonly parallel?: number;
   /** The path of the only run to train here, in a job or a lane. */
@@ -56,6 +58,7 @@ export const submissionKeys: readonly string[] = [
   'dryRun',
   'force',
   'submit',
+  'report',
   'parallel',
   'run',
   'tell',

@@ -5,11 +5,11 @@ import type { Block, Document, TableLine } from '../report/document.js';
 import { type FrontSeries, frontPlot } from '../report/frontPlot.js';
 import { meanRecord } from '../report/meanRecord.js';
 import { readRunRecord } from '../report/runRecord.js';
-import { pairedDifference } from '../reproduce/claims.js';
+import { type PairedDifference, pairedDifference } from '../reproduce/claims.js';
 import { conditions, makingOf, quickNote, timeTable } from '../reproduce/report.js';
-import { bitsText, gapText, remarks, size } from '../reproduce/resultTable.js';
-import { type FinishedRunResult, planResults, type RowResult, rowResults } from '../reproduce/rowResult.js';
-import { spreadOf, spreadText } from '../reproduce/spread.js';
+import { bitsText, errorText, gapText, missingText, plannedSeeds, remarks, size } from '../reproduce/resultTable.js';
+import { type FinishedRunResult, finishedOf, planResults, type RowResult, rowResults } from '../reproduce/rowResult.js';
+import { seedsText, spreadOf, spreadText } from '../reproduce/spread.js';
 import { agreement } from './agreement.js';
 import type { Front, FrontBudget, FrontRow } from './frontPlan.js';
 import { meanings, type QuantizedWay, wayNames } from './ways.js';
@@ -25,7 +25,7 @@ interface Point {
 /** `command`: the words behind the program's name of the call that made it. */
 export function frontReport({ rows, budgets, ways, plan, quick }: Front, command: string): Document {
   const ofRuns = planResults(plan);
-  const finished = [...ofRuns.values()].filter((result) => typeof result !== 'string');
+  const finished = finishedOf(ofRuns);
   const results = rowResults(rows, () => 'FLOAT', ofRuns);
   const points = rows.map((row, at): Point => {
     const result = results[at]!;
@@ -74,21 +74,23 @@ const introduction =
 
 const resultText =
   'Errors are of the chosen parameters on the test images; gaps are to the float network of the same seed, in points. A ' +
-  'network is beaten by one that is no larger, in weights and in activations, and has a smaller mean error. In brackets: ' +
-  'whether the difference of equal seeds is decided with a confidence of 95 % (Student’s t).';
+  'network is beaten by one that is no larger, in weights and in activations, and has a smaller mean error over the seeds ' +
+  'that both have. In brackets: whether the difference of equal seeds is decided with a confidence of 95 % (Student’s t). In ' +
+  'comparisons ± is half of that interval, elsewhere the standard deviation over the seeds.';
 
-/** The first point that is no larger and better; of several the best. */
-function beater(point: Point, points: readonly Point[]): Point | null {
-  const { error } = point.result;
-  if (!error || point.kbytes === null) return null;
-  const better = points.filter(
-    (other) =>
-      other.result.error !== null &&
-      other.kbytes! <= point.kbytes! &&
-      other.activationKbytes! <= point.activationKbytes! &&
-      other.result.error.mean < error.mean,
-  );
-  const [best] = better.sort((a, b) => a.result.error!.mean - b.result.error!.mean);
+interface Beaten {
+  readonly by: Point;
+  readonly difference: PairedDifference;
+}
+
+/** The point that is no larger and better, of several the one that is better by most. */
+function beaten(point: Point, points: readonly Point[]): Beaten | null {
+  const better = points.flatMap((by): Beaten[] => {
+    const difference = pairedDifference(by.result, point.result);
+    const isNoLarger = by.kbytes! <= point.kbytes! && by.activationKbytes! <= point.activationKbytes!;
+    return difference && difference.mean > 0 && isNoLarger ? [{ by, difference }] : [];
+  });
+  const [best] = better.sort((a, b) => b.difference.mean - a.difference.mean);
   return best ?? null;
 }
 
@@ -100,7 +102,8 @@ function frontPicture(float: Point, quantized: readonly Point[], subject: string
       .map((point) => ({
         kbytes: point.kbytes!,
         error: point.result.error!,
-        isBeaten: beater(point, quantized) !== null,
+        isBeaten: beaten(point, quantized) !== null,
+        missingSeeds: point.result.missing.length,
       }))
       .sort((a, b) => a.kbytes - b.kbytes);
     return points.length === 0 ? [] : [{ name, points }];
@@ -126,29 +129,31 @@ function resultTable(points: readonly Point[]): Block {
   const quantized = points.filter(({ row }) => row.way !== 'float');
   const rows = points.map((point): TableLine => {
     const { row, result } = point;
-    const { runs, error, gap } = result;
+    const { runs } = result;
     const last = spreadOf(
       runs.flatMap(({ summary: { last_test_err } }) => (last_test_err === null ? [] : 100 * last_test_err)),
     );
-    const better = beater(point, quantized);
+    const better = beaten(point, quantized);
     return [
       `${row.label} \`${row.section}\``,
-      error ? spreadText(error) : '–',
-      gap ? gapText(gap) : '',
+      errorText(result),
+      gapText(result),
       last ? spreadText(last) : '–',
       size(result, 'weights_kb', undefined),
       size(result, 'activations_max_kb', undefined),
       bitsText(runs.flatMap(({ bits }) => bits.weights)),
       bitsText(runs.flatMap(({ bits }) => bits.activations)),
-      better ? `\`${better.row.section}\` (${decision(better, point)})` : '',
+      better ? `\`${better.by.row.section}\` (${decision(better)})` : '',
       remarks(result),
     ];
   });
   return { type: 'table', columns, rows };
 }
 
-function decision(better: Point, worse: Point): string {
-  return pairedDifference(better.result, worse.result)?.isDecided ? 'decided' : 'undecided';
+function decision({ by, difference: { isDecided, count } }: Beaten): string {
+  const planned = plannedSeeds(by.result);
+  const word = isDecided ? 'decided' : 'undecided';
+  return count < planned ? `${word}, ${seedsText(count, planned)}` : word;
 }
 
 /** What the numbers say of learned bits at one budget, beside every other way. */
@@ -188,17 +193,18 @@ function pointOf(id: string, points: readonly Point[]): Point {
 /** Whether one is better than the other, by equal seeds. */
 function verdict(head: string, one: Point, other: Point): string {
   const difference = pairedDifference(one.result, other.result);
-  if (!difference) return `${head} no seed has both.`;
-  if (difference.mean === 0) return `${head} no difference over ${seedsText(difference.count)}.`;
+  if (!difference) {
+    const missing = [one, other].filter(({ result }) => result.missing.length > 0);
+    const why = missing.map(({ row, result }) => `\`${row.section}\`, ${missingText(result.missing)}`).join('; ');
+    return `${head} no seed has both${why && ` (${why})`}.`;
+  }
+  const seeds = seedsText(difference.count, plannedSeeds(one.result));
+  if (difference.mean === 0) return `${head} no difference over ${seeds}.`;
   const side = difference.mean > 0 ? 'better' : 'worse';
   const points = `${Math.abs(difference.mean).toFixed(2)} points ${side}`;
   if (difference.uncertainty === null) return `${head} ${points} with one seed, which decides nothing.`;
   const word = difference.isDecided ? (difference.mean > 0 ? '**ahead**' : '**behind**') : 'undecided';
-  return `${head} ${word}, ${points}, ± ${difference.uncertainty.toFixed(2)} over ${seedsText(difference.count)}.`;
-}
-
-function seedsText(count: number): string {
-  return count === 1 ? 'one seed' : `${count} seeds`;
+  return `${head} ${word}, ${points}, ± ${difference.uncertainty.toFixed(2)} over ${seeds}.`;
 }
 
 /** The bits of every layer, learned, a column a budget. */
@@ -218,6 +224,7 @@ function bitPictures(points: readonly Point[]): Block[] {
 function agreementTable(quantized: readonly Point[]): Block {
   const columns = [
     { title: 'network', align: 'left' },
+    { title: 'seeds', align: 'right' },
     { title: 'weights: same bits with every seed', align: 'right' },
     { title: 'deviation, bits', align: 'right' },
     { title: 'activations: same bits with every seed', align: 'right' },
@@ -230,7 +237,7 @@ function agreementTable(quantized: readonly Point[]): Block {
         const of = agreement(result.runs.map(({ bits }) => bits[part]));
         return of ? [`${of.alike} of ${of.tensors}`, of.deviation.toFixed(2)] : ['–', '–'];
       });
-      return [`\`${row.section}\``, ...cells];
+      return [`\`${row.section}\``, String(result.runs.length), ...cells];
     });
   return { type: 'table', columns, rows };
 }

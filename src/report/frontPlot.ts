@@ -13,6 +13,8 @@ const HEIGHT = 320;
 export interface MeasuredError {
   readonly mean: number;
   readonly deviation: number | null;
+  /** Seeds. */
+  readonly count: number;
 }
 
 export interface FrontSeries {
@@ -21,6 +23,8 @@ export interface FrontSeries {
     readonly kbytes: number;
     readonly error: MeasuredError;
     readonly isBeaten: boolean;
+    /** Seeds that are not in the mean. */
+    readonly missingSeeds: number;
   }[];
 }
 
@@ -30,10 +34,11 @@ const SHAPES = ['circle', 'square', 'diamond', 'triangle-up'] as const;
 export function frontPlot(subject: string, series: readonly FrontSeries[], float: MeasuredError | null): TopLevelSpec {
   // The first way is drawn last, over the others.
   const values = series.toReversed().flatMap(({ name, points }) =>
-    points.map(({ kbytes, error: { mean, deviation }, isBeaten }) => ({
+    points.map(({ kbytes, error: { mean, deviation, count }, isBeaten, missingSeeds }) => ({
       ...{ way: name, kbytes, percent: mean, isBeaten },
       low: mean - (deviation ?? 0),
       high: mean + (deviation ?? 0),
+      seeds: missingSeeds > 0 ? `${count} of ${count + missingSeeds}` : '',
     })),
   );
   const names = series.map(({ name }) => name);
@@ -52,6 +57,7 @@ export function frontPlot(subject: string, series: readonly FrontSeries[], float
       subtitle: [
         'filled: no other network is both no larger and better; hollow: one is',
         'bars: one standard deviation over the seeds',
+        ...(values.some(({ seeds }) => seeds !== '') ? ['2 of 3: seeds that are finished, where some are not'] : []),
       ],
     },
     width: WIDTH,
@@ -91,6 +97,11 @@ export function frontPlot(subject: string, series: readonly FrontSeries[], float
             ...way.color,
           },
         },
+      },
+      {
+        data: { values },
+        mark: { type: 'text', align: 'left', dx: 8, dy: -8, fontSize: LABEL_SIZE },
+        encoding: { ...place, text: { field: 'seeds' }, color: way.color },
       },
     ],
   } as TopLevelSpec;

@@ -1,7 +1,7 @@
 /** Judgements of the paper's claims, in sentences that are computed from the numbers. */
 
 import type { RowResult } from './rowResult.js';
-import { type Spread, spreadOf, spreadText } from './spread.js';
+import { type Spread, seedsText, spreadOf, spreadText } from './spread.js';
 import { studentQuantile } from './studentQuantile.js';
 import type { Claim } from './table.js';
 
@@ -78,23 +78,28 @@ export function pairedDifference(first: RowResult, second: RowResult): PairedDif
 function withoutNumbers(better: RowResult, worse: RowResult): JudgedClaim {
   const { group } = better.row;
   const [first, second] = [`"${better.row.label}"`, `"${worse.row.label}"`];
-  if (better.error && worse.missing.length > 0) {
+  if (better.error && neverTrains(worse)) {
     const sentence = `${group}: ${first} has an error of ${errorText(better.error)}, ${second} gave no result with any seed: as the paper says.`;
     return { verdict: 'holds', sentence };
   }
-  if (worse.error && better.missing.length > 0) {
+  if (worse.error && neverTrains(better)) {
     const sentence = `${group}: ${first} gave no result with any seed, ${second} has an error of ${errorText(worse.error)}: contrary to the paper.`;
     return { verdict: 'contradicted', sentence };
   }
   return { verdict: 'unknown', sentence: `${group}: ${first} and ${second} have no results to compare.` };
 }
 
+/** Tells of a row without results whether it will have none: every seed was tried. */
+function neverTrains({ missing }: RowResult): boolean {
+  return missing.length > 0 && missing.every(({ isFinal }) => isFinal);
+}
+
 /** Seeds that are not in the numbers. */
 function absent({ row, missing }: RowResult): string {
   if (missing.length === 0) return '';
-  return ` Without seed ${missing.map(({ seed }) => seed).join(', ')} of "${row.label}", which gave no result.`;
+  return ` Without seed ${missing.map(({ seed }) => seed).join(', ')} of "${row.label}", which has no result.`;
 }
 
 function errorText(error: Spread): string {
-  return `${spreadText(error)} % (${error.count === 1 ? 'one seed' : `${error.count} seeds`})`;
+  return `${spreadText(error)} % (${seedsText(error.count, error.count)})`;
 }

@@ -9,7 +9,7 @@ import { documentedName, hasBudget, trainCommandLine } from '../settings/index.j
 import { type JudgedClaim, judge } from './claims.js';
 import { bitwidthPictures, curvePictures, gradientPictures } from './pictures.js';
 import { resultTable } from './resultTable.js';
-import { type FinishedRunResult, planResults, type RowResult, rowResults } from './rowResult.js';
+import { type FinishedRunResult, finishedOf, planResults, type RowResult, rowResults } from './rowResult.js';
 import type { Table, TableRow } from './table.js';
 
 export interface ReportOptions {
@@ -23,7 +23,7 @@ export interface ReportOptions {
 
 export function reportOf({ table, rows, plan, quick, command }: ReportOptions): Document {
   const ofRuns = planResults(plan);
-  const finished = [...ofRuns.values()].filter((result) => typeof result !== 'string');
+  const finished = finishedOf(ofRuns);
   const results = rowResults(rows, table.floatRow, ofRuns);
   const claims = table.claims
     .filter(({ better, than }) => [better, than].every((id) => rows.some((row) => row.id === id)))

@@ -4,7 +4,7 @@ import type { Block, TableLine } from '../report/document.js';
 import type { Experiment } from '../settings/index.js';
 import type { PublishedResult } from './publishedResults.js';
 import type { BudgetRecord, RowResult } from './rowResult.js';
-import { type Spread, spreadOf, spreadText } from './spread.js';
+import { seedsText, spreadOf, spreadText } from './spread.js';
 import type { Table } from './table.js';
 
 interface ResultColumn {
@@ -34,13 +34,13 @@ function columnsOf({ published: { results: published }, floatRow, bitwidths }: T
       [...(row.label === row.section ? [] : [row.label]), `\`${row.section}\``].join(' '),
     ),
     right('published error %', (result) => of(result)?.errorPercent.toFixed(2) ?? ''),
-    right('our error %', ({ error }) => (error ? spreadText(error) : '–')),
+    right('our error %', errorText),
     right('published gap, points', (result) => {
       const float = published[floatRow(result.row)];
       const own = of(result);
       return !own || !float || own === float ? '' : signed(own.errorPercent - float.errorPercent);
     }),
-    right('our gap, points', ({ gap }) => (gap ? gapText(gap) : '')),
+    right('our gap, points', gapText),
     right('last epoch error %', ({ runs }) => {
       // A single epoch is its own last.
       const errors = spreadOf(runs.flatMap(({ summary }) => (summary.epochs > 1 ? lastError(summary) : [])));
@@ -70,9 +70,25 @@ function lastError({ last_test_err }: { readonly last_test_err: number | null })
 
 type SizeKey = 'weights_kb' | 'activations_max_kb' | 'activations_sum_kb';
 
-/** A gap in points, with its sign. */
-export function gapText(gap: Spread): string {
-  return `${gap.mean < 0 ? '' : '+'}${spreadText(gap)}`;
+/** The error in percent, and of how many seeds it is where some are missing. */
+export function errorText(result: RowResult): string {
+  const { error } = result;
+  return error ? `${spreadText(error)}${ofSome(error.count, plannedSeeds(result))}` : '–';
+}
+
+/** The gap in points, with its sign, and of how many seeds it is where the error is of more; empty where there is none. */
+export function gapText({ error, gap }: RowResult): string {
+  return error && gap ? `${gap.mean < 0 ? '' : '+'}${spreadText(gap)}${ofSome(gap.count, error.count)}` : '';
+}
+
+/** ` (1 of 3 seeds)` of what is not of all; empty otherwise. */
+function ofSome(count: number, all: number): string {
+  return count < all ? ` (${seedsText(count, all)})` : '';
+}
+
+/** Seeds that a row has runs of, finished or not. */
+export function plannedSeeds({ runs, missing }: RowResult): number {
+  return runs.length + missing.length;
 }
 
 /** Ours, with the published size in brackets. */
@@ -120,7 +136,18 @@ export function remarks({ runs, missing }: RowResult): string {
   );
   const started =
     substituted.length > 0 ? ['starts from the last parameters of a run that never obeyed its budget'] : [];
-  return [...missing.map(({ seed, reason }) => `seed ${seed}: ${reason}`), ...unchosen, ...started].join('; ');
+  return [missingText(missing), ...unchosen, ...started].filter(Boolean).join('; ');
+}
+
+/** Seeds without a result by why that is: `seed 1: not finished; seeds 0, 2: not run`. */
+export function missingText(missing: RowResult['missing']): string {
+  const reasons = [...new Set(missing.map(({ reason }) => reason))];
+  return reasons
+    .map((reason) => {
+      const seeds = missing.filter((each) => each.reason === reason).map(({ seed }) => seed);
+      return `${seeds.length === 1 ? 'seed' : 'seeds'} ${seeds.join(', ')}: ${reason}`;
+    })
+    .join('; ');
 }
 
 function ofSeeds(seeds: readonly number[]): string {

@@ -10,7 +10,7 @@ import {
   readSummary,
 } from '../runs/index.js';
 import { type PlannedRun, runOfSection } from '../runs/plan/planRuns.js';
-import { parametersToStartFrom, runRoot, standing } from '../runs/plan/standing.js';
+import { runRoot, type Standing, standing } from '../runs/plan/standing.js';
 import { hasBudget, obeysBudget } from '../settings/index.js';
 import type { RunSummary } from '../train/summary.js';
 import { type Spread, spreadOf } from './spread.js';
@@ -47,17 +47,32 @@ export interface RowResult {
   /** By seed, those that finished. */
   readonly runs: readonly FinishedRunResult[];
   /** Seeds whose run has no result, and why. */
-  readonly missing: readonly { readonly seed: number; readonly reason: string }[];
+  readonly missing: readonly (NoResult & { readonly seed: number })[];
   /** The error of the chosen parameters on the test images, in percent; `null` if no run has any. */
   readonly error: Spread | null;
   /** Points above the float network of the same seed. */
   readonly gap: Spread | null;
 }
 
-/** The outcome of every run of a plan: its result, or why there is none. */
-export type PlanResults = ReadonlyMap<PlannedRun, FinishedRunResult | string>;
+export interface NoResult {
+  readonly reason: string;
+  /** There will be none, as of a network that diverges; otherwise the run is still to come. */
+  readonly isFinal: boolean;
+}
 
-/** Reads the results of a plan that has been executed. */
+/** The outcome of every run of a plan: its result, or why there is none. */
+export type PlanResults = ReadonlyMap<PlannedRun, FinishedRunResult | NoResult>;
+
+/** Those that finished. */
+export function finishedOf(results: PlanResults): FinishedRunResult[] {
+  return [...results.values()].filter(isFinished);
+}
+
+function isFinished(result: FinishedRunResult | NoResult): result is FinishedRunResult {
+  return 'summary' in result;
+}
+
+/** Reads the results of a plan, as far as it has been executed. */
 export function planResults(plan: readonly PlannedRun[]): PlanResults {
   return new Map(plan.map((run) => [run, resultOf(run)]));
 }
@@ -72,7 +87,7 @@ export function rowResults(
   const seeds = [...new Set(plan.map(({ seed }) => seed))];
   const errorOf = (row: ReportRow, seed: number): number | null => {
     const result = results.get(runOfSection(plan, row.section, seed));
-    const error = typeof result === 'object' ? result.summary.best_test_err : null;
+    const error = result && isFinished(result) ? result.summary.best_test_err : null;
     return error === null ? null : 100 * error;
   };
   return rows.map((row): RowResult => {
@@ -84,8 +99,8 @@ export function rowResults(
     }));
     return {
       row,
-      runs: own.flatMap(({ result }) => (typeof result === 'string' ? [] : [result])),
-      missing: own.flatMap(({ seed, result }) => (typeof result === 'string' ? [{ seed, reason: result }] : [])),
+      runs: own.flatMap(({ result }) => (isFinished(result) ? [result] : [])),
+      missing: own.flatMap(({ seed, result }) => (isFinished(result) ? [] : [{ seed, ...result }])),
       error: spreadOf(errors.flatMap(({ error }) => error ?? [])),
       gap:
         row === float
@@ -96,18 +111,36 @@ export function rowResults(
 }
 
 /** The result of a run, or why there is none. */
-function resultOf(run: PlannedRun): FinishedRunResult | string {
+function resultOf(run: PlannedRun): FinishedRunResult | NoResult {
   const now = standing(run);
-  if (now.type === 'failed') return now.fault;
-  if (now.type === 'absent' && run.startsFrom && parametersToStartFrom(run) === undefined) {
-    return `${run.startsFrom.experiment.name} gave no parameters to start from`;
-  }
-  if (now.type !== 'finished') return 'has not come to its end';
+  if (now.type !== 'finished') return noResult(run, now);
   const { folder, config } = openRunFolder(runRoot(run));
   const summary = readSummary(folder);
   const trainingLoss = readResults(folder).at(-1)?.loss1 ?? Number.NaN;
   const budget = budgetRecord(run, folder);
   return { run, folder, config, summary, trainingLoss, bits: quantizedBits(folder, summary), budget };
+}
+
+function noResult({ startsFrom }: PlannedRun, now: Exclude<Standing, { type: 'finished' }>): NoResult {
+  switch (now.type) {
+    case 'failed':
+      return { reason: now.fault, isFinal: true };
+    case 'absent':
+      return hasFailed(startsFrom)
+        ? { reason: `${startsFrom.experiment.name} gave no parameters to start from`, isFinal: true }
+        : { reason: 'not run', isFinal: false };
+    case 'unfinished':
+      return { reason: 'not finished', isFinal: false };
+    case 'other':
+      return { reason: `has other settings: ${now.difference}`, isFinal: false };
+    default:
+      return now satisfies never;
+  }
+}
+
+/** Whether a run, or one that it comes from, cannot go on. */
+function hasFailed(run: PlannedRun | null): run is PlannedRun {
+  return run !== null && (standing(run).type === 'failed' || hasFailed(run.startsFrom));
 }
 
 function quantizedBits(folder: RunFolder, { best_epoch, epochs }: RunSummary): QuantizedBits {

@@ -16,6 +16,12 @@ export function spreadOf(values: readonly number[]): Spread | null {
   return { mean, deviation, count: values.length };
 }
 
+/** How many seeds something is of: `3 seeds`, or `2 of 3 seeds` where some are missing. */
+export function seedsText(count: number, planned: number): string {
+  if (count < planned) return `${count} of ${planned} seeds`;
+  return count === 1 ? 'one seed' : `${count} seeds`;
+}
+
 /** `8.58 ± 0.12`. */
 export function spreadText({ mean, deviation }: Spread, digits = 2): string {
   const text = mean.toFixed(digits);

@@ -82,6 +82,20 @@ it('is the same once more, with nothing trained', async () => {
   expect(report()).toBe(before);
 });
 
+it('makes the report of what is finished, if asked to train nothing, and says what is missing', async () => {
+  const { stderr } = await succeeds(call('0.4,0.75', '--seeds', '0,1,2', '--report'), folder);
+  expect(stderr.match(/^\[.*\] seed \d \w.* {2}not finished$/gm)).toHaveLength(16);
+  expect(existsSync(join(folder, 'front/seed-0/LEARNED_0.75'))).toBe(false);
+  const text = report();
+  expect(text).toContain('- 24 runs, of which 8 came to their end.');
+  expect(text).toMatch(/^\| learned bits `LEARNED_0\.4` \| .* ± .* \(2 of 3 seeds\) \| .* \| seed 2: not run \|$/m);
+  expect(text).toMatch(/^\| learned bits `LEARNED_0\.75` \| – \| .* \| seeds 0, 1, 2: not run \|$/m);
+  expect(text).toMatch(/^- 0\.4 kB, .* `SAME_W2A4`: .* over 2 of 3 seeds\.$/m);
+  expect(text).toMatch(
+    /^- 0\.75 kB, .*: no seed has both \(`LEARNED_0\.75`, seeds 0, 1, 2: not run; `SAME_W3A4`, .*\)\.$/m,
+  );
+});
+
 it('refuses what cannot be compared', async () => {
   const refused = async (...args: string[]) => {
     const { code, stderr } = await mpdnn(['front', ...args, '--out', 'refused'], folder);

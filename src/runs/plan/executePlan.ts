@@ -29,7 +29,7 @@ export interface PlanPosition {
 }
 
 export type RunEnd =
-  | { readonly type: 'finished' | 'reused' }
+  | { readonly type: 'finished' | 'reused' | 'not finished' }
   | { readonly type: 'failed' | 'left out'; readonly reason: string };
 
 export interface PlanEvents {
@@ -45,6 +45,8 @@ export interface PlanEvents {
 export interface ExecuteOptions {
   /** Replace run folders of other settings. */
   readonly force: boolean;
+  /** Leave what is not finished as it is, and train nothing. */
+  readonly trainsNothing?: boolean;
   readonly bench: Workbench;
   readonly events: PlanEvents;
   readonly signal: AbortSignal;
@@ -140,10 +142,11 @@ function stoppedBy(signal: AbortSignal): AbortController {
 /** Brings a run to its end; null if it was interrupted. */
 async function endOf(at: PlanPosition, options: ExecuteOptions): Promise<RunEnd | null> {
   const { run } = at;
-  const { force, events, signal, onTraining, lanes } = options;
+  const { force, trainsNothing, events, signal, onTraining, lanes } = options;
   const now = await standingWithData(at, options);
   if (now.type === 'finished') return { type: 'reused' };
   if (now.type === 'failed') return { type: 'failed', reason: now.fault };
+  if (trainsNothing) return { type: 'not finished' };
   if (run.startsFrom && parametersToStartFrom(run) === undefined) {
     return { type: 'left out', reason: `${run.startsFrom.experiment.name} has no parameters to start from` };
   }

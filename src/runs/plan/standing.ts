@@ -8,7 +8,9 @@ import { startingWeights } from '../runExperiment.js';
 import type { PlannedRun } from './planRuns.js';
 
 export type Standing =
-  | { readonly type: 'absent' | 'unfinished' | 'finished' }
+  | { readonly type: 'absent' }
+  | { readonly type: 'unfinished' }
+  | { readonly type: 'finished' }
   /** Its numbers were no longer finite: it cannot go on. */
   | { readonly type: 'failed'; readonly fault: string }
   /** The folder is of a run with other settings, or from another start. */
