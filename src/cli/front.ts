@@ -29,6 +29,7 @@ interface Options extends SubmissionOptions {
   readonly narrow?: readonly number[];
   readonly only?: readonly QuantizedWay[];
   readonly variants?: string;
+  readonly variantBudgets?: readonly number[];
   readonly seeds?: readonly number[];
   readonly out?: string;
   readonly quick?: boolean;
@@ -60,9 +61,14 @@ export function frontCommand(): Command {
       ),
     )
     .option('--variants <file>', 'a .cfg file, each section of which is a variant of learned bits with keys of its own')
+    .addOption(
+      new Option('--variant-budgets <list>', 'those at which variants are trained (default: all)').argParser(
+        budgetList,
+      ),
+    )
     .action(async (section: string, options: Options, call: Command) => {
-      const { cfg, budgets, targetActivationKbytes: activationKbytes, narrow, only, variants, ...rest } = options;
-      const { seeds, out, quick = false, force = false, autotune, ...others } = rest;
+      const { cfg, budgets, targetActivationKbytes: activationKbytes, narrow, only, ...rest } = options;
+      const { variants, variantBudgets, seeds, out, quick = false, force = false, autotune, ...others } = rest;
       const wanted = {
         file: readConfigFile(cfg),
         section,
@@ -71,6 +77,7 @@ export function frontCommand(): Command {
         narrow,
         only,
         variants: variants === undefined ? undefined : readConfigFile(variants),
+        variantBudgets,
         seeds,
         out,
         settings: settingsAmong(others),

@@ -51,6 +51,8 @@ export interface FrontOptions {
   readonly only: readonly QuantizedWay[] | undefined;
   /** A file of which each section has keys of its own for learned bits, to be compared with those without. */
   readonly variants: ConfigFile | undefined;
+  /** Those at which variants are compared; by default all. */
+  readonly variantBudgets: readonly number[] | undefined;
   readonly seeds: readonly number[] | undefined;
   readonly out: string | undefined;
   readonly quick: boolean;
@@ -209,7 +211,9 @@ export async function planFront(
   const narrow =
     ways.includes('narrow') && hasWidths(base.settings) ? (options.narrow ?? (quick ? [] : usualNarrow)) : [];
 
-  const budgets = (options.budgets ?? usualBudgets(declared(base).variables, quick)).map((kbytes): FrontBudget => {
+  const allKbytes = options.budgets ?? usualBudgets(declared(base).variables, quick);
+  const variantBudgets = variantBudgetsOf(options, allKbytes);
+  const budgets = allKbytes.map((kbytes): FrontBudget => {
     const alike = underBudget(kbytes, options.activationKbytes);
     const whole = limited(alike);
     const prunes = !keepsLimits(whole.limits.filter(isOfWeights), whole.quantizers.map(smallestBits));
@@ -233,7 +237,7 @@ export async function planFront(
         return add('narrow', `NARROW${width}_${name}`, { ...startingFrom(float, base), ...narrowed(width), ...keys });
       }),
     };
-    const ofVariants = variants.flatMap(({ name, keys: own }) => {
+    const ofVariants = (variantBudgets.includes(kbytes) ? variants : []).flatMap(({ name, keys: own }) => {
       const section = `LEARNED_${kbytes}_${name}`;
       checkVariant(options, name, () => experimentOf(section, { ...keys, ...own }));
       return add('learned', section, { ...keys, ...own }, name);
@@ -287,6 +291,15 @@ function variantsOf({ variants: file, only }: FrontOptions): Variant[] {
     }
     return { name, keys: Object.fromEntries(entries.map(({ key, value }) => [key, value])) };
   });
+}
+
+/** @throws InputError for one that is no budget of the front, and where there are no variants */
+function variantBudgetsOf({ variants, variantBudgets }: FrontOptions, all: readonly number[]): readonly number[] {
+  if (!variantBudgets) return all;
+  if (!variants) throw new InputError('--variant-budgets: goes with --variants');
+  const strange = variantBudgets.find((kbytes) => !all.includes(kbytes));
+  if (strange === undefined) return variantBudgets;
+  throw new InputError(`--variant-budgets ${strange}: is none of the budgets, which are ${all.join(', ')}`);
 }
 
 /** Runs what resolves the keys of a variant: a fault is one of its section, too. */

@@ -118,6 +118,10 @@ it('refuses what cannot be compared', async () => {
   expect(await refused(...variants)).toMatch(
     /wrong\.cfg: \[TYPO\] makes .*bn_restimate = 3: unknown key; did you mean/,
   );
+  writeFileSync(join(folder, 'wrong.cfg'), '[A]\nbn_reestimate = 3\n');
+  expect(await refused(...variants, '--variant-budgets', '0.5')).toMatch(
+    /0\.5: is none of the budgets, which are 0\.4$/m,
+  );
   expect(await refused(...variants, '--only', 'same,best')).toMatch(/give ways among learned, allocated, same/);
 });
 
@@ -136,9 +140,9 @@ it('compares with narrower networks, and prunes, where two bits a weight are too
 
 it('compares variants of learned bits, if asked of nothing else, and prints the calls that train them', async () => {
   const alone = ['--only', 'learned', '--variants', 'variants.cfg', '--seeds', '0'];
-  const { stdout } = await succeeds(call('0.4', ...alone, '--dry-run'), folder);
+  const { stdout } = await succeeds(call('0.4,0.75', ...alone, '--variant-budgets', '0.4', '--dry-run'), folder);
   const calls = [...stdout.matchAll(/mpdnn train (\S+) --cfg front\/front\.cfg --seed 0 --out front\/seed-0$/gm)];
-  expect(calls.map(([, name]) => name)).toEqual(['FLOAT', 'LEARNED_0.4', 'LEARNED_0.4_ANEW']);
+  expect(calls.map(([, name]) => name)).toEqual(['FLOAT', 'LEARNED_0.4', 'LEARNED_0.4_ANEW', 'LEARNED_0.75']);
   await succeeds(call('0.4', ...alone), folder);
   const text = report();
   expect(text).not.toContain('Do learned bits win?');
