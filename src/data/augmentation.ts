@@ -1,10 +1,10 @@
 /**
- * The augmentation word: how one image is shifted and mirrored, packed into one int32 that a batch table carries and
- * every engine's gather op unpacks. This is the only place where its meaning is defined.
+ * The augmentation word: shift and mirroring of an image, packed into an int32 that a batch table carries and every
+ * engine's gather operation unpacks. Its meaning is defined here only.
  *
  *     word = ((dy + 128) << 16) | ((dx + 128) << 8) | mirror        dy, dx in [-127, 127], mirror 0 or 1
  *
- * The image is mirrored first, then shifted; what is shifted in is zero after normalisation:
+ * The image is mirrored first, then shifted; pixels shifted in are zero after normalisation:
  *
  *     m(h, w)   = mirror ? x(h, W - 1 - w) : x(h, w)
  *     out(h, w) = m(h + dy, w + dx)   where 0 <= h + dy < H and 0 <= w + dx < W, else 0
@@ -18,10 +18,10 @@ export interface Augmentation {
   readonly mirror: boolean;
 }
 
-/** The largest shift that a word holds. */
+/** The largest shift in a word. */
 export const maximumShift = 127;
 
-/** The word that leaves an image as it is. */
+/** The word without shift and mirroring. */
 export const identityWord = packAugmentation({ dy: 0, dx: 0, mirror: false });
 
 export function packAugmentation({ dy, dx, mirror }: Augmentation): number {

@@ -1,6 +1,6 @@
 /**
- * Which image goes where in an epoch, and how it is augmented. A whole epoch is drawn at once into one small table;
- * the engine gathers from its resident images, so that no pixel passes through JavaScript while training.
+ * Batch tables: the order and augmentation of the images of an epoch. A whole epoch is drawn at once into a small
+ * table, and the engine gathers from its resident images, so that no pixel passes through JavaScript while training.
  */
 import { InputError } from '../errors.js';
 import { identityWord, maximumShift, packAugmentation } from './augmentation.js';
@@ -8,9 +8,9 @@ import { randomResizedCrop } from './crops.js';
 import type { Random } from './random.js';
 
 export interface BatchTable {
-  /** [batches, batchSize, 2]: image index (-1: padding, no image), augmentation word (see augmentation.ts). */
+  /** [batches, batchSize, 2]: image index (-1 for padding) and augmentation word (see augmentation.ts). */
   readonly entries: Int32Array;
-  /** [batches, batchSize, 4]: left, top, width and height of the part of each image that is seen; absent: all of it. */
+  /** [batches, batchSize, 4]: left, top, width and height of the crop of each image; absent for whole images. */
   readonly crops?: Int32Array;
   readonly batches: number;
   readonly batchSize: number;
@@ -18,10 +18,11 @@ export interface BatchTable {
 
 /**
  * One epoch of training: every image at most once, shuffled; the last partial batch is dropped.
+ *
  * @param count images in the set
  * @param augment shift: dy and dx are drawn from [-shift, shift]; mirror: half of the images are mirrored; cropSizes:
- * width and height of each image, random crops of which are drawn
- * @throws InputError if not a single batch can be filled, or the shift does not fit into a word.
+ *   width and height of each image, for random crops
+ * @throws InputError if not a single batch can be filled, or if the shift does not fit into a word
  */
 export function trainingEpoch(
   count: number,
@@ -58,7 +59,7 @@ export function trainingEpoch(
   return crops ? { entries, crops, batches, batchSize } : { entries, batches, batchSize };
 }
 
-/** The `count` images from index `first` on, once each, as they are; the last batch is padded with index -1. */
+/** The `count` images from index `first`, once each and not augmented; the last batch is padded with index -1. */
 export function evaluationBatches(count: number, batchSize: number, first = 0): BatchTable {
   const batches = Math.ceil(count / batchSize);
   const entries = new Int32Array(batches * batchSize * 2);

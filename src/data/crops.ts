@@ -1,6 +1,6 @@
 /**
- * Which part of a photograph a network sees: the standard crops of ImageNet training, with the numbers of torchvision's
- * RandomResizedCrop (training) and of Resize and CenterCrop (evaluation), so that results can be compared.
+ * Crops of photographs for ImageNet training, with the numbers of torchvision's RandomResizedCrop (training) and of
+ * Resize and CenterCrop (evaluation), so that results can be compared.
  */
 import type { Random } from './random.js';
 
@@ -9,21 +9,21 @@ export interface Size {
   readonly height: number;
 }
 
-/** A rectangle of whole pixels, counted from the upper left. */
+/** A rectangle of whole pixels, from the upper left. */
 export interface Region extends Size {
   readonly left: number;
   readonly top: number;
 }
 
-/** Share of the image's area that a training crop covers, and its width : height. */
+/** Share of the image's area in a training crop, and the range of its width : height. */
 export const cropArea = { min: 0.08, max: 1 } as const;
 export const cropRatio = { min: 3 / 4, max: 4 / 3 } as const;
 
 const tries = 10;
 
 /**
- * A crop for training: area uniform, ratio log-uniform, place uniform; after ten that do not fit into the image the
- * largest one at the centre whose ratio is allowed.
+ * A random crop for training: area uniform, ratio log-uniform, place uniform. After ten crops that do not fit into the
+ * image, the largest one at the centre with an allowed ratio.
  */
 export function randomResizedCrop({ width, height }: Size, random: Random): Region {
   const [low, high] = [Math.log(cropRatio.min), Math.log(cropRatio.max)];
@@ -41,9 +41,9 @@ export function randomResizedCrop({ width, height }: Size, random: Random): Regi
   return { left, top: Math.floor((height - h) / 2), width: w, height: h };
 }
 
-/** For evaluation: what the whole image is scaled to, and the square of `side` pixels that is cut out of that. */
+/** The crop for evaluation: the size to which the image is scaled, and the square of `side` pixels cut out of that. */
 export function evaluationCrop({ width, height }: Size, side: number): { readonly scaled: Size; readonly cut: Region } {
-  // 256 for 224, and in proportion for other sizes.
+  // 256 for 224, in proportion for other sizes.
   const shorter = Math.round((side * 256) / 224);
   const longer = Math.floor((shorter * Math.max(width, height)) / Math.min(width, height));
   const scaled = width < height ? { width: shorter, height: longer } : { width: longer, height: shorter };
@@ -51,7 +51,7 @@ export function evaluationCrop({ width, height }: Size, side: number): { readonl
   return { scaled, cut: { left, top: halfToEven(scaled.height - side), width: side, height: side } };
 }
 
-/** Half of a whole number, as torchvision's CenterCrop rounds it: Python's `round` takes the even neighbour. */
+/** Half of a whole number, rounded to even as by Python's `round` in torchvision's CenterCrop. */
 function halfToEven(whole: number): number {
   const half = Math.floor(whole / 2);
   return whole % 2 === 1 && half % 2 === 1 ? half + 1 : half;

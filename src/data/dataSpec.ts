@@ -1,23 +1,27 @@
-/** `--data SPEC`: which dataset, and where it lies. */
+/** The value of `--data`: the kind of dataset and its location. */
 import { InputError } from '../errors.js';
 
 export const dataKinds = ['cifar10', 'cifar100', 'mnist', 'images', 'arrays', 'csv', 'wav', 'synthetic'] as const;
 
 export interface DataSpec {
   readonly kind: (typeof dataKinds)[number];
-  /** A folder, for CIFAR also an archive, for arrays and tables a file or a folder; absent: the usual places. */
+  /** A folder; for CIFAR also an archive, for arrays and tables a file or a folder; absent for the usual places. */
   readonly location?: string;
-  /** Synthetic training images. */
+  /** Number of generated training images. */
   readonly count?: number;
 }
 
-/** For messages. */
+/** The allowed forms, for messages. */
 export const dataForms =
   'cifar10[:DIR or archive], cifar100[:DIR or archive], mnist[:DIR], images:DIR, arrays:FILE, csv:FILE, wav:DIR or synthetic[:COUNT]';
 
-/** @throws InputError that lists the allowed forms. */
+/**
+ * Parses the value of `--data`.
+ *
+ * @throws InputError that lists the allowed forms
+ */
 export function parseDataSpec(text: string): DataSpec {
-  // Only the first colon separates: a Windows path has its own.
+  // Only the first colon separates, since Windows paths have colons.
   const [, kind = '', , rest] = /^([^:]*)(:(.*))?$/s.exec(text.trim()) ?? [];
   const fault = (what: string) => new InputError(`data "${text}": ${what}; allowed: ${dataForms}`);
   if (rest === '') throw fault('nothing follows the colon');
@@ -43,7 +47,7 @@ export function parseDataSpec(text: string): DataSpec {
   }
 }
 
-/** Whether a kind's inputs are pictures, which may be shifted and mirrored, and whose bytes are pixels. */
+/** Tells whether a kind's inputs are pictures: they may be shifted and mirrored, and their bytes are pixels. */
 export function arePictures(kind: DataSpec['kind']): boolean {
   return kind !== 'arrays' && kind !== 'csv' && kind !== 'wav';
 }

@@ -1,45 +1,48 @@
-/** What the numbers of an input are, where they are no pixels: whoever asks a trained network has to make the same ones. */
+/**
+ * The meaning of inputs that are not pixels. It is kept with a trained network, whose later inputs need the same
+ * features.
+ */
 
 import type { ImageSet } from './imageSet.js';
 
 /** Columns of a table, one a channel. */
 export interface ColumnFeatures {
   readonly of: 'columns';
-  /** In the order of the channels. */
+  /** Names in the order of the channels. */
   readonly names: readonly string[];
 }
 
-/** Bytes computed of clips of sound, [frames, features] an input; `sound.ts` says how. */
+/** Features of sounds as bytes, [frames, features] an input; defined in `sound.ts`. */
 export interface SoundFeatures {
   readonly of: 'sound';
   readonly kind: 'mfcc' | 'log_mel';
   /** Samples a second. */
   readonly sampleRate: number;
-  /** Samples of a clip, of a window, and from a window to the next. */
+  /** Number of samples of a clip, of a window, and between windows. */
   readonly samples: number;
   readonly window: number;
   readonly hop: number;
-  /** Samples that are transformed, a power of two. */
+  /** Length of the Fourier transform, a power of two. */
   readonly fft: number;
   readonly melBands: number;
   readonly lowHz: number;
   readonly highHz: number;
-  /** Features of a frame; with `log_mel` one a band. */
+  /** Features a frame; with `log_mel` one for each band. */
   readonly coefficients: number;
-  /** Byte b stands for the feature (b − zero)·step. */
+  /** Byte b is the feature (b − zero)·step. */
   readonly step: number;
   readonly zero: number;
 }
 
 export type Features = ColumnFeatures | SoundFeatures;
 
-/** Mean and standard deviation of the training inputs, channel by channel. */
+/** Mean and standard deviation of the training inputs for each channel. */
 export interface Moments {
   readonly mean: readonly number[];
   readonly std: readonly number[];
 }
 
-/** The moments of a set over all inputs and places. A channel that is the same everywhere has the deviation 1. */
+/** The moments of a set for each channel, over all inputs and places. A constant channel has deviation 1. */
 export function momentsOf({ images, channels }: ImageSet<Float32Array>): Moments {
   const all = Array.from({ length: channels }, (_, channel) => channel);
   const count = Math.max(1, images.length / channels);

@@ -1,14 +1,16 @@
 /**
- * Tells whether two sets hold the same images: a run writes down the fingerprint of its data, and who evaluates or goes
- * on with it later can see that the folder behind the name has changed.
+ * Fingerprints of datasets. A run saves that of its data, so that a later evaluation or continuation notices if the
+ * folder has changed.
  */
 import { type ImageSet, type InputArray, inputType } from './imageSet.js';
 import { type ImageStream, type Images, isStream } from './imageStream.js';
 
 /**
  * The fingerprint of all images with their labels and order, the same on every machine: `bytes:` or `floats:` and 32
- * hexadecimal digits for resident images (shape, values, labels, targets, groups), `files:` and as many for streamed ones
- * (names below the folder, labels, sizes in bytes), which are not opened. It finds changes, not forgeries: the hash is no cryptographic one.
+ * hexadecimal digits for resident images (shape, values, labels, targets, groups), `files:` and 32 digits for streamed
+ * ones (names below the folder, labels, sizes in bytes), which are not opened. It detects changes but not forgeries,
+ * since the hash is not cryptographic.
+ *
  * @example fingerprint(generateSynthetic(313, 100).train) // 'bytes:3f0c…'
  */
 export function fingerprint(images: Images): string {
@@ -37,9 +39,9 @@ const prime2 = 0x85ebca77;
 const prime3 = 0xc2b2ae3d;
 
 /**
- * 128 bits in four lanes that take a word of 32 bits each in turn, with the rounds of xxHash32 (Y. Collet,
- * https://github.com/Cyan4973/xxHash); at the end every lane passes its bits on to all others. A round is one to one, so
- * one changed word always changes the result. About a second for 1 GB.
+ * A hash of 128 bits in four lanes that take words of 32 bits in turn, with the rounds of xxHash32 (Y. Collet,
+ * https://github.com/Cyan4973/xxHash). At the end every lane is mixed into all others. A round is a bijection, so one
+ * changed word always changes the result. About a second for 1 GB.
  */
 function createHash(): { add(bytes: Uint8Array): void; digest(): string } {
   let [a, b, c, d]: [number, number, number, number] = [prime1, prime2, prime3, 1];
@@ -60,7 +62,7 @@ function createHash(): { add(bytes: Uint8Array): void; digest(): string } {
     add: (bytes) => {
       const whole = bytes.length - (bytes.length % 16);
       addWhole(new DataView(bytes.buffer, bytes.byteOffset, whole), whole);
-      // The rest is filled up with zeros; the lengths, which go in at the end, tell it from real ones.
+      // The rest is padded with zeros; the lengths, added at the end, tell them from real ones.
       const rest = new Uint8Array(16);
       rest.set(bytes.subarray(whole));
       addWhole(new DataView(rest.buffer), 16);

@@ -1,23 +1,23 @@
 /**
- * Images as resident bytes or floats, the form in which most datasets reach the engines: normalisation and augmentation
- * happen on the device, from these values. Subsets are seeded choices, so that a limited run can be repeated.
+ * Images as resident bytes or floats, the form in which most datasets reach the engines, which normalise and augment
+ * them. Subsets are chosen by a seed, so that a limited run can be repeated.
  */
 import { InputError } from '../errors.js';
 import type { Features, Moments } from './features.js';
 import { type Images, isStream } from './imageStream.js';
 import { createRandom, randomStreams } from './random.js';
 
-/** Bytes of pixels, or numbers of whatever was measured. */
+/** Bytes of pixels, or numbers of anything that was measured. */
 export type InputArray = Uint8Array | Float32Array;
 
 export interface ImageSet<A extends InputArray = Uint8Array> {
   /** [count, height, width, channels], NHWC. */
   readonly images: A;
-  /** [count], each an index into the dataset's classes; zeros where `targets` are held against the outputs. */
+  /** [count], indices into the dataset's classes; zeros if there are `targets`. */
   readonly labels: Int32Array;
-  /** What the outputs are held against, where that is more than a class an input. */
+  /** Targets, for losses other than that of one class an input. */
   readonly targets?: Targets;
-  /** [count]: inputs that belong together, such as pieces of one recording, have the same number. */
+  /** [count]: inputs of one group, such as pieces of one recording, have the same number. */
   readonly groups?: Int32Array;
   readonly count: number;
   readonly height: number;
@@ -25,7 +25,7 @@ export interface ImageSet<A extends InputArray = Uint8Array> {
   readonly channels: number;
 }
 
-/** Numbers, labels that are there (1), not there (0) or unknown (−1), or the classes of pixels. */
+/** Targets: numbers, labels (1, 0, or −1 for unknown), or class indices of pixels. */
 export interface Targets {
   /** [count, ...shape] */
   readonly values: Float32Array | Int32Array;
@@ -38,29 +38,30 @@ export interface Dataset<T extends Images = ImageSet> {
   readonly classes: readonly string[];
   readonly train: T;
   readonly test: T;
-  /** A set to choose the best parameters by, where the dataset brings one. */
+  /** A set for choosing the best parameters, if the dataset has one. */
   readonly validation?: T;
-  /** What the numbers of an input are, where they are no pixels. */
+  /** Meaning of inputs that are not pixels. */
   readonly features?: Features;
-  /** By which inputs are normalised where the experiment says nothing else. */
+  /** Mean and deviation for normalising inputs, unless the experiment gives others. */
   readonly moments?: Moments;
-  /** Lines that the user should read, such as how many files were left out. */
+  /** Notes for the user, such as the number of ignored files. */
   readonly notes?: readonly string[];
 }
 
-/** The type of the values that enter a network. */
+/** Type of the network's input values. */
 export type InputType = 'bytes' | 'floats';
 
 export function inputType(images: Images): InputType {
   return isStream(images) || images.images instanceof Uint8Array ? 'bytes' : 'floats';
 }
 
-/** One typed array holds at most 4 GiB in the oldest supported Node (20). */
+/** The most bytes of a typed array in the oldest supported Node (20): 4 GiB. */
 const maximumBytes = 2 ** 32;
 
 /**
  * A set of black images with label 0, to be filled.
- * @throws InputError if the images would need more than 4 GiB.
+ *
+ * @throws InputError if the images would need more than 4 GiB
  */
 export function emptyImageSet(count: number, height: number, width: number, channels: number): ImageSet {
   return emptySet(Uint8Array, count, { height, width, channels });
@@ -84,7 +85,7 @@ function emptySet<A extends InputArray>(
   return { images: new Values(length), labels: new Int32Array(count), count, height, width, channels };
 }
 
-/** An empty set of the size and the type of another one's images and targets. */
+/** An empty set with the sizes and types of another one's images and targets. */
 function emptyLike(count: number, like: ImageSet<InputArray>): ImageSet<InputArray> {
   const { images, targets, groups, height, width, channels } = like;
   const shape = { height, width, channels };
@@ -102,12 +103,12 @@ function emptyTargets({ values, shape }: Targets, count: number): Targets['value
   return values instanceof Int32Array ? new Int32Array(length) : new Float32Array(length);
 }
 
-/** Numbers that the outputs of one input are held against. */
+/** Number of target values of one input. */
 export function targetLength({ shape }: Pick<Targets, 'shape'>): number {
   return shape.reduce((product, size) => product * size, 1);
 }
 
-/** Copies `count` inputs of a set, from `first` on, to a place in another one of the same sizes. */
+/** Copies `count` inputs of a set, from index `first`, to index `place` of another set of the same sizes. */
 function copyInputs(from: ImageSet<InputArray>, first: number, count: number, to: ImageSet<InputArray>, place: number) {
   const size = from.height * from.width * from.channels;
   to.images.set(from.images.subarray(first * size, (first + count) * size), place * size);
@@ -121,7 +122,8 @@ function copyInputs(from: ImageSet<InputArray>, first: number, count: number, to
 
 /**
  * `count` images chosen by `seed`, in their old order.
- * @throws InputError if `count` is not a whole number between 1 and the set's size; `what` names the set in it.
+ *
+ * @throws InputError, naming the set `what`, if `count` is not a whole number between 1 and the set's size
  */
 export function limit<T extends Images>(set: T, count: number, seed: number, what = 'set'): T {
   if (!Number.isInteger(count) || count < 1 || count > set.count) {
@@ -133,14 +135,17 @@ export function limit<T extends Images>(set: T, count: number, seed: number, wha
   return choose(set, shuffledIndices(set.count, seed).subarray(0, count));
 }
 
-/** How many of `count` training images to hold out where nobody says: a tenth, at most 5000 (of the paper's 50 000). */
+/**
+ * The default number of images to hold out of `count` training images: a tenth, at most 5000 (of the paper's 50 000).
+ */
 export function usualSplit(count: number): number {
   return Math.max(1, Math.min(5000, Math.floor(count / 10)));
 }
 
 /**
  * Holds out `count` images chosen by `seed`, for validation; both parts keep their old order.
- * @throws InputError if `count` is not a whole number that leaves both parts at least one image.
+ *
+ * @throws InputError if `count` is not a whole number that leaves both parts at least one image
  */
 export function split<T extends Images>(set: T, count: number, seed: number): { rest: T; held: T } {
   if (!Number.isInteger(count) || count < 1 || count >= set.count) {
@@ -152,7 +157,7 @@ export function split<T extends Images>(set: T, count: number, seed: number): { 
   return { rest: choose(set, indices.subarray(count)), held: choose(set, indices.subarray(0, count)) };
 }
 
-/** The images of several sets of one size and type, one after the other. */
+/** The images of several sets of one size and type, one after another. */
 export function joined(sets: readonly [ImageSet<InputArray>, ...ImageSet<InputArray>[]]): ImageSet<InputArray> {
   const [first, ...rest] = sets;
   if (rest.length === 0) return first;

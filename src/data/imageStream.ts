@@ -1,10 +1,8 @@
 /**
- * Images too many to be resident: a list of files, decoded batch by batch ahead of the engine. What an `ImageSet` is to
- * bytes, an `ImageStream` is to files. At most `batchesAhead` batches of decoded images are in memory, and as many on
- * their way here.
+ * Images that are too many to be resident: a list of files, decoded batch by batch ahead of the engine. At most
+ * `batchesAhead` batches of decoded images are in memory, and as many are being decoded.
  *
- * Nothing here is random or depends on timing: which image, which crop and which place in a batch are the batch
- * table's.
+ * Nothing here is random or depends on timing: the batch table determines image, crop and place in a batch.
  */
 import type { BatchTable } from './batches.js';
 import { evaluationCrop, type Region, type Size } from './crops.js';
@@ -13,7 +11,7 @@ import type { ImageSet, InputArray } from './imageSet.js';
 /** A file in the folder of its class. */
 export interface ClassFile {
   readonly file: string;
-  /** Its path below the folder of the set, with slashes: CLASS/NAME. The same wherever the folder lies. */
+  /** Path below the folder of the set, with slashes: CLASS/NAME. The same wherever the folder is. */
   readonly name: string;
   /** Index into the classes. */
   readonly label: number;
@@ -22,37 +20,37 @@ export interface ClassFile {
 }
 
 /**
- * The square that is made of an image:
+ * How an image becomes a square:
  *
- * - `fill`: upright (EXIF) and in sRGB (ICC), scaled to fill a square, the overhang cropped evenly; or, without `side`,
- *   in its own size.
+ * - `fill`: upright (EXIF) and in sRGB (ICC), scaled to fill a square and cropped evenly; without `side` in its own
+ *   size.
  * - `region`: a part of it, scaled to a square.
  * - `centre`: scaled, then a part of that.
  *
- * The last two see pixels as they are stored, as torchvision's ImageFolder does: neither turned nor converted by a
- * profile. They are scaled with a triangle filter as wide as the shrinking asks for, as PIL's bilinear one. (Where they
- * are enlarged, libvips places the result half of one of its pixels away from PIL's.)
+ * The last two use pixels as stored, as torchvision's ImageFolder does: neither turned nor converted by a profile. They
+ * are scaled with a triangle filter as wide as the reduction, like PIL's bilinear one. (When enlarging, libvips' result
+ * is shifted by half a pixel of its own from PIL's.)
  */
 export type Framing =
   | { readonly type: 'fill'; readonly side?: number | undefined }
   | { readonly type: 'region'; readonly region: Region; readonly side: number }
   | { readonly type: 'centre'; readonly scaled: Size; readonly cut: Region };
 
-/** Decodes files ahead of the engine (`files/decoders.ts` does so in processes of their own). */
+/** Decodes files ahead of the engine (`files/decoders.ts` does so in child processes). */
 export interface Decoders {
-  /** Images decoded at a time. */
+  /** Number of images decoded at a time. */
   readonly threads: number;
   /**
-   * Reads width and height from the header of a file. Rejects with an `InputError` that names a file without a sound
+   * Reads width and height from the header of a file. Rejects with an `InputError` that names a file without a valid
    * header.
    */
   measure(file: string): Promise<Size>;
   /**
-   * Fills `target` with the RGB bytes of an image. Images are begun in the order in which they are asked for. Rejects
-   * with an `InputError` that names a file that cannot be decoded.
+   * Fills `target` with the RGB bytes of an image. Images are started in the order of the calls. Rejects with an
+   * `InputError` that names a file that cannot be decoded.
    */
   decode(file: string, framing: Framing, target: Uint8Array): Promise<void>;
-  /** Ends the processes; what is still under way is rejected. Idle ones do not keep the program alive. */
+  /** Ends the processes; pending images are rejected. Idle processes do not keep the program alive. */
   close(): Promise<void>;
 }
 
@@ -62,53 +60,53 @@ export interface ImageStream {
   readonly height: number;
   readonly width: number;
   readonly channels: number;
-  /** `fill`: as resident images are decoded; `crop`: the crops of `crops.ts`, random ones while training. */
+  /** `fill`: decoded like resident images; `crop`: the crops of `crops.ts`, random ones while training. */
   readonly framing: 'fill' | 'crop';
-  /** [count, 2]: width and height as stored, needed for crops; null until the files have been checked. */
+  /** [count, 2]: stored width and height, needed for crops; null until the files have been checked. */
   readonly sizes: Int32Array | null;
   readonly decoders: Decoders;
 }
 
-/** Where images come from: values, or files that become bytes when they are needed. */
+/** Images as values, or as files that are decoded on demand. */
 export type Images = ImageSet<InputArray> | ImageStream;
 
 export function isStream(images: Images): images is ImageStream {
   return 'files' in images;
 }
 
-/** The same images for a program that has no loss, and so no place for targets. */
+/** The images without targets, for a program without a loss. */
 export function withoutTargets(images: Images): Images {
   if (isStream(images)) return images;
   const { targets: _, ...inputs } = images;
   return inputs;
 }
 
-/** Sizes of the images from which random crops are cut: [count, 2], width and height. */
+/** Width and height of each image, [count, 2], for random crops. */
 export function sizesOf(images: Images): Int32Array {
   if (!isStream(images) || !images.sizes) throw new Error('random crops need the sizes of streamed images');
   return images.sizes;
 }
 
-/** The images of a batch as they lie on the device. */
+/** The images of a batch as stored on the device. */
 export interface DecodedBatch {
-  /** [batchSize, height, width, channels]; padding holds whatever was there. */
+  /** [batchSize, height, width, channels]; padding is undefined. */
   readonly images: Uint8Array;
   /** [batchSize] */
   readonly labels: Int32Array;
-  /** [batchSize, 2]: position in this batch (-1: padding), augmentation word. */
+  /** [batchSize, 2]: position in this batch (-1 for padding), augmentation word. */
   readonly entries: Int32Array;
 }
 
 /** The batches of a table, one after another. */
 export interface ReadAhead {
-  /** The next batch, valid until `next` is called again. Rejects with what the decoder of one of its images says. */
+  /** The next batch, valid until the next call of `next`. Rejects with the error of the decoder. */
   next(): Promise<DecodedBatch>;
 }
 
-/** Enough that neither a slow image nor a pause of the engine leaves the other side waiting. */
+/** Number of batches decoded ahead, enough that neither a slow image nor a pause of the engine makes the other wait. */
 const batchesAhead = 4;
 
-/** Begins to decode the batches of `table` from `first` on. */
+/** Starts decoding the batches of `table`, from index `first`. */
 export function readAhead(stream: ImageStream, table: BatchTable, first = 0): ReadAhead {
   const { batches, batchSize } = table;
   const imageBytes = stream.height * stream.width * stream.channels;
@@ -123,14 +121,14 @@ export function readAhead(stream: ImageStream, table: BatchTable, first = 0): Re
     const batch = begun++;
     const buffer = buffers[(batch - first) % buffers.length]!;
     const decoded = decodeBatch(stream, table, batch, buffer);
-    // It may be asked for later than it fails, or never, where the run ends before.
+    // It may be awaited after it has failed, or never, if the run ends before.
     decoded.catch(() => undefined);
     pending.push(decoded);
   };
   for (const _ of buffers) begin();
   return {
     next: async () => {
-      // The batch handed out last is not in use any more: its buffer takes the next one.
+      // The batch returned last is no longer in use: its buffer takes the next one.
       if (pending.length < buffers.length && begun < batches) begin();
       const decoded = pending.shift();
       if (!decoded) throw new Error('there are no more batches');

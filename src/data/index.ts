@@ -1,6 +1,6 @@
 /**
- * Datasets as resident values or streams of files, their batches, and random numbers whose state can be saved. Nothing
- * here opens a file: `files/` does.
+ * Datasets as resident values or streams of files, their batches, and random numbers with a state that can be saved.
+ * Only `files/` opens files.
  */
 export * from './augmentation.js';
 export * from './batches.js';

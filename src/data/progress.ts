@@ -1,4 +1,4 @@
-/** The report of a slow load: a task in words, and how much of it is done (images or bytes). */
+/** The progress of a slow load: a task in words, and how much of it is done, in images or bytes. */
 export interface Progress {
   readonly task: string;
   readonly done: number;

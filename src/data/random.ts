@@ -1,5 +1,5 @@
 /**
- * Seeded random numbers whose state can be saved and restored exactly, so that an interrupted run goes on as if it had
+ * Seeded random numbers. Their state can be saved and restored exactly, so that a resumed run continues as if it had
  * never stopped. The generator is sfc32 (Chris Doty-Humphrey, PractRand): four 32-bit words, a guaranteed period of at
  * least 2^32, a few integer operations a number, and the same numbers on every machine.
  */
@@ -14,7 +14,7 @@ export interface Random {
   uniform(): number;
   /** An unbiased integer in [0, bound), bound at most 2^32. */
   below(bound: number): number;
-  /** A standard normal number (Box-Muller; its second number is dropped, so that the state stays the four words). */
+  /** A standard normal number (Box-Muller; the second number is dropped, so that the state stays four words). */
   normal(): number;
   /** Shuffles in place (Fisher-Yates). */
   shuffle<T>(values: { readonly length: number; [index: number]: T }): void;
@@ -23,14 +23,14 @@ export interface Random {
 }
 
 /**
- * The independent sequences of one seed, by what they are drawn for: all that is random in a run. A new purpose takes a
- * number of its own. Generated images share the numbers of start values and batches, as they did from the beginning:
- * other numbers would make other images of every seed, and a network's start values say nothing about its images.
+ * The independent random sequences of a seed, by purpose: everything that is random in a run. A new purpose gets a
+ * number of its own. Generated images share the sequences of initial values and batches for compatibility: others would
+ * change the images of every seed, and initial values do not correlate with images.
  */
 export const randomStreams = {
-  /** Which images a limit leaves and which are held out for validation. */
+  /** Images that a limit keeps, and images held out for validation. */
   choice: 0,
-  /** Start values of a network's parameters. */
+  /** Initial values of a network's parameters. */
   startValues: 1,
   /** Order, augmentation and crops of training images; part of a checkpoint. */
   batches: 2,
@@ -65,7 +65,7 @@ export function createRandom(seed: number, stream: number = randomStreams.choice
   };
 
   setState([seed, Math.floor(seed / 2 ** 32), stream, 1]);
-  // sfc32's author discards 12 numbers after seeding with few bits; 20 costs nothing and mixes neighbouring seeds.
+  // The author of sfc32 discards 12 numbers after seeding with few bits; 20 cost nothing and mix neighbouring seeds.
   for (let round = 0; round < 20; round++) uint32();
 
   return {

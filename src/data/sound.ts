@@ -1,11 +1,11 @@
 /**
- * Features of a clip of sound: log-mel energies, or their cosine transform (MFCC). Everything is computed in float64 from
- * a definition that stands in config.json and in files of parameters, since a device has to compute the same numbers:
+ * Features of a sound: log-mel energies, or their cosine transform (MFCC). All is computed in float64 from a definition
+ * that is saved in config.json and in files of parameters, since a device has to compute the same numbers:
  *
- * - frame t has the samples from t·hop on, `window` of them, times a periodic Hann window 0.5 − 0.5·cos(2πn/window),
- *   filled up with zeros to `fft` samples; its power spectrum is |X[k]|², k = 0 … fft/2;
- * - mel band m is Σ_k |X[k]|²·w_m(k), with w_m a triangle over frequency, 1 at its centre and 0 at the centres beside it.
- *   `melBands` + 2 centres lie evenly on the mel scale 2595·log₁₀(1 + f/700) from lowHz to highHz;
+ * - frame t has the `window` samples from t·hop, times a periodic Hann window 0.5 − 0.5·cos(2πn/window), padded with
+ *   zeros to `fft` samples; its power spectrum is |X[k]|², k = 0 … fft/2;
+ * - mel band m is Σ_k |X[k]|²·w_m(k), with w_m a triangle over frequency, 1 at its centre and 0 at the neighbouring
+ *   centres. `melBands` + 2 centres lie evenly on the mel scale 2595·log₁₀(1 + f/700) from lowHz to highHz;
  * - its logarithm is ln(energy + 10⁻⁶);
  * - coefficient c is s_c·Σ_m log_m·cos(πc(m + ½)/melBands), s_0 = √(1/melBands), s_c = √(2/melBands) (DCT-II);
  * - a feature v becomes the byte ⌊v/step + ½⌋ + zero, within 0 … 255.
@@ -13,10 +13,10 @@
 
 import type { SoundFeatures } from './features.js';
 
-/** What of the features does not depend on the training set. */
+/** The features without the quantization to bytes, which depends on the training set. */
 export type SoundAnalysis = Omit<SoundFeatures, 'of' | 'step' | 'zero'>;
 
-/** What is asked of the features; `null`: as long as the longest clip, up to half of the samples a second. */
+/** Settings of the features. `seconds: null`: as long as the longest clip; `highHz: null`: half of the sample rate. */
 export interface SoundSettings {
   readonly kind: SoundFeatures['kind'];
   readonly windowMs: number;
@@ -31,19 +31,19 @@ export interface SoundSettings {
 /** Keeps the logarithm of silence finite: the power of a tone of amplitude 10⁻³ in one sample. */
 const FLOOR = 1e-6;
 
-/** Frames of a clip; at least 1 where it is as long as a window. */
+/** Number of frames of a clip; at least 1 if it is as long as a window. */
 export function frameCount({ samples, window, hop }: Pick<SoundAnalysis, 'samples' | 'window' | 'hop'>): number {
   return 1 + Math.floor((samples - window) / hop);
 }
 
-/** The smallest power of two that a window fits in. */
+/** The smallest power of two that holds a window. */
 export function fftSize(window: number): number {
   return 2 ** Math.ceil(Math.log2(window));
 }
 
 /**
- * A function from a clip of `samples` samples within ±1 to its features [frames, features]. A shorter clip is followed by
- * silence, a longer one cut.
+ * A function from a clip of samples within ±1 to its features [frames, features]. Shorter clips are padded with silence
+ * to `samples`, longer ones cut.
  */
 export function soundAnalyser(analysis: SoundAnalysis): (clip: Float32Array) => Float64Array {
   const { kind, window, hop, fft, melBands, samples, coefficients: features } = analysis;
@@ -84,14 +84,14 @@ export function featureByte(value: number, { step, zero }: Pick<SoundFeatures, '
   return Math.max(0, Math.min(255, Math.floor(value / step + 0.5) + zero));
 }
 
-/** The steps of bytes that reach from one value to another. */
+/** Step and zero of bytes that cover the range from `low` to `high`. */
 export function byteSteps(low: number, high: number): Pick<SoundFeatures, 'step' | 'zero'> {
   const step = high > low ? (high - low) / 255 : 1;
-  // Without a minus zero, which JSON does not keep.
+  // Avoids −0, which JSON does not keep.
   return { step, zero: 0 - Math.round(low / step) };
 }
 
-/** The first mel band that no frequency of the transform lies in, whose energy would always be 0; null if none is empty. */
+/** The first mel band without a frequency of the transform, whose energy would always be 0; null if there is none. */
 export function emptyBand(analysis: SoundAnalysis): number | null {
   const found = melFilters(analysis).findIndex(({ weights }) => weights.length === 0);
   return found < 0 ? null : found;
@@ -136,7 +136,7 @@ function dot(a: Float64Array, b: Float64Array): number {
   return a.reduce((sum, value, index) => sum + value * b[index]!, 0);
 }
 
-/** The discrete Fourier transform of `size` complex numbers, a power of two, in place (Cooley and Tukey 1965). */
+/** A discrete Fourier transform of `size` complex numbers, a power of two, in place (Cooley and Tukey 1965). */
 function fourierTransform(size: number): (real: Float64Array, imaginary: Float64Array) => void {
   const turns = Array.from({ length: size / 2 }, (_, k) => (-2 * Math.PI * k) / size);
   const [cosines, sines] = [Float64Array.from(turns, Math.cos), Float64Array.from(turns, Math.sin)];

@@ -1,8 +1,8 @@
 /**
- * Ten generated classes of 32x32 colour images, for a start without any download. A class is an orientation of the
- * background's stripes (five) together with the outline of a figure (disc or cross). Colours, contrast, the stripes'
- * width and phase, the figure's place and size, and noise are random, so that single pixels say little about the class
- * and a linear classifier fails, while a few convolutions find both cues.
+ * Generated 32x32 colour images of ten classes, for a start without any download. A class is an orientation of the
+ * background's stripes (five) and the outline of a figure (disc or cross). Colours, contrast, the stripes' width and
+ * phase, the figure's place and size, and noise are random, so that single pixels say little about the class and a
+ * linear classifier fails, while a few convolutions find both cues.
  *
  * Only + - * / and square roots are used, which IEEE 754 defines to the last bit: a seed gives the same bytes on every
  * machine.
@@ -23,10 +23,14 @@ const figures = ['disc', 'cross'] as const;
 
 const classes = figures.flatMap((figure) => orientations.map(({ name }) => `${figure}-${name}`));
 
-/** Default number of training images; a fifth of it is generated for testing. */
+/** Default number of training images; a fifth as many are generated for testing. */
 const defaultCount = 10_000;
 
-/** @param count training images */
+/**
+ * Generates the images of a seed.
+ *
+ * @param count number of training images
+ */
 export function generateSynthetic(seed: number, count = defaultCount): Dataset {
   const train = generate(count, createRandom(seed, randomStreams.syntheticTraining));
   const test = generate(Math.max(1, Math.floor(count / 5)), createRandom(seed, randomStreams.syntheticTest));
@@ -48,7 +52,7 @@ function draw(pixels: Uint8Array, label: number, random: Random): void {
   const isDisc = label < orientations.length;
   const orientation = orientations[label % orientations.length]!;
 
-  // Up to about 9 degrees off the class's orientation, half of the way to the next.
+  // Up to about 9 degrees from the class's orientation, half of the distance to the next.
   const tilt = between(-0.16, 0.16);
   const norm = between(0.1, 0.22) / Math.sqrt(1 + tilt * tilt);
   const stripesX = (orientation.x - tilt * orientation.y) * norm;
@@ -56,7 +60,7 @@ function draw(pixels: Uint8Array, label: number, random: Random): void {
   const phase = random.uniform();
   const ground = color(between);
   const stripes = color(between);
-  // Always well off the ground's mean, darker or brighter by chance of the ground.
+  // Always clearly brighter or darker than the mean of the background.
   const figure = ground.map((level, channel) => (level + stripes[channel]! < 255 ? between(170, 255) : between(0, 85)));
   const contrast = between(0.35, 1);
   const radius = between(6, 10);
@@ -77,7 +81,10 @@ function draw(pixels: Uint8Array, label: number, random: Random): void {
   }
 }
 
-/** Both figures cover about the same area: a disc of radius 0.87, a cross of arms 2 x 0.8. */
+/**
+ * Tells whether a point is inside the figure. Both cover about the same area: a disc of radius 0.87, a cross of arms 2
+ * x 0.8.
+ */
 function isInside(isDisc: boolean, x: number, y: number): boolean {
   return isDisc ? x * x + y * y < 0.76 : (x < 0.4 && y < 1) || (y < 0.4 && x < 1);
 }
@@ -86,7 +93,7 @@ function color(between: (low: number, high: number) => number): readonly [number
   return [between(20, 235), between(20, 235), between(20, 235)];
 }
 
-/** Parabolas for one smooth period over [0, 1), from 0 to 1 and back. */
+/** One smooth period over [0, 1) made of parabolas, from 0 to 1 and back. */
 function wave(turn: number): number {
   const distance = Math.abs(2 * turn - 1);
   return distance < 0.5 ? 1 - 2 * distance * distance : 2 * (1 - distance) * (1 - distance);

@@ -1,18 +1,18 @@
-/** What the outputs of a network are held against, where that is more than a class an input: read and checked. */
+/** Targets other than one class an input, checked. */
 
 import { InputError } from '../errors.js';
 import type { LossKind } from '../task.js';
 import type { Targets } from './imageSet.js';
 
-/** More than any network here puts out. */
+/** The largest number of outputs of a network. */
 export const mostClasses = 65_536;
-/** What a map of bytes has where a pixel is of no class, beside −1. */
+/** Value of ignored pixels in maps of bytes, besides −1. */
 const noClass = 255;
 
 /**
- * The targets of these numbers, which are [count, ...shape] long.
+ * The targets with these numbers, of length [count, ...shape].
  *
- * @throws InputError, beginning with `source`, for numbers that the loss knows nothing of
+ * @throws InputError, beginning with `source`, for numbers that are no targets of the loss
  */
 export function checkedTargets(
   loss: Exclude<LossKind, 'classes'>,

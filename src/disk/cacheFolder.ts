@@ -1,4 +1,4 @@
-/** The folder for what can be made again: downloads, decoded images, tile choices of GPUs. */
+/** The folder of files that can be made again: downloads, decoded images, tuned GPU tiles. */
 
 import { homedir } from 'node:os';
 import path from 'node:path';

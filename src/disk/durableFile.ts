@@ -1,6 +1,6 @@
 /**
- * Writing files so that a crash, a full disk or a cut of power leaves either the old content or the new one: written
- * aside, forced to the disk, renamed. Faults of the file system come out in words.
+ * Durable writing of files: a crash, a full disk or a power cut leaves either the old content or the new one, since
+ * files are written under a temporary name, synced and renamed. File system errors are translated to words.
  */
 import {
   closeSync,
@@ -18,7 +18,7 @@ import { dirname, join } from 'node:path';
 import { InputError } from '../errors.js';
 import { writeFault } from './fileFault.js';
 
-/** Replaces the file at `path` as a whole. Throws what `writeFault` makes of an error; the old file is then unharmed. */
+/** Replaces the file at `path` as a whole. Throws the error of `writeFault`; the old file then stays unharmed. */
 export function writeDurably(path: string, content: string | Uint8Array): void {
   const aside = `${path}.${process.pid}.tmp`;
   try {
@@ -31,12 +31,14 @@ export function writeDurably(path: string, content: string | Uint8Array): void {
   }
 }
 
-/** Removes what {@link writeDurably} had written aside in a folder when it was killed. Nobody else may write there. */
+/**
+ * Removes temporary files that a killed {@link writeDurably} has left in a folder. No other process may write there.
+ */
 export function discardUnfinished(folder: string): void {
   for (const name of readdirSync(folder)) if (/\.\d+\.tmp$/.test(name)) discard(join(folder, name));
 }
 
-/** Adds to the end of a file and forces it to the disk. */
+/** Appends to a file and syncs it. */
 export function appendDurably(path: string, content: string): void {
   try {
     writeAndSync(path, 'a', content);
@@ -46,9 +48,9 @@ export function appendDurably(path: string, content: string): void {
 }
 
 /**
- * Makes a folder and those above it; returns those that were not there, the uppermost first. Throws an `InputError` if
- * that is impossible. (Node's recursive `mkdir` never comes back from places that refuse new folders by claiming that
- * they are not there, such as /proc.)
+ * Makes a folder and its parents; returns those that did not exist, the uppermost first. Throws an `InputError` if that
+ * is impossible. (Node's recursive `mkdir` never returns for places such as /proc, which refuse new folders with
+ * ENOENT.)
  */
 export function makeFolder(folder: string): string[] {
   if (existsSync(folder)) return [];
@@ -66,14 +68,14 @@ export function makeFolder(folder: string): string[] {
   }
 }
 
-/** Removes what a failed start left. A fault of its own is passed over: the first fault is the one to report. */
+/** Removes the remains of a failed start. Ignores errors, since the first error is the one to report. */
 export function discard(path: string): void {
   try {
     rmSync(path, { recursive: true, force: true });
   } catch {}
 }
 
-/** A rename is on the disk only once its folder is. Windows cannot open folders, and does not need it. */
+/** Syncs a folder, without which a rename in it may be lost. Windows cannot open folders, and does not need it. */
 export function syncFolder(folder: string): void {
   if (process.platform === 'win32') return;
   const descriptor = openSync(folder, 'r');

@@ -1,13 +1,13 @@
 /**
- * Faults of the file system in words. Node's own messages (`ENOENT: no such file or directory, stat 'x'`) tell neither
- * what would be right nor whose fault it is.
+ * File system errors in words. Node's own messages (`ENOENT: no such file or directory, stat 'x'`) do not say what
+ * would be right, nor who is at fault.
  */
 import { lstatSync } from 'node:fs';
 import { InputError } from '../errors.js';
 
 /**
- * The error to throw for a failed reading of the file or folder at `path`: an `InputError` where the call named what
- * cannot be read, the error itself otherwise.
+ * The error to throw if reading the file or folder at `path` failed: an `InputError` if the call named an unreadable
+ * path, else the error itself.
  */
 export function readFault(error: unknown, path: string): unknown {
   switch (codeOf(error)) {
@@ -26,8 +26,8 @@ export function readFault(error: unknown, path: string): unknown {
 }
 
 /**
- * The error to throw for a failed write to `path`: an `InputError` where the call named a place that cannot be written,
- * an `Error` with a plain message where the disk is full, the error itself otherwise.
+ * The error to throw if writing to `path` failed: an `InputError` if the call named an unwritable path, an `Error` with
+ * a plain message if the disk is full, else the error itself.
  */
 export function writeFault(error: unknown, path: string): unknown {
   switch (codeOf(error)) {
@@ -48,7 +48,7 @@ export function writeFault(error: unknown, path: string): unknown {
   }
 }
 
-/** Faults that reading and writing share. */
+/** The error for faults of the path that reading and writing share. */
 function namingFault(error: unknown, path: string): unknown {
   switch (codeOf(error)) {
     case 'ELOOP':

@@ -1,8 +1,8 @@
-/** Packages that are large and that few need: loaded when they are, and missed in words. */
+/** Optional packages, which are large and rarely needed: loaded on demand. */
 
 import { MissingPackage } from '../errors.js';
 
-/** Imports a package by `load`. Throws a `MissingPackage` that says how to install it where it is not there. */
+/** Imports a package by `load`. Throws a `MissingPackage` that says how to install it if it is not installed. */
 export async function loadOptional<T>(name: string, purpose: string, load: () => Promise<T>): Promise<T> {
   try {
     return await load();
@@ -17,7 +17,7 @@ export async function loadOptional<T>(name: string, purpose: string, load: () =>
   }
 }
 
-/** The package itself is not there, or the binary of this system that it is made of. */
+/** Tells whether the package, or its binary for this system, is not installed. */
 function isMissing(error: unknown): boolean {
   const { code, message } = error as NodeJS.ErrnoException;
   return code === 'ERR_MODULE_NOT_FOUND' || code === 'MODULE_NOT_FOUND' || /^Could not load the "sharp"/.test(message);

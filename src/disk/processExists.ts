@@ -1,4 +1,4 @@
-/** Tells whether a process of this number runs on this machine, ours or somebody else's. */
+/** Tells whether a process with this id runs on this machine, whoever owns it. */
 export function processExists(pid: number): boolean {
   try {
     process.kill(pid, 0);

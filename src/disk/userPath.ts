@@ -1,10 +1,13 @@
-/** Paths as users write them. Settings are read in browsers too, which have no paths, so nothing of Node is imported. */
+/**
+ * Paths as users write them. Settings are read in browsers too, which have no paths, so nothing of Node is imported.
+ */
 import { InputError } from '../errors.js';
 
 /**
- * The path that `text` means: a leading `~` is the home folder, as in a shell, which does not see the paths of a .cfg
- * file or behind a colon.
- * @throws InputError for `~name`, somebody else's home, which only a shell can look up
+ * The path that `text` means: a leading `~` is the home folder. A shell does not expand it in .cfg files and behind a
+ * colon.
+ *
+ * @throws InputError for `~name`, another user's home, which only a shell can look up
  * @example userPath('~/pictures') // '/home/me/pictures'
  */
 export function userPath(text: string): string {
@@ -15,7 +18,7 @@ export function userPath(text: string): string {
   return `${homeFolder(text)}${text.slice(1)}`;
 }
 
-/** As `os.homedir` has it, but for accounts without any of these variables. */
+/** The home folder as by `os.homedir`, except for accounts without any of these variables. */
 function homeFolder(text: string): string {
   const { HOME, USERPROFILE } = globalThis.process?.env ?? {};
   const home = HOME || USERPROFILE;

@@ -1,21 +1,21 @@
-/** Files within a zip archive in memory: numpy's .npz, PyTorch's .pt. */
+/** Reader of zip archives in memory: numpy's .npz, PyTorch's .pt. */
 
 import { inflateRawSync } from 'node:zlib';
 import { type Entry, fromBufferPromise, type ZipFile } from 'yauzl';
 import { crc32 } from '../crc32.js';
 import { InputError } from '../errors.js';
 
-/** Deflate makes at most so many bytes of one (https://zlib.net/zlib_tech.html): what promises more is damaged. */
+/** The highest ratio of deflate (https://zlib.net/zlib_tech.html); files that claim a higher one are damaged. */
 const largestRatio = 1032;
 const STORED = 0;
 const DEFLATED = 8;
 
 /**
- * The files of an archive whose names `isWanted` takes, by name; stored ones are views of `archive`. `source` is what
- * messages call it.
+ * The files of an archive whose names `isWanted` accepts, by name; stored (not deflated) ones are views of `archive`.
+ * `source`: its name in messages.
  *
- * @throws InputError for what is no archive, is damaged, or holds a wanted name twice, encrypted or packed in a way
- *   other than deflate
+ * @throws InputError if it is no archive, is damaged, or has a wanted name twice, encrypted or packed by other means
+ *   than deflate
  */
 export async function zipFiles(
   archive: Uint8Array,
@@ -32,7 +32,7 @@ export async function zipFiles(
       files.set(entry.fileName, await contentOf(zip, entry, bytes));
     }
   } catch (error) {
-    // Whatever the library or zlib throw on bytes that they cannot make sense of, the file is at fault.
+    // Any error of the library or of zlib means a faulty file.
     throw new InputError(`${source}: damaged, or no zip archive (${(error as Error).message})`);
   }
   return files;

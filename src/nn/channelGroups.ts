@@ -1,13 +1,14 @@
 /**
- * Channels that can leave a network without a trace: outputs of a layer with a batch normalisation and a ReLU that only
- * convolutions and fully connected layers read, maybe through depthwise convolutions, pooling and flattening.
+ * Channels that can be pruned: outputs of a layer with batch normalisation and ReLU that only convolutions and fully
+ * connected layers read, directly or through depthwise convolutions, pooling and flattening.
  *
- * Where γ and β of such a channel are 0, it is 0 in every image: nothing behind it depends on the weights that compute
- * or read it. The straight-through gradient of a ReLU, or of a quantizer in its place that learns its range, is 0 at 0,
- * so γ, β and those weights get none, and weight decay leaves zeros alone: what is 0 once stays so, on every engine, and
- * a file of parameters says which channels are gone. A network without them computes the same (`thinned`).
+ * If γ and β of such a channel are 0, the channel is 0 for every image, and no output depends on the weights that
+ * compute or read it. The straight-through gradient of a ReLU (or of the quantizer in its place, which learns its
+ * range) is 0 at 0, so γ, β and those weights get no gradient, and weight decay keeps zeros. What is 0 once stays 0 on
+ * every engine, and a file of parameters shows which channels are pruned. A network without them computes the same
+ * (`thinned`).
  *
- * Channels that a sum reads, or a concatenation, belong to no group: others would have to go with them.
+ * Channels that a sum or a concatenation reads belong to no group, since others would have to be pruned with them.
  */
 
 import { coreOf, parameterNames } from '../quant/index.js';
@@ -15,26 +16,29 @@ import { type Layer, type NetworkDefinition, readsOf } from './layer.js';
 import type { BatchNormNames } from './layerNodes.js';
 import { exponentsName, type Variable, type Variables } from './variables.js';
 
-/** The channels of one layer, with everything that has an axis of them. */
+/** The channels of one layer, and every variable with an axis of them. */
 export interface ChannelGroup {
-  /** The layer whose outputs they are. */
+  /** The layer that computes the channels. */
   readonly layer: string;
   readonly channels: number;
-  /** γ and β of the layer and of depthwise convolutions behind it. */
+  /** γ and β of the layer and of the depthwise convolutions behind it. */
   readonly factors: readonly string[];
   /** Weights that compute the channels or read them. */
   readonly weights: readonly WithChannels[];
-  /** Everything that has an axis of them: these weights with their exponents, the batch normalisations with their moments. */
+  /**
+   * All variables with an axis of the channels: these weights and their exponents, parameters and moments of the batch
+   * normalisations.
+   */
   readonly variables: readonly WithChannels[];
 }
 
-/** A variable by its name, and its axis of channels: the last one (`out`), or the one before (`in`). */
+/** A variable by name, and its axis of channels: the last (`out`) or the one before (`in`). */
 export interface WithChannels {
   readonly name: string;
   readonly axis: 'out' | 'in';
 }
 
-/** The groups of a network whose variables are declared, in the order of its layers. */
+/** The groups of a network with declared variables, in the order of its layers. */
 export function channelGroups({ layers, output }: NetworkDefinition, variables: Variables): ChannelGroup[] {
   const uses = new Map<string, number>();
   for (const layer of layers) if ('weight' in layer) uses.set(layer.weight, (uses.get(layer.weight) ?? 0) + 1);
@@ -42,7 +46,7 @@ export function channelGroups({ layers, output }: NetworkDefinition, variables: 
     const row = variables.tensors.find(({ name }) => name === tensor)?.row;
     return typeof row === 'number' ? variables.quantizers[row]! : null;
   };
-  /** Weights with a quantizer that no other layer uses. */
+  /** Tells whether the weight has a quantizer and no other layer uses it. */
   const isOwn = (weight: string) => uses.get(weight) === 1 && quantizerOf(weight) !== null;
   const batchNormOf = (layer: Layer): BatchNormNames | null => {
     if (!('weight' in layer) || !isOwn(layer.weight) || !/^relu6?$/.test(layer.activation)) return null;
@@ -55,7 +59,7 @@ export function channelGroups({ layers, output }: NetworkDefinition, variables: 
     return quantizer === null || /uniform/i.test(coreOf(quantizer.kind));
   };
 
-  /** What reads a value's channels, appended to the lists; false where something does that needs all of them. */
+  /** Appends the variables behind a value's channels to the lists; false if an operation needs all channels. */
   const collect = (
     value: string,
     batchNorms: BatchNormNames[],
@@ -98,7 +102,7 @@ export function channelGroups({ layers, output }: NetworkDefinition, variables: 
     });
   };
   return layers.flatMap((layer): ChannelGroup[] => {
-    // Other layers have the channels of what they read, or read some of them only.
+    // Other layers pass the channels of their input on, or read only some of them.
     if (layer.kind !== 'linear' && !(layer.kind === 'conv' && layer.groups === 1)) return [];
     const batchNorm = batchNormOf(layer);
     if (!batchNorm) return [];
@@ -122,7 +126,7 @@ export function channelGroups({ layers, output }: NetworkDefinition, variables: 
   });
 }
 
-/** The network with so many channels of some layers, by their names. */
+/** The network with fewer channels in some layers. `channels`: numbers of channels by layer. */
 export function thinned(definition: NetworkDefinition, channels: ReadonlyMap<string, number>): NetworkDefinition {
   const thinner = (layer: Layer): Layer => {
     const left = channels.get(layer.name);
@@ -135,8 +139,8 @@ export function thinned(definition: NetworkDefinition, channels: ReadonlyMap<str
 }
 
 /**
- * The channel of each element of a variable, which has an axis of so many: a fully connected layer behind a flattened
- * image reads each of them once a pixel.
+ * The channel of each element of a variable whose axis has a multiple of that many entries: a fully connected layer
+ * behind a flattened image reads each channel once a pixel.
  */
 export function channelOf(
   { shape }: Pick<Variable, 'shape'>,
@@ -149,7 +153,7 @@ export function channelOf(
   return (element) => (Math.floor(element / outputs) % inputs) % channels;
 }
 
-/** Values of a variable, in the engines' layout, without those of channels that are gone. */
+/** The values of a variable, in the engines' layout, without those of pruned channels. */
 export function leftOf<T extends Float32Array | Float64Array>(
   { channelGroups, remains }: Variables,
   variable: Variable,

@@ -1,4 +1,4 @@
-/** Definitions of networks from files: data that anybody may have written, checked before anything is built from it. */
+/** Network definitions from files. A file may hold anything, so it is checked before a network is built. */
 
 import { InputError } from '../errors.js';
 import { Graph } from '../graph/index.js';
@@ -9,7 +9,7 @@ import { inputName, NetworkBuilder } from './networkBuilder.js';
 import { unquantized } from './quantizerSettings.js';
 import { Variables } from './variables.js';
 
-/** Tells whether a value is one that a place of a definition may have. */
+/** A predicate for the value at a place of a definition. */
 type Check = (value: unknown) => boolean;
 
 const name: Check = (value) => typeof value === 'string' && value !== '';
@@ -29,7 +29,7 @@ const listOf =
   (value) =>
     Array.isArray(value) && value.length === count && value.every(check);
 
-/** An object with exactly these keys, and perhaps some of the optional ones. */
+/** Checks for an object with exactly these keys and any of the optional ones. */
 function record(needed: Readonly<Record<string, Check>>, optional: Readonly<Record<string, Check>> = {}): Check {
   const checks = new Map(Object.entries({ ...needed, ...optional }));
   return (value) =>
@@ -84,9 +84,10 @@ const layers: Readonly<Record<Layer['kind'], Check>> = {
 };
 
 /**
- * The definition that a value is.
+ * The value as a definition.
  *
- * @throws InputError, beginning with `source`, for one that is none or describes no network that could be built
+ * @throws InputError, beginning with `source`, if the value is no definition, or describes a network that cannot be
+ * built
  */
 export function readDefinition(value: unknown, source: string): NetworkDefinition {
   const layer: Check = (own) => Object.hasOwn(layers, kindOf(own)) && layers[kindOf(own) as Layer['kind']](own);
@@ -131,7 +132,9 @@ function checkBuildable({ input, layers, output, outputs }: NetworkDefinition, s
   throw new InputError(`${source}: its output ${output} is ${shape.replace(/^1,/, '')}, not ${outputs}`);
 }
 
-/** Finds shapes, and faults, of a network for one image, layer by layer; nothing is quantized, nothing has values. */
+/**
+ * A builder that finds the shapes and faults of a network for one image, layer by layer, without quantizers and values.
+ */
 export function shapeBuilder(
   input: NetworkDefinition['input'],
   graph = new Graph(),

@@ -1,11 +1,12 @@
-/** Start values of weights, named by data, so that a network's definition can be written to a file. */
+/** Initial values of weights. An initializer is data, so that a definition can be written to a file. */
 
 import type { Random } from '../data/random.js';
 import { elementCount } from '../graph/index.js';
 
 /**
- * How a weight starts: `he` is normal with variance 2/fan-in or 2/fan-out (He et al. 2015: the former is the start of
- * their ResNets, the latter torchvision's of convolutions), `normal` has this deviation, `uniform` lies within ± this limit.
+ * Distribution of a weight's initial values. `he`: normal with variance 2/fan-in or 2/fan-out (He et al. 2015; their
+ * ResNets use fan-in, torchvision's convolutions fan-out). `normal`: with this standard deviation. `uniform`: within ±
+ * this limit.
  */
 export type Initializer =
   | 'zeros'
@@ -14,7 +15,7 @@ export type Initializer =
   | { readonly normal: number }
   | { readonly uniform: number };
 
-/** The start values of a weight of this shape, which is the engines': (…, inputs, outputs). */
+/** The initial values of a weight of the engines' shape (…, inputs, outputs). */
 export function startValues(initializer: Initializer, shape: readonly number[], random: Random): Float64Array {
   if (initializer === 'zeros') return new Float64Array(elementCount(shape));
   if (initializer === 'ones') return new Float64Array(elementCount(shape)).fill(1);

@@ -1,6 +1,6 @@
 /**
- * The layers of a network as data: what a definition calls, with every name and number settled. A network is the list
- * of its layers, so it can be compared, written to a file, read again and built without the code that defined it.
+ * Layers as data: the calls of a definition with every name and number resolved. A network is the list of its layers,
+ * so it can be compared, written to a file, read again and built without the code that defined it.
  */
 
 import type { AverageOptions } from '../ops/averagePool.js';
@@ -10,29 +10,29 @@ import type { BatchNormNames } from './layerNodes.js';
 import type { Layout } from './layouts.js';
 
 /**
- * What a layer's output goes through. Where activations are quantized a quantizer without a sign takes the place of ReLU
- * and ReLU6; behind the other functions stands one.
+ * The functions behind a layer. If activations are quantized, an unsigned quantizer replaces ReLU and ReLU6, and
+ * follows the other functions.
  */
 export const activations = ['relu', 'relu6', 'sigmoid', 'hardSigmoid', 'hardSwish', 'silu', 'none'] as const;
 export type Activation = (typeof activations)[number];
 
 interface Named {
-  /** Unique in the network: other layers read the output by it. */
+  /** Unique in the network; other layers refer to the output by it. */
   readonly name: string;
 }
 
 interface Read extends Named {
-  /** The layer whose output is read, or `input`. */
+  /** The layer to read from, or `input`. */
   readonly input: string;
 }
 
 interface Activated {
   readonly activation: Activation;
-  /** The output's name in tables, rules and files. */
+  /** Name of the output in tables, rules and files. */
   readonly output: string;
 }
 
-/** Weights with a batch normalisation behind them, or with a bias, and nothing else. */
+/** A layer with weights, and either batch normalisation or bias. */
 interface Weighted extends Read, Activated {
   /** Names of the parameters. */
   readonly weight: string;
@@ -48,7 +48,7 @@ interface Filters extends Weighted {
 export interface ConvLayer extends Filters {
   readonly kind: 'conv';
   readonly channels: number;
-  /** Channels of the result see those of one group only. */
+  /** Number of groups; outputs of one group depend on the inputs of one group only. */
   readonly groups: number;
 }
 
@@ -62,7 +62,7 @@ export interface LinearLayer extends Weighted {
   readonly layout: Layout;
 }
 
-/** A batch normalisation that stands behind no weights of its own, as before DenseNet's convolutions. */
+/** A batch normalisation that does not follow weights, as before DenseNet's convolutions. */
 export interface BatchNormLayer extends Read, Activated {
   readonly kind: 'batchNorm';
   readonly batchNorm: BatchNormNames;
@@ -87,31 +87,31 @@ export interface GlobalAverageLayer extends Read {
   readonly kind: 'globalAverage';
 }
 
-/** An image's numbers as features, pixel by pixel, the channels of a pixel together. */
+/** An image [H, W, C] as features [H·W·C], the channels of a pixel together. */
 export interface FlattenLayer extends Read {
   readonly kind: 'flatten';
 }
 
-/** Channels of several values, one behind the other. */
+/** The channels of several values, one after another. */
 export interface ConcatLayer extends Named {
   readonly kind: 'concat';
   readonly inputs: readonly string[];
 }
 
-/** Neighbouring channels. */
+/** Consecutive channels. */
 export interface SliceLayer extends Read {
   readonly kind: 'slice';
   readonly first: number;
   readonly channels: number;
 }
 
-/** The channels of groups in turn, as in ShuffleNet. */
+/** Channels taken from the groups in turn, as in ShuffleNet. */
 export interface ShuffleLayer extends Read {
   readonly kind: 'shuffle';
   readonly groups: number;
 }
 
-/** Each channel of an image, the first input, times a feature of the second. */
+/** Channels of the first input, an image, each times a feature of the second. */
 export interface MultiplyLayer extends Named, Activated {
   readonly kind: 'multiply';
   readonly inputs: readonly [image: string, factors: string];
@@ -127,7 +127,7 @@ export interface SubsampleLayer extends Read {
   readonly extraChannels: number;
 }
 
-/** The factor is a parameter of the layer's own name. */
+/** The input times one learned number, a parameter with the layer's name. */
 export interface ScaleLayer extends Read {
   readonly kind: 'scale';
 }
@@ -154,12 +154,12 @@ export type Layer =
 export interface NetworkDefinition {
   readonly input: readonly [height: number, width: number, channels: number];
   readonly layers: readonly Layer[];
-  /** The layer whose output is the network's, and how many numbers that has; of an image its sizes. */
+  /** The layer whose output is the network's, and the number of outputs, or [height, width, classes] for an image. */
   readonly output: string;
   readonly outputs: number | readonly [height: number, width: number, channels: number];
 }
 
-/** The values that a layer reads. */
+/** Names of the values that a layer reads. */
 export function readsOf(layer: Layer): readonly string[] {
   return 'inputs' in layer ? layer.inputs : [layer.input];
 }

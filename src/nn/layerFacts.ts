@@ -1,4 +1,4 @@
-/** Costs of each layer of a network, before anything is trained. */
+/** Shapes and costs of each layer, known before training. */
 
 import { elementCount, Graph, type Shape } from '../graph/index.js';
 import { costOf } from '../ops/cost.js';
@@ -8,11 +8,11 @@ import { Variables } from './variables.js';
 
 export interface LayerFacts {
   readonly layer: Layer;
-  /** The shape of its output, for one image and without the batch. */
+  /** Shape of the output for one image, without the batch. */
   readonly shape: Shape;
-  /** Learned numbers, those of its batch normalisation included. */
+  /** Number of parameters, those of batch normalisation included. */
   readonly parameters: number;
-  /** Multiplications with an addition each, for one image. */
+  /** Multiply-adds for one image. */
   readonly multiplications: number;
 }
 

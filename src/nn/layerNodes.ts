@@ -1,6 +1,6 @@
 /**
- * What layers are made of: each function creates variables, quantizers and nodes; the same calls build the network for
- * training (batch statistics) and for evaluation (running ones).
+ * Building blocks of layers: each function creates variables, quantizers and nodes. The same calls build the network
+ * for training (batch statistics) and for evaluation (running statistics).
  */
 
 import { dimension, elementCount, type Graph, type Tensor } from '../graph/index.js';
@@ -38,14 +38,14 @@ import { exponentsName, type NetworkTensor, type Variables } from './variables.j
 export interface Network extends ActivationSettings {
   readonly graph: Graph;
   readonly variables: Variables;
-  /** Batch statistics and their running values, or the running values alone. */
+  /** True for batch statistics that also update the running ones, false for the running ones alone. */
   readonly training: boolean;
   /** Weight of the old running moments in training; the published one by default. */
   readonly runningDecay?: number;
   /** Effective ranges of all quantizers, [Q, 2]. */
   readonly ranges: Tensor;
   readonly weights: QuantizerSettings;
-  /** Called with every tensor that is an activation, quantized or not, under its name. */
+  /** Called with the name of every activation, quantized or not. */
   onActivation?(name: string, output: Tensor): void;
 }
 
@@ -56,11 +56,11 @@ export interface BatchNormNames {
   readonly variance: string;
 }
 
-/** ε and the weight of the old running value, as in the published code; torchvision's models have the same. */
+/** ε and the weight of the old running value, as in the published code and in torchvision. */
 const BATCH_NORM = { epsilon: 1e-5, decay: 0.9 } as const;
 export const batchNormEpsilon = BATCH_NORM.epsilon;
 
-/** Convolution with a quantized weight, and what stands behind it. */
+/** A convolution with a quantized weight, its batch normalisation or bias, and its activation. */
 export function convolution(network: Network, x: Tensor, layer: ConvLayer): Tensor {
   const { groups, window, weight, channels, start } = layer;
   const shape = [...sidesOf(window.size), dimension(x, 3) / groups, channels];
@@ -74,7 +74,7 @@ export function convolution(network: Network, x: Tensor, layer: ConvLayer): Tens
   return normalizedOrBiased(network, result, layer);
 }
 
-/** The same of a depthwise convolution, a filter for each channel of x. */
+/** A depthwise convolution likewise, one filter for each channel of x. */
 export function depthwise(network: Network, x: Tensor, layer: DepthwiseLayer): Tensor {
   const { window, weight, start } = layer;
   const w = quantizedWeight(network, weight, [...sidesOf(window.size), dimension(x, 3)], 'depthwise', start.weight);
@@ -82,7 +82,7 @@ export function depthwise(network: Network, x: Tensor, layer: DepthwiseLayer): T
   return normalizedOrBiased(network, depthwiseConv2d(network.graph, x, w, window, withMoments), layer);
 }
 
-/** A convolution's result with its batch normalisation, or its bias. */
+/** The result of a convolution with its batch normalisation, or its bias. */
 function normalizedOrBiased(
   network: Network,
   result: ConvolutionResult,
@@ -94,13 +94,13 @@ function normalizedOrBiased(
   return bias(network.graph, result.y, b);
 }
 
-/** Batch normalisation of any tensor. */
+/** A batch normalisation that follows no convolution. */
 export function normalizedAlone(network: Network, x: Tensor, { name, batchNorm }: BatchNormLayer): Tensor {
   const moments = network.training ? channelMoments(network.graph, x) : null;
   return normalized(network, { y: x, moments }, name, batchNorm);
 }
 
-/** Batch normalisation of a result by its moments, or by the running ones. */
+/** Batch normalisation by the moments of the batch in training, and by the running ones in evaluation. */
 function normalized(
   { graph, variables, runningDecay = BATCH_NORM.decay }: Network,
   { y, moments }: ConvolutionResult,
@@ -123,7 +123,7 @@ function normalized(
   return batchNorm(graph, y, statistics, gamma, beta);
 }
 
-/** The activation quantizer, or a ReLU (or ReLU6) where activations are not quantized. `name`: scope of the output. */
+/** The activation quantizer; ReLU or ReLU6 if activations are not quantized. `name`: scope of the output. */
 export function nonlinearity(network: Network, x: Tensor, name: string, float: 'relu' | 'relu6' = 'relu'): Tensor {
   return quantizedActivation(network, x, name, 'rectified', () =>
     activation(network.graph, x, network.ranges, { type: float }),
@@ -131,8 +131,8 @@ export function nonlinearity(network: Network, x: Tensor, name: string, float: '
 }
 
 /**
- * The output of a function that is no ReLU, with a quantizer behind it: without a sign where it gives nothing below zero,
- * else with the settings of outputs without a ReLU. `name`: scope of the output.
+ * The output of a function other than ReLU, and its quantizer: unsigned if the function is never negative, else as set
+ * for outputs without a ReLU. `name`: scope of the output.
  */
 export function functionOutput(
   network: Network,
@@ -146,22 +146,22 @@ export function functionOutput(
 }
 
 /**
- * The output of a layer, or of a sum, without a ReLU that is kept in memory; with a signed quantizer where such outputs
- * are quantized. `name`: scope of the output.
+ * An output without a ReLU (of a layer or a sum) that is kept in memory, with a signed quantizer if such outputs are
+ * quantized. `name`: scope of the output.
  */
 export function linearOutput(network: Network, x: Tensor, name: string): Tensor {
   return quantizedActivation(network, x, name, 'linear', () => x);
 }
 
-/** The images as the first layer reads them: with a signed quantizer where they are quantized. */
+/** The images as the first layer reads them, with a signed quantizer if they are quantized. */
 export function networkInput(network: Network, images: Tensor): Tensor {
   return quantizedActivation(network, images, 'input', 'input', () => images);
 }
 
 /**
- * An activation through its quantizer. One that shares a quantizer with values of either sign is rectified before it.
+ * An activation and its quantizer. If the quantizer is shared with signed values, the activation is rectified first.
  *
- * @param float what it is where it is not quantized
+ * @param float the function if it is not quantized
  */
 function quantizedActivation(
   network: Network,
@@ -195,9 +195,9 @@ function quantizedActivation(
 }
 
 /**
- * Fully connected layer; weight and bias have quantizers of their own, both starting from the weight. Where the file to
- * start from has another number of outputs, as that of other classes, the layer starts afresh. With a batch normalisation
- * it is a convolution of one pixel, which has the moments of its results.
+ * A fully connected layer; weight and bias each have a quantizer, both of which start from the weight. If the file to
+ * start from has another number of outputs, for other classes, the layer starts without it. With a batch normalisation
+ * it is built as a 1×1 convolution, which gives the moments of its results.
  */
 export function affine(network: Network, x: Tensor, layer: LinearLayer): Tensor {
   const { weight, bias, layout, outputs, start } = layer;
@@ -226,7 +226,7 @@ function hasOtherOutputs(
   return given !== outputs && storedShape([inputs!, given], layout).join() === theirs.join();
 }
 
-/** A parameter and its quantizer, whose start follows `startsFrom`, by default the parameter itself. */
+/** A parameter and its quantizer, which starts from `startsFrom`, by default the parameter itself. */
 function quantizedWeight(
   network: Network,
   name: string,
@@ -254,7 +254,7 @@ function quantizedWeight(
   const tensor = { name, role, source: null, count } as const;
   const row = quantizerRow(variables, settings, { tensor, signed: true, quantizer: `${name}quant`, startsFrom });
   const core = coreOf(settings.kind);
-  // Of a bias every channel is a single number.
+  // The channels of a bias are single numbers.
   if (settings.perChannel && role === 'weight') {
     const exponents = channelExponents(network, settings, row, name, shape.at(-1)!);
     return quantizeChannels(graph, parameter, network.ranges, exponents, { row, core });
@@ -262,7 +262,7 @@ function quantizedWeight(
   return activation(graph, parameter, network.ranges, { type: 'quantize', row, core, signed: true });
 }
 
-/** Start where the channels' own steps would be, if weights decide the start at all. */
+/** Initial exponents for each channel's own step, if weights decide where quantizers start. */
 function channelExponents(
   { graph, variables }: Network,
   settings: QuantizerSettings,
@@ -282,19 +282,22 @@ function channelExponents(
 
 interface QuantizedTensor {
   readonly tensor: Omit<NetworkTensor, 'row'>;
-  /** Name of its quantizer. */
+  /** Name of the quantizer. */
   readonly quantizer: string;
   readonly signed: boolean;
-  /** For weights and biases, the parameter whose values decide the start. */
+  /** Parameter whose values decide where the quantizer starts; for weights and biases. */
   readonly startsFrom?: string;
 }
 
-/** Tells whether a file's values of this weight decide as published where its quantizer starts. */
+/** Tells whether the file's weights decide where their quantizer starts, as published. */
 function followsFile(variables: Variables, { stepSize }: QuantizerSettings, weight: string): boolean {
   return stepSize === 'published' && variables.given(weight) !== undefined;
 }
 
-/** Activations are not known here: `auto` is the published step for them, until they are measured. */
+/**
+ * Initial learned values. Activations are not known yet: with `auto` they start from the published step until they are
+ * measured.
+ */
 function startOf(
   variables: Variables,
   settings: QuantizerSettings,
@@ -310,7 +313,10 @@ function startOf(
   return follows ? startFromWeights(quantizer, variable.start) : startWithStep(quantizer, given);
 }
 
-/** Where a file gives the learned values of this very parametrization they are the start, else data or settings are. */
+/**
+ * The row of a quantizer. It starts from the file's learned values, if the file has this parametrization, else from
+ * data or settings.
+ */
 function quantizerRow(
   variables: Variables,
   settings: QuantizerSettings,

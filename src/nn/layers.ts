@@ -1,6 +1,6 @@
 /**
- * Layers: what networks are written in, a function from the images to the output. Each call checks shapes at once, so
- * that a fault names the line of the call, and adds a layer to the definition.
+ * The layers with which networks are written, as functions of the images. Each call checks shapes at once, so that an
+ * error names the line of the call, and adds a layer to the definition.
  */
 
 import { InputError } from '../errors.js';
@@ -23,16 +23,16 @@ import { placed } from './placed.js';
 /** The output of a layer, or the images, while a network is defined. */
 export interface Value {
   readonly name: string;
-  /** [height, width, channels], or [features]; without the batch. */
+  /** [height, width, channels] or [features], without the batch. */
   readonly shape: readonly number[];
 }
 
 export interface LayerOptions {
-  /** By which it is found in rules, tables and files: `conv1`, `conv2`, … in the order of the calls by default. */
+  /** Name of the layer in rules, tables and files; by default `conv1`, `conv2`, … in the order of the calls. */
   readonly name?: string;
-  /** The function behind it where activations are not quantized; the quantizer of its output else. */
+  /** The function behind the layer. If activations are quantized, the quantizer takes the place of a ReLU. */
   readonly activation?: Activation;
-  /** The name of the output in rules and tables, where it is not the layer's. */
+  /** Name of the output in rules and tables, if it differs from the layer's. */
   readonly output?: string;
 }
 
@@ -40,29 +40,29 @@ export interface ConvOptions extends LayerOptions, Omit<WindowOptions, 'ceil'> {
   /** Rows and columns of the window; 3 by default. */
   readonly size?: PerAxis;
   /**
-   * Zeros around the image; by default half the window on each side, as is usual in PyTorch, which keeps the size of an
-   * image at stride 1. `same`: as in Keras.
+   * Zeros around the image. By default half the window on each side, as usual in PyTorch, which keeps the image's size
+   * at stride 1. `same`: as in Keras.
    */
   readonly padding?: Padding;
-  /** The name of the batch normalisation, `NAME.bn` by default; false: a bias instead. */
+  /** Name of the batch normalisation, by default `NAME.bn`; false for a bias instead. */
   readonly batchNorm?: string | false;
-  /** How the weight starts; by default normal with variance 2/fan-in. */
+  /** Distribution of the initial weights; by default normal with variance 2/fan-in. */
   readonly start?: Initializer;
-  /** How the bias starts, where there is one; with zeros by default. */
+  /** Distribution of the initial bias, if there is one; zeros by default. */
   readonly biasStart?: Initializer;
 }
 
 export interface DenseConvOptions extends ConvOptions {
-  /** Each of so many groups of output channels sees one group of input channels; 1 by default. */
+  /** Groups of channels: outputs of a group depend on the inputs of one group only; 1 by default. */
   readonly groups?: number;
 }
 
 export interface LinearOptions extends LayerOptions {
-  /** A batch normalisation, by its name or `NAME.bn`, instead of the bias; none by default. */
+  /** Batch normalisation instead of the bias: its name, or true for `NAME.bn`; none by default. */
   readonly batchNorm?: string | boolean;
-  /** How the weight starts; by default normal with variance 2/fan-in. */
+  /** Distribution of the initial weights; by default normal with variance 2/fan-in. */
   readonly start?: Initializer;
-  /** How the bias starts; with zeros by default. */
+  /** Distribution of the initial bias; zeros by default. */
   readonly biasStart?: Initializer;
 }
 
@@ -71,7 +71,7 @@ export interface NameOptions {
 }
 
 export interface SliceOptions extends NameOptions {
-  /** Counted from 0. */
+  /** Index of the first channel, from 0. */
   readonly first: number;
   readonly channels: number;
 }
@@ -81,73 +81,76 @@ export interface ShuffleOptions extends NameOptions {
 }
 
 export interface PoolOptions extends SizedWindowOptions, NameOptions {
-  /** The size by default. */
+  /** By default the window's size. */
   readonly stride?: PerAxis;
 }
 
 export interface AveragePoolOptions extends PoolOptions {
-  /** True where the zeros of `padding` count as pixels (PyTorch's default); false by default: they count nowhere. */
+  /** True to count the zeros of `padding` as pixels (PyTorch's default); false by default. */
   readonly countsPadding?: boolean;
 }
 
 export interface SubsampleOptions extends NameOptions {
-  /** Every so many-th row and column stays. */
+  /** Keeps every `stride`-th row and column. */
   readonly stride: number;
-  /** Channels of the result: behind its own there are zeros. */
+  /** Channels of the result; those behind the input's are zeros. */
   readonly channels: number;
 }
 
-/** The layers. Names within a scope begin with the scope's. */
+/** The layers. Within a scope, names begin with the scope's. */
 export interface Layers {
-  /** Convolution, batch normalisation, ReLU (or what `activation` says). */
+  /** Convolution, batch normalisation, then ReLU or another `activation`. */
   conv(x: Value, channels: number, options?: DenseConvOptions): Value;
-  /** The same with one filter for each channel of `x`. */
+  /**
+   * Depthwise convolution with one filter for each channel of `x`, batch normalisation, then ReLU or another
+   * `activation`.
+   */
   depthwise(x: Value, options?: ConvOptions): Value;
-  /** Fully connected, with a bias; no activation unless one is given. */
+  /** Fully connected layer with a bias, without an activation unless one is given. */
   linear(x: Value, outputs: number, options?: LinearOptions): Value;
-  /** A batch normalisation of its own, ReLU (or what `activation` says): of a concat, or before a convolution. */
+  /** Batch normalisation of any value (a concatenation, or before a convolution), then ReLU or another `activation`. */
   batchNorm(x: Value, options?: LayerOptions): Value;
-  /** A sum, ReLU (or what `activation` says). */
+  /** Sum of two values, then ReLU or another `activation`. */
   add(a: Value, b: Value, options?: LayerOptions): Value;
   maxPool(x: Value, options: PoolOptions): Value;
   averagePool(x: Value, options: AveragePoolOptions): Value;
-  /** The mean over all pixels: an image becomes features. */
+  /** Mean over all pixels: an image [H, W, C] becomes features [C]. */
   globalAverage(x: Value, options?: NameOptions): Value;
-  /** An image's numbers as features, pixel by pixel. */
+  /** An image [H, W, C] as features [H·W·C]. */
   flatten(x: Value, options?: NameOptions): Value;
-  /** The channels (or features) of several values, one behind the other. */
+  /** Channels (or features) of several values, one after another. */
   concat(values: readonly Value[], options?: NameOptions): Value;
-  /** Neighbouring channels (or features), from the first on. */
+  /** Consecutive channels (or features), beginning at `first`. */
   slice(x: Value, options: SliceOptions): Value;
-  /** The channels of so many groups in turn, as in ShuffleNet. */
+  /** Channels taken from `groups` groups in turn, as in ShuffleNet. */
   shuffle(x: Value, options: ShuffleOptions): Value;
-  /** Each channel of an image times a feature, as squeeze and excite has it; no activation unless one is given. */
+  /** Each channel of an image times a feature, as in squeeze and excite; without an activation unless one is given. */
   multiply(image: Value, factors: Value, options?: LayerOptions): Value;
-  /** A function by itself; layers take one along by their option `activation`. */
+  /** An activation as a layer of its own; most layers have the option `activation`. */
   activation(x: Value, activation: Activation, options?: Omit<LayerOptions, 'activation'>): Value;
   /** A shortcut without parameters to fewer pixels and more channels. */
   subsample(x: Value, options: SubsampleOptions): Value;
   /** `x` times one learned number. */
   scale(x: Value, options?: NameOptions): Value;
-  /** Puts `name/` before the names of the layers that `define` makes. */
+  /** Puts `name/` before the names of the layers made by `define`. */
   scope<T>(name: string, define: () => T): T;
 }
 
-/** A network as it is written: must make the same layers whenever it is called. */
+/** A network as a function from images to outputs. Every call has to make the same layers. */
 export type Define = (n: Layers, x: Value) => Value;
 
 export interface NetworkOptions {
-  /** Sizes of an image. */
+  /** Size of an image. */
   readonly input: readonly [height: number, width: number, channels: number];
-  /** How what the layers learn is called; `slashes` by default. */
+  /** How parameters are named; `slashes` by default. */
   readonly names?: Names;
 }
 
 /**
- * Defines a network of one's own. `define` is called twice, here and now, and never again.
+ * Defines a network of one's own. `define` is called twice at once, and never again.
  *
- * @throws InputError for shapes that do not fit (with the line of the layer), a name that stands twice, or a definition
- *   that does not make the same layers both times
+ * @throws InputError for shapes that do not fit (with the line of the layer), a name that is used twice, or a
+ *   definition that makes other layers the second time
  * @example
  * ```ts
  * import { network } from 'mixed-precision-dnns';
@@ -174,7 +177,7 @@ export function network(options: NetworkOptions, define: Define): NetworkDefinit
   throw new InputError(`network: its function returns ${first.output}, and ${second.output} when it is called again`);
 }
 
-/** A layer by its name and what another has not as well. */
+/** Name of a layer and its properties that another one lacks. */
 function different(layer: Layer | undefined, other: Layer | undefined): string {
   if (!layer) return 'nothing';
   const own = Object.entries(layer).filter(([key, value]) => {
@@ -184,9 +187,9 @@ function different(layer: Layer | undefined, other: Layer | undefined): string {
 }
 
 /**
- * What a function defines, called once.
+ * The definition made by one call of the function.
  *
- * @param wrapped what is made of each layer, for the sake of its faults
+ * @param wrapped wraps each layer's function, to add to its errors
  */
 export function defined(
   { input, names = 'slashes' }: NetworkOptions,
@@ -383,7 +386,10 @@ class Recorder {
     };
   }
 
-  /** Names and starts of weight and bias or batch normalisation, of which `batchNorm: undefined` is one of the usual name. */
+  /**
+   * Names and initial values of a weight, and of its bias or batch normalisation. `batchNorm: undefined` means one with
+   * the default name.
+   */
   #weighted(
     name: string,
     { weight, bias }: { readonly weight: string; readonly bias: string },
@@ -464,7 +470,7 @@ class Recorder {
     return this.#value(layer.name, shape);
   }
 
-  /** @param shape with the batch of one */
+  /** @param shape with a batch of one */
   #value(name: string, shape: Shape): Value {
     const value: Value = { name, shape: shape.slice(1) };
     this.#values.add(value);
@@ -479,7 +485,7 @@ function windowOf(layer: string, { size = 3, stride = 1, padding, dilation }: Co
   };
 }
 
-/** Padding of half a window on each side. */
+/** Padding by half a window on each side. */
 function halfOf(layer: string, size: PerAxis, dilation: PerAxis = 1): PerAxis {
   const [[rows, columns], [down, across]] = [sidesOf(size), sidesOf(dilation)];
   const half = [(extentOf(rows, down) - 1) / 2, (extentOf(columns, across) - 1) / 2] as const;
@@ -492,7 +498,7 @@ function wantCount(layer: string, what: string, count: number): void {
   throw new InputError(`${layer}: ${what} is ${count}; right would be a whole number from 1 on`);
 }
 
-/** Names stand in rules and tables, whose own signs they may not have. */
+/** The name, if it has no characters with a meaning in rules and tables. Throws an `InputError` otherwise. */
 function checkedName(name: string): string {
   if (/^[\p{L}\p{N}_./-]+$/u.test(name)) return name;
   throw new InputError(`'${name}' is no name for a layer: letters, digits, and . / _ - make one`);

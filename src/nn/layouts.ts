@@ -1,13 +1,13 @@
 /**
- * The stored layout (weight files, golden files, exports) and the engines': convolutions are stored as OIHW and computed
- * as HWIO, depthwise ones as C1HW and HWC, torchvision's matrices as (out, in) and (in, out); all else is the same.
+ * Layouts of parameters as stored (weight files, golden files, exports) and as computed by engines: convolutions OIHW
+ * and HWIO, depthwise convolutions C1HW and HWC, torchvision's matrices (out, in) and (in, out). Others are equal.
  */
 
 import type { Shape } from '../graph/index.js';
 
 export type Layout = 'convolution' | 'depthwise' | 'transposed' | 'plain';
 
-/** For each stored axis, the axis of engines it comes from; null for one of size 1 that is only stored. */
+/** The engines' axis for each stored axis; null for one of size 1 that only the stored shape has. */
 const STORED_AXES: Readonly<Record<Layout, readonly (number | null)[] | null>> = {
   convolution: [3, 2, 0, 1],
   depthwise: [2, null, 0, 1],
@@ -15,12 +15,12 @@ const STORED_AXES: Readonly<Record<Layout, readonly (number | null)[] | null>> =
   plain: null,
 };
 
-/** The stored shape of a tensor with this shape on engines. */
+/** The stored shape of a tensor with an engine's shape. */
 export function storedShape(shape: Shape, layout: Layout): number[] {
   return STORED_AXES[layout]?.map((axis) => (axis === null ? 1 : shape[axis]!)) ?? [...shape];
 }
 
-/** Values in the engines' layout from stored ones; `shape` is that on engines. */
+/** Stored values in the engines' layout. `shape`: that of engines. */
 export function fromStored(values: ArrayLike<number>, shape: Shape, layout: Layout): Float64Array {
   const result = new Float64Array(values.length);
   forEachPair(shape, layout, (own, stored) => {
@@ -29,7 +29,7 @@ export function fromStored(values: ArrayLike<number>, shape: Shape, layout: Layo
   return result;
 }
 
-/** Values in the stored layout from an engine's; `shape` is that on engines. The array type is kept. */
+/** An engine's values in the stored layout, in the same type of array. `shape`: that of engines. */
 export function toStored<T extends Float32Array | Float64Array>(values: T, shape: Shape, layout: Layout): T {
   const result = values.slice() as T;
   forEachPair(shape, layout, (own, stored) => {

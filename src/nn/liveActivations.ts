@@ -1,11 +1,11 @@
 /**
- * Which activations a device holds at once when it runs the network image by image: the sets of tensors behind the peak
- * of activation memory.
+ * Activations that are in memory at once when a device runs the network image by image: the sets of tensors behind the
+ * peak of activation memory.
  *
- * The layers run in the order of the graph. An element-wise operation is done by the layer whose output it reads, on
- * the way to memory; so a tensor is stored if something with a window (convolution, pooling, classifier) reads it, or
- * more than one operation does. While a layer runs, memory holds what it reads, what it writes (nothing is overwritten
- * while it is read, since widths differ), and what later layers still need, such as a shortcut.
+ * Layers run in the order of the graph. An element-wise operation is done by the layer whose output it reads, on the
+ * way to memory; so a tensor is stored if an operation with a window (convolution, pooling, classifier) reads it, or if
+ * more than one operation does. While a layer runs, memory holds its inputs, its output (nothing is overwritten while
+ * it is read, since widths differ) and whatever later layers still need, such as a shortcut.
  *
  * `widths.ts` says how wide they are; the averages of the last layer and the logits count 32 bits.
  */
@@ -18,12 +18,12 @@ import { widthsOf } from './widths.js';
 interface Stored {
   readonly tensor: Tensor;
   readonly width: Width;
-  /** Stored tensors that the layer reads which writes this one. */
+  /** Stored tensors read by the layer that writes this one. */
   readonly reads: readonly Tensor[];
 }
 
 /**
- * The tensors alive together, a set for every layer; elements are those of one image.
+ * The tensors in memory together, one set for each layer, with elements of one image.
  *
  * @param graph the network for inference, before fusion
  */
@@ -41,12 +41,12 @@ export function liveActivations(graph: Graph, images: Tensor, logits: Tensor): T
   });
 }
 
-/** In the order in which they are written, the images first. */
+/** The stored tensors in the order in which they are written, the images first. */
 function storedTensors(graph: Graph, images: Tensor, logits: Tensor): Stored[] {
   const widths = widthsOf(graph, images);
-  // Images that only a quantizer reads are quantized on their way to memory.
+  // Images read only by a quantizer are quantized on their way to memory.
   const areStored = isReadFromMemory(graph, images);
-  /** The tensors that have to be read to compute a tensor. */
+  /** The stored tensors needed to compute a tensor. */
   const sources = new Map<Tensor, readonly Tensor[]>([[images, areStored ? [images] : []]]);
   const stored: Stored[] = areStored ? [{ tensor: images, width: widths.get(images)!, reads: [] }] : [];
   for (const node of graph.nodes) {

@@ -1,21 +1,21 @@
-/** The ways to name what layers learn. */
+/** Schemes for the names of parameters. */
 
 import type { BatchNormNames } from './layerNodes.js';
 import type { Layout } from './layouts.js';
 
 /**
- * `slashes`: `scope/layer.weight`. `dots`: `scope.layer.weight`, as in PyTorch's files. `published`: as in the files of the
- * published NNabla code.
+ * `slashes`: `scope/layer.weight`. `dots`: `scope.layer.weight`, as in PyTorch's files. `published`: as in the files of
+ * the published NNabla code.
  */
 export type Names = 'slashes' | 'dots' | 'published';
 
-/** How the names of parameters follow from the names of layers. */
+/** Rules by which names of parameters follow from names of layers. */
 export interface Naming {
-  /** Between a scope and what is in it. */
+  /** Separator between a scope and its layers. */
   readonly separator: string;
   convolution(layer: string): { readonly weight: string; readonly bias: string };
   linear(layer: string): { readonly weight: string; readonly bias: string; readonly layout: Layout };
-  /** The name of a layer's batch normalisation, unless it is given. */
+  /** Default name of a layer's batch normalisation. */
   readonly batchNorm: string;
   batchNormOf(name: string): BatchNormNames;
 }

@@ -1,12 +1,12 @@
 /**
- * The nodes of a network from the list of its layers, one layer after another.
+ * Builds the nodes of a network from the list of its layers, one layer after another.
  *
- * Where quantizers stand. Weights and biases have one each. An output with a ReLU has one in its place, without a sign;
- * behind sigmoids stands one without a sign, behind hard-swish and SiLU one with a sign. The images, and outputs without
- * an activation, have one with a sign where the settings say so (`a_quantize_input`, `a_quantize_linear`). An output
- * without an activation is quantized when it is stored: when a layer reads it. A sum takes one operand as it is computed,
- * without storing it: the first without an activation that nothing has stored yet, as a device adds in its accumulators. Nothing is stored between a layer and the factor that scales its output, nor
- * between a mean over all pixels and the last fully connected layer, which a device computes from the sum.
+ * Places of quantizers: weights and biases have one each. An unsigned one replaces a ReLU or follows a sigmoid; a
+ * signed one follows hard-swish and SiLU. Images and outputs without an activation have a signed one if the settings
+ * say so (`a_quantize_input`, `a_quantize_linear`). An output without an activation is quantized when it is stored:
+ * when a layer reads it. A sum takes one operand without storing it, as a device adds in its accumulators: the first
+ * one without an activation that is not stored yet. Nothing is stored between a layer and the factor that scales its
+ * output, nor between a global average and the last fully connected layer, which a device computes from the sum.
  */
 
 import type { Tensor } from '../graph/index.js';
@@ -35,22 +35,22 @@ import {
   normalizedAlone,
 } from './layerNodes.js';
 
-/** Builds a network on images [B,H,W,C]; returns its output, [B,outputs] or [B,H,W,C]. */
+/** Builds a network on images [B,H,W,C]. Returns its output, [B,outputs] or [B,H,W,C]. */
 export function buildNetwork(network: Network, images: Tensor, { layers, output }: NetworkDefinition): Tensor {
   const builder = new NetworkBuilder(network, images, layers.findLast(({ kind }) => kind === 'linear')?.name);
   for (const layer of layers) builder.append(layer);
   return builder.computed(output);
 }
 
-/** The name by which layers read the images. */
+/** Name by which layers read the images. */
 export const inputName = 'input';
 
 export class NetworkBuilder {
   readonly #network: Network;
   readonly #values = new Map<string, Tensor>();
-  /** Names of outputs without an activation that nothing has stored yet, by layer. */
+  /** Names, by layer, of outputs without an activation that are not stored yet. */
   readonly #unstored = new Map<string, string>();
-  /** Layers whose output is a mean over all pixels. */
+  /** Layers whose output is a global average. */
   readonly #means = new Set<string>();
   readonly #lastLinear: string | undefined;
 
@@ -60,7 +60,7 @@ export class NetworkBuilder {
     this.#values.set(inputName, networkInput(network, images));
   }
 
-  /** Appends the nodes of a layer; returns its output. */
+  /** Appends the nodes of a layer and returns its output. */
   append(layer: Layer): Tensor {
     const y = this.#nodes(layer);
     this.#values.set(layer.name, y);
@@ -151,7 +151,7 @@ export class NetworkBuilder {
     return y;
   }
 
-  /** The output of a layer as others read it. */
+  /** The output of a layer as other layers read it, quantized and stored if need be. */
   #stored(name: string): Tensor {
     const value = this.computed(name);
     const output = this.#unstored.get(name);

@@ -1,8 +1,8 @@
-/** The place of a call in the message of its fault. */
+/** Adds the place of a call to its error. */
 
 import { InputError } from '../errors.js';
 
-/** The function, whose faults end with the file and line of whoever called it, where the machine tells them. */
+/** The function with the file and line of its caller added to its errors, if the JavaScript engine reports them. */
 export function placed<A extends readonly unknown[], R>(layer: (...given: A) => R): (...given: A) => R {
   const call = (...given: A): R => {
     try {
@@ -16,7 +16,7 @@ export function placed<A extends readonly unknown[], R>(layer: (...given: A) => 
   return call;
 }
 
-/** `file:line:column` of the call of a function that is running; null where stacks have another form. */
+/** `file:line:column` of the call of a running function; null for unknown formats of the stack. */
 function callerOf(called: (...given: never[]) => unknown): string | null {
   const trace: { stack?: string } = {};
   Error.captureStackTrace?.(trace, called);

@@ -1,4 +1,4 @@
-/** The multiply-adds of a network's layers, and the widths of what they multiply. */
+/** Multiply-adds of a network's layers, and the widths of their factors. */
 
 import { type Graph, operandsOf, type Tensor } from '../graph/index.js';
 import { costOf } from '../ops/cost.js';
@@ -7,7 +7,7 @@ import { floatWidth, type Product } from '../quant/index.js';
 import { widthsOf } from './widths.js';
 
 /**
- * The products of one image, in the order of the network.
+ * The products for one image, in the order of the network.
  *
  * @param graph the network for inference, before fusion
  */
@@ -18,7 +18,7 @@ export function productsOf(graph: Graph, images: Tensor): Product[] {
     const { product } = definitionOf(node);
     if (!product) return [];
     const [input, weight] = operandsOf(node).map((tensor) => widths.get(tensor) ?? floatWidth);
-    // A multiplication and an addition are two operations.
+    // A multiply-add is two operations.
     return [{ multiplyAdds: costOf(node).flops / 2 / batch, weight: weight!, input: input! }];
   });
 }

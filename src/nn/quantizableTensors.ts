@@ -1,4 +1,4 @@
-/** The tensors of a model that can be quantized, by name: found by declaring it without quantizers and without start values. */
+/** Tensors of a model that can be quantized, found by declaring the model without quantizers and initial values. */
 
 import { Graph } from '../graph/index.js';
 import { buildModel, type ModelOptions } from './models/models.js';

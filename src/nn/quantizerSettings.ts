@@ -1,33 +1,36 @@
-/** How a network's weights (or activations) are quantized: what `nn/` needs of an experiment's settings. */
+/** Settings of the quantizers of a network's weights or activations. */
 
 import { type ActivationSource, type Quantizer, type QuantizerKind, wideLimitsOfM } from '../quant/index.js';
 
 export interface QuantizerSettings {
-  /** `null`: not quantized. */
+  /** Kind of quantizer; `null` for none. */
   readonly kind: QuantizerKind | null;
   readonly bitwidth: number;
-  /** Step to start from; `auto`: what suits the weights best; `published`: 1/8, or what follows from a file's weights. */
+  /**
+   * Initial step; `auto` to fit it to the weights, `published` for 1/8, or for the value that follows from a file's
+   * weights.
+   */
   readonly stepSize: number | 'auto' | 'published';
   readonly bounds: Pick<Quantizer, 'bounds' | 'accountingXmin'>;
   readonly recomputeRange: boolean;
-  /** Weights (not biases): a step for each output channel. */
+  /** One step for each output channel of a weight (not of a bias). */
   readonly perChannel: boolean;
-  /** Activations: operands of one sum, or side by side, share a quantizer. */
+  /** Operands of one sum or concatenation share a quantizer. */
   readonly shared: boolean;
 }
 
-/** The settings of activations by where they come from, and of single tensors. */
+/** Settings of activations by source, and of single tensors. */
 export interface ActivationSettings {
   readonly activations: QuantizerSettings;
-  /** Settings of outputs without a ReLU; without any these are neither quantized nor counted. */
+  /** Settings of outputs without a ReLU; if absent, these are neither quantized nor counted. */
   readonly linear?: QuantizerSettings | null;
-  /** Settings of the images; likewise. */
+  /** Settings of the images; if absent, these are neither quantized nor counted. */
   readonly input?: QuantizerSettings | null;
-  /** Settings of single tensors, by name, instead of those of their role. */
+  /** Settings of single tensors by name, which replace those of their role. */
   readonly exceptions?: Readonly<Record<string, QuantizerSettings>>;
 }
 
-/** Those of all activations from a source; null: where they are not quantized they are not counted. */
+/** The settings of activations from a source; null if they are neither quantized nor counted. */
 export function settingsOfSource(
   { activations, linear = null, input = null }: ActivationSettings,
   source: ActivationSource,
@@ -44,7 +47,7 @@ export function settingsOfSource(
   }
 }
 
-/** The settings of activations that no ReLU has made positive: of the bits one is the sign. */
+/** The settings for signed activations: one of the bits is the sign. */
 export function withSign(settings: QuantizerSettings): QuantizerSettings {
   const { bounds, accountingXmin } = settings.bounds;
   const n = { ...bounds.n, min: Math.max(2, bounds.n.min) };
@@ -52,7 +55,7 @@ export function withSign(settings: QuantizerSettings): QuantizerSettings {
 }
 
 const anything = { min: 0, max: 1 };
-/** Settings of weights or activations that have no quantizer. */
+/** Settings of weights or activations without a quantizer. */
 export const unquantized: QuantizerSettings = {
   kind: null,
   bitwidth: 32,

@@ -1,10 +1,10 @@
 /**
- * Which activations share a quantizer. A device adds integers, and puts them side by side, in one step: the quantized
- * operands of a sum, or of a concat, have one quantizer, with a sign where any of them has values below zero. Their
- * gradients add up. An operand is what its quantizer made, also behind operations that keep values, such as a maximum; so
- * what is put together in several places shares one, too.
+ * Activations that share a quantizer. A device adds or concatenates integers of one step, so the quantized operands of
+ * a sum or a concatenation share a quantizer, signed if any of them can be negative. Their gradients add up. An operand
+ * is traced back to the quantizer that made it, through operations that keep values, such as a maximum; so operands of
+ * several sums may share one, too.
  *
- * Found in the graph as it is without any, in which each activation has its own.
+ * Computed from the graph without sharing, where each activation has a quantizer of its own.
  */
 
 import { InputError } from '../errors.js';
@@ -14,10 +14,10 @@ import { type ActivationSettings, type QuantizerSettings, settingsOfSource, with
 import type { NetworkTensor, SharedQuantizer, Variables } from './variables.js';
 
 /**
- * The quantizers that activations of a network share, in its order.
+ * The quantizers shared by activations of a network, in its order.
  *
  * @param graph the network before fusion
- * @throws InputError where rules give those of one quantizer settings that differ
+ * @throws InputError if rules give tensors of one shared quantizer different settings
  */
 export function sharedQuantizers(
   graph: Graph,
@@ -36,7 +36,7 @@ export function sharedQuantizers(
   });
 }
 
-/** Rows of quantizers whose values operations want in one step, together. */
+/** Rows of quantizers whose values an operation needs in one step, grouped. */
 function groupsOfRows(graph: Graph): ReadonlySet<number>[] {
   let groups: Set<number>[] = [];
   const rowsOf = new Map<Tensor, ReadonlySet<number>>();

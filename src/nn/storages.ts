@@ -1,18 +1,18 @@
-/** Names of the storages of a training program: what the host writes and reads between steps. */
+/** Names of the storages of a training program, which the host reads and writes between steps. */
 export const STORAGE = {
-  /** Learnable values but those of quantizers. */
+  /** Learned values except those of quantizers. */
   parameters: 'parameters',
   gradients: 'gradients',
   velocity: 'velocity',
   secondMoment: 'secondMoment',
   /** Running means and variances of batch normalisation. */
   running: 'running',
-  /** Moving averages, where they are kept. */
+  /** Moving averages, if they are kept. */
   parameterAverage: 'parameterAverage',
   runningAverage: 'runningAverage',
   /** Mean and 1/√(var + ε) of every layer's batch. */
   statistics: 'statistics',
-  /** Learnable values of quantizers, two a row. */
+  /** Learned values of quantizers, two a row. */
   quantizers: 'quantizers',
   quantizerSums: 'quantizerSums',
   quantizerVelocity: 'quantizerVelocity',
@@ -20,8 +20,8 @@ export const STORAGE = {
   quantizerGradients: 'quantizerGradients',
   quantizerLimited: 'quantizerLimited',
   /**
-   * The largest bits of every quantizer, where a budget is guaranteed; behind them, where channels may be pruned, the part
-   * of every quantizer's elements that is left: one storage, since a GPU's kernel has few bindings.
+   * The largest bits of every quantizer for a guaranteed budget; behind them, if channels may be pruned, the share of
+   * every quantizer's elements that is left. One storage, since a GPU kernel has few bindings.
    */
   bitCaps: 'bitCaps',
   penalties: 'penalties',
@@ -32,7 +32,7 @@ export const STORAGE = {
   evaluationMetrics: 'evaluationMetrics',
   trainImages: 'trainImages',
   trainLabels: 'trainLabels',
-  /** What outputs are held against, where it is more than a class an input. */
+  /** Targets, for losses other than that of one class an input. */
   trainTargets: 'trainTargets',
   trainBatches: 'trainBatches',
   evaluationImages: 'evaluationImages',
@@ -44,7 +44,10 @@ export const STORAGE = {
   batchLabels: 'batchLabels',
 } as const;
 
-/** The storage of the moving averages of a storage's values. Averages, where there are any, stand in for the values in evaluation. */
+/**
+ * The storage of moving averages for each averaged storage. Evaluation uses the averages instead of the values, if they
+ * are kept.
+ */
 export const averageStorages: ReadonlyMap<string, string> = new Map([
   [STORAGE.parameters, STORAGE.parameterAverage],
   [STORAGE.running, STORAGE.runningAverage],

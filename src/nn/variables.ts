@@ -1,8 +1,8 @@
 /**
- * Everything that a network learns: parameters, running moments and quantizers, each a view of one of a few long
- * vectors, so that an update is one call over a vector and a checkpoint a list of named views.
+ * Everything that a network learns: parameters, running moments and quantizers, as views of a few long vectors, so that
+ * an update is one call over a vector and a checkpoint a list of named views.
  *
- * The layers ask for their variables by name; the first request creates them with start values, later ones (the same
+ * Layers ask for their variables by name. The first request creates them with initial values, later ones (of the same
  * network built for evaluation) get the same views.
  */
 
@@ -14,68 +14,68 @@ import type { ChannelGroup } from './channelGroups.js';
 import { fromStored, type Layout, storedShape } from './layouts.js';
 import { STORAGE } from './storages.js';
 
-/** Sizes an engine may want to load vectors in; every parameter begins at a multiple of this many elements. */
+/** Alignment of parameters in elements, for engines that load whole vectors. */
 const ALIGNMENT = 16;
 
 /**
- * The groups that weight decay may leave alone: γ and β of batch normalisation, biases. Exponents of channels belong to
- * quantizers and never decay, which would pull all channels towards one step.
+ * Groups of parameters for weight decay, which may exclude `bn` (γ and β of batch normalisation) and `bias`. Exponents
+ * of channels belong to quantizers and never decay, which would pull all channels towards one step.
  */
 export type ParameterGroup = 'weight' | 'bias' | 'bn' | 'exponent';
 
 export interface Variable {
   readonly name: string;
   readonly layout: Layout;
-  /** Inside: HWIO for convolutions. */
+  /** The engines' shape: HWIO for convolutions. */
   readonly shape: Shape;
   readonly group: ParameterGroup;
-  /** Settled when all variables are declared. */
+  /** Final once all variables are declared. */
   view: StorageView;
-  /** Start values in the engines' layout, drawn when they are first asked for. */
+  /** Initial values in the engines' layout, drawn when first asked for. */
   readonly start: Float64Array;
 }
 
 /** Named values in the stored layout to start from: another run's parameters. */
 export interface StartingWeights {
-  /** Its name in error messages: the file. */
+  /** Name for error messages: the file. */
   readonly source: string;
   get(name: string): { readonly shape: Shape; readonly values: ArrayLike<number> } | undefined;
 }
 
 /** A quantizer that several activations share (see `sharedQuantizers.ts`). */
 export interface SharedQuantizer {
-  /** Their names in the order of the network; it is called as that of the first would be. */
+  /** Names in the order of the network; the quantizer is named after the first. */
   readonly tensors: readonly string[];
-  /** True where any of them may be below zero. */
+  /** True if any of them can be negative. */
   readonly signed: boolean;
 }
 
-/** A tensor that a quantizer handles, or could. */
+/** A tensor that has a quantizer, or could have one. */
 export interface NetworkTensor {
-  /** Its own name if it is learned, else the scope whose output it is. */
+  /** Name of the parameter, or of the scope whose output it is. */
   readonly name: string;
   readonly role: Quantizer['role'];
-  /** The source of activations; null for learned tensors. */
+  /** Source of an activation; null for parameters. */
   readonly source: ActivationSource | null;
-  /** Elements; of an activation, those of one image. */
+  /** Number of elements; for activations, of one image. */
   readonly count: number;
-  /** Row of its quantizer, null if it has none. */
+  /** Row of its quantizer, null for none. */
   readonly row: number | null;
 }
 
-/** The name of the parameter that holds the exponents of a weight's channels. */
+/** Name of the parameter with the exponents of a weight's channels. */
 export function exponentsName({ name, kind }: Pick<Quantizer, 'name' | 'kind'>): string {
   return `${name}/${kind}/exponents`;
 }
 
-/** What sizes count: tensors and products by the rows of their quantizers. */
+/** The tensors and products that sizes count, by rows of quantizers. */
 export type Counted = Pick<Variables, 'quantizers' | 'tensors' | 'unquantized' | 'products'>;
 
-/** A network of which some channels are gone. */
+/** A network with pruned channels. */
 export interface Remains {
-  /** The channels that are left, group by group. */
+  /** The remaining channels of each group. */
   readonly channels: readonly (readonly number[])[];
-  /** What they are worth: a network that has no others. */
+  /** The tensors and products of the network without the pruned channels. */
   readonly network: Counted;
 }
 
@@ -88,19 +88,19 @@ export class Variables {
   readonly parameters: Variable[] = [];
   readonly running: Variable[] = [];
   readonly quantizers: Quantizer[] = [];
-  /** Start values of the quantizers' table, two a row. */
+  /** Initial values of the quantizers' table, two a row. */
   readonly table: number[] = [];
   /** Names, offsets and lengths of the batch statistics, in forward order. */
   readonly layers: { readonly name: string; readonly offset: number; readonly length: number }[] = [];
-  /** Activations alive together; known when the network has been built once. */
+  /** Sets of activations in memory at once; set when the network has been built once. */
   live: readonly TensorSet[] = [];
   /** The multiply-adds of the network's layers. */
   products: readonly Product[] = [];
-  /** What a device spends, where anybody asked. */
+  /** Costs on a device, if a cost table is given. */
   costs: CostTable | null = null;
   /** Channels that may be pruned. */
   channelGroups: readonly ChannelGroup[] = [];
-  /** What is left where some are; null where all channels are there. */
+  /** The remaining channels; null without pruning. */
   remains: Remains | null = null;
   readonly #random: Random | null;
   readonly #storages = new Map<string, GrowingStorage>();
@@ -108,16 +108,16 @@ export class Variables {
   readonly #tensors = new Map<string, NetworkTensor>();
   readonly #shared = new Map<string, SharedQuantizer>();
   readonly #fresh = new Set<string>();
-  /** Draws the start values that nobody has asked for yet, in the order of the variables. */
+  /** Draws initial values that are not drawn yet, in the order of the variables. */
   readonly #draws: (() => void)[] = [];
 
-  /** Where values come from that a file gives; null if the network starts afresh. */
+  /** The file's values to start from; null to start from random values. */
   readonly starting: StartingWeights | null;
   readonly #prefix: string;
 
   /**
-   * @param random null where shapes are asked for only: nothing has start values
-   * @param prefix of the storages' names: those of a second network in a program are others
+   * @param random null if only shapes are wanted: nothing has initial values
+   * @param prefix of the storages' names, for a second network in a program
    */
   constructor(random: Random | null, starting: StartingWeights | null = null, prefix = '') {
     this.#random = random;
@@ -125,26 +125,26 @@ export class Variables {
     this.#prefix = prefix;
   }
 
-  /** The tensor of the file for a name; undefined for one that starts afresh all the same. */
+  /** The file's tensor of a name; undefined if it has none or the variable starts afresh. */
   given(name: string): ReturnType<StartingWeights['get']> {
     return this.startsAfresh(name) ? undefined : this.starting?.get(name);
   }
 
-  /** Lets parameters and their quantizers start without the file: the head of a network with other classes. */
+  /** Makes parameters and their quantizers start without the file, as the head of a network for other classes does. */
   startAfresh(...names: readonly string[]): void {
     for (const name of names) this.#fresh.add(name);
   }
 
-  /** Tells whether a parameter, or a value of its quantizer, starts without the file although that may have it. */
+  /** Tells whether a parameter, or a value of its quantizer, starts without the file although the file may have it. */
   startsAfresh(name: string): boolean {
     const parameter = name.replace(/quant\/[^/]+\/[^/]+$/, '');
     return this.#fresh.has(parameter);
   }
 
   /**
-   * A learnable tensor; `start` gives its values in the engines' layout and is called once at most.
+   * A learned tensor. `start` gives its initial values in the engines' layout and is called at most once.
    *
-   * @throws {InputError} where the name is known with another shape, layout or group.
+   * @throws {InputError} if the name is known with another shape, layout or group.
    */
   parameter(
     graph: Graph,
@@ -158,8 +158,8 @@ export class Variables {
   }
 
   /**
-   * Moves the parameters of some groups behind all others, tier after tier of groups; for a network whose variables are
-   * all declared and whose graph will be built anew. Returns the offsets at which the tiers begin.
+   * Moves the parameters of some groups behind all others, tier after tier of groups. For a network whose variables are
+   * all declared and whose graph is built again afterwards. Returns the offsets at which the tiers begin.
    */
   moveBehind(...tiers: readonly (readonly string[])[]): number[] {
     const storage = this.storage(STORAGE.parameters);
@@ -177,13 +177,13 @@ export class Variables {
     return tiers.map((_, tier) => place(tier));
   }
 
-  /** A running value of batch normalisation. */
+  /** A running moment of batch normalisation. */
   runningValue(graph: Graph, name: string, channels: number, start: number): Tensor {
     const values = () => new Float64Array(channels).fill(start);
     return this.#variable(this.running, STORAGE.running, graph, name, [channels], 'plain', values, 'bn');
   }
 
-  /** Where a layer's batch statistics go, [2, channels]. */
+  /** The view of a layer's batch statistics, [2, channels]. */
   statistics(name: string, channels: number): StorageView {
     const storage = this.storage(STORAGE.statistics);
     let layer = this.layers.find((known) => known.name === name);
@@ -198,7 +198,7 @@ export class Variables {
     return { storage, offset: layer.offset };
   }
 
-  /** Lets activations share quantizers from now on; those that are there are forgotten, and asked for once more. */
+  /** Makes activations share quantizers from now on. Existing quantizers are dropped and have to be requested again. */
   shareQuantizers(shared: readonly SharedQuantizer[]): void {
     for (const quantizer of shared) for (const tensor of quantizer.tensors) this.#shared.set(tensor, quantizer);
     this.#tensors.clear();
@@ -206,14 +206,14 @@ export class Variables {
     this.table.length = 0;
   }
 
-  /** The quantizer that an activation shares with others, if it does. */
+  /** The shared quantizer of an activation, if it has one. */
   sharedBy(tensor: string): SharedQuantizer | undefined {
     return this.#shared.get(tensor);
   }
 
   /**
-   * The row of a tensor's quantizer; `create` describes it with its two start values and is called once, for the first of
-   * the tensors that share it.
+   * The row of a tensor's quantizer. `create` describes it with its two initial values and is called once, for the
+   * first of the tensors that share it.
    */
   quantizer(
     tensor: Omit<NetworkTensor, 'row'>,
@@ -234,7 +234,7 @@ export class Variables {
     return this.quantizers.push(quantizer) - 1;
   }
 
-  /** The row of a quantizer that from now on handles a further tensor. */
+  /** Adds a further tensor to a quantizer's row and returns the row. */
   #joined(row: number, count: number): number {
     const quantizer = this.quantizers[row]!;
     const counts = [...(quantizer.counts ?? [quantizer.count]), count];
@@ -242,7 +242,7 @@ export class Variables {
     return row;
   }
 
-  /** Counts a tensor that no quantizer handles: 32 bits an element. */
+  /** Counts a tensor without a quantizer: 32 bits an element. */
   countUnquantized(role: Quantizer['role'], name: string, count: number, source: ActivationSource | null = null): void {
     this.#tensors.set(name, { name, role, source, count, row: null });
   }
@@ -258,7 +258,7 @@ export class Variables {
     return { weights, activations: counts('activation'), live: this.live };
   }
 
-  /** What sizes count: the network without its pruned channels. */
+  /** The tensors and products that sizes count, without pruned channels. */
   get counted(): Counted {
     if (!this.remains) return this;
     const { quantizers: left, tensors, unquantized, products } = this.remains.network;
@@ -266,7 +266,7 @@ export class Variables {
     return { quantizers, tensors, unquantized, products };
   }
 
-  /** Names and counts of the unquantized tensors, biases among the weights, in the order of the network. */
+  /** Names and counts of tensors without a quantizer, biases among the weights, in the order of the network. */
   unquantizedTensors(role: 'weight' | 'activation'): readonly (readonly [name: string, count: number])[] {
     const isActivation = role === 'activation';
     const ofRole = this.tensors.filter(
@@ -280,7 +280,7 @@ export class Variables {
   }
 
   /**
-   * The storage of a name, of floats unless it exists already; vectors that follow the parameters have their length.
+   * The storage with a name, of floats unless it exists already. Vectors that go with the parameters have their length.
    */
   storage(name: string, length = 0): GrowingStorage {
     const known = this.#storages.get(name);
@@ -324,8 +324,8 @@ export class Variables {
   }
 
   /**
-   * Start values that are drawn when they are asked for, behind those of all variables before: the same numbers
-   * whoever asks first, and none for a network of which only the plan or the sizes are wanted.
+   * Initial values that are drawn when asked for, after those of all earlier variables: the numbers do not depend on
+   * who asks first, and none are drawn if only the plan or the sizes are wanted.
    */
   #drawn(start: (random: Random) => Float64Array): () => Float64Array {
     const random = this.#random;
@@ -341,7 +341,10 @@ export class Variables {
     };
   }
 
-  /** Shapes of one element more or less (NNabla's [1,C,1,1] for [C]) are the same; other differences are an error. */
+  /**
+   * The file's values of a name. Shapes that differ only by axes of size 1 (NNabla's [1,C,1,1] for [C]) are equal;
+   * another shape is an error.
+   */
   #given(name: string, shape: Shape, layout: Layout): Float64Array | null {
     const given = this.given(name);
     if (!given) return null;

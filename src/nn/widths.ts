@@ -1,7 +1,7 @@
 /**
- * How wide the tensors of a network are on a device: what a quantizer made has the bits of its quantizer; what keeps
- * values of its operand, as a maximum does, keeps their width, and so does what joins values of one width. Images are
- * bytes, or as wide as their quantizer. Anything else counts 32 bits.
+ * Widths of a network's tensors on a device: the output of a quantizer has its bits. Operations that keep the values of
+ * their operand, such as a maximum, keep its width, and so do those that join values of one width. Images are bytes, or
+ * have their quantizer's bits. Any other tensor counts 32 bits.
  */
 
 import { type AnyNode, type Graph, operandsOf, resultsOf, type Tensor } from '../graph/index.js';
@@ -11,13 +11,13 @@ import { floatWidth, type Width } from '../quant/index.js';
 /** Bits of the numbers of an image. */
 const imageWidth: Width = { bits: 8 };
 
-/** The widths of all tensors that the nodes of a network write, and of its images. */
+/** The widths of the images and of all tensors that the nodes of a network write. */
 export function widthsOf(graph: Graph, images: Tensor): ReadonlyMap<Tensor, Width> {
   const widths = new Map<Tensor, Width>([[images, imageWidth]]);
   for (const node of graph.nodes) {
     const [result] = resultsOf(node);
     const operands = operandsOf(node).map((operand) => widths.get(operand) ?? floatWidth);
-    // A program gathers its images by a node, too.
+    // In a program a node gathers the images, too.
     if (result && result !== images) widths.set(result, widthOf(node, operands));
   }
   return widths;

@@ -1,8 +1,11 @@
-/** Another head: the network with as many outputs as there are classes. */
+/** A network with another number of outputs, for other classes. */
 
 import { type NetworkDefinition, readsOf } from './layer.js';
 
-/** Null where no fully connected layer, which nothing else reads, computes the outputs. */
+/**
+ * The network with `outputs` outputs; null unless a fully connected layer computes its output and nothing else reads
+ * that.
+ */
 export function withOutputs(definition: NetworkDefinition, outputs: number): NetworkDefinition | null {
   const { layers, output } = definition;
   const head = layers.find(({ name }) => name === output);

@@ -1,6 +1,4 @@
-/**
- * The step behind a sum, element by element: ReLU, a sigmoid, …, or a quantizer; weights pass a quantizer through the same op.
- */
+/** An element-wise activation: ReLU, a sigmoid, …, or a quantizer. Weights are quantized by the same operation. */
 
 import type { Graph } from '../graph/graph.js';
 import type { Tensor } from '../graph/tensor.js';
@@ -15,7 +13,7 @@ interface Activated {
 }
 
 const signature = {
-  /** `ranges`: effective ranges of all quantizers, of which an activation names its row. */
+  /** `ranges`: effective ranges of all quantizers; a quantizing activation names its row. */
   operands: { x: '[...S]', ranges: '[Q,2]?' },
   results: { y: '[...S]' },
 } as const;
@@ -71,7 +69,7 @@ export const activationGradientDefinition: Definition<ActivationGradient> = {
   },
 };
 
-/** `ranges`: effective ranges of all quantizers, [Q, 2]; read by quantizing activations only. */
+/** y = kind(x), element by element. `ranges`: effective ranges of all quantizers, [Q, 2], read by quantizers only. */
 export function activation(graph: Graph, x: Tensor, ranges: Tensor, kind: Activation): Tensor {
   const operands = { x, ranges: kind.type === 'quantize' ? ranges : null };
   const attributes = { activation: kind };
@@ -80,7 +78,7 @@ export function activation(graph: Graph, x: Tensor, ranges: Tensor, kind: Activa
   return y;
 }
 
-/** The two reductions of a quantizer's row, a view of the storage `sums`; null for other activations. */
+/** The two reductions of a quantizer's row as a view of the storage `sums`; null for other activations. */
 export function sumsOf(graph: Graph, sums: Tensor, kind: Activation | null): Tensor | null {
   return kind?.type === 'quantize' ? sumsOfRow(graph, sums, kind.row) : null;
 }

@@ -1,9 +1,9 @@
-/** Activations, fixed functions and quantizers, with their derivatives, number by number. */
+/** Activations (functions and quantizers) and their derivatives, in float64. */
 
 import { elementQuantizers } from '../quant/index.js';
 import type { Activation, ActivationFunction } from './attributes.js';
 
-/** An activation and its derivatives: to its input, and to the two effective values of a quantizer. */
+/** An activation and its derivatives: with respect to the input, and to the two effective values of a quantizer. */
 export interface ActivationFunctions {
   value(z: number): number;
   inputFactor(z: number): number;
@@ -32,7 +32,7 @@ function hardSigmoid(z: number): number {
   return Math.min(Math.max(z / 6 + 1 / 2, 0), 1);
 }
 
-/** The functions of an activation; `ranges` are the effective ranges, needed by quantizers. Null is the identity. */
+/** The functions of an activation; null is the identity. `ranges`: effective ranges, needed by quantizers. */
 export function activationFunctions(
   activation: Activation | null,
   ranges: ArrayLike<number> | null,
@@ -63,13 +63,13 @@ export function activationFunctions(
   }
 }
 
-/** The fault of the row of a quantizer in a table of Q ranges; null for none. */
+/** The error of a quantizer's row in a table of Q ranges; null for none. */
 export function rowFault(row: number, Q: number): string | null {
   if (Number.isInteger(row) && row >= 0 && row < Q) return null;
   return `the quantizer in row ${row} of ${Q} ranges, right would be a row below ${Q}`;
 }
 
-/** The same of an activation, which needs the ranges only if it is a quantizer. */
+/** The error of an activation's row and ranges, which only quantizers need; null for none. */
 export function activationFault(activation: Activation | null, ranges: unknown, Q: number): string | null {
   if (activation?.type !== 'quantize') return null;
   return ranges ? rowFault(activation.row, Q) : 'ranges is missing, right would be [Q,2] for a quantizer';

@@ -1,9 +1,9 @@
-/** The parts of attributes of operations, and the layout of the small vectors that they read and write. */
+/** Parts of operations' attributes, and layouts of the small vectors that operations read and write. */
 
 import type { QuantizerCore } from '../quant/index.js';
 
 /**
- * The functions that nothing is learned of. `hardSigmoid` is clip(x/6 + 1/2, 0, 1), `hardSwish` x·hardSigmoid(x), as in
+ * Functions without learned parameters. `hardSigmoid` is clip(x/6 + 1/2, 0, 1), `hardSwish` x·hardSigmoid(x), as in
  * MobileNetV3 (arXiv 1905.02244); `silu` is x·sigmoid(x).
  */
 export type ActivationFunction = 'relu' | 'relu6' | 'sigmoid' | 'hardSigmoid' | 'hardSwish' | 'silu';
@@ -12,15 +12,15 @@ export type Activation =
   | { readonly type: ActivationFunction }
   | { readonly type: 'quantize'; readonly row: number; readonly core: QuantizerCore; readonly signed: boolean };
 
-/** Signed: of weights alone. */
+/** Quantization of a weight with a step for each channel; always signed. */
 export interface ChannelQuantization {
   readonly row: number;
   readonly core: QuantizerCore;
 }
 
 /**
- * Positions in the `control` storage (float). The learning rate of Adam carries its bias corrections; `averageWeight`
- * is the weight of a step's values in the moving averages.
+ * Positions in the `control` storage (float). Adam's learning rate includes its bias corrections; `averageWeight` is
+ * the weight of a step's values in the moving averages.
  */
 export const CONTROL = {
   learningRate: 0,
@@ -30,7 +30,7 @@ export const CONTROL = {
 } as const;
 export const CONTROL_LENGTH = 4;
 
-/** Positions in the `penalties` view: λ-free losses and sizes in kB. */
+/** Positions in the `penalties` view: penalties without the factor λ, and sizes in kB. */
 export const PENALTIES = {
   loss2: 0,
   loss3: 1,
@@ -42,9 +42,9 @@ export const PENALTIES = {
 export const PENALTIES_LENGTH = 6;
 
 /**
- * Positions in the `metrics` storage (float): sums over the steps since the host last cleared it, and where numbers
- * stopped being finite (`badStep`: 1 + steps before it, 0 for never; `badLayer`: index into `layers`, or their count
- * for the loss itself).
+ * Positions in the `metrics` storage (float): sums over the steps since the host last cleared it, and the place of the
+ * first non-finite number (`badStep`: 1 + number of steps before it, 0 for none; `badLayer`: index into `layers`, or
+ * their count for the loss itself).
  */
 export const METRICS = { steps: 0, loss1: 1, wrong: 2, loss2: 3, loss3: 4, badStep: 5, badLayer: 6 } as const;
 export const METRICS_LENGTH = 8;
@@ -53,7 +53,7 @@ export type Solver =
   | {
       readonly type: 'momentum';
       readonly momentum: number;
-      /** Nesterov's momentum: the step looks one velocity ahead. Off by default. */
+      /** Nesterov momentum; false by default. */
       readonly nesterov?: boolean;
     }
   | { readonly type: 'adam'; readonly beta1: number; readonly beta2: number; readonly epsilon: number };

@@ -1,7 +1,6 @@
 /**
- * The average over windows. What lies outside the image counts nowhere, unless asked for: a window at the border is the
- * mean of the pixels that it sees, so that padding darkens no border (ONNX's `count_include_pad`, which is 0 there and 1 in
- * PyTorch).
+ * Average pooling. By default padding is not counted: a window at the border is the mean of the pixels inside the
+ * image, so that padding does not darken the border (ONNX's `count_include_pad` = 0; PyTorch's default is 1).
  */
 
 import type { Graph } from '../graph/graph.js';
@@ -19,7 +18,7 @@ import {
 } from './window.js';
 
 export interface AverageOptions extends SizedWindowOptions {
-  /** True where padding counts as zeros; false by default. */
+  /** True to count padding as zeros; false by default. */
   readonly countsPadding?: boolean;
 }
 
@@ -78,7 +77,9 @@ export function averagePool(graph: Graph, x: Tensor, options: AverageOptions): T
   return y;
 }
 
-/** Calls `visit` with each pair of pixels that meet in a window, and the pixel's share of the window's mean. */
+/**
+ * Calls `visit` with each pair of an input and an output pixel that share a window, and the input's weight in the mean.
+ */
 function forEachShare(
   sizes: Omit<WindowSizes, 'K' | 'L'>,
   window: AverageWindow,

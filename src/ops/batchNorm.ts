@@ -1,10 +1,9 @@
 /**
- * Batch normalisation (Ioffe and Szegedy, arXiv 1502.03167), y = act(γ·(x − mean)/√(var + ε) + β + shortcut): the
- * shortcut and the activation are absent when it is built and join it by fusion, so that a layer's elements are read
- * and written once.
+ * Batch normalisation (Ioffe and Szegedy, arXiv 1502.03167), y = act(γ·(x − mean)/√(var + ε) + β + shortcut). Shortcut
+ * and activation are absent at first; fusion adds them, so that a layer's elements are read and written once.
  *
- * Backward takes two passes, since the gradient of x needs the sums over the whole batch: the first recomputes the
- * pre-activation, masks the gradient and reduces everything, the second applies the sums.
+ * The gradient of x needs sums over the whole batch, so the backward pass has two operations: the first recomputes the
+ * pre-activation, masks the gradient and reduces all sums, the second applies them.
  */
 
 import type { Graph } from '../graph/graph.js';
@@ -128,7 +127,8 @@ export function batchNorm(graph: Graph, x: Tensor, statistics: Tensor, gamma: Te
 type Numbers = ArrayLike<number>;
 
 /**
- * The values that forward and backward pass share: x̂ = (x − mean)/√(var + ε) and z = γ·x̂ + β + shortcut of element i.
+ * The intermediate values of element i, shared by forward and backward pass: x̂ = (x − mean)/√(var + ε) and z = γ·x̂ +
+ * β + shortcut.
  */
 function normalised(
   operands: Readonly<Record<'x' | 'statistics' | 'gamma' | 'beta', Numbers>> & { readonly shortcut: Numbers | null },

@@ -1,4 +1,7 @@
-/** The statistics of batch normalisation: mean and 1/√(var + ε) of each channel, of the batch or of running moments. */
+/**
+ * Statistics for batch normalisation: mean and 1/√(var + ε) of each channel, from the moments of the batch or from
+ * running ones.
+ */
 
 import type { Graph } from '../graph/graph.js';
 import { dimension, elementCount, type StorageView, type Tensor } from '../graph/tensor.js';
@@ -6,7 +9,7 @@ import type { Definition, Operation } from './definition.js';
 import { resultShapes } from './shapes.js';
 
 interface BatchMoments {
-  /** Elements a channel. */
+  /** Number of elements a channel. */
   readonly count: number;
   readonly epsilon: number;
   /** Weight of the old running value. */
@@ -21,7 +24,10 @@ const signature = {
 
 export type BatchStatistics = Operation<typeof signature, BatchMoments>;
 
-/** The running variance takes the unbiased one of the batch (the biased one of a single element). */
+/**
+ * Mean and 1/√(var + ε) of the batch. Updates the running moments, the variance with the unbiased one of the batch
+ * (with the biased one of a single element).
+ */
 export const batchStatisticsDefinition: Definition<BatchStatistics> = {
   op: 'batchStatistics',
   ...signature,
@@ -64,7 +70,7 @@ export interface RunningMoments {
   readonly variance: Tensor;
 }
 
-/** Mean and 1/√(var + ε) of the batch, [2, C], from its moments; moves the running moments towards them. */
+/** Mean and 1/√(var + ε) of the batch, [2, C], from its moments. Updates the running moments. */
 export function batchStatistics(
   graph: Graph,
   x: Tensor,
@@ -80,7 +86,7 @@ export function batchStatistics(
   return statistics;
 }
 
-/** The same from the running moments, for evaluation. */
+/** Mean and 1/√(var + ε), [2, C], from the running moments, for evaluation. */
 export function runningStatistics(graph: Graph, running: RunningMoments, epsilon: number): Tensor {
   const operands = { runningMean: running.mean, runningVariance: running.variance };
   const { statistics: shape } = resultShapes(runningStatisticsDefinition, operands, { epsilon });

@@ -1,4 +1,4 @@
-/** A number a channel that is added, behind a convolution without batch normalisation. */
+/** Adds a learned number to each channel, behind a convolution without batch normalisation. */
 
 import type { Graph } from '../graph/graph.js';
 import type { Tensor } from '../graph/tensor.js';

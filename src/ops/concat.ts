@@ -1,4 +1,4 @@
-/** The channels of two tensors side by side. */
+/** Concatenation of two tensors along their channels. */
 
 import type { Graph } from '../graph/graph.js';
 import { dimension, type Tensor } from '../graph/tensor.js';
@@ -32,8 +32,8 @@ export const concatDefinition: Definition<Concat> = {
 };
 
 /**
- * The channels of all tensors, [..., C] each, one behind the other. Halves are put together first, so that few numbers are
- * moved often. Where a quantizer stands behind it, all have its step.
+ * Concatenates tensors [..., C] along their channels. Pairs are joined recursively by halves, so that few numbers are
+ * moved often. If a quantizer follows, all operands share its step.
  */
 export function concat(graph: Graph, tensors: readonly Tensor[]): Tensor {
   const [first, second] = tensors;

@@ -42,7 +42,7 @@ export const conv2dDefinition: Definition<Conv2d> = {
 
 const inputGradientSignature = {
   operands: { dy: '[B,Y,X,O]', w: '[K,L,I,O]', addend: '[B,H,W,I]?' },
-  /** The gradient, plus the addend. */
+  /** Gradient with respect to x, plus the addend. */
   results: { dx: '[B,H,W,I]' },
 } as const;
 
@@ -88,7 +88,10 @@ export const conv2dWeightGradientDefinition: Definition<Conv2dWeightGradient> = 
   },
 };
 
-/** `withMoments`: also gather mean and biased variance of every output channel, [2, O], in the same pass. */
+/**
+ * A convolution of x [B,H,W,I] with w [K,L,I,O]. `withMoments`: also computes mean and biased variance of every output
+ * channel, [2, O], in the same pass.
+ */
 export function conv2d(
   graph: Graph,
   x: Tensor,
@@ -104,7 +107,9 @@ export function conv2d(
   return { y, moments };
 }
 
-/** sum += factor · values over `count` elements; a function of its own because it runs 1.5 times as fast as in place. */
+/**
+ * sum += factor · values over `count` elements. A separate function, since it runs 1.5 times as fast as inlined code.
+ */
 function addScaled(
   sum: Float64Array,
   sumStart: number,

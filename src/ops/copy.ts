@@ -1,4 +1,4 @@
-/** A copy of a tensor: what a gradient needs that is written to two places. */
+/** A copy of a tensor, for gradients that are written to two places. */
 
 import type { NoAttributes } from './attributes.js';
 import type { Definition, Operation } from './definition.js';

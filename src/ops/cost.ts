@@ -1,7 +1,7 @@
 /**
- * The least that an operation costs: the floating-point operations of its products, counted as direct ones, and the bytes
- * of its operands and results, each moved once as 32 bits (bytes as 8). An engine may do with less arithmetic (Winograd)
- * or fewer bytes (16-bit storage, operations taken together), and needs more bytes where caches hold too little.
+ * The minimal cost of an operation: floating-point operations of its products, computed directly, and the bytes of its
+ * operands and results, each moved once as 32 bits (bytes as 8). An engine may need less arithmetic (Winograd) or fewer
+ * bytes (16-bit storage, fused operations), and needs more bytes if caches are too small.
  */
 
 import { type AnyNode, resultsOf, type Tensors } from '../graph/graph.js';
@@ -9,7 +9,7 @@ import { dimension, elementCount, type Tensor } from '../graph/tensor.js';
 import { definitionOf } from './index.js';
 
 export interface Cost {
-  /** A multiplication and an addition count as two; what is no product counts nothing. */
+  /** A multiply-add counts as two; operations without products count zero. */
   readonly flops: number;
   readonly bytes: number;
 }

@@ -1,6 +1,6 @@
 /**
- * Depthwise 2-D convolution: every channel has a filter of its own and meets no other channel. An operation of its own,
- * since it is bound by memory where a convolution is bound by arithmetic.
+ * Depthwise 2-D convolution: each channel has its own filter. Separate from convolution, since it is bound by memory
+ * and not by arithmetic.
  */
 
 import type { Graph } from '../graph/graph.js';
@@ -45,7 +45,7 @@ export const depthwiseConv2dDefinition: Definition<DepthwiseConv2d> = {
 
 const inputGradientSignature = {
   operands: { dy: '[B,Y,X,C]', w: '[K,L,C]', addend: '[B,H,W,C]?' },
-  /** The gradient, plus the addend. */
+  /** Gradient with respect to x, plus the addend. */
   results: { dx: '[B,H,W,C]' },
 } as const;
 
@@ -92,8 +92,8 @@ export const depthwiseConv2dWeightGradientDefinition: Definition<DepthwiseConv2d
 };
 
 /**
- * x [B,H,W,C] by w [kh,kw,C]. `withMoments`: also gather mean and biased variance of every channel, [2, C], in the same
- * pass.
+ * A depthwise convolution of x [B,H,W,C] with w [kh,kw,C]. `withMoments`: also computes mean and biased variance of
+ * every channel, [2, C], in the same pass.
  */
 export function depthwiseConv2d(
   graph: Graph,

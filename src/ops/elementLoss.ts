@@ -1,15 +1,14 @@
 /**
- * A loss of every output by itself against its target, the mean over the outputs of an input and over the batch, with
- * what the metric of training counts beside it: squared errors, or labels on the wrong side.
+ * A loss for each output and its target, averaged over the outputs of an input and over the batch, and the count for
+ * the training metric (squared errors, or wrong labels).
  *
- * | kind   | of an output o with its target t              | gradient | counted       |
+ * | kind   | loss of an output o with target t             | gradient | counted       |
  * |--------|-----------------------------------------------|----------|---------------|
  * | values | (o − t)²                                      | 2(o − t) | (o − t)²      |
  * | labels | log(1 + eᵒ) − t·o, the cross-entropy of σ(o)  | σ(o) − t | o > 0 ≠ t > ½ |
  *
- * Inputs that fill up an incomplete batch, those with label −1, count nowhere; of labels, targets outside of 0 … 1 (such
- * as −1: unknown) neither. The mean divides by all outputs of the batch all the same, so that shards of a batch have
- * means whose mean is that of the batch.
+ * Inputs with label −1, which fill up an incomplete batch, are not counted, nor are label targets outside of 0 … 1 (−1:
+ * unknown). The mean still divides by all outputs of the batch, so that the mean over shards is that of the batch.
  */
 
 import type { Graph } from '../graph/graph.js';
@@ -34,7 +33,7 @@ export type ElementLoss = Operation<typeof signature, ElementLossKind>;
 export const elementLossDefinition: Definition<ElementLoss> = {
   op: 'elementLoss',
   ...signature,
-  // Differentiation starts here: the loss's own gradient is 1.
+  // Differentiation starts here: the loss has gradient 1 with respect to itself.
   gradient: (graph, { operands: { outputs, targets, labels }, attributes }) => {
     const doutputs = gradientLike(graph, outputs);
     graph.append('elementLossGradient', { outputs, targets, labels }, { doutputs }, attributes);
@@ -51,7 +50,7 @@ export const elementLossDefinition: Definition<ElementLoss> = {
         loss += (o - t) ** 2;
         counted += (o - t) ** 2;
       } else {
-        // log(1 + eᵒ) in the form in which nothing overflows.
+        // log(1 + eᵒ) in a form without overflow.
         loss += Math.max(o, 0) + Math.log1p(Math.exp(-Math.abs(o))) - t * o;
         if (o > 0 !== t > 0.5) counted++;
       }
@@ -62,7 +61,7 @@ export const elementLossDefinition: Definition<ElementLoss> = {
 
 const gradientSignature = {
   operands,
-  /** The gradient of Σ loss / (B·S). */
+  /** Gradient of Σ loss / (B·S). */
   results: { doutputs: '[B,...S]' },
 } as const;
 
@@ -88,8 +87,8 @@ function counts(kind: ElementLossKind['kind'], target: number): boolean {
 }
 
 /**
- * The loss of outputs [B,...S] against targets of the same shape. `labels`: [B], −1 for padding; `view`: where the two
- * numbers go, [loss, counted].
+ * The loss of outputs [B,...S] for targets of the same shape. `labels`: [B], −1 for padding. `view`: where [loss,
+ * counted] is stored.
  */
 export function elementLoss(
   graph: Graph,

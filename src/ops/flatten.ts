@@ -1,7 +1,6 @@
 /**
- * An image's numbers as one row of features, and back. Features come pixel by pixel, row by row, the channels of a pixel
- * together (NHWC): feature (h·W + w)·C + c. PyTorch's order is channel by channel, (c·H + h)·W + w, so weights of a
- * linear layer behind its `flatten` have their inputs permuted.
+ * An image as a row of features, and back. Features are in NHWC order: feature (h·W + w)·C + c. PyTorch's order is (c·H
+ * + h)·W + w, so the weights of a linear layer behind its `flatten` have permuted inputs.
  */
 
 import type { Graph } from '../graph/graph.js';
@@ -59,8 +58,8 @@ export function flatten(graph: Graph, x: Tensor): Tensor {
 }
 
 /**
- * x [B, H·W·C] as [B,H,W,C]; as [B,1,1,F] features are what convolutions of size 1 take, which have the moments that batch
- * normalisation wants.
+ * x [B, H·W·C] as [B,H,W,C]. Features as [B,1,1,F] can go through a 1×1 convolution, which gives the moments that batch
+ * normalisation needs.
  */
 export function unflatten(
   graph: Graph,

@@ -1,4 +1,4 @@
-/** Picks the images of a batch by the batch table, shifted and mirrored, and scales their bytes or floats. */
+/** Gathers the images of a batch by the batch table, shifts and mirrors them, and normalises their bytes or floats. */
 
 import { unpackAugmentation } from '../data/augmentation.js';
 import type { Definition, Operation } from './definition.js';
@@ -11,8 +11,8 @@ interface Normalization {
 
 const signature = {
   /**
-   * `batchTable`: for each of T batches the images, and their augmentation as `data/` packs it; image −1 fills up an
-   * incomplete batch. `position`: which batch it is.
+   * `batchTable`: for each of T batches the image indices, and their augmentation as packed by `data/`; image −1 fills
+   * up an incomplete batch. `position`: index of the batch.
    */
   operands: {
     images: 'uint8|float [N,H,W,C]',
@@ -20,7 +20,7 @@ const signature = {
     batchTable: 'int32 [T,B,2]',
     position: 'int32 [1]',
   },
-  /** Zero outside the images, and all of an image −1, whose label is −1. */
+  /** Zero outside of the images and for image −1, whose label is −1. */
   results: { x: '[B,H,W,C]', y: 'int32 [B]' },
 } as const;
 

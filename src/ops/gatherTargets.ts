@@ -1,12 +1,12 @@
-/** Picks the targets of a batch by the batch table: numbers or classes, several an input. */
+/** Gathers the targets of a batch by the batch table: numbers or class indices, several an input. */
 
 import type { NoAttributes } from './attributes.js';
 import type { Definition, Operation } from './definition.js';
 
 const signature = {
-  /** `batchTable` and `position`: as `gatherBatch` has them. */
+  /** `batchTable` and `position`: as in `gatherBatch`. */
   operands: { targets: 'int32|float [N,...S]', batchTable: 'int32 [T,B,2]', position: 'int32 [1]' },
-  /** Of the same type; those of image −1, which fills up an incomplete batch, are −1. */
+  /** Of the targets' type; −1 for image −1, which fills up an incomplete batch. */
   results: { y: 'int32|float [B,...S]' },
 } as const;
 

@@ -1,6 +1,6 @@
 /**
- * Grouped convolution: the channels of x and of y are cut into as many groups, and a group of y sees that of x alone. A
- * group for each channel is a depthwise convolution, an operation of its own.
+ * Grouped convolution: the channels of x and of y are split into groups, and a group of y depends on the same group of
+ * x only. With a group for each channel use the depthwise convolution, which is an operation of its own.
  */
 
 import type { Graph } from '../graph/graph.js';
@@ -63,7 +63,7 @@ export const groupedConv2dDefinition: Definition<GroupedConv2d> = {
 
 const inputGradientSignature = {
   operands: { dy: '[B,Y,X,O]', w: '[K,L,J,O]', addend: '[B,H,W,I]?' },
-  /** The gradient, plus the addend. */
+  /** Gradient with respect to x, plus the addend. */
   results: { dx: '[B,H,W,I]' },
 } as const;
 
@@ -107,7 +107,7 @@ export const groupedConv2dWeightGradientDefinition: Definition<GroupedConv2dWeig
   },
 };
 
-/** x [B,H,W,I] by w [K,L,I/groups,O]; `withMoments` as in `conv2d`. */
+/** A grouped convolution of x [B,H,W,I] with w [K,L,I/groups,O]. `withMoments` as in `conv2d`. */
 export function groupedConv2d(
   graph: Graph,
   x: Tensor,

@@ -1,4 +1,4 @@
-/** Every operation there is: its types, and its definition. Whatever is left out of either does not compile. */
+/** All operations, with their types and definitions. A missing entry in either list does not compile. */
 
 import type { AnyNode, OpName } from '../graph/graph.js';
 import {
@@ -234,7 +234,7 @@ export const definitions: { readonly [K in OpName]: Definition<OperationTypes[K]
   recordMetrics: recordMetricsDefinition,
 };
 
-/** The definition of a node's operation, for what is asked of all alike. */
+/** The definition of a node's operation, typed as that of any operation. */
 export function definitionOf({ op }: Pick<AnyNode, 'op'>): Definition<Operation> {
   return definitions[op] as unknown as Definition<Operation>;
 }

@@ -1,6 +1,6 @@
 /**
- * The maximum over windows, behind a stem. Pixels outside the image never win; NaN always does, the last one of a window:
- * a network that has diverged would look healthy otherwise.
+ * Max pooling. Padding never wins; NaN always does (the last one of a window), or a diverged network would look
+ * healthy.
  */
 
 import type { Graph } from '../graph/graph.js';
@@ -17,10 +17,10 @@ import {
   type WindowSizes,
 } from './window.js';
 
-/** A byte says where in a window the maximum lies. */
+/** The largest window: one byte holds the position of the maximum. */
 const MOST_TAPS = 256;
 
-/** Shape rule and check; a window that saw nothing but padding would have no maximum. */
+/** Shape rule and check; a window with nothing but padding would have no maximum. */
 const window: typeof sizedWindow = {
   ...sizedWindow,
   check: (attributes, sizes) => {
@@ -33,7 +33,7 @@ const window: typeof sizedWindow = {
 
 const signature = {
   operands: { x: '[B,H,W,C]' },
-  /** `argmax`: where in its window the first maximum, or the last NaN, lies, row · columns + column. */
+  /** `argmax`: position (row · columns + column) of the first maximum, or of the last NaN, in its window. */
   results: { y: '[B,Y,X,C]', argmax: 'uint8 [B,Y,X,C]?' },
 } as const;
 
@@ -84,7 +84,7 @@ export const maxPoolGradientDefinition: Definition<MaxPoolGradient> = {
   },
 };
 
-/** `withArgmax`: also note where the maxima lie, in a byte each, which is all that the gradient needs. */
+/** The maximum of each window. `withArgmax`: also stores the positions of the maxima, a byte each, for the gradient. */
 export function maxPool(graph: Graph, x: Tensor, options: SizedWindowOptions, withArgmax: boolean): Tensor {
   const window = sizedWindowOf(options, x.shape);
   const shapes = resultShapes(maxPoolDefinition, { x }, window);
@@ -94,7 +94,7 @@ export function maxPool(graph: Graph, x: Tensor, options: SizedWindowOptions, wi
   return y;
 }
 
-/** Calls `visit` with the elements that meet in a window, row by row, and where in the window they do. */
+/** Calls `visit` with the indices of the elements that share a window, row by row, and the position in the window. */
 function forEachElement(
   sizes: Omit<WindowSizes, 'K' | 'L'> & { readonly C: number },
   window: SizedWindow,

@@ -1,6 +1,6 @@
 /**
- * The moments of a tensor: mean and biased variance of each channel, in two passes. A convolution may leave those of its
- * result beside it; those of any other tensor are an operation of their own.
+ * Moments of a tensor: mean and biased variance of each channel, in two passes. A convolution can compute those of its
+ * result in the same pass; for other tensors they are an operation of their own.
  */
 
 import type { Graph } from '../graph/graph.js';
@@ -30,7 +30,7 @@ const signature = { operands: { x: '[...S,C]' }, results: { moments: '[2,C]' } }
 
 export type ChannelMoments = Operation<typeof signature, NoAttributes>;
 
-/** Has no gradient: that of a batch normalisation holds what its operand does to the moments. */
+/** Has no gradient: that of batch normalisation includes the moments. */
 export const channelMomentsDefinition: Definition<ChannelMoments> = {
   op: 'channelMoments',
   ...signature,
@@ -38,7 +38,7 @@ export const channelMomentsDefinition: Definition<ChannelMoments> = {
   compute: ({ x }, { moments }, _attributes, { C }) => momentsOf(x, C, moments),
 };
 
-/** The moments of a tensor that no convolution computes, [2, C]. */
+/** The moments of a tensor that is no convolution's result, [2, C]. */
 export function channelMoments(graph: Graph, x: Tensor): Tensor {
   const moments = graph.tensor(`moments(${x.name})`, resultShapes(channelMomentsDefinition, { x }, {}).moments);
   graph.append('channelMoments', { x }, { moments }, {});

@@ -1,4 +1,4 @@
-/** Moves averages towards values: average + weight·(values − average). */
+/** Updates exponential moving averages: average + weight·(values − average). */
 
 import { CONTROL, type NoAttributes } from './attributes.js';
 import type { Definition, Operation } from './definition.js';

@@ -1,4 +1,4 @@
-/** Every channel of an image times a number of its own, as squeeze and excite has it (arXiv 1709.01507). */
+/** Each channel of an image times a number of its own, as in squeeze and excite (arXiv 1709.01507). */
 
 import type { Graph } from '../graph/graph.js';
 import type { Tensor } from '../graph/tensor.js';

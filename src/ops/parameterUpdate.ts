@@ -12,7 +12,7 @@ export interface UpdateRule {
 }
 
 const signature = {
-  /** `secondMoment`: Adam's. `control`: what changes from step to step (see CONTROL). */
+  /** `secondMoment`: Adam's. `control`: values that change from step to step (see CONTROL). */
   operands: {
     parameters: '[...N]',
     gradients: '[...N]',

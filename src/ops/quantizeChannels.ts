@@ -1,4 +1,4 @@
-/** A weight through its quantizer, with a step for each channel of its last axis. */
+/** Quantizes a weight with a step for each channel of its last axis. */
 
 import type { Graph } from '../graph/graph.js';
 import type { Tensor } from '../graph/tensor.js';
@@ -11,7 +11,7 @@ import { resultShapes } from './shapes.js';
 import { gradientLike } from './tensors.js';
 
 const signature = {
-  /** `exponents`: of the channels, which scale a row's range (see `quant/channelExponents.ts`). */
+  /** `exponents`: one a channel, each scales the row's range by a power of two (see `quant/channelExponents.ts`). */
   operands: { x: '[...S,C]', ranges: '[Q,2]', exponents: '[C]' },
   results: { y: '[...S,C]' },
 } as const;
@@ -76,7 +76,7 @@ export const quantizeChannelsGradientDefinition: Definition<QuantizeChannelsGrad
   },
 };
 
-/** `ranges`: effective ranges of all quantizers, [Q, 2]; `exponents`: of the channels of x [..., C], [C]. */
+/** Quantizes x [..., C]. `ranges`: effective ranges of all quantizers, [Q, 2]. `exponents`: of the channels, [C]. */
 export function quantizeChannels(
   graph: Graph,
   x: Tensor,

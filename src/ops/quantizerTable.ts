@@ -1,7 +1,7 @@
 /**
- * The part of a step that concerns the table of all quantizers: effective ranges before the forward pass, and one update after the
- * backward pass. A few dozen rows, so engines that can call JavaScript share these functions; intermediate numbers are
- * float64, storing into a Float32Array rounds.
+ * The parts of a step that concern the table of all quantizers: effective ranges before the forward pass, and one
+ * update after the backward pass. The table has a few dozen rows, so engines that can call JavaScript share these
+ * functions. Intermediate numbers are float64; storing into a Float32Array rounds.
  */
 
 import {
@@ -20,7 +20,9 @@ import {
 import { CONTROL, PENALTIES, type Solver } from './attributes.js';
 import { type MutableNumbers, type SolverState, solverStep } from './solver.js';
 
-/** Writes the effective range (e0, e1) of row i to `ranges` at 2i and 2i + 1; `table` holds (p0, p1) there. */
+/**
+ * Writes the effective range (e0, e1) of row i to `ranges` at 2i and 2i + 1, computed from (p0, p1) in `table` there.
+ */
 export function prepareQuantizers(rows: readonly Quantizer[], table: ArrayLike<number>, ranges: MutableNumbers): void {
   rows.forEach((quantizer, row) => {
     const [e0, e1] = effectiveRange(quantizer, table[2 * row]!, table[2 * row + 1]!);
@@ -40,30 +42,29 @@ export interface QuantizerUpdateAttributes {
 }
 
 /**
- * Operands and results of quantizerUpdate; all but `control`, `bitCaps`, `keptShares` and `penalties` have two numbers a
- * row.
+ * Operands and results of quantizerUpdate. All but `control`, `bitCaps`, `keptShares` and `penalties` have two numbers
+ * a row.
  */
 export interface QuantizerUpdate extends SolverState {
-  /** Learned values; updated in place, as the solver's state is. */
+  /** Learned values; updated in place, like the solver's state. */
   readonly table: MutableNumbers;
   readonly sums: ArrayLike<number>;
   readonly control: ArrayLike<number>;
-  /** The largest bits allowed after the update, one number a row; null where nothing is capped. */
+  /** The most bits allowed after the update, one number a row; null without caps. */
   readonly bitCaps: ArrayLike<number> | null;
-  /** The part of its elements that a row's size counts, one number a row; null where all count. */
+  /** The share of a row's elements that its size counts, one number a row; null for all. */
   readonly keptShares: ArrayLike<number> | null;
   /** Result: gradients of the whole loss, penalties included. */
   readonly gradients: MutableNumbers;
-  /** Result: gradients after weight decay and limiting, as the solver gets them. */
+  /** Result: gradients after weight decay and limiting, as passed to the solver. */
   readonly limited: MutableNumbers;
   /** Result: penalties and sizes of the table before the update (see PENALTIES). */
   readonly penalties: MutableNumbers;
 }
 
 /**
- * One update of all learned values: gradients from the sums, those of the penalties (λ taken from `control`),
- * weight decay, limiting where there is a budget, the solver's step, projection, bit caps. Rows of fixed kinds stay as
- * they are.
+ * One update of all learned values: gradients from the sums and of the penalties (λ from `control`), weight decay,
+ * limiting if there is a budget, the solver's step, projection, bit caps. Rows of fixed kinds do not change.
  */
 export function quantizerUpdate(attributes: QuantizerUpdateAttributes, update: QuantizerUpdate): void {
   const { rows, solver, weightDecay, learningRateFactor = 1 } = attributes;
@@ -108,7 +109,7 @@ export function quantizerUpdate(attributes: QuantizerUpdateAttributes, update: Q
 
 type Counted = Pick<QuantizerUpdateAttributes, 'rows' | 'unquantized'>;
 
-/** Tensors with a part of their elements; those without a quantizer keep all. */
+/** Tensors with their share of elements; those without a quantizer keep all. */
 function sharesOf({ rows, unquantized }: Counted, shares: ArrayLike<number>): Counted {
   const share = (row: number, count: number) => Math.round(count * shares[row]!);
   const live = unquantized.live?.map(({ members, bits }) => ({

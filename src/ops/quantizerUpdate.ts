@@ -1,4 +1,4 @@
-/** A step's update of the table of all quantizers, after the backward pass. */
+/** Updates the table of all quantizers after the backward pass. */
 
 import { CONTROL_LENGTH } from './attributes.js';
 import type { Definition, Operation } from './definition.js';
@@ -8,8 +8,8 @@ import { solverFault } from './solver.js';
 
 const signature = {
   /**
-   * `sums`: the two reductions of every quantizer's gradients. `bitCaps`: the largest bits that an update may leave a
-   * quantizer with. `keptShares`: the part of its elements that sizes count.
+   * `sums`: the two reductions of every quantizer's gradients. `bitCaps`: the most bits of a quantizer after the
+   * update. `keptShares`: the share of its elements that sizes count.
    */
   operands: {
     table: '[Q,2]',
@@ -20,7 +20,9 @@ const signature = {
     bitCaps: '[Q]?',
     keptShares: '[Q]?',
   },
-  /** Gradients of the whole loss, the same after weight decay and limiting, and penalties with sizes (see PENALTIES). */
+  /**
+   * Gradients of the whole loss, the same after weight decay and limiting, and penalties with sizes (see PENALTIES).
+   */
   results: { gradients: '[Q,2]', limited: '[Q,2]', penalties: '[6]' },
 } as const;
 

@@ -1,17 +1,17 @@
-/** Adds the losses of a step to the metrics, and notes the first place where numbers stop being finite. */
+/** Adds the losses of a step to the metrics, and records the first place of a non-finite number. */
 
 import { METRICS, PENALTIES } from './attributes.js';
 import type { Definition, Operation } from './definition.js';
 import type { MutableNumbers } from './solver.js';
 
 export interface RecordedLayers {
-  /** Where the statistics of each layer lie among those of all. */
+  /** Offset and length of each layer's statistics. */
   readonly layers: readonly { readonly name: string; readonly offset: number; readonly length: number }[];
 }
 
 const signature = {
   operands: { loss: '[2]', penalties: '[6]', statistics: '[...N]' },
-  /** Sums over steps, in place (see METRICS). */
+  /** Sums over steps, updated in place (see METRICS). */
   results: { metrics: '[8]' },
 } as const;
 
@@ -30,8 +30,8 @@ export const recordMetricsDefinition: Definition<RecordMetrics> = {
 };
 
 /**
- * Updates `metrics` (see METRICS) by one step. `loss` holds the loss and the number of wrong predictions, `statistics`
- * what the attributes' layers point into.
+ * Updates `metrics` (see METRICS) by one step. `loss`: the loss and the number of wrong predictions. `statistics`: the
+ * batch statistics of the attributes' layers.
  */
 export function recordMetrics(
   { layers }: RecordedLayers,

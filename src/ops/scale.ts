@@ -54,12 +54,12 @@ export const scaleGradientDefinition: Definition<ScaleGradient> = {
   },
 };
 
-/** A factor of any shape that holds one number: the published one is [1, 1]. */
+/** The error of a factor with more than one element, of whatever shape (the published one is [1, 1]); null for none. */
 function oneElement(elements: number): string | null {
   return elements === 1 ? null : `its factor has ${elements} elements, right would be 1`;
 }
 
-/** y = factor·x for a factor of one element. */
+/** y = factor·x, with a factor of one element. */
 export function scale(graph: Graph, x: Tensor, factor: Tensor): Tensor {
   const y = graph.tensor(`scale(${x.name})`, resultShapes(scaleDefinition, { x, factor }, {}).y);
   graph.append('scale', { x, factor }, { y }, {});

@@ -1,4 +1,4 @@
-/** Shapes by the patterns of definitions: what the sizes of a node are, what its results must be, what is wrong with it. */
+/** Shapes from the patterns of definitions: sizes of a node, shapes of its results, and errors. */
 
 import { InputError } from '../errors.js';
 import { type AnyNode, resultsOf, type Tensors } from '../graph/graph.js';
@@ -6,7 +6,7 @@ import { type DType, elementCount, type Shape } from '../graph/tensor.js';
 import type { Definition, Operation, Sizes } from './definition.js';
 
 interface Pattern {
-  /** The types that it may have, mostly one. */
+  /** Allowed types, usually one. */
   readonly dtypes: readonly DType[];
   readonly axes: readonly string[];
   readonly isOptional: boolean;
@@ -25,13 +25,13 @@ function patternOf(text: string): Pattern {
   return pattern;
 }
 
-/** Axes by letter: one each, any number for `...S`, which may stand once in a pattern. */
+/** Axes by letter: one for a letter, any number for `...S`, which may occur once in a pattern. */
 type Bound = Map<string, Shape>;
 
-/** Gives the letters of a pattern the sizes of a shape; false where they do not fit together. */
+/** Binds the letters of a pattern to the sizes of a shape; false if they do not fit. */
 function bind({ axes }: Pattern, shape: Shape, bound: Bound): boolean {
   const open = axes.findIndex((axis) => axis.startsWith('...'));
-  /** Axes of the shape beyond those of the pattern. */
+  /** Number of axes of the shape beyond those of the pattern. */
   const more = shape.length - axes.length;
   if (open < 0 ? more !== 0 : more < -1) return false;
   return axes.every((axis, index) => {
@@ -44,7 +44,7 @@ function bind({ axes }: Pattern, shape: Shape, bound: Bound): boolean {
   });
 }
 
-/** The shape that a pattern stands for; letters without a size stay letters. */
+/** The shape of a pattern; unbound letters stay letters. */
 function shapeOf({ axes }: Pattern, bound: Bound): (string | number)[] {
   return axes.flatMap((axis): (string | number)[] =>
     /^\d/.test(axis) ? [Number(axis)] : [...(bound.get(axis) ?? [axis])],
@@ -77,7 +77,7 @@ function bindAll(
   }
 }
 
-/** Applies the shape rule: sizes that are not known yet become so, others must agree. */
+/** Applies the shape rule: binds sizes that are not known yet, others must agree. */
 function applyRule(
   definition: Definition<Operation>,
   { operands, attributes }: Pick<AnyNode, 'operands' | 'attributes'>,
@@ -106,7 +106,7 @@ function sizesIn(bound: Bound): Sizes<Operation['signature']> {
 /**
  * The sizes of a node by letter.
  *
- * @throws {InputError} where operands, results or attributes are not what the definition says.
+ * @throws {InputError} if operands, results or attributes are not as in the definition.
  */
 export function sizesOf(definition: Definition<Operation>, node: AnyNode): Sizes<Operation['signature']> {
   const title = titleOf(node);
@@ -120,10 +120,10 @@ export function sizesOf(definition: Definition<Operation>, node: AnyNode): Sizes
 }
 
 /**
- * The shapes of the results of an operation on these operands.
+ * The shapes of an operation's results for these operands.
  *
- * @throws {InputError} where operands are not what the definition says, or leave nothing of a result. What is checked of
- *   attributes else is checked when the graph is complete (`passes/validation.ts`).
+ * @throws {InputError} if operands are not as in the definition, or if a result would be empty. Other attributes are
+ *   checked when the graph is complete (`passes/validation.ts`).
  */
 export function resultShapes<T extends Operation>(
   definition: Definition<T>,

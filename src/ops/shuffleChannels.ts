@@ -1,6 +1,6 @@
 /**
- * The channels of groups in turn, the first of each, then the second of each (ShuffleNet, arXiv 1707.01083): channel
- * i·groups + g of the result is channel g·C/groups + i.
+ * Takes channels from groups in turn, the first of each, then the second of each (ShuffleNet, arXiv 1707.01083):
+ * channel i·groups + g of the result is channel g·C/groups + i.
  */
 
 import type { Graph } from '../graph/graph.js';
@@ -29,14 +29,14 @@ export const shuffleChannelsDefinition: Definition<ShuffleChannels> = {
   },
 };
 
-/** The channels of x [..., C] in turn from each of so many groups. */
+/** The channels of x [..., C], taken from `groups` groups in turn. */
 export function shuffleChannels(graph: Graph, x: Tensor, groups: number): Tensor {
   const y = graph.tensor(`shuffle(${x.name})`, resultShapes(shuffleChannelsDefinition, { x }, { groups }).y);
   graph.append('shuffleChannels', { x }, { y }, { groups });
   return y;
 }
 
-/** The fault of cutting C channels into groups; null for none. */
+/** The error of splitting C channels into groups; null for none. */
 export function groupsFault(groups: number, C: number): string | null {
   if (Number.isInteger(groups) && groups >= 1 && C % groups === 0) return null;
   return `${groups} groups of ${C} channels, right would be a number that divides them`;

@@ -1,4 +1,4 @@
-/** Some neighbouring channels of a tensor. */
+/** Consecutive channels of a tensor. */
 
 import type { Graph } from '../graph/graph.js';
 import type { Tensor } from '../graph/tensor.js';
@@ -44,7 +44,7 @@ export const sliceDefinition: Definition<Slice> = {
 
 const gradientSignature = {
   operands: { dy: '[...S,D]', addend: '[...S,C]?' },
-  /** Zeros where no channel was taken, plus the addend. */
+  /** Gradient with respect to x, zero for channels that were not taken, plus the addend. */
   results: { dx: '[...S,C]' },
 } as const;
 

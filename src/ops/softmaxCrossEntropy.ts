@@ -1,15 +1,16 @@
 /**
- * Softmax cross-entropy to smoothed labels, and to what a teacher says, the mean over the batch, with the number of wrong predictions beside it. Rows
- * of logits are images, or the pixels of images.
+ * Softmax cross-entropy with smoothed labels and, if there is a teacher, distillation; the mean over the batch, and the
+ * number of wrong predictions. Rows of logits are images, or pixels of images.
  *
- * A label that is no class counts nowhere: neither in the loss, nor as wrong, nor in the gradient. −1 is that of the
- * entries that fill up an incomplete batch. The first of equal logits is the prediction.
+ * Rows whose label is no class are not counted: neither in the loss and its gradient nor as wrong. Label −1 fills up an
+ * incomplete batch. The first of equal logits is the prediction.
  *
- * With the logits t of a teacher (Hinton, Vinyals and Dean, arXiv 1503.02531) the loss of a row of logits z with the share w is
+ * With the logits t of a teacher (Hinton, Vinyals and Dean, arXiv 1503.02531), weight w and temperature T, the loss of
+ * a row of logits z is
  *
  *     (1 − w)·L(z) + w·T²·KL(p ‖ q),  p = softmax(t/T),  q = softmax(z/T)
  *
- * and its gradient (1 − w)·L'(z) + w·T·(q − p): T² keeps that of the second part as large at every temperature T.
+ * and its gradient (1 − w)·L'(z) + w·T·(q − p). The factor T² keeps the second gradient as large at every temperature.
  */
 
 import type { Graph } from '../graph/graph.js';
@@ -17,19 +18,19 @@ import type { StorageView, Tensor } from '../graph/tensor.js';
 import type { Definition, Operation } from './definition.js';
 import { gradientLike } from './tensors.js';
 
-/** ε of Szegedy et al. 2016: targets are (1 − ε)·[k = label] + ε/K; 0 by default. */
+/** ε of label smoothing (Szegedy et al. 2016): targets are (1 − ε)·[k = label] + ε/K; 0 by default. */
 interface LabelSmoothing {
   readonly smoothing?: number;
 }
 
-/** How much the teacher has to say, where there is one. */
+/** Weight and temperature of a teacher's logits in the loss. */
 export interface Distillation {
   readonly temperature: number;
-  /** w. */
+  /** The weight w of the teacher's part of the loss. */
   readonly weight: number;
 }
 
-/** What a teacher says of a batch. */
+/** A teacher's logits for a batch, and their weight in the loss. */
 export interface Teaching {
   readonly logits: Tensor;
   readonly distillation: Distillation;
@@ -65,7 +66,7 @@ export const softmaxCrossEntropyDefinition: Definition<SoftmaxCrossEntropy> = {
   op: 'softmaxCrossEntropy',
   ...signature,
   check,
-  // Differentiation starts here: the loss's own gradient is 1.
+  // Differentiation starts here: the loss has gradient 1 with respect to itself.
   gradient: (graph, { operands, attributes }) => {
     const dlogits = gradientLike(graph, operands.logits);
     graph.append('softmaxCrossEntropyGradient', operands, { dlogits }, attributes);
@@ -95,7 +96,7 @@ export const softmaxCrossEntropyDefinition: Definition<SoftmaxCrossEntropy> = {
 
 const gradientSignature = {
   operands: { logits: '[...B,K]', labels: 'int32 [...B]', teacher: '[...B,K]?' },
-  /** The gradient of Σ loss / B. */
+  /** Gradient of Σ loss / B. */
   results: { dlogits: '[...B,K]' },
 } as const;
 
@@ -127,8 +128,8 @@ export const softmaxCrossEntropyGradientDefinition: Definition<SoftmaxCrossEntro
 };
 
 /**
- * `view`: where the two numbers go, [loss, wrong]. `smoothing`: ε of the targets (1 − ε)·[k = label] + ε/K. `teaching`:
- * of a teacher, where there is one.
+ * The loss of a batch. `view`: where [loss, wrong] is stored. `smoothing`: ε of the targets (1 − ε)·[k = label] + ε/K.
+ * `teaching`: the teacher's logits, if there is a teacher.
  */
 export function softmaxCrossEntropy(
   graph: Graph,

@@ -1,10 +1,10 @@
 /**
- * The solvers' arithmetic for one value: SGD with momentum, Nesterov's too, and Adam (Kingma and Ba, arXiv 1412.6980)
- * with the bias corrections in the learning rate. Every engine that computes in JavaScript uses this; float32 arrays
+ * The solvers' update of one value: SGD with momentum or Nesterov momentum, and Adam (Kingma and Ba, arXiv 1412.6980)
+ * with the bias corrections in the learning rate. Shared by every engine that computes in JavaScript; float32 arrays
  * round on storing.
  *
- * With velocity v, momentum μ, learning rate η and gradient g: v' = μ·v + η·g, and the step is v', or, after Nesterov,
- * μ·v' + η·g, the form whose parameters are the points where gradients are taken (Sutskever et al. 2013).
+ * With velocity v, momentum μ, learning rate η and gradient g: v' = μ·v + η·g. The step is v', or with Nesterov
+ * momentum μ·v' + η·g, the form whose parameters are the points where gradients are taken (Sutskever et al. 2013).
  */
 
 import type { Solver } from './attributes.js';
@@ -22,7 +22,7 @@ export interface SolverState {
 }
 
 /**
- * The amount to subtract from value i of the parameters, whose gradient is `gradient`; updates the state.
+ * The amount to subtract from value i of the parameters. Updates the state.
  *
  * @throws {Error} for Adam without second moments.
  */
@@ -52,7 +52,7 @@ export function solverStep(
   }
 }
 
-/** The fault of the operands of a solver's update; null for none. */
+/** The error of the operands of a solver's update; null for none. */
 export function solverFault(solver: Solver, secondMoment: unknown): string | null {
   return solver.type === 'adam' && !secondMoment ? 'secondMoment is missing, which Adam needs' : null;
 }

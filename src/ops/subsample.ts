@@ -1,4 +1,4 @@
-/** The parameter-free shortcut of residual networks: every s-th pixel, with channels of zeros appended. */
+/** The shortcut of residual networks without parameters: every s-th pixel, padded with zero channels. */
 
 import type { Graph } from '../graph/graph.js';
 import type { Tensor } from '../graph/tensor.js';
@@ -72,7 +72,7 @@ export function subsample(graph: Graph, x: Tensor, stride: number, extraChannels
 
 type SampledSizes = Readonly<Record<'B' | 'H' | 'W' | 'C' | 'Y' | 'X' | 'D', number>>;
 
-/** Calls `visit` with the indices of each element that is kept, in the full and in the subsampled tensor. */
+/** Calls `visit` with the index of each kept element, in the full and in the subsampled tensor. */
 function forEachSample(
   { B, H, W, C, Y, X, D }: SampledSizes,
   stride: number,

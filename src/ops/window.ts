@@ -1,19 +1,19 @@
-/** Windows that slide over images: how many there are, and which pixels they see. A signal is an image of one row. */
+/** Windows that slide over images: their number, and the pixels that they cover. A signal is an image of one row. */
 
 import type { Shape } from '../graph/tensor.js';
 
-/** How windows slide along one axis of an image. */
+/** The window along one axis of an image. */
 export interface AxisWindow {
   readonly stride: number;
-  /** Rows or columns of zeros (of nothing, for a maximum or a mean) before the image's first one. */
+  /** Rows or columns of padding before the image. Padding is zeros, and is ignored by a maximum or a mean. */
   readonly before: number;
-  /** The same behind its last one. */
+  /** Rows or columns of padding after the image. */
   readonly after: number;
-  /** Rows or columns from one tap to the next: 1 where taps are neighbours. */
+  /** Distance between taps: 1 for adjacent ones. */
   readonly dilation: number;
 }
 
-/** An axis of a window whose size its weights do not say. */
+/** The window along one axis, with its size, for windows without weights. */
 export interface SizedAxisWindow extends AxisWindow {
   readonly size: number;
 }
@@ -30,20 +30,20 @@ export type SizedWindow = Axes<SizedAxisWindow>;
 export type PerAxis = number | readonly [rows: number, columns: number];
 
 /**
- * Rows and columns of zeros around the image; `same`: as many as give ⌈size / stride⌉ windows, an odd one behind the
- * image, as in Keras (and in PyTorch, for stride 1).
+ * Rows and columns of zeros around the image. `same`: as many as give ⌈size / stride⌉ windows, an odd one behind the
+ * image, as in Keras (and in PyTorch for stride 1).
  */
 export type Padding = PerAxis | 'same' | Readonly<Record<'top' | 'bottom' | 'left' | 'right', number>>;
 
-/** A window as networks are written with it; `windowOf` makes the numbers of each axis of it. */
+/** A window as given by a network's definition; `windowOf` resolves it to the numbers of each axis. */
 export interface WindowOptions {
-  /** By default 1. */
+  /** 1 by default. */
   readonly stride?: PerAxis;
-  /** By default none. */
+  /** None by default. */
   readonly padding?: Padding;
-  /** By default 1. */
+  /** 1 by default. */
   readonly dilation?: PerAxis;
-  /** True where a last window may reach beyond image and padding, as long as it begins before (PyTorch's `ceil_mode`). */
+  /** True if a last window may reach beyond image and padding, as long as it begins inside (PyTorch's `ceil_mode`). */
   readonly ceil?: boolean;
 }
 
@@ -52,7 +52,7 @@ export interface SizedWindowOptions extends WindowOptions {
 }
 
 /**
- * The numbers of a window of K×L taps on images of H×W pixels.
+ * The window of K×L taps on images of H×W pixels.
  *
  * @param image [B,H,W,…]
  * @param weights [K,L,…]
@@ -61,7 +61,7 @@ export function windowOf(options: WindowOptions, image: Shape, weights: Shape): 
   return { rows: axisWindow(options, 0, image, weights), columns: axisWindow(options, 1, image, weights) };
 }
 
-/** The same of a window whose size is among its options. */
+/** The window with a size among its options. */
 export function sizedWindowOf(options: SizedWindowOptions, image: Shape): SizedWindow {
   const [K, L] = sidesOf(options.size);
   const { rows, columns } = windowOf(options, image, [K, L]);
@@ -92,7 +92,7 @@ function paddingOf(padding: Exclude<Padding, 'same'>, index: 0 | 1): readonly [b
   return [onAxis(padding, index), onAxis(padding, index)];
 }
 
-/** Stride and padding of a window with the same on all sides and with neighbouring taps; null for any other. */
+/** Stride and padding of a window without dilation that has the same ones on all sides; null for any other window. */
 export function evenWindow({ rows, columns }: Window): { readonly stride: number; readonly padding: number } | null {
   const { stride, before: padding } = rows;
   const isEven = [rows, columns].every(
@@ -101,7 +101,7 @@ export function evenWindow({ rows, columns }: Window): { readonly stride: number
   return isEven ? { stride, padding } : null;
 }
 
-/** Both numbers of what may be said by one. */
+/** Both numbers of a value for both axes. */
 export function sidesOf(value: PerAxis): readonly [rows: number, columns: number] {
   return typeof value === 'number' ? [value, value] : value;
 }
@@ -110,17 +110,17 @@ function onAxis(value: PerAxis, index: 0 | 1): number {
   return sidesOf(value)[index];
 }
 
-/** Pixels from a window's first tap to its last one, both included. */
+/** Pixels from the first tap to the last, both included. */
 export function extentOf(size: number, dilation: number): number {
   return (size - 1) * dilation + 1;
 }
 
-/** How often a window of `size` taps fits along an axis of `length` pixels. */
+/** Number of positions of a window with `size` taps along an axis of `length` pixels. */
 function windowCount(length: number, size: number, { stride, before, after, dilation }: AxisWindow): number {
   return Math.floor((length + before + after - extentOf(size, dilation)) / stride) + 1;
 }
 
-/** The fault of a window of K×L taps on images of H×W. */
+/** The error of a window of K×L taps on images of H×W; null for none. */
 function windowFault(
   window: Window,
   { H, W, K, L }: { readonly H: number; readonly W: number; readonly K: number; readonly L: number },
@@ -146,13 +146,13 @@ function windowFault(
   return `a window of ${down}×${across} on ${H}×${W} pixels with padding ${paddingText(window)}, right would be at most ${height}×${width}`;
 }
 
-/** Padding in words: a number, or those of top, bottom, left and right. */
+/** Padding in words: one number, or those of top, bottom, left and right. */
 function paddingText({ rows, columns }: Window): string {
   const sides = [rows.before, rows.after, columns.before, columns.after];
   return new Set(sides).size === 1 ? `${sides[0]}` : sides.join('/');
 }
 
-/** The fault of a window of which one could see nothing but padding; null for none. */
+/** The error of a window that may cover nothing but padding; null for none. */
 function windowSeesImage({ rows, columns }: SizedWindow, { H, W }: Pick<WindowSizes, 'H' | 'W'>): string | null {
   for (const [length, axis] of [
     [H, rows],
@@ -161,7 +161,7 @@ function windowSeesImage({ rows, columns }: SizedWindow, { H, W }: Pick<WindowSi
     const { size, stride, before, after, dilation } = axis;
     const last = windowCount(length, size, axis) - 1;
     let isBlind = last * stride - before >= length;
-    // Of windows that begin before the image, the first tap behind its beginning decides.
+    // For windows that begin before the image, the first tap inside of it decides.
     for (let at = 0; at <= last && at * stride < before && !isBlind; at++) {
       const begin = at * stride - before;
       const tap = Math.ceil(-begin / dilation);
@@ -194,7 +194,10 @@ export const slidingWindow = {
   check: windowFault,
 };
 
-/** The same where the attributes say how large the window is, and every window has to see a pixel of the image. */
+/**
+ * Shape rule and check of operations whose attributes give the window's size; every window has to cover a pixel of the
+ * image.
+ */
 export const sizedWindow = {
   sizes: ({ H, W }: Pick<WindowSizes, 'H' | 'W'>, { rows, columns }: SizedWindow) => ({
     Y: windowCount(H, rows.size, rows),
@@ -205,8 +208,8 @@ export const sizedWindow = {
 };
 
 /**
- * Calls `visit` with the numbers of the input pixel, the tap and the output pixel that meet, for every image, output
- * pixel and tap that lies inside the image.
+ * Calls `visit` with the indices of input pixel, tap and output pixel for every image, output pixel and tap inside of
+ * the image.
  */
 export function forEachTap(
   { B, H, W, K, L, Y, X }: WindowSizes,

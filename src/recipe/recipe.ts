@@ -1,6 +1,6 @@
 /**
- * The settings recommended for one's own pictures, from their number and size: a .cfg file of two sections, a float
- * network and one of learned bits that starts from it. What the call gives stands in it in place of what is chosen here.
+ * Recommended settings for the user's own pictures, by their number and size: a .cfg file of two sections, a float
+ * network and one with learned bits that starts from it. Settings given by the call take precedence.
  */
 
 import { basename, resolve } from 'node:path';
@@ -31,19 +31,19 @@ import { modelOfWeights } from './startingModel.js';
 import { type Survey, survey } from './survey.js';
 
 export interface Recipe {
-  /** Name of the section of learned bits, and of its run folder. */
+  /** Name of the section with learned bits, and of its run folder. */
   readonly name: string;
-  /** The .cfg file, with remarks. */
+  /** The .cfg file, with comments. */
   readonly text: string;
   readonly file: ConfigFile;
-  /** To be trained in this order. */
+  /** The experiments, in the order of training. */
   readonly experiments: readonly [float: Experiment, learned: Experiment];
   /** The choices, in words. */
   readonly notes: readonly string[];
 }
 
 interface RecipeEvents {
-  /** A task before training: loading, counting. */
+  /** Reports the progress of a task before training: loading, counting. */
   task(name: string, done: number, total: number): void;
 }
 
@@ -51,16 +51,16 @@ const source = 'recommended settings';
 
 const quantization = { w_quantize: 'parametric_fp_d_xmax', a_quantize: 'parametric_fp_d_xmax_relu' } as const;
 
-/** The wishes of a call beside the recommendation. Throws an `InputError` for values that are none, or do not fit. */
+/** The settings given by a call. Throws an `InputError` for invalid ones. */
 export function askedFor(options: Overrides): Experiment {
   const context = { ...quantization, select: 'validation', budget: 'guaranteed' };
   return experimentFromSettings('asked', source, context, options);
 }
 
 /**
- * The recommendation for the images of a call. Checked to the end: its budget can be kept.
+ * The recommendation for the images of a call, checked so that its budget can be met.
  *
- * @throws InputError where images, starting weights or settings are wrong
+ * @throws InputError if images, starting weights or settings are wrong
  */
 export async function recommend(asked: Experiment, events: RecipeEvents): Promise<Recipe> {
   const { overrides, settings } = asked;
@@ -69,7 +69,7 @@ export async function recommend(asked: Experiment, events: RecipeEvents): Promis
   const model = await modelFor(asked, seen);
   const draft = (targets: Targets) => build(asked, name, { seen, model, targets });
 
-  // Wide enough for anything: how large the network is in float decides on the budget.
+  // A budget too wide to matter: the size of the float network decides the real one.
   const [, unlimited] = draft({ weight: { value: 1e9 }, activation: { value: 1e9 } }).experiments;
   const training = buildTrainingProgram(programOptions(unlimited, shapeOf(unlimited, seen), null));
   const { variables } = training;
@@ -101,7 +101,7 @@ interface Targets {
   readonly activation: Target;
 }
 
-/** The target in kB that is given, or a part of what the network has in float, rounded up to three digits. */
+/** The given target in kB, or a fraction of the float network's size, rounded up to three digits. */
 function target(what: string, float: number, part: number, given: string | undefined): Target {
   const inFloat = `${what} in float: ${float.toPrecision(4)} kB`;
   if (given !== undefined) return { value: Number(given), remark: inFloat };
@@ -110,7 +110,7 @@ function target(what: string, float: number, part: number, given: string | undef
   return { value, remark: `${inFloat}; nothing else was asked for, so ${part === 10 ? 'a tenth' : 'an eighth'} of it` };
 }
 
-/** The two experiments, by the way of the text that describes them. */
+/** The two experiments, parsed from the text of their .cfg file. */
 function build(
   asked: Experiment,
   name: string,
@@ -130,7 +130,7 @@ function build(
   const text = configText(summary, sections);
   const file = parseConfig(text, source);
   const experiment = (section: string, own: Lines): Experiment => {
-    // Given once more as the call gives them, so that a fault names the option.
+    // Overridden once more by the call's values, so that errors name the option.
     const given = [...shared, ...own].filter(([key]) => asked.overrides.has(key));
     const { resume, network } = asked;
     const overrides = { ...Object.fromEntries(given.map(([key, { value }]) => [key, value])), resume };
@@ -144,7 +144,7 @@ function build(
   return { text, file, experiments, notes: [summary, ...budget] };
 }
 
-/** The keys of the sections in the order of the file, those of the call in place of those chosen. */
+/** The keys of both sections in the order of the file, with the call's values in place of the chosen ones. */
 function linesOf(
   { overrides, settings, network, task }: Experiment,
   floatName: string,
@@ -160,7 +160,7 @@ function linesOf(
   const rate = (fresh: number) => ({ value: String(((fromFile ? 0.01 : fresh) * batch) / 64) });
   const arePictures = seen.inputSize === null;
   const isShifted = !overrides.has('augment') && arePictures;
-  // Every output of a ResNet for CIFAR, as it is by default, has a ReLU.
+  // By default every output of a ResNet for CIFAR has a ReLU.
   const hasLinear = !/^resnet(20|32|44|56|110)$/.test(model);
   const hasTarget = targets.weight.value > 0 || targets.activation.value > 0;
 
@@ -223,7 +223,7 @@ function linesOf(
   return { shared, float, learned };
 }
 
-/** What there is to tell apart; of numbers nothing. */
+/** The classes or labels in words; empty for other targets. */
 function answersText({ loss }: Task, { classes }: Survey): string {
   switch (loss) {
     case 'classes':
@@ -243,10 +243,10 @@ function sizeText({ inputSize, side, channels, areEqualSquares }: Survey): strin
   return `${areEqualSquares ? '' : 'about '}${side} pixels`;
 }
 
-/** Small images as they are, others at the size at which a small network is soon trained. */
+/** The image size: small images as they are, others at a size at which a small network trains quickly. */
 function imageSize({ side, areEqualSquares, areFiles }: Survey, fromFile: boolean): number {
   if (!areFiles || (areEqualSquares && side <= 96)) return side;
-  // What networks that others have trained on photographs are used to.
+  // The size on which most pretrained networks were trained.
   if (fromFile && side >= 224) return 224;
   return Math.max(8, Math.min(128, 8 * Math.floor(side / 8)));
 }
@@ -261,13 +261,16 @@ async function modelFor(asked: Experiment, seen: Survey): Promise<string> {
   return size <= 96 ? 'resnet20' : 'resnet18';
 }
 
-/** A power of two up to 64, with eight steps an epoch at least where there are images for it. */
+/** A power of two up to 64, such that an epoch has at least eight steps if there are enough images. */
 function batchSize(images: number): number {
   const wanted = Math.min(64, Math.max(8, images / 8));
   return Math.min(images, 2 ** Math.floor(Math.log2(wanted)));
 }
 
-/** Epochs of the float network and of that of learned bits: as given together, or about a million images each. */
+/**
+ * Epochs of the float network and of the one with learned bits: half of the given number each, or about a million
+ * images each.
+ */
 function epochsOf(given: number | null, images: number, fromFile: boolean): readonly [number, number] {
   if (given === 1)
     throw new InputError('--epochs = 1: must be at least 2, which a float network and one of learned bits share');

@@ -1,4 +1,4 @@
-/** Which network a file of parameters belongs to. */
+/** Recognition of the network that a file of parameters belongs to. */
 
 import { InputError } from '../errors.js';
 import { quantizableTensors } from '../nn/index.js';
@@ -6,8 +6,8 @@ import { type ModelName, modelNames } from '../settings/index.js';
 import type { LoadedWeights } from '../weights/index.js';
 
 /**
- * The model all of whose weights, but for a head of other classes, have their names in the file; of several the one
- * with the most: a shallow ResNet's names are among those of a deeper one.
+ * The model whose weights all have their names in the file, except for a head of other classes; of several the one with
+ * the most weights, since the names of a shallow ResNet are among those of a deeper one.
  *
  * @throws InputError if there is none
  */

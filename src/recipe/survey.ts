@@ -1,4 +1,4 @@
-/** Facts of the images of a data set before any training: enough to choose settings by. */
+/** Facts about the images of a dataset before training, by which settings are chosen. */
 
 import { listImageFolder, loadDataset, sampledSizes } from '../data/files/index.js';
 import { arePictures, type InputType, inputType, isStream, type OnProgress } from '../data/index.js';
@@ -6,28 +6,28 @@ import { InputError } from '../errors.js';
 import type { Experiment } from '../settings/index.js';
 
 export interface Survey {
-  /** Number of classes; of `loss = labels` that of the labels. */
+  /** Number of classes; with `loss = labels` the number of labels. */
   readonly classes: number;
-  /** Sizes of the targets of one input, where they are more than a class. */
+  /** Shape of the targets of one input; absent for a class an input. */
   readonly targetShape?: readonly number[] | undefined;
   readonly trainImages: number;
   readonly testImages: number;
-  /** Shorter side in pixels; of files that differ, the median of a sample. */
+  /** Shorter side in pixels; for files of different sizes the median of a sample. */
   readonly side: number;
   readonly channels: number;
-  /** Height and width of inputs that are no pictures; null for pictures, which networks see as squares. */
+  /** Height and width of inputs that are no pictures; null for pictures, which are made square. */
   readonly inputSize: readonly [height: number, width: number] | null;
   readonly values: InputType;
-  /** True where the images are squares of one size, as far as the sample tells. */
+  /** True if the images (of a sample) are squares of one size. */
   readonly areEqualSquares: boolean;
-  /** True where they are files, which can be scaled. */
+  /** True for files, which can be scaled. */
   readonly areFiles: boolean;
 }
 
 /**
- * Looks at the images of an experiment: lists folders and opens some of their files, loads what is no folder.
+ * Surveys the images of an experiment: lists folders and opens some of their files, loads other datasets.
  *
- * @throws InputError for what is missing or damaged
+ * @throws InputError for missing or damaged files
  */
 export async function survey({ data, training, task }: Experiment, onProgress: OnProgress): Promise<Survey> {
   const { source, limitTrain, limitVal } = data;

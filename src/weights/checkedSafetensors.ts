@@ -1,6 +1,6 @@
 /**
- * The bytes of safetensors files with a checksum in their metadata that is verified on reading, since the format itself
- * does not notice a changed value. Files of other programs have no such checksum and are read without.
+ * safetensors files with a checksum in their metadata that is verified on reading, since the format itself does not
+ * notice a changed value. Files of other programs have no such checksum.
  */
 
 import { sha256 } from '@noble/hashes/sha2.js';
@@ -16,11 +16,11 @@ import {
 } from './safetensors.js';
 
 const CHECKSUM = 'mpdnn_sha256';
-/** The key of earlier versions, which others use as well: it is ours where the format is. */
+/** The checksum's key in earlier versions. Other programs use it as well; it is ours if the format is. */
 const OLD_CHECKSUM = 'sha256';
 const OWN_FORMAT = 'mixed-precision-dnns ';
 
-/** The bytes of a file, its checksum in the metadata. */
+/** The bytes of a file with its checksum in the metadata. */
 export function safetensorsFile(
   tensors: readonly NamedTensor[],
   metadata: Readonly<Record<string, string>>,
@@ -28,7 +28,7 @@ export function safetensorsFile(
   return encodeSafetensors(tensors, { ...metadata, [CHECKSUM]: checksum(tensors, metadata) });
 }
 
-/** Reads the bytes of a file called `source`. Throws an `InputError` if they are damaged. */
+/** Parses the bytes of a file called `source`. Throws an `InputError` if they are damaged. */
 export function parseSafetensorsFile(bytes: Uint8Array, source: string): Safetensors {
   const file = decodeSafetensors(bytes, source);
   const { metadata } = file;

@@ -1,6 +1,6 @@
 /** The two floating-point formats of 16 bits; every value of theirs is one of float32. */
 
-/** IEEE 754 binary16, little-endian: a sign, 5 bits of exponent (bias 15), 10 of fraction. */
+/** float32 values of IEEE 754 binary16, little-endian: a sign, 5 bits of exponent (bias 15), 10 of fraction. */
 export function fromFloat16(bytes: Uint8Array): Float32Array {
   return fromWords(bytes, (word) => {
     const sign = word & 0x8000 ? -1 : 1;
@@ -11,7 +11,7 @@ export function fromFloat16(bytes: Uint8Array): Float32Array {
   });
 }
 
-/** bfloat16, little-endian: the upper half of a float32. */
+/** float32 values of bfloat16, little-endian: the upper half of a float32. */
 export function fromBfloat16(bytes: Uint8Array): Float32Array {
   const float = new DataView(new ArrayBuffer(4));
   return fromWords(bytes, (word) => {

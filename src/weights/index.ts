@@ -1,4 +1,4 @@
-/** Files of weights: safetensors, NNabla's parameter files, and what a network starts from. */
+/** Files of weights: safetensors, NNabla's parameter files, and weights to start from. */
 export { parseSafetensorsFile, safetensorsFile } from './checkedSafetensors.js';
 export { type LoadedWeights, weightsOf } from './loadedWeights.js';
 export type { NamedTensor } from './safetensors.js';

@@ -1,4 +1,4 @@
-/** Weights to start from or to evaluate, and what of them a network made use of. */
+/** Weights to start from or to evaluate, and a report on which of them a network used. */
 
 import { InputError } from '../errors.js';
 import { nearestName } from '../nearestName.js';
@@ -6,21 +6,21 @@ import type { StartingWeights, Variables } from '../nn/index.js';
 import { parameterNames } from '../quant/index.js';
 import { type NamedTensor, type Safetensors, typeOf } from './safetensors.js';
 
-/** Starting weights whose names are known. */
+/** Starting weights with known names. */
 export interface LoadedWeights extends StartingWeights {
-  /** Names of everything in the file, in its order. */
+  /** Names of all tensors in the file, in its order. */
   readonly names: readonly string[];
-  /** Names of the classes that its network tells apart, in the order of its outputs; absent where the file says none. */
+  /** Class names of its network, in the order of the outputs; absent if the file has none. */
   readonly classes?: readonly string[] | undefined;
 }
 
-/** The use that a network made of a file. */
+/** The use of a file's tensors by a network. */
 export interface LoadReport {
-  /** Values of the network that the file gave. */
+  /** The network's tensors that the file has. */
   readonly matched: readonly string[];
-  /** Parameters and running moments that the file lacks; quantizers start from data where it has none. */
+  /** Parameters and running moments that the file lacks; missing quantizers start from data. */
   readonly missing: readonly string[];
-  /** Names in the file that the network does not have. */
+  /** The file's tensors that the network does not have. */
   readonly unused: readonly string[];
 }
 
@@ -31,8 +31,8 @@ export interface WeightValues {
 }
 
 /**
- * The floating-point tensors of a safetensors file; counters and states of generators are no weights, and `get` throws
- * an `InputError` if one of them, or of the `unread` ones, is asked for.
+ * The floating-point tensors of a safetensors file. `get` throws an `InputError` for others (counters, states of
+ * generators) and for `unread` ones.
  */
 export function weightsOf(
   tensors: ReadonlyMap<string, NamedTensor>,
@@ -49,8 +49,8 @@ export function weightsOf(
 }
 
 /**
- * `weights`: names in the file's order, and their values, which may be read when they are asked for. `others`: names whose
- * values are no floating-point numbers, with their types; only asking for one is a fault.
+ * Weights from values by name, in the file's order; values may be read on demand. `others`: types of the tensors that
+ * are not floating-point, by name; `get` throws for these only.
  */
 export function loadedWeights(
   source: string,
@@ -68,12 +68,12 @@ export function loadedWeights(
   };
 }
 
-/** The weights in a safetensors file called `source`, with the classes that it names; `get` throws as that of `sound`. */
+/** The weights of a safetensors file called `source`, with its class names; `get` throws as that of `sound` does. */
 export function weightsToStartFrom({ tensors, unread, metadata }: Safetensors, source: string): LoadedWeights {
   return { ...sound(weightsOf(tensors, source, unread)), classes: classesOf(metadata) };
 }
 
-/** The classes in the metadata of a file of ours; other programs keep other things under the same key. */
+/** The class names in the metadata of one of our files; other programs use the same key for other things. */
 function classesOf({ data }: Readonly<Record<string, string>>): readonly string[] | undefined {
   try {
     const { classes } = JSON.parse(data ?? 'null');
@@ -83,7 +83,7 @@ function classesOf({ data }: Readonly<Record<string, string>>): readonly string[
   }
 }
 
-/** The same weights, whose `get` throws an `InputError` for NaN, infinity and negative variances. */
+/** The same weights; `get` throws an `InputError` for NaN, infinity and negative variances. */
 export function sound(weights: LoadedWeights): LoadedWeights {
   return {
     ...weights,
@@ -104,14 +104,14 @@ export function sound(weights: LoadedWeights): LoadedWeights {
   };
 }
 
-/** NNabla's name for a running variance, or PyTorch's. */
+/** Tells whether a name is NNabla's or PyTorch's for a running variance. */
 function isVariance(name: string): boolean {
   return /(?:^|[/.])(?:running_)?var$/.test(name);
 }
 
 /**
- * Reports which part of `starting` the network with these variables made use of. Throws an `InputError` if that is none
- * of its parameters: the file then belongs to another network.
+ * Reports which tensors of `starting` the network uses. Throws an `InputError` if none is a parameter of the network:
+ * the file then belongs to another one.
  */
 export function loadReport(variables: Variables, starting: LoadedWeights): LoadReport {
   const own = [...variables.parameters, ...variables.running].map(({ name }) => name);
@@ -129,7 +129,7 @@ export function loadReport(variables: Variables, starting: LoadedWeights): LoadR
   };
 }
 
-/** The report in a line, fresh and unused tensors by name; `classes` are those of the network. */
+/** The report in one line, with the names of fresh and unused tensors. `classes`: those of the network. */
 export function startLine(variables: Variables, starting: LoadedWeights, classes: readonly string[]): string {
   const { matched, missing, unused } = loadReport(variables, starting);
   const head = missing.some((name) => variables.startsAfresh(name))
@@ -146,14 +146,16 @@ export function startLine(variables: Variables, starting: LoadedWeights, classes
   );
 }
 
-/** The first six of the names, each as `shown` puts it; nothing where there are none. */
+/** The first six names in brackets, each formatted by `shown`; empty for none. */
 function inBrackets(names: readonly string[], shown = (name: string) => name): string {
   if (names.length === 0) return '';
   const more = names.length > 6 ? ` and ${names.length - 6} more` : '';
   return ` (${names.slice(0, 6).map(shown).join(', ')}${more})`;
 }
 
-/** The remark where as many classes have other names, or another order: the last layer means something else. */
+/**
+ * A remark if the same number of classes has other names or another order, which gives the last layer another meaning.
+ */
 function renamed(theirs: readonly string[] | undefined, ours: readonly string[]): string {
   const label = theirs?.findIndex((name, index) => name !== ours[index]) ?? -1;
   return label < 0

@@ -1,7 +1,7 @@
 /**
- * Reads the parameter files that NNabla writes: HDF5, one group a scope, one float32 dataset a parameter, whose
- * attribute `index` says when it was made. Names and the order of axes (OIHW) are those our networks have at the
- * borders. The HDF5 library is loaded only where such a file is read.
+ * Reader of NNabla's parameter files: HDF5 with a group for each scope and a float32 dataset for each parameter, whose
+ * attribute `index` gives the order of creation. Names and the order of axes (OIHW) are those of our stored layout. The
+ * HDF5 library is loaded only when such a file is read.
  */
 
 import type { Dataset } from 'h5wasm/node';
@@ -13,18 +13,18 @@ import { readWeightFile } from './safetensorsFile.js';
 
 const SIGNATURE = [0x89, 0x48, 0x44, 0x46, 0x0d, 0x0a, 0x1a, 0x0a];
 
-/** H5T_INTEGER, as the library's descriptions of types have it. */
+/** H5T_INTEGER in the library's descriptions of types. */
 const INTEGER = 0;
 
 /**
- * The floating-point parameters in the order they were made in; data sets of other types cannot be asked for. Throws an
- * `InputError` if the file cannot be read.
+ * Reads the floating-point parameters, in the order of their creation; datasets of other types cannot be asked for.
+ * Throws an `InputError` if the file cannot be read.
  */
 export async function readNnablaH5(path: string): Promise<LoadedWeights> {
   const bytes = readWeightFile(path);
   if (!SIGNATURE.every((byte, index) => bytes[index] === byte)) throw new InputError(`${path}: no HDF5 file`);
   const { Dataset, File, ready } = await loadOptional('h5wasm', `${path} is an HDF5 file`, () => import('h5wasm/node'));
-  // Faults then carry the library's messages; otherwise it prints them.
+  // Errors then carry the library's messages, which it would print otherwise.
   (await ready).activate_throwing_error_handler();
   try {
     const file = new File(path, 'r');
@@ -44,19 +44,19 @@ export async function readNnablaH5(path: string): Promise<LoadedWeights> {
       file.close();
     }
   } catch (error) {
-    // Whatever the library throws on bytes that it cannot make sense of, the file is at fault.
+    // Any error of the library means a faulty file.
     if (error instanceof InputError) throw error;
     throw new InputError(`${path}: damaged HDF5 file, or written in a way that is not supported`);
   }
 }
 
-/** Datasets without an index, which NNabla does not write, come last. */
+/** The index of a dataset; those without one, which NNabla does not write, come last. */
 function indexOf(dataset: Dataset): number {
   const value = dataset.attrs.index?.value;
   return typeof value === 'number' || typeof value === 'bigint' ? Number(value) : Number.MAX_SAFE_INTEGER;
 }
 
-/** `undefined` for values of another type than float16, 32 and 64, little-endian. */
+/** The values of a dataset; `undefined` for types other than little-endian float16, 32 and 64. */
 function readParameter(dataset: Dataset, name: string, path: string): WeightValues | undefined {
   const shape = dataset.shape ?? [];
   const values = floatsOf(dataset);
@@ -75,7 +75,7 @@ function floatsOf(dataset: Dataset): Float32Array | Float64Array | undefined {
       return value instanceof Float32Array || value instanceof Float64Array ? value : undefined;
     }
     case '<e': {
-      // The library has no array for float16: as integers of the same size their bytes come through.
+      // The library has no array type for float16, but returns the bytes of integers of the same size.
       Object.assign(dataset.metadata, { type: INTEGER });
       const { value } = dataset;
       const words = typeof value === 'number' ? Uint16Array.of(value) : value;

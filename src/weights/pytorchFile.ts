@@ -1,9 +1,9 @@
 /**
- * State dictionaries as `torch.save` writes them since PyTorch 1.6: a zip archive of a pickle and a file for each storage,
- * of which tensors are views with an offset and strides.
+ * Reader of state dictionaries written by `torch.save` since PyTorch 1.6: a zip archive of a pickle and a file for each
+ * storage, of which tensors are views with an offset and strides.
  *
- * A pickle can name any Python function. Here four kinds of names mean something, and everything else is refused by its
- * name: no code of a file is ever run.
+ * A pickle can name any Python function. Only four kinds of names are known here, all others are refused: no code of a
+ * file is ever run.
  */
 
 import { BufferReader, NameRegistry, Parser } from 'pickleparser';
@@ -13,7 +13,7 @@ import { elementCount, type Shape } from '../graph/tensor.js';
 import { fromBfloat16, fromFloat16 } from './halfFloats.js';
 import { type LoadedWeights, loadedWeights, type WeightValues } from './loadedWeights.js';
 
-/** `torch.NAMEStorage`: bytes of an element, and what safetensors calls the type. */
+/** `torch.NAMEStorage`: bytes of an element, and the type's name in safetensors. */
 const storages = {
   Float: { type: 'F32', size: 4 },
   Double: { type: 'F64', size: 8 },
@@ -31,10 +31,10 @@ const storages = {
 
 type StorageType = (typeof storages)[keyof typeof storages];
 
-/** Keys under which checkpoints keep the state dictionary of the model, in the order in which they are looked for. */
+/** Keys of the model's state dictionary in checkpoints, in the order of preference. */
 const usualKeys = ['state_dict', 'model_state_dict', 'model', 'net'];
 
-/** A tensor whose values have not been read. */
+/** A tensor whose values are not read yet. */
 class StoredTensor {
   constructor(
     readonly storage: Storage,
@@ -52,11 +52,11 @@ class Storage {
 }
 
 /**
- * Reads the bytes of a file called `source`: a state dictionary, or one under a usual key of a checkpoint. Names lose the
- * prefix that wrappers such as DataParallel give to all of them. Tensors of integers cannot be asked for.
+ * Reads the bytes of a file called `source`: a state dictionary, or a checkpoint with one under a usual key. A prefix
+ * that all names share, as added by DataParallel, is removed. Integer tensors cannot be asked for.
  *
- * @throws InputError for a file that is damaged, older than PyTorch 1.6, TorchScript or a whole module, and for a pickle
- *   that names what no state dictionary needs
+ * @throws InputError for a damaged file, one older than PyTorch 1.6, TorchScript or a whole module, and for a pickle
+ *   with names that no state dictionary needs
  */
 export async function readPytorch(bytes: Uint8Array, source: string): Promise<LoadedWeights> {
   const fail = (fault: string): never => {
@@ -83,7 +83,7 @@ export async function readPytorch(bytes: Uint8Array, source: string): Promise<Lo
 type Fail = (fault: string) => never;
 
 function unpickle(bytes: Uint8Array, files: ReadonlyMap<string, Uint8Array>, root: string, fail: Fail): unknown {
-  // Made for this file and frozen, since a pickle may write into what it names.
+  // Made for this file and frozen, since a pickle may write to objects that it names.
   const names = new AllowedNames()
     .register('collections', 'OrderedDict', Object.freeze(emptyDictionary))
     .register('torch._utils', '_rebuild_tensor_v2', Object.freeze(tensorOf))
@@ -126,7 +126,7 @@ function emptyDictionary(...items: readonly unknown[]): Map<unknown, unknown> {
   return items.length === 0 ? new Map() : fault('a dictionary of items in a list');
 }
 
-/** ('storage', its type, its key, its device, its number of elements). */
+/** A storage from the pickle's ('storage', type, key, device, number of elements). */
 function storageOf(
   id: unknown,
   types: ReadonlyMap<unknown, StorageType>,
@@ -141,7 +141,7 @@ function storageOf(
   return new Storage(type, bytes!);
 }
 
-/** torch._utils._rebuild_tensor_v2, whose other arguments say nothing of the values. */
+/** torch._utils._rebuild_tensor_v2, whose other arguments do not affect the values. */
 function tensorOf(storage: unknown, offset: unknown, shape: unknown, strides: unknown): StoredTensor {
   if (!(storage instanceof Storage) || !isSize(offset) || !areSizes(shape) || !areSizes(strides)) {
     return fault('a tensor of something else');
@@ -150,7 +150,7 @@ function tensorOf(storage: unknown, offset: unknown, shape: unknown, strides: un
   const count = elementCount(shape);
   const available = storage.bytes.length / storage.type.size;
   const last = shape.reduce((at, size, axis) => at + (size - 1) * strides[axis]!, offset);
-  // More elements than there are would be one repeated: no parameter is.
+  // More elements than the storage has would repeat some, which no parameter does.
   if (count > available || (count > 0 && last >= available)) return fault('a tensor beyond its storage');
   return new StoredTensor(storage, offset, shape, strides);
 }
@@ -200,7 +200,7 @@ function withoutPrefix(dictionary: Dictionary): Dictionary {
     : new Map([...dictionary].map(([name, tensor]) => [name.slice(prefix.length), tensor]));
 }
 
-/** Values are read when they are asked for. */
+/** The weights of a dictionary, whose values are read on demand. */
 function lazyWeights(dictionary: Dictionary, source: string): LoadedWeights {
   const isFloat = ({ storage }: StoredTensor) => Object.hasOwn(floats, storage.type.type);
   const others = [...dictionary].filter(([, tensor]) => !isFloat(tensor));
@@ -220,7 +220,7 @@ const floats = {
   BF16: fromBfloat16,
 } as const satisfies Partial<Record<StorageType['type'], (bytes: Uint8Array) => WeightValues['values']>>;
 
-/** Row-major, whatever the strides. */
+/** The values, row-major whatever the strides. */
 function valuesOf({ storage, offset, shape, strides }: StoredTensor): WeightValues['values'] {
   const { size, type } = storage.type;
   const bytes = new Uint8Array(elementCount(shape) * size);

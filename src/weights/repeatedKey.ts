@@ -1,11 +1,11 @@
 /**
- * Finds a key that stands twice in one object of a JSON text. `JSON.parse` silently keeps the last one, which would let
- * a file mean different things to different readers.
+ * Finds a repeated key in an object of a JSON text. `JSON.parse` silently keeps the last one, so that other readers
+ * might read the file differently.
  */
 
 /** The first repeated key of valid JSON, or null. */
 export function repeatedKey(json: string): string | null {
-  /** Keys of the objects that are open; null for arrays. */
+  /** Keys of the open objects; null for arrays. */
   const open: (Set<string> | null)[] = [];
   for (let at = 0; at < json.length; at++) {
     const character = json[at];
@@ -25,7 +25,7 @@ export function repeatedKey(json: string): string | null {
   return null;
 }
 
-/** The position of the quote that ends the string which begins at `start`. */
+/** The position of the quote that ends the string beginning at `start`. */
 function closingQuote(json: string, start: number): number {
   let at = start + 1;
   while (json[at] !== '"') at += json[at] === '\\' ? 2 : 1;

@@ -1,7 +1,7 @@
 /**
  * The safetensors format: eight bytes of header length, a JSON header of names, types, shapes and offsets, then the
- * values, row-major and little-endian, without holes (https://github.com/huggingface/safetensors#format). Equal contents
- * give equal bytes, and a file that breaks any rule of the format is refused: an offset is never trusted.
+ * values, row-major and little-endian, without gaps (https://github.com/huggingface/safetensors#format). Equal contents
+ * give equal bytes. A file that breaks a rule of the format is refused: no offset is trusted.
  */
 
 import { InputError } from '../errors.js';
@@ -19,13 +19,13 @@ const ARRAYS = {
   I16: Int16Array,
 } as const;
 
-/** Read as float32, never written. */
+/** Types that are read as float32 and never written. */
 const HALF_FLOATS = { F16: fromFloat16, BF16: fromBfloat16 } as const;
 
 /** The types that are written. */
 export type SafetensorsType = keyof typeof ARRAYS;
 
-/** The type of a tensor's values is that of its array. */
+/** A tensor, whose type is that of its array. */
 export interface NamedTensor {
   readonly name: string;
   readonly shape: Shape;
@@ -33,16 +33,16 @@ export interface NamedTensor {
 }
 
 export interface Safetensors {
-  /** By name, in the order of the file; float16 and bfloat16 as float32. */
+  /** Tensors by name, in the order of the file; float16 and bfloat16 as float32. */
   readonly tensors: ReadonlyMap<string, NamedTensor>;
-  /** Tensors of types that this reader does not know, by name, with the type: no fault as long as nobody wants them. */
+  /** Types of the tensors that this reader cannot read, by name. */
   readonly unread: ReadonlyMap<string, string>;
   readonly metadata: Readonly<Record<string, string>>;
 }
 
 const METADATA = '__metadata__';
 const LENGTH_BYTES = 8;
-/** The header is padded so that values begin at a multiple of this: no reader that maps the file need copy them. */
+/** The header is padded so that values begin at a multiple of this, for readers that map the file. */
 const ALIGNMENT = 64;
 /** The limit of the published reader. */
 const HEADER_LIMIT = 100_000_000;
@@ -57,7 +57,7 @@ export function bytesOf({ buffer, byteOffset, byteLength }: NamedTensor['data'])
   return new Uint8Array(buffer, byteOffset, byteLength);
 }
 
-/** The bytes of a file. Larger elements come first, so that all are aligned; within a size names are in order. */
+/** The bytes of a file. Larger elements come first, so that all are aligned; those of one size are sorted by name. */
 export function encodeSafetensors(
   tensors: Iterable<NamedTensor>,
   metadata: Readonly<Record<string, string>> = {},
@@ -92,7 +92,7 @@ export function encodeSafetensors(
   return bytes;
 }
 
-/** Reads the bytes of a file called `source`. Throws an `InputError` that says what is wrong with it. */
+/** Parses the bytes of a file called `source`. Throws an `InputError` with the fault. */
 export function decodeSafetensors(bytes: Uint8Array, source: string): Safetensors {
   const fail = (fault: string): never => {
     throw new InputError(`${source}: no valid safetensors file, ${fault}`);
@@ -118,7 +118,7 @@ export function decodeSafetensors(bytes: Uint8Array, source: string): Safetensor
 /** The values of a tensor; `undefined` for an unknown type. */
 function arrayOf(type: string, bytes: Uint8Array): NamedTensor['data'] | undefined {
   if (isHalfFloat(type)) return HALF_FLOATS[type](bytes);
-  // A copy of its own, since the place in the file need not be aligned.
+  // A copy, since the place in the file need not be aligned.
   return isWritten(type) ? new ARRAYS[type](new Uint8Array(bytes).buffer) : undefined;
 }
 
@@ -130,7 +130,7 @@ function isWritten(type: string): type is SafetensorsType {
   return Object.hasOwn(ARRAYS, type);
 }
 
-/** Bytes of a value; `undefined` for an unknown type, or for one whose values are parts of bytes. */
+/** Bytes of a value; `undefined` for unknown types and for types smaller than a byte. */
 function sizeOf(type: string): number | undefined {
   if (isWritten(type)) return ARRAYS[type].BYTES_PER_ELEMENT;
   return isHalfFloat(type) ? 2 : undefined;
@@ -196,7 +196,7 @@ function checkEntry(name: string, value: unknown, fail: Fail): Entry {
   return { name, type: dtype, shape, begin, end };
 }
 
-/** Values must follow each other from the first byte to the last. */
+/** Checks that values follow each other from the first byte to the last. */
 function checkOrder(entries: readonly Entry[], length: number, fail: Fail): void {
   let position = 0;
   for (const { name, begin, end } of [...entries].sort((a, b) => a.begin - b.begin || a.end - b.end)) {

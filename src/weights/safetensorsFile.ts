@@ -1,16 +1,16 @@
-/** Files of weights on the disk. */
+/** Weight files on the disk. */
 
 import { readFileSync } from 'node:fs';
 import { readFault } from '../disk/fileFault.js';
 import { parseSafetensorsFile } from './checkedSafetensors.js';
 import type { Safetensors } from './safetensors.js';
 
-/** Reads the file at `path`. Throws an `InputError` if there is none or if it is damaged. */
+/** Reads the file at `path`. Throws an `InputError` if it is missing or damaged. */
 export function readSafetensors(path: string): Safetensors {
   return parseSafetensorsFile(readWeightFile(path), path);
 }
 
-/** The bytes of a file that the user named. Throws an `InputError` if there is none to be read. */
+/** The bytes of a file named by the user. Throws an `InputError` if it cannot be read. */
 export function readWeightFile(path: string): Uint8Array {
   try {
     return readFileSync(path);

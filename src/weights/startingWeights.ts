@@ -1,4 +1,7 @@
-/** Weights to start from or to evaluate, out of a file of this project, of PyTorch's world (.safetensors, .pt) or of NNabla (.h5). */
+/**
+ * Weights to start from or to evaluate, read from files of this project, of PyTorch and its ecosystem (.safetensors,
+ * .pt) or of NNabla (.h5).
+ */
 
 import { extname } from 'node:path';
 import { InputError } from '../errors.js';
@@ -8,8 +11,8 @@ import { readPytorch } from './pytorchFile.js';
 import { readSafetensors, readWeightFile } from './safetensorsFile.js';
 
 /**
- * Reads the file at `path`. Throws an `InputError` if it is missing, damaged or of another format; its `get` throws one
- * for values that no network can have.
+ * Reads the file at `path`. Throws an `InputError` if it is missing, damaged or of another format; `get` throws one for
+ * non-finite values and negative variances.
  */
 export async function readStartingWeights(path: string): Promise<LoadedWeights> {
   switch (extname(path).toLowerCase()) {

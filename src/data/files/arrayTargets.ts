@@ -1,6 +1,6 @@
 /**
- * The `y` of arrays of one's own, by what the network is trained for: a class an input, numbers, labels that are there or
- * not, or a class a pixel.
+ * Targets of arrays of one's own (`y`), depending on the loss: a class an input, numbers, several labels, or a class a
+ * pixel.
  */
 
 import { InputError } from '../../errors.js';
@@ -12,8 +12,10 @@ import type { NumberArray, TextArray } from './npy.js';
 type Answers = Pick<ImageSet, 'labels' | 'targets'>;
 
 /**
+ * The labels or targets of a set.
+ *
  * @param y `null` for autoencoders, which need none
- * @param source what messages call the array
+ * @param source the array's name in messages
  */
 export function answersOf(
   y: NumberArray | TextArray | null,
@@ -41,7 +43,7 @@ export function answersOf(
   throw new InputError(`${source}: is of ${read.labels.length} inputs, there are ${count}`);
 }
 
-/** Labels [count] or [count, 1]. */
+/** Labels of shape [count] or [count, 1]. */
 export function asLabels(array: NumberArray | TextArray, source: string): Int32Array {
   const { shape } = array;
   const integers = asIntegers(
@@ -69,14 +71,14 @@ function asIntegers(array: NumberArray | TextArray, source: string, wanted: stri
   return array.values;
 }
 
-/** Numbers [count, …]; one an input is [count] as well. */
+/** Targets of shape [count, …], or [count] for one number an input. */
 function asNumbers(array: NumberArray | TextArray, source: string): Targets {
   if ('texts' in array) throw new InputError(`${source}: holds texts; loss = values wants numbers`);
   const [, ...shape] = array.shape;
   return checkedTargets('values', array.values, shape.length === 0 ? [1] : shape, source);
 }
 
-/** Labels [count, labels]: 1, 0, or −1 for unknown. */
+/** Targets of shape [count, labels]: 1, 0, or −1 for unknown. */
 function asSeveralLabels(array: NumberArray | TextArray, source: string): Targets {
   if (!('texts' in array) && array.shape.length === 2) {
     return checkedTargets('labels', array.values, array.shape.slice(1), source);
@@ -85,7 +87,7 @@ function asSeveralLabels(array: NumberArray | TextArray, source: string): Target
   throw new InputError(`${source}: ${given}; loss = labels wants [count, labels] of 1 and 0, and -1 for unknown`);
 }
 
-/** Maps [count, height, width] or [count, height, width, 1] of classes; −1 and 255 are pixels that count nowhere. */
+/** Class indices of shape [count, height, width] or [count, height, width, 1]; pixels with −1 or 255 are ignored. */
 function asMaps(array: NumberArray | TextArray, source: string): Targets {
   const { shape } = array;
   const integers = asIntegers(array, source, 'loss = pixels wants integers, the class of each pixel');
@@ -95,7 +97,7 @@ function asMaps(array: NumberArray | TextArray, source: string): Targets {
   return checkedTargets('pixels', integers, shape.slice(1, 3), source);
 }
 
-/** Names where nobody gives them: outputs and classes are called by their numbers. */
+/** Numbers as names of outputs or classes, if the data have no names. */
 export function numberedNames({ labels, targets }: Answers, { loss, target }: Task, source: string): readonly string[] {
   const most = (numbers: Int32Array) => numbers.reduce((a, b) => Math.max(a, b), -1) + 1;
   const counts = {
@@ -109,7 +111,7 @@ export function numberedNames({ labels, targets }: Answers, { loss, target }: Ta
   return Array.from({ length: count }, (_, label) => String(label));
 }
 
-/** @throws InputError where answers are of classes that have no name, or of another number of outputs than names */
+/** @throws InputError if a label has no name, or if the number of outputs is not that of the names */
 export function checkAnswers(
   { labels, targets }: Answers,
   { loss }: Task,

@@ -1,8 +1,9 @@
 /**
- * Arrays of one's own: `x_train`, `y_train`, `x_test`, `y_test`, and `x_val`, `y_val` and `class_names` where they are
- * there, in an .npz file (numpy.savez), a .safetensors file or a folder of .npy files. Inputs are [count, height, width,
- * channels], [count, height, width] or [count, features], bytes or floats; labels are whole numbers from 0 on, or what else
- * the loss wants (`arrayTargets.ts`). `group_test` and `group_val` number the recordings that inputs are pieces of.
+ * Arrays of one's own: `x_train`, `y_train`, `x_test`, `y_test` and optionally `x_val`, `y_val` and `class_names` in an
+ * .npz file (numpy.savez), a .safetensors file or a folder of .npy files. Inputs are [count, height, width, channels],
+ * [count, height, width] or [count, features], bytes or floats; labels are whole numbers from 0, or the targets of
+ * another loss (`arrayTargets.ts`). `group_test` and `group_val` give the number of the recording that each input is a
+ * piece of.
  */
 
 import type { Dirent } from 'node:fs';
@@ -28,10 +29,12 @@ const wanted = 'x_train, y_train, x_test and y_test are wanted, x_val, y_val and
 type Arrays = ReadonlyMap<string, NumberArray | TextArray>;
 
 /**
+ * Loads a dataset of arrays.
+ *
  * @param location an .npz or .safetensors file, or a folder of .npy files
- * @param task decides what `y` is; autoencoders need none
- * @param testOnly the arrays to train with need not be there, and the training set may be empty
- * @throws InputError for files that are missing or damaged, and arrays that do not fit together
+ * @param task decides the meaning of `y`; autoencoders need none
+ * @param testOnly training arrays are not needed, and the training set may be empty
+ * @throws InputError for missing or damaged files, and for arrays that do not fit together
  */
 export async function loadArrays(
   location: string,
@@ -58,7 +61,7 @@ export async function loadArrays(
   return { name: path.basename(location), classes, train, test, ...(validation && { validation }), notes };
 }
 
-/** Inputs in .npy files as `predict` is given them: [count, …] with the shape of one input behind it, or one input. */
+/** Reads inputs for `predict` from a .npy file: [count, …shape of one input], or one input. */
 export async function readInputs(
   file: string,
   shape: readonly [number, number, number],
@@ -135,7 +138,7 @@ async function inWords<T>(access: Promise<T>, file: string): Promise<T> {
   }
 }
 
-/** `null` where neither the inputs nor the labels are there. */
+/** The inputs and targets of a set; `null` if it has neither. */
 function inputsWithAnswers(arrays: Arrays, set: SetName, task: Task, location: string): ImageSet<InputArray> | null {
   const [x, y] = [arrays.get(`x_${set}`), arrays.get(`y_${set}`)];
   if (!x && !y) return null;
@@ -159,7 +162,7 @@ function inputsWithAnswers(arrays: Arrays, set: SetName, task: Task, location: s
   return { images, ...answers, ...(groups && { groups }), count, height, width, channels };
 }
 
-/** The four axes of an array of images, or of inputs with fewer; null for another shape, or none of them. */
+/** The four axes of an array of images or of other inputs; null for other shapes and for empty arrays. */
 function asImages(shape: readonly number[]): [number, number, number, number] | null {
   if (shape.includes(0)) return null;
   const [count, a, b, c] = shape as [number, number, number, number];
@@ -175,7 +178,7 @@ function asImages(shape: readonly number[]): [number, number, number, number] | 
   }
 }
 
-/** Bytes as they are, everything that float32 holds exactly as float32, float64 rounded to it. */
+/** Bytes as they are; types that float32 holds exactly as float32, and float64 rounded to it. */
 function asInputs(array: NumberArray | TextArray, source: string): InputArray {
   if ('texts' in array) throw new InputError(`${source}: holds texts; inputs are numbers`);
   const { values } = array;
@@ -193,13 +196,13 @@ function asInputs(array: NumberArray | TextArray, source: string): InputArray {
   return floats;
 }
 
-/** The place of the first value that is no finite number, -1 where there is none. */
+/** The index of the first non-finite value, -1 for none. */
 function firstStrange(values: Float32Array): number {
   for (let index = 0; index < values.length; index++) if (!Number.isFinite(values[index])) return index;
   return -1;
 }
 
-/** By `class_names`, or else called by their numbers. */
+/** The names in `class_names`, or else numbers. */
 function classesOf(arrays: Arrays, set: ImageSet<InputArray>, task: Task, location: string): readonly string[] {
   const names = arrays.get('class_names');
   if (!names) return numberedNames(set, task, location);
@@ -209,7 +212,7 @@ function classesOf(arrays: Arrays, set: ImageSet<InputArray>, task: Task, locati
   return names.texts;
 }
 
-/** Whether a set says nothing of what the labels are: it is empty, or an autoencoder trains on it. */
+/** Tells whether a set has no labels: it is empty, or for an autoencoder. */
 function isUnlabelled({ count }: ImageSet<InputArray>, { target }: Task): boolean {
   return count === 0 || target === 'input';
 }

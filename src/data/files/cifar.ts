@@ -1,6 +1,6 @@
 /**
- * Finds CIFAR-10 or CIFAR-100, in binary or python form, loose or archived; where it is nowhere, fetches the official
- * binary archive into the cache folder.
+ * Finds CIFAR-10 or CIFAR-100 in binary or python form, loose or archived; otherwise downloads the official binary
+ * archive into the cache folder.
  */
 import type { Stats } from 'node:fs';
 import { stat } from 'node:fs/promises';
@@ -17,14 +17,16 @@ import { type NamedFiles, readArchive, readFolder } from './namedFiles.js';
 export interface CifarOptions extends DownloadOptions {
   readonly cacheDirectory: string;
   readonly download?: boolean | undefined;
-  /** Where to look first when no location is given; absent: ./data. */
+  /** The first place to look if no location is given; absent for ./data. */
   readonly dataDirectory?: string | undefined;
 }
 
 /**
- * @param location a folder or an archive; absent: ./data, then the cache folder, then a download
- * @throws InputError if nothing is found at the location, or without one nothing is found and nothing can be fetched, or
- * what is found is damaged
+ * Loads CIFAR-10 or CIFAR-100.
+ *
+ * @param location a folder or an archive; absent to look in ./data, then the cache folder, then download
+ * @throws InputError if nothing is found at the location; if without a location nothing is found and nothing can be
+ *   downloaded; if the files are damaged
  */
 export async function loadCifar(set: CifarSet, location: string | undefined, options: CifarOptions): Promise<Dataset> {
   if (location !== undefined) {
@@ -72,7 +74,7 @@ async function findInArchive(archive: string, set: CifarSet): Promise<NamedFiles
   return found.files.size > 0 ? found : undefined;
 }
 
-/** The file or folder at a place; undefined for nothing. */
+/** The status of a file or folder; undefined if there is none. */
 async function look(place: string): Promise<Stats | undefined> {
   try {
     return await stat(place);

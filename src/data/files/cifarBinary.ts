@@ -1,11 +1,11 @@
-/** The binary form of CIFAR: records of a label byte (CIFAR-100: two) and 3072 pixel bytes, nothing else. */
+/** The binary form of CIFAR: records of a label byte (CIFAR-100: two) and 3072 pixel bytes. */
 import { InputError } from '../../errors.js';
 import type { Dataset } from '../imageSet.js';
 import { type CifarBatch, cifarImageBytes, joinCifarBatches } from './cifarRecord.js';
 import type { CifarSet } from './cifarSets.js';
 import { type NamedFiles, requireFile } from './namedFiles.js';
 
-/** @throws InputError if a file is missing or does not hold whole records, or a label is out of range. */
+/** @throws InputError if a file is missing or does not hold whole records, or if a label is out of range */
 export function readCifarBinary(source: NamedFiles, set: CifarSet): Dataset {
   const { kind, classes, binary } = set;
   const read = (files: readonly string[]) =>

@@ -1,4 +1,4 @@
-/** The python form of CIFAR: a pickled dictionary a file, with `data` (uint8, [images, 3072]) and labels. */
+/** The python form of CIFAR: each file a pickled dictionary with `data` (uint8, [images, 3072]) and labels. */
 import { InputError } from '../../errors.js';
 import type { Dataset } from '../imageSet.js';
 import { type CifarBatch, cifarImageBytes, joinCifarBatches } from './cifarRecord.js';
@@ -6,7 +6,7 @@ import type { CifarSet } from './cifarSets.js';
 import { type NamedFiles, requireFile } from './namedFiles.js';
 import { ByteArray, unpickleDictionary } from './numpyPickle.js';
 
-/** @throws InputError if a file is missing, corrupt or of another form, or a label is out of range. */
+/** @throws InputError if a file is missing, corrupt or of another form, or if a label is out of range */
 export function readCifarPython(source: NamedFiles, set: CifarSet): Dataset {
   const { kind, classes, python } = set;
   const read = (files: readonly string[]) =>

@@ -1,4 +1,4 @@
-/** The record of both forms of CIFAR: 32x32 colour images, stored as one plane after the other (CHW), with a label. */
+/** A record in both forms of CIFAR: a label and a 32x32 colour image, stored in planes (CHW). */
 import { InputError } from '../../errors.js';
 import { emptyImageSet, type ImageSet } from '../imageSet.js';
 import type { CifarSet } from './cifarSets.js';
@@ -9,18 +9,19 @@ const plane = side * side;
 /** Bytes of one image. */
 export const cifarImageBytes = 3 * plane;
 
-/** Some labelled images of one file. */
+/** Labelled images of one file. */
 export interface CifarBatch {
   readonly file: string;
   readonly count: number;
   label(index: number): number;
-  /** [3072], CHW. */
+  /** The bytes of an image, [3072] in CHW order. */
   pixels(index: number): Uint8Array;
 }
 
 /**
  * Joins the batches in order, as NHWC.
- * @throws InputError for a label of none of the classes.
+ *
+ * @throws InputError for a label that is no class
  */
 export function joinCifarBatches(batches: readonly CifarBatch[], { title, classes }: CifarSet): ImageSet {
   const set = emptyImageSet(

@@ -1,12 +1,12 @@
 /**
- * What tells CIFAR-10 and CIFAR-100 apart (Krizhevsky 2009, https://www.cs.toronto.edu/~kriz/cifar.html): their files,
+ * The two sets CIFAR-10 and CIFAR-100 (Krizhevsky 2009, https://www.cs.toronto.edu/~kriz/cifar.html): their files,
  * labels and classes. The archives' checksums are those published there.
  */
 import type { RemoteFile } from './download.js';
 
 /** One of the two forms in which a set is published. */
 interface CifarForm extends RemoteFile {
-  /** The folder in its archive. */
+  /** Folder in the archive. */
   readonly folder: string;
   readonly train: readonly string[];
   readonly test: string;
@@ -17,9 +17,9 @@ export interface CifarSet {
   readonly title: string;
   readonly binary: CifarForm;
   readonly python: CifarForm;
-  /** Bytes of labels before the pixels of a binary record; the last one is the class. */
+  /** Number of label bytes before the pixels of a binary record; the last one is the class. */
   readonly labelBytes: number;
-  /** The key of the labels in python files. */
+  /** Key of the labels in python files. */
   readonly labelKey: string;
   readonly classes: readonly string[];
 }
@@ -49,7 +49,7 @@ export const cifar10: CifarSet = {
   classes: words('airplane automobile bird cat deer dog frog horse ship truck'),
 };
 
-/** With the hundred classes; its twenty superclasses are not used. */
+/** CIFAR-100 with its hundred classes; the twenty superclasses are not used. */
 export const cifar100: CifarSet = {
   kind: 'cifar100',
   title: 'CIFAR-100',

@@ -1,18 +1,18 @@
-/** Folders that name the classes of the files in them. */
+/** Folders named after the classes of the files in them. */
 import { type Dirent, readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { readFault } from '../../disk/fileFault.js';
 import { InputError } from '../../errors.js';
 import type { ClassFile } from '../imageStream.js';
 
-/** Files that are looked for. */
+/** The kind of files to list. */
 export interface FileKind {
-  /** Their name in messages. */
+  /** Its name in messages. */
   readonly plural: string;
   readonly endings: readonly string[];
 }
 
-/** The files of a set, class by class, and what else lies in its folder. */
+/** Lists the files of a set, class by class, and counts the other files in its folder. */
 export function listFiles(
   folder: string,
   classes: readonly string[],
@@ -35,7 +35,7 @@ export function listFiles(
   return { files, leftOut };
 }
 
-/** The files of a folder, then those of the folders in it. `name`: the folder's own, below the folder of the set. */
+/** The files of a folder, then those of its subfolders. `name`: path of the folder below that of the set. */
 function filesBelow(
   folder: string,
   { name, label, kind }: { readonly name: string; readonly label: number; readonly kind: FileKind },
@@ -60,10 +60,10 @@ function filesBelow(
   return [files, ...deeper].flat();
 }
 
-/** Files of another kind or none that can be read: how many, by their ending or place. */
+/** Numbers of ignored files, by ending or place. */
 export type LeftOut = Map<string, number>;
 
-/** The line about files that are left out, if there are any. */
+/** A note about ignored files, if there are any. */
 export function leftOutNote(location: string, sets: readonly LeftOut[], { endings }: FileKind): string[] {
   const sum: LeftOut = new Map();
   for (const [what, count] of sets.flatMap((set) => [...set])) sum.set(what, (sum.get(what) ?? 0) + count);
@@ -78,20 +78,21 @@ function listed(leftOut: LeftOut): string {
   return sorted.map(([kind, count]) => `${count} ${kind}`).join(', ');
 }
 
-/** The folders in a folder, in order. */
+/** The subfolders of a folder, in order. */
 export function foldersIn(folder: string): string[] {
   const names = listEntries(folder).map(({ name }) => name);
   return names.filter((name) => isFolder(path.join(folder, name)));
 }
 
 /**
- * Visible entries, sorted by code units: the same order on every machine.
- * @throws InputError if the folder cannot be read, or a name in it is no text.
+ * Visible entries, sorted by code units, which gives the same order on every machine.
+ *
+ * @throws InputError if the folder cannot be read, or if a name in it is not valid UTF-8
  */
 function listEntries(folder: string): Dirent[] {
   const entries = inWords(folder, () => readdirSync(folder, { withFileTypes: true }));
   const visible = entries.filter(({ name }) => !name.startsWith('.'));
-  // Node puts this character where the bytes of a name are no UTF-8, and then does not find the file.
+  // Node puts this character for bytes of a name that are not UTF-8, and cannot open such a file.
   const strange = visible.find(({ name }) => name.includes('\ufffd'));
   if (strange) throw new InputError(`${path.join(folder, strange.name)}: this name is not UTF-8; rename it`);
   return visible.sort((a, b) => (a.name < b.name ? -1 : 1));

@@ -1,7 +1,7 @@
 /**
- * Tables: a line an input, a column a feature, and a column of classes, or columns of numbers (`target`, `target_NAME`) or of
- * labels (`label_NAME`: 1, 0, or −1 for unknown) where the loss is of these. Which lines are for testing says a column `split`,
- * or the names of the files in a folder; without either a fifth is chosen by the seed.
+ * Tables in .csv files: a line an input, a column a feature, and a column of classes, or for other losses columns of
+ * numbers (`target`, `target_NAME`) or of labels (`label_NAME`: 1, 0, or −1 for unknown). Test lines are marked by a
+ * column `split`, or are in a file of their own in a folder; otherwise the seed chooses a fifth.
  */
 
 import { readFile, stat } from 'node:fs/promises';
@@ -13,12 +13,12 @@ import { classification, type Task } from '../../task.js';
 import { type ColumnFeatures, momentsOf } from '../features.js';
 import { choose, type Dataset, type ImageSet, split } from '../imageSet.js';
 
-/** Names that the column of classes may have; one of them has to be there. */
+/** Possible names of the column of classes; one is needed. */
 const labelNames = ['label', 'class', 'target'];
 const splitName = 'split';
 const splits = ['train', 'val', 'test'] as const;
 type SplitName = (typeof splits)[number];
-/** Larger texts are slow to read, and numbers take a tenth as arrays. */
+/** The largest file in bytes. Larger ones are slow to parse; as arrays, numbers take a tenth. */
 const longestText = 2 ** 28;
 
 type Table = Dataset<ImageSet<Float32Array>>;
@@ -37,11 +37,13 @@ interface RawTable {
 }
 
 /**
+ * Loads a dataset from tables.
+ *
  * @param location a .csv file, or a folder with train.csv, test.csv and perhaps val.csv
- * @param seed chooses the lines for testing where nothing else says which they are
- * @param task decides which columns are answers; autoencoders need none
- * @param testOnly a folder needs no train.csv, and no line for training
- * @throws InputError naming file, line and column of what is missing or no number
+ * @param seed chooses the test lines if nothing else does
+ * @param task decides which columns are targets; autoencoders need none
+ * @param testOnly no training lines are needed, in a folder no train.csv
+ * @throws InputError with file, line and column of a missing value or of text that is no number
  */
 export async function loadCsv(
   location: string,
@@ -85,9 +87,10 @@ export async function loadCsv(
 }
 
 /**
- * The lines of a table as inputs of a network for these columns, whatever their order and what else there is.
+ * Reads the lines of a table as inputs of a network trained on these columns, in whatever order; other columns are
+ * ignored.
  *
- * @throws InputError naming a column that is missing, or a line with what is no number
+ * @throws InputError with the name of a missing column, or with the line of text that is no number
  */
 export async function readCsvInputs(file: string, { names }: ColumnFeatures): Promise<ImageSet<Float32Array>> {
   const { columns, rows } = await readTable(file);
@@ -141,7 +144,7 @@ function decoded(bytes: Uint8Array, file: string): string {
   }
 }
 
-/** Cells between commas, or between semicolons or tabs where the first line has those. */
+/** Cells separated by commas, or by semicolons or tabs if the first line has those. */
 function recordsOf(text: string, file: string): Row[] {
   const first = text.slice(0, text.search(/[\r\n]|$/));
   const delimiter = ['\t', ';'].find((sign) => first.includes(sign)) ?? ',';
@@ -160,7 +163,7 @@ function checkColumns({ file, columns }: RawTable, first: readonly string[]): vo
   throw new InputError(`${file}: its columns are ${columns.join(', ')}, those of the first file ${first.join(', ')}`);
 }
 
-/** The columns that are no features: one of classes, or those of targets. */
+/** The columns that are not features: that of classes, or those of targets. */
 function answerColumns(
   table: RawTable,
   { loss, target }: Task,
@@ -178,7 +181,7 @@ function answerColumns(
   throw new InputError(`${file}: has columns ${columns.join(', ')}; loss = ${loss} wants some called ${wanted}`);
 }
 
-/** What outputs are called: the columns, or where there are none the only class. */
+/** Names of the outputs: the target columns, or a single class. */
 function outputNames(columns: readonly string[], targets: readonly number[]): readonly string[] {
   return targets.length === 0 ? ['0'] : targets.map((column) => columns[column]!.replace(/^(target|label)_/, ''));
 }
@@ -211,7 +214,7 @@ function splitOf({ file, line, cells }: Row, column: number): SplitName {
   throw new InputError(`${file}: line ${line}: ${splitName} is '${cells[column]}', it must be train, val or test`);
 }
 
-/** In the order of numbers where all are whole numbers, else of code units. */
+/** The classes in numerical order if all are whole numbers, else by code units. */
 function classesOf(labels: readonly string[]): readonly string[] {
   const classes = [...new Set(labels)];
   const areNumbers = classes.every((name) => /^-?\d{1,15}$/.test(name));
@@ -230,7 +233,7 @@ function toSet(
     readonly columns: readonly string[];
     readonly places: readonly number[];
     readonly label: number | null;
-    /** Columns of what outputs are held against, instead of a label. */
+    /** Columns of targets, instead of a label. */
     readonly targets: readonly number[];
     readonly classes: readonly string[];
   },
@@ -268,7 +271,7 @@ function named(
   return { train: of('train'), val: of('val'), test: of('test') };
 }
 
-/** A fifth for testing. */
+/** The sets with a random fifth for testing. */
 function chosen(set: ImageSet<Float32Array>, seed: number, location: string): Sets {
   if (set.count < 2) throw new InputError(`${location}: has one line; two at least are wanted, to train and to test`);
   const { rest, held } = split(set, Math.max(1, Math.floor(set.count / 5)), seed);

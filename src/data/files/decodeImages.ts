@@ -5,16 +5,17 @@ import type { ClassFile } from '../imageStream.js';
 import type { OnProgress } from '../progress.js';
 import { type DecodedImage, decodeImage } from './decodeImage.js';
 
-/** Images on their way at a time: twice the threads that Node lends to libvips (4), so that none of them waits. */
+/** Number of images decoded at a time: twice the threads that libvips gets from Node (4), so that none is idle. */
 const inFlight = 8;
-/** Between two progress reports. */
+/** Number of images between progress reports. */
 const reportEvery = 200;
 
 /**
- * All images as RGB: upright (EXIF), transparency dropped, greys and other colour spaces converted.
+ * Decodes all images as RGB: upright (EXIF), without transparency, converted from greys and other colour spaces.
+ *
  * @param files at least one
- * @param imageSize scaled to fill this square, the overhang cropped evenly; absent: all must have one size
- * @throws InputError naming the file that cannot be decoded or differs in size.
+ * @param imageSize side of the square that images are scaled to fill, cropped evenly; absent if all have one size
+ * @throws InputError with the file that cannot be decoded or has another size
  */
 export async function decodeImages(
   files: readonly ClassFile[],
@@ -60,7 +61,7 @@ async function decode(file: string, side: number | undefined): Promise<DecodedIm
   }
 }
 
-/** The fault of one image; `remedy` says what would be right. */
+/** The error for one image; `remedy` says what would be right. */
 export function undecodable(file: string, reason: string, remedy = 'replace or remove it'): InputError {
   return new InputError(`${file}: cannot be decoded (${reason}); ${remedy}`);
 }

@@ -1,8 +1,8 @@
 /**
- * Decodes images in processes of their own, ahead of the engine. Not in worker threads: sharp decodes on libuv's
- * threads, and Node gives a process four of them, however many workers share it and whatever the program says once it
- * runs. So there is a process for every four threads; pixels come back through a pipe (1.2 GB/s measured, three times
- * what messages of `process.send` make), straight into their place in the batch.
+ * Decodes images in child processes, ahead of the engine. Worker threads would not help: sharp decodes on libuv's
+ * threads, and Node gives a process four of them, however many workers share it. So there is one process for every four
+ * threads. Pixels come back through a pipe (1.2 GB/s measured, three times the rate of `process.send` messages),
+ * straight into their place in the batch.
  */
 import { type ChildProcess, fork } from 'node:child_process';
 import type { Socket } from 'node:net';
@@ -25,10 +25,10 @@ interface Request {
   readonly framing?: Framing;
 }
 
-/** The threads of libuv in a Node process. */
+/** Number of libuv threads of a Node process. */
 const threadsPerProcess = 4;
 
-/** Processes start with the first image. `threads`: as many as the machine has by default. */
+/** Makes decoders, whose processes start with the first image. `threads`: by default as many as the machine has. */
 export function createDecoders(threads = availableParallelism()): Decoders {
   const count = Math.ceil(threads / threadsPerProcess);
   let processes: DecoderProcess[] | undefined;
@@ -85,10 +85,10 @@ function startProcess(atOnce: number): DecoderProcess {
       end(`a decoder of images ended (${signal ?? `exit code ${code}`}) before its images were decoded`);
     });
   });
-  // A pipe that breaks is a process that ends, of which `exit` tells.
+  // A broken pipe means that the process ends; its `exit` event reports that.
   pipe.on('error', () => child.kill());
   receive(pipe, jobs, () => {
-    // What still comes in while it closes is nobody's; its end is awaited.
+    // Results that arrive while it closes are dropped, and its end is awaited.
     if (!isClosed) keepAlive(false);
   });
   keepAlive(false);
@@ -116,13 +116,13 @@ function startProcess(atOnce: number): DecoderProcess {
   };
 }
 
-/** Sends what one turn of the event loop asks for as one message. */
+/** Collects the requests of one turn of the event loop into one message. */
 function collectRequests(child: ChildProcess): (request: Request) => void {
   let requests: Request[] = [];
   return (request) => {
     if (requests.push(request) > 1) return;
     queueMicrotask(() => {
-      // A process that has just ended rejects its jobs when its exit is heard of.
+      // The jobs of a process that has just ended are rejected on its `exit` event.
       if (child.connected) child.send(requests, () => {});
       requests = [];
     });
@@ -131,7 +131,7 @@ function collectRequests(child: ChildProcess): (request: Request) => void {
 
 const headerBytes = 16;
 
-/** Takes the frames of `decoder.js` apart, in whatever pieces they come. */
+/** Splits the stream of `decoder.js` into frames, in whatever pieces it arrives. */
 function receive(stream: Socket, jobs: Map<number, Job>, onIdle: () => void): void {
   const header = Buffer.alloc(headerBytes);
   const word = (position: number) => header.readUInt32LE(4 * position);
@@ -160,7 +160,10 @@ function receive(stream: Socket, jobs: Map<number, Job>, onIdle: () => void): vo
   });
 }
 
-/** A batch's own bytes, or some to throw away: of faults, of abandoned jobs, of an image of another size. */
+/**
+ * The buffer for a frame: the batch's own bytes, or a throw-away one for errors, abandoned jobs and images of another
+ * size.
+ */
 function placeOf(job: Job | undefined, width: number, length: number): Uint8Array {
   return job?.target && width > 0 && job.target.length === length ? job.target : new Uint8Array(length);
 }
@@ -171,7 +174,7 @@ function settle(jobs: Map<number, Job>, id: number, size: Size, payload: Uint8Ar
   jobs.delete(id);
   const { file, target, resolve, reject } = job;
   if (size.width === 0) {
-    // What is decoded, not measured, belongs to a run already, whose images stay the same.
+    // A decoded image, unlike a measured one, belongs to a running training, whose images must not change.
     reject(undecodable(file, Buffer.from(payload).toString(), target ? 'put a sound copy in its place' : undefined));
   } else if (target && payload !== target) {
     reject(new Error(`${file}: decoded to ${size.width}x${size.height}, which is not what was asked for`));

@@ -1,11 +1,10 @@
 /**
- * Fetches one file with progress and a checksum. What has come is kept beside it, so that a broken download goes on
- * where it stopped (an HTTP Range request), in this run or the next; FILE itself appears only once its checksum is
- * right.
+ * Downloads one file with progress and a checksum. A broken download is kept and goes on where it stopped (an HTTP
+ * Range request), in this run or the next; FILE itself appears only once its checksum is right.
  *
- * Each download writes to a part of its own, FILE.part.HOST.PID.ID, so that two at a time never share one. One that
- * fails leaves its part as FILE.part, which the next one takes over by renaming it: only one of several can. The part
- * of a process that was killed is taken over, too, on the same machine.
+ * Each download writes to a part of its own, FILE.part.HOST.PID.ID, so that two at a time never share one. A failed one
+ * leaves its part as FILE.part, which the next one takes over by renaming it: only one of several can. The part of a
+ * killed process on the same machine is taken over, too.
  */
 import { createHash, randomUUID } from 'node:crypto';
 import { constants, createReadStream } from 'node:fs';
@@ -28,9 +27,10 @@ export interface DownloadOptions {
 }
 
 /**
- * Brings `remote` to `target`.
- * @throws InputError if the server cannot be reached, refuses, breaks off, or sends something else than expected, or if
- * there is no place for the file.
+ * Downloads `remote` to `target`.
+ *
+ * @throws InputError if the server cannot be reached, refuses, breaks off, or sends something unexpected, or if there
+ *   is no place for the file
  */
 export async function download(remote: RemoteFile, target: string, options: DownloadOptions): Promise<void> {
   await makeCacheFolder(path.dirname(target));
@@ -54,7 +54,7 @@ export async function download(remote: RemoteFile, target: string, options: Down
   }
 }
 
-/** Makes what an earlier download left ours, the longest where there are several. */
+/** Renames the part of an earlier download to `part`, the longest of several. */
 async function takeOver(target: string, part: string): Promise<void> {
   const folder = path.dirname(target);
   const left = (await readdir(folder)).filter((name) => isLeft(name, path.basename(target)));
@@ -69,7 +69,7 @@ async function takeOver(target: string, part: string): Promise<void> {
   }
 }
 
-/** Tells whether `name` is a part of `file` on which nobody works. */
+/** Tells whether `name` is a part of `file` that no running process writes. */
 function isLeft(name: string, file: string): boolean {
   if (name === `${file}.part`) return true;
   const owner = `${file}.part.${hostname()}.`;
@@ -86,7 +86,7 @@ async function makeCacheFolder(folder: string): Promise<void> {
   }
 }
 
-/** Goes on after a break as long as each attempt brings something. */
+/** Retries after a break as long as each attempt brings some bytes. */
 async function fetchAll(remote: RemoteFile, part: string, options: DownloadOptions): Promise<void> {
   for (;;) {
     const before = await sizeOf(part);
@@ -103,10 +103,10 @@ async function fetchAll(remote: RemoteFile, part: string, options: DownloadOptio
 
 async function fetchRest(remote: RemoteFile, part: string, from: number, options: DownloadOptions): Promise<void> {
   const { fetch = globalThis.fetch, onProgress } = options;
-  // Identity: some servers would declare a .gz file as compressed transfer, and fetch would unpack it.
+  // Without this, some servers would declare a .gz file as compressed transfer, and fetch would unpack it.
   const headers = { 'Accept-Encoding': 'identity', ...(from > 0 && { Range: `bytes=${from}-` }) };
   const response = await fetch(remote.url, { headers });
-  // 416: nothing lies behind what we have; the checksum decides whether that is the whole file.
+  // 416: the server has no more bytes; the checksum decides whether the file is complete.
   if (response.status === 416 && from > 0) return;
   if (!response.ok || !response.body) {
     throw new InputError(`${remote.url}: the server answers ${response.status} ${response.statusText}`);
@@ -140,7 +140,7 @@ async function md5Of(file: string): Promise<string> {
   return hash.digest('hex');
 }
 
-/** fetch hides the reason (no such host, refused, reset) in `cause`. */
+/** The reason of a failure (no such host, refused, reset), which fetch hides in `cause`. */
 function causeOf(error: unknown): string {
   const { message, cause } = error as Error;
   return cause instanceof Error && cause.message ? cause.message : message;

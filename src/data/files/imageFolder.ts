@@ -1,8 +1,7 @@
 /**
- * Image folders: DIR/train/CLASS/** and DIR/val (or DIR/test)/CLASS/**, a class a folder. Decoding is slow
- * (60 000 small JPEGs: half a minute on two cores), so what is to be resident is decoded once, into a cache file
- * (imageFolderCache.ts). What is too much for that, or is to be seen in ever new crops, is decoded while it is needed
- * (imageStream.ts).
+ * Image folders: DIR/train/CLASS/** and DIR/val (or DIR/test)/CLASS/**, one folder a class. Decoding is slow (60 000
+ * small JPEGs: half a minute on two cores), so resident images are decoded once, into a cache file
+ * (imageFolderCache.ts). Sets too large for that, or trained on random crops, are decoded on demand (imageStream.ts).
  */
 import path from 'node:path';
 import { InputError } from '../../errors.js';
@@ -13,30 +12,34 @@ import { type FileKind, foldersIn, isFolder, leftOutNote, listFiles } from './cl
 import { decodeImages } from './decodeImages.js';
 import { readCachedImages, writeCachedImages } from './imageFolderCache.js';
 
-/** The formats that libvips, as sharp brings it, reads. */
+/** The formats that sharp's libvips reads. */
 const images: FileKind = {
   plural: 'images',
   endings: ['.jpg', '.jpeg', '.png', '.webp', '.tif', '.tiff', '.gif', '.avif'],
 };
 
 export interface ImageFolderOptions {
-  /** Side of the square to which images are scaled (and cropped at the centre); absent: their own common size. */
+  /** Side of the square that images are scaled to fill (cropped at the centre); absent for images of one size. */
   readonly imageSize?: number | undefined;
   readonly cacheDirectory: string;
   readonly onProgress?: OnProgress | undefined;
 }
 
-/** The files of an image folder, found but not opened; those to train with may be missing. */
+/** The files of an image folder, found but not opened; there may be none for training. */
 export interface FolderListing {
   readonly location: string;
   readonly classes: readonly string[];
   readonly train: readonly ClassFile[];
   readonly test: readonly ClassFile[];
-  /** A line about files that are left out, if there are any. */
+  /** Notes about ignored files. */
   readonly notes: readonly string[];
 }
 
-/** @throws InputError if a folder, a class or a class's images are missing. */
+/**
+ * Lists the files of an image folder.
+ *
+ * @throws InputError if a folder, a class or the images of a class are missing
+ */
 export function listImageFolder(location: string): FolderListing {
   const trainFolder = path.join(location, 'train');
   const testFolder = ['val', 'test'].map((name) => path.join(location, name)).find(isFolder);
@@ -54,8 +57,9 @@ export function listImageFolder(location: string): FolderListing {
 }
 
 /**
- * The images of DIR/val/CLASS/* or DIR/test/CLASS/*, or of DIR/CLASS/*: all that an evaluation needs.
- * @throws InputError if there is no class, or one without images.
+ * Lists the images for an evaluation: DIR/val/CLASS/*, DIR/test/CLASS/* or DIR/CLASS/*.
+ *
+ * @throws InputError if there is no class, or one without images
  */
 export function listTestFolder(given: string): FolderListing {
   const location = ['val', 'test'].map((name) => path.join(given, name)).find(isFolder) ?? given;
@@ -68,8 +72,9 @@ export function listTestFolder(given: string): FolderListing {
 }
 
 /**
- * All images as bytes.
- * @throws InputError if an image cannot be decoded, or sizes differ while `imageSize` is not given.
+ * Loads all images as bytes.
+ *
+ * @throws InputError if an image cannot be decoded, or if sizes differ and `imageSize` is not given
  */
 export async function loadImageFolder(listing: FolderListing, options: ImageFolderOptions): Promise<Dataset> {
   const { location, classes, notes } = listing;
@@ -82,7 +87,7 @@ export async function loadImageFolder(listing: FolderListing, options: ImageFold
   return { name: folderName(location), classes, train, test, notes };
 }
 
-/** Images that are decoded when they are needed, into squares of `imageSize` pixels; nothing is read yet. */
+/** A stream of images decoded on demand into squares of `imageSize` pixels; nothing is read yet. */
 export function streamImageFolder(
   { location, classes, train, test, notes }: FolderListing,
   imageSize: number,

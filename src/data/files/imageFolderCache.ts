@@ -1,12 +1,12 @@
 /**
- * The cache of a decoded image folder: one file a folder and image size, rewritten when the folder changes.
+ * The cache of a decoded image folder: one file for each folder and image size, rewritten when the folder changes.
  *
  *     bytes 0-7    "MPDNNIMG"
  *     bytes 8-11   uint32 little-endian: length of the header
  *     header       JSON: fingerprint of the folder, shapes, SHA-256 of both and of what follows
  *     then         for train and for test: images (bytes), labels (int32 little-endian)
  *
- * A cache that is damaged, or does not fit the folder as it is now, counts as absent.
+ * A damaged or outdated cache is ignored.
  */
 import { createHash, randomUUID } from 'node:crypto';
 import { type FileHandle, mkdir, open, rename, unlink } from 'node:fs/promises';
@@ -16,15 +16,15 @@ import type { ClassFile } from '../imageStream.js';
 import type { ImageFolderOptions } from './imageFolder.js';
 
 const magic = 'MPDNNIMG';
-/** A header has some 250 bytes; what claims more is damaged, and nothing is allocated for it. */
+/** Headers have some 250 bytes; a longer one is damaged, and nothing is allocated for it. */
 const longestHeader = 1000;
-/** One read or write call takes less than 2 GiB; small enough to stay in the processor's cache for the checksum. */
+/** Bytes a read or write call: less than 2 GiB, and small enough to stay in the processor's cache for the checksum. */
 const chunkBytes = 1 << 20;
 
 type Files = readonly [readonly ClassFile[], readonly ClassFile[]];
 type Sets = [ImageSet, ImageSet];
 
-/** All but the checksum. */
+/** The header without the checksum. */
 interface Description {
   readonly fingerprint: string;
   readonly height: number;
@@ -37,7 +37,7 @@ interface Header extends Description {
   readonly sha256: string;
 }
 
-/** The cached images of this folder with exactly these files, if there are any. */
+/** The cached images of exactly these files, if there are any. */
 export async function readCachedImages(
   location: string,
   files: Files,
@@ -49,7 +49,7 @@ export async function readCachedImages(
     const { sha256, ...description } = await readHeader(handle);
     if (description.fingerprint !== fingerprintOf(location, files, options)) return undefined;
     const { counts, height, width, channels } = description;
-    // Before memory is taken for it: an image has its pixels and a label of four bytes.
+    // Checked before memory is allocated; an image has its pixels and a label of four bytes.
     const bytes = (counts[0] + counts[1]) * (height * width * channels + 4);
     const { size } = await handle.stat();
     if (size !== magic.length + 4 + headerOf(description, sha256).length + bytes) return undefined;
@@ -60,14 +60,14 @@ export async function readCachedImages(
     for (const chunk of payload(sets)) await readFully(handle, chunk);
     return checksum(description, sets) === sha256 ? sets : undefined;
   } catch {
-    // Whatever is wrong with the file, the images are decoded anew and the file is replaced.
+    // After any error the images are decoded again and the file is replaced.
     return undefined;
   } finally {
     await handle.close();
   }
 }
 
-/** Written aside and renamed: a reader never sees half a cache. */
+/** Writes the cache under a temporary name and renames it, so that no reader sees half of it. */
 export async function writeCachedImages(
   location: string,
   files: Files,
@@ -92,7 +92,7 @@ export async function writeCachedImages(
     }
     await rename(aside, target);
   } catch {
-    // A cache that cannot be written (full disk, read-only home) costs time at the next start, nothing else.
+    // An unwritable cache (full disk, read-only home) only costs time at the next start.
     await unlink(aside).catch(() => undefined);
   }
 }
@@ -102,7 +102,7 @@ function cacheFile(location: string, { cacheDirectory, imageSize }: ImageFolderO
   return path.join(cacheDirectory, `images-${hash.digest('hex').slice(0, 16)}.bin`);
 }
 
-/** Changes when a file is added, removed, renamed, resized or touched. */
+/** A hash that changes when a file is added, removed, renamed, resized or touched. */
 function fingerprintOf(location: string, files: Files, { imageSize }: ImageFolderOptions): string {
   const hash = createHash('sha256').update(JSON.stringify([2, path.resolve(location), imageSize ?? null]));
   for (const { file, label, bytes, modifiedMs } of files.flat()) {
@@ -140,7 +140,7 @@ async function readFully(handle: FileHandle, target: Uint8Array): Promise<void> 
   }
 }
 
-/** The arrays' own memory in chunks, in file order; every machine that runs Node is little-endian. */
+/** The arrays' memory in chunks, in file order; all machines that run Node are little-endian. */
 function* payload(sets: Sets): Generator<Uint8Array> {
   for (const { images, labels } of sets) {
     for (const bytes of [images, new Uint8Array(labels.buffer, labels.byteOffset, labels.byteLength)]) {

@@ -1,7 +1,6 @@
 /**
- * Looks at the header of every image of a stream before training begins: a run of days should not end at a file that
- * could have been found in minutes, and random crops need to know what they are cut from. The sizes are kept in the
- * cache, so that the next start reads no file.
+ * Reads the header of every image of a stream before training begins: a run of days should not end at a file that could
+ * have been found in minutes, and random crops need the sizes. Sizes are cached, so that the next start opens no file.
  */
 import { createHash, randomUUID } from 'node:crypto';
 import { mkdir, readFile, rename, unlink, writeFile } from 'node:fs/promises';
@@ -18,19 +17,20 @@ interface MeasureOptions {
   readonly onProgress?: OnProgress | undefined;
 }
 
-/** For each thread so many files on their way, so that none waits for this process. */
+/** Number of files read at a time for each thread, so that none waits for this process. */
 const inFlight = 8;
-/** Between two progress reports. */
+/** Number of files between progress reports. */
 const reportEvery = 500;
 
 /**
  * The stream with the sizes of its images.
- * @throws InputError naming the first file whose header cannot be read, and how many others there are.
+ *
+ * @throws InputError with the first file whose header cannot be read, and the number of others
  */
 export async function measured(stream: ImageStream, options: MeasureOptions): Promise<ImageStream> {
   const { files, decoders } = stream;
   const fingerprint = hash(files.map(({ file, bytes, modifiedMs }) => [file, bytes, modifiedMs]));
-  // A file for every list of names: those of a list whose files have changed are replaced.
+  // One cache file for every list of names, replaced when the files change.
   const cache = path.join(options.cacheDirectory, `sizes-${hash(files.map(({ file }) => file)).slice(0, 16)}.bin`);
   const known = await readSizes(cache, fingerprint, files.length);
   if (known) return { ...stream, sizes: known };
@@ -72,8 +72,8 @@ async function measureAll(
 }
 
 /**
- * The file: fingerprint and checksum of the sizes (64 characters each), then width and height of each image (int32, as
- * this machine has them).
+ * Reads the cache file: fingerprint and checksum of the sizes (64 characters each), then width and height of each image
+ * (int32, in this machine's byte order).
  */
 async function readSizes(file: string, fingerprint: string, count: number): Promise<Int32Array | undefined> {
   const bytes = await readFile(file).catch(() => undefined);
@@ -94,7 +94,7 @@ async function writeSizes(file: string, fingerprint: string, sizes: Int32Array):
     await writeFile(aside, Buffer.concat([Buffer.from(fingerprint + checksum(sizes)), Buffer.from(sizes.buffer)]));
     await rename(aside, file);
   } catch {
-    // A cache that cannot be written costs time at the next start, nothing else.
+    // An unwritable cache only costs time at the next start.
     await unlink(aside).catch(() => undefined);
   }
 }
@@ -106,8 +106,9 @@ function hash(values: readonly unknown[]): string {
 }
 
 /**
- * The sizes of at most `count` of the files, spread evenly, as stored.
- * @throws InputError naming a file whose header cannot be read
+ * The stored sizes of at most `count` of the files, spread evenly.
+ *
+ * @throws InputError with the file whose header cannot be read
  */
 export async function sampledSizes(files: readonly ClassFile[], count = 64): Promise<Size[]> {
   const step = Math.max(1, files.length / count);

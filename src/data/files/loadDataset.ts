@@ -1,4 +1,6 @@
-/** From a `--data` spec to images: chooses the reader, and for folders bytes or a stream, then applies the limits. */
+/**
+ * Loads the images of a `--data` spec: chooses the reader, and for folders bytes or a stream, then applies the limits.
+ */
 import { cacheFolder } from '../../disk/cacheFolder.js';
 import { loadOptional } from '../../disk/optionalPackage.js';
 import { InputError } from '../../errors.js';
@@ -26,37 +28,41 @@ import { loadMnist } from './mnist.js';
 import { loadSounds } from './sounds.js';
 
 export interface LoadOptions {
-  /** Side of the square to which image folders are decoded; absent: their own common size. */
+  /** Side of the squares to which image folders are decoded; absent if images have one size. */
   readonly imageSize?: number | undefined;
-  /** True keeps images of folders files until they are needed; `auto`, the default: if they are many or are cropped. */
+  /** True to decode images of folders on demand; by default (`auto`) if they are many or cropped. */
   readonly stream?: 'auto' | boolean | undefined;
-  /** How streamed images become squares: whole (`fill`, the default), or as crops, which asks for streaming. */
+  /** Framing of streamed images: `fill` (the default), or `crop`, which needs streaming. */
   readonly framing?: ImageStream['framing'] | undefined;
-  /** Images decoded at a time while streaming; absent: as many as the machine has threads. */
+  /** Images decoded at a time while streaming; by default as many as the machine has threads. */
   readonly decodeThreads?: number | undefined;
-  /** Use only so many training images: a fixed choice for a seed. */
+  /** Maximum number of training images, chosen by the seed. */
   readonly limitTrain?: number | undefined;
   readonly limitTest?: number | undefined;
-  /** What the network is trained for; classes by default. */
+  /** Loss and metric; by default classification. */
   readonly task?: Task | undefined;
-  /** Folders need no images to train with: the training set may be empty, and is not limited. */
+  /** No training images are needed: the training set may be empty, and is not limited. */
   readonly testOnly?: boolean | undefined;
-  /** What is asked of the features of clips. */
+  /** Settings of the features of sounds. */
   readonly sound?: SoundSettings | null | undefined;
-  /** Those of a trained network, which decide instead. */
+  /** Features of a trained network, which replace those of the settings. */
   readonly features?: Features | undefined;
-  /** For the limits and for generated images. */
+  /** Seed of limits and of generated images. */
   readonly seed: number;
-  /** For downloads and decoded images; absent: a folder in the user's cache. */
+  /** Folder of downloads and decoded images; by default in the user's cache. */
   readonly cacheDirectory?: string | undefined;
   readonly onProgress?: OnProgress | undefined;
-  /** false: never fetch anything. */
+  /** False to never download. */
   readonly download?: boolean | undefined;
-  /** Instead of the global fetch, for tests and proxies. */
+  /** Replaces the global fetch, for tests and proxies. */
   readonly fetch?: typeof globalThis.fetch | undefined;
 }
 
-/** @throws InputError naming the file and its mend, for everything that is missing, damaged or does not fit. */
+/**
+ * Loads a dataset.
+ *
+ * @throws InputError with the file and its remedy for anything that is missing, damaged or does not fit
+ */
 export async function loadDataset(spec: DataSpec, options: LoadOptions): Promise<Dataset<Images>> {
   const { limitTrain, limitTest, testOnly = false, seed } = options;
   const { train, test, ...rest } = await loadAll(spec, options);
@@ -110,14 +116,14 @@ async function loadAll(spec: DataSpec, options: LoadOptions): Promise<Dataset<Im
   }
 }
 
-/** Most datasets have a class an input; an autoencoder takes any. */
+/** Throws an `InputError` if the kind of dataset has no targets for the loss; an autoencoder takes any. */
 function checkTargets({ kind }: DataSpec, { loss, target }: Task): void {
   if (loss === 'classes' || target === 'input' || kind === 'arrays' || (kind === 'csv' && loss !== 'pixels')) return;
   const right = loss === 'pixels' ? 'arrays:FILE' : 'arrays:FILE or csv:FILE';
   throw new InputError(`loss = ${loss}: data = ${kind} has no such targets; right would be ${right}`);
 }
 
-/** More than this many bytes are not kept resident unless asked for: GPUs bind little more at once. */
+/** The largest set in bytes that is resident by default; GPUs bind little more at once. */
 const residentBytes = 2e9;
 
 async function loadFolder(

@@ -1,6 +1,6 @@
 /**
- * MNIST and its likes in IDX files (http://yann.lecun.com/exdb/mnist/), plain or .gz. The grey 28x28 images are padded
- * with zeros to 32x32 and repeated on three channels, so that networks for CIFAR-10 take them as they are.
+ * MNIST and similar sets in IDX files (http://yann.lecun.com/exdb/mnist/), plain or .gz. The grey 28x28 images are
+ * padded with zeros to 32x32 and repeated on three channels, so that networks for CIFAR-10 accept them.
  */
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
@@ -10,19 +10,19 @@ import { type Dataset, emptyImageSet, type ImageSet } from '../imageSet.js';
 import { readMaybeGzip } from './namedFiles.js';
 
 const side = 32;
-/** Black pixels on each side of the usual images of 28x28. */
+/** Black pixels on each side of the images of 28x28. */
 export const padding = 2;
 const channels = 3;
-/** Where the files lie below a folder; torchvision keeps them in NAME/raw below its root. */
+/** Folders of the files below a dataset's folder; torchvision uses NAME/raw. */
 const inner = ['.', 'raw', 'MNIST/raw', 'FashionMNIST/raw', 'KMNIST/raw', 'EMNIST/raw'];
-/** Where to look when nobody names a folder. */
+/** Folders to look in if none is given. */
 const usualFolders = ['data', 'data/mnist'];
 
 const digits = [...'0123456789'];
 const capitals = [...'ABCDEFGHIJKLMNOPQRSTUVWXYZ'];
 /**
- * The classes of EMNIST's sets (G. Cohen et al., EMNIST: an extension of MNIST to handwritten letters, 2017); where small
- * and capital letters look alike they are one class.
+ * The classes of EMNIST's sets (G. Cohen et al., EMNIST: an extension of MNIST to handwritten letters, 2017), where
+ * small and capital letters that look alike are one class.
  */
 const emnistClasses: Readonly<Record<string, readonly string[]>> = {
   balanced: [...digits, ...capitals, ...'abdefghnqrt'],
@@ -33,10 +33,10 @@ const emnistClasses: Readonly<Record<string, readonly string[]>> = {
   mnist: digits,
 };
 
-/** Four files that belong together. */
+/** The four files of a set. */
 interface IdxSet {
   readonly folder: string;
-  /** Before `train` and `t10k` (EMNIST: `test`) in the files' names. */
+  /** Prefix of the files' names, before `train` and `t10k` (EMNIST: `test`). */
   readonly prefix: string;
   readonly classes: readonly string[];
 }
@@ -48,10 +48,12 @@ interface IdxFile {
 }
 
 /**
+ * Loads MNIST or a similar set.
+ *
  * @param location a folder with the four files, torchvision's root, or for EMNIST the folder and a set's name, such as
- * FOLDER/emnist-letters; absent: ./data, ./data/mnist
- * @throws InputError if a file is missing or damaged, images and labels do not fit, a label is none of the classes', or
- * there are several sets to choose from.
+ *   FOLDER/emnist-letters; absent for ./data or ./data/mnist
+ * @throws InputError if a file is missing or damaged, if images and labels do not fit, if a label is no class, or if
+ *   there are several sets to choose from
  */
 export async function loadMnist(location: string | undefined): Promise<Dataset> {
   const folders = location === undefined ? usualFolders : [location];
@@ -78,7 +80,7 @@ export async function loadMnist(location: string | undefined): Promise<Dataset> 
   };
 }
 
-/** The sets in the folders below `location`, or the one that its last part names. */
+/** The sets in the folders below `location`, or the one named by its last part. */
 async function setsBelow(location: string): Promise<IdxSet[]> {
   const named = /^emnist-[a-z]+$/.exec(path.basename(location));
   if (named) return (await setsBelow(path.dirname(location))).filter(({ prefix }) => prefix === `${named[0]}-`);
@@ -139,7 +141,7 @@ function parseIdx(file: string, bytes: Uint8Array, rank: number): IdxFile {
   return { file, shape, values: bytes.subarray(headerBytes) };
 }
 
-/** EMNIST's letters are labelled from 1 on, and its images lie on their sides: rows and columns are exchanged. */
+/** The set of images. EMNIST's letters are labelled from 1, and its images are transposed. */
 function toImageSet(images: IdxFile, labels: IdxFile, set: IdxSet): ImageSet {
   const firstLabel = set.prefix === 'emnist-letters-' ? 1 : 0;
   const lastLabel = firstLabel + set.classes.length - 1;

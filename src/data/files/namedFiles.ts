@@ -1,6 +1,6 @@
 /**
- * A dataset's files by name, wherever they lie: loose in a folder, or inside a .tar or .tar.gz. Readers ask for names
- * and get bytes, so that one reader serves all of these places.
+ * Files of a dataset by name, loose in a folder or inside a .tar or .tar.gz. Readers ask for names and get bytes, so
+ * that one reader serves all of these places.
  */
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
@@ -16,10 +16,10 @@ export interface NamedFiles {
   readonly files: ReadonlyMap<string, Uint8Array>;
 }
 
-/** No dataset here unpacks to more; what does is no dataset. */
+/** The most bytes that a dataset unpacks to; a file with more is refused. */
 const mostUnpacked = 2 ** 30;
 
-/** The wanted files that `folder` itself holds. */
+/** The wanted files directly in `folder`. */
 export async function readFolder(folder: string, wanted: readonly string[]): Promise<NamedFiles> {
   const files = new Map<string, Uint8Array>();
   for (const name of wanted) {
@@ -30,8 +30,9 @@ export async function readFolder(folder: string, wanted: readonly string[]): Pro
 }
 
 /**
- * The wanted files of a .tar or .tar.gz (told apart by content), in whatever folder of it they lie.
- * @throws InputError if the archive cannot be read, is truncated or corrupt, or holds two different files of one name.
+ * The wanted files of a .tar or .tar.gz (told apart by content), in any of its folders.
+ *
+ * @throws InputError if the archive cannot be read, is truncated or corrupt, or holds two different files of one name
  */
 export async function readArchive(archive: string, wanted: readonly string[]): Promise<NamedFiles> {
   const packed = await readFile(archive).catch((error: unknown) => {
@@ -65,8 +66,9 @@ export async function readArchive(archive: string, wanted: readonly string[]): P
 }
 
 /**
- * A plain file's bytes, unpacked if they are gzip; undefined where there is no such file.
- * @throws InputError if the file cannot be read, or the gzip stream is truncated or corrupt.
+ * The bytes of a file, unpacked if they are gzip; undefined if there is no such file.
+ *
+ * @throws InputError if the file cannot be read, or if the gzip stream is truncated or corrupt
  */
 export async function readMaybeGzip(file: string): Promise<Uint8Array | undefined> {
   const bytes = await readIfPresent(file);
@@ -78,7 +80,11 @@ export async function readMaybeGzip(file: string): Promise<Uint8Array | undefine
   }
 }
 
-/** @throws InputError if there is no such file, naming the place and what else should be there. */
+/**
+ * The bytes of a file by name.
+ *
+ * @throws InputError if there is no such file, with the place and the other files that should be there
+ */
 export function requireFile({ place, files }: NamedFiles, name: string): Uint8Array {
   const bytes = files.get(name);
   if (!bytes)

@@ -1,13 +1,13 @@
 /**
- * numpy's file of one array (https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html): a magic text, the
- * version, the length of a header, the header as a Python dictionary, the values. What could run code when it is read,
- * an array of Python objects, is refused, and no size is trusted.
+ * Reader of numpy's .npy format (https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html): a magic text,
+ * the version, the header's length, the header as a Python dictionary, the values. Arrays of Python objects, which
+ * could run code, are refused, and no size is trusted.
  */
 
 import { InputError } from '../../errors.js';
 import { fromFloat16 } from '../../weights/halfFloats.js';
 
-/** The values of an array, row-major. Half floats come as float32, doubles rounded to it. */
+/** The values of an array, row-major; float16 as float32, float64 rounded to float32. */
 export interface NumberArray {
   readonly shape: readonly number[];
   readonly values:
@@ -43,14 +43,14 @@ const numbers = {
 } as const;
 
 const magic = '\x93NUMPY';
-/** Headers have some hundred bytes; what claims more than this is damaged. */
+/** The longest header. Usual ones have some hundred bytes; a longer one is damaged. */
 const longestHeader = 2 ** 16;
 
 /**
- * Reads the bytes of a file called `source`.
+ * Parses the bytes of a file called `source`.
  *
- * @throws InputError for a file that is damaged, and for values that are big-endian, in Fortran order, Python objects or
- *   of another type that is not read
+ * @throws InputError for a damaged file, and for values that are big-endian, in Fortran order, Python objects or of
+ *   another unsupported type
  */
 export function parseNpy(bytes: Uint8Array, source: string): NumberArray | TextArray {
   const fail = (fault: string): never => {
@@ -63,7 +63,7 @@ export function parseNpy(bytes: Uint8Array, source: string): NumberArray | TextA
   if (count * size !== values.length) {
     return fail(`damaged: ${values.length} bytes of values, [${shape}] of '${descr}' are ${count * size}`);
   }
-  // Where one axis at most is longer than 1 both orders are the same.
+  // With at most one axis longer than 1, both orders are the same.
   if (isFortranOrder && shape.filter((length) => length > 1).length > 1) {
     return fail('is in Fortran order; save numpy.ascontiguousarray(…) of it');
   }
@@ -92,7 +92,7 @@ function splitFile(bytes: Uint8Array, fail: Fail): { readonly header: string; re
   return { header: text(start, start + length), values: bytes.subarray(start + length) };
 }
 
-/** The three keys that numpy writes, each once, in any order. */
+/** The three keys of numpy's header, each once, in any order. */
 function parseHeader(
   header: string,
   fail: Fail,
@@ -130,7 +130,7 @@ function parseType(
   return fail(`has values of type '${descr}', read are integers, floats of 16, 32 and 64 bits, and texts`);
 }
 
-/** Without a copy of all doubles. */
+/** float64 values rounded to float32, without a copy of all of them as float64. */
 function rounded(bytes: Uint8Array): Float32Array {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const values = new Float32Array(bytes.length / 8);
@@ -138,7 +138,7 @@ function rounded(bytes: Uint8Array): Float32Array {
   return values;
 }
 
-/** numpy fills up texts with zeros: UTF-32, or bytes of one character each. */
+/** Texts without numpy's padding zeros: UTF-32, or one byte a character. */
 function textsOf(bytes: Uint8Array, count: number, type: 'U' | 'S', size: number, fail: Fail): string[] {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const width = type === 'U' ? 4 : 1;

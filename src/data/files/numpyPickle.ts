@@ -1,19 +1,19 @@
 /**
- * Python pickles that hold nothing but plain values and numpy arrays of bytes (CIFAR's python archives).
+ * Reader of Python pickles that hold only plain values and numpy arrays of bytes (CIFAR's python archives).
  *
- * Pickles can name any Python function; here only the five that numpy's arrays need are known, under the names of
- * numpy 1 and 2, and everything else is refused. Python 2 wrote the array's bytes as a string, hence the reader that
- * keeps all 256 values of such a string (Latin-1).
+ * Pickles can name any Python function. Only the five that numpy's arrays need are known here, under the names of numpy
+ * 1 and 2; all others are refused. Python 2 wrote an array's bytes as a string, hence the reader that keeps all 256
+ * values of its characters (Latin-1).
  */
 import { BufferReader, NameRegistry, Parser } from 'pickleparser';
 import { InputError } from '../../errors.js';
 
-/** An unpickled uint8 array, C order. */
+/** An unpickled uint8 array in C order. */
 export class ByteArray {
   shape: readonly number[] = [];
   bytes: Uint8Array = new Uint8Array(0);
 
-  /** numpy's _frombuffer, by which arrays come with protocol 5. */
+  /** numpy's _frombuffer, which protocol 5 uses for arrays. */
   static fromBuffer(data: unknown, dtype: unknown, shape: unknown, order: unknown): ByteArray {
     const array = new ByteArray();
     array.__setstate__([1, shape, dtype, order !== 'C', data]);
@@ -32,7 +32,7 @@ export class ByteArray {
   }
 }
 
-/** numpy.dtype; byte order and alignment, its later state, mean nothing for single bytes. */
+/** numpy.dtype. Byte order and alignment, set later, do not matter for single bytes. */
 class DataType {
   constructor(readonly code: string) {}
   __setstate__(): void {}
@@ -59,13 +59,13 @@ const allowedNames = new AllowedNames()
   .register('numpy._core.multiarray', '_reconstruct', () => new ByteArray())
   .register('numpy.core.numeric', '_frombuffer', ByteArray.fromBuffer)
   .register('numpy._core.numeric', '_frombuffer', ByteArray.fromBuffer)
-  // How Python 3 writes bytes into a pickle that Python 2 can read.
+  // Used by Python 3 for bytes in a pickle that Python 2 can read.
   .register('_codecs', 'encode', (text: string) => Buffer.from(text, 'latin1'));
 
 /**
- * The pickled dictionary; strings of Python 2 come as Latin-1 strings, as keys also bytes (which Python 3 makes of them).
- * @throws InputError if `bytes` (of `file`, which should be one of the set `title`) is truncated, no dictionary, or holds
- *   anything else than said above.
+ * The pickled dictionary. Strings of Python 2 are Latin-1 strings; keys may be bytes, which Python 3 makes of them.
+ *
+ * @throws InputError if `bytes` (of `file`, of the set `title`) is truncated, no dictionary, or holds other values
  */
 export function unpickleDictionary(bytes: Uint8Array, file: string, title: string): ReadonlyMap<unknown, unknown> {
   try {

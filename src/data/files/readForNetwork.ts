@@ -1,4 +1,4 @@
-/** Files as a trained network sees them: images decoded and cut as its test images were, arrays as they are. */
+/** Reads files as inputs of a trained network: images decoded and cropped like its test images, arrays as they are. */
 
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
@@ -15,7 +15,7 @@ import { undecodable } from './decodeImages.js';
 import { padding as mnistPadding } from './mnist.js';
 import { readClipInput } from './sounds.js';
 
-/** Inputs and what to call each of them. */
+/** Inputs and their names. */
 export interface NamedInputs {
   readonly inputs: ImageSet<InputArray>;
   readonly names: readonly string[];
@@ -26,15 +26,16 @@ export interface NetworkInput {
   readonly image: readonly [number, number, number];
   readonly values: InputType;
   readonly features?: Features | undefined;
-  /** The images that the network was trained with: their kind, and whether they were crops. */
+  /** The training data: their kind, and whether they were cropped. */
   readonly kind: DataSpec['kind'];
   readonly framing: 'fill' | 'crop';
 }
 
 /**
- * The inputs in the order of their files: each image one, each .npy and .csv file as many as it holds.
+ * The inputs in the order of their files: one for an image, all rows of a .npy or .csv file.
  *
- * @throws InputError naming the first file that is missing, damaged, or of a size or type that the network does not take
+ * @throws InputError with the first file that is missing, damaged, or of a size or type that the network does not
+ *   accept
  */
 export async function readForNetwork(files: readonly string[], input: NetworkInput): Promise<NamedInputs> {
   const readers = files.map((file) => readerOf(file, input));
@@ -60,7 +61,7 @@ export async function readForNetwork(files: readonly string[], input: NetworkInp
   return { inputs: joined(sets as [ImageSet<InputArray>, ...ImageSet<InputArray>[]]), names };
 }
 
-/** Reads a file of numbers; null for what should be an image. */
+/** A reader for a file of numbers; null for a file that should be an image. */
 function readerOf(file: string, { image, features }: NetworkInput): (() => Promise<ImageSet<InputArray>>) | null {
   switch (path.extname(file).toLowerCase()) {
     case '.npy':
@@ -77,11 +78,10 @@ function readerOf(file: string, { image, features }: NetworkInput): (() => Promi
 }
 
 /**
- * The images in the order of their files. Squares are filled, the overhang cropped evenly, or cut out of the middle
- * where the network learned from crops; the edge that MNIST's images got stays black; images of another form have to
- * have the network's size.
+ * The images in the order of their files. Squares are filled and cropped evenly, or cut out of the middle if the
+ * network was trained on crops; MNIST's images keep their black border; other images must have the network's size.
  *
- * @throws InputError naming the first file that is missing, cannot be decoded or has another size
+ * @throws InputError with the first file that is missing, cannot be decoded or has another size
  */
 async function decodeImagesForNetwork(files: readonly string[], input: NetworkInput): Promise<ImageSet> {
   const [height, width, channels] = input.image;
@@ -106,7 +106,7 @@ async function decodeImagesForNetwork(files: readonly string[], input: NetworkIn
 async function decode(file: string, side: number | undefined, framing: NetworkInput['framing']): Promise<DecodedImage> {
   try {
     if (framing === 'fill' || side === undefined) return await decodeImage(file, { type: 'fill', side });
-    // libvips tells a missing file in words of its own.
+    // Reports a missing file in our own words instead of those of libvips.
     await stat(file);
     return await decodeImage(file, { type: 'centre', ...evaluationCrop(await measureImage(file), side) });
   } catch (error) {

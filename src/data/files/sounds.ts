@@ -1,7 +1,8 @@
 /**
- * Folders of clips: FOLDER/train/CLASS/*.wav with test and perhaps val beside train, or FOLDER/CLASS/*.wav, where
- * `validation_list.txt` and `testing_list.txt` name the clips that are not for training, as in Speech Commands (P. Warden
- * 2018, arXiv:1804.03209), or else a fifth is for testing, chosen by the seed. Features are computed once, into a cache.
+ * Folders of sounds: FOLDER/train/CLASS/*.wav with test and perhaps val beside train, or FOLDER/CLASS/*.wav. In the
+ * latter `validation_list.txt` and `testing_list.txt` name the clips that are not for training, as in Speech Commands
+ * (P. Warden 2018, arXiv:1804.03209), or else the seed chooses a fifth for testing. Features are computed once and
+ * cached.
  */
 
 import { createHash, randomUUID } from 'node:crypto';
@@ -29,7 +30,7 @@ import { type Clip, parseWav } from './wavFile.js';
 
 export interface SoundOptions {
   readonly settings: SoundSettings;
-  /** The features of a trained network, which are computed instead of what the settings ask for. */
+  /** Features of a trained network, which replace those of the settings. */
   readonly features?: SoundFeatures | undefined;
   readonly seed: number;
   readonly testOnly: boolean;
@@ -40,7 +41,7 @@ export interface SoundOptions {
 const clips: FileKind = { plural: 'clips', endings: ['.wav'] };
 type SetName = 'train' | 'test' | 'val';
 
-/** Clips of all sets, one after the other, with the set of each; null where the seed decides. */
+/** Clips of all sets, one after another, with the set of each; null if the seed decides. */
 interface SoundListing {
   readonly classes: readonly string[];
   readonly files: readonly ClassFile[];
@@ -48,7 +49,11 @@ interface SoundListing {
   readonly notes: readonly string[];
 }
 
-/** @throws InputError for missing folders, clips that cannot be read, and features that cannot be computed of them */
+/**
+ * Loads a dataset of sounds.
+ *
+ * @throws InputError for missing folders, unreadable clips, and features that cannot be computed for them
+ */
 export async function loadSounds(location: string, options: SoundOptions): Promise<Dataset> {
   const listing = await listSounds(location, options.testOnly);
   const { classes, files, notes } = listing;
@@ -73,9 +78,9 @@ export async function loadSounds(location: string, options: SoundOptions): Promi
 }
 
 /**
- * A clip as a network with these features takes it.
+ * Reads a clip as an input of a network with these features.
  *
- * @throws InputError for a file that is missing, damaged or of another number of samples a second
+ * @throws InputError for a missing or damaged file, or one with another sample rate
  */
 export async function readClipInput(file: string, features: SoundFeatures): Promise<ImageSet> {
   const clip = await readClip(file);
@@ -128,7 +133,7 @@ async function listClasses(location: string): Promise<SoundListing> {
   return { classes, files, sets, notes: [...notes, note] };
 }
 
-/** Names below the folder, a line each; null where there is no such list. */
+/** Names below the folder, one a line; null if there is no such list. */
 async function listedIn(location: string, name: string): Promise<ReadonlySet<string> | null> {
   const text = await readFile(path.join(location, name), 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return null;
@@ -153,7 +158,10 @@ function setsOf(
   return { train: rest, test: held, val: choose(all, new Int32Array(0)) };
 }
 
-/** From the cache, if it has these clips with these features; the longest clip and its rate stand there, too. */
+/**
+ * The features of all clips, read from the cache if it has the same clips and features. The cache also holds the
+ * longest clip and its sample rate.
+ */
 async function analysed(
   files: readonly ClassFile[],
   { settings, features, cacheDirectory, onProgress }: SoundOptions,
@@ -185,10 +193,10 @@ async function analysed(
   return { analysis, values };
 }
 
-/** Between two progress reports. */
+/** Number of clips between progress reports. */
 const reportEvery = 100;
 
-/** Samples of the longest clip, and the first one's samples a second. */
+/** The samples of the longest clip, and the sample rate of the first one. */
 async function measure(
   files: readonly ClassFile[],
 ): Promise<{ readonly sampleRate: number; readonly longest: number }> {
@@ -238,7 +246,7 @@ async function readClip(file: string): Promise<Clip> {
   return parseWav(bytes, file);
 }
 
-/** All values but the outermost thousandth at either end, of a million at most. */
+/** The range of the values without the lowest and the highest thousandth; from a sample of at most a million. */
 function range(values: Float32Array): [low: number, high: number] {
   const every = Math.max(1, Math.floor(values.length / 2 ** 20));
   const some = values.filter((_, index) => index % every === 0).sort();
@@ -256,7 +264,7 @@ async function readCache(
     if (metadata.key !== key || !(values instanceof Float32Array)) return null;
     return { analysis: JSON.parse(metadata.analysis!), values };
   } catch {
-    // Whatever is wrong with it, features are computed anew and it is replaced.
+    // After any error the features are computed again and the file is replaced.
     return null;
   }
 }
@@ -269,7 +277,7 @@ async function writeCache(file: string, key: string, analysis: SoundAnalysis, va
     await writeFile(aside, safetensorsFile([tensor], { key, analysis: JSON.stringify(analysis) }));
     await rename(aside, file);
   } catch {
-    // A cache that cannot be written costs time at the next start, nothing else.
+    // An unwritable cache only costs time at the next start.
     await unlink(aside).catch(() => undefined);
   }
 }

@@ -1,10 +1,10 @@
 /**
- * Reads tar archives (POSIX ustar with pax headers, and GNU's long names) from bytes in memory: no stream that could
- * stop in the middle, no place outside of the archive that could be written.
+ * Reader of tar archives (POSIX ustar with pax headers, and GNU's long names) from bytes in memory. It cannot stall
+ * like a stream, and writes nothing, so that no path can lead outside of the archive.
  */
 
 export interface TarFile {
-  /** With its folders, as written. */
+  /** Path in the archive, as written. */
   readonly name: string;
   /** A view of the archive's bytes. */
   readonly bytes: Uint8Array;
@@ -12,7 +12,7 @@ export interface TarFile {
 
 const BLOCK = 512;
 
-/** The plain files of an archive, in its order. Throws an `Error` with a reason where it is damaged or no archive. */
+/** The plain files of an archive, in its order. Throws an `Error` with a reason if it is damaged or no archive. */
 export function* tarFiles(archive: Uint8Array): Generator<TarFile> {
   let longName: string | undefined;
   let longSize: number | undefined;
@@ -43,7 +43,7 @@ export function* tarFiles(archive: Uint8Array): Generator<TarFile> {
   if (archive.length % BLOCK !== 0 || archive.length === 0) throw new Error('it ends within a header');
 }
 
-/** The sum of a header's bytes, its own place counted as spaces. */
+/** Checks the sum of a header's bytes, in which the checksum itself counts as spaces. */
 function checkHeader(header: Uint8Array, at: number): void {
   const sum = header.reduce((total, byte, index) => total + (index >= 148 && index < 156 ? 32 : byte), 0);
   if (number(header.subarray(148, 156)) !== sum) throw new Error(`no header of a file at byte ${at}`);
@@ -55,7 +55,7 @@ function nameOf(header: Uint8Array): string {
   return isPosix && prefix ? `${prefix}/${name}` : name;
 }
 
-/** Octal digits, or GNU's binary form for sizes above 8 GiB; NaN for anything else. */
+/** A number in octal digits, or in GNU's binary form for sizes above 8 GiB; NaN for anything else. */
 function number(field: Uint8Array): number {
   if (field[0] === 0x80) return field.subarray(1).reduce((value, byte) => value * 256 + byte, 0);
   const digits = text(field).trim();
@@ -67,7 +67,7 @@ function text(field: Uint8Array): string {
   return new TextDecoder().decode(end < 0 ? field : field.subarray(0, end));
 }
 
-/** Records `LENGTH KEY=VALUE\n`, the length in bytes counting all of it. */
+/** Records `LENGTH KEY=VALUE\n`, whose length in bytes includes all of it. */
 function paxRecords(bytes: Uint8Array): Map<string, string> {
   const records = new Map<string, string>();
   for (let at = 0; at < bytes.length; ) {

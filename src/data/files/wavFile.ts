@@ -1,6 +1,6 @@
 /**
- * Clips in WAV files (RIFF; Microsoft and IBM, Multimedia Programming Interface 1991): one channel of whole numbers of 8
- * to 32 bits, or of floats. Nothing is resampled, and no size is trusted.
+ * Reader of sounds in WAV files (RIFF; Microsoft and IBM, Multimedia Programming Interface 1991): one channel of
+ * integers of 8 to 32 bits, or of floats. Nothing is resampled, and no size is trusted.
  */
 
 import { InputError } from '../../errors.js';
@@ -8,13 +8,13 @@ import { InputError } from '../../errors.js';
 export interface Clip {
   /** Samples a second. */
   readonly sampleRate: number;
-  /** Within ±1 for whole numbers. */
+  /** Within ±1 for integers. */
   readonly samples: Float32Array;
 }
 
 const PCM = 1;
 const FLOAT = 3;
-/** The format then stands in the first bytes of a longer code. */
+/** The code of an extended format, whose first bytes then hold the real code. */
 const EXTENSIBLE = 0xfffe;
 
 interface Format {
@@ -25,9 +25,9 @@ interface Format {
 }
 
 /**
- * Reads the bytes of a file called `source`.
+ * Parses the bytes of a file called `source`.
  *
- * @throws InputError for a file that is damaged, has more than one channel, or samples of another type
+ * @throws InputError for a damaged file, more than one channel, or samples of another type
  */
 export function parseWav(bytes: Uint8Array, source: string): Clip {
   const fail = (fault: string): never => {
@@ -45,7 +45,7 @@ export function parseWav(bytes: Uint8Array, source: string): Clip {
       if (!format) return fail('damaged: it has samples before their format');
       return { sampleRate: format.sampleRate, samples: samplesOf(bytes.subarray(start, start + length), format, fail) };
     }
-    // Chunks begin at even places.
+    // Chunks begin at even offsets.
     at = start + length + (length % 2);
   }
   return fail('damaged: it has no samples');
@@ -85,7 +85,7 @@ function samplesOf(bytes: Uint8Array, { code, bits }: Format, fail: Fail): Float
   return strange < 0 ? samples : fail(`sample ${strange} is ${samples[strange]}; samples are finite`);
 }
 
-/** Bytes are unsigned, all others signed. */
+/** A reader of one sample; bytes are unsigned, other integers signed. Null for unknown formats. */
 function readerOf(view: DataView, code: number, bits: number): ((at: number) => number) | null {
   if (code === FLOAT && bits === 32) return (at) => view.getFloat32(at, true);
   if (code === FLOAT && bits === 64) return (at) => view.getFloat64(at, true);

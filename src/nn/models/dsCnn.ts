@@ -1,6 +1,7 @@
 /**
- * DS-CNN for keyword spotting (Zhang et al. 2017, arXiv 1711.07128) as MLPerf Tiny has it: github.com/mlcommons/tiny,
- * benchmark/training/keyword_spotting. Left out are its dropout, and the biases before batch normalisations, which change nothing.
+ * DS-CNN for keyword spotting (Zhang et al. 2017, arXiv 1711.07128) as in MLPerf Tiny: github.com/mlcommons/tiny,
+ * benchmark/training/keyword_spotting. Its dropout is left out, and so are the biases before batch normalisations,
+ * which have no effect.
  */
 
 import type { Define } from '../layers.js';

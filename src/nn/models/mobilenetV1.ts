@@ -1,7 +1,8 @@
 /**
- * MobileNetV1 (Howard et al. 2017, table 1), any class count, image size and width. With a quarter of the channels on images of
- * 96×96 it is MLPerf Tiny's network for visual wake words: github.com/mlcommons/tiny, benchmark/training/visual_wake_words; there
- * convolutions have biases before batch normalisations, which change nothing.
+ * MobileNetV1 (Howard et al. 2017, table 1) for any number of classes, image size and width. With a quarter of the
+ * channels and images of 96×96 it is MLPerf Tiny's network for visual wake words: github.com/mlcommons/tiny,
+ * benchmark/training/visual_wake_words; there convolutions have biases before batch normalisations, which have no
+ * effect.
  */
 
 import type { Define } from '../layers.js';
@@ -9,7 +10,7 @@ import { byEight } from './width.js';
 
 export interface MobilenetV1Options {
   readonly classes: number;
-  /** Factor of all numbers of channels. */
+  /** Factor for the numbers of channels. */
   readonly widthMultiplier: number;
 }
 

@@ -1,7 +1,7 @@
 /**
- * MobileNetV2 (Sandler et al. 2018, table 2) in torchvision's form and with its names; any class count and image size.
- * An inverted residual widens by a 1×1 convolution, filters every channel by itself, and narrows again without an
- * ReLU: what is kept of it, a sum in most blocks, is a linear output. Of torchvision's form the dropout before the classifier is left out.
+ * MobileNetV2 (Sandler et al. 2018, table 2) in torchvision's form and with its names, without its dropout, for any
+ * number of classes and image size. An inverted residual block expands channels by a 1×1 convolution, filters each by a
+ * depthwise one, and projects to fewer channels without a ReLU; its output, in most blocks a sum, is a linear output.
  */
 
 import type { Define, Layers, Value } from '../layers.js';
@@ -9,11 +9,11 @@ import { byEight } from './width.js';
 
 export interface MobilenetV2Options {
   readonly classes: number;
-  /** Factor of all numbers of channels; the last one does not fall below 1280. */
+  /** Factor for the numbers of channels, of which the last one stays at least 1280. */
   readonly widthMultiplier: number;
 }
 
-/** t, c, n, s of the paper's table; the stride is that of a group's first block. */
+/** t, c, n, s of the paper's table; the stride applies to a group's first block. */
 const GROUPS = [
   { expansion: 1, channels: 16, blocks: 1, stride: 1 },
   { expansion: 6, channels: 24, blocks: 2, stride: 2 },
@@ -67,11 +67,11 @@ function filtered(n: Layers, x: Value, scope: string, { channels, size, stride }
   const names = { name: `${scope}.0`, batchNorm: `${scope}.1`, output: `${scope}.2` };
   const options = { ...names, size, stride, activation: 'relu6' } as const;
   if (channels !== 'depthwise') return n.conv(x, channels, { ...options, start: { he: 'fanOut' } });
-  // PyTorch does not divide by the groups: the fan-out counts all channels.
+  // PyTorch does not divide by the groups, so fan-out counts all channels.
   return n.depthwise(x, { ...options, start: { normal: Math.sqrt(2 / (size * size * x.shape[2]!)) } });
 }
 
-/** Names the parts of a sequence: `scope.0`, `scope.1`, … */
+/** Names for the parts of a sequence: `scope.0`, `scope.1`, … */
 function scopesOf(scope: string): () => string {
   let next = 0;
   return () => `${scope}.${next++}`;

@@ -16,25 +16,25 @@ import { resnetCifar } from './resnetCifar.js';
 import { tiny } from './tiny.js';
 
 export interface ModelOptions {
-  /** The name of one of these models, or where the definition comes from. */
+  /** Name of a built-in model, or source of the definition. */
   readonly model: string;
-  /** A network of one's own, instead of a model by name. */
+  /** A network definition instead of a built-in model. */
   readonly definition?: NetworkDefinition | null;
-  /** Outputs of a model by name. */
+  /** Number of outputs of a built-in model. */
   readonly classes: number;
   readonly shortcutType: '' | 'b' | 'c';
   readonly scaleLayer: boolean;
-  /** Factor of all numbers of channels, of MobileNets and of ResNets but ResNet-8. */
+  /** Factor for the numbers of channels of MobileNets and of ResNets other than ResNet-8. */
   readonly widthMultiplier: number;
 }
 
-/** Builds a model on images [B,H,W,C]; returns its output, [B,outputs] or [B,H,W,C]. */
+/** Builds a model on images [B,H,W,C]. Returns its output, [B,outputs] or [B,H,W,C]. */
 export function buildModel(network: Network, images: Tensor, options: ModelOptions): Tensor {
   return buildNetwork(network, images, modelDefinition(options, images.shape.slice(1)));
 }
 
 /**
- * The network of a model for images of these sizes. Names are checked by `settings/`.
+ * The definition of a model for images of one size. `settings/` checks names.
  *
  * @param input height, width, channels
  */

@@ -1,4 +1,7 @@
-/** ResNet-18 (He et al. 2016, table 1) in torchvision's form and with its names; any class count, image size and width. */
+/**
+ * ResNet-18 (He et al. 2016, table 1) in torchvision's form and with its names, for any number of classes, image size
+ * and width.
+ */
 
 import type { Define, Layers, Value } from '../layers.js';
 import { byEight } from './width.js';

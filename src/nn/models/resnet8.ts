@@ -1,7 +1,7 @@
 /**
- * ResNet-8 for CIFAR-10 as MLPerf Tiny has it: github.com/mlcommons/tiny, benchmark/training/image_classification. Shortcuts to
- * more channels are convolutions with a bias and no batch normalisation. Left out are the biases before batch normalisations,
- * which change nothing.
+ * ResNet-8 for CIFAR-10 as in MLPerf Tiny: github.com/mlcommons/tiny, benchmark/training/image_classification.
+ * Shortcuts to more channels are convolutions with a bias and without batch normalisation. The biases before batch
+ * normalisations, which have no effect, are left out.
  */
 
 import type { Define } from '../layers.js';

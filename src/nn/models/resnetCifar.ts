@@ -1,6 +1,6 @@
 /**
- * ResNets for 32×32 images (He et al. 2016, section 4.2): a 3×3 convolution, three groups of n blocks with 16, 32 and 64
- * channels, global average pooling, a classifier; 6n + 2 layers. Names are those of the published NNabla code.
+ * ResNets for 32×32 images (He et al. 2016, section 4.2): a 3×3 convolution, three groups of n blocks with 16, 32 and
+ * 64 channels, global average pooling, a classifier; 6n + 2 layers. Names are those of the published NNabla code.
  */
 
 import type { Define, Layers, Value } from '../layers.js';
@@ -11,9 +11,9 @@ export interface ResnetCifarOptions {
   /** '': every second pixel, padded with zero channels; 'b': 1×1 convolution where channels change; 'c': always. */
   readonly shortcutType: '' | 'b' | 'c';
   readonly classes: number;
-  /** Multiply the logits by a learned number. */
+  /** Multiplies the logits by a learned number. */
   readonly scaleLayer: boolean;
-  /** Factor of the channels, which are rounded to whole ones. */
+  /** Factor for the numbers of channels, which are rounded. */
   readonly widthMultiplier: number;
 }
 

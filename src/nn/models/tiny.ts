@@ -1,4 +1,4 @@
-/** A network of three layers for tests, which mostly need some network. Nothing that users see names it. */
+/** A network of three layers for tests; not listed for users. */
 
 import type { Define } from '../layers.js';
 
