@@ -6,13 +6,13 @@
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { type Images, parseDataSpec } from '../data/index.js';
-import { evaluateDeployed } from '../deploy/deployedEvaluation.js';
-import { exportedLayers } from '../deploy/exportedLayers.js';
+import { evaluateDeployed, macsOf } from '../deploy/deployedEvaluation.js';
 import { openTrained } from '../deploy/trainedNetwork.js';
 import { InputError } from '../errors.js';
 import type { Variables } from '../nn/index.js';
 import type { BitRange, ComparedRun } from '../report/index.js';
 import { openRunFolder } from '../runs/index.js';
+import type { RunEvents } from '../runs/runEvents.js';
 import { commandWords, programName } from '../settings/index.js';
 import { metrics, metricText, namedMetric, type Task } from '../task.js';
 import type { RunSummary } from '../train/summary.js';
@@ -41,24 +41,42 @@ export function channelsLine({ channelGroups, remains }: Variables): string {
   return thinned.length > 0 ? `channels left: ${thinned.join(', ')}` : '';
 }
 
-/** Multiplications for which the integer network may be evaluated at the end of a run: some seconds. */
+/** Multiplications for which each thread may evaluate the integer network at the end of a run: some 15 seconds. */
 const deployedMacs = 5e11;
 
 /**
- * The integer network's error on the test images, in words, or the reason why a quantized run has no integer network;
- * empty for other runs, and where the evaluation would take long.
+ * The integer network's error on the test images, in words; or the reason why a quantized run has no integer network; or
+ * the call that evaluates it, where that would take long or the signal came first. Empty for other runs.
  */
-export async function deployedLine(root: string, test: Images, { best_epoch }: RunSummary): Promise<string> {
-  const trained = await openTrained(root, best_epoch === null).catch((error: Error) => {
+export async function deployedLine(
+  root: string,
+  test: Images,
+  { best_epoch }: RunSummary,
+  {
+    threads,
+    signal,
+    task,
+  }: { readonly threads: number; readonly signal: AbortSignal; readonly task: RunEvents['task'] },
+): Promise<string> {
+  if (!isExportable(root)) return '';
+  const isLast = best_epoch === null;
+  const call = `${programName()} ${commandWords(['eval', root, '--deployed', ...(isLast ? ['--last'] : [])])}`;
+  const onProgress = (done: number, total: number) => task('in integers, as a device computes', done, total);
+  onProgress(0, test.count);
+  const trained = await openTrained(root, isLast).catch((error: Error) => {
     if (error instanceof InputError) return error;
     throw error;
   });
-  if (trained instanceof InputError) return isExportable(root) ? `no integers for a device: ${trained.message}` : '';
-  const { network } = trained.lowered;
-  const macs = exportedLayers(network).reduce((sum, layer) => sum + layer.macs, 0);
-  if (macs * test.count > deployedMacs) return '';
-  const { error } = await evaluateDeployed(trained, test);
-  return `in integers, as a device computes: test ${namedMetric(trained.experiment.task.metric, error)}`;
+  if (trained instanceof InputError) return `no integers for a device: ${trained.message}`;
+  if (macsOf(trained.lowered.network) * test.count > deployedMacs * threads) {
+    return `in integers, as a device computes: takes minutes, ${call}`;
+  }
+  const evaluation = await evaluateDeployed(trained, test, { threads, signal, onProgress }).catch((error) => {
+    if (signal.aborted) return null;
+    throw error;
+  });
+  if (!evaluation) return `interrupted after the end of the run, without its error in integers: ${call}`;
+  return `in integers, as a device computes: test ${namedMetric(trained.experiment.task.metric, evaluation.error)}`;
 }
 
 /**

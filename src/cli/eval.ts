@@ -1,17 +1,21 @@
 /** `mpdnn eval`: the metric and sizes of a trained run. */
 
 import { Command } from 'commander';
-import { evaluateDeployed } from '../deploy/deployedEvaluation.js';
+import type { Images } from '../data/index.js';
+import { evaluateDeployed, testLogitsOf } from '../deploy/deployedEvaluation.js';
 import { openTrained } from '../deploy/trainedNetwork.js';
-import { openInference } from '../program/inference.js';
+import { usableCores } from '../engine/cpu/nodePlatform.js';
+import { type Inference, openInference } from '../program/inference.js';
 import type { Sizes } from '../program/quantizerReport.js';
+import type { ProgramOptions } from '../program/trainingProgram.js';
 import { evaluatedExperiment, evaluatedParameters, loadEvaluationData, openEvaluated } from '../runs/evaluationData.js';
 import { engineOf } from '../runs/workbench.js';
+import type { Experiment } from '../settings/index.js';
 import { outputsOf } from '../ship/integerNetwork.js';
 import { predictionOf } from '../ship/interpreter.js';
-import { metricNames, metrics, namedMetric } from '../task.js';
+import { metricNames, metrics, namedMetric, type Task } from '../task.js';
 import { dataShape, programOptions } from '../train/programOptions.js';
-import { readStartingWeights } from '../weights/startingWeights.js';
+import { type LoadedWeights, readStartingWeights } from '../weights/index.js';
 import { progressDisplay, progressFrame } from './progress.js';
 
 export function evalCommand(): Command {
@@ -80,49 +84,62 @@ async function evaluateRun(
   const starting = await readStartingWeights(parameters);
   const display = progressDisplay(progressFrame(experiment));
   const data = await loadEvaluationData(experiment, run, display).finally(display.stop);
-  const shape = { ...dataShape(data, data.test.count), trainImages: 1 };
-  const { data: scaling } = config;
-  const options = programOptions(experiment, scaling ? { ...shape, scaling } : shape, null);
-  const engine = await engineOf(experiment);
   try {
-    const inference = await openInference(engine, options, starting);
-    const own = new Int32Array(data.test.count);
+    const { test } = data;
+    const shape = { ...dataShape(data, test.count), trainImages: 1 };
+    const { data: scaling } = config;
+    const options = programOptions(experiment, scaling ? { ...shape, scaling } : shape, null);
+    const predictions = new Int32Array(test.count);
     const keep = (logits: Float64Array, image: number) => {
-      own[image] = predictionOf(logits);
+      predictions[image] = predictionOf(logits);
     };
-    const { error, loss } = await inference.evaluate(data.test, trained ? keep : undefined);
-    const { task } = experiment;
-    const metricsOf = (own: number) => ({
-      [task.metric]: metrics[task.metric].of(own),
-      ...(task.metric === 'mse' && { rmse: Math.sqrt(own) }),
-    });
-    const images = data.test.count;
+    const visit = trained ? keep : undefined;
+    const { error, loss, ...told } = await evaluateOnEngine(experiment, options, starting, test, visit);
     if (!Number.isFinite(loss)) throw new Error(`${parameters}: gives a loss that is no finite number`);
-    const { sizes, bits } = inference.quantizers;
-    const device = `${engine.name}: ${engine.description}`;
-    const result = { run: config.experiment, parameters, ...metricsOf(error), loss, images, ...sizes, bits, device };
+    const { task, threads } = experiment;
+    const images = test.count;
+    const result = { run: config.experiment, parameters, ...metricsOf(task, error), loss, images, ...told };
     if (!trained) return result;
-    const {
-      predictions,
-      testLogits,
-      error: ofIntegers,
-      loss: lossOfIntegers,
-    } = await evaluateDeployed(trained, data.test);
-    const different = predictions && own.filter((label, image) => label !== predictions[image]).length;
+    const onProgress = (done: number, total: number) => display.task('in integers', done, total);
+    const integers = await evaluateDeployed(trained, test, { threads: threads ?? usableCores(), onProgress }).finally(
+      display.stop,
+    );
+    const { predictions: ofIntegers } = integers;
     return {
       ...result,
       deployed: {
-        ...metricsOf(ofIntegers),
-        loss: lossOfIntegers,
-        different_predictions: different,
+        ...metricsOf(task, integers.error),
+        loss: integers.loss,
+        different_predictions: ofIntegers && predictions.filter((label, image) => label !== ofIntegers[image]).length,
         output_shape: outputsOf(trained.lowered.network).shape,
-        test_logits: testLogits,
+        test_logits: await testLogitsOf(trained.lowered.network),
       },
     };
   } finally {
     await data.close();
+  }
+}
+
+/** What an engine makes of a network: error, loss, sizes, bits. It is let go at once, so that nobody waits for its GPU. */
+async function evaluateOnEngine(
+  experiment: Experiment,
+  options: ProgramOptions,
+  weights: LoadedWeights,
+  images: Images,
+  visit?: Parameters<Inference['evaluate']>[1],
+) {
+  const engine = await engineOf(experiment);
+  try {
+    const { evaluate, quantizers } = await openInference(engine, options, weights);
+    const { error, loss } = await evaluate(images, visit);
+    return { error, loss, ...quantizers.sizes, bits: quantizers.bits, device: `${engine.name}: ${engine.description}` };
+  } finally {
     await engine.dispose();
   }
+}
+
+function metricsOf({ metric }: Task, error: number): NamedMetrics {
+  return { [metric]: metrics[metric].of(error), ...(metric === 'mse' && { rmse: Math.sqrt(error) }) };
 }
 
 function metricWords(result: NamedMetrics): string {

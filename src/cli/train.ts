@@ -3,6 +3,7 @@
 import { existsSync } from 'node:fs';
 import { Command } from 'commander';
 import { dataForms } from '../data/dataSpec.js';
+import { usableCores } from '../engine/cpu/nodePlatform.js';
 import { DeviceLost, InputError, MissingPackage } from '../errors.js';
 import type { Ranks } from '../program/ranks.js';
 import { askedFor, recommend } from '../recipe/index.js';
@@ -85,11 +86,12 @@ export function trainCommand(): Command {
           ? await trainSection(name, cfg, overrides, how)
           : await trainRecommended(overrides, how);
         if (!isComplete) process.exitCode = INTERRUPTED;
-        ranks.leave();
       } finally {
         await watched?.close();
         await bench.dispose();
       }
+      // The first rank comes later than the others, which hold no GPU while they wait for it.
+      ranks.leave();
     });
   return addSettingOptions(command);
 }
@@ -196,6 +198,8 @@ async function trainExperiment(
     };
     let isDrawn = false;
     const onFinished = async ({ root }: RunFolder): Promise<void> => {
+      // What is left computes without the engine: nobody else shall wait for its GPU meanwhile.
+      if (isLast) await bench.disposeEngine();
       isDrawn = plots && (await draw(root, display.line));
     };
     const options = { force, events, signal, resumeCall, onTraining: begin, onFinished, ranks };
@@ -209,16 +213,23 @@ async function trainExperiment(
       return false;
     }
     if (!folder) return true;
-    const lines = [
+    display.stop();
+    print(
       layerTable(variables, summary.bits),
       channelsLine(variables),
       resultLine(summary, isDrawn ? folder.plots : folder.root, folder.task),
-      await deployedLine(folder.root, (await bench.data(experiment, display.task)).test, summary),
-      isLast ? await outlook(folder.root) : '',
-    ];
-    process.stdout.write(`${lines.filter(Boolean).join('\n')}\n`);
+    );
+    const { test } = await bench.data(experiment, display.task);
+    const how = { threads: experiment.threads ?? usableCores(), signal, task: display.task };
+    const integers = await deployedLine(folder.root, test, summary, how).finally(display.stop);
+    print(integers, isLast ? await outlook(folder.root) : '');
     return true;
   });
+}
+
+/** Prints the texts that are not empty, each as lines of their own. */
+function print(...texts: readonly string[]): void {
+  for (const text of texts.filter(Boolean)) process.stdout.write(`${text}\n`);
 }
 
 /** The display of a rank; only the first one reports. */

@@ -8,9 +8,11 @@ import { softmaxCrossEntropyDefinition } from '../ops/softmaxCrossEntropy.js';
 import { scoreOf } from '../program/score.js';
 import { load } from '../runtime/index.js';
 import { checkImages, testImages } from '../ship/checkImages.js';
+import { type IntegerNetwork, multiplicationsOf, outputsOf } from '../ship/integerNetwork.js';
 import { predictionOf } from '../ship/interpreter.js';
 import { packNetwork } from '../ship/packedFile.js';
 import type { Task } from '../task.js';
+import { logitsInOrder } from './integerThreads.js';
 import type { TrainedNetwork } from './trainedNetwork.js';
 
 export interface DeployedEvaluation {
@@ -20,42 +22,74 @@ export interface DeployedEvaluation {
   readonly loss: number;
   /** The class of every image; null where outputs are no classes. */
   readonly predictions: Int32Array | null;
-  /** Logits, in whole units, of an export's test images. */
-  readonly testLogits: readonly (readonly number[])[];
 }
+
+export interface EvaluationOptions {
+  /** The largest number of threads; results are the same bits for any. */
+  readonly threads: number;
+  readonly onProgress?: (done: number, total: number) => void;
+  /** Ends the evaluation, which is rejected with the signal's reason. */
+  readonly signal?: AbortSignal;
+}
+
+/** Multiplications of the images that a thread computes at a time: 30 ms, after which others hear of it. */
+const blockMacs = 1e9;
+
+/** Multiplications that take as long as the start of a thread: 100 ms. */
+const startMacs = 3e9;
 
 /** The evaluation of a trained network's integers; rejects if one of the images cannot be decoded. */
 export async function evaluateDeployed(
   { lowered: { network }, experiment: { task }, scaling }: Pick<TrainedNetwork, 'lowered' | 'experiment' | 'scaling'>,
   images: Images,
+  { threads, onProgress, signal }: EvaluationOptions,
 ): Promise<DeployedEvaluation> {
-  const deployed = await load(packNetwork(network));
+  const { unit } = outputsOf(network);
+  const macs = macsOf(network);
   const predictions = task.loss === 'classes' ? new Int32Array(images.count) : null;
   const score = scoreOf(task, images, scaling)?.() ?? null;
   let [counted, loss, index] = [0, 0, 0];
-  for await (const { image, label } of eachImage(images)) {
-    const logits = deployed.logits(image);
-    const outputs = logits.map((logit) => logit * deployed.unit);
+  const add = (image: InputArray, logits: Float64Array): void => {
+    const outputs = logits.map((logit) => logit * unit);
     if (predictions) predictions[index] = predictionOf(logits);
-    const targets = predictions ? Float64Array.of(label) : targetsOf(task, images, image, index, scaling);
-    const own = lossOf(task, outputs, targets);
+    const own = lossOf(task, outputs, targetsOf(task, images, image, index, scaling));
     [loss, counted] = [loss + own.loss, counted + own.counted];
     score?.add(outputs, index);
     index++;
+  };
+  const blocks = blocksOf(images, Math.ceil(blockMacs / macs));
+  const worthwhile = Math.ceil((macs * images.count) / startMacs);
+  const used = Math.min(threads, worthwhile);
+  for await (const { block, logits } of logitsInOrder(packNetwork(network), blocks, used)) {
+    signal?.throwIfAborted();
+    const count = block.length / sizeOf(images);
+    for (let image = 0; image < count; image++) add(part(block, image, count), part(logits, image, count));
+    onProgress?.(index, images.count);
   }
-  const testLogits = checkImages(network, testImages).map((bytes) => [...deployed.trace(bytes, () => {})]);
   const error = score ? score.error() : counted / images.count;
-  return { error, loss: loss / images.count, predictions, testLogits };
+  return { error, loss: loss / images.count, predictions };
 }
 
-/** What the outputs of an image are held against: its own numbers, or those that the data have for it. */
+/** Multiplications, each with an addition, of one image. */
+export function macsOf({ layers }: IntegerNetwork): number {
+  return layers.reduce((sum, layer) => sum + multiplicationsOf(layer), 0);
+}
+
+/** Logits, in whole units, of an export's test images. */
+export async function testLogitsOf(network: IntegerNetwork): Promise<number[][]> {
+  const { trace } = await load(packNetwork(network));
+  return checkImages(network, testImages).map((bytes) => [...trace(bytes, () => {})]);
+}
+
+/** What the outputs of an image are held against: its label or its own numbers, or those that the data have for it. */
 function targetsOf(
-  { target }: Task,
+  { loss, target }: Task,
   images: Images,
   image: InputArray,
   index: number,
   { scale, offset }: TrainedNetwork['scaling'],
 ): Float64Array {
+  if (loss === 'classes') return Float64Array.of(isStream(images) ? images.files[index]!.label : images.labels[index]!);
   const channels = scale.length;
   if (target === 'input')
     return Float64Array.from(image, (value, i) => value * scale[i % channels]! + offset[i % channels]!);
@@ -91,22 +125,34 @@ function lossOf({ loss: kind }: Task, outputs: Float64Array, targets: Float64Arr
 /** Images of a stream are decoded so many at a time. */
 const decodedTogether = 64;
 
-async function* eachImage(images: Images): AsyncGenerator<{ image: InputArray; label: number }> {
-  const size = images.height * images.width * images.channels;
-  const at = (all: InputArray, index: number) => all.subarray(index * size, (index + 1) * size);
+/** Images in their order, so many of them one behind the other; those of a stream are soon written over. */
+async function* blocksOf(images: Images, count: number): AsyncGenerator<InputArray> {
+  const length = count * sizeOf(images);
+  for await (const all of decoded(images)) {
+    for (let first = 0; first < all.length; first += length) yield all.subarray(first, first + length);
+  }
+}
+
+async function* decoded(images: Images): AsyncGenerator<InputArray> {
   if (!isStream(images)) {
-    for (let index = 0; index < images.count; index++) {
-      yield { image: at(images.images, index), label: images.labels[index]! };
-    }
+    yield images.images;
     return;
   }
   const table = evaluationBatches(images.count, decodedTogether);
   const ahead = readAhead(images, table);
-  for (let batch = 0; batch < table.batches; batch++) {
-    const decoded = await ahead.next();
-    const count = Math.min(decodedTogether, images.count - batch * decodedTogether);
-    for (let index = 0; index < count; index++) {
-      yield { image: at(decoded.images, index), label: decoded.labels[index]! };
-    }
+  for (let first = 0; first < images.count; first += decodedTogether) {
+    const { images: all } = await ahead.next();
+    yield all.subarray(0, Math.min(decodedTogether, images.count - first) * sizeOf(images));
   }
+}
+
+/** Values of an image. */
+function sizeOf({ height, width, channels }: Images): number {
+  return height * width * channels;
+}
+
+/** Part number `index` of `count` equal ones. */
+function part<A extends InputArray | Float64Array>(values: A, index: number, count: number): A {
+  const length = values.length / count;
+  return values.subarray(index * length, (index + 1) * length) as A;
 }

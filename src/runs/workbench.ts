@@ -11,6 +11,8 @@ import { type ExperimentData, loadExperimentData } from './experimentData.js';
 export interface Workbench {
   /** The engine that an experiment asks for; the one before is disposed of where it is another. */
   engine(experiment: Experiment): Promise<Engine>;
+  /** Lets the engine go, its GPU too, where what follows computes without it; the next experiment gets a new one. */
+  disposeEngine(): Promise<void>;
   data(
     experiment: Experiment,
     onProgress: (task: string, done: number, total: number) => void,
@@ -41,6 +43,7 @@ export function openWorkbench({ tuningFile }: { readonly tuningFile?: string | u
     await last?.close();
   };
   return {
+    disposeEngine,
     engine: async (experiment) => {
       const { device, threads, matmulPrecision } = experiment;
       const key = JSON.stringify([device, threads, matmulPrecision]);

@@ -122,6 +122,18 @@ describe('an export', () => {
     expect(again.stdout).toContain(`in integers, as a device computes: test error ${(100 * error).toFixed(2)} %`);
   });
 
+  it('is left out at the end of a run by Ctrl-C, which takes nothing from the run', async () => {
+    const summary = join(folder, 'experiments/ENDED/summary.json');
+    const ctrlC = { after: () => existsSync(summary), turns: 0 };
+    const { code, stdout } = await mpdnn(train('GUARANTEED', '--name', 'ENDED'), folder, { ctrlC });
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^best test error /m);
+    expect(stdout).toMatch(/^interrupted after the end of the run, .* eval experiments\/ENDED --deployed$/m);
+    expect(stdout).toContain('next:');
+    const said = (run: string) => JSON.parse(String(read(`experiments/${run}/summary.json`))).best_val_err;
+    expect(said('ENDED')).toBe(said('AGAIN'));
+  });
+
   it('for accelerators says by how much it differs; QONNX stands beside it', async () => {
     const call = ['export', 'experiments/GUARANTEED', '--out', 'npu', '--to', 'onnx,qonnx', '--profile', 'npu'];
     const { stdout } = await succeeds(call, folder);

@@ -27,6 +27,7 @@ async function executeWith(fault: Error) {
   let disposals = 0;
   const bench: Workbench = {
     engine: () => Promise.reject(fault),
+    disposeEngine: async () => {},
     data: () => Promise.reject(fault),
     dispose: async () => void disposals++,
   };
@@ -66,6 +67,7 @@ function twoLanes(signal: AbortSignal) {
   };
   const bench: Workbench = {
     engine: () => Promise.reject(new Error('is for the lanes')),
+    disposeEngine: async () => {},
     data: () => Promise.reject(new Error('is for the lanes')),
     dispose: async () => {},
   };

@@ -1,0 +1,99 @@
+/**
+ * The integer network on several threads, each of which takes blocks of images. Which thread takes which block depends on
+ * time; what comes out does not, and it comes out in the order of the images.
+ */
+
+import { Worker } from 'node:worker_threads';
+import type { InputArray } from '../data/imageSet.js';
+import { yieldToEventLoop } from '../eventLoop.js';
+import { load } from '../runtime/index.js';
+import { logitsOfImages } from './logitsOfImages.js';
+
+/** Images, one behind the other, and the logits of each, in whole units. */
+export interface DoneBlock {
+  readonly block: InputArray;
+  readonly logits: Float64Array;
+}
+
+/** Blocks that a thread is given ahead of the one that is waited for: none is idle meanwhile. */
+const blocksAhead = 3;
+
+/**
+ * Computes blocks of images by a packed network.
+ *
+ * @param blocks may be written over once the next one is asked for
+ * @param threads workers; 1 for this thread, where others have a turn before each block
+ */
+export async function* logitsInOrder(
+  packed: Uint8Array,
+  blocks: AsyncIterable<InputArray>,
+  threads: number,
+): AsyncGenerator<DoneBlock> {
+  const lanes = threads === 1 ? [await thisThread(packed)] : Array.from({ length: threads }, () => worker(packed));
+  const pending: Promise<DoneBlock>[] = [];
+  try {
+    for await (const shown of blocks) {
+      const block = shown.slice();
+      const lane = lanes.reduce((idlest, each) => (each.waiting() < idlest.waiting() ? each : idlest));
+      const done = lane.logits(block).then((logits) => ({ block, logits }));
+      // It may fail before it is waited for, or never be waited for.
+      done.catch(() => undefined);
+      if (pending.push(done) > blocksAhead * threads) yield await pending.shift()!;
+    }
+    for (const done of pending) yield await done;
+  } finally {
+    await Promise.all(lanes.map(({ close }) => close()));
+  }
+}
+
+interface Lane {
+  /** Blocks that it has not done yet. */
+  waiting(): number;
+  logits(block: InputArray): Promise<Float64Array>;
+  close(): Promise<void>;
+}
+
+async function thisThread(packed: Uint8Array): Promise<Lane> {
+  const network = await load(packed);
+  return {
+    waiting: () => 0,
+    logits: async (block) => {
+      await yieldToEventLoop();
+      return logitsOfImages(network, block);
+    },
+    close: async () => {},
+  };
+}
+
+interface Job {
+  resolve(logits: Float64Array): void;
+  reject(error: Error): void;
+}
+
+function worker(packed: Uint8Array): Lane {
+  const thread = new Worker(new URL('./integerWorker.js', import.meta.url), { workerData: packed });
+  const jobs: Job[] = [];
+  let fault: Error | null = null;
+  const end = (error: Error): void => {
+    fault ??= error;
+    for (const { reject } of jobs.splice(0)) reject(fault);
+  };
+  thread.on('message', (logits: Float64Array) => jobs.shift()!.resolve(logits));
+  thread.on('error', end);
+  thread.on('exit', (code) => end(new Error(`a thread of the integer network ended with code ${code}`)));
+  return {
+    waiting: () => jobs.length,
+    logits: (block) =>
+      new Promise((resolve, reject) => {
+        if (fault) {
+          reject(fault);
+          return;
+        }
+        jobs.push({ resolve, reject });
+        thread.postMessage(block);
+      }),
+    close: async () => {
+      await thread.terminate();
+    },
+  };
+}
