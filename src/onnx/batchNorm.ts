@@ -1,4 +1,4 @@
-/** Batch normalisations behind convolutions and linear layers, and by themselves. */
+/** Batch normalisations behind convolutions and linear layers, and alone. */
 
 import { batchNormEpsilon } from '../nn/index.js';
 import type { Importer } from './importNetwork.js';
@@ -8,8 +8,8 @@ import type { Constant } from './onnxGraph.js';
 import { type BatchNorm, type Known, newPending, waiting } from './outputs.js';
 
 /**
- * Keeps the four tensors of a batch normalisation. The layer's bias goes into the mean; where there is none, one that
- * changes nothing but the bias stands in its place.
+ * Keeps the four tensors of a batch normalisation. The layer's bias is subtracted from the mean. Without a batch
+ * normalisation, one that has no effect except the bias is made.
  */
 export function keepBatchNorm(
   importer: Importer,
@@ -34,7 +34,7 @@ export function keepBatchNorm(
   importer.keep(`${name}.running_var`, [channels], variance);
 }
 
-/** Batch normalisation of the layer that waits for it, or by itself. */
+/** Batch normalisation, absorbed by the pending layer or alone. */
 export function batchNormalization(context: NodeContext): Known {
   const x = context.output();
   const batchNorm = parametersOf(context, x.shape[1]!);

@@ -1,4 +1,4 @@
-/** Channels put side by side, and taken apart. */
+/** Concatenation and slicing of channels. */
 
 import type { Value } from '../nn/index.js';
 import type { NodeContext } from './nodeContext.js';
@@ -21,7 +21,7 @@ export function concat(context: NodeContext): Known {
   return { shape: [1, channels, ...first!.shape.slice(2)], value };
 }
 
-/** Operands are attributes up to operator set 9. */
+/** A slice, whose operands are attributes up to operator set 9. */
 export function slice(context: NodeContext): Known {
   const x = context.output();
   const list = (index: number, name: string) => context.numbers(name) ?? [...(context.constant(index)?.values ?? [])];

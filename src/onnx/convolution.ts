@@ -47,7 +47,7 @@ export function convolution(context: NodeContext): Known {
   return waiting([1, outputs!, ...windows(x, kernel, window)], pending, make);
 }
 
-/** How many windows there are along each axis of an image, or of a signal. */
+/** Number of windows along each axis of an image, or of a signal. */
 function windows({ shape, padding }: Output, kernel: readonly number[], options: SizedWindowOptions): number[] {
   const [rows, columns] = shape.length === 3 ? [1, shape[2]!] : [shape[2]!, shape[3]!];
   const { top, bottom, left, right } = padding ?? sidesOfPads([0, 0]);

@@ -1,4 +1,4 @@
-/** Sums, products, biases and activations, which a layer that waits may take in. */
+/** Sums, products, biases and activations, which a pending layer may absorb. */
 
 import type { NodeContext } from './nodeContext.js';
 import type { Constant } from './onnxGraph.js';
@@ -14,7 +14,7 @@ import {
   waiting,
 } from './outputs.js';
 
-/** A sum of two outputs, or a bias behind a layer. */
+/** A sum of two outputs, or a layer's bias. */
 export function addition(context: NodeContext): Known {
   const { n, inputs } = context;
   const constant = inputs.findIndex((input) => input && !isOutput(input));
@@ -38,7 +38,7 @@ function biased(context: NodeContext, index: number, bias: Constant): Known {
   return x;
 }
 
-/** A function behind the layer that waits for it, or by itself. */
+/** An activation, absorbed by the pending layer or alone. */
 export function activated(context: NodeContext, activation: Exclude<Activation, 'none'>): Known {
   const x = context.output();
   const pending = context.pending();
@@ -50,14 +50,14 @@ export function activated(context: NodeContext, activation: Exclude<Activation, 
   return { shape: x.shape, value: once(() => context.n.activation(x.value(), activation, { name })) };
 }
 
-/** A sigmoid; where others read its operand, too, it may be half of a SiLU or a hard-swish. */
+/** A sigmoid. If its operand has other readers, it may be half of a SiLU or a hard-swish. */
 export function gate(context: NodeContext, type: 'sigmoid' | 'hardSigmoid'): Known {
   const x = context.output();
   const known = activated(context, type);
   return known === x ? x : { ...(known as Output), gate: { type, of: x } };
 }
 
-/** The one that PyTorch has: min(max(x / 6 + 1 / 2, 0), 1). */
+/** PyTorch's hard-sigmoid: min(max(x / 6 + 1 / 2, 0), 1). */
 export function hardSigmoid(context: NodeContext): Known {
   const [alpha, beta] = [context.number('alpha', 0.2), context.number('beta', 0.5)];
   if (Math.abs(alpha - 1 / 6) < 1e-6 && beta === 0.5) return gate(context, 'hardSigmoid');
@@ -95,7 +95,7 @@ function gated(context: NodeContext, index: number, activation: 'silu' | 'hardSw
   return { shape: x.shape, value: once(() => context.n.activation(x.value(), activation, { name })) };
 }
 
-/** Bounds are attributes up to operator set 10. */
+/** A clip, whose bounds are attributes up to operator set 10. */
 export function clip(context: NodeContext): Known {
   const bound = (index: number, name: string, usual: number) =>
     context.constant(index)?.values[0] ?? context.number(name, usual);

@@ -1,11 +1,11 @@
 /**
- * A float network of an ONNX file as layers, with its weights to start from. The nodes are gone through once, each with
- * what is known of its operands: constants, or outputs of layers with their shapes. What cannot be taken is noted, and all
- * of it is said at once.
+ * Imports the float network of an ONNX file as layers, with its weights to start from. Nodes are visited once, in
+ * order, with what is known of their operands: constants, or outputs of layers with their shapes. All unsupported parts
+ * are collected and reported at once.
  *
- * A convolution, a sum, a linear layer is made when something reads it, since what follows belongs to it: its batch
- * normalisation, its bias, its activation. Where an exporter folded the batch normalisation into the weights, one that
- * changes nothing stands in its place (γ = √(1 + ε), β = bias, mean 0, variance 1), so that it can be trained.
+ * A convolution, a sum or a linear layer is created when its output is first read, since the nodes behind it may belong
+ * to it: batch normalisation, bias, activation. If an exporter has folded the batch normalisation into the weights, one
+ * without effect replaces it (γ = √(1 + ε), β = bias, mean 0, variance 1), so that it can be trained.
  */
 
 import { InputError } from '../errors.js';
@@ -25,7 +25,7 @@ export interface ImportedNetwork {
 /**
  * Imports the network in the bytes of a file called `source`.
  *
- * @throws InputError that names all that stands in the way
+ * @throws InputError with all unsupported parts
  */
 export function importOnnx(bytes: Uint8Array, source: string): ImportedNetwork {
   const graph = readOnnx(bytes, source, (op) => handlers.has(op) || arithmetic.has(op));
@@ -41,7 +41,7 @@ export function importOnnx(bytes: Uint8Array, source: string): ImportedNetwork {
   return { definition, weights: sound(loadedWeights(source, values, new Map())) };
 }
 
-/** Signals are images of one row, features images of one pixel. */
+/** The shape of the input; a signal is an image of one row, features are an image of one pixel. */
 function imageShape({ input: { sizes } }: OnnxGraph): NetworkDefinition['input'] {
   const [channels, ...pixels] = sizes;
   const [rows, columns] = pixels.length === 2 ? pixels : [1, pixels[0] ?? 1];
@@ -67,7 +67,7 @@ export class Importer {
     }
   }
 
-  /** The output; undefined, with faults, where there is none. */
+  /** Visits all nodes. Returns the output; undefined, with faults, if there is none. */
   run(x: Value): Value | undefined {
     const { input, output, nodes } = this.#graph;
     const value = input.sizes.length === 1 ? this.#n.globalAverage(x) : x;
@@ -90,7 +90,7 @@ export class Importer {
       const make = handlers.get(node.op);
       const inputs = node.inputs.map((name) => (name === '' ? null : (this.#known.get(name) ?? undefined)));
       if (inputs.includes(undefined)) {
-        // What it reads was not understood: only whether there is such a layer can be told.
+        // The operand is not understood: only the existence of such a layer can be checked.
         if (!make && !arithmetic.has(node.op)) throw new NodeFault(noSuchLayer(node.op));
         return undefined;
       }
@@ -114,7 +114,7 @@ export class Importer {
     return make(new NodeContext(this, node, inputs));
   }
 
-  /** What a task returns; undefined, with a fault noted, where it throws one. */
+  /** The result of a task; undefined, with its error noted, if it throws. */
   #attempt<T>({ op, name }: Pick<OnnxNode, 'op' | 'name'>, task: () => T): T | undefined {
     try {
       return task();
@@ -142,12 +142,12 @@ export class Importer {
     return outputs[0] === this.#graph.output;
   }
 
-  /** The number of images that the file is made for; null for any. */
+  /** The batch size that the file is made for; null for any. */
   get images(): number | null {
     return this.#graph.input.images;
   }
 
-  /** How many nodes read a result, the output of the network counted as one. */
+  /** Number of nodes that read a result; the output of the network counts as one. */
   readers(name: string): number {
     return this.#readers.get(name) ?? 0;
   }

@@ -6,7 +6,7 @@ import type { NodeContext } from './nodeContext.js';
 import type { Constant } from './onnxGraph.js';
 import { featuresOf, type Known, newPending, type Output, type Pending, waiting } from './outputs.js';
 
-/** @param weight [outputs, inputs]; the third operand is the bias, where there is one */
+/** @param weight [outputs, inputs]; the third operand is the optional bias */
 export function linear(context: NodeContext, weight: Constant | null): Known {
   const x = context.flatOutput();
   if (x.shape.length !== 2 || weight?.shape.length !== 2) {
@@ -15,7 +15,7 @@ export function linear(context: NodeContext, weight: Constant | null): Known {
   return fullyConnected(context, x, weight, context.bias(2, weight.shape[0]!));
 }
 
-/** Outputs [1, outputs], or with pixels behind, as `x` has them. */
+/** A fully connected layer with outputs [1, outputs], or with pixels behind, as `x` has them. */
 export function fullyConnected(context: NodeContext, x: Output, weight: Constant, bias: Constant | null): Known {
   const { importer, node, n } = context;
   const [outputs, inputs] = weight.shape;
@@ -36,7 +36,10 @@ export function fullyConnected(context: NodeContext, x: Output, weight: Constant
   return waiting([1, outputs!, ...x.shape.slice(2)], newPending('linear', bias), make);
 }
 
-/** Weights [outputs, inputs] of an image's numbers, which come pixel by pixel here, channel by channel in ONNX. */
+/**
+ * Weights [outputs, inputs] whose inputs are an image's numbers: reordered to pixel by pixel from ONNX's channel by
+ * channel.
+ */
 function inOurOrder(values: Constant['values'], inputs: number, order: Output['order']): Constant['values'] {
   if (!order) return values;
   const [channels, rows, columns] = order;

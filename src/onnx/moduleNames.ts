@@ -1,8 +1,8 @@
-/** Names of layers from those of nodes and constants, which hold the path of the module that they come from. */
+/** Names of layers, taken from those of nodes and constants, which contain the path of their module. */
 
 /**
- * The module that a parameter belongs to: `layer1.0.conv1` for `layer1.0.conv1.weight`; undefined for a name that an
- * exporter made up, such as `onnx::Conv_193`.
+ * The module of a parameter: `layer1.0.conv1` for `layer1.0.conv1.weight`; undefined for names made up by an exporter,
+ * such as `onnx::Conv_193`.
  */
 export function moduleOfParameter(parameter: string): string | undefined {
   const [, module] = /^(.+)\.(?:weight|bias|running_mean|running_var)$/.exec(parameter) ?? [];
@@ -10,8 +10,8 @@ export function moduleOfParameter(parameter: string): string | undefined {
 }
 
 /**
- * The module that a node belongs to: `layer1.0.conv1` for `/layer1/layer1.0/conv1/Conv`. A part that repeats the one before
- * takes its place. Undefined for a node outside of all modules, or without a path.
+ * The module of a node: `layer1.0.conv1` for `/layer1/layer1.0/conv1/Conv`. A part that repeats the one before replaces
+ * it. Undefined for a node outside of all modules, or without a path.
  */
 export function moduleOfNode(node: string): string | undefined {
   const parts = node.split('/').filter(Boolean).slice(0, -1);
@@ -20,7 +20,7 @@ export function moduleOfNode(node: string): string | undefined {
   return nameOf(path.join('.'));
 }
 
-/** Keeps the characters of other programs' names that names of layers may have. */
+/** The name reduced to characters that names of layers may have. */
 function nameOf(text: string): string {
   return text.replaceAll(/[^\p{L}\p{N}_./-]/gu, '_');
 }

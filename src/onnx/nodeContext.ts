@@ -1,4 +1,4 @@
-/** A node with what is known of its operands: what the makers of layers ask for. */
+/** A node with what is known of its operands, for the functions that make layers. */
 
 import type { Layers } from '../nn/index.js';
 import type { Padding, SizedWindowOptions } from '../ops/window.js';
@@ -23,7 +23,7 @@ export class NodeContext {
     return new NodeFault(`${this.node.op}: ${what}`);
   }
 
-  /** An operand that layers compute. */
+  /** An operand computed by layers. */
   output(index = 0): Output {
     const output = this.paddedOutput(index);
     if (output.padding) throw this.fault('behind a Pad, which only convolutions take in');
@@ -32,26 +32,26 @@ export class NodeContext {
     return output;
   }
 
-  /** The same, perhaps an image whose numbers were made features. */
+  /** An operand computed by layers, or a flattened image. */
   flatOutput(index = 0): Output {
     const output = this.paddedOutput(index);
     return output.order ? output : this.output(index);
   }
 
-  /** The same, perhaps an image whose channels are cut into groups. */
+  /** An operand computed by layers, or an image whose channels are split into groups. */
   cutOutput(index = 0): Output {
     const output = this.paddedOutput(index);
     return output.cut ? output : this.output(index);
   }
 
-  /** The same, perhaps with zeros around it. */
+  /** An operand computed by layers, or one with zeros around it. */
   paddedOutput(index = 0): Output {
     const input = this.inputs[index];
     if (input && isOutput(input)) return input;
     throw this.fault(`operand ${index + 1} is ${input ? 'a constant' : 'missing'}`);
   }
 
-  /** Null for one that is absent. */
+  /** A constant operand; null if it is absent. */
   constant(index: number): Constant | null {
     const input = this.inputs[index] ?? null;
     if (!input || !isOutput(input)) return input;
@@ -64,7 +64,7 @@ export class NodeContext {
     throw this.fault(`operand ${index + 1} is missing`);
   }
 
-  /** A number for each output, or one for all of them; null for a bias that is absent. */
+  /** One number for each output, or one for all of them; null for an absent bias. */
   bias(index: number, outputs: number): Constant | null {
     const bias = this.constant(index);
     if (!bias || (bias.values.length === outputs && (bias.shape.at(-1) ?? 1) === outputs)) return bias;
@@ -91,25 +91,25 @@ export class NodeContext {
     throw this.fault(`attribute ${name} is no list of numbers`);
   }
 
-  /** The layer's name: its module's, or one by its kind. */
+  /** The layer's name: that of its module, or one by its kind. */
   name(parameter: string | undefined, kind: string): string {
     const module = (parameter && moduleOfParameter(parameter)) ?? moduleOfNode(this.node.name);
     return this.importer.free(module ?? kind);
   }
 
-  /** A name for what has no parameters: its module, and what it does there. */
+  /** A name for a layer without parameters: its module and its kind. */
   plainName(kind: string): string {
     const module = moduleOfNode(this.node.name);
     return this.importer.free(module === undefined ? kind : `${module}.${kind}`);
   }
 
-  /** The layer that computes an operand, where nobody but this node reads it (so often) and it is not made yet. */
+  /** The pending layer of an operand, if it is not created yet and only this node reads it, `readers` times. */
   pending(index = 0, readers = 1): Pending | null {
     const { pending } = this.paddedOutput(index);
     return pending && !pending.made && this.importer.readers(this.node.inputs[index]!) === readers ? pending : null;
   }
 
-  /** Sizes of the window, its steps and the zeros around the image, which are those of a Pad before it, too. */
+  /** Size, stride and padding of the window, including the zeros of a Pad before it. */
   window(kernel: readonly number[], image: readonly number[], padded?: Sides): SizedWindowOptions {
     const pair = (sizes: readonly number[]) =>
       sizes.length === 1 ? ([1, sizes[0]!] as const) : ([sizes[0]!, sizes[1]!] as const);
@@ -162,7 +162,7 @@ export function sidesOfPads(pads: readonly number[]): Sides {
   return { top, bottom, left, right };
 }
 
-/** The zeros of SAME_LOWER: as many as give ⌈size / stride⌉ windows, an odd one before the image. */
+/** The padding of SAME_LOWER: as many zeros as give ⌈size / stride⌉ windows, an odd one before the image. */
 function lowerPads(
   kernel: readonly number[],
   strides: readonly number[],

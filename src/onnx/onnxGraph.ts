@@ -1,6 +1,6 @@
 /**
- * An ONNX file as a list of nodes and constants, checked as far as the format goes: protobuf has no checksum, so a damaged
- * file may still parse. Everything that is wrong is found before anything is thrown.
+ * An ONNX file as a list of nodes and constants, checked as far as the format allows: protobuf has no checksum, so a
+ * damaged file may still parse. All faults are collected before an error is thrown.
  */
 
 import { fromBinary } from '@bufbuild/protobuf';
@@ -16,7 +16,7 @@ import {
 } from 'onnx-buf';
 import { InputError } from '../errors.js';
 
-/** Numbers of a shape; whole ones where `isWhole` says so. */
+/** A constant tensor; its values are integers if `isWhole` is true. */
 export interface Constant {
   readonly shape: readonly number[];
   readonly values: Float32Array | Float64Array;
@@ -29,7 +29,7 @@ export interface OnnxNode {
   readonly op: string;
   /** Its name, or its first result. */
   readonly name: string;
-  /** Empty for an optional one that is absent. */
+  /** Names of the operands; empty for an absent optional one. */
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
   readonly attributes: Readonly<Record<string, Attribute>>;
@@ -37,18 +37,18 @@ export interface OnnxNode {
 
 export interface OnnxGraph {
   readonly opset: number;
-  /** Images [N,C,H,W], signals [N,C,L] or features [N,F]; N is null where any number of them is taken. */
+  /** Images [N,C,H,W], signals [N,C,L] or features [N,F]; N is null if the batch size is free. */
   readonly input: { readonly name: string; readonly images: number | null; readonly sizes: readonly number[] };
   readonly output: string;
-  /** Each behind the nodes whose results it reads. */
+  /** Nodes in an order in which each follows those that it reads. */
   readonly nodes: readonly OnnxNode[];
   readonly constants: ReadonlyMap<string, Constant>;
 }
 
-/** As many numbers as a gigabyte holds. */
+/** The largest size of an input, in numbers: a gigabyte of floats. */
 const mostInputs = 2 ** 28;
 
-/** What is wrong with a file: a text for each kind of fault, with how often it occurs and where first. */
+/** Faults of a file: a text for each kind, with its count and its first place. */
 export class Faults {
   readonly #found = new Map<string, { count: number; readonly first: string }>();
 
@@ -76,8 +76,9 @@ export class Faults {
 /**
  * Reads the bytes of a file called `source`.
  *
- * @param isKnown tells whether an operator is; those that are not are named beside other faults, which alone stop it here
- * @throws InputError if they are no ONNX model, or one that is damaged or has parts that are not read
+ * @param isKnown tells whether an operator is supported; unsupported ones are reported together with other faults, but
+ *   are no reason to stop here
+ * @throws InputError if they are no ONNX model, or one that is damaged or has unsupported parts
  */
 export function readOnnx(bytes: Uint8Array, source: string, isKnown: (op: string) => boolean): OnnxGraph {
   const model = parsed(bytes, source);
@@ -117,7 +118,7 @@ export function readOnnx(bytes: Uint8Array, source: string, isKnown: (op: string
 
 function parsed(bytes: Uint8Array, source: string) {
   try {
-    // Of a Buffer, `slice` would be a view and no copy.
+    // `slice` of a Buffer would be a view instead of a copy.
     return fromBinary(ModelProtoSchema, new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength));
   } catch (error) {
     throw new InputError(`${source}: is no ONNX file, or damaged (${(error as Error).message})`);
@@ -150,7 +151,7 @@ function constantOf(tensor: TensorProto, name: string, faults: Faults): Constant
   return { shape, values, isWhole: tensor.dataType !== DataType.FLOAT && tensor.dataType !== DataType.DOUBLE };
 }
 
-/** Null for a type that is not read. Raw bytes are copied, since they need not be aligned. */
+/** The values of a tensor; null for unsupported types. Raw bytes are copied, since they need not be aligned. */
 function valuesOf(tensor: TensorProto, count: number): Constant['values'] | null {
   const { rawData: raw } = tensor;
   const isRaw = raw.length > 0 || count === 0;
@@ -212,8 +213,8 @@ function attributeOf(attribute: AttributeProto, node: string, faults: Faults): A
 }
 
 /**
- * The nodes in an order in which each follows those that it reads. Names of their results are added to `known`; a name
- * that two results have, one that nothing computes, and circles are faults.
+ * The nodes in an order in which each follows those that it reads. Adds the names of their results to `known`. Faults
+ * are names of several results, operands that nothing computes, and cycles.
  */
 function inOrder(nodes: readonly OnnxNode[], known: Set<string>, faults: Faults): OnnxNode[] {
   const writers = new Map<string, OnnxNode>();
@@ -275,7 +276,7 @@ function inputOf(
   return null;
 }
 
-/** The fault of an operator that nothing here computes. */
+/** The fault of an unsupported operator. */
 export function noSuchLayer(op: string): string {
   return `${op}: there is no such layer`;
 }

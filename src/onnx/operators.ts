@@ -13,7 +13,7 @@ import { dropout, flattened, lastOnly, passedOn, turned } from './shapes.js';
 
 export type Handler = (context: NodeContext) => Known | readonly Known[];
 
-/** Nodes that have no layer and leave nothing once shapes are known. */
+/** Operators that have no layer and vanish once shapes are known. */
 export const arithmetic: ReadonlySet<string> = new Set([
   ...['Constant', 'Shape', 'Gather', 'Unsqueeze', 'Slice', 'Cast', 'Sub', 'Div'],
 ]);
@@ -53,7 +53,7 @@ export const handlers: ReadonlyMap<string, Handler> = new Map(
     },
     Reshape: (context) => {
       const [images, ...sizes] = context.needed(1).values;
-      // A file for a number of images has that number in its shapes.
+      // A file with a fixed batch size has that number in its shapes.
       const wanted = images === context.importer.images ? [1, ...sizes] : [images!, ...sizes];
       return flattened(context, reshaped(context.cutOutput().shape, wanted));
     },

@@ -1,23 +1,23 @@
-/** The outputs of layers while a network is imported, and the layers that wait for what follows them. */
+/** Outputs of layers during an import, and pending layers. */
 
 import type { Value } from '../nn/index.js';
 import type { NodeContext } from './nodeContext.js';
 import type { Constant } from './onnxGraph.js';
 
-/** An output, with its shape as ONNX has it for one image: [1,C,H,W], [1,C,L] or [1,F]. */
+/** An output and its ONNX shape for one image: [1,C,H,W], [1,C,L] or [1,F]. */
 export interface Output {
   readonly shape: readonly number[];
-  /** The layer's output; made when it is first asked for. */
+  /** The layer's output; the layer is created at the first call. */
   readonly value: () => Value;
-  /** What is not made yet, and may still take in what follows. */
+  /** The pending layer, which may still absorb nodes behind it. */
   readonly pending?: Pending;
-  /** Zeros around it, which its shape counts and its value has not; a convolution takes them in. */
+  /** Zeros around it that its shape includes and its value does not; a convolution absorbs them. */
   readonly padding?: Sides;
-  /** Channels, rows and columns of the image whose numbers these features are: ONNX has them in another order than we. */
+  /** Channels, rows and columns of the image that these features were; ONNX has the features in another order. */
   readonly order?: readonly [channels: number, rows: number, columns: number];
-  /** An image whose channels are cut into groups, [1, groups, C/groups, H, W]; turned: [1, C/groups, groups, H, W]. */
+  /** Groups of an image's channels, [1, groups, C/groups, H, W]; turned: [1, C/groups, groups, H, W]. */
   readonly cut?: { readonly groups: number; readonly isTurned: boolean };
-  /** The function that it is of another output; multiplied by that it is one function. */
+  /** The sigmoid that it is of another output; their product is a single activation. */
   readonly gate?: { readonly type: 'sigmoid' | 'hardSigmoid'; readonly of: Output };
 }
 
@@ -26,10 +26,10 @@ export type Known = Constant | Output;
 export type Sides = Readonly<Record<'top' | 'bottom' | 'left' | 'right', number>>;
 export type Activation = 'relu' | 'relu6' | 'sigmoid' | 'hardSigmoid' | 'hardSwish' | 'silu' | 'none';
 
-/** A layer that waits for what follows it. */
+/** A layer that is not created yet, since the next nodes may belong to it. */
 export interface Pending {
   activation: Activation;
-  /** `other` takes in an activation alone. */
+  /** `other` absorbs an activation only. */
   readonly layer: 'convolution' | 'linear' | 'other';
   batchNorm: BatchNorm | null;
   bias: Constant | null;
@@ -45,14 +45,14 @@ export interface BatchNorm {
   readonly epsilon: number;
 }
 
-/** The fault of a node: caught where nodes are gone through. */
+/** The fault of a node; caught by the loop over the nodes. */
 export class NodeFault extends Error {}
 
 export function isOutput(known: Known): known is Output {
   return 'value' in known;
 }
 
-/** What a function returns, which is called once at most. */
+/** Memoizes a function: it is called at most once. */
 export function once<T>(make: () => T): () => T {
   let made: { readonly value: T } | null = null;
   return () => {
@@ -61,7 +61,7 @@ export function once<T>(make: () => T): () => T {
   };
 }
 
-/** An output that is made when it is read. */
+/** An output whose layer is created when it is read. */
 export function waiting(shape: readonly number[], pending: Pending, make: (pending: Pending) => Value): Output {
   const value = (): Value => {
     pending.made ??= make(pending);
@@ -74,14 +74,14 @@ export function newPending(layer: Pending['layer'], bias: Constant | null = null
   return { layer, activation: 'none', batchNorm: null, bias, made: null };
 }
 
-/** An output as convolutions and poolings read it. */
+/** An output as an image, for convolutions and poolings. */
 export function imageOf(context: NodeContext, x: Output): Value {
   const value = x.value();
   if (value.shape.length === 3) return value;
   throw context.fault('an image is wanted, and there are features');
 }
 
-/** An output as linear layers read it. */
+/** An output as features, for linear layers. */
 export function featuresOf({ n }: NodeContext, x: Output): Value {
   const value = x.value();
   return value.shape.length === 1 ? value : n.globalAverage(value);

@@ -1,10 +1,10 @@
-/** Windows over images without weights, the five spellings of the mean over all pixels, and zeros around images. */
+/** Windows without weights, the five forms of a global average, and zeros around images. */
 
 import { type NodeContext, sidesOfPads } from './nodeContext.js';
 import { imageOf, type Known } from './outputs.js';
 import { passedOn } from './shapes.js';
 
-/** @param countsPadding whether the zeros around the image count in a mean */
+/** @param countsPadding true if an average counts the zeros around the image */
 export function pool(context: NodeContext, kind: 'maxPool' | 'averagePool', countsPadding = false): Known {
   const { n, node } = context;
   const x = context.output();

@@ -1,11 +1,12 @@
 /**
- * Arithmetic on constants: what exporters write to compute shapes (Shape → Gather → Unsqueeze → Concat → Reshape), which
- * all shapes being known leaves nothing of. Numbers are lists at most, as shapes are; views of constants have any shape.
+ * Constant folding for the arithmetic by which exporters compute shapes (Shape → Gather → Unsqueeze → Concat →
+ * Reshape). Since all shapes are known, nothing of it remains. Numbers have at most one axis, as shapes do; views of
+ * constants have any shape.
  */
 
 import type { Constant, OnnxNode } from './onnxGraph.js';
 
-/** The result of a node whose operands are constants (null for an absent one), or null where it is not known here. */
+/** The result of a node with constant operands (null for an absent one); null if the operator is not supported. */
 export function folded(node: OnnxNode, inputs: readonly (Constant | null)[]): Constant | null {
   const [x, second, third] = inputs;
   if (!x) return null;
@@ -82,7 +83,7 @@ const arithmetic = {
   Div: (a: number, b: number) => a / b,
 };
 
-/** A matrix with rows and columns exchanged; null for what is none. */
+/** The transposed matrix; null for other shapes. */
 export function transposed({ shape, values, ...rest }: Constant): Constant | null {
   const [rows, columns] = shape;
   if (shape.length !== 2) return null;
@@ -90,7 +91,7 @@ export function transposed({ shape, values, ...rest }: Constant): Constant | nul
   return { ...rest, shape: [columns!, rows!], values: turned };
 }
 
-/** The shape that Reshape makes: 0 keeps a size, one −1 takes what is left; null if the elements do not fit. */
+/** The shape made by Reshape: 0 keeps a size, one −1 is inferred; null if the number of elements does not fit. */
 export function reshaped(shape: readonly number[], wanted: readonly number[]): number[] | null {
   const count = (sizes: readonly number[]) => sizes.reduce((product, size) => product * size, 1);
   const sizes = wanted.map((size, axis) => (size === 0 ? (shape[axis] ?? 0) : size));
@@ -107,7 +108,7 @@ function numbers(attribute: OnnxNode['attributes'][string] | undefined): number[
   return Array.isArray(attribute) ? [...attribute] : null;
 }
 
-/** INT32 and INT64. */
+/** Tells whether a type is INT32 or INT64. */
 function isWholeType(type: unknown): boolean {
   return type === 6 || type === 7;
 }

@@ -1,9 +1,9 @@
-/** Nodes that change a shape at most. */
+/** Operators that change at most the shape. */
 
 import type { NodeContext } from './nodeContext.js';
 import { type Known, type Output, once } from './outputs.js';
 
-/** The same numbers in another shape: of one pixel, none at all, or an image's as features. */
+/** The same numbers in another shape: unchanged, of one pixel, or an image's as features. */
 export function flattened(context: NodeContext, shape: readonly number[] | null): Known {
   const x = context.cutOutput();
   if (!shape) throw context.fault(`of [${x.shape}] to a shape that has other elements`);
@@ -26,7 +26,7 @@ export function flattened(context: NodeContext, shape: readonly number[] | null)
   return { shape, value, order: [channels!, rows!, columns!] };
 }
 
-/** Groups of channels put together again, which are shuffled where they were turned. */
+/** Groups of channels joined again; shuffled if they were turned. */
 function shuffled(context: NodeContext, x: Output, cut: NonNullable<Output['cut']>, shape: readonly number[]): Known {
   const [, first, second, ...sizes] = x.shape;
   if (shape.join() !== [1, first! * second!, ...sizes].join()) throw context.fault(`of groups to [${shape}]`);
@@ -36,7 +36,7 @@ function shuffled(context: NodeContext, x: Output, cut: NonNullable<Output['cut'
   return { shape, value: once(() => context.n.shuffle(x.value(), { name, groups })) };
 }
 
-/** Groups of channels in turn, the middle of a shuffle. */
+/** Groups of channels turned, the middle of a shuffle. */
 export function turned(context: NodeContext): Known {
   const x = context.cutOutput();
   const order = context.numbers('perm') ?? [];
@@ -52,13 +52,13 @@ export function passedOn(context: NodeContext): Known {
   return pending ? x : output;
 }
 
-/** Dropout, which an exported network leaves out; one that is exported as it trains is refused. */
+/** Dropout, which has no effect in an exported network; refused if it was exported in training mode. */
 export function dropout(context: NodeContext): Known {
   if (context.constant(2)?.values[0]) throw context.fault('as in training; export it after model.eval()');
   return passedOn(context);
 }
 
-/** What turns logits into probabilities is left out. */
+/** A function from logits to probabilities at the end, which is left out. */
 export function lastOnly(context: NodeContext): Known {
   if (!context.importer.isResult(context.node)) throw context.fault('not at the end of the network');
   const { shape } = context.flatOutput();

@@ -1,7 +1,7 @@
 /**
- * A memory plan of a few buffers, for devices on which a dispatch that writes one part of a buffer may not read another
- * (WebGPU): what a call writes lies in another buffer than all else that the call, or one that may run at the same time,
- * reads or writes. A result that takes the place of an operand has that operand's memory, which is read and written.
+ * A memory plan of a few buffers, for devices on which a dispatch may not write one part of a buffer and read another
+ * (WebGPU): a call's results are in other buffers than everything that the call, or one that may run at the same time,
+ * reads or writes. A result that overwrites an operand shares the operand's memory, which is read and written.
  */
 
 import { type AnyNode, operandsOf, resultsOf } from '../graph/graph.js';
@@ -9,7 +9,7 @@ import type { Tensor } from '../graph/tensor.js';
 import { concurrentRuns } from './concurrency.js';
 import { type BytesOf, gapsDuring, type Lifetime, largestFirst, lifetimes, type Placed } from './memory.js';
 
-/** Part of a buffer. Tensors that share memory share the object. */
+/** A part of a buffer. Tensors that share memory share the object. */
 export interface BufferPlace {
   readonly buffer: number;
   readonly offset: number;
@@ -24,17 +24,17 @@ export interface BufferLayout {
 }
 
 export interface BufferRules {
-  /** Places begin at multiples of so many bytes. */
+  /** Alignment of places in bytes. */
   readonly alignment: number;
-  /** Bytes that no buffer may exceed, unless for a single tensor. */
+  /** The most bytes of a buffer, unless a single tensor is larger. */
   readonly largest: number;
-  /** Buffers that are there already; they may grow. */
+  /** Sizes of existing buffers, which may grow. */
   readonly sizes: readonly number[];
 }
 
 /**
- * Places tensors, the largest first, each where the buffers grow least by it, then in the tightest gap. For a residual
- * network the sum of the buffers comes out within one percent of what is alive at once.
+ * Places tensors, the largest first, each where the buffers grow least, then in the tightest gap. For a residual
+ * network the sum of the buffers is within one percent of the peak of live tensors.
  */
 export function bufferLayout(calls: readonly AnyNode[], bytesOf: BytesOf, rules: BufferRules): BufferLayout {
   const all = lifetimes(calls, bytesOf);
@@ -67,7 +67,7 @@ export function bufferLayout(calls: readonly AnyNode[], bytesOf: BytesOf, rules:
   return { places, sizes };
 }
 
-/** For each tensor's memory all others that may not lie in the same buffer. */
+/** For each tensor's memory, all others that may not be in the same buffer. */
 function keptApart(calls: readonly AnyNode[], all: readonly Lifetime[]): ReadonlyMap<Lifetime, ReadonlySet<Lifetime>> {
   const byTensor = new Map(all.flatMap((lifetime) => lifetime.tensors.map(({ id }) => [id, lifetime] as const)));
   const apart = new Map(all.map((lifetime) => [lifetime, new Set<Lifetime>()]));

@@ -1,12 +1,12 @@
 /**
- * Which calls a device may run at once: consecutive ones that share no transient tensor that one of them writes. What
- * they share in storages does not count here; it keeps calls apart but has its memory anyway.
+ * Calls that a device may run at once: consecutive ones without a common transient tensor that one of them writes.
+ * Storages do not matter here: sharing one keeps calls apart, but its memory is never reused.
  */
 
 import { type AnyNode, operandsOf, resultsOf } from '../graph/graph.js';
 import type { Tensor } from '../graph/tensor.js';
 
-/** Cuts a list of calls into runs, as long as they can be, of calls that do not wait for each other. */
+/** Splits a list of calls into the longest possible runs of calls that do not depend on each other. */
 export function concurrentRuns(calls: readonly AnyNode[]): AnyNode[][] {
   const runs: AnyNode[][] = [];
   let touched = new Set<Tensor>();

@@ -1,7 +1,7 @@
 /**
- * Fusion of the forward graph, before it is differentiated: a batch normalisation takes in the sum and the activation
- * that follow it where nothing else reads what lies between. The fused operation brings its own gradient rule, so the
- * backward pass is as coarse as the forward one.
+ * Fusion of the forward graph, before it is differentiated: a batch normalisation absorbs the sum and the activation
+ * behind it if nothing else reads the tensors between. The fused operation has its own gradient rule, so the backward
+ * pass is as coarse as the forward one.
  */
 
 import { type AnyNode, type Graph, type Node, operandsOf } from '../graph/graph.js';
@@ -13,7 +13,7 @@ export function fuse(graph: Graph): void {
     const follower = node?.op === 'batchNorm' ? soleReader(graph, node) : null;
     const fused = follower && takenIn(node as Node<'batchNorm'>, follower);
     if (fused) {
-      // The fused node stands where the follower stood: all its operands exist by then.
+      // The fused node takes the follower's position, where all its operands exist.
       graph.nodes.splice(graph.nodes.indexOf(follower), 1, fused);
       graph.nodes.splice(index, 1);
     } else index++;
@@ -25,7 +25,7 @@ function soleReader(graph: Graph, { results: { y } }: Node<'batchNorm'>): AnyNod
   return readers.length === 1 ? readers[0]! : null;
 }
 
-/** The two as one node; null where the batch normalisation cannot take the follower in. */
+/** Both nodes as one; null if the batch normalisation cannot absorb the follower. */
 function takenIn(node: Node<'batchNorm'>, follower: AnyNode): Node<'batchNorm'> | null {
   if (node.attributes.activation) return null;
   if (follower.op === 'add' && !node.operands.shortcut) {

@@ -1,9 +1,9 @@
 /**
- * Reverse-mode differentiation: walks a forward graph backwards and appends the gradients as more nodes.
+ * Reverse-mode differentiation: walks a forward graph backwards and appends nodes for the gradients.
  *
- * Where a tensor is read several times its gradients add up. A convolution adds an existing gradient in its own last
- * pass, so that a residual network's backward pass has no sums of its own. A parameter is a place in a storage: all
- * tensors that view it, and all its readers, share one gradient.
+ * If a tensor is read several times, its gradients are added. A convolution adds an existing gradient in its last pass,
+ * so that a residual network's backward pass has no additions of its own. A parameter is a place in a storage: all
+ * tensors that view it, and all their readers, share one gradient.
  */
 
 import { type AnyNode, type Graph, operandsOf, resultsOf, type Tensors } from '../graph/graph.js';
@@ -13,7 +13,7 @@ import type { GradientRule, Operation } from '../ops/definition.js';
 import { definitionOf } from '../ops/index.js';
 import { titleOf } from '../ops/shapes.js';
 
-/** Storages of what is learned and of its gradients, which lie at the same offsets. */
+/** Storages of learned values and of their gradients, which have the same offsets. */
 export interface GradientPlaces {
   readonly parameters: Storage;
   readonly gradients: Storage;
@@ -23,8 +23,8 @@ export interface GradientPlaces {
  * Appends the gradients of `loss` to the graph that computes it.
  *
  * @param sums the storage of the quantizers' reductions, [Q, 2]
- * @throws {Error} where an operation without a gradient rule stands between a parameter and the loss, and where views of
- *   parameters overlap in part.
+ * @throws {Error} if an operation without a gradient rule is between a parameter and the loss, or if views of
+ *   parameters overlap partly.
  */
 export function appendGradients(graph: Graph, loss: Tensor, places: GradientPlaces, sums: Tensor): void {
   const forward = [...graph.nodes];
@@ -55,12 +55,12 @@ export function appendGradients(graph: Graph, loss: Tensor, places: GradientPlac
   addUp(graph, sums);
 }
 
-/** A tensor's name in the map of gradients: its place in a storage if it has one, else its own number. */
+/** A tensor's key in the map of gradients: its place in a storage if it has one, else its id. */
 function placeOf({ id, view }: Tensor): string {
   return view ? `${view.storage.name} ${view.offset}` : `${id}`;
 }
 
-/** Places of parameters and of all that is computed from them. */
+/** Keys of parameters and of all tensors computed from them. */
 function learnedTensors(forward: readonly AnyNode[], parameters: Storage): ReadonlySet<string> {
   const learned = new Set<string>();
   for (const node of forward) {
@@ -78,9 +78,9 @@ function noRule(node: AnyNode): Error {
 }
 
 /**
- * The sum of a gradient that is known and a new one; a node that can add takes the known one in.
+ * The sum of a known gradient and a new one. A node that can add absorbs the known one.
  *
- * @param isHeld whether the new one is the gradient of another tensor as well, and must stay what it is
+ * @param isHeld true if the new one is another tensor's gradient as well, and must not change
  */
 function sum(graph: Graph, known: Tensor, gradient: Tensor, isHeld: boolean): Tensor {
   const last = graph.nodes.findLastIndex((node) => resultsOf(node)[0] === gradient);
@@ -112,7 +112,7 @@ function addUp(graph: Graph, sums: Tensor): void {
   }
 }
 
-/** Lets every gradient of a parameter be written where it belongs; one that lies elsewhere already is copied. */
+/** Makes nodes write the gradients of parameters to their places; a gradient with another place is copied. */
 function deliver(
   graph: Graph,
   forward: readonly AnyNode[],

@@ -2,14 +2,14 @@ import type { AnyNode } from '../graph/graph.js';
 import { elementCount } from '../graph/index.js';
 import { writtenBy } from '../ops/writtenBy.js';
 
-/** Elements of a storage. */
+/** A range of elements in a storage. */
 export interface StorageRange {
   readonly storage: string;
   readonly offset: number;
   readonly length: number;
 }
 
-/** The index of the last node that writes into a range of a storage; -1 for none. */
+/** The index of the last node that writes to a range of a storage; -1 for none. */
 export function lastWrite(nodes: readonly AnyNode[], { storage, offset, length }: StorageRange): number {
   return nodes.findLastIndex((node) =>
     writtenBy(node).some(({ view, shape }) => {

@@ -1,8 +1,8 @@
 /**
- * The memory plan: transient tensors that are never alive together share memory.
+ * The memory plan: transient tensors that are never live at the same time share memory.
  *
- * A tensor is alive from the call that writes it to the last call that reads it. Some calls may write a result over an
- * operand that dies there (`overwrites`). A CPU has one arena; WebGPU, where a dispatch cannot read one part of a
+ * A tensor is live from the call that writes it to the last call that reads it. Some calls may overwrite an operand
+ * that dies there with a result (`overwrites`). A CPU has one arena; WebGPU, where a dispatch cannot read one part of a
  * buffer and write another, has a few buffers (`bufferLayout.ts`).
  */
 
@@ -53,7 +53,7 @@ export function lifetimes(calls: readonly AnyNode[], bytesOf: BytesOf): Lifetime
   return all;
 }
 
-/** Offsets in one arena, largest tensors first, each at the lowest offset that is free during its life. */
+/** Offsets in one arena, largest tensors first, each at the lowest offset that is free during its lifetime. */
 export function arenaLayout(calls: readonly AnyNode[], bytesOf: BytesOf, alignment: number): ArenaLayout {
   const offsets = new Map<number, number>();
   const placed: Placed[] = [];
@@ -81,7 +81,7 @@ export function largestFirst(all: readonly Lifetime[]): Lifetime[] {
   return [...all].sort((a, b) => b.bytes - a.bytes || a.first - b.first);
 }
 
-/** The gaps that are free during a life between those placed already, in order; the last one has no end. */
+/** The gaps between placed tensors that are free during a lifetime, in order; the last one has no end. */
 export function gapsDuring(lifetime: Lifetime, placed: readonly Placed[]): Gap[] {
   const rivals = placed.filter((other) => overlap(other.lifetime, lifetime)).sort((a, b) => a.start - b.start);
   const gaps: Gap[] = [];
@@ -93,7 +93,7 @@ export function gapsDuring(lifetime: Lifetime, placed: readonly Placed[]): Gap[]
   return [...gaps, { start, end: Number.POSITIVE_INFINITY }];
 }
 
-/** The memory of an operand that a result may be written over, if it dies here. */
+/** The memory of an operand that a result may overwrite, if the operand dies here. */
 function inPlaceHost(
   call: AnyNode,
   result: string,

@@ -1,4 +1,4 @@
-/** From the graphs of all phases to the plan that an engine replays. */
+/** Makes the plan for an engine from the graphs of all phases. */
 
 import { type Graph, operandsOf, resultsOf } from '../graph/graph.js';
 import type { Plan } from '../graph/plan.js';
@@ -8,7 +8,7 @@ import { validate } from './validation.js';
 /**
  * Checks every node and collects the storages of all phases.
  *
- * @throws {InputError} where a node is not what its operation's definition says.
+ * @throws {InputError} if a node does not fit its operation's definition.
  */
 export function makePlan(phases: Readonly<Record<string, Graph>>): Plan {
   const storages = new Map<string, Storage>();

@@ -1,4 +1,4 @@
-/** Removes nodes whose results nobody reads: neither a later node nor, through a storage, the host or the next step. */
+/** Removes nodes whose results are never read: by a later node or, through a storage, by the host or the next step. */
 
 import { type Graph, operandsOf, resultsOf } from '../graph/graph.js';
 

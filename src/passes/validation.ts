@@ -1,7 +1,7 @@
 /**
- * Checks a graph before it becomes a plan: each node against its operation's definition (operands there, types, shapes
- * by the rule, attributes in range), tensors within their storages, operands written before they are read, no place
- * written twice.
+ * Checks a graph before it becomes a plan: each node against its operation's definition (operands present, types,
+ * shapes by the rule, attributes in range), tensors within their storages, operands written before they are read, no
+ * place written twice.
  */
 
 import { InputError } from '../errors.js';
@@ -10,7 +10,11 @@ import { elementCount, type Tensor } from '../graph/tensor.js';
 import { definitionOf } from '../ops/index.js';
 import { sizesOf, titleOf } from '../ops/shapes.js';
 
-/** @throws {InputError} that names the first node with a fault, the operand, and what would be right. */
+/**
+ * Checks a graph.
+ *
+ * @throws {InputError} with the first faulty node, its operand, and what would be right.
+ */
 export function validate(graph: Graph): void {
   const written = new Set<Tensor>();
   const stored: Tensor[] = [];
@@ -52,7 +56,7 @@ function overlap(a: Tensor, b: Tensor): boolean {
   return a.view.offset < end(b) && b.view.offset < end(a);
 }
 
-/** Names the node, the operand or result by its name there and its own, and what is wrong. */
+/** The error of a tensor of a node, by its name there and its own. */
 function fault(node: AnyNode, tensor: Tensor, what: string): InputError {
   const [name] = Object.entries({ ...node.operands, ...node.results }).find(([, other]) => other === tensor)!;
   return new InputError(`${titleOf(node)}: ${name} (${tensor.name}) ${what}`);

@@ -1,4 +1,7 @@
-/** Where a quantizer starts whose values are known, weights or measured activations. Nothing of this is published. */
+/**
+ * Start of a quantizer fitted to known values: weights, or measured activations. This is not part of the published
+ * method.
+ */
 import { exponentLimits } from './channelExponents.js';
 import type { StartValues } from './kinds/kind.js';
 import type { Quantizer } from './quantizer.js';
@@ -7,9 +10,9 @@ import { clamp, exponentOf, powerOfTwo } from './rounding.js';
 import { publishedStepSize, startWithStep, stepFor } from './startValues.js';
 
 /**
- * Start with a step, a power of two, whose levels change the values little, by the sum of the squares: for activations the
- * one that changes them least, for weights the published one or a finer one that is clearly better, as there are with few
- * bits. With 1/8 where all values are 0, or one is not finite.
+ * The start with the step, a power of two, whose quantized values have a small squared error: for activations the step
+ * with the smallest error, for weights the published one or a finer one that is clearly better, as there is with few
+ * bits. The step is 1/8 if all values are 0 or one is not finite.
  *
  * @throws {RangeError} for less than 2 bits with a sign, or less than 1 without
  */
@@ -18,8 +21,9 @@ export function bestStart(q: Quantizer, values: ArrayLike<number>): StartValues 
 }
 
 /**
- * Start of the exponents of a weight's channels (see `channelExponents.ts`), its last axis, beside `bestStart` of the whole
- * weight: with them each channel has its own best step. A channel of zeros takes the step of the tensor.
+ * The initial exponents for the channels of a weight (see `channelExponents.ts`), its last axis, for a tensor that
+ * starts as by `bestStart`: with them each channel has its own best step. A channel of zeros has the step of the
+ * tensor.
  */
 export function bestExponents(q: Quantizer, weights: ArrayLike<number>, channels: number): Float64Array {
   const whole = bestExponent(q, weights);
@@ -30,15 +34,18 @@ export function bestExponents(q: Quantizer, weights: ArrayLike<number>, channels
   });
 }
 
-/** A finer step clips more weights, and clipped weights learn less: it has to leave a quarter of the error less. */
+/**
+ * A finer step clips more weights, and clipped weights learn less. So it has to reduce the error to less than this
+ * factor.
+ */
 const CLEARLY_BETTER = 0.75;
 
-/** So many values tell enough of a tensor. */
+/** Number of values by which a tensor is judged. */
 const SAMPLED_VALUES = 2 ** 16;
 
 /** The exponent of the best step. */
 function bestExponent(q: Quantizer, values: ArrayLike<number>): number {
-  // Odd, so that every channel has its turn.
+  // Odd, so that every channel is sampled.
   const stride = Math.ceil(values.length / SAMPLED_VALUES) | 1;
   const sample = new Float64Array(Math.ceil(values.length / stride)).map((_, i) => values[i * stride]!);
   const peak = sample.reduce((largest, value) => Math.max(largest, Math.abs(value)), 0);

@@ -1,28 +1,32 @@
 /**
- * Which quantizer gives up a bit when a network exceeds its budget, and which gets one when there is room: single bits,
- * each where it costs the least, or gains the most, by what the limit counts: a kB, a bit operation.
+ * Allocation of bits under limits: the quantizer that loses a bit if a network exceeds its budget, and the one that
+ * gains a bit if there is room. One bit at a time, each where the error changes the least (or the most) by unit of the
+ * limited cost, such as a kB or a bit operation.
  *
- * The worth of a bit is the caller's: `error(row, bits)` is what the network loses by a quantizer of that many bits, in
- * a unit that all tensors of one limit share.
+ * The caller defines the error: `error(row, bits)` is the network's loss from a quantizer with that many bits, in a
+ * unit that all tensors of one limit share.
  */
 import { floatBits } from './inferredBitwidth.js';
 import { largestSet, type TensorSet } from './sizes.js';
 
-/** Limit of the costs of all bits together. */
+/** A limit for the cost of all bits together. */
 export interface Limit {
   readonly most: number;
-  /** The cost of these bits, which grows with none of them less. */
+  /** The cost of these bits; it does not decrease with more bits. */
   cost(bits: readonly number[]): number;
-  /** The rows of which a bit less lowers the cost, or may help to, each with how much it takes part. */
+  /**
+   * The rows for which one bit less lowers the cost, or may help to, and the share of each: its part in the cost of a
+   * bit.
+   */
   shares(bits: readonly number[]): ReadonlyMap<number, number>;
-  /** How much a row takes part at most, 0 where it counts nothing. */
+  /** The largest possible share of a row, 0 if it has no cost. */
   largestShare(row: number, bits: readonly number[]): number;
 }
 
-/** Error of a quantizer by its row and bits. */
+/** Error of a quantizer, by its row and bits. */
 export type BitError = (row: number, bits: number) => number;
 
-/** Limits the kB of the largest set of tensors; a tensor takes part by its elements. */
+/** A limit in kB for the largest set of tensors. A tensor's share is its number of elements. */
 export function memoryLimit(sets: readonly TensorSet[], kbytes: number): Limit {
   const largest = new Map<number, number>();
   for (const [row, count] of sets.flatMap((set) => [...elementsByRow(set)])) {
@@ -37,9 +41,9 @@ export function memoryLimit(sets: readonly TensorSet[], kbytes: number): Limit {
 }
 
 /**
- * Limits any cost that no bit lowers; a tensor takes part by what a bit of it costs now. Where costs rise by steps, such
- * as of widths that a device does not have, a bit that costs nothing takes part a little: it is the first to be given,
- * and the last to be taken, which may help the next one to save something.
+ * A limit for any cost that does not decrease with bits. A tensor's share is the present cost of one of its bits. If
+ * costs rise in steps, for instance with widths that a device does not have, a bit without cost has a tiny share: it is
+ * the first to be given and the last to be taken, which may help the next one to save something.
  */
 export function costLimit(cost: (bits: readonly number[]) => number, most: number): Limit {
   const shareOf = (row: number, from: readonly number[], to: readonly number[]): number => {
@@ -57,17 +61,17 @@ export function costLimit(cost: (bits: readonly number[]) => number, most: numbe
   };
 }
 
-/** A part of the whole cost. */
+/** Smallest share, as a fraction of the whole cost. */
 const leastShare = 1e-9;
 
-/** Tells whether every limit is kept. */
+/** Tells whether all limits are kept. */
 export function keepsLimits(limits: readonly Limit[], bits: readonly number[]): boolean {
   return limits.every((limit) => excess(limit, bits) === 0);
 }
 
 /**
- * Bits that keep the limits: as long as one is broken, of the rows that take part the one gives up a bit that adds the
- * least error by its share, of equal ones the earliest. Where all are at their smallest the limit stays broken.
+ * Bits that keep the limits. As long as one is broken, the row that adds the least error by its share loses a bit; of
+ * equal ones the first. If all rows have their fewest bits, the limit stays broken.
  */
 export function takeBits(
   bits: readonly number[],
@@ -92,8 +96,8 @@ export function takeBits(
 }
 
 /**
- * Bits that use the room the limits leave: as long as one more fits somewhere and helps, the bit that removes the most
- * error by its share is given, of equal ones to the earliest row. Rows that no limit counts keep theirs.
+ * Bits that use the room under the limits. As long as another bit fits and helps, the row that removes the most error
+ * by its share gets it; of equal ones the first. Rows without a share in any limit keep their bits.
  */
 export function giveBits(
   bits: readonly number[],
@@ -115,7 +119,7 @@ export function giveBits(
   }
 }
 
-/** The most bits that each row can have while all others have their smallest. */
+/** The most bits of each row while all others have their fewest. */
 export function individualLimits(
   limits: readonly Limit[],
   smallest: readonly number[],
@@ -128,7 +132,7 @@ export function individualLimits(
   });
 }
 
-/** Costs of bits beyond a limit, 0 if they keep it. */
+/** The cost of bits above a limit, 0 if they keep it. */
 export function excess({ cost, most }: Limit, bits: readonly number[]): number {
   return Math.max(0, cost(bits) - most);
 }
@@ -140,7 +144,7 @@ function elementsByRow(set: TensorSet): Map<number, number> {
   return counts;
 }
 
-/** The row with the highest value, the earliest of equal ones; null if there is none. */
+/** The row with the highest value, the first of equal ones; null if there is none. */
 function bestRow(values: readonly (readonly [row: number, value: number])[]): number | null {
   let best: readonly [number, number] | null = null;
   for (const [row, value] of values) {

@@ -1,39 +1,39 @@
 /**
- * Bits and whole channels that a network gives up to keep a limit: one after the other, each time what adds the least
- * error for what it saves. A channel that goes takes along its part of all tensors that have an axis of such channels.
+ * Allocation of bits and channels under a limit: one reduction at a time, each with the least error for what it saves.
+ * Removing a channel removes its part of all tensors with an axis of such channels.
  */
 
 import type { BitError } from './bitAllocation.js';
 import { floatBits } from './inferredBitwidth.js';
 
-/** Channels of which some may go. */
+/** Channels that may be pruned. */
 export interface PrunableChannels {
-  /** Rows of the tensors that have an axis of these channels. */
+  /** Rows of the tensors with an axis of these channels. */
   readonly rows: readonly number[];
   /** Loss of each channel, in the unit of the `BitError`. */
   readonly losses: readonly number[];
 }
 
-/** The number that is left of so many elements, or multiply-adds, that belong to a row. */
+/** Number that is left of `count` elements, or multiply-adds, of a row. */
 export type Left = (row: number, count: number) => number;
 
-/** Limit of the costs of bits and channels together. */
+/** A limit for the cost of bits and channels together. */
 export interface ThinLimit {
   readonly most: number;
-  /** The cost of bits, where so much is left; no bit less and no channel less makes it larger. */
+  /** The cost of bits with these channels left; it does not increase with fewer bits or channels. */
   cost(left: Left): (bits: readonly number[]) => number;
 }
 
 export interface Allocation {
   readonly bits: readonly number[];
-  /** The channels that have to go, group by group, as indices into `losses`. */
+  /** The channels to remove, group by group, as indices into `losses`. */
   readonly gone: readonly (readonly number[])[];
 }
 
-/** How the search goes about channels. */
+/** Settings of the search for channels. */
 export interface Candidates {
   readonly groups: readonly PrunableChannels[];
-  /** So many go at a time, and so many stay at least; of a group with fewer none goes. */
+  /** Channels removed at a time, and also the fewest that a group keeps. */
   readonly step: number;
   /** The fewest bits of every row. */
   readonly smallest: readonly number[];
@@ -41,8 +41,8 @@ export interface Candidates {
 }
 
 /**
- * Keeps a limit, from these bits and with all channels there; where the fewest bits and channels are too much, it stays
- * broken. Of equal gains a bit comes before channels, and the earliest row or group first.
+ * Keeps a limit, beginning with these bits and all channels. If the fewest bits and channels exceed it, it stays
+ * broken. Of equal gains a bit comes before channels, and the first row or group before others.
  */
 export function takeBitsAndChannels(
   bits: readonly number[],
@@ -69,7 +69,7 @@ export function takeBitsAndChannels(
       .map((row) => {
         const own = taken.bits[row]!;
         const next = { ...taken, bits: taken.bits.with(row, own - 1) };
-        // The error is that of all channels; it falls with those that go.
+        // `error` is that of all channels; it shrinks with the channels that are left.
         return { next, error: leftNow(row, error(row, own - 1) - error(row, own)), cost: costNow(next.bits) };
       });
     const fewerChannels = [...groups.keys()]
@@ -81,7 +81,7 @@ export function takeBitsAndChannels(
         const lost = going.reduce((sum, channel) => sum + groups[group]!.losses[channel]!, 0);
         return { next, error: lost, cost: cost(left(next.gone))(next.bits) };
       });
-    // What saves nothing may help the next to save something, but comes last.
+    // A reduction without savings may help the next one to save something, but comes last.
     const price = (step: (typeof fewerBits)[number]) =>
       step.error / Math.max(present - step.cost, leastSaving * present);
     const [cheapest] = [...fewerBits, ...fewerChannels].sort((a, b) => price(a) - price(b));
@@ -91,5 +91,5 @@ export function takeBitsAndChannels(
   return { bits: taken.bits, gone: order.map((channels, group) => channels.slice(0, taken.gone[group])) };
 }
 
-/** A part of the whole cost. */
+/** Smallest saving, as a fraction of the whole cost. */
 const leastSaving = 1e-9;

@@ -1,6 +1,6 @@
 /**
- * Costs of one image on a device, in a unit of the table's own: on each multiply-add by the widths of its operands,
- * on each bit of the weights, which it reads once, and of the activations, and on each activation whatever its bits.
+ * Costs of one image on a device, in the unit of a table: for each multiply-add by the widths of its operands, for each
+ * bit of the weights (read once) and of the activations, and for each activation regardless of its bits.
  */
 import { floatBits } from './inferredBitwidth.js';
 import type { MultiplyAddCost, Product } from './products.js';
@@ -8,14 +8,14 @@ import { bitsOf, productCost } from './products.js';
 import { type MemorySets, setBits, type TensorSet } from './sizes.js';
 
 export interface CostTable {
-  /** A multiply-add of widths between two entries costs as the next larger one. */
+  /** Costs of multiply-adds. Widths between two entries cost as much as the next larger one. */
   readonly multiplyAdds: readonly { readonly weightBits: number; readonly inputBits: number; readonly cost: number }[];
   readonly weightBit: number;
   readonly activationBit: number;
   readonly activation: number;
 }
 
-/** The least cost of the entries that are as wide; infinite where none is. */
+/** The lowest cost of the entries that are at least as wide; infinite if there is none. */
 export function multiplyAddCost({ multiplyAdds }: CostTable): MultiplyAddCost {
   return (weightBits, inputBits) => {
     const fitting = multiplyAdds.filter((entry) => entry.weightBits >= weightBits && entry.inputBits >= inputBits);
@@ -23,7 +23,7 @@ export function multiplyAddCost({ multiplyAdds }: CostTable): MultiplyAddCost {
   };
 }
 
-/** The widths of a multiply-add that no entry is as wide as, with these bits; null if there is none. */
+/** The widths of a multiply-add wider than every entry, with these bits; null if there is none. */
 export function uncoveredWidths(
   table: CostTable,
   products: readonly Product[],
@@ -50,7 +50,7 @@ export function networkCost(
   );
 }
 
-/** Elements of a set of tensors. */
+/** Number of elements of a set of tensors. */
 function elementsOf({ members, bits }: TensorSet): number {
   return members.reduce((total, { count }) => total + count, bits / floatBits);
 }

@@ -1,10 +1,10 @@
 /**
- * The function that an element goes through, given the quantizer's two effective values (e0, e1).
+ * The quantizer of a single element, given the quantizer's two effective values (e0, e1).
  *
  * Every gradient of the element is its upstream gradient g times a factor that depends on x alone, so a backward pass
- * recomputes factors instead of storing masks. A kernel writes dx = g * inputFactor and reduces two sums,
- * s0 = sum g * rangeFactor0 and s1 = sum g * rangeFactor1; the gradients of whatever parameters stand behind (e0, e1)
- * follow from the sums (`parameterGradients`).
+ * recomputes factors instead of storing masks. A kernel writes dx = g * inputFactor and reduces two sums, s0 = sum g *
+ * rangeFactor0 and s1 = sum g * rangeFactor1. The gradients of the learned parameters follow from the sums
+ * (`parameterGradients`).
  *
  * | core         | e0    | e1   | s0                  | s1                                    |
  * | ------------ | ----- | ---- | ------------------- | ------------------------------------- |
@@ -25,9 +25,9 @@ export interface ElementQuantizer {
   value(signed: boolean, e0: number, e1: number, x: number): number;
   /** dQ/dx. */
   inputFactor(signed: boolean, e0: number, e1: number, x: number): number;
-  /** The element's share in s0 per unit of upstream gradient. */
+  /** The element's term of s0 for an upstream gradient of 1. */
   rangeFactor0(signed: boolean, e0: number, e1: number, x: number): number;
-  /** The element's share in s1 per unit of upstream gradient. */
+  /** The element's term of s1 for an upstream gradient of 1. */
   rangeFactor1(signed: boolean, e0: number, e1: number, x: number): number;
 }
 
@@ -44,7 +44,7 @@ export function quantizeValue(core: QuantizerCore, signed: boolean, e0: number, 
   return elementQuantizers[core].value(signed, e0, e1, x);
 }
 
-/** The gradients of one element for g upstream: dx, and its summands of s0 and s1. */
+/** The gradients of one element for an upstream gradient g: dx, and its terms of s0 and s1. */
 export function quantizeGradient(
   core: QuantizerCore,
   signed: boolean,

@@ -1,6 +1,7 @@
 /**
- * The power-of-two quantizer with nothing to learn: magnitudes pmin ... pmax, and zero if unsigned.
- * Unlike the learned form its gradient is 1, where y is 0 too, except above sqrt(2) pmax and at negative unsigned inputs.
+ * The power-of-two quantizer without learned values: magnitudes pmin ... pmax, and zero if unsigned. Unlike that of the
+ * learned form its gradient is 1 everywhere, also where y is 0, except above sqrt(2) pmax and for negative inputs if
+ * unsigned.
  */
 import type { ElementQuantizer } from './elementQuantizer.js';
 import { clamp, nearestPowerOfTwo } from './rounding.js';

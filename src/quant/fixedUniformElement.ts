@@ -1,6 +1,6 @@
 /**
- * The uniform quantizer with nothing to learn: step delta, largest level hi = (2^(n-s) - 1) delta, s = 1 if signed.
- * Unlike the learned form it passes the gradient at both ends of its range, which are included.
+ * The uniform quantizer without learned values: step delta, largest level hi = (2^(n-s) - 1) delta, s = 1 if signed.
+ * Unlike the learned form it passes the gradient at both ends of its range.
  */
 import type { ElementQuantizer } from './elementQuantizer.js';
 import { roundHalfAway } from './rounding.js';

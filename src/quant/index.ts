@@ -1,4 +1,4 @@
-/** The method: quantizers, their gradients, inferred bitwidths, memory budgets. Numbers in, numbers out. */
+/** The method: quantizers, their gradients, inferred bitwidths, memory budgets, as functions of numbers. */
 
 export { bestExponents, bestStart } from './bestStart.js';
 export type { BitError, Limit } from './bitAllocation.js';

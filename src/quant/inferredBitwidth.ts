@@ -1,12 +1,12 @@
 /**
- * The bits a quantizer occupies, an integer, and how that changes with its learned values: inferred from the range (U3
- * and P3), learned, or configured. Ceiling and rounding are straight-through; the logarithms are of integers and their
- * ceiling is counted in binary digits, since start values sit exactly on the powers of two.
+ * Bits of a quantizer, an integer, and their gradients with respect to its learned values: inferred from the range (U3
+ * and P3), learned, or configured. Ceiling and rounding are straight-through. The logarithms are of integers and their
+ * ceiling is counted in binary digits, since start values are exact powers of two.
  */
 import { kindNamed } from './kinds/index.js';
 import type { Quantizer } from './quantizer.js';
 
-/** Bits of something that is not quantized. */
+/** Bits of a value that is not quantized. */
 export const floatBits = 32;
 
 /** The inferred (U3, P3), learned (other parametrizations) or configured (fixed kinds) bitwidth. */
@@ -24,7 +24,10 @@ export function smallestBits(q: Quantizer): number {
   return kindNamed(q.kind).smallestBits(q);
 }
 
-/** The most bits that the limits of a quantizer's values and its configured maximum allow; the latter binds any kind here. */
+/**
+ * The most bits that the limits of a quantizer's values and its configured maximum allow; the latter applies to every
+ * kind here.
+ */
 export function largestBits(q: Quantizer): number {
   return kindNamed(q.kind).largestBits(q);
 }

@@ -1,6 +1,6 @@
 /**
- * From the learned values of a quantizer to the two numbers its elements need, and back: from the two sums over its
- * elements to the gradients of the learned values. Here the kinds become the four element-wise functions.
+ * From the learned values of a quantizer to the two effective values that its elements need, and from the two sums over
+ * its elements to the gradients of the learned values.
  */
 import { kindNamed } from './kinds/index.js';
 import type { Quantizer } from './quantizer.js';

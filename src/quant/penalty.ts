@@ -1,11 +1,12 @@
 /**
- * The price of exceeding a memory budget: cross-entropy is joined by lambdaWeight * loss2 + lambdaActivation * loss3,
+ * The penalty for exceeding a memory budget: lambdaWeight * loss2 + lambdaActivation * loss3 is added to the
+ * cross-entropy,
  *
  *     loss2 = max(S_w - target_w, 0)^2        loss3 = max(S_a - target_a, 0)^2
  *
- * S_a being the largest activation, the sum of all, or the peak of what is in memory at once. A size reaches the learned
- * values through the inferred bits. Where a size is a maximum, only the largest set of tensors gets a gradient, the first
- * in order of creation where several are equal.
+ * with S_a the largest activation, the sum of all, or the peak of those in memory at once. A size depends on the
+ * learned values through the inferred bits. If a size is a maximum, only the largest set of tensors gets a gradient, of
+ * equal ones the first in order of creation.
  */
 import { inferredBitsGradient } from './inferredBitwidth.js';
 import type { Quantizer } from './quantizer.js';
@@ -20,7 +21,7 @@ import {
   type Unquantized,
 } from './sizes.js';
 
-/** A memory budget; a target of 0 or less switches its terms off. */
+/** A memory budget; a target of 0 or less disables its terms. */
 export interface Budget {
   readonly weightKbytes: number;
   readonly activationKbytes: number;
@@ -29,14 +30,14 @@ export interface Budget {
   readonly lambdaActivation: number;
 }
 
-/** Both penalties, without their lambdas, and the sizes they come from. */
+/** Both penalties, without their lambdas, and the sizes they follow from. */
 export interface Penalty {
   readonly loss2: number;
   readonly loss3: number;
   readonly sizes: TableSizes;
 }
 
-/** The penalties of a network; `table` holds (p0, p1) of row i at 2i and 2i + 1. */
+/** The penalties of a network. `table` holds (p0, p1) of row i at 2i and 2i + 1. */
 export function penalty(
   rows: readonly Quantizer[],
   table: ArrayLike<number>,
@@ -51,7 +52,7 @@ export function penalty(
   };
 }
 
-/** The activation size of a type. */
+/** The activation size of a type, in kB. */
 export function activationKbytes(sizes: Omit<TableSizes, 'weightKbytes' | 'bits'>, type: ActivationType): number {
   switch (type) {
     case 'max':
@@ -95,7 +96,7 @@ export function addPenaltyGradient(
   }
 }
 
-/** kB above the budget, 0 where it is kept or not set. */
+/** kB above the budget; 0 if it is kept or not set. */
 function excess(kbytes: number, target: number): number {
   return target > 0 ? Math.max(kbytes - target, 0) : 0;
 }

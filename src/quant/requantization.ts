@@ -1,9 +1,9 @@
 /**
- * New learned values for a quantizer that shall have another number of bits: where a budget takes a bit away or gives
- * one back, training goes on from the best start that can be found without it.
+ * New learned values for a quantizer that gets another number of bits. When a budget takes a bit or gives one back,
+ * training goes on from the best values that can be found without training.
  *
- * A weight is at hand, so its quantizer takes the step (a power of two) whose levels have the smallest squared error.
- * Activations are not; their quantizer keeps its range and takes the step that spans it best.
+ * Weights are known, so their quantizer takes the step (a power of two) with the smallest squared error. Activations
+ * are not; their quantizer keeps its range and takes the step that spans it best.
  */
 import { capBits } from './bitCap.js';
 import { elementQuantizers } from './elementQuantizer.js';
@@ -17,15 +17,15 @@ import { startWithStep } from './startValues.js';
 /** The scale of a tensor whose channels all have the step of their quantizer. */
 const unscaled: ArrayLike<number> = [1];
 
-/** What a sum of squared errors may be told. */
+/** Options of a sum of squared errors. */
 export interface ErrorOptions {
   /** Scales of the channels, the last axis (see `channelExponents.ts`); all 1 by default. */
   readonly scales?: ArrayLike<number> | undefined;
-  /** How large a sum is of no more interest: adding ends there. Never by default. */
+  /** A sum at which the summation may end; by default it does not end early. */
   readonly enough?: number;
 }
 
-/** Sum of (Q(x) - x)² over the values, or over the first of them if that is `enough`. */
+/** Sum of (Q(x) - x)² over the values, or over a first part of them if that reaches `enough`. */
 export function squaredError(
   q: Quantizer,
   p0: number,
@@ -46,9 +46,9 @@ export function squaredError(
 }
 
 /**
- * The values with at most `bits` bits whose levels are closest to the weights, and the squared error they leave. A
- * quantizer that learns nothing keeps its values; one whose weights are all 0 keeps its range. `scales`: those of the
- * channels, which stay.
+ * The learned values with at most `bits` bits and the smallest squared error of the weights, and that error. A kind
+ * without learned values keeps its constants; with weights that are all 0 the range is kept. `scales`: those of the
+ * channels, which do not change.
  */
 export function requantizeWeights(
   q: Quantizer,
@@ -65,7 +65,7 @@ export function requantizeWeights(
   let best = { values: kept, error: squaredError(q, ...kept, weights, { scales }) };
   if (parameterNames(q.kind).length === 0 || largest === 0) return best;
   const bitwidth = Math.max(bits, 2);
-  // The first step spans all weights: the levels of a larger one would be among its own. Smaller ones clip.
+  // The first step spans all weights: larger ones would only have some of its levels. Smaller ones clip.
   const first = exponentOf(largest / (powerOfTwo(bitwidth - 1) - 0.5)) + 1;
   for (let exponent = first; exponent > first - octavesTried; exponent--) {
     const values = withBits(q, bits, startWithStep({ ...q, bitwidth }, powerOfTwo(exponent)).parameters);
@@ -75,19 +75,19 @@ export function requantizeWeights(
   return best;
 }
 
-/** A range of less than 1/32 of the largest value suits no distribution. */
+/** Number of octaves tried: a range of less than 1/32 of the largest value suits no distribution. */
 export const octavesTried = 6;
 
 /**
- * The values with at most `bits` bits that keep the range, or come as close as a step that is a power of two and the
- * limits allow.
+ * The learned values with at most `bits` bits that keep the range, or come as close as limits and a power-of-two step
+ * allow.
  */
 export function requantizeActivation(q: Quantizer, bits: number, p0: number, p1: number): [number, number] {
   const [, end] = effectiveRange(q, p0, p1);
   return withBits(q, bits, kindNamed(q.kind).spanning(q, bits, end, p0, p1));
 }
 
-/** Values inside their limits and with at most so many bits. */
+/** The values moved inside their limits and capped to so many bits. */
 function withBits(q: Quantizer, bits: number, values: readonly [number, number]): [number, number] {
   const projected = projectParameters(q, ...values);
   return capBits(q, bits, projected, projected);

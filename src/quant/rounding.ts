@@ -1,10 +1,10 @@
 /**
- * The scalar building blocks: rounding, powers of two, limits.
+ * Scalar functions: rounding, powers of two, limits.
  *
- * Each has a true value and a substituted derivative. Rounding and ceiling are straight-through (derivative 1);
- * P2 has the derivative P2(v)/v, since only the exponent's rounding is passed straight through.
- * Powers of two are taken from the bits of the number, never from a quotient of logarithms: start values sit exactly
- * on them, and one ulp of `Math.log2` would move a bitwidth by one.
+ * Each has a true value and a substituted derivative. Rounding and ceiling are straight-through (derivative 1). P2 has
+ * the derivative P2(v)/v, since only the rounding of the exponent is straight-through. Powers of two are taken from the
+ * bits of the number, never from a quotient of logarithms: start values are exact powers of two, and one ulp of
+ * `Math.log2` would change a bitwidth by one.
  */
 
 /** R(v): the nearest integer, halves away from zero. Derivative 1. */
@@ -13,7 +13,7 @@ export function roundHalfAway(v: number): number {
   return Math.abs(v - whole) >= 0.5 ? whole + Math.sign(v) : whole;
 }
 
-/** 2^k for an integer k, exactly: `2 ** k` is only approximated by the letter of ECMAScript. */
+/** 2^k for an integer k, exactly; ECMAScript allows `2 ** k` to be approximate. */
 export function powerOfTwo(k: number): number {
   if (k > 1023) return Number.POSITIVE_INFINITY;
   if (k < -1022) return k < -1074 ? 0 : powerOfTwo(k + 52) * Number.EPSILON;
@@ -22,13 +22,13 @@ export function powerOfTwo(k: number): number {
   return bits.getFloat64(0);
 }
 
-/** floor(log2 v) for a positive normal number, exactly. */
+/** floor(log2 v) of a positive normal number, exactly. */
 export function exponentOf(v: number): number {
   bits.setFloat64(0, v);
   return (bits.getUint32(0) >>> 20) - 1023;
 }
 
-/** ceil(log2(k + 1)) for an integer k, exactly: the number of binary digits of k (0 for k <= 0). */
+/** ceil(log2(k + 1)) of an integer k, exactly: its number of binary digits (0 for k <= 0). */
 export function bitLength(k: number): number {
   return k < 1 ? 0 : exponentOf(k) + 1;
 }
@@ -36,8 +36,8 @@ export function bitLength(k: number): number {
 /**
  * P2(v) = 2^R(log2 v) for v > 0. Derivative P2(v)/v.
  *
- * log2 v lies in the upper half of its octave if the mantissa is at least sqrt(2). The float64 nearest to sqrt(2) lies
- * above it and the one before lies below, so this comparison is the exact decision. Zero and subnormal numbers give 0.
+ * log2 v is in the upper half of its octave if the mantissa is at least sqrt(2). The float64 nearest to sqrt(2) is
+ * above it and the one before is below, so this comparison is exact. Zero and subnormal numbers give 0.
  */
 export function nearestPowerOfTwo(v: number): number {
   if (!(v < Number.POSITIVE_INFINITY)) return v;
@@ -48,7 +48,7 @@ export function nearestPowerOfTwo(v: number): number {
   return v >= floor * Math.SQRT2 ? 2 * floor : floor;
 }
 
-/** S(v; min, max): a parameter within its limits; the upper limit wins where they cross. */
+/** S(v; min, max): a parameter clamped to its limits; the upper limit wins if they cross. */
 export function clamp(v: number, min: number, max: number): number {
   return Math.min(Math.max(v, min), max);
 }

@@ -1,10 +1,10 @@
 /**
- * Memory of a network in kB (1 kB = 1024 bytes): bits * count / 8192, summed over the tensors that are in memory at the
- * same time. What is not quantized counts 32 bits.
+ * Memory of a network in kB (1 kB = 1024 bytes): bits * count / 8192, summed over tensors that are in memory at the
+ * same time. Tensors that are not quantized count 32 bits.
  *
- * Every size is that of the largest of some sets of tensors: of the weights there is one set; of the activations of one
- * image there is a set each (`max`), one of all (`sum`), or one for every layer that runs (`peak`: what it reads, what
- * it writes, and what later layers still need).
+ * Every size is that of the largest of some sets of tensors. All weights are one set. The activations of one image are
+ * one set each (`max`), one set together (`sum`), or one set for every layer (`peak`: its inputs, its output, and
+ * whatever later layers still need).
  */
 import { floatBits, inferredBits } from './inferredBitwidth.js';
 import type { Quantizer } from './quantizer.js';
@@ -14,30 +14,30 @@ export const bitsPerKbyte = 8192;
 
 /** Tensors that are in memory at the same time. */
 export interface TensorSet {
-  /** Quantized ones: row of the quantizer, elements. */
+  /** Quantized tensors: row of the quantizer, and number of elements. */
   readonly members: readonly { readonly row: number; readonly count: number }[];
-  /** Bits of the others together. */
+  /** Bits of the other tensors together. */
   readonly bits: number;
 }
 
-/** Which activations an activation size counts together. */
+/** The ways to count activations together. */
 export const activationTypes = ['max', 'sum', 'peak'] as const;
 export type ActivationType = (typeof activationTypes)[number];
 
-/** The tensors without a quantizer that sizes depend on, too, and which tensors are alive together. */
+/** The tensors without a quantizer, and the sets of activations in memory at once. */
 export interface Unquantized {
-  /** Elements of all unquantized weights. */
+  /** Number of elements of all unquantized weights. */
   readonly weights: number;
-  /** Elements of unquantized activations, tensor by tensor (per image). */
+  /** Number of elements of each unquantized activation, for one image. */
   readonly activations: readonly number[];
-  /** Activations alive together, layer by layer; absent where no schedule is known, which makes the peak 0. */
+  /** Activations in memory at once, layer by layer; absent if no schedule is known, which makes the peak 0. */
   readonly live?: readonly TensorSet[];
 }
 
 /** The sets of tensors behind every size. */
 export type MemorySets = Readonly<Record<'weights' | ActivationType, readonly TensorSet[]>>;
 
-/** Sizes of a network with its present quantizers. */
+/** Sizes of a network with the current values of its quantizers. */
 export interface TableSizes {
   readonly weightKbytes: number;
   readonly activationMaxKbytes: number;
@@ -47,7 +47,7 @@ export interface TableSizes {
   readonly bits: readonly number[];
 }
 
-/** Sizes of a network; `table` holds (p0, p1) of row i at 2i and 2i + 1. */
+/** Sizes of a network. `table` holds (p0, p1) of row i at 2i and 2i + 1. */
 export function tableSizes(rows: readonly Quantizer[], table: ArrayLike<number>, unquantized: Unquantized): TableSizes {
   const sets = memorySets(rows, unquantized);
   const bits = tableBits(rows, table);
@@ -66,7 +66,7 @@ export function tableBits(rows: readonly Quantizer[], table: ArrayLike<number>):
   return rows.map((q, row) => inferredBits(q, table[2 * row]!, table[2 * row + 1]!));
 }
 
-/** Quantized tensors come before others, so that they are the first of equal maxima. */
+/** The sets behind every size. Quantized tensors come before others, so that they are the first of equal maxima. */
 export function memorySets(rows: readonly Quantizer[], unquantized: Unquantized): MemorySets {
   const members = (isActivation: boolean) =>
     rows.flatMap(({ role, count, counts = [count] }, row) =>

@@ -1,10 +1,10 @@
 /**
- * Where a quantizer starts: a step, the range that the configured bits span with it, and from these whichever two
- * values the parametrization learns.
+ * Start of a quantizer as published: a step, the range that the configured bits span with it, and from these the two
+ * values that the parametrization learns.
  *
- * Weights with known values choose the step so that the range is about max|w|: rounded up to a power of two, but
- * rounded down for few bits (4 and less), where precision near zero matters more than the tails. A bias takes the
- * weights of its layer. Power-of-two ends are forced inside their limits; uniform values are not, as published.
+ * For known weights the step gives a range of about max|w|: rounded up to a power of two, but rounded down for few bits
+ * (4 and less), where precision near zero matters more than the tails. A bias uses the weights of its layer.
+ * Power-of-two ends are clamped to their limits; uniform values are not, as published.
  */
 
 import { exponentLimits } from './channelExponents.js';
@@ -14,7 +14,7 @@ import type { Quantizer } from './quantizer.js';
 import { clamp, exponentOf, powerOfTwo } from './rounding.js';
 
 /**
- * Start of a weight or bias quantizer whose layer's weights are known.
+ * The start of a weight's or a bias's quantizer from the layer's weights.
  *
  * @throws {RangeError} for less than 2 bits: one is the sign.
  */
@@ -23,8 +23,8 @@ export function startFromWeights(q: StartDescription, weights: ArrayLike<number>
 }
 
 /**
- * Start of the exponents of a weight's channels (see `channelExponents.ts`), its last axis: with them each channel has
- * the step that it would have by itself. A channel of zeros takes the step of the tensor.
+ * The initial exponents for the channels of a weight (see `channelExponents.ts`), its last axis: with them each channel
+ * has the step that it would have alone. A channel of zeros has the step of the tensor.
  *
  * @throws {RangeError} for less than 2 bits: one is the sign.
  */
@@ -42,7 +42,7 @@ export function startExponents(
 }
 
 /**
- * Start with a step: of activations, and of weights or biases whose layer's weights are not known yet.
+ * The start with a given step: for activations, and for weights or biases whose values are not known yet.
  *
  * @throws {RangeError} for less than 2 bits with a sign, or less than 1 without
  */
@@ -50,7 +50,7 @@ export function startWithStep(q: StartDescription, step: number): StartValues {
   return kindNamed(q.kind).start(q, step, step * largestInteger(q.bitwidth, q.signed));
 }
 
-/** The step that quantizers start with as published, but those of weights that a file gives. */
+/** The published initial step, except for weights given by a file. */
 export const publishedStepSize = 2 ** -3;
 
 const float32Epsilon = 2 ** -23;

@@ -1,4 +1,4 @@
-/** The common part of kinds that learn nothing: the configured bits, no gradients, values that stay. */
+/** The common part of kinds without learned values: configured bits, no gradients, constant values. */
 import type { Quantizer } from '../quantizer.js';
 import type { Kind } from './kind.js';
 
@@ -22,7 +22,11 @@ export const fixedBits = {
   },
 } satisfies Partial<Kind>;
 
-/** @throws {RangeError} for a fixed kind without its fixed pair. */
+/**
+ * The two constants of a fixed kind.
+ *
+ * @throws {RangeError} for a fixed kind without its pair
+ */
 export function fixedPair(q: Quantizer): readonly [number, number] {
   if (q.fixed === null) throw new RangeError(`${q.name}: kind ${q.kind} needs its fixed pair (n, delta) or (n, m)`);
   return q.fixed;

@@ -3,7 +3,7 @@ import { fixedBits, fixedPair } from './fixedBits.js';
 import type { Kind } from './kind.js';
 import { fixed } from './start.js';
 
-/** `fp`, nothing learned: n bits and a step delta, the largest level is (2^(n-s) - 1) delta, s = 1 if signed. */
+/** `fp`, without learned values: n bits and a step delta; the largest level is (2^(n-s) - 1) delta, s = 1 if signed. */
 export const fp: Kind = {
   ...fixedBits,
   core: 'fixedUniform',

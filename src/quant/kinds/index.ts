@@ -1,6 +1,6 @@
 /**
- * The kinds of quantizers by name. All else in the program asks a kind's object (see `kind.ts`), so a new one needs its
- * file and a line here, or, from outside, `addQuantizerKind`.
+ * The kinds of quantizers by name. All other code asks a kind's object (see `kind.ts`), so a new kind needs its file
+ * and an entry here, or, from outside, `addQuantizerKind`.
  */
 import type { ParameterName, PublishedKind, QuantizerCore, QuantizerKind } from '../quantizer.js';
 import { fp } from './fp.js';
@@ -35,9 +35,9 @@ const names: QuantizerKind[] = [...kinds.keys()];
 export const quantizerKinds: readonly QuantizerKind[] = names;
 
 /**
- * The parametrization of a name.
+ * The parametrization with a name.
  *
- * @throws {RangeError} for a name that no kind has
+ * @throws {RangeError} for an unknown name
  */
 export function kindNamed(name: QuantizerKind): Kind {
   const kind = kinds.get(name);
@@ -46,10 +46,10 @@ export function kindNamed(name: QuantizerKind): Kind {
 }
 
 /**
- * Adds a parametrization of one's own: from then on it can be trained like the published ones, under its name in
- * `w_quantize` and `layers`, and with `_relu` behind it in `a_quantize`. docs/method.md has a whole one.
+ * Adds a parametrization. From then on it can be trained like the published ones, under its name in `w_quantize` and
+ * `layers`, and with `_relu` behind it in `a_quantize`. docs/method.md has a complete one.
  *
- * @param name small letters, digits and `_`, not ending in `_relu`
+ * @param name lower-case letters, digits and `_`, not ending in `_relu`
  * @throws {RangeError} if the name is taken or of another form
  * @example
  * ```ts
@@ -72,7 +72,7 @@ export function coreOf(kind: QuantizerKind): QuantizerCore {
   return kindNamed(kind).core;
 }
 
-/** The meaning of `[p0, p1]` of a kind, in this order; empty for kinds that learn nothing. */
+/** The meaning of `[p0, p1]` of a kind, in this order; empty for kinds without learned values. */
 export function parameterNames(kind: QuantizerKind): readonly ParameterName[] {
   return kindNamed(kind).parameters;
 }

@@ -1,9 +1,9 @@
 /**
  * The description of a parametrization: everything that the rest of the program asks about a kind of quantizer, in one
- * object. Nothing else switches over kinds, so that a kind is complete when its object compiles.
+ * object. No other code switches over kinds, so a kind is complete when its object compiles.
  *
- * (p0, p1) are the learned values as the table holds them, (e0, e1) the two numbers that elements need (see
- * `elementQuantizer.ts`). A hat is a value within its limits, S; M is 1 strictly inside them, else 0.
+ * (p0, p1) are the learned values as in the table, (e0, e1) the two numbers that elements need (see
+ * `elementQuantizer.ts`). A hat marks a value clamped to its limits, S; M is 1 strictly inside them, else 0.
  */
 import type { ParameterName, Quantizer, QuantizerCore } from '../quantizer.js';
 
@@ -13,33 +13,35 @@ type Pair = [number, number];
 /** The part of a quantizer that decides its start. */
 export type StartDescription = Pick<Quantizer, 'kind' | 'signed' | 'bitwidth' | 'bounds' | 'accountingXmin'>;
 
-/** The start of a quantizer: its row in the table of learned values, (0, 0) if fixed, and its fixed pair. */
+/**
+ * The start of a quantizer: its row in the table of learned values, (0, 0) if fixed, and the constants of fixed kinds.
+ */
 export interface StartValues {
   readonly parameters: readonly [number, number];
   readonly fixed: readonly [number, number] | null;
 }
 
-/** A parametrization. Formulas are float64; limits are those of the quantizer they are given. */
+/** A parametrization. Formulas are float64; limits are those of the given quantizer. */
 export interface Kind {
-  /** The function that elements go through. */
+  /** The element-wise function. */
   readonly core: QuantizerCore;
-  /** The meaning of p0 and p1, in this order; empty for kinds that learn nothing. */
+  /** The meaning of p0 and p1, in this order; empty for kinds without learned values. */
   readonly parameters: readonly [] | readonly [ParameterName, ParameterName];
   /**
-   * True where p0 and p1 are the fine and the far end of the range, from which the bits follow. Projection keeps such
-   * ends apart, and under a budget their gradients are limited to plus and minus p0.
+   * True if p0 and p1 are the fine and the far end of the range, from which the bits follow. Projection keeps such ends
+   * apart, and under a budget their gradients are limited to plus and minus p0.
    */
   readonly learnsEnds: boolean;
   /**
-   * The values that e0 takes, for uniform cores the step: `power`, a power of two that is exact wherever both learned
-   * values are at a limit; `quotient`, a power of two too, but that of a rounded quotient, which may come out one power
-   * of two apart in float32 and between the limits; `any`, whatever is given or learned.
+   * The values of e0, for uniform cores the step: `power`, a power of two that is exact if both learned values are at a
+   * limit; `quotient`, also a power of two, but of a rounded quotient, which may differ by one power of two in float32
+   * and between the limits; `any`, any other.
    */
   readonly steps: 'power' | 'quotient' | 'any';
-  /** The fewest bits that a width, configured or learned, may have: what remains for values beside a sign or a zero. */
+  /** The fewest bits of a configured or learned width: those that remain for values beside a sign or a zero. */
   readonly fewestBits: { readonly signed: number; readonly unsigned: number };
 
-  /** Tells whether there may be more values than the bits number, which a guaranteed budget does not allow. */
+  /** Tells whether there may be more values than the bits can number, which a guaranteed budget does not allow. */
   mayExceedBits(q: Quantizer): boolean;
   /** (e0, e1) from (p0, p1); monotonic in each of them. */
   range(q: Quantizer, p0: number, p1: number): Pair;
@@ -47,22 +49,22 @@ export interface Kind {
   gradients(q: Quantizer, p0: number, p1: number, s0: number, s1: number): Pair;
   /** The bits that number every value, an integer. */
   bits(q: Quantizer, p0: number, p1: number): number;
-  /** The gradient of `bits`, rounding and ceiling being straight-through. */
+  /** The gradient of `bits`, with straight-through rounding and ceiling. */
   bitsGradient(q: Quantizer, p0: number, p1: number): Pair;
   /** The fewest bits that the limits allow. */
   smallestBits(q: Quantizer): number;
   /** The most bits that the limits and the configured maximum allow. */
   largestBits(q: Quantizer): number;
   /**
-   * Learned values of at most `cap` bits in place of those `after` an update, which have more; `before` are those
-   * before the update, of at most `cap` bits.
+   * Replaces learned values `after` an update that have more than `cap` bits by values with at most `cap` bits. Those
+   * `before` the update have at most `cap`.
    */
   capped(q: Quantizer, cap: number, before: readonly [number, number], after: readonly [number, number]): Pair;
   /** The start with a step and the range that the configured bits span with it. */
   start(q: StartDescription, step: number, range: number): StartValues;
-  /** Learned values that span with so many bits the range that (p0, p1) span up to `end`, before limits and caps. */
+  /** Learned values with so many bits for the range of (p0, p1) up to `end`, before limits and caps. */
   spanning(q: Quantizer, bits: number, end: number, p0: number, p1: number): Pair;
-  /** The same formulas for the table of a GPU. */
+  /** The same formulas in WGSL, for the table on a GPU. */
   readonly wgsl: KindWgsl;
 }
 

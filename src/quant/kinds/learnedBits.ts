@@ -24,14 +24,14 @@ function roundedBits({ bounds }: Quantizer, n: number): number {
   return roundHalfAway(clamp(n, bounds.n.min, bounds.n.max));
 }
 
-/** T = 2^N of a uniform quantizer, N being the bits that number magnitudes: R(n^), less one for the sign. */
+/** T = 2^N of a uniform quantizer with N bits for magnitudes: R(n^), less one for the sign. */
 export function levels(q: Quantizer, n: number): number {
   return powerOfTwo(roundedBits(q, n) - (q.signed ? 1 : 0));
 }
 
 /**
- * T of a power-of-two quantizer, the number of magnitudes: one of the bits holds the sign, or without one the zero, the
- * others an exponent.
+ * T of a power-of-two quantizer, the number of magnitudes: one bit is for the sign, or for zero without a sign; the
+ * others are for the exponent.
  */
 export function magnitudes(q: Quantizer, n: number): number {
   return powerOfTwo(roundedBits(q, n) - 1);

@@ -4,7 +4,7 @@ import { learnedBits, learnedBitsWgsl, levels } from './learnedBits.js';
 import { learned } from './start.js';
 
 /**
- * The older uniform kind, `parametric_fp`: learns the bitwidth n and the exponent m of the range. With T = 2^(R(n^) - s)
+ * The older uniform kind `parametric_fp`: learns the bitwidth n and the exponent m of the range. With T = 2^(R(n^) - s)
  * and K = T - 1
  *
  *     d = P2(2^m^ / K), xmax = d K; m is not rounded

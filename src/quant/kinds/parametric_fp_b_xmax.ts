@@ -5,17 +5,17 @@ import { learned } from './start.js';
 
 /**
  * U2, `parametric_fp_b_xmax`: learns the bitwidth n and the upper end xmax. With T = 2^(R(n^) - s) and K = T - 1, the
- * largest integer that n bits number,
+ * largest integer of n bits,
  *
  *     xmax = xmax^, d = P2(xmax / K)
  *     dn = -M D d T ln2 / K                       dxmax = M (G + D d / xmax)
  *
- * As published the end stays while d is rounded, and where xmax/K is rounded down up to sqrt(2) K levels are used, more
- * than n bits hold. With `recomputeRange` the end follows the rounded step, as the older kind's does:
+ * As published, the end is not changed when d is rounded. If xmax/K is rounded down, up to sqrt(2) K levels are used,
+ * more than n bits can number. With `recomputeRange` the end follows the rounded step, as with the older kind:
  *
  *     xmax = d K                                  dxmax = M (D + G K) d / xmax^
  *
- * and dn stays, since the direct dependence of the end on n cancels against that of the step.
+ * and dn stays the same, since the direct dependence of the end on n cancels against that of the step.
  */
 export const parametricFpBXmax: Kind = {
   ...learnedBits,

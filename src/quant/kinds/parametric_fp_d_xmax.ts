@@ -83,7 +83,7 @@ export const parametricFpDXmax: Kind = {
   },
 };
 
-/** The bits before the configured minimum. */
+/** The bits before the configured minimum is applied. */
 function unlimitedBits(q: Quantizer, p0: number, p1: number): number {
   const [step, end] = parametricFpDXmax.range(q, p0, p1);
   return bitLength(roundHalfAway(end / step)) + (q.signed ? 1 : 0);

@@ -4,8 +4,8 @@ import { learnedBits, learnedBitsWgsl, magnitudes } from './learnedBits.js';
 import { learned } from './start.js';
 
 /**
- * The older power-of-two kind, `parametric_pow2`: learns the bitwidth n and the exponent m of the range. With
- * T = 2^(R(n^) - 1) magnitudes
+ * The older power-of-two kind `parametric_pow2`: learns the bitwidth n and the exponent m of the range. With T =
+ * 2^(R(n^) - 1) magnitudes
  *
  *     xmax = 2^R(m^), xmin = 2^(R(m^) - T + 1)
  *     dn = -M A xmin T ln2^2                      dm = M ln2 (A xmin + B xmax)

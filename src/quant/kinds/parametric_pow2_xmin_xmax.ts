@@ -10,8 +10,9 @@ import { learned, spanningXmin, startingEnds } from './start.js';
  *     xmin = P2(xmin^), xmax = P2(xmax^)
  *     dxmin = M A xmin / xmin^                    dxmax = M B xmax / xmax^
  *
- * The bits follow, b = ceil(log2(e + 1)) + 1 with e = log2(P2(xmax^)/P2(xmin^)), never below the configured minimum, where
- * the gradient vanishes. Here xmin is within the limits of size accounting, which the published code keeps apart:
+ * The bits follow, b = ceil(log2(e + 1)) + 1 with e = log2(P2(xmax^)/P2(xmin^)), never below the configured minimum,
+ * where the gradient vanishes. Here xmin is clamped to the limits of size accounting, which the published code has
+ * separately:
  *
  *     db/dxmin = -M / ((e + 1) ln2^2 xmin^)       db/dxmax = M / ((e + 1) ln2^2 xmax^)
  */

@@ -3,7 +3,10 @@ import { fixedBits, fixedPair } from './fixedBits.js';
 import type { Kind } from './kind.js';
 import { fixed } from './start.js';
 
-/** `pow2`, nothing learned: n bits and the exponent m of the range, magnitudes from 2^(m-T+1) to 2^m, T = 2^(n-1). */
+/**
+ * `pow2`, without learned values: n bits and the exponent m of the range, magnitudes from 2^(m-T+1) to 2^m, T =
+ * 2^(n-1).
+ */
 export const pow2: Kind = {
   ...fixedBits,
   core: 'fixedPow2',

@@ -1,4 +1,4 @@
-/** How starts and ranges are put into learned values, for kinds that have a step or ends in common. */
+/** Learned values for a wanted start or range, for kinds that learn a step or ends. */
 import { inside } from '../limits.js';
 import { nearestPowerOfTwo, powerOfTwo } from '../rounding.js';
 import type { StartDescription, StartValues } from './kind.js';
@@ -11,7 +11,7 @@ export function fixed(first: number, second: number): StartValues {
   return { parameters: [0, 0], fixed: [first, second] };
 }
 
-/** The ends of a power-of-two quantizer whose range is about `range`, kept inside their limits. */
+/** The ends of a power-of-two quantizer with a range of about `range`, clamped to their limits. */
 export function startingEnds(q: StartDescription, range: number): { xmin: number; xmax: number } {
   const snapped = nearestPowerOfTwo(range);
   return {
@@ -20,12 +20,12 @@ export function startingEnds(q: StartDescription, range: number): { xmin: number
   };
 }
 
-/** The step, a power of two, whose levels of so many bits come closest to a range. */
+/** The step, a power of two, whose levels of so many bits come closest to the range up to `end`. */
 export function spanningStep({ signed }: Pick<StartDescription, 'signed'>, bits: number, end: number): number {
   return nearestPowerOfTwo(end / (powerOfTwo(bits - (signed ? 1 : 0)) - 0.5));
 }
 
-/** The smallest of the magnitudes that so many bits number below a range. */
+/** The smallest magnitude of a quantizer with so many bits and the largest magnitude `end`. */
 export function spanningXmin(bits: number, end: number): number {
   return nearestPowerOfTwo(end) * powerOfTwo(1 - powerOfTwo(Math.min(bits - 1, 10)));
 }
