@@ -1,6 +1,6 @@
 /**
- * Colours of one bit, two, … to eight, which more look like: ColorBrewer's YlGnBu, whose lightness alone orders them, so that
- * any colour vision reads it (https://colorbrewer2.org).
+ * Colours for 1 to 8 bits, the last one for more: ColorBrewer's YlGnBu, which is ordered by lightness alone, so that it
+ * can be read with any colour vision (https://colorbrewer2.org).
  */
 export const bitColors: readonly string[] = [
   '#ffffd9',
@@ -13,7 +13,7 @@ export const bitColors: readonly string[] = [
   '#0c2c84',
 ];
 
-/** The place of the colour for so many bits. */
+/** The index of the colour for a number of bits. */
 export function colorIndex(bits: number): number {
   return Math.max(1, Math.min(bitColors.length, Math.round(bits))) - 1;
 }

@@ -1,4 +1,4 @@
-/** Writing `live.jsonl`: a few lines a second while a run trains, so nothing is forced to the disk. */
+/** Writes `live.jsonl`. Lines come several times a second while a run trains, so the file is not synced. */
 
 import { appendFileSync, existsSync, readFileSync } from 'node:fs';
 import { writeDurably } from '../disk/durableFile.js';
@@ -9,8 +9,8 @@ import { type LiveLine, type LiveRun, readLiveLine } from './liveFormat.js';
 import { liveLines } from './liveLines.js';
 
 /**
- * Records into the file at `path`, which need not exist. `begin` cuts it back to a position and throws what
- * `writeDurably` and `readLiveLine` throw; the other methods throw faults of the file system in words.
+ * Records to the file at `path`, which need not exist. `begin` truncates it to a position and throws what
+ * `writeDurably` and `readLiveLine` throw; the other methods throw file system errors in words.
  */
 export function liveFile(path: string, run: LiveRun): Pick<Recorder, 'begin' | 'step' | 'epoch'> {
   const lines = liveLines(run.task ?? classification);
@@ -24,7 +24,7 @@ export function liveFile(path: string, run: LiveRun): Pick<Recorder, 'begin' | '
   };
 }
 
-/** Tells whether a line stays when a run goes on from a position; damaged ones and the first do not. */
+/** Tells whether a line is kept when a run goes on from a position; damaged ones and the first are not. */
 function isBefore({ epoch, step }: RunPosition, path: string): (text: string) => boolean {
   return (text) => {
     const line = readLiveLine(text, path);

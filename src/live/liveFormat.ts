@@ -1,6 +1,6 @@
 /**
- * The lines of `live.jsonl`, one JSON object each: first the run, then what it reports while it trains and after each
- * epoch. docs/live.md has them in words. Opens no file: the page reads its lines with the same functions.
+ * The lines of `live.jsonl`, one JSON object each: first the run, then reports during and after each epoch;
+ * docs/live.md describes them. Opens no file: the page reads its lines with the same functions.
  */
 
 import { InputError } from '../errors.js';
@@ -8,7 +8,7 @@ import type { Sizes } from '../program/quantizerReport.js';
 import type { QuantizerCore } from '../quant/index.js';
 import type { Task } from '../task.js';
 
-/** Counts changes that older programs cannot read; new keys are none. */
+/** Incremented by changes that older programs cannot read, not by new keys. */
 export const LIVE_VERSION = 1;
 
 /** The first line. */
@@ -16,13 +16,13 @@ export interface LiveRun {
   readonly type: 'run';
   readonly version: number;
   readonly epochs: number;
-  /** The engine, in words. Absent in lines of older versions. */
+  /** The engine and its machine, in words. Absent in lines of older versions. */
   readonly device?: string;
-  /** The call that goes on with the run if it is interrupted, where there is one of its own. */
+  /** The call that resumes an interrupted run, if it differs from the usual one. */
   readonly resume?: string;
-  /** What the network is trained for; absent where that is classes. */
+  /** Loss and metric; absent for classification. */
   readonly task?: Task;
-  /** Targets in kB and billions of bit operations, `null` where there is none. */
+  /** Targets in kB and billions of bit operations, `null` for none. */
   readonly budget: {
     readonly weights_kb: number | null;
     readonly activations_kb: number | null;
@@ -40,44 +40,44 @@ export interface LiveTensor {
   readonly kind: string;
   readonly core: QuantizerCore;
   readonly signed: boolean;
-  /** Elements; of an activation, those of one image. `null` where an older version did not keep it. */
+  /** Number of elements; for activations, of one image. `null` in lines of older versions. */
   readonly count: number | null;
-  /** The names of its learned values, in the order of `gradients`. */
+  /** Names of the learned values, in the order of `gradients`. */
   readonly learned: readonly string[];
 }
 
-/** Some batches of training. Losses and errors are means over the batches since the line before. */
+/** Some batches of training. Losses and errors are means over the batches since the previous line. */
 export interface LiveStep extends Sizes {
   readonly type: 'step';
   /** Updates since the run began. */
   readonly step: number;
   /** Counted from 1. */
   readonly epoch: number;
-  /** Batches done of the epoch. */
+  /** Trained batches of the epoch. */
   readonly batch: number;
   readonly batches: number;
   /** Seconds of training since the run began, without evaluations. */
   readonly seconds: number;
-  /** Fraction of wrong answers, or the mean squared error. */
+  /** Fraction of wrong predictions, or the mean squared error. */
   readonly error: number;
-  /** The task's own loss. */
+  /** The task's loss. */
   readonly loss1: number;
-  /** Penalty of the weights' budget, without its factor. */
+  /** Penalty of the weights' budget, without its factor λ. */
   readonly loss2: number;
-  /** The same of the activations' budget. */
+  /** Penalty of the activations' budget, without its factor λ. */
   readonly loss3: number;
   /** Learning rate of the last batch. */
   readonly rate: number;
   readonly images_per_second: number;
-  /** Share of the time in which the engine waited for images. */
+  /** Fraction of the time in which the engine waited for images. */
   readonly waiting: number;
-  /** Bits of every tensor; absent where they are those of the line before. */
+  /** Bits of every tensor; absent if they have not changed since the previous line. */
   readonly bits?: readonly number[];
   /** Two numbers a tensor, not in every line: step d or smallest magnitude xmin, and range xmax. */
   readonly ranges?: readonly number[];
-  /** Two numbers a tensor, with `ranges`: gradient sums of the last step to the learned values. */
+  /** Two numbers a tensor, with `ranges`: gradients of the learned values in the last step. */
   readonly gradients?: readonly number[];
-  /** The same after weight decay and limiting. */
+  /** The gradients after weight decay and limiting. */
   readonly limited?: readonly number[];
 }
 
@@ -87,21 +87,21 @@ export interface LiveEpoch extends Sizes {
   /** Counted from 1. */
   readonly epoch: number;
   /**
-   * Errors, of which less is better: fractions of wrong answers, mean squared errors, 1 − AUC, 1 − mean IoU; `val_err` is
-   * of the images that choose the best parameters.
+   * Errors, of which less is better: fractions of wrong predictions, mean squared errors, 1 − AUC, 1 − mean IoU.
+   * `val_err` is that of the images that select the best parameters.
    */
   readonly train_err: number;
   readonly val_err: number;
-  /** Only where others than the test images choose. */
+  /** Only if other images than the test images select. */
   readonly test_err?: number;
-  /** The metric itself, by its name, where it is no error. */
+  /** The metric itself under its own name, if it is no error. */
   readonly val_auc?: number;
   readonly val_iou?: number;
   readonly loss: number;
   readonly val_loss: number;
   readonly inside_budget: boolean;
   readonly best: boolean;
-  /** Share of the quantized weights that went to and fro in the epoch's last steps, where it is counted. */
+  /** Fraction of the quantized weights that oscillated in the epoch's last steps, if it is counted. */
   readonly oscillating?: number;
   readonly bits: readonly number[];
 }
@@ -109,9 +109,9 @@ export interface LiveEpoch extends Sizes {
 export type LiveLine = LiveRun | LiveStep | LiveEpoch;
 
 /**
- * The object of a line; `null` for one that is damaged or of a type that this program does not know.
+ * The object of a line; `null` for a damaged one or one of an unknown type.
  *
- * @param source what messages call the file
+ * @param source the file's name in messages
  * @throws InputError for the first line of a file that only a younger program can read
  * @example
  * ```ts

@@ -1,6 +1,6 @@
 /**
- * What a run reports as the lines of `live.jsonl`. What is long comes seldom. Opens no file: a page that trains draws the
- * same lines.
+ * Makes the lines of `live.jsonl` from a run's reports. Long lists are written rarely. Opens no file: a page that
+ * trains draws the same lines.
  */
 
 import { tensorOf } from '../program/quantizerReport.js';
@@ -10,7 +10,7 @@ import { metrics, type Task } from '../task.js';
 import type { EpochReport, StepReport } from '../train/recorder.js';
 import { LIVE_VERSION, type LiveEpoch, type LiveRun, type LiveStep } from './liveFormat.js';
 
-/** The first line of a run on a device; `resume` is the call that goes on with it. */
+/** The first line of a run on a device. `resume`: the call that resumes it. */
 export function liveRun(
   { training, budget, task }: Experiment,
   quantizers: readonly Quantizer[],
@@ -42,7 +42,7 @@ export function liveRun(
   };
 }
 
-/** Makes the lines of the reports of a run, which must come in their order. */
+/** Makes the lines of the reports of a run, which must come in order. */
 export function liveLines(task: Task): { step(report: StepReport): LiveStep; epoch(report: EpochReport): LiveEpoch } {
   let bits = '';
   let rangesAt = Number.NEGATIVE_INFINITY;
@@ -50,7 +50,7 @@ export function liveLines(task: Task): { step(report: StepReport): LiveStep; epo
     step: (report) => {
       const isChanged = report.quantizers.bits.join() !== bits;
       bits = report.quantizers.bits.join();
-      // At most one in a thousandth of the run's time: a file of them grows with its logarithm.
+      // At most once in a thousandth of the run's time: the size of the file grows with the logarithm of the time.
       const hasRanges = report.seconds - rangesAt >= Math.max(1, report.seconds / 1000);
       if (hasRanges) rangesAt = report.seconds;
       return stepLine(report, isChanged, hasRanges);
@@ -103,7 +103,7 @@ function epochLine(report: EpochReport, task: Task): LiveEpoch {
   };
 }
 
-/** Enough digits for a picture. */
+/** Rounds to enough digits for a picture. */
 function rounded(value: number, digits = 5): number {
   return Number(value.toPrecision(digits));
 }

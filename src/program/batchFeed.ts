@@ -1,7 +1,7 @@
 /**
- * Puts one batch after another where a phase reads it. Resident images lie on the device, and a batch is a position in
- * the table; of streamed images the device holds one batch, which is written over before each step. An engine's calls
- * are ordered and `write` copies, so the host may be some steps ahead of the device all the same.
+ * Feeds batches to a phase. Resident images are on the device, and a batch is a position in the table. Of streamed
+ * images the device holds one batch, which is overwritten before each step. Since an engine's calls are ordered and
+ * `write` copies, the host may still be some steps ahead of the device.
  */
 
 import type { BatchTable } from '../data/batches.js';
@@ -11,15 +11,15 @@ import type { Program } from '../engine/engine.js';
 import { STORAGE } from '../nn/index.js';
 
 export interface BatchFeed {
-  /** Milliseconds so far in which `use` waited for images to be decoded. */
+  /** Milliseconds that `use` has waited for images to be decoded, so far. */
   readonly waitMs: number;
-  /** Prepares the batches of `table`, to be used in their order from `first` on. */
+  /** Prepares the batches of `table`, to be used in order from index `first`. */
   begin(table: BatchTable, first?: number): void;
-  /** Makes `batch` the one that the next run of the phase takes. Rejects if one of its images cannot be decoded. */
+  /** Makes `batch` the one that the next run of the phase uses. Rejects if one of its images cannot be decoded. */
   use(batch: number): Promise<void>;
 }
 
-/** The storages that one phase gathers its batches from. */
+/** The storages from which a phase gathers its batches. */
 export interface FeedStorages {
   readonly images: string;
   readonly labels: string;
@@ -53,7 +53,7 @@ export function batchFeed(program: Program, storages: FeedStorages, images: Imag
   };
 }
 
-/** A feed of a program that holds one batch, whatever the images come from. */
+/** A feed for a program that holds one batch, for resident and for streamed images. */
 export function oneBatchFeed(program: Program, storages: FeedStorages, images: Images): BatchFeed {
   return isStream(images) ? streamedFeed(program, storages, images) : slicedFeed(program, storages, images);
 }

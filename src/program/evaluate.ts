@@ -1,4 +1,4 @@
-/** Error, by the metric of the task, and loss of the present parameters on the evaluation images. */
+/** Evaluation of the current parameters: the loss, and the task's metric as an error. */
 
 import type { BatchTable } from '../data/batches.js';
 import type { Program, StorageArray } from '../engine/engine.js';
@@ -10,8 +10,8 @@ import type { Score } from './score.js';
 
 export interface Evaluation {
   /**
-   * The error: of classes the fraction of wrong predictions, of other tasks what becomes small as the metric becomes
-   * good: the mean squared error, 1 − AUC, 1 − mean IoU.
+   * The error: for classes the fraction of wrong predictions; for other tasks the mean squared error, 1 − AUC, or 1 −
+   * mean IoU.
    */
   readonly error: number;
   /** Mean of the loss. */
@@ -21,26 +21,26 @@ export interface Evaluation {
 /** One of the sets of evaluation images. */
 export interface EvaluationSet {
   readonly count: number;
-  /** The feed's images that are in it, in batches. */
+  /** The set's images among those of the feed, in batches. */
   readonly table: BatchTable;
   readonly feed: BatchFeed;
-  /** Makes the score of the set anew, where its metric needs the outputs; image 0 is the feed's `first`. */
+  /** Makes a new score of the set, if its metric needs the outputs. Image 0 is the feed's `first`. */
   readonly score?: (() => Score) | null | undefined;
   readonly first?: number;
 }
 
-/** What is done meanwhile. */
+/** Callbacks during an evaluation. */
 interface EvaluationEvents {
-  /** Is waited for behind each batch. */
+  /** Awaited after each batch. */
   readonly afterBatch?: (batch: number) => Promise<void>;
-  /** Takes the outputs of each image of the set, in their order. */
+  /** Called with the outputs of each image of the set, in order. */
   readonly visit?: OutputsVisitor | undefined;
 }
 
-/** `image`: its number in the set. */
+/** `image`: index in the set. */
 type OutputsVisitor = (outputs: StorageArray, image: number) => void;
 
-/** Every image of the set once. Rejects if an image cannot be decoded. */
+/** Evaluates every image of the set once. Rejects if an image cannot be decoded. */
 export async function evaluate(
   program: Program,
   { count, table, feed, score: begin, first = 0 }: EvaluationSet,
@@ -75,8 +75,9 @@ function eachImage(outputs: StorageArray, table: BatchTable, batch: number, visi
 }
 
 /**
- * The same by several ranks, each of which takes a part of the batches. What every batch says is then summed in their order,
- * as an engine does, so that the bits are those of one rank. Rejects in all of them if one lacks an image.
+ * Evaluates the set by several ranks, each of which takes some of the batches. The results of batches are summed in the
+ * order of the batches, as an engine does, which gives the bits of a single rank. Rejects in all ranks if one lacks an
+ * image.
  */
 export async function evaluateTogether(
   program: Program,
@@ -102,7 +103,7 @@ export async function evaluateTogether(
   });
   if (await isTrueOfAny(ranks, fault !== null)) throw fault ?? new Error('another rank lacks images');
   const all = await ranks.gather(new Uint8Array(own.buffer));
-  // Of the engine's own type, for its own rounding.
+  // In the engine's float type, for its rounding.
   const sums = (await program.read(STORAGE.evaluationMetrics)).fill(0);
   for (const [from, bytes] of all.entries()) {
     const losses = new Float64Array(bytes.slice().buffer);
@@ -114,7 +115,7 @@ export async function evaluateTogether(
   return evaluationOf(sums[1]!, sums[0]!, count, batchSize);
 }
 
-/** `loss`: sum over the batches, each of which reports its sum over the batch size, padded entries counting nothing. */
+/** `loss`: sum over the batches of the sum of losses in the batch divided by the batch size; padding is not counted. */
 function evaluationOf(wrong: number, loss: number, count: number, batchSize: number): Evaluation {
   return { error: wrong / count, loss: (loss * batchSize) / count };
 }

@@ -1,4 +1,4 @@
-/** A trained network on an engine, to evaluate it and to predict with: a program of the evaluation alone. */
+/** A trained network on an engine, for evaluation and prediction: a program with the evaluation only. */
 
 import { evaluationBatches } from '../data/batches.js';
 import type { Images } from '../data/imageStream.js';
@@ -20,19 +20,19 @@ export interface Inference {
   readonly variables: Variables;
   readonly quantizers: QuantizerReport;
   /**
-   * Error and loss on images with answers; `visit` is given the outputs of each, in their order. Rejects if an image
-   * cannot be decoded.
+   * Error and loss on labelled images; `visit` gets the outputs of each, in order. Rejects if an image cannot be
+   * decoded.
    */
   evaluate(images: Images, visit?: (logits: Float64Array, image: number) => void): Promise<Evaluation>;
-  /** That of one image. */
+  /** Shape of the outputs of one image. */
   readonly outputShape: readonly number[];
-  /** Outputs [count, …], whatever the answers to the images are. Rejects if one cannot be decoded. */
+  /** Outputs [count, …] for images; their labels are ignored. Rejects if an image cannot be decoded. */
   logits(images: Images): Promise<Float64Array>;
 }
 
 /**
- * Loads the network of `options` with the parameters of a file, for images of that network's size, batch by batch.
- * Throws an `InputError` if they do not belong together.
+ * Loads the network of `options` with the parameters of a file, for images of that network's size. Throws an
+ * `InputError` if they do not fit together.
  */
 export async function openInference(
   engine: Engine,

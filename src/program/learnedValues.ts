@@ -1,6 +1,6 @@
 /**
- * Where everything that a network has learned lies in the storages of its program, under the names and in the layout
- * that files use; one list serves for reading the values out, for checking a file and for putting values back.
+ * Places of all learned values in the storages of a program, with the names and layouts of files. One list serves for
+ * reading the values, for checking a file and for restoring values.
  */
 
 import type { Program, StorageArray } from '../engine/engine.js';
@@ -26,12 +26,12 @@ export interface Place {
   readonly name: string;
   readonly storage: string;
   readonly offset: number;
-  /** Inside. */
+  /** The engines' shape. */
   readonly shape: Shape;
   readonly layout: Layout;
 }
 
-/** Parameters, running moments and the learned values of quantizers (scalars). */
+/** Places of parameters, running moments and the learned values of quantizers (scalars). */
 export function learnedPlaces({ variables }: TrainingProgram): Place[] {
   const scalars = variables.quantizers.flatMap((quantizer, row) =>
     parameterNames(quantizer.kind).map((parameter, column): Place => {
@@ -42,7 +42,7 @@ export function learnedPlaces({ variables }: TrainingProgram): Place[] {
   return [...tensorPlaces(variables), ...scalars];
 }
 
-/** What the teacher knows, where there is one: by the names of the file that it comes from. */
+/** Places of the teacher's parameters, if there is a teacher, with the names of its file. */
 export function teacherPlaces({ teacher }: TrainingProgram): Place[] {
   return teacher ? tensorPlaces(teacher) : [];
 }
@@ -55,22 +55,22 @@ function tensorPlaces({ parameters, running }: Variables): Place[] {
   }));
 }
 
-/** The learned values that evaluation uses: of parameters and running moments the averages, where there are any. */
+/**
+ * Places of the learned values that evaluation uses: moving averages of parameters and running moments, if they are
+ * kept.
+ */
 export function evaluatedPlaces(training: TrainingProgram): Place[] {
   const places = learnedPlaces(training);
   if (!training.options.movingAverages) return places;
   return places.map((place) => ({ ...place, storage: averageStorages.get(place.storage) ?? place.storage }));
 }
 
-/** The published name of a value of a quantizer. */
+/** The published name of a learned value of a quantizer. */
 export function quantizerValueName({ name, kind }: Quantizer, parameter: ParameterName): string {
   return `${name}/${kind}/${parameter}`;
 }
 
-/**
- * Places of the optimizer's memory of the learned values, their averages, their caps, and the metrics of the epoch so
- * far.
- */
+/** Places of the optimizer's state, moving averages, bit caps, and the metrics of the epoch so far. */
 export function optimizerPlaces(program: TrainingProgram): Place[] {
   const inPlan = new Set(program.plan.storages.map(({ name }) => name));
   const learned = learnedPlaces(program);
@@ -106,8 +106,8 @@ export function optimizerPlaces(program: TrainingProgram): Place[] {
 }
 
 /**
- * The values at some places in the stored layout, as float64 from the reference engine and as float32 from others; those
- * of the call, whenever they are waited for.
+ * The values at some places in the stored layout, float64 from the reference engine and float32 from others. They are
+ * the values at the time of the call.
  */
 export async function readPlaces(program: Program, places: readonly Place[]): Promise<NamedTensor[]> {
   const names = [...new Set(places.map(({ storage }) => storage))];
@@ -124,8 +124,9 @@ export async function readPlaces(program: Program, places: readonly Place[]): Pr
 }
 
 /**
- * Refuses values that do not fill the places one by one. `names` are those the file has: a deeper network has
- * everything a shallow one needs, and more. Sizes of 1 do not count, since NNabla's [1, C, 1, 1] is our [C].
+ * Throws an `InputError` unless the values of a file fit the places one to one. `names`: those of the file, since a
+ * deeper network has all names of a shallower one, and more. Sizes of 1 are ignored, since NNabla's [1, C, 1, 1] is our
+ * [C].
  */
 export function checkPlaces(places: readonly Place[], weights: StartingWeights, names: readonly string[]): void {
   const fault = (what: string) =>
@@ -143,7 +144,7 @@ export function checkPlaces(places: readonly Place[], weights: StartingWeights, 
   if (strange !== undefined) throw fault(`has ${strange}, which this network does not have`);
 }
 
-/** Puts checked values at their places; what lies between them becomes zero, as it is in a fresh program. */
+/** Writes checked values to their places; gaps between them become zero, as in a new program. */
 export function writePlaces(
   training: TrainingProgram,
   program: Program,

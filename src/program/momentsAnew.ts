@@ -1,7 +1,7 @@
 /**
- * Running moments of batch normalisation measured anew. Those that training leaves are an average over its last steps, of
- * networks that were others each time: where bits have just been taken, or codes of weights jump to and fro, they do not fit
- * the network that is evaluated. Here the parameters stand still, and the moments become the mean over batches.
+ * Re-estimation of batch normalisation's running moments. Those left by training are an average over its last steps,
+ * each with other parameters. If bits have just been taken, or quantized weights oscillate, they do not fit the network
+ * that is evaluated. Here the parameters are fixed, and the moments become the mean over batches.
  */
 
 import type { Program } from '../engine/engine.js';
@@ -13,8 +13,9 @@ import type { TrainingProgram } from './trainingProgram.js';
 import { type FloatVector, TreeSum } from './treeSum.js';
 
 /**
- * Measures them on the first batches of the feed, each in its shards, of which every rank takes its own; where averages are
- * evaluated, theirs. Rejects in all ranks if an image cannot be decoded; a second call then gives what the first would have.
+ * Measures the moments on the first batches of the feed, each in its shards, of which every rank takes its own; if
+ * averages are evaluated, the network uses them. Rejects in all ranks if an image cannot be decoded; another call then
+ * gives the same result.
  */
 export async function measureMoments(
   program: Program,

@@ -1,7 +1,7 @@
 /**
- * A network as data, in the form that files have it (docs/files.md): the operations between an image and its logits by
- * the names of their operands and results, with shapes for one image, and what its quantizers do to which tensor. With
- * the parameters of the same file these numbers can be computed without this program.
+ * A network as data, in the form of files (docs/files.md): the operations between an image and its logits with the
+ * names of their operands and results, shapes for one image, and the quantizer of each tensor. Together with the
+ * parameters of the same file the outputs can be computed without this program.
  */
 
 import { operandsOf, resultsOf, type Shape, type Tensor } from '../graph/index.js';
@@ -14,27 +14,29 @@ import { evaluatedForward, type TrainingProgram } from './trainingProgram.js';
 
 interface NodeDescription {
   readonly op: string;
-  /** Names of values and parameters by the names that the operation gives them; what is absent is left out. */
+  /** Names of values and parameters by the operation's names of operands; absent ones are omitted. */
   readonly operands: Readonly<Record<string, string>>;
   readonly results: Readonly<Record<string, string>>;
-  /** Quantizers by name. */
+  /** Attributes of the operation; quantizers by name. */
   readonly attributes: object;
 }
 
 export interface NetworkDescription {
   readonly version: 1;
-  /** Names of the values that hold the normalised image and the logits. */
+  /** Names of the values with the normalised image and with the logits. */
   readonly input: string;
   readonly output: string;
   /** In the order in which they run. */
   readonly nodes: readonly NodeDescription[];
   /** Shape of every value for one image, NHWC. */
   readonly shapes: Readonly<Record<string, Shape>>;
-  /** The tensors of the file that the nodes read, with their shapes there and how the nodes want their axes. */
+  /**
+   * The tensors of the file that the nodes read, with their stored shape and the order of axes that the nodes expect.
+   */
   readonly parameters: Readonly<Record<string, { readonly shape: Shape; readonly layout: string }>>;
 }
 
-/** How axes lie in the file, and how the operations want them. */
+/** Orders of axes in the file, and as the operations expect them. */
 const layouts = {
   convolution: 'OIHW to HWIO',
   depthwise: 'C1HW to HWC',
@@ -79,21 +81,21 @@ export function describeNetwork(training: TrainingProgram): NetworkDescription {
 
 export interface QuantizerDescription {
   readonly name: string;
-  /** A parameter, or the layer whose output is quantized; of several that share it the first. */
+  /** Name of the quantized parameter, or of the layer whose output is quantized (the first one if several share it). */
   readonly tensor: string;
   readonly role: Quantizer['role'];
   readonly kind: string;
-  /** The function that elements go through. */
+  /** The element-wise function. */
   readonly core: QuantizerCore;
   readonly signed: boolean;
   readonly bits: number;
-  /** The two numbers that the function needs, which follow from the learned values: step and end, or both ends. */
+  /** The function's two effective values, computed from the learned values: step and end, or both ends. */
   readonly range: readonly [number, number];
-  /** The tensors of the file with the learned values as they are trained, before limits and rounding. */
+  /** Names of the file's tensors with the learned values, before limits and rounding. */
   readonly values: readonly string[];
 }
 
-/** Describes what the quantizers have come to; `table` holds their learned values, two a quantizer. */
+/** Describes the trained quantizers. `table` holds their learned values, two a quantizer. */
 export function describeQuantizers(variables: Variables, table: ArrayLike<number>): QuantizerDescription[] {
   const { bits } = sizesOf(variables, table);
   return variables.quantizers.map((quantizer, row) => ({
@@ -111,7 +113,7 @@ export function describeQuantizers(variables: Variables, table: ArrayLike<number
 
 type Nodes = ReturnType<typeof evaluatedForward>['graph']['nodes'];
 
-/** The nodes without which there would be no `output`, in their order. */
+/** The nodes that `output` depends on, in order. */
 function neededFor(output: Tensor, nodes: Nodes): Nodes {
   const wanted = new Set([output]);
   const needed = nodes.toReversed().filter((node) => {
@@ -122,7 +124,7 @@ function neededFor(output: Tensor, nodes: Nodes): Nodes {
   return needed.reverse();
 }
 
-/** Gives parameters their own names, and other tensors theirs with a number behind where a name stands already. */
+/** Gives parameters their own names, and other tensors theirs, with a number behind if the name is taken. */
 function uniqueNames({ parameters, running }: Variables): (tensor: Tensor) => string {
   const taken = new Set([...parameters, ...running].map(({ name }) => name));
   const names = new Map<Tensor, string>();
@@ -143,14 +145,14 @@ function isLearned({ view }: Tensor): boolean {
   return view?.storage.name === STORAGE.parameters || view?.storage.name === STORAGE.running;
 }
 
-/** Attributes of a node in the form that files have. */
+/** Attributes of a node in the form of files. */
 export function describedAttributes(attributes: object, quantizers: readonly Quantizer[]): object {
   if (!('rows' in attributes && 'columns' in attributes)) return withQuantizerNames(attributes, quantizers);
   const { rows, columns, ...others } = attributes as Window;
   return { ...windowAttributes({ rows, columns }), ...others };
 }
 
-/** Windows as files have had them from the first where all sides are alike, else by axis. */
+/** Windows in the form of files: as in the first version if all sides are equal, else by axis. */
 function windowAttributes(window: Window | SizedWindow): object {
   const even = evenWindow(window);
   if (!even) return window;
@@ -159,7 +161,7 @@ function windowAttributes(window: Window | SizedWindow): object {
   return size === window.columns.size ? { size, ...even } : window;
 }
 
-/** Attributes in which a row of the quantizers' table is the name of the quantizer. */
+/** Attributes with names of quantizers instead of rows of the table. */
 function withQuantizerNames(attributes: object, quantizers: readonly Quantizer[]): object {
   return Object.fromEntries(
     Object.entries(attributes).map(([key, value]: [string, unknown]) => {

@@ -1,8 +1,8 @@
 /**
- * Everything a network has learned as named tensors, as files have it: taken out of a program, and put back.
+ * Learned values as named tensors, as in files: read from a program, and restored.
  *
- * The pairs (n, d) and (n, m) of fixed quantizers belong to it: they follow the weights that a run started from, which
- * are not the weights it has later.
+ * They include the constants (n, d) and (n, m) of fixed quantizers, which follow from the weights that a run started
+ * from, not from its later weights.
  */
 
 import type { Program } from '../engine/engine.js';
@@ -21,12 +21,12 @@ import {
 } from './learnedValues.js';
 import type { TrainingProgram } from './trainingProgram.js';
 
-/** Everything a network has learned, as evaluation uses it, with published names, in the stored layout. */
+/** All learned values that evaluation uses, with published names, in the stored layout. */
 export async function parameterTensors(training: TrainingProgram, program: Program): Promise<NamedTensor[]> {
   return tensorsAt(evaluatedPlaces(training), training, program);
 }
 
-/** The values at some places, and the pairs of fixed quantizers. */
+/** The values at some places, and the constants of fixed quantizers. */
 export async function tensorsAt(
   places: readonly Place[],
   training: TrainingProgram,
@@ -36,12 +36,12 @@ export async function tensorsAt(
 }
 
 /**
- * Replaces all learned values by those of a file, which must be of this very network and its quantizers. Throws an
- * `InputError` that says what differs.
+ * Replaces all learned values by those of a file, which must belong to this network with its quantizers. Throws an
+ * `InputError` with the difference.
  */
 export function restoreParameters(training: TrainingProgram, program: Program, weights: LoadedWeights): void {
   const places = evaluatedPlaces(training);
-  // A checkpoint is a file of parameters too; what it has more carries a prefix with a colon.
+  // A checkpoint is a file of parameters with more tensors, whose names have a prefix with a colon.
   checkLearned(
     places,
     training,
@@ -51,7 +51,10 @@ export function restoreParameters(training: TrainingProgram, program: Program, w
   writePlaces(training, program, places, weights);
 }
 
-/** Throws an `InputError` unless `names`, those of a file, fill the places and the pairs of fixed quantizers one by one. */
+/**
+ * Throws an `InputError` unless `names`, those of a file, match the places and the constants of fixed quantizers one to
+ * one.
+ */
 export function checkLearned(
   places: readonly Place[],
   training: TrainingProgram,
@@ -90,7 +93,7 @@ function fixedValueNames(quantizer: Quantizer): [string, string] {
   return [quantizerValueName(quantizer, 'n'), quantizerValueName(quantizer, second)];
 }
 
-/** Float64 on all engines, since the pairs are the host's. */
+/** The constants of fixed quantizers as tensors; float64 on all engines, since the host computes them. */
 function fixedTensors({ variables }: TrainingProgram): NamedTensor[] {
   return variables.quantizers.flatMap((quantizer) => {
     const { fixed } = quantizer;

@@ -1,23 +1,23 @@
-/** From the outputs of a network to answers in words: classes with their probabilities, labels, maps, numbers. */
+/** Predictions from the outputs of a network: classes with probabilities, labels, maps, numbers. */
 
 import { elementCount } from '../graph/tensor.js';
 import type { Task } from '../task.js';
 
-/** The answer of a network to an image. */
+/** The prediction of a classifier for one image. */
 export interface Prediction {
-  /** The class of the largest logit. */
+  /** The class with the largest logit. */
   readonly class: string;
-  /** Its index. */
+  /** Index of the class. */
   readonly label: number;
-  /** Softmax of the logits, at this class. */
+  /** Softmax probability of the class. */
   readonly probability: number;
-  /** One a class. */
+  /** One for each class. */
   readonly logits: readonly number[];
 }
 
 /**
- * The predictions for logits [count, classes], in their order; `classes` are the names. Of equal logits the first is
- * taken. Throws an `Error` for logits that are not finite.
+ * The predictions for logits [count, classes], in order; `classes`: names. Of equal logits the first is taken. Throws
+ * an `Error` for non-finite logits.
  */
 export function predictions(logits: Float64Array, classes: readonly string[]): Prediction[] {
   return Array.from({ length: logits.length / classes.length }, (_, image) => {
@@ -30,15 +30,18 @@ export function predictions(logits: Float64Array, classes: readonly string[]): P
   });
 }
 
-/** The answer of a network that is not of classes to an input. */
+/** The prediction of a network for another task. */
 export type Answer =
   | { readonly values: readonly number[] }
-  /** Labels with a probability of a half or more; `probabilities` has one a label, in their order. */
+  /** Labels with a probability of at least a half; `probabilities` has one for each label, in order. */
   | { readonly labels: readonly string[]; readonly probabilities: readonly number[] }
-  /** The class of each pixel, row by row; `shares` is of the pixels, by class. */
+  /** The class of each pixel, row by row; `shares`: fraction of the pixels for each class. */
   | { readonly shape: readonly number[]; readonly classes: readonly number[]; readonly shares: readonly number[] };
 
-/** The answers for outputs [count, ...shape] of a network whose outputs (or classes of pixels) have these names. */
+/**
+ * The predictions for outputs [count, ...shape] of a network; `names`: those of its outputs, or of the classes of
+ * pixels.
+ */
 export function answers(
   loss: Exclude<Task['loss'], 'classes'>,
   outputs: Float64Array,
@@ -66,7 +69,7 @@ export function answers(
   });
 }
 
-/** The class of the largest logit of each pixel, of equal ones the first. */
+/** The class with the largest logit for each pixel; of equal ones the first. */
 function pixelClasses(logits: readonly number[], classes: number): number[] {
   return Array.from({ length: logits.length / classes }, (_, pixel) => {
     const own = logits.slice(pixel * classes, (pixel + 1) * classes);

@@ -1,6 +1,6 @@
 /**
- * Which channels of a network are gone, by its parameters, and what is left of it: sizes count the network without them
- * (see `nn/channelGroups.ts`), and that network can be built.
+ * Pruned channels of a network, found from its parameters, and the network without them: sizes count the latter (see
+ * `nn/channelGroups.ts`), and it can be built.
  */
 
 import {
@@ -19,10 +19,10 @@ import { declaredVariables, type ProgramOptions, type TrainingProgram } from './
 
 type Counting = Pick<TrainingProgram, 'options' | 'variables'>;
 
-/** Values of a parameter by its name; nothing where it has those that training begins with. */
+/** Values of a parameter by its name; undefined if it still has its initial values. */
 type ValuesOf = (name: string) => ArrayLike<number> | undefined;
 
-/** Finds the channels that are left; from then on `variables.counted` has what they are worth. */
+/** Finds the remaining channels and sets `variables.remains`; `variables.counted` then excludes the pruned ones. */
 export function countChannels({ options, variables }: Counting, valuesOf: ValuesOf): void {
   const channels = variables.channelGroups.map((group) => channelsLeft(group, valuesOf));
   const areAllThere = channels.every((left, at) => left.length === variables.channelGroups[at]!.channels);
@@ -39,7 +39,7 @@ export function countChannels({ options, variables }: Counting, valuesOf: Values
   variables.remains = { channels, network };
 }
 
-/** Channels with a γ or a β; a group keeps its first channel where all are 0, since no network has layers without any. */
+/** Channels with a nonzero γ or β; if all are 0, a group keeps its first channel, since a layer needs one. */
 function channelsLeft({ channels, factors }: ChannelGroup, valuesOf: ValuesOf): number[] {
   const values = factors.map(valuesOf);
   const all = Array.from({ length: channels }, (_, channel) => channel);
@@ -48,8 +48,8 @@ function channelsLeft({ channels, factors }: ChannelGroup, valuesOf: ValuesOf): 
 }
 
 /**
- * The network without its pruned channels, and the parameters that are left of a file; for a program whose channels are
- * counted. Where all are there, what was given.
+ * The network without its pruned channels and a file's parameters without theirs, for a program with counted channels;
+ * the given ones if no channel is pruned.
  */
 export function withoutPruned(
   { options, variables }: Counting,
@@ -71,7 +71,7 @@ export function withoutPruned(
   return { options: thin, weights: { ...weights, get } };
 }
 
-/** The options of the network with so many channels of each group. */
+/** The options of the network with fewer channels in some groups. */
 function thinnedOptions(
   options: ProgramOptions,
   groups: readonly ChannelGroup[],
@@ -83,7 +83,7 @@ function thinnedOptions(
   return { ...options, model: { ...model, definition }, prunesChannels: false };
 }
 
-/** What sizes count at the least, where channels go so many at a time (see `takeBitsAndChannels`). */
+/** The smallest network that sizes can count if channels are removed `step` at a time (see `takeBitsAndChannels`). */
 export function fewestChannels({ options, variables }: Counting, step: number): Counted {
   const { channelGroups } = variables;
   if (channelGroups.length === 0) return variables;
@@ -91,7 +91,7 @@ export function fewestChannels({ options, variables }: Counting, step: number): 
   return declaredVariables(thinnedOptions(options, channelGroups, fewest));
 }
 
-/** Rows of the tensors that have an axis of a group's channels, activations among them; group by group. */
+/** Rows of the tensors with an axis of a group's channels, activations included; group by group. */
 export function rowsOfGroups({ options, variables }: Counting): number[][] {
   const { channelGroups, quantizers } = variables;
   return channelGroups.map((_, group) => {
@@ -101,7 +101,7 @@ export function rowsOfGroups({ options, variables }: Counting): number[][] {
   });
 }
 
-/** What sizes count where so much is left of the tensors and the multiply-adds with their weights. */
+/** The counted tensors and products with fewer elements and multiply-adds. */
 export function thinnedBy(counted: Counted, left: Left): Counted {
   return {
     tensors: counted.tensors,

@@ -1,4 +1,4 @@
-/** The quantizers as learned, in words and numbers: rows of quantizers.csv, sizes, bits by tensor. */
+/** A report on the trained quantizers: rows of quantizers.csv, sizes, bits by tensor. */
 
 import type { Variables } from '../nn/index.js';
 import {
@@ -14,7 +14,7 @@ import {
   tableSizes,
 } from '../quant/index.js';
 
-/** A quantizer at the end of an epoch, as a row of quantizers.csv; `null` for a value that its kind does not have. */
+/** A quantizer at the end of an epoch, as a row of quantizers.csv; `null` for values that its kind does not have. */
 export interface QuantizerRow {
   readonly epoch: number;
   readonly tensor: string;
@@ -24,7 +24,7 @@ export interface QuantizerRow {
   readonly d: number | null;
   readonly xmin: number | null;
   readonly xmax: number | null;
-  /** 1 if values of either sign are quantized, 0 if not; `null` in rows of older versions. */
+  /** 1 if signed, 0 if not; `null` in rows of older versions. */
   readonly signed: number | null;
 }
 
@@ -33,11 +33,11 @@ export interface Sizes {
   readonly weights_kb: number;
   readonly activations_max_kb: number;
   readonly activations_sum_kb: number;
-  /** kB that a device must hold at once; `null` in rows of older versions. */
+  /** kB of the activations in memory at once; `null` in rows of older versions. */
   readonly activations_peak_kb: number | null;
-  /** Bit operations of all products in billions; `null` in rows of older versions. */
+  /** Billions of bit operations of an image; `null` in rows of older versions. */
   readonly gbops: number | null;
-  /** What an image costs, in the unit of the experiment's costs; `null` without any. */
+  /** Cost of an image in the unit of the experiment's cost table; `null` without one. */
   readonly cost: number | null;
 }
 
@@ -47,14 +47,14 @@ export interface SizesRow extends Sizes {
 }
 
 export interface QuantizerReport {
-  /** A row for each quantized tensor, also where several share a quantizer. */
+  /** One row for each quantized tensor, even if several share a quantizer. */
   readonly rows: readonly QuantizerRow[];
   readonly sizes: Sizes;
-  /** Bits by tensor; 32 for what is not quantized. */
+  /** Bits by tensor; 32 if not quantized. */
   readonly bits: Readonly<Record<string, number>>;
 }
 
-/** `table`: the learned values, two a quantizer. */
+/** The report. `table`: learned values, two a quantizer. */
 export function quantizerReport(variables: Variables, table: ArrayLike<number>, epoch: number): QuantizerReport {
   const { bits: ofRows, sizes } = sizesOf(variables, table);
   const bits: Record<string, number> = {};
@@ -84,7 +84,7 @@ export function quantizerReport(variables: Variables, table: ArrayLike<number>, 
   return { rows, bits, sizes };
 }
 
-/** The bits of all quantizers by row, and the sizes that follow from them under the names that stand in files. */
+/** The bits of all quantizers by row, and the sizes, under the names used in files. */
 export function sizesOf(
   { counted, costs }: Variables,
   table: ArrayLike<number>,
@@ -104,7 +104,7 @@ export function sizesOf(
   };
 }
 
-/** The tensor that a quantizer handles: a weight's own name, for an activation the scope whose output it is. */
+/** The tensor of a quantizer: the weight's name, or the scope whose output the activation is. */
 export function tensorOf(quantizer: string): string {
   return quantizer.replace(/(\/A)?quant$/, '');
 }

@@ -1,21 +1,23 @@
-/** The processes that train one network together, each some shards of every batch; one, where there are no others. */
+/**
+ * Ranks: processes that train one network together, each with some shards of every batch. A single process is one rank.
+ */
 
 import { sha256 } from '@noble/hashes/sha2.js';
 import { utf8ToBytes } from '@noble/hashes/utils.js';
 import { divide, type FloatVector } from './treeSum.js';
 
-/** All ranks make the same calls in the same order, each of which waits for all of them. */
+/** All ranks make the same calls in the same order, and each call waits for all ranks. */
 export interface Ranks {
-  /** This one, counted from 0. */
+  /** Index of this rank, from 0. */
   readonly rank: number;
-  /** How many there are: a power of two. */
+  /** Number of ranks, a power of two. */
   readonly size: number;
   /**
-   * The sum of the vectors of all ranks, by the tree of `TreeSum`, divided by `count`, a power of two: the same bits in
-   * each. It is there until the next call, and may be the vector itself.
+   * The sum of the vectors of all ranks, in the order of `TreeSum`, divided by `count`, a power of two: the same bits
+   * in every rank. Valid until the next call; may be the vector itself.
    */
   mean(vector: FloatVector, count: number): Promise<FloatVector>;
-  /** What all ranks give, equally many bytes each, in their order. */
+  /** The bytes of all ranks, which must be equally many, in the order of the ranks. */
   gather(bytes: Uint8Array): Promise<readonly Uint8Array[]>;
 }
 
@@ -27,8 +29,8 @@ export const oneRank: Ranks = {
 };
 
 /**
- * Does something in the first rank, and then in the others, which so find what the first has left in the cache: a GPU's
- * tiles, which have to be the same for the same bits.
+ * Runs `work` in the first rank, then in the others, which find its results in the cache: tuned GPU tiles, which must
+ * be the same for the same bits.
  */
 export async function firstBefore<T>(ranks: Ranks, work: () => Promise<T>): Promise<T> {
   const meet = () => ranks.gather(Uint8Array.of(0));
@@ -38,7 +40,7 @@ export async function firstBefore<T>(ranks: Ranks, work: () => Promise<T>): Prom
   return result;
 }
 
-/** Tells whether something is true of one of the ranks. */
+/** Tells whether a condition holds in any rank. */
 export async function isTrueOfAny(ranks: Ranks, ofThisOne: boolean): Promise<boolean> {
   if (ranks.size === 1) return ofThisOne;
   const all = await ranks.gather(Uint8Array.of(Number(ofThisOne)));
@@ -46,9 +48,9 @@ export async function isTrueOfAny(ranks: Ranks, ofThisOne: boolean): Promise<boo
 }
 
 /**
- * In words which rank has something other than rank 0 has, the same in all ranks; `null` if they agree.
+ * The names of values in which a rank differs from rank 0, in words, the same in all ranks; `null` if all agree.
  *
- * @param things what they compare, by its name for the words
+ * @param things the values to compare, by name
  */
 export async function disagreement(
   ranks: Ranks,

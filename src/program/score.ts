@@ -1,6 +1,6 @@
 /**
- * Scores: metrics that need the outputs themselves, added up on the host while a set is evaluated. Like every metric in
- * here they are errors: 1 − AUC, 1 − mean IoU.
+ * Scores: metrics that need the outputs themselves, computed on the host during an evaluation. All are errors: 1 − AUC,
+ * 1 − mean IoU.
  */
 
 import { type ImageSet, type InputArray, targetLength } from '../data/imageSet.js';
@@ -9,21 +9,21 @@ import { InputError } from '../errors.js';
 import type { Task } from '../task.js';
 
 export interface Score {
-  /** `outputs`: those of one input, which is number `image` of the set. */
+  /** Adds the outputs of one input, number `image` of the set. */
   add(outputs: ArrayLike<number>, image: number): void;
   error(): number;
 }
 
-/** How values enter the network. */
+/** How values enter the network: v·scale + offset for each channel. */
 interface Scaling {
   readonly scale: readonly number[];
   readonly offset: readonly number[];
 }
 
 /**
- * What makes the score of a set anew, `null` where the engine counts all that the metric needs.
+ * A function that makes a new score of a set; `null` if the engine counts everything that the metric needs.
  *
- * @throws InputError for a set that the metric says nothing of
+ * @throws InputError for a set without what the metric needs
  */
 export function scoreOf(task: Task, images: Images, scaling: Scaling): (() => Score) | null {
   switch (task.metric) {
@@ -46,7 +46,7 @@ function resident(images: Images, metric: Task['metric']): ImageSet<InputArray> 
   throw new InputError(`metric = ${metric}: is not known of streamed images; set stream = false`);
 }
 
-/** The mean over the labels that some inputs have and others have not. */
+/** 1 − the mean AUC over labels that occur both as 1 and as 0. */
 function labelScore({ targets, count }: ImageSet<InputArray>): () => Score {
   const labels = targets!.shape.at(-1)!;
   const isThere = (label: number) =>
@@ -73,7 +73,7 @@ function labelScore({ targets, count }: ImageSet<InputArray>): () => Score {
   };
 }
 
-/** Inputs with label 0 are normal; what an autoencoder gets wrong of an input, or of a group of them, tells the others. */
+/** 1 − AUC of an autoencoder's errors, of single inputs or of groups, as scores of anomalies; label 0 is normal. */
 function anomalyScore(set: ImageSet<InputArray>, scaling: Scaling): () => Score {
   const { labels, groups, count } = set;
   const numbers = groups ? [...new Set(groups)] : Array.from({ length: count }, (_, image) => image);
@@ -113,7 +113,7 @@ function anomalyScore(set: ImageSet<InputArray>, scaling: Scaling): () => Score 
   };
 }
 
-/** The mean squared error of an input as an autoencoder puts it out, normalised. */
+/** The mean squared error between an autoencoder's output and its normalised input. */
 export function reconstructionError(
   outputs: ArrayLike<number>,
   { images, count }: ImageSet<InputArray>,
@@ -130,12 +130,12 @@ export function reconstructionError(
   return sum / size;
 }
 
-/** The mean over the classes that the maps or the predictions have, of the pixels of all inputs together. */
+/** 1 − the mean IoU over all classes in the maps or the predictions, from the pixels of all inputs together. */
 function pixelScore({ targets }: ImageSet<InputArray>): () => Score {
   const { values } = targets!;
   const pixels = targetLength(targets!);
   return () => {
-    /** By class: pixels that are, that are predicted, and that are both. */
+    /** For each class: pixels in the maps, in the predictions, and in both. */
     const counts = new Map<number, { actual: number; predicted: number; both: number }>();
     const of = (label: number) => {
       const known = counts.get(label) ?? { actual: 0, predicted: 0, both: 0 };
@@ -166,8 +166,8 @@ function pixelScore({ targets }: ImageSet<InputArray>): () => Score {
 }
 
 /**
- * The area under the receiver operating characteristic: how often an input that has the label scores higher than one that
- * has not, a tie counting a half (Mann and Whitney's U). Labels are 1, 0, or something else, which counts nowhere.
+ * The area under the receiver operating characteristic: the fraction of pairs in which the input with the label scores
+ * higher than the one without, a tie counting a half (Mann and Whitney's U). Labels other than 1 and 0 are ignored.
  */
 export function areaUnderCurve(scores: ArrayLike<number>, labels: ArrayLike<number>): number {
   const order = Array.from(scores, (score, index) => ({ score, label: labels[index]! }))

@@ -1,6 +1,6 @@
 /**
- * A training program on an engine with its data: everything between the parameters' start values and a trained state.
- * `train.ts` drives it epoch by epoch; `mpdnn eval` evaluates with it.
+ * A training program on an engine with its data, from the initial values to a trained state. `train.ts` drives it epoch
+ * by epoch; `mpdnn eval` evaluates with it.
  */
 
 import { type BatchTable, evaluationBatches } from '../data/batches.js';
@@ -20,25 +20,28 @@ import type { ProgramOptions, TrainingProgram } from './trainingProgram.js';
 
 export interface Session {
   readonly program: Program;
-  /** The processes that train together, this one among them. */
+  /** The processes that train together, including this one. */
   readonly ranks: Ranks;
   readonly training: TrainingProgram;
   setTrainingImages(images: Images): void;
-  /** One set, or one that chooses parameters and one that is only reported on: all resident or all streamed. */
+  /**
+   * Sets one evaluation set, or one that selects parameters and one that is only reported; all resident or all
+   * streamed.
+   */
   setEvaluationImages(...sets: readonly [Images, ...Images[]]): void;
-  /** Begins with batch `first` of an epoch. */
+  /** Sets the batches of an epoch, beginning with batch `first`. */
   setBatches(table: BatchTable, first?: number): void;
-  /** Trains one step on the images of `batch`; resolves to the fault where one cannot be decoded: nothing is trained then. */
+  /** Trains one step on a batch. Resolves to the error if an image cannot be decoded; nothing is trained then. */
   step(batch: number): Promise<Error | null>;
-  /** Measures the running moments anew on the first batches of an epoch, as many as the program's options say. */
+  /** Re-estimates the running moments on the first batches of an epoch, as many as the program's options say. */
   measureMoments(table: BatchTable): Promise<void>;
-  /** Milliseconds so far in which `step` waited for images to be decoded. */
+  /** Milliseconds that `step` has waited for images to be decoded, so far. */
   readonly waitMs: number;
   /** Evaluates the set with this index. Rejects if one of its images cannot be decoded. */
   evaluate(set?: number): Promise<Evaluation>;
 }
 
-/** Loads a program into an engine and writes the start values of everything that is learned. */
+/** Loads a program into an engine and writes the initial values of all learned values. */
 export async function openSession(
   engine: Engine,
   training: TrainingProgram,
@@ -85,7 +88,7 @@ export async function openSession(
     evaluate: (index = 0) => {
       const set = evaluationSets[index];
       if (!set) throw new Error(`there is no evaluation set ${index}`);
-      // Outputs stay in the rank that has them, so each one evaluates all inputs where they are needed.
+      // Outputs stay in the rank that computed them, so every rank evaluates all inputs if a score needs the outputs.
       return ranks.size === 1 || set.score ? evaluate(program, set) : evaluateTogether(program, set, ranks);
     },
   };
@@ -97,7 +100,7 @@ function evaluationSetsOf(
   { batchSize, task = classification, evaluation }: ProgramOptions,
 ): readonly EvaluationSet[] {
   if (evaluation.type === 'batch') throw new Error('the host writes each batch: there are no sets to evaluate');
-  // Resident sets lie one behind the other.
+  // Resident sets are concatenated.
   const together = areResident(sets) ? batchFeed(program, evaluationStorages, joined(sets)) : null;
   let first = 0;
   return sets.map((images): EvaluationSet => {

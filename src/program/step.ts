@@ -1,10 +1,11 @@
 /**
- * One step of training, as one run of the phase `train`, or shard by shard.
+ * A training step, as one run of the phase `train`, or shard by shard.
  *
- * A batch of S shards is S batches of the plan. Each goes forward and backward by itself (phase `gradient`), normalised by
- * its own moments, from the same parameters and the same running moments; what the S of them leave is summed by one
- * binary tree (`treeSum.ts`) and divided by S, which is exact, since S is a power of two; from the mean follows one update
- * (phase `update`). So a batch needs the memory of a shard only, and the bits do not depend on who computes which shard.
+ * A batch of S shards is S batches of the plan. Each goes forward and backward separately (phase `gradient`),
+ * normalised by its own moments, from the same parameters and the same running moments. The S results are summed by one
+ * binary tree (`treeSum.ts`) and divided by S, which is exact, since S is a power of two. One update follows from the
+ * mean (phase `update`). So a batch needs the memory of a shard only, and the bits do not depend on which rank computes
+ * which shard.
  */
 
 import type { BatchTable } from '../data/batches.js';
@@ -15,7 +16,7 @@ import { isTrueOfAny, type Ranks } from './ranks.js';
 import type { TrainingProgram } from './trainingProgram.js';
 import { type FloatVector, TreeSum } from './treeSum.js';
 
-/** Resolves to the fault where an image cannot be decoded. */
+/** Trains a whole step. Resolves to the error if an image cannot be decoded. */
 export async function wholeStep(program: Program, feed: BatchFeed, batch: number): Promise<Error | null> {
   const fault = await faultOf(feed, batch);
   if (!fault) await program.run('train');
@@ -23,10 +24,11 @@ export async function wholeStep(program: Program, feed: BatchFeed, batch: number
 }
 
 /**
- * Likewise; the program is then as it was before the step. Of several ranks each takes the shards that are its own, and
- * sends what they leave part by part, the first ones while the last of them still goes backward.
+ * Trains a step shard by shard. Resolves to the error if an image cannot be decoded; the program is then as before the
+ * step. Each rank computes its own shards and sends their results part by part, the first parts while the backward pass
+ * of the last shard is still running.
  *
- * @param parts what a shard leaves, see `stepParts`
+ * @param parts the results of a shard, see `stepParts`
  */
 export async function shardedStep(
   program: Program,
@@ -37,7 +39,7 @@ export async function shardedStep(
   ranks: Ranks,
 ): Promise<Error | null> {
   const own = shards / ranks.size;
-  // One that has one shard only asks whether all have their images before it changes anything.
+  // With one shard only, the rank asks whether all have their images before it changes anything.
   const restores = own > 1 && plan.storages.some(({ name }) => name === STORAGE.running);
   const running = restores ? await program.read(STORAGE.running) : null;
   const begin = (): void => {
@@ -47,7 +49,7 @@ export async function shardedStep(
   let fault = await faultOf(feed, batch * own);
   for (let shard = 1; shard < own && !fault; shard++) {
     begin();
-    // What is read lies there until the next shard runs.
+    // What is read is overwritten when the next shard runs.
     for (const [at, part] of gradientParts(program, parts).entries()) sums[at]!.add((await part).slice());
     fault = await faultOf(feed, batch * own + shard);
   }
@@ -61,7 +63,7 @@ export async function shardedStep(
   return null;
 }
 
-/** Puts a batch where a phase reads it; resolves to the fault where one of its images cannot be decoded. */
+/** Feeds a batch to a phase. Resolves to the error if one of its images cannot be decoded. */
 export async function faultOf(feed: BatchFeed, batch: number): Promise<Error | null> {
   try {
     await feed.use(batch);
@@ -71,10 +73,10 @@ export async function faultOf(feed: BatchFeed, batch: number): Promise<Error | n
   }
 }
 
-/** Runs the phase `gradient`; each part is there as soon as it is written. */
+/** Runs the phase `gradient`; each part resolves as soon as it is written. */
 function gradientParts(program: Program, parts: readonly StoragePart[]): readonly Promise<FloatVector>[] {
   const read = program.runReading?.('gradient', parts) ?? readBehind(program, program.run('gradient'), parts);
-  // They are waited for one after the other: who waits for the first hears what has failed.
+  // They are awaited one after another, so the first one reports any failure.
   for (const part of read) part.catch(() => {});
   return read;
 }
@@ -87,7 +89,7 @@ function readBehind(program: Program, run: Promise<void>, parts: readonly Storag
   });
 }
 
-/** The batches of a table in pieces of `batchSize` images, as many a batch as this rank has shards of it. */
+/** This rank's shards of a table's batches, as batches of `batchSize` images. */
 export function ownShards(table: BatchTable, batchSize: number, { rank, size }: Ranks): BatchTable {
   const own = table.batchSize / size;
   const batches = (table.batches * own) / batchSize;
@@ -104,7 +106,7 @@ export function ownShards(table: BatchTable, batchSize: number, { rank, size }: 
   return { batches, batchSize, entries: parts(entries, 2), ...(crops && { crops: parts(crops, 4) }) };
 }
 
-/** Vectors one behind the other. */
+/** Concatenates vectors. */
 function joined(vectors: readonly FloatVector[]): FloatVector {
   const [first] = vectors;
   if (vectors.length === 1) return first!;

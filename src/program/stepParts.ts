@@ -1,6 +1,6 @@
 /**
- * What a shard of a step leaves, in parts that can travel while the rest is still computed: of the vector of gradients,
- * cut from its back, where the layers are that the backward pass reaches first.
+ * The results of a shard, in parts that can be sent while the rest is still computed. The vector of gradients is cut
+ * from its end, where the layers are that the backward pass reaches first.
  */
 
 import type { StoragePart } from '../engine/engine.js';
@@ -8,13 +8,15 @@ import type { Plan } from '../graph/index.js';
 import { STORAGE } from '../nn/index.js';
 import { lastWrite } from '../passes/lastWrite.js';
 
-/** Floats of a part: 4 MB, beside which it costs little that each is sent for itself. */
+/** Floats of a part: 4 MB, for which the cost of a message is small. */
 const PART_LENGTH = 2 ** 20;
 
-/** What is summed beside the gradients. Of the batch statistics only whether they are finite is asked afterwards. */
+/**
+ * Storages that are summed beside the gradients. Of the batch statistics it only matters later whether they are finite.
+ */
 const beside: readonly string[] = [STORAGE.quantizerSums, STORAGE.running, STORAGE.loss, STORAGE.statistics];
 
-/** The parts in the order in which the phase `gradient` has written them, which is the same for all who have the plan. */
+/** The parts in the order in which the phase `gradient` writes them, which follows from the plan. */
 export function stepParts(plan: Plan, partLength = PART_LENGTH): readonly StoragePart[] {
   const nodes = plan.phases.gradient ?? [];
   const gradients = plan.storages.find(({ name }) => name === STORAGE.gradients)!;

@@ -1,6 +1,6 @@
 /**
- * The whole training step as one plan: batch gather and augmentation, forward, loss, backward, penalty, gradient
- * limiting, update, projection, metrics; beside it the evaluation step on the same parameters.
+ * The whole training step as one plan: batch gather and augmentation, forward and backward pass, loss, penalty,
+ * gradient limiting, update, projection, metrics; and the evaluation step on the same parameters.
  */
 
 import type { InputType } from '../data/imageSet.js';
@@ -33,9 +33,9 @@ import { appendGradients, fuse, makePlan, prune } from '../passes/index.js';
 import type { Budget, CostTable } from '../quant/index.js';
 import { classification, type Task } from '../task.js';
 
-/** Where a phase's images come from. */
+/** The source of a phase's images. */
 export type ImageSource =
-  /** The dataset lies on the device; a table names the images of each batch. */
+  /** The dataset is on the device; a table lists the images of each batch. */
   | {
       readonly type: 'dataset';
       readonly values: InputType;
@@ -45,7 +45,7 @@ export type ImageSource =
       readonly scale: readonly number[];
       readonly offset: readonly number[];
     }
-  /** One batch lies on the device: the host has `count` images, and writes the next batch over it. */
+  /** One batch is on the device; the host has `count` images, and overwrites it with the next batch. */
   | {
       readonly type: 'stream';
       readonly values: InputType;
@@ -58,36 +58,38 @@ export type ImageSource =
 
 export interface ProgramOptions extends ActivationSettings {
   readonly model: ModelOptions;
-  /** Images that the network takes at a time. */
+  /** Images a batch of the plan. */
   readonly batchSize: number;
-  /** So many batches make a step, by the mean of their gradients, each normalised by moments of its own; 1 by default. */
+  /** Batches a step, whose gradients are averaged; each is normalised by its own moments; 1 by default. */
   readonly shards?: number;
   readonly imageShape: readonly [height: number, width: number, channels: number];
-  /** What the network is trained for; classes by default. */
+  /** Loss and metric; classification by default. */
   readonly task?: Task;
-  /** Sizes of the data's targets of one input, where they are more than a class. */
+  /** Shape of the targets of one input; absent for a class an input. */
   readonly targetShape?: readonly number[] | undefined;
   readonly weights: QuantizerSettings;
   readonly budget: Budget;
-  /** What a device spends, to be counted with the sizes. */
+  /** A cost table, to be counted with the sizes. */
   readonly costs?: CostTable | null;
   readonly solver: Solver;
   readonly weightDecay: number;
-  /** Learned values that weight decay leaves alone: groups of parameters, and the quantizers' values. */
+  /** Learned values without weight decay: groups of parameters, and the values of quantizers. */
   readonly decayExclude?: readonly (Exclude<ParameterGroup, 'weight' | 'exponent'> | 'quantizers')[];
   /** Learning rate of the quantizers' values relative to that of the parameters; 1 by default. */
   readonly quantizerLearningRateFactor?: number;
-  /** ε of smoothed labels in training; 0 by default. */
+  /** ε of label smoothing in training; 0 by default. */
   readonly labelSmoothing?: number;
   /** What a teacher, the float network with other parameters, has to say in training beside the labels; none by default. */
   readonly distillation?: Distillation | null;
   /** Its parameters; `null` where a checkpoint brings them. */
   readonly teacher?: StartingWeights | null;
-  /** Cap the bits of quantizers at what the storage `bitCaps` says. */
+  /** Cap the bits of quantizers at the numbers in the storage `bitCaps`. */
   readonly capsBits?: boolean;
-  /** Channels may be pruned: the price of a budget counts what the host says is left. Needs `capsBits`. */
+  /** Channels may be pruned: the penalty counts the shares that the host writes. Needs `capsBits`. */
   readonly prunesChannels?: boolean;
-  /** Batches on which running moments are measured anew before an evaluation; 0, by default: they stay as training leaves them. */
+  /**
+   * Batches on which running moments are re-estimated before an evaluation; 0, the default, keeps those of training.
+   */
   readonly momentBatches?: number;
   /** Keep moving averages of parameters and running moments, and evaluate with them. */
   readonly movingAverages?: boolean;
@@ -98,17 +100,17 @@ export interface ProgramOptions extends ActivationSettings {
 }
 
 export interface TrainingProgram {
-  /** Phases `train`, or with shards `gradient` and `update`, `moments` where these are measured anew, and `evaluate`. */
+  /** Phases `train`, or with shards `gradient` and `update`; `moments` if these are re-estimated; `evaluate`. */
   readonly plan: Plan;
   readonly variables: Variables;
   /** What the teacher knows, where there is one, in storages of its own. */
   readonly teacher: Variables | null;
   readonly options: ProgramOptions;
-  /** Names in tables, rules and files of the activations of the phase `evaluate`, if there is one, by the tensors' ids. */
+  /** Names of the activations of the phase `evaluate`, if there is one, by the tensors' ids. */
   readonly activationNames: ReadonlyMap<number, string>;
 }
 
-/** Builds both phases and the start values of everything they learn. */
+/** Builds all phases, and the initial values of everything that they learn. */
 export function buildTrainingProgram(options: ProgramOptions): TrainingProgram {
   const variables = startVariables(options);
   const builder = new PhaseBuilder(options, variables);
@@ -121,8 +123,8 @@ export function buildTrainingProgram(options: ProgramOptions): TrainingProgram {
 }
 
 /**
- * Builds the phase `evaluate` alone, over one batch of images that the host writes. Files of parameters hold what is to
- * be evaluated, averages where there are any, so nothing is averaged here.
+ * Builds the phase `evaluate` alone, over one batch of images that the host writes. Files of parameters hold the values
+ * to evaluate, moving averages included, so nothing is averaged here.
  */
 export function buildEvaluationProgram(options: ProgramOptions): TrainingProgram {
   const own = evaluatingOneBatch(options);
@@ -155,16 +157,17 @@ export function evaluatedForward({ options, variables }: TrainingProgram): {
   return { graph, images, logits };
 }
 
-/** The network without quantizers, as far as its logits, and where the activations go that were asked for. */
+/** The network without quantizers up to its logits, with storages for the requested activations. */
 export interface FloatForward extends TrainingProgram {
-  /** Names of activations and of the storages that hold them after the phase `train`. */
+  /** Storages that hold the activations after the phase `train`, by the activations' names. */
   readonly activations: ReadonlyMap<string, string>;
 }
 
 /**
- * The beginning of a training step if nothing is quantized: by the moments of the batch, from the same start values.
+ * Builds the beginning of a training step without quantizers: with the moments of the batch, from the same initial
+ * values.
  *
- * @param kept names of the activations to be kept
+ * @param kept names of the activations to keep
  */
 export function buildFloatForward(options: ProgramOptions, kept: readonly string[]): FloatForward {
   const float = withoutQuantizers(options);
@@ -184,16 +187,16 @@ export function buildFloatForward(options: ProgramOptions, kept: readonly string
   };
 }
 
-/** An evaluation without quantizers, and where inputs of batch normalisations go that were asked for. */
+/** An evaluation without quantizers, with storages for the requested inputs of batch normalisations. */
 export interface NormalisationInputs extends TrainingProgram {
-  /** Names of batch normalisations' γ, and the storages that hold their inputs after the phase `evaluate`. */
+  /** Storages that hold the inputs after the phase `evaluate`, by the names of the batch normalisations' γ. */
   readonly inputs: ReadonlyMap<string, string>;
 }
 
 /**
- * The evaluation of one batch, by the running moments, if nothing is quantized.
+ * Builds the evaluation of one batch without quantizers, with the running moments.
  *
- * @param kept the γ of the batch normalisations whose inputs are to be kept
+ * @param kept the γ of the batch normalisations whose inputs to keep
  */
 export function buildNormalisationInputs(options: ProgramOptions, kept: readonly string[]): NormalisationInputs {
   const float = evaluatingOneBatch(withoutQuantizers(options));
@@ -213,7 +216,7 @@ function withoutQuantizers(options: ProgramOptions): ProgramOptions {
   };
 }
 
-/** What a network learns and which tensors are quantized, without start values: sizes need no more. */
+/** The variables of a network without initial values, which is enough for sizes. */
 export function declaredVariables(options: ProgramOptions): Variables {
   const variables = new Variables(null);
   new PhaseBuilder(options, variables).declare();
@@ -224,7 +227,7 @@ function startVariables({ seed, starting }: ProgramOptions): Variables {
   return new Variables(createRandom(seed, randomStreams.startValues), starting);
 }
 
-/** Which inputs of `count` a batch has. */
+/** The inputs of a batch. */
 interface Gathered {
   readonly count: number;
   readonly batchTable: Tensor;
@@ -235,7 +238,7 @@ interface Forward {
   readonly images: Tensor;
   /** −1 for padding. */
   readonly labels: Tensor;
-  /** `null` where the host writes each batch. */
+  /** `null` if the host writes each batch. */
   readonly gathered: Gathered | null;
   readonly logits: Tensor;
   /** What the teacher says in training, where there is one. */
@@ -248,7 +251,7 @@ class PhaseBuilder {
   teacher: Variables | null = null;
   readonly #ids = { next: 0 };
   readonly #storages = new Map<string, Storage>();
-  /** Where the parameters begin that do not decay, and the exponents of channels, the last of them. */
+  /** Offsets at which the parameters without decay begin, and behind them the exponents of channels. */
   #decayEnd = 0;
   #exponentsBegin = 0;
 
@@ -257,7 +260,7 @@ class PhaseBuilder {
     readonly variables: Variables,
   ) {}
 
-  /** Builds the network for its variables: from then on the lengths of all vectors are known. */
+  /** Builds the network to declare its variables; the lengths of all vectors are known from then on. */
   declare(): void {
     let graph = new Graph();
     let { images, logits } = this.forward(graph, false);
@@ -287,7 +290,7 @@ class PhaseBuilder {
     return graph;
   }
 
-  /** The first part of a step: what one batch has to say. */
+  /** The first part of a step: forward and backward pass of one batch. */
   gradient(): Graph {
     const graph = new Graph(this.#ids);
     this.#appendGradient(graph);
@@ -295,7 +298,7 @@ class PhaseBuilder {
     return graph;
   }
 
-  /** The second part: what becomes of it. */
+  /** The second part of a step: the update. */
   update(): Graph {
     const graph = new Graph(this.#ids);
     const loss = graph.whole(this.#storage(STORAGE.loss, 2));
@@ -304,7 +307,7 @@ class PhaseBuilder {
     return graph;
   }
 
-  /** The running moments become those of one training batch, as the network to be evaluated has them. */
+  /** Sets the running moments to those of one training batch, with the network as it is evaluated. */
   moments(): Graph {
     const graph = new Graph(this.#ids);
     this.forward(graph, true, { runningDecay: 0 });
@@ -357,7 +360,7 @@ class PhaseBuilder {
     return graph;
   }
 
-  /** Images to outputs. */
+  /** From images to outputs. */
   forward(graph: Graph, training: boolean, more: Pick<Network, 'onActivation' | 'runningDecay'> = {}): Forward {
     const { options, variables } = this;
     const { images, labels, gathered } = this.#batch(graph, training);
@@ -403,7 +406,7 @@ class PhaseBuilder {
     }
   }
 
-  /** The targets of a batch: classes of pixels, or numbers. */
+  /** The targets of a batch: class indices of pixels, or numbers. */
   #targets(graph: Graph, gathered: Gathered | null, training: boolean): Tensor {
     const { task = classification, targetShape, batchSize } = this.options;
     if (!gathered || !targetShape) throw new Error(`the loss of ${task.loss} needs targets that are gathered`);
@@ -537,7 +540,7 @@ class PhaseBuilder {
     }
   }
 
-  /** Lets a graph read the averages of what it reads. */
+  /** Makes a graph read moving averages instead of the values that it reads. */
   #readAverages(graph: Graph): void {
     for (const tensor of graph.nodes.flatMap(operandsOf)) {
       const average = averageStorages.get(tensor.view?.storage.name ?? '');
@@ -556,7 +559,7 @@ class PhaseBuilder {
     return name === STORAGE.parameters ? parameters : this.#storage(name, parameters.length);
   }
 
-  /** Two numbers a quantizer; never empty, since no engine likes empty buffers. */
+  /** A storage of two numbers a quantizer; never empty, since engines cannot have empty buffers. */
   #quantizerTable(graph: Graph, name: string): Tensor {
     const rows = Math.max(1, this.variables.quantizers.length);
     return graph.whole(this.#storage(name, 2 * rows), [rows, 2]);
@@ -571,7 +574,7 @@ class PhaseBuilder {
   }
 }
 
-/** Images in the shape of outputs that are compared with them: as they are, or without their axes. */
+/** Images in the shape of the outputs that they are compared with: as they are, or flattened. */
 function shapedLike(graph: Graph, images: Tensor, outputs: Tensor): Tensor {
   return outputs.shape.length === images.shape.length ? images : flatten(graph, images);
 }

@@ -1,35 +1,35 @@
-/** Sums and means of vectors in one fixed order, whoever computes which part of them. */
+/** Sums and means of vectors in one fixed order, independent of who computes which part. */
 
-/** Numbers that an engine computes with: 64 bits on the reference engine, 32 on all others. */
+/** A vector of an engine's numbers: 64 bits on the reference engine, 32 on all others. */
 export type FloatVector = Float64Array | Float32Array;
 
 /**
- * Adds up a power of two of equally long vectors by the binary tree over them: ((v0 + v1) + (v2 + v3)) + …, each sum rounded
- * to the vectors' type. So a process that has the first half of them and one that has the second need only add their
- * two sums to get the same bits as one that has all. Holds one vector a level of the tree.
+ * Sums 2^n vectors of one length by a binary tree: ((v0 + v1) + (v2 + v3)) + …, each sum rounded to the vectors' type.
+ * So one process with the first half and one with the second get the same bits by adding their two sums as a process
+ * with all of them. Holds one vector for each level of the tree.
  */
 export class TreeSum {
   readonly #levels: FloatVector[] = [];
   #count = 0;
 
-  /** Adds the next vector, which is given away. */
+  /** Adds the next vector, which the caller gives away. */
   add(vector: FloatVector): void {
     let sum = vector;
-    // As many levels are complete as the index ends in ones in binary: those of its left neighbours.
+    // The trailing ones of the index in binary count the complete levels: those of its left neighbours.
     for (let done = this.#count; done % 2 === 1; done = (done - 1) / 2) sum = add(this.#levels.pop()!, sum);
     this.#levels.push(sum);
     this.#count++;
   }
 
-  /** The sum, of a power of two of vectors. */
+  /** The sum of all vectors; their number must be a power of two. */
   get total(): FloatVector {
     return this.#levels[0]!;
   }
 }
 
 /**
- * The sum, in place of the first. Four elements a turn, since V8 unrolls nothing: half a million take 0.43 ms instead of
- * 0.72, which is most of what ranks need for an exchange.
+ * Adds the second vector to the first. Four elements at a time, since V8 does not unroll: half a million take 0.43 ms
+ * instead of 0.72, which is most of the time of an exchange between ranks.
  */
 function add(into: FloatVector, other: FloatVector): FloatVector {
   const { length } = into;
@@ -44,7 +44,7 @@ function add(into: FloatVector, other: FloatVector): FloatVector {
   return into;
 }
 
-/** Divides a vector by a power of two, in place: as exactly as a product with its inverse does, in less time. */
+/** Divides a vector by a power of two, in place: exactly, by the faster multiplication with the inverse. */
 export function divide(vector: FloatVector, count: number): FloatVector {
   const { length } = vector;
   const factor = 1 / count;

@@ -1,4 +1,7 @@
-/** The bits of every tensor over the epochs as a PNG picture: a row a tensor, a column an epoch, a colour a number of bits. */
+/**
+ * The bits of every tensor over the epochs as a PNG picture: one row a tensor, one column an epoch, one colour a number
+ * of bits.
+ */
 
 import { deflateSync } from 'node:zlib';
 import { crc32 } from '../crc32.js';
@@ -18,7 +21,7 @@ export function bitPicture(epochs: readonly (readonly number[])[]): Picture {
   const tensors = epochs[0]!.length;
   const column = Math.max(1, Math.floor(WIDTH / epochs.length));
   const [width, height] = [column * epochs.length, ROW * tensors];
-  // Each line begins with its filter, 0 for none; a pixel is a place in the palette.
+  // Each line begins with its filter, 0 for none; a pixel is an index into the palette.
   const lines = new Uint8Array(height * (width + 1));
   for (let y = 0; y < height; y++) {
     const tensor = Math.floor(y / ROW);

@@ -1,6 +1,6 @@
 /**
- * A run as TensorBoard reads it: an event file in the run folder for every start of the run. One that goes on says from
- * which step, so that TensorBoard forgets what an interrupted epoch had told.
+ * A run as an event file for TensorBoard, in the run folder. Every start of the run has its own; a resumed run says
+ * from which step, so that TensorBoard discards what an interrupted epoch had written.
  */
 
 import { appendFileSync, writeFileSync } from 'node:fs';
@@ -26,9 +26,9 @@ import {
 import { record } from './record.js';
 
 /**
- * Records into a new file in a run folder. The methods throw faults of the file system in words.
+ * Records to a new file in a run folder. The methods throw file system errors in words.
  *
- * @param quantizersSoFar the rows of quantizers.csv, for the picture of a run that goes on
+ * @param quantizersSoFar the rows of quantizers.csv, for the picture of a resumed run
  */
 export function eventFile(
   folder: string,
@@ -114,7 +114,7 @@ function bitImage(epochs: readonly (readonly number[])[]): Summary {
   return image('bits', width, height, png);
 }
 
-/** The weights and biases of a file of parameters. */
+/** Histograms of the weights and biases in a file of parameters. */
 function histograms(file: Uint8Array): Summary[] {
   const { tensors } = decodeSafetensors(file, 'params_last.safetensors');
   return [...tensors.values()].flatMap(({ name, data }) => {

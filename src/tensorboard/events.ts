@@ -7,7 +7,7 @@ import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 
 type Fields = (message: BinaryWriter) => void;
 
-/** A place in time: updates since the run began, and seconds since 1970. */
+/** Time of an event: updates since the run began, and seconds since 1970. */
 export interface EventTime {
   readonly step: number;
   readonly seconds: number;
@@ -18,7 +18,7 @@ export function versionEvent(seconds: number): Uint8Array {
   return event({ step: 0, seconds }, (message) => text(message, 3, 'brain.Event:2'));
 }
 
-/** The run goes on from here: what is told of this step and later ones in files before counts no more. */
+/** A restart of the run at a step: TensorBoard discards this step and later ones of earlier files. */
 export function restartEvent(time: EventTime): Uint8Array {
   const START = 1;
   return event(time, (message) => nested(message, 7, (log) => integer(log, 1, START)));
@@ -26,7 +26,7 @@ export function restartEvent(time: EventTime): Uint8Array {
 
 export type Summary = Fields;
 
-/** An event with any number of summaries. */
+/** An event with summaries. */
 export function summaryEvent(time: EventTime, summaries: readonly Summary[]): Uint8Array {
   return event(time, (message) =>
     nested(message, 5, (summary) => {
@@ -42,7 +42,7 @@ export function scalar(name: string, value: number): Summary {
   };
 }
 
-/** Values in 30 equal parts of their interval. */
+/** A histogram with 30 equal bins over the range of the values. */
 export function histogram(name: string, values: ArrayLike<number>): Summary {
   const parts = 30;
   let [min, max, sum, squares] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 0, 0];
@@ -68,7 +68,11 @@ export function histogram(name: string, values: ArrayLike<number>): Summary {
   };
 }
 
-/** @param png the bytes of a PNG file */
+/**
+ * An image summary.
+ *
+ * @param png the bytes of a PNG file
+ */
 export function image(name: string, width: number, height: number, png: Uint8Array): Summary {
   const RGB = 3;
   return (summary) => {

@@ -1,6 +1,6 @@
 /**
- * A record of TensorFlow's files: the length of its data, the data, and a checksum behind each, little-endian. Checksums
- * are masked, since those of data that hold checksums themselves would be weak (tensorflow/core/lib/hash/crc32c.h).
+ * A record of TensorFlow's files: the length of its data, the data, and a checksum after each, little-endian. Checksums
+ * are masked, since those of data that contain checksums would be weak (tensorflow/core/lib/hash/crc32c.h).
  */
 
 import { crc32c } from '../crc32.js';

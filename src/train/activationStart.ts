@@ -1,6 +1,7 @@
 /**
- * Where quantizers of activations start with `a_stepsize = auto`: on what the float network puts out. The published step
- * of 1/8 with 4 bits would cut off everything above 2, and the sums behind the shortcuts of a ResNet are far larger.
+ * Start of activation quantizers with `a_stepsize = auto`: fitted to the activations of the float network. The
+ * published step of 1/8 with 4 bits would clip everything above 2, and the sums behind the shortcuts of a ResNet are
+ * far larger.
  */
 
 import { evaluationBatches } from '../data/batches.js';
@@ -17,11 +18,11 @@ import { bestStart, parameterNames, type Quantizer } from '../quant/index.js';
 const SAMPLE_IMAGES = 16;
 
 /**
- * Gives quantizers of activations with `a_stepsize = auto`, but those whose values a file gives, the start that suits the
- * float network best, with the start values of the program, on some images of the training set, chosen by the seed and as
- * they are; to be called before the program is loaded. Rejects if one of the images cannot be decoded.
+ * Fits quantizers of activations with `a_stepsize = auto` to the activations of the float network, with the program's
+ * initial values, on images of the training set chosen by the seed, without augmentation. Quantizers with values from a
+ * file keep these. To be called before the program is loaded. Rejects if an image cannot be decoded.
  *
- * @param openEngine asked for an engine, which is disposed of again, only where there is something to measure
+ * @param openEngine opens an engine, which is disposed of afterwards; called only if something has to be measured
  */
 export async function startOnActivations(
   training: TrainingProgram,
@@ -57,7 +58,7 @@ export async function startOnActivations(
   }
 }
 
-/** Quantized activations whose start nothing else decides, with their rows. */
+/** Quantized activations without another start, and their rows. */
 function openActivations({ options, variables }: TrainingProgram): { readonly name: string; readonly row: number }[] {
   return variables.tensors.flatMap(({ name, role, row }) => {
     if (role !== 'activation' || row === null) return [];

@@ -1,11 +1,11 @@
 /**
- * Where batch normalisations start that a file has without moments: an exporter folded them into the weights, and what
- * stands in their places changes nothing (γ = √(1 + ε), mean 0, variance 1). Training by the moments of a batch would
- * make another network of it at once. So the moments of their inputs are measured, mean m and variance v, and
+ * Start of batch normalisations for which a file has no moments: an exporter has folded them into the weights, and
+ * placeholders without effect replace them (γ = √(1 + ε), mean 0, variance 1). Training with the moments of a batch
+ * would change the network at once. So mean m and variance v of their inputs are measured, and
  *
  *     γ = √(v + ε),  β = bias + m,  running mean = m,  running variance = v:
  *
- * evaluation gives what it gave before, and training begins there.
+ * evaluation gives the same result as before, and training begins there.
  */
 
 import { evaluationBatches } from '../data/batches.js';
@@ -17,14 +17,14 @@ import { evaluationStorages, oneBatchFeed } from '../program/batchFeed.js';
 import { openSession } from '../program/session.js';
 import { buildNormalisationInputs, type ProgramOptions } from '../program/trainingProgram.js';
 
-/** The inputs of all of them are held at once. */
+/** Few, since the inputs of all of them are held at once. */
 const SAMPLE_IMAGES = 32;
 
 /**
- * The weights with moments measured on some images of the training set, where the file has none; else as they are. Rejects
- * if one of the images cannot be decoded.
+ * The weights with moments measured on images of the training set, if the file has none; else the given ones. Rejects
+ * if an image cannot be decoded.
  *
- * @param openEngine asked for an engine, which is disposed of again, only where there is something to measure
+ * @param openEngine opens an engine, which is disposed of afterwards; called only if something has to be measured
  */
 export async function withMeasuredMoments<T extends StartingWeights>(
   starting: T,
@@ -71,7 +71,7 @@ function batchNormsOf({ model, imageShape }: ProgramOptions): BatchNormNames[] {
   return layers.flatMap((layer) => ('batchNorm' in layer && layer.batchNorm ? [layer.batchNorm] : []));
 }
 
-/** Tells whether a batch normalisation is one that stands in the place of a folded one. */
+/** Tells whether a batch normalisation is a placeholder of a folded one. */
 function isFolded({ gamma, mean, variance }: BatchNormNames, starting: StartingWeights): boolean {
   const isAll = (name: string, value: number) => {
     const given = starting.get(name);

@@ -1,18 +1,18 @@
 /**
- * Budgets that hold: with `budget = guaranteed` every epoch ends inside its targets.
+ * Guaranteed budgets: with `budget = guaranteed` every epoch ends inside its targets.
  *
- * In the first part of the run, the search, bits are learned under the penalty; at the end of each of its epochs,
- * before it is evaluated, single bits are taken where they cost the least until all sizes fit. With the last of these
- * epochs the bits freeze: what room is left is given back, and from then on no step may raise a quantizer above its
- * bits, so that sizes hold at every step, while weights and ranges go on learning without a penalty.
+ * In the first part of the run, the search, bits are learned with the penalty. At the end of each of its epochs, before
+ * the evaluation, single bits are taken where they cost the least until all sizes fit. After the last of these epochs
+ * the bits are frozen: remaining room is given back as bits, and from then on no step may raise a quantizer above its
+ * bits. So sizes hold at every step, while weights and ranges are trained without a penalty.
  *
- * A bit of a weight costs the squared error that it adds, each element weighted by the mean square of its tensor's
- * gradients in the last step: what the loss feels to second order, a squared gradient being the usual estimate of the
- * curvature. Of activations no values are at hand; a bit less quadruples their squared error relative to the range.
- * Where both share a limit, as that of bit operations, each error counts as a part of what all weights, or all
- * activations, lose by their present bits.
+ * The cost of a bit of a weight is the squared error that it adds, each element weighted by the mean square of its
+ * tensor's gradients in the last step: the change of the loss to second order, with squared gradients as the usual
+ * estimate of the curvature. Activations are not at hand; one bit less quadruples their squared error relative to the
+ * range. If weights and activations share a limit, such as that of bit operations, each error counts as a fraction of
+ * the error of all weights, or of all activations, with their present bits.
  *
- * Everything is decided here, from numbers read back at the end of an epoch, and lasts in the checkpoint.
+ * All decisions are made here, from numbers read back at the end of an epoch, and are saved in the checkpoint.
  */
 
 import type { StorageArray } from '../engine/engine.js';
@@ -41,8 +41,8 @@ export function areBitsFrozen(experiment: Experiment, epoch: number): boolean {
 }
 
 /**
- * Before the first step, or when the targets have changed after so many epochs: caps that leave every quantizer what the
- * budget could give to it alone; or frozen bits.
+ * Sets up the budget before the first step, or when the targets have changed after `finished` epochs: caps that leave
+ * every quantizer the bits that the budget would allow it alone; or frozen bits.
  */
 export async function beginBudget(experiment: Experiment, session: Session, finished: number): Promise<void> {
   if (!guaranteesBudget(experiment.budget)) return;
@@ -50,13 +50,15 @@ export async function beginBudget(experiment: Experiment, session: Session, fini
   else await capBitsAtStart(searchCaps(experiment, session), session);
 }
 
-/** When `finished` epochs are over, before the last of them is evaluated. */
+/** Enforces the budget after `finished` epochs, before the last of them is evaluated. */
 export async function keepBudget(experiment: Experiment, session: Session, finished: number): Promise<void> {
   if (!guaranteesBudget(experiment.budget) || finished > searchEpochs(experiment)) return;
   await fitBits(experiment, session, areBitsFrozen(experiment, finished));
 }
 
-/** Squared errors beyond this multiple of the smallest are no choice of the loss: the penalty drove the step astray. */
+/**
+ * A squared error above this multiple of the smallest one was not chosen by the loss: the penalty led the step astray.
+ */
 const farFromBest = 2;
 
 function searchEpochs({ budget, training }: Experiment): number {
@@ -64,7 +66,8 @@ function searchEpochs({ budget, training }: Experiment): number {
 }
 
 /**
- * A step keeps caps only where they hold before it: rows of more bits keep their range, or their weights, with fewer.
+ * Caps the bits. A step keeps caps only if they hold before it, so rows with more bits are requantized with fewer,
+ * keeping their range or fitted to their weights.
  */
 async function capBitsAtStart(caps: readonly number[], { program, training: { variables } }: Session): Promise<void> {
   const table = Float64Array.from(await program.read(STORAGE.quantizers));
@@ -77,8 +80,8 @@ async function capBitsAtStart(caps: readonly number[], { program, training: { va
 }
 
 /**
- * Takes bits, and channels where that is allowed, until the sizes fit; if bits shall freeze, gives back what has room and
- * caps all bits where they are.
+ * Takes bits, and channels if that is allowed, until the sizes fit. If bits freeze, gives bits that fit and caps all of
+ * them.
  */
 async function fitBits(experiment: Experiment, session: Session, freezes: boolean): Promise<void> {
   const { program, training } = session;
@@ -119,7 +122,7 @@ async function fitBits(experiment: Experiment, session: Session, freezes: boolea
   if (freezes) program.write(STORAGE.bitCaps, chosen);
 }
 
-/** The bits that are left when channels have gone with others, limit by limit. */
+/** The remaining bits after channels have been pruned together with bits, limit by limit. */
 async function prunedBits(
   experiment: Experiment,
   session: Session,
@@ -150,7 +153,7 @@ function bitError(variables: Variables, refit: Refits, gradients: StorageArray):
   const curvatures = variables.quantizers.map(({ role }, row) =>
     role === 'activation' ? 0 : meanSquare(elementsOf(variables, row, gradients)),
   );
-  // Before the first step there are no gradients: every tensor's error counts alike then.
+  // Before the first step there are no gradients: every tensor's error counts the same then.
   const isKnown = curvatures.some((curvature) => curvature > 0);
   return (row, bits) => {
     if (variables.quantizers[row]!.role === 'activation') return 4 ** -bits;
@@ -158,7 +161,7 @@ function bitError(variables: Variables, refit: Refits, gradients: StorageArray):
   };
 }
 
-/** The error of each row as a part of what all weights, or all activations, lose by their present bits. */
+/** The error of each row as a fraction of the error of all weights, or of all activations, with their present bits. */
 function relativeError(error: BitError, bits: readonly number[], { quantizers }: Variables): SharedError {
   const isActivation = (row: number) => quantizers[row]!.role === 'activation';
   const whole = (of: boolean) => {

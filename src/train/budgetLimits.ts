@@ -1,4 +1,4 @@
-/** The budget of an experiment as limits of its network: whether they can be kept at all, and whether they are. */
+/** The budget of an experiment as limits for its network. */
 
 import { InputError } from '../errors.js';
 import type { Counted } from '../nn/index.js';
@@ -24,16 +24,16 @@ import {
 } from '../quant/index.js';
 import { type Experiment, guaranteesBudget, type SettingKey } from '../settings/index.js';
 
-/** A target with the key that sets it and what it limits, in words. */
+/** A limit with the key that sets it, and its quantity in words. */
 export interface BudgetLimit extends Limit {
   readonly key: Extract<SettingKey, `target_${string}`>;
   readonly what: string;
   readonly unit: 'kB' | 'GBOPs' | 'of cost';
-  /** The tensor that takes most of it, in words behind a message; nothing where no single one does. */
+  /** The largest tensor, in words for the end of a message; empty if no single one is. */
   largestPart(bits: readonly number[]): string;
 }
 
-/** The targets that there are: those of memory first. */
+/** All limits, those of memory first. */
 export function budgetLimits({ budget }: Experiment, counted: Counted): BudgetLimit[] {
   const { quantizers, unquantized, products } = counted;
   const { targetWeightKbytes, targetActivationKbytes, targetActivationType: type, targetGbops, costs } = budget;
@@ -59,11 +59,11 @@ export function budgetLimits({ budget }: Experiment, counted: Counted): BudgetLi
 }
 
 /**
- * A line on whether the budget can be met, with the room there is at the fewest bits, or with what is missing and the
- * tensor that takes most of it; `null` without a budget.
+ * A line that says whether the budget can be met, with the room at the fewest bits, or with the excess and the largest
+ * tensor; `null` without a budget.
  *
- * @throws InputError if it cannot be met and shall be guaranteed, if a quantizer would use more levels than it counts, or if
- *   costs say nothing of a width
+ * @throws InputError if a guaranteed budget cannot be met, if a quantizer would use more levels than its bits, or if
+ *   the cost table lacks a width
  */
 export function budgetOutlook(
   experiment: Experiment,
@@ -108,7 +108,7 @@ export function budgetOutlook(
   return fault;
 }
 
-/** Amounts as messages have them: networks of all sizes have kB, but few bit operations where they are small. */
+/** Formats of amounts: kB suit networks of all sizes, but small ones have few bit operations. */
 const digits: Readonly<Record<BudgetLimit['unit'], (amount: number) => string>> = {
   kB: (amount) => amount.toFixed(2),
   GBOPs: (amount) => String(Number(amount.toPrecision(3))),

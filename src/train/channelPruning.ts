@@ -1,10 +1,10 @@
 /**
- * Whole channels that a guaranteed budget takes where that costs less than bits: their γ and β become 0, and with them the
- * weights that compute and read them, which is for good (see `nn/channelGroups.ts`).
+ * Pruning of whole channels for a guaranteed budget, where it costs less than bits. Their γ and β are set to 0, and so
+ * are the weights that compute and read them, which is permanent (see `nn/channelGroups.ts`).
  *
- * A channel costs what zeros in place of its weights cost, by the same measure as bits: the squared error, here the
- * squares of the weights, times the mean square of their gradients in the last step; both of the channel alone, since a batch
- * normalisation lets channels differ in scale, and only their product does not depend on it.
+ * The cost of a channel is that of zeros in place of its weights, by the same measure as bits: the squared error (here
+ * the squares of the weights) times the mean square of their gradients in the last step. Both are of the channel alone,
+ * since batch normalisation lets the scales of channels differ, and only the product is independent of the scale.
  */
 
 import type { StorageArray } from '../engine/engine.js';
@@ -18,8 +18,8 @@ import { type BudgetLimit, budgetLimits } from './budgetLimits.js';
 import { partOf } from './refits.js';
 
 /**
- * Counts the channels that are left, by the parameters on the engine, for sizes and for the price of a budget: what an
- * epoch says of them is what its parameters are.
+ * Counts the remaining channels, from the parameters on the engine, for sizes and for the penalty of the budget. What
+ * an epoch reports agrees with its parameters.
  */
 export async function settleChannels({ program, training }: Session): Promise<void> {
   if (!training.options.prunesChannels) return;
@@ -31,22 +31,20 @@ export async function settleChannels({ program, training }: Session): Promise<vo
   program.write(STORAGE.bitCaps, shares, quantizers.length);
 }
 
-/** How the error of bits compares with that of channels. */
+/** The error of bits in the unit of that of channels. */
 export interface SharedError {
   readonly error: BitError;
-  /** The unit of `error` in that of weights' squared errors. */
+  /** The unit of `error`, in squared errors of weights. */
   readonly unit: number;
 }
 
-/** What bits and channels are worth. */
+/** The errors of bits and of channels. */
 interface Worth extends SharedError {
   readonly parameters: StorageArray;
   readonly gradients: StorageArray;
 }
 
-/**
- * Takes bits, and prunes channels, until a limit is kept; returns the bits that are left, of which none is changed yet.
- */
+/** Takes bits and prunes channels until a limit is kept. Returns the remaining bits, which are not applied yet. */
 export async function pruneToFit(
   session: Session,
   experiment: Experiment,
@@ -79,7 +77,7 @@ export async function pruneToFit(
   return taken;
 }
 
-/** What is lost with each of these channels of a group. */
+/** The error of removing each channel of a group. */
 function lossesOf(
   variables: Variables,
   group: number,
@@ -89,7 +87,7 @@ function lossesOf(
 ): number[] {
   const { channels: all, weights } = variables.channelGroups[group]!;
   const { quantizers } = variables.counted;
-  // Before the first step there are no gradients: every weight counts alike then.
+  // Before the first step there are no gradients: every weight counts the same then.
   const isKnown = gradients.some((gradient) => gradient !== 0);
   const losses = new Float64Array(all);
   for (const { name, axis } of weights) {
@@ -107,7 +105,7 @@ function lossesOf(
   return channels.map((own) => losses[own]!);
 }
 
-/** Zeros for everything that belongs to channels, group by group, and for what the solver remembers of it. */
+/** Sets all values that belong to channels, group by group, to zero, and the solver's state of them. */
 async function zero({ program, training }: Session, gone: readonly ReadonlySet<number>[]): Promise<void> {
   const { variables, plan } = training;
   const average = averageStorages.get(STORAGE.parameters)!;

@@ -1,8 +1,8 @@
 /**
- * The files that a run keeps: parameters, for starting other runs and for evaluation, and the checkpoint, from which a
- * run goes on with the same bits as if it had never stopped. Both are safetensors files, here as bytes; the checkpoint
- * adds what the optimizer remembers, moving averages, what a teacher knows, the metrics of the epoch so far, and, as JSON in the metadata,
- * the position of the run and the settings it depends on.
+ * Files of a run: parameters, to start other runs from and for evaluation, and the checkpoint, from which a run is
+ * resumed with the same bits as if it had never stopped. Both are safetensors files, here as bytes. The checkpoint adds
+ * the optimizer's state, moving averages, a teacher's parameters, the metrics of the epoch so far, and, as JSON in the
+ * metadata, the position of the run and the settings that it depends on.
  */
 
 import type { Program } from '../engine/engine.js';
@@ -16,29 +16,29 @@ import { parseSafetensorsFile, safetensorsFile } from '../weights/checkedSafeten
 import { sound, weightsOf } from '../weights/loadedWeights.js';
 import { type CheckpointState, readState } from './checkpointState.js';
 
-/** A checkpoint to go on from. */
+/** A checkpoint to resume. */
 export interface StartingCheckpoint {
   readonly file: Uint8Array;
-  /** Name of the checkpoint in messages. */
+  /** Name in messages. */
   readonly source: string;
-  /** Its run may have had other targets: those of the experiment hold from here on. */
+  /** True if the run may have had other targets; those of the experiment hold from here on. */
   readonly hasNewTargets?: boolean;
 }
 
 export interface Checkpoint {
   readonly state: CheckpointState;
-  /** Writes everything the engine had when the checkpoint was written. */
+  /** Writes the engine's part of the checkpoint to a program. */
   restore(program: Program): void;
 }
 
 const PARAMETERS = 'mixed-precision-dnns parameters';
 const CHECKPOINT = 'mixed-precision-dnns checkpoint';
-/** Counts changes that older programs cannot read. */
+/** Incremented by changes that older programs cannot read. */
 const VERSION = '1';
 
 /**
- * The bytes of a file of parameters: everything that the network has learned at the call, as evaluation uses it, and what
- * it is.
+ * The bytes of a file of parameters: all learned values at the time of the call, as evaluation uses them, and the
+ * description of the network.
  */
 export async function parametersFile(
   training: TrainingProgram,
@@ -60,8 +60,8 @@ export async function parametersFile(
 }
 
 /**
- * The bytes of a checkpoint: all that the engine and the host know at this point of a run. The engine's part is that of the
- * call; the host's may take its time.
+ * The bytes of a checkpoint: the state of engine and host at this point of a run. The engine's state is that at the
+ * time of the call; the host may encode it later.
  */
 export async function checkpointFile(
   training: TrainingProgram,
@@ -77,13 +77,13 @@ export async function checkpointFile(
   });
 }
 
-/** The targets among the settings: what a run may change on its way. */
+/** The targets, which may change when a run is resumed. */
 const targets: ReadonlySet<string> = new Set(['budget.weightKbytes', 'budget.activationKbytes']);
 
 /**
- * Reads the bytes of a checkpoint of a run of this program, called `source` in messages, and gives the program's fixed
- * quantizers the pairs they had: to be called before an engine loads the program. Throws an `InputError` if the bytes
- * are damaged, or if they are of another network or other settings; with `hasNewTargets` targets may differ.
+ * Reads the bytes of a checkpoint of this program, called `source` in messages, and gives the program's fixed
+ * quantizers their constants; to be called before an engine loads the program. Throws an `InputError` if the bytes are
+ * damaged, or if they belong to another network or other settings; with `hasNewTargets` targets may differ.
  */
 export function readCheckpoint(
   { file, source, hasNewTargets = false }: StartingCheckpoint,
@@ -109,7 +109,7 @@ function checkpointPlaces(training: TrainingProgram): Place[] {
   return [...learnedPlaces(training), ...optimizerPlaces(training), ...teacher];
 }
 
-/** All that decides which numbers a step computes, but the start values: they have been replaced since. */
+/** All settings on which the numbers of a step depend, except initial values, which are overwritten. */
 function settingsOf({ options }: TrainingProgram): object {
   const { starting: _starting, teacher: _teacher, evaluation: _evaluation, ...settings } = options;
   return JSON.parse(JSON.stringify({ ...settings, exceptionNames: Object.keys(options.exceptions ?? {}) }));
@@ -119,7 +119,7 @@ function checkSettings(then: unknown, now: unknown, source: string, mayDiffer: R
   const before = new Map(leaves(then));
   for (const [key, value] of leaves(now)) {
     const old = before.get(key);
-    // A setting younger than the checkpoint has the default that was built in then.
+    // A setting younger than the checkpoint had the default that was built in then.
     if (old === undefined || old === value || mayDiffer.has(key)) continue;
     throw new InputError(`${source}: is of a run with other settings: ${key} was ${old}, now it is ${value}`);
   }

@@ -1,29 +1,29 @@
-/** Where a run stands, apart from what lies on the engine: the part of a checkpoint that is written as JSON. */
+/** The position of a run, apart from the engine's values: the part of a checkpoint that is written as JSON. */
 
 import type { RandomState } from '../data/random.js';
 
 export interface CheckpointState {
   /** Finished epochs. */
   readonly epoch: number;
-  /** Batches done of the epoch under way. */
+  /** Trained batches of the current epoch. */
   readonly batch: number;
   /** Updates of the optimizer since the run began. */
   readonly step: number;
-  /** The generator of the batches at the start of the epoch under way. */
+  /** State of the batches' random generator at the start of the current epoch. */
   readonly random: RandomState;
-  /** The smallest error so far of an epoch that obeys the budget. */
+  /** The smallest error of an epoch that obeys the budget, so far. */
   readonly best: { readonly error: number; readonly epoch: number; readonly testError: number | null } | null;
   readonly trainingSeconds: number;
   readonly imagesTrained: number;
   /** Error of the last evaluation. */
   readonly lastError: number;
-  /** The same on the test images, where others choose the parameters. */
+  /** Error of the last evaluation on the test images, if others select the parameters. */
   readonly lastTestError: number | null;
-  /** Epochs at whose ends a guaranteed budget has been seen to: one more than finished if the evaluation failed. */
+  /** Epochs after which a guaranteed budget was enforced: one more than finished if the evaluation failed. */
   readonly fittedEpochs: number;
 }
 
-/** The state in a parsed JSON value, with the defaults of what is younger than its file; `null` if it is none. */
+/** The state in a parsed JSON value, with defaults for keys younger than its file; `null` for other values. */
 export function readState(value: unknown): CheckpointState | null {
   if (!isRecord(value)) return null;
   const { epoch, batch, step, random, best, trainingSeconds, imagesTrained } = value;

@@ -1,6 +1,6 @@
 /**
- * The description of their data in a run and its parameter files: the classes by name and number, how an image enters
- * the network, and fingerprints of the images, by which another run's, or a changed folder, is told apart.
+ * Description of a run's data in its files: classes, the normalisation of images, and fingerprints of the images, which
+ * tell a changed folder or another run's data apart.
  */
 
 import type { Features } from '../data/features.js';
@@ -19,19 +19,19 @@ export interface InputScaling {
 }
 
 export interface DataDescription extends InputScaling {
-  /** In the order of the labels: the network's output number i speaks of class i. */
+  /** Names in the order of the labels: output i is that of class i. */
   readonly classes: readonly string[];
-  /** Height, width and channels of the images that enter the network. */
+  /** Height, width and channels of the network's input. */
   readonly image: readonly [height: number, width: number, channels: number];
-  /** Sizes of what the outputs of one input are held against, where it is more than a class. */
+  /** Shape of the targets of one input; absent for a class an input. */
   readonly targets?: readonly number[] | undefined;
-  /** What the numbers of an input are, where they are no pixels and the data say it. */
+  /** Meaning of inputs that are not pixels, if the data have it. */
   readonly features?: Features | undefined;
-  /** As `fingerprint` of the data's room makes them; `validation` is `null` where the test images choose. */
+  /** Results of `fingerprint`; `validation` is `null` if the test images select. */
   readonly fingerprints: { readonly train: string; readonly validation: string | null; readonly test: string };
 }
 
-/** The description of the images of a run and of how they are normalised. */
+/** Describes the images of a run and their normalisation. */
 export function describeData(
   experiment: Experiment,
   { classes, train, validation, test, features, moments }: TrainingImages,

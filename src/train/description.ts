@@ -1,7 +1,7 @@
 /**
- * The description of the network in a file of parameters, as texts in its metadata: with it the file alone can be
- * evaluated and predict. Only what decides these numbers, and how they were learned; nothing of where a run took place,
- * so that equal runs give equal files.
+ * Description of the network in a file of parameters, as texts in its metadata: with it the file alone suffices for
+ * evaluation and prediction. It contains only what the numbers and their training depend on, nothing about the place of
+ * the run, so that equal runs give equal files.
  */
 
 import { InputError } from '../errors.js';
@@ -10,17 +10,17 @@ import { type Experiment, experimentOfRun, soundKeys, withDefinition } from '../
 import type { DataDescription } from './dataDescription.js';
 
 export interface Description {
-  /** With the settings that decide what the network computes. */
+  /** The experiment, with the settings on which the network's computation depends. */
   readonly experiment: Experiment;
   readonly data: DataDescription;
 }
 
-/** Keys that say where images come from, and where, how long and how a run takes place. */
+/** Keys about the place of images, and about place, length and speed of a run. */
 const ofThePlace: ReadonlySet<string> = new Set([
   ...['data', 'limit_train', 'limit_val', 'image_size', 'stream', 'decode_threads'],
   ...['augment', 'augment_shift', 'augment_mirror', 'select', 'validation_split'],
   ...soundKeys,
-  // A run that was trained on is the longer one from the start.
+  // A run that was extended equals one that was longer from the start.
   'epochs',
   ...['device', 'threads', 'matmul_precision', 'out', 'name', 'checkpoint_minutes', 'tensorboard'],
   ...['resume', 'weightfile'],
@@ -38,7 +38,8 @@ export function describe(experiment: Experiment, data: DataDescription): Record<
 }
 
 /**
- * The description in the metadata of a file called `source`. Throws an `InputError` if it has none, or a broken one.
+ * The description in the metadata of a file called `source`. Throws an `InputError` if there is none or if it is
+ * broken.
  */
 export function readDescription(metadata: Readonly<Record<string, string>>, source: string): Description {
   const value = (key: 'settings' | 'data' | 'definition'): unknown => {
@@ -57,13 +58,13 @@ export function readDescription(metadata: Readonly<Record<string, string>>, sour
     throw new InputError(`${source}: damaged, its metadata do not describe a network`);
   }
   const experiment = experimentOfRun(metadata.experiment ?? 'network', source, { ...settings });
-  // Files of earlier versions are all of networks for bytes.
+  // Files of earlier versions belong to networks for bytes.
   const whole = { ...data, values: data.values ?? 'bytes' };
   if (metadata.definition === undefined) return { experiment, data: whole };
   return { experiment: withDefinition(experiment, readDefinition(value('definition'), source)), data: whole };
 }
 
-/** As far as predicting depends on it. */
+/** Checks what prediction depends on. */
 function isDataDescription(value: unknown): value is DataDescription {
   const { classes, image, scale, offset, targets = [], values = 'bytes' } = (value ?? {}) as Partial<DataDescription>;
   const isName = (name: unknown) => typeof name === 'string';

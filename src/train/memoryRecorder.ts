@@ -1,6 +1,6 @@
 /**
- * Memory as the recorder of a run, and the whole run in one file: its checkpoint, its parameters and what is known of
- * its epochs, so that the run can go on elsewhere and end as if it had never stopped.
+ * A recorder in memory, and a whole run in one file: checkpoint, parameters and reports of its epochs, so that the run
+ * can be resumed elsewhere and end as if it had never stopped.
  */
 
 import { InputError } from '../errors.js';
@@ -11,15 +11,15 @@ import type { RunSummary } from './summary.js';
 
 /** Everything known of a run. Files are safetensors files, as bytes. */
 export interface RunRecord {
-  /** A report an epoch, in order. */
+  /** One report an epoch, in order. */
   readonly history: readonly EpochReport[];
-  /** `null` before the first epoch that obeys the budget. */
+  /** `null` until an epoch obeys the budget. */
   readonly best: Uint8Array | null;
-  /** `null` before the end of the first epoch. */
+  /** `null` until the first epoch has ended. */
   readonly last: Uint8Array | null;
-  /** `null` before the first one. */
+  /** `null` until the first one. */
   readonly checkpoint: Uint8Array | null;
-  /** `null` before the end. */
+  /** `null` until the run has ended. */
   readonly summary: RunSummary | null;
 }
 
@@ -29,7 +29,11 @@ export interface MemoryRecorder extends Recorder {
 
 const fresh: RunRecord = { history: [], best: null, last: null, checkpoint: null, summary: null };
 
-/** @param onCheckpoint called with the record at every checkpoint: all that is needed to go on from there */
+/**
+ * A recorder that keeps everything in memory.
+ *
+ * @param onCheckpoint called with the record at every checkpoint, which suffices to resume
+ */
 export function memoryRecorder(begun: RunRecord = fresh, onCheckpoint?: (record: RunRecord) => void): MemoryRecorder {
   let record = begun;
   return {
@@ -39,7 +43,7 @@ export function memoryRecorder(begun: RunRecord = fresh, onCheckpoint?: (record:
     begin: (position) => {
       record = { ...record, history: record.history.filter(({ epoch }) => epoch <= position.epoch) };
     },
-    // Whoever wants these has them told.
+    // Callers who want these pass a callback.
     step: () => {},
     epoch: (report) => {
       record = { ...record, history: [...record.history, report] };
@@ -63,7 +67,7 @@ const RUN = 'mixed-precision-dnns run';
 const VERSION = '1';
 const files = ['checkpoint', 'best', 'last'] as const;
 
-/** The bytes of a run that stands at a checkpoint, its summary left out. */
+/** The bytes of a run at a checkpoint, without its summary. */
 export function runFile(record: RunRecord): Uint8Array {
   const tensors = files.flatMap((name): NamedTensor[] => {
     const data = record[name];
@@ -93,7 +97,7 @@ export function readRunFile(bytes: Uint8Array, source: string): RunRecord & { re
   };
 }
 
-/** As far as it can be told without its numbers: a report an epoch, from the first on. */
+/** The reports in a JSON text, checked for one report an epoch, from the first. */
 function historyOf(json: string | undefined, source: string): EpochReport[] {
   try {
     const reports: EpochReport[] = JSON.parse(json ?? '');

@@ -1,6 +1,6 @@
 /**
- * A run from its experiment and its images to the first step, the same for the command line and for the library: the
- * program with its start values, measured where they are to be, on an engine, with what a checkpoint knows.
+ * Prepares a run from its experiment and images to the first step, for the command line and for the library: the
+ * program with its initial values, measured where needed, on an engine, with the state of a checkpoint.
  */
 
 import type { Features, Moments } from '../data/features.js';
@@ -31,22 +31,22 @@ import { zeroedWeights } from './zeroedWeights.js';
 
 /** The images of a run. */
 export interface TrainingImages {
-  /** In the order of their labels. */
+  /** Names in the order of their labels. */
   readonly classes: readonly string[];
   readonly train: Images;
-  /** Held out from the training images to choose the best parameters; `null` where the test images choose. */
+  /** Held out from the training images to select the best parameters; `null` if the test images select. */
   readonly validation: Images | null;
   readonly test: Images;
   readonly features?: Features | undefined;
-  /** By which inputs are normalised where the experiment says nothing else. */
+  /** Mean and deviation for normalising inputs, unless the experiment gives others. */
   readonly moments?: Moments | undefined;
 }
 
 /**
- * The training images of an experiment, and those that choose the best parameters: a set that the data bring along, or
- * a part of the training images.
+ * The training images of an experiment, and those that select the best parameters: a set of the dataset, or a part of
+ * the training images.
  *
- * @throws InputError where a part is asked for although there is a set
+ * @throws InputError if a part is asked for although there is a set
  */
 export function heldOut<T extends Images>(
   { data, training, sources }: Experiment,
@@ -65,57 +65,61 @@ export function heldOut<T extends Images>(
   return { train: rest, validation: held };
 }
 
-/** The sets to evaluate: the one that chooses first, then the test images if they are another. */
+/** The sets to evaluate: first the one that selects, then the test images if they are another. */
 function evaluationSets({ validation, test }: TrainingImages): readonly [Images, ...Images[]] {
   return validation ? [validation, test] : [test];
 }
 
 export interface PreparationEvents {
-  /** A task before training, such as compiling. */
+  /** Reports the progress of a task before training, such as compiling. */
   task?(name: string, done: number, total: number): void;
-  /** A line that stays. */
+  /** A line for the user. */
   line?(text: string): void;
-  /** Tells what holds for every tensor, where rules set the quantizers of single ones. */
+  /** Called with the settings of every tensor, if there are rules for single ones. */
   onLayers?(layers: readonly ResolvedLayer[]): void;
 }
 
-/** The beginning of a run. */
+/** Where a run starts from. */
 export interface TrainingStart {
-  /** Parameters to start from; `null` for fresh ones, and where a checkpoint is given. */
+  /** Parameters to start from; `null` for random ones, and if a checkpoint is given. */
   readonly starting: LoadedWeights | null;
-  /** The parameters of the teacher, where the experiment has one; `null` where a checkpoint is given. */
+  /** Parameters of the teacher, if the experiment has one; `null` if a checkpoint is given. */
   readonly teacher?: LoadedWeights | null;
-  /** Where to go on; `null` for a run that begins. */
+  /** The checkpoint to resume; `null` for a new run. */
   readonly checkpoint: StartingCheckpoint | null;
-  /** Opens the engine to train on; it stays open when the run is over. */
+  /** Opens the engine for training; it stays open after the run. */
   engine(): Promise<Engine>;
-  /** Opens a CPU engine to measure activations on: a run starts from the same values on every device. */
+  /** Opens a CPU engine for measuring activations: a run starts from the same values on every device. */
   cpuEngine(): Promise<Engine>;
   readonly description: DataDescription;
   readonly events: PreparationEvents;
-  /** The processes that train together; by default this one alone. */
+  /** The processes that train together; by default only this one. */
   readonly ranks?: Ranks | undefined;
 }
 
 export interface OpenTraining {
-  /** The program with its start values. */
+  /** The program with its initial values. */
   readonly program: TrainingProgram;
   readonly variables: Variables;
   readonly network: NetworkDescription;
-  /** The engine, in words. */
+  /** The engine and its machine, in words. */
   readonly device: string;
-  /** The bytes of the checkpoint at which the run stands. */
+  /** The bytes of a checkpoint at the present position. */
   checkpoint(): Promise<Uint8Array>;
-  /** Trains as `train` does, and throws what it throws. */
+  /** Trains as `train` does, and throws the same errors. */
   train(
     recorder: Recorder,
     options: { readonly signal?: AbortSignal | undefined; readonly events?: TrainingEvents | undefined },
   ): Promise<RunSummary | null>;
-  /** Takes the program off the engine. */
+  /** Frees the program on the engine. */
   close(): Promise<void>;
 }
 
-/** @throws InputError for what is wrong with the experiment, its images, its starting weights or its checkpoint */
+/**
+ * Opens a run.
+ *
+ * @throws InputError for faults of the experiment, its images, its starting weights or its checkpoint
+ */
 export async function openTraining(
   experiment: Experiment,
   images: TrainingImages,
@@ -175,7 +179,7 @@ export async function openTraining(
   }
   const { hasNewTargets = false } = checkpoint ?? {};
   const begun: CheckpointState = restored?.state ?? initialState(experiment);
-  // What was best under other targets need not meet these.
+  // The best parameters under other targets may not meet the new ones.
   const state = hasNewTargets ? { ...begun, best: null } : begun;
   const device = `${engine.name}: ${engine.description}`;
   const metadata = describe(experiment, description);

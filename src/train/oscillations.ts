@@ -1,10 +1,11 @@
 /**
- * Counts weights that oscillate. A weight that is best between two levels of its quantizer is pulled back whichever of them it
- * has: gradients see the rounded weight, never the distance to the threshold. So late in training some weights jump to and
- * fro, and with them the moments of batch normalisation and the loss (Nagel et al., arXiv 2203.11086).
+ * Counts oscillating weights. A weight whose optimum is between two levels of its quantizer is pulled back from either
+ * of them, since gradients see the rounded weight, never the distance to the threshold. So late in training some
+ * weights jump to and fro, and with them the moments of batch normalisation and the loss (Nagel et al., arXiv
+ * 2203.11086).
  *
- * Between two looks a weight goes up, goes down, or keeps its level. It oscillates if it has gone both ways within the steps that
- * are looked at. The quantizers are held as they were at the first look, since a step that is learned would move all levels.
+ * Between two observations a weight's level rises, falls or stays. It oscillates if it has both risen and fallen within
+ * the observed steps. The quantizers are those of the first observation, since a learned step would move all levels.
  */
 
 import type { StorageArray } from '../engine/engine.js';
@@ -14,13 +15,13 @@ import { coreOf, effectiveRange, elementQuantizers } from '../quant/index.js';
 import { elementsOf, scalesOf } from './refits.js';
 
 export interface Oscillations {
-  /** Looks at the weights as they are after a step. */
+  /** Observes the weights after a step. */
   look(): Promise<void>;
-  /** The part of the quantized weights and biases that have gone both ways; `null` before three looks. */
+  /** The fraction of quantized weights and biases that oscillate; `null` before three observations. */
   share(): number | null;
 }
 
-/** A counter that has not looked yet. */
+/** A counter without observations. */
 export function countOscillations({ program, training: { variables } }: Session): Oscillations {
   const rows = [...variables.quantizers.keys()].filter((row) => variables.quantizers[row]!.role !== 'activation');
   let table: StorageArray | null = null;

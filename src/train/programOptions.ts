@@ -1,4 +1,4 @@
-/** From an experiment and its data to what the training program is built from. */
+/** Options of the training program from an experiment and its data. */
 
 import type { Moments } from '../data/features.js';
 import type { Dataset, InputType } from '../data/imageSet.js';
@@ -33,16 +33,16 @@ import type { DataDescription, InputScaling } from './dataDescription.js';
 /** The sizes of a dataset that a program is built for. */
 export interface DataShape {
   readonly classes: number;
-  /** Sizes of the targets of one input, where they are more than a class. */
+  /** Shape of the targets of one input; absent for a class an input. */
   readonly targetShape?: readonly number[] | undefined;
   readonly imageShape: readonly [height: number, width: number, channels: number];
   readonly trainImages: number;
   readonly evaluationImages: number;
-  /** Images of a second evaluation set, behind the first: the test set where another one chooses the parameters. */
+  /** Images of a second evaluation set behind the first: the test set, if another one selects the parameters. */
   readonly testImages?: number;
-  /** True where images are decoded batch by batch instead of lying on the device. */
+  /** True if images are decoded batch by batch instead of being resident on the device. */
   readonly isStreamed?: boolean;
-  /** How inputs enter the network, as a description of data says; absent: bytes, as the experiment normalises them. */
+  /** The scaling of inputs from a description of data; absent for bytes, normalised as the experiment says. */
   readonly scaling?: InputScaling;
 }
 
@@ -63,7 +63,7 @@ export function dataShape(
   };
 }
 
-/** The sizes that a description of data says, to evaluate so many images of that kind. */
+/** The sizes in a description of data, for evaluating `evaluationImages` images of that kind. */
 export function describedShape(data: DataDescription, evaluationImages = 1): DataShape {
   const { classes, image: imageShape, targets: targetShape } = data;
   return { classes: classes.length, imageShape, targetShape, trainImages: 1, evaluationImages, scaling: data };
@@ -105,13 +105,13 @@ export function programOptions(
     prunesChannels: experiment.budget.prunes,
     seed: training.seed,
     starting,
-    // Evaluation needs not a single batch of training images, but no engine likes an empty table.
+    // An evaluation needs no training images, but engines cannot have an empty table.
     train: source(experiment, data, trainImages, Math.max(1, Math.floor(trainImages / training.batchSize)) * shards),
     evaluation: source(experiment, data, evaluationImages + testImages, evaluationBatches),
   };
 }
 
-/** Every tensor that can be quantized, with the settings that hold for it. Throws what `resolveLayers` throws. */
+/** Every tensor that can be quantized, and its settings. Throws what `resolveLayers` throws. */
 export function resolvedLayers(experiment: Experiment, data: NetworkShape): ResolvedLayer[] {
   return resolveLayers(experiment, quantizableTensors(modelOptions(experiment, data), data.imageShape));
 }
@@ -127,13 +127,13 @@ function exceptionsOf(experiment: Experiment, data: DataShape): Readonly<Record<
   return Object.fromEntries(exceptions.map(({ tensor, quantizer }) => [tensor, quantizerSettings(quantizer)]));
 }
 
-/** What of the data a network depends on. */
+/** The sizes that a network depends on. */
 export type NetworkShape = Pick<DataShape, 'classes' | 'imageShape' | 'targetShape'>;
 
 /**
- * The network of an experiment. One of an ONNX file that tells other classes apart gets a last layer for those of the data.
+ * The model of an experiment. The network of an ONNX file with other classes gets a new last layer.
  *
- * @throws InputError for a network of one's own that is made for other images, or whose outputs the loss cannot take
+ * @throws InputError for a network definition that is made for other images, or whose outputs do not fit the loss
  */
 function modelOptions({ network, sources, task }: Experiment, data: NetworkShape): ModelOptions {
   const { imageShape } = data;
@@ -210,7 +210,7 @@ function budgetOf({ budget }: Experiment): Budget {
   };
 }
 
-/** β and ε of Adam as published. */
+/** The solver; β and ε of Adam as published. */
 function solverOf(training: Experiment['training']): Solver {
   const { momentum, nesterov } = training;
   if (training.optimizer === 'momentum') return { type: 'momentum', momentum, nesterov };
@@ -218,10 +218,10 @@ function solverOf(training: Experiment['training']): Solver {
 }
 
 /**
- * How inputs enter the network: bytes b as (b/255 − mean)/std, floats v as (v − mean)/std, channel by channel. Floats
- * for which the experiment has neither enter by the `moments` of the training inputs, or else as they are.
+ * The scaling of inputs: bytes b as (b/255 − mean)/std, floats v as (v − mean)/std for each channel. Floats without
+ * given numbers are scaled by the `moments` of the training inputs, or enter as they are.
  *
- * @throws InputError for as many means or deviations as there are no channels, and for numbers that do not suit the type
+ * @throws InputError for a wrong number of means or deviations, and for numbers that do not suit the type
  */
 export function normalisation(
   experiment: Experiment,
@@ -250,7 +250,7 @@ export function normalisation(
   return {
     values,
     scale: all.map((channel) => 1 / (unit * of(std, channel))),
-    // Without a minus zero, which JSON does not keep.
+    // Avoids −0, which JSON does not keep.
     offset: all.map((channel) => 0 - of(mean, channel) / of(std, channel)),
   };
 }

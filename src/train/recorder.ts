@@ -1,8 +1,8 @@
 /**
- * The recorder, which takes what a run leaves behind: a run folder is one, memory another. The loop knows no files.
+ * The recorder, which keeps the results of a run: in a run folder or in memory. The training loop knows no files.
  *
- * The order of an epoch's calls is a promise: its rows, its parameters, and last of all the checkpoint that makes it
- * count. What a recorder holds beyond its last checkpoint belongs to an interrupted epoch.
+ * The calls at the end of an epoch have a fixed order: its rows, its parameters, and last the checkpoint, with which
+ * the epoch counts. Anything recorded after the last checkpoint belongs to an interrupted epoch.
  */
 
 import type { Evaluation } from '../program/evaluate.js';
@@ -10,20 +10,20 @@ import type { QuantizerReport, QuantizerRow, SizesRow } from '../program/quantiz
 import type { QuantizerSnapshot } from '../program/quantizerSnapshot.js';
 import type { RunSummary } from './summary.js';
 
-/** Means over steps; the error is what is counted while training (`trainingMetric` of the task). */
+/** Means over steps. The error is that of `trainingMetric`. */
 export interface TrainingMetrics {
   readonly error: number;
-  /** The task's own loss. */
+  /** The task's loss. */
   readonly loss1: number;
-  /** Penalty of the weights' budget, without its factor. */
+  /** Penalty of the weights' budget, without its factor λ. */
   readonly loss2: number;
-  /** The same of the activations' budget. */
+  /** Penalty of the activations' budget, without its factor λ. */
   readonly loss3: number;
 }
 
 /**
- * A run within an epoch, some batches after the report before: a few times a second, and at every end of an epoch or
- * stop, so that the reports cover all batches.
+ * Progress within an epoch: a few times a second, and at every end of an epoch or stop, so that the reports cover all
+ * batches.
  */
 export interface StepReport {
   /** Updates of the optimizer since the run began. */
@@ -32,18 +32,18 @@ export interface StepReport {
   readonly seconds: number;
   /** Counted from 1. */
   readonly epoch: number;
-  /** Batches done of the epoch. */
+  /** Trained batches of the epoch. */
   readonly batch: number;
   readonly batches: number;
-  /** Since the epoch began: what will stand in its row. */
+  /** Means since the epoch began, which become its row. */
   readonly metrics: TrainingMetrics;
-  /** Since the last report: for curves that go on from epoch to epoch. */
+  /** Means since the last report, for curves. */
   readonly recent: TrainingMetrics;
-  /** The learning rate of the last batch, as scheduled. */
+  /** Learning rate of the last batch, by the schedule. */
   readonly rate: number;
   readonly quantizers: QuantizerSnapshot;
   readonly imagesPerSecond: number;
-  /** Share of the time in which the engine waited for images to be decoded. */
+  /** Fraction of the time in which the engine waited for images to be decoded. */
   readonly waiting: number;
 }
 
@@ -55,19 +55,19 @@ export interface EpochReport {
   /** loss1 and the penalties with their factors. */
   readonly loss: number;
   readonly evaluation: Evaluation;
-  /** Evaluation of the test images, where the other is of a validation split. */
+  /** Evaluation on the test images, if a validation set selects. */
   readonly test: Evaluation | null;
   readonly quantizers: QuantizerReport;
   readonly obeysBudget: boolean;
   readonly isBest: boolean;
   readonly imagesPerSecond: number;
-  /** Share of the epoch's training in which the engine waited for images to be decoded. */
+  /** Fraction of the epoch's training in which the engine waited for images to be decoded. */
   readonly waiting: number;
-  /** Share of the quantized weights that went to and fro in the last steps; `null` where it is not counted. */
+  /** Fraction of the quantized weights that oscillated in the last steps; `null` if it is not counted. */
   readonly oscillating: number | null;
 }
 
-/** Where a run stands. */
+/** Position of a run. */
 export interface RunPosition {
   /** Finished epochs. */
   readonly epoch: number;
@@ -75,24 +75,24 @@ export interface RunPosition {
   readonly step: number;
 }
 
-/** Keeps what a run produces. Whatever it throws ends the run. */
+/** Keeps the results of a run. Errors that it throws end the run. */
 export interface Recorder {
-  /** Before the first step: the run goes on from here, what is recorded of later epochs and steps goes. */
+  /** Called before the first step: discards what was recorded of later epochs and steps. */
   begin(position: RunPosition): void;
   step(report: StepReport): void;
   epoch(report: EpochReport): void;
-  /** Replaces the last parameters, or the best ones, by the bytes of a file. */
+  /** Replaces the last or the best parameters by the bytes of a file. */
   parameters(which: 'best' | 'last', file: Uint8Array): void;
   /** Replaces the checkpoint by the bytes of a file. */
   checkpoint(file: Uint8Array): void;
   /** The rows of all epochs so far, in order. */
   sizes(): readonly SizesRow[];
   quantizers(): readonly QuantizerRow[];
-  /** After the last epoch. */
+  /** Called after the last epoch. */
   finish(summary: RunSummary): void;
 }
 
-/** Watches a run, and keeps nothing. */
+/** Callbacks of a run, which keep nothing. */
 export interface TrainingEvents {
   onStep?(report: StepReport): void;
   onEpoch?(report: EpochReport): void;

@@ -1,4 +1,4 @@
-/** New values for quantizers that shall have other bits, from the parameters of a network as they are. */
+/** Requantization of all quantizers of a network with other numbers of bits. */
 
 import type { StorageArray } from '../engine/engine.js';
 import { elementCount } from '../graph/index.js';
@@ -8,13 +8,13 @@ import { channelScale, requantizeActivation, requantizeWeights } from '../quant/
 
 interface Refit {
   readonly values: readonly [number, number];
-  /** Squared error, of weights. */
+  /** Squared error; only of weights. */
   readonly error: number;
 }
 
 export type Refits = (row: number, bits: number) => Refit;
 
-/** The best values of a row with so many bits and the error they leave, computed once. */
+/** The best values of a row for so many bits and their error; each is computed once. */
 export function refits(variables: Variables, table: ArrayLike<number>, parameters: StorageArray): Refits {
   const known = new Map<string, Refit>();
   const compute = (row: number, bits: number): Refit => {
@@ -33,8 +33,7 @@ export function refits(variables: Variables, table: ArrayLike<number>, parameter
 }
 
 /**
- * The part, belonging to a weight's quantizer, of a vector that is laid out like the parameters, without the elements of
- * channels that are gone.
+ * The elements of a weight's quantizer in a vector with the layout of the parameters, without those of pruned channels.
  */
 export function elementsOf(variables: Variables, row: number, vector: StorageArray): Floats {
   const name = tensorOf(variables.quantizers[row]!.name);
@@ -43,13 +42,13 @@ export function elementsOf(variables: Variables, row: number, vector: StorageArr
   return leftOf(variables, variable, partOf(variable, vector));
 }
 
-/** The scales of a weight's channels, where they have steps of their own: of those that are left. */
+/** The scales of a weight's remaining channels, if they have steps of their own. */
 export function scalesOf(variables: Variables, row: number, parameters: StorageArray): number[] | undefined {
   const exponents = variables.find(exponentsName(variables.quantizers[row]!));
   return exponents && Array.from(leftOf(variables, exponents, partOf(exponents, parameters)), channelScale);
 }
 
-/** The part of a vector, laid out like the parameters, that belongs to a parameter. */
+/** The elements of a parameter in a vector with the layout of the parameters. */
 export function partOf({ view, shape }: Variable, vector: StorageArray): Floats {
   return vector.subarray(view.offset, view.offset + elementCount(shape)) as Floats;
 }

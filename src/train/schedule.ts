@@ -1,21 +1,21 @@
 /**
- * The values that the host sets before every step: the learning rate, Adam's bias corrections folded in, and the
- * averages' weight.
+ * Values that the host sets before every step: the learning rate (with Adam's bias corrections) and the weight of
+ * moving averages.
  */
 
 import type { Solver } from '../ops/attributes.js';
 import type { Experiment } from '../settings/index.js';
 
-/** The settings of an experiment that decide its learning rates. */
+/** The settings that determine the learning rate. */
 export type RateSettings = Pick<
   Experiment['training'],
   'epochs' | 'initialLearningRate' | 'schedule' | 'learningRateDrops' | 'warmupEpochs'
 >;
 
 /**
- * The learning rate of a step (counted from 0 over the whole run): that of the schedule, and in the W steps of the
- * warm-up (t + 1)/W of it. `step` divides by 10 after each of the configured epochs; `cosine` (Loshchilov and Hutter
- * 2017) is (1 + cos π·u)/2, where u goes from 0 to 1 over the steps behind the warm-up.
+ * The learning rate of a step, counted from 0 over the whole run: that of the schedule, times (t + 1)/W in the W steps
+ * of the warm-up. `step` divides it by 10 after each of the configured epochs; `cosine` (Loshchilov and Hutter 2017) is
+ * (1 + cos π·u)/2, where u goes from 0 to 1 over the steps after the warm-up.
  */
 export function learningRate(settings: RateSettings, step: number, stepsPerEpoch: number): number {
   const warmup = Math.round(settings.warmupEpochs * stepsPerEpoch);
@@ -35,8 +35,8 @@ export function learningRate(settings: RateSettings, step: number, stepsPerEpoch
 }
 
 /**
- * The factor of the update at step t = 1, 2, …: the learning rate itself, or for Adam α·√(1 − β₂ᵗ)/(1 − β₁ᵗ)
- * (Kingma and Ba 2015, end of section 2), where ε is added to the uncorrected √v.
+ * The factor of the update at step t = 1, 2, …: the learning rate, or for Adam α·√(1 − β₂ᵗ)/(1 − β₁ᵗ) (Kingma and Ba
+ * 2015, end of section 2), with ε added to the uncorrected √v.
  */
 export function stepSize(solver: Solver, rate: number, step: number): number {
   if (solver.type === 'momentum') return rate;
@@ -44,8 +44,9 @@ export function stepSize(solver: Solver, rate: number, step: number): number {
 }
 
 /**
- * The weight of the values after step t = 1, 2, … in their moving averages: 1 − decay, but at first more, 9/(10 + t),
- * so that the random start is soon forgotten (the rule of TensorFlow's ExponentialMovingAverage with `num_updates`).
+ * The weight of the values after step t = 1, 2, … in their moving averages: 1 − decay, or at first 9/(10 + t), which is
+ * larger, so that the random initial values are soon forgotten (the rule of TensorFlow's ExponentialMovingAverage with
+ * `num_updates`).
  */
 export function averageWeight(decay: number, step: number): number {
   return Math.max(1 - decay, 9 / (10 + step));

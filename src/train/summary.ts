@@ -1,4 +1,4 @@
-/** A finished run in a few numbers. */
+/** The results of a finished run in a few numbers. */
 
 import type { Variables } from '../nn/index.js';
 import type { Sizes } from '../program/quantizerReport.js';
@@ -7,29 +7,34 @@ import { type Experiment, obeysBudget } from '../settings/index.js';
 import type { CheckpointState } from './checkpointState.js';
 import type { Recorder } from './recorder.js';
 
-/** Under the names of summary.json; sizes are those of the best parameters, or of the last where no epoch obeyed the budget. */
+/**
+ * Results under the names of summary.json. Sizes are those of the best parameters, or of the last if no epoch obeyed
+ * the budget.
+ */
 export interface RunSummary extends Sizes {
-  /** Errors (1 − AUC where that is the metric), `null` if no epoch obeyed the budget; files have the metric by its name. */
+  /**
+   * Error (1 − AUC for that metric); `null` if no epoch obeyed the budget. Files have the metric under its own name.
+   */
   readonly best_val_err: number | null;
   readonly best_epoch: number | null;
   readonly last_val_err: number;
-  /** On the test images, which choose nothing unless `select` says so; `null` if no epoch obeyed the budget. */
+  /** Error on the test images, which do not select unless `select` says so; `null` if no epoch obeyed the budget. */
   readonly best_test_err: number | null;
   readonly last_test_err: number | null;
-  /** Bits of the same parameters, by tensor; 32 for what is not quantized. */
+  /** Bits of the same parameters by tensor; 32 if not quantized. */
   readonly bits: Readonly<Record<string, number>>;
-  /** Training, without start-up and evaluation. */
+  /** Speed of training, without start-up and evaluation. */
   readonly images_per_second: number;
   readonly seconds: number;
   readonly epochs: number;
-  /** Epochs that ended inside the budget: all of them without one. */
+  /** Epochs that ended inside the budget; all epochs without a budget. */
   readonly budget_held_epochs: number | null;
-  /** The engine, in words. */
+  /** The engine and its machine, in words. */
   readonly device: string;
   readonly select: string;
 }
 
-/** The summary of a run that has finished its epochs, from its state and what its recorder has of them. */
+/** The summary of a run with all epochs finished, from its state and its recorder. */
 export function summarize(
   experiment: Experiment,
   variables: Variables,

@@ -1,12 +1,12 @@
 /**
  * The training loop: epochs of replayed steps, an evaluation after each, rows and parameters to a recorder.
  *
- * Everything random comes from one generator whose state at the start of the epoch is kept, so a run that stops
- * anywhere goes on with the same bits. The host reads metrics back a few times a second at most.
+ * All random numbers come from one generator whose state at the start of the epoch is kept, so a run that stops
+ * anywhere is resumed with the same bits. The host reads metrics back a few times a second at most.
  *
- * A GPU computes what is queued and waits for a host that writes files. So what an epoch leaves is copied on the device as
- * the epoch ends, and recorded when the first steps of the next one are queued; and the next epoch is drawn while steps of
- * this one are under way.
+ * A GPU runs out of queued work while the host writes files. So the results of an epoch are copied on the device as the
+ * epoch ends, and recorded when the first steps of the next one are queued. The next epoch's batches are drawn while
+ * steps of this one are running.
  */
 
 import { type BatchTable, trainingEpoch } from '../data/batches.js';
@@ -37,27 +37,27 @@ export interface TrainingRun {
   readonly session: Session;
   readonly trainImages: Images;
   readonly recorder: Recorder;
-  /** The description that files of parameters carry. */
+  /** The description for files of parameters. */
   readonly metadata?: Readonly<Record<string, string>> | undefined;
-  /** The engine, in words. */
+  /** The engine and its machine, in words. */
   readonly device: string;
-  /** Where to go on; a fresh run begins with `initialState`. */
+  /** The state to go on from; `initialState` for a new run. */
   readonly state: CheckpointState;
-  /** The state is of a run with other targets, which are to be met from here on. */
+  /** True if the state belongs to a run with other targets; the experiment's are met from here on. */
   readonly hasNewTargets?: boolean;
-  /** Aborted, such as by Ctrl-C: the run stops between two steps with a checkpoint. */
+  /** When aborted, such as by Ctrl-C, the run stops between two steps with a checkpoint. */
   readonly signal?: AbortSignal | undefined;
   readonly events?: TrainingEvents | undefined;
 }
 
-/** A run that cannot go on: the message names the step and the first layer whose numbers are not finite. */
+/** The end of a diverged run; the message names the step and the first layer with non-finite numbers. */
 export class TrainingFault extends Error {
   override readonly name = 'TrainingFault';
 }
 
 const METRICS_INTERVAL_MS = 250;
 
-/** Steps that keep a GPU busy while the host records an epoch: it lets the host be no further ahead. */
+/** Steps that keep a GPU busy while the host records an epoch; the GPU engine lets the host be no further ahead. */
 const STEPS_AHEAD = 8;
 
 export function initialState(experiment: Experiment): CheckpointState {
@@ -76,8 +76,8 @@ export function initialState(experiment: Experiment): CheckpointState {
 }
 
 /**
- * Trains to the last epoch, or until the signal: then returns null with a checkpoint written. Longer epochs write
- * checkpoints on their way, from which they go on as a resumed run does.
+ * Trains to the last epoch, or until the signal; then it writes a checkpoint and returns null. Long epochs write
+ * checkpoints in between, from which they can be resumed.
  *
  * @throws TrainingFault if the loss is no longer finite; the last checkpoint stays.
  */
@@ -103,7 +103,7 @@ export async function train(run: TrainingRun): Promise<RunSummary | null> {
       conclude,
       prepare,
     }).catch(async (error) => {
-      // What the epoch before has left is kept, if it was copied before the engine broke.
+      // The previous epoch is recorded, if it was copied before the engine failed.
       await conclude().catch(() => {});
       throw error;
     });
@@ -146,18 +146,18 @@ export async function train(run: TrainingRun): Promise<RunSummary | null> {
   return summary;
 }
 
-/** How many steps of an epoch are queued before the epoch before is recorded; none where the host itself computes them. */
+/** Number of steps to queue before the previous epoch is recorded; none if the host itself computes them. */
 function stepsAhead({ session }: TrainingRun, batches: number): number {
   return session.program.runReading ? Math.min(STEPS_AHEAD, Math.floor(batches / 2)) : 0;
 }
 
 interface DrawnEpoch {
   readonly table: BatchTable;
-  /** The state of the generator behind it. */
+  /** State of the generator after the epoch. */
   readonly after: RandomState;
 }
 
-/** Draws epochs by the state of the generator before them, and remembers the one under way and the next. */
+/** Draws epochs by the state of the generator before them, and remembers the current and the next one. */
 function epochDraws({ experiment, trainImages }: TrainingRun): (from: RandomState) => DrawnEpoch {
   const { augment, augmentShift: shift, augmentMirror: mirror } = experiment.data;
   const { batchSize, seed } = experiment.training;
@@ -175,7 +175,7 @@ function epochDraws({ experiment, trainImages }: TrainingRun): (from: RandomStat
   };
 }
 
-/** What the host does while steps of an epoch are under way. */
+/** The host's work while steps of an epoch are running. */
 interface Meanwhile {
   readonly conclude: Conclusion;
   /** Draws the next epoch. */
@@ -183,26 +183,26 @@ interface Meanwhile {
 }
 
 interface Progress {
-  /** Batches done of the epoch. */
+  /** Trained batches of the epoch. */
   readonly done: number;
-  /** Sums over them. */
+  /** Sums over these batches. */
   readonly sums: Sums;
-  /** The part of the weights that went to and fro in the last steps, where it is counted and enough were seen. */
+  /** The fraction of weights that oscillated in the last steps, if it is counted and enough steps were observed. */
   readonly oscillating: number | null;
-  /** Why the images of the next could not be had. */
+  /** The error of an image of the next batch. */
   readonly fault: Error | null;
-  /** The signal came. */
+  /** True if the signal has come. */
   readonly isStopped: boolean;
 }
 
-/** Tells whether the signal came to this process, or to another one that trains with it: they stop at the same step. */
+/** Tells whether the signal came to this process, or to another rank: all stop at the same step. */
 async function isStopping({ session, signal }: TrainingRun): Promise<boolean> {
   return isTrueOfAny(session.ranks, signal?.aborted ?? false);
 }
 
 /**
- * Stops before the end of the epoch if the signal came, if it is time for a checkpoint, or for want of images. Nothing is
- * reported before the epoch before is concluded.
+ * Trains batches until the end of the epoch, the signal, the time for a checkpoint, or an image that cannot be decoded.
+ * Nothing is reported before the previous epoch is recorded.
  */
 async function runBatches(
   run: TrainingRun,
@@ -240,11 +240,11 @@ async function runBatches(
     if (fault) break;
     done++;
     if (batches - done < looks) await oscillations?.look();
-    // Lets signals and timers in: an engine on this very thread would otherwise keep them out for the whole epoch.
+    // Lets signals and timers run, which an engine on this thread would block for the whole epoch.
     await yieldToEventLoop();
     const now = performance.now();
     if (now - started >= 60_000 * experiment.checkpointMinutes) break;
-    // By steps, not by time, is it concluded: ranks make the same calls in the same order.
+    // Concluding depends on steps, not on time, since ranks make the same calls in the same order.
     if (now - reported < METRICS_INTERVAL_MS || done - state.batch <= ahead || done === batches) continue;
     reported = now;
     await report(done, rate);
@@ -294,7 +294,10 @@ async function stepReports(
   };
 }
 
-/** Keeps what is trained although images cannot be had, where the engine still answers; the fault says so then. */
+/**
+ * Writes a checkpoint after an image could not be decoded, if the engine still answers. Returns the error, which then
+ * mentions it.
+ */
 async function keptFault({ session, recorder }: TrainingRun, state: CheckpointState, fault: Error): Promise<Error> {
   try {
     recorder.checkpoint(await checkpointFile(session.training, session.program, state));
@@ -309,7 +312,7 @@ async function keptFault({ session, recorder }: TrainingRun, state: CheckpointSt
   );
 }
 
-/** Sums over the steps of the epoch so far, by `METRICS`; waits for the steps under way. */
+/** Sums over the steps of the epoch so far, by `METRICS`; waits for the queued steps. */
 type Sums = ArrayLike<number>;
 
 async function readSums({ session, experiment }: TrainingRun, state: CheckpointState): Promise<Sums> {
@@ -325,14 +328,14 @@ async function readSums({ session, experiment }: TrainingRun, state: CheckpointS
   return sums;
 }
 
-/** Means over the steps behind those of `before`. */
+/** Means over the steps after those of `before`. */
 function meansOf({ session }: TrainingRun, sums: Sums, before?: Sums): TrainingMetrics {
   const since = (position: number) => sums[position]! - (before?.[position] ?? 0);
   const steps = Math.max(1, since(METRICS.steps));
   const { batchSize, task, targetShape = [] } = session.training.options;
   const answers = task?.loss === 'pixels' ? targetLength({ shape: targetShape }) : 1;
   return {
-    // Of a shard: wrong predictions are a mean over the shards, as the loss is.
+    // `batchSize` is that of a shard: wrong predictions are a mean over the shards, as the loss is.
     error: since(METRICS.wrong) / (steps * batchSize * answers),
     loss1: since(METRICS.loss1) / steps,
     loss2: since(METRICS.loss2) / steps,
@@ -340,7 +343,10 @@ function meansOf({ session }: TrainingRun, sums: Sums, before?: Sums): TrainingM
   };
 }
 
-/** Behind new moments of batch normalisation, where the experiment has them measured on the epoch's first batches. */
+/**
+ * Evaluates all sets, after re-estimating batch normalisation's moments on the epoch's first batches if the experiment
+ * says so.
+ */
 async function evaluateAll(
   { session, experiment }: TrainingRun,
   table: BatchTable,
@@ -349,25 +355,25 @@ async function evaluateAll(
   if (experiment.training.bnReestimate > 0) await session.measureMoments(table);
   const momentsMs = performance.now() - before;
   const evaluation = await session.evaluate();
-  // Nothing but the report knows the test images: they choose no parameters and change no state.
+  // The test images are for the report only: they select no parameters and change no state.
   const test = experiment.training.select === 'validation' ? await session.evaluate(1) : null;
   return { evaluation, test, momentsMs };
 }
 
 type Evaluations = Pick<EpochReport, 'evaluation' | 'test'>;
 
-/** What an epoch has come to, before it is judged. */
+/** The results of an epoch, before its parameters are judged. */
 type EpochResults = Evaluations & Pick<EpochReport, 'training' | 'waiting' | 'oscillating'>;
 
-/** What is known of a run when its last epoch is judged. */
+/** The state that judging an epoch needs and changes. */
 type Judgement = Pick<CheckpointState, 'best' | 'lastError' | 'lastTestError'>;
 
-/** Records the end of an epoch when it is called for the first time. */
+/** Records the end of an epoch, at the first call only. */
 type Conclusion = () => Promise<Partial<Judgement>>;
 
 /**
- * Has what the epoch has left copied, and returns what records it: rows, parameters and, last of all, the checkpoint that
- * makes the epoch count.
+ * Requests copies of the epoch's results. Returns a function that records them: rows, parameters and, last of all, the
+ * checkpoint with which the epoch counts.
  */
 function endEpoch(run: TrainingRun, finished: CheckpointState, results: EpochResults): Conclusion {
   const { session, recorder } = run;
@@ -379,7 +385,7 @@ function endEpoch(run: TrainingRun, finished: CheckpointState, results: EpochRes
     parametersFile(built, program, run.metadata),
     checkpointFile(built, program, state),
   ]);
-  // Who concludes hears what has failed.
+  // The caller of the conclusion gets the error.
   copied.catch(() => {});
   let concluded: Promise<Judgement> | null = null;
   const record = async (): Promise<Judgement> => {
@@ -399,7 +405,7 @@ function endEpoch(run: TrainingRun, finished: CheckpointState, results: EpochRes
   };
 }
 
-/** Judges the parameters of a finished epoch, by its evaluation and by the table of its quantizers. */
+/** Judges the parameters of a finished epoch by its evaluation and by the table of its quantizers. */
 function judge(
   { session, experiment }: TrainingRun,
   finished: CheckpointState,

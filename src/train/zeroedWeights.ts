@@ -1,13 +1,16 @@
-/** Quantizers that take most of their weights away before training begins: gradients of what is left say little. */
+/**
+ * Detects quantizers that round most of their weights to zero before training begins, so that gradients carry little
+ * information.
+ */
 
 import { exponentsName, type Variables } from '../nn/index.js';
 import { tensorOf } from '../program/quantizerReport.js';
 import { channelScale, coreOf, effectiveRange, elementQuantizers } from '../quant/index.js';
 
-/** With two bits a good step rounds half to three quarters of all weights to zero. */
+/** The largest normal fraction: with two bits a good step rounds half to three quarters of all weights to zero. */
 const MOST_ZEROS = 0.9;
 
-/** A line on weights that are mostly rounded to zero at the start, and what helps; `null` if there are none. */
+/** A warning about weights that are mostly rounded to zero at the start, with a remedy; `null` if there are none. */
 export function zeroedWeights(variables: Variables): string | null {
   const rows = variables.quantizers.flatMap(({ role }, row) => (role === 'weight' ? [row] : []));
   const shares = rows.map((row) => ({ row, share: shareOfZeros(variables, row) }));
@@ -22,7 +25,7 @@ export function zeroedWeights(variables: Variables): string | null {
   );
 }
 
-/** The share of zeros that the quantizer makes of the start values. */
+/** The fraction of initial values that the quantizer rounds to zero. */
 function shareOfZeros(variables: Variables, row: number): number {
   const { quantizers, table } = variables;
   const quantizer = quantizers[row]!;
