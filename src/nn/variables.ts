@@ -279,13 +279,18 @@ export class Variables {
     return this.#byName.get(name);
   }
 
+  /** The name that a storage of this network has in a program, where other networks may have one of the same kind. */
+  storageName(name: string): string {
+    return this.#prefix + name;
+  }
+
   /**
    * The storage with a name, of floats unless it exists already. Vectors that go with the parameters have their length.
    */
   storage(name: string, length = 0): GrowingStorage {
     const known = this.#storages.get(name);
     if (known) return known;
-    const storage: GrowingStorage = { name: this.#prefix + name, dtype: 'float', length };
+    const storage: GrowingStorage = { name: this.storageName(name), dtype: 'float', length };
     this.#storages.set(name, storage);
     return storage;
   }

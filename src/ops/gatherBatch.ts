@@ -4,7 +4,7 @@ import { unpackAugmentation } from '../data/augmentation.js';
 import type { Definition, Operation } from './definition.js';
 
 /** Value v of channel c becomes v·scale[c] + offset[c]. */
-interface Normalization {
+export interface Normalization {
   readonly scale: readonly number[];
   readonly offset: readonly number[];
 }

@@ -14,7 +14,6 @@ import {
   type StartingWeights,
   storedShape,
   toStored,
-  type Variables,
 } from '../nn/index.js';
 import { METRICS_LENGTH } from '../ops/attributes.js';
 import { type ParameterName, parameterNames, type Quantizer } from '../quant/index.js';
@@ -32,27 +31,20 @@ export interface Place {
 }
 
 /** Places of parameters, running moments and the learned values of quantizers (scalars). */
-export function learnedPlaces({ variables }: TrainingProgram): Place[] {
+export function learnedPlaces({ variables }: Pick<TrainingProgram, 'variables'>): Place[] {
+  const storage = variables.storageName(STORAGE.quantizers);
   const scalars = variables.quantizers.flatMap((quantizer, row) =>
     parameterNames(quantizer.kind).map((parameter, column): Place => {
       const name = quantizerValueName(quantizer, parameter);
-      return { name, storage: STORAGE.quantizers, offset: 2 * row + column, shape: [], layout: 'plain' };
+      return { name, storage, offset: 2 * row + column, shape: [], layout: 'plain' };
     }),
   );
-  return [...tensorPlaces(variables), ...scalars];
-}
-
-/** Places of the teacher's parameters, if there is a teacher, with the names of its file. */
-export function teacherPlaces({ teacher }: TrainingProgram): Place[] {
-  return teacher ? tensorPlaces(teacher) : [];
-}
-
-function tensorPlaces({ parameters, running }: Variables): Place[] {
-  return [...parameters, ...running].map(({ name, shape, layout, view }) => ({
+  const tensors = [...variables.parameters, ...variables.running].map(({ name, shape, layout, view }) => ({
     ...{ name, shape, layout },
     storage: view.storage.name,
     offset: view.offset,
   }));
+  return [...tensors, ...scalars];
 }
 
 /**
@@ -146,13 +138,13 @@ export function checkPlaces(places: readonly Place[], weights: StartingWeights, 
 
 /** Writes checked values to their places; gaps between them become zero, as in a new program. */
 export function writePlaces(
-  training: TrainingProgram,
+  { plan }: Pick<TrainingProgram, 'plan'>,
   program: Program,
   places: readonly Place[],
   weights: StartingWeights,
 ): void {
   const storages = new Map<string, Float64Array>();
-  for (const { name, length } of training.plan.storages) {
+  for (const { name, length } of plan.storages) {
     if (places.some(({ storage }) => storage === name)) storages.set(name, new Float64Array(length));
   }
   for (const { name, storage, offset, shape, layout } of places) {

@@ -14,6 +14,7 @@ import type { NamedTensor } from '../weights/safetensors.js';
 import {
   checkPlaces,
   evaluatedPlaces,
+  learnedPlaces,
   type Place,
   quantizerValueName,
   readPlaces,
@@ -29,7 +30,7 @@ export async function parameterTensors(training: TrainingProgram, program: Progr
 /** The values at some places, and the constants of fixed quantizers. */
 export async function tensorsAt(
   places: readonly Place[],
-  training: TrainingProgram,
+  training: Pick<TrainingProgram, 'variables'>,
   program: Program,
 ): Promise<NamedTensor[]> {
   return [...(await readPlaces(program, places)), ...fixedTensors(training)];
@@ -49,6 +50,19 @@ export function restoreParameters(training: TrainingProgram, program: Program, w
     weights.names.filter((name) => !name.includes(':')),
   );
   writePlaces(training, program, places, weights);
+}
+
+/**
+ * Checks the parameters of a teacher and gives its fixed quantizers their constants, before an engine loads the program.
+ * Returns a function that writes the parameters to the loaded program. Throws an `InputError` that says what is missing.
+ */
+export function teach({ plan, teacher }: TrainingProgram, weights: StartingWeights): (program: Program) => void {
+  if (!teacher) throw new Error(`${weights.source}: the network learns from no teacher`);
+  const network = { plan, variables: teacher };
+  const places = learnedPlaces(network);
+  checkPlaces(places, weights, []);
+  useFixedPairs(network, weights);
+  return (program) => writePlaces(network, program, places, weights);
 }
 
 /**
@@ -73,7 +87,7 @@ export function checkLearned(
  * Gives fixed quantizers the pairs that a file has for them, instead of those that follow from the weights the program
  * was built with. To be called before an engine loads the program. Throws an `InputError` if a pair is missing or its bits differ.
  */
-export function useFixedPairs({ variables }: TrainingProgram, weights: StartingWeights): void {
+export function useFixedPairs({ variables }: Pick<TrainingProgram, 'variables'>, weights: StartingWeights): void {
   for (const [row, quantizer] of variables.quantizers.entries()) {
     if (!quantizer.fixed) continue;
     const names = fixedValueNames(quantizer);
@@ -94,7 +108,7 @@ function fixedValueNames(quantizer: Quantizer): [string, string] {
 }
 
 /** The constants of fixed quantizers as tensors; float64 on all engines, since the host computes them. */
-function fixedTensors({ variables }: TrainingProgram): NamedTensor[] {
+function fixedTensors({ variables }: Pick<TrainingProgram, 'variables'>): NamedTensor[] {
   return variables.quantizers.flatMap((quantizer) => {
     const { fixed } = quantizer;
     if (!fixed) return [];

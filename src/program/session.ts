@@ -41,7 +41,7 @@ export interface Session {
   evaluate(set?: number): Promise<Evaluation>;
 }
 
-/** Loads a program into an engine and writes the initial values of all learned values. */
+/** Loads a program into an engine and writes the initial values of all learned values; a teacher has none. */
 export async function openSession(
   engine: Engine,
   training: TrainingProgram,
@@ -50,8 +50,7 @@ export async function openSession(
 ): Promise<Session> {
   const program = await engine.load(training.plan, onProgress);
   const { variables } = training;
-  const known = [variables, training.teacher].flatMap((of) => (of ? [...of.parameters, ...of.running] : []));
-  for (const { view, start } of known) {
+  for (const { view, start } of [...variables.parameters, ...variables.running]) {
     program.write(view.storage.name, start, view.offset);
     const average = averageStorages.get(view.storage.name);
     if (average && training.options.movingAverages) program.write(average, start, view.offset);

@@ -1,29 +1,41 @@
 import { describe, expect, it } from 'vitest';
+import { packAugmentation } from '../data/augmentation.js';
 import type { Program, StorageArray } from '../engine/engine.js';
 import { createReferenceEngine } from '../engine/reference/referenceEngine.js';
-import { STORAGE, type StartingWeights, storedShape, toStored } from '../nn/index.js';
+import { type NetworkDefinition, network, STORAGE, type StartingWeights } from '../nn/index.js';
 import { bestExponents, bestStart, parameterNames, startWithStep, tableSizes } from '../quant/index.js';
-import { experimentFromSettings } from '../settings/index.js';
+import { type Experiment, experimentFromSettings, withDefinition } from '../settings/index.js';
 import { checkpointFile, readCheckpoint } from '../train/checkpoint.js';
-import { programOptions } from '../train/programOptions.js';
+import { programOptions, quantizedNetwork } from '../train/programOptions.js';
 import { initialState } from '../train/train.js';
-import { learnedPlaces, readPlaces, teacherPlaces } from './learnedValues.js';
+import { type LoadedWeights, weightsOf } from '../weights/loadedWeights.js';
+import { learnedPlaces, readPlaces } from './learnedValues.js';
+import { parameterTensors, teach } from './parameters.js';
 import { openSession } from './session.js';
-import { buildTrainingProgram, type TrainingProgram } from './trainingProgram.js';
+import { buildTrainingProgram, type ProgramOptions, type TrainingProgram } from './trainingProgram.js';
 
 const quantized = { w_quantize: 'parametric_fp_d_xmax', a_quantize: 'parametric_fp_d_xmax_relu' };
 
-/** The program of a section with these keys, on two 8×8 images that the host writes. */
+const data = { classes: 3, imageShape: [8, 8, 3] as const, trainImages: 2, evaluationImages: 2 };
+/** Two 8×8 images that the host writes. */
+const hostImages = { train: { type: 'batch' }, evaluation: { type: 'batch' } } as const;
+
+/** The program of a section with these keys. */
 function build(
   settings: Readonly<Record<string, unknown>>,
-  starting: StartingWeights | null = null,
-  teacher: StartingWeights | null = null,
+  more: Pick<Partial<ProgramOptions>, 'starting' | 'distillation' | 'train'> = {},
+  definition: NetworkDefinition | null = null,
 ): TrainingProgram {
+  const experiment = experimentOf(settings, definition);
+  return buildTrainingProgram({ ...programOptions(experiment, data, null), ...hostImages, ...more });
+}
+
+function experimentOf(
+  settings: Readonly<Record<string, unknown>>,
+  definition: NetworkDefinition | null = null,
+): Experiment {
   const experiment = experimentFromSettings('test', 'test', { model: 'tiny', batch_size: 2, ...settings });
-  const data = { classes: 3, imageShape: [8, 8, 3] as const, trainImages: 2, evaluationImages: 2 };
-  const images = { type: 'batch' } as const;
-  const options = programOptions(experiment, data, starting);
-  return buildTrainingProgram({ ...options, teacher, train: images, evaluation: images });
+  return withDefinition(experiment, definition);
 }
 
 async function load(training: TrainingProgram): Promise<Program> {
@@ -126,35 +138,59 @@ describe('extensions of the solver', () => {
 });
 
 describe('a teacher', () => {
-  const settings = { distill: 'FILE', distill_temperature: 2, distill_weight: 0.25 };
-  /** The parameters that a seed draws, as a file has them. */
-  const teacherOf = (seed: number): StartingWeights => {
-    const { variables } = build({ seed });
-    const tensor = (name: string) => variables.find(name)!;
+  const branches = network({ input: [8, 8, 3] }, (n, x) => {
+    const sum = n.add(n.conv(x, 4, { stride: 2 }), n.conv(x, 4, { stride: 2, activation: 'none' }));
+    return n.linear(n.globalAverage(sum), 3);
+  });
+  type Teacher = [name: string, settings: Readonly<Record<string, unknown>>, definition: NetworkDefinition | null];
+  const teachers: readonly Teacher[] = [
+    ['the same network in float', {}, null],
+    ['another network in float', { model: './branches.mjs' }, branches],
+    [
+      'another with learned bits, shared quantizers and a step a channel',
+      { ...quantized, model: './branches.mjs', a_quantize_linear: true, w_per_channel: true },
+      branches,
+    ],
+    ['the same network with fixed bits', { w_quantize: 'fp', a_quantize: 'fp_relu', w_bitwidth: 3 }, null],
+  ];
+  /** A teacher of start values, and the parameters of its file. */
+  const teacherOf = async (teacher: Teacher, seed: number) => {
+    const [, settings, definition] = teacher;
+    const training = build({ ...settings, seed }, {}, definition);
+    const program = await load(training);
+    const tensors = await parameterTensors(training, program);
+    await program.run('evaluate');
     return {
-      source: 'FILE',
-      get: (name) => {
-        const { shape, layout, start } = tensor(name);
-        return { shape: storedShape(shape, layout), values: toStored(start, shape, layout) };
-      },
+      weights: weightsOf(new Map(tensors.map((tensor) => [tensor.name, tensor])), 'FILE'),
+      logits: await program.read(STORAGE.logits),
     };
   };
-
-  it('is the float network in evaluation, and adds what it says to the loss of training alone', async () => {
-    const training = build({ ...quantized, ...settings }, null, teacherOf(1));
+  /** A program that learns from the teacher, on the reference engine, and what the teacher knows there. */
+  const learning = async (teacher: Teacher, weights: LoadedWeights) => {
+    const [, settings, definition] = teacher;
+    const network = quantizedNetwork(experimentOf(settings, definition), data);
+    const training = build(quantized, {
+      distillation: { temperature: 2, weight: 0.25, teacher: network, scaling: null },
+    });
+    const write = teach(training, weights);
     const program = await load(training);
-    const float = await load(build({ seed: 1 }));
-    await float.run('evaluate');
-    const teacher = await float.read(STORAGE.logits);
+    write(program);
+    return { training, program, known: () => readPlaces(program, learnedPlaces({ variables: training.teacher! })) };
+  };
+
+  const softmax = (values: StorageArray, row: number, temperature: number) => {
+    const powers = [0, 1, 2].map((k) => Math.exp(values[3 * row + k]! / temperature));
+    const total = powers.reduce((sum, power) => sum + power, 0);
+    return powers.map((power) => power / total);
+  };
+
+  it.each(teachers)('is %s in evaluation, and adds what it says to the loss of training alone', async (...teacher) => {
+    const { weights, logits: said } = await teacherOf(teacher, 1);
+    const { training, program } = await learning(teacher, weights);
     await program.run('train');
     const [logits, loss] = [await program.read(STORAGE.logits), await program.read(STORAGE.loss)];
-    const softmax = (values: StorageArray, row: number, temperature: number) => {
-      const powers = [0, 1, 2].map((k) => Math.exp(values[3 * row + k]! / temperature));
-      const total = powers.reduce((sum, power) => sum + power, 0);
-      return powers.map((power) => power / total);
-    };
     const losses = [2, 0].map((label, row) => {
-      const [p, q] = [softmax(teacher, row, 2), softmax(logits, row, 2)];
+      const [p, q] = [softmax(said, row, 2), softmax(logits, row, 2)];
       const divergence = p.reduce((sum, own, k) => sum + own * Math.log(own / q[k]!), 0);
       return -0.75 * Math.log(softmax(logits, row, 1)[label]!) + 0.25 * 4 * divergence;
     });
@@ -163,21 +199,79 @@ describe('a teacher', () => {
     expect(evaluation(training)).toEqual(evaluation(build(quantized)));
   });
 
-  it('stays what it is, and is in the checkpoint', async () => {
-    const training = build({ ...quantized, ...settings }, null, teacherOf(1));
-    const program = await load(training);
-    const before = await readPlaces(program, teacherPlaces(training));
+  it.each(teachers)('stays what it is, and is in the checkpoint: %s', async (...teacher) => {
+    const { training, program, known } = await learning(teacher, (await teacherOf(teacher, 1)).weights);
+    const before = await known();
     program.write(STORAGE.control, [0.5, 0, 0, 0]);
     await program.run('train');
-    expect(await readPlaces(program, teacherPlaces(training))).toEqual(before);
+    expect(await known()).toEqual(before);
     const experiment = experimentFromSettings('test', 'test', { model: 'tiny', batch_size: 2 });
     const file = await checkpointFile(training, program, initialState(experiment));
     // Another teacher, until the checkpoint brings the first one back.
-    const other = build({ ...quantized, ...settings }, null, teacherOf(2));
-    const resumed = await load(other);
-    expect(await readPlaces(resumed, teacherPlaces(other))).not.toEqual(before);
-    readCheckpoint({ file, source: 'checkpoint' }, other).restore(resumed);
-    expect(await readPlaces(resumed, teacherPlaces(other))).toEqual(before);
+    const other = await learning(teacher, (await teacherOf(teacher, 2)).weights);
+    expect(await other.known()).not.toEqual(before);
+    readCheckpoint({ file, source: 'checkpoint' }, other.training).restore(other.program);
+    expect(await other.known()).toEqual(before);
+    expect(other.training.teacher!.quantizers).toEqual(training.teacher!.quantizers);
+  });
+
+  it('sees the shifted and mirrored images of the batch as its own run normalised them', async () => {
+    const scaled = (scale: number, offset: number) => ({
+      scale: [scale, scale, scale],
+      offset: [offset, offset, offset],
+    });
+    const resident = { type: 'dataset', values: 'bytes', count: 2, batches: 1 } as const;
+    const [own, theirs] = [scaled(1 / 128, -1), scaled(1 / 127.5, -0.5)];
+    const loaded = async (training: TrainingProgram) => {
+      const program = await load(training);
+      program.write(
+        STORAGE.trainImages,
+        Uint8Array.from({ length: 2 * 8 * 8 * 3 }, (_, i) => (37 * i) % 256),
+      );
+      program.write(STORAGE.trainLabels, [2, 0]);
+      program.write(STORAGE.trainBatches, [1, packAugmentation({ dy: 2, dx: -1, mirror: true }), 0, 0]);
+      return program;
+    };
+    // Without batch normalisation training computes what evaluation does, so that pupil and teacher are the same.
+    const plain: Teacher = [
+      '',
+      { model: './plain.mjs' },
+      network({ input: [8, 8, 3] }, (n, x) => n.linear(n.flatten(x), 3)),
+    ];
+    const [, settings, definition] = plain;
+    const { weights } = await teacherOf(plain, 313);
+    const trained = async (source: ReturnType<typeof scaled>, scaling: ReturnType<typeof scaled> | null) => {
+      const teacher = quantizedNetwork(experimentOf(settings, definition), data);
+      const distillation = { temperature: 1, weight: 1, teacher, scaling };
+      const training = build(settings, { distillation, train: { ...resident, ...source } }, definition);
+      const write = teach(training, weights);
+      const program = await loaded(training);
+      write(program);
+      await program.run('train');
+      return { logits: await program.read(STORAGE.logits), loss: (await program.read(STORAGE.loss))[0]! };
+    };
+    const [ours, others, taught] = [await trained(own, null), await trained(theirs, null), await trained(own, theirs)];
+    expect([ours.loss, others.loss]).toEqual([0, 0]);
+    expect(taught.logits).toEqual(ours.logits);
+    const divergences = [0, 1].map((row) => {
+      const [p, q] = [softmax(others.logits, row, 1), softmax(ours.logits, row, 1)];
+      return p.reduce((sum, one, k) => sum + one * Math.log(one / q[k]!), 0);
+    });
+    expect(taught.loss).toBeGreaterThan(1e-4);
+    expect(taught.loss).toBeCloseTo((divergences[0]! + divergences[1]!) / 2, 12);
+  });
+
+  it('of another network than its file, or than the checkpoint, is refused', async () => {
+    const [float, another] = teachers;
+    const { weights } = await teacherOf(float!, 1);
+    await expect(learning(another!, weights)).rejects.toThrow('FILE: has no ');
+    const { training, program } = await learning(float!, weights);
+    const experiment = experimentFromSettings('test', 'test', { model: 'tiny', batch_size: 2 });
+    const file = await checkpointFile(training, program, initialState(experiment));
+    const other = await learning(another!, (await teacherOf(another!, 1)).weights);
+    const read = (now: TrainingProgram) => () => readCheckpoint({ file, source: 'checkpoint' }, now);
+    expect(read(other.training)).toThrow('checkpoint: is of a run with other settings: distillation.teacher.model');
+    expect(read(build(quantized))).toThrow('has teacher:');
   });
 });
 
@@ -224,7 +318,7 @@ describe('a step for each channel', () => {
     get: (name) => (name === 'conv1/quantized_conv/W' ? { shape: [8, 3, 3, 3], values } : undefined),
   };
   const starts = (settings: Readonly<Record<string, unknown>>, starting: StartingWeights | null = null) => {
-    const { variables } = build(settings, starting);
+    const { variables } = build(settings, { starting });
     return new Map(variables.parameters.map(({ name, start }) => [name, [...start]]));
   };
 
@@ -295,7 +389,7 @@ describe('a step for each channel', () => {
 
   it('is that of the tensor while all exponents are 0', async () => {
     const logits = async (settings: Readonly<Record<string, unknown>>, starting: StartingWeights | null = null) => {
-      const program = await load(build(settings, starting));
+      const program = await load(build(settings, { starting }));
       await program.run('evaluate');
       return [...(await program.read(STORAGE.logits))];
     };

@@ -5,7 +5,16 @@
 
 import type { InputType } from '../data/imageSet.js';
 import { createRandom, randomStreams } from '../data/random.js';
-import { type DType, elementCount, Graph, operandsOf, type Plan, type Storage, type Tensor } from '../graph/index.js';
+import {
+  type DType,
+  elementCount,
+  Graph,
+  operandsOf,
+  type Plan,
+  type Shape,
+  type Storage,
+  type Tensor,
+} from '../graph/index.js';
 import {
   type ActivationSettings,
   averageStorages,
@@ -27,6 +36,7 @@ import {
 import { CONTROL_LENGTH, METRICS_LENGTH, PENALTIES_LENGTH, type Solver } from '../ops/attributes.js';
 import { elementLoss } from '../ops/elementLoss.js';
 import { flatten } from '../ops/flatten.js';
+import type { Normalization } from '../ops/gatherBatch.js';
 import type { UpdateRule } from '../ops/parameterUpdate.js';
 import { type Distillation, softmaxCrossEntropy, type Teaching } from '../ops/softmaxCrossEntropy.js';
 import { appendGradients, fuse, makePlan, prune } from '../passes/index.js';
@@ -36,38 +46,41 @@ import { classification, type Task } from '../task.js';
 /** The source of a phase's images. */
 export type ImageSource =
   /** The dataset is on the device; a table lists the images of each batch. */
-  | {
+  | ({
       readonly type: 'dataset';
       readonly values: InputType;
       readonly count: number;
       /** Rows of the batch table: batches of an epoch. */
       readonly batches: number;
-      readonly scale: readonly number[];
-      readonly offset: readonly number[];
-    }
+    } & Normalization)
   /** One batch is on the device; the host has `count` images, and overwrites it with the next batch. */
-  | {
-      readonly type: 'stream';
-      readonly values: InputType;
-      readonly count: number;
-      readonly scale: readonly number[];
-      readonly offset: readonly number[];
-    }
+  | ({ readonly type: 'stream'; readonly values: InputType; readonly count: number } & Normalization)
   /** The host writes every batch as numbers. */
   | { readonly type: 'batch' };
 
-export interface ProgramOptions extends ActivationSettings {
+/** A network and its quantizers. */
+export interface QuantizedNetwork extends ActivationSettings {
   readonly model: ModelOptions;
+  readonly imageShape: readonly [height: number, width: number, channels: number];
+  readonly weights: QuantizerSettings;
+}
+
+/** A trained network that another one learns from in training, beside the labels, and how much it has to say. */
+export interface TaughtBy extends Distillation {
+  readonly teacher: QuantizedNetwork;
+  /** How its inputs are normalised; `null`: as those of the network that learns. */
+  readonly scaling: Normalization | null;
+}
+
+export interface ProgramOptions extends QuantizedNetwork {
   /** Images a batch of the plan. */
   readonly batchSize: number;
   /** Batches a step, whose gradients are averaged; each is normalised by its own moments; 1 by default. */
   readonly shards?: number;
-  readonly imageShape: readonly [height: number, width: number, channels: number];
   /** Loss and metric; classification by default. */
   readonly task?: Task;
   /** Shape of the targets of one input; absent for a class an input. */
   readonly targetShape?: readonly number[] | undefined;
-  readonly weights: QuantizerSettings;
   readonly budget: Budget;
   /** A cost table, to be counted with the sizes. */
   readonly costs?: CostTable | null;
@@ -79,10 +92,8 @@ export interface ProgramOptions extends ActivationSettings {
   readonly quantizerLearningRateFactor?: number;
   /** ε of label smoothing in training; 0 by default. */
   readonly labelSmoothing?: number;
-  /** What a teacher, the float network with other parameters, has to say in training beside the labels; none by default. */
-  readonly distillation?: Distillation | null;
-  /** Its parameters; `null` where a checkpoint brings them. */
-  readonly teacher?: StartingWeights | null;
+  /** None by default. */
+  readonly distillation?: TaughtBy | null;
   /** Cap the bits of quantizers at the numbers in the storage `bitCaps`. */
   readonly capsBits?: boolean;
   /** Channels may be pruned: the penalty counts the shares that the host writes. Needs `capsBits`. */
@@ -103,7 +114,7 @@ export interface TrainingProgram {
   /** Phases `train`, or with shards `gradient` and `update`; `moments` if these are re-estimated; `evaluate`. */
   readonly plan: Plan;
   readonly variables: Variables;
-  /** What the teacher knows, where there is one, in storages of its own. */
+  /** What the teacher knows, where there is one, in storages of its own; it has no start values, `teach` writes its parameters. */
   readonly teacher: Variables | null;
   readonly options: ProgramOptions;
   /** Names of the activations of the phase `evaluate`, if there is one, by the tensors' ids. */
@@ -230,8 +241,7 @@ function startVariables({ seed, starting }: ProgramOptions): Variables {
 /** The inputs of a batch. */
 interface Gathered {
   readonly count: number;
-  readonly batchTable: Tensor;
-  readonly position: Tensor;
+  readonly from: Readonly<Record<'images' | 'labels' | 'batchTable' | 'position', Tensor>>;
 }
 
 interface Forward {
@@ -247,8 +257,7 @@ interface Forward {
 
 class PhaseBuilder {
   readonly activationNames = new Map<number, string>();
-  /** Known once a phase has been built that learns from it. */
-  teacher: Variables | null = null;
+  #teacher: PhaseBuilder | null = null;
   readonly #ids = { next: 0 };
   readonly #storages = new Map<string, Storage>();
   /** Offsets at which the parameters without decay begin, and behind them the exponents of channels. */
@@ -259,6 +268,11 @@ class PhaseBuilder {
     readonly options: ProgramOptions,
     readonly variables: Variables,
   ) {}
+
+  /** What the teacher knows, once a phase has been built that learns from it. */
+  get teacher(): Variables | null {
+    return this.#teacher?.variables ?? null;
+  }
 
   /** Builds the network to declare its variables; the lengths of all vectors are known from then on. */
   declare(): void {
@@ -362,28 +376,37 @@ class PhaseBuilder {
 
   /** From images to outputs. */
   forward(graph: Graph, training: boolean, more: Pick<Network, 'onActivation' | 'runningDecay'> = {}): Forward {
-    const { options, variables } = this;
     const { images, labels, gathered } = this.#batch(graph, training);
+    const teaching = training ? this.#teaching(graph, images, gathered) : null;
+    const logits = this.#outputs(graph, images, training, more);
+    logits.view = { storage: this.#storage(STORAGE.logits, elementCount(logits.shape)), offset: 0 };
+    return { images, labels, gathered, logits, teaching };
+  }
+
+  #outputs(
+    graph: Graph,
+    images: Tensor,
+    training: boolean,
+    more: Pick<Network, 'onActivation' | 'runningDecay'> = {},
+  ): Tensor {
+    const { options, variables } = this;
     const table = this.#quantizerTable(graph, STORAGE.quantizers);
     const ranges = graph.tensor('ranges', table.shape);
     graph.append('prepareQuantizers', { table }, { ranges }, { rows: variables.quantizers });
     const { weights, activations, linear = null, input = null, exceptions = {} } = options;
     const parts = { weights, activations, linear, input, exceptions };
-    const network = { graph, variables, training, ranges, ...parts, ...more };
-    const { distillation } = options;
-    const teaching =
-      training && distillation ? { logits: this.#teacherLogits(graph, images, ranges), distillation } : null;
-    const logits = buildModel(network, images, options.model);
-    logits.view = { storage: this.#storage(STORAGE.logits, elementCount(logits.shape)), offset: 0 };
-    return { images, labels, gathered, logits, teaching };
+    return buildModel({ graph, variables, training, ranges, ...parts, ...more }, images, options.model);
   }
 
-  /** What the teacher says of the images: without quantizers, by running moments, without a place for gradients. */
-  #teacherLogits(graph: Graph, images: Tensor, ranges: Tensor): Tensor {
-    const { model, seed, teacher: starting = null } = this.options;
-    this.teacher ??= new Variables(createRandom(seed, randomStreams.startValues), starting, 'teacher ');
-    const float = { weights: unquantized, activations: unquantized };
-    return buildModel({ graph, variables: this.teacher, training: false, ranges, ...float }, images, model);
+  /** What the teacher says of the images of the batch: by running moments, without a place for gradients. */
+  #teaching(graph: Graph, images: Tensor, gathered: Gathered | null): Teaching | null {
+    const { distillation } = this.options;
+    if (!distillation) return null;
+    const { teacher, scaling, temperature, weight } = distillation;
+    this.#teacher ??= teacherBuilder(this.options, teacher);
+    const unused = graph.tensor('labels', [images.shape[0]!], null, 'int32');
+    const own = scaling && gathered ? gather(graph, images.shape, gathered, unused, scaling) : images;
+    return { logits: this.#teacher.#outputs(graph, own, false), distillation: { temperature, weight } };
   }
 
   #loss(graph: Graph, { images, labels, gathered, logits, teaching }: Forward, training: boolean): Tensor {
@@ -410,13 +433,14 @@ class PhaseBuilder {
   #targets(graph: Graph, gathered: Gathered | null, training: boolean): Tensor {
     const { task = classification, targetShape, batchSize } = this.options;
     if (!gathered || !targetShape) throw new Error(`the loss of ${task.loss} needs targets that are gathered`);
-    const { count, ...operands } = gathered;
+    const { count, from } = gathered;
+    const { batchTable, position } = from;
     const dtype = task.loss === 'pixels' ? 'int32' : 'float';
     const name = training ? STORAGE.trainTargets : STORAGE.evaluationTargets;
     const shape = [count, ...targetShape];
     const targets = graph.whole(this.#storage(name, elementCount(shape), dtype), shape);
     const y = graph.tensor('targets', [batchSize, ...targetShape], null, dtype);
-    graph.append('gatherTargets', { targets, ...operands }, { y }, {});
+    graph.append('gatherTargets', { targets, batchTable, position }, { y }, {});
     return y;
   }
 
@@ -445,7 +469,6 @@ class PhaseBuilder {
       : [STORAGE.evaluationImages, STORAGE.evaluationLabels, STORAGE.evaluationBatches];
     const [values, classes, batches] = names as [string, string, string];
     const dtype = source.values === 'bytes' ? 'uint8' : 'float';
-    const images = graph.tensor('images', shape);
     const all = graph.whole(this.#storage(values, resident.count * elementCount(imageShape), dtype), [
       resident.count,
       ...imageShape,
@@ -457,13 +480,8 @@ class PhaseBuilder {
       2,
     ]);
     const position = graph.whole(this.#storage(STORAGE.position, 1, 'int32'));
-    graph.append(
-      'gatherBatch',
-      { images: all, labels: ofAll, batchTable, position },
-      { x: images, y: labels },
-      { scale: source.scale, offset: source.offset },
-    );
-    return { images, labels, gathered: { count: resident.count, batchTable, position } };
+    const gathered = { count: resident.count, from: { images: all, labels: ofAll, batchTable, position } };
+    return { images: gather(graph, shape, gathered, labels, source), labels, gathered };
   }
 
   #appendUpdate(graph: Graph, loss: Tensor, sums: Tensor): void {
@@ -568,10 +586,31 @@ class PhaseBuilder {
   #storage(name: string, length: number, dtype: DType = 'float'): Storage {
     const known = this.#storages.get(name);
     if (known?.length === length) return known;
-    const storage = { name, dtype, length };
+    const storage = { name: this.variables.storageName(name), dtype, length };
     this.#storages.set(name, storage);
     return storage;
   }
+}
+
+/** Gathers the images of a batch, [B,H,W,C], and their labels. */
+function gather(
+  graph: Graph,
+  shape: Shape,
+  { from }: Gathered,
+  labels: Tensor,
+  { scale, offset }: Normalization,
+): Tensor {
+  const images = graph.tensor('images', shape);
+  graph.append('gatherBatch', from, { x: images, y: labels }, { scale, offset });
+  return images;
+}
+
+/** Builds a teacher beside the network of `options`, with storages of its own. */
+function teacherBuilder(options: ProgramOptions, teacher: QuantizedNetwork): PhaseBuilder {
+  const own = { ...withoutQuantizers(options), ...teacher, prunesChannels: false };
+  const builder = new PhaseBuilder(own, new Variables(null, null, 'teacher '));
+  builder.declare();
+  return builder;
 }
 
 /** Images in the shape of the outputs that they are compared with: as they are, or flattened. */

@@ -39,16 +39,23 @@ export const dataSchema = z.object({
 /** The first difference in words, such as `class 2 was 'blue', now it is 'sky'`; `null` if there is none. */
 export function dataDifference(then: DataDescription, now: DataDescription): string | null {
   return (
-    classDifference(then.classes, now.classes) ??
-    difference('images', then.image.join('x'), now.image.join('x')) ??
-    difference('targets', String(then.targets?.join('x')), String(now.targets?.join('x'))) ??
-    featureDifference(then.features, now.features) ??
-    difference('values', then.values, now.values) ??
+    inputDifference(then, now) ??
     difference('scales of pixels', then.scale.join(), now.scale.join()) ??
     difference('offsets of pixels', then.offset.join(), now.offset.join()) ??
     imageDifference('training images', then.fingerprints.train, now.fingerprints.train) ??
     imageDifference('validation images', then.fingerprints.validation, now.fingerprints.validation) ??
     imageDifference('test images', then.fingerprints.test, now.fingerprints.test)
+  );
+}
+
+/** The first difference in what a network is given and asked for, however it is normalised; `null` likewise. */
+export function inputDifference(then: DataDescription, now: DataDescription): string | null {
+  return (
+    classDifference(then.classes, now.classes) ??
+    difference('images', then.image.join('x'), now.image.join('x')) ??
+    difference('targets', String(then.targets?.join('x')), String(now.targets?.join('x'))) ??
+    featureDifference(then.features, now.features) ??
+    difference('values', then.values, now.values)
   );
 }
 

@@ -44,7 +44,7 @@ export function evaluatedExperiment(run: EvaluatedRun, overrides: Overrides): Ex
 
 /** A run as it was trained, but for `overrides`. */
 export function trainedExperiment(
-  { folder, config }: EvaluatedRun,
+  { folder, config }: { readonly folder: Pick<RunFolder, 'config'>; readonly config: EvaluatedRun['config'] },
   overrides: Overrides,
   settings = config.settings,
 ): Experiment {

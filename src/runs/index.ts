@@ -1,4 +1,4 @@
 export { discardUnfinished, makeFolder, writeDurably } from '../disk/durableFile.js';
 export { withNetworkOfFile } from './ownNetwork.js';
 export * from './runFolder.js';
-export { priorExperiment, readWeightsToStartFrom, resolveStartingWeights, resolveTeacher } from './startingWeights.js';
+export { priorExperiment, readWeightsToStartFrom, resolveStartingWeights } from './startingWeights.js';

@@ -6,20 +6,35 @@ import { InputError } from '../errors.js';
 import type { RunSummary } from '../train/summary.js';
 import { dataSchema } from './dataDescription.js';
 
-export const configSchema = z.object({
+/** A file and the hash of its bytes. */
+const hashedFile = z.object({ file: z.string(), sha256: z.string() });
+
+/** A network as its run or its file of parameters tells of it. */
+const network = z.object({
   experiment: z.string(),
-  cfg: z.string(),
   /** Every key of the .cfg with its final value. */
   settings: z.record(z.string(), z.unknown()),
+  /** The network where it is one's own, as `network(…)` returned it; `null` for a model by name. */
+  definition: z.unknown().default(null),
+});
+
+const teacherSchema = hashedFile.extend({
+  /** `null`: the run's own network in float, since the file does not say. */
+  network: network.extend({ data: dataSchema }).nullable(),
+});
+export type TeacherRecord = z.output<typeof teacherSchema>;
+
+export const configSchema = network.extend({
+  cfg: z.string(),
   /** Versions of this program, Node and whatever else decides the numbers. */
   versions: z.record(z.string(), z.string()),
   /** The engine that ran, in words. */
   device: z.string(),
   seed: z.number(),
   /** The file of parameters that the run began with, and the hash of its bytes; `null` for none. */
-  starting_weights: z.object({ file: z.string(), sha256: z.string() }).nullable().default(null),
-  /** The network where it is one's own, as `network(…)` returned it; `null` for a model by name. */
-  definition: z.unknown().default(null),
+  starting_weights: hashedFile.nullable().default(null),
+  /** The parameters of the teacher, and its network. */
+  teacher: teacherSchema.nullable().default(null),
   /** `null` in folders of older versions, whose data cannot be compared. */
   data: dataSchema.nullable().default(null),
 });

@@ -3,8 +3,6 @@
  * `mpdnn train` is this function with words around it, `mpdnn reproduce` calls it for every run of a table.
  */
 
-import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { selectEngine } from '../engine/selectEngine.js';
 import { InputError } from '../errors.js';
 import { liveFile } from '../live/liveFile.js';
@@ -26,18 +24,18 @@ import { followingRecorder } from './followingRecorder.js';
 import {
   checkReplaceable,
   createRunFolder,
-  type RunConfig,
   type RunFolder,
   readQuantizers,
   readWeightsToStartFrom,
   resolveStartingWeights,
-  resolveTeacher,
   resumeRunFolder,
   runRoot,
   setEpochs,
 } from './index.js';
 import { type Lock, lockFolder } from './lock.js';
 import type { RunEvents } from './runEvents.js';
+import { hashedFile } from './startingWeights.js';
+import { readTeacher, recordedTeacher } from './teacher.js';
 import type { Workbench } from './workbench.js';
 
 export interface RunOptions {
@@ -103,9 +101,9 @@ async function runLocked(
   const description = describeData(experiment, data);
   if (resumed) checkSameData(resumed, description, events);
   const startFile = resumed ? null : resolveStartingWeights(experiment, file);
-  const teacherFile = resumed ? null : resolveTeacher(experiment, file);
+  const teacher = resumed ? null : await readTeacher(experiment, file, description);
   const run = await openTraining(experiment, data, {
-    teacher: teacherFile === null ? null : await readWeightsToStartFrom(teacherFile),
+    teacher: teacher ?? recordedTeacher(experiment, resumed?.config.teacher ?? null, description),
     starting: startFile ? await readWeightsToStartFrom(startFile) : null,
     checkpoint: resumed && {
       file: readWeightFile(resumed.folder.checkpoint),
@@ -134,9 +132,11 @@ async function runLocked(
         return resumed.folder;
       }
       const versions = { 'mixed-precision-dnns': packageVersion(), node: process.version };
-      const starting = startFile === null ? null : startingWeights(startFile);
-      const begun = { device, versions, startingWeights: starting, data: description, network, checkpoint, force };
-      return createRunFolder(experiment, begun);
+      return createRunFolder(experiment, {
+        ...{ device, versions, data: description, network, checkpoint, force },
+        startingWeights: startFile === null ? null : hashedFile(startFile),
+        teacher: teacher?.record ?? null,
+      });
     };
     const folder = ranks.rank === 0 ? start() : null;
     const recorder = folder
@@ -192,9 +192,4 @@ function checkSameData(
 /** How many images train, and how many of the training images are held out. */
 function countLine({ train, validation }: ExperimentData): string {
   return `${train.count} images${validation ? `  ${validation.count} more held out to choose by` : ''}`;
-}
-
-/** The entry of config.json for a file of starting weights: its hash tells whether it is still the same. */
-export function startingWeights(file: string): NonNullable<RunConfig['starting_weights']> {
-  return { file, sha256: createHash('sha256').update(readFileSync(file)).digest('hex') };
 }

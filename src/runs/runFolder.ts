@@ -74,6 +74,7 @@ export interface RunStart {
   readonly device: string;
   readonly versions: Readonly<Record<string, string>>;
   readonly startingWeights?: RunConfig['starting_weights'];
+  readonly teacher?: RunConfig['teacher'];
   readonly data?: RunConfig['data'];
   readonly network?: NetworkDescription;
   readonly checkpoint: Uint8Array;
@@ -347,7 +348,7 @@ function tables(folder: RunFolder): [path: string, header: string][] {
 function initialFiles(
   folder: RunFolder,
   experiment: Experiment,
-  { device, versions, startingWeights, data, network, checkpoint }: RunStart,
+  { device, versions, startingWeights, teacher, data, network, checkpoint }: RunStart,
 ): [path: string, content: string | Uint8Array][] {
   const { resume: _, ...settings } = experiment.settings;
   const config: RunConfig = {
@@ -358,6 +359,7 @@ function initialFiles(
     device,
     seed: experiment.training.seed,
     starting_weights: startingWeights ?? null,
+    teacher: teacher ?? null,
     definition: experiment.network.definition,
     data: data ?? null,
   };

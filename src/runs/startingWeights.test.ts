@@ -5,7 +5,7 @@ import { temporaryFolder } from '../../test/temporaryFolder.js';
 import { InputError } from '../errors.js';
 import { parseConfig } from '../settings/configFile.js';
 import { type Overrides, resolveExperiment } from '../settings/experiment.js';
-import { resolveStartingWeights, resolveTeacher } from './startingWeights.js';
+import { resolveParameters, resolveStartingWeights } from './startingWeights.js';
 
 let folder: string;
 beforeEach(() => {
@@ -71,16 +71,27 @@ describe('starting weights', () => {
 
   it('that are missing and name no experiment', () => {
     expect(fault('PIROR/params_best.h5')).toContain("no section [PIROR] in /cfg/a.cfg; did you mean 'PRIOR'?");
-    expect(fault('net.h5')).toContain('weightfile = net.h5: no such file; name a .safetensors, .pt or .h5 file');
+    expect(fault('net.h5')).toContain(
+      'weightfile = net.h5: no such file; name a run folder, a .safetensors, .pt or .h5 file',
+    );
     expect(fault('none', { weights: 'net.h5' })).toMatch(/^--weights = net.h5: no such file/);
   });
 
-  it('those of a teacher are found likewise', () => {
-    const taught = (distill: string) => {
-      const file = parseConfig(`[A]\ndistill = ${distill}\n[PRIOR]\n`, join(folder, 'cfg/a.cfg'));
-      return resolveTeacher(resolveExperiment(file, 'A', { out: join(folder, 'runs') }), file);
+  it('are the best parameters of a run folder that is named', () => {
+    const best = put('front/seed-0/FLOAT/params_best.safetensors');
+    const run = join(folder, 'front/seed-0/FLOAT');
+    put('front/seed-0/FLOAT/config.json');
+    expect(resolve(run)).toBe(best);
+    expect(resolve('none', { weights: run })).toBe(best);
+  });
+
+  it('those of a teacher are found likewise, but for its model', () => {
+    const taught = (written: string) => {
+      const file = parseConfig(`[A]\ndistill = ${written}\n[PRIOR]\n`, join(folder, 'cfg/a.cfg'));
+      const experiment = resolveExperiment(file, 'A', { out: join(folder, 'runs'), model: 'resnet32' });
+      return resolveParameters(experiment, file, { key: 'distill', written, without: 'to have no teacher' });
     };
-    expect(taught('none')).toBeNull();
+    expect(() => taught('PRIOR/params_best.h5')).toThrow(/first run: npx mpdnn train PRIOR --cfg \S+ --out \S+$/);
     const best = put('runs/PRIOR/params_best.safetensors');
     expect(taught('PRIOR/params_best.h5')).toBe(best);
     expect(() => taught('net.h5')).toThrow(

@@ -3,7 +3,8 @@
  * it (`params_DEFAULT/params_best.h5` or `NAME/params_best.h5`), so such a name means "the best parameters of NAME",
  * whatever the format; any other name is a file.
  */
-import { existsSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { userPath } from '../disk/userPath.js';
 import { InputError } from '../errors.js';
@@ -25,13 +26,7 @@ export function resolveStartingWeights(experiment: Experiment, file: ConfigFile)
   return resolveParameters(experiment, file, { key: 'weightfile', written, without: 'to start from scratch' });
 }
 
-/** The file of the teacher's parameters, found as that to start from; `null` without a teacher. */
-export function resolveTeacher(experiment: Experiment, file: ConfigFile): string | null {
-  const { distill } = experiment.training;
-  if (!distill) return null;
-  return resolveParameters(experiment, file, { key: 'distill', written: distill.from, without: 'to have no teacher' });
-}
-
+/** A key that names a file of parameters, or a run folder. */
 interface NamedParameters {
   readonly key: 'weightfile' | 'distill';
   /** The key's value. */
@@ -40,7 +35,8 @@ interface NamedParameters {
   readonly without: string;
 }
 
-function resolveParameters(experiment: Experiment, file: ConfigFile, named: NamedParameters): string {
+/** Finds the file that a key names, as `resolveStartingWeights` says; a run folder stands for its best parameters. */
+export function resolveParameters(experiment: Experiment, file: ConfigFile, named: NamedParameters): string {
   const { key, written } = named;
   const source = experiment.sources.get(key);
   const prior = priorExperiment(written);
@@ -50,11 +46,18 @@ function resolveParameters(experiment: Experiment, file: ConfigFile, named: Name
       ? [written, ...runFiles]
       : [...runFiles, resolve(dirname(experiment.configPath), written), written];
   const ownFolder = resolve(experiment.out, experiment.runName);
-  const found = candidates.find((path) => dirname(resolve(path)) !== ownFolder && existsSync(path));
+  const found = candidates.map(bestOfFolder).find((path) => dirname(resolve(path)) !== ownFolder && existsSync(path));
   if (found !== undefined) return found;
-  throw new InputError(
-    `${source?.where ?? `[${experiment.name}] ${key}`} = ${written}: ${whatToDo(experiment, file, prior, named)}`,
-  );
+  throw new InputError(`${whereWritten(experiment, named)}: ${whatToDo(experiment, file, prior, named)}`);
+}
+
+/** The place of a key and its value, for messages. */
+export function whereWritten({ sources, name }: Experiment, { key, written }: NamedParameters): string {
+  return `${sources.get(key)?.where ?? `[${name}] ${key}`} = ${written}`;
+}
+
+function bestOfFolder(path: string): string {
+  return existsSync(join(path, 'config.json')) ? join(path, 'params_best.safetensors') : path;
 }
 
 /** The file that holds the network where it holds weights too, unless the call says to start from none. */
@@ -67,6 +70,11 @@ export async function readWeightsToStartFrom(path: string): Promise<LoadedWeight
   if (!path.toLowerCase().endsWith('.onnx')) return readStartingWeights(path);
   const { importOnnx } = await import('../onnx/index.js');
   return importOnnx(readWeightFile(path), path).weights;
+}
+
+/** A file and the hash of its bytes, which tells whether it is still the same. */
+export function hashedFile(file: string): { readonly file: string; readonly sha256: string } {
+  return { file, sha256: createHash('sha256').update(readFileSync(file)).digest('hex') };
 }
 
 /** The experiment whose best parameters a `weightfile` means: NAME in `NAME/params_best.h5` or `params_NAME/…`. */
@@ -82,17 +90,18 @@ function whatToDo(
   experiment: Experiment,
   file: ConfigFile,
   prior: string | undefined,
-  { without }: NamedParameters,
+  { key, without }: NamedParameters,
 ): string {
-  if (prior === undefined) return `no such file; name a .safetensors, .pt or .h5 file, or none ${without}`;
+  if (prior === undefined)
+    return `no such file; name a run folder, a .safetensors, .pt or .h5 file, or none ${without}`;
   if (prior === experiment.runName) {
     return `is the result of this very experiment; name another, or none ${without}`;
   }
   if (prior !== defaultSection && !file.sections.has(prior)) {
     return `no such file, and no section [${prior}] in ${file.path}${didYouMean(prior, [...file.sections.keys()])}`;
   }
-  // What shapes the network and the images must be the same in both experiments.
-  const shared = ['model', 'num_layers', 'data', 'image_size', 'out'];
+  // What shapes the images must be the same in both experiments, and what shapes the network, but for a teacher's.
+  const shared = [...(key === 'weightfile' ? ['model', 'num_layers'] : []), 'data', 'image_size', 'out'];
   const options = shared.flatMap((key) => {
     const value = experiment.overrides.get(key);
     return value === undefined ? [] : [[key, value] as const];

@@ -8,9 +8,9 @@
 import type { Program } from '../engine/engine.js';
 import { InputError } from '../errors.js';
 import { STORAGE } from '../nn/index.js';
-import { learnedPlaces, optimizerPlaces, type Place, teacherPlaces, writePlaces } from '../program/learnedValues.js';
+import { learnedPlaces, optimizerPlaces, type Place, writePlaces } from '../program/learnedValues.js';
 import { describeNetwork, describeQuantizers } from '../program/networkDescription.js';
-import { checkLearned, parameterTensors, tensorsAt, useFixedPairs } from '../program/parameters.js';
+import { checkLearned, parameterTensors, teach, tensorsAt, useFixedPairs } from '../program/parameters.js';
 import type { TrainingProgram } from '../program/trainingProgram.js';
 import { parseSafetensorsFile, safetensorsFile } from '../weights/checkedSafetensors.js';
 import { sound, weightsOf } from '../weights/loadedWeights.js';
@@ -31,6 +31,8 @@ export interface Checkpoint {
   restore(program: Program): void;
 }
 
+/** Begins the names of what the teacher knows. */
+const TEACHER = 'teacher:';
 const PARAMETERS = 'mixed-precision-dnns parameters';
 const CHECKPOINT = 'mixed-precision-dnns checkpoint';
 /** Incremented by changes that older programs cannot read. */
@@ -68,8 +70,14 @@ export async function checkpointFile(
   program: Program,
   state: CheckpointState | Promise<CheckpointState>,
 ): Promise<Uint8Array> {
-  const [tensors, known] = await Promise.all([tensorsAt(checkpointPlaces(training), training, program), state]);
-  return safetensorsFile(tensors, {
+  const { teacher } = training;
+  const [tensors, theirs, known] = await Promise.all([
+    tensorsAt(checkpointPlaces(training), training, program),
+    teacher ? tensorsAt(learnedPlaces({ variables: teacher }), { variables: teacher }, program) : [],
+    state,
+  ]);
+  const all = [...tensors, ...theirs.map((tensor) => ({ ...tensor, name: TEACHER + tensor.name }))];
+  return safetensorsFile(all, {
     format: CHECKPOINT,
     version: VERSION,
     state: JSON.stringify(known),
@@ -99,19 +107,32 @@ export function readCheckpoint(
   checkSettings(parse(metadata.settings, source), settingsOf(training), source, hasNewTargets ? targets : new Set());
   const weights = sound(weightsOf(tensors, source));
   const places = checkpointPlaces(training);
-  checkLearned(places, training, weights, weights.names);
+  const isTeachers = (name: string) => training.teacher !== null && name.startsWith(TEACHER);
+  checkLearned(
+    places,
+    training,
+    weights,
+    weights.names.filter((name) => !isTeachers(name)),
+  );
   useFixedPairs(training, weights);
-  return { state, restore: (program) => writePlaces(training, program, places, weights) };
+  const theirs = { source, get: (name: string) => weights.get(TEACHER + name) };
+  const restoreTeacher = training.teacher && teach(training, theirs);
+  return {
+    state,
+    restore: (program) => {
+      writePlaces(training, program, places, weights);
+      restoreTeacher?.(program);
+    },
+  };
 }
 
 function checkpointPlaces(training: TrainingProgram): Place[] {
-  const teacher = teacherPlaces(training).map((place) => ({ ...place, name: `teacher:${place.name}` }));
-  return [...learnedPlaces(training), ...optimizerPlaces(training), ...teacher];
+  return [...learnedPlaces(training), ...optimizerPlaces(training)];
 }
 
 /** All settings on which the numbers of a step depend, except initial values, which are overwritten. */
 function settingsOf({ options }: TrainingProgram): object {
-  const { starting: _starting, teacher: _teacher, evaluation: _evaluation, ...settings } = options;
+  const { starting: _starting, evaluation: _evaluation, ...settings } = options;
   return JSON.parse(JSON.stringify({ ...settings, exceptionNames: Object.keys(options.exceptions ?? {}) }));
 }
 

@@ -9,11 +9,16 @@ import type { Images } from '../data/imageStream.js';
 import type { Engine } from '../engine/engine.js';
 import { InputError } from '../errors.js';
 import type { Variables } from '../nn/index.js';
-import { checkPlaces, teacherPlaces } from '../program/learnedValues.js';
 import { describeNetwork, type NetworkDescription } from '../program/networkDescription.js';
+import { teach } from '../program/parameters.js';
 import { firstBefore, oneRank, type Ranks } from '../program/ranks.js';
 import { openSession } from '../program/session.js';
-import { buildTrainingProgram, type TrainingProgram } from '../program/trainingProgram.js';
+import {
+  buildTrainingProgram,
+  type QuantizedNetwork,
+  type TaughtBy,
+  type TrainingProgram,
+} from '../program/trainingProgram.js';
 import type { Experiment, ResolvedLayer } from '../settings/index.js';
 import { type LoadedWeights, startLine } from '../weights/loadedWeights.js';
 import { startOnActivations } from './activationStart.js';
@@ -79,12 +84,19 @@ export interface PreparationEvents {
   onLayers?(layers: readonly ResolvedLayer[]): void;
 }
 
+/** A trained network that takes the same inputs and tells the same classes apart. */
+export interface Teacher extends Pick<TaughtBy, 'scaling'> {
+  readonly network: QuantizedNetwork;
+  /** `null` where a checkpoint brings them. */
+  readonly weights: LoadedWeights | null;
+}
+
 /** Where a run starts from. */
 export interface TrainingStart {
   /** Parameters to start from; `null` for random ones, and if a checkpoint is given. */
   readonly starting: LoadedWeights | null;
-  /** Parameters of the teacher, if the experiment has one; `null` if a checkpoint is given. */
-  readonly teacher?: LoadedWeights | null;
+  /** Where the experiment learns from one. */
+  readonly teacher?: Teacher | null;
   /** The checkpoint to resume; `null` for a new run. */
   readonly checkpoint: StartingCheckpoint | null;
   /** Opens the engine for training; it stays open after the run. */
@@ -137,12 +149,12 @@ export async function openTraining(
   checkBatchSize(experiment, images.train.count);
   const sets = evaluationSets(images);
   const shape = { ...dataShape(images, sets[0].count, sets[1]?.count), scaling: description };
-  const options = programOptions(experiment, shape, starting);
+  const options = { ...programOptions(experiment, shape, starting), distillation: distillation(experiment, teacher) };
   const measured = starting && (await withMeasuredMoments(starting, options, images.train, cpuEngine));
-  const built = buildTrainingProgram({ ...options, starting: measured, teacher });
+  const built = buildTrainingProgram({ ...options, starting: measured });
   const { variables } = built;
   checkMoments(experiment, variables);
-  if (teacher) checkPlaces(teacherPlaces(built), teacher, []);
+  const writeTeacher = teacher?.weights ? teach(built, teacher.weights) : null;
   if (!checkpoint) await startOnActivations(built, images.train, cpuEngine);
   const outlook = budgetOutlook(experiment, built);
   if (measured !== starting) {
@@ -151,7 +163,7 @@ export async function openTraining(
     );
   }
   if (starting) events.line?.(startLine(variables, starting, images.classes));
-  if (teacher) events.line?.(`learns from ${teacher.source}, too`);
+  if (teacher?.weights) events.line?.(`learns from ${teacher.weights.source}, too`);
   if (outlook) events.line?.(outlook);
   const zeroed = checkpoint ? null : zeroedWeights(variables);
   if (zeroed) events.line?.(zeroed);
@@ -172,6 +184,7 @@ export async function openTraining(
   try {
     session.setTrainingImages(images.train);
     session.setEvaluationImages(...sets);
+    writeTeacher?.(session.program);
     restored?.restore(session.program);
   } catch (error) {
     await session.program.dispose();
@@ -196,6 +209,13 @@ export async function openTraining(
       }),
     close: () => session.program.dispose(),
   };
+}
+
+function distillation({ training: { distill } }: Experiment, teacher: Teacher | null): TaughtBy | null {
+  if (!distill) return null;
+  if (!teacher) throw new Error(`distill = ${distill.from}: whoever opens the training reads the teacher`);
+  const { network, scaling } = teacher;
+  return { teacher: network, scaling, temperature: distill.temperature, weight: distill.weight };
 }
 
 function checkMoments({ training: { bnReestimate }, sources }: Experiment, { running }: Variables): void {

@@ -14,7 +14,7 @@ import {
   withOutputs,
 } from '../nn/index.js';
 import type { Solver } from '../ops/attributes.js';
-import type { ImageSource, ProgramOptions } from '../program/trainingProgram.js';
+import type { ImageSource, ProgramOptions, QuantizedNetwork } from '../program/trainingProgram.js';
 import type { Budget } from '../quant/index.js';
 import {
   type Experiment,
@@ -69,6 +69,19 @@ export function describedShape(data: DataDescription, evaluationImages = 1): Dat
   return { classes: classes.length, imageShape, targetShape, trainImages: 1, evaluationImages, scaling: data };
 }
 
+/** The network of an experiment with its quantizers. */
+export function quantizedNetwork(experiment: Experiment, data: NetworkShape): QuantizedNetwork {
+  return {
+    model: modelOptions(experiment, data),
+    imageShape: data.imageShape,
+    weights: quantizerSettings(experiment.weights),
+    activations: quantizerSettings(experiment.activations),
+    linear: experiment.linear && quantizerSettings(experiment.linear),
+    input: experiment.input && quantizerSettings(experiment.input),
+    exceptions: exceptionsOf(experiment, data),
+  };
+}
+
 export function programOptions(
   experiment: Experiment,
   data: DataShape,
@@ -80,17 +93,11 @@ export function programOptions(
   const { trainImages, evaluationImages, testImages = 0 } = data;
   const evaluationBatches = Math.ceil(evaluationImages / batchSize) + Math.ceil(testImages / batchSize);
   return {
-    model: modelOptions(experiment, data),
+    ...quantizedNetwork(experiment, data),
     batchSize,
     shards,
-    imageShape: data.imageShape,
     task: experiment.task,
     targetShape: data.targetShape,
-    weights: quantizerSettings(experiment.weights),
-    activations: quantizerSettings(experiment.activations),
-    linear: experiment.linear && quantizerSettings(experiment.linear),
-    input: experiment.input && quantizerSettings(experiment.input),
-    exceptions: exceptionsOf(experiment, data),
     budget: budgetOf(experiment),
     costs: experiment.budget.costs,
     solver: solverOf(training),
@@ -98,7 +105,6 @@ export function programOptions(
     decayExclude: training.decayExclude,
     quantizerLearningRateFactor: training.quantizerLearningRateFactor,
     labelSmoothing: training.labelSmoothing,
-    distillation: training.distill && { temperature: training.distill.temperature, weight: training.distill.weight },
     momentBatches: training.bnReestimate,
     movingAverages: training.emaDecay > 0,
     capsBits: guaranteesBudget(experiment.budget),
@@ -121,7 +127,7 @@ export function networkOf(experiment: Experiment, data: NetworkShape): NetworkDe
   return modelDefinition(modelOptions(experiment, data), data.imageShape);
 }
 
-function exceptionsOf(experiment: Experiment, data: DataShape): Readonly<Record<string, QuantizerSettings>> {
+function exceptionsOf(experiment: Experiment, data: NetworkShape): Readonly<Record<string, QuantizerSettings>> {
   if (experiment.layers.length === 0) return {};
   const exceptions = resolvedLayers(experiment, data).filter(({ patterns }) => patterns.length > 0);
   return Object.fromEntries(exceptions.map(({ tensor, quantizer }) => [tensor, quantizerSettings(quantizer)]));

@@ -16,7 +16,7 @@ const data = 'synthetic:160';
 /** The files that the experiments need beside the data. */
 const options: Readonly<Record<string, readonly string[]>> = {
   BUDGET: ['--weights', weights],
-  GUARANTEED: ['--weights', weights, '--distill', weights],
+  GUARANTEED: ['--weights', weights, '--distill', join(folder, 'start', 'FLOAT')],
   PER_CHANNEL: ['--weights', weights],
   ADAM: ['--select', 'validation', '--validation-split', '16'],
 };

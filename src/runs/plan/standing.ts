@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { settingsDifference } from '../../settings/index.js';
 import { checkReplaceable, openRunFolder, runRoot as rootOf, writeDurably } from '../index.js';
-import { startingWeights } from '../runExperiment.js';
+import { hashedFile } from '../startingWeights.js';
 import type { PlannedRun } from './planRuns.js';
 
 export type Standing =
@@ -60,7 +60,7 @@ function startDifference(run: PlannedRun): string | null {
   if (file === undefined) return null;
   const { config } = openRunFolder(runRoot(run));
   const then = config.starting_weights;
-  if (then?.sha256 === startingWeights(file).sha256) return null;
+  if (then?.sha256 === hashedFile(file).sha256) return null;
   return `it started from ${then === null ? 'nothing' : `other parameters (${then.file})`} than ${file} has now`;
 }
 
