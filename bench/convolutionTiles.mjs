@@ -67,7 +67,7 @@ for (const [size, inputs, outputs, kernel, stride, count] of network) {
 }
 const sums = new Map();
 const store = { load: async () => ({}), save: async () => {} };
-await tune(open, makePlan({ step: graph }), units, store, ({ key, multiplyAdds, milliseconds }) => {
+const onTuned = ({ key, multiplyAdds, milliseconds }) => {
   const best = Math.min(...milliseconds);
   const count = counts.shift();
   const speed = (ms) => (Number.isFinite(ms) ? (multiplyAdds * 2e-9) / ms : 0);
@@ -76,7 +76,8 @@ await tune(open, makePlan({ step: graph }), units, store, ({ key, multiplyAdds, 
   sums.set(op, { ms: known.ms + count * best, flops: known.flops + count * multiplyAdds * 2e-9 });
   const all = milliseconds.map((ms) => speed(ms).toFixed(0)).join(' ');
   console.log(`${count} × ${key}: ${best.toFixed(3)} ms, tile ${milliseconds.indexOf(best)} of TFLOP/s ${all}`);
-});
+};
+await tune(open, makePlan({ step: graph }), units, store, { onTuned });
 for (const [op, { ms, flops }] of sums)
   console.log(`${op}: ${ms.toFixed(2)} ms in all, ${(flops / ms).toFixed(1)} TFLOP/s`);
 open.dispose();

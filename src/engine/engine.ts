@@ -13,11 +13,16 @@ import type { StorageRange } from '../passes/lastWrite.js';
 /** Floats are Float64Array on the reference engine and Float32Array on all others. */
 export type StorageArray = Float64Array | Float32Array | Int32Array | Uint8Array;
 
+/**
+ * Hears how far the loading of a plan is, task by task: `compiling`, or what a GPU does once for each network, in words.
+ */
+export type LoadProgress = (task: string, done: number, total: number) => void;
+
 export interface Engine {
   readonly name: 'reference' | 'cpu' | 'gpu';
   /** One line about the hardware in use: threads, SIMD level, adapter. */
   readonly description: string;
-  load(plan: Plan, onProgress?: (done: number, total: number) => void): Promise<Program>;
+  load(plan: Plan, onProgress?: LoadProgress): Promise<Program>;
   dispose(): Promise<void>;
 }
 

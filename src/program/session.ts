@@ -6,7 +6,7 @@
 import { type BatchTable, evaluationBatches } from '../data/batches.js';
 import { type ImageSet, type InputArray, joined } from '../data/imageSet.js';
 import { type Images, isStream } from '../data/imageStream.js';
-import type { Engine, Program } from '../engine/engine.js';
+import type { Engine, LoadProgress, Program } from '../engine/engine.js';
 import { averageStorages, STORAGE } from '../nn/index.js';
 import { classification } from '../task.js';
 import { type BatchFeed, batchFeed, evaluationStorages, trainingStorages } from './batchFeed.js';
@@ -45,7 +45,7 @@ export interface Session {
 export async function openSession(
   engine: Engine,
   training: TrainingProgram,
-  onProgress?: (done: number, total: number) => void,
+  onProgress?: LoadProgress,
   ranks: Ranks = oneRank,
 ): Promise<Session> {
   const program = await engine.load(training.plan, onProgress);

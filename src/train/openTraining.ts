@@ -176,10 +176,9 @@ export async function openTraining(
         'ask for as many or more',
     );
   }
-  const onCompiling = (done: number, total: number) => events.task?.('compiling', done, total);
   const { engine, session } = await firstBefore(ranks, async () => {
     const opened = await openEngine();
-    return { engine: opened, session: await openSession(opened, built, onCompiling, ranks) };
+    return { engine: opened, session: await openSession(opened, built, events.task, ranks) };
   });
   try {
     session.setTrainingImages(images.train);

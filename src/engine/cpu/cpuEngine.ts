@@ -63,7 +63,7 @@ export async function openCpuEngine(platform: CpuPlatform, options: CpuEngineOpt
         },
       };
       programs.add(tracked);
-      onProgress?.(1, 1);
+      onProgress?.('compiling', 1, 1);
       return tracked;
     },
     dispose: async () => {

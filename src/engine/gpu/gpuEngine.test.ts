@@ -113,9 +113,12 @@ describe.skipIf(skipsGpu)('the GPU engine', () => {
     expect(narrowFormats(graph.nodes, null).get(kept)).toBe('float16');
     graph.append('conv2dWeightGradient', { x: kept, dy }, { dw }, windowLike({ padding: 1 }));
     const results: StorageArray[] = [];
+    const told: ReadonlySet<string>[] = [];
     for (let run = 0; run < 2; run++) {
       const engine = await createGpuEngine({ allowSoftware: true, tuningFile, tunesSoftware: true });
-      const program = await engine.load(makePlan({ step: graph }));
+      const tasks = new Set<string>();
+      const program = await engine.load(makePlan({ step: graph }), (task) => tasks.add(task));
+      told.push(tasks);
       program.write(
         'x',
         Float32Array.from({ length: 1024 }, (_, i) => Math.sin(i)),
@@ -131,6 +134,11 @@ describe.skipIf(skipsGpu)('the GPU engine', () => {
     expect(results[0]!.some((value) => value !== 0)).toBe(true);
     expect(results[0]).toEqual(results[1]);
     expect(await readFile(tuningFile, 'utf8')).toContain('conv2dWeightGradient');
+    const once = [
+      'compiling tiles to try, once for this GPU and network',
+      'trying tiles, once for this GPU and network',
+    ];
+    expect(told.map((tasks) => [...tasks])).toEqual([[...once, 'compiling'], ['compiling']]);
   });
 
   it('cuts off what rounded results and gradients of 16 bits cannot hold, and keeps NaN', async () => {

@@ -35,8 +35,11 @@ export async function openGpuEngine(options: GpuOptions): Promise<Engine> {
     description: `${open.description}, ${note}${isFixed}`,
     load: async (plan, onProgress) => {
       // Pages keep no tiles, and need not fetch what tries them.
-      const choose = tuning ? await (await import('./tuning.js')).tune(open, plan, units, tuning) : undefined;
-      return loadProgram(open, plan, { profile, matrixUnits: units, choose }, onProgress);
+      const choose = tuning
+        ? await (await import('./tuning.js')).tune(open, plan, units, tuning, { onProgress })
+        : undefined;
+      const onCompiled = (done: number, total: number) => onProgress?.('compiling', done, total);
+      return loadProgram(open, plan, { profile, matrixUnits: units, choose }, onCompiled);
     },
     dispose: async () => open.dispose(),
   };

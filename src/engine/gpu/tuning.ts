@@ -8,7 +8,7 @@ import type { Plan } from '../../graph/plan.js';
 import { elementCount, type Storage, type Tensor } from '../../graph/tensor.js';
 import { costOf } from '../../ops/cost.js';
 import { makePlan } from '../../passes/planning.js';
-import type { Program, StorageArray } from '../engine.js';
+import type { LoadProgress, Program, StorageArray } from '../engine.js';
 import { agrees, gradientMagnitude, trialValues } from './agreement.js';
 import type { OpenDevice } from './device.js';
 import { loadProgram } from './gpuProgram.js';
@@ -32,12 +32,24 @@ export interface TuningStore {
   readonly save: ((tuning: Tuning) => Promise<void>) | null;
 }
 
+export interface TuningEvents {
+  /** Called with every product that was tried. */
+  readonly onTuned?: (product: TunedProduct) => void;
+  readonly onProgress?: LoadProgress | undefined;
+}
+
 /** Times of a product's candidates; infinite for a tile that the device cannot make or computes wrongly. */
 export interface TunedProduct {
   readonly key: string;
   readonly multiplyAdds: number;
   readonly milliseconds: readonly number[];
 }
+
+/** The tasks in words, which say why they come before the first step of the first run only. */
+const tasks = {
+  compile: 'compiling tiles to try, once for this GPU and network',
+  time: 'trying tiles, once for this GPU and network',
+};
 
 /** Timed runs of a candidate, of which the fastest counts. */
 const trials = 3;
@@ -50,15 +62,13 @@ const comparedElements = 1 << 14;
 /**
  * Finds tiles for the products of a plan that the store does not know yet; needs `timestamp-query`. All candidates of
  * all products are phases of one program, so that they compile side by side and share their operands' memory.
- *
- * @param onTuned hears of every product that was tried
  */
 export async function tune(
   open: OpenDevice,
   plan: Plan,
   matrixUnits: MatrixUnits | null,
   store: TuningStore,
-  onTuned?: (product: TunedProduct) => void,
+  { onTuned, onProgress }: TuningEvents = {},
 ): Promise<TileChoice> {
   const known: Record<string, number> = { ...(await store.load()) };
   const named = (key: string) => `${matrixUnits?.precision ?? 'float32'} ${key}`;
@@ -67,7 +77,8 @@ export async function tune(
   const products = productsOf(plan, matrixUnits).filter(({ key }) => known[named(key)] === undefined);
   if (products.length === 0) return choose;
   const agreesWith = matrixUnits && (await float32Check(open, products, matrixUnits));
-  const program = await loadTrials(open, products, matrixUnits);
+  const onCompiled = (done: number, total: number) => onProgress?.(tasks.compile, done, total);
+  const program = await loadTrials(open, products, matrixUnits, onCompiled);
   await warmUp(program, products);
   for (const [index, product] of products.entries()) {
     const milliseconds: number[] = [];
@@ -78,6 +89,7 @@ export async function tune(
     }
     known[named(product.key)] = milliseconds.indexOf(Math.min(...milliseconds));
     onTuned?.({ key: product.key, multiplyAdds: costOf(product.node).flops / 2, milliseconds });
+    onProgress?.(tasks.time, index + 1, products.length);
   }
   await program.dispose();
   await store.save(known);
@@ -162,6 +174,7 @@ async function loadTrials(
   open: OpenDevice,
   products: readonly Product[],
   matrixUnits: MatrixUnits | null,
+  onCompiled?: (done: number, total: number) => void,
 ): Promise<Program> {
   const storages = storagesOf(products.map(({ node }) => node));
   const phases = products.flatMap((product, index) =>
@@ -175,7 +188,7 @@ async function loadTrials(
   const choices = phases.map(({ candidate }) => candidate);
   const choose: TileChoice = (_, candidates) => Math.min(choices.shift() ?? 0, candidates - 1);
   const plan = makePlan(Object.fromEntries(phases.map(({ name, graph }) => [name, graph])));
-  const program = await loadProgram(open, plan, { profile: true, matrixUnits, choose, skipsFaulty: true });
+  const program = await loadProgram(open, plan, { profile: true, matrixUnits, choose, skipsFaulty: true }, onCompiled);
   const computed = products.flatMap(({ node }) => Object.keys(node.results));
   for (const [index, { name, length }] of [...storages.values()].entries()) {
     if (computed.includes(name)) continue;

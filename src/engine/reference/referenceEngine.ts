@@ -15,7 +15,7 @@ export function createReferenceEngine(): Engine {
     description: 'float64, one thread',
     load: async (plan, onProgress) => {
       const { storages, planBytes, memory } = placePlan(plan);
-      onProgress?.(1, 1);
+      onProgress?.('compiling', 1, 1);
       const storageOf = (name: string) => {
         const storage = storages.get(name);
         if (!storage) throw new Error(`the plan has no storage ${name}`);
