@@ -1,28 +1,31 @@
-/** Which runs of a plan are sent to a cluster, which of them go together, and which wait for which. */
+/**
+ * Divides the runs of a plan into batches for a cluster: runs that can start at the same time, and the runs they wait
+ * for.
+ */
 
 import type { PlannedRun } from '../runs/plan/planRuns.js';
 import { standing } from '../runs/plan/standing.js';
 
-/** Runs that may start at the same time: an array of a cluster's. */
+/** Runs that may start at the same time: one array job. */
 export interface Batch {
   readonly runs: readonly PlannedRun[];
-  /** The run that all of them start from, where it has not come to its end yet. */
+  /** The run that all of them start from, if it has not finished yet. */
   readonly after: PlannedRun | null;
 }
 
-/** A run that is not sent, and why. */
+/** A run that is not sent, and the reason. */
 export interface LeftOut {
   readonly run: PlannedRun;
   readonly reason: string;
 }
 
-/** Slurm takes arrays of up to 1001 elements where it is not told otherwise (MaxArraySize). */
+/** Slurm takes arrays of up to 1001 elements by default (MaxArraySize). */
 const LARGEST_BATCH = 1000;
 
 /**
- * Batches in an order in which what one waits for is in an earlier one, or in the queue already. `isQueued` tells of runs
- * that an earlier call has sent; what starts from a run that has failed is left out with it. Folders of runs with other
- * settings count as absent: they are replaced, and with them the results of what started from them.
+ * Batches in an order in which each follows the ones it waits for, unless these are queued already. `isQueued` tells
+ * whether an earlier call has sent a run. Runs that start from a failed one are left out with it. Folders with other
+ * settings count as absent: they are replaced, and so are the results of runs that started from them.
  */
 export function planBatches(
   plan: readonly PlannedRun[],

@@ -1,6 +1,6 @@
 /**
- * What a submission leaves beside its run folders: `OUT/jobs/`, in which each run has a log, and a file that says which
- * job trains it. Run folders say what came of it; nothing else is remembered.
+ * The folder `OUT/jobs/` of a submission, with a log for each run, and a file that says which job trains it. The
+ * results are in the run folders; there is no other state.
  */
 
 import { existsSync, readdirSync } from 'node:fs';
@@ -11,7 +11,7 @@ import type { PlannedRun } from '../runs/plan/planRuns.js';
 import { json, readJson } from '../runs/runDocuments.js';
 
 const recordSchema = z.object({
-  /** The number of the job at the scheduler, `12_3` of an array's element. */
+  /** The id of the scheduler's job, `12_3` for an array's element. */
   job: z.string(),
   /** The path of the run that it starts from. */
   startsFrom: z.string().nullable(),
@@ -28,19 +28,19 @@ export function logPath(out: string, run: string): string {
   return join(jobFolder(out), `${run}.log`);
 }
 
-/** Makes the folders of logs, which a scheduler does not. Throws an `InputError` if they cannot be made. */
+/** Makes the folders for logs, which a scheduler does not. Throws an `InputError` if they cannot be made. */
 export function makeJobFolders(out: string, runs: readonly PlannedRun[]): void {
   for (const folder of new Set([jobFolder(out), ...runs.map(({ path }) => dirname(logPath(out, path)))])) {
     makeFolder(folder);
   }
 }
 
-/** Keeps which job trains a run, by the run's path. */
+/** Saves the job that trains a run, by the run's path. */
 export function keepRecord(out: string, run: string, record: JobRecord): void {
   writeDurably(recordPath(out, run), json(record));
 }
 
-/** The job that was last sent for each run, by the run's path. */
+/** The job last sent for each run, by the run's path. */
 export function readRecords(out: string): Map<string, JobRecord> {
   const folder = jobFolder(out);
   if (!existsSync(folder)) return new Map();

@@ -1,6 +1,7 @@
 /**
- * The jobs of a submission as a manifest for Kubernetes 1.29 or newer: an indexed Job a batch, pods on one shared volume.
- * Jobs cannot wait for others there: those that would are suspended, and the manifest's first lines say how they go on.
+ * The jobs of a submission as a manifest for Kubernetes 1.29 or newer: an indexed Job for each batch, with pods on one
+ * shared volume. Kubernetes has no dependencies between jobs: jobs that wait for others are suspended, and the
+ * manifest's first lines tell how to resume them.
  */
 
 import { InputError } from '../errors.js';
@@ -9,7 +10,7 @@ import { commandWords } from '../settings/index.js';
 import { jobFolder } from './jobFolder.js';
 import { jobName, runOfIndex, type Submission } from './submission.js';
 
-/** What the manifest has to know of the cluster. */
+/** Facts about the cluster. */
 export interface KubernetesOptions {
   /** A container image in which `mpdnn` is a command. */
   readonly image: string;
@@ -19,7 +20,7 @@ export interface KubernetesOptions {
   readonly memory: string;
 }
 
-/** Reads `image=… claim=… cpu=4 memory=8Gi`. Throws an `InputError` for what is missing or unknown. */
+/** Parses `image=… claim=… cpu=4 memory=8Gi`. Throws an `InputError` for missing or unknown entries. */
 export function parseKubernetesOptions(text: string): KubernetesOptions {
   const words = text.split(/\s+/).filter(Boolean);
   const given = new Map(words.map((word) => [word.replace(/=.*/, ''), word.replace(/^[^=]*=?/, '')]));
@@ -91,7 +92,10 @@ interface IndexedJob {
   readonly script: string;
 }
 
-/** A pod that was stopped with a checkpoint (130), or whose node went away, is made again and counts as no failure. */
+/**
+ * The Job of a batch. A pod that stopped with a checkpoint (130), or whose node failed, is started again and counts as
+ * no failure.
+ */
 function jobText(
   { name, after, count, atOnce, script }: IndexedJob,
   failFast: boolean,

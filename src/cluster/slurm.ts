@@ -1,4 +1,4 @@
-/** Calls of Slurm's programs: to send jobs, and to ask what is in the queue. */
+/** Calls of Slurm's programs, to submit jobs and to list the queue. */
 
 import { spawnSync } from 'node:child_process';
 import { InputError } from '../errors.js';
@@ -6,18 +6,18 @@ import type { PlannedRun } from '../runs/plan/planRuns.js';
 import { commandWords } from '../settings/index.js';
 import type { SlurmJob } from './slurmScripts.js';
 
-/** A job as it stands in the queue. */
+/** A job in the queue. */
 export interface QueuedJob {
-  /** Slurm's word for it, such as `PENDING`. */
+  /** Slurm's state, such as `PENDING`. */
   readonly state: string;
-  /** Why it waits, such as `Dependency` or `Resources`. */
+  /** The reason for waiting, such as `Dependency` or `Resources`. */
   readonly reason: string;
 }
 
 /**
- * The user's jobs that have not ended, by their numbers: `12`, `12_3` of an array's element.
+ * The user's jobs that have not ended, by id: `12`, `12_3` for an array's element.
  *
- * @throws InputError if Slurm is not there, or says that something is wrong
+ * @throws InputError if Slurm is not installed, or reports an error
  */
 export function queuedJobs(): Map<string, QueuedJob> {
   const lines = call('squeue', ['--me', '--array', '--noheader', '--format=%i|%T|%r']).split('\n').filter(Boolean);
@@ -30,10 +30,10 @@ export function queuedJobs(): Map<string, QueuedJob> {
 }
 
 /**
- * Sends jobs in order. `queuedJob` tells the number of the job of a run that an earlier call has sent; `onSent` is called
- * after each one with its number.
+ * Submits jobs in order. `queuedJob`: id of the job of a run that an earlier call has sent. `onSent` is called with the
+ * id of each job.
  *
- * @throws InputError if Slurm is not there or refuses a job, in its own words; the jobs before that one stay
+ * @throws InputError with Slurm's own words if it is not installed or refuses a job; earlier jobs stay queued
  */
 export function sendJobs(
   jobs: readonly SlurmJob[],
@@ -49,7 +49,7 @@ export function sendJobs(
   });
 }
 
-/** A shell script that sends the jobs. */
+/** A shell script that submits the jobs. */
 export function sendingScript(jobs: readonly SlurmJob[], queuedJob: QueuedJobOf): string {
   const parts: string[] = [];
   forEachJob(jobs, queuedJob, ({ script }, dependency) => {
@@ -62,7 +62,7 @@ export function sendingScript(jobs: readonly SlurmJob[], queuedJob: QueuedJobOf)
 
 type QueuedJobOf = (run: PlannedRun) => string | undefined;
 
-/** `send` is called with each job and the options by which it waits for earlier ones, and returns its number. */
+/** Calls `send` with each job and its dependency options; `send` returns the job's id. */
 function forEachJob(
   jobs: readonly SlurmJob[],
   queuedJob: QueuedJobOf,
@@ -83,7 +83,7 @@ function forEachJob(
 function dependencyOf({ waits }: SlurmJob, jobOf: (run: PlannedRun) => string): string[] {
   if (waits.of.length === 0) return [];
   const ids = waits.of.map(jobOf);
-  // Without the second option a job whose dependency has failed stays in the queue for ever.
+  // Without the second option a job with a failed dependency would stay in the queue for ever.
   if (waits.for === 'result') return [`--dependency=${['afterok', ...ids].join(':')}`, '--kill-on-invalid-dep=yes'];
   const arrays = new Set(ids.map((id) => id.replace(/_\d+$/, '')));
   return [`--dependency=${['afterany', ...arrays].join(':')}`];

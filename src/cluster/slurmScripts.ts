@@ -1,7 +1,7 @@
 /**
- * Scripts for Slurm, pure text. Everything that decides about time is Slurm's: queue, limits, priorities. A run that is
- * stopped between two steps, by a time limit or a preemption, has left a checkpoint; its job queues itself again, and the
- * call goes on where it stopped. Accounting is not needed.
+ * Job scripts for Slurm, as text. All decisions about time are Slurm's: queue, limits, priorities. A run that is
+ * stopped between two steps, by a time limit or a preemption, has written a checkpoint; its job requeues itself, and
+ * the call resumes the run. Accounting is not needed.
  */
 
 import { InputError } from '../errors.js';
@@ -17,11 +17,11 @@ export interface SlurmJob {
   readonly script: string;
   /** The runs of its array, in order; none in the last job. */
   readonly runs: readonly PlannedRun[];
-  /** The runs that it waits for: for a result of one, or for the end of all. */
+  /** The runs that it waits for: for the result of one, or for the end of all. */
   readonly waits: { readonly for: 'result' | 'end'; readonly of: readonly PlannedRun[] };
 }
 
-/** Options that the jobs cannot do without. */
+/** Options that the jobs set themselves. */
 const ours = [
   'array',
   'dependency',
@@ -35,19 +35,19 @@ const ours = [
 ];
 
 /**
- * Slurm sends a signal to the program so many seconds before the time limit, time enough for the step under way and the
- * checkpoint. It looks at limits every half minute, so that less may be left.
+ * Seconds before the time limit at which Slurm sends a signal: enough for the current step and the checkpoint. Slurm
+ * checks limits every half minute, so that less may be left.
  */
 const WARNING_SECONDS = 120;
 
-/** How often a job goes on after a checkpoint: two months of days. */
+/** The most restarts after a checkpoint: two months of days. */
 const RESTARTS = 60;
-/** How often after SIGKILL, by a machine that went down or by the guard of its memory, where it may help or not. */
+/** The most restarts after SIGKILL, from a failed machine or for too much memory, where a restart may help or not. */
 const RESTARTS_KILLED = 3;
 
 /**
- * Reads `time=4:00:00 gres=gpu:1 exclusive`. Throws an `InputError` for what is no option of sbatch, or is set by the jobs
- * themselves.
+ * Parses `time=4:00:00 gres=gpu:1 exclusive`. Throws an `InputError` for words that are no option of sbatch, or that
+ * the jobs set themselves.
  */
 export function parseSlurmOptions(text: string): SlurmOptions {
   return new Map(
@@ -67,10 +67,10 @@ export function parseSlurmOptions(text: string): SlurmOptions {
   );
 }
 
-/** The jobs of a submission in the order in which they are sent. `program`: the words that start it. */
+/** The jobs of a submission in the order of sending. `program`: the words that start the program. */
 export function slurmJobs(submission: Submission, options: SlurmOptions, program: readonly string[]): SlurmJob[] {
   const { out, batches, queued, call, last, failFast, atOnce, ranks, gpus } = submission;
-  // TERM would end the `mpirun` of several cards, which gets it too, before they have left a checkpoint.
+  // TERM would also reach the `mpirun` of several cards and end it before the ranks have written a checkpoint.
   const warning = `${gpus !== null && gpus > 1 ? 'USR2' : 'TERM'}@${WARNING_SECONDS}`;
   const script = (own: SlurmOptions, before: readonly string[], step: readonly string[], log: string): string =>
     [...head(out, own, options, warning), ...before, ...body(out, step, log, failFast)].join('\n');
@@ -102,7 +102,7 @@ function head(out: string, own: SlurmOptions, given: SlurmOptions, warning: stri
     ['signal', warning],
     ...given,
   ]);
-  // To several tasks it comes by way of the script.
+  // With several tasks the signal goes to the script, which passes it on.
   const signal = `${own.has('ntasks') ? 'B:' : ''}${options.get('signal')?.replace(/^B:/, '')}`;
   const lines = [...new Map([...options, ['signal', signal]])].map(
     ([key, value]) => `#SBATCH --${key}${value === null ? '' : `=${commandWords([value])}`}`,
@@ -110,14 +110,14 @@ function head(out: string, own: SlurmOptions, given: SlurmOptions, warning: stri
   return ['#!/bin/bash', ...lines];
 }
 
-/** Runs the program as a step, which is what signals reach. */
+/** Runs the program as a job step, which signals reach. */
 function oneTask(words: string): string[] {
   return [`srun --ntasks=1 --cpus-per-task="$SLURM_CPUS_PER_TASK" ${words} >>"$log" 2>&1`, 'code=$?'];
 }
 
 /**
- * Runs the program as so many ranks on what the job has, by Open MPI, which asks Slurm what that is. Signals reach the
- * script, which passes on one that `mpirun` passes on; a signal ends `wait`, but not what it waits for.
+ * Runs the program as `ranks` ranks by Open MPI, which asks Slurm for the job's machines. Signals reach the script,
+ * which passes on one that `mpirun` passes on; a signal interrupts `wait`, but not the program.
  */
 function tasksOfMpi(ranks: number, words: string): string[] {
   return [
@@ -131,16 +131,16 @@ function tasksOfMpi(ranks: number, words: string): string[] {
   ];
 }
 
-/** Runs a step that leaves its exit code in `code`, and queues the job again where that helps. */
+/** Runs a step that leaves its exit code in `code`, and requeues the job if that helps. */
 function body(out: string, step: readonly string[], log: string, failFast: boolean): string[] {
   return [
     `log=${commandWords([jobFolder(out)])}/${log}.log`,
     ...step,
     '# 130: stopped, with a checkpoint if it was training. 137: killed; it goes on from its last checkpoint.',
     `case $code in 130) restarts=${RESTARTS} ;; 137) restarts=${RESTARTS_KILLED} ;; *) restarts=0 ;; esac`,
-    // The last element of an array has the number of the array: it has to say that it means itself.
+    // The last element of an array has the id of the array, and needs its index to requeue only itself.
     `job=\${SLURM_ARRAY_JOB_ID:-$SLURM_JOB_ID}\${SLURM_ARRAY_TASK_ID:+_$SLURM_ARRAY_TASK_ID}`,
-    // Slurm ends what is queued again. A script that ended first would count as one that has failed.
+    // Slurm ends a requeued job; a script that ended earlier would count as failed.
     `if [ "\${SLURM_RESTART_COUNT:-0}" -lt $restarts ] && scontrol requeue "$job"; then sleep 300; fi`,
     ...(failFast ? ['if [ $code != 0 ]; then scancel --me --name="$SLURM_JOB_NAME"; fi'] : []),
     'exit $code',

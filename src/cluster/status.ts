@@ -1,4 +1,4 @@
-/** How far the runs of a folder are: what run folders say, and beside them the queue. */
+/** The state of the runs of a folder, from their run folders and the queue. */
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,23 +10,22 @@ import { type JobRecord, logPath, readRecords } from './jobFolder.js';
 import type { QueuedJob } from './slurm.js';
 
 export interface RunStatus {
-  /** The path of its folder below that of all. */
+  /** The path of its folder below `out`. */
   readonly run: string;
   readonly state: 'finished' | 'failed' | 'queued' | 'running' | 'cancelled' | 'stopped' | 'unfinished';
-  /** What there is to say about the state: why it waits, what failed. */
+  /** A remark on the state: the reason for waiting or failing. */
   readonly note: string;
   readonly epochs: { readonly done: number; readonly all: number } | null;
-  /** Errors of the chosen parameters on the images that chose them, of a finished run. */
+  /** Error of a finished run's selected parameters on the images that selected them. */
   readonly error: number | null;
-  /** The metric that the error is of. */
+  /** The metric of the error. */
   readonly metric: MetricName | null;
-  /** The number of the last job that was sent for it. */
+  /** The id of the last job sent for it. */
   readonly job: string | null;
 }
 
 /**
- * The runs in `out` and those that were sent for it, in the order of their names. `queued` is asked for the queue only
- * where a run that was sent has not ended.
+ * The runs in `out` and those sent for it, sorted by name. `queued` is called only if a sent run has not ended.
  *
  * @throws InputError if there is nothing in `out`
  */
@@ -47,7 +46,7 @@ export function runStatuses(out: string, queued: () => ReadonlyMap<string, Queue
 
 type State = Pick<RunStatus, 'state' | 'note'>;
 
-/** The state of a run that has come to an end by itself, else `null`. */
+/** The final state of a run that has ended by itself, else `null`. */
 function endOf(out: string, run: string): State | null {
   const root = join(out, run);
   if (existsSync(join(root, 'summary.json')) || existsSync(join(root, 'report.md')))

@@ -84,8 +84,8 @@ export function checkLearned(
 }
 
 /**
- * Gives fixed quantizers the pairs that a file has for them, instead of those that follow from the weights the program
- * was built with. To be called before an engine loads the program. Throws an `InputError` if a pair is missing or its bits differ.
+ * Gives fixed quantizers the constants in a file, instead of those computed from the weights that the program was built
+ * with. To be called before an engine loads the program. Throws an `InputError` if one is missing or has other bits.
  */
 export function useFixedPairs({ variables }: Pick<TrainingProgram, 'variables'>, weights: StartingWeights): void {
   for (const [row, quantizer] of variables.quantizers.entries()) {

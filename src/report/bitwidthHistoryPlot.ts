@@ -1,8 +1,8 @@
 /**
- * How the bits of every layer moved: layers down the page, epochs across, the colour being the bitwidth.
+ * A heat map of every tensor's bits over the epochs, one row a tensor.
  *
- * Neighbouring epochs with the same bits are drawn as one rectangle: bits change rarely, so that 160 epochs of 40
- * layers stay a small file.
+ * Consecutive epochs with the same bits are one rectangle: bits change rarely, so 160 epochs of 40 layers stay a small
+ * file.
  */
 import type { TopLevelSpec } from 'vega-lite';
 import { epochAxis } from './epochAxis.js';
@@ -11,7 +11,7 @@ import { layerLabels } from './layerLabels.js';
 import type { QuantizerRecord, RunRecord } from './runRecord.js';
 import { LABEL_SIZE, PANEL_TITLE, SMALL_LABEL_SIZE } from './theme.js';
 
-/** With fewer epochs there is no history to see. */
+/** The fewest epochs for which a history is drawn. */
 const HISTORY_EPOCHS = 5;
 
 const MANY_ROWS = 45;
@@ -40,7 +40,7 @@ export function bitwidthHistoryPlot(run: RunRecord): TopLevelSpec | undefined {
   } as TopLevelSpec;
 }
 
-/** Runs of equal bits of one tensor; an epoch covers half an epoch to either side of its number. */
+/** Runs of equal bits of one tensor; an epoch covers half an epoch on either side of its number. */
 function stretches(rows: readonly QuantizerRecord[]): Stretch[] {
   const byTensor = new Map<string, QuantizerRecord[]>();
   for (const row of rows) byTensor.set(row.tensor, [...(byTensor.get(row.tensor) ?? []), row]);

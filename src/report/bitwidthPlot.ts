@@ -1,8 +1,8 @@
 /**
- * Bits of every layer in network order: weights and activations as bar panels side by side, and, for several runs, one
- * column a run so that the same layer stands on the same line.
+ * Bits of every layer in network order: panels of bars for weights and activations side by side. Several runs have a
+ * column each, with a layer on the same line in all of them.
  *
- * Bars lie on their side, because layer names have to be read and networks are longer than a page is wide.
+ * Bars are horizontal, because layer names have to be read and networks are longer than a page is wide.
  */
 import type { TopLevelSpec } from 'vega-lite';
 import { displayNames, headline, shownEpoch, wrapName } from './labels.js';
@@ -18,7 +18,7 @@ import {
   WEIGHT_COLOR,
 } from './theme.js';
 
-/** From so many layers on rows are set closer and smaller. */
+/** Number of layers from which rows are closer and smaller. */
 const MANY_ROWS = 45;
 
 const FLOAT_BITS = 32;
@@ -37,7 +37,7 @@ interface Panel {
   readonly named: boolean;
 }
 
-/** Bar panels of the final bits, or `undefined` where nothing is quantized. */
+/** The panels of the final bits, or `undefined` if nothing is quantized. */
 export function bitwidthPlot(runs: readonly RunRecord[]): TopLevelSpec | undefined {
   const quantized = runs.filter((run) => run.quantizers.length > 0);
   const first = quantized[0];
@@ -147,7 +147,7 @@ function panelSpec(panel: Panel, widest: number): object {
   };
 }
 
-/** The axis ends at eight bits, the widest the paper allows, unless a layer has more. */
+/** The end of the axis: eight bits, the most in the paper, unless a layer has more. */
 function mostBits(panels: readonly Panel[]): number {
   return Math.min(FLOAT_BITS, Math.max(8, ...panels.flatMap((panel) => panel.rows.map((row) => row.bits))));
 }

@@ -1,4 +1,4 @@
-/** Finished runs beside each other: errors, sizes and bits of the chosen parameters, and which runs others beat. */
+/** Comparison of finished runs: errors, sizes and bits of the selected parameters, and runs that others dominate. */
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { InputError } from '../errors.js';
@@ -9,30 +9,30 @@ import { distinctNames } from './labels.js';
 
 export interface BitRange {
   readonly min: number;
-  /** Over the tensors, large and small alike. */
+  /** Mean over the tensors, each counted once. */
   readonly mean: number;
   readonly max: number;
 }
 
-/** A finished run; what is measured is of its best parameters, or of its last where no epoch obeyed the budget. */
+/** A finished run, with the numbers of its best parameters, or of its last if no epoch obeyed the budget. */
 export interface ComparedRun {
-  /** As short as tells it from the others. */
+  /** The shortest name that tells it from the others. */
   readonly name: string;
   readonly folder: string;
   readonly metric: MetricName;
-  /** Errors by the metric. `null`: no images were held out for validation. */
+  /** Error on the test images. */
   readonly testError: number;
   readonly validationError: number | null;
-  /** In kB of 1024 bytes; of the activations, the largest tensor. */
+  /** Kilobytes of 1024 bytes; for activations, of the largest tensor. */
   readonly weightsKbytes: number;
   readonly activationsKbytes: number;
   readonly weightBits: BitRange | null;
   readonly activationBits: BitRange | null;
   readonly epochs: number;
   readonly seconds: number;
-  /** True where any epoch obeyed the budget, or there is none. */
+  /** True if any epoch obeyed the budget, or without a budget. */
   readonly obeysBudget: boolean;
-  /** True where its error was measured on the test images of the first run, as far as the runs tell. */
+  /** True if the test images are those of the first run, as far as the runs tell. */
   readonly sameImages: boolean;
 }
 
@@ -43,10 +43,10 @@ export interface Comparison {
 }
 
 /**
- * Reads the runs in the order given. `labels`, one a folder, are names for them.
+ * Reads runs in the given order. `labels`: names for them, one a folder.
  *
- * @throws InputError where a folder is no run or is given twice, where no run has finished, or where classes differ:
- *   errors of different tasks say nothing about each other
+ * @throws InputError if a folder is no run or is given twice, if no run has finished, or if classes differ, since
+ *   errors of different tasks cannot be compared
  */
 export function compareRuns(folders: readonly string[], labels: readonly string[] | null = null): Comparison {
   if (labels && labels.length !== folders.length) {
@@ -66,7 +66,9 @@ export function compareRuns(folders: readonly string[], labels: readonly string[
   return { unfinished, runs: finished.map((run) => comparedRun(run, sameImages(first.config, run.config))) };
 }
 
-/** Runs that no other beats: none has a smaller size with an error as low, or a lower error with a size as small. */
+/**
+ * Runs that no other run dominates: none has a smaller size and an error as low, or a lower error and a size as small.
+ */
 export function front(runs: readonly ComparedRun[], sizeOf: (run: ComparedRun) => number): ComparedRun[] {
   const comparable = runs.filter(({ sameImages }) => sameImages);
   return comparable.filter(
@@ -74,7 +76,7 @@ export function front(runs: readonly ComparedRun[], sizeOf: (run: ComparedRun) =
   );
 }
 
-/** The first run that is nowhere worse than `run`, in error, weights and activations, and somewhere better. */
+/** The first run that is at least as good as `run` in error, weights and activations, and better in one of them. */
 export function beatenBy(run: ComparedRun, runs: readonly ComparedRun[]): ComparedRun | null {
   const measures = ({ testError, weightsKbytes, activationsKbytes }: ComparedRun) => [
     ...[testError, weightsKbytes, activationsKbytes],
@@ -103,7 +105,7 @@ function comparedRun({ root, name, folder }: OpenedRun, sameImages: boolean): Co
     name,
     folder: root,
     metric: folder.task.metric,
-    // Runs of older versions know one error only.
+    // Runs of older versions have one error only.
     testError: best_test_err ?? (best_epoch === null ? last_test_err : null) ?? error,
     validationError: select === 'validation' ? error : null,
     weightsKbytes: summary.weights_kb,
@@ -117,7 +119,7 @@ function comparedRun({ root, name, folder }: OpenedRun, sameImages: boolean): Co
   };
 }
 
-/** `bits` of the summary with what quantizers.csv says of the roles; tensors without a quantizer are float. */
+/** The summary's bits by role, which quantizers.csv tells; tensors without a quantizer are float. */
 function bitsByRole(
   folder: RunFolder,
   bits: Readonly<Record<string, number>>,
@@ -134,7 +136,7 @@ function bitsByRole(
   };
 }
 
-/** `null` where nothing is quantized. */
+/** `null` if nothing is quantized. */
 function rangeOf(bits: readonly number[]): BitRange | null {
   if (bits.every((n) => n === floatBits)) return null;
   const mean = bits.reduce((sum, n) => sum + n, 0) / bits.length;
@@ -155,7 +157,7 @@ function checkTask(first: OpenedRun, { root, config, folder }: OpenedRun): void 
   throw new InputError(`${root}: cannot be compared with ${first.root}: ${difference}`);
 }
 
-/** By the fingerprints, or, in runs of versions that kept none, by what the settings say of the test images. */
+/** Compares the fingerprints or, for runs of versions without these, the settings of the test images. */
 function sameImages(first: RunConfig, other: RunConfig): boolean {
   if (first.data && other.data) return first.data.fingerprints.test === other.data.fingerprints.test;
   return ['data', 'limit_val', 'image_size'].every(

@@ -1,7 +1,7 @@
 /**
- * Error over size, a panel for weights and one for the largest activation. Runs are numbered points: filled and joined by
- * a line of steps where no other run beats them, hollow and of another form where one does, so that colour says nothing
- * that form does not say, too. What the numbers mean stands beside the panels.
+ * Error over size, one panel for weights and one for the largest activation. Runs are numbered points, with a legend
+ * beside the panels: filled and joined by a staircase if no other run dominates them, else hollow and of another shape,
+ * so that nothing depends on colour alone.
  */
 
 import type { TopLevelSpec } from 'vega-lite';
@@ -22,19 +22,19 @@ const HEIGHT = 250;
 const LINE_HEIGHT = 16;
 const POINT_RADIUS = 5;
 
-/** Sizes that lie further apart than this are compared by doublings. */
+/** Ratio of sizes from which the axis is logarithmic. */
 const LOGARITHMIC_RATIO = 6;
 
 interface Point {
   readonly run: ComparedRun;
   readonly number: string;
   readonly kbytes: number;
-  /** The metric, in percent where it is told so. */
+  /** The metric, in percent if it is told so. */
   readonly percent: number;
   readonly isBeaten: boolean;
 }
 
-/** The picture of at least one run; the numbers count the runs from 1. */
+/** The picture of at least one run; runs are numbered from 1. */
 export function comparisonPlot(runs: readonly ComparedRun[]): TopLevelSpec {
   const { title, inPercent } = metrics[runs[0]!.metric];
   const axisTitle = `test ${title}${inPercent ? ' (%)' : ''}`;
@@ -135,7 +135,7 @@ const markOf = {
   other: { shape: 'triangle-up', color: MUTED_INK, filled: false },
 } as const;
 
-/** The corners of the line of steps through the front: with a size one can have the error of the next smaller run. */
+/** The corners of the staircase through the front: at any size the error of the next smaller run can be had. */
 function stairs(points: readonly Point[]): { kbytes: number; percent: number; step: number }[] {
   const corners = points.flatMap(({ kbytes, percent }, i) => {
     const before = points[i - 1];
@@ -166,7 +166,7 @@ interface Label {
   readonly isBeaten: boolean;
 }
 
-/** Where the numbers stand, in pixels: beside their points, where they lie on no other point and on no other number. */
+/** Positions of the numbers, in pixels: beside their points, on no other point and no other number. */
 function placeLabels(points: readonly Label[]): { x: number; y: number }[] {
   const placed: { x: number; y: number; width: number }[] = [];
   for (const { x, y, text, isBeaten } of points) {
@@ -178,7 +178,7 @@ function placeLabels(points: readonly Label[]): { x: number; y: number }[] {
       [-side, 0],
     ];
     const places = [
-      // Below and to the left of a point on the line of steps the line never passes.
+      // The staircase never passes below and to the left of a point on it.
       ...(isBeaten ? beside : []),
       [-corner.dx, corner.dy],
       [corner.dx, -corner.dy],
@@ -208,7 +208,7 @@ function domainOf(values: readonly number[]): { domain: [number, number]; logari
   return { domain: logarithmic ? [low / 1.25, high * 1.25] : linearDomain(values), logarithmic };
 }
 
-/** With a tenth of room on both sides, but nothing below zero. */
+/** A tenth of room on both sides, but nothing below zero. */
 function linearDomain(values: readonly number[]): [number, number] {
   const [low, high] = [Math.min(...values), Math.max(...values)];
   const room = high > low ? 0.1 * (high - low) : 0.1 * high || 1;

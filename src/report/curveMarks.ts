@@ -1,13 +1,13 @@
-/** A curve over the epochs: a line, and points where they help to read it. */
+/** Marks of a curve over epochs: a line, and points where they help to read it. */
 import { LINE_WIDTH } from './theme.js';
 
-/** Up to so many epochs each gets a point; beyond, points would only thicken the line. */
+/** The most epochs for which every epoch has a point; more points would only thicken the line. */
 const POINT_EPOCHS = 15;
 
 /**
- * Layers that draw the data of the enclosing layer, whose rows carry `run` and `epoch`. In a long plot only the last
- * epoch of each solid curve is a point: where a run ended shows, and a run of one epoch is not lost among longer ones.
- * Dashed curves, which accompany solid ones, have points only where a single epoch gives no line.
+ * Layers that draw the enclosing layer's data, whose rows have `run` and `epoch`. In a long plot only the last epoch of
+ * each solid curve is a point, so that the end of a run, or a run of one epoch, can be seen. Dashed curves, which
+ * accompany solid ones, have a point only if a single epoch makes no line.
  */
 export function curveMarks(epochs: readonly number[], dashed = false): object[] {
   const line = {

@@ -1,6 +1,6 @@
 /**
- * A report as data: headings, sentences, tables and pictures, written twice: as Markdown with the pictures beside it,
- * and as one HTML file that has everything in it.
+ * A report as data (headings, sentences, tables and pictures), written as Markdown with the pictures beside it, and as
+ * one self-contained HTML file.
  */
 import { join } from 'node:path';
 import type { TopLevelSpec } from 'vega-lite';
@@ -9,7 +9,7 @@ import { htmlOf } from './html.js';
 import { markdownOf } from './markdown.js';
 import { renderPng, renderSvg } from './renderPlot.js';
 
-/** Texts may set words as code, between backticks, and in **bold**. */
+/** A block; its texts may have words in backticks (code) and in **bold**. */
 export type Block =
   | { readonly type: 'heading'; readonly text: string }
   | { readonly type: 'text'; readonly text: string }
@@ -23,7 +23,7 @@ export interface Column {
   readonly align: 'left' | 'right';
 }
 
-/** Cells, or a line of its own over all columns. */
+/** Cells, or one line over all columns. */
 export type TableLine = readonly string[] | { readonly group: string };
 
 export interface Document {
@@ -31,7 +31,7 @@ export interface Document {
   readonly blocks: readonly Block[];
 }
 
-/** A document whose pictures are drawn. */
+/** A block whose picture is drawn. */
 export type DrawnBlock =
   | Exclude<Block, { readonly type: 'picture' }>
   | { readonly type: 'picture'; readonly name: string; readonly caption: string; readonly svg: string };
@@ -41,7 +41,10 @@ export interface DrawnDocument {
   readonly blocks: readonly DrawnBlock[];
 }
 
-/** Writes `report.md`, `report.html` and each picture as SVG and PNG into `folder`; returns the paths of the two. */
+/**
+ * Writes `report.md`, `report.html` and each picture as SVG and PNG into `folder`. Returns the paths of the two
+ * reports.
+ */
 export async function writeDocument(document: Document, folder: string): Promise<[markdown: string, html: string]> {
   makeFolder(folder);
   discardUnfinished(folder);

@@ -1,6 +1,6 @@
-/** The x axis all curves share: whole epochs, and a little room around a run of one epoch. */
+/** The x axis of all curves: whole epochs. */
 
-/** First to last epoch; a single epoch stands in the middle of its own axis. */
+/** First and last epoch; a single epoch is in the middle of its axis. */
 export function epochDomain(epochs: readonly number[]): [number, number] {
   const first = epochs.reduce((low, epoch) => Math.min(low, epoch), Number.POSITIVE_INFINITY);
   const last = epochs.reduce((high, epoch) => Math.max(high, epoch), Number.NEGATIVE_INFINITY);

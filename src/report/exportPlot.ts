@@ -1,6 +1,6 @@
 /**
- * What an exported network takes, and what is proven of it: the whole beside the budget, then layers down the page, bytes of
- * weights and of constants across, bits at the end of the bars and a word on the proof beside them.
+ * Sizes of an exported network, and proven parts: a panel of the whole network and its budget, above one of the layers
+ * with bytes of weights and of constants, bits at the end of the bars, and a word on the proof.
  */
 import type { TopLevelSpec } from 'vega-lite';
 import { kbytes } from './labels.js';
@@ -24,9 +24,9 @@ export interface ExportedNetwork {
     readonly constantBytes: number;
     /** Null without weights. */
     readonly weightBits: number | null;
-    /** Bits of the output; null of logits. */
+    /** Bits of the output; null for logits. */
     readonly activationBits: number | null;
-    /** Null where nothing is rounded. */
+    /** Null if nothing is rounded. */
     readonly proven: boolean | null;
   }[];
   readonly bytes: { readonly weights: number; readonly constants: number; readonly ram: number };
@@ -37,7 +37,7 @@ const WIDTH = 420;
 const KILO = 1024;
 const parts = { domain: ['weights', 'constants', 'activations'], range: [WEIGHT_COLOR, BIAS_COLOR, ACTIVATION_COLOR] };
 
-/** The picture of an export; layers without weights and without rounding are left out. */
+/** The picture of an export, without layers that have neither weights nor rounding. */
 export function exportPlot({ run, layers, bytes, budget_kb: { weights: budget } }: ExportedNetwork): TopLevelSpec {
   const shown = layers.filter(({ weightBytes, proven }) => weightBytes > 0 || proven !== null);
   const rounding = layers.filter(({ proven }) => proven !== null);
@@ -56,7 +56,7 @@ export function exportPlot({ run, layers, bytes, budget_kb: { weights: budget } 
   } as TopLevelSpec;
 }
 
-/** Flash and RAM of the whole network, a line across the weights' bar for their budget. */
+/** Flash and RAM of the whole network, with a line for the budget across the bar of the weights. */
 function wholePanel(bytes: ExportedNetwork['bytes'], budget: number | null): object {
   const weights = bytes.weights / KILO;
   const values = [
@@ -156,7 +156,7 @@ function kbytesAxis(end: number): object {
   };
 }
 
-/** Stacked in the order of `order`. */
+/** Bars, stacked in the order of `order`. */
 function bars(values: readonly object[]): object {
   const color = { field: 'part', type: 'nominal', scale: parts, legend: null };
   return { data: { values }, mark: { type: 'bar' }, encoding: { color, order: { field: 'order' } } };

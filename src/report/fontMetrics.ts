@@ -1,8 +1,8 @@
 /**
  * Advance widths of the plots' font, read from its TrueType tables.
  *
- * Vega lays out axes, legends and titles by the width of their text. Without a canvas it guesses 0.8 em a character,
- * a third too much for most labels, so margins come out ragged. The three tables needed (`cmap`, `hhea`, `hmtx`; see the
+ * Vega lays out axes, legends and titles by the width of their text. Without a canvas it guesses 0.8 em a character, a
+ * third too much for most labels, so margins become ragged. The three tables needed (`cmap`, `hhea`, `hmtx`; see the
  * OpenType specification) are small, and with them the layout is exact on a machine without any font installed.
  */
 import { readFileSync } from 'node:fs';
@@ -14,17 +14,17 @@ export const FONT_FAMILY = 'DejaVu Sans';
 
 const FILES: Readonly<Record<FontWeight, string>> = { normal: 'DejaVuSans.ttf', bold: 'DejaVuSans-Bold.ttf' };
 
-/** Advance widths in em by character code; a character the font lacks has the width of its first glyph, the box. */
+/** Advance width in em by character code; a missing character has the width of the font's first glyph, the box. */
 type Advances = (code: number) => number;
 
 const loaded = new Map<FontWeight, Advances>();
 
-/** Where the font lies in its package: what the rasterizer is given. */
+/** Path of the font file, for the rasterizer. */
 export function fontFile(weight: FontWeight): string {
   return createRequire(import.meta.url).resolve(`dejavu-fonts-ttf/ttf/${FILES[weight]}`);
 }
 
-/** Width in pixels of one line of text set in the plots' font (kerning ignored: below 1 % here). */
+/** Width in pixels of one line of text in the plots' font (without kerning, which is below 1 % here). */
 export function textWidth(text: string, fontSize: number, weight: FontWeight = 'normal'): number {
   let advances = loaded.get(weight);
   if (advances === undefined) {

@@ -1,7 +1,7 @@
 /**
- * Error over kB of weights: a line a way to give bits, each with a form and a colour of its own, its spread over the
- * seeds as a bar; filled points are those that no other beats. The float network is a dashed line in a band as wide as
- * its spread.
+ * Error over kB of weights: one line for each way to choose bits, each with its own shape and colour, and bars for the
+ * spread over seeds. Filled points are not dominated by any other. The float network is a dashed line in a band of its
+ * spread.
  */
 import type { TopLevelSpec } from 'vega-lite';
 import { INK, LABEL_SIZE, LINE_WIDTH, MUTED_INK, RUN_COLORS } from './theme.js';
@@ -9,11 +9,11 @@ import { INK, LABEL_SIZE, LINE_WIDTH, MUTED_INK, RUN_COLORS } from './theme.js';
 const WIDTH = 520;
 const HEIGHT = 320;
 
-/** A mean over seeds in percent; the deviation is that of the sample, `null` of a single seed. */
+/** A mean over seeds in percent, with the sample deviation, `null` for a single seed. */
 export interface MeasuredError {
   readonly mean: number;
   readonly deviation: number | null;
-  /** Seeds. */
+  /** Number of seeds. */
   readonly count: number;
 }
 
@@ -23,7 +23,7 @@ export interface FrontSeries {
     readonly kbytes: number;
     readonly error: MeasuredError;
     readonly isBeaten: boolean;
-    /** Seeds that are not in the mean. */
+    /** Number of seeds without a result. */
     readonly missingSeeds: number;
   }[];
 }
@@ -32,7 +32,7 @@ const SHAPES = ['circle', 'square', 'diamond', 'triangle-up'] as const;
 
 /** The picture of at least one point. */
 export function frontPlot(subject: string, series: readonly FrontSeries[], float: MeasuredError | null): TopLevelSpec {
-  // The first way is drawn last, over the others.
+  // The first way is drawn last, above the others.
   const values = series.toReversed().flatMap(({ name, points }) =>
     points.map(({ kbytes, error: { mean, deviation, count }, isBeaten, missingSeeds }) => ({
       ...{ way: name, kbytes, percent: mean, isBeaten },
@@ -91,7 +91,7 @@ export function frontPlot(subject: string, series: readonly FrontSeries[], float
         mark: { type: 'point', size: 90, strokeWidth: 1.75, opacity: 1 },
         encoding: {
           ...{ ...place, ...way },
-          // The line behind a hollow point stays unseen.
+          // Hides the line behind a hollow point.
           fill: {
             condition: { test: 'datum.isBeaten', value: '#ffffff' },
             ...way.color,

@@ -1,4 +1,4 @@
-/** A report as one HTML file: no other file, no script, nothing from the network. */
+/** A report as one HTML file, without scripts and without other files. */
 import type { Column, DrawnBlock, DrawnDocument, TableLine } from './document.js';
 
 export function htmlOf({ title, blocks }: DrawnDocument): string {
@@ -56,7 +56,7 @@ function blockHtml(block: DrawnBlock): string {
     case 'commands':
       return `<pre>${escaped(block.lines.join('\n'))}</pre>`;
     case 'picture': {
-      // As an image of its own: names inside of one drawing cannot meet those of another.
+      // Embedded as an image, so that ids of one drawing do not clash with those of another.
       const source = `data:image/svg+xml;base64,${Buffer.from(block.svg).toString('base64')}`;
       const caption = `<figcaption>${inline(block.caption)}</figcaption>`;
       return `<figure>\n<img alt="${escaped(block.caption)}" src="${source}">\n${caption}\n</figure>`;
@@ -78,7 +78,7 @@ function table(columns: readonly Column[], rows: readonly TableLine[]): string {
   return `<div class="wide"><table>\n<thead><tr>${head}</tr></thead>\n<tbody>\n${body.join('\n')}\n</tbody>\n</table></div>`;
 }
 
-/** Escaped, with `code` and **bold** words. */
+/** Escapes text and formats `code` and **bold** words. */
 function inline(text: string): string {
   return escaped(text)
     .replace(/`([^`]+)`/g, '<code>$1</code>')

@@ -1,13 +1,11 @@
-/**
- * The words on the plots: names of runs and layers short enough to read, and a run's final numbers in one line.
- */
+/** Texts of the plots: short names of runs and layers, and a run's final numbers in one line. */
 import { resolve, sep } from 'node:path';
 import { metrics, namedMetric } from '../task.js';
 import { textWidth } from './fontMetrics.js';
 import type { RunRecord } from './runRecord.js';
 import { LABEL_SIZE, RUN_COLORS } from './theme.js';
 
-/** Names of the runs, numbered where two folders are called the same, so that a name tells one run. */
+/** Names of the runs, numbered if folders have the same name. */
 export function displayNames(runs: readonly RunRecord[]): string[] {
   return runs.map((run, i) => {
     const sameBefore = runs.slice(0, i).filter((other) => other.name === run.name).length;
@@ -16,7 +14,7 @@ export function displayNames(runs: readonly RunRecord[]): string[] {
 }
 
 /**
- * Names of folders: the last parts of their paths, as many as tell them apart, without those at the end that all share.
+ * Names of folders: as many last parts of their paths as tell them apart, without a common end.
  *
  * @example distinctNames(['sweep/rate-0.1/FLOAT', 'sweep/rate-0.2/FLOAT']) // ['rate-0.1', 'rate-0.2']
  */
@@ -39,7 +37,7 @@ export function distinctNames(folders: readonly string[]): string[] {
   }
 }
 
-/** Two lines under a run's title: its name, then what came out at {@link shownEpoch}. */
+/** Two lines under a run's title: its name, and its results at {@link shownEpoch}. */
 export function headline(run: RunRecord): string[] {
   const epoch = shownEpoch(run);
   const accuracy = run.evaluationMetric.find((point) => point.epoch === epoch);
@@ -57,29 +55,29 @@ export function headline(run: RunRecord): string[] {
   return run.bestEpoch === null ? [...lines, 'no epoch obeyed the budget'] : lines;
 }
 
-/** `value`: a point of the curve, of classes an accuracy. */
+/** The metric in words. `value`: a point of the curve, which for classes is an accuracy. */
 function metricWords(metric: RunRecord['metric'], value: number): string {
   const { title, inPercent, of } = metrics[metric];
   if (metric === 'error') return `${title} ${(100 - value).toFixed(2)} %`;
   return namedMetric(metric, of(inPercent ? value / 100 : value));
 }
 
-/** The images that the evaluations of the runs are of: `test`, `validation`, or both where the runs differ. */
+/** The images that the runs' evaluations use: `test`, `validation`, or both if the runs differ. */
 export function evaluatedOn(runs: readonly RunRecord[]): string {
   return [...new Set(runs.map((run) => run.evaluatedOn))].sort().join(' or ');
 }
 
-/** The epoch whose numbers stand for a run: its best one, or its last where it has none (yet). */
+/** The epoch that represents a run: its best one, or its last if it has none (yet). */
 export function shownEpoch(run: RunRecord): number | undefined {
   return run.bestEpoch ?? run.sizes.at(-1)?.epoch ?? run.quantizers.at(-1)?.epoch;
 }
 
-/** kB with three to four digits: 7.94 kB, 69.8 kB, 1048 kB; a configured number (`exact`) as it was written: 70 kB. */
+/** kB with three to four digits: 7.94 kB, 69.8 kB, 1048 kB; a configured number (`exact`) as written: 70 kB. */
 export function kbytes(value: number, exact = false): string {
   return `${exact ? Number(value.toPrecision(6)) : value.toFixed(value >= 100 ? 0 : value >= 10 ? 1 : 2)} kB`;
 }
 
-/** Breaks a name at `_`, `-`, `/` and spaces into lines no wider than `width` pixels where its parts allow it. */
+/** Breaks a name at `_`, `-`, `/` and spaces into lines of at most `width` pixels, if its parts allow that. */
 export function wrapName(name: string, width: number, fontSize: number): string[] {
   const lines: string[] = [];
   let line = '';
@@ -94,7 +92,7 @@ export function wrapName(name: string, width: number, fontSize: number): string[
   return lines.length === 0 ? [name] : lines;
 }
 
-/** The runs' colours, with a legend above the plot in as many columns as `width` pixels and the names allow. */
+/** The runs' colours, with a legend above the plot in as many columns as fit into `width` pixels. */
 export function runColor(names: readonly string[], width: number): Record<string, unknown> {
   const widest = Math.max(...names.map((name) => textWidth(name, LABEL_SIZE)));
   const columns = Math.max(1, Math.min(names.length, Math.floor(width / (widest + 40))));

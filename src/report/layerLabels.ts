@@ -1,8 +1,9 @@
-/** Names of layers, short enough to read beside a picture. */
+/** Names of layers, shortened for pictures. */
 
 /**
- * Layer names without what every one of them repeats: `res1/layer1/basicblock1/quantized_conv/W` is shown as
- * `res1/layer1/basicblock1`, `layer1.0.conv1.weight` as `layer1.0.conv1`. Names that would become alike stay whole.
+ * Layer names without their common endings: `res1/layer1/basicblock1/quantized_conv/W` becomes
+ * `res1/layer1/basicblock1`, `layer1.0.conv1.weight` becomes `layer1.0.conv1`. Names that would become equal stay
+ * whole.
  */
 export function layerLabels(tensors: readonly string[]): string[] {
   const short = tensors.map((tensor) => {

@@ -29,7 +29,7 @@ function table(columns: readonly Column[], rows: readonly TableLine[]): string {
   return [
     line(columns.map(({ title }) => title)),
     `|${columns.map(({ align }) => (align === 'right' ? '---:' : '---')).join('|')}|`,
-    // Markdown has no cell over several columns.
+    // Markdown has no cells over several columns.
     ...rows.map((row) =>
       'group' in row ? line(columns.map((_, index) => (index === 0 ? `**${row.group}**` : ''))) : line(row),
     ),

@@ -1,9 +1,9 @@
-/** Runs of one experiment with several seeds as one: what is drawn of them is their mean. */
+/** The mean of an experiment's runs with several seeds, for plots. */
 import type { CurvePoint, RunRecord, SizeRecord } from './runRecord.js';
 
 /**
- * The mean of the curves and sizes, epoch by epoch; the bits are those of the first run, since a mean of bits would be
- * those of no network.
+ * The mean of curves and sizes, epoch by epoch. Bits are those of the first run, since mean bits would belong to no
+ * network.
  */
 export function meanRecord(name: string, runs: readonly [RunRecord, ...RunRecord[]]): RunRecord {
   const [first] = runs;

@@ -8,7 +8,10 @@ import { type RunRecord, readRunRecord } from './runRecord.js';
 import { sizePlot } from './sizePlot.js';
 import { lossPlot, metricPlot } from './trainingCurves.js';
 
-/** The plots of a run by name: `losses`, `accuracy` or the metric of another task, `bitwidths`, `bitwidths_history` and `sizes`, without what has no data. */
+/**
+ * The plots of a run by name: `losses`, `accuracy` or the metric of another task, `bitwidths`, `bitwidths_history` and
+ * `sizes`, except those without data.
+ */
 export function plotsOf(run: RunRecord): ReadonlyMap<string, TopLevelSpec> {
   const plots = {
     losses: lossPlot([run]),
@@ -20,7 +23,7 @@ export function plotsOf(run: RunRecord): ReadonlyMap<string, TopLevelSpec> {
   return new Map(Object.entries(plots).flatMap(([name, spec]) => (spec ? [[name, spec] as const] : [])));
 }
 
-/** The file of the curve: of classes the accuracy, else the metric. */
+/** Name of the metric's curve: `accuracy` for classes, else the metric. */
 export function metricFile({ metric }: Pick<RunRecord, 'metric'>): string {
   return metric === 'error' ? 'accuracy' : metric;
 }
@@ -29,7 +32,7 @@ export function metricFile({ metric }: Pick<RunRecord, 'metric'>): string {
  * Draws {@link plotsOf the plots} of a run into `RUN/plots/`, each as SVG and PNG.
  *
  * @returns the paths written
- * @throws InputError where `runFolder` is no run folder
+ * @throws InputError if `runFolder` is no run folder
  */
 export async function plotRun(runFolder: string): Promise<string[]> {
   const paths: string[] = [];

@@ -1,4 +1,4 @@
-/** Several runs in the same plots, to be compared. */
+/** Plots that compare several runs. */
 
 import { InputError } from '../errors.js';
 import { bitwidthPlot } from './bitwidthPlot.js';
@@ -10,11 +10,11 @@ import { sizePlot } from './sizePlot.js';
 import { lossPlot, metricPlot } from './trainingCurves.js';
 
 /**
- * Draws `losses`, `accuracy` (or the metric of another task) and `sizes` of the runs over each other and their `bitwidths` side by side into `outDir`,
- * each as SVG and PNG. What no run has data for is left out.
+ * Draws `losses`, `accuracy` (or the metric of another task) and `sizes` of the runs over each other and their
+ * `bitwidths` side by side into `outDir`, each as SVG and PNG, except those without data.
  *
  * @returns the paths written
- * @throws InputError where one of `runFolders` is no run folder, or runs are judged by different metrics
+ * @throws InputError if one of `runFolders` is no run folder, or if runs have different metrics
  */
 export async function plotRuns(runFolders: readonly string[], outDir: string): Promise<string[]> {
   const names = distinctNames(runFolders);

@@ -1,7 +1,7 @@
 /**
- * Why one parametrization trains better than another: the gradients of Q(x) to the two learned values as functions of
- * x, for parametrizations that describe the very same quantizer (the paper's figure 2). They are computed by the
- * functions that training uses.
+ * Gradients of parametrizations that describe the same quantizer (the paper's figure 2): the gradients of Q(x) to the
+ * two learned values as functions of x, which show why one trains better than another. Computed by the functions that
+ * training uses.
  */
 import type { TopLevelSpec } from 'vega-lite';
 import {
@@ -21,19 +21,19 @@ import { EVALUATION_COLOR, INK, LINE_WIDTH, MUTED_INK, PANEL_TITLE, TRAINING_COL
 const WIDTH = 215;
 const HEIGHT = 105;
 const POINTS = 481;
-/** The largest gradient is looked for on a grid so many times finer than the drawn one. */
+/** Ratio of the grid on which the largest gradient is searched to the drawn one. */
 const FINER = 16;
 
 /** A signed quantizer of `bits` bits, by the values that its parametrizations learn. */
 export interface DescribedQuantizer {
   readonly bits: number;
-  /** The step for uniform quantizers, the smallest magnitude for powers of two. */
+  /** The step of uniform quantizers, or the smallest magnitude of powers of two. */
   readonly finest: number;
   readonly xmax: number;
 }
 
 export interface NamedKind {
-  /** The paper's name. */
+  /** Name in the paper. */
   readonly name: string;
   readonly kind: QuantizerKind;
 }
@@ -52,7 +52,7 @@ export interface GradientCurve {
 
 const words: Readonly<Record<ParameterName, string>> = { n: 'b', d: 'd', xmin: 'qmin', xmax: 'qmax', m: 'm' };
 
-/** Columns are parametrizations, rows are Q itself and its two gradients, all gradients on one scale. */
+/** A column for each parametrization, with Q and its two gradients; all gradients have one scale. */
 export function quantizerGradientPlot(
   title: string,
   kinds: readonly NamedKind[],
@@ -103,7 +103,7 @@ function valueCurve(kind: QuantizerKind, described: DescribedQuantizer): Point[]
 
 function abscissas({ xmax }: DescribedQuantizer, count: number): number[] {
   const end = 1.6 * xmax;
-  // Never exactly on a jump: the middles of intervals.
+  // The middles of intervals, since a jump is never exactly there.
   return Array.from({ length: count }, (_, i) => ((2 * i + 1) / count - 1) * end);
 }
 

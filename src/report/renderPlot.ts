@@ -1,8 +1,8 @@
 /**
- * From a Vega-Lite specification to an SVG and a PNG, without a browser, a canvas or installed fonts.
+ * Renders a Vega-Lite specification as SVG and PNG, without a browser, a canvas or installed fonts.
  *
- * Vega, Vega-Lite and the rasterizer are imported at the first plot and not before: a training run or `mpdnn --help`
- * should not wait for them.
+ * Vega, Vega-Lite and the rasterizer are imported at the first plot: a training run or `mpdnn --help` should not wait
+ * for them.
  */
 import { join } from 'node:path';
 import type { TopLevelSpec } from 'vega-lite';
@@ -11,10 +11,10 @@ import { makeFolder, writeDurably } from '../runs/index.js';
 import { FONT_FAMILY, fontFile, textWidth } from './fontMetrics.js';
 import { plotTheme } from './theme.js';
 
-/** Pixels of the PNG for one of the SVG: sharp in print and on dense screens. */
+/** Pixels of the PNG for each of the SVG: sharp in print and on dense screens. */
 const PNG_SCALE = 2;
 
-/** Draws `spec` in the house's theme and returns the SVG's text. */
+/** Draws `spec` in the plots' theme. Resolves to the SVG's text. */
 export async function renderSvg(spec: TopLevelSpec): Promise<string> {
   const [vega, vegaLite] = await Promise.all([import('vega'), import('vega-lite')]);
   measureByFont(vega as unknown as VegaText);
@@ -51,7 +51,7 @@ export async function drawPlot(spec: TopLevelSpec, name: string): Promise<Readon
   ]);
 }
 
-/** Writes `NAME.svg` and `NAME.png` into `folder`, each aside and then renamed; returns the two paths. */
+/** Writes `NAME.svg` and `NAME.png` into `folder` durably. Resolves to the two paths. */
 export async function writePlot(spec: TopLevelSpec, folder: string, name: string): Promise<string[]> {
   const files = await drawPlot(spec, name);
   makeFolder(folder);
@@ -62,7 +62,7 @@ export async function writePlot(spec: TopLevelSpec, folder: string, name: string
   });
 }
 
-/** The hook through which Vega measures text, which its types leave out. */
+/** The hook by which Vega measures text, which is missing in its types. */
 interface VegaText {
   readonly textMetrics: { width: (item: TextItem, text: unknown) => number };
 }

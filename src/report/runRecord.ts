@@ -1,8 +1,8 @@
 /**
- * One run as the plots show it, read from its folder.
+ * A run's data for plots, read from its folder.
  *
- * A run may be unfinished, unquantized or a single epoch long: a curve without rows is an empty list, and whoever draws
- * it decides what that means.
+ * A run may be unfinished, unquantized or a single epoch long: a curve without rows is an empty list, which each plot
+ * handles.
  */
 import { existsSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
@@ -36,7 +36,7 @@ export interface SizeRecord {
   readonly activationsPeakKbytes: number | null;
 }
 
-/** Limits the run was trained under, in kB of 1024 bytes; absent where there is none. */
+/** The run's budget, in kB of 1024 bytes; absent without one. */
 export interface Budget {
   readonly weightsKbytes?: number;
   readonly activationsMaxKbytes?: number;
@@ -46,27 +46,30 @@ export interface Budget {
 
 export interface RunRecord {
   readonly name: string;
-  /** The images whose error chooses the best epoch, and that the evaluation's curves are of. */
+  /** The images whose error selects the best epoch, and that the evaluation's curves use. */
   readonly evaluatedOn: 'test' | 'validation';
-  /** Cross-entropy alone, without the penalties of a budget, as the evaluation's loss is. */
+  /** The task's loss without the penalties of a budget, as in the evaluation. */
   readonly trainingLoss: readonly CurvePoint[];
   readonly evaluationLoss: readonly CurvePoint[];
   readonly metric: MetricName;
-  /** Points of a curve: of classes accuracies in percent; else the metric, in percent where it is told so, empty where another is counted while training. */
+  /**
+   * Accuracies in percent for classes; else the metric, in percent if it is told so, and empty if training counts
+   * another metric.
+   */
   readonly trainingMetric: readonly CurvePoint[];
   readonly evaluationMetric: readonly CurvePoint[];
   /** In network order within an epoch; empty for a float run. */
   readonly quantizers: readonly QuantizerRecord[];
   readonly sizes: readonly SizeRecord[];
   readonly budget: Budget;
-  /** The epoch whose parameters were kept as the best; `null` if none obeyed the budget, absent in an unfinished run. */
+  /** The epoch of the best parameters; `null` if none obeyed the budget, absent in an unfinished run. */
   readonly bestEpoch?: number | null;
 }
 
 /**
  * Reads a run folder.
  *
- * @throws InputError where `root` is missing, is no run, or holds a file that is not what the run folder's contract says
+ * @throws InputError if `root` is missing, is no run, or holds a damaged file
  */
 export function readRunRecord(root: string): RunRecord {
   const { folder, config } = openRunFolder(root);
@@ -94,7 +97,7 @@ export function readRunRecord(root: string): RunRecord {
   };
 }
 
-/** A column over the epochs, without those in which it was not finite. */
+/** A column over the epochs, without non-finite values. */
 function points<Column extends string>(
   rows: readonly ({ readonly epoch: number } & Readonly<Record<Column, number>>)[],
   column: Column,
@@ -126,7 +129,10 @@ function metricCurves(
   };
 }
 
-/** Accuracies are written as fractions; no run worth a plot stays below 1 %, so values above 1 are percent already. */
+/**
+ * Accuracies in percent. Files have fractions; values above 1 are percent already, since no run worth a plot stays
+ * below 1 %.
+ */
 function inPercent(fractions: readonly CurvePoint[]): CurvePoint[] {
   const scale = fractions.every((point) => point.value <= 1) ? 100 : 1;
   return fractions.map((point) => ({ epoch: point.epoch, value: scale * point.value }));

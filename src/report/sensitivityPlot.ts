@@ -1,6 +1,6 @@
 /**
- * What the bits of each tensor are worth: tensors down the page, bits across, the colour being how much the loss of the
- * whole network rises where that tensor alone has so many; the bits it has are framed.
+ * A heat map of sensitivities: one row a tensor, one column a number of bits, and the rise of the network's loss as
+ * colour if only that tensor has so many bits. The tensor's own bits are framed.
  */
 import type { TopLevelSpec } from 'vega-lite';
 import { layerLabels } from './layerLabels.js';
@@ -10,11 +10,11 @@ export interface SensitivityRow {
   readonly tensor: string;
   readonly role: 'weight' | 'bias' | 'activation';
   readonly bits: number;
-  /** Rise of the loss by other bits. */
+  /** Rise of the loss with other bits. */
   readonly rises: readonly { readonly bits: number; readonly rise: number }[];
 }
 
-/** The picture of at least one tensor; `subject` says of what. */
+/** The picture of at least one tensor. `subject`: words for the title. */
 export function sensitivityPlot(subject: string, rows: readonly SensitivityRow[]): TopLevelSpec {
   const parts = [
     { title: 'weights', rows: rows.filter(({ role }) => role !== 'activation') },
@@ -33,7 +33,7 @@ export function sensitivityPlot(subject: string, rows: readonly SensitivityRow[]
   } as TopLevelSpec;
 }
 
-/** From no rise, or a fall, to the highest. */
+/** Colours from no rise, or a fall, to the highest. */
 const range = ['#ffffff', EVALUATION_COLOR];
 
 function panelSpec(title: string, rows: readonly SensitivityRow[], domain: readonly number[], highest: number): object {
@@ -94,7 +94,7 @@ function panelSpec(title: string, rows: readonly SensitivityRow[], domain: reado
   };
 }
 
-/** With two digits that count, and its sign: +0.031, −0.002, +1.4. */
+/** Two significant digits with a sign: +0.031, −0.002, +1.4. */
 function riseText(rise: number): string {
   const digits = Math.abs(rise) >= 1 ? 1 : Math.abs(rise) >= 0.1 ? 2 : 3;
   return `${rise < 0 ? '−' : '+'}${Math.abs(rise).toFixed(digits)}`;

@@ -1,6 +1,6 @@
 /**
- * Memory of weights and activations over the epochs, a panel each because their magnitudes differ, with the budget the
- * run was trained under as a labelled dashed line.
+ * Memory of weights and activations over the epochs, in separate panels because their magnitudes differ, with the run's
+ * budget as a labelled dashed line.
  */
 import type { TopLevelSpec } from 'vega-lite';
 import { curveMarks } from './curveMarks.js';
@@ -12,7 +12,7 @@ import { ACTIVATION_COLOR, INK, LABEL_SIZE, PANEL_TITLE, WEIGHT_COLOR } from './
 const WIDTH = 210;
 const HEIGHT = 210;
 
-/** Runs whose sizes lie further apart than this, a float one beside quantized ones, are compared by doublings. */
+/** Ratio of sizes, such as of a float run and quantized ones, from which the axis is logarithmic. */
 const LOGARITHMIC_RATIO = 6;
 
 interface Quantity {
@@ -37,7 +37,7 @@ const QUANTITIES: readonly Quantity[] = [
     color: ACTIVATION_COLOR,
   },
 ];
-/** Drawn only where a run had to keep to it. */
+/** Drawn only for runs with a budget for it. */
 const PEAK: Quantity = {
   title: 'activations, peak',
   of: (size) => size.activationsPeakKbytes,
@@ -45,7 +45,7 @@ const PEAK: Quantity = {
   color: ACTIVATION_COLOR,
 };
 
-/** Sizes of one or several runs, or `undefined` where no epoch has ended yet. */
+/** Sizes of one or several runs, or `undefined` before the end of the first epoch. */
 export function sizePlot(runs: readonly RunRecord[]): TopLevelSpec | undefined {
   const measured = runs.filter((run) => run.sizes.length > 0);
   const first = measured[0];
@@ -126,7 +126,7 @@ function budgetRules(budgets: readonly number[]): object[] {
   }));
 }
 
-/** One run: the label stands on the side of the line where the curve does not end and the frame leaves room. */
+/** The label of one run: on the side of the line where the curve does not end and the frame leaves room. */
 function insideLabel(budget: number, last: number, highest: number): object {
   const below = (last > budget && budget > 0.1 * highest) || budget > 0.92 * highest;
   return {
@@ -142,7 +142,10 @@ function insideLabel(budget: number, last: number, highest: number): object {
   };
 }
 
-/** Several runs: right of the frame, where no curve passes, leaving out what would lie on the label above it. */
+/**
+ * The labels of several runs: to the right of the frame, where no curve passes, without those that would overlap the
+ * label above.
+ */
 function outsideLabels(budgets: readonly number[], domain: readonly [number, number], logarithmic: boolean): object {
   const position = (value: number) => (logarithmic ? Math.log(value) : value);
   const pixels = (value: number) =>

@@ -1,8 +1,8 @@
-/** The table a terminal shows at the end of training and evaluation: bits and memory, layer by layer. */
+/** A text table of bits and memory by layer, printed after training and evaluation. */
 
 export interface LayerSummary {
   readonly layer: string;
-  /** Bits of the layer's weights; absent where it has none. */
+  /** Bits of the layer's weights; absent if it has none. */
   readonly weightBits?: number;
   readonly activationBits?: number;
   readonly weightKbytes?: number;
@@ -10,8 +10,8 @@ export interface LayerSummary {
 }
 
 /**
- * Aligned columns `layer`, `bits W`, `bits A`, `kB W`, `kB A`, closed by a row of totals: the sum of the weights, and
- * of the activations the sum and the largest. No line break at the end.
+ * Aligned columns `layer`, `bits W`, `bits A`, `kB W`, `kB A`, and a row of totals: the sum of the weights, and for
+ * activations the sum and the largest. No line break at the end.
  */
 export function summaryTable(layers: readonly LayerSummary[]): string {
   const activations = layers.flatMap((layer) => layer.activationKbytes ?? []);

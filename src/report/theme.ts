@@ -1,8 +1,8 @@
 /**
- * How every plot looks: one place for colours, sizes and the grid.
+ * The theme of all plots: colours, sizes and the grid.
  *
- * Colours are Okabe and Ito's, told apart by readers with any colour vision and in grey print
- * (https://jfly.uni-koeln.de/color/); their yellow is left out, being too pale for a line on white.
+ * Colours are those of Okabe and Ito, which can be told apart with any colour vision and in grey print
+ * (https://jfly.uni-koeln.de/color/), without their yellow, which is too pale for a line on white.
  */
 import type { Config } from 'vega-lite';
 import { FONT_FAMILY } from './fontMetrics.js';
@@ -32,11 +32,11 @@ export const LABEL_SIZE = 10.5;
 export const SMALL_LABEL_SIZE = 9;
 export const LINE_WIDTH = 1.75;
 
-/** Titles of the panels of one plot, set under the plot's own title. */
+/** Titles of the panels of one plot, below the plot's own title. */
 export const PANEL_TITLE = { fontSize: 11.5, anchor: 'start', frame: 'group', offset: 9 } as const;
 
 export const plotTheme: Config = {
-  // Verdana is DejaVu's nearest relative in width: an SVG opened where DejaVu is missing keeps its layout.
+  // Verdana is closest to DejaVu in width, so an SVG keeps its layout on a machine without DejaVu.
   font: `${FONT_FAMILY}, Verdana, sans-serif`,
   background: '#ffffff',
   padding: 14,

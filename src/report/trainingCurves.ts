@@ -1,8 +1,8 @@
 /**
- * Losses and metrics over the epochs, of one run or of several laid over each other.
+ * Losses and metrics over the epochs, of one run or of several.
  *
- * A single run's two curves carry their names and last values at their ends. With several runs the colour is the run,
- * the solid line the evaluation and the thin dashed one training, so that the curves that count stand out.
+ * The two curves of a single run have their names and last values at their ends. With several runs the colour is the
+ * run, the solid line its evaluation and the thin dashed one its training.
  */
 
 import type { TopLevelSpec } from 'vega-lite';
@@ -31,7 +31,7 @@ interface Measure {
   readonly format: (value: number) => string;
 }
 
-/** The loss of one or several runs, or `undefined` where no epoch has ended yet. */
+/** The loss of one or several runs, or `undefined` before the end of the first epoch. */
 export function lossPlot(runs: readonly RunRecord[]): TopLevelSpec | undefined {
   const curves = curvesOf(runs, (run) => [run.trainingLoss, run.evaluationLoss]);
   const values = curves.flatMap((curve) => curve.points.map((point) => point.value));
@@ -39,7 +39,10 @@ export function lossPlot(runs: readonly RunRecord[]): TopLevelSpec | undefined {
   return curvePlot(runs, curves, lossMeasure(values, isEntropy ? 'cross-entropy' : 'loss'));
 }
 
-/** The accuracy of one or several runs in percent, or the metric of another task; `undefined` where no epoch has ended yet. */
+/**
+ * The accuracy of one or several runs in percent, or the metric of another task; `undefined` before the end of the
+ * first epoch.
+ */
 export function metricPlot(runs: readonly RunRecord[]): TopLevelSpec | undefined {
   const curves = curvesOf(runs, (run) => [run.trainingMetric, run.evaluationMetric]);
   const values = curves.flatMap((curve) => curve.points.map((point) => point.value));
@@ -85,7 +88,7 @@ function curvesOf(
     .filter((curve) => curve.points.length > 0);
 }
 
-/** A loss that falls a hundredfold is only readable on a logarithmic axis. */
+/** A logarithmic axis if the loss falls a hundredfold, else a linear one. */
 function lossMeasure(values: readonly number[], name: string): Measure {
   const lowest = Math.min(...values);
   const highest = Math.max(...values);
@@ -163,7 +166,7 @@ function curveLayer(
   };
 }
 
-/** Name and last value beside each curve's end, moved apart where the ends meet. */
+/** Name and last value at each curve's end, moved apart if the ends are close. */
 function endLabels(curves: readonly Curve[], measure: Measure, evaluation: string): object[] {
   const position = (value: number) => (measure.scale.type === 'log' ? Math.log(value) : value);
   const heights = curves.flatMap((curve) => curve.points.map((point) => position(point.value)));

@@ -1,4 +1,4 @@
-/** The comparison of a run's data with those of now, by what `describeData` says of both. */
+/** Comparison of a run's data with the present ones, by their descriptions. */
 
 import { z } from 'zod';
 import type { Features, Images } from '../data/index.js';
@@ -23,20 +23,20 @@ const soundFeatures = z.object({
   zero: z.int(),
 });
 
-/** The part of config.json about it. */
+/** The description of data in config.json. */
 export const dataSchema = z.object({
   classes: z.array(z.string()).readonly(),
   image: z.tuple([z.int(), z.int(), z.int()]).readonly(),
   targets: z.array(z.int()).readonly().optional(),
   features: z.discriminatedUnion('of', [columnFeatures, soundFeatures]).optional(),
-  // Runs of earlier versions are all of bytes.
+  // Runs of earlier versions all have bytes.
   values: z.enum(['bytes', 'floats']).default('bytes'),
   scale: z.array(z.number()).readonly(),
   offset: z.array(z.number()).readonly(),
   fingerprints: z.object({ train: z.string(), validation: z.string().nullable(), test: z.string() }).readonly(),
 }) satisfies z.ZodType<DataDescription>;
 
-/** The first difference in words, such as `class 2 was 'blue', now it is 'sky'`; `null` if there is none. */
+/** The first difference in words, such as `class 2 was 'blue', now it is 'sky'`; `null` for none. */
 export function dataDifference(then: DataDescription, now: DataDescription): string | null {
   return (
     inputDifference(then, now) ??
@@ -64,7 +64,7 @@ export function featureDifference(then: Features | undefined, now: Features | un
   return difference('features', JSON.stringify(then ?? null), JSON.stringify(now ?? null));
 }
 
-/** The same for two fingerprints of `what`. */
+/** The difference between two fingerprints of `what` in words; `null` for none. */
 export function imageDifference(what: string, then: string | null, now: string | null): string | null {
   return then === now ? null : `the ${what} are others (fingerprint ${then}, now ${now})`;
 }
@@ -80,11 +80,12 @@ function classDifference(then: readonly string[], now: readonly string[]): strin
 }
 
 /**
- * Images whose labels are numbers in `classes`, the names that a network was trained with, instead of in `own`: a class
- * means the same wherever it stands in a list. Not every class has to have images. Outputs that are held against more than a
- * class have to be the same, in the same order.
+ * The images with their labels as indices into `classes`, the names with which a network was trained, instead of into
+ * `own`: classes are matched by name. Some classes may have no images. For targets other than classes, the names must
+ * be equal.
  *
- * @throws InputError for a class of `own` that the network does not know, and for other outputs; `source` is what it calls the images
+ * @throws InputError for a class of `own` that the network does not know, and for other outputs; `source`: name of the
+ *   images in it
  */
 export function relabelled<T extends Images>(
   images: T,

@@ -1,4 +1,4 @@
-/** The images to evaluate a run with: its own, checked to be the same, or others whose classes the run knows. */
+/** The images for evaluating a run: its own, checked to be the same, or others whose classes the run knows. */
 
 import { existsSync } from 'node:fs';
 import { extname } from 'node:path';
@@ -12,18 +12,18 @@ import { featureDifference, imageDifference, relabelled } from './dataDescriptio
 import { type ExperimentData, loadExperimentData } from './experimentData.js';
 import { openRunFolder, type RunConfig, type RunFolder } from './runFolder.js';
 
-/** What evaluation needs of a run; a file of parameters that describes its network has it, too. */
+/** The parts of a run that evaluation needs; a file of parameters that describes its network has them, too. */
 export interface EvaluatedRun {
   readonly folder: Pick<RunFolder, 'root' | 'config' | 'paramsBest' | 'paramsLast'>;
   readonly config: Pick<RunConfig, 'experiment' | 'settings' | 'definition' | 'data'>;
 }
 
-/** Tells whether what the user names is a file of parameters instead of a run folder. */
+/** Tells whether the user has named a file of parameters instead of a run folder. */
 export function isParametersFile(root: string): boolean {
   return extname(root) === '.safetensors';
 }
 
-/** Opens a run folder, or a file of parameters by itself. Throws an `InputError` if it is neither. */
+/** Opens a run folder or a single file of parameters. Throws an `InputError` if it is neither. */
 export function openEvaluated(root: string): EvaluatedRun {
   if (!isParametersFile(root)) return openRunFolder(root);
   const { metadata } = readSafetensors(root);
@@ -35,14 +35,14 @@ export function openEvaluated(root: string): EvaluatedRun {
   };
 }
 
-/** A run as it is evaluated: with the test images, even where a part of the training images chose the parameters. */
+/** The run's experiment for evaluation: on the test images, even if validation images selected the parameters. */
 export function evaluatedExperiment(run: EvaluatedRun, overrides: Overrides): Experiment {
   const { config } = run;
   const settings = overrides.data === undefined ? config.settings : withoutOldData(config, String(overrides.data));
   return trainedExperiment(run, { ...overrides, select: 'test', validation_split: 0 }, settings);
 }
 
-/** A run as it was trained, but for `overrides`. */
+/** The run's experiment with `overrides`. */
 export function trainedExperiment(
   { folder, config }: { readonly folder: Pick<RunFolder, 'config'>; readonly config: EvaluatedRun['config'] },
   overrides: Overrides,
@@ -53,14 +53,14 @@ export function trainedExperiment(
   return withDefinition(experiment, readDefinition(config.definition, `${folder.config}: definition`));
 }
 
-/** The file of the best parameters of a run, or of the last. Throws an `InputError` if there are none. */
+/** The file of a run's best or last parameters. Throws an `InputError` if there is none. */
 export function evaluatedParameters({ paramsBest, paramsLast }: EvaluatedRun['folder'], last: boolean): string {
   const file = last ? paramsLast : paramsBest;
   if (existsSync(file)) return file;
   throw new InputError(`${file}: not there${last ? '' : ' (no epoch obeyed the budget yet); try --last'}`);
 }
 
-/** The settings without what holds for the run's own images only; folders are read in the size of the run's images. */
+/** The settings without those of the run's own images; folders are read in the size of the run's images. */
 function withoutOldData({ settings, data }: EvaluatedRun['config'], spec: string): RunConfig['settings'] {
   const { limit_train: _train, limit_val: _val, image_size, stream, augment, ...rest } = settings;
   if (parseDataSpec(spec).kind !== 'images') {
@@ -72,10 +72,10 @@ function withoutOldData({ settings, data }: EvaluatedRun['config'], spec: string
 }
 
 /**
- * The images, with labels that are numbers in the run's own classes.
+ * The images with labels that are indices of the run's classes.
  *
- * @throws InputError if the run's own images are not those it was trained with, or for others of a size or with a class
- *   that the run does not know
+ * @throws InputError if the run's own images are not those it was trained with, or for others of another size or with a
+ *   class that the run does not know
  */
 export async function loadEvaluationData(
   experiment: Experiment,
@@ -119,7 +119,10 @@ export async function loadEvaluationData(
   }
 }
 
-/** Null where one is of pixels and the other of files, since fewer images are streamed only where they are many. */
+/**
+ * Null if one is of pixels and the other of files, since a limited set may be resident while the whole one was
+ * streamed.
+ */
 function testDifference(then: string, data: Pick<ExperimentData, 'test'>): string | null {
   const now = fingerprint(data.test);
   const kind = (print: string) => print.split(':', 1)[0];

@@ -1,4 +1,4 @@
-/** The images of an experiment: loaded or found, limited, split, and checked where they are streamed. */
+/** Loads the images of an experiment: limited, split, and checked if they are streamed. */
 
 import { loadDataset, measured } from '../data/files/index.js';
 import { type Features, type Images, isStream, type OnProgress } from '../data/index.js';
@@ -7,16 +7,15 @@ import type { Experiment } from '../settings/index.js';
 import { heldOut, type TrainingImages } from '../train/openTraining.js';
 
 export interface ExperimentData extends TrainingImages {
-  /** Lines that the user should read, such as how many files were left out. */
+  /** Notes for the user, such as the number of ignored files. */
   readonly notes: readonly string[];
   /** Ends the decoders of streamed images. */
   close(): Promise<void>;
 }
 
 /**
- * `features`: those of the network that is to be evaluated.
- * `test`: only the test images are wanted, and of streamed images only those files are checked; `train` may be empty
- * then, and nothing is held out.
+ * Loads the images. `features`: those of the network to evaluate. `test`: only test images are needed, and of streamed
+ * images only their files are checked; `train` may be empty then, and nothing is held out.
  */
 export async function loadExperimentData(
   experiment: Experiment,

@@ -13,14 +13,15 @@ import {
   writeSummary,
 } from './runFolder.js';
 
-/** Keeps besides what others want to see of a run. */
+/** A second recorder, for example of live lines. */
 export type Watcher = Pick<Recorder, 'begin' | 'step' | 'epoch'> & Partial<Pick<Recorder, 'parameters' | 'finish'>>;
 
 /**
- * Records into a folder whose lock is held, as long as it is. The methods throw what `Lock.check`, `appendEpoch`,
- * `truncateRun`, `writeDurably` and the watchers throw.
+ * Records into a folder whose lock is held. The methods throw what `Lock.check`, `appendEpoch`, `truncateRun`,
+ * `writeDurably` and the watchers throw.
  *
- * @param watchers told of everything behind the folder's own files, but for checkpoints, which count it all
+ * @param watchers called after the folder's own files are written; checkpoints, which complete an epoch, are written
+ *   after them
  */
 export function folderRecorder(folder: RunFolder, lock: Pick<Lock, 'check'>, watchers: readonly Watcher[]): Recorder {
   const locked =

@@ -1,10 +1,10 @@
-/** The recorder of a rank that writes nothing: it remembers what the end of the run is told from. */
+/** The recorder of a rank that writes no files: it keeps what the summary of the run needs. */
 
 import type { QuantizerRow, SizesRow } from '../program/quantizerReport.js';
 import type { Recorder } from '../train/recorder.js';
 import { type RunFolder, readQuantizers, readSizes } from './runFolder.js';
 
-/** @param folder that of a run that goes on, `null` of one that begins */
+/** @param folder that of a resumed run, `null` for a new one */
 export function followingRecorder(folder: RunFolder | null): Recorder {
   const sizes: SizesRow[] = [];
   const quantizers: QuantizerRow[] = [];

@@ -1,19 +1,19 @@
 /**
- * A lock on a run folder: one process trains in it, whatever command started it and wherever it runs.
+ * A lock on a run folder: only one process trains in it, whichever command started it and wherever it runs.
  *
- * The lock of `OUT/NAME` is the folder `OUT/.NAME.lock` with one empty file, whose name says who holds it; so it covers
- * the time before the run folder exists and the time in which it is replaced. Three steps change it, and each is one
- * atomic call of the file system:
+ * The lock of `OUT/NAME` is the folder `OUT/.NAME.lock` with one empty file, whose name tells the owner; so it also
+ * covers the time before the run folder exists, and the time in which it is replaced. Three operations change it, and
+ * each is one atomic call of the file system:
  *
- * - *taken*: a folder prepared aside, its file in it, is renamed to the lock's name, which fails where a folder with
- *   something in it stands;
- * - *taken over* from a dead owner: that owner's file is renamed to a name of one's own, which fails for all but the
- *   first, since the old name is gone then;
- * - *released*: the file is removed, and then the folder, which fails where the next owner has taken it already.
+ * - *take*: a prepared folder with the owner's file is renamed to the lock's name, which fails if a folder that is not
+ *   empty is there;
+ * - *take over* from a dead owner: its file is renamed to a new owner's name, which fails for all but the first, since
+ *   the old name is gone then;
+ * - *release*: the file is removed, and then the folder, which fails if the next owner has taken it already.
  *
- * An owner on this machine is dead if no process has its number, or one that began at another time. Of one on another
- * machine only the time of its file is seen, which it renews every few seconds, and which is compared with that of a
- * file written now, so that no two clocks are.
+ * An owner on this machine is dead if no process has its id, or one that began at another time. For an owner on another
+ * machine only the time of its file counts, which it renews every few seconds, and which is compared with that of a
+ * file written now, so that no two clocks are compared.
  */
 
 import { createHash, randomBytes } from 'node:crypto';
@@ -36,20 +36,20 @@ import { processExists } from '../disk/processExists.js';
 import { InputError } from '../errors.js';
 
 export interface Lock {
-  /** Throws if another process has taken the folder for abandoned, since this one did not show itself for too long. */
+  /** Throws if another process has taken the folder over, since this one has not renewed its file for too long. */
   check(): void;
-  /** Gives the folder free; does nothing the second time. The end of the process does it, too. */
+  /** Releases the lock; does nothing the second time. The end of the process does it, too. */
   release(): void;
 }
 
 export interface LockOptions {
-  /** The work of the owner in the folder, for the message to others: `trains`. */
+  /** What the owner does in the folder, for the message to others: `trains`. */
   readonly does: string;
-  /** Takes lines for the user: a lock taken over, or a wait for a sign of life. */
+  /** Called with lines for the user: a lock taken over, or a wait for a sign of life. */
   readonly onLine: (line: string) => void;
-  /** Milliseconds between two signs of life. */
+  /** Milliseconds between two renewals of the file. */
   readonly beatMs?: number;
-  /** Milliseconds without one after which an owner on another machine is dead. */
+  /** Milliseconds without a renewal after which an owner on another machine is dead. */
   readonly staleMs?: number;
 }
 
@@ -57,18 +57,18 @@ interface Owner {
   /** The name of its file. */
   readonly name: string;
   readonly pid: number;
-  /** When the process began, as the system counts it; `-` where it cannot be told. */
+  /** Start time of the process as the system counts it; `-` if unknown. */
   readonly started: string;
-  /** Tells apart machines, containers and boots of one host name; `-` where it cannot be told. */
+  /** Tells apart machines, containers and boots of one host name; `-` if unknown. */
   readonly machine: string;
   readonly host: string;
 }
 
-/** Milliseconds without a sign of life after which an owner on another machine is dead. */
+/** Milliseconds without a renewal after which an owner on another machine is dead. */
 const STALE_MS = 60_000;
-/** Long enough for a slow rename on a shared disk, short enough to wait for. */
+/** Milliseconds between attempts: long enough for a slow rename on a shared disk, short enough to wait for. */
 const WAIT_MS = 20;
-/** A folder with something strange in it is not a lock in the middle of a change any more. */
+/** Milliseconds after which a folder with an unknown file is no longer taken for a lock in the middle of a change. */
 const STRANGE_MS = 5000;
 
 /**
@@ -104,8 +104,8 @@ export async function lockFolder(root: string, options: LockOptions): Promise<Lo
 }
 
 /**
- * Tells whether somebody trains in the folder at `root`, without a wait: of an owner on another machine, whether it has
- * shown itself within a minute, as far as the clocks agree.
+ * Tells whether another process trains in the folder at `root`, without waiting: an owner on another machine counts if
+ * it has renewed its file within a minute, as far as the clocks agree.
  */
 export function isLocked(root: string): boolean {
   const place = placeOf(root);
@@ -124,7 +124,7 @@ function held(root: string, place: string, self: Owner, made: readonly string[],
     try {
       renew(file);
     } catch {
-      // A full disk, or one that is away for a while: `check` says so where it matters.
+      // The disk may be full or away for a while; `check` throws if that lasts.
     }
   }, beatMs).unref();
   const release = (): void => {
@@ -164,7 +164,7 @@ function take(place: string, self: Owner, root: string): boolean {
         makeFolder(dirname(root));
         return false;
       case 'EPERM':
-        // Windows says so of any folder in the way.
+        // Windows reports this for any folder in the way.
         if (process.platform === 'win32') return false;
         throw writeFault(error, root);
       default:
@@ -173,9 +173,9 @@ function take(place: string, self: Owner, root: string): boolean {
   }
 }
 
-/** Takes the lock of a dead owner for `self`; false if another was faster. */
+/** Takes the lock of a dead owner for `self`; false if another process was faster. */
 function takeOver(place: string, owner: Owner, self: Owner): boolean {
-  // The file keeps its time when it is renamed, and others must not take it for one of a dead owner.
+  // Renaming keeps the file's time, so it is renewed first: others must not take it for a dead owner's.
   if (!renew(join(place, owner.name))) return false;
   try {
     renameSync(join(place, owner.name), join(place, self.name));
@@ -186,10 +186,10 @@ function takeOver(place: string, owner: Owner, self: Owner): boolean {
   }
 }
 
-/** Gives the file the time of now; false if it is gone. */
+/** Sets the file's time to now; false if it is gone. */
 function renew(file: string): boolean {
   try {
-    // Written, not touched: the time then comes from the file system's clock, and no file is made anew.
+    // Written instead of touched: the time then comes from the file system's clock, and no new file is made.
     writeFileSync(file, '.', { flag: 'r+' });
     return true;
   } catch (error) {
@@ -198,7 +198,7 @@ function renew(file: string): boolean {
   }
 }
 
-/** Null where the lock is free, or in the middle of a change. */
+/** Null if the lock is free, or in the middle of a change. */
 function ownerOf(place: string): Owner | null {
   let names: string[];
   try {
@@ -226,7 +226,7 @@ async function isAlive(
   const first = timeOf(file);
   for (let looks = 0; ; looks++) {
     const now = timeOf(file);
-    // Released or taken over meanwhile: to be looked at anew.
+    // Released or taken over in the meantime; the caller looks again.
     if (now === null) return false;
     if (now !== first) return true;
     if (currentTime(place) - now > staleMs) return false;
@@ -235,14 +235,14 @@ async function isAlive(
   }
 }
 
-/** Null for an owner on another machine, or where the number of the process may be another's by now. */
+/** Null for an owner on another machine, or if the process id may be another's by now. */
 function isAliveHere({ host, machine, started, pid }: Owner): boolean | null {
   if (host !== hostname() || machine !== thisMachine()) return null;
   if (started !== '-') return startOf(pid) === started;
   return processExists(pid) ? null : false;
 }
 
-/** The time of a file written now, by the clock of the file system that the lock lies on. */
+/** The time of a file written now, by the clock of the lock's file system. */
 function currentTime(place: string): number {
   const probe = `${place}.${process.pid}.now`;
   try {
@@ -264,7 +264,7 @@ function thisProcess(): Owner {
   return { ...owner, name: `${pid}.${started}.${machine}.${random}.${encodeURIComponent(host)}` };
 }
 
-/** Clock ticks between boot and the start of a process; null if there is none, or where the system does not tell. */
+/** Clock ticks between boot and the start of a process; null if there is none, or if the system does not tell. */
 function startOf(pid: number): string | null {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
@@ -277,7 +277,7 @@ function startOf(pid: number): string | null {
   }
 }
 
-/** Process numbers mean something only within a boot and, on Linux, a namespace, such as that of a container. */
+/** Identifies the boot and, on Linux, the namespace (of a container) in which process ids are valid. */
 function thisMachine(): string {
   try {
     const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8');

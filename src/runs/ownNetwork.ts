@@ -1,4 +1,4 @@
-/** Networks of one's own from files: of code, a module whose default export `network(…)` returned, or ONNX. */
+/** Network definitions from files: a module with the result of `network(…)` as default export, or an ONNX file. */
 
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
@@ -10,7 +10,7 @@ import { type Experiment, isModelFile, isOnnxFile, withDefinition } from '../set
 import { readWeightFile } from '../weights/index.js';
 
 /**
- * The experiment with the network that its `model` names, where that is a file; runs the code in it, unless it is an ONNX file.
+ * The experiment with the network of its `model`, if that is a file. Runs the code of a module.
  *
  * @throws InputError if there is no such file, if it cannot be run, or if it exports no network
  */

@@ -1,4 +1,4 @@
-/** The JSON files of a run folder: what is in config.json and summary.json, under the names that stand in the files. */
+/** The JSON files of a run folder, config.json and summary.json, with schemas under the names in the files. */
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { readFault } from '../disk/fileFault.js';
@@ -28,7 +28,7 @@ export const configSchema = network.extend({
   cfg: z.string(),
   /** Versions of this program, Node and whatever else decides the numbers. */
   versions: z.record(z.string(), z.string()),
-  /** The engine that ran, in words. */
+  /** The engine and its machine, in words. */
   device: z.string(),
   seed: z.number(),
   /** The file of parameters that the run began with, and the hash of its bytes; `null` for none. */
@@ -61,7 +61,7 @@ export const summarySchema = z.object({
   select: z.string(),
 }) satisfies z.ZodType<RunSummary>;
 
-/** JSON for people too: indented, with a line break at the end. */
+/** JSON that people can read: indented, with a line break at the end. */
 export function json(value: unknown): string {
   return `${JSON.stringify(value, null, 2)}\n`;
 }

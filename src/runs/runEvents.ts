@@ -1,11 +1,11 @@
-/** The events that a run tells while it goes on; the command line shows them. */
+/** Events of a run before and during training, which the command line shows. */
 
 import type { PreparationEvents } from '../train/openTraining.js';
 import type { TrainingEvents } from '../train/recorder.js';
 
 export interface RunEvents extends TrainingEvents, PreparationEvents {
-  /** A task before training: loading, decoding, compiling. */
+  /** Reports the progress of a task before training: loading, decoding, compiling. */
   task(name: string, done: number, total: number): void;
-  /** A line that stays. */
+  /** A line for the user. */
   line(text: string): void;
 }

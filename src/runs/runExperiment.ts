@@ -1,6 +1,6 @@
 /**
- * One experiment, from its settings to a run folder with its summary: begun, or gone on with where `resume` is set.
- * `mpdnn train` is this function with words around it, `mpdnn reproduce` calls it for every run of a table.
+ * Runs one experiment, from its settings to a run folder with its summary: a new run, or a resumed one if `resume` is
+ * set. `mpdnn train` adds its output, `mpdnn reproduce` calls it for every run of a table.
  */
 
 import { selectEngine } from '../engine/selectEngine.js';
@@ -42,15 +42,17 @@ export interface RunOptions {
   /** Replace an existing run folder. */
   readonly force: boolean;
   readonly events: RunEvents;
-  /** The call that goes on with this run, for those who watch it. */
+  /** The call that resumes this run, for those who watch it. */
   readonly resumeCall?: string;
   /** Stops the run between two steps, with a checkpoint. */
   readonly signal: AbortSignal;
-  /** Called when the preparations are over: from here on a signal is waited for. */
+  /** Called when the preparations are over: from here on a signal leads to a checkpoint. */
   readonly onTraining?: () => void;
-  /** Called after the last epoch while the folder is still locked: what it writes there nobody else replaces. */
+  /**
+   * Called after the last epoch while the folder is still locked, so that nobody else replaces what it writes there.
+   */
   readonly onFinished?: (folder: RunFolder) => Promise<void>;
-  /** The processes that train together, by default this one alone; the first of them writes. */
+  /** The processes that train together, by default only this one; the first of them writes. */
   readonly ranks?: Ranks;
 }
 
@@ -63,7 +65,9 @@ export interface FinishedRun {
 }
 
 /**
- * @throws InputError for what is wrong with the experiment, its data, its starting weights or its run folder
+ * Runs an experiment.
+ *
+ * @throws InputError for faults of the experiment, its data, its starting weights or its run folder
  * @throws TrainingFault if the loss is no longer finite
  */
 export async function runExperiment(
@@ -164,7 +168,7 @@ function watchersOf(
   return [live, eventFile(folder.root, experiment, () => readQuantizers(folder))];
 }
 
-/** Throws an `InputError` unless each of so many ranks has as many shards as the others. */
+/** Throws an `InputError` unless each of `size` ranks has the same number of shards. */
 export function checkRanks({ training: { shards }, sources }: Experiment, size: number): void {
   if (shards % size === 0) return;
   throw new InputError(
@@ -172,7 +176,7 @@ export function checkRanks({ training: { shards }, sources }: Experiment, size: 
   );
 }
 
-/** Throws an `InputError` that says in what the images of a run differ from those that it began with. */
+/** Throws an `InputError` with the difference if a run's images are not those that it began with. */
 function checkSameData(
   { folder, config }: ReturnType<typeof resumeRunFolder>,
   now: DataDescription,
@@ -189,7 +193,7 @@ function checkSameData(
   );
 }
 
-/** How many images train, and how many of the training images are held out. */
+/** Numbers of training images and of those held out, in words. */
 function countLine({ train, validation }: ExperimentData): string {
   return `${train.count} images${validation ? `  ${validation.count} more held out to choose by` : ''}`;
 }

@@ -1,10 +1,10 @@
 /**
- * A run folder, `OUT/EXPERIMENT/`: where its files are, how it comes to be, how a run adds to it and how it is cut back
- * when an interrupted run goes on. Other programs rely on the names.
+ * A run folder, `OUT/EXPERIMENT/`: its files, how it is created, appended to, and truncated when an interrupted run is
+ * resumed. Other programs rely on the names.
  *
- * It is prepared beside its place and renamed into it, so that a start that fails leaves nothing, and every file that
- * is replaced is replaced as a whole. Rows are added before the checkpoint of their epoch is written; on resuming,
- * rows beyond the checkpoint are dropped, and the finished files equal those of a run that was never interrupted.
+ * It is prepared beside its place and renamed into it, so that a start that fails leaves nothing, and every file is
+ * replaced as a whole. Rows are appended before the checkpoint of their epoch is written. On resuming, rows beyond the
+ * checkpoint are dropped, and the finished files equal those of a run that was never interrupted.
  */
 import { accessSync, constants, existsSync, mkdirSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
@@ -44,9 +44,9 @@ export type { RunConfig } from './runDocuments.js';
 /** The paths of a run folder's files. */
 export interface RunFolder {
   readonly root: string;
-  /** True where results.csv has errors on the test images besides. */
+  /** True if results.csv has errors on the test images too. */
   readonly tested: boolean;
-  /** Decides how metrics are called in results.csv and summary.json. */
+  /** Decides the names of metrics in results.csv and summary.json. */
   readonly task: Task;
   readonly config: string;
   /** The operations between an image and its logits. */
@@ -54,7 +54,7 @@ export interface RunFolder {
   readonly results: string;
   readonly trainLosses: string;
   readonly testLosses: string;
-  /** Accuracies of classes; other tasks have no such files. */
+  /** Accuracies for classes; other tasks have no such files. */
   readonly trainAccuracies: string;
   readonly testAccuracies: string;
   readonly quantizers: string;
@@ -64,12 +64,12 @@ export interface RunFolder {
   /** Everything that `--resume` needs. */
   readonly checkpoint: string;
   readonly summary: string;
-  /** What the run tells while it trains. */
+  /** The lines that the run writes while it trains. */
   readonly live: string;
   readonly plots: string;
 }
 
-/** The start of a run: what config.json tells of it beside the settings, and the checkpoint before the first step. */
+/** The start of a run: the entries of config.json besides the settings, and the checkpoint before the first step. */
 export interface RunStart {
   readonly device: string;
   readonly versions: Readonly<Record<string, string>>;
@@ -120,7 +120,7 @@ function runFolderAt(
   };
 }
 
-/** The place of an experiment's run folder. Throws an `InputError` if its name is none for a folder. */
+/** The path of an experiment's run folder. Throws an `InputError` if its name cannot be that of a folder. */
 export function runRoot({ runName, configPath, out }: Experiment): string {
   if (/^[^./\\][^/\\]*$/.test(runName)) return join(out, runName);
   throw new InputError(
@@ -129,8 +129,7 @@ export function runRoot({ runName, configPath, out }: Experiment): string {
 }
 
 /**
- * Throws the `InputError` that `createRunFolder` would throw for what stands at its place now: a run that cannot begin
- * should say so before it loads anything.
+ * Throws the `InputError` that `createRunFolder` would throw for what is at its place now, before anything is loaded.
  */
 export function checkReplaceable(experiment: Experiment, force: boolean): void {
   const root = runRoot(experiment);
@@ -146,8 +145,8 @@ export function checkReplaceable(experiment: Experiment, force: boolean): void {
 
 /**
  * Creates the run folder of an experiment, whose lock the caller holds, with config.json, empty tables and a first
- * checkpoint: whatever happens from then on, the run can be resumed. An existing one is refused, or replaced with
- * `force`. Throws an `InputError` that says so, or that the place cannot be written.
+ * checkpoint, so that the run can be resumed whatever happens from then on. An existing one is refused, or replaced
+ * with `force`. Throws an `InputError` that says so, or that the place cannot be written.
  */
 export function createRunFolder(experiment: Experiment, run: RunStart & { readonly force?: boolean }): RunFolder {
   const root = runRoot(experiment);
@@ -161,7 +160,7 @@ export function createRunFolder(experiment: Experiment, run: RunStart & { readon
   const [out, name] = [dirname(root), basename(root)];
   const aside = join(out, `.${name}.new`);
   const old = join(out, `.${name}.old`);
-  // What a killed start has left.
+  // Left by a killed start.
   for (const leftover of [aside, old]) discard(leftover);
   try {
     makeFolder(out);
@@ -181,7 +180,7 @@ export function createRunFolder(experiment: Experiment, run: RunStart & { readon
   return folder;
 }
 
-/** Opens a run folder to plot or evaluate it. Throws an `InputError` if there is none at `root`. */
+/** Opens a run folder for plots or evaluation. Throws an `InputError` if there is none at `root`. */
 export function openRunFolder(root: string): { readonly folder: RunFolder; readonly config: RunConfig } {
   const path = join(root, 'config.json');
   try {
@@ -197,9 +196,8 @@ export function openRunFolder(root: string): { readonly folder: RunFolder; reado
 }
 
 /**
- * Opens the run folder of an experiment that is to go on. Throws an `InputError` if there is none, or if the experiment
- * is not the one that was interrupted; it may have another number of epochs where that changes none of the earlier
- * ones.
+ * Opens the run folder of an experiment to resume. Throws an `InputError` if there is none, or if the experiment is not
+ * the interrupted one; it may have another number of epochs if that changes none of the earlier ones.
  */
 export function resumeRunFolder(experiment: Experiment): { readonly folder: RunFolder; readonly config: RunConfig } {
   const root = runRoot(experiment);
@@ -221,7 +219,10 @@ export function resumeRunFolder(experiment: Experiment): { readonly folder: RunF
   return { folder, config };
 }
 
-/** Why a run cannot go on to another number of epochs: what its earlier ones did depended on it. */
+/**
+ * The reason why a run cannot be resumed with another number of epochs: its earlier ones depended on it; null if it
+ * can.
+ */
 function epochsFault(then: RunConfig['settings'], { settings, budget }: Experiment): string | null {
   const { epochs, schedule, learning_rate_drops: drops } = settings;
   if (then.epochs === epochs) return null;
@@ -234,7 +235,7 @@ function epochsFault(then: RunConfig['settings'], { settings, budget }: Experime
   return `${change} the learning rate would drop after epochs ${drops.join()} instead of ${before.join()} (${asBefore} keeps it)`;
 }
 
-/** The first layer in which a network of one's own differs from that of the run; null if none does. */
+/** The first layer in which a network definition differs from that of the run; null for none. */
 function networkDifference(then: unknown, { definition, model }: Experiment['network']): string | null {
   if (JSON.stringify(then) === JSON.stringify(definition)) return null;
   const before = (then as Experiment['network']['definition'])?.layers ?? [];
@@ -244,7 +245,7 @@ function networkDifference(then: unknown, { definition, model }: Experiment['net
   return `${model} defines another network than it did${layer ? `: ${layer.name} is not the same` : ''}`;
 }
 
-/** Gives a run that goes on another number of epochs: it is finished only when it has them. */
+/** Sets another number of epochs for a resumed run, which is finished only after these. */
 export function setEpochs(folder: RunFolder, config: RunConfig, epochs: number): void {
   if (config.settings.epochs === epochs) return;
   discard(folder.summary);
@@ -252,8 +253,8 @@ export function setEpochs(folder: RunFolder, config: RunConfig, epochs: number):
 }
 
 /**
- * Cuts all tables back to the first `epochs` epochs, the ones that the checkpoint knows. Throws an `InputError` if a
- * table lacks some of them.
+ * Truncates all tables to the first `epochs` epochs, those of the checkpoint. Throws an `InputError` if a table lacks
+ * some of them.
  */
 export function truncateRun(folder: RunFolder, epochs: number): void {
   for (const [path, header] of tables(folder)) {
@@ -265,8 +266,8 @@ export function truncateRun(folder: RunFolder, epochs: number): void {
 }
 
 /**
- * Adds an epoch (counted from 1, in `rows.results.iter`) to all tables. Throws an `Error` if results.csv does not end
- * with the epoch before: something else has written to it.
+ * Appends an epoch (counted from 1, in `rows.results.iter`) to all tables. Throws an `Error` if results.csv does not
+ * end with the previous epoch, since another program has written to it.
  */
 export function appendEpoch(folder: RunFolder, rows: EpochRows): void {
   const epoch = rows.results.iter;
@@ -306,7 +307,7 @@ export function readSizes(folder: RunFolder): SizesRow[] {
   return readRows(folder.sizes, sizesTable);
 }
 
-/** The curves, a row an epoch each; accuracies are none where the task has no classes. */
+/** The curves, one row an epoch; without accuracies if the task has no classes. */
 export function readCurves(folder: RunFolder): {
   readonly trainLosses: LossRow[];
   readonly testLosses: LossRow[];
@@ -371,7 +372,9 @@ function initialFiles(
   ];
 }
 
-/** The error for a folder whose config.json cannot be opened: it may be there and closed, or the folder another one. */
+/**
+ * The error for a folder whose config.json cannot be opened: it may be unreadable, or the folder may be another one.
+ */
 function noRunFolder(root: string, config: string, error: unknown): unknown {
   const { code } = error as NodeJS.ErrnoException;
   if (code !== 'ENOENT' && code !== 'ENOTDIR') return readFault(error, config);

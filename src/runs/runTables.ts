@@ -1,7 +1,7 @@
 /**
- * The CSV files of a run folder: what their columns are, how rows are written, read and cut back. A row's keys are the
+ * The CSV files of a run folder: their columns, and how rows are written, read and truncated. A row's keys are the
  * column names. Numbers are written in the shortest form that reads back as the same number, so that equal runs give
- * equal bytes; a value that a quantizer does not have is an empty cell.
+ * equal bytes; missing values of a quantizer are empty cells.
  */
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
@@ -21,7 +21,7 @@ const optionalNumberCell = z
   .transform(() => null)
   .or(numberCell);
 
-/** A row an epoch: errors, the whole loss, the task's own, weight penalty, activation penalty. */
+/** One row an epoch: errors, total loss, the task's loss, penalty of the weights, penalty of the activations. */
 const resultsTable = z.object({
   iter: numberCell,
   train_err: numberCell,
@@ -31,10 +31,10 @@ const resultsTable = z.object({
   loss2: numberCell,
   loss3: numberCell,
 });
-/** With `select = validation`, the error on the test images too: it is reported and chooses nothing. */
+/** With `select = validation`, also the error on the test images, which is reported but does not select. */
 const testedResultsTable = resultsTable.extend({ test_err: numberCell });
 
-/** The table of results as it stands in the file: with metrics in place of errors, under their names. */
+/** The table of results as in the file: with metrics under their own names instead of errors. */
 export function resultsTableOf(task: Task, tested: boolean): Table<RunRow> {
   const { shape } = tested ? testedResultsTable : resultsTable;
   return z.object(namedMetrics(shape, task)) as unknown as Table<RunRow>;
@@ -51,7 +51,7 @@ export const quantizersTable = z.object({
   d: optionalNumberCell,
   xmin: optionalNumberCell,
   xmax: optionalNumberCell,
-  /** Empty in tables that older versions began. */
+  /** Empty in tables begun by older versions. */
   signed: optionalNumberCell,
 }) satisfies Table<QuantizerRow>;
 export const sizesTable = z.object({
@@ -59,15 +59,15 @@ export const sizesTable = z.object({
   weights_kb: numberCell,
   activations_max_kb: numberCell,
   activations_sum_kb: numberCell,
-  /** kB that a device must hold at once; empty in tables that older versions began. */
+  /** kB of the activations in memory at once; empty in tables begun by older versions. */
   activations_peak_kb: optionalNumberCell,
-  /** Bit operations of an image in billions; empty likewise. */
+  /** Billions of bit operations of an image; empty in tables begun by older versions. */
   gbops: optionalNumberCell,
-  /** Empty also where the experiment has no costs. */
+  /** Also empty if the experiment has no costs. */
   cost: optionalNumberCell,
 }) satisfies Table<SizesRow>;
 
-/** A table is its columns, in order; the first one holds the epoch, counted from 1. */
+/** A table as its columns, in order; the first one holds the epoch, counted from 1. */
 export type Table<Row> = z.ZodType<Row> & { readonly shape: Readonly<Partial<Record<keyof Row, unknown>>> };
 
 /** One epoch of results.csv, with errors; `iter` is the epoch. */
@@ -80,15 +80,15 @@ export function tableHeader<Row extends object>(table: Table<Row>): string {
   return `${Object.keys(table.shape).join(',')}\n`;
 }
 
-/** Adds rows to the end of a table's file, durably. */
+/** Appends rows to a table's file, durably. */
 export function appendRows<Row extends object>(path: string, table: Table<Row>, rows: readonly Row[]): void {
   const columns = Object.keys(table.shape) as (keyof Row)[];
   appendDurably(path, rows.map((row) => `${columns.map((column) => row[column] ?? '').join(',')}\n`).join(''));
 }
 
 /**
- * Reads a table's file; columns that it lacks at the end, since an older version wrote it, are empty. Throws an
- * `InputError` naming file and line if it is not such a table.
+ * Reads a table's file. Columns that are missing at the end, since an older version wrote the file, are empty. Throws
+ * an `InputError` naming file and line if it is not such a table.
  */
 export function readRows<Row extends object>(path: string, table: Table<Row>): Row[] {
   const [header = '', ...lines] = readText(path).split('\n');
@@ -96,7 +96,7 @@ export function readRows<Row extends object>(path: string, table: Table<Row>): R
   if (header === '' || !`${columns.join(',')},`.startsWith(`${header},`)) {
     throw new InputError(`${path}:1: the columns are '${header}', they must be '${columns.join(',')}'`);
   }
-  // What stands behind the last line break is empty, or a row that a crash cut off.
+  // After the last line break is nothing, or a row that a crash cut off.
   return lines.slice(0, -1).map((line, index) => {
     const cells = (line + missingCells(header, columns)).split(',');
     const row = table.safeParse(Object.fromEntries(columns.map((column, i) => [column, cells[i]])));
@@ -109,9 +109,9 @@ export function readRows<Row extends object>(path: string, table: Table<Row>): R
 }
 
 /**
- * Cuts a table's file back to its rows up to `lastEpoch`, byte for byte as they were: what an interrupted epoch left
- * behind goes; columns that an older version did not write are added, empty. `header` is the line of the table's
- * columns. Returns the epoch of the last row that stays, 0 if none does.
+ * Truncates a table's file to its rows up to `lastEpoch`, which are kept byte for byte. Columns that an older version
+ * did not write are added, empty. `header`: the line of the table's columns. Returns the epoch of the last row that
+ * stays, 0 for none.
  */
 export function truncateRows(path: string, header: string, lastEpoch: number): number {
   const [old = '', ...lines] = readText(path).split('\n');
@@ -121,7 +121,7 @@ export function truncateRows(path: string, header: string, lastEpoch: number): n
   return kept.length === 0 ? 0 : epochOf(kept.at(-1)!);
 }
 
-/** The epoch of the last row of a table's file, 0 if it has none. */
+/** The epoch of the last row of a table's file, 0 for none. */
 export function lastEpoch(path: string): number {
   const line = readText(path).split('\n').at(-2) ?? '';
   return /^\d/.test(line) ? epochOf(line) : 0;

@@ -1,7 +1,7 @@
 /**
- * Finds the file of parameters an experiment starts from. The published files name it after the experiment that made
- * it (`params_DEFAULT/params_best.h5` or `NAME/params_best.h5`), so such a name means "the best parameters of NAME",
- * whatever the format; any other name is a file.
+ * Finds the file of parameters that an experiment starts from. The published files name it after the experiment that
+ * made it (`params_DEFAULT/params_best.h5` or `NAME/params_best.h5`), so such a name means "the best parameters of
+ * NAME" in any format; any other name is a file.
  */
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
@@ -16,9 +16,10 @@ import { isOnnxFile } from '../settings/settings.js';
 import { type LoadedWeights, readStartingWeights, readWeightFile } from '../weights/index.js';
 
 /**
- * The file to start from, or `null` to start from scratch. A name in the .cfg is looked for among the run folders
- * first, then beside the .cfg file and in the current folder; one given on the command line, in the current folder
- * first. The weights of an ONNX file whose network is trained are the start where nothing else is said. Throws an `InputError` that says which experiment to run first if there is no such file.
+ * The file to start from, or `null` for random weights. A name in the .cfg is searched first among the run folders,
+ * then beside the .cfg file and in the current folder; one given on the command line, first in the current folder. An
+ * ONNX network starts from its weights unless something else is given. Throws an `InputError` that says which
+ * experiment to run first if there is no such file.
  */
 export function resolveStartingWeights(experiment: Experiment, file: ConfigFile): string | null {
   const written = experiment.training.startFrom;
@@ -31,7 +32,7 @@ interface NamedParameters {
   readonly key: 'weightfile' | 'distill';
   /** The key's value. */
   readonly written: string;
-  /** What `none` in its place is for. */
+  /** The purpose of `none` as a value, in words. */
   readonly without: string;
 }
 
@@ -60,7 +61,7 @@ function bestOfFolder(path: string): string {
   return existsSync(join(path, 'config.json')) ? join(path, 'params_best.safetensors') : path;
 }
 
-/** The file that holds the network where it holds weights too, unless the call says to start from none. */
+/** The file of the network if it holds weights too, unless the call asks for none. */
 function weightsOfModel({ network: { model }, sources }: Experiment): string | null {
   return isOnnxFile(model) && !sources.has('weightfile') ? userPath(model) : null;
 }

@@ -1,6 +1,6 @@
 /**
- * Everything that the runs of one process share: the engine, whose start takes longer than a short run where it is a
- * GPU, and the images of the run before.
+ * The engine and the images of the previous run, shared by the runs of one process: starting a GPU engine may take
+ * longer than a short run.
  */
 
 import type { Engine } from '../engine/engine.js';
@@ -9,9 +9,9 @@ import type { Experiment } from '../settings/index.js';
 import { type ExperimentData, loadExperimentData } from './experimentData.js';
 
 export interface Workbench {
-  /** The engine that an experiment asks for; the one before is disposed of where it is another. */
+  /** The engine for an experiment; disposes of the previous one if that is another. */
   engine(experiment: Experiment): Promise<Engine>;
-  /** Lets the engine go, its GPU too, where what follows computes without it; the next experiment gets a new one. */
+  /** Disposes of the engine and its GPU, before work that does not need it; the next experiment gets a new one. */
   disposeEngine(): Promise<void>;
   data(
     experiment: Experiment,
@@ -20,7 +20,7 @@ export interface Workbench {
   dispose(): Promise<void>;
 }
 
-/** The engine that an experiment asks for. `tuningFile`: where a GPU engine remembers tiles. */
+/** Opens the engine for an experiment. `tuningFile`: file of tuned GPU tiles. */
 export function engineOf(
   { device, threads, matmulPrecision }: Experiment,
   tuningFile?: string | undefined,
@@ -28,7 +28,7 @@ export function engineOf(
   return selectEngine(device, { threads: threads ?? undefined, matmulPrecision, tuningFile });
 }
 
-/** `tuningFile`: where a GPU engine remembers tiles. */
+/** Opens a workbench. `tuningFile`: file of tuned GPU tiles. */
 export function openWorkbench({ tuningFile }: { readonly tuningFile?: string | undefined } = {}): Workbench {
   let engine: { readonly key: string; readonly value: Engine } | null = null;
   let data: { readonly key: string; readonly value: ExperimentData } | null = null;

@@ -1,4 +1,4 @@
-/** The sensitivity of a run folder's network, on images that it was not tested on. */
+/** The sensitivity of a run's network, measured on images other than the test images. */
 
 import { limit } from '../data/index.js';
 import { InputError } from '../errors.js';
@@ -18,18 +18,19 @@ import { measureSensitivity, type Reach, type Sensitivity } from './sensitivity.
 export interface SensitivityOptions {
   /** Other settings of the engine. */
   readonly overrides: Overrides;
-  /** The last parameters instead of the best. */
+  /** True for the last parameters instead of the best. */
   readonly last: boolean;
-  /** At most so many images, chosen by the run's seed. */
+  /** The most images, chosen by the run's seed. */
   readonly images: number;
   readonly reach: Reach;
 }
 
 /**
- * Measures on the images that chose the run's parameters where a part of the training images did, else on training
- * images: bits that are chosen by it leave the test images untouched.
+ * Measures on the validation images that selected the run's parameters, or else on training images, so that bits chosen
+ * by the result do not depend on the test images.
  *
- * @throws InputError for what is no run, a network whose bits cannot change, and images that are not those of the run
+ * @throws InputError for a folder that is no run, a network whose bits cannot change, and images that are not those of
+ *   the run
  */
 export async function runSensitivity(
   root: string,

@@ -1,9 +1,9 @@
 /**
- * What the bits of each tensor are worth to a trained network: the loss with one tensor at other bits and all others as
- * they are, and, as a second opinion on learned bits, those that the same greedy allocation as that of a guaranteed
- * budget gives from these losses at the same size.
+ * Sensitivity of a trained network to the bits of each tensor: the loss with one tensor at other bits and all others
+ * unchanged. From these losses the greedy allocation of a guaranteed budget computes other bits of the same size, as a
+ * second opinion on the learned ones.
  *
- * Nothing is trained: a tensor of other bits takes the values that a budget would give it to go on with.
+ * Nothing is trained: a tensor with other bits takes the values that a budget would give it.
  */
 
 import type { Images } from '../data/index.js';
@@ -34,25 +34,25 @@ export interface Measured {
 export interface TensorSensitivity {
   readonly tensor: string;
   readonly role: Quantizer['role'];
-  /** As learned. */
+  /** Learned bits. */
   readonly bits: number;
   readonly kbytesPerBit: number;
-  /** With other bits, from the fewest on; what its limits do not allow is left out. */
+  /** Results with other bits, from the fewest; without those that its limits do not allow. */
   readonly others: readonly ({ readonly bits: number } & Measured)[];
 }
 
 export interface Sensitivity {
   readonly images: number;
-  /** With the bits as learned. */
+  /** Result with the learned bits. */
   readonly learned: Measured;
   /** In the network's order. */
   readonly tensors: readonly TensorSensitivity[];
   readonly opinion: Opinion;
 }
 
-/** Bits that the measured losses speak for, at no larger sizes. */
+/** Bits preferred by the measured losses, at no larger sizes. */
 export interface Opinion extends Measured {
-  /** By tensor, in the order of the sensitivities. */
+  /** Bits by tensor, in the order of the sensitivities. */
   readonly bits: readonly number[];
 }
 
@@ -62,10 +62,7 @@ export interface Reach {
   readonly more: number;
 }
 
-/**
- * Measures on labelled images; the network is left as it was. `null` if no quantizer of it can have other bits than it
- * has.
- */
+/** Measures on labelled images; the network is not changed. `null` if none of its quantizers can have other bits. */
 export async function measureSensitivity(
   inference: Inference,
   images: Images,
@@ -110,7 +107,7 @@ export async function measureSensitivity(
   }
 }
 
-/** The allocation within the limits for which the measured losses, added up, are small; only measured bits are given. */
+/** The allocation within the limits with a small sum of measured losses; only measured bits are used. */
 export function preferredBits(
   tensors: readonly TensorSensitivity[],
   learnedLoss: number,
@@ -126,7 +123,7 @@ export function preferredBits(
   return giveBits(takeBits(best, limits, smallest, loss), limits, largest, loss);
 }
 
-/** The table with new values for the rows whose bits are others. */
+/** The table with new values for the rows whose bits differ. */
 function tableWith(
   table: Float64Array,
   bits: readonly number[],

@@ -1,10 +1,10 @@
 /**
- * Where stored tensors lie in a device's memory: one arena of bytes in which tensors that are never needed together
- * share their place. Its size is the network's peak of activation memory, as training counts it, wherever such a
- * placement is found.
+ * Placement of stored tensors in a device's memory: one arena of bytes in which tensors that are never needed together
+ * share their place. Its size is the network's peak of activation memory as counted in training, if such a placement is
+ * found.
  *
- * What is element-wise on the way to memory takes none: a subsampled shortcut is read from its source. The image belongs
- * to the caller.
+ * Element-wise operations on the way to memory need no place: a subsampled shortcut is read from its source. The image
+ * belongs to the caller.
  */
 
 import { streamBytes } from './bitStream.js';
@@ -16,7 +16,7 @@ export interface Arena {
   readonly offsets: ReadonlyMap<string, number>;
 }
 
-/** A stored tensor from the layer that writes it to the last one that reads it. */
+/** A stored tensor with its lifetime, from the layer that writes it to the last one that reads it. */
 interface Stored {
   readonly name: string;
   readonly bytes: number;
@@ -28,7 +28,7 @@ interface Placed extends Stored {
   readonly offset: number;
 }
 
-/** Orders that are tried where the first one leaves holes. */
+/** Number of random orders that are tried if the first one leaves gaps. */
 const attempts = 200;
 
 export function planArena(network: IntegerNetwork): Arena {
@@ -97,7 +97,7 @@ function bytesAt(stored: readonly Stored[], time: number): number {
   return stored.reduce((sum, { first, last, bytes }) => sum + (first <= time && time <= last ? bytes : 0), 0);
 }
 
-/** Each at the lowest offset that is free during its life. */
+/** Places each at the lowest offset that is free during its lifetime. */
 function place(order: readonly Stored[]): Placed[] {
   const placed: Placed[] = [];
   for (const tensor of order) {

@@ -1,11 +1,11 @@
 /**
  * Codes of 1 to 16 bits in a stream of bytes: the first code in the lowest bits of the first byte, no gaps between
- * codes, the last byte filled up with zeros.
+ * codes, the last byte padded with zeros.
  */
 
 import { bitLength, type Grid } from './integerNetwork.js';
 
-/** Bytes that so many codes take. */
+/** Bytes of so many codes. */
 export function streamBytes(count: number, bits: number): number {
   return Math.ceil((count * bits) / 8);
 }
@@ -36,8 +36,8 @@ export function unpackIntegers(bytes: Uint8Array, count: number, grid: Grid, bit
 }
 
 /**
- * The code of an integer, unsigned, below 2^bits: of a uniform grid its two's complement, of unsigned powers 0 for 0 and
- * k + 1 for 2^k, of signed ones k with a sign bit in front.
+ * The code of an integer, unsigned, below 2^bits: its two's complement in a uniform grid; 0 for 0 and k + 1 for 2^k in
+ * a grid of unsigned powers; k with a leading sign bit in one of signed powers.
  */
 function codeOf(value: number, grid: Grid, bits: number): number {
   if (grid.type === 'uniform') return value & (2 ** bits - 1);

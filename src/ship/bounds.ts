@@ -1,4 +1,4 @@
-/** The sums that a layer can reach, from its actual weights and the integers that its input can hold. */
+/** Bounds of a layer's sums, from its actual weights and the integers that its input can hold. */
 
 import { InputError } from '../errors.js';
 import { bitLength, type ClassifierLayer, leastOf, type OutputLayer, type Product } from './integerNetwork.js';
@@ -8,7 +8,7 @@ interface Interval {
   readonly hi: number;
 }
 
-/** A product with the bounds of its accumulators, from the actual weights; padding gives zeros. */
+/** A product with the bounds of its accumulators; padding gives zeros. */
 export function boundedProduct(product: Omit<Product, 'lo' | 'hi'>): Product {
   const { input, weights, factor, depthwise, groups, window } = product;
   const isPadded = [window.rows, window.columns].some(({ before, after }) => before > 0 || after > 0);
@@ -33,7 +33,7 @@ export function boundedProduct(product: Omit<Product, 'lo' | 'hi'>): Product {
 
 const largestAccumulator = 2 ** 31 - 1;
 
-/** @throws InputError for sums beyond 32 bits, with what would help */
+/** @throws InputError with a remedy for sums beyond 32 bits */
 export function demandAccumulator({ weights, lo, hi }: Pick<Product, 'weights' | 'lo' | 'hi'>): void {
   const worst = Math.max(...hi, ...lo.map((least) => -least));
   if (worst <= largestAccumulator) return;

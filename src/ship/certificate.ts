@@ -1,19 +1,20 @@
 /**
- * The certificate of a channel: integers M, b and n with which the device computes exactly what the float64 reference
- * computes, at every accumulator that the channel can reach and every integer that is added to it.
+ * The certificate of a channel: integers M, b and n with which a device computes exactly the float64 reference, for
+ * every accumulator that the channel can reach and every integer of the addend.
  *
- * What the reference rounds rises with the accumulator (where γ < 0 it falls; the accumulator is negated then), so its
- * output is a staircase, or where a function stands between goes up and down step by step, known by the first accumulator T of each step. A step is right if M·T + b reaches its threshold and
- * M·(T − 1) + b does not: two bounds on b a step. Of the shifts n = 0, 1, 2 … the first is taken for which the bounds
- * of all steps leave room for b, so that the multiplier is as short as it can be. Nothing is sampled: a channel that
- * has a certificate is right everywhere.
+ * The value that the reference rounds increases with the accumulator (if γ < 0 it decreases; the accumulator is negated
+ * then). So its output is a staircase, which rises, or with a function in between also falls, and which the first
+ * accumulator T of each step determines. A step is right if M·T + b reaches its threshold and M·(T − 1) + b does not:
+ * two bounds on b for each step. The first shift n = 0, 1, 2 … for which the bounds of all steps leave room for b is
+ * taken, so that the multiplier is as short as possible. Nothing is sampled: a channel with a certificate is right
+ * everywhere.
  */
 
 import { reachedOf } from './integerNetwork.js';
 
-/** The computation of a channel, and how its output is cut into steps. */
+/** The computation of a channel, and the steps of its output. */
 export interface Channel {
-  /** Reachable accumulators. */
+  /** Range of reachable accumulators. */
   readonly lo: number;
   readonly hi: number;
   /** Integers that the addend can hold; [0] without one. */
@@ -21,17 +22,19 @@ export interface Channel {
   /** The output's integer by the float64 reference. */
   reference(accumulator: number, addend: number): number;
   /**
-   * How far up the staircase that is, monotone in the accumulator: the output itself where steps are uniform, else how
-   * many boundaries are reached.
+   * Position on the staircase, monotone in the accumulator: the output itself for uniform steps, else the number of
+   * boundaries reached.
    */
   height(accumulator: number, addend: number): number;
-  /** The real numbers that M·2⁻ⁿ and b·2⁻ⁿ stand for, in units of the finer of the output's and the addend's steps. */
+  /**
+   * The real numbers that M·2⁻ⁿ and b·2⁻ⁿ approximate, in units of the finer of the output's and the addend's steps.
+   */
   readonly slope: number;
   readonly offset: number;
   readonly steps: Steps;
 }
 
-/** Where the output changes: `uniform` at whole multiples of 2^outputShift, `table` anywhere. */
+/** Places where the output changes: for `uniform` whole multiples of 2^outputShift, for `table` any. */
 export type Steps =
   | {
       readonly type: 'uniform';
@@ -44,7 +47,7 @@ export type Steps =
       readonly type: 'table';
       /** The output below all boundaries. */
       readonly first: number;
-      /** What the output changes to, and the number from which on that is so, ascending, in output steps. */
+      /** Each new output, and the number (ascending, in output steps) from which it holds. */
       readonly boundaries: readonly { readonly value: number; readonly from: number }[];
       readonly outputShift: number;
       readonly addendShift: number;
@@ -67,11 +70,11 @@ export interface Difference {
 const largestMultiplier = 2 ** 31 - 1;
 export const largestShift = 62;
 
-/** A step of the staircase: from accumulator `first` on it has at least that height. */
+/** A step of the staircase, which has at least that height from accumulator `first`. */
 interface Step {
   readonly height: number;
   readonly addend: number;
-  /** In accumulators times the sign of the slope; beyond `hi` if never, `lo` if always. */
+  /** In accumulators times the sign of the slope; above `hi` if never reached, `lo` if always. */
   readonly first: number;
 }
 
@@ -84,9 +87,9 @@ interface Staircase {
 }
 
 /**
- * The certified integers of a channel with the smallest shift from `leastShift` on, or null if none of 31 bits are
- * right everywhere. Multipliers on both sides of the real slope are tried, also where it is whole: halves that the
- * reference rounds away from zero, up above zero and down below, need a slope that is a little steeper.
+ * The certified integers of a channel with the smallest shift from `leastShift`, or null if none of 31 bits are right
+ * everywhere. Multipliers on both sides of the real slope are tried, even if it is an integer: halves, which the
+ * reference rounds away from zero (up if positive, down if negative), need a slightly steeper slope.
  */
 export function certify(channel: Channel, leastShift = 0): ChannelIntegers | null {
   const staircase = staircaseOf(channel);
@@ -105,7 +108,7 @@ export function certify(channel: Channel, leastShift = 0): ChannelIntegers | nul
   return null;
 }
 
-/** The first place at which a channel's integers differ from its reference, or null: then they are equal everywhere. */
+/** The first place at which a channel's integers differ from its reference, or null if they are equal everywhere. */
 export function firstDifference(channel: Channel, integers: ChannelIntegers): Difference | null {
   const { sign, lo, hi, steps } = staircaseOf(channel);
   const places = new Map<string, readonly [accumulator: number, addend: number]>();
@@ -116,7 +119,7 @@ export function firstDifference(channel: Channel, integers: ChannelIntegers): Di
     note(first, addend);
     note(first - 1, addend);
   }
-  // A staircase without a step within reach still has two ends.
+  // A staircase without a step in the range still has two ends.
   for (const addend of channel.addends) for (const end of [lo, hi]) note(end, addend);
   const output = outputOf(channel.steps, integers);
   for (const [accumulator, addend] of places.values()) {
@@ -132,7 +135,7 @@ export function requantize(steps: Steps, integers: ChannelIntegers, accumulator:
   return outputOf(steps, integers)(accumulator, addend);
 }
 
-/** `requantize` of many sums of one channel. */
+/** `requantize` for many sums of one channel. */
 function outputOf(
   steps: Steps,
   { multiplier, bias, shift }: ChannelIntegers,
@@ -158,7 +161,7 @@ export function tableThreshold({ outputShift }: Pick<Steps, 'outputShift'>, from
 
 /** ⌈x·2^shift⌉ exactly. */
 function ceilScaled(x: number, shift: number): bigint {
-  // A double has 53 bits: 2^52·x is whole for every x from 1 on, and x is split so that nothing is lost.
+  // A double has 53 bits: 2^52·x is an integer for every x ≥ 1, and x is split so that nothing is lost.
   const scaled = x * 2 ** 52;
   const whole = BigInt(Math.trunc(scaled));
   const rest = scaled - Math.trunc(scaled);
@@ -176,7 +179,7 @@ function threshold(steps: Steps, height: number, addend: number, shift: number):
   return tableThreshold(steps, from, shift) - (added << BigInt(shift));
 }
 
-/** Rounds the offset, with the half step that turns a floor into rounding where the output is uniform. */
+/** The rounded offset, with half a step that turns a floor into rounding if the output is uniform. */
 function idealBias({ offset, steps }: Channel, shift: number): bigint {
   const half = steps.type === 'uniform' ? 2 ** (steps.outputShift - 1) : 0;
   return BigInt(Math.round((offset + half) * 2 ** shift));
@@ -214,10 +217,10 @@ function staircaseOf(channel: Channel): Staircase {
   const [lo, hi] = sign > 0 ? [channel.lo, channel.hi] : [-channel.hi, -channel.lo];
   const heights = heightsBehindTheFirst(channel.steps);
   const steps: Step[] = [];
-  // Pairs of height and addend with one threshold have one place, unless the reference's rounding says otherwise.
+  // Pairs of height and addend with one threshold have one place, unless the reference's rounding differs.
   const known = new Map<number, number>();
   for (const addend of channel.addends) {
-    // Steps rise with their heights, so the search for one begins where the last one was found.
+    // Steps rise with their heights, so the search for one begins at the last one.
     let from = lo;
     for (const height of heights) {
       const reaches = (place: number) => channel.height(sign * place, addend) >= height;
@@ -233,7 +236,10 @@ function staircaseOf(channel: Channel): Staircase {
   return { sign, lo, hi, steps };
 }
 
-/** The threshold of a step in units of the finer step, where other pairs of height and addend may have it too. */
+/**
+ * The threshold of a step in units of the finer step, if other pairs of height and addend may have the same; null
+ * otherwise.
+ */
 function sharedThreshold(steps: Steps, height: number, addend: number): number | null {
   if (steps.type === 'table') return null;
   return height * 2 ** steps.outputShift - addend * 2 ** steps.addendShift;
@@ -248,7 +254,7 @@ function heightsBehindTheFirst(steps: Steps): number[] {
   return Array.from({ length: steps.hi - steps.lo }, (_, index) => steps.lo + 1 + index);
 }
 
-/** The first whole number from `lo` to `hi` for which a monotone condition holds, `hi + 1` if there is none. */
+/** The first integer from `lo` to `hi` that meets a monotone condition, `hi + 1` if there is none. */
 function firstReaching(lo: number, hi: number, holds: (place: number) => boolean): number {
   let [low, high] = [lo, hi + 1];
   while (low < high) {

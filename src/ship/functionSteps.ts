@@ -1,6 +1,6 @@
 /**
- * A function behind a sum, rounded, as a table: the numbers at which its output changes, found to the last bit of a
- * double. A sigmoid only rises; hard-swish and SiLU fall first, so that their tables go down and up again.
+ * A rounded function of a sum as a table: the numbers at which its output changes, exact to the last bit of a double. A
+ * sigmoid only rises; hard-swish and SiLU fall first, so their tables fall and then rise.
  */
 
 import type { ActivationFunction } from '../ops/attributes.js';
@@ -8,11 +8,11 @@ import type { ActivationFunction } from '../ops/attributes.js';
 export interface FunctionSteps {
   /** The output of the least numbers. */
   readonly first: number;
-  /** From the number `from` on, which ascends, the output is `value`. */
+  /** From the number `from`, in ascending order, the output is `value`. */
   readonly changes: readonly { readonly from: number; readonly value: number }[];
 }
 
-/** Where a function turns from falling to rising; the others only rise. */
+/** The number at which a function turns from falling to rising; null if it only rises. */
 const turns: Readonly<Record<ActivationFunction, number | null>> = {
   relu: null,
   relu6: null,
@@ -24,9 +24,9 @@ const turns: Readonly<Record<ActivationFunction, number | null>> = {
 };
 
 /**
- * The steps of a rounded function from −reach to reach, beyond which it changes no more.
+ * The steps of a rounded function from −reach to reach; outside it is constant.
  *
- * @param output the function and the quantizer behind it: an integer
+ * @param output the function with its quantizer: an integer
  */
 export function functionSteps(type: ActivationFunction, reach: number, output: (z: number) => number): FunctionSteps {
   const turn = turns[type];
@@ -36,7 +36,7 @@ export function functionSteps(type: ActivationFunction, reach: number, output: (
   return { first: output(-reach), changes };
 }
 
-/** Changes between two numbers between which the output does not turn. */
+/** Appends the changes between two numbers between which the function is monotone. */
 function appendChanges(
   low: number,
   high: number,

@@ -1,13 +1,13 @@
-/** The grids of integers that quantizers have, and their limits on a device. */
+/** Integer grids of quantizers, and their limits on a device. */
 
 import { InputError } from '../errors.js';
 import { elementQuantizers, parameterNames, type Quantizer, type QuantizerCore } from '../quant/index.js';
 import { codeBits, type Grid, type IntegerTensor, largestStored, leastOf } from './integerNetwork.js';
 
-/** Levels of an activation that a byte holds, and of a weight. */
+/** Most levels of an activation and of a weight in a byte. */
 const mostLevels = { unsigned: 255, signed: 127 } as const;
 
-/** The integers that a quantizer puts out, in multiples of e0. */
+/** The output integers of a quantizer, in multiples of e0. */
 export function gridOf(core: QuantizerCore, signed: boolean, e0: number, e1: number): Grid {
   const hi = Math.round(elementQuantizers[core].value(signed, e0, e1, Number.MAX_VALUE) / e0);
   switch (core) {
@@ -22,14 +22,18 @@ export function gridOf(core: QuantizerCore, signed: boolean, e0: number, e1: num
   }
 }
 
-/** @throws InputError for a value that is on no grid of its step */
+/**
+ * The value as a multiple of a step.
+ *
+ * @throws InputError if it is none
+ */
 export function wholeMultiple(value: number, step: number, name: string): number {
   const multiple = value / step;
   if (Number.isInteger(multiple)) return multiple;
   throw new InputError(`${name}: ${value} is no multiple of its step ${step}; are its parameters finite?`);
 }
 
-/** @throws InputError for an activation of more than 8 bits, or of powers of two too far apart, with what would help */
+/** @throws InputError with a remedy for an activation of more than 8 bits, or of powers of two too far apart */
 export function demandStorable(name: string, grid: Grid, quantizer: Quantizer): void {
   if (grid.type === 'powers') {
     if (grid.hi <= largestStored) return;
@@ -45,7 +49,7 @@ export function demandStorable(name: string, grid: Grid, quantizer: Quantizer): 
   );
 }
 
-/** @throws InputError for a weight of more than 8 bits, with what would help */
+/** @throws InputError with a remedy for a weight of more than 8 bits */
 export function demandWeightByte(name: string, grid: Grid, quantizer: Quantizer): void {
   if (grid.type !== 'uniform' || grid.hi <= mostLevels.signed) return;
   throw new InputError(
@@ -54,7 +58,7 @@ export function demandWeightByte(name: string, grid: Grid, quantizer: Quantizer)
   );
 }
 
-/** What limits the bits of a quantizer, in words. */
+/** The settings that limit the bits of a quantizer, in words. */
 function fewerBits(role: 'w' | 'a', { kind }: Quantizer): string {
   const learned = parameterNames(kind);
   if (learned.length === 0) return `fewer (${role}_bitwidth)`;
@@ -62,7 +66,7 @@ function fewerBits(role: 'w' | 'a', { kind }: Quantizer): string {
   return `fewer (${limits}, or a budget)`;
 }
 
-/** A grid of at most 8 bits for all integers of some tensors, moved up by so many bits; null if there is none. */
+/** A grid of at most 8 bits for all integers of some tensors, shifted by some bits; null if there is none. */
 export function commonGrid(tensors: readonly IntegerTensor[], shifts: readonly number[]): Grid | null {
   const [first] = tensors;
   if (tensors.some(({ grid }) => grid.type === 'powers')) {

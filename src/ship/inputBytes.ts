@@ -3,7 +3,7 @@
 import { clamp, roundHalfAway } from '../quant/rounding.js';
 import type { InputLayer } from './integerNetwork.js';
 
-/** @param values [H, W, C], bytes or numbers as the network was trained on */
+/** @param values [H, W, C], bytes or numbers as in training */
 export function inputBytes({ name, offsets, quantization }: InputLayer, values: ArrayLike<number>): Uint8Array {
   if (!quantization) {
     if (values instanceof Uint8Array) return values;

@@ -1,15 +1,18 @@
-/** Whether normalised bytes lie on a grid of integers, and on which. */
+/** Integer grids for normalised bytes. */
 
-/** A byte p is the integer p·factor − offset, channel by channel. */
+/** Byte p of a channel is the integer p·factor − offset. */
 interface InputGrid {
   readonly factor: number;
   readonly offsets: readonly number[];
 }
 
-/** Steps in a grey level that are tried, the fewest first. */
+/** Numbers of steps in a grey level that are tried, in this order. */
 const factors = [1, 2, 4, 8, 16];
 
-/** The grid of bytes p that become p·scale + offset, channel by channel, with the fewest steps; or why there is none. */
+/**
+ * The grid with the fewest steps for bytes p normalised to p·scale + offset for each channel, or the reason why there
+ * is none.
+ */
 export function gridOfBytes(
   scale: readonly number[],
   offset: readonly number[],
@@ -17,7 +20,7 @@ export function gridOfBytes(
   if (scale.some((each) => each !== scale[0])) {
     return { fault: `std differs between channels (${listed(scale.map((each) => 1 / (255 * each)))})` };
   }
-  // The bytes that stand for 0.
+  // The byte values whose normalised value is 0.
   const zeros = offset.map((each) => -each / scale[0]!);
   const factor = factors.find((steps) => zeros.every((zero) => isWhole(zero * steps)));
   if (factor !== undefined) return { factor, offsets: zeros.map((zero) => Math.round(zero * factor)) };

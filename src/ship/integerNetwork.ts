@@ -1,20 +1,20 @@
 /**
- * The integer network: what a device runs. Every tensor holds integers, a convolution sums products of integers, and a
- * multiplier, a bias and a shift for each channel bring its accumulator to the integers of its output. The interpreter,
- * the packed file, the ONNX and C writers and the runtime read nothing else.
+ * The integer network, which a device runs. Every tensor holds integers. A convolution sums products of integers, and a
+ * multiplier, a bias and a shift for each channel turn its accumulator into the integers of its output. Interpreter,
+ * packed file, ONNX and C writers and the runtime read nothing else.
  *
- * Shapes are those of one image: [H, W, C] or [C], row-major. An integer v of a tensor stands for the number v·step.
+ * Shapes are those of one image: [H, W, C] or [C], row-major. An integer v of a tensor means the number v·step.
  */
 
 import type { SizedWindow, Window } from '../ops/window.js';
 
-/** Which integers a tensor holds: all from `lo` to `hi`, or only powers of two among them. */
+/** The integers of a tensor: all from `lo` to `hi`, or only powers of two. */
 export type Grid =
   | { readonly type: 'uniform'; readonly lo: number; readonly hi: number }
-  /** 1, 2, 4 … `hi`; with zero if unsigned, with their negatives (and no zero) if signed. */
+  /** 1, 2, 4 … `hi`; with zero if unsigned, with their negatives (and without zero) if signed. */
   | { readonly type: 'powers'; readonly signed: boolean; readonly hi: number };
 
-/** The largest integer of a tensor that a network keeps. */
+/** The largest integer of a stored tensor. */
 export const largestStored = 2 ** 16;
 
 export interface IntegerTensor {
@@ -23,13 +23,16 @@ export interface IntegerTensor {
   readonly shape: readonly number[];
   readonly grid: Grid;
   readonly step: number;
-  /** Bits of an integer in memory: as many as its quantizer has, at least as many as the grid needs. */
+  /** Bits of an integer in memory: those of its quantizer, but at least as many as the grid needs. */
   readonly bits: number;
-  /** Channels, counted from 0, from this one on are always zero; as many as there are channels where none is. */
+  /** Index from which all channels are zero; the number of channels if none is. */
   readonly usedChannels: number;
 }
 
-/** Weights of a layer: HWIO, I being those of a group, HWC where depthwise, (in, out) of the classifier, [out] of its bias. */
+/**
+ * Weights of a layer: HWIO with the I of a group, HWC for depthwise convolutions, (in, out) for the classifier, [out]
+ * for its bias.
+ */
 export interface IntegerWeights {
   readonly name: string;
   readonly shape: readonly number[];
@@ -39,7 +42,7 @@ export interface IntegerWeights {
   readonly step: number;
   /** For each output channel, the last axis; null if all are 0. */
   readonly channelExponents: Int8Array | null;
-  /** 0 of a quantizer on integers: all are 1, and no memory holds them. */
+  /** 0 for a quantizer of integers: all weights are 1 and need no memory. */
   readonly bits: number;
 }
 
@@ -47,12 +50,12 @@ export interface IntegerWeights {
 export interface Product {
   readonly input: IntegerTensor;
   readonly weights: IntegerWeights;
-  /** One pixel, whose channels stand in for the weights of a depthwise product of pixels; null where weights do. */
+  /** A tensor of one pixel that replaces the weights of a depthwise product of pixels; null with weights. */
   readonly factor: IntegerTensor | null;
   readonly depthwise: boolean;
-  /** The outputs of each of so many groups see the inputs of one; 1 where depthwise. */
+  /** Number of groups; outputs of a group depend on the inputs of the same group. 1 if depthwise. */
   readonly groups: number;
-  /** Beyond the image are zeros. */
+  /** Outside of the image are zeros. */
   readonly window: Window;
   /** The least and the largest accumulator that each channel can reach. */
   readonly lo: readonly number[];
@@ -60,60 +63,59 @@ export interface Product {
 }
 
 /**
- * From accumulators a (one a product) and the addend's integer s to the output. For a uniform output
+ * From accumulators a (one for each product) and the addend's integer s to the output. For a uniform output
  *
  *     q = clip((((Σ M·a + b) >> n) + (s << addendShift)) >> outputShift; lo, hi)
  *
- * with arithmetic shifts, which are floors. Powers of two, and what a function is applied to before it is rounded, come
- * from a table: t = Σ M·a + b + (s << (addendShift + n)), and q is the value behind the last of its thresholds that t
- * reaches.
+ * with arithmetic shifts, which are floors. Powers of two, and rounded functions, come from a table: with t = Σ M·a + b
+ * + (s << (addendShift + n)), q is the value behind the last of its thresholds that t reaches.
  */
 export interface Requantization {
   /** For each product, M of each channel: below 2^31 in magnitude. */
   readonly multipliers: readonly Int32Array[];
   /** b of each channel. */
   readonly biases: BigInt64Array;
-  /** n of each channel; one for all channels where there is a table. */
+  /** n of each channel; with a table the same for all channels. */
   readonly shifts: Uint8Array;
   readonly addendShift: number;
   readonly outputShift: number;
   readonly table: OutputTable | null;
 }
 
-/** A staircase: `values` has one more number than `thresholds`, which ascend; values may rise and fall. */
+/** A staircase: `values` has one more number than the ascending `thresholds`; values may rise and fall. */
 export interface OutputTable {
   readonly thresholds: BigInt64Array;
   readonly values: Int32Array;
 }
 
-/** Why the integers of a layer are right. */
+/** The proof of a layer's integers. */
 export type Proof =
   /** Nothing is rounded. */
   | { readonly type: 'exact' }
   /** Equal to the float64 reference at every reachable accumulator (summed over channels) and integer of the addend. */
   | { readonly type: 'proven'; readonly accumulators: number; readonly addends: number }
-  /** The integer form itself is the definition. */
+  /** The integer form is the definition. */
   | { readonly type: 'definition'; readonly reason: string };
 
 /**
- * How a number v of an input, or a byte of another normalisation, becomes a byte: clip(R((v·scale + offset)/step); −limit, limit), R halves away from zero, plus
- * the input layer's offset of the channel.
+ * The byte of an input number v, or of a byte with another normalisation: clip(R((v·scale + offset)/step); −limit,
+ * limit) plus the input layer's offset of the channel, where R rounds halves away from zero.
  */
 export interface InputQuantization {
-  /** A channel each. */
+  /** One for each channel. */
   readonly scale: readonly number[];
   readonly offset: readonly number[];
   readonly step: number;
   readonly limit: number;
 }
 
-/** u = scale·p − offset of the channel, p a byte of the image. */
+/** u = scale·p − offset of the channel, for byte p of the image. */
 export interface InputLayer {
   readonly op: 'input';
   readonly name: string;
   readonly scale: number;
   readonly offsets: readonly number[];
-  /** Where bytes have to be made of inputs; null where they are taken as they are. */
+  /** Conversion of inputs to bytes; null if they are bytes already. */
   readonly quantization: InputQuantization | null;
   readonly output: IntegerTensor;
 }
@@ -121,7 +123,7 @@ export interface InputLayer {
 export interface ConvolutionLayer {
   readonly op: 'convolution';
   readonly name: string;
-  /** One, or two whose accumulators are added. */
+  /** One product, or two whose accumulators are added. */
   readonly products: readonly Product[];
   /** A shortcut that is added to the products. */
   readonly addend: IntegerTensor | null;
@@ -139,25 +141,25 @@ export interface MaxPoolLayer {
   readonly output: IntegerTensor;
 }
 
-/** Where a channel comes from: which input, and which of its channels. */
+/** The source of a channel: an input, and a channel of it. */
 export interface ChannelSource {
   readonly input: number;
   readonly channel: number;
 }
 
-/** Channels of tensors in a new order: side by side, some of them, or in turn. */
+/** Channels of tensors in a new order: concatenated, sliced or shuffled. */
 export interface ArrangeLayer {
   readonly op: 'arrange';
   readonly name: string;
   readonly inputs: readonly IntegerTensor[];
-  /** For each input, by how many bits its integers are moved up to be in steps of the output. */
+  /** For each input, the bits by which its integers are shifted to have the output's step. */
   readonly shifts: readonly number[];
   /** For each channel of the output. */
   readonly sources: readonly ChannelSource[];
   readonly output: IntegerTensor;
 }
 
-/** Every `stride`-th pixel, zero channels behind. */
+/** Every `stride`-th pixel, with zero channels behind. */
 export interface SubsampleLayer {
   readonly op: 'subsample';
   readonly name: string;
@@ -166,7 +168,7 @@ export interface SubsampleLayer {
   readonly output: IntegerTensor;
 }
 
-/** The sum of all pixels, a number a channel; the step carries the division. */
+/** The sum over all pixels for each channel; the step includes the division. */
 export interface SumPoolLayer {
   readonly op: 'sumPool';
   readonly name: string;
@@ -182,10 +184,10 @@ export interface ClassifierLayer {
   readonly weights: IntegerWeights;
   readonly bias: IntegerWeights | null;
   readonly shifts: Uint8Array;
-  /** Pixels that the sum before the classifier is over, since the bias belongs to their mean. */
+  /** Number of pixels of the sum before the classifier, since the bias belongs to their mean. */
   readonly biasFactor: number;
   readonly biasShift: number;
-  /** The number for which a logit of 1 stands. */
+  /** The number that a logit of 1 means. */
   readonly unit: number;
   /** The least and the largest sum Σ x·w, and the least and the largest logit. */
   readonly sums: { readonly lo: number; readonly hi: number };
@@ -193,19 +195,19 @@ export interface ClassifierLayer {
 }
 
 /**
- * The last layer of a network that does not end in a fully connected one, such as a class for every pixel: what its
- * convolutions give, Σ M·a + b + (s << addendShift), neither shifted nor clipped.
+ * The last layer of a network that does not end in a fully connected one, such as one with a class for every pixel: the
+ * results of its convolutions, Σ M·a + b + (s << addendShift), neither shifted nor clipped.
  */
 export interface OutputLayer extends Omit<ConvolutionLayer, 'op'> {
   readonly op: 'outputs';
-  /** The logits, within 53 bits; no memory of the network keeps them. */
+  /** The logits, within 53 bits; they are not stored in the network's memory. */
   readonly output: IntegerTensor;
 }
 
-/** A layer that convolves. */
+/** A layer with convolutions. */
 export type ConvolvingLayer = ConvolutionLayer | OutputLayer;
 
-/** A layer that puts out logits. */
+/** A layer that gives the logits. */
 export type LastLayer = ClassifierLayer | OutputLayer;
 
 export type IntegerLayer =
@@ -217,19 +219,19 @@ export type IntegerLayer =
   | SumPoolLayer
   | LastLayer;
 
-/** A layer whose tensor others read. */
+/** A layer whose output other layers read. */
 export type InnerLayer = Exclude<IntegerLayer, LastLayer>;
 
 export interface IntegerNetwork {
-  /** In the order in which they run; the first is the input, the last puts out the logits. */
+  /** In the order in which they run; the first is the input, the last gives the logits. */
   readonly layers: readonly IntegerLayer[];
   readonly classes: readonly string[];
 }
 
-/** Outputs of a network: whole numbers, each of which stands for as many `unit`. */
+/** Outputs of a network: integers in units of `unit`. */
 export interface Outputs {
   readonly layer: LastLayer;
-  /** [classes], or [height, width, classes] of a class for every pixel. */
+  /** [classes], or [height, width, classes] for a class a pixel. */
   readonly shape: readonly number[];
   readonly classes: number;
   readonly unit: number;
@@ -240,7 +242,7 @@ export function convolves(layer: IntegerLayer): layer is ConvolvingLayer {
   return layer.op === 'convolution' || layer.op === 'outputs';
 }
 
-/** Tells whether a layer puts out the logits. */
+/** Tells whether a layer gives the logits. */
 export function isLast(layer: IntegerLayer): layer is LastLayer {
   return layer.op === 'classifier' || layer.op === 'outputs';
 }
@@ -258,18 +260,18 @@ export function outputsOf({ layers }: IntegerNetwork): Outputs {
   return { layer, shape: isMap(layer) ? shape : [classes], classes, unit: step };
 }
 
-/** Tells whether there are outputs of more than one pixel. */
+/** Tells whether the outputs have more than one pixel. */
 export function isMap({ output: { shape } }: OutputLayer): boolean {
   return shape[0]! * shape[1]! > 1;
 }
 
-/** The first layer of a network, which takes its image. */
+/** The first layer of a network, which takes the image. */
 export function inputOf({ layers: [layer] }: IntegerNetwork): InputLayer {
   if (layer?.op !== 'input') throw new Error('the network does not begin with an image');
   return layer;
 }
 
-/** A window of one pixel, on every pixel. */
+/** A window of one pixel, at every pixel. */
 const everyPixel = { stride: 1, before: 0, after: 0, dilation: 1 } as const;
 export const pixelWindow: Window = { rows: everyPixel, columns: everyPixel };
 
@@ -283,7 +285,7 @@ export function magnitudeOf({ grid }: IntegerTensor): number {
   return Math.max(grid.hi, -leastOf(grid));
 }
 
-/** How many of ascending bounds a number reaches. */
+/** The number of ascending bounds that a value reaches. */
 export function reachedOf<T extends number | bigint>(bounds: ArrayLike<T>, value: T): number {
   let [reached, above] = [0, bounds.length];
   while (reached < above) {
@@ -303,7 +305,8 @@ export function integersOf(grid: Grid): number[] {
 }
 
 /**
- * Bits of a code: two's complement where uniform and signed, an index of a power, with a sign bit in front, elsewhere.
+ * Bits of a code: for uniform and signed grids two's complement, for powers an index, with a leading sign bit if
+ * signed.
  */
 export function codeBits(grid: Grid): number {
   if (grid.type === 'uniform') {
@@ -314,12 +317,12 @@ export function codeBits(grid: Grid): number {
   return grid.signed ? bitLength(powers - 1) + 1 : bitLength(powers);
 }
 
-/** Binary digits of a whole number, 0 of 0; exact up to 2^53. */
+/** Binary digits of a nonnegative integer, 0 for 0; exact up to 2^53. */
 export function bitLength(value: number): number {
   return value === 0 ? 0 : value.toString(2).length;
 }
 
-/** The tensor in memory behind one, and its pixels from one to the next: of a subsampled tensor those of its source. */
+/** The stored tensor behind one, and the distance between its pixels: for a subsampled tensor those of its source. */
 export function storedSource(
   { layers }: IntegerNetwork,
   tensor: IntegerTensor,
@@ -328,7 +331,7 @@ export function storedSource(
   return layer?.op === 'subsample' ? { source: layer.input, stride: layer.stride } : { source: tensor, stride: 1 };
 }
 
-/** The largest magnitude that a partial sum of an output layer can have. */
+/** The largest possible magnitude of a partial sum of an output layer. */
 export function largestTotal({ products, addend, requantization }: OutputLayer): number {
   const { multipliers, biases, addendShift } = requantization;
   const added = addend ? magnitudeOf(addend) * 2 ** addendShift : 0;
@@ -342,10 +345,10 @@ export function largestTotal({ products, addend, requantization }: OutputLayer):
   );
 }
 
-/** What an addend may reach in the units that it is added in: it is shifted within 31 bits. */
+/** The largest magnitude of a shifted addend, which has to fit 31 bits. */
 export const largestAddend = 2 ** 30;
 
-/** Multiplications, each with an addition, that a layer takes for one image. */
+/** Multiply-adds of a layer for one image. */
 export function multiplicationsOf(layer: IntegerLayer): number {
   if (layer.op === 'classifier') return layer.weights.values.length;
   if (!convolves(layer)) return 0;

@@ -1,7 +1,7 @@
 /**
- * The integer network, run image by image in plain numbers: slow, short, and the judge of every other form of it. All
- * sums of products fit 32 bits, which lowering has proven; where M·a + b exceeds what a double holds exactly, it is
- * computed with big integers.
+ * Interpreter of the integer network, image by image in plain numbers: slow, short, and the reference for every other
+ * form. All sums of products fit 32 bits, as lowering has proven; if M·a + b exceeds the integers that a double holds,
+ * it is computed with big integers.
  */
 
 import {
@@ -47,12 +47,12 @@ export function runIntegers(
   throw new Error('the network has no outputs');
 }
 
-/** The class of the first of the largest logits. */
+/** The index of the largest logit; of equal ones the first. */
 export function predictionOf(logits: ArrayLike<number>): number {
   return predictionsOf(logits, logits.length)[0]!;
 }
 
-/** The class of every pixel, of logits [..., classes]. */
+/** The class of every pixel, for logits [..., classes]. */
 export function predictionsOf(logits: ArrayLike<number>, classes: number): Int32Array {
   return Int32Array.from({ length: logits.length / classes }, (_, pixel) => {
     const first = pixel * classes;
@@ -62,7 +62,7 @@ export function predictionsOf(logits: ArrayLike<number>, classes: number): Int32
   });
 }
 
-/** Computes the tensor that a layer writes. */
+/** Computes the output of a layer. */
 function runLayer(layer: InnerLayer, image: Uint8Array, tensors: Tensors): Int32Array {
   switch (layer.op) {
     case 'input':
@@ -99,7 +99,7 @@ function convolve(layer: ConvolutionLayer, tensors: Tensors): Int32Array {
   return Int32Array.from(requantized(layer, accumulatorsOf(layer, tensors), addendOf(layer, tensors)));
 }
 
-/** Accumulators of a layer, one tensor [H', W', O] a product. */
+/** Accumulators of a layer, one tensor [H', W', O] for each product. */
 function accumulatorsOf({ products, output }: ConvolvingLayer, tensors: Tensors): Int32Array[] {
   return products.map((product) => {
     const weights = product.factor ? valuesOf(product.factor, tensors) : product.weights.values;
@@ -161,7 +161,7 @@ function addFull(
   }
 }
 
-/** @param line of the weights' lines of outputs, the first of the tap */
+/** @param line index of the tap's first line among the weights' lines of outputs */
 function addGrouped(
   y: Int32Array,
   to: number,
@@ -210,12 +210,12 @@ export function requantized(
 
 type ChannelFunction = (accumulators: readonly number[], addend: number) => number;
 
-/** How one channel comes from its accumulators and the addend. */
+/** The function from a channel's accumulators and addend to its output. */
 export function channelFunction(layer: ConvolvingLayer, channel: number): ChannelFunction {
   return isExactInDoubles(layer, channel) ? doubleFunction(layer, channel) : bigFunction(layer, channel);
 }
 
-/** Tells whether every M·a + b, with the addend where it is added before the shift, is below 2^53 in magnitude. */
+/** Tells whether every M·a + b, including the addend if it is added before the shift, is below 2^53 in magnitude. */
 export function isExactInDoubles({ products, requantization, addend }: ConvolvingLayer, channel: number): boolean {
   const { multipliers, biases, shifts, addendShift, table } = requantization;
   let largest = Math.abs(Number(biases[channel]!));
@@ -300,7 +300,7 @@ function arrange({ inputs, shifts, sources, output }: ArrangeLayer, values: read
   return y;
 }
 
-/** Every so many-th pixel, zeros behind the channels. */
+/** Every `stride`-th pixel, with zero channels behind. */
 export function subsample({ stride, input, output }: SubsampleLayer, x: Int32Array): Int32Array {
   const [, width, inputs] = input.shape as [number, number, number];
   const [outHeight, outWidth, outputs] = output.shape as [number, number, number];
@@ -314,7 +314,7 @@ export function subsample({ stride, input, output }: SubsampleLayer, x: Int32Arr
   return y;
 }
 
-/** The sum over all pixels, channel by channel. */
+/** The sum over all pixels for each channel. */
 export function sumPool({ output }: SumPoolLayer, x: Int32Array): Int32Array {
   const channels = output.shape[0]!;
   const y = new Int32Array(channels);

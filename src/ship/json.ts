@@ -1,4 +1,6 @@
-/** Reads parts of a parsed JSON document, each of which is checked; throws an `Error` that says what a part should be. */
+/**
+ * An object of a parsed JSON document. Like the functions below it throws an `Error` that says what a part should be.
+ */
 
 export function record(value: unknown, what: string): Readonly<Record<string, unknown>> {
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
@@ -21,7 +23,7 @@ export function number(value: unknown, what: string): number {
   throw new Error(`${what} is no number`);
 }
 
-/** A whole number within limits. */
+/** An integer within limits. */
 export function integer(value: unknown, what: string, least: number, most: number): number {
   if (Number.isInteger(value) && (value as number) >= least && (value as number) <= most) return value as number;
   throw new Error(`${what} is no whole number from ${least} to ${most}`);

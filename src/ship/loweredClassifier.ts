@@ -1,4 +1,4 @@
-/** The classifier: whole numbers from the last tensor to the logits, in which nothing is rounded. */
+/** The classifier in integers, from the last tensor to the logits, without any rounding. */
 
 import { boundedClassifier, demandAccumulator } from './bounds.js';
 import {
@@ -11,7 +11,10 @@ import {
 } from './integerNetwork.js';
 import { channelSteps, exactLog2 } from './requantization.js';
 
-/** All logits in one unit: the finest of the products' and the bias's steps, a power of two apart from each other. */
+/**
+ * The classifier with all logits in one unit: the finest of the steps of products and bias, whose ratios are powers of
+ * two.
+ */
 export function classifierLayer(
   input: IntegerTensor,
   weights: IntegerWeights,
@@ -31,7 +34,10 @@ export function classifierLayer(
   return layer;
 }
 
-/** Logits times a number; a negative one goes into the weights, so that the largest integer is the largest logit. */
+/**
+ * The classifier with logits times a number. A negative one is applied to the weights, so that the largest integer
+ * stays the largest logit.
+ */
 export function scaledClassifier(layer: ClassifierLayer, factor: number): ClassifierLayer {
   const unit = layer.unit * Math.abs(factor);
   if (factor > 0) return { ...layer, unit };
@@ -42,7 +48,7 @@ export function scaledClassifier(layer: ClassifierLayer, factor: number): Classi
   });
 }
 
-/** The sums over all pixels, whose step carries the division of their mean. */
+/** The sums over all pixels; the step includes the division of their mean. */
 export function sumPoolLayer(input: IntegerTensor): SumPoolLayer {
   const [height, width, channels] = input.shape as [number, number, number];
   const pixels = height * width;

@@ -1,4 +1,4 @@
-/** Outputs that are no fully connected layer's: what convolutions give, as whole numbers. */
+/** Outputs that do not come from a fully connected layer: results of convolutions, as integers. */
 
 import { InputError } from '../errors.js';
 import { boundedOutputs } from './bounds.js';
@@ -14,16 +14,17 @@ import {
 import { affine, exactLog2, type Normalised } from './requantization.js';
 import { identity } from './terms.js';
 
-/** Biases are looked for on grids that are finer than the finest of all steps by up to so many bits. */
+/** Bits by which the grid of biases may be finer than the finest of all steps. */
 const finerBits = 20;
 /** Units of rounded outputs: 2^-60 at the finest. */
 const [finest, coarsest] = [-60, 30] as const;
 const largestMultiplier = 2 ** 31 - 1;
 
 /**
- * The outputs [H, W, C] of at most two terms and a tensor in memory, times `factor`. Where all numbers are multiples of
- * one, that is their unit, and nothing is rounded; elsewhere they are rounded, as finely as 53 bits allow, and are what the
- * network means. A negative factor goes into the multipliers, so that the largest integer is the largest output.
+ * The outputs [H, W, C] of at most two terms and a tensor in memory, times `factor`. If all numbers are multiples of
+ * one number, that is the unit, and nothing is rounded. Otherwise they are rounded as finely as 53 bits allow, and this
+ * is the network's definition. A negative factor is applied to the multipliers, so that the largest integer stays the
+ * largest output.
  */
 export function outputLayer(
   terms: readonly Normalised[],

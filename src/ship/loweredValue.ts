@@ -1,4 +1,4 @@
-/** What the lowering knows of a tensor of the plan: the form that it has on the device. */
+/** The forms that tensors of the plan have during lowering. */
 
 import type { Tensor } from '../graph/index.js';
 import type { ActivationFunction } from '../ops/attributes.js';
@@ -9,10 +9,10 @@ import type { Normalised, Sums } from './requantization.js';
 export type Value =
   | { readonly type: 'parameter'; readonly name: string; readonly values: Float64Array }
   | { readonly type: 'weights'; readonly weights: IntegerWeights }
-  /** Inputs that lie on no grid until they are quantized. */
+  /** Inputs that are on no grid until they are quantized. */
   | ({ readonly type: 'numbers'; readonly fault: string } & Pick<InputQuantization, 'scale' | 'offset'>)
   | { readonly type: 'integers'; readonly tensor: IntegerTensor }
-  /** Channels of tensors in memory, which become one when they are read. */
+  /** Channels of tensors in memory, which are combined when they are read. */
   | { readonly type: 'channels'; readonly channels: readonly TensorChannel[] }
   | { readonly type: 'sums'; readonly sums: Sums }
   | {
@@ -22,10 +22,10 @@ export type Value =
       /** A function of the sum, which only a quantizer can follow. */
       readonly through: ActivationFunction | null;
     }
-  /** The mean over all pixels: a sum where the classifier reads it, else behind a quantizer. */
+  /** The mean over all pixels: a sum if the classifier reads it, else with a quantizer. */
   | { readonly type: 'mean'; readonly input: IntegerTensor }
   | { readonly type: 'moments'; readonly mean: ArrayLike<number>; readonly invstd: ArrayLike<number> }
-  /** Logits, or what becomes logits, times a learned number. */
+  /** Logits, or values that become logits, times a learned number. */
   | { readonly type: 'scaled'; readonly x: Tensor; readonly factor: number }
   | { readonly type: 'classified' };
 
@@ -34,7 +34,7 @@ export interface TensorChannel {
   readonly channel: number;
 }
 
-/** What a tensor is that has no name in tables. */
+/** A description of a tensor without a name in tables. */
 export function described(value: Value): string {
   switch (value.type) {
     case 'parameter':

@@ -1,7 +1,7 @@
 /**
- * From a trained network to integers: walks the plan of the phase `evaluate`, which holds what engines compute, so that
- * every network that can be trained is lowered by the same few rules. What is no integer on a device is refused with
- * what would help.
+ * Lowers a trained network to integers by walking the plan of the phase `evaluate`, which engines compute, so that the
+ * same few rules lower every network that can be trained. Operations that a device cannot do in integers are refused
+ * with a remedy.
  */
 
 import { InputError } from '../errors.js';
@@ -48,7 +48,7 @@ import {
 } from './requantization.js';
 import { asIs, identity, meanOf, scaledBy } from './terms.js';
 
-/** A layer whose integers are certified, with what its channels have to compute. */
+/** A layer with certified integers, and the computation of its channels. */
 interface CertifiedLayer {
   readonly layer: ConvolutionLayer;
   readonly channels: readonly Channel[];
@@ -56,19 +56,22 @@ interface CertifiedLayer {
 
 export interface Lowered {
   readonly network: IntegerNetwork;
-  /** The layers with a certificate: what there is to check them against. */
+  /** The layers with a certificate, for checks against the reference. */
   readonly certified: readonly CertifiedLayer[];
 }
 
 export interface LoweringOptions {
-  /** Look for certificates; without them every layer is rounded, which tells at once whether a network can be shipped. */
+  /**
+   * False to round every layer without searching for certificates, which tells at once whether a network can be
+   * exported.
+   */
   readonly prove?: boolean;
 }
 
 /**
- * Lowers a network whose program was built from trained values: its variables start from them.
+ * Lowers a network whose program was built from trained values, from which its variables start.
  *
- * @throws InputError naming the tensor that no device could hold in integers, and what would help
+ * @throws InputError with a remedy, naming the tensor that a device cannot hold in integers
  */
 export function lowerNetwork(
   training: TrainingProgram,
@@ -78,7 +81,7 @@ export function lowerNetwork(
   const lowering = new Lowering(training, prove);
   for (const node of training.plan.phases.evaluate!) lowering.visit(node);
   const { layers, certified } = lowering;
-  // Outputs that are no classes have no names.
+  // Outputs other than classes have no names.
   const isNamed = classes.length === outputsOf({ layers, classes }).classes;
   return { network: { layers, classes: isNamed ? classes : [] }, certified };
 }
@@ -92,7 +95,7 @@ class Lowering {
   readonly #quantizers: readonly Quantizer[];
   readonly #bits: readonly number[];
   readonly #names: ReadonlyMap<number, string>;
-  /** The fully connected layer whose results are the logits: others are computed as convolutions. */
+  /** The fully connected layer that computes the logits; others are computed as convolutions. */
   readonly #last: AnyNode | undefined;
 
   constructor(
@@ -200,7 +203,10 @@ class Lowering {
     }
   }
 
-  /** x = p·scale + offset of bytes p becomes u = k·p − z in steps of scale/k, the smallest k for which z is whole. */
+  /**
+   * x = p·scale + offset of bytes p becomes u = k·p − z in steps of scale/k, with the smallest k for which z is an
+   * integer.
+   */
   #input({ operands, results, attributes: { scale, offset } }: Node<'gatherBatch'>): void {
     const found = operands.images.dtype === 'uint8' ? gridOfBytes(scale, offset) : { fault: 'inputs are numbers' };
     if ('fault' in found) {
@@ -209,7 +215,7 @@ class Lowering {
     }
     const { factor, offsets } = found;
     const grid: Grid = { type: 'uniform', lo: 0 - Math.max(...offsets), hi: 255 * factor - Math.min(...offsets) };
-    // Images stay bytes in memory; u is computed where they are read.
+    // Images stay bytes in memory; u is computed by the layers that read them.
     const output = tensor('images', imageShape(results.x), grid, scale[0]! / factor, 8);
     this.layers.push({ op: 'input', name: 'images', scale: factor, offsets, quantization: null, output });
     this.#set(results.x, { type: 'integers', tensor: output });
@@ -281,14 +287,14 @@ class Lowering {
     }
   }
 
-  /** A sum behind a quantizer is a tensor; behind a function it waits for its quantizer. */
+  /** Requantizes a sum if its activation is a quantizer; a function is kept until its quantizer comes. */
   #activate(sum: Sum, activation: Activation, y: Tensor): void {
     if (activation.type === 'quantize') this.#requantize(sum, activation, y);
     else if (sum.through) throw this.#unquantized(sum, y);
     else this.#set(y, { ...sum, through: activation.type });
   }
 
-  /** Master weights through their quantizer. */
+  /** Quantizes the trained weights. */
   #weights(x: Tensor, y: Tensor, { row, core }: { row: number; core: QuantizerCore }, exponents: Tensor | null): void {
     const parameter = this.#get(x);
     if (parameter.type !== 'parameter') throw new Error(`${x.name} is no parameter`);
@@ -336,7 +342,7 @@ class Lowering {
     return Array.from({ length: tensor.shape[2]! }, (_, channel) => ({ tensor, channel }));
   }
 
-  /** Channels of tensors as one tensor in memory, in the finest of their steps. */
+  /** Channels of tensors as one stored tensor, in the finest of their steps. */
   #stored(x: Tensor, channels: readonly TensorChannel[]): IntegerTensor {
     const finest = Math.min(...channels.map(({ tensor }) => tensor.step));
     const output = this.#sideBySide(channels, ({ step, name }) => exactLog2(step / finest, name));
@@ -344,13 +350,13 @@ class Lowering {
     return output;
   }
 
-  /** The integers of channels as they are, each in steps of its own tensor, as a quantizer takes them. */
+  /** The integers of channels unchanged, each in steps of its own tensor, as a quantizer takes them. */
   #unshifted(channels: readonly TensorChannel[]): Sum {
     const output = this.#sideBySide(channels, () => 0);
     return sumOf({ ...identity(output), steps: channels.map(({ tensor }) => tensor.step) });
   }
 
-  /** Channels of tensors, which are moved up by so many bits, as a tensor. */
+  /** Channels of tensors, shifted by some bits, as one tensor. */
   #sideBySide(channels: readonly TensorChannel[], shiftOf: (input: IntegerTensor) => number): IntegerTensor {
     const inputs = [...new Set(channels.map(({ tensor }) => tensor))];
     const shifts = inputs.map(shiftOf);
@@ -384,7 +390,7 @@ class Lowering {
     this.#addBias(x, b, y);
   }
 
-  /** A number a channel that is added to sums. */
+  /** Adds a number for each channel to sums. */
   #addBias(x: Tensor, b: Tensor, y: Tensor): void {
     const value = this.#get(x);
     const { values, step } = this.#quantizedWeights(b);
@@ -433,7 +439,7 @@ class Lowering {
     this.#set(y, this.#together(this.#summand(a), b, y));
   }
 
-  /** The sum of what convolutions and a tensor in memory give: two terms at most, and an addend. */
+  /** The sum of convolutions and of a stored tensor: at most two terms, and an addend. */
   #together(a: Value, b: Tensor, sum: Tensor): Sum {
     const terms: Normalised[] = [];
     let addend: IntegerTensor | null = null;
@@ -456,7 +462,7 @@ class Lowering {
     return { type: 'normalised', terms, addend, through: null };
   }
 
-  /** What a sum takes of a tensor: channels of several are one tensor in memory first. */
+  /** A tensor as a term of a sum; channels of several tensors are stored as one first. */
   #summand(x: Tensor): Value {
     const value = this.#get(x);
     return value.type === 'channels' ? { type: 'integers', tensor: this.#stored(x, value.channels) } : value;
@@ -467,7 +473,7 @@ class Lowering {
     const [e0, e1] = this.#ranges[row]!;
     const name = this.#nameOf(y);
     const { terms, addend } = sum;
-    // What is rectified before a uniform quantizer with a sign goes through the half of it above zero.
+    // A ReLU before a signed uniform quantizer leaves its nonnegative half.
     const isHalf = sum.through === 'relu' && /uniform/i.test(core);
     const [through, signed] = isHalf ? [null, false] : [sum.through, quantization.signed];
     const grid = gridOf(core, signed, e0, e1);
@@ -548,7 +554,7 @@ class Lowering {
     this.#set(results.y, { type: 'classified' });
   }
 
-  /** The layer that puts out a tensor times a number; a classifier is there already. */
+  /** The layer that gives a tensor times a number as logits, unless there is a classifier already. */
   #outputs(x: Tensor, factor: number): void {
     const value = this.#get(x);
     if (value.type === 'classified') return;
@@ -561,7 +567,7 @@ class Lowering {
     this.layers.push(outputLayer(sum.terms, sum.addend, imageShape(x), factor));
   }
 
-  /** Bits in memory: those that the quantizer says it has; more where its published form has levels beyond them. */
+  /** Bits in memory: the quantizer's, or more if its published form has levels beyond them. */
   #storedBits(row: number, grid: Grid): number {
     return Math.max(this.#bits[row]!, codeBits(grid));
   }
@@ -612,7 +618,7 @@ class Lowering {
     return first ?? 'the network';
   }
 
-  /** A tensor as tables and rules call it, where they do. */
+  /** The name of a tensor in tables and rules, if it has one. */
   #nameOf(tensor: Tensor): string {
     return this.#names.get(tensor.id) ?? described(this.#get(tensor));
   }
@@ -628,17 +634,17 @@ type Sum = Extract<Value, { readonly type: 'normalised' }>;
 type Node<K extends AnyNode['op']> = Extract<AnyNode, { readonly op: K }>;
 type Quantization = { readonly row: number; readonly core: QuantizerCore; readonly signed: boolean };
 
-/** A single term, as it is. */
+/** A single term as a sum. */
 function sumOf(term: Normalised): Sum {
   return { type: 'normalised', terms: [term], addend: null, through: null };
 }
 
-/** What a convolution gives, with neither bias nor normalisation. */
+/** The result of a convolution, without bias and normalisation. */
 function unnormalised(sums: Sums): Sum {
   return sumOf({ ...sums, normalisation: asIs(sums.steps.length) });
 }
 
-/** The fully connected layer between which and the loss numbers are only scaled or ordered anew. */
+/** The fully connected layer behind which values are only scaled or reordered; undefined if there is none. */
 function lastLinear(nodes: readonly AnyNode[]): AnyNode | undefined {
   const makers = new Map(nodes.flatMap((node) => resultsOf(node).map(({ id }) => [id, node] as const)));
   let node = nodes.find(({ op }) => op === 'softmaxCrossEntropy' || op === 'elementLoss');
@@ -647,12 +653,12 @@ function lastLinear(nodes: readonly AnyNode[]): AnyNode | undefined {
   return node?.op === 'linear' ? node : undefined;
 }
 
-/** Weights [1, 1, in, out] or [in, out] of features as those of the pixels that the features are in memory. */
+/** Weights [1, 1, in, out] or [in, out] for features as weights for the stored pixels. */
 function overPixels(weights: IntegerWeights, { shape }: IntegerTensor): IntegerWeights {
   return { ...weights, shape: [...shape, weights.shape.at(-1)!] };
 }
 
-/** Tells whether a tensor of the plan is one pixel, or features. */
+/** Tells whether a tensor of the plan has one pixel, or is features. */
 function isFeatures({ shape }: Tensor): boolean {
   return shape.length === 2 || (shape[1] === 1 && shape[2] === 1);
 }
@@ -678,7 +684,7 @@ function axisOf({ stride, before, after, dilation }: SizedAxisWindow): AxisWindo
   return { stride, before, after, dilation };
 }
 
-/** The window alone of attributes that have one. */
+/** The window in an operation's attributes. */
 function windowOf<W extends Window>({ rows, columns }: W): Pick<W, 'rows' | 'columns'> {
   return { rows, columns };
 }

@@ -1,9 +1,9 @@
 /**
  * The packed file: an integer network as a safetensors file of bit streams, whose weights take as many bytes as the
- * budget says. Metadata: `format`, `version`, `network` (JSON: classes, tensors, layers) and `crc32` of all else. A layer
- * names its tensors; what it has per channel lies in tensors of the file called LAYER:multipliers, LAYER:biases,
- * LAYER:shifts, LAYER:thresholds and, where these do not belong to powers of two, LAYER:values; weights are streams under
- * their own names; those of no bits are ones, and have none.
+ * budget says. Metadata: `format`, `version`, `network` (JSON: classes, tensors, layers) and `crc32` of all else. A
+ * layer names its tensors. Its vectors of channels are tensors of the file called LAYER:multipliers, LAYER:biases,
+ * LAYER:shifts, LAYER:thresholds and, unless these belong to powers of two, LAYER:values. Weights are streams under
+ * their own names; those of 0 bits are ones, and have none.
  */
 
 import { crc32, hexadecimal } from '../crc32.js';
@@ -35,10 +35,10 @@ import { checkNetwork } from './soundness.js';
 
 const FORMAT = 'mpdnn-integer';
 const VERSION = '2';
-/** A fault names what the file named, however long. */
+/** The most characters of an error, since a file's names may be of any length. */
 const longestFault = 300;
 
-/** Weights as the file describes them; their values are a stream. */
+/** Weights as described in the file; their values are a stream. */
 interface WeightsEntry {
   readonly name: string;
   readonly shape: readonly number[];
@@ -59,7 +59,7 @@ export function packNetwork(network: IntegerNetwork, metadata: Readonly<Record<s
   return sealed(files, { ...metadata, format: FORMAT, version: VERSION, network: description });
 }
 
-/** The bytes of a safetensors file with the checksum of all of it in its metadata. */
+/** The bytes of a safetensors file with a checksum of its contents in the metadata. */
 export function sealed(tensors: readonly NamedTensor[], metadata: Readonly<Record<string, string>>): Uint8Array {
   return encodeSafetensors(tensors, { ...metadata, crc32: checksum(tensors, metadata) });
 }
@@ -100,7 +100,7 @@ function tensorsIn({ layers }: IntegerNetwork): IntegerTensor[] {
   return layers.flatMap((layer) => (isLast(layer) ? [] : [layer.output]));
 }
 
-/** The weights that a layer has, in the order of its definition. */
+/** The weights of a layer, in the order of its definition. */
 export function weightsOfLayer(layer: IntegerLayer): IntegerWeights[] {
   switch (layer.op) {
     case 'convolution':
@@ -119,7 +119,7 @@ export function weightsOfLayer(layer: IntegerLayer): IntegerWeights[] {
   }
 }
 
-/** The tensors of the file that belong to a layer. */
+/** The file's tensors of a layer. */
 function tensorsOf(layer: IntegerLayer): NamedTensor[] {
   const streams = weightsOfLayer(layer)
     .filter(({ bits }) => bits > 0)
@@ -166,7 +166,7 @@ function weightsEntry({ name, shape, grid, step, bits, channelExponents }: Integ
   return { name, shape, grid, step, bits, channelExponents: channelExponents && [...channelExponents] };
 }
 
-/** A layer as JSON: tensors by name, vectors left to the file. */
+/** A layer as JSON, with tensors by name and without the vectors, which are tensors of the file. */
 function layerEntry(layer: IntegerLayer): object {
   switch (layer.op) {
     case 'input': {
@@ -320,7 +320,7 @@ function quantizationOf(json: unknown): InputQuantization {
   };
 }
 
-/** Taps along an axis, and how far apart they, windows and borders may be. */
+/** The most taps along an axis, and the largest stride, dilation and padding. */
 const mostTaps = 64;
 
 function windowOf(json: unknown): Window {
@@ -452,7 +452,7 @@ function integersOfStream(
   return unpackIntegers(stream, count, grid, bits);
 }
 
-/** Weights of no bits: a quantizer on integers has them, one a channel. */
+/** Weights of 0 bits, from a quantizer of integers: one for each channel. */
 function ones(count: number, name: string): Int32Array {
   return new Int32Array(integer(count, `integers of ${name}`, 1, 2 ** 16)).fill(1);
 }
@@ -463,7 +463,7 @@ function shiftsOf(file: Safetensors, layer: string, length: number): Uint8Array 
   );
 }
 
-/** A vector of the file, of `length` numbers where that is known. */
+/** A vector of the file, of `length` numbers if given. */
 function numbersOf(file: Safetensors, name: string, length?: number): number[] {
   return Array.from(bigsOf(file, name, length), Number);
 }

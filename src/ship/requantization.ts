@@ -1,6 +1,6 @@
 /**
- * From a convolution's sums to the integers of its output: certified where one convolution is rounded, by definition
- * where the float64 reference is no staircase of one accumulator.
+ * From a convolution's sums to the integers of its output: certified if one convolution is rounded, by definition if
+ * the float64 reference is no staircase of one accumulator.
  */
 
 import { InputError } from '../errors.js';
@@ -28,7 +28,7 @@ import {
   reachedOf,
 } from './integerNetwork.js';
 
-/** A batch normalisation by running moments: y = γ·((x − mean)·invstd) + β. */
+/** Batch normalisation with running moments: y = γ·((x − mean)·invstd) + β. */
 interface Normalisation {
   readonly mean: ArrayLike<number>;
   readonly invstd: ArrayLike<number>;
@@ -36,11 +36,11 @@ interface Normalisation {
   readonly beta: ArrayLike<number>;
 }
 
-/** A convolution's sums, each standing for sum·step/pixels of its channel. */
+/** A convolution's sums; a sum of a channel means sum·step/pixels. */
 export interface Sums {
   readonly product: Product;
   readonly steps: readonly number[];
-  /** Pixels whose mean is meant; 1 where sums are sums. Divided by at last, so that halves are halves. */
+  /** Number of pixels of a mean; 1 for sums. The division comes last, so that halves stay halves. */
   readonly pixels: number;
 }
 
@@ -48,14 +48,14 @@ export interface Normalised extends Sums {
   readonly normalisation: Normalisation;
 }
 
-/** The output that a layer has to have. */
+/** The output of a layer. */
 export interface Target {
   readonly output: IntegerTensor;
   readonly core: QuantizerCore;
   readonly signed: boolean;
   readonly e0: number;
   readonly e1: number;
-  /** What stands between the sum and the quantizer; null for nothing. */
+  /** The function between the sum and the quantizer; null for none. */
   readonly through: ActivationFunction | null;
 }
 
@@ -65,7 +65,7 @@ interface Requantized {
   readonly channels: readonly Channel[] | null;
 }
 
-/** The certified integers of one convolution's sums, or null where a channel has none. */
+/** The certified integers of one convolution's sums, or null if a channel has none. */
 export function certified(term: Normalised, addend: IntegerTensor | null, target: Target): Requantized | null {
   const { output } = target;
   const count = output.shape[2]!;
@@ -90,7 +90,7 @@ export function certified(term: Normalised, addend: IntegerTensor | null, target
   return { requantization, proof: { type: 'proven', accumulators, addends }, channels };
 }
 
-/** Steps of a table, for all integers of the addend: beyond that many the search for a certificate takes minutes. */
+/** The most steps of a table, for all integers of the addend; with more the search for a certificate takes minutes. */
 const mostSteps = 2 ** 13;
 
 function stepsTogether(steps: Steps, addend: IntegerTensor | null): number {
@@ -98,7 +98,7 @@ function stepsTogether(steps: Steps, addend: IntegerTensor | null): number {
   return steps.boundaries.length * (addend ? integersOf(addend.grid).length : 1);
 }
 
-/** Thresholds of a table are the same for all channels. */
+/** Raises the shifts to one for all channels, which share the thresholds of a table. */
 function withOneShift(channels: readonly Channel[]): ChannelIntegers[] | null {
   for (let shift = 0; shift <= largestShift; ) {
     const integers = separately(channels, shift);
@@ -115,7 +115,7 @@ function separately(channels: readonly Channel[], leastShift = 0): ChannelIntege
   return integers.every((each) => each !== null) ? integers : null;
 }
 
-/** Integers rounded to 31 bits, for sums that no certificate covers: they are the network's definition. */
+/** Integers rounded to 31 bits, for sums without a certificate: they define the network. */
 export function defined(terms: readonly Normalised[], addend: IntegerTensor | null, target: Target): Requantized {
   const { output } = target;
   const count = output.shape[2]!;
@@ -186,7 +186,7 @@ function channelOf(
   };
 }
 
-/** The integer that a number becomes. */
+/** The function from a number to its integer. */
 function outputOf({ core, signed, e0, e1, through }: Target): (z: number) => number {
   const { value } = elementQuantizers[core];
   if (!through) return (z) => value(signed, e0, e1, z) / e0;
@@ -195,7 +195,7 @@ function outputOf({ core, signed, e0, e1, through }: Target): (z: number) => num
   return (z) => value(signed, e0, e1, activation.value(z)) / e0 + 0;
 }
 
-/** How far up its staircase a channel is. */
+/** The function from a channel's computation to its position on the staircase. */
 function heightOf(
   steps: Steps,
   through: ActivationFunction | null,
@@ -226,14 +226,14 @@ export function affine(
   };
 }
 
-/** How the output is cut into steps, in units of the finer of its own step and the addend's. */
+/** The steps of the output, in units of the finer of its own step and the addend's. */
 function stepsOf(addend: IntegerTensor | null, target: Target): { steps: Steps; unit: number } {
   const { output, e0, through } = target;
   const unit = Math.min(e0, addend?.step ?? e0);
   const { grid, name } = output;
   const [outputShift, addendShift] = [exactLog2(e0 / unit, name), exactLog2((addend?.step ?? unit) / unit, name)];
   if (through) {
-    // Beyond, sigmoids are 0 or 1 to within any step, and the others above the output's range, or 0.
+    // Outside, sigmoids are 0 or 1 to within any step, and other functions are above the output's range, or 0.
     const reach = 2 * (grid.hi + 1) * e0 + 2 ** 7;
     const { first, changes } = functionSteps(through, reach, outputOf(target));
     const boundaries = changes.map(({ from, value }) => ({ from: from / e0, value }));
@@ -247,13 +247,13 @@ function stepsOf(addend: IntegerTensor | null, target: Target): { steps: Steps; 
   return { steps: { type: 'table', first, boundaries, outputShift, addendShift }, unit };
 }
 
-/** The number, in output steps, from which on the output is a given power of two: halfway in the logarithm. */
+/** The number, in output steps, from which the output is a given power of two: halfway in the logarithm. */
 function boundaryBelow(value: number, signed: boolean): number {
   if (value < 0) return value * Math.SQRT2;
   return signed && value === 1 ? 0 : value * Math.SQRT1_2;
 }
 
-/** log2 of a power of two; `name` is what is added. */
+/** log2 of a power of two; `name`: the addend in the error's words. */
 export function exactLog2(value: number, name: string): number {
   const exponent = Math.round(Math.log2(value));
   if (2 ** exponent === value) return exponent;
@@ -263,7 +263,7 @@ export function exactLog2(value: number, name: string): number {
   );
 }
 
-/** The numbers for which an accumulator of 1 stands, channel by channel. */
+/** The number that an accumulator of 1 means, for each channel. */
 export function channelSteps(
   inputStep: number,
   { step, channelExponents }: IntegerWeights,

@@ -1,10 +1,10 @@
-/** The answer whether a network could run in integers, before it is trained. */
+/** Tells before training whether a network could run in integers. */
 
 import { InputError } from '../errors.js';
 import type { TrainingProgram } from '../program/trainingProgram.js';
 import { lowerNetwork } from './lowering.js';
 
-/** Finds what keeps a network from being shipped, and what would help; null if nothing does. */
+/** The reason why a network could not be exported, with a remedy; null if it could. */
 export function shippingFault(training: TrainingProgram): string | null {
   try {
     lowerNetwork(training, [], { prove: false });

@@ -1,7 +1,7 @@
 /**
- * The check that a network that was read from a file can run: every tensor is written before it is read, shapes fit each other,
- * numbers fit their grids and sums their 32 bits. What passes neither crashes a runtime nor makes it read or write outside
- * of its tensors.
+ * Checks that a network read from a file can run: every tensor is written before it is read, shapes fit each other,
+ * numbers fit their grids and sums fit 32 bits. A network that passes neither crashes a runtime nor makes it read or
+ * write outside of its tensors.
  */
 
 import { sizedWindow, slidingWindow, type Window } from '../ops/window.js';
@@ -31,12 +31,12 @@ import {
   type SumPoolLayer,
 } from './integerNetwork.js';
 
-/** Integers of all tensors together: far more than any network has that a device runs. */
+/** The most integers of all tensors together: far more than in any network that a device runs. */
 const mostIntegers = 2 ** 26;
 const largestSum = 2 ** 31 - 1;
 const largestLong = 2 ** 63;
 const largestShift = 62;
-/** Most thresholds of a table: a function of 8 bits that falls and rises has fewer. */
+/** The most thresholds of a table: a function of 8 bits that falls and rises has fewer. */
 const mostThresholds = 2 ** 10;
 
 /** @throws Error in words about the first layer that cannot run */
@@ -267,7 +267,7 @@ function checkClassifier(
   demand(largest <= Number.MAX_SAFE_INTEGER, `${name}: logits leave 53 bits`);
 }
 
-/** A tensor of a picture's axes that a runtime keeps. */
+/** Checks a tensor [H, W, C] that a runtime stores. */
 function checkStored(tensor: IntegerTensor): void {
   demand(tensor.shape.length === 3, `${tensor.name}: has ${tensor.shape.length} axes`);
   demand(magnitudeOf(tensor) <= largestStored, `${tensor.name}: holds integers above ${largestStored}`);
@@ -287,7 +287,7 @@ function isPower(value: number, isSigned: boolean): boolean {
   return size === 0 ? !isSigned : (size & (size - 1)) === 0;
 }
 
-/** Pictures are read from where a layer put them; a subsampled one is read from its source, by additions alone. */
+/** Checks that a reader gets stored tensors; a subsampled one may only be an addend, read from its source. */
 function checkReads(reader: string, tensor: IntegerTensor, writerOf: WriterOf): void {
   const op = writerOf(tensor)?.op;
   const isKept = op === 'input' || op === 'convolution' || op === 'maxPool' || op === 'arrange';
@@ -299,7 +299,7 @@ function checkSameGrid(name: string, a: IntegerTensor, b: IntegerTensor): void {
   demand(isSame, `${name}: ${a.name} and ${b.name} have other grids`);
 }
 
-/** Integers of a tensor with the zeros around it. */
+/** Number of integers of a tensor with its padding. */
 function bordered({ shape }: IntegerTensor, { rows, columns }: Window): number {
   const [height, width, channels] = shape as [number, number, number];
   return (height + rows.before + rows.after) * (width + columns.before + columns.after) * channels;

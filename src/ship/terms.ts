@@ -1,4 +1,4 @@
-/** Terms of sums that have no weights of their own: tensors as they are, means over windows, and channels times numbers. */
+/** Terms of sums without weights of their own: unchanged tensors, means over windows, and channels times numbers. */
 
 import { InputError } from '../errors.js';
 import type { Window } from '../ops/window.js';
@@ -6,7 +6,7 @@ import { boundedProduct } from './bounds.js';
 import { type IntegerTensor, type IntegerWeights, pixelWindow } from './integerNetwork.js';
 import type { Normalised } from './requantization.js';
 
-/** A tensor as a term of a sum, each element by itself. */
+/** A tensor as a term of a sum, each element on its own. */
 export function identity(input: IntegerTensor): Normalised {
   return meanOf(input, [1, 1], pixelWindow);
 }
@@ -34,8 +34,8 @@ export function meanOf(
 }
 
 /**
- * Each channel of a tensor times its number of a tensor of one pixel. Steps are powers of two, so that the float64
- * product of the two numbers is exact.
+ * Each channel of a tensor times its number in a tensor of one pixel. Steps are powers of two, so the float64 product
+ * of the two numbers is exact.
  *
  * @throws InputError for other steps
  */
@@ -51,7 +51,7 @@ export function scaledBy(input: IntegerTensor, factor: IntegerTensor): Normalise
   return { ...term, product: boundedProduct({ ...product, factor }), steps: steps.map((step) => step * factor.step) };
 }
 
-/** The normalisation that changes nothing. */
+/** The normalisation without effect. */
 export function asIs(channels: number): Normalised['normalisation'] {
   const [zeros, units] = [new Float64Array(channels), new Float64Array(channels).fill(1)];
   return { mean: zeros, invstd: units, gamma: units, beta: zeros };

@@ -1,6 +1,6 @@
 /**
- * The last look before anything is written: the network as its file will be read again, against the trained one. Every
- * weight is compared, and every certified channel is checked at both sides of each step of its reference.
+ * The last check before a file is written: the network as its file will be read, against the trained one. Every weight
+ * is compared, and every certified channel is checked at both sides of each step of its reference.
  */
 
 import { firstDifference } from './certificate.js';
@@ -15,7 +15,7 @@ import { channelFunction } from './interpreter.js';
 import type { Lowered } from './lowering.js';
 import { weightsOfLayer } from './packedFile.js';
 
-/** The first fault of a network that should equal a lowered one, in words, or null if there is none. */
+/** The first fault of a network that should equal a lowered one, in words, or null for none. */
 export function networkFault(network: IntegerNetwork, { network: wanted, certified }: Lowered): string | null {
   if (network.layers.length !== wanted.layers.length) {
     return `it has ${network.layers.length} layers instead of ${wanted.layers.length}`;
@@ -38,7 +38,7 @@ function weightFault(layer: IntegerLayer, reference: IntegerLayer): string | nul
   return null;
 }
 
-/** A weight that differs, with the accumulator that it changes: that of an input which is 1 there and 0 elsewhere. */
+/** A weight that differs, with the accumulator that it changes: that of an input with a single 1 there. */
 function valuesFault(weights: IntegerWeights, wanted: IntegerWeights | undefined): string | null {
   if (!wanted || wanted.values.length !== weights.values.length) return `${weights.name}: has other weights`;
   const at = weights.values.findIndex((value, index) => value !== wanted.values[index]);
@@ -78,7 +78,10 @@ function integersFault(
   return null;
 }
 
-/** Where the integer form is the definition, its integers have to be those of the definition. */
+/**
+ * The first channel whose integers are not those of the definition, in words, for layers without a certificate; null
+ * for none.
+ */
 function requantizationFault(layer: ConvolvingLayer, reference: ConvolvingLayer): string | null {
   const [actual, wanted] = [layer.requantization, reference.requantization];
   for (let channel = 0; channel < actual.shifts.length; channel++) {
@@ -91,7 +94,7 @@ function requantizationFault(layer: ConvolvingLayer, reference: ConvolvingLayer)
   return null;
 }
 
-/** An accumulator, of every product, that shows that a channel has other integers; in words where 0 and 1 do not. */
+/** An accumulator, for every product, that shows that a channel has other integers; 0 or 1 if they show it. */
 function outputFault(layer: ConvolvingLayer, reference: ConvolvingLayer, channel: number): string {
   for (const accumulator of [0, 1]) {
     const [actual, wanted] = [layer, reference].map((each) =>
@@ -105,20 +108,20 @@ function outputFault(layer: ConvolvingLayer, reference: ConvolvingLayer, channel
   return 'other multipliers, bias or shift than its definition';
 }
 
-/** A convolution without its weights and its integers of channels, which are compared one by one. */
+/** A convolution without its weights and its channels' integers, which are compared one by one. */
 function withoutChannels({ products, requantization, ...layer }: ConvolvingLayer) {
   const { multipliers: _m, biases: _b, shifts: _n, ...shared } = requantization;
   return { ...layer, ...shared, products: products.map(({ weights: _w, lo: _lo, hi: _hi, ...product }) => product) };
 }
 
-/** The numbers of a layer that belong to no channel, and its tensors. */
+/** The difference between two layers outside of their channels: numbers and tensors. */
 function plainFault(layer: NamedLayer, reference: NamedLayer): string | null {
   return described(layer) === described(reference) ? null : `layer ${layer.name}: other settings than it should have`;
 }
 
 type NamedLayer = Pick<IntegerLayer, 'name'>;
 
-/** JSON in which the order of keys does not count. */
+/** JSON independent of the order of keys. */
 function described(layer: NamedLayer): string {
   return JSON.stringify(layer, (_, value: unknown) => {
     if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;

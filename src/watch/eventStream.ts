@@ -1,8 +1,8 @@
 /**
- * The server-sent events of a page: an overview of all runs when it changes, and the lines of those that it shows. The id
- * of an event says how far each of these has been sent: a browser that comes back tells the last one, and gets what follows.
- * One stream serves all runs, since a browser opens few connections. Files are looked at in turns: watching them by
- * the system's means is silent on network disks.
+ * The server-sent events of a page: an overview of all runs when it changes, and the lines of those that it shows. An
+ * event's id says how far each of these has been sent: a browser that reconnects sends the last one and gets what
+ * follows. One stream serves all runs, since a browser opens few connections. Files are polled, since file system
+ * notifications do not work on network disks.
  */
 
 import type { ServerResponse } from 'node:http';
@@ -14,13 +14,13 @@ export interface Streamed {
   runs(): ReadonlyMap<string, string>;
   /** Names of the runs whose lines are sent. */
   readonly wanted: readonly string[];
-  /** The id of the last event that the page has; empty for none. */
+  /** The id of the page's last event; empty for none. */
   readonly from: string;
 }
 
 const LINES_MS = 250;
 const OVERVIEW_TURNS = 4;
-/** After which a browser that has lost the connection tries again. */
+/** Milliseconds after which a disconnected browser tries again. */
 const RETRY_MS = 1000;
 
 export function eventStream(response: ServerResponse, { overviews, runs, wanted, from }: Streamed): void {
@@ -34,7 +34,7 @@ export function eventStream(response: ServerResponse, { overviews, runs, wanted,
   let turn = 0;
   const faults = new Map<string, string>();
   const sendLines = (name: string, root: string): void => {
-    // A slow page gets more when it has taken what there is.
+    // A slow page gets more once it has taken what there is.
     while (!response.writableNeedDrain) {
       const { lines, isAnew, position } = newLines(root, positions.get(name) ?? '');
       positions.set(name, position);
@@ -64,7 +64,7 @@ export function eventStream(response: ServerResponse, { overviews, runs, wanted,
   response.write(`retry: ${RETRY_MS}\n\n`);
   look();
   const timer = setInterval(look, LINES_MS);
-  // Lets a proxy, or a laptop that has slept, find out that the connection is gone.
+  // Lets a proxy, or a laptop after sleep, notice that the connection is gone.
   const sign = setInterval(() => response.write(': still here\n\n'), 15_000);
   response.on('close', () => {
     clearInterval(timer);

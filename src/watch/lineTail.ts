@@ -1,7 +1,7 @@
 /**
- * The lines of a run's `live.jsonl` as they are added, from any position on, so that whoever was away goes on without a
- * gap or a repetition. A file that is another one, or shorter, is read anew: its run has gone on from a checkpoint.
- * Runs of versions without such a file have the lines that their tables tell.
+ * The lines of a run's `live.jsonl` as they are added, from any position, so that a reader continues without gaps and
+ * repetitions. A file that was replaced, or is shorter, is read from its beginning: its run was resumed from a
+ * checkpoint. Runs of versions without such a file have lines made from their tables.
  */
 
 import { closeSync, openSync, readSync, statSync } from 'node:fs';
@@ -10,15 +10,15 @@ import { tableLines } from './tableLines.js';
 
 export interface NewLines {
   readonly lines: readonly string[];
-  /** True where they do not go on from the position, but begin the run anew. */
+  /** True if the lines begin the run again instead of continuing at the position. */
   readonly isAnew: boolean;
-  /** The position behind them. */
+  /** The position behind these lines. */
   readonly position: string;
 }
 
 const CHUNK_BYTES = 1 << 20;
 
-/** @param position where the last call ended; empty for the beginning */
+/** @param position end of the last call; empty for the beginning */
 export function newLines(root: string, position: string): NewLines {
   const path = join(root, 'live.jsonl');
   const stat = statSync(path, { throwIfNoEntry: false });
@@ -34,7 +34,7 @@ export function newLines(root: string, position: string): NewLines {
   };
 }
 
-/** Whole lines from an offset on: what is being written has no line break yet. */
+/** Complete lines from an offset; a line that is being written has no line break yet. */
 function readLines(path: string, from: number): string {
   const descriptor = openSync(path, 'r');
   try {

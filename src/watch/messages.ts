@@ -1,55 +1,57 @@
-/** What the server tells its page beside the lines of `live.jsonl`. Opens no file: the page has the same types. */
+/**
+ * Messages from the server to its page, besides the lines of `live.jsonl`. Opens no file: the page has the same types.
+ */
 
 import type { MetricName } from '../task.js';
 
-/** A run among others. */
+/** A run in the overview. */
 export interface RunOverview {
-  /** As short as tells it from the others. */
+  /** The shortest name that tells it from the others. */
   readonly name: string;
   readonly state: 'training' | 'finished' | 'stopped';
-  /** When its tables were last written. */
+  /** Time at which its tables were last written. */
   readonly writtenMs: number;
-  /** Finished ones. */
+  /** Number of finished epochs. */
   readonly epochs: number;
   readonly metric: MetricName;
-  /** The images whose metric is told. */
+  /** The images on which the metric was measured. */
   readonly evaluatedOn: 'test' | 'validation';
-  /** The numbers of the best epoch, or of the last where none is the best (yet); `null` before the end of the first. */
+  /** Results of the best epoch, or of the last if there is no best one (yet); `null` before the end of the first. */
   readonly outcome: {
     readonly epoch: number;
-    /** By the metric: less is better. */
+    /** The metric as an error: less is better. */
     readonly error: number;
     readonly weights_kb: number;
     readonly activations_max_kb: number;
   } | null;
 }
 
-/** A run that cannot be read, and why. */
+/** A run that cannot be read, and the reason. */
 export interface FaultyRun {
   readonly name: string;
   readonly fault: string;
 }
 
-/** The values of a tensor beside what its quantizer makes of them. */
+/** The values of a tensor and of its quantizer. */
 export interface TensorView {
   readonly name: string;
-  /** Counts of values in equal parts of the interval from `from` to `to`. */
+  /** Histogram of the values, with equal bins from `from` to `to`. */
   readonly counts: readonly number[];
   readonly from: number;
   readonly to: number;
-  /** In rising order; the two ends alone where there are too many to draw. */
+  /** In rising order; only both ends if there are too many to draw. */
   readonly levels: readonly number[];
-  /** How many levels there are, and how many of them some value takes. */
+  /** Number of levels, and number of those that occur. */
   readonly levelCount: number;
   readonly levelsInUse: number;
-  /** Shares of the values that become zero, and that lie beyond the ends. */
+  /** Fractions of the values that become zero, and that are clipped. */
   readonly zero: number;
   readonly clipped: number;
-  /** True where every channel has a step of its own: values are then those divided by the channel's factor. */
+  /** True if every channel has its own step: values are then divided by the channel's factor. */
   readonly perChannel: boolean;
 }
 
-/** What a page as a file holds of a run in place of a server. */
+/** A run stored in a static page. */
 export interface StoredRun {
   readonly overview: RunOverview;
   /** Lines of `live.jsonl`, compressed by gzip, in base 64. */

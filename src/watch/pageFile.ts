@@ -1,4 +1,4 @@
-/** The page as `scripts/buildPage.mjs` has built it: one file, with its script and its style in it. */
+/** The page as built by `scripts/buildPage.mjs`: one file, with script and style inside. */
 
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
@@ -6,7 +6,7 @@ import type { StoredRun } from './messages.js';
 
 export interface PageFile {
   readonly html: string;
-  /** The sources that a content security policy has to allow. */
+  /** The sources for a content security policy. */
   readonly script: string;
   readonly style: string;
 }
@@ -20,11 +20,11 @@ export function readPage(): PageFile {
   return { html, script: sourceOf('script'), style: sourceOf('style') };
 }
 
-/** The page with runs in it, as a file that needs no server. */
+/** The page with runs stored in it, as a file that needs no server. */
 export function pageOf(runs: readonly StoredRun[]): string {
   const { html, script, style } = readPage();
   const policy = `default-src 'none'; script-src ${script}; style-src ${style}; img-src data:`;
-  // Names of tensors and runs stand in a script element, which `</script` would end.
+  // Names of tensors and runs are inside a script element, which `</script` would end.
   const stored = JSON.stringify(runs).replaceAll('<', '\\u003c');
   return html
     .replace('<head>', () => `<head>\n<meta http-equiv="Content-Security-Policy" content="${policy}">`)

@@ -1,8 +1,8 @@
 /**
- * The server of the live page: GET only, on this machine only, behind a token as Jupyter's. The printed address has the
- * token; whoever opens it gets a cookie in its place, so that it stands in no address bar, history or Referer. Names of
- * hosts other than this machine's are refused (a foreign page could else reach the server by rebinding its own name),
- * and no path of a request becomes one of the disk: runs are looked up by name.
+ * The server of the live page: GET only, on this machine only, with a token like Jupyter's. The printed address has the
+ * token; the browser that opens it gets a cookie instead, so that it is in no address bar, history or Referer. Other
+ * host names than this machine's are refused (or a foreign page could reach the server by rebinding its name), and no
+ * path of a request becomes one of the disk: runs are looked up by name.
  */
 
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
@@ -16,13 +16,13 @@ import { parametersReader, tensorView } from './tensorView.js';
 import { findRuns, overviewReader } from './watchedRuns.js';
 
 export interface WatchServer {
-  /** With the token. */
+  /** The address, with the token. */
   readonly url: string;
   close(): Promise<void>;
 }
 
 export interface ServerOptions {
-  /** 0, the default: any that is free. */
+  /** 0, the default, for any free port. */
   readonly port?: number | undefined;
   /** A new one by default. */
   readonly token?: string | undefined;
@@ -31,7 +31,8 @@ export interface ServerOptions {
 /**
  * Serves the runs in some folders, which need not exist yet.
  *
- * @throws InputError for a port that is taken or not allowed, and for a token that could be guessed or be no cookie
+ * @throws InputError for a port that is taken or not allowed, and for a token that could be guessed or cannot be a
+ *   cookie
  */
 export async function serveRuns(
   folders: readonly string[],
@@ -71,7 +72,7 @@ interface Answer {
   readonly body: string;
 }
 
-/** Answers a path, or takes the response over and returns null. */
+/** Answers a path, or handles the response itself and returns null. */
 type Route = (url: URL, request: IncomingMessage, response: ServerResponse) => Answer | null;
 
 const text = (status: number, body: string): Answer => ({ status, body: `${body}\n` });
@@ -114,7 +115,7 @@ function answerOf(
   routes: ReadonlyMap<string, Route>,
 ): Answer | null {
   const host = request.headers.host ?? '';
-  // Another port may lead here: a tunnel's other end.
+  // Other ports are allowed, since a tunnel may lead here.
   if (!/^(127\.0\.0\.1|localhost|\[::1\])(:\d+)?$/.test(host)) return text(421, 'not the host of this server');
   if (request.method !== 'GET') return { ...text(405, 'GET only'), headers: { allow: 'GET' } };
   const address = [request.url ?? '', 'http://localhost'] as const;
@@ -165,7 +166,7 @@ function commonHeaders({ script, style }: PageFile): ReadonlyMap<string, string>
   ]);
 }
 
-/** Takes as long for any wrong token. */
+/** Compares in the same time for any wrong token. */
 function isSame(given: string, token: string): boolean {
   const [a, b] = [given, token].map((value) => createHash('sha256').update(value).digest());
   return timingSafeEqual(a!, b!);

@@ -1,4 +1,4 @@
-/** The live page of runs as one file, which needs no server and no network. */
+/** The live page of runs as one file, without server and network. */
 
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';

@@ -1,4 +1,4 @@
-/** The lines that a run of a version without `live.jsonl` would have written after its epochs, from its tables. */
+/** Lines for a run of a version without `live.jsonl`, made from its tables: those after its epochs. */
 
 import type { LiveEpoch, LiveLine } from '../live/liveFormat.js';
 import { liveRun } from '../live/liveLines.js';

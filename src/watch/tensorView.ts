@@ -1,4 +1,4 @@
-/** The values of a trained tensor as the page draws them: a histogram, and what the quantizer makes of it. */
+/** The values of a trained tensor for the page: a histogram, and the results of the quantizer. */
 
 import { statSync } from 'node:fs';
 import { InputError } from '../errors.js';
@@ -9,18 +9,18 @@ import { decodeSafetensors, type Safetensors } from '../weights/safetensors.js';
 import type { TensorView } from './messages.js';
 
 const BINS = 120;
-/** More lines than this are one grey. */
+/** The most levels that can be told apart in a picture. */
 const MOST_LEVELS = 64;
 
-/** A file of parameters, as it is drawn from. */
+/** A file of parameters for tensor views. */
 export interface ParametersFile {
   readonly quantizers: readonly QuantizerDescription[];
   readonly file: Safetensors;
 }
 
 /**
- * A function that reads a file of parameters, and keeps the last one. Checksums are not verified: it is to be seen. It
- * throws an `InputError` if there is no file at the path, or if that does not tell what its quantizers are.
+ * Makes a function that reads a file of parameters, and keeps the last one. Checksums are not verified, since it is for
+ * display. It throws an `InputError` if there is no file at the path, or if it does not describe its quantizers.
  */
 export function parametersReader(): (path: string) => ParametersFile {
   let last: { readonly key: string; readonly parameters: ParametersFile } | null = null;
@@ -33,7 +33,7 @@ export function parametersReader(): (path: string) => ParametersFile {
   };
 }
 
-/** @throws InputError for a file that is damaged, or of an older version */
+/** @throws InputError for a damaged file, or one of an older version */
 export function readParameters(path: string): ParametersFile {
   const file = decodeSafetensors(readWeightFile(path), path);
   const described = file.metadata.quantizers;
@@ -41,7 +41,7 @@ export function readParameters(path: string): ParametersFile {
   return { file, quantizers: JSON.parse(described) };
 }
 
-/** @throws InputError for a tensor that is not quantized, or whose values no file keeps, such as an activation */
+/** @throws InputError for a tensor without a quantizer, or one without values in the file, such as an activation */
 export function tensorView({ file, quantizers }: ParametersFile, name: string): TensorView {
   const quantizer = quantizers.find(({ tensor }) => tensor === name);
   if (!quantizer) throw new InputError(`${name}: no tensor with a quantizer`);
@@ -63,7 +63,7 @@ export function tensorView({ file, quantizers }: ParametersFile, name: string): 
   let [zero, clipped, most] = [0, 0, e1];
   for (const x of scaled) {
     const quantized = value(signed, e0, e1, x);
-    // Minus zero is zero.
+    // Turns −0 into 0.
     used.add(quantized + 0);
     if (quantized === 0) zero++;
     if (x < low || x > e1) clipped++;
@@ -88,7 +88,7 @@ export function tensorView({ file, quantizers }: ParametersFile, name: string): 
   };
 }
 
-/** Everything that Q(x) can be, in rising order. */
+/** All values of Q(x), in rising order. */
 function levelsOf(core: QuantizerCore, signed: boolean, e0: number, e1: number): number[] {
   const { value } = elementQuantizers[core];
   const positive: number[] = [];

@@ -1,4 +1,4 @@
-/** The runs to be watched: those in some folders, found anew whenever somebody asks, since runs begin at any time. */
+/** The runs to watch: all in some folders, listed again at each request, since runs may begin at any time. */
 
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -8,7 +8,7 @@ import { openRunFolder, type RunFolder, readResults, readSizes, readSummary } fr
 import { isLocked } from '../runs/lock.js';
 import type { FaultyRun, RunOverview } from './messages.js';
 
-/** @throws InputError for a folder that neither is a run folder nor has one in it */
+/** @throws InputError for a folder that is no run folder and has none in it */
 export function checkFolders(folders: readonly string[]): void {
   for (const folder of folders) {
     if (runsIn(folder).length > 0) continue;
@@ -38,7 +38,7 @@ function isRun(folder: string): boolean {
   return existsSync(join(folder, 'config.json'));
 }
 
-/** A function that tells of a run, and reads its tables only if they have changed since the last time. */
+/** Makes a function that gives the overview of a run, and reads its tables only if they have changed. */
 export function overviewReader(): (name: string, root: string) => RunOverview | FaultyRun {
   const known = new Map<string, { readonly signature: string; readonly overview: RunOverview | FaultyRun }>();
   return (name, root) => {

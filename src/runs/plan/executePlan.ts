@@ -1,10 +1,10 @@
 /**
- * Runs a plan: what is finished is reused, what was interrupted goes on, the rest begins. Nothing is remembered beside
- * the run folders, so a plan may be killed anywhere and started again.
+ * Executes a plan: finished runs are reused, interrupted ones resumed, the others trained. All state is in the run
+ * folders, so a plan may be killed anywhere and started again.
  *
- * Runs train one after the other in this process, or side by side in lanes: the next of the plan's order is the first that
- * waits for no other. Each is prepared (images read, a GPU's tiles found) before the next begins, which so finds what it
- * has left in the cache folder.
+ * Runs train one after another in this process, or side by side in lanes: the next one is the first in the plan's order
+ * that waits for no other. Each is prepared (images read, GPU tiles tuned) before the next begins, which then finds the
+ * results in the cache folder.
  */
 
 import { InputError } from '../../errors.js';
@@ -20,7 +20,7 @@ import type { Workbench } from '../workbench.js';
 import type { PlannedRun } from './planRuns.js';
 import { keepFault, parametersToStartFrom, runRoot, type Standing, standing } from './standing.js';
 
-/** Where a run stands in the plan, for messages. */
+/** Position of a run in the plan, for messages. */
 export interface PlanPosition {
   readonly run: PlannedRun;
   /** Counted from 1. */
@@ -33,34 +33,34 @@ export type RunEnd =
   | { readonly type: 'failed' | 'left out'; readonly reason: string };
 
 export interface PlanEvents {
-  /** A run begins or goes on. */
+  /** A run begins or is resumed. */
   runs(position: PlanPosition): RunEvents;
-  /** Its preparations are over. */
+  /** The run's preparations are over. */
   trains?(position: PlanPosition): void;
   ends(position: PlanPosition, end: RunEnd): void;
-  /** A line that stays. */
+  /** A line for the user. */
   line(text: string): void;
 }
 
 export interface ExecuteOptions {
-  /** Replace run folders of other settings. */
+  /** Replace run folders with other settings. */
   readonly force: boolean;
-  /** Leave what is not finished as it is, and train nothing. */
+  /** Train nothing and leave unfinished runs as they are. */
   readonly trainsNothing?: boolean;
   readonly bench: Workbench;
   readonly events: PlanEvents;
   readonly signal: AbortSignal;
   readonly onTraining: () => void;
-  /** The processes that train together, by default this one alone. */
+  /** The processes that train together, by default only this one. */
   readonly ranks?: Ranks;
-  /** Where runs train side by side; by default they do in this process, one after the other. */
+  /** Lanes in which runs train side by side; by default they train in this process, one after another. */
   readonly lanes?: Lanes | undefined;
 }
 
-/** Places in which runs train at the same time. */
+/** Lanes in which runs train at the same time. */
 export interface Lanes {
   readonly count: number;
-  /** Trains a run, of which no more than `count` are under way; resolves to `null` if the signal came first. */
+  /** Trains a run, of which at most `count` may be active; resolves to `null` if the signal came first. */
   train(run: PlannedRun, how: LaneOptions): Promise<RunEnd | null>;
 }
 
@@ -68,11 +68,11 @@ export interface LaneOptions {
   readonly events: RunEvents;
   /** Stops the run, with a checkpoint. */
   readonly signal: AbortSignal;
-  /** Is to be called when the preparations are over. */
+  /** To be called when the preparations are over. */
   readonly onTraining: () => void;
 }
 
-/** How the runs of a plan ended; `complete` is false if the signal came first. */
+/** The end of a plan; `complete` is false if the signal came first. */
 export interface PlanEnd {
   readonly complete: boolean;
   /** Runs that diverged, or that could not start since another one did. */
@@ -80,11 +80,11 @@ export interface PlanEnd {
 }
 
 /**
- * A run that diverges is a result like others; those that would start from it are left out. A run that breaks by a
- * fault of the engine, or of the program, does not stop the others either; it is tried again the next time.
+ * Executes a plan. A diverged run is a result like others; runs that would start from it are left out. A run that fails
+ * by a fault of the engine or of the program does not stop the others either, and is tried again the next time.
  *
- * @throws InputError for what is wrong with the call, such as images that are missing, after which those under way have
- *   left a checkpoint; before anything runs if a folder is of a run with other settings and `force` is not set
+ * @throws InputError for a faulty call, such as missing images, after active runs have written a checkpoint; before any
+ *   run if a folder belongs to a run with other settings and `force` is not set
  */
 export async function executePlan(plan: readonly PlannedRun[], options: ExecuteOptions): Promise<PlanEnd> {
   const { force, events, signal, lanes } = options;
@@ -131,7 +131,7 @@ export async function executePlan(plan: readonly PlannedRun[], options: ExecuteO
   return { complete: isComplete && waiting.length === 0, failed };
 }
 
-/** Aborted by the signal, and besides by whoever has it. */
+/** A controller that is aborted by the signal, or by its owner. */
 function stoppedBy(signal: AbortSignal): AbortController {
   const stop = new AbortController();
   if (signal.aborted) stop.abort();
@@ -139,7 +139,7 @@ function stoppedBy(signal: AbortSignal): AbortController {
   return stop;
 }
 
-/** Brings a run to its end; null if it was interrupted. */
+/** Executes a run to its end; null if it was interrupted. */
 async function endOf(at: PlanPosition, options: ExecuteOptions): Promise<RunEnd | null> {
   const { run } = at;
   const { force, trainsNothing, events, signal, onTraining, lanes } = options;
@@ -154,7 +154,7 @@ async function endOf(at: PlanPosition, options: ExecuteOptions): Promise<RunEnd 
   return lanes ? lanes.train(run, { events: events.runs(at), signal, onTraining }) : trainHere(at, now, options);
 }
 
-/** How far the run is; a finished one is another if its images are not those that it would see now. */
+/** The state of the run; a finished one is `other` if its images are not those that it would use now. */
 async function standingWithData(at: PlanPosition, { bench, events }: ExecuteOptions): Promise<Standing> {
   const now = standing(at.run);
   if (now.type !== 'finished') return now;
@@ -176,7 +176,7 @@ async function standingWithData(at: PlanPosition, { bench, events }: ExecuteOpti
   }
 }
 
-/** Throws an `InputError` if a run's folder is of a run with other settings, or from another start. */
+/** Throws an `InputError` if the folder of a run belongs to a run with other settings, or with another start. */
 export function refuseOthers(plan: readonly PlannedRun[]): void {
   for (const run of plan) refuseOther(run, standing(run));
 }
@@ -200,15 +200,15 @@ async function trainHere(at: PlanPosition, now: Standing, options: ExecuteOption
   } catch (error) {
     if (error instanceof InputError) throw error;
     const reason = error instanceof Error ? error.message : String(error);
-    // Every rank does, since the first of them to end ends the others.
+    // Every rank does, since the first one to end ends the others.
     if (error instanceof TrainingFault) keepFault(at.run, reason);
-    // The next run gets an engine of its own: a lost device stays lost.
+    // The next run gets a new engine, since a lost device stays lost.
     else await bench.dispose();
     return { type: 'failed', reason };
   }
 }
 
-/** The experiment with what is known only now: whether it goes on, and the file it starts from. */
+/** The experiment with settings known only now: whether it is resumed, and the file it starts from. */
 function ready(run: PlannedRun, resume: boolean): Experiment {
   const { experiment, file } = run;
   const weights = parametersToStartFrom(run);

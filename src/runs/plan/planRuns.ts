@@ -1,6 +1,6 @@
 /**
- * Runs of several experiments in an order in which each finds the parameters it starts from: those of the first seed
- * first, so that their results can be read while other seeds are still to come.
+ * Runs of several experiments in an order in which each finds the parameters it starts from; those of the first seed
+ * come first, so that their results can be read before other seeds are done.
  */
 
 import { InputError } from '../../errors.js';
@@ -32,18 +32,18 @@ export interface PlannedSection {
 }
 
 export interface PlanOptions {
-  /** Every seed gets a folder in `out`; `null`: once, in `out` itself, with the seed of the settings. */
+  /** Seeds, each with a folder in `out`; `null` for one run in `out` itself, with the seed of the settings. */
   readonly seeds: readonly number[] | null;
   readonly out: string;
-  /** For all runs. */
+  /** Overrides for all runs. */
   readonly settings: Overrides;
-  /** For runs that have a budget, beside the others. */
+  /** Further overrides for runs with a budget. */
   readonly budgetSettings: Overrides;
 }
 
 /**
- * The runs of all sections for all seeds, each once, with those that they start from. Throws an `InputError` for a fault
- * in the settings.
+ * The runs of all sections for all seeds, each once, with those that they start from. Throws an `InputError` for a
+ * fault in the settings.
  */
 export function planRuns(sections: readonly PlannedSection[], options: PlanOptions): PlannedRun[] {
   return (options.seeds ?? [null]).flatMap((seed) => {
@@ -63,13 +63,13 @@ export function runOfSection(plan: readonly PlannedRun[], section: string, seed:
 interface Planning {
   readonly seed: number | null;
   readonly options: PlanOptions;
-  /** By section. */
+  /** Runs by section. */
   readonly planned: Map<string, PlannedRun>;
   /** The sections that start from this one, the nearest last. */
   readonly followers: readonly string[];
 }
 
-/** Appends the run, behind what it starts from. Sections of one name in two files are one run: they are the same. */
+/** Appends the run after those it starts from. Sections of one name in two files are the same run. */
 function plan(file: ConfigFile, section: string, planning: Planning): PlannedRun {
   const { seed, options, planned, followers } = planning;
   const experiment = resolve(file, section, seed, options);
@@ -93,13 +93,13 @@ function plan(file: ConfigFile, section: string, planning: Planning): PlannedRun
   return run;
 }
 
-/** The section of the file whose result these parameters are; `null` for none, or a file from elsewhere. */
+/** The section of the file whose result these parameters are; `null` for none, or for a file from elsewhere. */
 function priorSection({ sections }: ConfigFile, parameters: string | null): string | null {
   const prior = parameters === null ? undefined : priorExperiment(parameters);
   return prior !== undefined && (prior === defaultSection || sections.has(prior)) ? prior : null;
 }
 
-/** Throws an `InputError` for a teacher among the sections that need not be there when the run begins. */
+/** Throws an `InputError` for a teacher among the sections that may not be trained when the run begins. */
 function checkTeacher(file: ConfigFile, { name, training }: Experiment, startsFrom: PlannedRun | null): void {
   const from = training.distill?.from ?? null;
   const teacher = priorSection(file, from);

@@ -1,7 +1,7 @@
 /**
- * Runs of a plan side by side, each in a process of its own, which is called as a job of a cluster is and tells this one
- * how it goes. Processes, since an engine's main thread computes with the others, since what one sees of the cards of a
- * machine is a matter of its process, and since one that is killed takes no other with it.
+ * Runs of a plan side by side, each in a child process, which is called like a job of a cluster and reports to this
+ * one. Processes, since an engine's main thread computes with its workers, since the visible cards depend on the
+ * process, and since a killed one does not end the others.
  */
 
 import { spawn } from 'node:child_process';
@@ -11,7 +11,7 @@ import type { RunEvents } from '../runEvents.js';
 import type { LaneOptions, Lanes, PlanEvents, RunEnd } from './executePlan.js';
 import type { PlannedRun } from './planRuns.js';
 
-/** What the process of a run tells. */
+/** A message from the process of a run. */
 type LaneMessage =
   | { readonly type: 'task'; readonly given: Parameters<RunEvents['task']> }
   | { readonly type: 'line'; readonly given: Parameters<RunEvents['line']> }
@@ -20,7 +20,7 @@ type LaneMessage =
   | { readonly type: 'onTraining'; readonly given: readonly [] }
   | { readonly type: 'ends'; readonly given: readonly [RunEnd] };
 
-/** @param commandOf the command that trains a run alone, in the lane of this number, counted from 0 */
+/** @param commandOf the command that trains a run alone, in the lane with this index, from 0 */
 export function processLanes(count: number, commandOf: (run: PlannedRun, lane: number) => readonly string[]): Lanes {
   const free = Array.from({ length: count }, (_, lane) => lane);
   return {
@@ -37,10 +37,10 @@ export function processLanes(count: number, commandOf: (run: PlannedRun, lane: n
   };
 }
 
-/** So much of what a process writes is kept: its last line says why it has ended. */
+/** Number of characters that are kept of a process's output: its last line says why it ended. */
 const KEPT_CHARACTERS = 4096;
 
-/** Its group of processes is its own, so that Ctrl-C of a terminal comes to it once, by way of this one. */
+/** Trains a run in a process group of its own, so that it gets a terminal's Ctrl-C only once, through this process. */
 async function trainApart(
   [program = '', ...words]: readonly string[],
   { events, signal, onTraining }: LaneOptions,
@@ -88,13 +88,13 @@ async function trainApart(
 }
 
 /**
- * Events of a plan of one run that are told to the process that has started this one; its end asks for this one's.
+ * Plan events of a single run that are sent to the parent process; if that ends, this process does.
  *
- * @throws InputError where there is none to hear them
+ * @throws InputError without a parent process that receives them
  */
 export function toldEvents(): PlanEvents {
   if (!process.send) throw new InputError('--tell: is said by a process that has started this one; leave it out');
-  // One that has ended hears nothing more.
+  // Errors are ignored: the parent may have ended.
   const tell = (message: LaneMessage): void => void process.send?.(message, undefined, undefined, () => {});
   const stop = (): void => void process.kill(process.pid, 'SIGTERM');
   if (!process.connected) stop();
@@ -109,7 +109,7 @@ export function toldEvents(): PlanEvents {
     }),
     trains: () => tell({ type: 'onTraining', given: [] }),
     ends: (_at, end) => tell({ type: 'ends', given: [end] }),
-    // A plan speaks of finished runs only, and there it has been said.
+    // A plan prints lines for finished runs only, and the parent does that.
     line: () => {},
   };
 }

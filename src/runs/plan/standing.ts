@@ -1,4 +1,4 @@
-/** How far a planned run is, read from what lies in its folder. */
+/** The state of a planned run, read from its folder. */
 
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -11,20 +11,20 @@ export type Standing =
   | { readonly type: 'absent' }
   | { readonly type: 'unfinished' }
   | { readonly type: 'finished' }
-  /** Its numbers were no longer finite: it cannot go on. */
+  /** Its numbers became non-finite: it cannot be resumed. */
   | { readonly type: 'failed'; readonly fault: string }
-  /** The folder is of a run with other settings, or from another start. */
+  /** The folder belongs to a run with other settings, or with another start. */
   | { readonly type: 'other'; readonly difference: string };
 
 export function runRoot({ experiment }: PlannedRun): string {
   return rootOf(experiment);
 }
 
-/** Throws an `InputError` if something that is no run folder is in the way. */
+/** The state of a run. Throws an `InputError` if something that is no run folder is in the way. */
 export function standing(run: PlannedRun): Standing {
   const root = runRoot(run);
   if (!existsSync(root)) return { type: 'absent' };
-  // With force, only a folder that is no run's is refused.
+  // With `force` only a folder that is no run's is refused.
   checkReplaceable(run.experiment, true);
   const { folder, config } = openRunFolder(root);
   const difference = settingsDifference(config.settings, run.experiment.settings) ?? startDifference(run);
@@ -34,20 +34,20 @@ export function standing(run: PlannedRun): Standing {
   return { type: existsSync(folder.summary) ? 'finished' : 'unfinished' };
 }
 
-/** Why the run in a folder cannot go on, `null` if it can. */
+/** The reason why the run in a folder cannot be resumed, `null` if it can. */
 export function faultOf(root: string): string | null {
   const path = faultPath(root);
   return existsSync(path) ? readFileSync(path, 'utf8').trim() : null;
 }
 
-/** Keeps why a run cannot go on, so that it is not tried again and again. */
+/** Saves the reason why a run cannot be resumed, so that it is not tried again. */
 export function keepFault(run: PlannedRun, fault: string): void {
   writeDurably(faultPath(runRoot(run)), `${fault}\n`);
 }
 
 /**
- * The parameters that a run starts from: the best of the run before, or its last where no epoch obeyed the budget.
- * Undefined as long as that run has none.
+ * The parameters that a run starts from: the best of the previous run, or its last if no epoch obeyed the budget.
+ * Undefined if that run has none yet.
  */
 export function parametersToStartFrom({ startsFrom }: PlannedRun): string | undefined {
   if (startsFrom === null || standing(startsFrom).type !== 'finished') return undefined;

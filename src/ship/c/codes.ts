@@ -1,13 +1,13 @@
-/** Codes of integers as C keeps them. */
+/** Codes of integers in C. */
 
 import { packIntegers } from '../bitStream.js';
 import type { Grid } from '../integerNetwork.js';
 
-/** How codes stand for integers. */
+/** The coding of a grid. */
 export interface Coding {
   readonly bits: number;
   readonly powers: boolean;
-  /** The code of 0 in a uniform grid, whose codes count from its least integer on; of powers, the sign bit or 0. */
+  /** The code of 0 in a uniform grid, whose codes count from its least integer; for powers the sign bit, or 0. */
   readonly zero: number;
 }
 
@@ -16,7 +16,7 @@ export function codingOf(grid: Grid, bits: number): Coding {
   return { bits, powers: true, zero: grid.signed ? 2 ** (bits - 1) : 0 };
 }
 
-/** The integers of a grid as a stream of such codes. */
+/** The integers of a grid as a stream of codes. */
 export function packCodes(values: Int32Array, grid: Grid, bits: number): Uint8Array {
   if (grid.type === 'powers') return packIntegers(values, grid, bits);
   const { zero } = codingOf(grid, bits);

@@ -8,9 +8,7 @@ import { planOf } from './plan.js';
 import { makefile, testData, testProgram } from './testProgram.js';
 
 export interface COptions {
-  /**
-   * The name of the files and, as a prefix, of everything that others see; so that a program can hold several networks.
-   */
+  /** Name of the files, and prefix of all public names, so that a program can hold several networks. */
   readonly name: string;
   /** Images of the test, bytes [H, W, C] each; at least one. */
   readonly images: readonly Uint8Array[];
@@ -19,7 +17,7 @@ export interface COptions {
 /**
  * The texts of the files by name.
  *
- * @throws InputError for a name that is none in C, and for a network whose sums exceed C's integers
+ * @throws InputError for a name that is invalid in C, and for a network whose sums exceed C's integers
  * @example
  * const { network } = lowerNetwork(training, classes);
  * for (const [file, text] of cFiles(network, { name: 'net', images: [image] })) writeFileSync(file, text);

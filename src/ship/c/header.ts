@@ -1,11 +1,11 @@
-/** `net.h`: what a network needs, in bytes, and what it gives. */
+/** `net.h`: the network's memory in bytes, its input and its output. */
 
 import { type InputLayer, inputOf, type Outputs, outputsOf } from '../integerNetwork.js';
 import { quoted } from './literals.js';
 import { constantBytes, hasWideLogits } from './networkSource.js';
 import { guardBytes, multiplications, type Plan, sharedBytes, weightBytes } from './plan.js';
 
-/** Classes as they are named, or by number where they have no names. */
+/** Names of the classes, or numbers if they have no names. */
 function classNames({ network }: Plan): readonly string[] {
   const { classes } = outputsOf(network);
   return network.classes.length === classes
@@ -20,7 +20,7 @@ export function ramBytes({ arena, buffers }: Plan): number {
   );
 }
 
-/** How inputs that are no bytes become some, in words. */
+/** The conversion of inputs to bytes, in words. */
 function bytesText(input: InputLayer): string {
   if (!input.quantization) return '';
   const { scale, offset, step, limit } = input.quantization;
@@ -29,7 +29,7 @@ function bytesText(input: InputLayer): string {
  * 128 - ${limit} and 128 + ${limit}. Scale: ${scale.join(', ')}; offset: ${offset.join(', ')}.`;
 }
 
-/** How many pixels have logits of their own. */
+/** The size of the map if every pixel has logits. */
 function mapText(macro: string, { shape, classes }: Outputs): string {
   const [height, width] = shape.length === 3 ? shape : [1, 1];
   const map = `

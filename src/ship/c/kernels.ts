@@ -1,6 +1,6 @@
 /**
- * The functions of `net.c`. A network gets those that it reaches, in the order in which they stand here; numbers are
- * moved by shifts only where they are not negative, as C leaves the others to the compiler.
+ * The functions of `net.c`. A network gets those that it calls, in the order of this file. Only nonnegative numbers are
+ * shifted, since C leaves shifts of negative ones to the compiler.
  */
 
 import { arrange, convolve, maxPool, sumPool } from './layerKernels.js';
@@ -28,25 +28,25 @@ import {
   windowRow,
 } from './sumKernels.js';
 
-/** The codes that a network has, where fewer make shorter functions. */
+/** The features that a network needs; functions are shorter without the others. */
 export interface Codes {
   /** Powers of two among the tensors that are read. */
   readonly powers: boolean;
-  /** Outputs that come from a table. */
+  /** Outputs from a table. */
   readonly tables: boolean;
-  /** Windows whose columns are apart. */
+  /** Windows with dilated columns. */
   readonly dilated: boolean;
-  /** Outputs that see some channels only. */
+  /** Outputs that depend on some channels only. */
   readonly grouped: boolean;
-  /** A convolution that puts out logits. */
+  /** A convolution that gives the logits. */
   readonly outputs: boolean;
   /** Weights of 0 bits, which are all 1. */
   readonly ones: boolean;
-  /** Type of the multipliers of narrow requantizations. */
+  /** Type of the multipliers in narrow requantizations. */
   readonly multipliers: 'int16_t' | 'int32_t';
 }
 
-/** The functions that `text` calls, those that they call, and so on. */
+/** The functions that `text` calls, directly and indirectly. */
 export function functionsOf(text: string, codes: Codes): string {
   const all = kernels(codes);
   const reached = new Set<string>();

@@ -1,4 +1,4 @@
-/** C functions that run a layer, from tensors in the arena to one. */
+/** C functions that run a layer, from tensors in the arena to a tensor in the arena. */
 
 import type { Codes } from './kernels.js';
 import { channelsTogether } from './plan.js';

@@ -1,4 +1,4 @@
-/** Numbers and texts as C writes them. */
+/** Literals of C. */
 
 /** A list in braces, broken into lines. */
 export function listOf(values: Iterable<number | bigint>): string {
@@ -16,7 +16,7 @@ export function listOf(values: Iterable<number | bigint>): string {
   return `{\n${[...lines, line].join('\n')}\n}`;
 }
 
-/** A number whose type holds it: the least integers of 32 and 64 bits are no literals of C. */
+/** A number as a literal; C has no literals for the least integers of 32 and 64 bits. */
 function numberOf(value: number | bigint): string {
   const exact = BigInt(value);
   if (exact === -(2n ** 31n)) return '-2147483647 - 1';
@@ -26,7 +26,7 @@ function numberOf(value: number | bigint): string {
   return exact === BigInt.asIntN(64, exact) ? `INT64_C(${exact})` : `UINT64_C(${exact})`;
 }
 
-/** A text in quotes; bytes beyond ASCII, and what would end it or mean more, as octal escapes. */
+/** A string literal; bytes beyond ASCII and special characters are octal escapes. */
 export function quoted(text: string): string {
   const bytes = Array.from(new TextEncoder().encode(text), (byte) => {
     const character = String.fromCharCode(byte);

@@ -1,4 +1,4 @@
-/** `net.c`: the constants of each layer, the functions that they reach, and the two that others call. */
+/** `net.c`: the constants of each layer, the functions that they need, and the two public functions. */
 
 import type { SizedAxisWindow } from '../../ops/window.js';
 import { streamBytes } from '../bitStream.js';
@@ -53,7 +53,7 @@ const bytesOf: Readonly<Record<string, number>> = {
   ...{ uint8_t: 1, int16_t: 2, int32_t: 4, uint32_t: 4, int64_t: 8, uint64_t: 8 },
 };
 
-/** Tells whether logits need 64 bits, on the way too. */
+/** Tells whether logits, or their intermediate sums, need 64 bits. */
 export function hasWideLogits(layer: LastLayer): boolean {
   if (layer.op === 'outputs') return largestTotal(layer) >= 2 ** 31;
   const { logits, sums, shifts, bias, biasFactor, biasShift } = layer;
@@ -124,7 +124,7 @@ function codesOf({ network, convolutions }: Plan): Codes {
   };
 }
 
-/** The type of all multipliers that a narrow requantization has. */
+/** The type that holds all multipliers of narrow requantizations. */
 function narrowMultipliers(plans: readonly ConvolutionPlan[]): Codes['multipliers'] {
   const isSmall = (value: number) => value >= -(2 ** 15) && value < 2 ** 15;
   const small = plans.every(
@@ -141,7 +141,7 @@ static int32_t sums[${accumulators}];
 `;
 }
 
-/** A buffer that holds words, and in the same place integers of 16 bits where they suffice. */
+/** A buffer for words, and in the same place for integers of 16 bits. */
 function sharedBuffer(name: string, elements: Readonly<Record<Elements, number>>): string {
   const words = sharedBytes(elements) / 4;
   return `static union { int32_t wide[${words}]; int16_t narrow[${2 * words}]; } ${name};\n`;
@@ -152,7 +152,10 @@ function imageConstants({ network }: Plan): string {
   return `#define IMAGE_SCALE ${input.scale}\nstatic const int32_t image_offsets[] = ${listOf(input.offsets)};\n\n`;
 }
 
-/** All weights, tensor after tensor a stream; filters of an output channel lie together, in the order of the window. */
+/**
+ * All weights as streams, one tensor after another; the filters of an output channel are contiguous, in the order of
+ * the window.
+ */
 function weightStreams({ network }: Plan): string {
   const streams = network.layers.flatMap((layer) =>
     weightsOfLayer(layer).map((weights) => packCodes(inOrderOfUse(weights), weights.grid, weights.bits)),
@@ -160,7 +163,7 @@ function weightStreams({ network }: Plan): string {
   return `static const uint8_t weights[] = ${listOf([...streams.flatMap((stream) => [...stream]), ...new Uint8Array(guardBytes)])};\n`;
 }
 
-/** Where a tensor of weights of a layer begins, in C. */
+/** The offset of a layer's tensor of weights, in C. */
 function weightsAt({ network }: Plan, index: number, part: number): string {
   const before = network.layers.slice(0, index).reduce((sum, layer) => sum + weightBytesOf(layer), 0);
   const own = weightsOfLayer(network.layers[index]!).slice(0, part);
@@ -289,7 +292,7 @@ function codingText({ bits, powers, zero }: Coding): string {
   return `{${bits}, ${powers ? 1 : 0}, ${zero}}`;
 }
 
-/** The functions that others call. */
+/** The public functions. */
 function runFunction(plan: Plan, name: string): string {
   const { network, arena } = plan;
   const given = outputsOf(network).layer.op === 'outputs' ? 'image, logits' : 'image';

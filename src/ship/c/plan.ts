@@ -1,8 +1,8 @@
 /**
- * Which buffers, widths and functions of C a network needs, and how each layer uses them.
+ * Buffers, widths and functions of C that a network needs, and their use by each layer.
  *
- * A convolution unpacks rows of its input into a window of rows, takes a few output rows at once (a band), and for two
- * output channels after the other unpacks their weights, a row of the filter at a time, and sums over the whole band.
+ * A convolution unpacks rows of its input into a window of rows, and computes a few output rows at once (a band). For
+ * each pair of output channels it unpacks their weights, one row of the filter at a time, and sums over the whole band.
  */
 
 import { InputError } from '../../errors.js';
@@ -25,29 +25,29 @@ import { type PlannedRequantization, plannedRequantization } from './requantizer
 
 /** A tensor as a layer reads it: every `step`-th pixel of one in memory, or of the image. */
 export interface View {
-  /** In the arena; null of the image. */
+  /** Offset in the arena; null for the image. */
   readonly offset: number | null;
   readonly height: number;
   readonly width: number;
-  /** Those in memory; behind them all are zero. */
+  /** Channels in memory; further ones are zero. */
   readonly channels: number;
   readonly sourceWidth: number;
   readonly step: number;
   readonly coding: Coding;
 }
 
-/** Integers of a window and of filters: 16 bits, or 32 where the values need them. */
+/** Width of the integers of a window and of filters: 16 bits, or 32 if the values need them. */
 export type Elements = 'narrow' | 'wide';
 
 export interface ProductPlan {
   readonly product: Product;
   readonly view: View;
-  /** What stands in for the weights. */
+  /** The tensor that replaces the weights. */
   readonly factor: View | null;
-  /** Integers of a pixel in the window: zeros behind its channels up to a multiple of 8, as vectors have lanes. */
+  /** Integers of a pixel in the window: its channels and zeros up to a multiple of 8, as vectors have lanes. */
   readonly depth: number;
   readonly rowLength: number;
-  /** Rows in the window, and the element at which the first begins. */
+  /** Number of rows in the window, and index of the first one's first element. */
   readonly slots: number;
   readonly windowStart: number;
 }
@@ -57,13 +57,13 @@ export interface ConvolutionPlan extends PlannedRequantization {
   readonly products: readonly ProductPlan[];
   readonly elements: Elements;
   readonly addend: View | null;
-  /** In the arena; null of what the caller keeps. */
+  /** Offset in the arena; null for an output that the caller keeps. */
   readonly outputOffset: number | null;
-  /** Output rows for which weights are unpacked once. */
+  /** Number of output rows for which weights are unpacked once. */
   readonly band: number;
 }
 
-/** Elements of the buffers that convolutions use, the most that a layer needs. */
+/** Elements of the convolutions' buffers, the most that any layer needs. */
 export interface Buffers {
   readonly window: Readonly<Record<Elements, number>>;
   readonly filters: Readonly<Record<Elements, number>>;
@@ -79,12 +79,12 @@ export interface Plan {
 }
 
 /**
- * Output rows that share an unpacked filter at least, where the layer has as many, and pixels, where not every second one is
- * skipped: those would take a larger window.
+ * The fewest output rows that share an unpacked filter, and pixels, if the layer has as many. With a stride of 2 they
+ * would need a larger window.
  */
 const rowsPerFilter = 2;
 const pixelsPerFilter = 24;
-/** Bytes behind the weights and behind the arena, since streams are read by words, whatever lies behind their last code. */
+/** Bytes behind the weights and behind the arena, since streams are read in words. */
 export const guardBytes = 3;
 /** Channels that are summed together. */
 export const channelsTogether = 4;
@@ -112,7 +112,7 @@ export function multiplications({ layers }: IntegerNetwork): number {
   return layers.reduce((sum, layer) => sum + multiplicationsOf(layer), 0);
 }
 
-/** Bytes of a buffer that holds integers of 16 or 32 bits in the same place, whole words of 32 bits. */
+/** Bytes of a buffer of whole words that holds integers of 16 or of 32 bits. */
 export function sharedBytes({ narrow, wide }: Readonly<Record<Elements, number>>): number {
   return 4 * Math.ceil(Math.max(2 * narrow, 4 * wide) / 4);
 }
@@ -185,7 +185,7 @@ function productPlan(
   return { product, view, factor, depth, rowLength, slots, windowStart };
 }
 
-/** Numbers of windows are bytes in C. */
+/** Throws an `InputError` for a window whose numbers exceed C's bytes. */
 function demandBytes(name: string, numbers: readonly number[]): void {
   const largest = Math.max(...numbers);
   if (largest < 256) return;
@@ -214,7 +214,7 @@ function filterElements({ product, depth }: ProductPlan): number {
   return product.depthwise ? size : channelsTogether * extentOf(size, product.window.columns.dilation) * depth;
 }
 
-/** Accumulators of one product in a band: pixels are summed in pairs. */
+/** Number of accumulators of one product in a band: pixels are summed in pairs. */
 function accumulatorsOf({ layer, band }: ConvolutionPlan): number {
   return band * channelsTogether * 2 * Math.ceil(layer.output.shape[1]! / 2);
 }

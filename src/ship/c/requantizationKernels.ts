@@ -1,9 +1,12 @@
-/** C functions from the sums of a row, four channels at once, and the addend to codes in the same place, and to memory. */
+/**
+ * C functions that turn the sums of a row, four channels at once, and the addend into codes in the same place, and
+ * store these.
+ */
 
 import type { Codes } from './kernels.js';
 import { channelsTogether } from './plan.js';
 
-/** The codes of a row of four channels to memory. */
+/** Stores the codes of a row of four channels. */
 export const store = `\
 static void store(const struct layer *l, int32_t channel, int32_t y, const int32_t *codes)
 {
@@ -20,7 +23,7 @@ static void store(const struct layer *l, int32_t channel, int32_t y, const int32
 
 const parameters = 'const struct layer *l, int32_t channel, int32_t y, int32_t *sums';
 
-/** Where the addend's codes of a row lie, from `channel` on. */
+/** The position of the addend's codes of a row, from `channel`. */
 const addendRow = `\
   const struct view v = l->addend;
   const uint8_t *stream = arena + v.offset;
@@ -29,8 +32,8 @@ const addendRow = `\
 `;
 
 /**
- * The loops over channels and pixels; `before` is what a channel needs, and `body` makes `code`, which `result` puts
- * away, of `*at` and of `addend`, which is the addend's code or, where it has no such channel, 0.
+ * Loops over channels and pixels. `before` prepares a channel; `body` computes `code` from `*at` and `addend`, the
+ * addend's code or 0 if it has no such channel; `result` stores it.
  */
 function eachSum(before: string, body: string, result = '      *at = (int32_t)code;\n'): string {
   return `\
@@ -48,7 +51,7 @@ ${result}\
 `;
 }
 
-/** Shift, sum with the addend, shift and clip, in unsigned integers: sums are moved up so that none is negative. */
+/** Shift, sum with the addend, shift and clip, in unsigned integers: an offset keeps sums from being negative. */
 function clipped({ powers }: Codes, channel: string, sum: string): string {
   const addend = powers
     ? '(has_addend && v.coding.powers ? (uint32_t)integer_of(addend, &v.coding) : addend)'
@@ -120,7 +123,7 @@ ${bounds}${addendRow}${clipped(codes, channel, sum)}}
 `;
 }
 
-/** What a channel needs for Σ M·a + b in 64 bits, of one product or two. */
+/** Prepares a channel for Σ M·a + b in 64 bits, of one product or two. */
 const wideChannel = (type: string) => `\
     const int32_t *multipliers = (const int32_t *)l->multipliers + channel + i;
     const ${type} bias = ((const ${type} *)l->biases)[channel + i];

@@ -1,23 +1,26 @@
-/** The integers with which C requantizes a layer, as short as the sums that the layer can reach let them be. */
+/** The integers by which C requantizes a layer, as short as the bounds of the layer's sums allow. */
 
 import { InputError } from '../../errors.js';
 import { type ConvolvingLayer, leastOf, type Requantization } from '../integerNetwork.js';
 import type { View } from './plan.js';
 
 /**
- * `narrow`: the sum Σ M·a + b has 32 bits; `high`: it has 64, and its upper word says all; `wide`: it has 64; `table`:
- * comparison with thresholds of 64 bits; `logits`: the sum itself is put out.
+ * `narrow`: the sum Σ M·a + b has 32 bits; `high`: it has 64, and its upper word suffices; `wide`: it has 64; `table`:
+ * it is compared with thresholds of 64 bits; `logits`: the sum is the output.
  */
 export type Requantizer = 'narrow' | 'high' | 'wide' | 'table' | 'logits';
 
 export interface PlannedRequantization {
   readonly requantizer: Requantizer;
   readonly multipliers: readonly Int32Array[];
-  /** Moved up where sums are shifted, so that none is negative: C shifts negative numbers to the right as it likes. */
+  /**
+   * Biases with an offset by which shifted sums are not negative, since C leaves right shifts of negative numbers to
+   * the compiler.
+   */
   readonly biases: readonly bigint[];
-  /** The shift of `high`, behind the upper word. */
+  /** The shift in `high`, applied to the upper word. */
   readonly shifts: readonly number[];
-  /** What the least integer of the output has become by the moves, before it is clipped. */
+  /** The least integer of the output plus the offsets, before clipping. */
   readonly least: number;
 }
 
@@ -29,7 +32,7 @@ interface Range {
 const none: Range = { lo: 0n, hi: 0n };
 
 /**
- * The requantization of a layer, whose addend is read as `addend`.
+ * Plans the requantization of a layer whose addend is read as `addend`.
  *
  * @throws InputError if 64 bits are too few
  */
@@ -55,8 +58,8 @@ const high = withShifts('high', 64n, 32);
 const wide = withShifts('wide', 64n, 0);
 
 /**
- * A requantizer that shifts sums of `sumBits`, by `dropped` at least. What is behind the shift, an unsigned integer of 32
- * bits, is moved up by some output integers, and down by what the addend's codes are more than its integers. Null where
+ * A requantizer that shifts sums of `sumBits` bits by at least `dropped`. The shifted sum, an unsigned integer of 32
+ * bits, has an offset of some output integers, less the difference between the addend's codes and integers. Null if the
  * integers are too short for a layer.
  */
 function withShifts(requantizer: Requantizer, sumBits: bigint, dropped: number) {
@@ -96,7 +99,7 @@ function withShifts(requantizer: Requantizer, sumBits: bigint, dropped: number) 
   };
 }
 
-/** The same staircase with shifts of so many bits at least. */
+/** The same staircase with shifts of at least so many bits. */
 function raisedTo({ multipliers, biases, shifts }: Requantization, bits: number) {
   const raise = Array.from(shifts, (shift) => Math.max(0, bits - shift));
   return {
@@ -106,7 +109,7 @@ function raisedTo({ multipliers, biases, shifts }: Requantization, bits: number)
   };
 }
 
-/** A layer whose sums are compared with thresholds; null where 64 bits do not hold them. */
+/** A requantizer that compares sums with thresholds; null if 64 bits do not hold them. */
 function withTable(layer: ConvolvingLayer): PlannedRequantization | null {
   const { multipliers, shifts, biases, addendShift } = layer.requantization;
   const addends = addendRange(layer);
@@ -137,7 +140,7 @@ function sumRange(
   return { lo, hi };
 }
 
-/** The range of the addend; 0 where there is none. */
+/** The range of the addend; 0 without one. */
 function addendRange({ addend }: ConvolvingLayer): Range {
   return addend ? { lo: BigInt(leastOf(addend.grid)), hi: BigInt(addend.grid.hi) } : none;
 }

@@ -102,7 +102,7 @@ ${pairOf('codes')}\
 #else
 `;
 
-/** Streams to elements; vectors know no powers of two. */
+/** Unpacks streams to elements; the vector code does not support powers of two. */
 export function unpackEights(elements: Elements, type: string, { powers }: Codes): string {
   const vectors = elements === 'narrow' && !powers;
   const [place, group] = placesOf(elements);
@@ -145,7 +145,7 @@ static void unpack_${elements}(const uint8_t *stream, uint32_t first, const stru
 `;
 }
 
-/** The macros that say where elements of eight lie, and how far the next eight are. */
+/** Macros for the positions of eight elements, and for the distance to the next eight. */
 export function placesOf(elements: Elements): readonly [place: string, group: string] {
   return elements === 'narrow' ? ['PLACE', 'GROUP'] : ['PAIR_PLACE', 'PAIR_GROUP'];
 }

@@ -1,8 +1,8 @@
-/** The declarations that stand above the functions of `net.c`. */
+/** The declarations above the functions of `net.c`. */
 
 import type { Codes } from './kernels.js';
 
-/** The structures that functions and the constants of layers share. */
+/** The structures shared by functions and constants of layers. */
 export function structures({ tables, grouped }: Codes): string {
   return `\
 /* How codes of a stream stand for integers: counted up, with zero for 0; or as powers of two: 0 for 0 and k + 1 for 2^k, or
@@ -62,7 +62,7 @@ ${tables ? '  const int64_t *thresholds;\n  const uint8_t *codes;\n' : ''}\
 `;
 }
 
-/** The vector instructions of processors that have some, and how elements of windows and filters lie for them. */
+/** Vector instructions of some processors, and the layout of elements of windows and filters for them. */
 export const processors = `\
 /* Elements lie in sets of lanes, step apart, so that a dot product takes a set at once: eight codes fill one set of eight
  * lanes or four pairs, of which each has one of the first and one of the last four. */

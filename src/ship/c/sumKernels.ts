@@ -1,4 +1,6 @@
-/** C functions for the sums of products: rows of the input into the window, filters, and what dot products give. */
+/**
+ * C functions for the sums of products: unpacking rows of the input into the window, unpacking filters, dot products.
+ */
 
 import type { Codes } from './kernels.js';
 import { channelsTogether, type Elements } from './plan.js';
@@ -9,7 +11,7 @@ function placeOf(elements: Elements, channel: string): string {
   return `(${channel} & ~7) + ${placesOf(elements)[0]}(${channel} & 7, ${lanesOf(elements)})`;
 }
 
-/** Lanes of a dot product: so many integers of a filter lie together before those of the next one. */
+/** Lanes of a dot product: so many integers of a filter are contiguous before those of the next one. */
 function lanesOf(elements: Elements): string {
   return elements === 'narrow' ? 'LANES' : '2';
 }
@@ -30,7 +32,7 @@ static void unpack_pixels_${elements}(const uint8_t *stream, uint32_t first, uin
 `;
 }
 
-/** The beginning of a function that fills a row of the window, zeros at its edges. */
+/** The beginning of a function that fills a row of the window, with zeros at its edges. */
 function rowBegin(elements: Elements, type: string): string {
   return `\
   const struct view *v = &p->input;
@@ -278,7 +280,7 @@ static void sum_depthwise_${elements}(const struct product *p, const struct wind
 `;
 }
 
-/** C that sums each filter over the channels of its group, one after the other. */
+/** C that sums each filter over the channels of its group, one after another. */
 export function sumGrouped(elements: Elements, type: string): string {
   return `\
 static void sum_grouped_${elements}(const struct product *p, const struct window *w, const struct layer *l, int32_t channel,

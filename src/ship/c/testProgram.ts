@@ -1,11 +1,11 @@
-/** The files beside the network: a test with images and their logits, and a Makefile. */
+/** The files besides the network: a test with images and their logits, and a Makefile. */
 
 import { runIntegers } from '../interpreter.js';
 import { listOf } from './literals.js';
 import { logitBytes } from './networkSource.js';
 import type { Plan } from './plan.js';
 
-/** The text of `test.h`: images, and the logits that the integer network has for them. */
+/** The text of `test.h`: images, and their logits by the integer network. */
 export function testData({ network }: Plan, name: string, images: readonly Uint8Array[]): string {
   const logits = images.flatMap((image) => [...runIntegers(network, image)]);
   const values = logitBytes(network) === 8 ? logits.map(BigInt) : logits;

@@ -1,16 +1,17 @@
 /**
- * The integer network as ONNX, exactly: the same integers at every optimisation level of onnxruntime's CPU and
+ * The integer network as an exact ONNX model: the same integers at every optimisation level of onnxruntime's CPU and
  * WebAssembly engines.
  *
- * Convolutions are float32 ones on whole numbers, exact while every partial sum stays below 2^24; where sums grow larger,
- * the weights are split into parts. What follows them is, layer by layer, the first of these that is right everywhere:
+ * Convolutions are float32 ones of integers, exact as long as every partial sum is below 2^24; if sums are larger, the
+ * weights are split into parts. Behind them comes, layer by layer, the first of these forms that is right everywhere:
  *
  * - `Div`, `Sub`, `QuantizeLinear` with float32 constants that have a certificate of their own (`floatConstants.ts`).
  *   Division and subtraction, since runtimes fold `Mul` and `Add` into the convolution, with other roundings.
- * - the integer form itself in float64, M·2⁻ⁿ and b·2⁻ⁿ being exact and every product below 2^53;
+ * - the integer form in float64, with exact M·2⁻ⁿ and b·2⁻ⁿ and every product below 2^53;
  * - the integer form in int64.
  *
- * Uniform tensors are bytes between the layers, powers of two float32. Logits are integers; metadata has their unit.
+ * Uniform tensors are bytes between the layers, powers of two float32. Logits are integers; their unit is in the
+ * metadata.
  */
 
 import {
@@ -37,10 +38,10 @@ import { DataType, type Endpoint, type ModelBuilder, modelBuilder } from './mode
 import { byteType, convolutionAttributes, NetworkWriter, outputsFirst } from './networkWriter.js';
 
 export interface ExactOptions {
-  /** Weights of up to 2 and 4 bits as int2 and int4, which needs operator set 25 or 21. */
+  /** Weights of up to 2 and 4 bits as int2 and int4, which need operator set 25 or 21. */
   readonly packed: boolean;
   readonly metadata: Readonly<Record<string, string>>;
-  /** What every convolution stores as a float32 output of the model, too, under its tensor's name: for checks. */
+  /** Also gives every convolution's output as a float32 output of the model, under its tensor's name, for checks. */
   readonly activations?: boolean;
 }
 
@@ -52,7 +53,7 @@ export function exactModel(
   return new ExactWriter(modelBuilder(), packed, activations).finish(network, { ...metadata, ...logitUnit(network) });
 }
 
-/** Metadata: what a logit of 1 stands for. */
+/** Metadata with the unit of the logits. */
 export function logitUnit(network: IntegerNetwork): { readonly logit_unit: string } {
   return { logit_unit: String(outputsOf(network).unit) };
 }
@@ -116,7 +117,9 @@ export class ExactWriter extends NetworkWriter {
     return this.builder.node('Conv', [this.float(input), constants], convolutionAttributes(product));
   }
 
-  /** A product's accumulators as float64 or int64: its parts, each with the factor that it was divided by. */
+  /**
+   * A product's accumulators as float64 or int64: the sum of its parts, each times the factor that it was divided by.
+   */
   #wideSum(product: Product, parts: readonly WeightPart[], type: DataType): string {
     const { builder } = this;
     const sums = parts.map((part) => {
@@ -138,18 +141,18 @@ export class ExactWriter extends NetworkWriter {
       ? builder.node('Add', [normalised, this.#times(this.float(addend), addendFactor)])
       : normalised;
     const [lo, hi] = [leastOf(output.grid), output.grid.hi];
-    // What lies outside of the byte is cut by the quantization itself.
+    // The quantization itself clips to bytes.
     const isWhole = lo === 0 && hi === 255;
     const clipped = isWhole ? added : builder.node('Clip', [added, this.scalar(lo), this.scalar(hi)]);
     return this.rounded(clipped, output);
   }
 
-  /** Stores a float32 tensor within a uniform grid's limits: its rounded numbers, ties to even. */
+  /** Stores a float32 tensor within a uniform grid's limits, rounded half to even. */
   protected rounded(x: string, output: IntegerTensor): string {
     return this.builder.node('QuantizeLinear', [x, this.scalar(1), this.builder.constant(byteType(output), [], [0])]);
   }
 
-  /** Stores whole numbers of a uniform grid, float64 or int64. */
+  /** Stores integers of a uniform grid, float64 or int64. */
   protected whole(x: string, output: IntegerTensor): string {
     return this.builder.node('Cast', [x], { to: byteType(output) });
   }
@@ -204,14 +207,16 @@ export class ExactWriter extends NetworkWriter {
     return this.whole(clipped, output);
   }
 
-  /** ⌊x / d⌋ of int64: ONNX's division cuts towards zero, so the remainder, which has the divisor's sign, goes first. */
+  /**
+   * ⌊x / d⌋ of int64: ONNX's division truncates, so the remainder, which has the divisor's sign, is subtracted first.
+   */
   #floorDivided(x: string, divisor: string): string {
     const { builder } = this;
     const remainder = builder.node('Mod', [x, divisor]);
     return builder.node('Div', [builder.node('Sub', [x, remainder]), divisor]);
   }
 
-  /** The value that belongs to the number of bounds that are reached. */
+  /** The value at the number of bounds that are reached. */
   #tabulated(t: string, output: IntegerTensor, { values }: OutputTable, bounds: string): string {
     const { builder } = this;
     const steps = Array.from(values.subarray(1), (value, index) => value - values[index]!);
@@ -265,7 +270,7 @@ export class ExactWriter extends NetworkWriter {
     if (!isMap(layer)) builder.node('Flatten', [logits], {}, 'logits');
   }
 
-  /** Weights in ONNX's order, (out, in, rows, columns), as float32 of whole numbers. */
+  /** Weights in ONNX's order, (out, in, rows, columns), as float32 integers. */
   protected weights({ shape, grid, bits }: IntegerWeights, values: Int32Array, depthwise: boolean): string {
     const { builder } = this;
     const { dims, values: ordered } = outputsFirst(values, shape, depthwise);
@@ -275,7 +280,7 @@ export class ExactWriter extends NetworkWriter {
     return builder.node('DequantizeLinear', [builder.constant(type, dims, ordered), this.scalar(1)]);
   }
 
-  /** A tensor as float32 of whole numbers. */
+  /** A tensor as float32 integers. */
   protected float(tensor: IntegerTensor): string {
     const known = this.floats.get(tensor.name);
     if (known !== undefined) return known;

@@ -1,21 +1,21 @@
-/** Weights as a sum of parts, each so small that a float32 convolution of whole numbers with it is exact. */
+/** Splits weights into parts so small that a float32 convolution of integers with each is exact. */
 
 import { boundedProduct } from '../bounds.js';
 import type { Product } from '../integerNetwork.js';
 
-/** The weights are the sum over the parts of `factor`·`values`. */
+/** A part of weights, which are the sum over the parts of `factor`·`values`. */
 export interface WeightPart {
   readonly values: Int32Array;
   /** A power of two. */
   readonly factor: number;
 }
 
-/** float32 holds every whole number up to this one. */
+/** float32 holds every integer up to this one. */
 export const wholeFloats = 2 ** 24;
-/** Bits of magnitude a part: few enough for 2^16 products with 8-bit inputs. */
+/** Bits of magnitude of a part: few enough for 2^16 products with 8-bit inputs. */
 const partBits = 4;
 
-/** The fewest parts. Every partial sum counts, in any order: bounds are of magnitudes. */
+/** The fewest parts with exact partial sums, in any order: bounds are those of magnitudes. */
 export function exactParts(product: Product): WeightPart[] {
   const whole: WeightPart = { values: product.weights.values, factor: 1 };
   if (largestSum(product, whole) <= wholeFloats) return [whole];

@@ -1,7 +1,7 @@
 /**
- * float32 constants d and c for which round(sum/d − c [+ addend·S]) is the integer form's output at every reachable sum
- * and every integer of the addend; rounding is half to even, as QuantizeLinear's. The integer form is a staircase, so
- * it is enough to look at both sides of each step.
+ * float32 constants d and c for which round(sum/d − c [+ addend·S]) is the integer form's output for every reachable
+ * sum and every integer of the addend, with rounding half to even, as by QuantizeLinear. The integer form is a
+ * staircase, so it suffices to check both sides of each step.
  */
 
 import { type ConvolutionLayer, integersOf, leastOf } from '../integerNetwork.js';
@@ -15,7 +15,7 @@ export interface FloatConstants {
   readonly addendFactor: number;
 }
 
-/** A place next to a step: what is added there, and the output that is right. */
+/** A place next to a step: a sum, an addend, and the right output. */
 interface Place {
   readonly sum: number;
   readonly addend: number;
@@ -27,12 +27,12 @@ const mostSteps = 2 ** 13;
 /** Neighbours of the nearest float32 that are tried as divisor, in units in the last place. */
 const divisorSteps = [0, 1, -1, 2, -2, 3, -3, 5, -5, 8, -8];
 
-/** The constants of all channels of a layer with one product, or null where a channel has none. */
+/** The constants of all channels of a layer with one product, or null if a channel has none. */
 export function floatConstants(layer: ConvolutionLayer): FloatConstants | null {
   const { products, requantization, output, addend } = layer;
   const { grid } = output;
   if (products.length > 1 || grid.type !== 'uniform' || requantization.table) return null;
-  // Beyond that many steps the search would take longer than the float64 form costs.
+  // With more steps the search would take longer than the float64 form costs.
   if ((grid.hi - grid.lo) * (addend ? integersOf(addend.grid).length : 1) > mostSteps) return null;
   const { multipliers, biases, shifts, addendShift, outputShift } = requantization;
   const channels = output.shape[2]!;
@@ -66,7 +66,7 @@ function placesOf(layer: ConvolutionLayer, channel: number): Place[] {
     const sums = new Set([lo, hi]);
     const steps = output.grid.type === 'uniform' ? output.grid.hi - leastOf(output.grid) : 0;
     for (let step = 1; step <= steps; step++) {
-      // The sum at which the step would be without rounding, and what is next to it.
+      // The sum at which the step would be without rounding, and its neighbours.
       const { biases, shifts, addendShift, outputShift } = requantization;
       const level = (leastOf(output.grid) + step) * 2 ** outputShift - added * 2 ** addendShift;
       const place = Math.floor((level * 2 ** shifts[channel]! - Number(biases[channel]!)) / multiplier);
@@ -76,10 +76,10 @@ function placesOf(layer: ConvolutionLayer, channel: number): Place[] {
   });
 }
 
-/** Tells whether with a divisor and an offset some output is too small, and whether some is too large. */
+/** Tells whether some output is too small with a divisor and an offset, and whether some is too large. */
 type Judge = (divisor: number, offset: number) => readonly [isLow: boolean, isHigh: boolean];
 
-/** A channel whose sums do not count. */
+/** The constants of a channel that does not depend on its sums. */
 function flat(judge: Judge, offset: number): [divisor: number, offset: number] | null {
   const constants: [number, number] = [2 ** 30, Math.fround(-offset)];
   return judge(...constants).every((isOff) => !isOff) ? constants : null;
@@ -95,7 +95,8 @@ function search(judge: Judge, slope: number, offset: number): [divisor: number, 
 }
 
 /**
- * An offset that is right everywhere, by halving the interval that is too small on one side and too large on the other.
+ * An offset that is right everywhere, found by bisection of an interval with too small outputs at one end and too large
+ * ones at the other.
  */
 function offsetFor(judge: Judge, divisor: number, start: number): number | null {
   const reach = Math.max(1, Math.abs(start)) * 2 ** -10;
@@ -105,7 +106,7 @@ function offsetFor(judge: Judge, divisor: number, start: number): number | null 
     const [isLow, isHigh] = judge(divisor, middle);
     if (!isLow && !isHigh) return middle;
     if (isLow && isHigh) return null;
-    // A larger offset is subtracted, so outputs fall with it.
+    // The offset is subtracted, so outputs decrease with it.
     if (isHigh) low = middle;
     else high = middle;
     const next = Math.fround((low + high) / 2);
@@ -115,7 +116,7 @@ function offsetFor(judge: Judge, divisor: number, start: number): number | null 
   return null;
 }
 
-/** Outputs as the model computes them, in float32, against those that are right. */
+/** Compares outputs as the model computes them, in float32, with the right ones. */
 function deviations(
   places: readonly Place[],
   { lo, hi }: { readonly lo: number; readonly hi: number },
@@ -144,7 +145,7 @@ function roundHalfToEven(value: number): number {
 
 const word = new DataView(new ArrayBuffer(4));
 
-/** The float32 that lies so many places away in magnitude. */
+/** The float32 that is so many units in the last place away in magnitude. */
 function neighbour(value: number, steps: number): number {
   word.setFloat32(0, value);
   word.setInt32(0, word.getInt32(0) + steps);

@@ -1,4 +1,4 @@
-/** An ONNX model under construction: nodes and constants get names of their own, the file is written in one go. */
+/** Builder of an ONNX model: nodes and constants get names, and the file is written at once. */
 
 import { create, toBinary } from '@bufbuild/protobuf';
 import {
@@ -22,27 +22,27 @@ import { packIntegers } from '../bitStream.js';
 
 export { DataType };
 
-/** An attribute: a whole number, or a list of them; what is no whole number is a text. */
+/** An attribute: an integer, a list of integers, or a text. */
 export type Attribute = number | readonly number[] | string;
 
 export interface Endpoint {
   readonly name: string;
   readonly type: DataType;
-  /** A text is a size that is open. */
+  /** A text is a variable size. */
   readonly shape: readonly (number | string)[];
 }
 
 export interface ModelBuilder {
-  /** A constant; the operator set becomes one that knows its type. Returns its name. */
+  /** Adds a constant; the operator set is raised to one that supports its type. Returns its name. */
   constant(type: DataType, shape: readonly number[], values: ArrayLike<number | bigint>): string;
-  /** A node of one result. Returns the result's name, which is `output` where that is given. */
+  /** Adds a node with one result. Returns the result's name, which is `output` if given. */
   node(
     op: string,
     inputs: readonly string[],
     attributes?: Readonly<Record<string, Attribute>>,
     output?: string,
   ): string;
-  /** The bytes of the file; beside `metadata` it has the `crc32` of itself without any metadata. */
+  /** The bytes of the file; besides `metadata` it has the `crc32` of itself without metadata. */
   finish(
     inputs: readonly Endpoint[],
     outputs: readonly Endpoint[],
@@ -50,14 +50,14 @@ export interface ModelBuilder {
   ): Uint8Array;
 }
 
-/** The first operator set that has constants of a type for DequantizeLinear. */
+/** The first operator set with constants of a type for DequantizeLinear. */
 const firstOpset = new Map<DataType, number>([
   [DataType.INT4, 21],
   [DataType.INT2, 25],
 ]);
 const leastOpset = 13;
 
-/** `custom`: a domain of operators beside ONNX's own, with the names of those that belong to it. */
+/** Makes a builder. `custom`: a domain of operators besides ONNX's, with the names of its operators. */
 export function modelBuilder(custom?: { readonly domain: string; readonly ops: ReadonlySet<string> }): ModelBuilder {
   const nodes: ReturnType<typeof create<typeof NodeProtoSchema>>[] = [];
   const initializers: ReturnType<typeof create<typeof TensorProtoSchema>>[] = [];
@@ -67,7 +67,7 @@ export function modelBuilder(custom?: { readonly domain: string; readonly ops: R
   return {
     constant: (dataType, shape, values) => {
       const rawData = bytesOf(dataType, values);
-      // Small constants, such as the scale of 1, stand once.
+      // Small constants, such as the scale of 1, are stored once.
       const key = rawData.length <= 16 ? `${dataType} ${shape} ${rawData}` : undefined;
       const known = key === undefined ? undefined : shared.get(key);
       if (known !== undefined) return known;
@@ -109,7 +109,7 @@ export function modelBuilder(custom?: { readonly domain: string; readonly ops: R
   };
 }
 
-/** Little-endian values; codes of less than a byte in the order of our own streams, which is ONNX's. */
+/** Little-endian values; codes smaller than a byte in the order of our own streams, which is ONNX's. */
 function bytesOf(type: DataType, values: ArrayLike<number | bigint>): Uint8Array<ArrayBuffer> {
   const numbers = Array.from(values, Number);
   switch (type) {

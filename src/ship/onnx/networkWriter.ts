@@ -1,4 +1,4 @@
-/** The part that all ONNX forms of the integer network share: one layer after the other, tensors under their names, endpoints. */
+/** The common part of all ONNX forms of the integer network: layers in order, names of tensors, inputs and outputs. */
 
 import { InputError } from '../../errors.js';
 import type { Window } from '../../ops/window.js';
@@ -31,8 +31,8 @@ export abstract class NetworkWriter {
   constructor(protected readonly builder: ModelBuilder) {}
 
   /**
-   * The bytes of the model: input `image` (uint8, [N, C, H, W]), output `logits` ([N, classes], or [N, classes, H, W] of a
-   * class for every pixel).
+   * The bytes of the model: input `image` (uint8, [N, C, H, W]), output `logits` ([N, classes], or [N, classes, H, W]
+   * for a class a pixel).
    */
   finish(network: IntegerNetwork, metadata: Readonly<Record<string, string>>): Uint8Array {
     for (const layer of network.layers) this.#write(layer);
@@ -86,7 +86,7 @@ export abstract class NetworkWriter {
   protected abstract classifier(layer: ClassifierLayer): void;
   protected abstract outputs(layer: OutputLayer): void;
 
-  /** Outputs beside the logits. */
+  /** Outputs besides the logits. */
   protected furtherOutputs(_network: IntegerNetwork): Endpoint[] {
     return [];
   }
@@ -139,7 +139,7 @@ export abstract class NetworkWriter {
     return stored;
   }
 
-  /** What the classifier reads, [N, features]: pixel by pixel, the channels of a pixel together. */
+  /** The classifier's input, [N, features]: pixel by pixel, the channels of a pixel together. */
   protected features(input: IntegerTensor): string {
     const stored = this.storedName(input);
     if (input.shape.length === 1) return stored;
@@ -151,7 +151,7 @@ export abstract class NetworkWriter {
   }
 }
 
-/** @throws InputError naming what of a network holds powers of two, which a form of ONNX has not */
+/** @throws InputError naming the parts of a network with powers of two, which a form of ONNX does not support */
 export function refusePowers({ layers }: IntegerNetwork, form: string): void {
   const tensors = layers.flatMap((layer) => (isLast(layer) ? [] : [layer.output]));
   const found = [...tensors, ...layers.flatMap(weightsOfLayer)].find(({ grid }) => grid.type === 'powers');
@@ -173,7 +173,7 @@ export function convolutionAttributes({
   };
 }
 
-/** The attributes that say how a window slides. */
+/** The attributes of a window. */
 function windowAttributes({ rows, columns }: Window): Readonly<Record<string, readonly number[]>> {
   const dilations = [rows.dilation, columns.dilation];
   return {
@@ -189,8 +189,8 @@ export function byteType({ grid }: IntegerTensor): DataType {
 }
 
 /**
- * Weights of a convolution in ONNX's order, (out, in, rows, columns), from (rows, columns, in, out), or from
- * (rows, columns, out) where depthwise.
+ * Weights of a convolution in ONNX's order, (out, in, rows, columns), from (rows, columns, in, out), or from (rows,
+ * columns, out) if depthwise.
  */
 export function outputsFirst(
   values: Int32Array,

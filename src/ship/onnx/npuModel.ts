@@ -1,10 +1,11 @@
 /**
- * The integer network as accelerators of 8 bits take it: QuantizeLinear and DequantizeLinear around convolutions, which
- * runtimes fuse into QLinearConv, with each batch normalisation folded into a scale a channel and a bias of 32 bits.
+ * The integer network in the form that 8-bit accelerators take: QuantizeLinear and DequantizeLinear around
+ * convolutions, which runtimes fuse into QLinearConv, with each batch normalisation folded into a scale for each
+ * channel and a bias of 32 bits.
  *
- * That form is not exact: the bias, a whole number of accumulators, cannot hold the fraction of a normalisation, and a
- * sum with a shortcut is rounded twice. `deploy/npuMismatches.ts` counts what differs; to equal the integer network is
- * the claim of `exactModel.ts` alone.
+ * This form is not exact: the bias, an integer number of accumulator units, cannot hold the fraction of a
+ * normalisation, and a sum with a shortcut is rounded twice. `deploy/npuMismatches.ts` counts the differences; only
+ * `exactModel.ts` equals the integer network.
  */
 
 import { InputError } from '../../errors.js';
@@ -27,13 +28,15 @@ import { byteType, convolutionAttributes, NetworkWriter, outputsFirst, refusePow
 
 export interface NpuOptions {
   readonly metadata: Readonly<Record<string, string>>;
-  /** Every convolution's output as an output of the model, under its tensor's name: for counting what differs. */
+  /**
+   * Also gives every convolution's output as an output of the model, under its tensor's name, for counting differences.
+   */
   readonly activations?: boolean;
 }
 
 /**
- * The bytes of the model: input `image` (uint8, [N, C, H, W]), output `logits` (float32, [N, classes], or [N, classes, H, W] of a class for every
- * pixel).
+ * The bytes of the model: input `image` (uint8, [N, C, H, W]), output `logits` (float32, [N, classes], or [N, classes,
+ * H, W] for a class a pixel).
  *
  * @throws InputError for powers of two, for sums of two convolutions, and for images without a common zero point
  */
@@ -42,7 +45,7 @@ export function npuModel(network: IntegerNetwork, { metadata, activations = fals
   return new NpuWriter(activations).finish(network, metadata);
 }
 
-/** Bytes, and the numbers that they stand for: scale·(byte − zero). */
+/** Bytes that mean scale·(byte − zero). */
 interface Quantized {
   readonly name: string;
   readonly type: DataType;
@@ -50,7 +53,7 @@ interface Quantized {
   readonly zero: number;
 }
 
-/** The image as bytes: integers of its tensor are factor·(byte − zero) + rests of the channels. */
+/** The image as bytes: the integers of its tensor are factor·(byte − zero) plus the rest of the channel. */
 interface Image {
   readonly tensor: IntegerTensor;
   readonly factor: number;
@@ -62,7 +65,7 @@ const largestBias = 2 ** 31 - 1;
 
 class NpuWriter extends NetworkWriter {
   #image: Image | null = null;
-  /** The mean before the classifier, and how many units of the sum over all pixels one of its bytes stands for. */
+  /** The mean before the classifier, and the units of the sum over all pixels in one of its bytes. */
   #mean: { readonly bytes: Quantized; readonly sums: number } | null = null;
 
   constructor(readonly activations: boolean) {
@@ -137,15 +140,16 @@ class NpuWriter extends NetworkWriter {
     const units = channels.map((channel) => 2 ** -(shifts[channel]! + outputShift));
     const slopes = channels.map((channel) => multipliers[0]![channel]! * units[channel]!);
     const rests = image ? restsOf(product, image) : channels.map(() => 0);
-    // In steps of the output; half a step is what turns the floor of the integer form, which logits lack, into a rounding.
+    // In steps of the output; half a step turns the floor of the integer form into rounding, which logits do not need.
     const half = op === 'outputs' ? 0 : 0.5;
     const offsets = channels.map((channel) => {
       const bias = biases[channel]!;
-      // Of a flat channel all biases with the same floor are equal: the one in their middle is far from a tie.
+      // For a channel that does not depend on its sums all biases with the same floor are equal; the middle one is far
+      // from a tie.
       if (slopes[channel] === 0) return (Number(bias >> BigInt(shifts[channel]!)) + half) * 2 ** -outputShift - half;
       return Number(bias) * units[channel]! - half + slopes[channel]! * rests[channel]!;
     });
-    // A flat channel keeps its offset only, to a 65 536th.
+    // A channel that does not depend on its sums only keeps its offset, to a 65 536th.
     const sizes = slopes.map((slope) => (slope === 0 ? 2 ** -16 : Math.abs(slope)));
     const values = weights.values.map((value, index) => value * Math.sign(slopes[index % channels.length]!));
     const factor = image?.factor ?? 1;
@@ -192,7 +196,7 @@ class NpuWriter extends NetworkWriter {
     this.builder.node('Gemm', [this.#dequantize(bytes), ...parameters], { transB: 1 }, 'logits');
   }
 
-  /** Weights and bias of a layer, dequantized: scales a channel, which is the first axis. */
+  /** Weights and bias of a layer, dequantized: one scale for each channel, the first axis. */
   #parameters(dims: readonly number[], values: Int32Array, { scales, biasScales, biases }: Folded): [string, string] {
     const { builder } = this;
     const vector = (type: DataType, numbers: readonly number[]) => builder.constant(type, [numbers.length], numbers);
@@ -245,7 +249,10 @@ function refuseWide(layer: string, { name, grid }: IntegerWeights): void {
   if (grid.hi > 127) throw new InputError(`${layer}: ${name} has more than the 8 bits of the profile npu; use exact`);
 }
 
-/** The addition of the rests of an image's channels to each sum; at the image's edge, where padding has none, that is too much. */
+/**
+ * The contribution of the rests of an image's channels to each sum; too much at the image's edge, where padding has
+ * none.
+ */
 function restsOf({ weights }: Product, { rests }: Image): number[] {
   const outputs = weights.shape.at(-1)!;
   const sums = new Array<number>(outputs).fill(0);
@@ -256,8 +263,8 @@ function restsOf({ weights }: Product, { rests }: Image): number[] {
 }
 
 /**
- * How a convolution's result is kept until a shortcut is added: bytes over all numbers with which the sum can still reach
- * the output's range, in the output's step, halved or doubled until they fit.
+ * The quantization of a convolution's result until a shortcut is added: bytes over all numbers with which the sum can
+ * still reach the output's range, in the output's step, halved or doubled until they fit.
  */
 function betweenOf({ grid, step }: IntegerTensor, addend: IntegerTensor, addendScale: number): Omit<Quantized, 'name'> {
   const least = leastOf(grid) * step - addend.grid.hi * addendScale;

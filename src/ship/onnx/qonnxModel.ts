@@ -1,8 +1,8 @@
 /**
  * The integer network as QONNX: float32 nodes with `IntQuant` (domain `qonnx.custom_op.general`,
  * https://github.com/fastmachinelearning/qonnx) at every weight and activation, which tell FPGA compilers their widths.
- * Every tensor holds whole numbers, so all scales are 1. `ROUND` is half to even as in `QuantizeLinear`, so the constants
- * are those of the exact model, and so are its float64 and int64 forms where float32 has none.
+ * Every tensor holds integers, so all scales are 1. `ROUND` is half to even as in `QuantizeLinear`, so the constants
+ * are those of the exact model, and so are its float64 and int64 forms if float32 has none.
  */
 
 import type {
@@ -27,10 +27,10 @@ export interface QonnxOptions {
 }
 
 /**
- * The bytes of the model: input `image` (uint8, [N, C, H, W]), output `logits` (whole numbers, [N, classes]; float32
- * where that holds them).
+ * The bytes of the model: input `image` (uint8, [N, C, H, W]), output `logits` (integers, [N, classes]; float32 if that
+ * holds them).
  *
- * @throws InputError for powers of two, which IntQuant has not
+ * @throws InputError for powers of two, which IntQuant does not support
  */
 export function qonnxModel(network: IntegerNetwork, { metadata }: QonnxOptions): Uint8Array {
   refusePowers(network, 'QONNX');
@@ -103,7 +103,7 @@ class QonnxWriter extends ExactWriter {
   }
 }
 
-/** Tells whether float32 holds what the classifier reads, its sums and its logits. */
+/** Tells whether float32 holds the classifier's inputs, sums and logits. */
 function isFloat({ input, sums, logits, bias, biasFactor, biasShift }: ClassifierLayer): boolean {
   const offsets = bias ? Array.from(bias.values, (value) => Math.abs(value) * biasFactor * 2 ** biasShift) : [];
   const largest = Math.max(-sums.lo, sums.hi, -logits.lo, logits.hi, ...offsets);

@@ -1,6 +1,6 @@
 /**
- * A curve of any number of points, pixel column by pixel column: the smallest and the largest value of each, so that no
- * extreme is lost, and their mean. Nothing is smoothed over columns.
+ * Reduces a curve to pixel columns: the smallest and the largest value of each, so that no extreme is lost, and their
+ * mean. Nothing is smoothed over columns.
  */
 
 import { type Curve, countUntil } from './runData.js';
@@ -13,8 +13,8 @@ export interface Column {
 }
 
 /**
- * The columns of the points between two values of x, with the nearest point on either side of them; one a point where
- * these are fewer than the pixels. Values that are not finite are left out.
+ * The columns of the points between two values of x, and the nearest point on either side; one column a point if there
+ * are fewer points than pixels. Non-finite values are left out.
  */
 export function columnsOf({ x, y }: Curve, [from, to]: readonly [number, number], pixels: number): Column[] {
   const begin = Math.max(0, countUntil(x, from, (value) => value) - 1);

@@ -1,4 +1,4 @@
-/** Elements of the page, and canvases as sharp as the screen. */
+/** Elements of the page, and canvases at the screen's resolution. */
 
 type Child = Node | string;
 
@@ -18,7 +18,7 @@ export function byId(id: string): HTMLElement {
   return found;
 }
 
-/** What asks for a drawing, which then happens once before the next frame, however often it is asked for. */
+/** A function that requests a drawing, which happens once before the next frame, however often it is requested. */
 export function oncePerFrame(draw: () => void): () => void {
   let isWaiting = false;
   return () => {
@@ -31,7 +31,7 @@ export function oncePerFrame(draw: () => void): () => void {
   };
 }
 
-/** A canvas with a title and a legend above it, and a note that follows the pointer. */
+/** A canvas with a title and a legend above it, and a tip that follows the pointer. */
 export interface Figure {
   readonly root: HTMLElement;
   readonly title: HTMLElement;
@@ -53,7 +53,7 @@ export function figure(words: string): Figure {
   return { root, title, legend, canvas, tip, cursor };
 }
 
-/** Fills an element anew only if what it depends on has changed: what is being clicked on must stay. */
+/** Replaces an element's children only if its data have changed, so that a click in progress is not lost. */
 export function fill(place: HTMLElement, on: unknown, made: () => readonly Child[]): void {
   const key = JSON.stringify(on);
   if (place.dataset.key === key) return;
@@ -64,7 +64,7 @@ export function fill(place: HTMLElement, on: unknown, made: () => readonly Child
   controls()[focused]?.focus();
 }
 
-/** A line as it is drawn in the pictures. */
+/** A sample of a line as drawn in the pictures. */
 export function lineSample(color: string, dash: readonly number[], isMarked = false): SVGElement {
   const svg = (tag: string, attributes: Readonly<Record<string, string | number>>): SVGElement => {
     const made = document.createElementNS('http://www.w3.org/2000/svg', tag) as SVGElement;
@@ -78,7 +78,7 @@ export function lineSample(color: string, dash: readonly number[], isMarked = fa
   return made;
 }
 
-/** Sizes a canvas to its place, clears it, and returns what draws on it, in pixels of the page. */
+/** Sizes a canvas to its place and clears it. Returns its context, in units of CSS pixels. */
 export function drawingOn(canvas: HTMLCanvasElement, height: number): { pen: CanvasRenderingContext2D; width: number } {
   const width = canvas.parentElement!.clientWidth;
   const ratio = devicePixelRatio;
@@ -95,7 +95,7 @@ export function drawingOn(canvas: HTMLCanvasElement, height: number): { pen: Can
   return { pen, width };
 }
 
-/** Shows a note beside the pointer, within the figure. */
+/** Shows a tip beside the pointer, within the figure. */
 export function showTip({ tip, canvas }: Figure, x: number, y: number, lines: readonly Child[]): void {
   tip.replaceChildren(...lines.map((line) => element('div', {}, line)));
   tip.hidden = false;

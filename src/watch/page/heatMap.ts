@@ -1,4 +1,4 @@
-/** The bits of every tensor over the epochs: a row a tensor, weights first, and at its end the bits of now. */
+/** The bits of every tensor over the epochs: one row a tensor, weights first, with the current bits at its end. */
 
 import { layerLabels } from '../../report/layerLabels.js';
 import { drawingOn, element, type Figure, figure, fill, showTip } from './dom.js';
@@ -158,7 +158,7 @@ function drawMap(
   pen.textAlign = 'center';
   pen.font = '12px system-ui, "DejaVu Sans", sans-serif';
   for (const tick of ticks(from, to, Math.min(10, inner / 60))) {
-    // The last would run into `now`.
+    // The last label would overlap `now`.
     if (to - tick < (to - from) * (20 / inner)) continue;
     pen.fillText(short(tick), left + ((tick - from) / (to - from || 1)) * inner, y + AXIS / 2 + 2);
   }

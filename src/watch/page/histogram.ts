@@ -1,4 +1,4 @@
-/** The values of a tensor in a histogram, with the levels that its quantizer rounds them to. */
+/** The values of a tensor in a histogram, with the levels of its quantizer. */
 
 import type { TensorView } from '../messages.js';
 import { drawingOn, type Figure, figure } from './dom.js';

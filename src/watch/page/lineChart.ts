@@ -1,4 +1,4 @@
-/** Curves over epochs: raw values, and where a pixel has more than one their band from the smallest to the largest. */
+/** Curves over epochs: raw values, and if a pixel has more than one, their band from the smallest to the largest. */
 
 import { type Column, columnsOf } from './bands.js';
 import { drawingOn, element, type Figure, figure, fill, lineSample, showTip } from './dom.js';
@@ -7,11 +7,11 @@ import { type RunStyle, theme } from './theme.js';
 import { short, ticks } from './words.js';
 
 export interface Line {
-  /** The quantity, which the legend names: lines of several runs share it. */
+  /** The quantity, for the legend; lines of several runs share it. */
   readonly name: string;
   readonly curve: Curve;
   readonly style: RunStyle;
-  /** A mark at every point, for few points: epochs. */
+  /** True for a mark at every point, for few points such as epochs. */
   readonly marked?: boolean;
 }
 
@@ -19,12 +19,12 @@ export interface ChartContent {
   readonly lines: readonly Line[];
   /** Epochs at the left and at the right edge. */
   readonly domain: readonly [number, number];
-  /** Horizontal lines: a budget. */
+  /** Horizontal lines for budgets. */
   readonly limits?: readonly { readonly y: number; readonly name: string }[];
 
   readonly inWords: (value: number) => string;
   readonly isLogarithmic?: boolean;
-  /** Begin the scale at 0. */
+  /** Begins the scale at 0. */
   readonly fromZero?: boolean;
 }
 
@@ -88,7 +88,7 @@ function inWords(title: string, { lines, inWords: words }: ChartContent): string
   return `${title}: ${last.join(', ') || 'nothing yet'}`;
 }
 
-/** Null beyond the end of a curve. */
+/** The value nearest to an x; null beyond the end of a curve. */
 function nearestTo({ x }: Curve, wanted: number): number | null {
   if (x.length === 0 || wanted > x.at(-1)!) return null;
   const after = countUntil(x, wanted, (value) => value);
@@ -97,7 +97,7 @@ function nearestTo({ x }: Curve, wanted: number): number | null {
   return wanted - x[after - 1]! < x[after]! - wanted ? after - 1 : after;
 }
 
-/** Returns the epoch at a pixel. */
+/** Draws all lines. Returns a function from pixels to epochs. */
 function drawLines(canvas: HTMLCanvasElement, content: ChartContent): (pixel: number) => number {
   const { pen, width } = drawingOn(canvas, HEIGHT);
   const { muted, grid, limit } = theme();
@@ -181,7 +181,7 @@ function drawLine(
 
 interface Scale {
   readonly ticks: readonly number[];
-  /** From 0, the lower end, to 1. */
+  /** Position of a value: 0 for the lower end, 1 for the upper. */
   position(y: number): number;
 }
 

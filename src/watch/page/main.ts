@@ -1,4 +1,4 @@
-/** The live page: what is chosen, and everything drawn anew, at most once a frame, when something has come or changed. */
+/** The live page: the user's choices, and drawing, at most once a frame, after anything has changed. */
 
 import { capitalized } from '../../capitalized.js';
 import { classification, metrics, trainingMetric } from '../../task.js';
@@ -15,12 +15,12 @@ import { type Listener, serverSource, storedSource } from './source.js';
 import { MOST_RUNS, onThemeChange, runStyle, theme } from './theme.js';
 import { billions, kbytes, percent, short } from './words.js';
 
-/** From so many on they can be looked for by name. */
+/** Number of runs from which they can be filtered by name. */
 const MANY_RUNS = 12;
 
 const redraw = oncePerFrame(draw);
 let overviews: readonly (RunOverview | FaultyRun)[] = [];
-/** Names of the runs whose lines are drawn; the first is the one that everything else is about. */
+/** Names of the runs that are drawn; the first one is shown in detail. */
 let shown: readonly string[] = [];
 let chosenTensor: string | null = null;
 let view: { readonly key: string; readonly tensor: TensorView | null; readonly fault: string } | null = null;
@@ -99,7 +99,7 @@ function dataOf(run: string): RunData {
   return made;
 }
 
-/** Those that the address names, or else the one that trains, or the last one. */
+/** The runs named by the address, or else the one that trains, or the last one. */
 function firstShown(): readonly string[] {
   const named = fromAddress();
   if (named.length > 0) return named;
@@ -178,13 +178,13 @@ function resumeWords(call: string): HTMLElement[] {
   return [element('p', {}, 'Should it be interrupted, this goes on with it:'), element('pre', {}, call), button];
 }
 
-/** A line a run and quantity: raw ones of training, and marked ones of the epochs' ends. */
+/** One line for each run and quantity: raw values of training, marked ones of evaluations. */
 function linesOf(of: (data: RunData) => readonly (readonly [name: string, curve: Curve, marked?: 'marked'])[]): Line[] {
   return shown.flatMap((run, index) => {
     const data = runs.get(run);
     if (!data) return [];
     return of(data).map(([name, curve, marked]): Line => {
-      // Where one run is alone its evaluation has the next colour.
+      // With a single run its evaluation has the next colour.
       const isAlone = shown.length === 1;
       const style = runStyle(isAlone && marked ? 1 : index);
       return { name, curve, marked: marked !== undefined, style: isAlone ? { ...style, dash: [], letter: '' } : style };
@@ -329,5 +329,5 @@ function tensorLine(name: string, moments: readonly Moment[], place: number): Li
   return { name, curve: tensorCurve(moments, place), style: { color: theme().accent, dash: [], letter: '' } };
 }
 
-// For the console, and for tests: the very numbers that are drawn.
+// For the console, and for tests: the numbers that are drawn.
 Object.assign(window, { runs });

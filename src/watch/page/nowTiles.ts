@@ -1,4 +1,4 @@
-/** Where a run stands now: a few large numbers, and its sizes as bars against the budget. */
+/** The present state of a run: a few large numbers, and its sizes as bars against the budget. */
 
 import { classification, metrics, metricText } from '../../task.js';
 import type { RunOverview } from '../messages.js';
@@ -6,7 +6,7 @@ import { element } from './dom.js';
 import type { RunData } from './runData.js';
 import { billions, duration, kbytes, percent, short } from './words.js';
 
-/** @param state how the run stands; '' where that is not known */
+/** @param state of the run; '' if it is not known */
 export function nowTiles(data: RunData, state: RunOverview['state'] | ''): HTMLElement[] {
   const { run, last, epochs } = data;
   const { budget, epochs: wanted, task } = run!;
@@ -59,7 +59,7 @@ function sizeTile(name: string, size: number, budget: number | null, inWords = k
   return tile(name, inWords(size), words, size / budget);
 }
 
-/** @param share of a bar; above 1 the bar is full and marked */
+/** @param share fraction of the bar; above 1 the bar is full and marked */
 function tile(name: string, value: string, words: string, share?: number): HTMLElement {
   const made = element(
     'div',

@@ -1,4 +1,4 @@
-/** The runs to choose from: a click shows one alone, the box lays it over the others. */
+/** The list of runs: a click shows one alone, its box adds it to the others. */
 
 import { metricText } from '../../task.js';
 import type { FaultyRun, RunOverview } from '../messages.js';
@@ -36,7 +36,7 @@ function chip(
   );
 }
 
-/** The line and the letter by which a run is known in the pictures. */
+/** The line and the letter of a run in the pictures. */
 function sample(place: number): HTMLElement {
   const { color, dash, letter } = runStyle(place);
   return element('b', {}, lineSample(color, dash), ` ${letter}`);

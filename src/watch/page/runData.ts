@@ -1,4 +1,4 @@
-/** A run as the page draws it: its lines, in columns. */
+/** A run's lines in columns, for drawing. */
 
 import { type LiveEpoch, type LiveLine, type LiveRun, type LiveStep, readLiveLine } from '../../live/liveFormat.js';
 
@@ -8,13 +8,13 @@ export interface Curve {
   readonly y: number[];
 }
 
-/** Numbers of every tensor at one time. */
+/** Numbers of all tensors at one time. */
 export interface Moment {
   readonly x: number;
   readonly values: readonly number[];
 }
 
-/** Curves of what every step has; x in epochs. */
+/** Curves with a point for each step; x in epochs. */
 const stepCurves = {
   loss: ({ loss1 }) => loss1,
   error: ({ error }) => error,
@@ -29,9 +29,9 @@ export type StepCurve = keyof typeof stepCurves;
 
 export class RunData {
   run: LiveRun | null = null;
-  /** Why nothing of it can be shown, or no more. */
+  /** The reason why nothing, or nothing more, can be shown; null for none. */
   fault: string | null = null;
-  /** Lines that are no object of a known type. */
+  /** Number of lines that are no object of a known type. */
   damaged = 0;
   last: LiveStep | null = null;
   readonly epochs: LiveEpoch[] = [];
@@ -44,7 +44,7 @@ export class RunData {
     Object.keys(stepCurves).map((name) => [name, { x: [], y: [] }]),
   ) as unknown as Record<StepCurve, Curve>;
 
-  /** Adds a line of live.jsonl; one that is damaged is counted, whatever follows one of a younger program is left out. */
+  /** Adds a line of live.jsonl. A damaged one is counted; after one of a younger program, all are ignored. */
   add(text: string): void {
     if (this.fault !== null) return;
     try {
@@ -56,12 +56,12 @@ export class RunData {
     }
   }
 
-  /** Epochs done. */
+  /** Epochs done, with fraction. */
   get position(): number {
     return Math.max(this.last ? epochsDone(this.last) : 0, this.epochs.at(-1)?.epoch ?? 0);
   }
 
-  /** A value of every finished epoch. */
+  /** A value for every finished epoch. */
   epochCurve(value: (epoch: LiveEpoch) => number): Curve {
     return { x: this.epochs.map(({ epoch }) => epoch), y: this.epochs.map(value) };
   }
@@ -94,7 +94,7 @@ export class RunData {
       case 'epoch':
         this.epochs.push(line);
         this.bits.push({ x: line.epoch, values: line.bits });
-        // A run without lines of its steps has the sizes of its epochs.
+        // A run without lines of steps has the sizes of its epochs.
         if (!this.last) {
           this.#addActivations(line.epoch, line);
           for (const [{ x, y }, value] of [
@@ -121,12 +121,12 @@ function epochsDone({ epoch, batch, batches }: LiveStep): number {
   return epoch - 1 + batch / batches;
 }
 
-/** The last of some moments until x; undefined before the first. */
+/** The last moment until x; undefined before the first. */
 export function momentAt(moments: readonly Moment[], x: number): Moment | undefined {
   return moments[countUntil(moments, x, (moment) => moment.x) - 1];
 }
 
-/** How many of some things in the order of their x have one of at most `x`. */
+/** The number of things, sorted by x, whose x is at most `x`. */
 export function countUntil<T>(things: readonly T[], x: number, of: (thing: T) => number): number {
   let [low, high] = [0, things.length];
   while (low < high) {

@@ -1,4 +1,4 @@
-/** All runs of a metric, its error over kB of weights, with the front of those that no other beats in both. */
+/** Error over kB of weights of all runs with one metric, and the front of those that no other dominates. */
 
 import { capitalized } from '../../capitalized.js';
 import { metrics, metricText, namedMetric } from '../../task.js';
@@ -48,7 +48,7 @@ export function scatter(onChoose: (run: string) => void): Scatter {
   return {
     ...made,
     draw: (all, shown) => {
-      // Runs that are judged by something else than the one that is looked at say nothing beside it.
+      // Runs with another metric than the shown one cannot be compared with it.
       const { metric } = all.find(({ name }) => shown.has(name)) ?? all[0] ?? { metric: 'error' };
       const runs = all.filter((run) => run.metric === metric);
       const name = metrics[metric].title;
@@ -98,7 +98,7 @@ function drawPoints(
   const points = runs.flatMap((run): Point[] =>
     run.outcome ? [{ run, x: toX(run.outcome.weights_kb), y: toY(run.outcome.error) }] : [],
   );
-  // The smaller and the better: further left is smaller, further down is better.
+  // Left is smaller, down is better.
   const front = points
     .filter(({ x, y }) => !points.some((other) => other.x <= x && other.y >= y && (other.x < x || other.y > y)))
     .sort((a, b) => a.x - b.x);

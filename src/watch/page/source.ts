@@ -1,21 +1,21 @@
-/** Where the page has its runs from: a server that goes on telling, or the page's own file. */
+/** The page's source of runs: a server that sends events, or runs stored in the page. */
 
 import type { FaultyRun, RunOverview, StoredRun, TensorView } from '../messages.js';
 
 export interface Listener {
   runs(overviews: readonly (RunOverview | FaultyRun)[]): void;
   lines(run: string, lines: readonly string[]): void;
-  /** The lines of a run so far count no more: it goes on from a checkpoint. */
+  /** Discards the lines of a run: it was resumed from a checkpoint. */
   anew(run: string): void;
   fault(run: string, message: string): void;
-  /** How the connection is, in words; empty where all is well. */
+  /** Problems of the connection in words; empty for none. */
   connection(words: string): void;
 }
 
 export interface Source {
-  /** Has the lines of these runs told, and of no others. */
+  /** Requests the lines of these runs only. */
   show(runs: readonly string[]): void;
-  /** @throws Error that says why there is none */
+  /** @throws Error with the reason if there is none */
   tensor(run: string, name: string): Promise<TensorView>;
 }
 
@@ -24,7 +24,7 @@ const LOST = 'The connection is lost; trying again …';
 
 export function serverSource(listener: Listener): Source {
   let events: EventSource | null = null;
-  /** The id of the last event: how far each run has been told. */
+  /** The id of the last event: how far each run has been sent. */
   let told = '';
   const open = (runs: readonly string[]): void => {
     events?.close();
@@ -42,7 +42,7 @@ export function serverSource(listener: Listener): Source {
     on('anew', ([run]) => listener.anew(run!));
     on('fault', ([run, message]) => listener.fault(run!, message!));
     events.onopen = () => listener.connection('');
-    // The browser tries again by itself, unless the answer was a refusal: another server, or none of this token.
+    // The browser reconnects by itself, unless the answer was a refusal: from another server, or for a wrong token.
     events.onerror = () => listener.connection(events!.readyState === EventSource.CLOSED ? ENDED : LOST);
   };
   open([]);

@@ -1,6 +1,7 @@
 /**
- * Colours of what is drawn, for light and for dark surroundings. Runs have Okabe and Ito's, which any colour vision tells
- * apart, and dashes and letters besides; in the dark the colours of bits are the other way round, so that many bits stand out.
+ * Colours for light and for dark surroundings. Runs have those of Okabe and Ito, which can be told apart with any
+ * colour vision, and also dashes and letters. In the dark the colours of bits are reversed, so that many bits stand
+ * out.
  */
 
 import { bitColors, colorIndex } from '../../live/bitColors.js';
@@ -13,7 +14,7 @@ export interface Theme {
   readonly accent: string;
   readonly limit: string;
   readonly runs: readonly string[];
-  /** From one bit to eight; more look like eight. */
+  /** Colours for 1 to 8 bits; the last one also for more. */
   readonly bits: readonly string[];
 }
 
@@ -49,13 +50,13 @@ export function onThemeChange(listen: () => void): void {
   prefersDark.addEventListener('change', listen);
 }
 
-/** How the lines of the n-th run differ from the others' by more than their colour. */
+/** Dashes of the lines of the n-th run, which differ by more than colour. */
 const dashes: readonly (readonly number[])[] = [[], [7, 4], [2, 3], [10, 3, 2, 3], [14, 5], [4, 2, 1, 2, 1, 2]];
 
 export interface RunStyle {
   readonly color: string;
   readonly dash: readonly number[];
-  /** A letter at the end of its lines. */
+  /** The letter at the end of its lines. */
   readonly letter: string;
 }
 

@@ -1,4 +1,4 @@
-/** Numbers in words. */
+/** Numbers as texts. */
 
 export function percent(fraction: number, digits = 1): string {
   return `${(100 * fraction).toFixed(digits)} %`;
@@ -19,7 +19,7 @@ export function duration(seconds: number): string {
   return minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
-/** With as many digits as tell it from its neighbours on a scale. */
+/** With as many digits as neighbours on a scale need. */
 export function short(value: number): string {
   if (value === 0) return '0';
   const size = Math.abs(value);
