@@ -48,7 +48,7 @@ export function dataDifference(then: DataDescription, now: DataDescription): str
   );
 }
 
-/** The first difference in what a network is given and asked for, however it is normalised; `null` likewise. */
+/** The first difference in inputs and outputs of a network, whatever their normalisation; `null` for none. */
 export function inputDifference(then: DataDescription, now: DataDescription): string | null {
   return (
     classDifference(then.classes, now.classes) ??
@@ -59,7 +59,7 @@ export function inputDifference(then: DataDescription, now: DataDescription): st
   );
 }
 
-/** The difference between what numbers are, in words; `null` if there is none. */
+/** The difference between features in words; `null` for none. */
 export function featureDifference(then: Features | undefined, now: Features | undefined): string | null {
   return difference('features', JSON.stringify(then ?? null), JSON.stringify(now ?? null));
 }

@@ -9,24 +9,24 @@ import { dataSchema } from './dataDescription.js';
 /** A file and the hash of its bytes. */
 const hashedFile = z.object({ file: z.string(), sha256: z.string() });
 
-/** A network as its run or its file of parameters tells of it. */
+/** The description of a network in a config.json or in a file of parameters. */
 const network = z.object({
   experiment: z.string(),
-  /** Every key of the .cfg with its final value. */
+  /** Every .cfg key with its final value. */
   settings: z.record(z.string(), z.unknown()),
-  /** The network where it is one's own, as `network(…)` returned it; `null` for a model by name. */
+  /** The network definition, as returned by `network(…)`; `null` for a built-in model. */
   definition: z.unknown().default(null),
 });
 
 const teacherSchema = hashedFile.extend({
-  /** `null`: the run's own network in float, since the file does not say. */
+  /** `null` for the run's own network in float, if the file does not describe its network. */
   network: network.extend({ data: dataSchema }).nullable(),
 });
 export type TeacherRecord = z.output<typeof teacherSchema>;
 
 export const configSchema = network.extend({
   cfg: z.string(),
-  /** Versions of this program, Node and whatever else decides the numbers. */
+  /** Versions of this program, Node and everything else on which the numbers depend. */
   versions: z.record(z.string(), z.string()),
   /** The engine and its machine, in words. */
   device: z.string(),

@@ -36,7 +36,7 @@ interface NamedParameters {
   readonly without: string;
 }
 
-/** Finds the file that a key names, as `resolveStartingWeights` says; a run folder stands for its best parameters. */
+/** Finds the file that a key names, as `resolveStartingWeights` does; a run folder means its best parameters. */
 export function resolveParameters(experiment: Experiment, file: ConfigFile, named: NamedParameters): string {
   const { key, written } = named;
   const source = experiment.sources.get(key);
@@ -101,7 +101,8 @@ function whatToDo(
   if (prior !== defaultSection && !file.sections.has(prior)) {
     return `no such file, and no section [${prior}] in ${file.path}${didYouMean(prior, [...file.sections.keys()])}`;
   }
-  // What shapes the images must be the same in both experiments, and what shapes the network, but for a teacher's.
+  // Keys on which images depend must be the same in both experiments, and so must those of the network, except a
+  // teacher's.
   const shared = [...(key === 'weightfile' ? ['model', 'num_layers'] : []), 'data', 'image_size', 'out'];
   const options = shared.flatMap((key) => {
     const value = experiment.overrides.get(key);
