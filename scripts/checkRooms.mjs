@@ -6,8 +6,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join, posix } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
-/** Everybody may know these: files beside the rooms, without imports of their own. */
-const common = ['capitalized', 'crc32', 'errors', 'eventLoop', 'median', 'nearestName', 'task'];
+/** Everybody may know these: files beside the rooms, which know none of them. */
+const common = ['capitalized', 'crc32', 'errors', 'eventLoop', 'median', 'nearestName', 'sha256', 'task'];
 
 const network = ['graph', 'ops', 'passes', 'nn', 'nn/models', 'quant'];
 const engines = ['engine', 'engine/cpu', 'engine/gpu', 'engine/reference'];
@@ -98,6 +98,7 @@ export const rooms = {
   index: { knows: everything },
   browser: { knows: ['library', ...training] },
   packageVersion: { knows: [], node: true },
+  sha256: { knows: [] },
 };
 
 /** The entries of the package whose imports, and theirs, may not be Node's own modules. */

@@ -38,21 +38,17 @@ export function toStored<T extends Float32Array | Float64Array>(values: T, shape
   return result;
 }
 
+/** Calls `visit` with the indices of each value in both layouts, in the order of the stored one. */
 function forEachPair(shape: Shape, layout: Layout, visit: (own: number, stored: number) => void): void {
   const ownStrides = shape.map((_, axis) => shape.slice(axis + 1).reduce((product, size) => product * size, 1));
   const axes = STORED_AXES[layout] ?? shape.map((_, axis) => axis);
   const strides = axes.map((axis) => (axis === null ? 0 : ownStrides[axis]!));
   const sizes = storedShape(shape, layout);
-  const index = axes.map(() => 0);
-  const count = shape.reduce((product, size) => product * size, 1);
-  for (let stored = 0; stored < count; stored++) {
-    let own = 0;
-    for (let k = 0; k < sizes.length; k++) own += index[k]! * strides[k]!;
-    visit(own, stored);
-    for (let k = sizes.length - 1; k >= 0; k--) {
-      index[k]!++;
-      if (index[k]! < sizes[k]!) break;
-      index[k] = 0;
-    }
-  }
+  let stored = 0;
+  const visitFrom = (axis: number, first: number): void => {
+    const [size, stride] = [sizes[axis] ?? 1, strides[axis] ?? 0];
+    if (axis < sizes.length - 1) for (let i = 0; i < size; i++) visitFrom(axis + 1, first + i * stride);
+    else for (let i = 0; i < size; i++) visit(first + i * stride, stored++);
+  };
+  visitFrom(0, 0);
 }

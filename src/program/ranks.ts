@@ -2,8 +2,8 @@
  * Ranks: processes that train one network together, each with some shards of every batch. A single process is one rank.
  */
 
-import { sha256 } from '@noble/hashes/sha2.js';
 import { utf8ToBytes } from '@noble/hashes/utils.js';
+import { sha256 } from '../sha256.js';
 import { divide, type FloatVector } from './treeSum.js';
 
 /** All ranks make the same calls in the same order, and each call waits for all ranks. */
@@ -58,8 +58,10 @@ export async function disagreement(
 ): Promise<string | null> {
   if (ranks.size === 1) return null;
   for (const [name, thing] of Object.entries(things)) {
-    const all = await ranks.gather(sha256(typeof thing === 'string' ? utf8ToBytes(thing) : thing));
-    const other = all.findIndex((hash) => hash.some((byte, at) => byte !== all[0]![at]));
+    const hash = sha256();
+    hash.update(typeof thing === 'string' ? utf8ToBytes(thing) : thing);
+    const all = await ranks.gather(hash.digest());
+    const other = all.findIndex((digest) => digest.some((byte, at) => byte !== all[0]![at]));
     if (other > 0) return `rank ${other} of ${ranks.size} has other ${name} than rank 0`;
   }
   return null;

@@ -34,9 +34,9 @@ function shareOfZeros(variables: Variables, row: number): number {
   const { start } = variables.find(tensorOf(quantizer.name))!;
   const scales = [...(variables.find(exponentsName(quantizer))?.start ?? [0])].map(channelScale);
   let zeros = 0;
-  for (const [i, x] of start.entries()) {
+  for (let i = 0; i < start.length; i++) {
     const scale = scales[i % scales.length]!;
-    if (value(quantizer.signed, scale * e0, scale * e1, x) === 0) zeros++;
+    if (value(quantizer.signed, scale * e0, scale * e1, start[i]!) === 0) zeros++;
   }
   return zeros / start.length;
 }

@@ -3,9 +3,9 @@
  * notice a changed value. Files of other programs have no such checksum.
  */
 
-import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js';
 import { InputError } from '../errors.js';
+import { sha256 } from '../sha256.js';
 import {
   bytesOf,
   decodeSafetensors,
@@ -44,7 +44,7 @@ export function parseSafetensorsFile(bytes: Uint8Array, source: string): Safeten
 }
 
 function checksum(tensors: readonly NamedTensor[], metadata: Readonly<Record<string, string>>): string {
-  const hash = sha256.create();
+  const hash = sha256();
   const pairs = Object.entries(metadata).sort(([a], [b]) => (a < b ? -1 : 1));
   hash.update(utf8ToBytes(JSON.stringify(pairs)));
   for (const { name, shape, data } of [...tensors].sort((a, b) => (a.name < b.name ? -1 : 1))) {
