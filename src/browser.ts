@@ -1,4 +1,4 @@
-/** The library in a browser: as in Node, with the engines that a browser has. What this reaches imports no `node:*`. */
+/** The library in a browser: as in Node, with a browser's engines. No module below it imports `node:*`. */
 
 import { selectBrowserEngine } from './engine/browserEngine.js';
 import { openWith } from './library/network.js';

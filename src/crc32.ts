@@ -1,19 +1,19 @@
 /** Cyclic redundancy checks of 32 bits. */
 
-/** The checksum of bytes, going on from that of the bytes before them. */
+/** Computes a checksum of bytes. `before`: the checksum of preceding bytes. */
 type Checksum = (bytes: Uint8Array, before?: number) => number;
 
-/** That of zip and PNG files. */
+/** The checksum of zip and PNG files. */
 export const crc32 = checksum(0xedb88320);
 
-/** Castagnoli's, that of TensorBoard's files. */
+/** Castagnoli's checksum, used in TensorBoard's files. */
 export const crc32c = checksum(0x82f63b78);
 
 /**
- * Four bytes at a time ("slicing", M. Kounavis and F. Berry 2005): a table for what a byte does to the checksum when n zero
- * bytes have followed it.
+ * Makes a checksum that takes four bytes at a time ("slicing", M. Kounavis and F. Berry 2005), with tables for the
+ * effect of a byte that n zero bytes follow.
  *
- * @param polynomial with its bits in reverse, as they are shifted
+ * @param polynomial with reversed bits, in the order of shifting
  */
 function checksum(polynomial: number): Checksum {
   const first = Int32Array.from({ length: 256 }, (_, byte) => {
@@ -37,7 +37,7 @@ function checksum(polynomial: number): Checksum {
   };
 }
 
-/** A checksum as files write it: eight hexadecimal digits. */
+/** A checksum in files: eight hexadecimal digits. */
 export function hexadecimal(crc: number): string {
   return crc.toString(16).padStart(8, '0');
 }

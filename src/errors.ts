@@ -1,9 +1,9 @@
 /**
- * A fault in the call or the input: the command line prints the message as one line and exits with code 2.
+ * A fault of the call or its input: the command line prints the message as one line and exits with code 2.
  *
- * The message says what is wrong, where (file, section, key) and what would be right. Everything else that is thrown
- * is a fault of the program or of the machine (exit code 1). Names of files, tensors and keys come from outside: what of
- * them would break the line or reach the terminal as a command is escaped here, once for all messages.
+ * The message says what is wrong, where (file, section, key) and what would be right. All other errors are faults of
+ * the program or of the machine (exit code 1). Names of files, tensors and keys come from outside, so characters that
+ * would break the line or control the terminal are escaped here, once for all messages.
  */
 export class InputError extends Error {
   override readonly name = 'InputError';
@@ -21,10 +21,10 @@ export function printable(text: string): string {
   });
 }
 
-/** A package that is optional and was not installed, although something needs it. */
+/** An optional package that is needed is not installed. */
 export class MissingPackage extends InputError {}
 
-/** The hardware went away under a run: nothing can be read back, but the run can be resumed. */
+/** The hardware failed during a run: nothing can be read back, but the run can be resumed. */
 export class DeviceLost extends Error {
   override readonly name = 'DeviceLost';
 }

@@ -1,10 +1,10 @@
-/** Turns for others in a loop that never waits by itself. */
+/** Yielding to the event loop from long computations. */
 
-/** Lets timers, signals and messages through, in Node and in a browser. */
+/** Lets timers, signals and messages run, in Node and in a browser. */
 export const yieldToEventLoop: () => Promise<void> =
   typeof setImmediate === 'function' ? () => new Promise((resolve) => setImmediate(resolve)) : yieldByMessage();
 
-/** A message comes at once where a timeout, after a few in a row, takes four milliseconds. */
+/** Yields by a message, which comes at once; repeated timeouts take four milliseconds. */
 function yieldByMessage(): () => Promise<void> {
   const { port1, port2 } = new MessageChannel();
   const waiting: (() => void)[] = [];

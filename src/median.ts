@@ -1,4 +1,6 @@
-/** The middle of the values, the upper one of two: what a measurement on a shared machine is reported by. */
+/**
+ * The median of the values, the upper one of the two middle ones. Measurements on a shared machine are reported by it.
+ */
 export function median(values: readonly number[]): number {
   return [...values].sort((a, b) => a - b)[values.length >> 1]!;
 }

@@ -1,6 +1,8 @@
-/** The known name that somebody meant who wrote another: by Levenshtein's distance, letters inserted, removed or replaced. */
+/**
+ * The known name meant by a misspelt one: the nearest by Levenshtein distance (letters inserted, removed or replaced).
+ */
 
-/** The known name nearest to `given`, at most a third of its letters (two at least) away. Case does not count. */
+/** The known name nearest to `given`, at a distance of at most a third of its letters (or two). Case is ignored. */
 export function nearestName(given: string, known: readonly string[]): string | undefined {
   let nearest: string | undefined;
   let nearestDistance = Math.max(2, Math.floor(given.length / 3)) + 1;
@@ -14,7 +16,7 @@ export function nearestName(given: string, known: readonly string[]): string | u
   return nearest;
 }
 
-/** Letters to insert, remove or replace between two texts. */
+/** The number of letters to insert, remove or replace between two texts. */
 export function editDistance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, j) => j);
   for (let i = 1; i <= a.length; i++) {

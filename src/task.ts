@@ -1,17 +1,16 @@
 /**
- * Tasks: what a network is trained for. A loss, what its outputs are held against, and the metric by which networks are
- * chosen and reported.
+ * Tasks: the loss of a network, the targets of its outputs, and the metric by which networks are selected and reported.
  *
- * Inside this program every metric is an *error*, of which less is better: the fraction of wrong answers, the mean squared
- * error, 1 − AUC, 1 − mean IoU. Files and words have the metric itself, under its own name.
+ * Inside this program every metric is an *error*, of which less is better: the fraction of wrong predictions, the mean
+ * squared error, 1 − AUC, 1 − mean IoU. Files and messages have the metric itself, under its own name.
  */
 
 export const lossKinds = ['classes', 'values', 'labels', 'pixels'] as const;
 /**
  * - `classes`: softmax cross-entropy of one class an input.
  * - `values`: mean squared error of numbers.
- * - `labels`: cross-entropy of several labels an input, each there or not.
- * - `pixels`: softmax cross-entropy of a class a pixel.
+ * - `labels`: binary cross-entropy of several labels an input.
+ * - `pixels`: softmax cross-entropy of one class a pixel.
  */
 export type LossKind = (typeof lossKinds)[number];
 
@@ -20,14 +19,14 @@ export type MetricName = (typeof metricNames)[number];
 
 export interface Task {
   readonly loss: LossKind;
-  /** What outputs are held against: the data's targets, or the normalised input itself, as an autoencoder's. */
+  /** Targets of the outputs: the data's, or the normalised input itself for an autoencoder. */
   readonly target: 'data' | 'input';
   readonly metric: MetricName;
 }
 
 export const classification: Task = { loss: 'classes', target: 'data', metric: 'error' };
 
-/** The metric that goes with a loss where nothing else is said. */
+/** The default metric of a loss. */
 export const usualMetric: Readonly<Record<LossKind, MetricName>> = {
   classes: 'error',
   values: 'mse',
@@ -35,24 +34,24 @@ export const usualMetric: Readonly<Record<LossKind, MetricName>> = {
   pixels: 'iou',
 };
 
-/** Metrics that may be asked for with a loss: an autoencoder that finds anomalies is judged by the AUC of its errors. */
+/** Metrics that are allowed with a loss. The AUC of an autoencoder's errors judges anomaly detection. */
 export function metricsOf({ loss, target }: Pick<Task, 'loss' | 'target'>): readonly MetricName[] {
   return loss === 'values' && target === 'input' ? ['mse', 'auc'] : [usualMetric[loss]];
 }
 
-/** What is counted while training, when outputs do not leave the engine: of labels and pixels the wrong ones. */
+/** The metric counted by the engine while training, without reading outputs; for labels and pixels the wrong ones. */
 export function trainingMetric({ loss }: Pick<Task, 'loss'>): MetricName {
   return loss === 'values' ? 'mse' : 'error';
 }
 
 export interface Metric {
-  /** In names of columns and keys: `val_err`, `best_val_auc`. */
+  /** Part of the names of columns and keys: `val_err`, `best_val_auc`. */
   readonly key: 'err' | 'mse' | 'auc' | 'iou';
-  /** In words. */
+  /** Name in words. */
   readonly title: string;
-  /** Told in percent. */
+  /** True if it is told in percent. */
   readonly inPercent: boolean;
-  /** The metric of an error, and as well the error of a metric. */
+  /** Converts an error to the metric, and the metric to an error. */
   readonly of: (error: number) => number;
 }
 
@@ -67,8 +66,8 @@ export const metrics: Readonly<Record<MetricName, Metric>> = {
 };
 
 /**
- * A record with the errors in keys that end in `_err` (`train_err`, `best_val_err`) as metrics under their own names
- * (`train_mse`, `best_val_auc`); `toErrors` is the way back.
+ * The record with errors, in keys that end in `_err` (`train_err`, `best_val_err`), converted to metrics under their
+ * own names (`train_mse`, `best_val_auc`); with `toErrors` the inverse.
  */
 export function namedMetrics<T extends object>(record: T, task: Task, toErrors = false): T {
   const entries = Object.entries(record).map(([name, value]) => {
@@ -80,7 +79,7 @@ export function namedMetrics<T extends object>(record: T, task: Task, toErrors =
   return Object.fromEntries(entries) as T;
 }
 
-/** The task in settings as config.json keeps them; those of older versions are all of classes. */
+/** The task in settings as in config.json; those of older versions are all classifications. */
 export function taskOf(settings: Readonly<Record<string, unknown>>): Task {
   const { loss, target, metric } = settings as Partial<Task>;
   return loss && target && metric ? { loss, target, metric } : classification;

@@ -1,5 +1,6 @@
 /**
- * Every form of an integer network that can run here, against the interpreter: how many activations and logits differ.
+ * Checks every form of an integer network that can run here against the interpreter, by counting different activations
+ * and logits.
  */
 
 import { load } from '../runtime/index.js';
@@ -13,7 +14,7 @@ export interface CheckResult {
   readonly images: number;
 }
 
-/** What the interpreter makes of an image: what every other form has to give. */
+/** The interpreter's results for an image, which every other form has to equal. */
 export interface Expected {
   readonly image: Uint8Array;
   /** Stored tensors, by name. */
@@ -29,7 +30,7 @@ export function expectedResults(network: IntegerNetwork, images: readonly Uint8A
   });
 }
 
-/** The packed file, opened by the runtime that ships, with each kind of kernels in turn. */
+/** The packed file, opened by the published runtime, with each kind of kernels in turn. */
 export async function checkRuntime(
   packed: Uint8Array,
   expected: readonly Expected[],
@@ -50,7 +51,7 @@ export async function checkRuntime(
   return results;
 }
 
-/** An ONNX model in onnxruntime at three optimisation levels; null where onnxruntime-node is not installed. */
+/** An ONNX model in onnxruntime at three optimisation levels; null if onnxruntime-node is not installed. */
 export async function checkOnnx(
   network: IntegerNetwork,
   model: Uint8Array,

@@ -1,20 +1,20 @@
-/** The size of the exported C as a processor's instructions, where its compiler is installed. */
+/** The code size of the exported C, if a cross compiler is installed. */
 
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-/** For what the size is: a Cortex-M4, as `make emulated` compiles for it. */
+/** The compiler for a Cortex-M4, as in `make emulated`. */
 const compiler = 'arm-none-eabi-gcc';
 const flags = ['-std=c99', '-O2', '-mcpu=cortex-m4', '-mthumb', '--specs=picolibc.specs'];
 
 /**
- * Bytes of code on a Cortex-M4, descriptions of layers included, weights and tables of channels not; null where
+ * Bytes of code on a Cortex-M4, with descriptions of layers, but without weights and tables of channels; null if
  * arm-none-eabi-gcc is not installed.
  *
  * @param files of `cFiles`
- * @param tables bytes of weights, of what is read behind them, and of constants
+ * @param tables bytes of weights with their guard, and of constants
  */
 export function codeBytes(files: ReadonlyMap<string, string>, name: string, tables: number): number | null {
   const folder = mkdtempSync(join(tmpdir(), 'mpdnn-code-'));

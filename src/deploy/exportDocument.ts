@@ -46,7 +46,9 @@ export function exportDocument(summary: ExportSummary): string {
   ].join('\n');
 }
 
-/** How far a model for accelerators is from the integer network; such a model is not exact. */
+/**
+ * The number of differences between a model for accelerators, which is not exact, and the integer network, in words.
+ */
 export function mismatchLine({ images, activations, logits, predictions }: NpuMismatches): string {
   return (
     `net.onnx is of the profile npu, which is not exact: over ${images} images ${activations.different} of ` +

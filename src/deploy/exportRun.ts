@@ -1,6 +1,6 @@
 /**
- * `mpdnn export`: a run as files for devices, each checked against the integer network before any is written. A folder
- * is prepared aside and renamed into its place, so that an export that fails leaves nothing.
+ * `mpdnn export`: writes a run as files for devices, each checked against the integer network before any is written.
+ * The folder is prepared beside its place and renamed into it, so that a failed export leaves nothing.
  */
 
 import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
@@ -31,7 +31,7 @@ import type { TrainedNetwork } from './trainedNetwork.js';
 export const exportFormats = ['packed', 'onnx', 'c', 'qonnx'] as const;
 export type ExportFormat = (typeof exportFormats)[number];
 
-/** `exact`: the same integers everywhere; `npu`: what accelerators fuse, which is not exact. */
+/** `exact`: the same integers everywhere; `npu`: a form that accelerators fuse, which is not exact. */
 export const onnxProfiles = ['exact', 'npu'] as const;
 export type OnnxProfile = (typeof onnxProfiles)[number];
 
@@ -41,10 +41,10 @@ export interface ExportOptions {
   readonly profile: OnnxProfile;
   /** ONNX weights of up to 2 and 4 bits as int2 and int4, in the exact profile. */
   readonly packed: boolean;
-  /** The folder that is made. */
+  /** The folder to make. */
   readonly out: string;
   readonly force: boolean;
-  /** Pictures of an export, by file name; none if left out. */
+  /** Draws pictures of an export, by file name; absent for none. */
   readonly draw?: (summary: ExportContent) => Promise<ReadonlyMap<string, string | Uint8Array>>;
 }
 
@@ -53,9 +53,9 @@ export interface ExportSummary {
   readonly run: string;
   readonly version: string;
   readonly classes: readonly string[];
-  /** What the bytes of an input are, where they are no pixels: the device has to compute the same ones. */
+  /** Meaning of input bytes that are no pixels; a device has to compute the same ones. */
   readonly features: Features | null;
-  /** How inputs become the bytes that all files read; null where they are bytes. */
+  /** Conversion of inputs to the bytes that all files read; null if they are bytes. */
   readonly input_quantization: InputQuantization | null;
   readonly layers: readonly ExportedLayer[];
   readonly bytes: {
@@ -63,37 +63,37 @@ export interface ExportSummary {
     readonly weights: number;
     /** Multipliers, biases, shifts and tables, which no budget counts. */
     readonly constants: number;
-    /** The largest sum of activations that are in memory at once. */
+    /** The largest sum of activations in memory at once. */
     readonly ram: number;
-    /** All static memory of the C program: activations, and rows, filters and sums on the way. Null without C. */
+    /** All static memory of the C program: activations, and buffers of rows, filters and sums. Null without C. */
     readonly c_ram: number | null;
-    /** Code of the C program on a Cortex-M4; null without C or where arm-none-eabi-gcc is not installed. */
+    /** Code of the C program on a Cortex-M4; null without C, or if arm-none-eabi-gcc is not installed. */
     readonly c_code: number | null;
   };
   readonly macs: number;
-  /** Targets of the experiment and what training counts; null without a target. */
+  /** Targets of the experiment and sizes as counted in training; null without a target. */
   readonly budget_kb: { readonly weights: number | null; readonly activations: number | null };
   readonly weights_kb: number;
-  /** What training counts for the activations that are in memory at once; null of older runs. */
+  /** Activations in memory at once, as counted in training; null for older runs. */
   readonly activations_peak_kb: number | null;
   readonly checks: Readonly<Record<string, CheckResult>>;
-  /** How far net.onnx is from the integer network on check images, where it is of the profile `npu`. */
+  /** Differences between net.onnx and the integer network on check images, if it has the profile `npu`. */
   readonly npu_mismatches: NpuMismatches | null;
-  /** Logits, in whole units, of check images 1, 2 and 3. */
+  /** Integer logits of check images 1, 2 and 3. */
   readonly test_logits: readonly (readonly number[])[];
   readonly files: readonly string[];
 }
 
-/** What is said of an export before its files are known. */
+/** The summary of an export before its files are known. */
 export type ExportContent = Omit<ExportSummary, 'files'>;
 
-/** Images that every form has to get right before it is written. */
+/** Number of images that every form has to compute correctly before it is written. */
 const checkedImages = 8;
 
 /**
- * Writes the files and returns their summary.
+ * Writes the files. Resolves to their summary.
  *
- * @throws InputError if the folder is in the way, or something that was made differs from the trained network
+ * @throws InputError if the folder is in the way, or if a form differs from the trained network
  */
 export async function exportRun(trained: TrainedNetwork, options: ExportOptions): Promise<ExportSummary> {
   const { lowered, run, classes, experiment } = trained;
@@ -165,7 +165,7 @@ export async function exportRun(trained: TrainedNetwork, options: ExportOptions)
   return summary;
 }
 
-/** Images as PNG, for what takes pictures; none where a pixel has neither one channel nor three. */
+/** Images as PNG, for programs that read pictures; none unless pixels have one channel or three. */
 function pictures({ layers: [input] }: IntegerNetwork, images: readonly Uint8Array[]): Uint8Array[] {
   if (input?.op !== 'input') throw new Error('the network does not begin with an image');
   const [height, width, channels] = input.output.shape as [number, number, number];
@@ -207,13 +207,13 @@ function onnxModel(
   }
 }
 
-/** Whose network it is, and what its inputs are. */
+/** The experiment and the meaning of its inputs. */
 function inputMetadata({ run }: TrainedNetwork): Record<string, string> {
   const { experiment, data } = run.config;
   return { experiment, ...(data?.features && { features: JSON.stringify(data.features) }) };
 }
 
-/** Metadata of the ONNX file: classes, features, widths, and what three images give. */
+/** Metadata of the ONNX file: classes, features, widths, and the logits of three images. */
 function onnxMetadata(
   trained: TrainedNetwork,
   layers: readonly ExportedLayer[],

@@ -1,4 +1,4 @@
-/** The cost of an exported network, layer by layer: bytes, multiplications, bits, and what is proven of it. */
+/** Costs of an exported network by layer (bytes, multiplications, bits), and its proofs. */
 
 import {
   convolves,
@@ -19,18 +19,18 @@ export interface ExportedLayer {
   readonly weightBytes: number;
   /** Multipliers, biases, shifts and tables. */
   readonly constantBytes: number;
-  /** Multiplications and additions for one image. */
+  /** Multiply-adds for one image. */
   readonly macs: number;
-  /** True where its integers equal the float64 reference at every reachable accumulator; null where nothing is rounded. */
+  /** True if its integers equal the float64 reference at every reachable accumulator; null if nothing is rounded. */
   readonly proven: boolean | null;
-  /** Why not, or what the proof covers. */
+  /** The reason if not, or the extent of the proof. */
   readonly reason: string;
   /** Accumulators, over all channels, and integers of the shortcut that the proof covers; 0 without one. */
   readonly accumulators: number;
   readonly codes: number;
 }
 
-/** The layers that hold weights or compute, in their order. */
+/** The layers that have weights or compute, in order. */
 export function exportedLayers({ layers }: IntegerNetwork): ExportedLayer[] {
   return layers.flatMap((layer) => (layer.op === 'input' || layer.op === 'subsample' ? [] : [exportedLayer(layer)]));
 }

@@ -1,4 +1,7 @@
-/** How far the form for accelerators (`ship/onnx/npuModel.ts`) is from the integer network, counted in onnxruntime. */
+/**
+ * Counts the differences between the form for accelerators (`ship/onnx/npuModel.ts`) and the integer network, in
+ * onnxruntime.
+ */
 
 import { type ConvolutionLayer, type IntegerNetwork, inputOf, outputsOf } from '../ship/integerNetwork.js';
 import { predictionsOf, runIntegers } from '../ship/interpreter.js';
@@ -12,16 +15,16 @@ export interface Share {
 
 export interface NpuMismatches {
   readonly images: number;
-  /** Outputs of convolutions that are another integer, of how many. */
+  /** Different integers among the outputs of convolutions. */
   readonly activations: Share;
-  /** Logits that round to another whole unit. */
+  /** Logits that round to another integer. */
   readonly logits: Share;
-  /** Images of another class, or with a pixel of one. */
+  /** Images with another class, or with a pixel of another class. */
   readonly predictions: number;
 }
 
 /**
- * Runs a network's images, bytes [H, W, C], through its model for accelerators; null where onnxruntime-node is not
+ * Runs a network's images, bytes [H, W, C], through its model for accelerators; null if onnxruntime-node is not
  * installed.
  *
  * @throws InputError for a network that the profile cannot express

@@ -1,4 +1,4 @@
-/** Bytes of pixels as a PNG file, without loss: for pictures that other programs shall read exactly. */
+/** Lossless PNG files of pixels, which other programs read exactly. */
 
 import { deflateSync } from 'node:zlib';
 import { crc32 } from '../crc32.js';
@@ -6,7 +6,7 @@ import { crc32 } from '../crc32.js';
 const signature = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
 const colourTypes = { 1: 0, 3: 2 } as const;
 
-/** An image [height, width, channels] of grey or of red, green and blue. */
+/** The PNG of an image [height, width, channels], grey or RGB. */
 export function png(image: Uint8Array, [height, width, channels]: readonly [number, number, 1 | 3]): Uint8Array {
   const header = Buffer.alloc(13);
   header.writeUInt32BE(width, 0);

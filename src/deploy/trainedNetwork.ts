@@ -13,24 +13,24 @@ import { type LoadedWeights, readStartingWeights } from '../weights/index.js';
 export interface TrainedNetwork {
   readonly run: EvaluatedRun;
   readonly experiment: Experiment;
-  /** The file of parameters. */
+  /** Path of the file of parameters. */
   readonly parameters: string;
   readonly weights: LoadedWeights;
   readonly classes: readonly string[];
-  /** What the integers were made from: an evaluation of single images. */
+  /** The evaluation program of single images that was lowered. */
   readonly program: TrainingProgram;
   readonly lowered: Lowered;
-  /** How values enter the network, channel by channel: value·scale + offset. */
+  /** Scaling of input values for each channel: value·scale + offset. */
   readonly scaling: Pick<DataDescription, 'scale' | 'offset'>;
-  /** What training counts of it. */
+  /** Sizes as counted in training. */
   readonly sizes: QuantizerReport['sizes'];
 }
 
 /**
- * The integer network of a run's best parameters, or of its last.
+ * The integer network of a run's best or last parameters.
  *
- * @throws InputError for what is no run, for a run without images' description, and for a network that no device could
- *   run in integers
+ * @throws InputError for a folder that is no run, for a run without a description of images, and for a network that
+ *   cannot run in integers
  */
 export async function openTrained(root: string, last: boolean, overrides: Overrides = {}): Promise<TrainedNetwork> {
   const run = openEvaluated(root);

@@ -1,14 +1,14 @@
-/** How far seeds agree about the bits of a network's tensors. */
+/** Agreement of seeds on the bits of a network's tensors. */
 
 export interface Agreement {
-  /** Tensors that have the same bits with every seed. */
+  /** Number of tensors with the same bits for every seed. */
   readonly alike: number;
   readonly tensors: number;
-  /** Standard deviation over the seeds (n − 1), the root of its mean square over the tensors. */
+  /** Standard deviation over the seeds (n − 1), as the root of its mean square over the tensors. */
   readonly deviation: number;
 }
 
-/** `bits`: by seed, then by tensor. `null` of fewer than two seeds, or of none that has bits. */
+/** `bits`: by seed, then by tensor. `null` for fewer than two seeds, or without bits. */
 export function agreement(bits: readonly (readonly number[])[]): Agreement | null {
   const [first, ...others] = bits;
   if (!first || first.length === 0 || others.length === 0) return null;

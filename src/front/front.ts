@@ -1,4 +1,4 @@
-/** From the plan of a front to its report. */
+/** Makes the report of a front from its plan. */
 
 import { join } from 'node:path';
 import { type ReportEnd, runAndReport } from '../reproduce/reproduce.js';
@@ -7,7 +7,7 @@ import type { ExecuteOptions } from '../runs/plan/executePlan.js';
 import type { Front } from './frontPlan.js';
 import { frontReport } from './frontReport.js';
 
-/** Runs the plan and, unless the signal came before the end, writes the report: `paths` are its two files. */
+/** Executes the plan and, unless the signal came before the end, writes the report: `paths` are its two files. */
 export async function makeFront(
   front: Front,
   options: ExecuteOptions & { readonly command: string },

@@ -1,6 +1,6 @@
 /**
- * The runs behind a front: the float network with every seed, and from it, at every budget, a network for each way to
- * give bits. Their sections are written as a .cfg file, so that every run can be looked at and run alone.
+ * The runs of a front: for every seed the float network, and from it, for every budget, a network for each way to
+ * choose bits. Their sections are written as a .cfg file, so that every run can be inspected and repeated alone.
  */
 
 import { join } from 'node:path';
@@ -39,9 +39,9 @@ export interface FrontOptions {
   /** The file of the float network's section. */
   readonly file: ConfigFile;
   readonly section: string;
-  /** Keys of a section, over the file's own. */
+  /** Overrides of the file's keys. */
   readonly settings: Overrides;
-  /** Budgets of the weights, in kB; by default those of some bits a weight. */
+  /** Budgets of the weights, in kB; by default those of some numbers of bits a weight. */
   readonly budgets: readonly number[] | undefined;
   /** Budget of the activations, in kB; without one they stay float. */
   readonly activationKbytes: number | undefined;
@@ -49,9 +49,9 @@ export interface FrontOptions {
   readonly narrow: readonly number[] | undefined;
   /** The ways to compare; by default all. */
   readonly only: readonly QuantizedWay[] | undefined;
-  /** A file of which each section has keys of its own for learned bits, to be compared with those without. */
+  /** A file whose sections are variants: keys for learned bits, to be compared with learned bits without them. */
   readonly variants: ConfigFile | undefined;
-  /** Those at which variants are compared; by default all. */
+  /** Budgets at which variants are compared; by default all. */
   readonly variantBudgets: readonly number[] | undefined;
   readonly seeds: readonly number[] | undefined;
   readonly out: string | undefined;
@@ -60,13 +60,13 @@ export interface FrontOptions {
 
 export interface FrontRow extends ReportRow {
   readonly way: Way;
-  /** The section of the file of variants whose keys it has, too. */
+  /** The variant whose keys the row has, if any. */
   readonly variant: string | null;
 }
 
 /**
- * What is compared at one budget: identifiers of rows by way, none where no bits that are alike fit; and those of the
- * variants of learned bits.
+ * The rows at one budget, by way; without those of equal bits if none fit. And the rows of the variants of learned
+ * bits.
  */
 export interface FrontBudget {
   readonly kbytes: number;
@@ -78,30 +78,30 @@ export interface Front {
   /** The float network first, then by budget. */
   readonly rows: readonly FrontRow[];
   readonly budgets: readonly FrontBudget[];
-  /** Those that are compared. */
+  /** The ways that are compared. */
   readonly ways: readonly QuantizedWay[];
   readonly plan: readonly PlannedRun[];
   /** The sections of all runs: a .cfg file and its text. */
   readonly file: ConfigFile;
   readonly text: string;
   readonly quick: boolean;
-  /** The images that the sizes are of. */
+  /** The images by which sizes are computed. */
   readonly images: PlannedImages;
-  /** Where run folders, the .cfg file and the report go. */
+  /** The folder of the run folders, the .cfg file and the report. */
   readonly folder: string;
 }
 
-/** Mean bits a weight of the budgets where none are given. */
+/** Mean bits a weight of the default budgets. */
 const usualBits = [2.125, 2.5, 3, 4, 6];
 const usualBitsQuick = [2.125, 3];
 
 const usualSeeds = [0, 1, 2];
 const usualNarrow = [2, 4];
 
-/** Narrower networks have a number of such parts of the channels. */
+/** Narrower networks have a multiple of 1/64 of the channels. */
 const wholeWidth = 64;
 
-/** Few epochs on few images, where the call does not say otherwise: minutes on two cores, and no results. */
+/** Few epochs on few images, unless the call gives others: minutes on two cores, and no real results. */
 const quickSettings: Overrides = {
   epochs: 5,
   batch_size: 32,
@@ -110,10 +110,13 @@ const quickSettings: Overrides = {
   limit_val: 400,
 };
 
-/** The part of the float network's learning rate with which networks go on from it, as in the published sections (`…_RLR`). */
+/**
+ * Learning rate of networks that start from the float one, relative to its rate, as in the published sections
+ * (`…_RLR`).
+ */
 const rateOfQuantized = 0.1;
 
-/** Keys that every run has for itself, or that the ways differ in. */
+/** Keys that every run sets itself, or in which the ways differ. */
 const ownKeys = [
   ...['name', 'resume', 'seed', 'out', 'weightfile', 'budget', 'budget_search', 'layers'],
   ...[
@@ -127,16 +130,16 @@ const ownKeys = [
   ],
 ];
 
-/** Keys that a variant cannot change: it would be compared with something else. */
+/** Keys that a variant must not change, since the comparison would be unfair. */
 const sharedKeys: readonly string[] = [
   ...['name', 'resume', 'seed', 'out', 'data', 'model', 'epochs', 'select', 'validation_split'],
   ...['budget', 'target_weight_kbytes', 'target_activation_kbytes'],
 ];
 
 /**
- * The float network of a front, as its section and the call describe it.
+ * The float network of a front, from its section and the call.
  *
- * @throws InputError for a section that is quantized already, and for faults in the settings
+ * @throws InputError for a section with quantizers, and for faulty settings
  */
 export function floatNetwork({
   file,
@@ -154,7 +157,7 @@ export function floatNetwork({
 }
 
 /**
- * Plans the runs for the images that `bench` finds, whose classes and size decide on the sizes of the network.
+ * Plans the runs for the images found by `bench`, on whose classes and size the network's sizes depend.
  *
  * @throws InputError for budgets that no bits can keep
  */
@@ -199,7 +202,7 @@ export async function planFront(
     const all = configText('', new Map([...sections, [name, linesOf({ ...startingFrom('FLOAT', base), ...keys })]]));
     return resolveExperiment(parseConfig(all, path), name, {}, 'shared');
   };
-  /** The network of these keys with what limits it. */
+  /** The network of these keys with its limits. */
   const limited = (keys: Keys): Limited => {
     const experiment = experimentOf('LIMITED', keys);
     const { variables } = declared(experiment);
@@ -265,8 +268,8 @@ export async function planFront(
 type Keys = Readonly<Partial<Record<SettingKey, string | number>>>;
 
 /**
- * Adds a row and its section, unless another budget has it already; returns its identifier in a list, or an empty one for
- * a way that is not compared.
+ * Adds a row and its section, unless another budget has it already. Returns a list of its identifier, or an empty one
+ * for a way that is not compared.
  */
 type AddRow = (way: QuantizedWay, name: string, keys: Keys, variant?: string) => readonly string[];
 
@@ -275,7 +278,7 @@ interface Variant {
   readonly keys: Keys;
 }
 
-/** @throws InputError for keys that a variant cannot change, and where learned bits are not compared */
+/** @throws InputError for keys that a variant cannot change, and if learned bits are not compared */
 function variantsOf({ variants: file, only }: FrontOptions): Variant[] {
   if (!file) return [];
   if (only && !only.includes('learned')) {
@@ -293,7 +296,7 @@ function variantsOf({ variants: file, only }: FrontOptions): Variant[] {
   });
 }
 
-/** @throws InputError for one that is no budget of the front, and where there are no variants */
+/** @throws InputError for a budget that the front does not have, and if there are no variants */
 function variantBudgetsOf({ variants, variantBudgets }: FrontOptions, all: readonly number[]): readonly number[] {
   if (!variantBudgets) return all;
   if (!variants) throw new InputError('--variant-budgets: goes with --variants');
@@ -302,7 +305,7 @@ function variantBudgetsOf({ variants, variantBudgets }: FrontOptions, all: reado
   throw new InputError(`--variant-budgets ${strange}: is none of the budgets, which are ${all.join(', ')}`);
 }
 
-/** Runs what resolves the keys of a variant: a fault is one of its section, too. */
+/** Calls `resolve` with the keys of a variant; names its section in an error. */
 function checkVariant({ variants }: FrontOptions, name: string, resolve: () => unknown): void {
   try {
     resolve();
@@ -319,7 +322,7 @@ interface Limited {
   readonly limits: readonly BudgetLimit[];
 }
 
-/** The largest number below `all` that fits, if all below it do; 0 where none does. */
+/** The largest number up to `all` that fits, if all smaller ones do; 0 if none fits. */
 function mostThatFit(all: number, fits: (number: number) => boolean): number {
   let [most, tooMany] = [0, all];
   while (tooMany - most > 1) {
@@ -345,8 +348,8 @@ function homogeneousRows(whole: Limited, add: AddRow): Pick<FrontBudget['rows'],
 }
 
 /**
- * The keys of the most bits that fit for all weights alike, from `least` to `most`, and for all activations, with what
- * names them; `null` where none do.
+ * The keys of the most equal bits that fit, from `least` to `most` for weights, and for all activations, with a name;
+ * `null` if none fit.
  */
 function homogeneousKeys(
   { experiment: { settings, activations }, quantizers, limits }: Limited,
@@ -372,12 +375,12 @@ function homogeneousKeys(
   return { name: `W${bits}${activations.kind ? `A${activationBits}` : ''}`, keys };
 }
 
-/** Keys by which a quantizer that could infer its bits keeps them. */
+/** Keys that fix the bits of a quantizer that could infer them. */
 function fixedBits(prefix: 'w' | 'a', bits: number): Keys {
   return { [`${prefix}_bitwidth`]: bits, [`${prefix}_bitwidth_min`]: bits, [`${prefix}_bitwidth_max`]: bits };
 }
 
-/** Keys by which bits are inferred from what is learned, within the budget. */
+/** Keys for bits inferred from learned values, within the budget. */
 function underBudget(kbytes: number, activationKbytes: number | undefined): Keys {
   return {
     w_quantize: 'parametric_fp_d_xmax',
@@ -397,7 +400,7 @@ function startingFrom(float: string, { training }: Experiment): Keys {
   };
 }
 
-/** What stands in [DEFAULT]: the keys of the float network's section, and what the call says beside them. */
+/** The keys of [DEFAULT]: those of the float network's section, and the call's overrides. */
 function sharedLines({ file, section, settings }: FrontOptions, { overrides }: Experiment): Lines {
   const written = [...sectionEntries(file, section).values()].map(({ key, value }) => [key, value] as const);
   const ofQuantizers = Object.entries(settings).flatMap(([option, value]) =>
@@ -407,7 +410,7 @@ function sharedLines({ file, section, settings }: FrontOptions, { overrides }: E
   return linesOf(Object.fromEntries(keys));
 }
 
-/** The key of a .cfg file that an option as commander names it stands for. */
+/** The .cfg key of an option in commander's spelling. */
 function keyOf(option: string): string {
   return option.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }
@@ -416,7 +419,7 @@ function linesOf(keys: Readonly<Record<string, unknown>>): Lines {
   return new Map(Object.entries(keys).map(([key, value]) => [key, { value: String(value) }]));
 }
 
-/** Budgets at which weights have some bits in the mean, to three digits. */
+/** Budgets with some mean bits a weight, to three digits. */
 function usualBudgets({ unquantized }: Variables, quick: boolean): number[] {
   return (quick ? usualBitsQuick : usualBits).map((bits) =>
     Number(((bits * unquantized.weights) / bitsPerKbyte).toPrecision(3)),

@@ -1,4 +1,4 @@
-/** The report of a front, made from the run folders alone. */
+/** The report of a front, made from the run folders only. */
 
 import { bitwidthPlot } from '../report/bitwidthPlot.js';
 import type { Block, Document, TableLine } from '../report/document.js';
@@ -17,12 +17,12 @@ import { meanings, type QuantizedWay, wayNames } from './ways.js';
 interface Point {
   readonly row: FrontRow;
   readonly result: RowResult;
-  /** Mean over the seeds; `null` where no run has a result. */
+  /** Mean over the seeds; `null` if no run has a result. */
   readonly kbytes: number | null;
   readonly activationKbytes: number | null;
 }
 
-/** `command`: the words behind the program's name of the call that made it. */
+/** The report. `command`: the words of the call that made it, behind the program's name. */
 export function frontReport({ rows, budgets, ways, plan, quick }: Front, command: string): Document {
   const ofRuns = planResults(plan);
   const finished = finishedOf(ofRuns);
@@ -83,7 +83,7 @@ interface Beaten {
   readonly difference: PairedDifference;
 }
 
-/** The point that is no larger and better, of several the one that is better by most. */
+/** A point that is no larger and has a lower error; of several the one with the lowest. */
 function beaten(point: Point, points: readonly Point[]): Beaten | null {
   const better = points.flatMap((by): Beaten[] => {
     const difference = pairedDifference(by.result, point.result);
@@ -156,7 +156,7 @@ function decision({ by, difference: { isDecided, count } }: Beaten): string {
   return count < planned ? `${word}, ${seedsText(count, planned)}` : word;
 }
 
-/** What the numbers say of learned bits at one budget, beside every other way. */
+/** Sentences that compare learned bits at one budget with every other way. */
 function verdicts({ kbytes, rows }: FrontBudget, ways: readonly QuantizedWay[], points: readonly Point[]): string[] {
   const [learned] = rows.learned.map((id) => pointOf(id, points));
   if (!learned) return [];
@@ -169,7 +169,7 @@ function verdicts({ kbytes, rows }: FrontBudget, ways: readonly QuantizedWay[], 
     });
 }
 
-/** What the numbers say of the variants of learned bits at one budget. */
+/** Sentences that compare the variants of learned bits at one budget. */
 function variantVerdicts({ kbytes, rows, variants }: FrontBudget, points: readonly Point[]): string[] {
   const [learned] = rows.learned.map((id) => pointOf(id, points));
   return variants.map((id) => {
@@ -190,7 +190,7 @@ function pointOf(id: string, points: readonly Point[]): Point {
   return points.find(({ row }) => row.id === id)!;
 }
 
-/** Whether one is better than the other, by equal seeds. */
+/** Tells whether one is better than the other, by equal seeds. */
 function verdict(head: string, one: Point, other: Point): string {
   const difference = pairedDifference(one.result, other.result);
   if (!difference) {
@@ -207,7 +207,7 @@ function verdict(head: string, one: Point, other: Point): string {
   return `${head} ${word}, ${points}, ± ${difference.uncertainty.toFixed(2)} over ${seeds}.`;
 }
 
-/** The bits of every layer, learned, a column a budget. */
+/** The learned bits of every layer, a column for each budget. */
 function bitPictures(points: readonly Point[]): Block[] {
   const records = points
     .filter(({ row }) => row.way === 'learned' && row.variant === null)

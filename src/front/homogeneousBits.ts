@@ -1,13 +1,13 @@
-/** The most bits that all tensors can have alike under a budget. */
+/** The most bits that all tensors can have equally under a budget. */
 
 import { keepsLimits, type Limit, type Quantizer } from '../quant/index.js';
 
-/** Bits of the first and the last layer, where these are not those of the others. */
+/** Bits of the first and the last layer, if these differ from the others. */
 export const endBits = 8;
 
 /**
- * The most bits from `least` to `most` that every quantizer can have within the limits, those of `exceptions` keeping
- * {@link endBits}; `null` where not even `least` fits.
+ * The most bits from `least` to `most` that every quantizer can have within the limits, except `exceptions`, which have
+ * {@link endBits}; `null` if not even `least` fits.
  */
 export function homogeneousBits(
   quantizers: readonly Quantizer[],
@@ -22,7 +22,7 @@ export function homogeneousBits(
   return null;
 }
 
-/** The quantizers of the first and the last layer: the first weight, and what comes from the last weight on. */
+/** The quantizers of the first and the last layer: the first weight, and all from the last weight. */
 export function endsOf(quantizers: readonly Quantizer[]): Quantizer[] {
   const parameters = quantizers.filter(({ role }) => role !== 'activation');
   const first = parameters.findIndex(({ role }) => role === 'weight');

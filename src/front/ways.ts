@@ -1,6 +1,6 @@
 /**
- * The ways to give bits to the tensors of a network that are compared at every budget. All start from the same float
- * network, train as long, and learn weights and ranges; only how the bits come about differs.
+ * The ways to choose the bits of a network's tensors, which are compared at every budget. All start from the same float
+ * network, train as long, and learn weights and ranges; they differ only in how the bits are chosen.
  */
 
 export const wayNames = {
@@ -14,10 +14,10 @@ export const wayNames = {
 
 export type Way = keyof typeof wayNames;
 
-/** The ways that need bits. */
+/** The ways with quantizers. */
 export type QuantizedWay = Exclude<Way, 'float'>;
 
-/** What each way means, in a sentence. */
+/** The meaning of each way in a sentence. */
 export const meanings: Readonly<Record<QuantizedWay, string>> = {
   learned:
     'learned for the first part of the run under the budget, then frozen (`parametric_fp_d_xmax`, `budget = guaranteed`); where two bits a weight are too much, channels are pruned as well (`budget_prune = true`)',

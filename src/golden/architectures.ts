@@ -1,6 +1,6 @@
 /**
- * resnet18.json: parameters, layers, activations and sizes of published architectures, from the networks as they are
- * built. Networks that `nn/` does not have are named as skipped.
+ * Checks resnet18.json: parameters, layers, activations and sizes of published architectures, compared with the built
+ * networks. Networks that `nn/` does not have are reported as skipped.
  */
 
 import { z } from 'zod';
@@ -51,7 +51,7 @@ const network = z.object({
 const form = z.object({ networks: z.array(network) });
 type Network = z.output<typeof network>;
 
-/** Models by the names of the file. Others are not built here. */
+/** Models by their names in the file; others are skipped. */
 const MODELS: Readonly<Record<string, string>> = { resnet18: 'resnet18', 'mobilenet_v2_1.0': 'mobilenetv2' };
 
 export function checkArchitectures(path: string, tally: Tally): void {

@@ -1,4 +1,4 @@
-/** bitwidths.json: inferred bitwidths and their straight-through gradients. */
+/** Checks bitwidths.json: inferred bitwidths and their straight-through gradients. */
 
 import { z } from 'zod';
 import { floatBits, inferredBits, inferredBitsGradient, parameterNames } from '../quant/index.js';

@@ -26,8 +26,8 @@ const CHECKS: Readonly<Record<string, (path: string, engine: Engine, tally: Tall
 };
 
 /**
- * Checks every golden file of a folder, `onFile` after each. Whatever stops a check, an unknown schema version or a
- * fault of the engine, is a failure of its file in words. JSON files of other names are reported with what was skipped
+ * Checks every golden file of a folder, and calls `onFile` after each. Anything that stops a check (an unknown schema
+ * version, a fault of the engine) is a failure of its file in words. JSON files of other names are reported as skipped
  * and are not counted.
  *
  * @throws {InputError} if the folder has no golden file.

@@ -1,4 +1,4 @@
-/** clipping.json: limited gradients and projected values of quantizers. */
+/** Checks clipping.json: limited gradients and projected values of quantizers. */
 
 import { z } from 'zod';
 import { limitGradients, parameterNames, projectParameters } from '../quant/index.js';

@@ -1,4 +1,4 @@
-/** Reading a golden file: JSON of a known schema version and of the form that its check expects. */
+/** Reader of golden files: JSON with a schema version and the form that its check expects. */
 
 import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';

@@ -1,6 +1,6 @@
 /**
- * The programs that golden settings describe: CIFAR-10's sizes unless said otherwise, batches from the host, and quantizers
- * that start as published.
+ * Training programs for golden settings, with sizes of CIFAR-10 by default, batches from the host, and the published
+ * start of quantizers.
  */
 
 import type { StartingWeights } from '../nn/index.js';
@@ -14,7 +14,7 @@ import { experimentFromSettings } from '../settings/index.js';
 import { programOptions } from '../train/programOptions.js';
 
 export interface GoldenProgramOptions {
-  /** For messages: file and section. */
+  /** File and section, for messages. */
   readonly where: string;
   /** Keys of a .cfg section. */
   readonly settings: Readonly<Record<string, unknown>>;
@@ -29,7 +29,7 @@ export function goldenProgram(options: GoldenProgramOptions): TrainingProgram {
   return buildTrainingProgram({ ...programOf(options), train: { type: 'batch' }, evaluation: { type: 'batch' } });
 }
 
-/** The program that evaluates alone, for what is counted: names, shapes, start values. */
+/** The evaluation program, for names, shapes and initial values. */
 export function goldenEvaluation(options: GoldenProgramOptions): TrainingProgram {
   return buildEvaluationProgram(programOf(options));
 }

@@ -1,6 +1,4 @@
-/**
- * Quantizers as the golden files write them: a kind with `_relu` behind unsigned ones, limits `<name>_min` and `_max`.
- */
+/** Quantizers in golden files: a kind, with `_relu` for unsigned ones, and limits `<name>_min` and `_max`. */
 
 import { z } from 'zod';
 import {
@@ -29,7 +27,7 @@ export const signedKind = z.string().transform((text, context): SignedKind => {
   return z.NEVER;
 });
 
-/** A row of the table; a limit that the file leaves out binds nothing. */
+/** A row of the table; an omitted limit has no effect. */
 export function goldenQuantizer(
   name: string,
   { kind, signed }: SignedKind,
@@ -54,7 +52,7 @@ export function goldenQuantizer(
   };
 }
 
-/** The pair (p0, p1) from named numbers; zeros for fixed kinds, NaN for what is missing. */
+/** The pair (p0, p1) from named numbers; zeros for fixed kinds, NaN for missing ones. */
 export function learnedPair(kind: QuantizerKind, values: NamedNumbers): [number, number] {
   const [first, second] = parameterNames(kind);
   return first && second ? [values[first] ?? Number.NaN, values[second] ?? Number.NaN] : [0, 0];

@@ -1,4 +1,4 @@
-/** init.json: start values of quantizers, from weights and from settings. */
+/** Checks init.json: start values of quantizers, from weights and from settings. */
 
 import { z } from 'zod';
 import { parameterNames, type StartValues, startFromWeights, startWithStep } from '../quant/index.js';

@@ -1,8 +1,8 @@
-/** Start values of golden files, drawn with mulberry32: tensors too large to write down. */
+/** Initial values of golden files, drawn with mulberry32 for tensors too large to write down. */
 
 import { z } from 'zod';
 
-/** Where the values of a tensor come from: one number, or uniform numbers in center ± half_width. */
+/** The values of a tensor: one number, or uniform random numbers in center ± half_width. */
 export const initialValues = z.discriminatedUnion('type', [
   z.object({ type: z.literal('value'), value: z.number() }),
   z.object({ type: z.literal('mulberry32'), seed: z.number(), center: z.number(), half_width: z.number() }),

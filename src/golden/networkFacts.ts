@@ -1,4 +1,4 @@
-/** The parts of a built network, read off its evaluation phase: layers with weights, and activations, in order. */
+/** Facts about a built network, from its evaluation phase: layers with weights, and activations, in order. */
 
 import { dimension, type Tensor } from '../graph/index.js';
 import { STORAGE, storedShape } from '../nn/index.js';
@@ -23,7 +23,7 @@ export interface LayerFacts {
 /**
  * Layers with unquantized weights in forward order.
  *
- * @throws {Error} where weights are quantized: their names are then not next to the layers.
+ * @throws {Error} if weights are quantized: their names are then not next to the layers.
  */
 export function layerFacts({ plan, variables }: TrainingProgram): LayerFacts[] {
   return (plan.phases.evaluate ?? []).flatMap((node): LayerFacts[] => {

@@ -1,6 +1,6 @@
 /**
- * penalty.json on an engine: sizes, penalties and their gradients for small networks, as `quantizerUpdate` computes
- * them. Every network is a call of its own in one phase; the phase runs once for each pair of lambdas.
+ * Checks penalty.json on an engine: sizes, penalties and their gradients for small networks, as computed by
+ * `quantizerUpdate`. Every network is a call of its own in one phase; the phase runs once for each pair of lambdas.
  */
 
 import { z } from 'zod';
@@ -44,7 +44,7 @@ const penaltyCase = z.object({
 const form = z.object({ cases: z.array(penaltyCase), tie_cases: z.array(penaltyCase) });
 type Case = z.output<typeof penaltyCase>;
 
-/** A quantizer and where the case keeps its numbers. */
+/** A quantizer and the place of its numbers in the case. */
 interface Row {
   readonly quantizer: Quantizer;
   readonly layer: number;
@@ -53,9 +53,7 @@ interface Row {
 
 type Lambdas = readonly [weight: number, activation: number];
 
-/**
- * The phase runs with the weight penalty alone, with the activation penalty alone, and with the lambdas of the case.
- */
+/** The phase runs with the weight penalty alone, with the activation penalty alone, and with the case's lambdas. */
 const PASSES = ['loss2_grads', 'loss3_grads', 'total_grads'] as const;
 
 function lambdasOf(pass: (typeof PASSES)[number], { lambda2, lambda3 }: Case): Lambdas {
@@ -113,7 +111,7 @@ interface Network {
 
 interface Result {
   readonly penalties: ArrayLike<number>;
-  /** One table a pass. */
+  /** One table for each pass. */
   readonly gradients: readonly ArrayLike<number>[];
 }
 
@@ -165,7 +163,7 @@ async function run(engine: Engine, networks: readonly Network[]): Promise<(index
         values[CONTROL.lambdaWeight] = lambdaWeight;
         values[CONTROL.lambdaActivation] = lambdaActivation;
         program.write('control', values, index * STRIDE);
-        // Again in every pass: the projection of the pass before may have moved it.
+        // Written again in every pass, since the previous one's projection may have changed it.
         program.write('table', tableOf(golden, rows), index * STRIDE);
       });
       await program.run('penalize');

@@ -1,6 +1,6 @@
 /**
- * quantizers.json on an engine: values, input gradients and parameter gradients of every quantizer. All cases are rows
- * of one table and calls of one phase, so that an engine has to compile one plan only.
+ * Checks quantizers.json on an engine: values, input gradients and parameter gradients of every quantizer. All cases
+ * are rows of one table and calls of one phase, so that an engine compiles one plan only.
  */
 
 import { z } from 'zod';
@@ -56,7 +56,7 @@ function quantizerOf({ id, kind, params, bounds }: Case): Quantizer {
   return goldenQuantizer(id, kind, bounds, { fixed: fixed ? [n ?? Number.NaN, delta ?? m ?? Number.NaN] : null });
 }
 
-/** Elements between the beginnings of cases: views may have to begin at multiples of 256 bytes. */
+/** Elements between the starts of cases: views may have to begin at multiples of 256 bytes. */
 const ALIGNMENT = 64;
 
 interface Result {
@@ -154,7 +154,7 @@ function compare(tally: Tally, golden: Case, quantizer: Quantizer, result: Resul
 
 /**
  * The sums of the absolute terms of both parameter gradients. These are linear in the two sums over the elements, so
- * sums of absolute values, with either sign between them, give it.
+ * they are computed from sums of absolute values, with either sign between them.
  */
 function absoluteTerms({ x, g, kind }: Case, quantizer: Quantizer, params: NamedNumbers): number[] {
   const [p0, p1] = learnedPair(kind.kind, params);

@@ -1,6 +1,6 @@
 /**
- * resnet20_step.json on an engine: the first training step of ResNet-20 in every detail, then three updates by each
- * solver, the network after them in evaluation mode, and one more training forward pass.
+ * Checks resnet20_step.json on an engine: the first training step of ResNet-20 in every detail, then three updates by
+ * each solver, the network after them in evaluation mode, and one more training forward pass.
  */
 
 import type { Engine } from '../engine/engine.js';
@@ -160,7 +160,7 @@ async function checkFirstStep(
   }
 }
 
-/** From right after the first step on. */
+/** Checks from right after the first step. */
 async function checkThreeSteps(
   tally: Tally,
   golden: StepConfig,
@@ -212,7 +212,7 @@ function checkTensors(tally: Tally, tensors: NamedTensors, expected: AfterThree,
   }
 }
 
-/** Sizes, both penalties, which follow from the sizes, and the sum of all losses. */
+/** Checks sizes, both penalties, which follow from the sizes, and the sum of all losses. */
 function checkLosses(
   tally: Tally,
   when: string,
@@ -250,7 +250,7 @@ function checkSizes(
   tally.near(`activation kB ${when}`, kbytes, activations, tolerance * activations);
 }
 
-/** Bits by tensor; unquantized ones have 32. */
+/** Checks bits by tensor; unquantized ones have 32. */
 function checkBits(
   tally: Tally,
   { variables }: TrainingProgram,
@@ -278,7 +278,7 @@ function checkLogits(
   checkNumbers(tally, what, actual, flat, () => tolerance);
 }
 
-/** The first numbers of a tensor. */
+/** Checks the first numbers of a tensor. */
 function checkNumbers(
   tally: Tally,
   what: string,

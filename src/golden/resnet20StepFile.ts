@@ -70,7 +70,7 @@ const stepConfig = z.object({
   }),
   all_bn_after_1: z.record(z.string(), z.object({ running_mean_l2: z.number(), running_var_l2: z.number() })),
   sgd,
-  /** Left out of copies that are to be checked in less time. */
+  /** Absent in copies that are checked in less time. */
   adam: adam.optional(),
   float32_deviation: z.object({
     logits_max_abs: z.number(),
@@ -91,7 +91,7 @@ export type StepConfig = z.output<typeof stepConfig>;
 export type Losses = z.output<typeof losses>;
 export type AfterThree = z.output<typeof sgd> | z.output<typeof adam>;
 
-/** The start values of a configuration, quantizers included. */
+/** The initial values of a configuration, quantizers included. */
 export function startingWeights({ name, params }: StepConfig): StartingWeights {
   const values = new Map(
     params.map(({ name, shape, init }) => [name, { shape, values: drawValues(init, elementCount(shape)) }]),

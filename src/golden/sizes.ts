@@ -1,6 +1,6 @@
 /**
- * sizes.json: counts, start values and the first size report of every published experiment, and names and shapes of
- * all tensors, from the networks as they are built.
+ * Checks sizes.json: counts, initial values and the first size report of every published experiment, and names and
+ * shapes of all tensors, compared with the built networks.
  */
 
 import { z } from 'zod';
@@ -70,7 +70,7 @@ interface CountedTensor {
   readonly quantizer: Quantizer | null;
 }
 
-/** Tensors of a role, quantized ones under the names of their quantizers. */
+/** Tensors of a role; quantized ones have the names of their quantizers. */
 function tensorsOf({ variables }: TrainingProgram, role: 'weight' | 'activation'): CountedTensor[] {
   const quantized = variables.quantizers
     .filter((quantizer) => (quantizer.role === 'activation') === (role === 'activation'))
@@ -132,7 +132,7 @@ function checkLayerList(tally: Tally, golden: LayerList, program: TrainingProgra
   });
 }
 
-/** Entries in the order of their keys, so that equal objects have equal texts. */
+/** Entries sorted by key, so that equal objects have equal texts. */
 function ordered(value: object | undefined): [string, unknown][] {
   return Object.entries(value ?? {}).sort(([a], [b]) => (a < b ? -1 : 1));
 }

@@ -1,4 +1,4 @@
-/** A golden training run on an engine: steps on one batch, and everything that can be read after each by name. */
+/** A golden training run on an engine: steps on one batch, and everything that can be read by name after each. */
 
 import type { Engine } from '../engine/engine.js';
 import { elementCount } from '../graph/index.js';
@@ -13,7 +13,7 @@ export type NamedTensors = ReadonlyMap<string, ArrayLike<number>>;
 
 export interface StepRun {
   readonly program: TrainingProgram;
-  /** One step on the batch; returns the losses before its update. */
+  /** Trains one step on the batch. Resolves to the losses before its update. */
   train(learningRate: number): Promise<Losses>;
   /** Logits in evaluation mode. */
   evaluate(): Promise<ArrayLike<number>>;

@@ -1,29 +1,29 @@
 /**
- * The bookkeeping of one golden file: every comparison as a ratio of error to tolerance, the largest ratio, the first
- * failure in words, and what was left out.
+ * The results of one golden file: the ratio of error to tolerance of every comparison, the largest ratio, the first
+ * failure in words, and the skipped checks.
  */
 
 export interface FileReport {
   readonly file: string;
   readonly passed: boolean;
   readonly cases: number;
-  /** Largest error, in units of its tolerance: at most 1 where all is well. */
+  /** Largest ratio of an error to its tolerance; at most 1 if the file passes. */
   readonly worst: number;
-  /** Case, quantity, its value and what it had to be. */
+  /** Case, quantity, its value and the expected one. */
   readonly firstFailure?: string;
-  /** Checks that were left out, and why. */
+  /** Skipped checks, and the reasons. */
   readonly skipped: readonly string[];
 }
 
 export interface Tally {
-  /** Starts a case; comparisons up to the next one belong to it. */
+  /** Begins a case; comparisons up to the next one belong to it. */
   begin(name: string): void;
-  /** Compares a number; a tolerance of 0 asks for equality. */
+  /** Compares a number; a tolerance of 0 demands equality. */
   near(what: string, actual: number | undefined, expected: number, tolerance: number): void;
-  /** Compares what has no tolerance: counts, names, shapes. */
+  /** Compares values without a tolerance: counts, names, shapes. */
   same(what: string, actual: unknown, expected: unknown): void;
   skip(reason: string): void;
-  /** A fault that ends the file: it cannot be read, or the engine gave up. */
+  /** Records a fault that ends the file: it cannot be read, or the engine failed. */
   fail(message: string): void;
   report(file: string): FileReport;
 }

@@ -1,11 +1,11 @@
 /**
- * How far an engine may be from the golden numbers. The golden numbers are float64; the reference engine computes in
- * float64 too and has to agree to rounding, the others compute in float32.
+ * Tolerances of engines. The golden numbers are float64; the reference engine computes in float64 too and has to agree
+ * to rounding, the others compute in float32.
  */
 
 import type { Engine } from '../engine/engine.js';
 
-/** Relative tolerance of what is computed in float64 on every engine. */
+/** Relative tolerance of numbers that are computed in float64 on every engine. */
 export const EXACT_ARITHMETIC = 1e-9;
 
 export interface Tolerances {
@@ -67,9 +67,7 @@ const exactRun: RunTolerances = {
   bits: 0,
 };
 
-/**
- * Deviations that the files give of their own program run in float32: the largest over all configurations, relative.
- */
+/** Deviations of the files' own program when run in float32: the largest over all configurations, relative. */
 export interface Float32Deviation {
   readonly gradient: number;
   /** Deviation of the cross-entropy after three steps. */

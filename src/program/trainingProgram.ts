@@ -65,10 +65,10 @@ export interface QuantizedNetwork extends ActivationSettings {
   readonly weights: QuantizerSettings;
 }
 
-/** A trained network that another one learns from in training, beside the labels, and how much it has to say. */
+/** A trained network whose logits another one learns besides the labels, with weight and temperature. */
 export interface TaughtBy extends Distillation {
   readonly teacher: QuantizedNetwork;
-  /** How its inputs are normalised; `null`: as those of the network that learns. */
+  /** Normalisation of its inputs; `null` for that of the network that learns. */
   readonly scaling: Normalization | null;
 }
 
@@ -114,7 +114,10 @@ export interface TrainingProgram {
   /** Phases `train`, or with shards `gradient` and `update`; `moments` if these are re-estimated; `evaluate`. */
   readonly plan: Plan;
   readonly variables: Variables;
-  /** What the teacher knows, where there is one, in storages of its own; it has no start values, `teach` writes its parameters. */
+  /**
+   * The teacher's variables, if there is a teacher, in storages of their own, without initial values; `teach` writes
+   * its parameters.
+   */
   readonly teacher: Variables | null;
   readonly options: ProgramOptions;
   /** Names of the activations of the phase `evaluate`, if there is one, by the tensors' ids. */
@@ -251,7 +254,7 @@ interface Forward {
   /** `null` if the host writes each batch. */
   readonly gathered: Gathered | null;
   readonly logits: Tensor;
-  /** What the teacher says in training, where there is one. */
+  /** The teacher's logits in training, if there is a teacher. */
   readonly teaching: Teaching | null;
 }
 
@@ -269,7 +272,7 @@ class PhaseBuilder {
     readonly variables: Variables,
   ) {}
 
-  /** What the teacher knows, once a phase has been built that learns from it. */
+  /** The teacher's variables, once a phase that learns from it has been built. */
   get teacher(): Variables | null {
     return this.#teacher?.variables ?? null;
   }
@@ -398,7 +401,7 @@ class PhaseBuilder {
     return buildModel({ graph, variables, training, ranges, ...parts, ...more }, images, options.model);
   }
 
-  /** What the teacher says of the images of the batch: by running moments, without a place for gradients. */
+  /** The teacher's logits for a batch: with running moments, without gradients. */
   #teaching(graph: Graph, images: Tensor, gathered: Gathered | null): Teaching | null {
     const { distillation } = this.options;
     if (!distillation) return null;

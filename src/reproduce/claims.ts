@@ -1,4 +1,4 @@
-/** Judgements of the paper's claims, in sentences that are computed from the numbers. */
+/** Verdicts on the paper's claims, as sentences computed from the numbers. */
 
 import type { RowResult } from './rowResult.js';
 import { type Spread, seedsText, spreadOf, spreadText } from './spread.js';
@@ -13,8 +13,8 @@ export interface JudgedClaim {
 }
 
 /**
- * Judges a claim by the differences of the runs of equal seeds: it is decided where their mean is not zero with a
- * confidence of 95 % (Student's t), which few seeds reach only where they agree well.
+ * Judges a claim by the differences between runs of equal seeds: it is decided if their mean differs from zero with a
+ * confidence of 95 % (Student's t), which few seeds reach only if they agree well.
  */
 export function judge(claim: Claim, results: readonly RowResult[]): JudgedClaim {
   const better = find(results, claim.better);
@@ -50,17 +50,17 @@ function find(results: readonly RowResult[], id: string): RowResult {
 }
 
 export interface PairedDifference {
-  /** Error of the second row minus that of the first in points, the mean over the seeds that have both. */
+  /** Error of the second row minus that of the first in points: mean over the seeds with both. */
   readonly mean: number;
-  /** Half of the interval that holds it with a confidence of 95 % (Student's t); `null` of a single seed. */
+  /** Half width of the 95 % confidence interval (Student's t); `null` for a single seed. */
   readonly uncertainty: number | null;
-  /** Tells whether the interval leaves out zero. */
+  /** True if the interval excludes zero. */
   readonly isDecided: boolean;
-  /** Seeds that have both. */
+  /** Number of seeds with both. */
   readonly count: number;
 }
 
-/** How much better the first row is than the second, seed by seed; `null` where no seed has both. */
+/** The error of the second row minus that of the first, by equal seeds; `null` if no seed has both. */
 export function pairedDifference(first: RowResult, second: RowResult): PairedDifference | null {
   const spread = spreadOf(
     first.runs.flatMap(({ run, summary }) => {
@@ -74,7 +74,7 @@ export function pairedDifference(first: RowResult, second: RowResult): PairedDif
   return { mean, uncertainty, isDecided: uncertainty !== null && Math.abs(mean) > uncertainty, count };
 }
 
-/** A network that does not train at all is worse than one that does. */
+/** The verdict if one network does not train at all, which makes it worse than one that does. */
 function withoutNumbers(better: RowResult, worse: RowResult): JudgedClaim {
   const { group } = better.row;
   const [first, second] = [`"${better.row.label}"`, `"${worse.row.label}"`];
@@ -89,12 +89,12 @@ function withoutNumbers(better: RowResult, worse: RowResult): JudgedClaim {
   return { verdict: 'unknown', sentence: `${group}: ${first} and ${second} have no results to compare.` };
 }
 
-/** Tells of a row without results whether it will have none: every seed was tried. */
+/** Tells whether a row will never have results, since every seed was tried. */
 function neverTrains({ missing }: RowResult): boolean {
   return missing.length > 0 && missing.every(({ isFinal }) => isFinal);
 }
 
-/** Seeds that are not in the numbers. */
+/** The seeds without a number, in words. */
 function absent({ row, missing }: RowResult): string {
   if (missing.length === 0) return '';
   return ` Without seed ${missing.map(({ seed }) => seed).join(', ')} of "${row.label}", which has no result.`;

@@ -1,4 +1,4 @@
-/** The images that a plan needs, and whether they are there: said before anything is loaded. */
+/** A note on the images of a plan, and whether they are there, before anything is loaded. */
 
 import { existsSync } from 'node:fs';
 import type { Experiment } from '../settings/index.js';

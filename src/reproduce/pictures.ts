@@ -11,7 +11,7 @@ import { metricPlot } from '../report/trainingCurves.js';
 import type { RowResult } from './rowResult.js';
 import type { PictureGroup, Table } from './table.js';
 
-/** Learning curves of a group laid over each other, the mean over the seeds. */
+/** Learning curves of a group, as means over the seeds. */
 export function curvePictures(table: Table, results: readonly RowResult[]): Block[] {
   return table.curves.flatMap((group) => {
     const drawn = results.some(({ row, runs, gap }) => group.rows.includes(row.id) && gap !== null && runs.length > 0);
@@ -22,7 +22,7 @@ export function curvePictures(table: Table, results: readonly RowResult[]): Bloc
   });
 }
 
-/** Learned bits, and the way of the sizes to the budget. */
+/** Learned bits, and the sizes over the epochs with the budget. */
 export function bitwidthPictures(table: Table, results: readonly RowResult[]): Block[] {
   return table.bitwidths.flatMap((group) => {
     const records = recordsOf(group, results);
@@ -89,7 +89,7 @@ function picture(name: string, caption: string, subject: string, plot: TopLevelS
   ];
 }
 
-/** A record for each row of the group that has any run. */
+/** One record for each row of the group with a run. */
 function recordsOf({ rows }: PictureGroup, results: readonly RowResult[]): RunRecord[] {
   return rows.flatMap((id) => {
     const result = results.find(({ row }) => row.id === id);

@@ -1,4 +1,4 @@
-/** A plan as lines of a table, for a dry run: the runs in their order, how far they are, their sizes at the start. */
+/** The table of a plan for a dry run: the runs in order, their state, and their sizes at the start. */
 
 import { type QuantizerReport, quantizerReport } from '../program/quantizerReport.js';
 import { buildTrainingProgram } from '../program/trainingProgram.js';
@@ -8,13 +8,13 @@ import { standing } from '../runs/plan/standing.js';
 import type { Experiment } from '../settings/index.js';
 import { programOptions } from '../train/programOptions.js';
 
-/** The images that sizes are of, before any are loaded; a run may have them scaled to another side. */
+/** The images by which sizes are computed, before any are loaded; a run may scale them to another side. */
 export interface PlannedImages {
   readonly classes: number;
   readonly shape: readonly [height: number, width: number, channels: number];
 }
 
-/** A header and a line a run. Rejects with an `InputError` where a network of one's own is not to be had. */
+/** A header and a line for each run. Rejects with an `InputError` if the file of a network cannot be read. */
 export async function planLines(images: PlannedImages, plan: readonly PlannedRun[]): Promise<string[][]> {
   const known = new Map<string, QuantizerReport['sizes']>();
   const header = ['', 'seed', 'experiment', 'starts from', 'epochs', 'W kB', 'A max kB', 'A sum kB', 'now'];
@@ -40,7 +40,7 @@ export async function planLines(images: PlannedImages, plan: readonly PlannedRun
   return lines;
 }
 
-/** With fresh weights: those it starts from may move the bits of quantizers that infer them. */
+/** Sizes with random weights; those that a run starts from may change the bits of quantizers that infer them. */
 function startSizes({ classes, shape }: PlannedImages, experiment: Experiment): QuantizerReport['sizes'] {
   const side = experiment.data.imageSize;
   const imageShape = side === null ? shape : ([side, side, shape[2]] as const);

@@ -1,4 +1,4 @@
-/** The .cfg files that come with the program. */
+/** The shipped .cfg files. */
 
 import { existsSync } from 'node:fs';
 import { relative } from 'node:path';
@@ -8,7 +8,7 @@ import type { ConfigFile } from '../settings/index.js';
 import { readConfigFile, shippedFolder } from '../settings/readConfigFile.js';
 import type { TableRow } from './table.js';
 
-/** A file of `configs/`, named from the current folder where it lies below it, as people would name it. */
+/** A file of `configs/`, with a path relative to the current folder if it is below that. */
 export function publishedConfig(name: string): ConfigFile {
   const path = `${shippedFolder}${name}`;
   if (!existsSync(path)) throw new InputError(`${path}: is missing from the program's own files; install it anew`);
@@ -16,7 +16,7 @@ export function publishedConfig(name: string): ConfigFile {
   return readConfigFile(near.startsWith('..') ? path : near);
 }
 
-/** The sections behind the rows of a table. */
+/** The sections of the rows of a table. */
 export function publishedSections(rows: readonly TableRow[]): PlannedSection[] {
   return rows.map(({ config, section }) => ({ file: publishedConfig(config), section }));
 }

@@ -1,6 +1,9 @@
-/** The paper's results, with where each number is from: the only place for published numbers. */
+/** The paper's results and their sources: the only place for published numbers. */
 
-/** Errors are top-1 errors in percent, on the images that also chose the parameters; 1 kB = 1024 bytes. */
+/**
+ * A published result. Errors are top-1 errors in percent, on the images that also selected the parameters; 1 kB = 1024
+ * bytes.
+ */
 export interface PublishedResult {
   readonly errorPercent: number;
   readonly weightsKbytes?: number;
@@ -9,9 +12,9 @@ export interface PublishedResult {
 }
 
 export interface PublishedResults {
-  /** Where the numbers are from and what has to be known about them: whole sentences. */
+  /** Source and remarks, in whole sentences. */
   readonly source: string;
-  /** By the identifier of a table's row. */
+  /** By the identifiers of a table's rows. */
   readonly results: Readonly<Record<string, PublishedResult>>;
 }
 
@@ -46,7 +49,7 @@ export const publishedCifar10: PublishedResults = {
   },
 };
 
-/** The parametrizations are compared by learning curves only. */
+/** The parametrizations are only compared by learning curves. */
 export const publishedParametrizations: PublishedResults = {
   source:
     `${paper}, compares the parametrizations by learning curves and gives no numbers to put beside these; its claim is ` +

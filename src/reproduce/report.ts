@@ -1,6 +1,6 @@
 /**
- * The report of a table, made from the run folders alone: the same folders give the same report, however often the
- * runs were interrupted. Only the section of times differs between two executions.
+ * The report of a table, made from the run folders only: the same folders give the same report, however often the runs
+ * were interrupted. Only the section of times differs between two executions.
  */
 
 import type { Block, Document } from '../report/document.js';
@@ -17,7 +17,7 @@ export interface ReportOptions {
   readonly rows: readonly TableRow[];
   readonly plan: readonly PlannedRun[];
   readonly quick: boolean;
-  /** The words behind the program's name of the call that made it. */
+  /** The words of the call that made it, behind the program's name. */
   readonly command: string;
 }
 
@@ -53,15 +53,15 @@ export const quickNote: Block = {
   text: '**Few epochs on few images (`--quick`): this shows what the report looks like, and is no result.**',
 };
 
-/** The call that makes a run alone, by the name of the program on this machine or by another. */
+/** The call that repeats a single run, by the program's name on this machine or by another name. */
 export function commandOf({ experiment, file }: PlannedRun, by?: string): string {
   return trainCommandLine(experiment.name, file.path, experiment.overrides, by);
 }
 
-/** What a report compares its numbers with, if with anything: the epochs are `null` where they are not known. */
+/** The published training of a report's comparison, if there is one; `epochs` is `null` if unknown. */
 type Published = { readonly epochs: number | null } | null;
 
-/** The conditions that all runs share, and where they differ from the published ones. */
+/** The conditions of all runs, and their differences from the published ones. */
 export function conditions(
   published: Published,
   plan: readonly PlannedRun[],
@@ -161,7 +161,7 @@ export function timeTable(finished: readonly FinishedRunResult[]): Block {
   return { type: 'table', columns, rows: [...rows, ['', 'all', '', seconds.toFixed(1), '']] };
 }
 
-/** How to make a report again. */
+/** How to make the report again. */
 export function makingOf(
   plan: readonly PlannedRun[],
   finished: readonly FinishedRunResult[],

@@ -1,4 +1,4 @@
-/** From the words of a call to a plan, and from a plan to a report. */
+/** Plans the runs of a table, executes them, and writes the report. */
 
 import { join } from 'node:path';
 import { InputError } from '../errors.js';
@@ -16,10 +16,10 @@ export interface ReproduceOptions {
   readonly out?: string | undefined;
   /** The ending of the sections' names. */
   readonly variant?: string | undefined;
-  /** Rows whose identifier begins with one of these; all by default. */
+  /** Rows whose identifier begins with one of these; by default all. */
   readonly only?: readonly string[] | undefined;
   readonly quick: boolean;
-  /** Keys of a section, over the table's own. */
+  /** Overrides of the table's keys. */
   readonly settings: Overrides;
   readonly budget: string;
 }
@@ -28,15 +28,15 @@ export interface Reproduction {
   readonly table: Table;
   readonly rows: readonly TableRow[];
   readonly plan: readonly PlannedRun[];
-  /** No results are wanted, only to see what the report looks like. */
+  /** True for a quick preview of the report, without real results. */
   readonly quick: boolean;
   /** The folder of the plan. */
   readonly out: string;
-  /** Where the report goes. */
+  /** The folder of the report. */
   readonly folder: string;
 }
 
-/** Throws an `InputError` for what does not fit the table. */
+/** Plans the runs. Throws an `InputError` for options that do not fit the table. */
 export function planReproduction(table: Table, options: ReproduceOptions): Reproduction {
   const { quick, variant = table.variants[0]!, only } = options;
   if (!table.variants.includes(variant)) {
@@ -54,7 +54,7 @@ export function planReproduction(table: Table, options: ReproduceOptions): Repro
   return { table, rows, plan, quick, out, folder: join(out, table.name) };
 }
 
-/** Runs the plan and, unless the signal came before the end, writes the report: `paths` are its two files. */
+/** Executes the plan and, unless the signal came before the end, writes the report: `paths` are its two files. */
 export async function reproduce(
   { folder, ...reproduction }: Reproduction,
   options: ExecuteOptions & { readonly command: string },
@@ -65,8 +65,8 @@ export async function reproduce(
 }
 
 /**
- * Runs a plan and writes the report into a folder that is locked while it trains; `does` says what for. Whoever trains
- * nothing reads beside those who do.
+ * Executes a plan and writes the report into a folder that is locked while runs train; `does`: their purpose, for the
+ * lock. A call that trains nothing may read beside one that does.
  */
 export async function runAndReport(
   {
@@ -91,12 +91,12 @@ export async function runAndReport(
   }
 }
 
-/** How the runs ended, and the files of the report; none if the signal came first. */
+/** The end of the runs, and the files of the report; none if the signal came first. */
 export interface ReportEnd extends PlanEnd {
   readonly paths: readonly string[];
 }
 
-/** With the float rows, without which nothing can be compared. */
+/** The chosen rows and the float rows, which are needed for comparisons. */
 function chosenRows(table: Table, rows: readonly TableRow[], only: readonly string[] | undefined): TableRow[] {
   if (only === undefined) return [...rows];
   const fits = (id: string, word: string) => id.toLowerCase().startsWith(word.toLowerCase());
@@ -111,7 +111,7 @@ function chosenRows(table: Table, rows: readonly TableRow[], only: readonly stri
   return rows.filter((row) => chosen.includes(row) || floats.has(row.id));
 }
 
-/** Without what the call did not say. */
+/** The overrides without undefined ones. */
 function given(settings: Overrides): Overrides {
   return Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined));
 }

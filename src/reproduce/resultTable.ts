@@ -1,4 +1,4 @@
-/** The published table beside ours: a line a row, with the columns that the table has anything for. */
+/** The published table beside ours: a line for each row, with the columns for which there is data. */
 
 import type { Block, TableLine } from '../report/document.js';
 import type { Experiment } from '../settings/index.js';
@@ -10,11 +10,11 @@ import type { Table } from './table.js';
 interface ResultColumn {
   readonly title: string;
   readonly align: 'left' | 'right';
-  /** Empty where there is nothing to say. */
+  /** Empty for no data. */
   readonly cell: (result: RowResult) => string;
 }
 
-/** Columns that would be empty, or repeat another, are left out. */
+/** The table without columns that would be empty or repeat another. */
 export function resultTable(table: Table, results: readonly RowResult[]): Block {
   const columns = columnsOf(table).filter(({ cell }) => results.some((result) => cell(result) !== ''));
   const rows: TableLine[] = [];
@@ -42,16 +42,16 @@ function columnsOf({ published: { results: published }, floatRow, bitwidths }: T
     }),
     right('our gap, points', gapText),
     right('last epoch error %', ({ runs }) => {
-      // A single epoch is its own last.
+      // With a single epoch the last one is the best one.
       const errors = spreadOf(runs.flatMap(({ summary }) => (summary.epochs > 1 ? lastError(summary) : [])));
       return errors ? spreadText(errors) : '';
     }),
-    // Where there are published numbers the table is wide enough, and its subject is the test error.
+    // With published numbers the table is wide enough, and is about the test error.
     right('training loss', ({ runs }) => {
       const losses = spreadOf(runs.map(({ trainingLoss }) => trainingLoss));
       return losses && Object.keys(published).length === 0 ? spreadText(losses, 3) : '';
     }),
-    // Elsewhere the bits are drawn.
+    // Otherwise the bits are in a picture.
     left('bits W', ({ runs }) => (bitwidths.length === 0 ? bitsText(runs.flatMap(({ bits }) => bits.weights)) : '')),
     left('bits A', ({ runs }) =>
       bitwidths.length === 0 ? bitsText(runs.flatMap(({ bits }) => bits.activations)) : '',
@@ -70,28 +70,28 @@ function lastError({ last_test_err }: { readonly last_test_err: number | null })
 
 type SizeKey = 'weights_kb' | 'activations_max_kb' | 'activations_sum_kb';
 
-/** The error in percent, and of how many seeds it is where some are missing. */
+/** The error in percent, and the number of seeds if some are missing. */
 export function errorText(result: RowResult): string {
   const { error } = result;
   return error ? `${spreadText(error)}${ofSome(error.count, plannedSeeds(result))}` : '–';
 }
 
-/** The gap in points, with its sign, and of how many seeds it is where the error is of more; empty where there is none. */
+/** The gap in points, with its sign, and the number of seeds if the error has more; empty for none. */
 export function gapText({ error, gap }: RowResult): string {
   return error && gap ? `${gap.mean < 0 ? '' : '+'}${spreadText(gap)}${ofSome(gap.count, error.count)}` : '';
 }
 
-/** ` (1 of 3 seeds)` of what is not of all; empty otherwise. */
+/** ` (1 of 3 seeds)` for some of all; empty for all. */
 function ofSome(count: number, all: number): string {
   return count < all ? ` (${seedsText(count, all)})` : '';
 }
 
-/** Seeds that a row has runs of, finished or not. */
+/** Number of seeds for which a row has runs, finished or not. */
 export function plannedSeeds({ runs, missing }: RowResult): number {
   return runs.length + missing.length;
 }
 
-/** Ours, with the published size in brackets. */
+/** Our size, with the published one in brackets. */
 export function size({ runs }: RowResult, key: SizeKey, published: number | undefined): string {
   const sizes = spreadOf(runs.map(({ summary }) => summary[key]));
   if (!sizes) return '';
@@ -100,7 +100,7 @@ export function size({ runs }: RowResult, key: SizeKey, published: number | unde
   return published === undefined ? ours : `${ours} (${Number(published.toPrecision(4))})`;
 }
 
-/** The least and the most of all tensors, and their mean. */
+/** Minimum, maximum and mean over all tensors. */
 export function bitsText(bits: readonly number[]): string {
   if (bits.length === 0) return '';
   const [least, most] = [Math.min(...bits), Math.max(...bits)];
@@ -108,7 +108,7 @@ export function bitsText(bits: readonly number[]): string {
   return `${least} to ${most}, mean ${(bits.reduce((sum, each) => sum + each, 0) / bits.length).toFixed(1)}`;
 }
 
-/** Over all seeds: how many epochs ended inside the budget, and what it is. */
+/** The number of epochs inside the budget, over all seeds, and the budget. */
 function budgetText({ runs }: RowResult): string {
   const records = runs.flatMap(({ budget }) => budget ?? []);
   const [first] = runs;
@@ -139,7 +139,7 @@ export function remarks({ runs, missing }: RowResult): string {
   return [missingText(missing), ...unchosen, ...started].filter(Boolean).join('; ');
 }
 
-/** Seeds without a result by why that is: `seed 1: not finished; seeds 0, 2: not run`. */
+/** Seeds without a result by reason: `seed 1: not finished; seeds 0, 2: not run`. */
 export function missingText(missing: RowResult['missing']): string {
   const reasons = [...new Set(missing.map(({ reason }) => reason))];
   return reasons

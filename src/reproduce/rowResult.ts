@@ -21,15 +21,15 @@ export interface FinishedRunResult {
   readonly folder: RunFolder;
   readonly config: RunConfig;
   readonly summary: RunSummary;
-  /** Cross-entropy of the last epoch's training. */
+  /** Training loss of the last epoch, without penalties. */
   readonly trainingLoss: number;
-  /** The bits in the epoch whose parameters were chosen, or in the last where none was. */
+  /** Bits in the epoch of the selected parameters, or in the last one if there is none. */
   readonly bits: QuantizedBits;
   /** Epochs that ended inside the budget; `null` without one. */
   readonly budget: BudgetRecord | null;
 }
 
-/** The bits of all tensors of a kind that are quantized, in the network's order; none where it is float. */
+/** Bits of all quantized weights and of all quantized activations, in the network's order; none if these are float. */
 interface QuantizedBits {
   readonly weights: readonly number[];
   readonly activations: readonly number[];
@@ -44,11 +44,11 @@ export interface BudgetRecord {
 
 export interface RowResult {
   readonly row: ReportRow;
-  /** By seed, those that finished. */
+  /** The finished runs, by seed. */
   readonly runs: readonly FinishedRunResult[];
-  /** Seeds whose run has no result, and why. */
+  /** Seeds without a result, and the reasons. */
   readonly missing: readonly (NoResult & { readonly seed: number })[];
-  /** The error of the chosen parameters on the test images, in percent; `null` if no run has any. */
+  /** The error of the selected parameters on the test images, in percent; `null` if no run has one. */
   readonly error: Spread | null;
   /** Points above the float network of the same seed. */
   readonly gap: Spread | null;
@@ -56,14 +56,14 @@ export interface RowResult {
 
 export interface NoResult {
   readonly reason: string;
-  /** There will be none, as of a network that diverges; otherwise the run is still to come. */
+  /** True if there will be none, as for a network that diverges; false if the run is still to come. */
   readonly isFinal: boolean;
 }
 
-/** The outcome of every run of a plan: its result, or why there is none. */
+/** The result of every run of a plan, or the reason why there is none. */
 export type PlanResults = ReadonlyMap<PlannedRun, FinishedRunResult | NoResult>;
 
-/** Those that finished. */
+/** The finished runs. */
 export function finishedOf(results: PlanResults): FinishedRunResult[] {
   return [...results.values()].filter(isFinished);
 }
@@ -77,7 +77,7 @@ export function planResults(plan: readonly PlannedRun[]): PlanResults {
   return new Map(plan.map((run) => [run, resultOf(run)]));
 }
 
-/** The results of all rows; `floatRow` names the row that the error of another is compared with. */
+/** The results of all rows. `floatRow`: names the row with whose error another one is compared. */
 export function rowResults(
   rows: readonly ReportRow[],
   floatRow: (row: ReportRow) => string,
@@ -110,7 +110,7 @@ export function rowResults(
   });
 }
 
-/** The result of a run, or why there is none. */
+/** The result of a run, or the reason why there is none. */
 function resultOf(run: PlannedRun): FinishedRunResult | NoResult {
   const now = standing(run);
   if (now.type !== 'finished') return noResult(run, now);
@@ -138,7 +138,7 @@ function noResult({ startsFrom }: PlannedRun, now: Exclude<Standing, { type: 'fi
   }
 }
 
-/** Whether a run, or one that it comes from, cannot go on. */
+/** Tells whether a run, or one that it starts from, has failed. */
 function hasFailed(run: PlannedRun | null): run is PlannedRun {
   return run !== null && (standing(run).type === 'failed' || hasFailed(run.startsFrom));
 }

@@ -11,7 +11,7 @@ const z = 1.959964;
 
 /**
  * The two-sided 95 % quantile of Student's distribution with `degrees` ≥ 1 degrees of freedom: a table up to 30, then
- * the expansion about the normal distribution (Abramowitz and Stegun, 26.7.5), right to 10⁻⁵ from there on.
+ * the expansion about the normal distribution (Abramowitz and Stegun, 26.7.5), exact to 10⁻⁵ there.
  */
 export function studentQuantile(degrees: number): number {
   const first = (z ** 3 + z) / 4;

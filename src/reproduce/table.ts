@@ -1,17 +1,14 @@
-/**
- * A table of the paper as data: which experiment stands behind each row, what the paper says of it, and which rows are
- * drawn together.
- */
+/** A table of the paper as data: the experiment of each row, the paper's results, and the rows of each picture. */
 
 import type { Overrides } from '../settings/index.js';
 import type { PublishedResults } from './publishedResults.js';
 
-/** A line of a report: what its runs are called, and the section that they train. */
+/** A line of a report: the name of its runs, and the section that they train. */
 export interface ReportRow {
   /** Unique in the report. */
   readonly id: string;
   readonly label: string;
-  /** Rows of one group stand together. */
+  /** Rows of one group are adjacent. */
   readonly group: string;
   readonly section: string;
 }
@@ -28,7 +25,7 @@ export interface Claim {
   readonly than: string;
 }
 
-/** Rows whose curves, or bars, go into one picture. */
+/** Rows whose curves, or bars, are in one picture. */
 export interface PictureGroup {
   /** Part of the file's name. */
   readonly name: string;
@@ -36,7 +33,7 @@ export interface PictureGroup {
   readonly rows: readonly string[];
 }
 
-/** How a table is run where the call does not say otherwise. */
+/** Settings of a table's runs unless the call gives others. */
 interface TableDefaults {
   readonly seeds: readonly number[];
   readonly settings: Overrides;
@@ -45,27 +42,27 @@ interface TableDefaults {
 export interface Table {
   readonly name: string;
   readonly title: string;
-  /** Says in whole sentences what is compared. */
+  /** Whole sentences about what is compared. */
   readonly introduction: string;
   readonly published: PublishedResults;
-  /** Endings of the sections' names among which the call may choose; the first one is the default. */
+  /** Endings of the sections' names from which the call may choose; the first one is the default. */
   readonly variants: readonly string[];
   rows(variant: string): readonly TableRow[];
-  /** The float network that the row's error is compared with; the row itself where nothing is. */
+  /** The float network with whose error that of the row is compared; the row itself for no comparison. */
   floatRow(row: ReportRow): string;
   readonly claims: readonly Claim[];
   readonly curves: readonly PictureGroup[];
-  /** Learned bits, and sizes against the budget. */
+  /** Pictures of learned bits, and of sizes with the budget. */
   readonly bitwidths: readonly PictureGroup[];
-  /** Draw the gradients of the parametrizations too. */
+  /** True to draw the gradients of the parametrizations too. */
   readonly explainsGradients: boolean;
   readonly full: TableDefaults;
   /** Few epochs on few images: ten minutes on two cores. */
   readonly quick: TableDefaults;
-  /** Where the runs go by default; tables with the same runs share them. */
+  /** Default folder of the runs; tables with the same runs share it. */
   readonly out: string;
-  /** How long the paper trains, where it is known. */
+  /** The paper's number of epochs, if known. */
   readonly publishedEpochs: number | null;
-  /** The images that the table is about, for sizes before any are loaded. */
+  /** The images of the table, for sizes before any are loaded. */
   readonly images: { readonly classes: number; readonly side: number };
 }

@@ -1,7 +1,7 @@
 /**
- * The integer runtime: opens a packed network and classifies images, in Node, in pages and in workers, with no
- * dependency. The same integers everywhere: kernels in WebAssembly with SIMD, checked on a known product before their
- * first use, or plain JavaScript where there is none.
+ * The integer runtime: opens a packed network and classifies images, in Node, pages and workers, without dependencies.
+ * The results are the same integers everywhere. Kernels are WebAssembly with SIMD, checked on a known product before
+ * their first use, or plain JavaScript if there is no SIMD.
  *
  * @example
  * ```ts
@@ -28,7 +28,7 @@ import { loadProgram, type RuntimeProgram } from './program.js';
 
 export interface Classification {
   readonly index: number;
-  /** The class by name; its index where the file names none. */
+  /** Name of the class, or its index if the file has no names. */
   readonly name: string;
   readonly probability: number;
 }
@@ -41,30 +41,28 @@ export interface DeployedNetwork {
   readonly inputShape: readonly [height: number, width: number, channels: number];
   /** Shape of the logits: [classes], or [height, width, classes] of a network with a class for every pixel. */
   readonly outputShape: readonly number[];
-  /** The kernels that compute. */
+  /** The kernels in use. */
   readonly kernels: KernelKind | 'plain';
-  /**
-   * The logits of an image in whole units, and what a unit stands for. Images are bytes, or whatever numbers the network
-   * was trained on.
-   */
+  /** The number that a logit of 1 means. */
   readonly unit: number;
+  /** Integer logits of an image: bytes, or numbers as in training. */
   logits(image: ArrayLike<number>): Float64Array;
-  /** The class of the largest logit, the first of equal ones. */
+  /** Index of the class with the largest logit; of equal ones the first. */
   predict(image: ArrayLike<number>): number;
-  /** The same for every pixel, row by row, of a network that has logits of each. */
+  /** Class of every pixel, row by row, of a network with logits for each. */
   predictPixels(image: ArrayLike<number>): Int32Array;
-  /** All classes, the likeliest first. */
+  /** All classes, the most probable first. */
   classify(image: ArrayLike<number>): Classification[];
-  /** The bytes that the network reads of an image: its own, or those of its quantizer. */
+  /** The bytes that the network reads: the image's own, or those of its quantizer. */
   bytes(image: ArrayLike<number>): Uint8Array;
-  /** The logits of such bytes, with every stored tensor of three axes on the way: for checks. */
+  /** The logits for such bytes; `visit` gets every stored tensor of three axes, for checks. */
   trace(bytes: Uint8Array, visit: Visit): Float64Array;
 }
 
 export interface LoadOptions {
-  /** The name of the file in messages. */
+  /** Name of the file in messages. */
   readonly source?: string;
-  /** Instead of the fastest kernels that are right here. */
+  /** Kernels to use instead of the fastest ones that are right on this machine. */
   readonly kernels?: KernelKind | 'plain';
 }
 
@@ -114,7 +112,7 @@ export async function load(
   };
 }
 
-/** What takes the logits from a program that has run, of a network that ends in a classifier. */
+/** The function that reads the logits of a network with a classifier from a program that has run. */
 function classifierOf(network: IntegerNetwork): (program: RuntimeProgram) => Float64Array {
   const { layer } = outputsOf(network);
   if (layer.op !== 'classifier') {

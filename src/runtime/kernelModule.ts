@@ -1,8 +1,8 @@
-/** The kernels as WebAssembly, the fastest that this machine computes rightly. */
+/** The kernels as WebAssembly, the fastest that compute correctly on this machine. */
 
 import { relaxedKernels, simdKernels } from './kernelBytes.js';
 
-/** The numbers that a convolution reads and how it sums them, as the kernels number it. */
+/** Forms of a convolution's inputs and sums, numbered as in the kernels. */
 export const convolutionForms = { words: 0, bytes: 1, bytesInWords: 2 } as const;
 type ConvolutionForm = (typeof convolutionForms)[keyof typeof convolutionForms];
 
@@ -54,7 +54,7 @@ export type KernelKind = 'relaxed' | 'simd';
 
 const modules: Readonly<Record<KernelKind, string>> = { relaxed: relaxedKernels, simd: simdKernels };
 
-/** The kinds of kernels that are right here, the fastest first; none where there is no SIMD. */
+/** The kinds of kernels that are right on this machine, the fastest first; none without SIMD. */
 export function usableKinds(): KernelKind[] {
   return (['relaxed', 'simd'] as const).filter((kind) => {
     return WebAssembly.validate(bytesOf(modules[kind])) && (kind === 'simd' || dotsAreRight(kind));
@@ -66,7 +66,7 @@ export function instantiate(kind: KernelKind, memory: WebAssembly.Memory): Kerne
   return new WebAssembly.Instance(module, { env: { memory } }).exports as unknown as Kernels;
 }
 
-/** Tells whether relaxed dot products are sums of products: the first compiler of Node 20 gives twice as much. */
+/** Tells whether relaxed dot products are sums of products: the first compiler of Node 20 gives twice the sum. */
 function dotsAreRight(kind: KernelKind): boolean {
   const memory = new WebAssembly.Memory({ initial: 1 });
   const kernels = instantiate(kind, memory);

@@ -1,4 +1,4 @@
-/** Where the runtime keeps tensors: each at a place of its own, with a border of zeros as wide as its readers need. */
+/** Placement of the runtime's tensors: each has its own place, with a border of zeros as wide as its readers need. */
 
 import type { Window } from '../ops/window.js';
 import type { IntegerNetwork, IntegerTensor, Product } from '../ship/integerNetwork.js';
@@ -8,21 +8,22 @@ import type { KernelKind } from './kernelModule.js';
 export interface Place {
   /** Bytes an element: 1 unsigned, 2 and 4 signed. */
   readonly bytes: 1 | 2 | 4;
-  /** The element of the first pixel inside the border. */
+  /** Address of the first pixel inside the border. */
   readonly at: number;
-  /** Bytes from row to row. */
+  /** Bytes between rows. */
   readonly row: number;
   readonly channels: number;
 }
 
-/** Hands out memory, aligned. */
+/** Allocates aligned memory. */
 export interface Allocator {
   readonly bytes: number;
   allocate(bytes: number): number;
 }
 
-/** Tiles read up to so many pixels, and steps up to so many bytes, beyond the end of a row. */
+/** Pixels that a tile may read beyond the end of a row. */
 const tilePixels = 4;
+/** Bytes that a step may read beyond the end of a row. */
 const stepBytes = 32;
 
 export function createAllocator(): Allocator {

@@ -1,6 +1,6 @@
 /**
- * A network in the memory of its kernels: weights laid out as they read them, arguments written once, and the list of
- * calls that an image takes.
+ * A network in the memory of its kernels: weights in the kernels' layout, arguments written once, and the list of calls
+ * for an image.
  */
 
 import { extentOf } from '../ops/window.js';
@@ -23,11 +23,14 @@ import { createAllocator, type Place, placeTensors } from './placement.js';
 export interface RuntimeProgram {
   /** The integers of a tensor after a run, without its border. */
   read(tensor: IntegerTensor): Int32Array;
-  /** Computes all stored tensors of an image, bytes [H, W, C]; and the logits where a convolution puts them out. */
+  /**
+   * Computes all stored tensors of an image, bytes [H, W, C]. Returns the logits if a convolution gives them, else
+   * null.
+   */
   run(image: Uint8Array): Float64Array | null;
 }
 
-/** Writes into the memory once it is there. */
+/** Writes to the memory once it is allocated. */
 type Fill = (memory: ArrayBuffer) => void;
 type Call = (kernels: Kernels) => void;
 
@@ -58,7 +61,7 @@ export function loadProgram(network: IntegerNetwork, kind: KernelKind): RuntimeP
 class ProgramBuilder {
   readonly fills: Fill[] = [];
   readonly calls: Call[] = [];
-  /** The logits after the calls. */
+  /** Reads the logits after the calls. */
   logits: ((memory: ArrayBuffer) => Float64Array) | null = null;
 
   constructor(
@@ -81,7 +84,7 @@ class ProgramBuilder {
     });
   }
 
-  /** Sums are taken out of the memory row by row; logits are computed of them in plain numbers. */
+  /** Reads sums from the memory row by row and computes logits in plain numbers. */
   outputs(layer: OutputLayer): void {
     const [height, width, channels] = layer.output.shape as [number, number, number];
     const blocks = Math.ceil(channels / 8);
@@ -105,14 +108,14 @@ class ProgramBuilder {
     this.logits = (memory) => requantized(layer, accumulators, layer.addend && this.#read(memory, layer.addend));
   }
 
-  /** The integers of a tensor; of a subsampled one those of its source. */
+  /** The integers of a tensor; for a subsampled one those of its source. */
   #read(memory: ArrayBuffer, tensor: IntegerTensor): Int32Array {
     const layer = this.network.layers.find((each) => each.op === 'subsample' && each.output.name === tensor.name);
     if (layer?.op === 'subsample') return subsample(layer, this.#read(memory, layer.input));
     return readTensor(memory, placeOf(this.places, tensor), tensor.shape);
   }
 
-  /** What computes a row of the sums of each product. */
+  /** A function that computes a row of the sums of each product. */
   #products(
     { products, output }: ConvolvingLayer,
     blocks: number,
@@ -152,12 +155,12 @@ class ProgramBuilder {
     });
   }
 
-  /** Lays out a product's weights and arguments; returns what computes a row of its sums. */
+  /** Lays out a product's weights and arguments. Returns a function that computes a row of its sums. */
   #product(product: Product, width: number, blocks: number, sums: number): (kernels: Kernels, row: number) => void {
     const { input, weights, factor, depthwise, window } = product;
     const place = placeOf(this.places, input);
     const [rows, columns] = weights.shape as [number, number];
-    // A tensor is kept in 32 bits if one of its readers needs that; the others then read it so.
+    // A tensor is stored in 32 bits if one of its readers needs that; the other readers then use that too.
     const wide = place.bytes === 4;
     const elements = place.bytes === 1 ? 4 : 2;
     const steps = depthwise || wide ? columns : Math.ceil((columns * place.channels) / elements);
@@ -179,13 +182,13 @@ class ProgramBuilder {
     return (kernels, row) => kernels.convolveRow(at, row, convolutionForms[form]);
   }
 
-  /** Puts the numbers of a tensor of one pixel where a depthwise product has its weights, image by image. */
+  /** Copies the numbers of a tensor of one pixel to the weights of a depthwise product, for each image. */
   #copyFactor(factor: IntegerTensor, to: number, toBytes: number): void {
     const { at, bytes, channels } = placeOf(this.places, factor);
     this.calls.push((kernels) => kernels.moveChannel(at, 0, bytes, bytes, to, 0, toBytes, toBytes, 1, channels, 0));
   }
 
-  /** Writes a requantization's arguments; returns what makes a row of the output of rows of sums. */
+  /** Writes a requantization's arguments. Returns a function that turns rows of sums into a row of the output. */
   #requantization(
     layer: ConvolutionLayer,
     [first, second = 0]: readonly number[],
@@ -228,7 +231,7 @@ class ProgramBuilder {
     return this.#bytes(Int32Array.from(words));
   }
 
-  /** A place that holds these values from the beginning. */
+  /** A place that holds these values from the start. */
   #bytes(values: Int8Array | Int16Array | Int32Array | BigInt64Array | Float64Array): number {
     const at = this.allocate(values.byteLength);
     this.fills.push((memory) => new Uint8Array(memory).set(new Uint8Array(values.buffer), at));
@@ -236,7 +239,7 @@ class ProgramBuilder {
   }
 }
 
-/** The same product of one group: weights with zeros for what other groups see. */
+/** The product as one of a single group, with zeros as weights of other groups' inputs. */
 function ungrouped(product: Product): Product {
   const { input, weights, groups } = product;
   if (groups === 1) return product;
@@ -251,7 +254,7 @@ function ungrouped(product: Product): Product {
   return { ...product, groups: 1, weights: { ...weights, shape: [rows, columns, inputs, outputs], values } };
 }
 
-/** The same product of neighbouring taps: weights with zeros between those of a dilated one. */
+/** The product without dilation, with zeros as weights between the taps. */
 function undilated(product: Product): Product {
   const { weights, window } = product;
   const [down, across] = [window.rows.dilation, window.columns.dilation];
@@ -268,7 +271,7 @@ function undilated(product: Product): Product {
   return { ...product, window: near, weights: { ...weights, shape: [height, width, ...others], values } };
 }
 
-/** [block][row][step][8 outputs][elements of a step], zeros where there is no output or no element. */
+/** Weights as [block][row][step][8 outputs][elements of a step], with zeros for missing outputs and elements. */
 function blockedWeights({ weights }: Product, blocks: number, steps: number, elements: number): Int8Array | Int16Array {
   const [rows, columns, inputs, outputs] = weights.shape as [number, number, number, number];
   const length = columns * inputs;
@@ -288,7 +291,10 @@ function blockedWeights({ weights }: Product, blocks: number, steps: number, ele
   return values;
 }
 
-/** Tells whether 16 bits hold each of the two sums that an output of bytes has: of the first and of the last two of four inputs. */
+/**
+ * Tells whether 16 bits hold both sums of an output of bytes: of the first two and of the last two of every four
+ * inputs.
+ */
 function fitsWords({ input, weights }: Product): boolean {
   const [, columns, inputs, outputs] = weights.shape as [number, number, number, number];
   const length = columns * inputs;
@@ -300,7 +306,10 @@ function fitsWords({ input, weights }: Product): boolean {
   return sums.every((sum) => sum <= 32767);
 }
 
-/** [tap][in][outputs rounded up to 8] in 32 bits, or [tap][outputs rounded up to 8] in 16 where depthwise and not wide. */
+/**
+ * Weights as [tap][in][outputs rounded up to 8] in 32 bits, or [tap][outputs rounded up to 8] in 16 if depthwise and
+ * not wide.
+ */
 function plainWeights({ weights, depthwise }: Product, blocks: number, wide: boolean): Int16Array | Int32Array {
   const outputs = weights.shape.at(-1)!;
   const lines = weights.values.length / outputs;
@@ -311,7 +320,7 @@ function plainWeights({ weights, depthwise }: Product, blocks: number, wide: boo
   return values;
 }
 
-/** For every four outputs M/2ⁿ of two, b/2ⁿ of two, and the same of the others; then pairs for what is left. */
+/** For every four outputs M/2ⁿ of two, b/2ⁿ of two, and the same of the others; then pairs for the rest. */
 function factorsOf({ requantization, output }: ConvolutionLayer): Float64Array {
   const { multipliers, biases, shifts } = requantization;
   const channels = output.shape[2]!;

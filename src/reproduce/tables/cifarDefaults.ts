@@ -1,13 +1,13 @@
-/** How the tables of ResNet-20 on CIFAR-10 are run: they share their float networks, so they share their settings. */
+/** Settings of the tables of ResNet-20 on CIFAR-10, which share float networks and therefore settings. */
 
 import type { Table } from '../table.js';
 
-/** Runs that are compared with the paper start as they did there. */
+/** Runs that are compared with the paper start as published. */
 export const publishedStart = { w_stepsize: 'published', a_stepsize: 'published' } as const;
 
 export const cifarDefaults: Pick<Table, 'full' | 'quick' | 'out' | 'publishedEpochs' | 'images'> = {
   full: { seeds: [0, 1, 2], settings: publishedStart },
-  // Some 13 to 16 runs of 5120 images each: seven minutes where ResNet-20 trains no more than 240 images a second.
+  // Some 13 to 16 runs of 5120 images each: seven minutes if ResNet-20 trains 240 images a second.
   quick: {
     seeds: [0],
     settings: {

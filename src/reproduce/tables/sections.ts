@@ -1,4 +1,4 @@
-/** Every published section for one epoch on 2000 images: does each one train? */
+/** Every published section for one epoch on 2000 images, to check that each one trains. */
 
 import { publishedConfig } from '../publishedConfig.js';
 import { nothingPublished } from '../publishedResults.js';
@@ -10,7 +10,7 @@ const files = [
   { group: 'Power-of-two', config: 'train_resnet_quant_pow2.cfg' },
 ] as const;
 
-// 2000 images to train with, and as many to choose with as a tenth of them.
+// 2000 training images, and a tenth as many to select with.
 const oneEpoch = {
   seeds: [0],
   settings: { ...publishedStart, epochs: 1, limit_train: 2200, validation_split: 200, limit_val: 1000 },

@@ -2,10 +2,10 @@
  * Kernels of the integer runtime, in AssemblyScript. A layer's arguments are words in memory, at the offsets below; a
  * tensor is rows of pixels of channels with a border of zeros, in bytes (u8), 16 bits (i16) or 32 (i32).
  *
- * A convolution makes one output row of sums at a time, which requantization reads while it is in the cache. Weights lie
- * in blocks of eight outputs; within a block, step by step, two vectors of four outputs each that hold as many inputs
- * as one instruction multiplies (two of 16 bits, four of 8). An input step is splatted, so a lane is an output and no
- * sum runs across lanes. What a step reads beyond a window's end meets weights of zero.
+ * A convolution computes one output row of sums at a time, which requantization reads while it is in the cache. Weights
+ * are in blocks of eight outputs; within a block, step by step, two vectors of four outputs each with as many inputs as
+ * one instruction multiplies (two of 16 bits, four of 8). An input step is splatted, so a lane is an output and no sum
+ * runs across lanes. Inputs that a step reads beyond a window's end meet weights of zero.
  */
 
 // Arguments of a convolution, in bytes from their beginning.
@@ -21,7 +21,7 @@ const PIXELS: usize = 32; // of an output row
 const DOWN: usize = 36; // bytes from one output row's window to the next
 const CHANNELS: usize = 40; // depthwise and wide only
 
-// What a convolution reads and how it sums; all but the first need the relaxed dot products.
+// Forms of a convolution's inputs and sums; all but the first need the relaxed dot products.
 const WORDS: i32 = 0; // 16-bit inputs
 const BYTES: i32 = 1;
 const BYTES_IN_WORDS: i32 = 2; // bytes, with sums that 16 bits hold
@@ -96,7 +96,7 @@ function tile(
   storeTile(to, sumPixel, a0, a1, b0, b1, c0, c1, d0, d1);
 }
 
-/** The same from bytes below 128 by weights of 8 bits: four inputs a step. */
+/** Four pixels by eight outputs, of bytes below 128 and weights of 8 bits: four inputs a step. */
 function tileOfBytes(
   from: usize,
   pixel: usize,
@@ -140,7 +140,10 @@ function tileOfBytes(
   storeTile(to, sumPixel, a0, a1, b0, b1, c0, c1, d0, d1);
 }
 
-/** The same where 16 bits hold every sum of half of the inputs: two sums an output, which are added at the end. */
+/**
+ * Four pixels by eight outputs, of bytes, if 16 bits hold every sum of half of the inputs: two sums an output, which
+ * are added at the end.
+ */
 function tileInWords(
   from: usize,
   pixel: usize,
@@ -269,7 +272,7 @@ export function depthwiseRow(at: usize, row: i32): void {
   }
 }
 
-/** One row of sums of 32-bit inputs by 32-bit weights [tap][in][blocks · 8], for values that 16 bits do not hold. */
+/** One row of sums of 32-bit inputs by 32-bit weights [tap][in][blocks · 8], for values that exceed 16 bits. */
 export function wideRow(at: usize, row: i32, depthwise: bool): void {
   const pixel = load<u32>(at, INPUT_PIXEL) as usize;
   const inputRow = load<u32>(at, INPUT_ROW) as usize;
@@ -325,7 +328,7 @@ const THRESHOLDS: usize = 88; // i64, 0 for none
 const LEVELS: usize = 92; // how many thresholds
 const VALUES: usize = 96; // i32 [levels + 1]
 
-/** A row in float64, which is exact where every M·a + b is below 2^53; uniform outputs of one product. */
+/** A row in float64, which is exact if every M·a + b is below 2^53; uniform outputs of one product. */
 export function requantizeRow(at: usize, row: i32): void {
   const width = (load<u32>(at, WIDTH) as usize) << 2;
   const outputs = load<i32>(at, OUTPUTS);
@@ -357,7 +360,7 @@ export function requantizeRow(at: usize, row: i32): void {
         0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23,
       );
       if (addendBytes && o < addendChannels) {
-        // Far outside of every output's range, but such that nothing wraps when the addend comes.
+        // Far outside of every output's range, but without overflow when the addend is added.
         t = i32x4.min_s(i32x4.max_s(t, i32x4.splat(-(1 << 30))), i32x4.splat(1 << 30));
         t = i32x4.add(t, i32x4.shl(fourOf(addend, o, addendBytes, addendChannels), addendShift));
       }
@@ -426,7 +429,7 @@ export function requantizeWideRow(at: usize, row: i32): void {
   }
 }
 
-/** The maximum of each window, 16 or 32 bits or bytes an element; windows are cut at the edges of the image. */
+/** The maximum of each window, of bytes, 16-bit or 32-bit elements; windows are clipped at the edges of the image. */
 export function maxPool(
   input: usize,
   inputRow: usize,
@@ -468,7 +471,7 @@ export function maxPool(
   }
 }
 
-/** A channel of a picture to one of another, moved up by some bits. */
+/** Copies a channel of an image to one of another image, shifted by some bits. */
 export function moveChannel(
   from: usize,
   fromRow: usize,
@@ -489,7 +492,7 @@ export function moveChannel(
   }
 }
 
-/** Products that a runtime has to get right before it may use relaxed dots: four sums of w·x of four bytes, twice. */
+/** Products that tell whether relaxed dots may be used: four sums of w·x of four bytes, twice. */
 export function dotTest(w: usize, x: usize, to: usize): void {
   if (!ASC_FEATURE_RELAXED_SIMD) return;
   v128.store(to, dotBytes(v128.load(w), v128.load(x), i32x4.splat(0)));
@@ -500,7 +503,7 @@ export function dotTest(w: usize, x: usize, to: usize): void {
 @inline
 function fourOf(row: usize, index: i32, bytes: usize, channels: i32): v128 {
   if (index + 4 > channels) {
-    // The last channels of a narrow addend; those behind them are zero.
+    // The last channels of a narrow addend; further ones are zero.
     let four = i32x4.splat(0);
     four = i32x4.replace_lane(four, 0, oneOf(row, index, bytes));
     if (index + 1 < channels) four = i32x4.replace_lane(four, 1, oneOf(row, index + 1, bytes));
