@@ -20,15 +20,17 @@ export interface ChannelQuantization {
 
 /**
  * Positions in the `control` storage (float). Adam's learning rate includes its bias corrections; `averageWeight` is
- * the weight of a step's values in the moving averages.
+ * the weight of a step's values in the moving averages; `damping` is λ of `program/damping.ts`, and `negatedDamping` −λ.
  */
 export const CONTROL = {
   learningRate: 0,
   lambdaWeight: 1,
   lambdaActivation: 2,
   averageWeight: 3,
+  damping: 4,
+  negatedDamping: 5,
 } as const;
-export const CONTROL_LENGTH = 4;
+export const CONTROL_LENGTH = 6;
 
 /** Positions in the `penalties` view: penalties without the factor λ, and sizes in kB. */
 export const PENALTIES = {

@@ -1,9 +1,12 @@
 /** Updates exponential moving averages: average + weight·(values − average). */
 
-import { CONTROL, type NoAttributes } from './attributes.js';
+import { CONTROL, CONTROL_LENGTH, type NoAttributes } from './attributes.js';
 import type { Definition, Operation } from './definition.js';
 
-const signature = { operands: { values: '[...N]', average: '[...N]', control: '[4]' }, results: {} } as const;
+const signature = {
+  operands: { values: '[...N]', average: '[...N]', control: `[${CONTROL_LENGTH}]` },
+  results: {},
+} as const;
 
 export type MovingAverage = Operation<typeof signature, NoAttributes>;
 

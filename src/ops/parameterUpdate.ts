@@ -1,6 +1,6 @@
 /** The solver's update of a vector of parameters. */
 
-import { CONTROL, type Solver } from './attributes.js';
+import { CONTROL, CONTROL_LENGTH, type Solver } from './attributes.js';
 import type { Definition, Operation } from './definition.js';
 import { solverFault, solverStep } from './solver.js';
 
@@ -18,7 +18,7 @@ const signature = {
     gradients: '[...N]',
     velocity: '[...N]',
     secondMoment: '[...N]?',
-    control: '[4]',
+    control: `[${CONTROL_LENGTH}]`,
   },
   results: {},
 } as const;

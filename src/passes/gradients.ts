@@ -23,13 +23,21 @@ export interface GradientPlaces {
  * Appends the gradients of `loss` to the graph that computes it.
  *
  * @param sums the storage of the quantizers' reductions, [Q, 2]
+ * @param known parameters with gradients that they have beside those of the loss
  * @throws {Error} if an operation without a gradient rule is between a parameter and the loss, or if views of
  *   parameters overlap partly.
  */
-export function appendGradients(graph: Graph, loss: Tensor, places: GradientPlaces, sums: Tensor): void {
+export function appendGradients(
+  graph: Graph,
+  loss: Tensor,
+  places: GradientPlaces,
+  sums: Tensor,
+  known: Iterable<readonly [Tensor, Tensor]> = [],
+): void {
   const forward = [...graph.nodes];
   const learned = learnedTensors(forward, places.parameters);
-  const gradients = new Map<string, Tensor>([[placeOf(loss), loss]]);
+  const gradients = new Map<string, Tensor>();
+  for (const [tensor, gradient] of [[loss, loss] as const, ...known]) gradients.set(placeOf(tensor), gradient);
   for (const node of forward.reverse()) {
     const upstream = Object.entries<Tensor | null>(node.results).map(
       ([name, tensor]) => [name, (tensor && gradients.get(placeOf(tensor))) ?? null] as const,

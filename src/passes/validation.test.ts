@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { windowLike } from '../../test/engine/windows.js';
 import { InputError } from '../errors.js';
 import { Graph, type Operations, type Tensor } from '../graph/index.js';
+import { CONTROL_LENGTH } from '../ops/attributes.js';
 import { conv2d } from '../ops/convolution.js';
 import { maxPool } from '../ops/maxPool.js';
 import { makePlan } from './planning.js';
@@ -120,7 +121,7 @@ const cases: readonly (readonly [name: string, build: () => Graph, fault: string
       const [parameters, gradients, velocity] = ['p', 'g', 'v'].map((name) => stored(g, name, 4)) as Tensor[];
       const operands = { parameters: parameters!, gradients: gradients!, velocity: velocity! };
       const solver = { type: 'adam', beta1: 0.9, beta2: 0.999, epsilon: 1e-8 } as const;
-      const control = stored(g, 'control', 4);
+      const control = stored(g, 'control', CONTROL_LENGTH);
       g.append('parameterUpdate', { ...operands, secondMoment: null, control }, {}, { solver, weightDecay: 0 });
       return g;
     },

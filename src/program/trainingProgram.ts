@@ -33,7 +33,7 @@ import {
   unquantized,
   Variables,
 } from '../nn/index.js';
-import { CONTROL_LENGTH, METRICS_LENGTH, PENALTIES_LENGTH, type Solver } from '../ops/attributes.js';
+import { CONTROL, CONTROL_LENGTH, METRICS_LENGTH, PENALTIES_LENGTH, type Solver } from '../ops/attributes.js';
 import { elementLoss } from '../ops/elementLoss.js';
 import { flatten } from '../ops/flatten.js';
 import type { Normalization } from '../ops/gatherBatch.js';
@@ -42,6 +42,7 @@ import { type Distillation, softmaxCrossEntropy, type Teaching } from '../ops/so
 import { appendGradients, fuse, makePlan, prune } from '../passes/index.js';
 import type { Budget, CostTable } from '../quant/index.js';
 import { classification, type Task } from '../task.js';
+import { appendDamping } from './damping.js';
 
 /** The source of a phase's images. */
 export type ImageSource =
@@ -94,6 +95,8 @@ export interface ProgramOptions extends QuantizedNetwork {
   readonly labelSmoothing?: number;
   /** None by default. */
   readonly distillation?: TaughtBy | null;
+  /** Pull weights to the levels of their quantizers, as strongly as `control` says. */
+  readonly damps?: boolean;
   /** Cap the bits of quantizers at the numbers in the storage `bitCaps`. */
   readonly capsBits?: boolean;
   /** Channels may be pruned: the penalty counts the shares that the host writes. Needs `capsBits`. */
@@ -453,8 +456,15 @@ class PhaseBuilder {
     const [parameters, gradients] = [STORAGE.parameters, STORAGE.gradients].map((name) => this.#parameterVector(name));
     const places = { parameters: parameters!, gradients: gradients! };
     const sums = this.#quantizerTable(graph, STORAGE.quantizerSums);
-    appendGradients(graph, loss, places, sums);
+    const known = this.options.damps ? appendDamping(graph, places.parameters, this.#dampingFactors(graph)) : [];
+    appendGradients(graph, loss, places, sums, known);
     return { loss, sums };
+  }
+
+  #dampingFactors(graph: Graph): [Tensor, Tensor] {
+    const storage = this.#storage(STORAGE.control, CONTROL_LENGTH);
+    const at = (offset: number) => graph.tensor('damping', [1], { storage, offset });
+    return [at(CONTROL.damping), at(CONTROL.negatedDamping)];
   }
 
   #batch(graph: Graph, training: boolean): Pick<Forward, 'images' | 'labels' | 'gathered'> {

@@ -245,6 +245,8 @@ describe('going on', () => {
     expect(fault({ schedule: 'cosine' })).toThrow(/the cosine brings the learning rate to 0 over the whole run/);
     const targets = { targetWeightKbytes: 70, budget: 'guaranteed', learningRateDrops: '80,120' };
     expect(fault(targets)).toThrow(/bits are searched for in a part of the whole run/);
+    const damped = { wQuantize: 'fp', dampOscillations: 1, learningRateDrops: '80,120' };
+    expect(fault(damped)).toThrow(/the damping of oscillations rises over the whole run/);
     const { folder, config } = fault({ learningRateDrops: '80,120' })();
     writeFileSync(folder.summary, '{}');
     setEpochs(folder, config, 160);

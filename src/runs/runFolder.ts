@@ -229,6 +229,7 @@ function epochsFault(then: RunConfig['settings'], { settings, budget }: Experime
   const change = `epochs was ${then.epochs}, now it is ${epochs}, and`;
   if (schedule === 'cosine') return `${change} the cosine brings the learning rate to 0 over the whole run`;
   if (guaranteesBudget(budget)) return `${change} bits are searched for in a part of the whole run`;
+  if (settings.damp_oscillations > 0) return `${change} the damping of oscillations rises over the whole run`;
   const before = Array.isArray(then.learning_rate_drops) ? then.learning_rate_drops : [];
   if (before.join() === drops.join()) return null;
   const asBefore = `--learning-rate-drops ${before.join() || 'none'}`;

@@ -77,6 +77,7 @@ describe('defaults', () => {
       emaDecay: 0,
       bnReestimate: 0,
       countOscillations: 0,
+      dampOscillations: 0,
       distill: null,
       quantizerLearningRateFactor: 1,
       startFrom: null,

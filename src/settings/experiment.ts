@@ -95,6 +95,8 @@ export interface Experiment {
     readonly bnReestimate: number;
     /** Number of last steps of an epoch in which oscillating weights are counted; 0 for none. */
     readonly countOscillations: number;
+    /** How strongly quantized weights are pulled to their levels in the last step; 0 for not at all. */
+    readonly dampOscillations: number;
     /** Learning rate of the quantizers' parameters relative to that of the others. */
     readonly quantizerLearningRateFactor: number;
     /** The teacher's parameters as written, and temperature and weight of its loss; `null` without a teacher. */
@@ -347,6 +349,7 @@ function grouped(
       emaDecay: s.ema_decay,
       bnReestimate: s.bn_reestimate,
       countOscillations: s.count_oscillations,
+      dampOscillations: s.damp_oscillations,
       quantizerLearningRateFactor: s.quantizer_learning_rate_factor,
       distill:
         s.distill === null

@@ -76,10 +76,11 @@ const idleKeys: readonly IdleKeys[] = [
     reason: ({ optimizer }) => `with optimizer = ${optimizer}`,
   },
   {
-    keys: ['count_oscillations'],
+    keys: ['count_oscillations', 'damp_oscillations'],
     because: ['w_quantize', 'layers'],
     areIdle: (settings, layers) =>
-      settings.count_oscillations > 0 && kindsOf('w_quantize', settings, layers).length === 0,
+      Math.max(settings.count_oscillations, settings.damp_oscillations) > 0 &&
+      kindsOf('w_quantize', settings, layers).length === 0,
     reason: () => 'where no weight is quantized: set w_quantize',
   },
   {

@@ -180,6 +180,7 @@ const settingsTable = {
   label_smoothing: key('0', number(0, 0.5)),
   ema_decay: key('0', number(0, 0.99999)),
   count_oscillations: key('0', integer(0, 100_000)),
+  damp_oscillations: key('0', number(0, 10)),
   bn_reestimate: key('0', integer(0, 100_000)),
   quantizer_learning_rate_factor: key('1', number(0, 1000)),
   weightfile: key('none', optional(text)),

@@ -107,6 +107,7 @@ export function programOptions(
     labelSmoothing: training.labelSmoothing,
     momentBatches: training.bnReestimate,
     movingAverages: training.emaDecay > 0,
+    damps: training.dampOscillations > 0,
     capsBits: guaranteesBudget(experiment.budget),
     prunesChannels: experiment.budget.prunes,
     seed: training.seed,

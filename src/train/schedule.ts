@@ -1,6 +1,6 @@
 /**
- * Values that the host sets before every step: the learning rate (with Adam's bias corrections) and the weight of
- * moving averages.
+ * Values that the host sets before every step: the learning rate (with Adam's bias corrections), the weight of moving
+ * averages, and λ of the damping of oscillations.
  */
 
 import type { Solver } from '../ops/attributes.js';
@@ -32,6 +32,18 @@ export function learningRate(settings: RateSettings, step: number, stepsPerEpoch
     default:
       return settings.schedule satisfies never;
   }
+}
+
+/**
+ * λ of the damping of oscillations in a step (counted from 0 over the whole run): it rises from 0 along half a cosine, since
+ * weights must be free to change their levels at first (Nagel et al., arXiv 2203.11086).
+ */
+export function dampingWeight(
+  { dampOscillations, epochs }: Pick<Experiment['training'], 'dampOscillations' | 'epochs'>,
+  step: number,
+  stepsPerEpoch: number,
+): number {
+  return (dampOscillations * (1 - Math.cos((Math.PI * step) / (epochs * stepsPerEpoch)))) / 2;
 }
 
 /**

@@ -35,21 +35,23 @@ const writtenTo = ({ written }: TinyRun, wanted: string) =>
 const quantized = { w_quantize: 'parametric_fp_d_xmax', a_quantize: 'parametric_fp_d_xmax_relu' };
 
 describe('every step', () => {
-  it('has the rate of its own place in the schedule, both penalties in their places, the weight of the averages', async () => {
+  it('has the rate of its own place in the schedule, both penalties, the weight of the averages, and of the damping', async () => {
     const run = await trained({
       ...quantized,
       ...{ batch_size: 16, epochs: 4, initial_learning_rate: 0.1, warmup_epochs: 1, learning_rate_drops: '2,3' },
       ...{ target_weight_kbytes: 1, target_activation_kbytes: 1, ema_decay: 0.75 },
-      ...{ initial_cost_lambda2: 0.25, initial_cost_lambda3: 0.5 },
+      ...{ initial_cost_lambda2: 0.25, initial_cost_lambda3: 0.5, damp_oscillations: 2 },
     });
     const rates = [0.025, 0.05, 0.075, 0.1, 0.1, 0.1, 0.1, 0.1, 0.01, 0.01, 0.01, 0.01, 0.001, 0.001, 0.001, 0.001];
     const averages = Array.from({ length: 16 }, (_, step) => Math.max(0.25, 9 / (11 + step)));
     const control = writtenTo(run, STORAGE.control);
     expect(control).toHaveLength(16);
-    for (const [step, [rate, weights, activations, average]] of control.entries()) {
+    for (const [step, [rate, weights, activations, average, damping, negated]] of control.entries()) {
       expect(rate).toBeCloseTo(rates[step]!, 12);
       expect([weights, activations]).toEqual([0.25, 0.5]);
       expect(average).toBeCloseTo(averages[step]!, 12);
+      expect(damping).toBeCloseTo(1 - Math.cos((Math.PI * step) / 16), 12);
+      expect(negated).toBe(-damping!);
     }
   });
 

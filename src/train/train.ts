@@ -29,7 +29,7 @@ import { checkpointFile, parametersFile } from './checkpoint.js';
 import type { CheckpointState } from './checkpointState.js';
 import { countOscillations } from './oscillations.js';
 import type { EpochReport, Recorder, StepReport, TrainingEvents, TrainingMetrics } from './recorder.js';
-import { averageWeight, learningRate, stepSize } from './schedule.js';
+import { averageWeight, dampingWeight, learningRate, stepSize } from './schedule.js';
 import { type RunSummary, summarize } from './summary.js';
 
 export interface TrainingRun {
@@ -234,7 +234,8 @@ async function runBatches(
     const step = state.step + done - state.batch;
     rate = learningRate(experiment.training, step, batches);
     const update = stepSize(training.options.solver, rate, step + 1);
-    control.set([update, ...lambdas, averageWeight(experiment.training.emaDecay, step + 1)]);
+    const damping = dampingWeight(experiment.training, step, batches);
+    control.set([update, ...lambdas, averageWeight(experiment.training.emaDecay, step + 1), damping, -damping]);
     program.write(STORAGE.control, control);
     fault = await session.step(done);
     if (fault) break;

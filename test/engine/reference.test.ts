@@ -7,7 +7,7 @@ import { describe, expect, it } from 'vitest';
 import { createReferenceEngine } from '../../src/engine/reference/index.js';
 import { Graph, type Operations, type Plan, type Tensors } from '../../src/graph/index.js';
 import { type DType, elementCount, type Shape, type Tensor } from '../../src/graph/tensor.js';
-import type { Activation } from '../../src/ops/attributes.js';
+import { type Activation, CONTROL_LENGTH } from '../../src/ops/attributes.js';
 import { type SizedWindowOptions, sizedWindowOf } from '../../src/ops/window.js';
 import { makePlan } from '../../src/passes/index.js';
 import { chainCases } from './cases/chains.js';
@@ -519,7 +519,7 @@ describe('values worked out by hand', () => {
     { solver: { type: 'adam', beta1: 0.5, beta2: 0.75, epsilon: 1 } as const, v: 4.5, p: 10 - (0.5 * 4.5) / (2 + 1) },
   ])('$solver with weight decay', async ({ solver, v, p }) => {
     const state = await computed(
-      { shapes: { p: [1], g: [1], v: [1], m: [1], control: [4] } },
+      { shapes: { p: [1], g: [1], v: [1], m: [1], control: [CONTROL_LENGTH] } },
       (graph, t) => {
         const secondMoment = solver.type === 'adam' ? t('m') : null;
         const operands = {
@@ -531,7 +531,7 @@ describe('values worked out by hand', () => {
         };
         graph.append('parameterUpdate', operands, {}, { solver, weightDecay: 0.1 });
       },
-      { p: [10], g: [3], v: [5], m: [0], control: [0.5, 0, 0, 0] },
+      { p: [10], g: [3], v: [5], m: [0], control: [0.5, 0, 0, 0, 0, 0] },
     );
     expect(state.v![0]).toBeCloseTo(v, 12);
     expect(state.p![0]).toBeCloseTo(p, 12);
@@ -540,10 +540,10 @@ describe('values worked out by hand', () => {
 
   it('a moving average goes its weight of the way', async () => {
     const state = await computed(
-      { shapes: { x: [2], average: [2], control: [4] } },
+      { shapes: { x: [2], average: [2], control: [CONTROL_LENGTH] } },
       (graph, t) =>
         graph.append('movingAverage', { values: t('x'), average: t('average'), control: t('control') }, {}, {}),
-      { x: [3, -1], average: [1, -1], control: [9, 9, 9, 0.25] },
+      { x: [3, -1], average: [1, -1], control: [9, 9, 9, 0.25, 9, 9] },
     );
     expect(state).toMatchObject({ x: [3, -1], average: [1.5, -1] });
   });

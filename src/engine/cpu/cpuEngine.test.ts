@@ -4,7 +4,7 @@ import { createPooledCpuEngine } from '../../../test/engine/pooledThreads.js';
 import { windowLike } from '../../../test/engine/windows.js';
 import { mulberry32 } from '../../../test/mulberry32.js';
 import { Graph } from '../../graph/index.js';
-import type { Activation } from '../../ops/attributes.js';
+import { type Activation, CONTROL_LENGTH } from '../../ops/attributes.js';
 import { makePlan } from '../../passes/index.js';
 import type { Quantizer } from '../../quant/index.js';
 import { createCpuEngine } from './index.js';
@@ -113,7 +113,7 @@ function convolutionStep() {
     storage('dx', shape),
     storage('sums', [2]),
     storage('velocity', [3, 3, 20, 20]),
-    storage('control', [4]),
+    storage('control', [CONTROL_LENGTH]),
   ];
   const [y, z, dz, dy] = ['y', 'z', 'dz', 'dy'].map((name) => graph.tensor(name, shape));
   const moments = graph.tensor('moments', [2, 20]);

@@ -1,6 +1,9 @@
 /** Chains of operations whose transient tensors may share memory and be overwritten in place. */
 
+import type { Tensor } from '../../../src/graph/index.js';
 import type { Activation } from '../../../src/ops/attributes.js';
+import { appendDamping } from '../../../src/program/damping.js';
+import type { QuantizerCore } from '../../../src/quant/index.js';
 import { type ConformanceCase, caseBuilder } from '../conformanceCase.js';
 import { activationName, activations, isExact, randomValues, rangesOf } from '../randomValues.js';
 import { windowLike } from '../windows.js';
@@ -13,6 +16,9 @@ export function chainCases(): ConformanceCase[] {
     ...activations.filter(isExact).map((activation, i) => batchNormChain(activation, true, 2200 + i)),
     ...[null, ...activations.filter(isExact)].map((activation, i) => batchNormChain(activation, false, 2250 + i)),
     lossChain(),
+    damping('uniform', false, 2310),
+    damping('uniform', true, 2311),
+    damping('pow2', false, 2312),
   ];
 }
 
@@ -136,4 +142,26 @@ function lossChain(): ConformanceCase {
   c.graph.append('linearWeightGradient', { x, dy: dlogits }, results, {});
   c.graph.append('linearInputGradient', { dy: dlogits, w }, { dx: c.output('dx', [5, 9]) }, {});
   return c.build('gradient of the loss over the logits');
+}
+
+/** Multiples of a power of two: what the weights are apart from their levels is exact. */
+function damping(core: QuantizerCore, perChannel: boolean, seed: number): ConformanceCase {
+  const random = randomValues(seed);
+  const shape = [9, 7];
+  const c = caseBuilder();
+  const x = c.input('x', shape, random.dyadic(63, 2, 5));
+  const ranges = c.input('ranges', [3, 2], rangesOf[core]);
+  const lambda = c.input('lambda', [2], [0.5, -0.5]);
+  const w = c.transient('w', shape);
+  if (perChannel) {
+    const exponents = c.input('exponents', [7], [0, 1, -1, 0, 2, 0, -2]);
+    c.graph.append('quantizeChannels', { x, ranges, exponents }, { y: w }, { row: 1, core });
+  } else {
+    const activation = { type: 'quantize', row: 1, core, signed: true } as const;
+    c.graph.append('activation', { x, ranges }, { y: w }, { activation });
+  }
+  const factors = [c.part(lambda, 'factor', 0, [1]), c.part(lambda, 'negated', 1, [1])] as const;
+  const [[, pull]] = appendDamping(c.graph, x.view!.storage, factors) as [[Tensor, Tensor]];
+  c.graph.append('add', { a: pull, b: w }, { y: c.output('y', shape, { exact: core === 'uniform' }) }, {});
+  return c.build(`damping of ${core} weights${perChannel ? ', a step a channel' : ''}`);
 }

@@ -134,7 +134,7 @@ function update(
     velocity: c.state('velocity', shape, random.numbers(length, capped ? -push : push, 10 * push), elementwise),
     secondMoment:
       solver.type === 'adam' ? c.state('secondMoment', shape, random.numbers(length, 0.01, 0.1), elementwise) : null,
-    control: c.input('control', [CONTROL_LENGTH], [0.015625, 0.5, 0.25, 0]),
+    control: c.input('control', [CONTROL_LENGTH], [0.015625, 0.5, 0.25, 0, 0, 0]),
     bitCaps: capped ? c.input('bitCaps', [rows.length], tableBits(rows, table)) : null,
     keptShares: pruned ? c.input('keptShares', [rows.length], sharesOf(rows, random)) : null,
   };

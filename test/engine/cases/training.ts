@@ -65,7 +65,7 @@ function training(name: string, extended: boolean): ConformanceCase {
   const padded = [5, identityWord, 3, identityWord, -1, identityWord, -1, identityWord];
   const batchTable = c.input('batchTable', [3, batch, 2], [...entries, ...padded], 'int32');
   const position = c.input('position', [1], [0], 'int32');
-  const control = c.input('control', [CONTROL_LENGTH], [0.125, 0.5, 0, 0.25]);
+  const control = c.input('control', [CONTROL_LENGTH], [0.125, 0.5, 0, 0.25, 0, 0]);
 
   const start = [
     ...random.numbers(432, -0.3, 0.3),

@@ -1,7 +1,7 @@
 /** The solvers on plain parameters, one vector in ranges with and without weight decay, and moving averages. */
 
 import type { Tensor } from '../../../src/graph/tensor.js';
-import type { Solver } from '../../../src/ops/attributes.js';
+import { CONTROL_LENGTH, type Solver } from '../../../src/ops/attributes.js';
 import { type ConformanceCase, caseBuilder } from '../conformanceCase.js';
 import { randomValues } from '../randomValues.js';
 
@@ -34,7 +34,7 @@ function updated(solver: Solver, length: number, weightDecay: number): Conforman
   const velocity = c.state('velocity', [length], random.numbers(length, -0.1, 0.1));
   const secondMoment =
     solver.type === 'adam' ? c.state('secondMoment', [length], random.numbers(length, 0.01, 0.1)) : null;
-  const control = c.input('control', [4], [0.125, 0, 0, 0]);
+  const control = c.input('control', [CONTROL_LENGTH], [0.125, 0, 0, 0, 0, 0]);
   const operands = { parameters, gradients, velocity, secondMoment, control };
   c.graph.append('parameterUpdate', operands, {}, { solver, weightDecay });
   return c.build(`${solverName(solver)}, ${length} parameters, weight decay ${weightDecay}`, [
@@ -55,7 +55,7 @@ function inRanges(solver: Solver, lengths: readonly [number, number]): Conforman
     velocity: c.state('velocity', [length], random.numbers(length, -0.1, 0.1)),
     secondMoment: solver.type === 'adam' ? c.state('secondMoment', [length], random.numbers(length, 0.01, 0.1)) : null,
   };
-  const control = c.input('control', [4], [0.125, 0, 0, 0]);
+  const control = c.input('control', [CONTROL_LENGTH], [0.125, 0, 0, 0, 0, 0]);
   let start = 0;
   for (const [index, part] of lengths.entries()) {
     const own = (whole: Tensor) => c.part(whole, `${whole.name} ${index}`, start, [part]);
@@ -90,7 +90,7 @@ function averaged(length: number): ConformanceCase {
   const c = caseBuilder();
   const values = c.state('values', [length], random.numbers(length), { exact: true });
   const average = c.state('average', [length], random.numbers(length));
-  const control = c.input('control', [4], [0.5, 0, 0, 1]);
+  const control = c.input('control', [CONTROL_LENGTH], [0.5, 0, 0, 1, 0, 0]);
   c.graph.append('movingAverage', { values, average, control }, {}, {});
   return c.build(`moving average of ${length} values`, [
     {},
