@@ -131,10 +131,11 @@ export function submit(
     } else if (jobs.length > 0) {
       makeJobFolders(out, sent);
       sendJobs(jobs, queuedJob, ({ runs }, job) => {
-        for (const [index, { path, startsFrom }] of runs.entries()) {
-          keepRecord(out, path, { job: `${job}_${index}`, startsFrom: startsFrom?.path ?? null });
+        for (const [index, { path, startsFrom, learnsFrom }] of runs.entries()) {
+          const before = { startsFrom: startsFrom?.path ?? null, learnsFrom: learnsFrom?.path ?? null };
+          keepRecord(out, path, { job: `${job}_${index}`, ...before });
         }
-        if (runs.length === 0 && last) keepRecord(out, last.name, { job, startsFrom: null });
+        if (runs.length === 0 && last) keepRecord(out, last.name, { job, startsFrom: null, learnsFrom: null });
         process.stdout.write(`${job}: ${runs.length === 0 ? last?.name : runs.map(({ path }) => path).join(' ')}\n`);
       });
     }

@@ -3,14 +3,14 @@
  * for.
  */
 
-import type { PlannedRun } from '../runs/plan/planRuns.js';
+import { type PlannedRun, prerequisites } from '../runs/plan/planRuns.js';
 import { standing } from '../runs/plan/standing.js';
 
 /** Runs that may start at the same time: one array job. */
 export interface Batch {
   readonly runs: readonly PlannedRun[];
-  /** The run that all of them start from, if it has not finished yet. */
-  readonly after: PlannedRun | null;
+  /** The runs that each of them starts or learns from, if they have not finished yet. */
+  readonly after: readonly PlannedRun[];
 }
 
 /** A run that is not sent, and the reason. */
@@ -24,25 +24,27 @@ const LARGEST_BATCH = 1000;
 
 /**
  * Batches in an order in which each follows the ones it waits for, unless these are queued already. `isQueued` tells
- * whether an earlier call has sent a run. Runs that start from a failed one are left out with it. Folders with other
- * settings count as absent: they are replaced, and so are the results of runs that started from them.
+ * whether an earlier call has sent a run. Runs that start or learn from a failed one are left out with it. Folders with
+ * other settings count as absent: they are replaced, and so are the results of runs that started or learned from them.
  */
 export function planBatches(
   plan: readonly PlannedRun[],
   isQueued: (run: PlannedRun) => boolean,
 ): { readonly batches: readonly Batch[]; readonly leftOut: readonly LeftOut[] } {
-  const groups = new Map<PlannedRun | null, PlannedRun[]>();
+  /** By the paths of the runs that they wait for. */
+  const groups = new Map<string, { readonly runs: PlannedRun[]; readonly after: readonly PlannedRun[] }>();
   const leftOut: LeftOut[] = [];
   const [finished, failed, replaced] = [new Set<PlannedRun>(), new Set<PlannedRun>(), new Set<PlannedRun>()];
   for (const run of plan) {
-    const { startsFrom } = run;
+    const needed = prerequisites(run);
     const now = standing(run);
-    const isOfOtherStart = startsFrom !== null && replaced.has(startsFrom);
+    const isOfOtherStart = needed.some((each) => replaced.has(each));
+    const lost = needed.find((each) => failed.has(each));
     if (isQueued(run)) {
       leftOut.push({ run, reason: 'in the queue' });
-    } else if (startsFrom !== null && failed.has(startsFrom)) {
+    } else if (lost) {
       failed.add(run);
-      leftOut.push({ run, reason: `${startsFrom.path} has failed` });
+      leftOut.push({ run, reason: `${lost.path} has failed` });
     } else if (now.type === 'failed') {
       failed.add(run);
       leftOut.push({ run, reason: `has failed: ${now.fault}` });
@@ -51,11 +53,14 @@ export function planBatches(
       leftOut.push({ run, reason: 'finished before' });
     } else {
       if (now.type === 'other' || isOfOtherStart) replaced.add(run);
-      const after = startsFrom === null || finished.has(startsFrom) ? null : startsFrom;
-      groups.set(after, [...(groups.get(after) ?? []), run]);
+      const after = needed.filter((each) => !finished.has(each));
+      const key = after.map(({ path }) => path).join('\n');
+      groups.set(key, { runs: [...(groups.get(key)?.runs ?? []), run], after });
     }
   }
-  const batches = [...groups].flatMap(([after, runs]) => slices(runs).map((part) => ({ runs: part, after })));
+  const batches = [...groups.values()].flatMap(({ runs, after }) =>
+    slices(runs).map((part) => ({ runs: part, after })),
+  );
   return { batches, leftOut };
 }
 

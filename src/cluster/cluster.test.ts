@@ -54,7 +54,7 @@ function submissionOf(plan: readonly PlannedRun[], more: Partial<Submission> = {
 
 const neverQueued = () => undefined;
 const batchNames = ({ batches }: Pick<Submission, 'batches'>): unknown[] =>
-  batches.map(({ runs, after }) => [after?.path ?? null, ...runs.map(({ path }) => path)]);
+  batches.map(({ runs, after }) => [after.map(({ path }) => path).join(' ') || null, ...runs.map(({ path }) => path)]);
 
 beforeAll(async () => {
   writeFileSync(join(folder, 'sweep.cfg'), config);
@@ -70,6 +70,24 @@ describe('batches', () => {
       ['seed-1/FLOAT', 'seed-1/Q0', 'seed-1/Q1'],
       ['seed-1/Q1', 'seed-1/TUNED'],
     ]);
+  });
+
+  it('wait for a teacher, too', () => {
+    const taught = parseConfig(
+      '[FLOAT]\n[LARGE]\nmodel = resnet56\n[PUPIL]\nweightfile = FLOAT/params_best.h5\ndistill = LARGE/params_best.h5\n',
+      't.cfg',
+    );
+    const options = { seeds: null, out: 'nowhere', settings: {}, budgetSettings: {} };
+    const submission = submissionOf(planRuns([{ file: taught, section: 'PUPIL' }], options));
+    expect(batchNames(submission)).toEqual([
+      [null, 'FLOAT', 'LARGE'],
+      ['FLOAT LARGE', 'PUPIL'],
+    ]);
+    // Both are of one array.
+    const text = sendingScript(slurmJobs(submission, new Map(), ['mpdnn']), neverQueued);
+    expect(text).toMatch(/--dependency=afterok:\$\{job1\}_0:\$\{job1\}_1 /);
+    const manifest = kubernetesManifest(submission, parseKubernetesOptions('image=me/mpdnn:1 claim=work'));
+    expect(manifest).toMatch(/ --timeout=-1s job\/\S+-1 && /);
   });
 
   it('leave out what is finished, in the queue, or starts from what has failed', () => {
@@ -96,7 +114,7 @@ describe('batches', () => {
     const circle = parseConfig('[A]\nweightfile = B/params_best.h5\n[B]\nweightfile = A/params_best.h5\n', 'c.cfg');
     const options = { seeds: null, out: 'nowhere', settings: {}, budgetSettings: {} };
     expect(() => planRuns([{ file: circle, section: 'A' }], options)).toThrow(
-      'c.cfg: [A] starts from its own result, by way of A, B;',
+      'c.cfg: [A] starts or learns from its own result, by way of A, B;',
     );
   });
 });
@@ -268,7 +286,7 @@ describe('status', () => {
   it('asks the queue for runs that were sent and have not ended', () => {
     const out = join(folder, 'half');
     mkdirSync(join(out, 'jobs'), { recursive: true });
-    keepRecord(out, 'FLOAT', { job: '4_0', startsFrom: null });
+    keepRecord(out, 'FLOAT', { job: '4_0', startsFrom: null, learnsFrom: null });
     const none = () => {
       throw new Error('nobody has to be asked');
     };
@@ -279,8 +297,10 @@ describe('status', () => {
       ['Q1', '5_1'],
       ['Q2', '5_2'],
       ['TUNED', '6_0'],
+      ['TAUGHT', '7_0'],
     ] as const) {
-      keepRecord(out, name, { job, startsFrom: name === 'TUNED' ? 'Q1' : 'FLOAT' });
+      const learnsFrom = name === 'TAUGHT' ? 'Q1' : null;
+      keepRecord(out, name, { job, startsFrom: name === 'TUNED' ? 'Q1' : 'FLOAT', learnsFrom });
     }
     writeFileSync(join(out, 'jobs/Q1.log'), 'begins\nmpdnn: no images\n');
     const queue = new Map([
@@ -293,6 +313,7 @@ describe('status', () => {
       ['Q0', 'queued', 'Resources'],
       ['Q1', 'stopped', 'jobs/Q1.log: mpdnn: no images'],
       ['Q2', 'running', ''],
+      ['TAUGHT', 'cancelled', 'Q1 gave it nothing to learn from'],
       ['TUNED', 'cancelled', 'Q1 gave it nothing to start from'],
     ]);
   });

@@ -15,9 +15,11 @@ const recordSchema = z.object({
   job: z.string(),
   /** The path of the run that it starts from. */
   startsFrom: z.string().nullable(),
+  /** That of its teacher. */
+  learnsFrom: z.string().nullable().default(null),
 });
 
-export type JobRecord = z.infer<typeof recordSchema>;
+export type JobRecord = z.output<typeof recordSchema>;
 
 export function jobFolder(out: string): string {
   return join(out, 'jobs');

@@ -54,7 +54,7 @@ export function kubernetesManifest(submission: Submission, options: KubernetesOp
   const positionOf = (run: PlannedRun): number => batches.findIndex(({ runs }) => runs.includes(run));
   const jobs = batches.map(({ runs, after }, position) => ({
     name: nameOf(position),
-    after: after === null ? [] : [nameOf(positionOf(after))],
+    after: [...new Set(after.map((run) => nameOf(positionOf(run))))],
     count: runs.length,
     atOnce: Math.min(atOnce ?? runs.length, runs.length),
     script: [

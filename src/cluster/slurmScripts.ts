@@ -82,7 +82,7 @@ export function slurmJobs(submission: Submission, options: SlurmOptions, program
     return {
       script: script(new Map(Object.entries(own)), runOfIndex(runs, 'SLURM_ARRAY_TASK_ID'), step, '"$run"'),
       runs,
-      waits: { for: 'result', of: after ? [after] : [] },
+      waits: { for: 'result', of: after },
     };
   });
   if (last === null) return jobs;

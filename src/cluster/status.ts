@@ -68,10 +68,11 @@ function openState(
     const isWaiting = job.state === 'PENDING';
     return isWaiting ? { state: 'queued', note: job.reason } : { state: 'running', note: '' };
   }
-  const { startsFrom } = record;
+  const { startsFrom, learnsFrom } = record;
   const isBegun = existsSync(join(out, run));
-  if (!isBegun && startsFrom !== null && endOfRun(startsFrom) !== 'finished') {
-    return { state: 'cancelled', note: `${startsFrom} gave it nothing to start from` };
+  const lost = [startsFrom, learnsFrom].find((other) => other !== null && endOfRun(other) !== 'finished');
+  if (!isBegun && lost) {
+    return { state: 'cancelled', note: `${lost} gave it nothing to ${lost === startsFrom ? 'start' : 'learn'} from` };
   }
   const log = logPath(out, run);
   const words = existsSync(log) ? readFileSync(log, 'utf8').trimEnd().split('\n').at(-1) : undefined;

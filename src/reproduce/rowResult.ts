@@ -9,7 +9,7 @@ import {
   readSizes,
   readSummary,
 } from '../runs/index.js';
-import { type PlannedRun, runOfSection } from '../runs/plan/planRuns.js';
+import { type PlannedRun, prerequisites, runOfSection } from '../runs/plan/planRuns.js';
 import { runRoot, type Standing, standing } from '../runs/plan/standing.js';
 import { hasBudget, obeysBudget } from '../settings/index.js';
 import type { RunSummary } from '../train/summary.js';
@@ -121,14 +121,19 @@ function resultOf(run: PlannedRun): FinishedRunResult | NoResult {
   return { run, folder, config, summary, trainingLoss, bits: quantizedBits(folder, summary), budget };
 }
 
-function noResult({ startsFrom }: PlannedRun, now: Exclude<Standing, { type: 'finished' }>): NoResult {
+function noResult(run: PlannedRun, now: Exclude<Standing, { type: 'finished' }>): NoResult {
   switch (now.type) {
     case 'failed':
       return { reason: now.fault, isFinal: true };
-    case 'absent':
-      return hasFailed(startsFrom)
-        ? { reason: `${startsFrom.experiment.name} gave no parameters to start from`, isFinal: true }
+    case 'absent': {
+      const failed = prerequisites(run).find(hasFailed);
+      return failed
+        ? {
+            reason: `${failed.experiment.name} gave no parameters to ${failed === run.startsFrom ? 'start' : 'learn'} from`,
+            isFinal: true,
+          }
         : { reason: 'not run', isFinal: false };
+    }
     case 'unfinished':
       return { reason: 'not finished', isFinal: false };
     case 'other':
@@ -138,9 +143,9 @@ function noResult({ startsFrom }: PlannedRun, now: Exclude<Standing, { type: 'fi
   }
 }
 
-/** Tells whether a run, or one that it starts from, has failed. */
-function hasFailed(run: PlannedRun | null): run is PlannedRun {
-  return run !== null && (standing(run).type === 'failed' || hasFailed(run.startsFrom));
+/** Tells whether a run, or one that it starts or learns from, has failed. */
+function hasFailed(run: PlannedRun): boolean {
+  return standing(run).type === 'failed' || prerequisites(run).some(hasFailed);
 }
 
 function quantizedBits(folder: RunFolder, { best_epoch, epochs }: RunSummary): QuantizedBits {

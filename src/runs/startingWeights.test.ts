@@ -48,6 +48,7 @@ describe('starting weights', () => {
     expect(resolve('params_PRIOR/params_best.h5')).toBe(h5);
     const safetensors = put('runs/PRIOR/params_best.safetensors');
     expect(resolve('PRIOR/params_best.h5')).toBe(safetensors);
+    expect(resolve('PRIOR')).toBe(safetensors);
   });
 
   it('from the command line are a file first', () => {
@@ -71,6 +72,7 @@ describe('starting weights', () => {
 
   it('that are missing and name no experiment', () => {
     expect(fault('PIROR/params_best.h5')).toContain("no section [PIROR] in /cfg/a.cfg; did you mean 'PRIOR'?");
+    expect(fault('PIROR')).toContain("no section [PIROR] in /cfg/a.cfg; did you mean 'PRIOR'?");
     expect(fault('net.h5')).toContain(
       'weightfile = net.h5: no such file; name a run folder, a .safetensors, .pt or .h5 file',
     );

@@ -1,7 +1,7 @@
 /**
  * Finds the file of parameters that an experiment starts from. The published files name it after the experiment that
- * made it (`params_DEFAULT/params_best.h5` or `NAME/params_best.h5`), so such a name means "the best parameters of
- * NAME" in any format; any other name is a file.
+ * made it (`params_DEFAULT/params_best.h5` or `NAME/params_best.h5`), so such a name, or NAME alone, means "the best
+ * parameters of NAME" in any format; any other name is a file, or a run folder, which means its best parameters.
  */
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
@@ -36,7 +36,7 @@ interface NamedParameters {
   readonly without: string;
 }
 
-/** Finds the file that a key names, as `resolveStartingWeights` does; a run folder means its best parameters. */
+/** Finds the file that a key names, as `resolveStartingWeights` does. */
 export function resolveParameters(experiment: Experiment, file: ConfigFile, named: NamedParameters): string {
   const { key, written } = named;
   const source = experiment.sources.get(key);
@@ -74,13 +74,21 @@ export async function readWeightsToStartFrom(path: string): Promise<LoadedWeight
 }
 
 /** A file and the hash of its bytes, which tells whether it is still the same. */
-export function hashedFile(file: string): { readonly file: string; readonly sha256: string } {
+export interface HashedFile {
+  readonly file: string;
+  readonly sha256: string;
+}
+
+export function hashedFile(file: string): HashedFile {
   return { file, sha256: createHash('sha256').update(readFileSync(file)).digest('hex') };
 }
 
-/** The experiment whose best parameters a `weightfile` means: NAME in `NAME/params_best.h5` or `params_NAME/…`. */
+/** The experiment whose best parameters a `weightfile` means: NAME in `NAME/params_best.h5` or `params_NAME/…`, or alone. */
 export function priorExperiment(written: string): string | undefined {
-  return /^(?:params_)?([^/\\]+)[/\\]params_best\.(?:h5|safetensors)$/.exec(written)?.[1];
+  return /^(?:params_)?([^/\\]+)[/\\]params_best\.(?:h5|safetensors)$|^([^./\\]+)$/
+    .exec(written)
+    ?.slice(1)
+    .find(Boolean);
 }
 
 function runParameters(out: string, name: string): string[] {

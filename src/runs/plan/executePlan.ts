@@ -17,8 +17,8 @@ import { openRunFolder, withNetworkOfFile } from '../index.js';
 import type { RunEvents } from '../runEvents.js';
 import { runExperiment } from '../runExperiment.js';
 import type { Workbench } from '../workbench.js';
-import type { PlannedRun } from './planRuns.js';
-import { keepFault, parametersToStartFrom, runRoot, type Standing, standing } from './standing.js';
+import { type PlannedRun, prerequisites } from './planRuns.js';
+import { keepFault, missingParameters, parametersToStartFrom, runRoot, type Standing, standing } from './standing.js';
 
 /** Position of a run in the plan, for messages. */
 export interface PlanPosition {
@@ -80,8 +80,8 @@ export interface PlanEnd {
 }
 
 /**
- * Executes a plan. A diverged run is a result like others; runs that would start from it are left out. A run that fails
- * by a fault of the engine or of the program does not stop the others either, and is tried again the next time.
+ * Executes a plan. A diverged run is a result like others; runs that would start or learn from it are left out. A run
+ * that fails by a fault of the engine or of the program does not stop the others either, and is tried again the next time.
  *
  * @throws InputError for a faulty call, such as missing images, after active runs have written a checkpoint; before any
  *   run if a folder belongs to a run with other settings and `force` is not set
@@ -111,7 +111,7 @@ export async function executePlan(plan: readonly PlannedRun[], options: ExecuteO
   };
   while (waiting.length > 0 && !stop.signal.aborted) {
     const isFree = underWay.size < (lanes?.count ?? 1);
-    const next = waiting.findIndex(({ run: { startsFrom } }) => startsFrom === null || !isOpen(startsFrom));
+    const next = waiting.findIndex(({ run }) => !prerequisites(run).some(isOpen));
     if (!isFree || next < 0) {
       await Promise.race(underWay.values());
       continue;
@@ -147,9 +147,8 @@ async function endOf(at: PlanPosition, options: ExecuteOptions): Promise<RunEnd 
   if (now.type === 'finished') return { type: 'reused' };
   if (now.type === 'failed') return { type: 'failed', reason: now.fault };
   if (trainsNothing) return { type: 'not finished' };
-  if (run.startsFrom && parametersToStartFrom(run) === undefined) {
-    return { type: 'left out', reason: `${run.startsFrom.experiment.name} has no parameters to start from` };
-  }
+  const missing = missingParameters(run);
+  if (missing !== null) return { type: 'left out', reason: missing };
   if (!force) refuseOther(run, now);
   return lanes ? lanes.train(run, { events: events.runs(at), signal, onTraining }) : trainHere(at, now, options);
 }

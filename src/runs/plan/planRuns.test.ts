@@ -13,6 +13,10 @@ distill = FLOAT/params_best.safetensors
 [STRANGER]
 weightfile = FLOAT/params_best.safetensors
 distill = OTHER/params_best.safetensors
+[CIRCLE]
+distill = ARC/params_best.safetensors
+[ARC]
+weightfile = CIRCLE/params_best.safetensors
 `;
 
 const planned = (section: string) => {
@@ -21,9 +25,13 @@ const planned = (section: string) => {
   return planRuns([{ file, section }], options).map(({ experiment }) => experiment.name);
 };
 
-it('has a teacher before those that learn from it, which is one of those that they start from', () => {
+it('has teachers before those that learn from them, whether these start from them or not', () => {
   expect(planned('GRANDCHILD')).toEqual(['FLOAT', 'STUDENT', 'GRANDCHILD']);
-  expect(() => planned('STRANGER')).toThrow(
-    /^a\.cfg: \[STRANGER\] distill = OTHER\/params_best\.safetensors: among several runs .* set weightfile = OTHER/,
+  expect(planned('STRANGER')).toEqual(['FLOAT', 'OTHER', 'STRANGER']);
+});
+
+it('has no network that teaches itself, by way of others', () => {
+  expect(() => planned('CIRCLE')).toThrow(
+    'a.cfg: [CIRCLE] starts or learns from its own result, by way of CIRCLE, ARC;',
   );
 });

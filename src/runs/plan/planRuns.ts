@@ -1,6 +1,6 @@
 /**
- * Runs of several experiments in an order in which each finds the parameters it starts from; those of the first seed
- * come first, so that their results can be read before other seeds are done.
+ * Runs of several experiments in an order in which each finds the parameters it starts from, and its teacher; those
+ * of the first seed come first, so that their results can be read before other seeds are done.
  */
 
 import { InputError } from '../../errors.js';
@@ -23,6 +23,13 @@ export interface PlannedRun {
   readonly file: ConfigFile;
   /** The run whose best parameters it starts from. */
   readonly startsFrom: PlannedRun | null;
+  /** The run that is its teacher. */
+  readonly learnsFrom: PlannedRun | null;
+}
+
+/** The runs that have to be finished before a run begins. */
+export function prerequisites({ startsFrom, learnsFrom }: PlannedRun): PlannedRun[] {
+  return [...new Set([startsFrom, learnsFrom])].filter((run) => run !== null);
 }
 
 /** An experiment that a plan trains. */
@@ -42,8 +49,8 @@ export interface PlanOptions {
 }
 
 /**
- * The runs of all sections for all seeds, each once, with those that they start from. Throws an `InputError` for a
- * fault in the settings.
+ * The runs of all sections for all seeds, each once, with those that they start or learn from. Throws an
+ * `InputError` for a fault in the settings.
  */
 export function planRuns(sections: readonly PlannedSection[], options: PlanOptions): PlannedRun[] {
   return (options.seeds ?? [null]).flatMap((seed) => {
@@ -65,11 +72,11 @@ interface Planning {
   readonly options: PlanOptions;
   /** Runs by section. */
   readonly planned: Map<string, PlannedRun>;
-  /** The sections that start from this one, the nearest last. */
+  /** The sections that start or learn from this one, the nearest last. */
   readonly followers: readonly string[];
 }
 
-/** Appends the run after those it starts from. Sections of one name in two files are the same run. */
+/** Appends the run after those it starts and learns from. Sections of one name in two files are the same run. */
 function plan(file: ConfigFile, section: string, planning: Planning): PlannedRun {
   const { seed, options, planned, followers } = planning;
   const experiment = resolve(file, section, seed, options);
@@ -81,14 +88,17 @@ function plan(file: ConfigFile, section: string, planning: Planning): PlannedRun
   }
   if (followers.includes(section)) {
     throw new InputError(
-      `${file.path}: [${section}] starts from its own result, by way of ${followers.join(', ')}; let one of them start from another, or from none`,
+      `${file.path}: [${section}] starts or learns from its own result, by way of ${followers.join(', ')}; let one of them name another run, or none`,
     );
   }
-  const prior = priorSection(file, experiment.training.startFrom);
-  const startsFrom = prior === null ? null : plan(file, prior, { ...planning, followers: [...followers, section] });
-  checkTeacher(file, experiment, startsFrom);
+  const before = (parameters: string | null): PlannedRun | null => {
+    const prior = priorSection(file, parameters);
+    return prior === null ? null : plan(file, prior, { ...planning, followers: [...followers, section] });
+  };
+  const { startFrom, distill, seed: ownSeed } = experiment.training;
+  const [startsFrom, learnsFrom] = [before(startFrom), before(distill?.from ?? null)];
   const path = seed === null ? experiment.runName : `seed-${seed}/${experiment.runName}`;
-  const run: PlannedRun = { path, seed: experiment.training.seed, experiment, file, startsFrom };
+  const run: PlannedRun = { path, seed: ownSeed, experiment, file, startsFrom, learnsFrom };
   planned.set(section, run);
   return run;
 }
@@ -97,17 +107,6 @@ function plan(file: ConfigFile, section: string, planning: Planning): PlannedRun
 function priorSection({ sections }: ConfigFile, parameters: string | null): string | null {
   const prior = parameters === null ? undefined : priorExperiment(parameters);
   return prior !== undefined && (prior === defaultSection || sections.has(prior)) ? prior : null;
-}
-
-/** Throws an `InputError` for a teacher among the sections that may not be trained when the run begins. */
-function checkTeacher(file: ConfigFile, { name, training }: Experiment, startsFrom: PlannedRun | null): void {
-  const from = training.distill?.from ?? null;
-  const teacher = priorSection(file, from);
-  if (teacher === null) return;
-  for (let run = startsFrom; run; run = run.startsFrom) if (run.experiment.name === teacher) return;
-  throw new InputError(
-    `${file.path}: [${name}] distill = ${from}: among several runs a network learns from one that it starts from; set weightfile = ${from}, too`,
-  );
 }
 
 function resolve(file: ConfigFile, section: string, seed: number | null, options: PlanOptions): Experiment {

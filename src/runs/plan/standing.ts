@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { settingsDifference } from '../../settings/index.js';
 import { checkReplaceable, openRunFolder, runRoot as rootOf, writeDurably } from '../index.js';
-import { hashedFile } from '../startingWeights.js';
+import { type HashedFile, hashedFile } from '../startingWeights.js';
 import type { PlannedRun } from './planRuns.js';
 
 export type Standing =
@@ -55,13 +55,40 @@ export function parametersToStartFrom({ startsFrom }: PlannedRun): string | unde
   return [folder.paramsBest, folder.paramsLast].find(existsSync);
 }
 
+/** Why a run cannot begin although its prerequisites have come to their ends, `null` if it can. */
+export function missingParameters(run: PlannedRun): string | null {
+  const { startsFrom, learnsFrom } = run;
+  if (startsFrom && parametersToStartFrom(run) === undefined) {
+    return `${startsFrom.experiment.name} has no parameters to start from`;
+  }
+  if (learnsFrom && parametersToLearnFrom(run) === undefined) {
+    return `${learnsFrom.experiment.name} has no best parameters to learn from`;
+  }
+  return null;
+}
+
+/** The best parameters of the run's teacher. Undefined as long as that run has none. */
+function parametersToLearnFrom({ learnsFrom }: PlannedRun): string | undefined {
+  if (learnsFrom === null || standing(learnsFrom).type !== 'finished') return undefined;
+  const { paramsBest } = openRunFolder(runRoot(learnsFrom)).folder;
+  return existsSync(paramsBest) ? paramsBest : undefined;
+}
+
 function startDifference(run: PlannedRun): string | null {
-  const file = parametersToStartFrom(run);
-  if (file === undefined) return null;
   const { config } = openRunFolder(runRoot(run));
-  const then = config.starting_weights;
-  if (then?.sha256 === hashedFile(file).sha256) return null;
-  return `it started from ${then === null ? 'nothing' : `other parameters (${then.file})`} than ${file} has now`;
+  const start = parametersToStartFrom(run);
+  const fromNothing = start !== undefined && config.starting_weights === null;
+  if (fromNothing) return `it started from nothing instead of ${start}`;
+  return (
+    otherParameters('started', config.starting_weights, start) ??
+    otherParameters('learned', config.teacher, parametersToLearnFrom(run))
+  );
+}
+
+/** The difference between the parameters that a run had and those that a file has now; `null` where one of them is not known. */
+function otherParameters(did: string, then: HashedFile | null, file: string | undefined): string | null {
+  if (then === null || file === undefined || then.sha256 === hashedFile(file).sha256) return null;
+  return `it ${did} from other parameters (${then.file}) than ${file} has now`;
 }
 
 function faultPath(root: string): string {
