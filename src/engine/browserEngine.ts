@@ -1,9 +1,9 @@
-/** An engine in a browser, by the name that the settings use. */
+/** Selects an engine in a browser by its name in the settings. */
 
 import { InputError } from '../errors.js';
 import { engineSelector } from './engineSelector.js';
 
-/** @throws {InputError} where `gpu` is asked for and there is no WebGPU, or for more threads than there can be */
+/** @throws {InputError} if `gpu` is asked for without WebGPU, or more threads than possible */
 export const selectBrowserEngine = engineSelector({
   cpu: async ({ threads, profile = false }) => {
     const [{ openCpuEngine }, { browserPlatform }] = await Promise.all([

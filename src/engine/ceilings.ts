@@ -1,6 +1,6 @@
 /**
- * The most that an engine attains on this machine, as a measure for the kernels of a network: its own plain matrix
- * product (a convolution of one tap) and its own sum of two vectors.
+ * The ceilings of an engine on this machine, as a measure for a network's kernels: its own matrix product (a 1×1
+ * convolution) and its own sum of two vectors.
  */
 
 import { Graph } from '../graph/graph.js';
@@ -13,19 +13,19 @@ import { makePlan } from '../passes/planning.js';
 import type { Engine } from './engine.js';
 
 export interface Ceilings {
-  /** The speed of a product of two square matrices. */
+  /** Speed of a product of two square matrices. */
   readonly flopsPerSecond: number;
-  /** Two vectors read and one written: by the bytes of all three, which caches hold up to some size. */
+  /** Memory traffic of the sum of two vectors, by the bytes of all three; small ones fit into caches. */
   readonly memory: readonly { readonly bytes: number; readonly bytesPerSecond: number }[];
 }
 
-/** A larger one would tell no more than a size that takes so long. */
+/** Milliseconds of a measurement beyond which a larger size would tell no more. */
 const longEnoughMs = 20;
-/** A GPU that was waiting needs a while to get up to its clock. */
+/** Milliseconds of measuring; an idle GPU needs a while to reach its full clock. */
 const measuredMs = 100;
 const fewestRuns = 3;
 
-/** @param engine one that times its calls */
+/** @param engine an engine that times its calls */
 export async function measureCeilings(engine: Engine): Promise<Ceilings> {
   const products = await measure(engine, [256, 512, 1024, 2048, 4096].map(product));
   const sums = await measure(engine, [2 ** 10, 2 ** 14, 2 ** 18, 2 ** 22, 2 ** 24, 2 ** 26].map(sum));
@@ -35,7 +35,7 @@ export async function measureCeilings(engine: Engine): Promise<Ceilings> {
   };
 }
 
-/** The time that the ceilings allow; memory traffic is measured by a sum of about as many bytes. */
+/** Seconds at the ceilings; memory traffic is that of a sum of about as many bytes. */
 export function secondsAtCeiling({ flops, bytes }: Cost, { flopsPerSecond, memory }: Ceilings): number {
   const distance = (other: number) => Math.abs(Math.log(other / bytes));
   const alike = memory.reduce((best, each) => (distance(each.bytes) < distance(best.bytes) ? each : best));
@@ -69,7 +69,7 @@ async function timeOf(engine: Engine, plan: Plan): Promise<number> {
     times.push((await total()) - before);
   } while (performance.now() - started < measuredMs || times.length < fewestRuns);
   await program.dispose();
-  // Not the least: where threads share a core, one may come when the others have done its work.
+  // Not the minimum: if threads share a core, one may arrive after the others have done its work.
   return median(times);
 }
 

@@ -1,20 +1,20 @@
 /**
  * The interface of all engines: load a plan, write storages, replay phases, read storages.
  *
- * Calls are ordered: a `write` takes effect between the runs before and after it; a `read` sees all runs and writes before
- * its call, and none behind it, whenever it is waited for.
- * `run` may return before the work is done; the promise resolves when the engine takes more work.
+ * Calls are ordered: a `write` takes effect between the runs before and after it; a `read` sees all runs and writes
+ * before its call and none after it, whenever it is awaited. `run` may return before the work is done; its promise
+ * resolves when the engine accepts more work.
  */
 
 import type { AnyNode } from '../graph/graph.js';
 import type { Plan } from '../graph/plan.js';
 import type { StorageRange } from '../passes/lastWrite.js';
 
-/** Floats are Float64Array on the reference engine and Float32Array on all others. */
+/** Array of a storage; floats are Float64Array on the reference engine and Float32Array on all others. */
 export type StorageArray = Float64Array | Float32Array | Int32Array | Uint8Array;
 
 /**
- * Hears how far the loading of a plan is, task by task: `compiling`, or what a GPU does once for each network, in words.
+ * Called with the progress of loading a plan: `compiling`, or a task that a GPU does once for each network, in words.
  */
 export type LoadProgress = (task: string, done: number, total: number) => void;
 
@@ -26,33 +26,33 @@ export interface Engine {
   dispose(): Promise<void>;
 }
 
-/** Time of one call of a phase, or of one kernel where an engine makes several of it. */
+/** Time of one call of a phase, or of one of its kernels. */
 export interface ProfileEntry {
   readonly phase: string;
   readonly node: AnyNode;
-  /** Mark that tells it from others of the same node: a kernel, a tensor. */
+  /** Distinguishes entries of one node: a kernel, a tensor. */
   readonly label: string;
   readonly ms: number;
 }
 
-/** Ranges of storages of floats that are read together, one behind the other. */
+/** Ranges of float storages that are read together, one after another. */
 export type StoragePart = readonly StorageRange[];
 
 export interface Program {
-  /** Bytes of all storages and transient buffers: what the plan needs. */
+  /** Bytes of all storages and transient buffers. */
   readonly planBytes: number;
-  /** Copies `data` into a storage from element `offset` on; numbers are converted to the storage's type. */
+  /** Copies `data` to a storage from element `offset`; numbers are converted to the storage's type. */
   write(storage: string, data: ArrayLike<number>, offset?: number): void;
-  /** Copies `length` elements (all, by default) out of a storage. */
+  /** Copies `length` elements (by default all) from a storage. */
   read(storage: string, offset?: number, length?: number): Promise<StorageArray>;
   run(phase: string): Promise<void>;
   /**
-   * Runs a phase and reads parts of its storages, each as soon as the phase has written it; they should be in the order in
-   * which it does. Each is there until the next call, and is not to be changed. Absent where memory is the host's own, and
+   * Runs a phase and reads parts of its storages, each as soon as the phase has written it; they should be in that
+   * order. Each result is valid until the next call, and must not be changed. Absent if memory is the host's own, where
    * reading costs no more than a copy.
    */
   readonly runReading?: (phase: string, parts: readonly StoragePart[]) => readonly Promise<Float32Array>[];
-  /** Time of each call, summed over the runs so far; all zero unless the engine was made to time its calls. */
+  /** Time of each call, summed over the runs so far; zeros unless the engine was made to time its calls. */
   profile(): Promise<readonly ProfileEntry[]>;
   dispose(): Promise<void>;
 }

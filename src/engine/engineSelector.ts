@@ -1,4 +1,4 @@
-/** Which engine a name of the settings means, from those that Node or a browser has. */
+/** Selects an engine by its name in the settings, among those of Node or of a browser. */
 
 import { MissingPackage } from '../errors.js';
 import type { Engine } from './engine.js';
@@ -7,13 +7,11 @@ import { type MatmulPrecision, withoutEffect } from './matmulPrecision.js';
 export type Device = 'auto' | 'cpu' | 'gpu' | 'reference';
 
 export interface EngineOptions {
-  /** Threads of the CPU engine; as many as can compute at a time by default. */
+  /** Threads of the CPU engine; by default as many as can compute at a time. */
   readonly threads?: number | undefined;
   /** Time every call. */
   readonly profile?: boolean | undefined;
-  /**
-   * File in which the GPU engine in Node keeps the tiles it found fastest on this adapter; without it tiles are fixed.
-   */
+  /** File in which the GPU engine in Node keeps the tiles tuned for this adapter; without it tiles are fixed. */
   readonly tuningFile?: string | undefined;
   /** Precision of the operands of convolutions on a GPU's matrix units; the other engines have none. */
   readonly matmulPrecision?: MatmulPrecision | undefined;
@@ -21,18 +19,18 @@ export interface EngineOptions {
 
 export type SelectEngine = (device: Device, options?: EngineOptions) => Promise<Engine>;
 
-/** The engines of a place. Their code is to be loaded when they are asked for. */
+/** The engines of a platform. Each is loaded when it is asked for. */
 export interface EnginesHere {
   cpu(options: EngineOptions): Promise<Engine>;
-  /** Rejects with an `InputError` if there is no GPU, or none but software where that will not do. */
+  /** Rejects with an `InputError` if there is no GPU, or only a software one that is not allowed. */
   gpu(options: EngineOptions & { readonly allowSoftware: boolean }): Promise<Engine>;
-  /** Tells whether looking for a GPU can find one; loads no driver, which would take time and may write to stderr. */
+  /** Tells whether there may be a GPU, without loading a driver, which takes time and may write to stderr. */
   mayHaveGpu(): Promise<boolean>;
 }
 
 /**
- * `auto` takes a GPU where there is a real one, else the CPU; `gpu` takes any adapter there is, one that computes on
- * the CPU too: its description says so.
+ * Makes a function that selects an engine. `auto` takes a real GPU if there is one, else the CPU; `gpu` takes any
+ * adapter, also one that computes on the CPU, as its description tells.
  */
 export function engineSelector(here: EnginesHere): SelectEngine {
   const cpu = async (options: EngineOptions) => withoutMatrixUnits(await here.cpu(options), options);
@@ -62,7 +60,7 @@ async function realGpu(
   try {
     return await here.gpu({ ...options, allowSoftware: false });
   } catch (error) {
-    // No adapter, none but software, or no driver at all: the CPU engine serves everybody.
+    // No adapter, only a software one, or no driver: the CPU engine works everywhere.
     const engine = await cpu(options);
     if (!(error instanceof MissingPackage)) return engine;
     return { ...engine, description: `${engine.description} (no GPU: ${error.message})` };

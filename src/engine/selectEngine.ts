@@ -1,10 +1,10 @@
-/** An engine in Node, by the name the command line uses. */
+/** Selects an engine in Node by its name in the settings. */
 
 import { engineSelector } from './engineSelector.js';
 
 export type { Device, EngineOptions } from './engineSelector.js';
 
-/** @throws {InputError} where `gpu` is asked for and WebGPU offers no adapter */
+/** @throws {InputError} if `gpu` is asked for and WebGPU has no adapter */
 export const selectEngine = engineSelector({
   cpu: async ({ threads, profile = false }) => {
     const { createCpuEngine } = await import('./cpu/index.js');

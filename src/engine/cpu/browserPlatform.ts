@@ -1,8 +1,8 @@
 /**
- * The CPU engine's surroundings in a browser. One thread works anywhere; more share memory, which browsers grant to
- * pages served with two headers only, and wait for each other, which a page's own thread must not.
+ * The CPU engine's platform in a browser. One thread works anywhere. Several threads share memory, which browsers allow
+ * only to pages served with two headers, and wait for each other, which a page's main thread must not.
  *
- * Bundlers find the files by `new URL` of a literal beside `import.meta.url`, and put them beside the script.
+ * Bundlers find the files by `new URL` of a literal with `import.meta.url`, and put them beside the script.
  */
 
 import { InputError } from '../../errors.js';
@@ -41,7 +41,7 @@ function threadsHere(): Threads {
   return { available: navigator.hardwareConcurrency, limit: null };
 }
 
-/** Every module begins with these bytes. */
+/** The first bytes of every module. */
 const MAGIC = [0, 97, 115, 109];
 
 /** @throws InputError if the server has no such file, or answers with something else, such as its start page */

@@ -15,10 +15,10 @@ import { argumentBytes, type LoweredPhase, placePlan, RECORD_BYTES } from './pla
 import type { CpuPlatform, WorkerThread } from './platform.js';
 
 export interface CpuEngineOptions {
-  /** Threads, the calling one included; all that the machine has by default. */
+  /** Number of threads, including the calling one; by default all that the machine has. */
   readonly threads?: number;
   readonly simd?: 'auto' | 'relaxed' | 'simd';
-  /** True where programs time each call (a clock reading per call). */
+  /** Time each call (one clock reading a call). */
   readonly profile?: boolean;
 }
 
@@ -26,16 +26,17 @@ export interface CpuEngineOptions {
 const WORD = { run: 0, list: 16, calls: 17, stop: 18, failed: 19, spins: 20, workers: 21, timed: 22 } as const;
 
 /**
- * A barrier costs 3 µs with so many looks before sleeping, 20 µs without (Node 20); more threads than cores must not.
+ * Iterations of busy waiting at a barrier before sleeping: a barrier costs 3 µs with it, 20 µs without (Node 20). Not
+ * used with more threads than cores.
  */
 const SPINS = 10_000;
 
-/** The event loop gets a turn this often. */
+/** Interval in milliseconds at which the event loop gets a turn. */
 const YIELD_MS = 50;
 
 const LARGEST_THREADS = 256;
 
-/** @throws InputError if the thread count is not a whole number from 1 to 256, or more than there can be here. */
+/** @throws InputError if the thread count is not an integer from 1 to 256, or more than possible here */
 export async function openCpuEngine(platform: CpuPlatform, options: CpuEngineOptions = {}): Promise<Engine> {
   const { available, limit } = await platform.threads();
   const threads = options.threads ?? available;
@@ -155,7 +156,10 @@ async function loadProgram(
   };
 }
 
-/** Static data, which the first module alone has, ends at the same address in every instance; the smallest memory will do. */
+/**
+ * End of the static data, which only the first module has, and which is the same in every instance; found with the
+ * smallest memory.
+ */
 function staticEnd(evaluation: KernelModule): number {
   const memory = new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true });
   const unused = () => 0;

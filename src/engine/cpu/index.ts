@@ -5,7 +5,7 @@ import { nodePlatform } from './nodePlatform.js';
 
 export type { CpuEngineOptions } from './cpuEngine.js';
 
-/** @throws InputError if the thread count is not a whole number from 1 to 256. */
+/** @throws InputError if the thread count is not an integer from 1 to 256 */
 export function createCpuEngine(options: CpuEngineOptions = {}): Promise<Engine> {
   return openCpuEngine(nodePlatform, options);
 }

@@ -1,7 +1,7 @@
 /**
- * The compiled kernels: the relaxed-SIMD binaries where the runtime has it, the plain ones elsewhere. There are two files: one
- * for evaluating, which also replays, and one for what training takes besides, which a plan that trains nothing need not
- * wait for. A kernel's number is its index in the first one's table.
+ * The compiled kernels: relaxed-SIMD binaries if the runtime supports them, else plain SIMD. There are two files: one
+ * for evaluation, which also has the replay loop, and one for training, which plans without training do not wait for. A
+ * kernel's number is its index in the first one's table.
  */
 import type { CpuPlatform } from './platform.js';
 
@@ -19,7 +19,7 @@ export interface KernelModule {
 export interface Kernels {
   readonly level: SimdLevel;
   readonly evaluation: KernelModule;
-  /** The modules that have kernels of these names, that for evaluating first. */
+  /** The modules with kernels of these names, that for evaluation first. */
   modulesOf(names: Iterable<string>): Promise<readonly [KernelModule, ...KernelModule[]]>;
 }
 
@@ -30,7 +30,7 @@ export interface ReplayExports {
   staticEnd(): number;
 }
 
-/** Compiles the binaries of a level, as `npm run build:kernels` makes them; `auto` takes the best that validates. */
+/** Compiles the binaries of a level, as made by `npm run build:kernels`; `auto` takes the best level that validates. */
 export async function compileKernels(platform: CpuPlatform, simd: 'auto' | SimdLevel): Promise<Kernels> {
   if (simd !== 'simd') await platform.allowRelaxedSimd();
   const level = simd === 'auto' ? (WebAssembly.validate(relaxedProbe) ? 'relaxed' : 'simd') : simd;

@@ -1,9 +1,9 @@
 /**
- * A plan's call on the CPU engine: kernel calls that every worker replays on its share of chunks, and host
- * calls that the first worker makes alone (the quantizer table: a few dozen rows, computed by `quant/` itself).
+ * The lowered form of a plan's call on the CPU engine: kernel calls that all workers replay on their shares of chunks,
+ * and host calls that the first worker makes alone (the quantizer table: a few dozen rows, computed by `quant/`).
  *
- * A call is cut into a number of chunks that depends on shapes only, never on the number of workers; a chunk writes
- * memory of its own, so results are the same bits whoever computes it. All workers meet between calls.
+ * A call is divided into a number of chunks that depends on shapes only, not on the number of workers; a chunk writes
+ * memory of its own, so results are the same bits whichever worker computes it. All workers meet between calls.
  */
 
 import type { AnyNode, Node, OpName } from '../../graph/graph.js';
@@ -12,7 +12,7 @@ import type { Tensor } from '../../graph/tensor.js';
 /** A 32-bit word of a kernel's arguments: an integer (addresses are integers) or a float. */
 export type Argument = number | { readonly float: number };
 
-/** Words one behind the other in the order of the keys, which is that of the fields of a class in `kernels/`. */
+/** Words in the order of the keys, which is that of the fields of a class in `kernels/`. */
 export type ArgumentBlock = Readonly<Record<string, Argument>>;
 
 export interface KernelCall {
@@ -20,7 +20,7 @@ export interface KernelCall {
   readonly kernel: string;
   readonly chunks: number;
   readonly args: ArgumentBlock;
-  /** Blocks behind the arguments, where their number depends on the layer. */
+  /** Blocks behind the arguments, whose number depends on the layer. */
   readonly tables?: readonly ArgumentBlock[];
 }
 
@@ -30,7 +30,7 @@ interface HostCall {
 
 export type LoweredCall = KernelCall | HostCall;
 
-/** Arguments and tables of a call as they lie in memory; none for a host call. */
+/** Arguments and tables of a call in their order in memory; none for a host call. */
 export function argumentWords(call: LoweredCall): Argument[] {
   if ('host' in call) return [];
   return [call.args, ...(call.tables ?? [])].flatMap((block) => Object.values(block));
@@ -41,7 +41,7 @@ export interface LoweringContext {
   address(tensor: Tensor): number;
   /** Memory that lives from the first to the last lowered call of one node, shared by all workers; 64-byte aligned. */
   scratch(bytes: number): number;
-  /** The same, one piece a worker: worker w's begins at `base + w * stride`. */
+  /** Memory of the same lifetime with one piece for each worker: worker w's begins at `base + w * stride`. */
   workerScratch(bytes: number): { readonly base: number; readonly stride: number };
   /** A view of a tensor's elements in the shared memory, for host calls. */
   floats(tensor: Tensor): Float32Array;

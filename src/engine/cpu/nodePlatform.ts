@@ -1,4 +1,4 @@
-/** The CPU engine's surroundings in Node. */
+/** The CPU engine's platform in Node. */
 
 import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
@@ -9,7 +9,7 @@ import type { CpuPlatform, WorkerThread } from './platform.js';
 
 export const nodePlatform: CpuPlatform = {
   threads: async () => ({ available: usableCores(), limit: null }),
-  // Node 20 knows relaxed SIMD behind a flag, which has to be set before the first WebAssembly module is compiled.
+  // Node 20 has relaxed SIMD behind a flag, which must be set before the first WebAssembly module is compiled.
   allowRelaxedSimd: async () => {
     if (Number.parseInt(process.versions.node, 10) < 22) setFlagsFromString('--experimental-wasm-relaxed-simd');
   },
@@ -19,8 +19,8 @@ export const nodePlatform: CpuPlatform = {
 };
 
 /**
- * The cores that this process may keep busy: those it may run on, no more than a Slurm job was given (SLURM_CPUS_PER_TASK),
- * no more than the quota of its control group, which is how containers are limited.
+ * The cores that this process may use: those of its affinity, limited by a Slurm job's share (SLURM_CPUS_PER_TASK) and
+ * by the quota of its control group, as for containers.
  */
 export function usableCores(
   environment: Readonly<Record<string, string | undefined>> = process.env,
@@ -32,8 +32,8 @@ export function usableCores(
 }
 
 /**
- * CPU time a second that the control group of this process, and those above it, may use; `null` for no limit. Only
- * version 2 of Linux' control groups: `cpu.max` holds the quota, or `max`, and the period, in microseconds.
+ * The CPU time a second that the control groups of this process may use; `null` for no limit. Only version 2 of Linux'
+ * control groups: `cpu.max` holds the quota, or `max`, and the period, in microseconds.
  *
  * @param read the text of a file, or `null` if there is none
  */

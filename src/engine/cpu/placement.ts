@@ -1,5 +1,5 @@
 /**
- * Where everything of a plan lies in the one shared memory:
+ * The layout of the shared memory for a plan:
  *
  *     static data | control block | storages | arena of transient tensors | scratch | scratch of each worker | call lists
  *
@@ -22,7 +22,7 @@ const LARGEST_BYTES = 2 ** 32;
 
 export interface LoweredPhase {
   readonly calls: readonly { readonly node: AnyNode; readonly lowered: LoweredCall }[];
-  /** Where the phase's call records begin, and behind them the calls' arguments. */
+  /** Address of the phase's call records, which the calls' arguments follow. */
   readonly records: number;
 }
 
@@ -32,13 +32,14 @@ export interface Placement {
   readonly pages: number;
   /** Bytes of storages, transient tensors, scratch and lists. */
   readonly bytes: number;
-  /** The phases with final addresses; `memory` is there for the views that host calls hold. */
+  /** The phases with final addresses; `memory`: for the views that host calls hold. */
   lower(memory: WebAssembly.Memory): ReadonlyMap<string, LoweredPhase>;
 }
 
 /**
- * Lays out a plan from address `base` on.
- * @throws InputError if it does not fit into the 4 GiB that WebAssembly can address.
+ * Lays out a plan from address `base`.
+ *
+ * @throws InputError if it does not fit into the 4 GiB that WebAssembly can address
  */
 export function placePlan(plan: Plan, base: number, threads: number): Placement {
   const control = aligned(base);

@@ -1,24 +1,24 @@
 /**
- * The surroundings of the CPU engine: threads and the kernels' files, of Node or of a browser. The engine
- * itself is the same code in both.
+ * The platform of the CPU engine, Node or a browser: its threads and the kernels' files. The engine is the same code in
+ * both.
  */
 
 import type { KernelFile, SimdLevel } from './kernelModule.js';
 
 export interface CpuPlatform {
   threads(): Promise<Threads>;
-  /** Lets WebAssembly with relaxed SIMD be compiled, where that takes a word. */
+  /** Enables relaxed SIMD, if that needs a flag. */
   allowRelaxedSimd(): Promise<void>;
-  /** The bytes of a file that `npm run build:kernels` makes for a level. */
+  /** The bytes of a level's file, made by `npm run build:kernels`. */
   readKernels(file: KernelFile, level: SimdLevel): Promise<Uint8Array<ArrayBuffer>>;
   /** Starts a worker in a thread of its own, which does not keep the process alive. */
   startWorker(): Promise<WorkerThread>;
 }
 
 export interface Threads {
-  /** As many as can compute at a time, the calling one included. */
+  /** Number of threads that can compute at a time, including the calling one. */
   readonly available: number;
-  /** Why there can be no more than these, in words; `null` where more are only of no use. */
+  /** The reason why there cannot be more, in words; `null` if more would only be of no use. */
   readonly limit: string | null;
 }
 

@@ -1,2 +1,2 @@
-/** The float64 engine that judges the others. */
+/** The float64 engine against which the others are tested. */
 export { createReferenceEngine } from './referenceEngine.js';

@@ -1,6 +1,6 @@
 /**
- * Where tensors lie: storages in arrays of their own, transient tensors in one arena, as on a real engine, so that a
- * wrong lifetime or a wrong in-place rule shows as wrong numbers.
+ * Memory of tensors: storages in arrays of their own, transient tensors in one arena, as on other engines, so that a
+ * wrong lifetime or in-place rule leads to wrong numbers.
  */
 
 import type { Plan } from '../../graph/plan.js';

@@ -1,6 +1,6 @@
 /**
- * The reference engine: computes every operation as its definition says, in float64. It judges the other engines and is
- * fast enough for small networks only.
+ * The reference engine: computes every operation by its definition, in float64. The other engines are tested against
+ * it; it is only fast enough for small networks.
  */
 
 import { type AnyNode, resultsOf, type Tensors } from '../../graph/graph.js';
@@ -57,6 +57,6 @@ function compute(node: AnyNode, memory: Memory): void {
   const arrays = (tensors: Tensors) =>
     Object.fromEntries(Object.entries(tensors).map(([name, tensor]) => [name, tensor && memory(tensor)]));
   const results = arrays(node.results);
-  // The definitions' patterns say the types of the arrays, which no type can say of all nodes.
+  // The types of the arrays follow from the definitions' patterns, which TypeScript cannot see for all nodes at once.
   definition.compute(arrays(node.operands) as never, results as never, node.attributes, sizesOf(definition, node));
 }

@@ -1,6 +1,4 @@
-/**
- * Activations on their own: y = act(x), and its gradient with the two sums of quantizer gradients.
- */
+/** Activations: y = act(x), and their gradients with the two sums of quantizer gradients. */
 import {
   activate,
   FIXED_POW2_SIGNED,

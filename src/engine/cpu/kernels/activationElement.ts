@@ -108,13 +108,13 @@ export function inputGradient(kind: i32, x: v128, e0: v128, e1: v128, g: v128): 
   return g;
 }
 
-/** Tells whether a kind reduces the two sums at all. */
+/** Tells whether a kind reduces the two sums. */
 @inline
 export function isLearned(kind: i32): bool {
   return kind >= UNIFORM_SIGNED && kind <= POW2_UNSIGNED;
 }
 
-/** The elements' summands of s0. */
+/** The elements' terms of s0. */
 @inline
 export function rangeContribution0(kind: i32, x: v128, e0: v128, e1: v128, inverse: v128, g: v128): v128 {
   if (kind == UNIFORM_SIGNED || kind == UNIFORM_UNSIGNED) {
@@ -127,7 +127,7 @@ export function rangeContribution0(kind: i32, x: v128, e0: v128, e1: v128, inver
   return v128.and(g, v128.and(f32x4.lt(a, e0), f32x4.ge(nearestPowerOfTwo(a), e0)));
 }
 
-/** The elements' summands of s1. */
+/** The elements' terms of s1. */
 @inline
 export function rangeContribution1(kind: i32, x: v128, e1: v128, g: v128): v128 {
   if (kind == UNIFORM_SIGNED || kind == POW2_SIGNED) {
@@ -196,7 +196,7 @@ export function roundHalfAway(v: v128): v128 {
   return f32x4.trunc(f32x4.add(v, half));
 }
 
-/** The same for v >= 0. */
+/** The nearest integer, halves up, for v >= 0. */
 @inline
 function roundHalfUp(v: v128): v128 {
   return f32x4.trunc(f32x4.add(v, i32x4.splat(0x3effffff)));

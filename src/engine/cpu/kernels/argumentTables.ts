@@ -1,6 +1,6 @@
-/** Tables of blocks that stand behind a kernel's arguments, where their number depends on the layer. */
+/** Tables of blocks behind a kernel's arguments, whose number depends on the layer. */
 
-/** Where the first table begins. */
+/** Address of the first table. */
 @inline
 export function tablesBehind<T>(args: T): usize {
   return changetype<usize>(args) + offsetof<T>();

@@ -29,7 +29,7 @@ import {
 import { ChannelRowArguments } from './channelRows';
 import { accumulate, laneSum, loadPart, paddedBytes, storePart } from './vector';
 
-/** How rows of channels are shared out; each worker lays its coefficients out in scratch of its own. */
+/** The division of rows of channels into chunks; each worker writes its coefficients to scratch of its own. */
 @unmanaged
 class RowArguments extends ChannelRowArguments {
   channels: i32;
@@ -251,7 +251,7 @@ function applyRows(whole: bool, args: ApplyArguments, chunk: i32, coefficients: 
   }
 }
 
-/** Lays out (mean, γ·invstd, β) a vector of channels after the other, zero beyond the last channel. */
+/** Writes (mean, γ·invstd, β) of each vector of channels in turn, zero beyond the last channel. */
 @inline
 function loadCoefficients(to: usize, args: NormalizationArguments): void {
   const channels = args.channels;

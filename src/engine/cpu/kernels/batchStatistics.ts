@@ -1,4 +1,4 @@
-/** From the moments of a batch, or from running ones, to what normalization needs: mean and 1/√(variance + ε). */
+/** Mean and 1/√(variance + ε) for normalization, from the moments of a batch or from running ones. */
 
 @unmanaged
 class BatchStatisticsArguments {

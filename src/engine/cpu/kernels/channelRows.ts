@@ -1,4 +1,4 @@
-/** Work that is cut by rows: a row is a pixel's channels, a chunk some rows. */
+/** Work that is divided by rows: a row is a pixel's channels, a chunk is some rows. */
 
 @unmanaged
 export class ChannelRowArguments {

@@ -1,15 +1,15 @@
 /**
- * What is done with the channels of pixels: taken, put side by side, shuffled, biased, multiplied. A chunk is some rows,
- * or an image.
+ * Operations on the channels of pixels: slice, concatenation, shuffle, bias, product. A chunk is some rows, or an
+ * image.
  */
 import { ChannelRowArguments } from './channelRows';
 import { copyBytes, zeroBytes } from './convPad';
 import { loadPart, storePart } from './vector';
 
-/** Rows that are parts of longer ones. */
+/** Rows that are parts of longer rows. */
 @unmanaged
 class CopyChannelsArguments extends ChannelRowArguments {
-  /** The first row's first channel that is taken. */
+  /** The first channel of the first row. */
   source: usize;
   sourceChannels: i32;
   target: usize;

@@ -14,7 +14,7 @@ import { ConvolutionArguments } from './convolutionArguments';
 import { mad } from './mad';
 import { loadPart, storePart } from './vector';
 
-/** Behind the arguments: the classes, one `ConvolutionClass` after the other. */
+/** Arguments, followed by the classes, one `ConvolutionClass` after another. */
 @unmanaged
 class DirectArguments extends ConvolutionArguments {
   /** Or 0. */
@@ -34,7 +34,7 @@ class DirectArguments extends ConvolutionArguments {
   windowRows: i32;
   windowColumns: i32;
   classes: i32;
-  /** Groups of channels that do not meet others. */
+  /** Groups of channels that are independent of each other. */
   groups: i32;
 }
 
@@ -42,15 +42,15 @@ class DirectArguments extends ConvolutionArguments {
 class ConvolutionClass {
   rows: i32;
   columns: i32;
-  /** In the result. */
+  /** First row in the result. */
   firstRow: i32;
   firstColumn: i32;
   tapRows: i32;
   tapColumns: i32;
-  /** In the window. */
+  /** First row in the window. */
   windowRow: i32;
   windowColumn: i32;
-  /** Weights of the groups, one behind the other. */
+  /** Weights of the groups, one after another. */
   weights: usize;
 }
 
@@ -136,8 +136,8 @@ export function convolve(args: DirectArguments, chunk: i32, worker: i32): void {
 }
 
 /**
- * Writes for each pixel of an item the byte offsets of its window and its result, and repeats the last to fill the last
- * tile; the number of tiles. With them a tile may span rows and images of any size.
+ * Writes for each pixel of an item the byte offsets of its window and its result, and repeats the last one to fill the
+ * last tile. Returns the number of tiles. A tile may span rows and images of any size.
  */
 function tabulate(
   table: usize,
@@ -170,7 +170,7 @@ function tabulate(
 }
 
 /**
- * All tiles of an item in one panel of result channels; an addend is as far from the result as `addendDistance`. The runs
+ * All tiles of an item in one panel of result channels. The addend is `addendDistance` bytes from the result. The runs
  * of a row of taps are `runBytes` apart.
  */
 function panel(
@@ -244,7 +244,7 @@ function panel(
     const y3 = y + load<u32>(table, 28);
     if (lanes == 8) {
       if (adds) {
-        // All are read before any is written: repeated pixels and an addend in the result's place then do no harm.
+        // All are read before any is written, so that repeated pixels and an addend in the result's place do no harm.
         c00 = f32x4.add(c00, v128.load(y0 + addendDistance));
         c01 = f32x4.add(c01, v128.load(y0 + addendDistance, 16));
         c10 = f32x4.add(c10, v128.load(y1 + addendDistance));
@@ -285,7 +285,7 @@ function panel(
   }
 }
 
-/** As `loadPart`, and zeros for a count below one: the second half of a panel may be empty. */
+/** As `loadPart`, but zeros for a count below one: the second half of a panel may be empty. */
 export function loadLanes(p: usize, lanes: i32): v128 {
   return lanes > 0 ? loadPart(p, lanes) : f32x4.splat(0);
 }

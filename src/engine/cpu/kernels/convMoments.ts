@@ -16,7 +16,7 @@ export function momentsBytes(channels: i32): usize {
   return 16 + <usize>((channels + 7) & -8) * 20;
 }
 
-/** Adds the `pixels` × `channels` values at `y` to a chunk's block; `first` begins the block anew. */
+/** Adds the `pixels` × `channels` values at `y` to a chunk's block; `first` resets the block. */
 export function accumulateMoments(block: usize, y: usize, pixels: i32, channels: i32, first: bool): void {
   const padded = <usize>((channels + 7) & -8);
   const sums = block + 8;
@@ -49,7 +49,7 @@ function accumulateRun(sums: usize, squares: usize, pivots: usize, y: usize, pix
     let sum1 = f32x4.splat(0);
     let square0 = f32x4.splat(0);
     let square1 = f32x4.splat(0);
-    // Two pixels at a time in sums of their own: one alone would wait for each addition.
+    // Two pixels at a time with separate sums, since a single sum would wait for each addition.
     let otherSum0 = f32x4.splat(0);
     let otherSum1 = f32x4.splat(0);
     let otherSquare0 = f32x4.splat(0);
@@ -114,7 +114,7 @@ function carry(target: usize, values: v128): void {
 class ChannelMomentsArguments extends ChannelRowArguments {
   x: usize;
   channels: i32;
-  /** One a chunk. */
+  /** One block a chunk. */
   blocks: usize;
 }
 
@@ -126,7 +126,7 @@ export function channelMoments(args: ChannelMomentsArguments, chunk: i32, worker
 
 @unmanaged
 class MomentsArguments {
-  /** One a chunk. */
+  /** One block a chunk. */
   blocks: usize;
   count: i32;
   channels: i32;

@@ -17,10 +17,10 @@ import { mad } from './mad';
 export class WeightGradientArguments extends ConvolutionArguments {
   /** Sums of each chunk of pixels. */
   partials: usize;
-  /** Input channels a block. */
+  /** Input channels of a block. */
   blockDepth: i32;
   depthBlocks: i32;
-  /** Panels of result channels a block. */
+  /** Panels of result channels of a block. */
   blockPanels: i32;
 
   @inline
@@ -51,7 +51,7 @@ class DirectWeightGradientArguments extends WeightGradientArguments {
   /** First row and column of the window of band 0. */
   top: i32;
   left: i32;
-  /** Groups of channels that do not meet others; blocks are within each. */
+  /** Groups of channels that are independent of each other; blocks are within each. */
   groups: i32;
 }
 
@@ -78,7 +78,7 @@ export function convolutionWeightGradient(args: DirectWeightGradientArguments, c
   const partials = args.partials + <usize>pixelChunk * (groups * panels * kernelRows * 32);
 
   const windowColumns = (resultWidth - 1) * columnStride + (tapColumns - 1) * columnDilation + 1;
-  // Taps that are apart have a run each.
+  // Dilated taps have a run each.
   const runs = columnDilation == 1 ? 1 : tapColumns;
   const run = tapColumns / runs * taken;
   const rowBytes = windowColumns * taken * 4;
@@ -100,7 +100,7 @@ export function convolutionWeightGradient(args: DirectWeightGradientArguments, c
     for (let group = 0; group < groups; group++) {
       const partial = partials + <usize>(group * panels * kernelRows * 32);
       args.padImages(window, image, count, top, args.left, windowRows, windowColumns, group * depth + firstDepth, taken);
-      // The pixels of an item follow each other: whole images, or a band of one.
+      // The pixels of an item are consecutive: whole images, or a band of one.
       const gradient = args.result + <usize>((image * args.resultHeight + firstRow) * resultWidth) * (allChannels * 4) + <usize>(group * channels * 4);
       packPanels(packed, gradient, pixels, channels, allChannels, firstPanel, lastPanel);
       for (let panel = firstPanel; panel < lastPanel; panel++) {
@@ -208,7 +208,7 @@ export function outerProducts(
   if (used > 3) put(target + 96, c30, c31, fresh);
 }
 
-/** Adds two vectors to those at the target, or sets them when fresh. */
+/** Adds two vectors to those at the target, or sets them if `fresh`. */
 @inline
 export function put(target: usize, low: v128, high: v128, fresh: bool): void {
   if (!fresh) {

@@ -6,7 +6,7 @@
 
 import { entry, tablesBehind } from './argumentTables';
 
-/** Behind the arguments: one `PackedClass` after the other. Chunk = class · panels + panel. */
+/** Arguments, followed by one `PackedClass` after another. Chunk = class · panels + panel. */
 @unmanaged
 class PackingArguments {
   weights: usize;

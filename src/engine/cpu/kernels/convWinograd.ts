@@ -22,7 +22,7 @@ class WinogradArguments extends ConvolutionArguments {
   windowRows: i32;
   windowColumns: i32;
   blockTiles: i32;
-  /** Groups of channels that do not meet others. */
+  /** Groups of channels that are independent of each other. */
   groups: i32;
 }
 
@@ -68,7 +68,7 @@ export function convolveWinograd(args: WinogradArguments, chunk: i32, worker: i3
       resultRowBytes,
       allChannels * 4,
     );
-    // Groups and panels go through parts of every pixel.
+    // Groups and panels read parts of every pixel.
     if (groups > 1) args.touchSource(image, count, top, args.windowRows);
     args.touchResult(image, count, firstRow, rows);
     for (let group = 0; group < groups; group++) {
@@ -169,7 +169,7 @@ function multiply(products: usize, inputs: usize, weights: usize, tiles: i32, de
   }
 }
 
-/** Aᵀ m A of each tile to its two by two pixels, or what of them lies in the result, plus the addend. */
+/** Aᵀ m A of each tile to its two by two pixels, as far as they are inside the result, plus the addend. */
 function transformResult(
   entries: usize,
   tiles: i32,

@@ -5,15 +5,18 @@
  * dW = Gᵀ[Σ (A dY Aᵀ) ⊙ (Bᵀ d B)]G over the tiles.
  */
 
-/** Between the 16 places of a transformed tile, so that powers of two do not crowd them into one set of the cache. */
+/** Bytes between the 16 places of a transformed tile, so that powers of two do not collide in one set of the cache. */
 export const SKEW: usize = 64;
 
-/** Bytes of a tile in the table below: offset in the window, offset in the result, rows and columns inside it (1 or 2). */
+/**
+ * Bytes of an entry in the table of tiles: offset in the window, offset in the result, rows and columns inside it (1 or
+ * 2).
+ */
 export const TILE_BYTES: i32 = 16;
 
 /**
- * Lists the tiles of `rows` × `columns` results of each of `images` images, and repeats the last up to a multiple of
- * four; the number of tiles without the repeated.
+ * Lists the tiles of `rows` × `columns` results of each of `images` images, and repeats the last one up to a multiple
+ * of four. Returns the number of tiles without repetitions.
  */
 export function tabulateTiles(
   table: usize,

@@ -1,6 +1,6 @@
 /**
- * The first arguments of every convolution that copies windows: its two images' shapes, how the batch is cut into items
- * (some whole images, or a band of rows of one) and these into chunks, and where each worker's scratch lies.
+ * The first arguments of every convolution that copies windows: shapes of its two images, the division of the batch
+ * into items (some whole images, or a band of rows of one) and of these into chunks, and each worker's scratch.
  */
 
 import { padImage } from './convPad';
@@ -21,10 +21,10 @@ export class ConvolutionArguments {
   channels: i32;
   itemImages: i32;
   itemRows: i32;
-  /** Items an image, where it is cut. */
+  /** Items of an image, if it is divided. */
   bands: i32;
   items: i32;
-  /** That share the items. */
+  /** Number of chunks of the items. */
   chunks: i32;
   scratch: usize;
   scratchStride: usize;
@@ -61,7 +61,7 @@ export class ConvolutionArguments {
     return this.scratch + <usize>worker * this.scratchStride;
   }
 
-  /** Reads through the source's rows from `top` on, of `count` images from image `first` on. */
+  /** Reads through the source's rows from `top`, of `count` images from image `first`, to bring them into the cache. */
   touchSource(first: i32, count: i32, top: i32, rows: i32): void {
     const rowBytes = this.width * this.depth * 4;
     const begin = max(top, 0);
@@ -69,7 +69,7 @@ export class ConvolutionArguments {
     touch(this.source + <usize>(first * this.height + begin) * rowBytes, (end - begin) * rowBytes);
   }
 
-  /** The same for rows of the result. */
+  /** Reads through rows of the result, to bring them into the cache. */
   touchResult(first: i32, count: i32, row: i32, rows: i32): void {
     const rowBytes = this.resultWidth * this.channels * 4;
     touch(
@@ -78,7 +78,7 @@ export class ConvolutionArguments {
     );
   }
 
-  /** Copies `taken` channels of the same window of `count` images from image `first` on, one after the other. */
+  /** Copies `taken` channels of the same window of `count` images from image `first`, one after another. */
   @inline
   padImages(
     target: usize,

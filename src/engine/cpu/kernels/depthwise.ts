@@ -1,9 +1,9 @@
 /**
  * Depthwise convolution on NHWC tensors, forward and input gradient alike, without copies: the lowering tabulates for
- * every row of the result, and for every run of equal columns, which taps fall inside the image, so that borders need
- * no tests here. The weights [kernel rows, kernel columns, channels] are read in place.
+ * every row of the result, and for every run of equal columns, the taps inside the image, so that borders need no tests
+ * here. The weights [kernel rows, kernel columns, channels] are read in place.
  *
- * Channels run inside, pixels outside, so that whole cache lines are used.
+ * The inner loop is over channels, the outer one over pixels, so that whole cache lines are used.
  */
 
 import { entry, tablesBehind } from './argumentTables';
@@ -12,10 +12,10 @@ import { ColumnRun, RowSpan } from './depthwiseSpans';
 import { convolveApart, convolveOne, convolveOverlapping, fewChannels } from './depthwiseTiles';
 import { touch } from './touch';
 
-/** Pixels after which moments are gathered, while the result is still in the cache; whole rows. */
+/** Pixels after which moments are updated, while the result is still in the cache; whole rows. */
 const MOMENTS_PIXELS = 128;
 
-/** Behind the arguments: a `RowSpan` for each row of the result, then a `ColumnRun` for each run of columns. */
+/** Arguments, followed by a `RowSpan` for each row of the result and a `ColumnRun` for each run of columns. */
 @unmanaged
 class DepthwiseArguments {
   source: usize;
@@ -73,7 +73,7 @@ export function depthwiseConvolve(args: DepthwiseArguments, chunk: i32, worker: 
     for (touched = max(touched, image + span.source); touched < end; touched++) {
       touch(args.source + <usize>(touched * width) * pixelBytes, width * pixelBytes);
     }
-    // Runs that leave pixels out would fetch the others' lines for each store.
+    // If runs skip pixels, each store would fetch the others' lines.
     if (args.resultStep > 1) touch(y, resultWidth * pixelBytes);
     const w = args.weights + <usize>(span.firstTap * kernelColumns) * pixelBytes;
     for (let index = 0; index < args.runs; index++) {
@@ -105,7 +105,7 @@ export function depthwiseConvolve(args: DepthwiseArguments, chunk: i32, worker: 
   }
 }
 
-/** Pixels of one row that meet the same taps; an addend is as far from the result as `addendDistance`. */
+/** Pixels of one row that meet the same taps. The addend is `addendDistance` bytes from the result. */
 function convolveRun(
   x: usize,
   y: usize,
@@ -128,7 +128,7 @@ function convolveRun(
   const apart = !near && (tapColumns != 3 || xStep != tapBytes << 1);
   for (let pixel = 0; pixel < count; ) {
     const left = count - pixel;
-    // The last tile computes some pixels again rather than several ones alone.
+    // The last tile computes some pixels again instead of several single ones.
     const skipped = !apart && left > 1 && count >= 4 ? max(4 - left, 0) : 0;
     const isTile = left + skipped >= 4;
     const pixels = isTile ? 4 : 1;

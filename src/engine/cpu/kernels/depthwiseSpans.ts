@@ -1,4 +1,4 @@
-/** What the rows and columns of a depthwise convolution's result meet inside the image: entries of tables. */
+/** Taps of rows and columns of a depthwise convolution's result that are inside the image: entries of tables. */
 
 @unmanaged
 export class RowSpan {

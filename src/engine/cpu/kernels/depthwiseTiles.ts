@@ -1,12 +1,13 @@
 /**
- * The inner loops of a depthwise convolution: four pixels or one, all channels, summed over the taps. Loads bound them, so
- * where windows overlap a column is loaded once for all windows that it is in (35 instead of 20 GFLOP/s a core).
+ * The inner loops of a depthwise convolution: four pixels or one, all channels, summed over the taps. Loads are the
+ * bottleneck, so if windows overlap a column is loaded once for all windows that contain it (35 instead of 20 GFLOP/s a
+ * core).
  */
 
 import { mad } from './mad';
 import { loadPart, storePart } from './vector';
 
-/** Four pixels of a run, whatever their windows, × 8 channels: eight accumulators are what V8 keeps in registers. */
+/** Four pixels of a run with arbitrary windows, × 8 channels: V8 keeps eight accumulators in registers. */
 export function convolveApart(
   x: usize,
   y: usize,
@@ -70,9 +71,9 @@ export function convolveApart(
 }
 
 /**
- * Four neighbouring pixels with three columns of taps, which is what most layers have, whose windows lie one (stride 1)
- * or two taps apart: a column that windows share is loaded once. Stores all but the first `skipped` pixels, two at most.
- * The order of the sums is that of the general way.
+ * Four consecutive pixels with three columns of taps, as in most layers, whose windows are one (stride 1) or two taps
+ * apart: a shared column is loaded once. Stores all but the first `skipped` pixels, two at most. The order of summation
+ * is that of the general case.
  */
 @inline
 export function convolveOverlapping(
@@ -218,7 +219,7 @@ function put(to: usize, low: v128, high: v128, addendDistance: usize, adds: bool
   v128.store(to, high, 16);
 }
 
-/** One pixel's channels from `first` on, fewer than eight. */
+/** One pixel's channels from `first`, fewer than eight. */
 export function fewChannels(
   x: usize,
   y: usize,

@@ -1,8 +1,8 @@
 /**
- * Weight gradient of a depthwise convolution, without copies: the lowering tabulates which taps of each row, and of each
- * run of columns, fall inside the image. Three taps of a kernel row × 8 channels sum over the pixels of an item (some
- * whole images or a band of rows) and are added to the chunk's partial gradient. `reduceWeightGradient` adds the chunks
- * in order.
+ * Weight gradient of a depthwise convolution, without copies: the lowering tabulates the taps of each row, and of each
+ * run of columns, that are inside the image. Three taps of a kernel row × 8 channels are summed over the pixels of an
+ * item (some whole images or a band of rows) and added to the chunk's partial gradient. `reduceWeightGradient` adds the
+ * chunks in order.
  *
  * Partial gradient of a chunk: [panels of 8 channels][kernel rows · kernel columns][8].
  */
@@ -13,7 +13,7 @@ import { put } from './convWeightGradient';
 import { ColumnRun, RowSpan } from './depthwiseSpans';
 import { mad } from './mad';
 
-/** Behind the arguments: a `RowSpan` for each row of the result, then a `ColumnRun` for each run of columns. */
+/** Arguments, followed by a `RowSpan` for each row of the result and a `ColumnRun` for each run of columns. */
 @unmanaged
 class DepthwiseWeightGradientArguments extends ConvolutionArguments {
   /** Sums of each chunk. */
@@ -62,8 +62,8 @@ export function depthwiseWeightGradient(args: DepthwiseWeightGradientArguments, 
     args.touchSource(image, count, first, last.source + max(last.taps - 1, 0) * args.rowDilation + 1 - first);
     args.touchResult(image, count, firstRow, rows);
     const gradient = args.result + <usize>((image * args.resultHeight + firstRow) * args.resultWidth) * args.pixelBytes;
-    // Two panels share cache lines. Where the channels are no multiple of eight the last one reads past a pixel; what it
-    // sums there is dropped.
+    // Two panels share cache lines. If the channels are no multiple of eight the last panel reads past a pixel; its
+    // sums there are dropped.
     for (let channel = 0; channel < channels; channel += 16) {
       const panels = channel + 8 < channels ? 2 : 1;
       memory.fill(sums, 0, panels * taps * 32);
@@ -87,8 +87,8 @@ export function depthwiseWeightGradient(args: DepthwiseWeightGradientArguments, 
 }
 
 /**
- * Adds the products of a row's dy at `b`, 8 channels, with the inputs that the taps of its span see, those of the first
- * tap from `x` on, to the sums of the taps. Columns outside of the image are zeros.
+ * Adds the products of a row's dy at `b`, 8 channels, with the inputs at the taps of its span, which begin at `x`, to
+ * the sums of the taps. Columns outside of the image are zeros.
  */
 function sumRow(args: DepthwiseWeightGradientArguments, sums: usize, span: RowSpan, x: usize, b: usize, zeros: usize): void {
   const tapColumns = args.tapColumns;

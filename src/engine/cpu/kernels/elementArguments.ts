@@ -1,4 +1,4 @@
-/** How kernels that treat every element alike share a tensor out: chunk after chunk of as many elements. */
+/** The division of element-wise work into chunks of equal numbers of elements. */
 @unmanaged
 export class ElementArguments {
   elements: i32;

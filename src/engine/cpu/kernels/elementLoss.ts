@@ -1,4 +1,4 @@
-/** A loss of every output by itself, in float64. A chunk is one input; one with label −1 counts nowhere. */
+/** A loss of each output, in float64. A chunk is one input; inputs with label −1 are ignored. */
 
 @unmanaged
 class ElementLossArguments {
@@ -46,7 +46,7 @@ export function squaredErrorGradient(args: ElementLossGradientArguments, chunk: 
   }
 }
 
-/** Targets outside of 0 … 1 count nowhere. */
+/** Binary cross-entropy; targets outside of 0 … 1 are ignored. */
 export function binaryCrossEntropy(args: ElementLossArguments, chunk: i32, worker: i32): void {
   const row = <usize>args.length << 2;
   const outputs = args.outputs + <usize>chunk * row;

@@ -1,7 +1,7 @@
 /**
- * Exports of the first file of kernels, all that evaluating a network takes: the replay loop, the kernels of forward passes,
- * and losses. Gradients of losses are here, too: the tables of exp are the module's static data, and the second file must
- * have none, which would lie over these.
+ * Exports of the first file of kernels, for evaluation: the replay loop, the kernels of forward passes, and losses.
+ * Gradients of losses are here too: the tables of exp are static data, of which the second file must have none, since
+ * it would overwrite these.
  */
 export {
   activationRelu, activationRelu6, activationSigmoid, activationHardSigmoid, activationHardSwish, activationSilu,

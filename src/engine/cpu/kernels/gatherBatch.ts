@@ -1,8 +1,8 @@
-/** Fetches the images of a batch, shifted and mirrored as their augmentation words say (`data/augmentation.ts`). */
+/** Gathers the images of a batch, shifted and mirrored by their augmentation words (`data/augmentation.ts`). */
 
 import { entry, tablesBehind } from './argumentTables';
 
-/** Behind the arguments: a `ChannelScale` for each channel. */
+/** Arguments, followed by a `ChannelScale` for each channel. */
 @unmanaged
 class GatherArguments {
   images: usize;

@@ -16,7 +16,7 @@ class LinearArguments {
   outputs: i32;
 }
 
-/** Outputs a chunk: what four rows of x share should stay in the second cache. */
+/** Outputs of a chunk: the weights that four rows of x share should stay in the second cache. */
 const CHUNK_OUTPUTS = 128;
 
 /** A chunk is 4 rows of x and some outputs: all rows, then the next outputs. */
@@ -58,7 +58,7 @@ export function linearInputGradient(args: LinearInputGradientArguments, chunk: i
   const lanes = outputs - whole;
   const row = chunk << 1;
   const dy = args.dy + <usize>(row * rowBytes);
-  // What a tile lacks it computes twice.
+  // A tile with fewer rows computes the last ones twice.
   const nextRow = row + 1 < args.batch ? rowBytes : 0;
   let dx = args.dx + <usize>((row * inputs) << 2);
   const nextResult = nextRow ? inputs << 2 : 0;
@@ -151,9 +151,9 @@ export function linearWeightGradient(args: LinearWeightGradientArguments, chunk:
 }
 
 /**
- * Up to 4 rows of results, the factors of which begin `apart` bytes from each other: each the bias (or 0) and the sum of
- * `count` rows at w times a factor each, which are `step` bytes from one to the next. Rows have `rowBytes`, of which
- * `columns` numbers are computed.
+ * Up to 4 rows of results: each the bias (or 0) and the sum of `count` rows at w times a factor each. A row's factors
+ * begin `apart` bytes after the previous row's, and are `step` bytes from each other. Rows of w have `rowBytes`, of
+ * which `columns` numbers are used.
  */
 function sumProducts(
   factors: usize,
@@ -167,7 +167,7 @@ function sumProducts(
   bias: usize,
   y: usize,
 ): void {
-  // What a tile lacks it computes twice.
+  // A tile with fewer rows computes the last ones twice.
   const f1 = factors + (used > 1 ? apart : 0);
   const f2 = f1 + (used > 2 ? apart : 0);
   const f3 = f2 + (used > 3 ? apart : 0);

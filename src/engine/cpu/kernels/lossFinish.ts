@@ -1,4 +1,4 @@
-/** The last part of every loss: from what each row of outputs has to say to their mean, in their order. */
+/** The last part of every loss: the mean over the rows of outputs, summed in order. */
 
 @unmanaged
 class LossFinishArguments {

@@ -1,6 +1,6 @@
 /**
- * a·b + c on four floats: one relaxed instruction where the binary is built with relaxed SIMD (about 1.4 times as fast
- * on a core with fused multiply-add), a product and a sum elsewhere. Chosen when compiled, so a loop holds one of them.
+ * a·b + c for four floats: one relaxed instruction if the binary is built with relaxed SIMD (about 1.4 times as fast on
+ * a core with fused multiply-add), else a product and a sum. Chosen at compile time.
  */
 
 @inline

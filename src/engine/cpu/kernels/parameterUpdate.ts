@@ -1,4 +1,4 @@
-/** One step of a solver on a vector of parameters, weight decay added to the gradient; moving averages of vectors. */
+/** One step of a solver on a vector of parameters, with weight decay; moving averages of vectors. */
 import { ElementArguments } from './elementArguments';
 import { loadPart, storePart } from './vector';
 
@@ -20,7 +20,7 @@ class UpdateArguments extends ElementArguments {
 class MomentumArguments extends UpdateArguments {
   velocity: usize;
   momentum: f32;
-  /** 1 where the momentum is Nesterov's, else 0. */
+  /** 1 for Nesterov momentum, else 0. */
   nesterov: i32;
 }
 

@@ -47,7 +47,7 @@ export function globalAveragePoolGradient(args: AverageArguments, chunk: i32, wo
 class WindowArguments {
   x: usize;
   y: usize;
-  /** Places of maxima, or 0. */
+  /** Positions of maxima, or 0. */
   argmax: usize;
   height: i32;
   width: i32;
@@ -63,7 +63,7 @@ class WindowArguments {
   columnStride: i32;
   columnDilation: i32;
   left: i32;
-  /** Whether averages take padding for zeros. */
+  /** 1 if averages count padding as zeros. */
   countsPadding: i32;
 
   /** Bytes of an image of x. */
@@ -84,7 +84,7 @@ class WindowArguments {
     return inside(this.top + at * this.rowStride, this.rowDilation);
   }
 
-  /** Rows of x end here for the window of row `at` of y. */
+  /** The end of the rows of x in the window of row `at` of y. */
   @inline
   endRow(at: i32): i32 {
     return min(this.height, this.top + at * this.rowStride + (this.tapRows - 1) * this.rowDilation + 1);
@@ -100,14 +100,17 @@ class WindowArguments {
     return min(this.width, this.left + at * this.columnStride + (this.tapColumns - 1) * this.columnDilation + 1);
   }
 
-  /** Pixels that a window's mean is over, of which it sees those from (top, left) to before (bottom, right). */
+  /**
+   * Number of pixels by which a window's sum is divided; inside the image it has those from (top, left) to before
+   * (bottom, right).
+   */
   @inline
   counted(top: i32, bottom: i32, left: i32, right: i32): i32 {
     if (this.countsPadding) return this.tapRows * this.tapColumns;
     return countOf(top, bottom, this.rowDilation) * countOf(left, right, this.columnDilation);
   }
 
-  /** Number of the tap of the window of (row, column) of y that sees row `h` and column `w` of x. */
+  /** Index of the tap of the window of (row, column) of y that covers row `h` and column `w` of x. */
   @inline
   tap(row: i32, column: i32, h: i32, w: i32): i32 {
     const down = (h - this.top - row * this.rowStride) / this.rowDilation;
@@ -115,19 +118,19 @@ class WindowArguments {
   }
 }
 
-/** The first place from `start` on, in steps of `dilation`, that is not below 0. */
+/** The first position from `start`, in steps of `dilation`, that is not below 0. */
 @inline
 function inside(start: i32, dilation: i32): i32 {
   return start >= 0 ? start : start + (dilation - 1 - start) / dilation * dilation;
 }
 
-/** Places from `first` to before `end` in steps of `dilation`. */
+/** Number of positions from `first` to before `end` in steps of `dilation`. */
 @inline
 function countOf(first: i32, end: i32, dilation: i32): i32 {
   return (end - first + dilation - 1) / dilation;
 }
 
-/** The mean of what a window sees. */
+/** The mean of each window. */
 export function averagePool(args: WindowArguments, chunk: i32, worker: i32): void {
   const width = args.width;
   const channels = args.channels;
@@ -157,7 +160,7 @@ export function averagePool(args: WindowArguments, chunk: i32, worker: i32): voi
   }
 }
 
-/** Every window gives its pixels their share, one window after the other. */
+/** Adds each window's gradient to its pixels, one window after another. */
 export function averagePoolGradient(args: WindowArguments, chunk: i32, worker: i32): void {
   const width = args.width;
   const channels = args.channels;
@@ -214,7 +217,7 @@ export function maxPool(args: WindowArguments, chunk: i32, worker: i32): void {
           let tap = line;
           for (let w = left; w < right; w += columnDilation, tap++) {
             const value = loadPart(at + <usize>(h * width + w) * row, lanes);
-            // NaN alone differs from itself.
+            // Only NaN differs from itself.
             const isNew = v128.or(f32x4.gt(value, best), f32x4.ne(value, value));
             best = v128.bitselect(value, best, isNew);
             places = v128.bitselect(i32x4.splat(tap), places, isNew);
@@ -298,7 +301,7 @@ class SubsampleArguments {
   outChannels: i32;
   stride: i32;
 
-  /** Where pixel (h, w) of an image of y comes from in x. */
+  /** Offset in x of pixel (h, w) of an image of y. */
   @inline
   pixel(image: usize, h: i32, w: i32): usize {
     return image + <usize>((h * this.width + w) * this.stride) * (<usize>this.channels << 2);

@@ -1,8 +1,8 @@
 /**
- * Weights through their quantizer with a step for each channel (`quant/channelExponents.ts`), and the gradient.
+ * Quantization of weights with a step for each channel (`quant/channelExponents.ts`), and its gradient.
  *
- * A chunk is some rows of channels; four channels at a time stay in registers, with their ranges and sums, while the
- * rows go by.
+ * A chunk is some rows of channels; four channels at a time stay in registers, with their ranges and sums, over all
+ * rows.
  */
 import {
   activate,
@@ -27,7 +27,7 @@ class ChannelQuantizer {
   highest: f32;
   channels: i32;
 
-  /** 2^R(k) of up to four channels, k being within its limits. */
+  /** 2^R(k) of up to four channels, for k within its limits. */
   @inline
   scales(channel: i32, lanes: i32): v128 {
     const exponents = loadPart(this.exponents + (<usize>channel << 2), lanes);
@@ -37,7 +37,7 @@ class ChannelQuantizer {
   }
 }
 
-/** How rows of channels are shared out. */
+/** The division of rows of channels into chunks. */
 @unmanaged
 class ChannelRows extends ChannelQuantizer {
   rows: i32;

@@ -1,15 +1,15 @@
 /**
  * The replay loop: every worker walks the same list of calls, takes chunks of each, and meets the others between calls.
  *
- * All state lies at addresses handed in, because active data segments are written again at each instantiation. The
+ * All state is at addresses passed in, because active data segments are written again at each instantiation. The
  * control block, in bytes from its address (words that are waited on have a cache line of their own):
  *
  *   0 run number (idle workers wait on it)   64 list   68 calls   72 stop   76 failed   80 spins   84 workers
  *   88 timed   128 arrivals at the barrier   192 barrier generation
  *
  * A call record, in bytes: 0 table index of the kernel, or -1 for a host call; 4 chunks; 8 arguments, or the number of
- * the host call; 16 milliseconds (f64); 64 the next chunk to take. Which worker takes a chunk does not matter for the
- * result, since a chunk writes memory of its own.
+ * the host call; 16 milliseconds (f64); 64 the next chunk to take. The result does not depend on which worker takes a
+ * chunk, since each chunk writes memory of its own.
  */
 
 @external("host", "call")
@@ -20,7 +20,7 @@ declare function now(): f64;
 
 const RECORD_BYTES: usize = 128;
 
-/** The first address that this module's static data does not use. */
+/** The first address behind this module's static data. */
 export function staticEnd(): usize {
   return __heap_base;
 }
@@ -32,7 +32,7 @@ export function replay(control: usize): i32 {
   return walk(control, 0);
 }
 
-/** The life of any other worker: sleep, run, until told to stop. `seen` is the run number at its start. */
+/** The loop of any other worker: sleep, run, until told to stop. `seen`: the run number at its start. */
 export function serve(control: usize, worker: i32, seen: i32): void {
   while (true) {
     while (atomic.load<i32>(control) == seen) atomic.wait<i32>(control, seen, -1);
@@ -69,13 +69,13 @@ function walk(control: usize, worker: i32): i32 {
   return 0;
 }
 
-/** A call of one chunk needs no barrier of its own: the last worker at the barrier before it makes it. */
+/** A call of one chunk needs no barrier of its own: the last worker to arrive at the previous barrier makes it. */
 @inline
 function isSolo(record: usize): bool {
   return load<i32>(record) >= 0 && load<i32>(record, 4) == 1;
 }
 
-/** The barrier. The last to arrive puts the call's chunk counter back, which nobody reads any more. */
+/** The barrier. The last worker to arrive resets the call's chunk counter, which no one reads any more. */
 function meet(control: usize, record: usize, end: usize, worker: i32): bool {
   const generation = atomic.load<i32>(control, 192);
   if (atomic.add<i32>(control, 1, 128) + 1 == load<i32>(control, 84)) {
@@ -96,7 +96,9 @@ function meet(control: usize, record: usize, end: usize, worker: i32): bool {
   return false;
 }
 
-/** Makes the calls of one chunk that follow a call; their time is taken off that call's, which ends after them. */
+/**
+ * Makes the calls of one chunk that follow a call; their time is subtracted from that call's, which ends after them.
+ */
 function makeSoloCalls(control: usize, record: usize, end: usize, worker: i32): void {
   const timed = load<i32>(control, 88) != 0;
   for (let solo = record + RECORD_BYTES; solo < end && isSolo(solo); solo += RECORD_BYTES) {

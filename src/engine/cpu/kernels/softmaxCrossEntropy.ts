@@ -1,4 +1,7 @@
-/** Softmax cross-entropy to smoothed labels, and to a teacher's logits where there are any (0: none), in float64. A chunk is one row; a label that is no class counts nowhere. */
+/**
+ * Softmax cross-entropy with smoothed labels and, if there are a teacher's logits (0: none), distillation, in float64.
+ * A chunk is one row; rows whose label is no class are ignored.
+ */
 
 @unmanaged
 class LossArguments {
@@ -112,7 +115,7 @@ function exponentialSum(logits: usize, row: usize, largest: f32, cooling: f64): 
   return sum;
 }
 
-/** KL(p ‖ q) of the softmax p of a teacher's logits and q of the own ones, all of them times `cooling`. */
+/** KL(p ‖ q) of the softmax p of a teacher's logits and the softmax q of the row's, all multiplied by `cooling`. */
 function divergence(teacher: usize, logits: usize, row: usize, cooling: f64): f64 {
   const largest = maximum(logits, row);
   const most = maximum(teacher, row);

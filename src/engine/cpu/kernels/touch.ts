@@ -1,6 +1,6 @@
 /**
- * Reads one word a cache line. Tiles go through memory in an order that the machine does not foresee, and would wait for
- * every line; a row that is read straight through before comes in time.
+ * Reads one word of each cache line. Tiles read memory in an order that the processor does not prefetch, and would wait
+ * for every line; rows that are read sequentially before are in the cache.
  */
 export function touch(p: usize, bytes: i32): void {
   const end = p + bytes;

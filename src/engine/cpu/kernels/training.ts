@@ -1,4 +1,4 @@
-/** Exports of the second file of kernels, all that training takes besides: gradients and updates. */
+/** Exports of the second file of kernels, for training: gradients and updates. */
 export {
   activationGradientRelu, activationGradientRelu6, activationGradientSigmoid, activationGradientHardSigmoid,
   activationGradientHardSwish, activationGradientSilu, activationGradientUniformSigned,

@@ -1,6 +1,6 @@
 /**
- * Rows of numbers in vectors of four: the last vector of a row whose length is no multiple of four is read and written
- * in part, its other lanes being zero, so that every kernel has one body for whole vectors and tails.
+ * Rows of numbers in vectors of four. If the length of a row is no multiple of four, its last vector is read and
+ * written partly, with zeros in the other lanes, so that every kernel has one body for whole vectors and tails.
  */
 
 /** The first `count` of four floats; whole vectors take `v128.load`. */

@@ -1,4 +1,4 @@
-/** Activations on their own. */
+/** Lowering of activations. */
 import { elementCount } from '../../../graph/tensor.js';
 import type { LoweredCall, Lowering } from '../lowered.js';
 import { activationKind, rangeAddress } from './activationKind.js';

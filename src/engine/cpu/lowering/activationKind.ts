@@ -1,10 +1,10 @@
-/** Which of the specialised kernels an activation takes, and where its effective range lies. */
+/** The specialised kernel of an activation, and the address of its effective range. */
 import type { Tensor } from '../../../graph/tensor.js';
 import type { Activation, ActivationFunction } from '../../../ops/attributes.js';
 import type { QuantizerCore } from '../../../quant/index.js';
 import type { LoweringContext } from '../lowered.js';
 
-/** A core in the names of kernels. */
+/** Names of cores in names of kernels. */
 export const coreNames: Readonly<Record<QuantizerCore, string>> = {
   uniform: 'Uniform',
   pow2: 'Pow2',
@@ -39,7 +39,7 @@ export function activationKind(activation: Activation | null): string {
   }
 }
 
-/** The address of (e0, e1) in the table of effective ranges; 0, which nothing depends on, without a quantizer. */
+/** The address of (e0, e1) in the table of effective ranges; without a quantizer 0, which is not used. */
 export function rangeAddress(activation: Activation | null, ranges: Tensor | null, context: LoweringContext): number {
   if (activation?.type !== 'quantize') return 0;
   if (!ranges) throw new Error('a quantizing activation needs the effective ranges');

@@ -109,7 +109,7 @@ function normalization(
   };
 }
 
-/** How rows of channels are cut; a worker's coefficients take `vectorBytes` for each four channels. */
+/** The division of rows of channels; a worker's coefficients take `vectorBytes` for each four channels. */
 function rowArguments(
   x: Tensor,
   vectorBytes: number,

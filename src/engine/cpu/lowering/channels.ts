@@ -16,7 +16,7 @@ export const slice: Lowering<'slice'> = (node, context) => {
   return [copied(context, node.operands.x, first, node.results.y, 0, channels)];
 };
 
-/** The call that copies so many channels of each row. */
+/** The call that copies some channels of each row. */
 function copied(
   { address }: LoweringContext,
   from: Tensor,

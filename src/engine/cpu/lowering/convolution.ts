@@ -1,6 +1,6 @@
 /**
- * Convolution and its input gradient as kernel calls: weights packed first, then items of some whole images or a band
- * of rows, small enough for a core's second cache, shared out in about 32 chunks.
+ * Convolution and its input gradient as kernel calls: weights are packed first, then items of some whole images or a
+ * band of rows, which fit into a core's second cache, are divided into about 32 chunks.
  */
 
 import type { Node } from '../../../graph/graph.js';
@@ -23,24 +23,24 @@ const WINDOW_BYTES = 160 * 1024;
 
 /** Pixels of the result whose rows (or columns) meet the same taps. See `kernels/convDirect.ts`. */
 interface AxisClass {
-  /** First row of the result, and how many. */
+  /** First row of the result, and number of rows. */
   readonly first: number;
   readonly count: number;
   readonly taps: number;
   /** First tap in the kernel and step between taps, in the order in which the window is read. */
   readonly firstTap: number;
   readonly tapStep: number;
-  /** Row of the source that the first result's first tap meets. */
+  /** Row of the source at the first result's first tap. */
   readonly source: number;
 }
 
-/** How results and taps lie along one axis. */
+/** Positions of results and taps along one axis. */
 interface Axis {
   readonly classes: readonly AxisClass[];
-  /** Between neighbours of a class, in source and result. */
+  /** Distance between neighbours of a class, in source and result. */
   readonly sourceStride: number;
   readonly resultStride: number;
-  /** Between taps, in the source. */
+  /** Distance between taps, in the source. */
   readonly dilation: number;
 }
 
@@ -118,7 +118,7 @@ function lowerInputGradient(
 interface DirectConvolution {
   readonly source: Tensor;
   readonly weights: Tensor;
-  /** Distances in elements between neighbours; `channel` and `depth` are those of the result and of the source. */
+  /** Distances in elements; `channel` and `depth` are those of the result and of the source. */
   readonly weightStrides: Readonly<Record<'channel' | 'depth' | 'column' | 'row', number>>;
   readonly result: Tensor;
   readonly addend: Tensor | null;
@@ -210,9 +210,9 @@ function forwardAxis(count: number, taps: number, { stride, before, dilation }: 
 }
 
 /**
- * Row y of the input and output row o meet at tap k where y + before = stride·o + dilation·k, so the rows with the same
- * a = (y + before) mod stride share their taps, every stride / g-th one for g = gcd(stride, dilation), and o falls by
- * dilation / g from each to the next. Where g does not divide a there are none.
+ * Row y of the input and output row o meet at tap k if y + before = stride·o + dilation·k. So the rows with the same a
+ * = (y + before) mod stride share their taps, every stride / g-th one for g = gcd(stride, dilation), and o falls by
+ * dilation / g from each to the next. If g does not divide a there are none.
  */
 function gradientAxis(size: number, taps: number, { stride, before, dilation }: AxisWindow): Axis {
   const common = greatestCommonDivisor(stride, dilation);

@@ -1,6 +1,6 @@
 /**
- * How a convolution's batch is cut: into items (some whole images, or a band of rows of one) that a worker treats one
- * after the other in its scratch, and the items into about 32 chunks. Depends on shapes only.
+ * The division of a convolution's batch into items (some whole images, or a band of rows of one), which a worker
+ * computes one after another in its scratch, and of the items into about 32 chunks. Depends on shapes only.
  */
 
 import { dimension, nhwc, type Tensor } from '../../../graph/tensor.js';
@@ -9,9 +9,9 @@ import type { ArgumentBlock, KernelCall, LoweringContext } from '../lowered.js';
 
 /** Enough for 16 workers to finish within a few percent of each other. */
 export const TARGET_CHUNKS = 32;
-/** Results an item should have at least, so that its fixed costs vanish. */
+/** The fewest results of an item, so that its fixed costs are small. */
 export const ITEM_PIXELS = 64;
-/** Result channels a register tile computes at once. */
+/** Result channels that a register tile computes at once. */
 export const PANEL = 8;
 
 export interface Item {
@@ -23,8 +23,8 @@ export interface Item {
 }
 
 /**
- * Whole images while they are small, as many as make `pixels` results, else bands of rows (a multiple of `rowMultiple`)
- * whose source window stays within `budget` bytes; at least `chunks` items where the batch has them.
+ * Whole images while they are small, as many as give `pixels` results, else bands of rows (a multiple of `rowMultiple`)
+ * whose source window is at most `budget` bytes; at least `chunks` items if the batch has as many.
  */
 export function chooseItem(
   images: number,
@@ -56,12 +56,14 @@ export function upTo(multiple: number, value: number): number {
   return Math.ceil(value / multiple) * multiple;
 }
 
-/** The greatest common divisor of a stride and a dilation, which says how far apart the taps are that one pixel meets. */
+/**
+ * The greatest common divisor, of a stride and a dilation here: it gives the distance between the taps at one pixel.
+ */
 export function greatestCommonDivisor(a: number, b: number): number {
   return b === 0 ? a : greatestCommonDivisor(b, a % b);
 }
 
-/** As `kernels/convolutionArguments.ts` has them. */
+/** Arguments as in `kernels/convolutionArguments.ts`. */
 export function convolutionArguments(
   { address }: LoweringContext,
   source: Tensor,
@@ -80,7 +82,7 @@ export function convolutionArguments(
   };
 }
 
-/** As the weight gradients' arguments have them. */
+/** Arguments of the weight gradients. */
 export function windowArguments(weights: Tensor, { rows, columns }: Window): ArgumentBlock {
   return {
     ...{ tapRows: dimension(weights, 0), tapColumns: dimension(weights, 1) },
@@ -90,7 +92,7 @@ export function windowArguments(weights: Tensor, { rows, columns }: Window): Arg
   };
 }
 
-/** Where the chunks gather moments, if anybody wants them, and the call that combines these. */
+/** The place where chunks gather moments, if these are wanted, and the call that combines them. */
 export function gatherMoments(
   context: LoweringContext,
   moments: Tensor | null,
@@ -103,12 +105,12 @@ export function gatherMoments(
   return { blocks, calls: [{ kernel: 'combineMoments', chunks: 1, args }] };
 }
 
-/** As `kernels/convMoments.ts` lays a block out. */
+/** Bytes of a block as in `kernels/convMoments.ts`. */
 function momentsBlockBytes(channels: number): number {
   return 16 + upTo(PANEL, channels) * 20;
 }
 
-/** The call that adds the partial weight gradients of chunks of pixels; `kernelRows` as `PartialSumsArguments` has it. */
+/** The call that adds the partial weight gradients of chunks of pixels; `kernelRows` as in `PartialSumsArguments`. */
 export function addPartialSums(
   kernel: 'reduceWeightGradient' | 'reduceWinogradWeightGradient',
   chunks: number,

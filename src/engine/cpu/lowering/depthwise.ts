@@ -1,6 +1,6 @@
 /**
- * Depthwise convolutions as kernel calls. Which taps of a row or column fall inside the image is tabulated here, once,
- * so that the kernel has neither borders to test nor padded copies to make.
+ * Depthwise convolutions as kernel calls. The taps of a row or column that are inside the image are tabulated here,
+ * once, so that the kernel neither tests borders nor makes padded copies.
  */
 
 import { dimension, nhwc, type Tensor } from '../../../graph/tensor.js';
@@ -17,28 +17,31 @@ import {
   TARGET_CHUNKS,
 } from './convolutionItems.js';
 
-/** The taps that a row or column of the result meets inside the image, as far apart as the axis says. */
+/** The taps of a row or column of the result that are inside the image, at the axis's distances. */
 export interface Span {
-  /** The first row or column of the source; 0 where no tap falls inside. */
+  /** The first row or column of the source; 0 if no tap is inside. */
   readonly source: number;
   readonly taps: number;
   readonly firstTap: number;
 }
 
-/** Columns of the result, `resultStep` apart, that meet the same taps, `sourceStep` further on in the source each. */
+/**
+ * Columns of the result, `resultStep` apart, with the same taps; the source advances by `sourceStep` from each to the
+ * next.
+ */
 export interface Run extends Span {
   readonly first: number;
   readonly count: number;
 }
 
-/** What rows or columns of a result meet in the source, and how far neighbours are apart. */
+/** The taps of all rows or columns of a result, and the distances between neighbours. */
 export interface GatherAxis {
   /** Taps of each row or column of the result. */
   readonly spans: readonly Span[];
-  /** From one tap of a span to the next: in the weights, and in the source. */
+  /** Distance between taps of a span, in the weights and in the source. */
   readonly tapStep: number;
   readonly dilation: number;
-  /** Between columns of a run, in source and result. */
+  /** Distance between columns of a run, in source and result. */
   readonly sourceStep: number;
   readonly resultStep: number;
 }
@@ -55,7 +58,7 @@ export const depthwiseConv2dInputGradient: Lowering<'depthwiseConv2dInputGradien
     ...{ addend: node.operands.addend, moments: null, window: node.attributes, axis: gradientAxis },
   });
 
-/** `count` outputs and the `size` inputs that they meet by so many taps. */
+/** `count` outputs and the `size` inputs that they meet at `taps` taps. */
 export function forwardAxis(count: number, size: number, taps: number, window: AxisWindow): GatherAxis {
   const { stride, before, dilation } = window;
   const spans = Array.from({ length: count }, (_, at) => {
@@ -67,9 +70,9 @@ export function forwardAxis(count: number, size: number, taps: number, window: A
 }
 
 /**
- * `count` inputs and the `size` outputs that met them: output o met input i at tap k where i + before = stride·o +
- * dilation·k, so that the tap falls by stride / g from one such output to the next, dilation / g further on, for
- * g = gcd(stride, dilation).
+ * `count` inputs and the `size` outputs that met them: output o met input i at tap k if i + before = stride·o +
+ * dilation·k, so the tap falls by stride / g from one such output to the next, which is dilation / g further, for g =
+ * gcd(stride, dilation).
  */
 export function gradientAxis(count: number, size: number, taps: number, window: AxisWindow): GatherAxis {
   const { stride, before, dilation } = window;
@@ -146,7 +149,7 @@ function lowerGather(context: LoweringContext, gather: Gather): KernelCall[] {
   ];
 }
 
-/** Bytes of the window of an item and of some channels, which shared with the gradient fits the first cache. */
+/** Bytes of the window of an item and of some channels, which together with the gradient fits into the first cache. */
 const WINDOW_BYTES = 32 * 1024;
 const WINDOW_CHANNELS = 32;
 
@@ -164,7 +167,7 @@ export const depthwiseConv2dWeightGradient: Lowering<'depthwiseConv2dWeightGradi
   const item = chooseItem(images, resultHeight, resultWidth, windowBytes, WINDOW_BYTES, 4 * ITEM_PIXELS);
   const chunks = Math.min(TARGET_CHUNKS, item.count);
   const kernelRows = tapRows * tapColumns;
-  // Zeros that borders see, and the sums of two panels; three of a panel are read at once.
+  // Zeros for borders, and the sums of two panels; three vectors of a panel are read at once.
   const scratch = context.workerScratch((1 + 2 * kernelRows + 2) * PANEL * 4);
   const panels = Math.ceil(channels / PANEL);
   const partials = context.scratch(chunks * panels * kernelRows * PANEL * 4);

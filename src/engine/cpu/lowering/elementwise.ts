@@ -18,7 +18,7 @@ export const add: Lowering<'add'> = (node, context) => {
 
 export const copy: Lowering<'copy'> = (node, context) => copied(node, context);
 
-/** Another shape of the same numbers. */
+/** The same numbers in another shape. */
 export const flatten: Lowering<'flatten'> = (node, context) => copied(node, context);
 
 export const unflatten: Lowering<'unflatten'> = (node, context) => copied(node, context);

@@ -1,5 +1,5 @@
 /**
- * How the work of a weight gradient is cut: chunks of pixels as long as their partial sums stay small, then blocks of
+ * The division of a weight gradient's work: chunks of pixels as long as their partial sums stay small, then blocks of
  * input channels and of panels of result channels, until there are about 32 chunks.
  */
 
@@ -13,7 +13,10 @@ export interface GradientCut {
   readonly panelBlocks: number;
 }
 
-/** `budget`: bytes that the partial sums of all chunks of pixels may take; `mostDepth`: largest block of channels. */
+/**
+ * Divides the work. `budget`: bytes for the partial sums of all chunks of pixels; `mostDepth`: largest block of
+ * channels.
+ */
 export function cutGradient(
   depth: number,
   channels: number,

@@ -1,4 +1,4 @@
-/** How each operation becomes kernel calls and host calls. An operation without a lowering does not compile. */
+/** The lowering of each operation to kernel calls and host calls. An operation without a lowering does not compile. */
 import type { AnyNode, OpName } from '../../../graph/graph.js';
 import type { AnyLowering, LoweredCall, Lowering, LoweringContext } from '../lowered.js';
 import * as activation from './activation.js';
@@ -32,7 +32,7 @@ export const lowerings: { readonly [K in OpName]: Lowering<K> } = {
   ...weightGradient,
 };
 
-/** The table pairs each name with a lowering of its type, which TypeScript cannot see through a union of nodes. */
+/** Lowers a node. TypeScript cannot see through a union of nodes that each name has a lowering of its type. */
 export function lower(node: AnyNode, context: LoweringContext): LoweredCall[] {
   return (lowerings[node.op] as AnyLowering)(node, context);
 }

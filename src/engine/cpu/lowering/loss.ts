@@ -18,7 +18,7 @@ export const softmaxCrossEntropy: Lowering<'softmaxCrossEntropy'> = (node, conte
   }));
 };
 
-/** The words of a kernel that say what a teacher says, if there is one. */
+/** The kernel's arguments for a teacher's logits, zeros without a teacher. */
 function teaching(context: LoweringContext, teacher: Tensor | null, distillation: Distillation | undefined) {
   const { temperature, weight } = distillation ?? { temperature: 1, weight: 0 };
   return {
@@ -74,7 +74,7 @@ export const elementLossGradient: Lowering<'elementLossGradient'> = (node, conte
   return [{ kernel: `${elementKernels[node.attributes.kind]}Gradient`, chunks: rows, args }];
 };
 
-/** A kernel that leaves two numbers a row, and their mean and sum. */
+/** The calls of a kernel that gives two numbers a row, and of their mean. */
 function meanOf(
   context: LoweringContext,
   kernel: string,

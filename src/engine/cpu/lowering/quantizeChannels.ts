@@ -1,4 +1,4 @@
-/** Weights through their quantizer, a step for each channel. */
+/** Quantization of weights with a step for each channel. */
 import type { Node } from '../../../graph/graph.js';
 import { dimension } from '../../../graph/tensor.js';
 import { exponentLimits } from '../../../quant/index.js';
@@ -33,7 +33,7 @@ export const quantizeChannelsGradient: Lowering<'quantizeChannelsGradient'> = (n
   ];
 };
 
-/** The arguments that all kernels have, and how rows of channels are cut. */
+/** The arguments common to all kernels, and the division of rows of channels. */
 function describe(node: Node<'quantizeChannels' | 'quantizeChannelsGradient'>, context: LoweringContext) {
   const { exponents } = node.operands;
   const channels = dimension(exponents, 0);

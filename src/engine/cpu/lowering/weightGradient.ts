@@ -20,7 +20,7 @@ import { cutGradient } from './gradientCut.js';
 import { winogradApplies } from './winograd.js';
 import { lowerWinogradWeightGradient } from './winogradWeightGradient.js';
 
-/** Bytes that a tile runs through again and again; smaller items flush their sums too often (measured). */
+/** Bytes that a tile reads repeatedly; smaller items flush their sums too often (measured). */
 const WINDOW_BYTES = 96 * 1024;
 const PARTIAL_BYTES = 16 * 1024 * 1024;
 

@@ -6,7 +6,9 @@ import type { KernelCall, LoweringContext } from '../lowered.js';
 import { chooseItem, convolutionArguments, gatherMoments, PANEL, TARGET_CHUNKS, upTo } from './convolutionItems.js';
 
 const WINDOW_BYTES = 96 * 1024;
-/** A block's transformed inputs: with a panel of weights and of products they should stay in the second cache. */
+/**
+ * Bytes of a block's transformed inputs: with a panel of weights and of products they should stay in the second cache.
+ */
 const BLOCK_BYTES = 128 * 1024;
 /** As in `kernels/convWinogradTransforms.ts`. */
 export const SKEW_BYTES = 64;
@@ -14,27 +16,30 @@ export const SKEW_BYTES = 64;
 export interface WinogradConvolution {
   readonly source: Tensor;
   readonly weights: Tensor;
-  /** Distances in elements between neighbours; `channel` and `depth` are those of the result and of the source. */
+  /** Distances in elements; `channel` and `depth` are those of the result and of the source. */
   readonly weightStrides: Readonly<Record<'channel' | 'depth' | 'column' | 'row', number>>;
-  /** Taps from last to first, as the input gradient needs them. */
+  /** True for taps from last to first, as the input gradient needs them. */
   readonly rotated: boolean;
   readonly result: Tensor;
   readonly addend: Tensor | null;
   readonly moments: Tensor | null;
   readonly groups: number;
-  /** Row and column of the source that the first result's first tap meets. */
+  /** Row and column of the source at the first result's first tap. */
   readonly top: number;
   readonly left: number;
 }
 
-/** The kernels take 3×3 neighbouring taps, stride 1, input channels by four and result channels by eight. */
+/**
+ * Tells whether the kernels apply: 3×3 taps without dilation, stride 1, input channels a multiple of four and result
+ * channels of eight.
+ */
 export function winogradApplies(weights: Tensor, { rows, columns }: Window, depth: number, channels: number): boolean {
   const [tapRows, tapColumns] = nhwc(weights);
   const isDense = [rows, columns].every(({ stride, dilation }) => stride === 1 && dilation === 1);
   return tapRows === 3 && tapColumns === 3 && isDense && depth % 4 === 0 && channels % PANEL === 0;
 }
 
-/** Tiles a block: more share a panel of weights, fewer stay in the cache. */
+/** Tiles of a block: more share a panel of weights, fewer stay in the cache. */
 export function winogradBlockTiles(depth: number): number {
   return Math.min(64, Math.max(16, Math.floor(BLOCK_BYTES / (64 * depth) / 4) * 4));
 }

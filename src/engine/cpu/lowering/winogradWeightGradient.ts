@@ -7,7 +7,10 @@ import { cutGradient } from './gradientCut.js';
 import { SKEW_BYTES, winogradBlockTiles } from './winograd.js';
 
 const WINDOW_BYTES = 96 * 1024;
-/** The sums are 16/9 of the gradient and are read again by the second call: fewer than a direct gradient may have. */
+/**
+ * Bytes of partial sums: these are 16/9 of the gradient and are read again by the second call, so fewer than for a
+ * direct gradient.
+ */
 const PARTIAL_BYTES = 4 * 1024 * 1024;
 const MOST_DEPTH = 64;
 
@@ -15,7 +18,7 @@ export interface WinogradWeightGradient {
   readonly x: Tensor;
   readonly dy: Tensor;
   readonly dw: Tensor;
-  /** Row and column of x that the first result's first tap meets. */
+  /** Row and column of x at the first result's first tap. */
   readonly top: number;
   readonly left: number;
 }
