@@ -7,7 +7,7 @@
  */
 
 import type { DType } from '../../graph/tensor.js';
-import type { Operand } from './kernel.js';
+import type { Operand, Run } from './kernel.js';
 
 /** Unsigned codes of 16 bits; the largest stands for NaN. */
 interface FixedPoint {
@@ -26,10 +26,10 @@ type Narrow = 'float16' | ScaledFloat16 | FixedPoint;
 
 export type Format = DType | Narrow;
 
-/** A storage variable: an array of single elements (words, for formats of less), or of what four numbers take. */
+/** A storage variable: an array of single elements (words, for formats of less), or of what four or eight numbers take. */
 export interface Variable {
   readonly name: string;
-  readonly element: 'f32' | 'i32' | 'u32' | 'vec4f' | 'vec4i' | 'vec2u';
+  readonly element: 'f32' | 'i32' | 'u32' | 'vec4f' | 'vec4i' | 'vec2u' | 'vec4u';
 }
 
 export function bytesPerElement(format: Format): number {
@@ -37,25 +37,23 @@ export function bytesPerElement(format: Format): number {
   return format === 'uint8' ? 1 : 2;
 }
 
-/** The elements of a variable for operands of this format, for access one by one or (`wide`) four at a time. */
-export function elementOf(format: Format, wide: boolean): Variable['element'] {
-  if (format === 'float') return wide ? 'vec4f' : 'f32';
-  if (format === 'int32') return wide ? 'vec4i' : 'i32';
-  return wide && format !== 'uint8' ? 'vec2u' : 'u32';
+/** The elements of a variable for operands of this format, for access to so many at a time; eight are for 16 bits only. */
+export function elementOf(format: Format, width: 1 | 4 | 8): Variable['element'] {
+  if (format === 'float') return width > 1 ? 'vec4f' : 'f32';
+  if (format === 'int32') return width > 1 ? 'vec4i' : 'i32';
+  if (format === 'uint8' || width === 1) return 'u32';
+  return width === 4 ? 'vec2u' : 'vec4u';
 }
 
 /**
  * @param offset of the operand's first element in the variable
  * @param parameter makes an expression of a number, the same text for different numbers
- * @param asFloat16 whether `load4` of a format of 16 bits gives float16, scaled as it is kept, in which NaN may become
- *   another large number
  */
 export function operandAccess(
   variable: Variable,
   format: Format,
   offset: number,
   parameter: (value: number) => string,
-  asFloat16: boolean,
 ): Operand {
   const from = (unit: number) => {
     if (offset % unit !== 0) throw new Error(`operand ${variable.name} begins within ${unit} numbers that go together`);
@@ -64,24 +62,26 @@ export function operandAccess(
   if (format === 'float' || format === 'int32') return plainAccess(variable, from);
   if (format === 'uint8') return byteAccess(variable.name, from);
   if (offset !== 0) throw new Error(`operand ${variable.name}: tensors of 16 bits are no views`);
-  return narrowAccess(variable, format, asFloat16);
+  return variable.element === 'vec4u' ? octetAccess(variable.name, format) : narrowAccess(variable, format);
 }
 
 function plainAccess({ name, element }: Variable, from: (unit: number) => string): Operand {
   if (element === 'vec4f' || element === 'vec4i') {
     const start = from(4);
     const at = (index: string) => `${name}[${start}(${index})]`;
-    return { ...noSingles(name), vector: element, load4: at, store4: (index, value) => `${at(index)} = ${value};` };
+    const store4 = (index: string, value: string) => `${at(index)} = ${value};`;
+    return { ...noSingles(name), run: fours(element, at), load4: at, store4 };
   }
-  const vector = element === 'i32' ? 'vec4i' : 'vec4f';
+  const type = element === 'i32' ? 'vec4i' : 'vec4f';
   const start = from(1);
   const at = (index: string) => `${name}[${start}(${index})]`;
   const each = (write: (j: number) => string, separator: string) => [0, 1, 2, 3].map(write).join(separator);
+  const load4 = (index: string) => `${type}(${each((j) => at(`4u * (${index}) + ${j}u`), ', ')})`;
   return {
-    vector,
+    run: fours(type, load4),
     load: at,
     store: (index, value) => `${at(index)} = ${value};`,
-    load4: (index) => `${vector}(${each((j) => at(`4u * (${index}) + ${j}u`), ', ')})`,
+    load4,
     store4: (index, value) =>
       `{ let four = ${value}; ${each((j) => `${at(`4u * (${index}) + ${j}u`)} = four[${j}];`, ' ')} }`,
   };
@@ -91,32 +91,55 @@ function plainAccess({ name, element }: Variable, from: (unit: number) => string
 function byteAccess(name: string, from: (unit: number) => string): Operand {
   const start = from(1);
   const word = (index: string) => `${name}[${from(4)}(${index})]`;
+  const load4 = (index: string) => `((vec4u(${word(index)}) >> vec4u(0u, 8u, 16u, 24u)) & vec4u(255u))`;
   return {
     ...noSingles(name),
-    vector: 'vec4u',
+    run: fours('vec4u', load4),
     load: (index) => `byteIn(${name}[(${start}(${index})) >> 2u], ${start}(${index}))`,
-    load4: (index) => `((vec4u(${word(index)}) >> vec4u(0u, 8u, 16u, 24u)) & vec4u(255u))`,
+    load4,
     store4: (index, value) => `${word(index)} = dot(${value}, vec4u(1u, 256u, 65536u, 16777216u));`,
   };
 }
 
-function narrowAccess({ name, element }: Variable, format: Narrow, asFloat16: boolean): Operand {
-  const { decode, decodeAsFloat16, encode } = conversions(format);
-  const vector = asFloat16 ? 'vec4<f16>' : 'vec4f';
-  const read = asFloat16 ? decodeAsFloat16 : decode;
+function narrowAccess({ name, element }: Variable, format: Narrow): Operand {
+  const { decode, encode } = conversions(format);
   const at = (index: string) => `${name}[${index}]`;
   if (element === 'vec2u') {
     const store4 = (index: string, value: string) => `${at(index)} = ${encode(value)};`;
-    return { ...noSingles(name), vector, load4: (index) => read(at(index)), store4 };
+    const load4 = (index: string) => decode(at(index));
+    return { ...noSingles(name), run: fours('vec4f', load4), load4, store4 };
   }
+  const load4 = (index: string) => decode(`vec2u(${at(`2u * (${index})`)}, ${at(`2u * (${index}) + 1u`)})`);
   return {
     ...noSingles(name),
-    vector,
+    run: fours('vec4f', load4),
     load: (index) => `${decode(`vec2u(${at(`(${index}) >> 1u`)})`)}[(${index}) & 1u]`,
-    load4: (index) => read(`vec2u(${at(`2u * (${index})`)}, ${at(`2u * (${index}) + 1u`)})`),
+    load4,
     store4: (index, value) =>
       `{ let words = ${encode(value)}; ${at(`2u * (${index})`)} = words.x; ${at(`2u * (${index}) + 1u`)} = words.y; }`,
   };
+}
+
+/** Read only, in runs of eight that are brought as they are kept; NaN may become another large number. */
+function octetAccess(name: string, format: Narrow): Operand {
+  const { halves } = conversions(format);
+  const forbidden = (): never => {
+    throw new Error(`operand ${name} gives eight numbers at a time`);
+  };
+  return {
+    run: {
+      width: 8,
+      type: 'vec4u',
+      load: (index) => `${name}[${index}]`,
+      halves: (run) => [halves(`${run}.xy`), halves(`${run}.zw`)],
+    },
+    ...{ load: forbidden, store: forbidden, load4: forbidden, store4: forbidden },
+  };
+}
+
+/** Runs of four, as `load4` gives them. */
+function fours(type: Run['type'], load: Operand['load4']): Run {
+  return { width: 4, type, load, halves: null };
 }
 
 function noSingles(name: string): Pick<Operand, 'load' | 'store'> {
@@ -130,7 +153,7 @@ function conversions(format: Narrow) {
   if (format === 'float16') {
     return {
       decode: (words: string) => `fromFloat16(${words})`,
-      decodeAsFloat16: (words: string) => `bitcast<vec4<f16>>(${words})`,
+      halves: (words: string) => `bitcast<vec4<f16>>(${words})`,
       encode: (value: string) => `toFloat16(${value})`,
     };
   }
@@ -138,14 +161,14 @@ function conversions(format: Narrow) {
     const { scale } = format;
     return {
       decode: (words: string) => `(${1 / scale}f * fromFloat16(${words}))`,
-      decodeAsFloat16: (words: string) => `bitcast<vec4<f16>>(${words})`,
+      halves: (words: string) => `bitcast<vec4<f16>>(${words})`,
       encode: (value: string) => `toFloat16(withinFloat16((${value}) * ${scale}f))`,
     };
   }
   const { step } = format;
   return {
     decode: (words: string) => `fromCodes(${words}, ${step}f)`,
-    decodeAsFloat16: (words: string) => `codesAsFloat16(${words}, ${step}h)`,
+    halves: (words: string) => `codesAsFloat16(${words}, ${step}h)`,
     encode: (value: string) => `toCodes(${value}, ${1 / step}f)`,
   };
 }
@@ -180,8 +203,8 @@ fn toCodes(v: vec4f, inverse: f32) -> vec2u {
 `,
 } as const;
 
-/** The functions that accesses of these formats call; `asFloat16` as for `operandAccess`. */
-export function accessFunctions(operands: readonly { readonly format: Format; readonly asFloat16: boolean }[]): string {
+/** The functions that accesses of these formats call. */
+export function accessFunctions(operands: readonly { readonly format: Format; readonly inOctets: boolean }[]): string {
   const fixedPoints = operands.filter(({ format }) => typeof format === 'object' && 'step' in format);
   const isFloat16 = (format: Format) => format === 'float16' || (typeof format === 'object' && 'scale' in format);
   const hasFloat16 = operands.some(({ format }) => isFloat16(format));
@@ -190,6 +213,6 @@ export function accessFunctions(operands: readonly { readonly format: Format; re
     hasFloat16 || fixedPoints.length > 0 ? functions.nan : '',
     hasFloat16 ? functions.float16 : '',
     fixedPoints.length > 0 ? functions.fixedPoint : '',
-    fixedPoints.some(({ asFloat16 }) => asFloat16) ? functions.asFloat16 : '',
+    fixedPoints.some(({ inOctets }) => inOctets) ? functions.asFloat16 : '',
   ].join('');
 }

@@ -82,10 +82,20 @@ export interface OperandRequest {
   readonly writes: boolean;
 }
 
+/** Neighbours that a product takes from an operand at once. */
+export interface Run {
+  readonly width: 4 | 8;
+  /** The WGSL type in which they are fetched: numbers, or eight float16 or codes as they are kept. */
+  readonly type: 'vec4f' | 'vec4i' | 'vec4u';
+  /** WGSL for a run, from element width·index on. */
+  load(index: string): string;
+  /** WGSL for the fours of a fetched run as float16; null where they are no float16 yet. */
+  readonly halves: ((run: string) => readonly [string, string]) | null;
+}
+
 /** WGSL expressions and statements on an operand; indices are WGSL expressions of type u32. */
 export interface Operand {
-  /** The type of what `load4` gives. */
-  readonly vector: 'vec4f' | 'vec4i' | 'vec4u' | 'vec4<f16>';
+  readonly run: Run;
   load(index: string): string;
   store(index: string, value: string): string;
   /** Four numbers from element 4·index on. */
@@ -114,12 +124,12 @@ export function bufferOperand(buffer: BufferPlan, access: Access): OperandReques
 /**
  * Begins a kernel on these operands (absent ones are left out). `wide` names the operands that are accessed four
  * numbers at a time; where an offset or a neighbour in the same buffer forbids it, their accessors take single numbers.
- * Those in `asFloat16` are loaded as float16 where they are kept in 16 bits.
+ * Those in `octets`, of which eight may be read at a time as float16, come in runs of eight where they are kept in 16 bits.
  */
 export function kernelSource<Names extends string>(
   requests: Readonly<Record<Names, OperandRequest | null>>,
   wide: readonly NoInfer<Names>[] = [],
-  asFloat16: readonly NoInfer<Names>[] = [],
+  octets: readonly NoInfer<Names>[] = [],
 ): KernelSource<Names> {
   const parameters: number[] = [];
   let longTable: readonly number[] = [];
@@ -129,15 +139,17 @@ export function kernelSource<Names extends string>(
   };
   const variables = new Map<BufferPlan, BoundVariable>();
   const present = (Object.entries(requests) as [Names, OperandRequest | null][]).filter(([, request]) => request);
-  for (const [name, request] of present) addToVariable(variables, name, request!, wide.includes(name));
+  for (const [name, request] of present) {
+    addToVariable(variables, name, request!, octets.includes(name) ? 8 : wide.includes(name) ? 4 : 1);
+  }
   const operands = Object.fromEntries(
     present.map(([name, request]) => {
       const { buffer, format, offset } = request!;
-      return [name, operandAccess(variables.get(buffer)!, format, offset, parameter, asFloat16.includes(name))];
+      return [name, operandAccess(variables.get(buffer)!, format, offset, parameter)];
     }),
   ) as Record<Names, Operand>;
   const functions = accessFunctions(
-    present.map(([name, request]) => ({ format: request!.format, asFloat16: asFloat16.includes(name) })),
+    present.map(([name, request]) => ({ format: request!.format, inOctets: octets.includes(name) })),
   );
   return {
     operands,
@@ -187,10 +199,10 @@ function addToVariable(
   variables: Map<BufferPlan, BoundVariable>,
   name: string,
   { buffer, offset, format, writes }: OperandRequest,
-  wantsWide: boolean,
+  width: 1 | 4 | 8,
 ): void {
-  const single = elementOf(format, false);
-  const element = elementOf(format, wantsWide && offset % 4 === 0);
+  const single = elementOf(format, 1);
+  const element = elementOf(format, offset % 4 === 0 ? width : 1);
   const known = variables.get(buffer) ?? { name: `${name}_`, buffer, element, single, writes };
   if (known.single !== single) throw new Error(`${buffer.label} holds numbers of two types`);
   const agreed = known.element === element ? element : single;

@@ -72,10 +72,10 @@ describe('kernels pass the checks of the null backend', () => {
 
   // The null backend grants 16 KiB of workgroup memory, too little for pipelines of these, so that only sources are checked.
   const onMatrixUnits = [
-    ['resnet20', 32, 128, 'float16', ['bitcast<vec4<f16>>(', 'codesAsFloat16(']],
-    ['resnet20', 32, 20, 'float16x2', ['fromCodes(']],
-    ['resnet18', 224, 4, 'float16x2', ['fromCodes(']],
-    ['mobilenetv2', 224, 2, 'float16', ['bitcast<vec4<f16>>(']],
+    ['resnet20', 32, 128, 'float16', ['= bitcast<vec4<f16>>(next', '= codesAsFloat16(next']],
+    ['resnet20', 32, 20, 'float16x2', ['return select(fromCodes(']],
+    ['resnet18', 224, 4, 'float16x2', ['return select(fromCodes(']],
+    ['mobilenetv2', 224, 2, 'float16', ['= bitcast<vec4<f16>>(next']],
   ] as const;
   it.each(tierOf(onMatrixUnits, ([, side]) => side === 32))(
     'on matrix units: %s at %i, batch %i, %s',
@@ -86,7 +86,7 @@ describe('kernels pass the checks of the null backend', () => {
       const ofMatrices = [...codes].filter((code) => code.includes('subgroupMatrixMultiplyAccumulate'));
       expect(ofMatrices.length).toBeGreaterThan(10);
       for (const load of narrowLoads) {
-        expect(ofMatrices.filter((code) => code.includes(`return select(${load}`)).length, load).toBeGreaterThan(0);
+        expect(ofMatrices.filter((code) => code.includes(load)).length, load).toBeGreaterThan(0);
       }
       for (const code of ofMatrices) {
         const { messages } = await open.device.createShaderModule({ code }).getCompilationInfo();

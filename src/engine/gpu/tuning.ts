@@ -51,10 +51,12 @@ const tasks = {
   time: 'trying tiles, once for this GPU and network',
 };
 
-/** Timed runs of a candidate, of which the fastest counts. */
-const trials = 3;
-/** A GPU that was waiting runs at a fraction of its clock, at which other tiles win. */
-const warmUpMs = 100;
+/** Timings of a candidate, of which the fastest counts. */
+const trials = 2;
+/** Runs of a timing, handed over at once: a GPU that waits between runs keeps a low clock, at which other tiles win. */
+const runsAtOnce = 6;
+/** So long a GPU that was waiting may take to reach its clock. */
+const warmUpMs = 200;
 /** So many elements of an operand are filled, and of a result compared. */
 const filledElements = 1 << 20;
 const comparedElements = 1 << 14;
@@ -220,28 +222,28 @@ function resultOf(program: Program, { results }: AnyNode): Promise<StorageArray>
 async function warmUp(program: Program, products: readonly Product[]): Promise<void> {
   const started = performance.now();
   for (let turn = 0; performance.now() - started < warmUpMs; turn++) {
-    await runs(program, phaseOf(turn % products.length, 0));
+    await runs(program, phaseOf(turn % products.length, 0), runsAtOnce);
   }
 }
 
 /** False where the device could not make the kernel. */
-async function runs(program: Program, phase: string): Promise<boolean> {
+async function runs(program: Program, phase: string, times = 1): Promise<boolean> {
   try {
-    await program.run(phase);
+    await Promise.all(Array.from({ length: times }, () => program.run(phase)));
     return true;
   } catch {
     return false;
   }
 }
 
-/** Milliseconds of the operation on the device. */
+/** Milliseconds of the operation on the device, a mean over runs that follow each other. */
 async function timeOf(program: Program, phase: string, node: AnyNode): Promise<number> {
   let best = Number.POSITIVE_INFINITY;
   let before = await totalOf(program, phase, node);
-  for (let run = 0; run < trials; run++) {
-    await program.run(phase);
+  for (let trial = 0; trial < trials; trial++) {
+    await runs(program, phase, runsAtOnce);
     const total = await totalOf(program, phase, node);
-    best = Math.min(best, total - before);
+    best = Math.min(best, (total - before) / runsAtOnce);
     before = total;
   }
   return best;

@@ -64,7 +64,7 @@ export function conv2d(
       partials: partials && bufferOperand(partials, 'write'),
     },
     [...wideIf(lanesFor(inputChannels), ['x'] as const), ...wideIf(lanesFor(n), ['w', 'y'] as const)],
-    asRounded(placement, ['x', 'w']),
+    [...octetsIf(placement, inputChannels, ['x']), ...octetsIf(placement, n, ['w'])],
   );
   const common = {
     n,
@@ -114,7 +114,7 @@ export const conv2dInputGradient: Lowering<'conv2dInputGradient'> = (node, place
       dx: tensorOperand(placement, dx, 'write'),
     },
     [...wideIf(lanesFor(outputChannels), ['dy', 'w'] as const), ...wideIf(lanesFor(n), ['addend', 'dx'] as const)],
-    asRounded(placement, ['w', 'dy']),
+    octetsIf(placement, outputChannels, ['w', 'dy']),
   );
   const positions = shape.slides ? positionsOf(sizes) : null;
   const phases =
@@ -177,7 +177,7 @@ export const conv2dWeightGradient: Lowering<'conv2dWeightGradient'> = (node, pla
       dw: partials ? bufferOperand(partials, 'write') : tensorOperand(placement, dw, 'write'),
     },
     [...wideIf(lanesFor(inputChannels), ['x'] as const), ...wideIf(lanesFor(n), ['dy', 'dw'] as const)],
-    asRounded(placement, ['x', 'dy']),
+    [...octetsIf(placement, inputChannels, ['x']), ...octetsIf(placement, n, ['dy'])],
   );
   const store = storeRow(operands.dw, m, n, undefined, splits > 1 ? `group.z * ${m * n}u` : undefined);
   const common = { m, n, k, shape, splits, scaledB: gradientScale(dy), declarations: '' };
@@ -201,9 +201,13 @@ export const conv2dWeightGradient: Lowering<'conv2dWeightGradient'> = (node, pla
   return [call, finishSums(placement, `${label} sum`, [{ partials, start: 0, rows: splits, results: [dw] }])];
 };
 
-/** Operands that are loaded as float16 where they are kept in 16 bits, since a product rounds them to it anyway. */
-function asRounded<Name extends string>({ matrixUnits }: Placement, names: readonly Name[]): readonly Name[] {
-  return matrixUnits?.precision === 'float16' ? names : [];
+/** Operands that are loaded as float16, to which a product rounds them anyway, eight at a time where channels allow it. */
+function octetsIf<const Name extends string>(
+  { matrixUnits }: Placement,
+  channels: number,
+  names: readonly Name[],
+): readonly Name[] {
+  return matrixUnits?.precision === 'float16' && channels % 8 === 0 ? names : [];
 }
 
 /** The product on the device's matrix units if it has any, else in float32: source and directives. */

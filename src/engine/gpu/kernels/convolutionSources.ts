@@ -17,10 +17,11 @@ const farAway = -1_000_000;
 /** Forward, A: output pixels × (taps × input channels); zero in the padding. */
 export function windows(sizes: ConvolutionSizes, x: Operand, depth: number): TileSource {
   const { inputHeight, inputWidth, inputChannels: channels, kernelWidth, outputPixels, rows, columns } = sizes;
+  const { run } = x;
   if (channels % depth !== 0) {
     return {
       along: 'k',
-      vector: fourVector(channels, x),
+      run: runOf(channels, x),
       declarations: `${outputPixel(sizes)}\n${windowFunction(sizes, x)}`,
       prepare: (position) => `outputPixel(${position})`,
       load: (at, _, k) => `windowOf(${at}, ${k})`,
@@ -28,11 +29,11 @@ export function windows(sizes: ConvolutionSizes, x: Operand, depth: number): Til
   }
   return {
     along: 'k',
-    vector: x.vector,
+    run,
     declarations: `${outputPixel(sizes)}
 fn windowPlace(m: u32, c: u32) -> vec3i {
   let at = outputPixel(m);
-  let first = (at.x + (at.y * ${inputWidth} + at.z) * ${channels} + i32(c)) / 4;
+  let first = (at.x + (at.y * ${inputWidth} + at.z) * ${channels} + i32(c)) / ${run.width};
   return vec3i(first, select(at.y, ${farAway}, m >= ${outputPixels}u), at.z);
 }
 ${boundedLoad('windowAt', x, inputHeight, inputWidth)}`,
@@ -40,7 +41,7 @@ ${boundedLoad('windowAt', x, inputHeight, inputWidth)}`,
     perSlice: `let tap = slice / ${channels}u;
       let tapRow = i32(tap / ${kernelWidth}u) * ${rows.dilation};
       let tapColumn = i32(tap % ${kernelWidth}u) * ${columns.dilation};
-      let tapStart = (tapRow * ${inputWidth} + tapColumn) * ${channels / 4} + i32(slice % ${channels}u / 4u);`,
+      let tapStart = (tapRow * ${inputWidth} + tapColumn) * ${channels / run.width} + i32(slice % ${channels}u / ${run.width}u);`,
     load: (at) => `windowAt(${at} + vec3i(tapStart, tapRow, tapColumn))`,
   };
 }
@@ -48,9 +49,10 @@ ${boundedLoad('windowAt', x, inputHeight, inputWidth)}`,
 /** Weight gradient, A: (taps × input channels) × output pixels. The pixels of a slice are looked up in a table. */
 export function windowColumns(sizes: ConvolutionSizes, x: Operand, depth: number): TileSource {
   const { inputHeight, inputWidth, inputChannels: channels, kernelWidth, taps, outputPixels, rows, columns } = sizes;
+  const run = runOf(channels, x);
   const table = {
     along: 'across' as const,
-    vector: fourVector(channels, x),
+    run,
     ahead: (slice: string) => `if (t < ${depth}u) { pixels[t] = slicePixel(${slice} + t); }`,
   };
   const pixels = `var<workgroup> pixels: array<vec3i, ${depth}>;`;
@@ -71,14 +73,14 @@ fn slicePixel(m: u32) -> vec3i {
     declarations: `${outputPixel(sizes)}\n${pixels}
 fn slicePixel(m: u32) -> vec3i {
   let at = outputPixel(m);
-  let first = (at.x + (at.y * ${inputWidth} + at.z) * ${channels}) / 4;
+  let first = (at.x + (at.y * ${inputWidth} + at.z) * ${channels}) / ${run.width};
   return vec3i(first, select(at.y, ${farAway}, m >= ${outputPixels}u), at.z);
 }
 fn tapPlace(place: u32) -> vec3i {
   let tap = place / ${channels}u;
   let row = i32(tap / ${kernelWidth}u) * ${rows.dilation};
   let column = i32(tap % ${kernelWidth}u) * ${columns.dilation};
-  let first = (row * ${inputWidth} + column) * ${channels / 4} + i32(place % ${channels}u / 4u);
+  let first = (row * ${inputWidth} + column) * ${channels / run.width} + i32(place % ${channels}u / ${run.width}u);
   return vec3i(first, select(row, ${farAway}, place >= ${taps * channels}u), column);
 }
 ${boundedLoad('windowAt', x, inputHeight, inputWidth)}`,
@@ -87,11 +89,11 @@ ${boundedLoad('windowAt', x, inputHeight, inputWidth)}`,
   };
 }
 
-/** Four channels at a place (fourth of an element, row, column) of images of this size; zero outside. */
-function boundedLoad(name: string, x: Operand, height: number, width: number): string {
-  return `fn ${name}(at: vec3i) -> ${x.vector} {
+/** A run of channels at a place (run, row, column) of images of this size; zero outside. */
+function boundedLoad(name: string, { run }: Operand, height: number, width: number): string {
+  return `fn ${name}(at: vec3i) -> ${run.type} {
   let outside = u32(at.y) >= ${height}u || u32(at.z) >= ${width}u;
-  return select(${x.load4('select(u32(at.x), 0u, outside)')}, ${x.vector}(), outside);
+  return select(${run.load('select(u32(at.x), 0u, outside)')}, ${run.type}(), outside);
 }`;
 }
 
@@ -108,7 +110,7 @@ function outputPixel(sizes: ConvolutionSizes): string {
 }
 
 /**
- * `windowOf(at, k)`: inputs k … k + 3 of the window at an `outputPixel`, k running over taps and channels. A row of a
+ * `windowOf(at, k)`: a run of inputs from k on of the window at an `outputPixel`, k running over taps and channels. A row of a
  * window without dilation lies in memory without gaps.
  */
 function windowFunction(sizes: ConvolutionSizes, x: Operand): string {
@@ -120,9 +122,9 @@ function windowFunction(sizes: ConvolutionSizes, x: Operand): string {
   let outside = u32(y) >= ${inputHeight}u || u32(e) >= ${inputWidth * channels}u || k >= ${taps * channels}u;
   let i = select(u32(at.x + y * ${inputWidth * channels} + e), 0u, outside);`;
   return channels % 4 === 0
-    ? `fn windowOf(at: vec3i, k: u32) -> ${x.vector} {
+    ? `fn windowOf(at: vec3i, k: u32) -> ${x.run.type} {
   ${place}
-  return select(${x.load4('i / 4u')}, ${x.vector}(), outside);
+  return select(${x.run.load(`i / ${x.run.width}u`)}, ${x.run.type}(), outside);
 }`
     : `fn windowValue(at: vec3i, k: u32) -> f32 {
   ${place}
@@ -135,7 +137,7 @@ ${fourOf('windowOf', 'at: vec3i, k: u32', 'windowValue(at, k + j)')}`;
  * Input gradient, A: input pixels × (taps × output channels), the gradients that each tap passed the pixel on to.
  *
  * `inputPixel(m)`: (output pixels of earlier images, row, column) such that subtracting a tap's place and dividing by
- * the stride gives the output pixel that used input pixel m by that tap; `reach(at, k)`: its gradients k … k + 3.
+ * the stride gives the output pixel that used input pixel m by that tap; `reach(at, k)`: a run of its gradients from k on.
  */
 export function reached(sizes: ConvolutionSizes, dy: Operand): TileSource {
   const { inputHeight, inputWidth, outputHeight, outputWidth, outputChannels: channels } = sizes;
@@ -152,9 +154,9 @@ export function reached(sizes: ConvolutionSizes, dy: Operand): TileSource {
   let i = select(u32(at.x + y / ${rows.stride} * ${outputWidth} + x / ${columns.stride}) * ${channels}u + c, 0u, outside);`;
   const four =
     channels % 4 === 0
-      ? `fn reach(at: vec3i, k: u32) -> ${dy.vector} {
+      ? `fn reach(at: vec3i, k: u32) -> ${dy.run.type} {
   ${place}
-  return select(${dy.load4('i / 4u')}, ${dy.vector}(), outside);
+  return select(${dy.run.load(`i / ${dy.run.width}u`)}, ${dy.run.type}(), outside);
 }`
       : `fn reachValue(at: vec3i, k: u32) -> f32 {
   ${place}
@@ -163,7 +165,7 @@ export function reached(sizes: ConvolutionSizes, dy: Operand): TileSource {
 ${fourOf('reach', 'at: vec3i, k: u32', 'reachValue(at, k + j)')}`;
   return {
     along: 'k',
-    vector: fourVector(channels, dy),
+    run: runOf(channels, dy),
     declarations: `${four}
 fn inputPixel(m: u32) -> vec3i {
   let image = m / ${inputHeight * inputWidth}u;
@@ -184,12 +186,12 @@ export function rotated({ inputChannels, outputChannels, taps }: ConvolutionSize
   let i = select(${index}, 0u, outside);`;
   return {
     along: 'k',
-    vector: fourVector(outputChannels, w),
+    run: runOf(outputChannels, w),
     declarations:
       outputChannels % 4 === 0
-        ? `fn rotated(k: u32, n: u32) -> ${w.vector} {
+        ? `fn rotated(k: u32, n: u32) -> ${w.run.type} {
   ${place}
-  return select(${w.load4('i / 4u')}, ${w.vector}(), outside);
+  return select(${w.run.load(`i / ${w.run.width}u`)}, ${w.run.type}(), outside);
 }`
         : `fn rotatedValue(k: u32, n: u32) -> f32 {
   ${place}
@@ -242,7 +244,7 @@ export function inputPhases(sizes: ConvolutionSizes, dy: Operand, w: Operand): I
     pixel: (row) => (rows.stride * columns.stride === 1 ? row : `phasePixel(${row}, phaseFirst)`),
     a: {
       along: 'k',
-      vector: dy.vector,
+      run: dy.run,
       declarations: `fn phasePixel(m: u32, first: vec2u) -> u32 {
   let row = m / ${width}u % ${height}u * ${rows.stride}u + first.x;
   let column = m % ${width}u * ${columns.stride}u + first.y;
@@ -253,7 +255,7 @@ fn reachPlace(m: u32, c: u32, first: vec2u) -> vec3i {
   let image = m / ${height * width}u;
   let row = (m / ${width}u % ${height}u * ${rows.stride}u + first.x + ${rows.before}u) / ${rows.stride}u;
   let column = (m % ${width}u * ${columns.stride}u + first.y + ${columns.before}u) / ${columns.stride}u;
-  let place = i32(((image * ${outputHeight}u + row) * ${outputWidth}u + column) * ${channels / 4}u + c / 4u);
+  let place = i32(((image * ${outputHeight}u + row) * ${outputWidth}u + column) * ${channels / dy.run.width}u + c / ${dy.run.width}u);
   return vec3i(place, select(i32(row), ${farAway}, m >= ${images * height * width}u), i32(column));
 }
 ${boundedLoad('reachAt', dy, outputHeight, outputWidth)}`,
@@ -263,19 +265,19 @@ ${boundedLoad('reachAt', dy, outputHeight, outputWidth)}`,
       let tapColumn = tap % phaseTaps.y;
       let up = tapRow * ${rows.dilation}u;
       let back = tapColumn * ${columns.dilation}u;
-      let reachStart = vec3i(i32(slice % ${channels}u / 4u) - i32(up * ${outputWidth}u + back) * ${channels / 4}, -i32(up), -i32(back));
+      let reachStart = vec3i(i32(slice % ${channels}u / ${dy.run.width}u) - i32(up * ${outputWidth}u + back) * ${channels / dy.run.width}, -i32(up), -i32(back));
       let rotatedTap = (phaseTap.x + tapRow * ${rows.stride}u) * ${kernelWidth}u + phaseTap.y + tapColumn * ${columns.stride}u;
-      let rotatedStart = rotatedTap * ${(inputChannels * channels) / 4}u + slice % ${channels}u / 4u;`,
+      let rotatedStart = rotatedTap * ${(inputChannels * channels) / w.run.width}u + slice % ${channels}u / ${w.run.width}u;`,
       load: (at) => `reachAt(${at} + reachStart)`,
     },
     b: {
       along: 'k',
-      vector: w.vector,
-      declarations: `fn rotatedAt(i: u32, n: u32) -> ${w.vector} {
+      run: w.run,
+      declarations: `fn rotatedAt(i: u32, n: u32) -> ${w.run.type} {
   let outside = n >= ${inputChannels}u;
-  return select(${w.load4('select(i, 0u, outside)')}, ${w.vector}(), outside);
+  return select(${w.run.load('select(i, 0u, outside)')}, ${w.run.type}(), outside);
 }`,
-      prepare: (position, within) => `(${position} * ${channels}u + ${within}) / 4u`,
+      prepare: (position, within) => `(${position} * ${channels}u + ${within}) / ${w.run.width}u`,
       load: (at, position) => `rotatedAt(${at} + rotatedStart, ${position})`,
     },
   };
@@ -284,22 +286,23 @@ ${boundedLoad('reachAt', dy, outputHeight, outputWidth)}`,
 /** A matrix as it lies in memory, k counting its rows. */
 export function matrixRows(name: string, matrix: Operand, rows: number, columns: number, depth: number): TileSource {
   if (columns % 4 === 0) {
+    const { run } = matrix;
     const pastEnd = rows % depth === 0 ? '' : ` || row >= ${rows}u`;
     return {
       along: 'across',
-      vector: matrix.vector,
-      declarations: `fn ${name}(i: u32, row: u32, column: u32) -> ${matrix.vector} {
+      run,
+      declarations: `fn ${name}(i: u32, row: u32, column: u32) -> ${run.type} {
   let outside = column >= ${columns}u${pastEnd};
-  return select(${matrix.load4('select(i, 0u, outside)')}, ${matrix.vector}(), outside);
+  return select(${run.load('select(i, 0u, outside)')}, ${run.type}(), outside);
 }`,
-      prepare: (position, within) => `${within} * ${columns / 4}u + ${position} / 4u`,
-      perSlice: `let ${name}Start = slice * ${columns / 4}u;`,
+      prepare: (position, within) => `${within} * ${columns / run.width}u + ${position} / ${run.width}u`,
+      perSlice: `let ${name}Start = slice * ${columns / run.width}u;`,
       load: (at, position, k) => `${name}(${at} + ${name}Start, ${k}, ${position})`,
     };
   }
   return {
     along: 'across',
-    vector: 'vec4f',
+    run: separate,
     declarations: `fn ${name}Value(row: u32, column: u32) -> f32 {
   let outside = row >= ${rows}u || column >= ${columns}u;
   let i = select(row * ${columns}u + column, 0u, outside);
@@ -311,9 +314,12 @@ ${fourOf(name, 'row: u32, column: u32', `${name}Value(row, column + j)`)}`,
   };
 }
 
-/** Four numbers come as the operand gives them where they can be loaded together; one by one they are float32. */
-function fourVector(channels: number, { vector }: Operand): TileSource['vector'] {
-  return channels % 4 === 0 ? vector : 'vec4f';
+/** Numbers that are loaded one by one. */
+const separate = { width: 4, type: 'vec4f', halves: null } as const;
+
+/** Neighbours come as the operand gives them where they can be loaded together. */
+function runOf(channels: number, { run }: Operand): TileSource['run'] {
+  return channels % 4 === 0 ? run : separate;
 }
 
 /** A function that makes its four numbers one by one, for rows whose length is no multiple of four. */

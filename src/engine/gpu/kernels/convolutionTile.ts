@@ -7,7 +7,7 @@
  * neighbours in memory run along k is transposed in registers, four by four.
  */
 
-import { longestDispatch, type Operand } from '../kernel.js';
+import { longestDispatch, type Run } from '../kernel.js';
 
 export interface TileShape {
   /** Rows and columns of C that a workgroup computes, and the depth of a slice. */
@@ -40,8 +40,8 @@ export function rowInTile({ m, rows, passes = 1 }: TileShape, i: number): string
 export interface TileSource {
   /** The index in which four neighbours in memory differ: k, or m (of A) or n (of B). */
   readonly along: 'k' | 'across';
-  /** The WGSL type of four numbers. */
-  readonly vector: Operand['vector'];
+  /** What a load gives: four or eight neighbours. */
+  readonly run: Pick<Run, 'width' | 'type' | 'halves'>;
   /** Declarations that the loads need. */
   readonly declarations: string;
   /**
@@ -55,7 +55,7 @@ export interface TileSource {
   readonly perSlice?: string;
   /** WGSL that puts what a slice's loads need into workgroup memory; sees the invocation, `t`. */
   readonly ahead?: (slice: string) => string;
-  /** WGSL for four numbers: at k … k + 3 of one position across, or at one k of four. Zero outside of the matrix. */
+  /** WGSL for a run: at k, k + 1, … of one position across, or at one k of positions in a row. Zero outside of the matrix. */
   readonly load: (prepared: string, position: string, k: string, within: string) => string;
 }
 

@@ -191,7 +191,7 @@ fn main(@builtin(workgroup_id) ${builtin}: vec3u, @builtin(local_invocation_inde
 /** The code that brings slices of a factor as f16 into workgroup memory, and its fragments to the matrix units. */
 function stager(
   name: 'A' | 'B',
-  { along, vector, prepare: prepareSource, load }: TileSource,
+  { along, run, prepare: prepareSource, load }: TileSource,
   size: SliceSize,
   threads: number,
   scale: number | undefined,
@@ -200,9 +200,9 @@ function stager(
   const halves = halvesOf[precision];
   const isSplit = precision === 'float16x2';
   const { across, depth } = size;
-  const perRow = along === 'k' ? depth / 4 : across / 4;
+  const perRow = (along === 'k' ? depth : across) / run.width;
   const stride = rowVectors(along, size);
-  const places = (across * depth) / 4;
+  const places = (across * depth) / run.width;
   const guard = (round: number, code: string) =>
     (round + 1) * threads <= places ? code : `if (place${name}${round} < ${places}u) { ${code} }`;
   const prepare: string[] = [];
@@ -214,9 +214,9 @@ function stager(
     const isRegular = round > 0 && threads % perRow === 0;
     prepare.push(
       `let place${id} = t + ${round * threads}u;`,
-      `let fast${id} = ${isRegular ? `fast${name}0` : `4u * (place${id} % ${perRow}u)`};`,
+      `let fast${id} = ${isRegular ? `fast${name}0` : `${run.width}u * (place${id} % ${perRow}u)`};`,
       `let slow${id} = ${isRegular ? `slow${name}0 + ${(round * threads) / perRow}u` : `place${id} / ${perRow}u`};`,
-      `var next${id} = ${vector}();`,
+      `var next${id} = ${run.type}();`,
     );
     const position = `(first${name} + ${along === 'k' ? 'slow' : 'fast'}${id})`;
     const within = `${along === 'k' ? 'fast' : 'slow'}${id}`;
@@ -224,8 +224,10 @@ function stager(
     const value = load(`at${id}`, position, `(slice + ${within})`, within);
     fetch.push(guard(round, `next${id} = ${value};`));
     const place = `slow${id} * ${stride}u + fast${id} / 4u`;
-    if (vector === 'vec4<f16>') {
-      keep.push(guard(round, `slice${name}High[${place}] = next${id};`));
+    if (run.halves) {
+      const [first, second] = run.halves(`next${id}`);
+      const both = `slice${name}High[${place}] = ${first}; slice${name}High[${place} + 1u] = ${second};`;
+      keep.push(guard(round, both));
       continue;
     }
     const needsClamp = scale !== undefined || isSplit;

@@ -45,13 +45,14 @@ type Shape = Omit<TileShape, 'k'>;
 function blockTiles(n: number): Shape[] {
   const square = { m: 64, n: 64, rows: 8, columns: 4, subgroups: [2, 2], passes: 2 } as const;
   const tall = { m: 256, n: 64, rows: 16, columns: 4, subgroups: [4, 2], passes: 4 } as const;
+  const half = { m: 128, n: 64, rows: 16, columns: 4, subgroups: [2, 2], passes: 4 } as const;
   const large = { m: 128, n: 128, rows: 16, columns: 4, subgroups: [2, 4], passes: 4 } as const;
-  return n < 128 ? [square, tall] : [square, tall, large];
+  return n < 128 ? [square, half, tall] : [square, half, tall, large];
 }
 
 /**
- * Small tiles come with shallow slices too, which leave room for more of them at once; large ones have never gained by
- * it. All but the first come once more without fetching ahead, with the deepest slices.
+ * Small tiles of few columns come with shallow slices too, which leave room for more of them at once; others have never
+ * gained by it. All but the first come once more without fetching ahead, with the deepest slices.
  */
 function candidates(
   first: Shape,
@@ -61,7 +62,7 @@ function candidates(
 ): TileShape[] {
   const ahead = [first, ...others].flatMap((shape) => {
     const deepestFirst = depths(shape, along, units, [32, 16]);
-    return shape.m * shape.n > 64 * 64 && shape !== first ? deepestFirst.slice(0, 1) : deepestFirst;
+    return shape !== first && shape.n < 64 ? deepestFirst : deepestFirst.slice(0, 1);
   });
   const waiting = others.flatMap((shape) => depths(shape, along, units, [64, 32]).slice(0, 1));
   return [...ahead, ...waiting.map((shape): TileShape => ({ ...shape, waits: true }))];

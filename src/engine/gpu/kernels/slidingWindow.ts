@@ -81,13 +81,15 @@ export function slidingTaps(
 
 /** A of the pixels' products: the channels of a slice at all positions that a tile's windows see, from `before` it on. */
 export function slidingRows(x: Operand, channels: number, positions: Positions, before: number): TileSource {
+  const { run } = x;
   return {
     along: 'k',
-    vector: x.vector,
+    run,
     declarations: `${positions.declarations}
 ${existingLoad('slidingAt', x, channels, positions)}`,
-    prepare: (position, within) => `pixelAt(${position} - ${before}u) * ${channels / 4}u + ${within} / 4u`,
-    load: (at) => `slidingAt(${at} + slice / 4u)`,
+    prepare: (position, within) =>
+      `pixelAt(${position} - ${before}u) * ${channels / run.width}u + ${within} / ${run.width}u`,
+    load: (at) => `slidingAt(${at} + slice / ${run.width}u)`,
   };
 }
 
@@ -97,13 +99,14 @@ export function slidingWeights(
   w: Operand,
   depth: number,
 ): TileSource {
+  const { run } = w;
   return {
     along: 'across',
-    vector: w.vector,
+    run,
     declarations: weightLoad(w, n),
     prepare: (position, within) =>
-      `(${within} / ${depth}u * ${inputChannels}u + ${within} % ${depth}u) * ${n / 4}u + ${position} / 4u`,
-    load: (at, position) => `weightAt(${at} + slice * ${n / 4}u, ${position})`,
+      `(${within} / ${depth}u * ${inputChannels}u + ${within} % ${depth}u) * ${n / run.width}u + ${position} / ${run.width}u`,
+    load: (at, position) => `weightAt(${at} + slice * ${n / run.width}u, ${position})`,
   };
 }
 
@@ -113,14 +116,15 @@ export function slidingRotated(
   w: Operand,
   columns: number,
 ): TileSource {
+  const { run } = w;
   const column = (position: string) => `(firstB + (${position} - firstB) % ${columns}u)`;
   return {
     along: 'k',
-    vector: w.vector,
+    run,
     declarations: weightLoad(w, n),
     prepare: (position, within) =>
-      `((${position} - firstB) / ${columns}u * ${n}u + ${column(position)}) * ${outputChannels / 4}u + ${within} / 4u`,
-    load: (at, position) => `weightAt(${at} + slice / 4u, ${column(position)})`,
+      `((${position} - firstB) / ${columns}u * ${n}u + ${column(position)}) * ${outputChannels / run.width}u + ${within} / ${run.width}u`,
+    load: (at, position) => `weightAt(${at} + slice / ${run.width}u, ${column(position)})`,
   };
 }
 
@@ -133,44 +137,46 @@ export function slidingColumns(
 ): TileSource {
   const length = k + positions.reach;
   const threads = 32 * subgroups![0] * subgroups![1];
+  const { run } = x;
   return {
     along: 'across',
-    vector: x.vector,
+    run,
     declarations: `${positions.declarations}
 var<workgroup> pixels: array<u32, ${length}>;
 ${existingLoad('slidingAt', x, channels, positions)}`,
     ahead: (slice) =>
       `for (var i = t; i < ${length}u; i += ${threads}u) { pixels[i] = pixelAt(${slice} + i - ${positions.before}u); }`,
-    prepare: (position) => `${position} / 4u`,
-    load: (at, _position, _k, within) => `slidingAt(pixels[${within}] * ${channels / 4}u + ${at})`,
+    prepare: (position) => `${position} / ${run.width}u`,
+    load: (at, _position, _k, within) => `slidingAt(pixels[${within}] * ${channels / run.width}u + ${at})`,
   };
 }
 
 /** Weight gradient, B: the upstream gradient at the positions of a slice; uses the table of A. */
 export function slidingUpstream(dy: Operand, channels: number, positions: Positions): TileSource {
+  const { run } = dy;
   return {
     along: 'across',
-    vector: dy.vector,
-    declarations: `fn upstreamAt(i: u32, column: u32) -> ${dy.vector} {
-  let outside = i >= ${(positions.pixels * channels) / 4}u || column >= ${channels}u;
-  return select(${dy.load4('select(i, 0u, outside)')}, ${dy.vector}(), outside);
+    run,
+    declarations: `fn upstreamAt(i: u32, column: u32) -> ${run.type} {
+  let outside = i >= ${(positions.pixels * channels) / run.width}u || column >= ${channels}u;
+  return select(${run.load('select(i, 0u, outside)')}, ${run.type}(), outside);
 }`,
-    prepare: (position) => `${position} / 4u`,
+    prepare: (position) => `${position} / ${run.width}u`,
     load: (at, position, _k, within) =>
-      `upstreamAt(pixels[${within} + ${positions.before}u] * ${channels / 4}u + ${at}, ${position})`,
+      `upstreamAt(pixels[${within} + ${positions.before}u] * ${channels / run.width}u + ${at}, ${position})`,
   };
 }
 
-function existingLoad(name: string, x: Operand, channels: number, { pixels }: Positions): string {
-  return `fn ${name}(i: u32) -> ${x.vector} {
-  let outside = i >= ${(pixels * channels) / 4}u;
-  return select(${x.load4('select(i, 0u, outside)')}, ${x.vector}(), outside);
+function existingLoad(name: string, { run }: Operand, channels: number, { pixels }: Positions): string {
+  return `fn ${name}(i: u32) -> ${run.type} {
+  let outside = i >= ${(pixels * channels) / run.width}u;
+  return select(${run.load('select(i, 0u, outside)')}, ${run.type}(), outside);
 }`;
 }
 
-function weightLoad(w: Operand, columns: number): string {
-  return `fn weightAt(i: u32, column: u32) -> ${w.vector} {
+function weightLoad({ run }: Operand, columns: number): string {
+  return `fn weightAt(i: u32, column: u32) -> ${run.type} {
   let outside = column >= ${columns}u;
-  return select(${w.load4('select(i, 0u, outside)')}, ${w.vector}(), outside);
+  return select(${run.load('select(i, 0u, outside)')}, ${run.type}(), outside);
 }`;
 }
