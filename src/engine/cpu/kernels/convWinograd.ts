@@ -70,7 +70,7 @@ export function convolveWinograd(args: WinogradArguments, chunk: i32, worker: i3
     );
     // Groups and panels read parts of every pixel.
     if (groups > 1) args.touchSource(image, count, top, args.windowRows);
-    args.touchResult(image, count, firstRow, rows);
+    args.touchResult(image, count, firstRow, rows, 0, allChannels);
     for (let group = 0; group < groups; group++) {
       args.padImages(
         window,

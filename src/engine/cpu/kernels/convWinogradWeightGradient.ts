@@ -62,6 +62,8 @@ export function winogradWeightGradient(args: WinogradWeightGradientArguments, ch
       resultRowBytes,
       channels * 4,
     );
+    // Panels go through parts of every pixel.
+    args.touchResult(image, count, firstRow, rows, firstPanel << 3, (lastPanel - firstPanel) << 3);
     const gradient = args.result + <usize>image * imageBytes + <usize>(firstRow * resultRowBytes);
     for (let tile = 0; tile < tiles; tile += blockTiles) {
       const used = min(blockTiles, tiles - tile);

@@ -69,13 +69,16 @@ export class ConvolutionArguments {
     touch(this.source + <usize>(first * this.height + begin) * rowBytes, (end - begin) * rowBytes);
   }
 
-  /** Reads through rows of the result, to bring them into the cache. */
-  touchResult(first: i32, count: i32, row: i32, rows: i32): void {
-    const rowBytes = this.resultWidth * this.channels * 4;
-    touch(
-      this.result + <usize>(first * this.resultHeight + row) * rowBytes,
-      ((count - 1) * this.resultHeight + rows) * rowBytes,
-    );
+  /** Reads through `taken` channels, from `channel` on, of rows of the result, to bring them into the cache. */
+  touchResult(first: i32, count: i32, row: i32, rows: i32, channel: i32, taken: i32): void {
+    const pixelBytes = this.channels * 4;
+    const pixels = ((count - 1) * this.resultHeight + rows) * this.resultWidth;
+    let p =
+      this.result +
+      <usize>((first * this.resultHeight + row) * this.resultWidth) * pixelBytes +
+      <usize>(channel << 2);
+    if (taken == this.channels) touch(p, pixels * pixelBytes);
+    else for (let pixel = 0; pixel < pixels; pixel++, p += pixelBytes) touch(p, taken << 2);
   }
 
   /** Copies `taken` channels of the same window of `count` images from image `first`, one after another. */

@@ -60,7 +60,7 @@ export function depthwiseWeightGradient(args: DepthwiseWeightGradientArguments, 
     const first = args.rowSpan(firstRow).source;
     const last = args.rowSpan(firstRow + rows - 1);
     args.touchSource(image, count, first, last.source + max(last.taps - 1, 0) * args.rowDilation + 1 - first);
-    args.touchResult(image, count, firstRow, rows);
+    args.touchResult(image, count, firstRow, rows, 0, args.channels);
     const gradient = args.result + <usize>((image * args.resultHeight + firstRow) * args.resultWidth) * args.pixelBytes;
     // Two panels share cache lines. If the channels are no multiple of eight the last panel reads past a pixel; its
     // sums there are dropped.
