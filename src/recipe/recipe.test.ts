@@ -75,7 +75,10 @@ describe('of other losses', () => {
     Float32Array.from({ length: 640 }, (_, i) => Math.sin(i)),
   );
   const answers = { values: npy([40], new Float32Array(40)), labels: npy([40, 3], new Uint8Array(120)) };
-  const pixels = npy([40, 4, 4], new Uint8Array(640));
+  const pixels = npy(
+    [40, 4, 4],
+    Uint8Array.from({ length: 640 }, (_, i) => Number(Math.sin(i) > 0)),
+  );
   const own: Define = (n, image) => n.linear(n.globalAverage(n.conv(image, 4)), 1);
   const asked = (loss: string, y: Uint8Array, options: Overrides = {}) => {
     const file = join(folder, `${loss}.npz`);
@@ -104,6 +107,13 @@ describe('of other losses', () => {
   });
 
   it('wants a network of one’s own where an image is to be put out', async () => {
+    const maps: Define = (n, image) => n.conv(n.conv(image, 4), 2, { size: 1, batchNorm: false, activation: 'none' });
+    const ask = withDefinition(asked('pixels', pixels, { model: './net.mjs' }), network({ input: [4, 4, 1] }, maps));
+    const { notes, experiments } = await recommend(ask, events);
+    expect(notes[0]).toContain('2 classes, inputs of 4x4x1');
+    expect(experiments.map(({ task }) => task)).toEqual(
+      Array(2).fill({ loss: 'pixels', target: 'data', metric: 'iou' }),
+    );
     await expect(recommend(asked('pixels', pixels), events)).rejects.toThrow(
       "give a network of one's own whose output is an image",
     );
