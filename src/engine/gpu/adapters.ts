@@ -1,17 +1,17 @@
-/** The adapters that WebGPU offers on this machine, for people who want to know before they train. */
+/** The adapters that WebGPU offers on this machine, for `mpdnn devices`. */
 
 import { adapterName, isSoftware, usefulFeatures } from './device.js';
 import { availableGpu } from './nodeGpu.js';
 
 export interface AdapterSummary {
   readonly name: string;
-  /** True where it computes on the CPU. */
+  /** True if it computes on the CPU. */
   readonly isSoftware: boolean;
-  /** Those of its optional features that the engine knows how to use. */
+  /** Its optional features that the engine uses. */
   readonly features: readonly string[];
 }
 
-/** Every adapter that WebGPU lets one ask for, each once; the first is the one that the engine opens. */
+/** All adapters that WebGPU can be asked for, each once; the first is the one that the engine opens. */
 export async function listAdapters(): Promise<readonly AdapterSummary[]> {
   const gpu = await availableGpu();
   const requests: readonly GPURequestAdapterOptions[] = [

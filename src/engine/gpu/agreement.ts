@@ -1,9 +1,9 @@
 /**
- * Compares kernels on matrix units with the float32 kernels: the same numbers go into both, and their results
- * must be as near as the rounding of operands leaves them.
+ * Compares kernels on matrix units with the float32 kernels: for the same inputs the results must agree up to the
+ * rounding of operands.
  */
 
-/** Sums of a few hundred products of operands with 11 and 21 bits: an error above this is a fault, not rounding. */
+/** Relative errors for sums of a few hundred products of operands with 11 and 21 bits; a larger one is a fault. */
 const tolerances = { float16: 2e-3, float16x2: 1e-4 } as const;
 
 /** Numbers in ±magnitude, the same for the same seed. */
@@ -15,10 +15,10 @@ export function trialValues(length: number, magnitude: number, seed: number): Fl
   });
 }
 
-/** Gradients as operands are as small as training makes them, so that their scale is put to the test too. */
+/** Magnitude of gradients as operands: as small as in training, so that their scaling is tested too. */
 export const gradientMagnitude = 2 ** -16;
 
-/** Errors count against the largest number. */
+/** Tells whether results agree; errors are relative to the largest number. */
 export function agrees(
   actual: ArrayLike<number>,
   expected: ArrayLike<number>,

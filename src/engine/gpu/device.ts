@@ -1,13 +1,13 @@
-/** Choosing an adapter, opening a device on it with all the room it has, and noticing when it fails. */
+/** Chooses an adapter, opens a device with the largest limits, and notices when it fails. */
 
 import { DeviceLost, InputError } from '../../errors.js';
 
 export interface DeviceOptions {
-  /** Where adapters come from: the browser's, or Dawn's in Node. */
+  /** The source of adapters: a browser's WebGPU, or Dawn in Node. */
   readonly gpu: GPU;
-  /** True where a software adapter (SwiftShader, llvmpipe) will do: for tests, as it is slower than the CPU engine. */
+  /** True to accept a software adapter (SwiftShader, llvmpipe), for tests, as it is slower than the CPU engine. */
   readonly allowSoftware?: boolean;
-  /** Optional features without which the device is of no use. */
+  /** Optional features that are required. */
   readonly needs?: readonly string[];
 }
 
@@ -17,16 +17,16 @@ export interface OpenDevice {
   readonly device: GPUDevice;
   readonly info: GPUAdapterInfo;
   readonly description: string;
-  /** True where it computes on the CPU. */
+  /** True if it computes on the CPU. */
   readonly isSoftware: boolean;
-  /** Throws the device's fault, if it has one. */
+  /** Throws the device's error, if there is one. */
   check(): void;
-  /** Waits for what the device does; its fault, if it has one by then, replaces the result. */
+  /** Awaits work on the device; the device's error, if there is one by then, replaces the result. */
   explain<T>(work: Promise<T>): Promise<T>;
   dispose(): void;
 }
 
-/** Optional features the engine knows how to use. */
+/** Optional features that the engine uses. */
 export const usefulFeatures: readonly string[] = [
   'timestamp-query',
   'shader-f16',
@@ -34,7 +34,7 @@ export const usefulFeatures: readonly string[] = [
   'chromium-experimental-subgroup-matrix',
 ];
 
-/** Limits to raise as far as the adapter goes: how much one buffer, and one binding, can hold. */
+/** Limits to raise as far as the adapter allows: sizes of a buffer and of a binding. */
 const limits = [
   'maxBufferSize',
   'maxStorageBufferBindingSize',
@@ -57,7 +57,7 @@ export function adapterName({ description, device, vendor }: GPUAdapterInfo): st
 /**
  * Opens the fastest adapter.
  *
- * @throws {InputError} if there is none, or only one that computes on the CPU and that will not do.
+ * @throws {InputError} if there is none, or only one that computes on the CPU and that is not allowed.
  */
 export async function openDevice({ gpu, allowSoftware = false, needs = [] }: DeviceOptions): Promise<OpenDevice> {
   const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
@@ -102,7 +102,7 @@ function watch(gpu: GPU, device: GPUDevice, info: GPUAdapterInfo, description: s
       try {
         return await work;
       } catch (error) {
-        // A lost device rejects what is under way just before it says why.
+        // A lost device rejects pending work just before it reports the reason.
         await new Promise((resolve) => setTimeout(resolve));
         check();
         throw error;

@@ -1,16 +1,19 @@
 /**
- * The order of a phase's dispatches. A device runs them side by side until one uses a buffer that another of them writes:
- * there it waits for all before it goes on, some microseconds each time, which is what small kernels cost. So what other
- * dispatches do not wait for, sums of partial sums above all, runs beside what they do wait for.
+ * The order of a phase's dispatches. A device runs them concurrently until one uses a buffer that another of them
+ * writes; then it waits for all, some microseconds each time, which is the cost of small kernels. So dispatches that
+ * others do not wait for, in particular sums of partial sums, run concurrently with those that others wait for.
  *
- * Memory is placed by then, and no dispatch passes another whose numbers it reads or overwrites, or that reads or
- * overwrites its own: the same bits come out in any order that is left.
+ * Memory is placed before, and no dispatch passes another whose numbers it reads or overwrites, or that reads or
+ * overwrites its own: all remaining orders give the same bits.
  */
 
 import type { BufferAccess, BufferPlan, KernelCall } from './kernel.js';
 import type { LoweredCall } from './lowering.js';
 
-/** An order with few waits: of what may run now, what most others wait for one after the other comes first. */
+/**
+ * An order with few waits: of the calls that may run next, the one with the longest chain of dependent calls comes
+ * first.
+ */
 export function inOrderOfFewWaits(calls: readonly LoweredCall[]): LoweredCall[] {
   const followers = followersOf(calls.map(({ call }) => call));
   const heights = calls.map(() => 1);
@@ -40,7 +43,7 @@ export function inOrderOfFewWaits(calls: readonly LoweredCall[]): LoweredCall[] 
   return order;
 }
 
-/** How often a device waits in this order. */
+/** The number of waits in this order. */
 export function waitsOf(calls: readonly KernelCall[]): number {
   let waits = 0;
   let running = sideBySide();
@@ -54,7 +57,7 @@ export function waitsOf(calls: readonly KernelCall[]): number {
   return waits;
 }
 
-/** Dispatches that a device runs at once; whole buffers keep them apart. */
+/** The dispatches that a device runs concurrently; whole buffers separate them. */
 function sideBySide() {
   const used = new Map<BufferPlan, boolean>();
   const uses = ({ bindings }: KernelCall) =>
@@ -68,7 +71,7 @@ function sideBySide() {
   };
 }
 
-/** For each call the later ones that may not pass it. */
+/** For each call, the later ones that may not pass it. */
 function followersOf(calls: readonly KernelCall[]): readonly (readonly number[])[] {
   const followers = calls.map(() => new Set<number>());
   const earlier = new Map<BufferPlan, { readonly index: number; readonly access: PlacedAccess }[]>();
@@ -87,7 +90,10 @@ function followersOf(calls: readonly KernelCall[]): readonly (readonly number[])
 
 type PlacedAccess = ReturnType<typeof placed>;
 
-/** An access in the buffer that is bound: of a part all of it, in bytes; of a storage the elements, whose type is one. */
+/**
+ * An access in the bound buffer: in bytes for a part of a buffer, all of which counts; in elements for a storage, which
+ * has one type.
+ */
 function placed({ buffer, begin, end, writes }: BufferAccess) {
   const { within, bytes } = buffer;
   if (!within) return { buffer, begin, end, writes };

@@ -1,22 +1,23 @@
 /**
- * How a buffer holds numbers, and the WGSL of an access to them. Beside the plain types there are two of 16 bits, for
- * transient tensors whose values they hold as exactly as anything needs (`narrowing.ts`): float16, perhaps of multiples
- * by a power of two, and fixed point, value = code · step with a step known when the kernel is made. Two numbers share a word, so that stores take four at a time.
+ * Formats of numbers in buffers, and the WGSL of their accesses. Besides the plain types there are two of 16 bits, for
+ * transient tensors that lose nothing by them (`narrowing.ts`): float16, possibly scaled by a power of two, and fixed
+ * point, value = code · step with a step known when the kernel is made. Two numbers share a word, so stores take four
+ * at a time.
  *
- * Needs nothing beyond core WGSL, except where an operand is asked for as float16 itself, for matrix units.
+ * Only core WGSL is needed, except if an operand is loaded as float16 for matrix units.
  */
 
 import type { DType } from '../../graph/tensor.js';
 import type { Operand, Run } from './kernel.js';
 
-/** Unsigned codes of 16 bits; the largest stands for NaN. */
+/** Unsigned codes of 16 bits; the largest one means NaN. */
 interface FixedPoint {
   readonly step: number;
 }
 
 /**
- * Float16 of the numbers times a power of two, as the gradients of products are. The largest numbers are cut off: an infinity
- * in their place would become NaN where it meets a zero. NaN stays.
+ * Float16 of the numbers times a power of two, for gradients that are operands of products. The largest numbers are
+ * clamped: an infinity would become NaN when multiplied by zero. NaN is kept.
  */
 interface ScaledFloat16 {
   readonly scale: number;
@@ -46,6 +47,8 @@ export function elementOf(format: Format, width: 1 | 4 | 8): Variable['element']
 }
 
 /**
+ * The accessors of an operand.
+ *
  * @param offset of the operand's first element in the variable
  * @param parameter makes an expression of a number, the same text for different numbers
  */
@@ -87,7 +90,7 @@ function plainAccess({ name, element }: Variable, from: (unit: number) => string
   };
 }
 
-/** Bytes lie four in a word, the first lowest. Words are stored whole. */
+/** Bytes are four in a word, the first in the lowest bits. Words are stored whole. */
 function byteAccess(name: string, from: (unit: number) => string): Operand {
   const start = from(1);
   const word = (index: string) => `${name}[${from(4)}(${index})]`;

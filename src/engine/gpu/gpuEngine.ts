@@ -1,4 +1,4 @@
-/** The GPU engine: replays a plan on WebGPU, whose ever that is: a browser's, or Dawn's in Node. */
+/** The GPU engine: replays a plan on WebGPU, that of a browser or Dawn in Node. */
 
 import type { Engine } from '../engine.js';
 import type { MatmulPrecision } from '../matmulPrecision.js';
@@ -8,20 +8,20 @@ import { findMatrixUnits } from './matrixUnits.js';
 import type { TuningStore } from './tuning.js';
 
 export interface GpuOptions extends DeviceOptions {
-  /** Times every kernel, one step at a time, for `Program.profile`. */
+  /** Time every kernel, one step at a time, for `Program.profile`. */
   readonly profile?: boolean;
   /** Precision of the operands of convolutions; `auto` by default. */
   readonly matmulPrecision?: MatmulPrecision;
   /**
-   * Tune tiles when a plan is loaded on a real GPU, and remember the best of this adapter there; fixed tiles by
-   * default.
+   * Tune tiles when a plan is loaded on a real GPU, and keep the best ones for this adapter in the store; by default
+   * tiles are fixed.
    */
   readonly tuningStore?: ((adapter: string) => Promise<TuningStore>) | undefined;
-  /** True tunes a software adapter too, where trials take minutes: for tests. */
+  /** True to tune a software adapter too, which takes minutes; for tests. */
   readonly tunesSoftware?: boolean;
 }
 
-/** @throws {InputError} if there is no GPU, or it cannot time kernels and is asked to. */
+/** @throws {InputError} if there is no GPU, or if it has to time kernels and cannot. */
 export async function openGpuEngine(options: GpuOptions): Promise<Engine> {
   const { profile = false, matmulPrecision = 'auto' } = options;
   const open = await openDevice({ ...options, needs: profile ? ['timestamp-query'] : [] });
@@ -34,7 +34,7 @@ export async function openGpuEngine(options: GpuOptions): Promise<Engine> {
     name: 'gpu',
     description: `${open.description}, ${note}${isFixed}`,
     load: async (plan, onProgress) => {
-      // Pages keep no tiles, and need not fetch what tries them.
+      // Pages keep no tiles, and need not fetch the tuner.
       const choose = tuning
         ? await (await import('./tuning.js')).tune(open, plan, units, tuning, { onProgress })
         : undefined;

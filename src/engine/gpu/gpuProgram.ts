@@ -1,6 +1,7 @@
 /**
- * A loaded plan on a GPU: buffers, pipelines and bind groups made once, each phase a list of dispatches that `run`
- * encodes into one command buffer. Nothing is read back unless asked for, and the host runs a few steps ahead at most.
+ * A loaded plan on a GPU: buffers, pipelines and bind groups are made once, each phase is a list of dispatches that
+ * `run` encodes into one command buffer. Nothing is read back unless asked for, and the host is a few steps ahead at
+ * most.
  */
 
 import type { AnyNode } from '../../graph/graph.js';
@@ -32,11 +33,11 @@ export interface Dispatch {
   readonly pipeline: GPUComputePipeline;
   readonly bindGroup: GPUBindGroup;
   readonly workgroups: readonly [number, number, number];
-  /** Device time of the runs so far, where they are timed. */
+  /** Device time of the runs so far, if they are timed. */
   ms: number;
 }
 
-/** Steps the host may be ahead of the device: enough to hide the host, few enough to stop soon. */
+/** Steps that the host may be ahead of the device: enough to hide the host's work, few enough to stop soon. */
 const stepsInFlight = 8;
 
 export async function loadProgram(
@@ -164,7 +165,7 @@ function createBuffer(device: GPUDevice, { label, bytes }: BufferPlan): GPUBuffe
   return device.createBuffer({ label, size: Math.ceil(bytes / 16) * 16, usage });
 }
 
-/** Every call's uniform, and its table of words, in one buffer, at the offsets that WebGPU asks for; in order of the calls. */
+/** Uniforms and tables of words of all calls in one buffer, at WebGPU's offsets; in order of the calls. */
 function parameterBuffer(device: GPUDevice, calls: readonly KernelCall[]): GPUBuffer {
   const bytes = calls.reduce((sum, { parameters, words }) => sum + alignedBytes(parameters) + alignedBytes(words), 0);
   const words = new Uint32Array(bytes / 4);

@@ -7,13 +7,16 @@ import { tuningFile } from './tuningFile.js';
 export { listAdapters } from './adapters.js';
 
 export interface GpuEngineOptions extends Omit<GpuOptions, 'gpu' | 'tuningStore'> {
-  /** Dawn's own by default. */
+  /** Dawn by default. */
   readonly gpu?: GPU;
-  /** Tune tiles when a plan is loaded on a real GPU, and remember the best in this JSON file; fixed tiles by default. */
+  /**
+   * Tune tiles when a plan is loaded on a real GPU, and keep the best ones in this JSON file; by default tiles are
+   * fixed.
+   */
   readonly tuningFile?: string;
 }
 
-/** @throws {InputError} if there is no GPU, or it cannot time kernels and is asked to. */
+/** @throws {InputError} if there is no GPU, or if it has to time kernels and cannot. */
 export async function createGpuEngine({ gpu, tuningFile: path, ...options }: GpuEngineOptions = {}): Promise<Engine> {
   const tuningStore = path === undefined ? undefined : (adapter: string) => tuningFile(path, adapter);
   return openGpuEngine({ ...options, gpu: gpu ?? (await availableGpu()), tuningStore });

@@ -1,18 +1,18 @@
 /**
- * A kernel call as data: WGSL source, what it binds, how many workgroups. Operands become accessors that write the WGSL
- * of a load or a store, so that kernels need not know where a tensor lies.
+ * A kernel call as data: WGSL source, bindings, number of workgroups. Operands become accessors that write the WGSL of
+ * a load or a store, so kernels do not depend on where a tensor is.
  *
- * Offsets of storage views and other numbers that differ between layers of one shape reach the shader through a small
- * uniform, not as constants: layers of one shape then have the same source and share one pipeline. Operands that lie in
- * one buffer share one variable, as WebGPU forbids to bind a buffer for reading and for writing in the same dispatch.
- * Transient tensors lie in parts of buffers, bound by offset; those that a dispatch reads and those that it writes are
- * in different buffers, or are the same part.
+ * Offsets of storage views and other numbers that differ between layers of one shape are passed in a small uniform
+ * instead of constants: such layers have the same source and share a pipeline. Operands in one buffer share one
+ * variable, as WebGPU forbids binding a buffer for reading and for writing in the same dispatch. Transient tensors are
+ * in parts of buffers, bound by offset; those that a dispatch reads and those that it writes are in different buffers,
+ * or are the same part.
  */
 
 import { elementCount, type Tensor } from '../../graph/tensor.js';
 import { accessFunctions, elementOf, type Format, operandAccess, type Variable } from './formats.js';
 
-/** A device buffer to be, or a part of one: kernels that need more room raise `bytes` before the buffers are made. */
+/** A planned device buffer, or a part of one: kernels that need more room raise `bytes` before the buffers are made. */
 export interface BufferPlan {
   readonly label: string;
   bytes: number;
@@ -36,48 +36,47 @@ export interface KernelCall {
   readonly label: string;
   readonly code: string;
   readonly bindings: readonly KernelBinding[];
-  /** What it does with the buffers that it binds. */
+  /** Its accesses to the bound buffers. */
   readonly accesses: readonly BufferAccess[];
   /** Contents of the uniform at binding 0, if there is one. */
   readonly parameters: readonly number[];
   /**
-   * Contents of a storage behind the other bindings: a table of words that is too long for a uniform. Empty without
-   * one.
+   * Contents of a storage behind the other bindings: a table of words that is too long for a uniform; empty for none.
    */
   readonly words: readonly number[];
   readonly workgroups: readonly [number, number, number];
 }
 
-/** Where tensors lie, and room for what only the kernels of one operation see. */
+/** The places of tensors, and scratch memory for the kernels of one operation. */
 export interface Placement {
   place(tensor: Tensor): { readonly buffer: BufferPlan; readonly offset: number; readonly format: Format };
-  /** Room for `length` numbers that outlives the next few operations. */
+  /** Memory for `length` numbers that outlives the next few operations. */
   scratch(length: number): BufferPlan;
-  /** How to use the device's matrix units; null without any. */
+  /** The use of the device's matrix units; null without any. */
   readonly matrixUnits: MatrixUnits | null;
-  /** The tile to take for a product of this name: the first of the candidates, or what tuning has found. */
+  /** The tile for a product of this name: the first candidate, or the tuned one. */
   tile<T>(key: string, candidates: readonly T[]): T;
 }
 
 export interface MatrixUnits {
   /**
-   * Operands of products: rounded to float16's 11 bits (as TF32 has), or each split into two such halves, which keeps
+   * Operands of products: rounded to float16's 11 bits (as in TF32), or each split into two such halves, which keeps
    * about 21 bits for three products instead of one.
    */
   readonly precision: 'float16' | 'float16x2';
-  /** True where results of convolutions and gradients between layers are kept in float16 too. */
+  /** True if results of convolutions and gradients are also stored in float16 between layers. */
   readonly roundsResults?: true;
   readonly workgroupBytes: number;
 }
 
 export type Access = 'read' | 'write';
 
-/** The wish for an operand: a tensor or scratch, read or written, four numbers at a time where it can. */
+/** A requested operand: a tensor or scratch memory, read or written, four numbers at a time if possible. */
 export interface OperandRequest {
   readonly buffer: BufferPlan;
   readonly offset: number;
   readonly format: Format;
-  /** Elements from the offset on. */
+  /** Number of elements from the offset. */
   readonly length: number;
   readonly writes: boolean;
 }
@@ -98,7 +97,7 @@ export interface Operand {
   readonly run: Run;
   load(index: string): string;
   store(index: string, value: string): string;
-  /** Four numbers from element 4·index on. */
+  /** Four numbers from element 4·index. */
   load4(index: string): string;
   store4(index: string, value: string): string;
 }
@@ -107,9 +106,12 @@ export interface KernelSource<Names extends string> {
   readonly operands: Readonly<Record<Names, Operand>>;
   /** A number that may differ between calls of the same source, as a WGSL expression of type u32. */
   parameter(value: number): string;
-  /** A table of words; declares `word(i)`, which loads one, and `fourWords(i)`, those from 4·i on. At most one a kernel. */
+  /**
+   * A table of words. Declares `word(i)`, which loads one, and `fourWords(i)`, which loads those from 4·i. At most one
+   * a kernel.
+   */
   words(values: ArrayLike<number>): string;
-  /** @param header directives, which WGSL wants first */
+  /** @param header directives, which come first in WGSL */
   finish(label: string, workgroups: readonly number[], body: string, header?: string): KernelCall;
 }
 
@@ -191,7 +193,7 @@ fn word(i: u32) -> u32 { return parameters[(i >> 2u) + ${start}u][i & 3u]; }
 interface BoundVariable extends Variable {
   readonly buffer: BufferPlan;
   readonly writes: boolean;
-  /** Type of its elements where it is accessed one by one. */
+  /** Type of its elements if it is accessed one by one. */
   readonly single: Variable['element'];
 }
 
@@ -210,8 +212,8 @@ function addToVariable(
 }
 
 /**
- * Words of a table that still lie in the uniform, which is the faster of the two: WebGPU promises uniforms of 16 384
- * words, and other parameters want some.
+ * The most words of a table in the uniform, which is faster than a storage: WebGPU guarantees uniforms of 16 384 words,
+ * of which other parameters need some.
  */
 const longestTable = 15_360;
 
@@ -228,10 +230,10 @@ function declarations(variables: readonly BoundVariable[], parameterCount: numbe
   return uniform + lines.join('') + words;
 }
 
-/** Most workgroups that WebGPU promises along one dimension. */
+/** Most workgroups along one dimension that WebGPU guarantees. */
 export const longestDispatch = 65_535;
 
-/** Workgroups of `size` invocations for `count` elements, folded into two dimensions where one is too short. */
+/** Workgroups of `size` invocations for `count` elements, folded into two dimensions if one is too short. */
 export function linearDispatch(count: number, size = workgroupSize): [number, number] {
   const workgroups = Math.ceil(count / size);
   if (workgroups <= longestDispatch) return [workgroups, 1];
@@ -239,7 +241,7 @@ export function linearDispatch(count: number, size = workgroupSize): [number, nu
   return [Math.ceil(workgroups / rows), rows];
 }
 
-/** Invocations of the element-wise kernels' workgroups. */
+/** Invocations of an element-wise kernel's workgroup. */
 export const workgroupSize = 256;
 
 /** An entry point that runs `body` for i = 0 … count − 1. */

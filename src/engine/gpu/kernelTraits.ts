@@ -1,4 +1,4 @@
-/** Traits of each operation's kernels that the passes of this engine have to know. */
+/** Traits of the operations' kernels, for the passes of this engine. */
 
 import type { Node, OpName } from '../../graph/graph.js';
 import { elementCount, type Tensor } from '../../graph/tensor.js';
@@ -6,21 +6,21 @@ import { nextPowerOfTwo } from './kernels/sums.js';
 
 export interface KernelTraits<Operand extends string = string> {
   /**
-   * Whether the first result is stored four numbers at a time, as 16-bit formats want, where its channels allow it, or
-   * where those of the first operand do too.
+   * Tells when the first result is stored four numbers at a time, as 16-bit formats need: if its channels allow it, or
+   * only if those of the first operand do too, or never.
    */
   readonly storesFours: 'always' | 'like operand' | 'never';
   /** Operands that matrix units round to float16. */
   readonly rounded: readonly Operand[];
-  /** Those that they round times `gradientScale`: upstream gradients. */
+  /** Operands that they round times `gradientScale`: upstream gradients. */
   readonly roundedScaled: readonly Operand[];
-  /** Whether the first result may be rounded to float16 where operands of products are: as it is, or scaled. */
+  /**
+   * How the first result may be rounded to float16 together with operands of products: unscaled, scaled, or not at all.
+   */
   readonly mayRound: 'value' | 'gradient' | null;
   /** True for a product with a choice of tiles, which the tuner tries. */
   readonly isTiled: boolean;
-  /**
-   * True for an operation that is small where it works on parameters, and is best brought together at the beginning.
-   */
+  /** True for an operation that is small if it works on parameters; such operations are moved to the beginning. */
   readonly comesFirst: boolean;
 }
 
@@ -33,7 +33,7 @@ const plain = {
   comesFirst: false,
 } as const;
 
-/** Deviations from `plain`, which is right for any kernel and at most slower. */
+/** Differences from `plain`, which is right for any kernel and at most slower. */
 const special: { readonly [K in OpName]?: Partial<KernelTraits<keyof Node<K>['operands'] & string>> } = {
   activation: { storesFours: 'like operand', comesFirst: true },
   activationGradient: { storesFours: 'like operand', mayRound: 'gradient' },
@@ -55,9 +55,9 @@ const special: { readonly [K in OpName]?: Partial<KernelTraits<keyof Node<K>['op
 };
 
 /**
- * The factor that brings gradients of pixels [B,H,W,C] into float16's range, a power of two. The loss is a mean over
- * images, and a convolution's gradient spreads over the pixels of each: multiplied by their number it is of the order
- * of 1.
+ * The factor, a power of two, that brings gradients of pixels [B,H,W,C] into float16's range. The loss is a mean over
+ * images, and a convolution's gradient is distributed over the pixels of each: times their number it is of the order of
+ * 1.
  */
 export function gradientScale({ shape }: Tensor): number {
   return nextPowerOfTwo(elementCount(shape.slice(0, -1)));

@@ -1,11 +1,11 @@
-/** Four numbers at a time where a length allows it, one otherwise: one source text serves both. */
+/** Four numbers at a time if a length allows it, otherwise one; one source text serves both. */
 
 import type { Operand } from './kernel.js';
 
 export interface Lanes {
   readonly width: 4 | 1;
   readonly type: 'vec4f' | 'f32';
-  /** Ending of the functions that work on so many numbers (`activate4`, `activate`). */
+  /** Suffix of the functions for so many numbers (`activate4`, `activate`). */
   readonly suffix: '4' | '';
   load(operand: Operand, index: string): string;
   store(operand: Operand, index: string, value: string): string;

@@ -1,4 +1,4 @@
-/** From the nodes of a phase to the kernel calls that compute them, in order. */
+/** Lowers the nodes of a phase to kernel calls, in order. */
 
 import { type AnyNode, type Node, type OpName, operandsOf } from '../../graph/graph.js';
 import type { Tensor } from '../../graph/tensor.js';
@@ -76,7 +76,7 @@ function statisticsOf(node: NodeWithMoments, nodes: readonly AnyNode[]): Node<'b
   return isNext && reader?.op === 'batchStatistics' ? reader : null;
 }
 
-/** The one node that reads a tensor which nothing but nodes can read. */
+/** The only node that reads a tensor which only nodes can read. */
 function soleReader(tensor: Tensor | null, nodes: readonly AnyNode[]): AnyNode | null {
   const readers = nodes.filter((node) => tensor && !tensor.view && operandsOf(node).includes(tensor));
   return readers.length === 1 ? readers[0]! : null;
@@ -107,7 +107,7 @@ export const lowerings: { readonly [K in OpName]: Lowering<K> } = {
   ...update,
 };
 
-/** The table pairs each name with a lowering of its type, which TypeScript cannot see through a union of nodes. */
+/** Lowers a node. TypeScript cannot see through a union of nodes that each name has a lowering of its type. */
 function lower<K extends OpName>(node: Node<K> | AnyNode, placement: Placement): KernelCall[] {
   const lowering = lowerings[node.op] as (node: Node<OpName> | AnyNode, placement: Placement) => KernelCall[];
   return lowering(node, placement);

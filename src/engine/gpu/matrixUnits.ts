@@ -1,6 +1,6 @@
 /**
- * The judgement whether a device's matrix units can be trusted: the feature must be there, in the one size the kernels
- * use, and a small convolution with its gradients must agree with the float32 kernels.
+ * Decides whether a device's matrix units can be used: the feature must be there, in the size that the kernels use, and
+ * a small convolution with its gradients must agree with the float32 kernels.
  */
 
 import { Graph } from '../../graph/graph.js';
@@ -28,7 +28,7 @@ interface MatrixAdapterInfo extends GPUAdapterInfo {
 
 export interface MatrixUnitsFinding {
   readonly units: MatrixUnits | null;
-  /** For the engine's description. */
+  /** Words for the engine's description. */
   readonly note: string;
 }
 
@@ -54,7 +54,7 @@ export async function findMatrixUnits(open: OpenDevice, asked: MatmulPrecision):
     : { units, note: `matrix units, ${precision}${units.roundsResults ? ', results too' : ''}` };
 }
 
-/** Finds the fault of the matrix units, judged by the float32 kernels; null for none. */
+/** Finds the fault of the matrix units by comparison with the float32 kernels; null for none. */
 async function faultOf(open: OpenDevice, units: MatrixUnits): Promise<string | null> {
   const { plan, results } = trialPlan();
   const expected = await resultsOf(open, plan, results, null);
@@ -64,8 +64,8 @@ async function faultOf(open: OpenDevice, units: MatrixUnits): Promise<string | n
 }
 
 /**
- * Convolutions of 16, 32 and 64 channels, with gradients and with moments, by the tiles that are taken untried. Some
- * take images and weights as they come, some behind an activation, where they may be kept in 16 bits.
+ * Convolutions of 16, 32 and 64 channels, with gradients and with moments, with the tiles that are used without tuning.
+ * Some take images and weights directly, some behind an activation, where they may be stored in 16 bits.
  */
 function trialPlan(): { plan: Plan; results: readonly string[] } {
   const graph = new Graph();

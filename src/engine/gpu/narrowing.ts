@@ -1,8 +1,8 @@
 /**
- * Which transient tensors are kept in 16 bits instead of 32: those that lose nothing by it. What a quantizer puts out may
- * fit into float16 or into a fixed point in every state that its limits allow; and what nothing but products on matrix
- * units read, which round their operands to float16, gradients scaled, may as well be rounded when it is written. Where
- * the user has chosen `float16` results of convolutions and gradients are rounded, too.
+ * Chooses transient tensors that are stored in 16 bits instead of 32, because they lose nothing by it. A quantizer's
+ * values may fit into float16 or fixed point for all parameters within its limits. Tensors that are only read by
+ * products on matrix units, which round their operands (scaled gradients) to float16, may as well be rounded when
+ * written. If the user has chosen `float16`, results of convolutions and gradients are rounded too.
  */
 
 import { type AnyNode, operandsOf, resultsOf } from '../../graph/graph.js';
@@ -17,13 +17,13 @@ import { gradientScale, traitsOf } from './kernelTraits.js';
 /** Float16's significand, smallest normal number and largest number. */
 const float16 = { levels: 2 ** 11, smallest: 2 ** -14, largest: 65_504 } as const;
 
-/** The largest code of a fixed point that float16 does not take for infinity. */
+/** The largest fixed-point code that is no infinity in float16. */
 const largestCode = float16.largest;
 
 /** Smaller tensors are not worth it. */
 const fewElements = 1024;
 
-/** Formats of the narrow tensors of a phase; all others have their own type. */
+/** Formats of the 16-bit tensors of a phase; all others have their own type. */
 export function narrowFormats(calls: readonly AnyNode[], matrixUnits: MatrixUnits | null): ReadonlyMap<Tensor, Format> {
   const exact = exactFormats(calls);
   const rounds = matrixUnits?.precision === 'float16';
@@ -55,7 +55,7 @@ function hasFours(tensor: Tensor | null | undefined): boolean {
   return (tensor?.shape.at(-1) ?? 1) % 4 === 0;
 }
 
-/** The format of a result that may be rounded because the user has chosen so. */
+/** The format of a result that may be rounded because the user has chosen so; null for others. */
 function resultFormat({ op }: AnyNode, tensor: Tensor): Format | null {
   switch (traitsOf(op).mayRound) {
     case 'value':

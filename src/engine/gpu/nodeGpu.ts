@@ -1,12 +1,12 @@
-/** WebGPU for Node: Dawn through the `webgpu` package, which is optional and only loaded when it is asked for. */
+/** WebGPU for Node: Dawn in the `webgpu` package, which is optional and loaded on demand. */
 
 import { existsSync, readdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { loadOptional } from '../../disk/optionalPackage.js';
 
 /**
- * Dawn's switches. The first two give access to f16 and tensor cores on NVIDIA; without bounds checks, which browsers
- * insist on, tiled products are up to three times faster; workgroup memory is always written before it is read.
+ * Dawn's switches. The first two give access to f16 and tensor cores on NVIDIA. Without bounds checks, which browsers
+ * insist on, tiled products are up to three times faster. Workgroup memory is always written before it is read.
  */
 const dawnFeatures = [
   'allow_unsafe_apis',
@@ -15,20 +15,20 @@ const dawnFeatures = [
   'disable_workgroup_init',
 ];
 
-/** The WebGPU of this process: its own where the runtime has one, else Dawn's. */
+/** The WebGPU of this process: that of the runtime if there is one, else Dawn's. */
 export async function availableGpu(): Promise<GPU> {
   return (globalThis.navigator as Partial<Navigator> | undefined)?.gpu ?? nodeGpu();
 }
 
-/** @param backend Dawn's name of a backend, `null` for the one that only checks; by default the system's own */
+/** @param backend Dawn's name of a backend, `null` for the null backend; by default the system's own */
 export async function nodeGpu(backend?: string): Promise<GPU> {
-  // Drivers warn on stderr where it is missing, although nothing is displayed.
+  // Drivers warn on stderr if it is missing, although nothing is displayed.
   process.env.XDG_RUNTIME_DIR ??= tmpdir();
   const { create, globals } = await loadOptional('webgpu', 'GPUs need it; or use --device cpu', () => import('webgpu'));
   Object.assign(globalThis, globals);
   return create([
     `enable-dawn-features=${dawnFeatures.join(',')}`,
-    // Kernels are timed in microseconds; rounded, as browsers have it, most would take 0 or 65.
+    // Kernels take microseconds; with the quantized timestamps of browsers most would take 0 or 65.
     'disable-dawn-features=timestamp_quantization',
     ...(backend ? [`backend=${backend}`] : []),
   ]);
@@ -37,12 +37,12 @@ export async function nodeGpu(backend?: string): Promise<GPU> {
 /** Device files of GPUs on Linux: NVIDIA's driver, all of Mesa's, Windows' GPUs in WSL. */
 const gpuFile = /^(nvidia\d+|renderD\d+|dxg)$/;
 
-/** Tells whether looking for an adapter can find hardware; loads no driver. */
+/** Tells whether there may be a hardware adapter; loads no driver. */
 export function mayHaveGpu(): boolean {
   return (globalThis.navigator as Partial<Navigator> | undefined)?.gpu !== undefined || hasGpuFiles();
 }
 
-/** Tells whether Linux shows a GPU; other systems always have one. */
+/** Tells whether Linux has device files of a GPU; other systems always have one. */
 export function hasGpuFiles(): boolean {
   if (process.platform !== 'linux') return true;
   return ['/dev', '/dev/dri'].some(

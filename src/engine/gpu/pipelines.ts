@@ -1,6 +1,6 @@
 /**
- * Compute pipelines by source text, made all at once: a driver compiles on as many threads as it likes. A device keeps
- * what it has compiled, so that the next plan with the same kernels loads at once.
+ * Compute pipelines by source text, made all at once, since drivers compile on several threads. A device keeps its
+ * compiled pipelines, so the next plan with the same kernels loads at once.
  */
 
 import type { KernelCall } from './kernel.js';
@@ -9,7 +9,7 @@ const known = new WeakMap<GPUDevice, Map<string, GPUComputePipeline>>();
 
 export interface CompiledPipelines {
   readonly pipelines: ReadonlyMap<string, GPUComputePipeline>;
-  /** Which kernels the device cannot make, and why. */
+  /** Errors of the kernels that the device cannot make. */
   readonly faults: readonly Error[];
 }
 
@@ -21,7 +21,7 @@ export async function compilePipelines(
   const pipelines = known.get(device) ?? new Map<string, GPUComputePipeline>();
   known.set(device, pipelines);
   const labels = new Map(calls.filter(({ code }) => !pipelines.has(code)).map(({ code, label }) => [code, label]));
-  // Faults of sources come back with their pipelines; the scope keeps them from counting as faults of the device.
+  // Errors of sources come back with their pipelines; the scope keeps them from counting as errors of the device.
   device.pushErrorScope('validation');
   const modules = [...labels].map(([code, label]) => ({
     code,

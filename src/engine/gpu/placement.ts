@@ -1,6 +1,6 @@
 /**
- * Which buffer a tensor lies in: storages have one each, transient tensors of all phases share some, and what only the
- * kernels of an operation see goes round a few scratch buffers.
+ * The buffers of tensors: storages have one each, transient tensors of all phases share some, and scratch memory for
+ * the kernels of one operation uses a few buffers in turn.
  */
 
 import type { AnyNode } from '../../graph/graph.js';
@@ -12,18 +12,19 @@ import { bytesPerElement, type Format } from './formats.js';
 import type { BufferPlan, MatrixUnits, Placement } from './kernel.js';
 import { narrowFormats } from './narrowing.js';
 
-/** Multiple of bytes at which every device lets a binding begin. */
+/** Alignment in bytes of a binding's start, sufficient for every device. */
 const offsetAlignment = 256;
 
 /**
- * Partial sums of one operation are read by its next kernel, which may run beside the next few operations: a convolution has
- * three sums in the backward pass, of which those of the weights may wait for the next layer's.
+ * Number of scratch buffers. Partial sums of one operation are read by its next kernel, which may run beside the next
+ * few operations: a convolution has three sums in the backward pass, of which those of the weights may wait for the
+ * next layer's.
  */
 const scratchBuffers = 6;
 
 export interface PlanPlacement {
   readonly storages: ReadonlyMap<string, BufferPlan>;
-  /** All buffers; their sizes are settled when all phases have been lowered. */
+  /** All buffers; their sizes are final when all phases have been lowered. */
   readonly buffers: readonly BufferPlan[];
   forPhase(phase: string): Placement;
 }
@@ -32,11 +33,11 @@ export interface PlacementOptions {
   readonly matrixUnits?: MatrixUnits | null | undefined;
   /** Tiles of products; the first candidates by default. */
   readonly choose?: TileChoice | undefined;
-  /** Bytes of the largest buffer that the device makes; no limit by default. */
+  /** Bytes of the largest buffer that the device allows; no limit by default. */
   readonly largestBuffer?: number;
 }
 
-/** Which of the candidates to take for a product, by its name. */
+/** The index of the tile to use for a product, by its name. */
 export type TileChoice = (key: string, candidates: number) => number;
 
 export function placePlan(
@@ -93,7 +94,7 @@ export function placePlan(
   };
 }
 
-/** Phases never run at once: each has the same buffers to itself, in the order of what they need. */
+/** Phases never run at once: each has the same buffers to itself, in the order of their sizes. */
 function layoutPhases(plan: Plan, tensorBytes: BytesOf, largest: number) {
   const needs = (calls: readonly AnyNode[]) => lifetimes(calls, tensorBytes).reduce((sum, { bytes }) => sum + bytes, 0);
   const phases = Object.entries(plan.phases).sort(([, a], [, b]) => needs(b) - needs(a));
@@ -107,7 +108,7 @@ function layoutPhases(plan: Plan, tensorBytes: BytesOf, largest: number) {
   return { layouts, sizes };
 }
 
-/** Rounded up so that four numbers can be loaded at a time. */
+/** Bytes, rounded up so that four numbers can be loaded at a time. */
 function bytesOf(format: Format, length: number): number {
   return Math.max(16, Math.ceil((bytesPerElement(format) * length) / 16) * 16);
 }

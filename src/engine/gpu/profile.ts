@@ -1,18 +1,18 @@
-/** Where the time of a phase goes, dispatch by dispatch, by the device's own clock. */
+/** Times of a phase's dispatches by the device's clock. */
 
 import type { Dispatch } from './gpuProgram.js';
 
-/** Most dispatches timed by one query set, which holds two timestamps for each. */
+/** Most dispatches timed by one query set, which has two timestamps for each. */
 const perQuerySet = 2048;
 
-/** Runs the dispatches in order and adds to each the time it took; the device needs the feature `timestamp-query`. */
+/** Runs the dispatches in order and adds to each its time; the device needs the feature `timestamp-query`. */
 export async function timeDispatches(device: GPUDevice, dispatches: readonly Dispatch[]): Promise<void> {
   for (let start = 0; start < dispatches.length; start += perQuerySet) {
     await timeSome(device, dispatches.slice(start, start + perQuerySet));
   }
 }
 
-/** Each dispatch in a pass of its own, since timestamps stand at the ends of passes. */
+/** Each dispatch has its own pass, since timestamps are at the ends of passes. */
 async function timeSome(device: GPUDevice, dispatches: readonly Dispatch[]): Promise<void> {
   const count = 2 * dispatches.length;
   const querySet = device.createQuerySet({ type: 'timestamp', count });

@@ -1,6 +1,7 @@
 /**
- * The order of a phase's operations on a GPU. Dispatches that share no written buffer overlap on the device, so what
- * depends on little is brought together: the quantizers of all weights, small kernels each, come before the first layer.
+ * The order of a phase's operations on a GPU. Dispatches without a common written buffer overlap on the device, so
+ * operations with few dependencies are moved together: the quantizers of all weights, small kernels each, come before
+ * the first layer.
  */
 
 import { type AnyNode, operandsOf, resultsOf } from '../../graph/graph.js';
@@ -14,7 +15,7 @@ export function schedulePlan(plan: Plan): Plan {
   return { ...plan, phases: Object.fromEntries(phases) };
 }
 
-/** Moves what is done to stored tensors alone up to behind what writes its other operands. */
+/** Moves operations on stored tensors only up to directly behind the nodes that write their other operands. */
 function weightsFirst(nodes: readonly AnyNode[]): AnyNode[] {
   const moved = movable(nodes);
   const rest = nodes.filter((node) => !moved.has(node));
@@ -23,7 +24,7 @@ function weightsFirst(nodes: readonly AnyNode[]): AnyNode[] {
   return [...rest.slice(0, start), ...moved, ...rest.slice(start)];
 }
 
-/** Nodes that make a transient tensor from a stored one that nothing before them writes. */
+/** Nodes that make a transient tensor from a stored one that no earlier node writes. */
 function movable(nodes: readonly AnyNode[]): ReadonlySet<AnyNode> {
   const moved = new Set<AnyNode>();
   const written = new Set<Storage>();

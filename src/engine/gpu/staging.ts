@@ -1,24 +1,24 @@
 /**
- * Floats on their way between a GPU and the host, by buffers that both see and that are kept: a buffer that is made for
- * each transfer costs more than the transfer, and `writeBuffer` copies what it is given once more.
+ * Transfers of floats between a GPU and the host by buffers that both can access and that are kept: creating a buffer
+ * for each transfer costs more than the transfer, and `writeBuffer` makes another copy.
  */
 
 import { lastWrite } from '../../passes/lastWrite.js';
 import type { StoragePart } from '../engine.js';
 import type { Dispatch } from './gpuProgram.js';
 
-/** Bytes of the writes that go by kept buffers: smaller ones have nothing to gain, larger ones happen once. */
+/** Bytes of the writes that use kept buffers: smaller ones gain nothing, larger ones happen once. */
 const stagedBytes = { least: 2 ** 16, most: 2 ** 24 };
 
 export interface StagedWrites {
-  /** Writes at a byte offset, if it is a write for kept buffers; tells whether it is. */
+  /** Writes at a byte offset, if the write is of a size for kept buffers; returns whether it is. */
   write(buffer: GPUBuffer, offset: number, values: Float32Array): boolean;
   dispose(): void;
 }
 
 export function stagedWrites(device: GPUDevice): StagedWrites {
   const all: GPUBuffer[] = [];
-  /** Mapped buffers, by their size. */
+  /** Mapped buffers by size. */
   const free = new Map<number, GPUBuffer[]>();
   const freeOf = (size: number): GPUBuffer[] => {
     const found = free.get(size) ?? [];
@@ -41,7 +41,7 @@ export function stagedWrites(device: GPUDevice): StagedWrites {
       const encoder = device.createCommandEncoder();
       encoder.copyBufferToBuffer(staging, 0, buffer, offset, size);
       device.queue.submit([encoder.finish()]);
-      // It can be written again when the copy is done. The device says what went wrong, if something did.
+      // It can be written again when the copy is done. The device reports any error.
       staging.mapAsync(GPUMapMode.WRITE).then(
         () => freeOf(size).push(staging),
         () => {},
@@ -56,8 +56,8 @@ export function stagedWrites(device: GPUDevice): StagedWrites {
 
 export interface StagedReads {
   /**
-   * Submits the dispatches, and behind those that have written a part the copy that reads it. A part is the mapped memory
-   * itself, until the next run.
+   * Submits the dispatches, each copy of a part behind those that write it. A part is the mapped memory itself, until
+   * the next run.
    */
   run(dispatches: readonly Dispatch[], parts: readonly StoragePart[]): readonly Promise<Float32Array>[];
   dispose(): void;
@@ -69,7 +69,7 @@ export function stagedReads(
   bufferOf: (storage: string) => GPUBuffer,
   encode: (encoder: GPUCommandEncoder, dispatches: readonly Dispatch[]) => void,
 ): StagedReads {
-  /** By dispatches and parts, both of which are kept by who runs them. */
+  /** Read plans by dispatches and parts, whose objects the callers keep. */
   const plans = new Map<readonly Dispatch[], Map<readonly StoragePart[], readonly ReadPlan[]>>();
   const planOf = (dispatches: readonly Dispatch[], parts: readonly StoragePart[]): readonly ReadPlan[] => {
     const known = plans.get(dispatches) ?? new Map<readonly StoragePart[], readonly ReadPlan[]>();
@@ -109,7 +109,7 @@ export function stagedReads(
 
 interface ReadPlan {
   readonly part: StoragePart;
-  /** The dispatches before this one have written it. */
+  /** Number of dispatches after which it is written. */
   readonly end: number;
   readonly staging: GPUBuffer;
 }

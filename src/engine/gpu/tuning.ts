@@ -1,6 +1,6 @@
 /**
- * The autotuner: times every tile that a plan's products could take, once on a device, and remembers the fastest whose
- * numbers are right. A tile decides the order of additions, so what is remembered is also what makes runs repeatable.
+ * The autotuner: times all candidate tiles of a plan's products, once on a device, and keeps the fastest ones with
+ * right results. A tile determines the order of additions, so keeping it also makes runs repeatable.
  */
 
 import { type AnyNode, Graph, type Tensors } from '../../graph/graph.js';
@@ -18,22 +18,20 @@ import { lowerPhase } from './lowering.js';
 import { narrowFormats } from './narrowing.js';
 import { placePlan, type TileChoice } from './placement.js';
 
-/** The best candidate by the name of a product. */
+/** Index of the best candidate, by the name of a product. */
 type Tuning = Readonly<Record<string, number>>;
 
 export interface TuningStore {
-  /** Where that is, for messages. */
+  /** The store's place, for messages. */
   readonly place: string;
-  /** Reads the findings of earlier runs on this device. */
+  /** Loads the results of earlier runs on this device. */
   load(): Promise<Tuning>;
-  /**
-   * Null where nothing can be kept: what is not known already then takes its first tile, for the same bits every time.
-   */
+  /** Null if nothing can be saved: unknown products then use their first tile, for the same bits every time. */
   readonly save: ((tuning: Tuning) => Promise<void>) | null;
 }
 
 export interface TuningEvents {
-  /** Called with every product that was tried. */
+  /** Called with every product that was tuned. */
   readonly onTuned?: (product: TunedProduct) => void;
   readonly onProgress?: LoadProgress | undefined;
 }
@@ -62,8 +60,8 @@ const filledElements = 1 << 20;
 const comparedElements = 1 << 14;
 
 /**
- * Finds tiles for the products of a plan that the store does not know yet; needs `timestamp-query`. All candidates of
- * all products are phases of one program, so that they compile side by side and share their operands' memory.
+ * Tunes the products of a plan that the store does not know yet; needs `timestamp-query`. All candidates of all
+ * products are phases of one program, so that they compile concurrently and share their operands' memory.
  */
 export async function tune(
   open: OpenDevice,
@@ -102,13 +100,13 @@ interface Product {
   readonly key: string;
   readonly candidates: number;
   readonly node: AnyNode;
-  /** Names of operands that the plan keeps in 16 bits. */
+  /** Names of operands that the plan stores in 16 bits. */
   readonly narrow: readonly string[];
 }
 
 const phaseOf = (product: number, candidate: number) => `product ${product}, tile ${candidate}`;
 
-/** The products of a plan that have a choice, each once. */
+/** The products of a plan with several candidates, each once. */
 function productsOf(plan: Plan, matrixUnits: MatrixUnits | null): Product[] {
   const products = new Map<string, Product>();
   const nodes = Object.values(plan.phases).flatMap((calls) => {
@@ -133,7 +131,7 @@ function productsOf(plan: Plan, matrixUnits: MatrixUnits | null): Product[] {
   return [...products.values()];
 }
 
-/** The tensors that there are, with their names in the operation: those of one name share a storage. */
+/** The tensors that are present, with their names in the operation; those of one name share a storage. */
 function tensorsOf(tensors: Tensors): [name: string, Tensor][] {
   return Object.entries(tensors).flatMap(([name, tensor]) => (tensor ? [[name, tensor]] : []));
 }
@@ -149,7 +147,10 @@ function storagesOf(nodes: readonly AnyNode[]): ReadonlyMap<string, Storage> {
   return new Map([...lengths].map(([name, length]) => [name, { name, dtype: 'float', length }]));
 }
 
-/** The operation alone, on storages by name. What comes in 16 bits passes an activation, which leaves it so. */
+/**
+ * A graph of the operation alone, on storages by name. Operands stored in 16 bits pass through an activation, whose
+ * result is.
+ */
 function trialGraph({ node, narrow }: Pick<Product, 'node' | 'narrow'>, storages: ReadonlyMap<string, Storage>): Graph {
   const graph = new Graph();
   const own = (name: string, { shape }: Tensor) =>
@@ -186,7 +187,7 @@ async function loadTrials(
       candidate,
     })),
   );
-  // Phases are lowered in order, each asking for one tile.
+  // Phases are lowered in order, each requesting one tile.
   const choices = phases.map(({ candidate }) => candidate);
   const choose: TileChoice = (_, candidates) => Math.min(choices.shift() ?? 0, candidates - 1);
   const plan = makePlan(Object.fromEntries(phases.map(({ name, graph }) => [name, graph])));
@@ -200,7 +201,7 @@ async function loadTrials(
   return program;
 }
 
-/** The check that a program has just computed of a product what the float32 kernels make of it. */
+/** A check that a program's result for a product agrees with the float32 kernels. */
 async function float32Check(open: OpenDevice, products: readonly Product[], { precision }: MatrixUnits) {
   const untuned = products.map((product) => ({ ...product, candidates: 1 }));
   const program = await loadTrials(open, untuned, null);

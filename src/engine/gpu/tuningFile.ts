@@ -1,6 +1,6 @@
 /**
- * Keeps what the autotuner has found in a JSON file, by adapter, for the code of the GPU engine as it is: other kernels
- * have other tiles and other times. For Node only.
+ * Stores the autotuner's results in a JSON file, by adapter, for the present code of the GPU engine: other kernels have
+ * other tiles and other times. For Node only.
  */
 
 import { createHash } from 'node:crypto';
@@ -18,13 +18,15 @@ const schema = z.object({
 type Adapters = z.infer<typeof schema>['adapters'];
 
 /**
- * @param adapter tells devices apart whose best tiles may differ
- * @param code tells kernels apart; what was found with others is passed over, and replaced when something is kept
+ * Opens a store.
+ *
+ * @param adapter distinguishes devices whose best tiles may differ
+ * @param code distinguishes kernels; results of others are ignored, and replaced when results are saved
  */
 export async function tuningFile(path: string, adapter: string, code = codeHash()): Promise<TuningStore> {
   const save: TuningStore['save'] = async (tuning) => {
     const all = { code, adapters: { ...(await contents(path, code)), [adapter]: tuning } };
-    // Renamed into place, so that a process beside this one never reads half a file.
+    // Renamed into place, so that a concurrent process never reads half a file.
     const temporary = `${path}.${process.pid}`;
     try {
       await writeFile(temporary, `${JSON.stringify(all, null, 2)}\n`);
@@ -51,7 +53,7 @@ async function isWritable(folder: string): Promise<boolean> {
   }
 }
 
-/** A file that is missing, damaged or of other code only costs the time to tune again. */
+/** The contents of the file. A file that is missing, damaged or of other code only costs the time to tune again. */
 async function contents(path: string, code: string): Promise<Adapters> {
   try {
     const file = schema.parse(JSON.parse(await readFile(path, 'utf8')));
@@ -61,7 +63,7 @@ async function contents(path: string, code: string): Promise<Adapters> {
   }
 }
 
-/** A hash of the files of the GPU engine: its kernels, their tiles, and how they are timed. */
+/** A hash of the GPU engine's files: its kernels, tiles and timing. */
 function codeHash(): string {
   const folder = dirname(fileURLToPath(import.meta.url));
   const hash = createHash('sha256');

@@ -1,6 +1,6 @@
 /**
- * Batch normalisation in the passes that memory traffic asks for: one forward (normalise, add the shortcut, activate),
- * two backward (recompute z, reduce all gradients of parameters; then the input's gradient).
+ * Batch normalisation in as few passes over memory as possible: one forward (normalise, add the shortcut, activate),
+ * two backward (recompute z and reduce all gradients of parameters; then the input's gradient).
  */
 
 import type { Node } from '../../../graph/graph.js';
@@ -40,7 +40,7 @@ export const batchStatistics: Lowering<'batchStatistics'> = (node, placement) =>
   return [finish('batchStatistics', linearDispatch(channels), body)];
 };
 
-/** WGSL that, given `mean` and `variance` of channel i, writes the statistics and moves the running ones. */
+/** WGSL that writes the statistics from `mean` and `variance` of channel i, and updates the running ones. */
 export function storeStatistics(
   { count, epsilon, decay }: { readonly count: number; readonly epsilon: number; readonly decay: number },
   channels: number,
@@ -70,7 +70,7 @@ export const runningStatistics: Lowering<'runningStatistics'> = (node, placement
   return [finish('runningStatistics', linearDispatch(channels), body)];
 };
 
-/** Reads of everything that z follows from, for the forward pass and for the backward pass that computes z again. */
+/** Reads of everything that z depends on, for the forward pass and for the backward pass, which recomputes z. */
 function forwardOperands(
   { operands: { x, statistics, gamma, beta, shortcut, ranges } }: Node<'batchNorm' | 'batchNormGradientReduce'>,
   placement: Placement,
@@ -115,10 +115,10 @@ ${elementwiseMain(
 };
 
 /**
- * Each workgroup walks over its own pixels, an invocation over one (or four) of the channels; what the invocations of a
- * channel have summed is added in workgroup memory, what the workgroups have by the second kernel.
+ * Each workgroup takes pixels of its own, an invocation one (or four) of the channels. The invocations' sums of a
+ * channel are added in workgroup memory, those of workgroups by the second kernel.
  *
- * @param storesDz false where the only reader of dz computes it again (`batchNormGradientApply`)
+ * @param storesDz false if the only reader of dz recomputes it (`batchNormGradientApply`)
  */
 export function batchNormGradientReduce(
   node: Node<'batchNormGradientReduce'>,
@@ -215,8 +215,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) t:
 }
 
 /**
- * Tells whether dz need not be stored: where it would lie over the upstream gradient, and one operation alone reads it,
- * that one finds the upstream gradient there and masks it again, which costs less than a tensor more to memory.
+ * Tells whether dz need not be stored: if it would overwrite the upstream gradient and only one operation reads it,
+ * that operation finds the upstream gradient there and masks it again, which costs less than writing another tensor.
  */
 export function canComputeDzAgain(reduce: Node<'batchNormGradientReduce'>, { place }: Placement): boolean {
   const { shortcut, dy } = reduce.operands;
@@ -224,7 +224,7 @@ export function canComputeDzAgain(reduce: Node<'batchNormGradientReduce'>, { pla
   return !shortcut && !dy.view && !dz.view && place(dy).buffer === place(dz).buffer;
 }
 
-/** @param masks the operation that has left the upstream gradient where dz should be, if one has */
+/** @param masks the operation that has left the upstream gradient in dz's place, if any */
 export function batchNormGradientApply(
   node: Node<'batchNormGradientApply'>,
   placement: Placement,

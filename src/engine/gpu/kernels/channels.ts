@@ -1,4 +1,4 @@
-/** Operations on the channels of pixels: taken, put side by side, shuffled, biased, multiplied. */
+/** Operations on the channels of pixels: slice, concatenation, shuffle, bias, product. */
 
 import { dimension, elementCount, nhwc, type Tensor } from '../../../graph/tensor.js';
 import {
@@ -169,7 +169,7 @@ export const multiplyChannels: Lowering<'multiplyChannels'> = (node, placement) 
   return [finish(`multiplyChannels ${y.name}`, linearDispatch(items), body)];
 };
 
-/** The factors' gradients first, an invocation each; then the gradient of x, which may take the place of what they read. */
+/** First the factors' gradients, one invocation each; then the gradient of x, which may overwrite their operands. */
 export const multiplyChannelsGradient: Lowering<'multiplyChannelsGradient'> = (node, placement) => {
   const { x, factor, dy } = node.operands;
   const { dx, dfactor } = node.results;
@@ -215,7 +215,7 @@ function channelsOf(tensor: Tensor): number {
   return dimension(tensor, tensor.shape.length - 1);
 }
 
-/** Lanes for rows of any of these lengths. */
+/** Lanes for rows of all these lengths. */
 function lanesOfAll(...lengths: readonly number[]): Lanes {
   return lanesFor(lengths.find((length) => length % 4 !== 0) ?? 0);
 }

@@ -40,8 +40,8 @@ import {
 import { finishSums } from './sums.js';
 
 /**
- * The moments of the result are gathered where it is computed. `statistics`, the node that alone reads them, is then
- * done by the kernel that finishes them.
+ * A convolution that also computes the moments of its result. `statistics`: the only node that reads them, which the
+ * kernel that finishes them then computes.
  */
 export function conv2d(
   node: Node<'conv2d'>,
@@ -210,7 +210,7 @@ function octetsIf<const Name extends string>(
   return matrixUnits?.precision === 'float16' && channels % 8 === 0 ? names : [];
 }
 
-/** The product on the device's matrix units if it has any, else in float32: source and directives. */
+/** The product on the device's matrix units if there are any, else in float32: source and directives. */
 function productSource(product: TileProduct, { matrixUnits }: Placement): [body: string, header: string] {
   return matrixUnits ? [matrixTileProduct(product, matrixUnits), matrixDirectives] : [tileProduct(product), ''];
 }
@@ -227,7 +227,7 @@ function pixelTile(
   return placement.tile(tileKey(op, sizes, tiles.length), tiles);
 }
 
-/** Names a product by all that its time depends on, and by the tiles it chooses from. */
+/** Names a product by everything that its time depends on, and by its candidate tiles. */
 function tileKey(op: OpName, sizes: ConvolutionSizes, tiles: number): string {
   const { inputHeight, inputWidth, inputChannels, outputChannels, outputPixels, taps, rows, columns } = sizes;
   const both = (a: number, b: number) => (a === b ? `${a}` : `${a}x${b}`);
@@ -237,8 +237,7 @@ function tileKey(op: OpName, sizes: ConvolutionSizes, tiles: number): string {
 }
 
 /**
- * The factor that lifts the low halves of weights out of f16's subnormal range; a weight above 1023 would
- * be cut off.
+ * The factor that lifts the low halves of weights out of f16's subnormal range; weights above 1023 would be clamped.
  */
 function weightScale({ matrixUnits }: Placement): Pick<TileProduct, 'scaledB'> {
   return matrixUnits?.precision === 'float16x2' ? { scaledB: 2 ** 6 } : {};
@@ -255,12 +254,12 @@ function rowPerPosition({ declarations, count, pixels }: Positions): TileRows {
   };
 }
 
-/** Stores the row of a position at its pixel, if it is one. */
+/** Stores the row of a position at its pixel, if it has one. */
 function storePosition(store: TileProduct['store']): TileProduct['store'] {
   return (row, column, values) => `let pixel = pixelAt(${row}); ${store('pixel', column, values)}`;
 }
 
-/** Stores a row of a sliding tile, which has so many of the channels for every tap, where the weights have it. */
+/** Stores a row of a sliding tile, which has some of the channels for every tap, at its place in the weights. */
 function storeTap(store: TileProduct['store'], channelsHere: number, channels: number): TileProduct['store'] {
   return (row, column, values) => `let within = ${row} - firstA;
     let place = within / ${channelsHere}u * ${channels}u + firstA + within % ${channelsHere}u;

@@ -1,4 +1,4 @@
-/** The numbers of a convolution, read off its tensors. */
+/** The sizes of a convolution, from its tensors. */
 
 import { dimension, nhwc, type Tensor } from '../../../graph/tensor.js';
 import type { Window } from '../../../ops/window.js';
@@ -7,7 +7,7 @@ export interface ConvolutionSizes extends Window {
   readonly inputHeight: number;
   readonly inputWidth: number;
   readonly inputChannels: number;
-  /** All images together. */
+  /** Input pixels of all images. */
   readonly inputPixels: number;
   readonly outputHeight: number;
   readonly outputWidth: number;
@@ -15,7 +15,7 @@ export interface ConvolutionSizes extends Window {
   readonly outputPixels: number;
   readonly kernelHeight: number;
   readonly kernelWidth: number;
-  /** Places of the kernel window. */
+  /** Positions of the kernel window. */
   readonly taps: number;
 }
 

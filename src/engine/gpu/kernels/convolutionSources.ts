@@ -1,9 +1,9 @@
 /**
  * The factors of the convolutions' matrix products, read on the fly from the tensors.
  *
- * Where the channels are a multiple of a slice's depth, a slice lies within one tap. All that depends on the tap is then
- * computed once a slice, the same for the whole workgroup, and a load is left with a sum and two comparisons. Any other
- * number of channels takes the general way, which finds the tap of every element.
+ * If the channels are a multiple of a slice's depth, a slice is within one tap. Values that depend on the tap are then
+ * computed once a slice, the same for the whole workgroup, and a load needs only an addition and two comparisons. For
+ * other numbers of channels the general code finds the tap of every element.
  */
 
 import type { AxisWindow } from '../../../ops/window.js';
@@ -11,7 +11,7 @@ import type { Operand } from '../kernel.js';
 import type { ConvolutionSizes } from './convolutionSizes.js';
 import type { TileSource } from './convolutionTile.js';
 
-/** A row or column that no window reaches. */
+/** A row or column outside of every window. */
 const farAway = -1_000_000;
 
 /** Forward, A: output pixels × (taps × input channels); zero in the padding. */
@@ -97,7 +97,7 @@ function boundedLoad(name: string, { run }: Operand, height: number, width: numb
 }`;
 }
 
-/** `outputPixel(m)`: where the window of output pixel m begins: (first element of the image, row, column). */
+/** `outputPixel(m)`: the start of output pixel m's window: (first element of the image, row, column). */
 function outputPixel(sizes: ConvolutionSizes): string {
   const { inputHeight, inputWidth, outputHeight, outputWidth, inputChannels, rows, columns } = sizes;
   return `fn outputPixel(m: u32) -> vec3i {
@@ -134,7 +134,7 @@ ${fourOf('windowOf', 'at: vec3i, k: u32', 'windowValue(at, k + j)')}`;
 }
 
 /**
- * Input gradient, A: input pixels × (taps × output channels), the gradients that each tap passed the pixel on to.
+ * Input gradient, A: input pixels × (taps × output channels), the gradients from each tap.
  *
  * `inputPixel(m)`: (output pixels of earlier images, row, column) such that subtracting a tap's place and dividing by
  * the stride gives the output pixel that used input pixel m by that tap; `reach(at, k)`: a run of its gradients from k on.
@@ -203,15 +203,15 @@ ${fourOf('rotated', 'k: u32, n: u32', 'rotatedValue(k + j, n)')}`,
   };
 }
 
-/** True where every stride-th tap meets neighbouring outputs, or every tap outputs a dilation apart. */
+/** True if every stride-th tap meets neighbouring outputs, or every tap outputs a dilation apart. */
 export function hasPhases({ rows, columns }: ConvolutionSizes): boolean {
   return [rows, columns].every(({ stride, dilation }) => stride === 1 || dilation === 1);
 }
 
 /**
- * The input gradient's factors by phase: input pixels whose coordinates leave the same remainders by the stride meet
- * the same taps, every stride-th one, so that each phase is a dense product of its own (`group.z`). Needs a slice within
- * one tap, and `hasPhases`.
+ * The input gradient's factors by phase: input pixels with the same remainders modulo the stride meet the same taps,
+ * every stride-th one, so that each phase is a dense product of its own (`group.z`). Needs a slice within one tap, and
+ * `hasPhases`.
  */
 export interface InputPhases {
   readonly a: TileSource;
@@ -221,7 +221,7 @@ export interface InputPhases {
   readonly pixels: number;
   readonly prologue: string;
   readonly end: string;
-  /** WGSL for the input pixel of a row, at or past their number where the phase has no such row. */
+  /** WGSL for the input pixel of a row; at or above their number if the phase has no such row. */
   readonly pixel: (row: string) => string;
 }
 
@@ -283,7 +283,7 @@ ${boundedLoad('reachAt', dy, outputHeight, outputWidth)}`,
   };
 }
 
-/** A matrix as it lies in memory, k counting its rows. */
+/** A matrix as stored; k counts its rows. */
 export function matrixRows(name: string, matrix: Operand, rows: number, columns: number, depth: number): TileSource {
   if (columns % 4 === 0) {
     const { run } = matrix;

@@ -1,10 +1,10 @@
 /**
- * The matrix product that all three convolutions are: C[m, n] = Σ_k A[m, k]·B[k, n], with A and B read on the fly from
- * tensors (implicit GEMM). A workgroup computes a tile of C; slices of A and B pass through workgroup memory, the next
- * ones being fetched into registers meanwhile; an invocation keeps `rows` × `columns` of C in registers.
+ * The matrix product of all three convolutions: C[m, n] = Σ_k A[m, k]·B[k, n], with A and B read on the fly from
+ * tensors (implicit GEMM). A workgroup computes a tile of C. Slices of A and B pass through workgroup memory, while the
+ * next ones are fetched into registers; an invocation keeps `rows` × `columns` of C in registers.
  *
- * Everything is four numbers wide: A lies in workgroup memory as [k][m / 4], B as [k][n / 4]. An operand whose
- * neighbours in memory run along k is transposed in registers, four by four.
+ * Everything is four numbers wide: A is in workgroup memory as [k][m / 4], B as [k][n / 4]. An operand that is
+ * contiguous along k is transposed in registers, four by four.
  */
 
 import { longestDispatch, type Run } from '../kernel.js';
@@ -17,43 +17,45 @@ export interface TileShape {
   /** Rows and columns of C of one invocation: multiples of four. */
   readonly rows: number;
   readonly columns: number;
-  /** On matrix units: rows and columns of subgroups, over which fragments go round; a column each if absent. */
+  /**
+   * On matrix units: rows and columns of subgroups, to which fragments are assigned in turn; by default a column each.
+   */
   readonly subgroups?: readonly [down: number, across: number];
-  /** On matrix units: the sums leave through workgroup memory in so many parts, rows by rows; one if absent. */
+  /** On matrix units: number of parts, by rows, in which the sums leave through workgroup memory; 1 by default. */
   readonly passes?: number;
   /** On matrix units: a slice of A serves all taps of a window (`slidingWindow.ts`). */
   readonly slides?: true;
   /**
-   * On matrix units: a slice is fetched when it is needed, not during the products of the one before, which leaves
-   * registers, and room for other workgroups that multiply meanwhile.
+   * On matrix units: a slice is fetched when it is needed, not during the products of the previous one, which frees
+   * registers, and room for other workgroups that multiply in the meantime.
    */
   readonly waits?: true;
 }
 
-/** WGSL for the place in the tile of row i of an invocation; sees `down`. */
+/** WGSL for the position in the tile of row i of an invocation; uses `down`. */
 export function rowInTile({ m, rows, passes = 1 }: TileShape, i: number): string {
   const rowsAtOnce = rows / passes;
   return `${(Math.floor(i / rowsAtOnce) * m) / passes}u + down * ${rowsAtOnce}u + ${i % rowsAtOnce}u`;
 }
 
-/** One of the factors as the shader finds it. */
+/** A factor as read by the shader. */
 export interface TileSource {
-  /** The index in which four neighbours in memory differ: k, or m (of A) or n (of B). */
+  /** The index along which four neighbours in memory differ: k, or m (of A) or n (of B). */
   readonly along: 'k' | 'across';
   /** What a load gives: four or eight neighbours. */
   readonly run: Pick<Run, 'width' | 'type' | 'halves'>;
   /** Declarations that the loads need. */
   readonly declarations: string;
   /**
-   * WGSL for a value that depends on the position across only (row m of A, column n of B) and on how far k lies
-   * `within` its slice, computed before the loop; null if there is nothing to prepare.
+   * WGSL for a value that depends only on the position across (row m of A, column n of B) and on the offset of k
+   * `within` its slice, computed before the loop; null for none.
    */
   readonly prepare: ((position: string, within: string) => string) | null;
   /**
-   * WGSL before the loads of a slice, the same for all invocations; sees its first k, `slice`. Comes with A's first.
+   * WGSL before the loads of a slice, the same for all invocations; uses its first k, `slice`. That of A comes first.
    */
   readonly perSlice?: string;
-  /** WGSL that puts what a slice's loads need into workgroup memory; sees the invocation, `t`. */
+  /** WGSL that writes data for a slice's loads to workgroup memory; uses the invocation, `t`. */
   readonly ahead?: (slice: string) => string;
   /** WGSL for a run: at k, k + 1, … of one position across, or at one k of positions in a row. Zero outside of the matrix. */
   readonly load: (prepared: string, position: string, k: string, within: string) => string;
@@ -64,37 +66,37 @@ export interface TileProduct {
   readonly n: number;
   readonly k: number;
   readonly shape: TileShape;
-  /** Parts computed by workgroups of their own (`group.z`): unless `range` says otherwise the sum over k is cut. */
+  /** Parts computed by separate workgroups (`group.z`): the sum over k is split unless `range` says otherwise. */
   readonly splits: number;
   /** WGSL for the first k and the last k + 1 of a part, the first a multiple of the slice. */
   readonly range?: { readonly begin: string; readonly end: string };
-  /** WGSL before all else; sees `group`. */
+  /** WGSL at the beginning; uses `group`. */
   readonly prologue?: string;
   readonly a: TileSource;
   readonly b: TileSource;
   /** On matrix units: powers of two that bring a factor's magnitudes, such as a gradient's, near 1; absent for 1. */
   readonly scaledA?: number;
   readonly scaledB?: number;
-  /** On matrix units: taps that share a slice of A, in which each finds its factor at places of its own. */
+  /** On matrix units: taps that share a slice of A, in which each reads its factor at shifted positions. */
   readonly sliding?: SlidingTaps;
-  /** Declarations the loads need. */
+  /** Declarations for the loads. */
   readonly declarations: string;
   /** WGSL for a row of C: `row` and `column` (the first of `columns` ones) are names, `values` the vectors in a row. */
   readonly store: (row: string, column: string, values: readonly string[]) => string;
-  /** WGSL after the stores; sees `accumulator(i, j)`: rows i, quads j. */
+  /** WGSL after the stores; uses `accumulator(i, j)`: rows i, quads j. */
   readonly epilogue?: (accumulator: (row: number, quad: number) => string) => string;
 }
 
 /**
- * Taps of a window that share a slice of A. Where A's neighbours run along k the taps are part of the sum: a slice has
- * `reach` more rows than the tile, and B's slice has the taps one after the other. Where they run across the taps are
- * part of the tile's rows: a slice is `reach` deeper, and has the columns of one tap.
+ * Taps of a window that share a slice of A. If A is contiguous along k the taps are part of the sum: a slice has
+ * `reach` more rows than the tile, and B's slice has the taps one after another. Otherwise the taps are part of the
+ * tile's rows: a slice is `reach` deeper, and has the columns of one tap.
  */
 export interface SlidingTaps {
   readonly taps: number;
   /** Distance of the last tap from the first. */
   readonly reach: number;
-  /** WGSL for a tap's distance from the first place of the slice. */
+  /** WGSL for a tap's distance from the first position of the slice. */
   readonly shift: (tap: string) => string;
 }
 
@@ -107,12 +109,12 @@ export function sliceBytes({ m, n, k }: TileShape): number {
   return 16 * k * (m / 4 + 1 + n / 4 + 1);
 }
 
-/** Facts from which the workgroups of a product follow. */
+/** The values that determine the workgroups of a product. */
 type Tiling = Pick<TileProduct, 'm' | 'n' | 'shape' | 'splits'>;
 
 /**
- * Workgroups for the product: tiles of rows along x, of columns along y, parts along z. Where there are more tiles of
- * rows than a dispatch is long, they are folded into y, over those of columns.
+ * Workgroups of the product: tiles of rows along x, of columns along y, parts along z. If there are more tiles of rows
+ * than a dispatch is long, they are folded into y, over those of columns.
  */
 export function tileDispatch(tiling: Tiling): readonly [x: number, y: number, z: number] {
   const { down, across, folds } = tilesOf(tiling);
@@ -120,8 +122,8 @@ export function tileDispatch(tiling: Tiling): readonly [x: number, y: number, z:
 }
 
 /**
- * The name of the builtin `workgroup_id` in a product's kernel, and WGSL that makes `group` of it: tile of rows, tile
- * of columns, part. Workgroups behind the last tile of a fold return.
+ * The name of the builtin `workgroup_id` in a product's kernel, and WGSL that computes `group` from it: tile of rows,
+ * tile of columns, part. Workgroups behind the last tile of a fold return.
  */
 export function tileGroup(tiling: Tiling): { readonly builtin: string; readonly group: string } {
   const { down, across, folds } = tilesOf(tiling);
@@ -153,7 +155,7 @@ export function sumRange(product: TileProduct): { readonly begin: string; readon
   return { begin: `group.z * ${depth}u`, end: `min(group.z * ${depth}u + ${depth}u, ${k}u)` };
 }
 
-/** Code of a product's sources in both kernels: declarations, code before the loop, a slice, the next one, this one. */
+/** The sources' code in both kernels: declarations, code before the loop, a slice, the next one, this one. */
 export function sourceCode({ a, b, shape, prologue, declarations }: TileProduct) {
   const sources = [a, b];
   const ahead = (slice: string) => sources.flatMap((source) => source.ahead?.(slice) ?? []).join('\n    ');
@@ -237,7 +239,7 @@ fn main(@builtin(workgroup_id) ${builtin}: vec3u, @builtin(local_invocation_inde
 `;
 }
 
-/** The code that brings slices of a factor into workgroup memory, each invocation its own fixed places. */
+/** The code that brings slices of a factor into workgroup memory; each invocation has fixed positions. */
 function stager(name: 'A' | 'B', source: TileSource, across: number, depth: number, threads: number) {
   const stride = across / 4 + 1;
   const transposed = source.along === 'k';
@@ -253,7 +255,7 @@ function stager(name: 'A' | 'B', source: TileSource, across: number, depth: numb
   const keep: string[] = [];
   for (let round = 0; round < rounds; round++) {
     const id = `${name}${round}`;
-    // Where k runs fastest in memory neighbours fetch neighbouring k, otherwise neighbouring quads across.
+    // If memory is contiguous along k, neighbours fetch neighbouring k, otherwise neighbouring quads across.
     prepare.push(
       `let place${id} = t + ${round * threads}u;`,
       `let quad${id} = place${id} ${transposed ? '/' : '%'} ${perStep}u;`,

@@ -1,15 +1,15 @@
 /**
- * Which tile a product gets. A GPU wants some hundreds of workgroups and large tiles; these rules settle between the two
- * within WebGPU's guaranteed 256 invocations and 16 KiB of workgroup memory.
+ * The tile of a product. A GPU needs some hundreds of workgroups, and large tiles; these rules balance both within
+ * WebGPU's guaranteed 256 invocations and 16 KiB of workgroup memory.
  */
 
 import { sliceBytes, type TileShape } from './convolutionTile.js';
 
-/** Enough to occupy a large GPU (an H100 has 132 multiprocessors) about twice. */
+/** Workgroups that occupy a large GPU (an H100 has 132 multiprocessors) about twice. */
 const enoughWorkgroups = 264;
 const workgroupBytes = 16_384;
 
-/** Tiles for many rows (pixels) and few columns (channels); the first is the one to take untried. */
+/** Tiles for many rows (pixels) and few columns (channels); the first is used without tuning. */
 export function pixelTiles(m: number, n: number): TileShape[] {
   const width = tileWidth(n);
   const tiles = [4096, 2048, 1024].map((sums) => ({
@@ -41,8 +41,8 @@ function firstFirst<T>(values: readonly T[], index: number): T[] {
 }
 
 /**
- * Parts into which the weight gradient's sum over `k` pixels is cut; at least four slices each. One workgroup more than a
- * GPU takes at once would cost the time of all.
+ * Number of parts of the weight gradient's sum over `k` pixels; each has at least four slices. One workgroup more than
+ * a GPU runs at once would cost as much time as a full set.
  */
 export function gradientSplits(m: number, n: number, k: number, shape: TileShape): number {
   const tiles = Math.ceil(m / shape.m) * Math.ceil(n / shape.n);
@@ -51,7 +51,7 @@ export function gradientSplits(m: number, n: number, k: number, shape: TileShape
   return Math.ceil(k / depth);
 }
 
-/** The slices that leave room for a column of sums, the deepest first. */
+/** The shapes with slices that leave room for a column of sums, the deepest first. */
 function depths(shape: Omit<TileShape, 'k'>): TileShape[] {
   const sums = (shape.m / shape.rows) * shape.n * 4;
   return [16, 8].map((k) => ({ ...shape, k })).filter((deep) => sliceBytes(deep) + sums <= workgroupBytes);

@@ -1,7 +1,7 @@
 /**
- * Depthwise convolution and its two gradients, in float32. Every output needs as many inputs as the kernel has taps, so
- * memory is what counts: an invocation takes one (or four) of the channels of a pixel, neighbours read neighbours, and
- * overlapping windows meet in the caches.
+ * Depthwise convolution and its two gradients, in float32. Every output needs only as many inputs as the kernel has
+ * taps, so memory is the bottleneck: an invocation takes one (or four) of the channels of a pixel, neighbours read
+ * neighbours, and overlapping windows share the caches.
  */
 
 import type { Node } from '../../../graph/graph.js';
@@ -25,8 +25,8 @@ import { finishSums, mostPartials, storeComponents, treeSum, workgroupsOf } from
 import { outputsThatSee, position, type Range } from './windowPlaces.js';
 
 /**
- * The moments of the result are gathered where it is computed. `statistics`, the node that alone reads them, is then done
- * by the kernel that finishes them.
+ * A depthwise convolution that also computes the moments of its result. `statistics`: the only node that reads them,
+ * which the kernel that finishes them then computes.
  */
 export function depthwiseConv2d(
   node: Node<'depthwiseConv2d'>,
@@ -43,7 +43,7 @@ export function depthwiseConv2d(
   );
 }
 
-/** A convolution by a function `output(pixel, c)` that the operands make; those in `wide` are read in `lanes`. */
+/** A convolution by a function `output(pixel, c)` made from the operands; those in `wide` are read in `lanes`. */
 export function pixelByPixel(
   node: Node<'depthwiseConv2d'> | Node<'groupedConv2d'>,
   placement: Placement,
@@ -130,8 +130,8 @@ export const depthwiseConv2dWeightGradient: Lowering<'depthwiseConv2dWeightGradi
 };
 
 /**
- * A workgroup sums one row of the kernel, for one of the `inputs` that an output sees, over pixels of its own; a second
- * kernel adds the workgroups' sums. `inputOf` is that input of a pixel of x, as many as the lanes are or one for all.
+ * A workgroup sums one row of the kernel, for one of the `inputs` of an output, over pixels of its own; a second kernel
+ * adds the workgroups' sums. `inputOf`: that input of a pixel of x, as many as there are lanes or one for all.
  */
 export function weightGradientByRows(
   node: Node<'depthwiseConv2dWeightGradient'> | Node<'groupedConv2dWeightGradient'>,
@@ -197,7 +197,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) t:
   ];
 }
 
-/** `output(pixel, c)`: the sum over the taps inside the image, of what `add` says for a pixel of x and a tap. */
+/** `output(pixel, c)`: the sum over the taps inside the image of `add` for a pixel of x and a tap. */
 export function outputFunction(
   x: Tensor,
   w: Tensor,
@@ -229,7 +229,7 @@ export function outputFunction(
 }`;
 }
 
-/** The taps of a window that begins at `start` which lie inside the image, as signed WGSL. */
+/** The taps inside the image of a window that begins at `start`, as signed WGSL. */
 function tapsInside(start: string, size: number, length: number, { dilation }: AxisWindow): Range {
   if (dilation === 1) return { first: `max(0, -${start})`, end: `min(${size}, ${length} - ${start})` };
   return {

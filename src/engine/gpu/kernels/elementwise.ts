@@ -1,4 +1,4 @@
-/** Element by element: activation, sum of two tensors, product with a factor; and the gradients of these. */
+/** Element-wise operations: activation, sum of two tensors, product with a factor; and their gradients. */
 
 import type { Node } from '../../../graph/graph.js';
 import { elementCount } from '../../../graph/tensor.js';
@@ -89,7 +89,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) t:
     : [reduce];
 };
 
-/** One workgroup where a few rounds of it cost no more than a second kernel: the weights of most layers. */
+/** One workgroup if a few rounds of it cost no more than a second kernel, as for the weights of most layers. */
 function sumGroups(items: number): number {
   return items <= 9 * workgroupSize ? 1 : Math.min(Math.ceil(items / workgroupSize), mostPartials);
 }
@@ -114,7 +114,7 @@ export const add: Lowering<'add'> = (node, placement) => {
 
 export const copy: Lowering<'copy'> = (node, placement) => copied(node, placement);
 
-/** Another shape of the same numbers. */
+/** The same numbers in another shape. */
 export const flatten: Lowering<'flatten'> = (node, placement) => copied(node, placement);
 
 export const unflatten: Lowering<'unflatten'> = (node, placement) => copied(node, placement);

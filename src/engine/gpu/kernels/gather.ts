@@ -1,4 +1,4 @@
-/** Picks the images of a batch by the batch table, shifted and mirrored, and scales their bytes or floats. */
+/** Gathers the images of a batch by the batch table, shifted and mirrored, and normalises their bytes or floats. */
 
 import { dimension, elementCount, nhwc } from '../../../graph/tensor.js';
 import { elementwiseMain, float, kernelSource, linearDispatch, tensorOperand } from '../kernel.js';
@@ -25,7 +25,7 @@ export const gatherBatch: Lowering<'gatherBatch'> = (node, placement) => {
     const value = `select(0.0, f32(${given}) * ${float(factor)} + ${float(offset[c] ?? 0)}, isInside)`;
     return operands.x.store(`i * ${channels}u + ${c}u`, value);
   });
-  // Indices come from the host: what points outside of the data set counts as padding instead of reading elsewhere.
+  // Indices come from the host: those outside of the dataset count as padding instead of reading elsewhere.
   const body = elementwiseMain(
     pixels,
     `let n = i / ${perImage}u;

@@ -1,6 +1,6 @@
 /**
- * Grouped convolution and its two gradients, in float32: as depthwise ones, pixel by pixel, since what meets is little. Four
- * channels of a group at a time where groups have as many.
+ * Grouped convolution and its two gradients, in float32: pixel by pixel like depthwise ones, since few channels meet.
+ * Four channels of a group at a time if groups have as many.
  */
 
 import type { Node } from '../../../graph/graph.js';

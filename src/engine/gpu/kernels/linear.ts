@@ -1,4 +1,7 @@
-/** The linear layer, a few percent of any network here: one invocation a result, neighbours reading neighbours. */
+/**
+ * The linear layer, a few percent of the time of any network here: one invocation for each result; neighbours read
+ * neighbours.
+ */
 
 import { dimension } from '../../../graph/tensor.js';
 import { elementwiseMain, kernelSource, linearDispatch, tensorOperand } from '../kernel.js';
@@ -49,7 +52,7 @@ export const linearInputGradient: Lowering<'linearInputGradient'> = (node, place
   return [finish(`linearInputGradient ${dx.name}`, linearDispatch(batch * inputs), body)];
 };
 
-/** The bias is one more row of the weights, whose input is always 1. */
+/** The bias is another row of the weights, whose input is always 1. */
 export const linearWeightGradient: Lowering<'linearWeightGradient'> = (node, placement) => {
   const { x, dy } = node.operands;
   const { dw, db } = node.results;

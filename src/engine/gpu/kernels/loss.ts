@@ -1,4 +1,4 @@
-/** Losses, softmax cross-entropy to smoothed labels and those of every output by itself, and their gradients. */
+/** Losses (softmax cross-entropy with smoothed labels, and losses of each output) and their gradients. */
 
 import { dimension, elementCount, type Tensor } from '../../../graph/tensor.js';
 import type { Distillation } from '../../../ops/softmaxCrossEntropy.js';
@@ -70,7 +70,7 @@ export const elementLoss: Lowering<'elementLoss'> = (node, placement) => {
   }));
 };
 
-/** Loss and what is counted, of an output o with its target t. */
+/** Loss and count of an output o with its target t. */
 const elementSums = {
   values: 'let difference = o - t; sum += vec2f(difference * difference);',
   labels: 'sum += vec2f(max(o, 0.0) + log(1.0 + exp(-abs(o))) - t * o, select(0.0, 1.0, (o > 0.0) != (t > 0.5)));',
@@ -104,14 +104,14 @@ export const elementLossGradient: Lowering<'elementLossGradient'> = (node, place
   return [finish('elementLossGradient', linearDispatch(items), body)];
 };
 
-/** Items that one workgroup adds up: batches of images are fewer, their pixels are many. */
+/** Items that one workgroup adds up: more than the images of a batch, fewer than their pixels. */
 const itemsOfWorkgroup = 4096;
 
 /**
- * The two numbers of a loss, by one workgroup, or several and a kernel that adds up what they have.
+ * The two numbers of a loss, computed by one workgroup, or by several and a kernel that adds their sums.
  *
- * @param means what the sums are divided by
- * @param of adds to `sum` what item n has to say; may `continue`
+ * @param means divisors of the sums
+ * @param of adds item n to `sum`; may `continue`
  */
 function summed<Names extends string>(
   placement: Placement,
@@ -150,7 +150,10 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) t:
     : [reduce];
 }
 
-/** A workgroup a row, whose invocations write only what they alone have read: the gradient may lie over the logits. */
+/**
+ * One workgroup for each row, whose invocations write only what they alone have read: the gradient may overwrite the
+ * logits.
+ */
 export const softmaxCrossEntropyGradient: Lowering<'softmaxCrossEntropyGradient'> = (node, placement) => {
   const { logits, labels, teacher } = node.operands;
   const { dlogits } = node.results;
@@ -196,7 +199,10 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   return [finish('softmaxCrossEntropyGradient', linearDispatch(rows, 1), body)];
 };
 
-/** What the gradient needs of a row of logits and of a teacher's at a temperature: log Σ exp of both, less their largest. */
+/**
+ * Values that the gradient needs of a row of logits and of a teacher's at a temperature: log Σ exp of both, less their
+ * maximum.
+ */
 function softSums(
   logit: string,
   theirs: string,

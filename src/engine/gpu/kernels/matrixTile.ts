@@ -1,16 +1,16 @@
 /**
  * The matrix product of `convolutionTile.ts` on a GPU's matrix units ("tensor cores"): f16 operands, float32 sums.
  *
- * Slices of A and B are rounded to f16 on their way into workgroup memory, unless that is how they are kept. What is
- * quantized with up to 11 bits and a power-of-two step loses nothing by that, so that its products are exact. A factor
- * may first be multiplied by a power of two that brings it into f16's range. With `float16x2` each operand becomes two
- * halves, high and low, and a product the sum of three: low times low would lie below float32's last bit (Ootomo and
+ * Slices of A and B are rounded to f16 on their way into workgroup memory, unless they are stored that way. Values
+ * quantized with up to 11 bits and a power-of-two step lose nothing by that, so their products are exact. A factor may
+ * first be multiplied by a power of two that brings it into f16's range. With `float16x2` each operand becomes two
+ * halves, high and low, and a product the sum of three: low times low would be below float32's last bit (Ootomo and
  * Yokota, arXiv 2203.03341).
  *
- * Where a tile slides (`slidingWindow.ts`) fragments of A are loaded from one slice for every tap, at shifted places.
+ * If a tile slides (`slidingWindow.ts`) fragments of A are loaded from one slice for every tap, at shifted positions.
  *
- * A subgroup owns some rows and columns of 16 × 16 fragments, more columns needing fewer loads. The sums go through
- * workgroup memory to the invocations, which then store them as the float32 kernel does.
+ * A subgroup has some rows and columns of 16 × 16 fragments; more columns need fewer loads. The sums go through
+ * workgroup memory to the invocations, which store them as the float32 kernel does.
  *
  * See the proposal `chromium_experimental_subgroup_matrix` of Dawn.
  */
@@ -31,8 +31,8 @@ import {
 export const matrixDirectives = 'enable f16;\nenable chromium_experimental_subgroup_matrix;\n';
 
 /**
- * The bits of float32 that f16 holds. Cut off rather than rounded: NVIDIA's compiler takes a number rounded to f16 and
- * back for the number itself, which leaves nothing for the low half.
+ * The bits of float32 that f16 holds. Truncated rather than rounded: NVIDIA's compiler takes a number rounded to f16
+ * and back for the number itself, which leaves nothing for the low half.
  */
 const upperBits = `fn upperBits(v: vec4f) -> vec4f { return bitcast<vec4f>(bitcast<vec4u>(v) & vec4u(0xffffe000u)); }`;
 
@@ -210,7 +210,7 @@ function stager(
   const keep: string[] = [];
   for (let round = 0; round < Math.ceil(places / threads); round++) {
     const id = `${name}${round}`;
-    // Where all rounds load the same columns, what is prepared of them is shared.
+    // If all rounds load the same columns, they share the prepared values.
     const isRegular = round > 0 && threads % perRow === 0;
     prepare.push(
       `let place${id} = t + ${round * threads}u;`,

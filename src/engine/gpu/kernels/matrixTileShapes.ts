@@ -1,4 +1,4 @@
-/** Which tiles a product on matrix units chooses from: those whose slices and sums the workgroup memory holds. */
+/** Candidate tiles of a product on matrix units: those whose slices and sums fit into the workgroup memory. */
 
 import type { MatrixUnits } from '../kernel.js';
 import type { ConvolutionSizes } from './convolutionSizes.js';
@@ -15,7 +15,7 @@ const padding = 2;
 /** The parts of an operand: numbers of 11 bits that add up to it. */
 export const halvesOf = { float16: ['High'], float16x2: ['High', 'Low'] } as const;
 
-/** Tiles for many rows (pixels) and few columns (channels); the first is the one to take untried. */
+/** Tiles for many rows (pixels) and few columns (channels); the first is used without tuning. */
 export function matrixPixelTiles(n: number, sizes: ConvolutionSizes, units: MatrixUnits): TileShape[] {
   const width = tileWidth(n);
   const [first, ...others] = [4096, 2048].map((sums) => ({ m: sums / width, n: width, rows: sums / 512, columns: 4 }));
@@ -40,7 +40,7 @@ export function matrixWeightTiles(sizes: ConvolutionSizes, units: MatrixUnits): 
 type Shape = Omit<TileShape, 'k'>;
 
 /**
- * Tiles whose subgroups own blocks of fragments, for many channels: larger ones load less but fill a GPU less evenly.
+ * Tiles whose subgroups have blocks of fragments, for many channels: larger ones load less but fill a GPU less evenly.
  */
 function blockTiles(n: number): Shape[] {
   const square = { m: 64, n: 64, rows: 8, columns: 4, subgroups: [2, 2], passes: 2 } as const;
@@ -74,10 +74,10 @@ function depths(shape: Shape, along: TileSource['along'], units: MatrixUnits, am
 }
 
 /**
- * Tells whether the workgroup memory holds the slices beside the sums, whichever way B's lies, and the table of pixels if
- * the tile slides over them.
+ * Tells whether the workgroup memory holds the slices beside the sums, in either layout of B, and the table of pixels
+ * if the tile slides over them.
  *
- * @param along how A lies
+ * @param along layout of A
  */
 function fits(
   shape: TileShape,
@@ -93,18 +93,18 @@ function fits(
   return sumBytes(shape) + 8 * halvesOf[precision].length * Math.max(...vectors) + table <= workgroupBytes;
 }
 
-/** The sums that pass at once, and those over the columns that the moments want. */
+/** Bytes of the sums that pass at once, and of those over columns for the moments. */
 function sumBytes({ m, n, rows, passes = 1 }: Shape): number {
   return (4 * m * (n + 4)) / passes + (m / rows) * n * 4;
 }
 
-/** A slice of a factor: positions across (rows of A, columns of B), and how deep it is. */
+/** Size of a factor's slice: positions across (rows of A, columns of B), and depth. */
 export interface SliceSize {
   readonly across: number;
   readonly depth: number;
 }
 
-/** A slice lies with the dimension along which four neighbours are loaded fastest. */
+/** A slice is laid out along the dimension in which four neighbours are loaded fastest. */
 export function rowVectors(along: TileSource['along'], { across, depth }: SliceSize): number {
   return (along === 'k' ? depth : across) / 4 + padding;
 }
@@ -128,14 +128,14 @@ export function sliceSizes({ shape: { m, n, k }, a, b, sliding }: Slices): Reado
 
 type SlidingShape = Pick<TileShape, 'm' | 'n' | 'k' | 'waits'> & { readonly subgroups: readonly [number, number] };
 
-/** A tile whose slices serve all taps; its sums leave through as little workgroup memory as can be. */
+/** A tile whose slices serve all taps; its sums leave through as little workgroup memory as possible. */
 function slidingTile(shape: SlidingShape): TileShape {
   const [down, across] = shape.subgroups;
   const rows = (shape.m * shape.n) / (4 * subgroupSize * down * across);
   return { ...shape, rows, columns: 4, passes: shape.m / fragment / down, slides: true };
 }
 
-/** The larger that the workgroup memory holds. */
+/** The larger tiles that fit into the workgroup memory. */
 function slidingPixelTiles(n: number, sizes: ConvolutionSizes, units: MatrixUnits): TileShape[] {
   if (!canSlide(sizes)) return [];
   const shapes: readonly SlidingShape[] =

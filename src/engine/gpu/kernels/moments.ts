@@ -1,5 +1,5 @@
 /**
- * Mean and variance of a convolution's result, gathered where it is computed, or of any tensor: each tile gives its sum and
+ * Mean and variance of a convolution's result, computed together with it, or of any tensor: each tile gives its sum and
  * the squared deviations from its own mean, which combine without cancellation (Chan, Golub and LeVeque, 1983).
  */
 
@@ -21,14 +21,16 @@ import { storeStatistics } from './batchNorm.js';
 import { rowInTile, type TileProduct, type TileShape } from './convolutionTile.js';
 import { mostPartials, storeComponents, treeSum, workgroupsOf } from './sums.js';
 
-/** Which rows of a product's tiles are pixels: WGSL that counts them before a row, and tells whether one is there. */
+/**
+ * The rows of a product's tiles that are pixels: WGSL that counts them before a row, and tells whether a row is one.
+ */
 export interface TileRows {
   /** All rows, pixels or not. */
   readonly count: number;
   readonly declarations: string;
   readonly before: (row: string) => string;
   readonly exists: (row: string) => string;
-  /** True where every row of every tile is a pixel. */
+  /** True if every row of every tile is a pixel. */
   readonly isFull: boolean;
 }
 
@@ -43,7 +45,7 @@ export function rowPerPixel(m: number, tile: number): TileRows {
   };
 }
 
-/** Partial sums lie as [tiles][sum, squared deviations][n]. */
+/** Partial sums are stored as [tiles][sum, squared deviations][n]. */
 export const momentsEpilogue = {
   declarations: ({ m, n, rows }: TileShape) => `var<workgroup> columnSums: array<vec4f, ${((m / rows) * n) / 4}>;
 fn square(v: vec4f) -> vec4f { return v * v; }`,
@@ -88,16 +90,16 @@ fn square(v: vec4f) -> vec4f { return v * v; }`,
   },
 } as const;
 
-/** Rows of partial moments: a pass over a whole tensor needs more workgroups than one over parameters. */
+/** Most rows of partial moments: a pass over a whole tensor needs more workgroups than one over parameters. */
 const mostTiles = 4 * mostPartials;
 
-/** How the moments of a tensor [..., C] are gathered by workgroups that take some of its pixels each. */
+/** The moments of a tensor [..., C], by workgroups that take some of its pixels each. */
 export function momentTiles(y: Tensor, lanes: Lanes) {
   const { channels, pixels, perPixel, across, down } = workgroupsOf(y, lanes);
   const columnGroups = Math.ceil(perPixel / across);
   const tile = Math.ceil(pixels / (mostTiles / columnGroups) / down) * down;
   const tiles = Math.ceil(pixels / tile);
-  /** For pixels of its own, `value` declares that of `pixel` and `c`; `again` is it once more. */
+  /** For pixels of a workgroup, `value` declares that of `pixel` and `c`; `again` repeats it. */
   const gather = (partials: Operand, value: string, again: string): string => {
     const forOwnPixels = (body: string) => `if (c < ${perPixel}u) {
     for (var pixel = first + t / ${across}u; pixel < end; pixel += ${down}u) { ${body} }
@@ -131,7 +133,10 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) t:
   return { m: pixels, n: channels, tile, pixels, perPixel, workgroups, partials: tiles * 2 * channels, gather };
 }
 
-/** The moments of a tensor. `statistics`, the node that alone reads them, is done where they are finished. */
+/**
+ * The moments of a tensor. `statistics`: the only node that reads them, which the kernel that finishes them then
+ * computes.
+ */
 export function channelMoments(
   node: Node<'channelMoments'>,
   placement: Placement,
@@ -159,16 +164,16 @@ interface MomentsSizes {
   readonly n: number;
   /** Rows of a tile. */
   readonly tile: number;
-  /** One for each pixel unless said otherwise. */
+  /** By default one for each pixel. */
   readonly rows?: TileRows;
 }
 
-/** Number of pixels in a tile, which may be none. */
+/** Number of pixels in a tile, which may be 0. */
 function rowCount({ before }: TileRows, first: string, size: number): string {
   return `f32(${before(`(${first} + ${size}u)`)} - ${before(first)})`;
 }
 
-/** Combines the tiles; writes the moments, or at once the statistics that follow from them. */
+/** Combines the tiles; writes the moments, or directly the statistics computed from them. */
 export function finishMoments(
   placement: Placement,
   label: string,

@@ -1,4 +1,4 @@
-/** Pooling and its gradients, and the subsampling shortcut: one invocation an element, nothing shared. */
+/** Pooling and its gradients, and the subsampling shortcut: one invocation for each element, nothing shared. */
 
 import type { Node } from '../../../graph/graph.js';
 import { elementCount, nhwc } from '../../../graph/tensor.js';
@@ -57,7 +57,7 @@ export const subsampleGradient: Lowering<'subsampleGradient'> = (node, placement
   return [finish(`subsampleGradient ${dx.name}`, linearDispatch(items), body)];
 };
 
-/** Lanes for pixels of both so many channels and so many more. */
+/** Lanes for pixels with `channels` and for those with `extraChannels` more. */
 function lanesOfBoth(channels: number, extraChannels: number): Lanes {
   return lanesFor(channels % 4 === 0 ? extraChannels : channels);
 }
@@ -97,7 +97,7 @@ export const globalAveragePoolGradient: Lowering<'globalAveragePoolGradient'> = 
   return [finish(`globalAveragePoolGradient ${dx.name}`, linearDispatch(length), body)];
 };
 
-/** The mean of what a window sees. */
+/** The mean of each window. */
 export const averagePool: Lowering<'averagePool'> = (node, placement) => {
   const { x } = node.operands;
   const { y } = node.results;
@@ -127,7 +127,7 @@ export const averagePool: Lowering<'averagePool'> = (node, placement) => {
   return [finish(`averagePool ${y.name}`, linearDispatch(items), body)];
 };
 
-/** Every pixel collects its share of the windows that see it, in their order. */
+/** Every pixel sums its shares of the windows that contain it, in their order. */
 export const averagePoolGradient: Lowering<'averagePoolGradient'> = (node, placement) => {
   const { dy } = node.operands;
   const { dx } = node.results;
@@ -163,7 +163,7 @@ export const averagePoolGradient: Lowering<'averagePoolGradient'> = (node, place
   return [finish(`averagePoolGradient ${dx.name}`, linearDispatch(items), body)];
 };
 
-/** The weight of a pixel in the mean of a window that sees pixels of these ranges. */
+/** The weight of a pixel in the mean of a window with pixels of these ranges. */
 function shareOf(
   { countsPadding, rows, columns }: Node<'averagePool'>['attributes'],
   down: { readonly count: string },
@@ -173,7 +173,7 @@ function shareOf(
   return `(1.0 / f32(${down.count} * (${across.count})))`;
 }
 
-/** Four elements an invocation, as four places of maxima share a word. */
+/** Four elements an invocation, as four positions of maxima share a word. */
 export const maxPool: Lowering<'maxPool'> = (node, placement) => {
   const { x } = node.operands;
   const { y, argmax } = node.results;
@@ -207,7 +207,7 @@ ${elementwiseMain(items, `${fourMaxima}\n  ${argmax ? operands.argmax.store4('i'
   return [finish(`maxPool ${y.name}`, linearDispatch(items), body)];
 };
 
-/** Every input asks the windows that see it whether it is their maximum, in the order of the windows. */
+/** Every input adds the gradients of the windows of which it is the maximum, in the order of the windows. */
 export const maxPoolGradient: Lowering<'maxPoolGradient'> = (node, placement) => {
   const { argmax, dy } = node.operands;
   const { dx } = node.results;
@@ -250,7 +250,9 @@ function placeType({ width }: Lanes): 'vec4u' | 'u32' {
   return width === 4 ? 'vec4u' : 'u32';
 }
 
-/** `maximumOf(n, h, w, c)`: the first maximum of output (h, w)'s window, row by row, or its last NaN, and its place there. */
+/**
+ * `maximumOf(n, h, w, c)`: the first maximum of output (h, w)'s window, row by row, or its last NaN, and the position.
+ */
 function maximumFunction(
   [, height, width, channels]: readonly [number, number, number, number],
   { rows, columns }: SizedWindow,

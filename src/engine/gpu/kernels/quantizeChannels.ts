@@ -1,4 +1,6 @@
-/** Weights through their quantizer, a step for each channel (`quant/channelExponents.ts`), and the gradient in two stages. */
+/**
+ * Quantization of weights with a step for each channel (`quant/channelExponents.ts`), and the gradient in two stages.
+ */
 
 import { dimension, elementCount } from '../../../graph/tensor.js';
 import { exponentLimits } from '../../../quant/index.js';
@@ -49,7 +51,7 @@ ${elementwiseMain(
 };
 
 /**
- * An invocation walks over every so many rows of one channel; a workgroup has up to 64 neighbouring channels. One more
+ * An invocation takes every so many rows of one channel; a workgroup has up to 64 neighbouring channels. Another
  * workgroup turns the sums of the channels into gradients.
  */
 export const quantizeChannelsGradient: Lowering<'quantizeChannelsGradient'> = (node, placement) => {
@@ -138,12 +140,12 @@ fn main(@builtin(local_invocation_index) t: u32) {
   ];
 };
 
-/** Most workgroups along the rows: their sums are added by one invocation a channel. */
+/** Most workgroups along the rows: their sums are added by one invocation for each channel. */
 const mostRowGroups = 64;
 
 const [low, high] = [float(exponentLimits.min), float(exponentLimits.max)];
 
-/** Declares `scaleOf(c)` and `rangeOf(c)`, the effective range of a channel; `first`: where that of the tensor begins. */
+/** Declares `scaleOf(c)` and `rangeOf(c)`, the effective range of a channel. `first`: offset of the tensor's range. */
 function channelRanges(
   { ranges, exponents }: Readonly<Record<'ranges' | 'exponents', Operand>>,
   first: string,

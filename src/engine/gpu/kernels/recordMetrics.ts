@@ -1,4 +1,4 @@
-/** Adds the losses of a step to the metrics, and notes the first place where numbers stop being finite. */
+/** Adds the losses of a step to the metrics, and records the first place of a non-finite number. */
 
 import { METRICS, PENALTIES } from '../../../ops/attributes.js';
 import { kernelSource, tensorOperand } from '../kernel.js';

@@ -1,8 +1,8 @@
 /**
- * Convolutions of stride 1 whose taps share a slice of the images, on matrix units. Positions are the pixels of all images
- * one after the other, with a gap of zeros behind every row and gaps of whole rows behind every image, which are its
- * padding on either side. There a tap of the window is a fixed distance, so that a slice of the images is brought into
- * workgroup memory once, and fragments for all taps are loaded from it at shifted places.
+ * Convolutions of stride 1 whose taps share a slice of the images, on matrix units. Positions are the pixels of all
+ * images one after another, with a gap of zeros behind every row and gaps of whole rows behind every image, which serve
+ * as padding on either side. There a tap of the window is a fixed distance, so a slice of the images is brought into
+ * workgroup memory once, and fragments for all taps are loaded from it at shifted positions.
  */
 
 import type { Operand } from '../kernel.js';
@@ -12,19 +12,19 @@ import type { SlidingTaps, TileShape, TileSource } from './convolutionTile.js';
 export interface Positions {
   readonly count: number;
   readonly pixels: number;
-  /** Distance of a tap from the first one, counted in rows and columns of the window. */
+  /** Distance of a tap from the first one, given its row and column in the window. */
   readonly distance: (row: string, column: string) => string;
   readonly reach: number;
-  /** Distance of a pixel from the first tap that sees it as its centre: forward, and from the last tap. */
+  /** Distance of a pixel from the first tap of the window centred on it: forward, and from the last tap. */
   readonly before: number;
   readonly after: number;
   /**
-   * `pixelsBefore(p)`: pixels at earlier positions; `pixelAt(p)`: the pixel there, or their number where there is none.
+   * `pixelsBefore(p)`: pixels at earlier positions; `pixelAt(p)`: the pixel there, or their number if there is none.
    */
   readonly declarations: string;
 }
 
-/** True where results have the size of the images, and windows of several taps move pixel by pixel. */
+/** True if results have the size of the images, and windows of several taps move pixel by pixel. */
 export function canSlide(sizes: ConvolutionSizes): boolean {
   const { rows, columns, inputHeight, inputWidth, outputHeight, outputWidth, taps } = sizes;
   const isDense = [rows, columns].every(({ stride, dilation }) => stride === 1 && dilation === 1);
@@ -69,7 +69,7 @@ fn pixelAt(p: u32) -> u32 {
   };
 }
 
-/** Taps in the order of the weights; backward, those of the input gradient, each distance is that from the last tap. */
+/** Taps in the order of the weights; for the input gradient (backward) each distance is that from the last tap. */
 export function slidingTaps(
   { taps, kernelWidth }: ConvolutionSizes,
   { distance, reach }: Positions,
@@ -79,7 +79,7 @@ export function slidingTaps(
   return { taps, reach, shift: direction === 'forward' ? from : (tap) => `${reach}u - (${from(tap)})` };
 }
 
-/** A of the pixels' products: the channels of a slice at all positions that a tile's windows see, from `before` it on. */
+/** A of the pixels' products: the channels of a slice at all positions in a tile's windows, from `before` it. */
 export function slidingRows(x: Operand, channels: number, positions: Positions, before: number): TileSource {
   const { run } = x;
   return {
@@ -110,7 +110,7 @@ export function slidingWeights(
   };
 }
 
-/** Input gradient, B: the same of a slice of output channels, a row of which lies along k. */
+/** Input gradient, B: the weights of a slice of output channels, a row of which is contiguous along k. */
 export function slidingRotated(
   { inputChannels: n, outputChannels }: ConvolutionSizes,
   w: Operand,

@@ -1,6 +1,6 @@
 /**
  * Sums in two stages with a fixed order: every workgroup writes a row of partial sums, a second kernel adds the rows.
- * No atomics, so the same bits come out run after run.
+ * Without atomics, every run gives the same bits.
  */
 
 import { dimension, elementCount, type Tensor } from '../../../graph/tensor.js';
@@ -20,10 +20,10 @@ import { type Lanes, lanesFor } from '../lanes.js';
 /** Most rows of partial sums: enough workgroups to fill a large GPU, few enough to add quickly. */
 export const mostPartials = 512;
 
-/** A table of partial sums, whose columns belong to the results one after the other. */
+/** A table of partial sums, with the columns of one result after those of another. */
 export interface PartialSums {
   readonly partials: BufferPlan;
-  /** Element where the first row begins. */
+  /** First element of the first row. */
   readonly start: number;
   readonly rows: number;
   readonly results: readonly Tensor[];
@@ -77,17 +77,19 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) t:
   return source.finish(label, [firstGroup], body);
 }
 
-/** Folds a workgroup array of `size` values to its first `down` sums; every value has been stored by some invocation. */
+/**
+ * Folds a workgroup array of `size` values to its first `down` sums; every value has been stored by some invocation.
+ */
 export function treeSum(array: string, size: number, down = 1, threads = size): string {
   return treeFold(array, size, down, threads, (a, b) => `${a} + ${b}`);
 }
 
-/** The same to the largest value. */
+/** Folds a workgroup array of `size` values to its maximum. */
 export function treeMax(array: string, size: number): string {
   return treeFold(array, size, 1, size, (a, b) => `max(${a}, ${b})`);
 }
 
-/** By invocations t < threads, of which there may be fewer than sums at once. */
+/** Folds by invocations t < threads, of which there may be fewer than sums at once. */
 function treeFold(
   array: string,
   size: number,
@@ -107,7 +109,7 @@ export function nextPowerOfTwo(n: number): number {
   return 2 ** Math.ceil(Math.log2(n));
 }
 
-/** How a workgroup lies over pixels and channels [..., C]: `across` vectors of channels, `down` pixels. */
+/** The shape of a workgroup over pixels and channels [..., C]: `across` vectors of channels, `down` pixels. */
 export function workgroupsOf(y: Tensor, lanes = lanesFor(dimension(y, y.shape.length - 1))) {
   const channels = dimension(y, y.shape.length - 1);
   const perPixel = channels / lanes.width;
@@ -115,7 +117,7 @@ export function workgroupsOf(y: Tensor, lanes = lanesFor(dimension(y, y.shape.le
   return { channels, pixels: elementCount(y.shape) / channels, lanes, perPixel, across, down: workgroupSize / across };
 }
 
-/** Stores the one or four numbers of a vector from element `at` on. */
+/** Stores the one or four numbers of a vector from element `at`. */
 export function storeComponents(lanes: Lanes, target: Operand, at: string, value: string): string {
   if (lanes.width === 1) return target.store(at, value);
   return [0, 1, 2, 3].map((j) => target.store(`${at} + ${j}u`, `${value}[${j}]`)).join(' ');

@@ -82,13 +82,13 @@ ${elementwiseMain(
 };
 
 /**
- * Rows that a table's shader has room for, and words for its sets of tensors, are multiples of these, so that tables of
+ * Rows of a table's shader, and words for its sets of tensors, are rounded up to multiples of these, so that tables of
  * similar size share a pipeline.
  */
 const rowBlock = 16;
 const wordBlock = 512;
 
-/** The sizes, in the order in which they are added up, with where each is told. */
+/** The sizes in the order of their computation, each with its position in the penalties. */
 const sizes: readonly (readonly [keyof MemorySets, keyof typeof PENALTIES])[] = [
   ['weights', 'weightKbytes'],
   ['max', 'activationMaxKbytes'],
@@ -96,12 +96,12 @@ const sizes: readonly (readonly [keyof MemorySets, keyof typeof PENALTIES])[] = 
   ['peak', 'activationPeakKbytes'],
 ];
 
-/** Two numbers a row, and two more, in the 16 KiB of workgroup memory that WebGPU promises. */
+/** Two numbers a row, and two more, in the 16 KiB of workgroup memory that WebGPU guarantees. */
 const mostRows = 2032;
 
 /**
- * One workgroup does it all: bits row by row, then one invocation adds up the sizes in the order of the rows, then the
- * updates row by row. Drivers compile it longest of all, so what differs between networks comes as parameters.
+ * One workgroup does everything: bits row by row, then one invocation adds up the sizes in the order of the rows, then
+ * the updates row by row. Drivers take longest to compile it, so values that differ between networks are parameters.
  */
 export const quantizerUpdate: Lowering<'quantizerUpdate'> = (node, placement) => {
   const { rows, unquantized, budget, solver, weightDecay, learningRateFactor = 1 } = node.attributes;
@@ -137,7 +137,7 @@ export const quantizerUpdate: Lowering<'quantizerUpdate'> = (node, placement) =>
   });
   const size = 128;
   const sizeIndex = (list: keyof MemorySets) => sizes.findIndex(([name]) => name === list);
-  /** The slope of a budget's price in loss per kB; counts the elements of its largest set. */
+  /** The slope of a budget's penalty in loss per kB; counts the elements of its largest set. */
   const price = (target: number, set: string, loss: 'loss2' | 'loss3', role: 'Weight' | 'Activation') => `
   if (${flag(target > 0)}) {
     let excess = max(kbytes(${set}) - ${number(target)}, 0.0);

@@ -1,8 +1,8 @@
-/** Where elements lie in images, and which windows see them, as WGSL. */
+/** Positions of elements in images, and the windows that contain them, as WGSL. */
 
 import { type AxisWindow, extentOf, type SizedAxisWindow } from '../../../ops/window.js';
 
-/** Declares n, h, w, c of element `i` of an NHWC tensor; c counts what an invocation takes at once. */
+/** Declares n, h, w, c of element `i` of an NHWC tensor; c counts groups that an invocation takes at once. */
 export function position(i: string, height: number, width: number, channels: number): string {
   return `let c = ${i} % ${channels}u;
   let w = ${i} / ${channels}u % ${width}u;
@@ -16,8 +16,8 @@ export interface Range {
 }
 
 /**
- * The outputs, of `limit`, whose windows of `size` taps reach over coordinate `at`. `skip` passes over those that have it
- * in a gap between taps; `tap` is the tap that sees it.
+ * The outputs, of `limit`, whose windows of `size` taps contain coordinate `at`. `skip` skips those that have it in a
+ * gap between taps; `tap` is the tap at it.
  */
 export function outputsThatSee(
   at: string,
@@ -34,7 +34,7 @@ export function outputsThatSee(
   };
 }
 
-/** The pixels, `dilation` apart, of an axis of `length` that window `at` of `size` taps sees, and how many they are. */
+/** The pixels, `dilation` apart, of an axis of `length` in window `at` of `size` taps, and their number. */
 export function pixelsSeen(
   at: string,
   length: number,

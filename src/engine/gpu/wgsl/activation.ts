@@ -1,8 +1,8 @@
 /**
  * Activations in WGSL: value and gradient factors of one element (see `quant/elementQuantizer.ts` for the mathematics).
  *
- * `Range` holds what a quantizer needs; a kernel loads it once and hands it to the functions. Learned steps are powers of
- * two, so a product with their inverse is the exact quotient.
+ * `Range` holds the effective values of a quantizer; a kernel loads it once and passes it to the functions. Learned
+ * steps are powers of two, so a product with their inverse is the exact quotient.
  */
 
 import type { Activation } from '../../../ops/attributes.js';
@@ -82,7 +82,7 @@ fn rangeFactors(x: f32, q: Range) -> vec2f { ${rangeFactors} }
 `;
 }
 
-/** NaN must stay NaN, or a network that has diverged would look healthy behind its activations. */
+/** NaN must stay NaN, or a diverged network would look healthy behind its activations. */
 const keepNan = 'if ((bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u) { return x; }';
 
 const quantizers = {

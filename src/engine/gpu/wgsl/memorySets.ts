@@ -1,14 +1,15 @@
 /**
  * The sets of tensors behind every size (see `quant/sizes.ts`) on a GPU: packed into words behind the rows of the
- * quantizer table, and searched for the largest by one invocation.
+ * quantizer table; one invocation searches for the largest.
  *
- * A list of sets is its length, then each set: the size of what is not quantized, number of members, and per member its
- * row and its elements. Sizes are whole kB and the bits beyond them, since 32-bit integers hold no more than 512 MB of bits.
+ * A list of sets is its length, then each set: the size of its unquantized tensors, number of members, and for each
+ * member its row and its elements. Sizes are whole kB and the remaining bits, since 32-bit integers hold at most 512 MB
+ * of bits.
  */
 
 import { bitsPerKbyte, type MemorySets, type TensorSet } from '../../../quant/index.js';
 
-/** The lists as words, and where each begins if the first word has the index `base`. */
+/** The lists as words, and the start of each if the first word has the index `base`. */
 export function packSets(
   sets: MemorySets,
   base: number,
@@ -30,9 +31,10 @@ export function packSets(
 }
 
 /**
- * Needs `word` of `KernelSource.words` and the workgroup's arrays `bits` and `elements`, a number a row each.
+ * WGSL for the largest set of a list. Needs `word` of `KernelSource.words` and the workgroup's arrays `bits` and
+ * `elements`, one number a row each.
  *
- * @param share the part of a row's elements that counts; null where all do. Exact below 2^22 elements of a tensor.
+ * @param share the share of a row's elements that counts; null for all. Exact below 2^22 elements of a tensor.
  */
 export const memorySets = (share: ((row: string) => string) | null) => /* wgsl */ `
 // The elements of a member that count.

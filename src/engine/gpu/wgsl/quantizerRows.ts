@@ -1,10 +1,10 @@
 /**
- * The quantizer table's static half on a GPU: every row packed into words, and the mathematics of `quant/` in WGSL:
- * effective ranges, gradients of learned values, inferred bits, limiting, projection and bit caps.
+ * The static part of the quantizer table on a GPU: every row packed into words, and the mathematics of `quant/` in
+ * WGSL: effective ranges, gradients of learned values, inferred bits, limiting, projection and bit caps.
  *
- * One shader serves rows of several kinds by switches made of what every kind says of itself; kinds that no row has are
- * left out, as a driver takes longest of all over these shaders. Numbers are float32, decisions that a bitwidth hangs on
- * (rounding, powers of two, binary digits) are exact for these. See `quant/kinds/` for the formulas and their sources.
+ * One shader serves rows of several kinds by switches made from the kinds' own code; kinds without rows are left out,
+ * as drivers take longest to compile these shaders. Numbers are float32; operations on which a bitwidth depends
+ * (rounding, powers of two, binary digits) are exact. See `quant/kinds/` for the formulas and their sources.
  */
 
 import {
@@ -82,8 +82,8 @@ function pairsOf(quantizer: Quantizer): Record<PairField, readonly [number, numb
 }
 
 /**
- * `rowAt(i)`, the words of a row, and the names of its fields as WGSL constants; needs `KernelSource.words`. Functions take
- * a pointer to the words, `row`: loaded once, as drivers compile a load from a table slowly.
+ * `rowAt(i)`, the words of a row, and the names of its fields as WGSL constants; needs `KernelSource.words`. Functions
+ * take a pointer to the words, `row`, which are loaded once, as drivers compile loads from a table slowly.
  */
 const fields = `
 ${integerFields.map((field, i) => `const ${field}Field = ${i}u;`).join('\n')}
@@ -105,7 +105,7 @@ fn slopeOf(row: Row, field: u32, v: f32) -> f32 { let l = pair(row, field); retu
 fn digits(row: Row, n: f32, s: u32) -> i32 { return i32(roundHalfAway(within(row, nLimits, n))) - i32(s); }
 `;
 
-/** `effective(row, p)`: the two numbers that elements need, for rows of the kinds that these have. */
+/** `effective(row, p)`: the effective values, for rows of the kinds that occur. */
 export function effectiveRanges(rows: readonly Quantizer[]): string {
   return /* wgsl */ `${rounding}${fields}
 // T of a uniform quantizer: 2^(bits of a magnitude).
@@ -119,7 +119,7 @@ fn effective(row: Row, p: vec2f) -> vec2f { ${byKind(rows, 'range', 'vec2f()')} 
 
 /**
  * `parameterGradients(row, p, s)`, `inferredBits(row, p)`, `bitsGradient`, `learnsNothing`, `limited`, `projected`,
- * `capped`, for rows of the kinds that these have.
+ * `capped`, for rows of the kinds that occur.
  */
 export function quantizerCalculus(rows: readonly Quantizer[]): string {
   return /* wgsl */ `${effectiveRanges(rows)}
@@ -168,7 +168,10 @@ fn capped(row: Row, cap: u32, before: vec2f, after: vec2f) -> vec2f {
 `;
 }
 
-/** A switch over the rows' kinds with what each says; kinds that say the same share a case. `never` is for no kind's code. */
+/**
+ * A switch over the rows' kinds with the code of each; kinds with the same code share a case. `never`: code for unknown
+ * kinds.
+ */
 function byKind(rows: readonly Quantizer[], what: keyof KindWgsl, never: string): string {
   const codes = new Map<string, string[]>();
   for (const [code, { wgsl }] of kindsOf(rows)) {

@@ -1,6 +1,6 @@
 /**
  * Rounding, powers of two and limits in WGSL, exact in float32: by the bits of the number, since `log2`, `exp2` and `/`
- * of a GPU may be several ulp off, and start values of quantizers sit exactly on powers of two.
+ * of a GPU may be several ulp off, and start values of quantizers are exact powers of two.
  */
 
 export const rounding = /* wgsl */ `

@@ -1,13 +1,14 @@
-/** The solvers' arithmetic in WGSL, for one number or four: see `engine/solver.ts`. */
+/** The solvers' arithmetic in WGSL, for one number or four: see `ops/solver.ts`. */
 
 import type { Solver } from '../../../ops/attributes.js';
 import { float } from '../kernel.js';
 
 /**
- * WGSL that declares `step`, the amount to subtract from the parameters, given `gradient` and `rate`, and moves the state.
+ * WGSL that declares `step`, the amount to subtract from the parameters, from `gradient` and `rate`, and updates the
+ * state.
  *
- * @param velocity how to load and store the velocity
- * @param secondMoment the same of Adam's second moment
+ * @param velocity WGSL to load and store the velocity
+ * @param secondMoment WGSL to load and store Adam's second moment
  */
 export function solverStep(
   solver: Solver,
