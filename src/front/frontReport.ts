@@ -27,7 +27,7 @@ export function frontReport({ rows, budgets, ways, plan, quick }: Front, command
   const ofRuns = planResults(plan);
   const finished = finishedOf(ofRuns);
   const results = rowResults(rows, () => 'FLOAT', ofRuns);
-  const points = rows.map((row, at): Point => {
+  const all = rows.map((row, at): Point => {
     const result = results[at]!;
     const mean = (of: (run: FinishedRunResult) => number) => spreadOf(result.runs.map(of))?.mean ?? null;
     return {
@@ -36,6 +36,7 @@ export function frontReport({ rows, budgets, ways, plan, quick }: Front, command
       activationKbytes: mean(({ summary }) => summary.activations_max_kb),
     };
   });
+  const points = all.filter((point) => !isToCome(point));
   const quantized = points.filter(({ row }) => row.way !== 'float');
   const { model, data } = plan[0]!.experiment.settings;
   return {
@@ -46,8 +47,9 @@ export function frontReport({ rows, budgets, ways, plan, quick }: Front, command
       { type: 'list', items: ways.map((way) => `**${wayNames[way]}** ${meanings[way]}.`) },
       { type: 'list', items: conditions(null, plan, finished) },
       { type: 'heading', text: 'Error over size' },
-      ...frontPicture(points[0]!, quantized, `${model} on ${data}`),
+      ...frontPicture(all[0]!, quantized, `${model} on ${data}`),
       resultTable(points),
+      ...toCome(all.filter(isToCome)),
       { type: 'text', text: resultText },
       ...listed(
         'Do learned bits win?',
@@ -78,19 +80,30 @@ const resultText =
   'that both have. In brackets: whether the difference of equal seeds is decided with a confidence of 95 % (Student’s t). In ' +
   'comparisons ± is half of that interval, elsewhere the standard deviation over the seeds.';
 
+/** Whether a network has not been trained with any seed. */
+function isToCome({ result: { runs, missing } }: Point): boolean {
+  return runs.length === 0 && missing.every(({ type }) => type === 'absent');
+}
+
+function toCome(points: readonly Point[]): Block[] {
+  if (points.length === 0) return [];
+  const names = points.map(({ row }) => `\`${row.section}\``).join(', ');
+  return [{ type: 'text', text: `Not run with any seed, and left out of everything here: ${names}.` }];
+}
+
 interface Beaten {
   readonly by: Point;
   readonly difference: PairedDifference;
 }
 
-/** A point that is no larger and has a lower error; of several the one with the lowest. */
+/** A point that is no larger and has a lower error; of several one with most seeds in common, and then the lowest error. */
 function beaten(point: Point, points: readonly Point[]): Beaten | null {
   const better = points.flatMap((by): Beaten[] => {
     const difference = pairedDifference(by.result, point.result);
     const isNoLarger = by.kbytes! <= point.kbytes! && by.activationKbytes! <= point.activationKbytes!;
     return difference && difference.mean > 0 && isNoLarger ? [{ by, difference }] : [];
   });
-  const [best] = better.sort((a, b) => b.difference.mean - a.difference.mean);
+  const [best] = better.sort(({ difference: a }, { difference: b }) => b.count - a.count || b.mean - a.mean);
   return best ?? null;
 }
 
@@ -158,24 +171,24 @@ function decision({ by, difference: { isDecided, count } }: Beaten): string {
 
 /** Sentences that compare learned bits at one budget with every other way. */
 function verdicts({ kbytes, rows }: FrontBudget, ways: readonly QuantizedWay[], points: readonly Point[]): string[] {
-  const [learned] = rows.learned.map((id) => pointOf(id, points));
+  const [learned] = pointsOf(rows.learned, points);
   if (!learned) return [];
   return ways
     .filter((way) => way !== 'learned')
     .flatMap((way) => {
       const head = `${kbytes} kB, ${wayNames.learned} beside ${wayNames[way]}`;
       if (rows[way].length === 0) return way === 'narrow' ? [] : [`${head}: no bits that are alike fit.`];
-      return rows[way].map((id) => verdict(`${head} \`${id}\`:`, learned, pointOf(id, points)));
+      return pointsOf(rows[way], points).map((other) => verdict(`${head} \`${other.row.id}\`:`, learned, other));
     });
 }
 
 /** Sentences that compare the variants of learned bits at one budget. */
 function variantVerdicts({ kbytes, rows, variants }: FrontBudget, points: readonly Point[]): string[] {
-  const [learned] = rows.learned.map((id) => pointOf(id, points));
-  return variants.map((id) => {
-    const variant = pointOf(id, points);
-    return verdict(`${kbytes} kB, ${variant.row.variant} beside ${wayNames.learned}:`, variant, learned!);
-  });
+  const [learned] = pointsOf(rows.learned, points);
+  if (!learned) return [];
+  return pointsOf(variants, points).map((variant) =>
+    verdict(`${kbytes} kB, ${variant.row.variant} beside ${wayNames.learned}:`, variant, learned),
+  );
 }
 
 function listed(heading: string, items: readonly string[]): Block[] {
@@ -186,8 +199,9 @@ function listed(heading: string, items: readonly string[]): Block[] {
   ];
 }
 
-function pointOf(id: string, points: readonly Point[]): Point {
-  return points.find(({ row }) => row.id === id)!;
+/** The points of some rows, as far as these have been run. */
+function pointsOf(ids: readonly string[], points: readonly Point[]): Point[] {
+  return points.filter(({ row }) => ids.includes(row.id));
 }
 
 /** Tells whether one is better than the other, by equal seeds. */

@@ -6,21 +6,21 @@ import type { FinishedRunResult, RowResult } from './rowResult.js';
 import { spreadOf, spreadText } from './spread.js';
 
 /** A row with the errors, in percent, of the seeds 0, 1, …; `null`: that run diverged, or is still to come. */
-function row(label: string, errors: readonly (number | null)[], isFinal = true): RowResult {
+function row(label: string, errors: readonly (number | null)[], type: 'failed' | 'absent' = 'failed'): RowResult {
   const finished = errors.flatMap((error, seed) => (error === null ? [] : [{ seed, error }]));
   return {
     row: { id: label, label, group: 'Uniform', section: label },
     runs: finished.map(
       ({ seed, error }) => ({ run: { seed }, summary: { best_test_err: error / 100 } }) as unknown as FinishedRunResult,
     ),
-    missing: errors.flatMap((error, seed) => (error === null ? [{ seed, reason: '', isFinal }] : [])),
+    missing: errors.flatMap((error, seed) => (error === null ? [{ seed, type, reason: '' }] : [])),
     error: spreadOf(finished.map(({ error }) => error)),
     gap: null,
   };
 }
 
-const verdict = (better: readonly (number | null)[], than: readonly (number | null)[], isFinal = true) =>
-  judge({ better: 'U3', than: 'U1' }, [row('U3', better), row('U1', than, isFinal)]);
+const verdict = (better: readonly (number | null)[], than: readonly (number | null)[], type?: 'absent') =>
+  judge({ better: 'U3', than: 'U1' }, [row('U3', better), row('U1', than, type)]);
 
 it('spreads are of samples', () => {
   expect(spreadOf([])).toBeNull();
@@ -66,7 +66,7 @@ describe('a claim', () => {
     expect(verdict([8], [null])).toMatchObject({ verdict: 'holds' });
     expect(verdict([null], [8])).toMatchObject({ verdict: 'contradicted' });
     expect(verdict([null], [null])).toMatchObject({ verdict: 'unknown' });
-    expect(verdict([8], [null], false)).toMatchObject({ verdict: 'unknown' });
+    expect(verdict([8], [null], 'absent')).toMatchObject({ verdict: 'unknown' });
     const judged = verdict([8, 8.1, 8.2], [9, null, 9.21]);
     expect(judged.sentence).toContain('Without seed 1 of "U1", which has no result.');
     expect(judged.verdict).toBe('holds');

@@ -91,7 +91,7 @@ function withoutNumbers(better: RowResult, worse: RowResult): JudgedClaim {
 
 /** Tells whether a row will never have results, since every seed was tried. */
 function neverTrains({ missing }: RowResult): boolean {
-  return missing.length > 0 && missing.every(({ isFinal }) => isFinal);
+  return missing.length > 0 && missing.every(({ type }) => type === 'failed');
 }
 
 /** The seeds without a number, in words. */

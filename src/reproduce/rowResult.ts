@@ -55,9 +55,9 @@ export interface RowResult {
 }
 
 export interface NoResult {
+  /** `failed` if there will be none, as for a network that diverges; otherwise the run is still to come. */
+  readonly type: Exclude<Standing['type'], 'finished'>;
   readonly reason: string;
-  /** True if there will be none, as for a network that diverges; false if the run is still to come. */
-  readonly isFinal: boolean;
 }
 
 /** The result of every run of a plan, or the reason why there is none. */
@@ -124,20 +124,20 @@ function resultOf(run: PlannedRun): FinishedRunResult | NoResult {
 function noResult(run: PlannedRun, now: Exclude<Standing, { type: 'finished' }>): NoResult {
   switch (now.type) {
     case 'failed':
-      return { reason: now.fault, isFinal: true };
+      return { type: 'failed', reason: now.fault };
     case 'absent': {
       const failed = prerequisites(run).find(hasFailed);
       return failed
         ? {
+            type: 'failed',
             reason: `${failed.experiment.name} gave no parameters to ${failed === run.startsFrom ? 'start' : 'learn'} from`,
-            isFinal: true,
           }
-        : { reason: 'not run', isFinal: false };
+        : { type: 'absent', reason: 'not run' };
     }
     case 'unfinished':
-      return { reason: 'not finished', isFinal: false };
+      return { type: 'unfinished', reason: 'not finished' };
     case 'other':
-      return { reason: `has other settings: ${now.difference}`, isFinal: false };
+      return { type: 'other', reason: `has other settings: ${now.difference}` };
     default:
       return now satisfies never;
   }
