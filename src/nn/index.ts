@@ -1,4 +1,4 @@
-export { type ChannelGroup, channelGroups, channelOf, leftOf, thinned, type WithChannels } from './channelGroups.js';
+export { type ChannelGroup, channelGroups, channelOf, leftOf, thinned } from './channelGroups.js';
 export { readDefinition } from './definitionData.js';
 export { type Layer, type NetworkDefinition, readsOf } from './layer.js';
 export { type LayerFacts, layerFacts } from './layerFacts.js';
@@ -34,7 +34,6 @@ export {
   type Counted,
   exponentsName,
   type ParameterGroup,
-  type Remains,
   type StartingWeights,
   type Variable,
   Variables,

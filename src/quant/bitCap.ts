@@ -11,9 +11,6 @@ import { inferredBits } from './inferredBitwidth.js';
 import { kindNamed } from './kinds/index.js';
 import type { Quantizer } from './quantizer.js';
 
-/** A cap above the bits of any quantizer. */
-export const noBitCap = 64;
-
 /**
  * The values `after` an update, changed to have at most `cap` bits. The values `before` the update have at most `cap`
  * bits. Fixed kinds do not change. `cap` must be at least `smallestBits` of the quantizer.

@@ -11,7 +11,7 @@ export {
   memoryLimit,
   takeBits,
 } from './bitAllocation.js';
-export { capBits, noBitCap } from './bitCap.js';
+export { capBits } from './bitCap.js';
 export { type Left, type PrunableChannels, type ThinLimit, takeBitsAndChannels } from './channelAllocation.js';
 export { channelScale, exponentGradient, exponentLimits } from './channelExponents.js';
 export { type CostTable, networkCost, uncoveredWidths } from './costs.js';

@@ -1,1 +1,1 @@
-export { askedFor, type Recipe, recommend } from './recipe.js';
+export { askedFor, recommend } from './recipe.js';

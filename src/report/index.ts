@@ -4,5 +4,5 @@ export { exportPlot } from './exportPlot.js';
 export { plotRun } from './plotRun.js';
 export { plotRuns } from './plotRuns.js';
 export { drawPlot, writePlot } from './renderPlot.js';
-export { type SensitivityRow, sensitivityPlot } from './sensitivityPlot.js';
+export { sensitivityPlot } from './sensitivityPlot.js';
 export { type LayerSummary, summaryTable } from './summaryTable.js';
