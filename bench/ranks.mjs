@@ -6,6 +6,8 @@
  *   mpirun -n 2 node bench/ranks.mjs --shards 4
  *   mpirun -n 4 node bench/ranks.mjs --shards 4 --model resnet20 --batch-size 128 --steps 20
  *
+ * `--trace` adds when the parts of a step come and go: milliseconds since its beginning, medians over steps, from each rank.
+ *
  * `step` is the whole; `shard` its part of going forward and backward through one shard and reading what it leaves, `update`
  * what follows the exchange; `exchange` that of the whole vector, in its parts, `largePart` that of 4 MB, and `latency` that
  * of one number.
@@ -35,6 +37,7 @@ const { values } = parseArgs({
     float: { type: 'boolean', default: false },
     device: { type: 'string', default: 'cpu' },
     steps: { type: 'string', default: '20' },
+    trace: { type: 'boolean', default: false },
   },
 });
 const [shards, batchSize, side, classes, steps] = ['shards', 'batch-size', 'side', 'classes', 'steps'].map((name) =>
@@ -50,7 +53,11 @@ const shape = { classes, imageShape: [side, side, 3], trainImages: batchSize, ev
 const built = buildTrainingProgram(programOptions(experiment, shape, null));
 const tuningFile = join(cacheFolder(), 'gpu-tiles.json');
 const engine = await selectEngine(values.device, { threads: 1, tuningFile });
-const session = await openSession(engine, built, undefined, ranks);
+const events = [];
+const session = await openSession(
+  values.trace ? { ...engine, load: async (...words) => tracedProgram(await engine.load(...words)) } : engine,
+  ...[built, undefined, values.trace ? tracedRanks() : ranks],
+);
 const { program } = session;
 session.setTrainingImages({
   images: Uint8Array.from({ length: batchSize * side * side * 3 }, (_, i) => Math.imul(i, 2654435761) >>> 24),
@@ -76,10 +83,10 @@ if (shards > 1) {
   });
   times.update = await timed(() => program.run('update'));
   times.exchange = await timed(async () => {
-    for (const vector of vectors) await ranks.mean(vector, shards);
+    await Promise.all(vectors.map((vector) => ranks.mean(vector, shards, () => {})));
   });
-  times.largePart = await timed(() => ranks.mean(largePart, shards));
-  times.latency = await timed(() => ranks.mean(one, 1));
+  times.largePart = await timed(() => ranks.mean(largePart, shards, () => {}));
+  times.latency = await timed(() => ranks.mean(one, 1, () => {}));
   line.floats = vectors.reduce((sum, { length }) => sum + length, 0);
 }
 if (ranks.rank === 0) {
@@ -87,6 +94,7 @@ if (ranks.rank === 0) {
   const imagesPerSecond = Math.round((1000 * batchSize) / times.step.median);
   console.log(JSON.stringify({ machine, steps, ...line, imagesPerSecond, ms: times }));
 }
+if (values.trace) console.log(JSON.stringify({ rank: ranks.rank, trace: await trace() }));
 await program.dispose();
 await engine.dispose();
 ranks.leave();
@@ -103,4 +111,52 @@ async function timed(turn) {
     if (round >= 0) rounds.push((performance.now() - begin) / turns);
   }
   return { least: Number(Math.min(...rounds).toFixed(4)), median: Number(median(rounds).toFixed(4)) };
+}
+
+/** A program that notes when it is called, and when parts are read. */
+function tracedProgram(program) {
+  const runReading = (phase, parts) => {
+    note('called');
+    const reads = program.runReading(phase, parts);
+    note('submitted');
+    for (const [at, read] of reads.entries()) read.then(() => note(`part ${at} read`));
+    return reads;
+  };
+  const run = (phase) => {
+    note(`${phase} called`);
+    return program.run(phase);
+  };
+  return { ...program, run, ...(program.runReading && { runReading }) };
+}
+
+/** Ranks that note when a mean is there, and when it has been written. */
+function tracedRanks() {
+  let at = 0;
+  const mean = (vector, count, take) => {
+    const part = at++ % stepParts(built.plan).length;
+    return ranks.mean(vector, count, (found) => {
+      note(`part ${part} summed`);
+      take(found);
+      note(`part ${part} written`);
+    });
+  };
+  return { ...ranks, mean };
+}
+
+function note(event) {
+  events.push([event, performance.now()]);
+}
+
+/** The medians of milliseconds from the beginning of a step to its events, in their order. */
+async function trace() {
+  const found = new Map();
+  for (let step = 0; step < steps; step++) {
+    events.length = 0;
+    const begin = performance.now();
+    await session.step(0);
+    note('next step');
+    for (const [event, ms] of events) found.set(event, [...(found.get(event) ?? []), ms - begin]);
+  }
+  const medians = [...found].map(([event, ms]) => [event, Number(median(ms).toFixed(2))]);
+  return Object.fromEntries(medians.sort(([, a], [, b]) => a - b));
 }

@@ -4,22 +4,31 @@ import type { Ranks } from '../src/program/ranks.js';
 import { divide, TreeSum } from '../src/program/treeSum.js';
 
 export function rendezvous(size: number): Ranks[] {
-  const met: ((gifts: readonly unknown[]) => void)[] = [];
-  const gifts: unknown[] = new Array(size);
+  /** By the number of the call, which ranks may make before earlier ones are answered. */
+  const meetings: Meeting[] = [];
+  const calls = new Array<number>(size).fill(0);
   const exchange = <T>(rank: number, gift: T): Promise<readonly T[]> =>
     new Promise((resolve) => {
+      const call = calls[rank]!++;
+      meetings[call] ??= { gifts: new Array(size), met: [] };
+      const { gifts, met } = meetings[call];
       gifts[rank] = gift;
       met.push(resolve as (all: readonly unknown[]) => void);
-      if (met.length === size) for (const meet of met.splice(0)) meet([...gifts]);
+      if (met.length === size) for (const meet of met) meet([...gifts]);
     });
   return Array.from({ length: size }, (_, rank) => ({
     rank,
     size,
     gather: (bytes) => exchange(rank, bytes),
-    mean: async (vector, count) => {
+    mean: async (vector, count, take) => {
       const tree = new TreeSum();
       for (const each of await exchange(rank, vector.slice())) tree.add(each.slice());
-      return divide(tree.total, count);
+      take(divide(tree.total, count));
     },
   }));
+}
+
+interface Meeting {
+  readonly gifts: unknown[];
+  readonly met: ((gifts: readonly unknown[]) => void)[];
 }

@@ -37,8 +37,9 @@ export async function measureMoments(
       ofShards.add((await program.read(storage)) as FloatVector);
     }
     if (await isTrueOfAny(ranks, fault !== null)) throw fault ?? new Error('another rank lacks images');
-    const mean = await ranks.mean(ofShards.total, shards);
-    for (let i = 0; i < sums.length; i++) sums[i]! += mean[i]! / batches;
+    await ranks.mean(ofShards.total, shards, (mean) => {
+      for (let i = 0; i < sums.length; i++) sums[i]! += mean[i]! / batches;
+    });
   }
   program.write(storage, sums);
 }

@@ -6,17 +6,19 @@ import { utf8ToBytes } from '@noble/hashes/utils.js';
 import { sha256 } from '../sha256.js';
 import { divide, type FloatVector } from './treeSum.js';
 
-/** All ranks make the same calls in the same order, and each call waits for all ranks. */
+/** All ranks make the same calls in the same order, and each call waits for all ranks; means may do so side by side. */
 export interface Ranks {
   /** Index of this rank, from 0. */
   readonly rank: number;
   /** Number of ranks, a power of two. */
   readonly size: number;
   /**
-   * The sum of the vectors of all ranks, in the order of `TreeSum`, divided by `count`, a power of two: the same bits
-   * in every rank. Valid until the next call; may be the vector itself.
+   * Sums the vectors of all ranks in the order of `TreeSum` and divides by `count`, a power of two: the same bits in every
+   * rank. The vector has to stay as it is until then; it may become the mean itself.
+   *
+   * @param take gets the mean, which is there until it returns
    */
-  mean(vector: FloatVector, count: number): Promise<FloatVector>;
+  mean(vector: FloatVector, count: number, take: (mean: FloatVector) => void): Promise<void>;
   /** The bytes of all ranks, which must be equally many, in the order of the ranks. */
   gather(bytes: Uint8Array): Promise<readonly Uint8Array[]>;
 }
@@ -24,7 +26,7 @@ export interface Ranks {
 export const oneRank: Ranks = {
   rank: 0,
   size: 1,
-  mean: async (vector, count) => divide(vector, count),
+  mean: async (vector, count, take) => take(divide(vector, count)),
   gather: async (bytes) => [bytes],
 };
 

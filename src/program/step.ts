@@ -55,10 +55,13 @@ export async function shardedStep(
   }
   begin();
   if (await isTrueOfAny(ranks, fault !== null)) return fault ?? new Error('another rank lacks images');
+  const written: Promise<void>[] = [];
   for (const [at, part] of gradientParts(program, parts).entries()) {
     sums[at]!.add(await part);
-    writeApart(program, parts[at]!, await ranks.mean(sums[at]!.total, shards));
+    written.push(ranks.mean(sums[at]!.total, shards, (mean) => writeApart(program, parts[at]!, mean)));
+    reportedLater(written);
   }
+  await Promise.all(written);
   await program.run('update');
   return null;
 }
@@ -76,9 +79,13 @@ export async function faultOf(feed: BatchFeed, batch: number): Promise<Error | n
 /** Runs the phase `gradient`; each part resolves as soon as it is written. */
 function gradientParts(program: Program, parts: readonly StoragePart[]): readonly Promise<FloatVector>[] {
   const read = program.runReading?.('gradient', parts) ?? readBehind(program, program.run('gradient'), parts);
-  // They are awaited one after another, so the first one reports any failure.
-  for (const part of read) part.catch(() => {});
+  reportedLater(read);
   return read;
+}
+
+/** Marks promises that are awaited later, when the first of them that has failed says so. */
+function reportedLater(promises: readonly Promise<unknown>[]): void {
+  for (const promise of promises) promise.catch(() => {});
 }
 
 function readBehind(program: Program, run: Promise<void>, parts: readonly StoragePart[]): Promise<FloatVector>[] {

@@ -49,14 +49,14 @@ export async function joinRanks(env: Environment = process.env): Promise<JoinedR
 
 /**
  * What ranks exchange: vectors by memory where all of them are on one machine, everything else by the calls of MPI. MPI
- * promises no order of its own sums, so that they are not used.
+ * promises no order of its sums over ranks, so that they are not used.
  */
 function ranksOf(mpi: Mpi): JoinedRanks {
-  const { rank, size, allgather, sharedMemory, yieldCore, finalize } = mpi;
+  const { rank, size, allgather, sharedMemory, finalize } = mpi;
   return {
     rank,
     size,
-    mean: sharedMemory ? sharedMean({ rank, size, sharedMemory, yieldCore }) : sentMean(mpi),
+    mean: sharedMemory ? sharedMean({ ...mpi, sharedMemory }) : sentMean(mpi),
     gather: async (bytes) => {
       const all = new Uint8Array(size * bytes.length);
       allgather(bytes, all, bytes.length);
@@ -69,7 +69,7 @@ function ranksOf(mpi: Mpi): JoinedRanks {
 /** Means by messages: each rank sums one part for all, by the tree over the ranks, and everybody gets all parts. */
 function sentMean({ size, alltoall, allgather }: Mpi): Ranks['mean'] {
   const buffers = keptBuffers();
-  return async (vector, count) => {
+  return async (vector, count, take) => {
     const { BYTES_PER_ELEMENT: bytes } = vector;
     const length = Math.ceil(vector.length / size);
     const [own, received, all] = buffers(vector, length * size);
@@ -78,7 +78,7 @@ function sentMean({ size, alltoall, allgather }: Mpi): Ranks['mean'] {
     const tree = new TreeSum();
     for (let from = 0; from < size; from++) tree.add(received.subarray(from * length, (from + 1) * length));
     allgather(divide(tree.total, count), all, length * bytes);
-    return all.subarray(0, vector.length);
+    take(all.subarray(0, vector.length));
   };
 }
 

@@ -2,8 +2,10 @@
 
 import { expect, it } from 'vitest';
 import { createRandom } from '../data/random.js';
+import { yieldToEventLoop } from '../eventLoop.js';
+import type { Ranks } from '../program/ranks.js';
 import { divide, type FloatVector, TreeSum } from '../program/treeSum.js';
-import { sharedMean } from './sharedMean.js';
+import { sharedMean, type VectorWork } from './sharedMean.js';
 
 /** The functions `mean` of so many ranks, and how often each has asked for memory. */
 function neighbours(size: number) {
@@ -20,49 +22,79 @@ function neighbours(size: number) {
         return memories[at];
       },
       yieldCore: () => {},
+      ...work,
     }),
   );
   return { means, asked };
+}
+
+/** Work that is done some turns later, as that of other threads, and each piece later than the one before it. */
+const work: VectorWork = {
+  copy: (into, from) => later(() => into.set(from)),
+  add: (into, other) => later(() => into.set(into.map((value, i) => value + other[i]!))),
+  scale: (vector, factor) => later(() => vector.set(vector.map((value) => value * factor))),
+};
+
+let pieces = 0;
+async function later(piece: () => void): Promise<void> {
+  for (let turns = pieces++ % 5; turns > 0; turns--) await yieldToEventLoop();
+  piece();
+}
+
+type Mean = Ranks['mean'];
+
+async function meanOf(mean: Mean, vector: FloatVector, count: number): Promise<FloatVector> {
+  let kept: FloatVector = vector;
+  await mean(vector, count, (found) => {
+    kept = found.slice();
+  });
+  return kept;
 }
 
 const random = createRandom(1);
 const vectorsOf = (size: number, length: number, Floats: typeof Float32Array | typeof Float64Array) =>
   Array.from({ length: size }, () => new Floats(length).map(() => random.normal() * 10 ** random.below(6)));
 
-function wanted(vectors: readonly FloatVector[], count: number): FloatVector {
+function meanByTree(vectors: readonly FloatVector[], count: number): FloatVector {
   const tree = new TreeSum();
   for (const vector of vectors) tree.add(vector.slice());
   return divide(tree.total, count);
 }
 
-it.each([1, 2, 4, 8])('%i ranks have the mean of the tree, one call behind the other', async (size) => {
+// Lengths that ranks share evenly and others, longer ones that want more room, and another type.
+const lengths = [
+  [64, Float32Array],
+  [61, Float32Array],
+  [3, Float32Array],
+  [200, Float32Array],
+  [90, Float64Array],
+  [64, Float32Array],
+  [210, Float32Array],
+  [10, Float32Array],
+] as const;
+
+it.each([1, 2, 4, 8])('%i ranks have the mean of the tree, one call behind the other or all at once', async (size) => {
   const { means, asked } = neighbours(size);
-  // Lengths that ranks share evenly and others, a longer one that wants more room, and another type.
-  for (const [length, Floats] of [
-    [64, Float32Array],
-    [61, Float32Array],
-    [3, Float32Array],
-    [200, Float32Array],
-    [90, Float64Array],
-    [64, Float32Array],
-  ] as const) {
-    const vectors = vectorsOf(size, length, Floats);
-    const given = vectors.map((vector) => vector.slice());
-    const found = await Promise.all(means.map((mean, rank) => mean(given[rank]!, 2 * size)));
-    for (const mean of found) expect(mean).toEqual(wanted(vectors, 2 * size));
-    expect(given).toEqual(vectors);
+  const all = [...lengths, ...lengths].map(([length, Floats]) => vectorsOf(size, length, Floats));
+  const wanted = all.map((vectors) => meanByTree(vectors, 2 * size));
+  const given = all.map((vectors) => vectors.map((vector) => vector.slice()));
+  for (const [at, vectors] of given.slice(0, lengths.length).entries()) {
+    const found = await Promise.all(means.map((mean, rank) => meanOf(mean, vectors[rank]!, 2 * size)));
+    for (const mean of found) expect(mean).toEqual(wanted[at]);
   }
-  expect(new Set(asked)).toEqual(new Set([2]));
+  const found = await Promise.all(
+    means.map((mean, rank) => Promise.all(given.map((vectors) => meanOf(mean, vectors[rank]!, 2 * size)))),
+  );
+  for (const ofRank of found) expect(ofRank).toEqual(wanted);
+  expect(given).toEqual(all);
+  expect(new Set(asked).size).toBe(1);
 });
 
-it('a mean is there until its rank asks for the next, however far the others are', async () => {
+it('a mean is there while its rank takes it, however far the others are', async () => {
   const { means } = neighbours(2);
   const [a, b] = vectorsOf(2, 40, Float32Array) as [Float32Array, Float32Array];
-  const [first, others] = await Promise.all(means.map((mean) => mean(a, 2)));
-  const next = means[1]!(b, 2);
-  // The other rank has left its vector, and waits.
-  for (let turn = 0; turn < 5; turn++) await new Promise((done) => setImmediate(done));
-  expect(first).toEqual(a);
-  expect(await Promise.all([means[0]!(b, 2), next])).toEqual([b, b]);
-  expect(others).toEqual(b);
+  // The second rank would go on with all that follows before the first has taken anything.
+  const taken = Array.from({ length: 6 }, (_, at) => meanOf(means[1]!, at % 2 ? a : b, 2));
+  for (let at = 0; at < 6; at++) expect(await meanOf(means[0]!, at % 2 ? a : b, 2)).toEqual(at % 2 ? a : b);
+  expect(await Promise.all(taken)).toEqual([b, a, b, a, b, a]);
 });

@@ -1,16 +1,17 @@
 /**
  * Means over ranks of one machine, by memory that all of them see. Each copies its vector there, sums one part of all of
- * them, and reads the whole from where all have left their parts: messages would copy each vector several times more.
+ * them in place, and takes the whole when all have done so: messages would copy each vector several times more.
  *
- * Ranks wait for each other in turns of the event loop, so that a GPU's read-backs and signals come through meanwhile.
+ * Several means are under way at once, each in a room of its own, and threads of a pool copy and sum: this one is left to
+ * a GPU, to signals, and to looking whether the others have come.
  */
 
 import { yieldToEventLoop } from '../eventLoop.js';
 import type { Ranks } from '../program/ranks.js';
-import { divide, type FloatVector, TreeSum } from '../program/treeSum.js';
+import type { FloatVector } from '../program/treeSum.js';
 
 /** Ranks of one machine. */
-export interface Neighbours {
+export interface Neighbours extends VectorWork {
   readonly rank: number;
   readonly size: number;
   /** Bytes that all ranks see, zero at first; all of them ask for equally many at the same time. */
@@ -19,64 +20,93 @@ export interface Neighbours {
   yieldCore(): void;
 }
 
-/** Bytes between two ranks' counters, so that none lies in another's cache line. */
+/** Work on vectors of one type and length, beside the event loop. They are left alone until it is done. */
+export interface VectorWork {
+  copy(into: FloatVector, from: FloatVector): Promise<void>;
+  /** Adds the second to the first. */
+  add(into: FloatVector, other: FloatVector): Promise<void>;
+  scale(vector: FloatVector, factor: number): Promise<void>;
+}
+
+/** Means under way: one is copied, one is summed, one is taken. */
+const ROOMS = 3;
+
+/** Bytes of a line of the cache: no two ranks' counters share one. */
 const LINE = 64;
 
 /** Looks at the others' counters before the core is given away: some microseconds, as long as ranks in step differ. */
 const LOOKS = 200;
 
 export function sharedMean(neighbours: Neighbours): Ranks['mean'] {
-  const { rank, size } = neighbours;
-  let room: Room | null = null;
-  return async (vector, count) => {
-    const length = Math.ceil(vector.length / size);
-    const needed = length * size * vector.BYTES_PER_ELEMENT;
-    if (room === null || room.bytes < needed) room = roomFor(neighbours, needed);
-    const { floats, meet } = room;
-    floats(vector, rank, 0, vector.length).set(vector);
-    await meet();
-    // Nobody else reads this part of any vector, so that it is summed where it lies.
-    const tree = new TreeSum();
-    for (let from = 0; from < size; from++) tree.add(floats(vector, from, rank * length, length));
-    floats(vector, size, rank * length, length).set(divide(tree.total, count));
-    await meet();
-    return floats(vector, size, 0, vector.length);
+  const rooms: Room[] = [];
+  let calls = 0;
+  return (vector, count, take) => {
+    const at = calls++ % ROOMS;
+    const room = rooms[at];
+    // All ranks find out here, call by call, that they need more room: they have to ask for it in the same order.
+    if (!room || room.bytes < vector.byteLength) rooms[at] = roomFor(neighbours, vector.byteLength);
+    return rooms[at]!.mean(vector, count, take);
   };
 }
 
 interface Room {
-  /** Bytes of a vector. */
+  /** Bytes of the largest vector that has room. */
   readonly bytes: number;
-  /** Floats of the type of `like`, in the vector of a rank, or behind all of those in that of the means. */
-  floats(like: FloatVector, slot: number, offset: number, length: number): FloatVector;
-  /** Waits until all ranks have come so far. */
-  meet(): Promise<void>;
+  /** Begins when the mean before it has been taken. */
+  readonly mean: Ranks['mean'];
 }
 
-/** Room for a vector of each rank and for the means, behind a counter for each rank. */
-function roomFor({ rank, size, sharedMemory, yieldCore }: Neighbours, bytes: number): Room {
-  const memory = sharedMemory(size * LINE + (size + 1) * bytes);
+/** Room for a vector of each rank, behind a counter for each. */
+function roomFor({ rank, size, sharedMemory, yieldCore, copy, add, scale }: Neighbours, least: number): Room {
+  const bytes = Math.ceil(least / LINE) * LINE;
+  const memory = sharedMemory(size * (LINE + bytes));
   const counters = new Int32Array(memory, 0, (size * LINE) / 4);
   const counterOf = (of: number): number => (of * LINE) / 4;
-  let met = 0;
-  const areHere = (): boolean => {
-    for (let of = 0; of < size; of++) if (Atomics.load(counters, counterOf(of)) < met) return false;
+  let done = 0;
+  /** Tells the others that this rank is done with what it had to do. */
+  const isDone = (): void => {
+    Atomics.store(counters, counterOf(rank), ++done);
+  };
+  const areDone = (): boolean => {
+    for (let of = 0; of < size; of++) if (Atomics.load(counters, counterOf(of)) < done) return false;
     return true;
   };
+  /** Waits until all ranks have come as far as this one. */
+  const everyone = async (): Promise<void> => {
+    for (let looks = 1; !areDone(); looks++) {
+      if (looks % LOOKS > 0) continue;
+      yieldCore();
+      await yieldToEventLoop();
+    }
+  };
+  const mean: Ranks['mean'] = async (vector, count, take) => {
+    const Floats = vector instanceof Float64Array ? Float64Array : Float32Array;
+    const vectors = Array.from(
+      { length: size },
+      (_, of) => new Floats(memory, size * LINE + of * bytes, vector.length),
+    );
+    const length = Math.ceil(vector.length / size);
+    const parts = vectors.map((each) => each.subarray(rank * length, (rank + 1) * length));
+    await everyone();
+    await copy(vectors[rank]!, vector);
+    isDone();
+    await everyone();
+    // The tree of `TreeSum`. Nobody else reads this part of any vector until it is the mean.
+    for (let apart = 1; apart < size; apart *= 2) {
+      for (let at = 0; at < size; at += 2 * apart) await add(parts[at]!, parts[at + apart]!);
+    }
+    await scale(parts[0]!, 1 / count);
+    isDone();
+    await everyone();
+    take(vectors[0]!);
+    isDone();
+  };
+  let last = Promise.resolve();
   return {
     bytes,
-    floats: (like, slot, offset, length) => {
-      const Floats = like instanceof Float64Array ? Float64Array : Float32Array;
-      return new Floats(memory, size * LINE + slot * bytes + offset * Floats.BYTES_PER_ELEMENT, length);
-    },
-    meet: async () => {
-      met++;
-      Atomics.store(counters, counterOf(rank), met);
-      for (let looks = 1; !areHere(); looks++) {
-        if (looks % LOOKS > 0) continue;
-        yieldCore();
-        await yieldToEventLoop();
-      }
+    mean: (vector, count, take) => {
+      last = last.then(() => mean(vector, count, take));
+      return last;
     },
   };
 }
