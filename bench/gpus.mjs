@@ -4,8 +4,9 @@
  *     npm run build && node bench/gpus.mjs --cards 2 --pairs 3
  *     node bench/gpus.mjs resnet18 --mode float --python python3
  *
- * Each line has images a second of one card and of all of them, medians over the pairs. Needs what `--gpus` needs (root or
- * name spaces of users, Open MPI, koffi), and for the other column PyTorch with NCCL and torchvision.
+ * Each line has images a second of one card and of all of them, medians over the pairs; `--trace` adds what each call of
+ * `ranks.mjs` says, with when the parts of a step come and go. Needs what `--gpus` needs (root or name spaces of users,
+ * Open MPI, koffi), and for the other column PyTorch with NCCL and torchvision.
  */
 
 import { spawnSync } from 'node:child_process';
@@ -28,6 +29,7 @@ const { values: options, positionals } = parseArgs({
     pairs: { type: 'string', default: '3' },
     python: { type: 'string', default: 'python3' },
     'without-pytorch': { type: 'boolean', default: false },
+    trace: { type: 'boolean', default: false },
   },
 });
 const cards = Number(options.cards);
@@ -57,9 +59,16 @@ function ours({ model, side, classes, batch, steps }, count) {
   const words = [
     ...[process.execPath, path('ranks.mjs'), '--device', 'gpu', '--model', model, '--side', String(side)],
     ...['--classes', String(classes), '--batch-size', String(batch * count), '--shards', String(count)],
-    ...['--steps', String(steps), ...(options.mode === 'float' ? ['--float'] : [])],
+    ...[
+      '--steps',
+      String(steps),
+      ...(options.mode === 'float' ? ['--float'] : []),
+      ...(options.trace ? ['--trace'] : []),
+    ],
   ];
-  return call(count === 1 ? words : rankCommand(count, words, thisMachine())).imagesPerSecond;
+  const result = call(count === 1 ? words : rankCommand(count, words, thisMachine()));
+  if (options.trace) console.log(JSON.stringify(result));
+  return result.imagesPerSecond;
 }
 
 function theirs({ model, batch }, count) {

@@ -6,7 +6,8 @@
  *   mpirun -n 2 node bench/ranks.mjs --shards 4
  *   mpirun -n 4 node bench/ranks.mjs --shards 4 --model resnet20 --batch-size 128 --steps 20
  *
- * `--trace` adds when the parts of a step come and go: milliseconds since its beginning, medians over steps, from each rank.
+ * `--trace` adds when the parts of a step come and go: milliseconds since its beginning, medians over steps, of the first
+ * rank.
  *
  * `step` is the whole; `shard` its part of going forward and backward through one shard and reading what it leaves, `update`
  * what follows the exchange; `exchange` that of the whole vector, in its parts, `largePart` that of 4 MB, and `latency` that
@@ -89,12 +90,12 @@ if (shards > 1) {
   times.latency = await timed(() => ranks.mean(one, 1, () => {}));
   line.floats = vectors.reduce((sum, { length }) => sum + length, 0);
 }
+if (values.trace) line.trace = await trace();
 if (ranks.rank === 0) {
   const machine = `${cpus()[0].model}, ${cpus().length} cores, Node ${process.version}, ${engine.name}: ${engine.description}`;
   const imagesPerSecond = Math.round((1000 * batchSize) / times.step.median);
   console.log(JSON.stringify({ machine, steps, ...line, imagesPerSecond, ms: times }));
 }
-if (values.trace) console.log(JSON.stringify({ rank: ranks.rank, trace: await trace() }));
 await program.dispose();
 await engine.dispose();
 ranks.leave();
