@@ -68,3 +68,11 @@ export function described(value: Value): string {
       return value satisfies never;
   }
 }
+
+/** A sum of terms and an addend, which a quantizer or a function can follow. */
+export type Sum = Extract<Value, { readonly type: 'normalised' }>;
+
+/** A single term as a sum. */
+export function singleTerm(term: Normalised): Sum {
+  return { type: 'normalised', terms: [term], addend: null, through: null };
+}

@@ -19,7 +19,7 @@ import {
 } from '../quant/index.js';
 import { boundedProduct, demandAccumulator } from './bounds.js';
 import type { Channel } from './certificate.js';
-import { commonGrid, demandStorable, demandWeightByte, gridOf, wholeMultiple } from './grids.js';
+import { demandStorable, demandWeightByte, gridOf, wholeMultiple } from './grids.js';
 import { gridOfBytes } from './inputGrid.js';
 import {
   type ConvolutionLayer,
@@ -36,16 +36,9 @@ import {
 } from './integerNetwork.js';
 import { classifierLayer, scaledClassifier, sumPoolLayer } from './loweredClassifier.js';
 import { outputLayer } from './loweredOutputs.js';
-import { described, type TensorChannel, type Value } from './loweredValue.js';
-import {
-  certified,
-  channelSteps,
-  defined,
-  exactLog2,
-  type Normalised,
-  type Sums,
-  type Target,
-} from './requantization.js';
+import { described, type Sum, singleTerm, type Value } from './loweredValue.js';
+import { certified, channelSteps, defined, type Normalised, type Sums, type Target } from './requantization.js';
+import { integerTensor, TensorForms } from './tensorForms.js';
 import { asIs, identity, meanOf, scaledBy } from './terms.js';
 
 /** A layer with certified integers, and the computation of its channels. */
@@ -89,26 +82,21 @@ export function lowerNetwork(
 class Lowering {
   readonly layers: IntegerLayer[] = [];
   readonly certified: CertifiedLayer[] = [];
-  readonly #values = new Map<number, Value>();
-  readonly #parameters: ReadonlyMap<string, Float64Array>;
+  readonly #forms: TensorForms;
   readonly #ranges: readonly (readonly [e0: number, e1: number])[];
   readonly #quantizers: readonly Quantizer[];
   readonly #bits: readonly number[];
-  readonly #names: ReadonlyMap<number, string>;
   /** The fully connected layer that computes the logits; others are computed as convolutions. */
   readonly #last: AnyNode | undefined;
 
   constructor(
-    { plan, variables, activationNames }: TrainingProgram,
+    training: TrainingProgram,
     readonly prove: boolean,
   ) {
-    this.#last = lastLinear(plan.phases.evaluate!);
-    this.#names = activationNames;
-    const { quantizers, table } = variables;
+    this.#last = lastLinear(training.plan.phases.evaluate!);
+    this.#forms = new TensorForms(training, this.layers);
+    const { quantizers, table } = training.variables;
     this.#quantizers = quantizers;
-    this.#parameters = new Map(
-      [...variables.parameters, ...variables.running].map(({ name, start }) => [name, start] as const),
-    );
     this.#ranges = quantizers.map((quantizer, row) => effectiveRange(quantizer, table[2 * row]!, table[2 * row + 1]!));
     this.#bits = tableBits(quantizers, table);
   }
@@ -155,7 +143,10 @@ class Lowering {
         this.#maxPool(node);
         break;
       case 'globalAveragePool':
-        this.#set(node.results.y, { type: 'mean', input: this.#integers(node.operands.x, 'global average') });
+        this.#forms.set(node.results.y, {
+          type: 'mean',
+          input: this.#forms.integers(node.operands.x, 'global average'),
+        });
         break;
       case 'averagePool':
         this.#averagePool(node);
@@ -165,25 +156,25 @@ class Lowering {
         break;
       case 'flatten':
       case 'unflatten':
-        this.#set(node.results.y, this.#get(node.operands.x));
+        this.#forms.set(node.results.y, this.#forms.get(node.operands.x));
         break;
       case 'concat':
-        this.#set(node.results.y, {
+        this.#forms.set(node.results.y, {
           type: 'channels',
-          channels: [...this.#channelsOf(node.operands.a), ...this.#channelsOf(node.operands.b)],
+          channels: [...this.#forms.channelsOf(node.operands.a), ...this.#forms.channelsOf(node.operands.b)],
         });
         break;
       case 'slice': {
         const { first, channels } = node.attributes;
-        const some = this.#channelsOf(node.operands.x).slice(first, first + channels);
-        this.#set(node.results.y, { type: 'channels', channels: some });
+        const some = this.#forms.channelsOf(node.operands.x).slice(first, first + channels);
+        this.#forms.set(node.results.y, { type: 'channels', channels: some });
         break;
       }
       case 'shuffleChannels': {
-        const all = this.#channelsOf(node.operands.x);
+        const all = this.#forms.channelsOf(node.operands.x);
         const { groups } = node.attributes;
         const at = (c: number) => (c % groups) * (all.length / groups) + Math.floor(c / groups);
-        this.#set(node.results.y, { type: 'channels', channels: all.map((_, c) => all[at(c)]!) });
+        this.#forms.set(node.results.y, { type: 'channels', channels: all.map((_, c) => all[at(c)]!) });
         break;
       }
       case 'bias':
@@ -198,7 +189,7 @@ class Lowering {
         break;
       default:
         throw new InputError(
-          `${this.#firstName(node)}: what reads it, ${node.op}, has no integer form yet; the network cannot be exported`,
+          `${this.#forms.firstName(node)}: what reads it, ${node.op}, has no integer form yet; the network cannot be exported`,
         );
     }
   }
@@ -210,15 +201,15 @@ class Lowering {
   #input({ operands, results, attributes: { scale, offset } }: Node<'gatherBatch'>): void {
     const found = operands.images.dtype === 'uint8' ? gridOfBytes(scale, offset) : { fault: 'inputs are numbers' };
     if ('fault' in found) {
-      this.#set(results.x, { type: 'numbers', fault: found.fault, scale, offset });
+      this.#forms.set(results.x, { type: 'numbers', fault: found.fault, scale, offset });
       return;
     }
     const { factor, offsets } = found;
     const grid: Grid = { type: 'uniform', lo: 0 - Math.max(...offsets), hi: 255 * factor - Math.min(...offsets) };
     // Images stay bytes in memory; u is computed by the layers that read them.
-    const output = tensor('images', imageShape(results.x), grid, scale[0]! / factor, 8);
+    const output = integerTensor('images', imageShape(results.x), grid, scale[0]! / factor, 8);
     this.layers.push({ op: 'input', name: 'images', scale: factor, offsets, quantization: null, output });
-    this.#set(results.x, { type: 'integers', tensor: output });
+    this.#forms.set(results.x, { type: 'integers', tensor: output });
   }
 
   /** Inputs whose first quantizer makes their bytes, before the network runs: codes with 128 for 0. */
@@ -229,7 +220,7 @@ class Lowering {
   ): void {
     const quantizer = this.#quantizers[row]!;
     const [step, e1] = this.#ranges[row]!;
-    const name = this.#nameOf(y);
+    const name = this.#forms.nameOf(y);
     const grid = gridOf(core, signed, step, e1);
     if (grid.type !== 'uniform') {
       throw new InputError(
@@ -237,7 +228,7 @@ class Lowering {
       );
     }
     demandStorable(name, grid, quantizer);
-    const output = tensor(name, imageShape(y), { type: 'uniform', lo: -128, hi: 127 }, step, 8);
+    const output = integerTensor(name, imageShape(y), { type: 'uniform', lo: -128, hi: 127 }, step, 8);
     const offsets = scale.map(() => 128);
     this.layers.push({
       op: 'input',
@@ -247,60 +238,33 @@ class Lowering {
       quantization: { scale, offset, step, limit: grid.hi },
       output,
     });
-    this.#set(y, { type: 'integers', tensor: output });
+    this.#forms.set(y, { type: 'integers', tensor: output });
   }
 
   #activation(node: Node<'activation'>): void {
     const { x } = node.operands;
     const { y } = node.results;
     const { activation } = node.attributes;
-    const source = this.#get(x);
+    const source = this.#forms.get(x);
     if (source.type === 'parameter' && activation.type === 'quantize') this.#weights(x, y, activation, null);
     else if (source.type === 'numbers' && activation.type === 'quantize') this.#quantizedInput(source, activation, y);
-    else this.#activate(this.#sumOf(x, y), activation, y);
-  }
-
-  /** A tensor as a sum that a quantizer or a function can follow. */
-  #sumOf(x: Tensor, y: Tensor): Sum {
-    const source = this.#get(x);
-    switch (source.type) {
-      case 'normalised':
-        return source;
-      case 'integers':
-        return sumOf(identity(source.tensor));
-      case 'channels':
-        return this.#unshifted(source.channels);
-      case 'mean': {
-        const [rows, columns] = source.input.shape as [number, number];
-        return sumOf(meanOf(source.input, [rows, columns], pixelWindow));
-      }
-      case 'parameter':
-      case 'numbers':
-      case 'sums':
-      case 'weights':
-      case 'moments':
-      case 'scaled':
-      case 'classified':
-        throw new InputError(`${this.#nameOf(y)}: an activation behind ${described(source)} has no integer form yet`);
-      default:
-        return source satisfies never;
-    }
+    else this.#activate(this.#forms.sumOf(x, y), activation, y);
   }
 
   /** Requantizes a sum if its activation is a quantizer; a function is kept until its quantizer comes. */
   #activate(sum: Sum, activation: Activation, y: Tensor): void {
     if (activation.type === 'quantize') this.#requantize(sum, activation, y);
-    else if (sum.through) throw this.#unquantized(sum, y);
-    else this.#set(y, { ...sum, through: activation.type });
+    else if (sum.through) throw this.#forms.unquantized(sum, y);
+    else this.#forms.set(y, { ...sum, through: activation.type });
   }
 
   /** Quantizes the trained weights. */
   #weights(x: Tensor, y: Tensor, { row, core }: { row: number; core: QuantizerCore }, exponents: Tensor | null): void {
-    const parameter = this.#get(x);
+    const parameter = this.#forms.get(x);
     if (parameter.type !== 'parameter') throw new Error(`${x.name} is no parameter`);
     const [e0, e1] = this.#ranges[row]!;
     const channels = x.shape.at(-1)!;
-    const scales = exponents && Array.from(this.#parameter(exponents), channelScale);
+    const scales = exponents && Array.from(this.#forms.parameter(exponents), channelScale);
     const { value } = elementQuantizers[core];
     const values = Int32Array.from(parameter.values, (weight, index) => {
       const scale = scales ? scales[index % channels]! : 1;
@@ -317,14 +281,14 @@ class Lowering {
       channelExponents: scales && Int8Array.from(scales, Math.log2),
       bits: this.#storedBits(row, grid),
     };
-    this.#set(y, { type: 'weights', weights });
+    this.#forms.set(y, { type: 'weights', weights });
   }
 
   #convolution(node: Node<'conv2d' | 'depthwiseConv2d' | 'groupedConv2d'>): void {
     const { x, w } = node.operands;
     const { y } = node.results;
-    const weights = this.#quantizedWeights(w);
-    const input = this.#integers(x, `convolution with ${weights.name}`);
+    const weights = this.#forms.quantizedWeights(w);
+    const input = this.#forms.integers(x, `convolution with ${weights.name}`);
     const depthwise = node.op === 'depthwiseConv2d';
     const groups = node.op === 'groupedConv2d' ? node.attributes.groups : 1;
     const isPointwise = node.op === 'conv2d' && weights.shape[0] === 1 && weights.shape[1] === 1;
@@ -332,55 +296,10 @@ class Lowering {
     this.#sums({ input, weights: fitting, factor: null, depthwise, groups, window: windowOf(node.attributes) }, y);
   }
 
-  #channelsOf(x: Tensor): readonly TensorChannel[] {
-    const value = this.#get(x);
-    if (value.type === 'channels') return value.channels;
-    const tensor = this.#integers(x, 'layer that takes channels of it');
-    if (x.shape.at(-1) !== tensor.shape[2]) {
-      throw new InputError(`${tensor.name}: features of several pixels side by side have no integer form yet`);
-    }
-    return Array.from({ length: tensor.shape[2]! }, (_, channel) => ({ tensor, channel }));
-  }
-
-  /** Channels of tensors as one stored tensor, in the finest of their steps. */
-  #stored(x: Tensor, channels: readonly TensorChannel[]): IntegerTensor {
-    const finest = Math.min(...channels.map(({ tensor }) => tensor.step));
-    const output = this.#sideBySide(channels, ({ step, name }) => exactLog2(step / finest, name));
-    this.#set(x, { type: 'integers', tensor: output });
-    return output;
-  }
-
-  /** The integers of channels unchanged, each in steps of its own tensor, as a quantizer takes them. */
-  #unshifted(channels: readonly TensorChannel[]): Sum {
-    const output = this.#sideBySide(channels, () => 0);
-    return sumOf({ ...identity(output), steps: channels.map(({ tensor }) => tensor.step) });
-  }
-
-  /** Channels of tensors, shifted by some bits, as one tensor. */
-  #sideBySide(channels: readonly TensorChannel[], shiftOf: (input: IntegerTensor) => number): IntegerTensor {
-    const inputs = [...new Set(channels.map(({ tensor }) => tensor))];
-    const shifts = inputs.map(shiftOf);
-    const count = this.layers.filter(({ op }) => op === 'arrange').length + 1;
-    const name = `channels ${count} of ${inputs.map((input) => input.name).join(', ')}`;
-    const grid = commonGrid(inputs, shifts);
-    if (!grid) {
-      throw new InputError(
-        `${name}: their steps (${inputs.map((input) => input.step).join(', ')}) need more than 8 bits together, or some are ` +
-          "powers of two; train it with a_shared = true, which gives them one step, or put a ReLU behind them, n.activation(x, 'relu')",
-      );
-    }
-    const step = Math.min(...inputs.map((input) => input.step));
-    const bits = Math.max(codeBits(grid), ...inputs.map((input) => input.bits));
-    const output = tensor(name, [...inputs[0]!.shape.slice(0, 2), channels.length], grid, step, bits);
-    const sources = channels.map((each) => ({ input: inputs.indexOf(each.tensor), channel: each.channel }));
-    this.layers.push({ op: 'arrange', name, inputs, shifts, sources, output });
-    return output;
-  }
-
   /** A fully connected layer is a convolution with a window of the size of its input. */
   #hiddenLinear({ operands: { x, w, b }, results: { y } }: Node<'linear'>): void {
-    const weights = this.#quantizedWeights(w);
-    const input = this.#integers(x, `layer with ${weights.name}`);
+    const weights = this.#forms.quantizedWeights(w);
+    const input = this.#forms.integers(x, `layer with ${weights.name}`);
     const product = { input, weights: overPixels(weights, input), factor: null, groups: 1, window: pixelWindow };
     this.#sums({ ...product, depthwise: false }, y);
     this.#addBias(y, b, y);
@@ -392,12 +311,12 @@ class Lowering {
 
   /** Adds a number for each channel to sums. */
   #addBias(x: Tensor, b: Tensor, y: Tensor): void {
-    const value = this.#get(x);
-    const { values, step } = this.#quantizedWeights(b);
+    const value = this.#forms.get(x);
+    const { values, step } = this.#forms.quantizedWeights(b);
     if (value.type !== 'sums')
-      throw new InputError(`${this.#nameOf(y)}: a bias behind ${described(value)} has no integer form yet`);
+      throw new InputError(`${this.#forms.nameOf(y)}: a bias behind ${described(value)} has no integer form yet`);
     const normalisation = { ...asIs(values.length), beta: Float64Array.from(values, (each) => each * step) };
-    this.#set(y, sumOf({ ...value.sums, normalisation }));
+    this.#forms.set(y, singleTerm({ ...value.sums, normalisation }));
   }
 
   #sums(unbounded: Omit<Product, 'lo' | 'hi'>, y: Tensor): void {
@@ -405,49 +324,49 @@ class Lowering {
     const { input, weights } = product;
     demandAccumulator(product);
     const steps = channelSteps(input.step, weights, y.shape.at(-1)!);
-    this.#set(y, { type: 'sums', sums: { product, steps, pixels: 1 } });
+    this.#forms.set(y, { type: 'sums', sums: { product, steps, pixels: 1 } });
   }
 
   #moments({ operands, results, attributes }: Node<'runningStatistics'>): void {
     const { name } = operands.runningVariance;
-    const variance = this.#parameter(operands.runningVariance);
+    const variance = this.#forms.parameter(operands.runningVariance);
     const least = variance.reduce((a, b) => Math.min(a, b));
     if (least + attributes.epsilon <= 0) throw new InputError(`${name}: holds ${least}, and no variance is below 0`);
     const invstd = Float64Array.from(variance, (each) => 1 / Math.sqrt(each + attributes.epsilon));
-    this.#set(results.statistics, { type: 'moments', mean: this.#parameter(operands.runningMean), invstd });
+    this.#forms.set(results.statistics, { type: 'moments', mean: this.#forms.parameter(operands.runningMean), invstd });
   }
 
   #batchNorm({ operands, results, attributes }: Node<'batchNorm'>): void {
     const { x, statistics, gamma, beta, shortcut } = operands;
-    const [value, moments] = [this.#get(x), this.#get(statistics)];
+    const [value, moments] = [this.#forms.get(x), this.#forms.get(statistics)];
     if (moments.type !== 'moments') throw new Error(`${statistics.name} are no statistics`);
-    const sums = value.type === 'sums' ? value.sums : identity(this.#integers(x, 'batch normalisation'));
+    const sums = value.type === 'sums' ? value.sums : identity(this.#forms.integers(x, 'batch normalisation'));
     const normalisation = {
       mean: moments.mean,
       invstd: moments.invstd,
-      gamma: this.#parameter(gamma),
-      beta: this.#parameter(beta),
+      gamma: this.#forms.parameter(gamma),
+      beta: this.#forms.parameter(beta),
     };
-    const own = sumOf({ ...sums, normalisation });
+    const own = singleTerm({ ...sums, normalisation });
     const together = shortcut ? this.#together(own, shortcut, results.y) : own;
     const { activation } = attributes;
     if (activation) this.#activate(together, activation, results.y);
-    else this.#set(results.y, together);
+    else this.#forms.set(results.y, together);
   }
 
   #add({ operands: { a, b }, results: { y } }: Node<'add'>): void {
-    this.#set(y, this.#together(this.#summand(a), b, y));
+    this.#forms.set(y, this.#together(this.#forms.summand(a), b, y));
   }
 
   /** The sum of convolutions and of a stored tensor: at most two terms, and an addend. */
   #together(a: Value, b: Tensor, sum: Tensor): Sum {
     const terms: Normalised[] = [];
     let addend: IntegerTensor | null = null;
-    for (const value of [a, this.#summand(b)]) {
+    for (const value of [a, this.#forms.summand(b)]) {
       if (value.type !== 'normalised' && value.type !== 'integers') {
-        throw new InputError(`${this.#nameOf(sum)}: a sum with ${described(value)} has no integer form yet`);
+        throw new InputError(`${this.#forms.nameOf(sum)}: a sum with ${described(value)} has no integer form yet`);
       }
-      if (value.type === 'normalised' && value.through) throw this.#unquantized(value, sum);
+      if (value.type === 'normalised' && value.through) throw this.#forms.unquantized(value, sum);
       const added = value.type === 'normalised' ? value : { terms: [], addend: value.tensor };
       terms.push(...added.terms);
       if (added.addend && addend) terms.push(identity(added.addend));
@@ -455,30 +374,24 @@ class Lowering {
     }
     if (terms.length > 2) {
       throw new InputError(
-        `${this.#nameOf(sum)}: adds ${terms.length + (addend ? 1 : 0)} tensors at once, of which a device can compute two ` +
+        `${this.#forms.nameOf(sum)}: adds ${terms.length + (addend ? 1 : 0)} tensors at once, of which a device can compute two ` +
           'and read one; set a_quantize_linear = true, so that sums on the way are stored',
       );
     }
     return { type: 'normalised', terms, addend, through: null };
   }
 
-  /** A tensor as a term of a sum; channels of several tensors are stored as one first. */
-  #summand(x: Tensor): Value {
-    const value = this.#get(x);
-    return value.type === 'channels' ? { type: 'integers', tensor: this.#stored(x, value.channels) } : value;
-  }
-
   #requantize(sum: Sum, { row, core, ...quantization }: Quantization, y: Tensor): void {
     const quantizer = this.#quantizers[row]!;
     const [e0, e1] = this.#ranges[row]!;
-    const name = this.#nameOf(y);
+    const name = this.#forms.nameOf(y);
     const { terms, addend } = sum;
     // A ReLU before a signed uniform quantizer leaves its nonnegative half.
-    const isHalf = sum.through === 'relu' && /uniform/i.test(core);
+    const isHalf = sum.through === 'relu' && (core === 'uniform' || core === 'fixedUniform');
     const [through, signed] = isHalf ? [null, false] : [sum.through, quantization.signed];
     const grid = gridOf(core, signed, e0, e1);
     demandStorable(name, grid, quantizer);
-    const output = tensor(name, imageShape(y), grid, e0, this.#storedBits(row, grid));
+    const output = integerTensor(name, imageShape(y), grid, e0, this.#storedBits(row, grid));
     const target: Target = { output, core, signed, e0, e1, through };
     const products = terms.map(({ product }) => product);
     const [first] = terms;
@@ -487,53 +400,59 @@ class Lowering {
     const layer: ConvolutionLayer = { op: 'convolution', name, products, addend, requantization, proof, output };
     this.layers.push(layer);
     if (channels) this.certified.push({ layer, channels });
-    this.#set(y, { type: 'integers', tensor: output });
+    this.#forms.set(y, { type: 'integers', tensor: output });
   }
 
   #subsample({ operands: { x }, results: { y }, attributes: { stride } }: Node<'subsample'>): void {
-    const input = this.#integers(x, 'shortcut');
+    const input = this.#forms.integers(x, 'shortcut');
     const name = `${input.name}/every ${stride}`;
     const output: IntegerTensor = { ...input, name, shape: imageShape(y) };
     this.layers.push({ op: 'subsample', name, stride, input, output });
-    this.#set(y, { type: 'integers', tensor: output });
+    this.#forms.set(y, { type: 'integers', tensor: output });
   }
 
   #maxPool({ operands: { x }, results: { y }, attributes }: Node<'maxPool'>): void {
-    const input = this.#integers(x, 'max pooling');
+    const input = this.#forms.integers(x, 'max pooling');
     const name = `${input.name}/max`;
     const output: IntegerTensor = { ...input, name, shape: imageShape(y) };
     this.layers.push({ op: 'maxPool', name, window: windowOf(attributes), input, output });
-    this.#set(y, { type: 'integers', tensor: output });
+    this.#forms.set(y, { type: 'integers', tensor: output });
   }
 
   #averagePool({ operands: { x }, results: { y }, attributes }: Node<'averagePool'>): void {
     const { rows, columns, countsPadding } = attributes;
-    const input = this.#integers(x, 'average pooling');
+    const input = this.#forms.integers(x, 'average pooling');
     const isPadded = [rows, columns].some(({ before, after }) => before > 0 || after > 0);
     if (isPadded && !countsPadding)
       throw new InputError(
-        `${this.#nameOf(y)}: means over fewer pixels at the edge have no integer form yet; train it with padding 0, or with countsPadding`,
+        `${this.#forms.nameOf(y)}: means over fewer pixels at the edge have no integer form yet; train it with padding 0, or with countsPadding`,
       );
     const [window, sides] = [{ rows: axisOf(rows), columns: axisOf(columns) }, [rows.size, columns.size] as const];
-    this.#set(y, sumOf(meanOf(input, sides, window)));
+    this.#forms.set(y, singleTerm(meanOf(input, sides, window)));
   }
 
   /** Channels times numbers of their own: a product of two tensors. */
   #multiplyChannels({ operands: { x, factor }, results: { y } }: Node<'multiplyChannels'>): void {
-    const [input, by] = [x, factor].map((each) => this.#integers(each, 'multiplication')) as [
+    const [input, by] = [x, factor].map((each) => this.#forms.integers(each, 'multiplication')) as [
       IntegerTensor,
       IntegerTensor,
     ];
-    this.#set(y, sumOf(scaledBy(input, by)));
+    this.#forms.set(y, singleTerm(scaledBy(input, by)));
   }
 
   #classifier({ operands: { x, w, b }, results }: Node<'linear'>): void {
-    const value = this.#get(x);
-    const [weights, bias] = [this.#quantizedWeights(w), this.#quantizedWeights(b)];
-    const input = value.type === 'mean' ? this.#append(sumPoolLayer(value.input)) : this.#integers(x, 'classifier');
+    const value = this.#forms.get(x);
+    const [weights, bias] = [this.#forms.quantizedWeights(w), this.#forms.quantizedWeights(b)];
+    const input =
+      value.type === 'mean' ? this.#append(sumPoolLayer(value.input)) : this.#forms.integers(x, 'classifier');
     const pixels = value.type === 'mean' ? value.input.shape[0]! * value.input.shape[1]! : 1;
     this.layers.push(classifierLayer(input, weights, bias, pixels));
-    this.#set(results.y, { type: 'classified' });
+    this.#forms.set(results.y, { type: 'classified' });
+  }
+
+  /** Bits in memory: the quantizer's, or more if its published form has levels beyond them. */
+  #storedBits(row: number, grid: Grid): number {
+    return Math.max(this.#bits[row]!, codeBits(grid));
   }
 
   #append(layer: SumPoolLayer): IntegerTensor {
@@ -542,106 +461,38 @@ class Lowering {
   }
 
   #scale({ operands, results }: Node<'scale'>): void {
-    const factor = this.#parameter(operands.factor)[0]!;
+    const factor = this.#forms.parameter(operands.factor)[0]!;
     if (!(Math.abs(factor) > 0))
       throw new InputError(`${operands.factor.name}: is ${factor}, so all logits are the same; train it further`);
     const last = this.layers.at(-1);
     if (last?.op !== 'classifier') {
-      this.#set(results.y, { type: 'scaled', x: operands.x, factor });
+      this.#forms.set(results.y, { type: 'scaled', x: operands.x, factor });
       return;
     }
     this.layers[this.layers.length - 1] = scaledClassifier(last, factor);
-    this.#set(results.y, { type: 'classified' });
+    this.#forms.set(results.y, { type: 'classified' });
   }
 
   /** The layer that gives a tensor times a number as logits, unless there is a classifier already. */
   #outputs(x: Tensor, factor: number): void {
-    const value = this.#get(x);
+    const value = this.#forms.get(x);
     if (value.type === 'classified') return;
     if (value.type === 'scaled') {
       this.#outputs(value.x, value.factor * factor);
       return;
     }
-    const sum = value.type === 'sums' ? unnormalised(value.sums) : this.#sumOf(x, x);
-    if (sum.through) throw this.#unquantized(sum, x);
+    const sum = value.type === 'sums' ? unnormalised(value.sums) : this.#forms.sumOf(x, x);
+    if (sum.through) throw this.#forms.unquantized(sum, x);
     this.layers.push(outputLayer(sum.terms, sum.addend, imageShape(x), factor));
-  }
-
-  /** Bits in memory: the quantizer's, or more if its published form has levels beyond them. */
-  #storedBits(row: number, grid: Grid): number {
-    return Math.max(this.#bits[row]!, codeBits(grid));
-  }
-
-  #set(tensor: Tensor, value: Value): void {
-    this.#values.set(tensor.id, value);
-  }
-
-  #get(tensor: Tensor): Value {
-    const known = this.#values.get(tensor.id);
-    if (known) return known;
-    return { type: 'parameter', name: tensor.name, values: this.#parameter(tensor) };
-  }
-
-  /** The trained values of a parameter or a running moment. */
-  #parameter({ name }: Tensor): Float64Array {
-    const values = this.#parameters.get(name);
-    if (!values) throw new Error(`${name} is neither computed nor learned`);
-    const fault = values.find((value) => !Number.isFinite(value));
-    if (fault === undefined) return values;
-    throw new InputError(`${name}: holds ${fault}, which is no number of a device; its training has diverged`);
-  }
-
-  #integers(x: Tensor, reader: string): IntegerTensor {
-    const value = this.#get(x);
-    if (value.type === 'integers') return value.tensor;
-    if (value.type === 'channels') return this.#stored(x, value.channels);
-    if (value.type === 'numbers') {
-      throw new InputError(
-        `images: ${value.fault}, so they lie on no grid of integers; set a_quantize_input = true, or train on bytes with ` +
-          'normalise = shift',
-      );
-    }
-    if (value.type === 'normalised' && value.through) throw this.#unquantized(value, x);
-    throw new InputError(
-      `${this.#nameOf(x)}: is not quantized, but the ${reader} reads it, so it would stay float on the device; set ` +
-        'a_quantize_linear = true, and let no rule in layers say none',
-    );
-  }
-
-  #unquantized(sum: Sum, y: Tensor): InputError {
-    return notQuantized(this.#nameOf(y), sum.through ?? 'sum');
-  }
-
-  /** The first operand that has a name in tables. */
-  #firstName(node: AnyNode): string {
-    const [first] = operandsOf(node).flatMap(({ id }) => this.#names.get(id) ?? []);
-    return first ?? 'the network';
-  }
-
-  /** The name of a tensor in tables and rules, if it has one. */
-  #nameOf(tensor: Tensor): string {
-    return this.#names.get(tensor.id) ?? described(this.#get(tensor));
-  }
-
-  #quantizedWeights(w: Tensor): IntegerWeights {
-    const value = this.#get(w);
-    if (value.type === 'weights') return value.weights;
-    throw new InputError(`${described(value)}: is not quantized; set w_quantize, and let no rule in layers say none`);
   }
 }
 
-type Sum = Extract<Value, { readonly type: 'normalised' }>;
 type Node<K extends AnyNode['op']> = Extract<AnyNode, { readonly op: K }>;
 type Quantization = { readonly row: number; readonly core: QuantizerCore; readonly signed: boolean };
 
-/** A single term as a sum. */
-function sumOf(term: Normalised): Sum {
-  return { type: 'normalised', terms: [term], addend: null, through: null };
-}
-
 /** The result of a convolution, without bias and normalisation. */
 function unnormalised(sums: Sums): Sum {
-  return sumOf({ ...sums, normalisation: asIs(sums.steps.length) });
+  return singleTerm({ ...sums, normalisation: asIs(sums.steps.length) });
 }
 
 /** The fully connected layer behind which values are only scaled or reordered; undefined if there is none. */
@@ -663,20 +514,9 @@ function isFeatures({ shape }: Tensor): boolean {
   return shape.length === 2 || (shape[1] === 1 && shape[2] === 1);
 }
 
-function tensor(name: string, shape: readonly number[], grid: Grid, step: number, bits: number): IntegerTensor {
-  return { name, shape, grid, step, bits, usedChannels: shape.at(-1)! };
-}
-
 /** The shape for one image; features are one pixel. */
 function imageShape({ shape }: Tensor): number[] {
   return shape.length === 2 ? [1, 1, shape[1]!] : shape.slice(1);
-}
-
-function notQuantized(name: string, activation: string): InputError {
-  return new InputError(
-    `${name}: its ${activation} is not quantized, so it would stay float on the device; set a_quantize` +
-      `${/^(hardSwish|silu)$/.test(activation) ? ' and a_quantize_linear = true' : ''}, and let no rule in layers say none`,
-  );
 }
 
 /** An axis of a window without its size, which the weights have. */
