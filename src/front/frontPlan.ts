@@ -89,6 +89,8 @@ export interface Front {
   readonly images: PlannedImages;
   /** The folder of the run folders, the .cfg file and the report. */
   readonly folder: string;
+  /** What all quantized networks learn from, beside the labels, if the call says so. */
+  readonly teacher: string | null;
 }
 
 /** Mean bits a weight of the default budgets. */
@@ -136,6 +138,9 @@ const sharedKeys: readonly string[] = [
   ...['budget', 'target_weight_kbytes', 'target_activation_kbytes'],
 ];
 
+/** Keys by which quantized networks learn from another one: the float network has no teacher but that of its section. */
+const teachingKeys: readonly string[] = ['distill', 'distill_temperature', 'distill_weight'];
+
 /**
  * The float network of a front, from its section and the call.
  *
@@ -147,7 +152,7 @@ export function floatNetwork({
   settings,
   quick,
 }: Pick<FrontOptions, 'file' | 'section' | 'settings' | 'quick'>): Experiment {
-  const own = Object.entries(settings).filter(([option]) => !concernsQuantizers(keyOf(option)));
+  const own = Object.entries(settings).filter(([option]) => !isOfQuantized(keyOf(option)));
   const overrides = { ...(quick && quickSettings), select: 'validation', ...Object.fromEntries(own) };
   const base = resolveExperiment(file, section, overrides, 'shared');
   const quantized = ['w_quantize', 'a_quantize'].find((key) => base.sources.has(key));
@@ -185,6 +190,9 @@ export async function planFront(
     ['DEFAULT', sharedLines(options, base)],
     ['FLOAT', linesOf(base.settings.weightfile === null ? {} : { weightfile: base.settings.weightfile })],
   ]);
+  const teaching = teachingOf(options.settings);
+  /** The keys that all quantized networks have. */
+  const quantizedFrom = (float: string): Keys => ({ ...startingFrom(float, base), ...teaching });
   const rows: FrontRow[] = [];
   const addRow = (way: Way, id: string, remark = '', variant: string | null = null): void => {
     rows.push({ id, section: id, way, variant, label: wayNames[way] + remark, group: '' });
@@ -193,13 +201,13 @@ export async function planFront(
   const add: AddRow = (way, name, keys, variant) => {
     if (!ways.includes(way)) return [];
     if (sections.has(name)) return [name];
-    sections.set(name, linesOf({ ...startingFrom('FLOAT', base), ...keys }));
+    sections.set(name, linesOf({ ...quantizedFrom('FLOAT'), ...keys }));
     addRow(way, name, variant && `, ${variant}`, variant);
     return [name];
   };
   const text = () => configText(`The runs of a front: ${commandOf(source, section)}`, sections);
   const experimentOf = (name: string, keys: Keys) => {
-    const all = configText('', new Map([...sections, [name, linesOf({ ...startingFrom('FLOAT', base), ...keys })]]));
+    const all = configText('', new Map([...sections, [name, linesOf({ ...quantizedFrom('FLOAT'), ...keys })]]));
     return resolveExperiment(parseConfig(all, path), name, {}, 'shared');
   };
   /** The network of these keys with its limits. */
@@ -237,7 +245,7 @@ export async function planFront(
           addRow('float', float, `, ${width}/${wholeWidth} of the channels`);
         }
         const { name, keys } = fits(width)!;
-        return add('narrow', `NARROW${width}_${name}`, { ...startingFrom(float, base), ...narrowed(width), ...keys });
+        return add('narrow', `NARROW${width}_${name}`, { ...quantizedFrom(float), ...narrowed(width), ...keys });
       }),
     };
     const ofVariants = (variantBudgets.includes(kbytes) ? variants : []).flatMap(({ name, keys: own }) => {
@@ -262,6 +270,7 @@ export async function planFront(
     quick,
     images: { classes: images.classes.length, shape: [images.train.height, images.train.width, images.train.channels] },
     folder,
+    teacher: teaching.distill === undefined ? null : String(teaching.distill),
   };
 }
 
@@ -398,6 +407,17 @@ function startingFrom(float: string, { training }: Experiment): Keys {
     weightfile: `${float}/params_best.safetensors`,
     initial_learning_rate: Number((training.initialLearningRate * rateOfQuantized).toPrecision(6)),
   };
+}
+
+/** The keys of the call that say what quantized networks learn from, beside the labels. */
+function teachingOf(settings: Overrides): Keys {
+  const given = Object.entries(settings).map(([option, value]) => [keyOf(option), value] as const);
+  return Object.fromEntries(given.filter(([key, value]) => teachingKeys.includes(key) && value !== undefined));
+}
+
+/** Whether a key is no float network's. */
+function isOfQuantized(key: string): boolean {
+  return concernsQuantizers(key) || teachingKeys.includes(key);
 }
 
 /** The keys of [DEFAULT]: those of the float network's section, and the call's overrides. */

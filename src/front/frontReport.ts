@@ -23,7 +23,7 @@ interface Point {
 }
 
 /** The report. `command`: the words of the call that made it, behind the program's name. */
-export function frontReport({ rows, budgets, ways, plan, quick }: Front, command: string): Document {
+export function frontReport({ rows, budgets, ways, plan, quick, teacher }: Front, command: string): Document {
   const ofRuns = planResults(plan);
   const finished = finishedOf(ofRuns);
   const results = rowResults(rows, () => 'FLOAT', ofRuns);
@@ -45,7 +45,13 @@ export function frontReport({ rows, budgets, ways, plan, quick }: Front, command
       ...(quick ? [quickNote] : []),
       { type: 'text', text: introduction },
       { type: 'list', items: ways.map((way) => `**${wayNames[way]}** ${meanings[way]}.`) },
-      { type: 'list', items: conditions(null, plan, finished) },
+      {
+        type: 'list',
+        items: [
+          ...conditions(null, plan, finished),
+          ...(teacher === null ? [] : [`All quantized networks learn from \`${teacher}\`, too (\`distill\`).`]),
+        ],
+      },
       { type: 'heading', text: 'Error over size' },
       ...frontPicture(all[0]!, quantized, `${model} on ${data}`),
       resultTable(points),

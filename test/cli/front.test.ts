@@ -45,6 +45,14 @@ it('plans every way at every budget, each network once, and writes nothing in a 
   expect(existsSync(join(folder, 'planned'))).toBe(false);
 });
 
+it('gives all quantized networks a teacher, and the float ones none', async () => {
+  const { stdout } = await succeeds(call('0.75', '--distill', 'FLOAT', '--out', 'planned', '--dry-run'), folder);
+  const taught = stdout.split(/^\[/m).flatMap((section) => (section.includes('distill = FLOAT\n') ? [section] : []));
+  expect(taught.map((section) => section.split(']')[0])).toEqual([
+    ...['LEARNED_0.75', 'ALLOCATED_0.75', 'SAME_W3A4', 'ENDS_W2A4'],
+  ]);
+});
+
 it('takes a network of one’s own', async () => {
   const own = network({ input: [32, 32, 3] }, (n, x) => n.linear(n.globalAverage(n.conv(x, 8)), 10));
   writeFileSync(join(folder, 'own.mjs'), `export default ${JSON.stringify(own)};`);
