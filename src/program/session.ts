@@ -11,7 +11,7 @@ import { averageStorages, STORAGE } from '../nn/index.js';
 import { classification } from '../task.js';
 import { type BatchFeed, batchFeed, evaluationStorages, trainingStorages } from './batchFeed.js';
 import { type Evaluation, type EvaluationSet, evaluate, evaluateTogether } from './evaluate.js';
-import { measureMoments } from './momentsAnew.js';
+import { measureGradients, measureMoments } from './measurements.js';
 import { oneRank, type Ranks } from './ranks.js';
 import { scoreOf } from './score.js';
 import { ownShards, shardedStep, wholeStep } from './step.js';
@@ -35,6 +35,11 @@ export interface Session {
   step(batch: number): Promise<Error | null>;
   /** Re-estimates the running moments on the first batches of an epoch, as many as the program's options say. */
   measureMoments(table: BatchTable): Promise<void>;
+  /**
+   * The mean squares of the parameters' gradients on the first batches of an epoch, as many as the program's options say;
+   * nothing is trained.
+   */
+  measureGradients(table: BatchTable): Promise<Float64Array>;
   /** Milliseconds that `step` has waited for images to be decoded, so far. */
   readonly waitMs: number;
   /** Evaluates the set with this index. Rejects if one of its images cannot be decoded. */
@@ -56,7 +61,7 @@ export async function openSession(
     if (average && training.options.movingAverages) program.write(average, start, view.offset);
   }
   if (variables.table.length) program.write(STORAGE.quantizers, variables.table);
-  const { batchSize, shards = 1, momentBatches = 0 } = training.options;
+  const { batchSize, shards = 1, momentBatches = 0, gradientBatches = 0 } = training.options;
   const own = shards / ranks.size;
   const parts = shards === 1 ? [] : stepParts(training.plan);
   let trainingFeed: BatchFeed | null = null;
@@ -80,6 +85,11 @@ export async function openSession(
       const feed = begun(trainingFeed);
       feed.begin(ownShards(table, batchSize, ranks));
       await measureMoments(program, training, feed, Math.min(momentBatches, table.batches), ranks);
+    },
+    measureGradients: async (table) => {
+      const feed = begun(trainingFeed);
+      feed.begin(ownShards(table, batchSize, ranks));
+      return measureGradients(program, training, feed, Math.min(gradientBatches, table.batches), ranks);
     },
     get waitMs() {
       return trainingFeed?.waitMs ?? 0;

@@ -34,7 +34,7 @@ async function sessionOf(batchSize: number, shards: number, ranks = oneRank, isS
     evaluationImages: 11,
     isStreamed,
   };
-  const options = programOptions(experiment, shape, null);
+  const options = { ...programOptions(experiment, shape, null), gradientBatches: 1 };
   const engine = await selectEngine('cpu', { threads: 1 });
   const session = await openSession(engine, buildTrainingProgram(options), undefined, ranks);
   session.program.write(STORAGE.control, [0.05, 0.1, 0.1, 0]);
@@ -122,6 +122,15 @@ describe('a step in shards', () => {
   });
 });
 
+it('the squares of gradients that are measured are those of the step on the same images', async () => {
+  const [session] = await sessionsOf(1, 1);
+  const measured = await session!.measureGradients(table);
+  session!.setBatches(table);
+  expect(await session!.step(0)).toBeNull();
+  const [gradients] = await read(session!, STORAGE.gradients);
+  expect([...measured]).toEqual(gradients!.map((gradient) => gradient ** 2));
+});
+
 describe('ranks', () => {
   it('have the bits of one that has all shards, however many they are', async () => {
     const [alone] = await sessionsOf(1, 4);
@@ -141,6 +150,19 @@ describe('ranks', () => {
       return Promise.all(sessions.map((session) => read(session, STORAGE.running)));
     };
     const [wanted] = await measured(1);
+    for (const size of [2, 4]) expect(await measured(size)).toEqual(Array(size).fill(wanted));
+  });
+
+  it('measure squares of gradients with the bits of one, and change nothing', async () => {
+    const measured = async (size: number) => {
+      const sessions = await sessionsOf(size, 4);
+      const before = await read(sessions[0]!, ...learned);
+      const squares = await Promise.all(sessions.map((session) => session.measureGradients(table)));
+      for (const session of sessions) expect(await read(session, ...learned)).toEqual(before);
+      return squares;
+    };
+    const [wanted] = await measured(1);
+    expect(Math.max(...wanted!)).toBeGreaterThan(0);
     for (const size of [2, 4]) expect(await measured(size)).toEqual(Array(size).fill(wanted));
   });
 

@@ -83,6 +83,8 @@ export interface ProgramOptions extends QuantizedNetwork {
    * Batches on which running moments are re-estimated before an evaluation; 0, the default, keeps those of training.
    */
   readonly momentBatches?: number;
+  /** Batches on which a guaranteed budget measures gradients; 0, the default, takes those of the last step. */
+  readonly gradientBatches?: number;
   /** Keep moving averages of parameters and running moments, and evaluate with them. */
   readonly movingAverages?: boolean;
   readonly seed: number;
@@ -110,10 +112,11 @@ export function buildTrainingProgram(options: ProgramOptions): TrainingProgram {
   const variables = startVariables(options);
   const builder = new PhaseBuilder(options, variables);
   builder.declare();
-  const { shards = 1, momentBatches = 0 } = options;
-  const step = shards === 1 ? { train: builder.train() } : { gradient: builder.gradient(), update: builder.update() };
+  const { shards = 1, momentBatches = 0, gradientBatches = 0 } = options;
+  const step = shards === 1 ? { train: builder.train() } : { update: builder.update() };
+  const gradient = shards > 1 || gradientBatches > 0 ? { gradient: builder.gradient() } : {};
   const moments = momentBatches > 0 ? { moments: builder.moments() } : {};
-  const plan = makePlan({ ...step, ...moments, evaluate: builder.evaluate() });
+  const plan = makePlan({ ...gradient, ...step, ...moments, evaluate: builder.evaluate() });
   return { plan, variables, teacher: builder.teacher, options, activationNames: builder.activationNames };
 }
 

@@ -132,6 +132,10 @@ export interface Experiment {
     readonly pruneStep: number;
     /** Fraction of the epochs in which bits are searched; then they are frozen. */
     readonly search: number;
+    /** The bits that the search begins with: all that a quantizer may have, or those of an allocation. */
+    readonly begin: 'wide' | 'allocated';
+    /** Batches on which gradients are measured before bits are taken or given; 0: those of the last step. */
+    readonly measure: number;
     readonly lambda2: number;
     readonly lambda3: number;
   };
@@ -373,6 +377,8 @@ function grouped(
       prunes: s.budget_prune && canPrune(s),
       pruneStep: s.budget_prune_step,
       search: s.budget_search,
+      begin: s.budget_begin,
+      measure: s.budget_measure,
       lambda2: s.initial_cost_lambda2,
       lambda3: s.initial_cost_lambda3,
     },

@@ -100,7 +100,7 @@ const idleKeys: readonly IdleKeys[] = [
     reason: () => 'without a target: set target_weight_kbytes, target_activation_kbytes, target_gbops or target_cost',
   },
   {
-    keys: ['budget_search'],
+    keys: ['budget_search', 'budget_begin', 'budget_measure'],
     because: ['budget'],
     areIdle: ({ budget }) => budget !== 'guaranteed',
     reason: ({ budget }) => `with budget = ${budget}: set budget = guaranteed`,

@@ -230,6 +230,8 @@ const settingsTable = {
   budget_prune: key('false', flag),
   budget_prune_step: key('1', integer(1, 1024)),
   budget_search: key('0.25', number(0, 1)),
+  budget_begin: key('wide', choice(['wide', 'allocated'])),
+  budget_measure: key('0', integer(0, 100_000)),
   initial_cost_lambda2: key('0.1', number(0, 1e6)),
   initial_cost_lambda3: key('0.1', number(0, 1e6)),
 

@@ -2,6 +2,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { type TinyRun, tinyRun } from '../../test/tinyRun.js';
 import { generateSynthetic } from '../data/index.js';
 import { selectEngine } from '../engine/selectEngine.js';
+import { elementCount } from '../graph/index.js';
 import { STORAGE } from '../nn/index.js';
 import { openSession } from '../program/session.js';
 import { buildTrainingProgram } from '../program/trainingProgram.js';
@@ -9,6 +10,9 @@ import { tableBits, tableSizes } from '../quant/index.js';
 import { experimentFromSettings } from '../settings/index.js';
 import { programOptions } from '../train/programOptions.js';
 import { beginBudget, keepBudget } from './budgetKeeper.js';
+
+/** Gradients are those of the last step here. */
+const noBatches = { batches: 0, batchSize: 4, entries: new Int32Array(0) };
 
 it.each([
   ['uniform', { a_quantize: 'parametric_fp_d_xmax_relu', a_bitwidth: 6 }],
@@ -41,7 +45,7 @@ it.each([
       return { bits: tableBits(training.variables.quantizers, table), ranges: table.filter((_, i) => i % 2 === 1) };
     };
     const start = await rows();
-    await beginBudget(experiment, session, 0);
+    await beginBudget(experiment, session, 0, noBatches);
     const begun = await rows();
     expect(start.bits[0]).toBeGreaterThan(4);
     expect(begun.bits[0]).toBe(4);
@@ -77,7 +81,7 @@ it('what loses a bit begins anew: nothing of its velocity is left, and nothing e
   const read = async (name: string) => Array.from(await program.read(name));
   const before = await read(STORAGE.quantizers);
   program.write(STORAGE.quantizerVelocity, new Float32Array(before.length).fill(1));
-  await keepBudget(experiment, session, 1);
+  await keepBudget(experiment, session, 1, noBatches);
   const [after, velocity] = [await read(STORAGE.quantizers), await read(STORAGE.quantizerVelocity)];
   const bits = [before, after].map((table) => tableBits(training.variables.quantizers, table));
   const losers = bits[0]!.map((count, row) => bits[1]![row]! < count);
@@ -100,11 +104,52 @@ describe('where bits freeze', () => {
     const begun = table.slice();
     table.set([table[0]! * astray, table[1]! * astray]);
     program.write(STORAGE.quantizers, table);
-    await beginBudget(experiment, session, 0);
+    await beginBudget(experiment, session, 0, noBatches);
     const now = await program.read(STORAGE.quantizers);
     if (isMended) expect(now[0]! / begun[0]!).toBeLessThan(astray);
     else expect(now[0]).toBeCloseTo(table[0]!, 6);
     expect(Array.from(now.subarray(2, 4))).toEqual(Array.from(begun.subarray(2, 4)));
+  });
+});
+
+describe('a search that begins with an allocation', () => {
+  /** The bits after so many epochs of the search, of which all leave these gradients. */
+  async function searched(exchanges: number, gradientsOf: (name: string) => number) {
+    const { experiment, session } = await opened({
+      target_weight_kbytes: 0.6,
+      budget_begin: 'allocated',
+      budget_search: 1,
+    });
+    const { program, training } = session;
+    const { variables } = training;
+    const bits = async () => tableBits(variables.quantizers, await program.read(STORAGE.quantizers));
+    const kbytes = async () =>
+      tableSizes(variables.quantizers, await program.read(STORAGE.quantizers), variables.unquantized).weightKbytes;
+    await beginBudget(experiment, session, 0, noBatches);
+    const begun = await bits();
+    expect(await kbytes()).toBeLessThanOrEqual(0.6);
+    for (const { name, view, shape } of variables.parameters) {
+      program.write(STORAGE.gradients, new Float32Array(elementCount(shape)).fill(gradientsOf(name)), view.offset);
+    }
+    for (let epoch = 1; epoch <= exchanges; epoch++) {
+      await keepBudget(experiment, session, epoch, noBatches);
+      expect(await kbytes()).toBeLessThanOrEqual(0.6);
+    }
+    const caps = Array.from(await program.read(STORAGE.bitCaps, 0, begun.length));
+    return { begun, bits: await bits(), caps, names: variables.quantizers.map(({ name }) => name) };
+  }
+
+  it('moves bits to the weight whose errors the loss minds most, and caps all bits', async () => {
+    const { names, begun, bits, caps } = await searched(1, (name) => (name.startsWith('conv1') ? 100 : 1));
+    const row = names.findIndex((name) => name.startsWith('conv1'));
+    expect(bits[row]).toBeGreaterThan(begun[row]!);
+    expect(bits.some((count, other) => count < begun[other]!)).toBe(true);
+    expect(caps).toEqual(bits);
+  });
+
+  it('leaves bits where they are as long as all errors are minded alike', async () => {
+    const { begun, bits } = await searched(3, () => 1);
+    expect(bits).toEqual(begun);
   });
 });
 
@@ -128,7 +173,7 @@ it('a bit of an activation costs a quarter of what the bit above it costs, for e
   const { experiment, training } = build(start.activationSumKbytes - 0.01);
   const engine = await selectEngine('cpu', { threads: 1 });
   const session = await openSession(engine, training);
-  await keepBudget(experiment, session, 1);
+  await keepBudget(experiment, session, 1, noBatches);
   const bits = tableBits(variables.quantizers, await session.program.read(STORAGE.quantizers));
   const changed = variables.quantizers.filter((_, row) => bits[row] !== start.bits[row]);
   expect(changed.map(({ name }) => name)).toEqual([expect.stringMatching(/^res3\/layer3\//)]);

@@ -6,25 +6,32 @@
  * the bits are frozen: remaining room is given back as bits, and from then on no step may raise a quantizer above its
  * bits. So sizes hold at every step, while weights and ranges are trained without a penalty.
  *
+ * With `budget_begin = allocated` sizes hold from the first step on: bits are taken, given and capped before it. Each
+ * epoch of the search then ends with an exchange: every weight is offered one bit more, and what costs the least is taken
+ * until all sizes fit again.
+ *
  * The cost of a bit of a weight is the squared error that it adds, each element weighted by the mean square of its
- * tensor's gradients in the last step: the change of the loss to second order, with squared gradients as the usual
- * estimate of the curvature. Activations are not at hand; one bit less quadruples their squared error relative to the
- * range. If weights and activations share a limit, such as that of bit operations, each error counts as a fraction of
- * the error of all weights, or of all activations, with their present bits.
+ * tensor's gradients, in the last step or as measured (`budget_measure`): the change of the loss to second order, with
+ * squared gradients as the usual estimate of the curvature. Activations are not at hand; one bit less quadruples their
+ * squared error relative to the range. If weights and activations share a limit, such as that of bit operations, each
+ * error counts as a fraction of the error of all weights, or of all activations, with their present bits.
  *
  * All decisions are made here, from numbers read back at the end of an epoch, and are saved in the checkpoint.
  */
 
-import type { StorageArray } from '../engine/engine.js';
+import type { BatchTable } from '../data/batches.js';
 import { STORAGE, type Variables } from '../nn/index.js';
+import { squaresOf } from '../program/measurements.js';
 import { fewestChannels } from '../program/prunedChannels.js';
 import type { Session } from '../program/session.js';
+import type { FloatVector } from '../program/treeSum.js';
 import {
   type BitError,
   excess,
   giveBits,
   individualLimits,
   largestBits,
+  type Quantizer,
   smallestBits,
   squaredError,
   tableBits,
@@ -42,18 +49,32 @@ export function areBitsFrozen(experiment: Experiment, epoch: number): boolean {
 
 /**
  * Sets up the budget before the first step, or when the targets have changed after `finished` epochs: caps that leave
- * every quantizer the bits that the budget would allow it alone; or frozen bits.
+ * every quantizer the bits that the budget would allow it alone; or bits that fit together.
+ *
+ * @param table batches to measure gradients on
  */
-export async function beginBudget(experiment: Experiment, session: Session, finished: number): Promise<void> {
+export async function beginBudget(
+  experiment: Experiment,
+  session: Session,
+  finished: number,
+  table: BatchTable,
+): Promise<void> {
   if (!guaranteesBudget(experiment.budget)) return;
-  if (areBitsFrozen(experiment, finished)) await fitBits(experiment, session, true);
+  const allocates = areBitsFrozen(experiment, finished) || experiment.budget.begin === 'allocated';
+  if (allocates) await fitBits(experiment, session, 'settle', table);
   else await capBitsAtStart(searchCaps(experiment, session), session);
 }
 
-/** Enforces the budget after `finished` epochs, before the last of them is evaluated. */
-export async function keepBudget(experiment: Experiment, session: Session, finished: number): Promise<void> {
+/** Enforces the budget after `finished` epochs, before the last of them is evaluated; `table`: its batches. */
+export async function keepBudget(
+  experiment: Experiment,
+  session: Session,
+  finished: number,
+  table: BatchTable,
+): Promise<void> {
   if (!guaranteesBudget(experiment.budget) || finished > searchEpochs(experiment)) return;
-  await fitBits(experiment, session, areBitsFrozen(experiment, finished));
+  const underPenalty = areBitsFrozen(experiment, finished) ? 'settle' : 'take';
+  await fitBits(experiment, session, experiment.budget.begin === 'allocated' ? 'exchange' : underPenalty, table);
 }
 
 /**
@@ -79,23 +100,30 @@ async function capBitsAtStart(caps: readonly number[], { program, training: { va
   program.write(STORAGE.bitCaps, caps);
 }
 
+/** What happens to the bits: `settle` caps them, `exchange` caps them after each weight was offered one more. */
+type Fit = 'take' | 'settle' | 'exchange';
+
 /**
- * Takes bits, and channels if that is allowed, until the sizes fit. If bits freeze, gives bits that fit and caps all of
- * them.
+ * Takes bits, and channels if that is allowed, until the sizes fit. If bits are to be capped, gives bits that fit before.
  */
-async function fitBits(experiment: Experiment, session: Session, freezes: boolean): Promise<void> {
+async function fitBits(experiment: Experiment, session: Session, fit: Fit, batches: BatchTable): Promise<void> {
   const { program, training } = session;
   const { variables } = training;
   const { quantizers } = variables;
   const { budget } = experiment;
   const table = Float64Array.from(await program.read(STORAGE.quantizers));
   const velocity = Float64Array.from(await program.read(STORAGE.quantizerVelocity));
-  const gradients = await program.read(STORAGE.gradients);
+  const curvature = await curvatureOf(session, batches);
   const bits = tableBits(quantizers, table);
-  const left = budget.prunes ? await prunedBits(experiment, session, table, gradients) : bits;
+  const offered = fit === 'exchange' ? oneMore(bits, quantizers) : bits;
+  const errors = (refit: Refits) => {
+    const error = bitError(variables, refit, curvature);
+    return fit === 'exchange' ? reluctant(error, bits) : error;
+  };
+  const left = budget.prunes ? await prunedBits(experiment, session, offered, { table, curvature, errors }) : offered;
   const parameters = await program.read(STORAGE.parameters);
   const refit = refits(variables, table, parameters);
-  const error = bitError(variables, refit, gradients);
+  const error = errors(refit);
   const limits = budgetLimits(experiment, variables.counted);
   const isFarFromBest = (row: number, count: number) => {
     const quantizer = quantizers[row]!;
@@ -111,34 +139,43 @@ async function fitBits(experiment: Experiment, session: Session, freezes: boolea
   // Weights and activations share the limits of products.
   const common = ofProducts.length > 0 ? relativeError(error, bits, variables).error : error;
   const fitting = takeBits(takeBits(left, inMemory, smallest, error), ofProducts, smallest, common);
-  const chosen = freezes ? giveBits(fitting, limits, quantizers.map(largestBits), common) : fitting;
+  const chosen = fit !== 'take' ? giveBits(fitting, limits, quantizers.map(largestBits), common) : fitting;
   for (const [row, count] of chosen.entries()) {
-    if (count === bits[row] && !(freezes && isFarFromBest(row, count))) continue;
+    if (count === bits[row] && !(fit === 'settle' && isFarFromBest(row, count))) continue;
     table.set(refit(row, count).values, 2 * row);
     velocity.fill(0, 2 * row, 2 * row + 2);
   }
   program.write(STORAGE.quantizers, table);
   program.write(STORAGE.quantizerVelocity, velocity);
-  if (freezes) program.write(STORAGE.bitCaps, chosen);
+  if (fit !== 'take') program.write(STORAGE.bitCaps, chosen);
 }
 
-/** The remaining bits after channels have been pruned together with bits, limit by limit. */
+/** What bits and channels are worth. */
+interface Measured {
+  /** Values of the quantizers. */
+  readonly table: Float64Array;
+  /** Squares of the parameters' gradients. */
+  readonly curvature: Float64Array;
+  readonly errors: (refit: Refits) => BitError;
+}
+
+/** The remaining ones of the offered bits after channels have been pruned together with bits, limit by limit. */
 async function prunedBits(
   experiment: Experiment,
   session: Session,
-  table: Float64Array,
-  gradients: StorageArray,
+  offered: readonly number[],
+  { table, curvature, errors }: Measured,
 ): Promise<readonly number[]> {
   const { program, training } = session;
   const { variables } = training;
-  let bits: readonly number[] = tableBits(variables.quantizers, table);
+  let bits = offered;
   for (const key of ['target_weight_kbytes', 'target_gbops', 'target_cost'] as const) {
     const limit = budgetLimits(experiment, variables.counted).find((each) => each.key === key);
     if (!limit || excess(limit, bits) === 0) continue;
     const parameters = await program.read(STORAGE.parameters);
-    const error = bitError(variables, refits(variables, table, parameters), gradients);
+    const error = errors(refits(variables, table, parameters));
     const shared = key === 'target_weight_kbytes' ? { error, unit: 1 } : relativeError(error, bits, variables);
-    bits = await pruneToFit(session, experiment, limit, bits, { ...shared, parameters, gradients });
+    bits = await pruneToFit(session, experiment, limit, bits, { ...shared, parameters, curvature });
   }
   return bits;
 }
@@ -149,9 +186,41 @@ function searchCaps(experiment: Experiment, { training }: Session): number[] {
   return individualLimits(limits, quantizers.map(smallestBits), quantizers.map(largestBits));
 }
 
-function bitError(variables: Variables, refit: Refits, gradients: StorageArray): BitError {
+/** The squares of the parameters' gradients: measured, or of the last step; all 0 if there was none. */
+async function curvatureOf(
+  { program, training, measureGradients }: Session,
+  batches: BatchTable,
+): Promise<Float64Array> {
+  const { gradientBatches = 0 } = training.options;
+  if (gradientBatches > 0) return measureGradients(batches);
+  return squaresOf((await program.read(STORAGE.gradients)) as FloatVector);
+}
+
+/** Offers each weight and bias one bit more. */
+function oneMore(bits: readonly number[], quantizers: readonly Quantizer[]): number[] {
+  return bits.map((count, row) => {
+    const quantizer = quantizers[row]!;
+    return quantizer.role === 'activation' ? count : Math.min(count + 1, largestBits(quantizer));
+  });
+}
+
+/**
+ * The error with what bits above the present ones remove divided by `reluctance`, so that bits do not go to and fro with
+ * what is measured.
+ */
+function reluctant(error: BitError, present: readonly number[]): BitError {
+  return (row, count) => {
+    if (count <= present[row]!) return error(row, count);
+    const now = error(row, present[row]!);
+    return now - (now - error(row, count)) / reluctance;
+  };
+}
+
+const reluctance = 2;
+
+function bitError(variables: Variables, refit: Refits, curvature: Float64Array): BitError {
   const curvatures = variables.quantizers.map(({ role }, row) =>
-    role === 'activation' ? 0 : meanSquare(elementsOf(variables, row, gradients)),
+    role === 'activation' ? 0 : mean(elementsOf(variables, row, curvature)),
   );
   // Before the first step there are no gradients: every tensor's error counts the same then.
   const isKnown = curvatures.some((curvature) => curvature > 0);
@@ -175,8 +244,8 @@ function relativeError(error: BitError, bits: readonly number[], { quantizers }:
   };
 }
 
-function meanSquare(values: StorageArray): number {
+function mean(values: ArrayLike<number>): number {
   let sum = 0;
-  for (let i = 0; i < values.length; i++) sum += values[i]! ** 2;
+  for (let i = 0; i < values.length; i++) sum += values[i]!;
   return sum / values.length;
 }

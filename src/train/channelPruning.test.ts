@@ -18,6 +18,9 @@ const tight = {
   ...{ budget: 'guaranteed', budget_prune: true, budget_search: 0.5, target_weight_kbytes: 0.3, epochs: 4 },
 };
 
+/** A search inside the budget, by gradients that are measured. */
+const allocated = { budget_begin: 'allocated', budget_measure: 2 };
+
 const open: TinyRun[] = [];
 afterEach(async () => {
   for (const run of open.splice(0)) await run.dispose();
@@ -40,6 +43,7 @@ it.each([
   ['powers of two', { w_quantize: 'parametric_pow2_xmin_xmax', a_quantize: 'parametric_pow2_xmin_xmax_relu' }],
   ['a step a channel', { w_per_channel: true }],
   ['bits given before the first step', { budget_search: 0 }],
+  ['a search that begins with an allocation', allocated],
 ])('a budget below the fewest bits is kept after every epoch: %s', async (_, settings) => {
   const { reports, session, experiment } = await trained(settings);
   const sizes = reports.map(({ quantizers }) => quantizers.sizes.weights_kb);
@@ -84,17 +88,21 @@ it('what is zero stays zero, whatever is trained', async () => {
   }
 });
 
-it('a run that stops goes on to the same numbers', async () => {
-  const whole = await trained();
-  const resumed = await tinyRun(tight);
+it.each([
+  ['under the penalty', {}, 1],
+  ['inside the budget', allocated, 0],
+])('a run that stops goes on to the same numbers: %s', async (_, settings, finished) => {
+  const whole = await trained(settings);
+  const resumed = await tinyRun({ ...tight, ...settings });
   open.push(resumed);
-  const checkpoint = { file: whole.checkpointFiles[1]!, source: 'checkpoint' };
+  const checkpoint = { file: whole.checkpointFiles[finished]!, source: 'checkpoint' };
   const { restore, state } = readCheckpoint(checkpoint, resumed.session.training);
   restore(resumed.session.program);
-  await resumed.train(state);
+  // The recorder of the second half does not know the epochs of the first.
+  await resumed.train({ ...state, best: null });
   expect(resumed.checkpointFiles.at(-1)).toHaveLength(whole.checkpointFiles.at(-1)!.length);
   expect(resumed.reports.map(({ quantizers }) => quantizers)).toEqual(
-    whole.reports.slice(2).map(({ quantizers }) => quantizers),
+    whole.reports.slice(finished + 1).map(({ quantizers }) => quantizers),
   );
   const [a, b] = await Promise.all([whole, resumed].map(({ session }) => session.program.read(STORAGE.parameters)));
   expect(b).toEqual(a);

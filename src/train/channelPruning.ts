@@ -41,7 +41,8 @@ export interface SharedError {
 /** The errors of bits and of channels. */
 interface Worth extends SharedError {
   readonly parameters: StorageArray;
-  readonly gradients: StorageArray;
+  /** Squares of the parameters' gradients. */
+  readonly curvature: Float64Array;
 }
 
 /** Takes bits and prunes channels until a limit is kept. Returns the remaining bits, which are not applied yet. */
@@ -50,7 +51,7 @@ export async function pruneToFit(
   experiment: Experiment,
   { key, most }: BudgetLimit,
   bits: readonly number[],
-  { error, unit, parameters, gradients }: Worth,
+  { error, unit, parameters, curvature }: Worth,
 ): Promise<readonly number[]> {
   const { training } = session;
   const { variables } = training;
@@ -59,7 +60,7 @@ export async function pruneToFit(
   const left = channelGroups.map(({ channels }, group) => variables.remains?.channels[group] ?? range(channels));
   const rows = rowsOfGroups(training);
   const groups = left.map((channels, group): PrunableChannels => {
-    const losses = lossesOf(variables, group, channels, parameters, gradients);
+    const losses = lossesOf(variables, group, channels, parameters, curvature);
     return { rows: rows[group]!, losses: losses.map((loss) => loss / unit) };
   });
   const { bits: taken, gone } = takeBitsAndChannels(
@@ -83,24 +84,26 @@ function lossesOf(
   group: number,
   channels: readonly number[],
   parameters: StorageArray,
-  gradients: StorageArray,
+  curvature: Float64Array,
 ): number[] {
   const { channels: all, weights } = variables.channelGroups[group]!;
   const { quantizers } = variables.counted;
   // Before the first step there are no gradients: every weight counts the same then.
-  const isKnown = gradients.some((gradient) => gradient !== 0);
+  const isKnown = curvature.some((square) => square > 0);
   const losses = new Float64Array(all);
   for (const { name, axis } of weights) {
     const variable = variables.find(name)!;
     const channel = channelOf(variable, axis, all);
-    const [squares, curvatures] = [parameters, gradients].map((vector) => {
+    const sumsOf = (vector: StorageArray, term: (value: number) => number) => {
       const sums = new Float64Array(all);
-      for (const [element, value] of partOf(variable, vector).entries()) sums[channel(element)]! += value ** 2;
+      for (const [element, value] of partOf(variable, vector).entries()) sums[channel(element)]! += term(value);
       return sums;
-    });
+    };
+    const squares = sumsOf(parameters, (weight) => weight ** 2);
+    const curvatures = sumsOf(curvature, (square) => square);
     const row = quantizers.findIndex((quantizer) => tensorOf(quantizer.name) === name);
     const elements = quantizers[row]!.count / channels.length;
-    for (const own of channels) losses[own]! += squares![own]! * (isKnown ? curvatures![own]! / elements : 1);
+    for (const own of channels) losses[own]! += squares[own]! * (isKnown ? curvatures[own]! / elements : 1);
   }
   return channels.map((own) => losses[own]!);
 }

@@ -108,6 +108,7 @@ export function programOptions(
     momentBatches: training.bnReestimate,
     movingAverages: training.emaDecay > 0,
     damps: training.dampOscillations > 0,
+    gradientBatches: guaranteesBudget(experiment.budget) ? experiment.budget.measure : 0,
     capsBits: guaranteesBudget(experiment.budget),
     prunesChannels: experiment.budget.prunes,
     seed: training.seed,

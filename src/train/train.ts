@@ -89,7 +89,9 @@ export async function train(run: TrainingRun): Promise<RunSummary | null> {
   let conclude: Conclusion = async () => ({});
   recorder.begin(state);
   await settleChannels(session);
-  if (state.step === 0 || run.hasNewTargets) await beginBudget(experiment, session, state.epoch);
+  if (state.step === 0 || run.hasNewTargets) {
+    await beginBudget(experiment, session, state.epoch, drawn(state.random).table);
+  }
   const started = performance.now();
   const secondsBefore = state.trainingSeconds;
   while (state.epoch < epochs) {
@@ -124,7 +126,11 @@ export async function train(run: TrainingRun): Promise<RunSummary | null> {
       continue;
     }
     const waiting = (session.waitMs - waitBefore) / elapsedMs;
-    if (state.fittedEpochs <= state.epoch) await keepBudget(experiment, session, state.epoch + 1);
+    if (state.fittedEpochs <= state.epoch) {
+      await keepBudget(experiment, session, state.epoch + 1, table).catch(async (error: Error) => {
+        throw await keptFault(run, state, error);
+      });
+    }
     await settleChannels(session);
     state = { ...state, fittedEpochs: state.epoch + 1 };
     const { momentsMs, ...evaluations } = await evaluateAll(run, table).catch(async (error: Error) => {
