@@ -9,9 +9,9 @@
  * `--trace` adds when the parts of a step come and go: milliseconds since its beginning, medians over steps, of the first
  * rank.
  *
- * `step` is the whole; `shard` its part of going forward and backward through one shard and reading what it leaves, `update`
- * what follows the exchange; `exchange` that of the whole vector, in its parts, `largePart` that of 4 MB, and `latency` that
- * of one number.
+ * `step` is the whole; `shard` its part of going forward and backward through one shard and reading what it leaves, `write`
+ * of writing what has been exchanged, `update` what follows; `exchange` that of the whole vector, in its parts, `largePart`
+ * that of 4 MB, and `latency` that of one number.
  */
 import { cpus } from 'node:os';
 import { join } from 'node:path';
@@ -80,6 +80,15 @@ if (shards > 1) {
     else {
       await program.run('gradient');
       for (const { storage, offset, length } of parts.flat()) await program.read(storage, offset, length);
+    }
+  });
+  times.write = await timed(() => {
+    for (const [at, part] of parts.entries()) {
+      let begin = 0;
+      for (const { storage, offset, length } of part) {
+        program.write(storage, vectors[at].subarray(begin, begin + length), offset);
+        begin += length;
+      }
     }
   });
   times.update = await timed(() => program.run('update'));
