@@ -1,20 +1,21 @@
 /**
- * How far do two engines drift apart, and is that rounding? The losses of the first training steps side by side, and how
- * much their mean deviates, relative to the first column.
+ * Compares engines: the losses of the first training steps side by side, and their mean deviation relative to the first
+ * column. Shows whether engines differ by more than rounding.
  *
- * Training amplifies rounding: a change in the last bit of a weight moves some pre-activations across zero, the gradient
- * changes by whole elements, and a few steps later the losses differ in the third digit. How much it does is shown by
- * columns whose start was moved by a hair: `cpu~1e-7` multiplies every parameter by 1 + 1e-7·N(0, 1), each such column
- * by other numbers. What rounding cannot explain shows before training amplifies anything: all that the host writes (start
- * weights, images, batches, augmentation, learning rates) must have the same hash, and what comes out of the first
- * evaluation and the first step must agree as well as the precision of the operands allows. And `--follow` takes the
- * amplification away: all columns take every step from where the first column stood before it, so that each loss and each
- * change of the parameters is one engine's answer to the same question.
+ * Training amplifies rounding: a change in the last bit of a weight moves some pre-activations across zero, the
+ * gradient changes by whole elements, and a few steps later the losses differ in the third digit. Perturbed columns
+ * measure this: `cpu~1e-7` multiplies every parameter by 1 + 1e-7·N(0, 1), each such column with other numbers.
+ * Differences beyond rounding show before any amplification: everything that the host writes (start weights, images,
+ * batches, augmentation, learning rates) must have the same hash, and the results of the first evaluation and the first
+ * step must agree as well as the precision of the operands allows. `--follow` removes the amplification: all columns
+ * take every step from the first column's state before it, so that each loss and each change of the parameters has the
+ * same input on every engine.
  *
  * Run after `npm run build`, for example
  *   node bench/agreement.mjs DEFAULT --cfg configs/train_resnet_quant_fp.cfg --data images:DIR \
  *     --columns cpu,cpu~1e-7,cpu~1e-7,gpu:float32,gpu:float16x2,gpu:float16 --steps 50 --json FILE
- * A column is DEVICE[:MATMUL_PRECISION][~PERTURBATION]; `--limit-train`, `--batch-size` and `--seed` as in `mpdnn train`.
+ * A column is DEVICE[:MATMUL_PRECISION][~PERTURBATION]; `--limit-train`, `--batch-size` and `--seed` as in `mpdnn
+ * train`.
  */
 import { createHash } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -47,7 +48,7 @@ const { values: options, positionals } = parseArgs({
 
 const { cfg, columns: columnList, steps: stepCount, follow, json, ...overrides } = options;
 const steps = Number(stepCount);
-/** State that one step hands to the next, as far as a plan has it. */
+/** State that one step passes to the next, as far as a plan has it. */
 const handedOn = new Set([
   STORAGE.parameters,
   STORAGE.velocity,
@@ -57,7 +58,10 @@ const handedOn = new Set([
   STORAGE.quantizerVelocity,
   STORAGE.quantizerSecondMoment,
 ]);
-/** The first column's way with `--follow`: what it had handed on before every step, and how that step moved the parameters. */
+/**
+ * The first column's course with `--follow`: its state before every step, and the change of the parameters in that
+ * step.
+ */
 const course = [];
 const out = mkdtempSync(join(tmpdir(), 'agreement-'));
 const file = readConfigFile(cfg);
@@ -74,7 +78,7 @@ rmSync(out, { recursive: true });
 print(columns);
 if (json) writeFileSync(json, JSON.stringify({ experiment: experiment.name, steps, overrides, columns }, null, 2));
 
-/** Trains as `mpdnn train` does, with an engine that is watched. */
+/** Trains as `mpdnn train` does, with an engine whose calls are recorded. */
 async function columnOf(name, index) {
   const [, device, matmulPrecision, size = '0'] = /^([a-z]+)(?::(\w+))?(?:~(.+))?$/.exec(name);
   const engine = await selectEngine(device, { matmulPrecision });
@@ -113,7 +117,7 @@ async function columnOf(name, index) {
   return { name, description, ...seen, inputs: seen.inputs.digest('hex').slice(0, 16) };
 }
 
-/** One step, from the first column's state before its own, moved by a hair where the column says so. */
+/** One step from the first column's state before its own, perturbed if the column says so. */
 async function followed(program, phase, state, { size, index, seen }) {
   const step = seen.losses.length;
   if (index === 0) {
@@ -140,7 +144,7 @@ async function perturb(program, size, stream) {
   );
 }
 
-/** Loss of the first images to evaluate; leaves the batch of the step that follows in its place. */
+/** Loss of the first evaluation images. Afterwards the batch of the next step is back in place. */
 async function evaluationLoss(program) {
   const position = await program.read(STORAGE.position);
   program.write(STORAGE.position, [0]);
@@ -195,7 +199,7 @@ function print([judge, ...others]) {
   if (follow) largest('largest step deviation', ({ changes }) => changes);
 }
 
-/** Euclidean, relative to the length of `expected`. */
+/** Euclidean distance relative to the length of `expected`. */
 function distance(values, expected) {
   const length = (numbers) => Math.sqrt(numbers.reduce((sum, value) => sum + value * value, 0));
   return length(Float64Array.from(values, (value, i) => value - expected[i])) / length(expected);

@@ -32,7 +32,7 @@ const { values: options, positionals } = parseArgs({
   },
 });
 const { device, threads } = options;
-// A round is a median's one value; on a CPU one step is long enough for it.
+// A round gives one value to the median; on a CPU one step is long enough for that.
 const steps = options.steps ?? (device === 'cpu' ? '1' : null);
 const stepWords = steps ? ['--steps', steps] : [];
 const path = (name) => fileURLToPath(new URL(name, import.meta.url));
@@ -74,13 +74,13 @@ function pytorch(workload, batch, words) {
   return python('peers/pytorchStep.py', workload, ...where, ...stepWords, ...words).images_per_second;
 }
 
-/** The last line of a script's output, which is JSON. */
+/** The last line of a script's output, as JSON. */
 function python(script, ...words) {
   const text = execFileSync(options.python, [path(script), ...words], { encoding: 'utf8' });
   return JSON.parse(text.trim().split('\n').at(-1));
 }
 
-/** The best of all turns: kernels are short, and whatever disturbs one makes it slower. */
+/** The best of all turns: kernels are short, and disturbances only make them slower. */
 function compareLayers() {
   const best = new Map();
   for (let pair = 0; pair < Number(options.pairs); pair++) {

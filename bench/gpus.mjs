@@ -15,7 +15,7 @@ import { parseArgs } from 'node:util';
 import { median } from '../dist/median.js';
 import { rankCommand, thisMachine } from '../dist/ranks/startRanks.js';
 
-/** Batches are of one card. */
+/** Workloads, with the batch of one card. */
 const workloads = {
   resnet18: { model: 'resnet18', side: 224, classes: 1000, batch: 128, steps: 100 },
   resnet20: { model: 'resnet20', side: 32, classes: 10, batch: 1024, steps: 250 },
@@ -54,7 +54,7 @@ for (const name of positionals.length > 0 ? positionals : Object.keys(workloads)
   }
 }
 
-/** Images a second: one card takes whole steps, as `mpdnn train` does without shards. */
+/** Images a second; one card takes whole steps, as `mpdnn train` does without shards. */
 function ours({ model, side, classes, batch, steps }, count) {
   const words = [
     ...[process.execPath, path('ranks.mjs'), '--device', 'gpu', '--model', model, '--side', String(side)],
@@ -78,7 +78,7 @@ function theirs({ model, batch }, count) {
   ]).images_per_second;
 }
 
-/** The line of JSON that a program prints last. */
+/** The last line of a program's output, as JSON. */
 function call([program, ...words]) {
   const { status, stdout, stderr } = spawnSync(program, words, { encoding: 'utf8' });
   if (status !== 0) throw new Error(`${program} ${words.join(' ')}: ${stderr}`);

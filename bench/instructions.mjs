@@ -34,7 +34,7 @@ try {
   rmSync(folder, { recursive: true });
 }
 
-/** Instructions of an image: what two take more than one, so that starting and printing do not count. */
+/** Instructions of an image: the difference between two images and one, without start-up and printing. */
 function instructionsOf(network) {
   const [height, width, channels] = network.layers[0].output.shape;
   const random = createRandom(1);

@@ -109,7 +109,7 @@ await program.dispose();
 await engine.dispose();
 ranks.leave();
 
-/** Milliseconds of a turn in five rounds of several turns with one wait at their end, behind a round that does not count. */
+/** Milliseconds of a turn in five rounds of several turns with one wait at their end, after a warm-up round. */
 async function timed(turn) {
   const rounds = [];
   const turns = Math.ceil(steps / 5);
@@ -123,7 +123,7 @@ async function timed(turn) {
   return { least: Number(Math.min(...rounds).toFixed(4)), median: Number(median(rounds).toFixed(4)) };
 }
 
-/** A program that notes when it is called, and when parts are read. */
+/** A program that records the times of its calls and of reading parts. */
 function tracedProgram(program) {
   const runReading = (phase, parts) => {
     note('called');
@@ -139,7 +139,7 @@ function tracedProgram(program) {
   return { ...program, run, ...(program.runReading && { runReading }) };
 }
 
-/** Ranks that note when a mean is there, and when it has been written. */
+/** Ranks that record when a mean is complete, and when it has been written. */
 function tracedRanks() {
   let at = 0;
   const mean = (vector, count, take) => {
@@ -157,7 +157,7 @@ function note(event) {
   events.push([event, performance.now()]);
 }
 
-/** The medians of milliseconds from the beginning of a step to its events, in their order. */
+/** Medians of the milliseconds from the beginning of a step to its events, in order. */
 async function trace() {
   const found = new Map();
   for (let step = 0; step < steps; step++) {

@@ -71,8 +71,8 @@ function measureRanks(ranks, shards) {
 }
 
 /**
- * Milliseconds of the exchange of so many bytes by R ranks of one machine, in parts of 4 MB: each sends and receives
- * (R − 1)/R of them twice, to and from R − 1 others. `partMs` is what two ranks take for a part, copies and sums included.
+ * Milliseconds of the exchange of so many bytes by R ranks of one machine, in parts of 4 MB: each sends and receives (R
+ * − 1)/R of them twice, to and from R − 1 others. `partMs`: time of two ranks for a part, copies and sums included.
  */
 function exchangeHere(bytes, ranks) {
   if (ranks === 1) return 0;
@@ -81,7 +81,7 @@ function exchangeHere(bytes, ranks) {
   return ((2 * (ranks - 1)) / ranks) * bytes * perByte + 2 * (ranks - 1) * parts * cpu.exchange.latencyMs;
 }
 
-/** Milliseconds of a step on the CPU: ranks share the cores where they are more than those. */
+/** Milliseconds of a step on the CPU; ranks share the cores if there are fewer of these. */
 function cpuStep(ranks) {
   const { shards, shardMs, updateMs, cores } = cpu;
   const crowd = Math.max(1, ranks / cores);
@@ -89,9 +89,9 @@ function cpuStep(ranks) {
 }
 
 /**
- * Milliseconds of a step on cards, `cards.perHost` of them a host and one shard each. All that a host sends to others goes
- * through one interface of `gigabits` a second. What the host does, reading, exchange and writing, goes on beside the
- * backward pass, two thirds of the computation, but for the last of the parts.
+ * Milliseconds of a step on cards, `cards.perHost` of them on a host, with one shard each. All data between hosts go
+ * through one interface of `gigabits` a second. Reading, exchange and writing on the host overlap the backward pass,
+ * two thirds of the computation, except for the last part.
  */
 function cardStep(count, gigabits) {
   const { stepMs, bytes, parts, readMs, writeMs, perHost } = cards;

@@ -1,6 +1,6 @@
 /**
- * Makes pages of the documents, README.md first, with the look of the live page and without a script: `dist-site/docs`,
- * beside the tab. A link that leads nowhere fails it.
+ * Makes pages of the documents, README.md first, in the style of the live page and without scripts: `dist-site/docs`,
+ * beside the tab. Fails for a broken link.
  */
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, posix } from 'node:path';
@@ -9,7 +9,7 @@ import GithubSlugger from 'github-slugger';
 import { Marked } from 'marked';
 import { transformWithEsbuild } from 'vite';
 
-/** The texts of all documents, by their paths in the repository. */
+/** The texts of all documents, by path in the repository. */
 export function documents() {
   const names = readdirSync('docs', { recursive: true }).map((name) => `docs/${name.replaceAll('\\', '/')}`);
   const paths = ['README.md', ...names.filter((name) => name.endsWith('.md')).sort()];
@@ -17,11 +17,10 @@ export function documents() {
 }
 
 /**
- * Pages by their paths among the pages, the pictures that they show by their paths in the repository, and a line for each
- * link that leads nowhere.
+ * The pages and the pictures that they show, by path, and a line for each broken link.
  *
  * @param texts Markdown by path in the repository; README.md lists the pages of the menu
- * @param isInRepository tells whether there is such a file or folder: links to it that lead to no page become mere text
+ * @param isInRepository tells whether there is such a file or folder; links to one that is no page become plain text
  */
 export function renderPages(texts, isInRepository) {
   const parsed = new Map([...texts].map(([path, text]) => [path, parse(text)]));
@@ -59,7 +58,7 @@ function readOn(readme) {
 
 const marked = new Marked({ gfm: true });
 
-/** The tokens of a document, with an anchor for each heading as GitHub names it. */
+/** The tokens of a document, with GitHub's anchor for each heading. */
 function parse(text) {
   const tokens = marked.lexer(text);
   const slugger = new GithubSlugger();
@@ -78,7 +77,7 @@ function plain(tokens) {
   return tokens.map((token) => (token.tokens ? plain(token.tokens) : unescaped(token.text ?? token.raw))).join('');
 }
 
-/** @param link what stands in place of a link's address; null for mere text */
+/** @param link gives the new address of a link; null for plain text */
 function render({ tokens, headings }, link) {
   const renderer = new Marked({
     gfm: true,
@@ -97,21 +96,21 @@ function render({ tokens, headings }, link) {
       },
     },
   });
-  // A wide table moves within its place.
+  // A wide table scrolls in its place.
   return renderer
     .parser(tokens)
     .replaceAll('<table>', '<div class="wide"><table>')
     .replaceAll('</table>', '</table></div>');
 }
 
-/** The path in the repository and the anchor that a link of a document means; null for other addresses. */
+/** The path in the repository and the anchor of a document's link; null for other addresses. */
 function targetOf(path, href) {
   if (/^[a-z][a-z0-9+.-]*:/i.test(href)) return null;
   const [file, anchor = ''] = href.split('#');
   return [file === '' ? path : posix.join(posix.dirname(path), decodeURI(file)).replace(/\/$/, ''), decodeURI(anchor)];
 }
 
-/** Where a file of the repository lies among the pages: README.md is the first page, the others lie as in `docs`. */
+/** Path of a repository file among the pages: README.md is the first page, the others are as in `docs`. */
 function pagePath(path) {
   if (path === 'README.md') return 'index.html';
   const place = path.startsWith('docs/') ? path.slice('docs/'.length) : path;
@@ -166,7 +165,7 @@ function unescaped(text) {
   return text.replaceAll('&lt;', '<').replaceAll('&gt;', '>').replaceAll('&quot;', '"').replaceAll('&amp;', '&');
 }
 
-/** The colours and letters of the live page, and what documents need. */
+/** The colours and fonts of the live page, and styles for documents. */
 async function styleSheet() {
   const css = ['src/watch/page/style.css', 'site/docs.css'].map((file) => readFileSync(file, 'utf8')).join('\n');
   return (await transformWithEsbuild(css, 'style.css', { loader: 'css', minify: true })).code;

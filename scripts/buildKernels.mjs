@@ -1,6 +1,6 @@
 /**
- * Compiles the AssemblyScript kernels: the two files of the CPU engine, whose memory is shared, and those of the integer
- * runtime, whose bytes become a module, so that it needs no second file. Each twice: with relaxed SIMD, and without for
+ * Compiles the AssemblyScript kernels: both files of the CPU engine, with shared memory, and those of the integer
+ * runtime, whose bytes become a module, so that it needs no further file. Each with relaxed SIMD, and without for
  * machines that lack it.
  */
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';

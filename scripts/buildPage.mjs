@@ -1,4 +1,4 @@
-/** Bundles the live page into one file, `src/watch/page.html`: its script and its style stand in the document. */
+/** Bundles the live page with its script and its style into one file, `src/watch/page.html`. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';

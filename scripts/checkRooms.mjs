@@ -1,12 +1,12 @@
 /**
- * Holds the imports in `src/` against the rooms of docs/architecture.md: what a room may know, which rooms may use Node's
- * own modules, and that nothing that the entries for browsers reach does. `npm run lint` runs it.
+ * Checks the imports in `src/` against the rooms of docs/architecture.md: the rooms that a room may import, the rooms
+ * that may use Node's modules, and that no module below a browser's entry does. Part of `npm run lint`.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, posix } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
-/** Everybody may know these: files beside the rooms, which know none of them. */
+/** Files beside the rooms, which every room may import and which import none. */
 const common = ['capitalized', 'crc32', 'errors', 'eventLoop', 'median', 'nearestName', 'sha256', 'task'];
 
 const network = ['graph', 'ops', 'passes', 'nn', 'nn/models', 'quant'];
@@ -36,13 +36,13 @@ const everything = [
 ];
 
 /**
- * A room: a folder, or a file beside them. `knows`: what it may import; `types`: of what it may import types as well;
- * `node`: whether it may import `node:*`, or which of its files may.
+ * A room: a folder, or a file beside them. `knows`: rooms that it may import; `types`: rooms of which it may import
+ * types as well; `node`: true if it may import `node:*`, or the files that may.
  */
 export const rooms = {
   quant: { knows: [] },
   graph: { knows: [] },
-  // Of the data only how an image is shifted and mirrored.
+  // Of the data only the augmentation word.
   ops: { knows: ['graph', 'quant', 'data'] },
   passes: { knows: ['graph', 'ops'] },
   nn: { knows: ['graph', 'ops', 'quant', 'data', 'nn/models'] },
@@ -101,10 +101,10 @@ export const rooms = {
   sha256: { knows: [] },
 };
 
-/** The entries of the package whose imports, and theirs, may not be Node's own modules. */
+/** Entries of the package below which no module may import Node's modules. */
 const entries = ['browser.ts', 'runtime/index.ts', 'watch/page/main.ts'];
 
-/** A line for each import that goes a forbidden way. `files`: path in `src/` → text. */
+/** A line for each forbidden import. `files`: texts by path in `src/`. */
 export function violations(files) {
   return [
     ...[...files].flatMap(([path, text]) => importsOf(text).flatMap((each) => fault(path, each) ?? [])),
@@ -127,7 +127,7 @@ function fault(path, { target, isType }) {
   return [`${path}: ${room} may not know ${other}${rule.types?.includes(other) ? ' but for types' : ''} (${target})`];
 }
 
-/** Node's modules that an entry would bring along, with the way to them. Types and lazy imports bring none. */
+/** Node's modules below an entry, with the import path to them. Types and lazy imports do not count. */
 function reached(files, entry) {
   const ways = files.has(entry) ? new Map([[entry, entry]]) : new Map();
   const faults = [];
@@ -153,7 +153,7 @@ function resolved(path, target) {
   return posix.join(posix.dirname(path), target).replace(/\.js$/, '.ts');
 }
 
-/** The targets that a file imports or exports on. */
+/** The modules that a file imports or re-exports. */
 function importsOf(text) {
   const statements = [...text.matchAll(/^(?:import|export)\s+(type\s)?([^;'"]*?)from\s+'([^']+)'/gm)];
   return [
@@ -174,7 +174,7 @@ function importsOf(text) {
   ];
 }
 
-/** All files of `src/` but tests and the kernels, which are of another language. */
+/** All files of `src/` except tests, and kernels, which are in another language. */
 export function sources() {
   const names = readdirSync('src', { recursive: true }).map((name) => name.replaceAll('\\', '/'));
   const wanted = (name) =>

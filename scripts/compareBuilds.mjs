@@ -15,10 +15,7 @@ import { parseArgs } from 'node:util';
 const fp = 'train_resnet_quant_fp.cfg';
 const pow2 = 'train_resnet_quant_pow2.cfg';
 
-/**
- * Beside the published sections: what they do not train. Sections of a file of their own, which says what new runs have
- * otherwise in one build than in another.
- */
+/** Sections for what the published ones do not train, with settings whose defaults differ between builds. */
 const ownSections = `[DEFAULT]
 mean = 0.5
 std = 0.5
@@ -47,7 +44,7 @@ width_multiplier = 0.25
 model = resnet18
 `;
 
-/** Section and file among a build's own; null: `ownSections`. */
+/** Section and file of a build; null for `ownSections`. */
 const runs = [
   ['DEFAULT', fp],
   ['PARAMETRIC_FP_WAQ_DELTA_XMAX', fp],
@@ -61,7 +58,7 @@ const runs = [
   ['RESNET18', null],
 ];
 
-// Mirroring is said, since its default for generated images depends on the build.
+// Mirroring is given, since its default for generated images depends on the build.
 const data = ['--data', 'synthetic:96', '--augment-mirror', 'true', '--weights', 'none'];
 const small = [...data, '--batch-size', '32', '--epochs', '2', '--device', 'cpu', '--no-plots'];
 
@@ -114,7 +111,7 @@ function compareBits() {
   return differing ? 1 : 0;
 }
 
-/** Name → type, shape and bytes as text; what a file tells beside its tensors is left out. */
+/** Type, shape and bytes of each tensor as text, by name; without metadata. */
 function readTensors(path) {
   const bytes = readFileSync(path);
   const start = 8 + Number(bytes.readBigUInt64LE());
@@ -134,7 +131,7 @@ function readTensors(path) {
   );
 }
 
-/** The builds take turns, so that what else the machine does meets both alike. */
+/** The builds take turns, so that other work on the machine affects both alike. */
 function compareSpeed() {
   for (const workload of values.workload) {
     const times = [[], []];

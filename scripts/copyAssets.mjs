@@ -1,4 +1,7 @@
-/** Copies what the compiler does not emit, the WebAssembly modules and the live page, into `dist` or into the folder that is named. */
+/**
+ * Copies files that the compiler does not emit (the WebAssembly modules, the live page) into `dist` or the given
+ * folder.
+ */
 import { copyFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';

@@ -1,4 +1,4 @@
-/** The budget: two sliders that may be moved while it trains, and where it is computed. */
+/** The budget panel: two sliders that may be moved during training, and the device. */
 
 import { element } from '../src/watch/page/dom.js';
 import { kbytes } from '../src/watch/page/words.js';
@@ -7,7 +7,7 @@ import type { Limits, Targets } from './targets.js';
 export interface BudgetPanel {
   readonly root: readonly HTMLElement[];
   readonly targets: Targets;
-  /** Shows what a training has. */
+  /** Shows the targets of a training. */
   show(targets: Targets, limits: Limits): void;
 }
 

@@ -1,4 +1,4 @@
-/** What the user takes along: the files of both networks, and the one with learned bits as a device takes it. */
+/** Downloads: the files of both networks, and the one with learned bits in forms for devices. */
 
 import { downloadZip } from 'client-zip';
 import { exportNetwork } from '../src/library/exportNetwork.js';
@@ -8,7 +8,7 @@ import { parametersOf, type TrainingState } from './training.js';
 /**
  * The file of a kind.
  *
- * @throws Error if there is nothing yet, InputError if no device could run the network
+ * @throws Error if there is nothing yet, InputError if the network cannot run in integers
  */
 export async function downloadOf(kind: DownloadKind, state: TrainingState): Promise<DownloadFile> {
   const { float, learned } = parametersOf(state);

@@ -1,4 +1,4 @@
-/** Take it with you: buttons that download what has been trained. */
+/** Buttons that download the trained networks. */
 
 import { element } from '../src/watch/page/dom.js';
 import type { DownloadFile, DownloadKind } from './protocol.js';
@@ -10,7 +10,7 @@ const offered: Readonly<Record<DownloadKind, readonly [name: string, words: stri
   float: ['Float parameters', 'of the network before it learned bits'],
 };
 
-/** @param ask has a file made; it comes to {@link save} */
+/** @param ask requests a file, which is passed to {@link save} */
 export function filesPanel(ask: (kind: DownloadKind) => void): readonly HTMLElement[] {
   const rows = (Object.keys(offered) as DownloadKind[]).map((kind) => {
     const [name, words] = offered[kind];
@@ -24,6 +24,6 @@ export function filesPanel(ask: (kind: DownloadKind) => void): readonly HTMLElem
 export function save({ name, bytes }: DownloadFile): void {
   const address = URL.createObjectURL(new Blob([bytes as Uint8Array<ArrayBuffer>]));
   element('a', { href: address, download: name }).click();
-  // The browser has to have begun to read it.
+  // The browser needs some time to start reading it.
   setTimeout(() => URL.revokeObjectURL(address), 60_000);
 }

@@ -1,4 +1,4 @@
-/** Where the images come from: a generator, one's own drawings, or a folder; and what a training has been given. */
+/** The images panel: a generator, the user's drawings, or a folder; and a preview of a training's images. */
 
 import { element } from '../src/watch/page/dom.js';
 import { digitShape } from './images/digitShape.js';
@@ -11,16 +11,16 @@ import type { Images, Preview } from './protocol.js';
 
 export interface ImagesPanel {
   readonly root: readonly HTMLElement[];
-  /** The images that are chosen. Throws an `InputError` if they are not enough. */
+  /** The chosen images. Throws an `InputError` if they are not enough. */
   chosen(): Images;
-  /** Shows what a training has; null before one. */
+  /** Shows a training's images; null before a training. */
   show(preview: Preview | null): void;
 }
 
 const sources = { generated: 'Generated digits', drawn: 'Draw your own', folder: 'A folder of images' } as const;
 type Source = keyof typeof sources;
 
-/** @param note says something to the user; empty to take it back */
+/** @param note shows a note to the user; empty to remove it */
 export function imagesPanel(note: (words: string) => void): ImagesPanel {
   const drawn = drawnClasses();
   const folder = folderChooser(note);
@@ -94,7 +94,9 @@ interface DrawnClasses {
   classes(): DrawnClass[];
 }
 
-/** A card a class: its name, a pad, and what has been drawn so far. A drawing is added when another pad is begun, too. */
+/**
+ * A card for each class: its name, a pad, and its drawings so far. A drawing is also added when another pad is used.
+ */
 function drawnClasses(): DrawnClasses {
   const cards: { name: HTMLInputElement; drawings: Stroke[][]; pad: Pad; add: () => void }[] = [];
   const list = element('div', { className: 'cards' });

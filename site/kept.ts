@@ -1,6 +1,6 @@
 /**
- * What outlives the tab: images and training in the origin's private files, which only this page can read. A file is
- * replaced as a whole when its stream closes, so that a tab that is closed meanwhile leaves the one before.
+ * Storage that outlives the tab: images and training in the origin's private files, which only this page can read. A
+ * file is replaced as a whole when its stream closes, so that closing the tab in between leaves the previous one.
  */
 
 import { InputError } from '../src/errors.js';
@@ -9,31 +9,31 @@ import { parseSafetensorsFile, safetensorsFile } from '../src/weights/checkedSaf
 import type { NamedTensor, Safetensors } from '../src/weights/safetensors.js';
 import type { TrainingState } from './training.js';
 
-/** Counts changes that pages of other versions cannot read. */
+/** Incremented by changes that other versions of the page cannot read. */
 const VERSION = '1';
 const IMAGES = 'images.safetensors';
 const TRAINING = 'training.safetensors';
 
-/** A training and its images, which belong together by a name. */
+/** A training and its images, which a common name links. */
 export interface KeptTraining {
   readonly data: TrainingData;
   readonly state: TrainingState;
 }
 
 export interface Keeper {
-  /** Null if nothing is there. Rejects with an `InputError` if it is damaged, or of another version of the page. */
+  /** Reads the stored training; null for none. Rejects with an `InputError` if it is damaged, or of another version. */
   read(): Promise<KeptTraining | null>;
-  /** Keeps the images of a training that begins. */
+  /** Stores the images of a new training. */
   begin(data: TrainingData): Promise<void>;
-  /** Keeps the latest of the states that come while another one is being written. */
+  /** Stores a state; of those that come while another one is being written, only the latest. */
   keep(state: TrainingState): Promise<void>;
   forget(): Promise<void>;
 }
 
-/** Rejects where the browser has no private files, or grants none. */
+/** Rejects if the browser has no private files, or does not permit them. */
 export async function openKeeper(): Promise<Keeper> {
   const folder = await navigator.storage.getDirectory();
-  // Safari had the folder long before it let pages write into it so.
+  // Safari had the folder long before pages could write to it in this way.
   if (!('createWritable' in FileSystemFileHandle.prototype)) {
     throw new InputError('this browser does not let pages write private files so');
   }

@@ -1,4 +1,4 @@
-/** The page: what the worker tells, drawn at most once a frame, and what the user asks of it. */
+/** The page: draws the worker's messages, at most once a frame, and sends it the user's requests. */
 
 import { byId, element, oncePerFrame } from '../src/watch/page/dom.js';
 import { heatMap } from '../src/watch/page/heatMap.js';
@@ -128,7 +128,7 @@ function take(message: FromWorker): void {
   }
 }
 
-/** Size of the weights that are tried, in kB: those of the last float epoch, and of the best one with learned bits. */
+/** Size of the weights in use, in kB: those of the last float epoch, and of the best one with learned bits. */
 function sizeOf(part: Part): number | null {
   const { epochs } = runs[part];
   const best = part === 'learned' ? epochs.findLast((epoch) => epoch.best) : undefined;
@@ -158,7 +158,7 @@ function draw(): void {
   drawCurves();
 }
 
-/** A line a network: training as it was measured, and the test images at the end of every epoch. */
+/** A line for each network: training values, and marked ones for the test images at the end of every epoch. */
 function linesOf(of: (data: RunData) => readonly (readonly [name: string, curve: Curve, marked?: 'marked'])[]): Line[] {
   return parts.flatMap((part, index) =>
     of(runs[part]).map(([name, curve, marked]): Line => {

@@ -10,10 +10,10 @@ export interface Pad {
   clear(): void;
 }
 
-/** Width of the pen, as a part of the drawing's side. */
+/** Width of the pen relative to the drawing's side. */
 const PEN = 0.065;
 
-/** @param onDrawn called while and after something is drawn, and when it is cleared */
+/** @param onDrawn called during and after drawing, and when the pad is cleared */
 export function pad(side: number, label: string, onDrawn: () => void): Pad {
   const canvas = element('canvas', { className: 'pad' });
   const ratio = Math.max(1, devicePixelRatio);

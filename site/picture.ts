@@ -1,4 +1,4 @@
-/** Images of the training on canvases. */
+/** Draws images of the dataset on canvases. */
 
 import { element } from '../src/watch/page/dom.js';
 

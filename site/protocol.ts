@@ -1,11 +1,11 @@
-/** What the page and its worker say to each other. */
+/** Messages between the page and its worker. */
 
 import type { TrainingData } from '../src/library/train.js';
 import type { Lines, Part } from './parts.js';
 import type { Place } from './recipe.js';
 import type { Targets } from './targets.js';
 
-/** Images to train on: generated ones, or those that the page has. */
+/** Images for training: generated ones, or those of the page. */
 export type Images = { readonly kind: 'generated' } | { readonly kind: 'given'; readonly data: TrainingData };
 
 export type ToWorker =
@@ -13,14 +13,14 @@ export type ToWorker =
   | { readonly type: 'targets'; readonly targets: Targets }
   | { readonly type: 'pause' }
   | { readonly type: 'goOn' }
-  /** Forgets the training and what is kept of it. */
+  /** Forgets the training and its stored files. */
   | { readonly type: 'forget' }
-  /** Answered by `answers`; `image` is one image's bytes, or the index of a test image. */
+  /** Answered by `answers`; `image`: bytes of an image, or the index of a test image. */
   | { readonly type: 'ask'; readonly image: Uint8Array | number }
   /** Answered by `file`. */
   | { readonly type: 'download'; readonly kind: DownloadKind };
 
-/** A class with its probability, the likeliest first. */
+/** Classes with probabilities, the most probable first. */
 export type Answer = readonly { readonly name: string; readonly probability: number }[];
 
 export interface Standing {
@@ -46,21 +46,21 @@ export interface Preview {
   readonly classes: readonly string[];
   /** Images of all classes. */
   readonly counts: { readonly train: number; readonly test: number };
-  /** By class, images one behind the other. */
+  /** By class, images one after another. */
   readonly images: readonly Uint8Array[];
 }
 
 export type FromWorker =
-  /** There is no training: the page may begin one. */
+  /** There is no training; the page may begin one. */
   | { readonly type: 'ready'; readonly note: string }
-  /** A training has begun, or goes on from what was kept. */
+  /** A training has begun, or was resumed from the stored one. */
   | { readonly type: 'training'; readonly preview: Preview; readonly standing: Standing; readonly lines: Lines }
   | { readonly type: 'line'; readonly part: Part; readonly line: string }
   | { readonly type: 'standing'; readonly standing: Standing }
   | {
       readonly type: 'answers';
       readonly answers: Readonly<Record<Part, Answer | null>>;
-      /** A test image that is asked about: its bytes and its class. */
+      /** The test image of the question: its bytes and its class. */
       readonly asked: { readonly image: Uint8Array; readonly label: string | null };
     }
   | { readonly type: 'file'; readonly file: DownloadFile }

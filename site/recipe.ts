@@ -1,15 +1,15 @@
-/** What is trained in the tab: a small network, first in float, then from there with learned bits under a budget. */
+/** The training of the tab: a small network, first in float, then from there with learned bits under a budget. */
 
 import type { TrainingSettings } from '../src/library/train.js';
 import { type NetworkDefinition, network } from '../src/nn/index.js';
 import { channelsOf, type Shape, type Targets } from './targets.js';
 
-/** Where it is computed. */
+/** Device and threads. */
 export type Place = Pick<TrainingSettings, 'device' | 'threads'>;
 
 const FLOAT_EPOCHS = 8;
 export const LEARNED_EPOCHS = 40;
-/** Learned at least so long under targets that have changed. */
+/** The fewest epochs of learned bits after the targets have changed. */
 export const EPOCHS_AFTER_CHANGE = 15;
 
 /** Convolutions of 3x3, and a linear layer. */
@@ -25,7 +25,7 @@ export function tabNetwork(shape: Shape): NetworkDefinition {
 /** The settings of both parts. */
 function commonSettings(images: number): TrainingSettings {
   return {
-    // Few drawings make small batches.
+    // Few drawings need small batches.
     batch_size: Math.min(32, images),
     augment_mirror: false,
     augment_shift: 2,

@@ -1,11 +1,11 @@
-/** The targets of a training: what the sliders set, and how far they go with the network of the tab. */
+/** The targets of a training, set by sliders, and their limits for the tab's network. */
 
 import type { TrainingData } from '../src/library/train.js';
 
 export interface Targets {
-  /** All weights, in kB of 1024 bytes. */
+  /** Size of all weights, in kB of 1024 bytes. */
   readonly weightsKb: number;
-  /** The largest activation of an image. */
+  /** Size of an image's largest activation, in kB. */
   readonly activationsKb: number;
 }
 
@@ -13,7 +13,7 @@ export interface Targets {
 export type Shape = Pick<TrainingData, 'height' | 'width' | 'channels' | 'classes'>;
 
 const CHANNELS = [16, 32, 32] as const;
-/** A larger image is halved so often before. */
+/** Larger images are halved until they are no larger. */
 const LARGEST_SIDE = 32;
 
 /** Channels of the convolutions, each of which halves the image. */
@@ -22,10 +22,10 @@ export function channelsOf({ height, width }: Shape): number[] {
   return [...Array<number>(before).fill(CHANNELS[0]), ...CHANNELS];
 }
 
-/** The range of each target: below it cannot be met, above it limits nothing. */
+/** The range of each target: below it a target cannot be met, above it has no effect. */
 export type Limits = Readonly<Record<keyof Targets, readonly [least: number, most: number]>>;
 
-/** Bits of a weight, which has a sign, and of an activation, which has none. */
+/** The fewest bits of a weight, which has a sign, and of an activation, which has none. */
 const FEWEST = { weight: 2, activation: 1 } as const;
 const MOST = 8;
 

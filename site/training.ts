@@ -1,6 +1,6 @@
 /**
- * A training of the tab from its first step to its last, and everything that is kept of it: first the float network, then
- * learned bits under targets that may change on the way. Knows no page, so that Node trains the same.
+ * A training of the tab with its state: first the float network, then learned bits under targets that may change.
+ * Independent of the page, so that Node trains the same.
  */
 
 import type { Train, TrainingData, TrainingResult } from '../src/library/train.js';
@@ -16,23 +16,23 @@ import {
 } from './recipe.js';
 import type { Targets } from './targets.js';
 
-/** All that a training needs to go on, but its images. */
+/** Everything that is needed to resume a training, except its images. */
 export interface TrainingState {
   readonly place: Place;
   readonly targets: Targets;
   /** Epochs of learned bits. */
   readonly epochs: number;
-  /** The part under way, or ended last. */
+  /** The part that is training, or was last. */
   readonly part: Part;
-  /** Where that part stands; `null` before its first epoch's end. */
+  /** Checkpoint of that part; `null` before the end of its first epoch. */
   readonly checkpoint: Uint8Array | null;
   /** The targets that the checkpoint was trained under. */
   readonly trainedUnder: Targets | null;
-  /** The trained float network; `null` before. */
+  /** Parameters of the trained float network; `null` before. */
   readonly float: Uint8Array | null;
   readonly lines: Lines;
   readonly isFinished: boolean;
-  /** The user has stopped it. */
+  /** True if the user has stopped it. */
   readonly isPaused: boolean;
 }
 
@@ -46,13 +46,13 @@ export function firstState(place: Place, targets: Targets): TrainingState {
 export interface Listener {
   /** A line of `live.jsonl`. */
   line(part: Part, line: string): void;
-  /** After every epoch and at every stop. */
+  /** Called after every epoch and at every stop. */
   state(state: TrainingState): void;
-  /** What ended it. */
+  /** Called with the error that ended it. */
   fault(error: Error): void;
 }
 
-/** The newest parameters of each network, as files have them. */
+/** The newest parameters of each network, as files. */
 export function parametersOf({ part, checkpoint, float }: TrainingState): Readonly<Record<Part, Uint8Array | null>> {
   const record = checkpoint && readRunFile(checkpoint, 'checkpoint');
   if (part === 'float') return { float: record?.last ?? null, learned: null };
@@ -78,7 +78,7 @@ export class Training {
     return this.#state;
   }
 
-  /** Trains until everything is done or `pause` is called, through changes of the targets. Resolves then. */
+  /** Trains until everything is done or `pause` is called, also after changes of the targets. */
   run(): Promise<void> {
     this.#running ??= this.#runParts()
       .catch((error: Error) => {
@@ -92,14 +92,14 @@ export class Training {
     return this.#running;
   }
 
-  /** Resolves when the checkpoint is there. */
+  /** Resolves when the checkpoint is complete. */
   async pause(): Promise<void> {
     this.#change({ isPaused: true });
     this.#stop.abort();
     await this.#running;
   }
 
-  /** From the next step on; what has been finished, or is nearly, goes on for some epochs. */
+  /** Sets the targets from the next step. A training that has ended, or nearly, is extended by some epochs. */
   setTargets(targets: Targets): void {
     const done = this.#state.part === 'learned' ? epochsDone(this.#state.lines.learned) : 0;
     this.#change({ targets, epochs: Math.max(this.#state.epochs, done + EPOCHS_AFTER_CHANGE), isFinished: false });
@@ -139,7 +139,7 @@ export class Training {
     const isChanged = trainedUnder !== null && !areEqual(trainedUnder, targets);
     const start = checkpoint ? { hasNewTargets: isChanged } : { weights: float! };
     const result = await this.#runPart('learned', { settings, ...start });
-    // A change that came with the very last step has asked for more epochs.
+    // A change during the very last step has asked for more epochs.
     const isFinished = result.finished && this.#state.epochs === epochs && areEqual(this.#state.targets, targets);
     this.#change({ checkpoint: result.checkpoint, isFinished });
   }

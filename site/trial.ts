@@ -1,4 +1,4 @@
-/** Both networks, as they are now, on one image: opened when they are asked, and anew when they have learned. */
+/** Both networks in their present state, for single images: opened on demand, and again after training. */
 
 import { open } from '../src/browser.js';
 import type { Network } from '../src/library/network.js';
@@ -18,7 +18,7 @@ export function trial(): Trial {
     if (known && areEqual(known.parameters, parameters)) return known.network;
     opened.delete(part);
     await known?.network.close();
-    // One image needs no more.
+    // Enough for one image.
     const network = await open(parameters, { device: 'cpu', threads: 1, batchSize: 1 });
     opened.set(part, { parameters, network });
     return network;

@@ -1,4 +1,7 @@
-/** Try it: a drawing or a test image, and what the float network and the one with learned bits say of it, side by side. */
+/**
+ * The trial panel: a drawing or a test image, and the predictions of the float network and of the one with learned
+ * bits, side by side.
+ */
 
 import { element } from '../src/watch/page/dom.js';
 import { kbytes, percent } from '../src/watch/page/words.js';
@@ -14,13 +17,13 @@ export interface TrialPanel {
   readonly root: readonly HTMLElement[];
   begin(preview: Preview): void;
   show(answers: Answers): void;
-  /** Sizes of the weights, and that the networks have learned: the same question again. */
+  /** Sets the sizes of the weights and repeats the last question, since the networks have changed. */
   renew(kbytes: Readonly<Record<Part, number | null>>): void;
 }
 
 const SHOWN = 3;
 
-/** @param ask puts a question, an image or the number of a test image; answered by `show` */
+/** @param ask asks about an image or the index of a test image; answered by `show` */
 export function trialPanel(ask: (image: Uint8Array | number) => void): TrialPanel {
   let preview: Preview | null = null;
   let question: Uint8Array | number | null = null;

@@ -2,17 +2,17 @@ import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vite';
 
 /**
- * Output in which WGSL and what writes it have a file of their own, as WebAssembly is one: kernels have a limit of size, and
- * who trains on the CPU fetches none of the GPU's.
+ * Output with WGSL and the code that writes it in a file of its own, like WebAssembly: kernels have a limit of size,
+ * and training on the CPU fetches none of the GPU's.
  */
 export const kernelsApart = {
-  // What kernels share with all else stays with all else.
+  // Code that kernels share with other code stays with that.
   onlyExplicitManualChunks: true,
   manualChunks: (module: string) =>
     /engine\/gpu\/(kernel|wgsl|lanes|formats)/.test(module) ? 'gpuKernels' : undefined,
 };
 
-/** A folder of files that any server may hold at any address. */
+/** Builds a folder of files that any server may serve at any address. */
 export default defineConfig({
   root: fileURLToPath(new URL('.', import.meta.url)),
   base: './',
@@ -29,7 +29,7 @@ export default defineConfig({
     modulePreload: false,
     outDir: '../dist-site',
     emptyOutDir: true,
-    // Pictures and kernels stay files of their own: the page allows no code that is data.
+    // Pictures and kernels stay files, since the page's policy allows no code in data URLs.
     assetsInlineLimit: 0,
   },
 });

@@ -1,4 +1,4 @@
-/** The worker of the page: trains, keeps, answers; whatever goes wrong is told in words. */
+/** The worker of the page: trains, stores, answers; reports every error in words. */
 
 import { train } from '../src/browser.js';
 import type { LabelledImages } from '../src/library/imageArrays.js';
@@ -20,7 +20,7 @@ let keeper: Keeper | null = null;
 let training: Training | null = null;
 let data: TrainingData | null = null;
 
-/** One message after the other, but that training goes on meanwhile. */
+/** Handles one message after another, while training goes on. */
 let last: Promise<unknown> = begin();
 self.onmessage = ({ data: message }: MessageEvent<ToWorker>) => {
   last = last.then(() => take(message)).catch(tell);
@@ -42,7 +42,7 @@ async function begin(): Promise<void> {
   say({ type: 'ready', note });
 }
 
-/** Waits until no other tab trains: two would keep their trainings in the same files. */
+/** Waits until no other tab trains: two would store their trainings in the same files. */
 function onlyTab(): Promise<void> {
   return new Promise((resolve) => {
     const held = () => {
@@ -63,7 +63,7 @@ async function take(message: ToWorker): Promise<void> {
       await training?.pause();
       const { images, place, targets } = message;
       const given = images.kind === 'generated' ? generateDigits(GENERATED.train, GENERATED.test) : images.data;
-      // It trains all the same; what has gone wrong is said when the page knows of the training, which clears its note.
+      // It trains anyway; the error is reported when the page knows of the training, which clears its note.
       const fault = await keeper?.begin(given).then(
         () => null,
         (error: Error) => error,

@@ -1,4 +1,4 @@
-/** The page: trains in a worker at the press of a button; its tests call the functions that it puts on `window`. */
+/** The page: trains in a worker at the press of a button; tests call the functions that it puts on `window`. */
 
 import { train } from 'mixed-precision-dnns/browser';
 import { smallTraining } from './smallTraining.js';

@@ -5,7 +5,7 @@ import { generateSynthetic } from 'mixed-precision-dnns/browser';
 
 const { classes, train, test } = generateSynthetic(1, 64);
 
-/** @param place on which engine, and with how many threads */
+/** @param place engine and number of threads */
 export function smallTraining(place: Pick<TrainingSettings, 'device' | 'threads'>): TrainingOptions {
   return {
     data: { height: 32, width: 32, channels: 3, classes, train, test },

@@ -1,4 +1,4 @@
-/** The worker: trains where it may wait for threads, and answers with what came of it, or with what went wrong. */
+/** The worker: trains where threads may be waited for, and answers with the result or the error. */
 
 import { train } from 'mixed-precision-dnns/browser';
 import { smallTraining } from './smallTraining.js';

@@ -1,10 +1,13 @@
-/** Pictures as the network saw its test images: cut to its shape, scaled down by a triangle as wide as the shrinking. */
+/**
+ * Crops and scales pictures as the network's test images were: to its shape, with a triangle filter as wide as the
+ * reduction.
+ */
 
 /**
- * The part of a picture that a network of `height`×`width` sees.
+ * The region of a picture for a network of `height`×`width`.
  *
  * @param {{ width: number, height: number }} picture
- * @param {boolean} crops whether the network learned from crops: then what it sees is 224 of 256 parts of the shorter side
+ * @param {boolean} crops true if the network was trained on crops: then the region is 224/256 of the shorter side
  */
 export function regionOf(picture, height, width, crops) {
   const share = crops ? 224 / 256 : 1;
@@ -22,7 +25,7 @@ export function scaled(picture, region, height, width) {
   const columns = taps(region.left, region.width, width, picture.width);
   const rows = taps(region.top, region.height, height, picture.height);
   const bytes = new Uint8Array(height * width * 3);
-  // First along the rows that count, then across them.
+  // First along the needed rows, then across them.
   const lines = new Map();
   const lineOf = (y) => {
     if (!lines.has(y)) lines.set(y, scaledLine(picture, y, columns));
@@ -53,7 +56,7 @@ function scaledLine({ data, width }, y, columns) {
   return line;
 }
 
-/** For each of `count` places along a side: which pixels count, and how much. */
+/** For each of `count` places along a side: the pixels that contribute, and their weights. */
 function taps(start, length, count, side) {
   const scale = length / count;
   const support = Math.max(1, scale);

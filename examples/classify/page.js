@@ -1,4 +1,4 @@
-/** The page: opens a packed network, and says of pictures which of its classes they show. */
+/** The page: opens a packed network and classifies pictures. */
 
 import { load } from 'mixed-precision-dnns/runtime';
 import { regionOf, scaled } from './framing.js';
@@ -47,7 +47,7 @@ async function pixelsOf(file) {
   return canvas.getImageData(0, 0, bitmap.width, bitmap.height);
 }
 
-/** What the network saw and said. */
+/** A card with the network's input and its prediction. */
 function cardOf(name, bytes, classes, logits, ms) {
   const [height, width] = network.inputShape;
   const card = Object.assign(document.createElement('li'), { className: 'card' });
@@ -73,7 +73,7 @@ function cardOf(name, bytes, classes, logits, ms) {
   return card;
 }
 
-/** Networks first, so that both can be dropped together. */
+/** Networks first, so that network and pictures can be dropped together. */
 async function take(files) {
   const isNetwork = (file) => file.name.endsWith('.safetensors');
   try {

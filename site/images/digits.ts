@@ -1,6 +1,6 @@
 /**
- * Generated handwriting: digits as lines through a few points that are moved at random, and varied as drawings are. Enough
- * of them teach a network to read digits that a person draws.
+ * Generated handwriting: digits as lines through a few randomly moved points, varied like drawings. A network trained
+ * on enough of them can read digits drawn by a person.
  */
 
 import { createRandom, type Random } from '../../src/data/random.js';
@@ -72,7 +72,7 @@ const shapes: readonly (readonly (readonly Line[])[])[] = [
 const seed = 1;
 const streams = { train: 10, test: 11 } as const;
 
-/** Images of digits, of each as many as of the others. */
+/** Images of digits, equally many of each. */
 export function generateDigits(train: number, test: number): TrainingData {
   return {
     ...digitShape,
@@ -88,7 +88,7 @@ function generate(count: number, random: Random): LabelledImages {
   return { images, labels };
 }
 
-/** Units by which a point may be moved each way: of a tidy hand, and of a shaky one. */
+/** Units by which a point may be moved in each direction, by a tidy hand and by a shaky one. */
 const MOVED = [2, 7] as const;
 
 function writtenDigit(digit: number, random: Random): Uint8Array {

@@ -1,4 +1,4 @@
-/** Drawings of classes as images to train on and to test with. */
+/** Drawings of classes as images for training and testing. */
 
 import { createRandom } from '../../src/data/random.js';
 import { InputError } from '../../src/errors.js';
@@ -15,9 +15,9 @@ export interface DrawnClass {
 
 /** The fewest drawings of a class. */
 export const FEWEST = 3;
-/** Every so many-th drawing of a class is to test with. */
+/** Every TEST_EVERY-th drawing of a class is for testing. */
 const TEST_EVERY = 4;
-/** Images to train on that a drawing becomes, the first as it is. */
+/** Training images made from a drawing; the first is unchanged. */
 const VARIATIONS = 12;
 
 /** Throws an `InputError` for fewer than two classes, two of one name, or too few drawings. */
@@ -53,7 +53,7 @@ export interface Labelled {
   readonly label: number;
 }
 
-/** Images one behind the other, with their labels. */
+/** Images one after another, with their labels. */
 export function joined(all: readonly Labelled[]): { images: Uint8Array; labels: Int32Array } {
   const size = all[0]?.image.length ?? 0;
   const images = new Uint8Array(all.length * size);

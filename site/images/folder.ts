@@ -1,6 +1,7 @@
 /**
- * A folder of images as images to train on: folders name the classes, as for `mpdnn train --data images:DIR`. Where there
- * are folders `train` and `test` (or `val`) above them, they divide the images; else every fifth of a class tests.
+ * A folder of images as a dataset: folders are named after the classes, as for `mpdnn train --data images:DIR`. If
+ * there are folders `train` and `test` (or `val`) above them, these divide the images; otherwise every fifth of a class
+ * is for testing.
  */
 
 import { InputError } from '../../src/errors.js';
@@ -15,11 +16,11 @@ export interface FolderFile {
 
 export interface FolderImages {
   readonly data: TrainingData;
-  /** What has been left out, in words; empty if nothing was. */
+  /** Ignored files, in words; empty if there are none. */
   readonly note: string;
 }
 
-/** Where images have different sizes, or large ones: the side of squares that are cut from their middles. */
+/** Side of the squares cut from the middles of images that have different sizes or are large. */
 const USUAL_SIDE = 32;
 const LARGEST_SIDE = 64;
 const MOST_IMAGES = 20_000;
@@ -28,7 +29,7 @@ const testNames = ['test', 'val', 'validation'];
 
 /**
  * @param onProgress called with the number of images read so far, and of all
- * @throws InputError where there are no classes, or no images of one
+ * @throws InputError if there are no classes, or none of a class's images
  */
 export async function folderData(
   files: readonly FolderFile[],
@@ -56,7 +57,7 @@ export async function folderData(
       const place = seen.get(label) ?? 0;
       seen.set(label, place + 1);
       const isTest = isDivided ? isOfTest(file) : place % TEST_EVERY === TEST_EVERY - 1;
-      // One that is large, or no square, decides the side: photographs are not kept whole until all have been seen.
+      // A large or non-square image decides the side; photographs are not kept whole until all have been read.
       decoded.push({ picture: isSmallSquare(bitmap) ? bitmap : pixelsOf(bitmap, USUAL_SIDE), label, isTest });
     }
     if (index % 50 === 0) onProgress(index, taken.length);
@@ -82,7 +83,7 @@ export async function folderData(
   };
 }
 
-/** So many of them at most, from all over the list. */
+/** At most so many, evenly from the whole list. */
 function evenly<T>(all: readonly T[], most: number): readonly T[] {
   if (all.length <= most) return all;
   return Array.from({ length: most }, (_, index) => all[Math.floor((index * all.length) / most)]!);
@@ -97,14 +98,14 @@ function isSmallSquare({ width, height }: ImageBitmap): boolean {
   return width === height && width <= LARGEST_SIDE;
 }
 
-/** The images' own where all are small squares of one size; the others are pixels of the usual side. */
+/** The images' own side if all are small squares of one size, else the usual side. */
 function commonSide(pictures: readonly (ImageBitmap | Uint8Array)[]): number {
   const sides = new Set(pictures.map((picture) => (picture instanceof Uint8Array ? USUAL_SIDE : picture.width)));
   const [side = USUAL_SIDE] = sides;
   return sides.size === 1 ? side : USUAL_SIDE;
 }
 
-/** The square in the middle of an image, scaled to a side; bytes [side, side, 3], on black where it is transparent. */
+/** The square in the middle of an image, scaled to a side; bytes [side, side, 3], black where it is transparent. */
 function pixelsOf(bitmap: ImageBitmap, side: number): Uint8Array {
   const canvas = new OffscreenCanvas(side, side);
   const pen = canvas.getContext('2d', { willReadFrequently: true })!;
@@ -119,7 +120,7 @@ function pixelsOf(bitmap: ImageBitmap, side: number): Uint8Array {
 
 /** The files of a dropped folder, or of several. */
 export async function droppedFiles(items: DataTransferItemList): Promise<FolderFile[]> {
-  // The list is gone after the first wait.
+  // The list is empty after the first await.
   const entries = [...items].flatMap((item) => item.webkitGetAsEntry() ?? []);
   const [only] = entries;
   const inside =
@@ -142,7 +143,7 @@ async function filesOf(entry: FileSystemEntry, above: readonly string[]): Promis
   return (await Promise.all(inside.map((each) => filesOf(each, path)))).flat();
 }
 
-/** A reader gives some at a time, and in the end none. */
+/** A reader returns some entries at a time, and none at the end. */
 async function entriesOf(folder: FileSystemDirectoryEntry): Promise<FileSystemEntry[]> {
   const reader = folder.createReader();
   const all: FileSystemEntry[] = [];

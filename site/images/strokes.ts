@@ -1,7 +1,7 @@
 /**
- * Drawings as images in the manner of MNIST: bright lines on black, the longer side of what is drawn 20 pixels, its centre
- * of mass in the middle of 28x28; grey on three channels, as the command line reads image files. Drawn by hand or
- * generated, they look alike.
+ * Drawings as images like those of MNIST: bright lines on black, the longer side of the drawing 20 pixels, its centre
+ * of mass in the middle of 28x28; grey on three channels, as the command line reads image files. Drawn and generated
+ * images look alike.
  *
  * Only + - * / and square roots are used, which IEEE 754 defines to the last bit.
  */
@@ -29,7 +29,7 @@ export function drawStrokes(strokes: readonly Stroke[], radius = 1.2): Uint8Arra
   return Uint8Array.from({ length: SIZE }, (_, at) => grey[Math.floor(at / CHANNELS)]!);
 }
 
-/** A point alone is a segment of no length. */
+/** A single point is a segment of length 0. */
 function segments(strokes: readonly Stroke[]): (readonly [Point, Point])[] {
   return strokes.flatMap((stroke) =>
     stroke.length === 1
@@ -46,7 +46,7 @@ function fitted(strokes: readonly Stroke[], radius: number): Stroke[] {
   const [width, height] = [Math.max(...xs) - left, Math.max(...ys) - top];
   const scale = (BOX - 2 * radius) / (Math.max(width, height) || 1);
   const center = centerOfMass(strokes) ?? [left, top];
-  // What is drawn stays inside, however uneven its weight.
+  // The drawing stays inside, however uneven its weight is.
   const shift = (low: number, extent: number, middle: number) => {
     const at = SIDE / 2 - scale * (middle - low);
     return Math.max(radius + 1, Math.min(SIDE - radius - 1 - scale * extent, at)) - scale * low;
@@ -55,7 +55,7 @@ function fitted(strokes: readonly Stroke[], radius: number): Stroke[] {
   return strokes.map((stroke) => stroke.map(([x, y]): Point => [scale * x + dx, scale * y + dy]));
 }
 
-/** Null where nothing has a length. */
+/** Null if nothing has a length. */
 function centerOfMass(strokes: readonly Stroke[]): Point | null {
   let [mass, x, y] = [0, 0, 0];
   for (const [[ax, ay], [bx, by]] of segments(strokes)) {

@@ -1,4 +1,4 @@
-/** A drawing as others might have made it: slanted, turned, stretched, with another pen. */
+/** Variations of a drawing: slanted, rotated, stretched, with another pen. */
 
 import type { Random } from '../../src/data/random.js';
 import { drawStrokes, type Point, type Stroke } from './strokes.js';
