@@ -11,7 +11,7 @@ import { join, resolve } from 'node:path';
 import type { Plugin } from 'vitest/config';
 
 const sources = resolve('src');
-/** What Node imports; the others are Vite's. */
+/** Files that Node imports; the others are Vite's. */
 export const compiledFiles = /\/mpdnn-\w+\/program\/dist\//;
 
 /** A package with what was compiled in `dist`, in the folder for temporary files of this run of Vitest. */
@@ -44,7 +44,7 @@ export function compiledSources(): Plugin {
       const { id } = (await this.resolve(source, importer, { skipSelf: true })) ?? { id: '' };
       if (!id.startsWith(`${sources}/`)) return null;
       const compiled = join(compiledPackage(), 'dist', id.slice(sources.length).replace(/\.ts$/, '.js'));
-      // What a page alone imports is not compiled, nor are tests.
+      // Neither tests nor files for pages only are compiled.
       return existsSync(compiled) ? compiled : null;
     },
     transform(code) {

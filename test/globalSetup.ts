@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { compileSources } from './compiledSources.js';
 import { temporaryFolder } from './temporaryFolder.js';
 
-/** What is built from sources, by the script that builds it. */
+/** Built files with the script that builds them, and their sources. */
 const built = [
   {
     builder: 'scripts/buildKernels.mjs',
@@ -47,7 +47,7 @@ function isStale(sources: readonly string[], results: readonly string[]): boolea
   return Math.min(...results.map(modified)) < Math.max(...[...sources, ...inside].map(modified));
 }
 
-/** When a file was last written, or a folder's entries were; 0 where there is none. */
+/** Time of the last change of a file, or of a folder's entries; 0 if there is none. */
 function modified(path: string): number {
   return statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
 }

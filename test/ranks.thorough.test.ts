@@ -1,4 +1,4 @@
-/** A run that is killed again and again, and goes on with another number of ranks each time. */
+/** A run that is killed repeatedly, and resumed with another number of ranks each time. */
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';

@@ -14,7 +14,7 @@ declare module 'vitest' {
  */
 export const isThorough = inject('isThorough');
 
-/** In the thorough tests all, otherwise those that `isQuick` picks. */
+/** All cases in the thorough tests, otherwise those that `isQuick` picks. */
 export function tierOf<T>(all: readonly T[], isQuick: (each: T) => boolean): readonly T[] {
   return isThorough ? all : all.filter(isQuick);
 }

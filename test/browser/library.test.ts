@@ -1,4 +1,4 @@
-/** The published browser entry in a page: trains to the bits of Node, and says in words what a page lacks. */
+/** The published browser entry in a page: gives Node's bits, and reports missing features of the page in words. */
 
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -101,7 +101,7 @@ describe.skipIf(skipsGpu || !isThorough)('on WebGPU', () => {
     const { device, parameters, fault } = await trainIn(isolated, { device: 'gpu' });
     expect(fault).toBeUndefined();
     expect(device).toMatch(/^gpu: .*float32/);
-    // To the bit: both run the same kernels on the SwiftShader of the same package.
+    // Equal bits: both run the same kernels on the SwiftShader of the same package.
     expect(parameters).toEqual(await inNode({ device: 'gpu' }));
   });
 });

@@ -43,7 +43,7 @@ async function open(url = server.url, options: BrowserContextOptions = {}): Prom
   const faults: string[] = [];
   page.on('pageerror', ({ stack }) => faults.push(String(stack)));
   page.on('console', (message) => {
-    // A server that is away is told of by the browser itself.
+    // The browser reports a missing server itself.
     if (message.type() === 'error' && !message.text().includes('ERR_')) faults.push(message.text());
   });
   page.on('request', (request) => {

@@ -1,4 +1,6 @@
-/** A run from a table: standardised by its training lines, as config.json says, and asked by the names of columns. */
+/**
+ * A run from a table: standardised by its training lines, described in config.json, and predicting by names of columns.
+ */
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

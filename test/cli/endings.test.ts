@@ -1,4 +1,4 @@
-/** How the program ends: its exit codes, the signals that leave a checkpoint, and never without a word. */
+/** The end of the program: exit codes, signals that leave a checkpoint, and always a message. */
 
 import { spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
@@ -13,7 +13,7 @@ import { compiledProgram, mpdnn, mpdnnProcess, succeeds, writeTinyConfig } from 
 const folder = temporaryFolder();
 const cfg = writeTinyConfig(folder);
 const call = (out: string, ...more: string[]) => {
-  // So many epochs that the signal is there before the last, however late it comes.
+  // Enough epochs that the signal comes before the last one, however late it is.
   const size = ['--data', 'synthetic:32', '--epochs', '100000', '--threads', '1', '--no-plots'];
   return ['train', 'FLOAT', '--cfg', cfg, ...size, '--out', out, ...more];
 };

@@ -1,4 +1,4 @@
-/** A disk that is full: the run stops with its last checkpoint, and goes on where there is space again. */
+/** A full disk: the run stops with its last checkpoint, and is resumed when there is space again. */
 
 import { join } from 'node:path';
 import { expect, it, vi } from 'vitest';

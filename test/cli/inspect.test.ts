@@ -1,4 +1,4 @@
-/** `mpdnn inspect`: what it says of networks whose numbers are published. */
+/** `mpdnn inspect` for networks with published numbers. */
 
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -30,7 +30,7 @@ function positionOf(run: string): { epoch: number; batch: number } {
   return JSON.parse(metadata.state ?? '') as { epoch: number; batch: number };
 }
 
-/** Of the lines of live.jsonl, each goes on where the one before has ended, and none is missing. */
+/** Each line of live.jsonl begins where the previous one ended, so that none is missing. */
 function expectEveryBatchOnce(run: string): void {
   const [first, ...lines] = readFileSync(join(run, 'live.jsonl'), 'utf8').trimEnd().split('\n');
   expect(first).toMatch(/^{"type":"run",/);

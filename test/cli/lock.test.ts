@@ -11,7 +11,7 @@ import { compiledProgram, listing, mpdnn, mpdnnProcess, succeeds, writeTinyConfi
 
 const folder = temporaryFolder();
 const cfg = writeTinyConfig(folder);
-/** So many epochs that they do not end while the others are refused. */
+/** Enough epochs that they do not end while the others are refused. */
 const long = [
   ...['--model', 'tiny', '--data', 'synthetic:32', '--batch-size', '16', '--epochs', '100000'],
   ...['--device', 'cpu', '--threads', '1'],

@@ -137,7 +137,7 @@ describe('a report', () => {
   });
 
   it.runIf(isThorough)('is the same, byte for byte, after being killed and interrupted', async () => {
-    // The same call in another folder: its words are in the report too.
+    // The same call in another folder, since the report contains its words.
     const elsewhere = join(folder, 'elsewhere');
     mkdirSync(elsewhere);
     const killed = names.map((name) => join(elsewhere, 'whole/seed-3', name));
@@ -149,7 +149,8 @@ describe('a report', () => {
       expect(code, stderr).toBe(null);
     };
 
-    // As a run begins, in the middle of one, between two, by Ctrl-C, in the middle of the last, as the report is written.
+    // At the start of a run, in the middle of one, between two, by Ctrl-C, in the middle of the last one, and while the
+    // report is written.
     await killedAt('seed-3/DEFAULT/results.csv 1');
     expect([existsSync(first), isFinished(first)]).toEqual([true, false]);
     await killedAt('seed-3/DEFAULT/params_last.safetensors 2');
@@ -218,7 +219,7 @@ describe.runIf(isThorough)('runs side by side', () => {
 });
 
 it('runs that diverge stop no others and are told of in the report', async () => {
-  // From scratch, so that none waits for another one.
+  // Without starting weights, so that no run waits for another one.
   const diverging = call('diverged', '--variant', 'none', '--epochs', '8', '--batch-size', '8');
   const absurd = ['--initial-learning-rate', '10', '--weight-decay', '1'];
   const { code, stderr } = await mpdnn([...diverging, ...absurd], folder);

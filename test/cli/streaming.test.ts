@@ -125,7 +125,7 @@ describe('a file that cannot be decoded', () => {
       const out = `broken-${part}`;
       const file = files[part][9]!;
       const whole = readFileSync(file);
-      // Of the same size in pixels and in bytes, since others would be other data; but of a longer file.
+      // The same size in pixels and in bytes, since otherwise the data would be others; but from a longer file.
       const longer = await sharp(whole).jpeg({ quality: 100 }).toBuffer();
       expect(longer.length).toBeGreaterThan(whole.length);
       writeFileSync(file, longer.subarray(0, whole.length));

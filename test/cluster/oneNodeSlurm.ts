@@ -16,11 +16,11 @@ export const skipsSlurm = process.env.MPDNN_SKIP_SLURM === '1';
 const controller = '/usr/sbin/slurmctld';
 
 export interface OneNodeSlurm {
-  /** What its programs, and those who call them, need in their environment. */
+  /** Environment for its programs and their callers. */
   readonly env: Readonly<Record<string, string>>;
   /** Resolves when the queue is empty. */
   drained(): Promise<void>;
-  /** What its daemons have written so far. */
+  /** Output of its daemons so far. */
   logs(): string;
   stop(): Promise<void>;
 }

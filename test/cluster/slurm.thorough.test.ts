@@ -27,7 +27,7 @@ describe.skipIf(skipsSlurm)('a job', () => {
   });
   afterAll(() => slurm?.stop());
 
-  /** Sends EXTENDED, which stops once and goes on by itself to the files of a run that never stopped. */
+  /** Sends EXTENDED, which stops once and is resumed by its job; its files equal those of an uninterrupted run. */
   async function stopsAndGoesOn(
     out: string,
     words: readonly string[],

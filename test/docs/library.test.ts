@@ -67,7 +67,8 @@ describe('the examples of the library', () => {
   it('run', async () => {
     const folder = temporaryFolder();
     installPackage(folder);
-    // As they stand there, but on fewer images, in as many steps, and with the tiny network but for the published section.
+    // The examples as they are, but on fewer images, in as many steps, and with the tiny network except for the
+    // published section.
     const smaller = [
       ['generateSynthetic(1, 200)', 'generateSynthetic(1, 60)'],
       ['batch_size: 50', 'batch_size: 15'],

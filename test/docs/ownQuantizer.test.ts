@@ -1,4 +1,4 @@
-/** The quantizer of one's own in docs/method.md: its code compiles under strict rules, and does what the text says. */
+/** The quantizer in docs/method.md: its code compiles under strict rules, and does what the text says. */
 
 import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';

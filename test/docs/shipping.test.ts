@@ -12,7 +12,7 @@ import { temporaryFolder } from '../temporaryFolder.js';
 const folder = temporaryFolder();
 const exported = join(folder, 'experiments/QUICKSTART/export');
 const small = ['--model', 'tiny', '--data', 'synthetic:96', '--epochs', '1', '--device', 'cpu', '--threads', '1'];
-/** What each command said. */
+/** Output of each command. */
 const said = new Map<string, string>();
 
 /** The commands of the chapter. */

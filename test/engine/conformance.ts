@@ -51,7 +51,7 @@ export const families: Readonly<Record<string, readonly ConformanceCase[]>> = {
   training: trainingCases(),
 };
 
-/** What the reference engine leaves after each step of a case. */
+/** Storages of the reference engine after each step of a case. */
 const expectedStates = new Map<ConformanceCase, Promise<StorageArray[][]>>();
 
 function expectedOf(conformanceCase: ConformanceCase): Promise<StorageArray[][]> {

@@ -40,7 +40,7 @@ export interface ConformanceCase {
   readonly start: ReadonlyMap<string, ArrayLike<number>>;
   readonly steps: readonly Step[];
   readonly compared: readonly ComparedView[];
-  /** Where inputs begin in their storages. */
+  /** Offsets of inputs in their storages. */
   readonly offset: number;
 }
 

@@ -22,7 +22,7 @@ export async function createPooledCpuEngine(options: CpuEngineOptions): Promise<
     return {
       post: (message: unknown) => worker.postMessage(message),
       ready: once(worker, 'message').then(() => {}),
-      // By then its program has told it to stop.
+      // By then its program has stopped it.
       terminate: async () => {
         idle.push(worker);
       },

@@ -37,7 +37,7 @@ export const rangesOf = {
   fixedPow2: [9, 9, 0.0625, 1, 9, 9],
 } as const;
 
-/** Where the derivatives of the functions jump; of two none does. */
+/** Places where the derivatives of the functions jump; two have none. */
 const kinks: Readonly<Record<ActivationFunction, readonly number[]>> = {
   relu: [0],
   relu6: [0, 6],

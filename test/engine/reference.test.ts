@@ -461,7 +461,7 @@ describe('values worked out by hand', () => {
         ),
       { logits: [0, Math.log(9)], teacher: [Math.log(16), 0], labels: [0] },
     );
-    // At temperature 2 the network says 1/4 and 3/4, its teacher 4/5 and 1/5.
+    // At temperature 2 the network's probabilities are 1/4 and 3/4, the teacher's 4/5 and 1/5.
     const divergence = 0.8 * Math.log(0.8 / 0.25) + 0.2 * Math.log(0.2 / 0.75);
     expect(loss![0]).toBeCloseTo(0.75 * Math.log(10) + 0.25 * 4 * divergence, 12);
     expect(loss![1]).toBe(1);

@@ -14,7 +14,7 @@ const networks = [1, 2, 3, 4].map(randomNetwork);
 const files = networks.map(({ network }) => packNetwork(network));
 
 afterAll(() => {
-  // In KiB: the most that this process ever had.
+  // The process's peak memory, in KiB.
   expect(process.resourceUsage().maxRSS).toBeLessThan(2 ** 20);
 });
 

@@ -77,7 +77,7 @@ const survives = (what: string, run: () => Promise<{ refused: number }>): void =
 };
 
 afterAll(() => {
-  // In KiB: the most that this process ever had.
+  // The process's peak memory, in KiB.
   expect(process.resourceUsage().maxRSS).toBeLessThan(2 ** 20);
 });
 

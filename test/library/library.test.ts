@@ -1,4 +1,4 @@
-/** The library from outside: what it trains is what the command line trains, and goes on and opens as documented. */
+/** The library from outside: trains as the command line does, and resumes and opens as documented. */
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

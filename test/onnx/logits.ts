@@ -1,4 +1,4 @@
-/** What an imported network computes on an engine. */
+/** Logits of an imported network on an engine. */
 
 import type { Engine } from '../../src/engine/engine.js';
 import { STORAGE } from '../../src/nn/index.js';

@@ -70,7 +70,7 @@ it('is right where it is imported, and refused by the name of an operator where 
   expect(readFileSync('docs/own-networks.md', 'utf8')).toContain(`${supported} of the 1072`);
 });
 
-/** What an import leaves out at the end of a network. */
+/** Functions at the end of a network that an import leaves out. */
 function lastFunction(operators: readonly string[]): (logits: Float32Array, outputs: number) => Float32Array {
   const last = operators.at(-1);
   if (last !== 'Softmax' && last !== 'LogSoftmax') return (logits) => logits;

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 export interface ExampleRun {
   readonly name: string;
   readonly epochs: number;
-  /** How many convolutions the network has. */
+  /** Number of convolutions of the network. */
   readonly layers: number;
   readonly quantized: boolean;
   readonly targetWeightKbytes?: number;
@@ -20,7 +20,7 @@ export interface ExampleRun {
   /** Entries of config.json and summary.json that differ. */
   readonly config?: Readonly<Record<string, unknown>>;
   readonly summary?: Readonly<Record<string, unknown>>;
-  /** Without a summary, as a run that still goes on. */
+  /** Without a summary, like a run that has not finished. */
   readonly unfinished?: boolean;
   /** No epoch obeyed the budget. */
   readonly overBudget?: boolean;

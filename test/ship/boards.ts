@@ -6,7 +6,7 @@ export interface Board {
   readonly compiler: string;
   readonly target: readonly string[];
   readonly emulator: readonly [program: string, ...machine: string[]];
-  /** Where flash and RAM lie, for picolibc's linker script, and how many bytes they have. */
+  /** Start and size of flash and RAM, for picolibc's linker script. */
   readonly memory: {
     readonly flash: number;
     readonly flashBytes: number;

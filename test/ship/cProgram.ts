@@ -30,7 +30,7 @@ export function runQuietly(folder: string, command: string, ...args: string[]) {
   return { status, stdout, stderr };
 }
 
-/** What an object file has that is no constant: all of its static memory, by name. */
+/** Symbols of an object file other than constants, with sizes: all of its static memory. */
 export function variables(folder: string, object: string): string[] {
   const lines = execFileSync('nm', [object], { cwd: folder, encoding: 'utf8' }).trim().split('\n');
   return lines.flatMap((line) => / [bBdD] (\S+)$/.exec(line)?.[1] ?? []).sort();

@@ -21,7 +21,7 @@ async function mismatchesOf(network: IntegerNetwork) {
   return counted;
 }
 
-/** With even sums, slopes of ±1/8 and 0, and biases that are odd numbers of sums. */
+/** Even sums, slopes of ±1/8 and 0, and biases that are odd multiples of a sum's unit. */
 function foldable(network: IntegerNetwork): IntegerNetwork {
   const layers = network.layers.map((layer): IntegerLayer => {
     if (layer.op !== 'convolution') return layer;

@@ -1,4 +1,4 @@
-/** What is no packed file of this version, or a damaged one: refused in a line. */
+/** Files that are no packed files of this version, or damaged ones: refused in one line. */
 
 import { expect, it } from 'vitest';
 import { packNetwork, sealed, unpackNetwork } from '../../src/ship/packedFile.js';
@@ -7,7 +7,7 @@ import { randomNetwork } from './randomNetwork.js';
 
 const packed = packNetwork(randomNetwork(1).network);
 
-/** The same file under other metadata, with a checksum that fits. */
+/** The same file with other metadata and a matching checksum. */
 function described(changes: Readonly<Record<string, string>>): Uint8Array {
   const { tensors, metadata } = decodeSafetensors(packed, 'net');
   const { crc32: _, ...others } = metadata;

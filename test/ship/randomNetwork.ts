@@ -1,4 +1,4 @@
-/** Integer networks that nobody trained: every kind of layer, odd sizes, all grids, widths at their limits. */
+/** Random integer networks: every kind of layer, odd sizes, all grids, widths at their limits. */
 
 import { createRandom } from '../../src/data/random.js';
 import { extentOf, type SizedAxisWindow, sizedWindow, slidingWindow, type Window } from '../../src/ops/window.js';
@@ -117,7 +117,7 @@ export function randomNetwork(seed: number): { network: IntegerNetwork; images: 
     const shift = Math.max(0, Math.ceil(Math.log2(spread / (4 * (output.grid.hi + 1)))));
     const biases = BigInt64Array.from(channelNumbers(() => BigInt(Math.floor((uniform() - 0.5) * (spread / 8)))));
     const integers = integersOf(output.grid);
-    // What a function gives goes up and down.
+    // The values of a function rise and fall.
     const fits = !addend || addend.grid.hi * 2 ** (shift + 1) < 2 ** 60;
     const isFunction = output.grid.type === 'uniform' && fits && uniform() < 0.3;
     const values = isFunction ? Array.from({ length: 2 + below(400) }, () => oneOf(integers)) : integers;

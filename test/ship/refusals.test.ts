@@ -1,4 +1,6 @@
-/** What no device could hold in integers: refused in a line with its name in tables, what is wrong, and what helps. */
+/**
+ * Networks that cannot run in integers: refused in one line with the tensor's name in tables, the fault, and a remedy.
+ */
 
 import { expect, it } from 'vitest';
 import { shippingFault } from '../../src/ship/shippable.js';

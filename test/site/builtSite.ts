@@ -7,7 +7,7 @@ import { chromiumPath, filesAskedFor, launchArguments, sentSizes } from '../brow
 import { temporaryFolder } from '../temporaryFolder.js';
 
 const configFile = 'site/vite.config.ts';
-/** In place of those that isolate a page. */
+/** Headers in place of those that isolate a page. */
 const plain = { 'Cross-Origin-Opener-Policy': 'unsafe-none', 'Cross-Origin-Embedder-Policy': 'unsafe-none' };
 
 export interface OpenedTab {

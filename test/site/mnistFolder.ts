@@ -8,7 +8,7 @@ import { png } from '../../src/deploy/png.js';
 import type { TrainingData } from '../../src/library/train.js';
 
 const folder = resolve('../shared/data/mnist');
-/** Whether the images are there; they belong to no repository. */
+/** Tells whether the images are there; they are not part of the repository. */
 export const hasMnist = existsSync(folder);
 
 const SIDE = 28;

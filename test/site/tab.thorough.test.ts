@@ -24,7 +24,7 @@ beforeAll(async () => {
 });
 afterAll(() => site?.close());
 
-/** What the page puts on `window`. */
+/** Functions that the page puts on `window`. */
 interface Told {
   runs(): { readonly float: RunData; readonly learned: RunData };
   standing(): { readonly part: string; readonly isFinished: boolean; readonly isPaused: boolean } | null;
@@ -88,7 +88,7 @@ function bytesOf({ files }: OpenedTab, kind: RegExp): number {
   return [...files].reduce((sum, name) => sum + (kind.test(name) ? (site.files.get(name) ?? 0) : 0), 0);
 }
 
-/** What a tab fetches in the course of a training. */
+/** Requests of a tab during a training. */
 function expectSmall(tab: OpenedTab): void {
   expect(bytesOf(tab, kernelFile), 'kernels').toBeLessThan(60_000);
   // Fetched when a file for a device is asked for.

@@ -1,4 +1,4 @@
-/** The training of the tab, without a page: goes on from any of its states, and under other targets. */
+/** The training of the tab, without a page: resumes from any of its states, and under other targets. */
 
 import { expect, it } from 'vitest';
 import { generateDigits } from '../../site/images/digits.js';
@@ -11,7 +11,7 @@ const data = generateDigits(32, 10);
 const targets = { weightsKb: 10, activationsKb: 1.6 };
 const short = { ...firstState({ device: 'cpu', threads: 1 }, targets), epochs: 4 };
 
-/** A training with all states that it told. */
+/** A training with all states that it has reported. */
 function opened(state: TrainingState, onState: (state: TrainingState) => void = () => {}) {
   const states: TrainingState[] = [];
   const training = new Training(train, data, state, {

@@ -19,7 +19,7 @@ interface Step {
   readonly side: number;
   readonly loss: number;
   readonly logits: readonly number[];
-  /** With the moments that the pass leaves behind. */
+  /** Running moments after the pass. */
   readonly evaluated: readonly number[];
   /** Norm, and product with cos(0), cos(1), …, which tells permutations apart. */
   readonly gradients: Readonly<Record<string, readonly [norm: number, product: number]>>;
@@ -27,7 +27,7 @@ interface Step {
 
 const steps = JSON.parse(readFileSync(new URL('step.json', import.meta.url), 'utf8')) as Step[];
 
-/** As in step.py: parameters are seeded in the order of their names. */
+/** Parameters are seeded in the order of their names, as in step.py. */
 function uniform(seed: number, count: number, center: number, halfWidth: number): Float64Array {
   const random = mulberry32(seed);
   return Float64Array.from({ length: count }, () => center + halfWidth * (2 * random() - 1));

@@ -1,4 +1,4 @@
-/** What is done with the channels of pixels, of lengths with and without tails of vectors. */
+/** Operations on the channels of pixels, of lengths with and without tails of vectors. */
 
 import { elementCount } from '../../../src/graph/tensor.js';
 import { type ConformanceCase, caseBuilder } from '../conformanceCase.js';

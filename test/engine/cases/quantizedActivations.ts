@@ -116,7 +116,7 @@ function readers(quantizer: Quantizer, parameters: readonly [number, number], se
   return c.build(`${nameOf(quantizer)}(${parameters}): products, sums, windows, gradients`);
 }
 
-/** What is done with the channels of pixels. */
+/** Operations on the channels of pixels. */
 function channelReaders(quantizer: Quantizer, parameters: readonly [number, number], seed: number): ConformanceCase {
   const { dyadic } = randomValues(seed + 100);
   const { random, c, y: x } = start(quantizer, parameters, seed, dyadic(length, 2, 6));

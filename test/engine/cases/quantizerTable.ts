@@ -99,7 +99,7 @@ interface UpdateCase {
   readonly pruned?: boolean;
   /** Every quantizer of activations handles two tensors. */
   readonly shared?: boolean;
-  /** How often every kind of row comes; once by default. */
+  /** Number of rows of each kind; 1 by default. */
   readonly repeats?: number;
   readonly floatWeights?: number;
 }

@@ -13,7 +13,7 @@ const count = batch * side * side;
 const epsilon = 1e-5;
 const window = windowLike({ padding: 1 });
 const weightDecay = 2e-4;
-/** Where parameters lie, packed without gaps. */
+/** Places of parameters, packed without gaps. */
 const parts = { w1: 0, gamma: 432, beta: 448, w2: 464, b2: 624 } as const;
 const parameterCount = 634;
 

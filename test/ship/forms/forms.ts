@@ -21,7 +21,7 @@ import { boards } from '../boards.js';
 import { hasRoom, storedBytes, storedTensors, type TracedProgram, tracedProgram } from '../tracedProgram.js';
 import type { Reference } from './referenceValues.js';
 
-/** How many activations and logits differ, of how many; predictions count as logits. */
+/** Numbers of differing activations and logits, and of all; predictions count as logits. */
 export interface Differences {
   readonly activations: Share;
   readonly logits: Share;
@@ -169,7 +169,7 @@ async function onnxForms(network: IntegerNetwork): Promise<Form[]> {
 
 const ordered = new WeakMap<Expected, Map<IntegerTensor, Int32Array>>();
 
-/** What a tensor of an image should hold, [C, H, W]: put in order once for all forms. */
+/** Expected values of a tensor of an image, [C, H, W], reordered once for all forms. */
 function inOnnxOrder(expected: Expected, tensor: IntegerTensor): Int32Array {
   const ofImage = ordered.get(expected) ?? new Map<IntegerTensor, Int32Array>();
   ordered.set(expected, ofImage);

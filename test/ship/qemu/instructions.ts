@@ -1,4 +1,4 @@
-/** How many instructions the exported C may take. */
+/** Limits for the instructions of the exported C. */
 
 import type { boards } from '../boards.js';
 
