@@ -1,7 +1,8 @@
-import { describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { packAugmentation } from '../data/augmentation.js';
-import type { Program, StorageArray } from '../engine/engine.js';
+import type { Engine, Program, StorageArray } from '../engine/engine.js';
 import { createReferenceEngine } from '../engine/reference/referenceEngine.js';
+import { selectEngine } from '../engine/selectEngine.js';
 import { type NetworkDefinition, network, STORAGE, type StartingWeights } from '../nn/index.js';
 import { bestExponents, bestStart, parameterNames, startWithStep, tableSizes } from '../quant/index.js';
 import { type Experiment, experimentFromSettings, withDefinition } from '../settings/index.js';
@@ -38,8 +39,8 @@ function experimentOf(
   return withDefinition(experiment, definition);
 }
 
-async function load(training: TrainingProgram): Promise<Program> {
-  const { program } = await openSession(createReferenceEngine(), training);
+async function load(training: TrainingProgram, engine: Engine = createReferenceEngine()): Promise<Program> {
+  const { program } = await openSession(engine, training);
   program.write(
     STORAGE.batchImages,
     Float64Array.from({ length: 2 * 8 * 8 * 3 }, (_, i) => Math.sin(i)),
@@ -138,6 +139,11 @@ describe('extensions of the solver', () => {
 });
 
 describe('a teacher', () => {
+  let cpu: Engine;
+  beforeAll(async () => {
+    cpu = await selectEngine('cpu', { threads: 1 });
+  });
+  afterAll(() => cpu.dispose());
   const branches = network({ input: [8, 8, 3] }, (n, x) => {
     const sum = n.add(n.conv(x, 4, { stride: 2 }), n.conv(x, 4, { stride: 2, activation: 'none' }));
     return n.linear(n.globalAverage(sum), 3);
@@ -165,15 +171,15 @@ describe('a teacher', () => {
       logits: await program.read(STORAGE.logits),
     };
   };
-  /** A program that learns from the teacher, on the reference engine, and what the teacher knows there. */
-  const learning = async (teacher: Teacher, weights: LoadedWeights) => {
+  /** A program that learns from the teacher, by default on the reference engine, and what the teacher knows there. */
+  const learning = async (teacher: Teacher, weights: LoadedWeights, engine?: Engine) => {
     const [, settings, definition] = teacher;
     const network = quantizedNetwork(experimentOf(settings, definition), data);
     const training = build(quantized, {
       distillation: { temperature: 2, weight: 0.25, teacher: network, scaling: null },
     });
     const write = teach(training, weights);
-    const program = await load(training);
+    const program = await load(training, engine);
     write(program);
     return { training, program, known: () => readPlaces(program, learnedPlaces({ variables: training.teacher! })) };
   };
@@ -195,6 +201,9 @@ describe('a teacher', () => {
       return -0.75 * Math.log(softmax(logits, row, 1)[label]!) + 0.25 * 4 * divergence;
     });
     expect(loss[0]).toBeCloseTo((losses[0]! + losses[1]!) / 2, 12);
+    const onCpu = await learning(teacher, weights, cpu);
+    await onCpu.program.run('train');
+    expect((await onCpu.program.read(STORAGE.loss))[0]).toBeCloseTo(loss[0]!, 5);
     const evaluation = ({ plan }: TrainingProgram) => plan.phases.evaluate!.map(({ op }) => op);
     expect(evaluation(training)).toEqual(evaluation(build(quantized)));
   });

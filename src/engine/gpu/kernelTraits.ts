@@ -37,6 +37,7 @@ const plain = {
 const special: { readonly [K in OpName]?: Partial<KernelTraits<keyof Node<K>['operands'] & string>> } = {
   activation: { storesFours: 'like operand', comesFirst: true },
   activationGradient: { storesFours: 'like operand', mayRound: 'gradient' },
+  prepareQuantizers: { comesFirst: true },
   quantizeChannels: { comesFirst: true },
   batchNorm: { storesFours: 'always', mayRound: 'value' },
   batchNormGradientReduce: { storesFours: 'always', mayRound: 'gradient' },

@@ -38,6 +38,22 @@ function formats(row: Quantizer | null, units: MatrixUnits | null, { channels = 
 }
 
 describe('tensors of 16 bits', () => {
+  it('are of the table that the ranges come from: a teacher has one of its own', () => {
+    const graph = new Graph();
+    const rows = [quantizer('parametric_fp_d_xmax'), quantizer('parametric_fp_d_xmax', 256)];
+    const outputs = rows.map((own) => {
+      const [table, ranges, x] = [
+        [1, 2],
+        [1, 2],
+        [2, 8, 8, 16],
+      ].map((shape) => graph.tensor('t', shape));
+      graph.append('prepareQuantizers', { table: table! }, { ranges: ranges! }, { rows: [own] });
+      return activation(graph, x!, ranges!, { type: 'quantize', row: 0, core: coreOf(own.kind), signed: own.signed });
+    });
+    const narrow = narrowFormats(graph.nodes, null);
+    expect(outputs.map((y) => narrow.get(y))).toEqual([{ step: 2 ** -8 }, undefined]);
+  });
+
   it('hold what a quantizer can put out, wherever it goes', () => {
     const [step, none] = [{ step: 2 ** -8 }, undefined];
     expect(formats(quantizer('parametric_fp_d_xmax'), null, { isAdded: true })).toEqual([step, step]);

@@ -81,13 +81,19 @@ function roundedFormat(calls: readonly AnyNode[], tensor: Tensor): Format | null
 
 /** Formats that hold every value of a tensor, as far as its quantizer is known. */
 function exactFormats(calls: readonly AnyNode[]): ReadonlyMap<Tensor, Format> {
-  const rows = calls.flatMap((call) => (call.op === 'prepareQuantizers' ? call.attributes.rows : []));
+  // A teacher has quantizers of its own.
+  const tables = new Map<Tensor | null | undefined, readonly Quantizer[]>();
+  for (const call of calls) if (call.op === 'prepareQuantizers') tables.set(call.results.ranges, call.attributes.rows);
   const formats = new Map<Tensor, Format>();
   for (const call of calls) {
     const [tensor] = resultsOf(call);
     const { values } = definitionOf(call);
     if (!tensor || !values || values === 'new' || values === 'joined') continue;
-    const format = values === 'kept' ? formats.get(operandsOf(call)[0]!) : formatOf(values(call.attributes), rows);
+    const { ranges } = call.operands as { readonly ranges?: Tensor | null };
+    const format =
+      values === 'kept'
+        ? formats.get(operandsOf(call)[0]!)
+        : formatOf(values(call.attributes), tables.get(ranges) ?? []);
     if (format) formats.set(tensor, format);
   }
   return formats;

@@ -6,7 +6,7 @@
 
 import { type AnyNode, operandsOf, resultsOf } from '../../graph/graph.js';
 import type { Plan } from '../../graph/plan.js';
-import type { Storage } from '../../graph/tensor.js';
+import type { Storage, Tensor } from '../../graph/tensor.js';
 import { writtenBy } from '../../ops/writtenBy.js';
 import { traitsOf } from './kernelTraits.js';
 
@@ -15,24 +15,26 @@ export function schedulePlan(plan: Plan): Plan {
   return { ...plan, phases: Object.fromEntries(phases) };
 }
 
-/** Moves operations on stored tensors only up to directly behind the nodes that write their other operands. */
+/** Moves what is done to stored tensors alone to the beginning. */
 function weightsFirst(nodes: readonly AnyNode[]): AnyNode[] {
   const moved = movable(nodes);
-  const rest = nodes.filter((node) => !moved.has(node));
-  const read = new Set([...moved].flatMap(operandsOf));
-  const start = rest.findLastIndex((node) => resultsOf(node).some((tensor) => !tensor.view && read.has(tensor))) + 1;
-  return [...rest.slice(0, start), ...moved, ...rest.slice(start)];
+  return [...moved, ...nodes.filter((node) => !moved.has(node))];
 }
 
-/** Nodes that make a transient tensor from a stored one that no earlier node writes. */
+/** Nodes that make transient tensors from stored ones that nothing before them writes, or from what such nodes make. */
 function movable(nodes: readonly AnyNode[]): ReadonlySet<AnyNode> {
   const moved = new Set<AnyNode>();
+  const made = new Set<Tensor>();
   const written = new Set<Storage>();
   for (const node of nodes) {
-    const [x] = operandsOf(node);
-    const isOfStored = x?.view && operandsOf(node).every(({ view }) => !view || !written.has(view.storage));
-    const isTransient = resultsOf(node).every(({ view }) => view === null);
-    if (traitsOf(node.op).comesFirst && isOfStored && isTransient) moved.add(node);
+    const isReady = operandsOf(node).every((tensor) =>
+      tensor.view ? !written.has(tensor.view.storage) : made.has(tensor),
+    );
+    const results = resultsOf(node);
+    if (traitsOf(node.op).comesFirst && isReady && results.every(({ view }) => view === null)) {
+      moved.add(node);
+      for (const tensor of results) made.add(tensor);
+    }
     for (const { view } of writtenBy(node)) if (view) written.add(view.storage);
   }
   return moved;
