@@ -4,6 +4,16 @@
  * The message says what is wrong, where (file, section, key) and what would be right. All other errors are faults of
  * the program or of the machine (exit code 1). Names of files, tensors and keys come from outside, so characters that
  * would break the line or control the terminal are escaped here, once for all messages.
+ *
+ * @example
+ * ```ts
+ * import { InputError, train } from 'mixed-precision-dnns';
+ *
+ * await train({ data, settings: { epochs: 0 } }).catch((error: unknown) => {
+ *   if (!(error instanceof InputError)) throw error;
+ *   console.log(error.message); // settings: epochs = 0: must be an integer from 1 …
+ * });
+ * ```
  */
 export class InputError extends Error {
   override readonly name = 'InputError';

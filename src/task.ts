@@ -90,7 +90,18 @@ export function namedMetric(name: MetricName, error: number): string {
   return `${metrics[name].title} ${metricText(name, error)}`;
 }
 
-/** An error as its metric in words, without its name: `8.13 %`, `0.0312`. */
+/**
+ * An error as its metric in words, without its name: `8.13 %`, `0.0312`.
+ *
+ * @example
+ * ```ts
+ * import { metricText, open } from 'mixed-precision-dnns';
+ *
+ * const network = await open('experiments/QUICKSTART/params_best.safetensors');
+ * const { error } = await network.evaluate(data.test);
+ * console.log(metricText(network.task.metric, error));
+ * ```
+ */
 export function metricText(name: MetricName, error: number, digits = 2): string {
   const { inPercent, of } = metrics[name];
   if (inPercent) return `${(100 * of(error)).toFixed(digits)} %`;

@@ -3,7 +3,7 @@
 import { InputError } from '../errors.js';
 import { resolveExperiment } from '../settings/index.js';
 import { readConfigFile } from '../settings/readConfigFile.js';
-import { ofFiles, type TrainingSettings } from './train.js';
+import { commandLineKeys, type TrainingSettings } from './train.js';
 
 /**
  * The keys and values of a section of a .cfg file, [DEFAULT] included, to be trained as they are or with changes. Keys
@@ -24,6 +24,6 @@ export function sectionSettings(cfg: string, section: string): TrainingSettings 
     const where = sources.get('distill')?.where ?? 'distill';
     throw new InputError(`${where} = ${training.distill.from}: the library knows no teacher; use mpdnn train`);
   }
-  const keys = [...sources.keys()].filter((key) => key in settings && !ofFiles.some((ofFile) => ofFile === key));
+  const keys = [...sources.keys()].filter((key) => key in settings && !commandLineKeys.some((own) => own === key));
   return Object.fromEntries(keys.map((key) => [key, settings[key as keyof typeof settings]]));
 }

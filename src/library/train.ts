@@ -31,16 +31,16 @@ export interface TrainingData<Given extends LabelledImages | ImageSource = Label
 
 /** .cfg keys with their values, without those of paths. */
 export type TrainingSettings = Readonly<
-  Partial<Record<Exclude<SettingKey, OfFiles>, string | number | boolean | readonly (string | number)[] | null>>
+  Partial<Record<Exclude<SettingKey, CommandLineKey>, string | number | boolean | readonly (string | number)[] | null>>
 >;
 
 /** Keys of the command line: where images, weights and runs lie, and what is done with a teacher's weights. */
-export const ofFiles = [
+export const commandLineKeys = [
   ...(['data', 'image_size', 'stream', 'decode_threads', 'out', 'tensorboard', 'resume', 'weightfile'] as const),
   ...(['distill', 'distill_temperature', 'distill_weight'] as const),
   ...soundKeys,
 ] as const;
-type OfFiles = (typeof ofFiles)[number];
+type CommandLineKey = (typeof commandLineKeys)[number];
 
 export interface TrainingOptions {
   readonly data: TrainingData<LabelledImages | ImageSource>;
@@ -93,7 +93,7 @@ export type Train = (options: TrainingOptions) => Promise<TrainingResult>;
 /** Makes the function `train` for the engines of Node or of a browser. */
 export function trainWith(selectEngine: SelectEngine): Train {
   return async ({ data, network, settings = {}, weights, resume, hasNewTargets = false, signal, ...told }) => {
-    const given = isOf(data.train) === 'floats' ? { ...ofFloats(settings), ...settings } : settings;
+    const given = inputKind(data.train) === 'floats' ? { ...floatDefaults(settings), ...settings } : settings;
     const experiment = experimentOf(given, network ?? null);
     const images = imagesOf(data, experiment);
     const begun = resume && readRunFile(resume, 'resume');
@@ -155,12 +155,12 @@ function resultOf(record: RunRecord): TrainingResult {
 }
 
 /** Defaults for floats, which are neither mirrored, shifted nor normalised. */
-function ofFloats({ normalise }: TrainingSettings): TrainingSettings {
+function floatDefaults({ normalise }: TrainingSettings): TrainingSettings {
   return { augment: 'none', ...(normalise === undefined && { mean: 0, std: 1 }) };
 }
 
 function experimentOf(settings: TrainingSettings, network: NetworkDefinition | null): Experiment {
-  const strange = ofFiles.find((key) => (settings as Readonly<Record<string, unknown>>)[key] !== undefined);
+  const strange = commandLineKeys.find((key) => (settings as Readonly<Record<string, unknown>>)[key] !== undefined);
   if (strange)
     throw new InputError(`settings: ${strange}: is of the command line; give images, weights and resume as arrays`);
   if (!network) return experimentFromSettings('library', 'settings', settings);
@@ -171,7 +171,7 @@ function experimentOf(settings: TrainingSettings, network: NetworkDefinition | n
   return withDefinition(own, readDefinition(network, 'network'));
 }
 
-function isOf(given: LabelledImages | ImageSource): 'bytes' | 'floats' | 'images to read' {
+function inputKind(given: LabelledImages | ImageSource): 'bytes' | 'floats' | 'images to read' {
   if ('read' in given) return 'images to read';
   return given.images instanceof Float32Array ? 'floats' : 'bytes';
 }
@@ -185,8 +185,10 @@ function imagesOf(
   const limited = (given: LabelledImages | ImageSource, count: number | null, what: string): Images => {
     const words = [{ height, width, channels }, classes.length, `data.${what}`, experiment.task] as const;
     const images = 'read' in given ? imageStream(given, ...words) : imageSet(given, ...words);
-    if (isOf(given) !== isOf(train)) {
-      throw new InputError(`data.${what}: has ${isOf(given)}, data.train has ${isOf(train)}; all are of one kind`);
+    if (inputKind(given) !== inputKind(train)) {
+      throw new InputError(
+        `data.${what}: has ${inputKind(given)}, data.train has ${inputKind(train)}; all are of one kind`,
+      );
     }
     return count === null ? images : limit(images, count, training.seed, `${what} set`);
   };

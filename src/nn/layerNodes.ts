@@ -141,8 +141,16 @@ export function functionOutput(
   type: 'sigmoid' | 'hardSigmoid' | 'hardSwish' | 'silu',
 ): Tensor {
   const y = activation(network.graph, x, network.ranges, { type });
-  if (type === 'hardSwish' || type === 'silu') return linearOutput(network, y, name);
-  return quantizedActivation(network, y, name, 'rectified', () => y);
+  switch (type) {
+    case 'sigmoid':
+    case 'hardSigmoid':
+      return quantizedActivation(network, y, name, 'rectified', () => y);
+    case 'hardSwish':
+    case 'silu':
+      return linearOutput(network, y, name);
+    default:
+      return type satisfies never;
+  }
 }
 
 /**

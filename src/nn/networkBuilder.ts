@@ -141,8 +141,13 @@ export class NetworkBuilder {
       case 'relu':
       case 'relu6':
         return nonlinearity(this.#network, x, output, activation);
-      default:
+      case 'sigmoid':
+      case 'hardSigmoid':
+      case 'hardSwish':
+      case 'silu':
         return functionOutput(this.#network, x, output, activation);
+      default:
+        return activation satisfies never;
     }
   }
 

@@ -16,11 +16,14 @@ const { node, browser } = libraryExamples();
 const docstrings = docstringExamples([
   'src/index.ts',
   'src/browser.ts',
+  'src/data/synthetic.ts',
+  'src/errors.ts',
   'src/library/exportNetwork.ts',
   'src/library/sectionSettings.ts',
   'src/nn/layers.ts',
   'src/quant/kinds/index.ts',
   'src/runtime/index.ts',
+  'src/task.ts',
 ]);
 
 describe('the examples of the library', () => {
@@ -30,7 +33,7 @@ describe('the examples of the library', () => {
       expect(node).toContain(use);
     }
     expect([...browser.keys()]).toEqual(['worker.ts', 'page.ts']);
-    expect(docstrings.size).toBe(9);
+    expect(docstrings.size).toBe(12);
   });
 
   it('compile', () => {
