@@ -37,6 +37,13 @@ export function elementCount(shape: Shape): number {
   return shape.reduce((product, size) => product * size, 1);
 }
 
+/** Tells whether two tensors are views that have elements of a storage in common. */
+export function overlap(a: Tensor, b: Tensor): boolean {
+  if (!a.view || a.view.storage !== b.view?.storage) return false;
+  const end = (tensor: Tensor) => tensor.view!.offset + elementCount(tensor.shape);
+  return a.view.offset < end(b) && b.view.offset < end(a);
+}
+
 /** The size of an axis. Throws if the shape has fewer axes, a fault of the program. */
 export function dimension(tensor: Tensor, axis: number): number {
   const size = tensor.shape[axis];

@@ -6,7 +6,7 @@
 
 import { InputError } from '../errors.js';
 import { type AnyNode, type Graph, operandsOf, resultsOf } from '../graph/graph.js';
-import { elementCount, type Tensor } from '../graph/tensor.js';
+import { elementCount, overlap, type Tensor } from '../graph/tensor.js';
 import { definitionOf } from '../ops/index.js';
 import { sizesOf, titleOf } from '../ops/shapes.js';
 
@@ -48,12 +48,6 @@ function checkView(node: AnyNode, tensor: Tensor): void {
     const right = `right would be within 0 … ${storage.length}`;
     throw fault(node, tensor, `takes ${offset} … ${end} of the storage ${storage.name}, ${right}`);
   }
-}
-
-function overlap(a: Tensor, b: Tensor): boolean {
-  if (!a.view || a.view.storage !== b.view?.storage) return false;
-  const end = (tensor: Tensor) => tensor.view!.offset + elementCount(tensor.shape);
-  return a.view.offset < end(b) && b.view.offset < end(a);
 }
 
 /** The error of a tensor of a node, by its name there and its own. */

@@ -1,16 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { createRandom } from '../../data/random.js';
-import type { AnyNode } from '../../graph/graph.js';
 import { inOrderOfFewWaits, waitsOf } from './dispatchOrder.js';
 import type { BufferAccess, BufferPlan } from './kernel.js';
 import type { LoweredCall } from './lowering.js';
 
-const node = {} as AnyNode;
 const memory = (label: string): BufferPlan => ({ label, bytes: 64 });
 
 function lowered(label: string, accesses: readonly BufferAccess[]): LoweredCall {
   const bindings = accesses.map(({ buffer, writes }) => ({ buffer, writes }));
-  return { node, call: { label, code: '', bindings, accesses, parameters: [], words: [], workgroups: [1, 1, 1] } };
+  return { nodes: [], call: { label, code: '', bindings, accesses, parameters: [], words: [], workgroups: [1, 1, 1] } };
 }
 
 const whole = (buffer: BufferPlan, writes: boolean) => ({ buffer, begin: 0, end: 64, writes });

@@ -79,8 +79,7 @@ function followersOf(calls: readonly KernelCall[]): readonly (readonly number[])
     const own = accesses.map(placed);
     for (const access of own) {
       for (const other of earlier.get(access.buffer) ?? []) {
-        const touches = other.access.begin < access.end && access.begin < other.access.end;
-        if (touches && (access.writes || other.access.writes)) followers[other.index]!.add(index);
+        if (clash(access, other.access)) followers[other.index]!.add(index);
       }
     }
     for (const access of own) earlier.set(access.buffer, [...(earlier.get(access.buffer) ?? []), { index, access }]);
@@ -88,7 +87,17 @@ function followersOf(calls: readonly KernelCall[]): readonly (readonly number[])
   return followers.map((indices) => [...indices]);
 }
 
+/** Tells whether one of two calls writes where the other reads or writes. */
+export function interfere(a: KernelCall, b: KernelCall): boolean {
+  const others = b.accesses.map(placed);
+  return a.accesses.map(placed).some((access) => others.some((other) => clash(access, other)));
+}
+
 type PlacedAccess = ReturnType<typeof placed>;
+
+function clash(a: PlacedAccess, b: PlacedAccess): boolean {
+  return a.buffer === b.buffer && a.begin < b.end && b.begin < a.end && (a.writes || b.writes);
+}
 
 /**
  * An access in the bound buffer: in bytes for a part of a buffer, all of which counts; in elements for a storage, which

@@ -28,7 +28,7 @@ export interface LoadOptions {
 }
 
 export interface Dispatch {
-  readonly node: AnyNode;
+  readonly nodes: readonly AnyNode[];
   readonly label: string;
   readonly pipeline: GPUComputePipeline;
   readonly bindGroup: GPUBindGroup;
@@ -116,7 +116,9 @@ export async function loadProgram(
     }),
     profile: async () =>
       [...phases].flatMap(([phase, dispatches]) =>
-        dispatches.map(({ node, label, ms }): ProfileEntry => ({ phase, node, label, ms })),
+        dispatches.flatMap(({ nodes, label, ms }) =>
+          nodes.map((node): ProfileEntry => ({ phase, node, label, ms: ms / nodes.length })),
+        ),
       ),
     dispose: async () => {
       writes.dispose();
@@ -190,7 +192,7 @@ function alignedBytes(words: readonly number[]): number {
 
 function dispatchOf(
   device: GPUDevice,
-  { node, call }: LoweredCall,
+  { nodes, call }: LoweredCall,
   pipelines: ReadonlyMap<string, GPUComputePipeline>,
   buffers: ReadonlyMap<BufferPlan, GPUBuffer>,
   parameters: GPUBuffer,
@@ -210,7 +212,7 @@ function dispatchOf(
     entries.push({ binding: call.bindings.length + 1, resource });
   }
   const bindGroup = device.createBindGroup({ label: call.label, layout: pipeline.getBindGroupLayout(0), entries });
-  return { node, label: call.label, pipeline, bindGroup, workgroups: call.workgroups, ms: 0 };
+  return { nodes, label: call.label, pipeline, bindGroup, workgroups: call.workgroups, ms: 0 };
 }
 
 function bindingOf(part: BufferPlan, buffers: ReadonlyMap<BufferPlan, GPUBuffer>): GPUBufferBinding {

@@ -45,6 +45,17 @@ export interface KernelCall {
    */
   readonly words: readonly number[];
   readonly workgroups: readonly [number, number, number];
+  /** What it adds up, if that is all it does: such calls may become one (`joinedSums.ts`). */
+  readonly sums?: readonly PartialSums[];
+}
+
+/** A table of partial sums, with the columns of one result after those of another. */
+export interface PartialSums {
+  readonly partials: BufferPlan;
+  /** First element of the first row. */
+  readonly start: number;
+  readonly rows: number;
+  readonly results: readonly Tensor[];
 }
 
 /** The places of tensors, and scratch memory for the kernels of one operation. */

@@ -3,7 +3,9 @@
 import { type AnyNode, type Node, type OpName, operandsOf } from '../../graph/graph.js';
 import type { Tensor } from '../../graph/tensor.js';
 import { inOrderOfFewWaits } from './dispatchOrder.js';
+import { joinedSums } from './joinedSums.js';
 import type { KernelCall, Placement } from './kernel.js';
+import { activationGradients, activations } from './kernels/activations.js';
 import * as batchNorm from './kernels/batchNorm.js';
 import * as channels from './kernels/channels.js';
 import { conv2d, conv2dInputGradient, conv2dWeightGradient } from './kernels/convolution.js';
@@ -22,12 +24,13 @@ import * as pooling from './kernels/pooling.js';
 import * as quantizeChannels from './kernels/quantizeChannels.js';
 import { recordMetrics } from './kernels/recordMetrics.js';
 import * as update from './kernels/update.js';
+import { dispatchedTogether } from './together.js';
 
 export type Lowering<K extends OpName> = (node: Node<K>, placement: Placement) => KernelCall[];
 
-/** A kernel call and the node it belongs to. */
+/** A kernel call and the nodes that it computes, or has a part in computing. */
 export interface LoweredCall {
-  readonly node: AnyNode;
+  readonly nodes: readonly AnyNode[];
   readonly call: KernelCall;
 }
 
@@ -63,10 +66,19 @@ export function lowerPhase(nodes: readonly AnyNode[], placement: Placement): Low
         return lower(node, placement);
     }
   };
-  const calls = nodes.flatMap((node): LoweredCall[] =>
-    absorbed.has(node) ? [] : callsOf(node).map((call) => ({ node, call })),
-  );
-  return inOrderOfFewWaits(calls);
+  const calls = dispatchedTogether(nodes, placement).flatMap((group): LoweredCall[] => {
+    const node = group[0]!;
+    if (absorbed.has(node)) return [];
+    const own = group.length > 1 ? lowerTogether(group, placement) : callsOf(node);
+    return own.map((call) => ({ nodes: group, call }));
+  });
+  return inOrderOfFewWaits(joinedSums(calls, placement));
+}
+
+function lowerTogether(group: readonly AnyNode[], placement: Placement): KernelCall[] {
+  return group[0]!.op === 'activation'
+    ? [activations(group as readonly Node<'activation'>[], placement)]
+    : activationGradients(group as readonly Node<'activationGradient'>[], placement);
 }
 
 /** The node that turns moments into statistics, if it comes next and nothing else reads them. */

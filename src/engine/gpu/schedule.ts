@@ -1,17 +1,19 @@
 /**
- * The order of a phase's operations on a GPU. Dispatches without a common written buffer overlap on the device, so
- * operations with few dependencies are moved together: the quantizers of all weights, small kernels each, come before
- * the first layer.
+ * The order of a phase's operations on a GPU. Operations with few dependencies are moved together, where they become one
+ * dispatch (`together.ts`): the quantizers of all weights before the first layer, their gradients some layers at a time.
  */
 
-import { type AnyNode, operandsOf, resultsOf } from '../../graph/graph.js';
+import { type AnyNode, type Node, operandsOf, resultsOf } from '../../graph/graph.js';
 import type { Plan } from '../../graph/plan.js';
-import type { Storage, Tensor } from '../../graph/tensor.js';
+import { overlap, type Storage, type Tensor } from '../../graph/tensor.js';
 import { writtenBy } from '../../ops/writtenBy.js';
 import { traitsOf } from './kernelTraits.js';
+import { isOfWeights, mostTogether } from './together.js';
 
 export function schedulePlan(plan: Plan): Plan {
-  const phases = Object.entries(plan.phases).map(([phase, nodes]) => [phase, weightsFirst(nodes)] as const);
+  const phases = Object.entries(plan.phases).map(
+    ([phase, nodes]) => [phase, masksTogether(weightsFirst(nodes))] as const,
+  );
   return { ...plan, phases: Object.fromEntries(phases) };
 }
 
@@ -38,4 +40,53 @@ function movable(nodes: readonly AnyNode[]): ReadonlySet<AnyNode> {
     for (const { view } of writtenBy(node)) if (view) written.add(view.storage);
   }
   return moved;
+}
+
+/**
+ * Delays gradients of weights' quantizers until there are enough for a dispatch, or until something uses one of them. The
+ * gradients that they mask are computed in their results' place, among those of the parameters, and need no other memory.
+ */
+function masksTogether(nodes: readonly AnyNode[]): AnyNode[] {
+  const masks = nodes.filter((node): node is AnyNode & Mask => isMask(node, nodes));
+  const places = new Map(masks.map(({ operands: { dy }, results: { dx } }) => [dy, dx]));
+  const ordered: AnyNode[] = [];
+  let waiting: (AnyNode & Mask)[] = [];
+  const comeNow = () => {
+    ordered.push(...waiting);
+    waiting = [];
+  };
+  for (const node of nodes) {
+    if (waiting.some((mask) => uses(node, mask))) comeNow();
+    if (!isMask(node, nodes)) {
+      ordered.push(withResults(node, (tensor) => places.get(tensor) ?? tensor));
+      continue;
+    }
+    waiting.push({ ...node, operands: { ...node.operands, dy: node.results.dx } });
+    if (waiting.length === mostTogether) comeNow();
+  }
+  comeNow();
+  return ordered;
+}
+
+type Mask = Node<'activationGradient'>;
+
+/** Tells whether a node takes the gradient of weights through their quantizer, and is the only one that reads it. */
+function isMask(node: AnyNode, nodes: readonly AnyNode[]): node is AnyNode & Mask {
+  if (node.op !== 'activationGradient' || !isOfWeights(node)) return false;
+  const { dy } = node.operands;
+  const count = (tensorsOf: (node: AnyNode) => Tensor[]) => nodes.filter((each) => tensorsOf(each).includes(dy)).length;
+  return !dy.view && count(operandsOf) === 1 && count(resultsOf) === 1;
+}
+
+/** Tells whether a node uses results of a mask, or writes what the mask reads. */
+function uses(node: AnyNode, mask: Mask): boolean {
+  const written = writtenBy(node);
+  const left = resultsOf(mask);
+  const isLeft = [...operandsOf(node), ...written].some((tensor) => left.some((other) => overlap(tensor, other)));
+  return isLeft || written.some((tensor) => overlap(tensor, mask.operands.x));
+}
+
+function withResults(node: AnyNode, of: (tensor: Tensor) => Tensor): AnyNode {
+  const results = Object.entries<Tensor | null>(node.results).map(([name, tensor]) => [name, tensor && of(tensor)]);
+  return { ...node, results: Object.fromEntries(results) } as AnyNode;
 }

@@ -129,10 +129,14 @@ function readPlans(
   dispatches: readonly Dispatch[],
   parts: readonly StoragePart[],
 ): readonly ReadPlan[] {
-  const nodes = dispatches.map(({ node }) => node);
+  const nodes = dispatches.flatMap((dispatch) => dispatch.nodes);
+  const endOf = (range: StoragePart[number]) => {
+    const last = nodes[lastWrite(nodes, range)];
+    return last ? dispatches.findLastIndex((dispatch) => dispatch.nodes.includes(last)) + 1 : 0;
+  };
   let end = 0;
   return parts.map((part) => {
-    end = Math.max(end, ...part.map((range) => lastWrite(nodes, range) + 1));
+    end = Math.max(end, ...part.map(endOf));
     const size = part.reduce((sum, { length }) => sum + 4 * length, 0);
     const usage = GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST;
     return { part, end, staging: device.createBuffer({ label: 'staged read', size, usage }) };

@@ -5,12 +5,12 @@
 
 import { dimension, elementCount, type Tensor } from '../../../graph/tensor.js';
 import {
-  type BufferPlan,
   bufferOperand,
   type KernelCall,
   kernelSource,
   type Operand,
   type OperandRequest,
+  type PartialSums,
   type Placement,
   tensorOperand,
   workgroupSize,
@@ -19,15 +19,6 @@ import { type Lanes, lanesFor } from '../lanes.js';
 
 /** Most rows of partial sums: enough workgroups to fill a large GPU, few enough to add quickly. */
 export const mostPartials = 512;
-
-/** A table of partial sums, with the columns of one result after those of another. */
-export interface PartialSums {
-  readonly partials: BufferPlan;
-  /** First element of the first row. */
-  readonly start: number;
-  readonly rows: number;
-  readonly results: readonly Tensor[];
-}
 
 /** Adds the rows of some tables, each with as many columns as its results have elements together, in one dispatch. */
 export function finishSums(placement: Placement, label: string, tables: readonly PartialSums[]): KernelCall {
@@ -74,7 +65,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) t:
   ${branches.join(' else ')}
 }
 `;
-  return source.finish(label, [firstGroup], body);
+  return { ...source.finish(label, [firstGroup], body), sums: tables };
 }
 
 /**
