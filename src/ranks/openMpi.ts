@@ -116,7 +116,7 @@ function vectorWork(library: Library): VectorWork {
   };
 }
 
-/** A function of a library, which runs in a thread of the pool where it has much to do. */
+/** A function of a library, that first hears of how many bytes: of many, it runs in a thread of the pool. */
 function besideTheLoop(call: ReturnType<Library['func']>) {
   const beside = promisify(call.async);
   return async (bytes: number, ...words: unknown[]) => (bytes < ASIDE_BYTES ? call(...words) : beside(...words));

@@ -2,8 +2,8 @@
  * Means over ranks of one machine, by memory that all of them see. Each copies its vector there, sums one part of all of
  * them in place, and takes the whole when all have done so: messages would copy each vector several times more.
  *
- * Several means are under way at once, each in a room of its own, and threads of a pool copy and sum: this one is left to
- * a GPU, to signals, and to looking whether the others have come.
+ * Several means are under way at once, each in a room of its own, and threads of a pool copy and sum large vectors: this
+ * one is left to a GPU, to signals, and to looking whether the others have come.
  */
 
 import { yieldToEventLoop } from '../eventLoop.js';
