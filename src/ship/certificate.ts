@@ -97,9 +97,9 @@ export function certify(channel: Channel, leastShift = 0): ChannelIntegers | nul
   for (let shift = leastShift; shift <= largestShift; shift++) {
     const ideal = slope * 2 ** shift;
     if (Math.floor(ideal) > largestMultiplier) return null;
-    const bound = staircase.steps.map(({ height, addend }) => threshold(channel.steps, height, addend, shift));
+    const thresholdOf = (step: Step) => threshold(channel.steps, step, shift);
     for (const magnitude of new Set([Math.round(ideal), Math.floor(ideal), Math.floor(ideal) + 1])) {
-      const bias = biasFor(staircase, bound, magnitude, idealBias(channel, shift));
+      const bias = biasFor(staircase, thresholdOf, magnitude, idealBias(channel, shift));
       if (bias === null || magnitude > largestMultiplier) continue;
       // Avoids −0.
       return { multiplier: staircase.sign * magnitude || 0, bias, shift };
@@ -172,7 +172,8 @@ function ceilScaled(x: number, shift: number): bigint {
   return exact || x < 0 ? quotient : quotient + 1n;
 }
 
-function threshold(steps: Steps, height: number, addend: number, shift: number): bigint {
+/** The integer that M·T + b has to reach for a step. */
+function threshold(steps: Steps, { height, addend }: Step, shift: number): bigint {
   const added = BigInt(addend) << BigInt(steps.addendShift);
   if (steps.type === 'uniform') return ((BigInt(height) << BigInt(steps.outputShift)) - added) << BigInt(shift);
   const { from } = steps.boundaries[height - 1]!;
@@ -188,15 +189,17 @@ function idealBias({ offset, steps }: Channel, shift: number): bigint {
 /** The b nearest to the ideal one that is right at all steps, or null. */
 function biasFor(
   { lo, hi, steps }: Staircase,
-  bounds: readonly bigint[],
+  thresholdOf: (step: Step) => bigint,
   magnitude: number,
   ideal: bigint,
 ): bigint | null {
   const m = BigInt(magnitude);
   let least: bigint | null = null;
   let most: bigint | null = null;
-  for (const [index, { first }] of steps.entries()) {
-    const bound = bounds[index]!;
+  // Thresholds are computed one by one, since most magnitudes fail at one of the first steps.
+  for (const step of steps) {
+    const { first } = step;
+    const bound = thresholdOf(step);
     if (first <= hi) {
       const needed = bound - m * BigInt(first);
       if (least === null || needed > least) least = needed;
@@ -224,9 +227,12 @@ function staircaseOf(channel: Channel): Staircase {
     let from = lo;
     for (const height of heights) {
       const reaches = (place: number) => channel.height(sign * place, addend) >= height;
-      const key = sharedThreshold(channel.steps, height, addend);
+      const key = sharedThreshold(channel, height, addend);
       const guess = key === null ? undefined : known.get(key);
-      const first = guess !== undefined && isFirst(guess, lo, hi, reaches) ? guess : firstReaching(from, hi, reaches);
+      const first =
+        guess !== undefined && isFirst(guess, lo, hi, reaches)
+          ? guess
+          : firstReaching(from, hi, idealPlace(channel, height, addend), reaches);
       from = first;
       if (first === guess) continue;
       if (key !== null) known.set(key, first);
@@ -240,8 +246,8 @@ function staircaseOf(channel: Channel): Staircase {
  * The threshold of a step in units of the finer step, if other pairs of height and addend may have the same; null
  * otherwise.
  */
-function sharedThreshold(steps: Steps, height: number, addend: number): number | null {
-  if (steps.type === 'table') return null;
+function sharedThreshold({ steps, addends }: Channel, height: number, addend: number): number | null {
+  if (steps.type === 'table' || addends.length === 1) return null;
   return height * 2 ** steps.outputShift - addend * 2 ** steps.addendShift;
 }
 
@@ -254,13 +260,25 @@ function heightsBehindTheFirst(steps: Steps): number[] {
   return Array.from({ length: steps.hi - steps.lo }, (_, index) => steps.lo + 1 + index);
 }
 
-/** The first integer from `lo` to `hi` that meets a monotone condition, `hi + 1` if there is none. */
-function firstReaching(lo: number, hi: number, holds: (place: number) => boolean): number {
+/** The place at which a step begins in real numbers; any number where the slope is 0. */
+function idealPlace({ slope, offset, steps }: Channel, height: number, addend: number): number {
+  const from = steps.type === 'uniform' ? height - 0.5 : steps.boundaries[height - 1]!.from;
+  const reached = from * 2 ** steps.outputShift - addend * 2 ** steps.addendShift;
+  return Math.ceil((reached - offset) / (Math.abs(slope) || 1));
+}
+
+/**
+ * The first integer from `lo` to `hi` that meets a monotone condition, `hi + 1` if there is none; found at the second look
+ * if `guess` is right.
+ */
+function firstReaching(lo: number, hi: number, guess: number, holds: (place: number) => boolean): number {
   let [low, high] = [lo, hi + 1];
-  while (low < high) {
-    const middle = Math.floor((low + high) / 2);
-    if (holds(middle)) high = middle;
+  let middle = Math.min(Math.max(guess, lo), hi);
+  for (let look = 1; low < high; look++) {
+    const isReached = holds(middle);
+    if (isReached) high = middle;
     else low = middle + 1;
+    middle = look === 1 ? (isReached ? high - 1 : low) : Math.floor((low + high) / 2);
   }
   return low;
 }

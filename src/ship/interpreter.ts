@@ -157,7 +157,7 @@ function addFull(
     const value = x[from + i]!;
     if (value === 0) continue;
     const row = tap + i * outputs;
-    for (let o = 0; o < outputs; o++) y[to + o]! += value * w[row + o]!;
+    for (let o = 0; o < outputs; o++) y[to + o]! += Math.imul(value, w[row + o]!);
   }
 }
 
@@ -175,7 +175,7 @@ function addGrouped(
 ): void {
   for (let o = 0; o < outputs; o++) {
     const first = from + Math.floor((o * groups) / outputs) * inputs;
-    for (let i = 0; i < inputs; i++) y[to + o]! += x[first + i]! * w[(line + i) * outputs + o]!;
+    for (let i = 0; i < inputs; i++) y[to + o]! += Math.imul(x[first + i]!, w[(line + i) * outputs + o]!);
   }
 }
 
@@ -188,7 +188,7 @@ function addDepthwise(
   tap: number,
   channels: number,
 ): void {
-  for (let c = 0; c < channels; c++) y[to + c]! += x[from + c]! * w[tap + c]!;
+  for (let c = 0; c < channels; c++) y[to + c]! += Math.imul(x[from + c]!, w[tap + c]!);
 }
 
 /** The output from accumulators [H', W', O] and the addend. */
