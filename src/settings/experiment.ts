@@ -134,7 +134,7 @@ export interface Experiment {
     readonly search: number;
     /** The bits that the search begins with: all that a quantizer may have, or those of an allocation. */
     readonly begin: 'wide' | 'allocated';
-    /** Batches on which gradients are measured before bits are taken or given; 0: those of the last step. */
+    /** Batches on which gradients are measured after each epoch of the search; 0: those of its last step. */
     readonly measure: number;
     readonly lambda2: number;
     readonly lambda3: number;

@@ -36,6 +36,10 @@ describe('a key without effect', () => {
     ['decode_threads = 3\ndata = images:x\nstream = false', 'has no effect with stream = false'],
     ['scale_layer = yes\nmodel = resnet18', 'has no effect with model = resnet18'],
     ['budget_search = 0.5', 'has no effect with budget = penalty'],
+    [
+      'budget_measure = 8\nbudget_search = 0\nbudget = guaranteed\ntarget_weight_kbytes = 40\nw_quantize = fp',
+      'budget_measure = 8: has no effect with budget_search = 0: bits are given once',
+    ],
     ['initial_cost_lambda2 = 1', 'has no effect without a target: set target_weight_kbytes'],
     ['target_activation_type = sum', 'has no effect without a target: set target_activation_kbytes'],
     ['w_bitwidth = 8', 'has no effect where no weight is quantized: set w_quantize'],

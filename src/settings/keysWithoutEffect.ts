@@ -106,6 +106,13 @@ const idleKeys: readonly IdleKeys[] = [
     reason: ({ budget }) => `with budget = ${budget}: set budget = guaranteed`,
   },
   {
+    keys: ['budget_begin', 'budget_measure'],
+    because: ['budget_search'],
+    areIdle: ({ budget_search, budget_begin, budget_measure }) =>
+      budget_search === 0 && (budget_begin === 'allocated' || budget_measure > 0),
+    reason: () => 'with budget_search = 0: bits are given once, before the first step',
+  },
+  {
     keys: ['budget_prune'],
     because: ['budget', 'target_weight_kbytes', 'target_gbops', 'target_cost'],
     areIdle: (settings) => settings.budget_prune && !canPrune(settings),

@@ -45,7 +45,7 @@ it.each([
       return { bits: tableBits(training.variables.quantizers, table), ranges: table.filter((_, i) => i % 2 === 1) };
     };
     const start = await rows();
-    await beginBudget(experiment, session, 0, noBatches);
+    await beginBudget(experiment, session, 0);
     const begun = await rows();
     expect(start.bits[0]).toBeGreaterThan(4);
     expect(begun.bits[0]).toBe(4);
@@ -104,7 +104,7 @@ describe('where bits freeze', () => {
     const begun = table.slice();
     table.set([table[0]! * astray, table[1]! * astray]);
     program.write(STORAGE.quantizers, table);
-    await beginBudget(experiment, session, 0, noBatches);
+    await beginBudget(experiment, session, 0);
     const now = await program.read(STORAGE.quantizers);
     if (isMended) expect(now[0]! / begun[0]!).toBeLessThan(astray);
     else expect(now[0]).toBeCloseTo(table[0]!, 6);
@@ -125,7 +125,7 @@ describe('a search that begins with an allocation', () => {
     const bits = async () => tableBits(variables.quantizers, await program.read(STORAGE.quantizers));
     const kbytes = async () =>
       tableSizes(variables.quantizers, await program.read(STORAGE.quantizers), variables.unquantized).weightKbytes;
-    await beginBudget(experiment, session, 0, noBatches);
+    await beginBudget(experiment, session, 0);
     const begun = await bits();
     expect(await kbytes()).toBeLessThanOrEqual(0.6);
     for (const { name, view, shape } of variables.parameters) {

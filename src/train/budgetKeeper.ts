@@ -12,9 +12,10 @@
  *
  * The cost of a bit of a weight is the squared error that it adds, each element weighted by the mean square of its
  * tensor's gradients, in the last step or as measured (`budget_measure`): the change of the loss to second order, with
- * squared gradients as the usual estimate of the curvature. Activations are not at hand; one bit less quadruples their
- * squared error relative to the range. If weights and activations share a limit, such as that of bit operations, each
- * error counts as a fraction of the error of all weights, or of all activations, with their present bits.
+ * squared gradients as the usual estimate of the curvature. Before the first step every weight counts the same. Activations
+ * are not at hand; one bit less quadruples their squared error relative to the range. If weights and activations share a
+ * limit, such as that of bit operations, each error counts as a fraction of the error of all weights, or of all
+ * activations, with their present bits.
  *
  * All decisions are made here, from numbers read back at the end of an epoch, and are saved in the checkpoint.
  */
@@ -50,31 +51,26 @@ export function areBitsFrozen(experiment: Experiment, epoch: number): boolean {
 /**
  * Sets up the budget before the first step, or when the targets have changed after `finished` epochs: caps that leave
  * every quantizer the bits that the budget would allow it alone; or bits that fit together.
- *
- * @param table batches to measure gradients on
  */
-export async function beginBudget(
-  experiment: Experiment,
-  session: Session,
-  finished: number,
-  table: BatchTable,
-): Promise<void> {
+export async function beginBudget(experiment: Experiment, session: Session, finished: number): Promise<void> {
   if (!guaranteesBudget(experiment.budget)) return;
   const allocates = areBitsFrozen(experiment, finished) || experiment.budget.begin === 'allocated';
-  if (allocates) await fitBits(experiment, session, 'settle', table);
+  if (allocates) await fitBits(experiment, session, 'settle', await lastSquares(session));
   else await capBitsAtStart(searchCaps(experiment, session), session);
 }
 
-/** Enforces the budget after `finished` epochs, before the last of them is evaluated; `table`: its batches. */
+/** Enforces the budget after `finished` epochs, before the last of them, with these batches, is evaluated. */
 export async function keepBudget(
   experiment: Experiment,
   session: Session,
   finished: number,
-  table: BatchTable,
+  batches: BatchTable,
 ): Promise<void> {
   if (!guaranteesBudget(experiment.budget) || finished > searchEpochs(experiment)) return;
   const underPenalty = areBitsFrozen(experiment, finished) ? 'settle' : 'take';
-  await fitBits(experiment, session, experiment.budget.begin === 'allocated' ? 'exchange' : underPenalty, table);
+  const fit = experiment.budget.begin === 'allocated' ? 'exchange' : underPenalty;
+  const measures = experiment.budget.measure > 0;
+  await fitBits(experiment, session, fit, await (measures ? session.measureGradients(batches) : lastSquares(session)));
 }
 
 /**
@@ -105,15 +101,16 @@ type Fit = 'take' | 'settle' | 'exchange';
 
 /**
  * Takes bits, and channels if that is allowed, until the sizes fit. If bits are to be capped, gives bits that fit before.
+ *
+ * @param curvature squares of the parameters' gradients
  */
-async function fitBits(experiment: Experiment, session: Session, fit: Fit, batches: BatchTable): Promise<void> {
+async function fitBits(experiment: Experiment, session: Session, fit: Fit, curvature: Float64Array): Promise<void> {
   const { program, training } = session;
   const { variables } = training;
   const { quantizers } = variables;
   const { budget } = experiment;
   const table = Float64Array.from(await program.read(STORAGE.quantizers));
   const velocity = Float64Array.from(await program.read(STORAGE.quantizerVelocity));
-  const curvature = await curvatureOf(session, batches);
   const bits = tableBits(quantizers, table);
   const offered = fit === 'exchange' ? oneMore(bits, quantizers) : bits;
   const errors = (refit: Refits) => {
@@ -186,13 +183,8 @@ function searchCaps(experiment: Experiment, { training }: Session): number[] {
   return individualLimits(limits, quantizers.map(smallestBits), quantizers.map(largestBits));
 }
 
-/** The squares of the parameters' gradients: measured, or of the last step; all 0 if there was none. */
-async function curvatureOf(
-  { program, training, measureGradients }: Session,
-  batches: BatchTable,
-): Promise<Float64Array> {
-  const { gradientBatches = 0 } = training.options;
-  if (gradientBatches > 0) return measureGradients(batches);
+/** The squares of the parameters' gradients in the last step; all 0 if there was none. */
+async function lastSquares({ program }: Session): Promise<Float64Array> {
   return squaresOf((await program.read(STORAGE.gradients)) as FloatVector);
 }
 

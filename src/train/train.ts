@@ -89,9 +89,7 @@ export async function train(run: TrainingRun): Promise<RunSummary | null> {
   let conclude: Conclusion = async () => ({});
   recorder.begin(state);
   await settleChannels(session);
-  if (state.step === 0 || run.hasNewTargets) {
-    await beginBudget(experiment, session, state.epoch, drawn(state.random).table);
-  }
+  if (state.step === 0 || run.hasNewTargets) await beginBudget(experiment, session, state.epoch);
   const started = performance.now();
   const secondsBefore = state.trainingSeconds;
   while (state.epoch < epochs) {
