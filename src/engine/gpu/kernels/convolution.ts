@@ -81,7 +81,7 @@ export function conv2d(
         m: positions.count,
         k: inputChannels,
         a: slidingRows(operands.x, inputChannels, positions, positions.before),
-        b: slidingWeights(sizes, operands.w, shape.k),
+        b: slidingWeights(sizes, operands.w, shape),
         sliding: slidingTaps(sizes, positions),
         store: storePosition(store),
       }
@@ -90,7 +90,7 @@ export function conv2d(
         m,
         k: taps * inputChannels,
         a: windows(sizes, operands.x, shape.k),
-        b: matrixRows('weight', operands.w, taps * inputChannels, n, shape.k),
+        b: matrixRows('weight', operands.w, taps * inputChannels, n, shape),
         store,
       };
   const label = `conv2d ${y.name}`;
@@ -119,7 +119,7 @@ export const conv2dInputGradient: Lowering<'conv2dInputGradient'> = (node, place
   const positions = shape.slides ? positionsOf(sizes) : null;
   const phases =
     !positions && outputChannels % shape.k === 0 && hasPhases(sizes)
-      ? inputPhases(sizes, operands.dy, operands.w)
+      ? inputPhases(sizes, operands.dy, operands.w, shape.n)
       : null;
   const store = storeRow(operands.dx, m, n, addend ? operands.addend : undefined);
   const common = {
@@ -185,14 +185,14 @@ export const conv2dWeightGradient: Lowering<'conv2dWeightGradient'> = (node, pla
     ? {
         ...common,
         a: slidingColumns(operands.x, inputChannels, positions, shape),
-        b: slidingUpstream(operands.dy, n, positions),
+        b: slidingUpstream(operands.dy, n, positions, shape),
         sliding: slidingTaps(sizes, positions),
         store: storeTap(store, shape.m / taps, inputChannels),
       }
     : {
         ...common,
         a: windowColumns(sizes, operands.x, shape.k),
-        b: matrixRows('upstream', operands.dy, k, n, shape.k),
+        b: matrixRows('upstream', operands.dy, k, n, shape),
         store,
       };
   const label = `conv2dWeightGradient ${dw.name}`;

@@ -9,7 +9,7 @@
 import type { AxisWindow } from '../../../ops/window.js';
 import type { Operand } from '../kernel.js';
 import type { ConvolutionSizes } from './convolutionSizes.js';
-import type { TileSource } from './convolutionTile.js';
+import type { TileShape, TileSource } from './convolutionTile.js';
 
 /** A row or column outside of every window. */
 const farAway = -1_000_000;
@@ -225,7 +225,8 @@ export interface InputPhases {
   readonly pixel: (row: string) => string;
 }
 
-export function inputPhases(sizes: ConvolutionSizes, dy: Operand, w: Operand): InputPhases {
+/** @param tile columns of a tile */
+export function inputPhases(sizes: ConvolutionSizes, dy: Operand, w: Operand, tile: number): InputPhases {
   const { inputHeight, inputWidth, inputChannels, inputPixels, outputHeight, outputWidth } = sizes;
   const { outputChannels: channels, rows, columns, kernelHeight, kernelWidth } = sizes;
   const images = inputPixels / (inputHeight * inputWidth);
@@ -273,8 +274,8 @@ ${boundedLoad('reachAt', dy, outputHeight, outputWidth)}`,
     b: {
       along: 'k',
       run: w.run,
-      declarations: `fn rotatedAt(i: u32, n: u32) -> ${w.run.type} {
-  let outside = n >= ${inputChannels}u;
+      declarations: `fn rotatedAt(i: u32, column: u32) -> ${w.run.type} {
+  let outside = ${pastColumns(inputChannels, tile)};
   return select(${w.run.load('select(i, 0u, outside)')}, ${w.run.type}(), outside);
 }`,
       prepare: (position, within) => `(${position} * ${channels}u + ${within}) / ${w.run.width}u`,
@@ -284,15 +285,21 @@ ${boundedLoad('reachAt', dy, outputHeight, outputWidth)}`,
 }
 
 /** A matrix as stored; k counts its rows. */
-export function matrixRows(name: string, matrix: Operand, rows: number, columns: number, depth: number): TileSource {
+export function matrixRows(
+  name: string,
+  matrix: Operand,
+  rows: number,
+  columns: number,
+  { n, k }: Pick<TileShape, 'n' | 'k'>,
+): TileSource {
   if (columns % 4 === 0) {
     const { run } = matrix;
-    const pastEnd = rows % depth === 0 ? '' : ` || row >= ${rows}u`;
+    const pastEnd = rows % k === 0 ? '' : ` || row >= ${rows}u`;
     return {
       along: 'across',
       run,
       declarations: `fn ${name}(i: u32, row: u32, column: u32) -> ${run.type} {
-  let outside = column >= ${columns}u${pastEnd};
+  let outside = ${pastColumns(columns, n)}${pastEnd};
   return select(${run.load('select(i, 0u, outside)')}, ${run.type}(), outside);
 }`,
       prepare: (position, within) => `${within} * ${columns / run.width}u + ${position} / ${run.width}u`,
@@ -312,6 +319,11 @@ ${fourOf(name, 'row: u32, column: u32', `${name}Value(row, column + j)`)}`,
     prepare: null,
     load: (_, position, k) => `${name}(${k}, ${position})`,
   };
+}
+
+/** A WGSL condition that `column` is behind the last one; never true if tiles end with it. */
+export function pastColumns(columns: number, tile: number): string {
+  return columns % tile === 0 ? 'false' : `column >= ${columns}u`;
 }
 
 /** Numbers that are loaded one by one. */

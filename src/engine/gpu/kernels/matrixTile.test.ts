@@ -155,8 +155,6 @@ function emulated(code: string): string {
     .replace(/enable \w+;\n/g, '')
     .replaceAll('bitcast<vec4<f16>>(', '(')
     .replaceAll('vec4<f16>()', 'vec2u()')
-    .replace(/vec4<f16>\(codesIn\(words\)\) \* step/g, 'packHalves(vec4f(codesIn(words)) * step)')
-    .replace(/step: f16\)|(?<=, [\d.e-]+)h\)/g, (match) => match.replace('f16', 'f32').replace('h', 'f'))
     .replace(/alias (Left|Right) = [^;]*;/g, 'alias $1 = vec4u;')
     .replace(/alias Result = [^;]*;/, 'alias Result = array<f32, 8>;')
     .replace(/array<vec4<f16>(?=[,>])/g, 'array<vec2u')

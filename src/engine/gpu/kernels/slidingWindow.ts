@@ -7,6 +7,7 @@
 
 import type { Operand } from '../kernel.js';
 import type { ConvolutionSizes } from './convolutionSizes.js';
+import { pastColumns } from './convolutionSources.js';
 import type { SlidingTaps, TileShape, TileSource } from './convolutionTile.js';
 
 export interface Positions {
@@ -97,13 +98,13 @@ ${existingLoad('slidingAt', x, channels, positions)}`,
 export function slidingWeights(
   { inputChannels, outputChannels: n }: ConvolutionSizes,
   w: Operand,
-  depth: number,
+  { n: tile, k: depth }: Pick<TileShape, 'n' | 'k'>,
 ): TileSource {
   const { run } = w;
   return {
     along: 'across',
     run,
-    declarations: weightLoad(w, n),
+    declarations: weightLoad(w, n, tile),
     prepare: (position, within) =>
       `(${within} / ${depth}u * ${inputChannels}u + ${within} % ${depth}u) * ${n / run.width}u + ${position} / ${run.width}u`,
     load: (at, position) => `weightAt(${at} + slice * ${n / run.width}u, ${position})`,
@@ -121,7 +122,7 @@ export function slidingRotated(
   return {
     along: 'k',
     run,
-    declarations: weightLoad(w, n),
+    declarations: weightLoad(w, n, columns),
     prepare: (position, within) =>
       `((${position} - firstB) / ${columns}u * ${n}u + ${column(position)}) * ${outputChannels / run.width}u + ${within} / ${run.width}u`,
     load: (at, position) => `weightAt(${at} + slice / ${run.width}u, ${column(position)})`,
@@ -152,13 +153,18 @@ ${existingLoad('slidingAt', x, channels, positions)}`,
 }
 
 /** Weight gradient, B: the upstream gradient at the positions of a slice; uses the table of A. */
-export function slidingUpstream(dy: Operand, channels: number, positions: Positions): TileSource {
+export function slidingUpstream(
+  dy: Operand,
+  channels: number,
+  positions: Positions,
+  { n }: Pick<TileShape, 'n'>,
+): TileSource {
   const { run } = dy;
   return {
     along: 'across',
     run,
     declarations: `fn upstreamAt(i: u32, column: u32) -> ${run.type} {
-  let outside = i >= ${(positions.pixels * channels) / run.width}u || column >= ${channels}u;
+  let outside = i >= ${(positions.pixels * channels) / run.width}u || ${pastColumns(channels, n)};
   return select(${run.load('select(i, 0u, outside)')}, ${run.type}(), outside);
 }`,
     prepare: (position) => `${position} / ${run.width}u`,
@@ -174,9 +180,9 @@ function existingLoad(name: string, { run }: Operand, channels: number, { pixels
 }`;
 }
 
-function weightLoad({ run }: Operand, columns: number): string {
+function weightLoad({ run }: Operand, columns: number, tile: number): string {
   return `fn weightAt(i: u32, column: u32) -> ${run.type} {
-  let outside = column >= ${columns}u;
+  let outside = ${pastColumns(columns, tile)};
   return select(${run.load('select(i, 0u, outside)')}, ${run.type}(), outside);
 }`;
 }
