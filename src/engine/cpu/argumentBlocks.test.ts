@@ -4,6 +4,9 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { families } from '../../../test/engine/conformance.js';
+import { windowLike } from '../../../test/engine/windows.js';
+import { Graph } from '../../graph/index.js';
+import { makePlan } from '../../passes/index.js';
 import type { ArgumentBlock, KernelCall, LoweringContext } from './lowered.js';
 import { lower } from './lowering/index.js';
 
@@ -37,7 +40,7 @@ function written(block: ArgumentBlock): string[] {
   return Object.entries(block).map(([name, value]) => word(name, typeof value !== 'number'));
 }
 
-/** The calls of every conformance case, lowered at address 0. */
+/** Lowers at address 0. */
 const context: LoweringContext = {
   address: () => 0,
   scratch: () => 0,
@@ -45,8 +48,18 @@ const context: LoweringContext = {
   floats: () => new Float32Array(),
   integers: () => new Int32Array(),
 };
-const calls: KernelCall[] = Object.values(families)
-  .flat()
+/** A convolution of more channels than conformance cases have. */
+const wide = new Graph();
+const tensor = (name: string, ...shape: number[]) =>
+  wide.whole({ name, dtype: 'float', length: shape.reduce((a, b) => a * b) }, shape);
+wide.append(
+  'conv2d',
+  { x: tensor('x', 1, 1, 1, 256), w: tensor('w', 3, 3, 256, 256) },
+  { y: tensor('y', 1, 1, 1, 256), moments: null },
+  windowLike({ padding: 1 }),
+);
+
+const calls: KernelCall[] = [...Object.values(families).flat(), { plan: makePlan({ step: wide }) }]
   .flatMap(({ plan }) => Object.values(plan.phases).flat())
   .flatMap((node) => lower(node, context))
   .filter((call) => 'kernel' in call);

@@ -39,7 +39,7 @@ class DirectArguments extends ConvolutionArguments {
 }
 
 @unmanaged
-class ConvolutionClass {
+export class ConvolutionClass {
   rows: i32;
   columns: i32;
   /** First row in the result. */
@@ -50,8 +50,12 @@ class ConvolutionClass {
   /** First row in the window. */
   windowRow: i32;
   windowColumn: i32;
-  /** Weights of the groups, one after another. */
+  /** Packed weights of the groups, one after another. */
   weights: usize;
+  /** The element of the kernel that is the first tap, and strides to the next ones. */
+  firstTap: i32;
+  rowStride: i32;
+  columnStride: i32;
 }
 
 export function convolve(args: DirectArguments, chunk: i32, worker: i32): void {

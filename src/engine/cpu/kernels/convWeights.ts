@@ -5,8 +5,9 @@
  */
 
 import { entry, tablesBehind } from './argumentTables';
+import { ConvolutionClass } from './convDirect';
 
-/** Arguments, followed by one `PackedClass` after another. Chunk = class · panels + panel. */
+/** Arguments, followed by one `ConvolutionClass` after another. Chunk = (class · groups + group) · panels + panel. */
 @unmanaged
 class PackingArguments {
   weights: usize;
@@ -15,17 +16,9 @@ class PackingArguments {
   depth: i32;
   depthStride: i32;
   panels: i32;
-}
-
-@unmanaged
-class PackedClass {
-  target: usize;
-  /** Element. */
-  first: i32;
-  rows: i32;
-  rowStride: i32;
-  columns: i32;
-  columnStride: i32;
+  groups: i32;
+  /** From a group's weights to the next one's. */
+  groupStride: i32;
 }
 
 export function packConvolutionWeights(args: PackingArguments, chunk: i32, worker: i32): void {
@@ -34,14 +27,16 @@ export function packConvolutionWeights(args: PackingArguments, chunk: i32, worke
   const depth = args.depth;
   const depthStride = args.depthStride;
   const panel = chunk % args.panels;
-  const part = entry<PackedClass>(tablesBehind(args), chunk / args.panels);
-  const rows = part.rows;
-  const columns = part.columns;
+  const group = chunk / args.panels % args.groups;
+  const part = entry<ConvolutionClass>(tablesBehind(args), chunk / args.panels / args.groups);
+  const rows = part.tapRows;
+  const columns = part.tapColumns;
   const width = min(8, channels - panel * 8);
-  let target = part.target + <usize>panel * rows * columns * depth * 32;
+  const first = part.firstTap + group * args.groupStride + panel * 8 * channelStride;
+  let target = part.weights + <usize>(group * args.panels + panel) * rows * columns * depth * 32;
   for (let row = 0; row < rows; row++) {
     for (let column = 0; column < columns; column++) {
-      const start = part.first + row * part.rowStride + column * part.columnStride + panel * 8 * channelStride;
+      const start = first + row * part.rowStride + column * part.columnStride;
       for (let i = 0; i < depth; i++, target += 32) {
         let source = args.weights + <usize>((start + i * depthStride) << 2);
         if (width == 8 && channelStride == 1) {

@@ -6,11 +6,11 @@
 
 import { accumulateMoments, momentsBytes } from './convMoments';
 import { ConvolutionArguments } from './convolutionArguments';
-import { SKEW, TILE_BYTES, tabulateTiles, transformInput } from './convWinogradTransforms';
+import { SKEW, TILE_BYTES, tabulateTiles, transformInput, winogradPanelBytes } from './convWinogradTransforms';
 import { mad } from './mad';
 
 @unmanaged
-class WinogradArguments extends ConvolutionArguments {
+export class WinogradArguments extends ConvolutionArguments {
   /** Or 0. */
   addend: usize;
   /** Moments of chunks, or 0. */
@@ -24,148 +24,186 @@ class WinogradArguments extends ConvolutionArguments {
   blockTiles: i32;
   /** Groups of channels that are independent of each other. */
   groups: i32;
+
+  @inline
+  windowRowBytes(): i32 {
+    return this.windowColumns * (this.depth / this.groups) * 4;
+  }
+
+  @inline
+  windowBytes(): i32 {
+    return this.windowRows * this.windowRowBytes();
+  }
+
+  /** Where the first result of an item lies. */
+  @inline
+  resultOf(item: i32): usize {
+    const row = this.firstImage(item) * this.resultHeight + this.firstRow(item);
+    return this.result + <usize>(row * this.resultWidth) * (this.channels << 2);
+  }
+
+  /** Lists the tiles of an item; their number. */
+  tabulate(item: i32, table: usize): i32 {
+    const rowBytes = this.resultWidth * this.channels * 4;
+    return tabulateTiles(
+      table,
+      this.imagesFrom(this.firstImage(item)),
+      this.rowsFrom(this.firstRow(item)),
+      this.resultWidth,
+      this.windowBytes(),
+      this.windowRowBytes(),
+      (this.depth / this.groups) * 4,
+      this.resultHeight * rowBytes,
+      rowBytes,
+      this.channels * 4,
+    );
+  }
+
+  /** Copies the window of an item, `taken` channels from `channel` on. */
+  @inline
+  padItem(target: usize, item: i32, channel: i32, taken: i32): void {
+    const image = this.firstImage(item);
+    const top = this.top + this.firstRow(item);
+    const count = this.imagesFrom(image);
+    this.padImages(target, image, count, top, this.left, this.windowRows, this.windowColumns, channel, taken);
+  }
+
+  /** Transforms products back to the results of 8 channels from `channel` on; `distance` apart are those of the 16 places. */
+  @inline
+  storeResults(item: i32, channel: i32, entries: usize, tiles: i32, products: usize, distance: usize): void {
+    const addend = this.addend;
+    transformResult(
+      entries,
+      tiles,
+      this.resultOf(item) + <usize>(channel << 2),
+      addend ? addend - this.result : 0,
+      addend != 0,
+      products,
+      distance,
+      this.resultWidth * this.channels * 4,
+      this.channels << 2,
+    );
+  }
+
+  /** Adds the results of an item to the moments of its chunk, if they are wanted. */
+  @inline
+  measure(chunk: i32, item: i32): void {
+    if (!this.moments) return;
+    const pixels = this.imagesFrom(this.firstImage(item)) * this.rowsFrom(this.firstRow(item)) * this.resultWidth;
+    const block = this.moments + <usize>chunk * momentsBytes(this.channels);
+    accumulateMoments(block, this.resultOf(item), pixels, this.channels, item == this.firstItem(chunk));
+  }
 }
 
 export function convolveWinograd(args: WinogradArguments, chunk: i32, worker: i32): void {
   const groups = args.groups;
   const depth = args.depth / groups;
-  const allChannels = args.channels;
-  const channels = allChannels / groups;
-  const result = args.result;
-  const resultWidth = args.resultWidth;
-  const addend = args.addend;
-  const moments = args.moments;
-  const weights = args.weights;
+  const channels = args.channels / groups;
   const blockTiles = args.blockTiles;
-
   const pixelBytes = depth * 4;
-  const rowBytes = args.windowColumns * pixelBytes;
-  const windowBytes = args.windowRows * rowBytes;
-  const resultRowBytes = resultWidth * allChannels * 4;
-  const imageBytes = args.resultHeight * resultRowBytes;
+  const panelBytes = winogradPanelBytes(depth);
   const window = args.scratchOf(worker);
-  const inputs = window + <usize>(args.itemImages * windowBytes + 63 & -64);
+  const inputs = window + <usize>(args.itemImages * args.windowBytes() + 63 & -64);
   const products = inputs + <usize>(blockTiles * pixelBytes * 16) + SKEW * 16;
   const table = products + <usize>(blockTiles * 512) + SKEW * 16;
-  const firstItem = args.firstItem(chunk);
   const lastItem = args.firstItem(chunk + 1);
-  for (let item = firstItem; item < lastItem; item++) {
+  for (let item = args.firstItem(chunk); item < lastItem; item++) {
     const image = args.firstImage(item);
     const count = args.imagesFrom(image);
     const firstRow = args.firstRow(item);
-    const rows = args.rowsFrom(firstRow);
-    const top = args.top + firstRow;
-    const y = result + <usize>image * imageBytes + <usize>(firstRow * resultRowBytes);
-    const tiles = tabulateTiles(
-      table,
-      count,
-      rows,
-      resultWidth,
-      windowBytes,
-      rowBytes,
-      pixelBytes,
-      imageBytes,
-      resultRowBytes,
-      allChannels * 4,
-    );
+    const tiles = args.tabulate(item, table);
     // Groups and panels read parts of every pixel.
-    if (groups > 1) args.touchSource(image, count, top, args.windowRows);
-    args.touchResult(image, count, firstRow, rows, 0, allChannels);
+    if (groups > 1) args.touchSource(image, count, args.top + firstRow, args.windowRows);
+    args.touchResult(image, count, firstRow, args.rowsFrom(firstRow), 0, args.channels);
     for (let group = 0; group < groups; group++) {
-      args.padImages(
-        window,
-        image,
-        count,
-        top,
-        args.left,
-        args.windowRows,
-        args.windowColumns,
-        group * depth,
-        depth,
-      );
+      args.padItem(window, item, group * depth, depth);
       for (let tile = 0; tile < tiles; tile += blockTiles) {
         const used = min(blockTiles, tiles - tile);
         const padded = (used + 3) & -4;
         const entries = table + <usize>(tile * TILE_BYTES);
         const distance = <usize>(padded * pixelBytes) + SKEW;
-        for (let i = 0; i < padded; i++) {
-          const x = window + load<u32>(entries + <usize>(i * TILE_BYTES));
-          transformInput(inputs + <usize>(i * pixelBytes), distance, x, rowBytes, depth);
-        }
-        for (let channel = 0; channel < channels; channel += 8) {
-          const w = weights + <usize>((group * channels + channel) * pixelBytes * 16);
-          multiply(products, inputs, w, padded, depth);
-          transformResult(
-            entries,
-            used,
-            y + ((group * channels + channel) << 2),
-            addend ? addend - result : 0,
-            addend != 0,
-            products,
-            (<usize>padded << 5) + SKEW,
-            resultRowBytes,
-            allChannels << 2,
-          );
+        const productDistance = (<usize>padded << 5) + SKEW;
+        transformTiles(inputs, distance, window, entries, used, args.windowRowBytes(), depth);
+        for (let channel = group * channels; channel < (group + 1) * channels; channel += 8) {
+          let w = args.weights + <usize>(channel >> 3) * panelBytes;
+          let a = inputs;
+          let c = products;
+          for (let place = 0; place < 16; place++) {
+            inline.always(multiply(c, a, w, padded, depth));
+            w += panelBytes >> 4;
+            a += distance;
+            c += productDistance;
+          }
+          args.storeResults(item, channel, entries, used, products, productDistance);
         }
       }
     }
-    if (moments) {
-      const pixels = count * rows * resultWidth;
-      const block = moments + <usize>chunk * momentsBytes(allChannels);
-      accumulateMoments(block, y, pixels, allChannels, item == firstItem);
-    }
+    args.measure(chunk, item);
   }
 }
 
-/** products [16][tiles][8] = inputs [16][tiles][depth] · weights [16][depth][8], for a multiple of four tiles. */
-function multiply(products: usize, inputs: usize, weights: usize, tiles: i32, depth: i32): void {
+/** Transforms inputs in a window to 16 places `distance` apart. */
+export function transformTiles(
+  inputs: usize,
+  distance: usize,
+  window: usize,
+  entries: usize,
+  tiles: i32,
+  rowBytes: usize,
+  depth: i32,
+): void {
+  for (let tile = 0; tile < tiles; tile++, inputs += depth << 2, entries += TILE_BYTES) {
+    transformInput(inputs, distance, window + load<u32>(entries), rowBytes, depth);
+  }
+}
+
+/** products [tiles][8] = inputs [tiles][depth] · weights [depth][8] of one place, for a multiple of four tiles. */
+export function multiply(products: usize, inputs: usize, weights: usize, tiles: i32, depth: i32): void {
   const length = <usize>(depth << 2);
   const next = length * 3;
-  for (let position = 0; position < 16; position++, weights += length << 3, inputs += SKEW, products += SKEW) {
-    for (let tile = 0; tile < tiles; tile += 4, products += 128, inputs += next) {
-      let p1 = inputs + length;
-      let p2 = p1 + length;
-      let p3 = p2 + length;
-      let w = weights;
-      let c00 = f32x4.splat(0);
-      let c01 = f32x4.splat(0);
-      let c10 = f32x4.splat(0);
-      let c11 = f32x4.splat(0);
-      let c20 = f32x4.splat(0);
-      let c21 = f32x4.splat(0);
-      let c30 = f32x4.splat(0);
-      let c31 = f32x4.splat(0);
-      const end = p1;
-      while (inputs < end) {
-        const b0 = v128.load(w);
-        const b1 = v128.load(w, 16);
-        let a = v128.load32_splat(inputs);
-        c00 = mad(a, b0, c00);
-        c01 = mad(a, b1, c01);
-        a = v128.load32_splat(p1);
-        c10 = mad(a, b0, c10);
-        c11 = mad(a, b1, c11);
-        a = v128.load32_splat(p2);
-        c20 = mad(a, b0, c20);
-        c21 = mad(a, b1, c21);
-        a = v128.load32_splat(p3);
-        c30 = mad(a, b0, c30);
-        c31 = mad(a, b1, c31);
-        w += 32;
-        inputs += 4;
-        p1 += 4;
-        p2 += 4;
-        p3 += 4;
-      }
-      v128.store(products, c00);
-      v128.store(products, c01, 16);
-      v128.store(products, c10, 32);
-      v128.store(products, c11, 48);
-      v128.store(products, c20, 64);
-      v128.store(products, c21, 80);
-      v128.store(products, c30, 96);
-      v128.store(products, c31, 112);
+  for (let tile = 0; tile < tiles; tile += 4, products += 128, inputs += next) {
+    let p1 = inputs + length;
+    let p2 = p1 + length;
+    let p3 = p2 + length;
+    let w = weights;
+    let c00 = f32x4.splat(0);
+    let c01 = f32x4.splat(0);
+    let c10 = f32x4.splat(0);
+    let c11 = f32x4.splat(0);
+    let c20 = f32x4.splat(0);
+    let c21 = f32x4.splat(0);
+    let c30 = f32x4.splat(0);
+    let c31 = f32x4.splat(0);
+    const end = p1;
+    while (inputs < end) {
+      const b0 = v128.load(w);
+      const b1 = v128.load(w, 16);
+      let a = v128.load32_splat(inputs);
+      c00 = mad(a, b0, c00);
+      c01 = mad(a, b1, c01);
+      a = v128.load32_splat(p1);
+      c10 = mad(a, b0, c10);
+      c11 = mad(a, b1, c11);
+      a = v128.load32_splat(p2);
+      c20 = mad(a, b0, c20);
+      c21 = mad(a, b1, c21);
+      a = v128.load32_splat(p3);
+      c30 = mad(a, b0, c30);
+      c31 = mad(a, b1, c31);
+      w += 32;
+      inputs += 4;
+      p1 += 4;
+      p2 += 4;
+      p3 += 4;
     }
+    v128.store(products, c00);
+    v128.store(products, c01, 16);
+    v128.store(products, c10, 32);
+    v128.store(products, c11, 48);
+    v128.store(products, c20, 64);
+    v128.store(products, c21, 80);
+    v128.store(products, c30, 96);
+    v128.store(products, c31, 112);
   }
 }
 

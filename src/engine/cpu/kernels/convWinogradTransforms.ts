@@ -8,16 +8,19 @@
 /** Bytes between the 16 places of a transformed tile, so that powers of two do not collide in one set of the cache. */
 export const SKEW: usize = 64;
 
+/** Bytes of the transformed weights of eight result channels; a place of 16 takes a sixteenth. */
+@inline
+export function winogradPanelBytes(depth: i32): usize {
+  return ((<usize>depth << 5) + SKEW) << 4;
+}
+
 /**
  * Bytes of an entry in the table of tiles: offset in the window, offset in the result, rows and columns inside it (1 or
  * 2).
  */
 export const TILE_BYTES: i32 = 16;
 
-/**
- * Lists the tiles of `rows` × `columns` results of each of `images` images, and repeats the last one up to a multiple
- * of four. Returns the number of tiles without repetitions.
- */
+/** Lists the tiles of `rows` × `columns` results of each of `images` images; their number. */
 export function tabulateTiles(
   table: usize,
   images: i32,
@@ -42,8 +45,6 @@ export function tabulateTiles(
       }
     }
   }
-  const last = v128.load(entry - TILE_BYTES);
-  for (let tile = tiles; (tile & 3) != 0; tile++, entry += TILE_BYTES) v128.store(entry, last);
   return tiles;
 }
 
@@ -115,18 +116,23 @@ class WinogradPackingArguments {
   first: i32;
   rowStride: i32;
   columnStride: i32;
+  /** Panels of a group of channels. */
+  panels: i32;
+  /** From a group's weights to the next one's. */
+  groupStride: i32;
 }
 
-/** Packs G g Gᵀ as [panels][16][depth][8]. Chunk = panel. */
+/** Packs G g Gᵀ as [groups][panels][16][depth][8]. Chunk = group · panels + panel. */
 export function packWinogradWeights(args: WinogradPackingArguments, chunk: i32, worker: i32): void {
   const channelBytes = <usize>(args.channelStride << 2);
   const depth = args.depth;
   const depthStride = args.depthStride;
   const rowBytes = <usize>(args.rowStride << 2);
   const columnBytes = <usize>(args.columnStride << 2);
-  const start = args.weights + <usize>(args.first << 2) + <usize>(chunk << 3) * channelBytes;
-  const distance = <usize>(depth << 5);
-  let target = args.target + <usize>chunk * (distance << 4);
+  const first = args.first + (chunk / args.panels) * args.groupStride;
+  const start = args.weights + <usize>(first << 2) + <usize>((chunk % args.panels) << 3) * channelBytes;
+  const distance = winogradPanelBytes(depth) >> 4;
+  let target = args.target + <usize>chunk * winogradPanelBytes(depth);
   for (let i = 0; i < depth; i++, target += 32) {
     const source = start + <usize>((i * depthStride) << 2);
     for (let half = 0; half < 2; half++) {

@@ -19,6 +19,7 @@ export { convolve } from './convDirect';
 export { channelMoments, combineMoments } from './convMoments';
 export { packConvolutionWeights } from './convWeights';
 export { convolveWinograd } from './convWinograd';
+export { multiplyWinograd, transformWinogradInputs, transformWinogradResults } from './convWinogradApart';
 export { packWinogradWeights } from './convWinogradTransforms';
 export { depthwiseConvolve } from './depthwise';
 export * from './elementLoss';

@@ -4,14 +4,16 @@
  */
 
 import type { Node } from '../../../graph/graph.js';
-import { nhwc, type Tensor } from '../../../graph/tensor.js';
+import { nhwc } from '../../../graph/tensor.js';
 import { type AxisWindow, extentOf } from '../../../ops/window.js';
-import type { ArgumentBlock, KernelCall, Lowering, LoweringContext } from '../lowered.js';
+import type { KernelCall, Lowering, LoweringContext } from '../lowered.js';
 import {
+  type Convolution,
   chooseItem,
   convolutionArguments,
   gatherMoments,
   greatestCommonDivisor,
+  groupsOf,
   ITEM_PIXELS,
   PANEL,
   TARGET_CHUNKS,
@@ -44,86 +46,47 @@ interface Axis {
   readonly dilation: number;
 }
 
-export const conv2d: Lowering<'conv2d'> = (node, context) => lowerForward(node, 1, context);
+export const conv2d: Lowering<'conv2d'> = lowerForward;
+export const groupedConv2d: Lowering<'groupedConv2d'> = lowerForward;
+export const conv2dInputGradient: Lowering<'conv2dInputGradient'> = lowerInputGradient;
+export const groupedConv2dInputGradient: Lowering<'groupedConv2dInputGradient'> = lowerInputGradient;
 
-export const groupedConv2d: Lowering<'groupedConv2d'> = (node, context) =>
-  lowerForward(node, node.attributes.groups, context);
-
-function lowerForward(
-  node: Node<'conv2d'> | Node<'groupedConv2d'>,
-  groups: number,
-  context: LoweringContext,
-): KernelCall[] {
+function lowerForward(node: Node<'conv2d'> | Node<'groupedConv2d'>, context: LoweringContext): KernelCall[] {
   const { x, w } = node.operands;
   const { y, moments } = node.results;
   const { rows, columns } = node.attributes;
+  const groups = groupsOf(node.attributes);
   const [, height, width, channels] = nhwc(y);
   const [tapRows, tapColumns, depth] = nhwc(w);
   const weightStrides = { channel: 1, depth: channels, column: depth * channels, row: tapColumns * depth * channels };
+  const convolution = { source: x, weights: w, weightStrides, result: y, addend: null, moments, groups };
   if (winogradApplies(w, node.attributes, depth, channels / groups)) {
-    return lowerWinograd(context, {
-      ...{ source: x, weights: w, weightStrides, rotated: false, result: y, addend: null, moments, groups },
-      ...{ top: -rows.before, left: -columns.before },
-    });
+    return lowerWinograd(context, { ...convolution, rotated: false, top: -rows.before, left: -columns.before });
   }
-  return lowerDirect(context, {
-    source: x,
-    weights: w,
-    weightStrides,
-    result: y,
-    addend: null,
-    moments,
-    groups,
-    rows: forwardAxis(height, tapRows, rows),
-    columns: forwardAxis(width, tapColumns, columns),
-  });
+  const axes = { rows: forwardAxis(height, tapRows, rows), columns: forwardAxis(width, tapColumns, columns) };
+  return lowerDirect(context, { ...convolution, ...axes });
 }
-
-export const conv2dInputGradient: Lowering<'conv2dInputGradient'> = (node, context) =>
-  lowerInputGradient(node, 1, context);
-
-export const groupedConv2dInputGradient: Lowering<'groupedConv2dInputGradient'> = (node, context) =>
-  lowerInputGradient(node, node.attributes.groups, context);
 
 function lowerInputGradient(
   node: Node<'conv2dInputGradient'> | Node<'groupedConv2dInputGradient'>,
-  groups: number,
   context: LoweringContext,
 ): KernelCall[] {
   const { dy, w, addend } = node.operands;
   const { dx } = node.results;
   const { rows, columns } = node.attributes;
+  const groups = groupsOf(node.attributes);
   const [, height, width] = nhwc(dx);
   const [tapRows, tapColumns, channels, depth] = nhwc(w);
   const weightStrides = { channel: depth, depth: 1, column: channels * depth, row: tapColumns * channels * depth };
+  const convolution = { source: dy, weights: w, weightStrides, result: dx, addend, moments: null, groups };
   if (winogradApplies(w, node.attributes, depth / groups, channels)) {
-    return lowerWinograd(context, {
-      ...{ source: dy, weights: w, weightStrides, rotated: true, result: dx, addend, moments: null, groups },
-      ...{ top: rows.before - 2, left: columns.before - 2 },
-    });
+    return lowerWinograd(context, { ...convolution, rotated: true, top: rows.before - 2, left: columns.before - 2 });
   }
-  return lowerDirect(context, {
-    source: dy,
-    weights: w,
-    weightStrides,
-    result: dx,
-    addend,
-    moments: null,
-    groups,
-    rows: gradientAxis(height, tapRows, rows),
-    columns: gradientAxis(width, tapColumns, columns),
-  });
+  const axes = { rows: gradientAxis(height, tapRows, rows), columns: gradientAxis(width, tapColumns, columns) };
+  return lowerDirect(context, { ...convolution, ...axes });
 }
 
-interface DirectConvolution {
-  readonly source: Tensor;
-  readonly weights: Tensor;
-  /** Distances in elements; `channel` and `depth` are those of the result and of the source. */
-  readonly weightStrides: Readonly<Record<'channel' | 'depth' | 'column' | 'row', number>>;
-  readonly result: Tensor;
-  readonly addend: Tensor | null;
-  readonly moments: Tensor | null;
-  readonly groups: number;
+interface DirectConvolution extends Convolution {
   readonly rows: Axis;
   readonly columns: Axis;
 }
@@ -154,37 +117,26 @@ function lowerDirect(context: LoweringContext, convolution: DirectConvolution): 
   const scratch = context.workerScratch(item.images * windowBytes(item.rows) + tableBytes + 64);
   const combined = gatherMoments(context, moments, chunks, channels * groups);
 
-  const outputsOfGroup = nhwc(weights)[3] / groups;
-  const packed: ArgumentBlock[] = [];
-  const classes: ArgumentBlock[] = [];
-  for (const row of rows.classes) {
-    for (const column of columns.classes) {
-      const bytes = panels * row.taps * column.taps * depth * PANEL * 4;
-      const target = context.scratch(Math.max(PANEL * 4, groups * bytes));
-      for (let group = 0; group < groups; group++) {
-        packed.push({
-          target: target + group * bytes,
-          first: row.firstTap * weightStrides.row + column.firstTap * weightStrides.column + group * outputsOfGroup,
-          ...{ rows: row.taps, rowStride: row.tapStep * weightStrides.row },
-          ...{ columns: column.taps, columnStride: column.tapStep * weightStrides.column },
-        });
-      }
-      classes.push({
-        ...{ rows: row.count, columns: column.count, firstRow: row.first, firstColumn: column.first },
-        ...{ tapRows: row.taps, tapColumns: column.taps },
-        ...{ windowRow: row.source - top, windowColumn: column.source - left, weights: target },
-      });
-    }
-  }
+  const classes = rows.classes.flatMap((row) =>
+    columns.classes.map((column) => ({
+      ...{ rows: row.count, columns: column.count, firstRow: row.first, firstColumn: column.first },
+      ...{ tapRows: row.taps, tapColumns: column.taps },
+      ...{ windowRow: row.source - top, windowColumn: column.source - left },
+      weights: context.scratch(groups * panels * row.taps * column.taps * depth * PANEL * 4),
+      firstTap: row.firstTap * weightStrides.row + column.firstTap * weightStrides.column,
+      ...{ rowStride: row.tapStep * weightStrides.row, columnStride: column.tapStep * weightStrides.column },
+    })),
+  );
   return [
     {
       kernel: 'packConvolutionWeights',
-      chunks: packed.length * panels,
+      chunks: classes.length * groups * panels,
       args: {
         ...{ weights: context.address(weights), channels, channelStride: weightStrides.channel },
         ...{ depth, depthStride: weightStrides.depth, panels },
+        ...{ groups, groupStride: nhwc(weights)[3] / groups },
       },
-      tables: packed,
+      tables: classes,
     },
     {
       kernel: 'convolve',

@@ -14,6 +14,23 @@ export const ITEM_PIXELS = 64;
 /** Result channels that a register tile computes at once. */
 export const PANEL = 8;
 
+/** A convolution, forward or its input gradient. */
+export interface Convolution {
+  readonly source: Tensor;
+  readonly weights: Tensor;
+  /** Distances in elements; `channel` and `depth` are those of the result and of the source. */
+  readonly weightStrides: Readonly<Record<'channel' | 'depth' | 'column' | 'row', number>>;
+  readonly result: Tensor;
+  readonly addend: Tensor | null;
+  readonly moments: Tensor | null;
+  readonly groups: number;
+}
+
+/** Groups of channels that are independent of each other. */
+export function groupsOf({ groups = 1 }: Window & { readonly groups?: number }): number {
+  return groups;
+}
+
 export interface Item {
   readonly images: number;
   readonly rows: number;

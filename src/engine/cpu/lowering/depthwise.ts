@@ -18,21 +18,21 @@ import {
 } from './convolutionItems.js';
 
 /** The taps of a row or column of the result that are inside the image, at the axis's distances. */
-export interface Span {
+export type Span = {
   /** The first row or column of the source; 0 if no tap is inside. */
   readonly source: number;
   readonly taps: number;
   readonly firstTap: number;
-}
+};
 
 /**
  * Columns of the result, `resultStep` apart, with the same taps; the source advances by `sourceStep` from each to the
  * next.
  */
-export interface Run extends Span {
+export type Run = Span & {
   readonly first: number;
   readonly count: number;
-}
+};
 
 /** The taps of all rows or columns of a result, and the distances between neighbours. */
 export interface GatherAxis {
@@ -143,7 +143,7 @@ function lowerGather(context: LoweringContext, gather: Gather): KernelCall[] {
         ...{ sourceStep: columns.sourceStep, resultStep: columns.resultStep },
         ...{ moments: combined.blocks, runs: runs.length },
       },
-      tables: [...rows.spans, ...runs].map((span) => ({ ...span })),
+      tables: [...rows.spans, ...runs],
     },
     ...combined.calls,
   ];
@@ -182,7 +182,7 @@ export const depthwiseConv2dWeightGradient: Lowering<'depthwiseConv2dWeightGradi
         ...{ partials, tapRows, tapColumns, rowDilation: rows.dilation, columnDilation: columns.dilation },
         ...{ sourceStep: columns.stride, runs: runs.length },
       },
-      tables: [...forwardAxis(resultHeight, height, tapRows, rows).spans, ...runs].map((span) => ({ ...span })),
+      tables: [...forwardAxis(resultHeight, height, tapRows, rows).spans, ...runs],
     },
     addPartialSums('reduceWeightGradient', reduceChunks, {
       ...{ partials, pixelChunks: chunks, dw: context.address(dw), kernelRows, channels },

@@ -11,6 +11,7 @@ import {
   addPartialSums,
   chooseItem,
   convolutionArguments,
+  groupsOf,
   ITEM_PIXELS,
   PANEL,
   TARGET_CHUNKS,
@@ -24,27 +25,23 @@ import { lowerWinogradWeightGradient } from './winogradWeightGradient.js';
 const WINDOW_BYTES = 96 * 1024;
 const PARTIAL_BYTES = 16 * 1024 * 1024;
 
-export const conv2dWeightGradient: Lowering<'conv2dWeightGradient'> = (node, context) =>
-  lowerWeightGradient(node, 1, context);
-
-export const groupedConv2dWeightGradient: Lowering<'groupedConv2dWeightGradient'> = (node, context) =>
-  lowerWeightGradient(node, node.attributes.groups, context);
+export const conv2dWeightGradient: Lowering<'conv2dWeightGradient'> = lowerWeightGradient;
+export const groupedConv2dWeightGradient: Lowering<'groupedConv2dWeightGradient'> = lowerWeightGradient;
 
 function lowerWeightGradient(
   node: Node<'conv2dWeightGradient'> | Node<'groupedConv2dWeightGradient'>,
-  groups: number,
   context: LoweringContext,
 ): KernelCall[] {
   const { x, dy } = node.operands;
   const { dw } = node.results;
   const { rows, columns } = node.attributes;
-  const [top, left] = [-rows.before, -columns.before];
+  const groups = groupsOf(node.attributes);
   const images = nhwc(x)[0];
   const [, resultHeight, resultWidth, allChannels] = nhwc(dy);
   const [tapRows, tapColumns, depth] = nhwc(dw);
   const channels = allChannels / groups;
   if (groups === 1 && winogradApplies(dw, node.attributes, depth, channels)) {
-    return lowerWinogradWeightGradient(context, { x, dy, dw, top, left });
+    return lowerWinogradWeightGradient(context, { x, dy, dw, top: -rows.before, left: -columns.before });
   }
 
   const panels = Math.ceil(channels / PANEL);

@@ -3,27 +3,30 @@
 import { nhwc, type Tensor } from '../../../graph/tensor.js';
 import type { Window } from '../../../ops/window.js';
 import type { KernelCall, LoweringContext } from '../lowered.js';
-import { chooseItem, convolutionArguments, gatherMoments, PANEL, TARGET_CHUNKS, upTo } from './convolutionItems.js';
+import {
+  type Convolution,
+  chooseItem,
+  convolutionArguments,
+  gatherMoments,
+  PANEL,
+  TARGET_CHUNKS,
+  upTo,
+} from './convolutionItems.js';
+import { winogradApart } from './winogradApart.js';
 
 const WINDOW_BYTES = 96 * 1024;
 /**
  * Bytes of a block's transformed inputs: with a panel of weights and of products they should stay in the second cache.
  */
 const BLOCK_BYTES = 128 * 1024;
+/** Of 4 MiB on, transformed, weights stay in no second cache. */
+const LARGE_WEIGHTS = 65536;
 /** As in `kernels/convWinogradTransforms.ts`. */
-export const SKEW_BYTES = 64;
+const SKEW_BYTES = 64;
 
-export interface WinogradConvolution {
-  readonly source: Tensor;
-  readonly weights: Tensor;
-  /** Distances in elements; `channel` and `depth` are those of the result and of the source. */
-  readonly weightStrides: Readonly<Record<'channel' | 'depth' | 'column' | 'row', number>>;
+export interface WinogradConvolution extends Convolution {
   /** True for taps from last to first, as the input gradient needs them. */
   readonly rotated: boolean;
-  readonly result: Tensor;
-  readonly addend: Tensor | null;
-  readonly moments: Tensor | null;
-  readonly groups: number;
   /** Row and column of the source at the first result's first tap. */
   readonly top: number;
   readonly left: number;
@@ -39,55 +42,55 @@ export function winogradApplies(weights: Tensor, { rows, columns }: Window, dept
   return tapRows === 3 && tapColumns === 3 && isDense && depth % 4 === 0 && channels % PANEL === 0;
 }
 
-/** Tiles of a block: more share a panel of weights, fewer stay in the cache. */
-export function winogradBlockTiles(depth: number): number {
-  return Math.min(64, Math.max(16, Math.floor(BLOCK_BYTES / (64 * depth) / 4) * 4));
+/** How results of input channels `depth` are cut into tiles, in at least `chunks` items, with a worker's scratch for them. */
+export function cutTiles(source: Tensor, result: Tensor, depth: number, chunks: number) {
+  const [, height, width] = nhwc(result);
+  const windowColumns = upTo(2, width) + 2;
+  const windowRows = (rows: number) => upTo(2, rows) + 2;
+  const windowBytes = (rows: number) => windowRows(rows) * windowColumns * depth * 4;
+  // More share a panel of weights, fewer stay in the cache.
+  const blockTiles = Math.min(64, Math.max(16, Math.floor(BLOCK_BYTES / (64 * depth) / 4) * 4));
+  const item = chooseItem(nhwc(source)[0], height, width, windowBytes, WINDOW_BYTES, 4 * blockTiles, 2, chunks);
+  const itemTiles = item.images * Math.ceil(item.rows / 2) * Math.ceil(width / 2);
+  const blockBytes = 64 * blockTiles * (depth + PANEL) + 2 * 16 * SKEW_BYTES;
+  return {
+    item,
+    itemTiles,
+    scratchBytes: item.images * windowBytes(item.rows) + 64 + blockBytes + itemTiles * 16,
+    args: { windowRows: windowRows(item.rows), windowColumns, blockTiles },
+  };
 }
 
 export function lowerWinograd(context: LoweringContext, convolution: WinogradConvolution): KernelCall[] {
   const { source, weights, weightStrides, rotated, result, addend, moments, groups, top, left } = convolution;
-  const [images, , , allDepth] = nhwc(source);
-  const [, resultHeight, resultWidth, allChannels] = nhwc(result);
-  const [depth, channels] = [allDepth / groups, allChannels / groups];
-  const windowColumns = upTo(2, resultWidth) + 2;
-  const windowRows = (rows: number) => upTo(2, rows) + 2;
-  const windowBytes = (rows: number) => windowRows(rows) * windowColumns * depth * 4;
-  const blockTiles = winogradBlockTiles(depth);
-  const item = chooseItem(images, resultHeight, resultWidth, windowBytes, WINDOW_BYTES, 4 * blockTiles, 2);
-  const chunks = Math.min(TARGET_CHUNKS, item.count);
-  const tiles = item.images * Math.ceil(item.rows / 2) * Math.ceil(resultWidth / 2);
-  const scratch = context.workerScratch(
-    item.images * windowBytes(item.rows) +
-      64 +
-      2 * 16 * SKEW_BYTES +
-      blockTiles * (64 * depth + 64 * PANEL) +
-      upTo(4, tiles) * 16,
-  );
+  const allChannels = nhwc(result)[3];
+  const [depth, channels] = [nhwc(source)[3] / groups, allChannels / groups];
+  const cut = cutTiles(source, result, depth, TARGET_CHUNKS);
+  const chunks = Math.min(TARGET_CHUNKS, cut.item.count);
+  const scratch = context.workerScratch(cut.scratchBytes);
   const combined = gatherMoments(context, moments, chunks, allChannels);
-  const packedBytes = 16 * depth * channels * 4;
-  const packed = context.scratch(groups * packedBytes);
-  const outputsOfGroup = nhwc(weights)[3] / groups;
+  const packed = context.scratch((allChannels / PANEL) * 16 * (depth * PANEL * 4 + SKEW_BYTES));
   const direction = rotated ? -1 : 1;
+  const args = {
+    ...convolutionArguments(context, source, result, cut.item, chunks, scratch),
+    ...{ addend: addend ? context.address(addend) : 0, moments: combined.blocks, weights: packed },
+    ...{ top, left, ...cut.args, groups },
+  };
   return [
-    ...Array.from({ length: groups }, (_, group) => ({
+    {
       kernel: 'packWinogradWeights',
-      chunks: channels / PANEL,
+      chunks: allChannels / PANEL,
       args: {
         ...{ weights: context.address(weights), channelStride: weightStrides.channel },
-        ...{ depth, depthStride: weightStrides.depth, target: packed + group * packedBytes },
-        first: group * outputsOfGroup + (rotated ? 2 * (weightStrides.row + weightStrides.column) : 0),
+        ...{ depth, depthStride: weightStrides.depth, target: packed },
+        first: rotated ? 2 * (weightStrides.row + weightStrides.column) : 0,
         ...{ rowStride: direction * weightStrides.row, columnStride: direction * weightStrides.column },
-      },
-    })),
-    {
-      kernel: 'convolveWinograd',
-      chunks,
-      args: {
-        ...convolutionArguments(context, source, result, item, chunks, scratch),
-        ...{ addend: addend ? context.address(addend) : 0, moments: combined.blocks, weights: packed },
-        ...{ top, left, windowRows: windowRows(item.rows), windowColumns, blockTiles, groups },
+        ...{ panels: channels / PANEL, groupStride: nhwc(weights)[3] / groups },
       },
     },
+    ...(groups === 1 && depth * channels >= LARGE_WEIGHTS
+      ? winogradApart(context, args, chunks, Math.ceil(cut.item.count / chunks) * cut.itemTiles, depth, channels)
+      : [{ kernel: 'convolveWinograd', chunks, args }]),
     ...combined.calls,
   ];
 }

@@ -2,11 +2,10 @@
 
 import { nhwc, type Tensor } from '../../../graph/tensor.js';
 import type { KernelCall, LoweringContext } from '../lowered.js';
-import { addPartialSums, chooseItem, convolutionArguments, PANEL, TARGET_CHUNKS, upTo } from './convolutionItems.js';
+import { addPartialSums, convolutionArguments, TARGET_CHUNKS } from './convolutionItems.js';
 import { cutGradient } from './gradientCut.js';
-import { SKEW_BYTES, winogradBlockTiles } from './winograd.js';
+import { cutTiles } from './winograd.js';
 
-const WINDOW_BYTES = 96 * 1024;
 /**
  * Bytes of partial sums: these are 16/9 of the gradient and are read again by the second call, so fewer than for a
  * direct gradient.
@@ -25,32 +24,24 @@ export interface WinogradWeightGradient {
 
 export function lowerWinogradWeightGradient(context: LoweringContext, gradient: WinogradWeightGradient): KernelCall[] {
   const { x, dy, dw, top, left } = gradient;
-  const [images, , , depth] = nhwc(x);
-  const [, resultHeight, resultWidth, channels] = nhwc(dy);
+  const depth = nhwc(x)[3];
+  const channels = nhwc(dy)[3];
   const partialBytes = 16 * depth * channels * 4;
   const cut = cutGradient(depth, channels, partialBytes, PARTIAL_BYTES, MOST_DEPTH);
-  const windowColumns = upTo(2, resultWidth) + 2;
-  const windowRows = (rows: number) => upTo(2, rows) + 2;
-  const windowBytes = (rows: number) => windowRows(rows) * windowColumns * cut.blockDepth * 4;
-  const blockTiles = winogradBlockTiles(cut.blockDepth);
-  const item = chooseItem(
-    ...([images, resultHeight, resultWidth, windowBytes, WINDOW_BYTES, 4 * blockTiles, 2, cut.pixelChunks] as const),
-  );
-  const pixelChunks = Math.min(cut.pixelChunks, item.count);
-  const tiles = item.images * Math.ceil(item.rows / 2) * Math.ceil(resultWidth / 2);
-  const blockBytes = blockTiles * 64 * (cut.blockDepth + PANEL) + 2 * 16 * SKEW_BYTES;
-  const scratch = context.workerScratch(item.images * windowBytes(item.rows) + 64 + blockBytes + upTo(4, tiles) * 16);
+  const { blockDepth, depthBlocks, blockPanels, panelBlocks } = cut;
+  const tiles = cutTiles(x, dy, blockDepth, cut.pixelChunks);
+  const pixelChunks = Math.min(cut.pixelChunks, tiles.item.count);
+  const scratch = context.workerScratch(tiles.scratchBytes);
   const partials = context.scratch(pixelChunks * partialBytes);
   const reduceChunks = Math.min(TARGET_CHUNKS, Math.ceil((depth * channels) / 128));
-  const { blockDepth, depthBlocks, blockPanels, panelBlocks } = cut;
   return [
     {
       kernel: 'winogradWeightGradient',
       chunks: pixelChunks * depthBlocks * panelBlocks,
       args: {
-        ...convolutionArguments(context, x, dy, item, pixelChunks, scratch),
+        ...convolutionArguments(context, x, dy, tiles.item, pixelChunks, scratch),
         ...{ partials, blockDepth, depthBlocks, blockPanels },
-        ...{ top, left, windowRows: windowRows(item.rows), windowColumns, blockTiles },
+        ...{ top, left, ...tiles.args },
       },
     },
     addPartialSums('reduceWinogradWeightGradient', reduceChunks, {
