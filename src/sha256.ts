@@ -7,10 +7,10 @@ export interface Hash {
   digest(): Uint8Array;
 }
 
-/** Not imported, so that pages can have this file; missing before Node 20.16. */
+/** Not imported, so that pages can use this file; missing before Node 20.16. */
 const crypto = globalThis.process?.getBuiltinModule?.('node:crypto');
 
-/** A hash of what it is updated with: Node's own, 17 times as fast, where there is Node. */
+/** A SHA-256 hash: in Node its own implementation, which is 17 times as fast. */
 export function sha256(): Hash {
   return crypto ? crypto.createHash('sha256') : inJavaScript.create();
 }

@@ -120,7 +120,10 @@ async function evaluateRun(
   }
 }
 
-/** What an engine makes of a network: error, loss, sizes, bits. It is let go at once, so that nobody waits for its GPU. */
+/**
+ * Evaluates on an engine: error, loss, sizes, bits. The engine is disposed of at once, so that its GPU is free for
+ * others.
+ */
 async function evaluateOnEngine(
   experiment: Experiment,
   options: ProgramOptions,

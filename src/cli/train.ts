@@ -1,4 +1,4 @@
-/** `mpdnn train`: a section of a .cfg file, or what is recommended for one's own pictures, from images to a run folder. */
+/** `mpdnn train`: trains a section of a .cfg file, or with recommended settings for the user's own pictures. */
 
 import { existsSync } from 'node:fs';
 import { Command } from 'commander';
@@ -198,7 +198,7 @@ async function trainExperiment(
     };
     let isDrawn = false;
     const onFinished = async ({ root }: RunFolder): Promise<void> => {
-      // What is left computes without the engine: nobody else shall wait for its GPU meanwhile.
+      // The rest needs no engine, so its GPU is freed for others.
       if (isLast) await bench.disposeEngine();
       isDrawn = plots && (await draw(root, display.line));
     };

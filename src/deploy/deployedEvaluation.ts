@@ -1,4 +1,4 @@
-/** The integer network on evaluation images, by the runtime that ships: what a device will do. */
+/** Evaluation of the integer network by the published runtime, as on a device. */
 
 import { evaluationBatches } from '../data/batches.js';
 import { type InputArray, targetLength } from '../data/imageSet.js';
@@ -16,29 +16,29 @@ import { logitsInOrder } from './integerThreads.js';
 import type { TrainedNetwork } from './trainedNetwork.js';
 
 export interface DeployedEvaluation {
-  /** By the task's metric: the fraction of wrong predictions, the mean squared error, 1 − AUC, 1 − mean IoU. */
+  /** The task's metric as an error: fraction of wrong predictions, mean squared error, 1 − AUC, 1 − mean IoU. */
   readonly error: number;
   /** The mean loss. */
   readonly loss: number;
-  /** The class of every image; null where outputs are no classes. */
+  /** The class of every image; null if outputs are not classes. */
   readonly predictions: Int32Array | null;
 }
 
 export interface EvaluationOptions {
-  /** The largest number of threads; results are the same bits for any. */
+  /** The most threads; any number gives the same bits. */
   readonly threads: number;
   readonly onProgress?: (done: number, total: number) => void;
-  /** Ends the evaluation, which is rejected with the signal's reason. */
+  /** Aborts the evaluation, which then rejects with the signal's reason. */
   readonly signal?: AbortSignal;
 }
 
-/** Multiplications of the images that a thread computes at a time: 30 ms, after which others hear of it. */
+/** Multiply-adds of a block, which a thread computes at a time: 30 ms, so that progress is reported often. */
 const blockMacs = 1e9;
 
-/** Multiplications that take as long as the start of a thread: 100 ms. */
+/** Multiply-adds in the time that a thread takes to start: 100 ms. */
 const startMacs = 3e9;
 
-/** The evaluation of a trained network's integers; rejects if one of the images cannot be decoded. */
+/** Evaluates the integer network of a trained one. Rejects if one of the images cannot be decoded. */
 export async function evaluateDeployed(
   { lowered: { network }, experiment: { task }, scaling }: Pick<TrainedNetwork, 'lowered' | 'experiment' | 'scaling'>,
   images: Images,
@@ -70,18 +70,18 @@ export async function evaluateDeployed(
   return { error, loss: loss / images.count, predictions };
 }
 
-/** Multiplications, each with an addition, of one image. */
+/** Multiply-adds of one image. */
 export function macsOf({ layers }: IntegerNetwork): number {
   return layers.reduce((sum, layer) => sum + multiplicationsOf(layer), 0);
 }
 
-/** Logits, in whole units, of an export's test images. */
+/** Integer logits of an export's test images. */
 export async function testLogitsOf(network: IntegerNetwork): Promise<number[][]> {
   const { trace } = await load(packNetwork(network));
   return checkImages(network, testImages).map((bytes) => [...trace(bytes, () => {})]);
 }
 
-/** What the outputs of an image are held against: its label or its own numbers, or those that the data have for it. */
+/** The targets of an image: its label, its own values for an autoencoder, or the data's targets. */
 function targetsOf(
   { loss, target }: Task,
   images: Images,
@@ -98,7 +98,9 @@ function targetsOf(
   return Float64Array.from(images.targets.values.subarray(index * length, (index + 1) * length));
 }
 
-/** The loss of an image, as training has it, and what its metric counts; targets are numbers, or the class of every pixel. */
+/**
+ * The loss of an image, as in training, and the count for its metric. Targets are numbers, or the class of every pixel.
+ */
 function lossOf({ loss: kind }: Task, outputs: Float64Array, targets: Float64Array) {
   const result = new Float64Array(2);
   switch (kind) {
@@ -122,10 +124,10 @@ function lossOf({ loss: kind }: Task, outputs: Float64Array, targets: Float64Arr
   return { loss, counted };
 }
 
-/** Images of a stream are decoded so many at a time. */
+/** Images of a stream that are decoded at a time. */
 const decodedTogether = 64;
 
-/** Images in their order, so many of them one behind the other; those of a stream are soon written over. */
+/** Images in order, in blocks of `count`; the memory of a stream's images is reused. */
 async function* blocksOf(images: Images, count: number): AsyncGenerator<InputArray> {
   const length = count * sizeOf(images);
   for await (const all of decoded(images)) {
@@ -146,12 +148,12 @@ async function* decoded(images: Images): AsyncGenerator<InputArray> {
   }
 }
 
-/** Values of an image. */
+/** Number of values of an image. */
 function sizeOf({ height, width, channels }: Images): number {
   return height * width * channels;
 }
 
-/** Part number `index` of `count` equal ones. */
+/** Part `index` of `count` equal parts. */
 function part<A extends InputArray | Float64Array>(values: A, index: number, count: number): A {
   const length = values.length / count;
   return values.subarray(index * length, (index + 1) * length) as A;

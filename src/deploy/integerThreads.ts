@@ -1,6 +1,6 @@
 /**
- * The integer network on several threads, each of which takes blocks of images. Which thread takes which block depends on
- * time; what comes out does not, and it comes out in the order of the images.
+ * The integer network on several threads, each of which takes blocks of images. The threads' blocks depend on timing;
+ * the results do not, and are in the order of the images.
  */
 
 import { Worker } from 'node:worker_threads';
@@ -9,20 +9,20 @@ import { yieldToEventLoop } from '../eventLoop.js';
 import { load } from '../runtime/index.js';
 import { logitsOfImages } from './logitsOfImages.js';
 
-/** Images, one behind the other, and the logits of each, in whole units. */
+/** Images, one after another, and their integer logits. */
 export interface DoneBlock {
   readonly block: InputArray;
   readonly logits: Float64Array;
 }
 
-/** Blocks that a thread is given ahead of the one that is waited for: none is idle meanwhile. */
+/** Blocks that a thread is given ahead of the awaited one, so that none is idle. */
 const blocksAhead = 3;
 
 /**
  * Computes blocks of images by a packed network.
  *
- * @param blocks may be written over once the next one is asked for
- * @param threads workers; 1 for this thread, where others have a turn before each block
+ * @param blocks may be overwritten once the next one is requested
+ * @param threads workers; 1 for this thread, which yields to the event loop before each block
  */
 export async function* logitsInOrder(
   packed: Uint8Array,
@@ -36,7 +36,7 @@ export async function* logitsInOrder(
       const block = shown.slice();
       const lane = lanes.reduce((idlest, each) => (each.waiting() < idlest.waiting() ? each : idlest));
       const done = lane.logits(block).then((logits) => ({ block, logits }));
-      // It may fail before it is waited for, or never be waited for.
+      // It may fail before it is awaited, or never be awaited.
       done.catch(() => undefined);
       if (pending.push(done) > blocksAhead * threads) yield await pending.shift()!;
     }
@@ -47,7 +47,7 @@ export async function* logitsInOrder(
 }
 
 interface Lane {
-  /** Blocks that it has not done yet. */
+  /** Number of blocks that it has not finished yet. */
   waiting(): number;
   logits(block: InputArray): Promise<Float64Array>;
   close(): Promise<void>;

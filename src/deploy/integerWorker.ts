@@ -1,4 +1,4 @@
-/** A thread of `integerThreads.ts`: opens the packed network that it is given, and answers blocks of images with logits. */
+/** A thread of `integerThreads.ts`: opens a packed network, and answers blocks of images with logits. */
 
 import { parentPort, workerData } from 'node:worker_threads';
 import type { InputArray } from '../data/imageSet.js';

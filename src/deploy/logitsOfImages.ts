@@ -1,9 +1,9 @@
-/** A block of images through the runtime that ships. */
+/** Computes a block of images by the published runtime. */
 
 import type { InputArray } from '../data/imageSet.js';
 import type { DeployedNetwork } from '../runtime/index.js';
 
-/** The logits, in whole units, of images that lie one behind the other: [images, ...outputs]. */
+/** The integer logits of images that are stored one after another: [images, ...outputs]. */
 export function logitsOfImages(
   { logits, inputShape, outputShape }: DeployedNetwork,
   images: InputArray,

@@ -89,7 +89,7 @@ export interface Front {
   readonly images: PlannedImages;
   /** The folder of the run folders, the .cfg file and the report. */
   readonly folder: string;
-  /** What all quantized networks learn from, beside the labels, if the call says so. */
+  /** The teacher of all quantized networks, besides the labels, if the call gives one. */
   readonly teacher: string | null;
 }
 
@@ -138,7 +138,7 @@ const sharedKeys: readonly string[] = [
   ...['budget', 'target_weight_kbytes', 'target_activation_kbytes'],
 ];
 
-/** Keys by which quantized networks learn from another one: the float network has no teacher but that of its section. */
+/** Keys for distillation of quantized networks; the float network only has the teacher of its section. */
 const teachingKeys: readonly string[] = ['distill', 'distill_temperature', 'distill_weight'];
 
 /**
@@ -409,13 +409,13 @@ function startingFrom(float: string, { training }: Experiment): Keys {
   };
 }
 
-/** The keys of the call that say what quantized networks learn from, beside the labels. */
+/** The call's keys for distillation of quantized networks. */
 function teachingOf(settings: Overrides): Keys {
   const given = Object.entries(settings).map(([option, value]) => [keyOf(option), value] as const);
   return Object.fromEntries(given.filter(([key, value]) => teachingKeys.includes(key) && value !== undefined));
 }
 
-/** Whether a key is no float network's. */
+/** Tells whether a key does not apply to float networks. */
 function isOfQuantized(key: string): boolean {
   return concernsQuantizers(key) || teachingKeys.includes(key);
 }

@@ -86,7 +86,7 @@ const resultText =
   'that both have. In brackets: whether the difference of equal seeds is decided with a confidence of 95 % (Student’s t). In ' +
   'comparisons ± is half of that interval, elsewhere the standard deviation over the seeds.';
 
-/** Whether a network has not been trained with any seed. */
+/** Tells whether a network has not been trained with any seed. */
 function isToCome({ result: { runs, missing } }: Point): boolean {
   return runs.length === 0 && missing.every(({ type }) => type === 'absent');
 }

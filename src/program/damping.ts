@@ -1,9 +1,10 @@
 /**
- * Damping of oscillations: quantized weights are pulled to the levels that they are rounded to, so that fewer of them go
- * to and fro between two (Nagel et al., arXiv 2203.11086, whose loss is Σ(w − q(w))², without the weights that are clipped).
+ * Damping of oscillations: quantized weights are pulled to the levels that they are rounded to, so that fewer of them
+ * oscillate between two (Nagel et al., arXiv 2203.11086, with the loss Σ(w − q(w))² over weights that are not clipped).
  *
- * Of λ/2·Σ(w − q(w))² the gradient is λ·(w − q(w)), with q(w) held, and it goes where the quantizer lets gradients
- * through; quantizers learn nothing from it. It is written in operations that there are: engines need no more.
+ * The gradient of λ/2·Σ(w − q(w))² is λ·(w − q(w)), with q(w) held constant, and it is applied where the quantizer
+ * passes gradients; quantizers learn nothing from it. It is composed of existing operations, so that engines need no
+ * others.
  */
 
 import type { Graph, Storage, Tensor } from '../graph/index.js';
@@ -12,9 +13,9 @@ import { scale } from '../ops/scale.js';
 import { gradientLike } from '../ops/tensors.js';
 
 /**
- * Appends the gradients that damp the quantized weights of a forward graph; returns them with the weights.
+ * Appends the gradients that damp the quantized weights of a forward graph. Returns them with the weights.
  *
- * @param lambda λ, and −λ, since no operation subtracts: tensors of one number
+ * @param lambda λ, and −λ, since there is no subtraction: tensors of one number
  */
 export function appendDamping(
   graph: Graph,

@@ -14,7 +14,7 @@ export interface Score {
   error(): number;
 }
 
-/** How values enter the network: v·scale + offset for each channel. */
+/** Scaling of inputs: v·scale + offset for each channel. */
 interface Scaling {
   readonly scale: readonly number[];
   readonly offset: readonly number[];

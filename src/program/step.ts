@@ -49,7 +49,7 @@ export async function shardedStep(
   let fault = await faultOf(feed, batch * own);
   for (let shard = 1; shard < own && !fault; shard++) {
     begin();
-    // What is read is overwritten when the next shard runs.
+    // The memory that is read is overwritten when the next shard runs.
     for (const [at, part] of gradientParts(program, parts).entries()) sums[at]!.add((await part).slice());
     fault = await faultOf(feed, batch * own + shard);
   }

@@ -1,10 +1,10 @@
-/** The cards of this machine. A process takes the first GPU that it sees, so that each rank has to see another one. */
+/** The cards of this machine. A process takes the first GPU that it sees, so each rank must see another one. */
 
 import { closeSync, fstatSync, openSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { InputError } from '../errors.js';
 
-/** Paths of the cards of NVIDIA that this process may open, in their order. `folder`: where devices lie. */
+/** Paths of NVIDIA's cards that this process may open, in order. `folder`: that of the devices. */
 export function visibleCards(folder = '/dev'): string[] {
   const numberOf = (name: string): number => Number(/^nvidia(\d+)$/.exec(name)?.[1] ?? Number.NaN);
   return readdirSync(folder)
@@ -14,7 +14,10 @@ export function visibleCards(folder = '/dev'): string[] {
     .filter(mayOpen);
 }
 
-/** Slurm and containers forbid to open the cards of others, and a card that is hidden by a mount opens as /dev/null. */
+/**
+ * Tells whether a card may be opened: Slurm and containers forbid others' cards, and a card hidden by a mount opens as
+ * /dev/null.
+ */
 function mayOpen(card: string): boolean {
   try {
     const file = openSync(card, 'r+');
@@ -26,13 +29,13 @@ function mayOpen(card: string): boolean {
   }
 }
 
-/** Hides the devices named before `--` behind /dev/null, then becomes the command behind it. */
+/** Hides the devices named before `--` behind /dev/null, then executes the command behind it. */
 const hide = 'while [ "$1" != -- ]; do mount --bind /dev/null "$1" || exit; shift; done; shift; exec "$@"';
 
 /**
- * A command that sees one card only, and so does what it starts.
+ * A command that sees one card only, together with its child processes.
  *
- * @param unshare the words that give a command mounts of its own
+ * @param unshare words that run a command with mounts of its own
  */
 export function seeingOnly(
   card: string,
@@ -44,7 +47,7 @@ export function seeingOnly(
   return others.length === 0 ? command : [...unshare, 'sh', '-c', hide, 'sh', ...others, '--', ...command];
 }
 
-/** Throws an `InputError` unless this rank, one a card, sees one only. */
+/** Throws an `InputError` unless this rank, which has a card of its own, sees a single one. */
 export function checkOwnCard(rank: number, cards: readonly string[] = visibleCards()): void {
   if (cards.length === 1) return;
   const seen = cards.length === 0 ? 'no card of NVIDIA' : `${cards.join(' and ')}, as others do`;

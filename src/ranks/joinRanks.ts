@@ -1,4 +1,4 @@
-/** The ranks that `mpirun`, or Slurm, has started, by Open MPI's library. */
+/** Joins the ranks started by `mpirun` or Slurm, by Open MPI's library. */
 
 import { loadOptional } from '../disk/optionalPackage.js';
 import { InputError } from '../errors.js';
@@ -8,18 +8,18 @@ import { type Mpi, openMpi } from './openMpi.js';
 import { sharedMean } from './sharedMean.js';
 
 export interface JoinedRanks extends Ranks {
-  /** Waits for the others, after which nothing more is exchanged. A process that ends without it ends all of them. */
+  /** Waits for the others; nothing may be exchanged afterwards. A process that ends without it ends all of them. */
   leave(): void;
 }
 
 type Environment = Readonly<NodeJS.ProcessEnv>;
 
-/** Tells whether this is one of several processes that train together: whoever starts them says so. */
+/** Tells whether this is one of several processes that train together, by variables of those that start them. */
 export function isRank(env: Environment = process.env): boolean {
   return startedWith(env) > 1;
 }
 
-/** How many processes were started together, this one among them: by `mpirun`, or by Slurm as tasks of one step. */
+/** The number of processes that were started together: by `mpirun`, or by Slurm as tasks of one step. */
 function startedWith({ OMPI_COMM_WORLD_SIZE, PMIX_RANK, SLURM_STEP_NUM_TASKS }: Environment): number {
   return Number(OMPI_COMM_WORLD_SIZE ?? (PMIX_RANK === undefined ? 1 : SLURM_STEP_NUM_TASKS) ?? 1);
 }
@@ -48,8 +48,8 @@ export async function joinRanks(env: Environment = process.env): Promise<JoinedR
 }
 
 /**
- * What ranks exchange: vectors by memory where all of them are on one machine, everything else by the calls of MPI. MPI
- * promises no order of its sums over ranks, so that they are not used.
+ * The exchange between ranks: vectors by shared memory if all of them are on one machine, everything else by calls of
+ * MPI. MPI guarantees no order of its sums over ranks, so these are not used.
  */
 function ranksOf(mpi: Mpi): JoinedRanks {
   const { rank, size, allgather, sharedMemory, finalize } = mpi;
@@ -66,7 +66,7 @@ function ranksOf(mpi: Mpi): JoinedRanks {
   };
 }
 
-/** Means by messages: each rank sums one part for all, by the tree over the ranks, and everybody gets all parts. */
+/** Means by messages: each rank sums one part for all, by the tree over the ranks, and all ranks get all parts. */
 function sentMean({ size, alltoall, allgather }: Mpi): Ranks['mean'] {
   const buffers = keptBuffers();
   return async (vector, count, take) => {
@@ -84,7 +84,9 @@ function sentMean({ size, alltoall, allgather }: Mpi): Ranks['mean'] {
 
 type Buffers = readonly [own: FloatVector, received: FloatVector, all: FloatVector];
 
-/** Buffers of the type of a vector, the same ones for the same type and length: memory that is new costs more than its exchange. */
+/**
+ * Buffers of the type of a vector, reused for the same type and length: allocating memory costs more than its exchange.
+ */
 function keptBuffers(): (vector: FloatVector, length: number) => Buffers {
   const kept = new Map<string, Buffers>();
   return (vector, length) => {

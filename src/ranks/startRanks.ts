@@ -1,6 +1,6 @@
 /**
- * Processes of one run on this machine, one a card, started by this one. Open MPI's `mpirun` starts them, each behind
- * mounts that hide the other cards; in a job of Slurm that may not mount, `srun` does, and Slurm hides the cards.
+ * Starts the processes of one run on this machine, one for each card. Open MPI's `mpirun` starts them, each with mounts
+ * that hide the other cards; in a job of Slurm that must not mount, `srun` does, and Slurm hides the cards.
  */
 
 import { spawn, spawnSync } from 'node:child_process';
@@ -8,12 +8,12 @@ import { constants } from 'node:os';
 import { InputError } from '../errors.js';
 import { seeingOnly, visibleCards } from './cards.js';
 
-/** What decides how ranks are started here. */
+/** The facts about a machine by which ranks are started. */
 export interface Machine {
   readonly cards: readonly string[];
-  /** The words that give a command mounts of its own; `null` where that is not allowed. */
+  /** Words that run a command with mounts of its own; `null` if that is not allowed. */
   readonly unshare: readonly string[] | null;
-  /** True in a job of a Slurm that forbids the cards of others. */
+  /** True in a job of a Slurm that forbids others' cards. */
   readonly isConstrained: boolean;
 }
 
@@ -22,7 +22,7 @@ export function thisMachine(): Machine {
   return { cards, unshare: ownMounts(cards), isConstrained: isConstrainedJob() };
 }
 
-/** As root, or in a name space of users' own, where the system gives everybody one. */
+/** Words for own mounts: as root, or in a user name space if the system permits these. */
 function ownMounts(cards: readonly string[]): readonly string[] | null {
   const [card = '/dev/null'] = cards;
   const ways = [
@@ -45,9 +45,9 @@ function succeeds(program: string, words: readonly string[]): boolean {
 }
 
 /**
- * The command that runs `command` in `count` processes, each of which sees a card of its own.
+ * The command that runs `command` in `count` processes, each with a card of its own.
  *
- * @throws InputError if there are not so many cards, or if they cannot be told apart here
+ * @throws InputError if there are fewer cards, or if they cannot be told apart here
  */
 export function rankCommand(
   count: number,
@@ -74,8 +74,9 @@ export function rankCommand(
 }
 
 /**
- * Everything stays on this machine, whatever Slurm has given and also without ssh; several ranks may share cores, which
- * their threads choose; memory of others is not read, which name spaces and containers forbid; how it ended is said here.
+ * Options of `mpirun`: only this machine, whatever Slurm has given, and without ssh; ranks may share cores, which their
+ * threads choose; no reading of others' memory, which name spaces and containers forbid; no report of how it ended,
+ * which this program gives.
  */
 const mpirunOptions = [
   ...['--quiet', '--allow-run-as-root', '--oversubscribe', '--bind-to', 'none'],
@@ -83,17 +84,19 @@ const mpirunOptions = [
 ];
 
 /**
- * Options of a step of Slurm whose tasks are ranks, also within a step that runs this process. Half a minute after one has ended
- * it ends the others, which wait for it; at once (--kill-on-bad-exit) it would kill those that leave a checkpoint, too.
+ * Options of a Slurm step whose tasks are ranks, also within a step that runs this process. Half a minute after one
+ * task has ended Slurm ends the others, which wait for it; ending them at once (--kill-on-bad-exit) would also kill
+ * those that write a checkpoint.
  */
 const srunOptions = ['--overlap', '--mpi=pmix', '--gpus-per-task=1', '--wait=30'];
 
 /**
- * Runs the command of ranks, and resolves to its exit code when all have ended: that of the first that has failed, or 128
- * and the number of the signal that has killed it. It is a group of processes of its own, that Ctrl-C of a terminal does not end before the ranks have left a checkpoint: signals reach them by way of this one.
+ * Runs the ranks' command. Resolves to its exit code when all have ended: that of the first that failed, or 128 and the
+ * number of the signal that killed it. It has a process group of its own, so that a terminal's Ctrl-C does not end it
+ * before the ranks have written a checkpoint; signals reach the ranks through this process.
  *
- * @param signals those that ask for an end
- * @param interrupted the exit code of what they ended
+ * @param signals that ask for an end
+ * @param interrupted exit code of an end by one of these
  */
 export async function runRanks(
   [program = '', ...words]: readonly string[],
@@ -104,7 +107,7 @@ export async function runRanks(
   let isStopped = false;
   const pass = (): void => {
     isStopped = true;
-    // One that `mpirun` and `srun` pass on, and that ends a process that does not listen yet.
+    // A signal that `mpirun` and `srun` pass on, and that ends a process without a listener.
     child.kill('SIGUSR2');
   };
   for (const signal of signals) process.on(signal, pass);

@@ -43,7 +43,7 @@ export interface Lock {
 }
 
 export interface LockOptions {
-  /** What the owner does in the folder, for the message to others: `trains`. */
+  /** The owner's work in the folder, for the message to others: `trains`. */
   readonly does: string;
   /** Called with lines for the user: a lock taken over, or a wait for a sign of life. */
   readonly onLine: (line: string) => void;

@@ -1,6 +1,7 @@
 /**
- * The teacher of an experiment: the network of another run, with its best parameters. A file of parameters of ours says
- * which network it belongs to and how inputs enter it; any other file is taken for the experiment's own network in float.
+ * The teacher of an experiment: the network of another run, with its best parameters. One of our files of parameters
+ * describes its network and the normalisation of inputs; any other file is taken for the experiment's own network in
+ * float.
  */
 
 import { extname } from 'node:path';
@@ -18,15 +19,16 @@ import { trainedExperiment } from './evaluationData.js';
 import type { TeacherRecord } from './runDocuments.js';
 import { hashedFile, readWeightsToStartFrom, resolveParameters, whereWritten } from './startingWeights.js';
 
-/** A teacher and what config.json keeps of it, by which a run that goes on knows its network. */
+/** A teacher, and its entry in config.json, which describes its network to a resumed run. */
 interface KnownTeacher extends Teacher {
   readonly record: TeacherRecord;
 }
 
 /**
- * Reads the teacher of an experiment with these data; `null` where it has none.
+ * Reads the teacher of an experiment with these data; `null` if it has none.
  *
- * @throws InputError if there is no such file, if it is damaged, or if its network was trained for other inputs or another loss
+ * @throws InputError if there is no such file, if it is damaged, or if its network was trained for other inputs or
+ *   another loss
  */
 export async function readTeacher(
   experiment: Experiment,
@@ -44,7 +46,9 @@ export async function readTeacher(
   return { ...recordedNetwork(experiment, record, data), weights: await readWeightsToStartFrom(path), record };
 }
 
-/** The teacher of a run that goes on, whose parameters its checkpoint has; `record` is `null` in folders of older versions. */
+/**
+ * The teacher of a resumed run, whose checkpoint has its parameters; `record` is `null` in folders of older versions.
+ */
 export function recordedTeacher(
   experiment: Experiment,
   record: TeacherRecord | null,
@@ -72,7 +76,7 @@ function recordedNetwork(
   return { network: { model, imageShape, weights: unquantized, activations: unquantized }, scaling: null };
 }
 
-/** What a file says of its network; `null` where it says nothing. */
+/** The description of the network in a file; `null` if it has none. */
 function describedNetwork(path: string): TeacherRecord['network'] {
   if (extname(path).toLowerCase() !== '.safetensors') return null;
   const { metadata } = readSafetensors(path);
@@ -82,7 +86,7 @@ function describedNetwork(path: string): TeacherRecord['network'] {
   return { experiment: name, settings, definition: network.definition, data };
 }
 
-/** Why a network cannot teach one with these data; `null` if it can. */
+/** The reason why a network cannot be the teacher of one with these data; `null` if it can. */
 function misfit({ settings, data: then }: NonNullable<TeacherRecord['network']>, data: DataDescription): string | null {
   const { loss } = taskOf(settings);
   if (loss !== 'classes') return `has loss = ${loss}; a teacher tells probabilities of classes`;

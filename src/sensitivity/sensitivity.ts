@@ -56,7 +56,7 @@ export interface Opinion extends Measured {
   readonly bits: readonly number[];
 }
 
-/** How many bits less and more are measured. */
+/** Numbers of bits less and more that are measured. */
 export interface Reach {
   readonly fewer: number;
   readonly more: number;

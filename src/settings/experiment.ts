@@ -95,7 +95,7 @@ export interface Experiment {
     readonly bnReestimate: number;
     /** Number of last steps of an epoch in which oscillating weights are counted; 0 for none. */
     readonly countOscillations: number;
-    /** How strongly quantized weights are pulled to their levels in the last step; 0 for not at all. */
+    /** Strength in the last step with which quantized weights are pulled to their levels; 0 for none. */
     readonly dampOscillations: number;
     /** Learning rate of the quantizers' parameters relative to that of the others. */
     readonly quantizerLearningRateFactor: number;

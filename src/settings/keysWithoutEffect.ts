@@ -8,7 +8,7 @@ import type { LayerRule } from './layerRules.js';
 import { canPrune, type Fail, normalisations, type Settings } from './settingRules.js';
 import { type SettingKey, settingKeys, soundKeys } from './settings.js';
 
-/** How closely a key is given: in [DEFAULT] or a run's config.json, in the section, or by the call. */
+/** Closeness of a key: given in [DEFAULT] or a run's config.json, in the section, or by the call. */
 export type Origin = 'shared' | 'section' | 'call';
 
 interface IdleKeys {

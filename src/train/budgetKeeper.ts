@@ -96,7 +96,7 @@ async function capBitsAtStart(caps: readonly number[], { program, training: { va
   program.write(STORAGE.bitCaps, caps);
 }
 
-/** What happens to the bits: `settle` caps them, `exchange` caps them after each weight was offered one more. */
+/** Treatment of the bits: `settle` caps them, `exchange` caps them after each weight was offered one more. */
 type Fit = 'take' | 'settle' | 'exchange';
 
 /**
@@ -147,7 +147,7 @@ async function fitBits(experiment: Experiment, session: Session, fit: Fit, curva
   if (fit !== 'take') program.write(STORAGE.bitCaps, chosen);
 }
 
-/** What bits and channels are worth. */
+/** The values on which errors of bits and channels depend. */
 interface Measured {
   /** Values of the quantizers. */
   readonly table: Float64Array;
@@ -156,7 +156,7 @@ interface Measured {
   readonly errors: (refit: Refits) => BitError;
 }
 
-/** The remaining ones of the offered bits after channels have been pruned together with bits, limit by limit. */
+/** The offered bits that remain after channels have been pruned together with bits, limit by limit. */
 async function prunedBits(
   experiment: Experiment,
   session: Session,
@@ -197,8 +197,8 @@ function oneMore(bits: readonly number[], quantizers: readonly Quantizer[]): num
 }
 
 /**
- * The error with what bits above the present ones remove divided by `reluctance`, so that bits do not go to and fro with
- * what is measured.
+ * The error; for bits above the present ones its decrease is divided by `reluctance`, so that bits do not go to and fro
+ * with the noise of measurements.
  */
 function reluctant(error: BitError, present: readonly number[]): BitError {
   return (row, count) => {

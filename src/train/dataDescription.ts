@@ -11,7 +11,7 @@ import type { Experiment } from '../settings/index.js';
 import type { TrainingImages } from './openTraining.js';
 import { normalisation } from './programOptions.js';
 
-/** How inputs enter a network: value v of channel c as v·scale[c] + offset[c]. */
+/** Scaling of inputs: value v of channel c enters as v·scale[c] + offset[c]. */
 export interface InputScaling {
   readonly values: InputType;
   readonly scale: readonly number[];

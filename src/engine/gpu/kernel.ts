@@ -45,7 +45,7 @@ export interface KernelCall {
    */
   readonly words: readonly number[];
   readonly workgroups: readonly [number, number, number];
-  /** What it adds up, if that is all it does: such calls may become one (`joinedSums.ts`). */
+  /** The sums that the call adds up, if it does nothing else; such calls may be joined (`joinedSums.ts`). */
   readonly sums?: readonly PartialSums[];
 }
 

@@ -42,7 +42,7 @@ export function rowInTile({ m, rows, passes = 1 }: TileShape, i: number): string
 export interface TileSource {
   /** The index along which four neighbours in memory differ: k, or m (of A) or n (of B). */
   readonly along: 'k' | 'across';
-  /** What a load gives: four or eight neighbours. */
+  /** Vector type of a load: four or eight neighbours. */
   readonly run: Pick<Run, 'width' | 'type' | 'halves'>;
   /** Declarations that the loads need. */
   readonly declarations: string;
