@@ -5,6 +5,7 @@
 
 import { dimension } from '../../../graph/tensor.js';
 import { elementwiseMain, kernelSource, linearDispatch, tensorOperand } from '../kernel.js';
+import { lanesFor, wideIf } from '../lanes.js';
 import type { Lowering } from '../lowering.js';
 
 export const linear: Lowering<'linear'> = (node, placement) => {
@@ -34,18 +35,28 @@ export const linearInputGradient: Lowering<'linearInputGradient'> = (node, place
   const { dy, w } = node.operands;
   const { dx } = node.results;
   const [batch, inputs, outputs] = [dimension(dy, 0), dimension(w, 0), dimension(w, 1)];
-  const { operands, finish } = kernelSource({
-    dy: tensorOperand(placement, dy, 'read'),
-    w: tensorOperand(placement, w, 'read'),
-    dx: tensorOperand(placement, dx, 'write'),
-  });
+  const lanes = lanesFor(outputs);
+  const { operands, finish } = kernelSource(
+    {
+      dy: tensorOperand(placement, dy, 'read'),
+      w: tensorOperand(placement, w, 'read'),
+      dx: tensorOperand(placement, dx, 'write'),
+    },
+    wideIf(lanes, ['dy', 'w']),
+  );
+  const perRow = outputs / lanes.width;
+  const products = [...Array(lanes.width).keys()].map((j) =>
+    lanes.width === 1 ? 'sum += g * weight;' : `sum += g[${j}] * weight[${j}];`,
+  );
   const body = elementwiseMain(
     batch * inputs,
     `let n = i / ${inputs}u;
   let k = i % ${inputs}u;
   var sum = 0.0;
-  for (var o = 0u; o < ${outputs}u; o++) {
-    sum += ${operands.dy.load(`n * ${outputs}u + o`)} * ${operands.w.load(`k * ${outputs}u + o`)};
+  for (var o = 0u; o < ${perRow}u; o++) {
+    let g = ${lanes.load(operands.dy, `n * ${perRow}u + o`)};
+    let weight = ${lanes.load(operands.w, `k * ${perRow}u + o`)};
+    ${products.join(' ')}
   }
   ${operands.dx.store('i', 'sum')}`,
   );
