@@ -3,6 +3,7 @@
 import { expect, it } from 'vitest';
 import { temporaryFolder } from '../../../test/temporaryFolder.js';
 import { InputError } from '../../errors.js';
+import { parseConfig } from '../../settings/configFile.js';
 import { readConfigFile } from '../../settings/readConfigFile.js';
 import type { Workbench } from '../workbench.js';
 import { executePlan, type Lanes, type PlanEvents, type RunEnd } from './executePlan.js';
@@ -22,7 +23,7 @@ const told = (ends: string[]): PlanEvents => ({
 });
 
 /** Executes the plan with images that cannot be had; tells how the runs ended and how often all was given back. */
-async function executeWith(fault: Error) {
+async function executeWith(fault: Error, runs = plan) {
   const ends: string[] = [];
   let disposals = 0;
   const bench: Workbench = {
@@ -32,7 +33,7 @@ async function executeWith(fault: Error) {
     dispose: async () => void disposals++,
   };
   const signal = new AbortController().signal;
-  const end = await executePlan(plan, { force: false, bench, events: told(ends), signal, onTraining: () => {} });
+  const end = await executePlan(runs, { force: false, bench, events: told(ends), signal, onTraining: () => {} });
   return { end, ends, disposals };
 }
 
@@ -46,6 +47,13 @@ it('a fault of the engine ends its run, leaves out those that start from it, and
   ]);
   expect(broken.end).toEqual({ complete: true, failed: 4 });
   expect(broken.disposals).toBe(2);
+});
+
+it('leaves out those that would learn from it as well', async () => {
+  const taught = parseConfig('[LARGE]\n[PUPIL]\ndistill = LARGE\n', 'taught.cfg');
+  const options = { seeds: null, out, settings: { data: 'synthetic:16' }, budgetSettings: {} };
+  const { ends } = await executeWith(new Error('lost'), planRuns([{ file: taught, section: 'PUPIL' }], options));
+  expect(ends).toEqual(['LARGE failed: lost', 'PUPIL left out: LARGE has no best parameters to learn from']);
 });
 
 it('what is wrong with the call stops everything', async () => {
