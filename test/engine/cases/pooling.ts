@@ -30,7 +30,7 @@ export function poolingCases(): ConformanceCase[] {
   const maximumShapes = [
     [2, 8, 8, 16],
     [1, 7, 7, 5],
-    [3, 4, 7, 3],
+    [3, 4, 7, 19],
   ] as const;
   const samples = [
     [2, 16],
@@ -49,7 +49,7 @@ export function poolingCases(): ConformanceCase[] {
     ...averages.map(average),
     ...windows.flatMap((window) => maximumShapes.map((shape, i) => maximum(window, shape, 1200 + i))),
     ...unevenWindows.map((window, i) => maximum(window, [2, 7, 8, i < 2 ? 5 : 8], 1210 + i)),
-    ...[4, 3].map(maximumOfNaN),
+    ...[16, 4, 3].map(maximumOfNaN),
     ...windows.flatMap((window) => maximumShapes.map((shape, i) => windowAverage(window, shape, 1250 + i))),
     ...unevenWindows.map((window, i) => windowAverage(window, [2, 7, 8, i < 2 ? 5 : 8], 1260 + i)),
     windowAverage({ size: [3, 2], stride: 2, padding: 1, countsPadding: true }, [2, 5, 6, 4], 1270),

@@ -97,6 +97,11 @@ export function convolutionWeightGradient(args: DirectWeightGradientArguments, c
     const pixels = count * rows * resultWidth;
     const top = args.top + firstRow * rowStride;
     const windowRows = (rows - 1) * rowStride + (tapRows - 1) * rowDilation + 1;
+    // Panels read parts of every pixel.
+    if (groups == 1) {
+      const channel = firstPanel << 3;
+      args.touchResult(image, count, firstRow, rows, channel, min(lastPanel << 3, channels) - channel);
+    }
     for (let group = 0; group < groups; group++) {
       const partial = partials + <usize>(group * panels * kernelRows * 32);
       args.padImages(window, image, count, top, args.left, windowRows, windowColumns, group * depth + firstDepth, taken);

@@ -1,5 +1,5 @@
 /** Pooling and subsampling of NHWC tensors. A chunk is one image. */
-import { loadPart, storePart } from './vector';
+import { accumulate, loadPart, storePart } from './vector';
 
 /** x and y, or their gradients. */
 @unmanaged
@@ -207,7 +207,53 @@ export function maxPool(args: WindowArguments, chunk: i32, worker: i32): void {
       const left = args.firstColumn(ox);
       const right = args.endColumn(ox);
       const firstTap = args.tap(oy, ox, top, left);
-      for (let c = 0; c < channels; c += 4) {
+      let c = 0;
+      // Sixteen channels share the loops over taps, and a store of their places.
+      for (; c + 16 <= channels; c += 16) {
+        const at = x + (<usize>c << 2);
+        let p = at + <usize>(top * width + left) * row;
+        let best0 = v128.load(p);
+        let best1 = v128.load(p, 16);
+        let best2 = v128.load(p, 32);
+        let best3 = v128.load(p, 48);
+        let places0 = i32x4.splat(firstTap);
+        let places1 = places0;
+        let places2 = places0;
+        let places3 = places0;
+        let line = firstTap;
+        for (let h = top; h < bottom; h += rowDilation, line += args.tapColumns) {
+          let tap = line;
+          for (let w = left; w < right; w += columnDilation, tap++) {
+            p = at + <usize>(h * width + w) * row;
+            const place = i32x4.splat(tap);
+            let value = v128.load(p);
+            let isNew = exceeds(value, best0);
+            best0 = v128.bitselect(value, best0, isNew);
+            places0 = v128.bitselect(place, places0, isNew);
+            value = v128.load(p, 16);
+            isNew = exceeds(value, best1);
+            best1 = v128.bitselect(value, best1, isNew);
+            places1 = v128.bitselect(place, places1, isNew);
+            value = v128.load(p, 32);
+            isNew = exceeds(value, best2);
+            best2 = v128.bitselect(value, best2, isNew);
+            places2 = v128.bitselect(place, places2, isNew);
+            value = v128.load(p, 48);
+            isNew = exceeds(value, best3);
+            best3 = v128.bitselect(value, best3, isNew);
+            places3 = v128.bitselect(place, places3, isNew);
+          }
+        }
+        const to = y + (<usize>c << 2);
+        v128.store(to, best0);
+        v128.store(to, best1, 16);
+        v128.store(to, best2, 32);
+        v128.store(to, best3, 48);
+        if (!hasArgmax) continue;
+        const low = i16x8.narrow_i32x4_u(places0, places1);
+        v128.store(argmax + c, i8x16.narrow_i16x8_u(low, i16x8.narrow_i32x4_u(places2, places3)));
+      }
+      for (; c < channels; c += 4) {
         const lanes = channels - c;
         const at = x + (<usize>c << 2);
         let best = loadPart(at + <usize>(top * width + left) * row, lanes);
@@ -217,8 +263,7 @@ export function maxPool(args: WindowArguments, chunk: i32, worker: i32): void {
           let tap = line;
           for (let w = left; w < right; w += columnDilation, tap++) {
             const value = loadPart(at + <usize>(h * width + w) * row, lanes);
-            // Only NaN differs from itself.
-            const isNew = v128.or(f32x4.gt(value, best), f32x4.ne(value, value));
+            const isNew = exceeds(value, best);
             best = v128.bitselect(value, best, isNew);
             places = v128.bitselect(i32x4.splat(tap), places, isNew);
           }
@@ -228,6 +273,12 @@ export function maxPool(args: WindowArguments, chunk: i32, worker: i32): void {
       }
     }
   }
+}
+
+/** Tells which values become the maximum; only NaN differs from itself. */
+@inline
+function exceeds(value: v128, best: v128): v128 {
+  return v128.or(f32x4.gt(value, best), f32x4.ne(value, value));
 }
 
 export function maxPoolGradient(args: WindowArguments, chunk: i32, worker: i32): void {
@@ -247,7 +298,31 @@ export function maxPoolGradient(args: WindowArguments, chunk: i32, worker: i32):
       const left = args.firstColumn(ox);
       const right = args.endColumn(ox);
       const firstTap = args.tap(oy, ox, top, left);
-      for (let c = 0; c < channels; c += 4) {
+      let c = 0;
+      for (; c + 16 <= channels; c += 16) {
+        const from = dy + (<usize>c << 2);
+        const g0 = v128.load(from);
+        const g1 = v128.load(from, 16);
+        const g2 = v128.load(from, 32);
+        const g3 = v128.load(from, 48);
+        const places = v128.load(argmax + c);
+        let line = firstTap;
+        for (let h = top; h < bottom; h += rowDilation, line += args.tapColumns) {
+          let tap = line;
+          for (let w = left; w < right; w += columnDilation, tap++) {
+            // Bytes of ones, widened to four bytes of ones each.
+            const isMaximum = i8x16.eq(places, i8x16.splat(<i8>tap));
+            const low = i16x8.extend_low_i8x16_s(isMaximum);
+            const high = i16x8.extend_high_i8x16_s(isMaximum);
+            const target = dx + (<usize>c << 2) + <usize>(h * width + w) * row;
+            accumulate(target, v128.and(g0, i32x4.extend_low_i16x8_s(low)));
+            accumulate(target + 16, v128.and(g1, i32x4.extend_high_i16x8_s(low)));
+            accumulate(target + 32, v128.and(g2, i32x4.extend_low_i16x8_s(high)));
+            accumulate(target + 48, v128.and(g3, i32x4.extend_high_i16x8_s(high)));
+          }
+        }
+      }
+      for (; c < channels; c += 4) {
         const lanes = channels - c;
         const at = dx + (<usize>c << 2);
         const g = loadPart(dy + (<usize>c << 2), lanes);
