@@ -41,7 +41,11 @@ export async function joinOnCards(gpus: number | undefined): Promise<JoinedRanks
   return ranks;
 }
 
-/** Settings with the GPU engine, if cards are asked for. Throws an `InputError` for another device. */
+/**
+ * Settings with the GPU engine, if cards are asked for.
+ *
+ * @throws InputError for another device
+ */
 export function withCards<T extends Readonly<Record<string, unknown>>>(settings: T, gpus: number | undefined): T {
   if (gpus === undefined) return settings;
   const { device = 'gpu' } = settings;

@@ -55,7 +55,11 @@ export function submitCommand(): Command {
   return addSettingOptions(command, ['resume', 'name']);
 }
 
-/** The output folder of the sections. Throws an `InputError` if they do not agree. */
+/**
+ * The output folder of the sections.
+ *
+ * @throws InputError if they do not agree
+ */
 function commonFolder(sections: readonly PlannedSection[], settings: Overrides): string {
   const folders = sections.map(({ file, section }) => resolveExperiment(file, section, settings, 'shared').out);
   const [out = '', ...others] = new Set(folders);

@@ -30,7 +30,11 @@ export function logPath(out: string, run: string): string {
   return join(jobFolder(out), `${run}.log`);
 }
 
-/** Makes the folders for logs, which a scheduler does not. Throws an `InputError` if they cannot be made. */
+/**
+ * Makes the folders for logs, which a scheduler does not.
+ *
+ * @throws InputError if they cannot be made
+ */
 export function makeJobFolders(out: string, runs: readonly PlannedRun[]): void {
   for (const folder of new Set([jobFolder(out), ...runs.map(({ path }) => dirname(logPath(out, path)))])) {
     makeFolder(folder);

@@ -20,7 +20,11 @@ export interface KubernetesOptions {
   readonly memory: string;
 }
 
-/** Parses `image=… claim=… cpu=4 memory=8Gi`. Throws an `InputError` for missing or unknown entries. */
+/**
+ * Parses `image=… claim=… cpu=4 memory=8Gi`.
+ *
+ * @throws InputError for missing or unknown entries
+ */
 export function parseKubernetesOptions(text: string): KubernetesOptions {
   const words = text.split(/\s+/).filter(Boolean);
   const given = new Map(words.map((word) => [word.replace(/=.*/, ''), word.replace(/^[^=]*=?/, '')]));
@@ -41,7 +45,11 @@ export function parseKubernetesOptions(text: string): KubernetesOptions {
   throw new InputError(`--kubernetes ${strange}: is unknown; there are image, claim, cpu and memory`);
 }
 
-/** The manifest as YAML. Throws an `InputError` for runs of several processes. */
+/**
+ * The manifest as YAML.
+ *
+ * @throws InputError for runs of several processes
+ */
 export function kubernetesManifest(submission: Submission, options: KubernetesOptions): string {
   const { out, batches, call, last, atOnce, ranks, gpus } = submission;
   const processes = gpus ?? ranks;

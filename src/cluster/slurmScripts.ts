@@ -46,8 +46,9 @@ const RESTARTS = 60;
 const RESTARTS_KILLED = 3;
 
 /**
- * Parses `time=4:00:00 gres=gpu:1 exclusive`. Throws an `InputError` for words that are no option of sbatch, or that
- * the jobs set themselves.
+ * Parses `time=4:00:00 gres=gpu:1 exclusive`.
+ *
+ * @throws InputError for words that are no option of sbatch, or that the jobs set themselves
  */
 export function parseSlurmOptions(text: string): SlurmOptions {
   return new Map(

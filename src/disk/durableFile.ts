@@ -48,9 +48,10 @@ export function appendDurably(path: string, content: string): void {
 }
 
 /**
- * Makes a folder and its parents; returns those that did not exist, the uppermost first. Throws an `InputError` if that
- * is impossible. (Node's recursive `mkdir` never returns for places such as /proc, which refuse new folders with
- * ENOENT.)
+ * Makes a folder and its parents; returns those that did not exist, the uppermost first. (Node's recursive `mkdir` never
+ * returns for places such as /proc, which refuse new folders with ENOENT.)
+ *
+ * @throws InputError if that is impossible
  */
 export function makeFolder(folder: string): string[] {
   if (existsSync(folder)) return [];

@@ -2,7 +2,11 @@
 
 import { MissingPackage } from '../errors.js';
 
-/** Imports a package by `load`. Throws a `MissingPackage` that says how to install it if it is not installed. */
+/**
+ * Imports a package by `load`.
+ *
+ * @throws MissingPackage that says how to install it if it is not installed
+ */
 export async function loadOptional<T>(name: string, purpose: string, load: () => Promise<T>): Promise<T> {
   try {
     return await load();

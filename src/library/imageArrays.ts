@@ -41,7 +41,11 @@ export interface ImageShape {
   readonly channels: number;
 }
 
-/** The image set of arrays. Throws an `InputError` that begins with `what` if sizes or labels do not fit. */
+/**
+ * The image set of arrays.
+ *
+ * @throws InputError that begins with `what` if sizes or labels do not fit
+ */
 export function imageSet(
   given: LabelledImages,
   shape: ImageShape,

@@ -498,7 +498,11 @@ function wantCount(layer: string, what: string, count: number): void {
   throw new InputError(`${layer}: ${what} is ${count}; right would be a whole number from 1 on`);
 }
 
-/** The name, if it has no characters with a meaning in rules and tables. Throws an `InputError` otherwise. */
+/**
+ * Returns the name.
+ *
+ * @throws InputError if it has characters with a meaning in rules and tables
+ */
 function checkedName(name: string): string {
   if (/^[\p{L}\p{N}_./-]+$/u.test(name)) return name;
   throw new InputError(`'${name}' is no name for a layer: letters, digits, and . / _ - make one`);

@@ -37,8 +37,9 @@ export async function tensorsAt(
 }
 
 /**
- * Replaces all learned values by those of a file, which must belong to this network with its quantizers. Throws an
- * `InputError` with the difference.
+ * Replaces all learned values by those of a file, which must belong to this network with its quantizers.
+ *
+ * @throws InputError if it belongs to another network, with the difference
  */
 export function restoreParameters(training: TrainingProgram, program: Program, weights: LoadedWeights): void {
   const places = evaluatedPlaces(training);
@@ -53,8 +54,10 @@ export function restoreParameters(training: TrainingProgram, program: Program, w
 }
 
 /**
- * Checks the parameters of a teacher and gives its fixed quantizers their constants, before an engine loads the program.
- * Returns a function that writes the parameters to the loaded program. Throws an `InputError` that says what is missing.
+ * Checks the parameters of a teacher and gives its fixed quantizers their constants, before an engine loads the
+ * program. Returns a function that writes the parameters to the loaded program.
+ *
+ * @throws InputError if some are missing, with their names
  */
 export function teach({ plan, teacher }: TrainingProgram, weights: StartingWeights): (program: Program) => void {
   if (!teacher) throw new Error(`${weights.source}: the network learns from no teacher`);
@@ -85,7 +88,9 @@ export function checkLearned(
 
 /**
  * Gives fixed quantizers the constants in a file, instead of those computed from the weights that the program was built
- * with. To be called before an engine loads the program. Throws an `InputError` if one is missing or has other bits.
+ * with. To be called before an engine loads the program.
+ *
+ * @throws InputError if one is missing or has other bits
  */
 export function useFixedPairs({ variables }: Pick<TrainingProgram, 'variables'>, weights: StartingWeights): void {
   for (const [row, quantizer] of variables.quantizers.entries()) {

@@ -16,8 +16,9 @@ export interface Prediction {
 }
 
 /**
- * The predictions for logits [count, classes], in order; `classes`: names. Of equal logits the first is taken. Throws
- * an `Error` for non-finite logits.
+ * The predictions for logits [count, classes], in order; `classes`: names. Of equal logits the first is taken.
+ *
+ * @throws Error for non-finite logits
  */
 export function predictions(logits: Float64Array, classes: readonly string[]): Prediction[] {
   return Array.from({ length: logits.length / classes.length }, (_, image) => {

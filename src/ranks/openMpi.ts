@@ -39,7 +39,11 @@ const ASIDE_BYTES = 2 ** 21;
 /** MPI_THREAD_MULTIPLE: threads may call MPI at the same time. */
 const ANY_THREAD = 3;
 
-/** Begins MPI in this process. Throws an `InputError` if the library is not there or is not Open MPI. */
+/**
+ * Begins MPI in this process.
+ *
+ * @throws InputError if the library is not there or is not Open MPI
+ */
 export function openMpi(koffi: Koffi): Mpi {
   const library = load(koffi);
   const nameOf = library.func('int MPI_Get_library_version(_Out_ char *name, _Out_ int *length)');

@@ -51,7 +51,11 @@ const source = 'recommended settings';
 
 const quantization = { w_quantize: 'parametric_fp_d_xmax', a_quantize: 'parametric_fp_d_xmax_relu' } as const;
 
-/** The settings given by a call. Throws an `InputError` for invalid ones. */
+/**
+ * The settings given by a call.
+ *
+ * @throws InputError for invalid ones
+ */
 export function askedFor(options: Overrides): Experiment {
   const context = { ...quantization, select: 'validation', budget: 'guaranteed' };
   return experimentFromSettings('asked', source, context, options);

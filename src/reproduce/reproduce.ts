@@ -36,7 +36,11 @@ export interface Reproduction {
   readonly folder: string;
 }
 
-/** Plans the runs. Throws an `InputError` for options that do not fit the table. */
+/**
+ * Plans the runs.
+ *
+ * @throws InputError for options that do not fit the table
+ */
 export function planReproduction(table: Table, options: ReproduceOptions): Reproduction {
   const { quick, variant = table.variants[0]!, only } = options;
   if (!table.variants.includes(variant)) {

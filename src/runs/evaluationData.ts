@@ -23,7 +23,11 @@ export function isParametersFile(root: string): boolean {
   return extname(root) === '.safetensors';
 }
 
-/** Opens a run folder or a single file of parameters. Throws an `InputError` if it is neither. */
+/**
+ * Opens a run folder or a single file of parameters.
+ *
+ * @throws InputError if it is neither
+ */
 export function openEvaluated(root: string): EvaluatedRun {
   if (!isParametersFile(root)) return openRunFolder(root);
   const { metadata } = readSafetensors(root);
@@ -53,7 +57,11 @@ export function trainedExperiment(
   return withDefinition(experiment, readDefinition(config.definition, `${folder.config}: definition`));
 }
 
-/** The file of a run's best or last parameters. Throws an `InputError` if there is none. */
+/**
+ * The file of a run's best or last parameters.
+ *
+ * @throws InputError if there is none
+ */
 export function evaluatedParameters({ paramsBest, paramsLast }: EvaluatedRun['folder'], last: boolean): string {
   const file = last ? paramsLast : paramsBest;
   if (existsSync(file)) return file;

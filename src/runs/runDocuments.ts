@@ -66,7 +66,11 @@ export function json(value: unknown): string {
   return `${JSON.stringify(value, null, 2)}\n`;
 }
 
-/** Reads one of the documents. Throws an `InputError` naming file and key if it is damaged. */
+/**
+ * Reads one of the documents.
+ *
+ * @throws InputError naming file and key if it is damaged
+ */
 export function readJson<T>(path: string, schema: z.ZodType<T>): T {
   let text: string;
   try {

@@ -120,7 +120,11 @@ function runFolderAt(
   };
 }
 
-/** The path of an experiment's run folder. Throws an `InputError` if its name cannot be that of a folder. */
+/**
+ * The path of an experiment's run folder.
+ *
+ * @throws InputError if its name cannot be that of a folder
+ */
 export function runRoot({ runName, configPath, out }: Experiment): string {
   if (/^[^./\\][^/\\]*$/.test(runName)) return join(out, runName);
   throw new InputError(
@@ -146,7 +150,9 @@ export function checkReplaceable(experiment: Experiment, force: boolean): void {
 /**
  * Creates the run folder of an experiment, whose lock the caller holds, with config.json, empty tables and a first
  * checkpoint, so that the run can be resumed whatever happens from then on. An existing one is refused, or replaced
- * with `force`. Throws an `InputError` that says so, or that the place cannot be written.
+ * with `force`.
+ *
+ * @throws InputError if there is one without `force`, or if the place cannot be written
  */
 export function createRunFolder(experiment: Experiment, run: RunStart & { readonly force?: boolean }): RunFolder {
   const root = runRoot(experiment);
@@ -180,7 +186,11 @@ export function createRunFolder(experiment: Experiment, run: RunStart & { readon
   return folder;
 }
 
-/** Opens a run folder for plots or evaluation. Throws an `InputError` if there is none at `root`. */
+/**
+ * Opens a run folder for plots or evaluation.
+ *
+ * @throws InputError if there is none at `root`
+ */
 export function openRunFolder(root: string): { readonly folder: RunFolder; readonly config: RunConfig } {
   const path = join(root, 'config.json');
   try {
@@ -196,8 +206,10 @@ export function openRunFolder(root: string): { readonly folder: RunFolder; reado
 }
 
 /**
- * Opens the run folder of an experiment to resume. Throws an `InputError` if there is none, or if the experiment is not
- * the interrupted one; it may have another number of epochs if that changes none of the earlier ones.
+ * Opens the run folder of an experiment to resume.
+ *
+ * @throws InputError if there is none, or if the experiment is not the interrupted one; it may have another number of
+ *   epochs if that changes none of the earlier ones
  */
 export function resumeRunFolder(experiment: Experiment): { readonly folder: RunFolder; readonly config: RunConfig } {
   const root = runRoot(experiment);
@@ -254,8 +266,9 @@ export function setEpochs(folder: RunFolder, config: RunConfig, epochs: number):
 }
 
 /**
- * Truncates all tables to the first `epochs` epochs, those of the checkpoint. Throws an `InputError` if a table lacks
- * some of them.
+ * Truncates all tables to the first `epochs` epochs, those of the checkpoint.
+ *
+ * @throws InputError if a table lacks some of them
  */
 export function truncateRun(folder: RunFolder, epochs: number): void {
   for (const [path, header] of tables(folder)) {
@@ -267,8 +280,9 @@ export function truncateRun(folder: RunFolder, epochs: number): void {
 }
 
 /**
- * Appends an epoch (counted from 1, in `rows.results.iter`) to all tables. Throws an `Error` if results.csv does not
- * end with the previous epoch, since another program has written to it.
+ * Appends an epoch (counted from 1, in `rows.results.iter`) to all tables.
+ *
+ * @throws Error if results.csv does not end with the previous epoch, since another program has written to it
  */
 export function appendEpoch(folder: RunFolder, rows: EpochRows): void {
   const epoch = rows.results.iter;

@@ -87,8 +87,9 @@ export function appendRows<Row extends object>(path: string, table: Table<Row>, 
 }
 
 /**
- * Reads a table's file. Columns that are missing at the end, since an older version wrote the file, are empty. Throws
- * an `InputError` naming file and line if it is not such a table.
+ * Reads a table's file. Columns that are missing at the end, since an older version wrote the file, are empty.
+ *
+ * @throws InputError naming file and line if it is not such a table
  */
 export function readRows<Row extends object>(path: string, table: Table<Row>): Row[] {
   const [header = '', ...lines] = readText(path).split('\n');

@@ -18,8 +18,9 @@ import { type LoadedWeights, readStartingWeights, readWeightFile } from '../weig
 /**
  * The file to start from, or `null` for random weights. A name in the .cfg is searched first among the run folders,
  * then beside the .cfg file and in the current folder; one given on the command line, first in the current folder. An
- * ONNX network starts from its weights unless something else is given. Throws an `InputError` that says which
- * experiment to run first if there is no such file.
+ * ONNX network starts from its weights unless something else is given.
+ *
+ * @throws InputError that says which experiment to run first if there is no such file
  */
 export function resolveStartingWeights(experiment: Experiment, file: ConfigFile): string | null {
   const written = experiment.training.startFrom;

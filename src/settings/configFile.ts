@@ -91,7 +91,8 @@ export function parseConfig(text: string, path: string): ConfigFile {
 
 /**
  * The settings of one section with those inherited from [DEFAULT], interpolated. [DEFAULT] itself can be asked for.
- * Throws an `InputError` for an unknown section or a broken `%(key)s`.
+ *
+ * @throws InputError for an unknown section or a broken `%(key)s`
  */
 export function sectionEntries(file: ConfigFile, name: string): Map<string, ConfigEntry> {
   const own = name === defaultSection ? file.defaults : file.sections.get(name);

@@ -37,7 +37,11 @@ export interface ResolvedLayer {
   readonly patterns: readonly string[];
 }
 
-/** Parses the value of `layers`, written at `where`. Throws an `InputError` for the first faulty rule. */
+/**
+ * Parses the value of `layers`, written at `where`.
+ *
+ * @throws InputError for the first faulty rule
+ */
 export function parseLayerRules(text: string | null, where: string): LayerRule[] {
   return (text ?? '').split(';').flatMap((part) => {
     const rule = part.trim();
@@ -84,8 +88,10 @@ interface QuantizableTensor {
 
 /**
  * The settings of every tensor of a network, in its order. Signed activations are included only if `a_quantize_linear`
- * or `a_quantize_input` quantizes them or could. Throws an `InputError` for a rule that matches no tensor, that makes
- * keys contradict each other, or that asks for a step a channel where there are no channels.
+ * or `a_quantize_input` quantizes them or could.
+ *
+ * @throws InputError for a rule that matches no tensor, that makes keys contradict each other, or that asks for a step
+ *   a channel where there are no channels
  */
 export function resolveLayers(
   { settings, layers }: Pick<Experiment, 'settings' | 'layers'>,

@@ -18,7 +18,11 @@ export interface ExperimentRow {
   readonly initialLearningRate: number;
 }
 
-/** The rows, [DEFAULT] first, then in the order of the file. Throws an `InputError` for the first faulty section. */
+/**
+ * The rows, [DEFAULT] first, then in the order of the file.
+ *
+ * @throws InputError for the first faulty section
+ */
 export function listExperiments(file: ConfigFile, overrides: Overrides = {}): ExperimentRow[] {
   return [defaultSection, ...file.sections.keys()].map((name) => row(resolveExperiment(file, name, overrides)));
 }

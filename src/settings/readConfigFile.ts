@@ -41,7 +41,11 @@ function shippedName(path: string): string | undefined {
   return shippedConfigs().find((shipped) => shipped === `${name}.cfg`);
 }
 
-/** Decodes UTF-8. Throws an `InputError` that names the likely encoding of other bytes. */
+/**
+ * Decodes UTF-8.
+ *
+ * @throws InputError that names the likely encoding of other bytes
+ */
 function decodeText(bytes: Buffer, path: string): string {
   const convert = (encoding: string) =>
     `save it as UTF-8, or convert it: iconv -f ${encoding} -t UTF-8 ${basename(path)} > new.cfg`;

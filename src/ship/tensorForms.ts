@@ -133,7 +133,11 @@ export class TensorForms {
     throw new InputError(`${name}: holds ${fault}, which is no number of a device; its training has diverged`);
   }
 
-  /** A tensor as integers in memory, as `reader` reads it. Throws an `InputError` if it has no such form. */
+  /**
+   * A tensor as integers in memory, as `reader` reads it.
+   *
+   * @throws InputError if it has no such form
+   */
   integers(x: Tensor, reader: string): IntegerTensor {
     const value = this.get(x);
     if (value.type === 'integers') return value.tensor;
@@ -172,7 +176,11 @@ export class TensorForms {
     return this.#names.get(tensor.id) ?? described(this.get(tensor));
   }
 
-  /** Weights as integers. Throws an `InputError` if they are not quantized. */
+  /**
+   * Weights as integers.
+   *
+   * @throws InputError if they are not quantized
+   */
   quantizedWeights(w: Tensor): IntegerWeights {
     const value = this.get(w);
     if (value.type === 'weights') return value.weights;

@@ -90,8 +90,10 @@ const targets: ReadonlySet<string> = new Set(['budget.weightKbytes', 'budget.act
 
 /**
  * Reads the bytes of a checkpoint of this program, called `source` in messages, and gives the program's fixed
- * quantizers their constants; to be called before an engine loads the program. Throws an `InputError` if the bytes are
- * damaged, or if they belong to another network or other settings; with `hasNewTargets` targets may differ.
+ * quantizers their constants; to be called before an engine loads the program.
+ *
+ * @throws InputError if the bytes are damaged, or if they belong to another network or other settings; with
+ *   `hasNewTargets` targets may differ
  */
 export function readCheckpoint(
   { file, source, hasNewTargets = false }: StartingCheckpoint,

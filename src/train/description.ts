@@ -38,8 +38,9 @@ export function describe(experiment: Experiment, data: DataDescription): Record<
 }
 
 /**
- * The description in the metadata of a file called `source`. Throws an `InputError` if there is none or if it is
- * broken.
+ * The description in the metadata of a file called `source`.
+ *
+ * @throws InputError if there is none or if it is broken
  */
 export function readDescription(metadata: Readonly<Record<string, string>>, source: string): Description {
   const value = (key: 'settings' | 'data' | 'definition'): unknown => {

@@ -76,7 +76,11 @@ export function runFile(record: RunRecord): Uint8Array {
   return safetensorsFile(tensors, { format: RUN, version: VERSION, history: JSON.stringify(record.history) });
 }
 
-/** The run in the bytes of a file called `source`. Throws an `InputError` if they are damaged or something else. */
+/**
+ * The run in the bytes of a file called `source`.
+ *
+ * @throws InputError if they are damaged or something else
+ */
 export function readRunFile(bytes: Uint8Array, source: string): RunRecord & { readonly checkpoint: Uint8Array } {
   const { tensors, metadata } = parseSafetensorsFile(bytes, source);
   if (metadata.format !== RUN) throw new InputError(`${source}: is no checkpoint that the library has made`);

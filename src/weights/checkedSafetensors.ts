@@ -28,7 +28,11 @@ export function safetensorsFile(
   return encodeSafetensors(tensors, { ...metadata, [CHECKSUM]: checksum(tensors, metadata) });
 }
 
-/** Parses the bytes of a file called `source`. Throws an `InputError` if they are damaged. */
+/**
+ * Parses the bytes of a file called `source`.
+ *
+ * @throws InputError if they are damaged
+ */
 export function parseSafetensorsFile(bytes: Uint8Array, source: string): Safetensors {
   const file = decodeSafetensors(bytes, source);
   const { metadata } = file;

@@ -110,8 +110,9 @@ function isVariance(name: string): boolean {
 }
 
 /**
- * Reports which tensors of `starting` the network uses. Throws an `InputError` if none is a parameter of the network:
- * the file then belongs to another one.
+ * Reports which tensors of `starting` the network uses.
+ *
+ * @throws InputError if none is a parameter of the network: the file then belongs to another one
  */
 export function loadReport(variables: Variables, starting: LoadedWeights): LoadReport {
   const own = [...variables.parameters, ...variables.running].map(({ name }) => name);

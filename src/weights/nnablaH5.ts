@@ -18,7 +18,8 @@ const INTEGER = 0;
 
 /**
  * Reads the floating-point parameters, in the order of their creation; datasets of other types cannot be asked for.
- * Throws an `InputError` if the file cannot be read.
+ *
+ * @throws InputError if the file cannot be read
  */
 export async function readNnablaH5(path: string): Promise<LoadedWeights> {
   const bytes = readWeightFile(path);

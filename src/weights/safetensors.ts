@@ -92,7 +92,11 @@ export function encodeSafetensors(
   return bytes;
 }
 
-/** Parses the bytes of a file called `source`. Throws an `InputError` with the fault. */
+/**
+ * Parses the bytes of a file called `source`.
+ *
+ * @throws InputError with the fault
+ */
 export function decodeSafetensors(bytes: Uint8Array, source: string): Safetensors {
   const fail = (fault: string): never => {
     throw new InputError(`${source}: no valid safetensors file, ${fault}`);

@@ -5,12 +5,20 @@ import { readFault } from '../disk/fileFault.js';
 import { parseSafetensorsFile } from './checkedSafetensors.js';
 import type { Safetensors } from './safetensors.js';
 
-/** Reads the file at `path`. Throws an `InputError` if it is missing or damaged. */
+/**
+ * Reads the file at `path`.
+ *
+ * @throws InputError if it is missing or damaged
+ */
 export function readSafetensors(path: string): Safetensors {
   return parseSafetensorsFile(readWeightFile(path), path);
 }
 
-/** The bytes of a file named by the user. Throws an `InputError` if it cannot be read. */
+/**
+ * The bytes of a file named by the user.
+ *
+ * @throws InputError if it cannot be read
+ */
 export function readWeightFile(path: string): Uint8Array {
   try {
     return readFileSync(path);

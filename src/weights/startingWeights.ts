@@ -11,8 +11,10 @@ import { readPytorch } from './pytorchFile.js';
 import { readSafetensors, readWeightFile } from './safetensorsFile.js';
 
 /**
- * Reads the file at `path`. Throws an `InputError` if it is missing, damaged or of another format; `get` throws one for
- * non-finite values and negative variances.
+ * Reads the file at `path`.
+ *
+ * @throws InputError if it is missing, damaged or of another format; `get` throws one for non-finite values and
+ *   negative variances
  */
 export async function readStartingWeights(path: string): Promise<LoadedWeights> {
   switch (extname(path).toLowerCase()) {

@@ -12,7 +12,11 @@ export interface TarFile {
 
 const BLOCK = 512;
 
-/** The plain files of an archive, in its order. Throws an `Error` with a reason if it is damaged or no archive. */
+/**
+ * The plain files of an archive, in its order.
+ *
+ * @throws Error with a reason if it is damaged or no archive
+ */
 export function* tarFiles(archive: Uint8Array): Generator<TarFile> {
   let longName: string | undefined;
   let longSize: number | undefined;

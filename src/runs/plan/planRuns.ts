@@ -49,8 +49,9 @@ export interface PlanOptions {
 }
 
 /**
- * The runs of all sections for all seeds, each once, with those that they start or learn from. Throws an
- * `InputError` for a fault in the settings.
+ * The runs of all sections for all seeds, each once, with those that they start or learn from.
+ *
+ * @throws InputError for a fault in the settings
  */
 export function planRuns(sections: readonly PlannedSection[], options: PlanOptions): PlannedRun[] {
   return (options.seeds ?? [null]).flatMap((seed) => {

@@ -20,7 +20,11 @@ export function runRoot({ experiment }: PlannedRun): string {
   return rootOf(experiment);
 }
 
-/** The state of a run. Throws an `InputError` if something that is no run folder is in the way. */
+/**
+ * The state of a run.
+ *
+ * @throws InputError if something that is no run folder is in the way
+ */
 export function standing(run: PlannedRun): Standing {
   const root = runRoot(run);
   if (!existsSync(root)) return { type: 'absent' };
