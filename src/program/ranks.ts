@@ -2,7 +2,6 @@
  * Ranks: processes that train one network together, each with some shards of every batch. A single process is one rank.
  */
 
-import { utf8ToBytes } from '@noble/hashes/utils.js';
 import { sha256 } from '../sha256.js';
 import { divide, type FloatVector } from './treeSum.js';
 
@@ -61,7 +60,7 @@ export async function disagreement(
   if (ranks.size === 1) return null;
   for (const [name, thing] of Object.entries(things)) {
     const hash = sha256();
-    hash.update(typeof thing === 'string' ? utf8ToBytes(thing) : thing);
+    hash.update(typeof thing === 'string' ? new TextEncoder().encode(thing) : thing);
     const all = await ranks.gather(hash.digest());
     const other = all.findIndex((digest) => digest.some((byte, at) => byte !== all[0]![at]));
     if (other > 0) return `rank ${other} of ${ranks.size} has other ${name} than rank 0`;

@@ -3,7 +3,6 @@
  * notice a changed value. Files of other programs have no such checksum.
  */
 
-import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js';
 import { InputError } from '../errors.js';
 import { sha256 } from '../sha256.js';
 import {
@@ -49,11 +48,12 @@ export function parseSafetensorsFile(bytes: Uint8Array, source: string): Safeten
 
 function checksum(tensors: readonly NamedTensor[], metadata: Readonly<Record<string, string>>): string {
   const hash = sha256();
+  const add = (value: unknown) => hash.update(new TextEncoder().encode(JSON.stringify(value)));
   const pairs = Object.entries(metadata).sort(([a], [b]) => (a < b ? -1 : 1));
-  hash.update(utf8ToBytes(JSON.stringify(pairs)));
+  add(pairs);
   for (const { name, shape, data } of [...tensors].sort((a, b) => (a.name < b.name ? -1 : 1))) {
-    hash.update(utf8ToBytes(JSON.stringify([name, typeOf(data), shape])));
+    add([name, typeOf(data), shape]);
     hash.update(bytesOf(data));
   }
-  return bytesToHex(hash.digest());
+  return Array.from(hash.digest(), (byte) => byte.toString(16).padStart(2, '0')).join('');
 }
