@@ -1,5 +1,5 @@
 /**
- * How fast is a training step beside PyTorch's? Both programs in turn, a process each, on the same machine:
+ * Times training steps of this program and of PyTorch in turn, a process each, on the same machine:
  *
  *     npm run build && node bench/besidePyTorch.mjs                                 all that is said of a CPU, 6 minutes
  *     node bench/besidePyTorch.mjs resnet20-waq resnet18-waq:16 layers --pairs 3 --python /usr/bin/python3

@@ -1,7 +1,7 @@
 /**
- * How fast are the CPU engine's convolutions? GFLOP/s (counted as direct convolutions) of ResNet-20's layers and some of
- * ResNet-18's, MobileNetV2's and ResNeXt's: forward with moments, input gradient, weight gradient; every kernel a call needs included. Best of many
- * runs, since the machine may be busy.
+ * Times the CPU engine's convolutions: GFLOP/s (counted as direct convolutions) of ResNet-20's layers and some of
+ * ResNet-18's, MobileNetV2's and ResNeXt's, forward with moments, input gradient and weight gradient, with every kernel
+ * that a call needs. The best of many runs, since the machine may be busy.
  *
  * Run after `npm run build`: node bench/convKernels.mjs [--threads 1,2] [--simd relaxed|simd] [--layers PATTERN] [--json FILE]
  * Beside PyTorch: python3 bench/peers/pytorchConvolutions.py, which has the depthwise and grouped ones

@@ -1,6 +1,6 @@
 /**
- * Which tile does a GPU like for which convolution? Every candidate of every product of ResNet-18 (or of ResNet-20), timed
- * alone: TFLOP/s of each, the chosen one, and the sum over the network's layers. Tiles that compute wrongly show as 0.
+ * Times the GPU engine's tiles: every candidate for every convolution of ResNet-18 (or of ResNet-20) alone, in TFLOP/s,
+ * the chosen one, and the sum over the network's layers. Tiles with wrong results show as 0.
  *
  * Run after `npm run build`: node bench/convolutionTiles.mjs [resnet18|resnet20] [--batch 128] [--layers 0,1,4]
  */

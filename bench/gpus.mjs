@@ -1,5 +1,5 @@
 /**
- * How much faster are several cards of this machine than one? Training steps of ranks beside PyTorch's DDP, in turn:
+ * Measures how much faster several GPUs of this machine are than one: training steps of ranks and of PyTorch's DDP in turn:
  *
  *     npm run build && node bench/gpus.mjs --cards 2 --pairs 3
  *     node bench/gpus.mjs resnet18 --mode float --python python3

@@ -1,6 +1,6 @@
 /**
- * How many instructions an image takes on a Cortex-M4, counted by qemu in the exported C: the table of costs `cortex-m4`
- * of `src/settings/costTables.ts`, or what a trained run takes beside what that table says.
+ * Counts the instructions of the exported C for one image on a Cortex-M4, emulated by qemu: fits the cost table
+ * `cortex-m4` of `src/settings/costTables.ts`, or compares the count of a trained run with that table.
  *
  *     npm run build && node bench/instructions.mjs         # measures, fits and prints the table, half a minute
  *     npm run build && node bench/instructions.mjs RUN     # a run folder, its instructions and the table's

@@ -1,5 +1,5 @@
 /**
- * How long is a step on so many ranks, and what is it made of? Generated images; on the CPU a thread a rank.
+ * Times a training step on several ranks, and its parts. Generated images; on the CPU one thread a rank.
  *
  * Run after `npm run build`, alone and by `mpirun`, in turn, on a machine that has nothing else to do:
  *   node bench/ranks.mjs --shards 4

@@ -1,8 +1,7 @@
 /**
- * How long one image takes on one thread: the integer runtime with each kind of its kernels, and onnxruntime-web's
- * WebAssembly with the same network as folded float32, as `exactModel`, and as fused 8-bit
- * convolutions (`npuModel`). All take turns in one process, image by image; medians count. And how long it takes to make
- * the integers, certificates included.
+ * Times one image on one thread: the integer runtime with each kind of its kernels, and onnxruntime-web's WebAssembly with
+ * the same network as folded float32, as `exactModel`, and as fused 8-bit convolutions (`npuModel`). All take turns in one
+ * process, image by image; medians count. Also times the making of the integers, certificates included.
  *
  *     npm run build && node bench/runtime.mjs RUN [--rounds 60]
  *

@@ -1,6 +1,6 @@
 /**
- * How long would a step take on more ranks than there are here? A model of its time from what `ranks.mjs` measures on one
- * and two ranks, checked against four, and drawn to 64 cards for ResNet-18 on ImageNet:
+ * Predicts the time of a step on more ranks than this machine has: a model fitted to measurements of `ranks.mjs` on one
+ * and two ranks, checked against four, and drawn to 64 GPUs for ResNet-18 on ImageNet:
  *
  *     npm run build && node bench/scaleModel.mjs            # prints, and draws docs/pictures/scaling.png
  *     node bench/scaleModel.mjs --measure --turns 3         # before, on an idle machine: what scaleModel.json has of the CPU
