@@ -17,8 +17,8 @@ export function compareCommand(): Command {
   return new Command('compare')
     .description('error, sizes, bits and time of finished runs in a table, and a picture of error over size')
     .argument('<run...>', 'run folders')
-    .option('--labels <list>', 'names for the runs, in their order, with commas between')
-    .option('--out <dir>', 'where the picture goes', userPath, 'plots')
+    .option('--labels <list>', 'names of the runs, in their order, separated by commas')
+    .option('--out <dir>', 'folder for the plot', userPath, 'plots')
     .option('--json', 'one JSON object on stdout')
     .action(async (folders: string[], { labels, out, json }: Options) => {
       const { beatenBy, compareRuns, comparisonPlot, writePlot } = await import('../report/index.js');

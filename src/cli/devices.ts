@@ -15,7 +15,7 @@ interface DeviceEntry {
 
 export function devicesCommand(): Command {
   return new Command('devices')
-    .description('engines found here')
+    .description('engines and GPUs found on this machine')
     .option('--json', 'as JSON')
     .action(async ({ json = false }: { json?: boolean }) => {
       const entries = await listDevices();

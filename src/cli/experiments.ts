@@ -9,8 +9,8 @@ import { textTable } from './textTable.js';
 
 export function experimentsCommand(): Command {
   return new Command('experiments')
-    .description('list sections, what each trains, its budget, its starting weights')
-    .option('--cfg <file>', 'a .cfg file; without it, all that come with this program')
+    .description('list sections with their network, budget and starting weights')
+    .option('--cfg <file>', 'a .cfg file (default: all of this program)')
     .option('--json', 'one JSON array on stdout')
     .action(({ cfg, json }: { cfg?: string; json?: boolean }) => {
       const files = (cfg ? [cfg] : shippedConfigs().map((name) => `${shippedFolder}${name}`)).map((path) => {

@@ -40,7 +40,9 @@ interface Options extends SubmissionOptions {
 
 export function frontCommand(): Command {
   const command = addPlanOptions(new Command('front'))
-    .description('how small can it get: train a network at several budgets, by every way to give bits, and compare')
+    .description(
+      'train a network at several budgets, with learned bits and other ways to choose them, and compare errors over size',
+    )
     .argument('[experiment]', 'section of the float network', 'DEFAULT')
     .option('--cfg <file>', 'the .cfg file', 'configs/train_resnet_quant_fp.cfg')
     .addOption(new Option('--budgets <list>', 'kB of all weights together, such as 70,100').argParser(budgetList))
@@ -56,13 +58,13 @@ export function frontCommand(): Command {
       ).argParser(bitsList),
     )
     .addOption(
-      new Option('--only <ways>', `of ${quantizedWays.join(', ')}, these alone, such as learned,narrow`).argParser(
+      new Option('--only <ways>', `the ways to train, of ${quantizedWays.join(', ')} (default: all)`).argParser(
         waysList,
       ),
     )
-    .option('--variants <file>', 'a .cfg file, each section of which is a variant of learned bits with keys of its own')
+    .option('--variants <file>', 'a .cfg file whose sections are variants of learned bits')
     .addOption(
-      new Option('--variant-budgets <list>', 'those at which variants are trained (default: all)').argParser(
+      new Option('--variant-budgets <list>', 'budgets at which variants are trained (default: all)').argParser(
         budgetList,
       ),
     )

@@ -9,7 +9,7 @@ import { endingSignals, INTERRUPTED } from './endingSignals.js';
 import { positive } from './options.js';
 
 export function gpusOption(): Option {
-  return new Option('--gpus <n>', 'train on so many cards of this machine, a process each').argParser(positive);
+  return new Option('--gpus <n>', 'number of GPUs of this machine to train on, one process each').argParser(positive);
 }
 
 /** Tells whether this process is the one that has to start the ranks. */

@@ -12,15 +12,15 @@ import { progressDisplay, progressFrame } from './progress.js';
 
 export function initCommand(): Command {
   const command = new Command('init')
-    .description("write the settings recommended for one's own pictures as a .cfg file")
-    .argument('[file]', 'the file to write; without it NAME.cfg')
-    .option('--data <spec>', 'the pictures, images:DIR')
-    .option('--model <name>', 'the network: a name, or a file that holds one, ./net.mjs or net.onnx')
-    .option('--weights <file>', 'start from these parameters')
+    .description('write the settings recommended for your own pictures as a .cfg file')
+    .argument('[file]', 'file to write (default: NAME.cfg)')
+    .option('--data <spec>', 'folder of pictures, images:DIR')
+    .option('--model <name>', 'network: a name, or a file, ./net.mjs or net.onnx')
+    .option('--weights <file>', 'file of parameters to start from')
     .option('--target-weight-kbytes <n>', 'budget of all weights together')
     .option('--target-activation-kbytes <n>', 'budget of the activations')
     .option('--epochs <n>', 'epochs of both networks together')
-    .option('--name <name>', 'of the section, and of its run folder')
+    .option('--name <name>', 'name of the section and of its run folder')
     .option('--force', 'replace an existing file')
     .action(async (given: string | undefined, options: Record<string, string | boolean | undefined>) => {
       const { force, ...overrides } = options;

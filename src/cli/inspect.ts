@@ -38,9 +38,9 @@ interface InspectOptions {
 export function inspectCommand(): Command {
   const command = new Command('inspect')
     .description('layers, shapes, parameters, multiplications and kB of a network, and the smallest budget it can keep')
-    .argument('<net>', 'a model by name, or a file that holds a network: ./net.mjs, net.onnx')
-    .option('--input <HxWxC>', 'sizes of an image, for a model by name', imageShape)
-    .option('--classes <n>', 'for a model by name, or instead of those of an ONNX file', count)
+    .argument('<net>', 'name of a model, or a file: ./net.mjs, net.onnx')
+    .option('--input <HxWxC>', 'shape of an image, for a named model', imageShape)
+    .option('--classes <n>', 'number of classes, for a named model or an ONNX file', count)
     .option('--w-bitwidth <n>', 'bits of weights')
     .option('--a-bitwidth <n>', 'bits of activations')
     .option('--json', 'one JSON object on stdout')

@@ -22,7 +22,9 @@ export function positive(text: string): number {
 }
 
 export function matmulPrecisionOption(fallback: MatmulPrecision): Option {
-  return new Option('--matmul-precision <name>', 'of products on a GPU').choices(matmulPrecisions).default(fallback);
+  return new Option('--matmul-precision <name>', 'precision of convolutions on a GPU')
+    .choices(matmulPrecisions)
+    .default(fallback);
 }
 
 /**
@@ -43,7 +45,7 @@ export function addSettingOptions(command: Command, without: readonly string[] =
 
 /** `--no-autotune`; commander then sets `autotune` to false. */
 export function autotuneOption(): Option {
-  return new Option('--no-autotune', 'take fixed tiles on a GPU instead of the fastest found');
+  return new Option('--no-autotune', 'use fixed tiles on a GPU instead of finding the fastest');
 }
 
 /** The file of tuned GPU tiles; undefined for fixed tiles. */

@@ -22,16 +22,16 @@ import { type SubmissionOptions, submissionKeys } from './submission.js';
 /** Adds the options of a command that runs a plan. */
 export function addPlanOptions(command: Command): Command {
   return command
-    .addOption(new Option('--seeds <list>', 'one run of everything a seed, such as 0,1,2').argParser(seedList))
+    .addOption(new Option('--seeds <list>', 'seeds, each with all runs, such as 0,1,2').argParser(seedList))
     .option('--data <spec>', dataForms)
     .option('--epochs <n>', 'epochs of every run')
-    .option('--batch-size <n>', 'images a step')
-    .option('--limit-train <n>', 'use only so many training images')
-    .option('--limit-val <n>', 'use only so many test images')
+    .option('--batch-size <n>', 'images per step')
+    .option('--limit-train <n>', 'number of training images to use')
+    .option('--limit-val <n>', 'number of test images to use')
     .option('--device <name>', 'auto, cpu, gpu or reference')
     .option('--threads <n>', 'threads of the CPU engine')
-    .option('--out <dir>', 'where run folders and the report go', userPath)
-    .option('--quick', 'few epochs on few images: the pictures in ten minutes on two cores, no results')
+    .option('--out <dir>', 'folder of the run folders and the report', userPath)
+    .option('--quick', 'few epochs on few images, ten minutes on two cores: all plots, but no results')
     .option('--dry-run', 'print the plan only')
     .option('--force', 'replace run folders of other settings')
     .addOption(
@@ -41,7 +41,7 @@ export function addPlanOptions(command: Command): Command {
     )
     .addOption(autotuneOption())
     .addOption(parallelOption())
-    .option('--submit', 'send the runs to a cluster, and behind them the report');
+    .option('--submit', 'train on a cluster, and write the report after the runs');
 }
 
 interface PlanCall {

@@ -7,7 +7,7 @@ export function plotCommand(): Command {
   return new Command('plot')
     .description('training curves and bitwidths as SVG and PNG; several runs are laid side by side')
     .argument('<run...>', 'run folders')
-    .option('--out <dir>', 'where the pictures of several runs go', userPath, 'plots')
+    .option('--out <dir>', 'folder for the plots of several runs', userPath, 'plots')
     .action(async (runs: string[], { out }: { out: string }) => {
       const { plotRun, plotRuns } = await import('../report/index.js');
       const [only] = runs;

@@ -20,9 +20,9 @@ type FilePrediction = { readonly file: string } & (Prediction | Answer | { reado
 
 export function predictCommand(): Command {
   return new Command('predict')
-    .description('what a trained run says of images, or of numbers in .npy and .csv files, or clips in .wav files')
+    .description('predictions of a trained run for images, numbers in .npy and .csv files, or clips in .wav files')
     .argument('<run>', 'a run folder, or a file of parameters')
-    .argument('<images...>', 'files of images, or .npy, .csv or .wav files')
+    .argument('<images...>', 'image files, or .npy, .csv or .wav files')
     .option('--device <name>', "auto, cpu, gpu or reference instead of the run's own")
     .option('--threads <n>', 'threads of the CPU engine')
     .option(

@@ -34,17 +34,25 @@ interface Options extends SubmissionOptions {
 
 export function reproduceCommand(): Command {
   const command = addPlanOptions(new Command('reproduce'))
-    .description('train what a table of the paper needs, or go on with it, and write a report beside the published one')
+    .description(
+      'train the networks of a table of the paper, or continue, and write a report that compares it with the published one',
+    )
     .addArgument(new Argument('<table>', 'which one').choices(tables.map(({ name }) => name)))
     .addOption(
-      new Option('--select <images>', 'what chooses parameters').choices(['validation', 'test']).default('validation'),
+      new Option('--select <images>', 'images that select the best parameters')
+        .choices(['validation', 'test'])
+        .default('validation'),
     )
-    .option('--validation-split <n>', 'training images that choose')
+    .option('--validation-split <n>', 'number of training images held out for validation')
     .addOption(
-      new Option('--budget <mode>', 'how budgets are kept').choices(['guaranteed', 'penalty']).default('guaranteed'),
+      new Option('--budget <mode>', 'enforcement of budgets').choices(['guaranteed', 'penalty']).default('guaranteed'),
     )
-    .option('--variant <name>', "which of the published settings: the ending of the sections' names")
-    .addOption(new Option('--only <rows>', 'rows that begin so, such as U3,P3').argParser((text) => text.split(',')))
+    .option('--variant <name>', "published settings to use: the suffix of the sections' names")
+    .addOption(
+      new Option('--only <rows>', 'rows whose identifiers begin so, such as U3,P3').argParser((text) =>
+        text.split(','),
+      ),
+    )
     .action(async (name: string, options: Options, call: Command) => {
       const { seeds, only, variant, out, budget, quick = false, force = false, autotune, ...others } = options;
       const table = tables.find((each) => each.name === name)!;

@@ -25,17 +25,17 @@ interface Options {
 
 export function sensitivityCommand(): Command {
   return new Command('sensitivity')
-    .description('what the bits of each tensor of a trained run are worth: the loss with one tensor at other bits')
+    .description('loss of a trained run when one of its tensors gets other bits')
     .argument('<run>', 'a run folder')
-    .addOption(count('--images <n>', 'at most so many images, of those that are not tested on', 1, 1000))
-    .addOption(count('--fewer <n>', 'measure up to so many bits less', 0, 2))
-    .addOption(count('--more <n>', 'and up to so many bits more', 0, 1))
+    .addOption(count('--images <n>', 'largest number of images, none of them test images', 1, 1000))
+    .addOption(count('--fewer <n>', 'measure up to this many bits less', 0, 2))
+    .addOption(count('--more <n>', 'measure up to this many bits more', 0, 1))
     .option('--device <name>', "auto, cpu, gpu or reference instead of the run's own")
     .option('--threads <n>', 'threads of the CPU engine')
-    .option('--matmul-precision <name>', "of products on a GPU instead of the run's")
+    .option('--matmul-precision <name>', "precision of convolutions on a GPU instead of the run's")
     .option('--last', 'the last parameters instead of the best')
     .option('--json', 'one JSON object on stdout')
-    .option('--no-plots', 'leave the picture out')
+    .option('--no-plots', 'draw no plot')
     .action(async (root: string, options: Options) => {
       const { images, fewer, more, last = false, json, plots, ...overrides } = options;
       const display = taskDisplay();

@@ -12,7 +12,7 @@ import { positive } from './options.js';
 import type { SubmissionOptions } from './submission.js';
 
 export function parallelOption(): Option {
-  return new Option('--parallel <n>', 'runs at a time on this machine, a process each').argParser(positive);
+  return new Option('--parallel <n>', 'number of runs at a time on this machine, one process each').argParser(positive);
 }
 
 /**

@@ -8,8 +8,8 @@ import { textTable } from './textTable.js';
 
 export function statusCommand(): Command {
   return new Command('status')
-    .description('say how far the runs of a folder are, and those that were sent to a cluster')
-    .argument('[folder]', 'where run folders go', 'experiments')
+    .description('progress of the runs of a folder, also of those on a cluster')
+    .argument('[folder]', 'folder of the run folders', 'experiments')
     .option('--json', 'one JSON array on stdout')
     .action((folder: string, { json }: { json?: boolean }) => {
       const runs = runStatuses(userPath(folder), queuedJobs);

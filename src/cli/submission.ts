@@ -66,12 +66,12 @@ export const submissionKeys: readonly string[] = [
 
 export function addSubmissionOptions(command: Command): Command {
   return command
-    .option('--slurm <options>', "of sbatch, such as 'time=4:00:00 cpus-per-task=4 gres=gpu:1'")
+    .option('--slurm <options>', "options of sbatch, such as 'time=4:00:00 cpus-per-task=4 gres=gpu:1'")
     .option('--kubernetes <options>', "print a manifest instead, such as 'image=IMAGE claim=VOLUME cpu=4 memory=8Gi'")
-    .addOption(new Option('--at-once <n>', 'runs at a time that may start together').argParser(positive))
-    .addOption(new Option('--ranks <n>', 'processes a run, of one machine or several').argParser(positive))
+    .addOption(new Option('--at-once <n>', 'number of runs at a time').argParser(positive))
+    .addOption(new Option('--ranks <n>', 'processes per run, on one machine or several').argParser(positive))
     .addOption(
-      new Option('--gpus <n>', 'cards a run, of one machine, a process each').argParser(positive).conflicts('ranks'),
+      new Option('--gpus <n>', 'GPUs per run, on one machine, one process each').argParser(positive).conflicts('ranks'),
     )
     .option('--fail-fast', 'a run that fails stops all others, not only those that start from it')
     .addOption(new Option('--run <path>', 'train this run here, as a job does').hideHelp())

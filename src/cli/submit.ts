@@ -22,16 +22,16 @@ interface Options extends SubmissionOptions {
 
 export function submitCommand(): Command {
   const command = new Command('submit')
-    .description('send sections of a .cfg file to a cluster, each behind the one that it starts from')
+    .description('train sections of a .cfg file on a cluster, each after the one that it starts from')
     .argument('<section...>', 'names of sections')
     .option('--cfg <file>', 'the .cfg file')
     .addOption(
-      new Option('--seeds <list>', 'every section once for each, in OUT/seed-S, such as 0,1,2')
+      new Option('--seeds <list>', 'seeds of every section, in OUT/seed-S, such as 0,1,2')
         .argParser(seedList)
         .conflicts('seed'),
     )
-    .option('--out <dir>', 'where run folders go', userPath)
-    .option('--dry-run', 'print what would be sent')
+    .option('--out <dir>', 'folder of the run folders', userPath)
+    .option('--dry-run', 'print the scripts without submitting them')
     .option('--force', 'replace run folders of other settings')
     .addOption(autotuneOption());
   addSubmissionOptions(command).action(async (sections: readonly string[], options: Options, call: Command) => {

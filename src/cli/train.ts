@@ -34,7 +34,7 @@ import { type Watching, watching } from './watching.js';
 
 export function trainCommand(): Command {
   const command = new Command('train')
-    .description("train one section of a .cfg file, or without one what is recommended for one's own pictures")
+    .description('train a section of a .cfg file, or without one with the settings recommended for your own pictures')
     .argument('[experiment]', 'name of the section')
     .option('--cfg <file>', 'the .cfg file')
     .option('--data <spec>', dataForms)
@@ -42,33 +42,33 @@ export function trainCommand(): Command {
       '--model <name>',
       'resnet20 32 44 56 110, resnet18, mobilenetv2, ds_cnn, mobilenetv1, resnet8, dense_autoencoder, or a file: ./net.mjs, net.onnx',
     )
-    .option('--width-multiplier <x>', 'factor of the channels of mobilenetv1, mobilenetv2 and resnet18')
+    .option('--width-multiplier <x>', 'factor of the channels of mobilenetv1, mobilenetv2 and the ResNets but resnet8')
     .option('--target-weight-kbytes <n>', 'budget of all weights together')
     .option('--target-activation-kbytes <n>', 'budget of the activations')
     .option('--epochs <n>', 'epochs to train')
-    .option('--batch-size <n>', 'images a step')
-    .option('--seed <n>', 'fixes everything random')
-    .option('--limit-train <n>', 'use only so many training images')
-    .option('--limit-val <n>', 'use only so many test images')
+    .option('--batch-size <n>', 'images per step')
+    .option('--seed <n>', 'seed of all random numbers')
+    .option('--limit-train <n>', 'number of training images to use')
+    .option('--limit-val <n>', 'number of test images to use')
     .option(
       '--select <images>',
-      'which images choose the best parameters: test, or validation, a part of the training images',
+      'images that select the best parameters: test, or validation, a part of the training images',
     )
-    .option('--validation-split <n>', 'how many training images that is')
+    .option('--validation-split <n>', 'number of training images held out for validation')
     .option('--device <name>', 'auto, cpu, gpu or reference')
     .addOption(gpusOption())
     .option('--threads <n>', 'threads of the CPU engine')
-    .option('--matmul-precision <name>', 'of products on a GPU: auto, float16, float16x2 or float32')
-    .option('--weights <file>', 'start from these parameters (.safetensors, .h5), or none')
-    .option('--out <dir>', 'where run folders go')
-    .option('--name <name>', "the run folder's name there instead of the section's")
-    .option('--resume', 'go on with an interrupted run')
-    .option('--checkpoint-minutes <n>', 'longest time without a checkpoint')
+    .option('--matmul-precision <name>', 'precision of convolutions on a GPU: auto, float16, float16x2 or float32')
+    .option('--weights <file>', 'file of parameters to start from (.safetensors, .h5, .pt), or none')
+    .option('--out <dir>', 'folder of the run folders')
+    .option('--name <name>', 'name of the run folder, by default that of the section')
+    .option('--resume', 'continue an interrupted run')
+    .option('--checkpoint-minutes <n>', 'longest time between checkpoints')
     .option('--force', 'replace an existing run folder')
     .addOption(autotuneOption())
     .option('--tensorboard [flag]', 'write event files for TensorBoard into the run folder, too')
-    .option('--watch', 'show the run on a page of this machine; its address is printed')
-    .option('--no-plots', 'leave the pictures out')
+    .option('--watch', 'serve a page that shows the run, and print its address')
+    .option('--no-plots', 'draw no plots')
     .action(async (name: string | undefined, { gpus, ...options }: CallOptions) => {
       const { cfg, force, plots, autotune, watch, ...given } = options;
       const overrides = withCards(given, gpus);

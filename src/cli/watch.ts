@@ -12,11 +12,11 @@ const USUAL_FOLDER = 'experiments';
 
 export function watchCommand(): Command {
   return new Command('watch')
-    .description('runs on a page, while they train and afterwards; prints the address, with its token')
+    .description('serve a page that shows runs while they train and afterwards; prints its address, with a token')
     .argument('[folder...]', `run folders, or folders of run folders (default: ${USUAL_FOLDER})`)
-    .option('--port <n>', 'port to listen on instead of any that is free', portNumber)
-    .option('--static', 'write the page of these runs as one file instead')
-    .option('--out <file>', 'where that goes (default: live.html in the run folder)', userPath)
+    .option('--port <n>', 'port to listen on (default: any free port)', portNumber)
+    .option('--static', 'write the page of these runs as one file instead of serving it')
+    .option('--out <file>', 'file for --static (default: live.html in the run folder)', userPath)
     .action(async (given: string[], options: { port?: number; static?: true; out?: string }) => {
       const folders = given.map(userPath);
       if (options.static) await writePage(folders, options.out);
