@@ -49,10 +49,15 @@ const tasks = {
   time: 'trying tiles, once for this GPU and network',
 };
 
-/** Timings of a candidate, of which the fastest counts. */
-const trials = 2;
-/** Runs of a timing, handed over at once: a GPU that waits between runs keeps a low clock, at which other tiles win. */
-const runsAtOnce = 6;
+/** Runs of a first timing, handed over at once; candidates slower than the fastest by this factor are out. */
+const firstRuns = 4;
+const contenders = 1.5;
+/**
+ * Device time of the second timing, and most runs in it. A GPU that waits between kernels keeps a low clock (an H200 345 to
+ * 1185 of 1980 MHz), at which other tiles win.
+ */
+const secondMs = 30;
+const mostRuns = 64;
 /** So long a GPU that was waiting may take to reach its clock. */
 const warmUpMs = 200;
 /** So many elements of an operand are filled, and of a result compared. */
@@ -81,12 +86,7 @@ export async function tune(
   const program = await loadTrials(open, products, matrixUnits, onCompiled);
   await warmUp(program, products);
   for (const [index, product] of products.entries()) {
-    const milliseconds: number[] = [];
-    for (let candidate = 0; candidate < product.candidates; candidate++) {
-      const phase = phaseOf(index, candidate);
-      const isRight = (await runs(program, phase)) && (await agreesWith?.(program, index)) !== false;
-      milliseconds.push(isRight ? await timeOf(program, phase, product.node) : Number.POSITIVE_INFINITY);
-    }
+    const milliseconds = await timesOf(program, product, index, agreesWith);
     known[named(product.key)] = milliseconds.indexOf(Math.min(...milliseconds));
     onTuned?.({ key: product.key, multiplyAdds: costOf(product.node).flops / 2, milliseconds });
     onProgress?.(tasks.time, index + 1, products.length);
@@ -201,8 +201,37 @@ async function loadTrials(
   return program;
 }
 
+/** Milliseconds of a product's candidates; for those far behind in the first timing only that timing. */
+async function timesOf(
+  program: Program,
+  { candidates, node }: Product,
+  index: number,
+  agreesWith: Check | null,
+): Promise<number[]> {
+  const timed = (candidate: number, count: number) => timeOf(program, phaseOf(index, candidate), node, count);
+  const first: number[] = [];
+  for (let candidate = 0; candidate < candidates; candidate++) {
+    const isRight = (await runs(program, phaseOf(index, candidate))) && (await agreesWith?.(program, index)) !== false;
+    first.push(isRight ? await timed(candidate, firstRuns) : Number.POSITIVE_INFINITY);
+  }
+  const slowest = contenders * Math.min(...first);
+  const times: number[] = [];
+  for (const [candidate, ms] of first.entries()) {
+    const count = Math.min(Math.ceil(secondMs / ms), mostRuns);
+    times.push(ms <= slowest && count > 0 ? await timed(candidate, count) : ms);
+  }
+  return times;
+}
+
+/** Tells whether the result that a program has just computed for a product is right. */
+type Check = (program: Program, product: number) => Promise<boolean>;
+
 /** A check that a program's result for a product agrees with the float32 kernels. */
-async function float32Check(open: OpenDevice, products: readonly Product[], { precision }: MatrixUnits) {
+async function float32Check(
+  open: OpenDevice,
+  products: readonly Product[],
+  { precision }: MatrixUnits,
+): Promise<Check> {
   const untuned = products.map((product) => ({ ...product, candidates: 1 }));
   const program = await loadTrials(open, untuned, null);
   const expected: StorageArray[] = [];
@@ -211,8 +240,7 @@ async function float32Check(open: OpenDevice, products: readonly Product[], { pr
     expected.push(await resultOf(program, node));
   }
   await program.dispose();
-  return async (tuned: Program, index: number) =>
-    agrees(await resultOf(tuned, products[index]!.node), expected[index]!, precision);
+  return async (tuned, index) => agrees(await resultOf(tuned, products[index]!.node), expected[index]!, precision);
 }
 
 function resultOf(program: Program, { results }: AnyNode): Promise<StorageArray> {
@@ -223,7 +251,7 @@ function resultOf(program: Program, { results }: AnyNode): Promise<StorageArray>
 async function warmUp(program: Program, products: readonly Product[]): Promise<void> {
   const started = performance.now();
   for (let turn = 0; performance.now() - started < warmUpMs; turn++) {
-    await runs(program, phaseOf(turn % products.length, 0), runsAtOnce);
+    await runs(program, phaseOf(turn % products.length, 0), firstRuns);
   }
 }
 
@@ -237,17 +265,11 @@ async function runs(program: Program, phase: string, times = 1): Promise<boolean
   }
 }
 
-/** Milliseconds of the operation on the device, a mean over runs that follow each other. */
-async function timeOf(program: Program, phase: string, node: AnyNode): Promise<number> {
-  let best = Number.POSITIVE_INFINITY;
-  let before = await totalOf(program, phase, node);
-  for (let trial = 0; trial < trials; trial++) {
-    await runs(program, phase, runsAtOnce);
-    const total = await totalOf(program, phase, node);
-    best = Math.min(best, (total - before) / runsAtOnce);
-    before = total;
-  }
-  return best;
+/** Milliseconds of the operation on the device, a mean over `count` runs that follow each other. */
+async function timeOf(program: Program, phase: string, node: AnyNode, count: number): Promise<number> {
+  const before = await totalOf(program, phase, node);
+  await runs(program, phase, count);
+  return ((await totalOf(program, phase, node)) - before) / count;
 }
 
 async function totalOf(program: Program, phase: string, { op }: AnyNode): Promise<number> {

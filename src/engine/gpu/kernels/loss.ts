@@ -15,6 +15,7 @@ import {
   tensorOperand,
   workgroupSize,
 } from '../kernel.js';
+import { type Lanes, lanesFor, wideIf } from '../lanes.js';
 import type { Lowering } from '../lowering.js';
 import { finishSums, mostPartials, nextPowerOfTwo, treeMax, treeSum } from './sums.js';
 
@@ -28,29 +29,52 @@ export const softmaxCrossEntropy: Lowering<'softmaxCrossEntropy'> = (node, place
     labels: tensorOperand(placement, labels, 'read'),
     teacher: teacher && tensorOperand(placement, teacher, 'read'),
   };
-  return summed(placement, node, requests, { items: rows, means: [rows, 1] }, (operands) => {
-    const own = operands.logits.load('own');
-    const target =
-      smoothing > 0 ? `(${float(1 - smoothing)} * ${own} + ${float(smoothing / classes)} * logitSum(row))` : own;
-    const hard = `logSumExp(row) - ${target}`;
-    return {
-      functions: [
-        logSumExp(operands.logits, classes),
-        smoothing > 0 ? logitSum(operands.logits, classes) : '',
-        distillation ? divergence(operands, classes, distillation) : '',
-      ].join(''),
-      addition: `let label = ${operands.labels.load('n')};
+  const lanes = lanesFor(classes);
+  const wide = wideIf(lanes, ['logits', 'teacher'] as const);
+  return summed(placement, node, requests, { items: rows, means: [rows, 1], wide }, (operands) => {
+    const each = (body: string) => eachClass(operands, classes, lanes, body);
+    const target = smoothing > 0 ? `(${float(1 - smoothing)} * own + ${float(smoothing / classes)} * logitSum)` : 'own';
+    const hard = `largest + log(expSum) - ${target}`;
+    const loss = distillation ? `${float(1 - distillation.weight)} * (${hard}) + divergence` : hard;
+    return `let label = ${operands.labels.load('n')};
     if (u32(label) >= ${classes}u) { continue; }
     let row = n * ${classes}u;
     var best = 0u;
-    for (var k = 1u; k < ${classes}u; k++) {
-      if (${operands.logits.load('row + k')} > ${operands.logits.load('row + best')}) { best = k; }
-    }
-    let own = row + u32(label);
-    sum += vec2f(${distillation ? `${float(1 - distillation.weight)} * (${hard}) + divergence(row)` : hard}, select(1.0, 0.0, best == u32(label)));`,
-    };
+    var bestLogit = 0.0;
+    var largest = 0.0;
+    var own = 0.0;
+    var logitSum = 0.0;
+    ${each(`if (k == 0u || logit > bestLogit) { best = k; bestLogit = logit; }
+      largest = select(max(largest, logit), logit, k == 0u);
+      if (k == u32(label)) { own = logit; }
+      logitSum += logit;`)}
+    var expSum = 0.0;
+    ${each('expSum += exp(logit - largest);')}
+    ${distillation ? divergence(each, distillation) : ''}
+    sum += vec2f(${loss}, select(1.0, 0.0, best == u32(label)));`;
   });
 };
+
+/** WGSL that runs `body` for each class k of a row with its `logit`, and the teacher's, `theirs`, if there is one. */
+function eachClass(
+  { logits, teacher }: Readonly<Record<'logits' | 'teacher', Operand>>,
+  classes: number,
+  lanes: Lanes,
+  body: string,
+): string {
+  const at = lanes.width === 1 ? 'row + first' : `(row + first) / ${lanes.width}u`;
+  const one = (vector: string) => (lanes.width === 1 ? vector : `${vector}[j]`);
+  return `for (var first = 0u; first < ${classes}u; first += ${lanes.width}u) {
+      let logits = ${lanes.load(logits, at)};
+      ${teacher ? `let teachers = ${lanes.load(teacher, at)};` : ''}
+      for (var j = 0u; j < ${lanes.width}u; j++) {
+      let k = first + j;
+      let logit = ${one('logits')};
+      ${teacher ? `let theirs = ${one('teachers')};` : ''}
+      ${body}
+      }
+    }`;
+}
 
 export const elementLoss: Lowering<'elementLoss'> = (node, placement) => {
   const { outputs, targets, labels } = node.operands;
@@ -61,13 +85,16 @@ export const elementLoss: Lowering<'elementLoss'> = (node, placement) => {
     targets: tensorOperand(placement, targets, 'read'),
     labels: tensorOperand(placement, labels, 'read'),
   };
-  return summed(placement, node, requests, { items, means: [items, length] }, (operands) => ({
-    functions: '',
-    addition: `let o = ${operands.outputs.load('n')};
+  return summed(
+    placement,
+    node,
+    requests,
+    { items, means: [items, length], wide: [] },
+    (operands) => `let o = ${operands.outputs.load('n')};
     let t = ${operands.targets.load('n')};
     if (${isLeftOut(operands.labels, length, 'n', node.attributes.kind)}) { continue; }
     ${elementSums[node.attributes.kind]}`,
-  }));
+  );
 };
 
 /** Loss and count of an output o with its target t. */
@@ -111,30 +138,32 @@ const itemsOfWorkgroup = 4096;
  * The two numbers of a loss, computed by one workgroup, or by several and a kernel that adds their sums.
  *
  * @param means divisors of the sums
- * @param of adds item n to `sum`; may `continue`
+ * @param wide operands that are loaded four numbers at a time
+ * @param of WGSL that adds item n to `sum`; may `continue`
  */
 function summed<Names extends string>(
   placement: Placement,
   { op, results: { loss } }: { readonly op: string; readonly results: { readonly loss: Tensor } },
   requests: Readonly<Record<Names, OperandRequest | null>>,
-  { items, means }: { readonly items: number; readonly means: readonly [number, number] },
-  of: (operands: Readonly<Record<Names, Operand>>) => { readonly functions: string; readonly addition: string },
+  {
+    items,
+    means,
+    wide,
+  }: { readonly items: number; readonly means: readonly [number, number]; readonly wide: readonly NoInfer<Names>[] },
+  of: (operands: Readonly<Record<Names, Operand>>) => string,
 ): KernelCall[] {
   const groups = Math.min(mostPartials, Math.ceil(items / itemsOfWorkgroup));
   const partials = groups > 1 ? placement.scratch(2 * groups) : null;
   const result = partials ? bufferOperand(partials, 'write') : tensorOperand(placement, loss, 'write');
-  const { operands, finish } = kernelSource<Names | 'result'>({ ...requests, result } as Record<
-    Names | 'result',
-    OperandRequest | null
-  >);
-  const { functions, addition } = of(operands);
-  const body = `${functions}
+  const all = { ...requests, result } as Record<Names | 'result', OperandRequest | null>;
+  const { operands, finish } = kernelSource<Names | 'result'>(all, wide);
+  const body = `
 var<workgroup> lanes: array<vec2f, ${workgroupSize}>;
 @compute @workgroup_size(${workgroupSize})
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) t: u32) {
   var sum = vec2f();
   for (var n = group.x * ${workgroupSize}u + t; n < ${items}u; n += ${groups * workgroupSize}u) {
-    ${addition}
+    ${of(operands)}
   }
   lanes[t] = sum;
   ${treeSum('lanes', workgroupSize)}
@@ -237,52 +266,19 @@ function softGradient(hard: string, logit: string, theirs: string, { temperature
   return `${float(1 - weight)} * (${hard}) + ${float(weight * temperature)} * (${q} - ${p})`;
 }
 
-/** w·T²·KL of a row, see `ops/softmaxCrossEntropy.ts`. */
-function divergence(
-  { logits, teacher }: Readonly<Record<'logits' | 'teacher', Operand>>,
-  classes: number,
-  { temperature, weight }: Distillation,
-): string {
-  const [logit, theirs] = [logits.load('row + k'), teacher.load('row + k')];
+/** WGSL for `divergence`, w·T²·KL of a row, see `ops/softmaxCrossEntropy.ts`; needs the `largest` logit. */
+function divergence(each: (body: string) => string, { temperature, weight }: Distillation): string {
   const cooling = float(1 / temperature);
-  return `
-fn divergence(row: u32) -> f32 {
-  var largest = ${logits.load('row')};
-  var most = ${teacher.load('row')};
-  for (var k = 1u; k < ${classes}u; k++) { largest = max(largest, ${logit}); most = max(most, ${theirs}); }
-  var ownSum = 0.0;
-  var theirSum = 0.0;
-  for (var k = 0u; k < ${classes}u; k++) {
-    ownSum += exp(${cooling} * (${logit} - largest));
-    theirSum += exp(${cooling} * (${theirs} - most));
-  }
-  let own = log(ownSum);
-  let total = log(theirSum);
-  var sum = 0.0;
-  for (var k = 0u; k < ${classes}u; k++) {
-    let p = ${cooling} * (${theirs} - most) - total;
-    sum += exp(p) * (p - (${cooling} * (${logit} - largest) - own));
-  }
-  return ${float(weight * temperature ** 2)} * sum;
-}`;
-}
-
-/** log Σ exp of a row, shifted by its maximum so that nothing overflows. */
-function logSumExp(logits: Operand, classes: number): string {
-  return `fn logSumExp(row: u32) -> f32 {
-  var largest = ${logits.load('row')};
-  for (var k = 1u; k < ${classes}u; k++) { largest = max(largest, ${logits.load('row + k')}); }
-  var sum = 0.0;
-  for (var k = 0u; k < ${classes}u; k++) { sum += exp(${logits.load('row + k')} - largest); }
-  return largest + log(sum);
-}`;
-}
-
-function logitSum(logits: Operand, classes: number): string {
-  return `
-fn logitSum(row: u32) -> f32 {
-  var sum = 0.0;
-  for (var k = 0u; k < ${classes}u; k++) { sum += ${logits.load('row + k')}; }
-  return sum;
-}`;
+  return `var most = 0.0;
+    ${each('most = select(max(most, theirs), theirs, k == 0u);')}
+    var ownSum = 0.0;
+    var theirSum = 0.0;
+    ${each(`ownSum += exp(${cooling} * (logit - largest));
+      theirSum += exp(${cooling} * (theirs - most));`)}
+    let ownTotal = log(ownSum);
+    let theirTotal = log(theirSum);
+    var divergence = 0.0;
+    ${each(`let p = ${cooling} * (theirs - most) - theirTotal;
+      divergence += exp(p) * (p - (${cooling} * (logit - largest) - ownTotal));`)}
+    divergence *= ${float(weight * temperature ** 2)};`;
 }
