@@ -22,21 +22,26 @@ export class WeightGradientArguments extends ConvolutionArguments {
   depthBlocks: i32;
   /** Panels of result channels of a block. */
   blockPanels: i32;
+  /** Groups of channels that are independent of each other; blocks are within each. */
+  groups: i32;
 
   @inline
   firstDepth(chunk: i32): i32 {
     return ((chunk / this.chunks) % this.depthBlocks) * this.blockDepth;
   }
 
-  /** Input channels of the block that begins with channel `first`. */
-  @inline
-  depthFrom(first: i32): i32 {
-    return min(this.blockDepth, this.depth - first);
-  }
-
   @inline
   firstPanel(chunk: i32): i32 {
     return (chunk / this.chunks / this.depthBlocks) * this.blockPanels;
+  }
+
+  /** Reads through what an item's panels read in parts, to bring it into the cache: of a group's blocks, or of all groups. */
+  touchPanels(item: i32, firstPanel: i32, lastPanel: i32): void {
+    const image = this.firstImage(item);
+    const firstRow = this.firstRow(item);
+    const channel = this.groups == 1 ? firstPanel << 3 : 0;
+    const end = this.groups == 1 ? min(lastPanel << 3, this.channels) : this.channels;
+    this.touchResult(image, this.imagesFrom(image), firstRow, this.rowsFrom(firstRow), channel, end - channel);
   }
 }
 
@@ -51,8 +56,6 @@ class DirectWeightGradientArguments extends WeightGradientArguments {
   /** First row and column of the window of band 0. */
   top: i32;
   left: i32;
-  /** Groups of channels that are independent of each other; blocks are within each. */
-  groups: i32;
 }
 
 export function convolutionWeightGradient(args: DirectWeightGradientArguments, chunk: i32, worker: i32): void {
@@ -97,11 +100,7 @@ export function convolutionWeightGradient(args: DirectWeightGradientArguments, c
     const pixels = count * rows * resultWidth;
     const top = args.top + firstRow * rowStride;
     const windowRows = (rows - 1) * rowStride + (tapRows - 1) * rowDilation + 1;
-    // Panels read parts of every pixel.
-    if (groups == 1) {
-      const channel = firstPanel << 3;
-      args.touchResult(image, count, firstRow, rows, channel, min(lastPanel << 3, channels) - channel);
-    }
+    args.touchPanels(item, firstPanel, lastPanel);
     for (let group = 0; group < groups; group++) {
       const partial = partials + <usize>(group * panels * kernelRows * 32);
       args.padImages(window, image, count, top, args.left, windowRows, windowColumns, group * depth + firstDepth, taken);

@@ -1,7 +1,7 @@
 /**
  * Weight gradient of a 3×3 convolution of stride 1 by the transposed Winograd algorithm: inputs and gradients of a
  * block of tiles are transformed, then each of the 16 places sums its outer products over the tiles, 4 input × 8 result
- * channels at a time, into the chunk's partial sums [panels][16][input channels][8]. A second kernel adds the chunks'
+ * channels at a time, into the chunk's partial sums [groups][panels][16][input channels][8]. A second kernel adds the chunks'
  * sums in their order and transforms them back, once.
  */
 
@@ -18,23 +18,25 @@ class WinogradWeightGradientArguments extends WeightGradientArguments {
 }
 
 export function winogradWeightGradient(args: WinogradWeightGradientArguments, chunk: i32, worker: i32): void {
-  const depth = args.depth;
+  const groups = args.groups;
+  const depth = args.depth / groups;
   const resultWidth = args.resultWidth;
-  const channels = args.channels;
+  const allChannels = args.channels;
+  const channels = allChannels / groups;
   const blockTiles = args.blockTiles;
 
   const pixelChunk = chunk % args.chunks;
   const firstDepth = args.firstDepth(chunk);
-  const taken = args.depthFrom(firstDepth);
+  const taken = min(args.blockDepth, depth - firstDepth);
   const panels = channels >> 3;
   const firstPanel = args.firstPanel(chunk);
   const lastPanel = min(firstPanel + args.blockPanels, panels);
-  const partial = args.partials + <usize>pixelChunk * (panels * depth * 512) + <usize>(firstDepth << 5);
+  const partials = args.partials + <usize>pixelChunk * (allChannels * depth * 64) + <usize>(firstDepth << 5);
 
   const pixelBytes = taken * 4;
   const rowBytes = args.windowColumns * pixelBytes;
   const windowBytes = args.windowRows * rowBytes;
-  const resultRowBytes = resultWidth * channels * 4;
+  const resultRowBytes = resultWidth * allChannels * 4;
   const imageBytes = args.resultHeight * resultRowBytes;
   const window = args.scratchOf(worker);
   const inputs = window + <usize>(args.itemImages * windowBytes + 63 & -64);
@@ -42,14 +44,12 @@ export function winogradWeightGradient(args: WinogradWeightGradientArguments, ch
   const table = gradients + <usize>(blockTiles * 512) + SKEW * 16;
   const firstItem = args.firstItem(pixelChunk);
   const lastItem = args.firstItem(pixelChunk + 1);
-  let fresh = true;
   for (let item = firstItem; item < lastItem; item++) {
     const image = args.firstImage(item);
     const count = args.imagesFrom(image);
     const firstRow = args.firstRow(item);
     const rows = args.rowsFrom(firstRow);
     const top = args.top + firstRow;
-    args.padImages(window, image, count, top, args.left, args.windowRows, args.windowColumns, firstDepth, taken);
     const tiles = tabulateTiles(
       table,
       count,
@@ -60,36 +60,40 @@ export function winogradWeightGradient(args: WinogradWeightGradientArguments, ch
       pixelBytes,
       imageBytes,
       resultRowBytes,
-      channels * 4,
+      allChannels * 4,
     );
-    // Panels go through parts of every pixel.
-    args.touchResult(image, count, firstRow, rows, firstPanel << 3, (lastPanel - firstPanel) << 3);
-    const gradient = args.result + <usize>image * imageBytes + <usize>(firstRow * resultRowBytes);
-    for (let tile = 0; tile < tiles; tile += blockTiles) {
-      const used = min(blockTiles, tiles - tile);
-      const entries = table + <usize>(tile * TILE_BYTES);
-      const inputDistance = <usize>(used * pixelBytes) + SKEW;
-      const gradientDistance = <usize>(used << 5) + SKEW;
-      for (let i = 0; i < used; i++) {
-        const from = window + load<u32>(entries + <usize>(i * TILE_BYTES));
-        transformInput(inputs + <usize>(i * pixelBytes), inputDistance, from, rowBytes, taken);
-      }
-      for (let panel = firstPanel; panel < lastPanel; panel++) {
-        const from = gradient + <usize>(panel << 5);
-        transformGradient(gradients, gradientDistance, entries, used, from, resultRowBytes, channels << 2);
-        let target = partial + <usize>panel * (depth << 9);
-        let a = inputs;
-        let b = gradients;
-        for (let position = 0; position < 16; position++) {
-          for (let i = 0; i < pixelBytes; i += 16) {
-            inline.always(outerProducts(target + <usize>(i << 3), 4, fresh, a + i, b, 1, 1, used, pixelBytes, 0, 0));
+    args.touchPanels(item, firstPanel, lastPanel);
+    for (let group = 0; group < groups; group++) {
+      const channel = group * depth + firstDepth;
+      args.padImages(window, image, count, top, args.left, args.windowRows, args.windowColumns, channel, taken);
+      const gradient =
+        args.result + <usize>image * imageBytes + <usize>(firstRow * resultRowBytes + group * channels * 4);
+      for (let tile = 0; tile < tiles; tile += blockTiles) {
+        const fresh = item == firstItem && tile == 0;
+        const used = min(blockTiles, tiles - tile);
+        const entries = table + <usize>(tile * TILE_BYTES);
+        const inputDistance = <usize>(used * pixelBytes) + SKEW;
+        const gradientDistance = <usize>(used << 5) + SKEW;
+        for (let i = 0; i < used; i++) {
+          const from = window + load<u32>(entries + <usize>(i * TILE_BYTES));
+          transformInput(inputs + <usize>(i * pixelBytes), inputDistance, from, rowBytes, taken);
+        }
+        for (let panel = firstPanel; panel < lastPanel; panel++) {
+          const from = gradient + <usize>(panel << 5);
+          transformGradient(gradients, gradientDistance, entries, used, from, resultRowBytes, allChannels << 2);
+          let target = partials + <usize>(group * panels + panel) * (depth << 9);
+          let a = inputs;
+          let b = gradients;
+          for (let position = 0; position < 16; position++) {
+            for (let i = 0; i < pixelBytes; i += 16) {
+              inline.always(outerProducts(target + <usize>(i << 3), 4, fresh, a + i, b, 1, 1, used, pixelBytes, 0, 0));
+            }
+            target += depth << 5;
+            a += inputDistance;
+            b += gradientDistance;
           }
-          target += depth << 5;
-          a += inputDistance;
-          b += gradientDistance;
         }
       }
-      fresh = false;
     }
   }
 }

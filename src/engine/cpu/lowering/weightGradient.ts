@@ -40,8 +40,8 @@ function lowerWeightGradient(
   const [, resultHeight, resultWidth, allChannels] = nhwc(dy);
   const [tapRows, tapColumns, depth] = nhwc(dw);
   const channels = allChannels / groups;
-  if (groups === 1 && winogradApplies(dw, node.attributes, depth, channels)) {
-    return lowerWinogradWeightGradient(context, { x, dy, dw, top: -rows.before, left: -columns.before });
+  if (winogradApplies(dw, node.attributes, depth, channels)) {
+    return lowerWinogradWeightGradient(context, { x, dy, dw, groups, top: -rows.before, left: -columns.before });
   }
 
   const panels = Math.ceil(channels / PANEL);
@@ -66,9 +66,8 @@ function lowerWeightGradient(
       chunks: pixelChunks * depthBlocks * panelBlocks,
       args: {
         ...convolutionArguments(context, x, dy, item, pixelChunks, scratch),
-        ...{ partials, blockDepth, depthBlocks, blockPanels },
+        ...{ partials, blockDepth, depthBlocks, blockPanels, groups },
         ...windowArguments(dw, node.attributes),
-        groups,
       },
     },
     addPartialSums(

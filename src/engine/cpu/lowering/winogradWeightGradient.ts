@@ -17,17 +17,20 @@ export interface WinogradWeightGradient {
   readonly x: Tensor;
   readonly dy: Tensor;
   readonly dw: Tensor;
+  readonly groups: number;
   /** Row and column of x at the first result's first tap. */
   readonly top: number;
   readonly left: number;
 }
 
 export function lowerWinogradWeightGradient(context: LoweringContext, gradient: WinogradWeightGradient): KernelCall[] {
-  const { x, dy, dw, top, left } = gradient;
-  const depth = nhwc(x)[3];
+  const { x, dy, dw, groups, top, left } = gradient;
+  const depth = nhwc(x)[3] / groups;
   const channels = nhwc(dy)[3];
   const partialBytes = 16 * depth * channels * 4;
-  const cut = cutGradient(depth, channels, partialBytes, PARTIAL_BYTES, MOST_DEPTH);
+  // Blocks within groups, which are small, would be transformed more often than multiplied.
+  const budget = groups === 1 ? PARTIAL_BYTES : 4 * PARTIAL_BYTES;
+  const cut = cutGradient(depth, channels / groups, partialBytes, budget, MOST_DEPTH);
   const { blockDepth, depthBlocks, blockPanels, panelBlocks } = cut;
   const tiles = cutTiles(x, dy, blockDepth, cut.pixelChunks);
   const pixelChunks = Math.min(cut.pixelChunks, tiles.item.count);
@@ -40,7 +43,7 @@ export function lowerWinogradWeightGradient(context: LoweringContext, gradient: 
       chunks: pixelChunks * depthBlocks * panelBlocks,
       args: {
         ...convolutionArguments(context, x, dy, tiles.item, pixelChunks, scratch),
-        ...{ partials, blockDepth, depthBlocks, blockPanels },
+        ...{ partials, blockDepth, depthBlocks, blockPanels, groups },
         ...{ top, left, ...tiles.args },
       },
     },
