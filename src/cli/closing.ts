@@ -61,9 +61,8 @@ export async function deployedLine(
   if (!isExportable(root)) return '';
   const isLast = best_epoch === null;
   const call = `${programName()} ${commandWords(['eval', root, '--deployed', ...(isLast ? ['--last'] : [])])}`;
-  const onProgress = (done: number, total: number) => task('in integers, as a device computes', done, total);
-  onProgress(0, test.count);
-  const trained = await openTrained(root, isLast).catch((error: Error) => {
+  const progressOf = (name: string) => (done: number, total: number) => task(name, done, total);
+  const trained = await openTrained(root, isLast, progressOf('proving the integers')).catch((error: Error) => {
     if (error instanceof InputError) return error;
     throw error;
   });
@@ -71,6 +70,7 @@ export async function deployedLine(
   if (macsOf(trained.lowered.network) * test.count > deployedMacs * threads) {
     return `in integers, as a device computes: takes minutes, ${call}`;
   }
+  const onProgress = progressOf('in integers, as a device computes');
   const evaluation = await evaluateDeployed(trained, test, { threads, signal, onProgress }).catch((error) => {
     if (signal.aborted) return null;
     throw error;

@@ -5,7 +5,7 @@ import type { Images } from '../data/index.js';
 import { evaluateDeployed, testLogitsOf } from '../deploy/deployedEvaluation.js';
 import { openTrained } from '../deploy/trainedNetwork.js';
 import { usableCores } from '../engine/cpu/nodePlatform.js';
-import { type Inference, openInference } from '../program/inference.js';
+import { type InferenceEvents, openInference } from '../program/inference.js';
 import type { Sizes } from '../program/quantizerReport.js';
 import type { ProgramOptions } from '../program/trainingProgram.js';
 import { evaluatedExperiment, evaluatedParameters, loadEvaluationData, openEvaluated } from '../runs/evaluationData.js';
@@ -75,14 +75,16 @@ async function evaluateRun(
   overrides: Record<string, string | boolean | undefined>,
   { last, deployed }: { readonly last: boolean; readonly deployed: boolean },
 ): Promise<EvalResult> {
-  // Refused before any image is loaded, if the network cannot be exported.
-  const trained = deployed ? await openTrained(root, last) : null;
   const run = openEvaluated(root);
   const { folder, config } = run;
   const experiment = evaluatedExperiment(run, overrides);
+  const display = progressDisplay(progressFrame(experiment));
+  const progressOf = (name: string) => (done: number, total: number) => display.task(name, done, total);
+  // Refused before any image is loaded, if the network cannot be exported.
+  const proving = progressOf('proving the integers');
+  const trained = deployed ? await openTrained(root, last, proving).finally(display.stop) : null;
   const parameters = evaluatedParameters(folder, last);
   const starting = await readStartingWeights(parameters);
-  const display = progressDisplay(progressFrame(experiment));
   const data = await loadEvaluationData(experiment, run, display).finally(display.stop);
   try {
     const { test } = data;
@@ -93,17 +95,17 @@ async function evaluateRun(
     const keep = (logits: Float64Array, image: number) => {
       predictions[image] = predictionOf(logits);
     };
-    const visit = trained ? keep : undefined;
-    const { error, loss, ...told } = await evaluateOnEngine(experiment, options, starting, test, visit);
+    const events = { visit: trained ? keep : undefined, onProgress: progressOf('evaluating') };
+    const { error, loss, ...told } = await evaluateOnEngine(experiment, options, starting, test, events).finally(
+      display.stop,
+    );
     if (!Number.isFinite(loss)) throw new Error(`${parameters}: gives a loss that is no finite number`);
     const { task, threads } = experiment;
     const images = test.count;
     const result = { run: config.experiment, parameters, ...metricsOf(task, error), loss, images, ...told };
     if (!trained) return result;
-    const onProgress = (done: number, total: number) => display.task('in integers', done, total);
-    const integers = await evaluateDeployed(trained, test, { threads: threads ?? usableCores(), onProgress }).finally(
-      display.stop,
-    );
+    const how = { threads: threads ?? usableCores(), onProgress: progressOf('in integers') };
+    const integers = await evaluateDeployed(trained, test, how).finally(display.stop);
     const { predictions: ofIntegers } = integers;
     return {
       ...result,
@@ -129,12 +131,12 @@ async function evaluateOnEngine(
   options: ProgramOptions,
   weights: LoadedWeights,
   images: Images,
-  visit?: Parameters<Inference['evaluate']>[1],
+  events: InferenceEvents,
 ) {
   const engine = await engineOf(experiment);
   try {
     const { evaluate, quantizers } = await openInference(engine, options, weights);
-    const { error, loss } = await evaluate(images, visit);
+    const { error, loss } = await evaluate(images, events);
     return { error, loss, ...quantizers.sizes, bits: quantizers.bits, device: `${engine.name}: ${engine.description}` };
   } finally {
     await engine.dispose();

@@ -17,6 +17,7 @@ import { userPath } from '../disk/userPath.js';
 import { MissingPackage } from '../errors.js';
 import { isParametersFile } from '../runs/evaluationData.js';
 import { lockFolder } from '../runs/lock.js';
+import { taskDisplay } from './progress.js';
 import { textTable } from './textTable.js';
 
 interface Options {
@@ -53,10 +54,14 @@ export function exportCommand(): Command {
     .action(
       async (root: string, { to, profile, packed = false, out, force = false, last = false, json, plots }: Options) => {
         const folder = out ?? exportFolder(root);
-        const trained = await openTrained(root, last);
+        const { task, stop } = taskDisplay();
+        const trained = await openTrained(root, last, (done, total) => task('proving the integers', done, total));
         const lock = await lockFolder(folder, { does: 'exports', onLine: (line) => process.stderr.write(`${line}\n`) });
-        const options = { formats: to, profile, packed, out: folder, force, ...(plots ? { draw } : {}) };
-        const summary = await exportRun(trained, options).finally(() => lock.release());
+        const options = { formats: to, profile, packed, out: folder, force, task, ...(plots ? { draw } : {}) };
+        const summary = await exportRun(trained, options).finally(() => {
+          stop();
+          lock.release();
+        });
         process.stdout.write(json ? `${JSON.stringify(summary)}\n` : `${describe(summary, folder)}\n`);
       },
     );

@@ -22,10 +22,17 @@ export interface Expected {
   readonly logits: readonly number[];
 }
 
-export function expectedResults(network: IntegerNetwork, images: readonly Uint8Array[]): Expected[] {
-  return images.map((image) => {
+type OnProgress = (done: number, total: number) => void;
+
+export function expectedResults(
+  network: IntegerNetwork,
+  images: readonly Uint8Array[],
+  onProgress?: OnProgress,
+): Expected[] {
+  return images.map((image, index) => {
     const activations = new Map<string, Int32Array>();
     const logits = [...runIntegers(network, image, ({ name }, values) => activations.set(name, values))];
+    onProgress?.(index + 1, images.length);
     return { image, activations, logits };
   });
 }
@@ -34,10 +41,13 @@ export function expectedResults(network: IntegerNetwork, images: readonly Uint8A
 export async function checkRuntime(
   packed: Uint8Array,
   expected: readonly Expected[],
+  onProgress?: OnProgress,
 ): Promise<Record<string, CheckResult>> {
   const results: Record<string, CheckResult> = {};
   const fastest = await load(packed);
-  for (const kernels of new Set([fastest.kernels, 'simd', 'plain'] as const)) {
+  const kinds = new Set([fastest.kernels, 'simd', 'plain'] as const);
+  let done = 0;
+  for (const kernels of kinds) {
     const deployed = await load(packed, { kernels });
     let [activations, logits] = [0, 0];
     for (const { image, activations: wanted, logits: own } of expected) {
@@ -45,6 +55,7 @@ export async function checkRuntime(
         activations += differences(values, wanted.get(name)!);
       });
       logits += differences(got, own);
+      onProgress?.(++done, kinds.size * expected.length);
     }
     results[`runtime, ${kernels}`] = { activations, logits, images: expected.length };
   }

@@ -44,6 +44,8 @@ export interface ExportOptions {
   /** The folder to make. */
   readonly out: string;
   readonly force: boolean;
+  /** Called during the checks that take longest, each named in words. */
+  readonly task?: (name: string, done: number, total: number) => void;
   /** Draws pictures of an export, by file name; absent for none. */
   readonly draw?: (summary: ExportContent) => Promise<ReadonlyMap<string, string | Uint8Array>>;
 }
@@ -107,11 +109,12 @@ export async function exportRun(trained: TrainedNetwork, options: ExportOptions)
   const fault = networkFault(unpackNetwork(packed, 'net.safetensors'), lowered);
   if (fault) throw new InputError(`${run.folder.root}: the integer network is not the trained one: ${fault}`);
   const files = new Map<string, string | Uint8Array>();
-  const expected = expectedResults(network, images);
+  const progressOf = (name: string) => (done: number, total: number) => options.task?.(name, done, total);
+  const expected = expectedResults(network, images, progressOf('running the integers'));
   const testLogits = expected.slice(0, testImages).map(({ logits }) => logits);
   const layers = exportedLayers(network);
   const metadata = onnxMetadata(trained, layers, testLogits);
-  const checks: Record<string, CheckResult> = await checkRuntime(packed, expected);
+  const checks: Record<string, CheckResult> = await checkRuntime(packed, expected, progressOf('checking the runtime'));
   if (options.formats.has('packed')) files.set('net.safetensors', packed);
   if (options.formats.has('onnx')) {
     const model = onnxModel(network, options, metadata);

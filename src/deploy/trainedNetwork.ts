@@ -5,8 +5,8 @@ import { lowerTrained } from '../library/exportNetwork.js';
 import { type QuantizerReport, quantizerReport } from '../program/quantizerReport.js';
 import type { TrainingProgram } from '../program/trainingProgram.js';
 import { type EvaluatedRun, evaluatedExperiment, evaluatedParameters, openEvaluated } from '../runs/evaluationData.js';
-import type { Experiment, Overrides } from '../settings/index.js';
-import type { Lowered } from '../ship/lowering.js';
+import type { Experiment } from '../settings/index.js';
+import type { Lowered, LoweringOptions } from '../ship/lowering.js';
 import type { DataDescription } from '../train/dataDescription.js';
 import { type LoadedWeights, readStartingWeights } from '../weights/index.js';
 
@@ -32,7 +32,11 @@ export interface TrainedNetwork {
  * @throws InputError for a folder that is no run, for a run without a description of images, and for a network that
  *   cannot run in integers
  */
-export async function openTrained(root: string, last: boolean, overrides: Overrides = {}): Promise<TrainedNetwork> {
+export async function openTrained(
+  root: string,
+  last: boolean,
+  onProgress?: LoweringOptions['onProgress'],
+): Promise<TrainedNetwork> {
   const run = openEvaluated(root);
   const { data } = run.config;
   if (!data) {
@@ -40,10 +44,10 @@ export async function openTrained(root: string, last: boolean, overrides: Overri
       `${root}: is of an older version, which kept neither classes nor the size of images; train it anew`,
     );
   }
-  const experiment = evaluatedExperiment(run, overrides);
+  const experiment = evaluatedExperiment(run, {});
   const parameters = evaluatedParameters(run.folder, last);
   const weights = await readStartingWeights(parameters);
-  const { lowered, program } = lowerTrained(experiment, data, weights);
+  const { lowered, program } = lowerTrained(experiment, data, weights, onProgress);
   const { variables } = program;
   return {
     ...{ run, experiment, parameters, weights, classes: data.classes, scaling: data, program, lowered },

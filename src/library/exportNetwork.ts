@@ -7,7 +7,7 @@ import { buildEvaluationProgram, type ProgramOptions, type TrainingProgram } fro
 import type { Experiment } from '../settings/index.js';
 import { cFiles } from '../ship/c/files.js';
 import { checkImages, testImages } from '../ship/checkImages.js';
-import { type Lowered, lowerNetwork } from '../ship/lowering.js';
+import { type Lowered, type LoweringOptions, lowerNetwork } from '../ship/lowering.js';
 import { packNetwork, unpackNetwork } from '../ship/packedFile.js';
 import { networkFault } from '../ship/verification.js';
 import type { DataDescription } from '../train/dataDescription.js';
@@ -61,12 +61,13 @@ export function lowerTrained(
   experiment: Experiment,
   data: DataDescription,
   weights: LoadedWeights,
+  onProgress?: LoweringOptions['onProgress'],
 ): { readonly lowered: Lowered; readonly program: TrainingProgram } {
   const program = openedProgram(
     { ...programOptions(experiment, describedShape(data), weights), batchSize: 1 },
     weights,
   );
-  return { lowered: lowerNetwork(program, data.classes), program };
+  return { lowered: lowerNetwork(program, data.classes, { onProgress }), program };
 }
 
 /** The evaluation program of the network, without its pruned channels. */

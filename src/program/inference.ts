@@ -15,15 +15,20 @@ import { type QuantizerReport, quantizerReport } from './quantizerReport.js';
 import { scoreOf } from './score.js';
 import { buildEvaluationProgram, type ProgramOptions } from './trainingProgram.js';
 
+/** Callbacks during an evaluation. */
+export interface InferenceEvents {
+  /** Gets the outputs of each image, in order. */
+  readonly visit?: ((logits: Float64Array, image: number) => void) | undefined;
+  /** Called after each batch with the number of images so far, and of all. */
+  readonly onProgress?: (done: number, total: number) => void;
+}
+
 export interface Inference {
   readonly program: Program;
   readonly variables: Variables;
   readonly quantizers: QuantizerReport;
-  /**
-   * Error and loss on labelled images; `visit` gets the outputs of each, in order. Rejects if an image cannot be
-   * decoded.
-   */
-  evaluate(images: Images, visit?: (logits: Float64Array, image: number) => void): Promise<Evaluation>;
+  /** Error and loss on labelled images. Rejects if an image cannot be decoded. */
+  evaluate(images: Images, events?: InferenceEvents): Promise<Evaluation>;
   /** Shape of the outputs of one image. */
   readonly outputShape: readonly number[];
   /** Outputs [count, …] for images; their labels are ignored. Rejects if an image cannot be decoded. */
@@ -48,21 +53,28 @@ export async function openInference(
   if (scaling.type === 'batch') throw new Error('an evaluation program gathers its batches');
   const outputShape = [modelDefinition(options.model, options.imageShape).outputs].flat();
   const outputs = elementCount(outputShape);
-  const visitAll = (images: Images, score: EvaluationSet['score'], visit?: Parameters<Inference['evaluate']>[1]) => {
+  const visitAll = (
+    images: Images,
+    score: EvaluationSet['score'],
+    { visit, onProgress }: InferenceEvents = {},
+  ): Promise<Evaluation> => {
     const { count } = images;
     const feed = oneBatchFeed(program, evaluationStorages, images);
     const set = { count, table: evaluationBatches(count, batchSize), feed, score };
-    return evaluate(program, set, { visit: visit && ((own, image) => visit(Float64Array.from(own), image)) });
+    return evaluate(program, set, {
+      visit: visit && ((own, image) => visit(Float64Array.from(own), image)),
+      afterBatch: async (batch) => onProgress?.(Math.min((batch + 1) * batchSize, count), count),
+    });
   };
   return {
     program,
     outputShape,
     variables: built.variables,
     quantizers: quantizerReport(built.variables, await quantizerTable(program, built.variables.quantizers.length), 0),
-    evaluate: (images, visit) => visitAll(images, scoreOf(task, images, scaling), visit),
+    evaluate: (images, events) => visitAll(images, scoreOf(task, images, scaling), events),
     logits: async (images) => {
       const all = new Float64Array(images.count * outputs);
-      await visitAll(images, null, (own, image) => all.set(own, image * outputs));
+      await visitAll(images, null, { visit: (own, image) => all.set(own, image * outputs) });
       return all;
     },
   };

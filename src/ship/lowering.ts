@@ -59,6 +59,8 @@ export interface LoweringOptions {
    * exported.
    */
   readonly prove?: boolean;
+  /** Called after each operation of the network; certificates of large networks take seconds. */
+  readonly onProgress?: ((done: number, total: number) => void) | undefined;
 }
 
 /**
@@ -69,10 +71,14 @@ export interface LoweringOptions {
 export function lowerNetwork(
   training: TrainingProgram,
   classes: readonly string[],
-  { prove = true }: LoweringOptions = {},
+  { prove = true, onProgress }: LoweringOptions = {},
 ): Lowered {
   const lowering = new Lowering(training, prove);
-  for (const node of training.plan.phases.evaluate!) lowering.visit(node);
+  const nodes = training.plan.phases.evaluate!;
+  for (const [index, node] of nodes.entries()) {
+    lowering.visit(node);
+    onProgress?.(index + 1, nodes.length);
+  }
   const { layers, certified } = lowering;
   // Outputs other than classes have no names.
   const isNamed = classes.length === outputsOf({ layers, classes }).classes;

@@ -134,6 +134,22 @@ describe('an export', () => {
     expect(said('ENDED')).toBe(said('AGAIN'));
   });
 
+  it('tells how far it is', async () => {
+    const told = new Map<string, number[]>();
+    const task = (name: string, done: number, total: number) => {
+      told.set(name, [...(told.get(name) ?? []), done / total]);
+    };
+    const run = join(folder, 'experiments/GUARANTEED');
+    const trained = await openTrained(run, false, (done, total) => task('proving', done, total));
+    const options = { profile: 'exact', packed: false, out: join(folder, 'told'), force: false, task } as const;
+    await exportRun(trained, { ...options, formats: new Set(['packed']) });
+    expect([...told.keys()]).toEqual(['proving', 'running the integers', 'checking the runtime']);
+    for (const shares of told.values()) {
+      expect(shares.at(-1)).toBe(1);
+      expect(shares).toEqual([...shares].sort((a, b) => a - b));
+    }
+  });
+
   it('for accelerators says by how much it differs; QONNX stands beside it', async () => {
     const call = ['export', 'experiments/GUARANTEED', '--out', 'npu', '--to', 'onnx,qonnx', '--profile', 'npu'];
     const { stdout } = await succeeds(call, folder);
