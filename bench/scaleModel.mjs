@@ -1,6 +1,6 @@
 /**
  * Predicts the time of a step on more ranks than this machine has: a model fitted to measurements of `ranks.mjs` on one
- * and two ranks, checked against four, and drawn to 64 GPUs for ResNet-18 on ImageNet:
+ * and two ranks, checked against four on a CPU, and drawn to 64 GPUs for ResNet-18 on ImageNet:
  *
  *     npm run build && node bench/scaleModel.mjs            # prints, and draws docs/pictures/scaling.png
  *     node bench/scaleModel.mjs --measure --turns 3         # before, on an idle machine: what scaleModel.json has of the CPU
@@ -89,16 +89,18 @@ function cpuStep(ranks) {
 }
 
 /**
- * Milliseconds of a step on cards, `cards.perHost` of them on a host, with one shard each. All data between hosts go
- * through one interface of `gigabits` a second. Reading, exchange and writing on the host overlap the backward pass,
- * two thirds of the computation, except for the last part.
+ * Milliseconds of a step on cards, `cards.perHost` of them on a host, with one shard each. What the host does with the
+ * gradients overlaps the backward pass, two thirds of the computation, except for the last part. For two cards it is what
+ * their step takes behind the forward pass; more of them exchange more, and all data between hosts go through one
+ * interface of `gigabits` a second.
  */
 function cardStep(count, gigabits) {
-  const { stepMs, bytes, parts, readMs, writeMs, perHost } = cards;
+  const { measured, bytes, parts, exchangeMs, perHost } = cards;
+  const [stepMs, twoMs] = measured.map(({ ms }) => ms);
   if (count === 1) return stepMs;
   const local = Math.min(count, perHost);
   const sent = count > perHost ? (2 * perHost * bytes * (count - perHost)) / count : 0;
-  const host = readMs + writeMs + exchangeHere(bytes, local) + sent / (gigabits * 125_000);
+  const host = twoMs - stepMs / 3 + (1 - 2 / local) * exchangeMs + sent / (gigabits * 125_000);
   const last = host / parts;
   return stepMs / 3 + Math.max((2 / 3) * stepMs, host - last) + last;
 }
@@ -135,13 +137,15 @@ const modelled = [1, 2, 4].map((ranks) => ({ ranks, ms: cpuStep(ranks) }));
 const speeds = networks.flatMap((gigabits) =>
   counts.map((count) => ({ count, rate: (1000 * count * cards.batch) / cardStep(count, gigabits), gigabits })),
 );
-const ideal = counts.map((count) => ({ count, rate: (1000 * count * cards.batch) / cards.stepMs }));
+const ideal = counts.map((count) => ({ count, rate: (1000 * count * cards.batch) / cardStep(1) }));
+const reached = cards.measured.map(({ cards: count, ms }) => ({ count, rate: (1000 * count * cards.batch) / ms }));
 const atTheEnd = networks.map((gigabits) => speeds.findLast((each) => each.gigabits === gigabits));
 const rates = [2000, 4000, 8000, 16000, 32000, 64000, 128000, 256000, 512000];
 const x = (field, domain, title) => ({ field, ...logarithmic(title, domain, domain[1] > 4 ? counts : [1, 2, 4]) });
 const y = { field: 'rate', ...logarithmic('images a second', [2000, 512000], rates) };
+const MEASURED_POINT = { type: 'point', color: EVALUATION_COLOR, filled: true, size: 60 };
 const spec = {
-  title: { text: 'A step on more ranks', subtitle: `lines: the model; points: measured (${cpu.machine})` },
+  title: { text: 'A step on more ranks', subtitle: `lines: the model; points: measured (${cpu.machine}; H200)` },
   spacing: 40,
   hconcat: [
     {
@@ -153,7 +157,7 @@ const spec = {
       },
       layer: [
         { data: { values: modelled }, mark: { type: 'line', color: TRAINING_COLOR } },
-        { data: { values: measured }, mark: { type: 'point', color: EVALUATION_COLOR, filled: true, size: 60 } },
+        { data: { values: measured }, mark: MEASURED_POINT },
       ],
     },
     {
@@ -167,6 +171,7 @@ const spec = {
           mark: { type: 'line', color: TRAINING_COLOR },
           encoding: { detail: { field: 'gigabits' } },
         },
+        { data: { values: reached }, mark: MEASURED_POINT },
         {
           data: {
             values: [
