@@ -22,17 +22,20 @@ export function evalCommand(): Command {
   return new Command('eval')
     .description('error and sizes of a trained run')
     .argument('<run>', 'a run folder, or a file of parameters')
-    .option('--data <spec>', "other images than the run's own; of images:DIR those of DIR/val, DIR/test or DIR itself")
+    .option(
+      '--data <spec>',
+      "images to use instead of the run's; of images:DIR those of DIR/val, DIR/test or DIR itself",
+    )
     .option('--image-size <n>', 'side of the square images of images:DIR')
-    .option('--limit-val <n>', 'use only so many images')
+    .option('--limit-val <n>', 'number of images to use')
     .option('--device <name>', "auto, cpu, gpu or reference instead of the run's own")
     .option('--threads <n>', 'threads of the CPU engine')
     .option(
       '--matmul-precision <name>',
       "of products on a GPU: auto, float16, float16x2 or float32 instead of the run's",
     )
-    .option('--decode-threads <n>', 'images decoded at a time where they are streamed')
-    .option('--deployed', 'also the integer network: what a device will do')
+    .option('--decode-threads <n>', 'number of images decoded at a time')
+    .option('--deployed', 'evaluate the exported integer network, too')
     .option('--last', 'the last parameters instead of the best')
     .option('--json', 'one JSON object on stdout')
     .action(async (root: string, options: Record<string, string | boolean | undefined>) => {

@@ -33,24 +33,27 @@ interface Options {
 
 export function exportCommand(): Command {
   return new Command('export')
-    .description('a trained run as a network of integers, proven equal to it: ONNX, C99 and a packed file')
+    .description('write a trained run as a network of integers, proven equal to it: ONNX, C99 and a packed file')
     .argument('<run>', 'a run folder, or a file of parameters')
     .addOption(
-      new Option('--to <formats>', `which of ${exportFormats.join(', ')}`)
+      new Option('--to <formats>', `formats to write, of ${exportFormats.join(', ')}`)
         .argParser(formatSet)
         .default(new Set<ExportFormat>(['packed', 'onnx', 'c']), 'packed,onnx,c'),
     )
     .addOption(
-      new Option('--profile <name>', 'of net.onnx: exact, or npu, which accelerators fuse and which is not exact')
+      new Option(
+        '--profile <name>',
+        'operators of net.onnx: exact, or npu, which accelerators can fuse but which is not exact',
+      )
         .choices(onnxProfiles)
         .default('exact'),
     )
     .option('--packed', 'ONNX weights of 2 and 4 bits as int2 and int4 (operator set 25 and 21)')
-    .option('--out <dir>', 'the folder that is made; RUN/export by default, of a file FILE-export', userPath)
+    .option('--out <dir>', 'folder to write (default: RUN/export, for a file FILE-export)', userPath)
     .option('--force', 'replace an existing folder')
     .option('--last', 'the last parameters instead of the best')
-    .option('--no-plots', 'leave the picture out')
-    .option('--json', 'one JSON object on stdout: what export.json holds')
+    .option('--no-plots', 'draw no plot')
+    .option('--json', 'one JSON object on stdout, the content of export.json')
     .action(
       async (root: string, { to, profile, packed = false, out, force = false, last = false, json, plots }: Options) => {
         const folder = out ?? exportFolder(root);
