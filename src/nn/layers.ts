@@ -142,7 +142,7 @@ export type Define = (n: Layers, x: Value) => Value;
 export interface NetworkOptions {
   /** Size of an image. */
   readonly input: readonly [height: number, width: number, channels: number];
-  /** How parameters are named; `slashes` by default. */
+  /** Separators in the names of parameters; `slashes` by default. */
   readonly names?: Names;
 }
 

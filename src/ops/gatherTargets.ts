@@ -6,7 +6,7 @@ import type { Definition, Operation } from './definition.js';
 const signature = {
   /** `batchTable` and `position`: as in `gatherBatch`. */
   operands: { targets: 'int32|float [N,...S]', batchTable: 'int32 [T,B,2]', position: 'int32 [1]' },
-  /** Of the targets' type; −1 for image −1, which fills up an incomplete batch. */
+  /** Targets of the batch, in the targets' type; −1 for image −1, which fills up an incomplete batch. */
   results: { y: 'int32|float [B,...S]' },
 } as const;
 

@@ -161,7 +161,7 @@ export function timeTable(finished: readonly FinishedRunResult[]): Block {
   return { type: 'table', columns, rows: [...rows, ['', 'all', '', seconds.toFixed(1), '']] };
 }
 
-/** How to make the report again. */
+/** The commands that make the report again. */
 export function makingOf(
   plan: readonly PlannedRun[],
   finished: readonly FinishedRunResult[],

@@ -11,7 +11,7 @@ import { SKEW, winogradPanelBytes } from './convWinogradTransforms';
 @unmanaged
 class ApartWinogradArguments extends WinogradArguments {
   firstChunk: i32;
-  /** How many chunks, or fewer at the end. */
+  /** Number of chunks; fewer at the end. */
   step: i32;
   /** Inputs [16][tiles][depth], then products [16][panels][tiles][8], places `SKEW` further apart. */
   transformed: usize;

@@ -19,7 +19,7 @@ const WINDOW_BYTES = 96 * 1024;
  * Bytes of a block's transformed inputs: with a panel of weights and of products they should stay in the second cache.
  */
 const BLOCK_BYTES = 128 * 1024;
-/** Of 4 MiB on, transformed, weights stay in no second cache. */
+/** Input times result channels from which transformed weights, 4 MiB and more, do not fit into a second-level cache. */
 const LARGE_WEIGHTS = 65536;
 /** As in `kernels/convWinogradTransforms.ts`. */
 const SKEW_BYTES = 64;
@@ -42,7 +42,7 @@ export function winogradApplies(weights: Tensor, { rows, columns }: Window, dept
   return tapRows === 3 && tapColumns === 3 && isDense && depth % 4 === 0 && channels % PANEL === 0;
 }
 
-/** How results of input channels `depth` are cut into tiles, in at least `chunks` items, with a worker's scratch for them. */
+/** Tiling of results computed from `depth` input channels into at least `chunks` items, and the scratch of a worker. */
 export function cutTiles(source: Tensor, result: Tensor, depth: number, chunks: number) {
   const [, height, width] = nhwc(result);
   const windowColumns = upTo(2, width) + 2;
