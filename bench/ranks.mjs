@@ -10,7 +10,7 @@
  * rank.
  *
  * `step` is the whole; `shard` its part of going forward and backward through one shard and reading what it leaves, `write`
- * of writing what has been exchanged, `update` what follows; `exchange` that of the whole vector, in its parts, `largePart`
+ * of handing a GPU what has been exchanged, `update` what follows; `exchange` that of the whole vector, in its parts, `largePart`
  * that of 4 MB, and `latency` that of one number.
  */
 import { cpus } from 'node:os';
@@ -82,21 +82,21 @@ if (shards > 1) {
       for (const { storage, offset, length } of parts.flat()) await program.read(storage, offset, length);
     }
   });
-  times.write = await timed(() => {
-    for (const [at, part] of parts.entries()) {
-      let begin = 0;
-      for (const { storage, offset, length } of part) {
-        program.write(storage, vectors[at].subarray(begin, begin + length), offset);
-        begin += length;
+  if (program.upload) {
+    times.write = await timed(async () => {
+      for (const part of parts) {
+        const upload = program.upload(part);
+        await upload.values;
+        upload.write();
       }
-    }
-  });
+    });
+  }
   times.update = await timed(() => program.run('update'));
   times.exchange = await timed(async () => {
-    await Promise.all(vectors.map((vector) => ranks.mean(vector, shards, () => {})));
+    await Promise.all(vectors.map((vector) => ranks.mean(vector, shards, vector)));
   });
-  times.largePart = await timed(() => ranks.mean(largePart, shards, () => {}));
-  times.latency = await timed(() => ranks.mean(one, 1, () => {}));
+  times.largePart = await timed(() => ranks.mean(largePart, shards, largePart));
+  times.latency = await timed(() => ranks.mean(one, 1, one));
   line.floats = vectors.reduce((sum, { length }) => sum + length, 0);
 }
 if (values.trace) line.trace = await trace();
@@ -139,16 +139,13 @@ function tracedProgram(program) {
   return { ...program, run, ...(program.runReading && { runReading }) };
 }
 
-/** Ranks that record when a mean is complete, and when it has been written. */
+/** Ranks that record when a mean is where it is written from. */
 function tracedRanks() {
   let at = 0;
-  const mean = (vector, count, take) => {
+  const mean = async (vector, count, into) => {
     const part = at++ % stepParts(built.plan).length;
-    return ranks.mean(vector, count, (found) => {
-      note(`part ${part} summed`);
-      take(found);
-      note(`part ${part} written`);
-    });
+    await ranks.mean(vector, count, into);
+    note(`part ${part} summed`);
   };
   return { ...ranks, mean };
 }

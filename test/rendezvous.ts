@@ -20,10 +20,10 @@ export function rendezvous(size: number): Ranks[] {
     rank,
     size,
     gather: (bytes) => exchange(rank, bytes),
-    mean: async (vector, count, take) => {
+    mean: async (vector, count, into) => {
       const tree = new TreeSum();
       for (const each of await exchange(rank, vector.slice())) tree.add(each.slice());
-      take(divide(tree.total, count));
+      into.set(divide(tree.total, count));
     },
   }));
 }

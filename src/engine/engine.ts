@@ -35,8 +35,16 @@ export interface ProfileEntry {
   readonly ms: number;
 }
 
-/** Ranges of float storages that are read together, one after another. */
+/** Ranges of float storages that are read or written together, one after another. */
 export type StoragePart = readonly StorageRange[];
+
+/** A write of a part whose values are put in place beforehand, by whoever has them, in any thread. */
+export interface Upload {
+  /** Where the values go; resolves when the write before is done, and is valid until the next one. */
+  readonly values: Promise<Float64Array | Float32Array>;
+  /** Writes the values. They must be in place. */
+  write(): void;
+}
 
 export interface Program {
   /** Bytes of all storages and transient buffers. */
@@ -52,6 +60,11 @@ export interface Program {
    * reading costs no more than a copy.
    */
   readonly runReading?: (phase: string, parts: readonly StoragePart[]) => readonly Promise<Float32Array>[];
+  /**
+   * A write of a part from host memory that is kept for it: the same object has the same. Absent if storages are in the
+   * host's own memory.
+   */
+  readonly upload?: (part: StoragePart) => Upload;
   /** Time of each call, summed over the runs so far; zeros unless the engine was made to time its calls. */
   profile(): Promise<readonly ProfileEntry[]>;
   dispose(): Promise<void>;

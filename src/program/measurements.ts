@@ -86,10 +86,8 @@ async function meanOverShards(
     if (await isTrueOfAny(ranks, fault !== null)) throw fault ?? new Error('another rank lacks images');
     const { total } = ofShards;
     sums ??= new Float64Array(total.length);
-    const into = sums;
-    await ranks.mean(total, shards, (mean) => {
-      for (let i = 0; i < into.length; i++) into[i]! += mean[i]! / batches;
-    });
+    await ranks.mean(total, shards, total);
+    for (let i = 0; i < sums.length; i++) sums[i]! += total[i]! / batches;
   }
   return sums ?? new Float64Array(0);
 }

@@ -13,11 +13,11 @@ export interface Ranks {
   readonly size: number;
   /**
    * Sums the vectors of all ranks in the order of `TreeSum` and divides by `count`, a power of two: the same bits in every
-   * rank. The vector has to stay as it is until then; it may become the mean itself.
+   * rank. The vector has to stay as it is until then; it may be changed.
    *
-   * @param take gets the mean, which is there until it returns
+   * @param into gets the mean, which may be the vector itself
    */
-  mean(vector: FloatVector, count: number, take: (mean: FloatVector) => void): Promise<void>;
+  mean(vector: FloatVector, count: number, into: FloatVector): Promise<void>;
   /** The bytes of all ranks, which must be equally many, in the order of the ranks. */
   gather(bytes: Uint8Array): Promise<readonly Uint8Array[]>;
 }
@@ -25,7 +25,7 @@ export interface Ranks {
 export const oneRank: Ranks = {
   rank: 0,
   size: 1,
-  mean: async (vector, count, take) => take(divide(vector, count)),
+  mean: async (vector, count, into) => into.set(divide(vector, count)),
   gather: async (bytes) => [bytes],
 };
 

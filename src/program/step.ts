@@ -9,7 +9,7 @@
  */
 
 import type { BatchTable } from '../data/batches.js';
-import type { Program, StoragePart } from '../engine/engine.js';
+import type { Program, StoragePart, Upload } from '../engine/engine.js';
 import { STORAGE } from '../nn/index.js';
 import type { BatchFeed } from './batchFeed.js';
 import { isTrueOfAny, type Ranks } from './ranks.js';
@@ -58,7 +58,11 @@ export async function shardedStep(
   const written: Promise<void>[] = [];
   for (const [at, part] of gradientParts(program, parts).entries()) {
     sums[at]!.add(await part);
-    written.push(ranks.mean(sums[at]!.total, shards, (mean) => writeApart(program, parts[at]!, mean)));
+    const { total } = sums[at]!;
+    const upload = program.upload?.(parts[at]!) ?? uploadOf(program, parts[at]!, total);
+    // Awaited here, since all ranks have to ask for means in the same order.
+    const values = await upload.values;
+    written.push(ranks.mean(total, shards, values).then(upload.write));
     reportedLater(written);
   }
   await Promise.all(written);
@@ -127,10 +131,14 @@ function joined(vectors: readonly FloatVector[]): FloatVector {
   return together;
 }
 
-function writeApart(program: Program, part: StoragePart, together: FloatVector): void {
-  let begin = 0;
-  for (const { storage, offset, length } of part) {
-    program.write(storage, together.subarray(begin, begin + length), offset);
-    begin += length;
-  }
+/** A write of a part from values that are in memory of one's own. */
+function uploadOf(program: Program, part: StoragePart, values: FloatVector): Upload {
+  const write = (): void => {
+    let begin = 0;
+    for (const { storage, offset, length } of part) {
+      program.write(storage, values.subarray(begin, begin + length), offset);
+      begin += length;
+    }
+  };
+  return { values: Promise.resolve(values), write };
 }

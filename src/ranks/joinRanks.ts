@@ -69,7 +69,7 @@ function ranksOf(mpi: Mpi): JoinedRanks {
 /** Means by messages: each rank sums one part for all, by the tree over the ranks, and all ranks get all parts. */
 function sentMean({ size, alltoall, allgather }: Mpi): Ranks['mean'] {
   const buffers = keptBuffers();
-  return async (vector, count, take) => {
+  return async (vector, count, into) => {
     const { BYTES_PER_ELEMENT: bytes } = vector;
     const length = Math.ceil(vector.length / size);
     const [own, received, all] = buffers(vector, length * size);
@@ -78,7 +78,7 @@ function sentMean({ size, alltoall, allgather }: Mpi): Ranks['mean'] {
     const tree = new TreeSum();
     for (let from = 0; from < size; from++) tree.add(received.subarray(from * length, (from + 1) * length));
     allgather(divide(tree.total, count), all, length * bytes);
-    take(all.subarray(0, vector.length));
+    into.set(all.subarray(0, vector.length));
   };
 }
 

@@ -44,11 +44,9 @@ async function later(piece: () => void): Promise<void> {
 type Mean = Ranks['mean'];
 
 async function meanOf(mean: Mean, vector: FloatVector, count: number): Promise<FloatVector> {
-  let kept: FloatVector = vector;
-  await mean(vector, count, (found) => {
-    kept = found.slice();
-  });
-  return kept;
+  const into = vector.slice();
+  await mean(vector, count, into);
+  return into;
 }
 
 const random = createRandom(1);

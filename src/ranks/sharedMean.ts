@@ -1,6 +1,6 @@
 /**
  * Means over ranks of one machine, by memory that all of them see. Each copies its vector there, sums one part of all of
- * them in place, and takes the whole when all have done so: messages would copy each vector several times more.
+ * them in place, and copies the whole when all have done so: messages would copy each vector several times more.
  *
  * Several means are under way at once, each in a room of its own, and threads of a pool copy and sum large vectors: this
  * one is left to a GPU, to signals, and to looking whether the others have come.
@@ -28,7 +28,7 @@ export interface VectorWork {
   scale(vector: FloatVector, factor: number): Promise<void>;
 }
 
-/** Means under way: one is copied, one is summed, one is taken. */
+/** Means under way: one comes, one is summed, one goes. */
 const ROOMS = 3;
 
 /** Bytes of a line of the cache: no two ranks' counters share one. */
@@ -40,19 +40,19 @@ const LOOKS = 200;
 export function sharedMean(neighbours: Neighbours): Ranks['mean'] {
   const rooms: Room[] = [];
   let calls = 0;
-  return (vector, count, take) => {
+  return (vector, count, into) => {
     const at = calls++ % ROOMS;
     const room = rooms[at];
     // All ranks find out here, call by call, that they need more room: they have to ask for it in the same order.
     if (!room || room.bytes < vector.byteLength) rooms[at] = roomFor(neighbours, vector.byteLength);
-    return rooms[at]!.mean(vector, count, take);
+    return rooms[at]!.mean(vector, count, into);
   };
 }
 
 interface Room {
   /** Bytes of the largest vector that has room. */
   readonly bytes: number;
-  /** Begins when the mean before it has been taken. */
+  /** Begins when the mean before it has been copied. */
   readonly mean: Ranks['mean'];
 }
 
@@ -79,7 +79,7 @@ function roomFor({ rank, size, sharedMemory, yieldCore, copy, add, scale }: Neig
       await yieldToEventLoop();
     }
   };
-  const mean: Ranks['mean'] = async (vector, count, take) => {
+  const mean: Ranks['mean'] = async (vector, count, into) => {
     const Floats = vector instanceof Float64Array ? Float64Array : Float32Array;
     const vectors = Array.from(
       { length: size },
@@ -98,14 +98,14 @@ function roomFor({ rank, size, sharedMemory, yieldCore, copy, add, scale }: Neig
     await scale(parts[0]!, 1 / count);
     isDone();
     await everyone();
-    take(vectors[0]!);
+    await copy(into, vectors[0]!);
     isDone();
   };
   let last = Promise.resolve();
   return {
     bytes,
-    mean: (vector, count, take) => {
-      last = last.then(() => mean(vector, count, take));
+    mean: (vector, count, into) => {
+      last = last.then(() => mean(vector, count, into));
       return last;
     },
   };

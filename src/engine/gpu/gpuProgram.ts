@@ -15,7 +15,7 @@ import { compilePipelines } from './pipelines.js';
 import { placePlan, type TileChoice } from './placement.js';
 import { timeDispatches } from './profile.js';
 import { schedulePlan } from './schedule.js';
-import { type StagedWrites, stagedReads, stagedWrites } from './staging.js';
+import { stagedReads, stagedUploads } from './staging.js';
 
 export interface LoadOptions {
   /** Time every dispatch; the device needs the feature `timestamp-query`. */
@@ -80,14 +80,15 @@ export async function loadProgram(
     if (!storage) throw new Error(`the plan has no storage ${name}`);
     return { storage, buffer: buffers.get(placement.storages.get(name)!)! };
   };
-  const writes = stagedWrites(device);
-  const reads = stagedReads(device, (name) => storageOf(name).buffer, encode);
+  const bufferOf = (name: string) => storageOf(name).buffer;
+  const reads = stagedReads(device, bufferOf, encode);
+  const uploads = stagedUploads(device, bufferOf);
   const inFlight: Promise<unknown>[] = [];
   return {
     planBytes: placement.buffers.reduce((sum, { bytes }) => sum + bytes, 0),
     write: (name, data, offset = 0) => {
       const { storage, buffer } = storageOf(name);
-      writeStorage(device, storage, buffer, data, offset, writes);
+      writeStorage(device, storage, buffer, data, offset);
     },
     read: async (name, offset = 0, length) => {
       open.check();
@@ -114,6 +115,7 @@ export async function loadProgram(
         return reads.run(dispatchesOf(phase), parts).map(open.explain);
       },
     }),
+    upload: uploads.of,
     profile: async () =>
       [...phases].flatMap(([phase, dispatches]) =>
         dispatches.flatMap(({ nodes, label, ms }) =>
@@ -121,8 +123,8 @@ export async function loadProgram(
         ),
       ),
     dispose: async () => {
-      writes.dispose();
       reads.dispose();
+      uploads.dispose();
       for (const buffer of [...buffers.values(), parameters]) buffer.destroy();
     },
   };
@@ -229,12 +231,10 @@ function writeStorage(
   buffer: GPUBuffer,
   data: ArrayLike<number>,
   offset: number,
-  staged: StagedWrites,
 ): void {
   const end = offset + data.length;
   if (end > length) throw new Error(`${data.length} numbers at ${offset} exceed storage ${name} of ${length}`);
   const values = data instanceof arrays[dtype] ? data : arrays[dtype].from(data);
-  if (values instanceof Float32Array && staged.write(buffer, 4 * offset, values)) return;
   if (dtype !== 'uint8') {
     device.queue.writeBuffer(buffer, 4 * offset, values as Float32Array<ArrayBuffer>);
     return;

@@ -1,57 +1,67 @@
 /**
  * Transfers of floats between a GPU and the host by buffers that both can access and that are kept: creating a buffer
- * for each transfer costs more than the transfer, and `writeBuffer` makes another copy.
+ * for each transfer costs more than the transfer, and `writeBuffer` copies in the thread that drives the GPU.
  */
 
 import { lastWrite } from '../../passes/lastWrite.js';
-import type { StoragePart } from '../engine.js';
+import type { StoragePart, Upload } from '../engine.js';
 import type { Dispatch } from './gpuProgram.js';
 
-/** Bytes of the writes that use kept buffers: smaller ones gain nothing, larger ones happen once. */
-const stagedBytes = { least: 2 ** 16, most: 2 ** 24 };
-
-export interface StagedWrites {
-  /** Writes at a byte offset, if the write is of a size for kept buffers; returns whether it is. */
-  write(buffer: GPUBuffer, offset: number, values: Float32Array): boolean;
+export interface Uploads {
+  of(part: StoragePart): Upload;
   dispose(): void;
 }
 
-export function stagedWrites(device: GPUDevice): StagedWrites {
-  const all: GPUBuffer[] = [];
-  /** Mapped buffers by size. */
-  const free = new Map<number, GPUBuffer[]>();
-  const freeOf = (size: number): GPUBuffer[] => {
-    const found = free.get(size) ?? [];
-    free.set(size, found);
-    return found;
-  };
-  const make = (size: number): GPUBuffer => {
+/** Uploads by a kept buffer for each part, which is mapped again as soon as the device has copied it. */
+export function stagedUploads(device: GPUDevice, bufferOf: (storage: string) => GPUBuffer): Uploads {
+  const known = new Map<StoragePart, { readonly staging: GPUBuffer; readonly upload: Upload }>();
+  const make = (part: StoragePart) => {
     const usage = GPUBufferUsage.MAP_WRITE | GPUBufferUsage.COPY_SRC;
-    const buffer = device.createBuffer({ label: 'staged write', size, usage, mappedAtCreation: true });
-    all.push(buffer);
-    return buffer;
-  };
-  return {
-    write: (buffer, offset, values) => {
-      const { byteLength: size } = values;
-      if (size < stagedBytes.least || size > stagedBytes.most) return false;
-      const staging = freeOf(size).pop() ?? make(size);
-      new Float32Array(staging.getMappedRange()).set(values);
+    const staging = device.createBuffer({ label: 'upload', size: bytesOf(part), usage, mappedAtCreation: true });
+    let values: Upload['values'] = Promise.resolve(new Float32Array(staging.getMappedRange()));
+    const write = (): void => {
       staging.unmap();
       const encoder = device.createCommandEncoder();
-      encoder.copyBufferToBuffer(staging, 0, buffer, offset, size);
+      for (const { storage, offset, at, bytes } of placesOf(part)) {
+        encoder.copyBufferToBuffer(staging, at, bufferOf(storage), offset, bytes);
+      }
       device.queue.submit([encoder.finish()]);
-      // It can be written again when the copy is done. The device reports any error.
-      staging.mapAsync(GPUMapMode.WRITE).then(
-        () => freeOf(size).push(staging),
-        () => {},
-      );
-      return true;
+      values = mapped(staging, GPUMapMode.WRITE);
+      // Whoever asks for them next hears of an error.
+      values.catch(() => {});
+    };
+    const upload = {
+      get values() {
+        return values;
+      },
+      write,
+    };
+    return { staging, upload };
+  };
+  return {
+    of: (part) => {
+      const found = known.get(part) ?? make(part);
+      known.set(part, found);
+      return found.upload;
     },
     dispose: () => {
-      for (const buffer of all) buffer.destroy();
+      for (const { staging } of known.values()) staging.destroy();
     },
   };
+}
+
+function bytesOf(part: StoragePart): number {
+  return part.reduce((sum, { length }) => sum + 4 * length, 0);
+}
+
+/** The ranges of a part in bytes, and where they are in a buffer that has them one after another. */
+function placesOf(part: StoragePart) {
+  let end = 0;
+  return part.map(({ storage, offset, length }) => {
+    const at = end;
+    end += 4 * length;
+    return { storage, offset: 4 * offset, at, bytes: 4 * length };
+  });
 }
 
 /**
@@ -99,13 +109,11 @@ export function stagedReads(
         if (staging.mapState !== 'unmapped') staging.unmap();
         while (end - begin > MOST_DISPATCHES) submit(begin + MOST_DISPATCHES);
         submit(end, (encoder) => {
-          let at = 0;
-          for (const { storage, offset, length } of part) {
-            encoder.copyBufferToBuffer(bufferOf(storage), 4 * offset, staging, 4 * at, 4 * length);
-            at += length;
+          for (const { storage, offset, at, bytes } of placesOf(part)) {
+            encoder.copyBufferToBuffer(bufferOf(storage), offset, staging, at, bytes);
           }
         });
-        return mapped(staging);
+        return mapped(staging, GPUMapMode.READ);
       });
       if (begin < dispatches.length) submit(dispatches.length);
       return reads;
@@ -137,13 +145,12 @@ function readPlans(
   let end = 0;
   return parts.map((part) => {
     end = Math.max(end, ...part.map(endOf));
-    const size = part.reduce((sum, { length }) => sum + 4 * length, 0);
     const usage = GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST;
-    return { part, end, staging: device.createBuffer({ label: 'staged read', size, usage }) };
+    return { part, end, staging: device.createBuffer({ label: 'staged read', size: bytesOf(part), usage }) };
   });
 }
 
-async function mapped(staging: GPUBuffer): Promise<Float32Array> {
-  await staging.mapAsync(GPUMapMode.READ);
+async function mapped(staging: GPUBuffer, mode: GPUMapModeFlags): Promise<Float32Array> {
+  await staging.mapAsync(mode);
   return new Float32Array(staging.getMappedRange());
 }
