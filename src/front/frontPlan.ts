@@ -89,7 +89,7 @@ export interface Front {
   readonly images: PlannedImages;
   /** The folder of the run folders, the .cfg file and the report. */
   readonly folder: string;
-  /** The teacher of all quantized networks, besides the labels, if the call gives one. */
+  /** The teacher of all quantized networks, besides the labels, if the call or the section gives one. */
   readonly teacher: string | null;
 }
 
@@ -270,7 +270,7 @@ export async function planFront(
     quick,
     images: { classes: images.classes.length, shape: [images.train.height, images.train.width, images.train.channels] },
     folder,
-    teacher: teaching.distill === undefined ? null : String(teaching.distill),
+    teacher: experimentOf('QUANTIZED', {}).training.distill?.from ?? null,
   };
 }
 

@@ -9,6 +9,7 @@
 
 import type { Program } from '../engine/engine.js';
 import { averageStorages, STORAGE } from '../nn/index.js';
+import { CONTROL_LENGTH } from '../ops/attributes.js';
 import type { BatchFeed } from './batchFeed.js';
 import { isTrueOfAny, type Ranks } from './ranks.js';
 import { faultOf } from './step.js';
@@ -35,8 +36,8 @@ export async function measureMoments(
 }
 
 /**
- * The squares of the parameters' gradients, their means over the shards of the first batches of the feed. The running
- * moments stay as they were. Rejects likewise.
+ * The squares of the parameters' gradients of the loss, without damping, their means over the shards of the first batches
+ * of the feed. The running moments stay as they were. Rejects likewise.
  */
 export async function measureGradients(
   program: Program,
@@ -47,6 +48,8 @@ export async function measureGradients(
 ): Promise<Float64Array> {
   const keeps = plan.storages.some(({ name }) => name === STORAGE.running);
   const running = keeps ? await program.read(STORAGE.running) : null;
+  // Each step writes its own. The last one's would count damping, unless the run has been resumed since.
+  program.write(STORAGE.control, new Float64Array(CONTROL_LENGTH));
   const after = async () => {
     await program.run('gradient');
     return squaresOf((await program.read(STORAGE.gradients)) as FloatVector);

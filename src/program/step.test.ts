@@ -7,7 +7,7 @@ import type { ImageStream } from '../data/imageStream.js';
 import { createRandom, generateSynthetic, limit, trainingEpoch } from '../data/index.js';
 import { selectEngine } from '../engine/selectEngine.js';
 import { STORAGE } from '../nn/index.js';
-import { METRICS } from '../ops/attributes.js';
+import { CONTROL, METRICS } from '../ops/attributes.js';
 import { lastWrite } from '../passes/lastWrite.js';
 import { experimentFromSettings } from '../settings/index.js';
 import { programOptions } from '../train/programOptions.js';
@@ -23,7 +23,12 @@ const { train: images } = generateSynthetic(3, 16);
 const table = trainingEpoch(images.count, 16, createRandom(5), { shift: 4, mirror: true });
 
 /** The tiny network with its start values on one thread, at the first batch of its shards. */
-async function sessionOf(batchSize: number, shards: number, ranks = oneRank, isStreamed = false): Promise<Session> {
+async function sessionOf(
+  batchSize: number,
+  shards: number,
+  ranks = oneRank,
+  { isStreamed = false, damps = false } = {},
+): Promise<Session> {
   const kinds = { w_quantize: 'parametric_fp_d_xmax', a_quantize: 'parametric_fp_d_xmax_relu', a_stepsize: 0.1 };
   const settings = { model: 'tiny', data: 'synthetic', batch_size: batchSize, shards, bn_reestimate: 1, ...kinds };
   const experiment = experimentFromSettings('S', 's.cfg', settings);
@@ -34,7 +39,7 @@ async function sessionOf(batchSize: number, shards: number, ranks = oneRank, isS
     evaluationImages: 11,
     isStreamed,
   };
-  const options = { ...programOptions(experiment, shape, null), gradientBatches: 1 };
+  const options = { ...programOptions(experiment, shape, null), gradientBatches: 1, damps };
   const engine = await selectEngine('cpu', { threads: 1 });
   const session = await openSession(engine, buildTrainingProgram(options), undefined, ranks);
   session.program.write(STORAGE.control, [0.05, 0.1, 0.1, 0]);
@@ -122,12 +127,15 @@ describe('a step in shards', () => {
   });
 });
 
-it('the squares of gradients that are measured are those of the step on the same images', async () => {
-  const [session] = await sessionsOf(1, 1);
-  const measured = await session!.measureGradients(table);
-  session!.setBatches(table);
-  expect(await session!.step(0)).toBeNull();
-  const [gradients] = await read(session!, STORAGE.gradients);
+it('the squares of gradients that are measured are those of the step on the same images, without damping', async () => {
+  const session = await sessionOf(16, 1, oneRank, { damps: true });
+  session.setTrainingImages(images);
+  session.program.write(STORAGE.control, [9, -9], CONTROL.damping);
+  const measured = await session.measureGradients(table);
+  session.program.write(STORAGE.control, [0, 0], CONTROL.damping);
+  session.setBatches(table);
+  expect(await session.step(0)).toBeNull();
+  const [gradients] = await read(session, STORAGE.gradients);
   expect([...measured]).toEqual(gradients!.map((gradient) => gradient ** 2));
 });
 
@@ -201,7 +209,7 @@ describe('ranks', () => {
     const decoded = await Promise.all(
       rendezvous(2).map(async (ranks) => {
         const files: string[] = [];
-        const session = await sessionOf(16, 4, ranks, true);
+        const session = await sessionOf(16, 4, ranks, { isStreamed: true });
         session.setTrainingImages(streamOf(images, (file) => files.push(file)));
         session.setBatches(table);
         expect(await session.step(0)).toBeNull();
