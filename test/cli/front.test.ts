@@ -91,7 +91,7 @@ it('is the same once more, with nothing trained', async () => {
 });
 
 it('makes the report of what is finished, if asked to train nothing, and says what is missing', async () => {
-  const { stderr } = await succeeds(call('0.4,0.75', '--seeds', '0,1,2', '--report'), folder);
+  const { stderr } = await succeeds(call('0.4,0.75', '--seeds', '0,1,2', '--distill', 'none', '--report'), folder);
   expect(stderr.match(/^\[.*\] seed \d \w.* {2}not finished$/gm)).toHaveLength(16);
   expect(existsSync(join(folder, 'front/seed-0/LEARNED_0.75'))).toBe(false);
   const text = report();
@@ -100,6 +100,7 @@ it('makes the report of what is finished, if asked to train nothing, and says wh
   expect(text).toMatch(/^Not run with any seed, .*: `LEARNED_0\.75`, `ALLOCATED_0\.75`, `SAME_W3A4`, `ENDS_W2A4`\.$/m);
   expect(text).toMatch(/^- 0\.4 kB, .* `SAME_W2A4`: .* over 2 of 3 seeds\.$/m);
   expect(text).not.toMatch(/^- 0\.75 kB/m);
+  expect(text).not.toContain('learn from');
 });
 
 it('refuses what cannot be compared', async () => {
