@@ -120,10 +120,23 @@ function vectorWork(library: Library): VectorWork {
   };
 }
 
-/** A function of a library, that first hears of how many bytes: of many, it runs in a thread of the pool. */
+/**
+ * A function of a library that takes the number of bytes as an additional first argument: for many bytes it runs in a
+ * thread of the pool.
+ */
 function besideTheLoop(call: ReturnType<Library['func']>) {
   const beside = promisify(call.async);
-  return async (bytes: number, ...words: unknown[]) => (bytes < ASIDE_BYTES ? call(...words) : beside(...words));
+  /** Arguments of running calls, so that the garbage collector leaves vectors that nothing else holds any more. */
+  const inUse = new Set<unknown>();
+  return async (bytes: number, ...words: unknown[]) => {
+    if (bytes < ASIDE_BYTES) return call(...words);
+    inUse.add(words);
+    try {
+      return await beside(...words);
+    } finally {
+      inUse.delete(words);
+    }
+  };
 }
 
 /** Vectors that hold one number everywhere, of the type and length of another, kept by type and number. */
