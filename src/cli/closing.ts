@@ -6,7 +6,7 @@
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { type Images, parseDataSpec } from '../data/index.js';
-import { evaluateDeployed, macsOf } from '../deploy/deployedEvaluation.js';
+import { evaluateDeployed } from '../deploy/deployedEvaluation.js';
 import { openTrained } from '../deploy/trainedNetwork.js';
 import { InputError } from '../errors.js';
 import type { Variables } from '../nn/index.js';
@@ -14,6 +14,7 @@ import type { BitRange, ComparedRun } from '../report/index.js';
 import { openRunFolder } from '../runs/index.js';
 import type { RunEvents } from '../runs/runEvents.js';
 import { commandWords, programName } from '../settings/index.js';
+import { multiplications } from '../ship/integerNetwork.js';
 import { metrics, metricText, namedMetric, type Task } from '../task.js';
 import type { RunSummary } from '../train/summary.js';
 import { duration } from './progress.js';
@@ -67,7 +68,7 @@ export async function deployedLine(
     throw error;
   });
   if (trained instanceof InputError) return `no integers for a device: ${trained.message}`;
-  if (macsOf(trained.lowered.network) * test.count > deployedMacs * threads) {
+  if (multiplications(trained.lowered.network) * test.count > deployedMacs * threads) {
     return `in integers, as a device computes: takes minutes, ${call}`;
   }
   const onProgress = progressOf('in integers, as a device computes');

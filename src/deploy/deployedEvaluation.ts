@@ -8,7 +8,7 @@ import { softmaxCrossEntropyDefinition } from '../ops/softmaxCrossEntropy.js';
 import { scoreOf } from '../program/score.js';
 import { load } from '../runtime/index.js';
 import { checkImages, testImages } from '../ship/checkImages.js';
-import { type IntegerNetwork, multiplicationsOf, outputsOf } from '../ship/integerNetwork.js';
+import { type IntegerNetwork, multiplications, outputsOf } from '../ship/integerNetwork.js';
 import { predictionOf } from '../ship/interpreter.js';
 import { packNetwork } from '../ship/packedFile.js';
 import type { Task } from '../task.js';
@@ -45,7 +45,7 @@ export async function evaluateDeployed(
   { threads, onProgress, signal }: EvaluationOptions,
 ): Promise<DeployedEvaluation> {
   const { unit } = outputsOf(network);
-  const macs = macsOf(network);
+  const macs = multiplications(network);
   const predictions = task.loss === 'classes' ? new Int32Array(images.count) : null;
   const score = scoreOf(task, images, scaling)?.() ?? null;
   let [counted, loss, index] = [0, 0, 0];
@@ -68,11 +68,6 @@ export async function evaluateDeployed(
   }
   const error = score ? score.error() : counted / images.count;
   return { error, loss: loss / images.count, predictions };
-}
-
-/** Multiply-adds of one image. */
-export function macsOf({ layers }: IntegerNetwork): number {
-  return layers.reduce((sum, layer) => sum + multiplicationsOf(layer), 0);
 }
 
 /** Integer logits of an export's test images. */

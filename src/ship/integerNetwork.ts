@@ -355,3 +355,8 @@ export function multiplicationsOf(layer: IntegerLayer): number {
   const [height, width] = layer.output.shape as [number, number];
   return layer.products.reduce((sum, { weights }) => sum + height * width * weights.values.length, 0);
 }
+
+/** Multiplications of a network for one image, those with padding included. */
+export function multiplications({ layers }: IntegerNetwork): number {
+  return layers.reduce((sum, layer) => sum + multiplicationsOf(layer), 0);
+}

@@ -1,9 +1,9 @@
 /** `net.h`: the network's memory in bytes, its input and its output. */
 
-import { type InputLayer, inputOf, type Outputs, outputsOf } from '../integerNetwork.js';
+import { type InputLayer, inputOf, multiplications, type Outputs, outputsOf } from '../integerNetwork.js';
 import { quoted } from './literals.js';
 import { constantBytes, hasWideLogits } from './networkSource.js';
-import { guardBytes, multiplications, type Plan, sharedBytes, weightBytes } from './plan.js';
+import { guardBytes, type Plan, sharedBytes, weightBytes } from './plan.js';
 
 /** Names of the classes, or numbers if they have no names. */
 function classNames({ network }: Plan): readonly string[] {

@@ -15,7 +15,6 @@ import {
   type IntegerNetwork,
   type IntegerTensor,
   leastOf,
-  multiplicationsOf,
   type Product,
   storedSource,
 } from '../integerNetwork.js';
@@ -105,11 +104,6 @@ export function planOf(network: IntegerNetwork): Plan {
 /** Bytes of all weights as streams. */
 export function weightBytes({ layers }: IntegerNetwork): number {
   return layers.reduce((sum, layer) => sum + weightBytesOf(layer), 0);
-}
-
-/** Multiplications of one image, those with padding included. */
-export function multiplications({ layers }: IntegerNetwork): number {
-  return layers.reduce((sum, layer) => sum + multiplicationsOf(layer), 0);
 }
 
 /** Bytes of a buffer of whole words that holds integers of 16 or of 32 bits. */
