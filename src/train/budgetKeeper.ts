@@ -197,8 +197,8 @@ function oneMore(bits: readonly number[], quantizers: readonly Quantizer[]): num
 }
 
 /**
- * The error; for bits above the present ones its decrease is divided by `reluctance`, so that bits do not go to and fro
- * with the noise of measurements.
+ * The error; for bits above the present ones its decrease is divided by `reluctance`, so that bits do not oscillate with
+ * the noise of measurements.
  */
 function reluctant(error: BitError, present: readonly number[]): BitError {
   return (row, count) => {
