@@ -1,7 +1,7 @@
 /**
  * Counts oscillating weights. A weight whose optimum is between two levels of its quantizer is pulled back from either
  * of them, since gradients see the rounded weight, never the distance to the threshold. So late in training some
- * weights jump to and fro, and with them the moments of batch normalisation and the loss (Nagel et al., arXiv
+ * weights oscillate, and with them the moments of batch normalisation and the loss (Nagel et al., arXiv
  * 2203.11086).
  *
  * Between two observations a weight's level rises, falls or stays. It oscillates if it has both risen and fallen within

@@ -255,6 +255,24 @@ export function linearDispatch(count: number, size = workgroupSize): [number, nu
 /** Invocations of an element-wise kernel's workgroup. */
 export const workgroupSize = 256;
 
+/** WGSL with a branch for each part of an index: so many values of it are the part's, from `begin` on. */
+export function branches(
+  index: string,
+  sizes: readonly number[],
+  code: (part: number, begin: number) => string,
+): string {
+  let end = 0;
+  return sizes
+    .map((size, part) => {
+      const begin = end;
+      end += size;
+      return `if (${index} < ${end}u) {
+    ${code(part, begin)}
+  }`;
+    })
+    .join(' else ');
+}
+
 /** An entry point that runs `body` for i = 0 … count − 1. */
 export function elementwiseMain(count: number, body: string, prologue = ''): string {
   return `@compute @workgroup_size(${workgroupSize})

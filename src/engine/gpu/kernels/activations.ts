@@ -6,6 +6,7 @@
 import type { Node } from '../../../graph/graph.js';
 import { elementCount } from '../../../graph/tensor.js';
 import {
+  branches,
   bufferOperand,
   elementwiseMain,
   type KernelCall,
@@ -121,18 +122,4 @@ function requestsOf<N extends Activated>(
 
 function activationsOf([first]: readonly Activated[]): string {
   return activationFunctions(first!.attributes.activation);
-}
-
-/** WGSL with a branch for each part of an index: so many values of it are the part's, from `begin` on. */
-function branches(index: string, sizes: readonly number[], code: (part: number, begin: number) => string): string {
-  let end = 0;
-  return sizes
-    .map((size, part) => {
-      const begin = end;
-      end += size;
-      return `if (${index} < ${end}u) {
-    ${code(part, begin)}
-  }`;
-    })
-    .join(' else ');
 }

@@ -5,6 +5,7 @@
 
 import { dimension, elementCount, type Tensor } from '../../../graph/tensor.js';
 import {
+  branches,
   bufferOperand,
   type KernelCall,
   kernelSource,
@@ -30,22 +31,21 @@ export function finishSums(placement: Placement, label: string, tables: readonly
     });
   });
   const source = kernelSource(requests);
-  let firstGroup = 0;
-  const branches = tables.map(({ start, rows, results }, table) => {
-    const width = results.reduce((sum, tensor) => sum + elementCount(tensor.shape), 0);
-    const columns = Math.min(nextPowerOfTwo(width), rows >= 64 ? 16 : rows >= 16 ? 64 : 256);
-    const group = firstGroup;
-    firstGroup += Math.ceil(width / columns);
+  const widths = tables.map(({ results }) => results.reduce((sum, tensor) => sum + elementCount(tensor.shape), 0));
+  const columnsOf = (table: number): number => {
+    const { rows } = tables[table]!;
+    return Math.min(nextPowerOfTwo(widths[table]!), rows >= 64 ? 16 : rows >= 16 ? 64 : 256);
+  };
+  const groups = widths.map((width, table) => Math.ceil(width / columnsOf(table)));
+  const each = branches('group.x', groups, (table, first) => {
+    const { start, rows, results } = tables[table]!;
+    const [width, columns] = [widths[table]!, columnsOf(table)];
     const load = source.operands[`partials${table}`]!.load(`${start}u + row * ${width}u + column`);
-    let begin = 0;
-    const stores = results.map((tensor, index) => {
-      const from = begin;
-      begin += elementCount(tensor.shape);
-      const store = source.operands[`result${table}_${index}`]!.store(`column - ${from}u`, 'sum');
-      return `if (column < ${begin}u) { ${store} }`;
-    });
-    return `if (group.x < ${firstGroup}u) {
-    let column = (group.x - ${group}u) * ${columns}u + t % ${columns}u;
+    const sizes = results.map((tensor) => elementCount(tensor.shape));
+    const stores = branches('column', sizes, (result, begin) =>
+      source.operands[`result${table}_${result}`]!.store(`column - ${begin}u`, 'sum'),
+    );
+    return `let column = (group.x - ${first}u) * ${columns}u + t % ${columns}u;
     var sum = 0.0;
     if (column < ${width}u) {
       for (var row = t / ${columns}u; row < ${rows}u; row += ${256 / columns}u) { sum += ${load}; }
@@ -54,18 +54,17 @@ export function finishSums(placement: Placement, label: string, tables: readonly
     ${treeSum('lanes', 256, columns)}
     sum = lanes[t];
     if (t < ${columns}u) {
-      ${stores.join(' else ')}
-    }
-  }`;
+      ${stores}
+    }`;
   });
   const body = `
 var<workgroup> lanes: array<f32, 256>;
 @compute @workgroup_size(256)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) t: u32) {
-  ${branches.join(' else ')}
+  ${each}
 }
 `;
-  return { ...source.finish(label, [firstGroup], body), sums: tables };
+  return { ...source.finish(label, [groups.reduce((sum, count) => sum + count, 0)], body), sums: tables };
 }
 
 /**
