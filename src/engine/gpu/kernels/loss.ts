@@ -17,7 +17,7 @@ import {
 } from '../kernel.js';
 import { type Lanes, lanesFor, wideIf } from '../lanes.js';
 import type { Lowering } from '../lowering.js';
-import { finishSums, mostPartials, nextPowerOfTwo, treeMax, treeSum } from './sums.js';
+import { finishSums, mostPartials, nextPowerOfTwo, treeFold, treeMax, treeSum } from './sums.js';
 
 export const softmaxCrossEntropy: Lowering<'softmaxCrossEntropy'> = (node, placement) => {
   const { logits, labels, teacher } = node.operands;
@@ -31,40 +31,61 @@ export const softmaxCrossEntropy: Lowering<'softmaxCrossEntropy'> = (node, place
   };
   const lanes = lanesFor(classes);
   const wide = wideIf(lanes, ['logits', 'teacher'] as const);
-  return summed(placement, node, requests, { items: rows, means: [rows, 1], wide }, (operands) => {
-    const each = (body: string) => eachClass(operands, classes, lanes, body);
-    const target = smoothing > 0 ? `(${float(1 - smoothing)} * own + ${float(smoothing / classes)} * logitSum)` : 'own';
-    const hard = `largest + log(expSum) - ${target}`;
-    const loss = distillation ? `${float(1 - distillation.weight)} * (${hard}) + divergence` : hard;
+  const threads = classes < classesOfWorkgroup ? 1 : workgroupSize;
+  const sizes = { items: rows, means: [rows, 1], wide, threads } as const;
+  return summed(placement, node, requests, sizes, (operands) => {
+    const each = (body: string) => eachClass(operands, classes, lanes, threads, body);
+    const target =
+      smoothing > 0 ? `(${float(1 - smoothing)} * own.x + ${float(smoothing / classes)} * own.y)` : 'own.x';
+    const hard = `best.x + log(expSum.x) - ${target}`;
+    const loss = distillation ? `${float(1 - distillation.weight)} * (${hard}) + divergence.x` : hard;
     return `let label = ${operands.labels.load('n')};
-    if (u32(label) >= ${classes}u) { continue; }
     let row = n * ${classes}u;
-    var best = 0u;
-    var bestLogit = 0.0;
-    var largest = 0.0;
-    var own = 0.0;
-    var logitSum = 0.0;
-    ${each(`if (k == 0u || logit > bestLogit) { best = k; bestLogit = logit; }
-      largest = select(max(largest, logit), logit, k == 0u);
-      if (k == u32(label)) { own = logit; }
-      logitSum += logit;`)}
-    var expSum = 0.0;
-    ${each('expSum += exp(logit - largest);')}
-    ${distillation ? divergence(each, distillation) : ''}
-    sum += vec2f(${loss}, select(1.0, 0.0, best == u32(label)));`;
+    // The largest logit, and the first class that has it.
+    var best = vec2f(${lowest}, 0.0);
+    // The logit of the label, and the sum of all.
+    var own = vec2f();
+    ${each(`if (logit > best.x) { best = vec2f(logit, f32(k)); }
+      own += vec2f(select(0.0, logit, k == u32(label)), logit);`)}
+    ${ofRow('best', threads, (a, b) => `select(${a}, ${b}, ${b}.x > ${a}.x || (${b}.x == ${a}.x && ${b}.y < ${a}.y))`)}
+    ${ofRow('own', threads)}
+    var expSum = vec2f();
+    ${each('expSum.x += exp(logit - best.x);')}
+    ${ofRow('expSum', threads)}
+    ${distillation ? divergence(each, threads, distillation) : ''}
+    if (${threads === 1 ? '' : 't == 0u && '}u32(label) < ${classes}u) { sum += vec2f(${loss}, select(1.0, 0.0, u32(best.y) == u32(label))); }`;
   });
 };
 
-/** WGSL that runs `body` for each class k of a row with its `logit`, and the teacher's, `theirs`, if there is one. */
+/** From so many classes on a workgroup takes a row of logits; with fewer, an invocation does. */
+const classesOfWorkgroup = 256;
+
+/** Below every logit. */
+const lowest = float(-3e38);
+
+/** WGSL that folds the pairs that the invocations of a row have, by default into their sum, which all of them get. */
+function ofRow(pair: string, threads: number, combined = (a: string, b: string) => `${a} + ${b}`): string {
+  if (threads === 1) return '';
+  return `lanes[t] = ${pair};
+    ${treeFold('lanes', threads, 1, threads, combined)}
+    ${pair} = lanes[0];
+    workgroupBarrier();`;
+}
+
+/**
+ * WGSL that runs `body` for each own class k of a row with its `logit`, and the teacher's, `theirs`, if there is one.
+ */
 function eachClass(
   { logits, teacher }: Readonly<Record<'logits' | 'teacher', Operand>>,
   classes: number,
   lanes: Lanes,
+  threads: number,
   body: string,
 ): string {
   const at = lanes.width === 1 ? 'row + first' : `(row + first) / ${lanes.width}u`;
   const one = (vector: string) => (lanes.width === 1 ? vector : `${vector}[j]`);
-  return `for (var first = 0u; first < ${classes}u; first += ${lanes.width}u) {
+  const begin = threads === 1 ? '0u' : `${lanes.width}u * t`;
+  return `for (var first = ${begin}; first < ${classes}u; first += ${lanes.width * threads}u) {
       let logits = ${lanes.load(logits, at)};
       ${teacher ? `let teachers = ${lanes.load(teacher, at)};` : ''}
       for (var j = 0u; j < ${lanes.width}u; j++) {
@@ -89,7 +110,7 @@ export const elementLoss: Lowering<'elementLoss'> = (node, placement) => {
     placement,
     node,
     requests,
-    { items, means: [items, length], wide: [] },
+    { items, means: [items, length], wide: [], threads: 1 },
     (operands) => `let o = ${operands.outputs.load('n')};
     let t = ${operands.targets.load('n')};
     if (${isLeftOut(operands.labels, length, 'n', node.attributes.kind)}) { continue; }
@@ -134,35 +155,40 @@ export const elementLossGradient: Lowering<'elementLossGradient'> = (node, place
 /** Items that one workgroup adds up: more than the images of a batch, fewer than their pixels. */
 const itemsOfWorkgroup = 4096;
 
+interface SummedSizes<Names extends string> {
+  readonly items: number;
+  /** Divisors of the two sums. */
+  readonly means: readonly [number, number];
+  /** Operands that are loaded four numbers at a time. */
+  readonly wide: readonly Names[];
+  /** Invocations that compute an item together: one, or a workgroup. */
+  readonly threads: number;
+}
+
 /**
  * The two numbers of a loss, computed by one workgroup, or by several and a kernel that adds their sums.
  *
- * @param means divisors of the sums
- * @param wide operands that are loaded four numbers at a time
- * @param of WGSL that adds item n to `sum`; may `continue`
+ * @param of WGSL that adds item n to `sum`; may `continue` if an item has one invocation
  */
 function summed<Names extends string>(
   placement: Placement,
   { op, results: { loss } }: { readonly op: string; readonly results: { readonly loss: Tensor } },
   requests: Readonly<Record<Names, OperandRequest | null>>,
-  {
-    items,
-    means,
-    wide,
-  }: { readonly items: number; readonly means: readonly [number, number]; readonly wide: readonly NoInfer<Names>[] },
+  { items, means, wide, threads }: SummedSizes<NoInfer<Names>>,
   of: (operands: Readonly<Record<Names, Operand>>) => string,
 ): KernelCall[] {
-  const groups = Math.min(mostPartials, Math.ceil(items / itemsOfWorkgroup));
+  const groups = Math.min(mostPartials, Math.ceil(items / (threads === 1 ? itemsOfWorkgroup : 1)));
   const partials = groups > 1 ? placement.scratch(2 * groups) : null;
   const result = partials ? bufferOperand(partials, 'write') : tensorOperand(placement, loss, 'write');
   const all = { ...requests, result } as Record<Names | 'result', OperandRequest | null>;
   const { operands, finish } = kernelSource<Names | 'result'>(all, wide);
+  const first = threads === 1 ? `group.x * ${workgroupSize}u + t` : 'group.x';
   const body = `
 var<workgroup> lanes: array<vec2f, ${workgroupSize}>;
 @compute @workgroup_size(${workgroupSize})
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) t: u32) {
   var sum = vec2f();
-  for (var n = group.x * ${workgroupSize}u + t; n < ${items}u; n += ${groups * workgroupSize}u) {
+  for (var n = ${first}; n < ${items}u; n += ${(groups * workgroupSize) / threads}u) {
     ${of(operands)}
   }
   lanes[t] = sum;
@@ -242,7 +268,7 @@ function softSums(
   const cooling = float(1 / temperature);
   return `workgroupBarrier();
   var ownSum = 0.0;
-  var theirMost = ${float(-3e38)};
+  var theirMost = ${lowest};
   ${eachOwn(`ownSum += exp(${cooling} * (${logit} - largest)); theirMost = max(theirMost, ${theirs});`)}
   lanes[t] = ownSum;
   ${treeSum('lanes', width)}
@@ -266,19 +292,19 @@ function softGradient(hard: string, logit: string, theirs: string, { temperature
   return `${float(1 - weight)} * (${hard}) + ${float(weight * temperature)} * (${q} - ${p})`;
 }
 
-/** WGSL for `divergence`, w·T²·KL of a row, see `ops/softmaxCrossEntropy.ts`; needs the `largest` logit. */
-function divergence(each: (body: string) => string, { temperature, weight }: Distillation): string {
+/** WGSL for `divergence.x`, w·T²·KL of a row, see `ops/softmaxCrossEntropy.ts`; needs the `best` logit. */
+function divergence(each: (body: string) => string, threads: number, { temperature, weight }: Distillation): string {
   const cooling = float(1 / temperature);
-  return `var most = 0.0;
-    ${each('most = select(max(most, theirs), theirs, k == 0u);')}
-    var ownSum = 0.0;
-    var theirSum = 0.0;
-    ${each(`ownSum += exp(${cooling} * (logit - largest));
-      theirSum += exp(${cooling} * (theirs - most));`)}
-    let ownTotal = log(ownSum);
-    let theirTotal = log(theirSum);
-    var divergence = 0.0;
-    ${each(`let p = ${cooling} * (theirs - most) - theirTotal;
-      divergence += exp(p) * (p - (${cooling} * (logit - largest) - ownTotal));`)}
-    divergence *= ${float(weight * temperature ** 2)};`;
+  return `var most = vec2f(${lowest});
+    ${each('most.x = max(most.x, theirs);')}
+    ${ofRow('most', threads, (a, b) => `max(${a}, ${b})`)}
+    var softSums = vec2f();
+    ${each(`softSums += vec2f(exp(${cooling} * (logit - best.x)), exp(${cooling} * (theirs - most.x)));`)}
+    ${ofRow('softSums', threads)}
+    let totals = log(softSums);
+    var divergence = vec2f();
+    ${each(`let p = ${cooling} * (theirs - most.x) - totals.y;
+      divergence.x += exp(p) * (p - (${cooling} * (logit - best.x) - totals.x));`)}
+    ${ofRow('divergence', threads)}
+    divergence.x *= ${float(weight * temperature ** 2)};`;
 }

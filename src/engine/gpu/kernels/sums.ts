@@ -80,7 +80,7 @@ export function treeMax(array: string, size: number): string {
 }
 
 /** Folds by invocations t < threads, of which there may be fewer than sums at once. */
-function treeFold(
+export function treeFold(
   array: string,
   size: number,
   down: number,
