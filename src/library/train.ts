@@ -5,14 +5,12 @@ import type { Images } from '../data/imageStream.js';
 import type { SelectEngine } from '../engine/engineSelector.js';
 import { InputError } from '../errors.js';
 import type { LiveLine } from '../live/liveFormat.js';
-import { liveLines, liveRun } from '../live/liveLines.js';
 import { type NetworkDefinition, readDefinition } from '../nn/index.js';
 import { type Experiment, experimentFromSettings, soundKeys, withDefinition } from '../settings/index.js';
 import type { SettingKey } from '../settings/settings.js';
-import type { Task } from '../task.js';
 import { describeData } from '../train/dataDescription.js';
 import { memoryRecorder, type RunRecord, readRunFile, runFile } from '../train/memoryRecorder.js';
-import { heldOut, openTraining, type TrainingImages } from '../train/openTraining.js';
+import { heldOut, type OpenTraining, openTraining, type TrainingImages } from '../train/openTraining.js';
 import type { EpochReport, Recorder, StepReport } from '../train/recorder.js';
 import type { RunSummary } from '../train/summary.js';
 import { parseSafetensorsFile } from '../weights/checkedSafetensors.js';
@@ -113,9 +111,8 @@ export function trainWith(selectEngine: SelectEngine): Train {
       });
       const record = begun && hasNewTargets ? { ...begun, best: null } : begun;
       const recorder = memoryRecorder(record, onCheckpoint && ((record) => onCheckpoint(runFile(record))));
-      onLive?.(liveRun(experiment, run.variables.quantizers, { device: run.device }));
       try {
-        await run.train(onLive ? withLines(recorder, experiment.task, onLive) : recorder, {
+        await run.train(onLive ? await withLines(recorder, experiment, run, onLive) : recorder, {
           signal,
           events: { ...(onProgress && { onStep: onProgress }), ...(onEpoch && { onEpoch }) },
         });
@@ -129,9 +126,19 @@ export function trainWith(selectEngine: SelectEngine): Train {
   };
 }
 
-/** A recorder that also reports live lines. The lines of an epoch come before its checkpoint, as in a run folder. */
-function withLines(recorder: Recorder, task: Task, onLive: (line: LiveLine) => void): Recorder {
-  const lines = liveLines(task);
+/**
+ * A recorder that also reports live lines, the first of them at once. The lines of an epoch come before its checkpoint,
+ * as in a run folder.
+ */
+async function withLines(
+  recorder: Recorder,
+  experiment: Experiment,
+  { variables, device }: OpenTraining,
+  onLive: (line: LiveLine) => void,
+): Promise<Recorder> {
+  const { liveLines, liveRun } = await import('../live/liveLines.js');
+  onLive(liveRun(experiment, variables.quantizers, { device }));
+  const lines = liveLines(experiment.task);
   return {
     ...recorder,
     step: (report) => onLive(lines.step(report)),

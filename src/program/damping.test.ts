@@ -6,8 +6,8 @@ import { STORAGE } from '../nn/index.js';
 import { CONTROL, CONTROL_LENGTH } from '../ops/attributes.js';
 import { coreOf, effectiveRange, elementQuantizers } from '../quant/index.js';
 import { experimentFromSettings } from '../settings/index.js';
+import { elementsOf, scalesOf } from '../train/parameterElements.js';
 import { programOptions } from '../train/programOptions.js';
-import { elementsOf, scalesOf } from '../train/refits.js';
 import { openSession } from './session.js';
 import { buildTrainingProgram } from './trainingProgram.js';
 

@@ -5,8 +5,8 @@
 import { exponentLimits } from './channelExponents.js';
 import type { StartValues } from './kinds/kind.js';
 import type { Quantizer } from './quantizer.js';
-import { octavesTried, squaredError } from './requantization.js';
 import { clamp, exponentOf, powerOfTwo } from './rounding.js';
+import { octavesTried, squaredError } from './squaredError.js';
 import { publishedStepSize, startWithStep, stepFor } from './startValues.js';
 
 /**

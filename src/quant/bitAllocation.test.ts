@@ -1,16 +1,8 @@
 /** Greedy choices of bits on budgets small enough to work out by hand, and what holds for any. */
 import { describe, expect, it } from 'vitest';
 import { mulberry32 } from '../../test/mulberry32.js';
-import {
-  costLimit,
-  excess,
-  giveBits,
-  individualLimits,
-  keepsLimits,
-  type Limit,
-  memoryLimit,
-  takeBits,
-} from './bitAllocation.js';
+import { giveBits, individualLimits, takeBits } from './bitAllocation.js';
+import { costLimit, excess, keepsLimits, type Limit, memoryLimit } from './budgetLimit.js';
 import { networkCost } from './costs.js';
 import { bitOperations, type Product, productCost } from './products.js';
 

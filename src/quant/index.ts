@@ -1,17 +1,9 @@
 /** The method: quantizers, their gradients, inferred bitwidths, memory budgets, as functions of numbers. */
 
 export { bestExponents, bestStart } from './bestStart.js';
-export type { BitError, Limit } from './bitAllocation.js';
-export {
-  costLimit,
-  excess,
-  giveBits,
-  individualLimits,
-  keepsLimits,
-  memoryLimit,
-  takeBits,
-} from './bitAllocation.js';
+export { type BitError, giveBits, individualLimits, takeBits } from './bitAllocation.js';
 export { capBits } from './bitCap.js';
+export { costLimit, excess, keepsLimits, type Limit, memoryLimit } from './budgetLimit.js';
 export { type Left, type PrunableChannels, type ThinLimit, takeBitsAndChannels } from './channelAllocation.js';
 export { channelScale, exponentGradient, exponentLimits } from './channelExponents.js';
 export { type CostTable, networkCost, uncoveredWidths } from './costs.js';
@@ -50,10 +42,11 @@ export type {
   QuantizerKind,
 } from './quantizer.js';
 export { wideLimitsOfM } from './quantizer.js';
-export { requantizeActivation, requantizeWeights, squaredError } from './requantization.js';
+export { requantizeActivation, requantizeWeights } from './requantization.js';
 export { bitLength, clamp, clampDerivative, nearestPowerOfTwo, powerOfTwo, roundHalfAway } from './rounding.js';
 export type { ActivationType, MemorySets, TableSizes, TensorSet, Unquantized } from './sizes.js';
 export { activationTypes, bitsPerKbyte, largestSet, memorySets, setBits, tableBits, tableSizes } from './sizes.js';
+export { squaredError } from './squaredError.js';
 export {
   publishedStepSize,
   startExponents,

@@ -11,7 +11,8 @@ import {
   smallestBits,
   startWithStep,
 } from './index.js';
-import { requantizeActivation, requantizeWeights, squaredError } from './requantization.js';
+import { requantizeActivation, requantizeWeights } from './requantization.js';
+import { squaredError } from './squaredError.js';
 
 const learned = quantizerKinds.filter((kind) => parameterNames(kind).length > 0);
 

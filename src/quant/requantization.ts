@@ -6,44 +6,13 @@
  * are not; their quantizer keeps its range and takes the step that spans it best.
  */
 import { capBits } from './bitCap.js';
-import { elementQuantizers } from './elementQuantizer.js';
-import { coreOf, kindNamed, parameterNames } from './kinds/index.js';
+import { kindNamed, parameterNames } from './kinds/index.js';
 import { effectiveRange } from './parametrization.js';
 import { projectParameters } from './projection.js';
 import type { Quantizer } from './quantizer.js';
 import { exponentOf, powerOfTwo } from './rounding.js';
+import { octavesTried, squaredError, unscaled } from './squaredError.js';
 import { startWithStep } from './startValues.js';
-
-/** The scale of a tensor whose channels all have the step of their quantizer. */
-const unscaled: ArrayLike<number> = [1];
-
-/** Options of a sum of squared errors. */
-export interface ErrorOptions {
-  /** Scales of the channels, the last axis (see `channelExponents.ts`); all 1 by default. */
-  readonly scales?: ArrayLike<number> | undefined;
-  /** A sum at which the summation may end; by default it does not end early. */
-  readonly enough?: number;
-}
-
-/** Sum of (Q(x) - x)² over the values, or over a first part of them if that reaches `enough`. */
-export function squaredError(
-  q: Quantizer,
-  p0: number,
-  p1: number,
-  values: ArrayLike<number>,
-  { scales = unscaled, enough = Number.POSITIVE_INFINITY }: ErrorOptions = {},
-): number {
-  const [e0, e1] = effectiveRange(q, p0, p1);
-  const { value } = elementQuantizers[coreOf(q.kind)];
-  let sum = 0;
-  for (let i = 0; i < values.length && sum < enough; i++) {
-    const x = values[i]!;
-    const scale = scales[i % scales.length]!;
-    const error = value(q.signed, scale * e0, scale * e1, x) - x;
-    sum += error * error;
-  }
-  return sum;
-}
 
 /**
  * The learned values with at most `bits` bits and the smallest squared error of the weights, and that error. A kind
@@ -74,9 +43,6 @@ export function requantizeWeights(
   }
   return best;
 }
-
-/** Number of octaves tried: a range of less than 1/32 of the largest value suits no distribution. */
-export const octavesTried = 6;
 
 /**
  * The learned values with at most `bits` bits that keep the range, or come as close as limits and a power-of-two step

@@ -9,27 +9,14 @@
 
 import type { StorageArray } from '../engine/engine.js';
 import { averageStorages, type Counted, channelOf, STORAGE, type Variables } from '../nn/index.js';
-import { countChannels, rowsOfGroups, thinnedBy } from '../program/prunedChannels.js';
+import { rowsOfGroups, thinnedBy } from '../program/prunedChannels.js';
 import { tensorOf } from '../program/quantizerReport.js';
 import type { Session } from '../program/session.js';
 import { type BitError, type PrunableChannels, smallestBits, takeBitsAndChannels } from '../quant/index.js';
 import type { Experiment } from '../settings/index.js';
 import { type BudgetLimit, budgetLimits } from './budgetLimits.js';
-import { partOf } from './refits.js';
-
-/**
- * Counts the remaining channels, from the parameters on the engine, for sizes and for the penalty of the budget. What
- * an epoch reports agrees with its parameters.
- */
-export async function settleChannels({ program, training }: Session): Promise<void> {
-  if (!training.options.prunesChannels) return;
-  const { variables } = training;
-  const parameters = await program.read(STORAGE.parameters);
-  countChannels(training, (name) => partOf(variables.find(name)!, parameters));
-  const { quantizers, counted } = variables;
-  const shares = quantizers.map(({ count }, row) => counted.quantizers[row]!.count / count);
-  program.write(STORAGE.bitCaps, shares, quantizers.length);
-}
+import { partOf } from './parameterElements.js';
+import { settleChannels } from './settleChannels.js';
 
 /** The error of bits in the unit of that of channels. */
 export interface SharedError {

@@ -12,7 +12,7 @@ import type { StorageArray } from '../engine/engine.js';
 import { STORAGE } from '../nn/index.js';
 import type { Session } from '../program/session.js';
 import { coreOf, effectiveRange, elementQuantizers } from '../quant/index.js';
-import { elementsOf, scalesOf } from './refits.js';
+import { elementsOf, scalesOf } from './parameterElements.js';
 
 export interface Oscillations {
   /** Observes the weights after a step. */

@@ -24,12 +24,11 @@ import { disagreement, isTrueOfAny } from '../program/ranks.js';
 import type { Session } from '../program/session.js';
 import { type Experiment, obeysBudget } from '../settings/index.js';
 import { areBitsFrozen, beginBudget, keepBudget } from './budgetKeeper.js';
-import { settleChannels } from './channelPruning.js';
 import { checkpointFile, parametersFile } from './checkpoint.js';
 import type { CheckpointState } from './checkpointState.js';
-import { countOscillations } from './oscillations.js';
 import type { EpochReport, Recorder, StepReport, TrainingEvents, TrainingMetrics } from './recorder.js';
 import { averageWeight, dampingWeight, learningRate, stepSize } from './schedule.js';
+import { settleChannels } from './settleChannels.js';
 import { type RunSummary, summarize } from './summary.js';
 
 export interface TrainingRun {
@@ -222,7 +221,7 @@ async function runBatches(
   const control = new Float64Array(CONTROL_LENGTH);
   const report = await stepReports(run, state, batches);
   const { countOscillations: looks } = experiment.training;
-  const oscillations = looks > 0 ? countOscillations(session) : null;
+  const oscillations = looks > 0 ? (await import('./oscillations.js')).countOscillations(session) : null;
   const ahead = stepsAhead(run, batches);
   const started = performance.now();
   let reported = started;

@@ -13,7 +13,6 @@ import { type BufferPlan, type KernelCall, longestDispatch, type MatrixUnits } f
 import { type LoweredCall, lowerPhase } from './lowering.js';
 import { compilePipelines } from './pipelines.js';
 import { placePlan, type TileChoice } from './placement.js';
-import { timeDispatches } from './profile.js';
 import { schedulePlan } from './schedule.js';
 import { stagedReads, stagedUploads } from './staging.js';
 
@@ -100,6 +99,7 @@ export async function loadProgram(
       open.check();
       const dispatches = dispatchesOf(phase);
       if (profile) {
+        const { timeDispatches } = await import('./profile.js');
         await open.explain(timeDispatches(device, dispatches));
         return;
       }
