@@ -23,8 +23,8 @@ export function storedShape(shape: Shape, layout: Layout): number[] {
 /** Stored values in the engines' layout. `shape`: that of engines. */
 export function fromStored(values: ArrayLike<number>, shape: Shape, layout: Layout): Float64Array {
   const result = new Float64Array(values.length);
-  forEachPair(shape, layout, (own, stored) => {
-    result[own] = values[stored]!;
+  forEachRow(shape, layout, (own, stored, stride, length) => {
+    for (let i = 0; i < length; i++) result[own + i] = values[stored + i * stride]!;
   });
   return result;
 }
@@ -32,23 +32,37 @@ export function fromStored(values: ArrayLike<number>, shape: Shape, layout: Layo
 /** An engine's values in the stored layout, in the same type of array. `shape`: that of engines. */
 export function toStored<T extends Float32Array | Float64Array>(values: T, shape: Shape, layout: Layout): T {
   const result = values.slice() as T;
-  forEachPair(shape, layout, (own, stored) => {
-    result[stored] = values[own]!;
+  if (layout === 'plain') return result;
+  forEachRow(shape, layout, (own, stored, stride, length) => {
+    for (let i = 0; i < length; i++) result[stored + i * stride] = values[own + i]!;
   });
   return result;
 }
 
-/** Calls `visit` with the indices of each value in both layouts, in the order of the stored one. */
-function forEachPair(shape: Shape, layout: Layout, visit: (own: number, stored: number) => void): void {
-  const ownStrides = shape.map((_, axis) => shape.slice(axis + 1).reduce((product, size) => product * size, 1));
+/**
+ * Calls `visit` for each row of an engine's last axis: the place of its first value in both layouts, the distance
+ * between neighbours in the stored one, and their number. Rows are long, so that copying them needs few calls.
+ */
+function forEachRow(
+  shape: Shape,
+  layout: Layout,
+  visit: (own: number, stored: number, stride: number, length: number) => void,
+): void {
   const axes = STORED_AXES[layout] ?? shape.map((_, axis) => axis);
-  const strides = axes.map((axis) => (axis === null ? 0 : ownStrides[axis]!));
   const sizes = storedShape(shape, layout);
-  let stored = 0;
-  const visitFrom = (axis: number, first: number): void => {
-    const [size, stride] = [sizes[axis] ?? 1, strides[axis] ?? 0];
-    if (axis < sizes.length - 1) for (let i = 0; i < size; i++) visitFrom(axis + 1, first + i * stride);
-    else for (let i = 0; i < size; i++) visit(first + i * stride, stored++);
+  const strides = shape.map((_, axis) =>
+    sizes.slice(axes.indexOf(axis) + 1).reduce((product, size) => product * size, 1),
+  );
+  const last = shape.length - 1;
+  const [length, stride] = [shape[last] ?? 1, strides[last] ?? 1];
+  let own = 0;
+  const visitFrom = (axis: number, stored: number): void => {
+    if (axis < last) {
+      for (let i = 0; i < shape[axis]!; i++) visitFrom(axis + 1, stored + i * strides[axis]!);
+      return;
+    }
+    visit(own, stored, stride, length);
+    own += length;
   };
   visitFrom(0, 0);
 }

@@ -40,12 +40,27 @@ interface EvaluationEvents {
 /** `image`: index in the set. */
 type OutputsVisitor = (outputs: StorageArray, image: number) => void;
 
+/** An evaluation whose batches the engine has accepted; it may not be done with them. */
+export interface QueuedEvaluation {
+  readonly result: Promise<Evaluation>;
+}
+
 /** Evaluates every image of the set once. Rejects if an image cannot be decoded. */
 export async function evaluate(
   program: Program,
+  set: EvaluationSet,
+  events: EvaluationEvents = {},
+): Promise<Evaluation> {
+  const { result } = await queueEvaluation(program, set, events);
+  return result;
+}
+
+/** Queues the evaluation of every image of the set. Rejects if an image cannot be decoded. */
+export async function queueEvaluation(
+  program: Program,
   { count, table, feed, score: begin, first = 0 }: EvaluationSet,
   { afterBatch, visit }: EvaluationEvents = {},
-): Promise<Evaluation> {
+): Promise<QueuedEvaluation> {
   feed.begin(table);
   const score = begin?.();
   program.write(STORAGE.evaluationMetrics, new Float64Array(METRICS_LENGTH));
@@ -60,9 +75,13 @@ export async function evaluate(
     }
     await afterBatch?.(batch);
   }
-  const metrics = await program.read(STORAGE.evaluationMetrics);
-  const counted = evaluationOf(metrics[METRICS.wrong]!, metrics[METRICS.loss1]!, count, table.batchSize);
-  return score ? { ...counted, error: score.error() } : counted;
+  const result = program.read(STORAGE.evaluationMetrics).then((metrics) => {
+    const counted = evaluationOf(metrics[METRICS.wrong]!, metrics[METRICS.loss1]!, count, table.batchSize);
+    return score ? { ...counted, error: score.error() } : counted;
+  });
+  // Whoever asks for the result gets the error.
+  result.catch(() => {});
+  return { result };
 }
 
 function eachImage(outputs: StorageArray, table: BatchTable, batch: number, visit: OutputsVisitor): void {

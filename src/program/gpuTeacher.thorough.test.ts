@@ -8,7 +8,7 @@ import { network, STORAGE } from '../nn/index.js';
 import { experimentFromSettings, withDefinition } from '../settings/index.js';
 import { dataShape, programOptions, quantizedNetwork } from '../train/programOptions.js';
 import { weightsOf } from '../weights/loadedWeights.js';
-import { parameterTensors, teach } from './parameters.js';
+import { copyParameters, teach } from './parameters.js';
 import { openSession } from './session.js';
 import { buildTrainingProgram, type TaughtBy } from './trainingProgram.js';
 
@@ -30,7 +30,7 @@ async function losses(device: Device): Promise<number[]> {
   const engine = await selectEngine(device, { threads: 1 });
   const untrained = buildTrainingProgram(programOptions(teacher, shape, null));
   const { program: itself } = await openSession(engine, untrained);
-  const tensors = await parameterTensors(untrained, itself);
+  const tensors = (await copyParameters(untrained, itself))();
   const weights = weightsOf(new Map(tensors.map((tensor) => [tensor.name, tensor])), 'teacher');
   const scaling = { scale: [1 / 64, 1 / 64, 1 / 64], offset: [-1, -2, 0] };
   const distillation: TaughtBy = { temperature: 2, weight: 0.75, teacher: quantizedNetwork(teacher, shape), scaling };

@@ -98,21 +98,22 @@ export function optimizerPlaces(program: TrainingProgram): Place[] {
 }
 
 /**
- * The values at some places in the stored layout, float64 from the reference engine and float32 from others. They are
- * the values at the time of the call.
+ * Copies the values at some places, as they are at the time of the call. Resolves to a function that makes tensors of
+ * them in the stored layout, float64 from the reference engine and float32 from others.
  */
-export async function readPlaces(program: Program, places: readonly Place[]): Promise<NamedTensor[]> {
+export async function copyPlaces(program: Program, places: readonly Place[]): Promise<() => NamedTensor[]> {
   const names = [...new Set(places.map(({ storage }) => storage))];
   const read = await Promise.all(names.map(async (name) => [name, await program.read(name)] as const));
   const storages = new Map<string, StorageArray>(read);
-  return places.map(({ name, storage, offset, shape, layout }) => {
-    const values = storages.get(storage);
-    if (!(values instanceof Float32Array || values instanceof Float64Array)) {
-      throw new Error(`storage ${storage} does not hold floats`);
-    }
-    const own = values.subarray(offset, offset + elementCount(shape));
-    return { name, shape: storedShape(shape, layout), data: toStored(own, shape, layout) };
-  });
+  return () =>
+    places.map(({ name, storage, offset, shape, layout }) => {
+      const values = storages.get(storage);
+      if (!(values instanceof Float32Array || values instanceof Float64Array)) {
+        throw new Error(`storage ${storage} does not hold floats`);
+      }
+      const own = values.subarray(offset, offset + elementCount(shape));
+      return { name, shape: storedShape(shape, layout), data: toStored(own, shape, layout) };
+    });
 }
 
 /**

@@ -13,27 +13,28 @@ import type { LoadedWeights } from '../weights/loadedWeights.js';
 import type { NamedTensor } from '../weights/safetensors.js';
 import {
   checkPlaces,
+  copyPlaces,
   evaluatedPlaces,
   learnedPlaces,
   type Place,
   quantizerValueName,
-  readPlaces,
   writePlaces,
 } from './learnedValues.js';
 import type { TrainingProgram } from './trainingProgram.js';
 
-/** All learned values that evaluation uses, with published names, in the stored layout. */
-export async function parameterTensors(training: TrainingProgram, program: Program): Promise<NamedTensor[]> {
-  return tensorsAt(evaluatedPlaces(training), training, program);
+/** Copies all learned values that evaluation uses, as {@link copyTensors} does, with published names. */
+export async function copyParameters(training: TrainingProgram, program: Program): Promise<() => NamedTensor[]> {
+  return copyTensors(evaluatedPlaces(training), training, program);
 }
 
-/** The values at some places, and the constants of fixed quantizers. */
-export async function tensorsAt(
+/** Copies the values at some places, as {@link copyPlaces} does; the constants of fixed quantizers are added. */
+export async function copyTensors(
   places: readonly Place[],
   training: Pick<TrainingProgram, 'variables'>,
   program: Program,
-): Promise<NamedTensor[]> {
-  return [...(await readPlaces(program, places)), ...fixedTensors(training)];
+): Promise<() => NamedTensor[]> {
+  const copied = await copyPlaces(program, places);
+  return () => [...copied(), ...fixedTensors(training)];
 }
 
 /**

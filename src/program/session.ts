@@ -10,7 +10,13 @@ import type { Engine, LoadProgress, Program } from '../engine/engine.js';
 import { averageStorages, STORAGE } from '../nn/index.js';
 import { classification } from '../task.js';
 import { type BatchFeed, batchFeed, evaluationStorages, trainingStorages } from './batchFeed.js';
-import { type Evaluation, type EvaluationSet, evaluate, evaluateTogether } from './evaluate.js';
+import {
+  type Evaluation,
+  type EvaluationSet,
+  evaluateTogether,
+  type QueuedEvaluation,
+  queueEvaluation,
+} from './evaluate.js';
 import { measureGradients, measureMoments } from './measurements.js';
 import { oneRank, type Ranks } from './ranks.js';
 import { scoreOf } from './score.js';
@@ -44,6 +50,8 @@ export interface Session {
   readonly waitMs: number;
   /** Evaluates the set with this index. Rejects if one of its images cannot be decoded. */
   evaluate(set?: number): Promise<Evaluation>;
+  /** Does the same, but resolves when the engine accepts more work. */
+  queueEvaluation(set?: number): Promise<QueuedEvaluation>;
 }
 
 /** Loads a program into an engine and writes the initial values of all learned values; a teacher has none. */
@@ -66,6 +74,14 @@ export async function openSession(
   const parts = shards === 1 ? [] : stepParts(training.plan);
   let trainingFeed: BatchFeed | null = null;
   let evaluationSets: readonly EvaluationSet[] = [];
+  const queued = async (index = 0): Promise<QueuedEvaluation> => {
+    const set = evaluationSets[index];
+    if (!set) throw new Error(`there is no evaluation set ${index}`);
+    // Outputs stay in the rank that computed them, so every rank evaluates all inputs if a score needs the outputs.
+    if (ranks.size === 1 || set.score) return queueEvaluation(program, set);
+    const evaluation = await evaluateTogether(program, set, ranks);
+    return { result: Promise.resolve(evaluation) };
+  };
   return {
     program,
     ranks,
@@ -94,12 +110,11 @@ export async function openSession(
     get waitMs() {
       return trainingFeed?.waitMs ?? 0;
     },
-    evaluate: (index = 0) => {
-      const set = evaluationSets[index];
-      if (!set) throw new Error(`there is no evaluation set ${index}`);
-      // Outputs stay in the rank that computed them, so every rank evaluates all inputs if a score needs the outputs.
-      return ranks.size === 1 || set.score ? evaluate(program, set) : evaluateTogether(program, set, ranks);
+    evaluate: async (index) => {
+      const { result } = await queued(index);
+      return result;
     },
+    queueEvaluation: queued,
   };
 }
 

@@ -10,8 +10,8 @@ import { checkpointFile, readCheckpoint } from '../train/checkpoint.js';
 import { programOptions, quantizedNetwork } from '../train/programOptions.js';
 import { initialState } from '../train/train.js';
 import { type LoadedWeights, weightsOf } from '../weights/loadedWeights.js';
-import { learnedPlaces, readPlaces } from './learnedValues.js';
-import { parameterTensors, teach } from './parameters.js';
+import { copyPlaces, learnedPlaces } from './learnedValues.js';
+import { copyParameters, teach } from './parameters.js';
 import { openSession } from './session.js';
 import { buildTrainingProgram, type ProgramOptions, type TrainingProgram } from './trainingProgram.js';
 
@@ -56,7 +56,7 @@ async function afterStep(settings: Readonly<Record<string, unknown>>): Promise<M
   const program = await load(training);
   program.write(STORAGE.control, [0.5, 0, 0, 0]);
   await program.run('train');
-  const tensors = await readPlaces(program, learnedPlaces(training));
+  const tensors = (await copyPlaces(program, learnedPlaces(training)))();
   return new Map(tensors.map(({ name, data }) => [name, Array.from(data, Number)]));
 }
 
@@ -164,7 +164,7 @@ describe('a teacher', () => {
     const [, settings, definition] = teacher;
     const training = build({ ...settings, seed }, {}, definition);
     const program = await load(training);
-    const tensors = await parameterTensors(training, program);
+    const tensors = (await copyParameters(training, program))();
     await program.run('evaluate');
     return {
       weights: weightsOf(new Map(tensors.map((tensor) => [tensor.name, tensor])), 'FILE'),
@@ -181,7 +181,11 @@ describe('a teacher', () => {
     const write = teach(training, weights);
     const program = await load(training, engine);
     write(program);
-    return { training, program, known: () => readPlaces(program, learnedPlaces({ variables: training.teacher! })) };
+    return {
+      training,
+      program,
+      known: async () => (await copyPlaces(program, learnedPlaces({ variables: training.teacher! })))(),
+    };
   };
 
   const softmax = (values: StorageArray, row: number, temperature: number) => {
@@ -439,7 +443,7 @@ describe('rules for single layers', () => {
     program.write(STORAGE.control, [0.5, 0, 0, 0]);
     await program.run('train');
     expect(Number.isFinite((await program.read(STORAGE.loss))[0])).toBe(true);
-    const { data } = (await readPlaces(program, learnedPlaces(training)))[0]!;
+    const { data } = (await copyPlaces(program, learnedPlaces(training)))()[0]!;
     expect(data).not.toEqual(training.variables.parameters[0]!.start);
   });
 });

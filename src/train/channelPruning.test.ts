@@ -5,7 +5,7 @@ import { exportedLayers } from '../deploy/exportedLayers.js';
 import { selectEngine } from '../engine/selectEngine.js';
 import { STORAGE, type Variables } from '../nn/index.js';
 import { openInference } from '../program/inference.js';
-import { parameterTensors } from '../program/parameters.js';
+import { copyParameters } from '../program/parameters.js';
 import { withoutPruned } from '../program/prunedChannels.js';
 import { buildEvaluationProgram, type ProgramOptions } from '../program/trainingProgram.js';
 import { lowerNetwork } from '../ship/lowering.js';
@@ -111,7 +111,7 @@ it.each([
 it('what is shipped has no pruned channels, and weighs what training counts', async () => {
   const { session, reports } = await trained();
   const { training, program } = session;
-  const tensors = await parameterTensors(training, program);
+  const tensors = (await copyParameters(training, program))();
   const weights = weightsOf(new Map(tensors.map((tensor) => [tensor.name, tensor])), 'trained');
   const engine = await selectEngine('cpu', { threads: 1 });
   const images = generateSynthetic(5, 16).train;

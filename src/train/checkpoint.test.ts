@@ -4,13 +4,13 @@ import type { Program } from '../engine/engine.js';
 import { createReferenceEngine } from '../engine/reference/referenceEngine.js';
 import { InputError } from '../errors.js';
 import { type QuantizerSettings, STORAGE, type StartingWeights } from '../nn/index.js';
-import { parameterTensors, restoreParameters, useFixedPairs } from '../program/parameters.js';
+import { copyParameters, restoreParameters, useFixedPairs } from '../program/parameters.js';
 import { openSession } from '../program/session.js';
 import { buildTrainingProgram, type ProgramOptions, type TrainingProgram } from '../program/trainingProgram.js';
 import { wideLimitsOfM } from '../quant/index.js';
 import { parseSafetensorsFile, safetensorsFile } from '../weights/checkedSafetensors.js';
 import { weightsOf } from '../weights/loadedWeights.js';
-import { checkpointFile, parametersFile, readCheckpoint } from './checkpoint.js';
+import { checkpointFile, copyParametersFile, parametersMetadata, readCheckpoint } from './checkpoint.js';
 import type { CheckpointState } from './checkpointState.js';
 
 const source = 'run/checkpoint.safetensors';
@@ -209,7 +209,7 @@ describe('a checkpoint', () => {
     }
     expect(fault(rewritten({ settings: '{' }))).toContain('its metadata is no JSON');
     expect(fault(rewritten({ version: '9' }))).toContain('has version 9, this program reads version 1');
-    expect(fault(await parametersFile(training, float32Program(training)))).toContain('no checkpoint of a run');
+    expect(fault((await copyParametersFile(training, float32Program(training)))())).toContain('no checkpoint of a run');
   });
 
   it('of an older version has the defaults of what it does not know', async () => {
@@ -233,7 +233,7 @@ describe('a file of parameters', () => {
   it('has the published names and layouts', async () => {
     const training = build();
     const program = await load(training);
-    const tensors = new Map((await parameterTensors(training, program)).map((tensor) => [tensor.name, tensor]));
+    const tensors = new Map((await copyParameters(training, program))().map((tensor) => [tensor.name, tensor]));
     expect(tensors.get('conv1/quantized_conv/W')?.shape).toEqual([4, 3, 3, 3]);
     const { start, shape } = training.variables.find('conv1/quantized_conv/W')!;
     expect(shape).toEqual([3, 3, 3, 4]);
@@ -249,7 +249,7 @@ describe('a file of parameters', () => {
     const training = build();
     const program = await load(training);
     await steps(program, 0, 1);
-    const file = await parametersFile(training, program, { epoch: '1' });
+    const file = (await copyParametersFile(training, program, parametersMetadata(training, { epoch: '1' })))();
     expect(parseSafetensorsFile(file, source).metadata.epoch).toBe('1');
     const starting = weightsOf(tensorsIn(file), source);
     const started = await load(build({ starting, seed: 2 }));
@@ -277,7 +277,7 @@ describe('a file of parameters', () => {
     expect(raw.some((value) => value !== 0)).toBe(true);
     expect([...average]).toEqual([...raw].map((value) => value / 4));
     const files = [
-      tensorsIn(await parametersFile(training, program)),
+      tensorsIn((await copyParametersFile(training, program))()),
       tensorsIn(await checkpointFile(training, program, state)),
     ];
     expect(files.map((file) => file.get(name)?.data)).toEqual([average, raw]);
@@ -293,7 +293,7 @@ describe('a file of parameters', () => {
     const deeper = build({
       model: { model: 'resnet32', classes: 3, shortcutType: 'b', scaleLayer: false, widthMultiplier: 0.25 },
     });
-    const weights = weightsOf(tensorsIn(await parametersFile(deeper, float32Program(deeper))), source);
+    const weights = weightsOf(tensorsIn((await copyParametersFile(deeper, float32Program(deeper)))()), source);
     const restore = () => restoreParameters(training, float32Program(training), weights);
     expect(restore).toThrow(InputError);
     expect(restore).toThrow(/has res1\/layer4\/\S+, which this network does not have; it belongs to another network/);

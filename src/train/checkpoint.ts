@@ -10,7 +10,7 @@ import { InputError } from '../errors.js';
 import { STORAGE } from '../nn/index.js';
 import { learnedPlaces, optimizerPlaces, type Place, writePlaces } from '../program/learnedValues.js';
 import { describeNetwork, describeQuantizers } from '../program/networkDescription.js';
-import { checkLearned, parameterTensors, teach, tensorsAt, useFixedPairs } from '../program/parameters.js';
+import { checkLearned, copyParameters, copyTensors, teach, useFixedPairs } from '../program/parameters.js';
 import type { TrainingProgram } from '../program/trainingProgram.js';
 import { parseSafetensorsFile, safetensorsFile } from '../weights/checkedSafetensors.js';
 import { sound, weightsOf } from '../weights/loadedWeights.js';
@@ -38,51 +38,61 @@ const CHECKPOINT = 'mixed-precision-dnns checkpoint';
 /** Incremented by changes that older programs cannot read. */
 const VERSION = '1';
 
-/**
- * The bytes of a file of parameters: all learned values at the time of the call, as evaluation uses them, and the
- * description of the network.
- */
-export async function parametersFile(
+/** The texts of files of parameters that stay the same while a network trains, with `more` of the caller's. */
+export function parametersMetadata(
   training: TrainingProgram,
-  program: Program,
-  metadata: Readonly<Record<string, string>> = {},
-): Promise<Uint8Array> {
-  const { variables } = training;
-  const [tensors, table] = await Promise.all([
-    parameterTensors(training, program),
-    variables.quantizers.length > 0 ? program.read(STORAGE.quantizers) : [],
-  ]);
-  return safetensorsFile(tensors, {
-    ...metadata,
-    network: JSON.stringify(describeNetwork(training)),
-    quantizers: JSON.stringify(describeQuantizers(variables, table)),
-    format: PARAMETERS,
-    version: VERSION,
-  });
+  more: Readonly<Record<string, string>> = {},
+): Readonly<Record<string, string>> {
+  return { ...more, network: JSON.stringify(describeNetwork(training)), format: PARAMETERS, version: VERSION };
 }
 
 /**
- * The bytes of a checkpoint: the state of engine and host at this point of a run. The engine's state is that at the
- * time of the call; the host may encode it later.
+ * Copies all learned values at the time of the call, as evaluation uses them. Resolves to a function that makes the
+ * bytes of the file of parameters, which takes milliseconds.
  */
+export async function copyParametersFile(
+  training: TrainingProgram,
+  program: Program,
+  metadata = parametersMetadata(training),
+): Promise<() => Uint8Array> {
+  const { variables } = training;
+  const [tensors, table] = await Promise.all([
+    copyParameters(training, program),
+    variables.quantizers.length > 0 ? program.read(STORAGE.quantizers) : [],
+  ]);
+  return () =>
+    safetensorsFile(tensors(), { ...metadata, quantizers: JSON.stringify(describeQuantizers(variables, table)) });
+}
+
+/**
+ * Copies the engine's state at the time of the call. Resolves to a function that makes the bytes of a checkpoint of it
+ * and of the host's state, which takes milliseconds.
+ */
+export async function copyCheckpoint(
+  training: TrainingProgram,
+  program: Program,
+): Promise<(state: CheckpointState) => Uint8Array> {
+  const { teacher } = training;
+  const [own, theirs] = await Promise.all([
+    copyTensors(checkpointPlaces(training), training, program),
+    teacher ? copyTensors(learnedPlaces({ variables: teacher }), { variables: teacher }, program) : () => [],
+  ]);
+  return (state) =>
+    safetensorsFile([...own(), ...theirs().map((tensor) => ({ ...tensor, name: TEACHER + tensor.name }))], {
+      format: CHECKPOINT,
+      version: VERSION,
+      state: JSON.stringify(state),
+      settings: JSON.stringify(settingsOf(training)),
+    });
+}
+
+/** The bytes of a checkpoint of engine and host at this point of a run. */
 export async function checkpointFile(
   training: TrainingProgram,
   program: Program,
-  state: CheckpointState | Promise<CheckpointState>,
+  state: CheckpointState,
 ): Promise<Uint8Array> {
-  const { teacher } = training;
-  const [tensors, theirs, known] = await Promise.all([
-    tensorsAt(checkpointPlaces(training), training, program),
-    teacher ? tensorsAt(learnedPlaces({ variables: teacher }), { variables: teacher }, program) : [],
-    state,
-  ]);
-  const all = [...tensors, ...theirs.map((tensor) => ({ ...tensor, name: TEACHER + tensor.name }))];
-  return safetensorsFile(all, {
-    format: CHECKPOINT,
-    version: VERSION,
-    state: JSON.stringify(known),
-    settings: JSON.stringify(settingsOf(training)),
-  });
+  return (await copyCheckpoint(training, program))(state);
 }
 
 /** The targets, which may change when a run is resumed. */

@@ -198,7 +198,8 @@ describe('a guaranteed budget', () => {
 describe('what is kept', () => {
   it('of equally good epochs is the first', async () => {
     const run = await opened({ batch_size: 32, epochs: 3 });
-    vi.spyOn(run.session, 'evaluate').mockResolvedValue({ error: 0.5, loss: 1 });
+    const result = Promise.resolve({ error: 0.5, loss: 1 });
+    vi.spyOn(run.session, 'queueEvaluation').mockResolvedValue({ result });
     expect(await run.train()).toMatchObject({ best_epoch: 1 });
     expect(run.kept).toEqual(['best', 'last', 'last', 'last']);
   });
@@ -218,7 +219,7 @@ describe('what is kept', () => {
 });
 
 describe('the end of an epoch on a device with memory of its own', () => {
-  const settings = { ...quantized, batch_size: 4, epochs: 3 };
+  const settings = { ...quantized, batch_size: 2, epochs: 3 };
   const onDevice = async () => {
     const run = await opened(settings);
     Object.assign(run.session.program, { runReading: () => [] });
@@ -226,18 +227,25 @@ describe('the end of an epoch on a device with memory of its own', () => {
   };
   const steps = ({ written }: TinyRun) => written.filter(({ storage }) => storage === 'run').length;
 
-  it('is recorded while steps of the next are under way, as if they were not', async () => {
+  it('is recorded part by part between steps of the next, as if there were none', async () => {
     vi.spyOn(performance, 'now').mockReturnValue(0);
     const plain = await trained(settings);
     const run = await onDevice();
-    const recordedAfter: number[] = [];
-    const reports = run.reports as EpochReport[];
-    vi.spyOn(reports, 'push').mockImplementation((...more) => {
-      recordedAfter.push(steps(run));
-      return Array.prototype.push.apply(reports, more);
-    });
+    const recordedAfter: Record<string, number[]> = { reports: [], kept: [], checkpointFiles: [] };
+    for (const [name, after] of Object.entries(recordedAfter)) {
+      const list = run[name as 'reports'] as EpochReport[];
+      vi.spyOn(list, 'push').mockImplementation((...more) => {
+        after.push(steps(run));
+        return Array.prototype.push.apply(list, more);
+      });
+    }
     await run.train();
-    expect(recordedAfter).toEqual([16 + 8, 32 + 8, 48]);
+    // What is left at the end of an epoch is recorded there. The second epoch is the best, too.
+    expect(recordedAfter).toEqual({
+      reports: [32 + 8, 64 + 8, 96],
+      kept: [32 + 16, 32 + 24, 64 + 16, 64 + 24, 96],
+      checkpointFiles: [64, 96, 96],
+    });
     expect(run.checkpointFiles).toEqual(plain.checkpointFiles);
     expect(run.reports).toEqual(plain.reports);
     expect(run.steps).toEqual(plain.steps);
@@ -248,7 +256,7 @@ describe('the end of an epoch on a device with memory of its own', () => {
     const run = await onDevice();
     const { step } = run.session;
     vi.spyOn(run.session, 'step').mockImplementation(async (batch) => {
-      if (steps(run) === 18) throw new Error('the device is lost');
+      if (steps(run) === 34) throw new Error('the device is lost');
       return step(batch);
     });
     await expect(run.train()).rejects.toThrow('the device is lost');

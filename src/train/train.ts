@@ -4,29 +4,28 @@
  * All random numbers come from one generator whose state at the start of the epoch is kept, so a run that stops
  * anywhere is resumed with the same bits. The host reads metrics back a few times a second at most.
  *
- * A GPU runs out of queued work while the host writes files. So the results of an epoch are copied on the device as the
- * epoch ends, and recorded when the first steps of the next one are queued. The next epoch's batches are drawn while
- * steps of this one are running.
+ * A GPU runs out of queued work while the host does something else for more than a few milliseconds. So evaluations are
+ * queued, and the results of an epoch are copied on the device as the epoch ends. They are recorded part by part
+ * between steps of the next one, and then the batches of the one after it are drawn.
  */
 
 import { type BatchTable, trainingEpoch } from '../data/batches.js';
 import { targetLength } from '../data/imageSet.js';
 import { type Images, sizesOf } from '../data/imageStream.js';
 import { createRandom, type RandomState, randomStreams } from '../data/random.js';
-import type { StorageArray } from '../engine/engine.js';
 import { InputError } from '../errors.js';
 import { yieldToEventLoop } from '../eventLoop.js';
 import { STORAGE } from '../nn/index.js';
 import { CONTROL_LENGTH, METRICS, METRICS_LENGTH } from '../ops/attributes.js';
-import { quantizerReport } from '../program/quantizerReport.js';
 import { quantizerSnapshot } from '../program/quantizerSnapshot.js';
-import { disagreement, isTrueOfAny } from '../program/ranks.js';
+import { isTrueOfAny } from '../program/ranks.js';
 import type { Session } from '../program/session.js';
-import { type Experiment, obeysBudget } from '../settings/index.js';
+import type { Experiment } from '../settings/index.js';
 import { areBitsFrozen, beginBudget, keepBudget } from './budgetKeeper.js';
-import { checkpointFile, parametersFile } from './checkpoint.js';
+import { checkpointFile, parametersMetadata } from './checkpoint.js';
 import type { CheckpointState } from './checkpointState.js';
-import type { EpochReport, Recorder, StepReport, TrainingEvents, TrainingMetrics } from './recorder.js';
+import { type Conclusion, endEpoch, nothingToConclude, type QueuedEvaluations } from './epochEnd.js';
+import type { Recorder, StepReport, TrainingEvents, TrainingMetrics } from './recorder.js';
 import { averageWeight, dampingWeight, learningRate, stepSize } from './schedule.js';
 import { settleChannels } from './settleChannels.js';
 import { type RunSummary, summarize } from './summary.js';
@@ -56,7 +55,10 @@ export class TrainingFault extends Error {
 
 const METRICS_INTERVAL_MS = 250;
 
-/** Steps that keep a GPU busy while the host records an epoch; the GPU engine lets the host be no further ahead. */
+/**
+ * Steps that keep a GPU busy while the host does other work for some milliseconds; the GPU engine lets the host be no
+ * further ahead.
+ */
 const STEPS_AHEAD = 8;
 
 export function initialState(experiment: Experiment): CheckpointState {
@@ -85,7 +87,8 @@ export async function train(run: TrainingRun): Promise<RunSummary | null> {
   const { epochs, batchSize } = experiment.training;
   const drawn = epochDraws(run);
   let state = run.state;
-  let conclude: Conclusion = async () => ({});
+  const metadata = parametersMetadata(session.training, run.metadata);
+  let conclusion = nothingToConclude;
   recorder.begin(state);
   await settleChannels(session);
   if (state.step === 0 || run.hasNewTargets) await beginBudget(experiment, session, state.epoch);
@@ -99,18 +102,18 @@ export async function train(run: TrainingRun): Promise<RunSummary | null> {
     const waitBefore = session.waitMs;
     const prepare = () => void (state.epoch + 1 < epochs && drawn(after));
     const { done, sums, fault, isStopped, oscillating } = await runBatches(run, state, table.batches, {
-      conclude,
+      conclusion,
       prepare,
     }).catch(async (error) => {
       // The previous epoch is recorded, if it was copied before the engine failed.
-      await conclude().catch(() => {});
+      await conclusion.finish().catch(() => {});
       throw error;
     });
     const metrics = meansOf(run, sums);
     const elapsedMs = performance.now() - before;
     state = {
       ...state,
-      ...(await conclude()),
+      ...(await conclusion.finish()),
       step: state.step + done - state.batch,
       imagesTrained: state.imagesTrained + (done - state.batch) * batchSize,
       trainingSeconds: state.trainingSeconds + elapsedMs / 1000,
@@ -130,26 +133,26 @@ export async function train(run: TrainingRun): Promise<RunSummary | null> {
     }
     await settleChannels(session);
     state = { ...state, fittedEpochs: state.epoch + 1 };
-    const { momentsMs, ...evaluations } = await evaluateAll(run, table).catch(async (error: Error) => {
+    const { momentsMs, ...evaluations } = await queueEvaluations(run, table).catch(async (error: Error) => {
       throw await keptFault(run, state, error);
     });
     const trainingSeconds = state.trainingSeconds + momentsMs / 1000;
     state = { ...state, trainingSeconds, epoch: state.epoch + 1, batch: 0, random: after };
-    conclude = endEpoch(run, state, { training: metrics, waiting, oscillating, ...evaluations });
-    if (stepsAhead(run, table.batches) === 0) await conclude();
+    conclusion = endEpoch(run, state, { training: metrics, waiting, oscillating, ...evaluations, metadata });
+    if (stepsAhead(run, table.batches) === 0) await conclusion.finish();
     if (state.epoch < epochs && (await isStopping(run))) {
-      await conclude();
+      await conclusion.finish();
       return null;
     }
   }
-  state = { ...state, ...(await conclude()) };
+  state = { ...state, ...(await conclusion.finish()) };
   const seconds = secondsBefore + (performance.now() - started) / 1000;
   const summary = summarize(experiment, session.training.variables, recorder, state, { seconds, device: run.device });
   recorder.finish(summary);
   return summary;
 }
 
-/** Number of steps to queue before the previous epoch is recorded; none if the host itself computes them. */
+/** Number of steps to queue before each piece of other work; 0 if the host itself computes them. */
 function stepsAhead({ session }: TrainingRun, batches: number): number {
   return session.program.runReading ? Math.min(STEPS_AHEAD, Math.floor(batches / 2)) : 0;
 }
@@ -180,7 +183,8 @@ function epochDraws({ experiment, trainImages }: TrainingRun): (from: RandomStat
 
 /** The host's work while steps of an epoch are running. */
 interface Meanwhile {
-  readonly conclude: Conclusion;
+  /** The end of the previous epoch. */
+  readonly conclusion: Conclusion;
   /** Draws the next epoch. */
   readonly prepare: () => void;
 }
@@ -211,7 +215,7 @@ async function runBatches(
   run: TrainingRun,
   state: CheckpointState,
   batches: number,
-  { conclude, prepare }: Meanwhile,
+  { conclusion, prepare }: Meanwhile,
 ): Promise<Progress> {
   const { experiment, session } = run;
   const { program, training } = session;
@@ -230,11 +234,11 @@ async function runBatches(
   let isStopped = false;
   let rate = 0;
   while (done < batches) {
-    if (done - state.batch === ahead) await conclude();
-    if (done - state.batch === 2 * ahead) prepare();
+    const own = done - state.batch;
+    if (ahead > 0 && own > 0 && own % ahead === 0 && (await conclusion.advance())) prepare();
     isStopped = await isStopping(run);
     if (isStopped) break;
-    const step = state.step + done - state.batch;
+    const step = state.step + own;
     rate = learningRate(experiment.training, step, batches);
     const update = stepSize(training.options.solver, rate, step + 1);
     const damping = dampingWeight(experiment.training, step, batches);
@@ -253,7 +257,7 @@ async function runBatches(
     reported = now;
     await report(done, rate);
   }
-  await conclude();
+  await conclusion.finish();
   return { done, sums: await report(done, rate), fault, isStopped, oscillating: oscillations?.share() ?? null };
 }
 
@@ -348,90 +352,18 @@ function meansOf({ session }: TrainingRun, sums: Sums, before?: Sums): TrainingM
 }
 
 /**
- * Evaluates all sets, after re-estimating batch normalisation's moments on the epoch's first batches if the experiment
+ * Queues the evaluation of all sets, after re-estimating batch normalisation's moments on the epoch's first batches if the experiment
  * says so.
  */
-async function evaluateAll(
+async function queueEvaluations(
   { session, experiment }: TrainingRun,
   table: BatchTable,
-): Promise<Evaluations & { readonly momentsMs: number }> {
+): Promise<QueuedEvaluations & { readonly momentsMs: number }> {
   const before = performance.now();
   if (experiment.training.bnReestimate > 0) await session.measureMoments(table);
   const momentsMs = performance.now() - before;
-  const evaluation = await session.evaluate();
+  const { result: evaluation } = await session.queueEvaluation();
   // The test images are for the report only: they select no parameters and change no state.
-  const test = experiment.training.select === 'validation' ? await session.evaluate(1) : null;
+  const test = experiment.training.select === 'validation' ? (await session.queueEvaluation(1)).result : null;
   return { evaluation, test, momentsMs };
-}
-
-type Evaluations = Pick<EpochReport, 'evaluation' | 'test'>;
-
-/** The results of an epoch, before its parameters are judged. */
-type EpochResults = Evaluations & Pick<EpochReport, 'training' | 'waiting' | 'oscillating'>;
-
-/** The state that judging an epoch needs and changes. */
-type Judgement = Pick<CheckpointState, 'best' | 'lastError' | 'lastTestError'>;
-
-/** Records the end of an epoch, at the first call only. */
-type Conclusion = () => Promise<Partial<Judgement>>;
-
-/**
- * Requests copies of the epoch's results. Returns a function that records them: rows, parameters and, last of all, the
- * checkpoint with which the epoch counts.
- */
-function endEpoch(run: TrainingRun, finished: CheckpointState, results: EpochResults): Conclusion {
-  const { session, recorder } = run;
-  const { program, training: built } = session;
-  const judged = program.read(STORAGE.quantizers).then((table) => judge(run, finished, results, table));
-  const state = judged.then((known) => ({ ...finished, ...known.judgement }));
-  const copied = Promise.all([
-    judged,
-    parametersFile(built, program, run.metadata),
-    checkpointFile(built, program, state),
-  ]);
-  // The caller of the conclusion gets the error.
-  copied.catch(() => {});
-  let concluded: Promise<Judgement> | null = null;
-  const record = async (): Promise<Judgement> => {
-    const [{ report, judgement }, parameters, checkpoint] = await copied;
-    const difference = await disagreement(session.ranks, { parameters });
-    if (difference) throw new Error(`${difference} after epoch ${finished.epoch}; nothing of it is kept`);
-    recorder.epoch(report);
-    if (report.isBest) recorder.parameters('best', parameters);
-    recorder.parameters('last', parameters);
-    recorder.checkpoint(checkpoint);
-    run.events?.onEpoch?.(report);
-    return judgement;
-  };
-  return () => {
-    concluded ??= record();
-    return concluded;
-  };
-}
-
-/** Judges the parameters of a finished epoch by its evaluation and by the table of its quantizers. */
-function judge(
-  { session, experiment }: TrainingRun,
-  finished: CheckpointState,
-  results: EpochResults,
-  table: StorageArray,
-): { readonly report: EpochReport; readonly judgement: Judgement } {
-  const { epoch } = finished;
-  const { training, evaluation, test } = results;
-  const testError = test?.error ?? null;
-  const quantizers = quantizerReport(session.training.variables, table, epoch);
-  const isInside = obeysBudget(experiment.budget, quantizers.sizes);
-  const isBest = isInside && evaluation.error < (finished.best?.error ?? Number.POSITIVE_INFINITY);
-  const { lambda2, lambda3 } = experiment.budget;
-  const report: EpochReport = {
-    epoch,
-    ...results,
-    loss: training.loss1 + lambda2 * training.loss2 + lambda3 * training.loss3,
-    quantizers,
-    obeysBudget: isInside,
-    isBest,
-    imagesPerSecond: finished.imagesTrained / finished.trainingSeconds,
-  };
-  const best = isBest ? { error: evaluation.error, epoch, testError } : finished.best;
-  return { report, judgement: { best, lastError: evaluation.error, lastTestError: testError } };
 }

@@ -18,7 +18,7 @@ import { openSession } from '../../src/program/session.js';
 import { buildEvaluationProgram } from '../../src/program/trainingProgram.js';
 import { parseConfig } from '../../src/settings/configFile.js';
 import { type Overrides, resolveExperiment } from '../../src/settings/experiment.js';
-import { parametersFile } from '../../src/train/checkpoint.js';
+import { copyParametersFile, parametersMetadata } from '../../src/train/checkpoint.js';
 import { describeData } from '../../src/train/dataDescription.js';
 import { describe as describeRun } from '../../src/train/description.js';
 import { programOptions } from '../../src/train/programOptions.js';
@@ -75,7 +75,7 @@ it.each(networks)('%s', async (_, settings) => {
   const set = { images, labels: new Int32Array(count), count, height: side, width: side, channels: 3 };
   const data = describeData(experiment, { classes, train: set, validation: null, test: set });
   const { program } = await openSession(engine, built);
-  const file = await parametersFile(built, program, describeRun(experiment, data));
+  const file = (await copyParametersFile(built, program, parametersMetadata(built, describeRun(experiment, data))))();
   const { tensors } = parseSafetensorsFile(file, 'file');
   const inference = await openInference(engine, options, weightsOf(tensors, 'file'));
   const wanted = await inference.logits(set);

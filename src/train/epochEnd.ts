@@ -1,0 +1,125 @@
+/**
+ * The end of an epoch: its results are judged and recorded in parts, between which a GPU gets steps of the next epoch.
+ */
+
+import type { StorageArray } from '../engine/engine.js';
+import { STORAGE } from '../nn/index.js';
+import type { Evaluation } from '../program/evaluate.js';
+import { quantizerReport } from '../program/quantizerReport.js';
+import { disagreement } from '../program/ranks.js';
+import { obeysBudget } from '../settings/index.js';
+import { copyCheckpoint, copyParametersFile } from './checkpoint.js';
+import type { CheckpointState } from './checkpointState.js';
+import type { EpochReport } from './recorder.js';
+import type { TrainingRun } from './train.js';
+
+/** Evaluations under way; there is none of test images if these select. */
+export interface QueuedEvaluations {
+  readonly evaluation: Promise<Evaluation>;
+  readonly test: Promise<Evaluation> | null;
+}
+
+/** The results of an epoch, before its parameters are judged. */
+interface EpochResults extends QueuedEvaluations, Pick<EpochReport, 'training' | 'waiting' | 'oscillating'> {
+  /** For the files of parameters. */
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+/** The state that judging an epoch needs and changes. */
+type Judgement = Pick<CheckpointState, 'best' | 'lastError' | 'lastTestError'>;
+
+/** Records the end of an epoch. */
+export interface Conclusion {
+  /**
+   * Does the next part of the work, which takes some milliseconds; the first one writes the epoch's rows. Resolves to
+   * true if nothing is left to do.
+   */
+  advance(): Promise<boolean>;
+  /** Does all parts that are left. */
+  finish(): Promise<Partial<Judgement>>;
+}
+
+export const nothingToConclude: Conclusion = { advance: async () => true, finish: async () => ({}) };
+
+/** Requests copies of the epoch's results, which the conclusion records. */
+export function endEpoch(run: TrainingRun, finished: CheckpointState, results: EpochResults): Conclusion {
+  const parts = recordedParts(run, finished, results);
+  let judgement: Partial<Judgement> = {};
+  const advance = async (): Promise<boolean> => {
+    const { done = false, value } = await parts.next();
+    if (value) judgement = value;
+    return done;
+  };
+  const finish = async (): Promise<Partial<Judgement>> => {
+    while (!(await advance()));
+    return judgement;
+  };
+  return { advance, finish };
+}
+
+/** Records rows, parameters and, last of all, the checkpoint with which the epoch counts. Each part ends with a `yield`. */
+function recordedParts(
+  run: TrainingRun,
+  finished: CheckpointState,
+  { metadata, ...results }: EpochResults,
+): AsyncGenerator<undefined, Judgement> {
+  const { session, recorder } = run;
+  const { program, training } = session;
+  const copied = Promise.all([
+    results.evaluation,
+    results.test,
+    program.read(STORAGE.quantizers),
+    copyParametersFile(training, program, metadata),
+    copyCheckpoint(training, program),
+  ]);
+  // Whoever concludes gets the error.
+  copied.catch(() => {});
+  async function* parts(): AsyncGenerator<undefined, Judgement> {
+    const [evaluation, test, table, parametersFile, checkpoint] = await copied;
+    const { report, judgement } = judge(run, finished, { ...results, evaluation, test }, table);
+    const parameters = parametersFile();
+    const difference = await disagreement(session.ranks, { parameters });
+    if (difference) throw new Error(`${difference} after epoch ${finished.epoch}; nothing of it is kept`);
+    recorder.epoch(report);
+    yield;
+    if (report.isBest) {
+      recorder.parameters('best', parameters);
+      yield;
+    }
+    recorder.parameters('last', parameters);
+    yield;
+    const bytes = checkpoint({ ...finished, ...judgement });
+    yield;
+    recorder.checkpoint(bytes);
+    run.events?.onEpoch?.(report);
+    return judgement;
+  }
+  return parts();
+}
+
+/** Judges the parameters of a finished epoch by its evaluation and by the table of its quantizers. */
+function judge(
+  { session, experiment }: TrainingRun,
+  finished: CheckpointState,
+  results: Pick<EpochReport, 'training' | 'waiting' | 'oscillating' | 'evaluation' | 'test'>,
+  table: StorageArray,
+): { readonly report: EpochReport; readonly judgement: Judgement } {
+  const { epoch } = finished;
+  const { training, evaluation, test } = results;
+  const testError = test?.error ?? null;
+  const quantizers = quantizerReport(session.training.variables, table, epoch);
+  const isInside = obeysBudget(experiment.budget, quantizers.sizes);
+  const isBest = isInside && evaluation.error < (finished.best?.error ?? Number.POSITIVE_INFINITY);
+  const { lambda2, lambda3 } = experiment.budget;
+  const report: EpochReport = {
+    epoch,
+    ...results,
+    loss: training.loss1 + lambda2 * training.loss2 + lambda3 * training.loss3,
+    quantizers,
+    obeysBudget: isInside,
+    isBest,
+    imagesPerSecond: finished.imagesTrained / finished.trainingSeconds,
+  };
+  const best = isBest ? { error: evaluation.error, epoch, testError } : finished.best;
+  return { report, judgement: { best, lastError: evaluation.error, lastTestError: testError } };
+}
