@@ -22,8 +22,17 @@ import { lanesFor, wideIf } from '../lanes.js';
 import type { Lowering } from '../lowering.js';
 import { type ConvolutionSizes, convolutionSizes } from './convolutionSizes.js';
 import { hasPhases, inputPhases, matrixRows, reached, rotated, windowColumns, windows } from './convolutionSources.js';
-import { type TileProduct, type TileShape, tileDispatch, tileProduct } from './convolutionTile.js';
+import { type StripProduct, type TileProduct, type TileShape, tileDispatch, tileProduct } from './convolutionTile.js';
 import { gradientSplits, pixelTiles, weightTiles } from './convolutionTileShapes.js';
+import {
+  rowDepth,
+  stripColumns,
+  stripOutput,
+  stripRows,
+  stripUpstream,
+  stripWeightRow,
+  stripWeights,
+} from './imageStrip.js';
 import { matrixDirectives, matrixTileProduct } from './matrixTile.js';
 import { matrixPixelTiles, matrixWeightTiles } from './matrixTileShapes.js';
 import { finishMoments, momentsEpilogue, rowPerPixel, type TileRows } from './moments.js';
@@ -75,7 +84,7 @@ export function conv2d(
     ...(moments && { epilogue: momentsEpilogue.code(shape, rows, n, operands.partials) }),
   };
   const store = storeRow(operands.y, m, n);
-  const product: TileProduct = positions
+  const product: TileProduct | StripProduct = positions
     ? {
         ...common,
         m: positions.count,
@@ -85,14 +94,27 @@ export function conv2d(
         sliding: slidingTaps(sizes, positions),
         store: storePosition(store),
       }
-    : {
-        ...common,
-        m,
-        k: taps * inputChannels,
-        a: windows(sizes, operands.x, shape.k),
-        b: matrixRows('weight', operands.w, taps * inputChannels, n, shape),
-        store,
-      };
+    : shape.strips
+      ? {
+          ...common,
+          m,
+          k: sizes.kernelHeight * rowDepth(sizes),
+          a: stripRows(sizes, operands.x),
+          b: stripWeights(sizes, operands.w),
+          store: (row, column, values) => {
+            const { outputWidth: width } = sizes;
+            const output = stripOutput(sizes, `(${row} % ${width}u)`);
+            return `let pixel = ${row} / ${width}u * ${width}u + ${output}; ${store('pixel', column, values)}`;
+          },
+        }
+      : {
+          ...common,
+          m,
+          k: taps * inputChannels,
+          a: windows(sizes, operands.x, shape.k),
+          b: matrixRows('weight', operands.w, taps * inputChannels, n, shape),
+          store,
+        };
   const label = `conv2d ${y.name}`;
   const calls = [finish(label, tileDispatch(product), ...productSource(product, placement))];
   if (partials)
@@ -168,7 +190,7 @@ export const conv2dWeightGradient: Lowering<'conv2dWeightGradient'> = (node, pla
   const shape = placement.tile(tileKey('conv2dWeightGradient', sizes, tiles.length), tiles);
   const positions = shape.slides ? positionsOf(sizes) : null;
   const k = positions?.count ?? outputPixels;
-  const splits = gradientSplits(m, n, k, shape);
+  const splits = gradientSplits(shape.strips ? shape.m : m, n, k, shape);
   const partials = splits > 1 ? placement.scratch(splits * m * n) : null;
   const { operands, finish } = kernelSource(
     {
@@ -181,7 +203,7 @@ export const conv2dWeightGradient: Lowering<'conv2dWeightGradient'> = (node, pla
   );
   const store = storeRow(operands.dw, m, n, undefined, splits > 1 ? `group.z * ${m * n}u` : undefined);
   const common = { m, n, k, shape, splits, scaledB: gradientScale(dy), declarations: '' };
-  const product: TileProduct = positions
+  const product: TileProduct | StripProduct = positions
     ? {
         ...common,
         a: slidingColumns(operands.x, inputChannels, positions, shape),
@@ -189,12 +211,21 @@ export const conv2dWeightGradient: Lowering<'conv2dWeightGradient'> = (node, pla
         sliding: slidingTaps(sizes, positions),
         store: storeTap(store, shape.m / taps, inputChannels),
       }
-    : {
-        ...common,
-        a: windowColumns(sizes, operands.x, shape.k),
-        b: matrixRows('upstream', operands.dy, k, n, shape),
-        store,
-      };
+    : shape.strips
+      ? {
+          ...common,
+          m: shape.m,
+          a: stripColumns(sizes, operands.x),
+          b: stripUpstream(sizes, operands.dy),
+          store: (row, column, values) =>
+            `let place = ${stripWeightRow(sizes, row)}; ${store('place', column, values)}`,
+        }
+      : {
+          ...common,
+          a: windowColumns(sizes, operands.x, shape.k),
+          b: matrixRows('upstream', operands.dy, k, n, shape),
+          store,
+        };
   const label = `conv2dWeightGradient ${dw.name}`;
   const call = finish(label, tileDispatch(product), ...productSource(product, placement));
   if (!partials) return [call];
@@ -211,8 +242,13 @@ function octetsIf<const Name extends string>(
 }
 
 /** The product on the device's matrix units if there are any, else in float32: source and directives. */
-function productSource(product: TileProduct, { matrixUnits }: Placement): [body: string, header: string] {
-  return matrixUnits ? [matrixTileProduct(product, matrixUnits), matrixDirectives] : [tileProduct(product), ''];
+function productSource(
+  product: TileProduct | StripProduct,
+  { matrixUnits }: Placement,
+): [body: string, header: string] {
+  if (matrixUnits) return [matrixTileProduct(product, matrixUnits), matrixDirectives];
+  if ('pixels' in product.a) throw new Error('strips are for matrix units');
+  return [tileProduct({ ...product, a: product.a }), ''];
 }
 
 function pixelTile(

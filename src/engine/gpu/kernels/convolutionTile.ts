@@ -8,6 +8,7 @@
  */
 
 import { longestDispatch, type Run } from '../kernel.js';
+import type { Strip } from './imageStrip.js';
 
 export interface TileShape {
   /** Rows and columns of C that a workgroup computes, and the depth of a slice. */
@@ -25,6 +26,8 @@ export interface TileShape {
   readonly passes?: number;
   /** On matrix units: a slice of A serves all taps of a window (`slidingWindow.ts`). */
   readonly slides?: true;
+  /** On matrix units: fragments of A are loaded from a strip of the images (`imageStrip.ts`). */
+  readonly strips?: true;
   /**
    * On matrix units: a slice is fetched when it is needed, not during the products of the previous one, which frees
    * registers, and room for other workgroups that multiply in the meantime.
@@ -100,6 +103,11 @@ export interface SlidingTaps {
   readonly shift: (tap: string) => string;
 }
 
+/** A product on matrix units whose A is a strip of the images. */
+export interface StripProduct extends Omit<TileProduct, 'a' | 'sliding'> {
+  readonly a: Strip;
+}
+
 function invocations({ m, n, rows, columns }: TileShape): number {
   return (m / rows) * (n / columns);
 }
@@ -147,7 +155,10 @@ function splitDepth({ k, shape, splits }: Pick<TileProduct, 'k' | 'shape' | 'spl
 }
 
 /** The part of the sum that a workgroup computes, as WGSL. */
-export function sumRange(product: TileProduct): { readonly begin: string; readonly end: string } {
+export function sumRange(product: Pick<TileProduct, 'k' | 'shape' | 'splits' | 'range'>): {
+  readonly begin: string;
+  readonly end: string;
+} {
   const { k, splits, range } = product;
   if (range) return range;
   if (splits === 1) return { begin: '0u', end: `${k}u` };
@@ -156,8 +167,8 @@ export function sumRange(product: TileProduct): { readonly begin: string; readon
 }
 
 /** The sources' code in both kernels: declarations, code before the loop, a slice, the next one, this one. */
-export function sourceCode({ a, b, shape, prologue, declarations }: TileProduct) {
-  const sources = [a, b];
+export function sourceCode({ a, b, shape, prologue, declarations }: TileProduct | StripProduct) {
+  const sources: readonly Pick<TileSource, 'declarations' | 'ahead' | 'perSlice'>[] = [a, b];
   const ahead = (slice: string) => sources.flatMap((source) => source.ahead?.(slice) ?? []).join('\n    ');
   const now = (slice: string) => ahead(slice) && `${ahead(slice)}\n  workgroupBarrier();`;
   return {

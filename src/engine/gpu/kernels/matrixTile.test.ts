@@ -19,7 +19,9 @@ import type { MatrixUnits } from '../kernel.js';
 import { availableGpu } from '../nodeGpu.js';
 
 /** For tiles that still fit when emulated, as slices then take twice as much; tiles that slide take a little more. */
-const workgroupBytes = { float16: 21_000, float16x2: 30_000, slides: 32_000 } as const;
+const workgroupBytes = { float16: 21_000, float16x2: 30_000, slides: 32_000, strips: 21_000 } as const;
+/** Tiles that slide have several here, the last of them in a gap between images; those of strips have whole rows. */
+const images = { float16: [5, 5], float16x2: [5, 5], slides: [13, 13], strips: [8, 64] } as const;
 
 describe.skipIf(skipsGpu)('matrix-unit kernels, emulated', () => {
   let open: OpenDevice;
@@ -35,6 +37,7 @@ describe.skipIf(skipsGpu)('matrix-unit kernels, emulated', () => {
     [16, 32, 2, 'float16', 'quantized', 2e-3],
     [32, 32, 1, 'slides', 'narrow', 2e-3],
     [32, 32, 1, 'float16x2', 'narrow', 2e-6],
+    [3, 32, 2, 'strips', 'quantized', 2e-3],
     [3, 16, 1, 'float16x2', 'float', 2e-6],
     [16, 16, 1, 'slides', 'quantized', 2e-3],
     [3, 64, 1, 'float16', 'quantized', 2e-3],
@@ -44,14 +47,12 @@ describe.skipIf(skipsGpu)('matrix-unit kernels, emulated', () => {
     [32, 32, 1, 'float16x2', 'quantized', 2e-6],
     [16, 32, 2, 'float16x2', 'float', 2e-6],
   ] as const;
-  // The first four have each precision, kind of operands and stride, and channels that fill no tile.
+  // The first four have each kind of tile, each precision and stride, and channels that fill no tile.
   it.each(tierOf(cases, (each) => cases.indexOf(each) < 4))(
     '%i to %i channels, stride %i, %s, %s operands, tolerance %d',
     async (inputs, outputs, stride, kind, operands, tolerance) => {
-      // Tiles that slide have several here, the last of them in a gap between images.
-      const side = kind === 'slides' ? 13 : 5;
-      const precision = kind === 'slides' ? 'float16' : kind;
-      const convolutions = { inputs, outputs, side, stride, operands };
+      const precision = kind === 'float16x2' ? kind : 'float16';
+      const convolutions = { inputs, outputs, image: images[kind], stride, operands };
       const expected = await results(open, convolutions, null);
       const actual = await results(open, convolutions, { precision, workgroupBytes: workgroupBytes[kind] });
       for (const [name, right] of Object.entries(expected)) {
@@ -73,7 +74,7 @@ describe.skipIf(skipsGpu)('matrix-unit kernels, emulated', () => {
 interface Convolutions {
   readonly inputs: number;
   readonly outputs: number;
-  readonly side: number;
+  readonly image: readonly [height: number, width: number];
   readonly stride: number;
   /**
    * Operands of the forward pass: small multiples of a power of two, these as quantizers leave them, or any numbers.
@@ -83,16 +84,16 @@ interface Convolutions {
 
 async function results(
   open: OpenDevice,
-  { inputs, outputs, side, stride, operands }: Convolutions,
+  { inputs, outputs, image, stride, operands }: Convolutions,
   matrixUnits: MatrixUnits | null,
 ): Promise<Record<string, number[]>> {
   const graph = new Graph();
-  const out = Math.floor((side - 1) / stride) + 1;
+  const out = image.map((side) => Math.floor((side - 1) / stride) + 1);
   const tensor = (name: string, shape: readonly number[]) =>
     graph.whole({ name, dtype: 'float', length: elementCount(shape) }, shape);
   const window = windowLike({ stride, padding: 1 });
-  const given = { x: tensor('x', [2, side, side, inputs]), w: tensor('w', [3, 3, inputs, outputs]) };
-  const dyGiven = tensor('dy', [2, out, out, outputs]);
+  const given = { x: tensor('x', [2, ...image, inputs]), w: tensor('w', [3, 3, inputs, outputs]) };
+  const dyGiven = tensor('dy', [2, ...out, outputs]);
   const { x, w, dy } = operands === 'narrow' ? narrowed(graph, { ...given, dy: dyGiven }) : { ...given, dy: dyGiven };
   graph.append('conv2d', { x, w }, { y: tensor('y', dy.shape), moments: tensor('moments', [2, outputs]) }, window);
   graph.append('conv2dInputGradient', { dy, w, addend: null }, { dx: tensor('dx', x.shape) }, window);

@@ -16,8 +16,9 @@
  */
 
 import { float, type MatrixUnits } from '../kernel.js';
-import type { TileProduct, TileSource } from './convolutionTile.js';
+import type { StripProduct, TileProduct, TileSource } from './convolutionTile.js';
 import { rowInTile, sourceCode, sumRange, tileGroup } from './convolutionTile.js';
+import type { Strip } from './imageStrip.js';
 import {
   fragment,
   halvesOf,
@@ -36,9 +37,10 @@ export const matrixDirectives = 'enable f16;\nenable chromium_experimental_subgr
  */
 const upperBits = `fn upperBits(v: vec4f) -> vec4f { return bitcast<vec4f>(bitcast<vec4u>(v) & vec4u(0xffffe000u)); }`;
 
-export function matrixTileProduct(product: TileProduct, { precision }: MatrixUnits): string {
-  const { shape, store, epilogue, scaledA, scaledB, sliding } = product;
-  const slice = sliceSizes(product);
+export function matrixTileProduct(product: TileProduct | StripProduct, { precision }: MatrixUnits): string {
+  const { shape, store, epilogue, scaledA, scaledB } = product;
+  const sliding = 'sliding' in product ? product.sliding : undefined;
+  const slice = sliceSizes({ shape, a: product.a, b: product.b, ...(sliding && { sliding }) });
   const source = sourceCode(product);
   const { begin, end } = sumRange(product);
   const { builtin, group } = tileGroup(product);
@@ -52,7 +54,11 @@ export function matrixTileProduct(product: TileProduct, { precision }: MatrixUni
   const rounds = each(Math.ceil(rowTiles / subgroupRows), (i) => i);
   const columnRounds = each(columnTiles / subgroupColumns, (j) => j);
   const isEven = rowTiles % subgroupRows === 0;
-  const a = stager('A', product.a, slice.a, threads, scaledA, precision);
+  const strip = 'pixels' in product.a ? product.a : null;
+  const a =
+    'pixels' in product.a
+      ? stripStager(product.a, threads)
+      : stager('A', product.a, slice.a, threads, scaledA, precision);
   const b = stager('B', product.b, slice.b, threads, scaledB, precision);
   const stagedStride = shape.n + 4;
   const blocks = (shape.m / shape.rows) * (shape.n / shape.columns);
@@ -66,10 +72,12 @@ export function matrixTileProduct(product: TileProduct, { precision }: MatrixUni
     const shift = sliding.shift(`(tileRow_${i} / ${perTap}u)`);
     return `(${shift}) * ${a.stride}u + tileRow_${i} % ${perTap}u * ${fragment / 4}u`;
   };
-  const leftAt = (i: number) =>
-    alongK
+  const leftAt = (i: number) => {
+    if (strip) return strip.at(`tileRow_${i}`, shape.waits ? 'slice' : `(slice - ${shape.k}u)`);
+    return alongK
       ? `(tileRow_${i} * ${fragment}u${tapsInSum ? ' + shift' : ''}) * ${a.stride}u + k / 4u`
       : `k * ${a.stride}u + leftRow_${i}`;
+  };
   const rightAt = (j: number) =>
     product.b.along === 'k'
       ? `(tileColumn_${j} * ${fragment}u${tapsInSum ? ` + tap * ${shape.n}u` : ''}) * ${b.stride}u + k / 4u`
@@ -127,6 +135,7 @@ export function matrixTileProduct(product: TileProduct, { precision }: MatrixUni
     ${multiply}
   }`;
   const aheadLoop = `${source.first}
+  ${a.first}
   for (var slice = begin; ; slice += ${shape.k}u) {
     if (slice < end) {
       ${fetch}
@@ -173,7 +182,7 @@ fn main(@builtin(workgroup_id) ${builtin}: vec3u, @builtin(local_invocation_inde
       return `let tileRow_${i} = ${isEven ? tileRow : `min(${tileRow}, ${rowTiles - 1}u)`}; ${columnRounds.map((j) => `var sum_${i}_${j} = Result();`).join(' ')}`;
     })
     .join('\n  ')}
-  ${alongK ? '' : rounds.map((i) => `let leftRow_${i} = ${leftRow(i)};`).join('\n  ')}
+  ${alongK || strip ? '' : rounds.map((i) => `let leftRow_${i} = ${leftRow(i)};`).join('\n  ')}
   ${a.prepare}
   ${b.prepare}
   let begin = ${begin};
@@ -188,6 +197,37 @@ fn main(@builtin(workgroup_id) ${builtin}: vec3u, @builtin(local_invocation_inde
 `;
 }
 
+/** A factor's code: before the loop over slices, in it, and where its fragments are. */
+interface Stager {
+  readonly declarations: string;
+  readonly prepare: string;
+  readonly first: string;
+  readonly fetch: string;
+  readonly keep: string;
+  readonly stride: number;
+  load(matrix: 'Left' | 'Right', half: string, at: string): string;
+}
+
+/** The code that brings a strip of the images as f16 into workgroup memory, and its fragments to the matrix units. */
+function stripStager({ along, pixels, stride, origin, pixel, refills }: Strip, threads: number): Stager {
+  const fill = `${origin}
+  for (var i = t; i < ${pixels}u; i += ${threads}u) { sliceAHigh[i] = vec4<f16>(${pixel('i')}); }`;
+  return {
+    declarations: `var<workgroup> sliceAHigh: array<vec4<f16>, ${pixels}>;`,
+    prepare: '',
+    first: refills ? '' : fill,
+    fetch: '',
+    keep: refills ? fill : '',
+    stride,
+    load: (matrix, _half, at) =>
+      fragmentLoad(matrix, along === 'k' ? 'row_major' : 'col_major', 'sliceAHigh', at, stride),
+  };
+}
+
+function fragmentLoad(matrix: 'Left' | 'Right', order: string, slice: string, at: string, stride: number): string {
+  return `subgroupMatrixLoad<${matrix}, ${order}>(&${slice}, ${at}, ${stride}u)`;
+}
+
 /** The code that brings slices of a factor as f16 into workgroup memory, and its fragments to the matrix units. */
 function stager(
   name: 'A' | 'B',
@@ -196,7 +236,7 @@ function stager(
   threads: number,
   scale: number | undefined,
   precision: MatrixUnits['precision'],
-) {
+): Stager {
   const halves = halvesOf[precision];
   const isSplit = precision === 'float16x2';
   const { across, depth } = size;
@@ -245,10 +285,10 @@ function stager(
       .map((half) => `var<workgroup> slice${name}${half}: array<vec4<f16>, ${sliceVectors(along, size)}>;`)
       .join('\n'),
     prepare: prepare.join('\n  '),
+    first: '',
     fetch: fetch.join('\n      '),
     keep: keep.join('\n    '),
     stride,
-    load: (matrix: 'Left' | 'Right', half: string, at: string) =>
-      `subgroupMatrixLoad<${matrix}, ${order}>(&slice${name}${half}, ${at}, ${stride}u)`,
+    load: (matrix, half, at) => fragmentLoad(matrix, order, `slice${name}${half}`, at, stride),
   };
 }

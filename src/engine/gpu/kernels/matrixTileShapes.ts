@@ -4,6 +4,7 @@ import type { MatrixUnits } from '../kernel.js';
 import type { ConvolutionSizes } from './convolutionSizes.js';
 import type { SlidingTaps, TileProduct, TileShape, TileSource } from './convolutionTile.js';
 import { tileWidth } from './convolutionTileShapes.js';
+import { hasStrips, rowsOfTile, stripPixels, stripPixelTile, stripWeightTile } from './imageStrip.js';
 import { canSlide, positionsOf, slidingTaps } from './slidingWindow.js';
 
 export const subgroupSize = 32;
@@ -19,7 +20,11 @@ export const halvesOf = { float16: ['High'], float16x2: ['High', 'Low'] } as con
 export function matrixPixelTiles(n: number, sizes: ConvolutionSizes, units: MatrixUnits): TileShape[] {
   const width = tileWidth(n);
   const [first, ...others] = [4096, 2048].map((sums) => ({ m: sums / width, n: width, rows: sums / 512, columns: 4 }));
-  return [...candidates(first!, n < 64 ? others : blockTiles(n), 'k', units), ...slidingPixelTiles(n, sizes, units)];
+  return [
+    ...candidates(first!, n < 64 ? others : blockTiles(n), 'k', units),
+    ...slidingPixelTiles(n, sizes, units),
+    ...stripTiles(sizes, units, stripPixelTile, rowsOfTile),
+  ];
 }
 
 /** Tiles for the weight gradient: rows are taps × input channels. */
@@ -34,7 +39,11 @@ export function matrixWeightTiles(sizes: ConvolutionSizes, units: MatrixUnits): 
     columns: width === 16 ? 4 : width / 4,
   }));
   const blocks = m < 128 || n < 64 ? others : blockTiles(n);
-  return [...candidates(first!, blocks, 'across', units), ...slidingWeightTiles(sizes, units)];
+  return [
+    ...candidates(first!, blocks, 'across', units),
+    ...slidingWeightTiles(sizes, units),
+    ...stripTiles(sizes, units, stripWeightTile, 1),
+  ];
 }
 
 type Shape = Omit<TileShape, 'k'>;
@@ -147,6 +156,19 @@ function slidingPixelTiles(n: number, sizes: ConvolutionSizes, units: MatrixUnit
     .map(slidingTile)
     .filter((shape) => fits(shape, 'k', units, sliding))
     .slice(0, 1);
+}
+
+/** The tile for strips of so many rows of outputs, if there may be any and they fit into the workgroup memory. */
+function stripTiles(
+  sizes: ConvolutionSizes,
+  { precision, workgroupBytes }: MatrixUnits,
+  tile: (sizes: ConvolutionSizes) => TileShape,
+  outputRows: number,
+): TileShape[] {
+  if (precision !== 'float16' || !hasStrips(sizes)) return [];
+  const shape = tile(sizes);
+  const slices = stripPixels(sizes, outputRows) + sliceVectors('across', { across: shape.n, depth: shape.k });
+  return sumBytes(shape) + 8 * slices <= workgroupBytes ? [shape] : [];
 }
 
 function slidingWeightTiles(sizes: ConvolutionSizes, units: MatrixUnits): TileShape[] {
