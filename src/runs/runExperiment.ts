@@ -34,7 +34,6 @@ import {
 } from './index.js';
 import { type Lock, lockFolder } from './lock.js';
 import type { RunEvents } from './runEvents.js';
-import { hashedFile } from './startingWeights.js';
 import { readTeacher, recordedTeacher } from './teacher.js';
 import type { Workbench } from './workbench.js';
 
@@ -105,10 +104,11 @@ async function runLocked(
   const description = describeData(experiment, data);
   if (resumed) checkSameData(resumed, description, events);
   const startFile = resumed ? null : resolveStartingWeights(experiment, file);
+  const starting = startFile === null ? null : await readWeightsToStartFrom(startFile);
   const teacher = resumed ? null : await readTeacher(experiment, file, description);
   const run = await openTraining(experiment, data, {
     teacher: teacher ?? recordedTeacher(experiment, resumed?.config.teacher ?? null, description),
-    starting: startFile ? await readWeightsToStartFrom(startFile) : null,
+    starting: starting?.weights ?? null,
     checkpoint: resumed && {
       file: readWeightFile(resumed.folder.checkpoint),
       source: resumed.folder.checkpoint,
@@ -138,7 +138,7 @@ async function runLocked(
       const versions = { 'mixed-precision-dnns': packageVersion(), node: process.version };
       return createRunFolder(experiment, {
         ...{ device, versions, data: description, network, checkpoint, force },
-        startingWeights: startFile === null ? null : hashedFile(startFile),
+        startingWeights: starting?.file ?? null,
         teacher: teacher?.record ?? null,
       });
     };

@@ -67,21 +67,32 @@ function weightsOfModel({ network: { model }, sources }: Experiment): string | n
   return isOnnxFile(model) && !sources.has('weightfile') ? userPath(model) : null;
 }
 
-/** Reads a file to start from, as `readStartingWeights` does, or the weights in an ONNX file. */
-export async function readWeightsToStartFrom(path: string): Promise<LoadedWeights> {
-  if (!path.toLowerCase().endsWith('.onnx')) return readStartingWeights(path);
-  const { importOnnx } = await import('../onnx/index.js');
-  return importOnnx(readWeightFile(path), path).weights;
-}
-
 /** A file and the hash of its bytes, which tells whether it is still the same. */
 export interface HashedFile {
   readonly file: string;
   readonly sha256: string;
 }
 
-export function hashedFile(file: string): HashedFile {
-  return { file, sha256: createHash('sha256').update(readFileSync(file)).digest('hex') };
+export function hashedFile(file: string, bytes: Uint8Array = readFileSync(file)): HashedFile {
+  return { file, sha256: createHash('sha256').update(bytes).digest('hex') };
+}
+
+/** Weights to start from, and the file that they were read from. */
+export interface RecordedWeights {
+  readonly weights: LoadedWeights;
+  readonly file: HashedFile;
+}
+
+/** Reads a file as `readStartingWeights` does, or the weights in an ONNX file. */
+export async function readWeightsToStartFrom(path: string): Promise<RecordedWeights> {
+  const bytes = readWeightFile(path);
+  return { weights: await weightsIn(bytes, path), file: hashedFile(path, bytes) };
+}
+
+async function weightsIn(bytes: Uint8Array, path: string): Promise<LoadedWeights> {
+  if (!path.toLowerCase().endsWith('.onnx')) return readStartingWeights(path, bytes);
+  const { importOnnx } = await import('../onnx/index.js');
+  return importOnnx(bytes, path).weights;
 }
 
 /** The experiment whose best parameters a `weightfile` means: NAME in `NAME/params_best.h5` or `params_NAME/…`, or alone. */

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
-import { writeFileSync } from 'node:fs';
+import fs, { writeFileSync } from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { temporaryFolder } from '../../test/temporaryFolder.js';
 import { type NetworkDefinition, network, unquantized } from '../nn/index.js';
 import { parseConfig } from '../settings/configFile.js';
@@ -42,6 +43,19 @@ function read(distill: string) {
 }
 
 describe('a teacher', () => {
+  it('is read once', async () => {
+    const path = write('once', { model: 'tiny' });
+    const reading = vi.spyOn(fs, 'readFileSync');
+    syncBuiltinESMExports();
+    try {
+      await read(path);
+      expect(reading.mock.calls.filter(([file]) => file === path)).toHaveLength(1);
+    } finally {
+      reading.mockRestore();
+      syncBuiltinESMExports();
+    }
+  });
+
   it('has the network of its file, with its quantizers and its normalisation', async () => {
     const own = network({ input: [8, 8, 3] }, (n, x) => n.linear(n.globalAverage(n.conv(x, 4)), 2));
     const settings = { model: './net.mjs', w_quantize: 'fp', w_bitwidth: 3, batch_size: 64 };

@@ -4,7 +4,6 @@
  * float.
  */
 
-import { extname } from 'node:path';
 import { InputError } from '../errors.js';
 import { unquantized } from '../nn/index.js';
 import type { ConfigFile, Experiment } from '../settings/index.js';
@@ -13,11 +12,11 @@ import type { DataDescription } from '../train/dataDescription.js';
 import { readDescription } from '../train/description.js';
 import type { Teacher } from '../train/openTraining.js';
 import { describedShape, quantizedNetwork } from '../train/programOptions.js';
-import { readSafetensors } from '../weights/safetensorsFile.js';
+import type { LoadedWeights } from '../weights/loadedWeights.js';
 import { inputDifference } from './dataDescription.js';
 import { trainedExperiment } from './evaluationData.js';
 import type { TeacherRecord } from './runDocuments.js';
-import { hashedFile, readWeightsToStartFrom, resolveParameters, whereWritten } from './startingWeights.js';
+import { readWeightsToStartFrom, resolveParameters, whereWritten } from './startingWeights.js';
 
 /** A teacher, and its entry in config.json, which describes its network to a resumed run. */
 interface KnownTeacher extends Teacher {
@@ -39,11 +38,12 @@ export async function readTeacher(
   if (!distill) return null;
   const named = { key: 'distill', written: distill.from, without: 'to have no teacher' } as const;
   const path = resolveParameters(experiment, file, named);
-  const network = describedNetwork(path);
+  const { weights, file: hashed } = await readWeightsToStartFrom(path);
+  const network = describedNetwork(weights, path);
   const fault = network && misfit(network, data);
   if (fault) throw new InputError(`${whereWritten(experiment, named)}: ${fault}`);
-  const record = { ...hashedFile(path), network };
-  return { ...recordedNetwork(experiment, record, data), weights: await readWeightsToStartFrom(path), record };
+  const record = { ...hashed, network };
+  return { ...recordedNetwork(experiment, record, data), weights, record };
 }
 
 /**
@@ -77,10 +77,8 @@ function recordedNetwork(
 }
 
 /** The description of the network in a file; `null` if it has none. */
-function describedNetwork(path: string): TeacherRecord['network'] {
-  if (extname(path).toLowerCase() !== '.safetensors') return null;
-  const { metadata } = readSafetensors(path);
-  if (metadata.settings === undefined) return null;
+function describedNetwork({ metadata }: LoadedWeights, path: string): TeacherRecord['network'] {
+  if (metadata?.settings === undefined) return null;
   const { experiment, data } = readDescription(metadata, path);
   const { name, settings, network } = experiment;
   return { experiment: name, settings, definition: network.definition, data };

@@ -12,6 +12,8 @@ export interface LoadedWeights extends StartingWeights {
   readonly names: readonly string[];
   /** Class names of its network, in the order of the outputs; absent if the file has none. */
   readonly classes?: readonly string[] | undefined;
+  /** Texts by their keys; only of safetensors files. */
+  readonly metadata?: Readonly<Record<string, string>>;
 }
 
 /** The use of a file's tensors by a network. */
@@ -68,9 +70,12 @@ export function loadedWeights(
   };
 }
 
-/** The weights of a safetensors file called `source`, with its class names; `get` throws as that of `sound` does. */
+/**
+ * The weights of a safetensors file called `source`, with its metadata and class names; `get` throws as that of `sound`
+ * does.
+ */
 export function weightsToStartFrom({ tensors, unread, metadata }: Safetensors, source: string): LoadedWeights {
-  return { ...sound(weightsOf(tensors, source, unread)), classes: classesOf(metadata) };
+  return { ...sound(weightsOf(tensors, source, unread)), metadata, classes: classesOf(metadata) };
 }
 
 /** The class names in the metadata of one of our files; other programs use the same key for other things. */

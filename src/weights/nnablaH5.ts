@@ -17,12 +17,12 @@ const SIGNATURE = [0x89, 0x48, 0x44, 0x46, 0x0d, 0x0a, 0x1a, 0x0a];
 const INTEGER = 0;
 
 /**
- * Reads the floating-point parameters, in the order of their creation; datasets of other types cannot be asked for.
+ * Reads the floating-point parameters, in the order of their creation; datasets of other types cannot be asked for. The
+ * library reads the file itself, once its bytes have the signature.
  *
  * @throws InputError if the file cannot be read
  */
-export async function readNnablaH5(path: string): Promise<LoadedWeights> {
-  const bytes = readWeightFile(path);
+export async function readNnablaH5(path: string, bytes = readWeightFile(path)): Promise<LoadedWeights> {
   if (!SIGNATURE.every((byte, index) => bytes[index] === byte)) throw new InputError(`${path}: no HDF5 file`);
   const { Dataset, File, ready } = await loadOptional('h5wasm', `${path} is an HDF5 file`, () => import('h5wasm/node'));
   // Errors then carry the library's messages, which it would print otherwise.
