@@ -7,7 +7,17 @@ import { join, posix } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
 /** Files beside the rooms, which every room may import and which import none. */
-const common = ['capitalized', 'crc32', 'errors', 'eventLoop', 'median', 'nearestName', 'sha256', 'task'];
+const common = [
+  'capitalized',
+  'crc32',
+  'elementCount',
+  'errors',
+  'eventLoop',
+  'median',
+  'nearestName',
+  'sha256',
+  'task',
+];
 
 const network = ['graph', 'ops', 'passes', 'nn', 'nn/models', 'quant'];
 const engines = ['engine', 'engine/cpu', 'engine/gpu', 'engine/reference'];

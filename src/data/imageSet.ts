@@ -2,6 +2,7 @@
  * Images as resident bytes or floats, the form in which most datasets reach the engines, which normalise and augment
  * them. Subsets are chosen by a seed, so that a limited run can be repeated.
  */
+import { elementCount } from '../elementCount.js';
 import { InputError } from '../errors.js';
 import type { Features, Moments } from './features.js';
 import { type Images, isStream } from './imageStream.js';
@@ -105,7 +106,7 @@ function emptyTargets({ values, shape }: Targets, count: number): Targets['value
 
 /** Number of target values of one input. */
 export function targetLength({ shape }: Pick<Targets, 'shape'>): number {
-  return shape.reduce((product, size) => product * size, 1);
+  return elementCount(shape);
 }
 
 /** Copies `count` inputs of a set, from index `first`, to index `place` of another set of the same sizes. */

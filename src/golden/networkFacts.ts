@@ -1,5 +1,6 @@
 /** Facts about a built network, from its evaluation phase: layers with weights, and activations, in order. */
 
+import { elementCount } from '../elementCount.js';
 import { dimension, type Tensor } from '../graph/index.js';
 import { STORAGE, storedShape } from '../nn/index.js';
 import { evenWindow } from '../ops/window.js';
@@ -37,7 +38,7 @@ export function layerFacts({ plan, variables }: TrainingProgram): LayerFacts[] {
     const weightShape = storedShape(weight.shape, weight.layout);
     const window = isConvolution ? evenWindow(node.attributes) : { stride: 1, padding: 0 };
     if (!window) throw new Error(`${weight.name}: the golden networks have even windows`);
-    const pixels = outputShape.slice(1).reduce((product, size) => product * size, 1);
+    const pixels = elementCount(outputShape.slice(1));
     return [
       {
         type: isConvolution ? 'conv' : 'linear',
@@ -48,7 +49,7 @@ export function layerFacts({ plan, variables }: TrainingProgram): LayerFacts[] {
         outputChannels: outputShape[0]!,
         ...window,
         hasBias: node.op === 'linear',
-        multiplyAccumulates: pixels * weightShape.reduce((product, size) => product * size, 1),
+        multiplyAccumulates: pixels * elementCount(weightShape),
       },
     ];
   });

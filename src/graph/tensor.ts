@@ -6,6 +6,10 @@
  * weights HWIO, matrices (in, out); row-major.
  */
 
+import { elementCount } from '../elementCount.js';
+
+export { elementCount };
+
 /** Type of elements. `float` is float64 on the reference engine, float32 on all others. */
 export type DType = 'float' | 'int32' | 'uint8';
 
@@ -31,10 +35,6 @@ export interface Tensor {
   readonly shape: Shape;
   /** Null for transient tensors. Set at most once, before the plan is made. */
   view: StorageView | null;
-}
-
-export function elementCount(shape: Shape): number {
-  return shape.reduce((product, size) => product * size, 1);
 }
 
 /** Tells whether two tensors are views that have elements of a storage in common. */

@@ -3,6 +3,7 @@
  * and HWIO, depthwise convolutions C1HW and HWC, torchvision's matrices (out, in) and (in, out). Others are equal.
  */
 
+import { elementCount } from '../elementCount.js';
 import type { Shape } from '../graph/index.js';
 
 export type Layout = 'convolution' | 'depthwise' | 'transposed' | 'plain';
@@ -50,9 +51,7 @@ function forEachRow(
 ): void {
   const axes = STORED_AXES[layout] ?? shape.map((_, axis) => axis);
   const sizes = storedShape(shape, layout);
-  const strides = shape.map((_, axis) =>
-    sizes.slice(axes.indexOf(axis) + 1).reduce((product, size) => product * size, 1),
-  );
+  const strides = shape.map((_, axis) => elementCount(sizes.slice(axes.indexOf(axis) + 1)));
   const last = shape.length - 1;
   const [length, stride] = [shape[last] ?? 1, strides[last] ?? 1];
   let own = 0;

@@ -14,6 +14,7 @@ import {
   type TensorProto,
   TensorProto_DataLocation,
 } from 'onnx-buf';
+import { elementCount } from '../elementCount.js';
 import { InputError } from '../errors.js';
 
 /** A constant tensor; its values are integers if `isWhole` is true. */
@@ -138,7 +139,7 @@ function constantsOf({ initializer, sparseInitializer }: GraphProto, faults: Fau
 
 function constantOf(tensor: TensorProto, name: string, faults: Faults): Constant | null {
   const shape = tensor.dims.map(Number);
-  const count = shape.reduce((product, size) => product * size, 1);
+  const count = elementCount(shape);
   const fault = (what: string) => {
     faults.add(what, name);
     return null;
@@ -262,7 +263,7 @@ function inputOf(
   const shape = dims.map(({ value }) => (value.case === 'dimValue' && value.value > 0n ? Number(value.value) : null));
   const [images = null, ...sizes] = shape;
   const known = sizes.filter((size) => size !== null);
-  const count = known.reduce((product, size) => product * size, 1);
+  const count = elementCount(known);
   if (count > mostInputs) {
     faults.add(`an input of ${count} numbers, ${mostInputs} at most are right`, where);
     return null;

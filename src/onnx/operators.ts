@@ -1,5 +1,6 @@
 /** The operators that become layers, by name. */
 
+import { elementCount } from '../elementCount.js';
 import { batchNormalization } from './batchNorm.js';
 import { concat, slice, split } from './channels.js';
 import { convolution } from './convolution.js';
@@ -49,7 +50,7 @@ export const handlers: ReadonlyMap<string, Handler> = new Map(
     Flatten: (context) => {
       if (context.number('axis', 1) !== 1) throw context.fault('an axis that is not the first');
       const { shape } = context.output();
-      return flattened(context, [1, shape.slice(1).reduce((product, size) => product * size, 1)]);
+      return flattened(context, [1, elementCount(shape.slice(1))]);
     },
     Reshape: (context) => {
       const [images, ...sizes] = context.needed(1).values;

@@ -4,6 +4,7 @@
  * constants have any shape.
  */
 
+import { elementCount } from '../elementCount.js';
 import type { Constant, OnnxNode } from './onnxGraph.js';
 
 /** The result of a node with constant operands (null for an absent one); null if the operator is not supported. */
@@ -93,11 +94,12 @@ export function transposed({ shape, values, ...rest }: Constant): Constant | nul
 
 /** The shape made by Reshape: 0 keeps a size, one −1 is inferred; null if the number of elements does not fit. */
 export function reshaped(shape: readonly number[], wanted: readonly number[]): number[] | null {
-  const count = (sizes: readonly number[]) => sizes.reduce((product, size) => product * size, 1);
   const sizes = wanted.map((size, axis) => (size === 0 ? (shape[axis] ?? 0) : size));
   const open = sizes.indexOf(-1);
-  if (open >= 0) sizes[open] = count(shape) / count(sizes.toSpliced(open, 1));
-  return count(sizes) === count(shape) && sizes.every((size) => Number.isInteger(size) && size > 0) ? sizes : null;
+  if (open >= 0) sizes[open] = elementCount(shape) / elementCount(sizes.toSpliced(open, 1));
+  return elementCount(sizes) === elementCount(shape) && sizes.every((size) => Number.isInteger(size) && size > 0)
+    ? sizes
+    : null;
 }
 
 export function whole(shape: readonly number[], values: readonly number[]): Constant {

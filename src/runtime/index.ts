@@ -13,6 +13,7 @@
  * ```
  */
 
+import { elementCount } from '../elementCount.js';
 import { inputBytes } from '../ship/inputBytes.js';
 import {
   type IntegerNetwork,
@@ -127,7 +128,7 @@ function classifierOf(network: IntegerNetwork): (program: RuntimeProgram) => Flo
 }
 
 function checkImage(image: Uint8Array, shape: readonly number[]): void {
-  const wanted = shape.reduce((product, size) => product * size, 1);
+  const wanted = elementCount(shape);
   if (image.length !== wanted)
     throw new RangeError(`an image has ${shape.join('×')} = ${wanted} bytes, not ${image.length}`);
 }

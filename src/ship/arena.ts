@@ -7,6 +7,7 @@
  * belongs to the caller.
  */
 
+import { elementCount } from '../elementCount.js';
 import { streamBytes } from './bitStream.js';
 import { type IntegerLayer, type IntegerNetwork, type IntegerTensor, isLast, storedSource } from './integerNetwork.js';
 
@@ -48,11 +49,8 @@ export function planArena(network: IntegerNetwork): Arena {
 }
 
 /** Bytes of a tensor in memory. */
-function storedBytes({ shape, bits }: IntegerTensor): number {
-  return streamBytes(
-    shape.reduce((product, size) => product * size, 1),
-    bits,
-  );
+export function storedBytes({ shape, bits }: IntegerTensor): number {
+  return streamBytes(elementCount(shape), bits);
 }
 
 function storedTensors(network: IntegerNetwork): Stored[] {

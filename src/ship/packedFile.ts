@@ -7,6 +7,7 @@
  */
 
 import { crc32, hexadecimal } from '../crc32.js';
+import { elementCount } from '../elementCount.js';
 import { InputError } from '../errors.js';
 import type { AxisWindow, Window } from '../ops/window.js';
 import { decodeSafetensors, encodeSafetensors, type NamedTensor, type Safetensors } from '../weights/safetensors.js';
@@ -427,7 +428,7 @@ function weightsOf(json: unknown, file: Safetensors): IntegerWeights {
   const shape = sizes(fields.shape, `shape of ${name}`);
   const bits = integer(fields.bits, `bits of ${name}`, 0, 16);
   const grid = gridOf(fields.grid);
-  const count = shape.reduce((product, size) => product * size, 1);
+  const count = elementCount(shape);
   const values = bits === 0 ? ones(count, name) : integersOfStream(file, name, { count, grid, bits });
   const exponents = fields.channelExponents;
   return {

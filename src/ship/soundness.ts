@@ -4,6 +4,7 @@
  * write outside of its tensors.
  */
 
+import { elementCount } from '../elementCount.js';
 import { sizedWindow, slidingWindow, type Window } from '../ops/window.js';
 import {
   type ArrangeLayer,
@@ -52,13 +53,13 @@ export function checkNetwork({ layers, classes }: IntegerNetwork): void {
       const outputs = outputsOf({ layers, classes });
       const names = classes.length;
       demand(names === 0 || names === outputs.classes, `${outputs.classes} logits for ${names} classes`);
-      demand(elements(outputs.shape) <= mostIntegers, `${layer.name}: has more than ${mostIntegers} integers`);
+      demand(elementCount(outputs.shape) <= mostIntegers, `${layer.name}: has more than ${mostIntegers} integers`);
       continue;
     }
     const { output } = layer;
     demand(!written.has(output.name), `${output.name}: is written twice`);
     written.set(output.name, layer);
-    integers += elements(output.shape);
+    integers += elementCount(output.shape);
     demand(integers <= mostIntegers, `${output.name}: tensors have more than ${mostIntegers} integers`);
   }
 }
@@ -251,7 +252,7 @@ function checkClassifier(
   if (writerOf(input)?.op !== 'sumPool') checkReads(name, input, writerOf);
   checkWeights(weights);
   demand(
-    weights.shape.length === 2 && weights.shape[0] === elements(input.shape),
+    weights.shape.length === 2 && weights.shape[0] === elementCount(input.shape),
     `${weights.name}: does not fit ${input.name}`,
   );
   if (bias) {
@@ -303,10 +304,6 @@ function checkSameGrid(name: string, a: IntegerTensor, b: IntegerTensor): void {
 function bordered({ shape }: IntegerTensor, { rows, columns }: Window): number {
   const [height, width, channels] = shape as [number, number, number];
   return (height + rows.before + rows.after) * (width + columns.before + columns.after) * channels;
-}
-
-function elements(shape: readonly number[]): number {
-  return shape.reduce((product, size) => product * size, 1);
 }
 
 function same(a: readonly number[], b: readonly number[]): boolean {

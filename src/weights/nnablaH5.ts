@@ -6,6 +6,7 @@
 
 import type { Dataset } from 'h5wasm/node';
 import { loadOptional } from '../disk/optionalPackage.js';
+import { elementCount } from '../elementCount.js';
 import { InputError } from '../errors.js';
 import { fromFloat16 } from './halfFloats.js';
 import { type LoadedWeights, loadedWeights, type WeightValues } from './loadedWeights.js';
@@ -62,7 +63,7 @@ function readParameter(dataset: Dataset, name: string, path: string): WeightValu
   const shape = dataset.shape ?? [];
   const values = floatsOf(dataset);
   if (!values) return undefined;
-  const count = shape.reduce((product, size) => product * size, 1);
+  const count = elementCount(shape);
   if (count !== values.length) throw new InputError(`${path}: ${name} has ${values.length} of ${count} values`);
   return { shape, values };
 }

@@ -2,9 +2,11 @@
  * MNIST and similar sets in IDX files (http://yann.lecun.com/exdb/mnist/), plain or .gz. The grey 28x28 images are
  * padded with zeros to 32x32 and repeated on three channels, so that networks for CIFAR-10 accept them.
  */
+
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { readFault } from '../../disk/fileFault.js';
+import { elementCount } from '../../elementCount.js';
 import { InputError } from '../../errors.js';
 import { type Dataset, emptyImageSet, type ImageSet } from '../imageSet.js';
 import { readMaybeGzip } from './namedFiles.js';
@@ -131,7 +133,7 @@ function parseIdx(file: string, bytes: Uint8Array, rank: number): IdxFile {
     throw new InputError(`${file}: no IDX file of unsigned bytes with ${rank} dimensions`);
   }
   const shape = Array.from({ length: rank }, (_, axis) => view.getUint32(4 + 4 * axis));
-  const expected = headerBytes + shape.reduce((product, size) => product * size, 1);
+  const expected = headerBytes + elementCount(shape);
   if (bytes.length !== expected) {
     throw new InputError(
       `${file}: truncated or corrupt; its header (${shape.join('x')}) promises ${expected} bytes, ` +

@@ -4,6 +4,7 @@
  * could run code, are refused, and no size is trusted.
  */
 
+import { elementCount } from '../../elementCount.js';
 import { InputError } from '../../errors.js';
 import { fromFloat16 } from '../../weights/halfFloats.js';
 
@@ -59,7 +60,7 @@ export function parseNpy(bytes: Uint8Array, source: string): NumberArray | TextA
   const { header, values } = splitFile(bytes, fail);
   const { descr, isFortranOrder, shape } = parseHeader(header, fail);
   const { type, size } = parseType(descr, fail);
-  const count = shape.reduce((product, length) => product * length, 1);
+  const count = elementCount(shape);
   if (count * size !== values.length) {
     return fail(`damaged: ${values.length} bytes of values, [${shape}] of '${descr}' are ${count * size}`);
   }

@@ -5,7 +5,9 @@
  * 1 and 2; all others are refused. Python 2 wrote an array's bytes as a string, hence the reader that keeps all 256
  * values of its characters (Latin-1).
  */
+
 import { BufferReader, NameRegistry, Parser } from 'pickleparser';
+import { elementCount } from '../../elementCount.js';
 import { InputError } from '../../errors.js';
 
 /** An unpickled uint8 array in C order. */
@@ -26,7 +28,7 @@ export class ByteArray {
     if (!(dtype instanceof DataType && /^[|<>=]?u1$/.test(dtype.code))) throw new Error('an array is not of uint8');
     if (isFortranOrder !== false) throw new Error('an array is in Fortran order');
     if (!Array.isArray(shape) || !(bytes instanceof Uint8Array)) throw new Error('an array has no data');
-    if (shape.reduce((product, size) => product * size, 1) !== bytes.length) throw new Error('an array is truncated');
+    if (elementCount(shape) !== bytes.length) throw new Error('an array is truncated');
     this.shape = shape;
     this.bytes = bytes;
   }

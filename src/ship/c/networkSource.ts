@@ -1,23 +1,21 @@
 /** `net.c`: the constants of each layer, the functions that they need, and the two public functions. */
 
 import type { SizedAxisWindow } from '../../ops/window.js';
+import { storedBytes } from '../arena.js';
 import { streamBytes } from '../bitStream.js';
 import {
-  type ArrangeLayer,
   type ClassifierLayer,
-  type ConvolutionLayer,
   convolves,
   type IntegerLayer,
   type IntegerNetwork,
+  type IntegerTensor,
   type IntegerWeights,
   inputOf,
   isLast,
   type LastLayer,
   largestTotal,
   leastOf,
-  type MaxPoolLayer,
   outputsOf,
-  type SumPoolLayer,
 } from '../integerNetwork.js';
 import { weightBytesOf, weightsOfLayer } from '../packedFile.js';
 import { type Coding, codeOf, codingOf, packCodes } from './codes.js';
@@ -302,7 +300,7 @@ function runFunction(plan: Plan, name: string): string {
       case 'subsample':
         return '';
       case 'convolution':
-        return `  convolve(&layer_${index}, ${given});\n${traced(index, arena.offsets.get(layer.output.name)!, storedLength(layer))}`;
+        return `  convolve(&layer_${index}, ${given});\n${traced(plan, layer.output, index)}`;
       case 'maxPool': {
         const offset = arena.offsets.get(layer.output.name)!;
         const [height, width] = layer.output.shape;
@@ -310,18 +308,18 @@ function runFunction(plan: Plan, name: string): string {
           (axis) => `(struct axis)${axisText(axis)}`,
         );
         const sizes = [offset, height, width, rows, columns].join(', ');
-        return `  max_pool(&view_${index}, ${sizes});\n${traced(index, offset, storedLength(layer))}`;
+        return `  max_pool(&view_${index}, ${sizes});\n${traced(plan, layer.output, index)}`;
       }
       case 'arrange': {
         const { output, sources } = layer;
         const offset = arena.offsets.get(output.name)!;
         const sizes = [offset, output.shape[0]! * output.shape[1]!, sources.length].join(', ');
         const coding = `(struct coding)${codingText(codingOf(output.grid, output.bits))}`;
-        return `  arrange(views_${index}, sources_${index}, ${sizes}, ${coding});\n${traced(index, offset, storedLength(layer))}`;
+        return `  arrange(views_${index}, sources_${index}, ${sizes}, ${coding});\n${traced(plan, layer.output, index)}`;
       }
       case 'sumPool': {
         const offset = arena.offsets.get(layer.output.name)!;
-        return `  sum_pool(&view_${index}, ${offset});\n${traced(index, offset, storedLength(layer))}`;
+        return `  sum_pool(&view_${index}, ${offset});\n${traced(plan, layer.output, index)}`;
       }
       case 'outputs':
         return `  convolve(&layer_${index}, ${given});\n`;
@@ -347,12 +345,9 @@ int32_t ${name}_class_of(const ${name}_logit *logits)
 `;
 }
 
-function storedLength({ output }: ArrangeLayer | ConvolutionLayer | MaxPoolLayer | SumPoolLayer): number {
-  return Math.ceil((output.shape.reduce((product, size) => product * size, 1) * output.bits) / 8);
-}
-
-function traced(index: number, offset: number, bytes: number): string {
-  return `  TRACE(${index}, ${offset}, ${bytes});\n`;
+/** The call that shows a stored tensor to a program that traces. */
+function traced({ arena }: Plan, output: IntegerTensor, index: number): string {
+  return `  TRACE(${index}, ${arena.offsets.get(output.name)!}, ${storedBytes(output)});\n`;
 }
 
 function classifierCode(plan: Plan, layer: ClassifierLayer, index: number): string {
