@@ -20,7 +20,7 @@ import {
 import { lanesFor, wideIf } from '../lanes.js';
 import type { Lowering } from '../lowering.js';
 import { activationFunctions, loadRange } from '../wgsl/activation.js';
-import { finishSums, mostPartials, nextPowerOfTwo } from './sums.js';
+import { columnSums, finishSums, mostPartials, treeSum, workgroupsOf } from './sums.js';
 
 export const batchStatistics: Lowering<'batchStatistics'> = (node, placement) => {
   const { moments, runningMean: mean, runningVariance: variance } = node.operands;
@@ -129,11 +129,8 @@ export function batchNormGradientReduce(
   const { dz, dgamma, dbeta, sums } = node.results;
   const channels = dimension(x, 3);
   const lanes = lanesFor(channels);
-  const perPixel = channels / lanes.width;
-  const pixels = elementCount(x.shape) / channels;
-  const across = Math.min(nextPowerOfTwo(perPixel), 64);
-  const down = workgroupSize / across;
-  const tiles = Math.ceil(perPixel / across);
+  const shape = workgroupsOf(x, lanes);
+  const { perPixel, pixels, columnGroups: tiles, across, down, isWorking } = shape;
   const groups = Math.min(Math.ceil(pixels / down), mostPartials);
   const partials = placement.scratch(groups * (2 * channels + 2 * tiles));
   const endsStart = groups * 2 * channels;
@@ -161,7 +158,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) t:
   var sumGamma = ${type}();
   var sumBeta = ${type}();
   var sumEnds = vec2f();
-  if (c < ${perPixel}u) {
+  if (${isWorking}) {
     let mean = ${lanes.load(operands.statistics, 'c')};
     let deviation = ${lanes.load(operands.statistics, `c + ${perPixel}u`)};
     let gamma = ${lanes.load(operands.gamma, 'c')};
@@ -182,14 +179,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) t:
   gammas[t] = sumGamma;
   betas[t] = sumBeta;
   ${sums ? 'ends[t] = sumEnds;' : ''}
-  workgroupBarrier();
-  for (var span = ${workgroupSize / 2}u; span > 0u; span /= 2u) {
-    if (t < span) {
-      if (span >= ${across}u) { gammas[t] += gammas[t + span]; betas[t] += betas[t + span]; }
-      ${sums ? 'ends[t] += ends[t + span];' : ''}
-    }
-    workgroupBarrier();
-  }
+  ${columnSums(['gammas', 'betas'], shape)}
+  ${sums ? treeSum('ends', workgroupSize) : ''}
   let row = group.x * ${2 * channels}u;
   if (t < ${across}u && c < ${perPixel}u) {
     ${components

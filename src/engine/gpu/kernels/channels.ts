@@ -11,7 +11,7 @@ import {
 } from '../kernel.js';
 import { type Lanes, lanesFor, wideIf } from '../lanes.js';
 import type { Lowering } from '../lowering.js';
-import { finishSums, mostPartials, storeComponents, treeSum, workgroupsOf } from './sums.js';
+import { columnSums, finishSums, mostPartials, storeComponents, workgroupsOf } from './sums.js';
 
 export const concat: Lowering<'concat'> = (node, placement) => {
   const { a, b } = node.operands;
@@ -117,8 +117,8 @@ export const bias: Lowering<'bias'> = (node, placement) => {
 export const biasGradient: Lowering<'biasGradient'> = (node, placement) => {
   const { dy } = node.operands;
   const { db } = node.results;
-  const { channels, pixels, lanes, perPixel, across, down } = workgroupsOf(dy);
-  const columnGroups = Math.ceil(perPixel / across);
+  const shape = workgroupsOf(dy);
+  const { channels, pixels, lanes, perPixel, columnGroups, across, down, isWorking } = shape;
   const groups = Math.min(Math.ceil(pixels / down), Math.ceil(mostPartials / columnGroups));
   const partials = placement.scratch(groups * channels);
   const { operands, finish } = kernelSource(
@@ -130,13 +130,13 @@ export const biasGradient: Lowering<'biasGradient'> = (node, placement) => {
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) t: u32) {
   let c = group.y * ${across}u + t % ${across}u;
   var sum = ${lanes.type}();
-  if (c < ${perPixel}u) {
+  if (${isWorking}) {
     for (var pixel = group.x * ${down}u + t / ${across}u; pixel < ${pixels}u; pixel += ${groups * down}u) {
       sum += ${lanes.load(operands.dy, `pixel * ${perPixel}u + c`)};
     }
   }
   sums[t] = sum;
-  ${treeSum('sums', workgroupSize, across)}
+  ${columnSums(['sums'], shape)}
   if (t < ${across}u && c < ${perPixel}u) {
     ${storeComponents(lanes, operands.partials, `group.x * ${channels}u + ${lanes.width}u * c`, 'sums[t]')}
   }

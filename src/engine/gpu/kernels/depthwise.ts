@@ -1,12 +1,12 @@
 /**
  * Depthwise convolution and its two gradients, in float32. Every output needs only as many inputs as the kernel has
- * taps, so memory is the bottleneck: an invocation takes one (or four) of the channels of a pixel, neighbours read
- * neighbours, and overlapping windows share the caches.
+ * taps, so memory is the bottleneck: an invocation takes one (or four) of the channels of some neighbours in a row, which
+ * share inputs and weights, and neighbouring invocations read neighbouring channels.
  */
 
 import type { Node } from '../../../graph/graph.js';
-import { dimension, elementCount, nhwc, type Tensor } from '../../../graph/tensor.js';
-import type { AxisWindow, Window } from '../../../ops/window.js';
+import { dimension, elementCount, nhwc } from '../../../graph/tensor.js';
+import type { AxisWindow } from '../../../ops/window.js';
 import {
   bufferOperand,
   elementwiseMain,
@@ -21,8 +21,11 @@ import {
 import { type Lanes, lanesFor, wideIf } from '../lanes.js';
 import type { Lowering } from '../lowering.js';
 import { finishMoments, momentTiles } from './moments.js';
-import { finishSums, mostPartials, storeComponents, treeSum, workgroupsOf } from './sums.js';
-import { outputsThatSee, position, type Range } from './windowPlaces.js';
+import { columnSums, finishSums, mostPartials, storeComponents, workgroupsOf } from './sums.js';
+import { outputsThatSee, position } from './windowPlaces.js';
+
+/** Pixels in a row that an invocation takes. */
+const stripLength = 4;
 
 /**
  * A depthwise convolution that also computes the moments of its result. `statistics`: the only node that reads them,
@@ -33,29 +36,45 @@ export function depthwiseConv2d(
   placement: Placement,
   statistics: Node<'batchStatistics'> | null = null,
 ): KernelCall[] {
-  const { x, w } = node.operands;
-  const lanes = lanesFor(dimension(x, 3));
-  return pixelByPixel(node, placement, statistics, lanes, ['x', 'w', 'y'], (operands) =>
-    outputFunction(x, w, node.results.y, node.attributes, lanes, (at, tap) => {
-      const perPixel = dimension(x, 3) / lanes.width;
-      return `sum += ${lanes.load(operands.x, `${at} * ${perPixel}u + c`)} * ${lanes.load(operands.w, `${tap} * ${perPixel}u + c`)};`;
-    }),
-  );
+  const lanes = lanesFor(dimension(node.operands.x, 3));
+  const perPixel = dimension(node.operands.x, 3) / lanes.width;
+  return stripByStrip(node, placement, statistics, lanes, {
+    wide: ['x', 'w', 'y'],
+    inputs: 1,
+    type: lanes.type,
+    input: (x, pixel) => lanes.load(x, `${pixel} * ${perPixel}u + c`),
+    weight: (w, tap) => lanes.load(w, `(${tap}) * ${perPixel}u + c`),
+  });
 }
 
-/** A convolution by a function `output(pixel, c)` made from the operands; those in `wide` are read in `lanes`. */
-export function pixelByPixel(
+/** The inputs that meet in the outputs of channels `c`. */
+interface Meeting {
+  /** Operands that are accessed in lanes. */
+  readonly wide: readonly ('x' | 'w' | 'y')[];
+  /** Number of inputs that meet; `input` counts them. */
+  readonly inputs: number;
+  /** An input for all lanes, or one for each. */
+  readonly type: Lanes['type'];
+  readonly input: (x: Operand, pixel: string) => string;
+  readonly weight: (w: Operand, tap: string) => string;
+}
+
+/** A convolution whose outputs have few inputs each. */
+export function stripByStrip(
   node: Node<'depthwiseConv2d'> | Node<'groupedConv2d'>,
   placement: Placement,
   statistics: Node<'batchStatistics'> | null,
   lanes: Lanes,
-  wide: readonly ('x' | 'w' | 'y')[],
-  outputOf: (operands: Readonly<Record<'x' | 'w', Operand>>) => string,
+  { wide, inputs, type, input, weight }: Meeting,
 ): KernelCall[] {
   const { x, w } = node.operands;
   const { y, moments } = node.results;
-  const tiles = momentTiles(y, lanes);
-  const { pixels, perPixel } = tiles;
+  const { rows, columns } = node.attributes;
+  const [, height, width] = nhwc(x);
+  const [, outputHeight, outputWidth] = nhwc(y);
+  const [kernelHeight, kernelWidth] = [dimension(w, 0), dimension(w, 1)];
+  const tiles = momentTiles(y, lanes, { width: outputWidth, length: stripLength });
+  const { perRow, perPixel, strips } = tiles;
   const partials = moments ? placement.scratch(tiles.partials) : null;
   const { operands, finish } = kernelSource(
     {
@@ -66,26 +85,78 @@ export function pixelByPixel(
     },
     wideIf(lanes, wide),
   );
+  const line = lineOfInputs(columns, kernelWidth, width, type, (pixel) => input(operands.x, pixel));
+  const sumRow = `${line.load}
+      ${numbers(kernelWidth, (k) => `let weight_${k} = ${weight(operands.w, `row * ${kernelWidth}u + ${k}u`)};`)}
+      ${numbers(stripLength, (i) => numbers(kernelWidth, (k) => `sum_${i} += ${line.at(i, k)} * weight_${k};`))}`;
+  const compute = `let outputRow = strip / ${perRow}u;
+    let column = strip % ${perRow}u * ${stripLength}u;
+    let top = i32(outputRow % ${outputHeight}u) * ${rows.stride} - ${rows.before};
+    let left = i32(column) * ${columns.stride} - ${columns.before};
+    ${numbers(stripLength, (i) => `var sum_${i} = ${lanes.type}();`)}
+    for (var row = 0u; row < ${kernelHeight}u; row++) {
+      let y = top + i32(row) * ${rows.dilation};
+      if (u32(y) >= ${height}u) { continue; }
+      let line = (outputRow / ${outputHeight}u * ${height}u + u32(y)) * ${width}u;
+      ${inputs === 1 ? sumRow : `for (var input = 0u; input < ${inputs}u; input++) { ${sumRow} }`}
+    }`;
+  const store = (add: (value: string) => string) =>
+    numbers(stripLength, (i) => {
+      const at = `(outputRow * ${outputWidth}u + column + ${i}u) * ${perPixel}u + c`;
+      const leave = `${lanes.store(operands.y, at, `sum_${i}`)} ${add(`sum_${i}`)}`;
+      return outputWidth % stripLength === 0 ? leave : `if (column + ${i}u < ${outputWidth}u) { ${leave} }`;
+    });
   const label = `${node.op} ${y.name}`;
-  const output = outputOf(operands);
   if (!partials) {
-    const count = pixels * perPixel;
-    const store = lanes.store(operands.y, 'i', `output(i / ${perPixel}u, i % ${perPixel}u)`);
-    return [finish(label, linearDispatch(count), `${output}\n${elementwiseMain(count, store)}`)];
+    const count = strips * perPixel;
+    const body = `let strip = i / ${perPixel}u; let c = i % ${perPixel}u; ${compute} ${store(() => '')}`;
+    return [finish(label, linearDispatch(count), elementwiseMain(count, body))];
   }
-  const index = `pixel * ${perPixel}u + c`;
-  const value = `let value = output(pixel, c); ${lanes.store(operands.y, index, 'value')}`;
-  const body = tiles.gather(operands.partials, value, lanes.load(operands.y, index));
   return [
-    finish(label, tiles.workgroups, `${output}\n${body}`),
+    finish(
+      label,
+      tiles.workgroups,
+      tiles.gather(operands.partials, (add) => `${compute} ${store(add)}`),
+    ),
     finishMoments(placement, label, partials, tiles, moments, statistics),
   ];
+}
+
+/** WGSL for each of so many numbers. */
+function numbers(count: number, code: (i: number) => string): string {
+  return [...Array(count).keys()].map(code).join('\n      ');
+}
+
+/**
+ * The inputs of a strip of outputs in a row of the images that begins at pixel `line`, from column `left` on, each loaded
+ * once: WGSL that loads them, zero outside of the image, and the name of the one that tap k of output i sees.
+ */
+function lineOfInputs(
+  { stride, dilation }: AxisWindow,
+  taps: number,
+  width: number,
+  type: Lanes['type'],
+  load: (pixel: string) => string,
+): { readonly load: string; at(output: number, tap: number): string } {
+  const place = (output: number, tap: number) => output * stride + tap * dilation;
+  const places = new Set(
+    [...Array(stripLength).keys()].flatMap((i) => [...Array(taps).keys()].map((k) => place(i, k))),
+  );
+  return {
+    load: [...places]
+      .map(
+        (j) => `let column_${j} = u32(left + ${j});
+      let input_${j} = select(${type}(), ${load(`(line + min(column_${j}, ${width - 1}u))`)}, column_${j} < ${width}u);`,
+      )
+      .join('\n      '),
+    at: (output, tap) => `input_${place(output, tap)}`,
+  };
 }
 
 export const depthwiseConv2dInputGradient: Lowering<'depthwiseConv2dInputGradient'> = (node, placement) => {
   const { dy, w, addend } = node.operands;
   const { dx } = node.results;
-  const [, height, width, channels] = nhwc(dx);
+  const [batch, height, width, channels] = nhwc(dx);
   const [, outputHeight, outputWidth] = nhwc(dy);
   const [kernelHeight, kernelWidth] = [dimension(w, 0), dimension(w, 1)];
   const lanes = lanesFor(channels);
@@ -99,45 +170,78 @@ export const depthwiseConv2dInputGradient: Lowering<'depthwiseConv2dInputGradien
     },
     wideIf(lanes, ['dy', 'w', 'addend', 'dx']),
   );
+  const { columns } = node.attributes;
   const rows = outputsThatSee('h', kernelHeight, outputHeight, node.attributes.rows);
-  const columns = outputsThatSee('w', kernelWidth, outputWidth, node.attributes.columns);
-  const count = elementCount(dx.shape) / lanes.width;
+  // Strips begin at multiples of the stride, so that the taps by which outputs see them are known.
+  const length = Math.ceil(stripLength / columns.stride) * columns.stride;
+  const perRow = Math.ceil(width / length);
+  const seen = [...Array(length).keys()].flatMap((i) => tapsThatSee(i, kernelWidth, columns));
+  const outputs = [...new Set(seen.map(({ output }) => output))].sort((a, b) => a - b);
+  const name = (output: number) => `output_${output - outputs[0]!}`;
+  const loadOutputs = outputs.map((output) => {
+    const column = `u32(first + ${output})`;
+    const load = lanes.load(operands.dy, `(line + min(${column}, ${outputWidth - 1}u)) * ${perPixel}u + c`);
+    return `let ${name(output)} = select(${lanes.type}(), ${load}, ${column} < ${outputWidth}u);`;
+  });
+  const count = batch * height * perRow * perPixel;
+  const at = (i: number) => `((n * ${height}u + h) * ${width}u + column + ${i}u) * ${perPixel}u + c`;
+  const ifThere = (i: number, code: string) =>
+    width % length === 0 ? code : `if (column + ${i}u < ${width}u) { ${code} }`;
   const body = elementwiseMain(
     count,
-    `${position('i', height, width, perPixel)}
-  var sum = ${addend ? lanes.load(operands.addend, 'i') : `${lanes.type}()`};
+    `${position('i', height, perRow, perPixel)}
+  let column = w * ${length}u;
+  let first = i32(w * ${length / columns.stride}u);
+  ${numbers(length, (i) => {
+    const start = `var sum_${i} = ${lanes.type}();`;
+    return addend ? `${start} ${ifThere(i, `sum_${i} = ${lanes.load(operands.addend, at(i))};`)}` : start;
+  })}
   for (var row = ${rows.first}; row < ${rows.end}; row++) {
     ${rows.skip('row')}
-    let line = ${rows.tap('row')} * ${kernelWidth}u;
-    for (var column = ${columns.first}; column < ${columns.end}; column++) {
-      ${columns.skip('column')}
-      let tap = line + ${columns.tap('column')};
-      let pixel = (n * ${outputHeight}u + row) * ${outputWidth}u + column;
-      sum += ${lanes.load(operands.dy, `pixel * ${perPixel}u + c`)} * ${lanes.load(operands.w, `tap * ${perPixel}u + c`)};
-    }
+    let line = (n * ${outputHeight}u + row) * ${outputWidth}u;
+    let taps = ${rows.tap('row')} * ${kernelWidth}u;
+    ${numbers(kernelWidth, (k) => `let weight_${k} = ${lanes.load(operands.w, `(taps + ${k}u) * ${perPixel}u + c`)};`)}
+    ${loadOutputs.join('\n    ')}
+    ${seen.map(({ input, output, tap }) => `sum_${input} += ${name(output)} * weight_${tap};`).join('\n    ')}
   }
-  ${lanes.store(operands.dx, 'i', 'sum')}`,
+  ${numbers(length, (i) => ifThere(i, lanes.store(operands.dx, at(i), `sum_${i}`)))}`,
   );
   return [finish(`depthwiseConv2dInputGradient ${dx.name}`, linearDispatch(count), body)];
 };
 
+/**
+ * The outputs, and the taps by which they see input i of a strip, in order; outputs count from the one that begins where
+ * the strip does.
+ */
+function tapsThatSee(input: number, taps: number, { stride, before, dilation }: AxisWindow) {
+  return [...Array(taps).keys()]
+    .map((tap) => ({ input, tap, output: (input + before - tap * dilation) / stride }))
+    .filter(({ output }) => Number.isInteger(output))
+    .reverse();
+}
+
 export const depthwiseConv2dWeightGradient: Lowering<'depthwiseConv2dWeightGradient'> = (node, placement) => {
   const channels = dimension(node.operands.x, 3);
   const lanes = lanesFor(channels);
-  return weightGradientByRows(node, placement, lanes, 1, (x, pixel) =>
+  return weightGradient(node, placement, lanes, 1, lanes.type, (x, pixel) =>
     lanes.load(x, `${pixel} * ${channels / lanes.width}u + c`),
   );
 };
 
+/** Most taps whose sums an invocation keeps at once. */
+const mostTaps = 9;
+
 /**
- * A workgroup sums one row of the kernel, for one of the `inputs` of an output, over pixels of its own; a second kernel
- * adds the workgroups' sums. `inputOf`: that input of a pixel of x, as many as there are lanes or one for all.
+ * A workgroup sums all taps, or a row of them if there are many, for one of the `inputs` of an output, over strips of its
+ * own; a second kernel adds the workgroups' sums. `inputOf`: that input of a pixel of x, as many as there are lanes or
+ * one for all.
  */
-export function weightGradientByRows(
+export function weightGradient(
   node: Node<'depthwiseConv2dWeightGradient'> | Node<'groupedConv2dWeightGradient'>,
   placement: Placement,
   lanes: Lanes,
   inputs: number,
+  type: Lanes['type'],
   inputOf: (x: Operand, pixel: string) => string,
 ): KernelCall[] {
   const { x, dy } = node.operands;
@@ -146,9 +250,12 @@ export function weightGradientByRows(
   const [, outputHeight, outputWidth] = nhwc(dy);
   const [kernelHeight, kernelWidth] = [dimension(dw, 0), dimension(dw, 1)];
   const { rows, columns } = node.attributes;
-  const { channels, pixels, perPixel, across, down } = workgroupsOf(dy, lanes);
-  const columnGroups = Math.ceil(perPixel / across);
-  const groups = Math.min(Math.ceil(pixels / down), Math.ceil(mostPartials / columnGroups));
+  const shape = workgroupsOf(dy, lanes);
+  const { channels, pixels, perPixel, columnGroups, across, down, isWorking } = shape;
+  const perRow = Math.ceil(outputWidth / stripLength);
+  const strips = (pixels / outputWidth) * perRow;
+  const rowsAtOnce = kernelHeight * kernelWidth <= mostTaps ? kernelHeight : 1;
+  const groups = Math.min(Math.ceil(strips / down), Math.ceil(mostPartials / columnGroups));
   const partials = placement.scratch(groups * elementCount(dw.shape));
   const { operands, finish } = kernelSource(
     {
@@ -158,82 +265,50 @@ export function weightGradientByRows(
     },
     wideIf(lanes, inputs === 1 ? ['x', 'dy'] : ['dy']),
   );
-  const taps = [...Array(kernelWidth).keys()];
-  const at = (tap: number) => `u32(column + ${tap * columns.dilation})`;
-  const input = (tap: number) => inputOf(operands.x, `(line + ${at(tap)})`);
-  const addTap = (tap: number) => `if (${at(tap)} < ${width}u) { sum_${tap} += g * ${input(tap)}; }`;
-  const finishTap = (tap: number) => `sums[t] = sum_${tap};
-  ${treeSum('sums', workgroupSize, across)}
+  const line = lineOfInputs(columns, kernelWidth, width, type, (pixel) => inputOf(operands.x, pixel));
+  const upstream = (i: number) => {
+    const load = (place: string) =>
+      lanes.load(operands.dy, `(outputRow * ${outputWidth}u + ${place}) * ${perPixel}u + c`);
+    if (outputWidth % stripLength === 0) return load(`column + ${i}u`);
+    const inside = `column + ${i}u < ${outputWidth}u`;
+    return `select(${lanes.type}(), ${load(`min(column + ${i}u, ${outputWidth - 1}u)`)}, ${inside})`;
+  };
+  const addRow = (row: number) => `{ let y = top + ${row * rows.dilation};
+      if (u32(y) < ${height}u) {
+      let line = (outputRow / ${outputHeight}u * ${height}u + u32(y)) * ${width}u;
+      ${line.load}
+      ${numbers(kernelWidth, (k) => `sum_${row}_${k} += ${[...Array(stripLength).keys()].map((i) => `g_${i} * ${line.at(i, k)}`).join(' + ')};`)}
+      } }`;
+  const finishTap = (row: number, k: number) => `sums[t] = sum_${row}_${k};
+  ${columnSums(['sums'], shape)}
   if (t < ${across}u && c < ${perPixel}u) {
-    ${storeComponents(lanes, operands.partials, `row + ${tap * inputs * channels}u`, 'sums[t]')}
+    ${storeComponents(lanes, operands.partials, `start + ${(row * kernelWidth + k) * inputs * channels}u`, 'sums[t]')}
   }
   workgroupBarrier();`;
   const body = `var<workgroup> sums: array<${lanes.type}, ${workgroupSize}>;
 @compute @workgroup_size(${workgroupSize})
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) t: u32) {
   let c = group.y * ${across}u + t % ${across}u;
-  let kernelRow = group.z${inputs === 1 ? '' : ` / ${inputs}u`};
+  let kernelRow = group.z${inputs === 1 ? '' : ` / ${inputs}u`} * ${rowsAtOnce}u;
   let input = ${inputs === 1 ? '0u' : `group.z % ${inputs}u`};
-  let row = (group.x * ${kernelHeight}u + kernelRow) * ${kernelWidth * inputs * channels}u + input * ${channels}u + ${lanes.width}u * c;
-  ${taps.map((tap) => `var sum_${tap} = ${lanes.type}();`).join('\n  ')}
-  if (c < ${perPixel}u) {
-    for (var pixel = group.x * ${down}u + t / ${across}u; pixel < ${pixels}u; pixel += ${groups * down}u) {
-      let h = i32(pixel / ${outputWidth}u % ${outputHeight}u * ${rows.stride}u + kernelRow * ${rows.dilation}u) - ${rows.before};
-      let column = i32(pixel % ${outputWidth}u) * ${columns.stride} - ${columns.before};
-      if (u32(h) < ${height}u) {
-        let line = (pixel / ${outputHeight * outputWidth}u * ${height}u + u32(h)) * ${width}u;
-        let g = ${lanes.load(operands.dy, `pixel * ${perPixel}u + c`)};
-        ${taps.map(addTap).join('\n        ')}
-      }
+  let start = (group.x * ${kernelHeight}u + kernelRow) * ${kernelWidth * inputs * channels}u + input * ${channels}u + ${lanes.width}u * c;
+  ${numbers(rowsAtOnce, (row) => numbers(kernelWidth, (k) => `var sum_${row}_${k} = ${lanes.type}();`))}
+  if (${isWorking}) {
+    for (var strip = group.x * ${down}u + t / ${across}u; strip < ${strips}u; strip += ${groups * down}u) {
+      let outputRow = strip / ${perRow}u;
+      let column = strip % ${perRow}u * ${stripLength}u;
+      let top = i32(outputRow % ${outputHeight}u * ${rows.stride}u + kernelRow * ${rows.dilation}u) - ${rows.before};
+      let left = i32(column) * ${columns.stride} - ${columns.before};
+      ${numbers(stripLength, (i) => `let g_${i} = ${upstream(i)};`)}
+      ${numbers(rowsAtOnce, addRow)}
     }
   }
-  ${taps.map(finishTap).join('\n  ')}
+  ${numbers(rowsAtOnce, (row) => numbers(kernelWidth, (k) => finishTap(row, k)))}
 }
 `;
   const label = `${node.op} ${dw.name}`;
   return [
-    finish(label, [groups, columnGroups, kernelHeight * inputs], body),
+    finish(label, [groups, columnGroups, (kernelHeight / rowsAtOnce) * inputs], body),
     finishSums(placement, `${label} sum`, [{ partials, start: 0, rows: groups, results: [dw] }]),
   ];
-}
-
-/** `output(pixel, c)`: the sum over the taps inside the image of `add` for a pixel of x and a tap. */
-export function outputFunction(
-  x: Tensor,
-  w: Tensor,
-  y: Tensor,
-  { rows, columns }: Window,
-  lanes: Lanes,
-  add: (pixel: string, tap: string) => string,
-): string {
-  const [, height, width] = nhwc(x);
-  const [, outputHeight, outputWidth] = nhwc(y);
-  const [kernelHeight, kernelWidth] = [dimension(w, 0), dimension(w, 1)];
-  const [down, across] = [
-    tapsInside('top', kernelHeight, height, rows),
-    tapsInside('left', kernelWidth, width, columns),
-  ];
-  return `fn output(pixel: u32, c: u32) -> ${lanes.type} {
-  let top = i32(pixel / ${outputWidth}u % ${outputHeight}u) * ${rows.stride} - ${rows.before};
-  let left = i32(pixel % ${outputWidth}u) * ${columns.stride} - ${columns.before};
-  let image = pixel / ${outputHeight * outputWidth}u * ${height * width}u;
-  var sum = ${lanes.type}();
-  for (var row = ${down.first}; row < ${down.end}; row++) {
-    for (var column = ${across.first}; column < ${across.end}; column++) {
-      let at = image + u32(top + row * ${rows.dilation}) * ${width}u + u32(left + column * ${columns.dilation});
-      let tap = u32(row * ${kernelWidth} + column);
-      ${add('at', 'tap')}
-    }
-  }
-  return sum;
-}`;
-}
-
-/** The taps inside the image of a window that begins at `start`, as signed WGSL. */
-function tapsInside(start: string, size: number, length: number, { dilation }: AxisWindow): Range {
-  if (dilation === 1) return { first: `max(0, -${start})`, end: `min(${size}, ${length} - ${start})` };
-  return {
-    first: `max(0, (${dilation - 1} - ${start}) / ${dilation})`,
-    end: `min(${size}, (${length + dilation - 1} - ${start}) / ${dilation})`,
-  };
 }

@@ -1,5 +1,5 @@
 /**
- * Grouped convolution and its two gradients, in float32: pixel by pixel like depthwise ones, since few channels meet.
+ * Grouped convolution and its two gradients, in float32: strip by strip like depthwise ones, since few channels meet.
  * Four channels of a group at a time if groups have as many.
  */
 
@@ -15,7 +15,7 @@ import {
 } from '../kernel.js';
 import { lanesFor, wideIf } from '../lanes.js';
 import type { Lowering } from '../lowering.js';
-import { outputFunction, pixelByPixel, weightGradientByRows } from './depthwise.js';
+import { stripByStrip, weightGradient } from './depthwise.js';
 import { outputsThatSee, position } from './windowPlaces.js';
 
 /** `statistics` as for `depthwiseConv2d`. */
@@ -25,16 +25,15 @@ export function groupedConv2d(
   statistics: Node<'batchStatistics'> | null = null,
 ): KernelCall[] {
   const { x, w } = node.operands;
-  const { inputs, outputs, all, lanes } = groupsOf(x.shape[3]!, dimension(w, 3), node.attributes.groups);
+  const { inputs, outputs, all, lanes } = groupsOf(dimension(x, 3), dimension(w, 3), node.attributes.groups);
   const perPixel = dimension(w, 3) / lanes.width;
-  return pixelByPixel(node, placement, statistics, lanes, ['w', 'y'], (operands) =>
-    outputFunction(x, w, node.results.y, node.attributes, lanes, (at, tap) => {
-      const input = operands.x.load(`first + j`);
-      const weight = lanes.load(operands.w, `(${tap} * ${inputs}u + j) * ${perPixel}u + c`);
-      return `let first = ${at} * ${all}u + c / ${outputs / lanes.width}u * ${inputs}u;
-      for (var j = 0u; j < ${inputs}u; j++) { sum += ${input} * ${weight}; }`;
-    }),
-  );
+  return stripByStrip(node, placement, statistics, lanes, {
+    wide: ['w', 'y'],
+    inputs,
+    type: 'f32',
+    input: (x, pixel) => x.load(`${pixel} * ${all}u + c / ${outputs / lanes.width}u * ${inputs}u + input`),
+    weight: (w, tap) => lanes.load(w, `((${tap}) * ${inputs}u + input) * ${perPixel}u + c`),
+  });
 }
 
 export const groupedConv2dInputGradient: Lowering<'groupedConv2dInputGradient'> = (node, placement) => {
@@ -82,7 +81,7 @@ export const groupedConv2dInputGradient: Lowering<'groupedConv2dInputGradient'> 
 export const groupedConv2dWeightGradient: Lowering<'groupedConv2dWeightGradient'> = (node, placement) => {
   const { x, dy } = node.operands;
   const { inputs, outputs, all, lanes } = groupsOf(dimension(x, 3), dimension(dy, 3), node.attributes.groups);
-  return weightGradientByRows(node, placement, lanes, inputs, (operand, pixel) =>
+  return weightGradient(node, placement, lanes, inputs, 'f32', (operand, pixel) =>
     operand.load(`${pixel} * ${all}u + c / ${outputs / lanes.width}u * ${inputs}u + input`),
   );
 };

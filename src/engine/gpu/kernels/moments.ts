@@ -19,7 +19,7 @@ import {
 import { type Lanes, lanesFor, wideIf } from '../lanes.js';
 import { storeStatistics } from './batchNorm.js';
 import { rowInTile, type TileProduct, type TileShape } from './convolutionTile.js';
-import { mostPartials, storeComponents, treeSum, workgroupsOf } from './sums.js';
+import { columnSums, mostPartials, storeComponents, treeSum, workgroupsOf } from './sums.js';
 
 /**
  * The rows of a product's tiles that are pixels: WGSL that counts them before a row, and tells whether a row is one.
@@ -93,34 +93,61 @@ fn square(v: vec4f) -> vec4f { return v * v; }`,
 /** Most rows of partial moments: a pass over a whole tensor needs more workgroups than one over parameters. */
 const mostTiles = 4 * mostPartials;
 
-/** The moments of a tensor [..., C], by workgroups that take some of its pixels each. */
-export function momentTiles(y: Tensor, lanes: Lanes) {
-  const { channels, pixels, perPixel, across, down } = workgroupsOf(y, lanes);
-  const columnGroups = Math.ceil(perPixel / across);
-  const tile = Math.ceil(pixels / (mostTiles / columnGroups) / down) * down;
-  const tiles = Math.ceil(pixels / tile);
-  /** For pixels of a workgroup, `value` declares that of `pixel` and `c`; `again` repeats it. */
-  const gather = (partials: Operand, value: string, again: string): string => {
-    const forOwnPixels = (body: string) => `if (c < ${perPixel}u) {
-    for (var pixel = first + t / ${across}u; pixel < end; pixel += ${down}u) { ${body} }
-  }`;
-    return `var<workgroup> sums: array<${lanes.type}, ${workgroupSize}>;
+/** Rows of pixels, cut into strips of so many neighbours; the last strip of a row may be shorter. */
+export interface Strips {
+  /** Pixels of a row. */
+  readonly width: number;
+  readonly length: number;
+}
+
+const singlePixels: Strips = { width: 1, length: 1 };
+
+/** The moments of a tensor [..., C], by workgroups that take some of its strips each. */
+export function momentTiles(y: Tensor, lanes: Lanes, { width, length }: Strips = singlePixels) {
+  const shape = workgroupsOf(y, lanes);
+  const { channels, pixels, perPixel, columnGroups, across, down, isWorking } = shape;
+  const perRow = Math.ceil(width / length);
+  const strips = (pixels / width) * perRow;
+  const tile = Math.ceil(strips / (mostTiles / columnGroups) / down) * down;
+  const tiles = Math.ceil(strips / tile);
+  const places = perRow * length;
+  const count = strips * length;
+  const rows: TileRows =
+    places === width
+      ? rowPerPixel(pixels, tile * length)
+      : {
+          count,
+          declarations: `fn pixelsBefore(place: u32) -> u32 { return place / ${places}u * ${width}u + min(place % ${places}u, ${width}u); }`,
+          before: (row) => `pixelsBefore(min(${row}, ${count}u))`,
+          exists: (row) => `${row} % ${places}u < ${width}u`,
+          isFull: false,
+        };
+  /** For strips of a workgroup, `values` computes the pixels of `strip` for `c` and adds each by `add`. */
+  const gather = (partials: Operand, values: (add: (value: string) => string) => string): string => {
+    const add = (value: string) => `if (count == 0.0) { pivot = ${value}; }
+      { let offset = ${value} - pivot; offsets += offset; squares += offset * offset; count += 1.0; }`;
+    return `${rows.declarations}
+var<workgroup> sums: array<${lanes.type}, ${workgroupSize}>;
 @compute @workgroup_size(${workgroupSize})
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) t: u32) {
   let c = group.y * ${across}u + t % ${across}u;
   let first = group.x * ${tile}u;
-  let end = min(first + ${tile}u, ${pixels}u);
-  var sum = ${lanes.type}();
-  ${forOwnPixels(`${value} sum += value;`)}
-  sums[t] = sum;
-  ${treeSum('sums', workgroupSize, across)}
-  let total = sums[t % ${across}u];
-  let mean = total / f32(end - first);
-  workgroupBarrier();
+  let end = min(first + ${tile}u, ${strips}u);
+  // Sums of the differences from the first value, which is of the order of the mean.
+  var pivot = ${lanes.type}();
+  var offsets = ${lanes.type}();
   var squares = ${lanes.type}();
-  ${forOwnPixels(`let deviation = ${again} - mean; squares += deviation * deviation;`)}
-  sums[t] = squares;
-  ${treeSum('sums', workgroupSize, across)}
+  var count = 0.0;
+  if (${isWorking}) {
+    for (var strip = first + t / ${across}u; strip < end; strip += ${down}u) { ${values(add)} }
+  }
+  sums[t] = count * pivot + offsets;
+  ${columnSums(['sums'], shape)}
+  let total = sums[t % ${across}u];
+  let distance = pivot + offsets / max(count, 1.0) - total / ${rowCount(rows, `(first * ${length}u)`, tile * length)};
+  workgroupBarrier();
+  sums[t] = squares - offsets * offsets / max(count, 1.0) + count * distance * distance;
+  ${columnSums(['sums'], shape)}
   if (t < ${across}u && c < ${perPixel}u) {
     let row = group.x * ${2 * channels}u + ${lanes.width}u * c;
     ${storeComponents(lanes, partials, 'row', 'total')}
@@ -130,7 +157,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) t:
 `;
   };
   const workgroups: readonly [number, number] = [tiles, columnGroups];
-  return { m: pixels, n: channels, tile, pixels, perPixel, workgroups, partials: tiles * 2 * channels, gather };
+  const sizes = { m: pixels, n: channels, tile: tile * length, rows };
+  return { ...sizes, strips, perRow, perPixel, workgroups, partials: tiles * 2 * channels, gather };
 }
 
 /**
@@ -150,10 +178,11 @@ export function channelMoments(
     { x: tensorOperand(placement, x, 'read'), partials: bufferOperand(partials, 'write') },
     wideIf(lanes, ['x']),
   );
-  const value = lanes.load(operands.x, `pixel * ${tiles.perPixel}u + c`);
+  const value = lanes.load(operands.x, `strip * ${tiles.perPixel}u + c`);
   const label = `channelMoments ${x.name}`;
+  const each = (add: (value: string) => string) => `let value = ${value}; ${add('value')}`;
   return [
-    finish(label, tiles.workgroups, tiles.gather(operands.partials, `let value = ${value};`, value)),
+    finish(label, tiles.workgroups, tiles.gather(operands.partials, each)),
     finishMoments(placement, label, partials, tiles, node.results.moments, statistics),
   ];
 }
@@ -168,7 +197,7 @@ interface MomentsSizes {
   readonly rows?: TileRows;
 }
 
-/** Number of pixels in a tile, which may be 0. */
+/** Number of pixels in a tile, as f32; may be 0. */
 function rowCount({ before }: TileRows, first: string, size: number): string {
   return `f32(${before(`(${first} + ${size}u)`)} - ${before(first)})`;
 }

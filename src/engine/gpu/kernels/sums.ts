@@ -99,12 +99,33 @@ export function nextPowerOfTwo(n: number): number {
   return 2 ** Math.ceil(Math.log2(n));
 }
 
-/** The shape of a workgroup over pixels and channels [..., C]: `across` vectors of channels, `down` pixels. */
+/**
+ * The shape of a workgroup over pixels and channels [..., C]: `across` vectors of channels, of which there are
+ * `columnGroups` times as many, and `down` pixels; the other invocations have nothing to do.
+ */
 export function workgroupsOf(y: Tensor, lanes = lanesFor(dimension(y, y.shape.length - 1))) {
   const channels = dimension(y, y.shape.length - 1);
   const perPixel = channels / lanes.width;
-  const across = Math.min(nextPowerOfTwo(perPixel), 64);
-  return { channels, pixels: elementCount(y.shape) / channels, lanes, perPixel, across, down: workgroupSize / across };
+  const columnGroups = Math.ceil(perPixel / mostAcross);
+  const across = Math.ceil(perPixel / columnGroups);
+  const down = Math.floor(workgroupSize / across);
+  const isWorking = `t < ${across * down}u && c < ${perPixel}u`;
+  return { channels, pixels: elementCount(y.shape) / channels, lanes, perPixel, columnGroups, across, down, isWorking };
+}
+
+/** Most vectors of channels of a workgroup. */
+const mostAcross = 64;
+
+/** Sums over the pixels of such a workgroup, of arrays that each invocation has stored a value in. */
+export function columnSums(arrays: readonly string[], { across, down }: { across: number; down: number }): string {
+  const folds = arrays.map((array) => `${array}[t] += ${array}[t + half * ${across}u];`).join(' ');
+  return `workgroupBarrier();
+  for (var rows = ${down}u; rows > 1u; ) {
+    let half = (rows + 1u) / 2u;
+    if (t < (rows - half) * ${across}u) { ${folds} }
+    rows = half;
+    workgroupBarrier();
+  }`;
 }
 
 /** Stores the one or four numbers of a vector from element `at`. */
