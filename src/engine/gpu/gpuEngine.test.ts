@@ -39,6 +39,7 @@ const leftOut = [
     '3x3/1+1 64→64 on 5x8x8',
     '3x3/2+1 depthwise 264 on',
     '3x3/1+2 depthwise 8 on',
+    'moments of [2,41',
     'uneven 2x3',
     'uneven 3x3 stride',
   ],

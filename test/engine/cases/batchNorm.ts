@@ -29,7 +29,8 @@ export function batchNormCases(): ConformanceCase[] {
   ]);
   return [
     ...fused,
-    ...shapes.map(moments),
+    // The last one has more tiles than a workgroup combines on a GPU.
+    ...[...shapes, [2, 41, 50, 256] as const].map(moments),
     ...[1, 3, 5, 16, 64].map((channels) => statistics(channels, 50)),
     statistics(7, 1),
   ];

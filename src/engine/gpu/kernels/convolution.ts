@@ -21,7 +21,17 @@ import { gradientScale } from '../kernelTraits.js';
 import { lanesFor, wideIf } from '../lanes.js';
 import type { Lowering } from '../lowering.js';
 import { type ConvolutionSizes, convolutionSizes } from './convolutionSizes.js';
-import { hasPhases, inputPhases, matrixRows, reached, rotated, windowColumns, windows } from './convolutionSources.js';
+import {
+  hasPhases,
+  inputPhases,
+  isPointwise,
+  matrixColumns,
+  matrixRows,
+  reached,
+  rotated,
+  windowColumns,
+  windows,
+} from './convolutionSources.js';
 import { type StripProduct, type TileProduct, type TileShape, tileDispatch, tileProduct } from './convolutionTile.js';
 import { gradientSplits, pixelTiles, weightTiles } from './convolutionTileShapes.js';
 import {
@@ -111,14 +121,16 @@ export function conv2d(
           ...common,
           m,
           k: taps * inputChannels,
-          a: windows(sizes, operands.x, shape.k),
+          a: isPointwise(sizes)
+            ? matrixColumns('window', operands.x, m, inputChannels, { across: shape.m, depth: shape.k })
+            : windows(sizes, operands.x, shape.k),
           b: matrixRows('weight', operands.w, taps * inputChannels, n, shape),
           store,
         };
   const label = `conv2d ${y.name}`;
   const calls = [finish(label, tileDispatch(product), ...productSource(product, placement))];
   if (partials)
-    calls.push(finishMoments(placement, label, partials, { m, n, rows, tile: shape.m }, moments, statistics));
+    calls.push(...finishMoments(placement, label, partials, { m, n, rows, tile: shape.m }, moments, statistics));
   return calls;
 }
 
@@ -140,7 +152,7 @@ export const conv2dInputGradient: Lowering<'conv2dInputGradient'> = (node, place
   );
   const positions = shape.slides ? positionsOf(sizes) : null;
   const phases =
-    !positions && outputChannels % shape.k === 0 && hasPhases(sizes)
+    !positions && !isPointwise(sizes) && outputChannels % shape.k === 0 && hasPhases(sizes)
       ? inputPhases(sizes, operands.dy, operands.w, shape.n)
       : null;
   const store = storeRow(operands.dx, m, n, addend ? operands.addend : undefined);
@@ -175,7 +187,13 @@ export const conv2dInputGradient: Lowering<'conv2dInputGradient'> = (node, place
           b: phases.b,
           store: (row, column, values) => `let pixel = ${phases.pixel(row)}; ${store('pixel', column, values)}`,
         }
-      : { ...common, m, k, splits: 1, a: reached(sizes, operands.dy), b: rotated(sizes, operands.w), store };
+      : isPointwise(sizes)
+        ? {
+            ...{ ...common, m, k, splits: 1, store },
+            a: matrixColumns('reached', operands.dy, m, k, { across: shape.m, depth: shape.k }),
+            b: matrixColumns('rotated', operands.w, n, k, { across: shape.n, depth: shape.k }),
+          }
+        : { ...common, m, k, splits: 1, a: reached(sizes, operands.dy), b: rotated(sizes, operands.w), store };
   return [finish(`conv2dInputGradient ${dx.name}`, tileDispatch(product), ...productSource(product, placement))];
 };
 
@@ -222,7 +240,9 @@ export const conv2dWeightGradient: Lowering<'conv2dWeightGradient'> = (node, pla
         }
       : {
           ...common,
-          a: windowColumns(sizes, operands.x, shape.k),
+          a: isPointwise(sizes)
+            ? matrixRows('window', operands.x, k, m, { n: shape.m, k: shape.k })
+            : windowColumns(sizes, operands.x, shape.k),
           b: matrixRows('upstream', operands.dy, k, n, shape),
           store,
         };

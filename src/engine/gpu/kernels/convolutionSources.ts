@@ -284,6 +284,36 @@ ${boundedLoad('reachAt', dy, outputHeight, outputWidth)}`,
   };
 }
 
+/** True if every output sees one input only, the one at its own place: then all factors are matrices as stored. */
+export function isPointwise({ taps, rows, columns, inputChannels, outputChannels }: ConvolutionSizes): boolean {
+  const isInPlace = [rows, columns].every(({ stride, before, after }) => stride === 1 && before === 0 && after === 0);
+  return taps === 1 && isInPlace && inputChannels % 4 === 0 && outputChannels % 4 === 0;
+}
+
+/** A matrix as stored, with rows of a multiple of four; k counts along its rows. */
+export function matrixColumns(
+  name: string,
+  { run }: Operand,
+  rows: number,
+  columns: number,
+  tile: { readonly across: number; readonly depth: number },
+): TileSource {
+  const isPast = [
+    rows % tile.across === 0 ? [] : [`row >= ${rows}u`],
+    columns % tile.depth === 0 ? [] : [`column >= ${columns}u`],
+  ].flat();
+  return {
+    along: 'k',
+    run,
+    declarations: `fn ${name}(i: u32, row: u32, column: u32) -> ${run.type} {
+  let outside = ${isPast.join(' || ') || 'false'};
+  return select(${run.load('select(i, 0u, outside)')}, ${run.type}(), outside);
+}`,
+    prepare: (position, within) => `(${position} * ${columns}u + ${within}) / ${run.width}u`,
+    load: (at, position, k) => `${name}(${at} + slice / ${run.width}u, ${position}, ${k})`,
+  };
+}
+
 /** A matrix as stored; k counts its rows. */
 export function matrixRows(
   name: string,

@@ -118,7 +118,7 @@ export function stripByStrip(
       tiles.workgroups,
       tiles.gather(operands.partials, (add) => `${compute} ${store(add)}`),
     ),
-    finishMoments(placement, label, partials, tiles, moments, statistics),
+    ...finishMoments(placement, label, partials, tiles, moments, statistics),
   ];
 }
 

@@ -19,9 +19,15 @@ import type { MatrixUnits } from '../kernel.js';
 import { availableGpu } from '../nodeGpu.js';
 
 /** For tiles that still fit when emulated, as slices then take twice as much; tiles that slide take a little more. */
-const workgroupBytes = { float16: 21_000, float16x2: 30_000, slides: 32_000, strips: 21_000 } as const;
+const workgroupBytes = {
+  float16: 21_000,
+  float16x2: 30_000,
+  slides: 32_000,
+  strips: 21_000,
+  pointwise: 21_000,
+} as const;
 /** Tiles that slide have several here, the last of them in a gap between images; those of strips have whole rows. */
-const images = { float16: [5, 5], float16x2: [5, 5], slides: [13, 13], strips: [8, 64] } as const;
+const images = { float16: [5, 5], float16x2: [5, 5], slides: [13, 13], strips: [8, 64], pointwise: [7, 7] } as const;
 
 describe.skipIf(skipsGpu)('matrix-unit kernels, emulated', () => {
   let open: OpenDevice;
@@ -39,6 +45,7 @@ describe.skipIf(skipsGpu)('matrix-unit kernels, emulated', () => {
     [32, 32, 1, 'float16x2', 'narrow', 2e-6],
     [3, 32, 2, 'strips', 'quantized', 2e-3],
     [3, 16, 1, 'float16x2', 'float', 2e-6],
+    [40, 24, 1, 'pointwise', 'narrow', 2e-3],
     [16, 16, 1, 'slides', 'quantized', 2e-3],
     [3, 64, 1, 'float16', 'quantized', 2e-3],
     [64, 64, 2, 'float16', 'quantized', 2e-3],
@@ -52,7 +59,14 @@ describe.skipIf(skipsGpu)('matrix-unit kernels, emulated', () => {
     '%i to %i channels, stride %i, %s, %s operands, tolerance %d',
     async (inputs, outputs, stride, kind, operands, tolerance) => {
       const precision = kind === 'float16x2' ? kind : 'float16';
-      const convolutions = { inputs, outputs, image: images[kind], stride, operands };
+      const convolutions = {
+        inputs,
+        outputs,
+        image: images[kind],
+        taps: kind === 'pointwise' ? 1 : 3,
+        stride,
+        operands,
+      };
       const expected = await results(open, convolutions, null);
       const actual = await results(open, convolutions, { precision, workgroupBytes: workgroupBytes[kind] });
       for (const [name, right] of Object.entries(expected)) {
@@ -75,6 +89,8 @@ interface Convolutions {
   readonly inputs: number;
   readonly outputs: number;
   readonly image: readonly [height: number, width: number];
+  /** Rows and columns of the window. */
+  readonly taps: number;
   readonly stride: number;
   /**
    * Operands of the forward pass: small multiples of a power of two, these as quantizers leave them, or any numbers.
@@ -84,15 +100,15 @@ interface Convolutions {
 
 async function results(
   open: OpenDevice,
-  { inputs, outputs, image, stride, operands }: Convolutions,
+  { inputs, outputs, image, taps, stride, operands }: Convolutions,
   matrixUnits: MatrixUnits | null,
 ): Promise<Record<string, number[]>> {
   const graph = new Graph();
   const out = image.map((side) => Math.floor((side - 1) / stride) + 1);
   const tensor = (name: string, shape: readonly number[]) =>
     graph.whole({ name, dtype: 'float', length: elementCount(shape) }, shape);
-  const window = windowLike({ stride, padding: 1 });
-  const given = { x: tensor('x', [2, ...image, inputs]), w: tensor('w', [3, 3, inputs, outputs]) };
+  const window = windowLike({ stride, padding: (taps - 1) / 2 });
+  const given = { x: tensor('x', [2, ...image, inputs]), w: tensor('w', [taps, taps, inputs, outputs]) };
   const dyGiven = tensor('dy', [2, ...out, outputs]);
   const { x, w, dy } = operands === 'narrow' ? narrowed(graph, { ...given, dy: dyGiven }) : { ...given, dy: dyGiven };
   graph.append('conv2d', { x, w }, { y: tensor('y', dy.shape), moments: tensor('moments', [2, outputs]) }, window);

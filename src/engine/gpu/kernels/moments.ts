@@ -90,6 +90,37 @@ fn square(v: vec4f) -> vec4f { return v * v; }`,
   },
 } as const;
 
+/**
+ * WGSL for the moments of what an invocation adds one after another, as sums of differences from the first mean, which is of
+ * the order of the others, and for those of a workgroup.
+ */
+const ownMoments = {
+  declare: (type: Lanes['type']) => `var pivot = ${type}();
+  var offsets = ${type}();
+  var squares = ${type}();
+  var count = 0.0;`,
+
+  /** Adds so many numbers with this mean and these squared deviations from it. */
+  add: (mean: string, numbers = '1.0', deviations = '') => `if (count == 0.0) { pivot = ${mean}; }
+      { let offset = ${mean} - pivot;
+        offsets += ${numbers} * offset;
+        squares += ${numbers} * offset * offset${deviations && ` + ${deviations}`};
+        count += ${numbers}; }`,
+
+  /**
+   * Declares the `total` of so many numbers in each column of a workgroup, and leaves their squared deviations from its mean
+   * in the array's first row.
+   */
+  combine: (array: string, shape: { readonly across: number; readonly down: number }, numbers: string) =>
+    `${array}[t] = count * pivot + offsets;
+  ${columnSums([array], shape)}
+  let total = ${array}[t % ${shape.across}u];
+  let distance = pivot + offsets / max(count, 1.0) - total / max(${numbers}, 1.0);
+  workgroupBarrier();
+  ${array}[t] = squares - offsets * offsets / max(count, 1.0) + count * distance * distance;
+  ${columnSums([array], shape)}`,
+} as const;
+
 /** Most rows of partial moments: a pass over a whole tensor needs more workgroups than one over parameters. */
 const mostTiles = 4 * mostPartials;
 
@@ -123,31 +154,19 @@ export function momentTiles(y: Tensor, lanes: Lanes, { width, length }: Strips =
           isFull: false,
         };
   /** For strips of a workgroup, `values` computes the pixels of `strip` for `c` and adds each by `add`. */
-  const gather = (partials: Operand, values: (add: (value: string) => string) => string): string => {
-    const add = (value: string) => `if (count == 0.0) { pivot = ${value}; }
-      { let offset = ${value} - pivot; offsets += offset; squares += offset * offset; count += 1.0; }`;
-    return `${rows.declarations}
+  const gather = (partials: Operand, values: (add: (value: string) => string) => string): string =>
+    `${rows.declarations}
 var<workgroup> sums: array<${lanes.type}, ${workgroupSize}>;
 @compute @workgroup_size(${workgroupSize})
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) t: u32) {
   let c = group.y * ${across}u + t % ${across}u;
   let first = group.x * ${tile}u;
   let end = min(first + ${tile}u, ${strips}u);
-  // Sums of the differences from the first value, which is of the order of the mean.
-  var pivot = ${lanes.type}();
-  var offsets = ${lanes.type}();
-  var squares = ${lanes.type}();
-  var count = 0.0;
+  ${ownMoments.declare(lanes.type)}
   if (${isWorking}) {
-    for (var strip = first + t / ${across}u; strip < end; strip += ${down}u) { ${values(add)} }
+    for (var strip = first + t / ${across}u; strip < end; strip += ${down}u) { ${values(ownMoments.add)} }
   }
-  sums[t] = count * pivot + offsets;
-  ${columnSums(['sums'], shape)}
-  let total = sums[t % ${across}u];
-  let distance = pivot + offsets / max(count, 1.0) - total / ${rowCount(rows, `(first * ${length}u)`, tile * length)};
-  workgroupBarrier();
-  sums[t] = squares - offsets * offsets / max(count, 1.0) + count * distance * distance;
-  ${columnSums(['sums'], shape)}
+  ${ownMoments.combine('sums', shape, rowCount(rows, `(first * ${length}u)`, tile * length))}
   if (t < ${across}u && c < ${perPixel}u) {
     let row = group.x * ${2 * channels}u + ${lanes.width}u * c;
     ${storeComponents(lanes, partials, 'row', 'total')}
@@ -155,7 +174,6 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) t:
   }
 }
 `;
-  };
   const workgroups: readonly [number, number] = [tiles, columnGroups];
   const sizes = { m: pixels, n: channels, tile: tile * length, rows };
   return { ...sizes, strips, perRow, perPixel, workgroups, partials: tiles * 2 * channels, gather };
@@ -183,7 +201,7 @@ export function channelMoments(
   const each = (add: (value: string) => string) => `let value = ${value}; ${add('value')}`;
   return [
     finish(label, tiles.workgroups, tiles.gather(operands.partials, each)),
-    finishMoments(placement, label, partials, tiles, node.results.moments, statistics),
+    ...finishMoments(placement, label, partials, tiles, node.results.moments, statistics),
   ];
 }
 
@@ -202,6 +220,10 @@ function rowCount({ before }: TileRows, first: string, size: number): string {
   return `f32(${before(`(${first} + ${size}u)`)} - ${before(first)})`;
 }
 
+/** Tiles that one workgroup combines for its channels: of more, several combine some of them each. */
+const mostCombined = 1024;
+const combinedAtOnce = 256;
+
 /** Combines the tiles; writes the moments, or directly the statistics computed from them. */
 export function finishMoments(
   placement: Placement,
@@ -210,50 +232,71 @@ export function finishMoments(
   { m, n, tile, rows = rowPerPixel(m, tile) }: MomentsSizes,
   moments: Tensor | null,
   statistics: Node<'batchStatistics'> | null,
+): KernelCall[] {
+  const tiles = Math.ceil(rows.count / tile);
+  if (tiles > mostCombined) {
+    const fewer = placement.scratch(Math.ceil(tiles / combinedAtOnce) * 2 * n);
+    const sizes = { m, n, tile: tile * combinedAtOnce, rows };
+    return [
+      combineTiles(placement, `${label} moments of tiles`, partials, { m, n, tile, rows }, combinedAtOnce, fewer),
+      ...finishMoments(placement, label, fewer, sizes, moments, statistics),
+    ];
+  }
+  return [combineTiles(placement, `${label} moments`, partials, { m, n, tile, rows }, tiles, statistics ?? moments!)];
+}
+
+/** @param result a table of partial moments, the moments of all tiles, or the statistics computed from them */
+function combineTiles(
+  placement: Placement,
+  label: string,
+  partials: BufferPlan,
+  { m, n, tile, rows }: Required<MomentsSizes>,
+  atOnce: number,
+  result: BufferPlan | Tensor | Node<'batchStatistics'>,
 ): KernelCall {
   const tiles = Math.ceil(rows.count / tile);
   const write = (tensor: Tensor) => tensorOperand(placement, tensor, 'write');
+  const statistics = 'op' in result ? result : null;
+  const moments = 'bytes' in result ? bufferOperand(result, 'write') : 'op' in result ? null : write(result);
   const { operands, finish } = kernelSource({
     partials: bufferOperand(partials, 'read'),
-    moments: statistics || !moments ? null : write(moments),
+    moments,
     mean: statistics && write(statistics.operands.runningMean),
     variance: statistics && write(statistics.operands.runningVariance),
     statistics: statistics && write(statistics.results.statistics),
   });
-  const columns = 4;
-  const lanes = 64;
+  const shape = { across: 4, down: 64 };
   const load = (which: number) => operands.partials.load(`row * ${2 * n}u + ${which * n}u + i`);
+  const moment = (which: number, value: string) =>
+    operands.moments.store(`group.y * ${2 * n}u + ${which * n}u + i`, value);
+  const share = (sum: string) => `${sum} * ${float(1 / m)}`;
   const store = statistics
-    ? storeStatistics(statistics.attributes, n, operands)
-    : `${operands.moments.store('i', 'mean')} ${operands.moments.store(`i + ${n}u`, 'variance')}`;
+    ? `let mean = ${share('total')};
+    let variance = ${share('lanes[t]')};
+    ${storeStatistics(statistics.attributes, n, operands)}`
+    : 'bytes' in result
+      ? `${moment(0, 'total')} ${moment(1, 'lanes[t]')}`
+      : `${moment(0, share('total'))} ${moment(1, share('lanes[t]'))}`;
   const body = `${rows.declarations}
 var<workgroup> lanes: array<f32, 256>;
 @compute @workgroup_size(256)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) t: u32) {
-  let i = group.x * ${columns}u + t % ${columns}u;
-  var sum = 0.0;
+  let i = group.x * ${shape.across}u + t % ${shape.across}u;
+  let first = group.y * ${atOnce}u;
+  let end = min(first + ${atOnce}u, ${tiles}u);
+  ${ownMoments.declare('f32')}
   if (i < ${n}u) {
-    for (var row = t / ${columns}u; row < ${tiles}u; row += ${lanes}u) { sum += ${load(0)}; }
-  }
-  lanes[t] = sum;
-  ${treeSum('lanes', 256, columns)}
-  let mean = lanes[t % ${columns}u] * ${float(1 / m)};
-  workgroupBarrier();
-  sum = 0.0;
-  if (i < ${n}u) {
-    for (var row = t / ${columns}u; row < ${tiles}u; row += ${lanes}u) {
+    for (var row = first + t / ${shape.across}u; row < end; row += ${shape.down}u) {
       let rows = ${rowCount(rows, `(row * ${tile}u)`, tile)};
-      let deviation = ${load(0)} / max(rows, 1.0) - mean;
-      sum += ${load(1)} + rows * deviation * deviation;
+      let mean = ${load(0)} / max(rows, 1.0);
+      ${ownMoments.add('mean', 'rows', load(1))}
     }
   }
-  lanes[t] = sum;
-  ${treeSum('lanes', 256, columns)}
-  let variance = lanes[t % ${columns}u] * ${float(1 / m)};
-  if (t < ${columns}u && i < ${n}u) {
+  ${ownMoments.combine('lanes', shape, rowCount(rows, `(first * ${tile}u)`, atOnce * tile))}
+  if (t < ${shape.across}u && i < ${n}u) {
     ${store}
   }
 }
 `;
-  return finish(`${label} moments`, [Math.ceil(n / columns)], body);
+  return finish(label, [Math.ceil(n / shape.across), Math.ceil(tiles / atOnce)], body);
 }
