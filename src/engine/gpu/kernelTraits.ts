@@ -39,6 +39,7 @@ const special: { readonly [K in OpName]?: Partial<KernelTraits<keyof Node<K>['op
   activationGradient: { storesFours: 'like operand', mayRound: 'gradient' },
   prepareQuantizers: { comesFirst: true },
   quantizeChannels: { comesFirst: true },
+  runningStatistics: { comesFirst: true },
   batchNorm: { storesFours: 'always', mayRound: 'value' },
   batchNormGradientReduce: { storesFours: 'always', mayRound: 'gradient' },
   batchNormGradientApply: { storesFours: 'always', mayRound: 'gradient' },

@@ -24,7 +24,7 @@ import * as pooling from './kernels/pooling.js';
 import * as quantizeChannels from './kernels/quantizeChannels.js';
 import { recordMetrics } from './kernels/recordMetrics.js';
 import * as update from './kernels/update.js';
-import { dispatchedTogether } from './together.js';
+import { dispatchedTogether, isTogether, type Together } from './together.js';
 
 export type Lowering<K extends OpName> = (node: Node<K>, placement: Placement) => KernelCall[];
 
@@ -69,16 +69,24 @@ export function lowerPhase(nodes: readonly AnyNode[], placement: Placement): Low
   const calls = dispatchedTogether(nodes, placement).flatMap((group): LoweredCall[] => {
     const node = group[0]!;
     if (absorbed.has(node)) return [];
-    const own = group.length > 1 ? lowerTogether(group, placement) : callsOf(node);
+    const own = isTogether(group) ? lowerTogether(group, placement) : callsOf(node);
     return own.map((call) => ({ nodes: group, call }));
   });
   return inOrderOfFewWaits(joinedSums(calls, placement));
 }
 
-function lowerTogether(group: readonly AnyNode[], placement: Placement): KernelCall[] {
-  return group[0]!.op === 'activation'
-    ? [activations(group as readonly Node<'activation'>[], placement)]
-    : activationGradients(group as readonly Node<'activationGradient'>[], placement);
+function lowerTogether(group: readonly [Together, ...Together[]], placement: Placement): KernelCall[] {
+  const { op } = group[0];
+  switch (op) {
+    case 'activation':
+      return [activations(group as readonly Node<'activation'>[], placement)];
+    case 'activationGradient':
+      return activationGradients(group as readonly Node<'activationGradient'>[], placement);
+    case 'runningStatistics':
+      return [batchNorm.statisticsTogether(group as readonly Node<'runningStatistics'>[], placement)];
+    default:
+      return op satisfies never;
+  }
 }
 
 /** The node that turns moments into statistics, if it comes next and nothing else reads them. */

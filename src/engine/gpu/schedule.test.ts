@@ -4,7 +4,11 @@ import { describe, expect, it } from 'vitest';
 import { exampleQuantizer } from '../../../test/exampleQuantizer.js';
 import { type AnyNode, Graph } from '../../graph/graph.js';
 import type { Storage, Tensor } from '../../graph/tensor.js';
+import { runningStatistics } from '../../ops/batchStatistics.js';
+import { softmaxCrossEntropy } from '../../ops/softmaxCrossEntropy.js';
 import { makePlan } from '../../passes/index.js';
+import { waitsOf } from './dispatchOrder.js';
+import { lowerPhase } from './lowering.js';
 import { placePlan } from './placement.js';
 import { schedulePlan } from './schedule.js';
 import { dispatchedTogether } from './together.js';
@@ -71,5 +75,68 @@ describe('gradients of weights', () => {
   it('stay where they are if their length is no multiple of four', () => {
     const nodes = masked([8, 10, 8]).phases.step!;
     expect(ops(nodes)).toBe('prepareQuantizers copy copy mask copy mask mask');
+  });
+});
+
+describe('statistics of running moments', () => {
+  it('come first, and are dispatched together', () => {
+    const graph = new Graph();
+    const running = storage('running', 24);
+    const moments = (index: number) => graph.tensor(`moments ${index}`, [4], { storage: running, offset: 4 * index });
+    let x = graph.whole(storage('x', 8), [2, 4]);
+    for (const layer of [0, 1, 2]) {
+      const statistics = runningStatistics(graph, { mean: moments(2 * layer), variance: moments(2 * layer + 1) }, 1e-5);
+      const y = layer === 2 ? graph.whole(storage('y', 8), [2, 4]) : graph.tensor('y', [2, 4]);
+      graph.append('add', { a: x, b: statistics }, { y }, {});
+      x = y;
+    }
+    const plan = schedulePlan(makePlan({ step: graph }));
+    const nodes = plan.phases.step!;
+    expect(ops(nodes)).toBe(`${Array(3).fill('runningStatistics').join(' ')} add add add`);
+    const groups = dispatchedTogether(nodes, placePlan(plan).forPhase('step'));
+    expect(groups.map((group) => group.length)).toEqual([3, 1, 1, 1]);
+  });
+});
+
+describe('a teacher', () => {
+  /** Networks of so many layers that read one batch; each layer is a copy. */
+  const taught = (teacherLayers: number, pupilLayers: number) => {
+    const graph = new Graph();
+    const rows = (name: string, whole?: Storage) =>
+      graph.tensor(name, [4, 10], whole ? { storage: whole, offset: 0 } : null);
+    const copy = (x: Tensor, y: Tensor): Tensor => {
+      graph.append('copy', { x }, { y }, {});
+      return y;
+    };
+    const batch = copy(rows('images', storage('images', 40)), rows('batch'));
+    const outputs = (name: string, layers: number, whole?: Storage) => {
+      let x = batch;
+      for (let layer = 1; layer <= layers; layer++)
+        x = copy(x, rows(`${name}${layer}`, layer === layers ? whole : undefined));
+      return x;
+    };
+    const teacher = outputs('t', teacherLayers);
+    const logits = outputs('p', pupilLayers, storage('logits', 40));
+    const labels = graph.whole({ name: 'labels', dtype: 'int32', length: 4 });
+    const view = { storage: storage('loss', 2), offset: 0 };
+    softmaxCrossEntropy(graph, logits, labels, view, 0, {
+      logits: teacher,
+      distillation: { temperature: 2, weight: 0.5 },
+    });
+    return schedulePlan(makePlan({ step: graph }));
+  };
+  const names = (nodes: readonly AnyNode[]) =>
+    nodes.map(({ results }) => (Object.values(results)[0] as Tensor).name).join(' ');
+
+  it.each([
+    [3, 3, 'batch t1 p1 t2 p2 t3 p3 loss'],
+    [4, 2, 'batch t1 p1 t2 p2 t3 t4 loss'],
+    [1, 3, 'batch t1 p1 p2 p3 loss'],
+  ])('of %d layers runs beside a network of %d', (teacherLayers, pupilLayers, order) => {
+    const plan = taught(teacherLayers, pupilLayers);
+    expect(names(plan.phases.step!)).toBe(order);
+    const calls = lowerPhase(plan.phases.step!, placePlan(plan).forPhase('step')).map(({ call }) => call);
+    // One wait for each layer of the deeper one, and one for the loss.
+    expect(waitsOf(calls)).toBe(Math.max(teacherLayers, pupilLayers) + 1);
   });
 });

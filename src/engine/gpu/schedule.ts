@@ -1,6 +1,7 @@
 /**
  * The order of a phase's operations on a GPU. Operations with few dependencies are moved together, where they become one
  * dispatch (`together.ts`): the quantizers of all weights before the first layer, their gradients some layers at a time.
+ * A teacher's layers alternate with those of the network that learns, so that they run side by side.
  */
 
 import { type AnyNode, type Node, operandsOf, resultsOf } from '../../graph/graph.js';
@@ -12,15 +13,17 @@ import { isOfWeights, mostTogether } from './together.js';
 
 export function schedulePlan(plan: Plan): Plan {
   const phases = Object.entries(plan.phases).map(
-    ([phase, nodes]) => [phase, masksTogether(weightsFirst(nodes))] as const,
+    ([phase, nodes]) => [phase, masksTogether(teacherBeside(weightsFirst(nodes)))] as const,
   );
   return { ...plan, phases: Object.fromEntries(phases) };
 }
 
-/** Moves what is done to stored tensors alone to the beginning. */
+/** Moves what is done to stored tensors alone to the beginning, operations of one kind together. */
 function weightsFirst(nodes: readonly AnyNode[]): AnyNode[] {
   const moved = movable(nodes);
-  return [...moved, ...nodes.filter((node) => !moved.has(node))];
+  const ofMoments = [...moved].filter(({ op }) => op === 'runningStatistics');
+  const ofWeights = [...moved].filter(({ op }) => op !== 'runningStatistics');
+  return [...ofMoments, ...ofWeights, ...nodes.filter((node) => !moved.has(node))];
 }
 
 /** Nodes that make transient tensors from stored ones that nothing before them writes, or from what such nodes make. */
@@ -40,6 +43,48 @@ function movable(nodes: readonly AnyNode[]): ReadonlySet<AnyNode> {
     for (const { view } of writtenBy(node)) if (view) written.add(view.storage);
   }
   return moved;
+}
+
+/**
+ * Moves each layer of a teacher behind one of the network that learns. Memory is placed for operations that may run side
+ * by side if they are neighbours.
+ */
+function teacherBeside(nodes: readonly AnyNode[]): AnyNode[] {
+  const loss = nodes.find((node) => node.op === 'softmaxCrossEntropy');
+  if (!loss?.operands.teacher) return [...nodes];
+  const teacher = nodesFor(loss.operands.teacher, nodes);
+  const waiting = [...teacher];
+  const others = nodes.filter((node) => !teacher.includes(node));
+  const known = new Set<Tensor>();
+  const isReady = (node: AnyNode) => operandsOf(node).every((tensor) => tensor.view || known.has(tensor));
+  const ordered: AnyNode[] = [];
+  const come = (...next: readonly AnyNode[]) => {
+    ordered.push(...next);
+    for (const tensor of next.flatMap(resultsOf)) known.add(tensor);
+  };
+  for (const [index, node] of others.entries()) {
+    if (node === loss) come(...waiting.splice(0));
+    come(node);
+    // Statistics are computed with the product before them.
+    const isWhole = others[index + 1]?.op !== 'batchStatistics';
+    if (isWhole && waiting[0] && isReady(waiting[0])) come(...waiting.splice(0, 1));
+  }
+  return ordered;
+}
+
+/** The nodes that work on transient tensors for this one alone, in order. */
+function nodesFor(tensor: Tensor, nodes: readonly AnyNode[]): AnyNode[] {
+  const found: AnyNode[] = [];
+  const end = nodes.findIndex((node) => operandsOf(node).includes(tensor));
+  for (const node of nodes.slice(0, end).reverse()) {
+    const results = resultsOf(node);
+    const readers = nodes.filter((other) => operandsOf(other).some((operand) => results.includes(operand)));
+    const isForIt =
+      results.includes(tensor) || (readers.length > 0 && readers.every((reader) => found.includes(reader)));
+    const isTransient = results.every(({ view }) => !view) && operandsOf(node).some(({ view }) => !view);
+    if (isForIt && isTransient) found.unshift(node);
+  }
+  return found;
 }
 
 /**

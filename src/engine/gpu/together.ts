@@ -1,10 +1,11 @@
 /**
- * Neighbouring operations that become one dispatch: the quantizers of all weights, and their gradients, which
- * `schedule.ts` has moved together. As dispatches of their own they would cost more than their arithmetic does.
+ * Neighbouring operations that become one dispatch: the quantizers of all weights, their gradients, and the statistics
+ * that normalisations make of running moments, all of which `schedule.ts` has moved together. As dispatches of their own
+ * they would cost more than their arithmetic does.
  */
 
-import type { AnyNode, Node } from '../../graph/graph.js';
-import { elementCount, type Tensor } from '../../graph/tensor.js';
+import { type AnyNode, type Node, operandsOf, resultsOf } from '../../graph/graph.js';
+import { elementCount } from '../../graph/tensor.js';
 import type { Placement } from './kernel.js';
 
 /** Most operations in a dispatch: each is a branch of the kernel, and ranks that exchange its results wait for all. */
@@ -25,14 +26,28 @@ export function dispatchedTogether(nodes: readonly AnyNode[], placement: Placeme
 }
 
 function joins(node: AnyNode, group: readonly AnyNode[], placement: Placement): boolean {
-  if (group.length >= mostTogether || !isOfWeights(node)) return false;
-  const { ranges } = node.operands;
-  const isAlike = (other: OfWeights) => kernelOf(other) === kernelOf(node) && other.operands.ranges === ranges;
-  if (!group.every((other) => isOfWeights(other) && isAlike(other))) return false;
-  const bound = [...group, node].flatMap((each) =>
-    tensorsOf(each as OfWeights).map((tensor) => placement.place(tensor)),
-  );
-  return new Set(bound.map(({ buffer }) => buffer)).size <= mostBuffers;
+  if (group.length >= mostTogether || !canJoin(node)) return false;
+  if (!group.every((other) => canJoin(other) && isAlike(other, node))) return false;
+  const bound = [...group, node].flatMap((each) => [...operandsOf(each), ...resultsOf(each)]);
+  return new Set(bound.map((tensor) => placement.place(tensor).buffer)).size <= mostBuffers;
+}
+
+/** A node that may be dispatched with others. */
+export type Together = OfWeights | Node<'runningStatistics'>;
+
+function canJoin(node: AnyNode): node is AnyNode & Together {
+  return node.op === 'runningStatistics' || isOfWeights(node);
+}
+
+/** Tells whether nodes are dispatched as one. */
+export function isTogether(group: readonly AnyNode[]): group is readonly (AnyNode & Together)[] & [Together] {
+  return group.length > 1 && group.every(canJoin);
+}
+
+/** Tells whether one kernel can do both. */
+function isAlike(a: Together, b: Together): boolean {
+  if (a.op === 'runningStatistics' || b.op === 'runningStatistics') return a.op === b.op;
+  return kernelOf(a) === kernelOf(b) && a.operands.ranges === b.operands.ranges;
 }
 
 type OfWeights = Node<'activation' | 'activationGradient'>;
@@ -47,11 +62,7 @@ export function isOfWeights(node: AnyNode): node is AnyNode & OfWeights {
   return isWide && sums !== null && dx.view !== null;
 }
 
-/** The same for nodes that one kernel can do. */
+/** The same for nodes whose kernels are alike. */
 function kernelOf({ op, attributes: { activation } }: OfWeights): string {
   return JSON.stringify([op, { ...activation, row: 0 }]);
-}
-
-function tensorsOf({ operands, results }: OfWeights): Tensor[] {
-  return [...Object.values(operands), ...Object.values(results)].filter((tensor) => tensor !== null);
 }

@@ -6,6 +6,7 @@
 import type { Node } from '../../../graph/graph.js';
 import { dimension, elementCount } from '../../../graph/tensor.js';
 import {
+  branches,
   bufferOperand,
   elementwiseMain,
   float,
@@ -53,22 +54,29 @@ export function storeStatistics(
   ${operands.variance.store('i', blend(operands.variance.load('i'), `(variance * ${float(count / Math.max(1, count - 1))})`))}`;
 }
 
-export const runningStatistics: Lowering<'runningStatistics'> = (node, placement) => {
-  const { runningMean: mean, runningVariance: variance } = node.operands;
-  const channels = elementCount(mean.shape);
-  const { operands, finish } = kernelSource({
-    mean: tensorOperand(placement, mean, 'read'),
-    variance: tensorOperand(placement, variance, 'read'),
-    statistics: tensorOperand(placement, node.results.statistics, 'write'),
+export const runningStatistics: Lowering<'runningStatistics'> = (node, placement) => [
+  statisticsTogether([node], placement),
+];
+
+/** The statistics of several normalisations, each with a branch and invocations of its own. */
+export function statisticsTogether(nodes: readonly Node<'runningStatistics'>[], placement: Placement): KernelCall {
+  const counts = nodes.map(({ operands }) => elementCount(operands.runningMean.shape));
+  const requests = nodes.flatMap(({ operands, results: { statistics } }, index) => [
+    [`mean${index}`, tensorOperand(placement, operands.runningMean, 'read')] as const,
+    [`variance${index}`, tensorOperand(placement, operands.runningVariance, 'read')] as const,
+    [`statistics${index}`, tensorOperand(placement, statistics, 'write')] as const,
+  ]);
+  const { operands, finish } = kernelSource(Object.fromEntries(requests));
+  const each = branches('i', counts, (index, begin) => {
+    const [mean, variance, statistics] = ['mean', 'variance', 'statistics'].map((name) => operands[`${name}${index}`]!);
+    const deviation = `1.0 / sqrt(${variance!.load('at')} + ${float(nodes[index]!.attributes.epsilon)})`;
+    return `let at = i - ${begin}u;
+    ${statistics!.store('at', mean!.load('at'))}
+    ${statistics!.store(`at + ${counts[index]!}u`, deviation)}`;
   });
-  const deviation = `1.0 / sqrt(${operands.variance.load('i')} + ${float(node.attributes.epsilon)})`;
-  const body = elementwiseMain(
-    channels,
-    `${operands.statistics.store('i', operands.mean.load('i'))}
-  ${operands.statistics.store(`i + ${channels}u`, deviation)}`,
-  );
-  return [finish('runningStatistics', linearDispatch(channels), body)];
-};
+  const count = counts.reduce((sum, channels) => sum + channels, 0);
+  return finish('runningStatistics', linearDispatch(count), elementwiseMain(count, each));
+}
 
 /** Reads of everything that z depends on, for the forward pass and for the backward pass, which recomputes z. */
 function forwardOperands(
