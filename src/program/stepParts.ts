@@ -8,8 +8,11 @@ import type { Plan } from '../graph/index.js';
 import { STORAGE } from '../nn/index.js';
 import { lastWrite } from '../passes/lastWrite.js';
 
-/** Floats of a part: 4 MB, for which the cost of a message is small. */
+/** Floats of a part at most: 4 MB, for which the cost of a message is small. */
 const PART_LENGTH = 2 ** 20;
+
+/** Floats that are not worth a part of their own. */
+const LEAST_LENGTH = 2 ** 14;
 
 /**
  * Storages that are summed beside the gradients. Of the batch statistics it only matters later whether they are finite.
@@ -24,9 +27,12 @@ export function stepParts(plan: Plan, partLength = PART_LENGTH): readonly Storag
     .filter(({ name }) => beside.includes(name))
     .map(({ name, length }) => ({ storage: name, offset: 0, length }));
   const pieces = [];
-  for (let end = gradients.length; end > 0; end -= partLength) {
-    const offset = Math.max(0, end - partLength);
+  for (let end = gradients.length; end > 0; ) {
+    // The last ones are small: they are what a rank has to wait for when all has been computed.
+    const length = end <= LEAST_LENGTH ? end : Math.ceil((3 / 4) * end);
+    const offset = end - Math.min(partLength, length);
     pieces.push({ storage: gradients.name, offset, length: end - offset });
+    end = offset;
   }
   const inOrder = pieces
     .map((range) => ({ range, done: lastWrite(nodes, range) }))

@@ -4,8 +4,12 @@ import { loadOptional } from '../disk/optionalPackage.js';
 import { InputError } from '../errors.js';
 import { oneRank, type Ranks } from '../program/ranks.js';
 import { divide, type FloatVector, TreeSum } from '../program/treeSum.js';
-import { type Mpi, openMpi } from './openMpi.js';
-import { sharedMean } from './sharedMean.js';
+import { meanThread } from './meanThread.js';
+import { type Mpi, openMpi, type SharedMemory } from './openMpi.js';
+import { meansIn, type Summing, sharedMean } from './sharedMean.js';
+
+/** Threads of a rank that sum long vectors: as many as keep up with a card that hands over gradients. */
+const THREADS = 4;
 
 export interface JoinedRanks extends Ranks {
   /** Waits for the others; nothing may be exchanged afterwards. A process that ends without it ends all of them. */
@@ -44,19 +48,21 @@ export async function joinRanks(env: Environment = process.env): Promise<JoinedR
     'it calls Open MPI, for several processes of one run',
     () => import('koffi'),
   );
-  return ranksOf(openMpi(koffi));
+  return ranksOf(koffi, openMpi(koffi));
 }
 
 /**
  * The exchange between ranks: vectors by shared memory if all of them are on one machine, everything else by calls of
  * MPI. MPI guarantees no order of its sums over ranks, so these are not used.
  */
-function ranksOf(mpi: Mpi): JoinedRanks {
+function ranksOf({ address, view }: Pick<typeof import('koffi'), 'address' | 'view'>, mpi: Mpi): JoinedRanks {
   const { rank, size, allgather, sharedMemory, finalize } = mpi;
+  const here: Summing<SharedMemory> = (memory, bytes) => meansIn(view(memory.address, memory.bytes), bytes, mpi);
+  const threads = Array.from({ length: THREADS }, () => meanThread({ rank, size }, address));
   return {
     rank,
     size,
-    mean: sharedMemory ? sharedMean({ ...mpi, sharedMemory }) : sentMean(mpi),
+    mean: sharedMemory ? sharedMean({ size, sharedMemory, here, threads }) : sentMean(mpi),
     gather: async (bytes) => {
       const all = new Uint8Array(size * bytes.length);
       allgather(bytes, all, bytes.length);

@@ -1,15 +1,12 @@
 /** The few calls of Open MPI that ranks need. Its handles are addresses of symbols, which those of other MPIs are not. */
 
-import { promisify } from 'node:util';
 import { InputError } from '../errors.js';
 import type { FloatVector } from '../program/treeSum.js';
-import type { VectorWork } from './sharedMean.js';
+import type { Summer, VectorWork } from './sharedMean.js';
 
 type Bytes = Uint8Array | Float32Array | Float64Array;
 
-export interface Mpi extends VectorWork {
-  readonly rank: number;
-  readonly size: number;
+export interface Mpi extends Summer {
   /** Sends the r-th `count` bytes of `own` to rank r, and receives those of rank r as the r-th of `all`. */
   alltoall(own: Bytes, all: Bytes, count: number): void;
   /** Sends `count` bytes to all ranks, and receives theirs in their order. */
@@ -18,23 +15,24 @@ export interface Mpi extends VectorWork {
    * Bytes that all ranks see, zero at first; all of them ask for equally many at the same time. `null` where ranks are on
    * several machines.
    */
-  readonly sharedMemory: ((bytes: number) => ArrayBuffer) | null;
-  /** Lets other processes have the core. */
-  yieldCore(): void;
+  readonly sharedMemory: ((bytes: number) => SharedMemory) | null;
   finalize(): void;
+}
+
+/** Memory that all ranks of a machine see, each at an address of its own. */
+export interface SharedMemory {
+  readonly address: bigint;
+  readonly bytes: number;
 }
 
 /** The library's names in Open MPI 4 and 5; the development package names it without a number. */
 const libraryNames = ['libmpi.so.40', 'libmpi.so', 'libmpi.40.dylib', 'libmpi.dylib'];
 
-type Koffi = Pick<typeof import('koffi'), 'load' | 'view'>;
+type Koffi = Pick<typeof import('koffi'), 'load'>;
 type Library = ReturnType<Koffi['load']>;
 
 /** MPI_COMM_TYPE_SHARED: processes that may share memory. */
 const OF_ONE_MACHINE = 0;
-
-/** Bytes of vectors for which other threads are asked: they take some 0.1 ms to begin. */
-const ASIDE_BYTES = 2 ** 21;
 
 /** MPI_THREAD_MULTIPLE: threads may call MPI at the same time. */
 const ANY_THREAD = 3;
@@ -67,21 +65,17 @@ export function openMpi(koffi: Koffi): Mpi {
     return (own, all, count) => checked(call, run(own, count, byte, all, count, byte, world));
   };
   const finalize = library.func('int MPI_Finalize()');
-  const yieldCore = library.func('int sched_yield()');
   const [rank, size] = [number('MPI_Comm_rank', world), number('MPI_Comm_size', world)];
   const allgather = exchange('MPI_Allgather');
   const here = ranksHere(library, world, rank);
   return {
-    rank,
-    size,
+    ...summerOf(library, { rank, size }),
     alltoall: exchange('MPI_Alltoall'),
     allgather,
     sharedMemory:
       number('MPI_Comm_size', here) < size
         ? null
-        : (bytes) => sharedMemory(koffi, library, here, bytes, { rank, size, allgather }),
-    yieldCore,
-    ...vectorWork(library),
+        : (bytes) => sharedMemory(library, here, bytes, { rank, size, allgather }),
     finalize: () => checked('MPI_Finalize', finalize()),
   };
 }
@@ -94,48 +88,35 @@ function begin(library: Library): void {
   if (granted[0]! < ANY_THREAD) throw new InputError('this Open MPI was built without threads (MPI_THREAD_MULTIPLE)');
 }
 
+/** This rank in another thread of a process that has begun MPI. */
+export function openSummer(koffi: Koffi, rank: Pick<Summer, 'rank' | 'size'>): Summer {
+  return summerOf(load(koffi), rank);
+}
+
+function summerOf(library: Library, { rank, size }: Pick<Summer, 'rank' | 'size'>): Summer {
+  const yieldCore = library.func('int sched_yield()');
+  return { rank, size, yieldCore, ...vectorWork(library) };
+}
+
 /**
  * MPI's operations on two vectors are loops of vector instructions, five times as fast as those of JavaScript; which
  * vectors are added is not its choice.
  */
 function vectorWork(library: Library): VectorWork {
-  const memcpy = besideTheLoop(library.func('void *memcpy(void *into, void *from, size_t bytes)'));
-  const reduce = besideTheLoop(
-    library.func('int MPI_Reduce_local(void *other, void *into, int count, void *type, void *operation)'),
-  );
+  const memcpy = library.func('void *memcpy(void *into, void *from, size_t bytes)');
+  const reduce = library.func('int MPI_Reduce_local(void *other, void *into, int count, void *type, void *operation)');
   const [float, double, sum, product] = ['float', 'double', 'op_sum', 'op_prod'].map((name) =>
     library.symbol(`ompi_mpi_${name}`),
   );
-  const combine = async (operation: unknown, into: FloatVector, other: FloatVector): Promise<void> => {
+  const combine = (operation: unknown, into: FloatVector, other: FloatVector): void => {
     const type = into instanceof Float64Array ? double : float;
-    checked('MPI_Reduce_local', await reduce(into.byteLength, other, into, into.length, type, operation));
+    checked('MPI_Reduce_local', reduce(other, into, into.length, type, operation));
   };
   const factors = keptFactors();
   return {
-    copy: async (into, from) => {
-      await memcpy(from.byteLength, into, from, from.byteLength);
-    },
+    copy: (into, from) => memcpy(into, from, from.byteLength),
     add: (into, other) => combine(sum, into, other),
     scale: (vector, factor) => combine(product, vector, factors(vector, factor)),
-  };
-}
-
-/**
- * A function of a library that takes the number of bytes as an additional first argument: for many bytes it runs in a
- * thread of the pool.
- */
-function besideTheLoop(call: ReturnType<Library['func']>) {
-  const beside = promisify(call.async);
-  /** Arguments of running calls, so that the garbage collector leaves vectors that nothing else holds any more. */
-  const inUse = new Set<unknown>();
-  return async (bytes: number, ...words: unknown[]) => {
-    if (bytes < ASIDE_BYTES) return call(...words);
-    inUse.add(words);
-    try {
-      return await beside(...words);
-    } finally {
-      inUse.delete(words);
-    }
   };
 }
 
@@ -164,27 +145,25 @@ function ranksHere(library: Library, world: unknown, rank: number): unknown {
 
 /** All of the memory is the first rank's. */
 function sharedMemory(
-  { view }: Koffi,
   library: Library,
   communicator: unknown,
   bytes: number,
   { rank, size, allgather }: Pick<Mpi, 'rank' | 'size' | 'allgather'>,
-): ArrayBuffer {
+): SharedMemory {
   const allocate = library.func(
     'int MPI_Win_allocate_shared(int64_t bytes, int unit, void *hints, void *communicator, _Out_ void **own, _Out_ void **window)',
   );
   const query = library.func(
     'int MPI_Win_shared_query(void *window, int rank, _Out_ int64_t *bytes, _Out_ int *unit, _Out_ void **memory)',
   );
-  const [window, memory] = [[null], [null]];
+  const [window, memory] = [[null], [0n]];
   const noHints = library.symbol('ompi_mpi_info_null');
   checked('MPI_Win_allocate_shared', allocate(rank === 0 ? bytes : 0, 1, noHints, communicator, [null], window));
   checked('MPI_Win_shared_query', query(window[0], 0, [0], [0], memory));
-  const shared = view(memory[0], bytes);
-  if (rank === 0) new Uint8Array(shared).fill(0);
+  if (rank === 0) library.func('void *memset(void *memory, int value, size_t bytes)')(memory[0], 0, bytes);
   // Behind it, nobody sees what was there before.
   allgather(new Uint8Array(1), new Uint8Array(size), 1);
-  return shared;
+  return { address: memory[0]!, bytes };
 }
 
 function load(koffi: Koffi): Library {

@@ -5,40 +5,46 @@ import { createRandom } from '../data/random.js';
 import { yieldToEventLoop } from '../eventLoop.js';
 import type { Ranks } from '../program/ranks.js';
 import { divide, type FloatVector, TreeSum } from '../program/treeSum.js';
-import { sharedMean, type VectorWork } from './sharedMean.js';
+import { meansIn, type Summing, sharedMean, type VectorWork } from './sharedMean.js';
 
 /** The functions `mean` of so many ranks, and how often each has asked for memory. */
 function neighbours(size: number) {
   const memories: ArrayBuffer[] = [];
   const asked = Array.from({ length: size }, () => 0);
-  const means = asked.map((_, rank) =>
-    sharedMean({
-      rank,
-      size,
-      sharedMemory: (bytes) => {
-        const at = asked[rank]!++;
-        memories[at] ??= new ArrayBuffer(bytes);
-        expect(memories[at].byteLength).toBe(bytes);
-        return memories[at];
-      },
-      yieldCore: () => {},
-      ...work,
-    }),
-  );
+  const means = asked.map((_, rank) => {
+    const summing: Summing<ArrayBuffer> = (memory, bytes) => {
+      const mean = meansIn(memory, bytes, { ...work, rank, size, yieldCore: () => {} });
+      return later(mean);
+    };
+    const sharedMemory = (bytes: number): ArrayBuffer => {
+      const at = asked[rank]!++;
+      memories[at] ??= new ArrayBuffer(bytes);
+      expect(memories[at].byteLength).toBe(bytes);
+      return memories[at];
+    };
+    return sharedMean({ size, sharedMemory, here: summing, threads: [summing, summing], longBytes: 400 });
+  });
   return { means, asked };
 }
 
-/** Work that is done some turns later, as that of other threads, and each piece later than the one before it. */
 const work: VectorWork = {
-  copy: (into, from) => later(() => into.set(from)),
-  add: (into, other) => later(() => into.set(into.map((value, i) => value + other[i]!))),
-  scale: (vector, factor) => later(() => vector.set(vector.map((value) => value * factor))),
+  copy: (into, from) => into.set(from),
+  add: (into, other) => into.set(into.map((value, i) => value + other[i]!)),
+  scale: (vector, factor) => vector.set(vector.map((value) => value * factor)),
 };
 
-let pieces = 0;
-async function later(piece: () => void): Promise<void> {
-  for (let turns = pieces++ % 3; turns > 0; turns--) await yieldToEventLoop();
-  piece();
+let begun = 0;
+
+/** Means that begin some turns later, in their order, as those of another thread do. */
+function later(mean: Mean): Mean {
+  let last = Promise.resolve();
+  return (...words) => {
+    last = last.then(async () => {
+      for (let turns = begun++ % 3; turns > 0; turns--) await yieldToEventLoop();
+      await mean(...words);
+    });
+    return last;
+  };
 }
 
 type Mean = Ranks['mean'];

@@ -2,8 +2,8 @@
  * Means over ranks of one machine, by memory that all of them see. Each copies its vector there, sums one part of all of
  * them in place, and copies the whole when all have done so: messages would copy each vector several times more.
  *
- * Several means are under way at once, each in a room of its own, and threads of a pool copy and sum large vectors: this
- * one is left to a GPU, to signals, and to looking whether the others have come.
+ * Long vectors are copied and summed by threads of their own, each with a room of its own in that memory, several at once:
+ * this thread is left to a GPU and to signals.
  */
 
 import { yieldToEventLoop } from '../eventLoop.js';
@@ -11,55 +11,82 @@ import type { Ranks } from '../program/ranks.js';
 import type { FloatVector } from '../program/treeSum.js';
 
 /** Ranks of one machine. */
-export interface Neighbours extends VectorWork {
-  readonly rank: number;
+export interface Neighbours<Memory> {
   readonly size: number;
   /** Bytes that all ranks see, zero at first; all of them ask for equally many at the same time. */
-  sharedMemory(bytes: number): ArrayBuffer;
-  /** Lets other processes have the core. */
-  yieldCore(): void;
+  sharedMemory(bytes: number): Memory;
+  /** In this thread. */
+  readonly here: Summing<Memory>;
+  /** In other threads. */
+  readonly threads: readonly Summing<Memory>[];
+  /** Bytes of a vector that other threads sum. */
+  readonly longBytes?: number;
 }
 
-/** Work on vectors of one type and length, beside the event loop. They are left alone until it is done. */
-export interface VectorWork {
-  copy(into: FloatVector, from: FloatVector): Promise<void>;
-  /** Adds the second to the first. */
-  add(into: FloatVector, other: FloatVector): Promise<void>;
-  scale(vector: FloatVector, factor: number): Promise<void>;
-}
+/**
+ * Means of vectors in a room, one after another.
+ *
+ * @param bytes those of the longest vector that has room
+ */
+export type Summing<Memory> = (memory: Memory, bytes: number) => Ranks['mean'];
 
-/** Means under way: one comes, one is summed, one goes. */
-const ROOMS = 3;
+/** Bytes of vectors that threads of their own sum: it takes them some 0.1 ms to begin and to tell that they are done. */
+const LONG_BYTES = 2 ** 21;
 
 /** Bytes of a line of the cache: no two ranks' counters share one. */
 const LINE = 64;
 
-/** Looks at the others' counters before the core is given away: some microseconds, as long as ranks in step differ. */
-const LOOKS = 200;
+/** Looks at the others' counters before the core is given away: some 50 µs, as long as ranks in step differ. */
+const LOOKS = 1000;
 
-export function sharedMean(neighbours: Neighbours): Ranks['mean'] {
+export function sharedMean<Memory>({
+  size,
+  sharedMemory,
+  here,
+  threads,
+  longBytes = LONG_BYTES,
+}: Neighbours<Memory>): Ranks['mean'] {
   const rooms: Room[] = [];
-  let calls = 0;
+  let longOnes = 0;
   return (vector, count, into) => {
-    const at = calls++ % ROOMS;
-    const room = rooms[at];
+    const at = vector.byteLength < longBytes ? threads.length : longOnes++ % threads.length;
     // All ranks find out here, call by call, that they need more room: they have to ask for it in the same order.
-    if (!room || room.bytes < vector.byteLength) rooms[at] = roomFor(neighbours, vector.byteLength);
+    if ((rooms[at]?.bytes ?? 0) < vector.byteLength) {
+      const bytes = Math.ceil(vector.byteLength / LINE) * LINE;
+      rooms[at] = { bytes, mean: (threads[at] ?? here)(sharedMemory(size * (LINE + bytes)), bytes) };
+    }
     return rooms[at]!.mean(vector, count, into);
   };
 }
 
 interface Room {
-  /** Bytes of the largest vector that has room. */
+  /** Bytes of the longest vector that has room. */
   readonly bytes: number;
-  /** Begins when the mean before it has been copied. */
   readonly mean: Ranks['mean'];
 }
 
-/** Room for a vector of each rank, behind a counter for each. */
-function roomFor({ rank, size, sharedMemory, yieldCore, copy, add, scale }: Neighbours, least: number): Room {
-  const bytes = Math.ceil(least / LINE) * LINE;
-  const memory = sharedMemory(size * (LINE + bytes));
+/** Operations on vectors of one type and length. */
+export interface VectorWork {
+  copy(into: FloatVector, from: FloatVector): void;
+  /** Adds the second to the first. */
+  add(into: FloatVector, other: FloatVector): void;
+  scale(vector: FloatVector, factor: number): void;
+}
+
+/** A rank, with what its means are made of. */
+export interface Summer extends VectorWork {
+  readonly rank: number;
+  readonly size: number;
+  /** Lets other processes have the core. */
+  yieldCore(): void;
+}
+
+/** Means in memory that has room for a vector of each rank, behind a counter for each. */
+export function meansIn(
+  memory: ArrayBuffer,
+  bytes: number,
+  { rank, size, yieldCore, copy, add, scale }: Summer,
+): Ranks['mean'] {
   const counters = new Int32Array(memory, 0, (size * LINE) / 4);
   const counterOf = (of: number): number => (of * LINE) / 4;
   let done = 0;
@@ -88,25 +115,22 @@ function roomFor({ rank, size, sharedMemory, yieldCore, copy, add, scale }: Neig
     const length = Math.ceil(vector.length / size);
     const parts = vectors.map((each) => each.subarray(rank * length, (rank + 1) * length));
     await everyone();
-    await copy(vectors[rank]!, vector);
+    copy(vectors[rank]!, vector);
     isDone();
     await everyone();
     // The tree of `TreeSum`. Nobody else reads this part of any vector until it is the mean.
     for (let apart = 1; apart < size; apart *= 2) {
-      for (let at = 0; at < size; at += 2 * apart) await add(parts[at]!, parts[at + apart]!);
+      for (let at = 0; at < size; at += 2 * apart) add(parts[at]!, parts[at + apart]!);
     }
-    await scale(parts[0]!, 1 / count);
+    scale(parts[0]!, 1 / count);
     isDone();
     await everyone();
-    await copy(into, vectors[0]!);
+    copy(into, vectors[0]!);
     isDone();
   };
   let last = Promise.resolve();
-  return {
-    bytes,
-    mean: (vector, count, into) => {
-      last = last.then(() => mean(vector, count, into));
-      return last;
-    },
+  return (vector, count, into) => {
+    last = last.then(() => mean(vector, count, into));
+    return last;
   };
 }

@@ -17,6 +17,8 @@ export interface GpuOptions extends DeviceOptions {
    * tiles are fixed.
    */
   readonly tuningStore?: ((adapter: string) => Promise<TuningStore>) | undefined;
+  /** Lets the host wait for a moment, while it has nothing to do but to ask the device for results; by default it asks on. */
+  readonly rest?: () => void;
   /** True to tune a software adapter too, which takes minutes; for tests. */
   readonly tunesSoftware?: boolean;
 }
@@ -39,7 +41,7 @@ export async function openGpuEngine(options: GpuOptions): Promise<Engine> {
         ? await (await import('./tuning.js')).tune(open, plan, units, tuning, { onProgress })
         : undefined;
       const onCompiled = (done: number, total: number) => onProgress?.('compiling', done, total);
-      return loadProgram(open, plan, { profile, matrixUnits: units, choose }, onCompiled);
+      return loadProgram(open, plan, { profile, matrixUnits: units, choose, rest: options.rest }, onCompiled);
     },
     dispose: async () => open.dispose(),
   };

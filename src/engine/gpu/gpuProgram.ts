@@ -24,6 +24,8 @@ export interface LoadOptions {
   readonly choose?: TileChoice | undefined;
   /** Leave out phases with a kernel that the device cannot make, instead of failing. */
   readonly skipsFaulty?: boolean;
+  /** Lets the host wait for a moment, while it has nothing to do but to ask the device for results. */
+  readonly rest?: (() => void) | undefined;
 }
 
 export interface Dispatch {
@@ -42,7 +44,7 @@ const stepsInFlight = 8;
 export async function loadProgram(
   open: OpenDevice,
   given: Plan,
-  { profile = false, matrixUnits = null, choose, skipsFaulty = false }: LoadOptions = {},
+  { profile = false, matrixUnits = null, choose, skipsFaulty = false, rest }: LoadOptions = {},
   onProgress?: (done: number, total: number) => void,
 ): Promise<Program> {
   const { device } = open;
@@ -80,7 +82,7 @@ export async function loadProgram(
     return { storage, buffer: buffers.get(placement.storages.get(name)!)! };
   };
   const bufferOf = (name: string) => storageOf(name).buffer;
-  const reads = stagedReads(device, bufferOf, encode);
+  const reads = stagedReads(device, bufferOf, encode, rest);
   const uploads = stagedUploads(device, bufferOf);
   const inFlight: Promise<unknown>[] = [];
   return {

@@ -34,6 +34,16 @@ export async function nodeGpu(backend?: string): Promise<GPU> {
   ]);
 }
 
+const never = new Int32Array(new SharedArrayBuffer(4));
+
+/**
+ * Keeps this thread waiting for some 0.1 ms. Dawn asks the device in each turn of the event loop, by a function that is
+ * garbage afterwards: without a rest it asks a hundred times a millisecond, and each step waits for the garbage collector.
+ */
+export function rest(): void {
+  Atomics.wait(never, 0, 0, 0.05);
+}
+
 /** Device files of GPUs on Linux: NVIDIA's driver, all of Mesa's, Windows' GPUs in WSL. */
 const gpuFile = /^(nvidia\d+|renderD\d+|dxg)$/;
 

@@ -3,6 +3,7 @@
  * for each transfer costs more than the transfer, and `writeBuffer` copies in the thread that drives the GPU.
  */
 
+import { yieldToEventLoop } from '../../eventLoop.js';
 import { lastWrite } from '../../passes/lastWrite.js';
 import type { StoragePart, Upload } from '../engine.js';
 import type { Dispatch } from './gpuProgram.js';
@@ -65,10 +66,11 @@ function placesOf(part: StoragePart) {
 }
 
 /**
- * Dispatches of a command buffer whose results are read: a device that has waited for the host begins with the first of
- * them while the host encodes the rest, which takes it a millisecond for 200.
+ * Dispatches of the first command buffer of a run whose results are read, and of the later ones, each of which has twice as
+ * many as the one before: a device that has waited for the host begins while the host encodes the rest, which takes it a
+ * millisecond for 200.
  */
-const MOST_DISPATCHES = 32;
+const [FIRST_DISPATCHES, MOST_DISPATCHES] = [4, 32];
 
 export interface StagedReads {
   /**
@@ -79,11 +81,15 @@ export interface StagedReads {
   dispose(): void;
 }
 
-/** @param encode adds dispatches to a command buffer */
+/**
+ * @param encode adds dispatches to a command buffer
+ * @param rest lets the host wait for a moment
+ */
 export function stagedReads(
   device: GPUDevice,
   bufferOf: (storage: string) => GPUBuffer,
   encode: (encoder: GPUCommandEncoder, dispatches: readonly Dispatch[]) => void,
+  rest: (() => void) | undefined,
 ): StagedReads {
   /** Read plans by dispatches and parts, whose objects the callers keep. */
   const plans = new Map<readonly Dispatch[], Map<readonly StoragePart[], readonly ReadPlan[]>>();
@@ -98,6 +104,7 @@ export function stagedReads(
     run: (dispatches, parts) => {
       const plan = planOf(dispatches, parts);
       let begin = 0;
+      let most = FIRST_DISPATCHES;
       const submit = (end: number, encodeMore: (encoder: GPUCommandEncoder) => void = () => {}): void => {
         const encoder = device.createCommandEncoder();
         if (begin < end) encode(encoder, dispatches.slice(begin, end));
@@ -107,7 +114,10 @@ export function stagedReads(
       };
       const reads = plan.map(({ part, end, staging }) => {
         if (staging.mapState !== 'unmapped') staging.unmap();
-        while (end - begin > MOST_DISPATCHES) submit(begin + MOST_DISPATCHES);
+        while (end - begin > most) {
+          submit(begin + most);
+          most = Math.min(2 * most, MOST_DISPATCHES);
+        }
         submit(end, (encoder) => {
           for (const { storage, offset, at, bytes } of placesOf(part)) {
             encoder.copyBufferToBuffer(bufferOf(storage), offset, staging, at, bytes);
@@ -116,6 +126,7 @@ export function stagedReads(
         return mapped(staging, GPUMapMode.READ);
       });
       if (begin < dispatches.length) submit(dispatches.length);
+      if (rest) restUntil(reads, rest);
       return reads;
     },
     dispose: () => {
@@ -123,6 +134,18 @@ export function stagedReads(
       for (const { staging } of staged) staging.destroy();
     },
   };
+}
+
+/** Rests in each turn of the event loop until all of it is done. */
+async function restUntil(work: readonly Promise<unknown>[], rest: () => void): Promise<void> {
+  let isDone = false;
+  Promise.allSettled(work).then(() => {
+    isDone = true;
+  });
+  while (!isDone) {
+    rest();
+    await yieldToEventLoop();
+  }
 }
 
 interface ReadPlan {
