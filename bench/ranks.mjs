@@ -21,6 +21,7 @@ import { cacheFolder } from '../dist/disk/cacheFolder.js';
 import { selectEngine } from '../dist/engine/selectEngine.js';
 import { median } from '../dist/median.js';
 import { STORAGE } from '../dist/nn/index.js';
+import { hostFloats } from '../dist/program/hostFloats.js';
 import { openSession } from '../dist/program/session.js';
 import { stepParts } from '../dist/program/stepParts.js';
 import { buildTrainingProgram } from '../dist/program/trainingProgram.js';
@@ -73,8 +74,8 @@ const line = { model: values.model, mode: values.float ? 'float' : 'waq', batchS
 const times = { step: await timed(() => session.step(0)) };
 if (shards > 1) {
   const parts = stepParts(built.plan);
-  const vectors = parts.map((part) => new Float32Array(part.reduce((sum, { length }) => sum + length, 0)));
-  const [one, largePart] = [new Float32Array(1), new Float32Array(2 ** 20)];
+  const vectors = parts.map((part) => floats(part.reduce((sum, { length }) => sum + length, 0)));
+  const [one, largePart] = [floats(1), floats(2 ** 20)];
   times.shard = await timed(async () => {
     if (program.runReading) await Promise.all(program.runReading('gradient', parts));
     else {
@@ -86,7 +87,7 @@ if (shards > 1) {
     times.write = await timed(async () => {
       for (const part of parts) {
         const upload = program.upload(part);
-        await upload.values;
+        (await upload.values).array(1);
         upload.write();
       }
     });
@@ -97,7 +98,7 @@ if (shards > 1) {
   });
   times.largePart = await timed(() => ranks.mean(largePart, shards, largePart));
   times.latency = await timed(() => ranks.mean(one, 1, one));
-  line.floats = vectors.reduce((sum, { length }) => sum + length, 0);
+  line.floats = vectors.reduce((sum, { bytes }) => sum + bytes / 4, 0);
 }
 if (values.trace) line.trace = await trace();
 if (ranks.rank === 0) {
@@ -108,6 +109,10 @@ if (ranks.rank === 0) {
 await program.dispose();
 await engine.dispose();
 ranks.leave();
+
+function floats(length) {
+  return hostFloats(new Float32Array(length));
+}
 
 /** Milliseconds of a turn in five rounds of several turns with one wait at their end, after a warm-up round. */
 async function timed(turn) {

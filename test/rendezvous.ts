@@ -22,8 +22,8 @@ export function rendezvous(size: number): Ranks[] {
     gather: (bytes) => exchange(rank, bytes),
     mean: async (vector, count, into) => {
       const tree = new TreeSum();
-      for (const each of await exchange(rank, vector.slice())) tree.add(each.slice());
-      into.set(divide(tree.total, count));
+      for (const each of await exchange(rank, vector.array().slice())) tree.add(each.slice());
+      into.array().set(divide(tree.total, count));
     },
   }));
 }

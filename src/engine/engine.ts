@@ -38,10 +38,20 @@ export interface ProfileEntry {
 /** Ranges of float storages that are read or written together, one after another. */
 export type StoragePart = readonly StorageRange[];
 
+/** Floats in memory of the host, which need not be that of JavaScript. */
+export interface HostFloats {
+  readonly bytes: number;
+  /**
+   * An array over the first `count` of them, over all by default; to be asked for once. Whoever needs no more than the
+   * address asks for one: the garbage collector runs again and again where arrays over much memory come and go.
+   */
+  array(count?: number): Float64Array | Float32Array;
+}
+
 /** A write of a part whose values are put in place beforehand, by whoever has them, in any thread. */
 export interface Upload {
   /** Where the values go; resolves when the write before is done, and is valid until the next one. */
-  readonly values: Promise<Float64Array | Float32Array>;
+  readonly values: Promise<HostFloats>;
   /** Writes the values. They must be in place. */
   write(): void;
 }
@@ -59,7 +69,7 @@ export interface Program {
    * order. Each result is valid until the next call, and must not be changed. Absent if memory is the host's own, where
    * reading costs no more than a copy.
    */
-  readonly runReading?: (phase: string, parts: readonly StoragePart[]) => readonly Promise<Float32Array>[];
+  readonly runReading?: (phase: string, parts: readonly StoragePart[]) => readonly Promise<HostFloats>[];
   /**
    * A write of a part from host memory that is kept for it: the same object has the same. Absent if storages are in the
    * host's own memory.

@@ -11,6 +11,7 @@ import type { Program } from '../engine/engine.js';
 import { averageStorages, STORAGE } from '../nn/index.js';
 import { CONTROL_LENGTH } from '../ops/attributes.js';
 import type { BatchFeed } from './batchFeed.js';
+import { hostFloats } from './hostFloats.js';
 import { isTrueOfAny, type Ranks } from './ranks.js';
 import { faultOf } from './step.js';
 import type { TrainingProgram } from './trainingProgram.js';
@@ -89,7 +90,7 @@ async function meanOverShards(
     if (await isTrueOfAny(ranks, fault !== null)) throw fault ?? new Error('another rank lacks images');
     const { total } = ofShards;
     sums ??= new Float64Array(total.length);
-    await ranks.mean(total, shards, total);
+    await ranks.mean(hostFloats(total), shards, hostFloats(total));
     for (let i = 0; i < sums.length; i++) sums[i]! += total[i]! / batches;
   }
   return sums ?? new Float64Array(0);

@@ -2,8 +2,9 @@
  * Ranks: processes that train one network together, each with some shards of every batch. A single process is one rank.
  */
 
+import type { HostFloats } from '../engine/engine.js';
 import { sha256 } from '../sha256.js';
-import { divide, type FloatVector } from './treeSum.js';
+import { divide } from './treeSum.js';
 
 /** All ranks make the same calls in the same order, and each call waits for all ranks; means may do so side by side. */
 export interface Ranks {
@@ -17,7 +18,7 @@ export interface Ranks {
    *
    * @param into gets the mean, which may be the vector itself
    */
-  mean(vector: FloatVector, count: number, into: FloatVector): Promise<void>;
+  mean(vector: HostFloats, count: number, into: HostFloats): Promise<void>;
   /** The bytes of all ranks, which must be equally many, in the order of the ranks. */
   gather(bytes: Uint8Array): Promise<readonly Uint8Array[]>;
 }
@@ -25,7 +26,7 @@ export interface Ranks {
 export const oneRank: Ranks = {
   rank: 0,
   size: 1,
-  mean: async (vector, count, into) => into.set(divide(vector, count)),
+  mean: async (vector, count, into) => into.array().set(divide(vector.array(), count)),
   gather: async (bytes) => [bytes],
 };
 

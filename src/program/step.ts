@@ -9,9 +9,10 @@
  */
 
 import type { BatchTable } from '../data/batches.js';
-import type { Program, StoragePart, Upload } from '../engine/engine.js';
+import type { HostFloats, Program, StoragePart, Upload } from '../engine/engine.js';
 import { STORAGE } from '../nn/index.js';
 import type { BatchFeed } from './batchFeed.js';
+import { hostFloats } from './hostFloats.js';
 import { isTrueOfAny, type Ranks } from './ranks.js';
 import type { TrainingProgram } from './trainingProgram.js';
 import { type FloatVector, TreeSum } from './treeSum.js';
@@ -50,15 +51,14 @@ export async function shardedStep(
   for (let shard = 1; shard < own && !fault; shard++) {
     begin();
     // The memory that is read is overwritten when the next shard runs.
-    for (const [at, part] of gradientParts(program, parts).entries()) sums[at]!.add((await part).slice());
+    for (const [at, part] of gradientParts(program, parts).entries()) sums[at]!.add((await part).array().slice());
     fault = await faultOf(feed, batch * own + shard);
   }
   begin();
   if (await isTrueOfAny(ranks, fault !== null)) return fault ?? new Error('another rank lacks images');
   const written: Promise<void>[] = [];
   for (const [at, part] of gradientParts(program, parts).entries()) {
-    sums[at]!.add(await part);
-    const { total } = sums[at]!;
+    const total = sumWith(sums[at]!, await part);
     const upload = program.upload?.(parts[at]!) ?? uploadOf(program, parts[at]!, total);
     // Awaited here, since all ranks have to ask for means in the same order.
     const values = await upload.values;
@@ -80,8 +80,15 @@ export async function faultOf(feed: BatchFeed, batch: number): Promise<Error | n
   }
 }
 
+/** The sum of what a rank has summed so far and the last of its vectors, which is left as it is if it is the only one. */
+function sumWith(sum: TreeSum, last: HostFloats): HostFloats {
+  if (sum.isEmpty) return last;
+  sum.add(last.array());
+  return hostFloats(sum.total);
+}
+
 /** Runs the phase `gradient`; each part resolves as soon as it is written. */
-function gradientParts(program: Program, parts: readonly StoragePart[]): readonly Promise<FloatVector>[] {
+function gradientParts(program: Program, parts: readonly StoragePart[]): readonly Promise<HostFloats>[] {
   const read = program.runReading?.('gradient', parts) ?? readBehind(program, program.run('gradient'), parts);
   reportedLater(read);
   return read;
@@ -92,11 +99,11 @@ function reportedLater(promises: readonly Promise<unknown>[]): void {
   for (const promise of promises) promise.catch(() => {});
 }
 
-function readBehind(program: Program, run: Promise<void>, parts: readonly StoragePart[]): Promise<FloatVector>[] {
+function readBehind(program: Program, run: Promise<void>, parts: readonly StoragePart[]): Promise<HostFloats>[] {
   return parts.map(async (part) => {
     await run;
     const values = part.map(({ storage, offset, length }) => program.read(storage, offset, length));
-    return joined((await Promise.all(values)) as FloatVector[]);
+    return hostFloats(joined((await Promise.all(values)) as FloatVector[]));
   });
 }
 
@@ -132,7 +139,8 @@ function joined(vectors: readonly FloatVector[]): FloatVector {
 }
 
 /** A write of a part from values that are in memory of one's own. */
-function uploadOf(program: Program, part: StoragePart, values: FloatVector): Upload {
+function uploadOf(program: Program, part: StoragePart, floats: HostFloats): Upload {
+  const values = floats.array();
   const write = (): void => {
     let begin = 0;
     for (const { storage, offset, length } of part) {
@@ -140,5 +148,5 @@ function uploadOf(program: Program, part: StoragePart, values: FloatVector): Upl
       begin += length;
     }
   };
-  return { values: Promise.resolve(values), write };
+  return { values: Promise.resolve(hostFloats(values)), write };
 }

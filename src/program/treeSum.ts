@@ -21,6 +21,10 @@ export class TreeSum {
     this.#count++;
   }
 
+  get isEmpty(): boolean {
+    return this.#count === 0;
+  }
+
   /** The sum of all vectors; their number must be a power of two. */
   get total(): FloatVector {
     return this.#levels[0]!;

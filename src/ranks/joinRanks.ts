@@ -6,10 +6,10 @@ import { oneRank, type Ranks } from '../program/ranks.js';
 import { divide, type FloatVector, TreeSum } from '../program/treeSum.js';
 import { meanThread } from './meanThread.js';
 import { type Mpi, openMpi, type SharedMemory } from './openMpi.js';
-import { meansIn, type Summing, sharedMean } from './sharedMean.js';
+import { sharedMean, summingHere } from './sharedMean.js';
 
 /** Threads of a rank that sum long vectors: as many as keep up with a card that hands over gradients. */
-const THREADS = 4;
+const THREADS = 6;
 
 export interface JoinedRanks extends Ranks {
   /** Waits for the others; nothing may be exchanged afterwards. A process that ends without it ends all of them. */
@@ -57,7 +57,7 @@ export async function joinRanks(env: Environment = process.env): Promise<JoinedR
  */
 function ranksOf({ address, view }: Pick<typeof import('koffi'), 'address' | 'view'>, mpi: Mpi): JoinedRanks {
   const { rank, size, allgather, sharedMemory, finalize } = mpi;
-  const here: Summing<SharedMemory> = (memory, bytes) => meansIn(view(memory.address, memory.bytes), bytes, mpi);
+  const here = summingHere(({ address, bytes }: SharedMemory) => view(address, bytes), mpi);
   const threads = Array.from({ length: THREADS }, () => meanThread({ rank, size }, address));
   return {
     rank,
@@ -75,7 +75,8 @@ function ranksOf({ address, view }: Pick<typeof import('koffi'), 'address' | 'vi
 /** Means by messages: each rank sums one part for all, by the tree over the ranks, and all ranks get all parts. */
 function sentMean({ size, alltoall, allgather }: Mpi): Ranks['mean'] {
   const buffers = keptBuffers();
-  return async (vector, count, into) => {
+  return async (floats, count, into) => {
+    const vector = floats.array();
     const { BYTES_PER_ELEMENT: bytes } = vector;
     const length = Math.ceil(vector.length / size);
     const [own, received, all] = buffers(vector, length * size);
@@ -84,7 +85,7 @@ function sentMean({ size, alltoall, allgather }: Mpi): Ranks['mean'] {
     const tree = new TreeSum();
     for (let from = 0; from < size; from++) tree.add(received.subarray(from * length, (from + 1) * length));
     allgather(divide(tree.total, count), all, length * bytes);
-    into.set(all.subarray(0, vector.length));
+    into.array().set(all.subarray(0, vector.length));
   };
 }
 

@@ -3,23 +3,14 @@
 import { Worker } from 'node:worker_threads';
 import type { FloatVector } from '../program/treeSum.js';
 import type { SharedMemory } from './openMpi.js';
-import type { Summing } from './sharedMean.js';
+import type { Summing, Task } from './sharedMean.js';
 
-/** What a thread is told: where it has room from now on, or to take a mean there. It answers each mean when it is done. */
-export type Order =
-  | { readonly memory: SharedMemory; readonly bytes: number }
-  | {
-      readonly vector: bigint;
-      readonly into: bigint;
-      /** Bytes of both. */
-      readonly bytes: number;
-      readonly isDouble: boolean;
-      readonly count: number;
-    };
+/** What a thread is told: where it has room for vectors of so many bytes from now on, or a mean, which it answers. */
+export type Order = { readonly memory: SharedMemory; readonly room: number } | Task;
 
 interface Job {
   /** Held until they are summed, so that the garbage collector leaves their memory alone. */
-  readonly vectors: readonly FloatVector[];
+  readonly arrays: readonly FloatVector[];
   resolve(): void;
   reject(error: Error): void;
 }
@@ -50,23 +41,20 @@ export function meanThread(
     thread ??= start();
     thread.postMessage(order);
   };
-  return (memory, bytes) => {
-    tell({ memory, bytes });
+  return (memory, room) => {
+    tell({ memory, room });
     return (vector, count, into) =>
       new Promise((resolve, reject) => {
         if (fault) {
           reject(fault);
           return;
         }
-        jobs.push({ vectors: [vector, into], resolve, reject });
+        const arrays = [vector.array(1), into.array(1)] as const;
+        const [from, to] = arrays;
+        jobs.push({ arrays, resolve, reject });
         thread!.ref();
-        tell({
-          vector: addressOf(vector),
-          into: addressOf(into),
-          bytes: vector.byteLength,
-          isDouble: vector instanceof Float64Array,
-          count,
-        });
+        const isDouble = from instanceof Float64Array;
+        tell({ vector: addressOf(from), into: addressOf(to), bytes: vector.bytes, isDouble, count });
       });
   };
 }

@@ -114,7 +114,7 @@ function vectorWork(library: Library): VectorWork {
   };
   const factors = keptFactors();
   return {
-    copy: (into, from) => memcpy(into, from, from.byteLength),
+    copy: (into, from, bytes) => memcpy(into, from, bytes),
     add: (into, other) => combine(sum, into, other),
     scale: (vector, factor) => combine(product, vector, factors(vector, factor)),
   };

@@ -3,32 +3,31 @@
 import { expect, it } from 'vitest';
 import { createRandom } from '../data/random.js';
 import { yieldToEventLoop } from '../eventLoop.js';
+import { hostFloats } from '../program/hostFloats.js';
 import type { Ranks } from '../program/ranks.js';
 import { divide, type FloatVector, TreeSum } from '../program/treeSum.js';
-import { meansIn, type Summing, sharedMean, type VectorWork } from './sharedMean.js';
+import { sharedMean, summingHere, type VectorWork } from './sharedMean.js';
 
 /** The functions `mean` of so many ranks, and how often each has asked for memory. */
 function neighbours(size: number) {
   const memories: ArrayBuffer[] = [];
   const asked = Array.from({ length: size }, () => 0);
   const means = asked.map((_, rank) => {
-    const summing: Summing<ArrayBuffer> = (memory, bytes) => {
-      const mean = meansIn(memory, bytes, { ...work, rank, size, yieldCore: () => {} });
-      return later(mean);
-    };
+    const here = summingHere((memory: ArrayBuffer) => memory, { ...work, rank, size, yieldCore: () => {} });
+    const thread: typeof here = (memory, room) => later(here(memory, room));
     const sharedMemory = (bytes: number): ArrayBuffer => {
       const at = asked[rank]!++;
       memories[at] ??= new ArrayBuffer(bytes);
       expect(memories[at].byteLength).toBe(bytes);
       return memories[at];
     };
-    return sharedMean({ size, sharedMemory, here: summing, threads: [summing, summing], longBytes: 400 });
+    return sharedMean({ size, sharedMemory, here, threads: [thread, thread], longBytes: 400 });
   });
   return { means, asked };
 }
 
 const work: VectorWork = {
-  copy: (into, from) => into.set(from),
+  copy: (into, from) => (into as FloatVector).set(from as FloatVector),
   add: (into, other) => into.set(into.map((value, i) => value + other[i]!)),
   scale: (vector, factor) => vector.set(vector.map((value) => value * factor)),
 };
@@ -51,7 +50,7 @@ type Mean = Ranks['mean'];
 
 async function meanOf(mean: Mean, vector: FloatVector, count: number): Promise<FloatVector> {
   const into = vector.slice();
-  await mean(vector, count, into);
+  await mean(hostFloats(vector), count, hostFloats(into));
   return into;
 }
 

@@ -11,14 +11,14 @@ import type { Ranks } from '../program/ranks.js';
 import type { FloatVector } from '../program/treeSum.js';
 
 /** Ranks of one machine. */
-export interface Neighbours<Memory> {
+export interface Neighbours<Shared> {
   readonly size: number;
   /** Bytes that all ranks see, zero at first; all of them ask for equally many at the same time. */
-  sharedMemory(bytes: number): Memory;
+  sharedMemory(bytes: number): Shared;
   /** In this thread. */
-  readonly here: Summing<Memory>;
+  readonly here: Summing<Shared>;
   /** In other threads. */
-  readonly threads: readonly Summing<Memory>[];
+  readonly threads: readonly Summing<Shared>[];
   /** Bytes of a vector that other threads sum. */
   readonly longBytes?: number;
 }
@@ -26,9 +26,9 @@ export interface Neighbours<Memory> {
 /**
  * Means of vectors in a room, one after another.
  *
- * @param bytes those of the longest vector that has room
+ * @param room bytes of the longest vector that has room
  */
-export type Summing<Memory> = (memory: Memory, bytes: number) => Ranks['mean'];
+export type Summing<Shared> = (memory: Shared, room: number) => Ranks['mean'];
 
 /** Bytes of vectors that threads of their own sum: it takes them some 0.1 ms to begin and to tell that they are done. */
 const LONG_BYTES = 2 ** 21;
@@ -39,20 +39,20 @@ const LINE = 64;
 /** Looks at the others' counters before the core is given away: some 50 µs, as long as ranks in step differ. */
 const LOOKS = 1000;
 
-export function sharedMean<Memory>({
+export function sharedMean<Shared>({
   size,
   sharedMemory,
   here,
   threads,
   longBytes = LONG_BYTES,
-}: Neighbours<Memory>): Ranks['mean'] {
+}: Neighbours<Shared>): Ranks['mean'] {
   const rooms: Room[] = [];
   let longOnes = 0;
   return (vector, count, into) => {
-    const at = vector.byteLength < longBytes ? threads.length : longOnes++ % threads.length;
+    const at = vector.bytes < longBytes ? threads.length : longOnes++ % threads.length;
     // All ranks find out here, call by call, that they need more room: they have to ask for it in the same order.
-    if ((rooms[at]?.bytes ?? 0) < vector.byteLength) {
-      const bytes = Math.ceil(vector.byteLength / LINE) * LINE;
+    if ((rooms[at]?.bytes ?? 0) < vector.bytes) {
+      const bytes = Math.ceil(vector.bytes / LINE) * LINE;
       rooms[at] = { bytes, mean: (threads[at] ?? here)(sharedMemory(size * (LINE + bytes)), bytes) };
     }
     return rooms[at]!.mean(vector, count, into);
@@ -65,9 +65,12 @@ interface Room {
   readonly mean: Ranks['mean'];
 }
 
+/** Memory, by an array or by its address. */
+export type Memory = FloatVector | bigint;
+
 /** Operations on vectors of one type and length. */
 export interface VectorWork {
-  copy(into: FloatVector, from: FloatVector): void;
+  copy(into: Memory, from: Memory, bytes: number): void;
   /** Adds the second to the first. */
   add(into: FloatVector, other: FloatVector): void;
   scale(vector: FloatVector, factor: number): void;
@@ -81,12 +84,26 @@ export interface Summer extends VectorWork {
   yieldCore(): void;
 }
 
-/** Means in memory that has room for a vector of each rank, behind a counter for each. */
+/** A vector, and where its mean goes. */
+export interface Task {
+  readonly vector: Memory;
+  readonly into: Memory;
+  /** Bytes of both. */
+  readonly bytes: number;
+  readonly isDouble: boolean;
+  /** Divides the sum; a power of two. */
+  readonly count: number;
+}
+
+/** Floats that are summed and scaled at a time: few enough for the cache of a core. */
+const CHUNK = 2 ** 16;
+
+/** Means in memory that has room for a vector of so many bytes of each rank, behind a counter for each; in their order. */
 export function meansIn(
   memory: ArrayBuffer,
-  bytes: number,
+  room: number,
   { rank, size, yieldCore, copy, add, scale }: Summer,
-): Ranks['mean'] {
+): (task: Task) => Promise<void> {
   const counters = new Int32Array(memory, 0, (size * LINE) / 4);
   const counterOf = (of: number): number => (of * LINE) / 4;
   let done = 0;
@@ -106,31 +123,43 @@ export function meansIn(
       await yieldToEventLoop();
     }
   };
-  const mean: Ranks['mean'] = async (vector, count, into) => {
-    const Floats = vector instanceof Float64Array ? Float64Array : Float32Array;
-    const vectors = Array.from(
-      { length: size },
-      (_, of) => new Floats(memory, size * LINE + of * bytes, vector.length),
-    );
-    const length = Math.ceil(vector.length / size);
-    const parts = vectors.map((each) => each.subarray(rank * length, (rank + 1) * length));
+  const mean = async ({ vector, into, bytes, isDouble, count }: Task): Promise<void> => {
+    const Floats = isDouble ? Float64Array : Float32Array;
+    const floats = bytes / Floats.BYTES_PER_ELEMENT;
+    const vectors = Array.from({ length: size }, (_, of) => new Floats(memory, size * LINE + of * room, floats));
     await everyone();
-    copy(vectors[rank]!, vector);
+    copy(vectors[rank]!, vector, bytes);
     isDone();
     await everyone();
-    // The tree of `TreeSum`. Nobody else reads this part of any vector until it is the mean.
-    for (let apart = 1; apart < size; apart *= 2) {
-      for (let at = 0; at < size; at += 2 * apart) add(parts[at]!, parts[at + apart]!);
+    const length = Math.ceil(floats / size);
+    const end = Math.min((rank + 1) * length, floats);
+    for (let from = rank * length; from < end; from += CHUNK) {
+      const parts = vectors.map((each) => each.subarray(from, Math.min(from + CHUNK, end)));
+      // The tree of `TreeSum`. Nobody else reads this part of any vector until it is the mean.
+      for (let apart = 1; apart < size; apart *= 2) {
+        for (let at = 0; at < size; at += 2 * apart) add(parts[at]!, parts[at + apart]!);
+      }
+      scale(parts[0]!, 1 / count);
     }
-    scale(parts[0]!, 1 / count);
     isDone();
     await everyone();
-    copy(into, vectors[0]!);
+    copy(into, vectors[0]!, bytes);
     isDone();
   };
   let last = Promise.resolve();
-  return (vector, count, into) => {
-    last = last.then(() => mean(vector, count, into));
+  return (task) => {
+    last = last.then(() => mean(task));
     return last;
+  };
+}
+
+/** Means in this thread, in memory that `view` makes an array of. */
+export function summingHere<Shared>(view: (memory: Shared) => ArrayBuffer, summer: Summer): Summing<Shared> {
+  return (memory, room) => {
+    const mean = meansIn(view(memory), room, summer);
+    return (floats, count, place) => {
+      const [vector, into] = [floats.array(), place.array()];
+      return mean({ vector, into, bytes: floats.bytes, isDouble: vector instanceof Float64Array, count });
+    };
   };
 }

@@ -89,14 +89,14 @@ describe.skipIf(skipsGpu)('the GPU engine', () => {
       );
       const reads = program.runReading!('step', parts);
       program.write('z', new Float32Array(length));
-      read.push((await Promise.all(reads)).flatMap((values) => [...values]));
+      read.push((await Promise.all(reads)).flatMap((values) => [...values.array()]));
     }
     expect(read).toEqual([1, 2, 3].map((round) => [8, 9, 0, 2, length - 1].map((value) => round * value)));
     expect((await program.read('z')).every((value) => value === 0)).toBe(true);
     // A part is written in its turn, again and again from the same memory.
     for (const round of [1, 2]) {
       const { values, write } = program.upload!(parts[1]!);
-      (await values).set([round, 3, 4]);
+      (await values).array().set([round, 3, 4]);
       program.write('z', [9, 9, 9]);
       write();
       expect([...(await program.read('z', 0, 3)), ...(await program.read('y', length - 1))]).toEqual([round, 3, 9, 4]);

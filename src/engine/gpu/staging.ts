@@ -5,7 +5,7 @@
 
 import { yieldToEventLoop } from '../../eventLoop.js';
 import { lastWrite } from '../../passes/lastWrite.js';
-import type { StoragePart, Upload } from '../engine.js';
+import type { HostFloats, StoragePart, Upload } from '../engine.js';
 import type { Dispatch } from './gpuProgram.js';
 
 export interface Uploads {
@@ -19,7 +19,7 @@ export function stagedUploads(device: GPUDevice, bufferOf: (storage: string) => 
   const make = (part: StoragePart) => {
     const usage = GPUBufferUsage.MAP_WRITE | GPUBufferUsage.COPY_SRC;
     const staging = device.createBuffer({ label: 'upload', size: bytesOf(part), usage, mappedAtCreation: true });
-    let values: Upload['values'] = Promise.resolve(new Float32Array(staging.getMappedRange()));
+    let values: Upload['values'] = Promise.resolve(floatsIn(staging));
     const write = (): void => {
       staging.unmap();
       const encoder = device.createCommandEncoder();
@@ -77,7 +77,7 @@ export interface StagedReads {
    * Submits the dispatches, each copy of a part behind those that write it. A part is the mapped memory itself, until
    * the next run.
    */
-  run(dispatches: readonly Dispatch[], parts: readonly StoragePart[]): readonly Promise<Float32Array>[];
+  run(dispatches: readonly Dispatch[], parts: readonly StoragePart[]): readonly Promise<HostFloats>[];
   dispose(): void;
 }
 
@@ -173,7 +173,16 @@ function readPlans(
   });
 }
 
-async function mapped(staging: GPUBuffer, mode: GPUMapModeFlags): Promise<Float32Array> {
+async function mapped(staging: GPUBuffer, mode: GPUMapModeFlags): Promise<HostFloats> {
   await staging.mapAsync(mode);
-  return new Float32Array(staging.getMappedRange());
+  return floatsIn(staging);
+}
+
+function floatsIn(staging: GPUBuffer): HostFloats {
+  return {
+    bytes: staging.size,
+    // A range is a multiple of 8 bytes, or all of them.
+    array: (count = staging.size / 4) =>
+      new Float32Array(staging.getMappedRange(0, Math.min(8 * Math.ceil(count / 2), staging.size)), 0, count),
+  };
 }
