@@ -7,34 +7,21 @@ import { join } from 'node:path';
 import { InputError } from '../errors.js';
 import type { Variables } from '../nn/index.js';
 import { tensorOf } from '../program/quantizerReport.js';
-import { declaredVariables } from '../program/trainingProgram.js';
 import { bitsPerKbyte, keepsLimits, type Quantizer, smallestBits } from '../quant/index.js';
 import type { PlannedImages } from '../reproduce/planLines.js';
 import type { ReportRow } from '../reproduce/table.js';
 import { withNetworkOfFile } from '../runs/index.js';
 import { type PlannedRun, planRuns } from '../runs/plan/planRuns.js';
 import type { Workbench } from '../runs/workbench.js';
-import {
-  type ConfigFile,
-  commandWords,
-  concernsQuantizers,
-  configText,
-  documentedName,
-  type Experiment,
-  hasWidths,
-  type Lines,
-  type Overrides,
-  parseConfig,
-  resolveExperiment,
-  type SettingKey,
-  sectionEntries,
-  withDefinition,
-} from '../settings/index.js';
-import { type BudgetLimit, budgetLimits, budgetOutlook } from '../train/budgetLimits.js';
-import { dataShape, programOptions } from '../train/programOptions.js';
+import { type ConfigFile, type Experiment, hasWidths, type Overrides, resolveExperiment } from '../settings/index.js';
+import { type BudgetLimit, budgetOutlook } from '../train/budgetLimits.js';
+import { type FrontSections, floatSection, frontSections, type Limited } from './frontSections.js';
 import { endBits, endsOf, homogeneousBits } from './homogeneousBits.js';
-import { type QuantizedWay, quantizedWays, type Way, wayNames } from './ways.js';
+import { fixedBits, isOfQuantized, type Keys, keyOf, underBudget } from './keys.js';
+import { checkVariant, type Variant, variantBudgetsOf, variantsOf } from './variants.js';
+import { type QuantizedWay, quantizedWays, type Way } from './ways.js';
 
+/** The call of a front. */
 export interface FrontOptions {
   /** The file of the float network's section. */
   readonly file: ConfigFile;
@@ -58,6 +45,7 @@ export interface FrontOptions {
   readonly quick: boolean;
 }
 
+/** A row of the report: one network, with all seeds. */
 export interface FrontRow extends ReportRow {
   readonly way: Way;
   /** The variant whose keys the row has, if any. */
@@ -74,6 +62,7 @@ export interface FrontBudget {
   readonly variants: readonly string[];
 }
 
+/** A planned front. */
 export interface Front {
   /** The float network first, then by budget. */
   readonly rows: readonly FrontRow[];
@@ -113,35 +102,6 @@ const quickSettings: Overrides = {
 };
 
 /**
- * Learning rate of networks that start from the float one, relative to its rate, as in the published sections
- * (`…_RLR`).
- */
-const rateOfQuantized = 0.1;
-
-/** Keys that every run sets itself, or in which the ways differ. */
-const ownKeys = [
-  ...['name', 'resume', 'seed', 'out', 'weightfile', 'budget', 'budget_search', 'layers'],
-  ...[
-    'weights',
-    'target_weight_kbytes',
-    'target_activation_kbytes',
-    'w_quantize',
-    'a_quantize',
-    'w_bitwidth',
-    'a_bitwidth',
-  ],
-];
-
-/** Keys that a variant must not change, since the comparison would be unfair. */
-const sharedKeys: readonly string[] = [
-  ...['name', 'resume', 'seed', 'out', 'data', 'model', 'epochs', 'select', 'validation_split'],
-  ...['budget', 'target_weight_kbytes', 'target_activation_kbytes'],
-];
-
-/** Keys for distillation of quantized networks; the float network only has the teacher of its section. */
-const teachingKeys: readonly string[] = ['distill', 'distill_temperature', 'distill_weight'];
-
-/**
  * The float network of a front, from its section and the call.
  *
  * @throws InputError for a section with quantizers, and for faulty settings
@@ -171,7 +131,7 @@ export async function planFront(
   bench: Workbench,
   onTask: (task: string, done: number, total: number) => void,
 ): Promise<Front> {
-  const { file: source, section, quick, only: ways = quantizedWays } = options;
+  const { quick, only: ways = quantizedWays } = options;
   const variants = variantsOf(options);
   const base = await withNetworkOfFile(floatNetwork(options));
   if (base.task.loss !== 'classes') {
@@ -179,181 +139,85 @@ export async function planFront(
     throw new InputError(`${where} = ${base.task.loss}: a front is drawn of errors of classes`);
   }
   const folder = options.out ?? (quick ? 'front-quick' : 'front');
-  const path = join(folder, 'front.cfg');
   const images = await bench.data(base, onTask);
-  const declared = (experiment: Experiment) => {
-    const own = withDefinition(experiment, base.network.definition);
-    const options = programOptions(own, dataShape(images, 1), null);
-    return { options, variables: declaredVariables(options) };
-  };
-  const sections = new Map<string, Lines>([
-    ['DEFAULT', sharedLines(options, base)],
-    ['FLOAT', linesOf(base.settings.weightfile === null ? {} : { weightfile: base.settings.weightfile })],
-  ]);
-  const teaching = teachingOf(options.settings);
-  /** The keys that all quantized networks have. */
-  const quantizedFrom = (float: string): Keys => ({ ...startingFrom(float, base), ...teaching });
-  const rows: FrontRow[] = [];
-  const addRow = (way: Way, id: string, remark = '', variant: string | null = null): void => {
-    rows.push({ id, section: id, way, variant, label: wayNames[way] + remark, group: '' });
-  };
-  addRow('float', 'FLOAT');
-  const add: AddRow = (way, name, keys, variant) => {
-    if (!ways.includes(way)) return [];
-    if (sections.has(name)) return [name];
-    sections.set(name, linesOf({ ...quantizedFrom('FLOAT'), ...keys }));
-    addRow(way, name, variant && `, ${variant}`, variant);
-    return [name];
-  };
-  const text = () => configText(`The runs of a front: ${commandOf(source, section)}`, sections);
-  const experimentOf = (name: string, keys: Keys) => {
-    const all = configText('', new Map([...sections, [name, linesOf({ ...quantizedFrom('FLOAT'), ...keys })]]));
-    return resolveExperiment(parseConfig(all, path), name, {}, 'shared');
-  };
-  /** The network of these keys with its limits. */
-  const limited = (keys: Keys): Limited => {
-    const experiment = experimentOf('LIMITED', keys);
-    const { variables } = declared(experiment);
-    return { experiment, quantizers: variables.quantizers, limits: budgetLimits(experiment, variables) };
-  };
-  const narrowed = (width: number): Keys => ({
-    width_multiplier: (base.settings.width_multiplier * width) / wholeWidth,
-  });
-  const narrow =
-    ways.includes('narrow') && hasWidths(base.settings) ? (options.narrow ?? (quick ? [] : usualNarrow)) : [];
-
-  const allKbytes = options.budgets ?? usualBudgets(declared(base).variables, quick);
-  const variantBudgets = variantBudgetsOf(options, allKbytes);
-  const budgets = allKbytes.map((kbytes): FrontBudget => {
-    const alike = underBudget(kbytes, options.activationKbytes);
-    const whole = limited(alike);
-    const prunes = !keepsLimits(whole.limits.filter(isOfWeights), whole.quantizers.map(smallestBits));
-    const keys = { ...alike, ...(prunes && { budget_prune: 'true' }) };
-    const experiment = experimentOf(`LEARNED_${kbytes}`, keys);
-    budgetOutlook(experiment, declared(experiment));
-    const rows = {
-      learned: add('learned', `LEARNED_${kbytes}`, keys),
-      allocated: add('allocated', `ALLOCATED_${kbytes}`, { ...keys, budget_search: 0 }),
-      ...homogeneousRows(whole, add),
-      narrow: narrow.flatMap((bits) => {
-        const fits = (width: number) => homogeneousKeys(limited({ ...alike, ...narrowed(width) }), [bits, bits]);
-        const width = homogeneousKeys(whole, [bits, bits]) ? 0 : mostThatFit(wholeWidth, (part) => fits(part) !== null);
-        if (width === 0) return [];
-        const float = `FLOAT_NARROW${width}`;
-        if (!sections.has(float)) {
-          sections.set(float, linesOf(narrowed(width)));
-          addRow('float', float, `, ${width}/${wholeWidth} of the channels`);
-        }
-        const { name, keys } = fits(width)!;
-        return add('narrow', `NARROW${width}_${name}`, { ...quantizedFrom(float), ...narrowed(width), ...keys });
-      }),
-    };
-    const ofVariants = (variantBudgets.includes(kbytes) ? variants : []).flatMap(({ name, keys: own }) => {
-      const section = `LEARNED_${kbytes}_${name}`;
-      checkVariant(options, name, () => experimentOf(section, { ...keys, ...own }));
-      return add('learned', section, { ...keys, ...own }, name);
-    });
-    return { kbytes, rows, variants: ofVariants };
-  });
-  const file = parseConfig(text(), path);
+  const sections = frontSections(options, base, ways, images, join(folder, 'front.cfg'));
+  const kbytes = options.budgets ?? usualBudgets(sections.declared(base).variables, quick);
+  const withVariants = variantBudgetsOf(options, kbytes);
+  const budgets = kbytes.map((budget) =>
+    planBudget(options, sections, budget, withVariants.includes(budget) ? variants : []),
+  );
+  const { rows } = sections;
+  const { file, text } = sections.written();
   const plan = planRuns(
     rows.map((row) => ({ file, section: row.section })),
     { seeds: options.seeds ?? (quick ? [0] : usualSeeds), out: folder, settings: {}, budgetSettings: {} },
   );
   return {
-    rows,
-    budgets,
-    ways,
-    plan,
-    file,
-    text: text(),
-    quick,
+    ...{ rows, budgets, ways, plan, file, text, quick, folder },
     images: { classes: images.classes.length, shape: [images.train.height, images.train.width, images.train.channels] },
-    folder,
-    teacher: experimentOf('QUANTIZED', {}).training.distill?.from ?? null,
+    teacher: sections.experimentOf('QUANTIZED', {}).training.distill?.from ?? null,
   };
 }
 
-type Keys = Readonly<Partial<Record<SettingKey, string | number>>>;
-
-/**
- * Adds a row and its section, unless another budget has it already. Returns a list of its identifier, or an empty one
- * for a way that is not compared.
- */
-type AddRow = (way: QuantizedWay, name: string, keys: Keys, variant?: string) => readonly string[];
-
-interface Variant {
-  readonly name: string;
-  readonly keys: Keys;
-}
-
-/** @throws InputError for keys that a variant cannot change, and if learned bits are not compared */
-function variantsOf({ variants: file, only }: FrontOptions): Variant[] {
-  if (!file) return [];
-  if (only && !only.includes('learned')) {
-    throw new InputError(`--variants ${file.path}: are of learned bits; let --only name learned, too`);
-  }
-  return [...file.sections.keys()].map((name) => {
-    const entries = [...sectionEntries(file, name).values()];
-    const shared = entries.find(({ key }) => sharedKeys.includes(key));
-    if (shared) {
-      throw new InputError(
-        `${file.path}:${shared.line}: [${name}] ${shared.key}: is the same in all networks of a front; give it to the call`,
-      );
-    }
-    return { name, keys: Object.fromEntries(entries.map(({ key, value }) => [key, value])) };
+/** Adds the sections of one budget. */
+function planBudget(
+  options: FrontOptions,
+  sections: FrontSections,
+  kbytes: number,
+  variants: readonly Variant[],
+): FrontBudget {
+  const alike = underBudget(kbytes, options.activationKbytes);
+  const whole = sections.limited(alike);
+  const prunes = !keepsLimits(whole.limits.filter(isOfWeights), whole.quantizers.map(smallestBits));
+  const keys = { ...alike, ...(prunes && { budget_prune: 'true' }) };
+  const learned = `LEARNED_${kbytes}`;
+  const experiment = sections.experimentOf(learned, keys);
+  budgetOutlook(experiment, sections.declared(experiment));
+  const rows = {
+    learned: sections.add({ way: 'learned', name: learned, keys }),
+    allocated: sections.add({ way: 'allocated', name: `ALLOCATED_${kbytes}`, keys: { ...keys, budget_search: 0 } }),
+    ...homogeneousRows(whole, sections),
+    narrow: narrowBits(options, sections.base).flatMap((bits) => narrowRows(bits, alike, whole, sections)),
+  };
+  const ofVariants = variants.flatMap(({ name: variant, keys: own }) => {
+    const name = `${learned}_${variant}`;
+    checkVariant(options, variant, () => sections.experimentOf(name, { ...keys, ...own }));
+    return sections.add({ way: 'learned', name, keys: { ...keys, ...own }, variant });
   });
-}
-
-/** @throws InputError for a budget that the front does not have, and if there are no variants */
-function variantBudgetsOf({ variants, variantBudgets }: FrontOptions, all: readonly number[]): readonly number[] {
-  if (!variantBudgets) return all;
-  if (!variants) throw new InputError('--variant-budgets: goes with --variants');
-  const strange = variantBudgets.find((kbytes) => !all.includes(kbytes));
-  if (strange === undefined) return variantBudgets;
-  throw new InputError(`--variant-budgets ${strange}: is none of the budgets, which are ${all.join(', ')}`);
-}
-
-/** Calls `resolve` with the keys of a variant; names its section in an error. */
-function checkVariant({ variants }: FrontOptions, name: string, resolve: () => unknown): void {
-  try {
-    resolve();
-  } catch (error) {
-    if (!(error instanceof InputError)) throw error;
-    throw new InputError(`${variants?.path}: [${name}] makes ${error.message}`);
-  }
-}
-
-/** A network under a budget. */
-interface Limited {
-  readonly experiment: Experiment;
-  readonly quantizers: readonly Quantizer[];
-  readonly limits: readonly BudgetLimit[];
-}
-
-/** The largest number up to `all` that fits, if all smaller ones do; 0 if none fits. */
-function mostThatFit(all: number, fits: (number: number) => boolean): number {
-  let [most, tooMany] = [0, all];
-  while (tooMany - most > 1) {
-    const middle = Math.floor((most + tooMany) / 2);
-    if (fits(middle)) most = middle;
-    else tooMany = middle;
-  }
-  return most;
-}
-
-function isOfWeights({ key }: BudgetLimit): boolean {
-  return key === 'target_weight_kbytes';
+  return { kbytes, rows, variants: ofVariants };
 }
 
 /** The rows of the ways that give all tensors the same bits. */
-function homogeneousRows(whole: Limited, add: AddRow): Pick<FrontBudget['rows'], 'same' | 'ends'> {
+function homogeneousRows(whole: Limited, sections: FrontSections): Pick<FrontBudget['rows'], 'same' | 'ends'> {
   const { w_bitwidth_min, w_bitwidth_max } = whole.experiment.settings;
   const row = (way: 'same' | 'ends', exceptions: readonly Quantizer[]) => {
     const found = homogeneousKeys(whole, [w_bitwidth_min, w_bitwidth_max], exceptions);
-    return found ? add(way, `${way.toUpperCase()}_${found.name}`, found.keys) : [];
+    return found ? sections.add({ way, name: `${way.toUpperCase()}_${found.name}`, keys: found.keys }) : [];
   };
   return { same: row('same', []), ends: row('ends', endsOf(whole.quantizers)) };
+}
+
+/** Bits of the weights of narrower networks; none for a network whose width cannot be chosen. */
+function narrowBits({ narrow, only, quick }: FrontOptions, { settings }: Experiment): readonly number[] {
+  if ((only && !only.includes('narrow')) || !hasWidths(settings)) return [];
+  return narrow ?? (quick ? [] : usualNarrow);
+}
+
+/**
+ * The row of the widest network that fits with so many bits for all weights, and that of the float network that it
+ * starts from; none if all channels fit, or not even the fewest.
+ */
+function narrowRows(bits: number, alike: Keys, whole: Limited, sections: FrontSections): readonly string[] {
+  const narrowed = (width: number): Keys => ({
+    width_multiplier: (sections.base.settings.width_multiplier * width) / wholeWidth,
+  });
+  const fits = (width: number) => homogeneousKeys(sections.limited({ ...alike, ...narrowed(width) }), [bits, bits]);
+  const width = homogeneousKeys(whole, [bits, bits]) ? 0 : mostThatFit(wholeWidth, (part) => fits(part) !== null);
+  if (width === 0) return [];
+  const from = `${floatSection}_NARROW${width}`;
+  sections.addFloat(from, narrowed(width), `, ${width}/${wholeWidth} of the channels`);
+  const { name, keys } = fits(width)!;
+  return sections.add({ way: 'narrow', name: `NARROW${width}_${name}`, keys: { ...narrowed(width), ...keys }, from });
 }
 
 /**
@@ -384,59 +248,19 @@ function homogeneousKeys(
   return { name: `W${bits}${activations.kind ? `A${activationBits}` : ''}`, keys };
 }
 
-/** Keys that fix the bits of a quantizer that could infer them. */
-function fixedBits(prefix: 'w' | 'a', bits: number): Keys {
-  return { [`${prefix}_bitwidth`]: bits, [`${prefix}_bitwidth_min`]: bits, [`${prefix}_bitwidth_max`]: bits };
+/** The largest number up to `all` that fits, if all smaller ones do; 0 if none fits. */
+function mostThatFit(all: number, fits: (number: number) => boolean): number {
+  let [most, tooMany] = [0, all];
+  while (tooMany - most > 1) {
+    const middle = Math.floor((most + tooMany) / 2);
+    if (fits(middle)) most = middle;
+    else tooMany = middle;
+  }
+  return most;
 }
 
-/** Keys for bits inferred from learned values, within the budget. */
-function underBudget(kbytes: number, activationKbytes: number | undefined): Keys {
-  return {
-    w_quantize: 'parametric_fp_d_xmax',
-    budget: 'guaranteed',
-    target_weight_kbytes: kbytes,
-    ...(activationKbytes !== undefined && {
-      a_quantize: 'parametric_fp_d_xmax_relu',
-      target_activation_kbytes: activationKbytes,
-    }),
-  };
-}
-
-function startingFrom(float: string, { training }: Experiment): Keys {
-  return {
-    weightfile: `${float}/params_best.safetensors`,
-    initial_learning_rate: Number((training.initialLearningRate * rateOfQuantized).toPrecision(6)),
-  };
-}
-
-/** The call's keys for distillation of quantized networks. */
-function teachingOf(settings: Overrides): Keys {
-  const given = Object.entries(settings).map(([option, value]) => [keyOf(option), value] as const);
-  return Object.fromEntries(given.filter(([key, value]) => teachingKeys.includes(key) && value !== undefined));
-}
-
-/** Tells whether a key does not apply to float networks. */
-function isOfQuantized(key: string): boolean {
-  return concernsQuantizers(key) || teachingKeys.includes(key);
-}
-
-/** The keys of [DEFAULT]: those of the float network's section, and the call's overrides. */
-function sharedLines({ file, section, settings }: FrontOptions, { overrides }: Experiment): Lines {
-  const written = [...sectionEntries(file, section).values()].map(({ key, value }) => [key, value] as const);
-  const ofQuantizers = Object.entries(settings).flatMap(([option, value]) =>
-    value !== undefined && concernsQuantizers(keyOf(option)) ? [[keyOf(option), value] as const] : [],
-  );
-  const keys = [...written, ...overrides, ...ofQuantizers].filter(([key]) => !ownKeys.includes(key));
-  return linesOf(Object.fromEntries(keys));
-}
-
-/** The .cfg key of an option in commander's spelling. */
-function keyOf(option: string): string {
-  return option.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
-}
-
-function linesOf(keys: Readonly<Record<string, unknown>>): Lines {
-  return new Map(Object.entries(keys).map(([key, value]) => [key, { value: String(value) }]));
+function isOfWeights({ key }: BudgetLimit): boolean {
+  return key === 'target_weight_kbytes';
 }
 
 /** Budgets with some mean bits a weight, to three digits. */
@@ -444,8 +268,4 @@ function usualBudgets({ unquantized }: Variables, quick: boolean): number[] {
   return (quick ? usualBitsQuick : usualBits).map((bits) =>
     Number(((bits * unquantized.weights) / bitsPerKbyte).toPrecision(3)),
   );
-}
-
-function commandOf({ path }: ConfigFile, section: string): string {
-  return `${documentedName} ${commandWords(['front', section, '--cfg', path])}`;
 }

@@ -43,7 +43,7 @@ export function frontReport({ rows, budgets, ways, plan, quick, teacher }: Front
     title: `How small can it get? ${model} on ${data}`,
     blocks: [
       ...(quick ? [quickNote] : []),
-      { type: 'text', text: introduction },
+      { type: 'text', text: introduction(ways) },
       { type: 'list', items: ways.map((way) => `**${wayNames[way]}** ${meanings[way]}.`) },
       {
         type: 'list',
@@ -75,10 +75,14 @@ export function frontReport({ rows, budgets, ways, plan, quick, teacher }: Front
   };
 }
 
-const introduction =
-  'A float network of every seed, and from it at every budget a network for each way to give bits to its tensors. All of ' +
-  'one seed start from the same parameters and train as long, in all of them weights and ranges are learned; only how ' +
-  'the bits come about differs:';
+function introduction(ways: readonly QuantizedWay[]): string {
+  const but = ways.includes('narrow') ? ' (narrower ones from a float network of their width)' : '';
+  return (
+    'A float network of every seed, and from it at every budget a network for each way to give bits to its tensors. All ' +
+    `of one seed start from the same parameters${but} and train as long, in all of them weights and ranges are learned; ` +
+    'only how the bits come about differs:'
+  );
+}
 
 const resultText =
   'Errors are of the chosen parameters on the test images; gaps are to the float network of the same seed, in points. A ' +

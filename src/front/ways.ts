@@ -1,6 +1,7 @@
 /**
- * The ways to choose the bits of a network's tensors, which are compared at every budget. All start from the same float
- * network, train as long, and learn weights and ranges; they differ only in how the bits are chosen.
+ * The ways to choose the bits of a network's tensors, which are compared at every budget. All but the narrower networks
+ * start from the same float network. All train as long and learn weights and ranges; they differ in how the bits are
+ * chosen.
  */
 
 export const wayNames = {
