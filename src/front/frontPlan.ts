@@ -172,7 +172,7 @@ function planBudget(
   const keys = { ...alike, ...(prunes && { budget_prune: 'true' }) };
   const learned = `LEARNED_${kbytes}`;
   const experiment = sections.experimentOf(learned, keys);
-  budgetOutlook(experiment, sections.declared(experiment));
+  budgetOutlook(withOptionNames(experiment), sections.declared(experiment));
   const rows = {
     learned: sections.add({ way: 'learned', name: learned, keys }),
     allocated: sections.add({ way: 'allocated', name: `ALLOCATED_${kbytes}`, keys: { ...keys, budget_search: 0 } }),
@@ -185,6 +185,15 @@ function planBudget(
     return sections.add({ way: 'learned', name, keys: { ...keys, ...own }, variant });
   });
   return { kbytes, rows, variants: ofVariants };
+}
+
+/** The experiment with its targets named as in the call, since errors come before the .cfg file is written. */
+function withOptionNames(experiment: Experiment): Experiment {
+  const ofCall = (where: string) => ({ where, origin: 'call' }) as const;
+  const sources = new Map(experiment.sources)
+    .set('target_weight_kbytes', ofCall('--budgets'))
+    .set('target_activation_kbytes', ofCall('--target-activation-kbytes'));
+  return { ...experiment, sources };
 }
 
 /** The rows of the ways that give all tensors the same bits. */
