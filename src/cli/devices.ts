@@ -16,7 +16,7 @@ interface DeviceEntry {
 export function devicesCommand(): Command {
   return new Command('devices')
     .description('engines and GPUs found on this machine')
-    .option('--json', 'as JSON')
+    .option('--json', 'one JSON array on stdout')
     .action(async ({ json = false }: { json?: boolean }) => {
       const entries = await listDevices();
       const text = json ? JSON.stringify(entries, null, 2) : entries.map(lineOf).join('\n');

@@ -16,10 +16,11 @@ import { predictionOf } from '../ship/interpreter.js';
 import { metricNames, metrics, namedMetric, type Task } from '../task.js';
 import { dataShape, programOptions } from '../train/programOptions.js';
 import { type LoadedWeights, readStartingWeights } from '../weights/index.js';
+import { addEvaluationOptions } from './options.js';
 import { progressDisplay, progressFrame } from './progress.js';
 
 export function evalCommand(): Command {
-  return new Command('eval')
+  const command = new Command('eval')
     .description('error and sizes of a trained run')
     .argument('<run>', 'a run folder, or a file of parameters')
     .option(
@@ -28,21 +29,15 @@ export function evalCommand(): Command {
     )
     .option('--image-size <n>', 'side of the square images of images:DIR')
     .option('--limit-val <n>', 'number of images to use')
-    .option('--device <name>', "auto, cpu, gpu or reference instead of the run's own")
-    .option('--threads <n>', 'threads of the CPU engine')
-    .option(
-      '--matmul-precision <name>',
-      "of products on a GPU: auto, float16, float16x2 or float32 instead of the run's",
-    )
     .option('--decode-threads <n>', 'number of images decoded at a time')
     .option('--deployed', 'evaluate the exported integer network, too')
-    .option('--last', 'the last parameters instead of the best')
     .option('--json', 'one JSON object on stdout')
     .action(async (root: string, options: Record<string, string | boolean | undefined>) => {
       const { last, json, deployed, ...overrides } = options;
       const result = await evaluateRun(root, overrides, { last: last === true, deployed: deployed === true });
       process.stdout.write(json ? `${JSON.stringify(result)}\n` : `${describe(result)}\n`);
     });
+  return addEvaluationOptions(command);
 }
 
 /** One of these metrics, by its name; `rmse` comes beside `mse`. */

@@ -14,9 +14,9 @@ import {
 } from '../deploy/exportRun.js';
 import { openTrained } from '../deploy/trainedNetwork.js';
 import { userPath } from '../disk/userPath.js';
-import { MissingPackage } from '../errors.js';
 import { isParametersFile } from '../runs/evaluationData.js';
 import { lockFolder } from '../runs/lock.js';
+import { ifDrawable } from './pictures.js';
 import { taskDisplay } from './progress.js';
 import { textTable } from './textTable.js';
 
@@ -59,7 +59,7 @@ export function exportCommand(): Command {
         const folder = out ?? exportFolder(root);
         const { task, stop } = taskDisplay();
         const trained = await openTrained(root, last, (done, total) => task('proving the integers', done, total));
-        const lock = await lockFolder(folder, { does: 'exports', onLine: (line) => process.stderr.write(`${line}\n`) });
+        const lock = await lockFolder(folder, { does: 'exports', onLine: printLine });
         const options = { formats: to, profile, packed, out: folder, force, task, ...(plots ? { draw } : {}) };
         const summary = await exportRun(trained, options).finally(() => {
           stop();
@@ -70,6 +70,10 @@ export function exportCommand(): Command {
     );
 }
 
+function printLine(text: string): void {
+  process.stderr.write(`${text}\n`);
+}
+
 function exportFolder(root: string): string {
   return isParametersFile(root) ? join(dirname(root), `${basename(root, extname(root))}-export`) : join(root, 'export');
 }
@@ -77,13 +81,8 @@ function exportFolder(root: string): string {
 /** Draws the picture beside export.md; without the optional packages a line says which are missing. */
 async function draw(summary: ExportContent): Promise<ReadonlyMap<string, string | Uint8Array>> {
   const { drawPlot, exportPlot } = await import('../report/index.js');
-  try {
-    return await drawPlot(exportPlot(summary), 'export');
-  } catch (error) {
-    if (!(error instanceof MissingPackage)) throw error;
-    process.stderr.write(`NOTE: no picture: ${error.message}\n`);
-    return new Map();
-  }
+  const files = await ifDrawable(() => drawPlot(exportPlot(summary), 'export'), printLine);
+  return files ?? new Map();
 }
 
 function describe(summary: ExportSummary, folder: string): string {

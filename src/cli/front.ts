@@ -48,7 +48,7 @@ export function frontCommand(): Command {
     .addOption(new Option('--budgets <list>', 'kB of all weights together, such as 70,100').argParser(budgetList))
     .addOption(
       new Option('--target-activation-kbytes <n>', 'budget of the activations; without it they stay float').argParser(
-        (text) => budgetList(text)[0],
+        kbytes,
       ),
     )
     .addOption(
@@ -127,9 +127,17 @@ async function planText({ plan, images, folder, file, text }: Front): Promise<st
   ].join('\n');
 }
 
+function kbytes(text: string): number {
+  const [budget = 0, ...others] = budgetList(text);
+  if (others.length === 0) return budget;
+  throw new InvalidArgumentError('give one number of kB, such as 8.1');
+}
+
 function budgetList(text: string): number[] {
   const budgets = text.split(',').map(Number);
-  if (!budgets.every((kbytes) => kbytes > 0)) throw new InvalidArgumentError('give kB, such as 40,70,100');
+  if (!budgets.every((each) => each > 0 && Number.isFinite(each))) {
+    throw new InvalidArgumentError('give kB, such as 40,70,100');
+  }
   if (new Set(budgets).size < budgets.length) throw new InvalidArgumentError('a budget stands twice');
   return budgets.sort((a, b) => a - b);
 }

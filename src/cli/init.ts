@@ -29,8 +29,7 @@ export function initCommand(): Command {
       }
       const asked = await withNetworkOfFile(askedFor(overrides));
       const display = progressDisplay(progressFrame(asked));
-      const { name, text, experiments, notes } = await recommend(asked, display);
-      display.stop();
+      const { name, text, experiments, notes } = await recommend(asked, display).finally(display.stop);
       const path = userPath(given ?? `${name}.cfg`);
       if (existsSync(path) && force !== true) {
         throw new InputError(`${path}: exists already; name another FILE, or replace it with --force`);

@@ -15,7 +15,7 @@ import { withNetworkOfFile } from '../runs/index.js';
 import { type Experiment, experimentFromSettings } from '../settings/index.js';
 import type { Task } from '../task.js';
 import { type DataShape, networkOf, programOptions } from '../train/programOptions.js';
-import { addSettingOptions } from './options.js';
+import { addSettingOptions, positive } from './options.js';
 import { textTable } from './textTable.js';
 
 /**
@@ -40,7 +40,7 @@ export function inspectCommand(): Command {
     .description('layers, shapes, parameters, multiplications and kB of a network, and the smallest budget it can keep')
     .argument('<net>', 'name of a model, or a file: ./net.mjs, net.onnx')
     .option('--input <HxWxC>', 'shape of an image, for a named model', imageShape)
-    .option('--classes <n>', 'number of classes, for a named model or an ONNX file', count)
+    .option('--classes <n>', 'number of classes, for a named model or an ONNX file', positive)
     .option('--w-bitwidth <n>', 'bits of weights')
     .option('--a-bitwidth <n>', 'bits of activations')
     .option('--json', 'one JSON object on stdout')
@@ -50,11 +50,6 @@ export function inspectCommand(): Command {
       process.stdout.write(`${json ? JSON.stringify(found) : describe(found)}\n`);
     });
   return addSettingOptions(command, ['model']);
-}
-
-function count(text: string): number {
-  if (/^[1-9]\d*$/.test(text)) return Number(text);
-  throw new InvalidArgumentError('give a whole number from 1 on');
 }
 
 function imageShape(text: string): ImageShape {

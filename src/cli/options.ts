@@ -27,6 +27,18 @@ export function matmulPrecisionOption(fallback: MatmulPrecision): Option {
     .default(fallback);
 }
 
+/** Adds the options of a command that evaluates a trained run. */
+export function addEvaluationOptions(command: Command): Command {
+  return command
+    .option('--device <name>', "auto, cpu, gpu or reference instead of the run's own")
+    .option('--threads <n>', 'threads of the CPU engine')
+    .option(
+      '--matmul-precision <name>',
+      "precision of convolutions on a GPU: auto, float16, float16x2 or float32 instead of the run's",
+    )
+    .option('--last', 'the last parameters instead of the best');
+}
+
 /**
  * Adds a hidden option for every .cfg key that the command has no option for yet, except those in `without` and
  * `weightfile`, which is --weights.

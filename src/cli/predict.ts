@@ -10,6 +10,7 @@ import { evaluatedExperiment, evaluatedParameters, openEvaluated } from '../runs
 import { engineOf } from '../runs/workbench.js';
 import { describedShape, programOptions } from '../train/programOptions.js';
 import { readStartingWeights } from '../weights/index.js';
+import { addEvaluationOptions } from './options.js';
 import { percent } from './progress.js';
 import { textTable } from './textTable.js';
 
@@ -19,23 +20,17 @@ const BATCH = 64;
 type FilePrediction = { readonly file: string } & (Prediction | Answer | { readonly error: number });
 
 export function predictCommand(): Command {
-  return new Command('predict')
+  const command = new Command('predict')
     .description('predictions of a trained run for images, numbers in .npy and .csv files, or clips in .wav files')
     .argument('<run>', 'a run folder, or a file of parameters')
     .argument('<images...>', 'image files, or .npy, .csv or .wav files')
-    .option('--device <name>', "auto, cpu, gpu or reference instead of the run's own")
-    .option('--threads <n>', 'threads of the CPU engine')
-    .option(
-      '--matmul-precision <name>',
-      "of products on a GPU: auto, float16, float16x2 or float32 instead of the run's",
-    )
-    .option('--last', 'the last parameters instead of the best')
     .option('--json', 'one JSON array on stdout')
     .action(async (root: string, files: string[], options: Record<string, string | boolean | undefined>) => {
       const { last, json, ...overrides } = options;
       const { classes, found } = await predict(root, files, overrides, last === true);
       process.stdout.write(`${json ? JSON.stringify(found) : textTable(found.map((one) => row(one, classes)))}\n`);
     });
+  return addEvaluationOptions(command);
 }
 
 async function predict(

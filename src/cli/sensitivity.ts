@@ -4,10 +4,11 @@
 
 import { join } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { MissingPackage } from '../errors.js';
 import { runSensitivity } from '../sensitivity/runSensitivity.js';
 import type { Sensitivity, TensorSensitivity } from '../sensitivity/sensitivity.js';
 import { namedMetric } from '../task.js';
+import { addEvaluationOptions } from './options.js';
+import { ifDrawable } from './pictures.js';
 import { taskDisplay } from './progress.js';
 import { textTable } from './textTable.js';
 
@@ -24,16 +25,12 @@ interface Options {
 }
 
 export function sensitivityCommand(): Command {
-  return new Command('sensitivity')
+  const command = new Command('sensitivity')
     .description('loss of a trained run when one of its tensors gets other bits')
     .argument('<run>', 'a run folder')
     .addOption(count('--images <n>', 'largest number of images, none of them test images', 1, 1000))
     .addOption(count('--fewer <n>', 'measure up to this many bits less', 0, 2))
     .addOption(count('--more <n>', 'measure up to this many bits more', 0, 1))
-    .option('--device <name>', "auto, cpu, gpu or reference instead of the run's own")
-    .option('--threads <n>', 'threads of the CPU engine')
-    .option('--matmul-precision <name>', "precision of convolutions on a GPU instead of the run's")
-    .option('--last', 'the last parameters instead of the best')
     .option('--json', 'one JSON object on stdout')
     .option('--no-plots', 'draw no plot')
     .action(async (root: string, options: Options) => {
@@ -47,6 +44,7 @@ export function sensitivityCommand(): Command {
       const drawn = plots ? await draw(root, found, display.line) : [];
       process.stdout.write(json ? `${JSON.stringify(found)}\n` : `${[describe(found), ...drawn].join('\n')}\n`);
     });
+  return addEvaluationOptions(command);
 }
 
 function count(flags: string, words: string, least: number, fallback: number): Option {
@@ -101,13 +99,11 @@ async function draw(root: string, found: Sensitivity, line: (text: string) => vo
     ...tensor,
     rises: others.map(({ bits, loss }) => ({ bits, rise: loss - found.learned.loss })),
   }));
-  try {
-    return await writePlot(sensitivityPlot(root, rows), join(root, 'plots'), 'sensitivity');
-  } catch (error) {
-    if (!(error instanceof MissingPackage)) throw error;
-    line(`NOTE: no picture: ${error.message}`);
-    return [];
-  }
+  const paths = await ifDrawable(
+    () => writePlot(sensitivityPlot(root, rows), join(root, 'plots'), 'sensitivity'),
+    line,
+  );
+  return paths ?? [];
 }
 
 function signed(rise: number): string {

@@ -3,7 +3,7 @@
 import { Command } from 'commander';
 import { queuedJobs, type RunStatus, runStatuses } from '../cluster/index.js';
 import { userPath } from '../disk/userPath.js';
-import { metricText, namedMetric } from '../task.js';
+import { type MetricName, metricText, namedMetric } from '../task.js';
 import { textTable } from './textTable.js';
 
 export function statusCommand(): Command {
@@ -17,16 +17,17 @@ export function statusCommand(): Command {
     });
 }
 
+/** The error of the column of that name; other metrics say theirs. */
+function errorText(metric: MetricName, error: number): string {
+  return metric === 'error' ? metricText(metric, error) : namedMetric(metric, error);
+}
+
 function statusTable(runs: readonly RunStatus[]): string {
   const lines = runs.map(({ run, state, note, epochs, error, metric, job }) => [
     run,
     state,
     epochs === null ? '–' : `${epochs.done}/${epochs.all}`,
-    error === null || metric === null
-      ? '–'
-      : metric === 'error'
-        ? metricText(metric, error)
-        : namedMetric(metric, error),
+    error === null || metric === null ? '–' : errorText(metric, error),
     job ?? '–',
     note,
   ]);

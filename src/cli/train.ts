@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import { Command } from 'commander';
 import { dataForms } from '../data/dataSpec.js';
 import { usableCores } from '../engine/cpu/nodePlatform.js';
-import { DeviceLost, InputError, MissingPackage } from '../errors.js';
+import { DeviceLost, InputError } from '../errors.js';
 import type { Ranks } from '../program/ranks.js';
 import { askedFor, recommend } from '../recipe/index.js';
 import { checkReplaceable, type RunFolder, resumeRunFolder, runRoot, withNetworkOfFile } from '../runs/index.js';
@@ -28,6 +28,7 @@ import { gpusOption, joinOnCards, onCards, runOnCards, startsRanks, withCards } 
 import { interruptible } from './interruptible.js';
 import { layerTable } from './layerTable.js';
 import { addSettingOptions, autotuneOption, tuningFile } from './options.js';
+import { ifDrawable } from './pictures.js';
 import { type ProgressDisplay, type ProgressFrame, progressDisplay, progressFrame } from './progress.js';
 import { resolvedLayerTable } from './resolvedLayerTable.js';
 import { type Watching, watching } from './watching.js';
@@ -148,9 +149,8 @@ async function trainRecommended(overrides: Overrides, how: TrainOptions): Promis
   }
   const asked = await withNetworkOfFile(askedFor(overrides));
   const display = displayOf(how.ranks, progressFrame(asked));
-  const { experiments, file, notes } = await recommend(asked, display);
+  const { experiments, file, notes } = await recommend(asked, display).finally(display.stop);
   for (const note of notes) display.line(note);
-  display.stop();
   const folders = experiments.map(runRoot);
   if (asked.resume && !folders.some(existsSync)) {
     throw new InputError(`${folders[0]}: nothing to resume; leave out --resume to start`);
@@ -238,15 +238,8 @@ function displayOf({ rank }: Ranks, frame: ProgressFrame): ProgressDisplay {
   return { task: () => {}, line: () => {}, stop: () => {} };
 }
 
-/** Draws the pictures. Resolves to false, and a line says which package is missing, if it cannot. */
+/** Draws the pictures. Resolves to false if it cannot. */
 async function draw(root: string, line: (text: string) => void): Promise<boolean> {
   const { plotRun } = await import('../report/index.js');
-  try {
-    await plotRun(root);
-    return true;
-  } catch (error) {
-    if (!(error instanceof MissingPackage)) throw error;
-    line(`NOTE: no pictures: ${error.message}`);
-    return false;
-  }
+  return (await ifDrawable(() => plotRun(root), line)) !== null;
 }
