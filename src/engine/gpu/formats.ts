@@ -191,22 +191,23 @@ fn toFloat16(v: vec4f) -> vec2u {
 }
 fn withinFloat16(v: vec4f) -> vec4f { return select(clamp(v, vec4f(-65504.0), vec4f(65504.0)), v, areNan(v)); }
 `,
-  // The code of NaN, shifted up, is a NaN.
+  // By float32's bits, 2^23 + code, since GPUs convert integers at a quarter of the speed of floats or less. The code of NaN,
+  // shifted up, is a NaN.
   fixedPoint: `fn codesIn(words: vec2u) -> vec4u { return vec4u(words, words >> vec2u(16u)).xzyw & vec4u(0xffffu); }
+fn numbersOf(codes: vec4u, step: f32) -> vec4f {
+  return (bitcast<vec4f>(codes | vec4u(0x4b000000u)) - vec4f(8388608.0)) * step;
+}
 fn fromCodes(words: vec2u, step: f32) -> vec4f {
   let codes = codesIn(words);
-  return select(vec4f(codes) * step, bitcast<vec4f>(codes << vec4u(16u)), codes == vec4u(0xffffu));
+  return select(numbersOf(codes, step), bitcast<vec4f>(codes << vec4u(16u)), codes == vec4u(0xffffu));
 }
 fn toCodes(v: vec4f, inverse: f32) -> vec2u {
-  let codes = select(vec4u(v * inverse), vec4u(0xffffu), areNan(v));
-  return codes.xz | (codes.yw << vec2u(16u));
+  let codes = bitcast<vec4u>(v * inverse + vec4f(8388608.0)) & vec4u(0xffffu);
+  let kept = select(codes, vec4u(0xffffu), areNan(v));
+  return kept.xz | (kept.yw << vec2u(16u));
 }
 `,
-  // By float32's bits, 2^23 + code, since GPUs convert integers at a quarter of the speed of floats or less.
-  asFloat16: `fn codesAsFloat16(words: vec2u, step: f32) -> vec4<f16> {
-  let shifted = bitcast<vec4f>(codesIn(words) | vec4u(0x4b000000u));
-  return vec4<f16>((shifted - vec4f(8388608.0)) * step);
-}
+  asFloat16: `fn codesAsFloat16(words: vec2u, step: f32) -> vec4<f16> { return vec4<f16>(numbersOf(codesIn(words), step)); }
 `,
 } as const;
 

@@ -4,7 +4,7 @@
  */
 
 import type { Node } from '../../../graph/graph.js';
-import { dimension, elementCount } from '../../../graph/tensor.js';
+import { dimension, elementCount, type Tensor } from '../../../graph/tensor.js';
 import {
   branches,
   bufferOperand,
@@ -18,10 +18,10 @@ import {
   tensorOperand,
   workgroupSize,
 } from '../kernel.js';
-import { lanesFor, wideIf } from '../lanes.js';
+import { type Lanes, lanesFor, wideIf } from '../lanes.js';
 import type { Lowering } from '../lowering.js';
 import { activationFunctions, loadRange } from '../wgsl/activation.js';
-import { columnSums, finishSums, mostPartials, treeSum, workgroupsOf } from './sums.js';
+import { columnSums, finishSums, mostPartials, storeComponents, treeSum, workgroupsOf } from './sums.js';
 
 export const batchStatistics: Lowering<'batchStatistics'> = (node, placement) => {
   const { moments, runningMean: mean, runningVariance: variance } = node.operands;
@@ -93,12 +93,60 @@ function forwardOperands(
   };
 }
 
+/** Most workgroups along the pixels of a pass; invocations of larger ones take several pixels. */
+const mostGroups = 4096;
+
+/** The workgroups of a pass over pixels and channels [..., C], at most so many along the pixels. */
+function passOver(x: Tensor, lanes: Lanes, most: number) {
+  const shape = workgroupsOf(x, lanes);
+  const groups = Math.min(Math.ceil(shape.pixels / shape.down), most);
+  return { ...shape, groups, workgroups: [groups, shape.columnGroups] as const };
+}
+
+/** WGSL for what an invocation has of its channels `c`, loaded once, and for each of its pixels, elements `i`. */
+function forOwnPixels(
+  { perPixel, pixels, across, down, groups, isWorking }: ReturnType<typeof passOver>,
+  channels: string,
+  each: string,
+): string {
+  return `let c = group.y * ${across}u + t % ${across}u;
+  if (${isWorking}) {
+    ${channels}
+    for (var pixel = group.x * ${down}u + t / ${across}u; pixel < ${pixels}u; pixel += ${groups * down}u) {
+      let i = pixel * ${perPixel}u + c;
+      ${each}
+    }
+  }`;
+}
+
+/** An entry point of `workgroupSize` invocations `t`. */
+function workgroupMain(body: string): string {
+  return `@compute @workgroup_size(${workgroupSize})
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) t: u32) {
+  ${body}
+}
+`;
+}
+
+/** WGSL for the parameters of an invocation's channels, and for z of its element `i`, which backward passes recompute. */
+function normalisation(
+  lanes: Lanes,
+  perPixel: number,
+  operands: Readonly<Record<'x' | 'statistics' | 'gamma', Operand>>,
+) {
+  return {
+    channels: `let mean = ${lanes.load(operands.statistics, 'c')};
+    let deviation = ${lanes.load(operands.statistics, `c + ${perPixel}u`)};
+    let gamma = ${lanes.load(operands.gamma, 'c')};`,
+    normalized: `let normalized = (${lanes.load(operands.x, 'i')} - mean) * deviation;`,
+  };
+}
+
 export const batchNorm: Lowering<'batchNorm'> = (node, placement) => {
   const { x, shortcut } = node.operands;
   const { y } = node.results;
-  const channels = dimension(x, 3);
-  const lanes = lanesFor(channels);
-  const items = elementCount(x.shape) / lanes.width;
+  const lanes = lanesFor(dimension(x, 3));
+  const pass = passOver(x, lanes, mostGroups);
   const { operands, parameter, finish } = kernelSource(
     {
       ...forwardOperands(node, placement),
@@ -107,19 +155,19 @@ export const batchNorm: Lowering<'batchNorm'> = (node, placement) => {
     wideIf(lanes, ['x', 'statistics', 'gamma', 'beta', 'shortcut', 'y']),
   );
   const { activation } = node.attributes;
-  const perPixel = channels / lanes.width;
+  const { channels, normalized } = normalisation(lanes, pass.perPixel, operands);
   const body = `${activationFunctions(activation)}
-${elementwiseMain(
-  items,
-  `let c = i % ${perPixel}u;
-  let normalized = (${lanes.load(operands.x, 'i')} - ${lanes.load(operands.statistics, 'c')})
-    * ${lanes.load(operands.statistics, `c + ${perPixel}u`)};
-  var z = ${lanes.load(operands.gamma, 'c')} * normalized + ${lanes.load(operands.beta, 'c')};
-  ${shortcut ? `z += ${lanes.load(operands.shortcut, 'i')};` : ''}
-  ${lanes.store(operands.y, 'i', `activate${lanes.suffix}(z, range)`)}`,
-  loadRange(activation, operands.ranges, parameter),
-)}`;
-  return [finish(`batchNorm ${y.name}`, linearDispatch(items), body)];
+${workgroupMain(`${loadRange(activation, operands.ranges, parameter)}
+  ${forOwnPixels(
+    pass,
+    `${channels}
+    let beta = ${lanes.load(operands.beta, 'c')};`,
+    `${normalized}
+      var z = gamma * normalized + beta;
+      ${shortcut ? `z += ${lanes.load(operands.shortcut, 'i')};` : ''}
+      ${lanes.store(operands.y, 'i', `activate${lanes.suffix}(z, range)`)}`,
+  )}`)}`;
+  return [finish(`batchNorm ${y.name}`, pass.workgroups, body)];
 };
 
 /**
@@ -137,9 +185,8 @@ export function batchNormGradientReduce(
   const { dz, dgamma, dbeta, sums } = node.results;
   const channels = dimension(x, 3);
   const lanes = lanesFor(channels);
-  const shape = workgroupsOf(x, lanes);
-  const { perPixel, pixels, columnGroups: tiles, across, down, isWorking } = shape;
-  const groups = Math.min(Math.ceil(pixels / down), mostPartials);
+  const pass = passOver(x, lanes, mostPartials);
+  const { perPixel, columnGroups: tiles, across, groups } = pass;
   const partials = placement.scratch(groups * (2 * channels + 2 * tiles));
   const endsStart = groups * 2 * channels;
   const { operands, parameter, finish } = kernelSource(
@@ -152,28 +199,22 @@ export function batchNormGradientReduce(
     wideIf(lanes, ['x', 'statistics', 'gamma', 'beta', 'shortcut', 'dy', 'dz']),
   );
   const { activation } = node.attributes;
-  const { width: w, type, suffix } = lanes;
-  const components = [...Array(w).keys()].map((j) => ({ j, of: (v: string) => (w === 1 ? v : `${v}[${j}]`) }));
-  const contribution = w === 4 ? 'rangeSums4(z, g, range)' : 'g * rangeFactors(z, range)';
+  const { type, suffix } = lanes;
+  const own = normalisation(lanes, perPixel, operands);
+  const contribution = lanes.width === 4 ? 'rangeSums4(z, g, range)' : 'g * rangeFactors(z, range)';
   const body = `${activationFunctions(activation)}
 var<workgroup> gammas: array<${type}, ${workgroupSize}>;
 var<workgroup> betas: array<${type}, ${workgroupSize}>;
 ${sums ? `var<workgroup> ends: array<vec2f, ${workgroupSize}>;` : ''}
-@compute @workgroup_size(${workgroupSize})
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) t: u32) {
-  ${loadRange(activation, operands.ranges, parameter)}
-  let c = group.y * ${across}u + t % ${across}u;
+${workgroupMain(`${loadRange(activation, operands.ranges, parameter)}
   var sumGamma = ${type}();
   var sumBeta = ${type}();
   var sumEnds = vec2f();
-  if (${isWorking}) {
-    let mean = ${lanes.load(operands.statistics, 'c')};
-    let deviation = ${lanes.load(operands.statistics, `c + ${perPixel}u`)};
-    let gamma = ${lanes.load(operands.gamma, 'c')};
-    let beta = ${lanes.load(operands.beta, 'c')};
-    for (var pixel = group.x * ${down}u + t / ${across}u; pixel < ${pixels}u; pixel += ${groups * down}u) {
-      let i = pixel * ${perPixel}u + c;
-      let normalized = (${lanes.load(operands.x, 'i')} - mean) * deviation;
+  ${forOwnPixels(
+    pass,
+    `${own.channels}
+    let beta = ${lanes.load(operands.beta, 'c')};`,
+    `${own.normalized}
       var z = gamma * normalized + beta;
       ${shortcut ? `z += ${lanes.load(operands.shortcut, 'i')};` : ''}
       let g = ${lanes.load(operands.dy, 'i')};
@@ -181,31 +222,22 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) t:
       ${storesDz ? lanes.store(operands.dz, 'i', 'dz') : ''}
       sumGamma += dz * normalized;
       sumBeta += dz;
-      ${sums ? `sumEnds += ${contribution};` : ''}
-    }
-  }
+      ${sums ? `sumEnds += ${contribution};` : ''}`,
+  )}
   gammas[t] = sumGamma;
   betas[t] = sumBeta;
   ${sums ? 'ends[t] = sumEnds;' : ''}
-  ${columnSums(['gammas', 'betas'], shape)}
+  ${columnSums(['gammas', 'betas'], pass)}
   ${sums ? treeSum('ends', workgroupSize) : ''}
-  let row = group.x * ${2 * channels}u;
+  let row = group.x * ${2 * channels}u + ${lanes.width}u * c;
   if (t < ${across}u && c < ${perPixel}u) {
-    ${components
-      .map(({ j, of }) => operands.partials.store(`row + ${w}u * c + ${j}u`, of('gammas[t]')))
-      .concat(
-        components.map(({ j, of }) =>
-          operands.partials.store(`row + ${channels}u + ${w}u * c + ${j}u`, of('betas[t]')),
-        ),
-      )
-      .join('\n    ')}
+    ${storeComponents(lanes, operands.partials, 'row', 'gammas[t]')}
+    ${storeComponents(lanes, operands.partials, `row + ${channels}u`, 'betas[t]')}
   }
-  ${sums ? `if (t < 2u) { ${operands.partials.store(`${endsStart}u + 2u * (group.x * ${tiles}u + group.y) + t`, 'ends[0][t]')} }` : ''}
-}
-`;
+  ${sums ? `if (t < 2u) { ${operands.partials.store(`${endsStart}u + 2u * (group.x * ${tiles}u + group.y) + t`, 'ends[0][t]')} }` : ''}`)}`;
   const label = `batchNormGradientReduce ${dz.name}`;
   return [
-    finish(label, [groups, tiles], body),
+    finish(label, pass.workgroups, body),
     finishSums(placement, `${label} sums`, [
       { partials, start: 0, rows: groups, results: [dgamma, dbeta] },
       ...(sums ? [{ partials, start: endsStart, rows: groups * tiles, results: [sums] }] : []),
@@ -233,8 +265,7 @@ export function batchNormGradientApply(
   const { dx } = node.results;
   const channels = dimension(x, 3);
   const lanes = lanesFor(channels);
-  const items = elementCount(x.shape) / lanes.width;
-  const perPixel = channels / lanes.width;
+  const pass = passOver(x, lanes, mostGroups);
   const share = float(channels / elementCount(x.shape));
   const activation = masks?.attributes.activation ?? null;
   const ranges = masks?.operands.ranges ?? null;
@@ -253,19 +284,21 @@ export function batchNormGradientApply(
     wideIf(lanes, ['dz', 'x', 'statistics', 'gamma', 'beta', 'dgamma', 'dbeta', 'dx']),
   );
   const upstream = lanes.load(operands.dz, 'i');
-  const mask = () => `inputFactor${lanes.suffix}(gamma * normalized + ${lanes.load(operands.beta, 'c')}, range)`;
+  const mask = `inputFactor${lanes.suffix}(gamma * normalized + beta, range)`;
+  const own = normalisation(lanes, pass.perPixel, operands);
   const body = `${activation ? activationFunctions(activation) : ''}
-${elementwiseMain(
-  items,
-  `let c = i % ${perPixel}u;
-  let gamma = ${lanes.load(operands.gamma, 'c')};
-  let deviation = ${lanes.load(operands.statistics, `c + ${perPixel}u`)};
-  let normalized = (${lanes.load(operands.x, 'i')} - ${lanes.load(operands.statistics, 'c')}) * deviation;
-  let dz = ${activation ? `${upstream} * ${mask()}` : upstream};
-  let joint = ${lanes.load(operands.dbeta, 'c')} + normalized * ${lanes.load(operands.dgamma, 'c')};
-  let value = gamma * deviation * (dz - ${share} * joint);
-  ${lanes.store(operands.dx, 'i', 'value')}`,
-  activation ? loadRange(activation, operands.ranges, parameter) : '',
-)}`;
-  return [finish(`batchNormGradientApply ${dx.name}`, linearDispatch(items), body)];
+${workgroupMain(`${activation ? loadRange(activation, operands.ranges, parameter) : ''}
+  ${forOwnPixels(
+    pass,
+    `${own.channels}
+    ${activation ? `let beta = ${lanes.load(operands.beta, 'c')};` : ''}
+    let dgamma = ${lanes.load(operands.dgamma, 'c')};
+    let dbeta = ${lanes.load(operands.dbeta, 'c')};`,
+    `${own.normalized}
+      let dz = ${activation ? `${upstream} * ${mask}` : upstream};
+      let joint = dbeta + normalized * dgamma;
+      let value = gamma * deviation * (dz - ${share} * joint);
+      ${lanes.store(operands.dx, 'i', 'value')}`,
+  )}`)}`;
+  return [finish(`batchNormGradientApply ${dx.name}`, pass.workgroups, body)];
 }

@@ -4,9 +4,9 @@
  */
 
 export const rounding = /* wgsl */ `
+// By the largest number below 1/2, of v's sign: v plus that reaches the next whole number from exactly halfway on.
 fn roundHalfAway(v: f32) -> f32 {
-  let whole = trunc(v);
-  return select(whole, whole + sign(v), abs(v - whole) >= 0.5);
+  return trunc(v + bitcast<f32>((bitcast<u32>(v) & 0x80000000u) | 0x3effffffu));
 }
 
 // 2^k; 0 below the normal numbers, the largest power of two above them.
