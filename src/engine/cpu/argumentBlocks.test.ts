@@ -45,6 +45,7 @@ const context: LoweringContext = {
   address: () => 0,
   scratch: () => 0,
   workerScratch: () => ({ base: 0, stride: 0 }),
+  isQuantized: () => false,
   floats: () => new Float32Array(),
   integers: () => new Int32Array(),
 };

@@ -43,6 +43,8 @@ export interface LoweringContext {
   scratch(bytes: number): number;
   /** Memory of the same lifetime with one piece for each worker: worker w's begins at `base + w * stride`. */
   workerScratch(bytes: number): { readonly base: number; readonly stride: number };
+  /** Tells whether a quantizer made a tensor's values. */
+  isQuantized(tensor: Tensor): boolean;
   /** A view of a tensor's elements in the shared memory, for host calls. */
   floats(tensor: Tensor): Float32Array;
   integers(tensor: Tensor): Int32Array;

@@ -11,6 +11,7 @@ import type { AnyNode } from '../../graph/graph.js';
 import type { Plan } from '../../graph/plan.js';
 import { elementCount, type Storage, type Tensor } from '../../graph/tensor.js';
 import { arenaLayout } from '../../passes/memory.js';
+import { quantizedTensors } from '../../passes/quantizedTensors.js';
 import { argumentWords, type LoweredCall, type LoweringContext } from './lowered.js';
 import { lower } from './lowering/index.js';
 
@@ -66,6 +67,7 @@ export function placePlan(plan: Plan, base: number, threads: number): Placement 
         if (!view) return arena + offsets.get(tensor.id)!;
         return storages.get(view.storage.name)!.address + view.offset * bytesPerElement(view.storage.dtype);
       };
+      const quantized = quantizedTensors(nodes);
       const calls = nodes.flatMap((node) => {
         let next = scratch;
         let nextOfWorkers = workerScratch;
@@ -84,6 +86,7 @@ export function placePlan(plan: Plan, base: number, threads: number): Placement 
             workerEnd = Math.max(workerEnd, nextOfWorkers);
             return { base: at, stride };
           },
+          isQuantized: (tensor) => quantized.has(tensor),
           floats: (tensor) =>
             memory ? new Float32Array(memory.buffer, address(tensor), elementCount(tensor.shape)) : new Float32Array(),
           integers: (tensor) =>

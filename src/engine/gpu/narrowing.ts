@@ -7,8 +7,7 @@
 
 import { type AnyNode, operandsOf, resultsOf } from '../../graph/graph.js';
 import { elementCount, type Tensor } from '../../graph/tensor.js';
-import type { Activation } from '../../ops/attributes.js';
-import { definitionOf } from '../../ops/index.js';
+import { quantizedTensors } from '../../passes/quantizedTensors.js';
 import { type Quantizer, quantizedValues } from '../../quant/index.js';
 import type { Format } from './formats.js';
 import type { MatrixUnits } from './kernel.js';
@@ -82,26 +81,15 @@ function roundedFormat(calls: readonly AnyNode[], tensor: Tensor): Format | null
 /** Formats that hold every value of a tensor, as far as its quantizer is known. */
 function exactFormats(calls: readonly AnyNode[]): ReadonlyMap<Tensor, Format> {
   // A teacher has quantizers of its own.
-  const tables = new Map<Tensor | null | undefined, readonly Quantizer[]>();
+  const tables = new Map<Tensor, readonly Quantizer[]>();
   for (const call of calls) if (call.op === 'prepareQuantizers') tables.set(call.results.ranges, call.attributes.rows);
   const formats = new Map<Tensor, Format>();
-  for (const call of calls) {
-    const [tensor] = resultsOf(call);
-    const { values } = definitionOf(call);
-    if (!tensor || !values || values === 'new' || values === 'joined') continue;
-    const { ranges } = call.operands as { readonly ranges?: Tensor | null };
-    const format =
-      values === 'kept'
-        ? formats.get(operandsOf(call)[0]!)
-        : formatOf(values(call.attributes), tables.get(ranges) ?? []);
+  for (const [tensor, { activation, ranges }] of quantizedTensors(calls)) {
+    const quantizer = tables.get(ranges)?.[activation.row];
+    const format = quantizer && exactFormat(quantizer);
     if (format) formats.set(tensor, format);
   }
   return formats;
-}
-
-function formatOf(activation: Activation | null, rows: readonly Quantizer[]): Format | null {
-  const quantizer = activation?.type === 'quantize' ? rows[activation.row] : undefined;
-  return quantizer ? exactFormat(quantizer) : null;
 }
 
 function exactFormat(quantizer: Quantizer): Format | null {

@@ -167,7 +167,10 @@ function even(op: ConvolutionOp, geometry: Geometry, seed: number, exact: boolea
   return allFour(op, window, seed, exact, `${name}${exact ? ', exactly' : ''}`);
 }
 
-/** Forward and both gradients, with and without moments and addend; `exact`: on a grid where sums have no rounding. */
+/**
+ * Forward and both gradients, with and without moments and addend; `exact`: on the grid of a quantizer, where sums have no
+ * rounding. Gradients of 3×3 convolutions of stride 1 may have some: an engine may transform them by fractions.
+ */
 function allFour(
   op: ConvolutionOp,
   { size, options, inputs, outputs, image, groups = 1 }: Uneven & Partial<Grouped>,
@@ -184,15 +187,27 @@ function allFour(
   const count = (shape: readonly number[]) => shape.reduce((a, b) => a * b, 1);
 
   const c = caseBuilder();
-  const x = c.input('x', xShape, values(count(xShape)));
-  const w = c.input('w', wShape, values(count(wShape)));
+  const ranges = exact ? c.input('ranges', [1, 2], [0.125, 1]) : null;
+  const operand = (name: string, shape: readonly number[]) => {
+    const given = c.input(name, shape, values(count(shape)));
+    if (!ranges) return given;
+    const quantized = c.transient(`${name}, quantized`, shape);
+    const activation = { type: 'quantize', row: 0, core: 'uniform', signed: true } as const;
+    c.graph.append('activation', { x: given, ranges }, { y: quantized }, { activation });
+    return quantized;
+  };
+  const x = operand('x', xShape);
+  const w = operand('w', wShape);
   const dy = c.input('dy', yShape, values(count(yShape)));
   const addend = c.input('addend', xShape, values(count(xShape)));
   c.graph.append(op, { x, w }, { y: c.output('y', yShape, { exact }), moments: null }, window);
   const moments = c.output('moments', [2, outputs], { scale: Math.sqrt(count(wShape) / outputs) });
   c.graph.append(op, { x, w }, { y: c.output('yWithMoments', yShape, { exact }), moments }, window);
-  c.graph.append(`${op}InputGradient`, { dy, w, addend: null }, { dx: c.output('dx', xShape, { exact }) }, window);
-  c.graph.append(`${op}InputGradient`, { dy, w, addend }, { dx: c.output('dxPlus', xShape, { exact }) }, window);
-  c.graph.append(`${op}WeightGradient`, { x, dy }, { dw: c.output('dw', wShape, { exact }) }, window);
+  const { rows, columns } = window;
+  const mayRound = [size, [rows.stride, columns.stride]].join() === '3,3,1,1' && op !== 'depthwiseConv2d';
+  const gradient = (name: string, shape: readonly number[]) => c.output(name, shape, { exact: exact && !mayRound });
+  c.graph.append(`${op}InputGradient`, { dy, w, addend: null }, { dx: gradient('dx', xShape) }, window);
+  c.graph.append(`${op}InputGradient`, { dy, w, addend }, { dx: gradient('dxPlus', xShape) }, window);
+  c.graph.append(`${op}WeightGradient`, { x, dy }, { dw: gradient('dw', wShape) }, window);
   return c.build(name);
 }

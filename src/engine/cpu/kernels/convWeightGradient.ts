@@ -224,11 +224,11 @@ export function put(target: usize, low: v128, high: v128, fresh: bool): void {
 }
 
 @unmanaged
-export class PartialSumsArguments {
+class PartialSumsArguments {
   partials: usize;
   pixelChunks: i32;
   dw: usize;
-  /** Taps · input channels; Winograd's sums: input channels. */
+  /** Taps · input channels. */
   kernelRows: i32;
   channels: i32;
   groups: i32;

@@ -20,7 +20,7 @@ export { channelMoments, combineMoments } from './convMoments';
 export { packConvolutionWeights } from './convWeights';
 export { convolveWinograd } from './convWinograd';
 export { multiplyWinograd, transformWinogradInputs, transformWinogradResults } from './convWinogradApart';
-export { packWinogradWeights } from './convWinogradTransforms';
+export { packWinogradWeights } from './convWinogradWeights';
 export { depthwiseConvolve } from './depthwise';
 export * from './elementLoss';
 export { add, copy, scale } from './elementwise';

@@ -16,7 +16,7 @@ export {
 } from './batchNorm';
 export { sliceGradient, biasGradient, multiplyChannelsGradient } from './channels';
 export { convolutionWeightGradient, reduceWeightGradient } from './convWeightGradient';
-export { winogradWeightGradient, reduceWinogradWeightGradient } from './convWinogradWeightGradient';
+export { transformWinogradOperands, sumWinogradProducts, transformWinogradSums } from './convWinogradWeightGradient';
 export { depthwiseWeightGradient } from './depthwiseWeightGradient';
 export { scaleGradient, sumRows } from './elementwise';
 export { linearInputGradient, linearWeightGradient } from './linear';

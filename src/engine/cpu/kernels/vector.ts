@@ -41,3 +41,19 @@ export function accumulate(address: usize, v: v128): void {
 export function paddedBytes(count: i32): usize {
   return ((<usize>count + 3) & ~3) << 2;
 }
+
+/** Four floats `stride` bytes apart. */
+@inline
+export function gather(p: usize, stride: usize): v128 {
+  if (stride == 4) return v128.load(p);
+  let values = v128.load32_zero(p);
+  values = v128.load32_lane(p + stride, values, 1);
+  values = v128.load32_lane(p + stride * 2, values, 2);
+  return v128.load32_lane(p + stride * 3, values, 3);
+}
+
+/** Stores four floats, plus those at a distance from the target if `adds`. */
+@inline
+export function storeSum(target: usize, v: v128, distance: usize, adds: bool): void {
+  v128.store(target, adds ? f32x4.add(v, v128.load(target + distance)) : v);
+}

@@ -18,7 +18,8 @@ import {
   PANEL,
   TARGET_CHUNKS,
 } from './convolutionItems.js';
-import { lowerWinograd, winogradApplies } from './winograd.js';
+import { lowerWinograd } from './winograd.js';
+import { winogradApplies } from './winogradTiles.js';
 
 /** Leaves half of a 512 KiB second cache to weights and result. */
 const WINDOW_BYTES = 160 * 1024;
@@ -61,7 +62,9 @@ function lowerForward(node: Node<'conv2d'> | Node<'groupedConv2d'>, context: Low
   const weightStrides = { channel: 1, depth: channels, column: depth * channels, row: tapColumns * depth * channels };
   const convolution = { source: x, weights: w, weightStrides, result: y, addend: null, moments, groups };
   if (winogradApplies(w, node.attributes, depth, channels / groups)) {
-    return lowerWinograd(context, { ...convolution, rotated: false, top: -rows.before, left: -columns.before });
+    const isQuantized = context.isQuantized(x) || context.isQuantized(w);
+    const place = { top: -rows.before, left: -columns.before };
+    return lowerWinograd(context, { ...convolution, isQuantized, rotated: false, ...place });
   }
   const axes = { rows: forwardAxis(height, tapRows, rows), columns: forwardAxis(width, tapColumns, columns) };
   return lowerDirect(context, { ...convolution, ...axes });
@@ -80,7 +83,8 @@ function lowerInputGradient(
   const weightStrides = { channel: depth, depth: 1, column: channels * depth, row: tapColumns * channels * depth };
   const convolution = { source: dy, weights: w, weightStrides, result: dx, addend, moments: null, groups };
   if (winogradApplies(w, node.attributes, depth / groups, channels)) {
-    return lowerWinograd(context, { ...convolution, rotated: true, top: rows.before - 2, left: columns.before - 2 });
+    const place = { top: rows.before - 2, left: columns.before - 2 };
+    return lowerWinograd(context, { ...convolution, isQuantized: false, rotated: true, ...place });
   }
   const axes = { rows: gradientAxis(height, tapRows, rows), columns: gradientAxis(width, tapColumns, columns) };
   return lowerDirect(context, { ...convolution, ...axes });

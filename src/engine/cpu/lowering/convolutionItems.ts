@@ -129,10 +129,9 @@ function momentsBlockBytes(channels: number): number {
 
 /** The call that adds the partial weight gradients of chunks of pixels; `kernelRows` as in `PartialSumsArguments`. */
 export function addPartialSums(
-  kernel: 'reduceWeightGradient' | 'reduceWinogradWeightGradient',
   chunks: number,
   args: { readonly partials: number; pixelChunks: number; dw: number; kernelRows: number; channels: number },
   groups = 1,
 ): KernelCall {
-  return { kernel, chunks, args: { ...args, groups, chunks } };
+  return { kernel: 'reduceWeightGradient', chunks, args: { ...args, groups, chunks } };
 }

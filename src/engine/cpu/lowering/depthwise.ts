@@ -184,7 +184,7 @@ export const depthwiseConv2dWeightGradient: Lowering<'depthwiseConv2dWeightGradi
       },
       tables: [...forwardAxis(resultHeight, height, tapRows, rows).spans, ...runs],
     },
-    addPartialSums('reduceWeightGradient', reduceChunks, {
+    addPartialSums(reduceChunks, {
       ...{ partials, pixelChunks: chunks, dw: context.address(dw), kernelRows, channels },
     }),
   ];

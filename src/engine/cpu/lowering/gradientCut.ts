@@ -13,21 +13,12 @@ export interface GradientCut {
   readonly panelBlocks: number;
 }
 
-/**
- * Divides the work. `budget`: bytes for the partial sums of all chunks of pixels; `mostDepth`: largest block of
- * channels.
- */
-export function cutGradient(
-  depth: number,
-  channels: number,
-  partialBytes: number,
-  budget: number,
-  mostDepth = depth,
-): GradientCut {
+/** Divides the work. `budget`: bytes for the partial sums of all chunks of pixels. */
+export function cutGradient(depth: number, channels: number, partialBytes: number, budget: number): GradientCut {
   const panels = Math.ceil(channels / PANEL);
   const pixelChunks = Math.min(TARGET_CHUNKS, Math.max(1, Math.floor(budget / partialBytes)));
   const channelChunks = Math.ceil(TARGET_CHUNKS / pixelChunks);
-  const wanted = Math.max(Math.ceil(depth / mostDepth), Math.ceil(Math.sqrt(channelChunks)));
+  const wanted = Math.ceil(Math.sqrt(channelChunks));
   // A block of input channels must be a multiple of the tile's four.
   const blockDepth = depth % 4 === 0 ? Math.ceil(depth / 4 / wanted) * 4 : depth;
   const depthBlocks = Math.ceil(depth / blockDepth);

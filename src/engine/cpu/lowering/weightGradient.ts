@@ -18,7 +18,7 @@ import {
   windowArguments,
 } from './convolutionItems.js';
 import { cutGradient } from './gradientCut.js';
-import { winogradApplies } from './winograd.js';
+import { winogradApplies } from './winogradTiles.js';
 import { lowerWinogradWeightGradient } from './winogradWeightGradient.js';
 
 /** Bytes that a tile reads repeatedly; smaller items flush their sums too often (measured). */
@@ -71,7 +71,6 @@ function lowerWeightGradient(
       },
     },
     addPartialSums(
-      'reduceWeightGradient',
       reduceChunks,
       { partials, pixelChunks, dw: context.address(dw), kernelRows, channels: allChannels },
       groups,

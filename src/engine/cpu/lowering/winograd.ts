@@ -1,30 +1,25 @@
-/** Stride-1 3×3 convolutions, forward and input gradient, as calls of the Winograd kernels. */
+/**
+ * Stride-1 3×3 convolutions, forward and input gradient, as calls of the Winograd kernels: forward products of
+ * quantized networks by F(2×2, 3×3), others by F(4×4, 3×3) if that takes fewer products.
+ */
 
-import { nhwc, type Tensor } from '../../../graph/tensor.js';
-import type { Window } from '../../../ops/window.js';
+import { nhwc } from '../../../graph/tensor.js';
 import type { KernelCall, LoweringContext } from '../lowered.js';
-import {
-  type Convolution,
-  chooseItem,
-  convolutionArguments,
-  gatherMoments,
-  PANEL,
-  TARGET_CHUNKS,
-  upTo,
-} from './convolutionItems.js';
+import { type Convolution, gatherMoments, PANEL } from './convolutionItems.js';
 import { winogradApart } from './winogradApart.js';
+import { cutTiles, placesOf, skewBytes, type TileEdge, tileBytes, tilesOf, weightBytes } from './winogradTiles.js';
 
 const WINDOW_BYTES = 96 * 1024;
 /**
  * Bytes of a block's transformed inputs: with a panel of weights and of products they should stay in the second cache.
  */
 const BLOCK_BYTES = 128 * 1024;
-/** Input times result channels from which transformed weights, 4 MiB and more, do not fit into a second-level cache. */
-const LARGE_WEIGHTS = 65536;
-/** As in `kernels/convWinogradTransforms.ts`. */
-const SKEW_BYTES = 64;
+/** Bytes of transformed weights that do not fit into a second-level cache. */
+const LARGE_WEIGHT_BYTES = 4 * 1024 * 1024;
 
 export interface WinogradConvolution extends Convolution {
+  /** A forward product of a quantized network: it is exact where both operands are quantized, and has to remain so. */
+  readonly isQuantized: boolean;
   /** True for taps from last to first, as the input gradient needs them. */
   readonly rotated: boolean;
   /** Row and column of the source at the first result's first tap. */
@@ -32,49 +27,22 @@ export interface WinogradConvolution extends Convolution {
   readonly left: number;
 }
 
-/**
- * Tells whether the kernels apply: 3×3 taps without dilation, stride 1, input channels a multiple of four and result
- * channels of eight.
- */
-export function winogradApplies(weights: Tensor, { rows, columns }: Window, depth: number, channels: number): boolean {
-  const [tapRows, tapColumns] = nhwc(weights);
-  const isDense = [rows, columns].every(({ stride, dilation }) => stride === 1 && dilation === 1);
-  return tapRows === 3 && tapColumns === 3 && isDense && depth % 4 === 0 && channels % PANEL === 0;
-}
-
-/** Tiling of results computed from `depth` input channels into at least `chunks` items, and the scratch of a worker. */
-export function cutTiles(source: Tensor, result: Tensor, depth: number, chunks: number) {
-  const [, height, width] = nhwc(result);
-  const windowColumns = upTo(2, width) + 2;
-  const windowRows = (rows: number) => upTo(2, rows) + 2;
-  const windowBytes = (rows: number) => windowRows(rows) * windowColumns * depth * 4;
-  // More share a panel of weights, fewer stay in the cache.
-  const blockTiles = Math.min(64, Math.max(16, Math.floor(BLOCK_BYTES / (64 * depth) / 4) * 4));
-  const item = chooseItem(nhwc(source)[0], height, width, windowBytes, WINDOW_BYTES, 4 * blockTiles, 2, chunks);
-  const itemTiles = item.images * Math.ceil(item.rows / 2) * Math.ceil(width / 2);
-  const blockBytes = 64 * blockTiles * (depth + PANEL) + 2 * 16 * SKEW_BYTES;
-  return {
-    item,
-    itemTiles,
-    scratchBytes: item.images * windowBytes(item.rows) + 64 + blockBytes + itemTiles * 16,
-    args: { windowRows: windowRows(item.rows), windowColumns, blockTiles },
-  };
-}
-
 export function lowerWinograd(context: LoweringContext, convolution: WinogradConvolution): KernelCall[] {
-  const { source, weights, weightStrides, rotated, result, addend, moments, groups, top, left } = convolution;
+  const { source, weights, weightStrides, rotated, result, addend, moments, groups } = convolution;
+  const edge = edgeOf(convolution);
   const allChannels = nhwc(result)[3];
   const [depth, channels] = [nhwc(source)[3] / groups, allChannels / groups];
-  const cut = cutTiles(source, result, depth, TARGET_CHUNKS);
-  const chunks = Math.min(TARGET_CHUNKS, cut.item.count);
-  const scratch = context.workerScratch(cut.scratchBytes);
-  const combined = gatherMoments(context, moments, chunks, allChannels);
-  const packed = context.scratch((allChannels / PANEL) * 16 * (depth * PANEL * 4 + SKEW_BYTES));
+  // More share a panel of weights, fewer stay in the cache.
+  const blockTiles = Math.min(64, Math.max(16, Math.floor(BLOCK_BYTES / tileBytes(edge, depth) / 4) * 4));
+  const cut = cutTiles({ ...convolution, edge }, depth, blockTiles, WINDOW_BYTES);
+  const blockBytes = blockTiles * tileBytes(edge, depth + PANEL) + skewBytes(edge);
+  const scratch = context.workerScratch(cut.windowBytes + blockBytes + cut.tableBytes);
+  const combined = gatherMoments(context, moments, cut.chunks, allChannels);
+  const packed = context.scratch(weightBytes(edge, depth, allChannels));
   const direction = rotated ? -1 : 1;
   const args = {
-    ...convolutionArguments(context, source, result, cut.item, chunks, scratch),
-    ...{ addend: addend ? context.address(addend) : 0, moments: combined.blocks, weights: packed },
-    ...{ top, left, ...cut.args, groups },
+    ...cut.arguments(context, scratch),
+    ...{ addend: addend ? context.address(addend) : 0, moments: combined.blocks, weights: packed, blockTiles },
   };
   return [
     {
@@ -85,12 +53,18 @@ export function lowerWinograd(context: LoweringContext, convolution: WinogradCon
         ...{ depth, depthStride: weightStrides.depth, target: packed },
         first: rotated ? 2 * (weightStrides.row + weightStrides.column) : 0,
         ...{ rowStride: direction * weightStrides.row, columnStride: direction * weightStrides.column },
-        ...{ panels: channels / PANEL, groupStride: nhwc(weights)[3] / groups },
+        ...{ panels: channels / PANEL, groupStride: nhwc(weights)[3] / groups, edge },
       },
     },
-    ...(groups === 1 && depth * channels >= LARGE_WEIGHTS
-      ? winogradApart(context, args, chunks, Math.ceil(cut.item.count / chunks) * cut.itemTiles, depth, channels)
-      : [{ kernel: 'convolveWinograd', chunks, args }]),
+    ...(groups === 1 && tileBytes(edge, depth * channels) >= LARGE_WEIGHT_BYTES
+      ? winogradApart(context, args, cut, edge, depth, channels)
+      : [{ kernel: 'convolveWinograd', chunks: cut.chunks, args }]),
     ...combined.calls,
   ];
+}
+
+function edgeOf({ isQuantized, result }: WinogradConvolution): TileEdge {
+  const [, height, width] = nhwc(result);
+  const products = (edge: TileEdge) => placesOf(edge) * tilesOf(edge, height, width);
+  return isQuantized || products(2) <= products(4) ? 2 : 4;
 }

@@ -1,29 +1,28 @@
 /** The steps of a Winograd convolution of many channels as calls of their own; see `kernels/convWinogradApart.ts`. */
 
 import type { ArgumentBlock, KernelCall, LoweringContext } from '../lowered.js';
+import { cutPasses, placesOf, skewBytes, type TileCut, type TileEdge, tileBytes } from './winogradTiles.js';
 
 /** Transformed inputs and products of the tiles that are treated together. */
 const PASS_BYTES = 32 * 1024 * 1024;
 
-/** `args`: as `convolveWinograd` takes them; `chunkTiles`: tiles of its largest chunk. */
+/** `args`: as `convolveWinograd` takes them. */
 export function winogradApart(
   context: LoweringContext,
   args: ArgumentBlock,
-  chunks: number,
-  chunkTiles: number,
+  cut: TileCut,
+  edge: TileEdge,
   depth: number,
   channels: number,
 ): KernelCall[] {
-  const tileBytes = 64 * (depth + channels);
-  const step = Math.min(chunks, Math.ceil(PASS_BYTES / (tileBytes * chunkTiles)));
-  // Tiles are rounded up to four, and 16 places skewed twice.
-  const transformed = context.scratch(tileBytes * (step * chunkTiles + 4) + 2048);
-  return Array.from({ length: Math.ceil(chunks / step) }, (_, pass) => {
-    const own = { ...args, firstChunk: pass * step, step, transformed };
+  const { passes, bytes } = cutPasses(cut, tileBytes(edge, depth + channels), PASS_BYTES);
+  const transformed = context.scratch(bytes + skewBytes(edge));
+  return passes.flatMap((pass) => {
+    const own = { ...args, ...pass, transformed };
     return [
-      { kernel: 'transformWinogradInputs', chunks: step, args: own },
-      { kernel: 'multiplyWinograd', chunks: 64, args: own },
-      { kernel: 'transformWinogradResults', chunks: step, args: own },
+      { kernel: 'transformWinogradInputs', chunks: pass.passChunks, args: own },
+      { kernel: 'multiplyWinograd', chunks: 4 * placesOf(edge), args: own },
+      { kernel: 'transformWinogradResults', chunks: pass.passChunks, args: own },
     ];
-  }).flat();
+  });
 }

@@ -2,16 +2,18 @@
 
 import { nhwc, type Tensor } from '../../../graph/tensor.js';
 import type { KernelCall, LoweringContext } from '../lowered.js';
-import { addPartialSums, convolutionArguments, TARGET_CHUNKS } from './convolutionItems.js';
-import { cutGradient } from './gradientCut.js';
-import { cutTiles } from './winograd.js';
+import { TARGET_CHUNKS } from './convolutionItems.js';
+import { cutPasses, cutTiles, placesOf, skewBytes, tileBytes, weightBytes } from './winogradTiles.js';
 
-/**
- * Bytes of partial sums: these are 16/9 of the gradient and are read again by the second call, so fewer than for a
- * direct gradient.
- */
-const PARTIAL_BYTES = 4 * 1024 * 1024;
-const MOST_DEPTH = 64;
+/** F(4×4, 3×3) at any size: the sums are as many for an image of a tile as for a large one. */
+const EDGE = 4;
+/** Tiles of an item. */
+const ITEM_TILES = 64;
+const WINDOW_BYTES = 96 * 1024;
+/** Transformed operands of a pass should stay in the second caches of two cores, */
+const SMALLEST_PASS_BYTES = 2 * 1024 * 1024;
+/** or at least in a third-level cache where sums take more memory, which are read and written in each pass. */
+const LARGEST_PASS_BYTES = 32 * 1024 * 1024;
 
 export interface WinogradWeightGradient {
   readonly x: Tensor;
@@ -25,30 +27,30 @@ export interface WinogradWeightGradient {
 
 export function lowerWinogradWeightGradient(context: LoweringContext, gradient: WinogradWeightGradient): KernelCall[] {
   const { x, dy, dw, groups, top, left } = gradient;
-  const depth = nhwc(x)[3] / groups;
-  const channels = nhwc(dy)[3];
-  const partialBytes = 16 * depth * channels * 4;
-  // Blocks within groups, which are small, would be transformed more often than multiplied.
-  const budget = groups === 1 ? PARTIAL_BYTES : 4 * PARTIAL_BYTES;
-  const cut = cutGradient(depth, channels / groups, partialBytes, budget, MOST_DEPTH);
-  const { blockDepth, depthBlocks, blockPanels, panelBlocks } = cut;
-  const tiles = cutTiles(x, dy, blockDepth, cut.pixelChunks);
-  const pixelChunks = Math.min(cut.pixelChunks, tiles.item.count);
-  const scratch = context.workerScratch(tiles.scratchBytes);
-  const partials = context.scratch(pixelChunks * partialBytes);
-  const reduceChunks = Math.min(TARGET_CHUNKS, Math.ceil((depth * channels) / 128));
+  const [allDepth, channels] = [nhwc(x)[3], nhwc(dy)[3]];
+  const depth = allDepth / groups;
+  const convolution = { source: x, result: dy, edge: EDGE, groups, top, left } as const;
+  const cut = cutTiles(convolution, allDepth, ITEM_TILES, WINDOW_BYTES);
+  const sumBytes = weightBytes(EDGE, depth, channels);
+  const passBytes = Math.min(LARGEST_PASS_BYTES, Math.max(SMALLEST_PASS_BYTES, sumBytes));
+  const { passes, bytes } = cutPasses(cut, tileBytes(EDGE, allDepth + channels), passBytes);
+  const scratch = context.workerScratch(cut.windowBytes + cut.tableBytes);
+  const sums = context.scratch(sumBytes);
+  const transformed = context.scratch(bytes + skewBytes(EDGE));
+  const args = cut.arguments(context, scratch);
+  const sumChunks = Math.min(TARGET_CHUNKS, Math.ceil((depth * channels) / 128));
   return [
-    {
-      kernel: 'winogradWeightGradient',
-      chunks: pixelChunks * depthBlocks * panelBlocks,
-      args: {
-        ...convolutionArguments(context, x, dy, tiles.item, pixelChunks, scratch),
-        ...{ partials, blockDepth, depthBlocks, blockPanels, groups },
-        ...{ top, left, ...tiles.args },
-      },
-    },
-    addPartialSums('reduceWinogradWeightGradient', reduceChunks, {
-      ...{ partials, pixelChunks, dw: context.address(dw), kernelRows: depth, channels },
+    ...passes.flatMap((pass) => {
+      const own = { ...args, ...pass, sums, transformed };
+      return [
+        { kernel: 'transformWinogradOperands', chunks: 2 * pass.passChunks, args: own },
+        { kernel: 'sumWinogradProducts', chunks: 4 * placesOf(EDGE), args: own },
+      ];
     }),
+    {
+      kernel: 'transformWinogradSums',
+      chunks: sumChunks,
+      args: { sums, dw: context.address(dw), depth, channels, chunks: sumChunks },
+    },
   ];
 }

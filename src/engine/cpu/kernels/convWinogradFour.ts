@@ -1,0 +1,236 @@
+/**
+ * Transforms of Winograd's F(4×4, 3×3): four by four results of a 3×3 convolution from six by six inputs with 36
+ * products instead of 144. Of the interpolation points ±a, ±b, 0 and ∞, those with a = 5/8 and b = 3/2 give a third of the
+ * error of the usual ±1, ±2, and their squares are exact in float32; still errors are about three times those of
+ * F(2×2, 3×3), and products of integers are not exact.
+ *
+ * In two dimensions a transform goes through columns, then through rows, in place.
+ */
+
+import { mad } from './mad';
+import { gather, storeSum } from './vector';
+
+const A: f32 = 0.625;
+const B: f32 = 1.5;
+const A2: f32 = A * A;
+const B2: f32 = B * B;
+/** Of G: 1 / ∏ (point − other point), for 0, ±a and ±b. */
+const G0: f32 = 1 / (A2 * B2);
+const GA: f32 = 1 / (2 * A2 * (A2 - B2));
+const GB: f32 = 1 / (2 * B2 * (B2 - A2));
+
+/** Bᵀ d B of six by six pixels at `x`, four channels each, to 36 places `distance` apart. */
+@inline
+export function transformFourInput(target: usize, distance: usize, x: usize, rowBytes: usize, pixel: usize): void {
+  const row = distance * 6;
+  let to = target;
+  for (const end = target + row; to < end; x += pixel, to += distance) inputLine(to, row, x, rowBytes);
+  for (const end = target + row * 6; target < end; target += row) inputLine(target, distance, target, distance);
+}
+
+@inline
+function inputLine(to: usize, toStep: usize, from: usize, step: usize): void {
+  const d0 = v128.load(from);
+  from += step;
+  const d1 = v128.load(from);
+  from += step;
+  const d2 = v128.load(from);
+  from += step;
+  const d3 = v128.load(from);
+  from += step;
+  const d4 = v128.load(from);
+  const d5 = v128.load(from + step);
+  v128.store(to, times(A2 * B2, d0, times(-A2 - B2, d2, d4)));
+  to += toStep;
+  let even = times(-B2, d2, d4);
+  let odd = times(-B2, d1, d3);
+  v128.store(to, times(A, odd, even));
+  to += toStep;
+  v128.store(to, times(-A, odd, even));
+  to += toStep;
+  even = times(-A2, d2, d4);
+  odd = times(-A2, d1, d3);
+  v128.store(to, times(B, odd, even));
+  to += toStep;
+  v128.store(to, times(-B, odd, even));
+  v128.store(to + toStep, times(A2 * B2, d1, times(-A2 - B2, d3, d5)));
+}
+
+/** Aᵀ m A of 36 places at `products` to the `rows` × `columns` pixels at `y` that are inside the result, plus the addend. */
+@inline
+export function transformFourResult(
+  y: usize,
+  rowBytes: usize,
+  pixelBytes: usize,
+  rows: i32,
+  columns: i32,
+  addendDistance: usize,
+  adds: bool,
+  products: usize,
+  distance: usize,
+): void {
+  const row = distance * 6;
+  const end = products + row;
+  for (let p = products; p < end; p += distance) resultLine(p, row, 4, 0, false, p, row);
+  for (let index = 0; index < rows; index++, products += row, y += rowBytes) {
+    resultLine(y, pixelBytes, columns, addendDistance, adds, products, distance);
+  }
+}
+
+@inline
+function resultLine(
+  to: usize,
+  toStep: usize,
+  count: i32,
+  addendDistance: usize,
+  adds: bool,
+  from: usize,
+  step: usize,
+): void {
+  const m0 = v128.load(from);
+  from += step;
+  let p = v128.load(from);
+  from += step;
+  let q = v128.load(from);
+  const evenA = f32x4.add(p, q);
+  const oddA = f32x4.sub(p, q);
+  from += step;
+  p = v128.load(from);
+  from += step;
+  q = v128.load(from);
+  const evenB = f32x4.add(p, q);
+  const oddB = f32x4.sub(p, q);
+  const m5 = v128.load(from + step);
+  storeSum(to, f32x4.add(m0, f32x4.add(evenA, evenB)), addendDistance, adds);
+  if (count < 2) return;
+  to += toStep;
+  storeSum(to, times(A, oddA, scaled(B, oddB)), addendDistance, adds);
+  if (count < 3) return;
+  to += toStep;
+  storeSum(to, times(A2, evenA, scaled(B2, evenB)), addendDistance, adds);
+  if (count < 4) return;
+  storeSum(to + toStep, times(A2 * A, oddA, times(B2 * B, oddB, m5)), addendDistance, adds);
+}
+
+/** A dy Aᵀ of `rows` × `columns` pixels of four channels, zeros further on, to 36 places `distance` apart. */
+@inline
+export function transformFourGradient(
+  target: usize,
+  distance: usize,
+  dy: usize,
+  rowBytes: usize,
+  pixelBytes: usize,
+  rows: i32,
+  columns: i32,
+): void {
+  const row = distance * 6;
+  let to = target;
+  for (let column = 0; column < 4; column++, dy += pixelBytes, to += distance) {
+    gradientLine(to, row, dy, rowBytes, column < columns ? rows : 0);
+  }
+  const end = target + row * 6;
+  for (to = target; to < end; to += row) gradientLine(to, distance, to, distance, 4);
+}
+
+@inline
+function gradientLine(to: usize, toStep: usize, from: usize, step: usize, count: i32): void {
+  const zero = f32x4.splat(0);
+  const y0 = count > 0 ? v128.load(from) : zero;
+  from += step;
+  const y1 = count > 1 ? v128.load(from) : zero;
+  from += step;
+  const y2 = count > 2 ? v128.load(from) : zero;
+  const y3 = count > 3 ? v128.load(from + step) : zero;
+  v128.store(to, y0);
+  to += toStep;
+  let even = times(A2, y2, y0);
+  let odd = times(A2, y3, y1);
+  v128.store(to, times(A, odd, even));
+  to += toStep;
+  v128.store(to, times(-A, odd, even));
+  to += toStep;
+  even = times(B2, y2, y0);
+  odd = times(B2, y3, y1);
+  v128.store(to, times(B, odd, even));
+  to += toStep;
+  v128.store(to, times(-B, odd, even));
+  v128.store(to + toStep, y3);
+}
+
+/** G g Gᵀ of the nine taps of four channels at `g` to 36 places `distance` apart. */
+@inline
+export function transformFourWeights(
+  target: usize,
+  distance: usize,
+  g: usize,
+  rowBytes: usize,
+  columnBytes: usize,
+  channelBytes: usize,
+): void {
+  const row = distance * 6;
+  let to = target;
+  for (let column = 0; column < 3; column++, g += columnBytes, to += distance) {
+    weightLine(to, row, gather(g, channelBytes), gather(g + rowBytes, channelBytes), gather(g + rowBytes * 2, channelBytes));
+  }
+  const end = target + row * 6;
+  for (to = target; to < end; to += row) {
+    weightLine(to, distance, v128.load(to), v128.load(to + distance), v128.load(to + distance * 2));
+  }
+}
+
+@inline
+function weightLine(to: usize, step: usize, g0: v128, g1: v128, g2: v128): void {
+  v128.store(to, scaled(G0, g0));
+  to += step;
+  let even = times(GA * A2, g2, scaled(GA, g0));
+  v128.store(to, times(GA * A, g1, even));
+  to += step;
+  v128.store(to, times(-GA * A, g1, even));
+  to += step;
+  even = times(GB * B2, g2, scaled(GB, g0));
+  v128.store(to, times(GB * B, g1, even));
+  to += step;
+  v128.store(to, times(-GB * B, g1, even));
+  v128.store(to + step, g2);
+}
+
+/** Gᵀ s G of the sums in 36 places to the nine taps. */
+@inline
+export function transformFourSums(dw: usize, tapBytes: usize, sums: usize, distance: usize): void {
+  const row = distance * 6;
+  const end = sums + row;
+  for (let p = sums; p < end; p += distance) sumsLine(p, row, p, row);
+  for (let tapRow = 0; tapRow < 3; tapRow++, sums += row, dw += tapBytes * 3) sumsLine(dw, tapBytes, sums, distance);
+}
+
+@inline
+function sumsLine(to: usize, toStep: usize, from: usize, step: usize): void {
+  const u0 = v128.load(from);
+  from += step;
+  let p = v128.load(from);
+  from += step;
+  let q = v128.load(from);
+  const evenA = f32x4.add(p, q);
+  const oddA = f32x4.sub(p, q);
+  from += step;
+  p = v128.load(from);
+  from += step;
+  q = v128.load(from);
+  const evenB = f32x4.add(p, q);
+  const oddB = f32x4.sub(p, q);
+  const u5 = v128.load(from + step);
+  v128.store(to, times(G0, u0, times(GA, evenA, scaled(GB, evenB))));
+  to += toStep;
+  v128.store(to, times(GA * A, oddA, scaled(GB * B, oddB)));
+  v128.store(to + toStep, times(GA * A2, evenA, times(GB * B2, evenB, u5)));
+}
+
+@inline
+function times(factor: f32, a: v128, b: v128): v128 {
+  return mad(f32x4.splat(factor), a, b);
+}
+
+@inline
+function scaled(factor: f32, a: v128): v128 {
+  return f32x4.mul(f32x4.splat(factor), a);
+}
