@@ -233,7 +233,11 @@ async function runBatches(
   let fault: Error | null = null;
   let isStopped = false;
   let rate = 0;
+  // Steps go on while numbers for a report are on their way.
+  let reporting = Promise.resolve();
+  let failure: Error | null = null;
   while (done < batches) {
+    if (failure) throw failure;
     const own = done - state.batch;
     if (ahead > 0 && own > 0 && own % ahead === 0 && (await conclusion.advance())) prepare();
     isStopped = await isStopping(run);
@@ -255,8 +259,16 @@ async function runBatches(
     // Concluding depends on steps, not on time, since ranks make the same calls in the same order.
     if (now - reported < METRICS_INTERVAL_MS || done - state.batch <= ahead || done === batches) continue;
     reported = now;
-    await report(done, rate);
+    await reporting;
+    reporting = report(done, rate).then(
+      () => {},
+      (error) => {
+        failure = error;
+      },
+    );
   }
+  await reporting;
+  if (failure) throw failure;
   await conclusion.finish();
   return { done, sums: await report(done, rate), fault, isStopped, oscillating: oscillations?.share() ?? null };
 }
