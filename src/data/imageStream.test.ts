@@ -98,7 +98,7 @@ describe('memory', () => {
       ...decoders,
       decode: () =>
         new Promise((resolve) => {
-          waiting.push(resolve);
+          waiting.push(() => resolve({ width: 0, height: 0 }));
           most = Math.max(most, waiting.length);
         }),
     };

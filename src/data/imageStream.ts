@@ -46,10 +46,10 @@ export interface Decoders {
    */
   measure(file: string): Promise<Size>;
   /**
-   * Fills `target` with the RGB bytes of an image. Images are started in the order of the calls. Rejects with an
-   * `InputError` that names a file that cannot be decoded.
+   * Fills `target` with the RGB bytes of an image, unless these are more or less. Resolves to the image's size. Images are
+   * started in the order of the calls. Rejects with an `InputError` that names a file that cannot be decoded.
    */
-  decode(file: string, framing: Framing, target: Uint8Array): Promise<void>;
+  decode(file: string, framing: Framing, target: Uint8Array): Promise<Size>;
   /** Ends the processes; pending images are rejected. Idle processes do not keep the program alive. */
   close(): Promise<void>;
 }
@@ -146,7 +146,7 @@ async function decodeBatch(
   const { batchSize, entries, crops } = table;
   const imageBytes = target.images.length / batchSize;
   const start = batch * batchSize;
-  const decoding: Promise<void>[] = [];
+  const decoding: Promise<Size>[] = [];
   for (let place = 0; place < batchSize; place++) {
     const entry = start + place;
     const image = entries[2 * entry]!;

@@ -81,7 +81,10 @@ export function imageStream(
   const decoders = {
     threads: 1,
     measure: async () => shape,
-    decode: async (file: string, _framing: unknown, target: Uint8Array) => read(Number(file), target),
+    decode: async (file: string, _framing: unknown, target: Uint8Array) => {
+      await read(Number(file), target);
+      return shape;
+    },
     close: async () => {},
   };
   return { ...shape, files, count: files.length, framing: 'fill', sizes: null, decoders };

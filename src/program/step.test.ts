@@ -79,6 +79,7 @@ function streamOf({ images, labels, ...shape }: ImageSet<InputArray>, onFile: (f
       decode: async (file, _, target) => {
         onFile(file);
         target.set(images.subarray(Number(file) * size, (Number(file) + 1) * size));
+        return { width, height };
       },
       close: async () => {},
     },

@@ -6,6 +6,7 @@ import { temporaryFolder } from '../../../test/temporaryFolder.js';
 import { InputError } from '../../errors.js';
 import type { Decoders } from '../imageStream.js';
 import { decodeImage, type Framing } from './decodeImage.js';
+import { decodeImages } from './decodeImages.js';
 import { createDecoders } from './decoders.js';
 
 const folder = temporaryFolder();
@@ -36,6 +37,13 @@ it('gives the same bytes with any number of threads and processes', async () => 
   for (const file of files) expected.push(new Uint8Array((await decodeImage(file, framing)).data));
   expect(new Set(expected.map(String)).size).toBe(files.length);
   for (const threads of [1, 3, 6]) expect(await using(threads, decodeAll)).toEqual(expected);
+});
+
+it('decodes a set as this process does', async () => {
+  const list = files.map((file, label) => ({ file, name: file, label, bytes: 0, modifiedMs: 0 }));
+  const inProcesses = (size?: number) => decodeImages(list, size, undefined, createDecoders(6));
+  expect(await inProcesses(side)).toEqual(await decodeImages(list, side, undefined));
+  await expect(inProcesses()).rejects.toThrow(/\dx\d+, but .*: 75x50; images of different sizes need an image size/);
 });
 
 it('measures images without decoding them', async () => {

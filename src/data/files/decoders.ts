@@ -10,7 +10,7 @@ import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import type { Size } from '../crops.js';
 import type { Decoders, Framing } from '../imageStream.js';
-import { undecodable } from './decodeImages.js';
+import { undecodable } from './undecodable.js';
 
 interface Job {
   readonly file: string;
@@ -28,22 +28,28 @@ interface Request {
 /** Number of libuv threads of a Node process. */
 const threadsPerProcess = 4;
 
-/** Makes decoders, whose processes start with the first image. `threads`: by default as many as the machine has. */
-export function createDecoders(threads = availableParallelism()): Decoders {
+/**
+ * Makes decoders, whose processes start with the first image.
+ *
+ * @param threads by default as many as the machine has
+ * @param remedy for an image that cannot be decoded; by default for one of a running training, whose images must not
+ *   change
+ */
+export function createDecoders(threads = availableParallelism(), remedy = 'put a sound copy in its place'): Decoders {
   const count = Math.ceil(threads / threadsPerProcess);
   let processes: DecoderProcess[] | undefined;
   let turn = 0;
   const submit = (file: string, framing: Framing | undefined, target: Uint8Array | null): Promise<Size> => {
-    processes ??= Array.from({ length: count }, (_, index) => startProcess(Math.ceil((threads - index) / count)));
+    processes ??= Array.from({ length: count }, (_, index) =>
+      startProcess(Math.ceil((threads - index) / count), remedy),
+    );
     turn = (turn + 1) % count;
     return processes[turn]!.submit(file, framing, target);
   };
   return {
     threads,
     measure: (file) => submit(file, undefined, null),
-    decode: async (file, framing, target) => {
-      await submit(file, framing, target);
-    },
+    decode: submit,
     close: async () => {
       await Promise.all((processes ?? []).map(({ close }) => close()));
     },
@@ -55,7 +61,7 @@ interface DecoderProcess {
   close(): Promise<void>;
 }
 
-function startProcess(atOnce: number): DecoderProcess {
+function startProcess(atOnce: number, remedy: string): DecoderProcess {
   const child = fork(fileURLToPath(new URL('./decoder.js', import.meta.url)), [String(atOnce)], {
     execArgv: [],
     stdio: ['ignore', 'ignore', 'inherit', 'pipe', 'ipc'],
@@ -87,7 +93,7 @@ function startProcess(atOnce: number): DecoderProcess {
   });
   // A broken pipe means that the process ends; its `exit` event reports that.
   pipe.on('error', () => child.kill());
-  receive(pipe, jobs, () => {
+  receive(pipe, jobs, remedy, () => {
     // Results that arrive while it closes are dropped, and its end is awaited.
     if (!isClosed) keepAlive(false);
   });
@@ -132,7 +138,7 @@ function collectRequests(child: ChildProcess): (request: Request) => void {
 const headerBytes = 16;
 
 /** Splits the stream of `decoder.js` into frames, in whatever pieces it arrives. */
-function receive(stream: Socket, jobs: Map<number, Job>, onIdle: () => void): void {
+function receive(stream: Socket, jobs: Map<number, Job>, remedy: string, onIdle: () => void): void {
   const header = Buffer.alloc(headerBytes);
   const word = (position: number) => header.readUInt32LE(4 * position);
   let filled = 0;
@@ -152,7 +158,7 @@ function receive(stream: Socket, jobs: Map<number, Job>, onIdle: () => void): vo
         payload = placeOf(jobs.get(word(0)), word(1), word(3));
         continue;
       }
-      settle(jobs, word(0), { width: word(1), height: word(2) }, payload);
+      settle(jobs, word(0), { width: word(1), height: word(2) }, payload, remedy);
       if (jobs.size === 0) onIdle();
       atHeader = true;
       payload = header;
@@ -168,16 +174,14 @@ function placeOf(job: Job | undefined, width: number, length: number): Uint8Arra
   return job?.target && width > 0 && job.target.length === length ? job.target : new Uint8Array(length);
 }
 
-function settle(jobs: Map<number, Job>, id: number, size: Size, payload: Uint8Array): void {
+function settle(jobs: Map<number, Job>, id: number, size: Size, payload: Uint8Array, remedy: string): void {
   const job = jobs.get(id);
   if (!job) return;
   jobs.delete(id);
   const { file, target, resolve, reject } = job;
   if (size.width === 0) {
-    // A decoded image, unlike a measured one, belongs to a running training, whose images must not change.
-    reject(undecodable(file, Buffer.from(payload).toString(), target ? 'put a sound copy in its place' : undefined));
-  } else if (target && payload !== target) {
-    reject(new Error(`${file}: decoded to ${size.width}x${size.height}, which is not what was asked for`));
+    // Measured ones are not in use yet.
+    reject(undecodable(file, Buffer.from(payload).toString(), target ? remedy : undefined));
   } else {
     resolve(size);
   }

@@ -1,6 +1,6 @@
 /**
  * Image folders: DIR/train/CLASS/** and DIR/val (or DIR/test)/CLASS/**, one folder a class. Decoding is slow (60 000
- * small JPEGs: half a minute on two cores), so resident images are decoded once, into a cache file
+ * small JPEGs: a minute of one core), so resident images are decoded once, into a cache file
  * (imageFolderCache.ts). Sets too large for that, or trained on random crops, are decoded on demand (imageStream.ts).
  */
 import path from 'node:path';

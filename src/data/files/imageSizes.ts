@@ -10,7 +10,7 @@ import type { Size } from '../crops.js';
 import type { ClassFile, Decoders, ImageStream } from '../imageStream.js';
 import type { OnProgress } from '../progress.js';
 import { measureImage } from './decodeImage.js';
-import { undecodable } from './decodeImages.js';
+import { undecodable } from './undecodable.js';
 
 interface MeasureOptions {
   readonly cacheDirectory: string;

@@ -11,9 +11,9 @@ import { emptyImageSet, type ImageSet, type InputArray, type InputType, inputTyp
 import { readInputs } from './arrays.js';
 import { readCsvInputs } from './csv.js';
 import { type DecodedImage, decodeImage, measureImage } from './decodeImage.js';
-import { undecodable } from './decodeImages.js';
 import { padding as mnistPadding } from './mnist.js';
 import { readClipInput } from './sounds.js';
+import { undecodable } from './undecodable.js';
 
 /** Inputs and their names. */
 export interface NamedInputs {
