@@ -37,6 +37,7 @@ it.each([
   ['KEYWORDS', [49, 10, 1], 12, 'best_val_err'],
   ['WAKE_WORDS', [96, 96, 3], 2, 'best_val_err'],
   ['RESNET8_QUARTER', [32, 32, 3], 10, 'best_val_err'],
+  ['RESNET8_TAUGHT_QUARTER_A8', [32, 32, 3], 10, 'best_val_err'],
   ['RESNET8_PRUNED_ENDS', [32, 32, 3], 10, 'best_val_err'],
   ['ANOMALIES', [640], 2, 'best_val_auc'],
 ] as const)('%s', async (section, shape, classes, metric) => {
