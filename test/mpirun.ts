@@ -14,15 +14,14 @@ export const skipsMpi = process.env.MPDNN_SKIP_MPI === '1';
  */
 const settings = { btl: 'vader,self', btl_vader_single_copy_mechanism: 'none', mpi_yield_when_idle: '1' };
 
-/** Runs calls on so many processes each; as root, and more than there are cores, which mpirun wants to be told. */
+/** Runs calls of the program on so many processes each; as root, and more than there are cores, which mpirun wants to be told. */
 export function mpirun(
   calls: readonly (readonly [processes: number, words: readonly string[]])[],
   cwd: string,
   env: Readonly<Record<string, string>> = {},
+  program = compiledProgram(),
 ): Promise<Outcome> {
-  const parts = calls.map(([processes, words]) => [
-    ...['-n', String(processes), process.execPath, compiledProgram(), ...words],
-  ]);
+  const parts = calls.map(([processes, words]) => [...['-n', String(processes), process.execPath, program, ...words]]);
   const words = [
     ...['--allow-run-as-root', '--oversubscribe'],
     ...Object.entries(settings).flatMap(([key, value]) => ['--mca', key, value]),

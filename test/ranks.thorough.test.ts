@@ -1,9 +1,10 @@
-/** A run that is killed repeatedly, and resumed with another number of ranks each time. */
+/** Runs that are killed repeatedly, and resumed with another number of ranks each time; means of long vectors. */
 
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { expect, it } from 'vitest';
 import { killedAtWrite, resultFiles, succeeds, writeTinyConfig } from './cli/runMpdnn.js';
+import { compiledPackage } from './compiledSources.js';
 import { mpirun, skipsMpi } from './mpirun.js';
 import { temporaryFolder } from './temporaryFolder.js';
 
@@ -28,4 +29,10 @@ it.skipIf(skipsMpi)('leaves the files of one process that was never stopped', as
   const { code, stderr } = await mpirun([[4, train('killed', '--resume')]], folder);
   expect(code, stderr).toBe(0);
   expect(resultFiles(join(folder, 'killed/EXTENDED'))).toEqual(resultFiles(join(folder, 'alone/EXTENDED')));
+});
+
+it.skipIf(skipsMpi)('have the means of the tree over their long vectors, which threads of their own sum', async () => {
+  const { code, stdout, stderr } = await mpirun([[2, [compiledPackage()]]], folder, {}, resolve('test/longMeans.mjs'));
+  expect(code, stderr).toBe(0);
+  expect(stdout.split('\n').filter(Boolean).sort()).toEqual(['rank 0: 9 means', 'rank 1: 9 means']);
 });
