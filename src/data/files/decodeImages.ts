@@ -1,10 +1,12 @@
 /** Decodes many image files into one set of RGB bytes. */
+
+import { availableParallelism } from 'node:os';
 import { InputError } from '../../errors.js';
 import { emptyImageSet, type ImageSet } from '../imageSet.js';
 import type { ClassFile, Decoders, Framing } from '../imageStream.js';
 import type { OnProgress } from '../progress.js';
 import { type DecodedImage, decodeImage } from './decodeImage.js';
-import { createDecoders } from './decoders.js';
+import { createDecoders, threadsPerProcess } from './decoders.js';
 import { replaceOrRemove, undecodable } from './undecodable.js';
 
 /** Number of images under way for each that is decoded at a time, so that no decoder is idle. */
@@ -19,7 +21,7 @@ const fewestForProcesses = 1000;
  *
  * @param files at least one
  * @param imageSize side of the square that images are scaled to fill, cropped evenly; absent if all have one size
- * @param decoders by default processes for all cores, if there are many images
+ * @param decoders by default processes for all cores, if there are many images and more cores than one process uses
  * @throws InputError with the file that cannot be decoded or has another size
  */
 export async function decodeImages(
@@ -62,7 +64,8 @@ export async function decodeImages(
 }
 
 function decodersFor(images: number): Pick<Decoders, 'threads' | 'decode' | 'close'> {
-  return images < fewestForProcesses ? ownDecoders : createDecoders(undefined, replaceOrRemove);
+  const isEnough = images < fewestForProcesses || availableParallelism() <= threadsPerProcess;
+  return isEnough ? ownDecoders : createDecoders(undefined, replaceOrRemove);
 }
 
 /** Decodes on the threads of this process. */

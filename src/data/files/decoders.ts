@@ -26,7 +26,7 @@ interface Request {
 }
 
 /** Number of libuv threads of a Node process. */
-const threadsPerProcess = 4;
+export const threadsPerProcess = 4;
 
 /**
  * Makes decoders, whose processes start with the first image.
