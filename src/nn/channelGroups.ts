@@ -160,10 +160,18 @@ export function leftOf<T extends Float32Array | Float64Array>(
   values: T,
 ): T {
   if (!remains) return values;
-  const axes = channelGroups.flatMap(({ channels, variables }, group) =>
-    variables
-      .filter(({ name }) => name === variable.name)
-      .map(({ axis }) => ({ channel: channelOf(variable, axis, channels), left: new Set(remains.channels[group]!) })),
-  );
-  return values.filter((_, element) => axes.every(({ channel, left }) => left.has(channel(element)))) as T;
+  const isGone = new Uint8Array(values.length);
+  for (const [group, { channels, variables }] of channelGroups.entries()) {
+    const goneOfGroup = new Uint8Array(channels).fill(1);
+    for (const channel of remains.channels[group]!) goneOfGroup[channel] = 0;
+    for (const { axis } of variables.filter(({ name }) => name === variable.name)) {
+      const channel = channelOf(variable, axis, channels);
+      for (let element = 0; element < values.length; element++) isGone[element]! |= goneOfGroup[channel(element)]!;
+    }
+  }
+  const left = values.slice() as T;
+  let count = 0;
+  // A loop, since `filter` takes twenty times as long.
+  for (let element = 0; element < values.length; element++) if (!isGone[element]) left[count++] = values[element]!;
+  return left.slice(0, count) as T;
 }

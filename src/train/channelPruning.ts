@@ -83,7 +83,9 @@ function lossesOf(
     const channel = channelOf(variable, axis, all);
     const sumsOf = (vector: StorageArray, term: (value: number) => number) => {
       const sums = new Float64Array(all);
-      for (const [element, value] of partOf(variable, vector).entries()) sums[channel(element)]! += term(value);
+      const values = partOf(variable, vector);
+      // Not by entries, which makes an array of each.
+      for (let element = 0; element < values.length; element++) sums[channel(element)]! += term(values[element]!);
       return sums;
     };
     const squares = sumsOf(parameters, (weight) => weight ** 2);
