@@ -46,6 +46,9 @@ const context: LoweringContext = {
   scratch: () => 0,
   workerScratch: () => ({ base: 0, stride: 0 }),
   isQuantized: () => false,
+  choice: () => 0,
+  alternatives: (first, second) => [first(), second()],
+  gridOf: () => ({ range: 0, signed: true }),
   floats: () => new Float32Array(),
   integers: () => new Int32Array(),
 };

@@ -192,6 +192,10 @@ function writeCalls(
     data.setInt32(record, index, true);
     data.setInt32(record + 4, lowered.chunks, true);
     data.setUint32(record + 8, args, true);
+    if (lowered.when) {
+      data.setUint32(record + 24, lowered.when.word, true);
+      data.setInt32(record + 28, lowered.when.is, true);
+    }
     argumentWords(lowered).forEach((argument, word) => {
       if (typeof argument === 'number') data.setUint32(args + 4 * word, argument, true);
       else data.setFloat32(args + 4 * word, argument.float, true);

@@ -22,6 +22,8 @@ export interface KernelCall {
   readonly args: ArgumentBlock;
   /** Blocks behind the arguments, whose number depends on the layer. */
   readonly tables?: readonly ArgumentBlock[];
+  /** The call is made only if this word, of a `choice` that an earlier call of one chunk makes, has this value. */
+  readonly when?: { readonly word: number; readonly is: number };
 }
 
 interface HostCall {
@@ -36,6 +38,12 @@ export function argumentWords(call: LoweredCall): Argument[] {
   return [call.args, ...(call.tables ?? [])].flatMap((block) => Object.values(block));
 }
 
+export interface Grid {
+  /** Address of (step, largest value), which stays as it is after the quantizer. */
+  readonly range: number;
+  readonly signed: boolean;
+}
+
 export interface LoweringContext {
   /** Byte address of a tensor's first element in the shared memory. */
   address(tensor: Tensor): number;
@@ -45,6 +53,15 @@ export interface LoweringContext {
   workerScratch(bytes: number): { readonly base: number; readonly stride: number };
   /** Tells whether a quantizer made a tensor's values. */
   isQuantized(tensor: Tensor): boolean;
+  /**
+   * Memory that no other call writes: workers that skip calls read it until the node's last call, when another worker
+   * may be ahead of them in the scratch of the next node.
+   */
+  choice(bytes: number): number;
+  /** Lowers both ways to compute a node, of which a run takes one: they share their scratch. */
+  alternatives<A, B>(first: () => A, second: () => B): readonly [A, B];
+  /** What all values of a tensor are multiples of, if a uniform quantizer made them; null for other tensors. */
+  gridOf(tensor: Tensor): Grid | null;
   /** A view of a tensor's elements in the shared memory, for host calls. */
   floats(tensor: Tensor): Float32Array;
   integers(tensor: Tensor): Int32Array;

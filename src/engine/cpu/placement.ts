@@ -1,18 +1,20 @@
 /**
  * The layout of the shared memory for a plan:
  *
- *     static data | control block | storages | arena of transient tensors | scratch | scratch of each worker | call lists
+ *     static data | control block | storages | ranges of quantizers | arena of transient tensors | scratch |
+ *     scratch of each worker | choices | call lists
  *
- * Phases share arena and scratch. Sizes of scratch and lists are known only after lowering, and worker scratch begins
- * where scratch ends, so a plan is lowered twice: to measure, and with the final addresses.
+ * Phases share arena and scratch. Sizes of scratch, choices and lists are known only after lowering, and each begins
+ * where the one before ends, so a plan is lowered twice: to measure, and with the final addresses.
  */
 import { InputError } from '../../errors.js';
 import type { AnyNode } from '../../graph/graph.js';
 import type { Plan } from '../../graph/plan.js';
 import { elementCount, type Storage, type Tensor } from '../../graph/tensor.js';
 import { arenaLayout } from '../../passes/memory.js';
-import { quantizedTensors } from '../../passes/quantizedTensors.js';
+import { type QuantizingActivation, quantizedTensors } from '../../passes/quantizedTensors.js';
 import { argumentWords, type LoweredCall, type LoweringContext } from './lowered.js';
+import { rangeAddress } from './lowering/activationKind.js';
 import { lower } from './lowering/index.js';
 
 const CONTROL_BYTES = 256;
@@ -50,21 +52,29 @@ export function placePlan(plan: Plan, base: number, threads: number): Placement 
     storages.set(storage.name, { storage, address: end });
     end = aligned(end + storage.length * bytesPerElement(storage.dtype));
   }
+  // Products of quantized tensors read them after the last quantizer that the memory plan knows.
+  const ranges = new Map<Tensor, number>();
+  for (const call of Object.values(plan.phases).flat()) {
+    if (call.op !== 'prepareQuantizers' || call.results.ranges.view) continue;
+    ranges.set(call.results.ranges, end);
+    end = aligned(end + tensorBytes(call.results.ranges));
+  }
   const arena = end;
   const layouts = new Map(
     Object.entries(plan.phases).map(([name, calls]) => [name, arenaLayout(calls, tensorBytes, ALIGNMENT)]),
   );
   const scratch = arena + Math.max(0, ...[...layouts.values()].map(({ bytes }) => bytes));
 
-  const lowerAll = (workerScratch: number, memory: WebAssembly.Memory | null) => {
+  const lowerAll = (workerScratch: number, choices: number, memory: WebAssembly.Memory | null) => {
     let scratchEnd = scratch;
     let workerEnd = workerScratch;
+    let choicesEnd = choices;
     const phases = new Map<string, LoweredPhase['calls']>();
     for (const [name, nodes] of Object.entries(plan.phases)) {
       const offsets = layouts.get(name)!.offsets;
       const address = (tensor: Tensor) => {
         const { view } = tensor;
-        if (!view) return arena + offsets.get(tensor.id)!;
+        if (!view) return ranges.get(tensor) ?? arena + offsets.get(tensor.id)!;
         return storages.get(view.storage.name)!.address + view.offset * bytesPerElement(view.storage.dtype);
       };
       const quantized = quantizedTensors(nodes);
@@ -87,6 +97,25 @@ export function placePlan(plan: Plan, base: number, threads: number): Placement 
             return { base: at, stride };
           },
           isQuantized: (tensor) => quantized.has(tensor),
+          choice: (bytes) => {
+            const at = choicesEnd;
+            choicesEnd = aligned(at + bytes);
+            return at;
+          },
+          alternatives: (first, second) => {
+            const [start, startOfWorkers] = [next, nextOfWorkers];
+            const one = first();
+            const [firstEnd, firstEndOfWorkers] = [next, nextOfWorkers];
+            [next, nextOfWorkers] = [start, startOfWorkers];
+            const other = second();
+            [next, nextOfWorkers] = [Math.max(next, firstEnd), Math.max(nextOfWorkers, firstEndOfWorkers)];
+            return [one, other];
+          },
+          gridOf: (tensor) => {
+            const origin = quantized.get(tensor);
+            if (!origin || !isUniform(origin.activation)) return null;
+            return { range: rangeAddress(origin.activation, origin.ranges, context), signed: origin.activation.signed };
+          },
           floats: (tensor) =>
             memory ? new Float32Array(memory.buffer, address(tensor), elementCount(tensor.shape)) : new Float32Array(),
           integers: (tensor) =>
@@ -96,7 +125,7 @@ export function placePlan(plan: Plan, base: number, threads: number): Placement 
       });
       phases.set(name, calls);
     }
-    return { phases, scratchEnd, workerEnd };
+    return { phases, scratchEnd, workerEnd, choicesEnd };
   };
 
   const withRecords = (phases: ReadonlyMap<string, LoweredPhase['calls']>, from: number) => {
@@ -109,9 +138,10 @@ export function placePlan(plan: Plan, base: number, threads: number): Placement 
     return { placed, end: at };
   };
 
-  const measured = lowerAll(scratch, null);
+  const measured = lowerAll(scratch, scratch, null);
   const workerScratch = measured.scratchEnd;
-  const lists = measured.scratchEnd + (measured.workerEnd - scratch);
+  const choices = workerScratch + (measured.workerEnd - scratch);
+  const lists = choices + (measured.choicesEnd - scratch);
   const total = withRecords(measured.phases, lists).end;
   if (total > LARGEST_BYTES) {
     const gigabytes = (total / 2 ** 30).toFixed(1);
@@ -122,7 +152,7 @@ export function placePlan(plan: Plan, base: number, threads: number): Placement 
     storages,
     pages: Math.ceil(total / PAGE_BYTES),
     bytes: total - control,
-    lower: (memory) => withRecords(lowerAll(workerScratch, memory).phases, lists).placed,
+    lower: (memory) => withRecords(lowerAll(workerScratch, choices, memory).phases, lists).placed,
   };
 }
 
@@ -132,6 +162,10 @@ export function argumentBytes(call: LoweredCall): number {
 
 function tensorBytes(tensor: Tensor): number {
   return elementCount(tensor.shape) * bytesPerElement(tensor.dtype);
+}
+
+function isUniform({ core }: QuantizingActivation): boolean {
+  return core === 'uniform' || core === 'fixedUniform';
 }
 
 function bytesPerElement(dtype: Storage['dtype']): number {

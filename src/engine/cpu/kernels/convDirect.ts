@@ -143,7 +143,7 @@ export function convolve(args: DirectArguments, chunk: i32, worker: i32): void {
  * Writes for each pixel of an item the byte offsets of its window and its result, and repeats the last one to fill the
  * last tile. Returns the number of tiles. A tile may span rows and images of any size.
  */
-function tabulate(
+export function tabulate(
   table: usize,
   images: i32,
   rows: i32,

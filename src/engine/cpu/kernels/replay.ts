@@ -8,8 +8,9 @@
  *   88 timed   128 arrivals at the barrier   192 barrier generation
  *
  * A call record, in bytes: 0 table index of the kernel, or -1 for a host call; 4 chunks; 8 arguments, or the number of
- * the host call; 16 milliseconds (f64); 64 the next chunk to take. The result does not depend on which worker takes a
- * chunk, since each chunk writes memory of its own.
+ * the host call; 16 milliseconds (f64); 24 address of the word that decides whether the call is made, or 0; 28 the
+ * word's value if it is; 64 the next chunk to take. The result does not depend on which worker takes a chunk, since each
+ * chunk writes memory of its own.
  */
 
 @external("host", "call")
@@ -48,7 +49,7 @@ function walk(control: usize, worker: i32): i32 {
   const timed = worker == 0 && load<i32>(control, 88) != 0;
   let before = timed ? now() : 0;
   for (let record = list; record < end; record += RECORD_BYTES) {
-    if (record > list && isSolo(record)) continue;
+    if ((record > list && isSolo(record)) || isSkipped(record)) continue;
     const kernel = load<i32>(record);
     if (kernel >= 0) {
       const chunks = load<i32>(record, 4);
@@ -73,6 +74,13 @@ function walk(control: usize, worker: i32): i32 {
 @inline
 function isSolo(record: usize): bool {
   return load<i32>(record) >= 0 && load<i32>(record, 4) == 1;
+}
+
+/** A call whose word has another value. An earlier call may have changed the word. */
+@inline
+function isSkipped(record: usize): bool {
+  const word = load<usize>(record, 24);
+  return word != 0 && load<i32>(word) != load<i32>(record, 28);
 }
 
 /** The barrier. The last worker to arrive resets the call's chunk counter, which no one reads any more. */
@@ -101,7 +109,9 @@ function meet(control: usize, record: usize, end: usize, worker: i32): bool {
  */
 function makeSoloCalls(control: usize, record: usize, end: usize, worker: i32): void {
   const timed = load<i32>(control, 88) != 0;
-  for (let solo = record + RECORD_BYTES; solo < end && isSolo(solo); solo += RECORD_BYTES) {
+  for (let solo = record + RECORD_BYTES; solo < end; solo += RECORD_BYTES) {
+    if (isSkipped(solo)) continue;
+    if (!isSolo(solo)) return;
     const before = timed ? now() : 0;
     call_indirect<void>(load<i32>(solo), load<usize>(solo, 8), 0, worker);
     if (timed) {

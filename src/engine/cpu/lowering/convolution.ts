@@ -11,6 +11,7 @@ import {
   type Convolution,
   chooseItem,
   convolutionArguments,
+  DIRECT_WINDOW_BYTES,
   gatherMoments,
   greatestCommonDivisor,
   groupsOf,
@@ -18,11 +19,9 @@ import {
   PANEL,
   TARGET_CHUNKS,
 } from './convolutionItems.js';
+import { lowerQuantized } from './integerProducts.js';
 import { lowerWinograd } from './winograd.js';
 import { winogradApplies } from './winogradTiles.js';
-
-/** Leaves half of a 512 KiB second cache to weights and result. */
-const WINDOW_BYTES = 160 * 1024;
 
 /** Pixels of the result whose rows (or columns) meet the same taps. See `kernels/convDirect.ts`. */
 interface AxisClass {
@@ -47,7 +46,8 @@ interface Axis {
   readonly dilation: number;
 }
 
-export const conv2d: Lowering<'conv2d'> = lowerForward;
+export const conv2d: Lowering<'conv2d'> = (node, context) =>
+  lowerQuantized(node, context, () => lowerForward(node, context));
 export const groupedConv2d: Lowering<'groupedConv2d'> = lowerForward;
 export const conv2dInputGradient: Lowering<'conv2dInputGradient'> = lowerInputGradient;
 export const groupedConv2dInputGradient: Lowering<'groupedConv2dInputGradient'> = lowerInputGradient;
@@ -115,7 +115,7 @@ function lowerDirect(context: LoweringContext, convolution: DirectConvolution): 
 
   const classRows = Math.max(...rows.classes.map((c) => c.count));
   const classColumns = Math.max(...columns.classes.map((c) => c.count));
-  const item = chooseItem(images, classRows, classColumns, windowBytes, WINDOW_BYTES, ITEM_PIXELS);
+  const item = chooseItem(images, classRows, classColumns, windowBytes, DIRECT_WINDOW_BYTES, ITEM_PIXELS);
   const chunks = Math.min(TARGET_CHUNKS, item.count);
   const tableBytes = (item.images * item.rows * classColumns + 3) * 8;
   const scratch = context.workerScratch(item.images * windowBytes(item.rows) + tableBytes + 64);

@@ -11,6 +11,8 @@ import type { ArgumentBlock, KernelCall, LoweringContext } from '../lowered.js';
 export const TARGET_CHUNKS = 32;
 /** The fewest results of an item, so that its fixed costs are small. */
 export const ITEM_PIXELS = 64;
+/** Bytes of an item's window in a direct convolution: leaves half of a 512 KiB second cache to weights and result. */
+export const DIRECT_WINDOW_BYTES = 160 * 1024;
 /** Result channels that a register tile computes at once. */
 export const PANEL = 8;
 

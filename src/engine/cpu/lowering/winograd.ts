@@ -7,7 +7,17 @@ import { nhwc } from '../../../graph/tensor.js';
 import type { KernelCall, LoweringContext } from '../lowered.js';
 import { type Convolution, gatherMoments, PANEL } from './convolutionItems.js';
 import { winogradApart } from './winogradApart.js';
-import { cutTiles, placesOf, skewBytes, type TileEdge, tileBytes, tilesOf, weightBytes } from './winogradTiles.js';
+import {
+  cutTiles,
+  placesOf,
+  skewBytes,
+  type TileCut,
+  type TiledConvolution,
+  type TileEdge,
+  tileBytes,
+  tilesOf,
+  weightBytes,
+} from './winogradTiles.js';
 
 const WINDOW_BYTES = 96 * 1024;
 /**
@@ -15,7 +25,7 @@ const WINDOW_BYTES = 96 * 1024;
  */
 const BLOCK_BYTES = 128 * 1024;
 /** Bytes of transformed weights that do not fit into a second-level cache. */
-const LARGE_WEIGHT_BYTES = 4 * 1024 * 1024;
+export const LARGE_WEIGHT_BYTES = 4 * 1024 * 1024;
 
 export interface WinogradConvolution extends Convolution {
   /** A forward product of a quantized network: it is exact where both operands are quantized, and has to remain so. */
@@ -32,9 +42,7 @@ export function lowerWinograd(context: LoweringContext, convolution: WinogradCon
   const edge = edgeOf(convolution);
   const allChannels = nhwc(result)[3];
   const [depth, channels] = [nhwc(source)[3] / groups, allChannels / groups];
-  // More share a panel of weights, fewer stay in the cache.
-  const blockTiles = Math.min(64, Math.max(16, Math.floor(BLOCK_BYTES / tileBytes(edge, depth) / 4) * 4));
-  const cut = cutTiles({ ...convolution, edge }, depth, blockTiles, WINDOW_BYTES);
+  const { cut, blockTiles } = cutBlocks({ ...convolution, edge }, depth);
   const blockBytes = blockTiles * tileBytes(edge, depth + PANEL) + skewBytes(edge);
   const scratch = context.workerScratch(cut.windowBytes + blockBytes + cut.tableBytes);
   const combined = gatherMoments(context, moments, cut.chunks, allChannels);
@@ -61,6 +69,14 @@ export function lowerWinograd(context: LoweringContext, convolution: WinogradCon
       : [{ kernel: 'convolveWinograd', chunks: cut.chunks, args }]),
     ...combined.calls,
   ];
+}
+
+/** Cuts a batch into items of one block of tiles, as far as windows have room. */
+export function cutBlocks(convolution: TiledConvolution, depth: number): { cut: TileCut; blockTiles: number } {
+  // More share a panel of weights, fewer stay in the cache.
+  const tiles = Math.floor(BLOCK_BYTES / tileBytes(convolution.edge, depth) / 4) * 4;
+  const blockTiles = Math.min(64, Math.max(16, tiles));
+  return { cut: cutTiles(convolution, depth, blockTiles, WINDOW_BYTES), blockTiles };
 }
 
 function edgeOf({ isQuantized, result }: WinogradConvolution): TileEdge {

@@ -4,7 +4,7 @@ import type { ArgumentBlock, KernelCall, LoweringContext } from '../lowered.js';
 import { cutPasses, placesOf, skewBytes, type TileCut, type TileEdge, tileBytes } from './winogradTiles.js';
 
 /** Transformed inputs and products of the tiles that are treated together. */
-const PASS_BYTES = 32 * 1024 * 1024;
+export const PASS_BYTES = 32 * 1024 * 1024;
 
 /** `args`: as `convolveWinograd` takes them. */
 export function winogradApart(

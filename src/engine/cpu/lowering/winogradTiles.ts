@@ -3,7 +3,7 @@
 import { nhwc, type Tensor } from '../../../graph/tensor.js';
 import type { Window } from '../../../ops/window.js';
 import type { ArgumentBlock, LoweringContext } from '../lowered.js';
-import { chooseItem, convolutionArguments, PANEL, TARGET_CHUNKS, upTo } from './convolutionItems.js';
+import { chooseItem, convolutionArguments, type Item, PANEL, TARGET_CHUNKS, upTo } from './convolutionItems.js';
 
 /** As in `kernels/convWinogradTiles.ts`. */
 const SKEW_BYTES = 64;
@@ -47,6 +47,7 @@ export function skewBytes(edge: TileEdge): number {
 }
 
 export interface TileCut {
+  readonly item: Item;
   readonly chunks: number;
   /** Tiles of the largest chunk. */
   readonly chunkTiles: number;
@@ -78,6 +79,7 @@ export function cutTiles(convolution: TiledConvolution, taken: number, tiles: nu
   const itemTiles = item.images * tilesOf(edge, item.rows, width);
   const chunks = Math.min(TARGET_CHUNKS, item.count);
   return {
+    item,
     chunks,
     chunkTiles: Math.ceil(item.count / chunks) * itemTiles,
     windowBytes: item.images * windowBytes(item.rows) + 64,
