@@ -1,7 +1,7 @@
 /** Verdicts on the paper's claims, as sentences computed from the numbers. */
 
 import type { RowResult } from './rowResult.js';
-import { type Spread, seedsText, spreadOf, spreadText } from './spread.js';
+import { type Spread, seedNames, seedsText, spreadOf, spreadText } from './spread.js';
 import { studentQuantile } from './studentQuantile.js';
 import type { Claim } from './table.js';
 
@@ -97,7 +97,8 @@ function neverTrains({ missing }: RowResult): boolean {
 /** The seeds without a number, in words. */
 function absent({ row, missing }: RowResult): string {
   if (missing.length === 0) return '';
-  return ` Without seed ${missing.map(({ seed }) => seed).join(', ')} of "${row.label}", which has no result.`;
+  const seeds = missing.map(({ seed }) => seed);
+  return ` Without ${seedNames(seeds)} of "${row.label}", which ${seeds.length === 1 ? 'has' : 'have'} no result.`;
 }
 
 function errorText(error: Spread): string {

@@ -10,6 +10,7 @@ import { type JudgedClaim, judge } from './claims.js';
 import { bitwidthPictures, curvePictures, gradientPictures } from './pictures.js';
 import { resultTable } from './resultTable.js';
 import { type FinishedRunResult, finishedOf, planResults, type RowResult, rowResults } from './rowResult.js';
+import { seedNames } from './spread.js';
 import type { Table, TableRow } from './table.js';
 
 export interface ReportOptions {
@@ -78,7 +79,7 @@ export function conditions(
   return [
     runsText(plan.length, finished.length),
     `Images: \`${data}\`, ${images}, ${tests}; batches of ${batch_size}.`,
-    `${epochsText(plan)}; ${seeds.length === 1 ? `seed ${seeds[0]}` : `seeds ${seeds.join(', ')}, given as mean ± standard deviation`}.`,
+    `${epochsText(plan)}; ${seedNames(seeds)}${seeds.length === 1 ? '' : ', given as mean ± standard deviation'}.`,
     select === 'validation'
       ? `Of the training images ${validation_split ?? 'a tenth (at most 5000)'}, chosen by the seed, choose the parameters (\`select = validation\`); the test images are only reported on.${published === null ? '' : ' The published numbers were chosen by the test images themselves, which flatters them.'}`
       : 'The test images choose the parameters (`select = test`), as in the published numbers: both are flattered by it.',

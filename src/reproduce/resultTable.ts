@@ -4,7 +4,7 @@ import type { Block, TableLine } from '../report/document.js';
 import type { Experiment } from '../settings/index.js';
 import type { PublishedResult } from './publishedResults.js';
 import type { BudgetRecord, RowResult } from './rowResult.js';
-import { seedsText, spreadOf, spreadText } from './spread.js';
+import { seedNames, seedsText, spreadOf, spreadText } from './spread.js';
 import type { Table } from './table.js';
 
 interface ResultColumn {
@@ -130,7 +130,7 @@ function limitsText(budget: Experiment['budget']): string {
 
 export function remarks({ runs, missing }: RowResult): string {
   const never = runs.filter(({ summary }) => summary.best_epoch === null).map(({ run }) => run.seed);
-  const unchosen = never.length > 0 ? [`no epoch inside the budget${ofSeeds(never)}`] : [];
+  const unchosen = never.length > 0 ? [`no epoch inside the budget (${seedNames(never)})`] : [];
   const substituted = runs.filter(
     ({ run, config }) => run.startsFrom !== null && config.starting_weights?.file.includes('params_last'),
   );
@@ -145,13 +145,9 @@ export function missingText(missing: RowResult['missing']): string {
   return reasons
     .map((reason) => {
       const seeds = missing.filter((each) => each.reason === reason).map(({ seed }) => seed);
-      return `${seeds.length === 1 ? 'seed' : 'seeds'} ${seeds.join(', ')}: ${reason}`;
+      return `${seedNames(seeds)}: ${reason}`;
     })
     .join('; ');
-}
-
-function ofSeeds(seeds: readonly number[]): string {
-  return ` (seed ${seeds.join(', ')})`;
 }
 
 function signed(value: number): string {

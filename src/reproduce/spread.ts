@@ -22,6 +22,11 @@ export function seedsText(count: number, planned: number): string {
   return count === 1 ? 'one seed' : `${count} seeds`;
 }
 
+/** Seeds by their numbers: `seed 1`, or `seeds 0, 2`. */
+export function seedNames(seeds: readonly number[]): string {
+  return `${seeds.length === 1 ? 'seed' : 'seeds'} ${seeds.join(', ')}`;
+}
+
 /** As `8.58 ± 0.12`. */
 export function spreadText({ mean, deviation }: Spread, digits = 2): string {
   const text = mean.toFixed(digits);
