@@ -30,7 +30,7 @@ export function resultLine(summary: RunSummary, place: string, { metric }: Task)
       ? 'no epoch obeyed the budget'
       : `best ${select} ${namedMetric(metric, best_val_err)}${tested(best_test_err)} in epoch ${best_epoch}`;
   const last = `last ${metricText(metric, last_val_err)}${tested(last_test_err)}`;
-  return `${best}, ${last}; ${epochs} epochs in ${duration(summary.seconds)}, ${summary.images_per_second.toFixed(0)} img/s; see ${place}`;
+  return `${best}, ${last}; ${epochs} ${epochs === 1 ? 'epoch' : 'epochs'} in ${duration(summary.seconds)}, ${summary.images_per_second.toFixed(0)} img/s; see ${place}`;
 }
 
 /** Layers with pruned channels and how many channels each has left, in words; empty without pruning. */

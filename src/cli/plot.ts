@@ -7,11 +7,11 @@ export function plotCommand(): Command {
   return new Command('plot')
     .description('training curves and bitwidths as SVG and PNG; several runs are laid side by side')
     .argument('<run...>', 'run folders')
-    .option('--out <dir>', 'folder for the plots of several runs', userPath, 'plots')
-    .action(async (runs: string[], { out }: { out: string }) => {
+    .option('--out <dir>', 'folder for the plots (default: RUN/plots, for several runs plots)', userPath)
+    .action(async (runs: string[], { out }: { out?: string }) => {
       const { plotRun, plotRuns } = await import('../report/index.js');
       const [only] = runs;
-      const paths = runs.length === 1 && only ? await plotRun(only) : await plotRuns(runs, out);
+      const paths = only && runs.length === 1 ? await plotRun(only, out) : await plotRuns(runs, out ?? 'plots');
       process.stdout.write(paths.length ? `${paths.join('\n')}\n` : 'no epoch is finished yet: nothing to draw\n');
     });
 }

@@ -184,8 +184,9 @@ function sizesAgainst({ quantizers }: EpochReport, budget: BudgetTargets): { wei
   };
 }
 
+/** The kB of a budget, with as many digits as tell both apart. */
 function against(kbytes: number, target: number): string {
-  return target > 0 ? `${kbytes.toFixed(1)}/${target}` : kbytes.toFixed(1);
+  return target > 0 ? `${kbytes.toFixed(target < 10 ? 2 : 1)}/${target}` : kbytes.toFixed(1);
 }
 
 export function percent(fraction: number, digits = 2): string {

@@ -29,15 +29,15 @@ export function metricFile({ metric }: Pick<RunRecord, 'metric'>): string {
 }
 
 /**
- * Draws {@link plotsOf the plots} of a run into `RUN/plots/`, each as SVG and PNG.
+ * Draws {@link plotsOf the plots} of a run, each as SVG and PNG, by default into `RUN/plots/`.
  *
  * @returns the paths written
  * @throws InputError if `runFolder` is no run folder
  */
-export async function plotRun(runFolder: string): Promise<string[]> {
+export async function plotRun(runFolder: string, outDir = join(runFolder, 'plots')): Promise<string[]> {
   const paths: string[] = [];
   for (const [name, spec] of plotsOf(readRunRecord(runFolder))) {
-    paths.push(...(await writePlot(spec, join(runFolder, 'plots'), name)));
+    paths.push(...(await writePlot(spec, outDir, name)));
   }
   return paths;
 }

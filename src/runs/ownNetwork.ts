@@ -6,7 +6,7 @@ import { pathToFileURL } from 'node:url';
 import { userPath } from '../disk/userPath.js';
 import { InputError } from '../errors.js';
 import { readDefinition } from '../nn/index.js';
-import { type Experiment, isModelFile, isOnnxFile, withDefinition } from '../settings/index.js';
+import { commandWords, type Experiment, isModelFile, isOnnxFile, withDefinition } from '../settings/index.js';
 import { readWeightFile } from '../weights/index.js';
 
 /**
@@ -38,7 +38,11 @@ async function defaultExport(path: string, where: string): Promise<unknown> {
   } catch (error) {
     const { message, code } = error as NodeJS.ErrnoException;
     const isLost = code === 'ERR_MODULE_NOT_FOUND' && message.includes("'mixed-precision-dnns'");
-    const mend = isLost ? '; install it where the file lies: npm install mixed-precision-dnns' : '';
-    throw new InputError(`${where}: ${message.split('\n')[0]}${mend}`, { cause: error });
+    const mends = [
+      ...(isLost ? ['install it where the file lies: npm install mixed-precision-dnns'] : []),
+      // The error itself does not say in which line.
+      ...(error instanceof SyntaxError ? [`${commandWords(['node', path])} shows the line`] : []),
+    ];
+    throw new InputError([`${where}: ${message.split('\n')[0]}`, ...mends].join('; '), { cause: error });
   }
 }

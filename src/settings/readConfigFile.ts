@@ -13,7 +13,7 @@ import { didYouMean } from './didYouMean.js';
  * Reads a .cfg file. If there is none at the path `written`, a shipped file of that name is read, with or without
  * folder and ending: `train_resnet_quant_fp`, `configs/train_resnet_quant_fp.cfg`.
  *
- * @throws InputError if it cannot be read or breaks a rule of the format
+ * @throws InputError if it cannot be read, breaks a rule of the format or holds no section
  */
 export function readConfigFile(written: string): ConfigFile {
   const path = userPath(written);
@@ -25,7 +25,9 @@ export function readConfigFile(written: string): ConfigFile {
     if (shipped === undefined) throw unreadable(path, error);
     bytes = readFileSync(join(shippedFolder, shipped));
   }
-  return parseConfig(decodeText(bytes, path), path);
+  const file = parseConfig(decodeText(bytes, path), path);
+  if (file.sections.size > 0 || file.defaults.size > 0) return file;
+  throw new InputError(`${path}: holds no section; begin one with a line such as [MINE], with key = value lines below`);
 }
 
 /** The folder of the shipped .cfg files. */

@@ -319,6 +319,8 @@ describe('plot', () => {
   it('of one run and of two', async () => {
     const one = await succeeds(['plot', 'experiments/FLOAT'], folder);
     expect(one.stdout).toContain('experiments/FLOAT/plots/losses.svg\n');
+    const elsewhere = await succeeds(['plot', 'experiments/FLOAT', '--out', 'one'], folder);
+    expect(elsewhere.stdout).toBe(one.stdout.replaceAll('experiments/FLOAT/plots', 'one'));
     await succeeds(['train', 'FLOAT', '--cfg', cfg, '--out', 'second', '--seed', '5', '--no-plots'], folder);
     const two = await succeeds(['plot', 'experiments/FLOAT', 'second/FLOAT', '--out', 'both/plots'], folder);
     const paths = two.stdout.trim().split('\n');

@@ -57,6 +57,8 @@ beforeAll(async () => {
     `export default ${JSON.stringify(network({ input: [8, 8, 3] }, (n, x) => n.linear(n.globalAverage(x), 2)))};`,
   );
   write('noRun/notes.txt', 'no run');
+  write('remarks.cfg', '# [MINE]\n');
+  write('net/cut.mjs', 'export default network({');
   write('damaged/config.json', '{');
   mkdirSync(at('nested/config.json'), { recursive: true });
   mkdirSync(at('linked'));
@@ -111,6 +113,7 @@ describe('the call', () => {
     ['missing argument', ['eval'], "missing required argument 'run'"],
     ['missing option', ['train', 'FLOAT'], 'train FLOAT: which file is it in? name it: --cfg FILE'],
     ['missing section', ['train', '--cfg', 'tiny.cfg'], 'train --cfg tiny.cfg: which section?'],
+    ['a file without sections', ['experiments', '--cfg', 'remarks.cfg'], 'remarks.cfg: holds no section; begin one'],
     ['missing images', ['train'], 'train: which images? name a folder of pictures, --data images:DIR'],
     [
       'missing images of a recommendation',
@@ -211,6 +214,7 @@ describe('a file that shall define a network', () => {
   it.each<[string, string, string]>([
     ['is not there', 'net/none.mjs', '--model = net/none.mjs: no such file'],
     ['cannot be run', 'net/throws.mjs', '--model = net/throws.mjs: Cannot read properties of null'],
+    ['is cut', 'net/cut.mjs', 'net/cut.mjs shows the line'],
     ['exports nothing', 'net/nothing.mjs', '--model = net/nothing.mjs: is no definition of a network, such as'],
     [
       'exports something strange',
