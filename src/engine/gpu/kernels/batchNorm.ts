@@ -4,7 +4,7 @@
  */
 
 import type { Node } from '../../../graph/graph.js';
-import { dimension, elementCount, type Tensor } from '../../../graph/tensor.js';
+import { dimension, elementCount } from '../../../graph/tensor.js';
 import {
   branches,
   bufferOperand,
@@ -21,7 +21,8 @@ import {
 import { type Lanes, lanesFor, wideIf } from '../lanes.js';
 import type { Lowering } from '../lowering.js';
 import { activationFunctions, loadRange } from '../wgsl/activation.js';
-import { columnSums, finishSums, mostPartials, storeComponents, treeSum, workgroupsOf } from './sums.js';
+import { forOwnPixels, pixelPass, workgroupMain } from './pixelPass.js';
+import { columnSums, finishSums, mostPartials, storeComponents, treeSum } from './sums.js';
 
 export const batchStatistics: Lowering<'batchStatistics'> = (node, placement) => {
   const { moments, runningMean: mean, runningVariance: variance } = node.operands;
@@ -93,42 +94,10 @@ function forwardOperands(
   };
 }
 
-/** Most workgroups along the pixels of a pass; invocations of larger ones take several pixels. */
+/** Most workgroups along the pixels of a pass without sums. */
 const mostGroups = 4096;
 
-/** The workgroups of a pass over pixels and channels [..., C], at most so many along the pixels. */
-function passOver(x: Tensor, lanes: Lanes, most: number) {
-  const shape = workgroupsOf(x, lanes);
-  const groups = Math.min(Math.ceil(shape.pixels / shape.down), most);
-  return { ...shape, groups, workgroups: [groups, shape.columnGroups] as const };
-}
-
-/** WGSL for what an invocation has of its channels `c`, loaded once, and for each of its pixels, elements `i`. */
-function forOwnPixels(
-  { perPixel, pixels, across, down, groups, isWorking }: ReturnType<typeof passOver>,
-  channels: string,
-  each: string,
-): string {
-  return `let c = group.y * ${across}u + t % ${across}u;
-  if (${isWorking}) {
-    ${channels}
-    for (var pixel = group.x * ${down}u + t / ${across}u; pixel < ${pixels}u; pixel += ${groups * down}u) {
-      let i = pixel * ${perPixel}u + c;
-      ${each}
-    }
-  }`;
-}
-
-/** An entry point of `workgroupSize` invocations `t`. */
-function workgroupMain(body: string): string {
-  return `@compute @workgroup_size(${workgroupSize})
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) t: u32) {
-  ${body}
-}
-`;
-}
-
-/** WGSL for the parameters of an invocation's channels, and for z of its element `i`, which backward passes recompute. */
+/** WGSL that loads what belongs to an invocation's channels, and that normalises its element `i`. */
 function normalisation(
   lanes: Lanes,
   perPixel: number,
@@ -146,7 +115,7 @@ export const batchNorm: Lowering<'batchNorm'> = (node, placement) => {
   const { x, shortcut } = node.operands;
   const { y } = node.results;
   const lanes = lanesFor(dimension(x, 3));
-  const pass = passOver(x, lanes, mostGroups);
+  const pass = pixelPass(x, lanes, mostGroups);
   const { operands, parameter, finish } = kernelSource(
     {
       ...forwardOperands(node, placement),
@@ -185,7 +154,7 @@ export function batchNormGradientReduce(
   const { dz, dgamma, dbeta, sums } = node.results;
   const channels = dimension(x, 3);
   const lanes = lanesFor(channels);
-  const pass = passOver(x, lanes, mostPartials);
+  const pass = pixelPass(x, lanes, mostPartials);
   const { perPixel, columnGroups: tiles, across, groups } = pass;
   const partials = placement.scratch(groups * (2 * channels + 2 * tiles));
   const endsStart = groups * 2 * channels;
@@ -265,7 +234,7 @@ export function batchNormGradientApply(
   const { dx } = node.results;
   const channels = dimension(x, 3);
   const lanes = lanesFor(channels);
-  const pass = passOver(x, lanes, mostGroups);
+  const pass = pixelPass(x, lanes, mostGroups);
   const share = float(channels / elementCount(x.shape));
   const activation = masks?.attributes.activation ?? null;
   const ranges = masks?.operands.ranges ?? null;

@@ -11,7 +11,8 @@ import {
 } from '../kernel.js';
 import { type Lanes, lanesFor, wideIf } from '../lanes.js';
 import type { Lowering } from '../lowering.js';
-import { columnSums, finishSums, mostPartials, storeComponents, workgroupsOf } from './sums.js';
+import { forOwnPixels, pixelPass, workgroupMain } from './pixelPass.js';
+import { columnSums, finishSums, mostPartials, storeComponents } from './sums.js';
 
 export const concat: Lowering<'concat'> = (node, placement) => {
   const { a, b } = node.operands;
@@ -117,34 +118,25 @@ export const bias: Lowering<'bias'> = (node, placement) => {
 export const biasGradient: Lowering<'biasGradient'> = (node, placement) => {
   const { dy } = node.operands;
   const { db } = node.results;
-  const shape = workgroupsOf(dy);
-  const { channels, pixels, lanes, perPixel, columnGroups, across, down, isWorking } = shape;
-  const groups = Math.min(Math.ceil(pixels / down), Math.ceil(mostPartials / columnGroups));
+  const lanes = lanesFor(channelsOf(dy));
+  const pass = pixelPass(dy, lanes, mostPartials);
+  const { channels, perPixel, across, groups } = pass;
   const partials = placement.scratch(groups * channels);
   const { operands, finish } = kernelSource(
     { dy: tensorOperand(placement, dy, 'read'), partials: bufferOperand(partials, 'write') },
     wideIf(lanes, ['dy']),
   );
   const body = `var<workgroup> sums: array<${lanes.type}, ${workgroupSize}>;
-@compute @workgroup_size(${workgroupSize})
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) t: u32) {
-  let c = group.y * ${across}u + t % ${across}u;
-  var sum = ${lanes.type}();
-  if (${isWorking}) {
-    for (var pixel = group.x * ${down}u + t / ${across}u; pixel < ${pixels}u; pixel += ${groups * down}u) {
-      sum += ${lanes.load(operands.dy, `pixel * ${perPixel}u + c`)};
-    }
-  }
+${workgroupMain(`var sum = ${lanes.type}();
+  ${forOwnPixels(pass, '', `sum += ${lanes.load(operands.dy, 'i')};`)}
   sums[t] = sum;
-  ${columnSums(['sums'], shape)}
+  ${columnSums(['sums'], pass)}
   if (t < ${across}u && c < ${perPixel}u) {
     ${storeComponents(lanes, operands.partials, `group.x * ${channels}u + ${lanes.width}u * c`, 'sums[t]')}
-  }
-}
-`;
+  }`)}`;
   const label = `biasGradient ${db.name}`;
   return [
-    finish(label, [groups, columnGroups], body),
+    finish(label, pass.workgroups, body),
     finishSums(placement, `${label} sum`, [{ partials, start: 0, rows: groups, results: [db] }]),
   ];
 };
