@@ -1,5 +1,5 @@
 /**
- * Compiles the AssemblyScript kernels: both files of the CPU engine, with shared memory, and those of the integer
+ * Compiles the AssemblyScript kernels: the files of the CPU engine, with shared memory, and those of the integer
  * runtime, whose bytes become a module, so that it needs no further file. Each with relaxed SIMD, and without for
  * machines that lack it.
  */
@@ -20,6 +20,7 @@ for (const [name, features] of [
   const shared = ['--enable', `${features},threads`, ...sharedMemory];
   await compile(cpu, 'evaluation', `kernels-evaluation-${name}.wasm`, [...shared, '--exportTable', '--growTable']);
   await compile(cpu, 'training', `kernels-training-${name}.wasm`, shared);
+  await compile(cpu, 'integers', `kernels-integers-${name}.wasm`, shared);
   await compile(runtime, 'index', `kernels-${name}.wasm`, ['--enable', features]);
 }
 

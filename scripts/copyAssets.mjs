@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const target = process.argv[2] ?? join(root, 'dist');
 
-const kernels = ['evaluation', 'training'].flatMap((file) =>
+const kernels = ['evaluation', 'training', 'integers'].flatMap((file) =>
   ['simd', 'relaxed'].map((level) => `kernels-${file}-${level}.wasm`),
 );
 for (const file of [...kernels.map((name) => `engine/cpu/${name}`), 'watch/page.html']) {

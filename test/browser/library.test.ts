@@ -42,7 +42,7 @@ it('is small, and brings its kernels as files', () => {
   }
   const size = (name: string) => sizes.get(name)!;
   const cpu = (file: string) => Math.max(size(`kernels-${file}-relaxed.wasm`), size(`kernels-${file}-simd.wasm`));
-  expect(cpu('evaluation') + cpu('training'), 'kernels to train on the CPU').toBeLessThan(60_000);
+  expect(cpu('evaluation') + cpu('training') + cpu('integers'), 'kernels to train on the CPU').toBeLessThan(60_000);
   // Activations are measured on the CPU first.
   expect(size('gpuKernels.js') + cpu('evaluation'), 'kernels to train on WebGPU').toBeLessThan(60_000);
   // The page's own scripts, kernels, what tunes and times, which no page does, and the judge.

@@ -64,6 +64,8 @@ it('the files that the browser entry fetches lie beside the modules that name th
     './kernels-evaluation-simd.wasm',
     './kernels-training-relaxed.wasm',
     './kernels-training-simd.wasm',
+    './kernels-integers-relaxed.wasm',
+    './kernels-integers-simd.wasm',
     './browserWorker.js',
   ]);
   for (const [, name] of names) expect(existsSync(resolve(dirname(platform), name!)), name).toBe(true);

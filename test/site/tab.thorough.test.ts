@@ -137,6 +137,7 @@ it.skipIf(!hasMnist)(
     expect([...tab.files].filter((name) => kernelFile.test(name))).toEqual([
       expect.stringMatching(/^kernels-evaluation-.*\.wasm$/),
       expect.stringMatching(/^kernels-training-.*\.wasm$/),
+      expect.stringMatching(/^kernels-integers-.*\.wasm$/),
     ]);
     await page.close();
   },

@@ -56,12 +56,14 @@ const context: LoweringContext = {
 const wide = new Graph();
 const tensor = (name: string, ...shape: number[]) =>
   wide.whole({ name, dtype: 'float', length: shape.reduce((a, b) => a * b) }, shape);
-wide.append(
-  'conv2d',
-  { x: tensor('x', 1, 1, 1, 256), w: tensor('w', 3, 3, 256, 256) },
-  { y: tensor('y', 1, 1, 1, 256), moments: null },
-  windowLike({ padding: 1 }),
-);
+for (const taps of [1, 3]) {
+  wide.append(
+    'conv2d',
+    { x: tensor(`x${taps}`, 1, 6, 6, 256), w: tensor(`w${taps}`, taps, taps, 256, 256) },
+    { y: tensor(`y${taps}`, 1, 6, 6, 256), moments: null },
+    windowLike({ padding: (taps - 1) / 2 }),
+  );
+}
 
 const calls: KernelCall[] = [...Object.values(families).flat(), { plan: makePlan({ step: wide }) }]
   .flatMap(({ plan }) => Object.values(plan.phases).flat())

@@ -17,6 +17,10 @@ const kernelUrls = {
     relaxed: new URL('./kernels-training-relaxed.wasm', import.meta.url),
     simd: new URL('./kernels-training-simd.wasm', import.meta.url),
   },
+  integers: {
+    relaxed: new URL('./kernels-integers-relaxed.wasm', import.meta.url),
+    simd: new URL('./kernels-integers-simd.wasm', import.meta.url),
+  },
 };
 
 export const browserPlatform: CpuPlatform = {

@@ -13,13 +13,15 @@ describe.each(['relaxed', 'simd'] as const)('the files of kernels (%s)', (level:
   const namesOf = (module: WebAssembly.Module) => WebAssembly.Module.exports(module).map(({ name }) => name);
 
   it('have no kernel in common', async () => {
-    const evaluation = new Set(namesOf(await compiled('evaluation')));
-    expect(namesOf(await compiled('training')).filter((name) => evaluation.has(name))).toEqual(['memory']);
+    const files = await Promise.all((['evaluation', 'training', 'integers'] as const).map(compiled));
+    const names = files.flatMap(namesOf).filter((name) => name !== 'memory');
+    expect(new Set(names).size).toBe(names.length);
+    for (const name of names) expect(name.includes('Integer'), name).toBe(namesOf(files[2]!).includes(name));
   });
 
-  it('are but one with static data', async () => {
+  it.each(['training', 'integers'] as const)('are but one with static data: %s has none', async (file) => {
     const memory = new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true });
-    new WebAssembly.Instance(await compiled('training'), { env: { memory } });
+    new WebAssembly.Instance(await compiled(file), { env: { memory } });
     expect(new Uint8Array(memory.buffer).every((byte) => byte === 0)).toBe(true);
   });
 });

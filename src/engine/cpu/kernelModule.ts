@@ -1,14 +1,14 @@
 /**
- * The compiled kernels: relaxed-SIMD binaries if the runtime supports them, else plain SIMD. There are two files: one
- * for evaluation, which also has the replay loop, and one for training, which plans without training do not wait for. A
- * kernel's number is its index in the first one's table.
+ * The compiled kernels: relaxed-SIMD binaries if the runtime supports them, else plain SIMD. There is a file for
+ * evaluation, which also has the replay loop, and files for training and for products of integers, for which plans that
+ * do not need them do not wait. A kernel's number is its index in the first one's table.
  */
 import type { CpuPlatform } from './platform.js';
 
 export type SimdLevel = 'relaxed' | 'simd';
 
 /** A file of kernels, by its source `kernels/….ts`. */
-export type KernelFile = 'evaluation' | 'training';
+export type KernelFile = 'evaluation' | 'training' | 'integers';
 
 export interface KernelModule {
   readonly module: WebAssembly.Module;
@@ -41,16 +41,21 @@ export async function compileKernels(platform: CpuPlatform, simd: 'auto' | SimdL
   };
   const evaluation = await compile('evaluation');
   const known = new Set(evaluation.kernels);
-  let training: Promise<KernelModule> | null = null;
+  const others = new Map<KernelFile, Promise<KernelModule>>();
   return {
     level,
     evaluation,
     modulesOf: async (names) => {
-      if ([...names].every((name) => known.has(name))) return [evaluation];
-      training ??= compile('training');
-      return [evaluation, await training];
+      const missing = [...names].filter((name) => !known.has(name));
+      for (const file of new Set(missing.map(fileOf))) if (!others.has(file)) others.set(file, compile(file));
+      return [evaluation, ...(await Promise.all([...others.values()]))];
     },
   };
+}
+
+/** The file of a kernel that is not for evaluation. Kernels for products of integers say so by their names. */
+function fileOf(name: string): KernelFile {
+  return name.includes('Integer') ? 'integers' : 'training';
 }
 
 /** Instances of the modules over `memory`, and the table index of each kernel. */

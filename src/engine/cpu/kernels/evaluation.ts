@@ -25,11 +25,6 @@ export { depthwiseConvolve } from './depthwise';
 export * from './elementLoss';
 export { add, copy, scale } from './elementwise';
 export * from './gatherBatch';
-export { convolveIntegers, packIntegerWeights } from './integerDirect';
-export { chooseIntegers } from './integerProducts';
-export {
-  convolveIntegerWinograd, multiplyIntegers, packIntegerWinogradWeights, transformIntegerInputs, transformIntegerResults,
-} from './integerWinograd';
 export { linear } from './linear';
 export * from './lossFinish';
 export { globalAveragePool, averagePool, maxPool, subsample } from './pooling';

@@ -4,12 +4,15 @@
  */
 
 import type { Node } from '../../../graph/graph.js';
-import { nhwc } from '../../../graph/tensor.js';
+import { elementCount, nhwc } from '../../../graph/tensor.js';
 import type { ArgumentBlock, Grid, KernelCall, LoweringContext } from '../lowered.js';
 import { convolutionArguments, gatherMoments, type Item, PANEL, TARGET_CHUNKS } from './convolutionItems.js';
 import { integerDirect } from './integerDirect.js';
 import { integerWinograd } from './integerWinograd.js';
 import { winogradApplies } from './winogradTiles.js';
+
+/** Fewer are not worth a file of kernels that a page would have to fetch, for the evaluation of one image say. */
+const FEWEST_PRODUCTS = 2 ** 21;
 
 /** What all integer kernels of a convolution need. */
 export interface IntegerConvolution {
@@ -40,9 +43,11 @@ export function lowerQuantized(
   const { x, w } = node.operands;
   const { rows, columns } = node.attributes;
   const [, , depth, channels] = nhwc(w);
+  const products = (elementCount(node.results.y.shape) * elementCount(w.shape)) / channels;
   const [inputs, weights] = [context.gridOf(x), context.gridOf(w)];
   const isDense = rows.dilation === 1 && columns.dilation === 1;
-  if (!inputs || !weights || !isDense || depth % 8 !== 0 || channels % PANEL !== 0) return floats();
+  const applies = isDense && depth % 8 === 0 && channels % PANEL === 0 && products >= FEWEST_PRODUCTS;
+  if (!inputs || !weights || !applies) return floats();
 
   const panels = channels / PANEL;
   const [choice, sums] = [context.choice(12), context.scratch(panels * 4)];
