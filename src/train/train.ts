@@ -56,10 +56,13 @@ export class TrainingFault extends Error {
 const METRICS_INTERVAL_MS = 250;
 
 /**
- * Steps that keep a GPU busy while the host does other work for some milliseconds; the GPU engine lets the host be no
- * further ahead.
+ * Steps between two pieces of other work, which takes the host some milliseconds. In these it is busy four fifths of the
+ * time with a small network, and lets the GPU have its queue of steps back.
  */
-const STEPS_AHEAD = 8;
+const STEPS_BETWEEN = 16;
+
+/** Most pieces of other work in an epoch. */
+const PIECES = 8;
 
 export function initialState(experiment: Experiment): CheckpointState {
   return {
@@ -139,7 +142,7 @@ export async function train(run: TrainingRun): Promise<RunSummary | null> {
     const trainingSeconds = state.trainingSeconds + momentsMs / 1000;
     state = { ...state, trainingSeconds, epoch: state.epoch + 1, batch: 0, random: after };
     conclusion = endEpoch(run, state, { training: metrics, waiting, oscillating, ...evaluations, metadata });
-    if (stepsAhead(run, table.batches) === 0) await conclusion.finish();
+    if (stepsBetween(run, table.batches) === 0) await conclusion.finish();
     if (state.epoch < epochs && (await isStopping(run))) {
       await conclusion.finish();
       return null;
@@ -152,9 +155,9 @@ export async function train(run: TrainingRun): Promise<RunSummary | null> {
   return summary;
 }
 
-/** Number of steps to queue before each piece of other work; 0 if the host itself computes them. */
-function stepsAhead({ session }: TrainingRun, batches: number): number {
-  return session.program.runReading ? Math.min(STEPS_AHEAD, Math.floor(batches / 2)) : 0;
+/** Number of steps before each piece of other work; 0 if the host itself computes them. */
+function stepsBetween({ session }: TrainingRun, batches: number): number {
+  return session.program.runReading ? Math.min(STEPS_BETWEEN, Math.floor(batches / PIECES)) : 0;
 }
 
 interface DrawnEpoch {
@@ -226,7 +229,7 @@ async function runBatches(
   const report = await stepReports(run, state, batches);
   const { countOscillations: looks } = experiment.training;
   const oscillations = looks > 0 ? (await import('./oscillations.js')).countOscillations(session) : null;
-  const ahead = stepsAhead(run, batches);
+  const between = stepsBetween(run, batches);
   const started = performance.now();
   let reported = started;
   let done = state.batch;
@@ -239,15 +242,19 @@ async function runBatches(
   while (done < batches) {
     if (failure) throw failure;
     const own = done - state.batch;
-    if (ahead > 0 && own > 0 && own % ahead === 0 && (await conclusion.advance())) prepare();
+    if (between > 0 && own > 0 && own % between === 0 && (await conclusion.advance())) prepare();
     isStopped = await isStopping(run);
     if (isStopped) break;
     const step = state.step + own;
     rate = learningRate(experiment.training, step, batches);
     const update = stepSize(training.options.solver, rate, step + 1);
     const damping = dampingWeight(experiment.training, step, batches);
-    control.set([update, ...lambdas, averageWeight(experiment.training.emaDecay, step + 1), damping, -damping]);
-    program.write(STORAGE.control, control);
+    const next = [update, ...lambdas, averageWeight(experiment.training.emaDecay, step + 1), damping, -damping];
+    // It is often that of the step before, and a write costs a host a twentieth of the time that it has for a small step.
+    if (own === 0 || next.some((value, index) => value !== control[index])) {
+      control.set(next);
+      program.write(STORAGE.control, control);
+    }
     fault = await session.step(done);
     if (fault) break;
     done++;
@@ -257,7 +264,7 @@ async function runBatches(
     const now = performance.now();
     if (now - started >= 60_000 * experiment.checkpointMinutes) break;
     // Concluding depends on steps, not on time, since ranks make the same calls in the same order.
-    if (now - reported < METRICS_INTERVAL_MS || done - state.batch <= ahead || done === batches) continue;
+    if (now - reported < METRICS_INTERVAL_MS || done - state.batch <= between || done === batches) continue;
     reported = now;
     await reporting;
     reporting = report(done, rate).then(
