@@ -56,12 +56,20 @@ export function takeBitsAndChannels(
       groups.reduce((product, { rows, losses: { length } }, group) => {
         return rows.includes(row) ? (product * (length - gone[group]!)) / length : product;
       }, count);
+  /** Costs by the numbers of channels removed, which are asked for again after each bit. */
+  const known = new Map<string, (bits: readonly number[]) => number>();
+  const costWithout = (gone: readonly number[]) => {
+    const key = gone.join();
+    const found = known.get(key) ?? cost(left(gone));
+    known.set(key, found);
+    return found;
+  };
   const all = cost((_, count) => count);
   const counted = [...bits.keys()].filter((row) => all(bits.with(row, floatBits)) > all(bits.with(row, 1)));
   let taken = { bits: [...bits], gone: groups.map(() => 0) };
   for (;;) {
     const leftNow = left(taken.gone);
-    const costNow = cost(leftNow);
+    const costNow = costWithout(taken.gone);
     const present = costNow(taken.bits);
     if (present <= most) break;
     const fewerBits = counted
@@ -79,7 +87,7 @@ export function takeBitsAndChannels(
         const next = { ...taken, gone: taken.gone.with(group, first + step) };
         const going = order[group]!.slice(first, first + step);
         const lost = going.reduce((sum, channel) => sum + groups[group]!.losses[channel]!, 0);
-        return { next, error: lost, cost: cost(left(next.gone))(next.bits) };
+        return { next, error: lost, cost: costWithout(next.gone)(next.bits) };
       });
     // A reduction without savings may help the next one to save something, but comes last.
     const price = (step: (typeof fewerBits)[number]) =>
