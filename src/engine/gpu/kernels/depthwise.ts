@@ -24,8 +24,13 @@ import { finishMoments, momentTiles } from './moments.js';
 import { columnSums, finishSums, mostPartials, storeComponents, workgroupsOf } from './sums.js';
 import { outputsThatSee, position } from './windowPlaces.js';
 
-/** Pixels in a row that an invocation takes. */
-const stripLength = 4;
+/** Most pixels in a row that an invocation takes. */
+const mostPixels = 4;
+
+/** Pixels that an invocation takes, such that strips of a row are about equal. */
+function stripLength(width: number): number {
+  return Math.ceil(width / Math.ceil(width / mostPixels));
+}
 
 /**
  * A depthwise convolution that also computes the moments of its result. `statistics`: the only node that reads them,
@@ -73,7 +78,8 @@ export function stripByStrip(
   const [, height, width] = nhwc(x);
   const [, outputHeight, outputWidth] = nhwc(y);
   const [kernelHeight, kernelWidth] = [dimension(w, 0), dimension(w, 1)];
-  const tiles = momentTiles(y, lanes, { width: outputWidth, length: stripLength });
+  const length = stripLength(outputWidth);
+  const tiles = momentTiles(y, lanes, { width: outputWidth, length });
   const { perRow, perPixel, strips } = tiles;
   const partials = moments ? placement.scratch(tiles.partials) : null;
   const { operands, finish } = kernelSource(
@@ -85,15 +91,15 @@ export function stripByStrip(
     },
     wideIf(lanes, wide),
   );
-  const line = lineOfInputs(columns, kernelWidth, width, type, (pixel) => input(operands.x, pixel));
+  const line = lineOfInputs(columns, length, kernelWidth, width, type, (pixel) => input(operands.x, pixel));
   const sumRow = `${line.load}
       ${numbers(kernelWidth, (k) => `let weight_${k} = ${weight(operands.w, `row * ${kernelWidth}u + ${k}u`)};`)}
-      ${numbers(stripLength, (i) => numbers(kernelWidth, (k) => `sum_${i} += ${line.at(i, k)} * weight_${k};`))}`;
+      ${numbers(length, (i) => numbers(kernelWidth, (k) => `sum_${i} += ${line.at(i, k)} * weight_${k};`))}`;
   const compute = `let outputRow = strip / ${perRow}u;
-    let column = strip % ${perRow}u * ${stripLength}u;
+    let column = strip % ${perRow}u * ${length}u;
     let top = i32(outputRow % ${outputHeight}u) * ${rows.stride} - ${rows.before};
     let left = i32(column) * ${columns.stride} - ${columns.before};
-    ${numbers(stripLength, (i) => `var sum_${i} = ${lanes.type}();`)}
+    ${numbers(length, (i) => `var sum_${i} = ${lanes.type}();`)}
     for (var row = 0u; row < ${kernelHeight}u; row++) {
       let y = top + i32(row) * ${rows.dilation};
       if (u32(y) >= ${height}u) { continue; }
@@ -101,10 +107,10 @@ export function stripByStrip(
       ${inputs === 1 ? sumRow : `for (var input = 0u; input < ${inputs}u; input++) { ${sumRow} }`}
     }`;
   const store = (add: (value: string) => string) =>
-    numbers(stripLength, (i) => {
+    numbers(length, (i) => {
       const at = `(outputRow * ${outputWidth}u + column + ${i}u) * ${perPixel}u + c`;
       const leave = `${lanes.store(operands.y, at, `sum_${i}`)} ${add(`sum_${i}`)}`;
-      return outputWidth % stripLength === 0 ? leave : `if (column + ${i}u < ${outputWidth}u) { ${leave} }`;
+      return outputWidth % length === 0 ? leave : `if (column + ${i}u < ${outputWidth}u) { ${leave} }`;
     });
   const label = `${node.op} ${y.name}`;
   if (!partials) {
@@ -128,20 +134,19 @@ function numbers(count: number, code: (i: number) => string): string {
 }
 
 /**
- * The inputs of a strip of outputs in a row of the images that begins at pixel `line`, from column `left` on, each loaded
- * once: WGSL that loads them, zero outside of the image, and the name of the one that tap k of output i sees.
+ * The inputs of a strip of so many outputs in a row of the images that begins at pixel `line`, from column `left` on, each
+ * loaded once: WGSL that loads them, zero outside of the image, and the name of the one that tap k of output i sees.
  */
 function lineOfInputs(
   { stride, dilation }: AxisWindow,
+  outputs: number,
   taps: number,
   width: number,
   type: Lanes['type'],
   load: (pixel: string) => string,
 ): { readonly load: string; at(output: number, tap: number): string } {
   const place = (output: number, tap: number) => output * stride + tap * dilation;
-  const places = new Set(
-    [...Array(stripLength).keys()].flatMap((i) => [...Array(taps).keys()].map((k) => place(i, k))),
-  );
+  const places = new Set([...Array(outputs).keys()].flatMap((i) => [...Array(taps).keys()].map((k) => place(i, k))));
   return {
     load: [...places]
       .map(
@@ -173,7 +178,7 @@ export const depthwiseConv2dInputGradient: Lowering<'depthwiseConv2dInputGradien
   const { columns } = node.attributes;
   const rows = outputsThatSee('h', kernelHeight, outputHeight, node.attributes.rows);
   // Strips begin at multiples of the stride, so that the taps by which outputs see them are known.
-  const length = Math.ceil(stripLength / columns.stride) * columns.stride;
+  const length = Math.ceil(stripLength(width) / columns.stride) * columns.stride;
   const perRow = Math.ceil(width / length);
   const seen = [...Array(length).keys()].flatMap((i) => tapsThatSee(i, kernelWidth, columns));
   const outputs = [...new Set(seen.map(({ output }) => output))].sort((a, b) => a - b);
@@ -252,7 +257,8 @@ export function weightGradient(
   const { rows, columns } = node.attributes;
   const shape = workgroupsOf(dy, lanes);
   const { channels, pixels, perPixel, columnGroups, across, down, isWorking } = shape;
-  const perRow = Math.ceil(outputWidth / stripLength);
+  const length = stripLength(outputWidth);
+  const perRow = Math.ceil(outputWidth / length);
   const strips = (pixels / outputWidth) * perRow;
   const rowsAtOnce = kernelHeight * kernelWidth <= mostTaps ? kernelHeight : 1;
   const groups = Math.min(Math.ceil(strips / down), Math.ceil(mostPartials / columnGroups));
@@ -265,11 +271,11 @@ export function weightGradient(
     },
     wideIf(lanes, inputs === 1 ? ['x', 'dy'] : ['dy']),
   );
-  const line = lineOfInputs(columns, kernelWidth, width, type, (pixel) => inputOf(operands.x, pixel));
+  const line = lineOfInputs(columns, length, kernelWidth, width, type, (pixel) => inputOf(operands.x, pixel));
   const upstream = (i: number) => {
     const load = (place: string) =>
       lanes.load(operands.dy, `(outputRow * ${outputWidth}u + ${place}) * ${perPixel}u + c`);
-    if (outputWidth % stripLength === 0) return load(`column + ${i}u`);
+    if (outputWidth % length === 0) return load(`column + ${i}u`);
     const inside = `column + ${i}u < ${outputWidth}u`;
     return `select(${lanes.type}(), ${load(`min(column + ${i}u, ${outputWidth - 1}u)`)}, ${inside})`;
   };
@@ -277,7 +283,7 @@ export function weightGradient(
       if (u32(y) < ${height}u) {
       let line = (outputRow / ${outputHeight}u * ${height}u + u32(y)) * ${width}u;
       ${line.load}
-      ${numbers(kernelWidth, (k) => `sum_${row}_${k} += ${[...Array(stripLength).keys()].map((i) => `g_${i} * ${line.at(i, k)}`).join(' + ')};`)}
+      ${numbers(kernelWidth, (k) => `sum_${row}_${k} += ${[...Array(length).keys()].map((i) => `g_${i} * ${line.at(i, k)}`).join(' + ')};`)}
       } }`;
   const finishTap = (row: number, k: number) => `sums[t] = sum_${row}_${k};
   ${columnSums(['sums'], shape)}
@@ -296,10 +302,10 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) t:
   if (${isWorking}) {
     for (var strip = group.x * ${down}u + t / ${across}u; strip < ${strips}u; strip += ${groups * down}u) {
       let outputRow = strip / ${perRow}u;
-      let column = strip % ${perRow}u * ${stripLength}u;
+      let column = strip % ${perRow}u * ${length}u;
       let top = i32(outputRow % ${outputHeight}u * ${rows.stride}u + kernelRow * ${rows.dilation}u) - ${rows.before};
       let left = i32(column) * ${columns.stride} - ${columns.before};
-      ${numbers(stripLength, (i) => `let g_${i} = ${upstream(i)};`)}
+      ${numbers(length, (i) => `let g_${i} = ${upstream(i)};`)}
       ${numbers(rowsAtOnce, addRow)}
     }
   }
