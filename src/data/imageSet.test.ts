@@ -62,6 +62,9 @@ describe('split', () => {
     expect(() => split(numbered(5), 5, 1)).toThrow(
       'validation_split = 5: cannot hold out so many of 5 images; give a whole number from 1 to 4',
     );
+    expect(() => split(numbered(1), 1, 1)).toThrow(
+      'select = validation: there is one training image, and none to hold out',
+    );
   });
 });
 

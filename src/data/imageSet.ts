@@ -149,6 +149,9 @@ export function usualSplit(count: number): number {
  * @throws InputError if `count` is not a whole number that leaves both parts at least one image
  */
 export function split<T extends Images>(set: T, count: number, seed: number): { rest: T; held: T } {
+  if (set.count < 2) {
+    throw new InputError('select = validation: there is one training image, and none to hold out; give more');
+  }
   if (!Number.isInteger(count) || count < 1 || count >= set.count) {
     throw new InputError(
       `validation_split = ${count}: cannot hold out so many of ${set.count} images; give a whole number from 1 to ${set.count - 1}`,

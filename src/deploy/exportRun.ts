@@ -100,9 +100,7 @@ const checkedImages = 8;
 export async function exportRun(trained: TrainedNetwork, options: ExportOptions): Promise<ExportSummary> {
   const { lowered, run, classes, experiment } = trained;
   const { network } = lowered;
-  if (existsSync(options.out) && !options.force) {
-    throw new InputError(`${options.out}: is there already; --force replaces it, --out names another folder`);
-  }
+  checkReplaceable(options);
   const images = checkImages(network, checkedImages);
   const name = identifierOf(run.config.experiment);
   const packed = packNetwork(network, { ...inputMetadata(trained), mpdnn_version: packageVersion() });
@@ -174,6 +172,18 @@ function pictures({ layers: [input] }: IntegerNetwork, images: readonly Uint8Arr
   const [height, width, channels] = input.output.shape as [number, number, number];
   if (channels !== 1 && channels !== 3) return [];
   return images.map((image) => png(image, [height, width, channels]));
+}
+
+/**
+ * Refuses an existing folder unless it may be replaced and is an export itself, since all that is in it goes.
+ *
+ * @throws InputError that says why
+ */
+function checkReplaceable({ out, force }: ExportOptions): void {
+  if (!existsSync(out)) return;
+  if (!force) throw new InputError(`${out}: is there already; --force replaces it, --out names another folder`);
+  if (existsSync(join(out, 'export.json'))) return;
+  throw new InputError(`${out}: is no export (it has no export.json), so nothing replaces it; name another with --out`);
 }
 
 /** Replaces a folder by one with these files, as a whole. */

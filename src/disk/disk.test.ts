@@ -3,6 +3,7 @@ import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { InputError } from '../errors.js';
+import { writeDurably } from './durableFile.js';
 import { readFault, writeFault } from './fileFault.js';
 import { userPath } from './userPath.js';
 
@@ -45,6 +46,7 @@ describe('faults of the file system', () => {
     const path = join(folder, 'x'.repeat(300));
     const fault = faultOf(() => mkdirSync(path), path, writeFault);
     expect(fault).toBeInstanceOf(InputError);
+    expect(() => writeDurably(folder, '')).toThrow(`${folder}: is a folder, a file is wanted; give another name`);
   });
 
   it('of the program stay what they are', () => {

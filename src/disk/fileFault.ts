@@ -38,6 +38,8 @@ export function writeFault(error: unknown, path: string): unknown {
     case 'EPERM':
     case 'EROFS':
       return new InputError(`${path}: no permission to write; choose another folder with --out`);
+    case 'EISDIR':
+      return new InputError(`${path}: is a folder, a file is wanted; give another name`);
     case 'ENOTDIR':
     case 'EEXIST':
       return new InputError(`${path}: a file stands where a folder is needed; choose another folder with --out`);

@@ -116,7 +116,7 @@ describe('faults name the rule', () => {
     ['conv1*: epochs = 8', 'is no such setting'],
     ['conv1*: w_bitwidth = 8,', "'' is no such setting"],
     ['conv1*: w_bitwidth = 8, w_bitwidth = 4', 'w_bitwidth stands twice: remove one'],
-    ['conv1*: w_bitwidth = 40', 'conv1*: w_bitwidth = 40: w_bitwidth = 40: must be an integer from 2 to 16'],
+    ['conv1*: w_bitwidth = 40', 'layers: conv1*: w_bitwidth = 40: must be an integer from 2 to 16'],
     ['conv1*: w_quantize = parametric_d_xmax', "did you mean 'parametric_fp_d_xmax'?"],
     ['conv1*: w_bitwidth = 9', 'w_bitwidth = 9 for conv1/quantized_conv/W: must be from 2 to 8, the limits'],
     ['res*: a_bitwidth_max = 3', 'a_bitwidth = 4 for res1/layer1/basicblock1: must be from 1 to 3'],

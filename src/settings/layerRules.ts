@@ -45,11 +45,12 @@ export interface ResolvedLayer {
 export function parseLayerRules(text: string | null, where: string): LayerRule[] {
   return (text ?? '').split(';').flatMap((part) => {
     const rule = part.trim();
-    return rule ? [parseRule(rule, `${where}: ${rule}`)] : [];
+    return rule ? [parseRule(rule, where)] : [];
   });
 }
 
-function parseRule(rule: string, where: string): LayerRule {
+function parseRule(rule: string, place: string): LayerRule {
+  const where = `${place}: ${rule}`;
   const [, pattern, settings] = /^([^:=]*):(.*)$/.exec(rule) ?? [];
   if (!pattern?.trim() || !settings?.trim()) {
     throw new InputError(`${where}: a rule is a pattern, a colon and settings, such as conv1*: w_bitwidth = 8`);
@@ -60,10 +61,11 @@ function parseRule(rule: string, where: string): LayerRule {
     const key = layerKeys.find((known) => known === name.toLowerCase());
     if (!key) {
       const allowed = `the w_ and a_ keys can be set for single layers${didYouMean(name, layerKeys)}`;
-      throw new InputError(`${where}: '${setting.trim()}' is no such setting: ${allowed}`);
+      throw new InputError(`${place}: ${pattern.trim()}: '${setting.trim()}' is no such setting: ${allowed}`);
     }
     if (values.has(key)) throw new InputError(`${where}: ${key} stands twice: remove one`);
-    const fail = ({ message }: SettingFault) => new InputError(`${where}: ${key} = ${value}: ${message}`);
+    const fail = ({ message }: SettingFault) =>
+      new InputError(`${place}: ${pattern.trim()}: ${key} = ${value}: ${message}`);
     values.set(key, readSetting(key, value, fail));
   }
   return { pattern: pattern.trim(), values: Object.fromEntries(values), where };

@@ -181,6 +181,7 @@ describe('an export', () => {
 describe('refused, with nothing written:', () => {
   it('a folder in the way', async () => {
     await refused(['export', 'experiments/GUARANTEED'], 'is there already', '--force');
+    await refused(['export', 'experiments/GUARANTEED', '--out', 'experiments', '--force'], 'experiments: is no export');
   });
 
   it('a float network, which a run says at its start too', async () => {

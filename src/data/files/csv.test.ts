@@ -83,7 +83,7 @@ describe('a table', () => {
     ['a.csv: has several; one column of classes is wanted', 'x,label,class\n1,a,b\n'],
     ['a.csv: line 1: column 2 is called x, as another one', 'x,x,label\n1,2,a\n'],
     ['a.csv: line 1: column 1 is without a name', ',label\n1,a\n'],
-    ['a.csv: Invalid Record Length: expect 2, got 3 on line 3', 'x,label\n1,a\n1,2,b\n'],
+    ['a.csv: line 3: has 3 cells, the first line has 2', 'x,label\n1,a\n1,2,b\n'],
     ['a.csv: Quote Not Closed: the parsing is finished with an opening quote at line 2', 'x,label\n"1,a\n'],
     ['a.csv: has no lines of numbers behind the names of its columns', 'x,label\n'],
     ['a.csv: has one line; two at least are wanted, to train and to test', 'x,label\n1,a\n'],

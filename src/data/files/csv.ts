@@ -149,8 +149,14 @@ function recordsOf(text: string, file: string): Row[] {
   const first = text.slice(0, text.search(/[\r\n]|$/));
   const delimiter = ['\t', ';'].find((sign) => first.includes(sign)) ?? ',';
   try {
-    const options = { delimiter, info: true, trim: true, skip_empty_lines: true } as const;
+    const shape = { relax_column_count: true, skip_empty_lines: true } as const;
+    const options = { ...shape, delimiter, info: true, trim: true } as const;
     const records = parse(text, options) as unknown as { record: string[]; info: { lines: number } }[];
+    const odd = records.find(({ record }) => record.length !== records[0]!.record.length);
+    if (odd) {
+      const [has, wanted] = [odd.record.length, records[0]!.record.length];
+      throw new InputError(`${file}: line ${odd.info.lines}: has ${has} cells, the first line has ${wanted}`);
+    }
     return records.map(({ record, info }) => ({ file, line: info.lines, cells: record }));
   } catch (error) {
     if (error instanceof CsvError) throw new InputError(`${file}: ${error.message}`);
