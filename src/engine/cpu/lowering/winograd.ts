@@ -5,7 +5,7 @@
 
 import { nhwc } from '../../../graph/tensor.js';
 import type { KernelCall, LoweringContext } from '../lowered.js';
-import { type Convolution, gatherMoments, PANEL } from './convolutionItems.js';
+import { type Convolution, gatherMoments, PANEL, TARGET_CHUNKS } from './convolutionItems.js';
 import { winogradApart } from './winogradApart.js';
 import {
   cutTiles,
@@ -76,7 +76,7 @@ export function cutBlocks(convolution: TiledConvolution, depth: number): { cut: 
   // More share a panel of weights, fewer stay in the cache.
   const tiles = Math.floor(BLOCK_BYTES / tileBytes(convolution.edge, depth) / 4) * 4;
   const blockTiles = Math.min(64, Math.max(16, tiles));
-  return { cut: cutTiles(convolution, depth, blockTiles, WINDOW_BYTES), blockTiles };
+  return { cut: cutTiles(convolution, depth, blockTiles, WINDOW_BYTES, TARGET_CHUNKS), blockTiles };
 }
 
 function edgeOf({ isQuantized, result }: WinogradConvolution): TileEdge {

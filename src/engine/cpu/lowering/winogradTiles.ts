@@ -3,7 +3,7 @@
 import { nhwc, type Tensor } from '../../../graph/tensor.js';
 import type { Window } from '../../../ops/window.js';
 import type { ArgumentBlock, LoweringContext } from '../lowered.js';
-import { chooseItem, convolutionArguments, type Item, PANEL, TARGET_CHUNKS, upTo } from './convolutionItems.js';
+import { chooseItem, convolutionArguments, type Item, PANEL, upTo } from './convolutionItems.js';
 
 /** As in `kernels/convWinogradTiles.ts`. */
 const SKEW_BYTES = 64;
@@ -68,8 +68,17 @@ export interface TiledConvolution {
   readonly left: number;
 }
 
-/** Cuts a batch into items of about `tiles`, whose windows have `taken` channels and at most `budget` bytes. */
-export function cutTiles(convolution: TiledConvolution, taken: number, tiles: number, budget: number): TileCut {
+/**
+ * Cuts a batch into items of about `tiles`, whose windows have `taken` channels and at most `budget` bytes, and these into at
+ * most `mostChunks`.
+ */
+export function cutTiles(
+  convolution: TiledConvolution,
+  taken: number,
+  tiles: number,
+  budget: number,
+  mostChunks: number,
+): TileCut {
   const { source, result, edge, groups, top, left } = convolution;
   const [images, height, width] = nhwc(result);
   const windowColumns = upTo(edge, width) + 2;
@@ -77,7 +86,7 @@ export function cutTiles(convolution: TiledConvolution, taken: number, tiles: nu
   const windowBytes = (rows: number) => windowRows(rows) * windowColumns * taken * 4;
   const item = chooseItem(images, height, width, windowBytes, budget, edge ** 2 * tiles, edge);
   const itemTiles = item.images * tilesOf(edge, item.rows, width);
-  const chunks = Math.min(TARGET_CHUNKS, item.count);
+  const chunks = Math.min(mostChunks, item.count);
   return {
     item,
     chunks,

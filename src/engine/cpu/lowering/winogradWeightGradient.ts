@@ -30,7 +30,8 @@ export function lowerWinogradWeightGradient(context: LoweringContext, gradient: 
   const [allDepth, channels] = [nhwc(x)[3], nhwc(dy)[3]];
   const depth = allDepth / groups;
   const convolution = { source: x, result: dy, edge: EDGE, groups, top, left } as const;
-  const cut = cutTiles(convolution, allDepth, ITEM_TILES, WINDOW_BYTES);
+  // A pass takes few of them.
+  const cut = cutTiles(convolution, allDepth, ITEM_TILES, WINDOW_BYTES, Number.POSITIVE_INFINITY);
   const sumBytes = weightBytes(EDGE, depth, channels);
   const passBytes = Math.min(LARGEST_PASS_BYTES, Math.max(SMALLEST_PASS_BYTES, sumBytes));
   const { passes, bytes } = cutPasses(cut, tileBytes(EDGE, allDepth + channels), passBytes);
